@@ -1,0 +1,117 @@
+package keys
+
+import (
+	"errors"
+	"strings"
+)
+
+// MaxCode is the longest code, in bytes.
+const MaxCode = 128
+
+// ErrCode says that a text cannot be a code: it is empty, over [MaxCode] bytes, or has a character
+// that is a space or no printable ASCII.
+var ErrCode = errors.New("a code is 1 to 128 printable ASCII characters with no space")
+
+// A Code is what a key's holder types, in its canonical form: codes of our own format in upper case
+// and dashed groups, any other exactly as it was imported.
+type Code string
+
+// Parse gives the canonical form of a code, or [ErrCode].
+func Parse(s string) (Code, error) {
+	if len(s) == 0 || len(s) > MaxCode || strings.ContainsFunc(s, unprintable) {
+		return "", ErrCode
+	}
+	if own, ok := parseOwn(s); ok {
+		return own, nil
+	}
+	return Code(s), nil
+}
+
+// ParseTyped is [Parse] for what a person or a client sent: white space round it is trimmed, and a
+// space inside it is taken for the plus sign that a client forgot to encode.
+func ParseTyped(s string) (Code, error) {
+	return Parse(strings.ReplaceAll(strings.TrimSpace(s), " ", "+"))
+}
+
+func unprintable(r rune) bool { return r <= ' ' || r > '~' }
+
+// Our own format: 24 characters of Crockford's base32 (https://www.crockford.com/base32.html), which
+// is 120 bits, and a check character, in five groups of five.
+const (
+	alphabet  = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	symbols   = 25
+	groupSize = 5
+)
+
+// Entropy is how many random bytes make a code.
+const Entropy = 15
+
+// Generate makes a code of our own format from random bytes. The caller draws them from a
+// cryptographic source; whoever can guess them can guess the code.
+func Generate(random [Entropy]byte) Code {
+	values := make([]byte, 0, symbols)
+	for i := 0; i < Entropy; i += 5 { // five bytes are eight symbols
+		var word uint64
+		for _, b := range random[i : i+5] {
+			word = word<<8 | uint64(b)
+		}
+		for shift := 35; shift >= 0; shift -= 5 {
+			values = append(values, byte(word>>shift)&31)
+		}
+	}
+	return spell(append(values, times2(checksum(values))))
+}
+
+// Own says whether the code is of our own format with a right check character, and so beyond guessing.
+func (c Code) Own() bool {
+	_, ok := parseOwn(string(c))
+	return ok
+}
+
+func parseOwn(s string) (Code, bool) {
+	s = strings.ToUpper(strings.ReplaceAll(s, "-", ""))
+	if len(s) != symbols {
+		return "", false
+	}
+	values := make([]byte, symbols)
+	for i := range symbols {
+		v := strings.IndexByte(alphabet, s[i])
+		if v < 0 {
+			return "", false
+		}
+		values[i] = byte(v)
+	}
+	return spell(values), checksum(values) == 0
+}
+
+func spell(values []byte) Code {
+	var b strings.Builder
+	for i, v := range values {
+		if i > 0 && i%groupSize == 0 {
+			b.WriteByte('-')
+		}
+		b.WriteByte(alphabet[v])
+	}
+	return Code(b.String())
+}
+
+// checksum reads the symbols as a polynomial over GF(32), at 2, a generator of the field: each symbol
+// has a weight of its own, because 2 has order 31 and there are 25. A whole code sums to zero. One
+// wrong symbol changes the sum by a non-zero multiple of its weight, a swap of two by the product of
+// their difference and that of their weights: neither is ever zero.
+func checksum(values []byte) byte {
+	var sum byte
+	for _, v := range values {
+		sum = times2(sum) ^ v
+	}
+	return sum
+}
+
+// times2 multiplies by 2 in GF(32) modulo the primitive polynomial x⁵+x²+1.
+func times2(v byte) byte {
+	v <<= 1
+	if v&32 != 0 {
+		v ^= 0b100101
+	}
+	return v
+}

@@ -1,0 +1,14 @@
+// Package keys is what a prepaid key is and how it lives.
+//
+// A [Key] buys one slot in a family plan. Its [Code] is what the holder types, its [Status] and
+// use say where it stands. The package is pure: values in, values out; no clock, no storage.
+//
+//	             upgrade accepted                 renew accepted
+//	active ───────────┐                        ┌───────────── success
+//	failed_upgrade ───┼────▶   in_queue   ◀────┼───────────── failed
+//	success_renew ────┘            │           └───────────── active (imported as used)
+//	                               │
+//	   unused: failed_upgrade, success_renew     used: success, failed
+//
+// Every arrow is a [Move], every move a row of one table, and [Key.Do] walks it.
+package keys

@@ -1,0 +1,52 @@
+package stock
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrPlan says that no plan has that id.
+var ErrPlan = errors.New("there is no such plan")
+
+// An Edit is what an operator says of a plan; a nil part keeps its value. One that does not retire
+// the plan puts it back into stock: it is live again, and no fault stands.
+type Edit struct {
+	ID        string
+	Country   *Country // needed for a new plan
+	Size      *int     // needed for a new plan
+	Address   *string
+	Invite    *string
+	ExpiresAt *time.Time // zero: never
+	Retire    bool       // needs a plan that is there
+}
+
+// Apply edits a plan; the zero Plan is one that is not there yet, its Seq left to the store. The
+// error says in a person's words what cannot be, or is [ErrPlan].
+func (e Edit) Apply(p Plan) (Plan, error) {
+	if p.ID == "" && (e.Retire || e.Country == nil || e.Size == nil) {
+		return p, ErrPlan
+	}
+	if used := p.Size - p.Free(); e.Size != nil && *e.Size < used {
+		return p, fmt.Errorf("%d slots are fewer than the %d that are held, spent or suspect", *e.Size, used)
+	}
+	if e.Country != nil && *e.Country != p.Country && p.Size != p.Free() {
+		return p, fmt.Errorf("its country cannot change from %s while slots are held, spent or suspect", p.Country)
+	}
+	p.ID, p.Retired = e.ID, e.Retire
+	if !e.Retire {
+		p.Fault = ""
+	}
+	set(&p.Country, e.Country)
+	set(&p.Size, e.Size)
+	set(&p.Address, e.Address)
+	set(&p.Invite, e.Invite)
+	set(&p.ExpiresAt, e.ExpiresAt)
+	return p, nil
+}
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}

@@ -1,0 +1,74 @@
+package tasks
+
+import (
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+)
+
+// A Change is everything one decision writes; nil parts are left alone. Its key and task carry the
+// versions, and the task the fence, that the decision was made from.
+type Change struct {
+	ID     string // minted before the first try, and written with the events
+	Key    *keys.Key
+	Task   *Task
+	Move   *stock.Move
+	Claim  *stock.Claim // the store picks the plan and writes [Change.Allotted]
+	Events []Event      // at least one
+}
+
+// Code is the code of the key that the change is about.
+func (c Change) Code() keys.Code {
+	if c.Key != nil {
+		return c.Key.Code
+	}
+	return c.Task.Code
+}
+
+// Allotted is the change with the plan that its claim was given.
+func (c Change) Allotted(p stock.Plan) Change {
+	if c.Claim == nil {
+		return c
+	}
+	task := *c.Task
+	task.Plan = PlanCopy{p.ID, p.Address, p.Invite}
+	c.Task = &task
+	c.Events = append([]Event(nil), c.Events...)
+	for i, e := range c.Events {
+		if e.To == stock.Held {
+			c.Events[i].Plan = p.ID
+		}
+	}
+	return c
+}
+
+// A Cause is what an [Event] tells of.
+type Cause string
+
+// The causes.
+const (
+	WasAccepted Cause = "accepted" // a task was accepted; an upgrade holds a slot
+	WasRetried  Cause = "retried"  // asked without a final answer: it is asked again later
+	WasMoved    Cause = "moved"    // the plan was faulty: its slot is given back
+	WasClaimed  Cause = "claimed"  // the task goes on with another plan
+	WasEnded    Cause = "ended"    // the task has ended
+	WasHurried  Cause = "hurried"  // an operator made the task due now
+	WasResolved Cause = "resolved" // an operator settled a suspect slot
+	WasRevoked  Cause = "revoked"
+	WasReset    Cause = "reset"
+)
+
+// An Event is a line of a key's history. It holds no login and no secret.
+type Event struct {
+	At      time.Time
+	Cause   Cause
+	Code    keys.Code
+	Task    string
+	Kind    Kind
+	Outcome Outcome
+	Plan    string
+	From    stock.State // with To: a slot of the plan moved, "" if none did
+	To      stock.State
+	Note    string // why, for the operator
+}

@@ -1,0 +1,147 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+)
+
+// A Desk serves the four calls of the API and works on what they accept. All its fields are needed;
+// it holds nothing else, so it may be copied and used by many goroutines at once.
+type Desk struct {
+	Store     Store
+	Connector Connector
+	Sealer    Sealer
+	Rules     Rules
+
+	NewID  func() string                              // unique, unguessable, of letters and digits
+	Now    func() time.Time                           // monotonic: only what passes between two calls counts
+	Jitter func() float64                             // random, in [0,1)
+	Pause  func(context.Context, time.Duration) error // waits, or gives the context's error
+}
+
+// Info reads a key. One that does not exist is no error: its shape says so.
+func (d Desk) Info(ctx context.Context, code keys.Code) (keys.Key, error) {
+	v, err := d.view(ctx, code)
+	return v.Key, err
+}
+
+// Stock reads the slots of every country.
+func (d Desk) Stock(ctx context.Context) (levels []stock.Level, err error) {
+	err = d.read(ctx, func() error {
+		levels, err = d.Store.Stock(ctx)
+		return err
+	})
+	return levels, err
+}
+
+// Accept takes an upgrade or a renew. When it returns nil the task is on disk. The error is a
+// [Refusal], a [Limited], or one of the store or the sealer, and then it is not known whether the
+// task was accepted: the key's info shows it.
+func (d Desk) Accept(ctx context.Context, q Request) error {
+	id, empty, known := d.NewID(), false, false
+	for range rounds {
+		v, err := d.view(ctx, q.Code)
+		if err != nil {
+			return err
+		}
+		if known && !v.Key.Exists() {
+			return KeyGone
+		}
+		known = v.Key.Exists()
+		c, err := d.Rules.Accept(v, q, id, empty)
+		if err != nil {
+			return err
+		}
+		if err := d.seal(&c, q.Account); err != nil {
+			return err
+		}
+		err = d.apply(ctx, c)
+		if !errors.Is(err, stock.ErrEmpty) && !errors.Is(err, ErrConflict) {
+			return err
+		}
+		empty = errors.Is(err, stock.ErrEmpty)
+	}
+	return ErrConflict
+}
+
+// seal keeps the account in a task that stays open.
+func (d Desk) seal(c *Change, a Account) (err error) {
+	if c.Task.Open() {
+		c.Task.Sealed, err = d.Sealer.Seal(a.encode(), c.Task.bound())
+	}
+	return err
+}
+
+// Steer makes one of an operator's changes. The view is read before each try, since the key may
+// change meanwhile.
+func (d Desk) Steer(ctx context.Context, read func(context.Context) (View, error), decide func(View, string) (Change, error)) error {
+	id := d.NewID()
+	for range rounds {
+		v, err := read(ctx)
+		if err != nil {
+			return err
+		}
+		c, err := decide(v, id)
+		if err != nil {
+			return err
+		}
+		if err := d.apply(ctx, c); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return ErrConflict
+}
+
+// rounds bounds how often one call decides anew because others were faster.
+const rounds = 64
+
+// View reads a key and its latest task.
+func (d Desk) View(ctx context.Context, code keys.Code) (View, error) { return d.view(ctx, code) }
+
+func (d Desk) view(ctx context.Context, code keys.Code) (v View, err error) {
+	err = d.read(ctx, func() error {
+		views, err := d.Store.View(ctx, []keys.Code{code})
+		if err == nil {
+			v = views[0]
+		}
+		return err
+	})
+	return v, err
+}
+
+// The pauses between tries while the store is away.
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = time.Second
+	readTries  = 3
+)
+
+// read repeats a failed read a little, which hides a connection that was cut.
+func (d Desk) read(ctx context.Context, do func() error) error {
+	err := do()
+	for i, pause := 1, firstPause; err != nil && i < readTries; i, pause = i+1, 2*pause {
+		if d.Pause(ctx, pause) != nil {
+			break
+		}
+		err = do()
+	}
+	return err
+}
+
+// apply makes one change. While its outcome is not known it is applied again, which answers as the
+// first time did: the one way to learn what became of a commit whose answer was lost.
+func (d Desk) apply(ctx context.Context, c Change) error {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		errs, err := d.Store.Apply(ctx, []Change{c})
+		if err == nil {
+			return errs[0]
+		}
+		if d.Pause(ctx, pause) != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+)
+
+// An Office is the back office of a store: what its operator reads and brings in. What changes a key
+// or a task is not here: it is a [Change], like any other.
+type Office interface {
+	// ImportKeys adds keys, all or none. Version, Task and Limit are the store's. Where the sequence
+	// yields an error, that is the answer; where a code exists already, or comes twice, a [RowError].
+	ImportKeys(ctx context.Context, all iter.Seq2[keys.Key, error]) error
+
+	// EditPlans applies edits in order, all or none, each to the plan as the one before left it; a
+	// new plan comes last in the order of import. A fault is a [RowError].
+	EditPlans(ctx context.Context, edits []stock.Edit) error
+
+	// Keys lists up to n keys with their latest tasks, in the order of their codes' bytes, after
+	// that one; from "" on for the first page.
+	Keys(ctx context.Context, after keys.Code, n int) ([]View, error)
+
+	// Plans lists up to n plans in the order of import, after that Seq; from 0 for the first page.
+	Plans(ctx context.Context, after int64, n int) ([]stock.Plan, error)
+
+	// Tasks lists up to n tasks that the filter lets pass, each with its key, the oldest first,
+	// after that task; the zero Task for the first page.
+	Tasks(ctx context.Context, filter Filter, after Task, n int) ([]View, error)
+
+	// Task reads one task with its key. A view without a task says that there is none.
+	Task(ctx context.Context, id string) (View, error)
+
+	// History lists a key's events, the oldest first.
+	History(ctx context.Context, code keys.Code) ([]Event, error)
+}
+
+// A Filter says which tasks to list.
+type Filter string
+
+// The filters.
+const (
+	AnyTask     Filter = ""
+	OpenTask    Filter = "open"    // not ended
+	EndedTask   Filter = "ended"   // ended, its slot suspect or not
+	SuspectTask Filter = "suspect" // ended with a slot that an operator must resolve
+)
+
+// Passes says whether the filter lets a task pass.
+func (f Filter) Passes(t Task) bool {
+	switch f {
+	case AnyTask:
+		return true
+	case OpenTask:
+		return t.Open()
+	case EndedTask:
+		return !t.Open()
+	case SuspectTask:
+		return t.Slot == stock.Suspect
+	}
+	return false
+}
+
+// A RowError says which row of an import is at fault, counted from 1, and why.
+type RowError struct {
+	Row int
+	Err error
+}
+
+// ErrExists is the fault of a row whose code exists already.
+var ErrExists = fmt.Errorf("the code exists already")
+
+// Error names the row and the fault.
+func (e RowError) Error() string { return fmt.Sprintf("row %d: %v", e.Row, e.Err) }
+
+// Unwrap gives the fault.
+func (e RowError) Unwrap() error { return e.Err }

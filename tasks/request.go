@@ -1,0 +1,93 @@
+package tasks
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+)
+
+// A Request asks for an upgrade or a renew.
+type Request struct {
+	Kind    Kind
+	Code    keys.Code
+	Country string // as it was typed
+	Account Account
+}
+
+// The longest texts of a request, in bytes.
+const (
+	MaxLogin    = 254 // also of an email address (RFC 5321, section 4.5.3.1, as corrected)
+	MaxPassword = 1024
+)
+
+// A Policy is what a renew demands of a password.
+type Policy struct {
+	Length int  // at least so many Unicode characters
+	Mixed  bool // with a digit, a punctuation mark or a symbol among them
+}
+
+// Allows says whether the password meets the policy.
+func (p Policy) Allows(password string) bool {
+	return utf8.RuneCountInString(password) >= p.Length && (!p.Mixed || strings.ContainsFunc(password, special))
+}
+
+func special(r rune) bool { return unicode.IsDigit(r) || unicode.IsPunct(r) || unicode.IsSymbol(r) }
+
+// Check says what is wrong with the request in itself, whatever its key: nil or the first [Refusal]
+// that fits.
+func (q Request) Check(policy Policy) error {
+	if err := q.checkPassword(policy); err != nil {
+		return err
+	}
+	if login := q.Account.Login.Reveal(); strings.TrimSpace(login) == "" || len(login) > MaxLogin {
+		return LoginMissing
+	}
+	if _, err := stock.ParseCountry(q.Country); err != nil {
+		return CountryInvalid
+	}
+	if email := q.Account.NewEmail.Reveal(); q.Kind == Renew && email != "" && !plainAddress(email) {
+		return EmailInvalid
+	}
+	return nil
+}
+
+func (q Request) checkPassword(policy Policy) error {
+	password := q.Account.Password.Reveal()
+	switch q.Kind {
+	case Upgrade:
+		if password == "" || len(password) > MaxPassword {
+			return PasswordMissing
+		}
+	case Renew:
+		if len(password) > MaxPassword || !policy.Allows(password) {
+			return PasswordWeak
+		}
+	}
+	return nil
+}
+
+// plainAddress says whether the text is a mailbox and nothing else: local part, @, and a domain of
+// two labels or more. It allows what mail systems deliver to, not all that RFC 5322 can write down:
+// no quoted local part, comment, display name or address literal.
+func plainAddress(s string) bool {
+	local, domain, found := strings.Cut(s, "@")
+	return found && len(s) <= MaxLogin && len(local) <= 64 && strings.Contains(domain, ".") &&
+		dotted(local, func(r rune) bool { return strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r) }) &&
+		dotted(domain, func(r rune) bool { return r == '-' })
+}
+
+// dotted says whether the text is a row of words between single dots, of letters, digits, marks and
+// what also allows.
+func dotted(s string, also func(rune) bool) bool {
+	for word := range strings.SplitSeq(s, ".") {
+		if word == "" || strings.ContainsFunc(word, func(r rune) bool {
+			return !unicode.In(r, unicode.L, unicode.N, unicode.M) && !also(r)
+		}) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,73 @@
+package tasks
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A Secret is a text that cannot be printed: every verb of fmt, every encoder and every logger
+// shows only that it is one. The zero Secret is the empty text.
+type Secret struct{ text *string } // a pointer, since fmt prints unexported strings of a struct it is nested in
+
+// NewSecret hides a text.
+func NewSecret(text string) Secret { return Secret{&text} }
+
+// Reveal gives the text. Its callers are the few places where it leaves: the seal and the connector.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+const hidden = "[secret]"
+
+// String hides the text.
+func (Secret) String() string { return hidden }
+
+// Format hides the text, whatever the verb.
+func (Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, hidden) }
+
+// MarshalText hides the text.
+func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// An Account is whom a task is for.
+type Account struct {
+	Login    Secret
+	Password Secret
+	NewEmail Secret // of a renew, may be empty
+}
+
+// errAccount says that opened bytes are no account; it never quotes them.
+var errAccount = errors.New("tasks: what was sealed is no account")
+
+// encode writes the account as three netstrings (https://cr.yp.to/proto/netstrings.txt).
+func (a Account) encode() []byte {
+	var out []byte
+	for _, s := range []Secret{a.Login, a.Password, a.NewEmail} {
+		out = strconv.AppendInt(out, int64(len(s.Reveal())), 10)
+		out = append(out, ':')
+		out = append(out, s.Reveal()...)
+		out = append(out, ',')
+	}
+	return out
+}
+
+func decodeAccount(plain []byte) (Account, error) {
+	var a Account
+	rest := string(plain)
+	for _, field := range []*Secret{&a.Login, &a.Password, &a.NewEmail} {
+		size, tail, found := strings.Cut(rest, ":")
+		n, err := strconv.Atoi(size)
+		if !found || err != nil || n < 0 || n >= len(tail) || tail[n] != ',' {
+			return Account{}, errAccount
+		}
+		*field, rest = NewSecret(tail[:n]), tail[n+1:]
+	}
+	if rest != "" {
+		return Account{}, errAccount
+	}
+	return a, nil
+}

@@ -1,0 +1,191 @@
+package tasks
+
+import (
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+)
+
+// An Effect is what is known, after an asking, of what the provider has done.
+type Effect uint8
+
+// The effects.
+const (
+	Unknown Effect = iota // it may have done anything: ask again
+	None                  // it has done nothing: ask again
+	Pending               // it is at work: ask again, which counts as no attempt
+	Refused               // it has done nothing and never will: do not ask again
+	Settled               // it is done: the outcome stands
+)
+
+// An Answer is what a [Connector] brings back. The zero Answer is that nothing is known.
+type Answer struct {
+	Effect        Effect
+	Outcome       Outcome       // if settled
+	Username      string        // of the account, if told
+	VerifyAddress string        // of the plan, if told
+	After         time.Duration // the pause that was asked for; 0: none
+	Note          string        // what happened, for the operator; no secret, and no URL with one
+}
+
+// An Asking is an answer and when its question was sent.
+type Asking struct {
+	Sent   time.Time // by the store's clock
+	Answer Answer
+	Jitter float64 // in [0,1)
+}
+
+// Settle decides what becomes of the view's open task after an asking: it ends, is asked again
+// later, or goes on with another plan. empty says that the claim of just this decision has found no
+// slot. The id is the change's.
+func (r Rules) Settle(v View, a Asking, id string, empty bool) Change {
+	task := v.Task.asked(a.Sent)
+	d := decision{r, v, task, a, id}
+	switch a.Answer.Effect {
+	case Settled:
+		return d.settled(empty)
+	case Refused:
+		return d.end(SystemError, d.leftover())
+	case Pending:
+		d.task.Doubt = true
+		return d.again(r.patience(v.At.Sub(task.FirstAsked), a.Jitter))
+	case None, Unknown:
+		d.task.Tries++
+		d.task.Doubt = task.Doubt || a.Answer.Effect == Unknown
+	}
+	if d.task.Tries >= r.Attempts {
+		return d.end(SystemError, d.leftover())
+	}
+	return d.again(r.backoff(d.task.Tries, a.Jitter))
+}
+
+// Exhausted says that the view's open task must not be asked about any more, since leases that were
+// lost have used up its attempts.
+func (r Rules) Exhausted(v View) bool { return v.Task.taken().Tries >= r.Attempts }
+
+// GiveUp ends an exhausted task without asking.
+func (r Rules) GiveUp(v View, id string) Change {
+	d := decision{r, v, v.Task.taken(), Asking{Answer: Answer{Note: "attempts used up by daemons that died"}}, id}
+	return d.end(SystemError, d.leftover())
+}
+
+// A decision is what the arms of Settle share.
+type decision struct {
+	Rules
+	view View
+	task Task
+	Asking
+	id string
+}
+
+// settled enters a final answer, whatever earlier attempts left open.
+func (d decision) settled(empty bool) Change {
+	outcome := d.Answer.Outcome
+	if !outcome.Fits(d.task.Kind) {
+		outcome = SystemError
+	}
+	switch {
+	case outcome == Success:
+		return d.end(outcome, stock.Spent)
+	case outcome.Fault() != "" && d.task.Ordinal < d.Plans && !empty:
+		return d.nextPlan(outcome)
+	}
+	return d.end(outcome, stock.Free)
+}
+
+// leftover is where the slot of a task without a certain outcome goes.
+func (d decision) leftover() stock.State {
+	if d.task.Doubt {
+		return stock.Suspect
+	}
+	return stock.Free
+}
+
+// again makes the task due later. A pause never leads past the deadline, where the last asking is;
+// an answer that comes no earlier is the last.
+func (d decision) again(pause time.Duration) Change {
+	deadline := d.task.FirstAsked.Add(d.Deadline)
+	if !d.view.At.Before(deadline) {
+		return d.end(SystemError, d.leftover())
+	}
+	if d.Answer.After > 0 {
+		pause = min(d.Answer.After, d.MaxRetryAfter)
+	}
+	d.task.Due = d.view.At.Add(pause)
+	if d.task.Due.After(deadline) {
+		d.task.Due = deadline
+	}
+	return d.change(d.event(WasRetried))
+}
+
+// nextPlan gives the slot of a faulty plan back and claims one elsewhere, to be asked at once.
+func (d decision) nextPlan(outcome Outcome) Change {
+	move, given := d.moved(stock.Free, outcome)
+	t := &d.task
+	given.Cause, given.Outcome = WasMoved, outcome
+	t.Faulty = append(append([]string(nil), t.Faulty...), t.Plan.ID)
+	t.Plan, t.Ordinal, t.Tries, t.Doubt = PlanCopy{}, t.Ordinal+1, 0, false
+	t.Due = d.view.At
+	claimed := t.event(WasClaimed, d.view.At)
+	claimed.From, claimed.To = stock.Free, stock.Held
+	c := d.change(given, claimed)
+	c.Move, c.Claim = move, &stock.Claim{Country: t.Country, Except: t.Faulty}
+	return c
+}
+
+// end ends the task, with its slot in that state, and erases its secret.
+func (d decision) end(outcome Outcome, slot stock.State) Change {
+	move, event := d.moved(slot, outcome)
+	d.task.Ended, d.task.Outcome, d.task.Sealed = d.view.At, outcome, nil
+	if move != nil {
+		d.task.Slot = slot
+	}
+	event.Cause, event.Outcome = WasEnded, outcome
+	c := d.change(event)
+	key := d.task.finish(d.view.Key, d.view.At, d.Answer)
+	c.Key, c.Move = &key, move
+	return c
+}
+
+// moved takes the task's slot, if it holds one, out of held, with the fault the outcome says.
+func (d decision) moved(to stock.State, outcome Outcome) (*stock.Move, Event) {
+	event := d.event(WasEnded)
+	if d.task.Slot != stock.Held {
+		return nil, event
+	}
+	event.Plan, event.From, event.To = d.task.Plan.ID, stock.Held, to
+	return &stock.Move{
+		Plan: d.task.Plan.ID, Country: d.task.Country,
+		From: stock.Held, To: to, Fault: outcome.Fault(),
+	}, event
+}
+
+func (d decision) change(events ...Event) Change {
+	return Change{ID: d.id, Task: &d.task, Events: events}
+}
+
+func (d decision) event(cause Cause) Event {
+	e := d.task.event(cause, d.view.At)
+	e.Note = clean(d.Answer.Note)
+	return e
+}
+
+// event is a line of history about the task.
+func (t Task) event(cause Cause, at time.Time) Event {
+	return Event{At: at, Cause: cause, Code: t.Code, Task: t.ID, Kind: t.Kind, Outcome: t.Outcome}
+}
+
+// finish is the key once the task has ended so.
+func (t Task) finish(key keys.Key, at time.Time, a Answer) keys.Key {
+	message := t.Message()
+	switch {
+	case t.Kind == Upgrade && t.Outcome == Success:
+		return key.Upgrade(at, clean(a.Username), or(clean(a.VerifyAddress), t.Plan.Address))
+	case t.Kind == Upgrade:
+		return key.Do(keys.NotUpgraded, message)
+	case t.Outcome == Success:
+		return key.Do(keys.Renewed, message)
+	}
+	return key.Do(keys.NotRenewed, message)
+}

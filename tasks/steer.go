@@ -1,0 +1,82 @@
+package tasks
+
+import (
+	"errors"
+
+	"github.com/keyseat/keyseat/stock"
+)
+
+// What an operator's decisions can be refused for.
+var (
+	ErrNoKey      = errors.New("there is no such key")
+	ErrNoTask     = errors.New("there is no such task")
+	ErrTaskOpen   = errors.New("the key has an open task: wait until it has ended")
+	ErrTaskEnded  = errors.New("the task has ended")
+	ErrTaskAtWork = errors.New("the task is being asked about right now")
+	ErrNotSuspect = errors.New("the task has no suspect slot")
+	ErrOutcome    = errors.New("a task of this kind has no such outcome")
+)
+
+// Revoke withdraws a key. Its open task runs to its end.
+func Revoke(v View, id string) (Change, error) {
+	if !v.Key.Exists() {
+		return Change{}, ErrNoKey
+	}
+	key := v.Key.Revoke()
+	return Change{ID: id, Key: &key, Events: []Event{{At: v.At, Cause: WasRevoked, Code: key.Code}}}, nil
+}
+
+// Reset makes a key usable again, whatever it was; only an open task must end first.
+func Reset(v View, id string) (Change, error) {
+	switch {
+	case !v.Key.Exists():
+		return Change{}, ErrNoKey
+	case v.open() != nil:
+		return Change{}, ErrTaskOpen
+	}
+	key := v.Key.Restart()
+	return Change{ID: id, Key: &key, Events: []Event{{At: v.At, Cause: WasReset, Code: key.Code}}}, nil
+}
+
+// Hurry makes the view's open task due now. The view is of that task.
+func Hurry(v View, id string) (Change, error) {
+	switch {
+	case v.Task == nil:
+		return Change{}, ErrNoTask
+	case !v.Task.Open():
+		return Change{}, ErrTaskEnded
+	case !v.Task.Leased.IsZero():
+		return Change{}, ErrTaskAtWork
+	}
+	task := *v.Task
+	task.Due = v.At
+	return Change{ID: id, Task: &task, Events: []Event{task.event(WasHurried, v.At)}}, nil
+}
+
+// Resolve settles the suspect slot of an ended task: as spent for success, free for any other
+// outcome. The key follows if the task is its latest. The view is of that task.
+func Resolve(v View, outcome Outcome, id string) (Change, error) {
+	switch {
+	case v.Task == nil:
+		return Change{}, ErrNoTask
+	case v.Task.Slot != stock.Suspect:
+		return Change{}, ErrNotSuspect
+	case !outcome.Fits(v.Task.Kind):
+		return Change{}, ErrOutcome
+	}
+	task := *v.Task
+	task.Outcome, task.Slot, task.Doubt = outcome, stock.Free, false
+	if outcome == Success {
+		task.Slot = stock.Spent
+	}
+	event := task.event(WasResolved, v.At)
+	event.Plan, event.From, event.To = task.Plan.ID, stock.Suspect, task.Slot
+	c := Change{ID: id, Task: &task, Events: []Event{event}, Move: &stock.Move{
+		Plan: task.Plan.ID, Country: task.Country, From: stock.Suspect, To: task.Slot, Fault: outcome.Fault(),
+	}}
+	if v.Key.Task == task.ID {
+		key := task.finish(v.Key, v.At, Answer{})
+		c.Key = &key
+	}
+	return c, nil
+}

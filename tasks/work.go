@@ -1,0 +1,112 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+)
+
+// A Job is a leased task.
+type Job struct {
+	View
+	Taken time.Time // by the desk's clock, before the lease was asked for
+}
+
+// A Report is what became of a job, for logs and metrics.
+type Report struct {
+	Task   Task          // as it now stands, or stood if Err
+	Answer Answer        // the connector's
+	Took   time.Duration // how long the connector took; 0 if it was not asked
+	Err    error         // why nothing was written; [ErrFenced] if the lease was lost
+}
+
+// Lease takes up to n due tasks for ttl.
+func (d Desk) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]Job, error) {
+	taken := d.Now()
+	views, err := d.Store.Lease(ctx, worker, n, ttl)
+	jobs := make([]Job, len(views))
+	for i, v := range views {
+		jobs[i] = Job{v, taken}
+	}
+	return jobs, err
+}
+
+// Work asks the connector about a job and settles it. The context must end before the lease does:
+// what cannot be settled by then is another worker's.
+func (d Desk) Work(ctx context.Context, job Job) Report {
+	id := d.NewID()
+	if d.Rules.Exhausted(job.View) {
+		return d.settle(ctx, job, func(v View, _ bool) Change { return d.Rules.GiveUp(v, id) })
+	}
+	asking := Asking{Sent: d.at(job), Jitter: d.Jitter()}
+	start := d.Now()
+	asking.Answer = d.ask(ctx, job.Task.asked(asking.Sent))
+	took := d.Now().Sub(start)
+	report := d.settle(ctx, job, func(v View, empty bool) Change { return d.Rules.Settle(v, asking, id, empty) })
+	report.Answer, report.Took = asking.Answer, took
+	return report
+}
+
+// at is the time by the store's clock.
+func (d Desk) at(job Job) time.Time { return job.At.Add(d.Now().Sub(job.Taken)) }
+
+// ask opens the account and asks the connector. A secret that does not open is as good as a
+// connector that cannot be reached: this daemon may lack a master key that another has.
+func (d Desk) ask(ctx context.Context, t Task) (answer Answer) {
+	plain, err := d.Sealer.Open(t.Sealed, t.bound())
+	if err != nil {
+		return Answer{Effect: None, Note: "the sealed account does not open"}
+	}
+	account, err := decodeAccount(plain)
+	if err != nil {
+		return Answer{Effect: None, Note: "the sealed account is no account"}
+	}
+	defer func() {
+		if p := recover(); p != nil { // its value may hold a secret: only its type is told
+			answer = Answer{Effect: Unknown, Note: fmt.Sprintf("the connector panicked with a %T", p)}
+		}
+	}()
+	return d.Connector.Do(ctx, t.order(account))
+}
+
+// settle decides and applies until the change is written or the job is another's.
+func (d Desk) settle(ctx context.Context, job Job, decide func(View, bool) Change) Report {
+	empty := false
+	for range rounds {
+		v := job.View
+		v.At = d.at(job)
+		c := decide(v, empty)
+		err := d.apply(ctx, c)
+		switch {
+		case err == nil:
+			return Report{Task: *c.Task}
+		case errors.Is(err, stock.ErrEmpty):
+			empty = true
+		case errors.Is(err, ErrConflict):
+			if job, err = d.reread(ctx, job); err != nil {
+				return Report{Task: *job.Task, Err: err}
+			}
+			empty = false
+		default:
+			return Report{Task: *job.Task, Err: err}
+		}
+	}
+	return Report{Task: *job.Task, Err: ErrConflict}
+}
+
+// reread views a job again that somebody has changed.
+func (d Desk) reread(ctx context.Context, job Job) (Job, error) {
+	taken := d.Now()
+	v, err := d.view(ctx, keys.Code(job.Task.Code))
+	if err != nil {
+		return job, err
+	}
+	if v.Task == nil || v.Task.Ref() != job.Task.Ref() {
+		return job, ErrFenced
+	}
+	return Job{v, taken}, nil
+}
