@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 )
 
@@ -101,11 +100,11 @@ func (d Desk) settle(ctx context.Context, job Job, decide func(View, bool) Chang
 // reread views a job again that somebody has changed.
 func (d Desk) reread(ctx context.Context, job Job) (Job, error) {
 	taken := d.Now()
-	v, err := d.view(ctx, keys.Code(job.Task.Code))
+	v, err := d.view(ctx, job.Task.Code)
 	if err != nil {
 		return job, err
 	}
-	if v.Task == nil || v.Task.Ref() != job.Task.Ref() {
+	if v.open() == nil || v.Task.Ref() != job.Task.Ref() {
 		return job, ErrFenced
 	}
 	return Job{v, taken}, nil

@@ -1,0 +1,73 @@
+package memory
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// Lease implements [tasks.Store].
+func (s *Store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) ([]tasks.View, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var views []tasks.View
+	for _, t := range s.due(n, ttl) {
+		if !t.Leased.IsZero() {
+			t.Lost++
+		}
+		t.Fence++
+		t.Leased = s.clock().Add(ttl)
+		s.tasks[t.ID] = t
+		views = append(views, s.view(s.keys[t.Code], t.ID))
+	}
+	return views, nil
+}
+
+// due finds up to n open tasks to lease, the longest due first.
+func (s *Store) due(n int, ttl time.Duration) []tasks.Task {
+	now := s.clock()
+	var due []tasks.Task
+	for _, t := range s.tasks {
+		if t.Open() && (!ready(t).After(now) || t.Leased.After(now.Add(2*ttl))) {
+			due = append(due, t)
+		}
+	}
+	slices.SortFunc(due, func(x, y tasks.Task) int { return ready(x).Compare(ready(y)) })
+	return due[:min(n, len(due))]
+}
+
+// ready is when a task can be leased.
+func ready(t tasks.Task) time.Time {
+	if t.Leased.IsZero() {
+		return t.Due
+	}
+	return t.Leased
+}
+
+// Extend implements [tasks.Store].
+func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	errs := make([]error, len(refs))
+	for i, ref := range refs {
+		t, found := s.tasks[ref.ID]
+		if !found || t.Ref() != ref || !t.Open() || t.Leased.IsZero() {
+			errs[i] = tasks.ErrFenced
+			continue
+		}
+		t.Leased = time.Time{}
+		if ttl > 0 {
+			t.Leased = s.clock().Add(ttl)
+		}
+		s.tasks[t.ID] = t
+	}
+	return errs, nil
+}

@@ -1,0 +1,95 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A Store keeps everything under one lock. Any number of goroutines may use it.
+type Store struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	keys    map[keys.Code]keys.Key
+	tasks   map[string]tasks.Task
+	plans   map[string]stock.Plan
+	seq     int64 // of the newest plan
+	history map[keys.Code][]tasks.Event
+	known   map[done]bool
+}
+
+// done is a change that was made.
+type done struct {
+	code keys.Code
+	id   string
+}
+
+// New makes an empty store that lives by that clock.
+func New(now func() time.Time) *Store {
+	return &Store{
+		now:     now,
+		keys:    map[keys.Code]keys.Key{},
+		tasks:   map[string]tasks.Task{},
+		plans:   map[string]stock.Plan{},
+		history: map[keys.Code][]tasks.Event{},
+		known:   map[done]bool{},
+	}
+}
+
+var (
+	_ tasks.Store  = (*Store)(nil)
+	_ tasks.Office = (*Store)(nil)
+)
+
+// View implements [tasks.Store].
+func (s *Store) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	views := make([]tasks.View, len(codes))
+	for i, code := range codes {
+		views[i] = s.view(s.keys[code], s.keys[code].Task)
+	}
+	return views, nil
+}
+
+// view shows a key with a task, which is copied so that nobody can reach into the store.
+func (s *Store) view(key keys.Key, id string) tasks.View {
+	v := tasks.View{At: s.clock(), Key: key}
+	if t, found := s.tasks[id]; found {
+		t.Faulty, t.Sealed = slices.Clone(t.Faulty), slices.Clone(t.Sealed)
+		v.Task = &t
+	}
+	return v
+}
+
+// clock is the time as databases keep it: in UTC, to the microsecond.
+func (s *Store) clock() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
+
+// Stock implements [tasks.Store].
+func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return stock.Levels(s.clock(), s.inOrder()), nil
+}
+
+func (s *Store) inOrder() []stock.Plan {
+	all := make([]stock.Plan, 0, len(s.plans))
+	for _, p := range s.plans {
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(x, y stock.Plan) int { return cmp.Compare(x.Seq, y.Seq) })
+	return all
+}

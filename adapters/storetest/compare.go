@@ -1,0 +1,270 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// Compare runs two stores through the same random histories: after each step their verdicts must be
+// equal, and in the end all that they hold, but for the times, which are by two clocks.
+func Compare(t *testing.T, model, other Open) {
+	rapid.Check(t, func(r *rapid.T) {
+		p := pair{r, [2]*side{newSide(t, model), newSide(t, other)}}
+		p.each("plan", func(s *side) string { return s.plans(0, "US", 2) + s.plans(1, "DE", 1) })
+		r.Repeat(map[string]func(*rapid.T){
+			"issue":   p.issue,
+			"plan":    p.editPlan,
+			"accept":  p.accept,
+			"lease":   p.lease,
+			"settle":  p.settle,
+			"extend":  p.extend,
+			"steer":   p.steer,
+			"reapply": p.reapply,
+		})
+		p.each("contents", (*side).dump)
+	})
+}
+
+// A pair is the two stores.
+type pair struct {
+	*rapid.T
+	sides [2]*side
+}
+
+// A side is one of them, with what it was told and gave.
+type side struct {
+	fixture
+	minted int
+	made   []tasks.Change
+	leased []tasks.View
+}
+
+func newSide(t *testing.T, open Open) *side {
+	f := newFixture(t, open(t))
+	f.rules.KeyTasks, f.rules.Attempts = 0, 2
+	return &side{fixture: f}
+}
+
+// each does a step on both sides and compares what they say of it.
+func (p pair) each(step string, do func(*side) string) {
+	model, other := do(p.sides[0]), do(p.sides[1])
+	if model != other {
+		p.Fatalf("%s\nthe model says\n%s\nthe store says\n%s", step, model, other)
+	}
+}
+
+var (
+	someCode    = rapid.Map(rapid.IntRange(0, 5), func(i int) keys.Code { return keys.Code(fmt.Sprintf("K%d", i)) })
+	someCountry = rapid.SampledFrom([]string{"US", "DE", "FR"})
+	someOutcome = rapid.SampledFrom(tasks.Outcomes(tasks.Upgrade))
+	someEffect  = rapid.SampledFrom([]tasks.Effect{tasks.Unknown, tasks.None, tasks.Pending, tasks.Refused, tasks.Settled, tasks.Settled, tasks.Settled})
+)
+
+func (p pair) issue(r *rapid.T) {
+	codes := rapid.SliceOfN(someCode, 1, 3).Draw(r, "codes")
+	used := rapid.Bool().Draw(r, "used")
+	p.each("issue", func(s *side) string {
+		all := make([]keys.Key, len(codes))
+		for i, code := range codes {
+			all[i] = keys.Key{Code: code, Status: keys.Active, Used: used}
+		}
+		return fmt.Sprint(s.bring(all...))
+	})
+}
+
+func (p pair) editPlan(r *rapid.T) {
+	n, size := rapid.IntRange(0, 4).Draw(r, "plan"), rapid.IntRange(0, 3).Draw(r, "size")
+	country := rapid.SampledFrom([]stock.Country{"US", "DE"}).Draw(r, "country")
+	if rapid.IntRange(0, 3).Draw(r, "retire") == 0 {
+		p.each("retire", func(s *side) string {
+			return fmt.Sprint(s.EditPlans(s.ctx, []stock.Edit{{ID: fmt.Sprint("p", n), Retire: true}}))
+		})
+		return
+	}
+	p.each("plan", func(s *side) string { return s.plans(n, country, size) })
+}
+
+func (s *side) plans(n int, country stock.Country, size int) string {
+	return fmt.Sprint(s.EditPlans(s.ctx, []stock.Edit{{ID: fmt.Sprint("p", n), Country: &country, Size: &size}}))
+}
+
+func (p pair) accept(r *rapid.T) {
+	codes := rapid.SliceOfN(someCode, 1, 4).Draw(r, "codes")
+	country, empty := someCountry.Draw(r, "country"), rapid.IntRange(0, 4).Draw(r, "empty") == 0
+	kind := rapid.SampledFrom([]tasks.Kind{tasks.Upgrade, tasks.Upgrade, tasks.Renew}).Draw(r, "kind")
+	p.each("accept", func(s *side) string {
+		var said []string
+		var changes []tasks.Change
+		for _, code := range codes {
+			c, err := s.rules.Accept(s.view(code), s.request(kind, code, country), s.id(), empty)
+			said = append(said, fmt.Sprint(err))
+			if err == nil {
+				s.seal(&c)
+				changes = append(changes, c)
+			}
+		}
+		return strings.Join(said, ",") + s.applyAll(changes...)
+	})
+}
+
+func (*side) request(kind tasks.Kind, code keys.Code, country string) tasks.Request {
+	return tasks.Request{Kind: kind, Code: code, Country: country, Account: tasks.Account{
+		Login: tasks.NewSecret("a@example.com"), Password: tasks.NewSecret("long enough, 1"),
+	}}
+}
+
+func (*side) seal(c *tasks.Change) {
+	if c.Task.Open() {
+		c.Task.Sealed = []byte("sealed " + c.Task.ID)
+	}
+}
+
+// id mints the same ids on both sides.
+func (s *side) id() string {
+	s.minted++
+	return fmt.Sprintf("m%06d", s.minted)
+}
+
+func (s *side) applyAll(changes ...tasks.Change) string {
+	s.made = append(s.made, changes...)
+	errs, err := s.Apply(s.ctx, changes)
+	s.must(err)
+	return fmt.Sprint(errs)
+}
+
+func (p pair) lease(r *rapid.T) {
+	n, d := rapid.IntRange(0, 3).Draw(r, "n"), ttl
+	if n == 0 {
+		n, d = 1, brief // one alone: several that run out at once have no order
+	}
+	p.each("lease", func(s *side) string {
+		views, err := s.Lease(s.ctx, "worker", n, d)
+		s.must(err)
+		s.leased = append(s.leased, views...)
+		said := ""
+		for _, v := range views {
+			said += showKey(v.Key) + showTask(v.Task)
+		}
+		return said
+	})
+}
+
+// pick chooses one of the leases, old ones too; both sides have the same.
+func (p pair) pick(r *rapid.T) int {
+	if len(p.sides[0].leased) == 0 {
+		r.Skip("nothing was leased")
+	}
+	return rapid.IntRange(0, len(p.sides[0].leased)-1).Draw(r, "lease")
+}
+
+func (p pair) settle(r *rapid.T) {
+	i := p.pick(r)
+	answer := tasks.Answer{Effect: someEffect.Draw(r, "effect"), Outcome: someOutcome.Draw(r, "outcome")}
+	p.each("settle", func(s *side) string {
+		v := s.leased[i]
+		now := s.view(v.Key.Code)
+		v.At = now.At
+		if now.Task != nil && now.Task.ID == v.Task.ID && now.Task.Open() {
+			v.Key = now.Key
+		}
+		change := s.id()
+		ask := tasks.Asking{Sent: v.At, Answer: answer}
+		said := s.applyAll(s.rules.Settle(v, ask, change, false))
+		if strings.Contains(said, stock.ErrEmpty.Error()) {
+			said += s.applyAll(s.rules.Settle(v, ask, change, true))
+		}
+		return said
+	})
+}
+
+func (p pair) extend(r *rapid.T) {
+	i, d := p.pick(r), rapid.SampledFrom([]time.Duration{0, ttl}).Draw(r, "ttl")
+	p.each("extend", func(s *side) string { return fmt.Sprint(s.fixture.extend(s.leased[i].Task.Ref(), d)) })
+}
+
+func (p pair) steer(r *rapid.T) {
+	code, verb := someCode.Draw(r, "code"), rapid.IntRange(0, 3).Draw(r, "verb")
+	outcome := someOutcome.Draw(r, "outcome")
+	p.each("steer", func(s *side) string {
+		v := s.view(code)
+		decide := []func(tasks.View, string) (tasks.Change, error){
+			tasks.Revoke, tasks.Reset, tasks.Hurry,
+			func(v tasks.View, id string) (tasks.Change, error) { return tasks.Resolve(v, outcome, id) },
+		}[verb]
+		c, err := decide(v, s.id())
+		if err != nil {
+			return err.Error()
+		}
+		return s.applyAll(c)
+	})
+}
+
+func (p pair) reapply(r *rapid.T) {
+	if len(p.sides[0].made) == 0 {
+		r.Skip("nothing was applied")
+	}
+	i := rapid.IntRange(0, len(p.sides[0].made)-1).Draw(r, "change")
+	p.each("reapply", func(s *side) string {
+		errs, err := s.Apply(s.ctx, []tasks.Change{s.made[i], s.made[i]})
+		s.must(err)
+		return fmt.Sprint(errs)
+	})
+}
+
+// dump writes all that a side holds but the times.
+func (s *side) dump() string {
+	var b strings.Builder
+	views, err := s.Keys(s.ctx, "", 100)
+	s.must(err)
+	for _, v := range views {
+		fmt.Fprintln(&b, showKey(v.Key), showTask(v.Task))
+		events, err := s.History(s.ctx, v.Key.Code)
+		s.must(err)
+		for _, e := range events {
+			e.At = time.Time{}
+			fmt.Fprintln(&b, " ", e)
+		}
+	}
+	all, err := s.Tasks(s.ctx, tasks.AnyTask, tasks.Task{}, 1000)
+	s.must(err)
+	lines := make([]string, len(all))
+	for i, v := range all {
+		lines[i] = showTask(v.Task)
+	}
+	slices.Sort(lines)
+	plans, err := s.Plans(s.ctx, 0, 100)
+	s.must(err)
+	levels, err := s.Stock(s.ctx)
+	s.must(err)
+	fmt.Fprintln(&b, lines)
+	for _, plan := range plans {
+		plan.Seq = 0
+		fmt.Fprintln(&b, plan)
+	}
+	fmt.Fprintln(&b, levels)
+	return b.String()
+}
+
+func showKey(k keys.Key) string {
+	k.PurchaseDate, k.UsedDate, k.Limit = time.Time{}, time.Time{}, time.Time{}
+	return fmt.Sprint(k)
+}
+
+func showTask(t *tasks.Task) string {
+	if t == nil {
+		return "no task"
+	}
+	shown := *t
+	leased := !t.Leased.IsZero()
+	shown.FirstAsked, shown.Created, shown.Due, shown.Leased, shown.Ended = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	return fmt.Sprint(shown, t.Open(), leased)
+}

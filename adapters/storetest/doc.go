@@ -1,0 +1,11 @@
+// Package storetest holds a store to the contract of [tasks.Store] and [tasks.Office].
+//
+// A store's own test is a few lines:
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, func(t testing.TB) storetest.Store { return open(t) })
+//	}
+//
+// There is nothing to opt out of. [Compare] runs two stores side by side on random histories and
+// wants equal verdicts and equal contents in the end; give it memory as the other side.
+package storetest

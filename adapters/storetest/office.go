@@ -1,0 +1,172 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var officeCases = []testCase{
+	{"ImportKeys/all or none", importKeys},
+	{"EditPlans/all or none", editPlans},
+	{"EditPlans/what is not said stays", editPlan},
+	{"Stock/by country", stockLevels},
+	{"Keys/pages", pageKeys},
+	{"Plans/pages", pagePlans},
+	{"Tasks/pages and filters", pageTasks},
+}
+
+func importKeys(f fixture) {
+	f.issue("A")
+	fresh := func(code keys.Code) keys.Key { return keys.Key{Code: code, Status: keys.Active} }
+	var row tasks.RowError
+	for _, all := range [][]keys.Key{
+		{fresh("B"), fresh("C"), fresh("A")},
+		{fresh("D"), fresh("E"), fresh("D")},
+	} {
+		err := f.bring(all...)
+		if !errors.As(err, &row) || row.Row != 3 || !errors.Is(err, tasks.ErrExists) {
+			f.Fatalf("got %v", err)
+		}
+	}
+	fault := errors.New("a fault in the file")
+	err := f.ImportKeys(f.ctx, func(yield func(keys.Key, error) bool) {
+		_ = yield(fresh("F"), nil) && yield(keys.Key{}, fault)
+	})
+	f.want("fault", errors.Is(err, fault), true)
+	for _, code := range []keys.Code{"B", "C", "D", "E", "F"} {
+		f.want("stored", f.view(code).Key.Exists(), false)
+	}
+	f.issue("B")
+	f.must(f.bring())
+}
+
+func editPlans(f fixture) {
+	us, size := stock.Country("US"), 2
+	edits := []stock.Edit{
+		{ID: "a", Country: &us, Size: &size},
+		{ID: "b", Country: &us, Size: &size},
+		{ID: "c", Retire: true},
+	}
+	var row tasks.RowError
+	if err := f.EditPlans(f.ctx, edits); !errors.As(err, &row) || row.Row != 3 || !errors.Is(err, stock.ErrPlan) {
+		f.Fatalf("got %v", err)
+	}
+	plans, err := f.Plans(f.ctx, 0, 10)
+	f.must(err)
+	f.want("plans", len(plans), 0)
+	edits[2].ID = "a"
+	f.must(f.EditPlans(f.ctx, edits))
+	plans, err = f.Plans(f.ctx, 0, 10)
+	f.must(err)
+	f.want("plans", fmt.Sprintln(plans[0].ID, plans[0].Retired, plans[1].ID, len(plans)), "a true b 2\n")
+}
+
+func editPlan(f fixture) {
+	f.issue("K")
+	f.plan("p", "US", 3)
+	f.plan("q", "US", 3)
+	expires := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	f.must(f.EditPlans(f.ctx, []stock.Edit{{ID: "p", ExpiresAt: &expires}}))
+	f.accept(tasks.Upgrade, "K", "US")
+	size := 0
+	if err := f.EditPlans(f.ctx, []stock.Edit{{ID: "p", Size: &size}}); err == nil {
+		f.Fatal("a plan became smaller than what is held")
+	}
+	size = 1
+	f.must(f.EditPlans(f.ctx, []stock.Edit{{ID: "p", Size: &size}}))
+	plans, err := f.Plans(f.ctx, 0, 10)
+	f.must(err)
+	f.want("order", plans[1].ID, "q")
+	plans[0].Seq = 0
+	f.want("plan", plans[0], stock.Plan{
+		ID: "p", Country: "US", Address: "p street", Invite: "p-invite", Size: 1, Held: 1, ExpiresAt: expires,
+	})
+	f.end(f.lease(), tasks.Success)
+	f.want("slots", f.slots("p"), "0/0/1/0")
+}
+
+func stockLevels(f fixture) {
+	f.issue("A", "B", "C")
+	f.plan("u1", "US", 3)
+	f.plan("d1", "DE", 5)
+	f.plan("u2", "US", 10)
+	f.must(f.EditPlans(f.ctx, []stock.Edit{{ID: "u2", Retire: true}}))
+	f.plan("f", "FR", 0)
+	f.accept(tasks.Upgrade, "A", "US")
+	f.end(f.lease(), tasks.Success)
+	f.accept(tasks.Upgrade, "B", "US")
+	f.accept(tasks.Upgrade, "C", "DE")
+	levels, err := f.Stock(f.ctx)
+	f.must(err)
+	f.want("levels", levels, []stock.Level{
+		{Country: "DE", Size: 5, Free: 4, Held: 1},
+		{Country: "FR"},
+		{Country: "US", Size: 13, Free: 1, Held: 1, Spent: 1, Idle: 10},
+	})
+}
+
+func pageKeys(f fixture) {
+	f.issue("b", "a", "B", "-", "c")
+	var got []keys.Code
+	for after := keys.Code(""); ; {
+		page, err := f.Keys(f.ctx, after, 2)
+		f.must(err)
+		if len(page) == 0 {
+			break
+		}
+		for _, v := range page {
+			got = append(got, v.Key.Code)
+		}
+		after = got[len(got)-1]
+	}
+	f.want("keys", got, []keys.Code{"-", "B", "a", "b", "c"})
+}
+
+func pagePlans(f fixture) {
+	for _, id := range []string{"c", "a", "b"} {
+		f.plan(id, "US", 1)
+	}
+	page, err := f.Plans(f.ctx, 0, 2)
+	f.must(err)
+	rest, err := f.Plans(f.ctx, page[1].Seq, 2)
+	f.must(err)
+	f.want("plans", page[0].ID+page[1].ID+rest[0].ID, "cab")
+	f.want("rest", len(rest), 1)
+}
+
+func pageTasks(f fixture) {
+	f.issue("A", "B", "C")
+	f.plan("p", "US", 3)
+	f.rules.Attempts = 1
+	f.accept(tasks.Upgrade, "A", "US")
+	f.end(f.lease(), tasks.WrongAddress)
+	f.accept(tasks.Upgrade, "B", "US")
+	f.must(f.apply(f.settle(f.lease(), tasks.Answer{}, false)))
+	f.accept(tasks.Upgrade, "C", "US")
+	for filter, want := range map[tasks.Filter]string{
+		tasks.AnyTask: "ABC", tasks.OpenTask: "C", tasks.EndedTask: "AB", tasks.SuspectTask: "B",
+	} {
+		got, after := "", tasks.Task{}
+		for {
+			page, err := f.Tasks(f.ctx, filter, after, 1)
+			f.must(err)
+			if len(page) == 0 {
+				break
+			}
+			got, after = got+string(page[0].Key.Code), *page[0].Task
+		}
+		f.want("tasks "+string(filter), got, want)
+	}
+	v, err := f.Task(f.ctx, "none")
+	f.must(err)
+	f.want("none", v.Task == nil, true)
+	v, err = f.Task(f.ctx, f.view("A").Key.Task)
+	f.must(err)
+	f.want("task", *v.Task, *f.view("A").Task)
+	f.want("key", v.Key, f.view("A").Key)
+}

@@ -1,0 +1,112 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var raceCases = []testCase{
+	{"Race/of many for one key one wins", raceKey},
+	{"Race/of many for few slots just so many win", raceSlots},
+	{"Race/workers end each task once", raceWorkers},
+}
+
+// together runs n at once.
+func together(n int, do func(i int)) {
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { do(i) })
+	}
+	wg.Wait()
+}
+
+func raceKey(f fixture) {
+	f.issue("K")
+	f.plan("p", "US", 50)
+	changes := make([]tasks.Change, 32)
+	for i := range changes {
+		changes[i] = f.decide(tasks.Upgrade, "K", "US", false)
+	}
+	var won atomic.Int64
+	together(len(changes), func(i int) {
+		errs, err := f.Apply(f.ctx, changes[i:i+1])
+		switch {
+		case err != nil:
+			f.Error(err)
+		case errs[0] == nil:
+			won.Add(1)
+		case !errors.Is(errs[0], tasks.ErrConflict):
+			f.Error(errs[0])
+		}
+	})
+	f.want("won", won.Load(), 1)
+	f.want("slots", f.slots("p"), "49/1/0/0")
+}
+
+func raceSlots(f fixture) {
+	const clients, slots = 60, 37
+	codes := make([]keys.Code, clients)
+	for i := range codes {
+		codes[i] = keys.Code(fmt.Sprintf("K%03d", i))
+	}
+	f.issue(codes...)
+	for i, size := range []int{1, 17, 19} {
+		f.plan(fmt.Sprintf("p%d", i), "US", size)
+	}
+	changes := make([]tasks.Change, clients)
+	for i, code := range codes {
+		changes[i] = f.decide(tasks.Upgrade, code, "US", false)
+	}
+	var won atomic.Int64
+	together(clients/3, func(i int) {
+		errs, err := f.Apply(f.ctx, changes[3*i:3*i+3])
+		if err != nil {
+			f.Error(err)
+		}
+		for _, err := range errs {
+			if err == nil {
+				won.Add(1)
+			} else if !errors.Is(err, stock.ErrEmpty) {
+				f.Error(err)
+			}
+		}
+	})
+	f.want("won", won.Load(), slots)
+	f.want("slots", f.slots("p0")+f.slots("p1")+f.slots("p2"), "0/1/0/00/17/0/00/19/0/0")
+}
+
+func raceWorkers(f fixture) {
+	const n = 40
+	for i := range n {
+		f.issue(keys.Code(fmt.Sprintf("K%02d", i)))
+	}
+	f.plan("p", "US", n)
+	for i := range n {
+		f.accept(tasks.Upgrade, keys.Code(fmt.Sprintf("K%02d", i)), "US")
+	}
+	var ended atomic.Int64
+	together(4, func(i int) {
+		for ended.Load() < n && !f.Failed() {
+			views, err := f.Lease(f.ctx, fmt.Sprint("worker", i), 3, ttl)
+			if err != nil {
+				f.Error(err)
+				return
+			}
+			for _, v := range views {
+				c := f.settle(v, tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}, false)
+				errs, err := f.Apply(f.ctx, []tasks.Change{c})
+				if err := errors.Join(append(errs, err)...); err != nil {
+					f.Error(err)
+				}
+				ended.Add(1)
+			}
+		}
+	})
+	f.want("slots", f.slots("p"), fmt.Sprintf("0/0/%d/0", n))
+}

@@ -1,0 +1,188 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A Store is both sides of a store.
+type Store interface {
+	tasks.Store
+	tasks.Office
+}
+
+// An Open makes an empty store, which ends with the test.
+type Open func(t testing.TB) Store
+
+// Run holds the stores that open makes to the contract.
+func Run(t *testing.T, open Open) {
+	cases := slices.Concat(viewCases, applyCases, settleCases, leaseCases, officeCases, raceCases)
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) { c.run(newFixture(t, open(t))) })
+	}
+}
+
+// A testCase is one promise of the contract.
+type testCase struct {
+	name string
+	run  func(f fixture)
+}
+
+// A fixture is a store and what the cases do with it.
+type fixture struct {
+	testing.TB
+	Store
+	ctx   context.Context
+	rules tasks.Rules
+}
+
+func newFixture(t testing.TB, s Store) fixture {
+	rules := tasks.DefaultRules()
+	rules.Backoff, rules.MaxBackoff = 0, 0
+	return fixture{t, s, t.Context(), rules}
+}
+
+var minted atomic.Int64
+
+// id mints an id for a task or a change.
+func id() string { return fmt.Sprintf("id%06d", minted.Add(1)) }
+
+// ttl is a lease that outlives every test.
+const ttl = time.Hour
+
+// must ends the test on an error.
+func (f fixture) must(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// want compares two values as people would print them.
+func (f fixture) want(what string, got, want any) {
+	f.Helper()
+	if g, w := fmt.Sprint(got), fmt.Sprint(want); g != w {
+		f.Fatalf("%s:\n got %s\nwant %s", what, g, w)
+	}
+}
+
+// issue imports unused keys.
+func (f fixture) issue(codes ...keys.Code) {
+	f.Helper()
+	all := make([]keys.Key, len(codes))
+	for i, code := range codes {
+		all[i] = keys.Key{Code: code, Status: keys.Active}
+	}
+	f.must(f.bring(all...))
+}
+
+// bring imports keys as they are.
+func (f fixture) bring(all ...keys.Key) error {
+	return f.ImportKeys(f.ctx, func(yield func(keys.Key, error) bool) {
+		for _, k := range all {
+			if !yield(k, nil) {
+				return
+			}
+		}
+	})
+}
+
+// plan puts a plan of that many slots into stock.
+func (f fixture) plan(id string, country stock.Country, size int) {
+	f.Helper()
+	address, invite := id+" street", id+"-invite"
+	f.must(f.EditPlans(f.ctx, []stock.Edit{{ID: id, Country: &country, Size: &size, Address: &address, Invite: &invite}}))
+}
+
+// view reads one key.
+func (f fixture) view(code keys.Code) tasks.View {
+	f.Helper()
+	views, err := f.View(f.ctx, []keys.Code{code})
+	f.must(err)
+	return views[0]
+}
+
+// decide makes the change that accepts a task, sealed.
+func (f fixture) decide(kind tasks.Kind, code keys.Code, country string, empty bool) tasks.Change {
+	f.Helper()
+	c, err := f.rules.Accept(f.view(code), tasks.Request{
+		Kind: kind, Code: code, Country: country,
+		Account: tasks.Account{Login: tasks.NewSecret("a@example.com"), Password: tasks.NewSecret("long enough, 1")},
+	}, id(), empty)
+	f.must(err)
+	if c.Task.Open() {
+		c.Task.Sealed = []byte("\x00sealed " + c.Task.ID)
+	}
+	return c
+}
+
+// accept opens a task.
+func (f fixture) accept(kind tasks.Kind, code keys.Code, country string) tasks.Task {
+	f.Helper()
+	f.must(f.apply(f.decide(kind, code, country, false)))
+	return *f.view(code).Task
+}
+
+// apply makes one change.
+func (f fixture) apply(c tasks.Change) error {
+	f.Helper()
+	errs, err := f.Apply(f.ctx, []tasks.Change{c})
+	f.must(err)
+	return errs[0]
+}
+
+// lease takes the one task that is due.
+func (f fixture) lease() tasks.View {
+	f.Helper()
+	views, err := f.Lease(f.ctx, "worker", 10, ttl)
+	f.must(err)
+	if len(views) != 1 {
+		f.Fatalf("leased %d tasks, want 1", len(views))
+	}
+	return views[0]
+}
+
+// settle decides on an answer to the view's task.
+func (f fixture) settle(v tasks.View, a tasks.Answer, empty bool) tasks.Change {
+	return f.rules.Settle(v, tasks.Asking{Sent: v.At, Answer: a}, id(), empty)
+}
+
+// end answers the view's task for good.
+func (f fixture) end(v tasks.View, o tasks.Outcome) {
+	f.Helper()
+	f.must(f.apply(f.settle(v, tasks.Answer{Effect: tasks.Settled, Outcome: o}, false)))
+}
+
+// slots writes a plan's counts as free/held/spent/suspect.
+func (f fixture) slots(id string) string {
+	f.Helper()
+	plans, err := f.Plans(f.ctx, 0, 1000)
+	f.must(err)
+	i := slices.IndexFunc(plans, func(p stock.Plan) bool { return p.ID == id })
+	if i < 0 {
+		f.Fatalf("no plan %s", id)
+	}
+	p := plans[i]
+	return fmt.Sprintf("%d/%d/%d/%d", p.Free(), p.Held, p.Spent, p.Suspect)
+}
+
+// story writes a key's history as cause:plan:from>to.
+func (f fixture) story(code keys.Code) string {
+	f.Helper()
+	events, err := f.History(f.ctx, code)
+	f.must(err)
+	var lines []string
+	for _, e := range events {
+		lines = append(lines, fmt.Sprintf("%s:%s:%s>%s", e.Cause, e.Plan, e.From, e.To))
+	}
+	return strings.Join(lines, " ")
+}

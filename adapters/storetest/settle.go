@@ -1,0 +1,133 @@
+package storetest
+
+import (
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var settleCases = []testCase{
+	{"Settle/success spends the slot", settleSuccess},
+	{"Settle/another outcome gives it back", settleFailure},
+	{"Settle/asked again later", settleAgain},
+	{"Settle/a faulty plan is left for another", settleNextPlan},
+	{"Settle/no other plan is left", settleNoPlan},
+	{"Settle/suspect, then resolved", settleSuspect},
+	{"Settle/a renew holds no slot", settleRenew},
+	{"Settle/known although the lease is gone", settleKnown},
+}
+
+func settleSuccess(f fixture) {
+	f.issue("K")
+	f.plan("p", "US", 1)
+	f.accept(tasks.Upgrade, "K", "US")
+	v := f.lease()
+	f.must(f.apply(f.settle(v, tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success, Username: "u"}, false)))
+	got := f.view("K")
+	f.want("status", got.Key.Status, keys.Success)
+	f.want("account", got.Key.Username+","+got.Key.VerifyAddress, "u,p street")
+	f.want("used", got.Key.UsedDate.IsZero(), false)
+	f.want("sealed", len(got.Task.Sealed), 0)
+	f.want("lease", got.Task.Leased.IsZero(), true)
+	f.want("slot", got.Task.Slot, stock.Spent)
+	f.want("slots", f.slots("p"), "0/0/1/0")
+	f.want("story", f.story("K"), "accepted:p:free>held ended:p:held>spent")
+}
+
+func settleFailure(f fixture) {
+	f.issue("K")
+	f.plan("p", "US", 1)
+	for range 2 {
+		f.accept(tasks.Upgrade, "K", "US")
+		f.end(f.lease(), tasks.AccountLocked)
+		f.want("message", f.view("K").Key.Message, tasks.AccountLocked.Message(tasks.Upgrade))
+		f.want("slots", f.slots("p"), "1/0/0/0")
+	}
+}
+
+func settleAgain(f fixture) {
+	f.issue("K")
+	f.plan("p", "US", 1)
+	f.accept(tasks.Upgrade, "K", "US")
+	v := f.lease()
+	f.must(f.apply(f.settle(v, tasks.Answer{Effect: tasks.Unknown, Note: "cut"}, false)))
+	again := f.lease()
+	f.want("fence", again.Task.Fence, v.Task.Fence+1)
+	f.want("tries", again.Task.Tries, 1)
+	f.want("doubt", again.Task.Doubt, true)
+	f.want("lost", again.Task.Lost, 0)
+	f.want("sealed", string(again.Task.Sealed), string(v.Task.Sealed))
+	f.want("first asked", again.Task.FirstAsked, v.At)
+	events, err := f.History(f.ctx, "K")
+	f.must(err)
+	f.want("note", events[1].Note, "cut")
+}
+
+func settleNextPlan(f fixture) {
+	f.issue("K", "L")
+	f.plan("p", "US", 2)
+	f.plan("q", "US", 1)
+	f.accept(tasks.Upgrade, "K", "US")
+	f.end(f.lease(), tasks.PlanFull)
+	v := f.lease()
+	f.want("plan", v.Task.Plan, tasks.PlanCopy{ID: "q", Address: "q street", Invite: "q-invite"})
+	f.want("faulty", v.Task.Faulty, []string{"p"})
+	f.want("ordinal", v.Task.Ordinal, 2)
+	f.want("slots", f.slots("p")+" "+f.slots("q"), "2/0/0/0 0/1/0/0")
+	f.want("another", f.apply(f.decide(tasks.Upgrade, "L", "US", false)), stock.ErrEmpty)
+	f.want("story", f.story("K"), "accepted:p:free>held moved:p:held>free claimed:q:free>held")
+	f.plan("p", "US", 2) // back in stock
+	f.must(f.apply(f.decide(tasks.Upgrade, "L", "US", false)))
+}
+
+func settleNoPlan(f fixture) {
+	f.issue("K")
+	f.plan("p", "US", 2)
+	f.accept(tasks.Upgrade, "K", "US")
+	v, answer := f.lease(), tasks.Answer{Effect: tasks.Settled, Outcome: tasks.PlanInvalid}
+	f.want("verdict", f.apply(f.settle(v, answer, false)), stock.ErrEmpty)
+	f.want("slots", f.slots("p"), "1/1/0/0")
+	f.must(f.apply(f.settle(v, answer, true)))
+	f.want("message", f.view("K").Key.Message, tasks.PlanInvalid.Message(tasks.Upgrade))
+	f.want("slots", f.slots("p"), "2/0/0/0")
+}
+
+func settleSuspect(f fixture) {
+	f.issue("K")
+	f.plan("p", "US", 1)
+	f.accept(tasks.Upgrade, "K", "US")
+	f.rules.Attempts = 1
+	f.must(f.apply(f.settle(f.lease(), tasks.Answer{}, false)))
+	f.want("slots", f.slots("p"), "0/0/0/1")
+	v, err := f.Task(f.ctx, f.view("K").Key.Task)
+	f.must(err)
+	c, err := tasks.Resolve(v, tasks.Success, id())
+	f.must(err)
+	f.must(f.apply(c))
+	f.want("slots", f.slots("p"), "0/0/1/0")
+	f.want("status", f.view("K").Key.Status, keys.Success)
+}
+
+func settleRenew(f fixture) {
+	f.must(f.bring(keys.Key{Code: "K", Status: keys.Success, Used: true, Username: "u"}))
+	f.accept(tasks.Renew, "K", "US")
+	f.end(f.lease(), tasks.StillPremium)
+	f.want("status", f.view("K").Key.Status, keys.Failed)
+	f.accept(tasks.Renew, "K", "US")
+	f.end(f.lease(), tasks.Success)
+	f.want("status", f.view("K").Key.Status, keys.SuccessRenew)
+	f.want("message", f.view("K").Key.Message, "Key Renewed")
+	f.want("username", f.view("K").Key.Username, "")
+}
+
+func settleKnown(f fixture) {
+	f.issue("K")
+	f.plan("p", "US", 1)
+	f.accept(tasks.Upgrade, "K", "US")
+	c := f.settle(f.lease(), tasks.Answer{}, false)
+	f.must(f.apply(c))
+	f.lease()
+	f.must(f.apply(c))
+	f.want("tries", f.view("K").Task.Tries, 1)
+	f.want("leased", f.view("K").Task.Leased.IsZero(), false)
+}
