@@ -1,0 +1,132 @@
+package connectortest
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// An Effect is what the provider has done for one idempotency key. It took a slot of the plan if the
+// outcome is success.
+type Effect struct {
+	Key     string        `json:"key"`
+	Task    string        `json:"task"`
+	Kind    tasks.Kind    `json:"kind"`
+	Plan    string        `json:"plan,omitempty"` // its id
+	Login   string        `json:"login"`
+	Outcome tasks.Outcome `json:"outcome"` // of the first time
+	Body    string        `json:"body"`    // the SHA-256 of the request, in hexadecimal
+	Count   int           `json:"-"`       // how often it was done: more than once is a fault
+}
+
+// A ledger is what the provider remembers. Its owner locks it.
+type ledger struct {
+	file     *os.File // where effects are appended too; nil: nowhere
+	requests []Request
+	askings  map[string]int     // by key
+	bodies   map[string]string  // by key, the hash of the first request
+	effects  map[string]*Effect // by key
+	faults   []error
+}
+
+// open reads a file of effects and appends later ones to it.
+func (l *ledger) open(path string) (err error) {
+	if l.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(l.file)
+	for lines.Scan() {
+		var e Effect
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			return fmt.Errorf("the ledger %s: %w", path, err)
+		}
+		l.add(e)
+	}
+	return lines.Err()
+}
+
+// enter records a request and counts it among those of its key, from 1.
+func (l *ledger) enter(q Request) int {
+	l.requests = append(l.requests, q)
+	set(&l.askings, q.Key(), l.askings[q.Key()]+1)
+	switch first, known := l.bodies[q.Key()]; {
+	case !known:
+		set(&l.bodies, q.Key(), hash(q))
+	case first != hash(q):
+		l.faults = append(l.faults, fmt.Errorf("%s came with another body", q.Key()))
+	}
+	return l.askings[q.Key()]
+}
+
+// carryOut gives the first answer to the key, and does the work if there is none yet.
+func (l *ledger) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
+	if e := l.effects[q.Key()]; e != nil {
+		return e.Outcome
+	}
+	o := q.Order
+	e := Effect{
+		Key: q.Key(), Task: o.Task, Kind: o.Kind, Plan: o.Plan.ID,
+		Login: o.Account.Login.Reveal(), Outcome: outcome, Body: hash(q),
+	}
+	l.add(e)
+	if l.file != nil {
+		line, err := json.Marshal(e)
+		if err == nil {
+			_, err = l.file.Write(append(line, '\n'))
+		}
+		l.faults = append(l.faults, err)
+	}
+	return outcome
+}
+
+func (l *ledger) add(e Effect) {
+	if l.effects[e.Key] == nil {
+		set(&l.effects, e.Key, &e)
+		set(&l.bodies, e.Key, e.Body)
+	}
+	l.effects[e.Key].Count++
+}
+
+// check says what the ledger shows to be wrong.
+func (l *ledger) check() error {
+	faults := append([]error(nil), l.faults...)
+	keys, done := map[[2]string]string{}, map[string]string{}
+	for _, q := range l.requests {
+		plan := [2]string{q.Order.Task, q.Order.Plan.ID}
+		if key, known := keys[plan]; known && key != q.Key() {
+			faults = append(faults, fmt.Errorf("%s and %s ask for the same task and plan", key, q.Key()))
+		}
+		keys[plan] = q.Key()
+	}
+	for key, e := range l.effects {
+		if e.Count > 1 {
+			faults = append(faults, fmt.Errorf("%s was done %d times", key, e.Count))
+		}
+		if e.Outcome != tasks.Success {
+			continue
+		}
+		if other, known := done[e.Task]; known {
+			faults = append(faults, fmt.Errorf("%s and %s both succeeded", other, key))
+		}
+		done[e.Task] = key
+	}
+	return errors.Join(faults...)
+}
+
+func hash(q Request) string {
+	sum := sha256.Sum256(q.Body)
+	return hex.EncodeToString(sum[:])
+}
+
+func set[V any](m *map[string]V, key string, value V) {
+	if *m == nil {
+		*m = map[string]V{}
+	}
+	(*m)[key] = value
+}

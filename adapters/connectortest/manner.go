@@ -1,0 +1,93 @@
+package connectortest
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A manner answers, mostly badly; true says that the good answer shall follow.
+type manner func(w http.ResponseWriter, r *http.Request, arg string) bool
+
+var manners = map[string]manner{
+	"cut":         cut,
+	"silent":      silent,
+	"slow":        slow,
+	"drip":        drip,
+	"huge":        huge,
+	"truncated":   truncated,
+	"redirect":    redirect,
+	"html":        with("<html><body>We will be back soon</body></html>"),
+	"empty":       with(""),
+	"no_outcome":  with(`{"username":"nobody"}`),
+	"odd_outcome": with(`{"outcome":"eaten_by_bears"}`),
+}
+
+// withStatus answers with a status and, if told so, with Retry-After.
+func withStatus(status int) manner {
+	return func(w http.ResponseWriter, _ *http.Request, retryAfter string) bool {
+		if retryAfter != "" {
+			w.Header().Set("Retry-After", retryAfter)
+		}
+		w.WriteHeader(status)
+		return false
+	}
+}
+
+func with(body string) manner {
+	return func(w http.ResponseWriter, _ *http.Request, _ string) bool {
+		_, _ = io.WriteString(w, body)
+		return false
+	}
+}
+
+func cut(http.ResponseWriter, *http.Request, string) bool { panic(http.ErrAbortHandler) }
+
+func silent(_ http.ResponseWriter, r *http.Request, _ string) bool {
+	<-r.Context().Done()
+	return cut(nil, nil, "")
+}
+
+func slow(_ http.ResponseWriter, r *http.Request, arg string) bool {
+	ms, _ := strconv.Atoi(arg)
+	return wait(r, time.Duration(ms)*time.Millisecond)
+}
+
+func drip(w http.ResponseWriter, r *http.Request, _ string) bool {
+	for wait(r, time.Second) {
+		_, _ = io.WriteString(w, " ")
+		_ = http.NewResponseController(w).Flush()
+	}
+	return false
+}
+
+func huge(w http.ResponseWriter, _ *http.Request, _ string) bool {
+	_, _ = io.WriteString(w, `{"outcome":"success","username":"`+strings.Repeat("a", 10<<20)+`"}`)
+	return false
+}
+
+func truncated(w http.ResponseWriter, _ *http.Request, _ string) bool {
+	w.Header().Set("Content-Length", "40")
+	_, _ = io.WriteString(w, `{"outcome":"success"`)
+	_ = http.NewResponseController(w).Flush()
+	return cut(nil, nil, "")
+}
+
+func redirect(w http.ResponseWriter, r *http.Request, _ string) bool {
+	http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+	return false
+}
+
+// wait says whether the client is still there after the pause.
+func wait(r *http.Request, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}

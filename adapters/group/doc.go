@@ -1,0 +1,12 @@
+// Package group makes concurrent callers of a store share its reads and commits.
+//
+// What is waiting when the store becomes free goes out as one call: a batch is as large as the load
+// makes it, and a lone caller goes at once, alone. Nobody ever waits for a batch to fill.
+//
+//	caller ─┐                      ┌─ caller
+//	caller ─┼─▶ waiting ─▶ one call ─┼─ caller
+//	caller ─┘                      └─ caller
+//
+// A batch whose outcome is not known is applied again change by change, so that one that can never
+// be made does not sink its neighbours; the ids of changes make that safe.
+package group

@@ -1,0 +1,121 @@
+package group
+
+import (
+	"context"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// Options sets the bounds of batches; zero values are sensible.
+type Options struct {
+	Batch  int           // the most keys or changes of one call; 512
+	Reads  int           // calls of View under way at once; 2
+	Writes int           // calls of Apply under way at once; 1
+	Bound  time.Duration // the longest that one call may take; 10s
+}
+
+func (o Options) filled() Options {
+	o.Batch = otherwise(o.Batch, 512)
+	o.Reads = otherwise(o.Reads, 2)
+	o.Writes = otherwise(o.Writes, 1)
+	o.Bound = otherwise(o.Bound, 10*time.Second)
+	return o
+}
+
+func otherwise[T comparable](value, missing T) T {
+	var zero T
+	if value == zero {
+		return missing
+	}
+	return value
+}
+
+// A Store is a [tasks.Store] round another. It takes calls from any number of goroutines, and holds
+// a goroutine only while calls are under way.
+//
+// A caller whose context ends returns at once; a call that is under way goes on without it, since a
+// commit must not be cut and the others wait for it.
+type Store struct {
+	inner  tasks.Store
+	views  *line[keys.Code, tasks.View]
+	writes *line[tasks.Change, error]
+	stocks *line[struct{}, []stock.Level]
+}
+
+var _ tasks.Store = (*Store)(nil)
+
+// New groups the calls of that store.
+func New(inner tasks.Store, o Options) *Store {
+	o = o.filled()
+	s := &Store{inner: inner}
+	s.views = newLine(inner.View, o.Batch, o.Reads, o.Bound)
+	s.writes = newLine(s.applyAll, o.Batch, o.Writes, o.Bound)
+	s.stocks = newLine(s.stockOnce, o.Batch, 1, o.Bound)
+	return s
+}
+
+// View implements [tasks.Store]. A call for several keys is a batch already.
+func (s *Store) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+	if len(codes) != 1 {
+		return s.inner.View(ctx, codes)
+	}
+	v, err := s.views.ask(ctx, codes[0])
+	return []tasks.View{v}, err
+}
+
+// Apply implements [tasks.Store]. A call with several changes is a batch already.
+func (s *Store) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	if len(changes) != 1 {
+		return s.inner.Apply(ctx, changes)
+	}
+	verdict, err := s.writes.ask(ctx, changes[0])
+	return []error{verdict}, err
+}
+
+// Lease implements [tasks.Store].
+func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+	return s.inner.Lease(ctx, worker, n, ttl)
+}
+
+// Extend implements [tasks.Store].
+func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
+	return s.inner.Extend(ctx, refs, ttl)
+}
+
+// Stock implements [tasks.Store]. The callers that share a call share the slice: it is for reading.
+func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) {
+	return s.stocks.ask(ctx, struct{}{})
+}
+
+func (s *Store) stockOnce(ctx context.Context, askers []struct{}) ([][]stock.Level, error) {
+	levels, err := s.inner.Stock(ctx)
+	all := make([][]stock.Level, len(askers))
+	for i := range all {
+		all[i] = levels
+	}
+	return all, err
+}
+
+// applyAll applies a batch, and after an error each change alone.
+func (s *Store) applyAll(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	verdicts, err := s.inner.Apply(ctx, changes)
+	if err == nil || len(changes) == 1 {
+		return verdicts, err
+	}
+	verdicts = make([]error, len(changes))
+	for i := range changes {
+		alone, err := s.inner.Apply(ctx, changes[i:i+1])
+		if err != nil {
+			verdicts[i] = unknown{err}
+			continue
+		}
+		verdicts[i] = alone[0]
+	}
+	return verdicts, nil
+}
+
+// unknown carries the error of one change's call past its neighbours' verdicts.
+type unknown struct{ error }

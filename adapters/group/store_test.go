@@ -1,0 +1,143 @@
+package group_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/group"
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/adapters/storetest"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// grouped is both sides of a store whose hot one is grouped.
+type grouped struct {
+	*group.Store
+	tasks.Office
+}
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(testing.TB) storetest.Store {
+		inner := memory.New(time.Now)
+		return grouped{group.New(inner, group.Options{}), inner}
+	})
+}
+
+// slow is a store whose calls take a second, and which counts them.
+type slow struct {
+	tasks.Store
+	mu     sync.Mutex
+	sizes  []int
+	poison string // the id of a change that no call survives
+}
+
+func (s *slow) call(size int) {
+	s.mu.Lock()
+	s.sizes = append(s.sizes, size)
+	s.mu.Unlock()
+	time.Sleep(time.Second) // of a synctest bubble
+}
+
+func (s *slow) View(_ context.Context, codes []keys.Code) ([]tasks.View, error) {
+	s.call(len(codes))
+	views := make([]tasks.View, len(codes))
+	for i, code := range codes {
+		views[i].Key.Code = code
+	}
+	return views, nil
+}
+
+var errPoison = errors.New("the call failed")
+
+func (s *slow) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	s.call(len(changes))
+	verdicts := make([]error, len(changes))
+	for i, c := range changes {
+		if c.ID == s.poison {
+			return nil, errPoison
+		}
+		if c.ID == "conflict" {
+			verdicts[i] = tasks.ErrConflict
+		}
+	}
+	return verdicts, ctx.Err()
+}
+
+func TestCallersShareWhatIsWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := &slow{}
+		store := group.New(inner, group.Options{Reads: 1, Batch: 10})
+		var wg sync.WaitGroup
+		for i := range 25 {
+			wg.Go(func() {
+				code := keys.Code(fmt.Sprint("K", i))
+				views, err := store.View(t.Context(), []keys.Code{code})
+				if err != nil || views[0].Key.Code != code {
+					t.Errorf("%s: %v, %v", code, views, err)
+				}
+			})
+			synctest.Wait()
+		}
+		start := time.Now()
+		wg.Wait()
+		if took := time.Since(start); took != 4*time.Second {
+			t.Errorf("took %v", took)
+		}
+		if got := fmt.Sprint(inner.sizes); got != "[1 10 10 4]" {
+			t.Errorf("calls of %s", got)
+		}
+	})
+}
+
+func TestALoneCallerGoesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, start := group.New(&slow{}, group.Options{}), time.Now()
+		_, err := store.View(t.Context(), []keys.Code{"K"})
+		if took := time.Since(start); err != nil || took != time.Second {
+			t.Errorf("took %v, %v", took, err)
+		}
+	})
+}
+
+func TestAPoisonedChangeSinksNoNeighbour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := group.New(&slow{poison: "bad"}, group.Options{})
+		var wg sync.WaitGroup
+		for _, id := range []string{"first", "good", "bad", "conflict", "fine"} {
+			wg.Go(func() {
+				verdicts, err := store.Apply(t.Context(), []tasks.Change{{ID: id, Key: &keys.Key{}}})
+				if errors.Is(err, errPoison) != (id == "bad") {
+					t.Errorf("%s: %v", id, err)
+				}
+				if err == nil && errors.Is(verdicts[0], tasks.ErrConflict) != (id == "conflict") {
+					t.Errorf("%s: %v", id, verdicts)
+				}
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+	})
+}
+
+func TestACallerMayLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := &slow{}
+		store := group.New(inner, group.Options{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		_, err := store.Apply(ctx, []tasks.Change{{ID: "left", Key: &keys.Key{}}})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		verdicts, err := store.Apply(t.Context(), []tasks.Change{{ID: "next", Key: &keys.Key{}}})
+		if err != nil || verdicts[0] != nil {
+			t.Errorf("got %v, %v", verdicts, err)
+		}
+	})
+}

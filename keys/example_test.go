@@ -1,0 +1,36 @@
+package keys_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+)
+
+// A key is sold, used, and made usable again by a renew.
+func Example() {
+	code := keys.Generate([keys.Entropy]byte{14: 1}) // from crypto/rand, in earnest
+	k := keys.Key{Code: code, Version: 1, Status: keys.Active}
+
+	k = k.Enqueue("task-1")
+	fmt.Println(k.Code, k.Status, k.Used)
+	k = k.Upgrade(time.Now(), "ann", "1 High Street")
+	fmt.Println(k.Code, k.Status, k.Used)
+	k = k.Enqueue("task-2").Do(keys.Renewed, "Key Renewed")
+	fmt.Println(k.Code, k.Status, k.Used, k.Message)
+	// Output:
+	// 00000-00000-00000-00000-00012 in_queue false
+	// 00000-00000-00000-00000-00012 success true
+	// 00000-00000-00000-00000-00012 success_renew false Key Renewed
+}
+
+// What a person types is brought into the one form in which a code is stored.
+func ExampleParseTyped() {
+	code, err := keys.ParseTyped(" 0000000000000000000000012\n")
+	fmt.Println(code, code.Own(), err)
+	code, err = keys.ParseTyped("an old+code")
+	fmt.Println(code, code.Own(), err)
+	// Output:
+	// 00000-00000-00000-00000-00012 true <nil>
+	// an+old+code false <nil>
+}

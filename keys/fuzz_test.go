@@ -1,0 +1,43 @@
+package keys_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/keys"
+)
+
+var seeds = []string{
+	"", " ", "a", "a b", "abc+def", "00000-00000-00000-00000-00000", "0000000000000000000000000",
+	"zzzzz-zzzzz-zzzzz-zzzzz-zzzzw", "--", "é", "\xff\xfe", "\u00a0x\u00a0", strings.Repeat("-", 129),
+}
+
+func FuzzParse(f *testing.F) { fuzz(f, keys.Parse) }
+
+func FuzzParseTyped(f *testing.F) { fuzz(f, keys.ParseTyped) }
+
+// fuzz holds that a canonical form is one: in bounds, and parsed to itself by both parsers.
+func fuzz(f *testing.F, parse func(string) (keys.Code, error)) {
+	for _, s := range seeds {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		code, err := parse(s)
+		if err != nil {
+			if code != "" {
+				t.Fatalf("%q: %v, and yet %q", s, err, code)
+			}
+			return
+		}
+		if len(code) == 0 || len(code) > keys.MaxCode || strings.Trim(string(code), printable) != "" {
+			t.Fatalf("%q gives %q", s, code)
+		}
+		for _, again := range []func(string) (keys.Code, error){keys.Parse, keys.ParseTyped} {
+			if c, err := again(string(code)); c != code || err != nil {
+				t.Fatalf("%q gives %q, and that %q, %v", s, code, c, err)
+			}
+		}
+	})
+}
+
+const printable = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"

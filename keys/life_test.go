@@ -1,0 +1,154 @@
+package keys_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+)
+
+// life is the table of a key's life, written out a second time.
+var life = []struct {
+	move    keys.Move
+	status  keys.Status
+	used    string // "yes", "no", "unchanged"
+	forgets bool
+}{
+	{"queue", "in_queue", "unchanged", false},
+	{"upgraded", "success", "yes", true},
+	{"not_upgraded", "failed_upgrade", "no", false},
+	{"renewed", "success_renew", "no", true},
+	{"not_renewed", "failed", "yes", false},
+	{"reset", "active", "no", true},
+}
+
+var (
+	booleans = []bool{false, true}
+	bought   = time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)
+	joined   = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+)
+
+// everyKey is a key of each status, used or not, legacy or not, revoked or not, with every field set.
+func everyKey() (all []keys.Key) {
+	for _, status := range keys.Statuses() {
+		for _, used := range booleans {
+			for _, legacy := range booleans {
+				for _, revoked := range booleans {
+					k := keys.Key{
+						Code: "CODE", Version: 7, Status: status, Used: used, Revoked: revoked, Message: "before",
+						Username: "name", VerifyAddress: "street", OrderID: "order", PurchaseDate: bought, UsedDate: joined,
+						Task: "task", Limit: joined,
+					}
+					if legacy {
+						k.Invite, k.Address = "invite", "address"
+					}
+					all = append(all, k)
+				}
+			}
+		}
+	}
+	return all
+}
+
+func TestEveryMoveOfEveryKey(t *testing.T) {
+	if len(life) != len(keys.Moves()) {
+		t.Fatalf("the table has %d moves, the package %d", len(life), len(keys.Moves()))
+	}
+	for _, row := range life {
+		for _, before := range everyKey() {
+			want := before
+			want.Status, want.Message = row.status, "after"
+			if row.used != "unchanged" {
+				want.Used = row.used == "yes"
+			}
+			if row.forgets {
+				want.Username, want.VerifyAddress = "", ""
+			}
+			if got := before.Do(row.move, "after"); got != want {
+				t.Errorf("%+v\ndoes %s:\n got %+v\nwant %+v", before, row.move, got, want)
+			}
+		}
+	}
+}
+
+func TestUnknownMoveChangesNothing(t *testing.T) {
+	for _, k := range everyKey() {
+		if got := k.Do("dance", "message"); got != k {
+			t.Errorf("%+v became %+v", k, got)
+		}
+	}
+}
+
+func TestNamedSteps(t *testing.T) {
+	later := joined.AddDate(1, 0, 0)
+	for _, before := range everyKey() {
+		want := before.Do(keys.Queue, "")
+		want.Task = "next"
+		expect(t, "Enqueue", before, before.Enqueue("next"), want)
+
+		want = before.Do(keys.Upgraded, "")
+		want.UsedDate, want.Username, want.VerifyAddress = later, "new", "road"
+		expect(t, "Upgrade", before, before.Upgrade(later, "new", "road"), want)
+
+		want = before
+		want.Revoked = true
+		expect(t, "Revoke", before, before.Revoke(), want)
+
+		want = keys.Key{
+			Code: "CODE", Version: 7, Status: keys.Active, OrderID: "order",
+			PurchaseDate: bought, UsedDate: joined, Task: "task",
+		}
+		expect(t, "Restart", before, before.Restart(), want)
+	}
+}
+
+func expect(t *testing.T, step string, before, got, want keys.Key) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%+v\nafter %s:\n got %+v\nwant %+v", before, step, got, want)
+	}
+}
+
+// TestUsedDate holds that nothing but an upgrade changes when a key was used.
+func TestUsedDate(t *testing.T) {
+	for _, k := range everyKey() {
+		for _, m := range keys.Moves() {
+			if got := k.Do(m, "").UsedDate; !got.Equal(joined) {
+				t.Errorf("%s changed the date of use to %v", m, got)
+			}
+		}
+	}
+}
+
+func TestAgrees(t *testing.T) {
+	table := map[keys.Status]struct{ unused, used bool }{
+		"active":         {true, true},
+		"in_queue":       {true, true},
+		"success":        {false, true},
+		"failed_upgrade": {true, false},
+		"success_renew":  {true, false},
+		"failed":         {false, true},
+		"":               {false, false},
+		"not_exist":      {false, false},
+		"Active":         {false, false},
+	}
+	if want := len(table) - 3; len(keys.Statuses()) != want {
+		t.Errorf("%d statuses, not %d", len(keys.Statuses()), want)
+	}
+	for s, want := range table {
+		if s.Agrees(false) != want.unused || s.Agrees(true) != want.used {
+			t.Errorf("%q agrees with unused: %v, used: %v", s, s.Agrees(false), s.Agrees(true))
+		}
+	}
+}
+
+// TestMovesAgree holds that no move leads to a key whose status and use contradict each other.
+func TestMovesAgree(t *testing.T) {
+	for _, k := range everyKey() {
+		for _, m := range keys.Moves() {
+			if got := k.Do(m, ""); !got.Status.Agrees(got.Used) {
+				t.Errorf("%s leads to %s, used %v", m, got.Status, got.Used)
+			}
+		}
+	}
+}
