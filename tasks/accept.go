@@ -79,9 +79,7 @@ func accepted(key keys.Key, task Task) Change {
 // outOfStock is accepted and ended in one: nothing is asked, nothing secret kept, nothing charged.
 func (v View) outOfStock(task Task) Change {
 	key := v.Key.Enqueue(task.ID).Do(keys.NotUpgraded, OutOfStock.Message(task.Kind))
+	begun := task.event(WasAccepted, v.At)
 	task.Ended, task.Outcome = v.At, OutOfStock
-	return Change{
-		ID: task.ID, Key: &key, Task: &task,
-		Events: []Event{task.event(WasAccepted, v.At), task.event(WasEnded, v.At)},
-	}
+	return Change{ID: task.ID, Key: &key, Task: &task, Events: []Event{begun, task.event(WasEnded, v.At)}}
 }

@@ -77,7 +77,7 @@ func (d Desk) seal(c *Change, a Account) (err error) {
 }
 
 // Steer makes one of an operator's changes. The view is read before each try, since the key may
-// change meanwhile.
+// change meanwhile; a worker that has leased the task since is such a change too.
 func (d Desk) Steer(ctx context.Context, read func(context.Context) (View, error), decide func(View, string) (Change, error)) error {
 	id := d.NewID()
 	for range rounds {
@@ -89,7 +89,7 @@ func (d Desk) Steer(ctx context.Context, read func(context.Context) (View, error
 		if err != nil {
 			return err
 		}
-		if err := d.apply(ctx, c); !errors.Is(err, ErrConflict) {
+		if err := d.apply(ctx, c); !errors.Is(err, ErrConflict) && !errors.Is(err, ErrFenced) {
 			return err
 		}
 	}

@@ -81,6 +81,7 @@ type decision struct {
 
 // settled enters a final answer, whatever earlier attempts left open.
 func (d decision) settled(empty bool) Change {
+	d.task.Doubt = false
 	outcome := d.Answer.Outcome
 	if !outcome.Fits(d.task.Kind) {
 		outcome = SystemError
@@ -125,7 +126,7 @@ func (d decision) nextPlan(outcome Outcome) Change {
 	t := &d.task
 	given.Cause, given.Outcome = WasMoved, outcome
 	t.Faulty = append(append([]string(nil), t.Faulty...), t.Plan.ID)
-	t.Plan, t.Ordinal, t.Tries, t.Doubt = PlanCopy{}, t.Ordinal+1, 0, false
+	t.Plan, t.Ordinal, t.Tries = PlanCopy{}, t.Ordinal+1, 0
 	t.Due = d.view.At
 	claimed := t.event(WasClaimed, d.view.At)
 	claimed.From, claimed.To = stock.Free, stock.Held

@@ -34,19 +34,19 @@ func (d Desk) Lease(ctx context.Context, worker string, n int, ttl time.Duration
 	return jobs, err
 }
 
-// Work asks the connector about a job and settles it. The context must end before the lease does:
-// what cannot be settled by then is another worker's.
-func (d Desk) Work(ctx context.Context, job Job) Report {
+// Work asks the connector about a job under one context and settles it under another, which must end
+// before the lease does: what cannot be settled by then is another worker's. An asking that is cut
+// short is one whose effect is unknown.
+func (d Desk) Work(asking, settling context.Context, job Job) Report {
 	id := d.NewID()
 	if d.Rules.Exhausted(job.View) {
-		return d.settle(ctx, job, func(v View, _ bool) Change { return d.Rules.GiveUp(v, id) })
+		return d.settle(settling, job, func(v View, _ bool) Change { return d.Rules.GiveUp(v, id) })
 	}
-	asking := Asking{Sent: d.at(job), Jitter: d.Jitter()}
-	start := d.Now()
-	asking.Answer = d.ask(ctx, job.Task.asked(asking.Sent))
+	start, asked := d.Now(), Asking{Sent: d.at(job), Jitter: d.Jitter()}
+	asked.Answer = d.ask(asking, job.Task.asked(asked.Sent))
 	took := d.Now().Sub(start)
-	report := d.settle(ctx, job, func(v View, empty bool) Change { return d.Rules.Settle(v, asking, id, empty) })
-	report.Answer, report.Took = asking.Answer, took
+	report := d.settle(settling, job, func(v View, empty bool) Change { return d.Rules.Settle(v, asked, id, empty) })
+	report.Answer, report.Took = asked.Answer, took
 	return report
 }
 

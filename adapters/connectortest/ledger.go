@@ -76,13 +76,20 @@ func (l *ledger) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
 	}
 	l.add(e)
 	if l.file != nil {
-		line, err := json.Marshal(e)
-		if err == nil {
-			_, err = l.file.Write(append(line, '\n'))
-		}
-		l.faults = append(l.faults, err)
+		l.write(e)
 	}
 	return outcome
+}
+
+// write appends in one piece, which a killed process leaves whole.
+func (l *ledger) write(e Effect) {
+	line, err := json.Marshal(e)
+	if err == nil {
+		_, err = l.file.Write(append(line, '\n'))
+	}
+	if err != nil {
+		l.faults = append(l.faults, err)
+	}
 }
 
 func (l *ledger) add(e Effect) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -35,7 +36,7 @@ import (
 type Provider struct {
 	URL   string                      // where it listens, if [NewProvider] made it
 	Token string                      // that requests must bear; "": any
-	Hook  func(q Request) (as string) // the word for a request, "" for the login's own; it may wait
+	Hook  func(q Request) (as string) // the words for a key, "" for the login's own; it may wait
 
 	mu     sync.Mutex
 	ledger ledger
@@ -124,7 +125,7 @@ func (p *Provider) part(q Request, n int) part {
 	s := read(q.Order.Account.Login.Reveal(), q.Order.Ordinal)
 	if p.Hook != nil {
 		if word := p.Hook(q); word != "" {
-			s = script{word}
+			s = strings.Split(word, "+")
 		}
 	}
 	return s.part(n)

@@ -1,0 +1,167 @@
+package connectortest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var checks = []struct {
+	name  string
+	holds func(context.Context, Subject) error
+}{
+	{"outcomes", outcomes},
+	{"repeated", repeated},
+	{"at once", atOnce},
+	{"many keys", manyKeys},
+	{"cancelled", cancelled},
+	{"past deadline", pastDeadline},
+	{"ended before", endedBefore},
+	{"secrets", secrets},
+}
+
+// outcomes: each outcome that can be provoked is what the task ends with.
+func outcomes(ctx context.Context, s Subject) error {
+	for o, want := range s.orders() {
+		if got := s.Connector.Do(ctx, o); got.Effect != tasks.Settled || got.Outcome != want {
+			return fmt.Errorf("%s, to end with %s: %+v", o.Kind, want, got)
+		}
+	}
+	return nil
+}
+
+// repeated: a key that was seen before gets the first answer, and nothing is done twice.
+func repeated(ctx context.Context, s Subject) error {
+	for o := range s.orders() {
+		first := final(s.Connector.Do(ctx, o))
+		for o.Attempt = 2; o.Attempt < 4; o.Attempt++ {
+			if again := final(s.Connector.Do(ctx, o)); again != first {
+				return fmt.Errorf("asked again: first %+v, then %+v", first, again)
+			}
+		}
+		if err := s.once(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// atOnce: so it is where several processes ask at the same time.
+func atOnce(ctx context.Context, s Subject) error {
+	o := s.success(tasks.Upgrade)
+	answers := make([]tasks.Answer, 8)
+	var group sync.WaitGroup
+	for i := range answers {
+		group.Go(func() { answers[i] = s.Connector.Do(ctx, again(o, i+1)) })
+	}
+	group.Wait()
+	last := final(s.Connector.Do(ctx, again(o, len(answers)+1)))
+	for _, a := range answers {
+		if a.Effect == tasks.Settled && final(a) != last {
+			return fmt.Errorf("asked at once: %+v, then %+v", final(a), last)
+		}
+	}
+	return s.once(o)
+}
+
+// manyKeys: many orders at once each have an effect of their own, and so have a task's plans.
+func manyKeys(ctx context.Context, s Subject) error {
+	faults := make([]error, 32)
+	var group sync.WaitGroup
+	for i := range faults {
+		group.Go(func() {
+			o := s.success(tasks.Upgrade)
+			faults[i] = s.succeeds(ctx, o)
+			o.Ordinal, o.Plan.ID = 2, o.Plan.ID+"-2"
+			faults[i] = errors.Join(faults[i], s.succeeds(ctx, o))
+		})
+	}
+	group.Wait()
+	return errors.Join(faults...)
+}
+
+func (s Subject) succeeds(ctx context.Context, o tasks.Order) error {
+	if got := s.Connector.Do(ctx, o); got.Effect != tasks.Settled || got.Outcome != tasks.Success {
+		return fmt.Errorf("one of many: %+v", got)
+	}
+	return s.once(o)
+}
+
+// The bounds of a call whose context ends.
+const (
+	patience = 100 * time.Millisecond // of the context
+	soon     = 5 * time.Second        // generous, for slow machines
+)
+
+// cancelled: Do returns soon after its context was cancelled, and claims to know nothing.
+func cancelled(ctx context.Context, s Subject) error {
+	ctx, cancel := context.WithCancel(ctx)
+	timer := time.AfterFunc(patience, cancel)
+	defer timer.Stop()
+	return s.cutShort(ctx)
+}
+
+// pastDeadline: so it does when the deadline passes.
+func pastDeadline(ctx context.Context, s Subject) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return s.cutShort(ctx)
+}
+
+func (s Subject) cutShort(ctx context.Context) error {
+	got, err := timely(ctx, s.Slow, s.success(tasks.Upgrade))
+	if err == nil && got.Effect != tasks.Unknown && got.Effect != tasks.Pending {
+		err = fmt.Errorf("cut short while the provider was at work: %+v", got)
+	}
+	return err
+}
+
+// endedBefore: with a context that has ended already, Do does not wait, nor say that all is done.
+func endedBefore(ctx context.Context, s Subject) error {
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	got, err := timely(ctx, s.Slow, s.success(tasks.Renew))
+	if err == nil && (got.Effect == tasks.Settled || got.Effect == tasks.Refused) {
+		err = fmt.Errorf("asked with a context that had ended: %+v", got)
+	}
+	return err
+}
+
+func timely(ctx context.Context, c tasks.Connector, o tasks.Order) (tasks.Answer, error) {
+	done := make(chan tasks.Answer, 1)
+	go func() { done <- c.Do(ctx, o) }()
+	select {
+	case a := <-done:
+		return a, nil
+	case <-time.After(patience + soon):
+		return tasks.Answer{}, fmt.Errorf("no return %s after the context had ended", soon)
+	}
+}
+
+// secrets: no answer holds one, however it is printed.
+func secrets(ctx context.Context, s Subject) error {
+	for o := range s.orders() {
+		if err := clean(s.Connector.Do(ctx, o), o.Account); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	o := s.success(tasks.Renew)
+	got, err := timely(ctx, s.Slow, o)
+	if err != nil {
+		return err
+	}
+	return clean(got, o.Account)
+}
+
+func clean(a tasks.Answer, secret tasks.Account) error {
+	if what := Leak(fmt.Sprintf("%+v %#v", a, a), secret); what != "" {
+		return fmt.Errorf("the answer holds the %s", what)
+	}
+	return nil
+}

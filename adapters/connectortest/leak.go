@@ -1,0 +1,45 @@
+package connectortest
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
+	"strings"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// Leak finds a secret of the account in what a connector said or logged, raw or encoded as it might
+// be on its way (JSON, URL, hexadecimal, base64 at any offset). It names the secret, or gives "".
+func Leak(text string, a tasks.Account) string {
+	for _, s := range []struct {
+		name   string
+		secret tasks.Secret
+	}{{"login", a.Login}, {"password", a.Password}, {"new email", a.NewEmail}} {
+		for _, spelling := range spellings(s.secret.Reveal()) {
+			if strings.Contains(text, spelling) {
+				return s.name
+			}
+		}
+	}
+	return ""
+}
+
+func spellings(secret string) []string {
+	if secret == "" {
+		return nil
+	}
+	quoted, _ := json.Marshal(secret) // a string always can be
+	all := []string{
+		secret, strings.Trim(string(quoted), `"`), url.QueryEscape(secret), url.PathEscape(secret),
+		hex.EncodeToString([]byte(secret)),
+	}
+	for offset := range 3 { // the first and last characters of base64 depend on what stands around
+		code := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x00", offset) + secret))
+		if code = strings.TrimRight(code, "="); len(code) > 12 {
+			all = append(all, code[4:len(code)-2])
+		}
+	}
+	return all
+}

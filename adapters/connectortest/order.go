@@ -1,0 +1,66 @@
+package connectortest
+
+import (
+	"crypto/rand"
+	"fmt"
+	"iter"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// NewOrder is the first asking of a task that never was, for an account with that login. Its other
+// secrets are unlike any text that could be found by chance; see [Leak].
+func NewOrder(kind tasks.Kind, login string) tasks.Order {
+	o := tasks.Order{Task: rand.Text(), Kind: kind, Country: "US", Ordinal: 1, Attempt: 1}
+	o.Account.Login = tasks.NewSecret(login)
+	o.Account.Password = tasks.NewSecret(`pwd "<&é> ` + rand.Text())
+	switch kind {
+	case tasks.Upgrade:
+		o.Plan = tasks.PlanCopy{ID: "plan-" + rand.Text(), Address: "1 Main Street", Invite: "https://invite.example/a?b=1&c=2"}
+	case tasks.Renew:
+		o.Account.NewEmail = tasks.NewSecret("new." + rand.Text() + "@example.com")
+	}
+	return o
+}
+
+// orders makes one for each outcome that can be provoked.
+func (s Subject) orders() iter.Seq2[tasks.Order, tasks.Outcome] {
+	return func(yield func(tasks.Order, tasks.Outcome) bool) {
+		for _, kind := range tasks.Kinds() {
+			for _, outcome := range tasks.Outcomes(kind) {
+				login := s.Login(kind, outcome)
+				if login != "" && !yield(NewOrder(kind, login), outcome) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// success makes one that succeeds.
+func (s Subject) success(kind tasks.Kind) tasks.Order {
+	return NewOrder(kind, s.Login(kind, tasks.Success))
+}
+
+// again is the order's asking of that number.
+func again(o tasks.Order, attempt int) tasks.Order {
+	o.Attempt = attempt
+	return o
+}
+
+// once says that the work of an order was done once.
+func (s Subject) once(o tasks.Order) error {
+	if s.Effects == nil {
+		return nil
+	}
+	if n := s.Effects(o.Key()); n != 1 {
+		return fmt.Errorf("done %d times for one key", n)
+	}
+	return nil
+}
+
+// final is what must be the same in each answer to a key.
+func final(a tasks.Answer) tasks.Answer {
+	a.Note, a.After = "", 0
+	return a
+}

@@ -1,0 +1,230 @@
+package httpconnector_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/connectortest"
+	"github.com/keyseat/keyseat/adapters/httpconnector"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+func open(t testing.TB, base string, o httpconnector.Options) *httpconnector.Connector {
+	t.Helper()
+	c, err := httpconnector.New(base, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// listen serves on loopback until the test ends.
+func listen(t testing.TB, h http.HandlerFunc) (url string) {
+	server := httptest.NewServer(h)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return server.URL
+}
+
+// serve is a connector to a service of that one handler.
+func serve(t testing.TB, o httpconnector.Options, h http.HandlerFunc) *httpconnector.Connector {
+	return open(t, listen(t, h), o)
+}
+
+func TestContract(t *testing.T) {
+	connectortest.Run(t, func(t testing.TB) connectortest.Subject {
+		p, silent := connectortest.NewProvider(t), connectortest.NewProvider(t)
+		p.Token = "t0ken"
+		silent.Hook = func(connectortest.Request) string { return "silent" }
+		t.Cleanup(func() { p.CheckAll(t) })
+		o := httpconnector.Options{Token: tasks.NewSecret(p.Token)}
+		return connectortest.Subject{
+			Connector: open(t, p.URL, o),
+			Slow:      open(t, silent.URL, o),
+			Login:     func(_ tasks.Kind, o tasks.Outcome) string { return string(o) + "@example.com" },
+			Effects:   func(key string) int { return p.Effects()[key].Count },
+		}
+	})
+}
+
+// TestManners asks a provider that misbehaves in every way it knows, and again until the task is
+// settled: whatever happened, the work is done once.
+func TestManners(t *testing.T) {
+	for _, c := range []struct {
+		words string
+		want  []tasks.Effect
+		note  string // of the first
+	}{
+		{"cut", []tasks.Effect{tasks.Unknown}, "connection cut"},
+		{"cut_after", []tasks.Effect{tasks.Unknown}, "connection cut"},
+		{"silent", []tasks.Effect{tasks.Unknown}, "no answer in 300ms"},
+		{"silent_after", []tasks.Effect{tasks.Unknown}, "no answer in 300ms"},
+		{"drip", []tasks.Effect{tasks.Unknown}, "no answer in 300ms"},
+		{"html_after", []tasks.Effect{tasks.Unknown}, "status 200, the answer is not the JSON that it should be"},
+		{"empty", []tasks.Effect{tasks.Unknown}, "status 200, the answer is not the JSON that it should be"},
+		{"truncated_after", []tasks.Effect{tasks.Unknown}, "connection cut"},
+		{"huge_after", []tasks.Effect{tasks.Unknown}, "status 200, the answer is too long"},
+		{"no_outcome", []tasks.Effect{tasks.Unknown}, "status 200, the answer has no outcome"},
+		{"redirect_after", []tasks.Effect{tasks.Unknown}, "status 307"},
+		{"500_after", []tasks.Effect{tasks.Unknown}, "status 500"},
+		{"503+202+429", []tasks.Effect{tasks.Unknown, tasks.Pending, tasks.None}, "status 503"},
+		{"202_after", []tasks.Effect{tasks.Pending}, "status 202"},
+		{"slow=50", nil, ""},
+	} {
+		t.Run(c.words, func(t *testing.T) {
+			t.Parallel()
+			p := connectortest.NewProvider(t)
+			connector := open(t, p.URL, httpconnector.Options{Timeout: 300 * time.Millisecond})
+			o := connectortest.NewOrder(tasks.Upgrade, c.words+"+success@example.com")
+			for i, want := range c.want {
+				got := connector.Do(t.Context(), o)
+				if got.Effect != want || (i == 0 && got.Note != c.note) {
+					t.Errorf("asked for the %d. time: %+v, want effect %d", i+1, got, want)
+				}
+				o.Attempt++
+			}
+			if got := connector.Do(t.Context(), o); got.Effect != tasks.Settled || got.Outcome != tasks.Success {
+				t.Errorf("in the end: %+v", got)
+			}
+			if n := p.Effects()[o.Key()].Count; n != 1 {
+				t.Errorf("done %d times", n)
+			}
+			if n := len(p.Requests()); n != len(c.want)+1 {
+				t.Errorf("%d requests for %d askings", n, len(c.want)+1)
+			}
+			p.CheckAll(t)
+		})
+	}
+}
+
+func TestStatuses(t *testing.T) {
+	special := map[int]tasks.Effect{
+		200: tasks.Settled, 202: tasks.Pending,
+		401: tasks.None, 403: tasks.None, 404: tasks.None, 408: tasks.None, 429: tasks.None,
+	}
+	status := 0
+	c := serve(t, httpconnector.Options{}, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(status)
+		if status != http.StatusNoContent && status != http.StatusNotModified {
+			fmt.Fprint(w, `{"outcome":"success"}`)
+		}
+	})
+	for status = 200; status < 700; status++ {
+		want, known := special[status]
+		if !known && status/100 == 4 {
+			want = tasks.Refused
+		}
+		got := c.Do(t.Context(), connectortest.NewOrder(tasks.Renew, "x"))
+		if got.Effect != want {
+			t.Errorf("%d: %+v, want effect %d", status, got, want)
+		}
+		if settled := status == http.StatusOK; !settled && (got.After != 7*time.Second || got.Note != fmt.Sprint("status ", status)) {
+			t.Errorf("%d: %+v", status, got)
+		}
+	}
+}
+
+func TestBodies(t *testing.T) {
+	for _, c := range []struct {
+		body string
+		want tasks.Answer // its note is not compared
+	}{
+		{`{"outcome":"success","username":"u","verify_address":"v"}`, tasks.Answer{Effect: tasks.Settled, Outcome: "success", Username: "u", VerifyAddress: "v"}},
+		{` {"more":[1],"outcome":"plan_full","username":null} `, tasks.Answer{Effect: tasks.Settled, Outcome: "plan_full"}},
+		{`{"outcome":"eaten_by_bears"}`, tasks.Answer{Effect: tasks.Settled, Outcome: "eaten_by_bears"}},
+		{`{"outcome":"success","username":"login@example.com"}`, tasks.Answer{Effect: tasks.Settled, Outcome: "success"}},
+		{`{"outcome":"success"}` + strings.Repeat(" ", 64<<10-21), tasks.Answer{Effect: tasks.Settled, Outcome: "success"}},
+		{`{"outcome":"success"}` + strings.Repeat(" ", 64<<10-20), tasks.Answer{}},
+		{`{"outcome":"success"}{}`, tasks.Answer{}},
+		{`{"outcome":"success"`, tasks.Answer{}},
+		{`{"outcome":""}`, tasks.Answer{}},
+		{`{"outcome":null}`, tasks.Answer{}},
+		{`{"outcome":1}`, tasks.Answer{}},
+		{`{"outcome":"success","username":1}`, tasks.Answer{}},
+		{`["success"]`, tasks.Answer{}},
+		{`"success"`, tasks.Answer{}},
+		{`null`, tasks.Answer{}},
+		{`success`, tasks.Answer{}},
+		{``, tasks.Answer{}},
+	} {
+		connector := serve(t, httpconnector.Options{}, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, c.body) })
+		got := connector.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "login@example.com"))
+		got.Note = ""
+		if got != c.want {
+			t.Errorf("%.80q: %+v, want %+v", c.body, got, c.want)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	at := time.Now().Add(-time.Hour).UTC() // the service's clock, which is not ours
+	for header, want := range map[string]time.Duration{
+		"":     0,
+		"0":    0,
+		"5":    5 * time.Second,
+		"8640": 8640 * time.Second,
+		"-5":   0,
+		"+5":   0,
+		"1.5":  0,
+		"soon": 0,
+		"5 s":  0,
+		"99999999999999999999":                        9223372036 * time.Second,
+		at.Add(90 * time.Second).Format(time.RFC850):  90 * time.Second,
+		at.Add(time.Minute).Format(http.TimeFormat):   time.Minute,
+		at.Add(-time.Minute).Format(http.TimeFormat):  0,
+		"Fri, 99 Nov 2026 19:37:00 GMT":               0,
+		at.Add(time.Minute).Format(time.RFC3339):      0,
+		at.Add(20 * time.Second).Format(time.ANSIC):   20 * time.Second,
+		at.Add(time.Minute).Format(time.RFC1123)[:10]: 0,
+	} {
+		c := serve(t, httpconnector.Options{}, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Date", at.Format(http.TimeFormat))
+			w.Header().Set("Retry-After", header)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+		got := c.Do(t.Context(), connectortest.NewOrder(tasks.Renew, "x"))
+		if got.After != want {
+			t.Errorf("%q: %s, want %s", header, got.After, want)
+		}
+	}
+}
+
+func TestCutShort(t *testing.T) {
+	started := make(chan struct{})
+	c := serve(t, httpconnector.Options{}, func(_ http.ResponseWriter, r *http.Request) {
+		started <- struct{}{}
+		<-r.Context().Done()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-started; cancel() }()
+	got := c.Do(ctx, connectortest.NewOrder(tasks.Renew, "x"))
+	if got != (tasks.Answer{Effect: tasks.Unknown, Note: "cut short"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func ExampleNew() {
+	service := httptest.NewServer(new(connectortest.Provider))
+	defer service.Close()
+
+	connector, err := httpconnector.New(service.URL, httpconnector.Options{Token: tasks.NewSecret("t0ken")})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer connector.Close()
+
+	order := tasks.Order{Task: "t1", Kind: tasks.Upgrade, Country: "US", Ordinal: 1, Attempt: 1}
+	order.Account.Login = tasks.NewSecret("already_premium@example.com")
+	fmt.Println(connector.Do(context.Background(), order).Outcome)
+	// Output: already_premium
+}

@@ -1,0 +1,65 @@
+package httpconnector
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// Options are what a [Connector] can be told. The zero Options are good for a service behind HTTPS
+// that needs no token.
+type Options struct {
+	Token     tasks.Secret  // sent as Authorization: Bearer; "": none
+	Timeout   time.Duration // of one asking, from the first dial to the last byte; 0: [DefaultTimeout]
+	Plaintext bool          // allow http:// to a host that is not loopback
+	Logger    *slog.Logger  // nil: nothing is logged
+
+	// Transport carries the requests; nil: one of the connector's own. It must report to
+	// net/http/httptrace, as all of net/http do: what does not is never believed to have sent nothing.
+	Transport http.RoundTripper
+}
+
+// DefaultTimeout is how long one asking takes at most where nothing else is set.
+const DefaultTimeout = 30 * time.Second
+
+// What [New] can refuse. None of them quotes what it was given, which may hold a secret.
+var (
+	ErrBase      = errors.New("httpconnector: the base is not an http:// or https:// URL with a host")
+	ErrBaseParts = errors.New("httpconnector: the base URL must have no user, query or fragment")
+	ErrPlaintext = errors.New("httpconnector: the base URL is http:// to another machine, where passwords could be read on the way")
+	ErrToken     = errors.New("httpconnector: the token has a character that no header can carry")
+	ErrTimeout   = errors.New("httpconnector: the timeout is negative")
+)
+
+func (o Options) check() error {
+	switch {
+	case strings.ContainsFunc(o.Token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }):
+		return ErrToken
+	case o.Timeout < 0:
+		return ErrTimeout
+	}
+	return nil
+}
+
+func parseBase(base string, plaintext bool) (*url.URL, error) {
+	u, err := url.Parse(base)
+	switch {
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
+		return nil, ErrBase
+	case u.User != nil || strings.ContainsAny(base, "?#"): // even empty ones
+		return nil, ErrBaseParts
+	case u.Scheme == "http" && !plaintext && !loopback(u.Hostname()):
+		return nil, ErrPlaintext
+	}
+	return u, nil
+}
+
+func loopback(host string) bool {
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
+}

@@ -1,0 +1,85 @@
+package httpconnector
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A message is the body of a request. It depends on the task and its plan alone: every attempt sends
+// the same bytes.
+type message struct {
+	TaskID  string        `json:"task_id"`
+	Kind    tasks.Kind    `json:"kind"`
+	Country stock.Country `json:"country"`
+	Account account       `json:"account"`
+	Plan    *plan         `json:"plan,omitempty"`
+}
+
+type account struct {
+	Login    string `json:"login"`
+	Password string `json:"password"`
+	NewEmail string `json:"new_email,omitempty"`
+}
+
+type plan struct {
+	ID      string `json:"id"`
+	Address string `json:"address"`
+	Invite  string `json:"invite"`
+}
+
+func newMessage(o tasks.Order) message {
+	m := message{TaskID: o.Task, Kind: o.Kind, Country: o.Country, Account: account{
+		Login:    o.Account.Login.Reveal(),
+		Password: o.Account.Password.Reveal(),
+	}}
+	switch o.Kind {
+	case tasks.Upgrade:
+		m.Plan = &plan{o.Plan.ID, o.Plan.Address, o.Plan.Invite}
+	case tasks.Renew:
+		m.Account.NewEmail = o.Account.NewEmail.Reveal()
+	}
+	return m
+}
+
+func (m message) encode() ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false) // it is no HTML
+	err := e.Encode(m)
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
+}
+
+func (c *Connector) request(ctx context.Context, o tasks.Order) (*retryablehttp.Request, error) {
+	body, err := newMessage(o).encode()
+	if err != nil {
+		return nil, err
+	}
+	url := c.base.JoinPath(string(o.Kind)).String()
+	r, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, url, body)
+	if err != nil {
+		return nil, err
+	}
+	// Without it net/http itself would send the request again when a used connection breaks, since it
+	// takes a POST with an idempotency key for repeatable: an asking that nobody has counted.
+	r.GetBody = nil
+	c.setHeader(r.Header, o)
+	return r, nil
+}
+
+func (c *Connector) setHeader(h http.Header, o tasks.Order) {
+	h.Set("Content-Type", "application/json")
+	h.Set("Idempotency-Key", o.Key())
+	h.Set("Keyseat-Attempt", strconv.Itoa(o.Attempt))
+	h.Set("User-Agent", "keyseat")
+	if token := c.token.Reveal(); token != "" {
+		h.Set("Authorization", "Bearer "+token)
+	}
+}

@@ -1,0 +1,90 @@
+package httpconnector_test
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/keyseat/keyseat/adapters/httpconnector"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A received is a request as it came in.
+type received struct {
+	method, url, body string
+	header            http.Header
+}
+
+// record is a connector to a service that answers 503, and what that receives.
+func record(t *testing.T, path string, o httpconnector.Options) (*httpconnector.Connector, *[]received) {
+	var all []received
+	return open(t, listen(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		all = append(all, received{r.Method, r.URL.String(), string(body), r.Header})
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})+path, o), &all
+}
+
+func TestRequest(t *testing.T) {
+	secret := tasks.NewSecret
+	account := tasks.Account{Login: secret("anna@example.com"), Password: secret(`p"<&>é\ ` + "\u2028"), NewEmail: secret("new@example.com")}
+	for _, c := range []struct {
+		base  string
+		order tasks.Order
+		url   string
+		body  string
+	}{
+		{
+			"", tasks.Order{Kind: tasks.Upgrade, Plan: tasks.PlanCopy{ID: "p1", Address: "1 Main St", Invite: "https://i.example/?a=1&b=2"}}, "/upgrade",
+			`{"task_id":"T1","kind":"upgrade","country":"US","account":{"login":"anna@example.com","password":"p\"<&>é\\ \u2028"},"plan":{"id":"p1","address":"1 Main St","invite":"https://i.example/?a=1&b=2"}}`,
+		},
+		{
+			"/v1/", tasks.Order{Kind: tasks.Upgrade, Plan: tasks.PlanCopy{ID: "p1"}}, "/v1/upgrade",
+			`{"task_id":"T1","kind":"upgrade","country":"US","account":{"login":"anna@example.com","password":"p\"<&>é\\ \u2028"},"plan":{"id":"p1","address":"","invite":""}}`,
+		},
+		{
+			"/a%20b", tasks.Order{Kind: tasks.Renew}, "/a%20b/renew",
+			`{"task_id":"T1","kind":"renew","country":"US","account":{"login":"anna@example.com","password":"p\"<&>é\\ \u2028","new_email":"new@example.com"}}`,
+		},
+	} {
+		connector, got := record(t, c.base, httpconnector.Options{Token: secret("t0ken")})
+		o := c.order
+		o.Task, o.Country, o.Ordinal, o.Account = "T1", "US", 2, account
+		for o.Attempt = 3; o.Attempt <= 4; o.Attempt++ {
+			connector.Do(t.Context(), o)
+		}
+		if len(*got) != 2 {
+			t.Fatalf("%d requests", len(*got))
+		}
+		for i, attempt := range []string{"3", "4"} {
+			r := (*got)[i]
+			if r.method != http.MethodPost || r.url != c.url || r.body != c.body {
+				t.Errorf("got  %s %s\n%s\nwant %s\n%s", r.method, r.url, r.body, c.url, c.body)
+			}
+			want := map[string]string{
+				"Content-Type": "application/json", "Authorization": "Bearer t0ken",
+				"Idempotency-Key": "T1-2", "Keyseat-Attempt": attempt, "User-Agent": "keyseat",
+			}
+			for name := range want {
+				if v := r.header.Get(name); v != want[name] {
+					t.Errorf("%s: %q, want %q", name, v, want[name])
+				}
+			}
+			delete(r.header, "Content-Length")
+			if len(r.header) != len(want) {
+				t.Errorf("headers %q", slices.Sorted(maps.Keys(r.header)))
+			}
+		}
+	}
+}
+
+func TestNoNewEmail(t *testing.T) {
+	connector, got := record(t, "", httpconnector.Options{})
+	connector.Do(t.Context(), tasks.Order{Task: "T1", Kind: tasks.Renew, Country: "DE", Ordinal: 1, Attempt: 1})
+	want := `{"task_id":"T1","kind":"renew","country":"DE","account":{"login":"","password":""}}`
+	if r := (*got)[0]; r.body != want || len(r.header["Authorization"]) != 0 {
+		t.Errorf("%+v", r)
+	}
+}

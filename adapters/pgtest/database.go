@@ -1,0 +1,50 @@
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// newDatabase makes a database on the server of that URL, and drops it when the test ends.
+func newDatabase(t testing.TB, admin string) string {
+	t.Helper()
+	name := "keyseat_" + strings.ToLower(rand.Text())
+	if err := execute(t.Context(), admin, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+		t.Fatalf("create a database: %v", err)
+	}
+	t.Cleanup(func() {
+		// The test's context has ended by now, and a server that the test has killed keeps nothing.
+		_ = execute(context.Background(), admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
+	})
+	return withDatabase(admin, name)
+}
+
+// withDatabase puts another database into a URL, which may name several hosts.
+func withDatabase(url, name string) string {
+	base, query, _ := strings.Cut(url, "?")
+	if scheme := strings.Index(base, "://") + len("://"); strings.Contains(base[scheme:], "/") {
+		base = base[:strings.LastIndex(base, "/")]
+	}
+	if query != "" {
+		query = "?" + query
+	}
+	return base + "/" + name + query
+}
+
+// execute runs one statement on a connection of its own, for at most ten seconds.
+func execute(ctx context.Context, url, sql string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }() // it has done its work
+	_, err = conn.Exec(ctx, sql)
+	return err
+}

@@ -1,0 +1,20 @@
+//go:build !unix
+
+package pgtest
+
+import (
+	"os"
+	"syscall"
+)
+
+func unprivileged() *syscall.SysProcAttr { return nil }
+
+func own(string) error { return nil }
+
+func kill(pid int) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	return p.Kill()
+}

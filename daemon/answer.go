@@ -1,0 +1,173 @@
+package daemon
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// An answer is what the API says: an HTTP status, headers where it needs some, and a body.
+type answer struct {
+	code    int
+	status  string        // the body's, for metrics
+	after   time.Duration // Retry-After, 0 for none
+	allow   string        // Allow, "" for none
+	body    any           // a struct or slice whose JSON has its fields in the documented order
+	problem error         // what went wrong here, for the log
+	unknown bool          // the key that was named does not exist
+	key     string        // its fingerprint, "" if none was named
+}
+
+// verdict is the body of every answer but info's and stock's.
+type verdict struct {
+	Status  string `json:"status"`
+	Message string `json:"message"`
+}
+
+// The statuses that are no key's.
+const (
+	statusNotExist = "not_exist"
+	statusError    = "error"
+	statusSuccess  = "success"
+)
+
+func say(code int, status, message string) answer {
+	return answer{code: code, status: status, body: verdict{status, message}}
+}
+
+func wrong(code int, message string) answer { return say(code, statusError, message) }
+
+// notExist answers for a key that is not there. known says that it is, but revoked.
+func notExist(known bool) answer {
+	a := say(http.StatusOK, statusNotExist, tasks.UnknownKey.Error())
+	a.unknown = !known
+	return a
+}
+
+func notAllowed(allow string) answer {
+	a := wrong(http.StatusMethodNotAllowed, "The method is not allowed, use "+allow)
+	a.allow = allow
+	return a
+}
+
+func tooMany(after time.Duration) answer {
+	a := wrong(http.StatusTooManyRequests, "Too many requests, try again later")
+	a.after = after
+	return a
+}
+
+// pause is how long a client is told to wait when the daemon cannot answer.
+const pause = 2 * time.Second
+
+func unavailable(problem error) answer {
+	a := wrong(http.StatusServiceUnavailable, tasks.SystemError.Message(tasks.Upgrade))
+	a.after, a.problem = pause, problem
+	return a
+}
+
+// accepted maps what became of an upgrade or renew to its answer: the one place where an error
+// becomes HTTP.
+func accepted(kind tasks.Kind, err error) answer {
+	var refusal tasks.Refusal
+	var limited tasks.Limited
+	switch {
+	case err == nil:
+		return say(http.StatusOK, statusSuccess, kind.Accepted())
+	case errors.Is(err, tasks.UnknownKey):
+		return notExist(false)
+	case errors.As(err, &refusal):
+		return wrong(http.StatusOK, refusal.Error())
+	case errors.As(err, &limited):
+		return tooMany(limited.After)
+	}
+	return unavailable(err)
+}
+
+// The shapes of info, each with its fields in the documented order.
+type (
+	stamps struct {
+		Used         int     `json:"used"`
+		PurchaseDate *string `json:"purchase_date"`
+		UsedDate     *string `json:"used_date"`
+	}
+	byMessage struct {
+		verdict
+		stamps
+	}
+	byInvite struct {
+		verdict
+		Invite  string `json:"invite"`
+		Address string `json:"address"`
+		stamps
+	}
+	byAccount struct {
+		verdict
+		Username      string `json:"username"`
+		VerifyAddress string `json:"verify_address"`
+		stamps
+	}
+)
+
+// info shows a key in its shape.
+func info(k keys.Key) answer {
+	head := verdict{string(k.Status), k.Message}
+	tail := stamps{PurchaseDate: date(k.PurchaseDate), UsedDate: date(k.UsedDate)}
+	if k.Used {
+		tail.Used = 1
+	}
+	a := answer{code: http.StatusOK, status: head.Status}
+	switch k.Shape() {
+	case keys.NotFound:
+		return notExist(k.Exists())
+	case keys.Reusable, keys.ByMessage:
+		a.body = byMessage{head, tail}
+	case keys.ByInvite:
+		a.body = byInvite{head, k.Invite, k.Address, tail}
+	case keys.ByAccount:
+		a.body = byAccount{head, k.Username, k.VerifyAddress, tail}
+	}
+	return a
+}
+
+// date is a time as RFC 3339 in UTC to the second, or null where it is not known.
+func date(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	s := t.UTC().Format("2006-01-02T15:04:05Z")
+	return &s
+}
+
+// write sends the answer as one line of JSON.
+func (a answer) write(w http.ResponseWriter) {
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(a.body); err != nil {
+		a = unavailable(err) // no body of ours fails to encode
+		line.Reset()
+		_ = encoder.Encode(a.body)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if a.allow != "" {
+		h.Set("Allow", a.allow)
+	}
+	if a.after > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(a.after.Seconds()))))
+	}
+	body := bytes.TrimSuffix(line.Bytes(), []byte("\n"))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(a.code)
+	_, _ = w.Write(body) // a client that has left is no concern
+}

@@ -1,0 +1,222 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// An API answers the calls of the documented API, at /API and /API/ of wherever it is mounted. Its
+// fields are set before its first use; then any number of goroutines may use it.
+type API struct {
+	Desk      tasks.Desk
+	Strangers *Strangers        // nil: nobody is one
+	Proxies   []netip.Prefix    // whose X-Forwarded-For is believed
+	PostOnly  bool              // upgrade and renew by POST only, their secrets in the body
+	Timeout   time.Duration     // of one request; 0: 4s
+	Log       *slog.Logger      // nil: silence
+	Observe   func(Observation) // nil: nobody looks
+	Wake      func()            // is told of each accepted task; nil: nobody waits
+
+	stopping atomic.Bool
+}
+
+// An Observation is one answered request, for metrics.
+type Observation struct {
+	Call   string // info, renew, upgrade, stock, or none
+	Status string // of the body
+	Code   int    // of HTTP
+	Took   time.Duration
+}
+
+// Stop makes every further answer the one of a daemon that is stopping.
+func (a *API) Stop() { a.stopping.Store(true) }
+
+// ServeHTTP implements [http.Handler].
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start, id := time.Now(), requestID()
+	w.Header().Set("X-Request-Id", id)
+	call, said := a.answer(r)
+	said.write(w)
+	o := Observation{call, said.status, said.code, time.Since(start)}
+	if a.Observe != nil {
+		a.Observe(o)
+	}
+	a.log(r, id, o, said)
+}
+
+// answer finds the answer and the name of the call that it is to. A panic is one of ours: its value
+// is not told, since it could hold what was submitted.
+func (a *API) answer(r *http.Request) (call string, said answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			said = unavailable(panicked{p})
+		}
+	}()
+	call = "none"
+	if refused := a.refuse(r); refused != nil {
+		return call, *refused
+	}
+	q, malformed := parse(r)
+	if malformed != nil {
+		return call, *malformed
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), a.timeout())
+	defer cancel()
+	return q.Call, a.serve(ctx, r, q)
+}
+
+func (a *API) timeout() time.Duration {
+	if a.Timeout > 0 {
+		return a.Timeout
+	}
+	return 4 * time.Second
+}
+
+// refuse answers what is not even parsed.
+func (a *API) refuse(r *http.Request) *answer {
+	var said answer
+	switch {
+	case r.URL.Path != "/API/" && r.URL.Path != "/API":
+		said = wrong(http.StatusNotFound, "There is nothing here, the API is at /API/")
+	case a.allowed(r) != "":
+		said = notAllowed(a.allowed(r))
+	case len(r.RequestURI) > maxSize:
+		said = wrong(http.StatusRequestURITooLong, "The URL is too long")
+	case headerSize(r.Header) > maxSize:
+		said = wrong(http.StatusRequestHeaderFieldsTooLarge, "The headers are too large")
+	case a.stopping.Load():
+		said = unavailable(nil)
+	default:
+		return nil
+	}
+	return &said
+}
+
+// allowed lists the methods that the call can be made with, or "" if this is one.
+func (a *API) allowed(r *http.Request) string {
+	changes := names(r, callUpgrade, callRenew)
+	switch {
+	case r.Method == http.MethodPost, r.Method == http.MethodGet && !(a.PostOnly && changes), r.Method == http.MethodHead && !changes:
+		return ""
+	case a.PostOnly && changes:
+		return "POST"
+	case changes:
+		return "GET, POST"
+	}
+	return "GET, HEAD, POST"
+}
+
+func headerSize(h http.Header) int {
+	size := 0
+	for name, values := range h {
+		for _, value := range values {
+			size += len(name) + len(value) + len(": \r\n")
+		}
+	}
+	return size
+}
+
+// serve makes the call.
+func (a *API) serve(ctx context.Context, r *http.Request, q request) answer {
+	switch q.Call {
+	case callStock:
+		return a.stock(ctx)
+	case callInfo:
+		return a.named(r, q, func(code keys.Code) answer { return a.info(ctx, code) })
+	}
+	switch {
+	case prefetched(r):
+		return wrong(http.StatusBadRequest, "A prefetch changes nothing, repeat it as a request")
+	case a.PostOnly && names(r, secret...):
+		return wrong(http.StatusBadRequest, "login, pwd and newemail must stand in the body")
+	}
+	return a.named(r, q, func(code keys.Code) answer { return a.accept(ctx, q, code) })
+}
+
+// named makes a call that names a key, within the limit on unknown ones. A code of our own format is
+// beyond guessing, so it is neither refused nor counted.
+func (a *API) named(r *http.Request, q request, call func(keys.Code) answer) answer {
+	typed := q.values[q.Call]
+	code, err := keys.ParseTyped(typed)
+	stranger := a.Strangers != nil && !code.Own() && strings.TrimSpace(typed) != ""
+	client := ClientAddress(r, a.Proxies)
+	if stranger {
+		if wait := a.Strangers.Refuse(client); wait > 0 {
+			return tooMany(wait)
+		}
+	}
+	said := notExist(false)
+	if err == nil {
+		said = call(code)
+	}
+	if stranger && said.unknown {
+		a.Strangers.Count(client)
+	}
+	said.key = fingerprint(code)
+	return said
+}
+
+func (a *API) info(ctx context.Context, code keys.Code) answer {
+	key, err := a.Desk.Info(ctx, code)
+	if err != nil {
+		return unavailable(err)
+	}
+	return info(key)
+}
+
+func (a *API) accept(ctx context.Context, q request, code keys.Code) answer {
+	kind := tasks.Kind(q.Call)
+	err := a.Desk.Accept(ctx, tasks.Request{
+		Kind: kind, Code: code, Country: q.values["country"],
+		Account: tasks.Account{
+			Login:    tasks.NewSecret(q.values["login"]),
+			Password: tasks.NewSecret(q.values["pwd"]),
+			NewEmail: tasks.NewSecret(q.values["newemail"]),
+		},
+	})
+	if err == nil && a.Wake != nil {
+		a.Wake()
+	}
+	return accepted(kind, err)
+}
+
+// A level is a country's line in the stock answer.
+type level struct {
+	Country string        `json:"country"`
+	Code    stock.Country `json:"country_code"`
+	Slots   int           `json:"slots"`
+}
+
+var rank = sync.OnceValue(ranks)
+
+func (a *API) stock(ctx context.Context) answer {
+	levels, err := a.Desk.Stock(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	return answer{code: http.StatusOK, status: callStock, body: onSale(levels, rank())}
+}
+
+// onSale lists the countries with a free slot, in the order of their names.
+func onSale(levels []stock.Level, rank map[stock.Country]int) []level {
+	all := make([]level, 0, len(levels))
+	for _, l := range levels {
+		if l.Free > 0 {
+			all = append(all, level{CountryName(l.Country), l.Country, l.Free})
+		}
+	}
+	slices.SortFunc(all, func(x, y level) int { return cmp.Compare(rank[x.Code], rank[y.Code]) })
+	return all
+}

@@ -1,0 +1,191 @@
+package daemon_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+func TestInfoHasFiveShapes(t *testing.T) {
+	bought := time.Date(2026, 11, 22, 20, 37, 0, 999, time.FixedZone("CET", 3600))
+	s := open(t)
+	s.bring(
+		keys.Key{Code: "revoked", Revoked: true},
+		keys.Key{Code: "failed_upgrade", Status: keys.FailedUpgrade, Message: "Wrong address", Username: "u", PurchaseDate: bought},
+		keys.Key{Code: "success_renew", Status: keys.SuccessRenew, Message: "Key Renewed", UsedDate: bought},
+		keys.Key{Code: "legacy", Used: true, Invite: "<i&j>", Address: "a \"1\""},
+		keys.Key{Code: "failed", Status: keys.Failed, Used: true, Message: "m", Username: "u"},
+		keys.Key{Code: "success", Status: keys.Success, Used: true, Username: "u", VerifyAddress: "a", UsedDate: bought},
+		keys.Key{Code: "active"},
+	)
+	for code, want := range map[string]string{
+		"":               notExist,
+		"none":           notExist,
+		"revoked":        notExist,
+		"failed_upgrade": `{"status":"failed_upgrade","message":"Wrong address","used":0,"purchase_date":"2026-11-22T19:37:00Z","used_date":null}`,
+		"success_renew":  `{"status":"success_renew","message":"Key Renewed","used":0,"purchase_date":null,"used_date":"2026-11-22T19:37:00Z"}`,
+		"legacy":         `{"status":"active","message":"","invite":"<i&j>","address":"a \"1\"","used":1,"purchase_date":null,"used_date":null}`,
+		"failed":         `{"status":"failed","message":"m","used":1,"purchase_date":null,"used_date":null}`,
+		"success":        `{"status":"success","message":"","username":"u","verify_address":"a","used":1,"purchase_date":null,"used_date":"2026-11-22T19:37:00Z"}`,
+		"active":         fresh,
+	} {
+		if got := s.get(url.Values{"info": {code}}); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", code, got, want)
+		}
+	}
+}
+
+func TestOurCodesAreFoundAsTheyAreTyped(t *testing.T) {
+	s := open(t)
+	code := keys.Generate([keys.Entropy]byte{1, 2, 3})
+	s.bring(keys.Key{Code: code})
+	for _, typed := range []string{string(code), strings.ToLower(string(code)), strings.ReplaceAll(string(code), "-", "")} {
+		if got := s.get(url.Values{"info": {typed}}); got != fresh {
+			t.Errorf("%s: %s", typed, got)
+		}
+	}
+}
+
+func TestStockIsSortedByName(t *testing.T) {
+	s := open(t)
+	for i, c := range []stock.Country{"ZW", "AX", "AT", "AL", "US", "KR", "MK", "SZ", "TR", "CZ", "TT"} {
+		s.plan(fmt.Sprint("p", i), c, i+1)
+	}
+	s.plan("none", "FR", 0)
+	want := `[{"country":"Åland Islands","country_code":"AX","slots":2},{"country":"Albania","country_code":"AL","slots":4},` +
+		`{"country":"Austria","country_code":"AT","slots":3},{"country":"Czechia","country_code":"CZ","slots":10},` +
+		`{"country":"Eswatini","country_code":"SZ","slots":8},{"country":"North Macedonia","country_code":"MK","slots":7},` +
+		`{"country":"South Korea","country_code":"KR","slots":6},{"country":"Trinidad & Tobago","country_code":"TT","slots":11},` +
+		`{"country":"Türkiye","country_code":"TR","slots":9},{"country":"United States","country_code":"US","slots":5},` +
+		`{"country":"Zimbabwe","country_code":"ZW","slots":1}]`
+	if got := s.get(url.Values{"stock": {""}}); got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestEveryCountryHasAName(t *testing.T) {
+	for _, c := range stock.Countries() {
+		if name := daemon.CountryName(c); name == string(c) || name == "" || strings.Contains(name, "SAR") {
+			t.Errorf("%s is called %q", c, name)
+		}
+	}
+}
+
+func TestAKeyHasSoManyTasksAnHour(t *testing.T) {
+	s := open(t)
+	s.api.Desk.Rules.KeyTasks = 2
+	s.bring(keys.Key{Code: "K"})
+	s.plan("p", "US", 1)
+	for range 2 {
+		if got := body(t, s.ask("POST", "/API/", upgradeK)); got != sent {
+			t.Fatalf("got %s", got)
+		}
+		s.end(tasks.AccountLocked)
+	}
+	r := s.ask("POST", "/API/", upgradeK)
+	if r.StatusCode != 429 || r.Header.Get("Retry-After") != "1800" {
+		t.Errorf("got %d, %q", r.StatusCode, r.Header.Get("Retry-After"))
+	}
+	if got := body(t, r); got != `{"status":"error","message":"Too many requests, try again later"}` {
+		t.Errorf("got %s", got)
+	}
+}
+
+// end settles the task that is due.
+func (s shop) end(o tasks.Outcome) {
+	s.Helper()
+	jobs, err := s.desk.Lease(s.Context(), "test", 1, time.Minute)
+	s.must(err)
+	asked := tasks.Asking{Sent: jobs[0].At, Answer: tasks.Answer{Effect: tasks.Settled, Outcome: o}}
+	verdicts, err := s.store.Apply(s.Context(), []tasks.Change{s.desk.Rules.Settle(jobs[0].View, asked, s.desk.NewID(), false)})
+	s.must(err)
+	s.must(verdicts[0])
+}
+
+func TestStrangersAreRefusedUntilTheirMinuteIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		own := keys.Generate([keys.Entropy]byte{9})
+		s.bring(keys.Key{Code: "K"}, keys.Key{Code: "R", Revoked: true}, keys.Key{Code: own})
+		trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+		var err error
+		s.api.Strangers, err = daemon.NewStrangers(3, trusted, time.Now)
+		s.must(err)
+		code := func(from, query string) int {
+			return s.ask("GET", "/API/?"+query, "", func(r *http.Request) { r.RemoteAddr = from }).StatusCode
+		}
+		want := func(from, query string, code2 int) {
+			t.Helper()
+			if got := code(from, query); got != code2 {
+				t.Fatalf("%s from %s: %d, want %d", query, from, got, code2)
+			}
+		}
+		for range 9 { // none of these counts
+			want("[2001:db8::1]:1", "info=K", 200)
+			want("[2001:db8::1]:1", "info=R", 200)
+			want("[2001:db8::1]:1", "info=", 200)
+			want("[2001:db8::1]:1", "info=%20", 200)
+			want("[2001:db8::1]:1", "stock", 200)
+			want("[2001:db8::1]:1", "info="+string(keys.Generate([keys.Entropy]byte{7})), 200)
+			want("10.1.2.3:1", "info=none", 200)
+			want("[::ffff:10.1.2.3]:1", "info=none", 200)
+		}
+		want("[2001:db8::1]:1", "info=none", 200)
+		want("[2001:db8::2]:1", "upgrade=none", 200)
+		want("[2001:db8::3]:1", "renew=%00", 200)
+		for _, query := range []string{"info=none", "info=K", "renew=K", "info=R"} {
+			want("[2001:db8::4]:1", query, 429)
+		}
+		want("[2001:db8::4]:1", "info=", 200)
+		want("[2001:db8::4]:1", "stock", 200)
+		want("[2001:db8::4]:1", "info="+string(own), 200)
+		want("[2001:db8:0:1::1]:1", "info=K", 200)
+		want("192.0.2.1:1", "info=K", 200)
+		time.Sleep(time.Minute)
+		want("[2001:db8::4]:1", "info=K", 200)
+	})
+}
+
+func TestTheClientIsWhoStandsBeforeTrustedProxies(t *testing.T) {
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	for _, c := range []struct{ peer, forwarded, want string }{
+		{"192.0.2.1:5", "198.51.100.7", "192.0.2.1"},
+		{"10.0.0.1:5", "", "10.0.0.1"},
+		{"10.0.0.1:5", "198.51.100.7", "198.51.100.7"},
+		{"10.0.0.1:5", "1.1.1.1, 198.51.100.7, 10.9.9.9", "198.51.100.7"},
+		{"[::ffff:10.0.0.1]:5", "198.51.100.7:4711", "198.51.100.7"},
+		{"[fd00::1]:5", "[2001:db8::1]:99", "2001:db8::1"},
+		{"10.0.0.1:5", "evil, 10.0.0.2", "10.0.0.2"},
+		{"@", "198.51.100.7", "invalid IP"},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+		r.RemoteAddr = c.peer
+		r.Header.Set("X-Forwarded-For", c.forwarded)
+		if got := daemon.ClientAddress(r, proxies).String(); got != c.want {
+			t.Errorf("%s, %q: %s, want %s", c.peer, c.forwarded, got, c.want)
+		}
+	}
+}
+
+func TestAStoppingDaemonAnswers503(t *testing.T) {
+	s := open(t)
+	s.api.Stop()
+	r := s.ask("GET", "/API/?stock", "")
+	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" {
+		t.Errorf("got %d", r.StatusCode)
+	}
+	if got := body(t, r); got != `{"status":"error","message":"System error, try again and if the problem persists contact support"}` {
+		t.Errorf("got %s", got)
+	}
+}

@@ -1,0 +1,52 @@
+package daemon
+
+import (
+	"slices"
+
+	"golang.org/x/text/collate"
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"github.com/keyseat/keyseat/stock"
+)
+
+// Where the library's names are older than the countries' or not what people write.
+var renamed = map[stock.Country]string{
+	"CD": "Democratic Republic of the Congo",
+	"CG": "Republic of the Congo",
+	"CI": "Côte d'Ivoire",
+	"HK": "Hong Kong",
+	"MK": "North Macedonia",
+	"MM": "Myanmar",
+	"MO": "Macao",
+	"PS": "Palestine",
+	"SZ": "Eswatini",
+	"TR": "Türkiye",
+}
+
+// CountryName is the short English name of a country; its code where there is none.
+func CountryName(c stock.Country) string {
+	if name, found := renamed[c]; found {
+		return name
+	}
+	region, err := language.ParseRegion(string(c))
+	if err != nil {
+		return string(c)
+	}
+	return display.English.Regions().Name(region)
+}
+
+// ranks gives each country's place in the order of names as English collates them. It is worked out
+// once, because a collator is slow and not safe for use by several goroutines.
+func ranks() map[stock.Country]int {
+	all := stock.Countries()
+	english := collate.New(language.English)
+	slices.SortFunc(all, func(x, y stock.Country) int {
+		return english.CompareString(CountryName(x), CountryName(y))
+	})
+	places := make(map[stock.Country]int, len(all))
+	for i, c := range all {
+		places[c] = i
+	}
+	return places
+}

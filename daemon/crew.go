@@ -1,0 +1,183 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A Crew leases due tasks and works on so many at once. Its exported fields are set before Run.
+type Crew struct {
+	Desk    tasks.Desk
+	Name    string        // of this worker, for operators
+	Workers int           // tasks at once, at least 1
+	Lease   time.Duration // how long a task is ours without a sign of life
+	Poll    time.Duration // between looks for what other daemons accepted; 0: 1s
+	Log     *slog.Logger
+	Observe func(tasks.Report) // nil: nobody looks
+
+	wake chan struct{} // holds one wish to look at once
+	mu   sync.Mutex
+	jobs map[tasks.Ref]*job
+}
+
+// A job is a leased task in work.
+type job struct {
+	tasks.Job
+	until time.Time          // the lease is ours, by the desk's clock
+	drop  context.CancelFunc // ends the work, since the lease is lost
+}
+
+// NewCrew makes a crew that is set up by its fields.
+func NewCrew(desk tasks.Desk) *Crew {
+	return &Crew{Desk: desk, Workers: 64, Lease: time.Minute, wake: make(chan struct{}, 1), jobs: map[tasks.Ref]*job{}}
+}
+
+// Wake makes the crew look for due tasks at once. It never blocks.
+func (c *Crew) Wake() {
+	select {
+	case c.wake <- struct{}{}:
+	default: // a look is due already
+	}
+}
+
+// Run works until the context ends. It then takes nothing more, waits up to drain for what was sent,
+// cuts the askings that are left, and settles those too. Its error says that some leases could not be
+// given up: they run out by themselves.
+func (c *Crew) Run(ctx context.Context, drain time.Duration) error {
+	work := context.WithoutCancel(ctx) // what was sent outlives the signal
+	asking, cut := context.WithCancel(work)
+	defer cut()
+	beats, stop := context.WithCancel(work)
+	defer stop()
+	var hands sync.WaitGroup
+	go c.keepAlive(beats)
+	c.lookout(ctx, func(j tasks.Job) { c.start(asking, work, j, &hands) })
+	return c.drained(&hands, cut, drain)
+}
+
+// lookout leases tasks and starts them until the context ends.
+func (c *Crew) lookout(ctx context.Context, start func(tasks.Job)) {
+	poll := c.Poll
+	if poll == 0 {
+		poll = time.Second
+	}
+	for ctx.Err() == nil {
+		full := c.look(ctx, start)
+		wait := jittered(poll, c.Desk.Jitter())
+		if full {
+			wait = poll // whoever finishes wakes us
+		}
+		_ = c.pauseOrWake(ctx, wait)
+	}
+}
+
+func jittered(d time.Duration, jitter float64) time.Duration {
+	return d - time.Duration(float64(d)*jitter/5)
+}
+
+func (c *Crew) pauseOrWake(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-c.wake:
+	}
+	return ctx.Err()
+}
+
+// look leases what is due, as many as there are free hands, and says whether all hands are full.
+func (c *Crew) look(ctx context.Context, start func(tasks.Job)) (full bool) {
+	free := c.Workers - c.busy()
+	if free <= 0 {
+		return true
+	}
+	leased, err := c.Desk.Lease(context.WithoutCancel(ctx), c.Name, free, c.Lease)
+	if err != nil {
+		c.Log.ErrorContext(ctx, "cannot lease tasks", "problem", err)
+		return false
+	}
+	if ctx.Err() != nil {
+		c.giveBack(context.WithoutCancel(ctx), leased)
+		return false
+	}
+	for _, j := range leased {
+		start(j)
+	}
+	return len(leased) == free
+}
+
+// giveBack returns leases that were not used.
+func (c *Crew) giveBack(ctx context.Context, leased []tasks.Job) {
+	refs := make([]tasks.Ref, len(leased))
+	for i, j := range leased {
+		refs[i] = j.Task.Ref()
+	}
+	if _, err := c.Desk.Store.Extend(ctx, refs, 0); err != nil {
+		c.Log.ErrorContext(ctx, "cannot give leases back, they will run out", "problem", err)
+	}
+}
+
+func (c *Crew) busy() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.jobs)
+}
+
+// start works on a job in a goroutine of its own.
+func (c *Crew) start(asking, work context.Context, leased tasks.Job, hands *sync.WaitGroup) {
+	settling, drop := context.WithCancel(work)
+	ref := leased.Task.Ref()
+	c.mu.Lock()
+	c.jobs[ref] = &job{leased, leased.Taken.Add(c.Lease), drop}
+	c.mu.Unlock()
+	hands.Go(func() {
+		defer drop()
+		asking, end := context.WithCancel(asking)
+		defer end()
+		defer context.AfterFunc(settling, end)()
+		report := c.Desk.Work(asking, settling, leased)
+		full := c.finish(ref)
+		c.report(work, report)
+		if full {
+			c.Wake()
+		}
+	})
+}
+
+// finish forgets a job and says whether it was what kept the crew from taking another.
+func (c *Crew) finish(ref tasks.Ref) (full bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	full = len(c.jobs) >= c.Workers
+	delete(c.jobs, ref)
+	return full
+}
+
+// report tells of a finished job. A lost lease is another worker's business by now.
+func (c *Crew) report(ctx context.Context, r tasks.Report) {
+	if c.Observe != nil {
+		c.Observe(r)
+	}
+	attrs := []any{
+		"task", r.Task.ID, "kind", r.Task.Kind, "asked", r.Task.Asked, "key", fingerprint(r.Task.Code),
+		"took", r.Took, "note", r.Answer.Note,
+	}
+	switch {
+	case errors.Is(r.Err, tasks.ErrFenced):
+		c.Log.WarnContext(ctx, "lease lost", attrs...)
+	case r.Err != nil:
+		c.Log.ErrorContext(ctx, "cannot settle", append(attrs, "problem", r.Err)...)
+	case r.Answer.Effect == tasks.Settled && !r.Answer.Outcome.Fits(r.Task.Kind):
+		c.Log.ErrorContext(ctx, "the connector gave an outcome that does not fit", append(attrs, "outcome", r.Task.Outcome)...)
+	case r.Task.Open():
+		c.Log.InfoContext(ctx, "asked, goes on", append(attrs, "due", r.Task.Due)...)
+	default:
+		c.Log.InfoContext(ctx, "ended", append(attrs, "outcome", r.Task.Outcome, "slot", r.Task.Slot)...)
+	}
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/go-playground/validator/v10"
+)
+
+// checker knows the rules in the commands' validate tags, and calls a field what its flag is called.
+var checker = newChecker()
+
+func newChecker() *validator.Validate {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(label)
+	if err := v.RegisterValidation("database", isDatabase); err != nil {
+		panic(err) // because only a program's fault brings it about
+	}
+	return v
+}
+
+// label is what a field is called on the command line.
+func label(f reflect.StructField) string {
+	name := f.Tag.Get("name")
+	if name == "" {
+		name = flagName(f.Name)
+	}
+	if _, positional := f.Tag.Lookup("arg"); positional {
+		return strings.ToUpper(name)
+	}
+	return "--" + name
+}
+
+// check holds a command's fields to their validate tags. The error is a [usageError] that names the
+// first flag at fault and what it must be, never its value, which may be secret.
+func check(fields any) error {
+	err := checker.Struct(fields)
+	var faults validator.ValidationErrors
+	if !errors.As(err, &faults) {
+		return err
+	}
+	fault := faults[0]
+	return usageError{fmt.Errorf("%s %s", fault.Field(), must(fault.Tag(), fault.Param()))}
+}
+
+// must says what a rule asks for.
+func must(rule, param string) string {
+	switch rule {
+	case "required", "required_if", "required_unless":
+		return "is missing"
+	case "required_with":
+		return "is needed with --" + flagName(param)
+	case "required_without":
+		return "is needed without --" + flagName(param)
+	case "min", "gte":
+		return "must be at least " + param
+	case "max", "lte":
+		return "must be at most " + param
+	case "gt":
+		return "must be more than " + param
+	case "oneof":
+		return "must be one of " + strings.ReplaceAll(param, " ", ", ")
+	case "hostname_port":
+		return "must be HOST:PORT"
+	case "ip|cidr", "cidr|ip":
+		return "must be an address or a network (10.0.0.0/8)"
+	case "url", "uri", "http_url":
+		return "must be a URL"
+	case "printascii":
+		return "must be printable ASCII characters"
+	case "database":
+		return "must be sqlite:PATH or a postgres:// URL"
+	}
+	return "is not valid (" + rule + ")"
+}

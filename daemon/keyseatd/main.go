@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so that a second signal ends what does not stop at the first
+	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
+
+// commands are the command line.
+type commands struct {
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
+	MasterKey masterKeyCmd `cmd:"" help:"Look after the file of master keys."`
+	Keys      keysCmd      `cmd:"" help:"Make, import, export and look after keys."`
+	Plans     plansCmd     `cmd:"" help:"Import, list and retire plans."`
+	Tasks     tasksCmd     `cmd:"" help:"See and steer tasks."`
+	Stock     stockCmd     `cmd:"" help:"Show the slots of each country."`
+
+	Version versionFlag `help:"Show the version."`
+}
+
+// A command does its work under a context that a signal ends.
+type command interface {
+	Run(ctx context.Context, c console) error
+}
+
+// A console is what a command is run on: where it reads, writes and finds its environment.
+type console struct {
+	in  io.Reader
+	out io.Writer // what was asked for
+	err io.Writer // what is said beside it
+	env environment
+}
+
+// The exit statuses.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// usageError is a fault in how the program was called.
+type usageError struct{ error }
+
+// Unwrap gives the fault.
+func (e usageError) Unwrap() error { return e.error }
+
+// run carries out one command line and gives the exit status. The environment is of the form of
+// [os.Environ].
+func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	c := console{in: stdin, out: stdout, err: stderr, env: parseEnviron(environ)}
+	cmd, err := parse(args, c)
+	if err == nil && cmd != nil {
+		err = cmd.Run(ctx, c)
+	}
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintf(stderr, "keyseatd: %s\n", printable(err.Error()))
+	if usage := (usageError{}); errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// parse finds the command and fills its fields from the arguments and the environment. It is nil
+// where the help or the version has been shown instead. The error is a [usageError].
+func parse(args []string, c console) (command, error) {
+	shown := false
+	parser, err := kong.New(
+		&commands{},
+		kong.Name("keyseatd"),
+		kong.Description("keyseatd sells slots of family plans against prepaid keys: it serves the API and steers its store."),
+		kong.Writers(c.out, c.err),
+		kong.Exit(func(int) { shown = true }),
+		kong.FlagNamer(flagName),
+		kong.Resolvers(c.env),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, ValueFormatter: describe}),
+		kong.Vars{"version": version(), "outcomes": outcomes()},
+	)
+	if err != nil {
+		return nil, err
+	}
+	found, err := parser.Parse(args)
+	switch {
+	case shown:
+		return nil, nil //nolint:nilnil // the help is no command and no fault
+	case err != nil:
+		return nil, usageError{fmt.Errorf("%w (keyseatd --help tells more)", err)}
+	}
+	target := found.Selected().Target
+	cmd, _ := target.Addr().Interface().(command)
+	return cmd, check(cmd)
+}
+
+// describe is a flag's line of help, with its variable.
+func describe(v *kong.Value) string {
+	if v.Flag == nil || variable(v.Flag) == "" {
+		return v.Help
+	}
+	return fmt.Sprintf("%s ($%s)", strings.TrimSuffix(v.Help, "."), variable(v.Flag))
+}
+
+// version is that of the module, as the toolchain knows it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "keyseatd (devel)"
+	}
+	return "keyseatd " + info.Main.Version
+}
+
+// outcomes lists what a task can be resolved as.
+func outcomes() string {
+	var all []string
+	seen := map[tasks.Outcome]bool{}
+	for _, kind := range tasks.Kinds() {
+		for _, o := range tasks.Outcomes(kind) {
+			if !seen[o] {
+				all = append(all, string(o))
+			}
+			seen[o] = true
+		}
+	}
+	return strings.Join(all, ",")
+}

@@ -1,0 +1,57 @@
+package daemon
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/keyseat/keyseat/keys"
+)
+
+// panicked carries the value of a panic, of which only the type is ever told.
+type panicked struct{ value any }
+
+func (p panicked) Error() string { return fmt.Sprintf("panic with a %T", p.value) }
+
+// requestID names one request in the log and to its client.
+func requestID() string { return rand.Text()[:16] }
+
+// fingerprint stands for a key in logs: enough to follow one, too little to use it.
+func fingerprint(code keys.Code) string {
+	sum := sha256.Sum256([]byte(code))
+	return hex.EncodeToString(sum[:4])
+}
+
+// log writes a line on the request: what it was and how it ended, never what it carried.
+func (a *API) log(r *http.Request, id string, o Observation, said answer) {
+	level := said.level(o)
+	if a.Log == nil || !a.Log.Enabled(r.Context(), level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("request", id), slog.String("method", r.Method), slog.String("call", o.Call),
+		slog.Int("code", o.Code), slog.String("status", o.Status), slog.Duration("took", o.Took),
+		slog.String("client", ClientAddress(r, a.Proxies).String()),
+	}
+	if said.key != "" {
+		attrs = append(attrs, slog.String("key", said.key))
+	}
+	if said.problem != nil {
+		attrs = append(attrs, slog.String("problem", said.problem.Error()))
+	}
+	a.Log.LogAttrs(r.Context(), level, "answered", attrs...)
+}
+
+// level is how much an answer matters: a problem of ours, a change, or neither.
+func (said answer) level(o Observation) slog.Level {
+	switch {
+	case said.problem != nil:
+		return slog.LevelError
+	case o.Status == statusSuccess && o.Call != callInfo, o.Code == http.StatusTooManyRequests:
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}

@@ -1,0 +1,135 @@
+package daemon
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// A Server runs an API and a crew on listeners of its own, and stops them in order.
+type Server struct {
+	API     *API
+	Crew    *Crew
+	Public  net.Listener
+	Admin   net.Listener // nil: none
+	Metrics http.Handler // of /metrics; nil: none
+	Ready   func(context.Context) error
+	TLS     *tls.Config   // of the public listener; nil: plain HTTP
+	Drain   time.Duration // how long a stop may take
+	Log     *slog.Logger
+}
+
+// The bounds of a connection. Answers are small and quick: who needs longer is broken or means harm.
+const (
+	headerTime  = 5 * time.Second
+	readTime    = 10 * time.Second
+	writeTime   = 15 * time.Second
+	idleTime    = 2 * time.Minute
+	headerBytes = 256 << 10 // past maxSize it is refused, up to here with a body that says why
+)
+
+// Run serves until the context ends, and then drains: it is not ready, refuses new requests, waits
+// for what was sent to the provider, and closes. The error is nil if nothing was left behind.
+func (s *Server) Run(ctx context.Context) error {
+	public, admin := s.server(s.API), s.server(s.admin())
+	public.TLSConfig = s.TLS
+	failed := make(chan error, 2)
+	go func() { failed <- serve(public, s.Public) }()
+	if s.Admin != nil {
+		go func() { failed <- serve(admin, s.Admin) }()
+	}
+	working, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		select {
+		case err := <-failed:
+			stop(err)
+		case <-working.Done():
+		}
+		s.API.Stop()
+	}()
+	err := s.Crew.Run(working, s.Drain)
+	if ctx.Err() == nil {
+		err = errors.Join(context.Cause(working), err)
+	}
+	return errors.Join(err, s.close(context.WithoutCancel(ctx), public, admin))
+}
+
+func serve(server *http.Server, on net.Listener) error {
+	err := error(nil)
+	if server.TLSConfig != nil {
+		err = server.ServeTLS(on, "", "")
+	} else {
+		err = server.Serve(on)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serving on %s: %w", on.Addr(), err)
+}
+
+func (s *Server) server(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       readTime,
+		WriteTimeout:      writeTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    headerBytes,
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+}
+
+// closing bounds how long answers that are under way may take once the crew has drained.
+const closing = 5 * time.Second
+
+func (*Server) close(ctx context.Context, servers ...*http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, closing)
+	defer cancel()
+	var errs []error
+	for _, server := range servers {
+		errs = append(errs, server.Shutdown(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// readyTime bounds how long a look at the database may take.
+const readyTime = 1500 * time.Millisecond
+
+// admin serves what is for operators: whether the daemon lives, whether it can work, its metrics.
+func (s *Server) admin() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", s.ready)
+	if s.Metrics != nil {
+		mux.Handle("GET /metrics", s.Metrics)
+	}
+	return mux
+}
+
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	if s.API.stopping.Load() {
+		plain(w, http.StatusServiceUnavailable, "stopping")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
+	defer cancel()
+	if err := s.Ready(ctx); err != nil {
+		s.Log.WarnContext(ctx, "not ready", "problem", err)
+		plain(w, http.StatusServiceUnavailable, "the database is away")
+		return
+	}
+	plain(w, http.StatusOK, "ready")
+}
+
+func plain(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, _ = fmt.Fprintln(w, text) // a client that has left is no concern
+}

@@ -1,0 +1,140 @@
+package sheet
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A LineError says on which line of a file a row at fault begins, counted from 1, and why.
+type LineError struct {
+	Line int
+	Err  error
+}
+
+// Error names the line and the fault.
+func (e LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+// Unwrap gives the fault.
+func (e LineError) Unwrap() error { return e.Err }
+
+// What a file can be refused for, besides what is in its cells.
+var (
+	ErrEmpty = errors.New("the file is empty: its first line names the columns")
+	ErrQuote = errors.New("a quote is out of place or never closed")
+	ErrLong  = fmt.Errorf("the row is longer than %d KiB", maxRow>>10)
+	ErrSpent = errors.New("the file has been read already")
+)
+
+// maxRow bounds a row, in bytes, so that a quote that is never closed does not fill the memory. It
+// has room for every column at [MaxText], each byte quoted.
+const maxRow = 64 << 10
+
+// A Sheet is one CSV file. It is read once, by one goroutine: by [Sheet.Keys] or by [Sheet.Edits].
+type Sheet struct {
+	gate  *gate
+	csv   *csv.Reader
+	lines lines
+	spent bool
+}
+
+// New makes a sheet of a file in UTF-8, with or without a byte order mark.
+func New(r io.Reader) *Sheet {
+	in := bufio.NewReaderSize(r, maxRow)
+	if mark, err := in.Peek(3); err == nil && string(mark) == "\ufeff" {
+		_, _ = in.Discard(len(mark)) // cannot fail: it has just been peeked at
+	}
+	g := &gate{from: in}
+	c := csv.NewReader(g)
+	c.ReuseRecord = true
+	return &Sheet{gate: g, csv: c}
+}
+
+// Locate turns the row of a [tasks.RowError] into the line on which that row begins, so that the
+// error is a [LineError]; any other error is left as it is.
+func (s *Sheet) Locate(err error) error {
+	var row tasks.RowError
+	if !errors.As(err, &row) {
+		return err
+	}
+	return LineError{s.lines.of(row.Row), row.Err}
+}
+
+// begin reads the header. The columns are those that may be named, those of need must be.
+func (s *Sheet) begin(columns, need []string) (*row, error) {
+	if s.spent {
+		return nil, ErrSpent
+	}
+	s.spent = true
+	cells, line, err := s.read()
+	if errors.Is(err, io.EOF) {
+		return nil, LineError{1, ErrEmpty}
+	}
+	if err != nil {
+		return nil, err
+	}
+	header, err := parseHeader(cells, columns, need)
+	if err != nil {
+		return nil, LineError{line, err}
+	}
+	return &row{columns: header, width: len(cells)}, nil
+}
+
+// next reads the next row into r, or gives io.EOF.
+func (s *Sheet) next(r *row) error {
+	cells, line, err := s.read()
+	if err != nil {
+		return err
+	}
+	s.lines.add(line)
+	r.cells, r.line, r.err = cells, line, nil
+	if len(cells) != r.width {
+		return LineError{line, fmt.Errorf("%d cells under a header of %d", len(cells), r.width)}
+	}
+	return nil
+}
+
+// read gives the cells of a row and the line on which it begins.
+func (s *Sheet) read() ([]string, int, error) {
+	s.gate.left = maxRow
+	s.csv.FieldsPerRecord = -1
+	cells, err := s.csv.Read()
+	line := 0
+	var fault *csv.ParseError
+	switch {
+	case errors.As(err, &fault):
+		line, err = fault.StartLine, ErrQuote
+	case err != nil:
+		return nil, 0, err
+	default:
+		line, _ = s.csv.FieldPos(0)
+	}
+	if s.gate.left == 0 {
+		err = ErrLong
+	}
+	if err != nil {
+		return nil, line, LineError{line, err}
+	}
+	return cells, line, nil
+}
+
+// A gate lets only so many bytes through, and then claims that the file ends: the CSV reader tells
+// the line on which a row began after an end of file, but not after an error.
+type gate struct {
+	from io.Reader
+	left int
+}
+
+// Read implements [io.Reader].
+func (g *gate) Read(p []byte) (int, error) {
+	if g.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := g.from.Read(p[:min(len(p), g.left)])
+	g.left -= n
+	return n, err
+}

@@ -1,0 +1,234 @@
+package tasks_test
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var now = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
+
+// An application is one request for one key: what the tables of refusals are about.
+type application struct {
+	view  tasks.View
+	kind  tasks.Kind
+	pwd   string
+	login string
+	land  string
+	email string
+}
+
+func (a application) request() tasks.Request {
+	return tasks.Request{
+		Kind: a.kind, Code: a.view.Key.Code, Country: a.land,
+		Account: tasks.Account{
+			Login: tasks.NewSecret(a.login), Password: tasks.NewSecret(a.pwd), NewEmail: tasks.NewSecret(a.email),
+		},
+	}
+}
+
+func (a application) opened(k tasks.Kind) bool {
+	t := a.view.Task
+	return t != nil && t.Ended.IsZero() && t.Kind == k
+}
+
+func (a application) badLand() bool { return a.land != "US" && a.land != "us" && a.land != "Xk" }
+
+func (a application) badLogin() bool { return strings.TrimSpace(a.login) == "" || len(a.login) > 254 }
+
+// A row of a table says whom its sentence fits.
+type row struct {
+	code     tasks.Refusal
+	sentence string
+	fits     func(application) bool
+}
+
+// The tables, each row written out with its sentence; the first that fits answers.
+var (
+	notFound = "This key was not found in our database"
+
+	upgradeTable = []row{
+		{"unknown_key", notFound, func(a application) bool { return a.view.Key.Version == 0 }},
+		{"password_missing", "The password is missing", func(a application) bool { return a.pwd == "" || len(a.pwd) > 1024 }},
+		{"login_missing", "The login is missing", application.badLogin},
+		{"country_invalid", "The country must be an ISO 3166-1 alpha-2 code (e.g., US)", application.badLand},
+		{"key_gone", notFound, func(a application) bool { return a.view.Key.Revoked }},
+		{"upgrade_open", "You are processing already an upgrade task, wait until the end, you can check the current status via the key info", func(a application) bool { return a.opened("upgrade") }},
+		{"renew_open", "You are processing already a renew task, wait until the end, you can check the current status via the key info", func(a application) bool { return a.opened("renew") }},
+		{"key_used", "This key is not usable, your account is still premium, if not, renew it", func(a application) bool { return a.view.Key.Used }},
+	}
+	renewTable = []row{
+		{"unknown_key", notFound, func(a application) bool { return a.view.Key.Version == 0 }},
+		{"password_weak", "The password must be at least 10 characters long and include at least one number or special character (e.g., # ? ! &)", func(a application) bool { return a.pwd != strongPassword }},
+		{"login_missing", "The login is missing", application.badLogin},
+		{"country_invalid", "The country must be an ISO 3166-1 alpha-2 code (e.g., US)", application.badLand},
+		{"email_invalid", "The new email address is invalid", func(a application) bool { return a.email != "" && a.email != "new@example.com" }},
+		{"key_gone", notFound, func(a application) bool { return a.view.Key.Revoked }},
+		{"upgrade_open", "You are processing already an upgrade task, wait until the end, you can check the current status via the key info", func(a application) bool { return a.opened("upgrade") }},
+		{"renew_open", "You are processing already a renew task, wait until the end, you can check the current status via the key info", func(a application) bool { return a.opened("renew") }},
+		{"key_unused", "This key is usable, you can proceed with the upgrade", func(a application) bool { return !a.view.Key.Used }},
+		{"key_legacy", "This key was last used with the old system, to proceed with the renew try to join again the family, you can retrieve invite and address in the info page. In case family is full or invite is expired, contact support by sending Key, Order ID and Downgrade screenshots", func(a application) bool { return a.view.Key.Invite != "" }},
+	}
+)
+
+func (a application) expected() *row {
+	table := upgradeTable
+	if a.kind == tasks.Renew {
+		table = renewTable
+	}
+	for i := range table {
+		if table[i].fits(a) {
+			return &table[i]
+		}
+	}
+	return nil
+}
+
+const strongPassword = "long enough 1"
+
+// everyView is a view of every state a key can be in, with no task, an ended one and an open one.
+func everyView() (all []tasks.View) {
+	for _, status := range keys.Statuses() {
+		for flags := range 16 {
+			k := keys.Key{
+				Code: "CODE", Version: int64(flags & 1 * 5), Status: status, Used: flags&2 > 0, Revoked: flags&4 > 0,
+				Message: "before", Username: "name", Task: "old", UsedDate: now.Add(-time.Hour), OrderID: "order",
+			}
+			if flags&8 > 0 {
+				k.Invite = "invite"
+			}
+			for _, task := range []*tasks.Task{
+				nil,
+				{ID: "old", Kind: tasks.Upgrade, Ended: now.Add(-1)},
+				{ID: "old", Kind: tasks.Renew, Ended: now.Add(-1)},
+				{ID: "old", Kind: tasks.Upgrade},
+				{ID: "old", Kind: tasks.Renew},
+			} {
+				all = append(all, tasks.View{At: now, Key: k, Task: task})
+			}
+		}
+	}
+	return all
+}
+
+// everyForm gives each combination of right and wrong fields.
+func everyForm(do func(pwd, login, land, email string)) {
+	for _, pwd := range []string{"", "weak", "no number here", strongPassword, strings.Repeat("1", 1025)} {
+		for _, login := range []string{"", " \t\u00a0", "ann", strings.Repeat("x", 255)} {
+			for _, land := range []string{"", "us", "Xk", "ZZ", "USA", "ıN"} {
+				for _, email := range []string{"", "new@example.com", "new", strings.Repeat("x", 243) + "@example.com"} {
+					do(pwd, login, land, email)
+				}
+			}
+		}
+	}
+}
+
+func TestAcceptEverything(t *testing.T) {
+	rules, refused, accepted := tasks.DefaultRules(), map[tasks.Refusal]int{}, 0
+	for _, view := range everyView() {
+		for _, kind := range tasks.Kinds() {
+			everyForm(func(pwd, login, land, email string) {
+				a := application{view, kind, pwd, login, land, email}
+				c, err := rules.Accept(view, a.request(), "new", false)
+				want := a.expected()
+				if want == nil {
+					accepted++
+					checkAccepted(t, a, c, err)
+					return
+				}
+				refused[want.code]++
+				if got, is := errors.AsType[tasks.Refusal](err); !is || got != want.code || err.Error() != want.sentence || !reflect.ValueOf(c).IsZero() {
+					t.Fatalf("%+v: %+v, %v; not %s", a, c, err, want.code)
+				}
+			})
+		}
+	}
+	if accepted == 0 || len(refused) != 12 {
+		t.Errorf("%d accepted, refused: %v", accepted, refused)
+	}
+}
+
+func checkAccepted(t *testing.T, a application, c tasks.Change, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%+v: %v", a, err)
+	}
+	country := stock.Country(strings.ToUpper(a.land))
+	key := a.view.Key
+	key.Status, key.Message, key.Task, key.Limit = keys.InQueue, "", "new", now.Add(3*time.Minute)
+	task := tasks.Task{ID: "new", Code: "CODE", Kind: a.kind, Country: country, Ordinal: 1, Created: now, Due: now}
+	event := tasks.Event{At: now, Cause: tasks.WasAccepted, Code: "CODE", Task: "new", Kind: a.kind}
+	want := tasks.Change{ID: "new", Key: &key, Task: &task}
+	if a.kind == tasks.Upgrade {
+		want.Claim = &stock.Claim{Country: country}
+		task.Slot, event.From, event.To = stock.Held, stock.Free, stock.Held
+	}
+	want.Events = []tasks.Event{event}
+	if !reflect.DeepEqual(c, want) {
+		t.Fatalf("%+v:\n got %+v\nwant %+v", a, c, want)
+	}
+}
+
+// TestAcceptOutOfStock holds that the task is accepted and ended in one, with nothing secret to keep,
+// nothing to claim and nothing charged.
+func TestAcceptOutOfStock(t *testing.T) {
+	const sentence = "There are currently no more upgrades available in stock for the desired location, try a different country"
+	key := keys.Key{Code: "CODE", Version: 5, Status: keys.Active, Limit: now.Add(time.Minute)}
+	a := application{tasks.View{At: now, Key: key}, tasks.Upgrade, "x", "ann", "de", ""}
+	c, err := tasks.DefaultRules().Accept(a.view, a.request(), "new", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key.Status, key.Message, key.Task = keys.FailedUpgrade, sentence, "new"
+	event := tasks.Event{At: now, Cause: tasks.WasAccepted, Code: "CODE", Task: "new", Kind: tasks.Upgrade}
+	ended := event
+	ended.Cause, ended.Outcome = tasks.WasEnded, tasks.OutOfStock
+	want := tasks.Change{
+		ID: "new", Key: &key,
+		Task: &tasks.Task{
+			ID: "new", Code: "CODE", Kind: tasks.Upgrade, Country: "DE", Ordinal: 1,
+			Created: now, Due: now, Ended: now, Outcome: tasks.OutOfStock,
+		},
+		Events: []tasks.Event{event, ended},
+	}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("\n got %+v\nwant %+v", c, want)
+	}
+}
+
+// TestAllotted holds that the plan which the store picks is copied into the task and the event, and
+// that the change it was decided as stays as it was.
+func TestAllotted(t *testing.T) {
+	a := application{tasks.View{At: now, Key: keys.Key{Code: "CODE", Version: 1, Status: keys.Active}}, tasks.Upgrade, "x", "ann", "US", ""}
+	c, err := tasks.DefaultRules().Accept(a.view, a.request(), "new", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := c.Allotted(stock.Plan{ID: "elm", Address: "street", Invite: "link", Size: 5})
+	if want := (tasks.PlanCopy{ID: "elm", Address: "street", Invite: "link"}); got.Task.Plan != want || got.Events[0].Plan != "elm" {
+		t.Errorf("got %+v, %+v", got.Task, got.Events)
+	}
+	if c.Task.Plan != (tasks.PlanCopy{}) || c.Events[0].Plan != "" {
+		t.Error("the decision itself was changed")
+	}
+	c.Claim = nil
+	if got := c.Allotted(stock.Plan{ID: "elm"}); got.Task != c.Task || got.Task.Plan.ID != "" {
+		t.Error("a plan was given to a change that claims none")
+	}
+}
+
+func TestChangeCode(t *testing.T) {
+	if got := (tasks.Change{Key: &keys.Key{Code: "K"}}).Code(); got != "K" {
+		t.Errorf("by its key: %q", got)
+	}
+	if got := (tasks.Change{Task: &tasks.Task{Code: "T"}}).Code(); got != "T" {
+		t.Errorf("by its task: %q", got)
+	}
+}

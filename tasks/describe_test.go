@@ -1,0 +1,76 @@
+package tasks_test
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// What a life story shows. Times are since its beginning.
+
+// line joins what there is to say.
+type line []string
+
+func (l *line) add(when bool, format string, args ...any) {
+	if when {
+		*l = append(*l, fmt.Sprintf(format, args...))
+	}
+}
+
+func (l line) String() string { return strings.Join(l, ", ") }
+
+func since(t time.Time) string { return t.Sub(now).String() }
+
+func describeKey(k keys.Key) string {
+	var l line
+	l.add(true, "%s", k.Status)
+	l.add(k.Used, "used")
+	l.add(!k.Used, "unused")
+	l.add(k.Revoked, "revoked")
+	l.add(k.Legacy(), "legacy")
+	l.add(k.Message != "", "%q", k.Message)
+	l.add(k.Username != "", "username %s", k.Username)
+	l.add(k.VerifyAddress != "", "at %s", k.VerifyAddress)
+	l.add(!k.UsedDate.IsZero(), "since %s", since(k.UsedDate))
+	return l.String()
+}
+
+func describeTask(t tasks.Task) string {
+	var l line
+	l.add(true, "%s %s", t.ID, t.Kind)
+	l.add(t.Plan.ID != "", "plan %d: %s %s", t.Ordinal, t.Plan.ID, t.Slot)
+	l.add(t.Asked > 0, "asked %d", t.Asked)
+	l.add(t.Tries > 0, "tries %d", t.Tries)
+	l.add(t.Lost > 0, "leases lost %d", t.Lost)
+	l.add(t.Doubt, "in doubt")
+	l.add(len(t.Faulty) > 0, "faulty %s", strings.Join(t.Faulty, " "))
+	l.add(t.Open() && t.Leased.IsZero(), "due at %s", since(t.Due))
+	l.add(t.Open() && !t.Leased.IsZero(), "leased until %s", since(t.Leased))
+	l.add(!t.Open(), "ended at %s as %s", since(t.Ended), t.Outcome)
+	l.add(t.Open() != (t.Sealed != nil), "SECRET: %v", t.Sealed != nil)
+	return l.String()
+}
+
+func describePlan(p stock.Plan) string {
+	var l line
+	l.add(true, "%s, free %d", p.Country, p.Free())
+	l.add(p.Held > 0, "held %d", p.Held)
+	l.add(p.Spent > 0, "spent %d", p.Spent)
+	l.add(p.Suspect > 0, "suspect %d", p.Suspect)
+	l.add(p.Fault != "", "found %s", p.Fault)
+	return l.String()
+}
+
+func describeEvent(e tasks.Event) string {
+	var l line
+	l.add(true, "%s", e.Cause)
+	l.add(e.Task != "", "%s %s", e.Task, e.Kind)
+	l.add(e.Outcome != "", "%s", e.Outcome)
+	l.add(e.To != "", "a slot of %s from %s to %s", e.Plan, e.From, e.To)
+	l.add(e.Note != "", "because %q", e.Note)
+	return l.String()
+}

@@ -1,0 +1,183 @@
+package tasks_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestAcceptWithTheAnswerLost holds that an unknown outcome is learned by the same change, made once.
+func TestAcceptWithTheAnswerLost(t *testing.T) {
+	for name, faults := range map[string][]fault{
+		"no fault":                 nil,
+		"the call lost":            {callLost},
+		"the answer lost":          {answerLost},
+		"both, again and again":    {callLost, answerLost, callLost, answerLost, answerLost},
+		"a conflict, then no news": {verdictOf(tasks.ErrConflict), answerLost},
+	} {
+		s := open(t)
+		s.key(keys.Key{Status: keys.Active})
+		s.plan("elm", "US", 1)
+		s.applies = faults
+		if err := s.Accept(t.Context(), s.request(tasks.Upgrade)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if ids := slices.Compact(s.applied); len(ids) != 1 {
+			t.Errorf("%s: the changes were %v", name, s.applied)
+		}
+		if events := s.history(); len(events) != 1 || s.plans()[0].Held != 1 || s.view().Key.Status != keys.InQueue {
+			t.Errorf("%s: %+v", name, events)
+		}
+	}
+}
+
+// TestAcceptGivesUp holds that a call ends when its context does, and says that nothing is known.
+func TestAcceptGivesUp(t *testing.T) {
+	s := open(t)
+	s.key(keys.Key{Status: keys.Active})
+	s.plan("elm", "US", 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.applies = []fault{callLost, func(func() ([]error, error)) ([]error, error) { cancel(); return nil, errAway }, callLost}
+	if err := s.Accept(ctx, s.request(tasks.Upgrade)); !errors.Is(err, errAway) || len(s.applied) != 2 {
+		t.Errorf("%v after %d calls", err, len(s.applied))
+	}
+}
+
+func TestAcceptRetriesConflicts(t *testing.T) {
+	s := open(t)
+	s.key(keys.Key{Status: keys.Success, Used: true})
+	s.applies = slices.Repeat([]fault{verdictOf(tasks.ErrConflict)}, 63)
+	if err := s.Accept(t.Context(), s.request(tasks.Renew)); err != nil {
+		t.Error(err)
+	}
+	s = open(t)
+	s.key(keys.Key{Status: keys.Success, Used: true})
+	s.applies = slices.Repeat([]fault{verdictOf(tasks.ErrConflict)}, 1000)
+	if err := s.Accept(t.Context(), s.request(tasks.Renew)); !errors.Is(err, tasks.ErrConflict) || len(s.applied) > 100 {
+		t.Errorf("%v after %d rounds", err, len(s.applied))
+	}
+}
+
+// TestAcceptOutOfStockAtTheDesk holds that nothing secret is kept and nobody asked.
+func TestAcceptOutOfStockAtTheDesk(t *testing.T) {
+	s := open(t)
+	s.key(keys.Key{Status: keys.Active})
+	s.plan("elm", "US", 0)
+	s.plan("fir", "DE", 1)
+	if err := s.Accept(t.Context(), s.request(tasks.Upgrade)); err != nil {
+		t.Fatal(err)
+	}
+	v := s.view()
+	if v.Key.Status != keys.FailedUpgrade || v.Task.Outcome != tasks.OutOfStock || v.Task.Open() || v.Task.Sealed != nil || v.Task.Plan.ID != "" {
+		t.Errorf("%+v, %+v", v.Key, *v.Task)
+	}
+	if jobs, err := s.Lease(t.Context(), "worker", 10, ttl); len(jobs) != 0 || err != nil {
+		t.Errorf("%v, %v", jobs, err)
+	}
+}
+
+// TestShortageIsNotRemembered holds that what a claim found is no reason once the key has changed.
+func TestShortageIsNotRemembered(t *testing.T) {
+	s := open(t)
+	s.key(keys.Key{Status: keys.Active})
+	s.plan("elm", "US", 1)
+	s.applies = []fault{verdictOf(stock.ErrEmpty), verdictOf(tasks.ErrConflict)}
+	if err := s.Accept(t.Context(), s.request(tasks.Upgrade)); err != nil || s.view().Key.Status != keys.InQueue {
+		t.Errorf("%v, %+v", err, s.view().Key)
+	}
+}
+
+func TestAcceptRefusals(t *testing.T) {
+	s := open(t)
+	if err := s.Accept(t.Context(), s.request(tasks.Upgrade)); !errors.Is(err, tasks.UnknownKey) {
+		t.Error(err)
+	}
+	s.key(keys.Key{Status: keys.Active})
+	s.applies = []fault{func(func() ([]error, error)) ([]error, error) {
+		s.vanish = true
+		return []error{tasks.ErrConflict}, nil
+	}}
+	if err := s.Accept(t.Context(), s.request(tasks.Upgrade)); !errors.Is(err, tasks.KeyGone) {
+		t.Errorf("a key that vanished: %v", err)
+	}
+}
+
+type broken struct{ box }
+
+func (broken) Seal(_, _ []byte) ([]byte, error) { return nil, errAway }
+
+func TestAcceptNeedsASeal(t *testing.T) {
+	s := open(t)
+	s.Sealer = broken{}
+	s.key(keys.Key{Status: keys.Success, Used: true})
+	if err := s.Accept(t.Context(), s.request(tasks.Renew)); !errors.Is(err, errAway) || len(s.applied) != 0 {
+		t.Errorf("%v, applied %v", err, s.applied)
+	}
+}
+
+// TestReadsAreRepeated holds that a connection which was cut is not noticed, and a store that stays
+// away is.
+func TestReadsAreRepeated(t *testing.T) {
+	for failures, want := range []error{nil, nil, nil, errAway} {
+		s := open(t)
+		s.key(keys.Key{Status: keys.Active, Message: "hello"})
+		s.plan("elm", "US", 1)
+		s.views = slices.Repeat([]error{errAway}, failures)
+		k, err := s.Info(t.Context(), "K")
+		if !errors.Is(err, want) || err == nil && k.Message != "hello" {
+			t.Errorf("info after %d failures: %+v, %v", failures, k, err)
+		}
+		s.views = slices.Repeat([]error{errAway}, failures)
+		levels, err := s.Stock(t.Context())
+		if !errors.Is(err, want) || err == nil && len(levels) != 1 {
+			t.Errorf("stock after %d failures: %+v, %v", failures, levels, err)
+		}
+		s.views = slices.Repeat([]error{errAway}, failures)
+		if err := s.Accept(t.Context(), s.request(tasks.Upgrade)); !errors.Is(err, want) {
+			t.Errorf("accept after %d failures: %v", failures, err)
+		}
+	}
+	s := open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.views = []error{errAway, nil}
+	if _, err := s.View(ctx, "K"); !errors.Is(err, errAway) || len(s.views) != 1 {
+		t.Errorf("a caller who has gone: %v", err)
+	}
+}
+
+// TestAccountArrives holds that what was submitted is what the connector gets, to the byte, and that
+// the store holds it sealed and bound to the task.
+func TestAccountArrives(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		text := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "a:b,c", "3:abc,", "0:,0:,0:,", "\x00", strings.Repeat("ß", 127)}))
+		login, password, email := "l"+text.Draw(r, "login"), "password 1"+text.Draw(r, "password"), "new@example.com"
+		if len(login) > 254 {
+			login = "ann"
+		}
+		s := open(t)
+		s.key(keys.Key{Status: keys.Success, Used: true})
+		q := tasks.Request{Kind: tasks.Renew, Code: "K", Country: "us", Account: tasks.Account{
+			Login: tasks.NewSecret(login), Password: tasks.NewSecret(password), NewEmail: tasks.NewSecret(email),
+		}}
+		if err := s.Accept(t.Context(), q); err != nil {
+			r.Fatal(err)
+		}
+		if sealed := string(s.view().Task.Sealed); !strings.HasPrefix(sealed, "id1\x00renew\x00K\x00\x00") || strings.Contains(sealed, "password 1") {
+			r.Fatalf("sealed is %q", sealed)
+		}
+		s.work(s.lease())
+		got := s.orders[0].Account
+		if got.Login.Reveal() != login || got.Password.Reveal() != password || got.NewEmail.Reveal() != email {
+			r.Fatalf("%q, %q, %q", got.Login.Reveal(), got.Password.Reveal(), got.NewEmail.Reveal())
+		}
+	})
+}

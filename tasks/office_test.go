@@ -1,0 +1,42 @@
+package tasks_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+func TestFilter(t *testing.T) {
+	for name, c := range map[string]struct {
+		task                    tasks.Task
+		open, ended, inSuspense bool
+	}{
+		"waiting": {tasks.Task{Slot: stock.Held}, true, false, false},
+		"spent":   {tasks.Task{Slot: stock.Spent, Ended: now}, false, true, false},
+		"suspect": {tasks.Task{Slot: stock.Suspect, Ended: now}, false, true, true},
+		"renewed": {tasks.Task{Ended: now}, false, true, false},
+	} {
+		for filter, want := range map[tasks.Filter]bool{
+			tasks.AnyTask: true, tasks.OpenTask: c.open, tasks.EndedTask: c.ended, tasks.SuspectTask: c.inSuspense, "nonsense": false,
+		} {
+			if got := filter.Passes(c.task); got != want {
+				t.Errorf("%s passes %q: %v", name, filter, got)
+			}
+		}
+	}
+}
+
+func TestRowError(t *testing.T) {
+	var err error = tasks.RowError{Row: 3, Err: tasks.ErrExists}
+	if got := err.Error(); got != "row 3: the code exists already" || !errors.Is(err, tasks.ErrExists) {
+		t.Error(got)
+	}
+}
+
+func TestLimitedSaysNoKey(t *testing.T) {
+	if got := (tasks.Limited{After: 1}).Error(); got != "too many tasks for this key" {
+		t.Error(got)
+	}
+}

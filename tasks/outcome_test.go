@@ -1,0 +1,81 @@
+package tasks_test
+
+import (
+	"bufio"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestSentences holds every sentence to the letter, those of the API documentation above all: each line of the file is
+// what it belongs to, a tab, and the sentence.
+func TestSentences(t *testing.T) {
+	file, err := os.Open("testdata/sentences.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	said := sentences()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if lines.Text() == "" || strings.HasPrefix(lines.Text(), "#") {
+			continue
+		}
+		what, want, _ := strings.Cut(lines.Text(), "\t")
+		if got, found := said[what]; !found || got != want {
+			t.Errorf("%s: %q, not %q", what, got, want)
+		}
+		delete(said, what)
+	}
+	if lines.Err() != nil {
+		t.Error(lines.Err())
+	}
+	for what, got := range said {
+		t.Errorf("%s: %q is in no documentation", what, got)
+	}
+}
+
+// sentences are those that the package says, by what they belong to.
+func sentences() map[string]string {
+	said := map[string]string{}
+	for _, k := range tasks.Kinds() {
+		said["accepted "+string(k)] = k.Accepted()
+		for _, o := range tasks.Outcomes(k) {
+			said[string(k)+" "+string(o)] = o.Message(k)
+		}
+	}
+	for _, r := range []tasks.Refusal{
+		tasks.UnknownKey, tasks.PasswordMissing, tasks.PasswordWeak, tasks.LoginMissing, tasks.CountryInvalid, tasks.EmailInvalid,
+		tasks.KeyGone, tasks.UpgradeOpen, tasks.RenewOpen, tasks.KeyUsed, tasks.KeyUnused, tasks.KeyLegacy,
+	} {
+		said["refused "+string(r)] = r.Error()
+	}
+	return said
+}
+
+func TestOutcomes(t *testing.T) {
+	faults := map[tasks.Outcome]stock.Fault{"plan_expired": "expired", "plan_full": "full", "plan_invalid": "invalid"}
+	for kind, want := range endings {
+		if got := tasks.Outcomes(kind); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, not %v", kind, got, want)
+		}
+		for _, o := range everyOutcome {
+			if o.Fits(kind) != slices.Contains(want, o) {
+				t.Errorf("%s fits %s: %v", o, kind, o.Fits(kind))
+			}
+			if o.Fault() != faults[o] {
+				t.Errorf("%s is the fault %q", o, o.Fault())
+			}
+		}
+	}
+	if tasks.Outcomes("dance") != nil || tasks.Success.Fits("dance") || tasks.Kind("dance").Accepted() != "" {
+		t.Error("there is no such kind")
+	}
+	if o := tasks.Outcome("nonsense"); o.Message(tasks.Upgrade) != "" || o.Fault() != "" {
+		t.Error("there is no such outcome")
+	}
+}

@@ -1,0 +1,91 @@
+package tasks_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+func TestPolicy(t *testing.T) {
+	policy := tasks.DefaultRules().Password
+	for _, password := range []string{
+		"123456789!", "abcdefghi1", "abcdefghi#", "abcdefghi٣", "abcdefghi३", "abcdefgh €", "abcdefghi。", "ääääääääö1",
+		"𝒜𝒜𝒜𝒜𝒜𝒜𝒜𝒜𝒜1", "abcdefghi_", "abcdefghi😀", strings.Repeat("x", 1023) + "1",
+	} {
+		if !policy.Allows(password) {
+			t.Errorf("%q is refused", password)
+		}
+	}
+	for _, password := range []string{
+		"", "abcdefghij", "abcdefgh1", "12345678!", "ääääää1", "😀😀😀", "abcdefgh i", "abcdefghiⅣ", "abcdefghi½", "abcdefghi\u00a0",
+	} {
+		if policy.Allows(password) {
+			t.Errorf("%q is accepted", password)
+		}
+	}
+	if !(tasks.Policy{}).Allows("") || !(tasks.Policy{Length: 3}).Allows("abc") || (tasks.Policy{Length: 3}).Allows("a1") {
+		t.Error("an operator's own policy does not hold")
+	}
+}
+
+// check is what is wrong with a request that is otherwise right.
+func check(kind tasks.Kind, login, password, country, email string) error {
+	return tasks.Request{Kind: kind, Country: country, Account: tasks.Account{
+		Login: tasks.NewSecret(login), Password: tasks.NewSecret(password), NewEmail: tasks.NewSecret(email),
+	}}.Check(tasks.DefaultRules().Password)
+}
+
+func TestLimitsOfLength(t *testing.T) {
+	x := func(n int) string { return strings.Repeat("x", n) }
+	for _, kind := range tasks.Kinds() {
+		weak := tasks.PasswordMissing
+		if kind == tasks.Renew {
+			weak = tasks.PasswordWeak
+		}
+		for name, c := range map[string]struct {
+			err  error
+			want error
+		}{
+			"the longest password": {check(kind, "ann", x(1023)+"1", "US", ""), nil},
+			"a longer password":    {check(kind, "ann", x(1024)+"1", "US", ""), weak},
+			"the longest login":    {check(kind, x(254), strongPassword, "US", ""), nil},
+			"a longer login":       {check(kind, x(255), strongPassword, "US", ""), tasks.LoginMissing},
+			"in bytes":             {check(kind, strings.Repeat("ä", 128), strongPassword, "US", ""), tasks.LoginMissing},
+			"a blank password":     {check(kind, "ann", strings.Repeat(" ", 9)+"1", "US", ""), nil},
+		} {
+			if !errors.Is(c.err, c.want) {
+				t.Errorf("%s, %s: %v", kind, name, c.err)
+			}
+		}
+	}
+}
+
+func TestPlainAddress(t *testing.T) {
+	long := strings.Repeat("x", 64) + "@" + strings.Repeat("y.", 91) + "example"
+	if len(long) > 254 {
+		t.Fatal(len(long))
+	}
+	for _, email := range []string{
+		"a@b.cd", "ann.lee+keys@mail.example.com", "o'neill@example.org", "ann_lee-x@my-mail.example", "jürgen@müller.de",
+		"用户@例子.广告", "!#$%&'*+-/=?^_`{|}~@example.com", "1@2.co", "अजय@डाटा.भारत", long,
+	} {
+		if err := check(tasks.Renew, "ann", strongPassword, "US", email); err != nil {
+			t.Errorf("%q: %v", email, err)
+		}
+	}
+	for _, email := range []string{
+		" ", "a", "a@", "@b.cd", "a@b", "a@b.", "a@.b", "a@b..cd", ".a@b.cd", "a.@b.cd", "a..b@c.de", "a@@b.cd", "a@b@c.de",
+		"a b@c.de", "a@b.cd ", " a@b.cd", "Ann <a@b.cd>", "<a@b.cd>", "a@b.cd,c@d.ef", "a@b.cd;", `"a b"@c.de`, "a@[127.0.0.1]",
+		"a(comment)@b.cd", "a@b_c.de", "mailto:a@b.cd", "a@b.cd\r\nBcc: x@y.zz", "a\x00@b.cd", "a@b.cd\n", `a\@b.cd`,
+		strings.Repeat("x", 65) + "@example.com", "x" + long + strings.Repeat("z", 254-len(long)),
+	} {
+		if err := check(tasks.Renew, "ann", strongPassword, "US", email); !errors.Is(err, tasks.EmailInvalid) {
+			t.Errorf("%q: %v", email, err)
+		}
+		if err := check(tasks.Upgrade, "ann", strongPassword, "US", email); err != nil {
+			t.Errorf("an upgrade knows no new address, yet %q: %v", email, err)
+		}
+	}
+}

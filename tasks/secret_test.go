@@ -1,0 +1,100 @@
+package tasks_test
+
+import (
+	"bytes"
+	"encoding/gob"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+const canary = "c4n4ry-hunter2"
+
+type nested struct {
+	Shown  tasks.Secret
+	hidden tasks.Secret
+	deep   *tasks.Account
+	List   []tasks.Secret
+	Map    map[string]tasks.Secret
+	any    any
+}
+
+func nest() nested {
+	s := tasks.NewSecret(canary)
+	return nested{s, s, &tasks.Account{Login: s, Password: s, NewEmail: s}, []tasks.Secret{s}, map[string]tasks.Secret{"k": s}, s}
+}
+
+// bearers are a secret and all that it may be found in.
+func bearers() []any {
+	s, n := tasks.NewSecret(canary), nest()
+	account := tasks.Account{Login: s, Password: s, NewEmail: s}
+	return []any{
+		s, &s, n, &n,
+		[]any{s, n},
+		map[string]any{"s": s, "n": &n},
+		account, &account, n.deep, *n.deep,
+		tasks.Request{Account: account},
+		tasks.Order{Account: account},
+		struct{ s tasks.Secret }{s},
+		struct{ s *tasks.Secret }{&s},
+		[1]tasks.Secret{s},
+		map[tasks.Secret]int{s: 1},
+		fmt.Errorf("bad: %v", s), fmt.Errorf("bad: %+v", n),
+		errors.Join(fmt.Errorf("%+v", account), fmt.Errorf("%#v", n)),
+	}
+}
+
+// TestSecretIsNeverShown prints, logs and encodes in every way that the standard library knows.
+func TestSecretIsNeverShown(t *testing.T) {
+	var sink bytes.Buffer
+	for _, b := range bearers() {
+		for verb := ' '; verb <= '~'; verb++ {
+			for _, flags := range []string{"", "+", "#", " ", "0", "-20", "20.5", "+#"} {
+				fmt.Fprintf(&sink, "%"+flags+string(verb), b)
+			}
+		}
+		fmt.Fprint(&sink, b)
+		fmt.Fprintln(&sink, b)
+		log.New(&sink, "", 0).Println(b)
+		for _, h := range []slog.Handler{slog.NewTextHandler(&sink, nil), slog.NewJSONHandler(&sink, nil)} {
+			slog.New(h).With("with", b).WithGroup("group").Info("message", "a", b, slog.Any("b", b))
+		}
+		_ = json.NewEncoder(&sink).Encode(b)
+		_ = xml.NewEncoder(&sink).Encode(b)
+		_ = gob.NewEncoder(&sink).Encode(b)
+	}
+	if at := strings.Index(sink.String(), "hunter2"); at >= 0 {
+		t.Errorf("shown: %.200q", sink.String()[max(0, at-100):])
+	}
+	for _, encoded := range []string{"68756e746572", "68 75 6e", "0x68, 0x75", "[104 117", "aHVudGVy", "HUNTER2", "h u n t"} {
+		if strings.Contains(sink.String(), encoded) {
+			t.Errorf("shown as %s", encoded)
+		}
+	}
+}
+
+func TestSecretSaysThatItIsOne(t *testing.T) {
+	s := tasks.NewSecret(canary)
+	text, err := s.MarshalText()
+	for how, got := range map[string]string{
+		"%v": fmt.Sprintf("%v", s), "%s": fmt.Sprintf("%s", s), "%q": fmt.Sprintf("%q", s), "%x": fmt.Sprintf("%x", s),
+		"%#v": fmt.Sprintf("%#v", s), "String": s.String(), "MarshalText": string(text),
+	} {
+		if got != "[secret]" {
+			t.Errorf("%s shows %s", how, got)
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	if s.Reveal() != canary || (tasks.Secret{}).Reveal() != "" {
+		t.Error("the text is lost")
+	}
+}

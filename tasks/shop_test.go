@@ -1,0 +1,203 @@
+package tasks_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A shop is a desk on a memory store whose clock, provider and faults the test has in hand.
+type shop struct {
+	tasks.Desk
+	store *memory.Store
+	t     *testing.T
+	now   time.Time
+	ids   int
+
+	provider func(tasks.Order) tasks.Answer
+	orders   []tasks.Order
+
+	applied []string // the ids of the changes, in the order of the calls
+	applies []fault  // of the next calls of Apply; nil: none
+	views   []error  // of the next calls of View; nil: none
+	vanish  bool     // the key, from the next View on
+}
+
+// A fault stands between the desk and the store, which it may call or not.
+type fault func(apply func() ([]error, error)) ([]error, error)
+
+const ttl = time.Minute
+
+func open(t *testing.T) *shop {
+	s := &shop{t: t, now: now}
+	s.store = memory.New(func() time.Time { return s.now })
+	s.provider = func(tasks.Order) tasks.Answer { return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success} }
+	s.Desk = tasks.Desk{
+		Store: awkward{s.store, s}, Connector: provider{s}, Sealer: box{}, Rules: tasks.DefaultRules(),
+		NewID:  func() string { s.ids++; return fmt.Sprintf("id%d", s.ids) },
+		Now:    func() time.Time { return s.now },
+		Jitter: func() float64 { return 0 },
+		Pause:  func(ctx context.Context, d time.Duration) error { s.now = s.now.Add(d); return ctx.Err() },
+	}
+	return s
+}
+
+// key imports a key with the code K.
+func (s *shop) key(k keys.Key) {
+	s.t.Helper()
+	k.Code = "K"
+	if err := s.store.ImportKeys(s.t.Context(), func(yield func(keys.Key, error) bool) { yield(k, nil) }); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *shop) plan(id string, country stock.Country, size int) {
+	s.t.Helper()
+	address, invite := id+" street", id+" link"
+	edit := stock.Edit{ID: id, Country: &country, Size: &size, Address: &address, Invite: &invite}
+	if err := s.store.EditPlans(s.t.Context(), []stock.Edit{edit}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *shop) request(kind tasks.Kind) tasks.Request {
+	return tasks.Request{
+		Kind: kind, Code: "K", Country: "us",
+		Account: tasks.Account{Login: tasks.NewSecret("ann"), Password: tasks.NewSecret(strongPassword)},
+	}
+}
+
+// lease takes the one task that is due.
+func (s *shop) lease() tasks.Job {
+	s.t.Helper()
+	jobs, err := s.Lease(s.t.Context(), "worker", 10, ttl)
+	if err != nil || len(jobs) != 1 {
+		s.t.Fatalf("%d jobs, %v", len(jobs), err)
+	}
+	return jobs[0]
+}
+
+func (s *shop) work(job tasks.Job) tasks.Report { return s.Work(s.t.Context(), s.t.Context(), job) }
+
+// view reads the key as the store has it, past all faults.
+func (s *shop) view() tasks.View {
+	s.t.Helper()
+	views, err := s.store.View(s.t.Context(), []keys.Code{"K"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return views[0]
+}
+
+func (s *shop) history() []tasks.Event {
+	s.t.Helper()
+	events, err := s.store.History(s.t.Context(), "K")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return events
+}
+
+func (s *shop) plans() []stock.Plan {
+	s.t.Helper()
+	plans, err := s.store.Plans(s.t.Context(), 0, 100)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return plans
+}
+
+// awkward is the store behind the faults of a shop.
+type awkward struct {
+	*memory.Store
+	s *shop
+}
+
+func (a awkward) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+	if len(a.s.views) > 0 {
+		err := a.s.views[0]
+		if a.s.views = a.s.views[1:]; err != nil {
+			return nil, err
+		}
+	}
+	if a.s.vanish {
+		return []tasks.View{{At: a.s.now}}, nil
+	}
+	return a.Store.View(ctx, codes)
+}
+
+func (a awkward) Stock(ctx context.Context) ([]stock.Level, error) {
+	if len(a.s.views) > 0 {
+		err := a.s.views[0]
+		a.s.views = a.s.views[1:]
+		return nil, err
+	}
+	return a.Store.Stock(ctx)
+}
+
+func (a awkward) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	a.s.applied = append(a.s.applied, changes[0].ID)
+	apply := func() ([]error, error) { return a.Store.Apply(ctx, changes) }
+	if len(a.s.applies) == 0 {
+		return apply()
+	}
+	f := a.s.applies[0]
+	a.s.applies = a.s.applies[1:]
+	if f == nil {
+		return apply()
+	}
+	return f(apply)
+}
+
+var errAway = errors.New("the store is away")
+
+// The faults: the call is lost, its answer is lost, and verdicts that the store did not give.
+func callLost(func() ([]error, error)) ([]error, error) { return nil, errAway }
+
+func answerLost(apply func() ([]error, error)) ([]error, error) {
+	_, _ = apply()
+	return nil, errAway
+}
+
+func verdictOf(err error) fault {
+	return func(func() ([]error, error)) ([]error, error) { return []error{err}, nil }
+}
+
+type provider struct{ s *shop }
+
+func (p provider) Do(_ context.Context, o tasks.Order) tasks.Answer {
+	p.s.orders = append(p.s.orders, o)
+	return p.s.provider(o)
+}
+
+// A box seals so that a test sees whether it was sealed and to what it is bound.
+type box struct{}
+
+func (box) Seal(plain, bound []byte) ([]byte, error) {
+	return slices.Concat(bound, []byte("\x00\x00"), scramble(plain)), nil
+}
+
+func (box) Open(sealed, bound []byte) ([]byte, error) {
+	scrambled, found := bytes.CutPrefix(sealed, append(slices.Clone(bound), 0, 0))
+	if !found {
+		return nil, errors.New("it does not open")
+	}
+	return scramble(scrambled), nil
+}
+
+func scramble(b []byte) []byte {
+	b = slices.Clone(b)
+	for i := range b {
+		b[i] ^= 0x5a
+	}
+	return b
+}

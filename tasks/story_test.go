@@ -1,0 +1,265 @@
+package tasks_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var update = flag.Bool("update", false, "rewrite the life stories in testdata with what happens now")
+
+// TestStories tells the life stories in testdata: one key, one file. A line that is not indented is a
+// command, those indented below it say what it answered and what has changed since:
+//
+//	plan ID COUNTRY SIZE          an operator brings in a plan
+//	key STATUS [used] [invite=I]  and the key K
+//	accept KIND [COUNTRY]         a holder asks for a task
+//	lease                         a worker takes the task that is due
+//	answer EFFECT [OUTCOME] [after=D]  the connector answers it, and it is settled
+//	unsent                        the worker gives the lease back
+//	die                           the worker is gone, and its lease runs on
+//	advance D                     time passes
+//	revoke, reset, hurry, resolve OUTCOME [TASK]  an operator steers
+//	info                          the shape of the info answer
+func TestStories(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) < 2 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		if filepath.Base(file) == "sentences.txt" {
+			continue
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) { tell(t, file) })
+	}
+}
+
+func tell(t *testing.T, file string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := story{shop: open(t), shown: map[string]string{}}
+	var told strings.Builder
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "  ") {
+			continue
+		}
+		told.WriteString(line)
+		if command := strings.Fields(line); len(command) > 0 && command[0] != "#" {
+			s.do(command)
+			told.WriteString(s.changes())
+		}
+	}
+	if *update {
+		err = os.WriteFile(file, []byte(told.String()), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := told.String(); got != string(text) && !*update {
+		t.Errorf("%s\n%s", file, difference(string(text), got))
+	}
+}
+
+// difference shows the first line that is another.
+func difference(want, got string) string {
+	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return fmt.Sprintf("line %d:\n got %s\nwant %s", i+1, b[i], a[i])
+		}
+	}
+	return fmt.Sprintf("%d lines, not %d", len(b), len(a))
+}
+
+// A story is a shop that remembers what it has shown.
+type story struct {
+	*shop
+	job    *tasks.Job
+	lines  []string // what the command answered
+	shown  map[string]string
+	events int
+}
+
+func (s *story) say(format string, args ...any) {
+	s.lines = append(s.lines, fmt.Sprintf(format, args...))
+}
+
+func (s *story) do(command []string) {
+	switch words := append(command[1:], "", ""); command[0] {
+	case "plan":
+		size, err := strconv.Atoi(words[2])
+		s.must(err)
+		s.plan(words[0], stock.Country(words[1]), size)
+	case "key":
+		s.key(parseKey(words))
+	case "accept":
+		q := s.request(tasks.Kind(words[0]))
+		q.Country = words[1]
+		if q.Country == "" {
+			q.Country = "US"
+		}
+		s.verdict(s.Accept(s.t.Context(), q))
+	case "lease", "die", "unsent", "answer", "advance":
+		s.work(command[0], words)
+	default:
+		s.steer(command[0], words)
+	}
+}
+
+func (s *story) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *story) verdict(err error) {
+	if err != nil {
+		s.say("refused: %v", err)
+	}
+}
+
+func parseKey(words []string) keys.Key {
+	k := keys.Key{Status: keys.Status(words[0])}
+	for _, w := range words[1:] {
+		if invite, found := strings.CutPrefix(w, "invite="); found {
+			k.Invite, k.Address, k.Used = invite, "old street", true
+		}
+		k.Used = k.Used || w == "used"
+	}
+	return k
+}
+
+func (s *story) work(command string, words []string) {
+	switch command {
+	case "lease":
+		jobs, err := s.Lease(s.t.Context(), "worker", 1, ttl)
+		s.must(err)
+		if len(jobs) == 0 {
+			s.say("nothing is due")
+			return
+		}
+		s.job = &jobs[0]
+	case "die":
+		s.job = nil
+	case "unsent":
+		_, err := s.store.Extend(s.t.Context(), []tasks.Ref{s.job.Task.Ref()}, 0)
+		s.must(err)
+	case "answer":
+		s.answer(words)
+	case "advance":
+		d, err := time.ParseDuration(words[0])
+		s.must(err)
+		s.now = s.now.Add(d)
+	}
+}
+
+var effects = map[string]tasks.Effect{
+	"unknown": tasks.Unknown, "none": tasks.None, "pending": tasks.Pending, "refused": tasks.Refused, "settled": tasks.Settled,
+}
+
+func (s *story) answer(words []string) {
+	effect, known := effects[words[0]]
+	if !known {
+		s.t.Fatalf("no such effect: %s", words[0])
+	}
+	a := tasks.Answer{Effect: effect}
+	for _, w := range words[1:] {
+		if after, found := strings.CutPrefix(w, "after="); found {
+			d, err := time.ParseDuration(after)
+			s.must(err)
+			a.After = d
+		} else if w != "" {
+			a.Outcome = tasks.Outcome(w)
+		}
+	}
+	s.provider = func(o tasks.Order) tasks.Answer {
+		s.say("asked to %s with key %s, attempt %d%s", o.Kind, o.Key(), o.Attempt, in(o.Plan.ID))
+		return a
+	}
+	before := len(s.orders)
+	s.verdict(s.shop.work(*s.job).Err)
+	if len(s.orders) == before {
+		s.say("nobody was asked")
+	}
+}
+
+func in(plan string) string {
+	if plan == "" {
+		return ""
+	}
+	return ", plan " + plan
+}
+
+func (s *story) steer(command string, words []string) {
+	decisions := map[string]func(tasks.View, string) (tasks.Change, error){
+		"revoke": tasks.Revoke, "reset": tasks.Reset, "hurry": tasks.Hurry,
+		"resolve": func(v tasks.View, id string) (tasks.Change, error) {
+			return tasks.Resolve(v, tasks.Outcome(words[0]), id)
+		},
+	}
+	if decide, found := decisions[command]; found {
+		s.verdict(s.Steer(s.t.Context(), s.reader(words[1]), decide))
+		return
+	}
+	if command != "info" {
+		s.t.Fatalf("no such command: %s", command)
+	}
+	k, err := s.Info(s.t.Context(), "K")
+	s.must(err)
+	s.say("%s", [...]string{"not found", "reusable", "by invite", "by message", "by account"}[k.Shape()])
+}
+
+// reader views a task by its id, or the key with its latest.
+func (s *story) reader(id string) func(context.Context) (tasks.View, error) {
+	return func(ctx context.Context) (tasks.View, error) {
+		if id != "" {
+			return s.store.Task(ctx, id)
+		}
+		return s.View(ctx, "K")
+	}
+}
+
+// changes gives what the command said, and every line that is new since the last one.
+func (s *story) changes() string {
+	v := s.view()
+	if v.Key.Exists() {
+		s.show("key", describeKey(v.Key))
+	}
+	if v.Task != nil {
+		s.show("task", describeTask(*v.Task))
+	}
+	for _, p := range s.plans() {
+		s.show("plan "+p.ID, describePlan(p))
+	}
+	history := s.history()
+	for _, e := range history[s.events:] {
+		s.say("told: %s", describeEvent(e))
+	}
+	s.events = len(history)
+	text := ""
+	for _, line := range s.lines {
+		text += "  " + line + "\n"
+	}
+	s.lines = nil
+	return text
+}
+
+func (s *story) show(what, now string) {
+	if s.shown[what] != now {
+		s.shown[what] = now
+		s.say("%s: %s", what, now)
+	}
+}

@@ -1,0 +1,253 @@
+package tasks_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// upgrading is a shop with one accepted upgrade, and two plans of one slot.
+func upgrading(t *testing.T) *shop {
+	s := open(t)
+	s.key(keys.Key{Status: keys.Active})
+	s.plan("elm", "US", 1)
+	s.plan("oak", "US", 1)
+	if err := s.Accept(t.Context(), s.request(tasks.Upgrade)); err != nil {
+		t.Fatal(err)
+	}
+	s.applied = nil
+	return s
+}
+
+func TestOrder(t *testing.T) {
+	s := upgrading(t)
+	s.provider = func(tasks.Order) tasks.Answer {
+		s.now = s.now.Add(3 * time.Second)
+		return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.PlanFull}
+	}
+	report := s.work(s.lease())
+	if report.Took != 3*time.Second || report.Err != nil || report.Answer.Outcome != tasks.PlanFull || report.Task.Ordinal != 2 {
+		t.Errorf("%+v", report)
+	}
+	s.work(s.lease())
+	for i, o := range s.orders {
+		o.Account = tasks.Account{}
+		want := tasks.Order{
+			Task: "id1", Kind: tasks.Upgrade, Country: "US", Ordinal: i + 1, Attempt: i + 1,
+			Plan: []tasks.PlanCopy{{"elm", "elm street", "elm link"}, {"oak", "oak street", "oak link"}}[i],
+		}
+		if o != want || o.Key() != []string{"id1-1", "id1-2"}[i] {
+			t.Errorf("%+v, not %+v", o, want)
+		}
+	}
+	if v := s.view(); v.Key.Message != "Family plan is full" || v.Task.Plan.ID != "oak" {
+		t.Errorf("with no plan left: %+v", v.Key)
+	}
+	for _, p := range s.plans() {
+		if p.Held != 0 || p.Fault != stock.Full {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
+// TestSettleWithTheAnswerLost holds that settling is learned by the same change, made once.
+func TestSettleWithTheAnswerLost(t *testing.T) {
+	s := upgrading(t)
+	s.applies = []fault{answerLost, callLost, answerLost}
+	report := s.work(s.lease())
+	if report.Err != nil || len(slices.Compact(s.applied)) != 1 || len(s.applied) != 4 {
+		t.Errorf("%+v, applied %v", report, s.applied)
+	}
+	if p := s.plans()[0]; p.Spent != 1 || p.Held != 0 || len(s.history()) != 2 {
+		t.Errorf("%+v, %+v", p, s.history())
+	}
+}
+
+// TestConnectorPanics holds that it is as good as an answer that says nothing, and that what it
+// panicked with is not told.
+func TestConnectorPanics(t *testing.T) {
+	for _, value := range []any{canary, errors.New(canary), tasks.NewSecret(canary)} {
+		s := upgrading(t)
+		s.provider = func(tasks.Order) tasks.Answer { panic(value) }
+		report := s.work(s.lease())
+		if report.Err != nil || report.Answer.Effect != tasks.Unknown || !s.view().Task.Doubt || s.view().Task.Tries != 1 {
+			t.Errorf("%+v", report)
+		}
+		for _, e := range s.history() {
+			if strings.Contains(e.Note, canary) {
+				t.Errorf("it is told: %s", e.Note)
+			}
+		}
+	}
+}
+
+// tamper writes what it likes into the sealed account.
+func (s *shop) tamper(sealed []byte) {
+	s.t.Helper()
+	task := *s.view().Task
+	task.Sealed = sealed
+	errs, err := s.store.Apply(s.t.Context(), []tasks.Change{{ID: s.NewID(), Task: &task}})
+	if err != nil || errs[0] != nil {
+		s.t.Fatal(errs, err)
+	}
+}
+
+// TestPoison holds that a secret which does not open, or opens to junk, is asked about again without
+// the connector, and leaves no doubt.
+func TestPoison(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		s := upgrading(t)
+		junk := rapid.OneOf(
+			rapid.SliceOf(rapid.Byte()),
+			rapid.SampledFrom([][]byte{
+				nil, []byte("3:abc,"), []byte("0:,0:,"), []byte("0:,0:,0:,x"), []byte("-1:,0:,0:,"), []byte("9:,0:,0:,"), []byte(":,:,:,"),
+				[]byte("0:0:,0:,"), []byte("9999999999999999999999:,"), []byte("9223372036854775807:a,0:,0:,"), []byte("1:a"), []byte("1:aa"),
+			}),
+		).Draw(r, "junk")
+		if rapid.Bool().Draw(r, "sealed") {
+			junk, _ = box{}.Seal(junk, []byte("id1\x00upgrade\x00K"))
+		}
+		s.tamper(junk)
+		report := s.work(s.lease())
+		if report.Err != nil || len(s.orders) != 0 || report.Answer.Effect != tasks.None || report.Task.Doubt || !report.Task.Open() {
+			r.Fatalf("%q: %+v, asked %+v", junk, report, s.orders)
+		}
+	})
+}
+
+// TestSealsAreBound holds that an account does not open in another task.
+func TestSealsAreBound(t *testing.T) {
+	s, other := upgrading(t), open(t)
+	other.ids = 100
+	other.key(keys.Key{Status: keys.Active})
+	other.plan("elm", "US", 1)
+	if err := other.Accept(t.Context(), other.request(tasks.Upgrade)); err != nil {
+		t.Fatal(err)
+	}
+	s.tamper(other.view().Task.Sealed)
+	if report := s.work(s.lease()); len(s.orders) != 0 || report.Answer.Effect != tasks.None {
+		t.Errorf("it opened: %+v", report)
+	}
+}
+
+// TestFencedTouchesNothing holds that a worker whose lease was lost writes nothing.
+func TestFencedTouchesNothing(t *testing.T) {
+	s := upgrading(t)
+	late := s.lease()
+	s.now = s.now.Add(ttl + time.Second)
+	current := s.lease()
+	before, plans := s.view(), s.plans()
+	if report := s.work(late); !errors.Is(report.Err, tasks.ErrFenced) {
+		t.Errorf("%+v", report)
+	}
+	if v := s.view(); !reflect.DeepEqual(v, before) || !slices.Equal(s.plans(), plans) || len(s.history()) != 1 {
+		t.Errorf("it touched %+v", v)
+	}
+	if report := s.work(current); report.Err != nil || s.orders[1].Attempt != 2 || s.plans()[0].Spent != 1 {
+		t.Errorf("%+v", report)
+	}
+}
+
+// TestSettleAgainstOthers holds that a key which support changes meanwhile keeps that change.
+func TestSettleAgainstOthers(t *testing.T) {
+	s := upgrading(t)
+	s.provider = func(tasks.Order) tasks.Answer {
+		read := func(ctx context.Context) (tasks.View, error) { return s.View(ctx, "K") }
+		if err := s.Steer(t.Context(), read, tasks.Revoke); err != nil {
+			t.Error(err)
+		}
+		return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}
+	}
+	if report := s.work(s.lease()); report.Err != nil {
+		t.Errorf("%+v", report)
+	}
+	if k := s.view().Key; !k.Revoked || k.Status != keys.Success || s.plans()[0].Spent != 1 {
+		t.Errorf("%+v", k)
+	}
+}
+
+func TestSettleFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		applies []fault
+		views   []error
+		vanish  bool
+		want    error
+	}{
+		"conflicts for ever": {slices.Repeat([]fault{verdictOf(tasks.ErrConflict)}, 1000), nil, false, tasks.ErrConflict},
+		"no slot to move":    {[]fault{verdictOf(stock.ErrCount)}, nil, false, stock.ErrCount},
+		"the view is away":   {[]fault{verdictOf(tasks.ErrConflict)}, slices.Repeat([]error{errAway}, 3), false, errAway},
+		"the task is gone":   {[]fault{verdictOf(tasks.ErrConflict)}, nil, true, tasks.ErrFenced},
+		"made, and the news lost": {[]fault{func(apply func() ([]error, error)) ([]error, error) {
+			_, _ = apply()
+			return []error{tasks.ErrConflict}, nil
+		}}, nil, false, tasks.ErrFenced},
+	} {
+		s := upgrading(t)
+		s.applies, s.views, s.vanish = c.applies, c.views, c.vanish
+		if report := s.work(s.lease()); !errors.Is(report.Err, c.want) || report.Task.ID != "id1" {
+			t.Errorf("%s: %+v", name, report)
+		}
+	}
+}
+
+// TestSettlingHasAContextOfItsOwn holds that an asking which was cut short is settled all the same.
+func TestSettlingHasAContextOfItsOwn(t *testing.T) {
+	s := upgrading(t)
+	asking, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.provider = func(tasks.Order) tasks.Answer { return tasks.Answer{} }
+	if report := s.Work(asking, t.Context(), s.lease()); report.Err != nil || !s.view().Task.Doubt {
+		t.Errorf("%+v", report)
+	}
+}
+
+// TestClockIsTheStores holds that only what has passed since the lease is taken from the desk's clock.
+func TestClockIsTheStores(t *testing.T) {
+	s := upgrading(t)
+	skew := 1000 * time.Hour
+	s.Now = func() time.Time { return s.now.Add(skew) }
+	s.provider = func(tasks.Order) tasks.Answer {
+		s.now = s.now.Add(7 * time.Second)
+		return tasks.Answer{Effect: tasks.None}
+	}
+	s.work(s.lease())
+	if task := s.view().Task; !task.FirstAsked.Equal(now) || !task.Due.Equal(now.Add(9*time.Second)) {
+		t.Errorf("%+v", task)
+	}
+}
+
+func TestSteer(t *testing.T) {
+	read := func(s *shop) func(context.Context) (tasks.View, error) {
+		return func(ctx context.Context) (tasks.View, error) { return s.View(ctx, "K") }
+	}
+	s := upgrading(t)
+	s.applies = []fault{verdictOf(tasks.ErrConflict), answerLost}
+	if err := s.Steer(t.Context(), read(s), tasks.Hurry); err != nil || len(slices.Compact(s.applied)) != 1 || len(s.history()) != 2 {
+		t.Errorf("%v, applied %v", err, s.applied)
+	}
+	s.applies = []fault{func(apply func() ([]error, error)) ([]error, error) { s.lease(); return apply() }}
+	if err := s.Steer(t.Context(), read(s), tasks.Hurry); !errors.Is(err, tasks.ErrTaskAtWork) {
+		t.Errorf("leased meanwhile: %v", err)
+	}
+	if err := s.Steer(t.Context(), read(s), tasks.Reset); !errors.Is(err, tasks.ErrTaskOpen) {
+		t.Errorf("open: %v", err)
+	}
+	s.views = slices.Repeat([]error{errAway}, 3)
+	if err := s.Steer(t.Context(), read(s), tasks.Revoke); !errors.Is(err, errAway) {
+		t.Errorf("away: %v", err)
+	}
+	s.applies = slices.Repeat([]fault{verdictOf(tasks.ErrConflict)}, 1000)
+	if err := s.Steer(t.Context(), read(s), tasks.Revoke); !errors.Is(err, tasks.ErrConflict) {
+		t.Errorf("conflicts: %v", err)
+	}
+}
