@@ -42,6 +42,9 @@ func (d Desk) Stock(ctx context.Context) (levels []stock.Level, err error) {
 // [Refusal], a [Limited], or one of the store or the sealer, and then it is not known whether the
 // task was accepted: the key's info shows it.
 func (d Desk) Accept(ctx context.Context, q Request) error {
+	if q.Kind != Renew {
+		q.Account.NewEmail = Secret{} // means nothing to any other kind, so it is not kept
+	}
 	id, empty, known := d.NewID(), false, false
 	for range rounds {
 		v, err := d.view(ctx, q.Code)

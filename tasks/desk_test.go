@@ -3,6 +3,7 @@ package tasks_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +49,20 @@ func TestAcceptGivesUp(t *testing.T) {
 	s.applies = []fault{callLost, func(func() ([]error, error)) ([]error, error) { cancel(); return nil, errAway }, callLost}
 	if err := s.Accept(ctx, s.request(tasks.Upgrade)); !errors.Is(err, errAway) || len(s.applied) != 2 {
 		t.Errorf("%v after %d calls", err, len(s.applied))
+	}
+}
+
+// TestPauses holds that a store which is away is asked soon, and then ever less often.
+func TestPauses(t *testing.T) {
+	s := open(t)
+	s.key(keys.Key{Status: keys.Success, Used: true})
+	s.views = []error{errAway, errAway}
+	s.applies = slices.Repeat([]fault{callLost}, 7)
+	if err := s.Accept(t.Context(), s.request(tasks.Renew)); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(s.pauses); got != "[50ms 100ms 50ms 100ms 200ms 400ms 800ms 1s 1s]" {
+		t.Error(got)
 	}
 }
 

@@ -1,7 +1,6 @@
 package tasks_test
 
 import (
-	"bufio"
 	"os"
 	"slices"
 	"strings"
@@ -14,25 +13,20 @@ import (
 // TestSentences holds every sentence to the letter, those of the API documentation above all: each line of the file is
 // what it belongs to, a tab, and the sentence.
 func TestSentences(t *testing.T) {
-	file, err := os.Open("testdata/sentences.txt")
+	text, err := os.ReadFile("testdata/sentences.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
 	said := sentences()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if lines.Text() == "" || strings.HasPrefix(lines.Text(), "#") {
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		what, want, _ := strings.Cut(lines.Text(), "\t")
+		what, want, _ := strings.Cut(line, "\t")
 		if got, found := said[what]; !found || got != want {
 			t.Errorf("%s: %q, not %q", what, got, want)
 		}
 		delete(said, what)
-	}
-	if lines.Err() != nil {
-		t.Error(lines.Err())
 	}
 	for what, got := range said {
 		t.Errorf("%s: %q is in no documentation", what, got)

@@ -28,7 +28,7 @@ const hidden = "[secret]"
 func (Secret) String() string { return hidden }
 
 // Format hides the text, whatever the verb.
-func (Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, hidden) }
+func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(hidden)) }
 
 // MarshalText hides the text.
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }

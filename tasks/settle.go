@@ -66,7 +66,7 @@ func (r Rules) Exhausted(v View) bool { return v.Task.taken().Tries >= r.Attempt
 
 // GiveUp ends an exhausted task without asking.
 func (r Rules) GiveUp(v View, id string) Change {
-	d := decision{r, v, v.Task.taken(), Asking{Answer: Answer{Note: "attempts used up by daemons that died"}}, id}
+	d := decision{r, v, v.Task.taken(), Asking{Answer: Answer{Note: "no attempt is left"}}, id}
 	return d.end(SystemError, d.leftover())
 }
 

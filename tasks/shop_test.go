@@ -30,6 +30,7 @@ type shop struct {
 	applies []fault  // of the next calls of Apply; nil: none
 	views   []error  // of the next calls of View; nil: none
 	vanish  bool     // the key, from the next View on
+	pauses  []time.Duration
 }
 
 // A fault stands between the desk and the store, which it may call or not.
@@ -46,9 +47,14 @@ func open(t *testing.T) *shop {
 		NewID:  func() string { s.ids++; return fmt.Sprintf("id%d", s.ids) },
 		Now:    func() time.Time { return s.now },
 		Jitter: func() float64 { return 0 },
-		Pause:  func(ctx context.Context, d time.Duration) error { s.now = s.now.Add(d); return ctx.Err() },
+		Pause:  s.pause,
 	}
 	return s
+}
+
+func (s *shop) pause(ctx context.Context, d time.Duration) error {
+	s.now, s.pauses = s.now.Add(d), append(s.pauses, d)
+	return ctx.Err()
 }
 
 // key imports a key with the code K.

@@ -176,6 +176,18 @@ func TestSettleAgainstOthers(t *testing.T) {
 	}
 }
 
+// TestSettleForgetsAShortage holds that what a claim found is no reason once the task has changed.
+func TestSettleForgetsAShortage(t *testing.T) {
+	s := upgrading(t)
+	s.provider = func(tasks.Order) tasks.Answer {
+		return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.PlanFull}
+	}
+	s.applies = []fault{verdictOf(stock.ErrEmpty), verdictOf(tasks.ErrConflict)}
+	if report := s.work(s.lease()); report.Err != nil || s.view().Task.Plan.ID != "oak" {
+		t.Errorf("%+v", report)
+	}
+}
+
 func TestSettleFails(t *testing.T) {
 	for name, c := range map[string]struct {
 		applies []fault

@@ -18,6 +18,7 @@ var checks = []struct {
 	{"repeated", repeated},
 	{"at once", atOnce},
 	{"many keys", manyKeys},
+	{"next plan", nextPlan},
 	{"cancelled", cancelled},
 	{"past deadline", pastDeadline},
 	{"ended before", endedBefore},
@@ -68,25 +69,33 @@ func atOnce(ctx context.Context, s Subject) error {
 	return s.once(o)
 }
 
-// manyKeys: many orders at once each have an effect of their own, and so have a task's plans.
+// manyKeys: many orders at once each have an effect of their own.
 func manyKeys(ctx context.Context, s Subject) error {
 	faults := make([]error, 32)
 	var group sync.WaitGroup
 	for i := range faults {
-		group.Go(func() {
-			o := s.success(tasks.Upgrade)
-			faults[i] = s.succeeds(ctx, o)
-			o.Ordinal, o.Plan.ID = 2, o.Plan.ID+"-2"
-			faults[i] = errors.Join(faults[i], s.succeeds(ctx, o))
-		})
+		group.Go(func() { faults[i] = s.endsWith(ctx, s.success(tasks.Upgrade), tasks.Success) })
 	}
 	group.Wait()
 	return errors.Join(faults...)
 }
 
-func (s Subject) succeeds(ctx context.Context, o tasks.Order) error {
-	if got := s.Connector.Do(ctx, o); got.Effect != tasks.Settled || got.Outcome != tasks.Success {
-		return fmt.Errorf("one of many: %+v", got)
+// nextPlan: so has each plan of a task.
+func nextPlan(ctx context.Context, s Subject) error {
+	login := s.Login(tasks.Upgrade, tasks.PlanFull)
+	if login == "" {
+		return nil
+	}
+	o := NewOrder(tasks.Upgrade, login)
+	err := s.endsWith(ctx, o, tasks.PlanFull)
+	o.Ordinal, o.Attempt, o.Plan.ID = 2, 2, o.Plan.ID+"-2"
+	return errors.Join(err, s.endsWith(ctx, o, tasks.PlanFull))
+}
+
+// endsWith says that the order is settled so, and done once.
+func (s Subject) endsWith(ctx context.Context, o tasks.Order, want tasks.Outcome) error {
+	if got := s.Connector.Do(ctx, o); got.Effect != tasks.Settled || got.Outcome != want {
+		return fmt.Errorf("plan %d of a task, to end with %s: %+v", o.Ordinal, want, got)
 	}
 	return s.once(o)
 }

@@ -3,6 +3,7 @@ package httpconnector_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -168,16 +169,16 @@ func TestBodies(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	at := time.Now().Add(-time.Hour).UTC() // the service's clock, which is not ours
 	for header, want := range map[string]time.Duration{
-		"":     0,
-		"0":    0,
-		"5":    5 * time.Second,
-		"8640": 8640 * time.Second,
-		"-5":   0,
-		"+5":   0,
-		"1.5":  0,
-		"soon": 0,
-		"5 s":  0,
-		"99999999999999999999":                        9223372036 * time.Second,
+		"":                     0,
+		"0":                    0,
+		"5":                    5 * time.Second,
+		"8640":                 8640 * time.Second,
+		"-5":                   0,
+		"+5":                   0,
+		"1.5":                  0,
+		"soon":                 0,
+		"5 s":                  0,
+		"99999999999999999999": 9223372036 * time.Second,
 		at.Add(90 * time.Second).Format(time.RFC850):  90 * time.Second,
 		at.Add(time.Minute).Format(http.TimeFormat):   time.Minute,
 		at.Add(-time.Minute).Format(http.TimeFormat):  0,
@@ -201,6 +202,7 @@ func TestRetryAfter(t *testing.T) {
 func TestCutShort(t *testing.T) {
 	started := make(chan struct{})
 	c := serve(t, httpconnector.Options{}, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client goes
 		started <- struct{}{}
 		<-r.Context().Done()
 	})

@@ -37,15 +37,21 @@ func TestRequest(t *testing.T) {
 		body  string
 	}{
 		{
-			"", tasks.Order{Kind: tasks.Upgrade, Plan: tasks.PlanCopy{ID: "p1", Address: "1 Main St", Invite: "https://i.example/?a=1&b=2"}}, "/upgrade",
+			"",
+			tasks.Order{Kind: tasks.Upgrade, Plan: tasks.PlanCopy{ID: "p1", Address: "1 Main St", Invite: "https://i.example/?a=1&b=2"}},
+			"/upgrade",
 			`{"task_id":"T1","kind":"upgrade","country":"US","account":{"login":"anna@example.com","password":"p\"<&>é\\ \u2028"},"plan":{"id":"p1","address":"1 Main St","invite":"https://i.example/?a=1&b=2"}}`,
 		},
 		{
-			"/v1/", tasks.Order{Kind: tasks.Upgrade, Plan: tasks.PlanCopy{ID: "p1"}}, "/v1/upgrade",
+			"/v1/",
+			tasks.Order{Kind: tasks.Upgrade, Plan: tasks.PlanCopy{ID: "p1"}},
+			"/v1/upgrade",
 			`{"task_id":"T1","kind":"upgrade","country":"US","account":{"login":"anna@example.com","password":"p\"<&>é\\ \u2028"},"plan":{"id":"p1","address":"","invite":""}}`,
 		},
 		{
-			"/a%20b", tasks.Order{Kind: tasks.Renew}, "/a%20b/renew",
+			"/a%20b",
+			tasks.Order{Kind: tasks.Renew},
+			"/a%20b/renew",
 			`{"task_id":"T1","kind":"renew","country":"US","account":{"login":"anna@example.com","password":"p\"<&>é\\ \u2028","new_email":"new@example.com"}}`,
 		},
 	} {

@@ -130,12 +130,18 @@ func (c *Cluster) admin() string {
 const keeper = `
 trap '' INT HUP
 folder=$1; shift
-rm -f "$folder/ended"
-( "$@" >>"$folder/log" 2>&1 </dev/null; : >"$folder/ended" ) &
-read -r word
-kill -QUIT "$(head -n 1 "$folder/data/postmaster.pid")" 2>/dev/null
+exec 3<&0 # because a command in the background has no stdin
+"$@" >>"$folder/log" 2>&1 </dev/null 3<&- &
+pid=$!
+(
+	read -r word <&3
+	[ "$word" != keep ] || : >"$folder/keep"
+	[ -e "$folder/ended" ] || kill -QUIT $pid
+) &
+wait $pid
+: >"$folder/ended"
 wait
-[ "$word" = keep ] || rm -rf "$folder"
+[ -e "$folder/keep" ] || rm -rf "$folder"
 `
 
 // patience bounds how long a server may take to start: after a kill it has to recover, and to wait
@@ -155,6 +161,11 @@ func (c *Cluster) run() error {
 
 // try starts the server once, and waits until it answers or has ended.
 func (c *Cluster) try(deadline time.Time) error {
+	for _, mark := range []string{"ended", "keep"} {
+		if err := os.RemoveAll(filepath.Join(c.folder, mark)); err != nil {
+			return err
+		}
+	}
 	args := append([]string{"-c", keeper, "keeper", c.folder, filepath.Join(c.bin, "postgres")}, c.settings()...)
 	cmd := exec.Command("/bin/sh", args...) //nolint:noctx // the keeper lives as long as its stdin
 	cmd.Dir, cmd.SysProcAttr = os.TempDir(), unprivileged()

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-playground/validator/v10"
+
+	"github.com/keyseat/keyseat/daemon/sheet"
 )
 
 // checker knows the rules in the commands' validate tags, and calls a field what its flag is called.
@@ -15,8 +17,10 @@ var checker = newChecker()
 func newChecker() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(label)
-	if err := v.RegisterValidation("database", isDatabase); err != nil {
-		panic(err) // because only a program's fault brings it about
+	for rule, holds := range map[string]validator.Func{"database": isDatabase, "text": isText} {
+		if err := v.RegisterValidation(rule, holds); err != nil {
+			panic(err) // because only a program's fault brings it about
+		}
 	}
 	return v
 }
@@ -45,6 +49,9 @@ func check(fields any) error {
 	return usageError{fmt.Errorf("%s %s", fault.Field(), must(fault.Tag(), fault.Param()))}
 }
 
+// isText is the rule "text" of a validate tag: what a cell of a file can hold.
+func isText(f validator.FieldLevel) bool { return sheet.CheckText(f.Field().String()) == nil }
+
 // must says what a rule asks for.
 func must(rule, param string) string {
 	switch rule {
@@ -70,6 +77,8 @@ func must(rule, param string) string {
 		return "must be a URL"
 	case "printascii":
 		return "must be printable ASCII characters"
+	case "text":
+		return fmt.Sprintf("must be UTF-8 with no control characters, at most %d bytes", sheet.MaxText)
 	case "database":
 		return "must be sqlite:PATH or a postgres:// URL"
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/alecthomas/kong"
 )
 
 func main() {
@@ -18,6 +20,8 @@ func main() {
 
 // commands are the command line.
 type commands struct {
+	Serve     serveCmd     `cmd:"" help:"Serve the API and work on what it accepts."`
+	Demo      demoCmd      `cmd:"" help:"Try everything in one process, with nothing to set up."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
 	MasterKey masterKeyCmd `cmd:"" help:"Look after the file of master keys."`
 	Keys      keysCmd      `cmd:"" help:"Make, import, export and look after keys."`
@@ -25,7 +29,7 @@ type commands struct {
 	Tasks     tasksCmd     `cmd:"" help:"See and steer tasks."`
 	Stock     stockCmd     `cmd:"" help:"Show the slots of each country."`
 
-	Version versionFlag `help:"Show the version."`
+	Version kong.VersionFlag `help:"Show the version."`
 }
 
 // A command does its work under a context that a signal ends.

@@ -22,7 +22,8 @@ func parse(args []string, c console) (command, error) {
 		kong.Exit(func(int) { shown = true }),
 		kong.FlagNamer(flagName),
 		kong.Resolvers(c.env),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, ValueFormatter: describe}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ValueFormatter(describe),
 		kong.Vars{"version": version(), "outcomes": outcomes()},
 	)
 	if err != nil {
@@ -35,17 +36,23 @@ func parse(args []string, c console) (command, error) {
 	case err != nil:
 		return nil, usageError{fmt.Errorf("%w (keyseatd --help tells more)", err)}
 	}
-	target := found.Selected().Target
-	cmd, _ := target.Addr().Interface().(command)
+	cmd, ok := found.Selected().Target.Addr().Interface().(command)
+	if !ok {
+		return nil, fmt.Errorf("%s has no Run", found.Command())
+	}
 	return cmd, check(cmd)
 }
 
-// describe is a flag's line of help, with its variable.
+// describe is a flag's line of help, with its default and its variable.
 func describe(v *kong.Value) string {
 	if v.Flag == nil || variable(v.Flag) == "" {
 		return v.Help
 	}
-	return fmt.Sprintf("%s ($%s)", strings.TrimSuffix(v.Help, "."), variable(v.Flag))
+	source := "$" + variable(v.Flag)
+	if v.HasDefault {
+		source = v.Default + "; " + source
+	}
+	return fmt.Sprintf("%s (%s)", v.Help, source)
 }
 
 // version is that of the module, as the toolchain knows it.
@@ -69,5 +76,5 @@ func outcomes() string {
 			seen[o] = true
 		}
 	}
-	return strings.Join(all, ",")
+	return strings.Join(all, ", ")
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/keyseat/keyseat/stock"
 )
@@ -53,7 +52,7 @@ func (r *row) edit() stock.Edit {
 		Size:      new(r.slots()),
 		Address:   given(r, "address", r.prose),
 		Invite:    given(r, "invite", r.text),
-		ExpiresAt: given[time.Time](r, "expires_at", r.time),
+		ExpiresAt: given(r, "expires_at", r.time),
 	}
 }
 

@@ -3,6 +3,7 @@ package sheet
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -107,10 +108,10 @@ func (r *row) time(column string) time.Time {
 	if len(cell) == len(time.DateOnly) {
 		full += "T00:00:00Z"
 	}
-	var t time.Time
-	if err := t.UnmarshalText([]byte(full)); err != nil { // unlike time.Parse it takes RFC 3339 to the letter
+	t, err := time.Parse(time.RFC3339, full)
+	if err != nil || !rfc3339.MatchString(full) {
 		r.fail(column, "must be a time such as 2026-11-22T19:37:00Z or a date such as 2026-11-22")
-		return t
+		return time.Time{}
 	}
 	t = t.UTC().Truncate(time.Microsecond)
 	if y := t.Year(); y < firstYear || y > lastYear {
@@ -118,6 +119,9 @@ func (r *row) time(column string) time.Time {
 	}
 	return t
 }
+
+// rfc3339 is what [time.Parse] is too lenient about: the number of digits, and no comma.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
 
 // The years that a time may be in: every database and every format can hold them.
 const (

@@ -38,6 +38,7 @@ const maxRow = 64 << 10
 type Sheet struct {
 	gate  *gate
 	csv   *csv.Reader
+	line  int // on which the row that was read last begins
 	lines lines
 	spent bool
 }
@@ -51,6 +52,7 @@ func New(r io.Reader) *Sheet {
 	g := &gate{from: in}
 	c := csv.NewReader(g)
 	c.ReuseRecord = true
+	c.FieldsPerRecord = -1 // because the reader's own error does not tell what was expected
 	return &Sheet{gate: g, csv: c}
 }
 
@@ -101,25 +103,23 @@ func (s *Sheet) next(r *row) error {
 // read gives the cells of a row and the line on which it begins.
 func (s *Sheet) read() ([]string, int, error) {
 	s.gate.left = maxRow
-	s.csv.FieldsPerRecord = -1
 	cells, err := s.csv.Read()
-	line := 0
 	var fault *csv.ParseError
 	switch {
 	case errors.As(err, &fault):
-		line, err = fault.StartLine, ErrQuote
-	case err != nil:
+		s.line, err = fault.StartLine, ErrQuote
+	case err == nil:
+		s.line, _ = s.csv.FieldPos(0)
+	case !errors.Is(err, io.EOF):
 		return nil, 0, err
-	default:
-		line, _ = s.csv.FieldPos(0)
 	}
 	if s.gate.left == 0 {
 		err = ErrLong
 	}
-	if err != nil {
-		return nil, line, LineError{line, err}
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = LineError{s.line, err}
 	}
-	return cells, line, nil
+	return cells, s.line, err
 }
 
 // A gate lets only so many bytes through, and then claims that the file ends: the CSV reader tells

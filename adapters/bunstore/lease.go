@@ -1,0 +1,133 @@
+package bunstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// due chooses the tasks to lease, by the index on when they can be: those whose time has come, and
+// those whose lease was made by a clock that has since gone back.
+const due = `
+	late AS MATERIALIZED (
+		SELECT t.code, t.id, coalesce(t.leased_until, t.due) AS since FROM keyseat_tasks t
+		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) <= @now
+		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n FOR UPDATE SKIP LOCKED),
+	ahead AS MATERIALIZED (
+		SELECT t.code, t.id, coalesce(t.leased_until, t.due) AS since FROM keyseat_tasks t
+		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) > @now + @twice AND t.leased_until IS NOT NULL
+		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n FOR UPDATE SKIP LOCKED),
+	due AS MATERIALIZED (
+		SELECT code, id, since FROM (SELECT * FROM late UNION ALL SELECT * FROM ahead) AS both_kinds
+		ORDER BY since LIMIT @n)`
+
+// take leases them.
+const take = `
+	UPDATE keyseat_tasks AS t SET fence = t.fence + 1, worker = @worker, leased_until = @now + @ttl,
+		lost = t.lost + CASE WHEN t.leased_until IS NULL THEN 0 ELSE 1 END
+	FROM due WHERE t.code = due.code AND t.id = due.id`
+
+// Lease implements [tasks.Store], on SQLite in the session's transaction.
+func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+	if n <= 0 {
+		return nil, nil
+	}
+	named := args{"worker": worker, "n": n, "ttl": ttl, "twice": 2 * ttl}
+	lease := s.leaseAtOnce
+	if s.embedded() {
+		lease = s.leaseByTwo
+	}
+	views, err := lease(ctx, named)
+	return views, s.tell("lease", err)
+}
+
+func (s session) leaseAtOnce(ctx context.Context, named args) ([]tasks.View, error) {
+	return s.readable(ctx, `
+		WITH `+due+`, taken AS (`+take+` RETURNING t.*, due.since)
+		SELECT @now, `+viewColumns+`
+		FROM taken t JOIN keyseat_keys k ON k.code = t.code
+		ORDER BY t.since`, named)
+}
+
+// leaseByTwo updates and then reads, since SQLite's UPDATE is no table.
+func (s session) leaseByTwo(ctx context.Context, named args) ([]tasks.View, error) {
+	chosen, err := s.due(ctx, named)
+	if err != nil || len(chosen.rows) == 0 {
+		return nil, err
+	}
+	named["due"] = chosen
+	if _, err := s.exec(ctx, `WITH @due `+take, named); err != nil {
+		return nil, err
+	}
+	return s.readable(ctx, `
+		WITH @due
+		SELECT @now, `+viewColumns+` FROM due
+		JOIN keyseat_tasks t ON t.code = due.code AND t.id = due.id
+		JOIN keyseat_keys k ON k.code = t.code
+		ORDER BY due.place`, named)
+}
+
+// due reads which tasks are due, and changes nothing.
+func (s session) due(ctx context.Context, named args) (batch, error) {
+	chosen := batch{columns: "code text, id text"}
+	err := s.query(ctx, `WITH `+due+` SELECT code, id FROM due ORDER BY since`, named, func(r row) error {
+		var code, id string
+		err := r.scan([]field{text[string]{&code}, text[string]{&id}})
+		chosen.add(code, id)
+		return err
+	})
+	return chosen, err
+}
+
+// readable reads views and leaves out those that cannot be read.
+func (s session) readable(ctx context.Context, sql string, named args) ([]tasks.View, error) {
+	var views []tasks.View
+	err := s.query(ctx, sql, named, func(r row) error {
+		if v, err := r.view(); err == nil {
+			views = append(views, v)
+		}
+		return nil
+	})
+	return views, err
+}
+
+// Extend implements [tasks.Store].
+func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	set := `leased_until = @now + @ttl`
+	if ttl == 0 {
+		set = `leased_until = NULL, worker = NULL`
+	}
+	want := batch{columns: "code text, id text, fence bigint"}
+	for _, ref := range refs {
+		want.add(string(ref.Code), ref.ID, ref.Fence)
+	}
+	had := map[tasks.Ref]bool{}
+	err := s.query(ctx, `
+		WITH @want, mine AS MATERIALIZED (
+			SELECT t.code, t.id FROM want
+			JOIN keyseat_tasks t ON t.code = want.code AND t.id = want.id AND t.fence = want.fence
+			WHERE t.ended_at IS NULL AND t.leased_until IS NOT NULL
+			ORDER BY t.code, t.id FOR UPDATE OF t)
+		UPDATE keyseat_tasks AS t SET `+set+` FROM mine WHERE t.code = mine.code AND t.id = mine.id
+		RETURNING t.code, t.id, t.fence`, args{"want": want, "ttl": ttl}, func(r row) error {
+		var ref tasks.Ref
+		err := r.scan([]field{text[keys.Code]{&ref.Code}, text[string]{&ref.ID}, whole[int64]{&ref.Fence}})
+		had[ref] = true
+		return err
+	})
+	if err != nil {
+		return nil, s.tell("extend", err)
+	}
+	errs := make([]error, len(refs))
+	for i, ref := range refs {
+		if !had[ref] {
+			errs[i] = tasks.ErrFenced
+		}
+	}
+	return errs, nil
+}

@@ -1,0 +1,145 @@
+package bunstore
+
+import (
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A table says how a struct stands in a table: its columns, with their types as Postgres calls them,
+// and its fields in the same order.
+type table[T any] struct {
+	name    string
+	columns columns
+	fields  func(*T) []field
+}
+
+// columns is a row of names and types: "code text, version bigint".
+type columns string
+
+// each gives names and types.
+func (c columns) each(do func(name, kind string)) {
+	for column := range strings.SplitSeq(string(c), ",") {
+		name, kind, _ := strings.Cut(strings.TrimSpace(column), " ")
+		do(name, kind)
+	}
+}
+
+// list writes every name as that says: "k.%" gives "k.code, k.version".
+func (c columns) list(as string) string {
+	var names []string
+	c.each(func(name, _ string) { names = append(names, strings.ReplaceAll(as, "%", name)) })
+	return strings.Join(names, ", ")
+}
+
+// batch is those rows, to go into a statement.
+func (t table[T]) batch(rows []T) batch {
+	b := batch{columns: t.columns}
+	for i := range rows {
+		b.rows = append(b.rows, values(t.fields(&rows[i])))
+	}
+	return b
+}
+
+func values(fields []field) []any {
+	row := make([]any, len(fields))
+	for i, f := range fields {
+		row[i] = f.value()
+	}
+	return row
+}
+
+var keyTable = table[keys.Key]{
+	name: "keyseat_keys",
+	columns: "code text, version bigint, status text, used boolean, revoked boolean, message text, " +
+		"username text, verify_address text, invite text, address text, order_id text, " +
+		"purchase_date timestamptz, used_date timestamptz, task_id text, limit_at timestamptz",
+	fields: func(k *keys.Key) []field {
+		return []field{
+			text[keys.Code]{&k.Code}, whole[int64]{&k.Version}, text[keys.Status]{&k.Status}, flag{&k.Used}, flag{&k.Revoked}, text[string]{&k.Message},
+			text[string]{&k.Username}, text[string]{&k.VerifyAddress}, text[string]{&k.Invite}, text[string]{&k.Address}, text[string]{&k.OrderID},
+			moment{&k.PurchaseDate}, moment{&k.UsedDate}, text[string]{&k.Task}, moment{&k.Limit},
+		}
+	},
+}
+
+var taskTable = table[tasks.Task]{
+	name: "keyseat_tasks",
+	columns: "code text, id text, kind text, country text, version bigint, fence bigint, " +
+		"plan_id text, plan_address text, plan_invite text, ordinal bigint, slot text, faulty text, " +
+		"asked bigint, tries bigint, lost bigint, doubt boolean, first_asked timestamptz, " +
+		"created_at timestamptz, due timestamptz, leased_until timestamptz, ended_at timestamptz, outcome text, sealed bytea",
+	fields: func(t *tasks.Task) []field {
+		return []field{
+			text[keys.Code]{&t.Code}, text[string]{&t.ID}, text[tasks.Kind]{&t.Kind}, text[stock.Country]{&t.Country}, whole[int64]{&t.Version}, whole[int64]{&t.Fence},
+			text[string]{&t.Plan.ID}, text[string]{&t.Plan.Address}, text[string]{&t.Plan.Invite}, whole[int]{&t.Ordinal}, text[stock.State]{&t.Slot}, list{&t.Faulty},
+			whole[int]{&t.Asked}, whole[int]{&t.Tries}, whole[int]{&t.Lost}, flag{&t.Doubt}, moment{&t.FirstAsked},
+			moment{&t.Created}, moment{&t.Due}, moment{&t.Leased}, moment{&t.Ended}, text[tasks.Outcome]{&t.Outcome}, blob{&t.Sealed},
+		}
+	},
+}
+
+var planTable = table[stock.Plan]{
+	name: "keyseat_plans",
+	columns: "id text, country text, address text, invite text, size bigint, held bigint, spent bigint, suspect bigint, " +
+		"expires_at timestamptz, retired boolean, fault text, seq bigint",
+	fields: func(p *stock.Plan) []field {
+		return []field{
+			text[string]{&p.ID}, text[stock.Country]{&p.Country}, text[string]{&p.Address}, text[string]{&p.Invite}, whole[int]{&p.Size}, whole[int]{&p.Held}, whole[int]{&p.Spent}, whole[int]{&p.Suspect},
+			moment{&p.ExpiresAt}, flag{&p.Retired}, text[stock.Fault]{&p.Fault}, whole[int64]{&p.Seq},
+		}
+	},
+}
+
+// A line is an event and its place among those of its change.
+type line struct {
+	tasks.Event
+	change string
+	n      int
+}
+
+var historyTable = table[line]{
+	name: "keyseat_history",
+	columns: "code text, change_id text, n bigint, at timestamptz, cause text, task_id text, kind text, outcome text, " +
+		"plan_id text, slot_from text, slot_to text, note text",
+	fields: func(l *line) []field {
+		return []field{
+			text[keys.Code]{&l.Code}, text[string]{&l.change}, whole[int]{&l.n}, moment{&l.At}, text[tasks.Cause]{&l.Cause}, text[string]{&l.Task}, text[tasks.Kind]{&l.Kind}, text[tasks.Outcome]{&l.Outcome},
+			text[string]{&l.Plan}, text[stock.State]{&l.From}, text[stock.State]{&l.To}, text[string]{&l.Note},
+		}
+	},
+}
+
+// A row is what a statement's result is scanned from: [sql.Rows.Scan].
+type row func(into ...any) error
+
+// scan reads the columns of several structs, side by side.
+func (r row) scan(fields ...[]field) error {
+	var into []any
+	for _, some := range fields {
+		for _, f := range some {
+			into = append(into, f)
+		}
+	}
+	return r(into...)
+}
+
+// viewColumns are those that [row.view] scans, of a key k and a task t, after the time.
+var viewColumns = keyTable.columns.list("k.%") + ", " + taskTable.columns.list("t.%")
+
+// view reads a time, a key and a task that may be missing.
+func (r row) view() (tasks.View, error) {
+	var v tasks.View
+	var t tasks.Task
+	err := r.scan([]field{moment{&v.At}}, keyTable.fields(&v.Key), taskTable.fields(&t))
+	if t.ID != "" {
+		v.Task = &t
+	}
+	return v, err
+}
+
+// at is a time that SQL text says.
+func at(t *time.Time) []field { return []field{moment{t}} }

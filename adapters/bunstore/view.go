@@ -1,0 +1,62 @@
+package bunstore
+
+import (
+	"context"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// View implements [tasks.Store].
+func (s session) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+	if len(codes) == 0 {
+		return nil, nil
+	}
+	want := batch{columns: "code text"}
+	for _, code := range codes {
+		want.add(string(code))
+	}
+	views := make([]tasks.View, 0, len(codes))
+	err := s.query(ctx, `
+		WITH @want
+		SELECT @now, `+viewColumns+`
+		FROM want
+		LEFT JOIN keyseat_keys k ON k.code = want.code
+		LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id
+		ORDER BY want.place`, args{"want": want}, func(r row) error {
+		v, err := r.view()
+		views = append(views, v)
+		return err
+	})
+	return views, s.tell("view", err)
+}
+
+// Plans that are in stock, at @now, and those of them that have a free slot.
+const (
+	live      = `(NOT p.retired AND p.fault = '' AND (p.expires_at IS NULL OR p.expires_at > @now))`
+	claimable = live + ` AND p.held + p.spent + p.suspect < p.size`
+)
+
+// Stock implements [tasks.Store].
+func (s session) Stock(ctx context.Context) ([]stock.Level, error) {
+	const free = `p.size - p.held - p.spent - p.suspect`
+	var levels []stock.Level
+	err := s.query(ctx, `
+		SELECT p.country, CAST(sum(p.size) AS bigint),
+			CAST(sum(CASE WHEN `+live+` THEN `+free+` ELSE 0 END) AS bigint),
+			CAST(sum(p.held) AS bigint), CAST(sum(p.spent) AS bigint), CAST(sum(p.suspect) AS bigint),
+			CAST(sum(CASE WHEN `+live+` THEN 0 ELSE `+free+` END) AS bigint)
+		FROM keyseat_plans p
+		GROUP BY p.country
+		ORDER BY p.country`, nil, func(r row) error {
+		var l stock.Level
+		err := r.scan([]field{
+			text[stock.Country]{&l.Country}, whole[int]{&l.Size}, whole[int]{&l.Free},
+			whole[int]{&l.Held}, whole[int]{&l.Spent}, whole[int]{&l.Suspect}, whole[int]{&l.Idle},
+		})
+		levels = append(levels, l)
+		return err
+	})
+	return levels, s.tell("stock", err)
+}

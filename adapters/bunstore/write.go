@@ -1,0 +1,145 @@
+package bunstore
+
+import (
+	"context"
+	"strings"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// writes are the rows that a batch of changes leaves, each once and as it stands in the end: one
+// statement changes a row only once.
+type writes struct {
+	keys     []keys.Key
+	changed  []tasks.Task
+	fresh    []tasks.Task
+	lines    []line
+	keyAt    map[keys.Code]int
+	changeAt map[taskName]int
+	freshAt  map[taskName]int
+}
+
+func newWrites() writes {
+	return writes{keyAt: map[keys.Code]int{}, changeAt: map[taskName]int{}, freshAt: map[taskName]int{}}
+}
+
+func (w *writes) key(k keys.Key) { put(&w.keys, w.keyAt, k.Code, k) }
+
+func (w *writes) task(t tasks.Task, fresh bool) {
+	name := taskName{t.Code, t.ID}
+	if _, began := w.freshAt[name]; began || fresh {
+		put(&w.fresh, w.freshAt, name, t)
+		return
+	}
+	put(&w.changed, w.changeAt, name, t)
+}
+
+func put[K comparable, T any](rows *[]T, at map[K]int, name K, r T) {
+	i, found := at[name]
+	if !found {
+		i = len(*rows)
+		at[name], *rows = i, append(*rows, r)
+	}
+	(*rows)[i] = r
+}
+
+// erases says whether a task's secret goes.
+func (w *writes) erases() bool {
+	for _, t := range w.changed {
+		if !t.Open() {
+			return true
+		}
+	}
+	return false
+}
+
+// A step writes one table.
+type step struct {
+	name string
+	rows batch
+	sql  string
+}
+
+// steps are in order: a key's new task comes after the end of the one before it.
+func (l *ledger) steps() []step {
+	all := []step{
+		{"k", keyTable.batch(l.writes.keys), update(keyTable, "k", "x.code = k.code")},
+		{"t", taskTable.batch(l.writes.changed), update(taskTable, "t", "x.code = t.code AND x.id = t.id", "worker = NULL")},
+		{"n", taskTable.batch(l.writes.fresh), insert(taskTable, "n", "")},
+		{"p", planTable.batch(l.book.Changed()), update(planTable, "p", "x.id = p.id")},
+		{"h", historyTable.batch(l.writes.lines), insert(historyTable, "h", "")},
+	}
+	var steps []step
+	for _, s := range all {
+		if len(s.rows.rows) > 0 {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+// identity are the columns that never change.
+var identity = map[string]bool{"code": true, "id": true, "seq": true}
+
+// update writes rows over those that are there.
+func update[T any](t table[T], from, where string, also ...string) string {
+	set := also
+	t.columns.each(func(name, _ string) {
+		if !identity[name] {
+			set = append(set, name+" = "+from+"."+name)
+		}
+	})
+	return "UPDATE " + t.name + " AS x SET " + strings.Join(set, ", ") + " FROM " + from + " WHERE " + where
+}
+
+// insert adds rows in their order, all columns but one.
+func insert[T any](t table[T], from, except string) string {
+	names := columns(strings.TrimSuffix(strings.ReplaceAll(string(t.columns), ", "+except+" bigint", ""), ", "))
+	return "INSERT INTO " + t.name + " (" + names.list("%") + ") SELECT " + names.list("%") + " FROM " + from + " ORDER BY place"
+}
+
+// errLost says that a row that was locked was not there to be written.
+const errLost = plainError("a row has vanished while it was locked")
+
+// write writes what the ledger has come to.
+func (s session) write(ctx context.Context, l *ledger) error {
+	steps := l.steps()
+	if len(steps) == 0 {
+		return nil
+	}
+	if !s.embedded() {
+		return s.writeAtOnce(ctx, steps)
+	}
+	for _, step := range steps {
+		n, err := s.exec(ctx, "WITH @"+step.name+" "+step.sql, args{step.name: step.rows})
+		if err == nil && n != int64(len(step.rows.rows)) {
+			err = errLost
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeAtOnce takes all steps in one round trip. They run in order, because each is read to its end
+// by the count that stands for it.
+func (s session) writeAtOnce(ctx context.Context, steps []step) error {
+	var with, counts []string
+	named, want := args{}, 0
+	for _, step := range steps {
+		done := step.name + "_done"
+		with = append(with, "@"+step.name, done+" AS ("+step.sql+" RETURNING 1)")
+		counts = append(counts, "(SELECT count(*) FROM "+done+")")
+		named[step.name], want = step.rows, want+len(step.rows.rows)
+	}
+	text := "WITH " + strings.Join(with, ", ") + " SELECT " + strings.Join(counts, " + ")
+	return s.query(ctx, text, named, func(r row) error {
+		var n int
+		if err := r.scan([]field{whole[int]{&n}}); err != nil || n == want {
+			return err
+		}
+		return errLost
+	})
+}

@@ -1,0 +1,168 @@
+package httpconnector_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/connectortest"
+	"github.com/keyseat/keyseat/adapters/httpconnector"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// roundTripper is a transport that is a function.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// dialling is a transport whose connections come from a function.
+func dialling(dial func(context.Context) (net.Conn, error)) *http.Transport {
+	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
+}
+
+func TestNeverSent(t *testing.T) {
+	refused := listen(t, nil)
+	untrusted := httptest.NewUnstartedServer(nil)
+	untrusted.Config.ErrorLog = discardLog
+	untrusted.StartTLS()
+	defer untrusted.Close()
+	hangs := dialling(func(ctx context.Context) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() })
+	unknown := dialling(func(context.Context) (net.Conn, error) { return nil, &net.DNSError{Err: "no such host"} })
+	for _, c := range []struct {
+		name, base string
+		transport  http.RoundTripper
+		want       tasks.Answer
+	}{
+		{"refused", "http://" + closedPort(t), nil, tasks.Answer{Effect: tasks.None, Note: "connection refused"}},
+		{"no such host", refused, unknown, tasks.Answer{Effect: tasks.None, Note: "the service's host name does not resolve"}},
+		{"a dial without end", refused, hangs, tasks.Answer{Effect: tasks.None, Note: "no answer in 300ms"}},
+		{"an untrusted certificate", untrusted.URL, nil, tasks.Answer{Effect: tasks.None, Note: "the service's certificate is not trusted"}},
+		{"TLS to a port without", "https" + refused[len("http"):], nil, tasks.Answer{Effect: tasks.None, Note: "connection failed"}},
+	} {
+		connector := open(t, c.base, httpconnector.Options{Timeout: 300 * time.Millisecond, Transport: c.transport})
+		if got := connector.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "x")); got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestRepeated refuses the first connections, as a service that restarts does.
+func TestRepeated(t *testing.T) {
+	p := connectortest.NewProvider(t)
+	dials := 0
+	connector := open(t, p.URL, httpconnector.Options{Transport: dialling(func(ctx context.Context) (net.Conn, error) {
+		if dials++; dials < 3 {
+			return nil, errors.New("not yet")
+		}
+		return new(net.Dialer).DialContext(ctx, "tcp", p.URL[len("http://"):])
+	})})
+	if got := connector.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "x")); got.Effect != tasks.Settled {
+		t.Errorf("%+v", got)
+	}
+	if n := len(p.Requests()); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// TestUsedConnection cuts the second request on a connection. What was sent is not sent again, though
+// it has an idempotency key, by which net/http would.
+func TestUsedConnection(t *testing.T) {
+	var requests atomic.Int32
+	c := serve(t, httpconnector.Options{}, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if requests.Add(1) == 2 {
+			panic(http.ErrAbortHandler)
+		}
+	})
+	for range 2 {
+		if got := c.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "x")); got.Effect != tasks.Unknown {
+			t.Errorf("%+v", got)
+		}
+	}
+	if n := requests.Load(); n != 2 {
+		t.Errorf("%d requests for 2 askings", n)
+	}
+}
+
+// TestHalfSent cuts the connection within the request.
+func TestHalfSent(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	requests := make(chan string, 9)
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			line, _ := bufio.NewReaderSize(conn, 16).ReadString('\n')
+			requests <- line
+			conn.Close()
+		}
+	}()
+	connector := open(t, "http://"+listener.Addr().String(), httpconnector.Options{})
+	got := connector.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "x"))
+	if got.Effect != tasks.Unknown || got.Note != "connection cut" {
+		t.Errorf("%+v", got)
+	}
+	if n := len(requests); n != 1 {
+		t.Errorf("%d requests for one asking", n)
+	}
+}
+
+// TestUntold has a transport that does not say how far it came: it may have sent everything.
+func TestUntold(t *testing.T) {
+	calls := 0
+	connector := open(t, "https://service.example", httpconnector.Options{Transport: roundTripper(
+		func(*http.Request) (*http.Response, error) { calls++; return nil, errors.New("dial") },
+	)})
+	got := connector.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "x"))
+	if got.Effect != tasks.Unknown || calls != 1 {
+		t.Errorf("%+v after %d calls", got, calls)
+	}
+}
+
+func TestHTTP2(t *testing.T) {
+	p := new(connectortest.Provider)
+	server := httptest.NewUnstartedServer(p)
+	server.Config.ErrorLog = discardLog
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	transport := server.Client().Transport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: transport.TLSClientConfig.RootCAs, ServerName: "example.com"}
+	transport.ForceAttemptHTTP2 = true
+	defer transport.CloseIdleConnections()
+	connector := open(t, server.URL, httpconnector.Options{Transport: transport})
+	o := connectortest.NewOrder(tasks.Upgrade, "success+cut_after+success@example.com")
+	for i, want := range []tasks.Effect{tasks.Settled, tasks.Unknown, tasks.Settled} {
+		if got := connector.Do(t.Context(), o); got.Effect != want {
+			t.Errorf("asking %d: %+v", i+1, got)
+		}
+		o.Attempt++
+	}
+	if n := len(p.Requests()); n != 3 {
+		t.Errorf("%d requests for 3 askings", n)
+	}
+	p.CheckAll(t)
+}
+
+func closedPort(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+	return listener.Addr().String()
+}

@@ -1,0 +1,328 @@
+package keyring_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/keyseat/keyseat/adapters/keyring"
+)
+
+// newFile makes a ring of one key.
+func newFile(t testing.TB) (path, id string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "keys")
+	id, err := keyring.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path, id
+}
+
+func open(t testing.TB, path string) *keyring.Ring {
+	t.Helper()
+	r, err := keyring.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func sealedWith(t testing.TB, r *keyring.Ring) string {
+	t.Helper()
+	id, _ := keyring.KeyID(seal(t, r, "secret", "b"))
+	return id
+}
+
+func read(t testing.TB, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func write(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCreate(t *testing.T) {
+	path, id := newFile(t)
+	text := read(t, path)
+	if info, _ := os.Stat(path); runtime.GOOS != "windows" && info.Mode() != 0o600 {
+		t.Errorf("mode %s", info.Mode())
+	}
+	if !regexp.MustCompile(`^[0-9a-f]{8} [A-Za-z0-9+/]{43}=\n$`).MatchString(text) || text[:8] != id {
+		t.Errorf("%s: %q", id, text)
+	}
+	if _, err := keyring.Create(path); !errors.Is(err, fs.ErrExist) || read(t, path) != text {
+		t.Errorf("created twice: %v", err)
+	}
+	if _, err := keyring.Open(path + "-none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	noneBeside(t, path)
+}
+
+// noneBeside says that no temporary file was left.
+func noneBeside(t *testing.T, path string) {
+	t.Helper()
+	if all, _ := os.ReadDir(filepath.Dir(path)); len(all) != 1 {
+		t.Errorf("%v", all)
+	}
+}
+
+// TestAdd adds a key while a ring serves, and one that has not read it yet opens what it sealed.
+func TestAdd(t *testing.T) {
+	path, first := newFile(t)
+	write(t, path, "# mine\n\n"+read(t, path)+"# end")
+	serving, other := open(t, path), open(t, path)
+	before := seal(t, serving, "secret", "b")
+	second, err := keyring.Add(path)
+	if err != nil || second == first {
+		t.Fatal(second, err)
+	}
+	if text := read(t, path); !regexp.MustCompile("^# mine\n\n" + second + " .*\n" + first + " .*\n# end\n$").MatchString(text) {
+		t.Errorf("%q", text)
+	}
+	sealed := seal(t, serving, "secret", "b")
+	if id, _ := keyring.KeyID(sealed); id != second {
+		t.Errorf("sealed with %s, not %s", id, second)
+	}
+	for _, s := range [][]byte{before, sealed} {
+		if plain, err := other.Open(s, []byte("b")); string(plain) != "secret" {
+			t.Error(err)
+		}
+	}
+	noneBeside(t, path)
+}
+
+func TestAddCreates(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	id, err := keyring.Add(path)
+	if err != nil || sealedWith(t, open(t, path)) != id {
+		t.Error(err)
+	}
+}
+
+func TestPrune(t *testing.T) {
+	path, oldest := newFile(t)
+	older, _ := keyring.Add(path)
+	first, _ := keyring.Add(path)
+	serving := open(t, path)
+	dropped, err := keyring.Prune(path, func(id string) bool { return id == older })
+	if err != nil || !slices.Equal(dropped, []string{oldest}) {
+		t.Errorf("%q, %v", dropped, err)
+	}
+	if text := read(t, path); strings.Contains(text, oldest) || !strings.HasPrefix(text, first) || !strings.Contains(text, older) {
+		t.Errorf("%q", text)
+	}
+	if id := sealedWith(t, serving); id != first {
+		t.Errorf("sealed with %s", id)
+	}
+	if dropped, err := keyring.Prune(path, func(string) bool { return false }); err != nil || !slices.Equal(dropped, []string{older}) {
+		t.Errorf("%q, %v", dropped, err)
+	}
+	if _, err := keyring.Prune(path+"-none", nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	noneBeside(t, path)
+}
+
+// TestAddsAtOnce loses no key, whoever of them is told to wait.
+func TestAddsAtOnce(t *testing.T) {
+	path, _ := newFile(t)
+	serving := open(t, path)
+	var mu sync.Mutex
+	var added []string
+	var group sync.WaitGroup
+	for range 16 {
+		group.Go(func() {
+			if id, err := keyring.Add(path); err == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				added = append(added, id)
+			}
+			seal(t, serving, "secret", "b")
+		})
+	}
+	group.Wait()
+	text := read(t, path)
+	for _, id := range added {
+		if strings.Count(text, id+" ") != 1 {
+			t.Errorf("%s is not in %q", id, text)
+		}
+	}
+	if len(added) == 0 || strings.Count(text, "\n") != 1+len(added) {
+		t.Errorf("%d added: %q", len(added), text)
+	}
+	noneBeside(t, path)
+}
+
+func TestLocked(t *testing.T) {
+	path, _ := newFile(t)
+	write(t, path+".new", "")
+	if _, err := keyring.Add(path); err == nil || !strings.Contains(err.Error(), "remove "+path+".new") {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path + ".new"); err != nil {
+		t.Error("another's lock was removed")
+	}
+}
+
+func TestLinkStays(t *testing.T) {
+	path, _ := newFile(t)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	id, err := keyring.Add(link)
+	if err != nil || sealedWith(t, open(t, path)) != id {
+		t.Error(err)
+	}
+	if target, _ := os.Readlink(link); target != path {
+		t.Error("the link is gone")
+	}
+}
+
+// TestFaults names the line and never what stands in it.
+func TestFaults(t *testing.T) {
+	path, id := newFile(t)
+	good := read(t, path)
+	for text, want := range map[string]string{
+		"":                                "there is no key in it",
+		"# nothing\n":                     "there is no key in it",
+		good + good:                       "line 2: the key stands there twice",
+		"\n# x\n" + good[:20]:             "line 3: it is not a key's id, a space and 32 bytes in base64",
+		good[9:]:                          "line 1: it is not a key's id, a space and 32 bytes in base64",
+		good[:8] + " " + good:             "line 1: it is not a key's id, a space and 32 bytes in base64",
+		id + " c2VjcmV0\n":                "line 1: it is not a key's id, a space and 32 bytes in base64",
+		flip(good):                        "line 1: the id is not that of the key: one of them was changed",
+		good + "00000000" + good[8:]:      "line 2: the id is not that of the key: one of them was changed",
+		good + strings.Repeat("#", 1<<16): "it is too large for a key ring",
+	} {
+		write(t, path, text)
+		_, err := keyring.Open(path)
+		if err == nil || err.Error() != "key ring "+path+": "+want {
+			t.Errorf("%.60q: %v", text, err)
+		}
+		if _, adding := keyring.Add(path); adding == nil || read(t, path) != text {
+			t.Errorf("%.60q: added to", text)
+		}
+	}
+}
+
+// flip changes one character of the first key.
+func flip(text string) string {
+	other := "A"
+	if text[12] == 'A' {
+		other = "B"
+	}
+	return text[:12] + other + text[13:]
+}
+
+func TestOpenToAll(t *testing.T) {
+	path, _ := newFile(t)
+	r := open(t, path)
+	for mode, fine := range map[fs.FileMode]bool{0o604: false, 0o602: false, 0o644: false, 0o640: true, 0o400: true, 0o600: true} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := keyring.Open(path); (err == nil) != fine {
+			t.Errorf("%s: %v", mode, err)
+		}
+		if _, err := r.Seal(nil, nil); (err == nil) != fine {
+			t.Errorf("%s, while serving: %v", mode, err)
+		}
+	}
+}
+
+// TestBrokenWhileServing still opens, does not seal, and recovers.
+func TestBrokenWhileServing(t *testing.T) {
+	path, id := newFile(t)
+	text := read(t, path)
+	r := open(t, path)
+	sealed := seal(t, r, "secret", "b")
+	for name, damage := range map[string]func() error{
+		"broken":  func() error { return os.WriteFile(path, []byte("# gone"), 0o600) },
+		"removed": func() error { return os.Remove(path) },
+	} {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := r.Seal([]byte("secret"), nil); err == nil || !strings.Contains(err.Error(), path) {
+				t.Errorf("%s: sealed: %v", name, err)
+			}
+			if plain, err := r.Open(sealed, []byte("b")); string(plain) != "secret" {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		write(t, path, text)
+		if got := sealedWith(t, r); got != id {
+			t.Errorf("%s: sealed with %s", name, got)
+		}
+	}
+}
+
+// FuzzParse holds that a file is read whole or refused, that what is read seals and opens, and that
+// an error tells nothing of what stands there.
+func FuzzParse(f *testing.F) {
+	path, _ := newFile(f)
+	good := read(f, path)
+	for _, text := range []string{good, "# c\r\n\r\n" + good, good[:30], good + good, "", " \t", "a b c"} {
+		f.Add([]byte(text))
+	}
+	faults := regexp.MustCompile(`^key ring: (line [0-9]+: )?(it|the|there) [a-z0-9,:' ]+$`)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := keyring.Parse(text)
+		if err != nil {
+			if r != nil || !faults.MatchString(err.Error()) {
+				t.Errorf("%q: %v", text, err)
+			}
+			return
+		}
+		if plain, err := r.Open(seal(t, r, "secret", "b"), []byte("b")); string(plain) != "secret" {
+			t.Errorf("%q: %v", text, err)
+		}
+	})
+}
+
+func ExampleOpen() {
+	folder, err := os.MkdirTemp("", "keyring")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(folder)
+	path := filepath.Join(folder, "master.keys")
+
+	first, _ := keyring.Create(path)
+	ring, _ := keyring.Open(path)
+	old, _ := ring.Seal([]byte("a secret"), nil)
+
+	second, _ := keyring.Add(path) // the ring sees it
+	sealed, _ := ring.Seal([]byte("another"), nil)
+
+	was, _ := keyring.KeyID(old)
+	is, _ := keyring.KeyID(sealed)
+	fmt.Println(was == first, is == second)
+
+	dropped, _ := keyring.Prune(path, func(id string) bool { return id == was })
+	fmt.Println("dropped:", len(dropped))
+	// Output:
+	// true true
+	// dropped: 0
+}

@@ -1,0 +1,144 @@
+package keyring_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/keyseat/keyseat/adapters/keyring"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var _ tasks.Sealer = (*keyring.Ring)(nil)
+
+func newMaster() (k [keyring.KeySize]byte) {
+	_, _ = rand.Read(k[:])
+	return k
+}
+
+func seal(t testing.TB, r *keyring.Ring, plain, bound string) []byte {
+	t.Helper()
+	sealed, err := r.Seal([]byte(plain), []byte(bound))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealed
+}
+
+func TestOpensWhatWasSealed(t *testing.T) {
+	r := keyring.New(newMaster())
+	for _, plain := range []string{"", "x", "anna@example.com", strings.Repeat("long", 1<<14)} {
+		sealed := seal(t, r, plain, "task 1")
+		got, err := r.Open(sealed, []byte("task 1"))
+		if err != nil || string(got) != plain {
+			t.Errorf("%.20q: %.20q, %v", plain, got, err)
+		}
+		if len(sealed) != len(plain)+keyring.Overhead || (len(plain) > 8 && bytes.Contains(sealed, []byte(plain))) {
+			t.Errorf("%.20q: %d bytes sealed", plain, len(sealed))
+		}
+		if again := seal(t, r, plain, "task 1"); bytes.Equal(again, sealed) {
+			t.Error("sealed twice it is the same")
+		}
+	}
+}
+
+func TestBound(t *testing.T) {
+	r := keyring.New(newMaster())
+	sealed := seal(t, r, "secret", "task 1")
+	for _, bound := range []string{"", "task 2", "task 1 ", "task 1\x00"} {
+		if plain, err := r.Open(sealed, []byte(bound)); !errors.Is(err, keyring.ErrSealed) || plain != nil {
+			t.Errorf("opened with %q: %q, %v", bound, plain, err)
+		}
+	}
+}
+
+// TestChanged flips each bit and cuts at each byte.
+func TestChanged(t *testing.T) {
+	r := keyring.New(newMaster())
+	sealed := seal(t, r, "secret", "task 1")
+	for i := range sealed {
+		for bit := range 8 {
+			changed := bytes.Clone(sealed)
+			changed[i] ^= 1 << bit
+			refused(t, r, changed)
+		}
+		refused(t, r, sealed[:i])
+	}
+	refused(t, r, append(bytes.Clone(sealed), 0))
+	refused(t, r, nil)
+}
+
+func refused(t *testing.T, r *keyring.Ring, sealed []byte) {
+	t.Helper()
+	plain, err := r.Open(sealed, []byte("task 1"))
+	if plain != nil || (!errors.Is(err, keyring.ErrSealed) && !errors.Is(err, keyring.ErrUnknownKey)) {
+		t.Errorf("%x: %q, %v", sealed, plain, err)
+	}
+}
+
+func TestOlderKeysOpen(t *testing.T) {
+	older, newer := newMaster(), newMaster()
+	before, after, other := keyring.New(older), keyring.New(newer, older), keyring.New(newer)
+	sealed := seal(t, before, "secret", "")
+	if plain, err := after.Open(sealed, nil); err != nil || string(plain) != "secret" {
+		t.Errorf("%q, %v", plain, err)
+	}
+	if _, err := other.Open(sealed, nil); !errors.Is(err, keyring.ErrUnknownKey) {
+		t.Error(err)
+	}
+	id, _ := keyring.KeyID(seal(t, after, "", ""))
+	if first, _ := keyring.KeyID(seal(t, other, "", "")); id != first {
+		t.Errorf("sealed with %s instead of %s", id, first)
+	}
+	if _, ok := keyring.KeyID([]byte("garbage")); ok {
+		t.Error("garbage has a key")
+	}
+}
+
+func TestAtOnce(t *testing.T) {
+	r := keyring.New(newMaster())
+	var group sync.WaitGroup
+	for i := range 16 {
+		group.Go(func() {
+			plain := fmt.Sprint("secret ", i)
+			if got, err := r.Open(seal(t, r, plain, plain), []byte(plain)); err != nil || string(got) != plain {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// FuzzOpen holds that nothing but what was sealed opens, and that nothing panics.
+func FuzzOpen(f *testing.F) {
+	r := keyring.New([keyring.KeySize]byte{1})
+	sealed, _ := r.Seal([]byte("secret"), []byte("b"))
+	f.Add(sealed, []byte("b"))
+	f.Add(sealed[:keyring.Overhead], []byte("b"))
+	f.Add([]byte{1}, []byte{})
+	f.Add([]byte{}, []byte{})
+	f.Fuzz(func(t *testing.T, data, bound []byte) {
+		plain, err := r.Open(data, bound)
+		honest := bytes.Equal(data, sealed) && string(bound) == "b"
+		if (err == nil) != honest || (err != nil && plain != nil) {
+			t.Errorf("%x: %q, %v", data, plain, err)
+		}
+	})
+}
+
+func ExampleNew() {
+	ring := keyring.New([keyring.KeySize]byte{ /* 32 random bytes */ })
+	sealed, err := ring.Seal([]byte("a secret"), []byte("task 1"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	plain, _ := ring.Open(sealed, []byte("task 1"))
+	_, err = ring.Open(sealed, []byte("task 2"))
+	fmt.Printf("%s; %v\n", plain, err)
+	// Output: a secret; keyring: it does not open
+}

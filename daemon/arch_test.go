@@ -1,0 +1,199 @@
+package daemon_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+const module = "github.com/keyseat/keyseat/"
+
+// What the pure packages may import: values and text, nothing that does anything.
+var (
+	values = []string{"cmp", "errors", "fmt", "iter", "maps", "slices", "strconv", "strings", "time"}
+	text   = []string{"unicode", "unicode/utf8"}
+	allow  = map[string][]string{
+		"keys":  slices.Concat(values, text),
+		"stock": values,
+		"tasks": slices.Concat(values, text, []string{"context", module + "keys", module + "stock"}),
+	}
+)
+
+// acts are what those packages could do for all that, and do not: read a clock, wait, print or read.
+var acts = map[string][]string{
+	"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"},
+	"fmt":  {"Print", "Printf", "Println", "Scan", "Scanf", "Scanln"},
+}
+
+// outside is the one neighbour that nothing may point at: whoever clones the module has no such folder.
+const outside = "../" + "shared"
+
+func TestArchitecture(t *testing.T) {
+	c := check(os.DirFS(".."))
+	for _, fault := range c.faults {
+		t.Error(fault)
+	}
+	for _, layer := range []string{"keys", "stock", "tasks", "adapters", "daemon"} {
+		if c.seen[layer] == 0 {
+			t.Errorf("not one file of %s was looked at", layer)
+		}
+	}
+}
+
+// A checker walks a tree and notes what breaks the rules.
+type checker struct {
+	tree   fs.FS
+	faults []string
+	seen   map[string]int // files that the rules of a layer were held to
+}
+
+func check(tree fs.FS) *checker {
+	c := &checker{tree: tree, seen: map[string]int{}}
+	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (name == ".git" || c.otherModule(name)):
+			return fs.SkipDir
+		case entry.Type().IsRegular():
+			c.file(name)
+		}
+		return nil
+	})
+	if err != nil {
+		c.fault(".", "%v", err)
+	}
+	return c
+}
+
+// otherModule says whether a folder is a module of its own, which wires what it likes.
+func (c *checker) otherModule(dir string) bool {
+	_, err := fs.Stat(c.tree, path.Join(dir, "go.mod"))
+	return dir != "." && err == nil
+}
+
+func (c *checker) fault(name, format string, args ...any) {
+	c.faults = append(c.faults, name+": "+fmt.Sprintf(format, args...))
+}
+
+func (c *checker) file(name string) {
+	content, err := fs.ReadFile(c.tree, name)
+	if err != nil {
+		c.fault(name, "%v", err)
+		return
+	}
+	if strings.Contains(string(content), outside) {
+		c.fault(name, "points at %s", outside)
+	}
+	if path.Ext(name) == ".go" && !strings.HasSuffix(name, "_test.go") {
+		c.source(name, content)
+	}
+}
+
+// source holds a file to the rules of its layer. Tests may import what they need.
+func (c *checker) source(name string, content []byte) {
+	file, err := parser.ParseFile(token.NewFileSet(), name, content, parser.SkipObjectResolution)
+	if err != nil {
+		c.fault(name, "%v", err)
+		return
+	}
+	layer, rest, _ := strings.Cut(name, "/")
+	c.seen[layer]++
+	for _, spec := range file.Imports {
+		imported, _ := strconv.Unquote(spec.Path.Value)
+		if c.forbidden(layer, rest, imported) {
+			c.fault(name, "imports %s", imported)
+		}
+	}
+	if allow[layer] != nil {
+		ast.Inspect(file, func(n ast.Node) bool { return c.pure(name, n) })
+	}
+}
+
+// forbidden holds the arrows, which go one way: keys and stock know nobody, tasks knows those two,
+// adapters know these three and not each other, the daemon knows no adapter, and only the command
+// in daemon/keyseatd wires.
+func (c *checker) forbidden(layer, rest, imported string) bool {
+	switch layer {
+	case "keys", "stock", "tasks":
+		return !slices.Contains(allow[layer], imported)
+	case "adapters":
+		own, _, _ := strings.Cut(rest, "/")
+		return within(imported, module+"daemon") || within(imported, module+"adapters") && !within(imported, module+"adapters/"+own)
+	case "daemon":
+		return within(imported, module+"adapters") && !strings.HasPrefix(rest, "keyseatd/")
+	}
+	return false
+}
+
+func within(imported, folder string) bool {
+	return imported == folder || strings.HasPrefix(imported, folder+"/")
+}
+
+// pure finds what an allow-list of imports cannot: a clock, a print, a goroutine.
+func (c *checker) pure(name string, n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.GoStmt:
+		c.fault(name, "starts a goroutine")
+	case *ast.SelectorExpr:
+		if x, is := n.X.(*ast.Ident); is && slices.Contains(acts[x.Name], n.Sel.Name) {
+			c.fault(name, "calls %s.%s", x.Name, n.Sel.Name)
+		}
+	}
+	return true
+}
+
+// TestArchitectureCheckerFails plants one breach of each rule, and neighbours that break none.
+func TestArchitectureCheckerFails(t *testing.T) {
+	imports := func(paths ...string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte("package p\nimport (\n_ \"" + strings.Join(paths, "\"\n_ \"") + "\"\n)\n")}
+	}
+	c := check(fstest.MapFS{
+		"keys/bad.go":                    imports("fmt", "os"),
+		"keys/deeper/bad.go":             imports("net/http"),
+		"keys/good_test.go":              imports("os", module+"adapters/memory"),
+		"stock/bad.go":                   imports("time", module+"keys"),
+		"tasks/bad.go":                   imports("context", module+"keys", module+"adapters/memory", "log/slog"),
+		"tasks/acts.go":                  {Data: []byte("package p\nfunc f() { go f(); fmt.Println(time.Now()); fmt.Sprint(time.Hour) }\n")},
+		"tasks/broken.go":                {Data: []byte("package")},
+		"adapters/memory/bad.go":         imports(module+"tasks", module+"adapters/group", module+"daemon"),
+		"adapters/memory/good.go":        imports(module+"adapters/memory/page", "github.com/keyseat/keyseat/adaptersmore"),
+		"adapters/memory/good_test.go":   imports(module + "adapters/storetest"),
+		"daemon/bad.go":                  imports(module + "adapters/memory"),
+		"daemon/keyseatd/good.go":        imports(module+"adapters/memory", module+"daemon"),
+		"daemon/bench/go.mod":            {},
+		"daemon/bench/good.go":           imports(module + "adapters/memory"),
+		"examples/mount/good.go":         imports(module+"adapters/memory", "os"),
+		"README.md":                      {Data: []byte("see " + outside + "/SPEC")},
+		".git/hooks/good":                {Data: []byte(outside)},
+		"adapters/memory/testdata/x.txt": {Data: []byte("shared")},
+	})
+	want := []string{
+		"README.md: points at " + outside,
+		"adapters/memory/bad.go: imports " + module + "adapters/group",
+		"adapters/memory/bad.go: imports " + module + "daemon",
+		"daemon/bad.go: imports " + module + "adapters/memory",
+		"keys/bad.go: imports os",
+		"keys/deeper/bad.go: imports net/http",
+		"stock/bad.go: imports " + module + "keys",
+		"tasks/acts.go: calls fmt.Println",
+		"tasks/acts.go: calls time.Now",
+		"tasks/acts.go: starts a goroutine",
+		"tasks/bad.go: imports " + module + "adapters/memory",
+		"tasks/bad.go: imports log/slog",
+		"tasks/broken.go: tasks/broken.go:1:8: expected 'IDENT', found 'EOF'",
+	}
+	slices.Sort(c.faults)
+	if !slices.Equal(c.faults, want) {
+		t.Errorf("found:\n%s\nnot:\n%s", strings.Join(c.faults, "\n"), strings.Join(want, "\n"))
+	}
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/httpconnector"
+	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// connectorFlags say who carries tasks out. There is no default: none may pretend to deliver.
+type connectorFlags struct {
+	Connector          string        `validate:"required" placeholder:"URL" help:"Base URL of the service that carries tasks out, or sim."`
+	ConnectorPlaintext bool          `help:"Allow http:// to a connector that is not on loopback."`
+	ConnectorTokenFile string        `placeholder:"FILE" help:"Bearer token for the connector."`
+	ConnectorTimeout   time.Duration `default:"30s" validate:"min=1ms,max=1h" placeholder:"30s" help:"How long one asking may take."`
+	SimDelay           time.Duration `default:"1s" validate:"min=0" placeholder:"1s" help:"How long sim takes."`
+}
+
+func (f connectorFlags) connector(log *slog.Logger) (tasks.Connector, error) {
+	if f.Connector == "sim" {
+		log.Warn("the connector is a simulator: nothing is delivered")
+		return simulator.Connector{Delay: f.SimDelay}, nil
+	}
+	token, err := readToken(f.ConnectorTokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("--connector-token-file: %w", err)
+	}
+	c, err := httpconnector.New(f.Connector, httpconnector.Options{
+		Token: token, Timeout: f.ConnectorTimeout, Plaintext: f.ConnectorPlaintext, Logger: log,
+	})
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--connector: %w", err)}
+	}
+	return c, nil
+}
+
+// readToken reads the one line of a token file; no file is no token.
+func readToken(path string) (tasks.Secret, error) {
+	if path == "" {
+		return tasks.Secret{}, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return tasks.Secret{}, err
+	}
+	token := strings.TrimSpace(string(text))
+	if token == "" || strings.ContainsAny(token, "\r\n") {
+		return tasks.Secret{}, fmt.Errorf("%s must hold one line", path)
+	}
+	return tasks.NewSecret(token), nil
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/keyring"
+	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// demoCmd is everything in one process, on a database that goes with it.
+type demoCmd struct {
+	SimDelay time.Duration `default:"3s" validate:"min=0" placeholder:"3s" help:"How long the simulated provider takes."`
+	LogLevel string        `default:"warn" enum:"debug,info,warn,error" help:"What is logged: debug, info, warn or error."`
+}
+
+// Run serves a shop with something in it until a signal.
+func (d *demoCmd) Run(ctx context.Context, c console) error {
+	folder, err := os.MkdirTemp("", "keyseat-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	s := d.settings(folder)
+	log := s.logger(c.err)
+	store, err := openStore(ctx, s.Database)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	if _, err := keyring.Add(s.MasterKeyFile); err != nil {
+		return err
+	}
+	ring, err := s.ring(store, log)
+	if err != nil {
+		return err
+	}
+	desk := daemon.NewDesk(store, lingering{simulator.Connector{Delay: d.SimDelay}}, ring, s.rules())
+	shown, err := furnish(ctx, store, desk)
+	if err != nil {
+		return err
+	}
+	if s.Listen, err = freeListen("127.0.0.1:8080"); err != nil {
+		return err
+	}
+	server, err := s.server(desk, store, log)
+	if err != nil {
+		return err
+	}
+	show(c, "http://"+server.Public.Addr().String()+"/API/", shown)
+	return server.Run(ctx)
+}
+
+// settings are those of a daemon that lives in a folder and listens for nobody else.
+func (d *demoCmd) settings(folder string) *serveCmd {
+	s := &serveCmd{
+		Workers: 64, TaskAttempts: 8, TaskBackoff: 2 * time.Second, TaskDeadline: 15 * time.Minute,
+		Lease: time.Minute, Drain: 25 * time.Second, UnknownKeyLimit: 30, KeyTaskLimit: 20,
+		MasterKeyFile: filepath.Join(folder, "master-key"),
+		logFlags:      logFlags{LogLevel: d.LogLevel, LogFormat: "console"},
+	}
+	s.Database = "sqlite:" + filepath.Join(folder, "keyseat.db")
+	return s
+}
+
+// freeListen is the address, or one on a free port where that is taken.
+func freeListen(address string) (string, error) {
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return "127.0.0.1:0", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return address, l.Close()
+}
+
+// lingering is a simulator that never finishes with one account, so that there is a key in the queue.
+type lingering struct{ tasks.Connector }
+
+const lingers = "pending@example.com"
+
+func (l lingering) Do(ctx context.Context, o tasks.Order) tasks.Answer {
+	if o.Account.Login.Reveal() == lingers {
+		return tasks.Answer{Effect: tasks.Pending, After: time.Minute, Note: "still at work"}
+	}
+	return l.Connector.Do(ctx, o)
+}
+
+// A shown is a key that the demo has, and what there is to see.
+type shown struct {
+	code keys.Code
+	what string
+}
+
+// furnish fills the shop: plans in several countries and a key in every state.
+func furnish(ctx context.Context, store *bunstore.Store, desk tasks.Desk) ([]shown, error) {
+	if err := store.EditPlans(ctx, demoPlans()); err != nil {
+		return nil, err
+	}
+	all, list := demoKeys()
+	err := store.ImportKeys(ctx, func(yield func(keys.Key, error) bool) {
+		for _, k := range all {
+			if !yield(k, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, desk.Accept(ctx, tasks.Request{
+		Kind: tasks.Upgrade, Code: list[len(list)-1].code, Country: "US",
+		Account: tasks.Account{Login: tasks.NewSecret(lingers), Password: tasks.NewSecret("a password")},
+	})
+}
+
+func demoPlans() []stock.Edit {
+	var edits []stock.Edit
+	for i, country := range []stock.Country{"US", "DE", "JP", "TR", "US"} {
+		size, address := 5-i/2, fmt.Sprintf("%d Example Street", i+1)
+		edits = append(edits, stock.Edit{
+			ID: fmt.Sprintf("plan-%d", i+1), Country: &country, Size: &size, Address: &address,
+		})
+	}
+	return edits
+}
+
+// demoKeys makes a key in every state; the last one is to be put into the queue.
+func demoKeys() ([]keys.Key, []shown) {
+	bought := time.Now().Add(-60 * 24 * time.Hour)
+	used := bought.Add(24 * time.Hour)
+	var all []keys.Key
+	var list []shown
+	for _, d := range []struct {
+		what string
+		key  keys.Key
+	}{
+		{"fresh: upgrade it", keys.Key{Status: keys.Active}},
+		{"fresh too", keys.Key{Status: keys.Active}},
+		{"in use: renew it", keys.Key{Status: keys.Success, Used: true, UsedDate: used, Username: "someone", VerifyAddress: "1 Example Street"}},
+		{"its upgrade failed", keys.Key{Status: keys.FailedUpgrade, Message: tasks.WrongAddress.Message(tasks.Upgrade)}},
+		{"renewed", keys.Key{Status: keys.SuccessRenew, UsedDate: used, Message: tasks.Success.Message(tasks.Renew)}},
+		{"its renew failed", keys.Key{Status: keys.Failed, Used: true, UsedDate: used, Message: tasks.StillPremium.Message(tasks.Renew)}},
+		{"used with the old system", keys.Key{Status: keys.Active, Used: true, Invite: "an-invite", Address: "2 Example Street"}},
+		{"revoked", keys.Key{Status: keys.Active, Revoked: true}},
+		{"in the queue", keys.Key{Status: keys.Active}},
+	} {
+		d.key.Code, d.key.PurchaseDate, d.key.OrderID = newCode(), bought, "demo"
+		all, list = append(all, d.key), append(list, shown{d.key.Code, d.what})
+	}
+	return all, list
+}
+
+// newCode draws a code that nobody can guess.
+func newCode() keys.Code {
+	var random [keys.Entropy]byte
+	_, _ = rand.Read(random[:]) // never fails: it crashes the program instead
+	return keys.Generate(random)
+}
+
+// show prints what there is to see and try. The codes go into the lines as they are.
+func show(c console, api string, list []shown) {
+	fmt.Fprintf(c.out, "keyseat is serving a demo at %s (Ctrl-C ends it, and nothing is kept)\n\n", api)
+	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	for _, s := range list {
+		fmt.Fprintf(table, "  %s\t%s\n", s.code, s.what)
+	}
+	_ = table.Flush() // like the lines round it: a reader who has left is no concern
+	fresh, used := list[0].code, list[2].code
+	fmt.Fprintf(c.out, "\nTry:\n\n  %s\n\n", strings.Join([]string{
+		fmt.Sprintf("curl '%s?stock'", api),
+		fmt.Sprintf("curl '%s?info=%s'", api, fresh),
+		fmt.Sprintf("curl -d upgrade=%s -d login=someone@example.com --data-urlencode 'pwd=a password' -d country=US '%s'", fresh, api),
+		fmt.Sprintf("curl -d renew=%s -d login=someone@example.com --data-urlencode 'pwd=a long password!' -d country=US '%s'", used, api),
+	}, "\n  "))
+	fmt.Fprintf(c.out, "The provider is simulated: the login's first half names how a task ends,\n"+
+		"account_locked@example.com, plan_full@example.com, …; any other succeeds.\n")
+}

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+)
+
+// FuzzParse holds that any command line either names a command, shows something, or is a fault of
+// usage: nothing panics, and nothing is done yet.
+func FuzzParse(f *testing.F) {
+	for _, line := range []string{
+		"", "keys", "keys show A", "keys show -- -A", "-", "--", "--=", "-x", "--help", "stock --help --version",
+		"keys generate --count 1 --order x --database sqlite:a", "serve --connector sim --trusted-proxies 10.0.0.0/8,::1",
+		"tasks resolve x --outcome success", "--version=", "plans import -", "serve --lease", "demo -h=1",
+	} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		_, err := parse(strings.Split(line, " "), console{out: io.Discard, err: io.Discard})
+		if usage := (usageError{}); err != nil && !errors.As(err, &usage) {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if err != nil && strings.Contains(printable(err.Error()), "\n") {
+			t.Fatalf("%q: %q", line, err)
+		}
+	})
+}

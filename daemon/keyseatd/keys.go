@@ -1,0 +1,11 @@
+package main
+
+// keysCmd are the commands on keys.
+type keysCmd struct {
+	Generate keysGenerate `cmd:"" help:"Make new codes and print them, one a line."`
+	Import   keysImport   `cmd:"" help:"Import keys from a CSV file, all or none."`
+	Export   keysExport   `cmd:"" help:"Print all keys as CSV that imports again unchanged."`
+	Show     keysShow     `cmd:"" help:"Show a key with its whole history."`
+	Revoke   keysRevoke   `cmd:"" help:"Withdraw a key. Its open task runs to its end."`
+	Reset    keysReset    `cmd:"" help:"Make a key usable again, whatever it was."`
+}

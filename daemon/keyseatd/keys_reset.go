@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// keysReset is keyseatd keys reset.
+type keysReset struct {
+	databaseFlag
+	Code string `arg:"" help:"The key's code."`
+}
+
+// Run makes the key usable again.
+func (k *keysReset) Run(ctx context.Context, c console) error {
+	s, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := steerKey(ctx, s, k.Code, tasks.Reset); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.out, "the key is usable again")
+	return err
+}

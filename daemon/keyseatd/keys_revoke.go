@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// keysRevoke is keyseatd keys revoke.
+type keysRevoke struct {
+	databaseFlag
+	Code string `arg:"" help:"The key's code."`
+}
+
+// Run withdraws the key.
+func (k *keysRevoke) Run(ctx context.Context, c console) error {
+	s, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := steerKey(ctx, s, k.Code, tasks.Revoke); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.out, "the key is revoked")
+	return err
+}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/exp/zapslog"
+	"go.uber.org/zap/zapcore"
+)
+
+// logFlags say what is logged, and how. No line is ever sampled away.
+type logFlags struct {
+	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"What is logged: debug, info, warn or error."`
+	LogFormat string `default:"console" enum:"console,json" help:"How it is logged: console or json."`
+}
+
+func (f logFlags) logger(to io.Writer) *slog.Logger {
+	level, err := zapcore.ParseLevel(f.LogLevel)
+	if err != nil {
+		level = zapcore.InfoLevel // the flag has been checked
+	}
+	config := zap.NewProductionEncoderConfig()
+	config.EncodeTime = zapcore.RFC3339TimeEncoder
+	config.EncodeDuration = zapcore.StringDurationEncoder
+	encoder := zapcore.NewJSONEncoder(config)
+	if f.LogFormat == "console" {
+		config.EncodeLevel = zapcore.CapitalLevelEncoder
+		encoder = zapcore.NewConsoleEncoder(config)
+	}
+	return slog.New(zapslog.NewHandler(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), level)))
+}

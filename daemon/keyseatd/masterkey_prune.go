@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/keyseat/keyseat/adapters/keyring"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// masterKeyPrune is keyseatd master-key prune.
+type masterKeyPrune struct {
+	databaseFlag
+	File string `arg:"" help:"The file of master keys." validate:"required"`
+}
+
+// Run drops the keys that no open task is sealed with, and tells their ids.
+func (m *masterKeyPrune) Run(ctx context.Context, c console) error {
+	s, err := m.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	needed, err := sealedWith(ctx, s)
+	if err != nil {
+		return err
+	}
+	dropped, err := keyring.Prune(m.File, func(id string) bool { return needed[id] })
+	for _, id := range dropped {
+		fmt.Fprintln(c.out, id)
+	}
+	return err
+}
+
+// sealedWith collects the ids of the master keys that open tasks need.
+func sealedWith(ctx context.Context, s tasks.Office) (map[string]bool, error) {
+	ids := map[string]bool{}
+	for v, err := range allTasks(ctx, s, tasks.OpenTask) {
+		if err != nil {
+			return nil, err
+		}
+		if id, ok := keyring.KeyID(v.Task.Sealed); ok {
+			ids[id] = true
+		}
+	}
+	return ids, nil
+}

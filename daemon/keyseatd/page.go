@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"iter"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// pageSize is how many rows are in memory at once.
+const pageSize = 1000
+
+// paged walks through all pages; page gives the rows after the cursor that next makes of the row
+// before.
+func paged[T, C any](page func(after C, n int) ([]T, error), next func(T) C) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var after C
+		for {
+			rows, err := page(after, pageSize)
+			if err != nil {
+				yield(*new(T), err)
+				return
+			}
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
+				}
+				after = next(row)
+			}
+			if len(rows) < pageSize {
+				return
+			}
+		}
+	}
+}
+
+// mapped turns each row into another.
+func mapped[T, U any](rows iter.Seq2[T, error], to func(T) U) iter.Seq2[U, error] {
+	return func(yield func(U, error) bool) {
+		for row, err := range rows {
+			if err != nil {
+				yield(*new(U), err)
+				return
+			}
+			if !yield(to(row), nil) {
+				return
+			}
+		}
+	}
+}
+
+// each yields what a slice holds.
+func each[T any](rows []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+func allKeys(ctx context.Context, s tasks.Office) iter.Seq2[keys.Key, error] {
+	page := func(after keys.Code, n int) ([]tasks.View, error) { return s.Keys(ctx, after, n) }
+	views := paged(page, func(v tasks.View) keys.Code { return v.Key.Code })
+	return mapped(views, func(v tasks.View) keys.Key { return v.Key })
+}
+
+func allPlans(ctx context.Context, s tasks.Office) iter.Seq2[stock.Plan, error] {
+	page := func(after int64, n int) ([]stock.Plan, error) { return s.Plans(ctx, after, n) }
+	return paged(page, func(p stock.Plan) int64 { return p.Seq })
+}
+
+func allTasks(ctx context.Context, s tasks.Office, f tasks.Filter) iter.Seq2[tasks.View, error] {
+	page := func(after tasks.Task, n int) ([]tasks.View, error) { return s.Tasks(ctx, f, after, n) }
+	return paged(page, func(v tasks.View) tasks.Task { return *v.Task })
+}

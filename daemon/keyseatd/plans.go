@@ -1,0 +1,8 @@
+package main
+
+// plansCmd are the commands on plans.
+type plansCmd struct {
+	Import plansImport `cmd:"" help:"Import plans from a CSV file, all or none; a known id is updated."`
+	List   plansList   `cmd:"" help:"List all plans in the order of import."`
+	Retire plansRetire `cmd:"" help:"Take a plan out of stock."`
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// plansRetire is keyseatd plans retire.
+type plansRetire struct {
+	databaseFlag
+	ID string `arg:"" help:"The plan's id."`
+}
+
+// Run takes the plan out of stock. Importing it again puts it back.
+func (p *plansRetire) Run(ctx context.Context, c console) error {
+	s, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	err = s.EditPlans(ctx, []stock.Edit{{ID: p.ID, Retire: true}})
+	var row tasks.RowError
+	if errors.As(err, &row) { // there is but one row, so only its fault tells something
+		return row.Err
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.out, "the plan is retired")
+	return err
+}

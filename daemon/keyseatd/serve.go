@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/group"
+	"github.com/keyseat/keyseat/adapters/keyring"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// serveCmd is the daemon.
+type serveCmd struct {
+	databaseFlag
+
+	Listen      string `default:"127.0.0.1:8080" validate:"hostname_port" placeholder:"HOST:PORT" help:"Where the API is served."`
+	AdminListen string `default:"127.0.0.1:8081" validate:"omitempty,hostname_port" placeholder:"HOST:PORT" help:"Where health and metrics are served, empty for nowhere."`
+	TLSCert     string `name:"tls-cert" validate:"required_with=TLSKey" placeholder:"FILE" help:"Certificate chain of the API, in PEM."`
+	TLSKey      string `name:"tls-key" validate:"required_with=TLSCert" placeholder:"FILE" help:"Key of the certificate, in PEM."`
+
+	connectorFlags
+
+	Workers      int           `default:"64" validate:"min=1,max=10000" placeholder:"N" help:"Tasks worked on at once."`
+	TaskAttempts int           `default:"8" validate:"min=1,max=1000" placeholder:"N" help:"Askings that may fail, per plan."`
+	TaskBackoff  time.Duration `default:"2s" validate:"min=1ms,max=2m" placeholder:"2s" help:"First pause between attempts, it doubles to at most 2m."`
+	TaskDeadline time.Duration `default:"15m" validate:"min=1ms" placeholder:"15m" help:"How long after the first asking a task is asked about again."`
+	Lease        time.Duration `default:"60s" validate:"min=100ms,max=1h" placeholder:"60s" help:"How long a task of a daemon that died waits for another."`
+	Drain        time.Duration `default:"25s" validate:"min=1ms,max=1h" placeholder:"25s" help:"How long a stop may take."`
+
+	MasterKeyFile string `placeholder:"FILE" help:"Keys that encrypt what is secret. Made beside an SQLite database if not given."`
+
+	UnknownKeyLimit int      `default:"30" validate:"min=0" placeholder:"N" help:"Unknown keys per minute and address, 0 is off."`
+	TrustedCallers  []string `validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Addresses and networks whose unknown keys are not counted."`
+	KeyTaskLimit    int      `default:"20" validate:"min=0,max=1000000" placeholder:"N" help:"Tasks per hour and key, 0 is off."`
+	TrustedProxies  []string `validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Proxies whose X-Forwarded-For is believed."`
+	NoGetSecrets    bool     `help:"Take upgrade and renew by POST only, with secrets in the body."`
+
+	logFlags
+}
+
+// Run serves until a signal.
+func (s *serveCmd) Run(ctx context.Context, c console) error {
+	log := s.logger(c.err)
+	store, err := openStore(ctx, s.Database)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	release, err := store.Serve(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = release() }()
+	ring, err := s.ring(store, log)
+	if err != nil {
+		return err
+	}
+	connector, err := s.connector(log)
+	if err != nil {
+		return err
+	}
+	desk := daemon.NewDesk(group.New(store, group.Options{}), connector, ring, s.rules())
+	server, err := s.server(desk, store, log)
+	if err != nil {
+		return err
+	}
+	return server.Run(ctx)
+}
+
+// openStore opens a database and brings its schema up to date.
+func openStore(ctx context.Context, url string) (*bunstore.Store, error) {
+	store, err := bunstore.Open(ctx, url, bunstore.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Migrate(ctx); err != nil {
+		_ = store.Close()
+		return nil, err
+	}
+	return store, nil
+}
+
+func (s *serveCmd) rules() tasks.Rules {
+	r := tasks.DefaultRules()
+	r.Attempts, r.Backoff, r.Deadline, r.KeyTasks = s.TaskAttempts, s.TaskBackoff, s.TaskDeadline, s.KeyTaskLimit
+	return r
+}
+
+// ring opens the master keys. Only beside an embedded database are they made where none are given:
+// the daemons of a shared one must have the same.
+func (s *serveCmd) ring(store *bunstore.Store, log *slog.Logger) (*keyring.Ring, error) {
+	path := s.MasterKeyFile
+	if path == "" {
+		if !store.Embedded() {
+			return nil, usageError{fmt.Errorf("--master-key-file is missing: make one with `keyseatd master-key add FILE`")}
+		}
+		path = strings.TrimPrefix(s.Database, "sqlite:") + ".master-key"
+		if _, err := os.Stat(path); os.IsNotExist(err) {
+			if _, err := keyring.Add(path); err != nil {
+				return nil, err
+			}
+			log.Warn("made a master key file: without it open tasks cannot be carried out, so keep a copy", "file", path)
+		}
+	}
+	return keyring.Open(path)
+}
+
+// server wires the API and the crew on their listeners.
+func (s *serveCmd) server(desk tasks.Desk, store *bunstore.Store, log *slog.Logger) (*daemon.Server, error) {
+	m := newMetrics()
+	crew := daemon.NewCrew(desk)
+	crew.Name, crew.Workers, crew.Lease = worker(), s.Workers, s.Lease
+	crew.Log, crew.Observe = log, m.task
+	api := &daemon.API{
+		Desk: desk, Proxies: prefixes(s.TrustedProxies), PostOnly: s.NoGetSecrets,
+		Log: log, Observe: m.request, Wake: crew.Wake,
+	}
+	server := &daemon.Server{
+		API: api, Crew: crew, Metrics: m.handler(), Ready: store.Ping, Drain: s.Drain, Log: log,
+	}
+	if s.UnknownKeyLimit > 0 {
+		strangers, err := daemon.NewStrangers(s.UnknownKeyLimit, prefixes(s.TrustedCallers), time.Now)
+		if err != nil {
+			return nil, err
+		}
+		api.Strangers = strangers
+	}
+	return server, s.listen(server, log)
+}
+
+// listen opens the listeners, last of all, so that nobody is let in who could not be served.
+func (s *serveCmd) listen(server *daemon.Server, log *slog.Logger) (err error) {
+	if s.TLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+		if err != nil {
+			return fmt.Errorf("--tls-cert, --tls-key: %w", err)
+		}
+		server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	}
+	if server.Public, err = net.Listen("tcp", s.Listen); err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	admin := "off"
+	if s.AdminListen != "" {
+		if server.Admin, err = net.Listen("tcp", s.AdminListen); err != nil {
+			return fmt.Errorf("--admin-listen: %w", err)
+		}
+		admin = server.Admin.Addr().String()
+	}
+	log.Info("serving", "listen", server.Public.Addr().String(), "admin", admin, "tls", server.TLS != nil)
+	return nil
+}
+
+// worker names this process among the daemons.
+func worker() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), rand.Text()[:6])
+}
+
+// prefixes reads addresses and networks that were checked before.
+func prefixes(texts []string) []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range texts {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			all = append(all, p.Masked())
+		} else if a, err := netip.ParseAddr(text); err == nil {
+			all = append(all, netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()))
+		}
+	}
+	return all
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/pgtest"
+)
+
+// asProgram makes the test binary the program itself, for the tests that need a process.
+const asProgram = "KEYSEATD_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	pgtest.Main(m)
+}
+
+// A shell runs command lines in an empty folder, against one database.
+type shell struct {
+	*testing.T
+	dir string
+	env []string
+}
+
+// everywhere runs a test on each kind of database.
+func everywhere(t *testing.T, test func(sh shell)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		dir := t.TempDir()
+		test(shell{t, dir, []string{"KEYSEAT_DATABASE=sqlite:" + filepath.Join(dir, "keyseat.db")}})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		test(shell{t, t.TempDir(), []string{"KEYSEAT_DATABASE=" + pgtest.URL(t)}})
+	})
+}
+
+// run gives what a command line prints and its status. The input is that of keyseatd.
+func (sh shell) run(input string, args ...string) (stdout, stderr string, status int) {
+	sh.Helper()
+	var out, err bytes.Buffer
+	status = run(sh.Context(), args, sh.env, strings.NewReader(input), &out, &err)
+	return out.String(), err.String(), status
+}
+
+// ok runs what must go well, and gives what it prints.
+func (sh shell) ok(args ...string) string {
+	sh.Helper()
+	return sh.feed("", args...)
+}
+
+// feed is [shell.ok] with an input.
+func (sh shell) feed(input string, args ...string) string {
+	sh.Helper()
+	out, err, status := sh.run(input, args...)
+	if status != 0 || err != "" {
+		sh.Fatalf("%q: status %d, %s", args, status, err)
+	}
+	return out
+}
+
+// fails runs what must end with that status, nothing on standard output and one line on standard
+// error that has want in it.
+func (sh shell) fails(status int, want, input string, args ...string) {
+	sh.Helper()
+	out, err, got := sh.run(input, args...)
+	line, rest, found := strings.Cut(err, "\n")
+	if got != status || out != "" || !found || rest != "" || !strings.HasPrefix(line, "keyseatd: ") || !strings.Contains(line, want) {
+		sh.Errorf("%q: status %d, %q, %q\nwant %d, %s", args, got, out, err, status, want)
+	}
+}
+
+// file writes a file and gives its path.
+func (sh shell) file(name, text string) string {
+	sh.Helper()
+	path := filepath.Join(sh.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		sh.Fatal(err)
+	}
+	return path
+}
+
+// rows reads a JSON array of objects that a command prints.
+func (sh shell) rows(args ...string) (rows []map[string]any) {
+	sh.Helper()
+	out := sh.ok(append(args, "--output", "json")...)
+	if err := json.Unmarshal([]byte(out), &rows); err != nil || rows == nil {
+		sh.Fatalf("%q: %v\n%s", args, err, out)
+	}
+	return rows
+}
+
+var (
+	times = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+	ids   = regexp.MustCompile(`\b[A-Z2-7]{26}\b`)
+	gaps  = regexp.MustCompile(` {2,}`)
+)
+
+// golden compares what is printed with a text in which ids, times and the widths of columns, which
+// differ each time, are left out.
+func (sh shell) golden(got, want string) {
+	sh.Helper()
+	got = times.ReplaceAllString(ids.ReplaceAllString(got, "ID"), "TIME")
+	got = strings.ReplaceAll(gaps.ReplaceAllString(got, "  "), "  \n", "\n")
+	if want = strings.TrimPrefix(want, "\n"); got != want {
+		sh.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// recent holds that a printed time is that of the test.
+func (sh shell) recent(text any) {
+	sh.Helper()
+	s, _ := text.(string)
+	at, err := time.Parse(time.RFC3339, s)
+	if err != nil || time.Since(at).Abs() > time.Minute {
+		sh.Errorf("%v is not now (%v)", text, err)
+	}
+}

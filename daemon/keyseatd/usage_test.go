@@ -1,0 +1,180 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+func TestUsage(t *testing.T) {
+	t.Chdir(t.TempDir())
+	sh := shell{T: t, dir: "."}
+	for line, want := range map[string]string{
+		"":                                     "expected one of",
+		"keys":                                 "expected one of",
+		"sell":                                 "unexpected argument sell",
+		"--colour":                             "unknown flag --colour",
+		"migrate --database mysql://u:pw@h/d":  "--database must be sqlite:PATH or a postgres:// URL",
+		"migrate --database sqlite:":           "--database must be",
+		"migrate --database keyseat.db":        "--database must be",
+		"migrate now":                          "unexpected argument now",
+		"master-key":                           "expected one of",
+		"master-key add":                       "expected \"<file>\"",
+		"keys generate":                        "missing flags: --count=N",
+		"keys generate --count 0":              "--count must be at least 1",
+		"keys generate --count=-3":             "--count must be at least 1",
+		"keys generate --count 1000001":        "--count must be at most 1000000",
+		"keys generate --count many":           "--count: expected a valid 64 bit int",
+		"keys generate --count 1 --order \x07": "--order must be UTF-8 with no control characters",
+		"keys import":                          "expected \"<file>\"",
+		"keys import a b":                      "unexpected argument b",
+		"keys show":                            "expected \"<code>\"",
+		"keys list":                            "unexpected argument list",
+		"plans retire":                         "expected \"<id>\"",
+		"tasks list --state lost":              "--state must be one of \"any\",\"open\",\"ended\",\"suspect\"",
+		"tasks resolve x":                      "missing flags: --outcome=OUTCOME",
+		"tasks resolve x --outcome maybe":      "--outcome must be one of \"success\",\"system_error\"",
+		"stock --output xml":                   "--output must be one of \"table\",\"json\"",
+	} {
+		sh.fails(exitUsage, want, "", strings.Fields(line)...)
+	}
+	if left, err := filepath.Glob("*"); err != nil || len(left) > 0 {
+		t.Errorf("%q were made, %v", left, err)
+	}
+}
+
+// TestUsageTellsNoSecret holds that a URL with a password is not repeated.
+func TestUsageTellsNoSecret(t *testing.T) {
+	for _, url := range []string{"mysql://u:hunter2@h/d", "postgres://u:hunter2@127.0.0.1:1/d?connect_timeout=1", "postgres://u:hunter2@[::1/%zz"} {
+		sh := shell{T: t, env: []string{"KEYSEAT_DATABASE=" + url}}
+		out, err, status := sh.run("", "stock")
+		if status == 0 || strings.Contains(out+err, "hunter2") || strings.Count(err, "\n") != 1 {
+			t.Errorf("status %d, %s%s", status, out, err)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	sh := shell{T: t}
+	for _, args := range [][]string{{"--help"}, {"-h"}, {"keys", "--help"}, {"keys", "import", "--help"}, {"tasks", "resolve", "-h"}} {
+		if out := sh.ok(args...); !strings.HasPrefix(out, "Usage: keyseatd") {
+			t.Errorf("%q: %s", args, out)
+		}
+	}
+	if out := sh.ok("keys", "generate", "--help"); !strings.Contains(out, "sqlite:keyseat.db; $KEYSEAT_DATABASE") || !strings.Contains(out, "$KEYSEAT_COUNT") {
+		t.Errorf("%s", out)
+	}
+	if out := sh.ok("--version"); !strings.HasPrefix(out, "keyseatd ") {
+		t.Errorf("%s", out)
+	}
+}
+
+// TestEveryFlag holds that every command can be run, and that each of its flags has a variable of
+// its own and a line of help.
+func TestEveryFlag(t *testing.T) {
+	parser, err := kong.New(&commands{}, kong.FlagNamer(flagName), kong.Vars{"version": "", "outcomes": "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves := parser.Model.Leaves(false)
+	if len(leaves) < 15 {
+		t.Errorf("only %d commands", len(leaves))
+	}
+	for _, leaf := range leaves {
+		if _, ok := leaf.Target.Addr().Interface().(command); !ok || leaf.Help == "" {
+			t.Errorf("%s has no Run or no help", leaf.FullPath())
+		}
+		if err := checker.Struct(leaf.Target.Interface()); err != nil {
+			_ = err // that its rules are known is all that is asked here: an unknown one panics
+		}
+		for _, f := range leaf.Flags {
+			if f.Help == "" || variable(f) != "KEYSEAT_"+strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_")) {
+				t.Errorf("%s --%s: %q, %q", leaf.FullPath(), f.Name, variable(f), f.Help)
+			}
+		}
+	}
+}
+
+func TestFlagNames(t *testing.T) {
+	for field, want := range map[string]string{
+		"Database": "database", "TLSCert": "tls-cert", "NoGetSecrets": "no-get-secrets", "ID": "id", "TaskID": "task-id", "A": "a",
+	} {
+		if got := flagName(field); got != want {
+			t.Errorf("%s is %s", field, got)
+		}
+	}
+}
+
+// TestEnvironment holds that a variable stands for its flag, a flag wins, and an empty variable is none.
+func TestEnvironment(t *testing.T) {
+	t.Chdir(t.TempDir())
+	sh := shell{T: t, env: []string{"KEYSEAT_COUNT=3", "KEYSEAT_ORDER=", "KEYSEAT_DATABASE=sqlite:elsewhere.db", "KEYSEAT_FILE=x", "ODD"}}
+	if got := strings.Count(sh.ok("keys", "generate"), "\n"); got != 3 {
+		t.Errorf("%d codes", got)
+	}
+	if got := strings.Count(sh.ok("keys", "generate", "--count=2"), "\n"); got != 2 {
+		t.Errorf("%d codes", got)
+	}
+	if _, err := os.Stat("elsewhere.db"); err != nil {
+		t.Error(err)
+	}
+	sh.env = []string{"KEYSEAT_COUNT=three"}
+	sh.fails(exitUsage, "--count", "", "keys", "generate")
+}
+
+// TestNoDatabase holds that only what fills a store makes one.
+func TestNoDatabase(t *testing.T) {
+	t.Chdir(t.TempDir())
+	sh := shell{T: t}
+	sh.file("master.key", "")
+	for _, line := range []string{
+		"keys export", "keys show A", "keys revoke A", "keys reset A", "plans list", "plans retire p",
+		"tasks list", "tasks retry t", "tasks resolve t --outcome success", "stock", "master-key prune master.key",
+	} {
+		sh.fails(exitFailed, "no database at keyseat.db", "", strings.Fields(line)...)
+		sh.fails(exitFailed, "no database at no/such.db", "", strings.Fields(line+" --database sqlite:no/such.db")...)
+	}
+	sh.fails(exitFailed, "no-such.csv: no such file", "", "keys", "import", "no-such.csv")
+	sh.fails(exitFailed, "line 1: the file is empty", "", "plans", "import", "-")
+	if _, err := os.Stat("keyseat.db"); err == nil {
+		t.Error("a database was made")
+	}
+	for line, input := range map[string]string{
+		"migrate": "", "keys import -": "code\n", "keys generate --count 1": "", "plans import -": "id,country,slots\n",
+	} {
+		path := filepath.Join(t.TempDir(), "new.db")
+		sh.feed(input, strings.Fields(line+" --database sqlite:"+path)...)
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
+
+// TestProgram runs the program as a process of its own.
+func TestProgram(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct {
+		line           string
+		status         int
+		stdout, stderr string
+	}{
+		{"--version", 0, "keyseatd ", ""},
+		{"keys generate --count 2 --order o-1", 0, "-", ""},
+		{"keys export", 0, ",o-1,0,", ""},
+		{"keys show nothing", 1, "", "keyseatd: there is no such key\n"},
+		{"keys show", 2, "", "keyseatd: expected"},
+	} {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], strings.Fields(c.line)...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), asProgram+"=1")
+		var out, err strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &err
+		_ = cmd.Run() // its status tells
+		if got := cmd.ProcessState.ExitCode(); got != c.status || !strings.Contains(out.String(), c.stdout) || !strings.HasPrefix(err.String(), c.stderr) {
+			t.Errorf("%s: status %d\n%s%s", c.line, got, &out, &err)
+		}
+	}
+}

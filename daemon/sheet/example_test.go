@@ -1,0 +1,28 @@
+package sheet_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/daemon/sheet"
+)
+
+// A file is imported as a whole or not at all, and a fault names the line to look at.
+func Example() {
+	ctx, store := context.Background(), memory.New(time.Now)
+	for _, file := range []string{
+		"code,order_id,address\nAAA,1,\"1 High Street\nLondon\"\nBBB,2,\n",
+		"code,address\nCCC,\"1 High Street\nLondon\"\nAAA,\n",
+		"code,used\nDDD,perhaps\n",
+	} {
+		s := sheet.New(strings.NewReader(file))
+		fmt.Println(s.Locate(store.ImportKeys(ctx, s.Keys())))
+	}
+	// Output:
+	// <nil>
+	// line 4: the code exists already
+	// line 2: used must be 0, 1, true or false
+}

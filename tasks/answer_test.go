@@ -1,0 +1,92 @@
+package tasks_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestSettleLeavesTheViewAlone holds that a decision may be made twice from the same view.
+func TestSettleLeavesTheViewAlone(t *testing.T) {
+	for _, a := range everyAnswer() {
+		c := trial{kind: tasks.Upgrade, answer: a, ordinal: 1, lost: 1}
+		v := c.view()
+		v.Task.Faulty = make([]string, 1, 8) // room that an append could write to
+		before := *v.Task
+		asking := tasks.Asking{Sent: c.sent(), Answer: a, Jitter: jitter}
+		first := settleRules.Settle(v, asking, "change", false)
+		if again := settleRules.Settle(v, asking, "change", false); !reflect.DeepEqual(first, again) {
+			t.Errorf("%+v: %+v, then %+v", a, first, again)
+		}
+		if !reflect.DeepEqual(before, *v.Task) || v.Task.Faulty[:2][1] != "" {
+			t.Errorf("%+v changed the view", a)
+		}
+	}
+}
+
+// TestUpgradeTells holds where the account's name and address come from.
+func TestUpgradeTells(t *testing.T) {
+	for _, c := range []struct{ username, address, wantName, wantAddress string }{
+		{"ann", "road", "ann", "road"},
+		{"", "", "", "street"},
+		{"a\x00n\xffn\n", "\u0085\x7f", "an\ufffdn", "street"},
+	} {
+		a := tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success, Username: c.username, VerifyAddress: c.address}
+		key := trial{kind: tasks.Upgrade, answer: a, ordinal: 1}.settle().Key
+		if key.Username != c.wantName || key.VerifyAddress != c.wantAddress {
+			t.Errorf("%+v gives %q, %q", c, key.Username, key.VerifyAddress)
+		}
+	}
+}
+
+// TestNotesAreBounded holds that a talkative provider fills no disk, and that no character is torn.
+func TestNotesAreBounded(t *testing.T) {
+	note := "x" + strings.Repeat("ä", 5000)
+	c := trial{kind: tasks.Renew, ordinal: 1, answer: tasks.Answer{Effect: tasks.None, Note: note}}.settle()
+	if got := c.Events[0].Note; len(got) != 1023 || got != note[:1023] {
+		t.Errorf("%d bytes", len(got))
+	}
+}
+
+func TestBackoffDoubles(t *testing.T) {
+	rules := tasks.DefaultRules()
+	rules.Attempts, rules.Deadline = 12, 24*time.Hour
+	for tries, seconds := range []int{2, 4, 8, 16, 32, 64, 120, 120, 120} {
+		for _, jitter := range []float64{0, 0.25, 0.999999} {
+			v := trial{kind: tasks.Renew, ordinal: 1, tries: tries}.view()
+			c := rules.Settle(v, tasks.Asking{Sent: now, Jitter: jitter}, "change", false)
+			full := time.Duration(seconds) * time.Second
+			if got, least := c.Task.Due.Sub(now), full-time.Duration(jitter*float64(full)/2); got != least {
+				t.Errorf("attempt %d, jitter %v: %v, not %v", tries+1, jitter, got, least)
+			}
+		}
+	}
+}
+
+// TestGiveUp holds that leases which ran out use up the attempts, and leave the slot in doubt.
+func TestGiveUp(t *testing.T) {
+	for _, kind := range tasks.Kinds() {
+		for tries := range 4 {
+			for lost := range 4 {
+				c := trial{kind: kind, ordinal: 1, tries: tries, lost: lost, age: -1}
+				if got := settleRules.Exhausted(c.view()); got != (tries+lost >= 3) {
+					t.Errorf("%+v: exhausted %v", c, got)
+				}
+				change := settleRules.GiveUp(c.view(), "change")
+				want := ended(tasks.SystemError, tries+lost, lost > 0)
+				if kind == tasks.Renew {
+					want.slot = ""
+				}
+				if err := compare(want, change); err != nil {
+					t.Errorf("%+v: %v", c, err)
+				}
+				if err := consistent(c.view(), change); err != nil {
+					t.Errorf("%+v: %v", c, err)
+				}
+			}
+		}
+	}
+}

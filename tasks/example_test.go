@@ -1,0 +1,80 @@
+package tasks_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A decision is a value: the whole write that a request leads to.
+func ExampleRules_Accept() {
+	view := tasks.View{At: time.Now(), Key: keys.Key{Code: "SOLD-1", Version: 1, Status: keys.Active}}
+	request := tasks.Request{
+		Kind: tasks.Upgrade, Code: "SOLD-1", Country: "us",
+		Account: tasks.Account{Login: tasks.NewSecret("ann"), Password: tasks.NewSecret("hunter2")},
+	}
+	change, err := tasks.DefaultRules().Accept(view, request, "task-1", false)
+	fmt.Println(change.Key.Status, change.Task.ID, "claims a slot in", change.Claim.Country, err)
+
+	view.Key = *change.Key
+	view.Task = change.Task
+	_, err = tasks.DefaultRules().Accept(view, request, "task-2", false)
+	fmt.Println(err)
+	fmt.Println(request.Account)
+	// Output:
+	// in_queue task-1 claims a slot in US <nil>
+	// You are processing already an upgrade task, wait until the end, you can check the current status via the key info
+	// {[secret] [secret] [secret]}
+}
+
+// always is a provider to whom every upgrade succeeds.
+type always struct{}
+
+func (always) Do(_ context.Context, o tasks.Order) tasks.Answer {
+	return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success, Username: "user of " + o.Plan.ID}
+}
+
+// plain seals nothing, which is for examples only.
+type plain struct{}
+
+func (plain) Seal(text, _ []byte) ([]byte, error)   { return text, nil }
+func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
+
+// A desk takes requests on one side and works on them on the other.
+func ExampleDesk() {
+	ctx, store, ids := context.Background(), memory.New(time.Now), 0
+	desk := tasks.Desk{
+		Store: store, Connector: always{}, Sealer: plain{}, Rules: tasks.DefaultRules(),
+		NewID:  func() string { ids++; return fmt.Sprint(ids) },
+		Now:    time.Now,
+		Jitter: func() float64 { return 0 },
+		Pause:  func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+	}
+	country, size := stock.Country("US"), 6
+	_ = store.EditPlans(ctx, []stock.Edit{{ID: "elm", Country: &country, Size: &size}})
+	_ = store.ImportKeys(ctx, func(yield func(keys.Key, error) bool) {
+		yield(keys.Key{Code: "SOLD-1", Status: keys.Active}, nil)
+	})
+
+	err := desk.Accept(ctx, tasks.Request{
+		Kind: tasks.Upgrade, Code: "SOLD-1", Country: "us",
+		Account: tasks.Account{Login: tasks.NewSecret("ann"), Password: tasks.NewSecret("hunter2")},
+	})
+	fmt.Println(tasks.Upgrade.Accepted(), err)
+
+	jobs, _ := desk.Lease(ctx, "worker", 10, time.Minute)
+	for _, job := range jobs {
+		fmt.Println(desk.Work(ctx, ctx, job).Task.Outcome)
+	}
+	key, _ := desk.Info(ctx, "SOLD-1")
+	fmt.Println(key.Status, key.Username)
+	// Output:
+	// Upgrade request sent successfully, your account will be Premium in a few minutes, you can check the status via the key info <nil>
+	// success
+	// success user of elm
+}
