@@ -34,7 +34,10 @@ type job struct {
 
 // NewCrew makes a crew that is set up by its fields.
 func NewCrew(desk tasks.Desk) *Crew {
-	return &Crew{Desk: desk, Workers: 64, Lease: time.Minute, wake: make(chan struct{}, 1), jobs: map[tasks.Ref]*job{}}
+	return &Crew{
+		Desk: desk, Workers: 64, Lease: time.Minute, Log: slog.New(slog.DiscardHandler),
+		wake: make(chan struct{}, 1), jobs: map[tasks.Ref]*job{},
+	}
 }
 
 // Wake makes the crew look for due tasks at once. It never blocks.

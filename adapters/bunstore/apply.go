@@ -61,8 +61,12 @@ func (s session) lock(ctx context.Context, changes []tasks.Change) (ledger, erro
 			var what, code, id string
 			var now standing
 			err := r.scan([]field{
-				text[string]{&what}, text[string]{&code}, text[string]{&id},
-				whole[int64]{&now.version}, whole[int64]{&now.fence}, moment{&now.ended},
+				text[string]{&what},
+				text[string]{&code},
+				text[string]{&id},
+				whole[int64]{&now.version},
+				whole[int64]{&now.fence},
+				moment{&now.ended},
 			})
 			l.found(what, code, id, now)
 			return err

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"modernc.org/sqlite"
+	modernc "modernc.org/sqlite"
 )
 
 // ErrServed says that another daemon serves the SQLite file.
@@ -59,7 +59,7 @@ func describe(err error) (text string, cause error) {
 	var (
 		server  *pgconn.PgError
 		connect *pgconn.ConnectError
-		file    *sqlite.Error
+		file    *modernc.Error
 		network *net.OpError
 		plain   plainError
 	)
@@ -76,7 +76,7 @@ func describe(err error) (text string, cause error) {
 	case errors.As(err, &server):
 		return strings.TrimSpace("SQLSTATE " + server.Code + " " + server.ConstraintName), nil
 	case errors.As(err, &file):
-		return sqlite.ErrorCodeString[file.Code()&0xff], nil
+		return modernc.ErrorCodeString[file.Code()&0xff], nil
 	case errors.As(err, &network):
 		return network.Error(), nil
 	}

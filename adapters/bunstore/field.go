@@ -146,4 +146,6 @@ func (f list) Scan(from any) error {
 	return nil
 }
 
-func misfit(from any, what string) error { return plainError(fmt.Sprintf("a %T is not %s", from, what)) }
+func misfit(from any, what string) error {
+	return plainError(fmt.Sprintf("a %T is not %s", from, what))
+}

@@ -108,13 +108,13 @@ func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 	}
 	had := map[tasks.Ref]bool{}
 	err := s.query(ctx, `
-		WITH @want, mine AS MATERIALIZED (
+		WITH @want, mine (its_code, its_id) AS MATERIALIZED (
 			SELECT t.code, t.id FROM want
 			JOIN keyseat_tasks t ON t.code = want.code AND t.id = want.id AND t.fence = want.fence
 			WHERE t.ended_at IS NULL AND t.leased_until IS NOT NULL
 			ORDER BY t.code, t.id FOR UPDATE OF t)
-		UPDATE keyseat_tasks AS t SET `+set+` FROM mine WHERE t.code = mine.code AND t.id = mine.id
-		RETURNING t.code, t.id, t.fence`, args{"want": want, "ttl": ttl}, func(r row) error {
+		UPDATE keyseat_tasks SET `+set+` FROM mine WHERE code = its_code AND id = its_id
+		RETURNING code, id, fence`, args{"want": want, "ttl": ttl}, func(r row) error {
 		var ref tasks.Ref
 		err := r.scan([]field{text[keys.Code]{&ref.Code}, text[string]{&ref.ID}, whole[int64]{&ref.Fence}})
 		had[ref] = true

@@ -59,9 +59,21 @@ var keyTable = table[keys.Key]{
 		"purchase_date timestamptz, used_date timestamptz, task_id text, limit_at timestamptz",
 	fields: func(k *keys.Key) []field {
 		return []field{
-			text[keys.Code]{&k.Code}, whole[int64]{&k.Version}, text[keys.Status]{&k.Status}, flag{&k.Used}, flag{&k.Revoked}, text[string]{&k.Message},
-			text[string]{&k.Username}, text[string]{&k.VerifyAddress}, text[string]{&k.Invite}, text[string]{&k.Address}, text[string]{&k.OrderID},
-			moment{&k.PurchaseDate}, moment{&k.UsedDate}, text[string]{&k.Task}, moment{&k.Limit},
+			text[keys.Code]{&k.Code},
+			whole[int64]{&k.Version},
+			text[keys.Status]{&k.Status},
+			flag{&k.Used},
+			flag{&k.Revoked},
+			text[string]{&k.Message},
+			text[string]{&k.Username},
+			text[string]{&k.VerifyAddress},
+			text[string]{&k.Invite},
+			text[string]{&k.Address},
+			text[string]{&k.OrderID},
+			moment{&k.PurchaseDate},
+			moment{&k.UsedDate},
+			text[string]{&k.Task},
+			moment{&k.Limit},
 		}
 	},
 }
@@ -74,10 +86,29 @@ var taskTable = table[tasks.Task]{
 		"created_at timestamptz, due timestamptz, leased_until timestamptz, ended_at timestamptz, outcome text, sealed bytea",
 	fields: func(t *tasks.Task) []field {
 		return []field{
-			text[keys.Code]{&t.Code}, text[string]{&t.ID}, text[tasks.Kind]{&t.Kind}, text[stock.Country]{&t.Country}, whole[int64]{&t.Version}, whole[int64]{&t.Fence},
-			text[string]{&t.Plan.ID}, text[string]{&t.Plan.Address}, text[string]{&t.Plan.Invite}, whole[int]{&t.Ordinal}, text[stock.State]{&t.Slot}, list{&t.Faulty},
-			whole[int]{&t.Asked}, whole[int]{&t.Tries}, whole[int]{&t.Lost}, flag{&t.Doubt}, moment{&t.FirstAsked},
-			moment{&t.Created}, moment{&t.Due}, moment{&t.Leased}, moment{&t.Ended}, text[tasks.Outcome]{&t.Outcome}, blob{&t.Sealed},
+			text[keys.Code]{&t.Code},
+			text[string]{&t.ID},
+			text[tasks.Kind]{&t.Kind},
+			text[stock.Country]{&t.Country},
+			whole[int64]{&t.Version},
+			whole[int64]{&t.Fence},
+			text[string]{&t.Plan.ID},
+			text[string]{&t.Plan.Address},
+			text[string]{&t.Plan.Invite},
+			whole[int]{&t.Ordinal},
+			text[stock.State]{&t.Slot},
+			list{&t.Faulty},
+			whole[int]{&t.Asked},
+			whole[int]{&t.Tries},
+			whole[int]{&t.Lost},
+			flag{&t.Doubt},
+			moment{&t.FirstAsked},
+			moment{&t.Created},
+			moment{&t.Due},
+			moment{&t.Leased},
+			moment{&t.Ended},
+			text[tasks.Outcome]{&t.Outcome},
+			blob{&t.Sealed},
 		}
 	},
 }
@@ -88,8 +119,18 @@ var planTable = table[stock.Plan]{
 		"expires_at timestamptz, retired boolean, fault text, seq bigint",
 	fields: func(p *stock.Plan) []field {
 		return []field{
-			text[string]{&p.ID}, text[stock.Country]{&p.Country}, text[string]{&p.Address}, text[string]{&p.Invite}, whole[int]{&p.Size}, whole[int]{&p.Held}, whole[int]{&p.Spent}, whole[int]{&p.Suspect},
-			moment{&p.ExpiresAt}, flag{&p.Retired}, text[stock.Fault]{&p.Fault}, whole[int64]{&p.Seq},
+			text[string]{&p.ID},
+			text[stock.Country]{&p.Country},
+			text[string]{&p.Address},
+			text[string]{&p.Invite},
+			whole[int]{&p.Size},
+			whole[int]{&p.Held},
+			whole[int]{&p.Spent},
+			whole[int]{&p.Suspect},
+			moment{&p.ExpiresAt},
+			flag{&p.Retired},
+			text[stock.Fault]{&p.Fault},
+			whole[int64]{&p.Seq},
 		}
 	},
 }
@@ -107,8 +148,18 @@ var historyTable = table[line]{
 		"plan_id text, slot_from text, slot_to text, note text",
 	fields: func(l *line) []field {
 		return []field{
-			text[keys.Code]{&l.Code}, text[string]{&l.change}, whole[int]{&l.n}, moment{&l.At}, text[tasks.Cause]{&l.Cause}, text[string]{&l.Task}, text[tasks.Kind]{&l.Kind}, text[tasks.Outcome]{&l.Outcome},
-			text[string]{&l.Plan}, text[stock.State]{&l.From}, text[stock.State]{&l.To}, text[string]{&l.Note},
+			text[keys.Code]{&l.Code},
+			text[string]{&l.change},
+			whole[int]{&l.n},
+			moment{&l.At},
+			text[tasks.Cause]{&l.Cause},
+			text[string]{&l.Task},
+			text[tasks.Kind]{&l.Kind},
+			text[tasks.Outcome]{&l.Outcome},
+			text[string]{&l.Plan},
+			text[stock.State]{&l.From},
+			text[stock.State]{&l.To},
+			text[string]{&l.Note},
 		}
 	},
 }

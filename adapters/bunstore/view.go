@@ -52,8 +52,13 @@ func (s session) Stock(ctx context.Context) ([]stock.Level, error) {
 		ORDER BY p.country`, nil, func(r row) error {
 		var l stock.Level
 		err := r.scan([]field{
-			text[stock.Country]{&l.Country}, whole[int]{&l.Size}, whole[int]{&l.Free},
-			whole[int]{&l.Held}, whole[int]{&l.Spent}, whole[int]{&l.Suspect}, whole[int]{&l.Idle},
+			text[stock.Country]{&l.Country},
+			whole[int]{&l.Size},
+			whole[int]{&l.Free},
+			whole[int]{&l.Held},
+			whole[int]{&l.Spent},
+			whole[int]{&l.Suspect},
+			whole[int]{&l.Idle},
 		})
 		levels = append(levels, l)
 		return err

@@ -66,9 +66,9 @@ func (l *ledger) steps() []step {
 	all := []step{
 		{"k", keyTable.batch(l.writes.keys), update(keyTable, "k", "x.code = k.code")},
 		{"t", taskTable.batch(l.writes.changed), update(taskTable, "t", "x.code = t.code AND x.id = t.id", "worker = NULL")},
-		{"n", taskTable.batch(l.writes.fresh), insert(taskTable, "n", "")},
+		{"n", taskTable.batch(l.writes.fresh), insert(taskTable, "n")},
 		{"p", planTable.batch(l.book.Changed()), update(planTable, "p", "x.id = p.id")},
-		{"h", historyTable.batch(l.writes.lines), insert(historyTable, "h", "")},
+		{"h", historyTable.batch(l.writes.lines), insert(historyTable, "h")},
 	}
 	var steps []step
 	for _, s := range all {
@@ -93,10 +93,16 @@ func update[T any](t table[T], from, where string, also ...string) string {
 	return "UPDATE " + t.name + " AS x SET " + strings.Join(set, ", ") + " FROM " + from + " WHERE " + where
 }
 
-// insert adds rows in their order, all columns but one.
-func insert[T any](t table[T], from, except string) string {
-	names := columns(strings.TrimSuffix(strings.ReplaceAll(string(t.columns), ", "+except+" bigint", ""), ", "))
-	return "INSERT INTO " + t.name + " (" + names.list("%") + ") SELECT " + names.list("%") + " FROM " + from + " ORDER BY place"
+// insert adds rows, in their order. The database numbers them, where it does, in the column seq.
+func insert[T any](t table[T], from string) string {
+	var names []string
+	t.columns.each(func(name, _ string) {
+		if name != "seq" {
+			names = append(names, name)
+		}
+	})
+	list := strings.Join(names, ", ")
+	return "INSERT INTO " + t.name + " (" + list + ") SELECT " + list + " FROM " + from + " ORDER BY place"
 }
 
 // errLost says that a row that was locked was not there to be written.

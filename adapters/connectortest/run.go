@@ -13,7 +13,8 @@ type Subject struct {
 	// Slow is such a connector whose provider takes a minute or longer for any order.
 	Slow tasks.Connector
 
-	// Login gives a login whose tasks end so, or "" where that cannot be provoked. Success must be.
+	// Login gives a login whose tasks end so, or "" where that cannot be provoked. Success must be. It
+	// is unlike anything that an honest answer holds.
 	Login func(kind tasks.Kind, outcome tasks.Outcome) string
 
 	// Effects counts how often the work of an idempotency key was done. It is nil where there is
@@ -27,10 +28,10 @@ type Factory func(t testing.TB) Subject
 
 // Run holds a connector to the contract of [tasks.Connector]. It takes less than a second where the
 // connector's answers take no time.
-func Run(t *testing.T, make Factory) {
+func Run(t *testing.T, open Factory) {
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {
-			if err := c.holds(t.Context(), make(t)); err != nil {
+			if err := c.holds(t.Context(), open(t)); err != nil {
 				t.Error(err)
 			}
 		})

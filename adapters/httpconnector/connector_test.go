@@ -112,11 +112,15 @@ func TestStatuses(t *testing.T) {
 		401: tasks.None, 403: tasks.None, 404: tasks.None, 408: tasks.None, 429: tasks.None,
 	}
 	status := 0
-	c := serve(t, httpconnector.Options{}, func(w http.ResponseWriter, _ *http.Request) {
+	c := serve(t, httpconnector.Options{}, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/renew" {
+			t.Errorf("%d: followed to %s", status, r.URL.Path)
+		}
+		w.Header().Set("Location", "/elsewhere")
 		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(status)
 		if status != http.StatusNoContent && status != http.StatusNotModified {
-			fmt.Fprint(w, `{"outcome":"success"}`)
+			_, _ = fmt.Fprint(w, `{"outcome":"success"}`)
 		}
 	})
 	for status = 200; status < 700; status++ {
@@ -157,7 +161,7 @@ func TestBodies(t *testing.T) {
 		{`success`, tasks.Answer{}},
 		{``, tasks.Answer{}},
 	} {
-		connector := serve(t, httpconnector.Options{}, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, c.body) })
+		connector := serve(t, httpconnector.Options{}, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, c.body) })
 		got := connector.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "login@example.com"))
 		got.Note = ""
 		if got != c.want {

@@ -94,11 +94,7 @@ func TestUsedConnection(t *testing.T) {
 
 // TestHalfSent cuts the connection within the request.
 func TestHalfSent(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
+	listener := listenTCP(t)
 	requests := make(chan string, 9)
 	go func() {
 		for {
@@ -108,7 +104,7 @@ func TestHalfSent(t *testing.T) {
 			}
 			line, _ := bufio.NewReaderSize(conn, 16).ReadString('\n')
 			requests <- line
-			conn.Close()
+			_ = conn.Close()
 		}
 	}()
 	connector := open(t, "http://"+listener.Addr().String(), httpconnector.Options{})
@@ -158,11 +154,18 @@ func TestHTTP2(t *testing.T) {
 	p.CheckAll(t)
 }
 
-func closedPort(t *testing.T) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func listenTCP(t *testing.T) net.Listener {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener.Close()
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener
+}
+
+func closedPort(t *testing.T) string {
+	listener := listenTCP(t)
+	_ = listener.Close()
 	return listener.Addr().String()
 }

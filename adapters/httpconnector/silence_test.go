@@ -21,8 +21,8 @@ var discardLog = log.New(io.Discard, "", 0)
 // what the connector says nor what it logs may.
 func TestSilence(t *testing.T) {
 	echoes := map[string]func(w http.ResponseWriter, body string){
-		"outcome": func(w http.ResponseWriter, body string) { fmt.Fprintf(w, `{"outcome":"odd","error":%q}`, body) },
-		"page":    func(w http.ResponseWriter, body string) { fmt.Fprint(w, body) },
+		"outcome": func(w http.ResponseWriter, body string) { _, _ = fmt.Fprintf(w, `{"outcome":"odd","error":%q}`, body) },
+		"page":    func(w http.ResponseWriter, body string) { _, _ = fmt.Fprint(w, body) },
 		"error":   func(w http.ResponseWriter, body string) { http.Error(w, body, http.StatusBadRequest) },
 		"location": func(w http.ResponseWriter, body string) {
 			w.Header().Set("Location", "http://%zz/"+body)

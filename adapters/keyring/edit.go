@@ -55,8 +55,8 @@ func Prune(path string, needed func(id string) bool) (dropped []string, err erro
 // edit rewrites the file, whole or not at all: a crash leaves the old or the new one. Comments stay
 // where they are. old is nil where there is no file.
 func edit(path string, change func(old []line) ([]line, error)) (err error) {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real // or the link itself would be replaced
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // or the link itself would be replaced
 	}
 	temp, err := lock(path)
 	if err != nil {

@@ -61,8 +61,8 @@ func (s *Store) refuseTask(t tasks.Task) error {
 	}
 	stored := s.tasks[t.ID]
 	switch {
-	case stored.Fence != t.Fence:
-		return tasks.ErrFenced
+	case stored.Fence != t.Fence, stored.Version > 0 && !stored.Open() && !stored.Ended.Equal(t.Ended):
+		return tasks.ErrFenced // it has ended since: one that had ended before keeps its time
 	case stored.Version != t.Version:
 		return tasks.ErrConflict
 	}

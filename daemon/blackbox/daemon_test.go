@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,16 +34,20 @@ func (s *shop) serve(flags ...string) *daemon {
 func (s *shop) start(flags ...string) *daemon {
 	s.Helper()
 	defaults := [][2]string{
-		{"--database", s.database}, {"--connector", s.provider.URL}, {"--listen", "127.0.0.1:0"},
-		{"--admin-listen", "127.0.0.1:0"}, {"--log-level", "debug"}, {"--log-format", "json"},
-		{"--task-backoff", "10ms"}, {"--unknown-key-limit", "0"},
+		{"--database", s.database},
+		{"--connector", s.provider.URL},
+		{"--listen", "127.0.0.1:0"},
+		{"--admin-listen", "127.0.0.1:0"},
+		{"--log-level", "debug"},
+		{"--log-format", "json"},
+		{"--task-backoff", "10ms"},
+		{"--unknown-key-limit", "0"},
 	}
 	if s.keyFile != "" {
 		defaults = append(defaults, [2]string{"--master-key-file", s.keyFile})
 	}
-	given := " " + strings.Join(flags, " ")
 	for _, flag := range defaults {
-		if !strings.Contains(given, " "+flag[0]) {
+		if !slices.ContainsFunc(flags, func(f string) bool { name, _, _ := strings.Cut(f, "="); return name == flag[0] }) {
 			flags = append(flags, flag[0]+"="+flag[1])
 		}
 	}
@@ -136,10 +141,13 @@ func (d *daemon) kill() {
 	<-d.ended
 }
 
+// terminate is how an operator asks it to stop.
+const terminate = syscall.SIGTERM
+
 // stop ends it as an operator does: the status must be 0.
 func (d *daemon) stop() {
 	d.Helper()
-	d.signal(syscall.SIGTERM)
+	d.signal(terminate)
 	d.exits(0)
 }
 

@@ -67,8 +67,16 @@ func TestCodesOfOurFormat(t *testing.T) {
 		for _, typed := range []string{strings.ToLower(code), bare, strings.ToLower(bare), " " + code + " ", bare[:7] + "-" + bare[7:]} {
 			d.is(d.get(q("info", typed)), http.StatusOK, want.body)
 		}
-		d.is(d.get(q("info", bare[1:2]+bare[:1]+bare[2:]+"0")), http.StatusOK, notExist)
+		d.is(d.get(q("info", mistyped(bare))), http.StatusOK, notExist)
 	})
+}
+
+// mistyped is the code with its first character wrong.
+func mistyped(code string) string {
+	if code[0] == '0' {
+		return "1" + code[1:]
+	}
+	return "0" + code[1:]
 }
 
 // TestALifeOfAKey follows one through upgrade, failed renew, renew, failed upgrade and reset.

@@ -127,8 +127,8 @@ func (s *shop) importPlans(rows ...string) {
 
 // A plan is a line of plans list.
 type plan struct {
-	ID                               string
-	Country, State                   string
+	ID                                string
+	Country, State                    string
 	Slots, Free, Held, Spent, Suspect int
 }
 

@@ -9,9 +9,21 @@ import (
 
 func TestStock(t *testing.T) {
 	names := [][2]string{ // as English collates them
-		{"AF", "Afghanistan"}, {"AX", "Åland Islands"}, {"AL", "Albania"}, {"CI", "Côte d'Ivoire"}, {"CZ", "Czechia"},
-		{"SZ", "Eswatini"}, {"DE", "Germany"}, {"XK", "Kosovo"}, {"MK", "North Macedonia"}, {"KR", "South Korea"},
-		{"TR", "Türkiye"}, {"GB", "United Kingdom"}, {"US", "United States"}, {"VN", "Vietnam"}, {"ZW", "Zimbabwe"},
+		{"AF", "Afghanistan"},
+		{"AX", "Åland Islands"},
+		{"AL", "Albania"},
+		{"CI", "Côte d'Ivoire"},
+		{"CZ", "Czechia"},
+		{"SZ", "Eswatini"},
+		{"DE", "Germany"},
+		{"XK", "Kosovo"},
+		{"MK", "North Macedonia"},
+		{"KR", "South Korea"},
+		{"TR", "Türkiye"},
+		{"GB", "United Kingdom"},
+		{"US", "United States"},
+		{"VN", "Vietnam"},
+		{"ZW", "Zimbabwe"},
 	}
 	rows := []string{"id,country,slots,expires_at"}
 	var want []string

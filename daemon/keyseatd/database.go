@@ -24,7 +24,7 @@ const embedded = "sqlite:"
 func isDatabase(f validator.FieldLevel) bool {
 	url := f.Field().String()
 	path, file := strings.CutPrefix(url, embedded)
-	return file && path != "" || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+	return file && path != "" && path[0] != ':' || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
 // open opens a store that is there, its schema brought up to date. An SQLite file is not made:

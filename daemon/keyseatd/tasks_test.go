@@ -187,6 +187,6 @@ func TestMasterKeys(t *testing.T) {
 		if dropped := sh.ok("master-key", "prune", sh.masterFile()); dropped != "" {
 			sh.Errorf("the last key was dropped: %s", dropped)
 		}
-		sh.fails(exitFailed, "no such file", "", "master-key", "prune", sh.masterFile()+".none")
+		sh.fails(exitFailed, "file does not exist", "", "master-key", "prune", sh.masterFile()+".none")
 	})
 }

@@ -88,9 +88,7 @@ func TestEveryFlag(t *testing.T) {
 		if _, ok := leaf.Target.Addr().Interface().(command); !ok || leaf.Help == "" {
 			t.Errorf("%s has no Run or no help", leaf.FullPath())
 		}
-		if err := checker.Struct(leaf.Target.Interface()); err != nil {
-			_ = err // that its rules are known is all that is asked here: an unknown one panics
-		}
+		_ = checker.Struct(leaf.Target.Interface()) // an unknown rule panics, which is all that is asked here
 		for _, f := range leaf.Flags {
 			if f.Help == "" || variable(f) != "KEYSEAT_"+strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_")) {
 				t.Errorf("%s --%s: %q, %q", leaf.FullPath(), f.Name, variable(f), f.Help)

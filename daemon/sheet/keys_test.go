@@ -210,6 +210,9 @@ func TestLocate(t *testing.T) {
 	if err := s.Locate(io.ErrUnexpectedEOF); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("got %v", err)
 	}
+	if err := s.Locate(tasks.RowError{Err: tasks.ErrExists}); err != tasks.ErrExists { //nolint:errorlint // it stands alone
+		t.Errorf("got %v", err)
+	}
 	if err := s.Locate(nil); err != nil {
 		t.Errorf("got %v", err)
 	}

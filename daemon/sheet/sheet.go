@@ -27,7 +27,7 @@ var (
 	ErrEmpty = errors.New("the file is empty: its first line names the columns")
 	ErrQuote = errors.New("a quote is out of place or never closed")
 	ErrLong  = fmt.Errorf("the row is longer than %d KiB", maxRow>>10)
-	ErrSpent = errors.New("the file has been read already")
+	ErrSpent = errors.New("the file cannot be read a second time: start again")
 )
 
 // maxRow bounds a row, in bytes, so that a quote that is never closed does not fill the memory. It
@@ -57,11 +57,15 @@ func New(r io.Reader) *Sheet {
 }
 
 // Locate turns the row of a [tasks.RowError] into the line on which that row begins, so that the
-// error is a [LineError]; any other error is left as it is.
+// error is a [LineError]; any other error is left as it is. A store that cannot tell the row gives 0:
+// then the fault stands alone.
 func (s *Sheet) Locate(err error) error {
 	var row tasks.RowError
 	if !errors.As(err, &row) {
 		return err
+	}
+	if row.Row < 1 {
+		return row.Err
 	}
 	return LineError{s.lines.of(row.Row), row.Err}
 }

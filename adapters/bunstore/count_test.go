@@ -1,0 +1,145 @@
+package bunstore_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	"modernc.org/sqlite"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestStatementsDoNotGrowWithTheBatch counts what is sent for 1 and for 200.
+func TestStatementsDoNotGrowWithTheBatch(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		fill(t, open(t, url, bunstore.Options{}), 400)
+		s, sent := counted(t, url)
+		one := counts(t, s, sent, 1)
+		many := counts(t, s, sent, 200)
+		for step, n := range one {
+			t.Logf("%s: %d", step, n)
+			if n == 0 || many[step] != n {
+				t.Errorf("%s: %d statements for 1, %d for 200", step, n, many[step])
+			}
+		}
+	})
+}
+
+// counts says how many statements each step of n tasks' lives takes.
+func counts(t *testing.T, s *bunstore.Store, sent *atomic.Int64, n int) map[string]int64 {
+	t.Helper()
+	all := map[string]int64{}
+	step := func(name string, do func() error) {
+		before := sent.Load()
+		if err := do(); err != nil {
+			t.Fatal(name, err)
+		}
+		all[name] = sent.Load() - before
+	}
+	codes := make([]keys.Code, n)
+	for i := range codes {
+		codes[i] = code("K", 200*min(n-1, 1)+i)
+	}
+	var views []tasks.View
+	var refs []tasks.Ref
+	step("an idle poll", func() (err error) { _, err = s.Lease(t.Context(), "w", n, time.Minute); return err })
+	step("view", func() (err error) { views, err = s.View(t.Context(), codes); return err })
+	var changes []tasks.Change
+	for _, v := range views {
+		changes = append(changes, upgrade(t, v))
+	}
+	step("accept", func() error { apply(t, s, changes...); return nil })
+	step("repeat", func() error { apply(t, s, changes...); return nil })
+	step("lease", func() (err error) { views, err = s.Lease(t.Context(), "w", n, time.Minute); return err })
+	if len(views) != n {
+		t.Fatalf("leased %d of %d", len(views), n)
+	}
+	changes = nil
+	for _, v := range views {
+		refs, changes = append(refs, v.Task.Ref()), append(changes, success(v))
+	}
+	step("extend", func() (err error) { _, err = s.Extend(t.Context(), refs, time.Minute); return err })
+	step("settle", func() error { apply(t, s, changes...); return nil })
+	return all
+}
+
+// counted opens a database so that its statements are counted.
+func counted(t *testing.T, url string) (*bunstore.Store, *atomic.Int64) {
+	t.Helper()
+	sent := &atomic.Int64{}
+	var db *bun.DB
+	if path, embedded := strings.CutPrefix(url, "sqlite:"); embedded {
+		inner, err := sqlite.NewConnector(path + "?_txlock=immediate")
+		if err == nil {
+			db = bun.NewDB(sql.OpenDB(counter{inner, sent}), sqlitedialect.New())
+		} else {
+			t.Fatal(err)
+		}
+	} else {
+		config, err := pgx.ParseConfig(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db = bun.NewDB(sql.OpenDB(counter{stdlib.GetConnector(*config), sent}), pgdialect.New())
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s, err := bunstore.New(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, sent
+}
+
+// A counter is a driver that counts statements.
+type counter struct {
+	driver.Connector
+	sent *atomic.Int64
+}
+
+func (c counter) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	return counting{conn, c.sent}, err
+}
+
+type counting struct {
+	driver.Conn
+	sent *atomic.Int64
+}
+
+func (c counting) QueryContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Rows, error) {
+	c.sent.Add(1)
+	return c.Conn.(driver.QueryerContext).QueryContext(ctx, sql, args)
+}
+
+func (c counting) ExecContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Result, error) {
+	c.sent.Add(1)
+	return c.Conn.(driver.ExecerContext).ExecContext(ctx, sql, args)
+}
+
+func (c counting) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	c.sent.Add(1)
+	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
+}
+
+func (c counting) CheckNamedValue(v *driver.NamedValue) error {
+	if checker, checks := c.Conn.(driver.NamedValueChecker); checks {
+		return checker.CheckNamedValue(v)
+	}
+	return driver.ErrSkip
+}

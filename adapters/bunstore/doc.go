@@ -1,0 +1,22 @@
+// Package bunstore keeps keys, tasks and plans in PostgreSQL or SQLite, through bun.
+//
+//	View, Stock, lists ──▶ one statement
+//	Lease, Extend      ──▶ one statement (SQLite: one short transaction)
+//	Apply              ──▶ BEGIN
+//	                        1 lock keys, tasks, countries   ← in one order, so without deadlock
+//	                        2 read the plans that may be needed
+//	                          check and count, in Go        ← the ledger and stock.Book
+//	                        3 recall what was refused: is it known already?
+//	                        4 write
+//	                       COMMIT                           ← never cancelled half way
+//
+// Whatever the size of a batch, the number of statements is the same: rows travel as arrays
+// (Postgres) or as JSON (SQLite). Whoever changes a plan's counters holds the row of its country, so
+// a claim sees every free slot there is, and no plan is oversold.
+//
+// [Open] makes a [Store] of a URL, [New] one of a bun.DB that its owner shares, and [Store.In] joins
+// a transaction of the owner's. All tables begin with keyseat_.
+//
+// On Postgres its clock decides what is due, so that any number of processes agree; on SQLite, whose
+// file belongs to one serving process ([Store.Serve]), that of the process does.
+package bunstore

@@ -1,0 +1,51 @@
+package bunstore
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// ImportKeys implements [tasks.Office]. The keys pass through: however many they are, few are in
+// memory. Serving goes on meanwhile; on SQLite it waits for the end, when all are written at once.
+func (s *Store) ImportKeys(ctx context.Context, all iter.Seq2[keys.Key, error]) error {
+	from := &source{all: all}
+	bring := s.copyKeys
+	if s.embedded() {
+		bring = s.stageKeys
+	}
+	err := bring(ctx, from)
+	fault, found := errors.AsType[tasks.RowError](err)
+	switch {
+	case from.err != nil:
+		return from.err
+	case found:
+		return fault
+	}
+	return s.reader().tell("import", err)
+}
+
+// A source is the keys of an import, as they are stored first.
+type source struct {
+	all iter.Seq2[keys.Key, error]
+	err error // that the sequence has given
+}
+
+// each gives every key, until the sequence or do gives an error.
+func (s *source) each(do func(keys.Key) error) error {
+	for k, err := range s.all {
+		if err != nil {
+			s.err = err
+			return err
+		}
+		k.Version, k.Task, k.Limit = 1, "", time.Time{}
+		if err := do(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package bunstore
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// copyKeys streams keys with COPY.
+func (s *Store) copyKeys(ctx context.Context, from *source) error {
+	conn, err := s.write.DB.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // it goes back to its pool
+	return conn.Raw(func(driver any) error {
+		through, isPgx := driver.(*stdlib.Conn)
+		if !isPgx {
+			return plainError("an import needs pgx's stdlib driver")
+		}
+		return pgx.BeginFunc(ctx, through.Conn(), func(tx pgx.Tx) error { return copyInto(ctx, tx, from) })
+	})
+}
+
+func copyInto(ctx context.Context, tx pgx.Tx, from *source) error {
+	// Two imports of the same codes would wait for each other's rows in a circle.
+	if _, err := tx.Exec(ctx, "LOCK TABLE keyseat_keys IN SHARE UPDATE EXCLUSIVE MODE"); err != nil {
+		return err
+	}
+	var names []string
+	keyTable.columns.each(func(name, _ string) { names = append(names, name) })
+	rows := newCopySource(from)
+	defer rows.stop()
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{keyTable.name}, names, rows)
+	return duplicate(err)
+}
+
+// duplicate says which row a COPY has failed at for its code.
+func duplicate(err error) error {
+	server, found := errors.AsType[*pgconn.PgError](err)
+	if !found || server.Code != "23505" {
+		return err
+	}
+	return tasks.RowError{Row: copyLine(server.Where), Err: tasks.ErrExists}
+}
+
+var number = regexp.MustCompile(`\d+`)
+
+// copyLine reads "COPY keyseat_keys, line 5" in any language.
+func copyLine(where string) int {
+	_, where, _ = strings.Cut(where, keyTable.name)
+	line, _ := strconv.Atoi(number.FindString(where)) // 0 where the server does not tell
+	return line
+}
+
+// A copySource feeds COPY.
+type copySource struct {
+	next   func() ([]any, error, bool)
+	stop   func()
+	values []any
+	err    error
+}
+
+func newCopySource(from *source) *copySource {
+	c := &copySource{}
+	c.next, c.stop = iter.Pull2(func(yield func([]any, error) bool) {
+		err := from.each(func(k keys.Key) error {
+			if !yield(values(keyTable.fields(&k)), nil) {
+				return errAgain // nobody wants more
+			}
+			return nil
+		})
+		if from.err != nil {
+			yield(nil, err)
+		}
+	})
+	return c
+}
+
+// Next implements [pgx.CopyFromSource].
+func (c *copySource) Next() bool {
+	var more bool
+	c.values, c.err, more = c.next()
+	return more && c.err == nil
+}
+
+// Values implements [pgx.CopyFromSource].
+func (c *copySource) Values() ([]any, error) { return c.values, nil }
+
+// Err implements [pgx.CopyFromSource].
+func (c *copySource) Err() error { return c.err }

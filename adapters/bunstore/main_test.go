@@ -1,0 +1,80 @@
+package bunstore_test
+
+import (
+	"database/sql"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/pgtest"
+	"github.com/keyseat/keyseat/adapters/storetest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// databases make the URL of an empty database each.
+var databases = map[string]func(testing.TB) string{
+	"postgres": pgtest.URL,
+	"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "key seat?%.db") },
+}
+
+// onBoth runs a test on both databases, at once.
+func onBoth(t *testing.T, test func(t *testing.T, url string)) {
+	for name, url := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, url(t))
+		})
+	}
+}
+
+// open opens a database and makes its tables.
+func open(t testing.TB, url string, o bunstore.Options) *bunstore.Store {
+	t.Helper()
+	s, err := bunstore.Open(t.Context(), url, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// raw opens a database behind the store's back.
+func raw(t testing.TB, address string) *sql.DB {
+	t.Helper()
+	driver, dsn := "pgx", address
+	if path, embedded := strings.CutPrefix(address, "sqlite:"); embedded {
+		driver, dsn = "sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "_txlock=immediate&_busy_timeout=10000"}).String()
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func TestStore(t *testing.T) {
+	for name, url := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Run(t, func(t testing.TB) storetest.Store { return open(t, url(t), bunstore.Options{}) })
+		})
+	}
+}

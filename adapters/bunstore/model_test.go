@@ -1,0 +1,28 @@
+package bunstore_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/adapters/storetest"
+)
+
+// TestModel runs one store, emptied in between, through random histories beside the model.
+func TestModel(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		s, db := open(t, url, bunstore.Options{}), raw(t, url)
+		storetest.Compare(t,
+			func(testing.TB) storetest.Store { return memory.New(time.Now) },
+			func(t testing.TB) storetest.Store {
+				for table := range strings.FieldsSeq("history tasks keys plans countries") {
+					if _, err := db.ExecContext(t.Context(), "DELETE FROM keyseat_"+table); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return s
+			})
+	})
+}

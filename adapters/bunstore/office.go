@@ -1,0 +1,117 @@
+package bunstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// clockColumn is the time that decides, for bun's queries.
+func (s *Store) clockColumn(q *bun.SelectQuery) *bun.SelectQuery {
+	var now []any
+	sql := s.clock(func(value any) string {
+		now = append(now, value)
+		return "?"
+	})
+	return q.ColumnExpr(sql, now...)
+}
+
+// views starts a list of keys k with tasks t.
+func (s *Store) views(from, join string, n int) *bun.SelectQuery {
+	return s.clockColumn(s.read.NewSelect()).ColumnExpr(viewColumns).TableExpr(from).Join(join).Limit(int64(n))
+}
+
+// list runs a query for views.
+func (s *Store) list(ctx context.Context, q *bun.SelectQuery) (views []tasks.View, err error) {
+	rows, err := q.Rows(ctx)
+	err = drain(rows, err, func(r row) error {
+		v, err := r.view()
+		views = append(views, v)
+		return err
+	})
+	return views, s.reader().tell("list", err)
+}
+
+// Keys implements [tasks.Office].
+func (s *Store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.View, error) {
+	if n <= 0 {
+		return nil, nil // because bun takes 0 for no limit
+	}
+	return s.list(ctx, s.views("keyseat_keys AS k", "LEFT JOIN keyseat_tasks AS t ON t.code = k.code AND t.id = k.task_id", n).
+		Where("k.code > ?", string(after)).OrderExpr("k.code"))
+}
+
+// keyOfTask joins the key of a task.
+const keyOfTask = "JOIN keyseat_keys AS k ON k.code = t.code"
+
+// Tasks implements [tasks.Office].
+func (s *Store) Tasks(ctx context.Context, filter tasks.Filter, after tasks.Task, n int) ([]tasks.View, error) {
+	if n <= 0 {
+		return nil, nil
+	}
+	q := s.views("keyseat_tasks AS t", keyOfTask, n).OrderExpr("t.created_at, t.id")
+	switch filter {
+	case tasks.AnyTask:
+	case tasks.OpenTask:
+		q = q.Where("t.ended_at IS NULL")
+	case tasks.EndedTask:
+		q = q.Where("t.ended_at IS NOT NULL")
+	case tasks.SuspectTask:
+		q = q.Where("t.slot = ?", string(stock.Suspect))
+	}
+	if after.ID != "" {
+		q = q.Where("(t.created_at, t.id) > (?, ?)", s.stored(after.Created), after.ID)
+	}
+	return s.list(ctx, q)
+}
+
+// stored is a time as bun is to write it.
+func (s *Store) stored(at time.Time) any {
+	if s.embedded() {
+		return at.UnixMicro()
+	}
+	return at
+}
+
+// Task implements [tasks.Office].
+func (s *Store) Task(ctx context.Context, id string) (tasks.View, error) {
+	views, err := s.list(ctx, s.views("keyseat_tasks AS t", keyOfTask, 1).Where("t.id = ?", id))
+	if err != nil || len(views) == 0 {
+		return tasks.View{}, err
+	}
+	return views[0], nil
+}
+
+// Plans implements [tasks.Office].
+func (s *Store) Plans(ctx context.Context, after int64, n int) (plans []stock.Plan, err error) {
+	if n <= 0 {
+		return nil, nil
+	}
+	rows, err := s.read.NewSelect().ColumnExpr(planTable.columns.list("%")).TableExpr(planTable.name).
+		Where("seq > ?", after).OrderExpr("seq").Limit(int64(n)).Rows(ctx)
+	err = drain(rows, err, func(r row) error {
+		var p stock.Plan
+		err := r.scan(planTable.fields(&p))
+		plans = append(plans, p)
+		return err
+	})
+	return plans, s.reader().tell("list plans", err)
+}
+
+// History implements [tasks.Office].
+func (s *Store) History(ctx context.Context, code keys.Code) (events []tasks.Event, err error) {
+	rows, err := s.read.NewSelect().ColumnExpr(historyTable.columns.list("%")).TableExpr(historyTable.name).
+		Where("code = ?", string(code)).OrderExpr("seq").Rows(ctx)
+	err = drain(rows, err, func(r row) error {
+		var l line
+		err := r.scan(historyTable.fields(&l))
+		events = append(events, l.Event)
+		return err
+	})
+	return events, s.reader().tell("list history", err)
+}

@@ -1,0 +1,42 @@
+package bunstore
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+)
+
+// Options say how to open a database. The zero Options do for most.
+type Options struct {
+	Conns int              // at once, of Postgres or of readers of SQLite; 0: 16
+	Busy  time.Duration    // how long SQLite waits for another process's transaction; 0: 10 s
+	Now   func() time.Time // the clock that decides on SQLite; nil: time.Now
+}
+
+func (o Options) filled() Options {
+	if o.Conns == 0 {
+		o.Conns = 16
+	}
+	if o.Busy == 0 {
+		o.Busy = 10 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Open opens a database: "sqlite:PATH", made if it is not there, or "postgres://…" ("postgresql://…"),
+// which may name several hosts and is not connected to before it is needed. It makes no tables:
+// [Store.Migrate] does. Its errors never hold the URL, because that may hold a password.
+func Open(ctx context.Context, url string, o Options) (*Store, error) {
+	scheme, rest, _ := strings.Cut(url, ":")
+	switch scheme {
+	case "sqlite":
+		return openSQLite(ctx, rest, o.filled())
+	case "postgres", "postgresql":
+		return openPostgres(url, o.filled())
+	}
+	return nil, errors.New("a database's URL begins with sqlite: or postgres://")
+}

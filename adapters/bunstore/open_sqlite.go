@@ -1,0 +1,88 @@
+package bunstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	_ "modernc.org/sqlite" // the driver
+)
+
+func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
+	if path == "" || strings.HasPrefix(path, ":") {
+		return nil, errors.New("sqlite: want a file's path after sqlite:")
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := touch(path); err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	s := &Store{dialect: sqlite{o.Now}, owned: true, sweep: &sweep{}}
+	if s.read, err = pool(path, o, o.Conns); err == nil {
+		s.write, err = pool(path, o, 1)
+	}
+	if err == nil {
+		err = s.turnWAL(ctx, path)
+	}
+	if err != nil {
+		return nil, s.reader().tell("open", err)
+	}
+	return s, nil
+}
+
+// touch makes the file, for its owner's eyes only. SQLite gives the files beside it the same mode.
+func touch(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func pool(path string, o Options, conns int) (*bun.DB, error) {
+	db, err := sql.Open("sqlite", dsn(path, o))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return bun.NewDB(db, sqlitedialect.New()), nil
+}
+
+// dsn names the file and how each connection is set up. A transaction locks when it begins, because
+// one that reads first and finds the database written to before it writes could only fail.
+func dsn(path string, o Options) string {
+	v := url.Values{}
+	v.Set("_txlock", "immediate")
+	v.Set("_busy_timeout", strconv.FormatInt(o.Busy.Milliseconds(), 10))
+	v.Set("_synchronous", "FULL")
+	v.Set("_foreign_keys", "on")
+	v.Set("_pragma", "secure_delete(1)")
+	path = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
+	return "file:" + path + "?" + v.Encode()
+}
+
+// turnWAL makes the file keep a write-ahead log, so that readers and the writer do not wait for each
+// other. The file remembers. Processes take turns, because SQLite answers a race with an error.
+func (s *Store) turnWAL(ctx context.Context, path string) error {
+	return locked(ctx, path+migrateLock, func() error {
+		var mode string
+		if err := s.write.DB.QueryRowContext(ctx, "PRAGMA journal_mode=WAL").Scan(&mode); err != nil {
+			return err
+		}
+		if mode != "wal" {
+			return plainError("the file cannot keep a write-ahead log there")
+		}
+		return nil
+	})
+}

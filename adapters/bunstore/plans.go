@@ -1,0 +1,125 @@
+package bunstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// EditPlans implements [tasks.Office].
+func (s *Store) EditPlans(ctx context.Context, edits []stock.Edit) error {
+	if len(edits) == 0 {
+		return nil
+	}
+	err := s.transact(ctx, func(tx session) error { return tx.editPlans(ctx, edits) })
+	if fault, found := errors.AsType[tasks.RowError](err); found {
+		return fault
+	}
+	return s.reader().tell("edit plans", err)
+}
+
+func (s session) editPlans(ctx context.Context, edits []stock.Edit) error {
+	want := batch{columns: "id text"}
+	for _, e := range edits {
+		want.add(e.ID)
+	}
+	before, err := s.plans(ctx, want, "")
+	if err != nil {
+		return err
+	}
+	if err := s.lockCountries(ctx, before, edits); err != nil {
+		return err
+	}
+	plans, err := s.plans(ctx, want, "FOR UPDATE OF p")
+	if err != nil {
+		return err
+	}
+	for id, p := range plans {
+		if before[id].Country != p.Country { // which is not locked
+			return errAgain
+		}
+	}
+	changed, fresh, err := edit(plans, edits)
+	if err != nil {
+		return err
+	}
+	return s.writePlans(ctx, changed, fresh)
+}
+
+// plans reads those plans.
+func (s session) plans(ctx context.Context, want batch, lock string) (map[string]stock.Plan, error) {
+	plans := map[string]stock.Plan{}
+	err := s.query(ctx, `
+		WITH @want
+		SELECT `+planTable.columns.list("p.%")+` FROM keyseat_plans p
+		WHERE p.id IN (SELECT id FROM want) ORDER BY p.seq `+lock, args{"want": want}, func(r row) error {
+		var p stock.Plan
+		err := r.scan(planTable.fields(&p))
+		plans[p.ID] = p
+		return err
+	})
+	return plans, err
+}
+
+// lockCountries locks the countries that plans are in or come to, and adds those that are new.
+func (s session) lockCountries(ctx context.Context, plans map[string]stock.Plan, edits []stock.Edit) error {
+	in := batch{columns: "code text"}
+	for _, p := range plans {
+		in.add(string(p.Country))
+	}
+	for _, e := range edits {
+		if e.Country != nil {
+			in.add(string(*e.Country))
+		}
+	}
+	if _, err := s.exec(ctx, `
+		WITH @country
+		INSERT INTO keyseat_countries (code) SELECT DISTINCT code FROM country WHERE true ORDER BY code
+		ON CONFLICT DO NOTHING`, args{"country": in}); err != nil {
+		return err
+	}
+	return s.query(ctx, `
+		WITH @country
+		SELECT c.code FROM keyseat_countries c WHERE c.code IN (SELECT code FROM country)
+		ORDER BY c.code FOR UPDATE OF c`, args{"country": in}, func(row) error { return nil })
+}
+
+// edit applies edits to plans, in order.
+func edit(plans map[string]stock.Plan, edits []stock.Edit) (changed, fresh []stock.Plan, err error) {
+	var order []string
+	touched := map[string]bool{}
+	for i, e := range edits {
+		p, err := e.Apply(plans[e.ID])
+		if err != nil {
+			return nil, nil, tasks.RowError{Row: i + 1, Err: err}
+		}
+		plans[e.ID] = p
+		if !touched[e.ID] {
+			touched[e.ID], order = true, append(order, e.ID)
+		}
+	}
+	for _, id := range order {
+		if p := plans[id]; p.Seq > 0 {
+			changed = append(changed, p)
+		} else {
+			fresh = append(fresh, p)
+		}
+	}
+	return changed, fresh, nil
+}
+
+// writePlans writes plans; the new ones get their place in the order of import.
+func (s session) writePlans(ctx context.Context, changed, fresh []stock.Plan) error {
+	if len(changed) > 0 {
+		if _, err := s.exec(ctx, `WITH @p `+update(planTable, "p", "x.id = p.id"), args{"p": planTable.batch(changed)}); err != nil {
+			return err
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	_, err := s.exec(ctx, `WITH @p `+insert(planTable, "p"), args{"p": planTable.batch(fresh)})
+	return err
+}

@@ -1,0 +1,95 @@
+package bunstore_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+)
+
+func TestAnSQLiteFileIsServedByOne(t *testing.T) {
+	url := databases["sqlite"](t)
+	s, other := open(t, url, bunstore.Options{}), open(t, url, bunstore.Options{})
+	fill(t, s, 1)
+	apply(t, s, upgrades(t, s, 1)...)
+	if got, err := s.Lease(t.Context(), "worker", 1, time.Hour); err != nil || len(got) != 1 {
+		t.Fatal(got, err)
+	}
+	release, err := s.Serve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Serve(t.Context()); !errors.Is(err, bunstore.ErrServed) {
+		t.Fatalf("served twice: %v", err)
+	}
+	views, err := s.Lease(t.Context(), "worker", 1, time.Hour)
+	if err != nil || len(views) != 1 || views[0].Task.Lost != 1 {
+		t.Fatalf("the lease of the predecessor lasts: %v, %v", views, err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	if release, err = other.Serve(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAPostgresIsServedByMany(t *testing.T) {
+	s := open(t, databases["postgres"](t), bunstore.Options{})
+	for range 2 {
+		if _, err := s.Serve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestErasedSecretsLeaveTheFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.db")
+	s := open(t, "sqlite:"+path, bunstore.Options{})
+	fill(t, s, 1)
+	changes := upgrades(t, s, 1)
+	canary := []byte("canary " + strings.Repeat("yellow", 20))
+	changes[0].Task.Sealed = canary
+	apply(t, s, changes...)
+	if !found(t, path, canary) {
+		t.Fatal("the canary is nowhere: the test sees nothing")
+	}
+	views, err := s.Lease(t.Context(), "worker", 1, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(t, s, success(views[0]))
+	if found(t, path, canary) {
+		t.Error("the secret of an ended task is still in a file")
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file's mode: %v, %v", info.Mode(), err)
+	}
+}
+
+// found says whether any of a database's files holds those bytes.
+func found(t *testing.T, path string, what []byte) bool {
+	t.Helper()
+	files, err := filepath.Glob(path + "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, what) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,115 @@
+package bunstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/uptrace/bun"
+	known "github.com/uptrace/bun/dialect"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A Store keeps everything in one database. Any number of goroutines may use it.
+type Store struct {
+	dialect
+	read  *bun.DB
+	write *bun.DB // of SQLite's, one connection, because it has one writer
+	owned bool    // close both
+	sweep *sweep  // of secrets, SQLite only
+}
+
+var (
+	_ tasks.Store  = (*Store)(nil)
+	_ tasks.Office = (*Store)(nil)
+)
+
+// New keeps everything in a database that the caller has opened: Postgres through pgx's stdlib, with
+// room for two connections or more, or SQLite through modernc.org/sqlite, with _txlock=immediate and
+// a busy timeout. The caller closes it.
+func New(db *bun.DB) (*Store, error) {
+	switch db.Dialect().Name() { //nolint:exhaustive // the others are refused
+	case known.PG:
+		return &Store{dialect: postgres{}, read: db, write: db}, nil
+	case known.SQLite:
+		return &Store{dialect: sqlite{time.Now}, read: db, write: db, sweep: &sweep{}}, nil
+	}
+	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
+}
+
+// Embedded says whether the database is an SQLite file.
+func (s *Store) Embedded() bool { return s.embedded() }
+
+// Ping asks whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.reader().tell("ping", s.read.PingContext(ctx))
+}
+
+// Close closes what [Open] has opened. On SQLite it first wipes erased secrets from the log.
+func (s *Store) Close() error {
+	if !s.owned {
+		return nil
+	}
+	wiped := s.wipe(context.Background())
+	if s.read == s.write {
+		return errors.Join(wiped, s.read.Close())
+	}
+	return errors.Join(wiped, s.write.Close(), s.read.Close())
+}
+
+// In joins a transaction of the caller's, begun on the database of the store: what is applied is
+// durable once the transaction is committed, and nothing is retried. An error of a call, on Postgres,
+// leaves the transaction good for nothing but a rollback.
+func (s *Store) In(tx bun.Tx) tasks.Store { return session{s.dialect, tx.Tx} }
+
+// reader is the session of single statements.
+func (s *Store) reader() session { return session{s.dialect, s.read.DB} }
+
+// View implements [tasks.Store].
+func (s *Store) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+	return s.reader().View(ctx, codes)
+}
+
+// Stock implements [tasks.Store].
+func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) { return s.reader().Stock(ctx) }
+
+// Apply implements [tasks.Store].
+func (s *Store) Apply(ctx context.Context, changes []tasks.Change) (errs []error, err error) {
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	err = s.transact(ctx, func(tx session) error {
+		errs, err = tx.apply(ctx, changes)
+		return err
+	})
+	if err != nil {
+		return nil, s.reader().tell("apply", err)
+	}
+	s.erased(ctx, changes)
+	return errs, nil
+}
+
+// Lease implements [tasks.Store]. On SQLite a poll that finds nothing writes nothing.
+func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.View, err error) {
+	if !s.embedded() {
+		return s.reader().Lease(ctx, worker, n, ttl)
+	}
+	s.erased(ctx, nil)
+	waiting, err := s.reader().due(ctx, args{"n": n, "twice": 2 * ttl})
+	if err != nil || len(waiting.rows) == 0 {
+		return nil, s.reader().tell("lease", err)
+	}
+	err = s.transact(ctx, func(tx session) error {
+		views, err = tx.Lease(ctx, worker, n, ttl)
+		return err
+	})
+	return views, s.reader().tell("lease", err)
+}
+
+// Extend implements [tasks.Store].
+func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
+	return session{s.dialect, s.write.DB}.Extend(ctx, refs, ttl)
+}

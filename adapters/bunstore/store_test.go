@@ -1,0 +1,152 @@
+package bunstore_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestIn joins a transaction that is first given up and then committed.
+func TestIn(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		owner := bun.NewDB(raw(t, url), pgdialect.New())
+		if strings.HasPrefix(url, "sqlite:") {
+			owner = bun.NewDB(raw(t, url), sqlitedialect.New())
+		}
+		s, err := bunstore.New(owner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		fill(t, s, 1)
+		for _, last := range []error{errors.New("changed my mind"), nil} {
+			err := owner.RunInTx(t.Context(), nil, func(_ context.Context, tx bun.Tx) error {
+				joined := s.In(tx)
+				apply(t, joined, upgrades(t, joined, 1)...)
+				if views, err := joined.Lease(t.Context(), "w", 1, time.Minute); err != nil || len(views) != 1 {
+					t.Errorf("leased in the transaction: %v, %v", views, err)
+				}
+				return last
+			})
+			if !errors.Is(err, last) {
+				t.Fatal(err)
+			}
+			views, err := s.View(t.Context(), []keys.Code{code("K", 0)})
+			if err != nil || (views[0].Task != nil) != (last == nil) {
+				t.Fatalf("after %v: %v, %v", last, views, err)
+			}
+		}
+	})
+}
+
+func TestErrorsTellNothingThatIsStored(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		s := open(t, url, bunstore.Options{})
+		fill(t, s, 2)
+		changes := upgrades(t, s, 1)
+		changes[0].Task.Sealed = nil // which a CHECK refuses
+		_, err := s.Apply(t.Context(), changes)
+		if err == nil || strings.Contains(err.Error(), "K00000") || strings.Contains(err.Error(), "INSERT") {
+			t.Errorf("got %v", err)
+		}
+		if _, err := s.View(t.Context(), []keys.Code{"a\x00b"}); err == nil {
+			t.Error("a NUL was taken")
+		}
+		if _, err := s.View(t.Context(), []keys.Code{"a\xff"}); err == nil {
+			t.Error("a text that is not UTF-8 was taken")
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := s.Apply(ended, upgrades(t, s, 1)); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestNoPasswordInErrors(t *testing.T) {
+	for _, url := range []string{
+		"postgres://u:hunter2@127.0.0.1:1/db?connect_timeout=1", "postgres://u:hunter2%zz@h/db", "postgres://u:hunter2@h:port/db",
+		"postgresql://h/db?password=hunter2&sslmode=what", "mysql://u:hunter2@h/db", "hunter2",
+	} {
+		s, err := bunstore.Open(t.Context(), url, bunstore.Options{})
+		if err == nil {
+			err = s.Ping(t.Context())
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// TestOneBadRowIsLeftOut spoils one of two tasks.
+func TestOneBadRowIsLeftOut(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		s, db := open(t, url, bunstore.Options{}), raw(t, url)
+		fill(t, s, 2)
+		apply(t, s, upgrades(t, s, 2)...)
+		if _, err := db.ExecContext(t.Context(), "UPDATE keyseat_tasks SET faulty = 'no list' WHERE code = 'K00000'"); err != nil {
+			t.Fatal(err)
+		}
+		views, err := s.Lease(t.Context(), "w", 2, time.Minute)
+		if err != nil || len(views) != 1 || views[0].Key.Code != "K00001" {
+			t.Fatalf("leased %v, %v", views, err)
+		}
+	})
+}
+
+// TestALeaseOfAClockThatWentBack ends one two hours ahead.
+func TestALeaseOfAClockThatWentBack(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		s := open(t, url, bunstore.Options{})
+		fill(t, s, 1)
+		apply(t, s, upgrades(t, s, 1)...)
+		for _, leased := range []struct {
+			ttl  time.Duration
+			want int
+		}{{2 * time.Hour, 1}, {2 * time.Hour, 0}, {time.Hour + time.Minute, 0}, {59 * time.Minute, 1}} {
+			views, err := s.Lease(t.Context(), "w", 1, leased.ttl)
+			if err != nil || len(views) != leased.want {
+				t.Fatalf("for %v: %v, %v", leased.ttl, views, err)
+			}
+		}
+	})
+}
+
+// TestAKeyEndsOneTaskAndBeginsAnotherInOneBatch is two decisions, one made from what the other leaves.
+func TestAKeyEndsOneTaskAndBeginsAnotherInOneBatch(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		s := open(t, url, bunstore.Options{})
+		fill(t, s, 1)
+		apply(t, s, upgrades(t, s, 1)...)
+		views, err := s.Lease(t.Context(), "w", 1, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := tasks.DefaultRules().Settle(views[0], tasks.Asking{
+			Sent: views[0].At, Answer: tasks.Answer{Effect: tasks.Settled, Outcome: tasks.WrongAddress},
+		}, id(), false)
+		key, task := *end.Key, *end.Task
+		key.Version++
+		begin := upgrade(t, tasks.View{At: views[0].At, Key: key, Task: &task})
+		apply(t, s, end, begin)
+		got, err := s.View(t.Context(), []keys.Code{key.Code})
+		if err != nil || got[0].Task.ID != begin.Task.ID || got[0].Key.Version != 4 {
+			t.Fatalf("got %+v, %v", got, err)
+		}
+	})
+}

@@ -1,0 +1,13 @@
+package connectortest
+
+import "context"
+
+// Check holds a subject to one part of the contract.
+func Check(ctx context.Context, name string, s Subject) error {
+	for _, c := range checks {
+		if c.name == name {
+			return c.holds(ctx, s)
+		}
+	}
+	panic("no check " + name)
+}

@@ -1,0 +1,232 @@
+package connectortest_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/adapters/connectortest"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// An asking is sent by hand, so that it can be wrong.
+type asking struct {
+	method, path, contentType, key, attempt, token string
+	body                                           any
+}
+
+func upgrade(key, login string) asking {
+	task, _, _ := strings.Cut(key, "-")
+	return asking{
+		http.MethodPost, "/upgrade", "application/json", key, "1", "",
+		map[string]any{
+			"task_id": task, "kind": "upgrade", "country": "US",
+			"account": map[string]string{"login": login, "password": "p"},
+			"plan":    map[string]string{"id": "plan-" + key, "address": "a", "invite": "i"},
+		},
+	}
+}
+
+// ask gives the status and body of the answer, or what went wrong.
+func ask(t *testing.T, p *connectortest.Provider, a asking) string {
+	t.Helper()
+	body, _ := json.Marshal(a.body)
+	r, err := http.NewRequestWithContext(t.Context(), a.method, p.URL+a.path, strings.NewReader(string(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = http.Header{
+		"Content-Type": {a.contentType}, "Idempotency-Key": {a.key},
+		"Keyseat-Attempt": {a.attempt}, "Authorization": {"Bearer " + a.token},
+	}
+	r.GetBody = nil // or net/http repeats it
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return "cut"
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return "cut within"
+	}
+	return fmt.Sprint(answer.StatusCode, " ", answer.Header.Get("Retry-After"), strings.TrimSpace(string(text)))
+}
+
+func TestScript(t *testing.T) {
+	const plain = `200 {"outcome":"success","username":"user-T1"}`
+	for login, want := range map[string][]string{
+		"anna@example.com":                      {plain, plain},
+		"john.doe@example.com":                  {plain},
+		"already_premium@example.com":           {`200 {"outcome":"already_premium"}`, `200 {"outcome":"already_premium"}`},
+		"503=7+202+already_premium@example.com": {"503 7", "202 ", `200 {"outcome":"already_premium"}`},
+		"cut_after+plan_full@example.com":       {"cut", `200 {"outcome":"plan_full"}`},
+		"cut@example.com":                       {"cut", "cut"},
+		"truncated_after+x":                     {"cut within", plain},
+		"odd_outcome":                           {`200 {"outcome":"eaten_by_bears"}`},
+		"slow=1":                                {plain},
+		"empty+204":                             {"200 ", "204 "},
+	} {
+		p := connectortest.NewProvider(t)
+		for i, w := range want {
+			if got := ask(t, p, upgrade("T1-1", login)); got != w {
+				t.Errorf("%s, asking %d: %s, want %s", login, i+1, got, w)
+			}
+		}
+		p.CheckAll(t)
+	}
+}
+
+func TestPlans(t *testing.T) {
+	p := connectortest.NewProvider(t)
+	for i, want := range []string{"plan_full", "plan_expired", "plan_expired"} {
+		if got := ask(t, p, upgrade(fmt.Sprintf("T1-%d", i+1), "plan_full.plan_expired@example.com")); !strings.Contains(got, want) {
+			t.Errorf("plan %d: %s", i+1, got)
+		}
+	}
+	p.CheckAll(t)
+}
+
+func TestEffects(t *testing.T) {
+	p := connectortest.NewProvider(t)
+	for range 3 {
+		ask(t, p, upgrade("T1-1", "500+500_after+cut@example.com"))
+		ask(t, p, upgrade("T2-1", "500@example.com"))
+	}
+	e := p.Effects()["T1-1"]
+	e.Body = ""
+	want := connectortest.Effect{
+		Key: "T1-1", Task: "T1", Kind: tasks.Upgrade, Plan: "plan-T1-1",
+		Login: "500+500_after+cut@example.com", Outcome: tasks.Success, Count: 1,
+	}
+	if e != want || len(p.Effects()) != 1 || len(p.Requests()) != 6 {
+		t.Errorf("%+v of %d requests", p.Effects(), len(p.Requests()))
+	}
+	p.CheckAll(t)
+}
+
+func TestHookAndToken(t *testing.T) {
+	p := connectortest.NewProvider(t)
+	p.Token = "right"
+	p.Hook = func(q connectortest.Request) string { return map[string]string{"T1-1": "503+wrong_address"}[q.Key()] }
+	a, b := upgrade("T1-1", "anna"), upgrade("T2-1", "anna")
+	if got := ask(t, p, a); got != "401 " {
+		t.Error(got)
+	}
+	a.token, b.token = "right", "right"
+	if got := ask(t, p, a); got != `200 {"outcome":"wrong_address"}` { // the 503 was for the first asking
+		t.Error(got)
+	}
+	if got := ask(t, p, b); !strings.Contains(got, "success") {
+		t.Error(got)
+	}
+}
+
+// TestKeep has a second provider go on where the first one stopped.
+func TestKeep(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger")
+	first, second, other := connectortest.NewProvider(t), connectortest.NewProvider(t), connectortest.NewProvider(t)
+	keep(t, first, path)
+	keep(t, other, path)
+	ask(t, first, upgrade("T1-1", "plan_full"))
+	keep(t, second, path)
+	second.Hook = func(connectortest.Request) string { return "success" }
+	if got := ask(t, second, upgrade("T1-1", "plan_full")); !strings.Contains(got, "plan_full") {
+		t.Errorf("not the first answer: %s", got)
+	}
+	second.CheckAll(t)
+	ask(t, second, upgrade("T1-1", "another"))
+	if err := second.Check(); err == nil || !strings.Contains(err.Error(), "another body") {
+		t.Error(err)
+	}
+	ask(t, other, upgrade("T1-1", "plan_full")) // which has not seen the first
+	last := connectortest.NewProvider(t)
+	keep(t, last, path)
+	if err := last.Check(); err == nil || !strings.Contains(err.Error(), "T1-1 was done 2 times") {
+		t.Error(err)
+	}
+}
+
+func keep(t *testing.T, p *connectortest.Provider, path string) {
+	t.Helper()
+	if err := p.Keep(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFaults sends what must not be sent.
+func TestFaults(t *testing.T) {
+	with := func(change func(*asking)) []asking {
+		a := upgrade("T1-1", "anna")
+		change(&a)
+		return []asking{a}
+	}
+	body := func(change func(map[string]any)) []asking {
+		return with(func(a *asking) { change(a.body.(map[string]any)) })
+	}
+	samePlan := upgrade("T1-2", "plan_full")
+	samePlan.body.(map[string]any)["plan"] = upgrade("T1-1", "").body.(map[string]any)["plan"]
+	for want, askings := range map[string][]asking{
+		"GET with":                       with(func(a *asking) { a.method = http.MethodGet }),
+		"content type":                   with(func(a *asking) { a.contentType = "text/plain" }),
+		"Keyseat-Attempt is no count":    with(func(a *asking) { a.attempt = "0" }),
+		`the key "T1" is not`:            with(func(a *asking) { a.key = "T1" }),
+		`the key "T2-1" is not`:          with(func(a *asking) { a.key = "T2-1" }),
+		`the key "T1-01" is not`:         with(func(a *asking) { a.key = "T1-01" }),
+		"was sent to /renew":             with(func(a *asking) { a.path = "/renew" }),
+		"was sent to /upgrade?a=b":       with(func(a *asking) { a.path = "/upgrade?a=b" }),
+		"not the JSON":                   with(func(a *asking) { a.body = "text" }),
+		"not the JSON that it":           body(func(m map[string]any) { m["more"] = 1 }),
+		"an upgrade without a plan":      body(func(m map[string]any) { delete(m, "plan") }),
+		"T1-1 came with another body":    {upgrade("T1-1", "anna"), upgrade("T1-1", "otto")},
+		"T1-1 and T1-2 ask for the same": {upgrade("T1-1", "plan_full"), samePlan},
+		"both succeeded":                 {upgrade("T1-1", "anna"), upgrade("T1-2", "anna")},
+		"a renew with a plan":            with(func(a *asking) { a.path = "/renew"; a.body.(map[string]any)["kind"] = "renew" }),
+	} {
+		p := connectortest.NewProvider(t)
+		for _, a := range askings {
+			ask(t, p, a)
+		}
+		if err := p.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+func ExampleProvider() {
+	provider := new(connectortest.Provider)
+	service := httptest.NewServer(provider)
+	defer service.Close()
+
+	for attempt := range 2 {
+		r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, service.URL+"/renew", strings.NewReader(
+			`{"task_id":"t1","kind":"renew","country":"US","account":{"login":"html_after+still_premium@example.com","password":"p"}}`,
+		))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Idempotency-Key", "t1-1")
+		r.Header.Set("Keyseat-Attempt", strconv.Itoa(attempt+1))
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		text, _ := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		fmt.Printf("%d %s\n", answer.StatusCode, strings.TrimSpace(string(text)))
+	}
+	fmt.Println(provider.Effects()["t1-1"].Count, provider.Check())
+	// Output:
+	// 200 <html><body>We will be back soon</body></html>
+	// 200 {"outcome":"still_premium"}
+	// 1 <nil>
+}

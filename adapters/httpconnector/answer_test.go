@@ -1,0 +1,62 @@
+package httpconnector_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/adapters/connectortest"
+	"github.com/keyseat/keyseat/adapters/httpconnector"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// answering is a connector whose service gives that answer, without a network.
+func answering(t testing.TB, status int, h http.Header, body io.Reader) *httpconnector.Connector {
+	return open(t, "https://service.example", httpconnector.Options{Transport: roundTripper(
+		func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(body)}, nil
+		},
+	)})
+}
+
+// endless is a body without end that counts what is read of it.
+type endless int
+
+func (e *endless) Read(p []byte) (int, error) {
+	*e += endless(len(p))
+	return copy(p, strings.Repeat(" ", len(p))), nil
+}
+
+func TestReadsNoMore(t *testing.T) {
+	for _, status := range []int{200, 202, 400, 503} {
+		var body endless
+		answering(t, status, nil, &body).Do(t.Context(), connectortest.NewOrder(tasks.Renew, "x"))
+		if body > 64<<10+1 {
+			t.Errorf("%d: %d bytes were read", status, body)
+		}
+	}
+}
+
+// FuzzAnswer holds that only a readable 200 settles, and that no answer is quoted.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, "", `{"outcome":"success","username":"u"}`)
+	f.Add(200, "5", `{"outcome":"success"`)
+	f.Add(202, "Fri, 31 Dec 1999 23:59:59 GMT", "")
+	f.Add(503, "-1", "<html>")
+	f.Add(404, "99999999999999999999", "null")
+	notes := regexp.MustCompile(`^(|status -?\d+|an outcome that does not fit|status 200, the answer (is too long|has no outcome|is not the JSON that it should be))$`)
+	f.Fuzz(func(t *testing.T, status int, after, body string) {
+		c := answering(t, status, http.Header{"Retry-After": {after}}, strings.NewReader(body))
+		got := c.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "login@example.com"))
+		readable := status == http.StatusOK && len(body) <= 64<<10 && json.Valid([]byte(body))
+		if settled := got.Effect == tasks.Settled; settled != (got.Outcome != "") || (settled && !readable) {
+			t.Errorf("%+v", got)
+		}
+		if (got.Effect == tasks.Pending) != (status == http.StatusAccepted) || got.After < 0 || !notes.MatchString(got.Note) {
+			t.Errorf("%+v", got)
+		}
+	})
+}

@@ -1,0 +1,215 @@
+package blackbox_test
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/keyseat/keyseat/adapters/connectortest"
+	"github.com/keyseat/keyseat/adapters/pgtest"
+	tasksport "github.com/keyseat/keyseat/tasks"
+)
+
+// A canary is secrets unlike any other text, and the places that they were looked for in.
+type canary struct {
+	*shop
+	account tasksport.Account
+	host    string   // of every login
+	answers []string // that clients were given
+}
+
+func newCanary(s *shop) *canary {
+	return &canary{shop: s, host: "canary<é>&1f0c.example", account: tasksport.Account{
+		Login:    tasksport.NewSecret("canary<é>&1f0c.example"), // what all logins end with
+		Password: tasksport.NewSecret(`p"canary"&<é> 8d2b`),
+		NewEmail: tasksport.NewSecret("new.canary.77ae@example.com"),
+	}}
+}
+
+// TestSecretsLeaveNoTrace looks for them wherever keyseat writes, after they went through all that can
+// become of a request.
+func TestSecretsLeaveNoTrace(t *testing.T) {
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		newCanary(onSQLite(t)).flies(func(*canary) {})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		cluster := pgtest.Start(t, pgtest.Options{Config: []string{"log_statement=all", "log_min_duration_statement=0", "log_error_verbosity=verbose"}})
+		newCanary(onPostgres(t, cluster.URL(t))).flies((*canary).scanPostgres)
+	})
+}
+
+// flies takes the secrets through everything, with a look at all sinks while tasks are open, and
+// another when all have ended.
+func (c *canary) flies(scanDatabase func(*canary)) {
+	c.importKeys("code,used", "K1,", "K2,", "K3,", "K4,", "K5,", "K6,", "K7,", "R1,1", "R2,1", "R3,1", "gone,")
+	c.importPlans("p,US,10,1 Main Street,inv", "q,FR,1,,")
+	c.must("keys", "revoke", "gone")
+	flags := []string{"--task-attempts", "2", "--lease", "1s", "--connector-timeout", "300ms"}
+	d := c.serve(flags...)
+	c.accepts(d)
+	c.refuses(d)
+	for _, code := range []string{"K1", "K2", "K3", "K4", "R1", "R2"} {
+		d.ends(code)
+	}
+	c.sinks(d, scanDatabase)
+	d.kill() // K5, K6 and R3 are open
+	next := c.serve(append(flags, "--task-deadline", "1ms")...)
+	for _, code := range []string{"K5", "K6", "R3"} {
+		next.ends(code)
+	}
+	c.sinks(next, scanDatabase)
+	next.stop()
+	c.sinks(next, scanDatabase)
+	c.control()
+}
+
+// accepts has requests that become tasks, of every end.
+func (c *canary) accepts(d *daemon) {
+	for code, script := range map[string]string{
+		"K1": "success", "K2": "500+cut_after+success", "K3": "plan_full.500", "K4": "html", "K5": "202", "K6": "202",
+		"R1": "success", "R2": "silent", "R3": "202",
+	} {
+		form := c.form("upgrade", code, script)
+		if code[0] == 'R' {
+			form = c.form("renew", code, script)
+		}
+		c.keep(d.ask(http.MethodGet, "/API/?"+form, "", c.headers()))
+	}
+	c.keep(d.post(c.form("upgrade", "K7", "success") + "&country=ZW")) // two countries
+	c.keep(d.post(strings.Replace(c.form("upgrade", "K7", "success"), "country=US", "country=ZW", 1)))
+}
+
+func (c *canary) form(call, code, script string) string {
+	return q(call, code, "login", script+"@"+c.host, "pwd", c.account.Password.Reveal(), "country", "US", "newemail", c.account.NewEmail.Reveal())
+}
+
+// headers are of a client that says its secrets everywhere.
+func (c *canary) headers() http.Header {
+	secret := q("pwd", c.account.Password.Reveal(), "newemail", c.account.NewEmail.Reveal(), "login", c.host)
+	return header("User-Agent", secret, "Referer", "https://example.com/?"+secret, "Cookie", secret, "X-Request-Id", secret, "X-Forwarded-For", secret)
+}
+
+// refuses has requests that are answered otherwise, with every status code.
+func (c *canary) refuses(d *daemon) {
+	ok := c.form("upgrade", "K1", "success")
+	for _, form := range []string{
+		ok, c.form("renew", "K1", "success"), c.form("upgrade", "nobody", "x"), c.form("upgrade", "gone", "x"), c.form("renew", "K5", "x"),
+		c.form("upgrade", c.host, "x"), c.form("info", c.host, "x"), c.form("stock", "", "x"),
+		strings.Replace(ok, "country=US", "country="+c.host, 1), strings.Replace(ok, "upgrade=", "up=", 1),
+		ok + "&pwd=another", ok + "&%zz", ok + ";x", ok + "&%ff=" + c.host, ok + "&info=x", q(c.host, "x"), "%zz" + c.host,
+		ok + "&utm=" + strings.Repeat("x", 17<<10),
+	} {
+		for _, method := range []string{"GET", "POST", "PUT", "HEAD"} {
+			c.keep(d.ask(method, "/API/?"+strings.ReplaceAll(form, "<", "%3C"), "", c.headers()))
+		}
+		c.keep(d.ask("POST", "/API/", form, asForm))
+		c.keep(d.ask("POST", "/API/?x=y", form, asJSON))
+	}
+	c.keep(d.ask("GET", "/API/"+q("x", c.host)+"?"+ok, "", nil))
+	c.keep(d.ask("GET", "/API/?"+ok, "", header("Purpose", "prefetch")))
+	d.raw("GET /API/?" + ok + "\x00 HTTP/1.1\r\nHost: x\r\n\r\n")
+	d.raw("POST /API/?" + ok + " HTTP/1.1\r\nHost: x\r\nContent-Type: " + formType + "\r\nContent-Length: 9999\r\n\r\n" + ok + "\r\n")
+}
+
+// keep keeps an answer, with its headers.
+func (c *canary) keep(a answer) { c.answers = append(c.answers, fmt.Sprint(a.code, a.header, a.body)) }
+
+// sinks looks at everything once.
+func (c *canary) sinks(d *daemon, scanDatabase func(*canary)) {
+	c.clean("the log", d.log.String())
+	c.clean("an answer", strings.Join(c.answers, "\n"))
+	if !d.over() {
+		a, err := d.try("GET", d.admin+"/metrics", "", nil)
+		if err != nil || a.code != http.StatusOK {
+			c.Fatalf("metrics: %d %v", a.code, err)
+		}
+		c.clean("the metrics", a.body)
+	}
+	for _, args := range [][]string{
+		{"keys", "export"}, {"keys", "export", "--spreadsheet"}, {"keys", "show", "K1"}, {"keys", "show", "R3", "--output", "json"},
+		{"tasks", "list"}, {"tasks", "list", "--output", "json"}, {"plans", "list"}, {"stock"}, {"stock", "--output", "json"},
+	} {
+		r := c.cli(args...)
+		c.clean("what "+strings.Join(args, " ")+" prints", r.out+r.err)
+	}
+	c.scanFolder(c.folder)
+	scanDatabase(c)
+}
+
+// clean fails the test if a secret is in a text.
+func (c *canary) clean(what, text string) {
+	c.Helper()
+	if text == "" {
+		c.Errorf("nothing to look at in %s", what)
+	}
+	if found := connectortest.Leak(text, c.account); found != "" {
+		c.Errorf("the %s is in %s", found, what)
+	}
+}
+
+// scanFolder looks at every file.
+func (c *canary) scanFolder(folder string) {
+	c.Helper()
+	files := 0
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return nil // it has gone meanwhile, or is no file
+		}
+		content, err := os.ReadFile(path)
+		if err == nil && len(content) > 0 {
+			files++
+			c.clean("the file "+path, string(content))
+		}
+		return nil
+	})
+	if err != nil || files == 0 {
+		c.Errorf("%d files looked at: %v", files, err)
+	}
+}
+
+// scanPostgres looks at every row, at every file of the server, its log among them.
+func (c *canary) scanPostgres() {
+	conn, err := pgx.Connect(c.Context(), c.database)
+	if err != nil {
+		c.Fatal(err)
+	}
+	defer func() { _ = conn.Close(c.Context()) }() // it has served
+	var folder string
+	var dump []byte
+	err = conn.QueryRow(c.Context(), "CHECKPOINT; SHOW data_directory", pgx.QueryExecModeSimpleProtocol).Scan(&folder)
+	if err == nil {
+		err = conn.QueryRow(c.Context(), "SELECT convert_to(database_to_xml(true, false, '')::text, 'UTF8')").Scan(&dump)
+	}
+	if err != nil {
+		c.Fatal(err)
+	}
+	c.clean("the dump", string(dump))
+	c.scanFolder(filepath.Dir(folder)) // the log stands beside the data
+}
+
+// control holds that the scanner finds the secrets where they are bound to be, in a file too.
+func (c *canary) control() {
+	var asked strings.Builder
+	for _, r := range c.provider.Requests() {
+		asked.Write(r.Body)
+	}
+	for _, account := range []tasksport.Account{{Login: c.account.Login}, {Password: c.account.Password}, {NewEmail: c.account.NewEmail}} {
+		if connectortest.Leak(asked.String(), account) == "" {
+			c.Error("the scanner does not find a secret in what the provider was sent")
+		}
+	}
+	if n := len(c.answers); n < 100 {
+		c.Errorf("only %d answers were looked at", n)
+	}
+	c.Logf("%d answers looked at, %d requests at the provider, at %s", len(c.answers), len(c.provider.Requests()), time.Now().Format(time.TimeOnly))
+}

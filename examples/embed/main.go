@@ -1,0 +1,54 @@
+// Embed serves keyseat's API from a mux of one's own, on a store in memory: put a store of
+// adapters/bunstore and a connector of yours in their places for the real thing.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/keyring"
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// embed mounts the API and works on what it accepts until the context ends.
+func embed(ctx context.Context, mux *http.ServeMux) error {
+	var master [keyring.KeySize]byte
+	rand.Read(master[:])
+	store := memory.New(time.Now)
+	desk := daemon.NewDesk(store, simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
+	crew := daemon.NewCrew(desk)
+	mux.Handle("/API/", &daemon.API{Desk: desk, Wake: crew.Wake})
+	country, size := stock.Country("US"), 5
+	err := store.EditPlans(ctx, []stock.Edit{{ID: "plan-1", Country: &country, Size: &size}})
+	if err != nil {
+		return err
+	}
+	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
+	err = store.ImportKeys(ctx, func(yield func(keys.Key, error) bool) { yield(key, nil) })
+	return errors.Join(err, crew.Run(ctx, 10*time.Second))
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	mux := http.NewServeMux()
+	server := &http.Server{Addr: "127.0.0.1:8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	go func() { fmt.Println(server.ListenAndServe()) }()
+	fmt.Println("try http://127.0.0.1:8080/API/?info=MY-FIRST-KEY")
+	if err := embed(ctx, mux); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
