@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
+	"github.com/uptrace/bun/schema"
 	"modernc.org/sqlite"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
@@ -79,21 +79,17 @@ func counts(t *testing.T, s *bunstore.Store, sent *atomic.Int64, n int) map[stri
 func counted(t *testing.T, url string) (*bunstore.Store, *atomic.Int64) {
 	t.Helper()
 	sent := &atomic.Int64{}
-	var db *bun.DB
-	if path, embedded := strings.CutPrefix(url, "sqlite:"); embedded {
-		inner, err := sqlite.NewConnector(path + "?_txlock=immediate")
-		if err == nil {
-			db = bun.NewDB(sql.OpenDB(counter{inner, sent}), sqlitedialect.New())
-		} else {
-			t.Fatal(err)
-		}
-	} else {
-		config, err := pgx.ParseConfig(url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		db = bun.NewDB(sql.OpenDB(counter{stdlib.GetConnector(*config), sent}), pgdialect.New())
+	name, dsn := source(url)
+	inner, err := stdlib.GetDefaultDriver().(driver.DriverContext).OpenConnector(dsn)
+	var speaks schema.Dialect = pgdialect.New()
+	if name == "sqlite" {
+		inner, err = sqlite.NewConnector(dsn)
+		speaks = sqlitedialect.New()
 	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := bun.NewDB(sql.OpenDB(counter{inner, sent}), speaks)
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)
@@ -123,7 +119,9 @@ type counting struct {
 }
 
 func (c counting) QueryContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Rows, error) {
-	c.sent.Add(1)
+	if !strings.HasPrefix(sql, "PRAGMA") { // the log is truncated by the clock
+		c.sent.Add(1)
+	}
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, sql, args)
 }
 

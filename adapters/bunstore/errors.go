@@ -38,8 +38,8 @@ func (e storeError) Unwrap() error { return e.cause }
 
 // tell makes an operation's error fit for the outside.
 func (s session) tell(operation string, err error) error {
-	if err == nil {
-		return nil
+	if _, told := errors.AsType[storeError](err); told || err == nil {
+		return err
 	}
 	system := "postgres"
 	if s.embedded() {
@@ -56,45 +56,49 @@ var harmless = []error{
 }
 
 func describe(err error) (text string, cause error) {
-	var (
-		server  *pgconn.PgError
-		connect *pgconn.ConnectError
-		file    *modernc.Error
-		network *net.OpError
-		plain   plainError
-	)
 	for _, known := range harmless {
 		if errors.Is(err, known) {
 			return known.Error(), known
 		}
 	}
-	switch {
-	case errors.As(err, &plain):
+	if plain, found := errors.AsType[plainError](err); found {
 		return plain.Error(), nil
-	case errors.As(err, &connect): // says the user and the host, and never the password
+	}
+	if connect, found := errors.AsType[*pgconn.ConnectError](err); found { // says user and host, no password
 		return strings.Join(strings.Fields(connect.Error()), " "), nil
-	case errors.As(err, &server):
+	}
+	if server, found := errors.AsType[*pgconn.PgError](err); found {
 		return strings.TrimSpace("SQLSTATE " + server.Code + " " + server.ConstraintName), nil
-	case errors.As(err, &file):
-		return modernc.ErrorCodeString[file.Code()&0xff], nil
-	case errors.As(err, &network):
+	}
+	if file, found := errors.AsType[*modernc.Error](err); found {
+		return modernc.ErrorCodeString[file.Code()], nil
+	}
+	if network, found := errors.AsType[*net.OpError](err); found {
 		return network.Error(), nil
 	}
 	return fmt.Sprintf("a %T", err), nil
 }
 
-// sqlState gives the SQLSTATE of a Postgres's error, and the constraint that it names.
-func sqlState(err error) (code, constraint string) {
-	var server *pgconn.PgError
-	if errors.As(err, &server) {
-		return server.Code, server.ConstraintName
+// sqlState gives the SQLSTATE of an error of Postgres, or "".
+func sqlState(err error) string {
+	if server, found := errors.AsType[*pgconn.PgError](err); found {
+		return server.Code
 	}
-	return "", ""
+	return ""
 }
+
+// A beginError says that a transaction has not even begun: its connection was dead.
+type beginError struct{ error }
+
+func (e beginError) Unwrap() error { return e.error }
 
 // again says whether a transaction may succeed if it is run once more. A unique violation is one that
 // it could not see coming: the other row was written after its snapshot was taken.
 func again(err error) bool {
-	code, _ := sqlState(err)
-	return errors.Is(err, errAgain) || code == "40001" || code == "40P01" || code == "23505"
+	switch sqlState(err) {
+	case "40001", "40P01", "23505": // serialization failure, deadlock, unique violation
+		return true
+	}
+	_, dead := errors.AsType[beginError](err)
+	return dead || errors.Is(err, errAgain) || errors.Is(err, driver.ErrBadConn)
 }

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 
+	"github.com/uptrace/bun"
 	modernc "modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
-
-	"github.com/uptrace/bun"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"

@@ -67,8 +67,8 @@ func TestAnImportEndsWithTheErrorOfItsRows(t *testing.T) {
 		s := open(t, url, bunstore.Options{})
 		for range 2 {
 			err := s.ImportKeys(t.Context(), func(yield func(keys.Key, error) bool) {
-				for k := range some("K", 700) {
-					if !yield(k, nil) {
+				for k, err := range some("K", 700) {
+					if !yield(k, err) {
 						return
 					}
 				}

@@ -8,7 +8,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// due chooses the tasks to lease, by the index on when they can be: those whose time has come, and
+// due chooses the tasks to lease, by the index on when they can be, because a poll that finds nothing
+// must be cheap: those whose time has come, and
 // those whose lease was made by a clock that has since gone back.
 const due = `
 	late AS MATERIALIZED (
@@ -20,12 +21,12 @@ const due = `
 		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) > @now + @twice AND t.leased_until IS NOT NULL
 		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n FOR UPDATE SKIP LOCKED),
 	due AS MATERIALIZED (
-		SELECT code, id, since FROM (SELECT * FROM late UNION ALL SELECT * FROM ahead) AS both_kinds
-		ORDER BY since LIMIT @n)`
+		SELECT code, id, row_number() OVER (ORDER BY since) AS place
+		FROM (SELECT * FROM late UNION ALL SELECT * FROM ahead) AS both_kinds ORDER BY since LIMIT @n)`
 
-// take leases them.
+// take leases them, a microsecond apart, so that those which run out together keep their order.
 const take = `
-	UPDATE keyseat_tasks AS t SET fence = t.fence + 1, worker = @worker, leased_until = @now + @ttl,
+	UPDATE keyseat_tasks AS t SET fence = t.fence + 1, worker = @worker, leased_until = @now + @ttl + due.place * @tick,
 		lost = t.lost + CASE WHEN t.leased_until IS NULL THEN 0 ELSE 1 END
 	FROM due WHERE t.code = due.code AND t.id = due.id`
 
@@ -34,7 +35,7 @@ func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Durat
 	if n <= 0 {
 		return nil, nil
 	}
-	named := args{"worker": worker, "n": n, "ttl": ttl, "twice": 2 * ttl}
+	named := args{"worker": worker, "n": n, "ttl": ttl, "twice": 2 * ttl, "tick": time.Microsecond}
 	lease := s.leaseAtOnce
 	if s.embedded() {
 		lease = s.leaseByTwo
@@ -45,10 +46,10 @@ func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Durat
 
 func (s session) leaseAtOnce(ctx context.Context, named args) ([]tasks.View, error) {
 	return s.readable(ctx, `
-		WITH `+due+`, taken AS (`+take+` RETURNING t.*, due.since)
+		WITH `+due+`, taken AS (`+take+` RETURNING t.*, due.place)
 		SELECT @now, `+viewColumns+`
 		FROM taken t JOIN keyseat_keys k ON k.code = t.code
-		ORDER BY t.since`, named)
+		ORDER BY t.place`, named)
 }
 
 // leaseByTwo updates and then reads, since SQLite's UPDATE is no table.
@@ -72,7 +73,7 @@ func (s session) leaseByTwo(ctx context.Context, named args) ([]tasks.View, erro
 // due reads which tasks are due, and changes nothing.
 func (s session) due(ctx context.Context, named args) (batch, error) {
 	chosen := batch{columns: "code text, id text"}
-	err := s.query(ctx, `WITH `+due+` SELECT code, id FROM due ORDER BY since`, named, func(r row) error {
+	err := s.query(ctx, `WITH `+due+` SELECT code, id FROM due ORDER BY place`, named, func(r row) error {
 		var code, id string
 		err := r.scan([]field{text[string]{&code}, text[string]{&id}})
 		chosen.add(code, id)
@@ -98,7 +99,7 @@ func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 	if len(refs) == 0 {
 		return nil, nil
 	}
-	set := `leased_until = @now + @ttl`
+	set := `leased_until = @now + @ttl + its_place * @tick`
 	if ttl == 0 {
 		set = `leased_until = NULL, worker = NULL`
 	}
@@ -108,13 +109,13 @@ func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 	}
 	had := map[tasks.Ref]bool{}
 	err := s.query(ctx, `
-		WITH @want, mine (its_code, its_id) AS MATERIALIZED (
-			SELECT t.code, t.id FROM want
+		WITH @want, mine (its_code, its_id, its_place) AS MATERIALIZED (
+			SELECT t.code, t.id, want.place FROM want
 			JOIN keyseat_tasks t ON t.code = want.code AND t.id = want.id AND t.fence = want.fence
 			WHERE t.ended_at IS NULL AND t.leased_until IS NOT NULL
 			ORDER BY t.code, t.id FOR UPDATE OF t)
 		UPDATE keyseat_tasks SET `+set+` FROM mine WHERE code = its_code AND id = its_id
-		RETURNING code, id, fence`, args{"want": want, "ttl": ttl}, func(r row) error {
+		RETURNING code, id, fence`, args{"want": want, "ttl": ttl, "tick": time.Microsecond}, func(r row) error {
 		var ref tasks.Ref
 		err := r.scan([]field{text[keys.Code]{&ref.Code}, text[string]{&ref.ID}, whole[int64]{&ref.Fence}})
 		had[ref] = true

@@ -51,13 +51,20 @@ func open(t testing.TB, url string, o bunstore.Options) *bunstore.Store {
 	return s
 }
 
+// source gives the driver of a database and what the driver calls it.
+func source(address string) (driver, dsn string) {
+	path, embedded := strings.CutPrefix(address, "sqlite:")
+	if !embedded {
+		return "pgx", address
+	}
+	file := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "_txlock=immediate&_busy_timeout=10000"}
+	return "sqlite", file.String()
+}
+
 // raw opens a database behind the store's back.
 func raw(t testing.TB, address string) *sql.DB {
 	t.Helper()
-	driver, dsn := "pgx", address
-	if path, embedded := strings.CutPrefix(address, "sqlite:"); embedded {
-		driver, dsn = "sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "_txlock=immediate&_busy_timeout=10000"}).String()
-	}
+	driver, dsn := source(address)
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		t.Fatal(err)

@@ -80,7 +80,9 @@ func (s *Store) makeLock(ctx context.Context) (err error) {
 		_, err = s.write.DB.ExecContext(ctx, `
 			CREATE TABLE IF NOT EXISTS keyseat_migrating (one boolean PRIMARY KEY CHECK (one));
 			INSERT INTO keyseat_migrating VALUES (true) ON CONFLICT DO NOTHING`)
-		if code, _ := sqlState(err); code != "23505" && code != "42P07" && code != "XX000" {
+		switch sqlState(err) {
+		case "23505", "42P07", "42710", "XX000": // lost the race for the row, the table, its type, its entry
+		default:
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package bunstore_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ func TestModel(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s, db := open(t, url, bunstore.Options{}), raw(t, url)
 		storetest.Compare(t,
-			func(testing.TB) storetest.Store { return memory.New(time.Now) },
+			func(testing.TB) storetest.Store { return memory.New(ticking()) },
 			func(t testing.TB) storetest.Store {
 				for table := range strings.FieldsSeq("history tasks keys plans countries") {
 					if _, err := db.ExecContext(t.Context(), "DELETE FROM keyseat_"+table); err != nil {
@@ -25,4 +26,10 @@ func TestModel(t *testing.T) {
 				return s
 			})
 	})
+}
+
+// ticking is a clock that never stands still, so that what the model does later is later.
+func ticking() func() time.Time {
+	var ticks atomic.Int64
+	return func() time.Time { return time.Now().Add(time.Duration(ticks.Add(1)) * 10 * time.Microsecond) }
 }

@@ -18,7 +18,7 @@ import (
 
 func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if path == "" || strings.HasPrefix(path, ":") {
-		return nil, errors.New("sqlite: want a file's path after sqlite:")
+		return nil, errors.New("after sqlite: stands the path of a file")
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,21 +33,22 @@ func TestIn(t *testing.T) {
 			t.Fatal(err)
 		}
 		fill(t, s, 1)
-		for _, last := range []error{errors.New("changed my mind"), nil} {
-			err := owner.RunInTx(t.Context(), nil, func(_ context.Context, tx bun.Tx) error {
-				joined := s.In(tx)
-				apply(t, joined, upgrades(t, joined, 1)...)
-				if views, err := joined.Lease(t.Context(), "w", 1, time.Minute); err != nil || len(views) != 1 {
-					t.Errorf("leased in the transaction: %v, %v", views, err)
-				}
-				return last
-			})
-			if !errors.Is(err, last) {
+		for kept, end := range []func(bun.Tx) error{bun.Tx.Rollback, bun.Tx.Commit} {
+			tx, err := owner.BeginTx(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			joined := s.In(tx)
+			apply(t, joined, upgrades(t, joined, 1)...)
+			if views, err := joined.Lease(t.Context(), "w", 1, time.Minute); err != nil || len(views) != 1 {
+				t.Errorf("leased in the transaction: %v, %v", views, err)
+			}
+			if err := end(tx); err != nil {
 				t.Fatal(err)
 			}
 			views, err := s.View(t.Context(), []keys.Code{code("K", 0)})
-			if err != nil || (views[0].Task != nil) != (last == nil) {
-				t.Fatalf("after %v: %v, %v", last, views, err)
+			if err != nil || (views[0].Task != nil) != (kept == 1) {
+				t.Fatalf("after %d: %v, %v", kept, views, err)
 			}
 		}
 	})
@@ -147,6 +150,42 @@ func TestAKeyEndsOneTaskAndBeginsAnotherInOneBatch(t *testing.T) {
 		got, err := s.View(t.Context(), []keys.Code{key.Code})
 		if err != nil || got[0].Task.ID != begin.Task.ID || got[0].Key.Version != 4 {
 			t.Fatalf("got %+v, %v", got, err)
+		}
+	})
+}
+
+// TestOfManyWritersOneWins lets many change one key from the same view.
+func TestOfManyWritersOneWins(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		s := open(t, url, bunstore.Options{})
+		fill(t, s, 1)
+		views, err := s.View(t.Context(), []keys.Code{code("K", 0)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		var won atomic.Int64
+		for range 16 {
+			wg.Go(func() {
+				c, err := tasks.Revoke(views[0], id())
+				if err != nil {
+					t.Error(err)
+				}
+				errs, err := s.Apply(t.Context(), []tasks.Change{c})
+				switch {
+				case err != nil:
+					t.Error(err)
+				case errs[0] == nil:
+					won.Add(1)
+				case !errors.Is(errs[0], tasks.ErrConflict):
+					t.Error(errs[0])
+				}
+			})
+		}
+		wg.Wait()
+		events, err := s.History(t.Context(), code("K", 0))
+		if err != nil || won.Load() != 1 || len(events) != 1 {
+			t.Fatalf("%d won, the history is %v, %v", won.Load(), events, err)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"strings"
-	"time"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -191,6 +190,3 @@ func (r row) view() (tasks.View, error) {
 	}
 	return v, err
 }
-
-// at is a time that SQL text says.
-func at(t *time.Time) []field { return []field{moment{t}} }

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -32,8 +31,11 @@ func (s *Store) once(ctx context.Context, do func(tx session) error) error {
 	life, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
 	defer cancel()
 	tx, err := conn.BeginTx(life, nil)
+	if err != nil && !s.embedded() {
+		return beginError{err}
+	}
 	if err != nil {
-		return errors.Join(ctx.Err(), err)
+		return err
 	}
 	if err := do(session{s.dialect, tx.Tx}); err != nil {
 		_ = tx.Rollback() // the first error is the one that tells

@@ -44,16 +44,6 @@ func put[K comparable, T any](rows *[]T, at map[K]int, name K, r T) {
 	(*rows)[i] = r
 }
 
-// erases says whether a task's secret goes.
-func (w *writes) erases() bool {
-	for _, t := range w.changed {
-		if !t.Open() {
-			return true
-		}
-	}
-	return false
-}
-
 // A step writes one table.
 type step struct {
 	name string

@@ -30,9 +30,8 @@ func spellings(secret string) []string {
 	if secret == "" {
 		return nil
 	}
-	quoted, _ := json.Marshal(secret) // a string always can be
 	all := []string{
-		secret, strings.Trim(string(quoted), `"`), url.QueryEscape(secret), url.PathEscape(secret),
+		secret, quoted(secret, true), quoted(secret, false), url.QueryEscape(secret), url.PathEscape(secret),
 		hex.EncodeToString([]byte(secret)),
 	}
 	for offset := range 3 { // the first and last characters of base64 depend on what stands around
@@ -42,4 +41,14 @@ func spellings(secret string) []string {
 		}
 	}
 	return all
+}
+
+// quoted is the secret as it stands in JSON, which escapes for HTML or does not.
+func quoted(secret string, html bool) string {
+	var out strings.Builder
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(html)
+	_ = e.Encode(secret) // a string always can be
+	text := strings.TrimSuffix(out.String(), "\n")
+	return text[1 : len(text)-1]
 }

@@ -57,14 +57,19 @@ func (s *shop) start(flags ...string) *daemon {
 // launch starts a command that runs until it is stopped.
 func (s *shop) launch(args ...string) *daemon {
 	s.Helper()
-	d := &daemon{shop: s, cmd: s.command(args...), log: new(journal), ended: make(chan struct{})}
-	d.client = newClient()
-	d.cmd.Stderr = d.log
-	if err := d.cmd.Start(); err != nil {
+	return s.run(s.command(args...))
+}
+
+// run starts what shall be a daemon.
+func (s *shop) run(cmd *exec.Cmd) *daemon {
+	s.Helper()
+	d := &daemon{shop: s, cmd: cmd, log: new(journal), ended: make(chan struct{}), client: newClient()}
+	cmd.Stderr = d.log
+	if err := cmd.Start(); err != nil {
 		s.Fatal(err)
 	}
 	go func() {
-		_ = d.cmd.Wait() // its status is looked at by who waits for the end
+		_ = cmd.Wait() // its status is looked at by who waits for the end
 		close(d.ended)
 	}()
 	s.Cleanup(func() {
@@ -137,7 +142,9 @@ func (d *daemon) signal(sig os.Signal) { _ = d.cmd.Process.Signal(sig) } // it m
 
 // kill ends it as kill -9 does.
 func (d *daemon) kill() {
-	d.signal(syscall.SIGKILL)
+	if !d.over() {
+		_ = finish(d.cmd.Process) // it may end this moment
+	}
 	<-d.ended
 }
 

@@ -208,7 +208,12 @@ func (d *daemon) raw(request string) int {
 	}
 	defer func() { _ = conn.Close() }() // it has served
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	go func() { _, _ = conn.Write([]byte(request)) }() // the server may answer before it has read all
+	go func() { // because the server may answer before it has read all
+		_, _ = conn.Write([]byte(request))
+		if half, is := conn.(*net.TCPConn); is {
+			_ = half.CloseWrite()
+		}
+	}()
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return 0

@@ -2,6 +2,11 @@
 
 package blackbox_test
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
 func leash() *syscall.SysProcAttr { return nil }
+
+func finish(p *os.Process) error { return p.Kill() }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyseat/keyseat/adapters/connectortest"
 	"github.com/keyseat/keyseat/adapters/pgtest"
@@ -88,6 +89,8 @@ func (s *shop) feed(stdin string, args ...string) result {
 func (s *shop) command(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(s.Context(), binary, args...)
 	cmd.Dir, cmd.SysProcAttr = s.folder, leash()
+	cmd.Cancel = func() error { return finish(cmd.Process) }
+	cmd.WaitDelay = 5 * time.Second // for what it has started and still holds its streams
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + s.folder}, s.env...)
 	if s.database != "" {
 		cmd.Env = append(cmd.Env, "KEYSEAT_DATABASE="+s.database)

@@ -27,18 +27,22 @@ func isDatabase(f validator.FieldLevel) bool {
 	return file && path != "" && path[0] != ':' || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
-// open opens a store that is there, its schema brought up to date. An SQLite file is not made:
-// a mistyped path would look like an empty store.
-func (d databaseFlag) open(ctx context.Context) (*bunstore.Store, error) {
+// open does something with a store that is there, its schema brought up to date. An SQLite file is
+// not made: a mistyped path would look like an empty store.
+func (d databaseFlag) open(ctx context.Context, do func(s *bunstore.Store) error) error {
 	if path, file := strings.CutPrefix(d.Database, embedded); file {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("no database at %s", path)
+			return fmt.Errorf("no database at %s", path)
 		}
 	}
-	return d.create(ctx)
+	return d.create(ctx, do)
 }
 
-// create opens a store, its schema brought up to date, and makes an SQLite file that is not there.
-func (d databaseFlag) create(ctx context.Context) (*bunstore.Store, error) {
-	return openStore(ctx, d.Database)
+// create is [databaseFlag.open] that makes an SQLite file where there is none.
+func (d databaseFlag) create(ctx context.Context, do func(s *bunstore.Store) error) error {
+	s, err := openStore(ctx, d.Database)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s), s.Close()) //nolint:contextcheck // closing must not be cut short
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon/sheet"
 )
 
@@ -15,14 +16,11 @@ type keysExport struct {
 
 // Run prints all keys.
 func (k *keysExport) Run(ctx context.Context, c console) error {
-	s, err := k.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	out := bufio.NewWriter(c.out)
-	if err := sheet.WriteKeys(out, allKeys(ctx, s), k.Spreadsheet); err != nil {
-		return err
-	}
-	return out.Flush()
+	return k.open(ctx, func(s *bunstore.Store) error {
+		out := bufio.NewWriter(c.out)
+		if err := sheet.WriteKeys(out, allKeys(ctx, s), k.Spreadsheet); err != nil {
+			return err
+		}
+		return out.Flush()
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/keys"
 )
 
@@ -19,16 +20,13 @@ type keysGenerate struct {
 
 // Run issues codes. They are printed once they are stored, because a code that is sold must be found.
 func (k *keysGenerate) Run(ctx context.Context, c console) error {
-	s, err := k.create(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	fresh := k.issue(time.Now())
-	if err := s.ImportKeys(ctx, each(fresh)); err != nil {
-		return err
-	}
-	return printCodes(c.out, fresh)
+	return k.create(ctx, func(s *bunstore.Store) error {
+		fresh := k.issue(time.Now())
+		if err := s.ImportKeys(ctx, each(fresh)); err != nil {
+			return err
+		}
+		return printCodes(c.out, fresh)
+	})
 }
 
 // issue makes keys that are bought at that time.
@@ -46,7 +44,9 @@ func (k *keysGenerate) issue(at time.Time) []keys.Key {
 func printCodes(w io.Writer, all []keys.Key) error {
 	out := bufio.NewWriter(w)
 	for _, k := range all {
-		fmt.Fprintln(out, k.Code)
+		if _, err := fmt.Fprintln(out, k.Code); err != nil {
+			return err
+		}
 	}
 	return out.Flush()
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon/sheet"
 	"github.com/keyseat/keyseat/keys"
 )
@@ -27,14 +29,12 @@ func (k *keysImport) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	s, err := k.create(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	table, n := sheet.New(file), 0
-	if err := table.Locate(s.ImportKeys(ctx, counted(table.Keys(), &n))); err != nil {
+	n := 0
+	err = k.create(ctx, func(s *bunstore.Store) error {
+		table := sheet.New(file)
+		return table.Locate(s.ImportKeys(ctx, counted(table.Keys(), &n)))
+	})
+	if err := errors.Join(err, file.Close()); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(c.out, "imported: %d keys\n", n)

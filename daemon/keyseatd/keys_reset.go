@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -15,12 +16,8 @@ type keysReset struct {
 
 // Run makes the key usable again.
 func (k *keysReset) Run(ctx context.Context, c console) error {
-	s, err := k.open(ctx)
+	err := k.open(ctx, func(s *bunstore.Store) error { return steerKey(ctx, s, k.Code, tasks.Reset) })
 	if err != nil {
-		return err
-	}
-	defer s.Close()
-	if err := steerKey(ctx, s, k.Code, tasks.Reset); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(c.out, "the key is usable again")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -15,12 +16,8 @@ type keysRevoke struct {
 
 // Run withdraws the key.
 func (k *keysRevoke) Run(ctx context.Context, c console) error {
-	s, err := k.open(ctx)
+	err := k.open(ctx, func(s *bunstore.Store) error { return steerKey(ctx, s, k.Code, tasks.Revoke) })
 	if err != nil {
-		return err
-	}
-	defer s.Close()
-	if err := steerKey(ctx, s, k.Code, tasks.Revoke); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(c.out, "the key is revoked")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -23,23 +24,20 @@ func (k *keysShow) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	s, err := k.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	v, err := desk(s).View(ctx, code)
-	if err != nil {
-		return err
-	}
-	if !v.Key.Exists() {
-		return tasks.ErrNoKey
-	}
-	history, err := s.History(ctx, code)
-	if err != nil {
-		return err
-	}
-	return k.print(c.out, newKeyPage(v, history))
+	return k.open(ctx, func(s *bunstore.Store) error {
+		v, err := desk(s).View(ctx, code)
+		if err != nil {
+			return err
+		}
+		if !v.Key.Exists() {
+			return tasks.ErrNoKey
+		}
+		history, err := s.History(ctx, code)
+		if err != nil {
+			return err
+		}
+		return k.print(c.out, newKeyPage(v, history))
+	})
 }
 
 func (k *keysShow) print(w io.Writer, page keyPage) error {
@@ -108,11 +106,16 @@ func (p keyPage) print(w io.Writer) error {
 		{"username", p.Username},
 		{"verify address", p.VerifyAddress},
 	} {
-		if f.value != "" {
-			fmt.Fprintf(out, "%s\t%s\n", f.name, printable(f.value))
+		if f.value == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(out, "%s\t%s\n", f.name, printable(f.value)); err != nil {
+			return err
 		}
 	}
-	fmt.Fprintln(out)
+	if _, err := fmt.Fprintln(out); err != nil {
+		return err
+	}
 	return out.Flush()
 }
 

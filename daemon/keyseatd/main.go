@@ -72,7 +72,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintf(stderr, "keyseatd: %s\n", printable(err.Error()))
+	_, _ = fmt.Fprintf(stderr, "keyseatd: %s\n", printable(err.Error())) // the status tells it too
 	if usage := (usageError{}); errors.As(err, &usage) {
 		return exitUsage
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -16,20 +17,22 @@ type masterKeyPrune struct {
 
 // Run drops the keys that no open task is sealed with, and tells their ids.
 func (m *masterKeyPrune) Run(ctx context.Context, c console) error {
-	s, err := m.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	needed, err := sealedWith(ctx, s)
-	if err != nil {
-		return err
-	}
-	dropped, err := keyring.Prune(m.File, func(id string) bool { return needed[id] })
-	for _, id := range dropped {
-		fmt.Fprintln(c.out, id)
-	}
-	return err
+	return m.open(ctx, func(s *bunstore.Store) error {
+		needed, err := sealedWith(ctx, s)
+		if err != nil {
+			return err
+		}
+		dropped, err := keyring.Prune(m.File, func(id string) bool { return needed[id] })
+		if err != nil {
+			return err
+		}
+		for _, id := range dropped {
+			if _, err := fmt.Fprintln(c.out, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // sealedWith collects the ids of the master keys that open tasks need.

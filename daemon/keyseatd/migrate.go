@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
 )
 
 // migrateCmd is keyseatd migrate.
@@ -12,11 +14,10 @@ type migrateCmd struct {
 
 // Run brings the schema up to date.
 func (m *migrateCmd) Run(ctx context.Context, c console) error {
-	s, err := m.create(ctx)
+	err := m.create(ctx, func(*bunstore.Store) error { return nil })
 	if err != nil {
 		return err
 	}
-	defer s.Close()
 	_, err = fmt.Fprintln(c.out, "the schema is up to date")
 	return err
 }

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/stock"
 )
 
 // plansImport is keyseatd plans import.
@@ -21,24 +24,25 @@ func (*plansImport) Help() string {
 
 // Run imports all plans of the file, or none.
 func (p *plansImport) Run(ctx context.Context, c console) error {
-	file, err := c.open(p.File)
+	edits, table, err := p.read(c)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	table := sheet.New(file)
-	edits, err := table.Edits()
+	err = p.create(ctx, func(s *bunstore.Store) error { return table.Locate(s.EditPlans(ctx, edits)) })
 	if err != nil {
-		return err
-	}
-	s, err := p.create(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	if err := table.Locate(s.EditPlans(ctx, edits)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(c.out, "imported: %d plans\n", len(edits))
 	return err
+}
+
+// read reads the whole file, before a database is made for it.
+func (p *plansImport) read(c console) ([]stock.Edit, *sheet.Sheet, error) {
+	file, err := c.open(p.File)
+	if err != nil {
+		return nil, nil, err
+	}
+	table := sheet.New(file)
+	edits, err := table.Edits()
+	return edits, table, errors.Join(err, file.Close())
 }

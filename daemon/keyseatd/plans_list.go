@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/stock"
 )
 
@@ -16,14 +17,11 @@ type plansList struct {
 
 // Run lists all plans.
 func (p *plansList) Run(ctx context.Context, c console) error {
-	s, err := p.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	now := time.Now()
-	rows := mapped(allPlans(ctx, s), func(p stock.Plan) planLine { return newPlanLine(p, now) })
-	return list(c.out, p.outputFlag, planHeader, rows)
+	return p.open(ctx, func(s *bunstore.Store) error {
+		now := time.Now()
+		rows := mapped(allPlans(ctx, s), func(p stock.Plan) planLine { return newPlanLine(p, now) })
+		return list(c.out, p.outputFlag, planHeader, rows)
+	})
 }
 
 const planHeader = "ID COUNTRY STATE SLOTS FREE HELD SPENT SUSPECT EXPIRES ADDRESS"

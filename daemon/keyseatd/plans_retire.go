@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -17,12 +18,9 @@ type plansRetire struct {
 
 // Run takes the plan out of stock. Importing it again puts it back.
 func (p *plansRetire) Run(ctx context.Context, c console) error {
-	s, err := p.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	err = s.EditPlans(ctx, []stock.Edit{{ID: p.ID, Retire: true}})
+	err := p.open(ctx, func(s *bunstore.Store) error {
+		return s.EditPlans(ctx, []stock.Edit{{ID: p.ID, Retire: true}})
+	})
 	var row tasks.RowError
 	if errors.As(err, &row) { // there is but one row, so only its fault tells something
 		return row.Err

@@ -71,13 +71,17 @@ func object(v any) ([]byte, error) {
 // table prints aligned columns. Each page is aligned by itself, so that a long list begins at once.
 func table[T line](w io.Writer, header string, rows iter.Seq2[T, error]) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, strings.ReplaceAll(header, " ", "\t"))
+	if _, err := fmt.Fprintln(out, strings.ReplaceAll(header, " ", "\t")); err != nil {
+		return err
+	}
 	n := 0
 	for row, err := range rows {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(out, tabbed(row.cells()))
+		if _, err := fmt.Fprintln(out, tabbed(row.cells())); err != nil {
+			return err
+		}
 		if n++; n%pageSize == 0 {
 			if err := out.Flush(); err != nil {
 				return err
@@ -127,5 +131,5 @@ func (m moment) MarshalJSON() ([]byte, error) {
 	if time.Time(m).IsZero() {
 		return []byte("null"), nil
 	}
-	return []byte(`"` + m.String() + `"`), nil
+	return json.Marshal(m.String())
 }

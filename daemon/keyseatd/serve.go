@@ -51,6 +51,10 @@ type serveCmd struct {
 // Run serves until a signal.
 func (s *serveCmd) Run(ctx context.Context, c console) error {
 	log := s.logger(c.err)
+	connector, err := s.connector(log) // first, because a wrong call shall leave no database behind
+	if err != nil {
+		return err
+	}
 	store, err := openStore(ctx, s.Database)
 	if err != nil {
 		return err
@@ -62,10 +66,6 @@ func (s *serveCmd) Run(ctx context.Context, c console) error {
 	}
 	defer func() { _ = release() }()
 	ring, err := s.ring(store, log)
-	if err != nil {
-		return err
-	}
-	connector, err := s.connector(log)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
@@ -12,21 +13,30 @@ import (
 // patience is how long a change is tried while the database is away.
 const patience = 30 * time.Second
 
-// steer makes one of an operator's changes.
-func steer(ctx context.Context, s tasks.Store, read func(context.Context) (tasks.View, error), decide func(tasks.View, string) (tasks.Change, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return desk(s).Steer(ctx, read, decide)
-}
+// A decision makes an operator's change, with that id, of what it sees.
+type decision func(v tasks.View, id string) (tasks.Change, error)
 
-// steerKey makes a change of the key with a code that was typed.
-func steerKey(ctx context.Context, s tasks.Store, typed string, decide func(tasks.View, string) (tasks.Change, error)) error {
+// A look reads what is to be decided on.
+type look func(context.Context) (tasks.View, error)
+
+// steerKey changes the key with a code that was typed.
+func steerKey(ctx context.Context, s *bunstore.Store, typed string, decide decision) error {
 	code, err := keys.ParseTyped(typed)
 	if err != nil {
 		return err
 	}
-	read := func(ctx context.Context) (tasks.View, error) { return desk(s).View(ctx, code) }
-	return steer(ctx, s, read, decide)
+	return steer(ctx, s, func(ctx context.Context) (tasks.View, error) { return desk(s).View(ctx, code) }, decide)
+}
+
+// steerTask changes the task with that id.
+func steerTask(ctx context.Context, s *bunstore.Store, id string, decide decision) error {
+	return steer(ctx, s, func(ctx context.Context) (tasks.View, error) { return s.Task(ctx, id) }, decide)
+}
+
+func steer(ctx context.Context, s *bunstore.Store, read look, decide decision) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return desk(s).Steer(ctx, read, decide)
 }
 
 // desk is as much of a desk as an operator needs: it accepts no request and does no work.

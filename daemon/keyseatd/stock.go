@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/stock"
 )
 
@@ -15,16 +16,13 @@ type stockCmd struct {
 
 // Run shows the slots of every country that has a plan.
 func (k *stockCmd) Run(ctx context.Context, c console) error {
-	s, err := k.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	levels, err := desk(s).Stock(ctx)
-	if err != nil {
-		return err
-	}
-	return list(c.out, k.outputFlag, stockHeader, mapped(each(levels), newLevelLine))
+	return k.open(ctx, func(s *bunstore.Store) error {
+		levels, err := desk(s).Stock(ctx)
+		if err != nil {
+			return err
+		}
+		return list(c.out, k.outputFlag, stockHeader, mapped(each(levels), newLevelLine))
+	})
 }
 
 const stockHeader = "COUNTRY SIZE FREE HELD SPENT SUSPECT IDLE"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -18,16 +19,13 @@ type tasksList struct {
 
 // Run lists the tasks in that state.
 func (t *tasksList) Run(ctx context.Context, c console) error {
-	s, err := t.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
 	filter := tasks.AnyTask
 	if t.State != "any" {
 		filter = tasks.Filter(t.State)
 	}
-	return list(c.out, t.outputFlag, taskHeader, mapped(allTasks(ctx, s, filter), newTaskLine))
+	return t.open(ctx, func(s *bunstore.Store) error {
+		return list(c.out, t.outputFlag, taskHeader, mapped(allTasks(ctx, s, filter), newTaskLine))
+	})
 }
 
 const taskHeader = "ID CODE KIND COUNTRY STATE OUTCOME PLAN SLOT ASKED CREATED DUE ENDED"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -16,16 +17,11 @@ type tasksResolve struct {
 
 // Run settles the slot, and the key with it if the task is its latest.
 func (t *tasksResolve) Run(ctx context.Context, c console) error {
-	s, err := t.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	read := func(ctx context.Context) (tasks.View, error) { return s.Task(ctx, t.ID) }
 	decide := func(v tasks.View, id string) (tasks.Change, error) {
 		return tasks.Resolve(v, tasks.Outcome(t.Outcome), id)
 	}
-	if err := steer(ctx, s, read, decide); err != nil {
+	err := t.open(ctx, func(s *bunstore.Store) error { return steerTask(ctx, s, t.ID, decide) })
+	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(c.out, "the task is resolved as %s\n", t.Outcome)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -15,13 +16,8 @@ type tasksRetry struct {
 
 // Run makes the task due now.
 func (t *tasksRetry) Run(ctx context.Context, c console) error {
-	s, err := t.open(ctx)
+	err := t.open(ctx, func(s *bunstore.Store) error { return steerTask(ctx, s, t.ID, tasks.Hurry) })
 	if err != nil {
-		return err
-	}
-	defer s.Close()
-	read := func(ctx context.Context) (tasks.View, error) { return s.Task(ctx, t.ID) }
-	if err := steer(ctx, s, read, tasks.Hurry); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(c.out, "the task is due now")

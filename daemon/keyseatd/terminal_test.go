@@ -21,7 +21,9 @@ func TestProgress(t *testing.T) {
 	if status := run(t.Context(), []string{"keys", "import", path}, nil, nil, io.Discard, terminal); status != 0 {
 		t.Errorf("status %d", status)
 	}
-	fmt.Fprintln(terminal, "END")
+	if _, err := fmt.Fprintln(terminal, "END"); err != nil {
+		t.Fatal(err)
+	}
 	buf, all := make([]byte, 4096), ""
 	for !strings.Contains(all, "END") {
 		n, err := shown.Read(buf)

@@ -1,0 +1,163 @@
+package blackbox_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/adapters/pgtest"
+)
+
+const root = "../.."
+
+// readme gives the fenced block of the README that a comment marks for its test.
+func readme(t *testing.T, mark string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "<!-- test: "+mark+" -->\n```")
+	_, rest, _ = strings.Cut(rest, "\n")
+	block, _, ends := strings.Cut(rest, "```\n")
+	if !found || !ends {
+		t.Fatalf("the README has no block %q", mark)
+	}
+	return block
+}
+
+// shell is a script, in the shop's folder and with its environment, that runs as a daemon does.
+func (s *shop) shell(script string) *daemon {
+	s.Helper()
+	path, err := filepath.Abs(root)
+	if err != nil {
+		s.Fatal(err)
+	}
+	script = strings.ReplaceAll(script, "go build ", "go build -C '"+path+"' ")
+	script = strings.ReplaceAll(script, "-o keyseatd", "-o '"+s.folder+"/keyseatd'")
+	script = strings.ReplaceAll(script, "./keyseatd serve", "exec ./keyseatd serve") // so that a signal reaches it
+	return s.run(s.sh(script))
+}
+
+// sh is a script as a command of the shop's.
+func (s *shop) sh(script string) *exec.Cmd {
+	cmd := s.command()
+	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-ec", script}
+	return cmd
+}
+
+// free are addresses that no other test listens on, and a log that tells which.
+var free = []string{"KEYSEAT_LISTEN=127.0.0.1:0", "KEYSEAT_ADMIN_LISTEN=127.0.0.1:0", "KEYSEAT_LOG_FORMAT=json"}
+
+func TestREADMECalls(t *testing.T) {
+	t.Parallel()
+	s := onSQLite(t)
+	s.importPlans("p1,US,2,1 Main Street,i")
+	key := strings.TrimSpace(s.must("keys", "generate", "--count", "1"))
+	d := s.serve("--connector", "sim", "--sim-delay", "1h", "--drain", "1s")
+	script := strings.ReplaceAll(readme(t, "api"), "http://127.0.0.1:8080", d.url)
+	cmd := exec.CommandContext(t.Context(), "sh", "-ec", strings.ReplaceAll(script, "curl ", "curl -sSw '\\n' "))
+	cmd.Env = append(os.Environ(), "KEY="+key)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got := strings.Split(strings.TrimSpace(string(out)), "\n")
+	want := strings.Split(strings.TrimSpace(readme(t, "answers")), "\n")
+	for i := range want {
+		a, b := got[i], want[i]
+		if i == 1 { // the key was bought just now
+			a, b = upTo(a, `"purchase_date"`), upTo(b, `"purchase_date"`)
+		}
+		if a != b {
+			t.Errorf("the README promises\n%s\nthe daemon answers\n%s", b, a)
+		}
+	}
+}
+
+func upTo(s, mark string) string {
+	head, _, _ := strings.Cut(s, mark)
+	return head
+}
+
+func TestREADMEOnSQLite(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.env = append(toolchain(t), free...)
+	s.database = "" // that of the README: keyseat.db in the folder
+	d := s.shell(readme(t, "sqlite"))
+	d.awaitReady()
+	if got := d.get("stock").body; !strings.Contains(got, `"country_code":"US","slots":2`) {
+		t.Errorf("stock is %s", got)
+	}
+	d.stop()
+}
+
+func TestREADMEOnPostgres(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.env, s.database = free, ""
+	if err := os.Symlink(binary, filepath.Join(s.folder, "keyseatd")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.folder, "token"), []byte("a-token\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := readme(t, "postgres")
+	script = strings.ReplaceAll(script, "postgres://keyseat@127.0.0.1:5432/keyseat", pgtest.URL(t))
+	d := s.shell(strings.ReplaceAll(script, "https://your.service", s.provider.URL))
+	d.awaitReady()
+	d.stop()
+}
+
+// TestREADMEEmbeds holds the snippet to the example, which has a test of its own.
+func TestREADMEEmbeds(t *testing.T) {
+	example, err := os.ReadFile(filepath.Join(root, "examples/embed/main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if block := readme(t, "embed"); strings.TrimSpace(block) == "" || !strings.Contains(string(example), block) {
+		t.Error("the snippet does not stand in examples/embed/main.go as it is")
+	}
+}
+
+// TestREADMECommands runs the one of the two commands that does not run this test.
+func TestREADMECommands(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"go run ./daemon/keyseatd demo", "make test"} {
+		if !strings.Contains(string(text), "```sh\n"+command+"\n```") {
+			t.Errorf("the README does not say %q", command)
+		}
+	}
+	if out, err := exec.CommandContext(t.Context(), "make", "-C", root, "-n", "test").CombinedOutput(); err != nil {
+		t.Errorf("make test: %v\n%s", err, out)
+	}
+	s := newShop(t)
+	s.env = toolchain(t)
+	here, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd, said := s.sh("cd '"+here+"' && go run ./daemon/keyseatd demo"), new(journal)
+	cmd.Stdout = said
+	d := s.run(cmd)
+	d.until("the demo says what to try", func() bool { return strings.Contains(said.String(), "curl 'http://127.0.0.1:") })
+}
+
+// toolchain is what the go command needs of the environment.
+func toolchain(t *testing.T) []string {
+	t.Helper()
+	var env []string
+	for _, name := range []string{"HOME", "GOPATH", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GOTOOLCHAIN"} {
+		if value, set := os.LookupEnv(name); set {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
