@@ -43,15 +43,18 @@ func (s *shop) start(flags ...string) *daemon {
 		{"--task-backoff", "10ms"},
 		{"--unknown-key-limit", "0"},
 	}
-	if s.keyFile != "" {
-		defaults = append(defaults, [2]string{"--master-key-file", s.keyFile})
-	}
 	for _, flag := range defaults {
-		if !slices.ContainsFunc(flags, func(f string) bool { name, _, _ := strings.Cut(f, "="); return name == flag[0] }) {
+		if flag[1] != "" && !slices.ContainsFunc(flags, func(f string) bool { return named(f) == flag[0] }) {
 			flags = append(flags, flag[0]+"="+flag[1])
 		}
 	}
 	return s.launch(append([]string{"serve"}, flags...)...)
+}
+
+// named is what a flag is called.
+func named(flag string) string {
+	name, _, _ := strings.Cut(flag, "=")
+	return name
 }
 
 // launch starts a command that runs until it is stopped.
