@@ -108,14 +108,20 @@ func (a *API) refuse(r *http.Request) *answer {
 func (a *API) allowed(r *http.Request) string {
 	changes := names(r, callUpgrade, callRenew)
 	switch {
-	case r.Method == http.MethodPost, r.Method == http.MethodGet && !(a.PostOnly && changes), r.Method == http.MethodHead && !changes:
-		return ""
 	case a.PostOnly && changes:
-		return "POST"
+		return among(r.Method, "POST")
 	case changes:
-		return "GET, POST"
+		return among(r.Method, "GET, POST")
 	}
-	return "GET, HEAD, POST"
+	return among(r.Method, "GET, HEAD, POST")
+}
+
+// among is "" if the method is in the list, and the list if not.
+func among(method, list string) string {
+	if slices.Contains(strings.Split(list, ", "), method) {
+		return ""
+	}
+	return list
 }
 
 func headerSize(h http.Header) int {

@@ -88,16 +88,16 @@ func TestAKeyHasSoManyTasksAnHour(t *testing.T) {
 	s.bring(keys.Key{Code: "K"})
 	s.plan("p", "US", 1)
 	for range 2 {
-		if got := body(t, s.ask("POST", "/API/", upgradeK)); got != sent {
+		if got := s.ask("POST", "/API/", upgradeK).Body.String(); got != sent {
 			t.Fatalf("got %s", got)
 		}
 		s.end(tasks.AccountLocked)
 	}
 	r := s.ask("POST", "/API/", upgradeK)
-	if r.StatusCode != 429 || r.Header.Get("Retry-After") != "1800" {
-		t.Errorf("got %d, %q", r.StatusCode, r.Header.Get("Retry-After"))
+	if r.Code != 429 || r.Header().Get("Retry-After") != "1800" {
+		t.Errorf("got %d, %q", r.Code, r.Header().Get("Retry-After"))
 	}
-	if got := body(t, r); got != `{"status":"error","message":"Too many requests, try again later"}` {
+	if got := r.Body.String(); got != `{"status":"error","message":"Too many requests, try again later"}` {
 		t.Errorf("got %s", got)
 	}
 }
@@ -123,7 +123,7 @@ func TestStrangersAreRefusedUntilTheirMinuteIsOver(t *testing.T) {
 		s.api.Strangers, err = daemon.NewStrangers(3, trusted, time.Now)
 		s.must(err)
 		code := func(from, query string) int {
-			return s.ask("GET", "/API/?"+query, "", func(r *http.Request) { r.RemoteAddr = from }).StatusCode
+			return s.ask("GET", "/API/?"+query, "", func(r *http.Request) { r.RemoteAddr = from }).Code
 		}
 		want := func(from, query string, code2 int) {
 			t.Helper()
@@ -182,10 +182,10 @@ func TestAStoppingDaemonAnswers503(t *testing.T) {
 	s := open(t)
 	s.api.Stop()
 	r := s.ask("GET", "/API/?stock", "")
-	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" {
-		t.Errorf("got %d", r.StatusCode)
+	if r.Code != 503 || r.Header().Get("Retry-After") == "" {
+		t.Errorf("got %d", r.Code)
 	}
-	if got := body(t, r); got != `{"status":"error","message":"System error, try again and if the problem persists contact support"}` {
+	if got := r.Body.String(); got != `{"status":"error","message":"System error, try again and if the problem persists contact support"}` {
 		t.Errorf("got %s", got)
 	}
 }

@@ -1,8 +1,6 @@
 package daemon_test
 
 import (
-	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -27,15 +25,15 @@ type shop struct {
 	api   *daemon.API
 }
 
-// clear is a sealer that seals nothing: here nobody looks.
-type clear struct{}
+// plain is a sealer that seals nothing: here nobody looks.
+type plain struct{}
 
-func (clear) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
-func (clear) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
+func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
+func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
 func open(t *testing.T) shop {
 	store := memory.New(time.Now)
-	desk := daemon.NewDesk(store, simulator.Connector{}, clear{}, tasks.DefaultRules())
+	desk := daemon.NewDesk(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
 	return shop{t, store, desk, &daemon.API{Desk: desk}}
 }
 
@@ -67,7 +65,7 @@ func (s shop) plan(id string, country stock.Country, size int) {
 }
 
 // ask sends a request; edit may change it first.
-func (s shop) ask(method, target, body string, edit ...func(*http.Request)) *http.Response {
+func (s shop) ask(method, target, body string, edit ...func(*http.Request)) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(s.Context(), method, "/API/", strings.NewReader(body))
 	parsed, rest, _ := strings.Cut(target, "?")
 	r.URL.Path, r.URL.RawQuery, r.RequestURI = parsed, rest, target
@@ -79,37 +77,13 @@ func (s shop) ask(method, target, body string, edit ...func(*http.Request)) *htt
 	}
 	w := httptest.NewRecorder()
 	s.api.ServeHTTP(w, r)
-	return w.Result()
-}
-
-func body(t *testing.T, r *http.Response) string {
-	t.Helper()
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+	return w
 }
 
 // get gives the body of a GET.
 func (s shop) get(query url.Values) string {
 	s.Helper()
-	return body(s.T, s.ask(http.MethodGet, "/API/?"+query.Encode(), ""))
+	return s.ask(http.MethodGet, "/API/?"+query.Encode(), "").Body.String()
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
-
-// until looks until the condition holds.
-func until(ctx context.Context, t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	for !holds() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("still not: %s", what)
-		case <-time.After(time.Millisecond):
-		}
-	}
-}

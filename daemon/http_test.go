@@ -47,10 +47,10 @@ func TestWhatIsNoCallIsRefused(t *testing.T) {
 		{"POST", "/API/?stock", "a=" + long, 413, ""},
 	} {
 		r := s.ask(c.method, c.target, c.body)
-		if r.StatusCode != c.code || r.Header.Get("Allow") != c.allow {
-			t.Errorf("%s %.40s: %d %q, want %d %q", c.method, c.target, r.StatusCode, r.Header.Get("Allow"), c.code, c.allow)
+		if r.Code != c.code || r.Header().Get("Allow") != c.allow {
+			t.Errorf("%s %.40s: %d %q, want %d %q", c.method, c.target, r.Code, r.Header().Get("Allow"), c.code, c.allow)
 		}
-		if got := body(t, r); !strings.HasPrefix(got, `{"status":"error","message":"`) || strings.Contains(got, "\n") {
+		if got := r.Body.String(); !strings.HasPrefix(got, `{"status":"error","message":"`) || strings.Contains(got, "\n") {
 			t.Errorf("%s %.40s: body %q", c.method, c.target, got)
 		}
 	}
@@ -79,8 +79,8 @@ func TestWhatIsACallIsAnswered(t *testing.T) {
 		{"POST", "/API/?stock=", "", "[]"},
 	} {
 		r := s.ask(c.method, c.target, c.body)
-		if got := body(t, r); r.StatusCode != 200 || got != c.want {
-			t.Errorf("%s %s: %d %s", c.method, c.target, r.StatusCode, got)
+		if got := r.Body.String(); r.Code != 200 || got != c.want {
+			t.Errorf("%s %s: %d %s", c.method, c.target, r.Code, got)
 		}
 	}
 }
@@ -88,7 +88,7 @@ func TestWhatIsACallIsAnswered(t *testing.T) {
 func TestEveryAnswerHasItsHeaders(t *testing.T) {
 	s := open(t)
 	for _, target := range []string{"/API/?info=K", "/API/?stock", "/API/", "/nowhere"} {
-		h := s.ask("GET", target, "").Header
+		h := s.ask("GET", target, "").Header()
 		for name, want := range map[string]string{
 			"Content-Type":           "application/json; charset=utf-8",
 			"Cache-Control":          "no-store",
@@ -116,12 +116,12 @@ func TestBodiesOfAnotherKindAreRefused(t *testing.T) {
 		{"text/plain", "", 200},
 		{"application/x-www-form-urlencoded; charset=UTF-8", "", 200},
 	} {
-		if r := s.ask("POST", "/API/?stock", c.body, kind(c.kind)); r.StatusCode != c.code {
-			t.Errorf("%q: %d", c.kind, r.StatusCode)
+		if r := s.ask("POST", "/API/?stock", c.body, kind(c.kind)); r.Code != c.code {
+			t.Errorf("%q: %d", c.kind, r.Code)
 		}
 	}
-	if r := s.ask("POST", "/API/", "info=K", kind("application/x-www-form-urlencoded; charset=UTF-8")); r.StatusCode != 200 {
-		t.Errorf("a form with a character set: %d", r.StatusCode)
+	if r := s.ask("POST", "/API/", "info=K", kind("application/x-www-form-urlencoded; charset=UTF-8")); r.Code != 200 {
+		t.Errorf("a form with a character set: %d", r.Code)
 	}
 }
 
@@ -132,11 +132,11 @@ func TestAPrefetchChangesNothing(t *testing.T) {
 	s.bring(keys.Key{Code: "K"})
 	for name, value := range map[string]string{"Sec-Purpose": "prefetch;prerender", "Purpose": "prefetch"} {
 		r := s.ask("GET", "/API/?"+upgradeK, "", func(r *http.Request) { r.Header.Set(name, value) })
-		if r.StatusCode != 400 {
-			t.Errorf("%s: %d", name, r.StatusCode)
+		if r.Code != 400 {
+			t.Errorf("%s: %d", name, r.Code)
 		}
 	}
-	if got := body(t, s.ask("GET", "/API/?info=K", "", func(r *http.Request) { r.Header.Set("Purpose", "prefetch") })); got != fresh {
+	if got := s.ask("GET", "/API/?info=K", "", func(r *http.Request) { r.Header.Set("Purpose", "prefetch") }).Body.String(); got != fresh {
 		t.Errorf("info: %s", got)
 	}
 }
@@ -158,8 +158,8 @@ func TestPostOnlyKeepsSecretsOutOfURLs(t *testing.T) {
 		{"POST", "/API/?upgrade=K", "login=a@example.com&pwd=p&country=us", 200, ""},
 	} {
 		r := s.ask(c.method, c.target, c.body)
-		if r.StatusCode != c.code || r.Header.Get("Allow") != c.allow {
-			t.Errorf("%s %s: %d %q", c.method, c.target, r.StatusCode, r.Header.Get("Allow"))
+		if r.Code != c.code || r.Header().Get("Allow") != c.allow {
+			t.Errorf("%s %s: %d %q", c.method, c.target, r.Code, r.Header().Get("Allow"))
 		}
 	}
 }
@@ -167,7 +167,7 @@ func TestPostOnlyKeepsSecretsOutOfURLs(t *testing.T) {
 func TestHeadersAreBounded(t *testing.T) {
 	s := open(t)
 	r := s.ask("GET", "/API/?stock", "", func(r *http.Request) { r.Header.Set("X-Long", strings.Repeat("x", 17<<10)) })
-	if r.StatusCode != 431 {
-		t.Errorf("got %d", r.StatusCode)
+	if r.Code != 431 {
+		t.Errorf("got %d", r.Code)
 	}
 }

@@ -188,7 +188,7 @@ func (p pair) settle(r *rapid.T) {
 
 func (p pair) extend(r *rapid.T) {
 	i, d := p.pick(r), rapid.SampledFrom([]time.Duration{0, ttl}).Draw(r, "ttl")
-	p.each("extend", func(s *side) string { return fmt.Sprint(s.fixture.extend(s.leased[i].Task.Ref(), d)) })
+	p.each("extend", func(s *side) string { return fmt.Sprint(s.extend(s.leased[i].Task.Ref(), d)) })
 }
 
 func (p pair) steer(r *rapid.T) {

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
-
 	"github.com/keyseat/keyseat/tasks"
 )
 

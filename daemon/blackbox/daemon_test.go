@@ -89,9 +89,9 @@ func (s *shop) run(cmd *exec.Cmd) *daemon {
 const patience = 60 * time.Second
 
 // until waits for something that can only be asked for.
-func (s *shop) until(what string, true func() bool) {
+func (s *shop) until(what string, holds func() bool) {
 	s.Helper()
-	for end := time.Now().Add(patience); !true(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			s.Fatalf("waited in vain: %s", what)
 		}

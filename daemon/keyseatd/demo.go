@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -8,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -29,23 +29,25 @@ type demoCmd struct {
 }
 
 // Run serves a shop with something in it until a signal.
-func (d *demoCmd) Run(ctx context.Context, c console) error {
+func (d *demoCmd) Run(ctx context.Context, c console) (err error) {
 	folder, err := os.MkdirTemp("", "keyseat-demo-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	s := d.settings(folder)
-	log := s.logger(c.err)
-	store, err := openStore(ctx, s.Database)
-	if err != nil {
+	if s.Listen, err = freeListen(ctx, "127.0.0.1:8080"); err != nil {
 		return err
 	}
-	defer store.Close()
 	if _, err := keyring.Add(s.MasterKeyFile); err != nil {
 		return err
 	}
-	ring, err := s.ring(store, log)
+	return s.create(ctx, func(store *bunstore.Store) error { return d.serve(ctx, c, s, store) })
+}
+
+func (d *demoCmd) serve(ctx context.Context, c console, s *serveCmd, store *bunstore.Store) error {
+	log := s.logger(c.err)
+	ring, err := s.ring(log)
 	if err != nil {
 		return err
 	}
@@ -54,14 +56,13 @@ func (d *demoCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	if s.Listen, err = freeListen("127.0.0.1:8080"); err != nil {
-		return err
-	}
-	server, err := s.server(desk, store, log)
+	server, err := s.server(ctx, desk, store, log)
 	if err != nil {
 		return err
 	}
-	show(c, "http://"+server.Public.Addr().String()+"/API/", shown)
+	if err := show(c, "http://"+server.Public.Addr().String()+"/API/", shown); err != nil {
+		return err
+	}
 	return server.Run(ctx)
 }
 
@@ -78,8 +79,8 @@ func (d *demoCmd) settings(folder string) *serveCmd {
 }
 
 // freeListen is the address, or one on a free port where that is taken.
-func freeListen(address string) (string, error) {
-	l, err := net.Listen("tcp", address)
+func freeListen(ctx context.Context, address string) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return "127.0.0.1:0", nil
 	}
@@ -173,21 +174,27 @@ func newCode() keys.Code {
 	return keys.Generate(random)
 }
 
-// show prints what there is to see and try. The codes go into the lines as they are.
-func show(c console, api string, list []shown) {
-	fmt.Fprintf(c.out, "keyseat is serving a demo at %s (Ctrl-C ends it, and nothing is kept)\n\n", api)
-	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+// show prints what there is to see and try.
+func show(c console, api string, list []shown) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "keyseat is serving a demo at %s (Ctrl-C ends it, and nothing is kept)\n\n", api)
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, s := range list {
-		fmt.Fprintf(table, "  %s\t%s\n", s.code, s.what)
+		_, _ = fmt.Fprintf(table, "  %s\t%s\n", s.code, s.what)
 	}
-	_ = table.Flush() // like the lines round it: a reader who has left is no concern
+	_ = table.Flush() // a buffer takes all
 	fresh, used := list[0].code, list[2].code
-	fmt.Fprintf(c.out, "\nTry:\n\n  %s\n\n", strings.Join([]string{
-		fmt.Sprintf("curl '%s?stock'", api),
-		fmt.Sprintf("curl '%s?info=%s'", api, fresh),
-		fmt.Sprintf("curl -d upgrade=%s -d login=someone@example.com --data-urlencode 'pwd=a password' -d country=US '%s'", fresh, api),
-		fmt.Sprintf("curl -d renew=%s -d login=someone@example.com --data-urlencode 'pwd=a long password!' -d country=US '%s'", used, api),
-	}, "\n  "))
-	fmt.Fprintf(c.out, "The provider is simulated: the login's first half names how a task ends,\n"+
-		"account_locked@example.com, plan_full@example.com, …; any other succeeds.\n")
+	fmt.Fprintf(&b, `
+Try:
+
+  curl '%[1]s?stock'
+  curl '%[1]s?info=%[2]s'
+  curl -d upgrade=%[2]s -d login=someone@example.com --data-urlencode 'pwd=a password' -d country=US '%[1]s'
+  curl -d renew=%[3]s -d login=someone@example.com --data-urlencode 'pwd=a long password!' -d country=US '%[1]s'
+
+The provider is simulated: the login's first half names how a task ends,
+account_locked@example.com, plan_full@example.com, ...; any other succeeds.
+`, api, fresh, used)
+	_, err := c.out.Write(b.Bytes())
+	return err
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -51,26 +53,28 @@ type serveCmd struct {
 // Run serves until a signal.
 func (s *serveCmd) Run(ctx context.Context, c console) error {
 	log := s.logger(c.err)
-	connector, err := s.connector(log) // first, because a wrong call shall leave no database behind
+	connector, err := s.connector(log)
 	if err != nil {
 		return err
 	}
-	store, err := openStore(ctx, s.Database)
-	if err != nil {
-		return err
+	if s.MasterKeyFile == "" && !strings.HasPrefix(s.Database, embedded) {
+		return usageError{errors.New("--master-key-file is missing: make one with `keyseatd master-key add FILE`")}
 	}
-	defer store.Close()
+	return s.create(ctx, func(store *bunstore.Store) error { return s.serve(ctx, store, connector, log) })
+}
+
+func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector tasks.Connector, log *slog.Logger) (err error) {
 	release, err := store.Serve(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = release() }()
-	ring, err := s.ring(store, log)
+	defer func() { err = errors.Join(err, release()) }()
+	ring, err := s.ring(log)
 	if err != nil {
 		return err
 	}
 	desk := daemon.NewDesk(group.New(store, group.Options{}), connector, ring, s.rules())
-	server, err := s.server(desk, store, log)
+	server, err := s.server(ctx, desk, store, log)
 	if err != nil {
 		return err
 	}
@@ -84,8 +88,7 @@ func openStore(ctx context.Context, url string) (*bunstore.Store, error) {
 		return nil, err
 	}
 	if err := store.Migrate(ctx); err != nil {
-		_ = store.Close()
-		return nil, err
+		return nil, errors.Join(err, store.Close()) //nolint:contextcheck // closing must not be cut short
 	}
 	return store, nil
 }
@@ -98,25 +101,22 @@ func (s *serveCmd) rules() tasks.Rules {
 
 // ring opens the master keys. Only beside an embedded database are they made where none are given:
 // the daemons of a shared one must have the same.
-func (s *serveCmd) ring(store *bunstore.Store, log *slog.Logger) (*keyring.Ring, error) {
-	path := s.MasterKeyFile
-	if path == "" {
-		if !store.Embedded() {
-			return nil, usageError{fmt.Errorf("--master-key-file is missing: make one with `keyseatd master-key add FILE`")}
+func (s *serveCmd) ring(log *slog.Logger) (*keyring.Ring, error) {
+	if s.MasterKeyFile != "" {
+		return keyring.Open(s.MasterKeyFile)
+	}
+	path := strings.TrimPrefix(s.Database, embedded) + ".master-key"
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if _, err := keyring.Add(path); err != nil {
+			return nil, err
 		}
-		path = strings.TrimPrefix(s.Database, "sqlite:") + ".master-key"
-		if _, err := os.Stat(path); os.IsNotExist(err) {
-			if _, err := keyring.Add(path); err != nil {
-				return nil, err
-			}
-			log.Warn("made a master key file: without it open tasks cannot be carried out, so keep a copy", "file", path)
-		}
+		log.Warn("made a master key file: without it open tasks cannot be carried out, so keep a copy", "file", path)
 	}
 	return keyring.Open(path)
 }
 
 // server wires the API and the crew on their listeners.
-func (s *serveCmd) server(desk tasks.Desk, store *bunstore.Store, log *slog.Logger) (*daemon.Server, error) {
+func (s *serveCmd) server(ctx context.Context, desk tasks.Desk, store *bunstore.Store, log *slog.Logger) (*daemon.Server, error) {
 	m := newMetrics()
 	crew := daemon.NewCrew(desk)
 	crew.Name, crew.Workers, crew.Lease = worker(), s.Workers, s.Lease
@@ -135,11 +135,11 @@ func (s *serveCmd) server(desk tasks.Desk, store *bunstore.Store, log *slog.Logg
 		}
 		api.Strangers = strangers
 	}
-	return server, s.listen(server, log)
+	return server, s.listen(ctx, server, log)
 }
 
 // listen opens the listeners, last of all, so that nobody is let in who could not be served.
-func (s *serveCmd) listen(server *daemon.Server, log *slog.Logger) (err error) {
+func (s *serveCmd) listen(ctx context.Context, server *daemon.Server, log *slog.Logger) (err error) {
 	if s.TLSCert != "" {
 		pair, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
 		if err != nil {
@@ -147,12 +147,13 @@ func (s *serveCmd) listen(server *daemon.Server, log *slog.Logger) (err error) {
 		}
 		server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
-	if server.Public, err = net.Listen("tcp", s.Listen); err != nil {
+	var open net.ListenConfig
+	if server.Public, err = open.Listen(ctx, "tcp", s.Listen); err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
 	admin := "off"
 	if s.AdminListen != "" {
-		if server.Admin, err = net.Listen("tcp", s.AdminListen); err != nil {
+		if server.Admin, err = open.Listen(ctx, "tcp", s.AdminListen); err != nil {
 			return fmt.Errorf("--admin-listen: %w", err)
 		}
 		admin = server.Admin.Addr().String()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,21 +13,12 @@ import (
 func TestEmbed(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	mux := http.NewServeMux()
-	server := httptest.NewServer(mux)
-	defer server.Close()
 	done := make(chan error, 1)
 	go func() { done <- embed(ctx, mux) }()
 	call := func(query url.Values) string {
-		r, err := http.PostForm(server.URL+"/API/", query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Body.Close()
-		text, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
+		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/API/?"+query.Encode(), nil)
+		mux.ServeHTTP(w, r)
+		return w.Body.String()
 	}
 	wait := func(query url.Values, want string) {
 		t.Helper()
