@@ -2,8 +2,10 @@ package bunstore_test
 
 import (
 	"database/sql"
+	"flag"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,7 +17,12 @@ import (
 	"github.com/keyseat/keyseat/adapters/storetest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", strconv.Itoa(100/racing)); err != nil { // the command line wins
+		panic(err)
+	}
+	pgtest.Main(m)
+}
 
 // databases make the URL of an empty database each.
 var databases = map[string]func(testing.TB) string{

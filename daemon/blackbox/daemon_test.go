@@ -42,6 +42,7 @@ func (s *shop) start(flags ...string) *daemon {
 		{"--log-format", "json"},
 		{"--task-backoff", "10ms"},
 		{"--unknown-key-limit", "0"},
+		{"--master-key-file", s.keyFile},
 	}
 	for _, flag := range defaults {
 		if flag[1] != "" && !slices.ContainsFunc(flags, func(f string) bool { return named(f) == flag[0] }) {
