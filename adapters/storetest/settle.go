@@ -15,6 +15,7 @@ var settleCases = []testCase{
 	{"Settle/suspect, then resolved", settleSuspect},
 	{"Settle/a renew holds no slot", settleRenew},
 	{"Settle/known although the lease is gone", settleKnown},
+	{"Settle/one that has ended meanwhile is not settled again", settleEnded},
 }
 
 func settleSuccess(f fixture) {
@@ -130,4 +131,15 @@ func settleKnown(f fixture) {
 	f.must(f.apply(c))
 	f.want("tries", f.view("K").Task.Tries, 1)
 	f.want("leased", f.view("K").Task.Leased.IsZero(), false)
+}
+
+func settleEnded(f fixture) {
+	f.issue("K")
+	f.plan("p", "US", 1)
+	f.accept(tasks.Upgrade, "K", "US")
+	v := f.lease()
+	f.end(v, tasks.Success)
+	f.want("verdict", f.apply(f.settle(v, tasks.Answer{Effect: tasks.Settled, Outcome: tasks.WrongAddress}, false)), tasks.ErrFenced)
+	f.want("slots", f.slots("p"), "0/0/1/0")
+	f.want("status", f.view("K").Key.Status, keys.Success)
 }

@@ -24,6 +24,9 @@ type canary struct {
 	answers []string // that clients were given
 }
 
+// wholeKey is a key that no log may tell.
+const wholeKey = "key-canary-5e7a-a-whole-one"
+
 func newCanary(s *shop) *canary {
 	return &canary{shop: s, host: "canary<é>&1f0c.example", account: tasks.Account{
 		Login:    tasks.NewSecret("canary<é>&1f0c.example"), // what all logins end with
@@ -50,7 +53,7 @@ func TestSecretsLeaveNoTrace(t *testing.T) {
 // flies takes the secrets through everything, with a look at all sinks while tasks are open, and
 // another when all have ended.
 func (c *canary) flies(scanDatabase func(*canary)) {
-	c.importKeys("code,used", "K1,", "K2,", "K3,", "K4,", "K5,", "K6,", "K7,", "R1,1", "R2,1", "R3,1", "gone,")
+	c.importKeys("code,used", "K1,", "K2,", "K3,", "K4,", "K5,", "K6,", "K7,", "R1,1", "R2,1", "R3,1", "gone,", wholeKey+",")
 	c.importPlans("p,US,10,1 Main Street,inv", "q,FR,1,,")
 	c.must("keys", "revoke", "gone")
 	flags := []string{"--task-attempts", "2", "--lease", "1s", "--connector-timeout", "300ms"}
@@ -75,7 +78,7 @@ func (c *canary) flies(scanDatabase func(*canary)) {
 // accepts has requests that become tasks, of every end.
 func (c *canary) accepts(d *daemon) {
 	for code, script := range map[string]string{
-		"K1": "success", "K2": "500+cut_after+success", "K3": "plan_full.500", "K4": "html", "K5": "202", "K6": "202",
+		wholeKey: "success", "K1": "success", "K2": "500+cut_after+success", "K3": "plan_full.500", "K4": "html", "K5": "202", "K6": "202",
 		"R1": "success", "R2": "silent", "R3": "202",
 	} {
 		form := c.form("upgrade", code, script)
@@ -100,7 +103,7 @@ func (c *canary) headers() http.Header {
 
 // refuses has requests that are answered otherwise, with every status code.
 func (c *canary) refuses(d *daemon) {
-	ok := c.form("upgrade", "K1", "success")
+	ok := c.form("upgrade", wholeKey, "success")
 	for _, form := range []string{
 		ok, c.form("renew", "K1", "success"), c.form("upgrade", "nobody", "x"), c.form("upgrade", "gone", "x"), c.form("renew", "K5", "x"),
 		c.form("upgrade", c.host, "x"), c.form("info", c.host, "x"), c.form("stock", "", "x"),
@@ -126,6 +129,9 @@ func (c *canary) keep(a answer) { c.answers = append(c.answers, fmt.Sprint(a.cod
 // sinks looks at everything once.
 func (c *canary) sinks(d *daemon, scanDatabase func(*canary)) {
 	c.clean("the log", d.log.String())
+	if strings.Contains(d.log.String(), wholeKey) {
+		c.Error("a whole key is in the log")
+	}
 	c.clean("an answer", strings.Join(c.answers, "\n"))
 	if !d.over() {
 		a, err := d.try("GET", d.admin+"/metrics", "", nil)

@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -248,7 +251,11 @@ func TestRetryAfter(t *testing.T) {
 		if n := len(s.asked("429=86400+success@example.com")); n != 1 {
 			s.Errorf("asked %d times in two seconds", n)
 		}
-		s.must("tasks", "retry", s.tasks("--state", "open")[0].ID)
+		left := s.tasks("--state", "open")[0]
+		if left.Due == nil || left.Due.After(start.Add(2*time.Minute+2*time.Second)) || left.Due.Before(start.Add(100*time.Second)) {
+			s.Errorf("told to wait for a day, the task is due at %v", left.Due)
+		}
+		s.must("tasks", "retry", left.ID)
 		d.endsAs("L", "success", "")
 	})
 }
@@ -287,6 +294,30 @@ func TestWhatTheProviderIsAsked(t *testing.T) {
 			if h := r.Header; h.Get("Authorization") != "Bearer t0ken" || h.Get("Content-Type") != "application/json" || h.Get("Keyseat-Attempt") != "1" {
 				s.Errorf("its headers are %v", h)
 			}
+		}
+	})
+}
+
+// TestSecretsToldBack holds that a provider that answers with a secret makes nobody keep it.
+func TestSecretsToldBack(t *testing.T) {
+	eachDatabase(t, func(s *shop) {
+		echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var order struct{ Account map[string]string }
+			_ = json.NewDecoder(r.Body).Decode(&order) // what is missing shows below
+			_ = json.NewEncoder(w).Encode(map[string]string{
+				"outcome": "success", "username": order.Account["login"], "verify_address": order.Account["password"],
+			})
+		}))
+		defer echo.Close()
+		s.fresh("K")
+		s.importPlans("p,US,1,1 Main Street,")
+		d := s.serve("--connector", echo.URL)
+		d.accepted(upgrade("K", "told.back@example.com", "US"))
+		if k := d.ends("K"); k.Status != "success" || k.Username != "" || k.VerifyAddress != "1 Main Street" {
+			s.Errorf("info shows %s", k.body)
+		}
+		if text := d.log.String(); strings.Contains(text, "told.back") || strings.Contains(text, password) {
+			s.Error("a secret is in the log")
 		}
 	})
 }

@@ -162,6 +162,7 @@ type task struct {
 	ID, Code, Kind, State, Outcome, Plan, Slot string
 	Asked                                      int
 	Leased                                     *string `json:"leased_until"`
+	Due                                        *time.Time
 	Ended                                      *string
 }
 
