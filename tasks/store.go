@@ -31,8 +31,8 @@ type Store interface {
 	// Apply makes changes, in order, each whole or not at all; a nil error at a change's place says
 	// that it is durable. A refused one leaves no trace and does not disturb its neighbours:
 	//
-	//   - ErrFenced, if the task has another fence, or has ended since the decision (one that had
-	//     ended before can still be written: its suspect slot is resolved so);
+	//   - ErrFenced, if the task has another fence, or another version and has ended (one that had
+	//     ended before the decision can be written: its suspect slot is resolved so);
 	//   - ErrConflict, if the key or the task has another version, or a new task finds one open;
 	//   - stock.ErrEmpty, if the claim finds no slot at some moment of the call;
 	//   - stock.ErrCount, if the move finds no slot to move.

@@ -133,12 +133,12 @@ func (l *ledger) checkTask(t tasks.Task) error {
 		return nil
 	case !exists:
 		return tasks.ErrConflict
-	case now.fence != t.Fence || !now.ended.IsZero() && !now.ended.Equal(t.Ended):
-		return tasks.ErrFenced // it has ended since: one that had ended before keeps its time
-	case now.version != t.Version:
-		return tasks.ErrConflict
+	case now.version == t.Version && now.fence == t.Fence:
+		return nil
+	case now.fence != t.Fence || !now.ended.IsZero():
+		return tasks.ErrFenced
 	}
-	return nil
+	return tasks.ErrConflict
 }
 
 // write enters what a change writes.

@@ -61,12 +61,12 @@ func (s *Store) refuseTask(t tasks.Task) error {
 	}
 	stored := s.tasks[t.ID]
 	switch {
-	case stored.Fence != t.Fence, stored.Version > 0 && !stored.Open() && !stored.Ended.Equal(t.Ended):
-		return tasks.ErrFenced // it has ended since: one that had ended before keeps its time
-	case stored.Version != t.Version:
-		return tasks.ErrConflict
+	case stored.Version == t.Version && stored.Fence == t.Fence:
+		return nil
+	case stored.Fence != t.Fence || !stored.Open():
+		return tasks.ErrFenced
 	}
-	return nil
+	return tasks.ErrConflict
 }
 
 // post moves and claims the slots.

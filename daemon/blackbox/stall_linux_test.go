@@ -37,6 +37,9 @@ func TestStalledDaemon(t *testing.T) {
 	for _, code := range codes[1:] {
 		other.endsAs(code, "success", "")
 	}
+	if asked := len(s.provider.Requests()); asked != 2*n+1 {
+		t.Errorf("asked %d times: the other daemon did not take over", asked)
+	}
 	if p := s.plans()["p"]; p.Spent != n || p.Suspect != 0 {
 		t.Errorf("%d tasks have spent %+v", n, p)
 	}
