@@ -65,25 +65,24 @@ func (c *Crew) Run(ctx context.Context, drain time.Duration) error {
 
 // lookout leases tasks and starts them until the context ends.
 func (c *Crew) lookout(ctx context.Context, start func(tasks.Job)) {
-	poll := c.Poll
-	if poll == 0 {
-		poll = time.Second
-	}
 	for ctx.Err() == nil {
-		full := c.look(ctx, start)
-		wait := jittered(poll, c.Desk.Jitter())
-		if full {
-			wait = poll // whoever finishes wakes us
-		}
-		_ = c.pauseOrWake(ctx, wait)
+		c.look(ctx, start)
+		c.pauseOrWake(ctx, jittered(c.poll(), c.Desk.Jitter()))
 	}
+}
+
+func (c *Crew) poll() time.Duration {
+	if c.Poll == 0 {
+		return time.Second
+	}
+	return c.Poll
 }
 
 func jittered(d time.Duration, jitter float64) time.Duration {
 	return d - time.Duration(float64(d)*jitter/5)
 }
 
-func (c *Crew) pauseOrWake(ctx context.Context, d time.Duration) error {
+func (c *Crew) pauseOrWake(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -91,28 +90,26 @@ func (c *Crew) pauseOrWake(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 	case <-c.wake:
 	}
-	return ctx.Err()
 }
 
-// look leases what is due, as many as there are free hands, and says whether all hands are full.
-func (c *Crew) look(ctx context.Context, start func(tasks.Job)) (full bool) {
+// look leases what is due, as many as there are free hands.
+func (c *Crew) look(ctx context.Context, start func(tasks.Job)) {
 	free := c.Workers - c.busy()
 	if free <= 0 {
-		return true
+		return // whoever finishes wakes us
 	}
 	leased, err := c.Desk.Lease(context.WithoutCancel(ctx), c.Name, free, c.Lease)
 	if err != nil {
 		c.Log.ErrorContext(ctx, "cannot lease tasks", "problem", err)
-		return false
+		return
 	}
 	if ctx.Err() != nil {
 		c.giveBack(context.WithoutCancel(ctx), leased)
-		return false
+		return
 	}
 	for _, j := range leased {
 		start(j)
 	}
-	return len(leased) == free
 }
 
 // giveBack returns leases that were not used.
@@ -150,7 +147,18 @@ func (c *Crew) start(asking, work context.Context, leased tasks.Job, hands *sync
 		if full {
 			c.Wake()
 		}
+		c.wakeFor(report)
 	})
+}
+
+// early is how much sooner than the store's a clock of ours may come to a task's time.
+const early = 2 * time.Millisecond
+
+// wakeFor looks for a task again as soon as it is due, where the next poll would be late.
+func (c *Crew) wakeFor(r tasks.Report) {
+	if r.Err == nil && r.Task.Open() && r.Again < c.poll() {
+		time.AfterFunc(r.Again+early, c.Wake)
+	}
 }
 
 // finish forgets a job and says whether it was what kept the crew from taking another.

@@ -242,3 +242,24 @@ func TestAStopWaitsForWhatWasSent(t *testing.T) {
 		}
 	})
 }
+
+// TestATaskIsAskedAgainWhenItIsDue has plans that are full: the task goes on with the next at once,
+// and does not wait for a poll.
+func TestATaskIsAskedAgainWhenItIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		for _, id := range []string{"p", "q", "r"} {
+			s.plan(id, "US", 1)
+		}
+		s.bring(keys.Key{Code: "K"})
+		stop := s.work(simulator.Connector{})
+		synctest.Wait()
+		s.upgrade("K", "plan_full@example.com")
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		if got := s.status("K"); got != keys.FailedUpgrade {
+			t.Errorf("the key is %s", got)
+		}
+		s.must(stop())
+	})
+}

@@ -20,6 +20,7 @@ type Report struct {
 	Task   Task          // as it now stands, or stood if Err
 	Answer Answer        // the connector's
 	Took   time.Duration // how long the connector took; 0 if it was not asked
+	Again  time.Duration // until the task is due again, if it is still open
 	Err    error         // why nothing was written; [ErrFenced] if the lease was lost
 }
 
@@ -82,7 +83,7 @@ func (d Desk) settle(ctx context.Context, job Job, decide func(View, bool) Chang
 		err := d.apply(ctx, c)
 		switch {
 		case err == nil:
-			return Report{Task: *c.Task}
+			return Report{Task: *c.Task, Again: c.Task.Due.Sub(d.at(job))}
 		case errors.Is(err, stock.ErrEmpty):
 			empty = true
 		case errors.Is(err, ErrConflict):

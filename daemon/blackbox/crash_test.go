@@ -17,7 +17,8 @@ func TestKilledDaemons(t *testing.T) {
 		d := s.serve(flags...)
 		l.begin(d)
 		for range kills {
-			time.Sleep(50*time.Millisecond + time.Duration(rand.IntN(250))*time.Millisecond) // some load, cut anywhere
+			l.goesOn(10)
+			time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond) // because it may die anywhere
 			d.kill()
 			d = s.serve(flags...)
 			l.daemon.Store(d)
@@ -38,7 +39,7 @@ func TestStopUnderLoad(t *testing.T) {
 		d := s.serve("--key-task-limit", "0")
 		l.begin(d)
 		for range stops {
-			time.Sleep(200 * time.Millisecond) // some load
+			l.goesOn(20)
 			start := time.Now()
 			d.stop()
 			if took := time.Since(start); took > 10*time.Second {

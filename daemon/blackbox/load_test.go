@@ -116,6 +116,24 @@ func (l *load) note(e entry) {
 	l.entries = append(l.entries, e)
 }
 
+// goesOn waits until so many more requests have been accepted.
+func (l *load) goesOn(n int) {
+	l.Helper()
+	goal := l.acked() + n
+	l.until("requests are accepted", func() bool { return l.acked() >= goal })
+}
+
+func (l *load) acked() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.entries {
+		if e.acked {
+			n++
+		}
+	}
+	return n
+}
+
 // settled waits until every task has ended, and holds the database and the provider's ledger to what
 // the clients remember.
 func (l *load) settled() {

@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/go-playground/validator/v10"
@@ -17,12 +19,19 @@ var checker = newChecker()
 func newChecker() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(label)
-	for rule, holds := range map[string]validator.Func{"database": isDatabase, "text": isText} {
+	for rule, holds := range map[string]validator.Func{"database": isDatabase, "listen": isListen, "text": isText} {
 		if err := v.RegisterValidation(rule, holds); err != nil {
 			panic(err) // because only a program's fault brings it about
 		}
 	}
 	return v
+}
+
+// isListen is the rule "listen" of a validate tag: an address to listen on, port 0 for any free one.
+func isListen(f validator.FieldLevel) bool {
+	_, port, err := net.SplitHostPort(f.Field().String())
+	_, bad := strconv.ParseUint(port, 10, 16)
+	return err == nil && bad == nil
 }
 
 // label is what a field is called on the command line.
@@ -69,7 +78,7 @@ func must(rule, param string) string {
 		return "must be more than " + param
 	case "oneof":
 		return "must be one of " + strings.ReplaceAll(param, " ", ", ")
-	case "hostname_port":
+	case "listen":
 		return "must be HOST:PORT"
 	case "ip|cidr", "cidr|ip":
 		return "must be an address or a network (10.0.0.0/8)"

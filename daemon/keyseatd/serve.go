@@ -25,8 +25,8 @@ import (
 type serveCmd struct {
 	databaseFlag
 
-	Listen      string `default:"127.0.0.1:8080" validate:"hostname_port|tcp_addr" placeholder:"HOST:PORT" help:"Where the API is served."`
-	AdminListen string `default:"127.0.0.1:8081" validate:"omitempty,hostname_port|tcp_addr" placeholder:"HOST:PORT" help:"Where health and metrics are served, empty for nowhere."`
+	Listen      string `default:"127.0.0.1:8080" validate:"listen" placeholder:"HOST:PORT" help:"Where the API is served."`
+	AdminListen string `default:"127.0.0.1:8081" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"Where health and metrics are served, empty for nowhere."`
 	TLSCert     string `name:"tls-cert" validate:"required_with=TLSKey" placeholder:"FILE" help:"Certificate chain of the API, in PEM."`
 	TLSKey      string `name:"tls-key" validate:"required_with=TLSCert" placeholder:"FILE" help:"Key of the certificate, in PEM."`
 
