@@ -92,19 +92,25 @@ func (c *Crew) pauseOrWake(ctx context.Context, d time.Duration) {
 	}
 }
 
+// lookTime bounds a look for work. A stop does not cut it short, since a lease that was taken and not
+// heard of would have to run out.
+const lookTime = 5 * time.Second
+
 // look leases what is due, as many as there are free hands.
 func (c *Crew) look(ctx context.Context, start func(tasks.Job)) {
 	free := c.Workers - c.busy()
 	if free <= 0 {
 		return // whoever finishes wakes us
 	}
-	leased, err := c.Desk.Lease(context.WithoutCancel(ctx), c.Name, free, c.Lease)
+	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	defer cancel()
+	leased, err := c.Desk.Lease(bound, c.Name, free, c.Lease)
 	if err != nil {
 		c.Log.ErrorContext(ctx, "cannot lease tasks", "problem", err)
 		return
 	}
 	if ctx.Err() != nil {
-		c.giveBack(context.WithoutCancel(ctx), leased)
+		c.giveBack(bound, leased)
 		return
 	}
 	for _, j := range leased {
