@@ -81,17 +81,38 @@ func (c *Cluster) URL(t testing.TB) string {
 	return newDatabase(t, c.admin())
 }
 
-// Kill ends the postmaster as kill -9 does, and with it, a moment later, all its processes.
+// Kill ends the server as kill -9 does: the postmaster, and the processes that it has started, which
+// would go on serving their clients for a moment.
 func (c *Cluster) Kill(t testing.TB) {
 	t.Helper()
 	pid, err := c.Postmaster()
-	if err == nil {
-		err = kill(pid)
-	}
 	if err != nil {
 		t.Fatalf("kill the postmaster: %v", err)
 	}
+	others := children(pid)
+	if err := kill(pid); err != nil {
+		t.Fatalf("kill the postmaster: %v", err)
+	}
+	for _, other := range others {
+		_ = kill(other) // it may have ended already
+	}
 	c.release("keep\n")
+}
+
+// children are the processes that one has started.
+func children(parent int) []int {
+	list, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output() //nolint:noctx // it ends by itself
+	if err != nil {
+		return nil // the postmaster's end is theirs, a little later
+	}
+	var pids []int
+	for line := range strings.Lines(string(list)) {
+		var pid, of int
+		if n, _ := fmt.Sscan(line, &pid, &of); n == 2 && of == parent {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // Stop ends the server at once, as "pg_ctl stop -m immediate" does.
