@@ -66,9 +66,9 @@ func TestManners(t *testing.T) {
 	}{
 		{"cut", []tasks.Effect{tasks.Unknown}, "connection cut"},
 		{"cut_after", []tasks.Effect{tasks.Unknown}, "connection cut"},
-		{"silent", []tasks.Effect{tasks.Unknown}, "no answer in 300ms"},
-		{"silent_after", []tasks.Effect{tasks.Unknown}, "no answer in 300ms"},
-		{"drip", []tasks.Effect{tasks.Unknown}, "no answer in 300ms"},
+		{"silent", []tasks.Effect{tasks.Unknown}, "no answer in 2s"},
+		{"silent_after", []tasks.Effect{tasks.Unknown}, "no answer in 2s"},
+		{"drip", []tasks.Effect{tasks.Unknown}, "no answer in 2s"},
 		{"html_after", []tasks.Effect{tasks.Unknown}, "status 200, the answer is not the JSON that it should be"},
 		{"empty", []tasks.Effect{tasks.Unknown}, "status 200, the answer is not the JSON that it should be"},
 		{"truncated_after", []tasks.Effect{tasks.Unknown}, "connection cut"},
@@ -83,7 +83,7 @@ func TestManners(t *testing.T) {
 		t.Run(c.words, func(t *testing.T) {
 			t.Parallel()
 			p := connectortest.NewProvider(t)
-			connector := open(t, p.URL, httpconnector.Options{Timeout: 300 * time.Millisecond})
+			connector := open(t, p.URL, httpconnector.Options{Timeout: 2 * time.Second})
 			o := connectortest.NewOrder(tasks.Upgrade, c.words+"+success@example.com")
 			for i, want := range c.want {
 				got := connector.Do(t.Context(), o)
