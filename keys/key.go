@@ -75,3 +75,9 @@ func (k Key) Revoke() Key {
 	k.Revoked = true
 	return k
 }
+
+// Restore is the key as it was before it was revoked.
+func (k Key) Restore() Key {
+	k.Revoked = false
+	return k
+}

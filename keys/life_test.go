@@ -94,6 +94,10 @@ func TestNamedSteps(t *testing.T) {
 		want.Revoked = true
 		expect(t, "Revoke", before, before.Revoke(), want)
 
+		want.Revoked = false
+		expect(t, "Restore", before, before.Restore(), want)
+		expect(t, "Restore", before, before.Revoke().Restore(), want)
+
 		want = keys.Key{
 			Code: "CODE", Version: 7, Status: keys.Active, OrderID: "order",
 			PurchaseDate: bought, UsedDate: joined, Task: "task",

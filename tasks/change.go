@@ -48,6 +48,8 @@ type Cause string
 
 // The causes.
 const (
+	WasIssued   Cause = "issued"   // a new key
+	WasImported Cause = "imported" // a key from elsewhere
 	WasAccepted Cause = "accepted" // a task was accepted; an upgrade holds a slot
 	WasRetried  Cause = "retried"  // asked without a final answer: it is asked again later
 	WasMoved    Cause = "moved"    // the plan was faulty: its slot is given back
@@ -55,8 +57,11 @@ const (
 	WasEnded    Cause = "ended"    // the task has ended
 	WasHurried  Cause = "hurried"  // an operator made the task due now
 	WasResolved Cause = "resolved" // an operator settled a suspect slot
+	WasReleased Cause = "released" // an operator gave back the slot that an ended task had spent
 	WasRevoked  Cause = "revoked"
+	WasRestored Cause = "restored" // no longer revoked
 	WasReset    Cause = "reset"
+	WasRepaired Cause = "repaired" // what did not fit together was mended; the note says how
 )
 
 // An Event is a line of a key's history. It holds no login and no secret.

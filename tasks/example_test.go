@@ -57,7 +57,7 @@ func ExampleDesk() {
 	}
 	country, size := stock.Country("US"), 6
 	_ = store.EditPlans(ctx, []stock.Edit{{ID: "elm", Country: &country, Size: &size}})
-	_ = store.ImportKeys(ctx, func(yield func(keys.Key, error) bool) {
+	_ = store.ImportKeys(ctx, tasks.Batch{ID: "order-1", Cause: tasks.WasIssued}, func(yield func(keys.Key, error) bool) {
 		yield(keys.Key{Code: "SOLD-1", Status: keys.Active}, nil)
 	})
 

@@ -2,8 +2,10 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -12,9 +14,13 @@ import (
 // An Office is the back office of a store: what its operator reads and brings in. What changes a key
 // or a task is not here: it is a [Change], like any other.
 type Office interface {
-	// ImportKeys adds keys, all or none. Version, Task and Limit are the store's. Where the sequence
-	// yields an error, that is the answer; where a code exists already, or comes twice, a [RowError].
-	ImportKeys(ctx context.Context, all iter.Seq2[keys.Key, error]) error
+	// ImportKeys adds keys, all or none, each with a line of history. Version, Task and Limit are the
+	// store's. Where the sequence yields an error, that is the answer; where a code exists already, or
+	// comes twice, a [RowError]; where the batch has come before, [ErrBatch], whatever the keys are.
+	ImportKeys(ctx context.Context, b Batch, all iter.Seq2[keys.Key, error]) error
+
+	// Batch lists the keys that came with a batch, in the order of their codes' bytes.
+	Batch(ctx context.Context, id string) ([]keys.Key, error)
 
 	// EditPlans applies edits in order, all or none, each to the plan as the one before left it; a
 	// new plan comes last in the order of import. A fault is a [RowError].
@@ -36,6 +42,24 @@ type Office interface {
 
 	// History lists a key's events, the oldest first.
 	History(ctx context.Context, code keys.Code) ([]Event, error)
+
+	// Queue counts the open tasks as of one moment of the call.
+	Queue(ctx context.Context) (Queue, error)
+}
+
+// A Batch is what keys come in with.
+type Batch struct {
+	ID    string // minted by the caller, or an order's own: the same comes in once
+	Cause Cause  // [WasIssued] or [WasImported]
+	Note  string // for the operator
+}
+
+// ErrBatch says that a batch has come in before.
+var ErrBatch = errors.New("this batch has come in already")
+
+// Event is the line of history of a key that comes in at that time.
+func (b Batch) Event(at time.Time, code keys.Code) Event {
+	return Event{At: at, Cause: b.Cause, Code: code, Note: b.Note}
 }
 
 // A Filter says which tasks to list.
@@ -71,7 +95,7 @@ type RowError struct {
 }
 
 // ErrExists is the fault of a row whose code exists already.
-var ErrExists = fmt.Errorf("the code exists already")
+var ErrExists = errors.New("the code exists already")
 
 // Error names the row and the fault.
 func (e RowError) Error() string { return fmt.Sprintf("row %d: %v", e.Row, e.Err) }

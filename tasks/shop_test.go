@@ -61,7 +61,7 @@ func (s *shop) pause(ctx context.Context, d time.Duration) error {
 func (s *shop) key(k keys.Key) {
 	s.t.Helper()
 	k.Code = "K"
-	if err := s.store.ImportKeys(s.t.Context(), func(yield func(keys.Key, error) bool) { yield(k, nil) }); err != nil {
+	if err := s.store.ImportKeys(s.t.Context(), tasks.Batch{Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) { yield(k, nil) }); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -104,13 +104,14 @@ func (s *shop) view() tasks.View {
 	return views[0]
 }
 
+// history is what has happened to the key since it came in.
 func (s *shop) history() []tasks.Event {
 	s.t.Helper()
 	events, err := s.store.History(s.t.Context(), "K")
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return events
+	return events[min(1, len(events)):]
 }
 
 func (s *shop) plans() []stock.Plan {

@@ -14,6 +14,7 @@ var (
 	ErrTaskEnded  = errors.New("the task has ended")
 	ErrTaskAtWork = errors.New("the task is being asked about right now")
 	ErrNotSuspect = errors.New("the task has no suspect slot")
+	ErrNotSpent   = errors.New("the task has spent no slot")
 	ErrOutcome    = errors.New("a task of this kind has no such outcome")
 )
 
@@ -24,6 +25,15 @@ func Revoke(v View, id string) (Change, error) {
 	}
 	key := v.Key.Revoke()
 	return Change{ID: id, Key: &key, Events: []Event{{At: v.At, Cause: WasRevoked, Code: key.Code}}}, nil
+}
+
+// Restore makes a revoked key what it was.
+func Restore(v View, id string) (Change, error) {
+	if !v.Key.Exists() {
+		return Change{}, ErrNoKey
+	}
+	key := v.Key.Restore()
+	return Change{ID: id, Key: &key, Events: []Event{{At: v.At, Cause: WasRestored, Code: key.Code}}}, nil
 }
 
 // Reset makes a key usable again, whatever it was; only an open task must end first.
@@ -79,4 +89,22 @@ func Resolve(v View, outcome Outcome, id string) (Change, error) {
 		c.Key = &key
 	}
 	return c, nil
+}
+
+// Release gives back the slot that an ended task has spent, since the member has left the plan. The
+// key stays as it is. The view is of that task.
+func Release(v View, id string) (Change, error) {
+	switch {
+	case v.Task == nil:
+		return Change{}, ErrNoTask
+	case v.Task.Slot != stock.Spent:
+		return Change{}, ErrNotSpent
+	}
+	task := *v.Task
+	task.Slot = stock.Free
+	event := task.event(WasReleased, v.At)
+	event.Plan, event.From, event.To = task.Plan.ID, stock.Spent, stock.Free
+	return Change{ID: id, Task: &task, Events: []Event{event}, Move: &stock.Move{
+		Plan: task.Plan.ID, Country: task.Country, From: stock.Spent, To: stock.Free,
+	}}, nil
 }

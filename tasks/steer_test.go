@@ -24,6 +24,19 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
+func TestRestore(t *testing.T) {
+	for _, v := range everyView() {
+		c, err := tasks.Restore(v, "id")
+		if !v.Key.Exists() {
+			refusedWith(t, v, c, err, tasks.ErrNoKey)
+			continue
+		}
+		key := v.Key
+		key.Revoked = false
+		decided(t, v, c, err, tasks.Change{ID: "id", Key: &key, Events: []tasks.Event{{At: now, Cause: tasks.WasRestored, Code: "CODE"}}})
+	}
+}
+
 func TestReset(t *testing.T) {
 	for _, v := range everyView() {
 		c, err := tasks.Reset(v, "id")
@@ -119,6 +132,35 @@ func TestResolveRefuses(t *testing.T) {
 		v.Task.Slot = slot
 		c, err := tasks.Resolve(v, tasks.Success, "id")
 		refusedWith(t, v, c, err, tasks.ErrNotSuspect)
+	}
+}
+
+func TestRelease(t *testing.T) {
+	for _, latest := range []bool{true, false} {
+		v := suspect()
+		v.Task.Slot, v.Task.Outcome, v.Task.Doubt = stock.Spent, tasks.Success, false
+		if !latest {
+			v.Key.Task = "later"
+		}
+		task := *v.Task
+		task.Slot = stock.Free
+		c, err := tasks.Release(v, "id")
+		decided(t, v, c, err, tasks.Change{
+			ID: "id", Task: &task,
+			Move: &stock.Move{Plan: "elm", Country: "US", From: stock.Spent, To: stock.Free},
+			Events: []tasks.Event{{
+				At: now, Cause: tasks.WasReleased, Code: "CODE", Task: "T", Kind: tasks.Upgrade, Outcome: tasks.Success,
+				Plan: "elm", From: stock.Spent, To: stock.Free,
+			}},
+		})
+	}
+	c, err := tasks.Release(tasks.View{}, "id")
+	refusedWith(t, tasks.View{}, c, err, tasks.ErrNoTask)
+	for _, slot := range []stock.State{"", stock.Held, stock.Free, stock.Suspect} {
+		v := suspect()
+		v.Task.Slot = slot
+		c, err := tasks.Release(v, "id")
+		refusedWith(t, v, c, err, tasks.ErrNotSpent)
 	}
 }
 

@@ -29,7 +29,7 @@ var update = flag.Bool("update", false, "rewrite the life stories in testdata wi
 //	unsent                        the worker gives the lease back
 //	die                           the worker is gone, and its lease runs on
 //	advance D                     time passes
-//	revoke, reset, hurry, resolve OUTCOME [TASK]  an operator steers
+//	revoke, restore, reset, hurry, release, resolve OUTCOME [TASK]  an operator steers
 //	info                          the shape of the info answer
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -205,7 +205,7 @@ func in(plan string) string {
 
 func (s *story) steer(command string, words []string) {
 	decisions := map[string]func(tasks.View, string) (tasks.Change, error){
-		"revoke": tasks.Revoke, "reset": tasks.Reset, "hurry": tasks.Hurry,
+		"revoke": tasks.Revoke, "restore": tasks.Restore, "reset": tasks.Reset, "hurry": tasks.Hurry, "release": tasks.Release,
 		"resolve": func(v tasks.View, id string) (tasks.Change, error) {
 			return tasks.Resolve(v, tasks.Outcome(words[0]), id)
 		},

@@ -9,6 +9,8 @@
 //	                        3 recall what was refused: is it known already?
 //	                        4 write
 //	                       COMMIT                           ← never cancelled half way
+//	Route, Collect, …  ──▶ one short transaction, if there is anything to do; a line of history is
+//	                       marked to be routed only while somebody listens
 //
 // Whatever the size of a batch, the number of statements is the same: rows travel as arrays
 // (Postgres) or as JSON (SQLite). Whoever changes a plan's counters holds the row of its country, so

@@ -9,6 +9,7 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 func ExampleOpen() {
@@ -30,7 +31,7 @@ func ExampleOpen() {
 	bought := func(yield func(keys.Key, error) bool) {
 		yield(keys.Key{Code: "SPRING-2026", Status: keys.Active}, nil)
 	}
-	if err := store.ImportKeys(ctx, bought); err != nil {
+	if err := store.ImportKeys(ctx, tasks.Batch{ID: "order-1", Cause: tasks.WasIssued}, bought); err != nil {
 		log.Fatal(err)
 	}
 	views, err := store.View(ctx, []keys.Code{"SPRING-2026", "unknown"})

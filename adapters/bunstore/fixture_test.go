@@ -27,7 +27,7 @@ func code(prefix string, i int) keys.Code { return keys.Code(fmt.Sprintf("%s%05d
 func fill(t testing.TB, s tasks.Office, n int) {
 	t.Helper()
 	country := stock.Country("US")
-	if err := s.ImportKeys(t.Context(), some("K", n)); err != nil {
+	if err := s.ImportKeys(t.Context(), imported(), some("K", n)); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.EditPlans(t.Context(), []stock.Edit{{ID: "p", Country: &country, Size: &n}}); err != nil {
@@ -38,6 +38,9 @@ func fill(t testing.TB, s tasks.Office, n int) {
 var minted atomic.Int64
 
 func id() string { return fmt.Sprint("id", minted.Add(1)) }
+
+// imported is a new batch.
+func imported() tasks.Batch { return tasks.Batch{ID: id(), Cause: tasks.WasImported} }
 
 // upgrades are changes that accept an upgrade of each of the first n keys.
 func upgrades(t testing.TB, s tasks.Store, n int) []tasks.Change {

@@ -12,19 +12,21 @@ import (
 
 // ImportKeys implements [tasks.Office]. The keys pass through: however many they are, few are in
 // memory. Serving goes on meanwhile; on SQLite it waits for the end, when all are written at once.
-func (s *Store) ImportKeys(ctx context.Context, all iter.Seq2[keys.Key, error]) error {
+func (s *Store) ImportKeys(ctx context.Context, b tasks.Batch, all iter.Seq2[keys.Key, error]) error {
 	from := &source{all: all}
 	bring := s.copyKeys
 	if s.embedded() {
 		bring = s.stageKeys
 	}
-	err := bring(ctx, from)
+	err := bring(ctx, b, from)
 	fault, found := errors.AsType[tasks.RowError](err)
 	switch {
 	case from.err != nil:
 		return from.err
 	case found:
 		return fault
+	case errors.Is(err, tasks.ErrBatch):
+		return tasks.ErrBatch
 	}
 	return s.reader().tell("import", err)
 }

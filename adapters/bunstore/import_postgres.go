@@ -17,7 +17,7 @@ import (
 )
 
 // copyKeys streams keys with COPY.
-func (s *Store) copyKeys(ctx context.Context, from *source) error {
+func (s *Store) copyKeys(ctx context.Context, b tasks.Batch, from *source) error {
 	conn, err := s.write.DB.Conn(ctx)
 	if err != nil {
 		return err
@@ -28,18 +28,32 @@ func (s *Store) copyKeys(ctx context.Context, from *source) error {
 		if !isPgx {
 			return plainError("an import needs pgx's stdlib driver")
 		}
-		return pgx.BeginFunc(ctx, through.Conn(), func(tx pgx.Tx) error { return copyInto(ctx, tx, from) })
+		return pgx.BeginFunc(ctx, through.Conn(), func(tx pgx.Tx) error {
+			return arrive(ctx, running(tx), b, func() error { return copyInto(ctx, tx, b, from) })
+		})
 	})
 }
 
-func copyInto(ctx context.Context, tx pgx.Tx, from *source) error {
+// running runs statements in pgx's own transaction.
+func running(tx pgx.Tx) runner {
+	return func(ctx context.Context, text string, named args) (int64, error) {
+		text, values, err := compile(postgres{}, text, named)
+		if err != nil {
+			return 0, err
+		}
+		tag, err := tx.Exec(ctx, text, values...)
+		return tag.RowsAffected(), err
+	}
+}
+
+func copyInto(ctx context.Context, tx pgx.Tx, b tasks.Batch, from *source) error {
 	// Two imports of the same codes would wait for each other's rows in a circle.
 	if _, err := tx.Exec(ctx, "LOCK TABLE keyseat_keys IN SHARE UPDATE EXCLUSIVE MODE"); err != nil {
 		return err
 	}
-	var names []string
+	names := []string{"batch_id"}
 	keyTable.columns.each(func(name, _ string) { names = append(names, name) })
-	rows := newCopySource(from)
+	rows := newCopySource(b.ID, from)
 	defer rows.stop()
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{keyTable.name}, names, rows)
 	return duplicate(err)
@@ -71,11 +85,11 @@ type copySource struct {
 	err    error
 }
 
-func newCopySource(from *source) *copySource {
+func newCopySource(batch string, from *source) *copySource {
 	c := &copySource{}
 	c.next, c.stop = iter.Pull2(func(yield func([]any, error) bool) {
 		err := from.each(func(k keys.Key) error {
-			if !yield(values(keyTable.fields(&k)), nil) {
+			if !yield(append([]any{batch}, values(keyTable.fields(&k))...), nil) {
 				return errAgain // nobody wants more
 			}
 			return nil

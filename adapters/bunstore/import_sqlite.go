@@ -17,13 +17,16 @@ const staged = 500
 
 // stageKeys gathers keys in a table of the connection's own, which locks nothing that others need,
 // and then moves all of them at once.
-func (s *Store) stageKeys(ctx context.Context, from *source) error {
+func (s *Store) stageKeys(ctx context.Context, b tasks.Batch, from *source) error {
 	conn, err := s.read.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // it goes back to its pool
 	stage := session{s.dialect, conn.Conn}
+	if err := stage.unknown(ctx, b); err != nil {
+		return err // before all its keys are read for nothing
+	}
 	if _, err := stage.exec(ctx, `CREATE TEMP TABLE keyseat_staged AS SELECT 0 AS row, `+keyTable.columns.list("%")+` FROM keyseat_keys WHERE false`, nil); err != nil {
 		return err
 	}
@@ -33,7 +36,8 @@ func (s *Store) stageKeys(ctx context.Context, from *source) error {
 		return err
 	}
 	return conn.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		return session{s.dialect, tx.Tx}.unstage(ctx)
+		moving := session{s.dialect, tx.Tx}
+		return arrive(ctx, moving.exec, b, func() error { return moving.unstage(ctx, b) })
 	})
 }
 
@@ -61,9 +65,9 @@ func (s session) gather(ctx context.Context, from *source) error {
 }
 
 // unstage moves the staged keys to the others, or finds the first that cannot.
-func (s session) unstage(ctx context.Context) error {
-	_, err := s.exec(ctx, `INSERT INTO keyseat_keys (`+keyTable.columns.list("%")+`) SELECT `+keyTable.columns.list("%")+
-		` FROM temp.keyseat_staged ORDER BY code`, nil)
+func (s session) unstage(ctx context.Context, b tasks.Batch) error {
+	_, err := s.exec(ctx, `INSERT INTO keyseat_keys (batch_id, `+keyTable.columns.list("%")+`) SELECT @batch, `+keyTable.columns.list("%")+
+		` FROM temp.keyseat_staged ORDER BY code`, args{"batch": b.ID})
 	broken, found := errors.AsType[*modernc.Error](err)
 	if !found || broken.Code() != lib.SQLITE_CONSTRAINT_PRIMARYKEY {
 		return err

@@ -18,7 +18,7 @@ func TestALargeImport(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})
 		start := time.Now()
-		if err := s.ImportKeys(t.Context(), some("K", n)); err != nil {
+		if err := s.ImportKeys(t.Context(), imported(), some("K", n)); err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("%d keys in %v", n, time.Since(start))
@@ -55,7 +55,7 @@ func with(all iter.Seq2[keys.Key, error], at int, c keys.Code) iter.Seq2[keys.Ke
 func wantFault(t *testing.T, s tasks.Office, all iter.Seq2[keys.Key, error], row int, cause error) {
 	t.Helper()
 	var fault tasks.RowError
-	err := s.ImportKeys(t.Context(), all)
+	err := s.ImportKeys(t.Context(), imported(), all)
 	if !errors.As(err, &fault) || fault.Row != row || !errors.Is(fault.Err, cause) {
 		t.Errorf("got %v, want row %d: %v", err, row, cause)
 	}
@@ -66,7 +66,7 @@ func TestAnImportEndsWithTheErrorOfItsRows(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})
 		for range 2 {
-			err := s.ImportKeys(t.Context(), func(yield func(keys.Key, error) bool) {
+			err := s.ImportKeys(t.Context(), imported(), func(yield func(keys.Key, error) bool) {
 				for k, err := range some("K", 700) {
 					if !yield(k, err) {
 						return
@@ -78,7 +78,7 @@ func TestAnImportEndsWithTheErrorOfItsRows(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.ImportKeys(t.Context(), some("K", 700)); err != nil {
+		if err := s.ImportKeys(t.Context(), imported(), some("K", 700)); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -18,7 +18,7 @@ func TestModel(t *testing.T) {
 		storetest.Compare(t,
 			func(testing.TB) storetest.Store { return memory.New(ticking()) },
 			func(t testing.TB) storetest.Store {
-				for table := range strings.FieldsSeq("history tasks keys plans countries") {
+				for table := range strings.FieldsSeq("history tasks keys batches plans countries") {
 					if _, err := db.ExecContext(t.Context(), "DELETE FROM keyseat_"+table); err != nil {
 						t.Fatal(err)
 					}

@@ -41,6 +41,9 @@ func (s *Store) Serve(ctx context.Context) (release func() error, err error) {
 func (s *Store) endLeases(ctx context.Context) error {
 	return s.transact(ctx, func(tx session) error {
 		_, err := tx.exec(ctx, `UPDATE keyseat_tasks SET leased_until = @now WHERE ended_at IS NULL AND leased_until IS NOT NULL`, nil)
+		if err == nil {
+			_, err = tx.exec(ctx, `UPDATE keyseat_mail SET leased_until = @now WHERE leased_until IS NOT NULL`, nil)
+		}
 		return err
 	})
 }

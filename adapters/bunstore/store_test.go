@@ -184,7 +184,7 @@ func TestOfManyWritersOneWins(t *testing.T) {
 		}
 		wg.Wait()
 		events, err := s.History(t.Context(), code("K", 0))
-		if err != nil || won.Load() != 1 || len(events) != 1 {
+		if err != nil || won.Load() != 1 || len(events) != 2 {
 			t.Fatalf("%d won, the history is %v, %v", won.Load(), events, err)
 		}
 	})

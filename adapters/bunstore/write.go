@@ -58,7 +58,7 @@ func (l *ledger) steps() []step {
 		{"t", taskTable.batch(l.writes.changed), update(taskTable, "t", "x.code = t.code AND x.id = t.id", "worker = NULL")},
 		{"n", taskTable.batch(l.writes.fresh), insert(taskTable, "n")},
 		{"p", planTable.batch(l.book.Changed()), update(planTable, "p", "x.id = p.id")},
-		{"h", historyTable.batch(l.writes.lines), insert(historyTable, "h")},
+		{"h", historyTable.batch(l.writes.lines), insertLines("h")},
 	}
 	var steps []step
 	for _, s := range all {

@@ -15,6 +15,10 @@ type Options struct {
 	Reads  int           // calls of View under way at once; 2
 	Writes int           // calls of Apply under way at once; 1
 	Bound  time.Duration // the longest that one call may take; 10s
+
+	// Observe is told how many callers share each call of View, Apply and Stock ("view", …), at once
+	// from many goroutines; nil: nobody looks.
+	Observe func(call string, size int)
 }
 
 func (o Options) filled() Options {
@@ -51,10 +55,21 @@ var _ tasks.Store = (*Store)(nil)
 func New(inner tasks.Store, o Options) *Store {
 	o = o.filled()
 	s := &Store{inner: inner}
-	s.views = newLine(inner.View, o.Batch, o.Reads, o.Bound)
-	s.writes = newLine(s.applyAll, o.Batch, o.Writes, o.Bound)
-	s.stocks = newLine(s.stockOnce, o.Batch, 1, o.Bound)
+	s.views = newLine(observed(o, "view", inner.View), o.Batch, o.Reads, o.Bound)
+	s.writes = newLine(observed(o, "apply", s.applyAll), o.Batch, o.Writes, o.Bound)
+	s.stocks = newLine(observed(o, "stock", s.stockOnce), o.Batch, 1, o.Bound)
 	return s
+}
+
+// observed tells the size of each batch that is sent.
+func observed[Q, A any](o Options, call string, send func(context.Context, []Q) ([]A, error)) func(context.Context, []Q) ([]A, error) {
+	if o.Observe == nil {
+		return send
+	}
+	return func(ctx context.Context, batch []Q) ([]A, error) {
+		o.Observe(call, len(batch))
+		return send(ctx, batch)
+	}
 }
 
 // View implements [tasks.Store]. A call for several keys is a batch already.

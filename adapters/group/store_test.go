@@ -71,8 +71,10 @@ func (s *slow) Apply(ctx context.Context, changes []tasks.Change) ([]error, erro
 
 func TestCallersShareWhatIsWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inner := &slow{}
-		store := group.New(inner, group.Options{Reads: 1, Batch: 10})
+		inner, told := &slow{}, ""
+		store := group.New(inner, group.Options{Reads: 1, Batch: 10, Observe: func(call string, size int) {
+			told += fmt.Sprint(call, size, " ")
+		}})
 		var wg sync.WaitGroup
 		for i := range 25 {
 			wg.Go(func() {
@@ -91,6 +93,9 @@ func TestCallersShareWhatIsWaiting(t *testing.T) {
 		}
 		if got := fmt.Sprint(inner.sizes); got != "[1 10 10 4]" {
 			t.Errorf("calls of %s", got)
+		}
+		if told != "view1 view10 view10 view4 " {
+			t.Errorf("told of %s", told)
 		}
 	})
 }

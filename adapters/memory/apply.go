@@ -100,4 +100,5 @@ func (s *Store) write(c tasks.Change) {
 	}
 	s.known[done{c.Code(), c.ID}] = true
 	s.history[c.Code()] = append(s.history[c.Code()], c.Events...)
+	s.outbox.write(c.ID, s.clock(), c.Events...)
 }

@@ -13,10 +13,13 @@ import (
 )
 
 // ImportKeys implements [tasks.Office].
-func (s *Store) ImportKeys(_ context.Context, all iter.Seq2[keys.Key, error]) error {
+func (s *Store) ImportKeys(_ context.Context, b tasks.Batch, all iter.Seq2[keys.Key, error]) error {
 	fresh := map[keys.Code]keys.Key{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, known := s.batches[b.ID]; known {
+		return tasks.ErrBatch
+	}
 	row := 0
 	for key, err := range all {
 		row++
@@ -29,8 +32,25 @@ func (s *Store) ImportKeys(_ context.Context, all iter.Seq2[keys.Key, error]) er
 		key.Version = 1
 		fresh[key.Code] = key
 	}
-	maps.Copy(s.keys, fresh)
+	s.batches[b.ID] = slices.Sorted(maps.Keys(fresh))
+	for code, key := range fresh {
+		s.keys[code] = key
+		event := b.Event(s.clock(), code)
+		s.history[code] = append(s.history[code], event)
+		s.outbox.write(b.ID, event.At, event)
+	}
 	return nil
+}
+
+// Batch implements [tasks.Office].
+func (s *Store) Batch(_ context.Context, id string) ([]keys.Key, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []keys.Key
+	for _, code := range s.batches[id] {
+		all = append(all, s.keys[code])
+	}
+	return all, nil
 }
 
 // EditPlans implements [tasks.Office].

@@ -23,6 +23,8 @@ type Store struct {
 	seq     int64 // of the newest plan
 	history map[keys.Code][]tasks.Event
 	known   map[done]bool
+	batches map[string][]keys.Code
+	outbox  outbox
 }
 
 // done is a change that was made.
@@ -40,6 +42,7 @@ func New(now func() time.Time) *Store {
 		plans:   map[string]stock.Plan{},
 		history: map[keys.Code][]tasks.Event{},
 		known:   map[done]bool{},
+		batches: map[string][]keys.Code{},
 	}
 }
 

@@ -98,7 +98,7 @@ func applyOldest(f fixture) {
 	f.want("plan", f.accept(tasks.Upgrade, "C", "US").Plan.ID, "a")
 	f.want("verdict", f.apply(f.decide(tasks.Upgrade, "D", "US", false)), stock.ErrEmpty)
 	f.want("other", f.slots("other"), "9/0/0/0")
-	f.want("story", f.story("C"), "accepted:a:free>held")
+	f.want("story", f.story("C"), "imported::> accepted:a:free>held")
 }
 
 func applyEmpty(f fixture) {
@@ -107,7 +107,7 @@ func applyEmpty(f fixture) {
 		before := f.view("K").Key
 		f.want("verdict", f.apply(f.decide(tasks.Upgrade, "K", country, false)), stock.ErrEmpty)
 		f.want("key", f.view("K").Key, before)
-		f.want("story", f.story("K"), "")
+		f.want("story", f.story("K"), "imported::>")
 		f.plan("full", "DE", 0)
 	}
 	f.must(f.apply(f.decide(tasks.Upgrade, "K", "US", true)))
@@ -126,7 +126,7 @@ func applyConflict(f fixture) {
 	f.must(f.apply(revoke))
 	f.want("verdict", f.apply(c), tasks.ErrConflict)
 	f.want("slots", f.slots("p"), "2/0/0/0")
-	f.want("story", f.story("K"), "revoked::>")
+	f.want("story", f.story("K"), "imported::> revoked::>")
 	ghost := c
 	key := *c.Key
 	key.Code, key.Version = "ghost", 1
@@ -195,7 +195,7 @@ func applyKnown(f fixture) {
 	f.must(err)
 	f.want("verdicts", errs, []error{nil, nil})
 	f.want("slots", f.slots("p"), "1/2/0/0")
-	f.want("story", f.story("K"), "accepted:p:free>held")
+	f.want("story", f.story("K"), "imported::> accepted:p:free>held")
 }
 
 func applyLarge(f fixture) {
@@ -242,9 +242,13 @@ func applyKey(f fixture) {
 	f.must(f.apply(c))
 	f.want("revoked", f.view("K").Key.Revoked, true)
 	f.want("version", f.view("K").Key.Version, 2)
-	c, err = tasks.Reset(f.view("K"), id())
+	c, err = tasks.Restore(f.view("K"), id())
 	f.must(err)
 	f.must(f.apply(c))
 	f.want("revoked", f.view("K").Key.Revoked, false)
-	f.want("story", f.story("K"), "revoked::> reset::>")
+	c, err = tasks.Reset(f.view("K"), id())
+	f.must(err)
+	f.must(f.apply(c))
+	f.want("version", f.view("K").Key.Version, 4)
+	f.want("story", f.story("K"), "imported::> revoked::> restored::> reset::>")
 }

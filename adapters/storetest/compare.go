@@ -69,15 +69,18 @@ var (
 	someEffect  = rapid.SampledFrom([]tasks.Effect{tasks.Unknown, tasks.None, tasks.Pending, tasks.Refused, tasks.Settled, tasks.Settled, tasks.Settled})
 )
 
+// batches is how many keys can come in with, so that some come twice.
+const batches = 12
+
 func (p pair) issue(r *rapid.T) {
 	codes := rapid.SliceOfN(someCode, 1, 3).Draw(r, "codes")
-	used := rapid.Bool().Draw(r, "used")
+	used, batch := rapid.Bool().Draw(r, "used"), rapid.IntRange(0, batches-1).Draw(r, "batch")
 	p.each("issue", func(s *side) string {
 		all := make([]keys.Key, len(codes))
 		for i, code := range codes {
 			all[i] = keys.Key{Code: code, Status: keys.Active, Used: used}
 		}
-		return fmt.Sprint(s.bring(all...))
+		return fmt.Sprint(s.batch(tasks.Batch{ID: fmt.Sprint("b", batch), Cause: tasks.WasIssued, Note: "one"}, all...))
 	})
 }
 
@@ -192,12 +195,12 @@ func (p pair) extend(r *rapid.T) {
 }
 
 func (p pair) steer(r *rapid.T) {
-	code, verb := someCode.Draw(r, "code"), rapid.IntRange(0, 3).Draw(r, "verb")
+	code, verb := someCode.Draw(r, "code"), rapid.IntRange(0, 5).Draw(r, "verb")
 	outcome := someOutcome.Draw(r, "outcome")
 	p.each("steer", func(s *side) string {
 		v := s.view(code)
 		decide := []func(tasks.View, string) (tasks.Change, error){
-			tasks.Revoke, tasks.Reset, tasks.Hurry,
+			tasks.Revoke, tasks.Restore, tasks.Reset, tasks.Hurry, tasks.Release,
 			func(v tasks.View, id string) (tasks.Change, error) { return tasks.Resolve(v, outcome, id) },
 		}[verb]
 		c, err := decide(v, s.id())
@@ -232,6 +235,13 @@ func (s *side) dump() string {
 		for _, e := range events {
 			e.At = time.Time{}
 			fmt.Fprintln(&b, " ", e)
+		}
+	}
+	for i := range batches {
+		all, err := s.Batch(s.ctx, fmt.Sprint("b", i))
+		s.must(err)
+		for _, k := range all {
+			fmt.Fprintln(&b, "batch", i, showKey(k))
 		}
 	}
 	all, err := s.Tasks(s.ctx, tasks.AnyTask, tasks.Task{}, 1000)

@@ -132,7 +132,7 @@ func leaseFenced(f fixture) {
 	f.want("settle", f.apply(f.settle(stale, tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}, false)), tasks.ErrFenced)
 	f.want("extend", f.extend(stale.Task.Ref(), ttl), tasks.ErrFenced)
 	f.want("slots", f.slots("p"), "0/1/0/0")
-	f.want("story", f.story("K"), "accepted:p:free>held")
+	f.want("story", f.story("K"), "imported::> accepted:p:free>held")
 	f.want("task", *f.view("K").Task, *held.Task)
 	f.end(held, tasks.Success)
 	f.want("late", f.apply(f.settle(stale, tasks.Answer{}, false)), tasks.ErrFenced)

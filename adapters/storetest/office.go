@@ -12,6 +12,8 @@ import (
 
 var officeCases = []testCase{
 	{"ImportKeys/all or none", importKeys},
+	{"ImportKeys/a batch comes in once", importOnce},
+	{"ImportKeys/history tells of it", importHistory},
 	{"EditPlans/all or none", editPlans},
 	{"EditPlans/what is not said stays", editPlan},
 	{"Stock/by country", stockLevels},
@@ -33,16 +35,54 @@ func importKeys(f fixture) {
 			f.Fatalf("got %v", err)
 		}
 	}
-	fault := errors.New("a fault in the file")
-	err := f.ImportKeys(f.ctx, func(yield func(keys.Key, error) bool) {
-		_ = yield(fresh("F"), nil) && yield(keys.Key{}, fault)
+	torn := tasks.Batch{ID: id(), Cause: tasks.WasImported}
+	err := f.ImportKeys(f.ctx, torn, func(yield func(keys.Key, error) bool) {
+		_ = yield(fresh("F"), nil) && yield(keys.Key{}, errTorn)
 	})
-	f.want("fault", errors.Is(err, fault), true)
+	f.want("fault", errors.Is(err, errTorn), true)
 	for _, code := range []keys.Code{"B", "C", "D", "E", "F"} {
 		f.want("stored", f.view(code).Key.Exists(), false)
 	}
 	f.issue("B")
 	f.must(f.bring())
+	f.must(f.batch(torn, fresh("F"))) // because nothing of it came in
+}
+
+func importOnce(f fixture) {
+	b := tasks.Batch{ID: id(), Cause: tasks.WasIssued, Note: "order 7"}
+	all := []keys.Key{{Code: "b", Status: keys.Active, OrderID: "o"}, {Code: "B", Status: keys.Success, Used: true}, {Code: "a", Status: keys.Active}}
+	f.must(f.batch(b, all...))
+	f.issue("A")
+	f.want("again", f.batch(b, all...), tasks.ErrBatch)
+	f.want("with others", f.batch(b, keys.Key{Code: "C", Status: keys.Active}), tasks.ErrBatch)
+	f.want("with a fault", f.ImportKeys(f.ctx, b, func(yield func(keys.Key, error) bool) { yield(keys.Key{}, errTorn) }), tasks.ErrBatch)
+	f.want("others", f.view("C").Key.Exists(), false)
+	got, err := f.Batch(f.ctx, b.ID)
+	f.must(err)
+	f.want("the batch", got, []keys.Key{f.view("B").Key, f.view("a").Key, f.view("b").Key})
+	none, err := f.Batch(f.ctx, id())
+	f.must(err)
+	f.want("no batch", len(none), 0)
+}
+
+var errTorn = errors.New("a fault in the file")
+
+func importHistory(f fixture) {
+	b := tasks.Batch{ID: id(), Cause: tasks.WasIssued, Note: "order 7"}
+	before := f.view("K").At
+	f.must(f.batch(b, keys.Key{Code: "K", Status: keys.Active}, keys.Key{Code: "L", Status: keys.Active}))
+	events, err := f.History(f.ctx, "K")
+	f.must(err)
+	f.want("events", len(events), 1)
+	f.want("in time", events[0].At.Before(before) || events[0].At.After(f.view("K").At), false)
+	f.want("event", events[0], b.Event(events[0].At, "K"))
+	f.want("one that did not come in", f.batch(b, keys.Key{Code: "M", Status: keys.Active}), tasks.ErrBatch)
+	events, err = f.History(f.ctx, "M")
+	f.must(err)
+	f.want("its events", len(events), 0)
+	f.plan("p", "US", 1)
+	f.accept(tasks.Upgrade, "K", "US")
+	f.want("story", f.story("K"), "issued::> accepted:p:free>held")
 }
 
 func editPlans(f fixture) {

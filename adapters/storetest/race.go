@@ -15,6 +15,7 @@ var raceCases = []testCase{
 	{"Race/of many for one key one wins", raceKey},
 	{"Race/of many for few slots just so many win", raceSlots},
 	{"Race/workers end each task once", raceWorkers},
+	{"Race/of many imports of one batch one wins", raceBatch},
 }
 
 // together runs n at once.
@@ -109,4 +110,25 @@ func raceWorkers(f fixture) {
 		}
 	})
 	f.want("slots", f.slots("p"), fmt.Sprintf("0/0/%d/0", n))
+}
+
+func raceBatch(f fixture) {
+	b := tasks.Batch{ID: id(), Cause: tasks.WasIssued}
+	var won atomic.Int64
+	together(8, func(i int) {
+		all := make([]keys.Key, 50)
+		for n := range all {
+			all[n] = keys.Key{Code: keys.Code(fmt.Sprintf("%d-%02d", i, n)), Status: keys.Active}
+		}
+		switch err := f.batch(b, all...); {
+		case err == nil:
+			won.Add(1)
+		case !errors.Is(err, tasks.ErrBatch):
+			f.Error(err)
+		}
+	})
+	f.want("won", won.Load(), 1)
+	all, err := f.Batch(f.ctx, b.ID)
+	f.must(err)
+	f.want("keys", len(all), 50)
 }

@@ -25,7 +25,7 @@ type Open func(t testing.TB) Store
 
 // Run holds the stores that open makes to the contract.
 func Run(t *testing.T, open Open) {
-	cases := slices.Concat(viewCases, applyCases, settleCases, leaseCases, officeCases, raceCases)
+	cases := slices.Concat(viewCases, applyCases, settleCases, leaseCases, officeCases, queueCases, raceCases)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { c.run(newFixture(t, open(t))) })
 	}
@@ -85,9 +85,14 @@ func (f fixture) issue(codes ...keys.Code) {
 	f.must(f.bring(all...))
 }
 
-// bring imports keys as they are.
+// bring imports keys as they are, in a batch of their own.
 func (f fixture) bring(all ...keys.Key) error {
-	return f.ImportKeys(f.ctx, func(yield func(keys.Key, error) bool) {
+	return f.batch(tasks.Batch{ID: id(), Cause: tasks.WasImported}, all...)
+}
+
+// batch imports a batch of keys.
+func (f fixture) batch(b tasks.Batch, all ...keys.Key) error {
+	return f.ImportKeys(f.ctx, b, func(yield func(keys.Key, error) bool) {
 		for _, k := range all {
 			if !yield(k, nil) {
 				return

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"errors"
+
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -13,6 +15,7 @@ var settleCases = []testCase{
 	{"Settle/a faulty plan is left for another", settleNextPlan},
 	{"Settle/no other plan is left", settleNoPlan},
 	{"Settle/suspect, then resolved", settleSuspect},
+	{"Settle/spent, then released", settleReleased},
 	{"Settle/a renew holds no slot", settleRenew},
 	{"Settle/known although the lease is gone", settleKnown},
 	{"Settle/one that has ended meanwhile is not settled again", settleEnded},
@@ -32,7 +35,7 @@ func settleSuccess(f fixture) {
 	f.want("lease", got.Task.Leased.IsZero(), true)
 	f.want("slot", got.Task.Slot, stock.Spent)
 	f.want("slots", f.slots("p"), "0/0/1/0")
-	f.want("story", f.story("K"), "accepted:p:free>held ended:p:held>spent")
+	f.want("story", f.story("K"), "imported::> accepted:p:free>held ended:p:held>spent")
 }
 
 func settleFailure(f fixture) {
@@ -61,7 +64,7 @@ func settleAgain(f fixture) {
 	f.want("first asked", again.Task.FirstAsked, v.At)
 	events, err := f.History(f.ctx, "K")
 	f.must(err)
-	f.want("note", events[1].Note, "cut")
+	f.want("note", events[2].Note, "cut")
 }
 
 func settleNextPlan(f fixture) {
@@ -76,7 +79,7 @@ func settleNextPlan(f fixture) {
 	f.want("ordinal", v.Task.Ordinal, 2)
 	f.want("slots", f.slots("p")+" "+f.slots("q"), "2/0/0/0 0/1/0/0")
 	f.want("another", f.apply(f.decide(tasks.Upgrade, "L", "US", false)), stock.ErrEmpty)
-	f.want("story", f.story("K"), "accepted:p:free>held moved:p:held>free claimed:q:free>held")
+	f.want("story", f.story("K"), "imported::> accepted:p:free>held moved:p:held>free claimed:q:free>held")
 	f.plan("p", "US", 2) // back in stock
 	f.must(f.apply(f.decide(tasks.Upgrade, "L", "US", false)))
 }
@@ -107,6 +110,43 @@ func settleSuspect(f fixture) {
 	f.must(f.apply(c))
 	f.want("slots", f.slots("p"), "0/0/1/0")
 	f.want("status", f.view("K").Key.Status, keys.Success)
+}
+
+func settleReleased(f fixture) {
+	f.issue("K", "L")
+	f.plan("p", "US", 1)
+	f.accept(tasks.Upgrade, "K", "US")
+	f.end(f.lease(), tasks.Success)
+	id1 := f.view("K").Key.Task
+	f.release(id1)
+	f.want("slots", f.slots("p"), "1/0/0/0")
+	f.want("slot", f.view("K").Task.Slot, stock.Free)
+	f.want("status", f.view("K").Key.Status, keys.Success)
+	f.want("story", f.story("K"), "imported::> accepted:p:free>held ended:p:held>spent released:p:spent>free")
+	v, err := f.Task(f.ctx, id1)
+	f.must(err)
+	_, err = tasks.Release(v, id())
+	f.want("again", err, tasks.ErrNotSpent)
+	v.Task.Slot = stock.Spent // as though somebody had counted wrongly
+	c, err := tasks.Release(v, id())
+	f.must(err)
+	f.want("a plan that has none", errors.Is(f.apply(c), stock.ErrCount), true)
+	f.accept(tasks.Upgrade, "L", "US")
+	f.want("slots", f.slots("p"), "0/1/0/0")
+}
+
+// release gives the slot of a task back.
+func (f fixture) release(task string) {
+	f.Helper()
+	v, err := f.Task(f.ctx, task)
+	f.must(err)
+	c, err := tasks.Release(v, id())
+	f.must(err)
+	f.must(f.apply(c))
+	f.must(f.apply(c))
+	c, err = tasks.Release(v, id())
+	f.must(err)
+	f.want("another at once", f.apply(c), tasks.ErrFenced)
 }
 
 func settleRenew(f fixture) {

@@ -17,10 +17,19 @@ CREATE TABLE keyseat_keys (
 	used_date      timestamptz,
 	task_id        text    NOT NULL,
 	limit_at       timestamptz,
+	batch_id       text COLLATE "C" NOT NULL,
 	created_at     timestamptz NOT NULL DEFAULT now(),
 	CONSTRAINT keyseat_keys_status CHECK (status IN ('active', 'in_queue')
 		OR status IN ('success', 'failed') AND used
 		OR status IN ('failed_upgrade', 'success_renew') AND NOT used)
+);
+
+CREATE INDEX keyseat_keys_batch ON keyseat_keys (batch_id, code);
+
+-- What keys came in with: the same comes in once.
+CREATE TABLE keyseat_batches (
+	id         text COLLATE "C" PRIMARY KEY CHECK (id <> ''),
+	created_at timestamptz NOT NULL
 );
 
 CREATE TABLE keyseat_tasks (

@@ -17,10 +17,19 @@ CREATE TABLE keyseat_keys (
 	used_date      INTEGER,
 	task_id        TEXT    NOT NULL,
 	limit_at       INTEGER,
+	batch_id       TEXT    NOT NULL,
 	created_at     INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),
 	CONSTRAINT keyseat_keys_status CHECK (status IN ('active', 'in_queue')
 		OR status IN ('success', 'failed') AND used
 		OR status IN ('failed_upgrade', 'success_renew') AND NOT used)
+) STRICT;
+
+CREATE INDEX keyseat_keys_batch ON keyseat_keys (batch_id, code);
+
+-- What keys came in with: the same comes in once.
+CREATE TABLE keyseat_batches (
+	id         TEXT    NOT NULL PRIMARY KEY CHECK (id <> ''),
+	created_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE keyseat_tasks (

@@ -1,0 +1,47 @@
+package bunstore
+
+import (
+	"context"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A runner runs a statement of a transaction and counts the rows that it has changed.
+type runner func(ctx context.Context, text string, named args) (int64, error)
+
+// arrive brings a batch in: do writes the keys, each with the batch's id. The batch itself comes
+// first, so that another of the same id waits until this one has ended.
+func arrive(ctx context.Context, run runner, b tasks.Batch, do func() error) error {
+	named := args{"batch": b.ID, "cause": string(b.Cause), "note": b.Note}
+	n, err := run(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`, named)
+	if err == nil && n == 0 {
+		err = tasks.ErrBatch
+	}
+	if err == nil {
+		err = do()
+	}
+	if err == nil {
+		_, err = run(ctx, `INSERT INTO keyseat_history (`+historyTable.columns.list("%")+`, fresh)
+			SELECT code, batch_id, 0, @now, @cause, '', '', '', '', '', '', @note, `+heard+` FROM keyseat_keys WHERE batch_id = @batch`, named)
+	}
+	return err
+}
+
+// Batch implements [tasks.Office].
+func (s *Store) Batch(ctx context.Context, id string) (all []keys.Key, err error) {
+	err = s.reader().query(ctx, `SELECT `+keyTable.columns.list("%")+` FROM keyseat_keys WHERE batch_id = @batch ORDER BY code`,
+		args{"batch": id}, func(r row) error {
+			var k keys.Key
+			err := r.scan(keyTable.fields(&k))
+			all = append(all, k)
+			return err
+		})
+	return all, s.reader().tell("list a batch", err)
+}
+
+// unknown is nil if the batch has not come in yet.
+func (s session) unknown(ctx context.Context, b tasks.Batch) error {
+	return s.query(ctx, `SELECT 1 FROM keyseat_batches WHERE id = @batch`, args{"batch": b.ID},
+		func(row) error { return tasks.ErrBatch })
+}

@@ -1,0 +1,128 @@
+package bunstore
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var _ tasks.Inspector = (*Store)(nil)
+
+// Records implements [tasks.Inspector].
+func (s *Store) Records(ctx context.Context, after keys.Code, n int) (records []tasks.Record, err error) {
+	if n <= 0 {
+		return nil, nil
+	}
+	err = s.snapshot(ctx, func(tx session) error {
+		codes, err := tx.codes(ctx, after, n)
+		if err != nil || len(codes) == 0 {
+			return err
+		}
+		records, err = tx.records(ctx, codes)
+		return err
+	})
+	return records, s.reader().tell("inspect", err)
+}
+
+// Record implements [tasks.Inspector].
+func (s *Store) Record(ctx context.Context, code keys.Code) (record tasks.Record, err error) {
+	err = s.snapshot(ctx, func(tx session) error {
+		records, err := tx.records(ctx, []keys.Code{code})
+		if err == nil {
+			record = records[0]
+		}
+		return err
+	})
+	return record, s.reader().tell("inspect", err)
+}
+
+// snapshot runs statements that all see the database as the first one does. They change nothing.
+func (s *Store) snapshot(ctx context.Context, do func(tx session) error) error {
+	one := &sql.TxOptions{ReadOnly: true} // each of SQLite's transactions is one
+	if !s.embedded() {
+		one.Isolation = sql.LevelRepeatableRead
+	}
+	tx, err := s.read.DB.BeginTx(ctx, one)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // there is nothing to commit
+	return do(session{s.dialect, tx})
+}
+
+// codes are the first n after that one that anything is under. Each table gives its own first n, by
+// its primary key.
+func (s session) codes(ctx context.Context, after keys.Code, n int) (codes []keys.Code, err error) {
+	var firsts []string
+	for _, table := range []string{keyTable.name, taskTable.name, historyTable.name} {
+		firsts = append(firsts, `SELECT code FROM (
+			SELECT DISTINCT code FROM `+table+` WHERE code > @after ORDER BY code LIMIT @n) AS `+table+`_first`)
+	}
+	err = s.query(ctx, `SELECT code FROM (`+strings.Join(firsts, " UNION ")+`) AS firsts ORDER BY code LIMIT @n`,
+		args{"after": string(after), "n": n}, func(r row) error {
+			var code keys.Code
+			err := r.scan([]field{text[keys.Code]{&code}})
+			codes = append(codes, code)
+			return err
+		})
+	return codes, err
+}
+
+// records reads what is under the codes, in their order.
+func (s session) records(ctx context.Context, codes []keys.Code) ([]tasks.Record, error) {
+	records := make([]tasks.Record, len(codes))
+	want, at := batch{columns: "code text"}, map[keys.Code]*tasks.Record{}
+	for i, code := range codes {
+		want.add(string(code))
+		at[code] = &records[i]
+	}
+	err := s.query(ctx, `
+		WITH @want SELECT @now, want.code, `+keyTable.columns.list("k.%")+` FROM want
+		LEFT JOIN keyseat_keys k ON k.code = want.code`, args{"want": want}, func(r row) error {
+		var one tasks.Record
+		err := r.scan([]field{moment{&one.At}, text[keys.Code]{&one.Code}}, keyTable.fields(&one.Key))
+		*at[one.Code] = one
+		return err
+	})
+	if err == nil {
+		err = s.tasksUnder(ctx, want, at)
+	}
+	if err == nil {
+		err = s.eventsUnder(ctx, want, at)
+	}
+	return records, err
+}
+
+func (s session) tasksUnder(ctx context.Context, want batch, at map[keys.Code]*tasks.Record) error {
+	return s.query(ctx, `
+		WITH @want SELECT `+taskTable.columns.list("t.%")+` FROM want
+		JOIN keyseat_tasks t ON t.code = want.code ORDER BY t.created_at, t.id`, args{"want": want}, func(r row) error {
+		var t tasks.Task
+		err := r.scan(taskTable.fields(&t))
+		switch one := at[t.Code]; { // the code and the id are scanned first
+		case err == nil:
+			one.Tasks = append(one.Tasks, t)
+		case one != nil && t.ID != "":
+			one.Unread = append(one.Unread, t.ID)
+		default:
+			return err
+		}
+		return nil
+	})
+}
+
+func (s session) eventsUnder(ctx context.Context, want batch, at map[keys.Code]*tasks.Record) error {
+	return s.query(ctx, `
+		WITH @want SELECT `+historyTable.columns.list("h.%")+` FROM want
+		JOIN keyseat_history h ON h.code = want.code ORDER BY h.seq`, args{"want": want}, func(r row) error {
+		var l line
+		err := r.scan(historyTable.fields(&l))
+		if one := at[l.Code]; err == nil {
+			one.Events = append(one.Events, l.Event)
+		}
+		return err
+	})
+}

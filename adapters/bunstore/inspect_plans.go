@@ -1,0 +1,102 @@
+package bunstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// Tallies implements [tasks.Inspector].
+func (s *Store) Tallies(ctx context.Context) (all []tasks.Tally, err error) {
+	err = s.snapshot(ctx, func(tx session) error {
+		found, err := tx.tallies(ctx, "")
+		all = slices.SortedFunc(maps.Values(found), func(x, y tasks.Tally) int { return cmp.Compare(x.Plan.ID, y.Plan.ID) })
+		return err
+	})
+	return all, s.reader().tell("tally", err)
+}
+
+// tallies counts for the plan with that id, or for all where it is "".
+func (s session) tallies(ctx context.Context, id string) (map[string]tasks.Tally, error) {
+	all := map[string]tasks.Tally{}
+	err := s.query(ctx, `
+		SELECT @now, `+planTable.columns.list("%")+` FROM keyseat_plans WHERE @id = '' OR id = @id`,
+		args{"id": id}, func(r row) error {
+			var t tasks.Tally
+			err := r.scan([]field{moment{&t.At}}, planTable.fields(&t.Plan))
+			all[t.Plan.ID] = t
+			return err
+		})
+	if err != nil {
+		return nil, err
+	}
+	return all, s.countSlots(ctx, id, all)
+}
+
+// countSlots adds what the tasks and the lines of history say.
+func (s session) countSlots(ctx context.Context, id string, all map[string]tasks.Tally) error {
+	const these = ` AND (@id = '' OR plan_id = @id) GROUP BY plan_id, `
+	return s.query(ctx, `
+		SELECT @now, plan_id, slot, 1, count(*) FROM keyseat_tasks WHERE slot NOT IN ('', 'free')`+these+`slot
+		UNION ALL SELECT @now, plan_id, slot_to, 0, count(*) FROM keyseat_history WHERE slot_to NOT IN ('', 'free')`+these+`slot_to
+		UNION ALL SELECT @now, plan_id, slot_from, 0, -count(*) FROM keyseat_history WHERE slot_from NOT IN ('', 'free')`+these+`slot_from`,
+		args{"id": id}, func(r row) error {
+			var t tasks.Tally
+			var state stock.State
+			var ofTask bool
+			var n int
+			err := r.scan([]field{
+				moment{&t.At}, text[string]{&t.Plan.ID}, text[stock.State]{&state}, flag{&ofTask}, whole[int]{&n},
+			})
+			if known, found := all[t.Plan.ID]; found {
+				t = known
+			}
+			if ofTask {
+				t.Tasks = t.Tasks.Plus(state, n)
+			} else {
+				t.Moves = t.Moves.Plus(state, n)
+			}
+			all[t.Plan.ID] = t
+			return err
+		})
+}
+
+// Correct implements [tasks.Inspector].
+func (s *Store) Correct(ctx context.Context, c tasks.Correction) error {
+	err := s.transact(ctx, func(tx session) error { return tx.correct(ctx, c) })
+	for _, refusal := range []error{tasks.ErrConflict, stock.ErrCount} {
+		if errors.Is(err, refusal) {
+			return err
+		}
+	}
+	return s.reader().tell("correct", err)
+}
+
+// correct counts again, and writes, once it holds the plan's country, whose holder alone may move its slots.
+func (s session) correct(ctx context.Context, c tasks.Correction) error {
+	err := s.query(ctx, `
+		SELECT c.code FROM keyseat_countries c
+		WHERE c.code IN (SELECT country FROM keyseat_plans WHERE id = @id) FOR UPDATE OF c`,
+		args{"id": c.Event.Plan}, func(row) error { return nil })
+	if err != nil {
+		return err
+	}
+	found, err := s.tallies(ctx, c.Event.Plan)
+	if err != nil {
+		return err
+	}
+	plan, err := c.Apply(found[c.Event.Plan])
+	if err != nil {
+		return err
+	}
+	if err := s.writePlans(ctx, []stock.Plan{plan}, nil); err != nil {
+		return err
+	}
+	_, err = s.exec(ctx, "WITH @h "+insert(historyTable, "h"), args{"h": historyTable.batch([]line{{c.Event, c.ID, 0}})})
+	return err
+}

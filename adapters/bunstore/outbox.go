@@ -1,0 +1,136 @@
+package bunstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var _ tasks.Outbox = (*Store)(nil)
+
+// heard is whether anybody listens: only then are lines of history written as fresh ones.
+const heard = `EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.until > @now)`
+
+// insertLines adds lines of history, in their order.
+func insertLines(from string) string {
+	list := historyTable.columns.list("%")
+	return "INSERT INTO " + historyTable.name + " (" + list + ", fresh) SELECT " + list + ", " + heard + " FROM " + from + " ORDER BY place"
+}
+
+// run makes statements one after the other in a transaction.
+func (s *Store) run(ctx context.Context, operation string, named args, statements ...string) error {
+	err := s.transact(ctx, func(tx session) error {
+		for _, sql := range statements {
+			if _, err := tx.exec(ctx, sql, named); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return s.reader().tell(operation, err)
+}
+
+// Listen implements [tasks.Outbox].
+func (s *Store) Listen(ctx context.Context, names []string, ttl time.Duration) error {
+	want := batch{columns: "name text"}
+	for _, name := range names {
+		want.add(name)
+	}
+	return s.run(ctx, "enlist listeners", args{"want": want, "ttl": ttl},
+		`WITH @want INSERT INTO keyseat_listeners (name, until) SELECT name, @now + @ttl FROM want WHERE true ORDER BY name
+			ON CONFLICT (name) DO UPDATE SET until = excluded.until`,
+		`DELETE FROM keyseat_listeners WHERE until <= @now`,
+		`DELETE FROM keyseat_mail WHERE listener NOT IN (SELECT name FROM keyseat_listeners)`,
+		`DELETE FROM keyseat_deliveries WHERE at <= @now - @ttl`)
+}
+
+// Resume implements [tasks.Outbox].
+func (s *Store) Resume(ctx context.Context, name string) error {
+	return s.listener(ctx, "resume a listener", name, `UPDATE keyseat_listeners SET gone_at = NULL WHERE name = @name`)
+}
+
+// Forget implements [tasks.Outbox].
+func (s *Store) Forget(ctx context.Context, name string) error {
+	return s.listener(ctx, "forget a listener", name,
+		`DELETE FROM keyseat_listeners WHERE name = @name`, `DELETE FROM keyseat_mail WHERE listener = @name`)
+}
+
+// listener changes one; the first statement finds out whether there is such a one.
+func (s *Store) listener(ctx context.Context, operation, name string, first string, more ...string) error {
+	named, found := args{"name": name}, int64(0)
+	err := s.transact(ctx, func(tx session) (err error) {
+		found, err = tx.exec(ctx, first, named)
+		for _, sql := range more {
+			if err == nil {
+				_, err = tx.exec(ctx, sql, named)
+			}
+		}
+		return err
+	})
+	if err == nil && found == 0 {
+		return tasks.ErrNoListener
+	}
+	return s.reader().tell(operation, err)
+}
+
+// Listeners implements [tasks.Outbox].
+func (s *Store) Listeners(ctx context.Context) (all []tasks.Listener, err error) {
+	err = s.reader().query(ctx, `
+		SELECT l.name, l.until, l.gone_at, count(m.listener), min(m.since) FROM keyseat_listeners l
+		LEFT JOIN keyseat_mail m ON m.listener = l.name AND m.newest > m.told
+		WHERE l.until > @now
+		GROUP BY l.name, l.until, l.gone_at
+		ORDER BY l.name`, nil, func(r row) error {
+		var l tasks.Listener
+		err := r.scan([]field{
+			text[string]{&l.Name},
+			moment{&l.Until},
+			moment{&l.Gone},
+			whole[int]{&l.Waiting},
+			moment{&l.Since},
+		})
+		all = append(all, l)
+		return err
+	})
+	return all, s.reader().tell("list listeners", err)
+}
+
+var deliveryTable = table[tasks.Delivery]{
+	name: "keyseat_deliveries",
+	columns: "at timestamptz, listener text, event text, type text, code text, country text, line bigint, " +
+		"try bigint, result text, status bigint, took bigint, note text",
+	fields: func(d *tasks.Delivery) []field {
+		return []field{
+			moment{&d.At},
+			text[string]{&d.Listener},
+			text[string]{&d.Event},
+			text[string]{&d.Type},
+			text[keys.Code]{&d.Code},
+			text[stock.Country]{&d.Country},
+			whole[int64]{&d.Line},
+			whole[int]{&d.Try},
+			text[tasks.Result]{&d.Result},
+			whole[int]{&d.Status},
+			whole[time.Duration]{&d.Took},
+			text[string]{&d.Note},
+		}
+	},
+}
+
+// Deliveries implements [tasks.Outbox].
+func (s *Store) Deliveries(ctx context.Context, listener, event string, before int64, n int) (all []tasks.Delivery, err error) {
+	err = s.reader().query(ctx, `
+		SELECT seq, `+deliveryTable.columns.list("%")+` FROM keyseat_deliveries
+		WHERE (@listener = '' OR listener = @listener) AND (@event = '' OR event = @event) AND (@before = 0 OR seq < @before)
+		ORDER BY seq DESC LIMIT @n`,
+		args{"listener": listener, "event": event, "before": int(before), "n": n}, func(r row) error {
+			var d tasks.Delivery
+			err := r.scan([]field{whole[int64]{&d.Seq}}, deliveryTable.fields(&d))
+			all = append(all, d)
+			return err
+		})
+	return all, s.reader().tell("list deliveries", err)
+}

@@ -1,0 +1,137 @@
+package bunstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// mailTable leaves out leased_until, which only the store itself reads.
+var mailTable = table[tasks.Mail]{
+	name: "keyseat_mail",
+	columns: "listener text, code text, country text, told bigint, part bigint, newest bigint, tries bigint, " +
+		"since timestamptz, due timestamptz, lease text",
+	fields: func(m *tasks.Mail) []field {
+		return []field{
+			text[string]{&m.Listener},
+			text[keys.Code]{&m.Code},
+			text[stock.Country]{&m.Country},
+			whole[int64]{&m.Told},
+			whole[int]{&m.Part},
+			whole[int64]{&m.Newest},
+			whole[int]{&m.Tries},
+			moment{&m.Since},
+			moment{&m.Due},
+			text[string]{&m.Lease},
+		}
+	},
+}
+
+// waiting chooses the mail to lease.
+const waiting = `
+	waiting (its_code, its_country, its_turn) AS MATERIALIZED (
+		SELECT m.code, m.country, coalesce(m.leased_until, m.due) FROM keyseat_mail m
+		WHERE m.listener = @listener AND m.newest > m.told AND coalesce(m.leased_until, m.due) <= @now
+			AND EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.name = @listener AND l.gone_at IS NULL)
+		ORDER BY coalesce(m.leased_until, m.due) LIMIT @n FOR UPDATE OF m SKIP LOCKED)`
+
+// Collect implements [tasks.Outbox]. A poll that finds nothing writes nothing.
+func (s *Store) Collect(ctx context.Context, listener, lease string, n int, ttl time.Duration) (all []tasks.Mail, err error) {
+	named := args{"listener": listener, "lease": lease, "n": n, "ttl": ttl}
+	found := false
+	err = s.reader().query(ctx, `WITH `+waiting+` SELECT 1 FROM waiting`, named, func(row) error {
+		found = true
+		return nil
+	})
+	if err == nil && found {
+		err = s.transact(ctx, func(tx session) error {
+			all, err = tx.collect(ctx, named)
+			return err
+		})
+	}
+	return all, s.reader().tell("collect mail", err)
+}
+
+func (s session) collect(ctx context.Context, named args) ([]tasks.Mail, error) {
+	var all []tasks.Mail
+	err := s.query(ctx, `WITH `+waiting+`
+		UPDATE keyseat_mail SET lease = @lease, leased_until = @now + @ttl FROM waiting
+		WHERE listener = @listener AND code = its_code AND country = its_country
+		RETURNING @now, `+mailTable.columns.list("%"), named, func(r row) error {
+		var m tasks.Mail
+		err := r.scan([]field{moment{&m.At}}, mailTable.fields(&m))
+		all = append(all, m)
+		return err
+	})
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return all, s.lines(ctx, all)
+}
+
+// lines reads what the mails are about.
+func (s session) lines(ctx context.Context, all []tasks.Mail) error {
+	want := batch{columns: "i bigint, code text, told bigint, newest bigint"}
+	for i, m := range all {
+		want.add(int64(i), string(m.Code), m.Told, m.Newest)
+	}
+	return s.query(ctx, `
+		WITH @want
+		SELECT x.i, x.seq, `+historyTable.columns.list("x.%")+` FROM (
+			SELECT want.i, h.seq, `+historyTable.columns.list("h.%")+`, row_number() OVER (PARTITION BY want.i ORDER BY h.seq) AS nth
+			FROM want JOIN keyseat_history h ON h.code = want.code AND h.seq > want.told AND h.seq <= want.newest) AS x
+		WHERE x.nth <= @most ORDER BY x.i, x.seq`,
+		args{"want": want, "most": tasks.MailLines}, func(r row) error {
+			var i int
+			var at tasks.Line
+			var l line
+			err := r.scan([]field{whole[int]{&i}, whole[int64]{&at.Seq}}, historyTable.fields(&l))
+			at.Change, at.N, at.Event = l.change, l.n, l.Event
+			all[i].Lines = append(all[i].Lines, at)
+			return err
+		})
+}
+
+// Post implements [tasks.Outbox].
+func (s *Store) Post(ctx context.Context, m tasks.Mail, d *tasks.Delivery) error {
+	fenced := false
+	err := s.transact(ctx, func(tx session) error {
+		n, err := tx.post(ctx, m)
+		fenced = n == 0
+		if err == nil && d != nil {
+			err = tx.record(ctx, *d)
+		}
+		if err == nil && d != nil && d.Result == tasks.Gone {
+			_, err = tx.exec(ctx, `UPDATE keyseat_listeners SET gone_at = @now WHERE name = @name AND gone_at IS NULL`, args{"name": m.Listener})
+		}
+		return err
+	})
+	if err == nil && fenced {
+		return tasks.ErrFenced
+	}
+	return s.reader().tell("post mail", err)
+}
+
+// post says how many mails it has written. That of a key which has nothing left to tell goes: the next
+// line brings it back.
+func (s session) post(ctx context.Context, m tasks.Mail) (int64, error) {
+	named := args{"m": mailTable.batch([]tasks.Mail{m})}
+	n, err := s.exec(ctx, `
+		WITH @m UPDATE keyseat_mail AS x
+		SET told = m.told, part = m.part, tries = m.tries, since = m.since, due = m.due, lease = '', leased_until = NULL
+		FROM m WHERE x.listener = m.listener AND x.code = m.code AND x.country = m.country AND x.lease = m.lease`, named)
+	if err != nil || n == 0 {
+		return n, err
+	}
+	_, err = s.exec(ctx, `WITH @m DELETE FROM keyseat_mail WHERE code <> '' AND told >= newest
+		AND listener = (SELECT m.listener FROM m) AND code = (SELECT m.code FROM m) AND country = ''`, named)
+	return n, err
+}
+
+func (s session) record(ctx context.Context, d tasks.Delivery) error {
+	_, err := s.exec(ctx, "WITH @d "+insert(deliveryTable, "d"), args{"d": deliveryTable.batch([]tasks.Delivery{d})})
+	return err
+}

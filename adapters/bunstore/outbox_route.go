@@ -1,0 +1,122 @@
+package bunstore
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// Route implements [tasks.Outbox]. Whoever routes holds the oldest fresh lines, so that another waits
+// and then finds those that come after: two lines of a key are never routed in the wrong order.
+func (s *Store) Route(ctx context.Context, causes []tasks.Cause, n int) (routed int, err error) {
+	if fresh, err := s.reader().fresh(ctx, n, ""); err != nil || len(fresh) == 0 { // a poll that finds nothing locks nothing
+		return 0, s.reader().tell("route", err)
+	}
+	err = s.transact(ctx, func(tx session) error {
+		fresh, err := tx.fresh(ctx, n, "FOR UPDATE OF h")
+		routed = len(fresh)
+		if err != nil || routed == 0 {
+			return err
+		}
+		return tx.route(ctx, fresh, causes)
+	})
+	return routed, s.reader().tell("route", err)
+}
+
+// fresh reads the oldest fresh lines, of which only the place, the key and the cause are filled in.
+func (s session) fresh(ctx context.Context, n int, lock string) (lines []tasks.Line, err error) {
+	err = s.query(ctx, `SELECT h.seq, h.code, h.cause FROM keyseat_history h WHERE h.fresh ORDER BY h.seq LIMIT @n `+lock,
+		args{"n": n}, func(r row) error {
+			var l tasks.Line
+			err := r.scan([]field{whole[int64]{&l.Seq}, text[string]{(*string)(&l.Code)}, text[tasks.Cause]{&l.Cause}})
+			lines = append(lines, l)
+			return err
+		})
+	return lines, err
+}
+
+func (s session) route(ctx context.Context, fresh []tasks.Line, causes []tasks.Cause) error {
+	taken, kept := batch{columns: "seq bigint"}, batch{columns: "code text, seq bigint"}
+	for _, l := range fresh {
+		taken.add(l.Seq)
+		if slices.Contains(causes, l.Cause) {
+			kept.add(string(l.Code), l.Seq)
+		}
+	}
+	_, err := s.exec(ctx, `WITH @kept `+mail(`
+		SELECT l.name, kept.code, '', min(kept.seq) - 1, 0, max(kept.seq), 0, @now, @now, ''
+		FROM kept CROSS JOIN keyseat_listeners l WHERE l.until > @now
+		GROUP BY l.name, kept.code ORDER BY l.name, kept.code`,
+		`newest = CASE WHEN excluded.newest > m.newest THEN excluded.newest ELSE m.newest END`), args{"kept": kept})
+	if err != nil {
+		return err
+	}
+	_, err = s.exec(ctx, `WITH @taken UPDATE keyseat_history SET fresh = false WHERE fresh AND seq IN (SELECT seq FROM taken)`, args{"taken": taken})
+	return err
+}
+
+// mail adds mail, or changes that which is there.
+func mail(rows, change string) string {
+	return `INSERT INTO keyseat_mail AS m (` + mailTable.columns.list("%") + `) ` + rows +
+		` ON CONFLICT (listener, code, country) DO UPDATE SET ` + change
+}
+
+// Rewind implements [tasks.Outbox].
+func (s *Store) Rewind(ctx context.Context, r tasks.Rewind) (n int, err error) {
+	causes := batch{columns: "cause text"}
+	for _, c := range r.Causes {
+		causes.add(string(c))
+	}
+	since := r.Since.UTC()
+	if r.Since.IsZero() {
+		since = time.Unix(0, 0).UTC()
+	}
+	bounds := batch{columns: "since timestamptz, after bigint"}
+	bounds.add(since, r.After)
+	err = s.transact(ctx, func(tx session) error {
+		rows, err := tx.exec(ctx, `WITH @causes, @bounds `+mail(`
+			SELECT l.name, h.code, '', min(h.seq) - 1, 0, max(h.seq), 0, @now, @now, ''
+			FROM keyseat_history h CROSS JOIN bounds CROSS JOIN keyseat_listeners l
+			WHERE l.name = @listener AND (@code = '' OR h.code = @code) AND h.at >= bounds.since AND h.seq > bounds.after
+				AND h.cause IN (SELECT cause FROM causes)
+			GROUP BY l.name, h.code ORDER BY l.name, h.code`, `
+			told = CASE WHEN excluded.told < m.told THEN excluded.told ELSE m.told END,
+			newest = CASE WHEN excluded.newest > m.newest THEN excluded.newest ELSE m.newest END,
+			part = 0, tries = 0, since = excluded.since, due = excluded.due, lease = '', leased_until = NULL`),
+			args{"listener": r.Listener, "code": string(r.Code), "causes": causes, "bounds": bounds})
+		n = int(rows)
+		return err
+	})
+	return n, s.reader().tell("rewind", err)
+}
+
+// Low implements [tasks.Outbox]. What has not changed is not written.
+func (s *Store) Low(ctx context.Context, listener string, countries []stock.Country, mark int64) error {
+	var known []stock.Country
+	err := s.reader().query(ctx, `SELECT country FROM keyseat_mail WHERE listener = @listener AND code = ''`,
+		args{"listener": listener}, func(r row) error {
+			var c stock.Country
+			err := r.scan([]field{text[stock.Country]{&c}})
+			known = append(known, c)
+			return err
+		})
+	if err != nil || same(known, countries) {
+		return s.reader().tell("note low stock", err)
+	}
+	low := batch{columns: "country text"}
+	for _, c := range countries {
+		low.add(string(c))
+	}
+	return s.run(ctx, "note low stock", args{"listener": listener, "low": low, "mark": int(mark)},
+		`WITH @low DELETE FROM keyseat_mail WHERE listener = @listener AND code = '' AND country NOT IN (SELECT country FROM low)`,
+		`WITH @low `+mail(`
+			SELECT l.name, '', low.country, 0, 0, @mark, 0, @now, @now, '' FROM low CROSS JOIN keyseat_listeners l
+			WHERE l.name = @listener ORDER BY low.country`, `newest = m.newest`))
+}
+
+func same(x, y []stock.Country) bool {
+	return slices.Equal(slices.Sorted(slices.Values(x)), slices.Sorted(slices.Values(y)))
+}

@@ -1,0 +1,140 @@
+package bunstore_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/pgtest"
+	"github.com/keyseat/keyseat/adapters/storetest"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+func TestOutbox(t *testing.T) {
+	for name, url := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.RunOutbox(t, func(t testing.TB) storetest.OutboxStore { return open(t, url(t), bunstore.Options{}) })
+		})
+	}
+}
+
+// TestALineThatBecomesVisibleLateIsRouted writes a line in a transaction that is committed after later
+// lines were routed. (On SQLite there is only one such transaction at a time.)
+func TestALineThatBecomesVisibleLateIsRouted(t *testing.T) {
+	url := pgtest.URL(t)
+	s := open(t, url, bunstore.Options{})
+	fill(t, s, 2)
+	if err := s.Listen(t.Context(), []string{"L"}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	changes := upgrades(t, s, 2)
+	tx, err := bun.NewDB(raw(t, url), pgdialect.New()).BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes[1].Claim = nil // because the country would be locked
+	apply(t, s.In(tx), changes[0])
+	apply(t, s, changes[1])
+	route := func() int {
+		n, err := s.Route(t.Context(), []tasks.Cause{tasks.WasAccepted}, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := route(); n != 1 {
+		t.Errorf("%d lines routed, want the one that is committed", n)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if n := route(); n != 1 {
+		t.Errorf("%d lines routed, want the one that was committed late", n)
+	}
+	all, err := s.Collect(t.Context(), "L", "lease", 9, time.Minute)
+	if err != nil || len(all) != 2 || all[0].Newest < all[1].Newest {
+		t.Errorf("collected %v, %v", all, err)
+	}
+}
+
+// TestNothingIsKeptWhileNobodyListens looks at the tables.
+func TestNothingIsKeptWhileNobodyListens(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		s, db := open(t, url, bunstore.Options{}), raw(t, url)
+		fill(t, s, 2)
+		changes := upgrades(t, s, 2)
+		count := func() (fresh int) {
+			truth := "fresh"
+			if strings.HasPrefix(url, "sqlite:") {
+				truth = "fresh = 1"
+			}
+			if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM keyseat_history WHERE "+truth).Scan(&fresh); err != nil {
+				t.Fatal(err)
+			}
+			return fresh
+		}
+		apply(t, s, changes[0])
+		if n := count(); n != 0 {
+			t.Errorf("%d fresh lines with nobody there", n)
+		}
+		if err := s.Listen(t.Context(), []string{"L"}, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		apply(t, s, changes[1])
+		if n := count(); n != 1 {
+			t.Errorf("%d fresh lines, want 1", n)
+		}
+		if _, err := s.Route(t.Context(), nil, 9); err != nil {
+			t.Fatal(err)
+		}
+		if n := count(); n != 0 {
+			t.Errorf("%d fresh lines after they were routed", n)
+		}
+	})
+}
+
+// TestALineThatAnotherRoutesIsNotRoutedTwice has another router, in a transaction that it ends when ours
+// waits for it.
+func TestALineThatAnotherRoutesIsNotRoutedTwice(t *testing.T) {
+	url := pgtest.URL(t)
+	s, db := open(t, url, bunstore.Options{}), raw(t, url)
+	fill(t, s, 1)
+	if err := s.Listen(t.Context(), []string{"L"}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, s, upgrades(t, s, 1)...)
+	other, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.ExecContext(t.Context(), "UPDATE keyseat_history SET fresh = false WHERE fresh"); err != nil {
+		t.Fatal(err)
+	}
+	routed := make(chan int)
+	go func() {
+		n, err := s.Route(t.Context(), []tasks.Cause{tasks.WasAccepted}, 100)
+		if err != nil {
+			t.Error(err)
+		}
+		routed <- n
+	}()
+	const locked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+	for waiting := 0; waiting == 0; {
+		if err := db.QueryRowContext(t.Context(), locked).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := other.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	n := <-routed
+	all, err := s.Collect(t.Context(), "L", "lease", 9, time.Minute)
+	if n != 0 || err != nil || len(all) != 0 {
+		t.Errorf("%d lines were routed once more: %v, %v", n, all, err)
+	}
+}

@@ -1,0 +1,34 @@
+package bunstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// How an open task stands: these are the cases of [tasks.Queue.Plus].
+const (
+	isLeased  = `leased_until > @now`
+	isWaiting = `leased_until IS NULL AND due > @now`
+	isDue     = `coalesce(leased_until, due) <= @now`
+)
+
+// Queue implements [tasks.Office], by the index on what is open.
+func (s *Store) Queue(ctx context.Context) (q tasks.Queue, err error) {
+	err = s.reader().query(ctx, `
+		SELECT @now, count(*) FILTER (WHERE `+isDue+`), count(*) FILTER (WHERE `+isLeased+`), count(*) FILTER (WHERE `+isWaiting+`),
+			min(coalesce(leased_until, due)), min(created_at)
+		FROM keyseat_tasks WHERE ended_at IS NULL`, nil, func(r row) error {
+		var now, since, created time.Time
+		err := r.scan([]field{moment{&now}, whole[int]{&q.Due}, whole[int]{&q.Leased}, whole[int]{&q.Waiting}, moment{&since}, moment{&created}})
+		if q.Due > 0 {
+			q.Late = now.Sub(since)
+		}
+		if !created.IsZero() {
+			q.Age = max(0, now.Sub(created))
+		}
+		return err
+	})
+	return q, s.reader().tell("queue", err)
+}

@@ -1,0 +1,101 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var _ tasks.Inspector = (*Store)(nil)
+
+// Records implements [tasks.Inspector].
+func (s *Store) Records(_ context.Context, after keys.Code, n int) ([]tasks.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	codes := map[keys.Code]bool{}
+	for code := range s.keys {
+		codes[code] = true
+	}
+	for _, t := range s.tasks {
+		codes[t.Code] = true
+	}
+	var all []tasks.Record
+	for _, code := range slices.Sorted(maps.Keys(codes)) {
+		if code > after && len(all) < n {
+			all = append(all, s.record(code))
+		}
+	}
+	return all, nil
+}
+
+// Record implements [tasks.Inspector].
+func (s *Store) Record(_ context.Context, code keys.Code) (tasks.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.record(code), nil
+}
+
+func (s *Store) record(code keys.Code) tasks.Record {
+	r := tasks.Record{At: s.clock(), Code: code, Key: s.keys[code], Events: slices.Clone(s.history[code])}
+	for _, t := range s.tasks {
+		if t.Code == code {
+			r.Tasks = append(r.Tasks, *s.view(r.Key, t.ID).Task)
+		}
+	}
+	slices.SortFunc(r.Tasks, older)
+	return r
+}
+
+// Tallies implements [tasks.Inspector].
+func (s *Store) Tallies(context.Context) ([]tasks.Tally, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.tallies()
+	return slices.SortedFunc(maps.Values(all), func(x, y tasks.Tally) int { return cmp.Compare(x.Plan.ID, y.Plan.ID) }), nil
+}
+
+func (s *Store) tallies() map[string]tasks.Tally {
+	all := map[string]tasks.Tally{}
+	for id, p := range s.plans {
+		all[id] = tasks.Tally{At: s.clock(), Plan: p}
+	}
+	of := func(id string, from, to stock.State, count func(*tasks.Tally) *stock.Count) {
+		if from == to {
+			return
+		}
+		t, found := all[id]
+		if !found {
+			t = tasks.Tally{At: s.clock(), Plan: stock.Plan{ID: id}}
+		}
+		c := count(&t)
+		*c = c.Moved(from, to, 1)
+		all[id] = t
+	}
+	for _, t := range s.tasks {
+		of(t.Plan.ID, "", t.Slot, func(t *tasks.Tally) *stock.Count { return &t.Tasks })
+	}
+	for _, events := range s.history {
+		for _, e := range events {
+			of(e.Plan, e.From, e.To, func(t *tasks.Tally) *stock.Count { return &t.Moves })
+		}
+	}
+	return all
+}
+
+// Correct implements [tasks.Inspector].
+func (s *Store) Correct(_ context.Context, c tasks.Correction) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	plan, err := c.Apply(s.tallies()[c.Event.Plan])
+	if err != nil {
+		return err
+	}
+	s.plans[plan.ID] = plan
+	s.history[c.Event.Code] = append(s.history[c.Event.Code], c.Event)
+	return nil
+}

@@ -1,0 +1,173 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var _ tasks.Outbox = (*Store)(nil)
+
+// An outbox is what is to be told outside. Its zero value is an empty one.
+type outbox struct {
+	lines      []tasks.Line // of the whole history, each at the place that its Seq says
+	fresh      []tasks.Line // not routed
+	listeners  map[string]tasks.Listener
+	mail       map[subject]letter
+	deliveries []tasks.Delivery
+	logged     int64
+}
+
+// A subject is what mail is about, and for whom.
+type subject struct {
+	listener string
+	code     keys.Code
+	country  stock.Country
+}
+
+// A letter is mail and until when it is leased.
+type letter struct {
+	tasks.Mail
+	leased time.Time
+}
+
+func (l letter) pending() bool { return l.Newest > l.Told }
+
+func (l letter) ready() time.Time {
+	if l.leased.IsZero() {
+		return l.Due
+	}
+	return l.leased
+}
+
+// write keeps lines of history; they are fresh if anybody listens.
+func (o *outbox) write(change string, at time.Time, events ...tasks.Event) {
+	for n, e := range events {
+		line := tasks.Line{Seq: int64(len(o.lines) + 1), Change: change, N: n, Event: e}
+		o.lines = append(o.lines, line)
+		if len(o.heard(at)) > 0 {
+			o.fresh = append(o.fresh, line)
+		}
+	}
+}
+
+// heard are the listeners that are enlisted at that time, by name.
+func (o *outbox) heard(at time.Time) []string {
+	var names []string
+	for name, l := range o.listeners {
+		if l.Until.After(at) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (o *outbox) put(l letter) {
+	if o.mail == nil {
+		o.mail = map[subject]letter{}
+	}
+	o.mail[subject{l.Listener, l.Code, l.Country}] = l
+}
+
+// add brings a line into a listener's mail. Again says that it may have been told before.
+func (o *outbox) add(listener string, line tasks.Line, at time.Time, again bool) {
+	l, found := o.mail[subject{listener, line.Code, ""}]
+	if !found {
+		l = letter{Mail: tasks.Mail{Listener: listener, Code: line.Code, Told: line.Seq - 1, Since: at, Due: at}}
+	}
+	l.Newest = max(l.Newest, line.Seq)
+	if again {
+		l.Told, l.Part, l.Tries, l.Since, l.Due = min(l.Told, line.Seq-1), 0, 0, at, at
+		l.Lease, l.leased = "", time.Time{}
+	}
+	o.put(l)
+}
+
+// Listen implements [tasks.Outbox].
+func (s *Store) Listen(_ context.Context, names []string, ttl time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.outbox.listeners == nil {
+		s.outbox.listeners = map[string]tasks.Listener{}
+	}
+	now := s.clock()
+	for _, name := range names {
+		l := s.outbox.listeners[name]
+		l.Name, l.Until = name, now.Add(ttl)
+		s.outbox.listeners[name] = l
+	}
+	maps.DeleteFunc(s.outbox.listeners, func(_ string, l tasks.Listener) bool { return !l.Until.After(now) })
+	maps.DeleteFunc(s.outbox.mail, func(about subject, _ letter) bool {
+		_, listens := s.outbox.listeners[about.listener]
+		return !listens
+	})
+	s.outbox.deliveries = slices.DeleteFunc(s.outbox.deliveries, func(d tasks.Delivery) bool { return !d.At.After(now.Add(-ttl)) })
+	return nil
+}
+
+// Resume implements [tasks.Outbox].
+func (s *Store) Resume(_ context.Context, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, found := s.outbox.listeners[name]
+	if !found {
+		return tasks.ErrNoListener
+	}
+	l.Gone = time.Time{}
+	s.outbox.listeners[name] = l
+	return nil
+}
+
+// Forget implements [tasks.Outbox].
+func (s *Store) Forget(_ context.Context, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, found := s.outbox.listeners[name]; !found {
+		return tasks.ErrNoListener
+	}
+	delete(s.outbox.listeners, name)
+	maps.DeleteFunc(s.outbox.mail, func(about subject, _ letter) bool { return about.listener == name })
+	return nil
+}
+
+// Listeners implements [tasks.Outbox].
+func (s *Store) Listeners(context.Context) ([]tasks.Listener, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []tasks.Listener
+	for _, name := range s.outbox.heard(s.clock()) {
+		who := s.outbox.listeners[name]
+		for about, l := range s.outbox.mail {
+			if about.listener != name || !l.pending() {
+				continue
+			}
+			who.Waiting++
+			if who.Since.IsZero() || l.Since.Before(who.Since) {
+				who.Since = l.Since
+			}
+		}
+		all = append(all, who)
+	}
+	return all, nil
+}
+
+// Deliveries implements [tasks.Outbox].
+func (s *Store) Deliveries(_ context.Context, listener, event string, before int64, n int) ([]tasks.Delivery, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []tasks.Delivery
+	for _, d := range s.outbox.deliveries {
+		if cmp.Or(listener, d.Listener) == d.Listener && cmp.Or(event, d.Event) == d.Event && (before == 0 || d.Seq < before) {
+			all = append(all, d)
+		}
+	}
+	slices.SortFunc(all, func(x, y tasks.Delivery) int { return cmp.Compare(y.Seq, x.Seq) })
+	return all[:min(n, len(all))], nil
+}

@@ -1,0 +1,132 @@
+package memory
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// Route implements [tasks.Outbox].
+func (s *Store) Route(_ context.Context, causes []tasks.Cause, n int) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n = min(n, len(s.outbox.fresh))
+	for _, line := range s.outbox.fresh[:n] {
+		if !slices.Contains(causes, line.Cause) {
+			continue
+		}
+		for _, name := range s.outbox.heard(s.clock()) {
+			s.outbox.add(name, line, s.clock(), false)
+		}
+	}
+	s.outbox.fresh = s.outbox.fresh[n:]
+	return n, nil
+}
+
+// Low implements [tasks.Outbox].
+func (s *Store) Low(_ context.Context, listener string, countries []stock.Country, mark int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.outbox.mail, func(about subject, _ letter) bool {
+		return about.listener == listener && about.code == "" && !slices.Contains(countries, about.country)
+	})
+	_, listens := s.outbox.listeners[listener]
+	for _, country := range countries {
+		if _, found := s.outbox.mail[subject{listener, "", country}]; !found && listens {
+			s.outbox.put(letter{Mail: tasks.Mail{
+				Listener: listener, Country: country, Newest: mark, Since: s.clock(), Due: s.clock(),
+			}})
+		}
+	}
+	return nil
+}
+
+// Rewind implements [tasks.Outbox].
+func (s *Store) Rewind(_ context.Context, r tasks.Rewind) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rewound := map[keys.Code]bool{}
+	if _, listens := s.outbox.listeners[r.Listener]; !listens {
+		return 0, nil
+	}
+	for _, line := range s.outbox.lines {
+		if (r.Code == "" || line.Code == r.Code) && line.Seq > r.After && !line.At.Before(r.Since) && slices.Contains(r.Causes, line.Cause) {
+			s.outbox.add(r.Listener, line, s.clock(), true)
+			rewound[line.Code] = true
+		}
+	}
+	return len(rewound), nil
+}
+
+// Collect implements [tasks.Outbox].
+func (s *Store) Collect(_ context.Context, listener, lease string, n int, ttl time.Duration) ([]tasks.Mail, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, who := s.clock(), s.outbox.listeners[listener]
+	if !who.Gone.IsZero() {
+		return nil, nil
+	}
+	var due []letter
+	for about, l := range s.outbox.mail {
+		if about.listener == listener && l.pending() && !l.ready().After(now) {
+			due = append(due, l)
+		}
+	}
+	slices.SortFunc(due, func(x, y letter) int { return x.ready().Compare(y.ready()) })
+	var all []tasks.Mail
+	for _, l := range due[:min(n, len(due))] {
+		l.Lease, l.leased = lease, now.Add(ttl)
+		s.outbox.put(l)
+		l.At, l.Lines = now, s.outbox.about(l.Mail)
+		all = append(all, l.Mail)
+	}
+	return all, nil
+}
+
+// about are the next lines of a mail.
+func (o *outbox) about(m tasks.Mail) (lines []tasks.Line) {
+	for _, line := range o.lines {
+		if line.Code == m.Code && line.Seq > m.Told && line.Seq <= m.Newest && len(lines) < tasks.MailLines {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// Post implements [tasks.Outbox].
+func (s *Store) Post(_ context.Context, m tasks.Mail, d *tasks.Delivery) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outbox.record(d, s.clock())
+	about := subject{m.Listener, m.Code, m.Country}
+	l, found := s.outbox.mail[about]
+	if !found || l.Lease != m.Lease {
+		return tasks.ErrFenced
+	}
+	l.Told, l.Part, l.Tries, l.Since, l.Due = m.Told, m.Part, m.Tries, m.Since, m.Due
+	l.Lease, l.leased = "", time.Time{}
+	s.outbox.put(l)
+	if m.Code != "" && !l.pending() {
+		delete(s.outbox.mail, about)
+	}
+	return nil
+}
+
+func (o *outbox) record(d *tasks.Delivery, at time.Time) {
+	if d == nil {
+		return
+	}
+	o.logged++
+	logged := *d
+	logged.Seq = o.logged
+	o.deliveries = append(o.deliveries, logged)
+	if l, found := o.listeners[d.Listener]; found && d.Result == tasks.Gone {
+		l.Gone = at
+		o.listeners[d.Listener] = l
+	}
+}

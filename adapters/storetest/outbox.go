@@ -1,0 +1,256 @@
+package storetest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// RunOutbox holds a store to the contract of [tasks.Outbox].
+func RunOutbox(t *testing.T, open func(t testing.TB) OutboxStore) {
+	for _, c := range outboxCases {
+		t.Run(c.name, func(t *testing.T) {
+			s := open(t)
+			c.run(outbox{newFixture(t, s), s})
+		})
+	}
+}
+
+// An OutboxStore is a store with an outbox.
+type OutboxStore interface {
+	Store
+	tasks.Outbox
+}
+
+// An outbox is a fixture with one.
+type outbox struct {
+	fixture
+	tasks.Outbox
+}
+
+var outboxCases = []struct {
+	name string
+	run  func(f outbox)
+}{
+	{"Outbox/what came before a listener is not kept", outboxBefore},
+	{"Outbox/each line once, for each listener", outboxRoutes},
+	{"Outbox/mail is leased to one", outboxLeases},
+	{"Outbox/a lease that is not ours any more", outboxFenced},
+	{"Outbox/due later", outboxDue},
+	{"Outbox/what comes while mail is leased", outboxMeanwhile},
+	{"Outbox/a key that has been told all comes back from its next line", outboxComesBack},
+	{"Outbox/a long history comes in parts", outboxLong},
+	{"Outbox/one that is gone", outboxGone},
+	{"Outbox/low stock", outboxLow},
+	{"Outbox/rewound", outboxRewound},
+	{"Outbox/listeners are forgotten", outboxForgets},
+	{"Outbox/one is struck off", outboxStruck},
+	{"Outbox/many writers, many workers", outboxCrowd},
+}
+
+// told are the causes that are routed here.
+var told = []tasks.Cause{tasks.WasIssued, tasks.WasRevoked, tasks.WasEnded}
+
+func (f outbox) listen(names ...string) {
+	f.Helper()
+	f.must(f.Listen(f.ctx, names, ttl))
+}
+
+// revoke writes one line of history.
+func (f outbox) revoke(codes ...keys.Code) {
+	f.Helper()
+	for _, code := range codes {
+		c, err := tasks.Revoke(f.view(code), id())
+		f.must(err)
+		f.must(f.apply(c))
+	}
+}
+
+// restore writes one line of history that is not told.
+func (f outbox) restore(code keys.Code) {
+	f.Helper()
+	c, err := tasks.Restore(f.view(code), id())
+	f.must(err)
+	f.must(f.apply(c))
+}
+
+// route says how many lines were taken in all.
+func (f outbox) route() (all int) {
+	f.Helper()
+	for {
+		n, err := f.Route(f.ctx, told, 3)
+		f.must(err)
+		if all += n; n == 0 {
+			return all
+		}
+	}
+}
+
+func (f outbox) collect(listener string) []tasks.Mail {
+	f.Helper()
+	all, err := f.Collect(f.ctx, listener, id(), 100, ttl)
+	f.must(err)
+	return all
+}
+
+// one collects the only mail.
+func (f outbox) one(listener string) tasks.Mail {
+	f.Helper()
+	all := f.collect(listener)
+	if len(all) != 1 {
+		f.Fatalf("collected %d mails, want 1: %v", len(all), all)
+	}
+	return all[0]
+}
+
+// causes writes the lines of a mail.
+func causes(m tasks.Mail) string {
+	var all []string
+	for _, l := range m.Lines {
+		all = append(all, string(l.Cause))
+	}
+	return strings.Join(all, " ")
+}
+
+// done is a mail with all its lines told.
+func done(m tasks.Mail) tasks.Mail {
+	m.Told = m.Lines[len(m.Lines)-1].Seq
+	return m
+}
+
+func outboxBefore(f outbox) {
+	f.issue("A", "B")
+	f.revoke("A")
+	f.want("routed with nobody there", f.route(), 0)
+	f.listen("L")
+	f.want("routed", f.route(), 0)
+	f.want("mail", len(f.collect("L")), 0)
+	f.revoke("A")
+	f.want("routed", f.route(), 1)
+	f.want("mail", causes(f.one("L")), "revoked")
+}
+
+func outboxRoutes(f outbox) {
+	f.listen("L", "M")
+	f.must(f.batch(tasks.Batch{ID: "order", Cause: tasks.WasIssued}, keys.Key{Code: "A", Status: keys.Active}))
+	f.issue("B")
+	f.restore("A")
+	f.revoke("A")
+	f.want("routed", f.route(), 4)
+	f.want("again", f.route(), 0)
+	for _, name := range []string{"L", "M"} {
+		m := f.one(name)
+		f.want("whose", []any{m.Listener, m.Code, m.Country}, []any{name, "A", ""})
+		f.want("lines", causes(m), "issued restored revoked")
+		f.want("batch", []any{m.Lines[0].Change, m.Lines[0].N}, []any{"order", 0})
+		f.want("place", []int64{m.Told, m.Newest}, []int64{m.Lines[0].Seq - 1, m.Lines[2].Seq})
+		f.want("since", m.At.Sub(m.Since) < time.Minute && !m.Since.IsZero(), true)
+	}
+	history, err := f.History(f.ctx, "A")
+	f.must(err)
+	f.want("history", len(history), 3)
+}
+
+func outboxLeases(f outbox) {
+	f.listen("L")
+	f.issue("A", "B", "C")
+	f.revoke("B")
+	f.route()
+	f.revoke("A", "C")
+	f.route()
+	first, err := f.Collect(f.ctx, "L", id(), 2, ttl)
+	f.must(err)
+	f.want("first", len(first), 2)
+	f.want("longest due", slices.ContainsFunc(first, func(m tasks.Mail) bool { return m.Code == "B" }), true)
+	f.want("rest", len(f.collect("L")), 1)
+	f.want("none left", len(f.collect("L")), 0)
+	f.want("nobody", len(f.collect("X")), 0)
+}
+
+func outboxFenced(f outbox) {
+	f.listen("L")
+	f.issue("A")
+	f.revoke("A")
+	f.route()
+	stale, err := f.Collect(f.ctx, "L", id(), 1, brief)
+	f.must(err)
+	f.want("stale", len(stale), 1)
+	m := f.one("L")
+	f.want("the same", []any{m.Told, m.Newest, causes(m)}, []any{stale[0].Told, stale[0].Newest, causes(stale[0])})
+	f.want("late", f.Post(f.ctx, done(stale[0]), &tasks.Delivery{At: m.At, Listener: "L", Event: "e", Result: tasks.Delivered}), tasks.ErrFenced)
+	logged, err := f.Deliveries(f.ctx, "L", "e", 0, 9)
+	f.must(err)
+	f.want("logged all the same", len(logged), 1)
+	f.must(f.Post(f.ctx, done(m), nil))
+	f.want("twice", f.Post(f.ctx, done(m), nil), tasks.ErrFenced)
+	f.want("none left", len(f.collect("L")), 0)
+}
+
+func outboxDue(f outbox) {
+	f.listen("L")
+	f.issue("A")
+	f.revoke("A")
+	f.route()
+	m := f.one("L")
+	m.Tries, m.Part, m.Due = 3, 1, m.At.Add(time.Hour)
+	f.must(f.Post(f.ctx, m, nil))
+	f.want("not yet", len(f.collect("L")), 0)
+	f.revoke("A")
+	f.route()
+	f.want("what is new does not hurry it", len(f.collect("L")), 0)
+	n, err := f.Rewind(f.ctx, tasks.Rewind{Listener: "L", Code: "A", After: m.Told, Causes: told})
+	f.must(err)
+	f.want("rewound", n, 1)
+	again := f.one("L")
+	f.want("afresh", []any{again.Tries, again.Part, causes(again)}, []any{0, 0, "revoked revoked"})
+	again.Tries, again.Part, again.Due = 2, 1, again.At
+	f.must(f.Post(f.ctx, again, nil))
+	last := f.one("L")
+	f.want("kept", []any{last.Tries, last.Part, last.Since, last.Due}, []any{2, 1, again.Since, again.At})
+}
+
+func outboxMeanwhile(f outbox) {
+	f.listen("L")
+	f.issue("A")
+	f.revoke("A")
+	f.route()
+	m := f.one("L")
+	f.revoke("A")
+	f.route()
+	f.want("leased", len(f.collect("L")), 0)
+	f.must(f.Post(f.ctx, done(m), nil))
+	next := f.one("L")
+	f.want("told", next.Told, m.Newest)
+	f.want("lines", causes(next), "revoked")
+}
+
+func outboxComesBack(f outbox) {
+	f.listen("L")
+	f.issue("A")
+	f.revoke("A")
+	f.route()
+	f.must(f.Post(f.ctx, done(f.one("L")), nil))
+	f.restore("A")
+	f.route()
+	f.want("nothing to tell", len(f.collect("L")), 0)
+	f.revoke("A")
+	f.route()
+	f.want("lines", causes(f.one("L")), "revoked")
+}
+
+func outboxLong(f outbox) {
+	f.listen("L")
+	f.issue("A")
+	for range tasks.MailLines + 2 {
+		f.revoke("A")
+	}
+	f.route()
+	m := f.one("L")
+	f.want("part", len(m.Lines), tasks.MailLines)
+	f.must(f.Post(f.ctx, done(m), nil))
+	f.want("rest", len(f.one("L").Lines), 2)
+}

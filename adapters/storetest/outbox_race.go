@@ -1,0 +1,90 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// outboxCrowd has writers of many keys and workers that route and collect meanwhile: all is told, once
+// and in order.
+func outboxCrowd(f outbox) {
+	const writers, lines, workers = 8, 12, 4
+	f.listen("L")
+	var writing, working sync.WaitGroup
+	for w := range writers {
+		code := keys.Code(fmt.Sprint("K", w))
+		f.issue(code)
+		writing.Go(func() {
+			for range lines {
+				f.revokeOr(code)
+			}
+		})
+	}
+	var finished atomic.Bool
+	heard := &heard{lines: map[keys.Code][]int64{}}
+	for range workers {
+		working.Go(func() {
+			for !finished.Load() {
+				f.work(heard)
+			}
+		})
+	}
+	writing.Wait()
+	finished.Store(true)
+	working.Wait()
+	for more := true; more; {
+		more = f.work(heard)
+	}
+	for w := range writers {
+		got := heard.lines[keys.Code(fmt.Sprint("K", w))]
+		if len(got) != lines || !slices.IsSorted(got) {
+			f.Errorf("a key with %d lines was told %v", lines, got)
+		}
+	}
+}
+
+// revokeOr is revoke from a goroutine of its own.
+func (f outbox) revokeOr(code keys.Code) {
+	views, err := f.View(f.ctx, []keys.Code{code})
+	if err == nil {
+		c, _ := tasks.Revoke(views[0], id())
+		_, err = f.Apply(f.ctx, []tasks.Change{c})
+	}
+	if err != nil {
+		f.Error(err)
+	}
+}
+
+// heard is what was told.
+type heard struct {
+	mu    sync.Mutex
+	lines map[keys.Code][]int64
+}
+
+// work routes, and tells one line of each mail that it gets. It says whether there was anything.
+func (f outbox) work(to *heard) bool {
+	n, err := f.Route(f.ctx, told, 5)
+	if err != nil {
+		f.Error(err)
+	}
+	all, err := f.Collect(f.ctx, "L", id(), 3, ttl)
+	if err != nil {
+		f.Error(err)
+	}
+	for _, m := range all {
+		line := m.Lines[0]
+		to.mu.Lock()
+		to.lines[m.Code] = append(to.lines[m.Code], line.Seq)
+		to.mu.Unlock()
+		m.Told = line.Seq
+		if err := f.Post(f.ctx, m, nil); err != nil {
+			f.Error(err)
+		}
+	}
+	return n+len(all) > 0
+}

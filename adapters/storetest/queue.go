@@ -1,0 +1,76 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var queueCases = []testCase{
+	{"Queue/how open tasks stand", queue},
+	{"Queue/how long", queueAges},
+}
+
+// stand writes how many tasks are due, leased and waiting.
+func (f fixture) stand() [3]int {
+	f.Helper()
+	q, err := f.Queue(f.ctx)
+	f.must(err)
+	return [3]int{q.Due, q.Leased, q.Waiting}
+}
+
+func queue(f fixture) {
+	f.plan("p", "US", 9)
+	f.want("of none", f.stand(), [3]int{})
+	q, err := f.Queue(f.ctx)
+	f.must(err)
+	f.want("times of none", q, tasks.Queue{})
+	for _, code := range []keys.Code{"A", "B", "C"} {
+		f.issue(code)
+		f.accept(tasks.Upgrade, code, "US")
+	}
+	f.want("accepted", f.stand(), [3]int{3, 0, 0})
+	views, err := f.Lease(f.ctx, "worker", 2, ttl)
+	f.must(err)
+	f.want("leased", f.stand(), [3]int{1, 2, 0})
+	f.end(views[0], tasks.WrongAddress)
+	f.want("ended", f.stand(), [3]int{1, 1, 0})
+	f.must(f.apply(f.settle(views[1], tasks.Answer{Effect: tasks.Pending, After: time.Hour}, false)))
+	f.want("to be asked about later", f.stand(), [3]int{1, 0, 1})
+	_, err = f.Lease(f.ctx, "worker", 1, time.Microsecond) // runs out at once
+	f.must(err)
+	f.until("the lease has run out", func() bool { return f.stand() == [3]int{1, 0, 1} })
+}
+
+// queueAges holds that both ages grow, that of what is due only while something is.
+func queueAges(f fixture) {
+	f.plan("p", "US", 1)
+	f.issue("A")
+	f.accept(tasks.Upgrade, "A", "US")
+	var first tasks.Queue
+	f.until("the task has waited", func() bool {
+		q, err := f.Queue(f.ctx)
+		f.must(err)
+		first = q
+		return q.Late > 0 && q.Age > 0
+	})
+	f.want("due since it was accepted", first.Late == first.Age && first.Age < ttl, true)
+	f.lease()
+	f.until("the task has grown older", func() bool {
+		q, err := f.Queue(f.ctx)
+		f.must(err)
+		f.want("late", q.Late, time.Duration(0))
+		return q.Age > first.Age
+	})
+}
+
+// until waits for something that a moment brings about.
+func (f fixture) until(what string, holds func() bool) {
+	f.Helper()
+	for end := time.Now().Add(time.Minute); !holds(); {
+		if time.Now().After(end) {
+			f.Fatalf("waited in vain: %s", what)
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package tasks_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestAbandon holds where the slot of an abandoned task goes, and when its key follows.
+func TestAbandon(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		kind  tasks.Kind
+		task  tasks.Task // what is special about it
+		tries int
+		doubt bool
+		slot  stock.State
+	}{
+		{"nothing was asked", tasks.Upgrade, tasks.Task{}, 0, false, stock.Free},
+		{"asked in vain", tasks.Upgrade, tasks.Task{Tries: 2}, 2, false, stock.Free},
+		{"asked, who knows", tasks.Upgrade, tasks.Task{Tries: 2, Doubt: true}, 2, true, stock.Suspect},
+		{"somebody had it", tasks.Upgrade, tasks.Task{Leased: now.Add(-time.Hour)}, 1, true, stock.Suspect},
+		{"two had it", tasks.Upgrade, tasks.Task{Leased: now.Add(-time.Hour), Lost: 1}, 2, true, stock.Suspect},
+		{"a renew", tasks.Renew, tasks.Task{Doubt: true}, 0, true, ""},
+	} {
+		for _, key := range []keys.Key{
+			{Status: keys.InQueue, Task: "T"}, {Status: keys.InQueue, Task: "later"}, {Status: keys.Active, Task: "T"},
+		} {
+			task := c.task
+			task.ID, task.Code, task.Kind, task.Country, task.Sealed = "T", "CODE", c.kind, "US", []byte("sealed")
+			if c.slot != "" {
+				task.Plan, task.Slot = tasks.PlanCopy{ID: "elm"}, stock.Held
+			}
+			key.Code, key.Version, key.Used = "CODE", 5, c.kind == tasks.Renew
+			got := tasks.Record{At: now, Code: "CODE", Key: key, Tasks: []tasks.Task{task}}.Abandon(task, "why", "id")
+
+			task.Asked, task.Tries, task.Lost, task.Doubt = c.tries-c.task.Tries, c.tries, 0, c.doubt
+			task.Ended, task.Outcome, task.Slot, task.Sealed = now, tasks.SystemError, c.slot, nil
+			line := tasks.Event{At: now, Cause: tasks.WasRepaired, Code: "CODE", Task: "T", Kind: c.kind, Outcome: tasks.SystemError, Note: "why"}
+			want := tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{line, line}}
+			ended := &want.Events[1]
+			ended.Cause, ended.Note = tasks.WasEnded, ""
+			if c.slot != "" {
+				want.Move = &stock.Move{Plan: "elm", Country: "US", From: stock.Held, To: c.slot}
+				ended.Plan, ended.From, ended.To = "elm", stock.Held, c.slot
+			}
+			if key.Status == keys.InQueue && key.Task == "T" {
+				key.Message, key.Status = systemError, keys.FailedUpgrade
+				if key.Used {
+					key.Status = keys.Failed
+				}
+				want.Key = &key
+			}
+			repaired(t, fmt.Sprintf("%s, the key is %s of %s", c.name, key.Status, key.Task), got, want)
+		}
+	}
+}
+
+// TestClose holds that only a success has certainly spent the slot that its ended task still holds.
+func TestClose(t *testing.T) {
+	for _, outcome := range endings[tasks.Upgrade] {
+		v := suspect()
+		v.Task.Outcome, v.Task.Slot = outcome, stock.Held
+		got := tasks.Record{At: now, Code: "CODE", Key: v.Key}.Close(*v.Task, "why", "id")
+
+		task := *v.Task
+		if task.Slot = stock.Suspect; outcome == tasks.Success {
+			task.Slot = stock.Spent
+		}
+		line := mended(task)
+		line.Plan, line.From, line.To = "elm", stock.Held, task.Slot
+		repaired(t, string(outcome), got, tasks.Change{
+			ID: "id", Task: &task, Events: []tasks.Event{line},
+			Move: &stock.Move{Plan: "elm", Country: "US", From: stock.Held, To: task.Slot},
+		})
+	}
+}
+
+func TestErase(t *testing.T) {
+	task := *suspect().Task
+	task.Sealed = []byte("sealed")
+	got := tasks.Record{At: now, Code: "CODE"}.Erase(task, "why", "id")
+	task.Sealed = nil
+	repaired(t, "a secret", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{mended(task)}})
+}
+
+// TestUnlease holds that a lease which is ended is told from one that was given back.
+func TestUnlease(t *testing.T) {
+	task := tasks.Task{ID: "T", Code: "CODE", Kind: tasks.Renew, Version: 3, Fence: 2, Lost: 1, Leased: now.Add(-time.Hour), Sealed: []byte("sealed")}
+	got := tasks.Record{At: now, Code: "CODE"}.Unlease(task, "why", "id")
+	task.Leased, task.Lost = time.Time{}, 2
+	repaired(t, "a lease", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{mended(task)}})
+}

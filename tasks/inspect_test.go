@@ -1,0 +1,129 @@
+package tasks_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestLatest holds which task a key ought to name.
+func TestLatest(t *testing.T) {
+	ended := func(id string, at time.Duration) tasks.Task {
+		return tasks.Task{ID: id, Created: now.Add(at), Ended: now.Add(at + 1)}
+	}
+	open := func(id string, at time.Duration) tasks.Task { return tasks.Task{ID: id, Created: now.Add(at)} }
+	for _, c := range []struct {
+		named string
+		tasks []tasks.Task
+		want  string
+	}{
+		{"", nil, ""},
+		{"gone", nil, ""},
+		{"A", []tasks.Task{ended("A", 1)}, "A"},
+		{"A", []tasks.Task{ended("A", 1), ended("B", 2)}, "A"},
+		{"A", []tasks.Task{ended("A", 1), open("B", 2)}, "B"},
+		{"B", []tasks.Task{open("A", 1), ended("B", 2)}, "B"},
+		{"A", []tasks.Task{open("A", 1), open("B", 2)}, "A"},
+		{"gone", []tasks.Task{ended("A", 1), ended("B", 2)}, "B"},
+		{"gone", []tasks.Task{open("A", 1), ended("B", 2)}, "A"},
+		{"", []tasks.Task{open("A", 1), open("B", 2)}, "B"},
+	} {
+		got := ""
+		if latest := (tasks.Record{Key: keys.Key{Task: c.named}, Tasks: c.tasks}).Latest(); latest != nil {
+			got = latest.ID
+		}
+		if got != c.want {
+			t.Errorf("of %+v, named %q: %q", c.tasks, c.named, got)
+		}
+	}
+}
+
+// junk opens whatever is sealed, but to no account.
+type junk struct{ box }
+
+func (junk) Open(_, _ []byte) ([]byte, error) { return []byte(canary), nil }
+
+// TestOpens holds that a secret opens for its own task alone, and that no error quotes it.
+func TestOpens(t *testing.T) {
+	s := open(t)
+	s.key(keys.Key{Status: keys.Success, Used: true})
+	if err := s.Accept(t.Context(), s.request(tasks.Renew)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*tasks.Task)
+		sealer tasks.Sealer
+		opens  bool
+	}{
+		{"its own", func(*tasks.Task) {}, box{}, true},
+		{"another task's", func(k *tasks.Task) { k.ID = "other" }, box{}, false},
+		{"another kind's", func(k *tasks.Task) { k.Kind = tasks.Upgrade }, box{}, false},
+		{"another key's", func(k *tasks.Task) { k.Code = "OTHER" }, box{}, false},
+		{"none", func(k *tasks.Task) { k.Sealed = nil }, box{}, false},
+		{"no account", func(*tasks.Task) {}, junk{}, false},
+	} {
+		task := *s.view().Task
+		c.change(&task)
+		err := task.Opens(c.sealer)
+		if (err == nil) != c.opens || err != nil && strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// counted is the tally of a plan of three slots.
+func counted(counters, moves stock.Count) tasks.Tally {
+	p := stock.Plan{ID: "elm", Seq: 7, Size: 3, Held: counters.Held, Spent: counters.Spent, Suspect: counters.Suspect}
+	return tasks.Tally{At: now, Plan: p, Moves: moves}
+}
+
+func TestRecount(t *testing.T) {
+	c, err := counted(stock.Count{Held: 2}, stock.Count{Held: 1, Spent: 1}).Recount("id")
+	want := tasks.Correction{ID: "id", Add: stock.Count{Held: -1, Spent: 1}, Event: tasks.Event{
+		At: now, Cause: tasks.WasRepaired, Plan: "elm",
+		Note: "the counters were 2 held, 0 spent, 0 suspect and are 1 held, 1 spent, 0 suspect",
+	}}
+	if err != nil || c != want {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for _, moves := range []stock.Count{{Held: -1}, {Spent: 2, Suspect: 2}} {
+		if _, err := counted(stock.Count{}, moves).Recount("id"); !errors.Is(err, stock.ErrCount) {
+			t.Errorf("%v slots of three: %v", moves, err)
+		}
+	}
+}
+
+// TestCorrect holds that a correction is of what the plan is off by, whatever has moved since.
+func TestCorrect(t *testing.T) {
+	c, err := counted(stock.Count{Held: 1}, stock.Count{Spent: 1}).Recount("id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := counted(stock.Count{Held: 1}, stock.Count{Spent: 1})
+	gone.Plan.Seq = 0
+	for _, is := range []struct {
+		name  string
+		tally tasks.Tally
+		err   error
+	}{
+		{"as it was", counted(stock.Count{Held: 1}, stock.Count{Spent: 1}), nil},
+		{"a slot was held since", counted(stock.Count{Held: 2}, stock.Count{Held: 1, Spent: 1}), nil},
+		{"corrected already", counted(stock.Count{Spent: 1}, stock.Count{Spent: 1}), tasks.ErrConflict},
+		{"off by more", counted(stock.Count{Held: 1}, stock.Count{Spent: 2}), tasks.ErrConflict},
+		{"no such plan", gone, tasks.ErrConflict},
+		{"too few slots", counted(stock.Count{Held: 1, Suspect: 3}, stock.Count{Spent: 1, Suspect: 3}), stock.ErrCount},
+	} {
+		p, err := c.Apply(is.tally)
+		want := is.tally.Plan
+		want.Held, want.Spent, want.Suspect = is.tally.Moves.Held, is.tally.Moves.Spent, is.tally.Moves.Suspect
+		if !errors.Is(err, is.err) || err == nil && p != want {
+			t.Errorf("%s: %+v, %v", is.name, p, err)
+		}
+	}
+}

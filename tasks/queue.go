@@ -1,0 +1,39 @@
+package tasks
+
+import "time"
+
+// A Queue is how many tasks are open, by how they stand at some moment, and for how long.
+type Queue struct {
+	Due     int // waits for a worker, or for another one since a lease has run out
+	Leased  int // a worker has it
+	Waiting int // to be asked about again later
+
+	Late time.Duration // how long the longest due task has been due; 0: none is
+	Age  time.Duration // since the oldest open task was accepted; 0: none is open
+}
+
+// Plus counts one more task as of that time. A task that has ended is in no queue.
+func (q Queue) Plus(t Task, at time.Time) Queue {
+	if !t.Open() {
+		return q
+	}
+	q.Age = max(q.Age, at.Sub(t.Created))
+	switch {
+	case t.Leased.After(at):
+		q.Leased++
+	case t.Leased.IsZero() && t.Due.After(at):
+		q.Waiting++
+	default:
+		q.Due++
+		q.Late = max(q.Late, at.Sub(t.since()))
+	}
+	return q
+}
+
+// since is when the task became due for whoever leases next.
+func (t Task) since() time.Time {
+	if t.Leased.IsZero() {
+		return t.Due
+	}
+	return t.Leased
+}

@@ -1,0 +1,119 @@
+package tasks_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestRestand holds what tells a key's status and use, where they contradict each other.
+func TestRestand(t *testing.T) {
+	success := tasks.Task{ID: "T", Kind: tasks.Upgrade, Outcome: tasks.Success, Ended: now}
+	ended, reset := tasks.Event{Cause: tasks.WasEnded, Task: "T"}, tasks.Event{Cause: tasks.WasReset}
+	released := tasks.Event{Cause: tasks.WasReleased, Task: "T"}
+	for _, c := range []struct {
+		name   string
+		tasks  []tasks.Task
+		events []tasks.Event
+		key    keys.Key
+		status keys.Status
+		used   bool
+	}{
+		{"its task", []tasks.Task{success}, []tasks.Event{ended}, keys.Key{Task: "T", Status: keys.FailedUpgrade, Used: true}, keys.Success, true},
+		{"its reset", []tasks.Task{success}, []tasks.Event{ended, reset}, keys.Key{Task: "T", Status: keys.Success}, keys.Active, false},
+		{"a release changes neither", []tasks.Task{success}, []tasks.Event{ended, reset, released}, keys.Key{Task: "T", Status: keys.Success}, keys.Active, false},
+		{"a reset before the task", []tasks.Task{success}, []tasks.Event{reset, ended}, keys.Key{Task: "T", Status: keys.Success}, keys.Success, true},
+		{"its status", nil, nil, keys.Key{Status: keys.Failed}, keys.Failed, true},
+		{"nothing", nil, nil, keys.Key{Status: "eaten", Used: true}, keys.Active, true},
+	} {
+		change := tasks.Record{Key: c.key, Tasks: c.tasks, Events: c.events}.Restand("why", "id")
+		if k := change.Key; k.Status != c.status || k.Used != c.used || !k.Status.Agrees(k.Used) || change.Events[0].Cause != tasks.WasRepaired {
+			t.Errorf("%s: %+v", c.name, k)
+		}
+	}
+}
+
+const systemError = "System error, try again and if the problem persists contact support"
+
+// TestRealign holds what a key becomes that does not fit its tasks.
+func TestRealign(t *testing.T) {
+	before := now.Add(-time.Hour)
+	open := tasks.Task{ID: "T", Kind: tasks.Renew, Created: now}
+	done := tasks.Task{ID: "T", Kind: tasks.Upgrade, Plan: tasks.PlanCopy{Address: "street"}, Outcome: tasks.Success, Ended: before}
+	failed := tasks.Task{ID: "T", Kind: tasks.Renew, Outcome: tasks.SystemError, Ended: before}
+	earlier := tasks.Task{ID: "old", Kind: tasks.Upgrade, Outcome: tasks.Success, Ended: before}
+	for _, c := range []struct {
+		name  string
+		key   keys.Key
+		tasks []tasks.Task
+		want  keys.Key
+	}{
+		{
+			"waits for an upgrade that is lost",
+			keys.Key{Status: keys.InQueue, Task: "lost"},
+			nil,
+			keys.Key{Status: keys.FailedUpgrade, Message: systemError},
+		},
+		{
+			"waits for a renew that is lost",
+			keys.Key{Status: keys.InQueue, Used: true, Task: "lost", Username: "ann"},
+			nil,
+			keys.Key{Status: keys.Failed, Used: true, Message: systemError, Username: "ann"},
+		},
+		{
+			"names a task that is lost",
+			keys.Key{Status: keys.Active, Message: "hello", Task: "lost"},
+			nil,
+			keys.Key{Status: keys.Active, Message: "hello"},
+		},
+		{
+			"does not wait for its open task",
+			keys.Key{Status: keys.Failed, Used: true, Message: "failed", Task: "T"},
+			[]tasks.Task{open},
+			keys.Key{Status: keys.InQueue, Used: true, Task: "T"},
+		},
+		{
+			"names an earlier task",
+			keys.Key{Status: keys.Success, Used: true, Task: "old"},
+			[]tasks.Task{earlier, open},
+			keys.Key{Status: keys.InQueue, Used: true, Task: "T"},
+		},
+		{
+			"waits for an upgrade that has succeeded",
+			keys.Key{Status: keys.InQueue, Task: "T"},
+			[]tasks.Task{done},
+			keys.Key{Status: keys.Success, Used: true, Task: "T", UsedDate: before, VerifyAddress: "street"},
+		},
+		{
+			"waits for a renew that has failed",
+			keys.Key{Status: keys.InQueue, Used: true, Task: "T"},
+			[]tasks.Task{earlier, failed},
+			keys.Key{Status: keys.Failed, Used: true, Message: systemError, Task: "T"},
+		},
+		{
+			"does not name its ended task",
+			keys.Key{Status: keys.Active, Message: "reset"},
+			[]tasks.Task{done},
+			keys.Key{Status: keys.Active, Message: "reset", Task: "T"},
+		},
+	} {
+		c.key.Code, c.key.Version, c.want.Code, c.want.Version = "CODE", 5, "CODE", 5
+		got := tasks.Record{At: now, Code: "CODE", Key: c.key, Tasks: c.tasks}.Realign("why", "id")
+		repaired(t, c.name, got, tasks.Change{ID: "id", Key: &c.want, Events: []tasks.Event{{At: now, Cause: tasks.WasRepaired, Code: "CODE", Note: "why"}}})
+	}
+}
+
+// mended is the line of history of a repair of that task.
+func mended(k tasks.Task) tasks.Event {
+	return tasks.Event{At: now, Cause: tasks.WasRepaired, Code: "CODE", Task: k.ID, Kind: k.Kind, Outcome: k.Outcome, Note: "why"}
+}
+
+func repaired(t *testing.T, name string, got, want tasks.Change) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s:\n got %+v, key %+v, task %+v\nwant %+v, key %+v, task %+v", name, got, got.Key, got.Task, want, want.Key, want.Task)
+	}
+}
