@@ -170,7 +170,7 @@ func (a *API) named(r *http.Request, q request, call func(keys.Code) answer) ans
 	if stranger && said.unknown {
 		a.Strangers.Count(client)
 	}
-	said.key = fingerprint(code)
+	said.key = Fingerprint(code)
 	return said
 }
 

@@ -182,7 +182,7 @@ func (c *Crew) report(ctx context.Context, r tasks.Report) {
 		c.Observe(r)
 	}
 	attrs := []any{
-		"task", r.Task.ID, "kind", r.Task.Kind, "asked", r.Task.Asked, "key", fingerprint(r.Task.Code),
+		"task", r.Task.ID, "kind", r.Task.Kind, "asked", r.Task.Asked, "key", Fingerprint(r.Task.Code),
 		"took", r.Took, "note", r.Answer.Note,
 	}
 	switch {

@@ -46,7 +46,7 @@ func (s shop) must(err error) {
 
 func (s shop) bring(all ...keys.Key) {
 	s.Helper()
-	s.must(s.store.ImportKeys(s.Context(), func(yield func(keys.Key, error) bool) {
+	s.must(s.store.ImportKeys(s.Context(), tasks.Batch{ID: s.desk.NewID(), Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) {
 		for _, k := range all {
 			if k.Status == "" {
 				k.Status = keys.Active

@@ -19,8 +19,8 @@ func (p panicked) Error() string { return fmt.Sprintf("panic with a %T", p.value
 // requestID names one request in the log and to its client.
 func requestID() string { return rand.Text()[:16] }
 
-// fingerprint stands for a key in logs: enough to follow one, too little to use it.
-func fingerprint(code keys.Code) string {
+// Fingerprint stands for a key in logs: enough to follow one, too little to use it.
+func Fingerprint(code keys.Code) string {
 	sum := sha256.Sum256([]byte(code))
 	return hex.EncodeToString(sum[:4])
 }

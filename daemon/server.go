@@ -13,15 +13,16 @@ import (
 
 // A Server runs an API and a crew on listeners of its own, and stops them in order.
 type Server struct {
-	API     *API
-	Crew    *Crew
-	Public  net.Listener
-	Admin   net.Listener // nil: none
-	Metrics http.Handler // of /metrics; nil: none
-	Ready   func(context.Context) error
-	TLS     *tls.Config   // of the public listener; nil: plain HTTP
-	Drain   time.Duration // how long a stop may take
-	Log     *slog.Logger
+	API      *API
+	Crew     *Crew
+	Public   net.Listener
+	Admin    net.Listener // nil: none
+	Metrics  http.Handler // of /metrics; nil: none
+	AdminAPI http.Handler // of /admin/v1/ on the admin listener; nil: none
+	Ready    func(context.Context) error
+	TLS      *tls.Config   // of the public listener; nil: plain HTTP
+	Drain    time.Duration // how long a stop may take
+	Log      *slog.Logger
 }
 
 // The bounds of a connection. Answers are small and quick: who needs longer is broken or means harm.
@@ -95,7 +96,11 @@ func (*Server) close(ctx context.Context, servers ...*http.Server) error {
 	defer cancel()
 	var errs []error
 	for _, server := range servers {
-		errs = append(errs, server.Shutdown(ctx))
+		err := server.Shutdown(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = server.Close() // a connection on which nothing was ever asked counts as busy for so long
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
@@ -110,6 +115,9 @@ func (s *Server) admin() http.Handler {
 	mux.HandleFunc("GET /readyz", s.ready)
 	if s.Metrics != nil {
 		mux.Handle("GET /metrics", s.Metrics)
+	}
+	if s.AdminAPI != nil {
+		mux.Handle("/admin/v1/", s.AdminAPI)
 	}
 	return mux
 }

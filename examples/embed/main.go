@@ -35,7 +35,8 @@ func embed(ctx context.Context, mux *http.ServeMux) error {
 		return err
 	}
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
-	err = store.ImportKeys(ctx, func(yield func(keys.Key, error) bool) { yield(key, nil) })
+	batch := tasks.Batch{ID: "my-first-order", Cause: tasks.WasIssued}
+	err = store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
 	return errors.Join(err, crew.Run(ctx, 10*time.Second))
 }
 
