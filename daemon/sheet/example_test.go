@@ -8,18 +8,19 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // A file is imported as a whole or not at all, and a fault names the line to look at.
 func Example() {
 	ctx, store := context.Background(), memory.New(time.Now)
-	for _, file := range []string{
+	for i, file := range []string{
 		"code,order_id,address\nAAA,1,\"1 High Street\nLondon\"\nBBB,2,\n",
 		"code,address\nCCC,\"1 High Street\nLondon\"\nAAA,\n",
 		"code,used\nDDD,perhaps\n",
 	} {
 		s := sheet.New(strings.NewReader(file))
-		fmt.Println(s.Locate(store.ImportKeys(ctx, s.Keys())))
+		fmt.Println(s.Locate(store.ImportKeys(ctx, tasks.Batch{ID: fmt.Sprint("file-", i), Cause: tasks.WasImported}, s.Keys())))
 	}
 	// Output:
 	// <nil>

@@ -1,0 +1,28 @@
+package shown
+
+import (
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// An Event is a line of a key's history.
+type Event struct {
+	At      Moment        `json:"at"`
+	Cause   tasks.Cause   `json:"event"`
+	Task    string        `json:"task"`
+	Kind    tasks.Kind    `json:"kind"`
+	Outcome tasks.Outcome `json:"outcome"`
+	Plan    string        `json:"plan"`
+	From    stock.State   `json:"from"`
+	To      stock.State   `json:"to"`
+	Note    string        `json:"note"`
+}
+
+// NewEvents shows a history, which is never null.
+func NewEvents(history []tasks.Event) []Event {
+	all := make([]Event, len(history))
+	for i, e := range history {
+		all[i] = Event{Moment(e.At), e.Cause, e.Task, e.Kind, e.Outcome, e.Plan, e.From, e.To, e.Note}
+	}
+	return all
+}

@@ -1,0 +1,42 @@
+package shown
+
+import (
+	"time"
+
+	"github.com/keyseat/keyseat/stock"
+)
+
+// A Plan is a plan. Its state is live, or why it is out of stock.
+type Plan struct {
+	ID        string        `json:"id"`
+	Country   stock.Country `json:"country"`
+	State     string        `json:"state"`
+	Slots     int           `json:"slots"`
+	Free      int           `json:"free"`
+	Held      int           `json:"held"`
+	Spent     int           `json:"spent"`
+	Suspect   int           `json:"suspect"`
+	ExpiresAt Moment        `json:"expires_at"`
+	Address   string        `json:"address"`
+	Invite    string        `json:"invite"`
+}
+
+// NewPlan shows a plan as it stands at that time.
+func NewPlan(p stock.Plan, now time.Time) Plan {
+	return Plan{
+		p.ID, p.Country, planState(p, now), p.Size, p.Free(), p.Held, p.Spent, p.Suspect,
+		Moment(p.ExpiresAt), p.Address, p.Invite,
+	}
+}
+
+func planState(p stock.Plan, now time.Time) string {
+	switch {
+	case p.Live(now):
+		return "live"
+	case p.Retired:
+		return "retired"
+	case p.Fault != "":
+		return string(p.Fault)
+	}
+	return string(stock.Expired)
+}

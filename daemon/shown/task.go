@@ -1,0 +1,49 @@
+package shown
+
+import (
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A Task is a task with nothing of its account. Its state is open, ended or suspect, which is
+// ended with a slot to resolve.
+type Task struct {
+	ID      string        `json:"id"`
+	Code    keys.Code     `json:"code"`
+	Kind    tasks.Kind    `json:"kind"`
+	Country stock.Country `json:"country"`
+	State   tasks.Filter  `json:"state"`
+	Outcome tasks.Outcome `json:"outcome"`
+	Plan    string        `json:"plan"`
+	Slot    stock.State   `json:"slot"`
+	Asked   int           `json:"asked"`
+	Doubt   bool          `json:"in_doubt"`
+	Created Moment        `json:"created"`
+	Due     Moment        `json:"due"`
+	Leased  Moment        `json:"leased_until"`
+	Ended   Moment        `json:"ended"`
+}
+
+// NewTask shows a task.
+func NewTask(t tasks.Task) Task {
+	shown := Task{
+		ID: t.ID, Code: t.Code, Kind: t.Kind, Country: t.Country, State: state(t), Outcome: t.Outcome,
+		Plan: t.Plan.ID, Slot: t.Slot, Asked: t.Asked + t.Lost, Doubt: t.Doubt || t.Lost > 0,
+		Created: Moment(t.Created), Leased: Moment(t.Leased), Ended: Moment(t.Ended),
+	}
+	if t.Open() {
+		shown.Due = Moment(t.Due)
+	}
+	return shown
+}
+
+// state is the narrowest filter that lets the task pass.
+func state(t tasks.Task) tasks.Filter {
+	for _, f := range []tasks.Filter{tasks.SuspectTask, tasks.OpenTask} {
+		if f.Passes(t) {
+			return f
+		}
+	}
+	return tasks.EndedTask
+}

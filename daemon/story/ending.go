@@ -1,0 +1,48 @@
+package story
+
+import "github.com/keyseat/keyseat/tasks"
+
+// An ending is why a task failed, and what its holder or the operator can do.
+type ending struct {
+	why  string
+	next []string
+}
+
+const (
+	tryAgain  = "The holder can try again."
+	lookAtAll = "`keyseatd plans list` shows the plans that are out of stock; one that is imported again is back in it."
+)
+
+// endings are those of tasks of either kind that did not succeed.
+var endings = map[tasks.Outcome]ending{
+	tasks.SystemError:        {"the provider gave no answer that settles it{note}", []string{tryAgain}},
+	tasks.InvalidCredentials: {"the provider refused the login or the password", []string{"The holder can try again with the right ones."}},
+	tasks.AccountLocked:      {"the account is locked", []string{"The holder can try again in a few hours, or with another account."}},
+	tasks.OutOfStock:         {"there was no free slot in {country}", []string{"The holder can try another country.", "`keyseatd stock` shows where slots are free, and `keyseatd plans import FILE.csv` brings more in."}},
+	tasks.AlreadyPremium:     {"the account was premium already", []string{"The holder can try another account."}},
+	tasks.UpgradedRecently:   {"the account was upgraded less than 12 months ago", []string{"The holder can try another account."}},
+	tasks.PlanExpired:        {"the plans that were tried are expired, {plan} the last", []string{tryAgain, lookAtAll}},
+	tasks.PlanFull:           {"the plans that were tried are full, {plan} the last", []string{tryAgain, lookAtAll}},
+	tasks.PlanInvalid:        {"the plans that were tried are invalid, {plan} the last", []string{tryAgain, lookAtAll}},
+	tasks.AlreadyMember:      {"the account is likely a member of plan {plan} already", []string{"The holder can try another account."}},
+	tasks.WrongAddress:       {"the provider refused the address of plan {plan}", []string{"See that the address of the plan is right: `keyseatd plans import FILE.csv` corrects it.", tryAgain}},
+	tasks.StillPremium:       {"the account is still premium", []string{"The holder can renew it once the account has lost its place."}},
+}
+
+// told is why a key failed that came in so.
+const told = "{message}"
+
+// ending says why the key's last task failed, if that is how the key stands.
+func (s scene) ending() (ending, bool) {
+	if s.Key.Revoked || !s.upgradeFailed() && !s.renewFailed() {
+		return ending{}, false
+	}
+	if s.Task == nil {
+		return ending{told, []string{tryAgain}}, true
+	}
+	e, known := endings[s.Task.Outcome]
+	if !known {
+		return ending{told, []string{tryAgain}}, true
+	}
+	return e, true
+}

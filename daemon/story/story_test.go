@@ -1,0 +1,254 @@
+package story_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon/story"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var now = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
+
+// ended is a task that ended so, an hour ago.
+func ended(kind tasks.Kind, o tasks.Outcome, slot stock.State) *tasks.Task {
+	return &tasks.Task{
+		ID: "T1", Kind: kind, Country: "DE", Plan: tasks.PlanCopy{ID: "elm"}, Slot: slot, Asked: 1,
+		Created: now.Add(-2 * time.Hour), Ended: now.Add(-time.Hour), Outcome: o,
+	}
+}
+
+// open is an upgrade that is due in a minute.
+func open(change func(*tasks.Task)) *tasks.Task {
+	t := &tasks.Task{
+		ID: "T1", Kind: tasks.Upgrade, Country: "DE", Plan: tasks.PlanCopy{ID: "elm"}, Slot: stock.Held,
+		Created: now.Add(-time.Hour), Due: now.Add(time.Minute),
+	}
+	change(t)
+	return t
+}
+
+func event(cause tasks.Cause, task, plan string, to stock.State, note string) tasks.Event {
+	return tasks.Event{At: now.Add(-time.Hour), Cause: cause, Task: task, Plan: plan, To: to, Note: note}
+}
+
+func TestTell(t *testing.T) {
+	type past = []tasks.Event
+	for name, c := range map[string]struct {
+		key  keys.Key
+		task *tasks.Task
+		past past
+		want string // Now, then each of Next
+	}{
+		"fresh": {
+			key:  keys.Key{Status: keys.Active},
+			want: "It has not been used, and can be upgraded. | The holder can upgrade it.",
+		},
+		"legacy": {
+			key: keys.Key{Status: keys.Active, Used: true, Invite: "link"},
+			want: "It was last used with the old system: its holder joins a plan by hand, with the invite and the address. A renew is refused. | " +
+				"Where the invite does not work any more: `keyseatd keys reset K` makes it usable.",
+		},
+		"revoked": {
+			key:  keys.Key{Status: keys.Active, Revoked: true},
+			want: "It is revoked: to its holder it does not exist. | `keyseatd keys restore K` makes it what it was before. | `keyseatd keys reset K` makes it usable, whatever it is.",
+		},
+		"revoked while in use": {
+			key: keys.Key{Status: keys.Success, Used: true, Revoked: true}, task: ended(tasks.Upgrade, tasks.Success, stock.Spent),
+			want: "It is revoked: to its holder it does not exist. | `keyseatd keys restore K` makes it what it was before. | `keyseatd keys reset K` makes it usable, whatever it is. | " +
+				"A slot of plan elm is still spent: once that member has left the plan, `keyseatd plans release T1` gives it back.",
+		},
+		"revoked at work": {
+			key: keys.Key{Status: keys.InQueue, Revoked: true}, task: open(func(*tasks.Task) {}),
+			want: "It is revoked: to its holder it does not exist. Its open upgrade runs to its end. | `keyseatd keys restore K` makes it what it was before.",
+		},
+		"waiting": {
+			key: keys.Key{Status: keys.InQueue}, task: open(func(*tasks.Task) {}),
+			want: "Its upgrade was accepted at 2026-11-22T18:37:00Z, and is asked about next. | Wait: every upgrade ends.",
+		},
+		"overdue": {
+			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.Due = now.Add(-time.Hour) }),
+			want: "Its upgrade has been due since 2026-11-22T18:37:00Z, and nobody asks the provider about it. | See that a daemon is serving this database: nothing else carries tasks out.",
+		},
+		"at work": {
+			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.Leased = now.Add(time.Second) }),
+			want: "The provider is being asked about its upgrade right now. | Wait: every upgrade ends.",
+		},
+		"orphaned": {
+			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.Leased, t.Lost = now.Add(-time.Second), 1 }),
+			want: "The daemon that was asking about its upgrade is gone; the provider may have acted on it all the same. Another one takes the upgrade over. | " +
+				"See that a daemon is serving this database: nothing else carries tasks out.",
+		},
+		"asked again": {
+			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.Asked, t.Doubt = 3, true }),
+			past: past{event(tasks.WasAccepted, "T1", "elm", stock.Held, ""), event(tasks.WasRetried, "T1", "", "", "cut")},
+			want: "The provider has been asked about its upgrade 3 times, and gave no final answer: cut; the provider may have acted on it all the same. It is asked again at 2026-11-22T19:38:00Z. | " +
+				"Wait: every upgrade ends. | `keyseatd tasks retry T1` asks at once.",
+		},
+		"in use": {
+			key:  keys.Key{Status: keys.Success, Used: true, UsedDate: now, Username: "ann", VerifyAddress: "1 High Street"},
+			task: ended(tasks.Upgrade, tasks.Success, stock.Spent),
+			want: "It is in use, since 2026-11-22T19:37:00Z, as ann, at 1 High Street. | The holder can renew it once the account has lost its place.",
+		},
+		"locked": {
+			key:  keys.Key{Status: keys.FailedUpgrade},
+			task: ended(tasks.Upgrade, tasks.AccountLocked, stock.Free),
+			want: "Its upgrade failed: the account is locked. It can be used again. | The holder can try again in a few hours, or with another account.",
+		},
+		"suspect": {
+			key:  keys.Key{Status: keys.FailedUpgrade},
+			task: ended(tasks.Upgrade, tasks.SystemError, stock.Suspect),
+			past: past{event(tasks.WasAccepted, "T1", "elm", stock.Held, ""), event(tasks.WasEnded, "T1", "elm", stock.Suspect, "a time-out")},
+			want: "Its upgrade failed: the provider gave no answer that settles it: a time-out. It can be used again. | The holder can try again. | " +
+				"A slot of plan elm is suspect: find out at the provider whether the holder's account has joined it. " +
+				"If it has, `keyseatd tasks resolve T1 --outcome success`; if not, `keyseatd tasks resolve T1 --outcome system_error`.",
+		},
+		"an older task's slot is suspect, another's was released": {
+			key:  keys.Key{Status: keys.Success, Used: true},
+			task: ended(tasks.Upgrade, tasks.Success, stock.Spent),
+			past: past{
+				event(tasks.WasEnded, "T-2", "oak", stock.Spent, ""), event(tasks.WasReleased, "T-2", "oak", stock.Free, ""),
+				event(tasks.WasEnded, "T-1", "oak", stock.Spent, ""), event(tasks.WasEnded, "T0", "ash", stock.Suspect, ""),
+			},
+			want: "It is in use. | The holder can renew it once the account has lost its place. | " +
+				"A slot of plan oak is still spent: once that member has left the plan, `keyseatd plans release T-1` gives it back. | " +
+				"A slot of plan ash is suspect: find out at the provider whether the holder's account has joined it. " +
+				"If it has, `keyseatd tasks resolve T0 --outcome success`; if not, `keyseatd tasks resolve T0 --outcome system_error`.",
+		},
+		"renewed, and its slot still spent": {
+			key: keys.Key{Status: keys.SuccessRenew}, task: ended(tasks.Renew, tasks.Success, ""),
+			past: past{event(tasks.WasEnded, "T0", "elm", stock.Spent, "")},
+			want: "It was renewed, and can be upgraded. | The holder can upgrade it. | " +
+				"A slot of plan elm is still spent: once that member has left the plan, `keyseatd plans release T0` gives it back.",
+		},
+		"renew failed": {
+			key: keys.Key{Status: keys.Failed, Used: true}, task: ended(tasks.Renew, tasks.StillPremium, ""),
+			want: "Its renew failed: the account is still premium. It still counts as used. | The holder can renew it once the account has lost its place. | `keyseatd keys reset K` makes it usable, whatever it is.",
+		},
+		"came in as failed": {
+			key:  keys.Key{Status: keys.FailedUpgrade, Message: "Wrong address"},
+			want: "Its upgrade failed: Wrong address. It can be used again. | The holder can try again.",
+		},
+		"came in as used": {
+			key:  keys.Key{Status: keys.Active, Used: true},
+			want: "It came in as used, so an upgrade is refused until it is renewed. | The holder can renew it. | `keyseatd keys reset K` makes it usable, whatever it is.",
+		},
+		"reset": {
+			key: keys.Key{Status: keys.Active}, past: past{event(tasks.WasReset, "", "", "", "")},
+			want: "It was made usable again at 2026-11-22T18:37:00Z, and can be upgraded. | The holder can upgrade it.",
+		},
+		"busy": {
+			key:  keys.Key{Status: keys.Active, Limit: now.Add(45 * time.Minute)},
+			want: "It has not been used, and can be upgraded. | The holder can upgrade it. | It has had many tasks lately. If another is refused as too many, it can be tried by 2026-11-22T20:22:00Z, or after a reset.",
+		},
+	} {
+		c.key.Code, c.key.Version = "K", 1
+		got := story.Tell(tasks.View{At: now, Key: c.key, Task: c.task}, c.past)
+		if told := strings.Join(append([]string{got.Now}, got.Next...), " | "); told != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", name, told, c.want)
+		}
+	}
+}
+
+func TestTellOfNoKey(t *testing.T) {
+	if got := story.Tell(tasks.View{At: now}, nil); got.Now != "There is no such key." || len(got.Next) != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestEverySituation holds that there is something to say of every key, with nothing left to fill in,
+// and that every way to fail says something of its own.
+func TestEverySituation(t *testing.T) {
+	for _, status := range keys.Statuses() {
+		for flags := range 8 {
+			key := keys.Key{Code: "K", Version: 1, Status: status, Used: flags&1 > 0, Revoked: flags&2 > 0}
+			if flags&4 > 0 {
+				key.Invite = "link"
+			}
+			for _, task := range everyTask() {
+				got := story.Tell(tasks.View{At: now, Key: key, Task: task}, nil)
+				all := strings.Join(append(got.Next, got.Now), " ")
+				if got.Now == "" || len(got.Next) == 0 || strings.ContainsAny(all, "{}\n") || strings.Contains(all, "  ") {
+					t.Errorf("%+v, %+v: %q", key, task, got)
+				}
+			}
+		}
+	}
+}
+
+func everyTask() []*tasks.Task {
+	all := []*tasks.Task{nil}
+	for _, kind := range tasks.Kinds() {
+		for _, o := range tasks.Outcomes(kind) {
+			for _, slot := range []stock.State{"", stock.Free, stock.Spent, stock.Suspect} {
+				all = append(all, ended(kind, o, slot))
+			}
+		}
+	}
+	for flags := range 8 {
+		all = append(all, open(func(t *tasks.Task) {
+			t.Asked, t.Doubt = flags&1*2, flags&2 > 0
+			if flags&4 > 0 {
+				t.Leased = now.Add(time.Second)
+			}
+		}))
+	}
+	return all
+}
+
+func TestEveryFailureIsExplained(t *testing.T) {
+	seen := map[string]tasks.Outcome{}
+	for kind, status := range map[tasks.Kind]keys.Status{tasks.Upgrade: keys.FailedUpgrade, tasks.Renew: keys.Failed} {
+		for _, o := range tasks.Outcomes(kind) {
+			if o == tasks.Success {
+				continue
+			}
+			key := keys.Key{Code: "K", Version: 1, Status: status, Used: status == keys.Failed, Message: o.Message(kind)}
+			got := story.Tell(tasks.View{At: now, Key: key, Task: ended(kind, o, stock.Free)}, nil)
+			if strings.Contains(got.Now, key.Message) || seen[got.Now] != "" {
+				t.Errorf("%s of %s has no words of its own: %s", o, kind, got.Now)
+			}
+			seen[got.Now] = o
+		}
+	}
+}
+
+// TestCodesAsArguments holds that a command can be pasted into a shell, whatever the code is.
+func TestCodesAsArguments(t *testing.T) {
+	for code, want := range map[keys.Code]string{
+		"0000A-BCDEF":    "0000A-BCDEF",
+		"a+b/c%d":        "a+b/c%d",
+		"-gone":          "-- -gone",
+		"a$(reboot)b":    "'a$(reboot)b'",
+		"it's;\"`":       `'it'\''s;"` + "`'",
+		"{plan}":         "'{plan}'",
+		"-'":             `-- '-'\'''`,
+		"https://x?a=1#": "'https://x?a=1#'",
+	} {
+		got := story.Tell(tasks.View{At: now, Key: keys.Key{Code: code, Version: 1, Status: keys.Active, Revoked: true}}, nil)
+		if got.Next[0] != "`keyseatd keys restore "+want+"` makes it what it was before." {
+			t.Errorf("%s: %s", code, got.Next[0])
+		}
+	}
+}
+
+// ExampleTell answers "why is this key not working?".
+func ExampleTell() {
+	told := story.Tell(tasks.View{
+		At:   now,
+		Key:  keys.Key{Code: "SOLD-1", Version: 2, Status: keys.FailedUpgrade},
+		Task: ended(tasks.Upgrade, tasks.OutOfStock, ""),
+	}, nil)
+	fmt.Println(told.Now)
+	for _, next := range told.Next {
+		fmt.Println("-", next)
+	}
+	// Output:
+	// Its upgrade failed: there was no free slot in DE. It can be used again.
+	// - The holder can try another country.
+	// - `keyseatd stock` shows where slots are free, and `keyseatd plans import FILE.csv` brings more in.
+}
