@@ -1,0 +1,107 @@
+package admin_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+
+	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestRoutesStandInTheDocument holds that the handler and its document have the same operations.
+func TestRoutesStandInTheDocument(t *testing.T) {
+	same(t, admins(t).operations(), admin.Routes())
+}
+
+// enum lists what a schema allows.
+func (s *spec) enum(schema string) []string {
+	var all []string
+	for _, value := range s.Components.Schemas[schema].Value.Enum {
+		text, _ := value.(string)
+		all = append(all, text)
+	}
+	return all
+}
+
+func texts[S ~string](all []S) []string {
+	var plain []string
+	for _, s := range all {
+		plain = append(plain, string(s))
+	}
+	return plain
+}
+
+// same holds two sets to be the same, whatever their order.
+func same(t *testing.T, got, want []string) {
+	t.Helper()
+	slices.Sort(got)
+	slices.Sort(want)
+	want = slices.Compact(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
+	}
+}
+
+func TestNamesStandInTheDocument(t *testing.T) {
+	doc := admins(t)
+	same(t, doc.enum("Code"), texts(admin.Codes()))
+	same(t, doc.enum("Status"), texts(keys.Statuses()))
+	same(t, doc.enum("Kind"), texts(tasks.Kinds()))
+	same(t, doc.enum("TaskState"), texts([]tasks.Filter{tasks.OpenTask, tasks.EndedTask, tasks.SuspectTask}))
+	same(t, doc.enum("Outcome"), texts(slices.Concat(tasks.Outcomes(tasks.Upgrade), tasks.Outcomes(tasks.Renew))))
+}
+
+// refusals are all of them.
+var refusals = []tasks.Refusal{
+	tasks.UnknownKey, tasks.PasswordMissing, tasks.PasswordWeak, tasks.LoginMissing, tasks.CountryInvalid, tasks.EmailInvalid,
+	tasks.KeyGone, tasks.UpgradeOpen, tasks.RenewOpen, tasks.KeyUsed, tasks.KeyUnused, tasks.KeyLegacy,
+}
+
+// TestSentencesStandInThePublicDocument holds that clients are told every sentence, to the letter.
+func TestSentencesStandInThePublicDocument(t *testing.T) {
+	doc := served(t, "public-openapi.json")
+	same(t, doc.enum("Status"), texts(keys.Statuses()))
+	var refused, accepted, ended []string
+	for _, r := range refusals {
+		refused = append(refused, r.Error())
+	}
+	for _, k := range tasks.Kinds() {
+		accepted = append(accepted, k.Accepted())
+		for _, o := range tasks.Outcomes(k) {
+			ended = append(ended, o.Message(k))
+		}
+	}
+	same(t, doc.enum("Refusal"), refused)
+	same(t, doc.enum("Sent"), accepted)
+	same(t, doc.enum("Ended"), ended)
+	schemas := doc.Components.Schemas
+	if got := schemas["NotExist"].Value.Properties["message"].Value.Const; got != tasks.UnknownKey.Error() {
+		t.Errorf("an unknown key: %q", got)
+	}
+	if got := schemas["Unavailable"].Value.Properties["message"].Value.Const; got != tasks.SystemError.Message(tasks.Upgrade) {
+		t.Errorf("the database away: %q", got)
+	}
+}
+
+// TestTheSpecIsStrict holds that the checker of answers can fail.
+func TestTheSpecIsStrict(t *testing.T) {
+	doc := admins(t)
+	for body, fits := range map[string]bool{
+		`{"stock":[]}`:         true,
+		`{"stock":[],"x":1}`:   false,
+		`{}`:                   false,
+		`{"stock":[{}]}`:       false,
+		`{"stock":[],"next":}`: false,
+	} {
+		w := httptest.NewRecorder()
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.WriteString(body)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/admin/v1/stock", nil)
+		if err := doc.check(r, w); (err == nil) != fits {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}

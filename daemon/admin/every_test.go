@@ -1,0 +1,232 @@
+package admin_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// broken is a store that is away, or where others are always faster.
+type broken struct {
+	tasks.Store
+	tasks.Office
+	away  error
+	apply error
+}
+
+func (b broken) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+	if b.away != nil {
+		return nil, b.away
+	}
+	return b.Store.View(ctx, codes)
+}
+
+func (b broken) Apply(context.Context, []tasks.Change) ([]error, error) {
+	return []error{b.apply}, b.away
+}
+func (b broken) Stock(context.Context) ([]stock.Level, error)      { return nil, b.away }
+func (b broken) EditPlans(context.Context, []stock.Edit) error     { return b.away }
+func (b broken) Batch(context.Context, string) ([]keys.Key, error) { return nil, b.away }
+func (b broken) History(context.Context, keys.Code) ([]tasks.Event, error) {
+	return nil, b.away
+}
+
+func (b broken) ImportKeys(context.Context, tasks.Batch, iter.Seq2[keys.Key, error]) error {
+	return b.away
+}
+
+func (b broken) Keys(context.Context, keys.Code, int) ([]tasks.View, error) { return nil, b.away }
+func (b broken) Plans(context.Context, int64, int) ([]stock.Plan, error)    { return nil, b.away }
+
+func (b broken) Tasks(context.Context, tasks.Filter, tasks.Task, int) ([]tasks.View, error) {
+	return nil, b.away
+}
+
+func (b broken) Task(ctx context.Context, id string) (tasks.View, error) {
+	if b.away != nil {
+		return tasks.View{}, b.away
+	}
+	return b.Office.Task(ctx, id)
+}
+
+// on gives the shop with another store.
+func (s shop) on(b broken) shop {
+	api := &admin.API{Desk: s.desk, Office: b, Tokens: s.api.Tokens, Log: s.api.Log}
+	api.Desk.Store = b
+	api.Desk.Pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
+	s.api = api
+	return s
+}
+
+// TestEveryAnswer brings about every answer that the document has, and none that it has not.
+func TestEveryAnswer(t *testing.T) {
+	s := open(t)
+	s.plan("p", "US", 9)
+	s.bring(keys.Key{Code: "S"}, keys.Key{Code: "T"}, keys.Key{Code: "O"}, keys.Key{Code: "K"})
+	suspect, spent := s.suspect("S"), s.accept("T")
+	s.end(tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success})
+	open := s.accept("O")
+	away := s.on(broken{s.store, s.store, errors.New("away"), nil})
+	contended := s.on(broken{s.store, s.store, nil, tasks.ErrConflict})
+
+	ids := map[string]string{"retry": open, "resolve": suspect, "release": spent}
+	bodies := map[string]string{
+		"POST /keys": `{"count":1,"order_id":"o"}`, "PUT /plans/{id}": `{"slots":7}`, "POST /tasks/{id}/resolve": `{"outcome":"success"}`,
+	}
+	for _, route := range admin.Routes() {
+		method, path, _ := strings.Cut(strings.Replace(route, "/admin/v1", "", 1), " ")
+		action := path[strings.LastIndexByte(path, '/')+1:]
+		id := "p"
+		if strings.HasPrefix(path, "/tasks/") {
+			id = spent
+			if named := ids[action]; named != "" {
+				id = named
+			}
+		}
+		target := strings.NewReplacer("{code}", "K", "{id}", id).Replace(path)
+		body := bodies[method+" "+path]
+		try := func(on shop, body, target string, edit ...func(*http.Request)) {
+			on.ask(method, target, body, append([]func(*http.Request){with("Idempotency-Key", "k")}, edit...)...)
+		}
+		try(s, body, target, func(r *http.Request) { r.Header.Del("Authorization") })
+		try(s, body, target, func(r *http.Request) { r.Method = "DELETE"; r.Header.Del("Authorization") })
+		try(s, body, target, as(reader))
+		try(s, body, target, func(r *http.Request) { r.Method = "DELETE" })
+		try(s, body, strings.NewReplacer("{code}", "none", "{id}", "%20").Replace(path))
+		try(s, body, target+"?none=1")
+		try(away, body, target)
+		try(contended, body, target)
+		try(s, body, target)
+		if method != http.MethodGet {
+			try(s, "{", target)
+			try(s, strings.Repeat(" ", 65<<10), target)
+			try(s, "{}", target, with("Content-Type", "text/plain"))
+			try(s, `{"none":1}`, target)
+		}
+	}
+	s.accept("K") // now it has an open task
+	s.ask("POST", "/keys/K/reset", "")
+	s.ask("PUT", "/plans/p", `{"slots":0}`)
+	for _, answer := range s.spec.declared() {
+		if !s.spec.seen[answer] {
+			t.Errorf("the document has %s, which nothing brought about", answer)
+		}
+	}
+}
+
+// TestTheStoreIsAway holds that nothing hides that it is.
+func TestTheStoreIsAway(t *testing.T) {
+	s := open(t)
+	s.bring(keys.Key{Code: "K"})
+	s = s.on(broken{s.store, s.store, errors.New("the trouble"), nil})
+	for _, target := range []string{"GET /keys", "GET /keys/K", "POST /keys/K/revoke", "GET /plans", "POST /plans/p/retire", "GET /tasks/t", "GET /stock"} {
+		method, path, _ := strings.Cut(target, " ")
+		r := s.ask(method, path, "")
+		s.refused(r, 503, "unavailable")
+		if strings.Contains(r.body, "trouble") || r.header.Get("Retry-After") != "2" {
+			t.Errorf("%s: %+v", target, r)
+		}
+	}
+	if !strings.Contains(s.log.String(), `"level":"ERROR"`) || !strings.Contains(s.log.String(), "the trouble") {
+		t.Errorf("the log does not tell: %s", s.log)
+	}
+}
+
+// TestAPanicIsAnswered holds that it is, and that its value is not told.
+func TestAPanicIsAnswered(t *testing.T) {
+	s := open(t)
+	s.api.Office = nil
+	s.refused(s.ask("GET", "/plans", ""), 503, "unavailable")
+	s.api.Tokens = panicking{}
+	s.refused(s.ask("GET", "/plans", ""), 503, "unavailable")
+	if strings.Contains(s.log.String(), "canary") {
+		t.Errorf("the log: %s", s.log)
+	}
+}
+
+type panicking struct{}
+
+func (panicking) Find(string) (admin.Token, error) { panic("canary") }
+
+// TestRoles holds that a reader cannot write, and what is said of each token.
+func TestRoles(t *testing.T) {
+	s := open(t)
+	s.bring(keys.Key{Code: "K"})
+	for _, route := range admin.Routes() {
+		method, path, _ := strings.Cut(strings.Replace(route, "/admin/v1", "", 1), " ")
+		target := strings.NewReplacer("{code}", "K", "{id}", "x").Replace(path)
+		r := s.ask(method, target, "", as(reader))
+		if wrote := method != http.MethodGet; wrote != (r.code == http.StatusForbidden) {
+			t.Errorf("%s with a read token: %d", route, r.code)
+		}
+	}
+	s.stored(1)
+	for _, authorization := range [][]string{
+		nil,
+		{""},
+		{"Bearer"},
+		{"Bearer "},
+		{writer},
+		{"Basic " + writer},
+		{"Bearer " + writer + "x"},
+		{"Bearer " + writer[1:]},
+		{"Bearer " + writer, "Bearer " + writer},
+	} {
+		for _, target := range []string{"/keys", "/nothing", "/keys/K/revoke"} {
+			r := s.ask(http.MethodGet, target, "", func(r *http.Request) { r.Header["Authorization"] = authorization })
+			s.refused(r, 401, "unauthorized")
+			if !strings.HasPrefix(r.header.Get("WWW-Authenticate"), "Bearer") {
+				t.Errorf("WWW-Authenticate: %s", r.header.Get("WWW-Authenticate"))
+			}
+		}
+	}
+	for _, scheme := range []string{"bearer ", "BEARER  "} {
+		if r := s.ask("GET", "/keys", "", func(r *http.Request) { r.Header.Set("Authorization", scheme+reader) }); r.code != 200 {
+			t.Errorf("%q: %d", scheme, r.code)
+		}
+	}
+}
+
+// TestAudit holds that each write leaves a line: who, what and to which key.
+func TestAudit(t *testing.T) {
+	s := open(t)
+	s.bring(keys.Key{Code: "K"})
+	s.plan("p", "US", 9)
+	id := s.suspect("K")
+	s.ask("GET", "/keys", "")
+	s.order("h", `{"count":2,"order_id":"o-7"}`)
+	s.ask("POST", "/keys/K/revoke", "")
+	s.ask("POST", "/keys/K/revoke", "", as(reader))
+	s.ask("POST", "/plans/p/retire", "")
+	s.ask("POST", "/tasks/"+id+"/resolve", `{"outcome":"success"}`)
+	s.ask("POST", "/tasks/"+id+"/resolve", `{"outcome":"success"}`)
+	lines := strings.Split(strings.TrimSpace(s.log.String()), "\n")
+	want := [][]string{
+		{`"action":"POST /admin/v1/keys"`, `"token":"webshop"`, `"code":201`, `"order":"o-7"`, `"count":2`, `"batch":"order-`},
+		{`"action":"POST /admin/v1/keys/{code}/revoke"`, `"token":"webshop"`, `"code":200`, `"key":"86be9a55"`},
+		{`"action":"POST /admin/v1/keys/{code}/revoke"`, `"token":"dashboard"`, `"code":403`},
+		{`"action":"POST /admin/v1/plans/{id}/retire"`, `"code":204`, `"plan":"p"`},
+		{`"action":"POST /admin/v1/tasks/{id}/resolve"`, `"code":200`, `"task":"` + id + `"`, `"key":"86be9a55"`},
+		{`"action":"POST /admin/v1/tasks/{id}/resolve"`, `"code":409`, `"problem":"the task has no suspect slot"`, `"task":"` + id + `"`},
+	}
+	if len(lines) != len(want) {
+		t.Fatalf("the log has %d lines:\n%s", len(lines), s.log)
+	}
+	for i, line := range lines {
+		missing := slices.DeleteFunc(want[i], func(part string) bool { return strings.Contains(line, part) })
+		if len(missing) > 0 || !strings.Contains(line, `"level":"INFO"`) {
+			t.Errorf("%s\nhas no %s", line, fmt.Sprint(missing))
+		}
+	}
+}

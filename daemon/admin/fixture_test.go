@@ -1,0 +1,186 @@
+package admin_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// The tokens of a shop.
+const (
+	reader = "reader-token-000000"
+	writer = "writer-token-000000"
+)
+
+// A shop is an API on a memory store. Every answer is held to the document.
+type shop struct {
+	*testing.T
+	store *memory.Store
+	desk  tasks.Desk
+	api   *admin.API
+	spec  *spec
+	log   *bytes.Buffer
+}
+
+// plain is a sealer that seals nothing: here nobody looks.
+type plain struct{}
+
+func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
+func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
+
+func open(t *testing.T) shop {
+	store, log := memory.New(time.Now), new(bytes.Buffer)
+	desk := daemon.NewDesk(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
+	api := &admin.API{
+		Desk: desk, Office: store, Log: slog.New(slog.NewJSONHandler(log, nil)),
+		Tokens: admin.TokenList{
+			admin.NewToken("dashboard", admin.Read, reader),
+			admin.NewToken("webshop", admin.Write, writer),
+		},
+	}
+	return shop{t, store, desk, api, admins(t), log}
+}
+
+func (s shop) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s shop) bring(all ...keys.Key) {
+	s.Helper()
+	batch := tasks.Batch{ID: s.desk.NewID(), Cause: tasks.WasImported}
+	s.must(s.store.ImportKeys(s.Context(), batch, func(yield func(keys.Key, error) bool) {
+		for _, k := range all {
+			if k.Status == "" {
+				k.Status = keys.Active
+			}
+			if !yield(k, nil) {
+				return
+			}
+		}
+	}))
+}
+
+func (s shop) plan(id string, country stock.Country, size int) {
+	s.Helper()
+	s.must(s.store.EditPlans(s.Context(), []stock.Edit{{ID: id, Country: &country, Size: &size}}))
+}
+
+// accept opens an upgrade of the key and gives its task's id.
+func (s shop) accept(code keys.Code) string {
+	s.Helper()
+	account := tasks.Account{Login: tasks.NewSecret("canary-login"), Password: tasks.NewSecret("canary-password")}
+	s.must(s.desk.Accept(s.Context(), tasks.Request{Kind: tasks.Upgrade, Code: code, Country: "US", Account: account}))
+	v, err := s.desk.View(s.Context(), code)
+	s.must(err)
+	return v.Task.ID
+}
+
+// end settles the task that is due, as the connector answers.
+func (s shop) end(a tasks.Answer) {
+	s.Helper()
+	jobs, err := s.desk.Lease(s.Context(), "test", 1, time.Minute)
+	s.must(err)
+	desk := s.desk
+	desk.Rules.Attempts = 1
+	desk.Connector = fixed{a}
+	s.must(desk.Work(s.Context(), s.Context(), jobs[0]).Err)
+}
+
+type fixed struct{ tasks.Answer }
+
+func (f fixed) Do(context.Context, tasks.Order) tasks.Answer { return f.Answer }
+
+// suspect makes a key's task end in doubt, and gives its id.
+func (s shop) suspect(code keys.Code) string {
+	s.Helper()
+	id := s.accept(code)
+	s.end(tasks.Answer{Effect: tasks.Unknown})
+	return id
+}
+
+// A reply is an answer that has been held to the document.
+type reply struct {
+	code   int
+	header http.Header
+	body   string
+}
+
+// ask sends a request; edit may change it first.
+func (s shop) ask(method, target, body string, edit ...func(*http.Request)) reply {
+	s.Helper()
+	r := httptest.NewRequestWithContext(s.Context(), method, "/admin/v1"+target, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+writer)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for _, e := range edit {
+		e(r)
+	}
+	w := httptest.NewRecorder()
+	s.api.ServeHTTP(w, r)
+	if err := s.spec.check(r, w); err != nil {
+		s.Errorf("%s %s: %d %s\n%v", method, target, w.Code, w.Body, err)
+	}
+	if strings.Contains(w.Body.String(), `\u0026`) || strings.Count(w.Body.String(), "\n") > 1 {
+		s.Errorf("%s is not on one line as it is: %s", target, w.Body)
+	}
+	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} {
+		if got := w.Header().Get(name); got != want {
+			s.Errorf("%s is %q", name, got)
+		}
+	}
+	return reply{w.Code, w.Header(), w.Body.String()}
+}
+
+func as(token string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+}
+
+func with(name, value string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set(name, value) }
+}
+
+// get asks for what must be there.
+func (s shop) get(target string, into any) {
+	s.Helper()
+	s.read(s.ask(http.MethodGet, target, "", as(reader)), http.StatusOK, into)
+}
+
+// read holds an answer to its status and reads it.
+func (s shop) read(r reply, code int, into any) {
+	s.Helper()
+	if r.code != code {
+		s.Fatalf("got %d %s, want %d", r.code, r.body, code)
+	}
+	s.must(json.Unmarshal([]byte(r.body), into))
+}
+
+// refused holds an answer to be a problem of that code.
+func (s shop) refused(r reply, code int, problem string) {
+	s.Helper()
+	var p struct {
+		Status int
+		Code   string
+	}
+	s.must(json.Unmarshal([]byte(r.body), &p))
+	if r.code != code || p.Status != code || p.Code != problem {
+		s.Errorf("got %d %s, want %d %s", r.code, r.body, code, problem)
+	}
+}

@@ -1,0 +1,104 @@
+package admin_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/keyseat/keyseat/keys"
+)
+
+type issue struct {
+	OrderID string `json:"order_id"`
+	Count   int
+	Codes   []keys.Code
+}
+
+// order sends an order under an Idempotency-Key.
+func (s shop) order(key, body string, edit ...func(*http.Request)) reply {
+	s.Helper()
+	return s.ask(http.MethodPost, "/keys", body, append(edit, with("Idempotency-Key", key))...)
+}
+
+func TestAnOrderIsIssuedOnce(t *testing.T) {
+	s := open(t)
+	first := s.order("hook-1", `{"count":3,"order_id":"o-1","note":"by hand"}`)
+	var got issue
+	s.read(first, http.StatusCreated, &got)
+	if got.Count != 3 || len(got.Codes) != 3 || got.OrderID != "o-1" || first.header.Get("Idempotent-Replayed") != "" {
+		t.Errorf("issued %+v", got)
+	}
+	for _, code := range got.Codes {
+		var whole struct {
+			Status, Order string
+			History       []struct{ Event, Note string }
+		}
+		s.get("/keys/"+string(code), &whole)
+		if !code.Own() || whole.Status != "active" || len(whole.History) != 1 ||
+			whole.History[0].Event != "issued" || whole.History[0].Note != "by hand" {
+			t.Errorf("%s: %+v", code, whole)
+		}
+	}
+	s.ask(http.MethodPost, "/keys/"+string(got.Codes[0])+"/revoke", "") // what becomes of a key changes no repetition
+	again := s.order("hook-1", `{"order_id":"o-1","count":3}`)
+	if again.code != first.code || again.body != first.body || again.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("again %+v\nnot %+v", again, first)
+	}
+	s.refused(s.order("hook-1", `{"count":2,"order_id":"o-1"}`), 422, "idempotency_key_reused")
+	s.refused(s.order("hook-1", `{"count":3,"order_id":"o-2"}`), 422, "idempotency_key_reused")
+	s.read(s.order("hook-2", `{"count":1,"order_id":"o-1"}`), http.StatusCreated, &got)
+	s.stored(4)
+}
+
+// stored counts the keys.
+func (s shop) stored(want int) {
+	s.Helper()
+	views, err := s.store.Keys(s.Context(), "", want+100_000)
+	s.must(err)
+	if len(views) != want {
+		s.Errorf("%d keys are stored, not %d", len(views), want)
+	}
+}
+
+// TestOrdersAtOnce sends each of some orders many times at the same time.
+func TestOrdersAtOnce(t *testing.T) {
+	s := open(t)
+	var all sync.Map // the order's body by its key
+	var at sync.WaitGroup
+	for i := range 200 {
+		at.Go(func() {
+			key := fmt.Sprint("hook-", i%4)
+			w := httptest.NewRecorder()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/admin/v1/keys", strings.NewReader(`{"count":5,"order_id":"o"}`))
+			r.Header = http.Header{"Authorization": {"Bearer " + writer}, "Content-Type": {"application/json"}, "Idempotency-Key": {key}}
+			s.api.ServeHTTP(w, r)
+			if first, _ := all.LoadOrStore(key, w.Body.String()); w.Code != http.StatusCreated || first != w.Body.String() {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		})
+	}
+	at.Wait()
+	s.stored(20)
+}
+
+func TestTheLargestOrder(t *testing.T) {
+	s := open(t)
+	var got issue
+	s.read(s.order("k", `{"count":10000,"order_id":"`+strings.Repeat("o", 1024)+`"}`), http.StatusCreated, &got)
+	if len(got.Codes) != 10000 {
+		t.Errorf("%d codes", len(got.Codes))
+	}
+	s.stored(10000)
+}
+
+func TestAnOrderNeedsItsKey(t *testing.T) {
+	s := open(t)
+	const body = `{"count":1,"order_id":"o"}`
+	for _, keys := range [][]string{nil, {""}, {"a", "a"}, {strings.Repeat("k", 256)}} {
+		s.refused(s.ask(http.MethodPost, "/keys", body, func(r *http.Request) { r.Header["Idempotency-Key"] = keys }), 400, "idempotency_key_missing")
+	}
+	s.stored(0)
+}

@@ -1,0 +1,145 @@
+package admin
+
+import (
+	"cmp"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// maxIssue is the most keys of one order.
+const maxIssue = 10_000
+
+// An order is the body of POST /keys.
+type order struct {
+	Count   int    `json:"count"`
+	OrderID string `json:"order_id"`
+	Note    string `json:"note"`
+}
+
+func (o order) check() error {
+	switch {
+	case o.Count < 1 || o.Count > maxIssue:
+		return invalid("count", fmt.Sprintf("must be 1 to %d", maxIssue))
+	case o.OrderID == "":
+		return invalid("order_id", "is missing")
+	}
+	return cmp.Or(text("order_id", o.OrderID), text("note", o.Note))
+}
+
+// text holds a field to what a cell of a file can hold, because keys are exported.
+func text(field, value string) error {
+	if err := sheet.CheckText(value); err != nil {
+		return invalid(field, err.Error())
+	}
+	return nil
+}
+
+// An issue is the answer to an order.
+type issue struct {
+	OrderID      string       `json:"order_id"`
+	Count        int          `json:"count"`
+	PurchaseDate shown.Moment `json:"purchase_date"`
+	Codes        []keys.Code  `json:"codes"`
+}
+
+// issueKeys makes the keys of an order, once for each Idempotency-Key: whoever repeats one gets the
+// same answer, since the store takes a batch in only once.
+func (c *call) issueKeys() (answer, error) {
+	batch, err := c.batch()
+	if err != nil {
+		return answer{}, err
+	}
+	o, err := decode[order](c)
+	if err == nil {
+		err = o.check()
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	c.about = []slog.Attr{slog.String("batch", batch.ID), slog.String("order", o.OrderID), slog.Int("count", o.Count)}
+	batch.Note = o.Note
+	fresh := o.issue(time.Now())
+	err = c.Office.ImportKeys(c.r.Context(), batch, each(fresh))
+	switch {
+	case errors.Is(err, tasks.ErrBatch):
+		return c.replay(o, batch)
+	case err != nil:
+		return answer{}, err
+	}
+	return issued(fresh), nil
+}
+
+// maxIdempotencyKey is the longest Idempotency-Key, in bytes.
+const maxIdempotencyKey = 255
+
+// batch is the one of the request's Idempotency-Key. It is the same for every token, so that an
+// order which is repeated after a token was changed is not carried out again.
+func (c *call) batch() (tasks.Batch, error) {
+	given := c.r.Header["Idempotency-Key"]
+	if len(given) != 1 || given[0] == "" || len(given[0]) > maxIdempotencyKey {
+		return tasks.Batch{}, fault{KeyMissing, fmt.Sprintf("send one Idempotency-Key of 1 to %d bytes, the same for each repetition of an order", maxIdempotencyKey)}
+	}
+	hash := sha256.Sum256([]byte("POST /keys\x00" + given[0]))
+	id := "order-" + base32.StdEncoding.EncodeToString(hash[:20])
+	return tasks.Batch{ID: id, Cause: tasks.WasIssued}, nil
+}
+
+// issue makes keys that are bought at that time, in the order of their codes.
+func (o order) issue(at time.Time) []keys.Key {
+	fresh := make([]keys.Key, o.Count)
+	for i := range fresh {
+		var random [keys.Entropy]byte
+		_, _ = rand.Read(random[:]) // never fails: it crashes the program instead
+		fresh[i] = keys.Key{
+			Code: keys.Generate(random), Status: keys.Active,
+			OrderID: o.OrderID, PurchaseDate: at.UTC().Truncate(time.Second),
+		}
+	}
+	slices.SortFunc(fresh, func(x, y keys.Key) int { return cmp.Compare(x.Code, y.Code) })
+	return fresh
+}
+
+func each(fresh []keys.Key) func(func(keys.Key, error) bool) {
+	return func(yield func(keys.Key, error) bool) {
+		for _, k := range fresh {
+			if !yield(k, nil) {
+				return
+			}
+		}
+	}
+}
+
+// replay answers an order that was carried out before as it was then. One that asks for something
+// else is no repetition.
+func (c *call) replay(o order, b tasks.Batch) (answer, error) {
+	all, err := c.Office.Batch(c.r.Context(), b.ID)
+	if err != nil {
+		return answer{}, err
+	}
+	if len(all) != o.Count || all[0].OrderID != o.OrderID {
+		return answer{}, fault{KeyReused, "it came with another count or order_id before"}
+	}
+	a := issued(all)
+	a.header = map[string]string{"Idempotent-Replayed": "true"}
+	return a, nil
+}
+
+func issued(all []keys.Key) answer {
+	body := issue{OrderID: all[0].OrderID, Count: len(all), PurchaseDate: shown.Moment(all[0].PurchaseDate)}
+	for _, k := range all {
+		body.Codes = append(body.Codes, k.Code)
+	}
+	return answer{status: http.StatusCreated, body: body}
+}

@@ -1,0 +1,158 @@
+package admin_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A listed page of keys.
+type listed struct {
+	Keys []struct {
+		Code   keys.Code
+		Status string
+		Task   *struct{ ID string }
+	}
+	Next *string
+}
+
+// all walks through the pages of a list and gives the codes, and how many pages there were.
+func (s shop) all(query string) (codes []string, pages int) {
+	s.Helper()
+	for after := ""; ; pages++ {
+		var page listed
+		s.get("/keys?"+query+after, &page)
+		for _, k := range page.Keys {
+			codes = append(codes, string(k.Code))
+		}
+		if page.Next == nil {
+			return codes, pages + 1
+		}
+		after = "&after=" + url.QueryEscape(*page.Next)
+	}
+}
+
+func TestKeysAreListed(t *testing.T) {
+	s := open(t)
+	s.bring(
+		keys.Key{Code: "a", OrderID: "o & o"}, keys.Key{Code: "b", Revoked: true}, keys.Key{Code: "c", Used: true},
+		keys.Key{Code: "d+/%?#", Status: keys.Failed, Used: true}, keys.Key{Code: "e", Status: keys.Success, Used: true, OrderID: "o & o"},
+	)
+	for query, want := range map[string]string{
+		"":                              "a b c d+/%?# e",
+		"limit=1":                       "a b c d+/%?# e",
+		"limit=2":                       "a b c d+/%?# e",
+		"after=b":                       "c d+/%?# e",
+		"after=zz":                      "",
+		"status=failed":                 "d+/%?#",
+		"status=failed,success&limit=1": "d+/%?# e",
+		"used=true":                     "c d+/%?# e",
+		"used=false&revoked=false":      "a",
+		"revoked=true":                  "b",
+		"order_id=o+%26+o":              "a e",
+		"order_id=":                     "b c d+/%?#",
+		"order_id=none":                 "",
+	} {
+		if got, _ := s.all(query); strings.Join(got, " ") != want {
+			t.Errorf("%s: %q", query, got)
+		}
+	}
+}
+
+// counting counts the keys that are looked at between two answers.
+type counting struct {
+	tasks.Office
+	looked int
+}
+
+func (c *counting) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.View, error) {
+	views, err := c.Office.Keys(ctx, after, n)
+	c.looked += len(views)
+	return views, err
+}
+
+// TestAFilterLooksAtSoMany holds that a request which finds little takes a bounded time, and that its
+// pages find all the same.
+func TestAFilterLooksAtSoMany(t *testing.T) {
+	s := open(t)
+	all := make([]keys.Key, 25_000)
+	for i := range all {
+		all[i] = keys.Key{Code: keys.Code(fmt.Sprintf("k%06d", i)), Revoked: i == 3 || i == 24_999}
+	}
+	s.bring(all...)
+	office := &counting{Office: s.store}
+	s.api.Office = office
+	var page listed
+	s.get("/keys?revoked=true", &page)
+	if len(page.Keys) != 1 || page.Next == nil || office.looked > 10_000 {
+		t.Errorf("%d keys found, %d looked at, then %v", len(page.Keys), office.looked, page.Next)
+	}
+	if codes, pages := s.all("revoked=true"); !slices.Equal(codes, []string{"k000003", "k024999"}) || pages != 3 {
+		t.Errorf("%q on %d pages", codes, pages)
+	}
+	office.looked = 0
+	s.get("/keys?limit=7", &page)
+	if office.looked != 7 {
+		t.Errorf("%d keys are looked at for 7", office.looked)
+	}
+}
+
+func TestAKeyIsShownWhole(t *testing.T) {
+	s := open(t)
+	own := keys.Generate([keys.Entropy]byte{1})
+	s.bring(keys.Key{Code: "a/b+c", OrderID: "o"}, keys.Key{Code: own})
+	s.plan("p", "US", 1)
+	id := s.accept("a/b+c")
+	s.end(tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success, Username: "u"})
+	var whole struct {
+		Status, Username string
+		Task             struct{ ID, Outcome, Slot, State string }
+		History          []struct{ Event, Task string }
+	}
+	s.get("/keys/a%2Fb+c", &whole)
+	if whole.Status != "success" || whole.Username != "u" || whole.Task.ID != id || whole.Task.Slot != "spent" || whole.Task.State != "ended" {
+		t.Errorf("%+v", whole)
+	}
+	if n := len(whole.History); n != 3 || whole.History[0].Event != "imported" || whole.History[2].Task != id {
+		t.Errorf("%+v", whole.History)
+	}
+	s.get("/keys/"+strings.ToLower(strings.ReplaceAll(string(own), "-", "")), &whole)
+	if r := s.ask(http.MethodHead, "/keys/"+string(own), ""); r.code != 200 {
+		t.Errorf("HEAD: %d", r.code)
+	}
+}
+
+func TestKeysAreSteered(t *testing.T) {
+	s := open(t)
+	s.bring(keys.Key{Code: "K", Used: true, Invite: "i"})
+	s.plan("p", "US", 1)
+	for _, step := range []struct {
+		action, status string
+		used, revoked  bool
+	}{
+		{"revoke", "active", true, true},
+		{"revoke", "active", true, true},
+		{"restore", "active", true, false},
+		{"restore", "active", true, false},
+		{"revoke", "active", true, true},
+		{"reset", "active", false, false},
+	} {
+		var got struct {
+			Status        string
+			Used, Revoked bool
+		}
+		s.read(s.ask(http.MethodPost, "/keys/K/"+step.action, ""), 200, &got)
+		if got.Status != step.status || got.Used != step.used || got.Revoked != step.revoked {
+			t.Errorf("%s: %+v", step.action, got)
+		}
+	}
+	s.accept("K")
+	s.refused(s.ask(http.MethodPost, "/keys/K/reset", "{}"), 409, "task_open")
+}

@@ -1,0 +1,40 @@
+package admin
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon/shown"
+)
+
+// A planPage is a page of plans. Next is where to go on, nil where there is nothing more.
+type planPage struct {
+	Plans []shown.Plan `json:"plans"`
+	Next  *string      `json:"next"`
+}
+
+func (c *call) listPlans() (answer, error) {
+	q := c.query("after", "limit")
+	limit, after := q.limit(), int64(0)
+	if text := q.values.Get("after"); text != "" {
+		var err error
+		if after, err = strconv.ParseInt(text, 10, 64); err != nil || after < 0 {
+			q.fail("after must be the next of the page before")
+		}
+	}
+	if q.err != nil {
+		return answer{}, q.err
+	}
+	plans, err := c.Office.Plans(c.r.Context(), after, limit)
+	if err != nil {
+		return answer{}, err
+	}
+	page, now := planPage{Plans: []shown.Plan{}}, time.Now()
+	for _, p := range plans {
+		page.Plans = append(page.Plans, shown.NewPlan(p, now))
+	}
+	if len(plans) == limit {
+		page.Next = new(strconv.FormatInt(plans[limit-1].Seq, 10))
+	}
+	return found(page)
+}

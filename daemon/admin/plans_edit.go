@@ -1,0 +1,99 @@
+package admin
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A planEdit is the body of PUT /plans/{id}: what is not given keeps its value.
+type planEdit struct {
+	Country *string `json:"country"`
+	Slots   *int    `json:"slots"`
+	Address *string `json:"address"`
+	Invite  *string `json:"invite"`
+	Expires expiry  `json:"expires_at"`
+}
+
+// edit checks the body as a file of plans is checked.
+func (b planEdit) edit(id string) (stock.Edit, error) {
+	e := stock.Edit{ID: id, Size: b.Slots, Address: b.Address, Invite: b.Invite, ExpiresAt: b.Expires.at}
+	if b.Country != nil {
+		country, err := stock.ParseCountry(*b.Country)
+		if err != nil {
+			return e, invalid("country", "must be an ISO 3166-1 alpha-2 code (e.g., US)")
+		}
+		e.Country = &country
+	}
+	if b.Slots != nil && (*b.Slots < 0 || *b.Slots > sheet.MaxSlots) {
+		return e, invalid("slots", fmt.Sprintf("must be 0 to %d", sheet.MaxSlots))
+	}
+	return e, cmp.Or(prose("address", b.Address), prose("invite", b.Invite))
+}
+
+// prose is text that may have line breaks, as addresses do.
+func prose(field string, value *string) error {
+	if value == nil {
+		return nil
+	}
+	return text(field, strings.ReplaceAll(*value, "\n", " "))
+}
+
+// editPlan makes or changes a plan, and puts it into stock. What became of it is not shown, because
+// a plan cannot be read by its id.
+func (c *call) editPlan() (answer, error) {
+	id, err := c.planID()
+	if err != nil {
+		return answer{}, err
+	}
+	body, err := decode[planEdit](c)
+	if err != nil {
+		return answer{}, err
+	}
+	edit, err := body.edit(id)
+	if err != nil {
+		return answer{}, err
+	}
+	err = c.edit(edit)
+	if errors.Is(err, stock.ErrPlan) {
+		err = invalid("country", "and slots are needed, since the plan is new")
+	}
+	return answer{status: http.StatusNoContent}, err
+}
+
+func (c *call) retirePlan() (answer, error) {
+	id, err := c.planID()
+	if err == nil {
+		err = c.nothing()
+	}
+	if err == nil {
+		err = c.edit(stock.Edit{ID: id, Retire: true})
+	}
+	return answer{status: http.StatusNoContent}, err
+}
+
+// planID is the one in the path.
+func (c *call) planID() (string, error) {
+	if !sheet.ValidID(c.variable) {
+		return "", stock.ErrPlan
+	}
+	c.about = []slog.Attr{slog.String("plan", c.variable)}
+	return c.variable, nil
+}
+
+// edit makes one edit. What the plan itself says against it is the operator's to know.
+func (c *call) edit(e stock.Edit) error {
+	err := c.Office.EditPlans(c.r.Context(), []stock.Edit{e})
+	row, is := errors.AsType[tasks.RowError](err)
+	if is && !errors.Is(err, stock.ErrPlan) {
+		return fault{PlanInUse, row.Err.Error()}
+	}
+	return err
+}

@@ -1,0 +1,145 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A Code says to a program what is wrong. It never changes its meaning.
+type Code string
+
+// The codes.
+const (
+	BodyMalformed  Code = "body_malformed"
+	QueryInvalid   Code = "query_invalid"
+	KeyMissing     Code = "idempotency_key_missing"
+	Unauthorized   Code = "unauthorized"
+	Forbidden      Code = "forbidden"
+	NotFound       Code = "not_found"
+	KeyNotFound    Code = "key_not_found"
+	TaskNotFound   Code = "task_not_found"
+	PlanNotFound   Code = "plan_not_found"
+	NotAllowed     Code = "method_not_allowed"
+	TaskOpen       Code = "task_open"
+	TaskEnded      Code = "task_ended"
+	TaskAtWork     Code = "task_at_work"
+	NotSuspect     Code = "not_suspect"
+	NotSpent       Code = "not_spent"
+	PlanInUse      Code = "plan_in_use"
+	Contended      Code = "conflict"
+	TooLarge       Code = "too_large"
+	MediaType      Code = "unsupported_media_type"
+	FieldInvalid   Code = "field_invalid"
+	OutcomeInvalid Code = "outcome_invalid"
+	KeyReused      Code = "idempotency_key_reused"
+	Unavailable    Code = "unavailable"
+)
+
+// A kind of problem is the same in all its cases.
+type kind struct {
+	code   Code
+	status int
+	title  string
+}
+
+var kinds = []kind{
+	{BodyMalformed, http.StatusBadRequest, "The body cannot be read"},
+	{QueryInvalid, http.StatusBadRequest, "The query is not valid"},
+	{KeyMissing, http.StatusBadRequest, "The Idempotency-Key is missing or not valid"},
+	{Unauthorized, http.StatusUnauthorized, "A token is needed"},
+	{Forbidden, http.StatusForbidden, "The token may not do this"},
+	{NotFound, http.StatusNotFound, "There is nothing here"},
+	{KeyNotFound, http.StatusNotFound, "There is no such key"},
+	{TaskNotFound, http.StatusNotFound, "There is no such task"},
+	{PlanNotFound, http.StatusNotFound, "There is no such plan"},
+	{NotAllowed, http.StatusMethodNotAllowed, "The method is not allowed"},
+	{TaskOpen, http.StatusConflict, "The key has an open task"},
+	{TaskEnded, http.StatusConflict, "The task has ended"},
+	{TaskAtWork, http.StatusConflict, "The task is being asked about"},
+	{NotSuspect, http.StatusConflict, "The task has no suspect slot"},
+	{NotSpent, http.StatusConflict, "The task has spent no slot"},
+	{PlanInUse, http.StatusConflict, "The plan's slots do not allow this"},
+	{Contended, http.StatusConflict, "Others were faster"},
+	{TooLarge, http.StatusRequestEntityTooLarge, "The body is too large"},
+	{MediaType, http.StatusUnsupportedMediaType, "The body must be JSON"},
+	{FieldInvalid, http.StatusUnprocessableEntity, "A field of the body is not valid"},
+	{OutcomeInvalid, http.StatusUnprocessableEntity, "The outcome does not fit the task"},
+	{KeyReused, http.StatusUnprocessableEntity, "The Idempotency-Key belongs to another order"},
+	{Unavailable, http.StatusServiceUnavailable, "The service cannot answer now"},
+}
+
+// Codes lists every code.
+func Codes() []Code {
+	all := make([]Code, len(kinds))
+	for i, k := range kinds {
+		all[i] = k.code
+	}
+	return all
+}
+
+// A fault is an error that knows its code.
+type fault struct {
+	code   Code
+	detail string
+}
+
+func (f fault) Error() string { return f.detail }
+
+// coded are the errors of the core and their codes.
+var coded = []struct {
+	err  error
+	code Code
+}{
+	{tasks.ErrNoKey, KeyNotFound},
+	{tasks.ErrNoTask, TaskNotFound},
+	{tasks.ErrTaskOpen, TaskOpen},
+	{tasks.ErrTaskEnded, TaskEnded},
+	{tasks.ErrTaskAtWork, TaskAtWork},
+	{tasks.ErrNotSuspect, NotSuspect},
+	{tasks.ErrNotSpent, NotSpent},
+	{tasks.ErrOutcome, OutcomeInvalid},
+	{stock.ErrPlan, PlanNotFound},
+}
+
+const (
+	tryAgain = "the store is away or slow: if this was a change it may have been made, so repeat it"
+	contend  = "others have changed the same thing at the same time: repeat the request"
+)
+
+// faultOf finds what to tell of an error: the one place where an error gets a code. What it does not
+// know is a trouble of ours, of which the log tells more.
+func faultOf(err error) fault {
+	if f, is := errors.AsType[fault](err); is {
+		return f
+	}
+	for _, k := range coded {
+		if errors.Is(err, k.err) {
+			return fault{k.code, k.err.Error()}
+		}
+	}
+	if errors.Is(err, tasks.ErrConflict) || errors.Is(err, tasks.ErrFenced) {
+		return fault{Contended, contend}
+	}
+	return fault{Unavailable, tryAgain}
+}
+
+// A problem is a fault as RFC 9457 has it.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	Code   Code   `json:"code"`
+}
+
+func (f fault) problem() problem {
+	for _, k := range kinds {
+		if k.code == f.code {
+			return problem{"urn:keyseat:problem:" + string(k.code), k.title, k.status, f.detail, k.code}
+		}
+	}
+	return fault{Unavailable, tryAgain}.problem() // no fault has a code that is not in the table
+}

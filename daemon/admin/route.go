@@ -1,0 +1,117 @@
+package admin
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// base is the path below which everything is.
+const base = "/admin/v1"
+
+// A route is one operation: its pattern has a variable segment at most.
+type route struct {
+	method  string
+	pattern string // below base
+	role    Role   // "": for everybody
+	do      func(*call) (answer, error)
+}
+
+var routes = []route{
+	{http.MethodGet, "/openapi.json", "", document(adminDocument)},
+	{http.MethodGet, "/public-openapi.json", "", document(publicDocument)},
+
+	{http.MethodGet, "/keys", Read, (*call).listKeys},
+	{http.MethodPost, "/keys", Write, (*call).issueKeys},
+	{http.MethodGet, "/keys/{code}", Read, (*call).showKey},
+	{http.MethodPost, "/keys/{code}/revoke", Write, (*call).revokeKey},
+	{http.MethodPost, "/keys/{code}/restore", Write, (*call).restoreKey},
+	{http.MethodPost, "/keys/{code}/reset", Write, (*call).resetKey},
+
+	{http.MethodGet, "/plans", Read, (*call).listPlans},
+	{http.MethodPut, "/plans/{id}", Write, (*call).editPlan},
+	{http.MethodPost, "/plans/{id}/retire", Write, (*call).retirePlan},
+
+	{http.MethodGet, "/tasks", Read, (*call).listTasks},
+	{http.MethodGet, "/tasks/{id}", Read, (*call).showTask},
+	{http.MethodPost, "/tasks/{id}/retry", Write, (*call).retryTask},
+	{http.MethodPost, "/tasks/{id}/resolve", Write, (*call).resolveTask},
+	{http.MethodPost, "/tasks/{id}/release", Write, (*call).releaseTask},
+
+	{http.MethodGet, "/stock", Read, (*call).stock},
+}
+
+// Routes lists every operation as its method and path, such as "GET /admin/v1/keys/{code}".
+func Routes() []string {
+	var all []string
+	for _, r := range routes {
+		all = append(all, r.String())
+	}
+	return all
+}
+
+// String is the operation's method and path; of no route it is none.
+func (r route) String() string {
+	if r.method == "" {
+		return "none"
+	}
+	return r.method + " " + base + r.pattern
+}
+
+// match finds the routes of a path, which differ in their methods, and its variable segment. The
+// path is matched as it was sent, because an escaped slash in a code does not end the segment.
+func match(escaped string) (matching []route, variable string) {
+	path, below := strings.CutPrefix(escaped, base)
+	if !below {
+		return nil, ""
+	}
+	for _, r := range routes {
+		if v, fits := r.match(path); fits {
+			matching, variable = append(matching, r), v
+		}
+	}
+	return matching, variable
+}
+
+func (r route) match(path string) (variable string, fits bool) {
+	want, got := strings.Split(r.pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return "", false
+	}
+	for i := range want {
+		text, err := url.PathUnescape(got[i])
+		isVariable := strings.HasPrefix(want[i], "{")
+		if err != nil || isVariable && text == "" || !isVariable && text != want[i] {
+			return "", false
+		}
+		if isVariable {
+			variable = text
+		}
+	}
+	return variable, true
+}
+
+// choose finds the route of a method. HEAD is GET without the body.
+func choose(matching []route, method string) (route, bool) {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	i := slices.IndexFunc(matching, func(r route) bool { return r.method == method })
+	if i < 0 {
+		return route{}, false
+	}
+	return matching[i], true
+}
+
+// methods lists what can be asked for.
+func methods(matching []route) []string {
+	var all []string
+	for _, r := range matching {
+		all = append(all, r.method)
+		if r.method == http.MethodGet {
+			all = append(all, http.MethodHead)
+		}
+	}
+	return all
+}

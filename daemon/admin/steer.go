@@ -1,0 +1,33 @@
+package admin
+
+import (
+	"context"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A decision makes an operator's change, with that id, of what it sees.
+type decision func(v tasks.View, id string) (tasks.Change, error)
+
+// nothing holds that the request brings no body, or an empty object.
+func (c *call) nothing() error {
+	_, err := decode[struct{}](c)
+	return err
+}
+
+// steer makes a change and gives what was seen as it is after it. It is not read again, because a
+// read that fails would hide that the change was made.
+func (c *call) steer(read func(context.Context) (tasks.View, error), decide decision) (after tasks.View, err error) {
+	err = c.Desk.Steer(c.r.Context(), read, func(v tasks.View, id string) (tasks.Change, error) {
+		change, err := decide(v, id)
+		after = v
+		if change.Key != nil {
+			after.Key = *change.Key
+		}
+		if change.Task != nil {
+			after.Task = change.Task
+		}
+		return change, err
+	})
+	return after, err
+}

@@ -1,0 +1,127 @@
+package admin
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A taskPage is a page of tasks. Next is where to go on, nil where there is nothing more.
+type taskPage struct {
+	Tasks []shown.Task `json:"tasks"`
+	Next  *string      `json:"next"`
+}
+
+func (c *call) listTasks() (answer, error) {
+	q := c.query("after", "limit", "state")
+	limit, filter := q.limit(), tasks.Filter(q.values.Get("state"))
+	switch filter {
+	case tasks.AnyTask, tasks.OpenTask, tasks.EndedTask, tasks.SuspectTask:
+	default: // what is typed can be anything
+		q.fail("state must be open, ended or suspect")
+	}
+	if q.err != nil {
+		return answer{}, q.err
+	}
+	after, err := c.cursor(q.values.Get("after"))
+	if err != nil {
+		return answer{}, err
+	}
+	views, err := c.Office.Tasks(c.r.Context(), filter, after, limit)
+	if err != nil {
+		return answer{}, err
+	}
+	page := taskPage{Tasks: []shown.Task{}}
+	for _, v := range views {
+		page.Tasks = append(page.Tasks, shown.NewTask(*v.Task))
+	}
+	if len(views) == limit {
+		page.Next = &views[limit-1].Task.ID
+	}
+	return found(page)
+}
+
+// cursor is the last task of the page before, which is named by its id.
+func (c *call) cursor(id string) (tasks.Task, error) {
+	if id == "" {
+		return tasks.Task{}, nil
+	}
+	v, err := c.task(c.r.Context(), id)
+	if err != nil {
+		return tasks.Task{}, err
+	}
+	if v.Task == nil {
+		return tasks.Task{}, fault{QueryInvalid, "after must be the next of the page before"}
+	}
+	return *v.Task, nil
+}
+
+// task reads one task. What cannot be an id is no task's.
+func (c *call) task(ctx context.Context, id string) (tasks.View, error) {
+	if !sheet.ValidID(id) {
+		return tasks.View{}, nil
+	}
+	return c.Office.Task(ctx, id)
+}
+
+func (c *call) showTask() (answer, error) {
+	v, err := c.task(c.r.Context(), c.variable)
+	if err != nil {
+		return answer{}, err
+	}
+	if v.Task == nil {
+		return answer{}, tasks.ErrNoTask
+	}
+	return found(shown.NewTask(*v.Task))
+}
+
+// retryTask makes an open task due now.
+func (c *call) retryTask() (answer, error) {
+	if err := c.nothing(); err != nil {
+		return answer{}, err
+	}
+	a, err := c.steerTask(tasks.Hurry)
+	if err == nil && c.Wake != nil {
+		c.Wake()
+	}
+	return a, err
+}
+
+// A resolution is the body of POST /tasks/{id}/resolve.
+type resolution struct {
+	Outcome tasks.Outcome `json:"outcome"`
+}
+
+// resolveTask settles a suspect slot.
+func (c *call) resolveTask() (answer, error) {
+	body, err := decode[resolution](c)
+	if err != nil {
+		return answer{}, err
+	}
+	return c.steerTask(func(v tasks.View, id string) (tasks.Change, error) { return tasks.Resolve(v, body.Outcome, id) })
+}
+
+// releaseTask gives back the slot that a task has spent.
+func (c *call) releaseTask() (answer, error) {
+	if err := c.nothing(); err != nil {
+		return answer{}, err
+	}
+	return c.steerTask(tasks.Release)
+}
+
+// steerTask makes a change of a task and shows what it has become.
+func (c *call) steerTask(decide decision) (answer, error) {
+	read := func(ctx context.Context) (tasks.View, error) { return c.task(ctx, c.variable) }
+	v, err := c.steer(read, decide)
+	if v.Task != nil {
+		c.about = []slog.Attr{slog.String("task", v.Task.ID), slog.String("key", daemon.Fingerprint(v.Task.Code))}
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	return found(shown.NewTask(*v.Task))
+}

@@ -1,0 +1,99 @@
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+)
+
+// A TokenFile is a file of tokens. It is read anew for each request, because it is small and a token
+// that was taken out of it must be good for nothing from then on; a file with a fault lets nobody in.
+type TokenFile string
+
+// maxFile bounds a file of tokens, in bytes.
+const maxFile = 1 << 20
+
+var errOpenToAll = errors.New("everybody on this machine may read or write it: take that away (chmod o-rw)")
+
+// Find implements [Tokens].
+func (f TokenFile) Find(text string) (Token, error) {
+	all, err := f.Load()
+	if err != nil {
+		return Token{}, err
+	}
+	return all.Find(text)
+}
+
+// Load reads the tokens. The error names the file and the line, never what stands there.
+func (f TokenFile) Load() (TokenList, error) {
+	file, err := os.Open(string(f))
+	if err != nil {
+		return nil, f.fault(err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	_, all, err := load(file)
+	return all, f.fault(err)
+}
+
+// Add puts a token into the file, which is made, with mode 0600, where there is none. Only its hash
+// is stored.
+func (f TokenFile) Add(t Token) error {
+	file, err := os.OpenFile(string(f), os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return f.fault(err)
+	}
+	return f.fault(errors.Join(add(file, t), file.Close()))
+}
+
+func add(file *os.File, t Token) error {
+	text, _, err := load(file)
+	if err != nil {
+		return err
+	}
+	line := t.line() + "\n"
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		line = "\n" + line
+	}
+	if _, err := parse(append(text, line...)); err != nil {
+		return err
+	}
+	if _, err := file.WriteString(line); err != nil {
+		return err
+	}
+	return file.Sync()
+}
+
+// load reads an open file that is fit to hold tokens.
+func load(file *os.File) (text []byte, all TokenList, err error) {
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o006 != 0: // Windows makes modes up
+		return nil, nil, errOpenToAll
+	}
+	text, err = io.ReadAll(io.LimitReader(file, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case len(text) > maxFile:
+		return nil, nil, fmt.Errorf("it is longer than %d bytes", maxFile)
+	}
+	all, err = parse(text)
+	return text, all, err
+}
+
+// fault names the file. Its path is in the errors of package os already.
+func (f TokenFile) fault(err error) error {
+	var known *fs.PathError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return fmt.Errorf("admin tokens: %w", err)
+	}
+	return fmt.Errorf("admin tokens %s: %w", string(f), err)
+}

@@ -1,0 +1,152 @@
+package admin_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/daemon/admin"
+)
+
+// file writes a file of tokens.
+func file(t *testing.T, text string) admin.TokenFile {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return admin.TokenFile(path)
+}
+
+func hash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+const canary = "canary-0123456789"
+
+func TestTokenFile(t *testing.T) {
+	f := file(t, "# tokens\n\n  shop\twrite  "+hash(writer)+" # the web shop\r\n#off read "+canary+"\nboard read "+reader+"#x")
+	for text, want := range map[string]struct {
+		name string
+		role admin.Role
+	}{
+		writer:        {"shop", admin.Write},
+		reader + "#x": {"board", admin.Read},
+		hash(writer):  {},
+		canary:        {},
+		"":            {},
+	} {
+		if got, err := f.Find(text); err != nil || got.Name != want.name || got.Role != want.role {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+}
+
+func TestTokenFileFaults(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"shop write", "line 1: a line is"},
+		{"\nshop write " + canary + " " + canary, "line 2: a line is"},
+		{canary, "line 1: a line is"},
+		{"shop admin " + canary, "line 1: a role is"},
+		{canary + " shop write", "line 1: a role is"},
+		{"a/b read " + canary, "line 1: a name is"},
+		{strings.Repeat("n", 65) + " read " + canary, "line 1: a name is"},
+		{"shop read canary-short", "line 1: a token has"},
+		{"shop read canary-\u00fcnprintable", "line 1: a token has"},
+		{"shop read sha256:canary", "line 1: after sha256:"},
+		{"shop read " + hash(canary) + "00", "line 1: after sha256:"},
+		{"a read " + canary + "\na write " + canary + "2", "line 2: the name or the token"},
+		{"a read " + canary + "\nb write " + hash(canary), "line 2: the name or the token"},
+		{"#" + strings.Repeat("x", 1<<20), "longer than"},
+	} {
+		f := file(t, c.text)
+		found, err := f.Find(canary)
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), string(f)) || found.Role != "" {
+			t.Errorf("%.50q: %v, %+v", c.text, err, found)
+		}
+		if err != nil && strings.Contains(err.Error(), "canary") {
+			t.Errorf("the fault tells what stands there: %v", err)
+		}
+	}
+	if _, err := admin.TokenFile(filepath.Join(t.TempDir(), "none")).Find(canary); err == nil {
+		t.Error("there is no file, and no fault")
+	}
+}
+
+func TestTokenFileOpenToAll(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return
+	}
+	for mode, fine := range map[os.FileMode]bool{0o600: true, 0o640: true, 0o644: false, 0o602: false} {
+		f := file(t, "shop write "+canary+"\n")
+		if err := os.Chmod(string(f), mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Find(canary); (err == nil) != fine {
+			t.Errorf("%o: %v", mode, err)
+		}
+		if err := f.Add(admin.NewToken("b", admin.Read, reader)); (err == nil) != fine {
+			t.Errorf("%o: %v", mode, err)
+		}
+	}
+}
+
+// TestTokensRotate holds that a file is believed as it is now.
+func TestTokensRotate(t *testing.T) {
+	s := open(t)
+	f := admin.TokenFile(filepath.Join(t.TempDir(), "tokens"))
+	s.api.Tokens = f
+	s.refused(s.ask("GET", "/keys", ""), 503, "unavailable")
+	s.must(f.Add(admin.NewToken("old", admin.Write, writer)))
+	if info, err := os.Stat(string(f)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	s.asked(writer, 200)
+	s.must(f.Add(admin.NewToken("new", admin.Read, reader)))
+	s.asked(reader, 200)
+	s.asked(writer, 200)
+	text, err := os.ReadFile(string(f))
+	s.must(err)
+	if strings.Contains(string(text), writer) || strings.Contains(string(text), reader) {
+		t.Errorf("the file tells its tokens: %s", text)
+	}
+	s.must(os.WriteFile(string(f), text[strings.IndexByte(string(text), '\n')+1:], 0o600))
+	s.asked(reader, 200)
+	s.asked(writer, 401)
+	s.must(os.WriteFile(string(f), []byte("nonsense\n"+string(text)), 0o600))
+	s.asked(reader, 503)
+	if err := f.Add(admin.NewToken("new", admin.Read, canary)); err == nil {
+		t.Error("a file with a fault is added to")
+	}
+}
+
+func (s shop) asked(token string, code int) {
+	s.Helper()
+	if r := s.ask("GET", "/keys", "", as(token)); r.code != code {
+		s.Errorf("%d %s, not %d", r.code, r.body, code)
+	}
+}
+
+func TestTokensAreAdded(t *testing.T) {
+	f := file(t, "a read "+reader) // with no end of line
+	for _, token := range []admin.Token{
+		admin.NewToken("a", admin.Write, writer), admin.NewToken("b", admin.Read, reader),
+		admin.NewToken("b c", admin.Read, writer), admin.NewToken("b", "admin", writer), admin.NewToken("", admin.Read, writer),
+	} {
+		if err := f.Add(token); err == nil {
+			t.Errorf("%+v is added", token)
+		}
+	}
+	if err := f.Add(admin.NewToken("b", admin.Write, writer)); err != nil {
+		t.Fatal(err)
+	}
+	all, err := f.Load()
+	if err != nil || len(all) != 2 || all[1].Name != "b" || all[0].Name != "a" {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
