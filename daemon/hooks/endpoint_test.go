@@ -1,0 +1,121 @@
+package hooks_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon/hooks"
+)
+
+const (
+	secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	older  = "whsec_b2xkLW9sZC1vbGQtb2xkLW9sZC1vbGQtb2xkLW9sZCE="
+)
+
+func TestParse(t *testing.T) {
+	all, err := hooks.Parse([]byte(`[
+		{"name": "a", "url": "https://example.com/x?token=t", "secrets": ["`+secret+`", "`+older+`"]},
+		{"name": "b", "url": "https://example.com", "secrets": ["`+secret+`"], "events": ["stock.low"], "stock_low": {"us": 5, "*": 1}}
+	]`), hooks.Policy{})
+	if err != nil || len(all) != 2 {
+		t.Fatal(all, err)
+	}
+	for got, want := range map[string]string{
+		fmt.Sprint(all[0].Types): fmt.Sprint(hooks.Types()),
+		fmt.Sprint(all[0].Low):   "map[*:0]",
+		fmt.Sprint(all[1].Types): "[stock.low]",
+		fmt.Sprint(all[1].Low):   "map[*:1 US:5]",
+		fmt.Sprint(all[0].Wants(hooks.KeyIssued), all[1].Wants(hooks.KeyIssued)): "true false",
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if printed := fmt.Sprintf("%+v %#v", all, all); strings.Contains(printed, "token") || strings.Contains(printed, "MDEy") {
+		t.Errorf("an endpoint prints its secrets: %s", printed)
+	}
+}
+
+func TestParseFaults(t *testing.T) {
+	entry := func(fields string) string { return `[{` + fields + `}]` }
+	const canary = "canary"
+	fine := `"name": "a", "url": "https://example.com/canary", "secrets": ["` + secret + `"]`
+	for text, want := range map[string]string{
+		``:                                 "array",
+		`{}`:                               "not of the right type",
+		`[{"canary": 1}]`:                  "no other field",
+		entry(fine) + `canary`:             "follows",
+		`[{"name": "canary"`:               "array",
+		`["canary"`:                        "array",
+		`[{"name" "canary"}]`:              "byte",
+		entry(`"name": "/canary"`):         "letters",
+		entry(fine) + entry(fine):          "follows",
+		`[{` + fine + `}, {` + fine + `}]`: "two with its name",
+		entry(`"name": "a", "url": "http://example.com/canary", "secrets": ["` + secret + `"]`):            "--webhook-plaintext",
+		entry(`"name": "a", "url": "ftp://example.com/canary", "secrets": ["` + secret + `"]`):             "https",
+		entry(`"name": "a", "url": "https://u:canary@example.com", "secrets": ["` + secret + `"]`):         "password",
+		entry(`"name": "a", "url": "https:///canary", "secrets": ["` + secret + `"]`):                      "called",
+		entry(`"name": "a", "url": "https://example.com:canary/", "secrets": ["` + secret + `"]`):          "called",
+		entry(`"name": "a", "url": "https://example.com/"`):                                                "whsec_",
+		entry(`"name": "a", "url": "https://example.com/", "secrets": ["whsec_canary"]`):                   "whsec_",
+		entry(`"name": "a", "url": "https://example.com/", "secrets": ["` + secret[len("whsec_"):] + `"]`): "whsec_",
+		entry(fine + `, "events": ["task.Finished"]`):                                                      "no type",
+		entry(fine + `, "stock_low": {"Mars": 1}`):                                                         "no country",
+		entry(fine + `, "stock_low": {"US": -1}`):                                                          "nothing",
+	} {
+		_, err := hooks.Parse([]byte(text), hooks.Policy{})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), canary) {
+			t.Errorf("%s\ngot  %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+func TestFileIsReadAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hooks.json")
+	write := func(names ...string) {
+		t.Helper()
+		var entries []string
+		for _, name := range names {
+			entries = append(entries, `{"name": "`+name+`", "url": "http://example.com", "secrets": ["`+secret+`"]}`)
+		}
+		if err := os.WriteFile(path, []byte("["+strings.Join(entries, ",")+"]"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	policy := hooks.Policy{Plaintext: true}
+	if _, err := hooks.Open(path, policy); err == nil {
+		t.Error("a file that is not there was opened")
+	}
+	write("a")
+	f, err := hooks.Open(path, policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(what string, names int, fault bool) {
+		t.Helper()
+		all, err := f.Endpoints()
+		if len(all) != names || (err != nil) != fault {
+			t.Errorf("%s: %d endpoints, %v", what, len(all), err)
+		}
+	}
+	want("as it was", 1, false)
+	write("a", "b")
+	want("changed", 2, false)
+	write("a", "a", "c")
+	want("broken", 2, true)
+	want("told once", 2, false)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	want("away", 2, true)
+	want("told once", 2, false)
+	write("a")
+	if err := os.Chtimes(path, time.Now(), time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	want("back", 1, false)
+}

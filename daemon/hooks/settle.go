@@ -1,0 +1,105 @@
+package hooks
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// Rules say how patient a courier is.
+type Rules struct {
+	Backoff       time.Duration // the first pause after a failure; it doubles
+	MaxBackoff    time.Duration
+	MaxRetryAfter time.Duration // how far an endpoint's own wish is obeyed
+	Patience      time.Duration // how long an event is tried
+}
+
+// DefaultRules are those of the daemon without flags.
+func DefaultRules() Rules {
+	return Rules{Backoff: 5 * time.Second, MaxBackoff: 15 * time.Minute, MaxRetryAfter: 24 * time.Hour, Patience: 3 * 24 * time.Hour}
+}
+
+// A Letter is one event to tell, and the mail as it is once that has been told.
+type Letter struct {
+	Event Event
+	Line  int64 // of the history, 0 for none
+	Told  tasks.Mail
+}
+
+// Next finds what is to be told next of a key's mail, of what is wanted. With false it is nothing: the
+// letter's mail is past all the lines that were read.
+func Next(m tasks.Mail, wants func(Type) bool) (Letter, bool) {
+	for _, line := range m.Lines {
+		all := Events(line)
+		for i := m.Part; i < len(all); i++ {
+			if !wants(all[i].Type) {
+				continue
+			}
+			told := m
+			told.Part = i + 1
+			if told.Part == len(all) {
+				told.Told, told.Part = line.Seq, 0
+			}
+			return Letter{all[i], line.Seq, told}, true
+		}
+		m.Told, m.Part = line.Seq, 0
+	}
+	return Letter{Told: m}, false
+}
+
+// An Attempt is what came of telling a letter.
+type Attempt struct {
+	Answer
+	At     time.Time // by the outbox's clock
+	Took   time.Duration
+	Jitter float64 // in [0,1)
+}
+
+// Settle decides what becomes of a leased mail after an attempt at a letter of it.
+func (r Rules) Settle(m tasks.Mail, l Letter, a Attempt) (tasks.Mail, tasks.Delivery) {
+	d := tasks.Delivery{
+		At: a.At, Listener: m.Listener, Event: l.Event.ID, Type: string(l.Event.Type), Code: m.Code, Country: m.Country,
+		Line: l.Line, Try: m.Tries + 1, Status: a.Status, Took: a.Took, Note: a.Note,
+	}
+	waited := a.At.Sub(later(m.Since, l.Event.At))
+	switch {
+	case a.OK():
+		d.Result, m = tasks.Delivered, afresh(l.Told, a.At)
+	case a.Status == http.StatusGone:
+		d.Result, m.Due = tasks.Gone, a.At
+	case waited >= r.Patience:
+		d.Result, m = tasks.GivenUp, afresh(l.Told, a.At)
+	default:
+		m.Tries++
+		d.Result, m.Due = tasks.Failed, a.At.Add(r.pause(m.Tries, a))
+	}
+	return m, d
+}
+
+// afresh is mail whose next event was never tried.
+func afresh(m tasks.Mail, at time.Time) tasks.Mail {
+	m.Tries, m.Due = 0, at
+	return m
+}
+
+// pause is how long to wait after that many failures: what the endpoint wishes, or twice as long as
+// before, less up to a half, so that endpoints that failed together are not called together.
+func (r Rules) pause(tries int, a Attempt) time.Duration {
+	if a.After > 0 {
+		return min(a.After, r.MaxRetryAfter)
+	}
+	pause := r.Backoff
+	for i := 1; i < tries && pause < r.MaxBackoff; i++ {
+		pause *= 2
+	}
+	pause = min(pause, r.MaxBackoff)
+	return pause - time.Duration(float64(pause)*a.Jitter/2)
+}
+
+func later(x, y time.Time) time.Time {
+	if x.After(y) {
+		return x
+	}
+	return y
+}

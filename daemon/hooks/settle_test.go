@@ -1,0 +1,100 @@
+package hooks_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon/hooks"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// everything wants all types.
+func everything(hooks.Type) bool { return true }
+
+// read tells a mail to its end, and writes what was told.
+func read(m tasks.Mail, wants func(hooks.Type) bool) (all []string) {
+	for {
+		letter, found := hooks.Next(m, wants)
+		m = letter.Told
+		if !found {
+			return append(all, fmt.Sprintf("%d+%d", m.Told, m.Part))
+		}
+		for len(m.Lines) > 0 && m.Lines[0].Seq <= m.Told {
+			m.Lines = m.Lines[1:] // as the outbox reads it again
+		}
+		all = append(all, fmt.Sprintf("%d:%s:%d+%d", letter.Line, letter.Event.Type, m.Told, m.Part))
+	}
+}
+
+func TestNext(t *testing.T) {
+	lines := []tasks.Line{
+		line(3, tasks.WasAccepted, "", ""), line(5, tasks.WasMoved, tasks.PlanFull, "p"), line(6, tasks.WasClaimed, "", "q"),
+		line(7, tasks.WasEnded, tasks.PlanExpired, "q"), line(9, tasks.WasRevoked, "", ""), line(10, tasks.WasReset, "", ""),
+	}
+	m := tasks.Mail{Code: code, Told: 2, Newest: 10, Lines: lines}
+	only := func(t hooks.Type) func(hooks.Type) bool { return func(u hooks.Type) bool { return t == u } }
+	for _, c := range []struct {
+		wants func(hooks.Type) bool
+		want  string
+	}{
+		{everything, "[5:plan.faulted:5+0 7:task.finished:6+1 7:plan.faulted:7+0 9:key.revoked:9+0 10+0]"},
+		{only(hooks.PlanFaulted), "[5:plan.faulted:5+0 7:plan.faulted:7+0 10+0]"},
+		{only(hooks.KeyRevoked), "[9:key.revoked:9+0 10+0]"},
+		{only(hooks.KeyIssued), "[10+0]"},
+	} {
+		if got := fmt.Sprint(read(m, c.wants)); got != c.want {
+			t.Errorf("got %s, want %s", got, c.want)
+		}
+	}
+	m.Told, m.Part, m.Lines = 6, 1, lines[3:]
+	if got := fmt.Sprint(read(m, everything)); got != "[7:plan.faulted:7+0 9:key.revoked:9+0 10+0]" {
+		t.Errorf("from a part on: %s", got)
+	}
+}
+
+func TestSettle(t *testing.T) {
+	r := hooks.Rules{Backoff: time.Second, MaxBackoff: 4 * time.Second, MaxRetryAfter: time.Minute, Patience: time.Hour}
+	m := tasks.Mail{Code: code, Told: 4, Newest: 9, Since: at, Lines: []tasks.Line{line(5, tasks.WasRevoked, "", "")}}
+	letter, _ := hooks.Next(m, everything)
+	for _, c := range []struct {
+		tries  int
+		answer hooks.Answer
+		later  time.Duration
+		jitter float64
+		want   string // result, told, tries, due
+	}{
+		{0, hooks.Answer{Status: 200}, 0, 0, "delivered 5 0 0s"},
+		{7, hooks.Answer{Status: 204}, 9 * time.Hour, 0, "delivered 5 0 0s"},
+		{0, hooks.Answer{Status: 500}, 0, 0, "failed 4 1 1s"},
+		{1, hooks.Answer{Status: 302}, 0, 0.5, "failed 4 2 1.5s"},
+		{9, hooks.Answer{}, 0, 0, "failed 4 10 4s"},
+		{0, hooks.Answer{Status: 429, After: 30 * time.Second}, 0, 0.5, "failed 4 1 30s"},
+		{0, hooks.Answer{Status: 503, After: time.Hour}, 0, 0, "failed 4 1 1m0s"},
+		{3, hooks.Answer{Status: 410}, 0, 0, "gone 4 3 0s"},
+		{5, hooks.Answer{Status: 500}, time.Hour, 0, "given_up 5 0 0s"},
+	} {
+		mail := m
+		mail.Tries = c.tries
+		now := at.Add(c.later)
+		got, d := r.Settle(mail, letter, hooks.Attempt{Answer: c.answer, At: now, Jitter: c.jitter})
+		if told := fmt.Sprint(d.Result, " ", got.Told, " ", got.Tries, " ", got.Due.Sub(now)); told != c.want {
+			t.Errorf("%+v: %s, want %s", c.answer, told, c.want)
+		}
+		if d.Try != c.tries+1 || d.Line != 5 || d.Event != letter.Event.ID || d.Status != c.answer.Status {
+			t.Errorf("%+v: logged %+v", c.answer, d)
+		}
+	}
+}
+
+// TestPatienceBeginsWithTheMail holds that what is told again, long after it has happened, is tried as
+// patiently as what is new.
+func TestPatienceBeginsWithTheMail(t *testing.T) {
+	r := hooks.DefaultRules()
+	m := tasks.Mail{Code: code, Since: at.Add(1000 * time.Hour), Lines: []tasks.Line{line(5, tasks.WasRevoked, "", "")}}
+	letter, _ := hooks.Next(m, everything)
+	_, d := r.Settle(m, letter, hooks.Attempt{At: at.Add(1001 * time.Hour)})
+	if d.Result != tasks.Failed {
+		t.Errorf("got %s", d.Result)
+	}
+}

@@ -1,0 +1,138 @@
+package hooks
+
+import (
+	"context"
+	"errors"
+	mathrand "math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// tellAll tells the next of each mail, all at once. It went well if not all have failed; the rest is how
+// long the endpoint wants to be left alone.
+func (c *Courier) tellAll(ctx context.Context, e Endpoint, mail []tasks.Mail, taken time.Time) (well bool, rest time.Duration) {
+	answers := make([]Answer, len(mail))
+	var group sync.WaitGroup
+	for i, m := range mail {
+		group.Go(func() { answers[i] = c.tell(ctx, e, m, taken) })
+	}
+	group.Wait()
+	for _, a := range answers {
+		well = well || a.OK()
+		if !a.OK() {
+			rest = max(rest, min(a.After, c.Rules.MaxRetryAfter))
+		}
+	}
+	return well, rest
+}
+
+// tell tells the next of a mail that was taken at that time; with nothing to tell all is well. It ends
+// before the lease does, because then the mail may be another's to tell.
+func (c *Courier) tell(ctx context.Context, e Endpoint, m tasks.Mail, taken time.Time) Answer {
+	now := func() time.Time { return m.At.Add(time.Since(taken)) }
+	letter, found := c.letter(ctx, e, m, now())
+	if !found {
+		c.post(ctx, letter.Told, nil, taken)
+		return Answer{Status: http.StatusNoContent}
+	}
+	start := time.Now()
+	calling, end := context.WithDeadline(ctx, taken.Add(leased-posting))
+	defer end()
+	answer := Send(calling, c.Client, e, letter.Event)
+	m, d := c.Rules.Settle(m, letter, Attempt{answer, now(), time.Since(start), mathrand.Float64()})
+	c.post(ctx, m, &d, taken)
+	c.report(ctx, d)
+	return answer
+}
+
+// letter finds what is to be told. A country that is low no more is looked at again a little later,
+// when it has been forgotten.
+func (c *Courier) letter(ctx context.Context, e Endpoint, m tasks.Mail, now time.Time) (Letter, bool) {
+	if m.Code != "" {
+		return Next(m, e.Wants)
+	}
+	told := m
+	told.Told = m.Newest
+	levels, err := c.Stock(ctx)
+	for _, l := range e.low(levels) {
+		if l.Country == m.Country && err == nil {
+			return Letter{lowEvent(e.Name, m.Newest, m.Since, l), 0, told}, true
+		}
+	}
+	m.Due = now.Add(2 * c.StockPoll)
+	return Letter{Told: m}, false
+}
+
+// post writes what has become of a mail, again and again while the lease lasts and the daemon does not
+// stop: what cannot be written is told twice.
+func (c *Courier) post(ctx context.Context, m tasks.Mail, d *tasks.Delivery, taken time.Time) {
+	writing, end := context.WithDeadline(context.WithoutCancel(ctx), taken.Add(leased))
+	defer end()
+	for {
+		err := c.Outbox.Post(writing, m, d)
+		switch {
+		case err == nil:
+			return
+		case errors.Is(err, tasks.ErrFenced):
+			c.Log.InfoContext(ctx, "a webhook is another daemon's, or is told again", "endpoint", m.Listener, "subject", Subject(m.Code, m.Country))
+			return
+		case ctx.Err() != nil || writing.Err() != nil:
+			c.Log.ErrorContext(ctx, "cannot settle a webhook, which is told again", "endpoint", m.Listener, "problem", err)
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (c *Courier) report(ctx context.Context, d tasks.Delivery) {
+	if c.Observe != nil {
+		c.Observe(d)
+	}
+	attrs := []any{
+		"endpoint", d.Listener, "event", d.Event, "type", d.Type, "subject", Subject(d.Code, d.Country),
+		"try", d.Try, "status", d.Status, "took", d.Took, "note", d.Note,
+	}
+	switch d.Result {
+	case tasks.Delivered:
+		c.Log.DebugContext(ctx, "webhook delivered", attrs...)
+	case tasks.Failed:
+		c.Log.WarnContext(ctx, "webhook failed, it is tried again", attrs...)
+	case tasks.GivenUp:
+		c.Log.ErrorContext(ctx, "webhook given up", attrs...)
+	case tasks.Gone:
+		c.Log.ErrorContext(ctx, "the endpoint is gone (410), it is told nothing until `keyseatd webhooks resume`", attrs...)
+	}
+}
+
+// low are the countries that are low to the endpoint's mind.
+func (e Endpoint) low(levels []stock.Level) (all []low) {
+	if !e.Wants(StockLow) {
+		return nil
+	}
+	seen := map[stock.Country]bool{}
+	for _, l := range levels {
+		seen[l.Country] = true
+		threshold, own := e.Low[l.Country]
+		if !own {
+			if threshold, own = e.Low[EveryCountry]; !own {
+				continue
+			}
+		}
+		if l.Free <= threshold {
+			all = append(all, low{l.Country, l.Free, threshold})
+		}
+	}
+	for country, threshold := range e.Low {
+		if country != EveryCountry && !seen[country] { // it has no plan at all
+			all = append(all, low{country, 0, threshold})
+		}
+	}
+	return all
+}
