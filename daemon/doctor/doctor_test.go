@@ -1,0 +1,220 @@
+package doctor_test
+
+import (
+	"fmt"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/doctor"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// plain is a sealer that seals nothing.
+type plain struct{}
+
+func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
+func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
+
+// A ward is a store in memory, its desk and its doctor.
+type ward struct {
+	*testing.T
+	store *memory.Store
+	desk  tasks.Desk
+	doc   doctor.Doctor
+}
+
+// admit makes a ward with n keys K0000, K0001, … and a plan of as many slots.
+func admit(t *testing.T, n int) ward {
+	store := memory.New(time.Now)
+	desk := daemon.NewDesk(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
+	w := ward{t, store, desk, doctor.Doctor{Store: store, Sealer: plain{}, Stale: time.Minute, NewID: desk.NewID}}
+	country := stock.Country("US")
+	w.must(store.EditPlans(t.Context(), []stock.Edit{{ID: "p", Country: &country, Size: &n}}))
+	w.must(store.ImportKeys(t.Context(), tasks.Batch{ID: "b", Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) {
+		for i := range n {
+			if !yield(keys.Key{Code: code(i), Status: keys.Active}, nil) {
+				return
+			}
+		}
+	}))
+	return w
+}
+
+func code(i int) keys.Code { return keys.Code(fmt.Sprintf("K%04d", i)) }
+
+func (w ward) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// accept opens an upgrade for a key whose login says how it will end.
+func (w ward) accept(c keys.Code, login string) {
+	w.Helper()
+	w.must(w.desk.Accept(w.Context(), tasks.Request{
+		Kind: tasks.Upgrade, Code: c, Country: "US",
+		Account: tasks.Account{Login: tasks.NewSecret(login), Password: tasks.NewSecret("a")},
+	}))
+}
+
+// work does all that is due.
+func (w ward) work() {
+	w.Helper()
+	jobs, err := w.desk.Lease(w.Context(), "w", 1000, time.Minute)
+	w.must(err)
+	for _, job := range jobs {
+		w.must(w.desk.Work(w.Context(), w.Context(), job).Err)
+	}
+}
+
+// hurt makes a change that no decision would.
+func (w ward) hurt(c keys.Code, how func(v tasks.View, change *tasks.Change)) {
+	w.Helper()
+	v, err := w.desk.View(w.Context(), c)
+	w.must(err)
+	change := tasks.Change{ID: w.desk.NewID(), Key: &v.Key}
+	how(v, &change)
+	errs, err := w.store.Apply(w.Context(), []tasks.Change{change})
+	w.must(err)
+	w.must(errs[0])
+}
+
+// finds holds that those codes are found.
+func (w ward) finds(found iter.Seq2[doctor.Finding, error], want ...doctor.Code) {
+	w.Helper()
+	var got []doctor.Code
+	for f, err := range found {
+		w.must(err)
+		got = append(got, f.Code)
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		w.Errorf("found %v, not %v", got, want)
+	}
+}
+
+// TestAHealthyStore has more keys than a page, and work of every kind.
+func TestAHealthyStore(t *testing.T) {
+	w := admit(t, 1203)
+	for i, login := range []string{"success", "wrong_address", "plan_full", "success", "account_locked"} {
+		w.accept(code(i*300), login+"@example.com")
+		w.finds(w.doc.Examine(t.Context()))
+		w.work()
+		w.finds(w.doc.Examine(t.Context()))
+	}
+	w.finds(w.doc.Repair(t.Context()))
+}
+
+// TestPages holds that a record is found on whatever page it is, and found once.
+func TestPages(t *testing.T) {
+	w := admit(t, 1203)
+	var want []doctor.Code
+	for _, i := range []int{0, 499, 500, 999, 1000, 1202} {
+		w.hurt(code(i), func(_ tasks.View, c *tasks.Change) { c.Key.Status = keys.InQueue })
+		want = append(want, doctor.QueueEmpty)
+	}
+	w.finds(w.doc.Examine(t.Context()), want...)
+	w.finds(w.doc.Repair(t.Context()), want...)
+	w.finds(w.doc.Examine(t.Context()))
+}
+
+// TestCounters holds that counters follow the recorded moves, and that the correction is recorded.
+func TestCounters(t *testing.T) {
+	w := admit(t, 5)
+	w.accept(code(0), "success@example.com")
+	w.hurt(code(1), func(_ tasks.View, c *tasks.Change) {
+		c.Move = &stock.Move{Plan: "p", Country: "US", From: stock.Free, To: stock.Spent}
+	})
+	w.finds(w.doc.Examine(t.Context()), doctor.PlanMoves)
+	w.finds(w.doc.Repair(t.Context()), doctor.PlanMoves)
+	w.finds(w.doc.Examine(t.Context()))
+	noted, err := w.store.History(t.Context(), "")
+	if err != nil || len(noted) != 1 || noted[0].Plan != "p" || noted[0].Cause != tasks.WasRepaired || noted[0].To != "" {
+		t.Errorf("noted: %+v, %v", noted, err)
+	}
+	w.work()
+	w.finds(w.doc.Examine(t.Context()))
+}
+
+// TestTwoOfThree holds that of the witnesses of a slot two outvote the third.
+func TestTwoOfThree(t *testing.T) {
+	for name, c := range map[string]struct {
+		hurt func(v tasks.View, c *tasks.Change)
+		want stock.Count
+	}{
+		"task": {func(v tasks.View, c *tasks.Change) {
+			c.Task = v.Task
+			c.Task.Slot = stock.Suspect
+		}, stock.Count{Spent: 1}},
+		"history": {func(v tasks.View, c *tasks.Change) {
+			c.Events = []tasks.Event{{Code: v.Key.Code, Task: v.Task.ID, Plan: "p", From: stock.Spent, To: stock.Free}}
+		}, stock.Count{Spent: 1}},
+		"counters": {func(_ tasks.View, c *tasks.Change) {
+			c.Move = &stock.Move{Plan: "p", Country: "US", From: stock.Spent, To: stock.Suspect}
+		}, stock.Count{Spent: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := admit(t, 5)
+			w.accept(code(0), "success@example.com")
+			w.work()
+			w.hurt(code(0), c.hurt)
+			for _, err := range w.doc.Repair(t.Context()) {
+				w.must(err)
+			}
+			w.finds(w.doc.Examine(t.Context()))
+			all, err := w.store.Plans(t.Context(), 0, 1)
+			w.must(err)
+			v, err := w.desk.View(t.Context(), code(0))
+			w.must(err)
+			if got := all[0].Count(); got != c.want || v.Task.Slot != stock.Spent {
+				t.Errorf("%v, the task %s", got, v.Task.Slot)
+			}
+		})
+	}
+}
+
+// TestAtWork holds that a task which a worker has is left alone.
+func TestAtWork(t *testing.T) {
+	w := admit(t, 5)
+	w.accept(code(0), "success@example.com")
+	w.hurt(code(0), func(v tasks.View, c *tasks.Change) { c.Task = v.Task; c.Task.Sealed = nil })
+	if _, err := w.desk.Lease(t.Context(), "w", 1, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	w.finds(w.doc.Repair(t.Context()), doctor.SecretMissing)
+	w.finds(w.doc.Examine(t.Context()), doctor.SecretMissing)
+}
+
+// TestCountersWait holds that counters are not corrected to a history that is still to be put right.
+func TestCountersWait(t *testing.T) {
+	w := admit(t, 5)
+	w.accept(code(0), "success@example.com")
+	w.hurt(code(0), func(v tasks.View, c *tasks.Change) {
+		c.Events = []tasks.Event{{Code: v.Key.Code, Task: v.Task.ID, Plan: "p", From: stock.Held, To: stock.Free}}
+	})
+	if _, err := w.desk.Lease(t.Context(), "w", 1, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	w.finds(w.doc.Repair(t.Context()), doctor.SlotHistory, doctor.PlanMoves, doctor.PlanTasks)
+	if all, err := w.store.Plans(t.Context(), 0, 1); err != nil || all[0].Held != 1 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// TestEveryCodeIsExplained holds that each kind of finding says what it means and how to go on.
+func TestEveryCodeIsExplained(t *testing.T) {
+	for _, c := range doctor.Codes() {
+		if a := (doctor.Finding{Code: c}).Advice(); a.Means == "" || a.Repair == "" && a.Decide == "" {
+			t.Errorf("%s: %+v", c, a)
+		}
+	}
+	if n := len(doctor.Codes()); n != 22 {
+		t.Errorf("%d codes: a code does not go", n)
+	}
+}

@@ -1,0 +1,37 @@
+package doctor_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/doctor"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A key that is said to be in the queue, though no task is open, would wait for ever.
+func ExampleDoctor() {
+	ctx, store := context.Background(), memory.New(time.Now)
+	stuck := keys.Key{Code: "STUCK", Status: keys.InQueue}
+	batch := tasks.Batch{ID: "1", Cause: tasks.WasImported}
+	if err := store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(stuck, nil) }); err != nil {
+		fmt.Println(err)
+	}
+	desk := daemon.NewDesk(store, nil, nil, tasks.Rules{})
+	doc := doctor.Doctor{Store: store, Stale: 10 * time.Minute, NewID: desk.NewID}
+	for f, err := range doc.Examine(ctx) {
+		fmt.Println(f.Code, f.Key, f.Found, err)
+	}
+	for f, err := range doc.Repair(ctx) {
+		fmt.Println(f.Done, err)
+	}
+	key, err := desk.Info(ctx, "STUCK")
+	fmt.Println(key.Status, err)
+	// Output:
+	// queue_empty STUCK the key is in the queue, but no task of it is open <nil>
+	// queue_empty: the key is in the queue, but no task of it is open; the key follows its own latest task <nil>
+	// failed_upgrade <nil>
+}

@@ -1,0 +1,131 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A check looks at one record.
+type check func(r tasks.Record) []Finding
+
+// checks are in the order in which their findings are mended.
+func (d Doctor) checks() []check {
+	return []check{
+		keyIsThere, latestIsThere, tasksAreThere, slotsAgree, oneIsOpen, queueAgrees, statusAgrees, upgradedOnce,
+		secretsAreErased, d.secretsOpen, d.leasesLive, endedHoldNothing,
+	}
+}
+
+// of is a finding about the record's key and a task of it.
+func of(code Code, r tasks.Record, task, format string, args ...any) []Finding {
+	return []Finding{{Code: code, Key: r.Code, Task: task, Found: fmt.Sprintf(format, args...)}}
+}
+
+// keyIsThere holds that nothing is stored under a code without a key.
+func keyIsThere(r tasks.Record) []Finding {
+	if r.Key.Exists() || len(r.Tasks)+len(r.Events) == 0 {
+		return nil
+	}
+	return of(KeyMissing, r, "", "there is no such key, but %d tasks and %d lines of history of it", len(r.Tasks), len(r.Events))
+}
+
+// latestIsThere holds that the task which the key names is there, and its own.
+func latestIsThere(r tasks.Record) []Finding {
+	if r.Key.Task == "" || r.Task(r.Key.Task) != nil {
+		return nil
+	}
+	return of(TaskMissing, r, r.Key.Task, "the key is %s and names a task that is not its own", r.Key.Status)
+}
+
+// tasksAreThere holds that every task of the history is stored.
+func tasksAreThere(r tasks.Record) []Finding {
+	var found []Finding
+	seen := map[string]bool{"": true}
+	for _, e := range r.Events {
+		if !seen[e.Task] && r.Task(e.Task) == nil {
+			found = append(found, of(TaskLost, r, e.Task, "the history tells of the task, which leaves it %s", r.Trail(e.Task))...)
+		}
+		seen[e.Task] = true
+	}
+	return found
+}
+
+// oneIsOpen holds that a key has one open task at most, which is its latest.
+func oneIsOpen(r tasks.Record) []Finding {
+	var found []Finding
+	latest := r.Latest()
+	for _, t := range r.Open() {
+		switch {
+		case !r.Key.Exists():
+		case t.ID != latest.ID:
+			found = append(found, of(TaskStray, r, t.ID, "the %s is open, but the key's latest task is %s", t.Kind, latest.ID)...)
+		case r.Key.Task != t.ID && (r.Key.Task == "" || r.Task(r.Key.Task) != nil):
+			found = append(found, of(TaskUnnamed, r, t.ID, "the %s is open, but the key names %q as its latest task", t.Kind, r.Key.Task)...)
+		}
+	}
+	return found
+}
+
+// queueAgrees holds that a key is in the queue if, and only if, its latest task is open.
+func queueAgrees(r tasks.Record) []Finding {
+	named := r.Task(r.Key.Task)
+	queued, open := r.Key.Status == keys.InQueue, named != nil && named.Open()
+	switch {
+	case queued && len(r.Open()) == 0:
+		return of(QueueEmpty, r, r.Key.Task, "the key is in the queue, but no task of it is open")
+	case !queued && open:
+		return of(QueueLeft, r, named.ID, "the key is %s, but its %s is open", r.Key.Status, named.Kind)
+	}
+	return nil
+}
+
+// statusAgrees holds that the status goes with the use.
+func statusAgrees(r tasks.Record) []Finding {
+	if !r.Key.Exists() || r.Key.Status.Agrees(r.Key.Used) {
+		return nil
+	}
+	used := map[bool]string{true: "used", false: "not used"}[r.Key.Used]
+	return of(StatusUsed, r, "", "the key's status is %q, but it is %s", string(r.Key.Status), used)
+}
+
+// upgradedOnce holds that between two upgrades that succeed there is a renew or a reset. A slot that
+// was released is one that the operator knows of.
+func upgradedOnce(r tasks.Record) []Finding {
+	var pairs [][2]string
+	using, latest := "", ""
+	for _, e := range r.Events {
+		switch {
+		case e.Cause == tasks.WasAccepted:
+			latest = e.Task
+		case e.Cause == tasks.WasReleased:
+			pairs = slices.DeleteFunc(pairs, func(p [2]string) bool { return p[0] == e.Task || p[1] == e.Task })
+		case upgraded(e, latest) && using != "":
+			pairs = append(pairs, [2]string{using, e.Task})
+		case upgraded(e, latest):
+			using = e.Task
+		case freed(e, latest):
+			using = ""
+		}
+	}
+	var found []Finding
+	for _, p := range pairs {
+		found = append(found, of(UpgradedTwice, r, p[1], "the upgrade has succeeded, and so had %s before it", p[0])...)
+	}
+	return found
+}
+
+// upgraded says whether the event makes a key used, whose latest task is that. An earlier one that
+// an operator resolves does not.
+func upgraded(e tasks.Event, latest string) bool {
+	success := e.Kind == tasks.Upgrade && e.Outcome == tasks.Success
+	return success && (e.Cause == tasks.WasEnded || e.Cause == tasks.WasResolved && e.Task == latest)
+}
+
+// freed says whether the event makes a key usable, whose latest task is that.
+func freed(e tasks.Event, latest string) bool {
+	ended := e.Task == latest && (e.Cause == tasks.WasEnded || e.Cause == tasks.WasResolved)
+	return e.Cause == tasks.WasReset || ended && (e.Kind == tasks.Renew) == (e.Outcome == tasks.Success)
+}

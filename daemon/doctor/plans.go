@@ -1,0 +1,33 @@
+package doctor
+
+import (
+	"fmt"
+
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// plan looks at one tally: the plan is there, its counters add up, they are the sum of the recorded
+// moves, and its tasks have that many slots.
+func plan(t tasks.Tally) []Finding {
+	var found []Finding
+	say := func(code Code, format string, args ...any) {
+		found = append(found, Finding{Code: code, Plan: t.Plan.ID, Found: fmt.Sprintf(format, args...)})
+	}
+	count, none := t.Plan.Count(), stock.Count{}
+	switch {
+	case t.Plan.Seq == 0 && t.Tasks == none && t.Moves == none:
+		return nil // all that it had was given back
+	case t.Plan.Seq == 0:
+		say(PlanMissing, "there is no such plan, but its tasks have %s, and its moves add up to %s", t.Tasks, t.Moves)
+		return found
+	case !t.Plan.Sound():
+		say(PlanCount, "of %d slots the counters have %s", t.Plan.Size, count)
+	case count != t.Moves:
+		say(PlanMoves, "the counters have %s, the recorded moves add up to %s", count, t.Moves)
+	}
+	if t.Tasks != t.Moves {
+		say(PlanTasks, "the plan's tasks have %s, the recorded moves add up to %s", t.Tasks, t.Moves)
+	}
+	return found
+}

@@ -1,0 +1,142 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+const (
+	rounds   = 4  // of a repair: what one mends can be what another waited for
+	attempts = 32 // on one record in a round
+)
+
+// Repair mends what it can, and gives each finding that it has mended, and then, as Examine does, what
+// is left.
+func (d Doctor) Repair(ctx context.Context) iter.Seq2[Finding, error] {
+	return func(yield func(Finding, error) bool) {
+		for range rounds {
+			found, mended := 0, 0
+			for f, err := range d.round(ctx) {
+				found++
+				if f.Done == "" && err == nil {
+					continue
+				}
+				if mended++; !yield(f, err) || err != nil {
+					return
+				}
+			}
+			if found == 0 {
+				return
+			}
+			if mended == 0 {
+				break
+			}
+		}
+		for f, err := range d.Examine(ctx) {
+			if !yield(f, err) {
+				return
+			}
+		}
+	}
+}
+
+// round looks at everything once and gives what it finds, mended or not.
+func (d Doctor) round(ctx context.Context) iter.Seq2[Finding, error] {
+	return func(yield func(Finding, error) bool) {
+		counted, err := d.counted(ctx)
+		if err != nil {
+			yield(Finding{}, err)
+			return
+		}
+		unsettled := map[string]bool{}
+		for r, err := range d.records(ctx) {
+			var found []Finding
+			if err == nil {
+				found, err = d.treat(ctx, r, counted)
+			}
+			for _, f := range found {
+				unsettled[f.Plan] = unsettled[f.Plan] || f.Code == SlotHistory && f.Done == ""
+			}
+			if !tell(found, err, yield) {
+				return
+			}
+		}
+		found, err := d.recount(ctx, unsettled)
+		tell(found, err, yield)
+	}
+}
+
+// counted are the plans whose counters agree with their history.
+func (d Doctor) counted(ctx context.Context) (map[string]bool, error) {
+	all, err := d.Store.Tallies(ctx)
+	counted := map[string]bool{}
+	for _, t := range all {
+		counted[t.Plan.ID] = t.Plan.Count() == t.Moves
+	}
+	return counted, err
+}
+
+// treat mends what it can of a record, one finding at a time, since each change is decided from what
+// the one before has left. It gives what was mended, then what was not.
+func (d Doctor) treat(ctx context.Context, r tasks.Record, counted map[string]bool) (mended []Finding, err error) {
+	given := map[Finding]bool{} // up
+	for range attempts {
+		found, err := d.named(ctx, d.check(r))
+		if err != nil {
+			return mended, err
+		}
+		f, c := d.next(r, found, given, counted)
+		if c.ID == "" {
+			return append(mended, found...), nil
+		}
+		errs, err := d.Store.Apply(ctx, []tasks.Change{c})
+		if err != nil {
+			return mended, err
+		}
+		switch err := errs[0]; {
+		case err == nil:
+			f.Done = c.Events[0].Note
+			mended = append(mended, f)
+		case !errors.Is(err, tasks.ErrConflict) && !errors.Is(err, tasks.ErrFenced):
+			given[f] = true
+		}
+		if r, err = d.Store.Record(ctx, r.Code); err != nil {
+			return mended, err
+		}
+	}
+	found, err := d.named(ctx, d.check(r))
+	return append(mended, found...), err
+}
+
+// recount corrects counters that are off the sum of the moves, but not while a task of the plan waits
+// to be put right.
+func (d Doctor) recount(ctx context.Context, unsettled map[string]bool) ([]Finding, error) {
+	all, err := d.Store.Tallies(ctx)
+	var found []Finding
+	for _, t := range all {
+		some := plan(t)
+		if t.Plan.Seq > 0 && t.Plan.Count() != t.Moves && !unsettled[t.Plan.ID] {
+			if some[0].Done, err = d.correct(ctx, t); err != nil {
+				return found, err
+			}
+		}
+		found = append(found, some...)
+	}
+	return found, err
+}
+
+// correct gives what was done, "" if it could not be.
+func (d Doctor) correct(ctx context.Context, t tasks.Tally) (string, error) {
+	c, err := t.Recount(d.NewID())
+	if err == nil {
+		err = d.Store.Correct(ctx, c)
+	}
+	if errors.Is(err, stock.ErrCount) || errors.Is(err, tasks.ErrConflict) {
+		return "", nil // the next round looks again
+	}
+	return c.Event.Note, err
+}

@@ -1,0 +1,61 @@
+package doctor
+
+import "github.com/keyseat/keyseat/tasks"
+
+// A treatment decides how a finding is mended. counted says that the counters of its plan agree with
+// the history.
+type treatment func(r tasks.Record, f Finding, counted bool, id string) tasks.Change
+
+var treatments = map[Code]treatment{
+	TaskMissing: realign,
+	TaskForeign: realign,
+	TaskUnnamed: realign,
+	QueueEmpty:  realign,
+	QueueLeft:   realign,
+	StatusUsed: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+		return r.Restand(note(f, "status and use were put right"), id)
+	},
+	TaskStray:     abandon,
+	SecretMissing: abandon,
+	SecretLeft: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+		return r.Erase(*r.Task(f.Task), note(f, "the secret was erased"), id)
+	},
+	LeaseStale: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+		return r.Unlease(*r.Task(f.Task), note(f, "the lease was ended"), id)
+	},
+	SlotHistory: reslot,
+	SlotOrder:   reslot,
+	SlotHeld: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+		return r.Close(*r.Task(f.Task), note(f, "the slot is no longer held"), id)
+	},
+}
+
+func realign(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+	return r.Realign(note(f, "the key follows its own latest task"), id)
+}
+
+func abandon(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+	return r.Abandon(*r.Task(f.Task), note(f, "the task was ended"), id)
+}
+
+func reslot(r tasks.Record, f Finding, counted bool, id string) tasks.Change {
+	return r.Reslot(*r.Task(f.Task), counted, note(f, "the task's slot and its history were made to agree"), id)
+}
+
+// note is the line of history of what was mended.
+func note(f Finding, done string) string { return string(f.Code) + ": " + f.Found + "; " + done }
+
+// next is the first finding that can be mended now, with the change; a change without an id: none.
+func (d Doctor) next(r tasks.Record, found []Finding, given map[Finding]bool, counted map[string]bool) (Finding, tasks.Change) {
+	for _, f := range found {
+		treatment := treatments[f.Code]
+		if treatment == nil || given[f] || !r.Key.Exists() { // no change is made without a key
+			continue
+		}
+		c := treatment(r, f, counted[f.Plan], d.NewID())
+		if c.Task == nil || !r.Task(c.Task.ID).Leased.After(r.At) { // or it is being asked about right now
+			return f, c
+		}
+	}
+	return Finding{}, tasks.Change{}
+}
