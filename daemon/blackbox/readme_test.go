@@ -77,6 +77,32 @@ func TestREADMECalls(t *testing.T) {
 	}
 }
 
+func TestREADMEOrders(t *testing.T) {
+	t.Parallel()
+	s := onSQLite(t)
+	token := strings.TrimSpace(s.must("admin-token", "add", "admin-tokens", "--name", "webshop", "--role", "write"))
+	d := s.serve("--admin-token-file", "admin-tokens")
+	script := strings.ReplaceAll(readme(t, "admin"), "http://127.0.0.1:8081", d.admin)
+	cmd := exec.CommandContext(t.Context(), "sh", "-ec", strings.ReplaceAll(script, "curl ", "curl -sS "))
+	cmd.Env = append(os.Environ(), "TOKEN="+token)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), `"codes":[`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestREADMEWebhooks(t *testing.T) {
+	t.Parallel()
+	s := onSQLite(t)
+	if err := os.WriteFile(filepath.Join(s.folder, "hooks.json"), []byte(readme(t, "hooks")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.serve("--webhook-file", "hooks.json").stop()
+	if out := s.must("webhooks", "list"); !strings.Contains(out, "shop") {
+		t.Errorf("nobody listens:\n%s", out)
+	}
+}
+
 func upTo(s, mark string) string {
 	head, _, _ := strings.Cut(s, mark)
 	return head

@@ -30,12 +30,17 @@ func isDatabase(f validator.FieldLevel) bool {
 // open does something with a store that is there, its schema brought up to date. An SQLite file is
 // not made: a mistyped path would look like an empty store.
 func (d databaseFlag) open(ctx context.Context, do func(s *bunstore.Store) error) error {
-	if path, file := strings.CutPrefix(d.Database, embedded); file {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("no database at %s", path)
-		}
+	if d.missing() {
+		return fmt.Errorf("no database at %s", strings.TrimPrefix(d.Database, embedded))
 	}
 	return d.create(ctx, do)
+}
+
+// missing says whether the database is an SQLite file that is not there.
+func (d databaseFlag) missing() bool {
+	path, file := strings.CutPrefix(d.Database, embedded)
+	_, err := os.Stat(path)
+	return file && errors.Is(err, fs.ErrNotExist)
 }
 
 // create is [databaseFlag.open] that makes an SQLite file where there is none.

@@ -28,6 +28,13 @@ type demoCmd struct {
 	LogLevel string        `default:"warn" enum:"debug,info,warn,error" help:"What is logged: debug, info, warn or error."`
 }
 
+// Help shows how it is called.
+func (*demoCmd) Help() string {
+	return examples("",
+		"keyseatd demo",
+		"keyseatd demo --sim-delay 30s")
+}
+
 // Run serves a shop with something in it until a signal.
 func (d *demoCmd) Run(ctx context.Context, c console) (err error) {
 	folder, err := os.MkdirTemp("", "keyseat-demo-")
@@ -56,7 +63,7 @@ func (d *demoCmd) serve(ctx context.Context, c console, s *serveCmd, store *buns
 	if err != nil {
 		return err
 	}
-	server, err := s.server(ctx, desk, store, log)
+	server, err := s.server(ctx, desk, store, metered(store, log), log)
 	if err != nil {
 		return err
 	}
@@ -102,19 +109,19 @@ func (l lingering) Do(ctx context.Context, o tasks.Order) tasks.Answer {
 	return l.Connector.Do(ctx, o)
 }
 
-// A shown is a key that the demo has, and what there is to see.
-type shown struct {
+// An exhibit is a key that the demo has, and what there is to see.
+type exhibit struct {
 	code keys.Code
 	what string
 }
 
 // furnish fills the shop: plans in several countries and a key in every state.
-func furnish(ctx context.Context, store *bunstore.Store, desk tasks.Desk) ([]shown, error) {
+func furnish(ctx context.Context, store *bunstore.Store, desk tasks.Desk) ([]exhibit, error) {
 	if err := store.EditPlans(ctx, demoPlans()); err != nil {
 		return nil, err
 	}
 	all, list := demoKeys()
-	err := store.ImportKeys(ctx, func(yield func(keys.Key, error) bool) {
+	err := store.ImportKeys(ctx, tasks.Batch{ID: desk.NewID(), Cause: tasks.WasImported, Note: "demo"}, func(yield func(keys.Key, error) bool) {
 		for _, k := range all {
 			if !yield(k, nil) {
 				return
@@ -142,11 +149,11 @@ func demoPlans() []stock.Edit {
 }
 
 // demoKeys makes a key in every state; the last one is to be put into the queue.
-func demoKeys() ([]keys.Key, []shown) {
+func demoKeys() ([]keys.Key, []exhibit) {
 	bought := time.Now().Add(-60 * 24 * time.Hour)
 	used := bought.Add(24 * time.Hour)
 	var all []keys.Key
-	var list []shown
+	var list []exhibit
 	for _, d := range []struct {
 		what string
 		key  keys.Key
@@ -162,7 +169,7 @@ func demoKeys() ([]keys.Key, []shown) {
 		{"in the queue", keys.Key{Status: keys.Active}},
 	} {
 		d.key.Code, d.key.PurchaseDate, d.key.OrderID = newCode(), bought, "demo"
-		all, list = append(all, d.key), append(list, shown{d.key.Code, d.what})
+		all, list = append(all, d.key), append(list, exhibit{d.key.Code, d.what})
 	}
 	return all, list
 }
@@ -175,7 +182,7 @@ func newCode() keys.Code {
 }
 
 // show prints what there is to see and try.
-func show(c console, api string, list []shown) error {
+func show(c console, api string, list []exhibit) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "keyseat is serving a demo at %s (Ctrl-C ends it, and nothing is kept)\n\n", api)
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)

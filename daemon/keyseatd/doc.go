@@ -6,7 +6,8 @@
 // arguments, environment or streams but main.
 //
 //	arguments ┐
-//	KEYSEAT_… ┴─▶ kong ─▶ a command's fields ─▶ check ─▶ Run(ctx, console) ─▶ 0
+//	KEYSEAT_… ┤
+//	--config  ┴─▶ kong ─▶ a command's fields ─▶ check ─▶ Run(ctx, console) ─▶ 0
 //	                │                            │         │
 //	                └──────▶ usageError ◀────────┘         └▶ error ─▶ 1
 //	                            └▶ 2

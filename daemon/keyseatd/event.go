@@ -1,28 +1,13 @@
 package main
 
-import (
-	"github.com/keyseat/keyseat/stock"
-	"github.com/keyseat/keyseat/tasks"
-)
+import "github.com/keyseat/keyseat/daemon/shown"
 
-const eventHeader = "AT EVENT TASK KIND OUTCOME PLAN FROM TO NOTE"
+const eventHeader = "AT EVENT TASK? KIND OUTCOME PLAN~ FROM? TO? NOTE~"
 
-// An eventLine is a line of a key's history.
-type eventLine struct {
-	At      moment        `json:"at"`
-	Cause   tasks.Cause   `json:"event"`
-	Task    string        `json:"task"`
-	Kind    tasks.Kind    `json:"kind"`
-	Outcome tasks.Outcome `json:"outcome"`
-	Plan    string        `json:"plan"`
-	From    stock.State   `json:"from"`
-	To      stock.State   `json:"to"`
-	Note    string        `json:"note"`
-}
+// An eventLine is a line of a key's history in a list.
+type eventLine struct{ shown.Event }
 
-func newEventLine(e tasks.Event) eventLine {
-	return eventLine{moment(e.At), e.Cause, e.Task, e.Kind, e.Outcome, e.Plan, e.From, e.To, e.Note}
-}
+func newEventLine(e shown.Event) eventLine { return eventLine{e} }
 
 func (e eventLine) cells() []string {
 	return []string{

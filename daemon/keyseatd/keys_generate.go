@@ -9,6 +9,7 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // keysGenerate is keyseatd keys generate.
@@ -18,11 +19,19 @@ type keysGenerate struct {
 	Order string `help:"The order that they are for." placeholder:"ID" validate:"text"`
 }
 
+// Help says what there is to know, and how it is called.
+func (*keysGenerate) Help() string {
+	return examples("The codes are printed once they are stored, and nowhere else: keep the output.",
+		"keyseatd keys generate --count 3",
+		"keyseatd keys generate --count 1000 --order shop-4711 > codes.txt")
+}
+
 // Run issues codes. They are printed once they are stored, because a code that is sold must be found.
 func (k *keysGenerate) Run(ctx context.Context, c console) error {
 	return k.create(ctx, func(s *bunstore.Store) error {
 		fresh := k.issue(time.Now())
-		if err := s.ImportKeys(ctx, each(fresh)); err != nil {
+		batch := tasks.Batch{ID: desk(s).NewID(), Cause: tasks.WasIssued}
+		if err := s.ImportKeys(ctx, batch, each(fresh)); err != nil {
 			return err
 		}
 		return printCodes(c.out, fresh)

@@ -4,35 +4,44 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"strings"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon/sheet"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // keysImport is keyseatd keys import.
 type keysImport struct {
 	databaseFlag
-	File string `arg:"" help:"A CSV file whose first line names its columns; - is standard input."`
+	File   string `arg:"" help:"A CSV file whose first line names its columns; - is standard input."`
+	DryRun bool   `help:"Store nothing: read the whole file and tell every fault in it."`
 }
 
 // Help lists the columns.
 func (*keysImport) Help() string {
-	return fmt.Sprintf("The columns, of which code alone is required: %s.", strings.Join(sheet.KeyColumns(), ", "))
+	return examples(fmt.Sprintf("The columns, of which code alone is required: %s.", strings.Join(sheet.KeyColumns(), ", ")),
+		"keyseatd keys import --dry-run keys.csv",
+		"keyseatd keys import keys.csv",
+		"ssh old-shop cat keys.csv | keyseatd keys import -")
 }
 
 // Run imports all keys of the file, or none.
 func (k *keysImport) Run(ctx context.Context, c console) error {
-	file, err := c.open(k.File)
+	if k.DryRun {
+		return k.rehearse(ctx, c)
+	}
+	file, err := c.open(ctx, k.File)
 	if err != nil {
 		return err
 	}
 	n := 0
 	err = k.create(ctx, func(s *bunstore.Store) error {
-		table := sheet.New(file)
-		return table.Locate(s.ImportKeys(ctx, counted(table.Keys(), &n)))
+		table, batch := sheet.New(file), tasks.Batch{ID: desk(s).NewID(), Cause: tasks.WasImported}
+		return table.Locate(s.ImportKeys(ctx, batch, counted(table.Keys(), &n)))
 	})
 	if err := errors.Join(err, file.Close()); err != nil {
 		return err
@@ -47,4 +56,27 @@ func counted(all iter.Seq2[keys.Key, error], n *int) iter.Seq2[keys.Key, error] 
 		*n++
 		return k
 	})
+}
+
+// rehearse tells what an import of the file would find wrong with it.
+func (k *keysImport) rehearse(ctx context.Context, c console) error {
+	if terminalWidth(c.out) > 0 {
+		c.err = io.Discard // because a progress bar would be among the faults
+	}
+	file, err := c.open(ctx, k.File)
+	if err != nil {
+		return err
+	}
+	err = k.peek(ctx, func(find finder) error {
+		return newRehearsal(c.out, find).run(ctx, sheet.New(file).Inspect())
+	})
+	return errors.Join(err, file.Close())
+}
+
+// peek gives a way to find keys. Where there is no database yet there are no keys, and none is made.
+func (k *keysImport) peek(ctx context.Context, do func(finder) error) error {
+	if k.missing() {
+		return do(func(context.Context, []keys.Code) ([]tasks.View, error) { return nil, nil })
+	}
+	return k.open(ctx, func(s *bunstore.Store) error { return do(s.View) })
 }

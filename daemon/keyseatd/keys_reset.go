@@ -14,6 +14,12 @@ type keysReset struct {
 	Code string `arg:"" help:"The key's code."`
 }
 
+// Help says what there is to know, and how it is called.
+func (*keysReset) Help() string {
+	return examples("What support does for a key of the old system. Only an open task must end first.",
+		"keyseatd keys reset 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN")
+}
+
 // Run makes the key usable again.
 func (k *keysReset) Run(ctx context.Context, c console) error {
 	err := k.open(ctx, func(s *bunstore.Store) error { return steerKey(ctx, s, k.Code, tasks.Reset) })

@@ -14,6 +14,11 @@ type keysRevoke struct {
 	Code string `arg:"" help:"The key's code."`
 }
 
+// Help shows how it is called.
+func (*keysRevoke) Help() string {
+	return examples("", "keyseatd keys revoke 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN")
+}
+
 // Run withdraws the key.
 func (k *keysRevoke) Run(ctx context.Context, c console) error {
 	err := k.open(ctx, func(s *bunstore.Store) error { return steerKey(ctx, s, k.Code, tasks.Revoke) })

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"strings"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon/shown"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -16,6 +17,15 @@ type keysShow struct {
 	databaseFlag
 	outputFlag
 	Code string `arg:"" help:"The key's code."`
+}
+
+// Help says what is shown.
+func (*keysShow) Help() string {
+	return examples("What is known of the key, how it stands in words, what can be done about it, and every change that it "+
+		"went through. A code of our own format may be typed in lower case and without dashes.",
+		"keyseatd keys show 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN",
+		"keyseatd keys show --output json 0v3xk9qz7m1h2abcd4efgj5kn",
+		"keyseatd keys show -- -a-code-that-begins-with-a-dash")
 }
 
 // Run shows the key.
@@ -36,7 +46,7 @@ func (k *keysShow) Run(ctx context.Context, c console) error {
 		if err != nil {
 			return err
 		}
-		return k.print(c.out, newKeyPage(v, history))
+		return k.print(c.out, keyPage{shown.NewWholeKey(v, history)})
 	})
 }
 
@@ -49,49 +59,18 @@ func (k *keysShow) print(w io.Writer, page keyPage) error {
 		_, err = fmt.Fprintf(w, "%s\n", object)
 		return err
 	}
-	if err := page.print(w); err != nil {
+	if _, err := io.WriteString(w, page.fields(terminalWidth(w))+page.story(terminalWidth(w))); err != nil {
 		return err
 	}
-	return list(w, k.outputFlag, eventHeader, each(page.History))
+	return list(w, k.outputFlag, eventHeader, mapped(each(page.History), newEventLine))
 }
 
 // A keyPage is all that is known of a key.
-type keyPage struct {
-	Code          keys.Code   `json:"code"`
-	Status        keys.Status `json:"status"`
-	Used          bool        `json:"used"`
-	Revoked       bool        `json:"revoked"`
-	Message       string      `json:"message"`
-	OrderID       string      `json:"order_id"`
-	PurchaseDate  moment      `json:"purchase_date"`
-	UsedDate      moment      `json:"used_date"`
-	Invite        string      `json:"invite"`
-	Address       string      `json:"address"`
-	Username      string      `json:"username"`
-	VerifyAddress string      `json:"verify_address"`
-	Task          *taskLine   `json:"task"`
-	History       []eventLine `json:"history"`
-}
+type keyPage struct{ shown.WholeKey }
 
-func newKeyPage(v tasks.View, history []tasks.Event) keyPage {
-	k := v.Key
-	page := keyPage{
-		Code: k.Code, Status: k.Status, Used: k.Used, Revoked: k.Revoked, Message: k.Message, OrderID: k.OrderID,
-		PurchaseDate: moment(k.PurchaseDate), UsedDate: moment(k.UsedDate), Invite: k.Invite, Address: k.Address,
-		Username: k.Username, VerifyAddress: k.VerifyAddress, History: []eventLine{},
-	}
-	if v.Task != nil {
-		page.Task = new(newTaskLine(v))
-	}
-	for _, e := range history {
-		page.History = append(page.History, newEventLine(e))
-	}
-	return page
-}
-
-// print shows what there is of the key's fields to a person.
-func (p keyPage) print(w io.Writer) error {
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+// fields shows a person what there is of the key's fields, on lines of so many columns.
+func (p keyPage) fields(room int) string {
+	var b strings.Builder
 	for _, f := range []struct{ name, value string }{
 		{"code", string(p.Code)},
 		{"status", string(p.Status)},
@@ -106,17 +85,21 @@ func (p keyPage) print(w io.Writer) error {
 		{"username", p.Username},
 		{"verify address", p.VerifyAddress},
 	} {
-		if f.value == "" {
-			continue
-		}
-		if _, err := fmt.Fprintf(out, "%s\t%s\n", f.name, printable(f.value)); err != nil {
-			return err
+		if f.value != "" {
+			fmt.Fprintf(&b, "%-14s  %s\n", f.name, fold(printable(f.value), room, strings.Repeat(" ", 16)))
 		}
 	}
-	if _, err := fmt.Fprintln(out); err != nil {
-		return err
+	return b.String()
+}
+
+// story shows how the key stands and what can be done, on lines of so many columns.
+func (p keyPage) story(room int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%s\n\n", fold(printable(p.Story.Now), room, ""))
+	for _, next := range p.Story.Next {
+		fmt.Fprintf(&b, "- %s\n", fold(printable(next), room, "  "))
 	}
-	return out.Flush()
+	return b.String() + "\n"
 }
 
 func yes(b bool) string {

@@ -107,7 +107,12 @@ revoked  no
 order  o-7
 purchased  TIME
 
+It has not been used, and can be upgraded.
+
+- The holder can upgrade it.
+
 AT  EVENT  TASK  KIND  OUTCOME  PLAN  FROM  TO  NOTE
+TIME  issued  -  -  -  -  -  -  -
 `)
 		if n := strings.Count(sh.ok("keys", "export"), ",o-7,0,"); n != len(codes) {
 			sh.Errorf("%d are stored", n)
@@ -118,7 +123,7 @@ AT  EVENT  TASK  KIND  OUTCOME  PLAN  FROM  TO  NOTE
 func TestKeysSteer(t *testing.T) {
 	everywhere(t, func(sh shell) {
 		sh.feed(someKeys, "keys", "import", "-")
-		for _, verb := range []string{"show", "revoke", "reset"} {
+		for _, verb := range []string{"show", "revoke", "restore", "reset"} {
 			sh.fails(exitFailed, "there is no such key", "", "keys", verb, "nobody")
 			sh.fails(exitFailed, "a code is 1 to 128 printable", "", "keys", verb, "")
 		}
@@ -128,6 +133,13 @@ func TestKeysSteer(t *testing.T) {
 		if out := sh.ok("keys", "export"); !strings.Contains(out, `Leeds",,,active,,1`) {
 			sh.Errorf("got %s", out)
 		}
+		for range 2 {
+			sh.golden(sh.ok("keys", "restore", "leg"), "the key is no longer revoked\n")
+		}
+		if out := sh.ok("keys", "export"); !strings.Contains(out, `Leeds",,,active,,0`) {
+			sh.Errorf("got %s", out)
+		}
+		sh.golden(sh.ok("keys", "revoke", "leg"), "the key is revoked\n")
 		sh.golden(sh.ok("keys", "reset", "leg"), "the key is usable again\n")
 		sh.golden(sh.ok("keys", "show", "leg"), `
 code  leg
@@ -135,13 +147,23 @@ status  active
 used  no
 revoked  no
 
+It was made usable again at TIME, and can be upgraded.
+
+- The holder can upgrade it.
+
 AT  EVENT  TASK  KIND  OUTCOME  PLAN  FROM  TO  NOTE
+TIME  imported  -  -  -  -  -  -  -
 TIME  revoked  -  -  -  -  -  -  -
+TIME  revoked  -  -  -  -  -  -  -
+TIME  restored  -  -  -  -  -  -  -
+TIME  restored  -  -  -  -  -  -  -
 TIME  revoked  -  -  -  -  -  -  -
 TIME  reset  -  -  -  -  -  -  -
 `)
 		sh.golden(sh.ok("keys", "show", "--output=json", "--", "-gone"), `{"code":"-gone","status":"active","used":false,"revoked":true,"message":"","order_id":"",`+
-			`"purchase_date":null,"used_date":null,"invite":"","address":"","username":"","verify_address":"","task":null,"history":[]}`+"\n")
+			`"purchase_date":null,"used_date":null,"invite":"","address":"","username":"","verify_address":"","task":null,"story":{"now":"It is revoked: to its holder it does not exist.","next":["`+
+			"`keyseatd keys restore -- -gone` makes it what it was before.\",\"`keyseatd keys reset -- -gone` makes it usable, whatever it is."+
+			`"]},"history":[{"at":"TIME","event":"imported","task":"","kind":"","outcome":"","plan":"","from":"","to":"","note":""}]}`+"\n")
 		sh.golden(sh.ok("keys", "show", "aaa"), `
 code  aaa
 status  success
@@ -152,7 +174,12 @@ last used  TIME
 username  ann
 verify address  1 High Street London
 
+It is in use, since TIME, as ann, at 1 High Street London.
+
+- The holder can renew it once the account has lost its place.
+
 AT  EVENT  TASK  KIND  OUTCOME  PLAN  FROM  TO  NOTE
+TIME  imported  -  -  -  -  -  -  -
 `)
 	})
 }

@@ -23,15 +23,22 @@ func main() {
 
 // commands are the command line.
 type commands struct {
-	Serve     serveCmd     `cmd:"" help:"Serve the API and work on what it accepts."`
-	Demo      demoCmd      `cmd:"" help:"Try everything in one process, with nothing to set up."`
-	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
-	MasterKey masterKeyCmd `cmd:"" help:"Look after the file of master keys."`
-	Keys      keysCmd      `cmd:"" help:"Make, import, export and look after keys."`
-	Plans     plansCmd     `cmd:"" help:"Import, list and retire plans."`
-	Tasks     tasksCmd     `cmd:"" help:"See and steer tasks."`
-	Stock     stockCmd     `cmd:"" help:"Show the slots of each country."`
+	Serve      serveCmd      `cmd:"" help:"Serve the API and work on what it accepts."`
+	Demo       demoCmd       `cmd:"" help:"Try everything in one process, with nothing to set up."`
+	Migrate    migrateCmd    `cmd:"" help:"Bring the database's schema up to date."`
+	MasterKey  masterKeyCmd  `cmd:"" help:"Look after the file of master keys."`
+	AdminToken adminTokenCmd `cmd:"" help:"Look after the file of the admin API's tokens."`
+	Keys       keysCmd       `cmd:"" help:"Make, import, export and look after keys."`
+	Plans      plansCmd      `cmd:"" help:"Import, list and retire plans."`
+	Tasks      tasksCmd      `cmd:"" help:"See and steer tasks."`
+	Stock      stockCmd      `cmd:"" help:"Show the slots of each country."`
+	Webhooks   webhooksCmd   `cmd:"" help:"See and steer what endpoints are told."`
+	Completion completionCmd `cmd:"" help:"Print what makes a shell complete these commands."`
+	Complete   completeCmd   `cmd:"" hidden:"" passthrough:"" help:"Complete a command line."`
+	Doctor     doctorCmd     `cmd:"" help:"Find what does not fit together in the database, and mend it."`
+	Settings   configCmd     `cmd:"" name:"config" help:"Show what is in force for serve, and where it comes from."`
 
+	Config  string           `placeholder:"FILE" help:"JSON file of the flags of serve: {\"workers\": 32}. Flags and variables win over it."`
 	Version kong.VersionFlag `help:"Show the version."`
 }
 
@@ -55,6 +62,9 @@ const (
 	exitUsage  = 2
 )
 
+// errInterrupted is what a signal comes to in a command that had not ended.
+var errInterrupted = errors.New("interrupted")
+
 // usageError is a fault in how the program was called.
 type usageError struct{ error }
 
@@ -71,6 +81,9 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	}
 	if err == nil {
 		return exitDone
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errInterrupted
 	}
 	_, _ = fmt.Fprintf(stderr, "keyseatd: %s\n", printable(err.Error())) // the status tells it too
 	if usage := (usageError{}); errors.As(err, &usage) {

@@ -15,6 +15,11 @@ type masterKeyPrune struct {
 	File string `arg:"" help:"The file of master keys." validate:"required"`
 }
 
+// Help shows how it is called.
+func (*masterKeyPrune) Help() string {
+	return examples("", "keyseatd master-key prune master.key")
+}
+
 // Run drops the keys that no open task is sealed with, and tells their ids.
 func (m *masterKeyPrune) Run(ctx context.Context, c console) error {
 	return m.open(ctx, func(s *bunstore.Store) error {

@@ -10,22 +10,11 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// parse finds the command and fills its fields from the arguments and the environment. It is nil
+// parse finds the command and fills its fields from the arguments, the environment and the file. It is nil
 // where the help or the version has been shown instead. The error is a [usageError].
 func parse(args []string, c console) (command, error) {
 	shown := false
-	parser, err := kong.New(
-		&commands{},
-		kong.Name("keyseatd"),
-		kong.Description("keyseatd sells slots of family plans against prepaid keys: it serves the API and steers its store."),
-		kong.Writers(c.out, c.err),
-		kong.Exit(func(int) { shown = true }),
-		kong.FlagNamer(flagName),
-		kong.Resolvers(c.env),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.ValueFormatter(describe),
-		kong.Vars{"version": version(), "outcomes": outcomes()},
-	)
+	parser, err := newParser(c, func(int) { shown = true })
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +30,24 @@ func parse(args []string, c console) (command, error) {
 		return nil, fmt.Errorf("%s has no Run", found.Command())
 	}
 	return cmd, check(cmd)
+}
+
+// newParser makes the command line. It calls exit once the help or the version has been shown.
+func newParser(c console, exit func(int)) (*kong.Kong, error) {
+	file := &configFile{}
+	return kong.New(
+		&commands{},
+		kong.Name("keyseatd"),
+		kong.Description("keyseatd sells slots of family plans against prepaid keys: it serves the API and steers its store."),
+		kong.Writers(c.out, c.err),
+		kong.Exit(exit),
+		kong.FlagNamer(flagName),
+		kong.Bind(file, c.env),
+		kong.Resolvers(file, c.env), // the last one wins
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ValueFormatter(describe),
+		kong.Vars{"version": version(), "outcomes": outcomes()},
+	)
 }
 
 // describe is a flag's line of help, with its default and its variable.

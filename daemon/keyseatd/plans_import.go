@@ -19,12 +19,15 @@ type plansImport struct {
 
 // Help lists the columns.
 func (*plansImport) Help() string {
-	return fmt.Sprintf("The columns, of which id, country and slots are required: %s.", strings.Join(sheet.PlanColumns(), ", "))
+	return examples(fmt.Sprintf("The columns, of which id, country and slots are required: %s. A plan whose id is known is updated, "+
+		"an absent column keeps its value, and the plan is back in stock.", strings.Join(sheet.PlanColumns(), ", ")),
+		"keyseatd plans import plans.csv",
+		`printf 'id,country,slots\np1,US,5\n' | keyseatd plans import -`)
 }
 
 // Run imports all plans of the file, or none.
 func (p *plansImport) Run(ctx context.Context, c console) error {
-	edits, table, err := p.read(c)
+	edits, table, err := p.read(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -37,8 +40,8 @@ func (p *plansImport) Run(ctx context.Context, c console) error {
 }
 
 // read reads the whole file, before a database is made for it.
-func (p *plansImport) read(c console) ([]stock.Edit, *sheet.Sheet, error) {
-	file, err := c.open(p.File)
+func (p *plansImport) read(ctx context.Context, c console) ([]stock.Edit, *sheet.Sheet, error) {
+	file, err := c.open(ctx, p.File)
 	if err != nil {
 		return nil, nil, err
 	}

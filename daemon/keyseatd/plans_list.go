@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon/shown"
 	"github.com/keyseat/keyseat/stock"
 )
 
@@ -13,6 +14,13 @@ import (
 type plansList struct {
 	databaseFlag
 	outputFlag
+}
+
+// Help says what there is to know, and how it is called.
+func (*plansList) Help() string {
+	return examples("On a narrow terminal what is less important is left out or cut; `--output json`, or a pipe, has everything.",
+		"keyseatd plans list",
+		"keyseatd plans list --output json")
 }
 
 // Run lists all plans.
@@ -24,41 +32,12 @@ func (p *plansList) Run(ctx context.Context, c console) error {
 	})
 }
 
-const planHeader = "ID COUNTRY STATE SLOTS FREE HELD SPENT SUSPECT EXPIRES ADDRESS"
+const planHeader = "ID COUNTRY STATE SLOTS FREE HELD SPENT SUSPECT EXPIRES? ADDRESS~"
 
-// A planLine is a plan in a list. Its state is live, or why it is out of stock.
-type planLine struct {
-	ID        string        `json:"id"`
-	Country   stock.Country `json:"country"`
-	State     string        `json:"state"`
-	Slots     int           `json:"slots"`
-	Free      int           `json:"free"`
-	Held      int           `json:"held"`
-	Spent     int           `json:"spent"`
-	Suspect   int           `json:"suspect"`
-	ExpiresAt moment        `json:"expires_at"`
-	Address   string        `json:"address"`
-	Invite    string        `json:"invite"`
-}
+// A planLine is a plan in a list.
+type planLine struct{ shown.Plan }
 
-func newPlanLine(p stock.Plan, now time.Time) planLine {
-	return planLine{
-		p.ID, p.Country, planState(p, now), p.Size, p.Free(), p.Held, p.Spent, p.Suspect,
-		moment(p.ExpiresAt), p.Address, p.Invite,
-	}
-}
-
-func planState(p stock.Plan, now time.Time) string {
-	switch {
-	case p.Live(now):
-		return "live"
-	case p.Retired:
-		return "retired"
-	case p.Fault != "":
-		return string(p.Fault)
-	}
-	return string(stock.Expired)
-}
+func newPlanLine(p stock.Plan, now time.Time) planLine { return planLine{shown.NewPlan(p, now)} }
 
 func (p planLine) cells() []string {
 	return []string{

@@ -16,6 +16,12 @@ type plansRetire struct {
 	ID string `arg:"" help:"The plan's id."`
 }
 
+// Help says what there is to know, and how it is called.
+func (*plansRetire) Help() string {
+	return examples("Open tasks keep their slots. A plan that is imported again is back in stock.",
+		"keyseatd plans retire plan-1")
+}
+
 // Run takes the plan out of stock. Importing it again puts it back.
 func (p *plansRetire) Run(ctx context.Context, c console) error {
 	err := p.open(ctx, func(s *bunstore.Store) error {

@@ -7,8 +7,6 @@ import (
 	"io"
 	"iter"
 	"strings"
-	"text/tabwriter"
-	"time"
 	"unicode"
 )
 
@@ -20,14 +18,14 @@ type outputFlag struct {
 // A line is a row of a list. Its fields, with stable names, are for programs; its cells for people.
 type line interface{ cells() []string }
 
-// list prints rows as they come.
+// list prints rows as they come, for people under a header as of [parseColumns].
 func list[T line](w io.Writer, o outputFlag, header string, rows iter.Seq2[T, error]) error {
 	out := bufio.NewWriter(w)
 	var err error
 	if o.Output == "json" {
 		err = array(out, rows)
 	} else {
-		err = table(out, header, rows)
+		err = printTable(out, terminalWidth(w), header, rows)
 	}
 	if err != nil {
 		return err
@@ -68,40 +66,6 @@ func object(v any) ([]byte, error) {
 	return []byte(strings.TrimSuffix(b.String(), "\n")), err
 }
 
-// table prints aligned columns. Each page is aligned by itself, so that a long list begins at once.
-func table[T line](w io.Writer, header string, rows iter.Seq2[T, error]) error {
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if _, err := fmt.Fprintln(out, strings.ReplaceAll(header, " ", "\t")); err != nil {
-		return err
-	}
-	n := 0
-	for row, err := range rows {
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintln(out, tabbed(row.cells())); err != nil {
-			return err
-		}
-		if n++; n%pageSize == 0 {
-			if err := out.Flush(); err != nil {
-				return err
-			}
-		}
-	}
-	return out.Flush()
-}
-
-// tabbed joins cells; an empty one shows as a dash.
-func tabbed(cells []string) string {
-	shown := make([]string, len(cells))
-	for i, c := range cells {
-		if shown[i] = printable(c); c == "" {
-			shown[i] = "-"
-		}
-	}
-	return strings.Join(shown, "\t")
-}
-
 // printable makes a text fit for one line of a terminal, which would obey control characters.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -113,23 +77,4 @@ func printable(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// A moment is a time as the API shows it: RFC 3339 in UTC to the second, or null.
-type moment time.Time
-
-// String gives "" for a time that is not known.
-func (m moment) String() string {
-	if time.Time(m).IsZero() {
-		return ""
-	}
-	return time.Time(m).UTC().Format(time.RFC3339)
-}
-
-// MarshalJSON implements [json.Marshaler].
-func (m moment) MarshalJSON() ([]byte, error) {
-	if time.Time(m).IsZero() {
-		return []byte("null"), nil
-	}
-	return json.Marshal(m.String())
 }

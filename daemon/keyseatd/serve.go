@@ -18,6 +18,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/group"
 	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/meter"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -26,7 +27,7 @@ type serveCmd struct {
 	databaseFlag
 
 	Listen      string `default:"127.0.0.1:8080" validate:"listen" placeholder:"HOST:PORT" help:"Where the API is served."`
-	AdminListen string `default:"127.0.0.1:8081" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"Where health and metrics are served, empty for nowhere."`
+	AdminListen string `default:"127.0.0.1:8081" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"Where health, metrics and the admin API are served, empty for nowhere."`
 	TLSCert     string `name:"tls-cert" validate:"required_with=TLSKey" placeholder:"FILE" help:"Certificate chain of the API, in PEM."`
 	TLSKey      string `name:"tls-key" validate:"required_with=TLSCert" placeholder:"FILE" help:"Key of the certificate, in PEM."`
 
@@ -41,26 +42,49 @@ type serveCmd struct {
 
 	MasterKeyFile string `placeholder:"FILE" help:"Keys that encrypt what is secret. Made beside an SQLite database if not given."`
 
+	adminFlags
+
 	UnknownKeyLimit int      `default:"30" validate:"min=0" placeholder:"N" help:"Unknown keys per minute and address, 0 is off."`
 	TrustedCallers  []string `validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Addresses and networks whose unknown keys are not counted."`
 	KeyTaskLimit    int      `default:"20" validate:"min=0,max=1000000" placeholder:"N" help:"Tasks per hour and key, 0 is off."`
 	TrustedProxies  []string `validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Proxies whose X-Forwarded-For is believed."`
 	NoGetSecrets    bool     `help:"Take upgrade and renew by POST only, with secrets in the body."`
 
+	webhookFlags
+
 	logFlags
+}
+
+// Help says what there is to know, and how it is called.
+func (*serveCmd) Help() string {
+	return examples("Every flag may stand in the environment instead: --master-key-file is KEYSEAT_MASTER_KEY_FILE.",
+		"keyseatd serve --connector sim",
+		"keyseatd serve --connector https://connector.example",
+		"keyseatd serve --connector sim --workers 8 --log-format json")
 }
 
 // Run serves until a signal.
 func (s *serveCmd) Run(ctx context.Context, c console) error {
 	log := s.logger(c.err)
-	connector, err := s.connector(log)
+	connector, err := s.prepare(log)
 	if err != nil {
 		return err
 	}
-	if s.MasterKeyFile == "" && !strings.HasPrefix(s.Database, embedded) {
-		return usageError{errors.New("--master-key-file is missing: make one with `keyseatd master-key add FILE`")}
-	}
 	return s.create(ctx, func(store *bunstore.Store) error { return s.serve(ctx, store, connector, log) })
+}
+
+// prepare makes the connector, and finds what no flag's own rule can say. It touches no database.
+func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
+	if s.MasterKeyFile == "" && !strings.HasPrefix(s.Database, embedded) {
+		return nil, usageError{errors.New("--master-key-file is missing: make one with `keyseatd master-key add FILE`")}
+	}
+	if err := s.checkAdmin(s.AdminListen); err != nil {
+		return nil, err
+	}
+	if err := s.checkWebhooks(); err != nil {
+		return nil, err
+	}
+	return s.connector(log)
 }
 
 func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector tasks.Connector, log *slog.Logger) (err error) {
@@ -73,12 +97,14 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	if err != nil {
 		return err
 	}
-	desk := daemon.NewDesk(group.New(store, group.Options{}), connector, ring, s.rules())
-	server, err := s.server(ctx, desk, store, log)
+	m := metered(store, log)
+	shared := group.New(m.Store(store), group.Options{Observe: m.Group})
+	desk := daemon.NewDesk(shared, m.Connector(connector), ring, s.rules())
+	server, err := s.server(ctx, desk, store, m, log)
 	if err != nil {
 		return err
 	}
-	return server.Run(ctx)
+	return s.beside(ctx, server, store, desk, log)
 }
 
 // openStore opens a database and brings its schema up to date.
@@ -116,17 +142,17 @@ func (s *serveCmd) ring(log *slog.Logger) (*keyring.Ring, error) {
 }
 
 // server wires the API and the crew on their listeners.
-func (s *serveCmd) server(ctx context.Context, desk tasks.Desk, store *bunstore.Store, log *slog.Logger) (*daemon.Server, error) {
-	m := newMetrics()
+func (s *serveCmd) server(ctx context.Context, desk tasks.Desk, store *bunstore.Store, m *meter.Meter, log *slog.Logger) (*daemon.Server, error) {
 	crew := daemon.NewCrew(desk)
 	crew.Name, crew.Workers, crew.Lease = worker(), s.Workers, s.Lease
-	crew.Log, crew.Observe = log, m.task
+	crew.Log, crew.Observe = log, m.Report
 	api := &daemon.API{
 		Desk: desk, Proxies: prefixes(s.TrustedProxies), PostOnly: s.NoGetSecrets,
-		Log: log, Observe: m.request, Wake: crew.Wake,
+		Log: log, Observe: m.Request, Wake: crew.Wake,
 	}
 	server := &daemon.Server{
-		API: api, Crew: crew, Metrics: m.handler(), Ready: store.Ping, Drain: s.Drain, Log: log,
+		API: api, Crew: crew, Metrics: m.Handler(), Ready: store.Ping, Drain: s.Drain, Log: log,
+		AdminAPI: s.adminAPI(desk, store, crew.Wake, log),
 	}
 	if s.UnknownKeyLimit > 0 {
 		strangers, err := daemon.NewStrangers(s.UnknownKeyLimit, prefixes(s.TrustedCallers), time.Now)

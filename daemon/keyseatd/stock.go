@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon/shown"
 	"github.com/keyseat/keyseat/stock"
 )
 
@@ -12,6 +13,13 @@ import (
 type stockCmd struct {
 	databaseFlag
 	outputFlag
+}
+
+// Help says what there is to know, and how it is called.
+func (*stockCmd) Help() string {
+	return examples("Idle slots are free ones of plans that are retired, expired or faulty.",
+		"keyseatd stock",
+		"keyseatd stock --output json")
 }
 
 // Run shows the slots of every country that has a plan.
@@ -27,18 +35,10 @@ func (k *stockCmd) Run(ctx context.Context, c console) error {
 
 const stockHeader = "COUNTRY SIZE FREE HELD SPENT SUSPECT IDLE"
 
-// A levelLine is a country's slots. Idle ones are free, in plans that are out of stock.
-type levelLine struct {
-	Country stock.Country `json:"country"`
-	Size    int           `json:"size"`
-	Free    int           `json:"free"`
-	Held    int           `json:"held"`
-	Spent   int           `json:"spent"`
-	Suspect int           `json:"suspect"`
-	Idle    int           `json:"idle"`
-}
+// A levelLine is a country in a list.
+type levelLine struct{ shown.Level }
 
-func newLevelLine(l stock.Level) levelLine { return levelLine(l) }
+func newLevelLine(l stock.Level) levelLine { return levelLine{shown.Level(l)} }
 
 func (l levelLine) cells() []string {
 	return []string{

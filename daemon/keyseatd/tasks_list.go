@@ -5,8 +5,7 @@ import (
 	"strconv"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/daemon/shown"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -15,6 +14,13 @@ type tasksList struct {
 	databaseFlag
 	outputFlag
 	State string `help:"List only those that are ${enum}." enum:"any,open,ended,suspect" default:"any"`
+}
+
+// Help says what there is to know, and how it is called.
+func (*tasksList) Help() string {
+	return examples("On a narrow terminal what is less important is left out or cut; `--output json`, or a pipe, has everything.",
+		"keyseatd tasks list --state open",
+		"keyseatd tasks list --state suspect --output json")
 }
 
 // Run lists the tasks in that state.
@@ -28,49 +34,12 @@ func (t *tasksList) Run(ctx context.Context, c console) error {
 	})
 }
 
-const taskHeader = "ID CODE KIND COUNTRY STATE OUTCOME PLAN SLOT ASKED CREATED DUE ENDED"
+const taskHeader = "ID CODE~ KIND COUNTRY? STATE OUTCOME PLAN? SLOT? ASKED? CREATED? DUE? ENDED?"
 
-// A taskLine is a task in a list; nothing of its account is in it. Its state is open, ended or
-// suspect, which is ended with a slot to resolve.
-type taskLine struct {
-	ID      string        `json:"id"`
-	Code    keys.Code     `json:"code"`
-	Kind    tasks.Kind    `json:"kind"`
-	Country stock.Country `json:"country"`
-	State   tasks.Filter  `json:"state"`
-	Outcome tasks.Outcome `json:"outcome"`
-	Plan    string        `json:"plan"`
-	Slot    stock.State   `json:"slot"`
-	Asked   int           `json:"asked"`
-	Doubt   bool          `json:"in_doubt"`
-	Created moment        `json:"created"`
-	Due     moment        `json:"due"`
-	Leased  moment        `json:"leased_until"`
-	Ended   moment        `json:"ended"`
-}
+// A taskLine is a task in a list.
+type taskLine struct{ shown.Task }
 
-func newTaskLine(v tasks.View) taskLine {
-	t := *v.Task
-	l := taskLine{
-		ID: t.ID, Code: t.Code, Kind: t.Kind, Country: t.Country, State: taskState(t), Outcome: t.Outcome,
-		Plan: t.Plan.ID, Slot: t.Slot, Asked: t.Asked + t.Lost, Doubt: t.Doubt || t.Lost > 0,
-		Created: moment(t.Created), Leased: moment(t.Leased), Ended: moment(t.Ended),
-	}
-	if t.Open() {
-		l.Due = moment(t.Due)
-	}
-	return l
-}
-
-// taskState is the narrowest filter that lets the task pass.
-func taskState(t tasks.Task) tasks.Filter {
-	for _, f := range []tasks.Filter{tasks.SuspectTask, tasks.OpenTask} {
-		if f.Passes(t) {
-			return f
-		}
-	}
-	return tasks.EndedTask
-}
+func newTaskLine(v tasks.View) taskLine { return taskLine{shown.NewTask(*v.Task)} }
 
 func (t taskLine) cells() []string {
 	return []string{

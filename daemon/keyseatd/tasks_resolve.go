@@ -15,6 +15,14 @@ type tasksResolve struct {
 	Outcome string `help:"How it did end at the provider: ${enum}. Success spends the slot, any other frees it." required:"" enum:"${outcomes}" placeholder:"OUTCOME"`
 }
 
+// Help says what there is to know, and how it is called.
+func (*tasksResolve) Help() string {
+	return examples("A slot is suspect where the provider may have acted on an upgrade and nobody has seen it: look there first.",
+		"keyseatd tasks list --state suspect",
+		"keyseatd tasks resolve K7QZ3M2XW5R6T4B3NHJ5VCEDYA --outcome success",
+		"keyseatd tasks resolve K7QZ3M2XW5R6T4B3NHJ5VCEDYA --outcome system_error")
+}
+
 // Run settles the slot, and the key with it if the task is its latest.
 func (t *tasksResolve) Run(ctx context.Context, c console) error {
 	decide := func(v tasks.View, id string) (tasks.Change, error) {

@@ -14,6 +14,11 @@ type tasksRetry struct {
 	ID string `arg:"" help:"The task's id."`
 }
 
+// Help shows how it is called.
+func (*tasksRetry) Help() string {
+	return examples("", "keyseatd tasks retry K7QZ3M2XW5R6T4B3NHJ5VCEDYA")
+}
+
 // Run makes the task due now.
 func (t *tasksRetry) Run(ctx context.Context, c console) error {
 	err := t.open(ctx, func(s *bunstore.Store) error { return steerTask(ctx, s, t.ID, tasks.Hurry) })

@@ -133,6 +133,25 @@ func (s shop) steer() {
 	s.fails(exitFailed, "there is no such task", "", "tasks", "retry", "none")
 	s.fails(exitFailed, "the task has ended", "", "tasks", "retry", id("bob"))
 	s.golden(s.ok("tasks", "retry", id("cat")), "the task is due now\n")
+	s.fails(exitFailed, "there is no such task", "", "plans", "release", "none")
+	s.fails(exitFailed, "the task has spent no slot", "", "plans", "release", id("bob"))
+	s.golden(s.ok("keys", "show", "bob"), `
+code  bob
+status  failed_upgrade
+used  no
+revoked  no
+message  System error, try again and if the problem persists contact support
+
+Its upgrade failed: the provider gave no answer that settles it: the connection was cut. It can be used again.
+
+- The holder can try again.
+- A slot of plan elm is suspect: find out at the provider whether the holder's account has joined it. If it has, `+"`keyseatd tasks resolve ID --outcome success`; if not, `keyseatd tasks resolve ID --outcome system_error`."+`
+
+AT  EVENT  TASK  KIND  OUTCOME  PLAN  FROM  TO  NOTE
+TIME  imported  -  -  -  -  -  -  -
+TIME  accepted  ID  upgrade  -  elm  free  held  -
+TIME  ended  ID  upgrade  system_error  elm  held  suspect  the connection was cut
+`)
 	s.fails(exitFailed, "there is no such task", "", "tasks", "resolve", "none", "--outcome", "success")
 	s.fails(exitFailed, "the task has no suspect slot", "", "tasks", "resolve", id("cat"), "--outcome", "success")
 	s.fails(exitFailed, "a task of this kind has no such outcome", "", "tasks", "resolve", id("bob"), "--outcome", "still_premium")
@@ -145,7 +164,12 @@ revoked  no
 last used  TIME
 verify address  1 High Street
 
+It is in use, since TIME, at 1 High Street.
+
+- The holder can renew it once the account has lost its place.
+
 AT  EVENT  TASK  KIND  OUTCOME  PLAN  FROM  TO  NOTE
+TIME  imported  -  -  -  -  -  -  -
 TIME  accepted  ID  upgrade  -  elm  free  held  -
 TIME  ended  ID  upgrade  system_error  elm  held  suspect  the connection was cut
 TIME  resolved  ID  upgrade  success  elm  suspect  spent  -
@@ -154,6 +178,15 @@ TIME  resolved  ID  upgrade  success  elm  suspect  spent  -
 COUNTRY  SIZE  FREE  HELD  SPENT  SUSPECT  IDLE
 US  3  0  1  2  0  0
 `)
+	s.golden(s.ok("plans", "release", id("ann")), "the slot is free again\n")
+	s.fails(exitFailed, "the task has spent no slot", "", "plans", "release", id("ann"))
+	s.golden(s.ok("stock"), `
+COUNTRY  SIZE  FREE  HELD  SPENT  SUSPECT  IDLE
+US  3  1  1  1  0  0
+`)
+	if out := s.ok("keys", "show", "ann"); !strings.Contains(out, "released") || !strings.Contains(out, "It is in use") {
+		s.Errorf("got %s", out)
+	}
 }
 
 // noSecrets holds that nothing of an account is printed by any command, while a task is open.

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // TestProgress imports on a terminal, where a bar shows how far it is; elsewhere nothing does.
@@ -17,24 +19,109 @@ func TestProgress(t *testing.T) {
 	t.Chdir(t.TempDir())
 	sh := shell{T: t, dir: "."}
 	path := sh.file("keys.csv", many("code", 5000))
-	terminal, shown := openTerminal(t)
-	if status := run(t.Context(), []string{"keys", "import", path}, nil, nil, io.Discard, terminal); status != 0 {
-		t.Errorf("status %d", status)
+	all := onTerminal(t, func(terminal *os.File) {
+		if status := run(t.Context(), []string{"keys", "import", path}, nil, nil, io.Discard, terminal); status != 0 {
+			t.Errorf("status %d", status)
+		}
+	})
+	if !strings.Contains(all, "reading") || !strings.Contains(all, "100%") {
+		t.Errorf("shown: %q", all)
 	}
-	if _, err := fmt.Fprintln(terminal, "END"); err != nil {
+}
+
+// TestProgressOfAnExport exports into a pipe, while a person looks at a terminal.
+func TestProgressOfAnExport(t *testing.T) {
+	t.Chdir(t.TempDir())
+	sh := shell{T: t, dir: "."}
+	sh.feed(many("code", 5000), "keys", "import", "-")
+	var out strings.Builder
+	for range 200 { // the bar is drawn ten times a second, so one export may be too short for it
+		out.Reset()
+		all := onTerminal(t, func(terminal *os.File) {
+			if status := run(t.Context(), []string{"keys", "export"}, nil, nil, &out, terminal); status != 0 {
+				t.Errorf("status %d", status)
+			}
+		})
+		if strings.Count(out.String(), "\n") != 5001 {
+			t.Fatalf("%d lines", strings.Count(out.String(), "\n"))
+		}
+		if strings.Contains(all, "exporting") {
+			return
+		}
+	}
+	t.Error("nothing was shown")
+}
+
+// TestTerminalWidth holds that on a narrow terminal every line of every list fits, with what somebody
+// types whole, and that a pipe gets everything.
+func TestTerminalWidth(t *testing.T) {
+	dir := t.TempDir()
+	sh := shell{t, dir, []string{"KEYSEAT_DATABASE=sqlite:" + dir + "/keyseat.db"}}
+	s := serve(sh)
+	street := strings.Repeat("東京都 long street ", 8)
+	sh.feed("id,country,slots,address\noak-with-a-name,DE,1000,"+street+"\n", "plans", "import", "-")
+	sh.feed("code,message,status\n0000000000000000000000012,,\nodd,"+strings.Repeat("many words ", 30)+",failed_upgrade\n", "keys", "import", "-")
+	const code = "00000-00000-00000-00000-00012"
+	s.upgrade(code)
+	s.work(tasks.Answer{Effect: tasks.Settled, Outcome: tasks.InvalidCredentials, Note: strings.Repeat("a note ", 20)})
+	s.upgrade("bob")
+	s.work(tasks.Answer{Effect: tasks.Unknown, Note: "cut"})
+	id := s.rows("tasks", "list")[0]["id"].(string)
+	for line, want := range map[string][]string{
+		"tasks list":              {id, "0000", "…", "invalid_credentials", "suspect"},
+		"tasks list --state open": {"ID"},
+		"plans list":              {"oak-with-a-name", "1000", "…", "東"},
+		"stock":                   {"COUNTRY  SIZE  FREE"},
+		"keys show " + code:       {code, "the provider refused the login or the password", "a note", "…"},
+		"keys show odd":           {"many words many"},
+		"keys show bob":           {"`keyseatd tasks resolve", "--outcome system_error`"},
+		"config --connector sim":  {"sim"},
+	} {
+		all := onTerminal(t, func(terminal *os.File) {
+			if status := run(t.Context(), strings.Fields(line), sh.env, nil, terminal, io.Discard); status != 0 {
+				t.Errorf("%s: status %d", line, status)
+			}
+		})
+		for row := range strings.Lines(all) {
+			if columnsOf(strings.TrimRight(row, "\n")) > 80 {
+				t.Errorf("%s: %s", line, row)
+			}
+		}
+		for _, w := range want {
+			if !strings.Contains(all, w) {
+				t.Errorf("%s: %q is not in\n%s", line, w, all)
+			}
+		}
+	}
+	if out := sh.ok("plans", "list"); !strings.Contains(out, strings.TrimSpace(street)) || !strings.Contains(out, "EXPIRES") {
+		t.Errorf("a pipe gets\n%s", out)
+	}
+}
+
+// onTerminal is what a person sees of what is done on a terminal of 80 columns.
+func onTerminal(t *testing.T, do func(terminal *os.File)) string {
+	t.Helper()
+	terminal, shown := openTerminal(t)
+	if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
 		t.Fatal(err)
 	}
+	const end = "THE END"
+	done := make(chan struct{})
+	go func() { // because a terminal holds little until somebody looks
+		defer close(done)
+		do(terminal)
+		_, _ = fmt.Fprint(terminal, end) // if it cannot be written, the read below fails
+	}()
 	buf, all := make([]byte, 4096), ""
-	for !strings.Contains(all, "END") {
+	for !strings.HasSuffix(all, end) {
 		n, err := shown.Read(buf)
 		if err != nil {
 			t.Fatal(err)
 		}
 		all += string(buf[:n])
 	}
-	if !strings.Contains(all, "reading") || !strings.Contains(all, "100%") {
-		t.Errorf("shown: %q", all)
-	}
+	<-done
+	return strings.ReplaceAll(strings.TrimSuffix(all, end), "\r\n", "\n")
 }
 
 // openTerminal makes a terminal, and what a person would see on it.

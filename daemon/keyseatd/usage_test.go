@@ -34,7 +34,10 @@ func TestUsage(t *testing.T) {
 		"keys import a b":                      "unexpected argument b",
 		"keys show":                            "expected \"<code>\"",
 		"keys list":                            "unexpected argument list",
+		"keys restore":                         "expected \"<code>\"",
 		"plans retire":                         "expected \"<id>\"",
+		"plans release":                        "expected \"<task>\"",
+		"completion":                           "expected \"<shell>\"",
 		"tasks list --state lost":              "--state must be one of \"any\",\"open\",\"ended\",\"suspect\"",
 		"tasks resolve x":                      "missing flags: --outcome=OUTCOME",
 		"tasks resolve x --outcome maybe":      "--outcome must be one of \"success\",\"system_error\"",
@@ -130,7 +133,7 @@ func TestNoDatabase(t *testing.T) {
 	sh := shell{T: t}
 	sh.file("master.key", "")
 	for _, line := range []string{
-		"keys export", "keys show A", "keys revoke A", "keys reset A", "plans list", "plans retire p",
+		"keys export", "keys show A", "keys revoke A", "keys restore A", "keys reset A", "plans list", "plans retire p", "plans release t",
 		"tasks list", "tasks retry t", "tasks resolve t --outcome success", "stock", "master-key prune master.key",
 	} {
 		sh.fails(exitFailed, "no database at keyseat.db", "", strings.Fields(line)...)

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// configCmd is keyseatd config: it takes what serve takes, and shows it.
+type configCmd struct {
+	serveCmd
+	outputFlag
+
+	settings []setting
+}
+
+// Help says what the file of --config is like, and how it is called.
+func (*configCmd) Help() string {
+	return examples(
+		`It takes what serve takes, and prints each value with its source: flag, environment, file or default; what is secret is hidden. `+
+			`A fault that serve would refuse ends it with status 2. The file of --config (or $KEYSEAT_CONFIG) is a JSON object of `+
+			`flags of serve: {"database": "postgres://…", "workers": 32, "trusted-proxies": ["10.0.0.0/8"]}. `+
+			`A path in it counts from where keyseatd is run.`,
+		"keyseatd config --connector sim",
+		"keyseatd config --connector sim --output json",
+	)
+}
+
+// Run shows what serve would run with, or fails as serve would before it opens a database.
+func (k *configCmd) Run(_ context.Context, c console) error {
+	if _, err := k.prepare(slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	return list(c.out, k.outputFlag, settingHeader, each(k.settings))
+}
+
+const settingHeader = "NAME VALUE SOURCE"
+
+// A setting is a flag in force. What is secret in its value is not shown.
+type setting struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Source string `json:"source"` // flag, environment, file or default
+}
+
+func (s setting) cells() []string { return []string{s.Name, s.Value, s.Source} }
+
+// AfterApply finds out where each value has come from, while kong knows.
+func (k *configCmd) AfterApply(c *kong.Context, f *configFile, env environment) error { //nolint:unparam // kong calls only what can fail
+	for _, flag := range slices.Concat(c.Model.Flags, c.Selected().Flags) {
+		if variable(flag) != "" && flag.Name != "output" {
+			k.settings = append(k.settings, setting{flag.Name, told(flag), source(c, flag, f, env)})
+		}
+	}
+	return nil
+}
+
+func source(c *kong.Context, flag *kong.Flag, f *configFile, env environment) string {
+	for _, p := range c.Path {
+		if p.Flag == flag && !p.Resolved {
+			return "flag"
+		}
+	}
+	if env[variable(flag)] != "" {
+		return "environment"
+	}
+	if _, set := f.values[flag.Name]; set {
+		return "file"
+	}
+	return "default"
+}
+
+func told(flag *kong.Flag) string {
+	switch value := flag.Target.Interface().(type) {
+	case string:
+		return redacted(value)
+	case []string:
+		return redacted(strings.Join(value, ","))
+	default:
+		return fmt.Sprint(value)
+	}
+}

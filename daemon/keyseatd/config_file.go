@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// A configFile is what the file of --config says: names of serve's flags, and their values as an
+// environment variable would have them. It gives other commands the flags that they share with serve.
+type configFile struct{ values map[string]string }
+
+var _ kong.Resolver = (*configFile)(nil)
+
+// BeforeResolve reads the file, once the command line and the environment have named it.
+func (*commands) BeforeResolve(c *kong.Context, f *configFile, env environment) error {
+	path := env["KEYSEAT_CONFIG"]
+	for _, p := range c.Path {
+		if p.Flag != nil && p.Flag.Name == "config" {
+			path, _ = c.FlagValue(p.Flag).(string)
+		}
+	}
+	if path == "" {
+		return nil
+	}
+	err := f.read(path)
+	if err == nil {
+		err = f.check(c.Model)
+	}
+	if err != nil {
+		return fmt.Errorf("--config: %s: %w", path, err)
+	}
+	return nil
+}
+
+// read reads a JSON object. Its errors quote no value, because one may hold a password.
+func (f *configFile) read(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		var cause *os.PathError
+		if errors.As(err, &cause) {
+			return cause.Err // the caller names the file
+		}
+		return err
+	}
+	in := json.NewDecoder(bytes.NewReader(text))
+	in.UseNumber()
+	if err := f.decode(in); err != nil {
+		return fmt.Errorf("line %d: %w", 1+bytes.Count(text[:in.InputOffset()], []byte("\n")), err)
+	}
+	return nil
+}
+
+var errObject = errors.New(`the file must be one JSON object: {"name": value, …}`)
+
+func (f *configFile) decode(in *json.Decoder) error {
+	if start, err := in.Token(); err != nil || start != json.Delim('{') {
+		return errObject
+	}
+	f.values = map[string]string{}
+	for in.More() {
+		if err := f.entry(in); err != nil {
+			return err
+		}
+	}
+	if _, err := in.Token(); err != nil {
+		return errObject
+	}
+	if _, err := in.Token(); !errors.Is(err, io.EOF) {
+		return errObject
+	}
+	return nil
+}
+
+// entry reads one name and its value.
+func (f *configFile) entry(in *json.Decoder) error {
+	token, err := in.Token()
+	name, isName := token.(string)
+	if err != nil || !isName {
+		return errObject
+	}
+	var value any
+	if in.Decode(&value) != nil {
+		return fmt.Errorf("the value of %s is not JSON", name)
+	}
+	if _, twice := f.values[name]; twice {
+		return fmt.Errorf("%s is set twice", name)
+	}
+	text, err := spell(value)
+	if err != nil {
+		return fmt.Errorf("%s %w", name, err)
+	}
+	f.values[name] = text
+	return nil
+}
+
+var errValue = errors.New("must be a text, a number, true or false, or a list of texts")
+
+// spell writes a value as it would stand in an environment variable.
+func spell(value any) (string, error) {
+	switch value := value.(type) {
+	case string:
+		return value, nil
+	case json.Number, bool:
+		return fmt.Sprint(value), nil
+	case []any:
+		var all []string
+		for _, v := range value {
+			text, isText := v.(string)
+			if !isText {
+				return "", errValue
+			}
+			all = append(all, text)
+		}
+		return kong.JoinEscaped(all, ','), nil
+	}
+	return "", errValue
+}
+
+// check refuses names that are no flag of serve, all at once.
+func (f *configFile) check(app *kong.Application) error {
+	unknown := maps.Clone(f.values)
+	for _, command := range app.Children {
+		if command.Name != "serve" {
+			continue
+		}
+		for _, flag := range command.Flags {
+			delete(unknown, flag.Name)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	names := slices.Sorted(maps.Keys(unknown))
+	return fmt.Errorf("serve has no flag %s", strings.Join(names, ", "))
+}
+
+// Validate implements [kong.Resolver]. What is wrong has been found when the file was read.
+func (*configFile) Validate(*kong.Application) error { return nil }
+
+// Resolve implements [kong.Resolver].
+func (f *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if value, set := f.values[flag.Name]; set {
+		return value, nil
+	}
+	return nil, nil //nolint:nilnil // kong's way to say that there is no value
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"slices"
+	"strings"
+)
+
+const hidden = "***"
+
+// harmless are the parameters of a URL that can be shown. What is not known to be harmless is not.
+var harmless = []string{
+	"application_name", "channel_binding", "connect_timeout", "sslcert", "sslkey", "sslmode", "sslrootcert", "target_session_attrs",
+}
+
+// redacted hides what may be secret in a value that is a URL: a password or a token before the host,
+// and parameters. It parses nothing, because a URL that is at fault has secrets too.
+func redacted(value string) string {
+	scheme, rest, isURL := strings.Cut(value, "://")
+	if !isURL {
+		return value
+	}
+	user := ""
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		user, rest = account(scheme, rest[:at])+"@", rest[at+1:]
+	}
+	place, query, asks := strings.Cut(rest, "?")
+	if asks {
+		place += "?" + parameters(query)
+	}
+	return scheme + "://" + user + place
+}
+
+// account is what stands before the @: the user of a database is shown, anything else may be a token.
+func account(scheme, userinfo string) string {
+	name, _, password := strings.Cut(userinfo, ":")
+	switch {
+	case !strings.HasPrefix(scheme, "postgres") || strings.ContainsAny(userinfo, "/?#@"):
+		return hidden
+	case password:
+		return name + ":" + hidden
+	}
+	return name
+}
+
+func parameters(query string) string {
+	all := strings.Split(query, "&")
+	for i, pair := range all {
+		name, _, _ := strings.Cut(pair, "=")
+		if !slices.Contains(harmless, name) {
+			all[i] = name + "=" + hidden
+		}
+	}
+	return strings.Join(all, "&")
+}

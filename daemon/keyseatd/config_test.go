@@ -1,0 +1,103 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestRedacted holds that of a URL only what cannot be secret is shown.
+func TestRedacted(t *testing.T) {
+	for value, want := range map[string]string{
+		"":                                     "",
+		"sim":                                  "sim",
+		"sqlite:keyseat.db":                    "sqlite:keyseat.db",
+		"a/file@home":                          "a/file@home",
+		"https://host/base":                    "https://host/base",
+		"https://token@host/":                  "https://***@host/",
+		"https://user:s3cret@host/":            "https://***@host/",
+		"https://host/?s3cret":                 "https://host/?s3cret=***",
+		"postgres://h/d":                       "postgres://h/d",
+		"postgres://me@h/d":                    "postgres://me@h/d",
+		"postgres://me:s3cret@h:5432,i:5433/d": "postgres://me:***@h:5432,i:5433/d",
+		"postgresql://me:s3cr@t@h/d":           "postgresql://***@h/d",
+		"postgres://me:s3/cr?t@h/d":            "postgres://***@h/d",
+		"postgres://h/d?sslmode=disable&password=s3cret&user=me": "postgres://h/d?sslmode=disable&password=***&user=***",
+		"postgres://me:s3cret%zz@[::1/%zz":                       "postgres://me:***@[::1/%zz",
+	} {
+		if got := redacted(value); got != want || strings.Contains(got, "cret=") && !strings.Contains(got, "***") {
+			t.Errorf("%s shows as %s, not %s", value, got, want)
+		}
+	}
+}
+
+// TestConfigFile holds that a file is read to the letter, or refused with a word on why.
+func TestConfigFile(t *testing.T) {
+	sh := shell{T: t, dir: t.TempDir()}
+	for text, want := range map[string]string{
+		`{"wrkers": 1, "lease": "9s", "foo": 2}`: "serve has no flag foo, wrkers",
+		`{"config": "x"}`:                        "serve has no flag config",
+		`{"output": "json"}`:                     "serve has no flag output",
+		`{"workers": 1, "workers": 2}`:           "line 1: workers is set twice",
+		"{\"lease\": \"9s\",\n\"workers\": {}}":  "line 2: workers must be a text, a number, true or false, or a list of texts",
+		`{"workers": null}`:                      "workers must be a text",
+		`{"trusted-proxies": [1]}`:               "trusted-proxies must be a text",
+		`{"workers": s3cret}`:                    "the value of workers is not JSON",
+		`["workers"]`:                            "the file must be one JSON object",
+		`{} {}`:                                  "the file must be one JSON object",
+		`{"workers": 1`:                          "the file must be one JSON object",
+		``:                                       "the file must be one JSON object",
+		`{"workers": 0}`:                         "--workers must be at least 1",
+		`{"workers": "many"}`:                    "--workers: expected",
+		`{"lease": 60}`:                          "--lease: expected duration",
+		`{"log-level": "loud"}`:                  "--log-level must be one of",
+		`{"database": "keyseat.db"}`:             "--database must be sqlite:PATH",
+		`{"connector": "http://example.com"}`:    "--connector",
+		`{"database": "postgres://h/d"}`:         "--master-key-file is missing",
+	} {
+		path := sh.file("config.json", text)
+		sh.env = []string{"KEYSEAT_CONNECTOR=sim"}
+		if strings.Contains(text, `"connector"`) {
+			sh.env = nil
+		}
+		sh.fails(exitUsage, want, "", "config", "--config", path)
+		sh.env = append(sh.env, "KEYSEAT_CONFIG="+path)
+		sh.fails(exitUsage, want, "", "serve")
+	}
+	sh.env = nil
+	sh.fails(exitUsage, "--config: nowhere: no such file", "", "--config", "nowhere", "config", "--connector=sim")
+	sh.fails(exitUsage, "--connector is missing", "", "config")
+	sh.fails(exitFailed, "--connector-token-file", "", "config", "--connector=https://h", "--connector-token-file", "nowhere")
+}
+
+// TestConfigShowsItsSources holds that flags win over variables, and these over the file.
+func TestConfigShowsItsSources(t *testing.T) {
+	sh := shell{T: t, dir: t.TempDir()}
+	path := sh.file("config.json", `{"workers": 3, "lease": "9s", "drain": "4s", "trusted-proxies": ["10.0.0.0/8", "::1"],
+		"no-get-secrets": true, "admin-listen": "", "connector": "sim", "key-task-limit": 7}`)
+	sh.env = []string{"KEYSEAT_CONFIG=" + path, "KEYSEAT_LEASE=8s", "KEYSEAT_DRAIN=3s", "KEYSEAT_KEY_TASK_LIMIT="}
+	got := map[any][2]any{}
+	for _, row := range sh.rows("config", "--drain", "2s", "--log-level=info") {
+		got[row["name"]] = [2]any{row["value"], row["source"]}
+	}
+	for name, want := range map[any][2]any{
+		"config":          {path, "environment"},
+		"workers":         {"3", "file"},
+		"lease":           {"8s", "environment"},
+		"drain":           {"2s", "flag"},
+		"trusted-proxies": {"10.0.0.0/8,::1", "file"},
+		"no-get-secrets":  {"true", "file"},
+		"admin-listen":    {"", "file"},
+		"connector":       {"sim", "file"},
+		"key-task-limit":  {"7", "file"},
+		"log-level":       {"info", "flag"},
+		"task-attempts":   {"8", "default"},
+		"database":        {"sqlite:keyseat.db", "default"},
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %v, not %v", name, got[name], want)
+		}
+	}
+	if _, shown := got["output"]; shown || len(got) < 20 {
+		t.Errorf("%v", got)
+	}
+}

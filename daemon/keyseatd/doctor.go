@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/keyring"
+	"github.com/keyseat/keyseat/daemon/doctor"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// doctorCmd is keyseatd doctor.
+type doctorCmd struct {
+	databaseFlag
+	outputFlag
+	Repair        bool   `help:"Mend what can be mended safely."`
+	MasterKeyFile string `placeholder:"FILE" help:"Keys that encrypt what is secret; with them the secrets of open tasks are tried."`
+}
+
+// staleLease is how long ago a lease may have run out: any daemon would have taken it over by then.
+const staleLease = 10 * time.Minute
+
+// Help says what it looks at, and how it is called.
+func (*doctorCmd) Help() string {
+	return examples("It looks at every key, task and plan, and tells what is wrong, what that means, what a repair would do and "+
+		"what only you can decide. Without --repair nothing is changed. Daemons may serve meanwhile. "+
+		"The status is 0 if nothing is found, or all of it was mended, and 1 if something is left.",
+		"keyseatd doctor --master-key-file master.key", "keyseatd doctor --repair")
+}
+
+// Run prints what is found.
+func (d *doctorCmd) Run(ctx context.Context, c console) error {
+	sealer, err := d.sealer()
+	if err != nil {
+		return err
+	}
+	return d.open(ctx, func(s *bunstore.Store) error {
+		doc := doctor.Doctor{Store: s, Sealer: sealer, Stale: staleLease, NewID: desk(s).NewID}
+		look := doc.Examine
+		if d.Repair {
+			look = doc.Repair
+		}
+		left := 0
+		if err := d.print(c.out, remaining(look(ctx), &left)); err != nil {
+			return err
+		}
+		if left > 0 {
+			return fmt.Errorf("the database is not well: %d left to mend", left)
+		}
+		return nil
+	})
+}
+
+// sealer is nil where no file is given.
+func (d *doctorCmd) sealer() (tasks.Sealer, error) {
+	if d.MasterKeyFile == "" {
+		return nil, nil //nolint:nilnil // secrets are not tried then
+	}
+	return keyring.Open(d.MasterKeyFile)
+}
+
+// remaining passes findings on, and counts those that are left.
+func remaining(found iter.Seq2[doctor.Finding, error], left *int) iter.Seq2[findingLine, error] {
+	return mapped(found, func(f doctor.Finding) findingLine {
+		if f.Done == "" {
+			*left++
+		}
+		return newFindingLine(f)
+	})
+}
+
+func (d *doctorCmd) print(w io.Writer, found iter.Seq2[findingLine, error]) error {
+	if d.Output == "json" {
+		return list(w, d.outputFlag, "", found)
+	}
+	out := bufio.NewWriter(w)
+	n := 0
+	for f, err := range found {
+		if err != nil {
+			return errors.Join(err, out.Flush())
+		}
+		n++
+		f.print(out)
+	}
+	if n == 0 {
+		_, _ = fmt.Fprintln(out, "nothing is wrong") // Flush tells its error
+	}
+	return out.Flush()
+}
+
+// A findingLine is a finding with what there is to say of it.
+type findingLine struct {
+	Code   doctor.Code `json:"code"`
+	Key    keys.Code   `json:"key"`
+	Task   string      `json:"task"`
+	Plan   string      `json:"plan"`
+	Found  string      `json:"found"`
+	Means  string      `json:"means"`
+	Repair string      `json:"repair"` // "" where a repair does nothing
+	Decide string      `json:"decide"`
+	Done   string      `json:"done"` // "" while it is left
+}
+
+func newFindingLine(f doctor.Finding) findingLine {
+	a := f.Advice()
+	return findingLine{f.Code, f.Key, f.Task, f.Plan, f.Found, a.Means, a.Repair, a.Decide, f.Done}
+}
+
+func (f findingLine) cells() []string { return []string{string(f.Code), f.Found} }
+
+// print shows the finding to a person, as a paragraph.
+func (f findingLine) print(w io.Writer) {
+	title := string(f.Code)
+	for _, where := range [][2]string{{"key", string(f.Key)}, {"task", f.Task}, {"plan", f.Plan}} {
+		if where[1] != "" {
+			title += ", " + where[0] + " " + where[1]
+		}
+	}
+	_, _ = fmt.Fprintln(w, printable(title)) // the writer keeps its error
+	for _, said := range [][2]string{
+		{"found", f.Found},
+		{"means", f.Means},
+		{"repair", f.Repair},
+		{"you", f.Decide},
+		{"done", f.Done},
+	} {
+		if said[1] != "" && (said[0] != "repair" || f.Done == "") {
+			_, _ = fmt.Fprintf(w, "  %-8s%s\n", said[0]+":", printable(said[1]))
+		}
+	}
+	_, _ = fmt.Fprintln(w)
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/daemon/story"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestExamples holds that each command shows how it is called, and that each call is one. A command
+// may also show calls of another that is used with it.
+func TestExamples(t *testing.T) {
+	parser, err := newParser(console{}, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, leaf := range parser.Model.Leaves(false) {
+		own := false
+		for line := range strings.Lines(leaf.Detail) {
+			call, indented := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "    ")
+			if indented {
+				own = calls(t, call) == leaf.Target.Type() || own
+			}
+		}
+		if !own {
+			t.Errorf("%s has no example", leaf.FullPath())
+		}
+	}
+}
+
+// calls is the type of the command that a line of a shell calls.
+func calls(t *testing.T, line string) reflect.Type {
+	t.Helper()
+	_, call, found := strings.Cut(line, "keyseatd ")
+	if !found {
+		t.Errorf("%s calls nothing", line)
+		return nil
+	}
+	call, _, _ = strings.Cut(call, ">")
+	call, _, _ = strings.Cut(call, "|")
+	call, _, _ = strings.Cut(call, ")")
+	cmd, err := parse(shellWords(call), console{})
+	if err != nil || cmd == nil {
+		t.Errorf("%s: %v", line, err)
+		return nil
+	}
+	return reflect.TypeOf(cmd).Elem()
+}
+
+var shellWord = regexp.MustCompile(`(?:'[^']*'|\\.|[^\s'])+`)
+
+// shellWords splits a line as a shell does that knows only single quotes and backslashes.
+func shellWords(line string) []string {
+	words := shellWord.FindAllString(line, -1)
+	for i, w := range words {
+		words[i] = regexp.MustCompile(`'([^']*)'|\\(.)`).ReplaceAllString(w, "$1$2")
+	}
+	return words
+}
+
+// TestAdvice holds that each command that a key's story advises is one, whatever the key's code.
+func TestAdvice(t *testing.T) {
+	command := regexp.MustCompile("`(keyseatd [^`]*)`")
+	advised := map[string]reflect.Type{}
+	for _, code := range []keys.Code{"0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN", "-gone", "it's", "$(x);y"} {
+		for _, status := range keys.Statuses() {
+			for _, slot := range []stock.State{stock.Spent, stock.Suspect, stock.Held} {
+				for _, outcome := range append(tasks.Outcomes(tasks.Upgrade), tasks.StillPremium, "") {
+					for _, revoked := range []bool{false, true} {
+						v := tasks.View{
+							Key:  keys.Key{Code: code, Version: 1, Status: status, Revoked: revoked},
+							Task: &tasks.Task{ID: "K7QZ", Kind: tasks.Upgrade, Slot: slot, Outcome: outcome, Asked: 1},
+						}
+						if outcome != "" {
+							v.Task.Ended = v.At.Add(1)
+						}
+						for _, next := range story.Tell(v, nil).Next {
+							for _, call := range command.FindAllStringSubmatch(next, -1) {
+								if advised[call[1]] == nil {
+									advised[call[1]] = calls(t, call[1])
+								}
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	kinds := slices.CompactFunc(slices.Sorted(maps.Keys(advised)), func(x, y string) bool { return advised[x] == advised[y] })
+	if len(kinds) < 7 {
+		t.Errorf("only %q are advised", kinds)
+	}
+}
+
+// TestHelpFits holds that the help of every command is narrow enough for a terminal of 80 columns.
+func TestHelpFits(t *testing.T) {
+	sh := shell{T: t, env: []string{"COLUMNS=80"}}
+	parser, err := newParser(console{}, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, leaf := range parser.Model.Leaves(true) {
+		out := sh.ok(append(strings.Fields(leaf.Path()), "--help")...)
+		for line := range strings.Lines(out) {
+			if columnsOf(strings.TrimRight(line, "\n")) > 80 {
+				t.Errorf("%s: %s", leaf.Path(), line)
+			}
+		}
+		if !strings.Contains(out, "Examples:\n\n    ") {
+			t.Errorf("%s shows no example:\n%s", leaf.Path(), out)
+		}
+	}
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// keysRestore is keyseatd keys restore.
+type keysRestore struct {
+	databaseFlag
+	Code string `arg:"" help:"The key's code."`
+}
+
+// Help shows how it is called.
+func (*keysRestore) Help() string {
+	return examples("", "keyseatd keys restore 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN")
+}
+
+// Run takes the revocation back.
+func (k *keysRestore) Run(ctx context.Context, c console) error {
+	err := k.open(ctx, func(s *bunstore.Store) error { return steerKey(ctx, s, k.Code, tasks.Restore) })
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.out, "the key is no longer revoked")
+	return err
+}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// plansRelease is keyseatd plans release.
+type plansRelease struct {
+	databaseFlag
+	Task string `arg:"" help:"The id of the task that has spent the slot."`
+}
+
+// Help says when, and how it is called.
+func (*plansRelease) Help() string {
+	return examples("A slot that an upgrade has spent stays spent until the member has left the plan, which only the "+
+		"provider knows: look there first. The key stays as it is. `keyseatd keys show` tells the task.",
+		"keyseatd plans release K7QZ3M2XW5R6T4B3NHJ5VCEDYA")
+}
+
+// Run gives the slot back.
+func (p *plansRelease) Run(ctx context.Context, c console) error {
+	err := p.open(ctx, func(s *bunstore.Store) error { return steerTask(ctx, s, p.Task, tasks.Release) })
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.out, "the slot is free again")
+	return err
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/hooks"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// endpointFlags say whom webhooks may go to.
+type endpointFlags struct {
+	WebhookFile      string `placeholder:"FILE" help:"JSON file of the endpoints that are told what happens: [{\"name\", \"url\", \"secrets\", \"events\", \"stock_low\"}]. Read again when it has changed."`
+	WebhookPrivate   bool   `help:"Allow webhooks to addresses that are not public."`
+	WebhookPlaintext bool   `help:"Allow webhooks over http://."`
+}
+
+func (f endpointFlags) policy() hooks.Policy {
+	return hooks.Policy{Private: f.WebhookPrivate, Plaintext: f.WebhookPlaintext}
+}
+
+// endpoints opens the file, which must be in order.
+func (f endpointFlags) endpoints() (*hooks.File, error) {
+	file, err := hooks.Open(f.WebhookFile, f.policy())
+	if err != nil {
+		return nil, fmt.Errorf("--webhook-file: %w", err)
+	}
+	return file, nil
+}
+
+// webhookFlags say how webhooks are sent.
+type webhookFlags struct {
+	endpointFlags
+	WebhookBackoff time.Duration `default:"5s" validate:"min=1ms,max=15m" placeholder:"5s" help:"First pause after a webhook has failed, it doubles to at most 15m."`
+	WebhookDays    int           `default:"3" validate:"min=1,max=28" placeholder:"N" help:"How many days a webhook is tried."`
+}
+
+// checkWebhooks finds what is wrong with the file.
+func (f webhookFlags) checkWebhooks() error {
+	if f.WebhookFile == "" {
+		return nil
+	}
+	_, err := f.endpoints()
+	return err
+}
+
+// beside runs a server, and a courier beside it where there is a file of endpoints.
+func (f webhookFlags) beside(ctx context.Context, server *daemon.Server, outbox tasks.Outbox, desk tasks.Desk, log *slog.Logger) error {
+	if f.WebhookFile == "" {
+		return server.Run(ctx)
+	}
+	file, err := f.endpoints()
+	if err != nil {
+		return err
+	}
+	courier := hooks.New(outbox, file.Endpoints, hooks.Client(f.policy()))
+	courier.Rules.Backoff, courier.Rules.Patience = f.WebhookBackoff, time.Duration(f.WebhookDays)*24*time.Hour
+	courier.Stock, courier.Log = desk.Stock, log
+	observe := server.Crew.Observe
+	server.Crew.Observe = func(r tasks.Report) {
+		observe(r)
+		courier.Wake()
+	}
+	working, stop := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer stop()
+	group.Go(func() { courier.Run(working, server.Drain) })
+	return server.Run(ctx)
+}

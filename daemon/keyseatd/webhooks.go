@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// webhooksCmd are the commands on webhooks.
+type webhooksCmd struct {
+	List       webhooksList       `cmd:"" help:"Show the endpoints, and how much waits for each."`
+	Deliveries webhooksDeliveries `cmd:"" help:"Show what was sent, the newest first."`
+	Replay     webhooksReplay     `cmd:"" help:"Tell an endpoint again what has happened."`
+	Resume     webhooksResume     `cmd:"" help:"Tell an endpoint that has answered 410 (gone) what it has missed, and what comes."`
+	Forget     webhooksForget     `cmd:"" help:"Keep nothing more for an endpoint that was taken out of the file."`
+	Test       webhooksTry        `cmd:"" help:"Send an endpoint a test."`
+}
+
+// known is nil if an endpoint of that name is enlisted.
+func known(ctx context.Context, s tasks.Outbox, name string) error {
+	all, err := s.Listeners(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range all {
+		if l.Name == name {
+			return nil
+		}
+	}
+	return errNoEndpoint(name)
+}
+
+// An errNoEndpoint names an endpoint that no daemon has enlisted.
+type errNoEndpoint string
+
+// Error says what to do.
+func (e errNoEndpoint) Error() string {
+	return "no daemon has served with an endpoint " + string(e) + " (keyseatd webhooks list shows those that are known)"
+}
+
+// parseSince reads a time: RFC 3339, a date, or how long ago.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	if at, err := time.Parse(time.DateOnly, text); err == nil {
+		return at, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, usageError{errSince}
+	}
+	return at, nil
+}

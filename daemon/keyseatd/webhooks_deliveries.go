@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon/hooks"
+	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// webhooksDeliveries is keyseatd webhooks deliveries.
+type webhooksDeliveries struct {
+	databaseFlag
+	outputFlag
+	Endpoint string `help:"Only those to this endpoint." placeholder:"NAME"`
+	Event    string `help:"Only those of this event." placeholder:"ID"`
+	Count    int    `help:"At most so many, 0 for all." default:"100" validate:"min=0" placeholder:"N"`
+}
+
+// Help says what there is to know, and how it is called.
+func (*webhooksDeliveries) Help() string {
+	return examples("Each attempt is a line. They are kept for 30 days; a key shows as its fingerprint, as it does in the log.",
+		"keyseatd webhooks deliveries",
+		"keyseatd webhooks deliveries --endpoint shop --count 0 --output json")
+}
+
+// Run lists attempts.
+func (w *webhooksDeliveries) Run(ctx context.Context, c console) error {
+	return w.open(ctx, func(s *bunstore.Store) error {
+		return list(c.out, w.outputFlag, deliveryHeader, mapped(w.deliveries(ctx, s), newDeliveryLine))
+	})
+}
+
+func (w *webhooksDeliveries) deliveries(ctx context.Context, s tasks.Outbox) iter.Seq2[tasks.Delivery, error] {
+	page := func(before int64, n int) ([]tasks.Delivery, error) {
+		return s.Deliveries(ctx, w.Endpoint, w.Event, before, n)
+	}
+	all := paged(page, func(d tasks.Delivery) int64 { return d.Seq })
+	return func(yield func(tasks.Delivery, error) bool) {
+		n := 0
+		for d, err := range all {
+			if n++; !yield(d, err) || n == w.Count {
+				return
+			}
+		}
+	}
+}
+
+const deliveryHeader = "AT ENDPOINT~ EVENT TYPE ABOUT TRY? RESULT STATUS TOOK? NOTE~"
+
+// A deliveryLine is one attempt.
+type deliveryLine struct {
+	At       shown.Moment `json:"at"`
+	Endpoint string       `json:"endpoint"`
+	Event    string       `json:"event"`
+	Type     string       `json:"type"`
+	About    string       `json:"about"` // a key's fingerprint, or a country
+	Try      int          `json:"try"`
+	Result   tasks.Result `json:"result"`
+	Status   int          `json:"status"` // 0: no answer
+	Took     float64      `json:"seconds"`
+	Note     string       `json:"note"`
+}
+
+func newDeliveryLine(d tasks.Delivery) deliveryLine {
+	return deliveryLine{
+		shown.Moment(d.At), d.Listener, d.Event, d.Type, hooks.Subject(d.Code, d.Country), d.Try, d.Result, d.Status, d.Took.Seconds(), d.Note,
+	}
+}
+
+func (d deliveryLine) cells() []string {
+	status := ""
+	if d.Status != 0 {
+		status = strconv.Itoa(d.Status)
+	}
+	took := time.Duration(d.Took * float64(time.Second)).Round(time.Millisecond)
+	return []string{d.At.String(), d.Endpoint, d.Event, d.Type, d.About, strconv.Itoa(d.Try), string(d.Result), status, took.String(), d.Note}
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// webhooksForget is keyseatd webhooks forget.
+type webhooksForget struct {
+	databaseFlag
+	Endpoint string `arg:"" help:"The endpoint's name."`
+}
+
+// Help says what there is to know, and how it is called.
+func (*webhooksForget) Help() string {
+	return examples("An endpoint that a daemon still has in its file comes back. Without this one that was taken out is "+
+		"forgotten after 30 days.", "keyseatd webhooks forget shop")
+}
+
+// Run strikes the endpoint off the list, with what waits for it.
+func (w *webhooksForget) Run(ctx context.Context, c console) error {
+	err := w.open(ctx, func(s *bunstore.Store) error { return s.Forget(ctx, w.Endpoint) })
+	if errors.Is(err, tasks.ErrNoListener) {
+		err = errNoEndpoint(w.Endpoint)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.out, "the endpoint is forgotten")
+	return err
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// webhooksList is keyseatd webhooks list.
+type webhooksList struct {
+	databaseFlag
+	outputFlag
+}
+
+// Help says what there is to know, and how it is called.
+func (*webhooksList) Help() string {
+	return examples("An endpoint that was taken out of --webhook-file is forgotten after 30 days, or with `keyseatd webhooks forget`.", "keyseatd webhooks list")
+}
+
+// Run lists the endpoints that daemons have enlisted.
+func (w *webhooksList) Run(ctx context.Context, c console) error {
+	return w.open(ctx, func(s *bunstore.Store) error {
+		all, err := s.Listeners(ctx)
+		if err != nil {
+			return err
+		}
+		return list(c.out, w.outputFlag, listenerHeader, mapped(each(all), newListenerLine))
+	})
+}
+
+const listenerHeader = "ENDPOINT STATE WAITING SINCE KEPT_UNTIL?"
+
+// A listenerLine is an endpoint; what waits for it are keys, and countries that are low in stock.
+type listenerLine struct {
+	Name    string       `json:"endpoint"`
+	State   string       `json:"state"` // live or gone
+	Waiting int          `json:"waiting"`
+	Since   shown.Moment `json:"waiting_since"`
+	Gone    shown.Moment `json:"gone_since"`
+	Until   shown.Moment `json:"kept_until"`
+}
+
+func newListenerLine(l tasks.Listener) listenerLine {
+	state := "live"
+	if !l.Gone.IsZero() {
+		state = "gone"
+	}
+	return listenerLine{l.Name, state, l.Waiting, shown.Moment(l.Since), shown.Moment(l.Gone), shown.Moment(l.Until)}
+}
+
+func (l listenerLine) cells() []string {
+	return []string{l.Name, l.State, strconv.Itoa(l.Waiting), l.Since.String(), l.Until.String()}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon/hooks"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// webhooksReplay is keyseatd webhooks replay.
+type webhooksReplay struct {
+	databaseFlag
+	Endpoint string `arg:"" help:"The endpoint's name."`
+	Event    string `help:"From this event of its key on." placeholder:"ID" xor:"what"`
+	Key      string `help:"The whole history of this key, or what of it is --since." placeholder:"CODE" xor:"what"`
+	Since    string `help:"All keys, from this time on: RFC 3339, a date, or how long ago (24h)." placeholder:"TIME"`
+}
+
+// Help says what there is to know, and how it is called.
+func (*webhooksReplay) Help() string {
+	return examples("A key is told in order, so that what follows is told again too. An event keeps its id, by which the endpoint "+
+		"can tell what it knows already. What was before the endpoint was configured can be replayed too.",
+		"keyseatd webhooks replay shop --event evt_0123456789abcdef0123456789abcdef",
+		"keyseatd webhooks replay shop --key 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN",
+		"keyseatd webhooks replay shop --since 2026-11-22T19:37:00Z")
+}
+
+var (
+	errSince   = errors.New("--since must be a time (2026-11-22T19:37:00Z), a date or how long ago (24h)")
+	errReplay  = errors.New("one of --event, --key and --since is needed")
+	errNoEvent = errors.New("that endpoint was never told of such an event")
+	errNoLine  = errors.New("that event is not part of any key's history, so it cannot be replayed")
+)
+
+// Run puts what is to be told into the endpoint's mail, where the daemons find it.
+func (w *webhooksReplay) Run(ctx context.Context, c console) error {
+	since, err := parseSince(w.Since, time.Now())
+	if err != nil {
+		return err
+	}
+	if w.Event == "" && w.Key == "" && w.Since == "" {
+		return usageError{errReplay}
+	}
+	var n int
+	err = w.open(ctx, func(s *bunstore.Store) error {
+		r := tasks.Rewind{Listener: w.Endpoint, Since: since, Causes: hooks.Causes()}
+		if err := w.choose(ctx, s, &r); err != nil {
+			return err
+		}
+		n, err = s.Rewind(ctx, r)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.out, "%d keys are told again\n", n)
+	return err
+}
+
+// choose says which key is meant, and from where on.
+func (w *webhooksReplay) choose(ctx context.Context, s *bunstore.Store, r *tasks.Rewind) (err error) {
+	if err := known(ctx, s, w.Endpoint); err != nil {
+		return err
+	}
+	switch {
+	case w.Key != "":
+		if r.Code, err = keys.ParseTyped(w.Key); err != nil {
+			return err
+		}
+		v, err := desk(s).View(ctx, r.Code)
+		if err == nil && !v.Key.Exists() {
+			err = tasks.ErrNoKey
+		}
+		return err
+	case w.Event != "":
+		told, err := s.Deliveries(ctx, w.Endpoint, w.Event, 0, 1)
+		switch {
+		case err != nil:
+			return err
+		case len(told) == 0:
+			return errNoEvent
+		case told[0].Code == "":
+			return errNoLine
+		}
+		r.Code, r.After = told[0].Code, told[0].Line-1
+	}
+	return nil
+}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// webhooksResume is keyseatd webhooks resume.
+type webhooksResume struct {
+	databaseFlag
+	Endpoint string `arg:"" help:"The endpoint's name."`
+}
+
+// Help shows how it is called.
+func (*webhooksResume) Help() string { return examples("", "keyseatd webhooks resume shop") }
+
+// Run makes the daemons call the endpoint again.
+func (w *webhooksResume) Run(ctx context.Context, c console) error {
+	err := w.open(ctx, func(s *bunstore.Store) error { return s.Resume(ctx, w.Endpoint) })
+	if errors.Is(err, tasks.ErrNoListener) {
+		err = errNoEndpoint(w.Endpoint)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.out, "the endpoint is told again")
+	return err
+}

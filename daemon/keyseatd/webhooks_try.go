@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon/hooks"
+)
+
+// webhooksTry is keyseatd webhooks test.
+type webhooksTry struct {
+	endpointFlags
+	Endpoint string `arg:"" help:"The endpoint's name in the file."`
+}
+
+// Help says what there is to know, and how it is called.
+func (*webhooksTry) Help() string {
+	return examples("The test is a signed event of the type webhook.test, sent once and from here; it needs no database.",
+		"keyseatd webhooks test shop --webhook-file hooks.json")
+}
+
+// Run sends one event and tells what was answered.
+func (w *webhooksTry) Run(ctx context.Context, c console) error {
+	if w.WebhookFile == "" {
+		return usageError{errors.New("--webhook-file is missing")}
+	}
+	file, err := w.endpoints()
+	if err != nil {
+		return err
+	}
+	all, err := file.Endpoints()
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if e.Name == w.Endpoint {
+			return w.send(ctx, c, e)
+		}
+	}
+	return fmt.Errorf("no endpoint %s in %s", w.Endpoint, w.WebhookFile)
+}
+
+func (w *webhooksTry) send(ctx context.Context, c console, e hooks.Endpoint) error {
+	start := time.Now()
+	answer := hooks.Send(ctx, hooks.Client(w.policy()), e, hooks.NewTest(rand.Text(), start))
+	switch {
+	case answer.Status == 0:
+		return errors.New(answer.Note)
+	case !answer.OK():
+		return fmt.Errorf("the endpoint has answered %d", answer.Status)
+	}
+	_, err := fmt.Fprintf(c.out, "the endpoint has answered %d after %v\n", answer.Status, time.Since(start).Round(time.Millisecond))
+	return err
+}
