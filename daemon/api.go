@@ -170,7 +170,9 @@ func (a *API) named(r *http.Request, q request, call func(keys.Code) answer) ans
 	if stranger && said.unknown {
 		a.Strangers.Count(client)
 	}
-	said.key = Fingerprint(code)
+	if err == nil {
+		said.key = Fingerprint(code)
+	}
 	return said
 }
 

@@ -27,6 +27,9 @@ func (e Edit) Apply(p Plan) (Plan, error) {
 	if p.ID == "" && (e.Retire || e.Country == nil || e.Size == nil) {
 		return p, ErrPlan
 	}
+	if err := e.check(); err != nil {
+		return p, err
+	}
 	if used := p.Size - p.Free(); e.Size != nil && *e.Size < used {
 		return p, fmt.Errorf("%d slots are fewer than the %d that are held, spent or suspect", *e.Size, used)
 	}
@@ -43,6 +46,22 @@ func (e Edit) Apply(p Plan) (Plan, error) {
 	set(&p.Invite, e.Invite)
 	set(&p.ExpiresAt, e.ExpiresAt)
 	return p, nil
+}
+
+// MaxSize is how many slots a plan has at most: far more than any, and few enough to be summed.
+const MaxSize = 1_000_000
+
+// check says what is wrong with the edit in itself.
+func (e Edit) check() error {
+	if e.Size != nil && (*e.Size < 0 || *e.Size > MaxSize) {
+		return fmt.Errorf("%d slots: a plan has 0 to %d", *e.Size, MaxSize)
+	}
+	if e.Country != nil {
+		if c, err := ParseCountry(string(*e.Country)); err != nil || c != *e.Country {
+			return ErrCountry
+		}
+	}
+	return nil
 }
 
 func set[T any](field *T, value *T) {

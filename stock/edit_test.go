@@ -33,6 +33,8 @@ func TestEditApply(t *testing.T) {
 		},
 		"a new plan without a country": {stock.Plan{}, stock.Edit{ID: "n", Size: new(3)}, nil, "no such plan"},
 		"a new plan without a size":    {stock.Plan{}, stock.Edit{ID: "n", Country: new(stock.Country("DE"))}, nil, "no such plan"},
+		"more than any plan has":       {plan, stock.Edit{ID: "a", Size: new(stock.MaxSize + 1)}, nil, "1000001"},
+		"a country that is none":       {stock.Plan{}, stock.Edit{ID: "n", Country: new(stock.Country("de")), Size: new(1)}, nil, "ISO 3166-1"},
 		"a new plan below nothing":     {stock.Plan{}, stock.Edit{ID: "n", Country: new(stock.Country("DE")), Size: new(-1)}, nil, "-1"},
 		"retiring what is not there":   {stock.Plan{}, stock.Edit{ID: "n", Country: new(stock.Country("DE")), Size: new(1), Retire: true}, nil, "no such plan"},
 

@@ -121,6 +121,7 @@ const (
 	firstPause = 50 * time.Millisecond
 	lastPause  = time.Second
 	readTries  = 3
+	applyTries = 20 // about a quarter of a minute
 )
 
 // read repeats a failed read a little, which hides a connection that was cut.
@@ -137,14 +138,17 @@ func (d Desk) read(ctx context.Context, do func() error) error {
 
 // apply makes one change. While its outcome is not known it is applied again, which answers as the
 // first time did: the one way to learn what became of a commit whose answer was lost.
-func (d Desk) apply(ctx context.Context, c Change) error {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		errs, err := d.Store.Apply(ctx, []Change{c})
-		if err == nil {
+func (d Desk) apply(ctx context.Context, c Change) (err error) {
+	pause := firstPause
+	for range applyTries {
+		var errs []error
+		if errs, err = d.Store.Apply(ctx, []Change{c}); err == nil {
 			return errs[0]
 		}
 		if d.Pause(ctx, pause) != nil {
-			return err
+			break
 		}
+		pause = min(2*pause, lastPause)
 	}
+	return err
 }

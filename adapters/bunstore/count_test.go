@@ -126,7 +126,9 @@ func (c counting) QueryContext(ctx context.Context, sql string, args []driver.Na
 }
 
 func (c counting) ExecContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Result, error) {
-	c.sent.Add(1)
+	if !strings.HasPrefix(sql, "PRAGMA") {
+		c.sent.Add(1)
+	}
 	return c.Conn.(driver.ExecerContext).ExecContext(ctx, sql, args)
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 // due chooses the tasks to lease, by the index on when they can be, because a poll that finds nothing
-// must be cheap: those whose time has come, and
-// those whose lease was made by a clock that has since gone back.
+// must be cheap: those whose time has come, and those whose lease was made by a clock that has since
+// gone back.
 const due = `
 	late AS MATERIALIZED (
 		SELECT t.code, t.id, coalesce(t.leased_until, t.due) AS since FROM keyseat_tasks t

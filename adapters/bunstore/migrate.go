@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"io/fs"
+	"sync"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/migrate"
@@ -53,6 +54,8 @@ func (s *Store) aloneSQLite(ctx context.Context, do func() error) error {
 	return locked(ctx, path+migrateLock, do)
 }
 
+var migrating sync.Mutex
+
 // alonePostgres holds the one row of a table in a transaction while do works on other connections.
 // bun's own lock outlives a process that dies, and it is not made without a race.
 func (s *Store) alonePostgres(ctx context.Context, do func() error) error {
@@ -62,9 +65,11 @@ func (s *Store) alonePostgres(ctx context.Context, do func() error) error {
 	if err := s.makeLock(ctx); err != nil {
 		return err
 	}
+	migrating.Lock() // or all connections of a pool could be held by those who wait
+	defer migrating.Unlock()
 	return s.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		const hold = `SELECT one FROM keyseat_migrating FOR UPDATE`
-		for _, sql := range []string{`SET LOCAL idle_in_transaction_session_timeout = 0`, hold} {
+		for _, sql := range []string{`SET LOCAL idle_in_transaction_session_timeout = 0`, `SET LOCAL lock_timeout = 0`, hold} {
 			if _, err := tx.Tx.ExecContext(ctx, sql); err != nil {
 				return err
 			}

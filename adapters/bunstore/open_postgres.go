@@ -27,7 +27,7 @@ func openPostgres(url string, o Options) (*Store, error) {
 	if _, named := config.RuntimeParams["application_name"]; !named {
 		config.RuntimeParams["application_name"] = "keyseat"
 	}
-	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(limitIdle))
+	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(limits))
 	pool.SetMaxOpenConns(o.Conns)
 	pool.SetMaxIdleConns(o.Conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
@@ -35,10 +35,11 @@ func openPostgres(url string, o Options) (*Store, error) {
 	return &Store{dialect: postgres{}, read: db, write: db, owned: true}, nil
 }
 
-// limitIdle makes the server end the transaction of a process that was stopped in the middle of it:
-// the rows that it has locked are everybody's. It is no parameter of the connection, because poolers
-// refuse those that they do not know.
-func limitIdle(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout = '10s'")
+// limits make the server end the transaction of a process that was stopped in the middle of it, since
+// the rows that it has locked are everybody's, and let nobody wait for a row much longer than its
+// holder should take: a batch of changes waits as one. They are no parameters of the connection,
+// because poolers refuse those that they do not know.
+func limits(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '1s'", pgx.QueryExecModeSimpleProtocol)
 	return err
 }

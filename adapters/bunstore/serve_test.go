@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 func TestAnSQLiteFileIsServedByOne(t *testing.T) {
@@ -92,4 +94,33 @@ func found(t *testing.T, path string, what []byte) bool {
 		}
 	}
 	return false
+}
+
+// TestALongReaderStopsNoWrites has somebody read the file for long, as a backup does: what ends a
+// task, and would have its secret wiped from the log, does not wait for it.
+func TestALongReaderStopsNoWrites(t *testing.T) {
+	path := "sqlite:" + filepath.Join(t.TempDir(), "keyseat.db")
+	s := open(t, path, bunstore.Options{})
+	fill(t, s, 3)
+	reader, err := raw(t, path).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reader.Close() }()
+	if _, err := reader.ExecContext(t.Context(), "BEGIN DEFERRED"); err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := reader.QueryRowContext(t.Context(), "SELECT count(*) FROM keyseat_keys").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	for _, c := range upgrades(t, s, 3) {
+		c.Claim, c.Task.Slot, c.Task.Sealed, c.Task.Ended, c.Task.Outcome = nil, "", nil, c.Task.Created, tasks.OutOfStock
+		c.Key.Status, c.Key.Message = keys.FailedUpgrade, "none"
+		apply(t, s, c)
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("three writes took %v", took)
+	}
 }

@@ -2,6 +2,8 @@ package bunstore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -58,10 +60,29 @@ func (s *Store) wipe(ctx context.Context) error {
 	if s.sweep == nil {
 		return nil
 	}
-	var busy, pages, moved int
-	err := s.write.DB.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
-	if err != nil || busy != 0 {
+	busy, err := s.truncate(ctx)
+	if err != nil || busy {
 		s.sweep.again()
 	}
 	return s.reader().tell("wipe the log", err)
+}
+
+// truncate hardly waits for readers, because all writes wait for it meanwhile: while somebody reads
+// for long, the log is truncated another time.
+func (s *Store) truncate(ctx context.Context) (busy bool, err error) {
+	conn, err := s.write.DB.Conn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.Close() }() // it goes back to its pool
+	var usual, failed, pages, moved int
+	if err := conn.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&usual); err != nil {
+		return false, err
+	}
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 50"); err != nil {
+		return false, err
+	}
+	err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&failed, &pages, &moved)
+	_, restored := conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf("PRAGMA busy_timeout = %d", usual))
+	return failed != 0, errors.Join(err, restored)
 }

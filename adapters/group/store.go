@@ -122,7 +122,7 @@ func (s *Store) applyAll(ctx context.Context, changes []tasks.Change) ([]error, 
 	}
 	verdicts = make([]error, len(changes))
 	for i := range changes {
-		alone, err := s.inner.Apply(ctx, changes[i:i+1])
+		alone, err := s.applyAlone(ctx, changes[i:i+1])
 		if err != nil {
 			verdicts[i] = unknown{err}
 			continue
@@ -130,6 +130,13 @@ func (s *Store) applyAll(ctx context.Context, changes []tasks.Change) ([]error, 
 		verdicts[i] = alone[0]
 	}
 	return verdicts, nil
+}
+
+// applyAlone has time of its own, since the batch may have used up what there was.
+func (s *Store) applyAlone(ctx context.Context, change []tasks.Change) ([]error, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.writes.bound)
+	defer cancel()
+	return s.inner.Apply(ctx, change)
 }
 
 // unknown carries the error of one change's call past its neighbours' verdicts.

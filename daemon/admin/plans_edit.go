@@ -32,8 +32,8 @@ func (b planEdit) edit(id string) (stock.Edit, error) {
 		}
 		e.Country = &country
 	}
-	if b.Slots != nil && (*b.Slots < 0 || *b.Slots > sheet.MaxSlots) {
-		return e, invalid("slots", fmt.Sprintf("must be 0 to %d", sheet.MaxSlots))
+	if b.Slots != nil && (*b.Slots < 0 || *b.Slots > stock.MaxSize) {
+		return e, invalid("slots", fmt.Sprintf("must be 0 to %d", stock.MaxSize))
 	}
 	return e, cmp.Or(prose("address", b.Address), prose("invite", b.Invite))
 }

@@ -56,6 +56,10 @@ type Attempt struct {
 	Jitter float64 // in [0,1)
 }
 
+// enough tries are made of every event, however long it has waited for the first: nobody may have been
+// there to make one.
+const enough = 5
+
 // Settle decides what becomes of a leased mail after an attempt at a letter of it.
 func (r Rules) Settle(m tasks.Mail, l Letter, a Attempt) (tasks.Mail, tasks.Delivery) {
 	d := tasks.Delivery{
@@ -68,7 +72,7 @@ func (r Rules) Settle(m tasks.Mail, l Letter, a Attempt) (tasks.Mail, tasks.Deli
 		d.Result, m = tasks.Delivered, afresh(l.Told, a.At)
 	case a.Status == http.StatusGone:
 		d.Result, m.Due = tasks.Gone, a.At
-	case waited >= r.Patience:
+	case waited >= r.Patience && m.Tries >= enough:
 		d.Result, m = tasks.GivenUp, afresh(l.Told, a.At)
 	default:
 		m.Tries++

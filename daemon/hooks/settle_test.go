@@ -73,6 +73,7 @@ func TestSettle(t *testing.T) {
 		{0, hooks.Answer{Status: 503, After: time.Hour}, 0, 0, "failed 4 1 1m0s"},
 		{3, hooks.Answer{Status: 410}, 0, 0, "gone 4 3 0s"},
 		{5, hooks.Answer{Status: 500}, time.Hour, 0, "given_up 5 0 0s"},
+		{4, hooks.Answer{Status: 500}, 9 * time.Hour, 0, "failed 4 5 4s"}, // nobody was there to try it
 	} {
 		mail := m
 		mail.Tries = c.tries

@@ -30,13 +30,20 @@ func (*configCmd) Help() string {
 	)
 }
 
-// Run shows what serve would run with, or fails as serve would before it opens a database.
+// Run shows what serve would run with, and then fails as serve would before it opens a database.
 func (k *configCmd) Run(_ context.Context, c console) error {
-	if _, err := k.prepare(slog.New(slog.DiscardHandler)); err != nil {
+	if err := list(c.out, k.outputFlag, settingHeader, each(k.settings)); err != nil {
 		return err
 	}
-	return list(c.out, k.outputFlag, settingHeader, each(k.settings))
+	if err := check(k); err != nil {
+		return err
+	}
+	_, err := k.prepare(slog.New(slog.DiscardHandler))
+	return err
 }
+
+// late implements [latecomer]: what is wrong is told beside what is in force.
+func (*configCmd) late() {}
 
 const settingHeader = "NAME VALUE SOURCE"
 

@@ -59,14 +59,18 @@ func TestConfigFile(t *testing.T) {
 		if strings.Contains(text, `"connector"`) {
 			sh.env = nil
 		}
-		sh.fails(exitUsage, want, "", "config", "--config", path)
+		head := "" // what is in force is shown where it can be told
+		if strings.HasPrefix(want, "--") && !strings.Contains(want, "expected") && !strings.HasPrefix(want, "--log") {
+			head = "NAME"
+		}
+		sh.failsAfter(head, exitUsage, want, "", "config", "--config", path)
 		sh.env = append(sh.env, "KEYSEAT_CONFIG="+path)
 		sh.fails(exitUsage, want, "", "serve")
 	}
 	sh.env = nil
 	sh.fails(exitUsage, "--config: nowhere: no such file", "", "--config", "nowhere", "config", "--connector=sim")
-	sh.fails(exitUsage, "--connector is missing", "", "config")
-	sh.fails(exitFailed, "--connector-token-file", "", "config", "--connector=https://h", "--connector-token-file", "nowhere")
+	sh.failsAfter("NAME", exitUsage, "--connector is missing", "", "config")
+	sh.failsAfter("NAME", exitFailed, "--connector-token-file", "", "config", "--connector=https://h", "--connector-token-file", "nowhere")
 }
 
 // TestConfigShowsItsSources holds that flags win over variables, and these over the file.

@@ -200,7 +200,7 @@ Try:
   curl -d renew=%[3]s -d login=someone@example.com --data-urlencode 'pwd=a long password!' -d country=US '%[1]s'
 
 The provider is simulated: the login's first half names how a task ends,
-account_locked@example.com, plan_full@example.com, ...; any other succeeds.
+account_locked@example.com, already_premium@example.com, ...; any other succeeds.
 `, api, fresh, used)
 	_, err := c.out.Write(b.Bytes())
 	return err

@@ -9,6 +9,9 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
+// noStack is above every level: what went wrong is said in words, a stack helps no operator.
+const noStack = slog.Level(127)
+
 // logFlags say what is logged, and how. No line is ever sampled away.
 type logFlags struct {
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"What is logged: debug, info, warn or error."`
@@ -28,5 +31,6 @@ func (f logFlags) logger(to io.Writer) *slog.Logger {
 		config.EncodeLevel = zapcore.CapitalLevelEncoder
 		encoder = zapcore.NewConsoleEncoder(config)
 	}
-	return slog.New(zapslog.NewHandler(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), level)))
+	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), level)
+	return slog.New(zapslog.NewHandler(core, zapslog.AddStacktraceAt(noStack)))
 }

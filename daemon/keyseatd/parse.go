@@ -29,6 +29,9 @@ func parse(args []string, c console) (command, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s has no Run", found.Command())
 	}
+	if _, is := cmd.(latecomer); is {
+		return cmd, nil
+	}
 	return cmd, check(cmd)
 }
 
@@ -85,3 +88,6 @@ func outcomes() string {
 	}
 	return strings.Join(all, ", ")
 }
+
+// A latecomer is a command that checks its fields itself.
+type latecomer interface{ late() }

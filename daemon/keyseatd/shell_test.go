@@ -70,9 +70,15 @@ func (sh shell) feed(input string, args ...string) string {
 // error that has want in it.
 func (sh shell) fails(status int, want, input string, args ...string) {
 	sh.Helper()
+	sh.failsAfter("", status, want, input, args...)
+}
+
+// failsAfter is fails for a command that has printed something by then, which starts so.
+func (sh shell) failsAfter(head string, status int, want, input string, args ...string) {
+	sh.Helper()
 	out, err, got := sh.run(input, args...)
 	line, rest, found := strings.Cut(err, "\n")
-	if got != status || out != "" || !found || rest != "" || !strings.HasPrefix(line, "keyseatd: ") || !strings.Contains(line, want) {
+	if got != status || (out != "") != (head != "") || !strings.HasPrefix(out, head) || !found || rest != "" || !strings.HasPrefix(line, "keyseatd: ") || !strings.Contains(line, want) {
 		sh.Errorf("%q: status %d, %q, %q\nwant %d, %s", args, got, out, err, status, want)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/keys"
 )
 
@@ -57,7 +58,7 @@ func FuzzEdits(f *testing.F) {
 			return
 		}
 		for _, e := range edits {
-			if !sheet.ValidID(e.ID) || len(*e.Country) != 2 || *e.Size < 0 || *e.Size > sheet.MaxSlots {
+			if !sheet.ValidID(e.ID) || len(*e.Country) != 2 || *e.Size < 0 || *e.Size > stock.MaxSize {
 				t.Fatalf("%+v", e)
 			}
 		}

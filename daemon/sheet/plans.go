@@ -15,8 +15,6 @@ var planColumns = []string{"id", "country", "address", "invite", "slots", "expir
 // PlanColumns lists the columns of a file of plans; id, country and slots are required.
 func PlanColumns() []string { return slices.Clone(planColumns) }
 
-// MaxSlots is the most slots of one plan.
-const MaxSlots = 1_000_000
 
 // MaxID is the longest id of a plan, in bytes.
 const MaxID = 128
@@ -93,8 +91,8 @@ func (r *row) country() stock.Country {
 
 func (r *row) slots() int {
 	n, err := strconv.ParseUint(r.text("slots"), 10, 32)
-	if err != nil || n > MaxSlots {
-		r.fail("slots", fmt.Sprintf("must be a number from 0 to %d", MaxSlots))
+	if err != nil || n > stock.MaxSize {
+		r.fail("slots", fmt.Sprintf("must be a number from 0 to %d", stock.MaxSize))
 	}
 	return int(n)
 }

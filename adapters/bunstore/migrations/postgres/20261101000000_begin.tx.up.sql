@@ -69,6 +69,7 @@ CREATE UNIQUE INDEX keyseat_tasks_open ON keyseat_tasks (code) WHERE ended_at IS
 CREATE INDEX keyseat_tasks_due ON keyseat_tasks ((coalesce(leased_until, due))) WHERE ended_at IS NULL;
 CREATE INDEX keyseat_tasks_id ON keyseat_tasks (id);
 CREATE INDEX keyseat_tasks_created ON keyseat_tasks (created_at, id);
+CREATE INDEX keyseat_tasks_suspect ON keyseat_tasks (created_at, id) WHERE slot = 'suspect';
 
 CREATE TABLE keyseat_countries (
 	code text COLLATE "C" PRIMARY KEY CHECK (length(code) = 2)
