@@ -29,6 +29,7 @@ type Crew struct {
 type job struct {
 	tasks.Job
 	until time.Time          // the lease is ours, by the desk's clock
+	end   *time.Timer        // drops it then, since the store may be silent for longer
 	drop  context.CancelFunc // ends the work, since the lease is lost
 }
 
@@ -138,12 +139,14 @@ func (c *Crew) busy() int {
 // start works on a job in a goroutine of its own.
 func (c *Crew) start(asking, work context.Context, leased tasks.Job, hands *sync.WaitGroup) {
 	settling, drop := context.WithCancel(work)
-	ref := leased.Task.Ref()
+	ref, until := leased.Task.Ref(), leased.Taken.Add(c.Lease)
+	end := time.AfterFunc(until.Sub(c.Desk.Now()), drop)
 	c.mu.Lock()
-	c.jobs[ref] = &job{leased, leased.Taken.Add(c.Lease), drop}
+	c.jobs[ref] = &job{leased, until, end, drop}
 	c.mu.Unlock()
 	hands.Go(func() {
 		defer drop()
+		defer end.Stop()
 		asking, end := context.WithCancel(asking)
 		defer end()
 		defer context.AfterFunc(settling, end)()

@@ -60,6 +60,7 @@ func (c *Crew) extended(ref tasks.Ref, start time.Time, ours, lost bool) {
 	case !working:
 	case ours:
 		j.until = start.Add(c.Lease)
+		j.end.Reset(j.until.Sub(c.Desk.Now()))
 	case lost, !c.Desk.Now().Add(c.Lease / 3).Before(j.until):
 		j.drop()
 	}

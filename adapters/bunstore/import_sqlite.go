@@ -27,11 +27,14 @@ func (s *Store) stageKeys(ctx context.Context, b tasks.Batch, from *source) erro
 	if err := stage.unknown(ctx, b); err != nil {
 		return err // before all its keys are read for nothing
 	}
+	if err := stage.unstaged(ctx); err != nil { // because an import that could not do so itself may have left one
+		return err
+	}
 	if _, err := stage.exec(ctx, `CREATE TEMP TABLE keyseat_staged AS SELECT 0 AS row, `+keyTable.columns.list("%")+` FROM keyseat_keys WHERE false`, nil); err != nil {
 		return err
 	}
 	// The table must go even if ctx has ended, because the connection lives on.
-	defer func() { _, _ = stage.exec(context.WithoutCancel(ctx), `DROP TABLE temp.keyseat_staged`, nil) }()
+	defer func() { _ = stage.unstaged(context.WithoutCancel(ctx)) }() // the next import tries again
 	if err := stage.gather(ctx, from); err != nil {
 		return err
 	}
@@ -39,6 +42,12 @@ func (s *Store) stageKeys(ctx context.Context, b tasks.Batch, from *source) erro
 		moving := session{s.dialect, tx.Tx}
 		return arrive(ctx, moving.exec, b, func() error { return moving.unstage(ctx, b) })
 	})
+}
+
+// unstaged drops the staging table, if it is there.
+func (s session) unstaged(ctx context.Context) error {
+	_, err := s.exec(ctx, `DROP TABLE IF EXISTS temp.keyseat_staged`, nil)
+	return err
 }
 
 // gather fills the staging table.

@@ -1,0 +1,123 @@
+package bunstore_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// mostRuns is how often a transaction is run, at most.
+const mostRuns = 8
+
+// TestCollisions lets Postgres refuse each statement for a serialization failure or a deadlock. A
+// transaction that is refused once is run again, unnoticed; one that is refused each time is given up
+// after some runs. A call of one statement may fail, and then it has not been made.
+func TestCollisions(t *testing.T) {
+	inLabs(t, func(l *lab) {
+		refused := 0
+		for _, o := range operations() {
+			for _, m := range collisions() {
+				for k := 1; l.suits(o, m) && l.collides(o, m, k); k++ {
+					refused++
+				}
+			}
+		}
+		l.Logf("%d statements were refused", refused)
+	}, "postgres")
+}
+
+// collides tries one statement of an operation, and says whether the operation has so many.
+func (l *lab) collides(o operation, m mode, k int) bool {
+	l.Helper()
+	l.clear()
+	call := o.prepare(l)
+	before := l.dump()
+	l.arm(m, k)
+	err := call(l.frail)
+	hits, begun := l.disarm()
+	runs := 1
+	if m.every {
+		runs = mostRuns
+	}
+	switch {
+	case hits == 0 && err != nil, m.every && hits > 0 && err == nil, !m.every && begun > 0 && err != nil:
+		l.Errorf("after %d refusals: %v", hits, err)
+	case hits > 0 && begun > 0 && hits != runs, begun > mostRuns:
+		l.Errorf("%d runs, %d refusals", begun, hits)
+	}
+	if err != nil && l.dump() != before {
+		l.Error("what was refused has left a trace")
+	}
+	l.converges(call, err)
+	if !o.anew {
+		after := l.dump()
+		if l.converges(call, errFault); l.dump() != after {
+			l.Error("made again it has changed something")
+		}
+	}
+	l.sound()
+	if l.Failed() {
+		l.Fatalf("%s: statement %d, %s", o.name, k, m.name)
+	}
+	return hits > 0
+}
+
+// TestADeadlock makes one with a stranger, who locks two keys in the other order, and holds that the
+// store is the one who gives way and begins again.
+func TestADeadlock(t *testing.T) {
+	inLabs(t, func(l *lab) {
+		changes := l.accept(2)
+		l.arm(mode{}, -1) // which counts
+		stranger, err := l.db.BeginTx(l.life, nil)
+		if err != nil {
+			l.Fatal(err)
+		}
+		lock := func(key keys.Code) {
+			l.Helper()
+			if _, err := stranger.ExecContext(l.life, "SELECT 1 FROM keyseat_keys WHERE code = $1 FOR UPDATE", string(key)); err != nil {
+				l.Fatal(err)
+			}
+		}
+		lock(code("K", 1))
+		done := make(chan error, 1)
+		go func() { done <- made(l, l.frail, changes) }()
+		l.awaitLock()
+		lock(code("K", 0)) // the store waits for longer, so that it is the first to look who waits for whom
+		if err := stranger.Rollback(); err != nil {
+			l.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			l.Error(err)
+		}
+		if _, begun := l.disarm(); begun != 2 {
+			l.Errorf("the transaction was run %d times", begun)
+		}
+		after := l.dump()
+		if err := made(l, l.frail, changes); err != nil || l.dump() != after {
+			l.Errorf("made again: %v", err)
+		}
+		l.sound()
+	}, "postgres")
+}
+
+// made makes changes, and joins all that says that they are not.
+func made(l *lab, s *bunstore.Store, changes []tasks.Change) error {
+	verdicts, err := s.Apply(l.life, changes)
+	return errors.Join(append(verdicts, err)...)
+}
+
+// awaitLock waits until somebody waits for a lock.
+func (l *lab) awaitLock() {
+	l.Helper()
+	for waiting := false; !waiting; time.Sleep(time.Millisecond) { // which can only be asked for
+		err := l.db.QueryRowContext(l.life, `SELECT count(*) > 0 FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
+		if err != nil {
+			l.Fatal(err)
+		}
+	}
+}

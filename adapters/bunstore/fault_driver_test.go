@@ -1,0 +1,243 @@
+package bunstore_test
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// A mode is how a statement fails. The beginning and the end of a transaction are statements too.
+type mode struct {
+	name  string
+	err   error
+	done  bool // it takes effect, and only its answer is lost
+	dies  bool // its connection dies with it
+	torn  bool // it is a query, whose answer breaks off after the first row
+	every bool // it fails anew in every run of its transaction
+	first bool // it is the one to try where there is little time
+}
+
+var errFault = errors.New("the statement has failed")
+
+var modes = []mode{
+	{name: "not done", err: errFault},
+	{name: "done, the answer lost", err: errFault, done: true, first: true},
+	{name: "cut before", err: driver.ErrBadConn, dies: true},
+	{name: "cut after", err: io.ErrUnexpectedEOF, done: true, dies: true, first: true},
+	{name: "torn", err: errFault, torn: true},
+}
+
+// collisions are what Postgres answers to one of two who are in each other's way.
+func collisions() (all []mode) {
+	for _, state := range []string{"40001", "40P01"} {
+		err := &pgconn.PgError{Code: state}
+		all = append(all, mode{name: state, err: err, first: true}, mode{name: state + " every time", err: err, every: true})
+	}
+	return all
+}
+
+// A faults fails the at-th statement that comes after it was armed.
+type faults struct {
+	mu sync.Mutex
+	mode
+	at, seen, hits, begun int
+}
+
+func (f *faults) arm(m mode, at int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mode, f.at, f.seen, f.hits, f.begun = m, at, 0, 0, 0
+}
+
+// disarm says how many statements have failed, and how many transactions were to begin.
+func (f *faults) disarm() (hits, begun int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.at = 0
+	return f.hits, f.begun
+}
+
+// What a statement is.
+const (
+	query = iota
+	exec
+	begin
+	commit
+)
+
+// next counts a statement and says whether it is to fail.
+func (f *faults) next(what int) (mode, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if what == begin {
+		f.begun++
+		if f.every {
+			f.seen = 0
+		}
+	}
+	if f.at == 0 || f.torn && what != query {
+		return mode{}, false
+	}
+	f.seen++
+	if f.seen != f.at {
+		return mode{}, false
+	}
+	f.hits++
+	return f.mode, true
+}
+
+// A frailDriver opens connections whose statements fail as they are told to.
+type frailDriver struct {
+	driver.Connector
+	*faults
+}
+
+func (d frailDriver) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := d.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &frailConn{Conn: conn, faults: d.faults}, nil
+}
+
+type frailConn struct {
+	driver.Conn
+	*faults
+	dead bool
+}
+
+// run makes a statement, or not, and fails it, or not. clean is called before it fails. If it is torn,
+// it was made and its rows are to break off.
+func (c *frailConn) run(what int, do func() error, clean func()) (torn bool, err error) {
+	if c.dead {
+		return false, driver.ErrBadConn
+	}
+	m, fails := c.next(what)
+	if !fails || m.torn || m.done {
+		if err := do(); err != nil {
+			return false, err
+		}
+	}
+	if !fails || m.torn {
+		return fails, nil
+	}
+	clean()
+	if m.dies || m.done && what == begin { // a connection that answers no BEGIN is in nobody knows what state
+		c.dead = true
+		_ = c.Conn.Close() // as a cut does
+	}
+	return false, m.err
+}
+
+func nothing() {}
+
+func (c *frailConn) QueryContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Rows, error) {
+	var rows driver.Rows
+	torn, err := c.run(query, func() (err error) {
+		rows, err = c.Conn.(driver.QueryerContext).QueryContext(ctx, sql, args)
+		return err
+	}, func() { exhaust(rows) })
+	switch {
+	case err != nil:
+		return nil, err
+	case torn:
+		return &tornRows{Rows: rows}, nil
+	}
+	return rows, nil
+}
+
+// exhaust reads a result to its end, without which its statement would not have been made.
+func exhaust(rows driver.Rows) {
+	if rows == nil {
+		return
+	}
+	values := make([]driver.Value, len(rows.Columns()))
+	for more := true; more; {
+		more = rows.Next(values) == nil
+	}
+	_ = rows.Close() // whoever could be told is told of the fault
+}
+
+// tornRows break off after the first.
+type tornRows struct {
+	driver.Rows
+	read int
+}
+
+func (r *tornRows) Next(values []driver.Value) error {
+	if r.read++; r.read > 1 {
+		return errFault
+	}
+	return r.Rows.Next(values)
+}
+
+func (c *frailConn) ExecContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Result, error) {
+	var result driver.Result
+	_, err := c.run(exec, func() (err error) {
+		result, err = c.Conn.(driver.ExecerContext).ExecContext(ctx, sql, args)
+		return err
+	}, nothing)
+	return result, err
+}
+
+func (c *frailConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	var tx driver.Tx
+	_, err := c.run(begin, func() (err error) {
+		tx, err = c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
+		return err
+	}, nothing)
+	return frailTx{tx, c}, err
+}
+
+func (c *frailConn) CheckNamedValue(v *driver.NamedValue) error {
+	if checker, checks := c.Conn.(driver.NamedValueChecker); checks {
+		return checker.CheckNamedValue(v)
+	}
+	return driver.ErrSkip
+}
+
+func (c *frailConn) ResetSession(ctx context.Context) error {
+	if c.dead {
+		return driver.ErrBadConn
+	}
+	return c.Conn.(driver.SessionResetter).ResetSession(ctx)
+}
+
+func (c *frailConn) IsValid() bool { return !c.dead }
+
+func (c *frailConn) Close() error {
+	if c.dead {
+		return nil
+	}
+	return c.Conn.Close()
+}
+
+type frailTx struct {
+	driver.Tx
+	conn *frailConn
+}
+
+// Commit ends the transaction in any case, as both databases do.
+func (t frailTx) Commit() error {
+	committed := false
+	_, err := t.conn.run(commit, func() error {
+		committed = true
+		return t.Tx.Commit()
+	}, func() {
+		if !committed {
+			_ = t.Tx.Rollback() // the fault is what is told
+		}
+	})
+	return err
+}
+
+func (t frailTx) Rollback() error {
+	if t.conn.dead {
+		return driver.ErrBadConn
+	}
+	return t.Tx.Rollback()
+}

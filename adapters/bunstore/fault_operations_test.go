@@ -1,0 +1,378 @@
+package bunstore_test
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// An operation is a call of the store. It prepares the database and gives the call, which is repeated
+// after an error until it has none, and whose error is also that it answers something wrong.
+type operation struct {
+	name    string
+	imports bool // past database/sql on Postgres, where only the network can fail it
+	still   bool // it leaves no trace that a dump shows
+	anew    bool // each call takes effect
+	prepare func(l *lab) func(s *bunstore.Store) error
+}
+
+func operations() []operation {
+	return append(append(append(changing(), leasing()...), reading()...), append(mailing(), managing()...)...)
+}
+
+// applying makes changes, whose verdicts must be the same however often they are made.
+func applying(decide func(l *lab) []tasks.Change, want ...error) func(l *lab) func(s *bunstore.Store) error {
+	return func(l *lab) func(s *bunstore.Store) error {
+		changes := decide(l)
+		return func(s *bunstore.Store) error {
+			verdicts, err := s.Apply(l.life, changes)
+			if err != nil {
+				return err
+			}
+			for i, verdict := range verdicts {
+				if !errors.Is(verdict, want[i]) {
+					l.Errorf("the verdict on change %d is %v, want %v", i, verdict, want[i])
+				}
+			}
+			return nil
+		}
+	}
+}
+
+// changing are the decisions on a key.
+func changing() []operation {
+	rules := tasks.DefaultRules()
+	hasty := rules
+	hasty.Attempts = 1
+	settled := func(o tasks.Outcome) tasks.Answer { return tasks.Answer{Effect: tasks.Settled, Outcome: o} }
+	settling := func(r tasks.Rules, a tasks.Answer) func(l *lab) func(s *bunstore.Store) error {
+		return applying(func(l *lab) []tasks.Change { return []tasks.Change{l.settle(r, a)} }, nil)
+	}
+	return []operation{
+		{name: "accept", prepare: applying(func(l *lab) []tasks.Change { return l.accept(1) }, nil)},
+		{name: "accept three, one in vain", prepare: applying(func(l *lab) []tasks.Change {
+			changes := l.accept(3)
+			changes[1].Key.Version++
+			return changes
+		}, nil, tasks.ErrConflict, nil)},
+		{name: "accept two for one slot", prepare: applying(func(l *lab) []tasks.Change {
+			changes := l.accept(2)
+			l.edit("p", 1)
+			l.edit("q", 0)
+			return changes
+		}, nil, stock.ErrEmpty)},
+		{name: "out of stock", prepare: applying((*lab).outOfStock, nil)},
+		{name: "settle success", prepare: settling(rules, settled(tasks.Success))},
+		{name: "settle failure", prepare: settling(rules, settled(tasks.WrongAddress))},
+		{name: "settle retry", prepare: settling(rules, tasks.Answer{})},
+		{name: "settle suspect", prepare: settling(hasty, tasks.Answer{})},
+		{name: "next plan", prepare: settling(rules, settled(tasks.PlanFull))},
+		{name: "end and begin", prepare: applying((*lab).endAndBegin, nil, nil)},
+		{name: "revoke", prepare: applying(func(l *lab) []tasks.Change {
+			l.accept(1)
+			return l.steer(tasks.Revoke(l.view(), id()))
+		}, nil)},
+		{name: "resolve", prepare: applying(func(l *lab) []tasks.Change {
+			apply(l, l.plain, l.settle(hasty, tasks.Answer{}))
+			return l.steer(tasks.Resolve(l.view(), tasks.Success, id()))
+		}, nil)},
+	}
+}
+
+// accept stocks n keys and two plans, and decides to accept an upgrade of each key.
+func (l *lab) accept(n int) []tasks.Change {
+	l.Helper()
+	fill(l, l.plain, n)
+	l.edit("q", n)
+	return upgrades(l, l.plain, n)
+}
+
+func (l *lab) edit(plan string, size int) {
+	l.Helper()
+	country := stock.Country("US")
+	if err := l.plain.EditPlans(l.life, []stock.Edit{{ID: plan, Country: &country, Size: &size}}); err != nil {
+		l.Fatal(err)
+	}
+}
+
+func (l *lab) steer(c tasks.Change, err error) []tasks.Change {
+	l.Helper()
+	if err != nil {
+		l.Fatal(err)
+	}
+	return []tasks.Change{c}
+}
+
+// view looks at the first key.
+func (l *lab) view() tasks.View {
+	l.Helper()
+	views, err := l.plain.View(l.life, []keys.Code{code("K", 0)})
+	if err != nil {
+		l.Fatal(err)
+	}
+	return views[0]
+}
+
+// leased gives a task that was accepted and leased.
+func (l *lab) leased() tasks.View {
+	l.Helper()
+	apply(l, l.plain, l.accept(1)...)
+	views, err := l.plain.Lease(l.life, "w", 1, time.Hour)
+	if err != nil || len(views) != 1 {
+		l.Fatal(views, err)
+	}
+	return views[0]
+}
+
+func (l *lab) settle(r tasks.Rules, a tasks.Answer) tasks.Change {
+	l.Helper()
+	v := l.leased()
+	return r.Settle(v, tasks.Asking{Sent: v.At, Answer: a}, id(), false)
+}
+
+func (l *lab) outOfStock() []tasks.Change {
+	l.Helper()
+	l.accept(1)
+	return l.steer(tasks.DefaultRules().Accept(l.view(), tasks.Request{
+		Kind: tasks.Upgrade, Code: code("K", 0), Country: "US",
+		Account: tasks.Account{Login: tasks.NewSecret("a"), Password: tasks.NewSecret("b")},
+	}, id(), true))
+}
+
+// endAndBegin is two decisions on one key, one made from what the other leaves.
+func (l *lab) endAndBegin() []tasks.Change {
+	l.Helper()
+	v := l.leased()
+	end := tasks.DefaultRules().Settle(v, tasks.Asking{
+		Sent: v.At, Answer: tasks.Answer{Effect: tasks.Settled, Outcome: tasks.WrongAddress},
+	}, id(), false)
+	key, task := *end.Key, *end.Task
+	key.Version++
+	return []tasks.Change{end, upgrade(l, tasks.View{At: v.At, Key: key, Task: &task})}
+}
+
+// leasing are the calls on leases. A lease whose answer was lost is had again once it has run out.
+func leasing() []operation {
+	return []operation{
+		{name: "lease", anew: true, prepare: func(l *lab) func(s *bunstore.Store) error {
+			apply(l, l.plain, l.accept(1)...)
+			known := int64(0)
+			return func(s *bunstore.Store) error {
+				for l.life.Err() == nil {
+					views, err := s.Lease(l.life, "w", 1, time.Millisecond)
+					if err != nil {
+						return err
+					}
+					if len(views) == 0 {
+						time.Sleep(time.Millisecond) // that is how long it lasts
+						continue
+					}
+					task := views[0].Task
+					if task.Fence <= known || int64(task.Lost) != task.Fence-1 {
+						l.Errorf("the fence is %d after %d, %d leases were lost", task.Fence, known, task.Lost)
+					}
+					known = task.Fence
+					return nil
+				}
+				return l.life.Err()
+			}
+		}},
+		{name: "extend", still: true, prepare: extending(time.Hour)},
+		{name: "give back", prepare: extending(0, tasks.ErrFenced)},
+	}
+}
+
+// extending extends a lease, or finds it so.
+func extending(ttl time.Duration, or ...error) func(l *lab) func(s *bunstore.Store) error {
+	return func(l *lab) func(s *bunstore.Store) error {
+		ref := l.leased().Task.Ref()
+		return func(s *bunstore.Store) error {
+			verdicts, err := s.Extend(l.life, []tasks.Ref{ref}, ttl)
+			if err != nil {
+				return err
+			}
+			l.among(verdicts[0], or...)
+			return nil
+		}
+	}
+}
+
+// among holds that a verdict is nil, or one of those that say that it is done already.
+func (l *lab) among(verdict error, or ...error) {
+	l.Helper()
+	for _, known := range or {
+		if errors.Is(verdict, known) {
+			return
+		}
+	}
+	if verdict != nil {
+		l.Errorf("the verdict is %v", verdict)
+	}
+}
+
+// reading are the calls that only read.
+func reading() []operation {
+	return []operation{
+		{name: "view", still: true, prepare: func(l *lab) func(s *bunstore.Store) error {
+			task := l.leased().Task
+			return func(s *bunstore.Store) error {
+				views, err := s.View(l.life, []keys.Code{task.Code, "nobody", task.Code})
+				if err != nil {
+					return err
+				}
+				if views[0].Task == nil || views[0].Task.ID != task.ID || views[1].Key.Exists() || views[2].Key != views[0].Key {
+					l.Errorf("viewed %+v", views)
+				}
+				return nil
+			}
+		}},
+		{name: "stock", still: true, prepare: func(l *lab) func(s *bunstore.Store) error {
+			l.leased()
+			return func(s *bunstore.Store) error {
+				levels, err := s.Stock(l.life)
+				if err != nil {
+					return err
+				}
+				if len(levels) != 1 || levels[0].Size != 2 || levels[0].Held != 1 || levels[0].Free != 1 {
+					l.Errorf("in stock: %+v", levels)
+				}
+				return nil
+			}
+		}},
+	}
+}
+
+// managing are the calls of the office and the inspector.
+func managing() []operation {
+	us, fr, three, five := stock.Country("US"), stock.Country("FR"), 3, 5
+	return []operation{
+		{name: "import keys", imports: true, prepare: func(l *lab) func(s *bunstore.Store) error {
+			fill(l, l.plain, 1)
+			batch := imported()
+			return func(s *bunstore.Store) error {
+				err := s.ImportKeys(l.life, batch, some("N", 600))
+				if errors.Is(err, tasks.ErrBatch) {
+					return nil
+				}
+				return err
+			}
+		}},
+		{name: "import a key that exists", imports: true, still: true, prepare: func(l *lab) func(s *bunstore.Store) error {
+			fill(l, l.plain, 1)
+			return func(s *bunstore.Store) error {
+				err := s.ImportKeys(l.life, imported(), with(some("N", 2), 2, code("K", 0)))
+				if fault, found := errors.AsType[tasks.RowError](err); found && fault.Row == 2 {
+					return nil
+				}
+				return fmt.Errorf("imported with %w", err)
+			}
+		}},
+		{name: "edit plans", prepare: func(l *lab) func(s *bunstore.Store) error {
+			fill(l, l.plain, 1)
+			edits := []stock.Edit{{ID: "p", Size: &three}, {ID: "new", Country: &fr, Size: &five}, {ID: "old", Country: &us, Size: &five}}
+			return func(s *bunstore.Store) error { return s.EditPlans(l.life, edits) }
+		}},
+		{name: "correct", prepare: func(l *lab) func(s *bunstore.Store) error {
+			l.leased()
+			if _, err := l.db.ExecContext(l.life, "UPDATE keyseat_plans SET spent = held, held = 0"); err != nil {
+				l.Fatal(err)
+			}
+			tallies, err := l.plain.Tallies(l.life)
+			if err != nil {
+				l.Fatal(err)
+			}
+			c, err := tallies[0].Recount(id())
+			if err != nil {
+				l.Fatal(err)
+			}
+			return func(s *bunstore.Store) error {
+				err := s.Correct(l.life, c)
+				if errors.Is(err, tasks.ErrConflict) {
+					return nil
+				}
+				return err
+			}
+		}},
+	}
+}
+
+// mailing are the calls of the outbox.
+func mailing() []operation {
+	causes := []tasks.Cause{tasks.WasAccepted}
+	listened := func(steps int, call func(l *lab, s *bunstore.Store) error) func(l *lab) func(s *bunstore.Store) error {
+		return func(l *lab) func(s *bunstore.Store) error {
+			l.post(causes, steps)
+			return func(s *bunstore.Store) error { return call(l, s) }
+		}
+	}
+	const enlisted, written, routed = 1, 2, 3
+	return []operation{
+		{name: "listen", prepare: listened(0, func(l *lab, s *bunstore.Store) error {
+			return s.Listen(l.life, []string{"L", "M"}, time.Hour)
+		})},
+		{name: "route", prepare: listened(written, func(l *lab, s *bunstore.Store) error {
+			_, err := s.Route(l.life, causes, 9)
+			return err
+		})},
+		{name: "collect", prepare: listened(routed, func(l *lab, s *bunstore.Store) error {
+			for l.life.Err() == nil {
+				if all, err := s.Collect(l.life, "L", "lease", 9, time.Millisecond); err != nil || len(all) == 1 && len(all[0].Lines) > 0 {
+					return err
+				}
+				time.Sleep(time.Millisecond) // that is how long a lease lasts whose answer was lost
+			}
+			return l.life.Err()
+		})},
+		{name: "post", prepare: func(l *lab) func(s *bunstore.Store) error {
+			l.post(causes, routed)
+			all, err := l.plain.Collect(l.life, "L", "lease", 9, time.Hour)
+			if err != nil || len(all) != 1 {
+				l.Fatal(all, err)
+			}
+			mail := all[0]
+			mail.Told = mail.Newest
+			return func(s *bunstore.Store) error {
+				err := s.Post(l.life, mail, nil)
+				if errors.Is(err, tasks.ErrFenced) {
+					return nil
+				}
+				return err
+			}
+		}},
+		{name: "rewind", prepare: listened(written, func(l *lab, s *bunstore.Store) error {
+			_, err := s.Rewind(l.life, tasks.Rewind{Listener: "L", Causes: causes})
+			return err
+		})},
+		{name: "note low stock", prepare: listened(enlisted, func(l *lab, s *bunstore.Store) error {
+			return s.Low(l.life, "L", []stock.Country{"US", "FR"}, 7)
+		})},
+		{name: "forget", prepare: listened(routed, func(l *lab, s *bunstore.Store) error {
+			err := s.Forget(l.life, "L")
+			if errors.Is(err, tasks.ErrNoListener) {
+				return nil
+			}
+			return err
+		})},
+	}
+}
+
+// post enlists L, accepts a task and routes the line of it, as far as those steps go.
+func (l *lab) post(causes []tasks.Cause, steps int) {
+	l.Helper()
+	for step, do := range []func() error{
+		func() error { return l.plain.Listen(l.life, []string{"L"}, time.Hour) },
+		func() error { apply(l, l.plain, l.accept(1)...); return nil },
+		func() error { _, err := l.plain.Route(l.life, causes, 9); return err },
+	} {
+		if step < steps {
+			if err := do(); err != nil {
+				l.Fatal(err)
+			}
+		}
+	}
+}

@@ -1,0 +1,220 @@
+package simulation_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// An audit is the shared store, which holds each call to what must be true at any moment.
+type audit struct {
+	*memory.Store // as it is, for whoever looks
+	*world
+	inner tasks.Store // the same, perhaps with a bug
+
+	mu     sync.Mutex
+	fenced int                // changes that were refused for their fence
+	leases map[hold]tasks.Ref // the latest
+	until  map[tasks.Ref]time.Time
+}
+
+// A hold is a worker's, of a task.
+type hold struct{ worker, task string }
+
+func newAudit(w *world, s *memory.Store) *audit {
+	a := &audit{Store: s, world: w, inner: s, leases: map[hold]tasks.Ref{}, until: map[tasks.Ref]time.Time{}}
+	if w.bug.below != nil {
+		a.inner = w.bug.below(s)
+	}
+	return a
+}
+
+// lease is a worker's latest lease of a task.
+func (a *audit) lease(worker, task string) tasks.Ref {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.leases[hold{worker, task}]
+}
+
+// late is for how long a lease has been over; negative: it is not.
+func (a *audit) late(ref tasks.Ref) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return time.Since(a.until[ref])
+}
+
+func (a *audit) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+	return a.inner.View(ctx, codes)
+}
+
+func (a *audit) Stock(ctx context.Context) ([]stock.Level, error) { return a.inner.Stock(ctx) }
+
+func (a *audit) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	views, err := a.inner.Lease(ctx, worker, n, ttl)
+	for _, v := range views {
+		a.leases[hold{worker, v.Task.ID}] = v.Task.Ref()
+		a.until[v.Task.Ref()] = time.Now().Add(ttl)
+	}
+	a.sound()
+	return views, err
+}
+
+func (a *audit) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var fences []int64
+	for _, ref := range refs {
+		fences = append(fences, a.task(ref.ID).Fence)
+	}
+	errs, err := a.inner.Extend(ctx, refs, ttl)
+	for i, ref := range refs {
+		if err != nil || errs[i] != nil {
+			continue
+		}
+		if ref.Fence != fences[i] {
+			a.faults.add("I10", "a lease of task %s with fence %d was extended, its fence is %d", ref.ID, ref.Fence, fences[i])
+		}
+		a.until[ref] = time.Now().Add(ttl)
+	}
+	return errs, err
+}
+
+// Apply makes the changes one after the other, each of which is looked at.
+func (a *audit) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var all []error
+	for i, c := range changes {
+		before := a.record(c.Code())
+		errs, err := a.inner.Apply(ctx, changes[i:i+1])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, errs...)
+		if errors.Is(errs[0], tasks.ErrFenced) {
+			a.fenced++
+		}
+		a.looked(c, before, a.record(c.Code()), errs[0])
+	}
+	return all, nil
+}
+
+// record and task read what is there, past all bugs.
+func (a *audit) record(code keys.Code) tasks.Record {
+	r, err := a.Record(a.ctx, code)
+	a.must(err)
+	return r
+}
+
+func (a *audit) task(id string) tasks.Task {
+	v, err := a.Task(a.ctx, id)
+	a.must(err)
+	if v.Task == nil {
+		return tasks.Task{}
+	}
+	return *v.Task
+}
+
+// ahead is how far a daemon's idea of the store's clock may be ahead of it: by as long as the call took on
+// its way there from which the daemon has it.
+const ahead = time.Minute
+
+// looked holds one change to what a change may do.
+func (a *audit) looked(c tasks.Change, before, after tasks.Record, verdict error) {
+	if verdict != nil || len(after.Events) == len(before.Events) {
+		if c.Key != nil && before.Key != after.Key && len(c.Events) > 0 {
+			a.faults.add("Apply", "the change %s was refused (%v) and has left a trace", c.ID, verdict)
+		}
+		a.sound()
+		return
+	}
+	if c.Task != nil && c.Task.Version > 0 {
+		a.newest(c, before.Task(c.Task.ID))
+	}
+	for _, e := range c.Events {
+		if e.Task != "" && (e.At.After(time.Now().Add(ahead)) || e.At.Before(after.Task(e.Task).Created)) {
+			a.faults.add("clocks", "task %s has a line of history of %v (%s), which is not between its beginning and now", e.Task, e.At, e.Cause)
+		}
+	}
+	a.legal(c, before.Key, after.Key)
+	a.sound()
+}
+
+// newest holds that a change was made by the holder of the newest lease.
+func (a *audit) newest(c tasks.Change, stored *tasks.Task) {
+	if stored != nil && stored.Fence != c.Task.Fence {
+		a.faults.add("I10", "a change of task %s with fence %d was made, its fence is %d", c.Task.ID, c.Task.Fence, stored.Fence)
+	}
+	if stored != nil && !stored.Open() && c.Task.Sealed != nil {
+		a.faults.add("I8", "task %s had ended and is open again", c.Task.ID)
+	}
+}
+
+// sound holds what must be true of everything at any moment.
+func (a *audit) sound() {
+	ctx := a.ctx
+	plans, err := a.Plans(ctx, 0, 100)
+	a.must(err)
+	for _, p := range plans {
+		if !p.Sound() {
+			a.faults.add("I1", "plan %s of %d slots has %s", p.ID, p.Size, p.Count())
+		}
+	}
+	all, err := a.Tasks(ctx, tasks.AnyTask, tasks.Task{}, 1000)
+	a.must(err)
+	open := map[keys.Code]int{}
+	for _, v := range all {
+		t := v.Task
+		if t.Open() {
+			open[t.Code]++
+		}
+		if t.Open() == (t.Sealed == nil) {
+			a.faults.add("I12", "task %s is open: %v, and has a secret: %v", t.ID, t.Open(), t.Sealed != nil)
+		}
+		if open[t.Code] > 1 {
+			a.faults.add("I4", "key %s has %d open tasks", t.Code, open[t.Code])
+		}
+	}
+}
+
+// legal holds the life of a key to the table of the documentation.
+func (a *audit) legal(c tasks.Change, from, to keys.Key) {
+	if from.Status == to.Status && from.Used == to.Used {
+		return
+	}
+	last := c.Events[len(c.Events)-1]
+	want := map[tasks.Cause][]keys.Status{
+		tasks.WasAccepted: {keys.InQueue},
+		tasks.WasEnded:    {ending(last)},
+		tasks.WasResolved: {ending(last)},
+		tasks.WasReset:    {keys.Active},
+	}[last.Cause]
+	used := map[keys.Status]bool{keys.Success: true, keys.Failed: true, keys.InQueue: from.Used}[to.Status]
+	begun := c.Events[0].Cause == tasks.WasAccepted
+	fits := begun || last.Cause != tasks.WasEnded || from.Status == keys.InQueue
+	if !to.Exists() || !slices.Contains(want, to.Status) || to.Used != used || !fits || begun && from.Status == keys.InQueue {
+		a.faults.add("I9", "key %s went from %s (used: %v) to %s (used: %v) as a task was %s", to.Code, from.Status, from.Used, to.Status, to.Used, last.Cause)
+	}
+}
+
+// ending is how a key stands after its task has ended so.
+func ending(e tasks.Event) keys.Status {
+	switch {
+	case e.Kind == tasks.Upgrade && e.Outcome == tasks.Success:
+		return keys.Success
+	case e.Kind == tasks.Upgrade:
+		return keys.FailedUpgrade
+	case e.Outcome == tasks.Success:
+		return keys.SuccessRenew
+	}
+	return keys.Failed
+}

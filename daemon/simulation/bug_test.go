@@ -1,0 +1,192 @@
+package simulation_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A bug is planted round the core, which itself stays as it is. The zero bug is none.
+type bug struct {
+	name      string
+	above     func(*life, tasks.Store) tasks.Store // in a daemon
+	below     func(*memory.Store) tasks.Store      // in the database
+	connector func(tasks.Connector) tasks.Connector
+	wall      bool // the daemon's clock is the wall clock, which is adjusted
+}
+
+var bugs = []bug{
+	{name: "no fence", below: func(s *memory.Store) tasks.Store { return unfenced{s, func(tasks.Task) bool { return false }} }},
+	{name: "fence only on settle", below: func(s *memory.Store) tasks.Store {
+		return unfenced{s, func(t tasks.Task) bool { return !t.Open() }}
+	}},
+	{name: "slot freed on time-out", above: func(_ *life, s tasks.Store) tasks.Store { return freeing{s} }},
+	{name: "slot before task", above: func(l *life, s tasks.Store) tasks.Store { return hasty{s, l.world} }},
+	{name: "reaper without guard", above: func(l *life, s tasks.Store) tasks.Store { return reaper{s, l.world} }},
+	{name: "idempotency key per attempt", connector: func(c tasks.Connector) tasks.Connector { return forgetful{c} }},
+	{name: "secret erased in a second transaction", above: func(l *life, s tasks.Store) tasks.Store { return tidy{s, l.world} }},
+	{name: "wall-clock lease", wall: true},
+}
+
+// unfenced takes an old fence, and what goes with it, for the newest, but where fenced says otherwise.
+type unfenced struct {
+	*memory.Store
+	fenced func(tasks.Task) bool
+}
+
+func (u unfenced) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	var all []tasks.Change
+	for _, c := range changes {
+		if c.Task != nil && c.Task.Version > 0 && !u.fenced(*c.Task) {
+			c = u.renewed(ctx, c)
+		}
+		all = append(all, c)
+	}
+	return u.Store.Apply(ctx, all)
+}
+
+// Extend extends whatever lease there is.
+func (u unfenced) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
+	var all []tasks.Ref
+	for _, ref := range refs {
+		if v, err := u.Task(ctx, ref.ID); err == nil && v.Task != nil {
+			ref = v.Task.Ref()
+		}
+		all = append(all, ref)
+	}
+	return u.Store.Extend(ctx, all, ttl)
+}
+
+func (u unfenced) renewed(ctx context.Context, c tasks.Change) tasks.Change {
+	v, err := u.Task(ctx, c.Task.ID)
+	if err != nil || v.Task == nil || v.Task.Fence == c.Task.Fence {
+		return c
+	}
+	t := *c.Task
+	t.Fence, t.Version = v.Task.Fence, v.Task.Version
+	c.Task = &t
+	if c.Key != nil {
+		k := *c.Key
+		k.Version = v.Key.Version
+		c.Key = &k
+	}
+	return c
+}
+
+// freeing takes every slot that is left in doubt for free.
+type freeing struct{ tasks.Store }
+
+func (f freeing) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	var all []tasks.Change
+	for _, c := range changes {
+		if c.Move != nil && c.Move.To == stock.Suspect {
+			t, m := *c.Task, *c.Move
+			t.Slot, m.To = stock.Free, stock.Free
+			c.Task, c.Move, c.Events = &t, &m, append([]tasks.Event(nil), c.Events...)
+			c.Events[len(c.Events)-1].To = stock.Free
+		}
+		all = append(all, c)
+	}
+	return f.Store.Apply(ctx, all)
+}
+
+// hasty takes the slot first and stores the task then.
+type hasty struct {
+	tasks.Store
+	*world
+}
+
+func (h hasty) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	c := changes[0]
+	if c.Claim == nil || c.Task.Version > 0 {
+		return h.Store.Apply(ctx, changes)
+	}
+	plan, err := h.take(ctx, c)
+	if err != nil {
+		return []error{err}, nil
+	}
+	key := *c.Key
+	key.Version++
+	c = c.Allotted(plan)
+	c.Key, c.Claim = &key, nil
+	return h.Store.Apply(ctx, []tasks.Change{c})
+}
+
+// take is the first transaction.
+func (h hasty) take(ctx context.Context, c tasks.Change) (stock.Plan, error) {
+	plans, err := h.store.Plans(ctx, 0, 100)
+	if err != nil {
+		return stock.Plan{}, err
+	}
+	v, err := h.store.View(ctx, []keys.Code{c.Code()})
+	if err != nil || v[0].Key.Version != c.Key.Version {
+		return stock.Plan{}, tasks.ErrConflict
+	}
+	for _, p := range plans {
+		if p.Country == c.Claim.Country && p.Free() > 0 && p.Live(time.Now()) {
+			m := stock.Move{Plan: p.ID, Country: p.Country, From: stock.Free, To: stock.Held}
+			errs, err := h.Store.Apply(ctx, []tasks.Change{{ID: c.ID + "-slot", Key: &v[0].Key, Move: &m}})
+			if err != nil {
+				return p, tasks.ErrConflict
+			}
+			return p, errs[0]
+		}
+	}
+	return stock.Plan{}, stock.ErrEmpty
+}
+
+// reaper ends, at each look for work, the tasks whose lease has run out.
+type reaper struct {
+	tasks.Store
+	*world
+}
+
+func (r reaper) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+	open, err := r.store.Tasks(ctx, tasks.OpenTask, tasks.Task{}, 1000)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range open {
+		if !v.Task.Leased.IsZero() && v.Task.Leased.Before(v.At) {
+			_, _ = r.Apply(ctx, []tasks.Change{rules().GiveUp(v, r.newID())}) // the next look may have more luck
+		}
+	}
+	return r.Store.Lease(ctx, worker, n, ttl)
+}
+
+// forgetful gives every attempt a key of its own.
+type forgetful struct{ tasks.Connector }
+
+func (f forgetful) Do(ctx context.Context, o tasks.Order) tasks.Answer {
+	o.Task = fmt.Sprintf("%s-%d", o.Task, o.Attempt)
+	return f.Connector.Do(ctx, o)
+}
+
+// tidy ends a task in one transaction and erases its secret in the next.
+type tidy struct {
+	tasks.Store
+	*world
+}
+
+func (t tidy) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	c := changes[0]
+	if c.Task.Open() || c.Task.Version == 0 {
+		return t.Store.Apply(ctx, changes)
+	}
+	left := *c.Task
+	left.Sealed = t.store.task(left.ID).Sealed
+	c.Task = &left
+	errs, err := t.Store.Apply(ctx, []tasks.Change{c})
+	if err != nil || errs[0] != nil {
+		return errs, err
+	}
+	erased := left
+	erased.Version, erased.Sealed = erased.Version+1, nil
+	_, _ = t.Store.Apply(ctx, []tasks.Change{{ID: c.ID + "-erase", Task: &erased, Events: c.Events[:0]}})
+	return errs, nil
+}

@@ -1,0 +1,199 @@
+package simulation_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A journal is what clients have asked for and what they were answered.
+type journal struct {
+	mu   sync.Mutex
+	byID map[string]*request
+}
+
+// A request is one line of the journal. Its id is that of the task that it becomes.
+type request struct {
+	id       string
+	code     keys.Code
+	kind     tasks.Kind
+	country  stock.Country
+	password string
+	ask      ask
+
+	answered bool // with a yes or a no
+	err      error
+}
+
+const domain = "@example.com"
+
+func (r *request) login() string { return r.id + domain }
+
+// taskOf gives the id of the only task that is for that account, whatever the order says.
+func taskOf(login string) string { return strings.TrimSuffix(login, domain) }
+
+// of finds the request for an account; each has one of its own.
+func (j *journal) of(login string) *request {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.byID[taskOf(login)]
+}
+
+func (j *journal) write(r *request) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.byID[r.id] = r
+}
+
+// clientTime is how long a client waits for an answer.
+const clientTime = 5 * time.Second
+
+// request sends one request to a daemon, if that runs.
+func (w *world) request(d *daemonOf, s step) {
+	l := d.current()
+	if l == nil {
+		return
+	}
+	id := fmt.Sprint("t", w.ids.Add(1))
+	r := &request{id: id, code: w.code(s.Key), kind: tasks.Kind(s.Do), country: s.Ask.Country, password: "secret of " + id + "!", ask: s.Ask}
+	w.journal.write(r)
+	w.clients.Go(func() {
+		ctx, cancel := context.WithTimeout(w.ctx, clientTime)
+		defer cancel()
+		desk := l.desk()
+		desk.NewID = func() string { return id }
+		r.err = desk.Accept(ctx, tasks.Request{Kind: r.kind, Code: r.code, Country: string(r.country), Account: tasks.Account{
+			Login: tasks.NewSecret(r.login()), Password: tasks.NewSecret(r.password),
+		}})
+		r.answered = r.err == nil || final(r.err)
+		if r.err == nil {
+			l.crew.Wake()
+			w.visible(w.daemon(d.id+1), r)
+		}
+	})
+}
+
+// final says whether an error is an answer: the request was not accepted and never will be.
+func final(err error) bool {
+	var no tasks.Refusal
+	var later tasks.Limited
+	return errors.As(err, &no) || errors.As(err, &later)
+}
+
+// visible holds that what was accepted shows at once, on any daemon.
+func (w *world) visible(d *daemonOf, r *request) {
+	l := d.current()
+	if l == nil {
+		return
+	}
+	v, err := l.desk().View(w.ctx, r.code)
+	if err != nil {
+		return
+	}
+	if v.Task == nil || v.Task.ID != r.id && v.Task.Created.Before(w.store.task(r.id).Created) {
+		w.faults.add("I13", "request %s was accepted, and %s does not show it", r.id, l.name)
+	}
+}
+
+// operate makes an operator's change, with a tool whose line is good.
+func (w *world) operate(s step) {
+	tool := tasks.Desk{
+		Store: w.store, Sealer: plain{}, Rules: rules(), NewID: w.newID, Now: time.Now,
+		Jitter: func() float64 { return 0 },
+		Pause:  func(context.Context, time.Duration) error { return errLost },
+	}
+	ctx := w.ctx
+	key := func(context.Context) (tasks.View, error) { return tool.View(ctx, w.code(s.Key)) }
+	switch s.Do {
+	case revoke:
+		_ = tool.Steer(ctx, key, tasks.Revoke) // a refusal is as good
+	case restore:
+		_ = tool.Steer(ctx, key, tasks.Restore)
+	case reset:
+		_ = tool.Steer(ctx, key, tasks.Reset)
+	case hurry:
+		w.hurryOne(tool, s)
+	case resolve:
+		w.resolveAll(tool)
+	case release:
+		w.releaseOne(tool, s)
+	case retire, relist:
+		w.edit(s)
+	case upgrade, renew, kill, stop, freeze, cut, hush, adjust: // are no operator's
+	}
+}
+
+// hurryOne makes an open task due at once.
+func (w *world) hurryOne(tool tasks.Desk, s step) {
+	open, err := w.store.Tasks(w.ctx, tasks.OpenTask, tasks.Task{}, 100)
+	w.must(err)
+	if len(open) == 0 {
+		return
+	}
+	id := open[s.Key%len(open)].Task.ID
+	read := func(ctx context.Context) (tasks.View, error) { return w.store.Task(ctx, id) }
+	_ = tool.Steer(w.ctx, read, tasks.Hurry)
+}
+
+// resolveAll looks into the provider's ledger and settles what is suspect and can have no more effect.
+func (w *world) resolveAll(tool tasks.Desk) {
+	ctx := w.ctx
+	suspects, err := w.store.Tasks(ctx, tasks.SuspectTask, tasks.Task{}, 1000)
+	w.must(err)
+	for _, v := range suspects {
+		login := v.Task.ID + domain
+		if !w.provider.idle(login) || w.anyFrozen() || time.Since(v.Task.Ended) < 2*time.Minute { // no asking is on its way
+			continue
+		}
+		outcome := tasks.SystemError
+		if w.provider.member(login) != nil {
+			outcome = tasks.Success
+		}
+		read := func(ctx context.Context) (tasks.View, error) { return w.store.Task(ctx, v.Task.ID) }
+		_ = tool.Steer(ctx, read, func(v tasks.View, id string) (tasks.Change, error) { return tasks.Resolve(v, outcome, id) })
+	}
+}
+
+// anyFrozen says whether a daemon may still send what it was about to send long ago.
+func (w *world) anyFrozen() bool {
+	for _, d := range w.daemons {
+		if left, _ := d.frozen(); left > 0 && !w.calm.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// releaseOne has the member of a key's latest upgrade leave the plan.
+func (w *world) releaseOne(tool tasks.Desk, s step) {
+	ctx := w.ctx
+	v, err := tool.View(ctx, w.code(s.Key))
+	if err != nil || v.Task == nil {
+		return
+	}
+	read := func(ctx context.Context) (tasks.View, error) { return w.store.Task(ctx, v.Task.ID) }
+	if tool.Steer(ctx, read, tasks.Release) == nil {
+		w.provider.leave(v.Task.ID + domain)
+	}
+}
+
+// edit takes a plan out of stock, or puts it back with one slot more.
+func (w *world) edit(s step) {
+	ctx := w.ctx
+	plans, err := w.store.Plans(ctx, 0, 100)
+	w.must(err)
+	p := plans[s.Plan%len(plans)]
+	e := stock.Edit{ID: p.ID, Retire: s.Do == retire}
+	if s.Do == relist {
+		size := p.Size + 1
+		e.Size = &size
+	}
+	w.must(w.store.EditPlans(ctx, []stock.Edit{e}))
+}

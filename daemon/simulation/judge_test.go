@@ -1,0 +1,154 @@
+package simulation_test
+
+import (
+	"context"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon/doctor"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// judge compares the journal, the store and the provider's ledger once all is quiet, and again once
+// the operator has resolved what is suspect.
+func (w *world) judge() {
+	w.ended()
+	w.answers()
+	w.effects()
+	w.folds()
+	w.healthy()
+	w.resolveAll(tasks.Desk{
+		Store: w.store, Rules: rules(), NewID: w.newID, Now: time.Now,
+		Pause: func(context.Context, time.Duration) error { return errLost },
+	})
+	w.effects()
+	w.exact()
+	w.folds()
+}
+
+func (w *world) all() []tasks.Task {
+	views, err := w.store.Tasks(w.ctx, tasks.AnyTask, tasks.Task{}, 1000)
+	w.must(err)
+	var all []tasks.Task
+	for _, v := range views {
+		all = append(all, *v.Task)
+	}
+	return all
+}
+
+// ended holds that every task has ended, once.
+func (w *world) ended() {
+	for _, t := range w.all() {
+		if t.Open() {
+			w.faults.add("I8", "task %s is still open: %s, due %v, leased until %v, asked %d times", t.ID, t.Kind, t.Due, t.Leased, t.Asked)
+		}
+		n := 0
+		for _, e := range w.store.record(t.Code).Events {
+			if e.Task == t.ID && e.Cause == tasks.WasEnded {
+				n++
+			}
+		}
+		if n > 1 {
+			w.faults.add("I8", "task %s has ended %d times", t.ID, n)
+		}
+	}
+}
+
+// answers holds that a yes is exactly one task with what was submitted, a no is none, and that there is
+// no task that nobody asked for.
+func (w *world) answers() {
+	for _, t := range w.all() {
+		r := w.journal.byID[t.ID]
+		switch {
+		case r == nil:
+			w.faults.add("I7", "nobody has asked for task %s", t.ID)
+		case r.answered && r.err != nil:
+			w.faults.add("I7", "request %s was answered %v, and there is a task", r.id, r.err)
+		case r.code != t.Code || r.kind != t.Kind || r.country != t.Country:
+			w.faults.add("I6", "task %s is not what was submitted", t.ID)
+		}
+	}
+	for _, r := range w.journal.byID {
+		if r.answered && r.err == nil && w.store.task(r.id).ID == "" {
+			w.faults.add("I6", "request %s was accepted, and there is no task", r.id)
+		}
+	}
+}
+
+// effects holds the counters to the provider's ledger: no plan is oversold, and what may have had an
+// effect is spent or suspect.
+func (w *world) effects() {
+	plans, err := w.store.Plans(w.ctx, 0, 100)
+	w.must(err)
+	for _, p := range plans {
+		n := w.provider.members(p.ID)
+		if n > p.Size || n > p.Spent+p.Suspect || n < p.Spent {
+			w.faults.add("I3", "plan %s of %d has %d members at the provider, and %s", p.ID, p.Size, n, p.Count())
+		}
+	}
+	for _, t := range w.all() {
+		e := w.provider.member(t.ID + domain)
+		member := e != nil && !e.left && t.Kind == tasks.Upgrade
+		if member && t.Slot != stock.Spent && t.Slot != stock.Suspect || !member && t.Slot == stock.Spent {
+			w.faults.add("I5", "task %s has a member at the provider: %v, and its slot is %s", t.ID, member, t.Slot)
+		}
+	}
+}
+
+// exact holds that nothing is left that the operator has not resolved.
+func (w *world) exact() {
+	plans, err := w.store.Plans(w.ctx, 0, 100)
+	w.must(err)
+	for _, p := range plans {
+		if p.Spent != w.provider.members(p.ID) || p.Suspect+p.Held > 0 {
+			w.faults.add("I3", "plan %s has %d members at the provider, and at last %s", p.ID, w.provider.members(p.ID), p.Count())
+		}
+	}
+}
+
+// A spot is where a slot is: in that state of that plan.
+type spot struct {
+	plan  string
+	state stock.State
+}
+
+// folds holds the counters to the sum of the recorded moves, each of which begins where the one before
+// has ended.
+func (w *world) folds() {
+	counted := map[spot]int{}
+	for i := range w.Keys {
+		slots := map[string]spot{} // by task: where its slot is, nowhere if it has none
+		for _, e := range w.store.record(w.code(i)).Events {
+			if e.To == "" {
+				continue
+			}
+			from, to := spot{e.Plan, e.From}, spot{e.Plan, e.To}
+			if has := slots[e.Task]; has != from && (has != spot{} || e.From != stock.Free) {
+				w.faults.add("I2", "the slot of task %s goes from %v to %v, but is %v", e.Task, from, to, has)
+			}
+			counted[from]--
+			counted[to]++
+			slots[e.Task] = to
+			if e.To == stock.Free {
+				delete(slots, e.Task)
+			}
+		}
+	}
+	plans, err := w.store.Plans(w.ctx, 0, 100)
+	w.must(err)
+	for _, p := range plans {
+		sum := stock.Count{Held: counted[spot{p.ID, stock.Held}], Spent: counted[spot{p.ID, stock.Spent}], Suspect: counted[spot{p.ID, stock.Suspect}]}
+		if sum != p.Count() {
+			w.faults.add("I2", "plan %s has %s, its moves add up to %s", p.ID, p.Count(), sum)
+		}
+	}
+}
+
+// healthy asks the doctor, who looks for more than the rest does.
+func (w *world) healthy() {
+	d := doctor.Doctor{Store: w.store, Stale: time.Hour, NewID: w.newID}
+	for f, err := range d.Examine(w.ctx) {
+		w.must(err)
+		w.faults.add("doctor", "%s: key %s, task %s, plan %s: %s", f.Code, f.Key, f.Task, f.Plan, f.Found)
+	}
+}

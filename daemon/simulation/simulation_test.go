@@ -1,0 +1,109 @@
+package simulation_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestMain plays 1,000 histories unless -rapid.checks says otherwise.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	if !given {
+		_ = flag.Set("rapid.checks", "1000") // it is a number
+	}
+	os.Exit(m.Run())
+}
+
+// in plays a history in a bubble of its own and gives what was found to be wrong.
+func in(t *testing.T, h history, b bug) []string {
+	var w *world
+	synctest.Test(t, func(*testing.T) { w = run(h, b) })
+	return w.faults.found
+}
+
+func TestNothingBreaks(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		h := histories.Draw(r, "history")
+		for _, fault := range in(t, h, bug{}) {
+			r.Error(fault)
+		}
+	})
+}
+
+// within is how many histories it may take to catch a bug.
+const within = 100
+
+// TestPlantedBugsAreCaught shows that what TestNothingBreaks holds can be seen to break. What a bug is
+// caught by must be its own doing: without it the same history is clean.
+func TestPlantedBugsAreCaught(t *testing.T) {
+	for _, b := range bugs {
+		t.Run(b.name, func(t *testing.T) {
+			for seed := range within {
+				h := histories.Example(seed)
+				if found := in(t, h, b); len(found) > 0 && len(in(t, h, bug{})) == 0 {
+					t.Logf("caught by history %d: %s", seed, found[0])
+					return
+				}
+			}
+			t.Errorf("not caught within %d histories", within)
+		})
+	}
+}
+
+// TestHistoriesAreEventful holds that what could break is tried: all that can happen to a task or a key
+// does, and stale writes are sent.
+func TestHistoriesAreEventful(t *testing.T) {
+	seen, fenced := map[tasks.Cause]int{}, 0
+	for seed := range within {
+		synctest.Test(t, func(*testing.T) {
+			w := run(histories.Example(seed), bug{})
+			for i := range w.Keys {
+				for _, e := range w.store.record(w.code(i)).Events {
+					seen[e.Cause]++
+				}
+			}
+			fenced += w.store.fenced
+		})
+	}
+	t.Logf("%v, %d stale writes refused", seen, fenced)
+	for _, cause := range []tasks.Cause{
+		tasks.WasAccepted, tasks.WasRetried, tasks.WasMoved, tasks.WasClaimed, tasks.WasEnded, tasks.WasHurried,
+		tasks.WasResolved, tasks.WasReleased, tasks.WasRevoked, tasks.WasRestored, tasks.WasReset,
+	} {
+		if seen[cause] == 0 {
+			t.Errorf("nothing was %s", cause)
+		}
+	}
+	if fenced == 0 {
+		t.Error("no stale write was refused")
+	}
+}
+
+// TestNoAskingOutlivesItsLease has a store that is away and then hangs, so that the last sign of life is
+// on its way as the lease runs out.
+func TestNoAskingOutlivesItsLease(t *testing.T) {
+	var all []fault
+	for n, kind := range []mishap{lostBefore, lostBefore, slowBefore} {
+		all = append(all, fault{Call: extend, Nth: n, Kind: kind, For: 45 * time.Second})
+	}
+	patient := manner{Kind: good, Before: 45 * time.Second}
+	for after := range 10 {
+		h := history{Daemons: 1, Lease: 30 * time.Second, Keys: 1, Plans: []plot{{"US", 1}}, Faults: all}
+		h.Steps = []step{
+			{After: time.Duration(after) * time.Second, Do: upgrade, Ask: ask{Country: "US", Manners: []manner{patient}}},
+			{After: 100 * time.Second, Do: adjust},
+		}
+		for _, fault := range in(t, h, bug{}) {
+			t.Errorf("after %d s: %s", after, fault)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package simulation_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A world is one run of a history, with a bug or with none. It is made and used in a bubble of
+// testing/synctest.
+type world struct {
+	history
+	ctx      context.Context // never ends: what looks at the store is never cut short
+	bug      bug
+	store    *audit
+	provider *provider
+	daemons  []*daemonOf
+	clients  sync.WaitGroup
+	journal  journal
+	ids      atomic.Int64
+	calm     atomic.Bool // nothing breaks any more
+	over     atomic.Bool // no daemon starts any more
+	faults   report
+}
+
+// A report is what was found to be wrong.
+type report struct {
+	mu    sync.Mutex
+	found []string
+}
+
+// add notes a fault. What follows from the first few is of no interest.
+func (r *report) add(invariant, format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.found) < 10 {
+		at := time.Now().UTC().Format("15:04:05.000000")
+		r.found = append(r.found, fmt.Sprintf("%s, at %s: ", invariant, at)+fmt.Sprintf(format, args...))
+	}
+}
+
+// rules leave room for fewer askings than the product's, so that the ends of tasks are seen more often.
+func rules() tasks.Rules {
+	r := tasks.DefaultRules()
+	r.Attempts, r.MaxBackoff, r.Deadline, r.KeyTasks = 3, 20*time.Second, 2*time.Minute, 0
+	return r
+}
+
+// run plays the history. What was found to be wrong is in the world's report.
+func run(h history, b bug) *world {
+	w := &world{history: h, ctx: context.Background(), bug: b}
+	w.journal.byID = map[string]*request{}
+	w.provider = newProvider(w)
+	w.store = newAudit(w, memory.New(time.Now))
+	w.open()
+	for _, s := range h.Steps {
+		time.Sleep(s.After + w.noise(1))
+		w.play(s)
+	}
+	w.quiet()
+	w.judge()
+	return w
+}
+
+func (w *world) open() {
+	ctx := w.ctx
+	for i, p := range w.Plans {
+		id := fmt.Sprint("p", i)
+		w.must(w.store.EditPlans(ctx, []stock.Edit{{ID: id, Country: &p.Country, Size: &p.Size, Address: &id}}))
+	}
+	batch := tasks.Batch{ID: "batch", Cause: tasks.WasImported}
+	w.must(w.store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) {
+		for i := range w.Keys {
+			if !yield(keys.Key{Code: w.code(i), Status: keys.Active, Used: i == 2}, nil) {
+				return
+			}
+		}
+	}))
+	for i := range w.Daemons {
+		d := &daemonOf{world: w, id: i, counts: map[call]int{}}
+		d.start()
+		w.daemons = append(w.daemons, d)
+	}
+}
+
+func (w *world) code(i int) keys.Code { return keys.Code(fmt.Sprint("K", i%w.Keys)) }
+
+func (w *world) daemon(i int) *daemonOf { return w.daemons[i%len(w.daemons)] }
+
+func (w *world) must(err error) {
+	if err != nil {
+		w.faults.add("simulation", "%v", err)
+	}
+}
+
+func (w *world) newID() string { return fmt.Sprint("c", w.ids.Add(1)) }
+
+// noise is a delay of up to a few milliseconds that comes from the history, so that hardly two things
+// happen at the same instant, whose order is nobody's.
+func (w *world) noise(salt uint64) time.Duration {
+	return time.Duration(w.random(salt)%3000) * time.Microsecond
+}
+
+func (w *world) random(salt uint64) uint64 {
+	x := w.Noise + salt*0x9e3779b97f4a7c15 + uint64(time.Now().UnixMicro())*0xbf58476d1ce4e5b9 // splitmix64
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// play does one step.
+func (w *world) play(s step) {
+	d := w.daemon(s.Daemon)
+	switch s.Do {
+	case upgrade, renew:
+		for range 1 + s.Ask.Again {
+			w.request(d, s)
+			d = w.daemon(d.id + 1)
+		}
+	case kill:
+		d.kill()
+		time.AfterFunc(s.For, d.start)
+	case stop:
+		d.stop()
+		time.AfterFunc(s.For, d.start)
+	case freeze:
+		d.freeze(s.For)
+	case cut:
+		d.away(s.For, false)
+	case hush:
+		d.away(s.For, true)
+	case adjust:
+		d.wall.Add(int64(s.For-20*time.Second) * 30)
+	case revoke, restore, reset, hurry, resolve, release, retire, relist:
+		w.operate(s)
+	}
+}
+
+// patience is how long all that is open may take once nothing breaks any more: a lease and all attempts
+// about three plans, up to the deadline of the task, and some pauses.
+const patience = 6 * time.Minute
+
+// quiet lets everything end.
+func (w *world) quiet() {
+	w.calm.Store(true)
+	w.clients.Wait()
+	time.Sleep(time.Minute) // what was on its way has arrived
+	for _, d := range w.daemons {
+		d.start()
+	}
+	for end := time.Now().Add(patience); w.busy() && time.Now().Before(end); {
+		time.Sleep(5 * time.Second)
+	}
+	w.over.Store(true)
+	for _, d := range w.daemons {
+		d.stop()
+	}
+	time.Sleep(3 * time.Minute) // nothing is under way any more, neither at the provider nor in a daemon that was killed
+}
+
+func (w *world) busy() bool {
+	open, err := w.store.Tasks(w.ctx, tasks.OpenTask, tasks.Task{}, 1)
+	return err != nil || len(open) > 0
+}
+
+var errDead = errors.New("this daemon is dead")
