@@ -118,7 +118,7 @@ func TestStrangersAreRefusedUntilTheirMinuteIsOver(t *testing.T) {
 		s := open(t)
 		own := keys.Generate([keys.Entropy]byte{9})
 		s.bring(keys.Key{Code: "K"}, keys.Key{Code: "R", Revoked: true}, keys.Key{Code: own})
-		trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+		trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::7/128")}
 		var err error
 		s.api.Strangers, err = daemon.NewStrangers(3, trusted, time.Now)
 		s.must(err)
@@ -147,6 +147,7 @@ func TestStrangersAreRefusedUntilTheirMinuteIsOver(t *testing.T) {
 		for _, query := range []string{"info=none", "info=K", "renew=K", "info=R"} {
 			want("[2001:db8::4]:1", query, 429)
 		}
+		want("[2001:db8::7]:1", "info=K", 200) // a trusted one of that block
 		want("[2001:db8::4]:1", "info=", 200)
 		want("[2001:db8::4]:1", "stock", 200)
 		want("[2001:db8::4]:1", "info="+string(own), 200)

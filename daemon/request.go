@@ -84,6 +84,9 @@ func parse(r *http.Request) (request, *answer) {
 		if query.Has(name) && body.Has(name) {
 			return fault(http.StatusBadRequest, "The parameter "+name+" stands in the query and in the body")
 		}
+		if body.Has(name) && r.Method != http.MethodPost {
+			return fault(http.StatusBadRequest, "A body with parameters needs POST")
+		}
 		f.collect(name)
 	}
 	if err := forms.Struct(f); err != nil {
@@ -133,9 +136,9 @@ func explain(err error) string {
 	return "The parameters are not UTF-8 text"
 }
 
-// parseBody reads the form that a POST carries.
+// parseBody reads the form that a request carries.
 func parseBody(r *http.Request) (url.Values, *answer) {
-	if r.Method != http.MethodPost || r.ContentLength == 0 {
+	if r.ContentLength == 0 {
 		return nil, nil
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxSize))
@@ -161,14 +164,19 @@ func parseBody(r *http.Request) (url.Values, *answer) {
 
 // names says whether a query names one of the calls, however malformed the rest of it is.
 func names(r *http.Request, calls ...string) bool {
-	query := r.URL.Query()
-	return slices.ContainsFunc(calls, query.Has)
+	for pair := range strings.FieldsFuncSeq(r.URL.RawQuery, func(c rune) bool { return c == '&' || c == ';' }) {
+		name, _, _ := strings.Cut(pair, "=")
+		if name, err := url.QueryUnescape(name); err == nil && slices.Contains(calls, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // prefetched says whether a browser asks ahead of its user.
 func prefetched(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose"} {
-		if strings.Contains(strings.ToLower(r.Header.Get(name)), "prefetch") {
+		if strings.Contains(strings.ToLower(strings.Join(r.Header.Values(name), ",")), "prefetch") {
 			return true
 		}
 	}

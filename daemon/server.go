@@ -31,7 +31,7 @@ const (
 	readTime    = 10 * time.Second
 	writeTime   = 15 * time.Second
 	idleTime    = 2 * time.Minute
-	headerBytes = 256 << 10 // past maxSize it is refused, up to here with a body that says why
+	headerBytes = 1 << 20 // past maxSize it is refused, up to here with a body that says why
 )
 
 // Run serves until the context ends, and then drains: it is not ready, refuses new requests, waits

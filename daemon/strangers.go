@@ -38,6 +38,9 @@ func NewStrangers(limit int, trusted []netip.Prefix, now func() time.Time) (*Str
 
 // Refuse says how long calls from the address are still refused; 0: they are not.
 func (s *Strangers) Refuse(a netip.Addr) time.Duration {
+	if within(a, s.trusted) {
+		return 0 // a neighbour in its block may have been counted
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m, found := s.minutes.Get(block(a))

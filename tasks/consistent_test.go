@@ -25,8 +25,8 @@ func consistent(before tasks.View, c tasks.Change) error {
 		return fmt.Errorf("the end has an outcome and finishes the key, nothing else does")
 	case is.Open() && is.Due.Before(before.At), !is.Open() && is.Ended != before.At:
 		return fmt.Errorf("due or ended in the past")
-	case is.Open() && c.Claim == nil && is.Due.After(is.FirstAsked.Add(settleRules.Deadline)):
-		return fmt.Errorf("due after the deadline")
+	case is.Open() && c.Claim == nil && is.Tries == before.Task.Tries+before.Task.Lost && is.Due.After(is.FirstAsked.Add(settleRules.Deadline)):
+		return fmt.Errorf("the provider is at work after the deadline")
 	case is.ID != was.ID || is.Code != was.Code || is.Kind != was.Kind || is.Country != was.Country || is.Created != was.Created:
 		return fmt.Errorf("it is another task")
 	}

@@ -9,7 +9,7 @@ type Rules struct {
 	Backoff       time.Duration // before the second attempt; doubles with each
 	MaxBackoff    time.Duration
 	MaxRetryAfter time.Duration // how long a provider may tell us to wait
-	Deadline      time.Duration // after the first asking, when nothing more is asked again
+	Deadline      time.Duration // after the first asking, for a provider that is still at work
 	Plans         int           // that one upgrade may try, at least 1
 	KeyTasks      int           // accepted per key and hour; 0: no limit
 }

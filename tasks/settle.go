@@ -49,7 +49,7 @@ func (r Rules) Settle(v View, a Asking, id string, empty bool) Change {
 		return d.end(SystemError, d.leftover())
 	case Pending:
 		d.task.Doubt = true
-		return d.again(r.patience(v.At.Sub(task.FirstAsked), a.Jitter))
+		return d.pending()
 	case None, Unknown:
 		d.task.Tries++
 		d.task.Doubt = task.Doubt || a.Answer.Effect == Unknown
@@ -57,7 +57,7 @@ func (r Rules) Settle(v View, a Asking, id string, empty bool) Change {
 	if d.task.Tries >= r.Attempts {
 		return d.end(SystemError, d.leftover())
 	}
-	return d.again(r.backoff(d.task.Tries, a.Jitter))
+	return d.again(d.wish(r.backoff(d.task.Tries, a.Jitter)))
 }
 
 // Exhausted says that the view's open task must not be asked about any more, since leases that were
@@ -103,20 +103,28 @@ func (d decision) leftover() stock.State {
 	return stock.Free
 }
 
-// again makes the task due later. A pause never leads past the deadline, where the last asking is;
-// an answer that comes no earlier is the last.
-func (d decision) again(pause time.Duration) Change {
+// pending waits for a provider that is at work, until the deadline: there it is asked for the last
+// time, and an answer that comes no earlier is the last.
+func (d decision) pending() Change {
 	deadline := d.task.FirstAsked.Add(d.Deadline)
 	if !d.view.At.Before(deadline) {
 		return d.end(SystemError, d.leftover())
 	}
+	pause := d.patience(d.view.At.Sub(d.task.FirstAsked), d.Jitter)
+	return d.again(min(d.wish(pause), deadline.Sub(d.view.At)))
+}
+
+// wish is the pause that the provider asks for, within bounds, or else the one given.
+func (d decision) wish(pause time.Duration) time.Duration {
 	if d.Answer.After > 0 {
-		pause = min(d.Answer.After, d.MaxRetryAfter)
+		return min(d.Answer.After, d.MaxRetryAfter)
 	}
+	return pause
+}
+
+// again makes the task due after a pause.
+func (d decision) again(pause time.Duration) Change {
 	d.task.Due = d.view.At.Add(pause)
-	if d.task.Due.After(deadline) {
-		d.task.Due = deadline
-	}
 	return d.change(d.event(WasRetried))
 }
 

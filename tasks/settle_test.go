@@ -74,7 +74,7 @@ func (c trial) expected() verdict {
 	case tasks.Refused:
 		return ended(tasks.SystemError, tries, doubt)
 	case tasks.Pending:
-		return c.later(tries, true, max(c.taken(), settleRules.Backoff))
+		return c.atWork(tries)
 	case tasks.Unknown:
 		doubt = true
 	case tasks.None:
@@ -127,16 +127,25 @@ func (c trial) taken() time.Duration {
 	return c.age
 }
 
-func (c trial) later(tries int, doubt bool, pause time.Duration) verdict {
+// atWork is what becomes of a task whose provider has not finished: the deadline is for it alone.
+func (c trial) atWork(tries int) verdict {
 	left := settleRules.Deadline - c.taken()
 	if left <= 0 {
-		return ended(tasks.SystemError, tries, doubt)
+		return ended(tasks.SystemError, tries, true)
 	}
+	again := c.later(tries, true, max(c.taken(), settleRules.Backoff))
+	if last := now.Add(left); again.due.After(last) {
+		again.due = last
+	}
+	return again
+}
+
+func (c trial) later(tries int, doubt bool, pause time.Duration) verdict {
 	pause = min(pause, settleRules.MaxBackoff) * 3 / 4
 	if c.answer.After > 0 {
 		pause = min(c.answer.After, 2*time.Minute)
 	}
-	return verdict{what: "again", slot: stock.Held, due: now.Add(min(pause, left)), tries: tries, doubt: doubt}
+	return verdict{what: "again", slot: stock.Held, due: now.Add(pause), tries: tries, doubt: doubt}
 }
 
 var everyOutcome = append([]tasks.Outcome{"", "nonsense", "Success", "still_premium"}, endings["upgrade"]...)

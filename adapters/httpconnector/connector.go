@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -95,11 +96,15 @@ func (c *Connector) checked(ctx context.Context, o tasks.Order, a tasks.Answer) 
 	return a
 }
 
-// secret says whether the text is the login, the password or the new email address: a username is
+// telling is how long a secret is, at least, that gives itself away inside another text: a shorter
+// one may stand there by chance.
+const telling = 8
+
+// secret says whether the text is, or holds, the login, the password or the new email address: a username is
 // stored and shown in plain.
 func secret(text string, a tasks.Account) bool {
 	for _, s := range []tasks.Secret{a.Login, a.Password, a.NewEmail} {
-		if text != "" && text == s.Reveal() {
+		if hidden := s.Reveal(); text != "" && text == hidden || len(hidden) >= telling && strings.Contains(text, hidden) {
 			return true
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/keyseat/keyseat/daemon/sheet"
-	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
 )
 
 var files = []string{

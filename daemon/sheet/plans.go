@@ -15,7 +15,6 @@ var planColumns = []string{"id", "country", "address", "invite", "slots", "expir
 // PlanColumns lists the columns of a file of plans; id, country and slots are required.
 func PlanColumns() []string { return slices.Clone(planColumns) }
 
-
 // MaxID is the longest id of a plan, in bytes.
 const MaxID = 128
 
