@@ -40,6 +40,6 @@ func openPostgres(url string, o Options) (*Store, error) {
 // holder should take: a batch of changes waits as one. They are no parameters of the connection,
 // because poolers refuse those that they do not know.
 func limits(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '1s'", pgx.QueryExecModeSimpleProtocol)
+	_, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '2s'", pgx.QueryExecModeSimpleProtocol)
 	return err
 }
