@@ -26,6 +26,15 @@ type Key struct {
 	Limit time.Time // when its allowance of tasks is whole again (GCRA's theoretical arrival time)
 }
 
+// Issue is a new key, of the code that these random bytes make (see [Generate]), bought at that time,
+// which is kept to the second.
+func Issue(random [Entropy]byte, orderID string, at time.Time) Key {
+	return Key{
+		Code: Generate(random), Status: Active,
+		OrderID: orderID, PurchaseDate: at.UTC().Truncate(time.Second),
+	}
+}
+
 // Exists says whether this is a stored key, revoked or not.
 func (k Key) Exists() bool { return k.Version > 0 }
 

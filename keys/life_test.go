@@ -156,3 +156,15 @@ func TestMovesAgree(t *testing.T) {
 		}
 	}
 }
+
+func TestIssue(t *testing.T) {
+	random := [keys.Entropy]byte{1, 2, 3}
+	at := time.Date(2026, 11, 22, 20, 37, 1, 5e8, time.FixedZone("CET", 3600))
+	want := keys.Key{
+		Code: keys.Generate(random), Status: keys.Active, OrderID: "o",
+		PurchaseDate: time.Date(2026, 11, 22, 19, 37, 1, 0, time.UTC),
+	}
+	if got := keys.Issue(random, "o", at); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

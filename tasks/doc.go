@@ -3,8 +3,9 @@
 // Decide, then do. Pure functions ([Rules.Accept], [Rules.Settle], …) look at a [View] of a key and
 // its task and return the whole write as a value, a [Change]. A [Store] applies changes, many at
 // once, each whole or not at all, and knows no rule. A [Connector] asks the provider, a [Sealer]
-// keeps what is secret from every store, and a [Desk] ties them together: its methods are the four
-// calls of the API and one step of work. Goroutines, clocks and randomness belong to its caller.
+// keeps what is secret from every store, and a [Desk] ties them together: the four calls of the API,
+// a lease and a step of work, an operator's change. Goroutines, clocks and randomness belong to its
+// caller.
 //
 //	request ─▶ Desk.Accept ─▶ View ─▶ Rules.Accept ─▶ Change ─▶ Store     (the task is on disk)
 //	           Desk.Work   ◀─ Lease ◀──────────────────────────── Store

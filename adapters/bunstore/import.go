@@ -11,7 +11,8 @@ import (
 )
 
 // ImportKeys implements [tasks.Office]. The keys pass through: however many they are, few are in
-// memory. Serving goes on meanwhile; on SQLite it waits for the end, when all are written at once.
+// memory. Serving and issuing go on meanwhile, but imports on Postgres take turns, and on SQLite all
+// other writes wait at the end, when the keys are moved over at once: seconds for a million.
 func (s *Store) ImportKeys(ctx context.Context, b tasks.Batch, all iter.Seq2[keys.Key, error]) error {
 	from := &source{all: all}
 	bring := s.copyKeys

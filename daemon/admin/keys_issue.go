@@ -102,10 +102,7 @@ func (o order) issue(at time.Time) []keys.Key {
 	for i := range fresh {
 		var random [keys.Entropy]byte
 		_, _ = rand.Read(random[:]) // never fails: it crashes the program instead
-		fresh[i] = keys.Key{
-			Code: keys.Generate(random), Status: keys.Active,
-			OrderID: o.OrderID, PurchaseDate: at.UTC().Truncate(time.Second),
-		}
+		fresh[i] = keys.Issue(random, o.OrderID, at)
 	}
 	slices.SortFunc(fresh, func(x, y keys.Key) int { return cmp.Compare(x.Code, y.Code) })
 	return fresh

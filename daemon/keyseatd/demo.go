@@ -168,17 +168,16 @@ func demoKeys() ([]keys.Key, []exhibit) {
 		{"revoked", keys.Key{Status: keys.Active, Revoked: true}},
 		{"in the queue", keys.Key{Status: keys.Active}},
 	} {
-		d.key.Code, d.key.PurchaseDate, d.key.OrderID = newCode(), bought, "demo"
+		d.key.Code, d.key.PurchaseDate, d.key.OrderID = keys.Generate(entropy()), bought, "demo"
 		all, list = append(all, d.key), append(list, exhibit{d.key.Code, d.what})
 	}
 	return all, list
 }
 
-// newCode draws a code that nobody can guess.
-func newCode() keys.Code {
-	var random [keys.Entropy]byte
+// entropy draws what makes a code that nobody can guess.
+func entropy() (random [keys.Entropy]byte) {
 	_, _ = rand.Read(random[:]) // never fails: it crashes the program instead
-	return keys.Generate(random)
+	return random
 }
 
 // show prints what there is to see and try.

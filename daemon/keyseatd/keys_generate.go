@@ -42,10 +42,7 @@ func (k *keysGenerate) Run(ctx context.Context, c console) error {
 func (k *keysGenerate) issue(at time.Time) []keys.Key {
 	fresh := make([]keys.Key, k.Count)
 	for i := range fresh {
-		fresh[i] = keys.Key{
-			Code: newCode(), Status: keys.Active,
-			OrderID: k.Order, PurchaseDate: at.UTC().Truncate(time.Second),
-		}
+		fresh[i] = keys.Issue(entropy(), k.Order, at)
 	}
 	return fresh
 }
