@@ -3,12 +3,16 @@
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
+# Tools with dependencies of their own are modules of their own.
+MODULES := daemon/soak
+
 .PHONY: test race lint fmt build
 
 # The tests, with a real PostgreSQL: it is installed where it is missing.
 test:
 	@.ci/needs
 	KEYSEAT_REQUIRE_POSTGRES=1 go test ./...
+	@for m in $(MODULES); do KEYSEAT_REQUIRE_POSTGRES=1 go -C $$m test ./... || exit 1; done
 
 # The same with the race detector, which needs a C compiler.
 race:
@@ -19,6 +23,7 @@ lint:
 	go vet ./...
 	go run $(STATICCHECK) ./...
 	go run $(GOLANGCI) run --allow-parallel-runners ./...
+	@for m in $(MODULES); do (cd $$m && go vet ./... && go run $(GOLANGCI) run --allow-parallel-runners ./...) || exit 1; done
 
 fmt:
 	go run $(GOLANGCI) fmt ./...

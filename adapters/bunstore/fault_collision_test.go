@@ -2,6 +2,7 @@ package bunstore_test
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func TestCollisions(t *testing.T) {
 				}
 			}
 		}
-		l.Logf("%d statements were refused", refused)
+		l.Attr("faults", strconv.Itoa(refused))
 	}, "postgres")
 }
 

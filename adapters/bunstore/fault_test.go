@@ -1,6 +1,7 @@
 package bunstore_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
@@ -20,7 +21,7 @@ func TestEveryStatementMayFail(t *testing.T) {
 				}
 			}
 		}
-		l.Logf("%d statements have failed", failed)
+		l.Attr("faults", strconv.Itoa(failed))
 	}, "sqlite", "postgres", onTheWire)
 }
 

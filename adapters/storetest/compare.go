@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,9 +17,14 @@ import (
 
 // Compare runs two stores through the same random histories: after each step their verdicts must be
 // equal, and in the end all that they hold, but for the times, which are by two clocks.
+//
+// It reports as attributes of the test how many steps it has tried. There are as many histories as
+// -rapid.checks says, with about -rapid.steps steps each.
 func Compare(t *testing.T, model, other Open) {
+	steps := 0
+	defer func() { t.Attr("trials", strconv.Itoa(steps)) }()
 	rapid.Check(t, func(r *rapid.T) {
-		p := pair{r, [2]*side{newSide(t, model), newSide(t, other)}}
+		p := pair{r, &steps, [2]*side{newSide(t, model), newSide(t, other)}}
 		p.each("plan", func(s *side) string { return s.plans(0, "US", 2) + s.plans(1, "DE", 1) })
 		r.Repeat(map[string]func(*rapid.T){
 			"issue":   p.issue,
@@ -37,6 +43,7 @@ func Compare(t *testing.T, model, other Open) {
 // A pair is the two stores.
 type pair struct {
 	*rapid.T
+	steps *int // of all pairs
 	sides [2]*side
 }
 
@@ -56,6 +63,7 @@ func newSide(t *testing.T, open Open) *side {
 
 // each does a step on both sides and compares what they say of it.
 func (p pair) each(step string, do func(*side) string) {
+	*p.steps++
 	model, other := do(p.sides[0]), do(p.sides[1])
 	if model != other {
 		p.Fatalf("%s\nthe model says\n%s\nthe store says\n%s", step, model, other)

@@ -3,6 +3,7 @@ package simulation_test
 import (
 	"flag"
 	"os"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,8 +32,14 @@ func in(t *testing.T, h history, b bug) []string {
 }
 
 func TestNothingBreaks(t *testing.T) {
+	played, faults := 0, 0
+	defer func() {
+		t.Attr("trials", strconv.Itoa(played))
+		t.Attr("faults", strconv.Itoa(faults))
+	}()
 	rapid.Check(t, func(r *rapid.T) {
 		h := histories.Draw(r, "history")
+		played, faults = played+1, faults+len(h.Faults)
 		for _, fault := range in(t, h, bug{}) {
 			r.Error(fault)
 		}
@@ -45,6 +52,7 @@ const within = 100
 // TestPlantedBugsAreCaught shows that what TestNothingBreaks holds can be seen to break. What a bug is
 // caught by must be its own doing: without it the same history is clean.
 func TestPlantedBugsAreCaught(t *testing.T) {
+	t.Attr("faults", strconv.Itoa(len(bugs)))
 	for _, b := range bugs {
 		t.Run(b.name, func(t *testing.T) {
 			for seed := range within {

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"regexp"
+	"strings"
+)
+
+// An event is a line of go test -json, as far as it matters here.
+type event struct {
+	Action, Test, Key, Value, Output string
+}
+
+// A finding is what a test, of one database perhaps, has said.
+type finding struct {
+	test   string
+	names  []string // of the attributes, in order
+	values map[string]string
+	failed bool
+}
+
+// where is the part of its name that tells one finding of a row from another.
+func (f *finding) where() string {
+	_, sub, _ := strings.Cut(f.test, "/")
+	return sub
+}
+
+func (f *finding) set(name, value string) {
+	if _, known := f.values[name]; !known {
+		f.names = append(f.names, name)
+	}
+	f.values[name] = value
+}
+
+// executions is how the fuzzer says how far it is.
+var executions = regexp.MustCompile(`^fuzz: elapsed: .* execs: (\d+)`)
+
+// read takes the events of one run, copies their output to log, and gives what was found, test by test,
+// in the order in which they reported.
+func read(stdout io.Reader, log io.Writer) ([]*finding, error) {
+	var all []*finding
+	lines := bufio.NewReader(stdout)
+	for {
+		line, err := lines.ReadBytes('\n')
+		var e event
+		if json.Unmarshal(line, &e) == nil {
+			_, _ = io.WriteString(log, e.Output) // it is for a person, and the table says what matters
+			all = note(all, e)
+		}
+		if err == io.EOF {
+			return all, nil
+		}
+		if err != nil {
+			return all, err
+		}
+	}
+}
+
+func note(all []*finding, e event) []*finding {
+	count := executions.FindStringSubmatch(e.Output)
+	if e.Action != "attr" && e.Action != "fail" && count == nil {
+		return all
+	}
+	f := of(all, e.Test)
+	if f == nil {
+		f = &finding{test: e.Test, values: map[string]string{}}
+		all = append(all, f)
+	}
+	switch e.Action {
+	case "attr":
+		f.set(e.Key, e.Value)
+	case "fail":
+		f.failed = true
+	default:
+		f.set("trials", count[1])
+	}
+	return all
+}
+
+func of(all []*finding, test string) *finding {
+	for _, f := range all {
+		if f.test == test {
+			return f
+		}
+	}
+	return nil
+}

@@ -1,0 +1,3 @@
+module github.com/keyseat/keyseat/daemon/soak
+
+go 1.26

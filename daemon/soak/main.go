@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are what the command line says.
+type options struct {
+	length    float64
+	keep      string // the folder of what tests leave
+	root      string // of the main module
+	temporary string // where the tests put what they do not need afterwards
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run does what the arguments say and gives the exit status: 1 if a promise was broken, 2 if it was
+// asked for something that there is not.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	length := flags.Float64("length", 1, "the share of each full figure that is tried")
+	only := flags.String("only", "", "the promises to try, by name, with commas between them")
+	keep := flags.String("keep", "", "the folder that keeps what failing tests leave; a temporary one if empty")
+	list := flags.Bool("list", false, "list the promises and try none")
+	if err := flags.Parse(args); err != nil {
+		return 2
+	}
+	some, unknown := chosen(*only)
+	if len(unknown) > 0 || *length <= 0 {
+		_, _ = fmt.Fprintf(stderr, "no such promise: %s; --list names them. The length is more than 0.\n", strings.Join(unknown, ", "))
+		return 2
+	}
+	if *list {
+		index(stdout, some)
+		return 0
+	}
+	o, err := prepare(*length, *keep)
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, err)
+		return 2
+	}
+	return o.soak(ctx, some, stdout, stderr)
+}
+
+func index(w io.Writer, some []row) {
+	for _, r := range some {
+		_, _ = fmt.Fprintf(w, "%-15s %s\n", r.name, r.promise)
+	}
+}
+
+// prepare makes the folders. What is temporary is readable for all, because PostgreSQL runs as another
+// user than root.
+func prepare(length float64, keep string) (o options, err error) {
+	o.length = length
+	if o.root, err = filepath.Abs("../.."); err != nil {
+		return o, err
+	}
+	if _, err := os.Stat(filepath.Join(o.root, "daemon", "soak")); err != nil {
+		return o, fmt.Errorf("run it as go -C daemon/soak run . in a checkout: %w", err)
+	}
+	if o.temporary, err = os.MkdirTemp("", "keyseat-soak-"); err != nil {
+		return o, err
+	}
+	if err := os.Chmod(o.temporary, 0o755); err != nil {
+		return o, err
+	}
+	if keep == "" {
+		keep = filepath.Join(os.TempDir(), "keyseat-soak", time.Now().Format("20060102-150405"))
+	}
+	o.keep, err = filepath.Abs(keep)
+	return o, err
+}
+
+// soak tries the rows in turn, so that none disturbs the figures of another.
+func (o options) soak(ctx context.Context, some []row, stdout, stderr io.Writer) int {
+	defer func() { _ = os.RemoveAll(o.temporary) }()
+	status := 0
+	var broken []trial
+	o.heading(ctx, stdout, time.Now())
+	for _, r := range some {
+		if ctx.Err() != nil {
+			status = 1
+			break
+		}
+		_, _ = fmt.Fprintf(stderr, "%s %s …\n", time.Now().Format(time.TimeOnly), r.name)
+		t := o.try(ctx, r)
+		t.print(stdout)
+		if t.failure != nil {
+			status, broken = 1, append(broken, t)
+		}
+	}
+	for _, t := range broken {
+		t.replay(stderr)
+	}
+	return status
+}

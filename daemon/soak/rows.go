@@ -1,0 +1,97 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+)
+
+// A row is a promise and the test that tries it.
+type row struct {
+	name    string // to ask for it
+	promise string
+	pkg     string // in the main module
+	test    string // as for go test -run
+	figure  figure
+}
+
+// A figure turns a length, 1 being all, into the arguments that a test is to be given.
+type figure func(length float64) []string
+
+var rows = []row{
+	{"kill", "accepted tasks survive kill -9 of the daemon, at any moment", blackbox, "TestKilledDaemons", scaled},
+	{"points", "and at each named point, before and after each commit and each send", blackbox, "TestCrashPoints", scaled},
+	{"postgres", "and kill -9 of PostgreSQL", blackbox, "TestKilledPostgres", scaled},
+	{"backend", "and kill -9 of its backends", blackbox, "TestKilledBackends", scaled},
+	{"failover", "and a failover to a synchronous standby", blackbox, "TestFailover", scaled},
+	{"network", "a cut, slow, silent or forgetful network to PostgreSQL is harmless", blackbox, "TestABadNetworkToPostgres", scaled},
+	{"provider", "the provider may misbehave", blackbox, "TestProviderManners|TestMixedManners", scaled},
+	{"duplicates", "of identical requests at once exactly one is accepted", blackbox, "TestSimultaneousRequests", scaled},
+	{"fleet", "several daemons never oversell", blackbox, "TestSeveralDaemons", scaled},
+	{"lease", "who has lost a lease writes nothing", blackbox, "TestStalledDaemon", scaled},
+	{"clock", "clocks may be wrong and step", blackbox, "TestClocks", scaled},
+	{"disk", "a full disk loses nothing", blackbox, "TestFullDisk", scaled},
+	{"stop", "a stop leaves no lease and loses nothing", blackbox, "TestStopUnderLoad", scaled},
+	{"poison", "what cannot be read or answered delays no neighbour", blackbox, "TestPoison", scaled},
+	{"collision", "serialization failures and deadlocks are run again", bunstore, "TestCollisions|TestADeadlock", always},
+	{"statement", "every statement may fail, in every way", bunstore, "TestEveryStatementMayFail", always},
+	{"simulation", "random histories in simulated time break nothing", "./daemon/simulation", "TestNothingBreaks", checks(200_000)},
+	{"bugs", "and eight planted bugs are caught", "./daemon/simulation", "TestPlantedBugsAreCaught", always},
+	{"linear", "what clients see is linearizable, keys and stock", blackbox, "TestLinearizable", scaled},
+	{"model", "the databases do what the model does", bunstore, "TestModel", checks(3_500)}, // of some 30 steps each
+	{"secrets", "a canary's credentials are found nowhere", blackbox, "TestCanary", always},
+	{"strangers", "strangers and attackers do not disturb the honest", blackbox, "TestAttack", scaled},
+	parser("parse-form", "queries and forms", "./daemon", "FuzzForm"),
+	parser("parse-code", "codes", "./keys", "FuzzParse"),
+	parser("parse-typed", "codes as people type them", "./keys", "FuzzParseTyped"),
+	parser("parse-password", "passwords", "./tasks", "FuzzPolicy"),
+	parser("parse-keys", "CSV of keys", "./daemon/sheet", "FuzzKeys"),
+	parser("parse-plans", "CSV of plans", "./daemon/sheet", "FuzzEdits"),
+	parser("parse-answer", "the provider's answers", "./adapters/httpconnector", "FuzzAnswer"),
+	parser("parse-envelope", "sealed envelopes", "./adapters/keyring", "FuzzOpen"),
+}
+
+const (
+	blackbox = "./daemon/blackbox"
+	bunstore = "./adapters/bunstore"
+)
+
+// scaled is for tests that know their full figures.
+func scaled(length float64) []string {
+	return []string{"-args", "-scale", strconv.FormatFloat(length, 'g', -1, 64)}
+}
+
+// always is for tests that have but one figure.
+func always(float64) []string { return nil }
+
+// checks is for random histories, so many at full length.
+func checks(full float64) figure {
+	return func(length float64) []string { return []string{"-rapid.checks=" + number(full*length)} }
+}
+
+// parser is a fuzz target, which gets a million inputs at full length.
+func parser(name, of, pkg, target string) row {
+	return row{name, "no input breaks the parsing of " + of, pkg, "^$", func(length float64) []string {
+		return []string{"-fuzz", "^" + target + "$", "-fuzztime", number(1e6*length) + "x"}
+	}}
+}
+
+func number(n float64) string { return strconv.Itoa(max(1, int(n))) }
+
+// chosen are the rows of those names, or all; unknown names are those that no row has.
+func chosen(only string) (some []row, unknown []string) {
+	if only == "" {
+		return rows, nil
+	}
+	for name := range strings.SplitSeq(only, ",") {
+		before := len(some)
+		for _, r := range rows {
+			if r.name == name {
+				some = append(some, r)
+			}
+		}
+		if len(some) == before {
+			unknown = append(unknown, name)
+		}
+	}
+	return some, unknown
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A trial is a row that was run.
+type trial struct {
+	row
+	command  string // that tries it again
+	log      string // the file of its output
+	findings []*finding
+	took     time.Duration
+	failure  error // nil: nothing was violated
+}
+
+// try runs a row to its end and keeps what it leaves in a folder.
+func (o options) try(ctx context.Context, r row) trial {
+	start := time.Now()
+	t := trial{row: r, command: "go -C daemon/soak run . --length " + fmt.Sprint(o.length) + " --only " + r.name}
+	folder := filepath.Join(o.keep, r.name)
+	t.failure = os.MkdirAll(folder, 0o755)
+	if t.failure == nil {
+		t.log = filepath.Join(folder, "log")
+		t.failure = t.run(ctx, o.command(ctx, r, folder))
+	}
+	t.took = time.Since(start)
+	return t
+}
+
+// command is a group of processes, so that all of them end when the context does.
+func (o options) command(ctx context.Context, r row, folder string) *exec.Cmd {
+	args := []string{"test", "-json", "-count=1", "-timeout=0", "-run", r.test, "-artifacts", "-outputdir", folder, r.pkg}
+	cmd := exec.CommandContext(ctx, "go", append(args, r.figure(o.length)...)...)
+	cmd.Dir = o.root
+	cmd.Env = append(os.Environ(), "KEYSEAT_REQUIRE_POSTGRES=1", "TMPDIR="+o.temporary)
+	together(cmd)
+	cmd.WaitDelay = time.Minute
+	return cmd
+}
+
+// run runs the test and reads what it says.
+func (t *trial) run(ctx context.Context, cmd *exec.Cmd) error {
+	log, err := os.Create(t.log)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }() // what could not be written is missed by whoever reads it
+	cmd.Stderr = log
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return err
+	}
+	t.findings, err = read(stdout, log)
+	return errors.Join(err, cmd.Wait(), context.Cause(ctx), t.proven())
+}
+
+// proven says whether anything was tried at all.
+func (t *trial) proven() error {
+	if len(t.findings) == 0 {
+		return errors.New("the test has reported nothing")
+	}
+	return nil
+}
+
+// violations says what was found to be wrong, for the table.
+func (t *trial) violations() string {
+	if t.failure == nil {
+		return "0"
+	}
+	return "**violated**: " + strings.ReplaceAll(t.failure.Error(), "\n", "; ")
+}
