@@ -43,9 +43,9 @@ type Store interface {
 
 	// Lease takes up to n open tasks that are due and that nobody has, or whose lease has run out,
 	// the longest due first, for ttl. It raises each one's fence, and its Lost where a lease has run
-	// out. A lease that ends more than 2 ttl from now was made by a clock that has since gone back:
-	// it has run out too. The views are of the leased tasks; a task that cannot be read is left out,
-	// never the others with it.
+	// out. What lies more than 2 ttl ahead was set by a clock that has since gone back: a lease that
+	// ends there has run out, and a task whose last event is there is due. The views are of the leased
+	// tasks; a task that cannot be read is left out, never the others with it.
 	Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]View, error)
 
 	// Extend makes leases last for ttl from now; a ttl of 0 gives them back, as though they had not

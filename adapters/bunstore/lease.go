@@ -8,9 +8,12 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
+// decided is when a task was decided on last, by the clock of then.
+const decided = `(SELECT h.at FROM keyseat_history h WHERE h.code = t.code AND h.task_id = t.id ORDER BY h.seq DESC LIMIT 1)`
+
 // due chooses the tasks to lease, by the index on when they can be, because a poll that finds nothing
-// must be cheap: those whose time has come, and those whose lease was made by a clock that has since
-// gone back.
+// must be cheap: those whose time has come, and those whose lease or time was set by a clock that has
+// since gone back.
 const due = `
 	late AS MATERIALIZED (
 		SELECT t.code, t.id, coalesce(t.leased_until, t.due) AS since FROM keyseat_tasks t
@@ -18,7 +21,8 @@ const due = `
 		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n FOR UPDATE SKIP LOCKED),
 	ahead AS MATERIALIZED (
 		SELECT t.code, t.id, coalesce(t.leased_until, t.due) AS since FROM keyseat_tasks t
-		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) > @now + @twice AND t.leased_until IS NOT NULL
+		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) > @now + @twice
+			AND (t.leased_until IS NOT NULL OR ` + decided + ` > @now + @twice)
 		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n FOR UPDATE SKIP LOCKED),
 	due AS MATERIALIZED (
 		SELECT code, id, row_number() OVER (ORDER BY since) AS place

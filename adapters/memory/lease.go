@@ -31,14 +31,25 @@ func (s *Store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) (
 // due finds up to n open tasks to lease, the longest due first.
 func (s *Store) due(n int, ttl time.Duration) []tasks.Task {
 	now := s.clock()
+	ahead := now.Add(2 * ttl) // nothing that this clock has set lies past it
 	var due []tasks.Task
 	for _, t := range s.tasks {
-		if t.Open() && (!ready(t).After(now) || t.Leased.After(now.Add(2*ttl))) {
+		if t.Open() && (!ready(t).After(now) || t.Leased.After(ahead) || t.Leased.IsZero() && s.decided(t).After(ahead)) {
 			due = append(due, t)
 		}
 	}
 	slices.SortFunc(due, func(x, y tasks.Task) int { return ready(x).Compare(ready(y)) })
 	return due[:min(n, len(due))]
+}
+
+// decided is when a task was decided on last, by the clock of then.
+func (s *Store) decided(t tasks.Task) (at time.Time) {
+	for _, e := range s.history[t.Code] {
+		if e.Task == t.ID {
+			at = e.At
+		}
+	}
+	return at
 }
 
 // ready is when a task can be leased.

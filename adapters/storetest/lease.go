@@ -14,6 +14,7 @@ var leaseCases = []testCase{
 	{"Lease/one given back is as though not taken", leaseGivenBack},
 	{"Lease/extended", leaseExtended},
 	{"Lease/an old fence changes nothing", leaseFenced},
+	{"Lease/what a clock has set that has gone back", leaseAhead},
 }
 
 func leaseOrder(f fixture) {
@@ -137,4 +138,23 @@ func leaseFenced(f fixture) {
 	f.end(held, tasks.Success)
 	f.want("late", f.apply(f.settle(stale, tasks.Answer{}, false)), tasks.ErrFenced)
 	f.want("ended", f.extend(held.Task.Ref(), ttl), tasks.ErrFenced)
+}
+
+// leaseAhead makes leases that are brief, for which an hour ahead is too far.
+func leaseAhead(f fixture) {
+	f.issue("A", "B")
+	f.plan("p", "US", 2)
+	f.accept(tasks.Upgrade, "A", "US")
+	f.lease()
+	taken := f.lose()
+	f.want("lost", taken.Task.Lost, 1)
+	f.end(taken, tasks.Success)
+
+	c := f.decide(tasks.Upgrade, "B", "US", false)
+	c.Task.Created, c.Task.Due = c.Task.Created.Add(time.Hour), c.Task.Due.Add(time.Hour)
+	c.Events[0].At = c.Task.Created
+	f.must(f.apply(c))
+	v := f.lose()
+	f.want("accepted", v.Task.ID, c.Task.ID)
+	f.want("lost", v.Task.Lost, 0)
 }
