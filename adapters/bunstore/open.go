@@ -28,8 +28,9 @@ func (o Options) filled() Options {
 }
 
 // Open opens a database: "sqlite:PATH", made if it is not there, or "postgres://…" ("postgresql://…"),
-// which may name several hosts and is not connected to before it is needed. It makes no tables:
-// [Store.Migrate] does. Its errors never hold the URL, because that may hold a password.
+// which is not connected to before it is needed, and may name several hosts: the one that takes writes
+// is looked for. It makes no tables: [Store.Migrate] does. Its errors never hold the URL, because that
+// may hold a password.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch scheme {

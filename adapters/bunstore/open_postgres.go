@@ -3,9 +3,11 @@ package bunstore
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
@@ -21,9 +23,7 @@ func openPostgres(url string, o Options) (*Store, error) {
 		return nil, errURL
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 5 * time.Second
-	}
+	follow(config)
 	if _, named := config.RuntimeParams["application_name"]; !named {
 		config.RuntimeParams["application_name"] = "keyseat"
 	}
@@ -33,6 +33,27 @@ func openPostgres(url string, o Options) (*Store, error) {
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	db := bun.NewDB(pool, pgdialect.New())
 	return &Store{dialect: postgres{}, read: db, write: db, owned: true}, nil
+}
+
+// readOnly is the SQLSTATE of a write on a server that takes none.
+const readOnly = "25006"
+
+// follow makes the pool find the server that takes writes, wherever that moves: of several hosts none
+// else is connected to, one that is silent leaves a request the time to try the next, and a connection
+// to a server that has become read-only is closed as soon as it shows.
+func follow(c *pgx.ConnConfig) {
+	timeout := 5 * time.Second
+	if slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.Host != c.Host || f.Port != c.Port }) {
+		timeout = time.Second
+		if c.ValidateConnect == nil {
+			c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+		}
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = timeout
+	}
+	fatal := c.OnPgError
+	c.OnPgError = func(conn *pgconn.PgConn, e *pgconn.PgError) bool { return e.Code != readOnly && fatal(conn, e) }
 }
 
 // limits make the server end the transaction of a process that was stopped in the middle of it, since

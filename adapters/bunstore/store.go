@@ -43,9 +43,20 @@ func New(db *bun.DB) (*Store, error) {
 // Embedded says whether the database is an SQLite file.
 func (s *Store) Embedded() bool { return s.embedded() }
 
-// Ping asks whether the database answers.
+// errReadOnly says that the server is a standby, or was told to take no writes.
+const errReadOnly = plainError("the server is read-only")
+
+// Ping asks whether the database answers, and takes writes.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.reader().tell("ping", s.read.PingContext(ctx))
+	if s.embedded() {
+		return s.reader().tell("ping", s.read.PingContext(ctx))
+	}
+	var shut string
+	err := s.read.DB.QueryRowContext(ctx, `SHOW transaction_read_only`).Scan(&shut)
+	if err == nil && shut == "on" {
+		err = errReadOnly
+	}
+	return s.reader().tell("ping", err)
 }
 
 // Close closes what [Open] has opened. On SQLite it first wipes erased secrets from the log.

@@ -21,6 +21,7 @@ import (
 type Options struct {
 	Durable bool     // fsync on
 	Config  []string // further settings of the server, as "name=value"
+	Data    string   // the folder of its data, empty or not there yet; "": one in the temporary folder
 }
 
 // A Cluster is a PostgreSQL server with a data folder of its own. It is not for several goroutines.
@@ -42,7 +43,10 @@ func Start(t testing.TB, o Options) *Cluster {
 	return c
 }
 
-func start(o Options) (*Cluster, error) {
+func start(o Options) (*Cluster, error) { return founded(o, (*Cluster).initdb) }
+
+// founded makes a cluster, lets found fill its data folder, and starts it.
+func founded(o Options, found func(*Cluster) error) (*Cluster, error) {
 	bin, err := programs()
 	if err != nil {
 		return nil, err
@@ -52,11 +56,8 @@ func start(o Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{options: o, bin: bin, folder: folder}
-	if err := errors.Join(own(folder), c.initdb()); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(folder))
-	}
 	if c.port, err = freePort(); err == nil {
-		err = c.run()
+		err = c.found(found)
 	}
 	if err != nil {
 		c.remove()
@@ -65,12 +66,24 @@ func start(o Options) (*Cluster, error) {
 	return c, nil
 }
 
+func (c *Cluster) found(fill func(*Cluster) error) error {
+	if err := errors.Join(own(c.folder), os.MkdirAll(c.data(), 0o700), own(c.data()), fill(c)); err != nil {
+		return err
+	}
+	return c.run()
+}
+
 func (c *Cluster) initdb() error {
-	cmd := exec.Command(filepath.Join(c.bin, "initdb"), "--pgdata="+c.data(), //nolint:noctx // it ends by itself
+	return c.program("initdb", "--pgdata="+c.data(),
 		"--username=keyseat", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+}
+
+// program runs one of the server's own to its end.
+func (c *Cluster) program(name string, args ...string) error {
+	cmd := exec.Command(filepath.Join(c.bin, name), args...) //nolint:noctx // it ends by itself
 	cmd.Dir, cmd.SysProcAttr = c.folder, unprivileged()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(out))
+		return fmt.Errorf("%s: %w: %s", name, err, bytes.TrimSpace(out))
 	}
 	return nil
 }
@@ -80,6 +93,17 @@ func (c *Cluster) URL(t testing.TB) string {
 	t.Helper()
 	return newDatabase(t, c.admin())
 }
+
+// Run runs a statement as the cluster's owner, on a connection of its own.
+func (c *Cluster) Run(t testing.TB, sql string) {
+	t.Helper()
+	if err := c.Try(sql); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// Try is [Cluster.Run] of what may fail.
+func (c *Cluster) Try(sql string) error { return execute(context.Background(), c.admin(), sql) }
 
 // Kill ends the server as kill -9 does: the postmaster, and the processes that it has started, which
 // would go on serving their clients for a moment.
@@ -118,10 +142,14 @@ func children(parent int) []int {
 // Stop ends the server at once, as "pg_ctl stop -m immediate" does.
 func (c *Cluster) Stop() { c.release("keep\n") }
 
-// Restart starts the server after [Cluster.Kill] or [Cluster.Stop], on the same port, and waits until
-// it answers.
+// Down says whether the server has ended, by itself or because it was told to.
+func (c *Cluster) Down() bool { return c.keeper == nil || c.ended() }
+
+// Restart starts the server after [Cluster.Kill] or [Cluster.Stop], or when it is [Cluster.Down] by
+// itself, on the same port, and waits until it answers.
 func (c *Cluster) Restart(t testing.TB) {
 	t.Helper()
+	c.release("keep\n")
 	if err := c.run(); err != nil {
 		t.Fatalf("restart: %v", err)
 	}
@@ -140,10 +168,18 @@ func (c *Cluster) Postmaster() (int, error) {
 // Log gives what the server has written to its log.
 func (c *Cluster) Log() ([]byte, error) { return os.ReadFile(filepath.Join(c.folder, "log")) }
 
-func (c *Cluster) data() string { return filepath.Join(c.folder, "data") }
+func (c *Cluster) data() string {
+	if c.options.Data != "" {
+		return c.options.Data
+	}
+	return filepath.Join(c.folder, "data")
+}
+
+// Host is where the server listens, as it stands in a URL.
+func (c *Cluster) Host() string { return fmt.Sprintf("127.0.0.1:%d", c.port) }
 
 func (c *Cluster) admin() string {
-	return fmt.Sprintf("postgres://keyseat@127.0.0.1:%d/postgres?sslmode=disable", c.port)
+	return "postgres://keyseat@" + c.Host() + "/postgres?sslmode=disable"
 }
 
 // The keeper starts the server and stops it when its stdin ends, which the death of the test does
@@ -248,6 +284,7 @@ func (c *Cluster) release(word string) {
 func (c *Cluster) remove() {
 	c.release("")
 	_ = os.RemoveAll(c.folder) // the operating system cleans its temporary folder too
+	_ = os.RemoveAll(c.data())
 }
 
 // freePort finds a port that nobody listens on just now.

@@ -21,8 +21,13 @@ var folders = []string{
 
 // programs finds the folder of initdb and postgres: that of PATH, else the newest installed.
 func programs() (string, error) {
-	if path, err := exec.LookPath("initdb"); err == nil && complete(filepath.Dir(path)) {
-		return filepath.Dir(path), nil
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if target, err := filepath.EvalSymlinks(path); err == nil { // because not all may be linked into PATH
+			path = target
+		}
+		if complete(filepath.Dir(path)) {
+			return filepath.Dir(path), nil
+		}
 	}
 	for _, pattern := range folders {
 		found, _ := filepath.Glob(pattern) // the patterns are well formed

@@ -1,0 +1,98 @@
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Standby makes and starts a hot standby of the cluster, which is gone when the test ends. Nobody
+// waits for it: see [Cluster.Synchronous].
+func (c *Cluster) Standby(t testing.TB) *Cluster {
+	t.Helper()
+	s, err := founded(c.options, c.copy)
+	check(t, err)
+	t.Cleanup(s.remove)
+	return s
+}
+
+// Follow makes a cluster that is down a standby of another, as [Cluster.Standby] does, on the port
+// that it had.
+func (c *Cluster) Follow(t testing.TB, primary *Cluster) {
+	t.Helper()
+	c.release("keep\n")
+	if err := errors.Join(os.RemoveAll(c.data()), c.found(primary.copy)); err != nil {
+		t.Fatalf("follow: %v", err)
+	}
+}
+
+// copy fills the data folder of a standby of the cluster.
+func (c *Cluster) copy(standby *Cluster) error {
+	return standby.program("pg_basebackup", "--dbname="+c.admin(), "--pgdata="+standby.data(),
+		"--wal-method=stream", "--checkpoint=fast", "--write-recovery-conf", "--no-sync")
+}
+
+// Synchronous makes the primary's every commit, from now on, wait until a standby has it. A standby
+// that is promoted does not inherit this. It returns when a standby streams and commits wait.
+func (c *Cluster) Synchronous(t testing.TB) {
+	t.Helper()
+	c.Run(t, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+	c.Run(t, "SELECT pg_reload_conf()")
+	c.await(t, "a synchronous standby", "SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'")
+	c.Run(t, "CHECKPOINT") // because it is the checkpointer that makes commits wait, once it has seen the setting
+}
+
+// Promote makes a standby a primary, and returns when it takes writes.
+func (c *Cluster) Promote(t testing.TB) {
+	t.Helper()
+	c.await(t, "the promotion", "SELECT pg_promote(true, 30)")
+}
+
+// CaughtUp waits until the standby has received all that the primary, which is down or writes no
+// more, has sent it.
+func (c *Cluster) CaughtUp(t testing.TB, standby *Cluster) {
+	t.Helper()
+	c.await(t, "a standby that has everything",
+		"SELECT count(*) > 0 FROM pg_stat_replication WHERE flush_lsn >= pg_current_wal_flush_lsn()")
+	standby.await(t, "a standby that has everything", "SELECT pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()")
+}
+
+// Detach makes a standby receive nothing more from its primary.
+func (c *Cluster) Detach(t testing.TB, primary *Cluster) {
+	t.Helper()
+	c.Run(t, "ALTER SYSTEM SET primary_conninfo = ''")
+	c.Run(t, "SELECT pg_reload_conf()")
+	primary.await(t, "the standby's departure", "SELECT count(*) = 0 FROM pg_stat_replication")
+}
+
+// await asks until the answer is true.
+func (c *Cluster) await(t testing.TB, what, sql string) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		yes, err := c.asked(t.Context(), sql)
+		if yes {
+			return
+		}
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s: %v", what, err)
+		}
+		time.Sleep(10 * time.Millisecond) // a server tells nobody by itself
+	}
+}
+
+func (c *Cluster) asked(ctx context.Context, sql string) (yes bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, c.admin())
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.Close(ctx) }() // it has done its work
+	err = conn.QueryRow(ctx, sql).Scan(&yes)
+	return yes, err
+}
