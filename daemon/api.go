@@ -25,11 +25,13 @@ type API struct {
 	Proxies   []netip.Prefix    // whose X-Forwarded-For is believed
 	PostOnly  bool              // upgrade and renew by POST only, their secrets in the body
 	Timeout   time.Duration     // of one request; 0: 4s
+	Calls     int               // carried out at once, past which the answer is 503; 0: no bound
 	Log       *slog.Logger      // nil: silence
 	Observe   func(Observation) // nil: nobody looks
 	Wake      func()            // is told of each accepted task; nil: nobody waits
 
 	stopping atomic.Bool
+	calls    atomic.Int64 // that are carried out now
 }
 
 // An Observation is one answered request, for metrics.
@@ -72,6 +74,11 @@ func (a *API) answer(r *http.Request) (call string, said answer) {
 	if malformed != nil {
 		return call, *malformed
 	}
+	if now := a.calls.Add(1); a.Calls > 0 && now > int64(a.Calls) {
+		a.calls.Add(-1)
+		return q.Call, unavailable(nil)
+	}
+	defer a.calls.Add(-1)
 	ctx, cancel := context.WithTimeout(r.Context(), a.timeout())
 	defer cancel()
 	return q.Call, a.serve(ctx, r, q)
@@ -167,11 +174,23 @@ func (a *API) named(r *http.Request, q request, call func(keys.Code) answer) ans
 	if err == nil {
 		said = call(code)
 	}
-	if stranger && said.unknown {
-		a.Strangers.Count(client)
+	if stranger && said.status != statusSuccess {
+		said = a.again(client, said)
 	}
 	if err == nil {
 		said.key = Fingerprint(code)
+	}
+	return said
+}
+
+// again refuses what was answered while others of the address used its limit up, because guesses that
+// are made at once would all pass the first look. What was accepted stays so.
+func (a *API) again(client netip.Addr, said answer) answer {
+	if said.unknown && a.Strangers.Count(client) {
+		return said
+	}
+	if wait := a.Strangers.Refuse(client); wait > 0 {
+		return tooMany(wait)
 	}
 	return said
 }

@@ -22,6 +22,7 @@ type Server struct {
 	Ready    func(context.Context) error
 	TLS      *tls.Config   // of the public listener; nil: plain HTTP
 	Drain    time.Duration // how long a stop may take
+	Guests   int           // connections of each listener; past it those go that keep us waiting longest; 0: no bound
 	Log      *slog.Logger
 }
 
@@ -31,8 +32,21 @@ const (
 	readTime    = 10 * time.Second
 	writeTime   = 15 * time.Second
 	idleTime    = 2 * time.Minute
-	headerBytes = 1 << 20 // past maxSize it is refused, up to here with a body that says why
+	headerBytes = 2 * maxSize // of the URL and the headers together; the API looks at each
 )
+
+// streams bounds HTTP/2, which is spoken over TLS only: what a connection may ask at once, and what it
+// may send ahead, in bytes.
+var streams = http.HTTP2Config{
+	MaxConcurrentStreams:          32,
+	MaxDecoderHeaderTableSize:     4 << 10,
+	MaxReadFrameSize:              maxSize,
+	MaxReceiveBufferPerConnection: 64 << 10,
+	MaxReceiveBufferPerStream:     maxSize,
+	SendPingTimeout:               30 * time.Second,
+	PingTimeout:                   headerTime,
+	WriteByteTimeout:              headerTime,
+}
 
 // Run serves until the context ends, and then drains: it is not ready, refuses new requests, waits
 // for what was sent to the provider, and closes. The error is nil if nothing was left behind.
@@ -40,7 +54,7 @@ func (s *Server) Run(ctx context.Context) error {
 	public, admin := s.server(s.API), s.server(s.admin())
 	public.TLSConfig = s.TLS
 	failed := make(chan error, 2)
-	go func() { failed <- serve(public, s.Public) }()
+	go func() { failed <- serve(public, s.public()) }()
 	if s.Admin != nil {
 		go func() { failed <- serve(admin, s.Admin) }()
 	}
@@ -61,6 +75,15 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(err, s.close(context.WithoutCancel(ctx), public, admin))
 }
 
+// public is the listener of the API, which answers in JSON whatever comes. Under TLS net/http has the
+// last word on what it cannot parse.
+func (s *Server) public() net.Listener {
+	if s.TLS != nil {
+		return s.Public
+	}
+	return unparsed{s.Public}
+}
+
 func serve(server *http.Server, on net.Listener) error {
 	err := error(nil)
 	if server.TLSConfig != nil {
@@ -75,17 +98,24 @@ func serve(server *http.Server, on net.Listener) error {
 }
 
 func (s *Server) server(handler http.Handler) *http.Server {
-	return &http.Server{
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true) // and not unencrypted
+	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: headerTime,
 		ReadTimeout:       readTime,
 		WriteTimeout:      writeTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    headerBytes,
+		Protocols:         protocols,
+		HTTP2:             &streams,
 		// OPTIONS * is refused like any other path that is not there.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
+	newCrowd(s.Guests).watch(server)
+	return server
 }
 
 // closing bounds how long answers that are under way may take once the crew has drained.

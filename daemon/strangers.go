@@ -50,10 +50,11 @@ func (s *Strangers) Refuse(a netip.Addr) time.Duration {
 	return max(m.ends.Sub(s.now()), 0)
 }
 
-// Count notes that a call from the address named an unknown key.
-func (s *Strangers) Count(a netip.Addr) {
+// Count notes that a call from the address named an unknown key, and says whether that was within the
+// limit: of calls made at once more can have passed [Strangers.Refuse] than that.
+func (s *Strangers) Count(a netip.Addr) bool {
 	if within(a, s.trusted) {
-		return
+		return true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,6 +64,7 @@ func (s *Strangers) Count(a netip.Addr) {
 	}
 	m.unknown++
 	s.minutes.Add(block(a), m)
+	return m.unknown <= s.limit
 }
 
 // block is what counts as one address: an IPv4 address, or the /64 that an IPv6 subscriber has.

@@ -5,9 +5,12 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+
+	"github.com/keyseat/keyseat/daemon"
 )
 
-// A File is where an operator keeps the endpoints. It is read again when it has changed.
+// A File is where an operator keeps the endpoints, with their secrets. It is read again when it has
+// changed.
 type File struct {
 	path   string
 	policy Policy
@@ -34,6 +37,9 @@ func (f *File) Endpoints() ([]Endpoint, error) {
 	if err == nil && f.unchanged(now) {
 		return f.all, nil
 	}
+	if err == nil {
+		err = daemon.CheckPrivate(now)
+	}
 	var text []byte
 	if err == nil {
 		text, err = os.ReadFile(f.path)
@@ -56,5 +62,6 @@ func (f *File) Endpoints() ([]Endpoint, error) {
 }
 
 func (f *File) unchanged(now fs.FileInfo) bool {
-	return f.seen != nil && os.SameFile(f.seen, now) && f.seen.Size() == now.Size() && f.seen.ModTime().Equal(now.ModTime())
+	return f.seen != nil && os.SameFile(f.seen, now) && f.seen.Mode() == now.Mode() &&
+		f.seen.Size() == now.Size() && f.seen.ModTime().Equal(now.ModTime())
 }

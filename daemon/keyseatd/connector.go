@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/httpconnector"
 	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -44,7 +46,7 @@ func readToken(path string) (tasks.Secret, error) {
 	if path == "" {
 		return tasks.Secret{}, nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := readPrivate(path)
 	if err != nil {
 		return tasks.Secret{}, err
 	}
@@ -53,4 +55,21 @@ func readToken(path string) (tasks.Secret, error) {
 		return tasks.Secret{}, fmt.Errorf("%s must hold one line", path)
 	}
 	return tasks.NewSecret(token), nil
+}
+
+// readPrivate reads a file that is fit to hold a secret.
+func readPrivate(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	info, err := file.Stat()
+	if err == nil {
+		err = daemon.CheckPrivate(info)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return io.ReadAll(file)
 }

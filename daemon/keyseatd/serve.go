@@ -50,6 +50,8 @@ type serveCmd struct {
 	TrustedProxies  []string `validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Proxies whose X-Forwarded-For is believed."`
 	NoGetSecrets    bool     `help:"Take upgrade and renew by POST only, with secrets in the body."`
 
+	limitFlags
+
 	webhookFlags
 
 	logFlags
@@ -98,8 +100,9 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 		return err
 	}
 	m := metered(store, log)
-	shared := group.New(m.Store(store), group.Options{Observe: m.Group})
-	desk := daemon.NewDesk(shared, m.Connector(connector), ring, s.rules())
+	shared := group.New(trapStore(ctx, m.Store(store)), group.Options{Observe: m.Group})
+	desk := daemon.NewDesk(shared, trapConnector(ctx, m.Connector(connector)), ring, s.rules())
+	desk.Now = clock
 	server, err := s.server(ctx, desk, store, m, log)
 	if err != nil {
 		return err
@@ -109,7 +112,7 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 
 // openStore opens a database and brings its schema up to date.
 func openStore(ctx context.Context, url string) (*bunstore.Store, error) {
-	store, err := bunstore.Open(ctx, url, bunstore.Options{})
+	store, err := bunstore.Open(ctx, url, bunstore.Options{Now: clock})
 	if err != nil {
 		return nil, err
 	}
@@ -154,6 +157,7 @@ func (s *serveCmd) server(ctx context.Context, desk tasks.Desk, store *bunstore.
 		API: api, Crew: crew, Metrics: m.Handler(), Ready: store.Ping, Drain: s.Drain, Log: log,
 		AdminAPI: s.adminAPI(desk, store, crew.Wake, log),
 	}
+	s.limit(server)
 	if s.UnknownKeyLimit > 0 {
 		strangers, err := daemon.NewStrangers(s.UnknownKeyLimit, prefixes(s.TrustedCallers), time.Now)
 		if err != nil {
@@ -173,7 +177,7 @@ func (s *serveCmd) listen(ctx context.Context, server *daemon.Server, log *slog.
 		}
 		server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
-	var open net.ListenConfig
+	open := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
 	if server.Public, err = open.Listen(ctx, "tcp", s.Listen); err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}

@@ -1,0 +1,17 @@
+package main
+
+import "github.com/keyseat/keyseat/daemon"
+
+// limitFlags say how much the daemon takes on at once.
+type limitFlags struct {
+	MaxConnections int `default:"4096" validate:"min=0" placeholder:"N" help:"Connections of each listener, at most a quarter of the files that the process may open. Past it those are closed that kept the daemon waiting longest. 0 is off."`
+	MaxRequests    int `default:"1024" validate:"min=0" placeholder:"N" help:"Requests carried out at once, past which the answer is 503. 0 is off."`
+}
+
+// limit sets the bounds of a server.
+func (f limitFlags) limit(server *daemon.Server) {
+	server.API.Calls, server.Guests = f.MaxRequests, f.MaxConnections
+	if most := maxFiles() / 4; most > 0 && server.Guests > 0 { // the rest is for databases, the provider and the other listener
+		server.Guests = min(server.Guests, most)
+	}
+}

@@ -1,0 +1,198 @@
+package daemon_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// serve runs a server with room for so many connections, and gives its address.
+func (s shop) serve(guests int) string {
+	s.Helper()
+	var open net.ListenConfig
+	listener, err := open.Listen(s.Context(), "tcp", "127.0.0.1:0")
+	s.must(err)
+	server := &daemon.Server{
+		API: s.api, Crew: daemon.NewCrew(s.desk), Public: listener, Guests: guests,
+		Ready: func(context.Context) error { return nil }, Drain: time.Second, Log: slog.New(slog.DiscardHandler),
+	}
+	ctx, stop := context.WithCancel(s.Context())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	s.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			s.Error(err)
+		}
+	})
+	return listener.Addr().String()
+}
+
+// A peer is the other end of a connection.
+type peer struct {
+	shop
+	net.Conn
+	in *bufio.Reader
+}
+
+func (s shop) connect(address string) peer {
+	s.Helper()
+	conn, err := new(net.Dialer).DialContext(s.Context(), "tcp", address)
+	s.must(err)
+	s.must(conn.SetDeadline(time.Now().Add(20 * time.Second)))
+	s.Cleanup(func() { _ = conn.Close() }) // it may have gone
+	return peer{s, conn, bufio.NewReader(conn)}
+}
+
+func (p peer) say(text string) {
+	p.Helper()
+	_, err := io.WriteString(p.Conn, text)
+	p.must(err)
+}
+
+// hears reads an answer, "" if the connection is closed instead.
+func (p peer) hears() (code int, body string) {
+	p.Helper()
+	r, err := http.ReadResponse(p.in, nil)
+	if err != nil {
+		if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+			p.Fatal("neither answered nor closed")
+		}
+		return 0, ""
+	}
+	defer func() { _ = r.Body.Close() }() // it is read
+	text, err := io.ReadAll(r.Body)
+	p.must(err)
+	if r.Header.Get("Content-Type") != "application/json; charset=utf-8" {
+		p.Errorf("%d has the content type %q", r.StatusCode, r.Header.Get("Content-Type"))
+	}
+	return r.StatusCode, string(text)
+}
+
+// asks makes a call, and says whether it was answered.
+func (p peer) asks() bool {
+	p.Helper()
+	p.say("GET /API/?stock HTTP/1.1\r\nHost: x\r\n\r\n")
+	code, _ := p.hears()
+	return code == http.StatusOK
+}
+
+// TestTheSlowestGoes fills a server: then each newcomer costs the one its place that has been waited
+// for longest, which is not the one that came first.
+func TestTheSlowestGoes(t *testing.T) {
+	s := open(t)
+	address := s.serve(3)
+	first, second, third := s.connect(address), s.connect(address), s.connect(address)
+	for _, p := range []peer{second, third, first} {
+		if !p.asks() {
+			t.Fatal("there is room for three")
+		}
+	}
+	for _, goes := range []peer{second, third} {
+		if !s.connect(address).asks() {
+			t.Error("a newcomer was not served")
+		}
+		if code, _ := goes.hears(); code != 0 {
+			t.Errorf("the slowest was not closed but answered %d", code)
+		}
+	}
+	if !first.asks() {
+		t.Error("one that was not the slowest was closed")
+	}
+}
+
+// A pondering store tells that it was asked, and answers when it may.
+type pondering struct {
+	tasks.Store
+	asked, may chan struct{}
+}
+
+func ponder(s shop) pondering {
+	return pondering{s.store, make(chan struct{}, 10), make(chan struct{})}
+}
+
+func (p pondering) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+	p.asked <- struct{}{}
+	<-p.may
+	return p.Store.View(ctx, codes)
+}
+
+// TestWhoIsWorkedForStays has a full server on which everybody is worked for: then it is the newcomer
+// who goes.
+func TestWhoIsWorkedForStays(t *testing.T) {
+	s := open(t)
+	s.bring(keys.Key{Code: "K"})
+	store := ponder(s)
+	s.api.Desk.Store = store
+	address := s.serve(2)
+	var working []peer
+	for range 2 {
+		p := s.connect(address)
+		p.say("GET /API/?info=K HTTP/1.1\r\nHost: x\r\n\r\n")
+		<-store.asked
+		working = append(working, p)
+	}
+	if code, _ := s.connect(address).hears(); code != 0 {
+		t.Errorf("the newcomer: %d", code)
+	}
+	close(store.may)
+	for _, p := range working {
+		if code, body := p.hears(); code != 200 || body != fresh {
+			t.Errorf("one that was worked for: %d %s", code, body)
+		}
+	}
+}
+
+// TestCallsAreBounded holds that past the bound the answer is that of a busy daemon, at once.
+func TestCallsAreBounded(t *testing.T) {
+	s := open(t)
+	s.bring(keys.Key{Code: "K"})
+	store := ponder(s)
+	s.api.Desk.Store, s.api.Calls = store, 1
+	first := make(chan int)
+	go func() { first <- s.ask("GET", "/API/?info=K", "").Code }()
+	<-store.asked
+	r := s.ask("GET", "/API/?info=K", "")
+	if r.Code != 503 || r.Header().Get("Retry-After") == "" || !strings.Contains(r.Body.String(), "System error") {
+		t.Errorf("%d %v %s", r.Code, r.Header(), r.Body)
+	}
+	close(store.may)
+	if code := <-first; code != 200 {
+		t.Errorf("the first: %d", code)
+	}
+	if r := s.ask("GET", "/API/?info=K", ""); r.Code != 200 {
+		t.Errorf("afterwards: %d", r.Code)
+	}
+}
+
+// TestWhatCannotBeParsedIsAnsweredInJSON has what no handler sees.
+func TestWhatCannotBeParsedIsAnsweredInJSON(t *testing.T) {
+	address := open(t).serve(0)
+	for request, want := range map[string]int{
+		"GET /API/?info=a b HTTP/1.1\r\nHost: x\r\n\r\n":                                       400,
+		"GET /API/?stock HTTP/1.1\r\n\r\n":                                                     400,
+		"GET /API/?stock HTTP/9.9\r\nHost: x\r\n\r\n":                                          505,
+		"POST /API/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n":                    501,
+		"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 64<<10):                  431,
+		"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 20<<10) + "\r\n\r\n":     404,
+		"GET /API/ HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 20<<10) + "\r\n\r\n": 431,
+	} {
+		p := open(t).connect(address)
+		p.say(request)
+		code, body := p.hears()
+		if code != want || !strings.HasPrefix(body, `{"status":"error","message":"`) || strings.Contains(body, "\n") {
+			t.Errorf("%.40q: %d %s, not %d", request, code, body, want)
+		}
+	}
+}
