@@ -1,13 +1,13 @@
 package connectortest
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -27,34 +27,44 @@ type Effect struct {
 
 // A ledger is what the provider remembers. Its owner locks it.
 type ledger struct {
-	file     *os.File // where effects are appended too; nil: nowhere
+	file     *os.File // where requests and effects are written; nil: nowhere
 	requests []Request
 	askings  map[string]int     // by key
 	bodies   map[string]string  // by key, the hash of the first request
+	plans    map[string]string  // by task and plan, the key of the first request
 	effects  map[string]*Effect // by key
 	faults   []error
 }
 
-// open reads a file of effects and appends later ones to it.
+// open reads the effects in a file, and appends to it.
 func (l *ledger) open(path string) (err error) {
 	if l.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
 		return err
 	}
-	lines := bufio.NewScanner(l.file)
-	for lines.Scan() {
-		var e Effect
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			return fmt.Errorf("the ledger %s: %w", path, err)
+	for line, err := range ReadLedger(path) {
+		if err != nil {
+			return err
 		}
-		l.add(e)
+		if line.Done != nil {
+			l.add(*line.Done)
+		}
 	}
-	return lines.Err()
+	return nil
 }
 
 // enter records a request and counts it among those of its key, from 1.
 func (l *ledger) enter(q Request) int {
-	l.requests = append(l.requests, q)
+	if l.file == nil {
+		l.requests = append(l.requests, q)
+	} else {
+		l.write(Line{Asked: q.asked()})
+	}
 	set(&l.askings, q.Key(), l.askings[q.Key()]+1)
+	plan := q.Order.Task + " " + q.Order.Plan.ID
+	if key, known := l.plans[plan]; known && key != q.Key() {
+		l.faults = append(l.faults, fmt.Errorf("%s and %s ask for the same task and plan", key, q.Key()))
+	}
+	set(&l.plans, plan, q.Key())
 	switch first, known := l.bodies[q.Key()]; {
 	case !known:
 		set(&l.bodies, q.Key(), hash(q))
@@ -76,16 +86,17 @@ func (l *ledger) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
 	}
 	l.add(e)
 	if l.file != nil {
-		l.write(e)
+		l.write(Line{Done: &e})
 	}
 	return outcome
 }
 
 // write appends in one piece, which a killed process leaves whole.
-func (l *ledger) write(e Effect) {
-	line, err := json.Marshal(e)
+func (l *ledger) write(line Line) {
+	line.At = time.Now()
+	text, err := json.Marshal(line)
 	if err == nil {
-		_, err = l.file.Write(append(line, '\n'))
+		_, err = l.file.Write(append(text, '\n'))
 	}
 	if err != nil {
 		l.faults = append(l.faults, err)
@@ -103,14 +114,7 @@ func (l *ledger) add(e Effect) {
 // check says what the ledger shows to be wrong.
 func (l *ledger) check() error {
 	faults := append([]error(nil), l.faults...)
-	keys, done := map[[2]string]string{}, map[string]string{}
-	for _, q := range l.requests {
-		plan := [2]string{q.Order.Task, q.Order.Plan.ID}
-		if key, known := keys[plan]; known && key != q.Key() {
-			faults = append(faults, fmt.Errorf("%s and %s ask for the same task and plan", key, q.Key()))
-		}
-		keys[plan] = q.Key()
-	}
+	done := map[string]string{}
 	for key, e := range l.effects {
 		if e.Count > 1 {
 			faults = append(faults, fmt.Errorf("%s was done %d times", key, e.Count))

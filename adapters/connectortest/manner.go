@@ -64,7 +64,13 @@ func drip(w http.ResponseWriter, r *http.Request, _ string) bool {
 }
 
 func huge(w http.ResponseWriter, _ *http.Request, _ string) bool {
-	_, _ = io.WriteString(w, `{"outcome":"success","username":"`+strings.Repeat("a", 10<<20)+`"}`)
+	const pieces = 160
+	piece := strings.Repeat("a", 10<<20/pieces)
+	_, err := io.WriteString(w, `{"outcome":"success","username":"`)
+	for i := 0; i < pieces && err == nil; i++ { // because who has enough reads no more
+		_, err = io.WriteString(w, piece)
+	}
+	_, _ = io.WriteString(w, `"}`)
 	return false
 }
 

@@ -146,6 +146,23 @@ func TestKeep(t *testing.T) {
 		t.Error(err)
 	}
 	ask(t, other, upgrade("T1-1", "plan_full")) // which has not seen the first
+	var story []string
+	for line, err := range connectortest.ReadLedger(path) {
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case line.Asked != nil:
+			story = append(story, "asked "+line.Asked.Login)
+			if line.Asked.Account != connectortest.Sum(line.Asked.Login, "p", "") || line.At.IsZero() {
+				t.Errorf("%+v", line.Asked)
+			}
+		default:
+			story = append(story, "done "+line.Done.Login)
+		}
+	}
+	if got := strings.Join(story, ", "); got != "asked plan_full, done plan_full, asked plan_full, asked another, asked plan_full, done plan_full" {
+		t.Error(got)
+	}
 	last := connectortest.NewProvider(t)
 	keep(t, last, path)
 	if err := last.Check(); err == nil || !strings.Contains(err.Error(), "T1-1 was done 2 times") {

@@ -6,56 +6,81 @@ import (
 	"time"
 )
 
-// kills is how often a daemon dies in the test of it.
-const kills = 20
-
 // TestKilledDaemons holds that what was accepted outlives the daemon, and is done once.
 func TestKilledDaemons(t *testing.T) {
-	flags := []string{"--lease", "1s", "--key-task-limit", "0", "--connector-timeout", "2s"}
+	flags := []string{"--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s"}
+	const perKill = 20 // requests that are accepted, at least
 	eachDatabase(t, func(s *shop) {
-		l := newLoad(s)
-		d := s.serve(flags...)
-		l.begin(d)
-		for range kills {
-			l.goesOn(10)
-			time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond) // because it may die anywhere
-			d.kill()
-			d = s.serve(flags...)
-			l.daemon.Store(d)
+		kills := figure(20, 1000)
+		l := loadOf(s, perKill*kills)
+		all := s.daemons(2, flags...)
+		l.begin(all...)
+		for i := range kills {
+			l.goesOn(perKill)
+			time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond) // because it may die anywhere
+			one := i % len(all)
+			all[one].kill()
+			l.discreet(all[one])
+			all[one] = s.serve(flags...)
+			l.use(append([]*daemon(nil), all...)...)
 		}
 		l.end()
-		l.settled()
-		d.stop()
-		s.Logf("%d kills", kills)
+		f := l.settled()
+		for _, d := range all {
+			d.stop()
+		}
+		tried(s, f.acked, kills, f.figures()...)
 	})
 }
 
 // TestStopUnderLoad holds that a stop loses nothing and leaves no lease, and that its successor goes
-// on at once.
+// on at once: whether the daemon has little to do or is in the midst of anything, waits for the
+// provider, or is told twice.
 func TestStopUnderLoad(t *testing.T) {
-	const stops = 5
+	const drain = 5 * time.Second
+	flags := []string{"--key-task-limit", "0", "--drain", drain.String()}
 	eachDatabase(t, func(s *shop) {
-		l := newLoad(s)
-		d := s.serve("--key-task-limit", "0")
+		stops := figure(5, 200)
+		l := loadOf(s, 10*stops)
+		l.scripts = append([]string{"slow=500+success"}, scripts...)
+		d := s.serve(flags...)
 		l.begin(d)
-		for range stops {
-			l.goesOn(20)
+		slowest := time.Duration(0)
+		for i := range stops {
+			l.goesOn(10)
+			time.Sleep(time.Duration(i%4*rand.IntN(30)) * time.Millisecond) // because it may be told at any moment
 			start := time.Now()
+			if i%2 == 1 {
+				d.signal(terminate)
+				time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond) // and again when it has begun to stop
+			}
 			d.stop()
-			if took := time.Since(start); took > 10*time.Second {
-				s.Errorf("the stop took %s", took)
-			}
-			for _, task := range s.tasks("--state", "open") {
-				if task.Leased != nil {
-					s.Errorf("a lease was left: %+v", task)
-				}
-			}
-			d = s.serve("--key-task-limit", "0")
-			l.daemon.Store(d)
+			slowest = max(slowest, time.Since(start))
+			l.discreet(d)
+			l.leavesNothing()
+			d = s.serve(flags...)
+			l.use(d)
 		}
 		l.end()
-		l.settled()
+		f := l.settled()
+		d.stop()
+		l.leavesNothing()
+		if slowest > drain {
+			s.Errorf("a stop took %s", slowest)
+		}
+		tried(s, f.acked, stops, f.figures("slowest", slowest)...)
 	})
+}
+
+// leavesNothing holds that a stop, with status 0, has left no lease, and no connection to Postgres.
+func (l *load) leavesNothing() {
+	l.Helper()
+	if n := l.count(leasesLeft); n > 0 {
+		l.Errorf("%d leases were left", n)
+	}
+	if !l.embedded() {
+		l.until("no connection is left", func() bool { return l.count(backends) == 0 })
+	}
 }
 
 // TestDraining holds that a daemon that stops refuses what is new and waits for what was sent.

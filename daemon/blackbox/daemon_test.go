@@ -78,8 +78,8 @@ func (s *shop) run(cmd *exec.Cmd) *daemon {
 	}()
 	s.Cleanup(func() {
 		d.kill()
-		if s.Failed() && testing.Verbose() {
-			s.Logf("the daemon's log ends with\n%s", d.log.tail())
+		if tail := d.log.tail(); s.Failed() && testing.Verbose() && tail != "" {
+			s.Logf("the daemon's log ends with\n%s", tail)
 		}
 	})
 	return d

@@ -401,12 +401,6 @@ func TestDoctorAtWork(t *testing.T) {
 	})
 }
 
-func (l *load) size() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.entries)
-}
-
 // TestDoctorFails holds that a file of master keys that is not there is no healthy store.
 func TestDoctorFails(t *testing.T) {
 	t.Parallel()

@@ -4,34 +4,41 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/keyseat/keyseat/adapters/connectortest"
 )
 
 // A load is clients that upgrade and renew keys of their own until they are told to stop, whatever
-// becomes of the daemon, and what they remember of it.
+// becomes of the daemons. They write down what they do, and the provider keeps its ledger in a file:
+// the promises are held to these two and to the database.
 type load struct {
 	*shop
-	daemon  atomic.Pointer[daemon]
+	*notes
+	from    witnesses
+	scripts []string // what the provider does
+	least   int      // requests that must be accepted, or nothing is proven
+	late    time.Duration
+	slowest time.Duration
+
+	serving atomic.Pointer[[]*daemon] // which are asked, in any order
+	acked   atomic.Int64
+	asked   atomic.Int64
 	done    chan struct{}
 	clients sync.WaitGroup
-
-	mu      sync.Mutex
-	entries []entry
-}
-
-// An entry is a request and how it was answered: with success, with something else, or not at all.
-type entry struct {
-	code, login string
-	acked       bool
-	unknown     bool
 }
 
 const (
 	clients = 8
 	ownKeys = 30 // of each client
+
+	// What every login and password has in it, and nothing else.
+	loginMark    = ".login-5d2e.example.com"
+	passwordMark = "pass-7c1f-"
 )
 
 // scripts are what the provider does; most of them take a moment, in which a daemon can die.
@@ -40,33 +47,58 @@ var scripts = []string{
 	"202+success", "wrong_address", "slow=40+still_premium", "404+success",
 }
 
-// newLoad stocks the shop for clients.
-func newLoad(s *shop) *load {
+// newLoad stocks the shop for clients, and some hundreds of requests.
+func newLoad(s *shop) *load { return loadOf(s, 50) }
+
+// loadOf stocks the shop for clients of which at least so many requests must be accepted. There are
+// slots for several times as many, since the clients do not stop at that number, and since a plan that
+// is found faulty takes its slots out of stock.
+func loadOf(s *shop, least int) *load {
+	s.Helper()
 	var codes, plans []string
 	for c := range clients {
 		for k := range ownKeys {
 			codes = append(codes, fmt.Sprintf("c%d-%d", c, k))
 		}
 	}
-	for p := range 30 {
+	for p := range 50 + least/15 {
 		plans = append(plans, fmt.Sprintf("plan-%d,US,100,,", p))
 	}
+	l := emptyLoad(s, least)
 	s.fresh(codes...)
 	s.importPlans(plans...)
-	return &load{shop: s, done: make(chan struct{})}
+	return l
 }
 
-// begin lets the clients loose on a daemon, which another may follow.
-func (l *load) begin(d *daemon) {
-	l.daemon.Store(d)
+// emptyLoad has neither keys nor plans yet.
+func emptyLoad(s *shop, least int) *load {
+	s.Helper()
+	folder := s.ArtifactDir()
+	w := witnesses{filepath.Join(folder, "notes"), filepath.Join(folder, "ledger"), s.database}
+	n, err := newNotes(w.notes)
+	if err == nil {
+		err = s.provider.Keep(w.ledger)
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+	return &load{shop: s, from: w, notes: n, scripts: scripts, least: least, done: make(chan struct{})}
+}
+
+// begin lets the clients loose on daemons, which others may follow.
+func (l *load) begin(all ...*daemon) {
+	l.use(all...)
 	for c := range clients {
 		l.clients.Go(func() {
 			for n := 0; !l.over(); n++ {
-				l.step(fmt.Sprintf("c%d-%d", c, rand.IntN(ownKeys)), fmt.Sprintf("%d-%d.example.com", c, n))
+				l.step(fmt.Sprintf("c%d-%d", c, rand.IntN(ownKeys)), fmt.Sprintf("%d-%d%s", c, n, loginMark))
 			}
 		})
 	}
 }
+
+// use leads the clients to these daemons, from their next calls on.
+func (l *load) use(all ...*daemon) { l.serving.Store(&all) }
 
 func (l *load) over() bool {
 	select {
@@ -83,111 +115,148 @@ func (l *load) end() {
 	l.clients.Wait()
 }
 
+// moment is how long a client waits before it looks again.
+const moment = 2 * time.Millisecond
+
 // step does with a key what can be done with it, if it is not in the queue.
 func (l *load) step(code, domain string) {
-	d := l.daemon.Load()
-	a, err := d.try("GET", d.url+"/API/?"+q("info", code), "", nil)
+	all := *l.serving.Load()
+	d := all[rand.IntN(len(all))]
+	a, err := l.call(d, note{Call: "info", Key: code}, "")
 	switch {
-	case err != nil || a.code != http.StatusOK:
-		time.Sleep(5 * time.Millisecond) // it is down: as a client would
+	case err != nil || a.code != http.StatusOK || strings.Contains(a.body, "in_queue"):
+		time.Sleep(moment) // as a client would
 		return
-	case strings.Contains(a.body, "not_exist"):
-		l.Errorf("%s is gone", code)
-		return
-	case strings.Contains(a.body, "in_queue"):
-		return
+	case rand.IntN(50) == 0:
+		_, _ = l.call(d, note{Call: "stock"}, "") // it is written down
 	}
-	script := scripts[rand.IntN(len(scripts))]
+	script := l.scripts[rand.IntN(len(l.scripts))]
 	if rand.IntN(60) == 0 {
 		script = "plan_full.success"
 	}
-	login := script + "@" + domain
-	form, sent := upgrade(code, login, "US"), upgradeSent
-	if strings.Contains(a.body, `"used":1`) {
-		form, sent = renew(code, login), renewSent
-	}
-	a, err = d.try("POST", d.url+"/API/", form, asForm)
-	l.note(entry{code, login, err == nil && a.body == sent, err != nil || a.code != http.StatusOK})
+	l.submit(d, code, script+"@"+domain, "US", strings.Contains(a.body, `"used":1`))
 }
 
-func (l *load) note(e entry) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.entries = append(l.entries, e)
+// submit asks for an upgrade, or for a renew if the key is used.
+func (l *load) submit(d *daemon, code, login, country string, used bool) answer {
+	n := note{Call: "upgrade", Key: code, Login: login, Country: country}
+	if used {
+		n.Call = "renew"
+	}
+	password := passwordMark + login
+	n.Account = connectortest.Sum(login, password, "")
+	a, _ := l.call(d, n, q(n.Call, code, "login", login, "pwd", password, "country", n.Country)) // it is written down
+	if a.code == http.StatusOK && (a.body == upgradeSent || a.body == renewSent) {
+		l.acked.Add(1)
+	}
+	return a
 }
+
+// call calls a daemon, with a form if there is one, and writes down both the call and its answer.
+func (l *load) call(d *daemon, n note, form string) (answer, error) {
+	n = l.before(n)
+	method, target, header := http.MethodGet, "/API/?stock", http.Header(nil)
+	switch {
+	case form != "":
+		method, target, header = http.MethodPost, "/API/", asForm
+		l.asked.Add(1)
+	case n.Call == "info":
+		target = "/API/?" + q("info", n.Key)
+	}
+	a, err := d.try(method, d.url+target, form, header)
+	l.after(n, a, err)
+	return a, err
+}
+
+// size is how many requests were made.
+func (l *load) size() int { return int(l.asked.Load()) }
 
 // goesOn waits until so many more requests have been accepted.
 func (l *load) goesOn(n int) {
 	l.Helper()
-	goal := l.acked() + n
-	l.until("requests are accepted", func() bool { return l.acked() >= goal })
+	goal := l.acked.Load() + int64(n)
+	l.until("requests are accepted", func() bool { return l.acked.Load() >= goal })
 }
 
-func (l *load) acked() (n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, e := range l.entries {
-		if e.acked {
-			n++
-		}
-	}
-	return n
+// totals are what a load has come to.
+type totals struct {
+	acked, unanswered int // requests
+	lost              int // requests that were accepted, but are not one task
+	stale             int // writes by a worker whose lease was lost
+	lostLeases        int
 }
 
-// settled waits until every task has ended, and holds the database and the provider's ledger to what
-// the clients remember.
-func (l *load) settled() {
+// figures are they, as [tried] takes them.
+func (f totals) figures(others ...any) []any {
+	return append([]any{
+		"acked", f.acked, "unanswered", f.unanswered, "lost", f.lost, "stale_writes", f.stale, "lost_leases", f.lostLeases,
+	}, others...)
+}
+
+// settled waits until every task has ended, and holds the promises to the evidence.
+func (l *load) settled() totals {
 	l.Helper()
-	l.until("every task ends", func() bool { return len(l.tasks("--state", "open")) == 0 })
-	l.agrees()
-	perKey := map[string]int{}
-	for _, t := range l.tasks() {
-		perKey[t.Code]++
+	l.until("every task ends", func() bool { return l.count(openTasks) == 0 })
+	if err := l.close(); err != nil {
+		l.Fatal(err)
 	}
-	least, most := map[string]int{}, map[string]int{}
-	for _, e := range l.entries {
-		if e.acked {
-			least[e.code]++
-		}
-		if e.acked || e.unknown {
-			most[e.code]++
-		}
+	e, err := l.from.hear(l.Context())
+	if err != nil {
+		l.Fatal(err)
 	}
-	for code, n := range perKey {
-		if n < least[code] || n > most[code] {
-			l.Errorf("%s has %d tasks, after %d answers of success and %d requests without an answer", code, n, least[code], most[code]-least[code])
-		}
+	e.late, e.slowest = max(e.late, l.late), max(e.slowest, l.slowest)
+	if err := e.check(); err != nil {
+		l.Error(err)
 	}
-	l.delivered()
+	l.isWell()
+	f := e.totals()
+	l.Logf("%+v, %d idempotency keys were asked about", f, len(e.asked))
+	if f.acked < l.least {
+		l.Errorf("only %d requests were accepted: nothing is proven", f.acked)
+	}
+	return f
 }
 
-// delivered holds that the provider was asked for each accepted request as one task, and for each one
-// without an answer as one at most.
-func (l *load) delivered() {
+// isWell holds that the doctor finds nothing.
+func (l *load) isWell() {
 	l.Helper()
-	seen := map[string]map[string]bool{} // tasks by login
-	for _, r := range l.provider.Requests() {
-		login := r.Order.Account.Login.Reveal()
-		if seen[login] == nil {
-			seen[login] = map[string]bool{}
-		}
-		seen[login][r.Order.Task] = true
+	args := []string{"doctor"}
+	if l.keyFile != "" {
+		args = append(args, "--master-key-file", l.keyFile)
 	}
-	acked, unknown := 0, 0
-	for _, e := range l.entries {
-		n := len(seen[e.login])
-		switch {
-		case e.acked:
-			acked++
-		case e.unknown:
-			unknown++
-		}
-		if (e.acked && n != 1) || (e.unknown && n > 1) || (!e.acked && !e.unknown && n > 0) {
-			l.Errorf("%+v became %d tasks", e, n)
+	if r := l.cli(args...); r.code != 0 {
+		l.Errorf("the doctor has found something: %s%s", r.out, r.err)
+	}
+}
+
+func (e *evidence) totals() totals {
+	f := totals{lostLeases: e.lostLeases()}
+	e.acceptedIsOneTask(func(string, ...any) { f.lost++ })
+	e.staleWritesNothing(func(string, ...any) { f.stale++ })
+	for _, told := range e.story {
+		for _, x := range told {
+			switch {
+			case x.acked():
+				f.acked++
+			case x.Call != "info" && x.unknown():
+				f.unanswered++
+			}
 		}
 	}
-	l.Logf("%d requests were accepted, %d had no answer; the provider was asked %d times", acked, unknown, len(l.provider.Requests()))
-	if acked < 50 {
-		l.Errorf("only %d requests were accepted: nothing is proven", acked)
+	return f
+}
+
+// discreet holds that a daemon that has ended has logged no login and no password, and forgets what it
+// has logged, because there may be a thousand of them.
+func (l *load) discreet(d *daemon) {
+	l.Helper()
+	text := d.log.String()
+	for _, mark := range marks {
+		if strings.Contains(text, mark) {
+			l.Errorf("a daemon has logged a login or a password")
+		}
 	}
+	d.log.mu.Lock()
+	defer d.log.mu.Unlock()
+	d.log.text.Reset()
 }

@@ -10,11 +10,8 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-const (
-	cuts       = 100
-	ambiguous  = 40 // commits whose answer is lost
-	answerTime = 5 * time.Second
-)
+// answerTime is within what every request is answered.
+const answerTime = 5 * time.Second
 
 // TestABadNetworkToPostgres holds that a network which cuts connections, is slow, loses the answers to
 // commits or goes silent costs no accepted request and doubles none, that every request is answered in
@@ -23,27 +20,30 @@ func TestABadNetworkToPostgres(t *testing.T) {
 	t.Parallel()
 	s := onPostgres(t, pgtest.URL(t))
 	p, url := newProxy(t, s.database)
-	l := newLoad(s)
+	cuts, ambiguous := figure(100, 2000), figure(40, 1000)
+	l := loadOf(s, 50+cuts/5+ambiguous/2)
+	l.late, l.slowest = 20*time.Second, 5*time.Minute
 	n := &network{load: l, proxy: p, watch: &stopwatch{inner: newClient().Transport}}
-	flags := []string{"--database", url, "--lease", "1s", "--key-task-limit", "0", "--connector-timeout", "2s"}
+	flags := []string{"--database", url, "--lease", "1s", "--key-task-limit", "0", "--connector-timeout", "2s", "--task-attempts", "100"}
 	for range 2 {
 		d := s.serve(flags...)
 		d.client.Transport = n.watch
 		n.daemons = append(n.daemons, d)
 	}
 	l.begin(n.daemons[0])
-	n.isCut()
-	n.losesCommits()
+	n.isCut(cuts)
+	n.losesCommits(ambiguous)
 	n.isSlow()
 	n.isSilent()
 	l.end()
-	l.settled()
+	f := l.settled()
 	broken, commits := p.harm()
-	s.Logf("%d connections were cut, the answers to %d commits were lost", broken, commits)
 	n.watch.report(s)
 	for _, d := range n.daemons {
 		d.stop()
+		l.discreet(d)
 	}
+	tried(s, f.acked, cuts+commits, f.figures("cuts", cuts, "connections_cut", broken, "ambiguous", commits, "slowest", n.watch.slowest)...)
 }
 
 // A network is the load, the daemons that serve it, and the proxy that makes it hard.
@@ -69,16 +69,23 @@ func (n *network) better() {
 // next leads the clients to the other daemon.
 func (n *network) next() {
 	n.turn++
-	n.daemon.Store(n.daemons[n.turn%len(n.daemons)])
+	n.use(n.daemons[n.turn%len(n.daemons)])
 }
 
-func (n *network) isCut() {
+// some are how many requests must be accepted between two rounds of trouble.
+const some = 20
+
+// isCut cuts every connection, again and again, with a pause after each hundred.
+func (n *network) isCut(cuts int) {
 	n.Helper()
-	n.goesOn(10)
-	for range cuts {
+	n.goesOn(some)
+	for i := range cuts {
 		time.Sleep(time.Duration(15+rand.IntN(41)) * time.Millisecond) // it is cut in the midst of anything
 		n.cut()
 		n.next()
+		if i%100 == 99 {
+			n.goesOn(some)
+		}
 	}
 	if broken, _ := n.harm(); broken < cuts {
 		n.Errorf("%d cuts have broken %d connections: nothing is proven", cuts, broken)
@@ -86,15 +93,20 @@ func (n *network) isCut() {
 	n.better()
 }
 
-func (n *network) losesCommits() {
+// losesCommits loses the answers to so many, with a pause after each forty.
+func (n *network) losesCommits(ambiguous int) {
 	n.Helper()
-	n.loseCommits(true)
-	n.until("commits are lost", func() bool {
-		n.next()
-		_, commits := n.harm()
-		return commits >= ambiguous
-	})
-	n.loseCommits(false)
+	for goal := 0; goal < ambiguous; {
+		goal = min(goal+40, ambiguous)
+		n.loseCommits(true)
+		n.until("commits are lost", func() bool {
+			n.next()
+			_, commits := n.harm()
+			return commits >= goal
+		})
+		n.loseCommits(false)
+		n.goesOn(some)
+	}
 	n.better()
 }
 

@@ -2,8 +2,12 @@ package blackbox_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
 // daemons serves with so many on a shared database, and with one on a file.
@@ -46,7 +50,8 @@ func atOnce(all []*daemon, n int, form func(i int) string) map[string]int {
 
 // TestSimultaneousRequests holds that of any number for one key exactly one gets success.
 func TestSimultaneousRequests(t *testing.T) {
-	const requests, rounds = 64, 5
+	const requests = 64
+	rounds := figure(10, 100) // of two keys each
 	eachDatabase(t, func(s *shop) {
 		rows := []string{"code,used"}
 		for i := range rounds {
@@ -74,6 +79,7 @@ func TestSimultaneousRequests(t *testing.T) {
 		if p := s.plans()["p"]; p.Held != rounds || len(s.tasks()) != 2*rounds {
 			s.Errorf("%d tasks hold %+v", len(s.tasks()), p)
 		}
+		tried(s, 2*rounds, 2*rounds*(requests-1), "daemons", len(all), "requests", 2*rounds*requests)
 	})
 }
 
@@ -109,6 +115,100 @@ func TestScarceSlots(t *testing.T) {
 			s.Errorf("another country's plan: %+v", p)
 		}
 	})
+}
+
+// TestSeveralDaemons holds that daemons who share one Postgres and fight for the few slots of one
+// country, which an operator keeps adding to, accept every request, do each once and oversell nothing,
+// and that they are quick.
+func TestSeveralDaemons(t *testing.T) {
+	t.Parallel()
+	crowds := []int{3}
+	if *scale > 0 {
+		crowds = []int{2, 4, 8}
+	}
+	requests := figure(300, 20_000) / len(crowds)
+	for _, n := range crowds {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			c := newCrowd(t, n, requests)
+			took := c.rush()
+			f := c.settled()
+			for _, d := range c.daemons {
+				d.stop()
+				c.discreet(d)
+			}
+			p99 := took[len(took)*99/100]
+			if *scale >= 1 && p99 > quick {
+				t.Errorf("99 of 100 requests were answered within %s, at %d a second", p99, c.rate)
+			}
+			tried(t, f.acked, 0, f.figures("daemons", n, "rate", c.rate, "slots_sold", c.plans()["hot"].Spent, "p99", p99, "slowest", took[len(took)-1])...)
+		})
+	}
+}
+
+// quick is within what 99 of 100 requests are answered, at the full rate.
+const quick = 100 * time.Millisecond
+
+// A crowd is daemons with requests for one country, each for a key of its own.
+type crowd struct {
+	*load
+	daemons []*daemon
+	codes   []string
+	rate    int // requests a second, whether those before were answered or not
+}
+
+func newCrowd(t *testing.T, daemons, requests int) *crowd {
+	s := onPostgres(t, pgtest.URL(t))
+	c := &crowd{load: emptyLoad(s, requests), rate: figure(100, 300)}
+	for i := range requests {
+		c.codes = append(c.codes, fmt.Sprint("K", i))
+	}
+	s.fresh(c.codes...)
+	c.refill()
+	c.daemons = s.daemons(daemons, "--lease", "5s")
+	return c
+}
+
+// refill leaves five slots free, or some fewer that were claimed meanwhile.
+func (c *crowd) refill() {
+	c.Helper()
+	taken := c.count(`SELECT coalesce(sum(held + spent + suspect), 0) FROM keyseat_plans`)
+	c.importPlans(fmt.Sprintf("hot,US,%d,,", taken+5))
+}
+
+// rush makes all requests, each at its time, and gives how long they took from then on, in order. All
+// the while an operator refills the stock.
+func (c *crowd) rush() []time.Duration {
+	c.Helper()
+	took := make([]time.Duration, len(c.codes))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.request(took)
+	}()
+	for {
+		select {
+		case <-done:
+			slices.Sort(took)
+			return took
+		case <-time.After(250 * time.Millisecond):
+			c.refill()
+		}
+	}
+}
+
+func (c *crowd) request(took []time.Duration) {
+	var requests sync.WaitGroup
+	start := time.Now()
+	for i, code := range c.codes {
+		at := start.Add(time.Duration(i) * time.Second / time.Duration(c.rate))
+		time.Sleep(time.Until(at)) // the rate is what is tried
+		requests.Go(func() {
+			script := []string{"slow=20+success", "success", "slow=5+wrong_address", "500+success"}[i%4]
+			c.submit(c.daemons[i%len(c.daemons)], code, fmt.Sprint(script, "@", i, loginMark), "US", false)
+			took[i] = time.Since(at)
+		})
+	}
+	requests.Wait()
 }
 
 // agrees compares the plans' counts with what the provider has done for them: never more than the

@@ -2,6 +2,7 @@ package blackbox_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type shop struct {
 	keyFile  string // of master keys; "": serve makes one
 	provider *connectortest.Provider
 	env      []string // of commands, beside the database's URL
+	program  string   // that is run; "": the one under test as it is
 }
 
 // eachDatabase runs a test on both.
@@ -87,7 +89,7 @@ func (s *shop) feed(stdin string, args ...string) result {
 
 // command is one that is killed, at the latest, when its test ends.
 func (s *shop) command(args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(s.Context(), binary, args...)
+	cmd := exec.CommandContext(s.Context(), cmp.Or(s.program, binary), args...)
 	cmd.Dir, cmd.SysProcAttr = s.folder, leash()
 	cmd.Cancel = func() error { return finish(cmd.Process) }
 	cmd.WaitDelay = 5 * time.Second // for what it has started and still holds its streams

@@ -2,8 +2,11 @@ package blackbox_test
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
@@ -44,4 +47,45 @@ func TestStalledDaemon(t *testing.T) {
 		t.Errorf("%d tasks have spent %+v", n, p)
 	}
 	s.agrees()
+}
+
+// TestStalledDaemons holds that daemons which sleep for one to three leases in the midst of anything,
+// while others take over, lose nothing that was accepted and write nothing that is stale.
+func TestStalledDaemons(t *testing.T) {
+	t.Parallel()
+	const (
+		lease  = 400 * time.Millisecond
+		asleep = 3 // at once, while a fourth is awake
+	)
+	stalls := figure(3, 300)
+	s := onPostgres(t, pgtest.URL(t))
+	l := loadOf(s, 5*stalls)
+	l.scripts = []string{"slow=300+success", "slow=500+success", "slow=900+success", "slow=50+500+success", "cut_after+slow=300+success", "slow=400+wrong_address"}
+	all := s.daemons(asleep+1, "--lease", lease.String(), "--key-task-limit", "0", "--connector-timeout", "2s", "--task-attempts", "20")
+	l.begin(all...)
+	for range (stalls + asleep - 1) / asleep {
+		l.goesOn(5 * asleep)
+		l.use(all[asleep]) // clients would wait for the others
+		var group sync.WaitGroup
+		for _, d := range all[:asleep] {
+			group.Go(func() {
+				d.signal(syscall.SIGSTOP)
+				time.Sleep(lease*11/10 + rand.N(lease*19/10)) // it is the stall
+				d.signal(syscall.SIGCONT)
+			})
+		}
+		group.Wait()
+		all = append(all[1:], all[0]) // they take turns to be awake
+		l.use(all...)
+	}
+	l.end()
+	f := l.settled()
+	for _, d := range all {
+		d.stop()
+		l.discreet(d)
+	}
+	if f.lostLeases < stalls {
+		s.Errorf("%d stalls have cost %d leases: nothing is proven", stalls, f.lostLeases)
+	}
+	tried(s, f.acked, stalls, f.figures()...)
 }

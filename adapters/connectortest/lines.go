@@ -1,0 +1,77 @@
+package connectortest
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"os"
+	"time"
+
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A Line is one of the file that [Provider.Keep] writes: a request that came, or what was done then.
+type Line struct {
+	At    time.Time `json:"at"`
+	Asked *Asked    `json:"asked,omitempty"`
+	Done  *Effect   `json:"done,omitempty"`
+}
+
+// An Asked is what the file keeps of a request. Of the account it has the login, whose words say what
+// the provider shall do, and a hash.
+type Asked struct {
+	Key     string        `json:"key"`
+	Task    string        `json:"task"`
+	Kind    tasks.Kind    `json:"kind"`
+	Country stock.Country `json:"country"`
+	Plan    string        `json:"plan,omitempty"` // its id
+	Attempt int           `json:"attempt"`
+	Login   string        `json:"login"`
+	Account string        `json:"account"` // of [Sum]
+	Body    string        `json:"body"`    // the SHA-256 of the request, in hexadecimal
+}
+
+func (q Request) asked() *Asked {
+	o := q.Order
+	a := o.Account
+	return &Asked{
+		Key: q.Key(), Task: o.Task, Kind: o.Kind, Country: o.Country, Plan: o.Plan.ID, Attempt: o.Attempt,
+		Login: a.Login.Reveal(), Account: Sum(a.Login.Reveal(), a.Password.Reveal(), a.NewEmail.Reveal()), Body: hash(q),
+	}
+}
+
+// Sum is the SHA-256 of an account, in hexadecimal: it tells whether two are the same, and no more.
+func Sum(login, password, newEmail string) string {
+	sum := sha256.Sum256([]byte(login + "\x00" + password + "\x00" + newEmail))
+	return hex.EncodeToString(sum[:])
+}
+
+// ReadLedger reads a file that [Provider.Keep] has written, line by line. An error is the last.
+func ReadLedger(path string) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		file, err := os.Open(path)
+		if err != nil {
+			yield(Line{}, err)
+			return
+		}
+		defer func() { _ = file.Close() }() // it was only read
+		lines := bufio.NewScanner(file)
+		for lines.Scan() {
+			var l Line
+			if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+				yield(Line{}, fmt.Errorf("the ledger %s: %w", path, err))
+				return
+			}
+			if !yield(l, nil) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(Line{}, err)
+		}
+	}
+}

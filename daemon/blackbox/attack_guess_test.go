@@ -1,0 +1,136 @@
+package blackbox_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/pgtest"
+)
+
+// TestGuesses holds that whoever tries unknown keys from an address is told of so many a minute and no
+// more, however many are tried at once, and that nobody else notices.
+func TestGuesses(t *testing.T) {
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		besideOthers(t)
+		guess(onSQLite(t))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		besideOthers(t)
+		guess(onPostgres(t, pgtest.URL(t)))
+	})
+}
+
+const (
+	guessLimit  = 30 // of unknown keys, a minute and address
+	guessesEach = 200
+)
+
+// A guesser has an address of its own, and asks on many connections at once.
+type guesser struct {
+	client                      http.Client
+	begun, told, refused, other atomic.Int64
+}
+
+func newGuesser(i int) *guesser {
+	from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 2, byte(1+i))}}
+	return &guesser{client: http.Client{Transport: &http.Transport{DialContext: from.DialContext, MaxIdleConnsPerHost: 16}, Timeout: patience}}
+}
+
+func guess(s *shop) {
+	addresses := figure(5, 50)
+	h := stockHonest(s)
+	d := s.serve("--unknown-key-limit", fmt.Sprint(guessLimit), "--log-level", "info", "--key-task-limit", "0")
+	var group sync.WaitGroup
+	guessers := make([]*guesser, addresses)
+	start := time.Now()
+	for i := range guessers {
+		guessers[i] = newGuesser(i)
+		group.Go(func() { guessers[i].goAt(d) })
+	}
+	done := make(chan served)
+	go func() { done <- h.visit(d, time.Duration(figure(300, 4000))*time.Millisecond) }()
+	group.Wait()
+	took, seen := time.Since(start), <-done
+	for _, fault := range seen.faults(*scale > 0) {
+		s.Error(fault)
+	}
+	told := int64(0)
+	for i, g := range guessers {
+		told += g.told.Load()
+		if fault := g.fault(took); fault != "" {
+			s.Errorf("address %d: %s", i, fault)
+		}
+	}
+	s.Logf("%d guesses in %s, %d were told; %v", addresses*guessesEach, took.Round(time.Millisecond), told, seen)
+	tried(s, addresses*guessesEach, addresses, "told", told, "honest", seen.asked, "p99", seen.p99, "MiB", d.unharmed())
+}
+
+// goAt guesses, half by info and half by upgrades that lack the rest.
+func (g *guesser) goAt(d *daemon) {
+	var group sync.WaitGroup
+	defer g.client.CloseIdleConnections()
+	for range 16 {
+		group.Go(func() {
+			for n := g.begun.Add(1); n <= guessesEach; n = g.begun.Add(1) {
+				g.note(d.guessed(&g.client, fmt.Sprintf("%s=guess-%d", [...]string{"info", "upgrade"}[n%2], n)))
+			}
+		})
+	}
+	group.Wait()
+}
+
+func (d *daemon) guessed(client *http.Client, query string) answer {
+	own := *d
+	own.client = client
+	a, err := own.try(http.MethodGet, d.url+"/API/?"+query, "", nil)
+	if err == nil {
+		err = a.check(http.MethodGet)
+	}
+	if err != nil {
+		return answer{}
+	}
+	return a
+}
+
+func (g *guesser) note(a answer) {
+	switch {
+	case a.code == http.StatusOK && a.body == notExist:
+		g.told.Add(1)
+	case a.code == http.StatusTooManyRequests && a.header.Get("Retry-After") != "":
+		g.refused.Add(1)
+	default:
+		g.other.Add(1)
+	}
+}
+
+// fault says what is wrong with what an address was told in that time.
+func (g *guesser) fault(took time.Duration) string {
+	most := guessLimit * (1 + int64(took/time.Minute))
+	told, refused, other := g.told.Load(), g.refused.Load(), g.other.Load()
+	if told < guessLimit || told > most || other > 0 || told+refused != guessesEach {
+		return fmt.Sprintf("%d guesses were answered, not %d; %d were refused, %d had another answer", told, most, refused, other)
+	}
+	return ""
+}
+
+// TestTheCheckerOfGuessesFails has an address that is told more than it may, and one that is told less.
+func TestTheCheckerOfGuessesFails(t *testing.T) {
+	for told, fine := range map[int64]bool{guessLimit - 1: false, guessLimit: true, guessLimit + 1: false} {
+		g := new(guesser)
+		g.told.Store(told)
+		g.refused.Store(guessesEach - told)
+		if fault := g.fault(time.Second); (fault == "") != fine {
+			t.Errorf("%d guesses answered: %q", told, fault)
+		}
+		g.other.Store(1)
+		if g.fault(time.Second) == "" {
+			t.Error("an answer that is neither passes")
+		}
+	}
+}

@@ -1,0 +1,269 @@
+package blackbox_test
+
+import (
+	"bytes"
+	"database/sql"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// tamperings are how a true story is made untrue, at least one way for each of the [promises].
+var tamperings = []struct {
+	promise, how string
+	do           func(*tampered)
+}{
+	{"the slots of each plan add up", "oversold", inDatabase(`UPDATE keyseat_plans SET size = 0`)},
+	{"the slots of each plan add up", "negative", inDatabase(`UPDATE keyseat_plans SET suspect = -1`)},
+	{"the counters are the sum of the recorded moves", "one more", inDatabase(`UPDATE keyseat_plans SET spent = spent + 1`)},
+	{"the counters are the sum of the recorded moves", "no record", inDatabase(`DELETE FROM keyseat_history WHERE slot_to = 'spent'`)},
+	{"the counters are the sum of the recorded moves", "another state", inDatabase(`UPDATE keyseat_history SET slot_to = 'suspect' WHERE slot_to = 'spent'`)},
+	{"a task holds a slot once and closes its hold once", "held twice", again(`slot_to = 'held'`)},
+	{"a task holds a slot once and closes its hold once", "closed twice", again(`slot_to = 'spent'`)},
+	{"the provider has filled what is spent, and no more than is spent or suspect", "spent for nothing", inLedger(`"done":`, `"lost":`)},
+	{"the provider has filled what is spent, and no more than is spent or suspect", "another plan", inLedger(`"kind":"upgrade","plan":"p"`, `"kind":"upgrade","plan":"q"`)},
+	{"the provider has filled what is spent, and no more than is spent or suspect", "given back", inLedger(`"outcome":"wrong_address"`, `"outcome":"success"`)},
+	{"a key has one open task at a time", "two", inDatabase(`DELETE FROM keyseat_history WHERE cause = 'ended'`)},
+	{"a key has one open task at a time", "ended before", inDatabase(`UPDATE keyseat_history SET seq = -seq WHERE cause = 'ended'`)},
+	{"a use of a key is one successful upgrade", "no renew", inDatabase(`UPDATE keyseat_tasks SET outcome = 'still_premium' WHERE kind = 'renew'`)},
+	{"a use of a key is one successful upgrade", "uncounted", inLedger(`"outcome":"wrong_address"`, `"outcome":"success"`)},
+	{"an accepted request is one task, with what was submitted", "lost", inDatabase(`DELETE FROM keyseat_tasks WHERE kind = 'renew'`)},
+	{"an accepted request is one task, with what was submitted", "lost unasked", inDatabase(`DELETE FROM keyseat_tasks WHERE outcome = 'out_of_stock'`)},
+	{"an accepted request is one task, with what was submitted", "another key", inDatabase(`UPDATE keyseat_tasks SET code = 'C' WHERE kind = 'renew'`)},
+	{"an accepted request is one task, with what was submitted", "another country", inDatabase(`UPDATE keyseat_tasks SET country = 'FR'`)},
+	{"an accepted request is one task, with what was submitted", "another account", inNotes(func(n *note) { n.Account += "0" })},
+	{"an accepted request is one task, with what was submitted", "another task", inLedger(`"task":"`, `"task":"other-`)},
+	{"a request without an answer is one task at most", "two", lineOf("asked", "500+success", `"task":"`, `"task":"other-`)},
+	{"a request without an answer is one task at most", "refused", inNotes(func(n *note) { n.Body = strings.Replace(n.Body, upgradeSent, refused(upgradeOpen), 1) })},
+	{"a request without an answer is one task at most", "nobody's", inNotes(func(n *note) { n.Call = strings.TrimPrefix(n.Call, "renew") })},
+	{"every task ends in time", "open", inDatabase(`UPDATE keyseat_tasks SET ended_at = NULL`)},
+	{"every task ends in time", "late", inDatabase(`UPDATE keyseat_tasks SET ended_at = ended_at + 1000000000`)},
+	{"info follows the life of a key", "gone", inNotes(func(n *note) { n.Body = strings.Replace(n.Body, `"active"`, `"not_exist"`, 1) })},
+	{"info follows the life of a key", "used by nobody", inNotes(func(n *note) { n.Body = strings.Replace(n.Body, `"used":0`, `"used":1`, 1) })},
+	{"info follows the life of a key", "a step back", stepBack},
+	{"info follows the life of a key", "no such message", inNotes(func(n *note) { n.Body = strings.Replace(n.Body, messages["wrong_address"], "Oops", 1) })},
+	{"a worker without its lease writes nothing", "no lease", inDatabase(`UPDATE keyseat_tasks SET fence = 0`)},
+	{"a worker without its lease writes nothing", "no record", inDatabase(`UPDATE keyseat_tasks SET version = version + 1`)},
+	{"a worker without its lease writes nothing", "after the end", again(`cause = 'ended'`)},
+	{"an idempotency key has one payload and one effect", "two effects", lineOf("done", "500+success", ``, ``)},
+	{"an idempotency key has one payload and one effect", "two payloads", lineOf("asked", "500+success", `"body":"`, `"body":"0`)},
+	{"an idempotency key has one payload and one effect", "late", inDatabase(`UPDATE keyseat_tasks SET ended_at = created_at - 1`)},
+	{"what has ended keeps no secret", "sealed", inDatabase(`UPDATE keyseat_tasks SET sealed = x'00'`)},
+	{"what has ended keeps no secret", "in a note", inDatabase(`UPDATE keyseat_history SET note = '` + passwordMark + `'`)},
+	{"what has ended keeps no secret", "in a message", inDatabase(`UPDATE keyseat_keys SET message = 'x` + loginMark + `'`)},
+	{"info shows what was accepted", "not yet", stepBack},
+	{"stock was true at some instant of the call", "never", inNotes(func(n *note) { n.Body = strings.Replace(n.Body, `"slots":5`, `"slots":9`, 1) })},
+	{"stock was true at some instant of the call", "long ago", longAgo},
+	{"no lease is left", "one", inDatabase(`UPDATE keyseat_tasks SET worker = 'w', leased_until = 1`)},
+}
+
+// TestTheCheckerFails is the control of the [promises]: each finds what is wrong in a story that was
+// true, once one of its three witnesses was tampered with, and nothing before.
+func TestTheCheckerFails(t *testing.T) {
+	t.Parallel()
+	from := trueStory(onSQLite(t))
+	if err := from.testimony(t).check(); err != nil {
+		t.Fatalf("before anything was tampered with: %v", err)
+	}
+	controlled := map[string]bool{}
+	for _, c := range tamperings {
+		controlled[c.promise] = true
+		t.Run(c.promise+"/"+c.how, func(t *testing.T) {
+			copied := &tampered{t, from.copied(t)}
+			c.do(copied)
+			if err := copied.testimony(t).check(); err == nil || !strings.Contains(err.Error(), "not so: "+c.promise) {
+				t.Errorf("nothing of that was found, but %v", err)
+			}
+		})
+	}
+	for _, p := range promises {
+		if !controlled[p.name] {
+			t.Errorf("without a control: %s", p.name)
+		}
+	}
+}
+
+// trueStory is a small one with a bit of everything: a key that is used, renewed and used again, one
+// whose first upgrade fails, one for which nothing is in stock, and a request whose answer nobody
+// has written down.
+func trueStory(s *shop) witnesses {
+	s.Helper()
+	l := emptyLoad(s, 0)
+	s.fresh("A", "B", "C", "D")
+	s.importPlans("p,US,5,,", "q,FR,5,,")
+	d := s.serve()
+	look := func(code string) {
+		d.ends(code)
+		_, _ = l.call(d, note{Call: "info", Key: code}, "") // it is written down
+	}
+	_, _ = l.call(d, note{Call: "stock"}, "")
+	for i, step := range []struct {
+		code, script, country string
+		used                  bool
+	}{
+		{"A", "success", "US", false},
+		{"A", "success", "US", true},
+		{"A", "slow=1+success", "US", false},
+		{"B", "wrong_address", "US", false},
+		{"B", "success", "US", false},
+		{"C", "success", "DE", false},
+	} {
+		look(step.code)
+		l.submit(d, step.code, step.script+"@"+string(rune('0'+i))+loginMark, step.country, step.used)
+		look(step.code)
+	}
+	n := l.before(note{Call: "upgrade", Key: "D", Login: "500+success@D" + loginMark, Country: "US"})
+	d.accepted(upgrade(n.Key, n.Login, n.Country))
+	look("D")
+	_, _ = l.call(d, note{Call: "stock"}, "")
+	d.stop()
+	return l.from
+}
+
+func (w witnesses) testimony(t *testing.T) *evidence {
+	t.Helper()
+	e, err := w.hear(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// copied are witnesses that say the same.
+func (w witnesses) copied(t *testing.T) witnesses {
+	t.Helper()
+	folder := t.TempDir()
+	to := func(path string) string {
+		content, err := os.ReadFile(path)
+		copied := filepath.Join(folder, filepath.Base(path))
+		if err == nil {
+			err = os.WriteFile(copied, content, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return copied
+	}
+	return witnesses{to(w.notes), to(w.ledger), "sqlite:" + to(strings.TrimPrefix(w.database, "sqlite:"))}
+}
+
+// tampered are witnesses of which one does not tell the truth.
+type tampered struct {
+	*testing.T
+	witnesses
+}
+
+// inDatabase makes the database say something that it would not let anybody write.
+func inDatabase(statement string) func(*tampered) {
+	return func(c *tampered) {
+		db, err := sql.Open("sqlite", strings.TrimPrefix(c.database, "sqlite:")+"?_pragma=ignore_check_constraints(1)")
+		if err != nil {
+			c.Fatal(err)
+		}
+		defer func() { _ = db.Close() }() // Exec tells
+		for _, text := range []string{`DROP INDEX keyseat_tasks_open`, statement} {
+			if _, err := db.ExecContext(c.Context(), text); err != nil {
+				c.Fatal(err)
+			}
+		}
+	}
+}
+
+// again records a line of the history twice.
+func again(where string) func(*tampered) {
+	return inDatabase(`INSERT INTO keyseat_history SELECT NULL, code, change_id || 'x', n, at, cause, task_id, kind, outcome,
+		plan_id, slot_from, slot_to, note, fresh FROM keyseat_history WHERE ` + where)
+}
+
+// rewrite changes the lines of a file, each of which becomes some.
+func (c *tampered) rewrite(path string, change func(line string) (lines []string)) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		c.Fatal(err)
+	}
+	var out bytes.Buffer
+	for line := range strings.Lines(string(content)) {
+		for _, l := range change(line) {
+			out.WriteString(l)
+		}
+	}
+	if out.String() == string(content) {
+		c.Fatal("nothing was tampered with")
+	}
+	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
+		c.Fatal(err)
+	}
+}
+
+func inLedger(what, by string) func(*tampered) {
+	return func(c *tampered) {
+		c.rewrite(c.ledger, func(line string) []string { return []string{strings.ReplaceAll(line, what, by)} })
+	}
+}
+
+// lineOf adds to the ledger another line like the one of that kind and login.
+func lineOf(kind, login, what, by string) func(*tampered) {
+	return func(c *tampered) {
+		done := false
+		c.rewrite(c.ledger, func(line string) []string {
+			if done || !strings.Contains(line, `"`+kind+`":`) || !strings.Contains(line, `"login":"`+login) {
+				return []string{line}
+			}
+			done = true
+			return []string{line, strings.Replace(line, what, by, 1)}
+		})
+	}
+}
+
+func inNotes(change func(*note)) func(*tampered) {
+	return func(c *tampered) {
+		c.rewrite(c.notes, func(line string) []string {
+			var n note
+			if err := json.Unmarshal([]byte(line), &n); err != nil {
+				c.Fatal(err)
+			}
+			change(&n)
+			changed, err := json.Marshal(n)
+			if err != nil {
+				c.Fatal(err)
+			}
+			return []string{string(changed) + "\n"}
+		})
+	}
+}
+
+// stepBack makes the first key that was shown as used as it was before.
+func stepBack(c *tampered) {
+	active, used := "", false
+	inNotes(func(n *note) {
+		switch {
+		case active == "" && strings.Contains(n.Body, `"status":"active"`):
+			active = n.Body
+		case !used && strings.Contains(n.Body, `"used":1`):
+			used, n.Body = true, active
+		}
+	})(c)
+}
+
+// longAgo makes the last stock that was asked for one of a minute before.
+func longAgo(c *tampered) {
+	calls, first := []int64(nil), ""
+	inNotes(func(n *note) {
+		switch {
+		case n.Call == "stock":
+			calls = append(calls, n.N)
+		case strings.Contains(n.Body, `"slots"`) && first == "":
+			first = n.Body
+			return
+		case !strings.Contains(n.Body, `"slots"`):
+			return
+		default:
+			n.Body = first
+		}
+		if len(calls) == 2 {
+			n.At += 60_000_000
+		}
+	})(c)
+}

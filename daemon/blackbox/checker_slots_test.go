@@ -1,0 +1,183 @@
+package blackbox_test
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+func (e *evidence) slotsAddUp(not wrong) {
+	for _, p := range e.plans {
+		if free := p.size - p.held - p.spent - p.suspect; min(free, p.held, p.spent, p.suspect) < 0 {
+			not("%d free of %+v", free, p)
+		}
+	}
+}
+
+// countersAreMoves folds the history, in whose course no counter may be negative either, and no plan
+// oversold.
+func (e *evidence) countersAreMoves(not wrong) {
+	folded, size := map[string]map[string]int{}, map[string]int{}
+	for _, p := range e.plans {
+		folded[p.id], size[p.id] = map[string]int{}, p.size
+	}
+	for _, l := range e.lines {
+		count := folded[l.plan]
+		if l.from == l.to {
+			continue
+		}
+		if count == nil {
+			not("a slot of %q has moved, which is no plan: %+v", l.plan, l)
+			continue
+		}
+		count[l.from]--
+		count[l.to]++
+		if taken := count["held"] + count["spent"] + count["suspect"]; min(count["held"], count["spent"], count["suspect"]) < 0 || taken > size[l.plan] {
+			not("after %+v: %v of %d", l, count, size[l.plan])
+		}
+	}
+	for _, p := range e.plans {
+		if count := folded[p.id]; count["held"] != p.held || count["spent"] != p.spent || count["suspect"] != p.suspect {
+			not("%+v has moved to %v", p, count)
+		}
+	}
+}
+
+// holdsCloseOnce looks at each task and plan: held once, then spent, freed or suspect, once.
+func (e *evidence) holdsCloseOnce(not wrong) {
+	type hold struct{ task, plan string }
+	moves := map[hold][]string{}
+	for _, l := range e.lines {
+		if l.from != l.to {
+			moves[hold{l.task, l.plan}] = append(moves[hold{l.task, l.plan}], l.from+" "+l.to)
+		}
+	}
+	for h, list := range moves {
+		switch strings.Join(list, ", ") {
+		case "free held", "free held, held spent", "free held, held free", "free held, held suspect":
+		default:
+			not("task %s and %s: %v", h.task, h.plan, list)
+		}
+	}
+}
+
+// effectsAreCounted compares what the provider has done with what is counted, plan by plan and task
+// by task.
+func (e *evidence) effectsAreCounted(not wrong) {
+	perPlan, perTask := map[string]int{}, map[string]int{}
+	for _, lines := range e.effects {
+		if d := lines[0].Done; d.Kind == "upgrade" && d.Outcome == "success" {
+			perPlan[d.Plan]++
+			perTask[d.Task+" "+d.Plan]++
+		}
+	}
+	for _, p := range e.plans {
+		if n := perPlan[p.id]; n > p.size || n < p.spent || n > p.spent+p.suspect+p.held {
+			not("the provider has filled %d slots of %+v", n, p)
+		}
+	}
+	for _, t := range e.tasks {
+		n := perTask[t.id+" "+t.plan]
+		if t.slot == "spent" && n != 1 || n > 1 || n == 1 && (t.slot == "free" || t.slot == "") {
+			not("the provider has done %d times %+v", n, t)
+		}
+	}
+}
+
+// stockWasTrue looks for each number that was shown among those that were true at some time between
+// a second before the call and its end. The history says in which order they were, and when each was
+// decided: by a clock that may be ahead of the store's by as long as a lease has taken, and a while
+// before it could be seen.
+func (e *evidence) stockWasTrue(not wrong) {
+	levels := map[string][]level{}
+	plans := map[string]*planRow{}
+	for _, p := range e.plans {
+		start := p
+		start.held, start.spent, start.suspect, start.fault = 0, 0, 0, ""
+		plans[p.id] = &start
+		levels[p.country] = []level{{free: first(levels[p.country]) + p.size}}
+	}
+	for _, l := range e.lines {
+		p := plans[l.plan]
+		if p == nil || l.from == l.to {
+			continue
+		}
+		was := p.free()
+		p.move(l)
+		all := levels[p.country]
+		levels[p.country] = append(all, level{l.at, all[len(all)-1].free + p.free() - was})
+	}
+	for _, x := range e.stock {
+		var shown []struct {
+			Code  string `json:"country_code"`
+			Slots int
+		}
+		if err := json.Unmarshal([]byte(x.body), &shown); err != nil {
+			not("%s: %v", x.body, err)
+			continue
+		}
+		slots := map[string]int{}
+		for _, s := range shown {
+			slots[s.Code] = s.Slots
+		}
+		for country, all := range levels {
+			if off := offBy(all, x, slots[country]); off > e.late {
+				not("%d slots in %s were shown by call %d, %s too early or late", slots[country], country, x.N, off)
+			}
+		}
+	}
+}
+
+// A level is how many slots were free from some time on.
+type level struct {
+	at   int64
+	free int
+}
+
+func first(all []level) int {
+	if len(all) == 0 {
+		return 0
+	}
+	return all[0].free
+}
+
+// offBy is how far from the call, which may show what was true a second before it, the number was true.
+func offBy(all []level, x exchange, n int) time.Duration {
+	const age = 1_000_000
+	best := int64(forEver / 1000)
+	for i, l := range all {
+		until := int64(forEver)
+		if i+1 < len(all) {
+			until = all[i+1].at
+		}
+		if l.free == n {
+			best = min(best, max(0, l.at-x.until, x.At-age-until))
+		}
+	}
+	return seconds(best)
+}
+
+// free is how many of the plan's slots can be claimed.
+func (p planRow) free() int {
+	if p.fault != "" {
+		return 0
+	}
+	return p.size - p.held - p.spent - p.suspect
+}
+
+// move takes a slot from one state to another, and the plan out of stock if it was found faulty.
+func (p *planRow) move(l lineRow) {
+	for state, by := range map[string]int{l.from: -1, l.to: +1} {
+		switch state {
+		case "held":
+			p.held += by
+		case "spent":
+			p.spent += by
+		case "suspect":
+			p.suspect += by
+		}
+	}
+	if l.from == "held" && strings.HasPrefix(l.outcome, "plan_") {
+		p.fault = l.outcome
+	}
+}

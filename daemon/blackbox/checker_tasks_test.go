@@ -1,0 +1,165 @@
+package blackbox_test
+
+import (
+	"strings"
+)
+
+// oneTaskAtATime holds that each task of a key was accepted after the end of the one before it, by the
+// order of the history: two clocks may differ by the moment that a lease takes.
+func (e *evidence) oneTaskAtATime(not wrong) {
+	open := map[string]string{}
+	for _, l := range e.lines {
+		switch {
+		case l.cause == "accepted" && open[l.code] != "":
+			not("%s has %s beside %s", l.code, open[l.code], l.task)
+		case l.cause == "accepted":
+			open[l.code] = l.task
+		case l.cause == "ended" && open[l.code] != l.task:
+			not("%s, of %s, has ended while it was not open", l.task, l.code)
+		case l.cause == "ended":
+			delete(open, l.code)
+		}
+	}
+	for _, t := range e.tasks {
+		if t.ended == 0 && open[t.code] != t.id {
+			not("%s, of %s, is open beside %q", t.id, t.code, open[t.code])
+		}
+	}
+}
+
+// oneUpgradePerUse holds that between two successful upgrades of a key stands a successful renew. What
+// the provider has done counts as well, but for a task whose slot is suspect.
+func (e *evidence) oneUpgradePerUse(not wrong) {
+	done := map[string]bool{}
+	for _, lines := range e.effects {
+		if d := lines[0].Done; d.Outcome == "success" {
+			done[d.Task] = true
+		}
+	}
+	for code, all := range e.byKey() {
+		used := "" // by this task
+		for _, t := range all {
+			success := t.outcome == "success" || done[t.id] && t.slot != "suspect" && t.kind == "upgrade"
+			switch {
+			case t.kind == "upgrade" && success && used != "":
+				not("%s was used by %s and by %s", code, used, t.id)
+			case t.kind == "upgrade" && success:
+				used = t.id
+			case t.kind == "renew" && success:
+				used = ""
+			}
+		}
+	}
+}
+
+func (e *evidence) everyTaskEnds(not wrong) {
+	for _, t := range e.tasks {
+		if t.ended == 0 {
+			not("%+v is open", t)
+		} else if took := seconds(t.ended - t.created); took > e.slowest {
+			not("%s took %s: %+v", t.id, took, t)
+		}
+	}
+}
+
+// staleWritesNothing holds that each lease was good for one write at most, that every write has left
+// its line, and that none came after the end. The first write is the acceptance, which needs no lease.
+func (e *evidence) staleWritesNothing(not wrong) {
+	writes, ends := e.writes(not)
+	for _, t := range e.tasks {
+		n := int64(len(writes[t.id]))
+		if t.version != n {
+			not("%d writes were recorded of %+v", n, t)
+		}
+		if n-1 > t.fence {
+			not("%d leases were good for %d writes: %+v", t.fence, n-1, t)
+		}
+		if t.ended != 0 && ends[t.id] != 1 {
+			not("%s has ended %d times", t.id, ends[t.id])
+		}
+	}
+}
+
+// writes are the ids of the changes of each task, and how often it has ended.
+func (e *evidence) writes(not wrong) (changes map[string]map[string]bool, ends map[string]int) {
+	changes, ends = map[string]map[string]bool{}, map[string]int{}
+	for _, l := range e.lines {
+		if l.task == "" {
+			continue
+		}
+		if ends[l.task] > 0 {
+			not("written after the end: %+v", l)
+		}
+		if changes[l.task] == nil {
+			changes[l.task] = map[string]bool{}
+		}
+		changes[l.task][l.change] = true
+		if l.cause == "ended" {
+			ends[l.task]++
+		}
+	}
+	return changes, ends
+}
+
+// lostLeases counts those that ended without a write: their workers were dead, asleep, or stopping.
+func (e *evidence) lostLeases() (n int) {
+	writes, _ := e.writes(func(string, ...any) {})
+	for _, t := range e.tasks {
+		n += max(0, int(t.fence)-max(0, len(writes[t.id])-1))
+	}
+	return n
+}
+
+func (e *evidence) oneEffectPerKey(not wrong) {
+	tasks := e.byID()
+	for key, lines := range e.effects {
+		if len(lines) != 1 {
+			not("%s had %d effects", key, len(lines))
+		}
+		if len(e.asked[key]) == 0 || e.asked[key][0].Asked.Body != lines[0].Done.Body {
+			not("%s had an effect that nobody has asked for", key)
+		}
+	}
+	for key, lines := range e.asked {
+		for _, l := range lines {
+			if l.Asked.Body != lines[0].Asked.Body {
+				not("%s came with another body", key)
+			}
+		}
+		if t := tasks[lines[0].Asked.Task]; t.ended != 0 && lines[0].At.UnixMicro() > t.ended {
+			not("%s was first sent after its task had ended", key)
+		}
+	}
+}
+
+// marks are what every login and password of the clients have in them.
+var marks = []string{loginMark, passwordMark}
+
+func (e *evidence) endedKeepsNoSecret(not wrong) {
+	for _, t := range e.tasks {
+		if t.ended != 0 && t.sealed {
+			not("%+v", t)
+		}
+	}
+	clean := func(whose string, texts ...string) {
+		for _, mark := range marks {
+			if strings.Contains(strings.Join(texts, " "), mark) {
+				not("%s has a login or a password", whose)
+			}
+		}
+	}
+	for _, k := range e.keys {
+		clean("key "+k.code, k.message, k.username, k.address)
+	}
+	for _, l := range e.lines {
+		clean("the history of "+l.code, l.note, l.cause, l.outcome)
+	}
+}
+
+func (e *evidence) noLeaseLeft(not wrong) {
+	for _, t := range e.tasks {
+		if t.leased {
+			not("%+v", t)
+		}
+	}
+}
