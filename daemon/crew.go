@@ -23,6 +23,7 @@ type Crew struct {
 	wake chan struct{} // holds one wish to look at once
 	mu   sync.Mutex
 	jobs map[tasks.Ref]*job
+	more bool // is perhaps due than the last look could take
 }
 
 // A job is a leased task in work.
@@ -64,78 +65,6 @@ func (c *Crew) Run(ctx context.Context, drain time.Duration) error {
 	return c.drained(&hands, cut, drain)
 }
 
-// lookout leases tasks and starts them until the context ends.
-func (c *Crew) lookout(ctx context.Context, start func(tasks.Job)) {
-	for ctx.Err() == nil {
-		c.look(ctx, start)
-		c.pauseOrWake(ctx, jittered(c.poll(), c.Desk.Jitter()))
-	}
-}
-
-func (c *Crew) poll() time.Duration {
-	if c.Poll == 0 {
-		return time.Second
-	}
-	return c.Poll
-}
-
-func jittered(d time.Duration, jitter float64) time.Duration {
-	return d - time.Duration(float64(d)*jitter/5)
-}
-
-func (c *Crew) pauseOrWake(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	case <-c.wake:
-	}
-}
-
-// lookTime bounds a look for work. A stop does not cut it short, since a lease that was taken and not
-// heard of would have to run out.
-const lookTime = 5 * time.Second
-
-// look leases what is due, as many as there are free hands.
-func (c *Crew) look(ctx context.Context, start func(tasks.Job)) {
-	free := c.Workers - c.busy()
-	if free <= 0 {
-		return // whoever finishes wakes us
-	}
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
-	defer cancel()
-	leased, err := c.Desk.Lease(bound, c.Name, free, c.Lease)
-	if err != nil {
-		c.Log.ErrorContext(ctx, "cannot lease tasks", "problem", err)
-		return
-	}
-	if ctx.Err() != nil {
-		c.giveBack(bound, leased)
-		return
-	}
-	for _, j := range leased {
-		start(j)
-	}
-}
-
-// giveBack returns leases that were not used.
-func (c *Crew) giveBack(ctx context.Context, leased []tasks.Job) {
-	refs := make([]tasks.Ref, len(leased))
-	for i, j := range leased {
-		refs[i] = j.Task.Ref()
-	}
-	if _, err := c.Desk.Store.Extend(ctx, refs, 0); err != nil {
-		c.Log.ErrorContext(ctx, "cannot give leases back, they will run out", "problem", err)
-	}
-}
-
-func (c *Crew) busy() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.jobs)
-}
-
 // start works on a job in a goroutine of its own.
 func (c *Crew) start(asking, work context.Context, leased tasks.Job, hands *sync.WaitGroup) {
 	settling, drop := context.WithCancel(work)
@@ -151,11 +80,8 @@ func (c *Crew) start(asking, work context.Context, leased tasks.Job, hands *sync
 		defer end()
 		defer context.AfterFunc(settling, end)()
 		report := c.Desk.Work(asking, settling, leased)
-		full := c.finish(ref)
+		c.finish(ref)
 		c.report(work, report)
-		if full {
-			c.Wake()
-		}
 		c.wakeFor(report)
 	})
 }
@@ -170,13 +96,14 @@ func (c *Crew) wakeFor(r tasks.Report) {
 	}
 }
 
-// finish forgets a job and says whether it was what kept the crew from taking another.
-func (c *Crew) finish(ref tasks.Ref) (full bool) {
+// finish forgets a job, and has its hand take another that may be due.
+func (c *Crew) finish(ref tasks.Ref) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	full = len(c.jobs) >= c.Workers
 	delete(c.jobs, ref)
-	return full
+	if c.more {
+		c.Wake()
+	}
 }
 
 // report tells of a finished job. A lost lease is another worker's business by now.

@@ -38,6 +38,10 @@ func unsent(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	return err != nil && ctx.Err() == nil && !followed(ctx).maybeSent(), nil
 }
 
+// manyWorkers is how many connections are kept for the next askings: one for each worker that a daemon
+// can have, since to dial takes longer than to ask.
+const manyWorkers = 10_000
+
 // newTransport is for one host that is asked by many workers at once.
 func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
@@ -46,7 +50,7 @@ func newTransport() *http.Transport {
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConnsPerHost:    64,
+		MaxIdleConnsPerHost:    manyWorkers,
 		IdleConnTimeout:        30 * time.Second, // below what servers allow: they should not close first
 		MaxResponseHeaderBytes: maxAnswer,
 		DisableCompression:     true, // or the bound on an answer would be one on its compressed form

@@ -1,0 +1,43 @@
+package httpconnector_test
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/keyseat/keyseat/adapters/connectortest"
+	"github.com/keyseat/keyseat/adapters/httpconnector"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestConnectionsAreKept has more askings at once than there are workers by default, twice.
+func TestConnectionsAreKept(t *testing.T) {
+	const askings = 100
+	var connections sync.Map
+	var come sync.WaitGroup // all of them, before the first is answered
+	connector := serve(t, httpconnector.Options{}, func(w http.ResponseWriter, r *http.Request) {
+		connections.Store(r.RemoteAddr, true)
+		come.Done()
+		come.Wait()
+		_, _ = fmt.Fprint(w, `{"outcome":"success"}`)
+	})
+	for range 2 {
+		come.Add(askings)
+		var all sync.WaitGroup
+		for range askings {
+			all.Go(func() {
+				if got := connector.Do(t.Context(), connectortest.NewOrder(tasks.Renew, "x")); got.Effect != tasks.Settled {
+					t.Errorf("got %+v", got)
+					come.Done() // or the others would wait for it
+				}
+			})
+		}
+		all.Wait()
+	}
+	n := 0
+	connections.Range(func(any, any) bool { n++; return true })
+	if n != askings {
+		t.Errorf("%d connections for %d askings at once", n, askings)
+	}
+}

@@ -1,0 +1,88 @@
+package daemon_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// far is a store with a way to it: tasks end while others are leased.
+type far struct {
+	*memory.Store
+	leases atomic.Int64
+}
+
+func (f *far) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+	f.leases.Add(1)
+	time.Sleep(10 * time.Millisecond)
+	return f.Store.Lease(ctx, worker, n, ttl)
+}
+
+// backlog has a crew of eight, which as good as never polls, find so many tasks. The first few of them
+// take an hour, the others a time that differs.
+func backlog(t *testing.T, n, slow int) (f *far, working int, stop func() error) {
+	s := open(t)
+	s.plan("p", "US", n)
+	for i := range n {
+		code := keys.Code(fmt.Sprint("K", i))
+		s.bring(keys.Key{Code: code})
+		s.upgrade(code, "a@example.com")
+	}
+	f = &far{Store: s.store}
+	s.desk.Store = f
+	var asked, done atomic.Int64
+	stop = s.work(connector(func(context.Context, tasks.Order) tasks.Answer {
+		if i := asked.Add(1); i <= int64(slow) {
+			time.Sleep(time.Hour)
+		} else {
+			time.Sleep(time.Duration(i%5) * time.Millisecond)
+		}
+		done.Add(1)
+		return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}
+	}), func(c *daemon.Crew) { c.Workers, c.Poll = 8, 24*time.Hour })
+	time.Sleep(2 * time.Second)
+	synctest.Wait()
+	return f, n - int(done.Load()), stop
+}
+
+func TestABacklogIsWorkedOffWithoutPolls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, left, stop := backlog(t, 400, 0)
+		if left != 0 {
+			t.Errorf("%d of 400 tasks wait for a poll", left)
+		}
+		was := store.leases.Load()
+		if was > 400/4+2 {
+			t.Errorf("%d leases for 400 tasks and 8 hands", was)
+		}
+		time.Sleep(time.Hour)
+		if is := store.leases.Load(); is != was {
+			t.Errorf("%d leases although nothing is due", is-was)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestHandsThatAreHeldUpLeaveTheOthersToWork has fewer than half of the hands free.
+func TestHandsThatAreHeldUpLeaveTheOthersToWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, left, stop := backlog(t, 100, 6)
+		if left != 6 {
+			t.Errorf("%d of 100 tasks are left, 6 are in work", left)
+		}
+		time.Sleep(time.Hour)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
