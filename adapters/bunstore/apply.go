@@ -20,58 +20,68 @@ func (s session) Apply(ctx context.Context, changes []tasks.Change) ([]error, er
 }
 
 func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
-	l, err := s.lock(ctx, changes)
+	l, errs, err := decide(ctx, s.ask, changes)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.load(ctx, &l, changes); err != nil {
-		return nil, err
-	}
-	errs := make([]error, len(changes))
-	for i, c := range changes {
-		errs[i] = l.enter(c)
-	}
-	if err := s.recall(ctx, changes, errs); err != nil {
 		return nil, err
 	}
 	return errs, s.write(ctx, &l)
 }
 
-// lock locks what the changes are about, and reads how it stands. The three queries run one after the
-// other, because UNION ALL reads its arms in order.
-func (s session) lock(ctx context.Context, changes []tasks.Change) (ledger, error) {
-	about, in := subjects(changes)
+// decide locks what the changes are about, and enters those that can be made into a ledger, which is
+// left to be written. What is read after the locks is not asked for by what they have found, so that
+// both may travel at once.
+func decide(ctx context.Context, ask asker, changes []tasks.Change) (ledger, []error, error) {
 	l := newLedger()
-	err := s.query(ctx, `
-		WITH @about, @country,
-		k AS MATERIALIZED (
-			SELECT k.code, k.version FROM keyseat_keys k
-			WHERE k.code IN (SELECT code FROM about) ORDER BY k.code FOR UPDATE OF k),
-		t AS MATERIALIZED (
-			SELECT t.code, t.id, t.version, t.fence, t.ended_at FROM about
-			JOIN keyseat_tasks t ON t.code = about.code AND (t.id = about.id OR t.ended_at IS NULL)
-			ORDER BY t.code, t.id FOR UPDATE OF t),
-		c AS MATERIALIZED (
-			SELECT c.code FROM keyseat_countries c
-			WHERE c.code IN (SELECT code FROM country) ORDER BY c.code FOR UPDATE OF c)
-		SELECT 'key', code, '', version, CAST(0 AS bigint), CAST(NULL AS timestamptz) FROM k
-		UNION ALL SELECT 'task', code, id, version, fence, ended_at FROM t
-		UNION ALL SELECT 'country', code, '', 0, 0, NULL FROM c`,
-		args{"about": about, "country": in}, func(r row) error {
-			var what, code, id string
-			var now standing
-			err := r.scan([]field{
-				text[string]{&what},
-				text[string]{&code},
-				text[string]{&id},
-				whole[int64]{&now.version},
-				whole[int64]{&now.fence},
-				moment{&now.ended},
-			})
-			l.found(what, code, id, now)
-			return err
+	at, plans := time.Time{}, map[string]stock.Plan{}
+	first := []question{lock(&l, changes)}
+	if load, needed := load(&at, plans, changes); needed {
+		first = append(first, load)
+	}
+	if err := ask(ctx, first...); err != nil {
+		return l, nil, err
+	}
+	l.open(at, plans)
+	errs := make([]error, len(changes))
+	for i, c := range changes {
+		errs[i] = l.enter(c)
+	}
+	return l, errs, recall(ctx, ask, changes, errs)
+}
+
+// lockText runs its three queries one after the other, because UNION ALL reads its arms in order. The
+// tasks of a key are few, and are all looked at: with OR for CASE Postgres may read every open task.
+const lockText = `
+	WITH @about, @country,
+	k AS MATERIALIZED (
+		SELECT k.code, k.version FROM (SELECT code FROM about GROUP BY code ORDER BY code) a
+		JOIN LATERAL (SELECT * FROM keyseat_keys k WHERE k.code = a.code FOR UPDATE) k ON true),
+	t AS MATERIALIZED (
+		SELECT t.code, t.id, t.version, t.fence, t.ended_at FROM (SELECT code, id FROM about GROUP BY code, id ORDER BY code, id) a
+		JOIN LATERAL (SELECT * FROM keyseat_tasks t WHERE t.code = a.code AND CASE WHEN t.ended_at IS NULL THEN true ELSE t.id = a.id END FOR UPDATE) t ON true),
+	c AS MATERIALIZED (
+		SELECT c.code FROM keyseat_countries c
+		WHERE c.code IN (SELECT code FROM country) ORDER BY c.code FOR UPDATE OF c)
+	SELECT 'key', code, '', version, CAST(0 AS bigint), CAST(NULL AS timestamptz) FROM k
+	UNION ALL SELECT 'task', code, id, version, fence, ended_at FROM t
+	UNION ALL SELECT 'country', code, '', 0, 0, NULL FROM c`
+
+// lock locks what the changes are about, and reads how it stands.
+func lock(l *ledger, changes []tasks.Change) question {
+	about, in := subjects(changes)
+	return question{lockText, args{"about": about, "country": in}, func(r row) error {
+		var what, code, id string
+		var now standing
+		err := r.scan([]field{
+			text[string]{&what},
+			text[string]{&code},
+			text[string]{&id},
+			whole[int64]{&now.version},
+			whole[int64]{&now.fence},
+			moment{&now.ended},
 		})
-	return l, err
+		l.found(what, code, id, now)
+		return err
+	}}
 }
 
 // subjects are the keys and tasks of changes, and the countries whose plans they change.
@@ -93,32 +103,28 @@ func subjects(changes []tasks.Change) (about, in batch) {
 	return about, in
 }
 
+var loadText = `
+	WITH @moved, @wanted
+	SELECT @now, ` + planTable.columns.list("p.%") + ` FROM moved
+	JOIN LATERAL (SELECT * FROM keyseat_plans p WHERE p.id = moved.id AND p.country = moved.country LIMIT 1) p ON true
+	UNION ALL
+	SELECT @now, ` + planTable.columns.list("p.%") + ` FROM wanted CROSS JOIN @oldest`
+
 // load reads the plans that the changes may need. It is a statement of its own, because one that has
 // waited for a lock still sees what was there before it waited.
-func (s session) load(ctx context.Context, l *ledger, changes []tasks.Change) error {
-	moved, wanted, most := l.needs(changes)
-	if len(moved.rows)+len(wanted.rows) == 0 {
-		return nil
-	}
-	at, plans := time.Time{}, map[string]stock.Plan{}
-	err := s.query(ctx, `
-		WITH @moved, @wanted
-		SELECT @now, `+planTable.columns.list("p.%")+` FROM moved
-		JOIN keyseat_plans p ON p.id = moved.id AND p.country = moved.country
-		UNION ALL
-		SELECT @now, `+planTable.columns.list("p.%")+` FROM wanted CROSS JOIN `+s.oldest(claimable),
-		args{"moved": moved, "wanted": wanted, "most": most}, func(r row) error {
-			var p stock.Plan
-			err := r.scan([]field{moment{&at}}, planTable.fields(&p))
-			plans[p.ID] = p
-			return err
-		})
-	l.open(at, plans)
-	return err
+func load(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q question, needed bool) {
+	moved, wanted, most := needs(changes)
+	named := args{"moved": moved, "wanted": wanted, "most": most}
+	return question{loadText, named, func(r row) error {
+		var p stock.Plan
+		err := r.scan([]field{moment{at}}, planTable.fields(&p))
+		plans[p.ID] = p
+		return err
+	}}, len(moved.rows)+len(wanted.rows) > 0
 }
 
 // recall makes the refusals of changes that are known already their first answer: nil.
-func (s session) recall(ctx context.Context, changes []tasks.Change, errs []error) error {
+func recall(ctx context.Context, ask asker, changes []tasks.Change, errs []error) error {
 	refused := batch{columns: "code text, id text, i bigint"}
 	for i, c := range changes {
 		if errs[i] != nil {
@@ -128,16 +134,19 @@ func (s session) recall(ctx context.Context, changes []tasks.Change, errs []erro
 	if len(refused.rows) == 0 {
 		return nil
 	}
-	return s.query(ctx, `
+	return ask(ctx, question{
+		`
 		WITH @refused
 		SELECT refused.i FROM refused
 		WHERE EXISTS (SELECT 1 FROM keyseat_history h WHERE h.code = refused.code AND h.change_id = refused.id)`,
-		args{"refused": refused}, func(r row) error {
+		args{"refused": refused},
+		func(r row) error {
 			var i int
 			err := r.scan([]field{whole[int]{&i}})
 			errs[i] = nil
 			return err
-		})
+		},
+	})
 }
 
 // A taskName is a task's primary key.

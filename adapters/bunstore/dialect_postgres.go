@@ -1,7 +1,6 @@
 package bunstore
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -14,40 +13,41 @@ type postgres struct{}
 
 func (postgres) embedded() bool { return false }
 
-func (postgres) adapt(sql string) string { return sql }
+func (postgres) adapt(sql string) string {
+	return strings.ReplaceAll(sql, "@oldest",
+		`LATERAL (SELECT * FROM keyseat_plans p WHERE p.country = wanted.country AND `+claimable+` ORDER BY p.seq LIMIT wanted.n) p`)
+}
+
+func (postgres) now() time.Time { return time.Time{} }
 
 // clock is not now(), because that is when the transaction began, which may be an embedder's.
-func (postgres) clock(func(any) string) string { return "statement_timestamp()" }
+func (postgres) clock(param) string { return "statement_timestamp()" }
 
 func (postgres) placeholder(n int) string { return "$" + strconv.Itoa(n) }
 
-// options make hot statements real prepared ones: the mode of the pool is one without, since bun
-// writes its arguments into the text, and each text would be another prepared statement.
-func (postgres) options() []any { return []any{pgx.QueryExecModeCacheStatement} }
+// hot makes real prepared statements, planned once. The mode of the pool is one without: bun writes its
+// arguments into the text, and each text would be another prepared statement.
+func (postgres) hot() []any { return []any{pgx.QueryExecModeCacheStatement} }
 
-func (postgres) scalar(value any, param func(any) string) string {
-	switch value := value.(type) {
+func (postgres) scalar(value any, pass param) string {
+	switch value.(type) {
 	case int:
-		return "CAST(" + param(int64(value)) + " AS bigint)"
+		return "CAST(" + pass(func(value any) any { return int64(value.(int)) }) + " AS bigint)"
 	case time.Duration:
-		return "(CAST(" + param(value.Microseconds()) + " AS bigint) * interval '1 microsecond')"
+		return "(CAST(" + pass(func(value any) any { return value.(time.Duration).Microseconds() }) + " AS bigint) * interval '1 microsecond')"
 	default:
-		return "CAST(" + param(value) + " AS text)"
+		return "CAST(" + pass(func(value any) any { return value }) + " AS text)"
 	}
 }
 
-func (postgres) table(b batch, param func(any) string) string {
+func (postgres) table(columns columns, pass param) string {
 	var arrays []string
-	i := 0
-	b.columns.each(func(_, kind string) {
-		arrays = append(arrays, fmt.Sprintf("CAST(%s AS %s[])", param(array(kind, b.rows, i)), kind))
-		i++
+	columns.each(func(_, kind string) {
+		i := len(arrays)
+		place := pass(func(value any) any { return array(kind, value.(batch).rows, i) })
+		arrays = append(arrays, "CAST("+place+" AS "+kind+"[])")
 	})
 	return "SELECT * FROM unnest(" + strings.Join(arrays, ", ") + ") WITH ORDINALITY"
-}
-
-func (postgres) oldest(fit string) string {
-	return `LATERAL (SELECT * FROM keyseat_plans p WHERE p.country = wanted.country AND ` + fit + ` ORDER BY p.seq LIMIT wanted.n) p`
 }
 
 // array is the i-th column of the rows.

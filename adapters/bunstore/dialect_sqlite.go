@@ -15,41 +15,51 @@ type sqlite struct{ time func() time.Time }
 
 func (sqlite) embedded() bool { return true }
 
-var rowLocks = regexp.MustCompile(`FOR UPDATE( OF \w+)?( SKIP LOCKED)?`)
+var (
+	rowLocks = regexp.MustCompile(`FOR UPDATE( OF \w+)?( SKIP LOCKED)?`)
+	spots    = regexp.MustCompile(`JOIN LATERAL \(SELECT o\.ctid AS place FROM \w+ o WHERE (.*?) LIMIT 1\) o ON true WHERE x\.ctid = o\.place`)
+	laterals = regexp.MustCompile(`LATERAL \(SELECT \* FROM (\w+ \w) WHERE (.*?) (?:LIMIT 1|FOR UPDATE)\) \w ON true`)
+)
 
-// adapt drops the locks of rows: a transaction that writes has the whole database.
-func (sqlite) adapt(sql string) string { return rowLocks.ReplaceAllString(sql, "") }
+// adapt drops the locks of rows, because a transaction that writes has the whole database, and does
+// without LATERAL and a LIMIT that differs by row.
+func (sqlite) adapt(sql string) string {
+	sql = spots.ReplaceAllStringFunc(sql, func(found string) string {
+		return "WHERE " + strings.ReplaceAll(spots.FindStringSubmatch(found)[1], "o.", "x.")
+	})
+	sql = laterals.ReplaceAllString(sql, "$1 ON $2")
+	return strings.ReplaceAll(rowLocks.ReplaceAllString(sql, ""), "@oldest",
+		`keyseat_plans p ON p.seq IN (SELECT p.seq FROM keyseat_plans p WHERE p.country = wanted.country AND `+claimable+` ORDER BY p.seq LIMIT @most)`)
+}
 
-func (d sqlite) clock(param func(any) string) string { return param(d.time().UnixMicro()) }
+func (d sqlite) now() time.Time { return d.time() }
+
+func (sqlite) clock(pass param) string {
+	return pass(func(value any) any { return value.(time.Time).UnixMicro() })
+}
 
 func (sqlite) placeholder(n int) string { return "?" + strconv.Itoa(n) }
 
-func (sqlite) options() []any { return nil }
+func (sqlite) hot() []any { return nil }
 
-func (sqlite) scalar(value any, param func(any) string) string {
-	if d, isSpan := value.(time.Duration); isSpan {
-		return param(d.Microseconds())
+func (sqlite) scalar(value any, pass param) string {
+	if _, isSpan := value.(time.Duration); isSpan {
+		return pass(func(value any) any { return value.(time.Duration).Microseconds() })
 	}
-	return param(value)
+	return pass(func(value any) any { return value })
 }
 
-func (sqlite) table(b batch, param func(any) string) string {
+func (sqlite) table(columns columns, pass param) string {
 	var selected []string
-	i := 0
-	b.columns.each(func(_, kind string) {
+	columns.each(func(_, kind string) {
 		format := "value->>%d"
 		if kind == "bytea" {
 			format = "unhex(value->>%d)"
 		}
-		selected = append(selected, fmt.Sprintf(format, i))
-		i++
+		selected = append(selected, fmt.Sprintf(format, len(selected)))
 	})
-	return "SELECT " + strings.Join(selected, ", ") + ", key FROM json_each(" + param(encode(b.rows)) + ")"
-}
-
-// oldest does without LATERAL, and without a LIMIT that differs by row.
-func (sqlite) oldest(fit string) string {
-	return `keyseat_plans p ON p.seq IN (SELECT p.seq FROM keyseat_plans p WHERE p.country = wanted.country AND ` + fit + ` ORDER BY p.seq LIMIT @most)`
+	rows := pass(func(value any) any { return encode(value.(batch).rows) })
+	return "SELECT " + strings.Join(selected, ", ") + ", key FROM json_each(" + rows + ")"
 }
 
 // encode writes rows as JSON. The texts are UTF-8 already, and nothing else can fail to encode.

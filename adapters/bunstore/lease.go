@@ -48,12 +48,14 @@ func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Durat
 	return views, s.tell("lease", err)
 }
 
+var leaseText = `
+	WITH ` + due + `, taken AS (` + take + ` RETURNING t.*, due.place)
+	SELECT @now, ` + viewColumns + `
+	FROM taken t JOIN keyseat_keys k ON k.code = t.code
+	ORDER BY t.place`
+
 func (s session) leaseAtOnce(ctx context.Context, named args) ([]tasks.View, error) {
-	return s.readable(ctx, `
-		WITH `+due+`, taken AS (`+take+` RETURNING t.*, due.place)
-		SELECT @now, `+viewColumns+`
-		FROM taken t JOIN keyseat_keys k ON k.code = t.code
-		ORDER BY t.place`, named)
+	return s.readable(ctx, leaseText, named)
 }
 
 // leaseByTwo updates and then reads, since SQLite's UPDATE is no table.
@@ -112,19 +114,19 @@ func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 		want.add(string(ref.Code), ref.ID, ref.Fence)
 	}
 	had := map[tasks.Ref]bool{}
-	err := s.query(ctx, `
+	err := s.ask(ctx, question{`
 		WITH @want, mine (its_code, its_id, its_place) AS MATERIALIZED (
 			SELECT t.code, t.id, want.place FROM want
 			JOIN keyseat_tasks t ON t.code = want.code AND t.id = want.id AND t.fence = want.fence
 			WHERE t.ended_at IS NULL AND t.leased_until IS NOT NULL
 			ORDER BY t.code, t.id FOR UPDATE OF t)
-		UPDATE keyseat_tasks SET `+set+` FROM mine WHERE code = its_code AND id = its_id
+		UPDATE keyseat_tasks SET ` + set + ` FROM mine WHERE code = its_code AND id = its_id
 		RETURNING code, id, fence`, args{"want": want, "ttl": ttl, "tick": time.Microsecond}, func(r row) error {
 		var ref tasks.Ref
 		err := r.scan([]field{text[keys.Code]{&ref.Code}, text[string]{&ref.ID}, whole[int64]{&ref.Fence}})
 		had[ref] = true
 		return err
-	})
+	}})
 	if err != nil {
 		return nil, s.tell("extend", err)
 	}

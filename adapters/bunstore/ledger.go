@@ -62,16 +62,16 @@ func (l ledger) note(code keys.Code, id string, now standing) {
 
 // needs are the plans that are moved, and the countries of claims with how many plans the claims can
 // come to look at: one for each claim, exclusion and move, since a move may find a fault. most is
-// the greatest of those numbers. Only countries that are locked count: the others have no plans yet.
-func (l ledger) needs(changes []tasks.Change) (moved, wanted batch, most int) {
+// the greatest of those numbers.
+func needs(changes []tasks.Change) (moved, wanted batch, most int) {
 	moved, wanted = batch{columns: "id text, country text"}, batch{columns: "country text, n bigint"}
 	claims, looks := map[stock.Country]bool{}, map[stock.Country]int{}
 	for _, c := range changes {
-		if c.Move != nil && l.countries[c.Move.Country] {
+		if c.Move != nil {
 			moved.add(c.Move.Plan, string(c.Move.Country))
 			looks[c.Move.Country]++
 		}
-		if c.Claim != nil && l.countries[c.Claim.Country] {
+		if c.Claim != nil {
 			claims[c.Claim.Country] = true
 			looks[c.Claim.Country] += 1 + len(c.Claim.Except)
 		}
@@ -83,11 +83,14 @@ func (l ledger) needs(changes []tasks.Change) (moved, wanted batch, most int) {
 	return moved, wanted, most
 }
 
-// open opens the book on the plans that were loaded.
+// open opens the book on the plans that were loaded. Those of a country that was not there to be
+// locked have come since, and are not ours to change.
 func (l *ledger) open(at time.Time, plans map[string]stock.Plan) {
 	loaded := make([]stock.Plan, 0, len(plans))
 	for _, p := range plans {
-		loaded = append(loaded, p)
+		if l.countries[p.Country] {
+			loaded = append(loaded, p)
+		}
 	}
 	l.book = stock.NewBook(at, loaded)
 }

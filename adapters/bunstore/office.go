@@ -14,8 +14,8 @@ import (
 // clockColumn is the time that decides, for bun's queries.
 func (s *Store) clockColumn(q *bun.SelectQuery) *bun.SelectQuery {
 	var now []any
-	sql := s.clock(func(value any) string {
-		now = append(now, value)
+	sql := s.clock(func(of func(any) any) string {
+		now = append(now, of(s.now()))
 		return "?"
 	})
 	return q.ColumnExpr(sql, now...)

@@ -27,7 +27,7 @@ func openPostgres(url string, o Options) (*Store, error) {
 	if _, named := config.RuntimeParams["application_name"]; !named {
 		config.RuntimeParams["application_name"] = "keyseat"
 	}
-	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(limits))
+	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(settings))
 	pool.SetMaxOpenConns(o.Conns)
 	pool.SetMaxIdleConns(o.Conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
@@ -56,11 +56,20 @@ func follow(c *pgx.ConnConfig) {
 	c.OnPgError = func(conn *pgconn.PgConn, e *pgconn.PgError) bool { return e.Code != readOnly && fatal(conn, e) }
 }
 
-// limits make the server end the transaction of a process that was stopped in the middle of it, since
-// the rows that it has locked are everybody's, and let nobody wait for a row much longer than its
-// holder should take: a batch of changes waits as one. They are no parameters of the connection,
-// because poolers refuse those that they do not know.
-func limits(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '2s'", pgx.QueryExecModeSimpleProtocol)
+// settings are no parameters of the connection, because poolers refuse those that they do not know.
+//
+// The server ends the transaction of a process that was stopped in the middle of it, since the rows
+// that it has locked are everybody's, and lets nobody wait for a row much longer than its holder should
+// take: a batch of changes waits as one. It plans a prepared statement once, which otherwise takes
+// longer than to run it; and because the tables may have been empty then, it reads none of them whole
+// where there is an index. A sequential scan that must be is made to look so dear by that that it would
+// be compiled, which takes longer still.
+func settings(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `
+		SET idle_in_transaction_session_timeout = '10s';
+		SET lock_timeout = '2s';
+		SET plan_cache_mode = force_generic_plan;
+		SET enable_seqscan = off;
+		SET jit = off`, pgx.QueryExecModeSimpleProtocol)
 	return err
 }

@@ -27,7 +27,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err := touch(path); err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
-	s := &Store{dialect: sqlite{o.Now}, owned: true, sweep: &sweep{}}
+	s := &Store{dialect: sqlite{o.Now}, owned: true, sweep: &sweep{}, kept: &kept{known: map[string]*sql.Stmt{}}}
 	if s.read, err = pool(path, o, o.Conns); err == nil {
 		s.write, err = pool(path, o, 1)
 	}

@@ -120,11 +120,20 @@ var deliveryTable = table[tasks.Delivery]{
 	},
 }
 
+// given is a condition on what is not "". It is left out, rather than made true, so that an index serves
+// the others.
+func given(value, condition string) string {
+	if value == "" {
+		return ""
+	}
+	return condition
+}
+
 // Deliveries implements [tasks.Outbox].
 func (s *Store) Deliveries(ctx context.Context, listener, event string, before int64, n int) (all []tasks.Delivery, err error) {
 	err = s.reader().query(ctx, `
 		SELECT seq, `+deliveryTable.columns.list("%")+` FROM keyseat_deliveries
-		WHERE (@listener = '' OR listener = @listener) AND (@event = '' OR event = @event) AND (@before = 0 OR seq < @before)
+		WHERE true`+given(listener, " AND listener = @listener")+given(event, " AND event = @event")+` AND (@before = 0 OR seq < @before)
 		ORDER BY seq DESC LIMIT @n`,
 		args{"listener": listener, "event": event, "before": int(before), "n": n}, func(r row) error {
 			var d tasks.Delivery

@@ -80,7 +80,7 @@ func (s *Store) Rewind(ctx context.Context, r tasks.Rewind) (n int, err error) {
 		rows, err := tx.exec(ctx, `WITH @causes, @bounds `+mail(`
 			SELECT l.name, h.code, '', min(h.seq) - 1, 0, max(h.seq), 0, @now, @now, ''
 			FROM keyseat_history h CROSS JOIN bounds CROSS JOIN keyseat_listeners l
-			WHERE l.name = @listener AND (@code = '' OR h.code = @code) AND h.at >= bounds.since AND h.seq > bounds.after
+			WHERE l.name = @listener`+given(string(r.Code), " AND h.code = @code")+` AND h.at >= bounds.since AND h.seq > bounds.after
 				AND h.cause IN (SELECT cause FROM causes)
 			GROUP BY l.name, h.code ORDER BY l.name, h.code`, `
 			told = CASE WHEN excluded.told < m.told THEN excluded.told ELSE m.told END,

@@ -113,7 +113,7 @@ func edit(plans map[string]stock.Plan, edits []stock.Edit) (changed, fresh []sto
 // writePlans writes plans; the new ones get their place in the order of import.
 func (s session) writePlans(ctx context.Context, changed, fresh []stock.Plan) error {
 	if len(changed) > 0 {
-		if _, err := s.exec(ctx, `WITH @p `+update(planTable, "p", "x.id = p.id"), args{"p": planTable.batch(changed)}); err != nil {
+		if _, err := s.exec(ctx, `WITH @p `+updatePlans, args{"p": planTable.batch(changed)}); err != nil {
 			return err
 		}
 	}

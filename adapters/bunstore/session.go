@@ -18,14 +18,38 @@ type session struct {
 	on conn
 }
 
-// query runs a statement and gives each row of its result.
+// A question is a statement and what is done with each row of its answer.
+type question struct {
+	text  string
+	named args
+	each  func(row) error
+}
+
+// An asker asks questions, one after the other, until one gives an error.
+type asker func(ctx context.Context, all ...question) error
+
+// ask is an [asker]. It is for what runs all the time: the database keeps how it is to be run.
+func (s session) ask(ctx context.Context, all ...question) error {
+	for _, q := range all {
+		if err := s.run(ctx, s.hot(), q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// query runs a statement that runs now and then, and gives each row of its result.
 func (s session) query(ctx context.Context, text string, named args, each func(row) error) error {
-	text, values, err := compile(s.dialect, text, named)
+	return s.run(ctx, nil, question{text, named, each})
+}
+
+func (s session) run(ctx context.Context, options []any, q question) error {
+	text, values, err := compile(s.dialect, q.text, q.named)
 	if err != nil {
 		return err
 	}
-	rows, err := s.on.QueryContext(ctx, text, values...)
-	return drain(rows, err, each)
+	rows, err := s.on.QueryContext(ctx, text, append(options, values...)...)
+	return drain(rows, err, q.each)
 }
 
 // drain reads what a query has answered.

@@ -3,12 +3,15 @@ package bunstore
 import (
 	"regexp"
 	"strings"
+	"sync"
+	"time"
 	"unicode/utf8"
 )
 
 // args are what the text of a statement names: "@n" is args["n"]. An int, int64, string, time.Time or
 // time.Duration becomes a parameter; a [batch] becomes a common table expression of that name, to
-// stand after WITH. "@now" is the time that decides.
+// stand after WITH. "@now" is the time that decides. The same text names values of the same kinds
+// whenever it is run.
 type args map[string]any
 
 // A batch is a small table that travels as parameters, so that the text of a statement does not
@@ -24,73 +27,116 @@ func (b *batch) add(values ...any) { b.rows = append(b.rows, values) }
 // A dialect is where the two databases differ. Statements are written as Postgres likes them.
 type dialect interface {
 	embedded() bool
-	// adapt drops from a statement's text what the database has no need of.
+	// adapt drops from a statement's text what the database has no need of, and writes "@oldest": a
+	// table p of the oldest [claimable] plans of wanted.country, @most of them or wanted.n.
 	adapt(sql string) string
-	// clock is the SQL of the time that decides; param passes an argument and gives its place.
-	clock(param func(any) string) string
+	// now is the time that decides, where the process gives it.
+	now() time.Time
+	// clock is the SQL of the time that decides.
+	clock(param) string
 	// scalar is the SQL of one value.
-	scalar(value any, param func(any) string) string
-	// table is a SELECT that yields a batch and the order of its rows.
-	table(b batch, param func(any) string) string
-	// oldest is a table p of the oldest plans of wanted.country that fit: @most of them, or wanted.n.
-	oldest(fit string) string
-	// options are what the driver wants before the arguments.
-	options() []any
+	scalar(value any, pass param) string
+	// table is a SELECT that yields a batch of such columns and the order of its rows.
+	table(columns columns, pass param) string
+	// hot are what the driver wants before the arguments of a statement that runs all the time.
+	hot() []any
 	// placeholder is the SQL of the n-th argument, from 1.
 	placeholder(n int) string
 }
 
-var tokens = regexp.MustCompile(`@\w+`)
+// A param passes an argument and gives its place; of makes it from the value that the text names.
+type param func(of func(value any) any) string
 
-// compile writes a statement for a database.
+// compile writes a statement for a database, and gives its arguments.
 func compile(d dialect, sql string, named args) (string, []any, error) {
-	c := compiler{dialect: d, named: named, done: map[string]string{}}
-	sql = tokens.ReplaceAllStringFunc(d.adapt(sql), c.replace)
-	return sql, append(d.options(), c.args...), c.err
-}
-
-type compiler struct {
-	dialect
-	named args
-	done  map[string]string
-	args  []any
-	err   error
-}
-
-func (c *compiler) replace(token string) string {
-	if _, found := c.done[token]; !found {
-		c.done[token] = c.write(token[1:])
-	}
-	return c.done[token]
-}
-
-func (c *compiler) write(name string) string {
-	if name == "now" {
-		return c.clock(c.param)
-	}
-	b, isBatch := c.named[name].(batch)
-	if !isBatch {
-		c.check(c.named[name])
-		return c.scalar(c.named[name], c.param)
-	}
-	for _, row := range b.rows {
-		c.check(row...)
-	}
-	return name + " (" + b.columns.list("%") + ", place) AS (" + c.table(b, c.param) + ")"
-}
-
-func (c *compiler) param(value any) string {
-	c.args = append(c.args, value)
-	return c.placeholder(len(c.args))
-}
-
-// check refuses texts that a database would store as another: two keys could become one.
-func (c *compiler) check(values ...any) {
-	for _, v := range values {
-		if s, isText := v.(string); isText && (!utf8.ValidString(s) || strings.ContainsRune(s, 0)) {
-			c.err = errText
+	for _, value := range named {
+		if !storable(value) {
+			return "", nil, errText
 		}
 	}
+	f := formOf(d, sql, named)
+	values := make([]any, len(f.params))
+	for i, p := range f.params {
+		if p.name == "now" {
+			values[i] = p.of(d.now())
+		} else {
+			values[i] = p.of(named[p.name])
+		}
+	}
+	return f.text, values, nil
+}
+
+// A form is a statement as a database is sent it each time, and where its arguments come from.
+type form struct {
+	dialect
+	text   string
+	params []formParam
+	done   map[string]string
+}
+
+type formParam struct {
+	name string
+	of   func(value any) any
+}
+
+type formName struct {
+	embedded bool
+	sql      string
+}
+
+// forms are kept, because to write one takes longer than to bind its arguments. There are as many as
+// there are texts in this package.
+var forms sync.Map // of *form by formName
+
+func formOf(d dialect, sql string, named args) *form {
+	name := formName{d.embedded(), sql}
+	if f, found := forms.Load(name); found {
+		return f.(*form)
+	}
+	f := &form{dialect: d, done: map[string]string{}}
+	f.text = tokens.ReplaceAllStringFunc(d.adapt(sql), func(token string) string { return f.replace(token[1:], named) })
+	forms.Store(name, f)
+	return f
+}
+
+var tokens = regexp.MustCompile(`@\w+`)
+
+func (f *form) replace(name string, named args) string {
+	if _, found := f.done[name]; !found {
+		f.done[name] = f.write(name, named[name])
+	}
+	return f.done[name]
+}
+
+func (f *form) write(name string, value any) string {
+	pass := func(of func(any) any) string {
+		f.params = append(f.params, formParam{name, of})
+		return f.placeholder(len(f.params))
+	}
+	if name == "now" {
+		return f.clock(pass)
+	}
+	if b, isBatch := value.(batch); isBatch {
+		return name + " (" + b.columns.list("%") + ", place) AS (" + f.table(b.columns, pass) + ")"
+	}
+	return f.scalar(value, pass)
+}
+
+// storable refuses texts that a database would store as another: two keys could become one.
+func storable(value any) bool {
+	switch value := value.(type) {
+	case string:
+		return utf8.ValidString(value) && strings.IndexByte(value, 0) < 0
+	case batch:
+		for _, row := range value.rows {
+			for _, v := range row {
+				if s, isText := v.(string); isText && !storable(s) {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 const errText = plainError("a text is not UTF-8, or has a NUL")

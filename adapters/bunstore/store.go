@@ -20,6 +20,7 @@ type Store struct {
 	write *bun.DB // of SQLite's, one connection, because it has one writer
 	owned bool    // close both
 	sweep *sweep  // of secrets, SQLite only
+	kept  *kept   // for the writer of an SQLite file that [Open] has opened
 }
 
 var (
@@ -92,8 +93,8 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) (errs []error
 	if len(changes) == 0 {
 		return nil, nil
 	}
-	err = s.transact(ctx, func(tx session) error {
-		errs, err = tx.apply(ctx, changes)
+	err = s.rerun(ctx, func(life context.Context, conn bun.Conn) error {
+		errs, err = s.applyOnce(ctx, life, conn, changes)
 		return err
 	})
 	if err != nil {

@@ -3,6 +3,8 @@ package bunstore
 import (
 	"context"
 	"time"
+
+	"github.com/uptrace/bun"
 )
 
 const (
@@ -11,18 +13,26 @@ const (
 )
 
 // transact runs do in a transaction, again from the start when the database asks for that.
-func (s *Store) transact(ctx context.Context, do func(tx session) error) (err error) {
+func (s *Store) transact(ctx context.Context, do func(tx session) error) error {
+	return s.rerun(ctx, func(life context.Context, conn bun.Conn) error { return s.once(life, conn, do) })
+}
+
+// rerun runs a transaction, again when the database asks for that, each time on a connection that is
+// its own as long as it lives. The end of ctx ends the statements, but not a COMMIT that is on its way,
+// because then nobody would know what has become of it: that lives as long as life.
+func (s *Store) rerun(ctx context.Context, run func(life context.Context, conn bun.Conn) error) (err error) {
 	for range reruns {
-		if err = s.once(ctx, do); !again(err) || ctx.Err() != nil {
+		if err = s.alone(ctx, run); !again(err) || ctx.Err() != nil {
 			return err
 		}
 	}
 	return err
 }
 
-// once runs do in a transaction. The end of ctx ends the statements, but not a COMMIT that is on its
-// way, because then nobody would know what has become of it.
-func (s *Store) once(ctx context.Context, do func(tx session) error) error {
+func (s *Store) alone(ctx context.Context, run func(life context.Context, conn bun.Conn) error) error {
+	if s.kept != nil {
+		s.kept.prepare(ctx, s.write.DB)
+	}
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
 		return err
@@ -30,6 +40,11 @@ func (s *Store) once(ctx context.Context, do func(tx session) error) error {
 	defer func() { _ = conn.Close() }() // it goes back to its pool
 	life, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
 	defer cancel()
+	return run(life, conn)
+}
+
+// once runs do in a transaction.
+func (s *Store) once(life context.Context, conn bun.Conn, do func(tx session) error) error {
 	tx, err := conn.BeginTx(life, nil)
 	if err != nil && !s.embedded() {
 		return beginError{err}
@@ -37,7 +52,11 @@ func (s *Store) once(ctx context.Context, do func(tx session) error) error {
 	if err != nil {
 		return err
 	}
-	if err := do(session{s.dialect, tx.Tx}); err != nil {
+	on := session{s.dialect, tx.Tx}
+	if s.kept != nil {
+		on.on = keptConn{tx.Tx, s.kept}
+	}
+	if err := do(on); err != nil {
 		_ = tx.Rollback() // the first error is the one that tells
 		return err
 	}

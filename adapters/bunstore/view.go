@@ -8,6 +8,16 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
+// viewText joins by LATERAL and looks at all of a key's tasks, which are few, because it is planned once,
+// when the tables may have been empty: every index seems good then, and every order.
+var viewText = `
+	WITH @want
+	SELECT @now, ` + viewColumns + `
+	FROM want
+	LEFT JOIN LATERAL (SELECT * FROM keyseat_keys k WHERE k.code = want.code LIMIT 1) k ON true
+	LEFT JOIN LATERAL (SELECT * FROM keyseat_tasks t WHERE t.code = k.code AND CASE t.id WHEN k.task_id THEN true END LIMIT 1) t ON true
+	ORDER BY want.place`
+
 // View implements [tasks.Store].
 func (s session) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
 	if len(codes) == 0 {
@@ -18,17 +28,11 @@ func (s session) View(ctx context.Context, codes []keys.Code) ([]tasks.View, err
 		want.add(string(code))
 	}
 	views := make([]tasks.View, 0, len(codes))
-	err := s.query(ctx, `
-		WITH @want
-		SELECT @now, `+viewColumns+`
-		FROM want
-		LEFT JOIN keyseat_keys k ON k.code = want.code
-		LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id
-		ORDER BY want.place`, args{"want": want}, func(r row) error {
+	err := s.ask(ctx, question{viewText, args{"want": want}, func(r row) error {
 		v, err := r.view()
 		views = append(views, v)
 		return err
-	})
+	}})
 	return views, s.tell("view", err)
 }
 

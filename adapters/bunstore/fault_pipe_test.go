@@ -1,0 +1,60 @@
+package bunstore_test
+
+import (
+	"fmt"
+	"testing"
+)
+
+// obstacles are triggers that a statement of Apply runs into: when it writes, and when it commits.
+var obstacles = map[string]string{
+	"write":  `CREATE TRIGGER obstacle BEFORE INSERT ON keyseat_history`,
+	"commit": `CREATE CONSTRAINT TRIGGER obstacle AFTER INSERT ON keyseat_history DEFERRABLE INITIALLY DEFERRED`,
+}
+
+// TestObstacles lets the server itself refuse what a pipe writes, where no driver can: once, and the
+// transaction is run again unnoticed; or each time, and it leaves nothing.
+func TestObstacles(t *testing.T) {
+	inLabs(t, func(l *lab) {
+		for at, trigger := range obstacles {
+			for _, state := range []string{"40001", "40P01", "23505"} {
+				for _, times := range []int{1, mostRuns} {
+					l.obstructed(at, trigger, state, times)
+				}
+			}
+		}
+	}, onTheWire)
+}
+
+// obstructed accepts three tasks while the first so many runs are refused.
+func (l *lab) obstructed(at, trigger, state string, times int) {
+	l.Helper()
+	l.clear()
+	changes := l.accept(3)
+	before := l.dump()
+	l.must(fmt.Sprintf(`CREATE SEQUENCE hits; CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		IF nextval('hits') <= %d THEN RAISE EXCEPTION USING ERRCODE = '%s'; END IF; RETURN NEW; END $$;
+		%s FOR EACH ROW EXECUTE FUNCTION refuse()`, times, state, trigger))
+	err := made(l, l.frail, changes)
+	var hits int
+	if err := l.db.QueryRowContext(l.life, `SELECT last_value FROM hits`).Scan(&hits); err != nil {
+		l.Fatal(err)
+	}
+	l.must(`DROP TRIGGER obstacle ON keyseat_history; DROP FUNCTION refuse; DROP SEQUENCE hits`)
+	if (err == nil) != (times == 1) || (l.dump() == before) != (err != nil) {
+		l.Errorf("refused %d times at the %s with %s: %v", times, at, state, err)
+	}
+	if want := map[int]int{1: 1 + len(changes), mostRuns: mostRuns}[times]; hits != want {
+		l.Errorf("refused %d times at the %s with %s: %d lines were tried, want %d", times, at, state, hits, want)
+	}
+	if err := made(l, l.frail, changes); err != nil {
+		l.Errorf("made again: %v", err)
+	}
+	l.sound()
+}
+
+func (l *lab) must(sql string) {
+	l.Helper()
+	if _, err := l.db.ExecContext(l.life, sql); err != nil {
+		l.Fatal(err)
+	}
+}

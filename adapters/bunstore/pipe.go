@@ -1,0 +1,110 @@
+package bunstore
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// applyOnce applies changes in a transaction. On Postgres it goes past database/sql, which waits for
+// the answer to each statement, unless the pool's driver is one that stands before pgx's.
+func (s *Store) applyOnce(ctx, life context.Context, conn bun.Conn, changes []tasks.Change) (errs []error, err error) {
+	through := false
+	err = conn.Raw(func(driver any) error {
+		inner, isPgx := driver.(*stdlib.Conn)
+		if through = isPgx; through {
+			errs, err = applyPiped(ctx, life, inner.Conn(), changes)
+			return err
+		}
+		return nil
+	})
+	if through || err != nil {
+		return errs, err
+	}
+	err = s.once(life, conn, func(tx session) error {
+		errs, err = tx.apply(ctx, changes)
+		return err
+	})
+	return errs, err
+}
+
+// applyPiped is [session.apply] in two round trips, one with the BEGIN and one with the COMMIT, which
+// the server does not come to if what goes before it fails.
+func applyPiped(ctx, life context.Context, conn *pgx.Conn, changes []tasks.Change) (errs []error, err error) {
+	p := &pipe{conn: conn}
+	defer func() {
+		if err != nil {
+			_, _ = conn.Exec(life, "ROLLBACK") // a connection that is left in a transaction is closed by its pool
+		}
+	}()
+	short, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	l, errs, err := decide(short, p.ask, changes)
+	if err == nil {
+		err = short.Err()
+	}
+	if err == nil {
+		err = lost(p.ask(life, append(writeAtOnce(l.steps()), question{text: "COMMIT"})...))
+	}
+	return errs, err
+}
+
+// A pipe is a connection in a transaction, which begins with the first question.
+type pipe struct {
+	conn  *pgx.Conn
+	begun bool
+}
+
+// ask is an [asker] that takes one round trip.
+func (p *pipe) ask(ctx context.Context, all ...question) error {
+	var flight pgx.Batch
+	if !p.begun {
+		flight.Queue("BEGIN")
+	}
+	for _, q := range all {
+		if err := p.queue(ctx, &flight, q); err != nil {
+			return p.whether(ctx, err)
+		}
+	}
+	err := p.conn.SendBatch(ctx, &flight).Close()
+	if err == nil {
+		p.begun = true
+	}
+	return p.whether(ctx, err)
+}
+
+// queue prepares a statement, on a connection that has not prepared it yet.
+func (p *pipe) queue(ctx context.Context, flight *pgx.Batch, q question) error {
+	if q.each == nil {
+		flight.Queue(q.text)
+		return nil
+	}
+	text, values, err := compile(postgres{}, q.text, q.named)
+	if err != nil {
+		return err
+	}
+	if _, err := p.conn.Prepare(ctx, text, text); err != nil {
+		return err
+	}
+	flight.Queue(text, values...).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			if err := q.each(rows.Scan); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	return nil
+}
+
+// whether says of an error of the first flight that nothing has begun, if the connection was dead.
+func (p *pipe) whether(ctx context.Context, err error) error {
+	if err != nil && !p.begun && p.conn.IsClosed() && ctx.Err() == nil {
+		return beginError{err}
+	}
+	return err
+}
