@@ -19,10 +19,10 @@ type answer struct {
 	status  string        // the body's, for metrics
 	after   time.Duration // Retry-After, 0 for none
 	allow   string        // Allow, "" for none
-	body    any           // a struct or slice whose JSON has its fields in the documented order
+	body    []byte        // one line of JSON, shared with others: it is for reading
 	problem error         // what went wrong here, for the log
 	unknown bool          // the key that was named does not exist
-	key     string        // its fingerprint, "" if none was named
+	key     keys.Code     // "" if none was named
 }
 
 // verdict is the body of every answer but info's and stock's.
@@ -39,7 +39,7 @@ const (
 )
 
 func say(code int, status, message string) answer {
-	return answer{code: code, status: status, body: verdict{status, message}}
+	return answer{code: code, status: status, body: line(verdict{status, message})}
 }
 
 func wrong(code int, message string) answer { return say(code, statusError, message) }
@@ -127,11 +127,11 @@ func info(k keys.Key) answer {
 	case keys.NotFound:
 		return notExist(k.Exists())
 	case keys.Reusable, keys.ByMessage:
-		a.body = byMessage{head, tail}
+		a.body = line(byMessage{head, tail})
 	case keys.ByInvite:
-		a.body = byInvite{head, k.Invite, k.Address, tail}
+		a.body = line(byInvite{head, k.Invite, k.Address, tail})
 	case keys.ByAccount:
-		a.body = byAccount{head, k.Username, k.VerifyAddress, tail}
+		a.body = line(byAccount{head, k.Username, k.VerifyAddress, tail})
 	}
 	return a
 }
@@ -141,33 +141,44 @@ func date(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	s := t.UTC().Format("2006-01-02T15:04:05Z")
+	s := t.UTC().Format(time.RFC3339)
 	return &s
 }
 
-// write sends the answer as one line of JSON.
-func (a answer) write(w http.ResponseWriter) {
-	var line bytes.Buffer
-	encoder := json.NewEncoder(&line)
+// line is a struct or slice, whose fields stand in the documented order, as one line of JSON.
+func line(body any) []byte {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(a.body); err != nil {
-		a = unavailable(err) // no body of ours fails to encode
-		line.Reset()
-		_ = encoder.Encode(a.body)
+	if err := encoder.Encode(body); err != nil {
+		panic(err) // no body of ours fails to encode
 	}
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n"))
+}
+
+// The values of headers that every answer has, made once: nobody appends to them in place, because
+// they are full.
+var (
+	jsonText   = []string{"application/json; charset=utf-8"}
+	noStore    = []string{"no-store"}
+	noReferrer = []string{"no-referrer"}
+	noSniff    = []string{"nosniff"}
+)
+
+// write sends the answer.
+func (a answer) write(w http.ResponseWriter) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Content-Type"] = jsonText
+	h["Cache-Control"] = noStore
+	h["Referrer-Policy"] = noReferrer
+	h["X-Content-Type-Options"] = noSniff
+	h["Content-Length"] = []string{strconv.Itoa(len(a.body))}
 	if a.allow != "" {
 		h.Set("Allow", a.allow)
 	}
 	if a.after > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(a.after.Seconds()))))
 	}
-	body := bytes.TrimSuffix(line.Bytes(), []byte("\n"))
-	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(a.code)
-	_, _ = w.Write(body) // a client that has left is no concern
+	_, _ = w.Write(a.body) // a client that has left is no concern
 }

@@ -1,14 +1,11 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,9 +29,10 @@ type API struct {
 
 	stopping atomic.Bool
 	calls    atomic.Int64 // that are carried out now
+	shelf    shelf
 }
 
-// An Observation is one answered request, for metrics.
+// An Observation is one answered request, for metrics. A client that has left before is not answered.
 type Observation struct {
 	Call   string // info, renew, upgrade, stock, or none
 	Status string // of the body
@@ -48,11 +46,11 @@ func (a *API) Stop() { a.stopping.Store(true) }
 // ServeHTTP implements [http.Handler].
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start, id := time.Now(), requestID()
-	w.Header().Set("X-Request-Id", id)
+	w.Header()["X-Request-Id"] = []string{id}
 	call, said := a.answer(r)
 	said.write(w)
 	o := Observation{call, said.status, said.code, time.Since(start)}
-	if a.Observe != nil {
+	if a.Observe != nil && !said.unheard(r) {
 		a.Observe(o)
 	}
 	a.log(r, id, o, said)
@@ -125,8 +123,10 @@ func (a *API) allowed(r *http.Request) string {
 
 // among is "" if the method is in the list, and the list if not.
 func among(method, list string) string {
-	if slices.Contains(strings.Split(list, ", "), method) {
-		return ""
+	for one := range strings.SplitSeq(list, ", ") {
+		if one == method {
+			return ""
+		}
 	}
 	return list
 }
@@ -161,32 +161,30 @@ func (a *API) serve(ctx context.Context, r *http.Request, q request) answer {
 // named makes a call that names a key, within the limit on unknown ones. A code of our own format is
 // beyond guessing, so it is neither refused nor counted.
 func (a *API) named(r *http.Request, q request, call func(keys.Code) answer) answer {
-	typed := q.values[q.Call]
+	typed := q.values.Get(q.Call)
 	code, err := keys.ParseTyped(typed)
-	stranger := a.Strangers != nil && !code.Own() && strings.TrimSpace(typed) != ""
-	client := ClientAddress(r, a.Proxies)
-	if stranger {
-		if wait := a.Strangers.Refuse(client); wait > 0 {
-			return tooMany(wait)
-		}
+	if err != nil {
+		call = func(keys.Code) answer { return notExist(false) }
 	}
-	said := notExist(false)
-	if err == nil {
+	var said answer
+	if a.Strangers == nil || code.Own() || strings.TrimSpace(typed) == "" {
 		said = call(code)
+	} else {
+		said = a.stranger(ClientAddress(r, a.Proxies), func() answer { return call(code) })
 	}
-	if stranger && said.status != statusSuccess {
-		said = a.again(client, said)
-	}
-	if err == nil {
-		said.key = Fingerprint(code)
-	}
+	said.key = code
 	return said
 }
 
-// again refuses what was answered while others of the address used its limit up, because guesses that
-// are made at once would all pass the first look. What was accepted stays so.
-func (a *API) again(client netip.Addr, said answer) answer {
-	if said.unknown && a.Strangers.Count(client) {
+// stranger makes a call for one whose unknown keys are counted. What is not accepted is refused too if
+// others of the address have used its limit up meanwhile, because guesses that are made at once would
+// all pass the first look.
+func (a *API) stranger(client netip.Addr, call func() answer) answer {
+	if wait := a.Strangers.Refuse(client); wait > 0 {
+		return tooMany(wait)
+	}
+	said := call()
+	if said.status == statusSuccess || said.unknown && a.Strangers.Count(client) {
 		return said
 	}
 	if wait := a.Strangers.Refuse(client); wait > 0 {
@@ -206,11 +204,11 @@ func (a *API) info(ctx context.Context, code keys.Code) answer {
 func (a *API) accept(ctx context.Context, q request, code keys.Code) answer {
 	kind := tasks.Kind(q.Call)
 	err := a.Desk.Accept(ctx, tasks.Request{
-		Kind: kind, Code: code, Country: q.values["country"],
+		Kind: kind, Code: code, Country: q.values.Get("country"),
 		Account: tasks.Account{
-			Login:    tasks.NewSecret(q.values["login"]),
-			Password: tasks.NewSecret(q.values["pwd"]),
-			NewEmail: tasks.NewSecret(q.values["newemail"]),
+			Login:    tasks.NewSecret(q.values.Get("login")),
+			Password: tasks.NewSecret(q.values.Get("pwd")),
+			NewEmail: tasks.NewSecret(q.values.Get("newemail")),
 		},
 	})
 	if err == nil && a.Wake != nil {
@@ -219,31 +217,10 @@ func (a *API) accept(ctx context.Context, q request, code keys.Code) answer {
 	return accepted(kind, err)
 }
 
-// A level is a country's line in the stock answer.
-type level struct {
-	Country string        `json:"country"`
-	Code    stock.Country `json:"country_code"`
-	Slots   int           `json:"slots"`
-}
-
-var rank = sync.OnceValue(ranks)
-
 func (a *API) stock(ctx context.Context) answer {
-	levels, err := a.Desk.Stock(ctx)
+	line, err := a.shelf.line(func() ([]stock.Level, error) { return a.Desk.Stock(ctx) })
 	if err != nil {
 		return unavailable(err)
 	}
-	return answer{code: http.StatusOK, status: callStock, body: onSale(levels, rank())}
-}
-
-// onSale lists the countries with a free slot, in the order of their names.
-func onSale(levels []stock.Level, rank map[stock.Country]int) []level {
-	all := make([]level, 0, len(levels))
-	for _, l := range levels {
-		if l.Free > 0 {
-			all = append(all, level{CountryName(l.Country), l.Country, l.Free})
-		}
-	}
-	slices.SortFunc(all, func(x, y level) int { return cmp.Compare(rank[x.Code], rank[y.Code]) })
-	return all
+	return answer{code: http.StatusOK, status: callStock, body: line}
 }

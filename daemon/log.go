@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -28,6 +30,9 @@ func Fingerprint(code keys.Code) string {
 // log writes a line on the request: what it was and how it ended, never what it carried.
 func (a *API) log(r *http.Request, id string, o Observation, said answer) {
 	level := said.level(o)
+	if said.unheard(r) {
+		level = slog.LevelDebug
+	}
 	if a.Log == nil || !a.Log.Enabled(r.Context(), level) {
 		return
 	}
@@ -37,7 +42,7 @@ func (a *API) log(r *http.Request, id string, o Observation, said answer) {
 		slog.String("client", ClientAddress(r, a.Proxies).String()),
 	}
 	if said.key != "" {
-		attrs = append(attrs, slog.String("key", said.key))
+		attrs = append(attrs, slog.String("key", Fingerprint(said.key)))
 	}
 	if said.problem != nil {
 		attrs = append(attrs, slog.String("problem", said.problem.Error()))
@@ -54,4 +59,9 @@ func (said answer) level(o Observation) slog.Level {
 		return slog.LevelInfo
 	}
 	return slog.LevelDebug
+}
+
+// unheard says whether there is no answer because the client has left: that is no problem of ours.
+func (said answer) unheard(r *http.Request) bool {
+	return errors.Is(said.problem, context.Canceled) && r.Context().Err() != nil
 }

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-playground/validator/v10"
-
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -37,28 +35,8 @@ const maxSize = 16 << 10
 // A request is a parsed one: the call and the parameters.
 type request struct {
 	Call   string
-	values map[string]string
+	values url.Values
 }
-
-// A form is what is checked of a request's parameters before they are read.
-type form struct {
-	Calls  []string   `validate:"len=1"`
-	Query  url.Values `validate:"text"`
-	Body   url.Values `validate:"text"`
-	Values url.Values `validate:"dive,max=1"`
-}
-
-var forms = func() *validator.Validate {
-	v := validator.New(validator.WithRequiredStructEnabled())
-	err := v.RegisterValidation("text", func(field validator.FieldLevel) bool {
-		values, is := field.Field().Interface().(url.Values)
-		return is && isText(values)
-	})
-	if err != nil {
-		panic(err) // a name that is empty or taken: ours is neither
-	}
-	return v
-}()
 
 func isText(values url.Values) bool {
 	for name, texts := range values {
@@ -79,7 +57,6 @@ func parse(r *http.Request) (request, *answer) {
 	if a != nil {
 		return request{}, a
 	}
-	f := form{Query: query, Body: body, Values: url.Values{}}
 	for _, name := range known {
 		if query.Has(name) && body.Has(name) {
 			return fault(http.StatusBadRequest, "The parameter "+name+" stands in the query and in the body")
@@ -87,12 +64,19 @@ func parse(r *http.Request) (request, *answer) {
 		if body.Has(name) && r.Method != http.MethodPost {
 			return fault(http.StatusBadRequest, "A body with parameters needs POST")
 		}
-		f.collect(name)
 	}
-	if err := forms.Struct(f); err != nil {
-		return fault(http.StatusBadRequest, explain(err))
+	text := isText(query) && isText(body)
+	maps.Copy(query, body) // of each known parameter one of the two has nothing
+	call, n := called(query)
+	switch {
+	case n != 1:
+		return fault(http.StatusBadRequest, "Exactly one of info, renew, upgrade and stock must be named")
+	case !text:
+		return fault(http.StatusBadRequest, "The parameters are not UTF-8 text")
+	case slices.ContainsFunc(known, func(name string) bool { return differ(query[name]) }):
+		return fault(http.StatusBadRequest, "A parameter is given twice with different values")
 	}
-	return f.request(), nil
+	return request{call, query}, nil
 }
 
 func fault(code int, message string) (request, *answer) {
@@ -100,40 +84,18 @@ func fault(code int, message string) (request, *answer) {
 	return request{}, &a
 }
 
-// collect gathers the distinct values of a parameter.
-func (f *form) collect(name string) {
-	values := slices.Concat(f.Query[name], f.Body[name])
-	if values == nil {
-		return
-	}
-	if slices.Contains(calls, name) {
-		f.Calls = append(f.Calls, name)
-	}
-	slices.Sort(values)
-	f.Values[name] = slices.Compact(values)
-}
-
-func (f *form) request() request {
-	values := make(map[string]string, len(f.Values))
-	for name := range maps.Keys(f.Values) {
-		values[name] = f.Values.Get(name)
-	}
-	return request{f.Calls[0], values}
-}
-
-// explain names the first thing that is wrong with a form. The validator's own words are not used:
-// they can hold what was submitted.
-func explain(err error) string {
-	var faults validator.ValidationErrors
-	if errors.As(err, &faults) {
-		switch field := faults[0].StructField(); {
-		case field == "Calls":
-			return "Exactly one of info, renew, upgrade and stock must be named"
-		case strings.HasPrefix(field, "Values"):
-			return "A parameter is given twice with different values"
+// called counts the calls that are named, and gives one of them.
+func called(values url.Values) (call string, n int) {
+	for _, name := range calls {
+		if values.Has(name) {
+			call, n = name, n+1
 		}
 	}
-	return "The parameters are not UTF-8 text"
+	return call, n
+}
+
+func differ(values []string) bool {
+	return slices.ContainsFunc(values, func(v string) bool { return v != values[0] })
 }
 
 // parseBody reads the form that a request carries.

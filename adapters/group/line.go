@@ -12,6 +12,8 @@ type line[Q, A any] struct {
 	batch   int // the most questions of one call
 	flights int // the most calls at once
 	bound   time.Duration
+	again   bool // a batch that failed is asked question by question
+	own     bool // a caller with a deadline who finds the store free makes its call itself
 
 	mu      sync.Mutex
 	waiting []call[Q, A]
@@ -25,33 +27,58 @@ type call[Q, A any] struct {
 	reply    chan reply[A] // with room for one, so that nobody waits for a caller who has left
 }
 
+// wait is for the reply, or for the end of the context.
+func (c call[Q, A]) wait() ([]A, error) {
+	select {
+	case r := <-c.reply:
+		return r.answer, r.err
+	case <-c.ctx.Done():
+		return nil, c.ctx.Err()
+	}
+}
+
+// A reply is a slice of one answer, of the batch's own array, so that nothing is copied.
 type reply[A any] struct {
-	answer A
+	answer []A
 	err    error
 }
 
-func newLine[Q, A any](send func(context.Context, []Q) ([]A, error), batch, flights int, bound time.Duration) *line[Q, A] {
-	return &line[Q, A]{send: send, batch: batch, flights: flights, bound: bound}
+func newLine[Q, A any](o Options, call string, send func(context.Context, []Q) ([]A, error), flights int) *line[Q, A] {
+	return &line[Q, A]{send: observed(o, call, send), batch: o.Batch, flights: flights, bound: o.Bound}
 }
 
 // ask waits for the answer, or for the end of the context: then it is not known whether the question
 // went out.
-func (l *line[Q, A]) ask(ctx context.Context, q Q) (A, error) {
-	c := call[Q, A]{ctx, q, make(chan reply[A], 1)}
+func (l *line[Q, A]) ask(ctx context.Context, q Q) ([]A, error) {
+	deadline, has := ctx.Deadline()
 	l.mu.Lock()
-	l.waiting = append(l.waiting, c)
-	if l.flying < l.flights {
+	free := l.flying < l.flights
+	if free {
 		l.flying++
+	}
+	if free && has && l.own {
+		l.mu.Unlock()
+		return l.alone(ctx, deadline, q)
+	}
+	c := call[Q, A]{ctx, q, make(chan reply[A], 1)}
+	l.waiting = append(l.waiting, c)
+	l.mu.Unlock()
+	if free {
 		go l.fly()
 	}
-	l.mu.Unlock()
-	select {
-	case r := <-c.reply:
-		return r.answer, r.err
-	case <-ctx.Done():
-		var none A
-		return none, ctx.Err()
+	return c.wait()
+}
+
+// alone asks at once, in the caller's own goroutine, and leaves to another what has come meanwhile. The
+// caller's deadline bounds the call, but its leaving does not, because a connection would go with it.
+func (l *line[Q, A]) alone(ctx context.Context, deadline time.Time, q Q) ([]A, error) {
+	defer l.land()
+	if last := time.Now().Add(l.bound); last.Before(deadline) {
+		deadline = last
 	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	return l.send(ctx, []Q{q})
 }
 
 // fly sends batches until nobody waits.
@@ -59,6 +86,17 @@ func (l *line[Q, A]) fly() {
 	for batch := l.next(); batch != nil; batch = l.next() {
 		l.serve(batch)
 	}
+}
+
+// land ends a flight, or has it go on for those who wait.
+func (l *line[Q, A]) land() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.waiting) > 0 {
+		go l.fly()
+		return
+	}
+	l.flying--
 }
 
 // next takes what is waiting, or lands.
@@ -76,7 +114,8 @@ func (l *line[Q, A]) next() []call[Q, A] {
 	return batch
 }
 
-// serve asks for those who are still there.
+// serve asks for those who are still there. Where what became of a batch is not known each may have a
+// call of its own.
 func (l *line[Q, A]) serve(batch []call[Q, A]) {
 	here := make([]call[Q, A], 0, len(batch))
 	questions := make([]Q, 0, len(batch))
@@ -88,21 +127,23 @@ func (l *line[Q, A]) serve(batch []call[Q, A]) {
 	if len(here) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(here[0].ctx), l.bound)
-	defer cancel()
-	answers, err := l.send(ctx, questions)
+	answers, err := l.call(here[0].ctx, questions)
 	for i, c := range here {
-		c.reply <- at(answers, i, err)
+		switch {
+		case err == nil:
+			c.reply <- reply[A]{answer: answers[i : i+1 : i+1]}
+		case l.again && len(here) > 1:
+			own, err := l.call(c.ctx, questions[i:i+1])
+			c.reply <- reply[A]{own, err}
+		default:
+			c.reply <- reply[A]{err: err}
+		}
 	}
 }
 
-// at picks the reply to one question; an unknown verdict is an error of its own.
-func at[A any](answers []A, i int, err error) reply[A] {
-	if err != nil {
-		return reply[A]{err: err}
-	}
-	if own, is := any(answers[i]).(unknown); is {
-		return reply[A]{err: own.error}
-	}
-	return reply[A]{answer: answers[i]}
+// call has time of its own, which the end of the caller's context does not cut.
+func (l *line[Q, A]) call(ctx context.Context, questions []Q) ([]A, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.bound)
+	defer cancel()
+	return l.send(ctx, questions)
 }

@@ -41,7 +41,8 @@ func otherwise[T comparable](value, missing T) T {
 // a goroutine only while calls are under way.
 //
 // A caller whose context ends returns at once; a call that is under way goes on without it, since a
-// commit must not be cut and the others wait for it.
+// commit must not be cut and the others wait for it. Only one that reads by itself, and has a deadline,
+// stays until that at most.
 type Store struct {
 	inner  tasks.Store
 	views  *line[keys.Code, tasks.View]
@@ -54,10 +55,13 @@ var _ tasks.Store = (*Store)(nil)
 // New groups the calls of that store.
 func New(inner tasks.Store, o Options) *Store {
 	o = o.filled()
-	s := &Store{inner: inner}
-	s.views = newLine(observed(o, "view", inner.View), o.Batch, o.Reads, o.Bound)
-	s.writes = newLine(observed(o, "apply", s.applyAll), o.Batch, o.Writes, o.Bound)
-	s.stocks = newLine(observed(o, "stock", s.stockOnce), o.Batch, 1, o.Bound)
+	s := &Store{
+		inner:  inner,
+		views:  newLine(o, "view", inner.View, o.Reads),
+		writes: newLine(o, "apply", inner.Apply, o.Writes),
+	}
+	s.stocks = newLine(o, "stock", s.stockOnce, 1)
+	s.views.own, s.writes.again = true, true
 	return s
 }
 
@@ -77,8 +81,7 @@ func (s *Store) View(ctx context.Context, codes []keys.Code) ([]tasks.View, erro
 	if len(codes) != 1 {
 		return s.inner.View(ctx, codes)
 	}
-	v, err := s.views.ask(ctx, codes[0])
-	return []tasks.View{v}, err
+	return s.views.ask(ctx, codes[0])
 }
 
 // Apply implements [tasks.Store]. A call with several changes is a batch already.
@@ -86,8 +89,7 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) ([]error, err
 	if len(changes) != 1 {
 		return s.inner.Apply(ctx, changes)
 	}
-	verdict, err := s.writes.ask(ctx, changes[0])
-	return []error{verdict}, err
+	return s.writes.ask(ctx, changes[0])
 }
 
 // Lease implements [tasks.Store].
@@ -102,7 +104,11 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 
 // Stock implements [tasks.Store]. The callers that share a call share the slice: it is for reading.
 func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) {
-	return s.stocks.ask(ctx, struct{}{})
+	levels, err := s.stocks.ask(ctx, struct{}{})
+	if err != nil {
+		return nil, err
+	}
+	return levels[0], nil
 }
 
 func (s *Store) stockOnce(ctx context.Context, askers []struct{}) ([][]stock.Level, error) {
@@ -113,31 +119,3 @@ func (s *Store) stockOnce(ctx context.Context, askers []struct{}) ([][]stock.Lev
 	}
 	return all, err
 }
-
-// applyAll applies a batch, and after an error each change alone.
-func (s *Store) applyAll(ctx context.Context, changes []tasks.Change) ([]error, error) {
-	verdicts, err := s.inner.Apply(ctx, changes)
-	if err == nil || len(changes) == 1 {
-		return verdicts, err
-	}
-	verdicts = make([]error, len(changes))
-	for i := range changes {
-		alone, err := s.applyAlone(ctx, changes[i:i+1])
-		if err != nil {
-			verdicts[i] = unknown{err}
-			continue
-		}
-		verdicts[i] = alone[0]
-	}
-	return verdicts, nil
-}
-
-// applyAlone has time of its own, since the batch may have used up what there was.
-func (s *Store) applyAlone(ctx context.Context, change []tasks.Change) ([]error, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.writes.bound)
-	defer cancel()
-	return s.inner.Apply(ctx, change)
-}
-
-// unknown carries the error of one change's call past its neighbours' verdicts.
-type unknown struct{ error }

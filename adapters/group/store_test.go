@@ -146,3 +146,34 @@ func TestACallerMayLeave(t *testing.T) {
 		}
 	})
 }
+
+// hung is a store that answers nothing before its caller's time is over.
+type hung struct{ slow }
+
+func (*hung) View(ctx context.Context, _ []keys.Code) ([]tasks.View, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestALoneReaderKeepsToItsDeadline also has one come meanwhile, who is served afterwards.
+func TestALoneReaderKeepsToItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := group.New(&hung{}, group.Options{Reads: 1, Bound: time.Second})
+		start, second := time.Now(), make(chan error)
+		for _, deadline := range []time.Duration{time.Minute, 3 * time.Second} { // the first's is past the bound
+			ctx, cancel := context.WithTimeout(t.Context(), deadline)
+			defer cancel()
+			go func() {
+				_, err := store.View(ctx, []keys.Code{"K"})
+				second <- err
+			}()
+			synctest.Wait()
+		}
+		for n := range 2 {
+			err := <-second
+			if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != time.Duration(n+1)*time.Second {
+				t.Errorf("took %v, %v", took, err)
+			}
+		}
+	})
+}

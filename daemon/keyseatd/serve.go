@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -72,7 +73,19 @@ func (s *serveCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
+	collect(c.env)
 	return s.create(ctx, func(store *bunstore.Store) error { return s.serve(ctx, store, connector, log) })
+}
+
+// collect has garbage collected less often than Go does by itself, because there is little to keep
+// and much that is soon garbage; memory stays small for all that. The operator's word wins.
+func collect(env environment) {
+	if env["GOGC"] == "" {
+		debug.SetGCPercent(400)
+	}
+	if env["GOMEMLIMIT"] == "" {
+		debug.SetMemoryLimit(256 << 20) // past it as often as it must
+	}
 }
 
 // prepare makes the connector, and finds what no flag's own rule can say. It touches no database.

@@ -1,0 +1,115 @@
+package daemon_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A counting store takes a moment to read its stock, and counts how often it is read.
+type counting struct {
+	tasks.Store
+	reads *atomic.Int64
+}
+
+func (c counting) Stock(ctx context.Context) ([]stock.Level, error) {
+	c.reads.Add(1)
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(time.Millisecond): // of a synctest bubble
+		return c.Store.Stock(ctx)
+	}
+}
+
+// countReads is a shop with one plan, whose readings of the stock are counted.
+func countReads(t *testing.T) (shop, *atomic.Int64) {
+	s, reads := open(t), new(atomic.Int64)
+	s.api.Desk.Store = counting{s.store, reads}
+	s.plan("p", "US", 1)
+	return s, reads
+}
+
+func (s shop) shows(slots string) bool {
+	return strings.Contains(s.get(url.Values{"stock": {""}}), `"slots":`+slots+`}`)
+}
+
+// rush has so many ask at once.
+func (s shop) rush(n int) {
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() { s.get(url.Values{"stock": {""}}) })
+	}
+	all.Wait()
+}
+
+// TestAFewAreToldWhatIsTrue holds that no stock answer is older than its call unless a crowd asks.
+func TestAFewAreToldWhatIsTrue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := countReads(t)
+		for _, slots := range []string{"1", "2", "3"} {
+			s.plan("p", "US", int(slots[0]-'0'))
+			if !s.shows(slots) {
+				t.Errorf("not %s slots", slots)
+			}
+			s.rush(16)
+		}
+	})
+}
+
+// TestACrowdSharesTheStock holds that after a crowd has asked one reading serves all, not for long, and
+// that before it is too old one of those who ask reads the next.
+func TestACrowdSharesTheStock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, reads := countReads(t)
+		s.rush(100)
+		before := reads.Load()
+		s.plan("p", "US", 2)
+		if s.rush(100); !s.shows("1") || reads.Load() != before {
+			t.Errorf("%d readings after %d", reads.Load(), before)
+		}
+		time.Sleep(300 * time.Millisecond)
+		if s.rush(100); !s.shows("2") || reads.Load() != before+1 {
+			t.Errorf("renewed with %d readings after %d", reads.Load(), before)
+		}
+		time.Sleep(500 * time.Millisecond)
+		s.plan("p", "US", 3)
+		if !s.shows("3") {
+			t.Error("an answer is too old")
+		}
+	})
+}
+
+// TestWhoHasLeftIsNoProblem holds that nobody is alarmed by a client that does not wait.
+func TestWhoHasLeftIsNoProblem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := countReads(t)
+		var log bytes.Buffer
+		s.api.Log = slog.New(slog.NewTextHandler(&log, nil))
+		s.api.Observe = func(o daemon.Observation) { t.Errorf("counted: %+v", o) }
+		s.ask(http.MethodGet, "/API/?stock", "", func(r *http.Request) {
+			ctx, leave := context.WithCancel(r.Context())
+			leave()
+			*r = *r.WithContext(ctx)
+		})
+		if log.Len() > 0 {
+			t.Error(log.String())
+		}
+		s.api.Observe, s.api.Timeout = nil, time.Microsecond
+		if s.ask(http.MethodGet, "/API/?stock", ""); !strings.Contains(log.String(), "level=ERROR") {
+			t.Error("what took too long is not told")
+		}
+	})
+}
