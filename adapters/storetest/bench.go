@@ -1,0 +1,115 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+)
+
+// sizes are of the batches that a store is measured with: a caller alone, a few, a crowd.
+var sizes = []int{1, 16, 256}
+
+// Bench measures the stores that open makes, so that two can be compared: what callers wait for
+// (View, and Apply of accepted upgrades), what workers do (Lease, and Apply of the ends), each in
+// batches of several sizes, and Stock. It reports how many of them there were a second.
+func Bench(b *testing.B, open Open) {
+	for _, size := range sizes {
+		b.Run(fmt.Sprint("view/", size), func(b *testing.B) { benchView(newBench(b, open, size)) })
+		b.Run(fmt.Sprint("accept/", size), func(b *testing.B) { benchAccept(newBench(b, open, size)) })
+		b.Run(fmt.Sprint("lease+settle/", size), func(b *testing.B) { benchWork(newBench(b, open, size)) })
+	}
+	b.Run("stock", func(b *testing.B) { benchStock(newBench(b, open, 1)) })
+}
+
+// A bench is a store with keys and plans, and what is done to it again and again.
+type bench struct {
+	fixture
+	b     *testing.B
+	size  int
+	codes []keys.Code
+	next  int
+}
+
+// What a store is filled with before it is measured: plans are small, as families are.
+const (
+	benchKeys  = 20_000
+	benchPlans = 100
+	benchSlots = 1_000_000 // in all, more than are ever taken
+)
+
+func newBench(b *testing.B, open Open, size int) *bench {
+	b.Helper()
+	n := &bench{fixture: newFixture(b, open(b)), b: b, size: size}
+	n.rules.KeyTasks = 0 // the same keys are used again
+	for i := range benchKeys {
+		n.codes = append(n.codes, keys.Code(fmt.Sprintf("K%06d", i)))
+	}
+	n.issue(n.codes...)
+	country, slots := stock.Country("US"), benchSlots/benchPlans
+	var edits []stock.Edit
+	for i := range benchPlans {
+		edits = append(edits, stock.Edit{ID: fmt.Sprint("plan-", i), Country: &country, Size: &slots})
+	}
+	n.must(n.EditPlans(n.ctx, edits))
+	b.ReportAllocs()
+	return n
+}
+
+// batch gives the codes that are next.
+func (n *bench) batch() []keys.Code {
+	if n.next+n.size > len(n.codes) {
+		n.next = 0
+	}
+	codes := n.codes[n.next : n.next+n.size]
+	n.next += n.size
+	return codes
+}
+
+// report says how many there were a second.
+func (n *bench) report(what string) {
+	n.b.ReportMetric(float64(n.b.N*n.size)/n.b.Elapsed().Seconds(), what+"/s")
+}
+
+func benchView(n *bench) {
+	for n.b.Loop() {
+		if _, err := n.View(n.ctx, n.batch()); err != nil {
+			n.b.Fatal(err)
+		}
+	}
+	n.report("keys")
+}
+
+// benchAccept counts the applying alone, not what comes before and after it.
+func benchAccept(n *bench) {
+	for n.b.Loop() {
+		n.b.StopTimer()
+		changes := n.upgrades()
+		n.b.StartTimer()
+		n.all(changes)
+		n.b.StopTimer()
+		n.all(n.ends(n.leased()))
+		n.b.StartTimer()
+	}
+	n.report("upgrades")
+}
+
+func benchWork(n *bench) {
+	for n.b.Loop() {
+		n.b.StopTimer()
+		n.all(n.upgrades())
+		n.b.StartTimer()
+		n.all(n.ends(n.leased()))
+	}
+	n.report("tasks")
+}
+
+func benchStock(n *bench) {
+	for n.b.Loop() {
+		if _, err := n.Stock(n.ctx); err != nil {
+			n.b.Fatal(err)
+		}
+	}
+	n.report("calls")
+}

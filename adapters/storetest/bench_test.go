@@ -1,0 +1,35 @@
+package storetest_test
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/adapters/storetest"
+)
+
+func open(testing.TB) storetest.Store { return memory.New(time.Now) }
+
+// TestBenchRuns goes through every benchmark once: one that fails would measure nothing.
+func TestBenchRuns(t *testing.T) {
+	length := flag.Lookup("test.benchtime").Value.String()
+	if err := flag.Set("test.benchtime", "1x"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := flag.Set("test.benchtime", length); err != nil {
+			t.Error(err)
+		}
+	}()
+	var failed bool
+	result := testing.Benchmark(func(b *testing.B) {
+		storetest.Bench(b, open)
+		failed = b.Failed()
+	})
+	if failed || result.N == 0 {
+		t.Errorf("the benchmarks have failed: %v", result)
+	}
+}
+
+func BenchmarkMemory(b *testing.B) { storetest.Bench(b, open) }

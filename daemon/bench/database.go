@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// database makes a new database, with keyseat's tables, and gives its URL and what drops it.
+func (b *bench) database(ctx context.Context) (url string, drop func(), err error) {
+	url, drop, err = b.empty(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	if err := b.command(ctx, nil, "migrate", "--database", url); err != nil {
+		drop()
+		return "", nil, err
+	}
+	return url, drop, nil
+}
+
+// empty makes one without tables.
+func (b *bench) empty(ctx context.Context) (url string, drop func(), err error) {
+	b.made++
+	name := fmt.Sprint("bench", b.made)
+	if err := execute(ctx, b.admin, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+		return "", nil, err
+	}
+	return strings.Replace(b.admin, "/postgres?", "/"+name+"?", 1), func() {
+		err := execute(context.WithoutCancel(ctx), b.admin, "DROP DATABASE "+name+" WITH (FORCE)")
+		if err != nil {
+			b.say("%v", err)
+		}
+	}, nil
+}
+
+// execute runs statements, each on its own, on a connection of their own.
+func execute(ctx context.Context, url string, statements ...string) error {
+	return connected(ctx, url, func(conn *pgx.Conn) error {
+		for _, sql := range statements {
+			if _, err := conn.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+				return fmt.Errorf("%.60s: %w", sql, err)
+			}
+		}
+		return nil
+	})
+}
+
+func connected(ctx context.Context, url string, do func(*pgx.Conn) error) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // it has done its work
+	return do(conn)
+}
+
+// number gives the one number that a query yields.
+func number(ctx context.Context, url, sql string) (n int, err error) {
+	err = connected(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&n) })
+	return n, err
+}
+
+// holds is nil if that query yields that number.
+func holds(ctx context.Context, url, sql string, want int) error {
+	n, err := number(ctx, url, sql)
+	if err == nil && n != want {
+		err = fmt.Errorf("%w: there should be %d, but %d are what this finds: %s", errWrong, want, n, sql)
+	}
+	return err
+}
+
+// wipe empties the tables.
+const wipe = `TRUNCATE keyseat_keys, keyseat_tasks, keyseat_history, keyseat_batches, keyseat_plans, keyseat_countries RESTART IDENTITY`
+
+// tidy leaves nothing for later that one side would have to do: neither the vacuum nor a checkpoint.
+var tidy = []string{"VACUUM (ANALYZE) keyseat_keys, keyseat_tasks, keyseat_history, keyseat_plans", "CHECKPOINT"}
+
+// usedKeys puts n keys in the place of all there is that are in use, each by a user named after it.
+func usedKeys(ctx context.Context, url string, n int) error {
+	return execute(ctx, url, append([]string{wipe, fillKeys(n, "success", true)}, tidy...)...)
+}
+
+// slotsOf is how many slots a plan has: few, as families do.
+const slotsOf = 5
+
+// freshKeys puts n keys in the place of all there is that nobody has used, and a slot for each.
+func freshKeys(ctx context.Context, url string, n int) error {
+	plans := fmt.Sprintf(`
+		INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)
+		SELECT 'plan-' || i, 'US', i || ' Main Street', 'https://provider.example/invite/' || i, %d, 0, 0, 0, false, ''
+		FROM generate_series(1, %d) i`, slotsOf, n/slotsOf+1)
+	fill := []string{wipe, fillKeys(n, "active", false), "INSERT INTO keyseat_countries VALUES ('US')", plans}
+	return execute(ctx, url, append(fill, tidy...)...)
+}
+
+func fillKeys(n int, status string, used bool) string {
+	return fmt.Sprintf(`
+		INSERT INTO keyseat_keys (code, version, status, used, revoked, message, username, verify_address, invite, address,
+			order_id, purchase_date, used_date, task_id, batch_id)
+		SELECT 'K' || lpad(i::text, 9, '0'), 1, '%s', %t, false, '', CASE WHEN %[2]t THEN 'u-K' || lpad(i::text, 9, '0') ELSE '' END,
+			CASE WHEN %[2]t THEN '1 Main Street, Springfield' ELSE '' END, '', '', 'order-' || i / 3,
+			now(), CASE WHEN %[2]t THEN now() END, '', 'batch-' || i / 1000
+		FROM generate_series(0, %[3]d) i`, status, used, n-1)
+}
+
+// text gives the one text that a query yields, or why it yields none.
+func text(ctx context.Context, url, sql string) (s string) {
+	err := connected(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&s) })
+	if err != nil {
+		return err.Error()
+	}
+	return s
+}

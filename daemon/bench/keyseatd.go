@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// A server is a process that answers on an address.
+type server struct {
+	*process
+	addr  string
+	admin string // of keyseatd's other listener
+}
+
+// A starter starts one side of a comparison.
+type starter func(ctx context.Context) (*server, error)
+
+// serve starts keyseatd on a database with defaults but for the flags, and waits until it is ready.
+// Its log goes to a file, at the level that it has by itself.
+func (b *bench) serve(ctx context.Context, database string, flags ...string) (*server, error) {
+	s, err := b.launch(ctx, database, flags...)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.awaitReady(ctx); err != nil {
+		s.kill()
+		return nil, err
+	}
+	return s, nil
+}
+
+// launch starts it and does not wait.
+func (b *bench) launch(ctx context.Context, database string, flags ...string) (*server, error) {
+	public, admin, err := freePorts()
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{"serve", "--database", database, "--listen", public, "--admin-listen", admin}, flags...)
+	p, err := b.start(ctx, "keyseatd", b.keyseatd, args...)
+	if err != nil {
+		return nil, err
+	}
+	return &server{process: p, addr: public, admin: admin}, nil
+}
+
+// patience bounds what only a fault can make longer.
+const patience = 30 * time.Second
+
+func (s *server) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for !s.ready(ctx, client) {
+		select {
+		case <-s.ended:
+			return fmt.Errorf("keyseatd has ended: %s", s.tail())
+		case <-ctx.Done():
+			return fmt.Errorf("keyseatd is not ready: %w: %s", ctx.Err(), s.tail())
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func (s *server) ready(ctx context.Context, client *http.Client) bool {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.admin+"/readyz", http.NoBody)
+	if err != nil {
+		return false
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		return false
+	}
+	_ = answer.Body.Close() // its status is all that matters
+	return answer.StatusCode == http.StatusOK
+}
+
+// command runs a command of keyseatd that ends.
+func (b *bench) command(ctx context.Context, stdin io.Reader, args ...string) error {
+	cmd := exec.CommandContext(ctx, b.keyseatd, args...)
+	cmd.Dir, cmd.Env, cmd.Stdin, cmd.SysProcAttr = b.folder, environment(), stdin, leashed()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("keyseatd %s: %w: %s", args[0], err, out)
+	}
+	return nil
+}
+
+// masterKey gives a file of master keys, the same for the whole run.
+func (b *bench) masterKey(ctx context.Context) (string, error) {
+	file := filepath.Join(b.folder, "master.key")
+	if err := b.command(ctx, nil, "master-key", "add", file); err != nil {
+		return "", err
+	}
+	return file, nil
+}
+
+// freePorts finds two addresses that nobody listens on just now.
+func freePorts() (string, string, error) {
+	one, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
+	if err != nil {
+		return "", "", err
+	}
+	other, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
+	if err != nil {
+		return "", "", errors.Join(err, one.Close())
+	}
+	return one.Addr().String(), other.Addr().String(), errors.Join(one.Close(), other.Close())
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"runtime/debug"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+)
+
+// peerRiver inserts as many jobs as it is told, says so, and works on them with as many workers as it
+// is told once a line comes. A job does nothing. It says when the first one was worked on.
+func peerRiver(ctx context.Context, args []string) error {
+	jobs, workers, err := two(args[1:])
+	if err != nil {
+		return err
+	}
+	pool, err := openPool(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	client, err := newRiver(ctx, pool, workers)
+	if err != nil {
+		return err
+	}
+	if err := insert(ctx, client, jobs); err != nil {
+		return err
+	}
+	tell("serving", "jobs")
+	if err := client.Start(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func two(args []string) (one, other int, err error) {
+	if one, err = strconv.Atoi(args[0]); err == nil {
+		other, err = strconv.Atoi(args[1])
+	}
+	return one, other, err
+}
+
+// A noop is a job that does nothing.
+type noop struct {
+	N int `json:"n"`
+}
+
+// Kind implements [river.JobArgs].
+func (noop) Kind() string { return "noop" }
+
+// A worker says when it was first called.
+type worker struct {
+	river.WorkerDefaults[noop]
+	called atomic.Bool
+}
+
+// Work implements [river.Worker].
+func (w *worker) Work(context.Context, *river.Job[noop]) error {
+	if !w.called.Swap(true) {
+		tell("first", time.Now().UnixNano())
+	}
+	return nil
+}
+
+// newRiver makes a client that fetches as often as River allows: by itself it does so ten times a
+// second, which is for latency that nobody minds.
+func newRiver(ctx context.Context, pool *pgxpool.Pool, workers int) (*river.Client[pgx.Tx], error) {
+	driver := riverpgxv5.New(pool)
+	migrator, err := rivermigrate.New(driver, nil)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return nil, err
+	}
+	known := river.NewWorkers()
+	river.AddWorker(known, &worker{})
+	return river.NewClient(driver, &river.Config{
+		Queues:            map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
+		Workers:           known,
+		FetchCooldown:     river.FetchCooldownMin,
+		FetchPollInterval: 5 * time.Millisecond,
+	})
+}
+
+// insert adds the jobs in batches.
+func insert(ctx context.Context, client *river.Client[pgx.Tx], jobs int) error {
+	const batch = 1000
+	for n := 0; n < jobs; n += batch {
+		var some []river.InsertManyParams
+		for i := n; i < min(n+batch, jobs); i++ {
+			some = append(some, river.InsertManyParams{Args: noop{i}})
+		}
+		if _, err := client.InsertManyFast(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// riverVersion is the one that this program was built with.
+func riverVersion() string {
+	info, _ := debug.ReadBuildInfo()
+	for _, m := range info.Deps {
+		if m.Path == "github.com/riverqueue/river" {
+			return m.Version
+		}
+	}
+	return "unknown"
+}

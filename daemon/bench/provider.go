@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"sync/atomic"
+)
+
+// A provider is the service behind keyseatd's connector. It answers every task with success at once,
+// or, if it is a silent one, never.
+type provider struct {
+	silent bool
+	told   func(order []byte) // each order, when it has come; nil: nobody listens
+	asked  atomic.Int64
+	on     net.Listener
+}
+
+// newProvider serves until the context ends.
+func newProvider(ctx context.Context, silent bool) (*provider, error) {
+	on, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p := &provider{silent: silent, on: on}
+	context.AfterFunc(ctx, func() { _ = on.Close() })
+	return p, nil
+}
+
+func (p *provider) url() string { return "http://" + p.on.Addr().String() }
+
+// run accepts until the listener is closed.
+func (p *provider) run() {
+	for {
+		conn, err := p.on.Accept()
+		if err != nil {
+			return
+		}
+		go p.serve(conn)
+	}
+}
+
+const outcome = `{"outcome":"success","username":"someone","verify_address":"1 Main Street"}`
+
+// answered is the one answer there is.
+var answered = fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(outcome), outcome)
+
+// serve reads one order after another from a connection, until that is closed.
+func (p *provider) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }() // the other side has gone
+	for buf, n := make([]byte, 8192), 0; n < len(buf); {
+		more, err := conn.Read(buf[n:])
+		if err != nil {
+			return
+		}
+		n += more
+		begin, end, err := extent(buf[:n])
+		if err != nil {
+			return
+		}
+		if end < 0 || n < end {
+			continue
+		}
+		n = 0
+		if err := p.answer(conn, bytes.Clone(buf[begin:end])); err != nil {
+			return
+		}
+	}
+}
+
+func (p *provider) answer(conn net.Conn, order []byte) error {
+	p.asked.Add(1)
+	if p.told != nil {
+		p.told(order)
+	}
+	if p.silent {
+		return nil
+	}
+	_, err := conn.Write(answered)
+	return err
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync/atomic"
+)
+
+// A question is a request and what its answer must hold.
+type question struct{ request, want []byte }
+
+// An asker writes the next question, in place of the one before it; false: there is none left. It
+// belongs to one connection.
+type asker func(q *question) bool
+
+// codeOf is the code of the i-th key.
+func codeOf(i int) string { return fmt.Sprintf("K%09d", i) }
+
+// appendCode is codeOf that makes no garbage.
+func appendCode(to []byte, i int) []byte {
+	return append(append(to, 'K'), strconv.Itoa(1_000_000_000 + i)[1:]...)
+}
+
+// infos ask for keys at random. A key's username holds its code, so that an answer that was meant for
+// another is found out.
+func infos(keys int) func() asker {
+	return func() asker {
+		return func(q *question) bool {
+			i := rand.IntN(keys)
+			q.request = appendCode(append(q.request[:0], "GET /API/?info="...), i)
+			q.request = append(q.request, " HTTP/1.1\r\nHost: bench\r\n\r\n"...)
+			q.want = append(appendCode(append(q.want[:0], `"username":"u-`...), i), '"')
+			return true
+		}
+	}
+}
+
+const upgradeForm = "&login=someone%40example.com&pwd=a-secret-of-theirs-1&country=US"
+
+// upgrades ask for an upgrade of each key in turn, over all connections.
+func upgrades(keys int) func() asker {
+	var next atomic.Int64
+	length := len("upgrade=") + len(codeOf(0)) + len(upgradeForm)
+	head := "POST /API/ HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: " +
+		strconv.Itoa(length) + "\r\n\r\nupgrade="
+	return func() asker {
+		return func(q *question) bool {
+			i := int(next.Add(1)) - 1
+			q.request = append(appendCode(append(q.request[:0], head...), i), upgradeForm...)
+			q.want = append(q.want[:0], `{"status":"success","message":"Upgrade request sent successfully`...)
+			return i < keys
+		}
+	}
+}
+
+// stocks ask for the stock, and want the last of its countries there.
+func stocks() func() asker {
+	return func() asker {
+		return func(q *question) bool {
+			q.request = append(q.request[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)
+			q.want = append(q.want[:0], `"country_code":"ZW"`...)
+			return true
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// crowd is how many connections the busiest loads have.
+const crowd = 256
+
+// A stage is a database with the sides that use it.
+type stage struct {
+	*bench
+	url  string
+	keys int
+	flag []string // of keyseatd
+}
+
+// infoStage has keys in use. Nothing is ever accepted there, so the connector has nothing to do.
+func (b *bench) infoStage(ctx context.Context, keys int) (*stage, func(), error) {
+	url, drop, err := b.database(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &stage{bench: b, url: url, keys: keys}
+	if err = usedKeys(ctx, url, keys); err == nil {
+		s.flag, err = b.connected(ctx, "sim")
+	}
+	if err != nil {
+		drop()
+		return nil, nil, err
+	}
+	return s, drop, nil
+}
+
+// connected are the flags that every keyseatd on Postgres needs.
+func (b *bench) connected(ctx context.Context, connector string) ([]string, error) {
+	file, err := b.masterKey(ctx)
+	return []string{"--master-key-file", file, "--connector", connector}, err
+}
+
+func (s *stage) ours(ctx context.Context) (*server, error) { return s.serve(ctx, s.url, s.flag...) }
+
+func (s *stage) beside(peer string) starter {
+	return func(ctx context.Context) (*server, error) { return s.peer(ctx, peer, s.url) }
+}
+
+func (s *stage) infos(conns int, rate float64) func() load {
+	return func() load { return load{conns, s.length, rate, infos(s.keys)} }
+}
+
+// share is how much of the bare handler's capacity an open loop asks of both sides.
+const share = 0.7
+
+func rowInfo(ctx context.Context, b *bench) ([]result, error) {
+	s, drop, err := b.infoStage(ctx, b.size(100_000))
+	if err != nil {
+		return nil, err
+	}
+	defer drop()
+	if err := s.same(ctx, s.ours, s.beside("bare-info")); err != nil {
+		return nil, err
+	}
+	full := s.infos(crowd, 0)
+	got, err := b.alternate(ctx, s.loaded(s.ours, full), s.loaded(s.beside("bare-info"), full), s.loaded(s.beside("constant"), full))
+	if err != nil {
+		return nil, err
+	}
+	some := s.infos(32, 0)
+	fewer, err := b.alternate(ctx, s.loaded(s.ours, some), s.loaded(s.beside("bare-info"), some))
+	if err != nil {
+		return nil, err
+	}
+	paced := s.infos(crowd, share*got[1].median(rate))
+	open, err := b.alternate(ctx, s.loaded(s.ours, paced), s.loaded(s.beside("bare-info"), paced))
+	if err != nil {
+		return nil, err
+	}
+	return []result{
+		throughput("info, 256 connections, beside net/http + pgx with one prepared query", got[0], got[1], goal{least: 2.3, aim: 3}),
+		latency(fmt.Sprintf("p99 of info at %.0f/s, 70 %% of what that one can", paced().rate), open[0], open[1], p99, goal{most: 0.8}),
+		throughput("info, 256 connections, beside a handler with no database", got[0], got[2], goal{least: 0.7}),
+		throughput("info, 32 connections, beside net/http + pgx", fewer[0], fewer[1], goal{}),
+	}, nil
+}
+
+func rowInfoAlone(ctx context.Context, b *bench) ([]result, error) {
+	s, drop, err := b.infoStage(ctx, b.size(100_000))
+	if err != nil {
+		return nil, err
+	}
+	defer drop()
+	one := s.infos(1, 0)
+	got, err := b.alternate(ctx, s.loaded(s.ours, one), s.loaded(s.beside("bare-info"), one))
+	if err != nil {
+		return nil, err
+	}
+	return []result{throughput("info, 1 connection, beside net/http + pgx", got[0], got[1], goal{least: 0.85})}, nil
+}
+
+// same holds that two sides give the very same answer.
+func (s *stage) same(ctx context.Context, one, other starter) error {
+	first, err := s.body(ctx, one)
+	if err != nil {
+		return err
+	}
+	second, err := s.body(ctx, other)
+	if err == nil && first != second {
+		err = fmt.Errorf("%w: %s and %s", errWrong, first, second)
+	}
+	return err
+}
+
+func (s *stage) body(ctx context.Context, start starter) (string, error) {
+	server, err := start(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer server.kill()
+	c, err := dial(ctx, server.addr)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = c.conn.Close() }() // it has done its work
+	q := &question{}
+	infos(1)()(q)
+	body, err := c.ask(q.request)
+	return string(body), err
+}

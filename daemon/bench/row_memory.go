@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// rowMemory reads how much of keyseatd is in memory: once it is up, and at most while all calls come
+// over 256 connections, its tasks being worked on.
+func rowMemory(ctx context.Context, b *bench) ([]result, error) {
+	s, drop, err := b.upgradeStage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer drop()
+	n := int(fastest * b.length.Seconds())
+	if err := freshKeys(ctx, s.url, n); err != nil {
+		return nil, err
+	}
+	p, err := newProvider(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	go p.run()
+	server, err := s.serve(ctx, s.url, "--master-key-file", s.flag[1], "--connector", p.url())
+	if err != nil {
+		return nil, err
+	}
+	defer server.kill()
+	time.Sleep(2 * time.Second) // it is idle by then
+	idle, err := server.resident("VmRSS:")
+	if err != nil {
+		return nil, err
+	}
+	for _, askers := range []func() asker{upgrades(n), stocksOf("US"), shownKeys(n)} {
+		if _, err := (load{crowd, b.length, 0, askers}).on(ctx, server.addr); err != nil {
+			return nil, fmt.Errorf("%w: %s", err, server.tail())
+		}
+	}
+	busy, err := server.resident("VmHWM:")
+	if err != nil {
+		return nil, err
+	}
+	return []result{memory("idle", idle, 48), memory("at most, under upgrade, stock and info, 256 connections", busy, 128)}, nil
+}
+
+// resident reads a figure of Linux's on the process, in MiB.
+func (p *process) resident(name string) (float64, error) {
+	kib, _, _ := strings.Cut(field(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid), name), " ")
+	n, err := strconv.Atoi(kib)
+	if err != nil {
+		return 0, fmt.Errorf("the memory of a process is known on Linux only: %w", err)
+	}
+	return float64(n) / 1024, nil
+}
+
+func memory(when string, mib, most float64) result {
+	return result{
+		what: "resident memory of keyseatd, " + when, ours: fmt.Sprintf("%.1f MiB", mib), figure: fmt.Sprintf("%.1f MiB", mib),
+		target: fmt.Sprintf("≤ %.0f MiB", most), met: mib <= most,
+	}
+}
+
+// stocksOf ask for the stock, which has that country and may have none of it left.
+func stocksOf(string) func() asker {
+	return func() asker {
+		return func(q *question) bool {
+			q.request = append(q.request[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)
+			q.want = append(q.want[:0], '[')
+			return true
+		}
+	}
+}
+
+// shownKeys ask for keys whatever has become of them.
+func shownKeys(keys int) func() asker {
+	askers := infos(keys)
+	return func() asker {
+		ask := askers()
+		return func(q *question) bool {
+			more := ask(q)
+			q.want = append(q.want[:0], `"purchase_date":"`...)
+			return more
+		}
+	}
+}

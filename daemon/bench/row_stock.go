@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// lands are all countries but the last, which is ZW; some have to be left out to make 200 with it.
+const lands = `
+	AD AE AF AG AI AL AM AO AR AT AU AW AZ BA BB BD BE BF BG BH BI BJ BM BN BO BR BS BT BW BY BZ CA CD CF CG CH CI CL CM CN
+	CO CR CU CV CY CZ DE DJ DK DM DO DZ EC EE EG ER ES ET FI FJ FM FR GA GB GD GE GH GM GN GQ GR GT GW GY HK HN HR HT HU ID
+	IE IL IN IQ IR IS IT JM JO JP KE KG KH KI KM KN KP KR KW KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MG MH MK ML MM
+	MN MR MT MU MV MW MX MY MZ NA NE NG NI NL NO NP NR NZ OM PA PE PG PH PK PL PS PT PW PY QA RO RS RU RW SA SB SC SD SE SG
+	SI SK SL SM SN SO SR ST SV SY SZ TD TG TH TJ TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VN VU WS YE ZA ZM XK ZW`
+
+// rowStock compares the stock's throughput with info's, of the same database, and looks how old an
+// answer is while that load is on.
+func rowStock(ctx context.Context, b *bench) ([]result, error) {
+	s, drop, err := b.infoStage(ctx, b.size(100_000))
+	if err != nil {
+		return nil, err
+	}
+	defer drop()
+	if err := s.fillPlans(ctx, b.size(100_000)); err != nil {
+		return nil, err
+	}
+	asked := func() load { return load{crowd, s.length, 0, stocks()} }
+	got, err := b.alternate(ctx, s.loaded(s.ours, asked), s.loaded(s.ours, s.infos(crowd, 0)))
+	if err != nil {
+		return nil, err
+	}
+	age, err := s.age(ctx, asked())
+	if err != nil {
+		return nil, err
+	}
+	return []result{
+		throughput("stock, 256 connections, beside keyseatd's own info", got[0], got[1], goal{least: 0.8}),
+		bounded("age of a stock answer under that load", "oldest seen "+duration(float64(age)), age, time.Second),
+	}, nil
+}
+
+func (s *stage) fillPlans(ctx context.Context, n int) error {
+	countries := `SELECT country, row_number() OVER () - 1 AS i FROM regexp_split_to_table('` + strings.TrimSpace(lands) + `', '\s+') country`
+	return execute(ctx, s.url, append([]string{
+		`INSERT INTO keyseat_countries SELECT country FROM (` + countries + `) c`,
+		fmt.Sprintf(`INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)
+			SELECT 'plan-' || n, country, n || ' Main Street', 'https://provider.example/invite/' || n, %d, n %% 3, n %% 2, 0, false, ''
+			FROM generate_series(1, %d) n JOIN (%s) c ON c.i = n %% (SELECT count(*) FROM keyseat_countries)`, slotsOf, n, countries),
+	}, tidy...)...)
+}
+
+// probes are how often the age is looked at.
+const probes = 5
+
+// age changes the slots of one country and looks, under the load, how long answers show the old count:
+// from the commit to the last sending of a question whose answer does. It gives the longest.
+func (s *stage) age(ctx context.Context, l load) (oldest time.Duration, err error) {
+	server, err := s.ours(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer server.kill()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l.length = time.Minute // cancelled sooner
+	go func() { _, _ = l.on(ctx, server.addr) }()
+	time.Sleep(warmth) // the load is on by then
+	for n := range probes {
+		age, err := s.probe(ctx, server.addr, 1_000_000+n)
+		if err != nil {
+			return 0, err
+		}
+		oldest = max(oldest, age)
+	}
+	return oldest, nil
+}
+
+// probe gives a plan of Germany's, first of its country's, a size and waits until that shows.
+func (s *stage) probe(ctx context.Context, addr string, size int) (age time.Duration, err error) {
+	c, err := dial(ctx, addr)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = c.conn.Close() }() // it has done its work
+	q, ask := &question{}, stocks()()
+	ask(q)
+	before, err := c.free(q)
+	if err != nil {
+		return 0, err
+	}
+	err = connected(ctx, s.url, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `UPDATE keyseat_plans SET size = $1 WHERE seq = (SELECT min(seq) FROM keyseat_plans WHERE country = 'DE')`, size)
+		return err
+	})
+	changed := time.Now()
+	for now, after := changed, before; err == nil && bytes.Equal(before, after); now = time.Now() {
+		if after, err = c.free(q); bytes.Equal(before, after) {
+			age = now.Sub(changed)
+		}
+		if age > patience {
+			return 0, fmt.Errorf("%w: the change never shows", errWrong)
+		}
+	}
+	return age, err
+}
+
+// free is what the answer says about Germany.
+func (c *client) free(q *question) ([]byte, error) {
+	body, err := c.ask(q.request)
+	_, rest, _ := bytes.Cut(body, []byte(`"country_code":"DE","slots":`))
+	slots, _, found := bytes.Cut(rest, []byte("}"))
+	if err == nil && !found {
+		err = fmt.Errorf("%w: no slots in Germany", errWrong)
+	}
+	return bytes.Clone(slots), err
+}

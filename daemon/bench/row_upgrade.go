@@ -1,0 +1,96 @@
+package main
+
+import "context"
+
+// upgradeStage has keys that nobody has used, anew for each measurement. The connector never answers
+// and there is one worker, so that nothing but accepting is measured.
+func (b *bench) upgradeStage(ctx context.Context) (*stage, func(), error) {
+	url, drop, err := b.database(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	end := func() { cancel(); drop() }
+	s := &stage{bench: b, url: url}
+	silent, err := newProvider(ctx, true)
+	if err == nil {
+		go silent.run()
+		s.flag, err = b.connected(ctx, silent.url())
+	}
+	if err != nil {
+		end()
+		return nil, nil, err
+	}
+	s.flag = append(s.flag, "--workers", "1", "--connector-timeout", "1h")
+	return s, end, nil
+}
+
+// fastest is more upgrades a second than any side does: so many keys are there for each.
+const fastest = 20_000
+
+// upgraded is the side that starts from fresh keys, and whose accepted tasks are counted in the end.
+func (s *stage) upgraded(start starter, conns int) side {
+	return func(ctx context.Context) (sample, error) {
+		s.keys = int(fastest * (s.length + min(warmth, s.length)).Seconds())
+		if conns == 1 {
+			s.keys /= 5
+		}
+		if err := freshKeys(ctx, s.url, s.keys); err != nil {
+			return sample{}, err
+		}
+		askers := upgrades(s.keys)
+		got, all, err := s.once(ctx, start, load{conns, s.length, 0, askers})
+		if err != nil {
+			return sample{}, err
+		}
+		return got, s.count(ctx, all)
+	}
+}
+
+// accepted are what each accepted upgrade must have left, in every table.
+var accepted = []string{
+	`SELECT count(*) FROM keyseat_tasks WHERE ended_at IS NULL AND slot = 'held' AND sealed IS NOT NULL`,
+	`SELECT count(*) FROM keyseat_keys k JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id WHERE k.status = 'in_queue'`,
+	`SELECT sum(held)::bigint FROM keyseat_plans`,
+	`SELECT count(*) FROM keyseat_history WHERE cause = 'accepted' AND slot_to = 'held'`,
+}
+
+// count holds the database to what was answered.
+func (s *stage) count(ctx context.Context, want int) error {
+	for _, sql := range accepted {
+		if err := holds(ctx, s.url, sql, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func rowUpgrade(ctx context.Context, b *bench) ([]result, error) {
+	s, drop, err := b.upgradeStage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer drop()
+	bare := s.beside("bare-upgrade")
+	got, err := b.alternate(ctx, s.upgraded(s.ours, crowd), s.upgraded(bare, crowd), s.upgraded(s.ours, 32), s.upgraded(bare, 32))
+	if err != nil {
+		return nil, err
+	}
+	return []result{
+		throughput("upgrade, 256 connections, beside net/http + pgx with one statement", got[0], got[1], goal{least: 2, aim: 4}),
+		throughput("upgrade, 32 connections, beside the same", got[2], got[3], goal{}),
+	}, nil
+}
+
+func rowUpgradeAlone(ctx context.Context, b *bench) ([]result, error) {
+	s, drop, err := b.upgradeStage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer drop()
+	got, err := b.alternate(ctx, s.upgraded(s.ours, 1), s.upgraded(s.beside("bare-upgrade"), 1))
+	if err != nil {
+		return nil, err
+	}
+	return []result{throughput("upgrade, 1 connection, beside net/http + pgx with one statement", got[0], got[1], goal{least: 0.6, aim: 0.9})}, nil
+}

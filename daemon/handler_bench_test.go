@@ -1,0 +1,89 @@
+package daemon_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// newBenchAPI is an API on a memory store of n unused keys and plenty of slots.
+func newBenchAPI(b *testing.B, n int) *daemon.API {
+	b.Helper()
+	store := memory.New(time.Now)
+	country, size := stock.Country("US"), 2*n
+	err := store.ImportKeys(b.Context(), tasks.Batch{ID: "bench", Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) {
+		for i := range n {
+			if !yield(keys.Key{Code: keys.Code(fmt.Sprint("K", i)), Status: keys.Active}, nil) {
+				return
+			}
+		}
+	})
+	if err == nil {
+		err = store.EditPlans(b.Context(), []stock.Edit{{ID: "p", Country: &country, Size: &size}})
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	strangers, err := daemon.NewStrangers(30, nil, time.Now)
+	if err != nil {
+		b.Fatal(err)
+	}
+	desk := daemon.NewDesk(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
+	return &daemon.API{Desk: desk, Strangers: strangers, Log: quiet()}
+}
+
+// serveBench answers one request and wants that in its body.
+func serveBench(b *testing.B, api http.Handler, r *http.Request, want string) {
+	w := httptest.NewRecorder()
+	api.ServeHTTP(w, r)
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), want) {
+		b.Fatal(w.Code, w.Body)
+	}
+}
+
+// BenchmarkInfo is the handler by itself, without a network or a database.
+func BenchmarkInfo(b *testing.B) {
+	api := newBenchAPI(b, 1)
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/API/?info=K0", http.NoBody)
+	b.ReportAllocs()
+	for b.Loop() {
+		serveBench(b, api, r, `"status":"active"`)
+	}
+}
+
+func BenchmarkStock(b *testing.B) {
+	api := newBenchAPI(b, 1)
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/API/?stock", http.NoBody)
+	b.ReportAllocs()
+	for b.Loop() {
+		serveBench(b, api, r, `"country_code":"US"`)
+	}
+}
+
+// BenchmarkUpgrade accepts upgrades, and begins anew with other keys when all are in use.
+func BenchmarkUpgrade(b *testing.B) {
+	const some = 10_000
+	var api *daemon.API
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		if n%some == 0 {
+			b.StopTimer()
+			api = newBenchAPI(b, some)
+			b.StartTimer()
+		}
+		form := fmt.Sprintf("upgrade=K%d&login=someone%%40example.com&pwd=long+enough+1&country=US", n%some)
+		r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/API/", strings.NewReader(form))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		serveBench(b, api, r, "Upgrade request sent successfully")
+	}
+}

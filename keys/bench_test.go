@@ -1,0 +1,40 @@
+package keys_test
+
+import (
+	"testing"
+
+	"github.com/keyseat/keyseat/keys"
+)
+
+// BenchmarkParseTyped reads codes as callers send them: of our own format, as printed and as typed,
+// and any other.
+func BenchmarkParseTyped(b *testing.B) {
+	own := string(keys.Generate([keys.Entropy]byte{1, 2, 3}))
+	for name, typed := range map[string]string{"own": own, "trimmed": " " + own + "\n", "other": "K000000001"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := keys.ParseTyped(typed); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkGenerate(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		keys.Generate([keys.Entropy]byte{1, 2, 3})
+	}
+}
+
+func BenchmarkOwn(b *testing.B) {
+	code := keys.Generate([keys.Entropy]byte{1, 2, 3})
+	b.ReportAllocs()
+	for b.Loop() {
+		if !code.Own() {
+			b.Fatal("a code of our own is not one")
+		}
+	}
+}
