@@ -62,7 +62,7 @@ func (t *trial) run(ctx context.Context, cmd *exec.Cmd) error {
 		return err
 	}
 	t.findings, err = read(stdout, log)
-	return errors.Join(err, cmd.Wait(), context.Cause(ctx), t.proven())
+	return errors.Join(err, cmd.Wait(), ctx.Err(), t.proven())
 }
 
 // proven says whether anything was tried at all.
@@ -75,8 +75,11 @@ func (t *trial) proven() error {
 
 // violations says what was found to be wrong, for the table.
 func (t *trial) violations() string {
-	if t.failure == nil {
+	switch {
+	case t.failure == nil:
 		return "0"
+	case errors.Is(t.failure, context.Canceled):
+		return "not known: interrupted"
 	}
 	return "**violated**: " + strings.ReplaceAll(t.failure.Error(), "\n", "; ")
 }
