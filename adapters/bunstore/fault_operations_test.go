@@ -231,6 +231,19 @@ func reading() []operation {
 				return nil
 			}
 		}},
+		{name: "census", still: true, prepare: func(l *lab) func(s *bunstore.Store) error {
+			task := l.leased().Task
+			return func(s *bunstore.Store) error {
+				all, err := s.Cohorts(l.life, task.Created.Add(-time.Hour), 2)
+				if err != nil {
+					return err
+				}
+				if len(all) != 1 || all[0] != (tasks.Cohort{Hour: 1, Kind: task.Kind, Tasks: 1}) {
+					l.Errorf("counted %+v", all)
+				}
+				return nil
+			}
+		}},
 		{name: "stock", still: true, prepare: func(l *lab) func(s *bunstore.Store) error {
 			l.leased()
 			return func(s *bunstore.Store) error {

@@ -3,7 +3,7 @@
 //
 //	API ─▶ Request                                       ┌─▶ keyseat_…_total, keyseat_…_seconds
 //	Desk ─▶ group ─▶ Store(…) ─▶ the database     ─▶  Meter ─▶ Handler ─▶ /metrics
-//	  └─▶ Connector(…) ─▶ the provider                   └─▶ read from the [Shop] at each scrape
+//	  └─▶ Connector(…) ─▶ the provider                   └─▶ read from the Shop at each scrape
 //
 // Every name begins with keyseat_, but for the go_… and process_… of the runtime and the go_sql_… of
 // the pools. Every label has a closed set of values: no key, no login, no task and no address is ever

@@ -1,0 +1,17 @@
+package bunstore_test
+
+import (
+	"testing"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/storetest"
+)
+
+func TestCensus(t *testing.T) {
+	for name, url := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.RunCensus(t, func(t testing.TB) storetest.CensusStore { return open(t, url(t), bunstore.Options{}) })
+		})
+	}
+}
