@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"slices"
+	"sync"
 
 	"golang.org/x/text/collate"
 	"golang.org/x/text/language"
@@ -36,14 +37,23 @@ func CountryName(c stock.Country) string {
 	return display.English.Regions().Name(region)
 }
 
-// ranks gives each country's place in the order of names as English collates them. It is worked out
-// once, because a collator is slow and not safe for use by several goroutines.
-func ranks() map[stock.Country]int {
+// Countries lists every country in the order of names as English collates them. The caller may change
+// the slice.
+func Countries() []stock.Country { return slices.Clone(byName()) }
+
+// byName is worked out once, because a collator is slow and not safe for use by several goroutines.
+var byName = sync.OnceValue(func() []stock.Country {
 	all := stock.Countries()
 	english := collate.New(language.English)
 	slices.SortFunc(all, func(x, y stock.Country) int {
 		return english.CompareString(CountryName(x), CountryName(y))
 	})
+	return all
+})
+
+// ranks gives each country's place in that order.
+func ranks() map[stock.Country]int {
+	all := byName()
 	places := make(map[stock.Country]int, len(all))
 	for i, c := range all {
 		places[c] = i

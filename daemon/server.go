@@ -11,18 +11,21 @@ import (
 	"time"
 )
 
-// A Server runs an API and a crew on listeners of its own, and stops them in order.
+// A Server runs an API and a crew on listeners of its own, and stops them in order. Its fields are set
+// before Run, which is called once; those without a remark are needed.
 type Server struct {
 	API      *API
+	Page     http.Handler // at / of the public listener; nil: none
 	Crew     *Crew
 	Public   net.Listener
-	Admin    net.Listener // nil: none
-	Metrics  http.Handler // of /metrics; nil: none
-	AdminAPI http.Handler // of /admin/v1/ on the admin listener; nil: none
-	Ready    func(context.Context) error
-	TLS      *tls.Config   // of the public listener; nil: plain HTTP
-	Drain    time.Duration // how long a stop may take
-	Guests   int           // connections of each listener; past it those go that keep us waiting longest; 0: no bound
+	Admin    net.Listener                // nil: none
+	Metrics  http.Handler                // of /metrics; nil: none
+	AdminAPI http.Handler                // of /admin/v1/ on the admin listener; nil: none
+	Console  http.Handler                // of / and /console/ on the admin listener; nil: none
+	Ready    func(context.Context) error // why a request could not be served, for /readyz; needed with Admin
+	TLS      *tls.Config                 // of the public listener; nil: plain HTTP
+	Drain    time.Duration               // how long a stop waits for what was sent; some seconds more are for closing
+	Guests   int                         // connections of each listener; past it those go that keep us waiting longest; 0: no bound
 	Log      *slog.Logger
 }
 
@@ -51,7 +54,7 @@ var streams = http.HTTP2Config{
 // Run serves until the context ends, and then drains: it is not ready, refuses new requests, waits
 // for what was sent to the provider, and closes. The error is nil if nothing was left behind.
 func (s *Server) Run(ctx context.Context) error {
-	public, admin := s.server(s.API), s.server(s.admin())
+	public, admin := s.server(s.front()), s.server(s.admin())
 	public.TLSConfig = s.TLS
 	failed := make(chan error, 2)
 	go func() { failed <- serve(public, s.public()) }()
@@ -135,6 +138,20 @@ func (*Server) close(ctx context.Context, servers ...*http.Server) error {
 	return errors.Join(errs...)
 }
 
+// front serves the page at the root, and leaves every other path to the API.
+func (s *Server) front() http.Handler {
+	if s.Page == nil {
+		return s.API
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			s.Page.ServeHTTP(w, r)
+			return
+		}
+		s.API.ServeHTTP(w, r)
+	})
+}
+
 // readyTime bounds how long a look at the database may take.
 const readyTime = 1500 * time.Millisecond
 
@@ -148,6 +165,10 @@ func (s *Server) admin() http.Handler {
 	}
 	if s.AdminAPI != nil {
 		mux.Handle("/admin/v1/", s.AdminAPI)
+	}
+	if s.Console != nil {
+		mux.Handle("/{$}", s.Console)
+		mux.Handle("/console/", s.Console)
 	}
 	return mux
 }

@@ -43,6 +43,13 @@ func TestAnOrderIsIssuedOnce(t *testing.T) {
 		}
 	}
 	s.ask(http.MethodPost, "/keys/"+string(got.Codes[0])+"/revoke", "") // what becomes of a key changes no repetition
+	var revoked struct {
+		History []struct{ Event, Note string }
+	}
+	s.get("/keys/"+string(got.Codes[0]), &revoked)
+	if last := revoked.History[1]; last.Event != "revoked" || last.Note != "by webshop" {
+		t.Errorf("the history ends with %+v", last)
+	}
 	again := s.order("hook-1", `{"order_id":"o-1","count":3}`)
 	if again.code != first.code || again.body != first.body || again.header.Get("Idempotent-Replayed") != "true" {
 		t.Errorf("again %+v\nnot %+v", again, first)

@@ -8,34 +8,34 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Code says to a program what is wrong. It never changes its meaning.
+// A Code says to a program what is wrong: the member "code" of a problem. It never changes its meaning.
 type Code string
 
 // The codes.
 const (
-	BodyMalformed  Code = "body_malformed"
+	BodyMalformed  Code = "body_malformed" // no JSON, or none of the operation's
 	QueryInvalid   Code = "query_invalid"
-	KeyMissing     Code = "idempotency_key_missing"
-	Unauthorized   Code = "unauthorized"
-	Forbidden      Code = "forbidden"
-	NotFound       Code = "not_found"
+	KeyMissing     Code = "idempotency_key_missing" // or not 1 to 255 bytes long
+	Unauthorized   Code = "unauthorized"            // no token, or one that nobody knows
+	Forbidden      Code = "forbidden"               // the token may read only
+	NotFound       Code = "not_found"               // there is no such path
 	KeyNotFound    Code = "key_not_found"
 	TaskNotFound   Code = "task_not_found"
 	PlanNotFound   Code = "plan_not_found"
 	NotAllowed     Code = "method_not_allowed"
-	TaskOpen       Code = "task_open"
+	TaskOpen       Code = "task_open" // it must end first
 	TaskEnded      Code = "task_ended"
-	TaskAtWork     Code = "task_at_work"
+	TaskAtWork     Code = "task_at_work" // it is being asked about right now
 	NotSuspect     Code = "not_suspect"
 	NotSpent       Code = "not_spent"
-	PlanInUse      Code = "plan_in_use"
-	Contended      Code = "conflict"
+	PlanInUse      Code = "plan_in_use" // its slots do not allow the edit
+	Contended      Code = "conflict"    // others were faster: repeat it
 	TooLarge       Code = "too_large"
 	MediaType      Code = "unsupported_media_type"
-	FieldInvalid   Code = "field_invalid"
-	OutcomeInvalid Code = "outcome_invalid"
-	KeyReused      Code = "idempotency_key_reused"
-	Unavailable    Code = "unavailable"
+	FieldInvalid   Code = "field_invalid"          // the detail names the field
+	OutcomeInvalid Code = "outcome_invalid"        // none of the task's kind
+	KeyReused      Code = "idempotency_key_reused" // by an order with another count or id
+	Unavailable    Code = "unavailable"            // the database is away: come back after Retry-After
 )
 
 // A kind of problem is the same in all its cases.

@@ -20,6 +20,7 @@ func (c *call) nothing() error {
 func (c *call) steer(read func(context.Context) (tasks.View, error), decide decision) (after tasks.View, err error) {
 	err = c.Desk.Steer(c.r.Context(), read, func(v tasks.View, id string) (tasks.Change, error) {
 		change, err := decide(v, id)
+		c.sign(change.Events)
 		after = v
 		if change.Key != nil {
 			after.Key = *change.Key
@@ -31,3 +32,15 @@ func (c *call) steer(read func(context.Context) (tasks.View, error), decide deci
 	})
 	return after, err
 }
+
+// sign makes lines of history say who has brought them about.
+func (c *call) sign(lines []tasks.Event) {
+	for i := range lines {
+		if lines[i].Note == "" {
+			lines[i].Note = c.by()
+		}
+	}
+}
+
+// by names the token, as a note.
+func (c *call) by() string { return "by " + c.token.Name }

@@ -53,7 +53,7 @@ var (
 
 func TestWhatIsServed(t *testing.T) {
 	eachDatabase(t, func(s *shop) {
-		d := s.serve()
+		d := s.serve("--page=off")
 		var calls []call
 		for _, path := range []string{"/", "/api/", "/API/x", "/API/info", "/API//", "/healthz", "/readyz", "/metrics", "/index.html"} {
 			calls = append(calls, call{"GET", path + "?stock", "", nil, 404}, call{"POST", path, "stock", asForm, 404})

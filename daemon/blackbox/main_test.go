@@ -21,6 +21,7 @@ func built(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
+	defer func() { stopBrowser() }()
 	binary = filepath.Join(folder, "keyseatd")
 	if out, err := exec.Command("go", "build", "-o", binary, "../keyseatd").CombinedOutput(); err != nil { //nolint:noctx // it ends by itself
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)

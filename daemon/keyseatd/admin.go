@@ -2,16 +2,17 @@ package main
 
 import (
 	"errors"
-	"log/slog"
-	"net/http"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/admin"
-	"github.com/keyseat/keyseat/tasks"
+	operators "github.com/keyseat/keyseat/daemon/console"
+	"github.com/keyseat/keyseat/daemon/meter"
 )
 
 // adminFlags say who may use the admin API.
 type adminFlags struct {
-	AdminTokenFile string `placeholder:"FILE" help:"Tokens of the admin API, which is served with health and metrics. Without it there is none."`
+	AdminTokenFile string `placeholder:"FILE" help:"Tokens of the admin API and the console, which are served with health and metrics. Without it there are none."`
 }
 
 // checkAdmin finds a file of tokens that would let nobody in.
@@ -29,13 +30,17 @@ func (f adminFlags) checkAdmin(listen string) error {
 	return err
 }
 
-// adminAPI is nil where it is off. wake is told of each task that is due now.
-func (f adminFlags) adminAPI(desk tasks.Desk, office tasks.Office, wake func(), log *slog.Logger) http.Handler {
-	if f.AdminTokenFile == "" {
+// forOperators gives a server the admin API and the console, where there is a file of tokens. wake is
+// told of each task that is due now.
+func (s *serveCmd) forOperators(server *daemon.Server, store *bunstore.Store, m *meter.Meter, wake func()) (err error) {
+	if s.AdminTokenFile == "" {
 		return nil
 	}
-	return &admin.API{
-		Desk: desk, Office: office, Tokens: admin.TokenFile(f.AdminTokenFile),
-		Wake: wake, Log: log,
-	}
+	tokens, desk := admin.TokenFile(s.AdminTokenFile), server.API.Desk
+	server.AdminAPI = &admin.API{Desk: desk, Office: store, Tokens: tokens, Wake: wake, Log: server.Log}
+	server.Console, err = operators.New(operators.Options{
+		API: server.AdminAPI, Tokens: tokens, Desk: desk, Office: store, Census: store,
+		Askings: m.Askings, Proxies: prefixes(s.TrustedProxies), Log: server.Log,
+	})
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -183,7 +184,8 @@ func entropy() (random [keys.Entropy]byte) {
 // show prints what there is to see and try.
 func show(c console, api string, list []exhibit) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "keyseat is serving a demo at %s (Ctrl-C ends it, and nothing is kept)\n\n", api)
+	fmt.Fprintf(&b, "keyseat is serving a demo at %s (Ctrl-C ends it, and nothing is kept)\n", api)
+	fmt.Fprintf(&b, "Its page for key holders is at %s\n\n", strings.TrimSuffix(api, "API/"))
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, s := range list {
 		_, _ = fmt.Fprintf(table, "  %s\t%s\n", s.code, s.what)

@@ -37,6 +37,7 @@ type commands struct {
 	Complete   completeCmd   `cmd:"" hidden:"" passthrough:"" help:"Complete a command line."`
 	Doctor     doctorCmd     `cmd:"" help:"Find what does not fit together in the database, and mend it."`
 	Settings   configCmd     `cmd:"" name:"config" help:"Show what is in force for serve, and where it comes from."`
+	Build      versionCmd    `cmd:"" name:"version" help:"Show what this program was built from."`
 
 	Config  string           `placeholder:"FILE" help:"JSON file of the flags of serve: {\"workers\": 32}. Flags and variables win over it."`
 	Version kong.VersionFlag `help:"Show the version."`

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"runtime/debug"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -66,13 +65,7 @@ func describe(v *kong.Value) string {
 }
 
 // version is that of the module, as the toolchain knows it.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "keyseatd (devel)"
-	}
-	return "keyseatd " + info.Main.Version
-}
+func version() string { return "keyseatd " + newBuild().Version }
 
 // outcomes lists what a task can be resolved as.
 func outcomes() string {

@@ -32,6 +32,8 @@ type serveCmd struct {
 	TLSCert     string `name:"tls-cert" validate:"required_with=TLSKey" placeholder:"FILE" help:"Certificate chain of the API, in PEM."`
 	TLSKey      string `name:"tls-key" validate:"required_with=TLSCert" placeholder:"FILE" help:"Key of the certificate, in PEM."`
 
+	pageFlag
+
 	connectorFlags
 
 	Workers      int           `default:"64" validate:"min=1,max=10000" placeholder:"N" help:"Tasks worked on at once."`
@@ -158,7 +160,7 @@ func (s *serveCmd) ring(log *slog.Logger) (*keyring.Ring, error) {
 }
 
 // server wires the API and the crew on their listeners.
-func (s *serveCmd) server(ctx context.Context, desk tasks.Desk, store *bunstore.Store, m *meter.Meter, log *slog.Logger) (*daemon.Server, error) {
+func (s *serveCmd) server(ctx context.Context, desk tasks.Desk, store *bunstore.Store, m *meter.Meter, log *slog.Logger) (server *daemon.Server, err error) {
 	crew := daemon.NewCrew(desk)
 	crew.Name, crew.Workers, crew.Lease = worker(), s.Workers, s.Lease
 	crew.Log, crew.Observe = log, m.Report
@@ -166,9 +168,12 @@ func (s *serveCmd) server(ctx context.Context, desk tasks.Desk, store *bunstore.
 		Desk: desk, Proxies: prefixes(s.TrustedProxies), PostOnly: s.NoGetSecrets,
 		Log: log, Observe: m.Request, Wake: crew.Wake,
 	}
-	server := &daemon.Server{
-		API: api, Crew: crew, Metrics: m.Handler(), Ready: store.Ping, Drain: s.Drain, Log: log,
-		AdminAPI: s.adminAPI(desk, store, crew.Wake, log),
+	server = &daemon.Server{API: api, Crew: crew, Metrics: m.Handler(), Ready: store.Ping, Drain: s.Drain, Log: log}
+	if err := s.forOperators(server, store, m, crew.Wake); err != nil {
+		return nil, err
+	}
+	if server.Page, err = s.page(api); err != nil {
+		return nil, err
 	}
 	s.limit(server)
 	if s.UnknownKeyLimit > 0 {

@@ -2,7 +2,7 @@
 // working?".
 //
 //	tasks.View  ─┐              ┌─▶ Now:  what is the matter
-//	            ─┼─▶ [Tell] ─▶ ─┤
+//	            ─┼─▶  Tell  ─▶ ─┤
 //	its history ─┘              └─▶ Next: what can be done about it, by whom, with which command
 //
 // The words are rows of tables: the first chapter that fits tells how the key stands, an ending why

@@ -113,11 +113,15 @@ func (s scene) inUseNow() int {
 	return -1
 }
 
-// note is what was noted when the latest task changed last.
+// note is what was noted when the latest task changed last, unless an operator changed it: that note
+// says who, not why.
 func (s scene) note() (note string) {
 	for _, e := range s.past {
 		if s.Task != nil && e.Task == s.Task.ID {
 			note = e.Note
+		}
+		if e.Cause == tasks.WasHurried || e.Cause == tasks.WasResolved || e.Cause == tasks.WasReleased {
+			note = ""
 		}
 	}
 	return note

@@ -6,8 +6,8 @@ import (
 
 // A Story is how a key stands. Commands are whole, and between backquotes.
 type Story struct {
-	Now  string   `json:"now"`
-	Next []string `json:"next"`
+	Now  string   `json:"now"`  // what is the matter
+	Next []string `json:"next"` // what can be done about it
 }
 
 // Tell looks at a key with its latest task, and at its whole history, the oldest event first.

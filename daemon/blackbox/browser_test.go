@@ -1,0 +1,350 @@
+package blackbox_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	wire "github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/keyseat/keyseat/adapters/pgtest"
+)
+
+// browser starts the one Chromium of these tests, when the first of them asks for it.
+var browser = sync.OnceValues(func() (context.Context, error) {
+	path, err := chromium()
+	if err != nil {
+		return nil, err
+	}
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.ExecPath(path),
+		chromedp.UserDataDir(filepath.Join(filepath.Dir(binary), "chromium")), // which goes with the program
+		chromedp.WSURLReadTimeout(patience),
+	)
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // the sandbox refuses root
+	}
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, closeBrowser := chromedp.NewContext(ctx)
+	stopBrowser = func() { closeBrowser(); stop() }
+	return ctx, chromedp.Do(ctx)
+})
+
+// stopBrowser ends the browser, if it was started, with the tests.
+var stopBrowser = func() {}
+
+// errNoChromium says that there is no browser to test with.
+var errNoChromium = errors.New("chromium is missing, run .ci/needs")
+
+// chromium finds the browser's program.
+func chromium() (string, error) {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errNoChromium
+}
+
+// A tab is a page of a browser that knows no other test: it has cookies, storage and a cache of its
+// own. When its test ends, what its page did wrong fails it: an error in the console, an exception, a
+// refused policy, a request to another host, a credential in a URL.
+type tab struct {
+	*testing.T
+	ctx context.Context
+
+	mu        sync.Mutex
+	faults    []string        // what the browser complained of
+	urls      []string        // every request's
+	responses map[int64]bool  // statuses that were answered
+	expected  map[int64]bool  // of responses that a test wants, 400 and above
+	allowed   []string        // complaints that a test brings about
+	secrets   map[string]bool // that no URL may have
+}
+
+// openTab opens an empty tab that is closed with its test.
+func openTab(t *testing.T) *tab {
+	t.Helper()
+	parent, err := browser()
+	if errors.Is(err, errNoChromium) && os.Getenv("CI") != "true" && os.Getenv(pgtest.EnvRequire) == "" {
+		t.Skip("SKIPPED, NOTHING WAS TESTED:", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &tab{T: t, responses: map[int64]bool{}, expected: map[int64]bool{}, secrets: map[string]bool{}}
+	ctx, shut := chromedp.NewContext(parent, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.listen))
+	b.ctx = ctx
+	t.Cleanup(func() { b.judge(); shut() })
+	b.do() // opens it, and would bind it to a deadline of this call
+	ctx, cancel := context.WithTimeout(ctx, 3*patience)
+	b.ctx = ctx
+	t.Cleanup(cancel)
+	tell(b, accessibility.Enable, cdp.Empty{})
+	return b
+}
+
+// listen notes what the browser tells. It must not wait for anything.
+func (b *tab) listen(event any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := event.(type) {
+	case *wire.EventRequestWillBeSent:
+		b.urls = append(b.urls, e.Request.URL)
+	case *wire.EventResponseReceived:
+		b.responses[e.Response.Status] = true
+	case *runtime.EventConsoleAPICalled:
+		b.faults = append(b.faults, fmt.Sprintf("console.%s is called", e.Type))
+	case *runtime.EventExceptionThrown:
+		b.faults = append(b.faults, "exception: "+e.ExceptionDetails.Text)
+	case *log.EventEntryAdded:
+		if e.Entry.Source != log.EntrySourceNetwork || !b.isExpected(e.Entry.Text) {
+			b.faults = append(b.faults, fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
+		}
+	}
+}
+
+// isExpected says whether the console tells of a status that the test wants.
+func (b *tab) isExpected(text string) bool {
+	for code := range b.expected {
+		if strings.Contains(text, fmt.Sprintf("status of %d ", code)) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(b.allowed, func(a string) bool { return strings.Contains(text, a) })
+}
+
+// expectFault says that a complaint about the network with that text is wanted.
+func (b *tab) expectFault(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.allowed = append(b.allowed, text)
+}
+
+// expect says that answers of these statuses, of which the console tells as of errors, are wanted.
+func (b *tab) expect(codes ...int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, code := range codes {
+		b.expected[code] = true
+	}
+}
+
+// secret says that no URL may have that text.
+func (b *tab) secret(texts ...string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, text := range texts {
+		b.secrets[text] = true
+	}
+}
+
+// judge fails the test for what its page did wrong.
+func (b *tab) judge() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, fault := range b.faults {
+		b.Error(fault)
+	}
+	for code := range b.expected {
+		if !b.responses[code] {
+			b.Errorf("no answer had the status %d", code)
+		}
+	}
+	for _, fault := range strayed(b.urls, b.secrets) {
+		b.Error(fault)
+	}
+}
+
+// strayed finds requests that went to another host than the first one's, and secrets in URLs.
+func strayed(urls []string, secrets map[string]bool) (faults []string) {
+	home := ""
+	for _, text := range urls {
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme == "data" || u.Scheme == "about" {
+			continue
+		}
+		if home == "" {
+			home = u.Host
+		}
+		if u.Host != home {
+			faults = append(faults, "a request to "+u.Host)
+		}
+		plain, _ := url.QueryUnescape(text) // of what does not parse nothing is lost
+		for secret := range secrets {
+			if strings.Contains(text, secret) || strings.Contains(plain, secret) {
+				faults = append(faults, "a secret in a URL of "+u.Path)
+			}
+		}
+	}
+	return faults
+}
+
+// do makes the page do things, one after the other, and waits for each.
+func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
+	b.Helper()
+	if err := chromedp.Do(b.ctx, actions...); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// get gives what an action finds out.
+func get[T any](b *tab, action chromedp.Action[T]) T {
+	b.Helper()
+	value, err := chromedp.Run(b.ctx, action)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return value
+}
+
+// tell gives the browser's answer to a command of its protocol.
+func tell[P, R any](b *tab, command cdp.Command[P, R], params P) R {
+	b.Helper()
+	result, err := chromedp.Call(b.ctx, command, params)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return result
+}
+
+// eval gives what an expression comes to in the page.
+func eval[T any](b *tab, expression string) T {
+	b.Helper()
+	return get(b, chromedp.Evaluate[T](expression))
+}
+
+// until waits for an expression to hold in the page.
+func (b *tab) until(what, expression string) {
+	b.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		holds, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression)) // fails while a page gives way to the next
+		if err == nil && holds {
+			return
+		}
+		if time.Now().After(end) {
+			b.Fatalf("waited in vain: %s (%v)", what, err)
+		}
+	}
+}
+
+// sees waits for a text on the page, as a reader sees it.
+func (b *tab) sees(text string) {
+	b.Helper()
+	b.until("the page says "+text, fmt.Sprintf("document.body !== null && document.body.innerText.includes(%q)", text))
+}
+
+// scriptless makes the tab one of a browser in which script is off. The tests' own still runs.
+func (b *tab) scriptless() {
+	b.Helper()
+	tell(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+}
+
+// names lists what assistive technology is told of the page, each "role: name".
+func (b *tab) names() (all []string) {
+	b.Helper()
+	for _, n := range tell(b, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes {
+		if role, name := spoken(n.Role), spoken(n.Name); !n.Ignored && role != "" && role != "none" && role != "InlineTextBox" {
+			all = append(all, role+": "+name)
+		}
+	}
+	return all
+}
+
+// text is that of a value of the accessibility tree.
+func spoken(v *accessibility.Value) string {
+	if v == nil {
+		return ""
+	}
+	var text string
+	_ = json.Unmarshal(v.Value, &text) // what is no text has none
+	return text
+}
+
+// A look is how a page is shown.
+type look struct {
+	name  string
+	width int64
+	dark  bool
+}
+
+// looks are a phone's and a desktop's, by day and by night.
+var looks = []look{{"phone", 390, false}, {"phone-dark", 390, true}, {"desktop", 1280, false}, {"desktop-dark", 1280, true}}
+
+// set makes the tab look like that.
+func (b *tab) set(l look) {
+	b.Helper()
+	scheme := "light"
+	if l.dark {
+		scheme = "dark"
+	}
+	media := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}
+	tell(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: media})
+	tell(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+		Width: l.width, Height: 800, DeviceScaleFactor: 1, Mobile: l.width < 600,
+	})
+}
+
+// screenshots takes one of the whole page in each look, into the folder of [testing.T.ArtifactDir], and
+// holds that nothing is wider than the screen.
+func (b *tab) screenshots(name string) {
+	b.Helper()
+	for _, l := range looks {
+		b.set(l)
+		png := get(b, chromedp.FullScreenshot(100))
+		if wide := eval[int64](b, "document.documentElement.scrollWidth"); wide > l.width {
+			b.Errorf("%s is %d pixels wide on a %s", name, wide, l.name)
+		}
+		if err := os.WriteFile(filepath.Join(b.ArtifactDir(), name+"-"+l.name+".png"), png, 0o600); err != nil {
+			b.Error(err)
+		}
+	}
+}
+
+// TestStrayed plants what no page may ask for.
+func TestStrayed(t *testing.T) {
+	secrets := map[string]bool{"p w": true}
+	for text, want := range map[string]int{
+		"http://a/ http://a/x data:,": 0, "http://a/ http://b/": 1, "http://a/?p+w": 1, "http://a/p%20w": 1, "https://a/ http://a:81/": 1,
+	} {
+		if got := strayed(strings.Fields(text), secrets); len(got) != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
+// TestTheTabComplains holds that what a page does wrong is noted.
+func TestTheTabComplains(t *testing.T) {
+	t.Parallel()
+	b := openTab(t)
+	b.do(chromedp.Navigate("about:blank"))
+	eval[any](b, "console.warn('x'); setTimeout(() => { throw new Error('y') }); null")
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		b.mu.Lock()
+		noted := len(b.faults)
+		if noted == 2 {
+			b.faults = nil
+		}
+		b.mu.Unlock()
+		if noted == 2 {
+			return
+		}
+	}
+	t.Error("a warning and an exception were not both noted")
+}

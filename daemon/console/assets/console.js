@@ -1,0 +1,123 @@
+// What script adds to the console: charts, pages that keep up with the shop, and a copy button. Every
+// page is whole without it.
+"use strict";
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+
+// hours reads the table of an outcome chart: a chart shows what its table has, and nothing else.
+function hours(table) {
+  const fates = [...table.querySelectorAll("thead th[data-fate]")].map((th) => ({ name: th.dataset.fate, says: th.textContent }));
+  const rows = [...table.querySelectorAll("tbody tr")];
+  return {
+    fates,
+    labels: rows.map((row) => row.querySelector("th").textContent),
+    counts: fates.map((_, i) => rows.map((row) => Number(row.querySelectorAll("td")[i].dataset.n))),
+  };
+}
+
+// stacked adds each series to those before it, so that columns stand on one another.
+function stacked(counts) {
+  const sums = counts[0].map(() => 0);
+  return counts.map((series) => series.map((n, i) => (sums[i] += n)));
+}
+
+const chartHeight = 180; // pixels
+
+function drawHours(box) {
+  const { fates, labels, counts } = hours(document.getElementById(box.dataset.chart));
+  const heights = stacked(counts);
+  const tip = document.createElement("p");
+  tip.className = "tip";
+  tip.setAttribute("aria-hidden", "true");
+  const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+  const bars = uPlot.paths.bars({ size: [0.75, 40], radius: 0 });
+  const tell = (u) => {
+    const i = u.cursor.idx;
+    const told = i == null ? [] : fates.map((f, n) => [counts[n][i], f.says]).filter(([n]) => n > 0);
+    tip.textContent = i == null ? "" : labels[i] + ": " + (told.map(([n, says]) => n + " " + says).join(", ") || "none");
+  };
+  const options = {
+    width: box.clientWidth, height: chartHeight, legend: { show: false },
+    cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
+    scales: { x: { time: false, range: (_, low, high) => [low - 0.6, high + 0.6] }, y: { range: (_, low, high) => [0, Math.max(high, 1) * 1.05] } },
+    axes: [
+      { ...axis, grid: { show: false }, size: 26, values: (_, at) => at.map((i) => labels[i] ?? ""), incrs: [1, 2, 3, 6, 12], space: 46 },
+      { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6], space: 30 },
+    ],
+    series: [{}, ...fates.map((f) => ({ fill: colour(f.name), width: 0, paths: bars, points: { show: false } })).reverse()],
+    hooks: { setCursor: [tell] },
+  };
+  box.replaceChildren();
+  const plot = new uPlot(options, [labels.map((_, i) => i), ...heights.reverse()], box);
+  plot.root.setAttribute("role", "img");
+  plot.root.setAttribute("aria-label", box.dataset.label);
+  box.append(tip);
+  fitted.observe(box);
+  plots.set(box, plot);
+}
+
+const plots = new WeakMap();
+const fitted = new ResizeObserver((entries) => {
+  for (const { target } of entries) plots.get(target)?.setSize({ width: target.clientWidth, height: chartHeight });
+});
+
+function draw() {
+  for (const box of document.querySelectorAll("[data-chart]")) {
+    if (box.clientWidth > 0) drawHours(box);
+  }
+}
+
+// keep reads the page again and puts its live parts in the place of the old ones, but for one that
+// somebody is using. A session that has ended shows by another page.
+async function keep() {
+  let answer;
+  try {
+    answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  } catch {
+    return; // the daemon is away: the next time
+  }
+  if (answer.redirected) location.reload();
+  if (!answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const fresh = page.querySelector(`[data-live="${old.dataset.live}"]`);
+    if (!fresh || old.contains(document.activeElement) || old.matches(":hover") || holdsSelection(old)) continue;
+    const open = old.querySelector("details")?.open;
+    old.replaceWith(document.adoptNode(fresh));
+    if (open) fresh.querySelector("details").open = true;
+  }
+  draw();
+}
+
+function holdsSelection(element) {
+  const selection = getSelection();
+  return !selection.isCollapsed && selection.containsNode(element, true);
+}
+
+const pace = 10_000; // milliseconds
+
+function keepUp() {
+  if (!document.querySelector("[data-live]")) return;
+  setInterval(() => { if (!document.hidden) keep(); }, pace);
+}
+
+function copyButtons() {
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    if (!navigator.clipboard) continue; // only where the page came safely
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const said = button.parentElement.querySelector("[data-copied]");
+      try {
+        await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
+        said.textContent = "Copied.";
+      } catch {
+        said.textContent = "The browser does not allow it.";
+      }
+    });
+  }
+}
+
+draw();
+copyButtons();
+keepUp();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

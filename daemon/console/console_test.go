@@ -1,0 +1,190 @@
+package console_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/daemon/console"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+const token = "a-token-of-ann-0001"
+
+// A shop is a console on a memory store, at a time of the test's.
+type shop struct {
+	*testing.T
+	store   *memory.Store
+	console http.Handler
+	now     *time.Time
+	tokens  *flaky
+}
+
+// flaky is tokens that at times nobody can tell.
+type flaky struct {
+	admin.TokenList
+	away bool
+}
+
+func (f *flaky) Find(text string) (admin.Token, error) {
+	if f.away {
+		return admin.Token{}, errors.New("the file is away")
+	}
+	return f.TokenList.Find(text)
+}
+
+func open(t *testing.T, change func(o *console.Options)) shop {
+	t.Helper()
+	now := time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
+	store := memory.New(func() time.Time { return now })
+	tokens := &flaky{TokenList: admin.TokenList{admin.NewToken("ann", admin.Write, token)}}
+	desk := daemon.NewDesk(store, nil, nil, tasks.DefaultRules())
+	desk.Pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
+	o := console.Options{
+		API: &admin.API{Desk: desk, Office: store, Tokens: tokens}, Tokens: tokens, Desk: desk, Office: store, Census: store,
+		Now: func() time.Time { return now },
+	}
+	change(&o)
+	c, err := console.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shop{t, store, c, &now, tokens}
+}
+
+// ask sends a request with that cookie, a POST where there is a form.
+func (s shop) ask(path, cookie string, form url.Values) *httptest.ResponseRecorder {
+	s.Helper()
+	r := httptest.NewRequestWithContext(s.Context(), http.MethodGet, path, nil)
+	if form != nil {
+		r = httptest.NewRequestWithContext(s.Context(), http.MethodPost, path, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	r.Header.Set("Cookie", cookie)
+	w := httptest.NewRecorder()
+	s.console.ServeHTTP(w, r)
+	return w
+}
+
+func (s shop) signIn() string {
+	s.Helper()
+	w := s.ask("/console/signin", "", url.Values{"token": {token}})
+	cookie, _, _ := strings.Cut(w.Header().Get("Set-Cookie"), ";")
+	if w.Code != http.StatusSeeOther || cookie == "" {
+		s.Fatalf("%d %s", w.Code, w.Body)
+	}
+	return cookie
+}
+
+func (s shop) want(code int, path, cookie string) string {
+	s.Helper()
+	w := s.ask(path, cookie, nil)
+	if w.Code != code {
+		s.Errorf("%s: %d, want %d: %s", path, w.Code, code, w.Body)
+	}
+	return w.Body.String()
+}
+
+func TestSessionsEnd(t *testing.T) {
+	s := open(t, func(*console.Options) {})
+	idle, busy := s.signIn(), s.signIn()
+	for range 6 {
+		*s.now = s.now.Add(119 * time.Minute)
+		s.want(200, "/", busy)
+	}
+	s.want(303, "/", idle)
+	*s.now = s.now.Add(7 * time.Minute) // twelve hours and one minute after all
+	s.want(303, "/", busy)
+	oldest := s.signIn()
+	for range 1000 {
+		s.signIn()
+	}
+	s.want(303, "/", oldest)
+}
+
+// TestTroubles holds that nothing is told of what goes wrong inside, and that nobody comes in by it.
+func TestTroubles(t *testing.T) {
+	s := open(t, func(*console.Options) {})
+	cookie := s.signIn()
+	s.tokens.away = true
+	if page := s.want(503, "/", cookie); strings.Contains(page, "the file is away") || strings.Contains(page, "Sign out") {
+		t.Error(page)
+	}
+	if w := s.ask("/console/signin", "", url.Values{"token": {token}}); w.Code != 503 || w.Header().Get("Set-Cookie") != "" {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+	away := open(t, func(o *console.Options) { o.Office = failing{o.Office} })
+	away.want(503, "/", away.signIn())
+	panics := open(t, func(o *console.Options) { o.Office = nil })
+	if page := panics.want(503, "/console/plans", panics.signIn()); strings.Contains(page, "nil pointer") {
+		t.Error(page)
+	}
+}
+
+type failing struct{ tasks.Office }
+
+func (failing) Queue(context.Context) (tasks.Queue, error) {
+	return tasks.Queue{}, errors.New("postgres://secret")
+}
+
+// TestWithoutACensus holds that a store need not be one, nor a connector be measured.
+func TestWithoutACensus(t *testing.T) {
+	s := open(t, func(o *console.Options) { o.Census = nil })
+	page := s.want(200, "/", s.signIn())
+	if strings.Contains(page, "data-chart") || !strings.Contains(page, "It has not been asked yet.") {
+		t.Error(page)
+	}
+}
+
+// TestPagesGoOn follows the lists to their ends, past more than a page.
+func TestPagesGoOn(t *testing.T) {
+	s := open(t, func(*console.Options) {})
+	var edits []stock.Edit
+	country, size, later := stock.Country("US"), 1, s.now.Add(-time.Hour)
+	for i := range 120 {
+		edits = append(edits, stock.Edit{ID: "plan-" + string(rune('a'+i/26)) + string(rune('a'+i%26)), Country: &country, Size: &size, ExpiresAt: &later})
+	}
+	if err := s.store.EditPlans(t.Context(), edits); err != nil {
+		t.Fatal(err)
+	}
+	err := s.store.ImportKeys(t.Context(), tasks.Batch{ID: "b", Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) {
+		for i := range 120 {
+			if !yield(keys.Key{Code: keys.Code("K&" + string(rune('a'+i/26)) + string(rune('a'+i%26))), Status: keys.Active}, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie := s.signIn()
+	if page := s.want(200, "/", cookie); strings.Count(page, ">expired<") != 20 || !strings.Contains(page, "There are more") {
+		t.Errorf("%d plans are told to be ill", strings.Count(page, ">expired<"))
+	}
+	next := regexp.MustCompile(`href="([^"]+)">Next page`)
+	for path, line := range map[string]string{"/console/keys": `href="/console/key?code=K`, "/console/plans": `aria-label="Retire plan `} {
+		lines, pages := 0, 0
+		for path != "" {
+			page := s.want(200, path, cookie)
+			lines, pages = lines+strings.Count(page, line), pages+1
+			path = ""
+			if found := next.FindStringSubmatch(page); found != nil {
+				path = strings.ReplaceAll(found[1], "&amp;", "&")
+			}
+		}
+		if lines != 120 || pages != 3 {
+			t.Errorf("%d lines on %d pages", lines, pages)
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package console
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A fate is what many outcomes come to, for a chart that shall be read at a glance.
+type fate struct {
+	Name string // of its colour too
+	Says string
+	of   []tasks.Outcome
+}
+
+var fates = []fate{
+	{"success", "succeeded", []tasks.Outcome{tasks.Success}},
+	{"refused", "turned down", []tasks.Outcome{
+		tasks.InvalidCredentials, tasks.AccountLocked, tasks.AlreadyPremium, tasks.UpgradedRecently,
+		tasks.AlreadyMember, tasks.WrongAddress, tasks.StillPremium,
+	}},
+	{"empty", "out of stock", []tasks.Outcome{tasks.OutOfStock}},
+	{"faulty", "faulty plan", []tasks.Outcome{tasks.PlanExpired, tasks.PlanFull, tasks.PlanInvalid}},
+	{"error", "system error", []tasks.Outcome{tasks.SystemError}},
+	{"open", "open", []tasks.Outcome{""}},
+}
+
+// past is how many hours are shown.
+const past = 24
+
+// An hour is the tasks that were accepted in it, by their fates.
+type hour struct {
+	From   time.Time
+	Counts []int
+	All    int
+}
+
+// Label is the hour of the day, in UTC.
+func (h hour) Label() string { return h.From.Format("15:04") }
+
+// A sum is how many tasks have come to one thing.
+type sum struct {
+	Outcome tasks.Outcome
+	Kind    tasks.Kind
+	Tasks   int
+}
+
+// A tide is what became of the tasks of the last hours.
+type tide struct {
+	Fates []fate
+	Hours []hour
+	Sums  []sum // the most frequent first
+	All   int
+}
+
+// newTide sorts cohorts of hours from that time on.
+func newTide(from time.Time, cohorts []tasks.Cohort) tide {
+	t := tide{Fates: fates, Hours: make([]hour, past)}
+	for i := range t.Hours {
+		t.Hours[i] = hour{From: from.Add(time.Duration(i) * time.Hour), Counts: make([]int, len(fates))}
+	}
+	for _, c := range cohorts {
+		i := slices.IndexFunc(fates, func(f fate) bool { return slices.Contains(f.of, c.Outcome) })
+		if i < 0 || c.Hour >= past {
+			continue
+		}
+		t.Hours[c.Hour].Counts[i] += c.Tasks
+		t.Hours[c.Hour].All += c.Tasks
+		t.All += c.Tasks
+		t.add(c)
+	}
+	slices.SortStableFunc(t.Sums, func(x, y sum) int { return cmp.Compare(y.Tasks, x.Tasks) })
+	return t
+}
+
+func (t *tide) add(c tasks.Cohort) {
+	for i, s := range t.Sums {
+		if s.Outcome == c.Outcome && s.Kind == c.Kind {
+			t.Sums[i].Tasks += c.Tasks
+			return
+		}
+	}
+	t.Sums = append(t.Sums, sum{c.Outcome, c.Kind, c.Tasks})
+}
+
+// Total is how many tasks have that fate.
+func (t tide) Total(i int) (n int) {
+	for _, h := range t.Hours {
+		n += h.Counts[i]
+	}
+	return n
+}

@@ -1,0 +1,108 @@
+package console
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/keys"
+)
+
+// An order is keys to be issued. It is carried out once: whoever sends it again, with the same ID, is
+// shown the same keys.
+type order struct {
+	Count, OrderID, Note string
+	ID                   string // of the order, once it is to be confirmed
+	Fault                string
+	Codes                []keys.Code
+	PurchaseDate         time.Time
+}
+
+func (v *visit) issuePage() error { return v.showOrder(http.StatusOK, order{Count: "1"}) }
+
+func (v *visit) showOrder(status int, o order) error {
+	return v.show(status, page{"issue", "Issue keys", "issue", o})
+}
+
+// The steps of an order.
+const (
+	check    = ""
+	carryOut = "issue"
+	download = "csv"
+)
+
+// issue asks whether an order is meant, carries it out, or gives its keys as a file.
+func (v *visit) issue() error {
+	form := v.r.PostForm
+	o := order{
+		Count: strings.TrimSpace(form.Get("count")), OrderID: strings.TrimSpace(form.Get("order_id")),
+		Note: strings.TrimSpace(form.Get("note")), ID: form.Get("id"),
+	}
+	step := form.Get("step")
+	if step == check {
+		o.ID = rand.Text()
+		return v.showOrder(http.StatusOK, o)
+	}
+	err := v.carryOut(&o)
+	if refused, is := errors.AsType[refusal](err); is {
+		o.ID, o.Fault = "", refused.Says()
+		return v.showOrder(refused.Status, o)
+	}
+	if err != nil {
+		return err
+	}
+	if step == download {
+		return v.send(o)
+	}
+	return v.show(http.StatusOK, page{"issued", "Keys issued", "issue", o})
+}
+
+// carryOut has the admin API issue the keys.
+func (v *visit) carryOut(o *order) error {
+	count, err := strconv.Atoi(o.Count)
+	if err != nil {
+		return refusal{http.StatusUnprocessableEntity, "The order is not valid", "the number of keys is no number", ""}
+	}
+	body := map[string]any{"count": count, "order_id": o.OrderID, "note": v.signed(o.Note)}
+	var issued struct {
+		Codes        []keys.Code `json:"codes"`
+		PurchaseDate time.Time   `json:"purchase_date"`
+	}
+	err = v.ask("/admin/v1/keys", body, &issued, http.Header{"Idempotency-Key": {o.ID}})
+	o.Codes, o.PurchaseDate = issued.Codes, issued.PurchaseDate
+	return err
+}
+
+// signed is a note with the name of who writes it.
+func (v *visit) signed(note string) string {
+	if note == "" {
+		return "by " + v.token.Name
+	}
+	return note + " (by " + v.token.Name + ")"
+}
+
+// send gives the keys as a file for a spreadsheet.
+func (v *visit) send(o order) error {
+	var b bytes.Buffer
+	err := sheet.WriteKeys(&b, func(yield func(keys.Key, error) bool) {
+		for _, code := range o.Codes {
+			if !yield(keys.Key{Code: code, Status: keys.Active, OrderID: o.OrderID, PurchaseDate: o.PurchaseDate}, nil) {
+				return
+			}
+		}
+	}, true)
+	if err != nil {
+		return err
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="keys.csv"`)
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	_, _ = v.w.Write(b.Bytes()) // a browser that has left is no concern
+	return nil
+}

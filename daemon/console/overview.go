@@ -1,0 +1,116 @@
+package console
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon/meter"
+	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/stock"
+)
+
+// An overview is how the shop stands.
+type overview struct {
+	reading
+	Shelves []shelf
+	Sum     shelf // of all countries
+	Empty   int   // countries with plans and no free slot
+	Askings []asking
+}
+
+// overview shows how the shop stands.
+func (v *visit) overview() error {
+	r, err := v.read(v.r.Context())
+	if err != nil {
+		return err
+	}
+	o := overview{reading: r}
+	var sum stock.Level
+	for _, l := range r.Levels {
+		o.Shelves = append(o.Shelves, newShelf(l))
+		sum.Size, sum.Free, sum.Held = sum.Size+l.Size, sum.Free+l.Free, sum.Held+l.Held
+		sum.Spent, sum.Suspect, sum.Idle = sum.Spent+l.Spent, sum.Suspect+l.Suspect, sum.Idle+l.Idle
+		if l.Free == 0 {
+			o.Empty++
+		}
+	}
+	o.Sum = newShelf(sum)
+	if v.Askings != nil {
+		o.Askings = newAskings(v.Askings())
+	}
+	return v.show(http.StatusOK, page{"overview", "Overview", "overview", o})
+}
+
+// Moment is when the store was read.
+func (o overview) Moment() shown.Moment { return shown.Moment(o.At) }
+
+// A shelf is a country's slots, and a bar of them.
+type shelf struct {
+	stock.Level
+	Bar []stretch
+}
+
+// A stretch is a piece of a bar: where it begins and how long it is, in percent.
+type stretch struct {
+	Name      string
+	From, Len float64
+}
+
+func newShelf(l stock.Level) shelf {
+	s := shelf{Level: l}
+	from := 0.0
+	for _, part := range []struct {
+		name string
+		n    int
+	}{{"spent", l.Spent}, {"held", l.Held}, {"suspect", l.Suspect}, {"idle", l.Idle}, {"free", l.Free}} {
+		if part.n > 0 {
+			long := 100 * float64(part.n) / float64(l.Size)
+			s.Bar = append(s.Bar, stretch{part.name, from, long})
+			from += long
+		}
+	}
+	return s
+}
+
+// An asking is how quick the connector was.
+type asking struct {
+	meter.Askings
+	Mean, Half, Most time.Duration
+	Columns          []column
+}
+
+// A column is a bucket of a histogram: how high it is, in percent of the highest.
+type column struct {
+	X, Height float64
+	Most      time.Duration
+	Count     uint64
+}
+
+// Top is where the column begins.
+func (c column) Top() float64 { return 100 - c.Height }
+
+func newAskings(all []meter.Askings) []asking {
+	var shown []asking
+	for _, a := range all {
+		shown = append(shown, asking{
+			Askings: a, Mean: a.Took / time.Duration(a.Count), Half: a.Within(0.5), Most: a.Within(0.95), Columns: columns(a.Buckets),
+		})
+	}
+	return shown
+}
+
+func columns(buckets []meter.Bucket) []column {
+	var all []column
+	before, highest := uint64(0), uint64(1)
+	for i, b := range buckets {
+		all = append(all, column{X: float64(i), Most: b.Most, Count: b.Count - before})
+		highest, before = max(highest, b.Count-before), b.Count
+	}
+	for i := range all {
+		all[i].Height = 100 * float64(all[i].Count) / float64(highest)
+	}
+	return all
+}
+
+// TotalCount is how many askings there were.
+func (a asking) TotalCount() int { return int(a.Count) } //nolint:gosec // nobody asks so often

@@ -1,0 +1,40 @@
+package console
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/keyseat/keyseat/daemon/shown"
+)
+
+// A planList is a page of plans, in the order of import.
+type planList struct {
+	Plans []planLine
+	Next  string
+}
+
+// A planLine is a plan and what can be done.
+type planLine struct {
+	shown.Plan
+	Acts []act
+}
+
+func (v *visit) plans() error {
+	after, err := strconv.ParseInt(v.r.URL.Query().Get("after"), 10, 64)
+	if err != nil {
+		after = 0 // the first page
+	}
+	plans, err := v.Office.Plans(v.r.Context(), after, rows)
+	if err != nil {
+		return err
+	}
+	var l planList
+	for _, p := range plans {
+		line := shown.NewPlan(p, v.Now())
+		l.Plans = append(l.Plans, planLine{line, ofPlan(line)})
+	}
+	if len(plans) == rows {
+		l.Next = "/console/plans?after=" + strconv.FormatInt(plans[rows-1].Seq, 10)
+	}
+	return v.show(http.StatusOK, page{"plans", "Plans", "plans", l})
+}

@@ -1,0 +1,78 @@
+package console
+
+import (
+	"log/slog"
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/admin"
+)
+
+const cookieName = "keyseat_console"
+
+// signInPage asks for a token.
+func (v *visit) signInPage() error { return v.askIn(http.StatusOK, "") }
+
+func (v *visit) askIn(status int, fault string) error {
+	return v.show(status, page{"signin", "Sign in", "", fault})
+}
+
+// signIn opens a session for whoever shows a token. Wrong ones are counted per address: they are beyond
+// guessing, but a crowd of guesses is noise.
+func (v *visit) signIn() error {
+	client := daemon.ClientAddress(v.r, v.Proxies)
+	if wait := v.guesses.Refuse(client); wait > 0 {
+		v.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		return v.askIn(http.StatusTooManyRequests, "Too many wrong tokens were shown from your address. Try again in a minute.")
+	}
+	text := strings.TrimSpace(v.r.PostFormValue("token"))
+	token, err := v.Tokens.Find(text)
+	if err != nil {
+		return err
+	}
+	v.noted(token, client)
+	if token.Role == "" {
+		v.guesses.Count(client)
+		return v.askIn(http.StatusForbidden, "Nobody has this token.")
+	}
+	if before := v.cookie(); before != nil {
+		v.sessions.end(before)
+	}
+	v.bake(v.sessions.begin(text).id, int(maxAge.Seconds()))
+	v.goTo("/")
+	return nil
+}
+
+// noted logs who came in, or that somebody did not.
+func (v *visit) noted(token admin.Token, client netip.Addr) {
+	level, name := slog.LevelInfo, token.Name
+	if token.Role == "" {
+		level, name = slog.LevelWarn, "nobody"
+	}
+	v.Log.LogAttrs(v.r.Context(), level, "console", slog.String("action", "sign in"), slog.String("token", name), slog.String("client", client.String()))
+}
+
+func (v *visit) signOut() error {
+	v.sessions.end(v.session)
+	v.bake("", -1)
+	v.goTo("/console/signin")
+	return nil
+}
+
+// bake sets the session's cookie for so many seconds; fewer than none take it away.
+func (v *visit) bake(id string, seconds int) {
+	http.SetCookie(v.w, &http.Cookie{
+		Name: cookieName, Value: id, Path: "/", MaxAge: seconds,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: v.encrypted(),
+	})
+}
+
+// encrypted says whether the browser speaks TLS, with us or with a proxy. Whoever makes this up has a
+// cookie that does not come back, and no more.
+func (v *visit) encrypted() bool {
+	return v.r.TLS != nil || strings.EqualFold(v.r.Header.Get("X-Forwarded-Proto"), "https")
+}

@@ -1,0 +1,97 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/keys"
+)
+
+// words are what templates say things with.
+var words = template.FuncMap{
+	"asset":   assetURL,
+	"country": daemon.CountryName,
+	"number":  number,
+	"at":      at,
+	"span":    span,
+	"keyURL":  keyURL,
+	"taskURL": taskURL,
+	"parts":   parts,
+	"tone":    tone,
+	"actsOf":  func(t *shown.Task) taskPage { return taskPage{*t, ofTask(*t)} },
+	"plain":   func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
+}
+
+func keyURL(code keys.Code) string { return "/console/key?code=" + url.QueryEscape(string(code)) }
+func taskURL(id string) string     { return "/console/task?id=" + url.QueryEscape(id) }
+
+// number groups digits by three, because long ones are misread.
+func number(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "\u202f" + text[i:]
+	}
+	return text
+}
+
+// at shows a moment, to the second and in UTC.
+func at(m shown.Moment) template.HTML {
+	if m.String() == "" {
+		return "–"
+	}
+	t := time.Time(m).UTC()
+	text := t.Format(time.DateOnly) + "\u00a0" + t.Format(time.TimeOnly)
+	return template.HTML(`<time datetime="` + m.String() + `">` + text + `</time>`) //nolint:gosec // nothing but digits
+}
+
+// span shows how long something takes, with two digits or three.
+func span(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "0\u00a0s"
+	case d < time.Second:
+		return fmt.Sprintf("%d\u00a0ms", max(d.Milliseconds(), 1))
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f\u00a0s", d.Seconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%.0f\u00a0s", d.Seconds())
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%.0f\u00a0min", d.Minutes())
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%.0f\u00a0h", d.Hours())
+	}
+	return fmt.Sprintf("%.0f\u00a0days", d.Hours()/24)
+}
+
+// A part is a piece of a text, which is a command or not.
+type part struct {
+	Text    string
+	Command bool
+}
+
+// parts takes a sentence of a story to pieces: commands stand between backquotes.
+func parts(sentence string) (all []part) {
+	for i, text := range strings.Split(sentence, "`") {
+		if text != "" {
+			all = append(all, part{text, i%2 == 1})
+		}
+	}
+	return all
+}
+
+// tones are how good what a word stands for is: a colour, beside the word itself.
+var tones = map[string]string{
+	"live": "good", "success": "good", "settled": "good", "success_renew": "good",
+	"open": "busy", "in_queue": "busy", "pending": "busy", "held": "busy",
+	"suspect": "bad", "system_error": "bad", "unknown": "bad", "full": "bad", "expired": "bad", "invalid": "bad", "revoked": "bad",
+	"failed": "warn", "failed_upgrade": "warn", "none": "warn", "out_of_stock": "warn",
+}
+
+// tone gives the class of a word. Outcomes that are nobody's fault have none.
+func tone(word any) string { return tones[fmt.Sprint(word)] }

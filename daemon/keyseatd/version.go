@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// versionCmd is keyseatd version.
+type versionCmd struct{ outputFlag }
+
+// Help shows how it is called.
+func (*versionCmd) Help() string {
+	return examples("", "keyseatd version", "keyseatd version --output json")
+}
+
+// Run prints what this program was built from, and with what.
+func (v *versionCmd) Run(_ context.Context, c console) error {
+	b := newBuild()
+	if v.Output == "json" {
+		return json.NewEncoder(c.out).Encode(b)
+	}
+	_, err := fmt.Fprintf(c.out, "%s\nrevision  %s\nof        %s\nbuilt by  %s for %s\n", version(), b.Revision, b.Time, b.Go, b.Platform)
+	return err
+}
+
+// A build is what the toolchain has written into the program.
+type build struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision"` // of the sources, with "+changes" if they had any
+	Time     string `json:"time"`     // of the revision
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+func newBuild() build {
+	b := build{Version: "(devel)", Revision: "unknown", Time: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	if info.Main.Version != "" {
+		b.Version = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Revision = s.Value
+		case "vcs.time":
+			b.Time = s.Value
+		case "vcs.modified":
+			if s.Value == "true" {
+				b.Revision += "+changes"
+			}
+		}
+	}
+	return b
+}
