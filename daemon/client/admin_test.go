@@ -1,0 +1,191 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/daemon/client"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// serve has a real admin API on a store in memory.
+func serve(t *testing.T) (*client.Admin, *memory.Store) {
+	t.Helper()
+	store := memory.New(time.Now)
+	server := httptest.NewServer(&admin.API{
+		Desk:   daemon.NewDesk(store, simulator.Connector{}, nil, tasks.DefaultRules()),
+		Office: store, Tokens: admin.TokenList{admin.NewToken("shop", admin.Write, token)},
+	})
+	t.Cleanup(server.Close)
+	a, err := client.NewAdmin(server.URL, tasks.NewSecret(token), client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, store
+}
+
+// TestOddCodes reaches keys whose codes mean something in a path.
+func TestOddCodes(t *testing.T) {
+	a, store := serve(t)
+	codes := []keys.Code{".", "..", "a/b", "a//b", "%2F", "?x=1#", "+", "a&b", "revoke"}
+	err := store.ImportKeys(t.Context(), tasks.Batch{ID: "b", Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) {
+		for _, c := range codes {
+			if !yield(keys.Key{Code: c, Status: keys.Active}, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range codes {
+		revoked, err := a.Revoke(t.Context(), c)
+		wants(t, string(c), err)
+		read, err := a.Key(t.Context(), c)
+		wants(t, string(c), err)
+		if revoked.Code != c || read.Code != c || !read.Revoked {
+			t.Errorf("%s: %+v, %+v", c, revoked, read)
+		}
+	}
+	if _, err := a.Key(t.Context(), ""); err == nil {
+		t.Error("a key with no code was read")
+	}
+	_, err = a.Key(t.Context(), "none")
+	wants(t, "none", err, client.KeyNotFound)
+}
+
+func TestPages(t *testing.T) {
+	a, _ := serve(t)
+	issue, err := a.Issue(t.Context(), "hook", client.Order{Count: 250, OrderID: "o"})
+	wants(t, "issue", err)
+	again, err := a.Issue(t.Context(), "hook", client.Order{Count: 250, OrderID: "o"})
+	wants(t, "again", err)
+	if !reflect.DeepEqual(issue, again) || issue.PurchaseDate.IsZero() {
+		t.Error("the same order had other keys")
+	}
+	var all []keys.Code
+	for k, err := range a.Keys(t.Context(), client.KeyFilter{Statuses: []keys.Status{keys.Active, keys.Failed}, Used: new(false), Revoked: new(false), OrderID: new("o")}) {
+		wants(t, "keys", err)
+		all = append(all, k.Code)
+	}
+	if !slices.Equal(all, issue.Codes) {
+		t.Errorf("%d keys", len(all))
+	}
+	for k, err := range a.Keys(t.Context(), client.KeyFilter{OrderID: new("another")}) {
+		t.Errorf("another order has a key: %+v, %v", k, err)
+	}
+	for _, err := range a.Keys(t.Context(), client.KeyFilter{}) {
+		wants(t, "the first key", err)
+		break // and nothing more is read
+	}
+}
+
+// TestAdminRepeats holds that an order is repeated, and nothing else that changes something.
+func TestAdminRepeats(t *testing.T) {
+	away := step{status: 503, header: "Retry-After: 0", body: `{"type":"urn:keyseat:problem:unavailable","title":"t","status":503,"detail":"d","code":"unavailable"}`}
+	a, w := openAdmin(t, away)
+	_, err := a.Issue(t.Context(), "hook", client.Order{Count: 1, OrderID: "o"})
+	wants(t, "issue", err, client.Unavailable)
+	later, is := errors.AsType[*client.Later](err)
+	if p, also := errors.AsType[*client.Problem](err); !is || later.Status != 503 || !also || p.Detail != "d" || len(w.sent) != 1+client.DefaultRepeats {
+		t.Errorf("%v, sent %d times", err, len(w.sent))
+	}
+	for i, r := range w.sent {
+		if r.Header.Get("Idempotency-Key") != "hook" || r.Header.Get("Authorization") != "Bearer "+token || w.body[i] != `{"count":1,"order_id":"o","note":""}` {
+			t.Errorf("%v %s", r.Header, w.body[i])
+		}
+	}
+	for what, change := range map[string]func(context.Context, *client.Admin) error{
+		"edit": func(ctx context.Context, a *client.Admin) error {
+			return a.EditPlan(ctx, "p", client.PlanEdit{Slots: new(1)})
+		},
+		"retire":  func(ctx context.Context, a *client.Admin) error { return a.RetirePlan(ctx, "p") },
+		"reset":   func(ctx context.Context, a *client.Admin) error { _, err := a.Reset(ctx, code); return err },
+		"restore": func(ctx context.Context, a *client.Admin) error { _, err := a.Restore(ctx, code); return err },
+		"retry":   func(ctx context.Context, a *client.Admin) error { _, err := a.Retry(ctx, "t"); return err },
+		"resolve": func(ctx context.Context, a *client.Admin) error {
+			_, err := a.Resolve(ctx, "t", tasks.Success)
+			return err
+		},
+		"release": func(ctx context.Context, a *client.Admin) error { _, err := a.Release(ctx, "t"); return err },
+	} {
+		a, w := openAdmin(t, away)
+		wants(t, what, change(t.Context(), a), client.Unavailable, client.ErrUnknown)
+		if len(w.sent) != 1 {
+			t.Errorf("%s was sent %d times", what, len(w.sent))
+		}
+	}
+}
+
+func TestPlanEdit(t *testing.T) {
+	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	for want, e := range map[string]client.PlanEdit{
+		`{}`:                                    {},
+		`{"expires_at":null}`:                   {ExpiresAt: new(time.Time{})},
+		`{"expires_at":"2030-01-02T03:04:05Z"}`: {ExpiresAt: &at},
+		`{"address":"","country":"us","invite":"i","slots":0}`: {Country: new("us"), Slots: new(0), Address: new(""), Invite: new("i")},
+	} {
+		a, w := openAdmin(t, step{status: 204})
+		wants(t, want, a.EditPlan(t.Context(), "p", e))
+		if r := w.sent[0]; w.body[0] != want || r.Method != http.MethodPut || r.URL.String() != "https://keys.example/admin/v1/plans/p" {
+			t.Errorf("%s %s %s", r.Method, r.URL, w.body[0])
+		}
+	}
+}
+
+// TestOddAdmin answers with what no admin API does.
+func TestOddAdmin(t *testing.T) {
+	for _, body := range []string{``, `{}`, `[]`, `null`, `<html>`, `{"keys":[{}],"next":null}`, `{"keys":[],"next":""}`, `{"keys":[]}`, `{"codes":[],"count":0}`} {
+		a, _ := openAdmin(t, step{status: 200, body: body})
+		_, issue := a.Issue(t.Context(), "hook", client.Order{})
+		_, key := a.Key(t.Context(), code)
+		_, levels := a.Stock(t.Context())
+		for _, err := range []error{issue, key, levels} {
+			wants(t, body, err, client.ErrAnswer)
+		}
+		_, task := a.Retry(t.Context(), "t")
+		wants(t, body, task, client.ErrAnswer, client.ErrUnknown)
+		n := 0
+		for _, err := range a.Keys(t.Context(), client.KeyFilter{}) {
+			wants(t, body, err, client.ErrAnswer)
+			n++
+		}
+		if n != 1 {
+			t.Errorf("%s: %d keys", body, n)
+		}
+	}
+	for _, body := range []string{`<html>`, `{"code":"","status":404}`, `{"code":"not_found","status":400}`} {
+		a, _ := openAdmin(t, step{status: 404, body: body})
+		_, err := a.Key(t.Context(), code)
+		if s, is := errors.AsType[*client.Status](err); !is || s.Code != 404 || strings.Contains(err.Error(), "html") {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+// TestCodes holds the codes to those of the admin API.
+func TestCodes(t *testing.T) {
+	all := []client.Code{
+		client.BodyMalformed, client.QueryInvalid, client.KeyMissing, client.Unauthorized, client.Forbidden, client.NotFound,
+		client.KeyNotFound, client.TaskNotFound, client.PlanNotFound, client.NotAllowed, client.TaskOpen, client.TaskEnded,
+		client.TaskAtWork, client.NotSuspect, client.NotSpent, client.PlanInUse, client.Contended, client.TooLarge, client.MediaType,
+		client.FieldInvalid, client.OutcomeInvalid, client.KeyReused, client.Unavailable,
+	}
+	for i, c := range admin.Codes() {
+		if len(all) != len(admin.Codes()) || string(c) != all[i].Error() {
+			t.Errorf("%s is %q", c, all[i])
+		}
+	}
+}

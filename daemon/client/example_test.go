@@ -1,0 +1,92 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/keyring"
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/daemon/client"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// shop serves both APIs, on a store in memory, until the context ends.
+func shop(ctx context.Context) (base string) {
+	store := memory.New(time.Now)
+	desk := daemon.NewDesk(store, simulator.Connector{}, keyring.New([keyring.KeySize]byte{}), tasks.DefaultRules())
+	crew := daemon.NewCrew(desk)
+	mux := http.NewServeMux()
+	mux.Handle("/API/", &daemon.API{Desk: desk, Wake: crew.Wake})
+	mux.Handle("/admin/v1/", &admin.API{Desk: desk, Office: store, Tokens: admin.TokenList{admin.NewToken("shop", admin.Write, "a-long-secret")}})
+	server := httptest.NewServer(mux)
+	ended := make(chan struct{})
+	go func() { _ = crew.Run(ctx, time.Second); close(ended) }()
+	context.AfterFunc(ctx, func() { <-ended; server.Close() })
+	return server.URL
+}
+
+func Example() {
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	base := shop(ctx) // in place of https://keys.example, and of the daemon's admin listener
+
+	operator, err := client.NewAdmin(base, tasks.NewSecret("a-long-secret"), client.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := operator.EditPlan(ctx, "plan-1", client.PlanEdit{Country: new("US"), Slots: new(5), Address: new("1 Main Street")}); err != nil {
+		log.Fatal(err)
+	}
+	issue, err := operator.Issue(ctx, "webhook-4711", client.Order{Count: 1, OrderID: "4711"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	holder, err := client.New(base, client.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	account := tasks.Account{Login: tasks.NewSecret("anna@example.com"), Password: tasks.NewSecret("correct horse 1")}
+	if err := holder.Upgrade(ctx, issue.Codes[0], account, "US"); err != nil {
+		log.Fatal(err)
+	}
+	info, err := holder.Wait(ctx, issue.Codes[0])
+	fmt.Println(info.Status, info.VerifyAddress, err)
+
+	err = holder.Upgrade(ctx, issue.Codes[0], account, "US")
+	fmt.Println(errors.Is(err, tasks.KeyUsed), err)
+	// Output:
+	// success 1 Main Street <nil>
+	// true This key is not usable, your account is still premium, if not, renew it
+}
+
+func ExampleClient_Upgrade() {
+	holder, err := client.New("https://keys.invalid", client.Options{Repeats: -1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = holder.Upgrade(context.Background(), "MY-KEY", tasks.Account{}, "US")
+	later, busy := errors.AsType[*client.Later](err)
+	refused, isRefused := errors.AsType[*client.Refused](err)
+	switch {
+	case err == nil:
+		fmt.Println("accepted")
+	case errors.Is(err, client.ErrUnknown):
+		fmt.Println("perhaps accepted: ask info in some seconds")
+	case isRefused:
+		fmt.Println("not accepted:", refused.Message)
+	case busy:
+		fmt.Println("not accepted: come back in", later.After)
+	case errors.Is(err, client.ErrNoAnswer):
+		fmt.Println("not accepted: nobody there")
+	}
+	// Output: not accepted: nobody there
+}

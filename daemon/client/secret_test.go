@@ -1,0 +1,105 @@
+package client_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/daemon/client"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// canaries are what stands in no error, however it is spelt on its way.
+var canaries = []string{"canary", "CANARY"}
+
+// TestSilence has everything that was sent come back in every way that a peer, or a transport, can
+// say it, and looks for it in the errors.
+func TestSilence(t *testing.T) {
+	for what, handler := range map[string]http.HandlerFunc{
+		"in a refusal": func(w http.ResponseWriter, r *http.Request) {
+			_, _ = fmt.Fprintf(w, `{"status":"error","message":%q}`, heard(r))
+		},
+		"with a status": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = fmt.Fprintf(w, `{"status":"error","message":%q}`, heard(r))
+		},
+		"as text": func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, heard(r)) },
+		"in a header that is none": func(w http.ResponseWriter, r *http.Request) {
+			raw(w, "HTTP/1.1 200 OK\r\n"+heard(r)+"\r\n\r\n")
+		},
+		"in a status that is none": func(w http.ResponseWriter, r *http.Request) { raw(w, heard(r)+"\r\n\r\n") },
+		"in a length": func(w http.ResponseWriter, r *http.Request) {
+			raw(w, "HTTP/1.1 200 OK\r\nContent-Length: "+heard(r)+"\r\n\r\n")
+		},
+		"in a redirect": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", "http://%zz/"+url.QueryEscape(heard(r)))
+			w.WriteHeader(http.StatusTemporaryRedirect)
+		},
+		"in a pause": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Retry-After", url.QueryEscape(heard(r)))
+			w.WriteHeader(http.StatusServiceUnavailable)
+		},
+		"cut": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		server := httptest.NewServer(handler)
+		server.Config.ErrorLog = nil
+		tell(t, what, server.URL)
+		server.Close()
+		tell(t, what+", later", server.URL)
+	}
+	tell(t, "no such host", "https://canary.invalid")
+}
+
+// tell makes every kind of call and holds that each fails, and in silence.
+func tell(t *testing.T, what, base string) {
+	t.Helper()
+	o := client.Options{Repeats: -1}
+	c, err := client.New(base, o)
+	a, same := client.NewAdmin(base, tasks.NewSecret(token), o)
+	if err != nil || same != nil {
+		t.Fatal(err, same)
+	}
+	ctx := t.Context()
+	_, info := c.Info(ctx, code)
+	_, key := a.Key(ctx, code)
+	_, reset := a.Reset(ctx, code)
+	for i, err := range []error{info, c.Upgrade(ctx, code, account, "US"), c.Renew(ctx, code, account, "US"), key, reset} {
+		if err == nil {
+			t.Errorf("%s: call %d does not fail", what, i)
+		}
+		for ; err != nil; err = errors.Unwrap(err) {
+			for _, canary := range canaries {
+				if text := fmt.Sprintf("%v %+v %q", err, err, err); strings.Contains(text, canary) {
+					t.Errorf("%s: call %d says %s", what, i, text)
+				}
+			}
+		}
+	}
+}
+
+// heard is all that a request says.
+func heard(r *http.Request) string {
+	body, _ := io.ReadAll(r.Body)
+	text, _ := url.QueryUnescape(string(body))
+	return strings.ReplaceAll(r.URL.Path+" "+r.Header.Get("Authorization")+" "+text, "\n", " ")
+}
+
+// raw answers with what is perhaps no HTTP.
+func raw(w http.ResponseWriter, text string) {
+	var conn net.Conn
+	var out *bufio.ReadWriter
+	conn, out, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	_, _ = out.WriteString(text)
+	_ = out.Flush()
+	_ = conn.Close()
+}

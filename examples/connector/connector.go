@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A connector asks the club. It keeps nothing: what was asked before, the club knows.
+type connector struct{ club *club }
+
+var _ tasks.Connector = connector{}
+
+// words are the club's for how it has ended, and ours. One that is missing here is told as it is, and
+// keyseat, which does not know it, makes a system error of it and logs it.
+var words = map[string]tasks.Outcome{
+	"joined":          tasks.Success,
+	"renewed":         tasks.Success,
+	"wrong password":  tasks.InvalidCredentials,
+	"account blocked": tasks.AccountLocked,
+	"no seat":         tasks.PlanFull,
+	"is a member":     tasks.AlreadyMember,
+	"not expired":     tasks.StillPremium,
+}
+
+// Do implements [tasks.Connector].
+func (c connector) Do(ctx context.Context, o tasks.Order) tasks.Answer {
+	state, err := c.club.Look(ctx, o.Key())
+	switch {
+	case errors.Is(err, errNoReference):
+		return c.join(ctx, o)
+	case err != nil: // looking does nothing
+		return tasks.Answer{Effect: tasks.None, Note: "the club does not answer"}
+	case state == "":
+		return tasks.Answer{Effect: tasks.Pending, After: time.Second}
+	}
+	outcome, known := words[state]
+	if !known {
+		outcome = tasks.Outcome(state)
+	}
+	return tasks.Answer{Effect: tasks.Settled, Outcome: outcome}
+}
+
+// join begins the work. Its end is seen by the asking after that.
+func (c connector) join(ctx context.Context, o tasks.Order) tasks.Answer {
+	err := c.club.Join(ctx, application{
+		Reference: o.Key(), Group: o.Plan.ID, Renew: o.Kind == tasks.Renew,
+		Login: o.Account.Login.Reveal(), Password: o.Account.Password.Reveal(), NewEmail: o.Account.NewEmail.Reveal(),
+	})
+	switch {
+	case err == nil, errors.Is(err, errTaken): // by another process that asks, or by an asking before
+		return tasks.Answer{Effect: tasks.Pending, After: time.Second}
+	case errors.Is(err, errMalformed):
+		return tasks.Answer{Effect: tasks.Refused, Note: "the club does not take such an order"}
+	}
+	return tasks.Answer{Effect: tasks.Unknown, Note: "the club did not say whether it has taken the order"}
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/connectortest"
+	"github.com/keyseat/keyseat/daemon/client"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestContract tells the suite how to provoke an outcome: "" for those that the club does not know.
+func TestContract(t *testing.T) {
+	connectortest.Run(t, func(testing.TB) connectortest.Subject {
+		quick := newClub(10 * time.Millisecond)
+		return connectortest.Subject{
+			Connector: connector{quick},
+			Slow:      connector{newClub(time.Hour)},
+			Effects: func(key string) int {
+				quick.mu.Lock()
+				defer quick.mu.Unlock()
+				return quick.joined[key]
+			},
+			Login: func(_ tasks.Kind, o tasks.Outcome) string {
+				for word, outcome := range words {
+					if outcome == o {
+						return strings.ReplaceAll(word, " ", "_") + "@example.com"
+					}
+				}
+				return ""
+			},
+		}
+	})
+}
+
+func TestServe(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	mux, done := http.NewServeMux(), make(chan error, 1)
+	go func() { done <- serve(ctx, connector{newClub(0)}, mux) }()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { mux.ServeHTTP(w, r) }))
+	defer server.Close()
+	c, err := client.New(server.URL, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	account := tasks.Account{Login: tasks.NewSecret("a@example.com"), Password: tasks.NewSecret("p")}
+	for err = c.Upgrade(ctx, "MY-FIRST-KEY", account, "US"); err != nil && ctx.Err() == nil; {
+		err = c.Upgrade(ctx, "MY-FIRST-KEY", account, "US") // it is there any moment
+	}
+	if info, err := c.Wait(ctx, "MY-FIRST-KEY"); err != nil || info.Status != keys.Success {
+		t.Errorf("%+v, %v", info, err)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

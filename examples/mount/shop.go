@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+
+	"github.com/uptrace/bun"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/keyring"
+	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A wallet is the shop's own table.
+type wallet struct {
+	Account string `bun:",pk"`
+	Credit  int
+}
+
+// price is what an upgrade costs.
+const price = 3
+
+// A shop is one database, and a desk on it.
+type shop struct {
+	db    *bun.DB
+	store *bunstore.Store
+	desk  tasks.Desk
+	wake  func() // the crew
+}
+
+func newShop(ctx context.Context, db *bun.DB) (*shop, error) {
+	store, err := bunstore.New(db) // it does not close what it did not open
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	var master [keyring.KeySize]byte
+	_, _ = rand.Read(master[:]) // never fails
+	desk := daemon.NewDesk(store, simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
+	return &shop{db: db, store: store, desk: desk}, nil
+}
+
+// errCredit says that an account cannot pay.
+var errCredit = errors.New("there is not enough credit")
+
+// upgrade takes the price and stores the upgrade, both or neither.
+func (s *shop) upgrade(ctx context.Context, account string, q tasks.Request) error {
+	err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		paid, err := tx.NewUpdate().Model((*wallet)(nil)).Set("credit = credit - ?", price).
+			Where("account = ? AND credit >= ?", account, price).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		if n, err := paid.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(errCredit, err)
+		}
+		desk := s.desk
+		desk.Store = s.store.In(tx)
+		return desk.Accept(ctx, q) // a refusal rolls the payment back
+	})
+	if err == nil {
+		s.wake()
+	}
+	return err
+}
+
+// buy is the shop's own handler: its errors become its own answers.
+func (s *shop) buy(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
+	code, err := keys.ParseTyped(r.PostFormValue("key"))
+	if err == nil {
+		err = s.upgrade(r.Context(), r.PostFormValue("account"), tasks.Request{
+			Kind: tasks.Upgrade, Code: code, Country: "US",
+			Account: tasks.Account{Login: tasks.NewSecret(r.PostFormValue("login")), Password: tasks.NewSecret(r.PostFormValue("pwd"))},
+		})
+	}
+	refusal, refused := errors.AsType[tasks.Refusal](err)
+	switch {
+	case err == nil:
+		w.WriteHeader(http.StatusAccepted)
+	case errors.Is(err, errCredit):
+		http.Error(w, err.Error(), http.StatusPaymentRequired)
+	case refused:
+		http.Error(w, refusal.Error(), http.StatusConflict)
+	case errors.Is(err, keys.ErrCode):
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	default: // what it says is for the shop's log
+		http.Error(w, "try again later", http.StatusServiceUnavailable)
+	}
+}
+
+// stock makes a plan, a key and a wallet to try it with, once.
+func (s *shop) stock(ctx context.Context) error {
+	key := keys.Key{Code: "ANNAS-KEY", Status: keys.Active}
+	batch := tasks.Batch{ID: "annas-order", Cause: tasks.WasIssued}
+	err := s.store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
+	if errors.Is(err, tasks.ErrBatch) {
+		return nil
+	}
+	if err == nil {
+		err = s.store.EditPlans(ctx, []stock.Edit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}})
+	}
+	if err == nil {
+		_, err = s.db.NewInsert().Model(&wallet{"anna", 5}).Returning("NULL").Exec(ctx)
+	}
+	return err
+}

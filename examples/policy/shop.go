@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+func routes(desk tasks.Desk, wake func()) *http.ServeMux {
+	mux := http.NewServeMux()
+	for path, kind := range map[string]tasks.Kind{"/aktivieren": tasks.Upgrade, "/erneuern": tasks.Renew} {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+			r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
+			code, text := answer(accept(r, desk, kind))
+			if code == http.StatusAccepted {
+				wake()
+			}
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.Header().Set("Cache-Control", "no-store")
+			w.WriteHeader(code)
+			_, _ = fmt.Fprintln(w, text) // a client that has left is no concern
+		})
+	}
+	return mux
+}
+
+// accept asks the desk, if the shop itself has nothing against it.
+func accept(r *http.Request, desk tasks.Desk, kind tasks.Kind) error {
+	code, err := keys.ParseTyped(r.PostFormValue("key"))
+	if err != nil {
+		return tasks.UnknownKey
+	}
+	account := tasks.Account{Login: tasks.NewSecret(r.PostFormValue("login")), Password: tasks.NewSecret(r.PostFormValue("pwd"))}
+	if err := refuse(account); err != nil {
+		return err
+	}
+	return desk.Accept(r.Context(), tasks.Request{Kind: kind, Code: code, Country: r.PostFormValue("country"), Account: account})
+}
+
+// errCommon is the shop's own refusal.
+var errCommon = errors.New("the password is one that everybody tries first")
+
+// common are passwords that are long enough and no good.
+var common = []string{"passwort1234567", "123456789012345", "qwertzuiopü123"}
+
+// refuse is the shop's own rule.
+func refuse(a tasks.Account) error {
+	if slices.Contains(common, strings.ToLower(a.Password.Reveal())) {
+		return errCommon
+	}
+	return nil
+}
+
+// sentences has one for every refusal there is; a test sees to that.
+var sentences = map[tasks.Refusal]string{
+	tasks.UnknownKey:      "Diesen Schlüssel kennen wir nicht.",
+	tasks.PasswordMissing: "Bitte geben Sie das Passwort an.",
+	tasks.PasswordWeak:    fmt.Sprintf("Das Passwort braucht mindestens %d Zeichen, darunter eine Ziffer oder ein Sonderzeichen.", rules().Password.Length),
+	tasks.LoginMissing:    "Bitte geben Sie den Benutzernamen an.",
+	tasks.CountryInvalid:  "Bitte wählen Sie ein Land.",
+	tasks.EmailInvalid:    "Die neue E-Mail-Adresse ist ungültig.",
+	tasks.KeyGone:         "Dieser Schlüssel gilt nicht mehr.",
+	tasks.UpgradeOpen:     "Die Aktivierung läuft bereits.",
+	tasks.RenewOpen:       "Die Erneuerung läuft bereits.",
+	tasks.KeyUsed:         "Dieser Schlüssel ist in Gebrauch. Erneuern Sie ihn, wenn das Konto nicht mehr aktiv ist.",
+	tasks.KeyUnused:       "Dieser Schlüssel ist frei: Sie können ihn aktivieren.",
+	tasks.KeyLegacy:       "Dieser Schlüssel stammt aus dem alten System. Bitte wenden Sie sich an den Kundendienst.",
+}
+
+// answer says in the customer's language what has become of a request.
+func answer(err error) (status int, text string) {
+	refusal, refused := errors.AsType[tasks.Refusal](err)
+	limited, tooMany := errors.AsType[tasks.Limited](err)
+	switch {
+	case err == nil:
+		return http.StatusAccepted, "Angenommen. In wenigen Minuten ist es so weit."
+	case refused:
+		return http.StatusConflict, sentences[refusal]
+	case errors.Is(err, errCommon):
+		return http.StatusConflict, "Dieses Passwort wird als Erstes ausprobiert. Bitte wählen Sie ein anderes."
+	case tooMany:
+		return http.StatusTooManyRequests, fmt.Sprintf("Bitte versuchen Sie es in %.0f Minuten wieder.", math.Ceil(limited.After.Minutes()))
+	}
+	return http.StatusServiceUnavailable, "Bitte versuchen Sie es gleich noch einmal." // what it says is for the log
+}

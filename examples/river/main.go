@@ -1,0 +1,92 @@
+// River has a River queue do keyseat's work, for a host that runs all its background work there: the
+// same workers, the same dashboard, the same graceful stop.
+//
+//	/API/ ──▶ Desk.Accept ──▶ keyseat's tables
+//	            │ Wake
+//	            └──▶ river: a "keyseat_work" job ──▶ Desk.Lease ─▶ Desk.Work ──▶ ended, or snoozed
+//	       every 5s: another one ─────────────────────▲                          until it is due again
+//
+// It takes the place of daemon.Crew, and of nothing else. keyseat's own tables stay the queue: they
+// know what is due, what is leased and how often it was tried. A River job is only a hand that asks
+// for the next due task, which is why it has no arguments, why a job that is lost or doubled does no
+// harm, and why it is inserted after the task was stored and not with it. The job of every five
+// seconds is for those that were lost, and for leases that ran out because a process has died.
+//
+//	DATABASE_URL=postgres://… go -C examples/river run .
+//	go -C examples/river test ./...
+//
+// The sealing key is made anew by each start here: use adapters/keyring with a file of keys for the
+// real thing.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/keyring"
+	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// serve mounts the API on that database, and works on what it accepts until the context ends.
+func serve(ctx context.Context, url string, c tasks.Connector, mux *http.ServeMux) (err error) {
+	store, err := bunstore.Open(ctx, url, bunstore.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := errors.Join(store.Migrate(ctx), fill(ctx, store)); err != nil {
+		return err
+	}
+	pool, err := pgxpool.New(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	var master [keyring.KeySize]byte
+	_, _ = rand.Read(master[:]) // never fails
+	desk := daemon.NewDesk(store, c, keyring.New(master), tasks.DefaultRules())
+	queue, err := newQueue(ctx, pool, desk)
+	if err != nil {
+		return err
+	}
+	mux.Handle("/API/", &daemon.API{Desk: desk, Wake: queue.wake})
+	return queue.run(ctx)
+}
+
+// fill makes a plan and issues a key, once.
+func fill(ctx context.Context, store *bunstore.Store) error {
+	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
+	batch := tasks.Batch{ID: "my-first-order", Cause: tasks.WasIssued}
+	err := store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
+	if errors.Is(err, tasks.ErrBatch) {
+		return nil
+	}
+	return errors.Join(err, store.EditPlans(ctx, []stock.Edit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}}))
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	mux := http.NewServeMux()
+	server := &http.Server{Addr: "127.0.0.1:8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	go func() { fmt.Println(server.ListenAndServe()) }()
+	fmt.Println("try http://127.0.0.1:8080/API/?info=MY-FIRST-KEY")
+	if err := serve(ctx, os.Getenv("DATABASE_URL"), simulator.Connector{Delay: time.Second}, mux); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

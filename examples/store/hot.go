@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var _ tasks.Store = (*store)(nil)
+
+func (s *store) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+	return do(ctx, s, func(h *state) ([]tasks.View, error) { return each(codes, h.key), nil })
+}
+
+func (s *store) Stock(ctx context.Context) ([]stock.Level, error) {
+	return do(ctx, s, func(h *state) ([]stock.Level, error) { return stock.Levels(now(), h.Plans), nil })
+}
+
+func (s *store) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	return do(ctx, s, func(h *state) ([]error, error) { return each(changes, h.apply), nil })
+}
+
+// apply makes one change, whole or not at all: everything that can refuse it comes before the first write.
+// A stock.Book, which every store shares, counts the slots.
+func (h *state) apply(c tasks.Change) error {
+	made := string(c.Code()) + " " + c.ID
+	if h.Made[made] {
+		return nil
+	}
+	if err := h.refuse(c); err != nil {
+		return err
+	}
+	book := stock.NewBook(now(), h.Plans)
+	plan, err := book.Post(c.Move, c.Claim)
+	if err != nil {
+		return err
+	}
+	for _, p := range book.Changed() {
+		h.Plans[p.Seq-1] = p
+	}
+	h.put(c.Allotted(plan))
+	h.Made[made] = true
+	return nil
+}
+
+func (h *state) refuse(c tasks.Change) error {
+	if t := c.Task; t != nil {
+		stored, latest := h.Tasks[t.ID], h.Tasks[h.Keys[t.Code].Task]
+		switch {
+		case t.Version == 0 && latest.ID != "" && latest.Open():
+			return tasks.ErrConflict
+		case t.Version > 0 && (stored.Fence != t.Fence || stored.Version != t.Version && !stored.Open()):
+			return tasks.ErrFenced
+		case stored.Version != t.Version:
+			return tasks.ErrConflict
+		}
+	}
+	if c.Key != nil && h.Keys[c.Key.Code].Version != c.Key.Version {
+		return tasks.ErrConflict
+	}
+	return nil
+}
+
+func (h *state) put(c tasks.Change) {
+	if c.Key != nil {
+		key := *c.Key
+		key.Version++
+		h.Keys[key.Code] = key
+	}
+	if c.Task != nil {
+		task := *c.Task
+		task.Version++
+		task.Leased = time.Time{}
+		h.Tasks[task.ID] = task
+	}
+	h.History[c.Code()] = append(h.History[c.Code()], c.Events...)
+}
+
+func (s *store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) ([]tasks.View, error) {
+	return do(ctx, s, func(h *state) (views []tasks.View, _ error) {
+		due := h.due(ttl)
+		for _, t := range due[:min(n, len(due))] {
+			if !t.Leased.IsZero() {
+				t.Lost++
+			}
+			t.Fence, t.Leased = t.Fence+1, now().Add(ttl)
+			h.Tasks[t.ID] = t
+			views = append(views, h.task(t.ID))
+		}
+		return views, nil
+	})
+}
+
+// due finds the open tasks that can be leased, the longest due first.
+func (h *state) due(ttl time.Duration) (due []tasks.Task) {
+	ahead := now().Add(2 * ttl) // what lies past it was set by a clock that has since gone back
+	for _, t := range h.Tasks {
+		if t.Open() && (!ready(t).After(now()) || t.Leased.After(ahead) || t.Leased.IsZero() && h.decided(t).After(ahead)) {
+			due = append(due, t)
+		}
+	}
+	return slices.SortedFunc(slices.Values(due), func(x, y tasks.Task) int { return ready(x).Compare(ready(y)) })
+}
+
+// decided is when the task's last event was.
+func (h *state) decided(t tasks.Task) (at time.Time) {
+	for _, e := range h.History[t.Code] {
+		if e.Task == t.ID {
+			at = e.At
+		}
+	}
+	return at
+}
+
+// ready is when a task can be leased.
+func ready(t tasks.Task) time.Time {
+	if t.Leased.IsZero() {
+		return t.Due
+	}
+	return t.Leased
+}
+
+func (s *store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
+	return do(ctx, s, func(h *state) ([]error, error) {
+		return each(refs, func(r tasks.Ref) error { return h.extend(r, ttl) }), nil
+	})
+}
+
+func (h *state) extend(ref tasks.Ref, ttl time.Duration) error {
+	t := h.Tasks[ref.ID]
+	if t.Ref() != ref || !t.Open() || t.Leased.IsZero() {
+		return tasks.ErrFenced
+	}
+	t.Leased = time.Time{}
+	if ttl > 0 {
+		t.Leased = now().Add(ttl)
+	}
+	h.Tasks[t.ID] = t
+	return nil
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var _ tasks.Office = (*store)(nil)
+
+func (s *store) ImportKeys(ctx context.Context, b tasks.Batch, all iter.Seq2[keys.Key, error]) error {
+	_, err := do(ctx, s, func(h *state) (row int, _ error) {
+		if _, known := h.Batches[b.ID]; known {
+			return 0, tasks.ErrBatch
+		}
+		h.Batches[b.ID] = []keys.Code{}
+		for key, err := range all {
+			if row++; err != nil {
+				return 0, err
+			} else if h.Keys[key.Code].Exists() {
+				return 0, tasks.RowError{Row: row, Err: tasks.ErrExists}
+			}
+			key.Version = 1
+			h.Keys[key.Code] = key
+			h.Batches[b.ID] = append(h.Batches[b.ID], key.Code)
+			h.History[key.Code] = append(h.History[key.Code], b.Event(now(), key.Code))
+		}
+		slices.Sort(h.Batches[b.ID])
+		return row, nil
+	})
+	return err
+}
+
+func (s *store) Batch(ctx context.Context, id string) ([]keys.Key, error) {
+	return do(ctx, s, func(h *state) ([]keys.Key, error) {
+		return each(h.Batches[id], func(code keys.Code) keys.Key { return h.Keys[code] }), nil
+	})
+}
+
+func (s *store) EditPlans(ctx context.Context, edits []stock.Edit) error {
+	_, err := do(ctx, s, func(h *state) (row int, _ error) {
+		for _, e := range edits {
+			row++
+			at := slices.IndexFunc(h.Plans, func(p stock.Plan) bool { return p.ID == e.ID })
+			if at < 0 {
+				at, h.Plans = len(h.Plans), append(h.Plans, stock.Plan{})
+			}
+			p, err := e.Apply(h.Plans[at])
+			if err != nil {
+				return 0, tasks.RowError{Row: row, Err: err}
+			}
+			p.Seq = int64(at + 1)
+			h.Plans[at] = p
+		}
+		return row, nil
+	})
+	return err
+}
+
+// page is up to n of those that come after one.
+func page[T any](all []T, after func(T) bool, n int) []T {
+	all = slices.DeleteFunc(all, func(x T) bool { return !after(x) })
+	return all[:min(n, len(all))]
+}
+
+func (s *store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.View, error) {
+	return do(ctx, s, func(h *state) ([]tasks.View, error) {
+		return each(page(slices.Sorted(maps.Keys(h.Keys)), func(c keys.Code) bool { return c > after }, n), h.key), nil
+	})
+}
+
+func (s *store) Plans(ctx context.Context, after int64, n int) ([]stock.Plan, error) {
+	return do(ctx, s, func(h *state) ([]stock.Plan, error) {
+		return page(h.Plans, func(p stock.Plan) bool { return p.Seq > after }, n), nil
+	})
+}
+
+func (s *store) Tasks(ctx context.Context, f tasks.Filter, after tasks.Task, n int) ([]tasks.View, error) {
+	older := func(x, y tasks.Task) int { return cmp.Or(x.Created.Compare(y.Created), cmp.Compare(x.ID, y.ID)) }
+	return do(ctx, s, func(h *state) ([]tasks.View, error) {
+		all := page(slices.SortedFunc(maps.Values(h.Tasks), older), func(t tasks.Task) bool { return older(t, after) > 0 && f.Passes(t) }, n)
+		return each(all, func(t tasks.Task) tasks.View { return h.task(t.ID) }), nil
+	})
+}
+
+func (s *store) Task(ctx context.Context, id string) (tasks.View, error) {
+	return do(ctx, s, func(h *state) (tasks.View, error) { return h.task(id), nil })
+}
+
+func (s *store) History(ctx context.Context, code keys.Code) ([]tasks.Event, error) {
+	return do(ctx, s, func(h *state) ([]tasks.Event, error) { return h.History[code], nil })
+}
+
+func (s *store) Queue(ctx context.Context) (tasks.Queue, error) {
+	return do(ctx, s, func(h *state) (q tasks.Queue, _ error) {
+		for _, t := range h.Tasks {
+			q = q.Plus(t, now())
+		}
+		return q, nil
+	})
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A store keeps everything in a file of JSON, which each write replaces.
+type store struct {
+	path string
+	sync func(*os.File) error // waits for the disk
+	mu   sync.Mutex
+	text []byte // what the file says
+}
+
+// A state is what the file holds.
+type state struct {
+	Keys    map[keys.Code]keys.Key
+	Tasks   map[string]tasks.Task
+	Plans   []stock.Plan // in the order of import
+	History map[keys.Code][]tasks.Event
+	Made    map[string]bool // changes, by code and id, so that one applied twice is made once
+	Batches map[string][]keys.Code
+}
+
+// open reads the file. One that is not there is an empty store.
+func open(path string) (*store, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		text, err = []byte("{}"), nil
+	}
+	return &store{path: path, sync: (*os.File).Sync, text: text}, err
+}
+
+// do is every call: it acts on a state of its own, read from the text, and saves that if nothing failed.
+// So a call is whole or not at all, and nobody can reach into what another has read.
+func do[T any](ctx context.Context, s *store, act func(*state) (T, error)) (T, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var none T
+	h := state{map[keys.Code]keys.Key{}, map[string]tasks.Task{}, nil, map[keys.Code][]tasks.Event{}, map[string]bool{}, map[string][]keys.Code{}}
+	if err := errors.Join(ctx.Err(), json.Unmarshal(s.text, &h)); err != nil {
+		return none, err
+	}
+	found, err := act(&h)
+	if err != nil {
+		return none, err
+	}
+	return found, s.save(h)
+}
+
+// save replaces the file in one step, once the new one is on the disk. When it returns, so is the step.
+func (s *store) save(h state) error {
+	text, err := json.Marshal(h)
+	if err != nil || bytes.Equal(text, s.text) {
+		return err
+	}
+	file, err := os.OpenFile(s.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err = errors.Join(err, s.sync(file), file.Close()); err == nil {
+		err = os.Rename(file.Name(), s.path)
+	}
+	if err != nil {
+		return err
+	}
+	s.text = text
+	folder, err := os.Open(filepath.Dir(s.path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.sync(folder), folder.Close())
+}
+
+func now() time.Time { return time.Now().UTC() }
+
+// key shows a key with its latest task, task one task with its key.
+func (h *state) key(code keys.Code) tasks.View { return h.view(code, h.Keys[code].Task) }
+func (h *state) task(id string) tasks.View     { return h.view(h.Tasks[id].Code, id) }
+
+func (h *state) view(code keys.Code, id string) tasks.View {
+	v := tasks.View{At: now(), Key: h.Keys[code]}
+	if t, found := h.Tasks[id]; found {
+		v.Task = &t
+	}
+	return v
+}
+
+// each is what f makes of each.
+func each[A, B any](all []A, f func(A) B) []B {
+	made := make([]B, len(all))
+	for i, a := range all {
+		made[i] = f(a)
+	}
+	return made
+}
