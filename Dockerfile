@@ -1,0 +1,27 @@
+# keyseatd in an image with nothing else: no shell, no package manager, no root.
+#
+#	docker build -t keyseatd .
+#	docker run -p 8080:8080 -v keyseat:/data keyseatd serve --connector sim
+#
+# The database is SQLite on the volume unless KEYSEAT_DATABASE names a PostgreSQL. There is no connector
+# unless --connector or KEYSEAT_CONNECTOR names one. The admin listener is on the container's own loopback:
+# where Prometheus is to scrape it, set KEYSEAT_ADMIN_LISTEN=0.0.0.0:8081 and do not publish the port.
+FROM golang:1.26-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=true -ldflags='-s -w -buildid=' -o /out/keyseatd ./daemon/keyseatd \
+	&& mkdir /out/data
+
+FROM gcr.io/distroless/static-debian12:nonroot
+COPY --from=build /out/keyseatd /usr/local/bin/keyseatd
+COPY --from=build --chown=nonroot:nonroot /out/data /data
+COPY LICENSE /licenses/keyseat
+WORKDIR /data
+VOLUME /data
+ENV KEYSEAT_LISTEN=0.0.0.0:8080 KEYSEAT_ADMIN_LISTEN=127.0.0.1:8081
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/local/bin/keyseatd"]
+CMD ["serve"]
