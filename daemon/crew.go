@@ -10,14 +10,15 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Crew leases due tasks and works on so many at once. Its exported fields are set before Run.
+// A Crew leases due tasks and works on so many at once. It is made by [NewCrew]; its exported fields may
+// be set before Run, which is called once.
 type Crew struct {
 	Desk    tasks.Desk
-	Name    string        // of this worker, for operators
-	Workers int           // tasks at once, at least 1
-	Lease   time.Duration // how long a task is ours without a sign of life
-	Poll    time.Duration // between looks for what other daemons accepted; 0: 1s
-	Log     *slog.Logger
+	Name    string             // of this worker, for operators; may be empty
+	Workers int                // tasks at once, at least 1; of NewCrew: 64
+	Lease   time.Duration      // how long a task is ours without a sign of life; of NewCrew: 1m
+	Poll    time.Duration      // between looks for what other daemons accepted; 0: 1s
+	Log     *slog.Logger       // of NewCrew: silence
 	Observe func(tasks.Report) // nil: nobody looks
 
 	wake chan struct{} // holds one wish to look at once

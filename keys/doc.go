@@ -1,7 +1,9 @@
 // Package keys is what a prepaid key is and how it lives.
 //
-// A [Key] buys one slot in a family plan. Its [Code] is what the holder types, its [Status] and
-// use say where it stands. The package is pure: values in, values out; no clock, no storage.
+// A [Key] buys one slot in a family plan. Its [Code] is what the holder types: [ParseTyped] reads one,
+// [Issue] makes one that nobody can guess. Its [Status] and use say where it stands, its [Shape] how
+// the answer looks when its holder asks. The package is pure: values in, values out; no clock, no
+// storage.
 //
 //	             upgrade accepted                 renew accepted
 //	active ───────────┐                        ┌───────────── success

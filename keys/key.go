@@ -18,7 +18,7 @@ type Key struct {
 	Invite  string // of a key used with the old system; not empty makes it a legacy key
 	Address string // that goes with Invite
 
-	OrderID      string
+	OrderID      string // the seller's, "" if there is none
 	PurchaseDate time.Time
 	UsedDate     time.Time // of the last upgrade that succeeded
 
@@ -57,14 +57,15 @@ func (k Key) Do(m Move, message string) Key {
 	return k
 }
 
-// Enqueue is the key once a task is accepted for it.
+// Enqueue is the key once the task with that id is accepted for it.
 func (k Key) Enqueue(task string) Key {
 	k = k.Do(Queue, "")
 	k.Task = task
 	return k
 }
 
-// Upgrade is the key once its account is in a plan since at.
+// Upgrade is the key once its account is in a plan, since at; of the account and the plan it keeps what
+// is told, "" for nothing.
 func (k Key) Upgrade(at time.Time, username, verifyAddress string) Key {
 	k = k.Do(Upgraded, "")
 	k.UsedDate, k.Username, k.VerifyAddress = at, username, verifyAddress

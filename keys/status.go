@@ -5,12 +5,12 @@ type Status string
 
 // The statuses. That a key does not exist is an answer, never a status.
 const (
-	Active        Status = "active"
-	InQueue       Status = "in_queue"
-	Success       Status = "success"
-	FailedUpgrade Status = "failed_upgrade"
-	SuccessRenew  Status = "success_renew"
-	Failed        Status = "failed"
+	Active        Status = "active"         // issued, imported or reset; used only if it was imported so
+	InQueue       Status = "in_queue"       // an upgrade or renew is open; its use is as it was before
+	Success       Status = "success"        // used: its account is in a plan
+	FailedUpgrade Status = "failed_upgrade" // unused: it can be tried again
+	SuccessRenew  Status = "success_renew"  // unused: renewed, ready for an upgrade
+	Failed        Status = "failed"         // used: a renew failed and can be tried again
 )
 
 // Statuses lists every status, in the order of a key's life.
@@ -45,7 +45,7 @@ const (
 	Reset       Move = "reset"        // support made the key usable again, whatever it was
 )
 
-// Moves lists every move.
+// Moves lists every move, in the order above.
 func Moves() []Move {
 	return []Move{Queue, Upgraded, NotUpgraded, Renewed, NotRenewed, Reset}
 }

@@ -14,7 +14,7 @@ var ErrEmpty = errors.New("stock: no free slot")
 // A Move takes one slot of a plan from one state to another, perhaps with a fault of that plan.
 // The country is the plan's, so that a store can lock by it.
 type Move struct {
-	Plan     string
+	Plan     string // its id
 	Country  Country
 	From, To State
 	Fault    Fault // "": what the plan has stays
@@ -23,12 +23,12 @@ type Move struct {
 // A Claim asks for one slot in a country, to be held, in none of the plans it excludes.
 type Claim struct {
 	Country Country
-	Except  []string
+	Except  []string // ids of plans
 }
 
 // A Book is the plans that a store has loaded and locked, for one batch of moves and claims. Stores
 // give it every plan that is moved and, for each claimed country, the oldest live plans with a free
-// slot, as many as there are claims and exclusions; it does the counting.
+// slot, as many as there are claims and exclusions; it does the counting. A book is for one goroutine.
 type Book struct {
 	at      time.Time
 	plans   map[string]Plan

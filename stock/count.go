@@ -35,7 +35,7 @@ func (c Count) Minus(d Count) Count {
 	return Count{c.Held - d.Held, c.Spent - d.Spent, c.Suspect - d.Suspect}
 }
 
-// In is how many slots are in a state other than [Free].
+// In is how many slots are in a state other than [Free], of which it knows nothing: 0.
 func (c Count) In(s State) int {
 	switch s {
 	case Held:

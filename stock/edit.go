@@ -22,7 +22,9 @@ type Edit struct {
 }
 
 // Apply edits a plan; the zero Plan is one that is not there yet, its Seq left to the store. The
-// error says in a person's words what cannot be, or is [ErrPlan].
+// error says in a person's words what cannot be (a size below 0, above [MaxSize] or below the slots in
+// use, another country while there are any), or is [ErrCountry], or is [ErrPlan] where a plan
+// that is not there is to be retired, or lacks its country or size.
 func (e Edit) Apply(p Plan) (Plan, error) {
 	if p.ID == "" && (e.Retire || e.Country == nil || e.Size == nil) {
 		return p, ErrPlan

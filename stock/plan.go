@@ -22,19 +22,19 @@ type Fault string
 
 // The faults. The zero Fault is none.
 const (
-	Expired Fault = "expired"
-	Full    Fault = "full"
-	Invalid Fault = "invalid"
+	Expired Fault = "expired" // the plan has run out, whatever its ExpiresAt
+	Full    Fault = "full"    // others are in it
+	Invalid Fault = "invalid" // its invite or address is good for nothing
 )
 
 // A Plan is a family plan and the count of its slots. It is a value: its methods return new ones.
 // Always Free + Held + Spent + Suspect = Size, and none is negative.
 type Plan struct {
 	ID      string
-	Seq     int64 // its place in the order of import
+	Seq     int64 // its place in the order of import, from 1
 	Country Country
-	Address string
-	Invite  string
+	Address string // where its members must say they live
+	Invite  string // what an account joins it with
 
 	Size    int
 	Held    int
@@ -42,8 +42,8 @@ type Plan struct {
 	Suspect int
 
 	ExpiresAt time.Time // zero: never
-	Retired   bool
-	Fault     Fault
+	Retired   bool      // taken out of stock by an operator
+	Fault     Fault     // "": none
 }
 
 // Free is the number of slots that no task holds, has spent or may have spent.

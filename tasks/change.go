@@ -68,11 +68,11 @@ const (
 type Event struct {
 	At      time.Time
 	Cause   Cause
-	Code    keys.Code
-	Task    string
-	Kind    Kind
-	Outcome Outcome
-	Plan    string
+	Code    keys.Code   // of the key; "" of a line about a plan alone
+	Task    string      // its id, "" if it is about none
+	Kind    Kind        // of that task
+	Outcome Outcome     // of a task that has ended, or of its asking about a faulty plan; "": none yet
+	Plan    string      // the id of the plan whose slot moved
 	From    stock.State // with To: a slot of the plan moved, "" if none did
 	To      stock.State
 	Note    string // why, for the operator

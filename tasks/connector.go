@@ -11,21 +11,21 @@ import (
 // contract.
 type Connector interface {
 	// Do asks for one task, and returns when there is an answer, at the latest soon after the
-	// context has ended. It is called again for the same task, perhaps at the same time by another
-	// process: an order with a key that was seen before must have no second effect and the first
-	// answer. What it cannot tell it answers with [Unknown], never with a guess; neither its answer
-	// nor its logs hold a secret.
+	// context has ended. Any number of goroutines call it at once. It is called again for the same
+	// task, perhaps at the same time by another process: an order with a key that was seen before must
+	// have no second effect and the first answer. What it cannot tell it answers with [Unknown], never
+	// with a guess; neither its answer nor its logs hold a secret.
 	Do(ctx context.Context, o Order) Answer
 }
 
 // An Order is what a connector is asked to do.
 type Order struct {
-	Task    string
+	Task    string // its id
 	Kind    Kind
 	Country stock.Country
 	Ordinal int      // of the plan among those of this task, from 1
 	Attempt int      // counts every asking of the task, from 1
-	Plan    PlanCopy // zero for a renew
+	Plan    PlanCopy // to put the account into; zero for a renew
 	Account Account
 }
 
@@ -41,7 +41,7 @@ func (t Task) order(a Account) Order {
 }
 
 // A Sealer encrypts what no store may see. What was sealed with some bound bytes opens with the
-// same bytes only. Its errors hold nothing of what it was given.
+// same bytes only. Its errors hold nothing of what it was given. Many goroutines use it at once.
 type Sealer interface {
 	Seal(plain, bound []byte) ([]byte, error)
 	Open(sealed, bound []byte) ([]byte, error)

@@ -29,7 +29,7 @@ func (d Desk) Info(ctx context.Context, code keys.Code) (keys.Key, error) {
 	return v.Key, err
 }
 
-// Stock reads the slots of every country.
+// Stock reads the slots of every country that has a plan, in the order of their codes.
 func (d Desk) Stock(ctx context.Context) (levels []stock.Level, err error) {
 	err = d.read(ctx, func() error {
 		levels, err = d.Store.Stock(ctx)
@@ -80,7 +80,8 @@ func (d Desk) seal(c *Change, a Account) (err error) {
 }
 
 // Steer makes one of an operator's changes. The view is read before each try, since the key may
-// change meanwhile; a worker that has leased the task since is such a change too.
+// change meanwhile; a worker that has leased the task since is such a change too. The error is that of
+// the read, the decision or the store, or [ErrConflict] if others were faster every time.
 func (d Desk) Steer(ctx context.Context, read func(context.Context) (View, error), decide func(View, string) (Change, error)) error {
 	id := d.NewID()
 	for range rounds {
@@ -102,7 +103,7 @@ func (d Desk) Steer(ctx context.Context, read func(context.Context) (View, error
 // rounds bounds how often one call decides anew because others were faster.
 const rounds = 64
 
-// View reads a key and its latest task.
+// View reads a key and its latest task. An unknown code is no error: its key does not exist.
 func (d Desk) View(ctx context.Context, code keys.Code) (View, error) { return d.view(ctx, code) }
 
 func (d Desk) view(ctx context.Context, code keys.Code) (v View, err error) {

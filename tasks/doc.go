@@ -13,6 +13,10 @@
 //	               ├─▶ Connector.Do ─▶ Answer
 //	               └─▶ Rules.Settle ─▶ Change ─▶ Store     (ended, or due again later)
 //
+// A store has other sides, which are ports of their own: an [Office] for what its operator reads and
+// brings in, an [Outbox] for listeners who are told what happens, an [Inspector] for a doctor, and a
+// [Census] for those who watch.
+//
 // A task is open until a change ends it. Each lease raises its fence; a write that carries an older
 // one changes nothing. The task holds one slot of a plan (an upgrade) or none (a renew). What it
 // holds is spent by success, given back by any other certain outcome, and suspect when an asking may

@@ -32,6 +32,34 @@ func ExampleRules_Accept() {
 	// {[secret] [secret] [secret]}
 }
 
+// What an asking has brought decides what becomes of the task, of its slot and of the key.
+func ExampleRules_Settle() {
+	at, rules := time.Now(), tasks.DefaultRules()
+	view := tasks.View{
+		At:  at,
+		Key: keys.Key{Code: "SOLD-1", Version: 2, Status: keys.InQueue, Task: "task-1"},
+		Task: &tasks.Task{
+			ID: "task-1", Code: "SOLD-1", Kind: tasks.Upgrade, Country: "US", Version: 1, Fence: 1,
+			Plan: tasks.PlanCopy{ID: "elm"}, Ordinal: 1, Slot: stock.Held, Created: at, Due: at,
+		},
+	}
+	silent := tasks.Asking{Sent: at, Answer: tasks.Answer{Effect: tasks.Unknown, Note: "no answer in time"}}
+	again := rules.Settle(view, silent, "change-1", false)
+	fmt.Println("open:", again.Task.Open(), "in doubt:", again.Task.Doubt, "moves a slot:", again.Move != nil)
+
+	said := tasks.Asking{Sent: at, Answer: tasks.Answer{Effect: tasks.Settled, Outcome: tasks.PlanFull}}
+	other := rules.Settle(view, said, "change-2", false)
+	fmt.Println("open:", other.Task.Open(), "slot of elm:", other.Move.To, "not again:", other.Claim.Except)
+
+	said.Answer.Outcome = tasks.AccountLocked
+	end := rules.Settle(view, said, "change-3", false)
+	fmt.Println("open:", end.Task.Open(), "slot of elm:", end.Move.To, "key:", end.Key.Status)
+	// Output:
+	// open: true in doubt: true moves a slot: false
+	// open: true slot of elm: free not again: [elm]
+	// open: false slot of elm: free key: failed_upgrade
+}
+
 // always is a provider to whom every upgrade succeeds.
 type always struct{}
 

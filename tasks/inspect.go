@@ -9,7 +9,7 @@ import (
 )
 
 // An Inspector reads a store as it is, also what does not fit together, and corrects the one thing
-// that no [Change] can: a plan's counters.
+// that no [Change] can: a plan's counters. All methods may be called at once from many goroutines.
 type Inspector interface {
 	// Records reads up to n codes after that one, in the order of their bytes: those of keys, and
 	// those that only a task or a line of history is under. Each is of one moment.
@@ -92,18 +92,18 @@ func (t Task) Opens(s Sealer) error {
 // A Tally is what is counted of one plan: its own counters, the slots that its tasks say they have,
 // and the sum of the moves in the history. The three are the same in a store that is well.
 type Tally struct {
-	At    time.Time
-	Plan  stock.Plan // Seq 0: there is no plan with that id
-	Tasks stock.Count
-	Moves stock.Count
+	At    time.Time   // the store's clock
+	Plan  stock.Plan  // Seq 0: there is no plan with that id
+	Tasks stock.Count // by the tasks' own slots
+	Moves stock.Count // the sum of the moves
 }
 
 // A Correction adds to the counters of a plan that are off by just that from the sum of its moves. Its
 // event is a line of history under no key, and moves nothing.
 type Correction struct {
-	ID    string
-	Add   stock.Count
-	Event Event
+	ID    string      // of the write, as that of a [Change]
+	Add   stock.Count // to the counters; below 0 where they are too high
+	Event Event       // names the plan
 }
 
 // Recount corrects the plan's counters to the sum of its moves. The error is [stock.ErrCount] if the

@@ -12,7 +12,8 @@ import (
 )
 
 // An Office is the back office of a store: what its operator reads and brings in. What changes a key
-// or a task is not here: it is a [Change], like any other.
+// or a task is not here: it is a [Change], like any other. All methods may be called at once from many
+// goroutines; n is at least 1. An error that is not said here is the store's, and nothing is known.
 type Office interface {
 	// ImportKeys adds keys, all or none, each with a line of history. Version, Task and Limit are the
 	// store's. Where the sequence yields an error, that is the answer; where a code exists already, or

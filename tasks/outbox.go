@@ -112,10 +112,10 @@ const (
 
 // A Delivery is one attempt to tell a listener of one event.
 type Delivery struct {
-	Seq      int64 // of the log, the store's
-	At       time.Time
-	Listener string
-	Event    string // the id of what was told, the same for every attempt
+	Seq      int64     // of the log, the store's
+	At       time.Time // the store's clock
+	Listener string    // its name
+	Event    string    // the id of what was told, the same for every attempt
 	Type     string
 	Code     keys.Code
 	Country  stock.Country

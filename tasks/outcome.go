@@ -21,21 +21,23 @@ func Kinds() []Kind { return []Kind{Upgrade, Renew} }
 // An Outcome is how a task ended.
 type Outcome string
 
-// The outcomes.
+// The outcomes. [Outcome.Message] says each to the key's holder, [Outcome.Fits] tells which kinds of task
+// can end so. The slot of an upgrade that ends with any other than success is free again; only with
+// SystemError may it be suspect.
 const (
-	Success            Outcome = "success"
-	SystemError        Outcome = "system_error"
-	InvalidCredentials Outcome = "invalid_credentials"
-	AccountLocked      Outcome = "account_locked"
-	OutOfStock         Outcome = "out_of_stock"
-	AlreadyPremium     Outcome = "already_premium"
-	UpgradedRecently   Outcome = "upgraded_recently"
-	PlanExpired        Outcome = "plan_expired"
-	PlanFull           Outcome = "plan_full"
+	Success            Outcome = "success"             // of an upgrade: its slot is spent
+	SystemError        Outcome = "system_error"        // the provider could not be asked, or what it said is no answer
+	InvalidCredentials Outcome = "invalid_credentials" // login or password are wrong
+	AccountLocked      Outcome = "account_locked"      // for some hours, by the provider
+	OutOfStock         Outcome = "out_of_stock"        // no slot is free in the country
+	AlreadyPremium     Outcome = "already_premium"     // the account needs no upgrade
+	UpgradedRecently   Outcome = "upgraded_recently"   // the account was in another plan within a year
+	PlanExpired        Outcome = "plan_expired"        // with the two below: takes the plan out of stock, and
+	PlanFull           Outcome = "plan_full"           // the task goes on with another one, while there is one
 	PlanInvalid        Outcome = "plan_invalid"
-	AlreadyMember      Outcome = "already_member"
-	WrongAddress       Outcome = "wrong_address"
-	StillPremium       Outcome = "still_premium"
+	AlreadyMember      Outcome = "already_member" // the account seems to be in the plan already
+	WrongAddress       Outcome = "wrong_address"  // the plan's address was not accepted
+	StillPremium       Outcome = "still_premium"  // of a renew: the account has not lost its place
 )
 
 // An ending is a row of the table of outcomes.

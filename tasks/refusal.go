@@ -6,7 +6,7 @@ import "time"
 // the sentence for people.
 type Refusal string
 
-// The refusals, in the order in which they are looked for.
+// The refusals, in the order in which they are looked for. [Refusal.Error] says each in words.
 const (
 	UnknownKey      Refusal = "unknown_key"
 	PasswordMissing Refusal = "password_missing"
@@ -17,9 +17,9 @@ const (
 	KeyGone         Refusal = "key_gone" // revoked, or vanished while the request was decided
 	UpgradeOpen     Refusal = "upgrade_open"
 	RenewOpen       Refusal = "renew_open"
-	KeyUsed         Refusal = "key_used"
-	KeyUnused       Refusal = "key_unused"
-	KeyLegacy       Refusal = "key_legacy"
+	KeyUsed         Refusal = "key_used"   // of an upgrade
+	KeyUnused       Refusal = "key_unused" // of a renew
+	KeyLegacy       Refusal = "key_legacy" // of a renew: see [keys.Key.Legacy]
 )
 
 // The sentences are the API documentation's, to the letter, where it has one.

@@ -8,8 +8,11 @@ import (
 )
 
 // A Secret is a text that cannot be printed: every verb of fmt, every encoder and every logger
-// shows only that it is one. The zero Secret is the empty text.
-type Secret struct{ text *string } // a pointer, since fmt prints unexported strings of a struct it is nested in
+// shows only that it is one. The zero Secret is the empty text. Two are compared by what they
+// [Secret.Reveal], never with ==.
+type Secret struct {
+	text *string // a pointer, since fmt prints unexported strings of a struct it is nested in
+}
 
 // NewSecret hides a text.
 func NewSecret(text string) Secret { return Secret{&text} }

@@ -24,7 +24,8 @@ type Report struct {
 	Err    error         // why nothing was written; [ErrFenced] if the lease was lost
 }
 
-// Lease takes up to n due tasks for ttl.
+// Lease takes up to n due tasks for ttl, under a worker's name that only operators read. Each is to be
+// worked on before that, or its lease extended ([Store.Extend]).
 func (d Desk) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]Job, error) {
 	taken := d.Now()
 	views, err := d.Store.Lease(ctx, worker, n, ttl)

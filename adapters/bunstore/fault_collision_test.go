@@ -77,6 +77,9 @@ func TestADeadlock(t *testing.T) {
 		if err != nil {
 			l.Fatal(err)
 		}
+		if _, err := stranger.ExecContext(l.life, "SET LOCAL deadlock_timeout = '30s'"); err != nil { // so that the store is the first to look who waits for whom
+			l.Fatal(err)
+		}
 		lock := func(key keys.Code) {
 			l.Helper()
 			if _, err := stranger.ExecContext(l.life, "SELECT 1 FROM keyseat_keys WHERE code = $1 FOR UPDATE", string(key)); err != nil {
@@ -87,7 +90,7 @@ func TestADeadlock(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- made(l, l.frail, changes) }()
 		l.awaitLock()
-		lock(code("K", 0)) // the store waits for longer, so that it is the first to look who waits for whom
+		lock(code("K", 0))
 		if err := stranger.Rollback(); err != nil {
 			l.Fatal(err)
 		}

@@ -1,9 +1,11 @@
 package connectortest
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -41,6 +43,28 @@ func (s Subject) orders() iter.Seq2[tasks.Order, tasks.Outcome] {
 func (s Subject) success(kind tasks.Kind) tasks.Order {
 	return NewOrder(kind, s.Login(kind, tasks.Success))
 }
+
+// ask asks until the provider is at work no more, for at most [soon].
+func (s Subject) ask(ctx context.Context, o tasks.Order) tasks.Answer {
+	for end := time.Now().Add(soon); ; o.Attempt++ {
+		a := s.Connector.Do(ctx, o)
+		if a.Effect != tasks.Pending || time.Now().After(end) {
+			return a
+		}
+		timer := time.NewTimer(min(max(a.After, firstPause), lastPause))
+		select {
+		case <-timer.C:
+		case <-ctx.Done(): // and so the next asking ends it
+		}
+		timer.Stop()
+	}
+}
+
+// The bounds of the pause before an order at work is asked about again, whatever the connector says.
+const (
+	firstPause = time.Millisecond
+	lastPause  = 100 * time.Millisecond
+)
 
 // again is the order's asking of that number.
 func again(o tasks.Order, attempt int) tasks.Order {

@@ -8,6 +8,8 @@ import (
 
 // A Subject is a connector to be tried.
 type Subject struct {
+	// Connector's provider is quick. While it is at work the connector may answer [tasks.Pending]; it
+	// is asked again then, for some seconds.
 	Connector tasks.Connector
 
 	// Slow is such a connector whose provider takes a minute or longer for any order.

@@ -123,3 +123,22 @@ func TestLeak(t *testing.T) {
 		}
 	}
 }
+
+// TestPatient holds that a connector may say at first that its provider is at work.
+func TestPatient(t *testing.T) {
+	connectortest.Run(t, func(testing.TB) connectortest.Subject {
+		h := &honest{effects: map[string]int{}}
+		s := h.subject()
+		var mu sync.Mutex
+		asked := map[string]int{}
+		s.Connector = do(func(ctx context.Context, o tasks.Order) tasks.Answer {
+			mu.Lock()
+			defer mu.Unlock()
+			if asked[o.Key()]++; asked[o.Key()] < 4 {
+				return tasks.Answer{Effect: tasks.Pending}
+			}
+			return h.Do(ctx, o)
+		})
+		return s
+	})
+}

@@ -4,10 +4,11 @@
 // makes it, and a lone caller goes at once, alone: one who reads, in its own goroutine. Nobody ever
 // waits for a batch to fill.
 //
-//	caller ─┐                      ┌─ caller
-//	caller ─┼─▶ waiting ─▶ one call ─┼─ caller
-//	caller ─┘                      └─ caller
+//	caller ─┐                        ┌─▶ caller
+//	caller ─┼─▶ waiting ─▶ one call ─┼─▶ caller
+//	caller ─┘                        └─▶ caller
 //
 // A batch whose outcome is not known is applied again change by change, so that one that can never
-// be made does not sink its neighbours; the ids of changes make that safe.
+// be made does not sink its neighbours; the ids of changes make that safe. Grouped are View, Apply and
+// Stock; Lease and Extend, which are batches already, pass through.
 package group

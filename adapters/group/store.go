@@ -9,12 +9,12 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Options sets the bounds of batches; zero values are sensible.
+// Options sets the bounds of batches. A zero field is what its comment ends with.
 type Options struct {
-	Batch  int           // the most keys or changes of one call; 512
-	Reads  int           // calls of View under way at once; 2
-	Writes int           // calls of Apply under way at once; 1
-	Bound  time.Duration // the longest that one call may take; 10s
+	Batch  int           // the most keys or changes of one call; 0: 512
+	Reads  int           // calls of View under way at once; 0: 2
+	Writes int           // calls of Apply under way at once; 0: 1
+	Bound  time.Duration // the longest that one call may take; 0: 10s
 
 	// Observe is told how many callers share each call of View, Apply and Stock ("view", …), at once
 	// from many goroutines; nil: nobody looks.

@@ -33,7 +33,7 @@ type done struct {
 	id   string
 }
 
-// New makes an empty store that lives by that clock.
+// New makes an empty store that lives by that clock, such as [time.Now], to the microsecond.
 func New(now func() time.Time) *Store {
 	return &Store{
 		now:     now,

@@ -20,7 +20,10 @@ type Store interface {
 	tasks.Office
 }
 
-// An Open makes an empty store, which ends with the test.
+// An Open makes an empty store, which ends with the test. It lives by a clock of this machine that
+// moves on between any two calls, since later things must have later times, and keeps times in UTC, to the
+// microsecond or finer. The suite makes thousands of writes: a store that can do without waiting for
+// the disk had better do so here.
 type Open func(t testing.TB) Store
 
 // Run holds the stores that open makes to the contract.

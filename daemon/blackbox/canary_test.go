@@ -75,6 +75,7 @@ func (c *canary) flies(scanDatabase func(*canary)) {
 	next.stop()
 	c.sinks(next, scanDatabase)
 	c.control()
+	tried(c, 3, 1) // looks at all sinks, a kill
 }
 
 // accepts has requests that become tasks, of every end.

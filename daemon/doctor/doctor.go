@@ -20,7 +20,7 @@ type Store interface {
 type Doctor struct {
 	Store  Store
 	Sealer tasks.Sealer
-	Stale  time.Duration // how long ago a lease may have run out
+	Stale  time.Duration // how long ago a lease may have run out, before that is a finding
 	NewID  func() string // as that of a [tasks.Desk]
 }
 

@@ -25,16 +25,17 @@ const (
 )
 
 // A Courier routes what has happened to endpoints and calls them. Any number of couriers, in any number
-// of processes, share the work. Its exported fields are set before Run.
+// of processes, share the work. It is made by [New]; its exported fields may be set before Run, and Stock
+// must be.
 type Courier struct {
 	Outbox    tasks.Outbox
-	Stock     func(context.Context) ([]stock.Level, error)
-	Endpoints func() ([]Endpoint, error) // those of now; with an error, those that are known
+	Stock     func(context.Context) ([]stock.Level, error) // of [tasks.Store]; needed
+	Endpoints func() ([]Endpoint, error)                   // those of now; with an error, those that are known
 	Client    *http.Client
 	Rules     Rules
-	Poll      time.Duration // between looks for what has happened
-	StockPoll time.Duration // between looks at the stock
-	Log       *slog.Logger
+	Poll      time.Duration        // between looks for what has happened; of New: 1s
+	StockPoll time.Duration        // between looks at the stock; of New: 15s
+	Log       *slog.Logger         // of New: silence
 	Observe   func(tasks.Delivery) // nil: nobody looks
 
 	wake   chan struct{} // holds one wish to look at once

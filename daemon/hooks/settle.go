@@ -10,12 +10,13 @@ import (
 // Rules say how patient a courier is.
 type Rules struct {
 	Backoff       time.Duration // the first pause after a failure; it doubles
-	MaxBackoff    time.Duration
-	MaxRetryAfter time.Duration // how far an endpoint's own wish is obeyed
-	Patience      time.Duration // how long an event is tried
+	MaxBackoff    time.Duration // to at most this
+	MaxRetryAfter time.Duration // how far an endpoint's own wish (Retry-After) is obeyed
+	Patience      time.Duration // how long an event is tried before it is given up
 }
 
-// DefaultRules are those of the daemon without flags.
+// DefaultRules are the daemon's: pauses from 5 s to 15 min, an endpoint's own wish of a day at most, and
+// three days of patience.
 func DefaultRules() Rules {
 	return Rules{Backoff: 5 * time.Second, MaxBackoff: 15 * time.Minute, MaxRetryAfter: 24 * time.Hour, Patience: 3 * 24 * time.Hour}
 }

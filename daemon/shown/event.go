@@ -13,7 +13,7 @@ type Event struct {
 	Kind    tasks.Kind    `json:"kind"`
 	Outcome tasks.Outcome `json:"outcome"`
 	Plan    string        `json:"plan"`
-	From    stock.State   `json:"from"`
+	From    stock.State   `json:"from"` // with To: a slot of the plan moved
 	To      stock.State   `json:"to"`
 	Note    string        `json:"note"`
 }

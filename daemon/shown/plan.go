@@ -6,7 +6,8 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A Plan is a plan. Its state is live, or why it is out of stock.
+// A Plan is a plan and its slots. Its state is live, or why it is out of stock: retired, expired, full or
+// invalid.
 type Plan struct {
 	ID        string        `json:"id"`
 	Country   stock.Country `json:"country"`

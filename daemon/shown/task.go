@@ -7,7 +7,7 @@ import (
 )
 
 // A Task is a task with nothing of its account. Its state is open, ended or suspect, which is
-// ended with a slot to resolve.
+// ended with a slot to resolve. What a lease that was lost may have asked counts as asked.
 type Task struct {
 	ID      string        `json:"id"`
 	Code    keys.Code     `json:"code"`
@@ -15,12 +15,12 @@ type Task struct {
 	Country stock.Country `json:"country"`
 	State   tasks.Filter  `json:"state"`
 	Outcome tasks.Outcome `json:"outcome"`
-	Plan    string        `json:"plan"`
-	Slot    stock.State   `json:"slot"`
-	Asked   int           `json:"asked"`
-	Doubt   bool          `json:"in_doubt"`
+	Plan    string        `json:"plan"`     // the id of that whose slot it holds or held last
+	Slot    stock.State   `json:"slot"`     // where that slot is
+	Asked   int           `json:"asked"`    // how often
+	Doubt   bool          `json:"in_doubt"` // an asking may have had an effect that nobody has seen
 	Created Moment        `json:"created"`
-	Due     Moment        `json:"due"`
+	Due     Moment        `json:"due"` // of an open task
 	Leased  Moment        `json:"leased_until"`
 	Ended   Moment        `json:"ended"`
 }

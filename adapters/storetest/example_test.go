@@ -1,0 +1,24 @@
+package storetest_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/adapters/storetest"
+)
+
+// mine makes an empty store, the one that is to be tried.
+func mine(testing.TB) storetest.Store { return memory.New(time.Now) }
+
+// model makes one that is known to be right.
+func model(testing.TB) storetest.Store { return memory.New(time.Now) }
+
+// The whole test of a store: its body is that of TestStore(t *testing.T) in the store's own package.
+func Example() {
+	testStore := func(t *testing.T) {
+		t.Run("contract", func(t *testing.T) { storetest.Run(t, mine) })
+		t.Run("like the model", func(t *testing.T) { storetest.Compare(t, model, mine) })
+	}
+	_ = testStore // go test runs it, an example cannot
+}

@@ -1,0 +1,98 @@
+package daemon_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/keyring"
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/client"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// stocked is a store with a plan of two slots and one key.
+func stocked(ctx context.Context) *memory.Store {
+	store := memory.New(time.Now)
+	_ = store.EditPlans(ctx, []stock.Edit{{ID: "elm", Country: new(stock.Country("US")), Size: new(2)}})
+	_ = store.ImportKeys(ctx, tasks.Batch{ID: "order-1", Cause: tasks.WasIssued}, func(yield func(keys.Key, error) bool) {
+		yield(keys.Key{Code: "SOLD-1", Status: keys.Active}, nil)
+	})
+	return store
+}
+
+// A program of your own mounts the API beside what else it serves, and has a crew at work.
+func Example() {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	var master [keyring.KeySize]byte // from crypto/rand or a file, in earnest
+	desk := daemon.NewDesk(stocked(ctx), simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
+	crew := daemon.NewCrew(desk)
+	ended := make(chan struct{})
+	crew.Observe = func(tasks.Report) { close(ended) } // for this example alone: there is but one task
+	mux := http.NewServeMux()
+	mux.Handle("/API/", &daemon.API{Desk: desk, Wake: crew.Wake})
+
+	worked := make(chan error)
+	go func() { worked <- crew.Run(ctx, 10*time.Second) }()
+
+	ask := func(form url.Values) {
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/API/", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		fmt.Println(w.Body)
+	}
+	ask(url.Values{"upgrade": {"SOLD-1"}, "login": {"ann@example.com"}, "pwd": {"hunter2"}, "country": {"US"}})
+	<-ended
+	ask(url.Values{"stock": {""}})
+
+	stop()
+	fmt.Println("stopped:", <-worked)
+	// Output:
+	// {"status":"success","message":"Upgrade request sent successfully, your account will be Premium in a few minutes, you can check the status via the key info"}
+	// [{"country":"United States","country_code":"US","slots":1}]
+	// stopped: <nil>
+}
+
+// A daemon of your own has listeners, and stops in order when its context ends.
+func ExampleServer() {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	public, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	desk := daemon.NewDesk(stocked(ctx), simulator.Connector{}, plain{}, tasks.DefaultRules())
+	crew := daemon.NewCrew(desk)
+	server := &daemon.Server{
+		API: &daemon.API{Desk: desk, Wake: crew.Wake}, Crew: crew,
+		Public: public, Drain: 10 * time.Second, Log: slog.New(slog.DiscardHandler),
+	}
+	ran := make(chan error)
+	go func() { ran <- server.Run(ctx) }()
+
+	shop, err := client.New("http://"+public.Addr().String(), client.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	onSale, err := shop.Stock(ctx)
+	fmt.Println(onSale, err)
+	stop()
+	fmt.Println("stopped:", <-ran)
+	// Output:
+	// [{United States US 2}] <nil>
+	// stopped: <nil>
+}
