@@ -15,7 +15,7 @@ import (
 // TestGuesses holds that whoever tries unknown keys from an address is told of so many a minute and no
 // more, however many are tried at once, and that nobody else notices.
 func TestGuesses(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	t.Run("sqlite", func(t *testing.T) {
 		besideOthers(t)
 		guess(onSQLite(t))

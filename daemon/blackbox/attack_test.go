@@ -44,7 +44,7 @@ var attacks = []attack{
 // TestAttacks holds that strangers who are slow, large or senseless cost the others nothing: honest
 // clients are served meanwhile, the daemon stays small, keeps nothing of them, and stops as it should.
 func TestAttacks(t *testing.T) {
-	t.Parallel()
+	besideOthers(t)
 	few := []string{"--max-connections", "64"} // fewer than there are sockets
 	if *scale > 0 {
 		few = nil // the default is

@@ -86,7 +86,7 @@ func collect(env environment) {
 		debug.SetGCPercent(400)
 	}
 	if env["GOMEMLIMIT"] == "" {
-		debug.SetMemoryLimit(256 << 20) // past it as often as it must
+		debug.SetMemoryLimit(128 << 20) // past it as often as it must
 	}
 }
 
