@@ -4,7 +4,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Tools with dependencies of their own are modules of their own.
-MODULES := daemon/soak examples/river
+MODULES := daemon/soak daemon/bench examples/river
 
 .PHONY: test race lint fmt build
 

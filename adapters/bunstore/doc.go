@@ -12,6 +12,10 @@
 //	Route, Collect, …  ──▶ one short transaction, if there is anything to do; a line of history is
 //	                       marked to be routed only while somebody listens
 //
+// On Postgres BEGIN, 1 and 2 travel together, and 4 with COMMIT, unless the pool's driver is not pgx's
+// own or the transaction is the caller's. What runs all the time is planned once, so its statements leave
+// the planner no choice that would be good only while tables are empty.
+//
 // Whatever the size of a batch, the number of statements is the same: rows travel as arrays
 // (Postgres) or as JSON (SQLite). Whoever changes a plan's counters holds the row of its country, so
 // a claim sees every free slot there is, and no plan is oversold.

@@ -30,7 +30,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/adapters/simulator"
@@ -46,7 +45,7 @@ func serve(ctx context.Context, url string, c tasks.Connector, mux *http.ServeMu
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	defer func() { err = errors.Join(err, store.Close()) }() //nolint:contextcheck // closing must not be cut short
 	if err := errors.Join(store.Migrate(ctx), fill(ctx, store)); err != nil {
 		return err
 	}
