@@ -40,12 +40,6 @@ type hookCall struct {
 	status   int
 }
 
-// at is when it happened.
-func (c hookCall) at() time.Time {
-	at, _ := time.Parse(time.RFC3339, c.At)
-	return at
-}
-
 // hookData is what any of them carries.
 type hookData struct{ Key, Task, Outcome, Plan, Fault, Country, Batch string }
 

@@ -278,9 +278,14 @@ func TestGivenUp(t *testing.T) {
 	f.issue("A")
 	f.steer("A", tasks.Revoke)
 	f.takes(revokedKey("A"))
-	logged, err := f.store.Deliveries(t.Context(), "L", "", 0, 2)
-	f.must(err)
-	if logged[0].Result != tasks.Delivered || logged[1].Result != tasks.GivenUp || logged[1].Status != http.StatusBadRequest {
+	var logged []tasks.Delivery
+	f.until("the delivery is logged", func() bool {
+		var err error
+		logged, err = f.store.Deliveries(t.Context(), "L", "", 0, 2)
+		f.must(err)
+		return logged[0].Result == tasks.Delivered
+	})
+	if logged[1].Result != tasks.GivenUp || logged[1].Status != http.StatusBadRequest {
 		t.Errorf("logged %+v", logged)
 	}
 }
