@@ -13,6 +13,10 @@ const (
 	EnvRequire = "KEYSEAT_REQUIRE_POSTGRES" // any value: a test that finds no server fails
 )
 
+// Required says whether a test that does not find what it needs must fail, where it would else skip:
+// with [EnvRequire], and where CI is true.
+func Required() bool { return os.Getenv("CI") == "true" || os.Getenv(EnvRequire) != "" }
+
 // shared is the cluster of the test binary.
 var shared struct {
 	once    sync.Once
@@ -48,7 +52,7 @@ func check(t testing.TB, err error) {
 	case err == nil:
 	case !errors.Is(err, errNoServer):
 		t.Fatalf("start PostgreSQL: %v", err)
-	case os.Getenv("CI") == "true" || os.Getenv(EnvRequire) != "":
+	case Required():
 		t.Fatal(howToInstall)
 	default:
 		t.Skip("SKIPPED, NOTHING WAS TESTED: " + howToInstall)

@@ -82,7 +82,7 @@ type tab struct {
 func openTab(t *testing.T) *tab {
 	t.Helper()
 	parent, err := browser()
-	if errors.Is(err, errNoChromium) && os.Getenv("CI") != "true" && os.Getenv(pgtest.EnvRequire) == "" {
+	if errors.Is(err, errNoChromium) && !pgtest.Required() {
 		t.Skip("SKIPPED, NOTHING WAS TESTED:", err)
 	}
 	if err != nil {

@@ -121,7 +121,7 @@ func promtool(t *testing.T, folder string, args ...string) {
 	t.Helper()
 	path, err := exec.LookPath("promtool")
 	if err != nil {
-		if os.Getenv("CI") == "true" || os.Getenv(pgtest.EnvRequire) != "" {
+		if pgtest.Required() {
 			t.Fatal("promtool is missing: run .ci/needs")
 		}
 		t.Skip("SKIPPED, NOTHING WAS TESTED: promtool is missing, run .ci/needs")
