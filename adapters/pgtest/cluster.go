@@ -139,13 +139,10 @@ func children(parent int) []int {
 	return pids
 }
 
-// Stop ends the server at once, as "pg_ctl stop -m immediate" does.
-func (c *Cluster) Stop() { c.release("keep\n") }
-
 // Down says whether the server has ended, by itself or because it was told to.
 func (c *Cluster) Down() bool { return c.keeper == nil || c.ended() }
 
-// Restart starts the server after [Cluster.Kill] or [Cluster.Stop], or when it is [Cluster.Down] by
+// Restart starts the server after [Cluster.Kill], or when it is [Cluster.Down] by
 // itself, on the same port, and waits until it answers.
 func (c *Cluster) Restart(t testing.TB) {
 	t.Helper()

@@ -220,7 +220,7 @@ func (c *canary) scanPostgres() {
 	c.scanFolder(filepath.Dir(folder)) // the log stands beside the data
 }
 
-// control holds that the scanner finds the secrets where they are bound to be, in a file too.
+// control holds that the scanner finds the secrets where they are bound to be, and in a file with that.
 func (c *canary) control() {
 	var asked strings.Builder
 	for _, r := range c.provider.Requests() {
@@ -231,7 +231,23 @@ func (c *canary) control() {
 			c.Error("the scanner does not find a secret in what the provider was sent")
 		}
 	}
+	c.findsInFiles(asked.String())
 	if n := len(c.answers); n < 100 {
 		c.Errorf("only %d answers were looked at", n)
+	}
+}
+
+// findsInFiles holds that a secret in a file of a folder is found.
+func (c *canary) findsInFiles(secret string) {
+	c.Helper()
+	folder, found := c.TempDir(), 0
+	if err := os.WriteFile(filepath.Join(folder, "sink"), []byte(secret), 0o600); err != nil {
+		c.Fatal(err)
+	}
+	before := c.complain
+	c.complain = func(string) { found++ }
+	c.scanFolder(folder)
+	if c.complain = before; found == 0 {
+		c.Error("the scanner does not find a secret in a file")
 	}
 }

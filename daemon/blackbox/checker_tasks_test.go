@@ -62,8 +62,10 @@ func (e *evidence) everyTaskEnds(not wrong) {
 	}
 }
 
-// staleWritesNothing holds that each lease was good for one write at most, that every write has left
-// its line, and that none came after the end. The first write is the acceptance, which needs no lease.
+// staleWritesNothing holds that a task has no more writes than leases, that every write has left its
+// line, and that none came after the end. The first write is the acceptance, which needs no lease. That
+// each write was the doing of its own lease no history tells: the simulation looks at every write, and
+// the conformance suite at a late worker's.
 func (e *evidence) staleWritesNothing(not wrong) {
 	writes, ends := e.writes(not)
 	for _, t := range e.tasks {

@@ -94,7 +94,7 @@ var promises = []promise{
 	{"a request without an answer is one task at most", (*evidence).unansweredIsOneAtMost},
 	{"every task ends in time", (*evidence).everyTaskEnds},
 	{"info follows the life of a key", (*evidence).infoFollowsLife},
-	{"a worker without its lease writes nothing", (*evidence).staleWritesNothing},
+	{"a task has no more writes than leases, and none after its end", (*evidence).staleWritesNothing},
 	{"an idempotency key has one payload and one effect", (*evidence).oneEffectPerKey},
 	{"what has ended keeps no secret", (*evidence).endedKeepsNoSecret},
 	{"info shows what was accepted", (*evidence).infoShowsAccepted},

@@ -201,7 +201,7 @@ func TestTheAdminClient(t *testing.T) {
 
 		suspect, err := a.Key(ctx, doubt)
 		must("key", err)
-		if suspect.Task.State != tasks.SuspectTask || suspect.Task.Slot != stock.Suspect || suspect.Task.Plan != "p" || suspect.Story.Now == "" || suspect.History[0].Cause != tasks.WasIssued || suspect.History[0].Note != "n" {
+		if suspect.Task.State != tasks.SuspectTask || suspect.Task.Slot != stock.Suspect || suspect.Task.Plan != "p" || suspect.Story.Now == "" || suspect.History[0].Cause != tasks.WasIssued || suspect.History[0].Note != "n (by webshop)" {
 			s.Errorf("%+v", suspect)
 		}
 		resolved, err := a.Resolve(ctx, suspect.Task.ID, tasks.WrongAddress)

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -124,7 +123,6 @@ func TestFailoverControl(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
 	l := newLoad(onPostgres(t, p.url))
-	l.late = patience
 	l.begin(l.serve("--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s"))
 	l.goesOn(20)
 	p.standby.Detach(t, p.primary)
@@ -141,9 +139,9 @@ func TestFailoverControl(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = e.check()
-	if err == nil {
-		t.Fatal("20 accepted requests or more were lost, and nobody has noticed")
+	lost := e.totals().lost
+	if lost == 0 || e.check() == nil {
+		t.Fatalf("20 accepted requests or more were lost, and %d were noticed", lost)
 	}
-	t.Logf("%d faults were found, such as %.200s", strings.Count(err.Error(), "\n")+1, err)
+	t.Logf("%d accepted requests were lost, as was noticed", lost)
 }

@@ -36,10 +36,10 @@ func TestLinearizable(t *testing.T) {
 
 func (m *market) isLinearizable() {
 	m.Helper()
-	histories := figure(5, 200)
+	faults := m.faults()
+	histories := figure(max(5, len(faults)), 200)
 	deeds, open, oversells, stales := 0, 0, 0, 0
 	for i := range histories {
-		faults := m.faults()
 		c := m.play(faults[i%len(faults)])
 		m.holds(c)
 		deeds += len(c.Deeds)

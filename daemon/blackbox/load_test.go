@@ -182,14 +182,14 @@ func (l *load) goesOn(n int) {
 type totals struct {
 	acked, unanswered int // requests
 	lost              int // requests that were accepted, but are not one task
-	stale             int // writes by a worker whose lease was lost
+	stale             int // tasks with more writes than leases, or with one after the end
 	lostLeases        int
 }
 
 // figures are they, as [tried] takes them.
 func (f totals) figures(others ...any) []any {
 	return append([]any{
-		"acked", f.acked, "unanswered", f.unanswered, "lost", f.lost, "stale_writes", f.stale, "lost_leases", f.lostLeases,
+		"acked", f.acked, "unanswered", f.unanswered, "lost", f.lost, "unleased_writes", f.stale, "lost_leases", f.lostLeases,
 	}, others...)
 }
 
@@ -208,25 +208,13 @@ func (l *load) settled() totals {
 	if err := e.check(); err != nil {
 		l.Error(err)
 	}
-	l.isWell()
+	l.well()
 	f := e.totals()
 	l.Logf("%+v, %d idempotency keys were asked about", f, len(e.asked))
 	if f.acked < l.least {
 		l.Errorf("only %d requests were accepted: nothing is proven", f.acked)
 	}
 	return f
-}
-
-// isWell holds that the doctor finds nothing.
-func (l *load) isWell() {
-	l.Helper()
-	args := []string{"doctor"}
-	if l.keyFile != "" {
-		args = append(args, "--master-key-file", l.keyFile)
-	}
-	if r := l.cli(args...); r.code != 0 {
-		l.Errorf("the doctor has found something: %s%s", r.out, r.err)
-	}
 }
 
 func (e *evidence) totals() totals {

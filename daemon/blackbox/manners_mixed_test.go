@@ -8,16 +8,16 @@ import (
 // awkwardIn is how many tasks there are for each that a provider treats awkwardly: 5 % are.
 const awkwardIn = 20
 
-// TestMostlyGoodProvider has many tasks, upgrades and renews, of which a few meet each manner.
+// TestMostlyGoodProvider has many tasks, of which a few meet each manner, an upgrade and a renew at least.
 func TestMostlyGoodProvider(t *testing.T) {
-	n := figure(200, 10_000)
+	n := figure(2*awkwardIn*len(awkwards), 10_000)
 	eachDatabase(t, func(s *shop) {
 		s.importPlans(fmt.Sprintf("p,US,%d,,", n))
 		want, all := map[string]int{}, make([]trial, n)
 		for i := range all {
 			all[i] = trial{awkward: awkward{"success", "success", "spent"}, code: fmt.Sprint("K", i), country: "US", used: i%4 == 3}
 			if at := i % (2 * awkwardIn); at == 0 || at == awkwardIn-1 { // an upgrade and a renew
-				all[i].awkward = awkwards[i/awkwardIn%len(awkwards)]
+				all[i].awkward = awkwards[i/(2*awkwardIn)%len(awkwards)]
 			}
 			if !all[i].used {
 				want[all[i].slot]++

@@ -112,18 +112,22 @@ func (n *network) losesCommits(ambiguous int) {
 
 func (n *network) isSlow() {
 	n.Helper()
-	n.slow(2 * time.Second)
-	time.Sleep(5 * time.Second) // in which requests must be answered all the same
-	n.slow(0)
-	n.better()
+	for range figure(1, 10) {
+		n.slow(2 * time.Second)
+		time.Sleep(5 * time.Second) // in which requests must be answered all the same
+		n.slow(0)
+		n.better()
+	}
 }
 
 func (n *network) isSilent() {
 	n.Helper()
-	n.silence(true)
-	time.Sleep(5 * time.Second) // in which requests must be answered all the same
-	n.silence(false)
-	n.better()
+	for range figure(1, 10) {
+		n.silence(true)
+		time.Sleep(5 * time.Second) // in which requests must be answered all the same
+		n.silence(false)
+		n.better()
+	}
 }
 
 // A stopwatch looks how long each answer takes.

@@ -249,18 +249,6 @@ func (m *mortals) settled() {
 	m.Logf("%d lives, %d deaths, %d requests accepted, %d without an answer", m.lives, m.deaths, m.count(acked), m.count(unanswered))
 }
 
-// well holds that the doctor finds nothing.
-func (s *shop) well() {
-	s.Helper()
-	keys := s.keyFile
-	if s.embedded() {
-		keys = strings.TrimPrefix(s.database, "sqlite:") + ".master-key"
-	}
-	if r := s.cli("doctor", "--master-key-file", keys); r.code != 0 {
-		s.Errorf("the doctor says %s%s", r.out, r.err)
-	}
-}
-
 // stored counts the tasks of each key.
 func (s *shop) stored() map[string]int {
 	s.Helper()

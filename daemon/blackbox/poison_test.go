@@ -186,7 +186,11 @@ func (p *poison) judged() (bad int) {
 	for _, r := range p.provider.Requests() {
 		asked[r.Order.Account.Login.Reveal()] = true
 	}
-	for _, t := range p.tasks() {
+	all := p.tasks()
+	if len(all) != len(p.codes)+1 { // the blocker is the one more
+		p.Errorf("of %d tasks %d are left", len(p.codes)+1, len(all))
+	}
+	for _, t := range all {
 		v := p.venom[t.Code]
 		if fault := v.fault(t, asked[p.login(t.Code)]); v != "" && fault != "" {
 			p.Error(fault)

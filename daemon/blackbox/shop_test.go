@@ -64,6 +64,22 @@ func onPostgres(t *testing.T, url string) *shop {
 // embedded says whether the database is a file of ours, with one daemon at most.
 func (s *shop) embedded() bool { return strings.HasPrefix(s.database, "sqlite:") }
 
+// masterKeys is the file that serve reads, or has made.
+func (s *shop) masterKeys() string {
+	if s.keyFile != "" {
+		return s.keyFile
+	}
+	return strings.TrimPrefix(s.database, "sqlite:") + ".master-key"
+}
+
+// well holds that the doctor finds nothing, in what is sealed neither.
+func (s *shop) well() {
+	s.Helper()
+	if r := s.cli("doctor", "--master-key-file", s.masterKeys()); r.code != 0 {
+		s.Errorf("the doctor has found something: %s%s", r.out, r.err)
+	}
+}
+
 // A result is what a command left behind.
 type result struct {
 	out, err string

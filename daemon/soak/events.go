@@ -18,7 +18,7 @@ type finding struct {
 	test   string
 	names  []string // of the attributes, in order
 	values map[string]string
-	failed bool
+	failed bool // it has failed, or was skipped, which proves nothing
 }
 
 // where is the part of its name that tells one finding of a row from another.
@@ -60,7 +60,8 @@ func read(stdout io.Reader, log io.Writer) ([]*finding, error) {
 
 func note(all []*finding, e event) []*finding {
 	count := executions.FindStringSubmatch(e.Output)
-	if e.Action != "attr" && e.Action != "fail" && count == nil {
+	ended := e.Test != "" && (e.Action == "fail" || e.Action == "skip")
+	if e.Action != "attr" && !ended && count == nil {
 		return all
 	}
 	f := of(all, e.Test)
@@ -68,10 +69,10 @@ func note(all []*finding, e event) []*finding {
 		f = &finding{test: e.Test, values: map[string]string{}}
 		all = append(all, f)
 	}
-	switch e.Action {
-	case "attr":
+	switch {
+	case e.Action == "attr":
 		f.set(e.Key, e.Value)
-	case "fail":
+	case ended:
 		f.failed = true
 	default:
 		f.set("trials", count[1])

@@ -18,8 +18,8 @@ type row struct {
 type figure func(length float64) []string
 
 var rows = []row{
-	{"kill", "accepted tasks survive kill -9 of the daemon, at any moment", blackbox, "TestKilledDaemons", scaled},
-	{"points", "and at each named point, before and after each commit and each send", blackbox, "TestCrashPoints|TestDeathMidCommit", scaled},
+	{"kill", "accepted tasks survive kill -9 of the daemon, at any moment", blackbox, "TestKilledDaemons|TestTheCheckerFails", scaled},
+	{"points", "and at each named point, before and after each commit and each send of a task", blackbox, "TestCrashPoints|TestDeathMidCommit|TestCrashPointsAreChecked", scaled},
 	{"postgres", "and kill -9 of PostgreSQL", blackbox, "TestKilledPostmaster", scaled},
 	{"backend", "and kill -9 of its backends", blackbox, "TestKilledBackends", scaled},
 	{"failover", "and a failover to a synchronous standby", blackbox, "TestFailover|TestFailoverControl", scaled},
@@ -27,7 +27,7 @@ var rows = []row{
 	{"provider", "the provider may misbehave", blackbox, "TestAwkwardProvider|TestMostlyGoodProvider|TestTheCheckerOfOrdealsFails", scaled},
 	{"duplicates", "of identical requests at once exactly one is accepted", blackbox, "TestSimultaneousRequests", scaled},
 	{"fleet", "several daemons never oversell", blackbox, "TestSeveralDaemons", scaled},
-	{"lease", "who has lost a lease writes nothing", blackbox, "TestStalledDaemons", scaled},
+	{"lease", "daemons that lose their leases lose and double nothing", blackbox, "TestStalledDaemons", scaled},
 	{"clock", "clocks may be wrong and step", blackbox, "TestClocksStep|TestClocksOfDaemons|TestClocksAreChecked", scaled},
 	{"disk", "a full disk loses nothing", blackbox, "TestDiskFull", scaled},
 	{"stop", "a stop leaves no lease and loses nothing", blackbox, "TestStopUnderLoad", scaled},
@@ -38,8 +38,8 @@ var rows = []row{
 	{"bugs", "and eight planted bugs are caught", "./daemon/simulation", "TestPlantedBugsAreCaught", always},
 	{"linear", "what clients see is linearizable, keys and stock", blackbox, "TestLinearizable|TestASavedHistory", scaled},
 	{"model", "the databases do what the model does", bunstore, "TestModel", checks(3_500)}, // of some 30 steps each
-	{"secrets", "a canary's credentials are found nowhere", blackbox, "TestSecretsLeaveNoTrace|TestTheCanaryFindsALoggedURL|TestTheCheckerFails", always},
-	{"strangers", "strangers and attackers do not disturb the honest", blackbox, "TestAttacks|TestGuesses|TestTheCheckerOfAttacksFails|TestWithoutLimits", scaled},
+	{"secrets", "a canary's credentials are found nowhere", blackbox, "TestSecretsLeaveNoTrace|TestTheCanaryFindsALoggedURL", always},
+	{"strangers", "strangers and attackers do not disturb the honest", blackbox, "TestAttacks|TestGuesses|TestTheCheckerOfAttacksFails|TestTheCheckerOfGuessesFails|TestWithoutLimits", scaled},
 	parser("parse-query", "queries", "./daemon", "FuzzQuery"),
 	parser("parse-form", "forms", "./daemon", "FuzzForm"),
 	parser("parse-code", "codes", "./keys", "FuzzParse"),

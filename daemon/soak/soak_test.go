@@ -77,6 +77,14 @@ func TestViolationsShow(t *testing.T) {
 	}
 }
 
+// TestSkipsProveNothing holds that what was skipped is no success, though what stood beside it is.
+func TestSkipsProveNothing(t *testing.T) {
+	status, table, _ := trying(t, "TestControl/(good|skipped)")
+	if status != 1 || !strings.Contains(table, "| good | 12 | 3 | lost 0 | 0 |") || !strings.Contains(table, "was skipped") {
+		t.Errorf("status %d\n%s", status, table)
+	}
+}
+
 // TestNothingTried holds that a test which says nothing has proven nothing.
 func TestNothingTried(t *testing.T) {
 	if status, table, _ := trying(t, "TestControl/silent"); status != 1 || !strings.Contains(table, "reported nothing") {
@@ -102,6 +110,7 @@ func TestControl(t *testing.T) {
 	t.Run("good", report("0"))
 	t.Run("bad", report("1"))
 	t.Run("silent", func(*testing.T) {})
+	t.Run("skipped", func(t *testing.T) { t.Skip("as it was told to") })
 }
 
 func TestUnknownNames(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -30,20 +31,25 @@ func (o options) asked(ctx context.Context, name string, args ...string) string 
 	return strings.TrimSpace(string(out))
 }
 
-// print writes the lines of a trial: one for each test that has counted something.
+// print writes the lines of a trial: one for each test that has counted something, or failed.
 func (t *trial) print(w io.Writer) {
 	lines := 0
 	for _, f := range t.findings {
-		if len(f.names) == 0 {
+		if len(f.names) == 0 && (!f.failed || t.within(f)) {
 			continue
 		}
 		_, _ = fmt.Fprintf(w, "| %s (`%s`) | %s | %s | %s | %s | %s | %s |\n", t.promise, t.name, f.where(),
-			f.values["trials"], f.values["faults"], f.others(), t.violations(), t.took.Round(time.Second))
+			f.values["trials"], f.values["faults"], f.others(), t.violations(f), t.took.Round(time.Second))
 		lines++
 	}
 	if lines == 0 {
-		_, _ = fmt.Fprintf(w, "| %s (`%s`) | | | | | %s | %s |\n", t.promise, t.name, t.violations(), t.took.Round(time.Second))
+		_, _ = fmt.Fprintf(w, "| %s (`%s`) | | | | | %s | %s |\n", t.promise, t.name, t.violations(nil), t.took.Round(time.Second))
 	}
+}
+
+// within says whether there is a finding of a test within that one, which tells more.
+func (t *trial) within(of *finding) bool {
+	return slices.ContainsFunc(t.findings, func(f *finding) bool { return strings.HasPrefix(f.test, of.test+"/") })
 }
 
 // others are the figures without a column of their own.

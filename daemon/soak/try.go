@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -65,18 +66,24 @@ func (t *trial) run(ctx context.Context, cmd *exec.Cmd) error {
 	return errors.Join(err, cmd.Wait(), ctx.Err(), t.proven())
 }
 
-// proven says whether anything was tried at all.
+// proven says whether everything was tried.
 func (t *trial) proven() error {
 	if len(t.findings) == 0 {
 		return errors.New("the test has reported nothing")
 	}
+	for _, f := range t.findings {
+		if f.failed || f.values["trials"] == "0" {
+			return fmt.Errorf("%s has failed, was skipped, or has tried nothing", f.test)
+		}
+	}
 	return nil
 }
 
-// violations says what was found to be wrong, for the table.
-func (t *trial) violations() string {
+// violations says what was found to be wrong, for the line of a finding, or of the trial as a whole.
+func (t *trial) violations(of *finding) string {
+	others := slices.ContainsFunc(t.findings, func(f *finding) bool { return f.failed })
 	switch {
-	case t.failure == nil:
+	case t.failure == nil, of != nil && others && !of.failed:
 		return "0"
 	case errors.Is(t.failure, context.Canceled):
 		return "not known: interrupted"
