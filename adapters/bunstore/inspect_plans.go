@@ -79,16 +79,20 @@ func (s *Store) Correct(ctx context.Context, c tasks.Correction) error {
 
 // correct counts again, and writes, once it holds the plan's country, whose holder alone may move its slots.
 func (s session) correct(ctx context.Context, c tasks.Correction) error {
+	var held stock.Country
 	err := s.query(ctx, `
 		SELECT c.code FROM keyseat_countries c
 		WHERE c.code IN (SELECT country FROM keyseat_plans WHERE id = @id) FOR UPDATE OF c`,
-		args{"id": c.Event.Plan}, func(row) error { return nil })
+		args{"id": c.Event.Plan}, func(r row) error { return r.scan([]field{text[stock.Country]{&held}}) })
 	if err != nil {
 		return err
 	}
 	found, err := s.tallies(ctx, c.Event.Plan)
 	if err != nil {
 		return err
+	}
+	if p := found[c.Event.Plan].Plan; p.ID != "" && p.Country != held {
+		return errAgain
 	}
 	plan, err := c.Apply(found[c.Event.Plan])
 	if err != nil {
@@ -97,6 +101,7 @@ func (s session) correct(ctx context.Context, c tasks.Correction) error {
 	if err := s.writePlans(ctx, []stock.Plan{plan}, nil); err != nil {
 		return err
 	}
+	// It is no line for the outbox, as those of insertLines are, because it is about no key.
 	_, err = s.exec(ctx, "WITH @h "+insert(historyTable, "h"), args{"h": historyTable.batch([]line{{c.Event, c.ID, 0}})})
 	return err
 }

@@ -100,7 +100,8 @@ func (s session) readable(ctx context.Context, sql string, named args) ([]tasks.
 	return views, err
 }
 
-// Extend implements [tasks.Store].
+// Extend implements [tasks.Store]. Like a lease it is planned each time, because it waits for rows and
+// then writes them at once, and no way to write it leaves the planner a single order to join in.
 func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
 	if len(refs) == 0 {
 		return nil, nil
@@ -114,19 +115,19 @@ func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 		want.add(string(ref.Code), ref.ID, ref.Fence)
 	}
 	had := map[tasks.Ref]bool{}
-	err := s.ask(ctx, question{`
+	err := s.query(ctx, `
 		WITH @want, mine (its_code, its_id, its_place) AS MATERIALIZED (
 			SELECT t.code, t.id, want.place FROM want
 			JOIN keyseat_tasks t ON t.code = want.code AND t.id = want.id AND t.fence = want.fence
 			WHERE t.ended_at IS NULL AND t.leased_until IS NOT NULL
 			ORDER BY t.code, t.id FOR UPDATE OF t)
-		UPDATE keyseat_tasks SET ` + set + ` FROM mine WHERE code = its_code AND id = its_id
+		UPDATE keyseat_tasks SET `+set+` FROM mine WHERE code = its_code AND id = its_id
 		RETURNING code, id, fence`, args{"want": want, "ttl": ttl, "tick": time.Microsecond}, func(r row) error {
 		var ref tasks.Ref
 		err := r.scan([]field{text[keys.Code]{&ref.Code}, text[string]{&ref.ID}, whole[int64]{&ref.Fence}})
 		had[ref] = true
 		return err
-	}})
+	})
 	if err != nil {
 		return nil, s.tell("extend", err)
 	}

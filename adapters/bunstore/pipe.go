@@ -33,12 +33,15 @@ func (s *Store) applyOnce(ctx, life context.Context, conn bun.Conn, changes []ta
 }
 
 // applyPiped is [session.apply] in two round trips, one with the BEGIN and one with the COMMIT, which
-// the server does not come to if what goes before it fails.
+// the server does not come to if what goes before it fails. A refused change takes one more, and so does
+// each statement that the connection has not prepared yet.
 func applyPiped(ctx, life context.Context, conn *pgx.Conn, changes []tasks.Change) (errs []error, err error) {
 	p := &pipe{conn: conn}
 	defer func() {
 		if err != nil {
-			_, _ = conn.Exec(life, "ROLLBACK") // a connection that is left in a transaction is closed by its pool
+			if _, err := conn.Exec(life, "ROLLBACK"); err != nil {
+				_ = conn.Close(life) // or what it has locked would stay so until the pool takes it again
+			}
 		}
 	}()
 	short, cancel := context.WithTimeout(ctx, bound)

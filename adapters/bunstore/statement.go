@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// args are what the text of a statement names: "@n" is args["n"]. An int, int64, string, time.Time or
-// time.Duration becomes a parameter; a [batch] becomes a common table expression of that name, to
+// args are what the text of a statement names: "@n" is args["n"]. An int, string or time.Duration
+// becomes a parameter, anything else goes as the column of a batch; a [batch] becomes a common table expression of that name, to
 // stand after WITH. "@now" is the time that decides. The same text names values of the same kinds
 // whenever it is run.
 type args map[string]any

@@ -1,8 +1,8 @@
 // Package group makes concurrent callers of a store share its reads and commits.
 //
 // What is waiting when the store becomes free goes out as one call: a batch is as large as the load
-// makes it, and a lone caller goes at once, alone: one who reads, in its own goroutine. Nobody ever
-// waits for a batch to fill.
+// makes it, and a lone caller goes at once, alone: one who reads, and has a deadline, in its own goroutine.
+// Nobody ever waits for a batch to fill.
 //
 //	caller ─┐                        ┌─▶ caller
 //	caller ─┼─▶ waiting ─▶ one call ─┼─▶ caller

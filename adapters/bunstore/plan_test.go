@@ -1,0 +1,152 @@
+package bunstore_test
+
+import (
+	"database/sql"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/pgtest"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestPlansMadeWhenTablesWereEmpty holds that what runs all the time, and is planned once, reads little
+// of large tables although there was next to nothing in them then.
+func TestPlansMadeWhenTablesWereEmpty(t *testing.T) {
+	t.Parallel()
+	const few = 75 // blocks
+	p := newPlanner(t)
+	p.view("K1")
+	p.accept("K1")
+	p.extend(p.lease())
+	p.grow(20_000)
+	var ref tasks.Ref
+	for _, call := range []struct {
+		name string
+		do   func()
+	}{
+		{"view", func() { p.view("K2") }},
+		{"accept", func() { p.accept("K2") }},
+		{"lease", func() { ref = p.lease() }},
+		{"extend", func() { p.extend(ref) }},
+	} {
+		before := p.blocks()
+		call.do()
+		n := p.blocks() - before
+		t.Logf("%s has read %d blocks", call.name, n)
+		if n > few {
+			t.Errorf("%s has read more than %d blocks", call.name, few)
+		}
+	}
+	before := p.blocks()
+	p.run(`SELECT count(*) FROM keyseat_tasks WHERE doubt`)
+	if n := p.blocks() - before; n <= few {
+		t.Errorf("to read all has read %d blocks: nothing is proven", n)
+	}
+}
+
+// A planner is a store with one connection, whose statements stay planned as they first were.
+type planner struct {
+	*testing.T
+	store *bunstore.Store
+	db    *sql.DB
+}
+
+func newPlanner(t *testing.T) planner {
+	s := open(t, pgtest.URL(t), bunstore.Options{})
+	p := planner{t, s, s.Pools()["main"]}
+	p.db.SetMaxOpenConns(1)
+	country, size := stock.Country("US"), 9
+	p.must(s.EditPlans(t.Context(), []stock.Edit{{ID: "p", Country: &country, Size: &size}}))
+	p.issue("first", "K1", "K2")
+	p.run(`VACUUM ANALYZE`) // the planner is sure that there is nothing
+	return p
+}
+
+func (p planner) must(err error) {
+	p.Helper()
+	if err != nil {
+		p.Fatal(err)
+	}
+}
+
+func (p planner) issue(batch string, codes ...keys.Code) {
+	p.Helper()
+	p.must(p.store.ImportKeys(p.Context(), tasks.Batch{ID: batch, Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) {
+		for _, code := range codes {
+			if !yield(keys.Key{Code: code, Status: keys.Active}, nil) {
+				return
+			}
+		}
+	}))
+}
+
+func (p planner) view(code keys.Code) tasks.View {
+	p.Helper()
+	views, err := p.store.View(p.Context(), []keys.Code{code})
+	p.must(err)
+	return views[0]
+}
+
+func (p planner) accept(code keys.Code) {
+	p.Helper()
+	account := tasks.Account{Login: tasks.NewSecret("login"), Password: tasks.NewSecret("a password")}
+	change, err := tasks.DefaultRules().Accept(p.view(code),
+		tasks.Request{Kind: tasks.Upgrade, Code: code, Country: "US", Account: account}, string(code), false)
+	p.must(err)
+	change.Task.Sealed = []byte("sealed")
+	errs, err := p.store.Apply(p.Context(), []tasks.Change{change})
+	p.must(err)
+	p.must(errs[0])
+}
+
+// lease takes the one task that is due.
+func (p planner) lease() tasks.Ref {
+	p.Helper()
+	views, err := p.store.Lease(p.Context(), "w", 9, time.Minute)
+	p.must(err)
+	if len(views) != 1 {
+		p.Fatalf("leased %d tasks", len(views))
+	}
+	return views[0].Task.Ref()
+}
+
+func (p planner) extend(ref tasks.Ref) {
+	p.Helper()
+	errs, err := p.store.Extend(p.Context(), []tasks.Ref{ref}, time.Minute)
+	p.must(err)
+	p.must(errs[0])
+}
+
+// grow adds keys, and for each of them a task that is leased, as the one that there is.
+func (p planner) grow(n int) {
+	p.Helper()
+	more := make([]keys.Code, n)
+	for i := range more {
+		more[i] = keys.Code(fmt.Sprint("B", i))
+	}
+	p.issue("more", more...)
+	p.run(`INSERT INTO keyseat_tasks SELECT (jsonb_populate_record(t, jsonb_build_object('code', k.code, 'id', k.code))).*
+		FROM keyseat_tasks t, keyseat_keys k WHERE t.code = 'K1' AND k.batch_id = 'more'`)
+}
+
+func (p planner) run(sql string) {
+	p.Helper()
+	_, err := p.db.ExecContext(p.Context(), sql)
+	p.must(err)
+}
+
+// blocks is how many were read so far. Older servers count a little later.
+func (p planner) blocks() (n int) {
+	p.Helper()
+	if _, err := p.db.ExecContext(p.Context(), `SELECT pg_stat_force_next_flush()`); err != nil {
+		p.run(`SELECT pg_sleep(1.5)`)
+	}
+	p.must(p.db.QueryRowContext(p.Context(), `
+		SELECT sum(coalesce(heap_blks_hit, 0) + coalesce(heap_blks_read, 0) + coalesce(idx_blks_hit, 0) + coalesce(idx_blks_read, 0))::bigint
+		FROM pg_statio_user_tables`).Scan(&n))
+	return n
+}
