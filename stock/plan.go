@@ -61,7 +61,7 @@ var ErrCount = errors.New("stock: the plan has no slot in that state")
 // shift takes one slot from one state to another.
 func (p Plan) shift(from, to State) (Plan, error) {
 	p = p.add(from, -1).add(to, +1)
-	if min(p.Free(), p.Held, p.Spent, p.Suspect) < 0 {
+	if !p.Sound() {
 		return p, fmt.Errorf("plan %s, %s to %s: %w", p.ID, from, to, ErrCount)
 	}
 	return p, nil

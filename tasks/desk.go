@@ -25,7 +25,7 @@ type Desk struct {
 
 // Info reads a key. One that does not exist is no error: its shape says so.
 func (d Desk) Info(ctx context.Context, code keys.Code) (keys.Key, error) {
-	v, err := d.view(ctx, code)
+	v, err := d.View(ctx, code)
 	return v.Key, err
 }
 
@@ -47,7 +47,7 @@ func (d Desk) Accept(ctx context.Context, q Request) error {
 	}
 	id, empty, known := d.NewID(), false, false
 	for range rounds {
-		v, err := d.view(ctx, q.Code)
+		v, err := d.View(ctx, q.Code)
 		if err != nil {
 			return err
 		}
@@ -104,9 +104,7 @@ func (d Desk) Steer(ctx context.Context, read func(context.Context) (View, error
 const rounds = 64
 
 // View reads a key and its latest task. An unknown code is no error: its key does not exist.
-func (d Desk) View(ctx context.Context, code keys.Code) (View, error) { return d.view(ctx, code) }
-
-func (d Desk) view(ctx context.Context, code keys.Code) (v View, err error) {
+func (d Desk) View(ctx context.Context, code keys.Code) (v View, err error) {
 	err = d.read(ctx, func() error {
 		views, err := d.Store.View(ctx, []keys.Code{code})
 		if err == nil {

@@ -25,13 +25,13 @@ func (q Queue) Plus(t Task, at time.Time) Queue {
 		q.Waiting++
 	default:
 		q.Due++
-		q.Late = max(q.Late, at.Sub(t.since()))
+		q.Late = max(q.Late, at.Sub(t.Ready()))
 	}
 	return q
 }
 
-// since is when the task became due for whoever leases next.
-func (t Task) since() time.Time {
+// Ready is when the open task is due, or its lease runs out: from then on it can be leased.
+func (t Task) Ready() time.Time {
 	if t.Leased.IsZero() {
 		return t.Due
 	}

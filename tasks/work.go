@@ -102,7 +102,7 @@ func (d Desk) settle(ctx context.Context, job Job, decide func(View, bool) Chang
 // reread views a job again that somebody has changed.
 func (d Desk) reread(ctx context.Context, job Job) (Job, error) {
 	taken := d.Now()
-	v, err := d.view(ctx, job.Task.Code)
+	v, err := d.View(ctx, job.Task.Code)
 	if err != nil {
 		return job, err
 	}

@@ -104,7 +104,7 @@ func (s *Store) Post(ctx context.Context, m tasks.Mail, d *tasks.Delivery) error
 		if err == nil && d != nil {
 			err = tx.record(ctx, *d)
 		}
-		if err == nil && d != nil && d.Result == tasks.Gone {
+		if err == nil && !fenced && d != nil && d.Result == tasks.Gone {
 			_, err = tx.exec(ctx, `UPDATE keyseat_listeners SET gone_at = @now WHERE name = @name AND gone_at IS NULL`, args{"name": m.Listener})
 		}
 		return err

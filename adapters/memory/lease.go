@@ -34,11 +34,11 @@ func (s *Store) due(n int, ttl time.Duration) []tasks.Task {
 	ahead := now.Add(2 * ttl) // nothing that this clock has set lies past it
 	var due []tasks.Task
 	for _, t := range s.tasks {
-		if t.Open() && (!ready(t).After(now) || t.Leased.After(ahead) || t.Leased.IsZero() && s.decided(t).After(ahead)) {
+		if t.Open() && (!t.Ready().After(now) || t.Leased.After(ahead) || t.Leased.IsZero() && s.decided(t).After(ahead)) {
 			due = append(due, t)
 		}
 	}
-	slices.SortFunc(due, func(x, y tasks.Task) int { return ready(x).Compare(ready(y)) })
+	slices.SortFunc(due, func(x, y tasks.Task) int { return x.Ready().Compare(y.Ready()) })
 	return due[:min(n, len(due))]
 }
 
@@ -50,14 +50,6 @@ func (s *Store) decided(t tasks.Task) (at time.Time) {
 		}
 	}
 	return at
-}
-
-// ready is when a task can be leased.
-func ready(t tasks.Task) time.Time {
-	if t.Leased.IsZero() {
-		return t.Due
-	}
-	return t.Leased
 }
 
 // Extend implements [tasks.Store].

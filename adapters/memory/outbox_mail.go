@@ -102,12 +102,13 @@ func (o *outbox) about(m tasks.Mail) (lines []tasks.Line) {
 func (s *Store) Post(_ context.Context, m tasks.Mail, d *tasks.Delivery) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.outbox.record(d, s.clock())
+	s.outbox.record(d)
 	about := subject{m.Listener, m.Code, m.Country}
 	l, found := s.outbox.mail[about]
 	if !found || l.Lease != m.Lease {
 		return tasks.ErrFenced
 	}
+	s.outbox.part(d, s.clock())
 	l.Told, l.Part, l.Tries, l.Since, l.Due = m.Told, m.Part, m.Tries, m.Since, m.Due
 	l.Lease, l.leased = "", time.Time{}
 	s.outbox.put(l)
@@ -117,7 +118,7 @@ func (s *Store) Post(_ context.Context, m tasks.Mail, d *tasks.Delivery) error {
 	return nil
 }
 
-func (o *outbox) record(d *tasks.Delivery, at time.Time) {
+func (o *outbox) record(d *tasks.Delivery) {
 	if d == nil {
 		return
 	}
@@ -125,7 +126,14 @@ func (o *outbox) record(d *tasks.Delivery, at time.Time) {
 	logged := *d
 	logged.Seq = o.logged
 	o.deliveries = append(o.deliveries, logged)
-	if l, found := o.listeners[d.Listener]; found && d.Result == tasks.Gone {
+}
+
+// part leaves a listener alone that has answered so.
+func (o *outbox) part(d *tasks.Delivery, at time.Time) {
+	if d == nil || d.Result != tasks.Gone {
+		return
+	}
+	if l, found := o.listeners[d.Listener]; found && l.Gone.IsZero() {
 		l.Gone = at
 		o.listeners[d.Listener] = l
 	}

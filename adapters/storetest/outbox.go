@@ -185,6 +185,12 @@ func outboxFenced(f outbox) {
 	logged, err := f.Deliveries(f.ctx, "L", "e", 0, 9)
 	f.must(err)
 	f.want("logged all the same", len(logged), 1)
+	gone := &tasks.Delivery{At: m.At, Listener: "L", Event: "e", Result: tasks.Gone}
+	f.want("late and gone", f.Post(f.ctx, done(stale[0]), gone), tasks.ErrFenced)
+	f.revoke("A")
+	f.route()
+	f.want("still told", f.Post(f.ctx, done(m), nil), nil)
+	m = f.one("L")
 	f.must(f.Post(f.ctx, done(m), nil))
 	f.want("twice", f.Post(f.ctx, done(m), nil), tasks.ErrFenced)
 	f.want("none left", len(f.collect("L")), 0)

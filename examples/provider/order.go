@@ -34,7 +34,7 @@ type plan struct {
 	Invite  string `json:"invite"`
 }
 
-// An answer is how an order has ended: see keyseat's README, or tasks.Outcomes, for the outcomes.
+// An answer is how an order has ended: see go doc ./tasks Outcome for the outcomes and what each does.
 type answer struct {
 	Outcome       string `json:"outcome"`
 	Username      string `json:"username,omitempty"`       // never the login: it is shown to people
