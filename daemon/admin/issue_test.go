@@ -38,7 +38,7 @@ func TestAnOrderIsIssuedOnce(t *testing.T) {
 		}
 		s.get("/keys/"+string(code), &whole)
 		if !code.Own() || whole.Status != "active" || len(whole.History) != 1 ||
-			whole.History[0].Event != "issued" || whole.History[0].Note != "by hand" {
+			whole.History[0].Event != "issued" || whole.History[0].Note != "by hand (by webshop)" {
 			t.Errorf("%s: %+v", code, whole)
 		}
 	}

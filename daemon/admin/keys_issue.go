@@ -69,7 +69,7 @@ func (c *call) issueKeys() (answer, error) {
 		return answer{}, err
 	}
 	c.about = []slog.Attr{slog.String("batch", batch.ID), slog.String("order", o.OrderID), slog.Int("count", o.Count)}
-	batch.Note = cmp.Or(o.Note, c.by())
+	batch.Note = c.signed(o.Note)
 	fresh := o.issue(time.Now())
 	err = c.Office.ImportKeys(c.r.Context(), batch, each(fresh))
 	switch {

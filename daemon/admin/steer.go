@@ -37,10 +37,15 @@ func (c *call) steer(read func(context.Context) (tasks.View, error), decide deci
 func (c *call) sign(lines []tasks.Event) {
 	for i := range lines {
 		if lines[i].Note == "" {
-			lines[i].Note = c.by()
+			lines[i].Note = c.signed("")
 		}
 	}
 }
 
-// by names the token, as a note.
-func (c *call) by() string { return "by " + c.token.Name }
+// signed is a note with the name of the token.
+func (c *call) signed(note string) string {
+	if note == "" {
+		return "by " + c.token.Name
+	}
+	return note + " (by " + c.token.Name + ")"
+}

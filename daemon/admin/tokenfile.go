@@ -6,7 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"runtime"
+
+	"github.com/keyseat/keyseat/daemon"
 )
 
 // A TokenFile is a file of tokens. It is read anew for each request, because it is small and a token
@@ -15,8 +16,6 @@ type TokenFile string
 
 // maxFile bounds a file of tokens, in bytes.
 const maxFile = 1 << 20
-
-var errOpenToAll = errors.New("everybody on this machine may read or write it: take that away (chmod o-rw)")
 
 // Find implements [Tokens].
 func (f TokenFile) Find(text string) (Token, error) {
@@ -69,11 +68,11 @@ func add(file *os.File, t Token) error {
 // load reads an open file that is fit to hold tokens.
 func load(file *os.File) (text []byte, all TokenList, err error) {
 	info, err := file.Stat()
-	switch {
-	case err != nil:
+	if err == nil {
+		err = daemon.CheckPrivate(info)
+	}
+	if err != nil {
 		return nil, nil, err
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o006 != 0: // Windows makes modes up
-		return nil, nil, errOpenToAll
 	}
 	text, err = io.ReadAll(io.LimitReader(file, maxFile+1))
 	switch {

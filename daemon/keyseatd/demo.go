@@ -80,6 +80,7 @@ func (d *demoCmd) settings(folder string) *serveCmd {
 		Workers: 64, TaskAttempts: 8, TaskBackoff: 2 * time.Second, TaskDeadline: 15 * time.Minute,
 		Lease: time.Minute, Drain: 25 * time.Second, UnknownKeyLimit: 30, KeyTaskLimit: 20,
 		MasterKeyFile: filepath.Join(folder, "master-key"),
+		limitFlags:    limitFlags{MaxConnections: 4096, MaxRequests: 1024},
 		logFlags:      logFlags{LogLevel: d.LogLevel, LogFormat: "console"},
 	}
 	s.Database = "sqlite:" + filepath.Join(folder, "keyseat.db")
@@ -122,13 +123,7 @@ func furnish(ctx context.Context, store *bunstore.Store, desk tasks.Desk) ([]exh
 		return nil, err
 	}
 	all, list := demoKeys()
-	err := store.ImportKeys(ctx, tasks.Batch{ID: desk.NewID(), Cause: tasks.WasImported, Note: "demo"}, func(yield func(keys.Key, error) bool) {
-		for _, k := range all {
-			if !yield(k, nil) {
-				return
-			}
-		}
-	})
+	err := store.ImportKeys(ctx, tasks.Batch{ID: desk.NewID(), Cause: tasks.WasImported, Note: "demo"}, each(all))
 	if err != nil {
 		return nil, err
 	}

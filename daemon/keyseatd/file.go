@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 )
@@ -18,7 +19,7 @@ func (c console) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, f.Close())
 	}
 	return c.watched(f, info.Size()), nil
 }

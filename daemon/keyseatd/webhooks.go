@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/sheet"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -47,10 +48,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
-	if at, err := time.Parse(time.DateOnly, text); err == nil {
-		return at, nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
+	at, err := sheet.ParseTime(text)
 	if err != nil {
 		return at, usageError{errSince}
 	}

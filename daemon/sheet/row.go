@@ -97,27 +97,39 @@ func (r *row) flag(column string, otherwise bool) bool {
 	return otherwise
 }
 
-// time reads RFC 3339 or a date, which is the midnight in UTC with which it begins; zero if the cell
-// is empty. It is cut to the microsecond, because that is how databases keep it.
-func (r *row) time(column string) time.Time {
-	cell := r.text(column)
-	if cell == "" {
-		return time.Time{}
+// time reads a time as [ParseTime] does; zero if the cell is empty.
+func (r *row) time(column string) (t time.Time) {
+	if cell := r.text(column); cell != "" {
+		var err error
+		if t, err = ParseTime(cell); err != nil {
+			r.fail(column, err.Error())
+		}
 	}
-	full := cell
-	if len(cell) == len(time.DateOnly) {
-		full += "T00:00:00Z"
+	return t
+}
+
+// What a time can be refused for.
+var (
+	ErrTime = errors.New("must be a time such as 2026-11-22T19:37:00Z or a date such as 2026-11-22")
+	ErrYear = fmt.Errorf("must be in the years %d to %d", firstYear, lastYear)
+)
+
+// ParseTime reads RFC 3339, or a date, which is the midnight in UTC with which it begins. The time is
+// in UTC, and cut to the microsecond, because that is how databases keep it. The error is [ErrTime] or
+// [ErrYear].
+func ParseTime(text string) (time.Time, error) {
+	if len(text) == len(time.DateOnly) {
+		text += "T00:00:00Z"
 	}
-	t, err := time.Parse(time.RFC3339, full)
-	if err != nil || !rfc3339.MatchString(full) {
-		r.fail(column, "must be a time such as 2026-11-22T19:37:00Z or a date such as 2026-11-22")
-		return time.Time{}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || !rfc3339.MatchString(text) {
+		return time.Time{}, ErrTime
 	}
 	t = t.UTC().Truncate(time.Microsecond)
 	if y := t.Year(); y < firstYear || y > lastYear {
-		r.fail(column, fmt.Sprintf("must be in the years %d to %d", firstYear, lastYear))
+		return time.Time{}, ErrYear
 	}
-	return t
+	return t, nil
 }
 
 // rfc3339 is what [time.Parse] is too lenient about: the number of digits, and no comma.
