@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -135,19 +136,24 @@ func (v *visit) act() error {
 	return nil
 }
 
-// ofKey are the acts that make sense on a key.
-func ofKey(k shown.Key) []act {
-	open := k.Task != nil && k.Task.State == tasks.OpenTask
-	return some("key", map[string]bool{"revoke": !k.Revoked, "restore": k.Revoked, "reset": !open})
+// ofKey are the acts that make sense on the view's key.
+func ofKey(v tasks.View) []act {
+	return some("key", map[string]bool{"revoke": !v.Key.Revoked, "restore": v.Key.Revoked, "reset": can(tasks.Reset, v)})
 }
 
-// ofTask are the acts that make sense on a task.
-func ofTask(t shown.Task) []act {
+// ofTask are the acts that make sense on the view's task.
+func ofTask(v tasks.View) []act {
 	return some("task", map[string]bool{
-		"retry":   t.State == tasks.OpenTask && t.Leased.String() == "",
-		"resolve": t.State == tasks.SuspectTask,
-		"release": t.Slot == "spent",
+		"retry":   can(tasks.Hurry, v),
+		"resolve": v.Task.Slot == stock.Suspect,
+		"release": can(tasks.Release, v),
 	})
+}
+
+// can asks the rules.
+func can(decide func(tasks.View, string) (tasks.Change, error), v tasks.View) bool {
+	_, err := decide(v, "")
+	return err == nil
 }
 
 // ofPlan are the acts that make sense on a plan.

@@ -169,7 +169,7 @@ func TestPagesGoOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	cookie := s.signIn()
-	if page := s.want(200, "/", cookie); strings.Count(page, ">expired<") != 20 || !strings.Contains(page, "There are more") {
+	if page := s.want(200, "/", cookie); strings.Count(page, ">expired<") != 20 || !strings.Contains(page, "There may be more") {
 		t.Errorf("%d plans are told to be ill", strings.Count(page, ">expired<"))
 	}
 	next := regexp.MustCompile(`href="([^"]+)">Next page`)

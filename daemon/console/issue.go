@@ -68,7 +68,7 @@ func (v *visit) carryOut(o *order) error {
 	if err != nil {
 		return refusal{http.StatusUnprocessableEntity, "The order is not valid", "the number of keys is no number", ""}
 	}
-	body := map[string]any{"count": count, "order_id": o.OrderID, "note": v.signed(o.Note)}
+	body := map[string]any{"count": count, "order_id": o.OrderID, "note": o.Note}
 	var issued struct {
 		Codes        []keys.Code `json:"codes"`
 		PurchaseDate time.Time   `json:"purchase_date"`
@@ -76,14 +76,6 @@ func (v *visit) carryOut(o *order) error {
 	err = v.ask("/admin/v1/keys", body, &issued, http.Header{"Idempotency-Key": {o.ID}})
 	o.Codes, o.PurchaseDate = issued.Codes, issued.PurchaseDate
 	return err
-}
-
-// signed is a note with the name of who writes it.
-func (v *visit) signed(note string) string {
-	if note == "" {
-		return "by " + v.token.Name
-	}
-	return note + " (by " + v.token.Name + ")"
 }
 
 // send gives the keys as a file for a spreadsheet.

@@ -74,7 +74,8 @@ func (v *visit) byCode(text string) (tasks.View, error) {
 // A keyPage is all that is known of a key, and what can be done.
 type keyPage struct {
 	shown.WholeKey
-	Acts []act
+	Acts   []act
+	Latest taskPage // if it ever had a task
 }
 
 // key shows a key's story, as keyseatd keys show tells it.
@@ -90,6 +91,9 @@ func (v *visit) key() error {
 	if err != nil {
 		return err
 	}
-	whole := shown.NewWholeKey(found, history)
-	return v.show(http.StatusOK, page{"key", "Key", "keys", keyPage{whole, ofKey(whole.Key)}})
+	k := keyPage{WholeKey: shown.NewWholeKey(found, history), Acts: ofKey(found)}
+	if found.Task != nil {
+		k.Latest = newTaskPage(found)
+	}
+	return v.show(http.StatusOK, page{"key", "Key", "keys", k})
 }

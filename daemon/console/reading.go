@@ -19,7 +19,7 @@ type reading struct {
 	Tide   *tide // nil: the store counts no tasks over time
 	Recent []shown.Task
 	Ill    []shown.Plan
-	More   bool // there are more plans that are ill
+	More   bool // there are more plans that are ill, or may be
 }
 
 // readings take turns, and one that is young enough serves for the next: many who watch cost no more
@@ -150,5 +150,6 @@ func (c *Console) readPlans(ctx context.Context, r *reading) error {
 			return nil
 		}
 	}
+	r.More = true // or may be
 	return nil
 }

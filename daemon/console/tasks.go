@@ -73,6 +73,8 @@ type taskPage struct {
 	Acts []act
 }
 
+func newTaskPage(v tasks.View) taskPage { return taskPage{shown.NewTask(*v.Task), ofTask(v)} }
+
 func (v *visit) task() error {
 	found, err := v.byID(v.r.URL.Query().Get("id"))
 	if err != nil {
@@ -81,6 +83,5 @@ func (v *visit) task() error {
 	if found.Task == nil {
 		return tasks.ErrNoTask
 	}
-	t := shown.NewTask(*found.Task)
-	return v.show(http.StatusOK, page{"task", "Task", "tasks", taskPage{t, ofTask(t)}})
+	return v.show(http.StatusOK, page{"task", "Task", "tasks", newTaskPage(found)})
 }

@@ -24,7 +24,6 @@ var words = template.FuncMap{
 	"taskURL": taskURL,
 	"parts":   parts,
 	"tone":    tone,
-	"actsOf":  func(t *shown.Task) taskPage { return taskPage{*t, ofTask(*t)} },
 	"plain":   func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 }
 

@@ -56,12 +56,16 @@ function drawHours(box) {
   plots.set(box, plot);
 }
 
-const plots = new WeakMap();
+const plots = new Map(); // by their boxes
 const fitted = new ResizeObserver((entries) => {
   for (const { target } of entries) plots.get(target)?.setSize({ width: target.clientWidth, height: chartHeight });
 });
 
+// draw draws all charts anew. The library keeps a chart until it is told that nobody looks at it.
 function draw() {
+  fitted.disconnect();
+  for (const plot of plots.values()) plot.destroy();
+  plots.clear();
   for (const box of document.querySelectorAll("[data-chart]")) {
     if (box.clientWidth > 0) drawHours(box);
   }
