@@ -117,9 +117,10 @@ func (s scene) inUseNow() int {
 // says who, not why.
 func (s scene) note() (note string) {
 	for _, e := range s.past {
-		if s.Task != nil && e.Task == s.Task.ID {
-			note = e.Note
+		if s.Task == nil || e.Task != s.Task.ID {
+			continue
 		}
+		note = e.Note
 		if e.Cause == tasks.WasHurried || e.Cause == tasks.WasResolved || e.Cause == tasks.WasReleased {
 			note = ""
 		}

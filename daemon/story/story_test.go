@@ -55,6 +55,13 @@ func TestTell(t *testing.T) {
 			want: "The provider has been asked about its upgrade once, and gave no final answer. It is asked again at 2026-11-22T19:38:00Z. | " +
 				"Wait: every upgrade ends. | `keyseatd tasks retry T1` asks at once.",
 		},
+		"an operator settled an older task since": {
+			key:  keys.Key{Status: keys.InQueue},
+			task: open(func(t *tasks.Task) { t.Asked = 1 }),
+			past: past{event(tasks.WasRetried, "T1", "", "", "no answer"), event(tasks.WasReleased, "T0", "elm", stock.Free, "by ann")},
+			want: "The provider has been asked about its upgrade once, and gave no final answer: no answer. It is asked again at 2026-11-22T19:38:00Z. | " +
+				"Wait: every upgrade ends. | `keyseatd tasks retry T1` asks at once.",
+		},
 		"legacy": {
 			key: keys.Key{Status: keys.Active, Used: true, Invite: "link"},
 			want: "It was last used with the old system: its holder joins a plan by hand, with the invite and the address. A renew is refused. | " +
