@@ -45,7 +45,7 @@ func (l *lab) collides(o operation, m mode, k int) bool {
 		runs = mostRuns
 	}
 	switch {
-	case hits == 0 && err != nil, m.every && hits > 0 && err == nil, !m.every && begun > 0 && err != nil:
+	case hits == 0 && err != nil, hits > 0 && begun > 0 && m.every == (err == nil):
 		l.Errorf("after %d refusals: %v", hits, err)
 	case hits > 0 && begun > 0 && hits != runs, begun > mostRuns:
 		l.Errorf("%d runs, %d refusals", begun, hits)

@@ -136,8 +136,8 @@ func (f list) value() any {
 // Scan implements [sql.Scanner].
 func (f list) Scan(from any) error {
 	var array string
+	*f.to = nil // what stood there is another row's
 	if err := (text[string]{&array}).Scan(from); err != nil || array == "" {
-		*f.to = nil
 		return err
 	}
 	if json.Unmarshal([]byte(array), f.to) != nil {

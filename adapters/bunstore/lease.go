@@ -91,8 +91,9 @@ func (s session) due(ctx context.Context, named args) (batch, error) {
 // readable reads views and leaves out those that cannot be read.
 func (s session) readable(ctx context.Context, sql string, named args) ([]tasks.View, error) {
 	var views []tasks.View
+	one := newViewing()
 	err := s.query(ctx, sql, named, func(r row) error {
-		if v, err := r.view(); err == nil {
+		if v, err := one.read(r); err == nil {
 			views = append(views, v)
 		}
 		return nil

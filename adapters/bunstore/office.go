@@ -29,8 +29,9 @@ func (s *Store) views(from, join string, n int) *bun.SelectQuery {
 // list runs a query for views.
 func (s *Store) list(ctx context.Context, q *bun.SelectQuery) (views []tasks.View, err error) {
 	rows, err := q.Rows(ctx)
+	one := newViewing()
 	err = drain(rows, err, func(r row) error {
-		v, err := r.view()
+		v, err := one.read(r)
 		views = append(views, v)
 		return err
 	})

@@ -4,25 +4,18 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// applyOnce applies changes in a transaction. On Postgres it goes past database/sql, which waits for
-// the answer to each statement, unless the pool's driver is one that stands before pgx's.
+// applyOnce applies changes in a transaction.
 func (s *Store) applyOnce(ctx, life context.Context, conn bun.Conn, changes []tasks.Change) (errs []error, err error) {
-	through := false
-	err = conn.Raw(func(driver any) error {
-		inner, isPgx := driver.(*stdlib.Conn)
-		if through = isPgx; through {
-			errs, err = applyPiped(ctx, life, inner.Conn(), changes)
-			return err
-		}
-		return nil
+	done, err := straight(conn, func(inner *pgx.Conn) (err error) {
+		errs, err = applyPiped(ctx, life, inner, changes)
+		return err
 	})
-	if through || err != nil {
+	if done || err != nil {
 		return errs, err
 	}
 	err = s.once(life, conn, func(tx session) error {
@@ -80,34 +73,23 @@ func (p *pipe) ask(ctx context.Context, all ...question) error {
 	return p.whether(ctx, err)
 }
 
-// queue prepares a statement, on a connection that has not prepared it yet.
+// queue has a statement travel with others.
 func (p *pipe) queue(ctx context.Context, flight *pgx.Batch, q question) error {
 	if q.each == nil {
 		flight.Queue(q.text)
 		return nil
 	}
-	text, values, err := compile(postgres{}, q.text, q.named)
-	if err != nil {
-		return err
+	text, values, err := prepared(ctx, p.conn, q)
+	if err == nil {
+		flight.Queue(text, values...).Query(func(rows pgx.Rows) error { return collect(rows, q) })
 	}
-	if _, err := p.conn.Prepare(ctx, text, text); err != nil {
-		return err
-	}
-	flight.Queue(text, values...).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			if err := q.each(rows.Scan); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
-	})
-	return nil
+	return err
 }
 
 // whether says of an error of the first flight that nothing has begun, if the connection was dead.
 func (p *pipe) whether(ctx context.Context, err error) error {
-	if err != nil && !p.begun && p.conn.IsClosed() && ctx.Err() == nil {
-		return beginError{err}
+	if p.begun {
+		return err
 	}
-	return err
+	return dead(ctx, p.conn, err)
 }

@@ -81,8 +81,15 @@ func (s *Store) In(tx bun.Tx) tasks.Store { return session{s.dialect, tx.Tx} }
 func (s *Store) reader() session { return session{s.dialect, s.read.DB} }
 
 // View implements [tasks.Store].
-func (s *Store) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
-	return s.reader().View(ctx, codes)
+func (s *Store) View(ctx context.Context, codes []keys.Code) (views []tasks.View, err error) {
+	if s.embedded() || len(codes) == 0 {
+		return s.reader().View(ctx, codes)
+	}
+	err = s.rerun(ctx, func(_ context.Context, conn bun.Conn) error {
+		views, err = s.viewOnce(ctx, conn, codes)
+		return err
+	})
+	return views, s.reader().tell("view", err)
 }
 
 // Stock implements [tasks.Store].

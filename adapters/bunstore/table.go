@@ -168,25 +168,15 @@ type row func(into ...any) error
 
 // scan reads the columns of several structs, side by side.
 func (r row) scan(fields ...[]field) error {
+	return r(targets(fields...)...)
+}
+
+func targets(fields ...[]field) []any {
 	var into []any
 	for _, some := range fields {
 		for _, f := range some {
 			into = append(into, f)
 		}
 	}
-	return r(into...)
-}
-
-// viewColumns are those that [row.view] scans, of a key k and a task t, after the time.
-var viewColumns = keyTable.columns.list("k.%") + ", " + taskTable.columns.list("t.%")
-
-// view reads a time, a key and a task that may be missing.
-func (r row) view() (tasks.View, error) {
-	var v tasks.View
-	var t tasks.Task
-	err := r.scan([]field{moment{&v.At}}, keyTable.fields(&v.Key), taskTable.fields(&t))
-	if t.ID != "" {
-		v.Task = &t
-	}
-	return v, err
+	return into
 }

@@ -23,17 +23,23 @@ func (s session) View(ctx context.Context, codes []keys.Code) ([]tasks.View, err
 	if len(codes) == 0 {
 		return nil, nil
 	}
+	views, err := view(ctx, s.ask, codes)
+	return views, s.tell("view", err)
+}
+
+func view(ctx context.Context, ask asker, codes []keys.Code) ([]tasks.View, error) {
 	want := batch{columns: "code text"}
 	for _, code := range codes {
 		want.add(string(code))
 	}
 	views := make([]tasks.View, 0, len(codes))
-	err := s.ask(ctx, question{viewText, args{"want": want}, func(r row) error {
-		v, err := r.view()
+	one := newViewing()
+	err := ask(ctx, question{viewText, args{"want": want}, func(r row) error {
+		v, err := one.read(r)
 		views = append(views, v)
 		return err
 	}})
-	return views, s.tell("view", err)
+	return views, err
 }
 
 // Plans that are in stock, at @now, and those of them that have a free slot.

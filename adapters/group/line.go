@@ -2,6 +2,7 @@ package group
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -17,7 +18,8 @@ type line[Q, A any] struct {
 
 	mu      sync.Mutex
 	waiting []call[Q, A]
-	flying  int
+	flying  int // calls under way
+	young   int // those of them that are waited for before another goes out
 }
 
 // A call is one waiting question.
@@ -50,68 +52,48 @@ func newLine[Q, A any](o Options, call string, send func(context.Context, []Q) (
 // ask waits for the answer, or for the end of the context: then it is not known whether the question
 // went out.
 func (l *line[Q, A]) ask(ctx context.Context, q Q) ([]A, error) {
-	deadline, has := ctx.Deadline()
-	l.mu.Lock()
-	free := l.flying < l.flights
-	if free {
-		l.flying++
+	c := call[Q, A]{ctx, q, make(chan reply[A], 1)}
+	if !l.join(c) {
+		return c.wait()
 	}
-	if free && has && l.own {
-		l.mu.Unlock()
+	if deadline, has := ctx.Deadline(); has && l.own && l.lonely() {
 		return l.alone(ctx, deadline, q)
 	}
-	c := call[Q, A]{ctx, q, make(chan reply[A], 1)}
-	l.waiting = append(l.waiting, c)
-	l.mu.Unlock()
-	if free {
-		go l.fly()
-	}
+	go l.fly()
 	return c.wait()
+}
+
+// join has a question wait, and says whether no call is under way, so that one has to begin now.
+func (l *line[Q, A]) join(c call[Q, A]) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = append(l.waiting, c)
+	return l.begin()
+}
+
+// lonely lets run who is ready to, and says whether nobody has joined. Then nobody waits any more.
+func (l *line[Q, A]) lonely() bool {
+	runtime.Gosched()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.waiting) != 1 {
+		return false
+	}
+	l.waiting = nil
+	return true
 }
 
 // alone asks at once, in the caller's own goroutine, and leaves to another what has come meanwhile. The
 // caller's deadline bounds the call, but its leaving does not, because a connection would go with it.
 func (l *line[Q, A]) alone(ctx context.Context, deadline time.Time, q Q) ([]A, error) {
 	defer l.land()
+	defer l.watch()()
 	if last := time.Now().Add(l.bound); last.Before(deadline) {
 		deadline = last
 	}
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
 	return l.send(ctx, []Q{q})
-}
-
-// fly sends batches until nobody waits.
-func (l *line[Q, A]) fly() {
-	for batch := l.next(); batch != nil; batch = l.next() {
-		l.serve(batch)
-	}
-}
-
-// land ends a flight, or has it go on for those who wait.
-func (l *line[Q, A]) land() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.waiting) > 0 {
-		go l.fly()
-		return
-	}
-	l.flying--
-}
-
-// next takes what is waiting, or lands.
-func (l *line[Q, A]) next() []call[Q, A] {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := min(len(l.waiting), l.batch)
-	if n == 0 {
-		l.flying--
-		l.waiting = nil // a crowd's array is not kept
-		return nil
-	}
-	batch := l.waiting[:n:n]
-	l.waiting = l.waiting[n:]
-	return batch
 }
 
 // serve asks for those who are still there. Where what became of a batch is not known each may have a

@@ -12,7 +12,7 @@ import (
 // Options sets the bounds of batches. A zero field is what its comment ends with.
 type Options struct {
 	Batch  int           // the most keys or changes of one call; 0: 512
-	Reads  int           // calls of View under way at once; 0: 2
+	Reads  int           // calls of View under way at once, the further beside slow ones; 0: 2
 	Writes int           // calls of Apply under way at once; 0: 1
 	Bound  time.Duration // the longest that one call may take; 0: 10s
 

@@ -100,6 +100,36 @@ func TestCallersShareWhatIsWaiting(t *testing.T) {
 	})
 }
 
+// TestASlowReadHoldsNobodyUp: another goes out beside one that takes longer than 5 ms, whether who asks
+// came before that or after, and beside both no third.
+func TestASlowReadHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner, start := &slow{}, time.Now()
+		store := group.New(inner, group.Options{Reads: 2})
+		var wg sync.WaitGroup
+		ask := func(at, want time.Duration) {
+			wg.Go(func() {
+				time.Sleep(at)
+				_, err := store.View(t.Context(), []keys.Code{"K"})
+				if took := time.Since(start); err != nil || took != want {
+					t.Errorf("who asked at %v was answered at %v, %v", at, took, err)
+				}
+			})
+		}
+		const ms = time.Millisecond
+		ask(0, 1000*ms)
+		ask(1*ms, 1005*ms) // beside the first, which is slow by then
+		ask(2*ms, 1005*ms) // with that one
+		ask(9*ms, 2000*ms) // after the first
+		ask(3000*ms, 4000*ms)
+		ask(3007*ms, 4007*ms) // at once
+		wg.Wait()
+		if got := fmt.Sprint(inner.sizes); got != "[1 2 1 1 1]" {
+			t.Errorf("calls of %s", got)
+		}
+	})
+}
+
 func TestALoneCallerGoesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, start := group.New(&slow{}, group.Options{}), time.Now()
