@@ -21,18 +21,23 @@ type Crew struct {
 	Log     *slog.Logger       // of NewCrew: silence
 	Observe func(tasks.Report) // nil: nobody looks
 
-	wake chan struct{} // holds one wish to look at once
-	mu   sync.Mutex
-	jobs map[tasks.Ref]*job
-	more bool // is perhaps due than the last look could take
+	wake  chan struct{} // holds one wish to look at once
+	hands sync.WaitGroup
+
+	mu      sync.Mutex
+	jobs    map[tasks.Ref]*job
+	waiting []*job // of the jobs, those that no hand has taken up yet
+	more    bool   // is perhaps due than the last look could take
+	pace    pace
 }
 
-// A job is a leased task in work.
+// A job is a leased task.
 type job struct {
 	tasks.Job
-	until time.Time          // the lease is ours, by the desk's clock
-	end   *time.Timer        // drops it then, since the store may be silent for longer
-	drop  context.CancelFunc // ends the work, since the lease is lost
+	until time.Time             // the lease is ours, by the desk's clock
+	end   *time.Timer           // drops it then, since the store may be silent for longer
+	drop  context.CancelFunc    // ends the work, since the lease is lost
+	work  func(context.Context) // asks under that context, and settles
 }
 
 // NewCrew makes a crew that is set up by its fields.
@@ -60,31 +65,45 @@ func (c *Crew) Run(ctx context.Context, drain time.Duration) error {
 	defer cut()
 	beats, stop := context.WithCancel(work)
 	defer stop()
-	var hands sync.WaitGroup
 	go c.keepAlive(beats)
-	c.lookout(ctx, func(j tasks.Job) { c.start(asking, work, j, &hands) })
-	return c.drained(&hands, cut, drain)
+	c.lookout(ctx, asking)
+	return c.drained(cut, drain)
 }
 
-// start works on a job in a goroutine of its own.
-func (c *Crew) start(asking, work context.Context, leased tasks.Job, hands *sync.WaitGroup) {
+// enlist begins to look after a lease.
+func (c *Crew) enlist(work context.Context, leased tasks.Job) *job {
 	settling, drop := context.WithCancel(work)
-	ref, until := leased.Task.Ref(), leased.Taken.Add(c.Lease)
-	end := time.AfterFunc(until.Sub(c.Desk.Now()), drop)
+	until := leased.Taken.Add(c.Lease)
+	j := &job{Job: leased, until: until, end: time.AfterFunc(until.Sub(c.Desk.Now()), drop), drop: drop}
+	j.work = func(asking context.Context) { c.work(asking, settling, j) }
 	c.mu.Lock()
-	c.jobs[ref] = &job{leased, until, end, drop}
-	c.mu.Unlock()
-	hands.Go(func() {
-		defer drop()
-		defer end.Stop()
-		asking, end := context.WithCancel(asking)
-		defer end()
-		defer context.AfterFunc(settling, end)()
-		report := c.Desk.Work(asking, settling, leased)
-		c.finish(ref)
-		c.report(work, report)
-		c.wakeFor(report)
+	defer c.mu.Unlock()
+	c.jobs[j.Task.Ref()] = j
+	return j
+}
+
+// start works on a job in a goroutine of its own, and then on those that wait for a hand.
+func (c *Crew) start(asking context.Context, j *job) {
+	c.hands.Go(func() {
+		for ; j != nil; j = c.finish(j) {
+			j.work(asking)
+		}
 	})
+}
+
+func (c *Crew) work(asking, settling context.Context, j *job) {
+	defer j.drop()
+	defer j.end.Stop()
+	if settling.Err() != nil { // it has waited for too long
+		c.report(asking, tasks.Report{Task: *j.Task, Err: tasks.ErrFenced})
+		return
+	}
+	asking, end := context.WithCancel(asking)
+	defer end()
+	defer context.AfterFunc(settling, end)()
+	report := c.Desk.Work(asking, settling, j.Job)
+	c.report(context.WithoutCancel(asking), report)
+	c.wakeFor(report)
 }
 
 // early is how much sooner than the store's a clock of ours may come to a task's time.
@@ -97,14 +116,20 @@ func (c *Crew) wakeFor(r tasks.Report) {
 	}
 }
 
-// finish forgets a job, and has its hand take another that may be due.
-func (c *Crew) finish(ref tasks.Ref) {
+// finish forgets a job, and gives its hand another. If there is none, or soon will be none, but more may
+// be due, the crew looks.
+func (c *Crew) finish(done *job) (next *job) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.jobs, ref)
-	if c.more {
+	delete(c.jobs, done.Task.Ref())
+	c.pace.count(c.Desk.Now())
+	if len(c.waiting) > 0 {
+		next, c.waiting = c.waiting[0], c.waiting[1:]
+	}
+	if c.more && len(c.waiting) <= c.ahead()/2 {
 		c.Wake()
 	}
+	return next
 }
 
 // report tells of a finished job. A lost lease is another worker's business by now.

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/keyseat/keyseat/tasks"
@@ -74,10 +73,10 @@ const cutting = 2 * time.Second
 var errLeft = errors.New("some tasks could not be settled in time: their leases run out by themselves")
 
 // drained waits for all hands.
-func (c *Crew) drained(hands *sync.WaitGroup, cut context.CancelFunc, drain time.Duration) error {
+func (c *Crew) drained(cut context.CancelFunc, drain time.Duration) error {
 	done := make(chan struct{})
 	go func() {
-		hands.Wait()
+		c.hands.Wait()
 		close(done)
 	}()
 	late := time.NewTimer(max(drain-cutting, drain/2))

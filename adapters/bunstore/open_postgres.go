@@ -62,14 +62,15 @@ func follow(c *pgx.ConnConfig) {
 // that it has locked are everybody's, and lets nobody wait for a row much longer than its holder should
 // take: a batch of changes waits as one. It plans a prepared statement once, which otherwise takes
 // longer than to run it; and because the tables may have been empty then, it reads none of them whole
-// where there is an index. A sequential scan that must be is made to look so dear by that that it would
-// be compiled, which takes longer still.
+// where there is an index, nor sorts all that an index has where the first few are asked for. A sequential scan that
+// must be is made to look so dear by that that it would be compiled, which takes longer still.
 func settings(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `
 		SET idle_in_transaction_session_timeout = '10s';
 		SET lock_timeout = '2s';
 		SET plan_cache_mode = force_generic_plan;
 		SET enable_seqscan = off;
+		SET enable_bitmapscan = off;
 		SET jit = off`, pgx.QueryExecModeSimpleProtocol)
 	return err
 }
