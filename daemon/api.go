@@ -147,7 +147,7 @@ func (a *API) serve(ctx context.Context, r *http.Request, q request) answer {
 	case callStock:
 		return a.stock(ctx)
 	case callInfo:
-		return a.named(r, q, func(code keys.Code) answer { return a.info(ctx, code) })
+		return a.named(ctx, r, q, func(code keys.Code) answer { return a.info(ctx, code) })
 	}
 	switch {
 	case prefetched(r):
@@ -155,12 +155,12 @@ func (a *API) serve(ctx context.Context, r *http.Request, q request) answer {
 	case a.PostOnly && names(r, secret...):
 		return wrong(http.StatusBadRequest, "login, pwd and newemail must stand in the body")
 	}
-	return a.named(r, q, func(code keys.Code) answer { return a.accept(ctx, q, code) })
+	return a.named(ctx, r, q, func(code keys.Code) answer { return a.accept(ctx, q, code) })
 }
 
 // named makes a call that names a key, within the limit on unknown ones. A code of our own format is
 // beyond guessing, so it is neither refused nor counted.
-func (a *API) named(r *http.Request, q request, call func(keys.Code) answer) answer {
+func (a *API) named(ctx context.Context, r *http.Request, q request, call func(keys.Code) answer) answer {
 	typed := q.values.Get(q.Call)
 	code, err := keys.ParseTyped(typed)
 	if err != nil {
@@ -170,7 +170,7 @@ func (a *API) named(r *http.Request, q request, call func(keys.Code) answer) ans
 	if a.Strangers == nil || code.Own() || strings.TrimSpace(typed) == "" {
 		said = call(code)
 	} else {
-		said = a.stranger(ClientAddress(r, a.Proxies), func() answer { return call(code) })
+		said = a.stranger(ctx, ClientAddress(r, a.Proxies), func() answer { return call(code) })
 	}
 	said.key = code
 	return said
@@ -179,15 +179,19 @@ func (a *API) named(r *http.Request, q request, call func(keys.Code) answer) ans
 // stranger makes a call for one whose unknown keys are counted. What is not accepted is refused too if
 // others of the address have used its limit up meanwhile, because guesses that are made at once would
 // all pass the first look.
-func (a *API) stranger(client netip.Addr, call func() answer) answer {
-	if wait := a.Strangers.Refuse(client); wait > 0 {
+func (a *API) stranger(ctx context.Context, client netip.Addr, call func() answer) answer {
+	wait := a.Strangers.Refuse(client)
+	if wait > 0 {
 		return tooMany(wait)
 	}
 	said := call()
-	if said.status == statusSuccess || said.unknown && a.Strangers.Count(client) {
-		return said
+	switch {
+	case said.unknown:
+		wait = a.Strangers.Count(ctx, client)
+	case said.status != statusSuccess:
+		wait = a.Strangers.Refuse(client)
 	}
-	if wait := a.Strangers.Refuse(client); wait > 0 {
+	if wait > 0 {
 		return tooMany(wait)
 	}
 	return said

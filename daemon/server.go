@@ -71,6 +71,9 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		s.API.Stop()
 	}()
+	if s.API.Strangers != nil {
+		go s.API.Strangers.Attend(working, s.Log)
+	}
 	err := s.Crew.Run(working, s.Drain)
 	if ctx.Err() == nil {
 		err = errors.Join(context.Cause(working), err)

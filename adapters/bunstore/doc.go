@@ -24,5 +24,7 @@
 // a transaction of the owner's. All tables begin with keyseat_.
 //
 // On Postgres its clock decides what is due, so that any number of processes agree; on SQLite, whose
-// file belongs to one serving process ([Store.Serve]), that of the process does.
+// file belongs to one serving process ([Store.Serve]), that of the process does. What such processes have
+// to know of each other for a moment ([Store.CountStrangers], [Store.Attend]) is in unlogged tables, which
+// are empty after a crash of the server.
 package bunstore

@@ -71,14 +71,14 @@ func guess(s *shop) {
 	tried(s, addresses*guessesEach, addresses, "told", told, "honest", seen.asked, "p99", seen.p99, "MiB", d.unharmed())
 }
 
-// goAt guesses, half by info and half by upgrades that lack the rest.
-func (g *guesser) goAt(d *daemon) {
+// goAt guesses at daemons in turn, half by info and half by upgrades that lack the rest.
+func (g *guesser) goAt(all ...*daemon) {
 	var group sync.WaitGroup
 	defer g.client.CloseIdleConnections()
 	for range 16 {
 		group.Go(func() {
 			for n := g.begun.Add(1); n <= guessesEach; n = g.begun.Add(1) {
-				g.note(d.guessed(&g.client, fmt.Sprintf("%s=guess-%d", [...]string{"info", "upgrade"}[n%2], n)))
+				g.note(all[n%int64(len(all))].guessed(&g.client, fmt.Sprintf("%s=guess-%d", [...]string{"info", "upgrade"}[n%2], n)))
 			}
 		})
 	}

@@ -118,8 +118,8 @@ func TestScarceSlots(t *testing.T) {
 }
 
 // TestSeveralDaemons holds that daemons who share one Postgres and fight for the few slots of one
-// country, which an operator keeps adding to, accept every request, do each once and oversell nothing,
-// and, at the full figure, that they are quick.
+// country, which an operator keeps adding to, accept every request, do each once, oversell nothing and
+// share the work, and, at the full figure, that they are quick.
 func TestSeveralDaemons(t *testing.T) {
 	t.Parallel()
 	crowds := []int{3}
@@ -132,6 +132,7 @@ func TestSeveralDaemons(t *testing.T) {
 			c := newCrowd(t, n, requests)
 			took := c.rush()
 			f := c.settled()
+			least := c.shared(c.daemons)
 			for _, d := range c.daemons {
 				d.stop()
 				c.discreet(d)
@@ -144,7 +145,7 @@ func TestSeveralDaemons(t *testing.T) {
 			if sold <= scarce || none == 0 {
 				t.Errorf("%d slots were sold and %d requests found none: nothing is proven", sold, none)
 			}
-			tried(t, f.acked, 0, f.figures("daemons", n, "rate", c.rate, "slots_sold", sold, "found_none", none, "p99", p99, "slowest", took[len(took)-1])...)
+			tried(t, f.acked, 0, f.figures("daemons", n, "rate", c.rate, "slots_sold", sold, "found_none", none, "least_share", fmt.Sprintf("%.2f", least), "p99", p99, "slowest", took[len(took)-1])...)
 		})
 	}
 }

@@ -36,7 +36,7 @@ func (v *visit) signIn() error {
 	}
 	v.noted(token, client)
 	if token.Role == "" {
-		v.guesses.Count(client)
+		v.guesses.Count(v.r.Context(), client)
 		return v.askIn(http.StatusForbidden, "Nobody has this token.")
 	}
 	if before := v.cookie(); before != nil {

@@ -7,6 +7,7 @@ import (
 	mathrand "math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/keyseat/keyseat/stock"
@@ -22,6 +23,7 @@ const (
 	enlisted  = 30 * 24 * time.Hour // and how long that holds: what happens while no daemon runs is kept for them
 	leased    = 30 * time.Second    // longer than a call and its settling
 	posting   = 10 * time.Second    // how long settling may take
+	calm      = 4                   // polls that a courier waits who has found nothing for long
 )
 
 // A Courier routes what has happened to endpoints and calls them. Any number of couriers, in any number
@@ -33,12 +35,14 @@ type Courier struct {
 	Endpoints func() ([]Endpoint, error)                   // those of now; with an error, those that are known
 	Client    *http.Client
 	Rules     Rules
-	Poll      time.Duration        // between looks for what has happened; of New: 1s
+	Poll      time.Duration        // between looks for what has happened, up to four times that while nothing has; of New: 1s
 	StockPoll time.Duration        // between looks at the stock; of New: 15s
 	Log       *slog.Logger         // of New: silence
 	Observe   func(tasks.Delivery) // nil: nobody looks
 
 	wake   chan struct{} // holds one wish to look at once
+	busy   atomic.Bool   // something was found since the last pause, or goes wrong
+	lull   time.Duration // the last pause
 	listed time.Time     // when these were enlisted
 	names  []string
 	looked time.Time // at the stock
@@ -93,13 +97,19 @@ func (c *Courier) Run(ctx context.Context, drain time.Duration) {
 	}
 }
 
+// pause is for a poll, and twice as long each time that nothing is found, because all daemons look.
 func (c *Courier) pause(ctx context.Context) {
-	timer := time.NewTimer(c.Poll - time.Duration(float64(c.Poll)*mathrand.Float64()/5)) // daemons do not look all at once
+	c.lull = min(2*c.lull, calm*c.Poll)
+	if c.busy.Swap(false) || c.lull == 0 {
+		c.lull = c.Poll
+	}
+	timer := time.NewTimer(c.lull - time.Duration(float64(c.lull)*mathrand.Float64()/5)) // they do not look all at once
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
 	case <-c.wake:
+		c.busy.Store(true)
 	}
 }
 
@@ -125,6 +135,7 @@ func (c *Courier) route(ctx context.Context) error {
 		if err != nil || n == 0 {
 			return err
 		}
+		c.busy.Store(true)
 	}
 	c.Wake()
 	return nil
@@ -163,6 +174,9 @@ func (c *Courier) deliver(ctx, calling context.Context, e Endpoint, r *run) {
 		mail, err := c.Outbox.Collect(ctx, e.Name, rand.Text(), n, leased)
 		if err != nil && ctx.Err() == nil {
 			c.Log.ErrorContext(ctx, "cannot collect webhooks", "endpoint", e.Name, "problem", err)
+		}
+		if len(mail) > 0 || r.failing {
+			c.busy.Store(true)
 		}
 		if len(mail) == 0 {
 			return

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -332,4 +333,23 @@ func TestTheDaemonEndsWhileItCalls(t *testing.T) {
 	if n := f.listeners()[0].Waiting; n != 0 {
 		t.Errorf("%d mails wait", n)
 	}
+}
+
+// TestAnIdleCourierLooksSeldom counts its looks in peace, and those after it was woken.
+func TestAnIdleCourierLooksSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var looks atomic.Int64
+		c := hooks.New(memory.New(time.Now), func() ([]hooks.Endpoint, error) { looks.Add(1); return []hooks.Endpoint{{Name: "L"}}, nil }, nil)
+		go c.Run(t.Context(), time.Second)
+		time.Sleep(4 * time.Minute)
+		if n := looks.Load(); n < 60 || n > 80 {
+			t.Errorf("%d looks in four minutes", n)
+		}
+		looks.Store(0)
+		c.Wake()
+		time.Sleep(1100 * time.Millisecond)
+		if n := looks.Load(); n != 2 {
+			t.Errorf("%d looks in the second after it was woken", n)
+		}
+	})
 }

@@ -181,6 +181,9 @@ func (s *serveCmd) server(ctx context.Context, desk tasks.Desk, store *bunstore.
 		if err != nil {
 			return nil, err
 		}
+		if !store.Embedded() {
+			strangers.Join(store)
+		}
 		api.Strangers = strangers
 	}
 	return server, s.listen(ctx, server, log)

@@ -26,7 +26,8 @@ var rows = []row{
 	{"network", "a cut, slow, silent or forgetful network to PostgreSQL is harmless", blackbox, "TestABadNetworkToPostgres", scaled},
 	{"provider", "the provider may misbehave", blackbox, "TestAwkwardProvider|TestMostlyGoodProvider|TestTheCheckerOfOrdealsFails", scaled},
 	{"duplicates", "of identical requests at once exactly one is accepted", blackbox, "TestSimultaneousRequests", scaled},
-	{"fleet", "several daemons never oversell", blackbox, "TestSeveralDaemons", scaled},
+	{"fleet", "several daemons never oversell, and share the work", blackbox, "TestSeveralDaemons|TestABacklogIsShared", scaled},
+	{"idle", "an idle fleet costs its database little", blackbox, "TestAnIdleFleet", scaled},
 	{"lease", "daemons that lose their leases lose and double nothing", blackbox, "TestStalledDaemons", scaled},
 	{"clock", "clocks may be wrong and step", blackbox, "TestClocksStep|TestClocksOfDaemons|TestClocksAreChecked", scaled},
 	{"disk", "a full disk loses nothing", blackbox, "TestDiskFull", scaled},
@@ -39,7 +40,7 @@ var rows = []row{
 	{"linear", "what clients see is linearizable, keys and stock", blackbox, "TestLinearizable|TestASavedHistory", scaled},
 	{"model", "the databases do what the model does", bunstore, "TestModel", checks(3_500)}, // of some 30 steps each
 	{"secrets", "a canary's credentials are found nowhere", blackbox, "TestSecretsLeaveNoTrace|TestTheCanaryFindsALoggedURL", always},
-	{"strangers", "strangers and attackers do not disturb the honest", blackbox, "TestAttacks|TestGuesses|TestTheCheckerOfAttacksFails|TestTheCheckerOfGuessesFails|TestWithoutLimits", scaled},
+	{"strangers", "strangers and attackers do not disturb the honest", blackbox, "TestAttacks|TestGuesses|TestGuessesAtManyDaemons|TestGuessesAtASlowDatabase|TestTheCheckerOfAttacksFails|TestTheCheckerOfGuessesFails|TestWithoutLimits", scaled},
 	parser("parse-query", "queries", "./daemon", "FuzzQuery"),
 	parser("parse-form", "forms", "./daemon", "FuzzForm"),
 	parser("parse-code", "codes", "./keys", "FuzzParse"),

@@ -1,0 +1,159 @@
+package bunstore_test
+
+import (
+	"database/sql"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/pgtest"
+)
+
+// A tally is what a store says of a block.
+type tally struct {
+	unknown int
+	left    time.Duration
+}
+
+func countStrangers(t *testing.T, s *bunstore.Store, unknown map[netip.Prefix]int) map[netip.Prefix]tally {
+	t.Helper()
+	all := map[netip.Prefix]tally{}
+	err := s.CountStrangers(t.Context(), unknown, func(b netip.Prefix, n int, left time.Duration) {
+		if _, twice := all[b]; twice || left <= 0 || left > time.Minute {
+			t.Errorf("%s: told twice (%t), or %s are left", b, twice, left)
+		}
+		all[b] = tally{n, left}
+	})
+	if err != nil || len(all) != len(unknown) {
+		t.Fatalf("told of %d blocks, not %d: %v", len(all), len(unknown), err)
+	}
+	return all
+}
+
+func blocks(n int) []netip.Prefix {
+	all := []netip.Prefix{{}, netip.MustParsePrefix("2001:db8::/64")} // that of no address, too
+	for i := range n - len(all) {
+		all = append(all, netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 32))
+	}
+	return all
+}
+
+// TestStrangersOfManyStores counts the same blocks from several stores at once.
+func TestStrangersOfManyStores(t *testing.T) {
+	t.Parallel()
+	const rounds = 20
+	url, all := pgtest.URL(t), blocks(50)
+	var group sync.WaitGroup
+	for range 4 {
+		s := open(t, url, bunstore.Options{})
+		group.Go(func() {
+			for range rounds {
+				some := map[netip.Prefix]int{}
+				for i, b := range all { // and a map gives them in any order
+					some[b] = i + 1
+				}
+				countStrangers(t, s, some)
+			}
+		})
+	}
+	group.Wait()
+	last := map[netip.Prefix]int{}
+	for _, b := range all {
+		last[b] = 0
+	}
+	for b, n := range countStrangers(t, open(t, url, bunstore.Options{}), last) {
+		if i := 1 + slices.Index(all, b); n.unknown != 4*rounds*i {
+			t.Errorf("%s has named %d keys, not %d", b, n.unknown, 4*rounds*i)
+		}
+	}
+}
+
+// TestAStrangersMinute ends it, and has the clock go back.
+func TestAStrangersMinute(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	s, db, b := open(t, url, bunstore.Options{}), raw(t, url), blocks(2)[1]
+	count := func(want int) time.Duration {
+		t.Helper()
+		got := countStrangers(t, s, map[netip.Prefix]int{b: 2})[b]
+		if got.unknown != want {
+			t.Errorf("%d keys, not %d", got.unknown, want)
+		}
+		return got.left
+	}
+	first := count(2)
+	if left := count(4); left > first {
+		t.Errorf("the minute lasts longer: %s, then %s", first, left)
+	}
+	for _, ends := range []string{"- interval '1 second'", "+ interval '1 hour'"} {
+		must(t, db, "UPDATE keyseat_strangers SET ends = now() "+ends)
+		if left := count(2); left < 59*time.Second {
+			t.Errorf("a new minute lasts %s", left)
+		}
+		count(4)
+	}
+}
+
+func must(t *testing.T, db *sql.DB, statement string) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAttend counts daemons, and holds that nothing is kept that is over.
+func TestAttend(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	s, db := open(t, url, bunstore.Options{}), raw(t, url)
+	attend := func(name string, ttl time.Duration, want int) {
+		t.Helper()
+		if n, err := s.Attend(t.Context(), name, ttl); n != want || err != nil {
+			t.Errorf("%d daemons, not %d: %v", n, want, err)
+		}
+	}
+	attend("a", time.Hour, 1)
+	attend("b", time.Hour, 2)
+	attend("a", time.Hour, 2)
+	attend("c", time.Microsecond, 3)
+	attend("b", time.Hour, 2)
+	unknown := map[netip.Prefix]int{}
+	for _, b := range blocks(9) {
+		unknown[b] = 1
+	}
+	countStrangers(t, s, unknown)
+	must(t, db, "UPDATE keyseat_strangers SET ends = now() - interval '1 second' WHERE block LIKE '192%'")
+	attend("a", time.Hour, 2)
+	for table, want := range map[string]int{"keyseat_strangers": 2, "keyseat_daemons": 2} {
+		rows := 0
+		if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&rows); err != nil || rows != want {
+			t.Errorf("%d rows in %s, not %d: %v", rows, table, want, err)
+		}
+	}
+}
+
+// TestStrangersAfterACrash holds that they are counted anew, and that it was never waited for the disk.
+func TestStrangersAfterACrash(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.Start(t, pgtest.Options{})
+	url := cluster.URL(t)
+	s, b := open(t, url, bunstore.Options{}), blocks(2)[1]
+	countStrangers(t, s, map[netip.Prefix]int{b: 7})
+	cluster.Kill(t)
+	cluster.Restart(t)
+	s = open(t, url, bunstore.Options{})
+	if n := countStrangers(t, s, map[netip.Prefix]int{b: 1})[b].unknown; n != 1 {
+		t.Errorf("%d keys after a crash", n)
+	}
+	if n, err := s.Attend(t.Context(), "a", time.Minute); n != 1 || err != nil {
+		t.Errorf("%d daemons after a crash: %v", n, err)
+	}
+	var unlogged int
+	const count = `SELECT count(*) FROM pg_class WHERE relpersistence = 'u' AND relname IN ('keyseat_strangers', 'keyseat_daemons')`
+	if err := raw(t, url).QueryRowContext(t.Context(), count).Scan(&unlogged); err != nil || unlogged != 2 {
+		t.Errorf("%d tables are not logged: %v", unlogged, err)
+	}
+}
