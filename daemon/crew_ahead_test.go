@@ -63,8 +63,8 @@ func (c *leasing) Apply(ctx context.Context, changes []tasks.Change) ([]error, e
 // TestQuickHandsLeaseAhead also holds that a stop gives back at once what no hand has taken up.
 func TestQuickHandsLeaseAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		if most, left := hoard(t, 4000, 10*time.Millisecond, 3*time.Second); most != 16 || left == 0 {
-			t.Errorf("8 hands that take 10 ms have %d leases, %d are left", most, left)
+		if most, left := hoard(t, 500, 50*time.Millisecond, 5*time.Second/2); most != 16 || left == 0 {
+			t.Errorf("8 hands that take 50 ms have %d leases, %d are left", most, left)
 		}
 	})
 }
