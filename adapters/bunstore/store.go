@@ -85,15 +85,24 @@ func (s *Store) View(ctx context.Context, codes []keys.Code) (views []tasks.View
 	if s.embedded() || len(codes) == 0 {
 		return s.reader().View(ctx, codes)
 	}
-	err = s.rerun(ctx, func(_ context.Context, conn bun.Conn) error {
-		views, err = s.viewOnce(ctx, conn, codes)
+	err = s.look(ctx, looker, func(ask asker) error {
+		views, err = view(ctx, ask, codes)
 		return err
 	})
 	return views, s.reader().tell("view", err)
 }
 
 // Stock implements [tasks.Store].
-func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) { return s.reader().Stock(ctx) }
+func (s *Store) Stock(ctx context.Context) (all []stock.Level, err error) {
+	if s.embedded() {
+		return s.reader().Stock(ctx)
+	}
+	err = s.look(ctx, scanner, func(ask asker) error {
+		all, err = levels(ctx, ask)
+		return err
+	})
+	return all, s.reader().tell("stock", err)
+}
 
 // Apply implements [tasks.Store].
 func (s *Store) Apply(ctx context.Context, changes []tasks.Change) (errs []error, err error) {

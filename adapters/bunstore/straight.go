@@ -6,9 +6,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
-
-	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/tasks"
 )
 
 // straight gives the connection's own pgx, past database/sql, which waits for the answer to each
@@ -53,19 +50,18 @@ func dead(ctx context.Context, conn *pgx.Conn, err error) error {
 	return err
 }
 
-// viewOnce reads views by a statement of its own.
-func (s *Store) viewOnce(ctx context.Context, conn bun.Conn, codes []keys.Code) (views []tasks.View, err error) {
-	done, err := straight(conn, func(inner *pgx.Conn) (err error) {
-		views, err = view(ctx, looker(inner), codes)
-		return dead(ctx, inner, err)
+// look lets do ask a connection of the pool, in that way, again if that was dead.
+func (s *Store) look(ctx context.Context, way func(*pgx.Conn) asker, do func(ask asker) error) error {
+	return s.rerun(ctx, func(_ context.Context, conn bun.Conn) error {
+		done, err := straight(conn, func(inner *pgx.Conn) error { return dead(ctx, inner, do(way(inner))) })
+		if done || err != nil {
+			return err
+		}
+		return do(session{s.dialect, conn.Conn}.ask)
 	})
-	if done || err != nil {
-		return views, err
-	}
-	return view(ctx, session{s.dialect, conn.Conn}.ask, codes)
 }
 
-// looker gives an [asker] outside of a transaction.
+// looker gives an [asker] of single statements.
 func looker(conn *pgx.Conn) asker {
 	return func(ctx context.Context, all ...question) error {
 		for _, q := range all {
@@ -79,5 +75,23 @@ func looker(conn *pgx.Conn) asker {
 			}
 		}
 		return nil
+	}
+}
+
+// scanner gives an [asker] of statements that read whole tables, each planned when it runs and without
+// what [settings] say of scans. What is sent at once is one transaction, so that an error takes that back.
+func scanner(conn *pgx.Conn) asker {
+	return func(ctx context.Context, all ...question) error {
+		var flight pgx.Batch
+		flight.Queue("SET enable_seqscan = on")
+		for _, q := range all {
+			text, values, err := compile(postgres{}, q.text, q.named)
+			if err != nil {
+				return err
+			}
+			flight.Queue(text, values...).Query(func(rows pgx.Rows) error { return collect(rows, q) })
+		}
+		flight.Queue("SET enable_seqscan = off")
+		return conn.SendBatch(ctx, &flight).Close()
 	}
 }

@@ -50,16 +50,23 @@ const (
 
 // Stock implements [tasks.Store].
 func (s session) Stock(ctx context.Context) ([]stock.Level, error) {
-	const free = `p.size - p.held - p.spent - p.suspect`
-	var levels []stock.Level
-	err := s.query(ctx, `
-		SELECT p.country, CAST(sum(p.size) AS bigint),
-			CAST(sum(CASE WHEN `+live+` THEN `+free+` ELSE 0 END) AS bigint),
-			CAST(sum(p.held) AS bigint), CAST(sum(p.spent) AS bigint), CAST(sum(p.suspect) AS bigint),
-			CAST(sum(CASE WHEN `+live+` THEN 0 ELSE `+free+` END) AS bigint)
-		FROM keyseat_plans p
-		GROUP BY p.country
-		ORDER BY p.country`, nil, func(r row) error {
+	levels, err := levels(ctx, s.ask)
+	return levels, s.tell("stock", err)
+}
+
+const free = `p.size - p.held - p.spent - p.suspect`
+
+const levelsText = `
+	SELECT p.country, CAST(sum(p.size) AS bigint),
+		CAST(sum(CASE WHEN ` + live + ` THEN ` + free + ` ELSE 0 END) AS bigint),
+		CAST(sum(p.held) AS bigint), CAST(sum(p.spent) AS bigint), CAST(sum(p.suspect) AS bigint),
+		CAST(sum(CASE WHEN ` + live + ` THEN 0 ELSE ` + free + ` END) AS bigint)
+	FROM keyseat_plans p
+	GROUP BY p.country
+	ORDER BY p.country`
+
+func levels(ctx context.Context, ask asker) (all []stock.Level, err error) {
+	err = ask(ctx, question{levelsText, nil, func(r row) error {
 		var l stock.Level
 		err := r.scan([]field{
 			text[stock.Country]{&l.Country},
@@ -70,8 +77,8 @@ func (s session) Stock(ctx context.Context) ([]stock.Level, error) {
 			whole[int]{&l.Suspect},
 			whole[int]{&l.Idle},
 		})
-		levels = append(levels, l)
+		all = append(all, l)
 		return err
-	})
-	return levels, s.tell("stock", err)
+	}})
+	return all, err
 }
