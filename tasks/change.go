@@ -62,6 +62,7 @@ const (
 	WasRestored Cause = "restored" // no longer revoked
 	WasReset    Cause = "reset"
 	WasRepaired Cause = "repaired" // what did not fit together was mended; the note says how
+	WasArchived Cause = "archived" // what happened until then is kept elsewhere; of a task that stayed, how it stands
 )
 
 // An Event is a line of a key's history. It holds no login and no secret.

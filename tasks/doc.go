@@ -14,8 +14,8 @@
 //	               └─▶ Rules.Settle ─▶ Change ─▶ Store     (ended, or due again later)
 //
 // A store has other sides, which are ports of their own: an [Office] for what its operator reads and
-// brings in, an [Outbox] for listeners who are told what happens, an [Inspector] for a doctor, and a
-// [Census] for those who watch.
+// brings in, an [Outbox] for listeners who are told what happens, an [Inspector] for a doctor, a
+// [Census] for those who watch, and an [Archiver] for what is over.
 //
 // A task is open until a change ends it. Each lease raises its fence; a write that carries an older
 // one changes nothing. The task holds one slot of a plan (an upgrade) or none (a renew). What it

@@ -93,7 +93,7 @@ type Mail struct {
 	Lease  string
 
 	At    time.Time // the store's clock
-	Lines []Line    // of a key, after Told, in order, at least one and at most [MailLines]
+	Lines []Line    // of a key, after Told, in order, at most [MailLines]; none only if they were archived
 }
 
 // MailLines is how many lines of a mail are read at once.

@@ -290,6 +290,7 @@ func managing() []operation {
 			edits := []stock.Edit{{ID: "p", Size: &three}, {ID: "new", Country: &fr, Size: &five}, {ID: "old", Country: &us, Size: &five}}
 			return func(s *bunstore.Store) error { return s.EditPlans(l.life, edits) }
 		}},
+		{name: "archive", prepare: archiving},
 		{name: "correct", prepare: func(l *lab) func(s *bunstore.Store) error {
 			l.leased()
 			if _, err := l.db.ExecContext(l.life, "UPDATE keyseat_plans SET spent = held, held = 0"); err != nil {
@@ -311,6 +312,40 @@ func managing() []operation {
 				return err
 			}
 		}},
+	}
+}
+
+// archiving takes a task and its history away, which are kept each time that they are about to go. A key
+// that a connection which died still has is had a little later.
+func archiving(l *lab) func(s *bunstore.Store) error {
+	apply(l, l.plain, l.settle(tasks.DefaultRules(), tasks.Answer{Effect: tasks.Settled, Outcome: tasks.WrongAddress}))
+	task := l.view().Task
+	stays := tasks.Event{At: task.Ended, Cause: tasks.WasArchived, Code: task.Code}
+	cuts := []tasks.Cut{{ID: id(), Code: task.Code, Lines: 3, Tasks: []string{task.ID}, Stays: []tasks.Event{stays}}}
+	kept := tasks.Past{}
+	keep := func(p tasks.Past) error {
+		if len(p.Lines) > 0 {
+			kept = p
+		}
+		return nil
+	}
+	return func(s *bunstore.Store) error {
+		for l.life.Err() == nil {
+			verdicts, err := s.Archive(l.life, cuts, keep)
+			if err != nil {
+				return err
+			}
+			l.among(verdicts[0], tasks.ErrConflict)
+			if left, err := l.plain.History(l.life, task.Code); err != nil || len(left) == 3 {
+				time.Sleep(time.Millisecond) // that is how soon PostgreSQL hears of it
+				continue
+			}
+			if len(kept.Tasks) != 1 || len(kept.Lines) != 3 || kept.Tasks[0].ID != task.ID {
+				l.Errorf("kept %+v", kept)
+			}
+			return nil
+		}
+		return l.life.Err()
 	}
 }
 

@@ -16,7 +16,8 @@ var _ tasks.Outbox = (*Store)(nil)
 
 // An outbox is what is to be told outside. Its zero value is an empty one.
 type outbox struct {
-	lines      []tasks.Line // of the whole history, each at the place that its Seq says
+	lines      []tasks.Line // of the whole history, in the order of their Seq
+	written    int64        // the Seq of the newest line
 	fresh      []tasks.Line // not routed
 	listeners  map[string]tasks.Listener
 	mail       map[subject]letter
@@ -48,13 +49,19 @@ func (l letter) ready() time.Time {
 
 // write keeps lines of history; they are fresh if anybody listens.
 func (o *outbox) write(change string, at time.Time, events ...tasks.Event) {
-	for n, e := range events {
-		line := tasks.Line{Seq: int64(len(o.lines) + 1), Change: change, N: n, Event: e}
-		o.lines = append(o.lines, line)
-		if len(o.heard(at)) > 0 {
-			o.fresh = append(o.fresh, line)
-		}
+	lines := o.note(change, events...)
+	if len(o.heard(at)) > 0 {
+		o.fresh = append(o.fresh, lines...)
 	}
+}
+
+// note keeps lines of history that nobody is told of.
+func (o *outbox) note(change string, events ...tasks.Event) []tasks.Line {
+	for n, e := range events {
+		o.written++
+		o.lines = append(o.lines, tasks.Line{Seq: o.written, Change: change, N: n, Event: e})
+	}
+	return o.lines[len(o.lines)-len(events):]
 }
 
 // heard are the listeners that are enlisted at that time, by name.

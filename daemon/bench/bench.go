@@ -30,6 +30,9 @@ var settings = []string{
 	"synchronous_commit=on", "shared_buffers=1GB", "max_wal_size=16GB", "checkpoint_timeout=1h", "maintenance_work_mem=512MB",
 }
 
+// growthSettings count what statements take, and keep the write-ahead log of filling small.
+var growthSettings = []string{"shared_preload_libraries=pg_stat_statements", "max_wal_size=4GB"}
+
 func newBench(ctx context.Context, o options) (b *bench, err error) {
 	b = &bench{options: o}
 	if b.self, err = os.Executable(); err != nil {
@@ -38,7 +41,11 @@ func newBench(ctx context.Context, o options) (b *bench, err error) {
 	if b.folder, err = os.MkdirTemp("", "keyseat-bench-"); err != nil {
 		return nil, err
 	}
-	b.admin, b.stop, err = pgtest.Launch(pgtest.Options{Durable: true, Config: slices.Concat(settings, o.settings)}) //nolint:contextcheck // it bounds itself
+	all := slices.Concat(settings, o.settings)
+	if o.growth > 0 {
+		all = slices.Concat(settings, growthSettings, o.settings)
+	}
+	b.admin, b.stop, err = pgtest.Launch(pgtest.Options{Durable: true, Config: all}) //nolint:contextcheck // it bounds itself
 	if err == nil {
 		b.postmaster, err = postmasterOf(ctx, b.admin)
 	}

@@ -44,23 +44,27 @@ func stat(pid int) []string {
 // The fields of that line, and how long one of its ticks is, which Linux never changes.
 const (
 	parent = 1
-	user   = 11
-	system = 12
+	user   = 11 // and then system
+	ended  = 13 // the same two, of the children that have ended
 	tick   = 10 * time.Millisecond
 )
 
-func usedBy(pid int) time.Duration {
+func usedBy(pid int) time.Duration { return ticks(pid, user) }
+
+// ticks adds a field of that line and the next.
+func ticks(pid, field int) time.Duration {
 	fields := stat(pid)
-	if len(fields) <= system {
+	if len(fields) <= field+1 {
 		return 0
 	}
-	one, _ := strconv.Atoi(fields[user]) // it is a number
-	other, _ := strconv.Atoi(fields[system])
+	one, _ := strconv.Atoi(fields[field]) // it is a number
+	other, _ := strconv.Atoi(fields[field+1])
 	return time.Duration(one+other) * tick
 }
 
-// usedBelow sums over the children of a process.
-func usedBelow(pid int) (sum time.Duration) {
+// usedBelow sums over the children of a process, also those that have ended.
+func usedBelow(pid int) time.Duration {
+	sum := ticks(pid, ended)
 	folders, _ := filepath.Glob("/proc/[0-9]*") // the pattern is well formed
 	for _, folder := range folders {
 		child, _ := strconv.Atoi(filepath.Base(folder)) // it is one

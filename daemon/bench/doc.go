@@ -3,6 +3,7 @@
 //	go -C daemon/bench run .                 # everything, some twenty minutes
 //	go -C daemon/bench run . --only 1,2,3    # some rows
 //	go -C daemon/bench run . --quick         # does it still work? the figures mean little
+//	go -C daemon/bench run . --growth N      # instead: what N keys cost beside 100,000
 //
 // It starts all it needs and nothing is left behind: a PostgreSQL that is told to be durable,
 // keyseatd as it is built from this checkout, a provider that carries tasks out at once, and the peers,

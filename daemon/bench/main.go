@@ -32,6 +32,9 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer b.close()
+	if b.growth > 0 {
+		return b.grow(ctx, os.Stdout)
+	}
 	results, err := b.measure(ctx)
 	// What was measured before an interrupt or a failure is worth having.
 	return errors.Join(err, b.report(ctx, os.Stdout, results))

@@ -18,6 +18,7 @@ type options struct {
 	keyseatd string   // the program; "": built from the checkout
 	settings []string // further ones of PostgreSQL
 	profile  string   // folder for CPU profiles of keyseatd, "" for none
+	growth   int      // keys; 0: the rows are measured instead
 }
 
 func parseOptions(args []string) (o options, err error) {
@@ -27,6 +28,7 @@ func parseOptions(args []string) (o options, err error) {
 	flags.BoolVar(&o.quick, "quick", false, "one round of a second, of less data: only shows that it works")
 	flags.StringVar(&o.keyseatd, "keyseatd", "", "measure that `program`, an earlier one say, instead of building one")
 	flags.StringVar(&o.profile, "profile", "", "write CPU profiles of keyseatd into that `folder`")
+	flags.IntVar(&o.growth, "growth", 0, "measure, in place of the rows, what so many `keys` cost beside 100000")
 	flags.Func("setting", "a further `name=value` of PostgreSQL's, as often as needed", func(s string) error {
 		o.settings = append(o.settings, s)
 		return nil

@@ -95,7 +95,7 @@ func (d *surgery) do(statements string) {
 	d.Helper()
 	if d.embedded() {
 		statements = strings.NewReplacer(
-			"now()", "CAST(unixepoch() AS INTEGER) * 1000000", " - interval '1 hour'", " - 3600000000",
+			"now()", "CAST(unixepoch() AS INTEGER) * 1000000", " - interval '1 hour'", " - 3600000000", " - interval '720 hours'", " - 2592000000000",
 			`'\x00'::bytea`, "X'00'", "NOT used", "1 - used",
 		).Replace(statements)
 	}

@@ -218,3 +218,37 @@ func TestEveryCodeIsExplained(t *testing.T) {
 		t.Errorf("%d codes: a code does not go", n)
 	}
 }
+
+// TestAnArchivedStore holds that what was archived is not missed, and that faults show as before.
+func TestAnArchivedStore(t *testing.T) {
+	w := admit(t, 6)
+	for _, login := range []string{"wrong_address", "success"} {
+		for i := range 5 {
+			w.accept(code(i), login+"@example.com")
+		}
+		w.work()
+	}
+	account := tasks.Account{Login: tasks.NewSecret("success@example.com"), Password: tasks.NewSecret("a Password 1")}
+	w.must(w.desk.Accept(t.Context(), tasks.Request{Kind: tasks.Renew, Code: code(4), Country: "US", Account: account}))
+	w.work()
+	w.accept(code(4), "success@example.com") // and so it has spent two slots
+	w.work()
+	for i := range 5 {
+		r, err := w.store.Record(t.Context(), code(i))
+		w.must(err)
+		r.At = r.At.Add(2 * tasks.ArchiveAge)
+		cut, found := r.Archive(r.At, w.desk.NewID())
+		if !found || !w.doc.Well(r) {
+			t.Fatal("nothing to archive")
+		}
+		_, err = w.store.Archive(t.Context(), []tasks.Cut{cut}, func(tasks.Past) error { return nil })
+		w.must(err)
+	}
+	w.finds(w.doc.Examine(t.Context()))
+	w.hurt(code(0), func(v tasks.View, c *tasks.Change) {
+		c.Events = []tasks.Event{{Code: v.Key.Code, Cause: tasks.WasEnded, Task: v.Task.ID, Kind: tasks.Upgrade, Outcome: tasks.Success}}
+	})
+	w.hurt(code(2), func(v tasks.View, c *tasks.Change) { c.Task, v.Task.Slot = v.Task, stock.Free })
+	w.hurt(code(3), func(_ tasks.View, c *tasks.Change) { c.Key.Task = "gone" })
+	w.finds(w.doc.Examine(t.Context()), doctor.UpgradedTwice, doctor.SlotHistory, doctor.TaskMissing, doctor.PlanTasks)
+}

@@ -100,6 +100,8 @@ func upgradedOnce(r tasks.Record) []Finding {
 		switch {
 		case e.Cause == tasks.WasAccepted:
 			latest = e.Task
+		case e.Cause == tasks.WasArchived && upgraded(e, latest): // what was before it was found to be well
+			using = e.Task
 		case e.Cause == tasks.WasReleased:
 			pairs = slices.DeleteFunc(pairs, func(p [2]string) bool { return p[0] == e.Task || p[1] == e.Task })
 		case upgraded(e, latest) && using != "":
@@ -121,11 +123,11 @@ func upgradedOnce(r tasks.Record) []Finding {
 // an operator resolves does not.
 func upgraded(e tasks.Event, latest string) bool {
 	success := e.Kind == tasks.Upgrade && e.Outcome == tasks.Success
-	return success && (e.Cause == tasks.WasEnded || e.Cause == tasks.WasResolved && e.Task == latest)
+	return success && (e.Cause == tasks.WasEnded || e.Cause == tasks.WasArchived || e.Cause == tasks.WasResolved && e.Task == latest)
 }
 
 // freed says whether the event makes a key usable, whose latest task is that.
 func freed(e tasks.Event, latest string) bool {
-	ended := e.Task == latest && (e.Cause == tasks.WasEnded || e.Cause == tasks.WasResolved)
+	ended := e.Cause == tasks.WasArchived || e.Task == latest && (e.Cause == tasks.WasEnded || e.Cause == tasks.WasResolved)
 	return e.Cause == tasks.WasReset || ended && (e.Kind == tasks.Renew) == (e.Outcome == tasks.Success)
 }

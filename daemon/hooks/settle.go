@@ -31,6 +31,9 @@ type Letter struct {
 // Next finds what is to be told next of a key's mail, of what is wanted. With false it is nothing: the
 // letter's mail is past all the lines that were read.
 func Next(m tasks.Mail, wants func(Type) bool) (Letter, bool) {
+	if len(m.Lines) == 0 { // they were archived while the mail was put together again
+		m.Told, m.Part = m.Newest, 0
+	}
 	for _, line := range m.Lines {
 		all := Events(line)
 		for i := m.Part; i < len(all); i++ {

@@ -51,6 +51,10 @@ func TestNext(t *testing.T) {
 	if got := fmt.Sprint(read(m, everything)); got != "[7:plan.faulted:7+0 9:key.revoked:9+0 10+0]" {
 		t.Errorf("from a part on: %s", got)
 	}
+	m.Lines = nil // they were archived
+	if got := fmt.Sprint(read(m, everything)); got != "[10+0]" {
+		t.Errorf("of no line: %s", got)
+	}
 }
 
 func TestSettle(t *testing.T) {

@@ -36,6 +36,7 @@ type commands struct {
 	Completion completionCmd `cmd:"" help:"Print what makes a shell complete these commands."`
 	Complete   completeCmd   `cmd:"" hidden:"" passthrough:"" help:"Complete a command line."`
 	Doctor     doctorCmd     `cmd:"" help:"Find what does not fit together in the database, and mend it."`
+	Archive    archiveCmd    `cmd:"" help:"Move what is over out of the database, into CSV files."`
 	Settings   configCmd     `cmd:"" name:"config" help:"Show what is in force for serve, and where it comes from."`
 	Build      versionCmd    `cmd:"" name:"version" help:"Show what this program was built from."`
 

@@ -113,16 +113,18 @@ func (s scene) inUseNow() int {
 	return -1
 }
 
-// note is what was noted when the latest task changed last, unless an operator changed it: that note
-// says who, not why.
+// note is what was noted when the latest task changed last, unless an operator changed it, or archived
+// it: that note says who, or how much, not why.
 func (s scene) note() (note string) {
 	for _, e := range s.past {
 		if s.Task == nil || e.Task != s.Task.ID {
 			continue
 		}
-		note = e.Note
-		if e.Cause == tasks.WasHurried || e.Cause == tasks.WasResolved || e.Cause == tasks.WasReleased {
+		switch e.Cause { //nolint:exhaustive // the others say why
+		case tasks.WasHurried, tasks.WasResolved, tasks.WasReleased, tasks.WasArchived:
 			note = ""
+		default:
+			note = e.Note
 		}
 	}
 	return note

@@ -62,6 +62,12 @@ func TestTell(t *testing.T) {
 			want: "The provider has been asked about its upgrade once, and gave no final answer: no answer. It is asked again at 2026-11-22T19:38:00Z. | " +
 				"Wait: every upgrade ends. | `keyseatd tasks retry T1` asks at once.",
 		},
+		"archived since": {
+			key:  keys.Key{Status: keys.FailedUpgrade},
+			task: ended(tasks.Upgrade, tasks.SystemError, stock.Free),
+			past: past{event(tasks.WasEnded, "T1", "elm", stock.Free, "no answer"), event(tasks.WasArchived, "T1", "", "", "3 lines of history, 0 tasks")},
+			want: "Its upgrade failed: the provider gave no answer that settles it. It can be used again. | The holder can try again.",
+		},
 		"legacy": {
 			key: keys.Key{Status: keys.Active, Used: true, Invite: "link"},
 			want: "It was last used with the old system: its holder joins a plan by hand, with the invite and the address. A renew is refused. | " +

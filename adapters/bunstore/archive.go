@@ -1,0 +1,135 @@
+package bunstore
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var _ tasks.Archiver = (*Store)(nil)
+
+// Archive implements [tasks.Archiver], in one transaction, which waits for nobody's key. On SQLite all
+// other writes wait while keep is at work.
+func (s *Store) Archive(ctx context.Context, cuts []tasks.Cut, keep func(tasks.Past) error) (errs []error, err error) {
+	var refused error
+	err = s.transact(ctx, func(tx session) error {
+		errs, err = tx.archive(ctx, cuts, func(p tasks.Past) error {
+			refused = keep(p)
+			return refused
+		})
+		return err
+	})
+	switch {
+	case refused != nil:
+		return nil, refused
+	case err != nil:
+		return nil, s.reader().tell("archive", err)
+	}
+	return errs, nil
+}
+
+// archive takes away what is locked, and as the cuts say it is.
+func (s session) archive(ctx context.Context, cuts []tasks.Cut, keep func(tasks.Past) error) ([]error, error) {
+	ours, err := s.ours(ctx, cuts)
+	if err != nil {
+		return nil, err
+	}
+	errs := make([]error, len(cuts))
+	gone, cut, stays := batch{columns: "code text, id text"}, batch{columns: "code text"}, []line{}
+	for i, c := range cuts {
+		if !ours[c.Code] {
+			errs[i] = tasks.ErrConflict
+			continue
+		}
+		ours[c.Code] = false // for another cut of the same key
+		cut.add(string(c.Code))
+		for _, id := range c.Tasks {
+			gone.add(string(c.Code), id)
+		}
+		for n, e := range c.Stays {
+			stays = append(stays, line{e, c.ID, n})
+		}
+	}
+	past, err := s.take(ctx, gone, cut)
+	if err == nil {
+		err = keep(past)
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.exec(ctx, "WITH @h "+insert(historyTable, "h"), args{"h": historyTable.batch(stays)})
+	return errs, err
+}
+
+// ours locks the keys that nobody else has, and gives those that stand as the cuts say. It looks at
+// them by a statement of its own, which sees what others have written before they let go.
+func (s session) ours(ctx context.Context, cuts []tasks.Cut) (map[keys.Code]bool, error) {
+	want, lines := batch{columns: "code text"}, map[keys.Code]int{}
+	for _, c := range cuts {
+		want.add(string(c.Code))
+		lines[c.Code] = c.Lines
+	}
+	free := batch{columns: "code text, lines bigint"}
+	err := s.query(ctx, `
+		WITH @want
+		SELECT k.code FROM keyseat_keys k WHERE k.code IN (SELECT code FROM want) ORDER BY k.code FOR UPDATE OF k SKIP LOCKED`,
+		args{"want": want}, func(r row) error {
+			var code keys.Code
+			err := r.scan([]field{text[keys.Code]{&code}})
+			free.add(string(code), int64(lines[code]))
+			return err
+		})
+	if err != nil {
+		return nil, err
+	}
+	ours := map[keys.Code]bool{}
+	return ours, s.query(ctx, `
+		WITH @free
+		SELECT free.code FROM free
+		WHERE (SELECT count(*) FROM keyseat_history h WHERE h.code = free.code) = free.lines
+			AND NOT EXISTS (SELECT 1 FROM keyseat_history h WHERE h.code = free.code AND h.fresh)
+			AND NOT EXISTS (SELECT 1 FROM keyseat_listeners l JOIN keyseat_mail m ON m.listener = l.name
+				WHERE m.code = free.code AND m.country = '' AND m.newest > m.told)`,
+		args{"free": free}, func(r row) error {
+			var code keys.Code
+			err := r.scan([]field{text[keys.Code]{&code}})
+			ours[code] = true
+			return err
+		})
+}
+
+// take deletes those tasks, and all the history of those keys, and gives what there was.
+func (s session) take(ctx context.Context, gone, cut batch) (past tasks.Past, err error) {
+	err = s.query(ctx, `
+		WITH @gone
+		DELETE FROM keyseat_tasks WHERE (code, id) IN (SELECT code, id FROM gone)
+		RETURNING `+taskTable.columns.list("%"), args{"gone": gone}, func(r row) error {
+		var t tasks.Task
+		err := r.scan(taskTable.fields(&t))
+		past.Tasks = append(past.Tasks, t)
+		return err
+	})
+	if err == nil && len(past.Tasks) != len(gone.rows) {
+		err = errLost
+	}
+	if err != nil {
+		return past, err
+	}
+	slices.SortFunc(past.Tasks, func(x, y tasks.Task) int { return cmp.Or(x.Created.Compare(y.Created), cmp.Compare(x.ID, y.ID)) })
+	err = s.query(ctx, `
+		WITH @cut
+		DELETE FROM keyseat_history WHERE code IN (SELECT code FROM cut)
+		RETURNING seq, `+historyTable.columns.list("%"), args{"cut": cut}, func(r row) error {
+		var at tasks.Line
+		var l line
+		err := r.scan([]field{whole[int64]{&at.Seq}}, historyTable.fields(&l))
+		at.Change, at.N, at.Event = l.change, l.n, l.Event
+		past.Lines = append(past.Lines, at)
+		return err
+	})
+	slices.SortFunc(past.Lines, func(x, y tasks.Line) int { return cmp.Compare(x.Seq, y.Seq) })
+	return past, err
+}

@@ -1,0 +1,49 @@
+package bunstore_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/pgtest"
+	"github.com/keyseat/keyseat/adapters/storetest"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+func TestArchive(t *testing.T) {
+	for name, url := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.RunArchive(t, func(t testing.TB) storetest.ArchiveStore { return open(t, url(t), bunstore.Options{}) })
+		})
+	}
+}
+
+// TestArchiveWaitsForNobody holds that a key which somebody is changing is left, at once.
+func TestArchiveWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	s := open(t, url, bunstore.Options{})
+	fill(t, s, 2)
+	tx, err := raw(t, url).BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }() // it has changed nothing
+	if _, err := tx.ExecContext(t.Context(), `SELECT 1 FROM keyseat_keys WHERE code = 'K00000' FOR UPDATE`); err != nil {
+		t.Fatal(err)
+	}
+	cut := func(i int) tasks.Cut {
+		stays := tasks.Event{At: time.Now(), Cause: tasks.WasArchived, Code: code("K", i)}
+		return tasks.Cut{ID: id(), Code: stays.Code, Lines: 1, Stays: []tasks.Event{stays}}
+	}
+	var kept tasks.Past
+	errs, err := s.Archive(t.Context(), []tasks.Cut{cut(0), cut(1)}, func(p tasks.Past) error {
+		kept = p
+		return nil
+	})
+	if err != nil || !errors.Is(errs[0], tasks.ErrConflict) || errs[1] != nil || len(kept.Lines) != 1 {
+		t.Errorf("%v, %v, kept %+v", errs, err, kept)
+	}
+}

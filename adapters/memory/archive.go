@@ -1,0 +1,60 @@
+package memory
+
+import (
+	"context"
+	"slices"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var _ tasks.Archiver = (*Store)(nil)
+
+// Archive implements [tasks.Archiver].
+func (s *Store) Archive(_ context.Context, cuts []tasks.Cut, keep func(tasks.Past) error) ([]error, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	errs, cut := make([]error, len(cuts)), map[keys.Code]bool{}
+	var past tasks.Past
+	for i, c := range cuts {
+		if len(s.history[c.Code]) != c.Lines || s.outbox.awaits(c.Code) || cut[c.Code] {
+			errs[i] = tasks.ErrConflict
+			continue
+		}
+		cut[c.Code] = true
+		for _, id := range c.Tasks {
+			past.Tasks = append(past.Tasks, s.tasks[id])
+		}
+	}
+	gone := func(l tasks.Line) bool { return cut[l.Code] }
+	past.Lines = slices.DeleteFunc(slices.Clone(s.outbox.lines), func(l tasks.Line) bool { return !gone(l) })
+	if err := keep(past); err != nil {
+		return nil, err
+	}
+	s.outbox.lines = slices.DeleteFunc(s.outbox.lines, gone)
+	for i, c := range cuts {
+		if errs[i] == nil {
+			s.cut(c)
+		}
+	}
+	return errs, nil
+}
+
+// cut leaves what stays.
+func (s *Store) cut(c tasks.Cut) {
+	for _, id := range c.Tasks {
+		delete(s.tasks, id)
+	}
+	s.history[c.Code] = slices.Clone(c.Stays)
+	s.outbox.note(c.ID, c.Stays...)
+}
+
+// awaits says whether a listener is still to be told of a key.
+func (o *outbox) awaits(code keys.Code) bool {
+	for about, l := range o.mail {
+		if about.code == code && l.pending() {
+			return true
+		}
+	}
+	return slices.ContainsFunc(o.fresh, func(l tasks.Line) bool { return l.Code == code })
+}

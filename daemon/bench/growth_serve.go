@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// calm is the rate of the open loop that latencies are taken under: far from what saturates anything.
+const calm = 1000
+
+// infos ask for keys at random, of those that nobody upgrades here.
+func (g *growth) infos() asker {
+	return func(q *question) bool {
+		i := rand.IntN(g.keys - g.fresh)
+		code := growthCode(i)
+		q.request = fmt.Appendf(q.request[:0], "GET /API/?info=%s HTTP/1.1\r\nHost: bench\r\n\r\n", code)
+		if q.want = append(q.want[:0], `{"status":"active"`...); i < g.used {
+			q.want = fmt.Appendf(q.want[:0], `"username":"u-%s"`, code)
+		}
+		return true
+	}
+}
+
+// upgrades ask for an upgrade of each fresh key in turn, over all connections.
+func (g *growth) upgrades() func() asker {
+	var next atomic.Int64
+	return func() asker {
+		return func(q *question) bool {
+			i := int(next.Add(1))
+			body := "upgrade=" + growthCode(g.keys-i) + upgradeForm
+			q.request = fmt.Appendf(q.request[:0], "POST /API/ HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+			q.want = append(q.want[:0], `{"status":"success","message":"Upgrade request sent successfully`...)
+			return i <= g.fresh
+		}
+	}
+}
+
+// serve starts a daemon.
+func (g *growth) serve(ctx context.Context, flags ...string) (*server, error) {
+	return g.bench.serve(ctx, g.url, append(flags, g.flags...)...)
+}
+
+// info measures the busiest loop, and latencies under a calm one.
+func (g *growth) info(ctx context.Context) error {
+	start := func(ctx context.Context) (*server, error) { return g.serve(ctx, "--connector", "sim") }
+	m, err := g.meter(ctx)
+	if err != nil {
+		return err
+	}
+	got, all, err := g.once(ctx, start, load{crowd, g.length, 0, g.infos})
+	if err != nil {
+		return err
+	}
+	g.add("info, requests/s", got.rate, "%.0f", got.rate)
+	if err := g.spent(ctx, m, "info", all, got.each); err != nil {
+		return err
+	}
+	got, _, err = g.once(ctx, start, load{32, g.length, calm, g.infos})
+	if err != nil {
+		return err
+	}
+	g.waits(fmt.Sprintf("info at %d/s", calm), got)
+	return nil
+}
+
+// waits adds latencies.
+func (g *growth) waits(what string, s sample) {
+	g.add(what+", p50", float64(s.p50), "%s", duration(float64(s.p50)))
+	g.add(what+", p99", float64(s.p99), "%s", duration(float64(s.p99)))
+}
+
+// stock measures the one call that reads every plan, one after the other.
+func (g *growth) stock(ctx context.Context) error {
+	start := func(ctx context.Context) (*server, error) { return g.serve(ctx, "--connector", "sim") }
+	ask := func() asker {
+		return func(q *question) bool {
+			q.request = append(q.request[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)
+			q.want = append(q.want[:0], `"country_code":"US"`...)
+			return true
+		}
+	}
+	got, _, err := g.once(ctx, start, load{1, g.length, 0, ask})
+	if err == nil {
+		g.add(fmt.Sprintf("stock, p50, among %d slots a plan", slotsOf), float64(got.p50), "%s (%d plans)", duration(float64(got.p50)), g.used/slotsOf+g.fresh/slotsOf+2)
+	}
+	return err
+}
+
+// upgrade measures how fast upgrades are accepted, and then how fast the backlog is worked off, and
+// what both leave on the disk.
+func (g *growth) upgrade(ctx context.Context) error {
+	before, err := g.sizes(ctx)
+	if err != nil {
+		return err
+	}
+	accepted, err := g.accept(ctx)
+	if err != nil {
+		return err
+	}
+	if err := g.work(ctx, accepted); err != nil {
+		return err
+	}
+	after, err := g.sizes(ctx)
+	each := float64(after-before) / float64(accepted)
+	g.add("MB that a million upgrades add, before VACUUM", each, "%.0f", each)
+	return err
+}
+
+// accept has a provider that never answers, and one worker: nothing but accepting is measured.
+func (g *growth) accept(ctx context.Context) (accepted int, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	silent, err := newProvider(ctx, true)
+	if err != nil {
+		return 0, err
+	}
+	go silent.run()
+	m, err := g.meter(ctx)
+	if err != nil {
+		return 0, err
+	}
+	start := func(ctx context.Context) (*server, error) {
+		return g.serve(ctx, "--connector", silent.url(), "--workers", "1", "--connector-timeout", "1h", "--lease", "100ms")
+	}
+	got, accepted, err := g.once(ctx, start, load{crowd, g.length, 0, g.upgrades()})
+	if err != nil {
+		return 0, err
+	}
+	g.add("upgrades accepted/s", got.rate, "%.0f", got.rate)
+	return accepted, g.spent(ctx, m, "accepted upgrade", accepted, got.each)
+}
+
+// work works the backlog off, with the simulator.
+func (g *growth) work(ctx context.Context, backlog int) error {
+	m, err := g.meter(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := g.serve(ctx, "--connector", "sim", "--sim-delay", "0s", "--workers", strconv.Itoa(hands))
+	if err != nil {
+		return err
+	}
+	defer s.kill()
+	begun := make(chan time.Time, 1)
+	begun <- time.Now()
+	got, err := g.finished(ctx, s.process, g.url, begun, backlog, `SELECT EXISTS (SELECT 1 FROM keyseat_tasks WHERE ended_at IS NULL)::int`)
+	if err != nil {
+		return err
+	}
+	g.add("tasks worked off/s", got.rate, "%.0f", got.rate)
+	return g.spent(ctx, m, "ended task", backlog, got.each)
+}

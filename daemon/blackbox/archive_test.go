@@ -1,0 +1,254 @@
+package blackbox_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// ages makes everything under the keys whose codes begin so a month older than it is.
+func (d *surgery) ages(prefix string) {
+	d.Helper()
+	const ago = " - interval '720 hours'"
+	d.do(`UPDATE keyseat_history SET at = at` + ago + ` WHERE code LIKE '` + prefix + `%';
+UPDATE keyseat_tasks SET created_at = created_at` + ago + `, due = due` + ago + `, ended_at = ended_at` + ago + `
+		WHERE ended_at IS NOT NULL AND code LIKE '` + prefix + `%'`)
+}
+
+// weekAgo is the youngest date that may be archived.
+func weekAgo() string {
+	return time.Now().UTC().Add(-tasks.ArchiveAge - time.Minute).Format(time.RFC3339)
+}
+
+// archives archives what is over for a week.
+func (s *shop) archives(folder string) string {
+	s.Helper()
+	return s.must("archive", "--before", weekAgo(), "--to", folder)
+}
+
+// archived are the names of the rows in all files of one kind: their first columns. The last row of a
+// file may be incomplete, because the run was killed while it wrote.
+func (s *shop) archived(folder, kind string, columns int) map[string]bool {
+	s.Helper()
+	all := map[string]bool{}
+	files, err := filepath.Glob(filepath.Join(folder, kind+"-*.csv"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			s.Fatal(err)
+		}
+		in := csv.NewReader(bytes.NewReader(text))
+		_, err = in.Read() // the header
+		for err == nil {
+			var row []string
+			if row, err = in.Read(); err == nil {
+				all[strings.Join(row[:columns], " ")] = true
+			}
+		}
+	}
+	return all
+}
+
+// lines are the names of all lines of history.
+func (d *surgery) lines() map[string]bool {
+	d.Helper()
+	all := map[string]bool{}
+	rows, err := d.db.QueryContext(d.Context(), `SELECT code, change_id, n FROM keyseat_history`)
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }() // its error is that of rows.Err
+	for rows.Next() {
+		var code, change string
+		var n int
+		if err := rows.Scan(&code, &change, &n); err != nil {
+			d.Fatal(err)
+		}
+		all[fmt.Sprint(code, " ", change, " ", n)] = true
+	}
+	if err := rows.Err(); err != nil {
+		d.Fatal(err)
+	}
+	return all
+}
+
+// lost are the lines of which there is no trace, in no file and not in the database.
+func (d *surgery) lost(before map[string]bool, folder string) (n int) {
+	d.Helper()
+	kept, left := d.archived(folder, "history", 3), d.lines()
+	for line := range before {
+		if !kept[line] && !left[line] {
+			n++
+		}
+	}
+	return n
+}
+
+// TestArchive holds that, while a daemon serves, what is over goes into files whole, that nobody can
+// tell by info or the doctor, and that everything goes on afterwards.
+func TestArchive(t *testing.T) {
+	eachDatabase(t, func(s *shop) {
+		const many = 30
+		var old, young []string
+		for i := range many {
+			old, young = append(old, fmt.Sprint("old-", i)), append(young, fmt.Sprint("young-", i))
+		}
+		s.fresh(append(old, young...)...)
+		s.importPlans("elm,US,100,1 High Street,link")
+		d := s.serve("--task-attempts=1", "--key-task-limit=0")
+		for _, account := range []string{"wrong_address", "success"} {
+			for _, code := range old {
+				d.accepted(upgrade(code, account+"@"+code+".example.com", "US"))
+			}
+			for _, code := range old {
+				d.ends(code)
+			}
+		}
+		d.accepted(renew(old[0], "success@renewed.example.com"))
+		d.endsAs(old[0], "success_renew", "Key Renewed")
+		infos := map[string]string{}
+		for _, code := range append(old, young...) {
+			infos[code] = d.get(q("info", code)).body
+		}
+		o := s.operate()
+		o.ages("old-")
+		before := o.lines()
+
+		var load sync.WaitGroup
+		load.Go(func() {
+			for _, code := range young {
+				d.accepted(upgrade(code, "success@"+code+".example.com", "US"))
+			}
+		})
+		folder := filepath.Join(s.folder, "archive")
+		told := s.archives(folder)
+		load.Wait()
+		if want := fmt.Sprintf("archived %d tasks and %d lines of history of %d keys\n", many, 5*many+2, many); told != want {
+			s.Errorf("it says %q, not %q", told, want)
+		}
+		for _, code := range young {
+			d.endsAs(code, "success", "")
+		}
+		for _, code := range old {
+			d.is(d.get(q("info", code)), 200, infos[code])
+		}
+		if n := o.lost(before, folder); n > 0 {
+			s.Errorf("%d lines are nowhere", n)
+		}
+		if n := len(s.archived(folder, "tasks", 2)); n != many {
+			s.Errorf("%d tasks are kept", n)
+		}
+		s.private(folder)
+		s.well()
+		s.journalOf(old[1], "archived")
+		if again := s.archives(folder); !strings.HasPrefix(again, "archived 0 tasks and 0 lines of history of 0 keys") {
+			s.Errorf("the second time: %s", again)
+		}
+		s.told(old[0], "It was renewed, and can be upgraded.", "`keyseatd plans release ")
+		task := s.spentBy(old[0])
+		s.must("plans", "release", task)
+		d.accepted(upgrade(old[0], "success@again.example.com", "US"))
+		d.endsAs(old[0], "success", "")
+		d.stop()
+		s.well()
+	})
+}
+
+// spentBy is the task of that key that has spent a slot.
+func (s *shop) spentBy(code string) string {
+	s.Helper()
+	for _, t := range s.tasks() {
+		if t.Code == code && t.Slot == "spent" {
+			return t.ID
+		}
+	}
+	s.Fatalf("%s has spent no slot", code)
+	return ""
+}
+
+// private holds that nobody else can read what is in a folder.
+func (s *shop) private(folder string) {
+	s.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*"))
+	if err != nil || len(files) != 2 {
+		s.Fatal(files, err)
+	}
+	for _, path := range append(files, folder) {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
+			s.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
+	}
+}
+
+// TestAKilledArchive holds that runs that are killed lose nothing: what is not in the database any more
+// is in a file.
+func TestAKilledArchive(t *testing.T) {
+	eachDatabase(t, func(s *shop) {
+		const many, kills = 6000, 4
+		var codes []string
+		for i := range many {
+			codes = append(codes, fmt.Sprintf("old-%05d", i))
+		}
+		s.fresh(codes...)
+		o := s.operate()
+		o.do(`INSERT INTO keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome, plan_id, slot_from, slot_to, note)
+			SELECT code, 'more', 0, at, 'revoked', '', '', '', '', '', '', '' FROM keyseat_history`)
+		o.do(`UPDATE keyseat_history SET at = at - interval '720 hours'`)
+		before := o.lines()
+		killed := 0
+		for n := range kills {
+			folder := filepath.Join(s.folder, fmt.Sprint("run", n))
+			run := s.launch("archive", "--before", weekAgo(), "--to", folder)
+			s.until("it has written something", func() bool {
+				found, _ := filepath.Glob(filepath.Join(folder, "history-*.csv"))
+				return len(found) > 0 || run.over()
+			})
+			run.kill()
+			if run.code() != 0 {
+				killed++
+			}
+		}
+		if killed == 0 {
+			s.Error("no run was killed: nothing is proven")
+		}
+		if n := o.lost(before, filepath.Join(s.folder, "run*")); n > 0 {
+			s.Errorf("%d lines are nowhere after %d kills", n, killed)
+		}
+		s.must("doctor")
+		s.archives(filepath.Join(s.folder, "run-last"))
+		if left := o.lines(); len(left) != many {
+			s.Errorf("%d lines are left", len(left))
+		}
+		if n := o.lost(before, filepath.Join(s.folder, "run*")); n > 0 {
+			s.Errorf("%d lines are nowhere in the end", n)
+		}
+	})
+}
+
+// TestArchiveThatCannotWrite holds that what cannot be written is not taken.
+func TestArchiveThatCannotWrite(t *testing.T) {
+	eachDatabase(t, func(s *shop) {
+		s.fresh("old-1")
+		s.must("keys", "revoke", "old-1")
+		o := s.operate()
+		o.do(`UPDATE keyseat_history SET at = at - interval '720 hours'`)
+		before := o.lines()
+		if r := s.cli("archive", "--before", weekAgo(), "--to", "/dev/null/folder"); r.code != 1 || !strings.Contains(r.err, "/dev/null") {
+			s.Errorf("status %d, %s", r.code, r.err)
+		}
+		if n := o.lost(before, s.folder); n > 0 {
+			s.Errorf("%d lines are nowhere", n)
+		}
+	})
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon/doctor"
+	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// archiveCmd is keyseatd archive.
+type archiveCmd struct {
+	databaseFlag
+	Before string `required:"" placeholder:"DATE" help:"Archive the keys to which nothing has happened since; at least a week ago."`
+	To     string `required:"" placeholder:"FOLDER" help:"Where the files go; the folder is made where there is none."`
+}
+
+// Help says what goes, what stays, and what the files are.
+func (*archiveCmd) Help() string {
+	return examples("It moves ended tasks and history into CSV files of this run, tasks-TIME.csv and history-TIME.csv, a few hundred "+
+		"keys at a time, while daemons serve. Keys stay and answer as before, and so do the latest task of each and the "+
+		"tasks whose slot is spent, which `keyseatd plans release` can still give back. Left alone are keys that are at "+
+		"work, have a suspect slot, stand by a reset, that a webhook is still to be told of, and those in which the doctor finds a fault. "+
+		"`keyseatd webhooks replay` tells nothing of what is gone.\n\n"+
+		"Rows are on disk before they leave the database. If a run is cut short, the last rows of its files may be there "+
+		"again in the next run's, and the very last may be incomplete: a task is named by code and id, a line of history by "+
+		"code, change and n. The files hold the codes of keys and the invites of plans, so nobody else may read them (mode 0600); "+
+		"a spreadsheet could take their cells for formulas.",
+		"keyseatd archive --before 2026-01-01 --to /var/backups/keyseat")
+}
+
+// Run archives, and says how much.
+func (a *archiveCmd) Run(ctx context.Context, c console) error {
+	before, err := a.before(time.Now())
+	if err != nil {
+		return err
+	}
+	return a.open(ctx, func(s *bunstore.Store) error {
+		run := &archiving{Store: s, before: before, files: archiveFiles{folder: a.To}}
+		bar := c.bar("archiving", -1)
+		err := run.all(ctx, func(n int) {
+			if bar != nil {
+				_ = bar.Add(n) // a bar that cannot be drawn is no fault of the run
+			}
+		})
+		_, told := fmt.Fprintln(c.out, run)
+		return errors.Join(err, run.files.close(), told)
+	})
+}
+
+// before reads the date.
+func (a *archiveCmd) before(now time.Time) (time.Time, error) {
+	at, err := sheet.ParseTime(a.Before)
+	if err != nil {
+		return at, usageError{fmt.Errorf("--before %w", err)}
+	}
+	if at.After(now.Add(-tasks.ArchiveAge)) {
+		return at, usageError{fmt.Errorf("--before must be at least %d days ago: what is younger may still be asked for", tasks.ArchiveAge/(24*time.Hour))}
+	}
+	return at, nil
+}
+
+// archivePage is how many keys are looked at in one go, and at least moved, unless they are the last.
+const archivePage = 500
+
+// archiving is a run, and how far it has come.
+type archiving struct {
+	*bunstore.Store
+	before time.Time
+	files  archiveFiles
+
+	keys, tasks, lines, left int
+}
+
+// String says it to a person.
+func (a *archiving) String() string {
+	s := fmt.Sprintf("archived %d tasks and %d lines of history of %d keys", a.tasks, a.lines, a.keys)
+	if a.left > 0 {
+		s += fmt.Sprintf("; %d keys were left, since they changed, a webhook is to be told of them, or the doctor finds a fault", a.left)
+	}
+	return s
+}
+
+// all goes through all keys, and tells how many it has been through.
+func (a *archiving) all(ctx context.Context, passed func(n int)) error {
+	var cuts []tasks.Cut
+	for after := keys.Code(""); ; {
+		page, err := a.Records(ctx, after, archivePage)
+		if err != nil {
+			return err
+		}
+		if cuts = append(cuts, a.decide(page)...); len(cuts) >= archivePage || len(page) == 0 {
+			if err := a.cut(ctx, cuts); err != nil {
+				return err
+			}
+			cuts = nil
+		}
+		if len(page) == 0 {
+			return nil
+		}
+		passed(len(page))
+		after = page[len(page)-1].Code
+	}
+}
+
+// decide leaves keys alone that are not well, because their history is needed to mend them.
+func (a *archiving) decide(page []tasks.Record) (cuts []tasks.Cut) {
+	doc := doctor.Doctor{Stale: staleLease}
+	newID := desk(a.Store).NewID
+	for _, r := range page {
+		switch cut, found := r.Archive(a.before, newID()); {
+		case !found:
+		case !doc.Well(r):
+			a.left++
+		default:
+			cuts = append(cuts, cut)
+		}
+	}
+	return cuts
+}
+
+// cut makes cuts and counts what has come of them.
+func (a *archiving) cut(ctx context.Context, cuts []tasks.Cut) error {
+	if len(cuts) == 0 {
+		return nil
+	}
+	var kept tasks.Past
+	errs, err := a.Archive(ctx, cuts, func(p tasks.Past) error {
+		kept = p
+		return a.files.write(p)
+	})
+	if err != nil {
+		return err
+	}
+	for _, err := range errs {
+		if err != nil {
+			a.left++
+		} else {
+			a.keys++
+		}
+	}
+	a.tasks, a.lines = a.tasks+len(kept.Tasks), a.lines+len(kept.Lines)
+	return nil
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// archiveFiles are the two files of a run. They are made when there is something to write.
+type archiveFiles struct {
+	folder string
+	files  []*os.File
+	sheets *sheet.Archive
+}
+
+// write returns nil once everything is on disk.
+func (a *archiveFiles) write(p tasks.Past) error {
+	if len(p.Tasks)+len(p.Lines) == 0 {
+		return nil
+	}
+	if a.sheets == nil {
+		if err := a.begin(time.Now().UTC().Format("20060102T150405Z")); err != nil {
+			return err
+		}
+	}
+	if err := a.sheets.Write(p); err != nil {
+		return err
+	}
+	return errors.Join(a.files[0].Sync(), a.files[1].Sync())
+}
+
+// begin makes the files, which must be new ones, and sees to it that their names are on disk too.
+func (a *archiveFiles) begin(run string) error {
+	if err := os.MkdirAll(a.folder, 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{"tasks-", "history-"} {
+		f, err := os.OpenFile(filepath.Join(a.folder, name+run+".csv"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		a.files = append(a.files, f)
+	}
+	if err := syncFolder(a.folder); err != nil {
+		return err
+	}
+	var err error
+	a.sheets, err = sheet.NewArchive(a.files[0], a.files[1])
+	return err
+}
+
+// syncFolder does nothing on Windows, which has no such thing.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
+// close closes them; all was on disk before.
+func (a *archiveFiles) close() (err error) {
+	for _, f := range a.files {
+		err = errors.Join(err, f.Close())
+	}
+	return err
+}

@@ -1,0 +1,103 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+)
+
+// An Archiver gives away what is over, and keeps no more of it than is still needed. A store need not
+// be one. Archive may be called at once from many goroutines, and while everything else goes on.
+type Archiver interface {
+	// Archive makes cuts. What they take away goes to keep first: where that gives an error, which is
+	// the answer then, nothing is taken. It may be given the same again before the call ends, but what it
+	// was never given is still there. The errors stand in the order of the cuts: nil, or [ErrConflict] if
+	// the key's history is longer or shorter than the cut says, if somebody is changing the key, or if a
+	// listener is still to be told of it; then the cut has left no trace.
+	Archive(ctx context.Context, cuts []Cut, keep func(Past) error) ([]error, error)
+}
+
+// A Past is what cuts take away, those of a key the oldest first.
+type Past struct {
+	Tasks []Task
+	Lines []Line
+}
+
+// A Cut takes a key's whole history away, and the tasks that nobody needs any more. The key stays as it
+// is.
+type Cut struct {
+	ID    string // of the write, as that of a [Change]
+	Code  keys.Code
+	Lines int      // of history that there are
+	Tasks []string // the ids of those that go
+	Stays []Event  // the lines that come in the place of the others; no listener is told of them
+}
+
+// ArchiveAge is how long everything stays in the store, whatever is archived: as long as a [Census]
+// looks back, and longer than anybody applies a change again or a listener waits for what it is told.
+const ArchiveAge = MaxHours * time.Hour
+
+// Archive decides what of the record goes if it has not changed since before that time, nor within
+// [ArchiveAge]. False is that nothing does: the key is at work, stands by a reset, has a slot that an
+// operator has to settle, does not fit together, or there is nothing more to gain.
+//
+// The key's latest task stays, and each that has spent a slot, since that may be released one day. For
+// each of them one line stays that says where its slot is, so that all sums remain what they were.
+func (r Record) Archive(before time.Time, id string) (Cut, bool) {
+	if latest := r.At.Add(-ArchiveAge); latest.Before(before) {
+		before = latest
+	}
+	if !r.over(before) {
+		return Cut{}, false
+	}
+	c := Cut{ID: id, Code: r.Code, Lines: len(r.Events)}
+	for _, t := range r.Tasks {
+		if t.ID != r.Key.Task && t.place() == (place{}) {
+			c.Tasks = append(c.Tasks, t.ID)
+			continue
+		}
+		c.Stays = append(c.Stays, t.stays(r.At))
+	}
+	if len(c.Stays) == 0 {
+		c.Stays = []Event{{At: r.At, Cause: WasArchived, Code: r.Code}}
+	}
+	c.Stays[len(c.Stays)-1].Note = c.note(r.Events)
+	return c, c.Lines > len(c.Stays) || len(c.Tasks) > 0
+}
+
+// over says whether nothing has happened to the key since before that time, and nothing is to come of
+// what has: every slot that moved is where its own task says, for good or until it is released.
+func (r Record) over(before time.Time) bool {
+	for _, e := range r.Events {
+		if !e.At.Before(before) || e.Task != "" && r.Task(e.Task) == nil || e.Task == "" && e.To != "" {
+			return false
+		}
+	}
+	for _, t := range r.Tasks {
+		if t.Open() || t.Slot == stock.Suspect || !r.Trail(t.ID).Agrees(t) {
+			return false
+		}
+	}
+	return r.Key.Exists() && len(r.Unread) == 0 && !r.wasReset(r.Latest())
+}
+
+// stays is the line that stands for all that was said of a task.
+func (t Task) stays(at time.Time) Event {
+	event := t.event(WasArchived, at)
+	if at := t.place(); at != (place{}) {
+		event.Plan, event.From, event.To = at.plan, stock.Free, at.state
+	}
+	return event
+}
+
+// note says how much goes, and until when it is of.
+func (c Cut) note(gone []Event) string {
+	until := ""
+	if len(gone) > 0 {
+		until = " until " + gone[len(gone)-1].At.UTC().Format(time.RFC3339)
+	}
+	return fmt.Sprintf("%d lines of history%s, %d tasks", len(gone), until, len(c.Tasks))
+}

@@ -1,0 +1,83 @@
+package tasks_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// life is a record that was upgraded in vain (T1), upgraded (T2), and renewed (T3), long before now.
+func life() tasks.Record {
+	long := now.Add(-2 * tasks.ArchiveAge)
+	task := func(id string, kind tasks.Kind, o tasks.Outcome, plan string, slot stock.State) tasks.Task {
+		return tasks.Task{ID: id, Code: "CODE", Version: 2, Kind: kind, Plan: tasks.PlanCopy{ID: plan}, Slot: slot, Created: long, Ended: long, Outcome: o}
+	}
+	event := func(cause tasks.Cause, of tasks.Task, from, to stock.State) tasks.Event {
+		e := tasks.Event{At: long, Cause: cause, Code: "CODE", Task: of.ID, Kind: of.Kind, From: from, To: to}
+		if to != "" {
+			e.Plan = of.Plan.ID
+		}
+		return e
+	}
+	t1 := task("T1", tasks.Upgrade, tasks.WrongAddress, "elm", stock.Free)
+	t2 := task("T2", tasks.Upgrade, tasks.Success, "oak", stock.Spent)
+	t3 := task("T3", tasks.Renew, tasks.Success, "", "")
+	return tasks.Record{
+		At: now, Code: "CODE", Key: keys.Key{Code: "CODE", Version: 7, Status: keys.SuccessRenew, Task: "T3"},
+		Tasks: []tasks.Task{t1, t2, t3},
+		Events: []tasks.Event{
+			{At: long, Cause: tasks.WasIssued, Code: "CODE"},
+			event(tasks.WasAccepted, t1, stock.Free, stock.Held), event(tasks.WasEnded, t1, stock.Held, stock.Free),
+			event(tasks.WasAccepted, t2, stock.Free, stock.Held), event(tasks.WasEnded, t2, stock.Held, stock.Spent),
+			event(tasks.WasAccepted, t3, "", ""), event(tasks.WasEnded, t3, "", ""),
+		},
+	}
+}
+
+func TestArchive(t *testing.T) {
+	c, found := life().Archive(now.Add(-tasks.ArchiveAge), "id")
+	want := tasks.Cut{ID: "id", Code: "CODE", Lines: 7, Tasks: []string{"T1"}, Stays: []tasks.Event{
+		{At: now, Cause: tasks.WasArchived, Code: "CODE", Task: "T2", Kind: tasks.Upgrade, Outcome: tasks.Success, Plan: "oak", From: stock.Free, To: stock.Spent},
+		{At: now, Cause: tasks.WasArchived, Code: "CODE", Task: "T3", Kind: tasks.Renew, Outcome: tasks.Success, Note: "7 lines of history until " + now.Add(-2*tasks.ArchiveAge).Format(time.RFC3339) + ", 1 tasks"},
+	}}
+	if !found || fmt.Sprintf("%+v", c) != fmt.Sprintf("%+v", want) {
+		t.Errorf("got %+v, %v", c, found)
+	}
+}
+
+// TestWhatIsNotArchived holds that a record is left as it is while it may be needed as it is.
+func TestWhatIsNotArchived(t *testing.T) {
+	before := now.Add(-tasks.ArchiveAge)
+	for name, change := range map[string]func(r *tasks.Record){
+		"a line at that time":       func(r *tasks.Record) { r.Events[6].At = before },
+		"a line of yesterday":       func(r *tasks.Record) { before, r.Events[6].At = now, now.Add(-24*time.Hour) },
+		"an open task":              func(r *tasks.Record) { r.Tasks[2].Ended = time.Time{} },
+		"a suspect slot":            func(r *tasks.Record) { r.Tasks[1].Slot, r.Events[4].To = stock.Suspect, stock.Suspect },
+		"a slot that is elsewhere":  func(r *tasks.Record) { r.Tasks[1].Slot = stock.Free },
+		"a task that was lost":      func(r *tasks.Record) { r.Tasks = r.Tasks[1:] },
+		"a move of no task":         func(r *tasks.Record) { r.Events[0].Plan, r.Events[0].To = "elm", stock.Spent },
+		"a task that is not read":   func(r *tasks.Record) { r.Unread = []string{"T0"} },
+		"a key that was lost":       func(r *tasks.Record) { r.Key = keys.Key{} },
+		"a key that stands by that": func(r *tasks.Record) { r.Events = append(r.Events, tasks.Event{Cause: tasks.WasReset}) },
+		"a key that was never used": func(r *tasks.Record) { r.Key.Task, r.Tasks, r.Events = "", nil, r.Events[:1] },
+		"one that was archived": func(r *tasks.Record) {
+			c, _ := r.Archive(before, "id")
+			r.Tasks, r.Events = r.Tasks[1:], c.Stays
+			r.At = now.Add(2 * tasks.ArchiveAge)
+			before = r.At
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := life()
+			before = now.Add(-tasks.ArchiveAge)
+			change(&r)
+			if c, found := r.Archive(before, "id"); found {
+				t.Errorf("got %+v", c)
+			}
+		})
+	}
+}
