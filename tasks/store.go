@@ -42,7 +42,8 @@ type Store interface {
 	Apply(ctx context.Context, changes []Change) ([]error, error)
 
 	// Lease takes up to n open tasks that are due and that nobody has, or whose lease has run out,
-	// the longest due first, for ttl. It raises each one's fence, and its Lost where a lease has run
+	// for ttl: the longest due first, or, while others lease too, any of those that are due the
+	// longest. It raises each one's fence, and its Lost where a lease has run
 	// out. What lies more than 2 ttl ahead was set by a clock that has since gone back: a lease that
 	// ends there has run out, and a task whose last event is there is due. The views are of the leased
 	// tasks; a task that cannot be read is left out, never the others with it.

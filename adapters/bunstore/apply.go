@@ -20,7 +20,7 @@ func (s session) Apply(ctx context.Context, changes []tasks.Change) ([]error, er
 }
 
 func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
-	l, errs, err := decide(ctx, s.ask, changes)
+	l, errs, err := decide(ctx, s.ask, changes, s.sharded())
 	if err != nil {
 		return nil, err
 	}
@@ -30,10 +30,13 @@ func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, er
 // decide locks what the changes are about, and enters those that can be made into a ledger, which is
 // left to be written. What is read after the locks is not asked for by what they have found, so that
 // both may travel at once.
-func decide(ctx context.Context, ask asker, changes []tasks.Change) (ledger, []error, error) {
+func decide(ctx context.Context, ask asker, changes []tasks.Change, sharded bool) (ledger, []error, error) {
 	l := newLedger()
 	at, plans := time.Time{}, map[string]stock.Plan{}
 	first := []question{lock(&l, changes)}
+	if sharded {
+		first = look(&l, changes)
+	}
 	if load, needed := load(&at, plans, changes); needed {
 		first = append(first, load)
 	}
@@ -45,7 +48,7 @@ func decide(ctx context.Context, ask asker, changes []tasks.Change) (ledger, []e
 	for i, c := range changes {
 		errs[i] = l.enter(c)
 	}
-	return l, errs, recall(ctx, ask, changes, errs)
+	return l, errs, recall(ctx, ask, changes, errs, sharded)
 }
 
 // lockText runs its three queries one after the other, because UNION ALL reads its arms in order. The
@@ -124,7 +127,7 @@ func load(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q
 }
 
 // recall makes the refusals of changes that are known already their first answer: nil.
-func recall(ctx context.Context, ask asker, changes []tasks.Change, errs []error) error {
+func recall(ctx context.Context, ask asker, changes []tasks.Change, errs []error, sharded bool) error {
 	refused := batch{columns: "code text, id text, i bigint"}
 	for i, c := range changes {
 		if errs[i] != nil {
@@ -133,6 +136,9 @@ func recall(ctx context.Context, ask asker, changes []tasks.Change, errs []error
 	}
 	if len(refused.rows) == 0 {
 		return nil
+	}
+	if sharded {
+		return ask(ctx, remember(changes, refused, errs))
 	}
 	return ask(ctx, question{
 		`

@@ -33,7 +33,11 @@ func (s *Store) Archive(ctx context.Context, cuts []tasks.Cut, keep func(tasks.P
 
 // archive takes away what is locked, and as the cuts say it is.
 func (s session) archive(ctx context.Context, cuts []tasks.Cut, keep func(tasks.Past) error) ([]error, error) {
-	ours, err := s.ours(ctx, cuts)
+	find := s.ours
+	if s.sharded() {
+		find = s.oursApart
+	}
+	ours, err := find(ctx, cuts)
 	if err != nil {
 		return nil, err
 	}
@@ -53,15 +57,14 @@ func (s session) archive(ctx context.Context, cuts []tasks.Cut, keep func(tasks.
 			stays = append(stays, line{e, c.ID, n})
 		}
 	}
-	past, err := s.take(ctx, gone, cut)
+	past, err := s.remove(ctx, gone, cut)
 	if err == nil {
 		err = keep(past)
 	}
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.exec(ctx, "WITH @h "+insert(historyTable, "h"), args{"h": historyTable.batch(stays)})
-	return errs, err
+	return errs, s.addQuietly(ctx, stays)
 }
 
 // ours locks the keys that nobody else has, and gives those that stand as the cuts say. It looks at
@@ -101,35 +104,58 @@ func (s session) ours(ctx context.Context, cuts []tasks.Cut) (map[keys.Code]bool
 		})
 }
 
-// take deletes those tasks, and all the history of those keys, and gives what there was.
-func (s session) take(ctx context.Context, gone, cut batch) (past tasks.Past, err error) {
-	err = s.query(ctx, `
-		WITH @gone
-		DELETE FROM keyseat_tasks WHERE (code, id) IN (SELECT code, id FROM gone)
-		RETURNING `+taskTable.columns.list("%"), args{"gone": gone}, func(r row) error {
-		var t tasks.Task
-		err := r.scan(taskTable.fields(&t))
-		past.Tasks = append(past.Tasks, t)
-		return err
-	})
-	if err == nil && len(past.Tasks) != len(gone.rows) {
+// remove deletes those tasks, and all the history of those keys, and gives what there was.
+func (s session) remove(ctx context.Context, gone, cut batch) (past tasks.Past, err error) {
+	if past.Tasks, err = s.removeTasks(ctx, gone); err == nil && len(past.Tasks) != len(gone.rows) {
 		err = errLost
 	}
-	if err != nil {
-		return past, err
+	if err == nil {
+		past.Lines, err = s.removeLines(ctx, cut)
 	}
-	slices.SortFunc(past.Tasks, func(x, y tasks.Task) int { return cmp.Or(x.Created.Compare(y.Created), cmp.Compare(x.ID, y.ID)) })
-	err = s.query(ctx, `
-		WITH @cut
-		DELETE FROM keyseat_history WHERE code IN (SELECT code FROM cut)
-		RETURNING seq, `+historyTable.columns.list("%"), args{"cut": cut}, func(r row) error {
+	return past, err
+}
+
+func (s session) removeTasks(ctx context.Context, gone batch) (all []tasks.Task, err error) {
+	text := `WITH @gone DELETE FROM keyseat_tasks WHERE (code, id) IN (SELECT code, id FROM gone)`
+	if s.sharded() {
+		text = `DELETE FROM keyseat_tasks WHERE code = ANY (@codes) AND id = ANY (@ids)`
+	}
+	named := args{"gone": gone, "codes": gone.texts(0), "ids": gone.texts(1)}
+	err = s.query(ctx, text+" RETURNING "+taskTable.columns.list("%"), named, func(r row) error {
+		var t tasks.Task
+		err := r.scan(taskTable.fields(&t))
+		all = append(all, t)
+		return err
+	})
+	slices.SortFunc(all, func(x, y tasks.Task) int { return cmp.Or(x.Created.Compare(y.Created), cmp.Compare(x.ID, y.ID)) })
+	return all, err
+}
+
+func (s session) removeLines(ctx context.Context, cut batch) (all []tasks.Line, err error) {
+	text := `WITH @cut DELETE FROM keyseat_history WHERE code IN (SELECT code FROM cut)`
+	if s.sharded() {
+		text = `DELETE FROM keyseat_history WHERE code = ANY (@codes)`
+	}
+	named := args{"cut": cut, "codes": cut.texts(0)}
+	err = s.query(ctx, text+" RETURNING seq, "+historyTable.columns.list("%"), named, func(r row) error {
 		var at tasks.Line
 		var l line
 		err := r.scan([]field{whole[int64]{&at.Seq}}, historyTable.fields(&l))
 		at.Change, at.N, at.Event = l.change, l.n, l.Event
-		past.Lines = append(past.Lines, at)
+		all = append(all, at)
 		return err
 	})
-	slices.SortFunc(past.Lines, func(x, y tasks.Line) int { return cmp.Compare(x.Seq, y.Seq) })
-	return past, err
+	slices.SortFunc(all, func(x, y tasks.Line) int { return cmp.Compare(x.Seq, y.Seq) })
+	return all, err
+}
+
+// addQuietly adds lines of history that are not for the outbox, as those of [insertLines] are.
+func (s session) addQuietly(ctx context.Context, lines []line) error {
+	rows := historyTable.batch(lines)
+	text, named := "WITH @h "+insert(historyTable, "h"), args{"h": rows}
+	if s.sharded() {
+		text, named = insert(historyTable, "@r"), args{"r": inline{rows}}
+	}
+	_, err := s.exec(ctx, text, named)
+	return err
 }

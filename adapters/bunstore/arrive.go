@@ -14,16 +14,22 @@ type runner func(ctx context.Context, text string, named args) (int64, error)
 // first, so that another of the same id waits until this one has ended.
 func arrive(ctx context.Context, run runner, b tasks.Batch, do func() error) error {
 	named := args{"batch": b.ID, "cause": string(b.Cause), "note": b.Note}
-	n, err := run(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`, named)
-	if err == nil && n == 0 {
-		err = tasks.ErrBatch
-	}
+	err := register(ctx, run, b)
 	if err == nil {
 		err = do()
 	}
 	if err == nil {
 		_, err = run(ctx, `INSERT INTO keyseat_history (`+historyTable.columns.list("%")+`, fresh)
 			SELECT code, batch_id, 0, @now, @cause, '', '', '', '', '', '', @note, `+heard+` FROM keyseat_keys WHERE batch_id = @batch`, named)
+	}
+	return err
+}
+
+// register notes a batch, or finds it noted.
+func register(ctx context.Context, run runner, b tasks.Batch) error {
+	n, err := run(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`, args{"batch": b.ID})
+	if err == nil && n == 0 {
+		err = tasks.ErrBatch
 	}
 	return err
 }

@@ -95,11 +95,7 @@ func counted(t *testing.T, url string) (*bunstore.Store, *atomic.Int64) {
 			t.Error(err)
 		}
 	})
-	s, err := bunstore.New(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, sent
+	return on(t, db, url), sent
 }
 
 // A counter is a driver that counts statements.

@@ -12,6 +12,8 @@ import (
 type postgres struct{}
 
 func (postgres) embedded() bool { return false }
+func (postgres) sharded() bool  { return false }
+func (postgres) kind() string   { return "postgres" }
 
 func (postgres) adapt(sql string) string {
 	return strings.ReplaceAll(sql, "@oldest",
@@ -40,14 +42,14 @@ func (postgres) scalar(value any, pass param) string {
 	}
 }
 
-func (postgres) table(columns columns, pass param) string {
+func (postgres) rows(columns columns, pass param) string {
 	var arrays []string
 	columns.each(func(_, kind string) {
 		i := len(arrays)
 		place := pass(func(value any) any { return array(kind, value.(batch).rows, i) })
 		arrays = append(arrays, "CAST("+place+" AS "+kind+"[])")
 	})
-	return "SELECT * FROM unnest(" + strings.Join(arrays, ", ") + ") WITH ORDINALITY"
+	return "unnest(" + strings.Join(arrays, ", ") + ") WITH ORDINALITY"
 }
 
 // array is the i-th column of the rows.

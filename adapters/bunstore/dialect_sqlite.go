@@ -14,6 +14,8 @@ import (
 type sqlite struct{ time func() time.Time }
 
 func (sqlite) embedded() bool { return true }
+func (sqlite) sharded() bool  { return false }
+func (sqlite) kind() string   { return "sqlite" }
 
 var (
 	rowLocks = regexp.MustCompile(`FOR UPDATE( OF \w+)?( SKIP LOCKED)?`)
@@ -24,12 +26,16 @@ var (
 // adapt drops the locks of rows, because a transaction that writes has the whole database, and does
 // without LATERAL and a LIMIT that differs by row.
 func (sqlite) adapt(sql string) string {
-	sql = spots.ReplaceAllStringFunc(sql, func(found string) string {
-		return "WHERE " + strings.ReplaceAll(spots.FindStringSubmatch(found)[1], "o.", "x.")
-	})
-	sql = laterals.ReplaceAllString(sql, "$1 ON $2")
+	sql = laterals.ReplaceAllString(byName(sql), "$1 ON $2")
 	return strings.ReplaceAll(rowLocks.ReplaceAllString(sql, ""), "@oldest",
 		`keyseat_plans p ON p.seq IN (SELECT p.seq FROM keyseat_plans p WHERE p.country = wanted.country AND `+claimable+` ORDER BY p.seq LIMIT @most)`)
+}
+
+// byName finds the rows that an [update] changes by their names, not by where they lie.
+func byName(sql string) string {
+	return spots.ReplaceAllStringFunc(sql, func(found string) string {
+		return "WHERE " + strings.ReplaceAll(spots.FindStringSubmatch(found)[1], "o.", "x.")
+	})
 }
 
 func (d sqlite) now() time.Time { return d.time() }
@@ -49,7 +55,7 @@ func (sqlite) scalar(value any, pass param) string {
 	return pass(func(value any) any { return value })
 }
 
-func (sqlite) table(columns columns, pass param) string {
+func (sqlite) rows(columns columns, pass param) string {
 	var selected []string
 	columns.each(func(_, kind string) {
 		format := "value->>%d"
@@ -59,7 +65,7 @@ func (sqlite) table(columns columns, pass param) string {
 		selected = append(selected, fmt.Sprintf(format, len(selected)))
 	})
 	rows := pass(func(value any) any { return encode(value.(batch).rows) })
-	return "SELECT " + strings.Join(selected, ", ") + ", key FROM json_each(" + rows + ")"
+	return "(SELECT " + strings.Join(selected, ", ") + ", key FROM json_each(" + rows + "))"
 }
 
 // encode writes rows as JSON. The texts are UTF-8 already, and nothing else can fail to encode.

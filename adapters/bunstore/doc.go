@@ -20,6 +20,14 @@
 // (Postgres) or as JSON (SQLite). Whoever changes a plan's counters holds the row of its country, so
 // a claim sees every free slot there is, and no plan is oversold.
 //
+// A distributed store ([Options.Distributed]) is Postgres without locks on keys and tasks, whose rows may
+// lie on many servers by the key's code: 1 locks countries alone and reads the rest as it is, 4 writes each
+// table by compare-and-set, and is run again with all before it if others were faster; a lease chooses, and
+// takes what is still so. [Store.Distribute] has Citus lay the tables out.
+//
+//	by the key's code   keyseat_keys, keyseat_tasks, keyseat_history
+//	in one place        all others
+//
 // [Open] makes a [Store] of a URL, [New] one of a bun.DB that its owner shares, and [Store.In] joins
 // a transaction of the owner's. All tables begin with keyseat_.
 //

@@ -51,7 +51,7 @@ func (s session) tell(operation string, err error) error {
 
 // harmless are the errors that say nothing of what is stored.
 var harmless = []error{
-	context.Canceled, context.DeadlineExceeded, ErrServed,
+	context.Canceled, context.DeadlineExceeded, ErrServed, ErrDistributed,
 	sql.ErrConnDone, sql.ErrTxDone, driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
 }
 

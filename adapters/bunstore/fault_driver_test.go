@@ -45,6 +45,14 @@ type faults struct {
 	mu sync.Mutex
 	mode
 	at, seen, hits, begun int
+	sent                  []string // statements
+}
+
+// note keeps a statement.
+func (f *faults) note(sql string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sent = append(f.sent, sql)
 }
 
 func (f *faults) arm(m mode, at int) {
@@ -136,6 +144,7 @@ func (c *frailConn) run(what int, do func() error, clean func()) (torn bool, err
 func nothing() {}
 
 func (c *frailConn) QueryContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Rows, error) {
+	c.note(sql)
 	var rows driver.Rows
 	torn, err := c.run(query, func() (err error) {
 		rows, err = c.Conn.(driver.QueryerContext).QueryContext(ctx, sql, args)
@@ -176,6 +185,7 @@ func (r *tornRows) Next(values []driver.Value) error {
 }
 
 func (c *frailConn) ExecContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Result, error) {
+	c.note(sql)
 	var result driver.Result
 	_, err := c.run(exec, func() (err error) {
 		result, err = c.Conn.(driver.ExecerContext).ExecContext(ctx, sql, args)

@@ -27,6 +27,7 @@ import (
 type lab struct {
 	*testing.T
 	*faults
+	url   string
 	wire  bool // faults are cuts of the network
 	frail *bunstore.Store
 	plain *bunstore.Store
@@ -41,15 +42,15 @@ func inLabs(t *testing.T, test func(l *lab), names ...string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			system, _, _ := strings.Cut(name, " ")
-			test(newLab(t, databases[system](t), name == onTheWire))
+			test(newLab(t, databases[system](t), strings.HasSuffix(name, onTheWire)))
 		})
 	}
 }
 
-const onTheWire = "postgres on the wire"
+const onTheWire = " on the wire"
 
 func newLab(t *testing.T, url string, wire bool) *lab {
-	l := &lab{T: t, faults: &faults{}, wire: wire}
+	l := &lab{T: t, faults: &faults{}, url: url, wire: wire}
 	life, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a lock that was left must not hang the test
 	t.Cleanup(cancel)
 	l.life = life
@@ -57,7 +58,8 @@ func newLab(t *testing.T, url string, wire bool) *lab {
 	l.db = sql.OpenDB(inner)
 	l.pool = sql.OpenDB(frailDriver{inner, l.faults})
 	if wire {
-		config, err := pgx.ParseConfig(url)
+		_, dsn := source(url)
+		config, err := pgx.ParseConfig(dsn)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,11 +100,7 @@ func (l *lab) store(db *sql.DB, speaks schema.Dialect) *bunstore.Store {
 			l.Error(err)
 		}
 	})
-	s, err := bunstore.New(bun.NewDB(db, speaks))
-	if err != nil {
-		l.Fatal(err)
-	}
-	return s
+	return on(l, bun.NewDB(db, speaks), l.url)
 }
 
 // tables are all of them, those first that others refer to last.

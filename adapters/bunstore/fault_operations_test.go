@@ -15,7 +15,7 @@ import (
 // after an error until it has none, and whose error is also that it answers something wrong.
 type operation struct {
 	name    string
-	imports bool // past database/sql on Postgres, where only the network can fail it
+	imports bool // it reads what it is given once, so that it is not run again; on Postgres it goes past database/sql
 	still   bool // it leaves no trace that a dump shows
 	anew    bool // each call takes effect
 	prepare func(l *lab) func(s *bunstore.Store) error

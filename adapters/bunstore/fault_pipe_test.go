@@ -22,7 +22,7 @@ func TestObstacles(t *testing.T) {
 				}
 			}
 		}
-	}, onTheWire)
+	}, "postgres"+onTheWire, "distributed"+onTheWire)
 }
 
 // obstructed accepts three tasks while the first so many runs are refused.

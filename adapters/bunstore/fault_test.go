@@ -2,6 +2,7 @@ package bunstore_test
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
@@ -22,7 +23,7 @@ func TestEveryStatementMayFail(t *testing.T) {
 			}
 		}
 		l.Attr("faults", strconv.Itoa(failed))
-	}, "sqlite", "postgres", onTheWire)
+	}, "sqlite", "postgres", "postgres"+onTheWire, "distributed", "distributed"+onTheWire)
 }
 
 // suits says whether the operation can fail so. Under the race detector one mode must do.
@@ -33,7 +34,7 @@ func (l *lab) suits(o operation, m mode) bool {
 	if l.wire {
 		return m.dies
 	}
-	return l.plain.Embedded() || !o.imports
+	return l.plain.Embedded() || strings.HasPrefix(l.url, "distributed:") || !o.imports
 }
 
 // unharmed gives the shape of what an operation leaves when nothing fails.

@@ -31,36 +31,37 @@ func TestStoreGrouped(t *testing.T) {
 // TestALockedRowStallsNobodyElse has somebody hold a key's row: the others, who share a batch with the
 // one that waits for it, are served.
 func TestALockedRowStallsNobodyElse(t *testing.T) {
-	url := databases["postgres"](t)
-	s := open(t, url, bunstore.Options{})
-	fill(t, s, 4)
-	holder, err := raw(t, url).BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = holder.Rollback() }()
-	changes := upgrades(t, s, 4)
-	if _, err := holder.ExecContext(t.Context(), "SELECT 1 FROM keyseat_keys WHERE code = $1 FOR UPDATE", string(changes[0].Code())); err != nil {
-		t.Fatal(err)
-	}
-	store, start := group.New(s, group.Options{}), time.Now()
-	done := make(chan error, len(changes))
-	for _, c := range changes {
-		go func() {
-			verdicts, err := store.Apply(t.Context(), []tasks.Change{c})
-			if err == nil {
-				err = verdicts[0]
-			}
-			done <- err
-		}()
-	}
-	failed := 0
-	for range changes {
-		if err := <-done; err != nil {
-			failed++
+	onPostgres(t, func(t *testing.T, url string) {
+		s := open(t, url, bunstore.Options{})
+		fill(t, s, 4)
+		holder, err := raw(t, url).BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if took := time.Since(start); failed != 1 || took > 8*time.Second {
-		t.Errorf("%d failed in %v", failed, took)
-	}
+		defer func() { _ = holder.Rollback() }()
+		changes := upgrades(t, s, 4)
+		if _, err := holder.ExecContext(t.Context(), "SELECT 1 FROM keyseat_keys WHERE code = $1 FOR UPDATE", string(changes[0].Code())); err != nil {
+			t.Fatal(err)
+		}
+		store, start := group.New(s, group.Options{}), time.Now()
+		done := make(chan error, len(changes))
+		for _, c := range changes {
+			go func() {
+				verdicts, err := store.Apply(t.Context(), []tasks.Change{c})
+				if err == nil {
+					err = verdicts[0]
+				}
+				done <- err
+			}()
+		}
+		failed := 0
+		for range changes {
+			if err := <-done; err != nil {
+				failed++
+			}
+		}
+		if took := time.Since(start); failed != 1 || took > 8*time.Second {
+			t.Errorf("%d failed in %v", failed, took)
+		}
+	})
 }

@@ -16,8 +16,11 @@ import (
 func (s *Store) ImportKeys(ctx context.Context, b tasks.Batch, all iter.Seq2[keys.Key, error]) error {
 	from := &source{all: all}
 	bring := s.copyKeys
-	if s.embedded() {
+	switch {
+	case s.embedded():
 		bring = s.stageKeys
+	case s.sharded():
+		bring = s.insertKeys
 	}
 	err := bring(ctx, b, from)
 	fault, found := errors.AsType[tasks.RowError](err)

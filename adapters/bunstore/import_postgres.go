@@ -49,11 +49,13 @@ func running(tx pgx.Tx) runner {
 	}
 }
 
+const importLock = "SELECT pg_advisory_xact_lock(hashtext('keyseat import'))"
+
 func copyInto(ctx context.Context, tx pgx.Tx, b tasks.Batch, from *source) error {
 	// Two imports of the same codes would wait for each other's rows in a circle, so imports take turns.
 	// Keys that are issued have codes that nobody else brings: they need not wait.
 	if b.Cause == tasks.WasImported {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext('keyseat import'))"); err != nil {
+		if _, err := tx.Exec(ctx, importLock); err != nil {
 			return err
 		}
 	}

@@ -39,7 +39,8 @@ func (s *Store) Record(ctx context.Context, code keys.Code) (record tasks.Record
 	return record, s.reader().tell("inspect", err)
 }
 
-// snapshot runs statements that all see the database as the first one does. They change nothing.
+// snapshot runs statements that all see the database as the first one does, unless they go to many servers,
+// which share no snapshot. They change nothing.
 func (s *Store) snapshot(ctx context.Context, do func(tx session) error) error {
 	one := &sql.TxOptions{ReadOnly: true} // each of SQLite's transactions is one
 	if !s.embedded() {
@@ -73,15 +74,24 @@ func (s session) codes(ctx context.Context, after keys.Code, n int) (codes []key
 
 // records reads what is under the codes, in their order.
 func (s session) records(ctx context.Context, codes []keys.Code) ([]tasks.Record, error) {
+	s, err := s.timed(ctx)
+	if err != nil {
+		return nil, err
+	}
 	records := make([]tasks.Record, len(codes))
 	want, at := batch{columns: "code text"}, map[keys.Code]*tasks.Record{}
 	for i, code := range codes {
 		want.add(string(code))
+		records[i] = tasks.Record{At: s.now(), Code: code}
 		at[code] = &records[i]
 	}
-	err := s.query(ctx, `
+	join := "LEFT JOIN"
+	if s.sharded() {
+		join = "JOIN" // because what is sent along cannot be joined to many servers in another way
+	}
+	err = s.query(ctx, `
 		WITH @want SELECT @now, want.code, `+keyTable.columns.list("k.%")+` FROM want
-		LEFT JOIN keyseat_keys k ON k.code = want.code`, args{"want": want}, func(r row) error {
+		`+join+` keyseat_keys k ON k.code = want.code`, args{"want": want}, func(r row) error {
 		var one tasks.Record
 		err := r.scan([]field{moment{&one.At}, text[keys.Code]{&one.Code}}, keyTable.fields(&one.Key))
 		*at[one.Code] = one

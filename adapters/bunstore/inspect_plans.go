@@ -23,8 +23,12 @@ func (s *Store) Tallies(ctx context.Context) (all []tasks.Tally, err error) {
 
 // tallies counts for the plan with that id, or for all where it is "".
 func (s session) tallies(ctx context.Context, id string) (map[string]tasks.Tally, error) {
+	s, err := s.timed(ctx)
+	if err != nil {
+		return nil, err
+	}
 	all := map[string]tasks.Tally{}
-	err := s.query(ctx, `
+	err = s.query(ctx, `
 		SELECT @now, `+planTable.columns.list("%")+` FROM keyseat_plans WHERE @id = '' OR id = @id`,
 		args{"id": id}, func(r row) error {
 			var t tasks.Tally
@@ -101,7 +105,5 @@ func (s session) correct(ctx context.Context, c tasks.Correction) error {
 	if err := s.writePlans(ctx, []stock.Plan{plan}, nil); err != nil {
 		return err
 	}
-	// It is no line for the outbox, as those of insertLines are, because it is about no key.
-	_, err = s.exec(ctx, "WITH @h "+insert(historyTable, "h"), args{"h": historyTable.batch([]line{{c.Event, c.ID, 0}})})
-	return err
+	return s.addQuietly(ctx, []line{{c.Event, c.ID, 0}}) // it is about no key
 }

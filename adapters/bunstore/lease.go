@@ -39,6 +39,10 @@ func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Durat
 	if n <= 0 {
 		return nil, nil
 	}
+	if s.sharded() {
+		taken, err := s.leaseApart(ctx, worker, n, ttl)
+		return taken.views(), s.tell("lease", err)
+	}
 	named := args{"worker": worker, "n": n, "ttl": ttl, "twice": 2 * ttl, "tick": time.Microsecond}
 	lease := s.leaseAtOnce
 	if s.embedded() {
@@ -107,30 +111,18 @@ func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 	if len(refs) == 0 {
 		return nil, nil
 	}
-	set := `leased_until = @now + @ttl + its_place * @tick`
-	if ttl == 0 {
-		set = `leased_until = NULL, worker = NULL`
-	}
-	want := batch{columns: "code text, id text, fence bigint"}
-	for _, ref := range refs {
-		want.add(string(ref.Code), ref.ID, ref.Fence)
-	}
+	errs, err := s.extend(ctx, refs, ttl)
+	return errs, s.tell("extend", err)
+}
+
+func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
 	had := map[tasks.Ref]bool{}
-	err := s.query(ctx, `
-		WITH @want, mine (its_code, its_id, its_place) AS MATERIALIZED (
-			SELECT t.code, t.id, want.place FROM want
-			JOIN keyseat_tasks t ON t.code = want.code AND t.id = want.id AND t.fence = want.fence
-			WHERE t.ended_at IS NULL AND t.leased_until IS NOT NULL
-			ORDER BY t.code, t.id FOR UPDATE OF t)
-		UPDATE keyseat_tasks SET `+set+` FROM mine WHERE code = its_code AND id = its_id
-		RETURNING code, id, fence`, args{"want": want, "ttl": ttl, "tick": time.Microsecond}, func(r row) error {
-		var ref tasks.Ref
-		err := r.scan([]field{text[keys.Code]{&ref.Code}, text[string]{&ref.ID}, whole[int64]{&ref.Fence}})
-		had[ref] = true
-		return err
-	})
-	if err != nil {
-		return nil, s.tell("extend", err)
+	extend := s.extendLocked
+	if s.sharded() {
+		extend = s.extendApart
+	}
+	if err := extend(ctx, refs, ttl, had); err != nil {
+		return nil, err
 	}
 	errs := make([]error, len(refs))
 	for i, ref := range refs {
@@ -139,4 +131,34 @@ func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 		}
 	}
 	return errs, nil
+}
+
+// extendLocked notes those that it has extended.
+func (s session) extendLocked(ctx context.Context, refs []tasks.Ref, ttl time.Duration, had map[tasks.Ref]bool) error {
+	set := `leased_until = @now + @ttl + its_place * @tick`
+	if ttl == 0 {
+		set = `leased_until = NULL, worker = NULL`
+	}
+	want := batch{columns: "code text, id text, fence bigint"}
+	for _, ref := range refs {
+		want.add(string(ref.Code), ref.ID, ref.Fence)
+	}
+	return s.query(ctx, `
+		WITH @want, mine (its_code, its_id, its_place) AS MATERIALIZED (
+			SELECT t.code, t.id, want.place FROM want
+			JOIN keyseat_tasks t ON t.code = want.code AND t.id = want.id AND t.fence = want.fence
+			WHERE t.ended_at IS NULL AND t.leased_until IS NOT NULL
+			ORDER BY t.code, t.id FOR UPDATE OF t)
+		UPDATE keyseat_tasks SET `+set+` FROM mine WHERE code = its_code AND id = its_id
+		RETURNING code, id, fence`, args{"want": want, "ttl": ttl, "tick": time.Microsecond}, extended(had))
+}
+
+// extended notes a lease that was extended.
+func extended(had map[tasks.Ref]bool) func(r row) error {
+	return func(r row) error {
+		var ref tasks.Ref
+		err := r.scan([]field{text[keys.Code]{&ref.Code}, text[string]{&ref.ID}, whole[int64]{&ref.Fence}})
+		had[ref] = true
+		return err
+	}
 }

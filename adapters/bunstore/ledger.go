@@ -16,7 +16,8 @@ type ledger struct {
 	working   map[keys.Code]string // the open task of a key
 	countries map[stock.Country]bool
 	book      *stock.Book
-	made      map[taskName]bool // changes, by their key and id
+	made      map[taskName]bool  // changes, by their key and id
+	read      map[taskName]int64 // versions before all changes, of a key under the id "": see [look]
 
 	writes writes
 }
@@ -35,6 +36,7 @@ func newLedger() ledger {
 		countries: map[stock.Country]bool{},
 		book:      stock.NewBook(time.Time{}, nil),
 		made:      map[taskName]bool{},
+		read:      map[taskName]int64{},
 		writes:    newWrites(),
 	}
 }

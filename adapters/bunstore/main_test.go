@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
 	_ "modernc.org/sqlite"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
@@ -24,13 +25,15 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m)
 }
 
-// databases make the URL of an empty database each.
+// databases make the URL of an empty database each. One that begins with "distributed:" is a Postgres to be
+// opened in that form.
 var databases = map[string]func(testing.TB) string{
-	"postgres": pgtest.URL,
-	"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "key seat?%.db") },
+	"postgres":    pgtest.URL,
+	"distributed": func(t testing.TB) string { return "distributed:" + pgtest.URL(t) },
+	"sqlite":      func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "key seat?%.db") },
 }
 
-// onBoth runs a test on both databases, at once.
+// onBoth runs a test on both databases, on Postgres in both forms, at once.
 func onBoth(t *testing.T, test func(t *testing.T, url string)) {
 	for name, url := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -40,9 +43,37 @@ func onBoth(t *testing.T, test func(t *testing.T, url string)) {
 	}
 }
 
+// onPostgres runs a test on Postgres in both forms, at once.
+func onPostgres(t *testing.T, test func(t *testing.T, url string)) {
+	for _, name := range []string{"postgres", "distributed"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, databases[name](t))
+		})
+	}
+}
+
+// form tells a database's form.
+func form(url string) (plain string, distributed bool) { return strings.CutPrefix(url, "distributed:") }
+
+// on makes a store of a database that is open.
+func on(t testing.TB, db *bun.DB, url string) *bunstore.Store {
+	t.Helper()
+	open := bunstore.New
+	if _, distributed := form(url); distributed {
+		open = bunstore.NewDistributed
+	}
+	s, err := open(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // open opens a database and makes its tables.
 func open(t testing.TB, url string, o bunstore.Options) *bunstore.Store {
 	t.Helper()
+	url, o.Distributed = form(url)
 	s, err := bunstore.Open(t.Context(), url, o)
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +91,7 @@ func open(t testing.TB, url string, o bunstore.Options) *bunstore.Store {
 
 // source gives the driver of a database and what the driver calls it.
 func source(address string) (driver, dsn string) {
+	address, _ = form(address)
 	path, embedded := strings.CutPrefix(address, "sqlite:")
 	if !embedded {
 		return "pgx", address

@@ -13,14 +13,32 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// Migrate brings the schema up to date. Any number of processes may do so at once: one works, the
+// Migrate brings the schema up to date. Of tables that are distributed only a store for such may do so:
+// others get [ErrDistributed]. Any number of processes may do so at once: one works, the
 // others wait for it and find nothing left to do.
 func (s *Store) Migrate(ctx context.Context) error {
 	exclusively := s.alonePostgres
 	if s.embedded() {
 		exclusively = s.aloneSQLite
 	}
-	return s.reader().tell("migrate", exclusively(ctx, func() error { return s.migrate(ctx) }))
+	return s.reader().tell("migrate", exclusively(ctx, func() error {
+		if err := s.suits(ctx); err != nil {
+			return err
+		}
+		return s.migrate(ctx)
+	}))
+}
+
+// suits refuses tables that are distributed to a store that could not work with them.
+func (s *Store) suits(ctx context.Context) error {
+	if s.embedded() || s.sharded() {
+		return nil
+	}
+	tables, _, err := s.distributed(ctx)
+	if err == nil && len(tables) > 0 {
+		err = ErrDistributed
+	}
+	return err
 }
 
 func (s *Store) migrate(ctx context.Context) error {

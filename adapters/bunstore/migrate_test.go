@@ -13,7 +13,8 @@ func TestManyMigrateAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 16 {
 			wg.Go(func() {
-				s, err := bunstore.Open(t.Context(), url, bunstore.Options{Conns: 2})
+				plain, distributed := form(url)
+				s, err := bunstore.Open(t.Context(), plain, bunstore.Options{Conns: 2, Distributed: distributed})
 				if err != nil {
 					t.Error(err)
 					return

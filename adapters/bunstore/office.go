@@ -21,14 +21,14 @@ func (s *Store) clockColumn(q *bun.SelectQuery) *bun.SelectQuery {
 	return q.ColumnExpr(sql, now...)
 }
 
-// views starts a list of keys k with tasks t.
-func (s *Store) views(from, join string, n int) *bun.SelectQuery {
-	return s.clockColumn(s.read.NewSelect()).ColumnExpr(viewColumns).TableExpr(from).Join(join).Limit(int64(n))
-}
-
-// list runs a query for views.
-func (s *Store) list(ctx context.Context, q *bun.SelectQuery) (views []tasks.View, err error) {
-	rows, err := q.Rows(ctx)
+// views runs a query for n views of keys k with tasks t.
+func (s *Store) views(ctx context.Context, from, join string, n int, which func(q *bun.SelectQuery) *bun.SelectQuery) (views []tasks.View, err error) {
+	s, err = s.timed(ctx)
+	if err != nil {
+		return nil, s.reader().tell("list", err)
+	}
+	q := s.clockColumn(s.read.NewSelect()).ColumnExpr(viewColumns).TableExpr(from).Join(join).Limit(int64(n))
+	rows, err := which(q).Rows(ctx)
 	one := newViewing()
 	err = drain(rows, err, func(r row) error {
 		v, err := one.read(r)
@@ -43,8 +43,10 @@ func (s *Store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.View,
 	if n <= 0 {
 		return nil, nil // because bun takes 0 for no limit
 	}
-	return s.list(ctx, s.views("keyseat_keys AS k", "LEFT JOIN keyseat_tasks AS t ON t.code = k.code AND t.id = k.task_id", n).
-		Where("k.code > ?", string(after)).OrderExpr("k.code"))
+	return s.views(ctx, "keyseat_keys AS k", "LEFT JOIN keyseat_tasks AS t ON t.code = k.code AND t.id = k.task_id", n,
+		func(q *bun.SelectQuery) *bun.SelectQuery {
+			return q.Where("k.code > ?", string(after)).OrderExpr("k.code")
+		})
 }
 
 // keyOfTask joins the key of a task.
@@ -55,20 +57,21 @@ func (s *Store) Tasks(ctx context.Context, filter tasks.Filter, after tasks.Task
 	if n <= 0 {
 		return nil, nil
 	}
-	q := s.views("keyseat_tasks AS t", keyOfTask, n).OrderExpr("t.created_at, t.id")
-	switch filter {
-	case tasks.AnyTask:
-	case tasks.OpenTask:
-		q = q.Where("t.ended_at IS NULL")
-	case tasks.EndedTask:
-		q = q.Where("t.ended_at IS NOT NULL")
-	case tasks.SuspectTask:
-		q = q.Where("t.slot = ?", string(stock.Suspect))
-	}
-	if after.ID != "" {
-		q = q.Where("(t.created_at, t.id) > (?, ?)", s.stored(after.Created), after.ID)
-	}
-	return s.list(ctx, q)
+	return s.views(ctx, "keyseat_tasks AS t", keyOfTask, n, func(q *bun.SelectQuery) *bun.SelectQuery {
+		switch filter {
+		case tasks.AnyTask:
+		case tasks.OpenTask:
+			q = q.Where("t.ended_at IS NULL")
+		case tasks.EndedTask:
+			q = q.Where("t.ended_at IS NOT NULL")
+		case tasks.SuspectTask:
+			q = q.Where("t.slot = ?", string(stock.Suspect))
+		}
+		if after.ID != "" {
+			q = q.Where("(t.created_at, t.id) > (?, ?)", s.stored(after.Created), after.ID)
+		}
+		return q.OrderExpr("t.created_at, t.id")
+	})
 }
 
 // stored is a time as bun is to write it.
@@ -81,7 +84,8 @@ func (s *Store) stored(at time.Time) any {
 
 // Task implements [tasks.Office].
 func (s *Store) Task(ctx context.Context, id string) (tasks.View, error) {
-	views, err := s.list(ctx, s.views("keyseat_tasks AS t", keyOfTask, 1).Where("t.id = ?", id))
+	views, err := s.views(ctx, "keyseat_tasks AS t", keyOfTask, 1,
+		func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("t.id = ?", id) })
 	if err != nil || len(views) == 0 {
 		return tasks.View{}, err
 	}

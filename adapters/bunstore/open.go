@@ -12,6 +12,10 @@ type Options struct {
 	Conns int              // at once, of Postgres or of readers of SQLite; 0: 16
 	Busy  time.Duration    // how long SQLite waits for another process's transaction; 0: 10 s
 	Now   func() time.Time // the clock that decides on SQLite; nil: time.Now
+
+	// Distributed is for a Postgres whose tables [Store.Distribute] has distributed, and for databases that
+	// speak its protocol and have no SKIP LOCKED.
+	Distributed bool
 }
 
 func (o Options) filled() Options {

@@ -27,12 +27,16 @@ func openPostgres(url string, o Options) (*Store, error) {
 	if _, named := config.RuntimeParams["application_name"]; !named {
 		config.RuntimeParams["application_name"] = "keyseat"
 	}
-	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(settings))
+	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(settings(o.Distributed)))
 	pool.SetMaxOpenConns(o.Conns)
 	pool.SetMaxIdleConns(o.Conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	db := bun.NewDB(pool, pgdialect.New())
-	return &Store{dialect: postgres{}, read: db, write: db, owned: true}, nil
+	s := &Store{dialect: postgres{}, read: db, write: db, owned: true}
+	if o.Distributed {
+		s.dialect = newDistributed()
+	}
+	return s, nil
 }
 
 // readOnly is the SQLSTATE of a write on a server that takes none.
@@ -62,15 +66,23 @@ func follow(c *pgx.ConnConfig) {
 // that it has locked are everybody's, and lets nobody wait for a row much longer than its holder should
 // take: a batch of changes waits as one. It plans a prepared statement once, which otherwise takes
 // longer than to run it; and because the tables may have been empty then, it reads none of them whole
-// where there is an index, nor sorts all that an index has where the first few are asked for. A sequential scan that
-// must be is made to look so dear by that that it would be compiled, which takes longer still.
-func settings(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `
-		SET idle_in_transaction_session_timeout = '10s';
-		SET lock_timeout = '2s';
-		SET plan_cache_mode = force_generic_plan;
-		SET enable_seqscan = off;
-		SET enable_bitmapscan = off;
-		SET jit = off`, pgx.QueryExecModeSimpleProtocol)
-	return err
+// where there is an index, nor sorts all that an index has where the first few are asked for. A
+// sequential scan that must be is made to look so dear by that that it would be compiled, which takes
+// longer still. But Citus can plan no statement on several servers without its
+// arguments.
+func settings(distributed bool) func(ctx context.Context, conn *pgx.Conn) error {
+	plan := `plan_cache_mode = force_generic_plan`
+	if distributed {
+		plan = `plan_cache_mode = force_custom_plan`
+	}
+	return func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `
+			SET idle_in_transaction_session_timeout = '10s';
+			SET lock_timeout = '2s';
+			SET `+plan+`;
+			SET enable_seqscan = off;
+			SET enable_bitmapscan = off;
+			SET jit = off`, pgx.QueryExecModeSimpleProtocol)
+		return err
+	}
 }

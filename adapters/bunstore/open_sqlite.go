@@ -17,6 +17,9 @@ import (
 )
 
 func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
+	if o.Distributed {
+		return nil, errNotPostgres
+	}
 	if path == "" || strings.HasPrefix(path, ":") {
 		return nil, errors.New("after sqlite: stands the path of a file")
 	}

@@ -81,7 +81,7 @@ func (s session) lines(ctx context.Context, all []tasks.Mail) error {
 	return s.query(ctx, `
 		WITH @want
 		SELECT x.i, x.seq, `+historyTable.columns.list("x.%")+` FROM (
-			SELECT want.i, h.seq, `+historyTable.columns.list("h.%")+`, row_number() OVER (PARTITION BY want.i ORDER BY h.seq) AS nth
+			SELECT want.i, h.seq, `+historyTable.columns.list("h.%")+`, row_number() OVER (PARTITION BY h.code, want.i ORDER BY h.seq) AS nth
 			FROM want JOIN keyseat_history h ON h.code = want.code AND h.seq > want.told AND h.seq <= want.newest) AS x
 		WHERE x.nth <= @most ORDER BY x.i, x.seq`,
 		args{"want": want, "most": tasks.MailLines}, func(r row) error {

@@ -16,7 +16,7 @@ func (s *Store) Route(ctx context.Context, causes []tasks.Cause, n int) (routed 
 		return 0, s.reader().tell("route", err)
 	}
 	err = s.transact(ctx, func(tx session) error {
-		fresh, err := tx.fresh(ctx, n, "FOR UPDATE OF h")
+		fresh, err := tx.held(ctx, n)
 		routed = len(fresh)
 		if err != nil || routed == 0 {
 			return err
@@ -24,6 +24,19 @@ func (s *Store) Route(ctx context.Context, causes []tasks.Cause, n int) (routed 
 		return tx.route(ctx, fresh, causes)
 	})
 	return routed, s.reader().tell("route", err)
+}
+
+// held reads and holds the oldest fresh lines. Where they cannot be locked it holds the listeners, which lie
+// in one place, and [session.routed] finds out whether they are fresh still.
+func (s session) held(ctx context.Context, n int) ([]tasks.Line, error) {
+	if !s.sharded() {
+		return s.fresh(ctx, n, "FOR UPDATE OF h")
+	}
+	err := s.query(ctx, `SELECT l.name FROM keyseat_listeners l ORDER BY l.name FOR UPDATE OF l`, nil, func(row) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	return s.fresh(ctx, n, "")
 }
 
 // fresh reads the oldest fresh lines, of which only the place, the key and the cause are filled in.
@@ -39,9 +52,9 @@ func (s session) fresh(ctx context.Context, n int, lock string) (lines []tasks.L
 }
 
 func (s session) route(ctx context.Context, fresh []tasks.Line, causes []tasks.Cause) error {
-	taken, kept := batch{columns: "seq bigint"}, batch{columns: "code text, seq bigint"}
+	taken, kept := batch{columns: "code text, seq bigint"}, batch{columns: "code text, seq bigint"}
 	for _, l := range fresh {
-		taken.add(l.Seq)
+		taken.add(string(l.Code), l.Seq)
 		if slices.Contains(causes, l.Cause) {
 			kept.add(string(l.Code), l.Seq)
 		}
@@ -54,7 +67,21 @@ func (s session) route(ctx context.Context, fresh []tasks.Line, causes []tasks.C
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, `WITH @taken UPDATE keyseat_history SET fresh = false WHERE fresh AND seq IN (SELECT seq FROM taken)`, args{"taken": taken})
+	return s.routed(ctx, taken)
+}
+
+// routed marks lines as fresh no more.
+func (s session) routed(ctx context.Context, taken batch) error {
+	if !s.sharded() {
+		_, err := s.exec(ctx, `WITH @taken UPDATE keyseat_history SET fresh = false WHERE fresh AND seq IN (SELECT seq FROM taken)`, args{"taken": taken})
+		return err
+	}
+	n, err := s.exec(ctx, `
+		UPDATE keyseat_history AS x SET fresh = false FROM @r
+		WHERE x.code = r.code AND x.seq = r.seq AND x.fresh AND x.code = ANY (@codes)`, args{"r": inline{taken}, "codes": taken.texts(0)})
+	if err == nil && n != int64(len(taken.rows)) {
+		err = errAgain
+	}
 	return err
 }
 
@@ -77,6 +104,10 @@ func (s *Store) Rewind(ctx context.Context, r tasks.Rewind) (n int, err error) {
 	bounds := batch{columns: "since timestamptz, after bigint"}
 	bounds.add(since, r.After)
 	err = s.transact(ctx, func(tx session) error {
+		tx, err := tx.timed(ctx)
+		if err != nil {
+			return err
+		}
 		rows, err := tx.exec(ctx, `WITH @causes, @bounds `+mail(`
 			SELECT l.name, h.code, '', min(h.seq) - 1, 0, max(h.seq), 0, @now, @now, ''
 			FROM keyseat_history h CROSS JOIN bounds CROSS JOIN keyseat_listeners l

@@ -1,6 +1,7 @@
 package bunstore_test
 
 import (
+	"database/sql"
 	"strings"
 	"testing"
 	"time"
@@ -9,7 +10,6 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/adapters/pgtest"
 	"github.com/keyseat/keyseat/adapters/storetest"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -26,40 +26,41 @@ func TestOutbox(t *testing.T) {
 // TestALineThatBecomesVisibleLateIsRouted writes a line in a transaction that is committed after later
 // lines were routed. (On SQLite there is only one such transaction at a time.)
 func TestALineThatBecomesVisibleLateIsRouted(t *testing.T) {
-	url := pgtest.URL(t)
-	s := open(t, url, bunstore.Options{})
-	fill(t, s, 2)
-	if err := s.Listen(t.Context(), []string{"L"}, time.Hour); err != nil {
-		t.Fatal(err)
-	}
-	changes := upgrades(t, s, 2)
-	tx, err := bun.NewDB(raw(t, url), pgdialect.New()).BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changes[1].Claim = nil // because the country would be locked
-	apply(t, s.In(tx), changes[0])
-	apply(t, s, changes[1])
-	route := func() int {
-		n, err := s.Route(t.Context(), []tasks.Cause{tasks.WasAccepted}, 100)
+	onPostgres(t, func(t *testing.T, url string) {
+		s := open(t, url, bunstore.Options{})
+		fill(t, s, 2)
+		if err := s.Listen(t.Context(), []string{"L"}, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		changes := upgrades(t, s, 2)
+		tx, err := bun.NewDB(raw(t, url), pgdialect.New()).BeginTx(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return n
-	}
-	if n := route(); n != 1 {
-		t.Errorf("%d lines routed, want the one that is committed", n)
-	}
-	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	if n := route(); n != 1 {
-		t.Errorf("%d lines routed, want the one that was committed late", n)
-	}
-	all, err := s.Collect(t.Context(), "L", "lease", 9, time.Minute)
-	if err != nil || len(all) != 2 || all[0].Newest < all[1].Newest {
-		t.Errorf("collected %v, %v", all, err)
-	}
+		changes[1].Claim = nil // because the country would be locked
+		apply(t, s.In(tx), changes[0])
+		apply(t, s, changes[1])
+		route := func() int {
+			n, err := s.Route(t.Context(), []tasks.Cause{tasks.WasAccepted}, 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if n := route(); n != 1 {
+			t.Errorf("%d lines routed, want the one that is committed", n)
+		}
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if n := route(); n != 1 {
+			t.Errorf("%d lines routed, want the one that was committed late", n)
+		}
+		all, err := s.Collect(t.Context(), "L", "lease", 9, time.Minute)
+		if err != nil || len(all) != 2 || all[0].Newest < all[1].Newest {
+			t.Errorf("collected %v, %v", all, err)
+		}
+	})
 }
 
 // TestNothingIsKeptWhileNobodyListens looks at the tables.
@@ -101,40 +102,90 @@ func TestNothingIsKeptWhileNobodyListens(t *testing.T) {
 // TestALineThatAnotherRoutesIsNotRoutedTwice has another router, in a transaction that it ends when ours
 // waits for it.
 func TestALineThatAnotherRoutesIsNotRoutedTwice(t *testing.T) {
-	url := pgtest.URL(t)
-	s, db := open(t, url, bunstore.Options{}), raw(t, url)
-	fill(t, s, 1)
-	if err := s.Listen(t.Context(), []string{"L"}, time.Hour); err != nil {
-		t.Fatal(err)
-	}
-	apply(t, s, upgrades(t, s, 1)...)
-	other, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := other.ExecContext(t.Context(), "UPDATE keyseat_history SET fresh = false WHERE fresh"); err != nil {
-		t.Fatal(err)
-	}
-	routed := make(chan int)
-	go func() {
-		n, err := s.Route(t.Context(), []tasks.Cause{tasks.WasAccepted}, 100)
-		if err != nil {
-			t.Error(err)
-		}
-		routed <- n
-	}()
-	const locked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-	for waiting := 0; waiting == 0; {
-		if err := db.QueryRowContext(t.Context(), locked).Scan(&waiting); err != nil {
+	onPostgres(t, func(t *testing.T, url string) {
+		s, db := open(t, url, bunstore.Options{}), raw(t, url)
+		fill(t, s, 1)
+		if err := s.Listen(t.Context(), []string{"L"}, time.Hour); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := other.Commit(); err != nil {
+		apply(t, s, upgrades(t, s, 1)...)
+		other, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.ExecContext(t.Context(), "UPDATE keyseat_history SET fresh = false WHERE fresh"); err != nil {
+			t.Fatal(err)
+		}
+		routed := make(chan int)
+		go func() {
+			n, err := s.Route(t.Context(), []tasks.Cause{tasks.WasAccepted}, 100)
+			if err != nil {
+				t.Error(err)
+			}
+			routed <- n
+		}()
+		for waits := false; !waits; {
+			waits = waiting(t, db)
+		}
+		if err := other.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		n := <-routed
+		all, err := s.Collect(t.Context(), "L", "lease", 9, time.Minute)
+		if n != 0 || err != nil || len(all) != 0 {
+			t.Errorf("%d lines were routed once more: %v, %v", n, all, err)
+		}
+	})
+}
+
+// waiting says whether somebody waits for a lock.
+func waiting(t *testing.T, db *sql.DB) (waits bool) {
+	t.Helper()
+	const locked = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+	if err := db.QueryRowContext(t.Context(), locked).Scan(&waits); err != nil {
 		t.Fatal(err)
 	}
-	n := <-routed
-	all, err := s.Collect(t.Context(), "L", "lease", 9, time.Minute)
-	if n != 0 || err != nil || len(all) != 0 {
-		t.Errorf("%d lines were routed once more: %v, %v", n, all, err)
-	}
+	return waits
+}
+
+// TestLinesOfAKeyTakeTurns has a line of a key written, and not yet committed, by what writes its task
+// alone: another of the key waits, or it could be told first and the other never.
+func TestLinesOfAKeyTakeTurns(t *testing.T) {
+	onPostgres(t, func(t *testing.T, url string) {
+		s, db := open(t, url, bunstore.Options{}), raw(t, url)
+		fill(t, s, 1)
+		apply(t, s, upgrades(t, s, 1)...)
+		views, err := s.Lease(t.Context(), "w", 1, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		later := tasks.DefaultRules().Settle(views[0], tasks.Asking{Sent: views[0].At}, id(), false)
+		revoke, err := tasks.Revoke(views[0], id())
+		if err != nil || later.Key != nil || revoke.Task != nil {
+			t.Fatal(later, revoke, err)
+		}
+		tx, err := bun.NewDB(db, pgdialect.New()).BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		apply(t, on(t, bun.NewDB(db, pgdialect.New()), url).In(tx), later)
+		done := make(chan error, 1)
+		go func() {
+			_, err := s.Apply(t.Context(), []tasks.Change{revoke})
+			done <- err
+		}()
+		for !waiting(t, db) {
+			select {
+			case err := <-done:
+				t.Fatalf("the other was written at once: %v", err)
+			default:
+			}
+		}
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }

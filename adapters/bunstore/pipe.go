@@ -12,7 +12,7 @@ import (
 // applyOnce applies changes in a transaction.
 func (s *Store) applyOnce(ctx, life context.Context, conn bun.Conn, changes []tasks.Change) (errs []error, err error) {
 	done, err := straight(conn, func(inner *pgx.Conn) (err error) {
-		errs, err = applyPiped(ctx, life, inner, changes)
+		errs, err = s.applyPiped(ctx, life, inner, changes)
 		return err
 	})
 	if done || err != nil {
@@ -28,8 +28,8 @@ func (s *Store) applyOnce(ctx, life context.Context, conn bun.Conn, changes []ta
 // applyPiped is [session.apply] in two round trips, one with the BEGIN and one with the COMMIT, which
 // the server does not come to if what goes before it fails. A refused change takes one more, and so does
 // each statement that the connection has not prepared yet.
-func applyPiped(ctx, life context.Context, conn *pgx.Conn, changes []tasks.Change) (errs []error, err error) {
-	p := &pipe{conn: conn}
+func (s *Store) applyPiped(ctx, life context.Context, conn *pgx.Conn, changes []tasks.Change) (errs []error, err error) {
+	p := &pipe{conn: conn, dialect: s.dialect}
 	defer func() {
 		if err != nil {
 			if _, err := conn.Exec(life, "ROLLBACK"); err != nil {
@@ -39,20 +39,28 @@ func applyPiped(ctx, life context.Context, conn *pgx.Conn, changes []tasks.Chang
 	}()
 	short, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	l, errs, err := decide(short, p.ask, changes)
+	l, errs, err := decide(short, p.ask, changes, s.sharded())
 	if err == nil {
 		err = short.Err()
 	}
-	if err == nil {
-		err = lost(p.ask(life, append(writeAtOnce(l.steps()), question{text: "COMMIT"})...))
+	end := []question{{text: "COMMIT"}}
+	switch {
+	case err != nil:
+	case s.sharded():
+		if err = l.writeApart(life, p.ask); err == nil {
+			err = p.ask(life, end...)
+		}
+	default:
+		err = lost(p.ask(life, append(writeAtOnce(l.steps()), end...)...))
 	}
 	return errs, err
 }
 
 // A pipe is a connection in a transaction, which begins with the first question.
 type pipe struct {
-	conn  *pgx.Conn
-	begun bool
+	conn    *pgx.Conn
+	dialect dialect
+	begun   bool
 }
 
 // ask is an [asker] that takes one round trip.
@@ -79,7 +87,7 @@ func (p *pipe) queue(ctx context.Context, flight *pgx.Batch, q question) error {
 		flight.Queue(q.text)
 		return nil
 	}
-	text, values, err := prepared(ctx, p.conn, q)
+	text, values, err := prepared(ctx, p.dialect, p.conn, q)
 	if err == nil {
 		flight.Queue(text, values...).Query(func(rows pgx.Rows) error { return collect(rows, q) })
 	}

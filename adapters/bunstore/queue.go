@@ -16,7 +16,11 @@ const (
 
 // Queue implements [tasks.Office], by the index on what is open.
 func (s *Store) Queue(ctx context.Context) (q tasks.Queue, err error) {
-	err = s.reader().query(ctx, `
+	at, err := s.reader().timed(ctx)
+	if err != nil {
+		return q, at.tell("queue", err)
+	}
+	err = at.query(ctx, `
 		SELECT @now, count(*) FILTER (WHERE `+isDue+`), count(*) FILTER (WHERE `+isLeased+`), count(*) FILTER (WHERE `+isWaiting+`),
 			min(coalesce(leased_until, due)), min(created_at)
 		FROM keyseat_tasks WHERE ended_at IS NULL`, nil, func(r row) error {

@@ -2,6 +2,7 @@ package bunstore
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -11,7 +12,7 @@ import (
 // args are what the text of a statement names: "@n" is args["n"]. An int, string or time.Duration
 // becomes a parameter, anything else goes as the column of a batch; a [batch] becomes a common table expression of that name, to
 // stand after WITH. "@now" is the time that decides. The same text names values of the same kinds
-// whenever it is run.
+// whenever it is run. In the distributed form there are also [texts] and times, and [inline] batches.
 type args map[string]any
 
 // A batch is a small table that travels as parameters, so that the text of a statement does not
@@ -24,9 +25,22 @@ type batch struct {
 // add appends a row.
 func (b *batch) add(values ...any) { b.rows = append(b.rows, values) }
 
-// A dialect is where the two databases differ. Statements are written as Postgres likes them.
+// texts are an array, to stand in ANY.
+type texts []string
+
+// texts is the i-th column.
+func (b batch) texts(i int) texts { return column[string](b.rows, i) }
+
+// An inline batch is one that stands in FROM, because a statement on many servers has no WITH.
+type inline struct{ batch }
+
+// A dialect is where the databases differ. Statements are written as Postgres likes them.
 type dialect interface {
 	embedded() bool
+	// sharded says whether rows may lie on several servers, of which none locks for all: see [distributed].
+	sharded() bool
+	// kind tells the dialects apart for which the same statement becomes another text.
+	kind() string
 	// adapt drops from a statement's text what the database has no need of, and writes "@oldest": a
 	// table p of the oldest [claimable] plans of wanted.country, @most of them or wanted.n.
 	adapt(sql string) string
@@ -36,8 +50,8 @@ type dialect interface {
 	clock(param) string
 	// scalar is the SQL of one value.
 	scalar(value any, pass param) string
-	// table is a SELECT that yields a batch of such columns and the order of its rows.
-	table(columns columns, pass param) string
+	// rows is what stands in FROM for a batch of such columns and the order of its rows.
+	rows(columns columns, pass param) string
 	// hot are what the driver wants before the arguments of a statement that runs all the time.
 	hot() []any
 	// placeholder is the SQL of the n-th argument, from 1.
@@ -79,17 +93,14 @@ type formParam struct {
 	of   func(value any) any
 }
 
-type formName struct {
-	embedded bool
-	sql      string
-}
+type formName struct{ kind, sql string }
 
 // forms are kept, because to write one takes longer than to bind its arguments. There are as many as
 // there are texts in this package.
 var forms sync.Map // of *form by formName
 
 func formOf(d dialect, sql string, named args) *form {
-	name := formName{d.embedded(), sql}
+	name := formName{d.kind(), sql}
 	if f, found := forms.Load(name); found {
 		return f.(*form)
 	}
@@ -117,7 +128,12 @@ func (f *form) write(name string, value any) string {
 		return f.clock(pass)
 	}
 	if b, isBatch := value.(batch); isBatch {
-		return name + " (" + b.columns.list("%") + ", place) AS (" + f.table(b.columns, pass) + ")"
+		return name + " (" + b.columns.list("%") + ", place) AS (SELECT * FROM " + f.rows(b.columns, pass) + ")"
+	}
+	if i, isInline := value.(inline); isInline {
+		return f.rows(i.columns, func(of func(any) any) string {
+			return pass(func(value any) any { return of(value.(inline).batch) })
+		}) + " AS " + name + " (" + i.columns.list("%") + ", place)"
 	}
 	return f.scalar(value, pass)
 }
@@ -127,6 +143,10 @@ func storable(value any) bool {
 	switch value := value.(type) {
 	case string:
 		return utf8.ValidString(value) && strings.IndexByte(value, 0) < 0
+	case inline:
+		return storable(value.batch)
+	case texts:
+		return !slices.ContainsFunc(value, func(s string) bool { return !storable(s) })
 	case batch:
 		for _, row := range value.rows {
 			for _, v := range row {

@@ -28,6 +28,14 @@ var (
 	_ tasks.Office = (*Store)(nil)
 )
 
+// NewDistributed is [New] for PostgreSQL in the form that [Options.Distributed] is about.
+func NewDistributed(db *bun.DB) (*Store, error) {
+	if db.Dialect().Name() != known.PG {
+		return nil, errNotPostgres
+	}
+	return &Store{dialect: newDistributed(), read: db, write: db}, nil
+}
+
 // New keeps everything in a database that the caller has opened: Postgres through pgx's stdlib, with
 // room for two connections or more, or SQLite through modernc.org/sqlite, with _txlock=immediate and
 // a busy timeout. The caller closes it.
@@ -74,7 +82,8 @@ func (s *Store) Close() error {
 
 // In joins a transaction of the caller's, begun on the database of the store: what is applied is
 // durable once the transaction is committed, and nothing is retried. An error of a call, on Postgres,
-// leaves the transaction good for nothing but a rollback.
+// leaves the transaction good for nothing but a rollback; from a distributed store it may be that others
+// were faster.
 func (s *Store) In(tx bun.Tx) tasks.Store { return session{s.dialect, tx.Tx} }
 
 // reader is the session of single statements.
@@ -82,7 +91,7 @@ func (s *Store) reader() session { return session{s.dialect, s.read.DB} }
 
 // View implements [tasks.Store].
 func (s *Store) View(ctx context.Context, codes []keys.Code) (views []tasks.View, err error) {
-	if s.embedded() || len(codes) == 0 {
+	if s.embedded() || s.sharded() || len(codes) == 0 {
 		return s.reader().View(ctx, codes)
 	}
 	err = s.look(ctx, looker, func(ask asker) error {
@@ -122,6 +131,14 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) (errs []error
 
 // Lease implements [tasks.Store]. On SQLite a poll that finds nothing writes nothing.
 func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.View, err error) {
+	if s.sharded() && n > 0 {
+		err = repeat(ctx, func() error {
+			taken, err := s.reader().leaseApart(ctx, worker, n, ttl)
+			views = taken.views()
+			return err
+		})
+		return views, s.reader().tell("lease", err)
+	}
 	if !s.embedded() {
 		return s.reader().Lease(ctx, worker, n, ttl)
 	}
@@ -138,6 +155,14 @@ func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 }
 
 // Extend implements [tasks.Store].
-func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
-	return session{s.dialect, s.write.DB}.Extend(ctx, refs, ttl)
+func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) (errs []error, err error) {
+	on := session{s.dialect, s.write.DB}
+	if !s.sharded() {
+		return on.Extend(ctx, refs, ttl)
+	}
+	err = repeat(ctx, func() error {
+		errs, err = on.extend(ctx, refs, ttl)
+		return err
+	})
+	return errs, on.tell("extend", err)
 }

@@ -25,10 +25,7 @@ func TestIn(t *testing.T) {
 		if strings.HasPrefix(url, "sqlite:") {
 			owner = bun.NewDB(raw(t, url), sqlitedialect.New())
 		}
-		s, err := bunstore.New(owner)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := on(t, owner, url)
 		if err := s.Migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}

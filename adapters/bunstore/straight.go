@@ -23,8 +23,8 @@ func straight(conn bun.Conn, do func(*pgx.Conn) error) (done bool, err error) {
 }
 
 // prepared prepares a statement, on a connection that has not prepared it yet.
-func prepared(ctx context.Context, conn *pgx.Conn, q question) (string, []any, error) {
-	text, values, err := compile(postgres{}, q.text, q.named)
+func prepared(ctx context.Context, d dialect, conn *pgx.Conn, q question) (string, []any, error) {
+	text, values, err := compile(d, q.text, q.named)
 	if err == nil {
 		_, err = conn.Prepare(ctx, text, text)
 	}
@@ -51,9 +51,9 @@ func dead(ctx context.Context, conn *pgx.Conn, err error) error {
 }
 
 // look lets do ask a connection of the pool, in that way, again if that was dead.
-func (s *Store) look(ctx context.Context, way func(*pgx.Conn) asker, do func(ask asker) error) error {
+func (s *Store) look(ctx context.Context, way func(dialect, *pgx.Conn) asker, do func(ask asker) error) error {
 	return s.rerun(ctx, func(_ context.Context, conn bun.Conn) error {
-		done, err := straight(conn, func(inner *pgx.Conn) error { return dead(ctx, inner, do(way(inner))) })
+		done, err := straight(conn, func(inner *pgx.Conn) error { return dead(ctx, inner, do(way(s.dialect, inner))) })
 		if done || err != nil {
 			return err
 		}
@@ -62,10 +62,10 @@ func (s *Store) look(ctx context.Context, way func(*pgx.Conn) asker, do func(ask
 }
 
 // looker gives an [asker] of single statements.
-func looker(conn *pgx.Conn) asker {
+func looker(d dialect, conn *pgx.Conn) asker {
 	return func(ctx context.Context, all ...question) error {
 		for _, q := range all {
-			text, values, err := prepared(ctx, conn, q)
+			text, values, err := prepared(ctx, d, conn, q)
 			if err != nil {
 				return err
 			}
@@ -80,12 +80,12 @@ func looker(conn *pgx.Conn) asker {
 
 // scanner gives an [asker] of statements that read whole tables, each planned when it runs and without
 // what [settings] say of scans. What is sent at once is one transaction, so that an error takes that back.
-func scanner(conn *pgx.Conn) asker {
+func scanner(d dialect, conn *pgx.Conn) asker {
 	return func(ctx context.Context, all ...question) error {
 		var flight pgx.Batch
 		flight.Queue("SET enable_seqscan = on")
 		for _, q := range all {
-			text, values, err := compile(postgres{}, q.text, q.named)
+			text, values, err := compile(d, q.text, q.named)
 			if err != nil {
 				return err
 			}

@@ -20,9 +20,13 @@ func (s *Store) transact(ctx context.Context, do func(tx session) error) error {
 // rerun runs a transaction, again when the database asks for that, each time on a connection that is
 // its own as long as it lives. The end of ctx ends the statements, but not a COMMIT that is on its way,
 // because then nobody would know what has become of it: that lives as long as life.
-func (s *Store) rerun(ctx context.Context, run func(life context.Context, conn bun.Conn) error) (err error) {
+func (s *Store) rerun(ctx context.Context, run func(life context.Context, conn bun.Conn) error) error {
+	return repeat(ctx, func() error { return s.alone(ctx, run) })
+}
+
+func repeat(ctx context.Context, run func() error) (err error) {
 	for range reruns {
-		if err = s.alone(ctx, run); !again(err) || ctx.Err() != nil {
+		if err = run(); !again(err) || ctx.Err() != nil {
 			return err
 		}
 	}

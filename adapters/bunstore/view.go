@@ -23,6 +23,10 @@ func (s session) View(ctx context.Context, codes []keys.Code) ([]tasks.View, err
 	if len(codes) == 0 {
 		return nil, nil
 	}
+	if s.sharded() {
+		views, err := s.viewApart(ctx, codes)
+		return views, s.tell("view", err)
+	}
 	views, err := view(ctx, s.ask, codes)
 	return views, s.tell("view", err)
 }

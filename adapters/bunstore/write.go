@@ -78,14 +78,19 @@ var identity = map[string]bool{"code": true, "id": true, "seq": true}
 
 // update writes rows over those that are there, o, which are locked and so stay where they are.
 func update[T any](t table[T], from, where string, also ...string) string {
+	return "UPDATE " + t.name + " AS x SET " + strings.Join(assign(t, from, also), ", ") + " FROM " + from +
+		" JOIN LATERAL (SELECT o.ctid AS place FROM " + t.name + " o WHERE " + where + " LIMIT 1) o ON true WHERE x.ctid = o.place"
+}
+
+// assign sets every column that may change.
+func assign[T any](t table[T], from string, also []string) []string {
 	set := also
 	t.columns.each(func(name, _ string) {
 		if !identity[name] {
 			set = append(set, name+" = "+from+"."+name)
 		}
 	})
-	return "UPDATE " + t.name + " AS x SET " + strings.Join(set, ", ") + " FROM " + from +
-		" JOIN LATERAL (SELECT o.ctid AS place FROM " + t.name + " o WHERE " + where + " LIMIT 1) o ON true WHERE x.ctid = o.place"
+	return set
 }
 
 // insert adds rows, in their order. The database numbers them, where it does, in the column seq.
@@ -105,6 +110,9 @@ const errLost = plainError("a row has vanished while it was locked")
 
 // write writes what the ledger has come to.
 func (s session) write(ctx context.Context, l *ledger) error {
+	if s.sharded() {
+		return l.writeApart(ctx, s.ask)
+	}
 	steps := l.steps()
 	if !s.embedded() {
 		return lost(s.ask(ctx, writeAtOnce(steps)...))

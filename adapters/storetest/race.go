@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -14,6 +15,7 @@ import (
 var raceCases = []testCase{
 	{"Race/of many for one key one wins", raceKey},
 	{"Race/of many for few slots just so many win", raceSlots},
+	{"Race/many lease each task once, and all together", raceLeases},
 	{"Race/workers end each task once", raceWorkers},
 	{"Race/of many imports of one batch one wins", raceBatch},
 }
@@ -80,6 +82,38 @@ func raceSlots(f fixture) {
 	})
 	f.want("won", won.Load(), slots)
 	f.want("slots", f.slots("p0")+f.slots("p1")+f.slots("p2"), "0/1/0/00/17/0/00/19/0/0")
+}
+
+// raceLeases has many lease until all is leased: nobody gets what another has, and nothing is left over.
+func raceLeases(f fixture) {
+	const n, leasers = 60, 6
+	f.plan("p", "US", n)
+	for i := range n {
+		code := keys.Code(fmt.Sprintf("K%02d", i))
+		f.issue(code)
+		f.accept(tasks.Upgrade, code, "US")
+	}
+	var leased [leasers][]tasks.View
+	var all atomic.Int64
+	together(leasers, func(i int) {
+		for all.Load() < n && !f.Failed() {
+			views, err := f.Lease(f.ctx, fmt.Sprint("worker", i), 4, ttl)
+			if err != nil {
+				f.Error(err)
+			}
+			leased[i] = append(leased[i], views...)
+			all.Add(int64(len(views)))
+		}
+	})
+	had := map[keys.Code]int64{}
+	for _, v := range slices.Concat(leased[:]...) {
+		had[v.Key.Code] += v.Task.Fence // the first lease has 1
+	}
+	f.want("tasks", len(had), n)
+	for code, fences := range had {
+		f.want("leases of "+string(code), fences, 1)
+	}
+	f.want("left", f.none(), true)
 }
 
 func raceWorkers(f fixture) {

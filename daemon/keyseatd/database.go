@@ -15,7 +15,8 @@ import (
 
 // databaseFlag says where the store is.
 type databaseFlag struct {
-	Database string `help:"The database: sqlite:PATH or a postgres:// URL." default:"sqlite:keyseat.db" placeholder:"URL" validate:"database"`
+	Database            string `help:"The database: sqlite:PATH or a postgres:// URL." default:"sqlite:keyseat.db" placeholder:"URL" validate:"database"`
+	DatabaseDistributed bool   `help:"Do without SKIP LOCKED, and without locks on keys and tasks. Found out where Citus has distributed the tables."`
 }
 
 const embedded = "sqlite:"
@@ -45,7 +46,7 @@ func (d databaseFlag) missing() bool {
 
 // create is [databaseFlag.open] that makes an SQLite file where there is none.
 func (d databaseFlag) create(ctx context.Context, do func(s *bunstore.Store) error) error {
-	s, err := openStore(ctx, d.Database)
+	s, err := openStore(ctx, d.Database, d.DatabaseDistributed)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 )
@@ -10,21 +12,39 @@ import (
 // migrateCmd is keyseatd migrate.
 type migrateCmd struct {
 	databaseFlag
+
+	Distribute bool `help:"Have Citus distribute the tables of keys, tasks and history by the key's code. Stop every daemon first."`
 }
 
 // Help shows how it is called.
 func (*migrateCmd) Help() string {
 	return examples("",
 		"keyseatd migrate",
-		"keyseatd migrate --database postgres://keyseat@127.0.0.1:5432/keyseat")
+		"keyseatd migrate --database postgres://keyseat@127.0.0.1:5432/keyseat",
+		"keyseatd migrate --distribute")
 }
 
 // Run brings the schema up to date.
 func (m *migrateCmd) Run(ctx context.Context, c console) error {
-	err := m.create(ctx, func(*bunstore.Store) error { return nil })
-	if err != nil {
+	return m.create(ctx, func(s *bunstore.Store) error {
+		_, err := fmt.Fprintln(c.out, "the schema is up to date")
+		if err == nil && m.Distribute {
+			err = distribute(ctx, c, s)
+		}
+		return err
+	})
+}
+
+// distribute says what was done, also where the rest has failed.
+func distribute(ctx context.Context, c console, s *bunstore.Store) error {
+	done, err := s.Distribute(ctx)
+	told := "the tables were distributed already"
+	if len(done) > 0 {
+		told = "distributed by the key's code: " + strings.Join(done, ", ")
+	}
+	if err != nil && len(done) == 0 {
 		return err
 	}
-	_, err = fmt.Fprintln(c.out, "the schema is up to date")
-	return err
+	_, failed := fmt.Fprintln(c.out, told)
+	return errors.Join(err, failed)
 }

@@ -125,16 +125,22 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	return s.beside(ctx, server, store, desk, log)
 }
 
-// openStore opens a database and brings its schema up to date.
-func openStore(ctx context.Context, url string) (*bunstore.Store, error) {
-	store, err := bunstore.Open(ctx, url, bunstore.Options{Now: clock})
+// openStore opens a database and brings its schema up to date. That its tables are distributed need not be
+// said: then it is opened once more.
+func openStore(ctx context.Context, url string, distributed bool) (*bunstore.Store, error) {
+	store, err := bunstore.Open(ctx, url, bunstore.Options{Now: clock, Distributed: distributed})
 	if err != nil {
 		return nil, err
 	}
-	if err := store.Migrate(ctx); err != nil {
+	switch err := store.Migrate(ctx); {
+	case err == nil:
+		return store, nil
+	case errors.Is(err, bunstore.ErrDistributed):
+		_ = store.Close() //nolint:contextcheck // closing must not be cut short; nothing was written
+		return openStore(ctx, url, true)
+	default:
 		return nil, errors.Join(err, store.Close()) //nolint:contextcheck // closing must not be cut short
 	}
-	return store, nil
 }
 
 func (s *serveCmd) rules() tasks.Rules {

@@ -40,6 +40,9 @@ func everywhere(t *testing.T, test func(sh shell)) {
 	t.Run("postgres", func(t *testing.T) {
 		test(shell{t, t.TempDir(), []string{"KEYSEAT_DATABASE=" + pgtest.URL(t)}})
 	})
+	t.Run("distributed", func(t *testing.T) {
+		test(shell{t, t.TempDir(), []string{"KEYSEAT_DATABASE=" + pgtest.URL(t), "KEYSEAT_DATABASE_DISTRIBUTED=true"}})
+	})
 }
 
 // run gives what a command line prints and its status. The input is that of keyseatd.

@@ -30,7 +30,7 @@ func serve(sh shell) shop {
 	sh.Helper()
 	sh.feed("id,country,slots,address\nelm,US,3,1 High Street\n", "plans", "import", "-")
 	sh.feed("code\nann\nbob\ncat\n", "keys", "import", "-")
-	store, err := openStore(sh.Context(), strings.TrimPrefix(sh.env[0], "KEYSEAT_DATABASE="))
+	store, err := openStore(sh.Context(), strings.TrimPrefix(sh.env[0], "KEYSEAT_DATABASE="), false)
 	if err != nil {
 		sh.Fatal(err)
 	}

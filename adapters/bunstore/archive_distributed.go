@@ -1,0 +1,43 @@
+package bunstore
+
+import (
+	"context"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// oursApart is [session.ours] for a distributed store, where it waits for those who change the same keys.
+func (s session) oursApart(ctx context.Context, cuts []tasks.Cut) (map[keys.Code]bool, error) {
+	want, lines, ours := batch{columns: "code text"}, map[keys.Code]int{}, map[keys.Code]bool{}
+	for _, c := range cuts {
+		want.add(string(c.Code))
+		lines[c.Code] = c.Lines
+	}
+	named := args{"codes": want.texts(0)}
+	if err := s.query(ctx, lockKeys, named, func(row) error { return nil }); err != nil {
+		return nil, err
+	}
+	err := s.query(ctx, `
+		SELECT h.code, count(*), bool_or(h.fresh) FROM keyseat_history h WHERE h.code = ANY (@codes) GROUP BY h.code`,
+		named, func(r row) error {
+			var code keys.Code
+			var n int
+			var fresh bool
+			err := r.scan([]field{text[keys.Code]{&code}, whole[int]{&n}, flag{&fresh}})
+			ours[code] = n == lines[code] && !fresh
+			return err
+		})
+	if err != nil {
+		return nil, err
+	}
+	return ours, s.query(ctx, `
+		SELECT m.code FROM keyseat_listeners l JOIN keyseat_mail m ON m.listener = l.name
+		WHERE m.code = ANY (@codes) AND m.country = '' AND m.newest > m.told`,
+		named, func(r row) error {
+			var code keys.Code
+			err := r.scan([]field{text[keys.Code]{&code}})
+			ours[code] = false
+			return err
+		})
+}

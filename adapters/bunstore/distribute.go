@@ -1,0 +1,71 @@
+package bunstore
+
+import (
+	"context"
+	"errors"
+	"slices"
+)
+
+// byCode are the tables to distribute by their column code, those that follow beside the first.
+var byCode = []string{keyTable.name, taskTable.name, historyTable.name}
+
+// What [Store.Distribute] refuses.
+const (
+	errNoCitus = plainError("the database has no Citus: install the extension on every server " +
+		"(shared_preload_libraries = 'citus'), CREATE EXTENSION citus, and add the workers with citus_add_node")
+	errNotPostgres = plainError("only PostgreSQL's tables can be distributed")
+)
+
+// ErrDistributed says that the tables are distributed, and that the store was opened without
+// [Options.Distributed].
+var ErrDistributed = errors.New("the tables are distributed, and the store is not for such")
+
+// Distribute has Citus 12 or later lay keyseat_keys, keyseat_tasks and keyseat_history out over its workers,
+// by the key's code and each key's rows together; the other tables stay on the coordinator. It gives the
+// tables that it has distributed, and leaves those that were already: it may be run again. Nobody else
+// may use the database meanwhile, and whoever does later must open it with [Options.Distributed].
+func (s *Store) Distribute(ctx context.Context) (done []string, err error) {
+	if s.embedded() {
+		return nil, s.reader().tell("distribute", errNotPostgres)
+	}
+	err = s.alonePostgres(ctx, func() error {
+		known, citus, err := s.distributed(ctx)
+		if err == nil && !citus {
+			err = errNoCitus
+		}
+		for i, table := range byCode {
+			if err != nil || slices.Contains(known, table) {
+				continue
+			}
+			beside := byCode[0]
+			if i == 0 {
+				beside = "none" // of the tables of others
+			}
+			_, err = s.write.DB.ExecContext(ctx, `SELECT create_distributed_table($1, 'code', colocate_with => $2)`, table, beside)
+			if err == nil {
+				done = append(done, table)
+			}
+		}
+		return err
+	})
+	return done, s.reader().tell("distribute", err)
+}
+
+// distributed gives those tables that are, and says whether Citus is there at all.
+func (s *Store) distributed(ctx context.Context) (tables []string, citus bool, err error) {
+	err = s.reader().query(ctx, `SELECT 1 WHERE to_regclass('pg_dist_partition') IS NOT NULL`, nil, func(row) error {
+		citus = true
+		return nil
+	})
+	if err != nil || !citus {
+		return nil, citus, err
+	}
+	err = s.reader().query(ctx, `SELECT CAST(c.relname AS text) FROM pg_dist_partition p JOIN pg_class c ON c.oid = p.logicalrelid
+		WHERE p.partmethod = 'h' AND c.oid = to_regclass(c.relname) AND c.relname LIKE 'keyseat%'`, nil, func(r row) error {
+		var name string
+		err := r.scan([]field{text[string]{&name}})
+		tables = append(tables, name)
+		return err
+	})
+	return tables, citus, err
+}

@@ -1,0 +1,175 @@
+package bunstore_test
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestStatementsForManyServers holds that what is sent about tables that lie on many servers is such as
+// Citus takes, and that the other form would not be.
+func TestStatementsForManyServers(t *testing.T) {
+	for _, name := range []string{"distributed", "postgres"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, databases[name](t), false)
+			found := 0
+			for _, sql := range l.tour() {
+				if fault := unfit(sql); fault != "" && name == "distributed" {
+					t.Errorf("%s: %s", fault, sql)
+				} else if fault != "" {
+					found++
+				}
+			}
+			if name == "postgres" && found < 10 {
+				t.Errorf("only %d statements of the other form are unfit: the test sees little", found)
+			}
+		})
+	}
+}
+
+// tour makes every operation of a store, and gives the statements that it was made of.
+func (l *lab) tour() []string {
+	l.Helper()
+	for _, o := range operations() {
+		if l.suits(o, mode{first: true}) {
+			l.make(o)
+		}
+	}
+	l.clear()
+	l.leased()
+	s := l.frail
+	page, err := s.Tasks(l.life, tasks.AnyTask, tasks.Task{}, 9)
+	if err != nil || len(page) != 1 {
+		l.Fatal(page, err)
+	}
+	task := *page[0].Task
+	for _, read := range []func() error{
+		func() error { _, err := s.Keys(l.life, "", 9); return err },
+		func() error { _, err := s.Tasks(l.life, tasks.OpenTask, task, 9); return err },
+		func() error { _, err := s.Tasks(l.life, tasks.SuspectTask, tasks.Task{}, 9); return err },
+		func() error { _, err := s.Task(l.life, task.ID); return err },
+		func() error { _, err := s.Batch(l.life, "none"); return err },
+		func() error { _, err := s.History(l.life, task.Code); return err },
+		func() error { _, err := s.Queue(l.life); return err },
+		func() error { _, err := s.Records(l.life, "", 9); return err },
+		func() error { _, err := s.Record(l.life, task.Code); return err },
+		func() error { _, err := s.Tallies(l.life); return err },
+		func() error { _, err := s.Lease(l.life, "w", 9, time.Minute); return err },
+	} {
+		if err := read(); err != nil {
+			l.Error(err)
+		}
+	}
+	return l.sent
+}
+
+// make makes an operation.
+func (l *lab) make(o operation) {
+	l.Helper()
+	l.clear()
+	if err := o.prepare(l)(l.frail); err != nil {
+		l.Fatalf("%s: %v", o.name, err)
+	}
+}
+
+// TestChangesNameTheirKeys holds that what accepts and settles tasks goes only to the servers that have
+// their keys.
+func TestChangesNameTheirKeys(t *testing.T) {
+	l := newLab(t, databases["distributed"](t), false)
+	for _, o := range changing() {
+		l.make(o)
+	}
+	for _, sql := range l.sent {
+		if spreadOut.MatchString(sql) && !byCode.MatchString(sql) && !strings.HasPrefix(sql, "INSERT INTO") {
+			t.Errorf("it names no keys: %s", sql)
+		}
+	}
+}
+
+var (
+	spreadOut  = regexp.MustCompile(`keyseat_(keys|tasks|history)\b`)
+	refused    = regexp.MustCompile(`FOR UPDATE|FOR SHARE|LATERAL|\bctid\b|EXISTS \(SELECT 1 FROM keyseat_(keys|tasks|history)|FROM want\s+LEFT JOIN`)
+	writes     = regexp.MustCompile(`(UPDATE|DELETE FROM|INSERT INTO) keyseat_(keys|tasks|history)\b`)
+	theirClock = regexp.MustCompile(`statement_timestamp|\bnow\(\)|clock_timestamp`)
+	byCode     = regexp.MustCompile(`\bcode = ANY \(CAST\(\$\d+ AS text\[\]\)\)`)
+)
+
+// unfit says what is wrong with a statement.
+func unfit(sql string) string {
+	text := strings.TrimSpace(sql)
+	inserts := strings.HasPrefix(text, "INSERT INTO keyseat_history") // whose rest is run where the clock is
+	switch {
+	case strings.Contains(text, "SKIP LOCKED"):
+		return "it skips what is locked"
+	case !spreadOut.MatchString(text):
+		return ""
+	case refused.MatchString(text):
+		return "it has " + refused.FindString(text)
+	case theirClock.MatchString(text) && !inserts:
+		return "it asks many clocks"
+	case strings.HasPrefix(text, "UPDATE") && !byCode.MatchString(text):
+		return "it names no codes"
+	case strings.HasPrefix(text, "WITH") && writes.MatchString(text):
+		return "it writes beside a WITH"
+	}
+	return ""
+}
+
+// TestManyLease has workers of several stores lease at once: each task goes to one of them, together they
+// get all, and none is left with next to nothing.
+func TestManyLease(t *testing.T) {
+	const workers, each, n = 4, 10, 2000 / racing
+	url := databases["distributed"](t)
+	first := open(t, url, bunstore.Options{})
+	fill(t, first, n)
+	apply(t, first, upgrades(t, first, n)...)
+	got := make([][]keys.Code, workers)
+	start, done := make(chan bool), make(chan error, workers)
+	for w := range workers {
+		s := open(t, url, bunstore.Options{})
+		go func() {
+			<-start
+			for {
+				views, err := s.Lease(t.Context(), "w", each, time.Hour)
+				if err != nil || len(views) == 0 {
+					done <- err
+					return
+				}
+				for _, v := range views {
+					got[w] = append(got[w], v.Key.Code)
+				}
+			}
+		}()
+	}
+	close(start)
+	var errs error
+	for range workers {
+		errs = errors.Join(errs, <-done)
+	}
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	all := map[keys.Code]bool{}
+	for w, codes := range got {
+		t.Logf("worker %d has leased %d of %d", w, len(codes), n)
+		if len(codes) < n/workers/4 {
+			t.Errorf("worker %d has leased %d of %d", w, len(codes), n)
+		}
+		for _, code := range codes {
+			if all[code] {
+				t.Errorf("%s was leased twice", code)
+			}
+			all[code] = true
+		}
+	}
+	if len(all) != n {
+		t.Errorf("%d of %d were leased", len(all), n)
+	}
+}

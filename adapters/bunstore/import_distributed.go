@@ -1,0 +1,95 @@
+package bunstore
+
+import (
+	"context"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// insertKeys brings keys in some at a time, each with its line of history, because a COPY to many servers
+// does not say which row it has failed at.
+func (s *Store) insertKeys(ctx context.Context, b tasks.Batch, from *source) error {
+	tx, err := s.write.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // which does nothing after a COMMIT
+	on, err := session{s.dialect, tx}.timed(ctx)
+	if err == nil {
+		err = on.unhurried(ctx)
+	}
+	if err == nil {
+		err = register(ctx, on.exec, b)
+	}
+	if err == nil && b.Cause == tasks.WasImported { // as [copyInto] does
+		_, err = on.exec(ctx, importLock, nil)
+	}
+	if err == nil {
+		err = on.insertAll(ctx, b, from)
+	}
+	if err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// unhurried lets the transaction wait for as long as others import and its rows are slow to come.
+func (s session) unhurried(ctx context.Context) error {
+	for _, sql := range []string{"SET LOCAL lock_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = 0"} {
+		if _, err := s.exec(ctx, sql, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertAll inserts every key, and says which row is the first that cannot be.
+func (s session) insertAll(ctx context.Context, b tasks.Batch, from *source) error {
+	some, before := make([]keys.Key, 0, staged), 0
+	flush := func() error {
+		row, err := s.insertSome(ctx, b, some)
+		if err == nil && row > 0 {
+			err = tasks.RowError{Row: before + row, Err: tasks.ErrExists}
+		}
+		some, before = some[:0], before+len(some)
+		return err
+	}
+	err := from.each(func(k keys.Key) error {
+		if some = append(some, k); len(some) < staged {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil || len(some) == 0 {
+		return err
+	}
+	return flush()
+}
+
+// insertSome gives the place of the first key that is there already, from 1, or 0.
+func (s session) insertSome(ctx context.Context, b tasks.Batch, some []keys.Key) (int, error) {
+	list := keyTable.columns.list("%")
+	fresh := map[keys.Code]bool{}
+	err := s.query(ctx, `
+		INSERT INTO keyseat_keys (batch_id, `+list+`) SELECT @batch, `+list+` FROM @r ORDER BY place
+		ON CONFLICT (code) DO NOTHING RETURNING code`,
+		args{"r": inline{keyTable.batch(some)}, "batch": b.ID}, func(r row) error {
+			var code keys.Code
+			err := r.scan([]field{text[keys.Code]{&code}})
+			fresh[code] = true
+			return err
+		})
+	lines := make([]line, len(some))
+	for i, k := range some {
+		if err == nil && !fresh[k.Code] {
+			return i + 1, nil
+		}
+		delete(fresh, k.Code) // the next of that code is there already
+		lines[i] = line{tasks.Event{At: s.now(), Cause: b.Cause, Code: k.Code, Note: b.Note}, b.ID, 0}
+	}
+	if err == nil {
+		_, err = s.exec(ctx, addLines, args{"r": inline{historyTable.batch(lines)}})
+	}
+	return 0, err
+}

@@ -1,0 +1,174 @@
+package bunstore
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A candidate is a task that looked as though it could be leased.
+type candidate struct {
+	code           keys.Code
+	id             string
+	version, fence int64
+	since          time.Time // when it could be leased first
+	view           tasks.View
+	err            error // of the view
+}
+
+type candidates []candidate
+
+// How a distributed store looks for candidates: what is late, and what lies ahead though a clock has gone
+// back. Of the last the latest line counts, and that is one that no other line comes after.
+const candidateColumns = `t.code, t.id, t.version, t.fence, coalesce(t.leased_until, t.due), @now, `
+
+var (
+	lateText = `
+		SELECT ` + candidateColumns + viewColumns + `
+		FROM keyseat_tasks t JOIN keyseat_keys k ON k.code = t.code
+		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) <= @now
+		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n`
+	aheadText = `
+		SELECT ` + candidateColumns + viewColumns + `
+		FROM keyseat_tasks t JOIN keyseat_keys k ON k.code = t.code
+		LEFT JOIN keyseat_history h ON h.code = t.code AND h.task_id = t.id AND h.at > @ahead AND t.leased_until IS NULL
+		LEFT JOIN keyseat_history g ON g.code = h.code AND g.task_id = h.task_id AND g.seq > h.seq
+		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) > @ahead
+			AND (t.leased_until IS NOT NULL OR h.code IS NOT NULL AND g.code IS NULL)
+		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n`
+	takeText = `
+		UPDATE keyseat_tasks AS x SET fence = x.fence + 1, worker = @worker, leased_until = r.until,
+			lost = x.lost + CASE WHEN x.leased_until IS NULL THEN 0 ELSE 1 END
+		FROM @r WHERE x.code = r.code AND x.id = r.id AND x.version = r.version AND x.fence = r.fence AND x.ended_at IS NULL
+			AND coalesce(x.leased_until, x.due) = r.since AND x.code = ANY (@codes)
+		RETURNING x.code, x.id`
+)
+
+// Others who lease at the same time choose the same tasks, and only one gets them. So who has met rivals
+// chooses, the next few times, at random among several times as many as it wants.
+const (
+	spread   = 4  // times as many
+	wariness = 16 // times
+)
+
+// leaseApart chooses tasks without a lock, and takes those that are still as they were. Who gets none of
+// them looks again.
+func (s session) leaseApart(ctx context.Context, worker string, n int, ttl time.Duration) (taken candidates, err error) {
+	for range reruns {
+		at, err := s.timed(ctx)
+		if err != nil {
+			return nil, err
+		}
+		chosen, err := at.choose(ctx, n, at.now().Add(2*ttl))
+		if err != nil || len(chosen) == 0 {
+			return nil, err
+		}
+		if taken, err = at.take(ctx, chosen, worker, ttl); err != nil || len(taken) > 0 {
+			return taken, err
+		}
+	}
+	return nil, nil
+}
+
+// choose gives up to n candidates.
+func (s session) choose(ctx context.Context, n int, ahead time.Time) (candidates, error) {
+	rivals := s.dialect.(distributed).rivals
+	if rivals.Load() <= 0 {
+		return s.candidates(ctx, n, ahead)
+	}
+	rivals.Add(-1)
+	all, err := s.candidates(ctx, spread*n, ahead)
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	all = all[:min(n, len(all))]
+	slices.SortFunc(all, func(a, b candidate) int { return a.since.Compare(b.since) })
+	return all, err
+}
+
+// candidates are up to n, the longest due first.
+func (s session) candidates(ctx context.Context, n int, ahead time.Time) (all candidates, err error) {
+	for _, text := range []string{lateText, aheadText} {
+		if len(all) == n || err != nil {
+			break
+		}
+		err = s.ask(ctx, question{text, args{"n": n - len(all), "ahead": ahead}, func(r row) error {
+			c, err := r.candidate()
+			all = append(all, c)
+			return err
+		}})
+	}
+	return all, err
+}
+
+// candidate reads a candidate, also one whose view cannot be read.
+func (r row) candidate() (c candidate, err error) {
+	var t tasks.Task
+	c.err = r.scan([]field{
+		text[keys.Code]{&c.code}, text[string]{&c.id}, whole[int64]{&c.version}, whole[int64]{&c.fence}, moment{&c.since}, moment{&c.view.At},
+	}, keyTable.fields(&c.view.Key), taskTable.fields(&t))
+	c.view.Task = &t
+	if c.since.IsZero() { // nothing could be read
+		err = c.err
+	}
+	return c, err
+}
+
+// take leases those that nobody else has taken or changed meanwhile, a microsecond apart.
+func (s session) take(ctx context.Context, chosen candidates, worker string, ttl time.Duration) (taken candidates, err error) {
+	rows := batch{columns: "code text, id text, version bigint, fence bigint, since timestamptz, until timestamptz"}
+	for i := range chosen {
+		c := &chosen[i]
+		until := s.now().Add(ttl + time.Duration(i)*time.Microsecond)
+		rows.add(string(c.code), c.id, c.version, c.fence, c.since, until)
+		if t := c.view.Task; c.err == nil {
+			if !t.Leased.IsZero() {
+				t.Lost++
+			}
+			t.Fence, t.Leased = t.Fence+1, until
+		}
+	}
+	had := map[taskName]bool{}
+	err = s.query(ctx, takeText, args{"r": inline{rows}, "codes": rows.texts(0), "worker": worker}, func(r row) error {
+		var name taskName
+		err := r.scan([]field{text[keys.Code]{&name.code}, text[string]{&name.id}})
+		had[name] = true
+		return err
+	})
+	if len(had) < len(chosen) {
+		s.dialect.(distributed).rivals.Store(wariness)
+	}
+	return slices.DeleteFunc(chosen, func(c candidate) bool { return !had[taskName{c.code, c.id}] }), err
+}
+
+// views are those that can be read.
+func (all candidates) views() (views []tasks.View) {
+	for _, c := range all {
+		if c.err == nil {
+			views = append(views, c.view)
+		}
+	}
+	return views
+}
+
+// extendApart is [session.extendLocked] for a distributed store.
+func (s session) extendApart(ctx context.Context, refs []tasks.Ref, ttl time.Duration, had map[tasks.Ref]bool) error {
+	s, err := s.timed(ctx)
+	if err != nil {
+		return err
+	}
+	set := `leased_until = r.until`
+	if ttl == 0 {
+		set = `leased_until = NULL, worker = NULL`
+	}
+	rows := batch{columns: "code text, id text, fence bigint, until timestamptz"}
+	for i, ref := range refs {
+		rows.add(string(ref.Code), ref.ID, ref.Fence, s.now().Add(ttl+time.Duration(i)*time.Microsecond))
+	}
+	return s.query(ctx, `
+		UPDATE keyseat_tasks AS x SET `+set+` FROM @r
+		WHERE x.code = r.code AND x.id = r.id AND x.fence = r.fence AND x.ended_at IS NULL AND x.leased_until IS NOT NULL AND x.code = ANY (@codes)
+		RETURNING x.code, x.id, x.fence`, args{"r": inline{rows}, "codes": rows.texts(0)}, extended(had))
+}

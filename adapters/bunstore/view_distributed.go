@@ -1,0 +1,40 @@
+package bunstore
+
+import (
+	"context"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var viewApartText = `
+	SELECT @now, ` + viewColumns + ` FROM keyseat_keys k
+	LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id
+	WHERE k.code = ANY (@codes)`
+
+// viewApart is [session.View] for a distributed store, where what is not found cannot be joined to.
+func (s session) viewApart(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+	s, err := s.timed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted, found := make(texts, len(codes)), map[keys.Code]tasks.View{}
+	for i, code := range codes {
+		wanted[i] = string(code)
+	}
+	one := newViewing()
+	err = s.ask(ctx, question{viewApartText, args{"codes": wanted}, func(r row) error {
+		v, err := one.read(r)
+		found[v.Key.Code] = v
+		return err
+	}})
+	views := make([]tasks.View, len(codes))
+	for i, code := range codes {
+		v, known := found[code]
+		if !known {
+			v.At = s.now()
+		}
+		views[i] = v
+	}
+	return views, err
+}
