@@ -126,7 +126,9 @@ func load(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q
 	}}, len(moved.rows)+len(wanted.rows) > 0
 }
 
-// recall makes the refusals of changes that are known already their first answer: nil.
+// recall makes the refusals of changes that are known already their first answer: nil. That may be seen
+// before a standby has it; but since rows have been locked, which is written too, the COMMIT that follows
+// waits for the standby, and so does the answer.
 func recall(ctx context.Context, ask asker, changes []tasks.Change, errs []error, sharded bool) error {
 	refused := batch{columns: "code text, id text, i bigint"}
 	for i, c := range changes {
@@ -138,7 +140,7 @@ func recall(ctx context.Context, ask asker, changes []tasks.Change, errs []error
 		return nil
 	}
 	if sharded {
-		return ask(ctx, remember(changes, refused, errs))
+		return ask(ctx, remember(changes, refused, errs)...)
 	}
 	return ask(ctx, question{
 		`

@@ -44,10 +44,11 @@ func look(l *ledger, changes []tasks.Change) []question {
 	})
 }
 
-// remember is [recall] for a distributed store.
-func remember(changes []tasks.Change, refused batch, errs []error) question {
+// remember is [recall] for a distributed store. It locks the keys for the sake of the standby alone.
+func remember(changes []tasks.Change, refused batch, errs []error) []question {
 	named := args{"codes": refused.texts(0), "ids": refused.texts(1)}
-	return question{`SELECT h.code, h.change_id FROM keyseat_history h WHERE h.code = ANY (@codes) AND h.change_id = ANY (@ids)`, named, func(r row) error {
+	lock := question{lockKeys, named, func(row) error { return nil }}
+	return []question{lock, {`SELECT h.code, h.change_id FROM keyseat_history h WHERE h.code = ANY (@codes) AND h.change_id = ANY (@ids)`, named, func(r row) error {
 		var code keys.Code
 		var id string
 		err := r.scan([]field{text[keys.Code]{&code}, text[string]{&id}})
@@ -57,5 +58,5 @@ func remember(changes []tasks.Change, refused batch, errs []error) question {
 			}
 		}
 		return err
-	}}
+	}}}
 }

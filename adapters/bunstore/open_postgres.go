@@ -23,7 +23,7 @@ func openPostgres(url string, o Options) (*Store, error) {
 		return nil, errURL
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	follow(config)
+	several := follow(config)
 	if _, named := config.RuntimeParams["application_name"]; !named {
 		config.RuntimeParams["application_name"] = "keyseat"
 	}
@@ -32,7 +32,7 @@ func openPostgres(url string, o Options) (*Store, error) {
 	pool.SetMaxIdleConns(o.Conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	db := bun.NewDB(pool, pgdialect.New())
-	s := &Store{dialect: postgres{}, read: db, write: db, owned: true}
+	s := &Store{dialect: postgres{}, read: db, write: db, owned: true, fallback: several}
 	if o.Distributed {
 		s.dialect = newDistributed()
 	}
@@ -44,10 +44,11 @@ const readOnly = "25006"
 
 // follow makes the pool find the server that takes writes, wherever that moves: of several hosts none
 // else is connected to, one that is silent leaves a request the time to try the next, and a connection
-// to a server that has become read-only is closed as soon as it shows.
-func follow(c *pgx.ConnConfig) {
+// to a server that has become read-only is closed as soon as it shows. It says whether there are several.
+func follow(c *pgx.ConnConfig) (several bool) {
 	timeout := 5 * time.Second
-	if slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.Host != c.Host || f.Port != c.Port }) {
+	several = slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.Host != c.Host || f.Port != c.Port })
+	if several {
 		timeout = time.Second
 		if c.ValidateConnect == nil {
 			c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
@@ -58,6 +59,7 @@ func follow(c *pgx.ConnConfig) {
 	}
 	fatal := c.OnPgError
 	c.OnPgError = func(conn *pgconn.PgConn, e *pgconn.PgError) bool { return e.Code != readOnly && fatal(conn, e) }
+	return several
 }
 
 // settings are no parameters of the connection, because poolers refuse those that they do not know.

@@ -110,17 +110,24 @@ func (c *Cluster) Try(sql string) error { return execute(context.Background(), c
 func (c *Cluster) Kill(t testing.TB) {
 	t.Helper()
 	pid, err := c.Postmaster()
+	if err == nil {
+		err = killServer(pid)
+	}
 	if err != nil {
 		t.Fatalf("kill the postmaster: %v", err)
 	}
+	c.release("keep\n")
+}
+
+func killServer(pid int) error {
 	others := children(pid)
 	if err := kill(pid); err != nil {
-		t.Fatalf("kill the postmaster: %v", err)
+		return err
 	}
 	for _, other := range others {
 		_ = kill(other) // it may have ended already
 	}
-	c.release("keep\n")
+	return nil
 }
 
 // children are the processes that one has started.
@@ -153,8 +160,10 @@ func (c *Cluster) Restart(t testing.TB) {
 }
 
 // Postmaster gives the process id of the running server.
-func (c *Cluster) Postmaster() (int, error) {
-	text, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
+func (c *Cluster) Postmaster() (int, error) { return postmaster(c.data()) }
+
+func postmaster(data string) (int, error) {
+	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if err != nil {
 		return 0, err
 	}

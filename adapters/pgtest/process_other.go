@@ -18,3 +18,5 @@ func kill(pid int) error {
 	}
 	return p.Kill()
 }
+
+func killGroup(leader int) error { return kill(leader) }

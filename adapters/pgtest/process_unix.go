@@ -45,3 +45,6 @@ func own(folder string) error {
 }
 
 func kill(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) }
+
+// killGroup ends the process that leads a group, and all of that.
+func killGroup(leader int) error { return kill(-leader) }

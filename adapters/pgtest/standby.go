@@ -74,7 +74,9 @@ func (c *Cluster) await(t testing.TB, what, sql string) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
-		yes, err := c.asked(t.Context(), sql)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		yes, err := asked(ctx, c.admin(), sql)
+		cancel()
 		if yes {
 			return
 		}
@@ -85,10 +87,8 @@ func (c *Cluster) await(t testing.TB, what, sql string) {
 	}
 }
 
-func (c *Cluster) asked(ctx context.Context, sql string) (yes bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, c.admin())
+func asked(ctx context.Context, url, sql string) (yes bool, err error) {
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return false, err
 	}

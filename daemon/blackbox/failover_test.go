@@ -31,10 +31,9 @@ func newPair(t *testing.T) *pair {
 }
 
 // asks leads those who look at the end to the server that is the primary by then.
-func (p *pair) asks(l *load) {
-	one, _ := url.Parse(p.url) // it was made by us
-	one.Host = p.primary.Host()
-	one.RawQuery = "sslmode=disable"
+func (l *load) asks(host string) {
+	one, _ := url.Parse(l.database) // the daemons have understood it
+	one.Host, one.RawQuery = host, "sslmode=disable"
 	l.database = one.String()
 	l.from.database = l.database
 }
@@ -54,15 +53,16 @@ func (p *pair) rebuild(t *testing.T) {
 	p.primary.Synchronous(t)
 }
 
-// rejoined is how quickly requests are accepted again once a server takes writes.
-const rejoined = 5 * time.Second
+const (
+	rejoined = 5 * time.Second // how quickly requests are accepted again once a server takes writes
+	truth    = 2 * time.Second // how quickly /readyz tells that there is none
+)
 
 // TestFailover holds that with a synchronous standby nothing that was accepted is lost when the primary
 // dies, and that the daemons find the promoted one by themselves. In the end the primary is not killed
 // but told to take no more writes, which breaks no connection.
 func TestFailover(t *testing.T) {
 	t.Parallel()
-	const between = 20 // requests that are accepted, at least
 	failovers := figure(1, 50)
 	p := newPair(t)
 	l := loadOf(onPostgres(t, p.url), between*failovers)
@@ -85,7 +85,7 @@ func TestFailover(t *testing.T) {
 	ours = max(ours, l.switchesOver(p))
 	l.goesOn(between)
 	l.end()
-	p.asks(l)
+	l.asks(p.primary.Host())
 	f := l.settled()
 	for _, d := range all {
 		d.stop()
@@ -130,7 +130,7 @@ func TestFailoverControl(t *testing.T) {
 	p.fails(t)
 	l.goesOn(10)
 	l.end()
-	p.asks(l)
+	l.asks(p.primary.Host())
 	l.until("every task ends", func() bool { return l.count(openTasks) == 0 })
 	if err := l.close(); err != nil {
 		t.Fatal(err)

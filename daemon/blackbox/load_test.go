@@ -28,6 +28,7 @@ type load struct {
 	serving atomic.Pointer[[]*daemon] // which are asked, in any order
 	acked   atomic.Int64
 	asked   atomic.Int64
+	pace    atomic.Int64 // how long each client rests after a step, in nanoseconds
 	done    chan struct{}
 	clients sync.WaitGroup
 }
@@ -92,6 +93,7 @@ func (l *load) begin(all ...*daemon) {
 		l.clients.Go(func() {
 			for n := 0; !l.over(); n++ {
 				l.step(fmt.Sprintf("c%d-%d", c, rand.IntN(ownKeys)), fmt.Sprintf("%d-%d%s", c, n, loginMark))
+				time.Sleep(time.Duration(l.pace.Load()))
 			}
 		})
 	}

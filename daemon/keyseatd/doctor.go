@@ -31,7 +31,8 @@ const staleLease = 10 * time.Minute
 func (*doctorCmd) Help() string {
 	return examples("It looks at every key, task and plan, and tells what is wrong, what that means, what a repair would do and "+
 		"what only you can decide. Without --repair nothing is changed. Daemons may serve meanwhile. "+
-		"The status is 0 if nothing is found, or all of it was mended, and 1 if something is left.",
+		"The status is 0 if nothing is found, or all of it was mended, and 1 if something is left. "+
+		"Settings of PostgreSQL by which it may lose what was accepted are told beside, and do not count.",
 		"keyseatd doctor --master-key-file master.key", "keyseatd doctor --repair")
 }
 
@@ -49,6 +50,9 @@ func (d *doctorCmd) Run(ctx context.Context, c console) error {
 		}
 		left := 0
 		if err := d.print(c.out, remaining(look(ctx), &left)); err != nil {
+			return err
+		}
+		if err := remark(ctx, s, c.err); err != nil {
 			return err
 		}
 		if left > 0 {

@@ -110,6 +110,7 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	warn(ctx, store, log)
 	ring, err := s.ring(log)
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ var rows = []row{
 	{"postgres", "and kill -9 of PostgreSQL", blackbox, "TestKilledPostmaster", scaled},
 	{"backend", "and kill -9 of its backends", blackbox, "TestKilledBackends", scaled},
 	{"failover", "and a failover to a synchronous standby", blackbox, "TestFailover|TestFailoverControl", scaled},
+	{"patroni", "and the death of the primary's machine under Patroni", blackbox, "TestPatroni|TestNothingIsAcceptedAlone", scaled},
 	{"network", "a cut, slow, silent or forgetful network to PostgreSQL is harmless", blackbox, "TestABadNetworkToPostgres", scaled},
 	{"provider", "the provider may misbehave", blackbox, "TestAwkwardProvider|TestMostlyGoodProvider|TestTheCheckerOfOrdealsFails", scaled},
 	{"duplicates", "of identical requests at once exactly one is accepted", blackbox, "TestSimultaneousRequests", scaled},

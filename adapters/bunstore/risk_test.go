@@ -1,0 +1,50 @@
+package bunstore_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/pgtest"
+)
+
+// TestRisks holds that each setting which is not durable is told, and none that is.
+func TestRisks(t *testing.T) {
+	hasty, durable := pgtest.Start(t, pgtest.Options{}).URL(t), pgtest.Start(t, pgtest.Options{Durable: true})
+	url := durable.URL(t)
+	holdsRisks(t, hasty, "fsync=off", "full_page_writes=off")
+	holdsRisks(t, url)
+	holdsRisks(t, url+"&synchronous_commit=off", "synchronous_commit=off")
+	holdsRisks(t, url+"&synchronous_commit=local")
+	holdsRisks(t, strings.Replace(url, durable.Host(), durable.Host()+",127.0.0.1:1", 1), "synchronous_standby_names=")
+	holdsRisks(t, "sqlite:"+t.TempDir()+"/keyseat.db")
+
+	durable.Run(t, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+	durable.Run(t, "SELECT pg_reload_conf()")
+	holdsRisks(t, strings.Replace(url, durable.Host(), durable.Host()+",127.0.0.1:1", 1))
+	holdsRisks(t, url+"&synchronous_commit=local", "synchronous_commit=local")
+	durable.Run(t, "ALTER SYSTEM RESET synchronous_standby_names") // or nothing could be dropped
+	durable.Run(t, "SELECT pg_reload_conf()")
+}
+
+func holdsRisks(t *testing.T, url string, want ...string) {
+	t.Helper()
+	s, err := bunstore.Open(t.Context(), url, bunstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	risks, err := s.Risks(t.Context())
+	if err = errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range risks {
+		got = append(got, r.Setting+"="+r.Value)
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("risks %q, not %q", got, want)
+	}
+}

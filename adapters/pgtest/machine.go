@@ -1,0 +1,145 @@
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A Machine is one of a [Trio].
+type Machine struct {
+	trio    *Trio
+	address string
+	folder  string // holds its files, data and logs
+	keeper  *exec.Cmd
+	leash   io.WriteCloser // the keeper's stdin
+}
+
+// furnish makes a machine, which is off yet.
+func (r *Trio) furnish(t testing.TB, name, address string) *Machine {
+	t.Helper()
+	m := &Machine{trio: r, address: address, folder: filepath.Join(r.folder, name)}
+	var err error
+	for _, folder := range []string{"", "etcd", "postgresql"} {
+		folder = filepath.Join(m.folder, folder)
+		err = errors.Join(err, os.Mkdir(folder, 0o700), own(folder))
+	}
+	for _, file := range []string{"patroni.yml", "patroni.env", "etcd.env"} {
+		text := strings.NewReplacer("@NAME@", name, "@ADDRESS@", address, "/var/lib", m.folder).Replace(r.File(t, file))
+		err = errors.Join(err, os.WriteFile(filepath.Join(m.folder, file), []byte(text), 0o644))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.leave(t) })
+	return m
+}
+
+// A machine's keeper starts what runs on it, and ends and removes all that when its own stdin ends, which
+// the death of the test does too.
+const machineKeeper = `
+trap '' INT HUP
+cd "$1"
+(set -a; . ./etcd.env; exec etcd) >>etcd.log 2>&1 &
+etcd=$!
+(set -a; . ./patroni.env; exec patroni patroni.yml) >>patroni.log 2>&1 &
+patroni=$!
+read -r _
+trap '' TERM
+kill -KILL $patroni $etcd
+kill -TERM 0 # what Patroni has started, which may be copying a server
+wait
+pid=$(head -n 1 postgresql/keyseat/postmaster.pid)
+serves() { [ "$(ps -o comm= -p "$pid")" = postgres ]; } # and not what has got a dead server's id
+serves && kill -QUIT "$pid"
+while serves; do sleep 0.1; done
+until rm -rf "$1"; do sleep 0.1; done
+rmdir "${1%/*}" # by the last of them
+`
+
+// Start switches a machine on, again after [Machine.Kill]. See [Trio.Whole] for when it is back.
+func (m *Machine) Start(t testing.TB) {
+	t.Helper()
+	cmd := exec.Command("/bin/sh", "-c", machineKeeper, "keeper", m.folder) //nolint:noctx // the keeper lives as long as its stdin
+	cmd.Dir, cmd.SysProcAttr = os.TempDir(), unprivileged()
+	leash, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatalf("start a machine: %v", err)
+	}
+	m.keeper, m.leash = cmd, leash
+}
+
+// Kill ends all that runs on the machine at once, as a power cut does, though its disk forgets nothing.
+func (m *Machine) Kill(t testing.TB) {
+	t.Helper()
+	pid, err := postmaster(m.data())
+	if err == nil {
+		err = errors.Join(killGroup(m.keeper.Process.Pid), killServer(pid))
+	}
+	if err != nil {
+		t.Fatalf("kill a machine: %v", err)
+	}
+	m.off()
+}
+
+// leave shows what the machine has logged, if the test has failed, and switches it off for good.
+func (m *Machine) leave(t testing.TB) {
+	if text, err := os.ReadFile(filepath.Join(m.folder, "patroni.log")); err == nil && t.Failed() {
+		t.Logf("the log of a machine ends with\n%s", text[max(0, len(text)-4000):])
+	}
+	if m.keeper != nil {
+		m.off()
+	}
+}
+
+func (m *Machine) off() {
+	_ = m.leash.Close()
+	_ = m.keeper.Wait() // its status is that of kill
+	m.keeper = nil
+}
+
+func (m *Machine) data() string { return filepath.Join(m.folder, "postgresql", "keyseat") }
+
+// at is where it listens on what is that port in the files.
+func (m *Machine) at(port string) string { return m.address + ":" + m.trio.here(port) }
+
+// Host is where its server listens, as it stands in a URL.
+func (m *Machine) Host() string { return m.at("5432") }
+
+// admin is the URL of its server for the administrator.
+func (m *Machine) admin() string {
+	return "postgres://postgres:SUPERUSER-PASSWORD@" + m.Host() + "/postgres"
+}
+
+// says asks its server, whose silence is no.
+func (m *Machine) says(ctx context.Context, sql string) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	yes, err := asked(ctx, m.admin(), sql)
+	return yes && err == nil
+}
+
+// answers says whether a page of what listens there has the status 200.
+func (m *Machine) answers(ctx context.Context, port, page string) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+m.at(port)+page, nil)
+	if err != nil {
+		return false
+	}
+	a, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return false
+	}
+	return a.Body.Close() == nil && a.StatusCode == http.StatusOK
+}

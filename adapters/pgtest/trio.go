@@ -1,0 +1,158 @@
+package pgtest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A Trio is three machines, each an address of the loopback network with an etcd, a Patroni and the
+// PostgreSQL that this one keeps, of which one is the primary. It is not for several goroutines.
+type Trio struct {
+	machines [3]*Machine
+	config   string // the folder of the files that they are set up from
+	folder   string
+	places   []string // what stands in those files, and what takes its place, in turn
+}
+
+// StartTrio sets up three machines from the files of a folder as their operator would: patroni.yml,
+// patroni.env and etcd.env, made for 10.0.0.1 to 10.0.0.3, and create.sql. It returns when they are
+// whole. They are gone when the test ends.
+func StartTrio(t testing.TB, config string) *Trio {
+	t.Helper()
+	bin := equipped(t)
+	folder, err := os.MkdirTemp("", "keyseat-trio-") //nolint:usetesting // that of the test is closed to other users
+	if err == nil {
+		t.Cleanup(func() { _ = os.RemoveAll(folder) }) // the operating system cleans its temporary folder too
+		err = own(folder)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Trio{config: config, folder: folder, places: places(t, bin)}
+	for i, name := range []string{"one", "two", "three"} {
+		r.machines[i] = r.furnish(t, name, r.here(fmt.Sprintf("10.0.0.%d", i+1)))
+		r.machines[i].Start(t)
+	}
+	r.Whole(t)
+	r.create(t)
+	return r
+}
+
+// create makes the role and the database, and waits until every server knows of them.
+func (r *Trio) create(t testing.TB) {
+	t.Helper()
+	primary := r.Primary(t)
+	for statement := range strings.SplitSeq(strings.TrimSpace(r.File(t, "create.sql")), ";\n") {
+		if err := execute(t.Context(), primary.admin(), statement); err != nil {
+			t.Fatalf("create.sql: %v", err)
+		}
+	}
+	r.await(t, "standbys with the database", 50*time.Millisecond, func() bool {
+		return primary.says(t.Context(), "SELECT count(*) = 2 FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()")
+	})
+}
+
+// equipped gives the folder of PostgreSQL's programs, if all that a machine needs is there.
+func equipped(t testing.TB) string {
+	t.Helper()
+	bin, err := programs()
+	check(t, err)
+	for _, program := range []string{"patroni", "etcd"} {
+		_, err := exec.LookPath(program)
+		switch {
+		case err == nil:
+		case Required() && runtime.GOOS == "linux": // elsewhere 127.0.0.1 is all there is of the loopback network
+			t.Fatal(program + " is missing: run .ci/needs")
+		default:
+			t.Skip("SKIPPED, NOTHING WAS TESTED: " + program + " is missing, run .ci/needs on Linux")
+		}
+	}
+	return bin
+}
+
+// places are a network and ports of our own for those in the files.
+func places(t testing.TB, bin string) []string {
+	t.Helper()
+	all := []string{
+		"10.0.0.", fmt.Sprintf("127.%d.%d.", 1+rand.IntN(254), rand.IntN(256)),
+		"/usr/lib/postgresql/15/bin", bin,
+	}
+	for _, port := range []string{"5432", "8008", "2379", "2380"} {
+		own, err := freePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, port, strconv.Itoa(own))
+	}
+	return all
+}
+
+// File gives the text of one of the files, as it is for these machines.
+func (r *Trio) File(t testing.TB, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(r.config, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.here(string(text))
+}
+
+// here puts what is ours in the place of what stands in the files.
+func (r *Trio) here(text string) string { return strings.NewReplacer(r.places...).Replace(text) }
+
+// Primary waits until one of the machines takes writes, and gives that.
+func (r *Trio) Primary(t testing.TB) (primary *Machine) {
+	t.Helper()
+	r.await(t, "a primary", 50*time.Millisecond, func() bool {
+		for _, m := range r.machines {
+			if m.says(t.Context(), "SELECT NOT pg_is_in_recovery()") {
+				primary = m
+			}
+		}
+		return primary != nil
+	})
+	return primary
+}
+
+// redundant says of a primary that both others follow it, and that commits wait for one of them.
+const redundant = `SELECT NOT pg_is_in_recovery() AND count(*) = 2 AND count(*) FILTER (WHERE sync_state = 'sync') = 1
+	FROM pg_stat_replication WHERE state = 'streaming' AND application_name IN ('one', 'two', 'three')`
+
+// Whole waits until a primary has two standbys, one of which Patroni would promote, and every etcd is
+// well: until the next machine may die.
+func (r *Trio) Whole(t testing.TB) {
+	t.Helper()
+	r.await(t, "three machines that are well", 200*time.Millisecond, func() bool {
+		successors, primaries := 0, 0
+		for _, m := range r.machines {
+			if !m.answers(t.Context(), "2379", "/health") {
+				return false
+			}
+			if m.answers(t.Context(), "8008", "/synchronous") {
+				successors++
+			}
+			if m.says(t.Context(), redundant) {
+				primaries++
+			}
+		}
+		return successors == 1 && primaries == 1
+	})
+}
+
+// await asks now and then until the answer is yes.
+func (r *Trio) await(t testing.TB, what string, every time.Duration, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(3 * patience); !holds(); time.Sleep(every) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
