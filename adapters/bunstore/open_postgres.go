@@ -68,10 +68,10 @@ func follow(c *pgx.ConnConfig) (several bool) {
 // that it has locked are everybody's, and lets nobody wait for a row much longer than its holder should
 // take: a batch of changes waits as one. It plans a prepared statement once, which otherwise takes
 // longer than to run it; and because the tables may have been empty then, it reads none of them whole
-// where there is an index, nor sorts all that an index has where the first few are asked for. A
-// sequential scan that must be is made to look so dear by that that it would be compiled, which takes
-// longer still. But Citus can plan no statement on several servers without its
-// arguments.
+// where there is an index, nor sorts all that an index has where the first few are asked for, and
+// remembers no row for the next time, since none is asked for twice. A sequential scan that must be is
+// made to look so dear by that that it would be compiled, which takes longer still. But Citus can plan no
+// statement on several servers without its arguments.
 func settings(distributed bool) func(ctx context.Context, conn *pgx.Conn) error {
 	plan := `plan_cache_mode = force_generic_plan`
 	if distributed {
@@ -84,6 +84,7 @@ func settings(distributed bool) func(ctx context.Context, conn *pgx.Conn) error 
 			SET `+plan+`;
 			SET enable_seqscan = off;
 			SET enable_bitmapscan = off;
+			SET enable_memoize = off;
 			SET jit = off`, pgx.QueryExecModeSimpleProtocol)
 		return err
 	}
