@@ -51,7 +51,7 @@ const onTheWire = " on the wire"
 
 func newLab(t *testing.T, url string, wire bool) *lab {
 	l := &lab{T: t, faults: &faults{}, url: url, wire: wire}
-	life, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a lock that was left must not hang the test
+	life, cancel := context.WithTimeout(t.Context(), 15*time.Minute) // a lock that was left must not hang the test
 	t.Cleanup(cancel)
 	l.life = life
 	inner, speaks := connector(t, url)
