@@ -2,14 +2,12 @@ package daemon_test
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon"
-	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -17,12 +15,7 @@ import (
 // many tasks of them are leased by others at once when it stops after a while.
 func hoard(t *testing.T, n int, takes, while time.Duration) (most, left int) {
 	s := open(t)
-	s.plan("p", "US", n)
-	for i := range n {
-		code := keys.Code(fmt.Sprint("K", i))
-		s.bring(keys.Key{Code: code})
-		s.upgrade(code, "a@example.com")
-	}
+	s.fill(n)
 	leased := &leasing{Store: s.store}
 	s.desk.Store = leased
 	var done atomic.Int64

@@ -2,7 +2,6 @@ package daemon_test
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/daemon"
-	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -30,12 +28,7 @@ func (f *far) Lease(ctx context.Context, worker string, n int, ttl time.Duration
 // take an hour, the others a time that differs.
 func backlog(t *testing.T, n, slow int) (f *far, working int, stop func() error) {
 	s := open(t)
-	s.plan("p", "US", n)
-	for i := range n {
-		code := keys.Code(fmt.Sprint("K", i))
-		s.bring(keys.Key{Code: code})
-		s.upgrade(code, "a@example.com")
-	}
+	s.fill(n)
 	f = &far{Store: s.store}
 	s.desk.Store = f
 	var asked, done atomic.Int64

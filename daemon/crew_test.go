@@ -48,6 +48,17 @@ func (s shop) upgrade(code keys.Code, login string) {
 	}
 }
 
+// fill has so many upgrades wait.
+func (s shop) fill(n int) {
+	s.Helper()
+	s.plan("p", "US", n)
+	for i := range n {
+		code := keys.Code(fmt.Sprint("K", i))
+		s.bring(keys.Key{Code: code})
+		s.upgrade(code, "a@example.com")
+	}
+}
+
 func (s shop) status(code keys.Code) keys.Status {
 	s.Helper()
 	key, err := s.desk.Info(s.Context(), code)
