@@ -99,6 +99,11 @@ func again(err error) bool {
 	case "40001", "40P01", "23505": // serialization failure, deadlock, unique violation
 		return true
 	}
+	return unbegun(err) || errors.Is(err, errAgain)
+}
+
+// unbegun says that nothing was done, because the connection was dead.
+func unbegun(err error) bool {
 	_, dead := errors.AsType[beginError](err)
-	return dead || errors.Is(err, errAgain) || errors.Is(err, driver.ErrBadConn)
+	return dead || errors.Is(err, driver.ErrBadConn)
 }

@@ -51,7 +51,7 @@ const onTheWire = " on the wire"
 
 func newLab(t *testing.T, url string, wire bool) *lab {
 	l := &lab{T: t, faults: &faults{}, url: url, wire: wire}
-	life, cancel := context.WithTimeout(t.Context(), 15*time.Minute) // a lock that was left must not hang the test
+	life, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a lock that was left must not hang the test
 	t.Cleanup(cancel)
 	l.life = life
 	inner, speaks := connector(t, url)
@@ -101,6 +101,11 @@ func (l *lab) store(db *sql.DB, speaks schema.Dialect) *bunstore.Store {
 		}
 	})
 	return on(l, bun.NewDB(db, speaks), l.url)
+}
+
+func (l *lab) distributed() bool {
+	_, distributed := form(l.url)
+	return distributed
 }
 
 // tables are all of them, those first that others refer to last.

@@ -2,7 +2,6 @@ package bunstore_test
 
 import (
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
@@ -29,14 +28,13 @@ func TestEveryStatementMayFail(t *testing.T) {
 // suits says whether the operation can fail so. One mode must do under the race detector, and one of
 // each kind in the distributed form, which keeps its promises as the other does but for its statements.
 func (l *lab) suits(o operation, m mode) bool {
-	distributed := strings.HasPrefix(l.url, "distributed:")
-	if racing > 1 && (!m.first || m.dies != l.wire) || distributed && !m.first {
+	if racing > 1 && (!m.first || m.dies != l.wire) || l.distributed() && !m.first {
 		return false
 	}
 	if l.wire {
 		return m.dies
 	}
-	return l.plain.Embedded() || distributed || !o.imports
+	return l.plain.Embedded() || l.distributed() || !o.imports
 }
 
 // unharmed gives the shape of what an operation leaves when nothing fails.

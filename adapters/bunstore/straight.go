@@ -50,15 +50,21 @@ func dead(ctx context.Context, conn *pgx.Conn, err error) error {
 	return err
 }
 
-// look lets do ask a connection of the pool, in that way, again if that was dead.
-func (s *Store) look(ctx context.Context, way func(dialect, *pgx.Conn) asker, do func(ask asker) error) error {
-	return s.rerun(ctx, func(_ context.Context, conn bun.Conn) error {
-		done, err := straight(conn, func(inner *pgx.Conn) error { return dead(ctx, inner, do(way(s.dialect, inner))) })
-		if done || err != nil {
+// look lets do ask a connection of the pool, in that way, and another if that was dead.
+func (s *Store) look(ctx context.Context, way func(dialect, *pgx.Conn) asker, do func(ask asker) error) (err error) {
+	for range reruns {
+		err = s.alone(ctx, func(_ context.Context, conn bun.Conn) error {
+			done, err := straight(conn, func(inner *pgx.Conn) error { return dead(ctx, inner, do(way(s.dialect, inner))) })
+			if done || err != nil {
+				return err
+			}
+			return do(session{s.dialect, conn.Conn}.ask)
+		})
+		if !unbegun(err) || ctx.Err() != nil {
 			return err
 		}
-		return do(session{s.dialect, conn.Conn}.ask)
-	})
+	}
+	return err
 }
 
 // looker gives an [asker] of single statements.
