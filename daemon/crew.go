@@ -10,7 +10,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Crew leases due tasks and works on so many at once. It is made by [NewCrew]; its exported fields may
+// A Crew leases due tasks and works on so many at once. While they are quick it leases up to as many again
+// ahead. It is made by [NewCrew]; its exported fields may
 // be set before Run, which is called once.
 type Crew struct {
 	Desk    tasks.Desk
@@ -34,10 +35,11 @@ type Crew struct {
 // A job is a leased task.
 type job struct {
 	tasks.Job
-	until time.Time             // the lease is ours, by the desk's clock
-	end   *time.Timer           // drops it then, since the store may be silent for longer
-	drop  context.CancelFunc    // ends the work, since the lease is lost
-	work  func(context.Context) // asks under that context, and settles
+	until time.Time          // the lease is ours, by the desk's clock
+	end   *time.Timer        // drops it then, since the store may be silent for longer
+	drop  context.CancelFunc // ends the work, since the lease is lost
+	// work asks under that context, and settles. Its error is that the store does not.
+	work func(asking context.Context) error
 }
 
 // NewCrew makes a crew that is set up by its fields.
@@ -70,33 +72,35 @@ func (c *Crew) Run(ctx context.Context, drain time.Duration) error {
 	return c.drained(cut, drain)
 }
 
-// enlist begins to look after a lease.
-func (c *Crew) enlist(work context.Context, leased tasks.Job) *job {
+// enlist begins to look after a lease, whose task waits for a hand.
+func (c *Crew) enlist(work context.Context, leased tasks.Job) {
 	settling, drop := context.WithCancel(work)
 	until := leased.Taken.Add(c.Lease)
 	j := &job{Job: leased, until: until, end: time.AfterFunc(until.Sub(c.Desk.Now()), drop), drop: drop}
-	j.work = func(asking context.Context) { c.work(asking, settling, j) }
+	j.work = func(asking context.Context) error { return c.work(asking, settling, j) }
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.jobs[j.Task.Ref()] = j
-	return j
+	c.waiting = append(c.waiting, j)
 }
 
-// start works on a job in a goroutine of its own, and then on those that wait for a hand.
-func (c *Crew) start(asking context.Context, j *job) {
+// start works on a job in a goroutine of its own, and then on those that wait for a hand, until ctx ends
+// or the store fails it.
+func (c *Crew) start(ctx, asking context.Context, j *job) {
 	c.hands.Go(func() {
-		for ; j != nil; j = c.finish(j) {
-			j.work(asking)
+		for j != nil {
+			err := j.work(asking)
+			j = c.finish(j, ctx.Err() == nil && err == nil)
 		}
 	})
 }
 
-func (c *Crew) work(asking, settling context.Context, j *job) {
+func (c *Crew) work(asking, settling context.Context, j *job) error {
 	defer j.drop()
 	defer j.end.Stop()
 	if settling.Err() != nil { // it has waited for too long
 		c.report(asking, tasks.Report{Task: *j.Task, Err: tasks.ErrFenced})
-		return
+		return nil
 	}
 	asking, end := context.WithCancel(asking)
 	defer end()
@@ -104,6 +108,10 @@ func (c *Crew) work(asking, settling context.Context, j *job) {
 	report := c.Desk.Work(asking, settling, j.Job)
 	c.report(context.WithoutCancel(asking), report)
 	c.wakeFor(report)
+	if errors.Is(report.Err, tasks.ErrFenced) {
+		return nil
+	}
+	return report.Err
 }
 
 // early is how much sooner than the store's a clock of ours may come to a task's time.
@@ -116,20 +124,28 @@ func (c *Crew) wakeFor(r tasks.Report) {
 	}
 }
 
-// finish forgets a job, and gives its hand another. If there is none, or soon will be none, but more may
-// be due, the crew looks.
-func (c *Crew) finish(done *job) (next *job) {
+// finish forgets a job, and gives its hand another if it goes on. If there is none, or soon will be none,
+// but more may be due, the crew looks.
+func (c *Crew) finish(done *job, goesOn bool) (next *job) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.jobs, done.Task.Ref())
 	c.pace.count(c.Desk.Now())
-	if len(c.waiting) > 0 {
-		next, c.waiting = c.waiting[0], c.waiting[1:]
+	if goesOn {
+		next = c.next()
 	}
 	if c.more && len(c.waiting) <= c.ahead()/2 {
 		c.Wake()
 	}
 	return next
+}
+
+// next takes the job that has waited longest, if one waits.
+func (c *Crew) next() (j *job) {
+	if len(c.waiting) > 0 {
+		j, c.waiting = c.waiting[0], c.waiting[1:]
+	}
+	return j
 }
 
 // report tells of a finished job. A lost lease is another worker's business by now.

@@ -8,13 +8,14 @@ import (
 )
 
 // lookout leases tasks and has them worked on until the context ends. What no hand has taken up by then
-// is given back.
+// is given back, while the hands come to their ends.
 func (c *Crew) lookout(ctx, asking context.Context) {
 	for ctx.Err() == nil {
 		c.look(ctx, asking)
 		c.pauseOrWake(ctx, jittered(c.poll(), c.Desk.Jitter()))
 	}
-	c.giveBack(ctx, c.dismiss())
+	unused := c.dismiss()
+	c.hands.Go(func() { c.giveBack(ctx, unused) })
 }
 
 func (c *Crew) poll() time.Duration {
@@ -42,35 +43,54 @@ func (c *Crew) pauseOrWake(ctx context.Context, d time.Duration) {
 // heard of would have to run out.
 const lookTime = 5 * time.Second
 
-// look leases what is due, as many as there are free hands, and some ahead.
+// look leases what is due, as many as there are free hands, and some ahead. What it leased ahead before
+// goes back if the hands have become slow.
 func (c *Crew) look(ctx, asking context.Context) {
-	free := c.room()
-	if free <= 0 {
-		c.note(true)
-		return
+	if c.stalled() {
+		c.giveBack(ctx, c.dismiss())
 	}
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
-	defer cancel()
-	leased, err := c.Desk.Lease(bound, c.Name, free, c.Lease)
-	if err != nil {
-		c.Log.ErrorContext(ctx, "cannot lease tasks", "problem", err)
-		return
+	free, more := c.room(), true
+	if free > 0 {
+		n, err := c.lease(ctx, free)
+		if err != nil {
+			c.Log.ErrorContext(ctx, "cannot lease tasks", "problem", err)
+			return
+		}
+		more = n == free
 	}
-	for _, one := range leased {
-		c.take(ctx, asking, c.enlist(context.WithoutCancel(ctx), one))
-	}
-	c.note(len(leased) == free)
+	c.staff(ctx, asking)
+	c.note(more)
 }
 
-// take gives a job to a hand that is free, or has it wait for one. When the crew stops, it waits.
-func (c *Crew) take(ctx, asking context.Context, j *job) {
+func (c *Crew) lease(ctx context.Context, most int) (n int, err error) {
+	work := context.WithoutCancel(ctx)
+	bound, cancel := context.WithTimeout(work, lookTime)
+	defer cancel()
+	leased, err := c.Desk.Lease(bound, c.Name, most, c.Lease)
+	for _, one := range leased {
+		c.enlist(work, one)
+	}
+	return len(leased), err
+}
+
+// staff gives what waits to the hands that are free, unless the crew stops.
+func (c *Crew) staff(ctx, asking context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if ctx.Err() != nil || len(c.jobs)-len(c.waiting) > c.Workers {
-		c.waiting = append(c.waiting, j)
-		return
+	for ctx.Err() == nil && len(c.jobs)-len(c.waiting) < c.Workers {
+		j := c.next()
+		if j == nil {
+			return
+		}
+		c.start(ctx, asking, j)
 	}
-	c.start(asking, j)
+}
+
+// stalled says whether tasks wait although hands finish nothing.
+func (c *Crew) stalled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.waiting) > 0 && c.ahead() == 0
 }
 
 // dismiss forgets the jobs that no hand has taken up.
@@ -122,11 +142,17 @@ func (c *Crew) room() int {
 	return c.Workers + c.ahead() - len(c.jobs)
 }
 
-// ahead is how many tasks are leased before a hand is free: what the hands do in a second, so that none
-// waits here for much longer than that while another daemon has hands free.
-func (c *Crew) ahead() int { return min(c.pace.of(c.Desk.Now()), c.Workers) }
+// ahead is how many tasks are leased before a hand is free: one for each, while they take less than a
+// second, so that none waits here for much longer than that while another daemon has hands free. If this
+// one dies, those count as asked about, because nobody knows that they were not.
+func (c *Crew) ahead() int {
+	if c.pace.of(c.Desk.Now()) < c.Workers {
+		return 0
+	}
+	return c.Workers
+}
 
-// A pace is how many were done in the last whole second.
+// A pace is how many were done a second, over the last second or more.
 type pace struct {
 	since     time.Time
 	now, last int
@@ -140,7 +166,7 @@ func (p *pace) count(at time.Time) {
 	p.now++
 }
 
-// of is the pace at a time, none if the last second is long over.
+// of is the pace at a time, none if nothing was done for long.
 func (p *pace) of(at time.Time) int {
 	if at.Sub(p.since) >= 2*time.Second {
 		return 0

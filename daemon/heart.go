@@ -8,7 +8,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// keepAlive extends the leases of the jobs in work, three times in each lease.
+// keepAlive extends the leases of the jobs, also of those that wait, three times in each lease.
 func (c *Crew) keepAlive(ctx context.Context) {
 	beat := time.NewTicker(c.Lease / 3)
 	defer beat.Stop()
