@@ -15,8 +15,8 @@ type Archiver interface {
 	// Archive makes cuts. What they take away goes to keep first: where that gives an error, which is
 	// the answer then, nothing is taken. It may be given the same again before the call ends, but what it
 	// was never given is still there. The errors stand in the order of the cuts: nil, or [ErrConflict] if
-	// the key's history is longer or shorter than the cut says, if somebody is changing the key, or if a
-	// listener is still to be told of it; then the cut has left no trace.
+	// the key's history is longer or shorter than the cut says, or a listener is still to be told of it; it
+	// may be that too while somebody is changing the key. Then the cut has left no trace.
 	Archive(ctx context.Context, cuts []Cut, keep func(Past) error) ([]error, error)
 }
 

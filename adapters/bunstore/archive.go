@@ -11,7 +11,7 @@ import (
 
 var _ tasks.Archiver = (*Store)(nil)
 
-// Archive implements [tasks.Archiver], in one transaction, which waits for nobody's key. On SQLite all
+// Archive implements [tasks.Archiver], in one transaction, which waits for nobody's key unless the store is distributed. On SQLite all
 // other writes wait while keep is at work.
 func (s *Store) Archive(ctx context.Context, cuts []tasks.Cut, keep func(tasks.Past) error) (errs []error, err error) {
 	var refused error
@@ -37,7 +37,12 @@ func (s session) archive(ctx context.Context, cuts []tasks.Cut, keep func(tasks.
 	if s.sharded() {
 		find = s.oursApart
 	}
-	ours, err := find(ctx, cuts)
+	want, lines := batch{columns: "code text"}, map[keys.Code]int{}
+	for _, c := range cuts {
+		want.add(string(c.Code))
+		lines[c.Code] = c.Lines
+	}
+	ours, err := find(ctx, want, lines)
 	if err != nil {
 		return nil, err
 	}
@@ -69,12 +74,7 @@ func (s session) archive(ctx context.Context, cuts []tasks.Cut, keep func(tasks.
 
 // ours locks the keys that nobody else has, and gives those that stand as the cuts say. It looks at
 // them by a statement of its own, which sees what others have written before they let go.
-func (s session) ours(ctx context.Context, cuts []tasks.Cut) (map[keys.Code]bool, error) {
-	want, lines := batch{columns: "code text"}, map[keys.Code]int{}
-	for _, c := range cuts {
-		want.add(string(c.Code))
-		lines[c.Code] = c.Lines
-	}
+func (s session) ours(ctx context.Context, want batch, lines map[keys.Code]int) (map[keys.Code]bool, error) {
 	free := batch{columns: "code text, lines bigint"}
 	err := s.query(ctx, `
 		WITH @want
@@ -116,12 +116,12 @@ func (s session) remove(ctx context.Context, gone, cut batch) (past tasks.Past, 
 }
 
 func (s session) removeTasks(ctx context.Context, gone batch) (all []tasks.Task, err error) {
-	text := `WITH @gone DELETE FROM keyseat_tasks WHERE (code, id) IN (SELECT code, id FROM gone)`
+	text, column := `WITH @gone DELETE FROM keyseat_tasks WHERE (code, id) IN (SELECT code, id FROM gone)`, "%"
 	if s.sharded() {
-		text = `DELETE FROM keyseat_tasks WHERE code = ANY (@codes) AND id = ANY (@ids)`
+		text, column = `DELETE FROM keyseat_tasks AS x USING @r WHERE x.code = r.code AND x.id = r.id AND x.code = ANY (@codes)`, "x.%"
 	}
-	named := args{"gone": gone, "codes": gone.texts(0), "ids": gone.texts(1)}
-	err = s.query(ctx, text+" RETURNING "+taskTable.columns.list("%"), named, func(r row) error {
+	named := args{"gone": gone, "r": inline{gone}, "codes": gone.texts(0)}
+	err = s.query(ctx, text+" RETURNING "+taskTable.columns.list(column), named, func(r row) error {
 		var t tasks.Task
 		err := r.scan(taskTable.fields(&t))
 		all = append(all, t)

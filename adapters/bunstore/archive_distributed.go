@@ -4,16 +4,11 @@ import (
 	"context"
 
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/tasks"
 )
 
 // oursApart is [session.ours] for a distributed store, where it waits for those who change the same keys.
-func (s session) oursApart(ctx context.Context, cuts []tasks.Cut) (map[keys.Code]bool, error) {
-	want, lines, ours := batch{columns: "code text"}, map[keys.Code]int{}, map[keys.Code]bool{}
-	for _, c := range cuts {
-		want.add(string(c.Code))
-		lines[c.Code] = c.Lines
-	}
+func (s session) oursApart(ctx context.Context, want batch, lines map[keys.Code]int) (map[keys.Code]bool, error) {
+	ours := map[keys.Code]bool{}
 	named := args{"codes": want.texts(0)}
 	if err := s.query(ctx, lockKeys, named, func(row) error { return nil }); err != nil {
 		return nil, err

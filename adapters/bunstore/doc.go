@@ -12,7 +12,7 @@
 //	Route, Collect, …  ──▶ one short transaction, if there is anything to do; a line of history is
 //	                       marked to be routed only while somebody listens
 //
-// On Postgres BEGIN, 1 and 2 travel together, and 4 with COMMIT, unless the pool's driver is not pgx's
+// On Postgres BEGIN, 1 and 2 travel together, and 4 with COMMIT, which in a distributed store goes by itself, unless the pool's driver is not pgx's
 // own or the transaction is the caller's. What runs all the time is planned once, so its statements leave
 // the planner no choice that would be good only while tables are empty.
 //

@@ -44,7 +44,7 @@ func (l *lab) collides(o operation, m mode, k int) bool {
 	if m.every {
 		runs = mostRuns
 	}
-	repeated := begun == 0 && l.distributed() // the k-th statement of its second run is a later one
+	repeated := o.repeats && begun == 0 && l.distributed() // the k-th statement of its second run is a later one
 	switch {
 	case hits == 0 && err != nil, m.every && hits > 0 && err == nil && !repeated, !m.every && begun > 0 && err != nil:
 		l.Errorf("after %d refusals: %v", hits, err)

@@ -18,6 +18,7 @@ type operation struct {
 	imports bool // it reads what it is given once, so that it is not run again; on Postgres it goes past database/sql
 	still   bool // it leaves no trace that a dump shows
 	anew    bool // each call takes effect
+	repeats bool // a distributed store runs it again though it is no transaction
 	prepare func(l *lab) func(s *bunstore.Store) error
 }
 
@@ -159,7 +160,7 @@ func (l *lab) endAndBegin() []tasks.Change {
 // leasing are the calls on leases. A lease whose answer was lost is had again once it has run out.
 func leasing() []operation {
 	return []operation{
-		{name: "lease", anew: true, prepare: func(l *lab) func(s *bunstore.Store) error {
+		{name: "lease", anew: true, repeats: true, prepare: func(l *lab) func(s *bunstore.Store) error {
 			apply(l, l.plain, l.accept(1)...)
 			known := int64(0)
 			return func(s *bunstore.Store) error {
@@ -182,8 +183,8 @@ func leasing() []operation {
 				return l.life.Err()
 			}
 		}},
-		{name: "extend", still: true, prepare: extending(time.Hour)},
-		{name: "give back", prepare: extending(0, tasks.ErrFenced)},
+		{name: "extend", still: true, repeats: true, prepare: extending(time.Hour)},
+		{name: "give back", repeats: true, prepare: extending(0, tasks.ErrFenced)},
 	}
 }
 

@@ -2,6 +2,7 @@ package bunstore_test
 
 import (
 	"database/sql"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -171,8 +172,8 @@ func TestLinesOfAKeyTakeTurns(t *testing.T) {
 		apply(t, on(t, bun.NewDB(db, pgdialect.New()), url).In(tx), later)
 		done := make(chan error, 1)
 		go func() {
-			_, err := s.Apply(t.Context(), []tasks.Change{revoke})
-			done <- err
+			errs, err := s.Apply(t.Context(), []tasks.Change{revoke})
+			done <- errors.Join(append(errs, err)...)
 		}()
 		for !waiting(t, db) {
 			select {

@@ -26,8 +26,8 @@ func (s *Store) applyOnce(ctx, life context.Context, conn bun.Conn, changes []ta
 }
 
 // applyPiped is [session.apply] in two round trips, one with the BEGIN and one with the COMMIT, which
-// the server does not come to if what goes before it fails. A refused change takes one more, and so does
-// each statement that the connection has not prepared yet.
+// the server does not come to if what goes before it fails. A refused change takes one more, and so do
+// the COMMIT of a distributed store and each statement that the connection has not prepared yet.
 func (s *Store) applyPiped(ctx, life context.Context, conn *pgx.Conn, changes []tasks.Change) (errs []error, err error) {
 	p := &pipe{conn: conn, dialect: s.dialect}
 	defer func() {

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/pgtest"
 	"github.com/keyseat/keyseat/keys"
@@ -149,4 +152,34 @@ func (p planner) blocks() (n int) {
 		SELECT sum(coalesce(heap_blks_hit, 0) + coalesce(heap_blks_read, 0) + coalesce(idx_blks_hit, 0) + coalesce(idx_blks_read, 0))::bigint
 		FROM pg_statio_user_tables`).Scan(&n))
 	return n
+}
+
+// TestAScanLeavesTheSettings holds that what a statement is allowed for itself is not left to whoever has
+// the connection next.
+func TestAScanLeavesTheSettings(t *testing.T) {
+	t.Parallel()
+	theirs := raw(t, pgtest.URL(t))
+	theirs.SetMaxOpenConns(2)
+	shared, err := bunstore.New(bun.NewDB(theirs, pgdialect.New()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shared.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ours := open(t, pgtest.URL(t), bunstore.Options{})
+	for _, c := range []struct {
+		store *bunstore.Store
+		db    *sql.DB
+		want  string
+	}{{shared, theirs, "on"}, {ours, ours.Pools()["main"], "off"}} {
+		c.db.SetMaxOpenConns(1)
+		if _, err := c.store.Stock(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		if err := c.db.QueryRowContext(t.Context(), `SHOW enable_seqscan`).Scan(&got); err != nil || got != c.want {
+			t.Errorf("enable_seqscan is %s, not %s, %v", got, c.want, err)
+		}
+	}
 }

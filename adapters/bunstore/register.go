@@ -20,6 +20,7 @@ func (s *Store) CountStrangers(ctx context.Context, unknown map[netip.Prefix]int
 	for block, n := range unknown {
 		guesses.add(block.String(), int64(n))
 	}
+	var told []func()
 	err := s.reader().ask(ctx, question{
 		`
 		WITH @guesses
@@ -38,21 +39,28 @@ func (s *Store) CountStrangers(ctx context.Context, unknown map[netip.Prefix]int
 				return err
 			}
 			prefix, _ := netip.ParsePrefix(block) // that of no address is written as such
-			tell(prefix, int(n), time.Duration(left)*time.Microsecond)
+			told = append(told, func() { tell(prefix, int(n), time.Duration(left)*time.Microsecond) })
 			return nil
 		},
 	})
-	return s.reader().tell("count strangers", err)
+	if err != nil {
+		return s.reader().tell("count strangers", err)
+	}
+	for _, tell := range told {
+		tell()
+	}
+	return nil
 }
 
 // Attend notes that the daemon of that name is there for so long from now, and gives how many are. Like
-// [Store.CountStrangers] it is for Postgres. Whoever attends sweeps out what is over.
+// [Store.CountStrangers] it is for Postgres. Whoever attends sweeps out what is over, and runs again where
+// two who could not skip each other's rows were in a circle.
 func (s *Store) Attend(ctx context.Context, name string, ttl time.Duration) (daemons int, err error) {
-	err = s.reader().ask(ctx, question{
+	sign := question{
 		`
 		WITH swept AS (
 			DELETE FROM keyseat_strangers WHERE block IN (
-				SELECT s.block FROM keyseat_strangers s WHERE ` + over + ` FOR UPDATE SKIP LOCKED)),
+				SELECT s.block FROM keyseat_strangers s WHERE ` + over + ` ORDER BY s.block FOR UPDATE SKIP LOCKED)),
 		gone AS (
 			DELETE FROM keyseat_daemons WHERE name IN (
 				SELECT d.name FROM keyseat_daemons d WHERE d.until <= @now AND d.name <> @name FOR UPDATE SKIP LOCKED)),
@@ -64,6 +72,7 @@ func (s *Store) Attend(ctx context.Context, name string, ttl time.Duration) (dae
 		func(r row) error {
 			return r.scan([]field{whole[int]{&daemons}})
 		},
-	})
+	}
+	err = repeat(ctx, func() error { return s.reader().ask(ctx, sign) })
 	return daemons, s.reader().tell("attend", err)
 }

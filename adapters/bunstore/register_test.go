@@ -42,10 +42,11 @@ func blocks(n int) []netip.Prefix {
 }
 
 // TestStrangersOfManyStores counts the same blocks from several stores at once.
-func TestStrangersOfManyStores(t *testing.T) {
-	t.Parallel()
+func TestStrangersOfManyStores(t *testing.T) { onPostgres(t, strangersOfManyStores) }
+
+func strangersOfManyStores(t *testing.T, url string) {
 	const rounds = 20
-	url, all := pgtest.URL(t), blocks(50)
+	all := blocks(50)
 	var group sync.WaitGroup
 	for range 4 {
 		s := open(t, url, bunstore.Options{})
@@ -72,9 +73,9 @@ func TestStrangersOfManyStores(t *testing.T) {
 }
 
 // TestAStrangersMinute ends it, and has the clock go back.
-func TestAStrangersMinute(t *testing.T) {
-	t.Parallel()
-	url := pgtest.URL(t)
+func TestAStrangersMinute(t *testing.T) { onPostgres(t, aStrangersMinute) }
+
+func aStrangersMinute(t *testing.T, url string) {
 	s, db, b := open(t, url, bunstore.Options{}), raw(t, url), blocks(2)[1]
 	count := func(want int) time.Duration {
 		t.Helper()
@@ -105,9 +106,9 @@ func must(t *testing.T, db *sql.DB, statement string) {
 }
 
 // TestAttend counts daemons, and holds that nothing is kept that is over.
-func TestAttend(t *testing.T) {
-	t.Parallel()
-	url := pgtest.URL(t)
+func TestAttend(t *testing.T) { onPostgres(t, attend) }
+
+func attend(t *testing.T, url string) {
 	s, db := open(t, url, bunstore.Options{}), raw(t, url)
 	attend := func(name string, ttl time.Duration, want int) {
 		t.Helper()

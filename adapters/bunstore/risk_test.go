@@ -22,11 +22,13 @@ func TestRisks(t *testing.T) {
 	holdsRisks(t, "sqlite:"+t.TempDir()+"/keyseat.db")
 
 	durable.Run(t, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+	t.Cleanup(func() { // or nothing could be dropped
+		durable.Run(t, "ALTER SYSTEM RESET synchronous_standby_names")
+		durable.Run(t, "SELECT pg_reload_conf()")
+	})
 	durable.Run(t, "SELECT pg_reload_conf()")
 	holdsRisks(t, strings.Replace(url, durable.Host(), durable.Host()+",127.0.0.1:1", 1))
 	holdsRisks(t, url+"&synchronous_commit=local", "synchronous_commit=local")
-	durable.Run(t, "ALTER SYSTEM RESET synchronous_standby_names") // or nothing could be dropped
-	durable.Run(t, "SELECT pg_reload_conf()")
 }
 
 func holdsRisks(t *testing.T, url string, want ...string) {

@@ -84,12 +84,12 @@ func looker(d dialect, conn *pgx.Conn) asker {
 	}
 }
 
-// scanner gives an [asker] of statements that read whole tables, each planned when it runs and without
-// what [settings] say of scans. What is sent at once is one transaction, so that an error takes that back.
+// scanner gives an [asker] of statements that read whole tables, each planned when it runs, and without
+// the ban of sequential scans ([settings]): what is sent at once is one transaction, and the setting is its own.
 func scanner(d dialect, conn *pgx.Conn) asker {
 	return func(ctx context.Context, all ...question) error {
 		var flight pgx.Batch
-		flight.Queue("SET enable_seqscan = on")
+		flight.Queue("SELECT set_config('enable_seqscan', 'on', true)")
 		for _, q := range all {
 			text, values, err := compile(d, q.text, q.named)
 			if err != nil {
@@ -97,7 +97,6 @@ func scanner(d dialect, conn *pgx.Conn) asker {
 			}
 			flight.Queue(text, values...).Query(func(rows pgx.Rows) error { return collect(rows, q) })
 		}
-		flight.Queue("SET enable_seqscan = off")
 		return conn.SendBatch(ctx, &flight).Close()
 	}
 }

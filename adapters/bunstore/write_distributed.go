@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // How a distributed store writes: by compare-and-set on the versions that were read.
@@ -29,8 +30,8 @@ func (l *ledger) writeApart(ctx context.Context, ask asker) error {
 	if codes := l.bystanders(); len(codes) > 0 {
 		w.set(lockKeys, args{"codes": codes}, len(codes))
 	}
-	w.compare(setKeys, l.keyRows())
-	w.compare(setTasks, l.taskRows())
+	w.compare(setKeys, versioned(l, keyTable, l.writes.keys, func(k keys.Key) taskName { return taskName{code: k.Code} }))
+	w.compare(setTasks, versioned(l, taskTable, l.writes.changed, func(t tasks.Task) taskName { return taskName{t.Code, t.ID} }))
 	w.add(addTasks, taskTable.batch(l.writes.fresh))
 	if plans := planTable.batch(l.book.Changed()); len(plans.rows) > 0 {
 		w.set(setPlans, args{"p": plans}, len(plans.rows))
@@ -43,22 +44,12 @@ func (l *ledger) writeApart(ctx context.Context, ask asker) error {
 	return err
 }
 
-// keyRows are the keys to write, each with the version that it had.
-func (l *ledger) keyRows() batch {
-	b := keyTable.batch(l.writes.keys)
+// versioned are rows to write, each with the version that it had.
+func versioned[T any](l *ledger, t table[T], rows []T, name func(T) taskName) batch {
+	b := t.batch(rows)
 	b.columns += ", was bigint"
-	for i, k := range l.writes.keys {
-		b.rows[i] = append(b.rows[i], l.read[taskName{code: k.Code}])
-	}
-	return b
-}
-
-// taskRows are the tasks to write, each with the version that it had.
-func (l *ledger) taskRows() batch {
-	b := taskTable.batch(l.writes.changed)
-	b.columns += ", was bigint"
-	for i, t := range l.writes.changed {
-		b.rows[i] = append(b.rows[i], l.read[taskName{t.Code, t.ID}])
+	for i, row := range rows {
+		b.rows[i] = append(b.rows[i], l.read[name(row)])
 	}
 	return b
 }
