@@ -50,9 +50,14 @@ func (f *fleet) count(ctx context.Context, b netip.Prefix) (place int, left time
 	select {
 	case <-mine.landed:
 	case <-late.C:
-		return 0, 0, errSlow
+		err = errSlow
 	case <-ctx.Done():
-		return 0, 0, ctx.Err()
+		err = ctx.Err()
+	}
+	select {
+	case <-mine.landed: // also if it was at the last moment
+	default:
+		return 0, 0, err
 	}
 	all := mine.counted[b]
 	return all.unknown - mine.unknown[b] + n, all.left, mine.err

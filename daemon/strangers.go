@@ -77,7 +77,9 @@ func (s *Strangers) Count(ctx context.Context, a netip.Addr) (refused time.Durat
 	case err == nil && place > s.limit:
 		return rest
 	case err != nil && m.own > s.fleet.share(s.limit):
-		s.hear(b, s.limit, left) // so that it is refused at once from now on
+		if ctx.Err() == nil { // or it says nothing of the register
+			s.hear(b, s.limit, left) // so that it is refused at once from now on
+		}
 		return left
 	}
 	return 0

@@ -63,7 +63,7 @@ func (l *line[Q, A]) ask(ctx context.Context, q Q) ([]A, error) {
 	return c.wait()
 }
 
-// join has a question wait, and says whether no call is under way, so that one has to begin now.
+// join has a question wait, and says whether no call is under way that is still waited for, so that one has to begin now.
 func (l *line[Q, A]) join(c call[Q, A]) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

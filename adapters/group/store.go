@@ -13,7 +13,7 @@ import (
 type Options struct {
 	Batch  int           // the most keys or changes of one call; 0: 512
 	Reads  int           // calls of View under way at once, the further beside slow ones; 0: 2
-	Writes int           // calls of Apply under way at once; 0: 1
+	Writes int           // calls of Apply under way at once, the further beside slow ones; 0: 1
 	Bound  time.Duration // the longest that one call may take; 0: 10s
 
 	// Observe is told how many callers share each call of View, Apply and Stock ("view", …), at once

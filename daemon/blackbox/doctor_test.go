@@ -26,7 +26,13 @@ func (s *shop) doctor(flags ...string) []finding {
 		s.Fatalf("doctor: %v\n%s%s", err, r.out, r.err)
 	}
 	left := slices.ContainsFunc(all, func(f finding) bool { return f.Done == "" })
-	if left != (r.code == 1) || left != strings.Contains(r.err, "left to mend") || r.code > 1 {
+	var said []string // but of the settings of a server that need keep nothing
+	for line := range strings.Lines(r.err) {
+		if !strings.Contains(line, notDurable) {
+			said = append(said, line)
+		}
+	}
+	if left != (r.code == 1) || left != (len(said) > 0) || r.code > 1 {
 		s.Errorf("doctor: status %d, %s%s", r.code, r.err, r.out)
 	}
 	for _, f := range all {

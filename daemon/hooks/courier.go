@@ -41,7 +41,7 @@ type Courier struct {
 	Observe   func(tasks.Delivery) // nil: nobody looks
 
 	wake   chan struct{} // holds one wish to look at once
-	busy   atomic.Bool   // something was found since the last pause, or goes wrong
+	busy   atomic.Bool   // something was found since the last pause, or an endpoint fails
 	lull   time.Duration // the last pause
 	listed time.Time     // when these were enlisted
 	names  []string

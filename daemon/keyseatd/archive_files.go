@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -36,7 +37,7 @@ func (a *archiveFiles) write(p tasks.Past) error {
 
 // begin makes the files, which must be new ones, and sees to it that their names are on disk too.
 func (a *archiveFiles) begin(run string) error {
-	if err := os.MkdirAll(a.folder, 0o700); err != nil {
+	if err := os.Mkdir(a.folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	for _, name := range []string{"tasks-", "history-"} {
@@ -46,7 +47,7 @@ func (a *archiveFiles) begin(run string) error {
 		}
 		a.files = append(a.files, f)
 	}
-	if err := syncFolder(a.folder); err != nil {
+	if err := errors.Join(syncFolder(a.folder), syncFolder(filepath.Dir(a.folder))); err != nil {
 		return err
 	}
 	var err error

@@ -110,24 +110,23 @@ func (r *row) time(column string) (t time.Time) {
 
 // What a time can be refused for.
 var (
-	ErrTime = errors.New("must be a time such as 2026-11-22T19:37:00Z or a date such as 2026-11-22")
-	ErrYear = fmt.Errorf("must be in the years %d to %d", firstYear, lastYear)
+	errTime = errors.New("must be a time such as 2026-11-22T19:37:00Z or a date such as 2026-11-22")
+	errYear = fmt.Errorf("must be in the years %d to %d", firstYear, lastYear)
 )
 
 // ParseTime reads RFC 3339, or a date, which is the midnight in UTC with which it begins. The time is
-// in UTC, and cut to the microsecond, because that is how databases keep it. The error is [ErrTime] or
-// [ErrYear].
+// in UTC, and cut to the microsecond, because that is how databases keep it.
 func ParseTime(text string) (time.Time, error) {
 	if len(text) == len(time.DateOnly) {
 		text += "T00:00:00Z"
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil || !rfc3339.MatchString(text) {
-		return time.Time{}, ErrTime
+		return time.Time{}, errTime
 	}
 	t = t.UTC().Truncate(time.Microsecond)
 	if y := t.Year(); y < firstYear || y > lastYear {
-		return time.Time{}, ErrYear
+		return time.Time{}, errYear
 	}
 	return t, nil
 }
