@@ -5,14 +5,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
 // few is how many keys the others are compared with.
 const few = 100_000
 
-// archived is how many keys archiving is measured of, at most: it goes through all of them, a minute or so a
-// million.
+// archived is how many keys archiving is measured of, at most: it goes through all of them, half a minute and more
+// a million.
 const archived = 2_000_000
 
 // growth says what a store of many keys costs beside one of few: the same measurements of both, one
@@ -52,20 +53,20 @@ func (b *bench) grow(ctx context.Context, w io.Writer) error {
 	out := bufio.NewWriter(w)
 	_, _ = fmt.Fprintf(out, "%s; %s; measurements of %v\n\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"), b.surroundings(ctx), b.length)
 	_, _ = fmt.Fprintf(out, "| | %d keys | %d keys | ratio |\n| --- | ---: | ---: | ---: |\n", min(few, b.growth), b.growth)
-	for i, f := range sides[0] {
-		_, _ = fmt.Fprintln(out, f.beside(sides[1][min(i, len(sides[1])):]))
+	for _, f := range sides[0] {
+		_, _ = fmt.Fprintln(out, f.beside(sides[1]))
 	}
 	return out.Flush()
 }
 
-// beside is a line of the table: what was measured of few, and of many if it was.
+// beside is a line of the table: what was measured of few, and the same of many if it was.
 func (f figure) beside(many []figure) string {
 	text, ratio := "", ""
-	if len(many) > 0 {
-		text = many[0].text
-	}
-	if f.value > 0 && len(many) > 0 {
-		ratio = fmt.Sprintf("%.2f", many[0].value/f.value)
+	if i := slices.IndexFunc(many, func(m figure) bool { return m.what == f.what }); i >= 0 {
+		text = many[i].text
+		if f.value > 0 {
+			ratio = fmt.Sprintf("%.2f", many[i].value/f.value)
+		}
 	}
 	return fmt.Sprintf("| %s | %s | %s | %s |", f.what, f.text, text, ratio)
 }

@@ -47,30 +47,42 @@ func (g *growth) spent(ctx context.Context, m meter, what string, n int, each wo
 	return nil
 }
 
-// vacuum cleans up after the upgrades while info is asked for.
+// vacuum cleans up after the upgrades, and again and again while info is asked for.
 func (g *growth) vacuum(ctx context.Context) error {
 	dead, err := number(ctx, g.url, "SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables")
 	if err != nil {
 		return err
 	}
-	took, failed := make(chan time.Duration, 1), make(chan error, 1)
-	start := func(ctx context.Context) (*server, error) {
-		go func() {
-			begun := time.Now()
-			failed <- execute(ctx, g.url, tidy[0])
-			took <- time.Since(begun)
-		}()
-		return g.serve(ctx, "--connector", "sim")
-	}
-	got, _, err := g.once(ctx, start, load{32, g.length, calm, g.infos})
-	if err := errors.Join(err, <-failed); err != nil {
+	begun := time.Now()
+	if err := execute(ctx, g.url, tidy[0]); err != nil {
 		return err
 	}
-	g.add("VACUUM (ANALYZE) after the upgrades", 0, "%s, %d dead rows", duration(float64(<-took)), dead)
-	g.waits(fmt.Sprintf("info at %d/s meanwhile", calm), got)
+	g.add("VACUUM (ANALYZE) after the upgrades", 0, "%s, %d dead rows", duration(float64(time.Since(begun))), dead)
+	got, err := g.whileTidied(ctx)
+	if err != nil {
+		return err
+	}
+	g.waits(fmt.Sprintf("info at %d/s beside VACUUM", calm), got)
 	runs, err := number(ctx, g.url, "SELECT sum(autovacuum_count)::bigint FROM pg_stat_user_tables")
 	g.add("runs of autovacuum until then", 0, "%d", runs)
 	return err
+}
+
+// whileTidied asks calmly while one VACUUM follows another.
+func (g *growth) whileTidied(ctx context.Context) (sample, error) {
+	tidying, stop := context.WithCancel(ctx)
+	failed := make(chan error, 1)
+	go func() {
+		var err error
+		for err == nil && tidying.Err() == nil {
+			err = execute(ctx, g.url, tidy[0])
+		}
+		failed <- err
+	}()
+	start := func(ctx context.Context) (*server, error) { return g.serve(ctx, "--connector", "sim") }
+	got, _, err := g.once(ctx, start, load{32, g.length, calm, g.infos})
+	stop()
+	return got, errors.Join(err, <-failed)
 }
 
 // archive archives the tenth that was in use long ago, and cleans up.
