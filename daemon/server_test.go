@@ -122,10 +122,10 @@ func ponder(s shop) pondering {
 	return pondering{s.store, make(chan struct{}, 10), make(chan struct{})}
 }
 
-func (p pondering) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+func (p pondering) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
 	p.asked <- struct{}{}
 	<-p.may
-	return p.Store.View(ctx, codes)
+	return p.Store.Find(ctx, codes)
 }
 
 // TestWhoIsWorkedForStays has a full server on which everybody is worked for: then it is the newcomer

@@ -25,8 +25,7 @@ type Desk struct {
 
 // Info reads a key. One that does not exist is no error: its shape says so.
 func (d Desk) Info(ctx context.Context, code keys.Code) (keys.Key, error) {
-	v, err := d.View(ctx, code)
-	return v.Key, err
+	return one(ctx, d, code, d.Store.Find)
 }
 
 // Stock reads the slots of every country that has a plan, in the order of their codes.
@@ -104,15 +103,20 @@ func (d Desk) Steer(ctx context.Context, read func(context.Context) (View, error
 const rounds = 64
 
 // View reads a key and its latest task. An unknown code is no error: its key does not exist.
-func (d Desk) View(ctx context.Context, code keys.Code) (v View, err error) {
+func (d Desk) View(ctx context.Context, code keys.Code) (View, error) {
+	return one(ctx, d, code, d.Store.View)
+}
+
+// one reads what there is of one code.
+func one[T any](ctx context.Context, d Desk, code keys.Code, read func(context.Context, []keys.Code) ([]T, error)) (got T, err error) {
 	err = d.read(ctx, func() error {
-		views, err := d.Store.View(ctx, []keys.Code{code})
+		all, err := read(ctx, []keys.Code{code})
 		if err == nil {
-			v = views[0]
+			got = all[0]
 		}
 		return err
 	})
-	return v, err
+	return got, err
 }
 
 // The pauses between tries while the store is away.

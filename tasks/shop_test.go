@@ -142,6 +142,14 @@ func (a awkward) View(ctx context.Context, codes []keys.Code) ([]tasks.View, err
 	return a.Store.View(ctx, codes)
 }
 
+func (a awkward) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
+	views, err := a.View(ctx, codes)
+	if err != nil {
+		return nil, err
+	}
+	return []keys.Key{views[0].Key}, nil
+}
+
 func (a awkward) Stock(ctx context.Context) ([]stock.Level, error) {
 	if len(a.s.views) > 0 {
 		err := a.s.views[0]

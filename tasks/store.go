@@ -28,6 +28,10 @@ type Store interface {
 	// views stand in the order of the codes; that of an unknown code has a key that does not exist.
 	View(ctx context.Context, codes []keys.Code) ([]View, error)
 
+	// Find reads each key as View does, but without its task: whoever asks how a key stands needs no
+	// more, and nothing is asked as often.
+	Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error)
+
 	// Apply makes changes, in order, each whole or not at all; a nil error at a change's place says
 	// that it is durable. A refused one leaves no trace and does not disturb its neighbours:
 	//

@@ -56,6 +56,7 @@ func counts(t *testing.T, s *bunstore.Store, sent *atomic.Int64, n int) map[stri
 	var refs []tasks.Ref
 	step("an idle poll", func() (err error) { _, err = s.Lease(t.Context(), "w", n, time.Minute); return err })
 	step("view", func() (err error) { views, err = s.View(t.Context(), codes); return err })
+	step("find", func() error { _, err := s.Find(t.Context(), codes); return err })
 	var changes []tasks.Change
 	for _, v := range views {
 		changes = append(changes, upgrade(t, v))

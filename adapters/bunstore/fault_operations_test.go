@@ -232,6 +232,19 @@ func reading() []operation {
 				return nil
 			}
 		}},
+		{name: "find", still: true, prepare: func(l *lab) func(s *bunstore.Store) error {
+			code := l.leased().Task.Code
+			return func(s *bunstore.Store) error {
+				found, err := s.Find(l.life, []keys.Code{code, "nobody", code})
+				if err != nil {
+					return err
+				}
+				if !found[0].Exists() || found[1].Exists() || found[2] != found[0] {
+					l.Errorf("found %+v", found)
+				}
+				return nil
+			}
+		}},
 		{name: "census", still: true, prepare: func(l *lab) func(s *bunstore.Store) error {
 			task := l.leased().Task
 			return func(s *bunstore.Store) error {

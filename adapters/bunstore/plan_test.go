@@ -23,6 +23,7 @@ func TestPlansMadeWhenTablesWereEmpty(t *testing.T) {
 	const few = 75 // blocks
 	p := newPlanner(t)
 	p.view("K1")
+	p.find("K1")
 	p.accept("K1")
 	p.extend(p.lease())
 	p.grow(20_000)
@@ -32,6 +33,7 @@ func TestPlansMadeWhenTablesWereEmpty(t *testing.T) {
 		do   func()
 	}{
 		{"view", func() { p.view("K2") }},
+		{"find", func() { p.find("K2") }},
 		{"accept", func() { p.accept("K2") }},
 		{"lease", func() { ref = p.lease() }},
 		{"extend", func() { p.extend(ref) }},
@@ -92,6 +94,12 @@ func (p planner) view(code keys.Code) tasks.View {
 	views, err := p.store.View(p.Context(), []keys.Code{code})
 	p.must(err)
 	return views[0]
+}
+
+func (p planner) find(code keys.Code) {
+	p.Helper()
+	_, err := p.store.Find(p.Context(), []keys.Code{code})
+	p.must(err)
 }
 
 func (p planner) accept(code keys.Code) {

@@ -102,6 +102,18 @@ func (s *Store) View(ctx context.Context, codes []keys.Code) (views []tasks.View
 	return views, s.reader().tell("view", err)
 }
 
+// Find implements [tasks.Store].
+func (s *Store) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
+	if s.embedded() || s.sharded() || len(codes) == 0 {
+		return s.reader().Find(ctx, codes)
+	}
+	err = s.look(ctx, looker, func(ask asker) error {
+		found, err = find(ctx, ask, codes)
+		return err
+	})
+	return found, s.reader().tell("find", err)
+}
+
 // Stock implements [tasks.Store].
 func (s *Store) Stock(ctx context.Context) (all []stock.Level, err error) {
 	if s.embedded() {

@@ -18,12 +18,8 @@ func (s session) viewApart(ctx context.Context, codes []keys.Code) ([]tasks.View
 	if err != nil {
 		return nil, err
 	}
-	wanted, found := make(texts, len(codes)), map[keys.Code]tasks.View{}
-	for i, code := range codes {
-		wanted[i] = string(code)
-	}
-	one := newViewing()
-	err = s.ask(ctx, question{viewApartText, args{"codes": wanted}, func(r row) error {
+	found, one := map[keys.Code]tasks.View{}, newViewing()
+	err = s.ask(ctx, question{viewApartText, args{"codes": named(codes).texts(0)}, func(r row) error {
 		v, err := one.read(r)
 		found[v.Key.Code] = v
 		return err
@@ -37,4 +33,24 @@ func (s session) viewApart(ctx context.Context, codes []keys.Code) ([]tasks.View
 		views[i] = v
 	}
 	return views, err
+}
+
+var findApartText = `
+	SELECT ` + keyTable.columns.list("k.%") + ` FROM keyseat_keys k
+	WHERE k.code = ANY (@codes)`
+
+// findApart is [session.Find] there.
+func (s session) findApart(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
+	found := map[keys.Code]keys.Key{}
+	err := s.ask(ctx, question{findApartText, args{"codes": named(codes).texts(0)}, func(r row) error {
+		var k keys.Key
+		err := r.scan(keyTable.fields(&k))
+		found[k.Code] = k
+		return err
+	}})
+	all := make([]keys.Key, len(codes))
+	for i, code := range codes {
+		all[i] = found[code]
+	}
+	return all, err
 }

@@ -22,7 +22,7 @@ func Example() {
 	}})
 	var callers sync.WaitGroup
 	for range 8 {
-		callers.Go(func() { _, _ = store.View(context.Background(), []keys.Code{"SOLD-1"}) })
+		callers.Go(func() { _, _ = store.Find(context.Background(), []keys.Code{"SOLD-1"}) })
 	}
 	callers.Wait()
 	fmt.Println(served, "callers were served, by 8 calls at most:", calls <= 8)

@@ -12,11 +12,11 @@ import (
 // Options sets the bounds of batches. A zero field is what its comment ends with.
 type Options struct {
 	Batch  int           // the most keys or changes of one call; 0: 512
-	Reads  int           // calls of View under way at once, the further beside slow ones; 0: 2
+	Reads  int           // calls of View, and of Find, under way at once, the further beside slow ones; 0: 2
 	Writes int           // calls of Apply under way at once, the further beside slow ones; 0: 1
 	Bound  time.Duration // the longest that one call may take; 0: 10s
 
-	// Observe is told how many callers share each call of View, Apply and Stock ("view", …), at once
+	// Observe is told how many callers share each call of View, Find, Apply and Stock ("view", …), at once
 	// from many goroutines; nil: nobody looks.
 	Observe func(call string, size int)
 }
@@ -46,6 +46,7 @@ func otherwise[T comparable](value, missing T) T {
 type Store struct {
 	inner  tasks.Store
 	views  *line[keys.Code, tasks.View]
+	finds  *line[keys.Code, keys.Key]
 	writes *line[tasks.Change, error]
 	stocks *line[struct{}, []stock.Level]
 }
@@ -58,10 +59,11 @@ func New(inner tasks.Store, o Options) *Store {
 	s := &Store{
 		inner:  inner,
 		views:  newLine(o, "view", inner.View, o.Reads),
+		finds:  newLine(o, "find", inner.Find, o.Reads),
 		writes: newLine(o, "apply", inner.Apply, o.Writes),
 	}
 	s.stocks = newLine(o, "stock", s.stockOnce, 1)
-	s.views.own, s.writes.again = true, true
+	s.views.own, s.finds.own, s.writes.again = true, true, true
 	return s
 }
 
@@ -82,6 +84,14 @@ func (s *Store) View(ctx context.Context, codes []keys.Code) ([]tasks.View, erro
 		return s.inner.View(ctx, codes)
 	}
 	return s.views.ask(ctx, codes[0])
+}
+
+// Find implements [tasks.Store]. A call for several keys is a batch already.
+func (s *Store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
+	if len(codes) != 1 {
+		return s.inner.Find(ctx, codes)
+	}
+	return s.finds.ask(ctx, codes[0])
 }
 
 // Apply implements [tasks.Store]. A call with several changes is a batch already.

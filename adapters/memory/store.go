@@ -65,6 +65,20 @@ func (s *Store) View(ctx context.Context, codes []keys.Code) ([]tasks.View, erro
 	return views, nil
 }
 
+// Find implements [tasks.Store].
+func (s *Store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := make([]keys.Key, len(codes))
+	for i, code := range codes {
+		found[i] = s.keys[code]
+	}
+	return found, nil
+}
+
 // view shows a key with a task, which is copied so that nobody can reach into the store.
 func (s *Store) view(key keys.Key, id string) tasks.View {
 	v := tasks.View{At: s.clock(), Key: key}

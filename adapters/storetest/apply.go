@@ -15,6 +15,7 @@ var viewCases = []testCase{
 	{"View/every field of a key comes back", viewKey},
 	{"View/every field of a task comes back", viewTask},
 	{"View/of nothing is nothing", viewNothing},
+	{"Find/the keys of a View", findKeys},
 }
 
 func viewOrder(f fixture) {
@@ -33,6 +34,9 @@ func viewNothing(f fixture) {
 	views, err := f.View(f.ctx, nil)
 	f.must(err)
 	f.want("views", len(views), 0)
+	found, err := f.Find(f.ctx, nil)
+	f.must(err)
+	f.want("found", len(found), 0)
 	errs, err := f.Apply(f.ctx, nil)
 	f.must(err)
 	f.want("verdicts", len(errs), 0)
@@ -54,6 +58,22 @@ func viewKey(f fixture) {
 	if age := time.Since(f.view(key.Code).At).Abs(); age > time.Minute {
 		f.Fatalf("the view's time is %v off", age)
 	}
+}
+
+func findKeys(f fixture) {
+	f.issue("A", "a", "B")
+	f.plan("p", "US", 1)
+	f.must(f.apply(f.decide(tasks.Upgrade, "B", "us", false)))
+	codes := []keys.Code{"B", "none", "a", "A", "B"}
+	views, err := f.View(f.ctx, codes)
+	f.must(err)
+	found, err := f.Find(f.ctx, codes)
+	f.must(err)
+	f.want("found", len(found), len(codes))
+	for i, v := range views {
+		f.want("key", found[i], v.Key)
+	}
+	f.want("status", found[0].Status, keys.InQueue)
 }
 
 func viewTask(f fixture) {

@@ -12,10 +12,11 @@ import (
 var sizes = []int{1, 16, 256}
 
 // Bench measures the stores that open makes, so that two can be compared: what callers wait for
-// (View, and Apply of accepted upgrades), what workers do (Lease, and Apply of the ends), each in
+// (Find, View, and Apply of accepted upgrades), what workers do (Lease, and Apply of the ends), each in
 // batches of several sizes, and Stock. It reports how many of them there were a second.
 func Bench(b *testing.B, open Open) {
 	for _, size := range sizes {
+		b.Run(fmt.Sprint("find/", size), func(b *testing.B) { benchFind(newBench(b, open, size)) })
 		b.Run(fmt.Sprint("view/", size), func(b *testing.B) { benchView(newBench(b, open, size)) })
 		b.Run(fmt.Sprint("accept/", size), func(b *testing.B) { benchAccept(newBench(b, open, size)) })
 		b.Run(fmt.Sprint("lease+settle/", size), func(b *testing.B) { benchWork(newBench(b, open, size)) })
@@ -70,6 +71,15 @@ func (n *bench) batch() []keys.Code {
 // report says how many there were a second.
 func (n *bench) report(what string) {
 	n.b.ReportMetric(float64(n.b.N*n.size)/n.b.Elapsed().Seconds(), what+"/s")
+}
+
+func benchFind(n *bench) {
+	for n.b.Loop() {
+		if _, err := n.Find(n.ctx, n.batch()); err != nil {
+			n.b.Fatal(err)
+		}
+	}
+	n.report("keys")
 }
 
 func benchView(n *bench) {

@@ -138,7 +138,7 @@ func (m scrape) told(s *shop) {
 
 // sets are the values that a label can have.
 var sets = map[string][]string{
-	"call":    {"info", "renew", "upgrade", "stock", "none", "view", "apply", "lease", "extend"},
+	"call":    {"info", "renew", "upgrade", "stock", "none", "find", "view", "apply", "lease", "extend"},
 	"status":  {"active", "in_queue", "success", "failed_upgrade", "success_renew", "failed", "not_exist", "error", "stock"},
 	"kind":    {"upgrade", "renew"},
 	"event":   {"accepted", "retried", "moved", "claimed", "ended"},

@@ -144,6 +144,8 @@ var errBroken = errors.New("broken")
 
 func (b broken) View(context.Context, []keys.Code) ([]tasks.View, error) { return nil, errBroken }
 
+func (b broken) Find(context.Context, []keys.Code) ([]keys.Key, error) { return nil, errBroken }
+
 func (b broken) Apply(context.Context, []tasks.Change) ([]error, error) { return nil, errBroken }
 func (b broken) Do(context.Context, tasks.Order) tasks.Answer           { panic(errBroken) }
 func (b broken) Queue(context.Context) (tasks.Queue, error)             { return tasks.Queue{Due: 7}, errBroken }
@@ -167,6 +169,7 @@ func TestWhatFailsIsCounted(t *testing.T) {
 	m := meter.New("")
 	s := m.Store(broken{})
 	_, _ = s.View(t.Context(), nil)
+	_, _ = s.Find(t.Context(), nil)
 	_, _ = s.Apply(t.Context(), []tasks.Change{{}})
 	_, _ = s.Lease(t.Context(), "", 0, 0)
 	_, _ = s.Extend(t.Context(), nil, 0)
@@ -176,7 +179,7 @@ func TestWhatFailsIsCounted(t *testing.T) {
 		m.Connector(broken{}).Do(t.Context(), tasks.Order{Kind: tasks.Renew})
 	}()
 	lines := []string{`keyseat_connector_duration_seconds_count{effect="unknown",kind="renew"} 1`, "keyseat_connector_in_flight 0"}
-	for _, call := range []string{"view", "apply", "lease", "extend", "stock"} {
+	for _, call := range []string{"view", "find", "apply", "lease", "extend", "stock"} {
 		lines = append(lines, `keyseat_store_errors_total{call="`+call+`"} 1`, `keyseat_store_duration_seconds_count{call="`+call+`"} 1`)
 	}
 	shows(t, m, lines...)

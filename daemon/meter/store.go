@@ -31,7 +31,7 @@ func newCalls() calls {
 			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
 		}, []string{"call"}),
 	}
-	for _, call := range []string{"view", "apply", "lease", "extend", "stock"} {
+	for _, call := range []string{"view", "find", "apply", "lease", "extend", "stock"} {
 		c.failed.WithLabelValues(call)
 	}
 	return c
@@ -65,6 +65,12 @@ func (m *Meter) timed(call string) func(*error) {
 func (s store) View(ctx context.Context, codes []keys.Code) (views []tasks.View, err error) {
 	defer s.timed("view")(&err)
 	return s.inner.View(ctx, codes)
+}
+
+// Find implements [tasks.Store].
+func (s store) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
+	defer s.timed("find")(&err)
+	return s.inner.Find(ctx, codes)
 }
 
 // Apply implements [tasks.Store].

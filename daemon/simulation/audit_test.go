@@ -54,6 +54,10 @@ func (a *audit) View(ctx context.Context, codes []keys.Code) ([]tasks.View, erro
 	return a.inner.View(ctx, codes)
 }
 
+func (a *audit) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
+	return a.inner.Find(ctx, codes)
+}
+
 func (a *audit) Stock(ctx context.Context) ([]stock.Level, error) { return a.inner.Stock(ctx) }
 
 func (a *audit) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {

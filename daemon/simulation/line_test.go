@@ -96,6 +96,10 @@ func (w wire) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error)
 	return over(ctx, w.life, view, func(ctx context.Context) ([]tasks.View, error) { return w.store.View(ctx, codes) })
 }
 
+func (w wire) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
+	return over(ctx, w.life, view, func(ctx context.Context) ([]keys.Key, error) { return w.store.Find(ctx, codes) })
+}
+
 func (w wire) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
 	c := settle
 	if t := changes[0].Task; t != nil && t.Version == 0 {

@@ -16,6 +16,12 @@ func (s *store) View(ctx context.Context, codes []keys.Code) ([]tasks.View, erro
 	return do(ctx, s, func(h *state) ([]tasks.View, error) { return each(codes, h.key), nil })
 }
 
+func (s *store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
+	return do(ctx, s, func(h *state) ([]keys.Key, error) {
+		return each(codes, func(code keys.Code) keys.Key { return h.Keys[code] }), nil
+	})
+}
+
 func (s *store) Stock(ctx context.Context) ([]stock.Level, error) {
 	return do(ctx, s, func(h *state) ([]stock.Level, error) { return stock.Levels(now(), h.Plans), nil })
 }
