@@ -77,9 +77,9 @@ func (a *API) answer(r *http.Request) (call string, said answer) {
 		return q.Call, unavailable(nil)
 	}
 	defer a.calls.Add(-1)
-	ctx, cancel := context.WithTimeout(r.Context(), a.timeout())
-	defer cancel()
-	return q.Call, a.serve(ctx, r, q)
+	ctx := newDeadline(r.Context(), a.timeout())
+	defer ctx.end()
+	return q.Call, a.serve(ctx, r, q) //nolint:contextcheck // it is r's, but for the time
 }
 
 func (a *API) timeout() time.Duration {

@@ -2,6 +2,7 @@ package group
 
 import (
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -24,9 +25,9 @@ func (l *line[Q, A]) end() {
 func (l *line[Q, A]) fly() {
 	runtime.Gosched()
 	for batch := l.next(); batch != nil; batch = l.next() {
-		seen := l.watch()
+		w := l.watch(batch)
 		l.serve(batch)
-		seen()
+		w.done()
 		runtime.Gosched()
 	}
 }
@@ -60,27 +61,59 @@ func (l *line[Q, A]) next() []call[Q, A] {
 }
 
 // patience is how long one call is waited for before another goes out beside it: while calls are quick,
-// one at a time has the largest batches.
-const patience = 5 * time.Millisecond
+// one at a time has the largest batches. Then, and from then on every so often, who has left is told so.
+const (
+	patience  = 5 * time.Millisecond
+	attention = 50 * time.Millisecond
+)
 
-// watch has a call that takes longer no longer be waited for, until it is done.
-func (l *line[Q, A]) watch() (done func()) {
-	if l.flights == 1 {
-		return func() {}
-	}
-	timer := time.AfterFunc(patience, l.relieve)
-	return func() {
-		if !timer.Stop() {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			l.young++
-		}
+// A watched call is no longer waited for once it is slow, until it is done.
+type watched[Q, A any] struct {
+	line  *line[Q, A]
+	batch []call[Q, A]
+	timer *time.Timer
+	slow  bool
+	over  bool
+}
+
+func (l *line[Q, A]) watch(batch []call[Q, A]) *watched[Q, A] {
+	w := &watched[Q, A]{line: l, batch: batch}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w.timer = time.AfterFunc(patience, w.look)
+	return w
+}
+
+func (w *watched[Q, A]) done() {
+	w.timer.Stop()
+	w.line.mu.Lock()
+	defer w.line.mu.Unlock()
+	w.over = true
+	if w.slow {
+		w.line.young++
 	}
 }
 
+// look is called while the call is slow.
+func (w *watched[Q, A]) look() {
+	w.line.mu.Lock()
+	defer w.line.mu.Unlock()
+	switch {
+	case w.over:
+		return
+	case !w.slow:
+		w.slow = true
+		w.line.relieve()
+	}
+	for _, c := range w.batch {
+		c.left()
+	}
+	w.line.waiting = slices.DeleteFunc(w.line.waiting, call[Q, A].left)
+	w.timer.Reset(attention)
+}
+
+// relieve has another call go out beside one that is slow.
 func (l *line[Q, A]) relieve() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.young--
 	if len(l.waiting) > 0 && l.begin() {
 		go l.fly()

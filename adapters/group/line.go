@@ -24,19 +24,33 @@ type line[Q, A any] struct {
 
 // A call is one waiting question.
 type call[Q, A any] struct {
-	ctx      context.Context // of the caller, who may have left
+	ctx      context.Context // of the caller
 	question Q
-	reply    chan reply[A] // with room for one, so that nobody waits for a caller who has left
+	reply    chan reply[A] // with room for one
 }
 
-// wait is for the reply, or for the end of the context.
+// wait is for the first reply. The end of the caller's context makes one too, but to wait for that as
+// well would cost every caller a timer: a call that is slow looks after it for all of them.
 func (c call[Q, A]) wait() ([]A, error) {
+	r := <-c.reply
+	return r.answer, r.err
+}
+
+// answer replies, unless there is a reply already.
+func (c call[Q, A]) answer(r reply[A]) {
 	select {
-	case r := <-c.reply:
-		return r.answer, r.err
-	case <-c.ctx.Done():
-		return nil, c.ctx.Err()
+	case c.reply <- r:
+	default:
 	}
+}
+
+// left says whether the caller's context has ended, and replies so.
+func (c call[Q, A]) left() bool {
+	err := c.ctx.Err()
+	if err != nil {
+		c.answer(reply[A]{err: err})
+	}
+	return err != nil
 }
 
 // A reply is a slice of one answer, of the batch's own array, so that nothing is copied.
@@ -87,7 +101,7 @@ func (l *line[Q, A]) lonely() bool {
 // caller's deadline bounds the call, but its leaving does not, because a connection would go with it.
 func (l *line[Q, A]) alone(ctx context.Context, deadline time.Time, q Q) ([]A, error) {
 	defer l.land()
-	defer l.watch()()
+	defer l.watch(nil).done()
 	if last := time.Now().Add(l.bound); last.Before(deadline) {
 		deadline = last
 	}
@@ -102,7 +116,7 @@ func (l *line[Q, A]) serve(batch []call[Q, A]) {
 	here := make([]call[Q, A], 0, len(batch))
 	questions := make([]Q, 0, len(batch))
 	for _, c := range batch {
-		if c.ctx.Err() == nil {
+		if !c.left() {
 			here, questions = append(here, c), append(questions, c.question)
 		}
 	}
@@ -113,12 +127,12 @@ func (l *line[Q, A]) serve(batch []call[Q, A]) {
 	for i, c := range here {
 		switch {
 		case err == nil:
-			c.reply <- reply[A]{answer: answers[i : i+1 : i+1]}
+			c.answer(reply[A]{answer: answers[i : i+1 : i+1]})
 		case l.again && len(here) > 1:
 			own, err := l.call(c.ctx, questions[i:i+1])
-			c.reply <- reply[A]{own, err}
+			c.answer(reply[A]{own, err})
 		default:
-			c.reply <- reply[A]{err: err}
+			c.answer(reply[A]{err: err})
 		}
 	}
 }

@@ -40,8 +40,8 @@ func otherwise[T comparable](value, missing T) T {
 // A Store is a [tasks.Store] round another. It takes calls from any number of goroutines, and holds
 // a goroutine only while calls are under way.
 //
-// A caller whose context ends returns at once; a call that is under way goes on without it, since a
-// commit must not be cut and the others wait for it. Only one that reads by itself, and has a deadline,
+// A caller whose context ends returns within 50 ms; a call that is under way goes on without it, since
+// a commit must not be cut and the others wait for it. Only one that reads by itself, and has a deadline,
 // stays until that at most.
 type Store struct {
 	inner  tasks.Store

@@ -177,6 +177,35 @@ func TestACallerMayLeave(t *testing.T) {
 	})
 }
 
+// TestWhoLeavesIsToldSoon has some leave a slow call and some leave the line for the next, which then
+// asks for nobody who has left.
+func TestWhoLeavesIsToldSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner, start := &slow{}, time.Now()
+		store := group.New(inner, group.Options{})
+		var wg sync.WaitGroup
+		for i, patience := range []time.Duration{30 * time.Millisecond, time.Minute, 300 * time.Millisecond, time.Minute} {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			wg.Go(func() {
+				_, err := store.Apply(ctx, []tasks.Change{{ID: fmt.Sprint(i), Key: &keys.Key{}}})
+				took := time.Since(start)
+				if patience < time.Minute && (!errors.Is(err, context.DeadlineExceeded) || took > patience+50*time.Millisecond) {
+					t.Errorf("who would wait %v: %v after %v", patience, err, took)
+				}
+				if patience == time.Minute && err != nil {
+					t.Errorf("who waited: %v", err)
+				}
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		if got := fmt.Sprint(inner.sizes); got != "[1 2]" {
+			t.Errorf("calls of %s", got)
+		}
+	})
+}
+
 // hung is a store that answers nothing before its caller's time is over.
 type hung struct{ slow }
 
