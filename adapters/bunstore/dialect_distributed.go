@@ -52,8 +52,6 @@ func (d distributed) scalar(value any, pass param) string {
 	switch value.(type) {
 	case time.Time:
 		return "CAST(" + pass(func(value any) any { return value }) + " AS timestamptz)"
-	case texts:
-		return "CAST(" + pass(func(value any) any { return []string(value.(texts)) }) + " AS text[])"
 	default:
 		return d.postgres.scalar(value, pass)
 	}

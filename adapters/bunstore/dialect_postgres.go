@@ -37,6 +37,8 @@ func (postgres) scalar(value any, pass param) string {
 		return "CAST(" + pass(func(value any) any { return int64(value.(int)) }) + " AS bigint)"
 	case time.Duration:
 		return "(CAST(" + pass(func(value any) any { return value.(time.Duration).Microseconds() }) + " AS bigint) * interval '1 microsecond')"
+	case texts:
+		return "CAST(" + pass(func(value any) any { return []string(value.(texts)) }) + " AS text[])"
 	default:
 		return "CAST(" + pass(func(value any) any { return value }) + " AS text)"
 	}

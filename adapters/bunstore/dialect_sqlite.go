@@ -27,6 +27,7 @@ var (
 // without LATERAL and a LIMIT that differs by row.
 func (sqlite) adapt(sql string) string {
 	sql = laterals.ReplaceAllString(byName(sql), "$1 ON $2")
+	sql = strings.ReplaceAll(sql, "= ANY (@codes)", "IN (SELECT value FROM json_each(@codes))")
 	return strings.ReplaceAll(rowLocks.ReplaceAllString(sql, ""), "@oldest",
 		`keyseat_plans p ON p.seq IN (SELECT p.seq FROM keyseat_plans p WHERE p.country = wanted.country AND `+claimable+` ORDER BY p.seq LIMIT @most)`)
 }
@@ -49,8 +50,11 @@ func (sqlite) placeholder(n int) string { return "?" + strconv.Itoa(n) }
 func (sqlite) hot() []any { return nil }
 
 func (sqlite) scalar(value any, pass param) string {
-	if _, isSpan := value.(time.Duration); isSpan {
+	switch value.(type) {
+	case time.Duration:
 		return pass(func(value any) any { return value.(time.Duration).Microseconds() })
+	case texts:
+		return pass(func(value any) any { return encoded(value.(texts)) })
 	}
 	return pass(func(value any) any { return value })
 }
@@ -84,6 +88,10 @@ func encode(rows [][]any) string {
 			}
 		}
 	}
-	text, _ := json.Marshal(out)
+	return encoded(out)
+}
+
+func encoded(value any) string {
+	text, _ := json.Marshal(value)
 	return string(text)
 }

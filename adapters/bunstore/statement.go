@@ -12,7 +12,8 @@ import (
 // args are what the text of a statement names: "@n" is args["n"]. An int, string or time.Duration
 // becomes a parameter, anything else goes as the column of a batch; a [batch] becomes a common table expression of that name, to
 // stand after WITH. "@now" is the time that decides. The same text names values of the same kinds
-// whenever it is run. In the distributed form there are also [texts] and times, and [inline] batches.
+// whenever it is run. [texts] become an array, to stand in "= ANY (@codes)". In the distributed form there are
+// also times, and [inline] batches.
 type args map[string]any
 
 // A batch is a small table that travels as parameters, so that the text of a statement does not
@@ -25,7 +26,7 @@ type batch struct {
 // add appends a row.
 func (b *batch) add(values ...any) { b.rows = append(b.rows, values) }
 
-// texts are an array, to stand in ANY.
+// texts are an array.
 type texts []string
 
 // texts is the i-th column.

@@ -104,7 +104,7 @@ func (s *Store) View(ctx context.Context, codes []keys.Code) (views []tasks.View
 
 // Find implements [tasks.Store].
 func (s *Store) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
-	if s.embedded() || s.sharded() || len(codes) == 0 {
+	if s.embedded() || len(codes) == 0 {
 		return s.reader().Find(ctx, codes)
 	}
 	err = s.look(ctx, looker, func(ask asker) error {

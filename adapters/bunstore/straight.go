@@ -53,7 +53,7 @@ func dead(ctx context.Context, conn *pgx.Conn, err error) error {
 // look lets do ask a connection of the pool, in that way, and another if that was dead.
 func (s *Store) look(ctx context.Context, way func(dialect, *pgx.Conn) asker, do func(ask asker) error) (err error) {
 	for range reruns {
-		err = s.alone(ctx, func(_ context.Context, conn bun.Conn) error {
+		err = s.borrow(ctx, func(conn bun.Conn) error {
 			done, err := straight(conn, func(inner *pgx.Conn) error { return dead(ctx, inner, do(way(s.dialect, inner))) })
 			if done || err != nil {
 				return err

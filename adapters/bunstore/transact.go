@@ -37,14 +37,20 @@ func (s *Store) alone(ctx context.Context, run func(life context.Context, conn b
 	if s.kept != nil {
 		s.kept.prepare(ctx, s.write.DB)
 	}
+	return s.borrow(ctx, func(conn bun.Conn) error {
+		life, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
+		defer cancel()
+		return run(life, conn)
+	})
+}
+
+func (s *Store) borrow(ctx context.Context, run func(conn bun.Conn) error) error {
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // it goes back to its pool
-	life, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
-	defer cancel()
-	return run(life, conn)
+	return run(conn)
 }
 
 // once runs do in a transaction.

@@ -34,52 +34,16 @@ func (s session) View(ctx context.Context, codes []keys.Code) ([]tasks.View, err
 func view(ctx context.Context, ask asker, codes []keys.Code) ([]tasks.View, error) {
 	views := make([]tasks.View, 0, len(codes))
 	one := newViewing()
-	err := ask(ctx, question{viewText, args{"want": named(codes)}, func(r row) error {
+	want := batch{columns: "code text"}
+	for _, code := range codes {
+		want.add(string(code))
+	}
+	err := ask(ctx, question{viewText, args{"want": want}, func(r row) error {
 		v, err := one.read(r)
 		views = append(views, v)
 		return err
 	}})
 	return views, err
-}
-
-func named(codes []keys.Code) batch {
-	want := batch{columns: "code text"}
-	for _, code := range codes {
-		want.add(string(code))
-	}
-	return want
-}
-
-var findText = `
-	WITH @want
-	SELECT ` + keyTable.columns.list("k.%") + `
-	FROM want
-	LEFT JOIN LATERAL (SELECT * FROM keyseat_keys k WHERE k.code = want.code LIMIT 1) k ON true
-	ORDER BY want.place`
-
-// Find implements [tasks.Store].
-func (s session) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
-	if len(codes) == 0 {
-		return nil, nil
-	}
-	if s.sharded() {
-		found, err := s.findApart(ctx, codes)
-		return found, s.tell("find", err)
-	}
-	found, err := find(ctx, s.ask, codes)
-	return found, s.tell("find", err)
-}
-
-func find(ctx context.Context, ask asker, codes []keys.Code) ([]keys.Key, error) {
-	found := make([]keys.Key, 0, len(codes))
-	var one keys.Key
-	into := targets(keyTable.fields(&one))
-	err := ask(ctx, question{findText, args{"want": named(codes)}, func(r row) error {
-		err := r(into...)
-		found = append(found, one)
-		return err
-	}})
-	return found, err
 }
 
 // Plans that are in stock, at @now, and those of them that have a free slot.

@@ -19,7 +19,7 @@ func (s session) viewApart(ctx context.Context, codes []keys.Code) ([]tasks.View
 		return nil, err
 	}
 	found, one := map[keys.Code]tasks.View{}, newViewing()
-	err = s.ask(ctx, question{viewApartText, args{"codes": named(codes).texts(0)}, func(r row) error {
+	err = s.ask(ctx, question{viewApartText, args{"codes": codeTexts(codes)}, func(r row) error {
 		v, err := one.read(r)
 		found[v.Key.Code] = v
 		return err
@@ -33,24 +33,4 @@ func (s session) viewApart(ctx context.Context, codes []keys.Code) ([]tasks.View
 		views[i] = v
 	}
 	return views, err
-}
-
-var findApartText = `
-	SELECT ` + keyTable.columns.list("k.%") + ` FROM keyseat_keys k
-	WHERE k.code = ANY (@codes)`
-
-// findApart is [session.Find] there.
-func (s session) findApart(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
-	found := map[keys.Code]keys.Key{}
-	err := s.ask(ctx, question{findApartText, args{"codes": named(codes).texts(0)}, func(r row) error {
-		var k keys.Key
-		err := r.scan(keyTable.fields(&k))
-		found[k.Code] = k
-		return err
-	}})
-	all := make([]keys.Key, len(codes))
-	for i, code := range codes {
-		all[i] = found[code]
-	}
-	return all, err
 }
