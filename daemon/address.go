@@ -14,6 +14,9 @@ func ClientAddress(r *http.Request, proxies []netip.Prefix) netip.Addr {
 		return netip.Addr{}
 	}
 	client := peer.Addr()
+	if !within(client, proxies) {
+		return client
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && within(client, proxies); i-- {
 		hop, err := parseHop(hops[i])

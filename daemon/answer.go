@@ -1,8 +1,6 @@
 package daemon
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"math"
 	"net/http"
@@ -25,12 +23,6 @@ type answer struct {
 	key     keys.Code     // "" if none was named
 }
 
-// verdict is the body of every answer but info's and stock's.
-type verdict struct {
-	Status  string `json:"status"`
-	Message string `json:"message"`
-}
-
 // The statuses that are no key's.
 const (
 	statusNotExist = "not_exist"
@@ -39,7 +31,7 @@ const (
 )
 
 func say(code int, status, message string) answer {
-	return answer{code: code, status: status, body: line(verdict{status, message})}
+	return answer{code: code, status: status, body: object{}.text("status", status).text("message", message).end()}
 }
 
 func wrong(code int, message string) answer { return say(code, statusError, message) }
@@ -90,70 +82,26 @@ func accepted(kind tasks.Kind, err error) answer {
 	return unavailable(err)
 }
 
-// The shapes of info, each with its fields in the documented order.
-type (
-	stamps struct {
-		Used         int     `json:"used"`
-		PurchaseDate *string `json:"purchase_date"`
-		UsedDate     *string `json:"used_date"`
-	}
-	byMessage struct {
-		verdict
-		stamps
-	}
-	byInvite struct {
-		verdict
-		Invite  string `json:"invite"`
-		Address string `json:"address"`
-		stamps
-	}
-	byAccount struct {
-		verdict
-		Username      string `json:"username"`
-		VerifyAddress string `json:"verify_address"`
-		stamps
-	}
-)
-
-// info shows a key in its shape.
+// info shows a key in its shape, with the fields in the documented order.
 func info(k keys.Key) answer {
-	head := verdict{string(k.Status), k.Message}
-	tail := stamps{PurchaseDate: date(k.PurchaseDate), UsedDate: date(k.UsedDate)}
-	if k.Used {
-		tail.Used = 1
-	}
-	a := answer{code: http.StatusOK, status: head.Status}
-	switch k.Shape() {
-	case keys.NotFound:
+	shape := k.Shape()
+	if shape == keys.NotFound {
 		return notExist(k.Exists())
-	case keys.Reusable, keys.ByMessage:
-		a.body = line(byMessage{head, tail})
+	}
+	o := object{}.text("status", string(k.Status)).text("message", k.Message)
+	switch shape {
 	case keys.ByInvite:
-		a.body = line(byInvite{head, k.Invite, k.Address, tail})
+		o = o.text("invite", k.Invite).text("address", k.Address)
 	case keys.ByAccount:
-		a.body = line(byAccount{head, k.Username, k.VerifyAddress, tail})
+		o = o.text("username", k.Username).text("verify_address", k.VerifyAddress)
+	case keys.NotFound, keys.Reusable, keys.ByMessage: // the message says it all
 	}
-	return a
-}
-
-// date is a time as RFC 3339 in UTC to the second, or null where it is not known.
-func date(t time.Time) *string {
-	if t.IsZero() {
-		return nil
+	used := 0
+	if k.Used {
+		used = 1
 	}
-	s := t.UTC().Format(time.RFC3339)
-	return &s
-}
-
-// line is a struct or slice, whose fields stand in the documented order, as one line of JSON.
-func line(body any) []byte {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(body); err != nil {
-		panic(err) // no body of ours fails to encode
-	}
-	return bytes.TrimSuffix(text.Bytes(), []byte("\n"))
+	body := o.number("used", used).date("purchase_date", k.PurchaseDate).date("used_date", k.UsedDate).end()
+	return answer{code: http.StatusOK, status: string(k.Status), body: body}
 }
 
 // The values of headers that every answer has, made once: nobody appends to them in place, because

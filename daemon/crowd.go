@@ -119,7 +119,9 @@ func (c *crowd) attend(next http.Handler) http.Handler {
 		}
 		c.works(g)
 		defer c.waits(g)
-		r.Body = &awaited{r.Body, c, g}
+		if r.Body != http.NoBody {
+			r.Body = &awaited{r.Body, c, g}
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -1,13 +1,17 @@
 package daemon_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
+
+	"github.com/keyseat/keyseat/keys"
 )
 
 var queries = []string{
@@ -47,6 +51,33 @@ func FuzzForm(f *testing.F) {
 		form, query := s.ask(http.MethodPost, "/API/", text), s.ask(http.MethodGet, "/API/?"+text, "")
 		if form.Code != query.Code || strings.ReplaceAll(form.Body.String(), "body", "query") != query.Body.String() {
 			t.Fatalf("%q: as a form %d %s, as a query %d %s", text, form.Code, form.Body, query.Code, query.Body)
+		}
+	})
+}
+
+// FuzzInfo holds that an answer is the one that encoding/json would write, with no HTML escaping.
+func FuzzInfo(f *testing.F) {
+	for _, text := range []string{"", "plain", "\"\\", "<&>", "\x00\x1f\x7f", "\u00fc \u65e5\u672c \u2028", "\xff"} {
+		f.Add(text, "1 Main Street", int64(1_790_000_000))
+	}
+	f.Fuzz(func(t *testing.T, username, address string, bought int64) {
+		at := time.Unix(bought%(200*365*24*3600), 5)
+		s := open(t)
+		s.bring(keys.Key{Code: "K", Status: keys.Success, Used: true, Username: username, VerifyAddress: address, PurchaseDate: at})
+		var want bytes.Buffer
+		encoder := json.NewEncoder(&want)
+		encoder.SetEscapeHTML(false)
+		s.must(encoder.Encode(struct {
+			Status    string  `json:"status"`
+			Message   string  `json:"message"`
+			Username  string  `json:"username"`
+			Address   string  `json:"verify_address"`
+			Used      int     `json:"used"`
+			Purchased string  `json:"purchase_date"`
+			UsedDate  *string `json:"used_date"`
+		}{"success", "", username, address, 1, at.UTC().Format(time.RFC3339), nil}))
+		if got := s.get(url.Values{"info": {"K"}}); got+"\n" != want.String() {
+			t.Errorf("%s\nnot %s", got, want.String())
 		}
 	})
 }

@@ -58,10 +58,11 @@ func parse(r *http.Request) (request, *answer) {
 		return request{}, a
 	}
 	for _, name := range known {
-		if query.Has(name) && body.Has(name) {
+		switch {
+		case !body.Has(name):
+		case query.Has(name):
 			return fault(http.StatusBadRequest, "The parameter "+name+" stands in the query and in the body")
-		}
-		if body.Has(name) && r.Method != http.MethodPost {
+		case r.Method != http.MethodPost:
 			return fault(http.StatusBadRequest, "A body with parameters needs POST")
 		}
 	}

@@ -2,6 +2,7 @@ package meter
 
 import (
 	"strconv"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -12,6 +13,7 @@ import (
 type api struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	known    *sync.Map // of series by answered
 }
 
 // quick are the buckets of what should take milliseconds: 0.25 ms to 4 s.
@@ -25,11 +27,34 @@ func newAPI() api {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "keyseat_request_duration_seconds", Help: "Time to the answer of a request.", Buckets: quick,
 		}, []string{"call"}),
+		known: &sync.Map{},
 	}
 }
 
 // Request counts an answered request: it is made for [daemon.API.Observe].
 func (m *Meter) Request(o daemon.Observation) {
-	m.api.requests.WithLabelValues(o.Call, o.Status, strconv.Itoa(o.Code)).Inc()
-	m.api.seconds.WithLabelValues(o.Call).Observe(o.Took.Seconds())
+	a := m.api.of(answered{o.Call, o.Status, o.Code})
+	a.requests.Inc()
+	a.seconds.Observe(o.Took.Seconds())
+}
+
+type answered struct {
+	call, status string
+	code         int
+}
+
+// series are the metrics that answers of one kind count in.
+type series struct {
+	requests prometheus.Counter
+	seconds  prometheus.Observer
+}
+
+// of finds them, which takes longer by way of the labels. The kinds are as few as those.
+func (a *api) of(kind answered) series {
+	if known, found := a.known.Load(kind); found {
+		return known.(series)
+	}
+	s := series{a.requests.WithLabelValues(kind.call, kind.status, strconv.Itoa(kind.code)), a.seconds.WithLabelValues(kind.call)}
+	a.known.Store(kind, s)
+	return s
 }
