@@ -30,9 +30,9 @@ const due = `
 
 // take leases them, a microsecond apart, so that those which run out together keep their order.
 const take = `
-	UPDATE keyseat_tasks AS t SET fence = t.fence + 1, worker = @worker, leased_until = @now + @ttl + due.place * @tick,
-		lost = t.lost + CASE WHEN t.leased_until IS NULL THEN 0 ELSE 1 END
-	FROM due WHERE t.code = due.code AND t.id = due.id`
+	UPDATE keyseat_tasks AS x SET fence = x.fence + 1, worker = @worker, leased_until = @now + @ttl + due.place * @tick,
+		lost = x.lost + CASE WHEN x.leased_until IS NULL THEN 0 ELSE 1 END
+	FROM due JOIN LATERAL (SELECT o.ctid AS place FROM keyseat_tasks o WHERE o.code = due.code AND o.id = due.id LIMIT 1) o ON true WHERE x.ctid = o.place`
 
 // Lease implements [tasks.Store], on SQLite in the session's transaction.
 func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
@@ -43,23 +43,27 @@ func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Durat
 		taken, err := s.leaseApart(ctx, worker, n, ttl)
 		return taken.views(), s.tell("lease", err)
 	}
-	named := args{"worker": worker, "n": n, "ttl": ttl, "twice": 2 * ttl, "tick": time.Microsecond}
-	lease := s.leaseAtOnce
 	if s.embedded() {
-		lease = s.leaseByTwo
+		views, err := s.leaseByTwo(ctx, leaseArgs(worker, n, ttl))
+		return views, s.tell("lease", err)
 	}
-	views, err := lease(ctx, named)
+	views, err := lease(ctx, s.ask, worker, n, ttl)
 	return views, s.tell("lease", err)
 }
 
+func leaseArgs(worker string, n int, ttl time.Duration) args {
+	return args{"worker": worker, "n": n, "ttl": ttl, "twice": 2 * ttl, "tick": time.Microsecond}
+}
+
+// leaseText is planned once, when the tables may have been empty: see [viewText].
 var leaseText = `
-	WITH ` + due + `, taken AS (` + take + ` RETURNING t.*, due.place)
+	WITH ` + due + `, taken AS (` + take + ` RETURNING x.*, due.place)
 	SELECT @now, ` + viewColumns + `
-	FROM taken t JOIN keyseat_keys k ON k.code = t.code
+	FROM taken t JOIN LATERAL (SELECT * FROM keyseat_keys k WHERE k.code = t.code LIMIT 1) k ON true
 	ORDER BY t.place`
 
-func (s session) leaseAtOnce(ctx context.Context, named args) ([]tasks.View, error) {
-	return s.readable(ctx, leaseText, named)
+func lease(ctx context.Context, ask asker, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+	return readable(ctx, ask, leaseText, leaseArgs(worker, n, ttl))
 }
 
 // leaseByTwo updates and then reads, since SQLite's UPDATE is no table.
@@ -72,7 +76,7 @@ func (s session) leaseByTwo(ctx context.Context, named args) ([]tasks.View, erro
 	if _, err := s.exec(ctx, `WITH @due `+take, named); err != nil {
 		return nil, err
 	}
-	return s.readable(ctx, `
+	return readable(ctx, s.ask, `
 		WITH @due
 		SELECT @now, `+viewColumns+` FROM due
 		JOIN keyseat_tasks t ON t.code = due.code AND t.id = due.id
@@ -93,15 +97,14 @@ func (s session) due(ctx context.Context, named args) (batch, error) {
 }
 
 // readable reads views and leaves out those that cannot be read.
-func (s session) readable(ctx context.Context, sql string, named args) ([]tasks.View, error) {
-	var views []tasks.View
+func readable(ctx context.Context, ask asker, sql string, named args) (views []tasks.View, err error) {
 	one := newViewing()
-	err := s.query(ctx, sql, named, func(r row) error {
+	err = ask(ctx, question{sql, named, func(r row) error {
 		if v, err := one.read(r); err == nil {
 			views = append(views, v)
 		}
 		return nil
-	})
+	}})
 	return views, err
 }
 

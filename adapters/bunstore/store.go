@@ -153,7 +153,11 @@ func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 		return views, s.reader().tell("lease", err)
 	}
 	if !s.embedded() {
-		return s.reader().Lease(ctx, worker, n, ttl)
+		err = s.past(ctx, looker, unsent, func(ask asker) error {
+			views, err = lease(ctx, ask, worker, n, ttl)
+			return err
+		})
+		return views, s.reader().tell("lease", err)
 	}
 	s.erased(ctx, nil)
 	waiting, err := s.reader().due(ctx, args{"n": n, "twice": 2 * ttl})

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 )
@@ -42,7 +43,10 @@ func collect(rows pgx.Rows, q question) error {
 	return rows.Err()
 }
 
-// dead says of an error that nothing has begun, if the connection was dead.
+// A verdict says of an error that nothing has begun, if so.
+type verdict func(ctx context.Context, conn *pgx.Conn, err error) error
+
+// dead says so if the connection was dead, which does for what may be done twice.
 func dead(ctx context.Context, conn *pgx.Conn, err error) error {
 	if err != nil && conn.IsClosed() && ctx.Err() == nil {
 		return beginError{err}
@@ -50,11 +54,28 @@ func dead(ctx context.Context, conn *pgx.Conn, err error) error {
 	return err
 }
 
-// look lets do ask a connection of the pool, in that way, and another if that was dead.
-func (s *Store) look(ctx context.Context, way func(dialect, *pgx.Conn) asker, do func(ask asker) error) (err error) {
+// unsent says so if nothing was sent.
+func unsent(_ context.Context, _ *pgx.Conn, err error) error {
+	if pgconn.SafeToRetry(err) {
+		return beginError{err}
+	}
+	return err
+}
+
+// look lets do ask a connection of the pool, and another if that was dead.
+func (s *Store) look(ctx context.Context, way way, do func(ask asker) error) error {
+	return s.past(ctx, way, dead, do)
+}
+
+// A way makes an [asker] of a connection.
+type way func(dialect, *pgx.Conn) asker
+
+// past lets do ask a connection of the pool in that way, past database/sql, and another where nothing
+// has begun.
+func (s *Store) past(ctx context.Context, way way, begun verdict, do func(ask asker) error) (err error) {
 	for range reruns {
 		err = s.borrow(ctx, func(conn bun.Conn) error {
-			done, err := straight(conn, func(inner *pgx.Conn) error { return dead(ctx, inner, do(way(s.dialect, inner))) })
+			done, err := straight(conn, func(inner *pgx.Conn) error { return begun(ctx, inner, do(way(s.dialect, inner))) })
 			if done || err != nil {
 				return err
 			}
