@@ -10,13 +10,13 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Crew leases due tasks and works on so many at once. While they are quick it leases up to as many again
-// ahead. It is made by [NewCrew]; its exported fields may
-// be set before Run, which is called once.
+// A Crew leases due tasks and asks about so many at once. Up to as many again, whose answers have come,
+// are being settled, and while tasks are quick as many are leased ahead. It is made by [NewCrew]; its
+// exported fields may be set before Run, which is called once.
 type Crew struct {
 	Desk    tasks.Desk
 	Name    string             // of this worker, for operators; may be empty
-	Workers int                // tasks at once, at least 1; of NewCrew: 64
+	Workers int                // tasks that are asked about at once, at least 1; of NewCrew: 64
 	Lease   time.Duration      // how long a task is ours without a sign of life; of NewCrew: 1m
 	Poll    time.Duration      // between looks for what other daemons accepted; 0: 1s
 	Log     *slog.Logger       // of NewCrew: silence
@@ -28,7 +28,9 @@ type Crew struct {
 	mu      sync.Mutex
 	jobs    map[tasks.Ref]*job
 	waiting []*job // of the jobs, those that no hand has taken up yet
+	asking  int    // of the jobs, those that hands ask about
 	more    bool   // is perhaps due than the last look could take
+	failing bool   // the last job could not be settled
 	pace    pace
 }
 
@@ -38,8 +40,7 @@ type job struct {
 	until time.Time          // the lease is ours, by the desk's clock
 	end   *time.Timer        // drops it then, since the store may be silent for longer
 	drop  context.CancelFunc // ends the work, since the lease is lost
-	// work asks under that context, and settles. Its error is that the store does not.
-	work func(asking context.Context) error
+	work  func(asking context.Context, answered func()) error
 }
 
 // NewCrew makes a crew that is set up by its fields.
@@ -77,41 +78,58 @@ func (c *Crew) enlist(work context.Context, leased tasks.Job) {
 	settling, drop := context.WithCancel(work)
 	until := leased.Taken.Add(c.Lease)
 	j := &job{Job: leased, until: until, end: time.AfterFunc(until.Sub(c.Desk.Now()), drop), drop: drop}
-	j.work = func(asking context.Context) error { return c.work(asking, settling, j) }
+	j.work = func(asking context.Context, answered func()) error { return c.work(asking, settling, j, answered) }
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.jobs[j.Task.Ref()] = j
 	c.waiting = append(c.waiting, j)
 }
 
-// start works on a job in a goroutine of its own, and then on those that wait for a hand, until ctx ends
-// or the store fails it.
+// start works on a job in a goroutine of its own, whose hand is free for another as soon as there is an
+// answer.
 func (c *Crew) start(ctx, asking context.Context, j *job) {
+	c.asking++
 	c.hands.Go(func() {
-		for j != nil {
-			err := j.work(asking)
-			j = c.finish(j, ctx.Err() == nil && err == nil)
-		}
+		err := j.work(asking, func() { c.free(ctx, asking) })
+		c.finish(ctx, asking, j, err)
 	})
 }
 
-func (c *Crew) work(asking, settling context.Context, j *job) error {
+// free has a hand go on with what waits, unless the store fails.
+func (c *Crew) free(ctx, asking context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asking--; !c.failing {
+		c.staff(ctx, asking)
+	}
+}
+
+// work asks, and settles. Its error is that the store does not.
+func (c *Crew) work(asking, settling context.Context, j *job, answered func()) error {
 	defer j.drop()
 	defer j.end.Stop()
 	if settling.Err() != nil { // it has waited for too long
+		answered()
 		c.report(asking, tasks.Report{Task: *j.Task, Err: tasks.ErrFenced})
 		return nil
 	}
-	asking, end := context.WithCancel(asking)
-	defer end()
-	defer context.AfterFunc(settling, end)()
-	report := c.Desk.Work(asking, settling, j.Job)
+	a := c.ask(asking, settling, j.Job)
+	answered()
+	report := c.Desk.Settle(settling, j.Job, a)
 	c.report(context.WithoutCancel(asking), report)
 	c.wakeFor(report)
 	if errors.Is(report.Err, tasks.ErrFenced) {
 		return nil
 	}
 	return report.Err
+}
+
+// ask asks until the lease is lost.
+func (c *Crew) ask(ctx, settling context.Context, j tasks.Job) tasks.Asking {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	defer context.AfterFunc(settling, end)()
+	return c.Desk.Ask(ctx, j)
 }
 
 // early is how much sooner than the store's a clock of ours may come to a task's time.
@@ -124,20 +142,19 @@ func (c *Crew) wakeFor(r tasks.Report) {
 	}
 }
 
-// finish forgets a job, and gives its hand another if it goes on. If there is none, or soon will be none,
-// but more may be due, the crew looks.
-func (c *Crew) finish(done *job, goesOn bool) (next *job) {
+// finish forgets a job, and makes room for another to be settled. If few wait for a hand but more may be
+// due, the crew looks.
+func (c *Crew) finish(ctx, asking context.Context, done *job, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.jobs, done.Task.Ref())
 	c.pace.count(c.Desk.Now())
-	if goesOn {
-		next = c.next()
+	if c.failing = err != nil; !c.failing {
+		c.staff(ctx, asking)
 	}
 	if c.more && len(c.waiting) <= c.ahead()/2 {
 		c.Wake()
 	}
-	return next
 }
 
 // next takes the job that has waited longest, if one waits.

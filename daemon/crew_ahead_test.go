@@ -11,8 +11,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// hoard is the most leases at once that a crew of eight has, of so many tasks that take so long, and how
-// many tasks of them are leased by others at once when it stops after a while.
+// hoard is the most leases without an answer at once that a crew of eight has, of so many tasks that take so
+// long, and how many tasks of them are leased by others at once when it stops after a while.
 func hoard(t *testing.T, n int, takes, while time.Duration) (most, left int) {
 	s := open(t)
 	s.fill(n)
@@ -22,6 +22,7 @@ func hoard(t *testing.T, n int, takes, while time.Duration) (most, left int) {
 	stop := s.work(connector(func(context.Context, tasks.Order) tasks.Answer {
 		time.Sleep(takes)
 		done.Add(1)
+		leased.now.Add(-1)
 		return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}
 	}), func(c *daemon.Crew) { c.Workers = 8 })
 	time.Sleep(while)
@@ -35,7 +36,7 @@ func hoard(t *testing.T, n int, takes, while time.Duration) (most, left int) {
 	return int(leased.most.Load()), len(views)
 }
 
-// leasing is a store that knows how many leases there are.
+// leasing is a store that knows how many leases there are, less those that were answered.
 type leasing struct {
 	tasks.Store
 	now, most atomic.Int64
@@ -46,11 +47,6 @@ func (c *leasing) Lease(ctx context.Context, worker string, n int, ttl time.Dura
 	now := c.now.Add(int64(len(views)))
 	c.most.Store(max(c.most.Load(), now))
 	return views, err
-}
-
-func (c *leasing) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
-	c.now.Add(-int64(len(changes)))
-	return c.Store.Apply(ctx, changes)
 }
 
 func (c *leasing) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
@@ -142,4 +138,42 @@ func (forgetful) Extend(_ context.Context, refs []tasks.Ref, _ time.Duration) ([
 		errs[i] = tasks.ErrFenced
 	}
 	return errs, nil
+}
+
+// unhurried is a store that takes a second to settle, and knows how many it settles at once.
+type unhurried struct {
+	tasks.Store
+	now, most atomic.Int64
+}
+
+func (u *unhurried) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	u.most.Store(max(u.most.Load(), u.now.Add(1)))
+	defer u.now.Add(-1)
+	time.Sleep(time.Second)
+	return u.Store.Apply(ctx, changes)
+}
+
+// TestHandsGoOnWhileAnswersAreSettled holds that there are as many of those as hands, and no more.
+func TestHandsGoOnWhileAnswersAreSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		s.fill(100)
+		store := &unhurried{Store: s.store}
+		s.desk.Store = store
+		var asked atomic.Int64
+		stop := s.work(connector(func(context.Context, tasks.Order) tasks.Answer {
+			asked.Add(1)
+			time.Sleep(10 * time.Millisecond)
+			return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}
+		}), func(c *daemon.Crew) { c.Workers, c.Poll = 8, 5*time.Millisecond })
+		time.Sleep(500 * time.Millisecond)
+		if n := asked.Load(); n != 16 {
+			t.Errorf("8 hands have asked about %d tasks before the first is settled", n)
+		}
+		time.Sleep(time.Minute)
+		s.must(stop())
+		if n, most := asked.Load(), store.most.Load(); n != 100 || most != 16 {
+			t.Errorf("%d of 100 were asked about, %d settled at once", n, most)
+		}
+	})
 }

@@ -58,8 +58,7 @@ func (c *Crew) look(ctx, asking context.Context) {
 		}
 		more = n == free
 	}
-	c.staff(ctx, asking)
-	c.note(more)
+	c.note(ctx, asking, more)
 }
 
 func (c *Crew) lease(ctx context.Context, most int) (n int, err error) {
@@ -73,17 +72,21 @@ func (c *Crew) lease(ctx context.Context, most int) (n int, err error) {
 	return len(leased), err
 }
 
-// staff gives what waits to the hands that are free, unless the crew stops.
+// staff gives what waits to the hands that are free, unless the crew stops or too much is to be settled.
 func (c *Crew) staff(ctx, asking context.Context) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for ctx.Err() == nil && len(c.jobs)-len(c.waiting) < c.Workers {
+	for ctx.Err() == nil && c.idle() > 0 {
 		j := c.next()
 		if j == nil {
 			return
 		}
 		c.start(ctx, asking, j)
 	}
+}
+
+// idle is how many hands may take up a job.
+func (c *Crew) idle() int {
+	taken := len(c.jobs) - len(c.waiting)
+	return min(c.Workers-c.asking, 2*c.Workers-taken)
 }
 
 // stalled says whether tasks wait although hands finish nothing.
@@ -123,14 +126,15 @@ func (c *Crew) giveBack(ctx context.Context, unused []*job) {
 	}
 }
 
-// note keeps whether more may be due than was taken. If so, the crew looks again whenever hands run out
-// of what waits for them, and now if they have meanwhile. Leases are of many tasks all the same, since
+// note staffs, and keeps whether more may be due than was taken. If so, the crew looks again whenever hands
+// run out of what waits for them, and now if they have meanwhile. Leases are of many tasks all the same, since
 // while one is under way the wishes for the next become one.
-func (c *Crew) note(more bool) {
+func (c *Crew) note(ctx, asking context.Context, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.staff(ctx, asking)
 	c.more = more
-	if more && len(c.waiting) <= c.ahead()/2 && len(c.jobs) < c.Workers+c.ahead() {
+	if more && len(c.waiting) <= c.ahead()/2 && c.spare() > 0 {
 		c.Wake()
 	}
 }
@@ -139,8 +143,10 @@ func (c *Crew) note(more bool) {
 func (c *Crew) room() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.Workers + c.ahead() - len(c.jobs)
+	return c.spare()
 }
+
+func (c *Crew) spare() int { return c.idle() + c.ahead() - len(c.waiting) }
 
 // ahead is how many tasks are leased before a hand is free: one for each, while they take less than a
 // second, so that none waits here for much longer than that while another daemon has hands free. If this

@@ -34,6 +34,7 @@ type Asking struct {
 	Sent   time.Time // by the store's clock
 	Answer Answer
 	Jitter float64 // in [0,1)
+	Took   time.Duration
 }
 
 // Settle decides what becomes of the view's open task after an asking: it ends, is asked again

@@ -40,15 +40,28 @@ func (d Desk) Lease(ctx context.Context, worker string, n int, ttl time.Duration
 // before the lease does: what cannot be settled by then is another worker's. An asking that is cut
 // short is one whose effect is unknown.
 func (d Desk) Work(asking, settling context.Context, job Job) Report {
+	return d.Settle(settling, job, d.Ask(asking, job))
+}
+
+// Ask asks the connector about a job, unless that was tried too often. [Desk.Settle] is to follow.
+func (d Desk) Ask(ctx context.Context, job Job) Asking {
+	if d.Rules.Exhausted(job.View) {
+		return Asking{}
+	}
+	start, a := d.Now(), Asking{Sent: d.at(job), Jitter: d.Jitter()}
+	a.Answer = d.ask(ctx, job.Task.asked(a.Sent))
+	a.Took = d.Now().Sub(start)
+	return a
+}
+
+// Settle writes what becomes of a job after an asking. The context must end before the lease does.
+func (d Desk) Settle(ctx context.Context, job Job, a Asking) Report {
 	id := d.NewID()
 	if d.Rules.Exhausted(job.View) {
-		return d.settle(settling, job, func(v View, _ bool) Change { return d.Rules.GiveUp(v, id) })
+		return d.settle(ctx, job, func(v View, _ bool) Change { return d.Rules.GiveUp(v, id) })
 	}
-	start, asked := d.Now(), Asking{Sent: d.at(job), Jitter: d.Jitter()}
-	asked.Answer = d.ask(asking, job.Task.asked(asked.Sent))
-	took := d.Now().Sub(start)
-	report := d.settle(settling, job, func(v View, empty bool) Change { return d.Rules.Settle(v, asked, id, empty) })
-	report.Answer, report.Took = asked.Answer, took
+	report := d.settle(ctx, job, func(v View, empty bool) Change { return d.Rules.Settle(v, a, id, empty) })
+	report.Answer, report.Took = a.Answer, a.Took
 	return report
 }
 

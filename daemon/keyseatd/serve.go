@@ -36,7 +36,7 @@ type serveCmd struct {
 
 	connectorFlags
 
-	Workers      int           `default:"64" validate:"min=1,max=10000" placeholder:"N" help:"Tasks worked on at once."`
+	Workers      int           `default:"64" validate:"min=1,max=10000" placeholder:"N" help:"Tasks that the provider is asked about at once."`
 	TaskAttempts int           `default:"8" validate:"min=1,max=1000" placeholder:"N" help:"Askings that may fail, per plan."`
 	TaskBackoff  time.Duration `default:"2s" validate:"min=1ms,max=2m" placeholder:"2s" help:"First pause between attempts, it doubles to at most 2m."`
 	TaskDeadline time.Duration `default:"15m" validate:"min=1ms" placeholder:"15m" help:"How long after the first asking a provider may still be at work."`
