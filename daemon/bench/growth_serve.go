@@ -145,8 +145,8 @@ func (g *growth) work(ctx context.Context, backlog int) error {
 		return err
 	}
 	defer s.kill()
-	begun := make(chan time.Time, 1)
-	begun <- time.Now()
+	now := time.Now()
+	begun := func() (time.Time, error) { return now, nil }
 	got, err := g.finished(ctx, s.process, g.url, begun, backlog, `SELECT EXISTS (SELECT 1 FROM keyseat_tasks WHERE ended_at IS NULL)::int`)
 	if err != nil {
 		return err

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // hands is how many workers each side has: keyseatd's default.
 const hands = 64
 
-// rowWork has both sides work off a backlog, each from its own tables. keyseatd asks over HTTP and
-// settles key, task, slot and history; River's jobs do nothing.
+// rowWork has both sides work off a backlog, each from its own tables: keyseatd by way of a connector that
+// does nothing, the simulator, and of one that asks over HTTP. It settles key, task, slot and history each time;
+// River's jobs do nothing.
 func rowWork(ctx context.Context, b *bench) ([]result, error) {
 	s, drop, err := b.upgradeStage(ctx)
 	if err != nil {
@@ -23,44 +26,50 @@ func rowWork(ctx context.Context, b *bench) ([]result, error) {
 		return nil, err
 	}
 	defer dropRiver()
-	backlog := b.size(20_000)
-	got, err := b.alternate(ctx, s.settles(backlog), b.rivers(river, backlog))
+	p, err := newProvider(ctx, false)
 	if err != nil {
 		return nil, err
 	}
-	return []result{throughput(fmt.Sprintf("tasks asked of a provider and settled, %d workers, beside River's no-op jobs", hands),
-		got[0], got[1], goal{least: 0.5, aim: 1})}, nil
+	go p.run()
+	backlog := b.size(20_000)
+	got, err := b.alternate(ctx, s.settles(backlog, "sim", "--sim-delay", "0s"), b.rivers(river, backlog), s.settles(backlog, p.url()))
+	if err != nil {
+		return nil, err
+	}
+	return []result{
+		throughput(fmt.Sprintf("tasks leased, asked of a connector that does nothing and settled, %d workers, beside River's no-op jobs", hands),
+			got[0], got[1], goal{least: 0.5, aim: 1}),
+		throughput("the same, asked of a provider over HTTP", got[2], got[1], goal{}),
+	}, nil
 }
 
 // settles is the side that accepts a backlog, and then works it off.
-func (s *stage) settles(backlog int) side {
+func (s *stage) settles(backlog int, connector ...string) side {
 	return func(ctx context.Context) (sample, error) {
 		if err := s.accept(ctx, backlog); err != nil {
 			return sample{}, err
 		}
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		p, err := newProvider(ctx, false)
-		if err != nil {
-			return sample{}, err
-		}
-		begun := make(chan time.Time, 1)
-		p.told = func([]byte) {
-			if p.asked.Load() == 1 {
-				begun <- time.Now()
-			}
-		}
-		go p.run()
-		server, err := s.serve(ctx, s.url, "--master-key-file", s.flag[1], "--connector", p.url(), "--workers", strconv.Itoa(hands))
+		flags := append([]string{"--master-key-file", s.flag[1], "--workers", strconv.Itoa(hands), "--connector"}, connector...)
+		server, err := s.serve(ctx, s.url, flags...)
 		if err != nil {
 			return sample{}, err
 		}
 		defer server.kill()
-		got, err := s.finished(ctx, server.process, s.url, begun, backlog, `SELECT EXISTS (SELECT 1 FROM keyseat_tasks WHERE ended_at IS NULL)::int`)
+		got, err := s.finished(ctx, server.process, s.url, s.begun(ctx), backlog, `SELECT EXISTS (SELECT 1 FROM keyseat_tasks WHERE ended_at IS NULL)::int`)
 		if err != nil {
 			return sample{}, err
 		}
 		return got, s.spent(ctx, backlog)
+	}
+}
+
+// begun is when the first task was asked about. There is an answer once one has ended.
+func (s *stage) begun(ctx context.Context) func() (at time.Time, err error) {
+	return func() (at time.Time, err error) {
+		err = connected(ctx, s.url, func(conn *pgx.Conn) error {
+			return conn.QueryRow(ctx, `SELECT min(first_asked) FROM keyseat_tasks`).Scan(&at)
+		})
+		return at, err
 	}
 }
 
@@ -84,7 +93,7 @@ func (s *stage) accept(ctx context.Context, backlog int) error {
 
 // settled are what each settled upgrade must have left.
 var settled = []string{
-	`SELECT count(*) FROM keyseat_keys WHERE status = 'success' AND used AND username = 'someone'`,
+	`SELECT count(*) FROM keyseat_keys WHERE status = 'success' AND used AND username <> ''`,
 	`SELECT sum(spent)::bigint FROM keyseat_plans WHERE held = 0 AND suspect = 0`,
 	`SELECT count(*) FROM keyseat_history WHERE cause = 'ended' AND slot_to = 'spent'`,
 }
@@ -109,13 +118,14 @@ func (b *bench) rivers(url string, backlog int) side {
 			return sample{}, err
 		}
 		defer p.kill()
-		begun := make(chan time.Time, 1)
-		go func() {
-			line, _ := p.line("first") // "" where it has died, and then it never begins
-			if ns, err := strconv.ParseInt(line, 10, 64); err == nil {
-				begun <- time.Unix(0, ns)
+		begun := func() (time.Time, error) {
+			line, err := p.line("first")
+			if err != nil {
+				return time.Time{}, err
 			}
-		}()
+			ns, err := strconv.ParseInt(line, 10, 64)
+			return time.Unix(0, ns), err
+		}
 		got, err := b.finished(ctx, p.process, url, begun, backlog, `SELECT EXISTS (SELECT 1 FROM river_job WHERE state IN ('available', 'running'))::int`)
 		if err != nil {
 			return sample{}, err
@@ -130,16 +140,10 @@ const backlogTime = 10 * time.Minute
 // finished waits until none of n is left, by asking the database ten times a second, which costs it
 // next to nothing, and gives the rate since the first was begun, and what it took of the processor since
 // the process was started.
-func (b *bench) finished(ctx context.Context, p *process, url string, begun <-chan time.Time, n int, left string) (sample, error) {
+func (b *bench) finished(ctx context.Context, p *process, url string, begun func() (time.Time, error), n int, left string) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, backlogTime)
 	defer cancel()
-	var start time.Time
 	before := work{database: b.used(p).database}
-	select {
-	case start = <-begun:
-	case <-ctx.Done():
-		return sample{}, fmt.Errorf("nothing is worked on: %w", ctx.Err())
-	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for ; ; <-tick.C {
@@ -148,7 +152,9 @@ func (b *bench) finished(ctx context.Context, p *process, url string, begun <-ch
 			return sample{}, err
 		}
 		if some == 0 {
-			return sample{n: n, rate: float64(n) / time.Since(start).Seconds(), each: b.used(p).since(before).each(n)}, nil
+			end, used := time.Now(), b.used(p).since(before)
+			start, err := begun()
+			return sample{n: n, rate: float64(n) / end.Sub(start).Seconds(), each: used.each(n)}, err
 		}
 	}
 }
