@@ -72,6 +72,12 @@ func (sqlite) rows(columns columns, pass param) string {
 	return "(SELECT " + strings.Join(selected, ", ") + ", key FROM json_each(" + rows + "))"
 }
 
+func (d sqlite) row(columns columns, pass param) string { return d.rows(columns, pass) }
+
+func (sqlite) none(columns columns) string {
+	return "(SELECT " + columns.list("NULL") + ", 0 WHERE false)"
+}
+
 // encode writes rows as JSON. The texts are UTF-8 already, and nothing else can fail to encode.
 func encode(rows [][]any) string {
 	out := make([][]any, len(rows))

@@ -6,7 +6,11 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-var findText = `SELECT ` + keyTable.columns.list("%") + ` FROM keyseat_keys WHERE code = ANY (@codes)`
+// How keys are found: several by one statement, and one by what takes a database the least.
+var (
+	findText    = `SELECT ` + keyTable.columns.list("%") + ` FROM keyseat_keys WHERE code = ANY (@codes)`
+	findOneText = `SELECT ` + keyTable.columns.list("%") + ` FROM keyseat_keys WHERE code = @code`
+)
 
 // Find implements [tasks.Store].
 func (s session) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
@@ -21,11 +25,15 @@ func find(ctx context.Context, ask asker, codes []keys.Code) ([]keys.Key, error)
 	found := make([]keys.Key, 0, len(codes))
 	var one keys.Key
 	into := targets(keyTable.fields(&one))
-	err := ask(ctx, question{findText, args{"codes": codeTexts(codes)}, func(r row) error {
+	q := question{findText, args{"codes": codeTexts(codes)}, func(r row) error {
 		err := r(into...)
 		found = append(found, one)
 		return err
-	}})
+	}}
+	if len(codes) == 1 {
+		q.text, q.named = findOneText, args{"code": string(codes[0])}
+	}
+	err := ask(ctx, q)
 	return inOrder(found, codes), err
 }
 

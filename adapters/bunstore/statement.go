@@ -53,6 +53,10 @@ type dialect interface {
 	scalar(value any, pass param) string
 	// rows is what stands in FROM for a batch of such columns and the order of its rows.
 	rows(columns columns, pass param) string
+	// row is the same of a batch that has one row.
+	row(columns columns, pass param) string
+	// none is the same of a batch that has no row.
+	none(columns columns) string
 	// hot are what the driver wants before the arguments of a statement that runs all the time.
 	hot() []any
 	// placeholder is the SQL of the n-th argument, from 1.
@@ -94,14 +98,31 @@ type formParam struct {
 	of   func(value any) any
 }
 
-type formName struct{ kind, sql string }
+// A formName has the names of the small batches too, because those are written shorter.
+type formName struct{ kind, sql, none, one string }
 
-// forms are kept, because to write one takes longer than to bind its arguments. There are as many as
-// there are texts in this package.
+func nameOf(d dialect, sql string, named args) formName {
+	return formName{d.kind(), sql, sized(named, 0), sized(named, 1)}
+}
+
+// sized names the batches of so many rows.
+func sized(named args, rows int) string {
+	var names []string
+	for name, value := range named {
+		if b, isBatch := value.(batch); isBatch && len(b.rows) == rows {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}
+
+// forms are kept, because to write one takes longer than to bind its arguments. There are few
+// for each text in this package.
 var forms sync.Map // of *form by formName
 
 func formOf(d dialect, sql string, named args) *form {
-	name := formName{d.kind(), sql}
+	name := nameOf(d, sql, named)
 	if f, found := forms.Load(name); found {
 		return f.(*form)
 	}
@@ -129,7 +150,7 @@ func (f *form) write(name string, value any) string {
 		return f.clock(pass)
 	}
 	if b, isBatch := value.(batch); isBatch {
-		return name + " (" + b.columns.list("%") + ", place) AS (SELECT * FROM " + f.rows(b.columns, pass) + ")"
+		return name + " (" + b.columns.list("%") + ", place) AS (SELECT * FROM " + f.from(b, pass) + ")"
 	}
 	if i, isInline := value.(inline); isInline {
 		return f.rows(i.columns, func(of func(any) any) string {
@@ -137,6 +158,16 @@ func (f *form) write(name string, value any) string {
 		}) + " AS " + name + " (" + i.columns.list("%") + ", place)"
 	}
 	return f.scalar(value, pass)
+}
+
+func (f *form) from(b batch, pass param) string {
+	switch len(b.rows) {
+	case 0:
+		return f.none(b.columns)
+	case 1:
+		return f.row(b.columns, pass)
+	}
+	return f.rows(b.columns, pass)
 }
 
 // storable refuses texts that a database would store as another: two keys could become one.
