@@ -65,8 +65,8 @@ func (a *API) answer(r *http.Request) (call string, said answer) {
 		}
 	}()
 	call = "none"
-	if refused := a.refuse(r); refused != nil {
-		return call, *refused
+	if said, refused := a.refuse(r); refused {
+		return call, said
 	}
 	q, malformed := parse(r)
 	if malformed != nil {
@@ -90,8 +90,7 @@ func (a *API) timeout() time.Duration {
 }
 
 // refuse answers what is not even parsed.
-func (a *API) refuse(r *http.Request) *answer {
-	var said answer
+func (a *API) refuse(r *http.Request) (said answer, refused bool) {
 	switch {
 	case r.URL.Path != "/API/" && r.URL.Path != "/API":
 		said = wrong(http.StatusNotFound, "There is nothing here, the API is at /API/")
@@ -104,9 +103,9 @@ func (a *API) refuse(r *http.Request) *answer {
 	case a.stopping.Load():
 		said = unavailable(nil)
 	default:
-		return nil
+		return answer{}, false
 	}
-	return &said
+	return said, true
 }
 
 // allowed lists the methods that the call can be made with, or "" if this is one.

@@ -2,13 +2,14 @@ package daemon
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
+	"strconv"
 
 	"github.com/keyseat/keyseat/keys"
 )
@@ -19,7 +20,7 @@ type panicked struct{ value any }
 func (p panicked) Error() string { return fmt.Sprintf("panic with a %T", p.value) }
 
 // requestID names one request in the log and to its client.
-func requestID() string { return rand.Text()[:16] }
+func requestID() string { return strconv.FormatUint(rand.Uint64(), 36) } //nolint:gosec // it is no secret
 
 // Fingerprint stands for a key in logs: enough to follow one, too little to use it.
 func Fingerprint(code keys.Code) string {
