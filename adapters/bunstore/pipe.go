@@ -67,7 +67,7 @@ type pipe struct {
 func (p *pipe) ask(ctx context.Context, all ...question) error {
 	var flight pgx.Batch
 	if !p.begun {
-		all = append([]question{{text: "BEGIN"}}, all...)
+		flight.Queue("BEGIN")
 	}
 	for _, q := range all {
 		if err := p.queue(ctx, &flight, q); err != nil {
@@ -83,10 +83,12 @@ func (p *pipe) ask(ctx context.Context, all ...question) error {
 
 // queue has a statement travel with others.
 func (p *pipe) queue(ctx context.Context, flight *pgx.Batch, q question) error {
+	if q.each == nil {
+		flight.Queue(q.text)
+		return nil
+	}
 	text, values, err := prepared(ctx, p.dialect, p.conn, q)
-	if err == nil && q.each == nil {
-		flight.Queue(text)
-	} else if err == nil {
+	if err == nil {
 		flight.Queue(text, values...).Query(func(rows pgx.Rows) error { return collect(rows, q) })
 	}
 	return err
