@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -195,4 +196,26 @@ func TestAccountArrives(t *testing.T) {
 			r.Fatalf("%q, %q, %q", got.Login.Reveal(), got.Password.Reveal(), got.NewEmail.Reveal())
 		}
 	})
+}
+
+// unsure is a store whose leases may not have been committed.
+type unsure struct{ tasks.Store }
+
+func (u unsure) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+	views, err := u.Store.Lease(ctx, worker, n, ttl)
+	return views, errors.Join(err, errAway)
+}
+
+// TestALeaseThatIsNotKnownIsNone holds that nobody works on a task whose lease may have gone with a server.
+func TestALeaseThatIsNotKnownIsNone(t *testing.T) {
+	s := open(t)
+	s.key(keys.Key{Status: keys.Active})
+	s.plan("elm", "US", 1)
+	if err := s.Accept(t.Context(), s.request(tasks.Upgrade)); err != nil {
+		t.Fatal(err)
+	}
+	s.Store = unsure{s.Store}
+	if jobs, err := s.Lease(t.Context(), "worker", 10, ttl); len(jobs) != 0 || !errors.Is(err, errAway) {
+		t.Errorf("%d jobs, %v", len(jobs), err)
+	}
 }

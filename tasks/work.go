@@ -29,11 +29,14 @@ type Report struct {
 func (d Desk) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]Job, error) {
 	taken := d.Now()
 	views, err := d.Store.Lease(ctx, worker, n, ttl)
+	if err != nil {
+		return nil, err // whatever was read: its COMMIT may be no standby's
+	}
 	jobs := make([]Job, len(views))
 	for i, v := range views {
 		jobs[i] = Job{v, taken}
 	}
-	return jobs, err
+	return jobs, nil
 }
 
 // Work asks the connector about a job under one context and settles it under another, which must end

@@ -105,7 +105,10 @@ func readable(ctx context.Context, ask asker, sql string, named args) (views []t
 		}
 		return nil
 	}})
-	return views, err
+	if err != nil {
+		return nil, err // it may not have been committed
+	}
+	return views, nil
 }
 
 // Extend implements [tasks.Store]. Like a lease it is planned each time, because it waits for rows and
