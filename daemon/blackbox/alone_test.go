@@ -17,7 +17,7 @@ func TestNothingIsAcceptedAlone(t *testing.T) {
 	p := newPair(t)
 	l := newLoad(onPostgres(t, p.url))
 	d := l.serve("--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s")
-	l.late = patience
+	l.late, l.alone = patience, true
 	p.primary.Synchronous(t)
 	l.begin(d)
 	l.goesOn(50)

@@ -68,10 +68,11 @@ func see(body string) (state string, fits bool) {
 const overdue = 15_000_000
 
 // infoFollowsLife goes through what was shown of each key, in order. Between two looks a request may
-// have been accepted, unless it was refused.
+// have been accepted, unless it was refused. Of one that has no answer it may be that what it wrote is gone
+// again, if such a thing has happened at all.
 func (e *evidence) infoFollowsLife(not wrong) {
 	for code, told := range e.story {
-		last, open := "", []exchange(nil)
+		last, before, open := "", "", []exchange(nil)
 		for _, x := range told {
 			if x.Call != "info" {
 				open = append(open, x)
@@ -82,11 +83,15 @@ func (e *evidence) infoFollowsLife(not wrong) {
 			for _, o := range open {
 				calls[o.Call] = calls[o.Call] || o.acked() || o.unknown()
 			}
-			if !fits || last != "" && !slices.Contains(following(last, calls), state) {
+			gone := e.alone && state == before && slices.ContainsFunc(open, exchange.unknown)
+			if !fits || last != "" && !gone && !slices.Contains(following(last, calls), state) {
 				not("%s, after %q and %v, has shown %s", code, last, calls, x.body)
 			}
 			last = state
 			open = slices.DeleteFunc(open, func(o exchange) bool { return !o.unknown() || o.until != forEver && o.until+overdue < x.At })
+			if len(open) == 0 {
+				before = state
+			}
 		}
 	}
 }

@@ -23,6 +23,8 @@ type evidence struct {
 	late time.Duration
 	// How long a task may take from its acceptance to its end.
 	slowest time.Duration
+	// What a request without an answer has written may be seen, and then be gone with the primary.
+	alone bool
 }
 
 // witnesses are where the evidence lies.

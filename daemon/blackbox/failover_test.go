@@ -123,6 +123,7 @@ func TestFailoverControl(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
 	l := newLoad(onPostgres(t, p.url))
+	l.misled = true
 	l.begin(l.serve("--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s"))
 	l.goesOn(20)
 	p.standby.Detach(t, p.primary)

@@ -24,6 +24,7 @@ type load struct {
 	least   int      // requests that must be accepted, or nothing is proven
 	late    time.Duration
 	slowest time.Duration
+	alone   bool
 
 	serving atomic.Pointer[[]*daemon] // which are asked, in any order
 	acked   atomic.Int64
@@ -206,7 +207,7 @@ func (l *load) settled() totals {
 	if err != nil {
 		l.Fatal(err)
 	}
-	e.late, e.slowest = max(e.late, l.late), max(e.slowest, l.slowest)
+	e.late, e.slowest, e.alone = max(e.late, l.late), max(e.slowest, l.slowest), l.alone
 	if err := e.check(); err != nil {
 		l.Error(err)
 	}
