@@ -30,7 +30,7 @@ type Crew struct {
 	waiting []*job // of the jobs, those that no hand has taken up yet
 	asking  int    // of the jobs, those that hands ask about
 	more    bool   // is perhaps due than the last look could take
-	failing bool   // the last job could not be settled
+	failing bool   // the last job could not be settled, and nothing was leased since
 	pace    pace
 }
 
@@ -95,13 +95,12 @@ func (c *Crew) start(ctx, asking context.Context, j *job) {
 	})
 }
 
-// free has a hand go on with what waits, unless the store fails.
+// free has a hand that has its answer go on.
 func (c *Crew) free(ctx, asking context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.asking--; !c.failing {
-		c.staff(ctx, asking)
-	}
+	c.asking--
+	c.goOn(ctx, asking)
 }
 
 // work asks, and settles. Its error is that the store does not.
@@ -142,26 +141,19 @@ func (c *Crew) wakeFor(r tasks.Report) {
 	}
 }
 
-// finish forgets a job, and makes room for another to be settled. If few wait for a hand but more may be
-// due, the crew looks.
+// finish forgets a job, and makes room for another to be settled.
 func (c *Crew) finish(ctx, asking context.Context, done *job, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.jobs, done.Task.Ref())
 	c.pace.count(c.Desk.Now())
-	if c.failing = err != nil; !c.failing {
-		c.staff(ctx, asking)
-	}
-	if c.more && len(c.waiting) <= c.ahead()/2 {
-		c.Wake()
-	}
+	c.failing = err != nil
+	c.goOn(ctx, asking)
 }
 
-// next takes the job that has waited longest, if one waits.
+// next takes the job that has waited longest.
 func (c *Crew) next() (j *job) {
-	if len(c.waiting) > 0 {
-		j, c.waiting = c.waiting[0], c.waiting[1:]
-	}
+	j, c.waiting = c.waiting[0], c.waiting[1:]
 	return j
 }
 

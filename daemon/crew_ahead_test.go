@@ -165,7 +165,7 @@ func TestHandsGoOnWhileAnswersAreSettled(t *testing.T) {
 			asked.Add(1)
 			time.Sleep(10 * time.Millisecond)
 			return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}
-		}), func(c *daemon.Crew) { c.Workers, c.Poll = 8, 5*time.Millisecond })
+		}), func(c *daemon.Crew) { c.Workers, c.Poll = 8, time.Hour })
 		time.Sleep(500 * time.Millisecond)
 		if n := asked.Load(); n != 16 {
 			t.Errorf("8 hands have asked about %d tasks before the first is settled", n)

@@ -72,14 +72,15 @@ func (c *Crew) lease(ctx context.Context, most int) (n int, err error) {
 	return len(leased), err
 }
 
-// staff gives what waits to the hands that are free, unless the crew stops or too much is to be settled.
-func (c *Crew) staff(ctx, asking context.Context) {
-	for ctx.Err() == nil && c.idle() > 0 {
-		j := c.next()
-		if j == nil {
-			return
-		}
-		c.start(ctx, asking, j)
+// goOn gives what waits to the hands that are free, unless the crew stops, too much is to be settled or the
+// store fails. If few wait then but more may be due, the crew looks. Leases are of many tasks all the same,
+// since while one is under way the wishes for the next become one.
+func (c *Crew) goOn(ctx, asking context.Context) {
+	for ctx.Err() == nil && !c.failing && c.idle() > 0 && len(c.waiting) > 0 {
+		c.start(ctx, asking, c.next())
+	}
+	if c.more && len(c.waiting) <= c.ahead()/2 && c.spare() > 0 {
+		c.Wake()
 	}
 }
 
@@ -126,17 +127,12 @@ func (c *Crew) giveBack(ctx context.Context, unused []*job) {
 	}
 }
 
-// note staffs, and keeps whether more may be due than was taken. If so, the crew looks again whenever hands
-// run out of what waits for them, and now if they have meanwhile. Leases are of many tasks all the same, since
-// while one is under way the wishes for the next become one.
+// note keeps whether more may be due than was taken.
 func (c *Crew) note(ctx, asking context.Context, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.staff(ctx, asking)
-	c.more = more
-	if more && len(c.waiting) <= c.ahead()/2 && c.spare() > 0 {
-		c.Wake()
-	}
+	c.more, c.failing = more, false
+	c.goOn(ctx, asking)
 }
 
 // room is how many tasks may be leased.
