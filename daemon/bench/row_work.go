@@ -26,13 +26,17 @@ func rowWork(ctx context.Context, b *bench) ([]result, error) {
 		return nil, err
 	}
 	defer dropRiver()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	p, err := newProvider(ctx, false)
 	if err != nil {
 		return nil, err
 	}
 	go p.run()
 	backlog := b.size(20_000)
-	got, err := b.alternate(ctx, s.settles(backlog, "sim", "--sim-delay", "0s"), b.rivers(river, backlog), s.settles(backlog, p.url()))
+	idle := s.settles(backlog, `'sim-' || lower(left(task_id, 8))`, "sim", "--sim-delay", "0s")
+	asked := s.settles(backlog, `'someone'`, p.url())
+	got, err := b.alternate(ctx, idle, b.rivers(river, backlog), asked)
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +47,9 @@ func rowWork(ctx context.Context, b *bench) ([]result, error) {
 	}, nil
 }
 
-// settles is the side that accepts a backlog, and then works it off.
-func (s *stage) settles(backlog int, connector ...string) side {
+// settles is the side that accepts a backlog, and then works it off by way of a connector, which gives each
+// account that name.
+func (s *stage) settles(backlog int, username string, connector ...string) side {
 	return func(ctx context.Context) (sample, error) {
 		if err := s.accept(ctx, backlog); err != nil {
 			return sample{}, err
@@ -59,7 +64,7 @@ func (s *stage) settles(backlog int, connector ...string) side {
 		if err != nil {
 			return sample{}, err
 		}
-		return got, s.spent(ctx, backlog)
+		return got, s.spent(ctx, backlog, username)
 	}
 }
 
@@ -91,15 +96,15 @@ func (s *stage) accept(ctx context.Context, backlog int) error {
 	return err
 }
 
-// settled are what each settled upgrade must have left.
+// settled are what each settled upgrade must have left, beside a key in use.
 var settled = []string{
-	`SELECT count(*) FROM keyseat_keys WHERE status = 'success' AND used AND username <> ''`,
 	`SELECT sum(spent)::bigint FROM keyseat_plans WHERE held = 0 AND suspect = 0`,
 	`SELECT count(*) FROM keyseat_history WHERE cause = 'ended' AND slot_to = 'spent'`,
 }
 
-func (s *stage) spent(ctx context.Context, want int) error {
-	for _, sql := range settled {
+func (s *stage) spent(ctx context.Context, want int, username string) error {
+	used := `SELECT count(*) FROM keyseat_keys WHERE status = 'success' AND used AND username = ` + username
+	for _, sql := range append([]string{used}, settled...) {
 		if err := holds(ctx, s.url, sql, want); err != nil {
 			return err
 		}
