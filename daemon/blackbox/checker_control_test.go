@@ -73,8 +73,12 @@ func TestTheCheckerFails(t *testing.T) {
 		t.Run(c.promise+"/"+c.how, func(t *testing.T) {
 			copied := &tampered{t, from.copied(t)}
 			c.do(copied)
-			if err := copied.testimony(t).check(); err == nil || !strings.Contains(err.Error(), "not so: "+c.promise) {
-				t.Errorf("nothing of that was found, but %v", err)
+			for _, alone := range []bool{false, true} {
+				e := copied.testimony(t)
+				e.alone = alone
+				if err := e.check(); err == nil || !strings.Contains(err.Error(), "not so: "+c.promise) {
+					t.Errorf("nothing of that was found, alone %v, but %v", alone, err)
+				}
 			}
 		})
 	}

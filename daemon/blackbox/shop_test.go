@@ -27,7 +27,7 @@ type shop struct {
 	provider *connectortest.Provider
 	env      []string // of commands, beside the database's URL
 	program  string   // that is run; "": the one under test as it is
-	misled   bool     // the database has lost what it had confirmed: the provider may be asked otherwise than before
+	misled   bool     // the database has lost what it had confirmed: a task may be asked about for another plan than before
 }
 
 // eachDatabase runs a test on both.
@@ -45,12 +45,24 @@ func eachDatabase(t *testing.T, test func(s *shop)) {
 
 func newShop(t *testing.T) *shop {
 	s := &shop{T: t, folder: t.TempDir(), provider: connectortest.NewProvider(t)}
-	t.Cleanup(func() {
-		if !s.misled {
-			s.provider.CheckAll(t)
-		}
-	})
+	t.Cleanup(s.checkProvider)
 	return s
+}
+
+// checkProvider holds how the provider was asked to the protocol.
+func (s *shop) checkProvider() {
+	s.Helper()
+	if !s.misled {
+		s.provider.CheckAll(s)
+		return
+	}
+	if err := s.provider.Check(); err != nil {
+		for line := range strings.Lines(err.Error()) {
+			if !strings.Contains(line, " came with another body") {
+				s.Errorf("the provider was not asked as it should be: %s", line)
+			}
+		}
+	}
 }
 
 func onSQLite(t *testing.T) *shop {
