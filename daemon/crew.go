@@ -10,8 +10,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Crew leases due tasks and asks about so many at once. Up to as many again, whose answers have come,
-// are being settled, and while tasks are quick as many are leased ahead. It is made by [NewCrew]; its
+// A Crew leases due tasks and asks about so many at once. With those whose answers are being settled up to
+// twice as many are in work, and while tasks are quick as many as are asked about are leased ahead. It is made by [NewCrew]; its
 // exported fields may be set before Run, which is called once.
 type Crew struct {
 	Desk    tasks.Desk

@@ -153,7 +153,7 @@ func (u *unhurried) Apply(ctx context.Context, changes []tasks.Change) ([]error,
 	return u.Store.Apply(ctx, changes)
 }
 
-// TestHandsGoOnWhileAnswersAreSettled holds that there are as many of those as hands, and no more.
+// TestHandsGoOnWhileAnswersAreSettled holds that no more than twice as many as hands are in work.
 func TestHandsGoOnWhileAnswersAreSettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)

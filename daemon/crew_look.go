@@ -84,7 +84,7 @@ func (c *Crew) goOn(ctx, asking context.Context) {
 	}
 }
 
-// idle is how many hands may take up a job.
+// idle is how many hands may take up a job: those that ask about none, unless too much is to be settled.
 func (c *Crew) idle() int {
 	taken := len(c.jobs) - len(c.waiting)
 	return min(c.Workers-c.asking, 2*c.Workers-taken)
@@ -142,6 +142,7 @@ func (c *Crew) room() int {
 	return c.spare()
 }
 
+// spare is that: one for each idle hand, and some ahead, less those that wait already.
 func (c *Crew) spare() int { return c.idle() + c.ahead() - len(c.waiting) }
 
 // ahead is how many tasks are leased before a hand is free: one for each, while they take less than a

@@ -29,7 +29,7 @@ type Answer struct {
 	Note          string        // what happened, for the operator; no secret, and no URL with one
 }
 
-// An Asking is an answer and when its question was sent.
+// An Asking is an answer, when its question was sent, and how long it took.
 type Asking struct {
 	Sent   time.Time // by the store's clock
 	Answer Answer

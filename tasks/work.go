@@ -30,7 +30,7 @@ func (d Desk) Lease(ctx context.Context, worker string, n int, ttl time.Duration
 	taken := d.Now()
 	views, err := d.Store.Lease(ctx, worker, n, ttl)
 	if err != nil {
-		return nil, err // whatever was read: its COMMIT may be no standby's
+		return nil, err // also if views were read: the leases may not be committed
 	}
 	jobs := make([]Job, len(views))
 	for i, v := range views {
@@ -46,7 +46,8 @@ func (d Desk) Work(asking, settling context.Context, job Job) Report {
 	return d.Settle(settling, job, d.Ask(asking, job))
 }
 
-// Ask asks the connector about a job, unless that was tried too often. [Desk.Settle] is to follow.
+// Ask asks the connector about a job, unless that was tried too often: then the asking is empty, and
+// [Desk.Settle], which is to follow for the same job, gives up.
 func (d Desk) Ask(ctx context.Context, job Job) Asking {
 	if d.Rules.Exhausted(job.View) {
 		return Asking{}

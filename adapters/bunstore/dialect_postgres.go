@@ -54,7 +54,7 @@ func (postgres) rows(columns columns, pass param) string {
 	return "unnest(" + strings.Join(arrays, ", ") + ") WITH ORDINALITY"
 }
 
-// row is no array, because it takes longer to unpack 60 arrays than all else that there is to do for one change.
+// row is no array, because one change would be 60 of them, and to unpack those takes a good part of its time.
 func (postgres) row(columns columns, pass param) string {
 	var values []string
 	columns.each(func(_, kind string) {

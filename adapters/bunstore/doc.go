@@ -1,6 +1,6 @@
 // Package bunstore keeps keys, tasks and plans in PostgreSQL or SQLite, through bun.
 //
-//	View, Stock, lists ──▶ one statement
+//	View, Find, Stock  ──▶ one statement, and so are lists
 //	Lease, Extend      ──▶ one statement (SQLite: one short transaction)
 //	Apply              ──▶ BEGIN
 //	                        1 lock keys, tasks, countries   ← in one order, so without deadlock
@@ -17,7 +17,7 @@
 // the planner no choice that would be good only while tables are empty.
 //
 // Whatever the size of a batch, the number of statements is the same: rows travel as arrays
-// (Postgres) or as JSON (SQLite). Whoever changes a plan's counters holds the row of its country, so
+// (Postgres, unless there is only one) or as JSON (SQLite). Whoever changes a plan's counters holds the row of its country, so
 // a claim sees every free slot there is, and no plan is oversold.
 //
 // A distributed store ([Options.Distributed]) is Postgres without locks on keys and tasks, whose rows may

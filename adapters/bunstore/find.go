@@ -25,16 +25,20 @@ func find(ctx context.Context, ask asker, codes []keys.Code) ([]keys.Key, error)
 	found := make([]keys.Key, 0, len(codes))
 	var one keys.Key
 	into := targets(keyTable.fields(&one))
-	q := question{findText, args{"codes": codeTexts(codes)}, func(r row) error {
+	text, named := findNamed(codes)
+	err := ask(ctx, question{text, named, func(r row) error {
 		err := r(into...)
 		found = append(found, one)
 		return err
-	}}
-	if len(codes) == 1 {
-		q.text, q.named = findOneText, args{"code": string(codes[0])}
-	}
-	err := ask(ctx, q)
+	}})
 	return inOrder(found, codes), err
+}
+
+func findNamed(codes []keys.Code) (string, args) {
+	if len(codes) == 1 {
+		return findOneText, args{"code": string(codes[0])}
+	}
+	return findText, args{"codes": codeTexts(codes)}
 }
 
 func codeTexts(codes []keys.Code) texts {

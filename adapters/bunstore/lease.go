@@ -105,13 +105,10 @@ func readable(ctx context.Context, ask asker, sql string, named args) (views []t
 		}
 		return nil
 	}})
-	if err != nil {
-		return nil, err // it may not have been committed
-	}
-	return views, nil
+	return views, err
 }
 
-// Extend implements [tasks.Store]. Like a lease it is planned each time, because it waits for rows and
+// Extend implements [tasks.Store]. Unlike a lease it is planned each time, because it waits for rows and
 // then writes them at once, and no way to write it leaves the planner a single order to join in.
 func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
 	if len(refs) == 0 {
