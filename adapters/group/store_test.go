@@ -24,7 +24,7 @@ type grouped struct {
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(testing.TB) storetest.Store {
-		inner := memory.New(time.Now)
+		inner := memory.New(storetest.Clock())
 		return grouped{group.New(inner, group.Options{}), inner}
 	})
 }

@@ -26,6 +26,13 @@ type Store interface {
 // the disk had better do so here.
 type Open func(t testing.TB) Store
 
+// Clock makes a clock for such a store: this machine's, which may stand still for a microsecond, put on by
+// ten at each look.
+func Clock() func() time.Time {
+	var looks atomic.Int64
+	return func() time.Time { return time.Now().Add(time.Duration(looks.Add(1)) * 10 * time.Microsecond) }
+}
+
 // Run holds the stores that open makes to the contract.
 func Run(t *testing.T, open Open) {
 	cases := slices.Concat(viewCases, applyCases, settleCases, leaseCases, officeCases, queueCases, raceCases)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/adapters/storetest"
@@ -32,7 +31,7 @@ func TestStore(t *testing.T) { storetest.Run(t, empty) }
 
 // TestCompare has random histories end alike here and in the reference store.
 func TestCompare(t *testing.T) {
-	storetest.Compare(t, empty, func(testing.TB) storetest.Store { return memory.New(time.Now) })
+	storetest.Compare(t, empty, func(testing.TB) storetest.Store { return memory.New(storetest.Clock()) })
 }
 
 // TestTheFileIsAll opens it again after a key was used, and finds the same. A file that cannot be
