@@ -152,7 +152,7 @@ func (a *API) serve(ctx context.Context, r *http.Request, q request) answer {
 	case prefetched(r):
 		return wrong(http.StatusBadRequest, "A prefetch changes nothing, repeat it as a request")
 	case a.PostOnly && names(r, secret...):
-		return wrong(http.StatusBadRequest, "login, pwd and newemail must stand in the body")
+		return wrong(http.StatusBadRequest, "login, pwd, newemail and newpwd must stand in the body")
 	}
 	return a.named(ctx, r, q, func(code keys.Code) answer { return a.accept(ctx, q, code) })
 }
@@ -209,9 +209,10 @@ func (a *API) accept(ctx context.Context, q request, code keys.Code) answer {
 	err := a.Desk.Accept(ctx, tasks.Request{
 		Kind: kind, Code: code, Country: q.values.Get("country"),
 		Account: tasks.Account{
-			Login:    tasks.NewSecret(q.values.Get("login")),
-			Password: tasks.NewSecret(q.values.Get("pwd")),
-			NewEmail: tasks.NewSecret(q.values.Get("newemail")),
+			Login:       tasks.NewSecret(q.values.Get("login")),
+			Password:    tasks.NewSecret(q.values.Get("pwd")),
+			NewEmail:    tasks.NewSecret(q.values.Get("newemail")),
+			NewPassword: tasks.NewSecret(q.values.Get("newpwd")),
 		},
 	})
 	if err == nil && a.Wake != nil {

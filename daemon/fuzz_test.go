@@ -15,7 +15,7 @@ import (
 )
 
 var queries = []string{
-	"", "stock", "info=K", "info=%20K%09&utm=1&utm=2", "upgrade=K&login=l&pwd=p&country=US", "renew=K&login=l&pwd=longenough1&country=de&newemail=a@b.cd",
+	"", "stock", "info=K", "info=%20K%09&utm=1&utm=2", "upgrade=K&login=l&pwd=p&country=US", "renew=K&login=l&pwd=longenough1&country=de&newemail=a@b.cd", "renew=K&login=l&pwd=longenough1&newpwd=longenough2&newpwd=other",
 	"info=K&stock", "info=K&info=L", "info=%zz", "stock;", "info=%ff", "%ff=1&stock", "info=K&%69nfo=K",
 }
 
@@ -99,7 +99,7 @@ func expected(query string) int {
 		switch name {
 		case "info", "stock", "upgrade", "renew":
 			calls++
-		case "login", "pwd", "newemail", "country":
+		case "login", "pwd", "newemail", "newpwd", "country":
 		default:
 			continue
 		}

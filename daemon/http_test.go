@@ -157,6 +157,7 @@ func TestPostOnlyKeepsSecretsOutOfURLs(t *testing.T) {
 		{"GET", "/API/?" + upgradeK, "", 405, "POST"},
 		{"HEAD", "/API/?upgrade=K", "", 405, "POST"},
 		{"POST", "/API/?" + upgradeK, "", 400, ""},
+		{"POST", "/API/?newpwd=x", "renew=K&login=a@example.com&pwd=long+enough+1", 400, ""},
 		{"GET", "/API/?info=K", "", 200, ""},
 		{"POST", "/API/?upgrade=K", "login=a@example.com&pwd=p&country=us", 200, ""},
 	} {

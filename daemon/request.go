@@ -25,8 +25,8 @@ const (
 // The parameters that some call knows. Any other is ignored.
 var (
 	calls  = []string{callInfo, callRenew, callUpgrade, callStock}
-	known  = append(slices.Clone(calls), "login", "pwd", "newemail", "country")
-	secret = []string{"login", "pwd", "newemail"}
+	known  = append(slices.Concat(calls, secret), "country")
+	secret = []string{"login", "pwd", "newemail", "newpwd"}
 )
 
 // maxSize bounds a URL, the headers and a body, each, in bytes.

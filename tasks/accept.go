@@ -57,7 +57,7 @@ func (v View) refuse(kind Kind) error {
 }
 
 func (v View) newTask(q Request, id string) (Task, error) {
-	country, err := stock.ParseCountry(q.Country)
+	country, err := q.country()
 	return Task{
 		ID: id, Code: v.Key.Code, Kind: q.Kind, Country: country,
 		Ordinal: 1, Created: v.At, Due: v.At,

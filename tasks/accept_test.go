@@ -22,13 +22,15 @@ type application struct {
 	login string
 	land  string
 	email string
+	next  string // the new password
 }
 
 func (a application) request() tasks.Request {
 	return tasks.Request{
 		Kind: a.kind, Code: a.view.Key.Code, Country: a.land,
 		Account: tasks.Account{
-			Login: tasks.NewSecret(a.login), Password: tasks.NewSecret(a.pwd), NewEmail: tasks.NewSecret(a.email),
+			Login: tasks.NewSecret(a.login), Password: tasks.NewSecret(a.pwd),
+			NewEmail: tasks.NewSecret(a.email), NewPassword: tasks.NewSecret(a.next),
 		},
 	}
 }
@@ -38,7 +40,12 @@ func (a application) opened(k tasks.Kind) bool {
 	return t != nil && t.Ended.IsZero() && t.Kind == k
 }
 
-func (a application) badLand() bool { return a.land != "US" && a.land != "us" && a.land != "Xk" }
+func (a application) badLand() bool {
+	if a.kind == tasks.Renew && a.email == "" && strings.TrimSpace(a.land) == "" {
+		return false
+	}
+	return a.land != "US" && a.land != "us" && a.land != "Xk"
+}
 
 func (a application) badLogin() bool { return strings.TrimSpace(a.login) == "" || len(a.login) > 254 }
 
@@ -65,7 +72,9 @@ var (
 	}
 	renewTable = []row{
 		{"unknown_key", notFound, func(a application) bool { return a.view.Key.Version == 0 }},
-		{"password_weak", "The password must be at least 10 characters long and include at least one number or special character (e.g., # ? ! &)", func(a application) bool { return a.pwd != strongPassword }},
+		{"password_weak", "The password must be at least 10 characters long and include at least one number or special character (e.g., # ? ! &)", func(a application) bool {
+			return a.pwd != strongPassword || a.next != "" && a.next != strongPassword
+		}},
 		{"login_missing", "The login is missing", application.badLogin},
 		{"country_invalid", "The country must be an ISO 3166-1 alpha-2 code (e.g., US)", application.badLand},
 		{"email_invalid", "The new email address is invalid", func(a application) bool { return a.email != "" && a.email != "new@example.com" }},
@@ -118,12 +127,14 @@ func everyView() (all []tasks.View) {
 }
 
 // everyForm gives each combination of right and wrong fields.
-func everyForm(do func(pwd, login, land, email string)) {
+func everyForm(do func(pwd, login, land, email, next string)) {
 	for _, pwd := range []string{"", "weak", "no number here", strongPassword, strings.Repeat("1", 1025)} {
 		for _, login := range []string{"", " \t\u00a0", "ann", strings.Repeat("x", 255)} {
-			for _, land := range []string{"", "us", "Xk", "ZZ", "USA", "ıN"} {
+			for _, land := range []string{"", " \t", "us", "Xk", "ZZ", "USA", "ıN"} {
 				for _, email := range []string{"", "new@example.com", "new", strings.Repeat("x", 243) + "@example.com"} {
-					do(pwd, login, land, email)
+					for _, next := range []string{"", strongPassword, "weak", strings.Repeat("1", 1025)} {
+						do(pwd, login, land, email, next)
+					}
 				}
 			}
 		}
@@ -134,8 +145,8 @@ func TestAcceptEverything(t *testing.T) {
 	rules, refused, accepted := tasks.DefaultRules(), map[tasks.Refusal]int{}, 0
 	for _, view := range everyView() {
 		for _, kind := range tasks.Kinds() {
-			everyForm(func(pwd, login, land, email string) {
-				a := application{view, kind, pwd, login, land, email}
+			everyForm(func(pwd, login, land, email, next string) {
+				a := application{view, kind, pwd, login, land, email, next}
 				c, err := rules.Accept(view, a.request(), "new", false)
 				want := a.expected()
 				if want == nil {
@@ -160,7 +171,7 @@ func checkAccepted(t *testing.T, a application, c tasks.Change, err error) {
 	if err != nil {
 		t.Fatalf("%+v: %v", a, err)
 	}
-	country := stock.Country(strings.ToUpper(a.land))
+	country := stock.Country(strings.ToUpper(strings.TrimSpace(a.land)))
 	key := a.view.Key
 	key.Status, key.Message, key.Task, key.Limit = keys.InQueue, "", "new", now.Add(3*time.Minute)
 	task := tasks.Task{ID: "new", Code: "CODE", Kind: a.kind, Country: country, Ordinal: 1, Created: now, Due: now}
@@ -181,7 +192,7 @@ func checkAccepted(t *testing.T, a application, c tasks.Change, err error) {
 func TestAcceptOutOfStock(t *testing.T) {
 	const sentence = "There are currently no more upgrades available in stock for the desired location, try a different country"
 	key := keys.Key{Code: "CODE", Version: 5, Status: keys.Active, Limit: now.Add(time.Minute)}
-	a := application{tasks.View{At: now, Key: key}, tasks.Upgrade, "x", "ann", "de", ""}
+	a := application{tasks.View{At: now, Key: key}, tasks.Upgrade, "x", "ann", "de", "", ""}
 	c, err := tasks.DefaultRules().Accept(a.view, a.request(), "new", true)
 	if err != nil {
 		t.Fatal(err)
@@ -206,7 +217,7 @@ func TestAcceptOutOfStock(t *testing.T) {
 // TestAllotted holds that the plan which the store picks is copied into the task and the event, and
 // that the change it was decided as stays as it was.
 func TestAllotted(t *testing.T) {
-	a := application{tasks.View{At: now, Key: keys.Key{Code: "CODE", Version: 1, Status: keys.Active}}, tasks.Upgrade, "x", "ann", "US", ""}
+	a := application{tasks.View{At: now, Key: keys.Key{Code: "CODE", Version: 1, Status: keys.Active}}, tasks.Upgrade, "x", "ann", "US", "", ""}
 	c, err := tasks.DefaultRules().Accept(a.view, a.request(), "new", false)
 	if err != nil {
 		t.Fatal(err)

@@ -22,10 +22,10 @@ type Connector interface {
 type Order struct {
 	Task    string // its id
 	Kind    Kind
-	Country stock.Country
-	Ordinal int      // of the plan among those of this task, from 1
-	Attempt int      // counts every asking of the task, from 1
-	Plan    PlanCopy // to put the account into; zero for a renew
+	Country stock.Country // "" of a renew that was sent without one
+	Ordinal int           // of the plan among those of this task, from 1
+	Attempt int           // counts every asking of the task, from 1
+	Plan    PlanCopy      // to put the account into; zero for a renew
 	Account Account
 }
 

@@ -42,7 +42,7 @@ func (d Desk) Stock(ctx context.Context) (levels []stock.Level, err error) {
 // task was accepted: the key's info shows it.
 func (d Desk) Accept(ctx context.Context, q Request) error {
 	if q.Kind != Renew {
-		q.Account.NewEmail = Secret{} // means nothing to any other kind, so it is not kept
+		q.Account.NewEmail, q.Account.NewPassword = Secret{}, Secret{} // they mean nothing to any other kind
 	}
 	id, empty, known := d.NewID(), false, false
 	for range rounds {

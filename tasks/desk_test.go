@@ -176,24 +176,28 @@ func TestAccountArrives(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "a:b,c", "3:abc,", "0:,0:,0:,", "\x00", strings.Repeat("ß", 127)}))
 		login, password, email := "l"+text.Draw(r, "login"), "password 1"+text.Draw(r, "password"), "new@example.com"
+		next := rapid.SampledFrom([]string{"", "password 2" + text.Draw(r, "next")}).Draw(r, "new password")
 		if len(login) > 254 {
 			login = "ann"
 		}
 		s := open(t)
 		s.key(keys.Key{Status: keys.Success, Used: true})
 		q := tasks.Request{Kind: tasks.Renew, Code: "K", Country: "us", Account: tasks.Account{
-			Login: tasks.NewSecret(login), Password: tasks.NewSecret(password), NewEmail: tasks.NewSecret(email),
+			Login: tasks.NewSecret(login), Password: tasks.NewSecret(password),
+			NewEmail: tasks.NewSecret(email), NewPassword: tasks.NewSecret(next),
 		}}
 		if err := s.Accept(t.Context(), q); err != nil {
 			r.Fatal(err)
 		}
-		if sealed := string(s.view().Task.Sealed); !strings.HasPrefix(sealed, "id1\x00renew\x00K\x00\x00") || strings.Contains(sealed, "password 1") {
+		if sealed := string(s.view().Task.Sealed); !strings.HasPrefix(sealed, "id1\x00renew\x00K\x00\x00") || strings.Contains(sealed, "password ") {
 			r.Fatalf("sealed is %q", sealed)
 		}
 		s.work(s.lease())
 		got := s.orders[0].Account
-		if got.Login.Reveal() != login || got.Password.Reveal() != password || got.NewEmail.Reveal() != email {
-			r.Fatalf("%q, %q, %q", got.Login.Reveal(), got.Password.Reveal(), got.NewEmail.Reveal())
+		for i, want := range []string{login, password, email, next} {
+			if secret := got.Secrets()[i].Reveal(); secret != want {
+				r.Fatalf("secret %d is %q, want %q", i, secret, want)
+			}
 		}
 	})
 }

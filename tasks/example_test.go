@@ -29,7 +29,7 @@ func ExampleRules_Accept() {
 	// Output:
 	// in_queue task-1 claims a slot in US <nil>
 	// You are processing already an upgrade task, wait until the end, you can check the current status via the key info
-	// {[secret] [secret] [secret]}
+	// {[secret] [secret] [secret] [secret]}
 }
 
 // What an asking has brought decides what becomes of the task, of its slot and of the key.

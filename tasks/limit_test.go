@@ -19,7 +19,7 @@ type bench struct {
 // try gives how long the key has to wait, 0 if the request was accepted.
 func (b *bench) try(at time.Time) time.Duration {
 	b.t.Helper()
-	a := application{tasks.View{At: at, Key: b.key}, tasks.Renew, strongPassword, "ann", "US", ""}
+	a := application{tasks.View{At: at, Key: b.key}, tasks.Renew, strongPassword, "ann", "US", "", ""}
 	c, err := b.rules.Accept(a.view, a.request(), "id", false)
 	if limited, is := errors.AsType[tasks.Limited](err); is {
 		return limited.After
@@ -96,7 +96,7 @@ func TestKeyLimitComesLast(t *testing.T) {
 	b := newBench(t, 1)
 	b.try(now)
 	b.key.Invite = "invite"
-	a := application{tasks.View{At: now, Key: b.key}, tasks.Renew, strongPassword, "ann", "US", ""}
+	a := application{tasks.View{At: now, Key: b.key}, tasks.Renew, strongPassword, "ann", "US", "", ""}
 	if _, err := b.rules.Accept(a.view, a.request(), "id", false); !errors.Is(err, tasks.KeyLegacy) {
 		t.Error(err)
 	}

@@ -13,7 +13,7 @@ import (
 type Request struct {
 	Kind    Kind
 	Code    keys.Code
-	Country string // as it was typed
+	Country string // as it was typed; a renew without a new email address may leave it empty
 	Account Account
 }
 
@@ -45,7 +45,7 @@ func (q Request) Check(policy Policy) error {
 	if login := q.Account.Login.Reveal(); strings.TrimSpace(login) == "" || len(login) > MaxLogin {
 		return LoginMissing
 	}
-	if _, err := stock.ParseCountry(q.Country); err != nil {
+	if _, err := q.country(); err != nil {
 		return CountryInvalid
 	}
 	if email := q.Account.NewEmail.Reveal(); q.Kind == Renew && email != "" && !plainAddress(email) {
@@ -54,19 +54,32 @@ func (q Request) Check(policy Policy) error {
 	return nil
 }
 
+// country reads the country, or gives [stock.ErrCountry]. A renew needs one for a new email address
+// alone, because the country is that of the new account.
+func (q Request) country() (stock.Country, error) {
+	if q.Kind == Renew && strings.TrimSpace(q.Country) == "" && q.Account.NewEmail.Reveal() == "" {
+		return "", nil
+	}
+	return stock.ParseCountry(q.Country)
+}
+
 func (q Request) checkPassword(policy Policy) error {
-	password := q.Account.Password.Reveal()
+	password, next := q.Account.Password.Reveal(), q.Account.NewPassword.Reveal()
 	switch q.Kind {
 	case Upgrade:
 		if password == "" || len(password) > MaxPassword {
 			return PasswordMissing
 		}
 	case Renew:
-		if len(password) > MaxPassword || !policy.Allows(password) {
+		if policy.refuses(password) || next != "" && policy.refuses(next) {
 			return PasswordWeak
 		}
 	}
 	return nil
+}
+
+func (p Policy) refuses(password string) bool {
+	return len(password) > MaxPassword || !p.Allows(password)
 }
 
 // plainAddress says whether the text is a mailbox and nothing else: local part, @, and a domain of

@@ -38,18 +38,27 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // An Account is whom a task is for.
 type Account struct {
-	Login    Secret
-	Password Secret
-	NewEmail Secret // of a renew, may be empty
+	Login       Secret
+	Password    Secret
+	NewEmail    Secret // of a renew, may be empty
+	NewPassword Secret // of a renew, may be empty
 }
+
+// Secrets lists all secrets of the account, in the order in which they are sealed.
+func (a Account) Secrets() []Secret { return []Secret{a.Login, a.Password, a.NewEmail, a.NewPassword} }
 
 // errAccount says that opened bytes are no account; it never quotes them.
 var errAccount = errors.New("tasks: what was sealed is no account")
 
-// encode writes the account as three netstrings (https://cr.yp.to/proto/netstrings.txt).
+// encode writes the account as netstrings (https://cr.yp.to/proto/netstrings.txt). The new password
+// is left out if it is empty, because daemons of an earlier version read three netstrings and no more.
 func (a Account) encode() []byte {
 	var out []byte
-	for _, s := range []Secret{a.Login, a.Password, a.NewEmail} {
+	all := a.Secrets()
+	if a.NewPassword.Reveal() == "" {
+		all = all[:3]
+	}
+	for _, s := range all {
 		out = strconv.AppendInt(out, int64(len(s.Reveal())), 10)
 		out = append(out, ':')
 		out = append(out, s.Reveal()...)
@@ -58,10 +67,14 @@ func (a Account) encode() []byte {
 	return out
 }
 
+// decodeAccount reads what encode has written, in this version or in an earlier one.
 func decodeAccount(plain []byte) (Account, error) {
 	var a Account
 	rest := string(plain)
-	for _, field := range []*Secret{&a.Login, &a.Password, &a.NewEmail} {
+	for _, field := range []*Secret{&a.Login, &a.Password, &a.NewEmail, &a.NewPassword} {
+		if rest == "" && field == &a.NewPassword {
+			break
+		}
 		size, tail, found := strings.Cut(rest, ":")
 		n, err := strconv.Atoi(size)
 		if !found || err != nil || n < 0 || n >= len(tail) || tail[n] != ',' {

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,13 +30,13 @@ type nested struct {
 
 func nest() nested {
 	s := tasks.NewSecret(canary)
-	return nested{s, s, &tasks.Account{Login: s, Password: s, NewEmail: s}, []tasks.Secret{s}, map[string]tasks.Secret{"k": s}, s}
+	return nested{s, s, &tasks.Account{Login: s, Password: s, NewEmail: s, NewPassword: s}, []tasks.Secret{s}, map[string]tasks.Secret{"k": s}, s}
 }
 
 // bearers are a secret and all that it may be found in.
 func bearers() []any {
 	s, n := tasks.NewSecret(canary), nest()
-	account := tasks.Account{Login: s, Password: s, NewEmail: s}
+	account := tasks.Account{Login: s, Password: s, NewEmail: s, NewPassword: s}
 	return []any{
 		s, &s, n, &n,
 		[]any{s, n},
@@ -96,5 +98,21 @@ func TestSecretSaysThatItIsOne(t *testing.T) {
 	}
 	if s.Reveal() != canary || (tasks.Secret{}).Reveal() != "" {
 		t.Error("the text is lost")
+	}
+}
+
+// TestSecretsListsEveryField holds that no field of an account is forgotten where its secrets are looked for.
+func TestSecretsListsEveryField(t *testing.T) {
+	var account tasks.Account
+	fields := reflect.ValueOf(&account).Elem()
+	for i := range fields.NumField() {
+		fields.Field(i).Set(reflect.ValueOf(tasks.NewSecret(fields.Type().Field(i).Name)))
+	}
+	var got []string
+	for _, s := range account.Secrets() {
+		got = append(got, s.Reveal())
+	}
+	if want := []string{"Login", "Password", "NewEmail", "NewPassword"}; len(got) != fields.NumField() || !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -13,7 +13,7 @@ type Task struct {
 	ID      string
 	Code    keys.Code // of its key
 	Kind    Kind
-	Country stock.Country
+	Country stock.Country // "" of a renew that was sent without one
 
 	Version int64 // of the stored task, from 1, raised by each [Store.Apply]; 0: not stored yet
 	Fence   int64 // raised by each [Store.Lease]

@@ -16,7 +16,7 @@ func Leak(text string, a tasks.Account) string {
 	for _, s := range []struct {
 		name   string
 		secret tasks.Secret
-	}{{"login", a.Login}, {"password", a.Password}, {"new email", a.NewEmail}} {
+	}{{"login", a.Login}, {"password", a.Password}, {"new email", a.NewEmail}, {"new password", a.NewPassword}} {
 		for _, spelling := range spellings(s.secret.Reveal()) {
 			if strings.Contains(text, spelling) {
 				return s.name

@@ -40,14 +40,17 @@ func (q Request) asked() *Asked {
 	a := o.Account
 	return &Asked{
 		Key: q.Key(), Task: o.Task, Kind: o.Kind, Country: o.Country, Plan: o.Plan.ID, Attempt: o.Attempt,
-		Login: a.Login.Reveal(), Account: Sum(a.Login.Reveal(), a.Password.Reveal(), a.NewEmail.Reveal()), Body: hash(q),
+		Login: a.Login.Reveal(), Account: Sum(a), Body: hash(q),
 	}
 }
 
 // Sum is the SHA-256 of an account, in hexadecimal: it tells whether two are the same, and no more.
-func Sum(login, password, newEmail string) string {
-	sum := sha256.Sum256([]byte(login + "\x00" + password + "\x00" + newEmail))
-	return hex.EncodeToString(sum[:])
+func Sum(a tasks.Account) string {
+	sum := sha256.New()
+	for _, secret := range a.Secrets() {
+		sum.Write([]byte(secret.Reveal() + "\x00"))
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // ReadLedger reads a file that [Provider.Keep] has written, line by line. An error is the last.

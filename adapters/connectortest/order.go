@@ -21,6 +21,7 @@ func NewOrder(kind tasks.Kind, login string) tasks.Order {
 		o.Plan = tasks.PlanCopy{ID: "plan-" + rand.Text(), Address: "1 Main Street", Invite: "https://invite.example/a?b=1&c=2"}
 	case tasks.Renew:
 		o.Account.NewEmail = tasks.NewSecret("new." + rand.Text() + "@example.com")
+		o.Account.NewPassword = tasks.NewSecret(`new "<&é> ` + rand.Text())
 	}
 	return o
 }

@@ -153,7 +153,7 @@ func TestKeep(t *testing.T) {
 			t.Fatal(err)
 		case line.Asked != nil:
 			story = append(story, "asked "+line.Asked.Login)
-			if line.Asked.Account != connectortest.Sum(line.Asked.Login, "p", "") || line.At.IsZero() {
+			if line.Asked.Account != connectortest.Sum(tasks.Account{Login: tasks.NewSecret(line.Asked.Login), Password: tasks.NewSecret("p")}) || line.At.IsZero() {
 				t.Errorf("%+v", line.Asked)
 			}
 		default:

@@ -31,9 +31,10 @@ type message struct {
 	Kind    tasks.Kind    `json:"kind"`
 	Country stock.Country `json:"country"`
 	Account struct {
-		Login    string `json:"login"`
-		Password string `json:"password"`
-		NewEmail string `json:"new_email"`
+		Login       string `json:"login"`
+		Password    string `json:"password"`
+		NewEmail    string `json:"new_email"`
+		NewPassword string `json:"new_password"`
 	} `json:"account"`
 	Plan *struct {
 		ID      string `json:"id"`
@@ -67,9 +68,10 @@ func receive(r *http.Request) (Request, error) {
 
 func (m message) order() tasks.Order {
 	o := tasks.Order{Task: m.TaskID, Kind: m.Kind, Country: m.Country, Account: tasks.Account{
-		Login:    tasks.NewSecret(m.Account.Login),
-		Password: tasks.NewSecret(m.Account.Password),
-		NewEmail: tasks.NewSecret(m.Account.NewEmail),
+		Login:       tasks.NewSecret(m.Account.Login),
+		Password:    tasks.NewSecret(m.Account.Password),
+		NewEmail:    tasks.NewSecret(m.Account.NewEmail),
+		NewPassword: tasks.NewSecret(m.Account.NewPassword),
 	}}
 	if m.Plan != nil {
 		o.Plan = tasks.PlanCopy{ID: m.Plan.ID, Address: m.Plan.Address, Invite: m.Plan.Invite}
@@ -89,8 +91,8 @@ func (q *Request) headers(m message) (err error) {
 		return fmt.Errorf("the key %q is not the task id and an ordinal", q.Key())
 	case q.Path != "/"+string(m.Kind):
 		return fmt.Errorf("%s: a task of the kind %q was sent to %s", q.Key(), m.Kind, q.Path)
-	case m.Kind == tasks.Upgrade && m.Plan == nil:
-		return fmt.Errorf("%s: an upgrade without a plan", q.Key())
+	case m.Kind == tasks.Upgrade && (m.Plan == nil || m.Country == ""):
+		return fmt.Errorf("%s: an upgrade without a plan or a country", q.Key())
 	case m.Kind == tasks.Renew && (m.Plan != nil || o.Ordinal != 1):
 		return fmt.Errorf("%s: a renew with a plan", q.Key())
 	}

@@ -107,7 +107,7 @@ func TestBroken(t *testing.T) {
 }
 
 func TestLeak(t *testing.T) {
-	a := tasks.Account{Login: tasks.NewSecret("anna@example.com"), Password: tasks.NewSecret(`p"w d&1`)}
+	a := tasks.Account{Login: tasks.NewSecret("anna@example.com"), Password: tasks.NewSecret(`p"w d&1`), NewPassword: tasks.NewSecret("n&w 2")}
 	for text, want := range map[string]string{
 		"nothing":                            "",
 		"for anna@example.com":               "login",
@@ -116,6 +116,7 @@ func TestLeak(t *testing.T) {
 		"?pwd=p%22w+d%261":                   "password",
 		"616e6e61406578616d706c652e636f6d":   "login",
 		"eGFubmFAZXhhbXBsZS5jb20=":           "login", // of xanna@example.com
+		"?newpwd=n%26w+2":                    "new password",
 		"anna at example.com has the p w d1": "",
 	} {
 		if got := connectortest.Leak(text, a); got != want {

@@ -100,10 +100,10 @@ func (c *Connector) checked(ctx context.Context, o tasks.Order, a tasks.Answer) 
 // one may stand there by chance.
 const telling = 8
 
-// secret says whether the text is, or holds, the login, the password or the new email address: a username is
-// stored and shown in plain.
+// secret says whether the text is, or holds, a secret of the account: a username is stored and shown
+// in plain.
 func secret(text string, a tasks.Account) bool {
-	for _, s := range []tasks.Secret{a.Login, a.Password, a.NewEmail} {
+	for _, s := range a.Secrets() {
 		if hidden := s.Reveal(); text != "" && text == hidden || len(hidden) >= telling && strings.Contains(text, hidden) {
 			return true
 		}

@@ -18,15 +18,16 @@ import (
 type message struct {
 	TaskID  string        `json:"task_id"`
 	Kind    tasks.Kind    `json:"kind"`
-	Country stock.Country `json:"country"`
+	Country stock.Country `json:"country,omitempty"`
 	Account account       `json:"account"`
 	Plan    *plan         `json:"plan,omitempty"`
 }
 
 type account struct {
-	Login    string `json:"login"`
-	Password string `json:"password"`
-	NewEmail string `json:"new_email,omitempty"`
+	Login       string `json:"login"`
+	Password    string `json:"password"`
+	NewEmail    string `json:"new_email,omitempty"`
+	NewPassword string `json:"new_password,omitempty"`
 }
 
 type plan struct {
@@ -45,6 +46,7 @@ func newMessage(o tasks.Order) message {
 		m.Plan = &plan{o.Plan.ID, o.Plan.Address, o.Plan.Invite}
 	case tasks.Renew:
 		m.Account.NewEmail = o.Account.NewEmail.Reveal()
+		m.Account.NewPassword = o.Account.NewPassword.Reveal()
 	}
 	return m
 }

@@ -29,7 +29,7 @@ func record(t *testing.T, path string, o httpconnector.Options) (*httpconnector.
 
 func TestRequest(t *testing.T) {
 	secret := tasks.NewSecret
-	account := tasks.Account{Login: secret("anna@example.com"), Password: secret(`p"<&>é\ ` + "\u2028"), NewEmail: secret("new@example.com")}
+	account := tasks.Account{Login: secret("anna@example.com"), Password: secret(`p"<&>é\ ` + "\u2028"), NewEmail: secret("new@example.com"), NewPassword: secret(`n"<&>`)}
 	for _, c := range []struct {
 		base  string
 		order tasks.Order
@@ -52,7 +52,7 @@ func TestRequest(t *testing.T) {
 			"/a%20b",
 			tasks.Order{Kind: tasks.Renew},
 			"/a%20b/renew",
-			`{"task_id":"T1","kind":"renew","country":"US","account":{"login":"anna@example.com","password":"p\"<&>é\\ \u2028","new_email":"new@example.com"}}`,
+			`{"task_id":"T1","kind":"renew","country":"US","account":{"login":"anna@example.com","password":"p\"<&>é\\ \u2028","new_email":"new@example.com","new_password":"n\"<&>"}}`,
 		},
 	} {
 		connector, got := record(t, c.base, httpconnector.Options{Token: secret("t0ken")})
@@ -86,11 +86,16 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-func TestNoNewEmail(t *testing.T) {
+func TestNothingNew(t *testing.T) {
 	connector, got := record(t, "", httpconnector.Options{})
 	connector.Do(t.Context(), tasks.Order{Task: "T1", Kind: tasks.Renew, Country: "DE", Ordinal: 1, Attempt: 1})
-	want := `{"task_id":"T1","kind":"renew","country":"DE","account":{"login":"","password":""}}`
-	if r := (*got)[0]; r.body != want || len(r.header["Authorization"]) != 0 {
-		t.Errorf("%+v", r)
+	connector.Do(t.Context(), tasks.Order{Task: "T1", Kind: tasks.Renew, Ordinal: 1, Attempt: 1})
+	for i, want := range []string{
+		`{"task_id":"T1","kind":"renew","country":"DE","account":{"login":"","password":""}}`,
+		`{"task_id":"T1","kind":"renew","account":{"login":"","password":""}}`,
+	} {
+		if r := (*got)[i]; r.body != want || len(r.header["Authorization"]) != 0 {
+			t.Errorf("%+v", r)
+		}
 	}
 }

@@ -72,7 +72,7 @@ func (p pair) each(step string, do func(*side) string) {
 
 var (
 	someCode    = rapid.Map(rapid.IntRange(0, 5), func(i int) keys.Code { return keys.Code(fmt.Sprintf("K%d", i)) })
-	someCountry = rapid.SampledFrom([]string{"US", "DE", "FR"})
+	someCountry = rapid.SampledFrom([]string{"US", "DE", "FR", ""})
 	someOutcome = rapid.SampledFrom(tasks.Outcomes(tasks.Upgrade))
 	someEffect  = rapid.SampledFrom([]tasks.Effect{tasks.Unknown, tasks.None, tasks.Pending, tasks.Refused, tasks.Settled, tasks.Settled, tasks.Settled})
 )

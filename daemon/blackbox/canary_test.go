@@ -33,7 +33,7 @@ func newCanary(s *shop) *canary {
 	return &canary{shop: s, host: "canary<é>&1f0c.example", account: tasks.Account{
 		Login:    tasks.NewSecret("canary<é>&1f0c.example"), // what all logins end with
 		Password: tasks.NewSecret(`p"canary"&<é> 8d2b`),
-		NewEmail: tasks.NewSecret("new.canary.77ae@example.com"),
+		NewEmail: tasks.NewSecret("new.canary.77ae@example.com"), NewPassword: tasks.NewSecret(`n"canary"&<é> 3c9f`),
 	}}
 }
 
@@ -95,12 +95,13 @@ func (c *canary) accepts(d *daemon) {
 }
 
 func (c *canary) form(call, code, script string) string {
-	return q(call, code, "login", script+"@"+c.host, "pwd", c.account.Password.Reveal(), "country", "US", "newemail", c.account.NewEmail.Reveal())
+	return q(call, code, "login", script+"@"+c.host, "pwd", c.account.Password.Reveal(), "country", "US",
+		"newemail", c.account.NewEmail.Reveal(), "newpwd", c.account.NewPassword.Reveal())
 }
 
 // headers are of a client that says its secrets everywhere.
 func (c *canary) headers() http.Header {
-	secret := q("pwd", c.account.Password.Reveal(), "newemail", c.account.NewEmail.Reveal(), "login", c.host)
+	secret := q("pwd", c.account.Password.Reveal(), "newemail", c.account.NewEmail.Reveal(), "newpwd", c.account.NewPassword.Reveal(), "login", c.host)
 	return header("User-Agent", secret, "Referer", "https://example.com/?"+secret, "Cookie", secret, "X-Request-Id", secret, "X-Forwarded-For", secret)
 }
 
@@ -226,7 +227,7 @@ func (c *canary) control() {
 	for _, r := range c.provider.Requests() {
 		asked.Write(r.Body)
 	}
-	for _, account := range []tasks.Account{{Login: c.account.Login}, {Password: c.account.Password}, {NewEmail: c.account.NewEmail}} {
+	for _, account := range []tasks.Account{{Login: c.account.Login}, {Password: c.account.Password}, {NewEmail: c.account.NewEmail}, {NewPassword: c.account.NewPassword}} {
 		if connectortest.Leak(asked.String(), account) == "" {
 			c.Error("the scanner does not find a secret in what the provider was sent")
 		}

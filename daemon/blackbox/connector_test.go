@@ -268,19 +268,26 @@ func TestWhatTheProviderIsAsked(t *testing.T) {
 		if err := os.WriteFile(token, []byte("t0ken\n"), 0o600); err != nil {
 			s.Fatal(err)
 		}
-		s.importKeys("code,used", "K,", "L,1", "M,1")
+		s.importKeys("code,used", "K,", "L,1", "M,1", "N,1", "O,1", "P,1")
 		s.importPlans(`p,de,1,"1 ""Main"" <Street>",https://invite.example/?a=1&b=2`)
 		d := s.serve("--connector-token-file", token)
-		d.accepted(q("upgrade", "K", "login", "a&b@example.com", "pwd", `"<é>\`, "country", "de", "newemail", "no"))
+		d.accepted(q("upgrade", "K", "login", "a&b@example.com", "pwd", `"<é>\`, "country", "de", "newemail", "no", "newpwd", "no"))
 		d.accepted(q("renew", "L", "login", "c@example.com", "pwd", password, "country", "us", "newemail", "new@example.com"))
 		d.accepted(q("renew", "M", "login", "d@example.com", "pwd", password, "country", "US"))
+		d.accepted(q("renew", "N", "login", "e@example.com", "pwd", password))
+		d.accepted(q("renew", "O", "login", "f@example.com", "pwd", password, "country", " ", "newemail", "", "newpwd", ""))
+		d.accepted(q("renew", "P", "login", "g@example.com", "pwd", password, "country", "", "newpwd", `n"<é>\ 12345`))
 		d.endsAs("K", "success", "")
-		d.endsAs("L", "success_renew", "Key Renewed")
-		d.endsAs("M", "success_renew", "Key Renewed")
+		for _, code := range []string{"L", "M", "N", "O", "P"} {
+			d.endsAs(code, "success_renew", "Key Renewed")
+		}
 		for login, want := range map[string]string{
 			"a&b@example.com": `"kind":"upgrade","country":"DE","account":{"login":"a&b@example.com","password":"\"<é>\\"},"plan":{"id":"p","address":"1 \"Main\" <Street>","invite":"https://invite.example/?a=1&b=2"}}`,
 			"c@example.com":   `"kind":"renew","country":"US","account":{"login":"c@example.com","password":"` + password + `","new_email":"new@example.com"}}`,
 			"d@example.com":   `"kind":"renew","country":"US","account":{"login":"d@example.com","password":"` + password + `"}}`,
+			"e@example.com":   `"kind":"renew","account":{"login":"e@example.com","password":"` + password + `"}}`,
+			"f@example.com":   `"kind":"renew","account":{"login":"f@example.com","password":"` + password + `"}}`,
+			"g@example.com":   `"kind":"renew","account":{"login":"g@example.com","password":"` + password + `","new_password":"n\"<é>\\ 12345"}}`,
 		} {
 			all := s.asked(login)
 			if len(all) != 1 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/connectortest"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // A load is clients that upgrade and renew keys of their own until they are told to stop, whatever
@@ -146,9 +147,14 @@ func (l *load) submit(d *daemon, code, login, country string, used bool) answer 
 	if used {
 		n.Call = "renew"
 	}
-	password := passwordMark + login
-	n.Account = connectortest.Sum(login, password, "")
-	a, _ := l.call(d, n, q(n.Call, code, "login", login, "pwd", password, "country", n.Country)) // it is written down
+	password, next := passwordMark+login, ""
+	if used && rand.IntN(2) == 0 { // as older clients do
+		n.Country, next = "", passwordMark+"next"
+	}
+	n.Account = connectortest.Sum(tasks.Account{
+		Login: tasks.NewSecret(login), Password: tasks.NewSecret(password), NewPassword: tasks.NewSecret(next),
+	})
+	a, _ := l.call(d, n, q(n.Call, code, "login", login, "pwd", password, "country", n.Country, "newpwd", next)) // it is written down
 	if a.code == http.StatusOK && (a.body == upgradeSent || a.body == renewSent) {
 		l.acked.Add(1)
 	}

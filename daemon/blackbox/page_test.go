@@ -170,7 +170,7 @@ func sentence(body string) string {
 func TestPageRenews(t *testing.T) {
 	t.Parallel()
 	s := onSQLite(t)
-	s.importKeys("code,used,invite", "script-key,1,", "scriptless-key,1,", "legacy-key,1,inv")
+	s.importKeys("code,used,invite", "script-key,1,", "scriptless-key,1,", "script-key-2,1,", "scriptless-key-2,1,", "legacy-key,1,inv")
 	d := s.serve()
 	d.eachReader(func(r reader) {
 		_, name, _ := strings.Cut(r.Name(), "/")
@@ -183,10 +183,14 @@ func TestPageRenews(t *testing.T) {
 		r.asks("renew", "legacy-key", append(account, password, "newemail", "")...)
 		r.shows("refused", keyLegacy)
 		r.screenshots("legacy-refused")
-		r.asks("renew", key, append(account, password, "newemail", "new@example.com")...)
-		r.shows("accepted", sentence(renewSent))
-		r.ends("success_renew")
-		r.sees("Key Renewed")
+		r.asks("renew", key, append(account, password, "newemail", "new@example.com", "country", "")...)
+		r.shows("refused", countryInvalid)
+		for _, one := range []struct{ key, country, email string }{{key, "FR", "new@example.com"}, {key + "-2", "", ""}} {
+			r.asks("renew", one.key, append(account, password, "country", one.country, "newemail", one.email)...)
+			r.shows("accepted", sentence(renewSent))
+			r.ends("success_renew")
+			r.sees("Key Renewed")
+		}
 	})
 }
 

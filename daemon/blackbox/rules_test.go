@@ -108,6 +108,9 @@ func renewRules() []rule {
 	weak := func(name, pwd string) rule {
 		return rule{"renew/2 " + name, with("gone-up", "pwd", pwd, "newemail", "none"), refused(passwordWeak)}
 	}
+	next := func(name, newpwd string) rule {
+		return rule{"renew/2 new password " + name, with("gone-up", "pwd", password, "newpwd", newpwd, "newemail", "none"), refused(passwordWeak)}
+	}
 	email := func(name, address string) rule {
 		return rule{
 			"renew/5 " + name,
@@ -124,10 +127,16 @@ func renewRules() []rule {
 		weak("nine characters of two bytes", "éééééééé1"),
 		weak("short", "short1!"),
 		weak("too long", strings.Repeat("1", 1025)),
+		next("short", "short1!"),
+		next("no digit, no special character", "abcdefghijkl"),
+		next("too long", strings.Repeat("1", 1025)),
 		{"renew/3 no login", with("gone-up", "pwd", password, "newemail", "none"), refused(loginMissing)},
 		{"renew/3 blank", with("gone-up", "pwd", password, "login", "  "), refused(loginMissing)},
 		{"renew/3 too long", with("gone-up", "pwd", password, "login", strings.Repeat("l", 255)), refused(loginMissing)},
 		{"renew/4 no country", with("gone-up", "pwd", password, "login", "l", "newemail", "none"), refused(countryInvalid)},
+		{"renew/4 blank, with a new email", with("gone-up", "pwd", password, "login", "l", "country", " ", "newemail", "a@example.com"), refused(countryInvalid)},
+		{"renew/4 name", with("gone-up", "pwd", password, "login", "l", "country", "Germany"), refused(countryInvalid)},
+		{"renew/6 no country", with("gone-up", "pwd", password, "login", "l"), refused(unknownKey)},
 		{"renew/4 not assigned", with("gone-up", "pwd", password, "login", "l", "country", "EU"), refused(countryInvalid)},
 		email("no at", "ann.example.com"),
 		email("no local part", "@example.com"),

@@ -71,19 +71,23 @@ func (c *Client) Upgrade(ctx context.Context, code keys.Code, account tasks.Acco
 }
 
 // Renew asks to make the key of an account that has lost its place usable again. The account's new
-// email is used if it is given. It returns as [Client.Upgrade] does; a second request is refused with
+// email and new password are sent if they are given. The country may be empty if there is no new email,
+// because it is the country of the new account. Renew returns as [Client.Upgrade] does; a second request is refused with
 // [tasks.RenewOpen] or [tasks.KeyUnused].
 func (c *Client) Renew(ctx context.Context, code keys.Code, account tasks.Account, country string) error {
 	return c.change(ctx, tasks.Renew, code, account, country)
 }
 
 func (c *Client) change(ctx context.Context, kind tasks.Kind, code keys.Code, a tasks.Account, country string) error {
-	form := url.Values{
-		string(kind): {string(code)}, "country": {country},
-		"login": {a.Login.Reveal()}, "pwd": {a.Password.Reveal()},
+	form := url.Values{string(kind): {string(code)}, "login": {a.Login.Reveal()}, "pwd": {a.Password.Reveal()}}
+	optional := map[string]string{"country": country}
+	if kind == tasks.Renew {
+		optional["newemail"], optional["newpwd"] = a.NewEmail.Reveal(), a.NewPassword.Reveal()
 	}
-	if email := a.NewEmail.Reveal(); kind == tasks.Renew && email != "" {
-		form.Set("newemail", email)
+	for name, value := range optional {
+		if value != "" {
+			form.Set(name, value)
+		}
 	}
 	m := call(form)
 	m.once = true

@@ -89,11 +89,14 @@ func TestStock(t *testing.T) {
 // TestChanges holds what is sent, and each refusal to be the one that its sentence says.
 func TestChanges(t *testing.T) {
 	c, w := open(t, step{status: 200, body: `{"status":"success","message":"sent"}`})
+	old := tasks.Account{Login: account.Login, Password: account.Password}
 	wants(t, "upgrade", c.Upgrade(t.Context(), code, account, "US"))
 	wants(t, "renew", c.Renew(t.Context(), code, account, "US"))
+	wants(t, "renew with nothing new", c.Renew(t.Context(), code, old, ""))
 	for i, want := range []url.Values{
 		{"upgrade": {code}, "login": {"canary@login.example"}, "pwd": {"canary password 1"}, "country": {"US"}},
-		{"renew": {code}, "login": {"canary@login.example"}, "pwd": {"canary password 1"}, "country": {"US"}, "newemail": {"canary@email.example"}},
+		{"renew": {code}, "login": {"canary@login.example"}, "pwd": {"canary password 1"}, "country": {"US"}, "newemail": {"canary@email.example"}, "newpwd": {"canary password 2"}},
+		{"renew": {code}, "login": {"canary@login.example"}, "pwd": {"canary password 1"}},
 	} {
 		got, err := url.ParseQuery(w.body[i])
 		if err != nil || !reflect.DeepEqual(got, want) || w.sent[i].URL.RawQuery != "" {

@@ -98,7 +98,7 @@ const (
 
 var account = tasks.Account{
 	Login: tasks.NewSecret("canary@login.example"), Password: tasks.NewSecret("canary password 1"),
-	NewEmail: tasks.NewSecret("canary@email.example"),
+	NewEmail: tasks.NewSecret("canary@email.example"), NewPassword: tasks.NewSecret("canary password 2"),
 }
 
 // wants holds an error to be every one of some, and none of others.

@@ -20,9 +20,10 @@ type club struct {
 
 // An application asks to join, or to renew.
 type application struct {
-	Reference, Group          string
-	Renew                     bool
-	Login, Password, NewEmail string
+	Reference, Group      string
+	Renew                 bool
+	Login, Password       string
+	NewEmail, NewPassword string
 }
 
 // An entry is an application and when it will have been dealt with.

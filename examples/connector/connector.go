@@ -48,6 +48,7 @@ func (c connector) join(ctx context.Context, o tasks.Order) tasks.Answer {
 	err := c.club.Join(ctx, application{
 		Reference: o.Key(), Group: o.Plan.ID, Renew: o.Kind == tasks.Renew,
 		Login: o.Account.Login.Reveal(), Password: o.Account.Password.Reveal(), NewEmail: o.Account.NewEmail.Reveal(),
+		NewPassword: o.Account.NewPassword.Reveal(),
 	})
 	switch {
 	case err == nil, errors.Is(err, errTaken): // by another process that asks, or by an asking before

@@ -14,18 +14,19 @@ type provider interface {
 type order struct {
 	about
 	Account struct {
-		Login    string `json:"login"`
-		Password string `json:"password"`
-		NewEmail string `json:"new_email"` // of a renew, may be empty
+		Login       string `json:"login"`
+		Password    string `json:"password"`
+		NewEmail    string `json:"new_email"`    // of a renew, may be empty
+		NewPassword string `json:"new_password"` // of a renew, may be empty
 	} `json:"account"`
 }
 
 // about is what of an order may be kept.
 type about struct {
 	Task    string `json:"task_id"`
-	Kind    string `json:"kind"` // upgrade or renew
-	Country string `json:"country"`
-	Plan    plan   `json:"plan"` // of an upgrade
+	Kind    string `json:"kind"`    // upgrade or renew
+	Country string `json:"country"` // of a renew, may be empty
+	Plan    plan   `json:"plan"`    // of an upgrade
 }
 
 type plan struct {
