@@ -11,7 +11,10 @@ import (
 )
 
 // sqlite passes a batch as one JSON array of arrays: one parameter, however many rows.
-type sqlite struct{ time func() time.Time }
+type sqlite struct {
+	time func() time.Time
+	path string // of the file, for error texts; "" where it is not known
+}
 
 func (sqlite) embedded() bool { return true }
 func (sqlite) sharded() bool  { return false }

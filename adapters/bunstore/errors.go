@@ -5,8 +5,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"strings"
 
@@ -26,11 +26,11 @@ func (e plainError) Error() string { return string(e) }
 // errAgain asks for the whole transaction to be run again: others were faster.
 const errAgain = plainError("others keep changing the same rows")
 
-// A storeError is what the outside sees of a database's error: never the text of a statement or the
-// detail of the error, because they hold what was stored.
+// A storeError is a database error as callers see it. Its text has no stored value: no bind parameter, no
+// literal of a statement, no detail of the server's error, and not the password of the URL.
 type storeError struct {
 	text  string
-	cause error // only one that says nothing of what was stored
+	cause error // only one that has no stored value
 }
 
 func (e storeError) Error() string { return e.text }
@@ -41,42 +41,108 @@ func (s session) tell(operation string, err error) error {
 	if _, told := errors.AsType[storeError](err); told || err == nil {
 		return err
 	}
-	system := "postgres"
+	system := "PostgreSQL"
 	if s.embedded() {
-		system = "sqlite"
+		system = "SQLite"
 	}
-	what, cause := describe(err)
-	return storeError{system + ": " + operation + ": " + what, cause}
+	if file, is := s.dialect.(sqlite); is && file.path != "" {
+		system += " " + file.path
+	}
+	d := describe(err)
+	return storeError{d.text(system + ", " + operation), d.cause}
 }
 
-// harmless are the errors that say nothing of what is stored.
-var harmless = []error{
-	context.Canceled, context.DeadlineExceeded, ErrServed, ErrDistributed,
-	sql.ErrConnDone, sql.ErrTxDone, driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
+// A description is what an operator is to know of an error.
+type description struct {
+	what   string // what happened
+	code   string // the database's own name for it, "" for none
+	advice string // what to do, "" for nothing
+	placed bool   // what names the place, so that the operation says nothing more
+	cause  error  // see [storeError]
 }
 
-func describe(err error) (text string, cause error) {
-	for _, known := range harmless {
-		if errors.Is(err, known) {
-			return known.Error(), known
+// text is one line: what happened first, then where, then what to do.
+func (d description) text(where string) string {
+	text := d.what
+	if d.code != "" {
+		where += ", " + d.code
+	}
+	if !d.placed {
+		text += " (" + where + ")"
+	}
+	if d.advice != "" {
+		text += "; " + d.advice
+	}
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// harmless are errors whose text has no stored value, and what an operator reads in its place.
+var harmless = []struct {
+	error
+	text string
+}{
+	{ErrServed, ErrServed.Error()},
+	{ErrDistributed, ErrDistributed.Error()},
+	{context.Canceled, "the operation was cancelled"},
+	{context.DeadlineExceeded, "no answer in time"},
+	{sql.ErrTxDone, "the transaction has ended already"},
+	{sql.ErrConnDone, "the connection is closed"},
+	{driver.ErrBadConn, "the connection is lost"},
+	{pgconn.ErrConnClosed, "the connection is lost"},
+	{io.EOF, "the server has closed the connection"},
+	{io.ErrUnexpectedEOF, "the server has closed the connection"},
+	{net.ErrClosed, "the connection is closed"},
+}
+
+// describe hides values and shows all else. It looks for the kind of error that knows most.
+func describe(err error) (d description) {
+	known := -1
+	for i := range harmless {
+		if errors.Is(err, harmless[i].error) {
+			known = i
+			break
 		}
 	}
-	if plain, found := errors.AsType[plainError](err); found {
-		return plain.Error(), nil
+	switch plain, isPlain := errors.AsType[plainError](err); {
+	case isPlain:
+		d.what = plain.Error()
+	case describeDriver(err, &d):
+	case known >= 0:
+		d.what = harmless[known].text
+	default:
+		d.what = redact(err.Error())
 	}
-	if connect, found := errors.AsType[*pgconn.ConnectError](err); found { // says user and host, no password
-		return strings.Join(strings.Fields(connect.Error()), " "), nil
+	if known >= 0 {
+		d.cause = harmless[known].error
 	}
-	if server, found := errors.AsType[*pgconn.PgError](err); found {
-		return strings.TrimSpace("SQLSTATE " + server.Code + " " + server.ConstraintName), nil
+	return d
+}
+
+// describeDriver knows the errors of both drivers, of files and of the network.
+func describeDriver(err error, d *description) bool {
+	if connect, found := errors.AsType[*pgconn.ConnectError](err); found {
+		*d = describeConnect(connect)
+	} else if server, found := errors.AsType[*pgconn.PgError](err); found {
+		*d = describeServer(server)
+	} else if file, found := errors.AsType[*modernc.Error](err); found {
+		*d = describeSQLite(file.Code(), file.Error())
+	} else if path, found := errors.AsType[*fs.PathError](err); found {
+		*d = describePath(path)
+	} else if network, found := errors.AsType[*net.OpError](err); found && network.Addr != nil && !errors.Is(err, net.ErrClosed) {
+		*d = description{what: "the connection to PostgreSQL at " + network.Addr.String() + " broke: " + reason(network), placed: true}
+	} else {
+		return false
 	}
-	if file, found := errors.AsType[*modernc.Error](err); found {
-		return modernc.ErrorCodeString[file.Code()], nil
+	return true
+}
+
+// describePath names the file and what the system says.
+func describePath(err *fs.PathError) description {
+	d := description{what: "cannot " + err.Op + " " + err.Path + ": " + reason(err), placed: true}
+	if errors.Is(err, fs.ErrPermission) {
+		d.advice = "the user that runs keyseatd must own it, or be allowed to read and write it and its folder"
 	}
-	if network, found := errors.AsType[*net.OpError](err); found {
-		return network.Error(), nil
-	}
-	return fmt.Sprintf("a %T", err), nil
+	return d
 }
 
 // sqlState gives the SQLSTATE of an error of Postgres, or "".

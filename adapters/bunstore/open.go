@@ -43,5 +43,5 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	case "postgres", "postgresql":
 		return openPostgres(url, o.filled())
 	}
-	return nil, errors.New("a database's URL begins with sqlite: or postgres://")
+	return nil, errors.New("a database URL begins with sqlite: or postgres://")
 }

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -13,14 +12,10 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 )
 
-// errURL does not say what is wrong, since what could be quoted may be the password.
-var errURL = errors.New("the database's URL cannot be understood: want postgres://user:password@host:port/database?sslmode=…, " +
-	"special characters in the password percent-encoded")
-
 func openPostgres(url string, o Options) (*Store, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, errURL
+		return nil, describeURL(err)
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	several := follow(config)

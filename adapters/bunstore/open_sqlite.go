@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -21,16 +20,16 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 		return nil, errNotPostgres
 	}
 	if path == "" || strings.HasPrefix(path, ":") {
-		return nil, errors.New("after sqlite: stands the path of a file")
+		return nil, errors.New("sqlite: needs a file path, such as sqlite:keyseat.db")
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
 	if err := touch(path); err != nil {
-		return nil, fmt.Errorf("sqlite: %w", err)
+		return nil, session{dialect: sqlite{o.Now, path}}.tell("open", err)
 	}
-	s := &Store{dialect: sqlite{o.Now}, owned: true, sweep: &sweep{}, kept: &kept{known: map[string]*sql.Stmt{}}}
+	s := &Store{dialect: sqlite{o.Now, path}, owned: true, sweep: &sweep{}, kept: &kept{known: map[string]*sql.Stmt{}}}
 	if s.read, err = pool(path, o, o.Conns); err == nil {
 		s.write, err = pool(path, o, 1)
 	}
@@ -84,7 +83,7 @@ func (s *Store) turnWAL(ctx context.Context, path string) error {
 			return err
 		}
 		if mode != "wal" {
-			return plainError("the file cannot keep a write-ahead log there")
+			return plainError("SQLite WAL mode is not available on this file system: use a local disk")
 		}
 		return nil
 	})

@@ -26,7 +26,7 @@ func (s *Store) Serve(ctx context.Context) (release func() error, err error) {
 	}
 	lock := flock.New(path + serveLock)
 	if taken, err := lock.TryLock(); err != nil {
-		return nil, err
+		return nil, s.reader().tell("serve", err)
 	} else if !taken {
 		return nil, ErrServed
 	}

@@ -1,0 +1,159 @@
+package bunstore
+
+import (
+	"errors"
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// quotesNothing are the classes of SQLSTATE, and single codes of other classes, whose messages name roles,
+// databases, tables, settings and the like, and never a value of a statement. Not among them are for
+// example 22 (data), 23 (constraints) and 42601 (syntax).
+var quotesNothing = []string{
+	"08", "0A", "0L", "0P", "25", "26", "28", "3D", "3F", "40", "53", "54", "55", "57", "58", "F0",
+	pgerrcode.InsufficientPrivilege, pgerrcode.DuplicatePreparedStatement, pgerrcode.DataCorrupted, pgerrcode.IndexCorrupted,
+}
+
+// quotesNames are codes whose messages name a table or the like, which a statement may take from a value
+// ('x'::regclass): only our own names are shown.
+var quotesNames = []string{
+	pgerrcode.UndefinedTable, pgerrcode.UndefinedColumn, pgerrcode.UndefinedFunction, pgerrcode.UndefinedObject,
+	pgerrcode.DuplicateTable, pgerrcode.DuplicateColumn, pgerrcode.DuplicateObject, pgerrcode.DuplicateSchema,
+}
+
+var quotedName = regexp.MustCompile(`"[^"]*"`)
+
+// ownNames hides the quoted names that are not ours.
+func ownNames(message string) string {
+	return quotedName.ReplaceAllStringFunc(message, func(name string) string {
+		if strings.HasPrefix(name, `"keyseat_`) {
+			return name
+		}
+		return `"…"`
+	})
+}
+
+// serverAdvice says what to do about a SQLSTATE.
+var serverAdvice = map[string]string{
+	pgerrcode.InsufficientPrivilege:             "let the owner of the database grant it to the role",
+	pgerrcode.UndefinedTable:                    "run `keyseatd migrate`, and check the search_path",
+	pgerrcode.DuplicateTable:                    "another program has made it: give keyseat a database or schema of its own",
+	pgerrcode.InvalidCatalogName:                "create it, or correct the database's URL",
+	pgerrcode.InvalidSchemaName:                 "create the schema, or correct the search_path of the role, the database or the URL",
+	pgerrcode.InvalidPassword:                   "correct the user or the password in the database's URL",
+	pgerrcode.InvalidAuthorizationSpecification: "correct the user in the database's URL, or the server's pg_hba.conf",
+	pgerrcode.ReadOnlySQLTransaction:            "connect to the primary: this server is a standby, or default_transaction_read_only is on",
+	pgerrcode.TooManyConnections:                "end other clients, or raise max_connections or the role's connection limit",
+	pgerrcode.DiskFull:                          "free some space on the server",
+	pgerrcode.QueryCanceled:                     "if it is the server's statement_timeout, raise it for the role",
+	pgerrcode.LockNotAvailable:                  "another session holds the lock: find it in pg_locks, or try again",
+	pgerrcode.AdminShutdown:                     "try again once the server is back",
+	pgerrcode.CannotConnectNow:                  "try again once the server has started",
+	pgerrcode.CharacterNotInRepertoire:          "use a database with ENCODING 'UTF8'",
+	pgerrcode.UntranslatableCharacter:           "use a database with ENCODING 'UTF8'",
+	pgerrcode.InvalidSQLStatementName:           "a pooler in transaction mode loses prepared statements",
+	pgerrcode.DuplicatePreparedStatement:        "a pooler in transaction mode mixes prepared statements up",
+}
+
+// describeServer gives the server's message where that can quote no value, and always the SQLSTATE with
+// its standard name.
+func describeServer(err *pgconn.PgError) description {
+	d := description{code: "SQLSTATE " + err.Code, advice: serverAdvice[err.Code]}
+	name := conditionName(err.Code)
+	if name != "" {
+		d.code += " " + name
+	}
+	switch {
+	case err.Message != "" && slices.ContainsFunc(quotesNothing, func(known string) bool { return strings.HasPrefix(err.Code, known) }):
+		d.what = err.Message
+	case err.Message != "" && slices.Contains(quotesNames, err.Code):
+		d.what = ownNames(err.Message)
+	case name != "":
+		d.what = "the server reports: " + strings.ReplaceAll(name, "_", " ")
+	default:
+		d.what = "the server reports an error"
+	}
+	if err.ConstraintName != "" {
+		d.what += ", constraint " + err.ConstraintName
+	}
+	return d
+}
+
+// describeConnect gives the last error of each place that was tried: with sslmode=prefer the same place is
+// tried a second time without TLS.
+func describeConnect(err *pgconn.ConnectError) description {
+	var places []string
+	found := map[string]description{}
+	for _, e := range branches(err) {
+		place, d := describeTry(e)
+		if _, again := found[place]; !again {
+			places = append(places, place)
+		}
+		found[place] = d
+	}
+	all := description{placed: true}
+	for i, place := range places {
+		if d := found[place]; i == 0 {
+			all.what, all.advice = d.what, d.advice
+		} else {
+			all.what += "; " + d.what
+		}
+	}
+	if password := err.Config.Password; password != "" {
+		all.what = strings.ReplaceAll(all.what, password, "***")
+	}
+	return all
+}
+
+// branches are the errors that [errors.Join] has put together, or the one that ConnectError holds.
+func branches(err *pgconn.ConnectError) []error {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
+		if joined, is := inner.(interface{ Unwrap() []error }); is {
+			return joined.Unwrap()
+		}
+	}
+	return []error{errors.Unwrap(err)}
+}
+
+// describeTry says where one try went, and how it ended. pgx keeps the place in the text alone, as
+// "address (host): step: error".
+func describeTry(err error) (place string, d description) {
+	if name, found := errors.AsType[*net.DNSError](err); found {
+		return name.Name, description{what: "cannot find the PostgreSQL host " + name.Name + ": " + reason(err), advice: "check the host in the database's URL"}
+	}
+	place, rest, _ := strings.Cut(err.Error(), " (")
+	host, step, found := strings.Cut(rest, "): ")
+	if !found {
+		return "", description{what: "cannot reach PostgreSQL: " + reason(err)}
+	}
+	if !strings.HasPrefix(place, "/") && !strings.HasPrefix(place, host) && !strings.HasPrefix(place, "["+host) {
+		place = host + " (" + place + ")"
+	}
+	step, detail, _ := strings.Cut(step, ": ")
+	if server, found := errors.AsType[*pgconn.PgError](err); found {
+		d := describeServer(server)
+		return place, description{what: "PostgreSQL at " + place + " refuses the connection: " + d.what + " (" + d.code + ")", advice: d.advice}
+	}
+	why := reason(err)
+	switch step {
+	case "dial error":
+	case "tls error":
+		why, d.advice = "TLS: "+detail, "check sslmode and sslrootcert in the database's URL, and the server's certificate"
+	default:
+		why = step + ": " + why
+	}
+	d.what = "cannot reach PostgreSQL at " + place + ": " + why
+	return place, d
+}
+
+var camel = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
+
+// conditionName is the standard's name for a SQLSTATE, "" for none: insufficient_privilege is 42501.
+func conditionName(code string) string {
+	return strings.ToLower(camel.ReplaceAllString(pgerrcode.Name(code), "$1${3}_$2$4"))
+}

@@ -1,0 +1,38 @@
+package bunstore
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// errURL says no more, because what it could quote may be the password.
+var errURL = errors.New("the database URL is not valid: want postgres://user:password@host:port/database?sslmode=…, " +
+	"special characters in the password percent-encoded")
+
+// describeURL says which parameter of the URL is wrong. It quotes none but the path of a file.
+func describeURL(err error) error {
+	parse, found := errors.AsType[*pgconn.ParseConfigError](err)
+	if !found {
+		return errURL
+	}
+	problem := parse.Error()
+	if at := strings.LastIndex(problem, "`: "); at >= 0 { // after the URL
+		problem = problem[at+len("`: "):]
+	}
+	const wrong = "the database URL is not valid: "
+	switch file, isFile := errors.AsType[*fs.PathError](err); {
+	case isFile:
+		return errors.New(wrong + describePath(file).what)
+	case strings.HasPrefix(problem, "failed to configure TLS ("):
+		return errors.New(wrong + "TLS: " + strings.TrimSuffix(problem[len("failed to configure TLS ("):], ")"))
+	case strings.HasPrefix(problem, "failed to parse"):
+		return errURL
+	}
+	for _, at := range []string{":", "\"", " ("} {
+		problem, _, _ = strings.Cut(problem, at)
+	}
+	return errors.New(wrong + problem)
+}
