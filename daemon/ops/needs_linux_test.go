@@ -1,0 +1,257 @@
+// Package ops_test tests the scripts and the files that come with keyseat.
+package ops_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const needs = ".ci/needs"
+
+// asked are the names of packages that a package manager was asked for, without its own words.
+func asked(log, manager, verb string) (names []string) {
+	for line := range strings.Lines(log) {
+		words := strings.Fields(line)
+		if words[0] != manager || !slices.Contains(words, verb) {
+			continue
+		}
+		for _, word := range words[1:] {
+			if word != verb && !strings.HasPrefix(word, "-") && !strings.Contains(word, "::") {
+				names = append(names, word)
+			}
+		}
+	}
+	return names
+}
+
+// TestNeedsWithApt holds that each missing program is asked for by the name of its package, alone and
+// without its server, and is found afterwards.
+func TestNeedsWithApt(t *testing.T) {
+	t.Parallel()
+	for _, tool := range tools {
+		m := linux(t)
+		m.install(tool.program)
+		status, out, log := m.run(needs)
+		downloaded, installed := asked(log, "apt-get", "download"), asked(log, "apt-get", "install")
+		want := []string{tool.apt}
+		if tool.only {
+			want = []string{"libc6", "libevent-2.1-7"}
+			if !slices.Equal(downloaded, []string{tool.apt}) || !m.has("usr/local/bin/"+tool.program) {
+				t.Errorf("%s: downloaded %q\n%s", tool.program, downloaded, log)
+			}
+		} else if len(downloaded) > 0 {
+			t.Errorf("%s: downloaded %q", tool.program, downloaded)
+		}
+		if status != 0 || !slices.Equal(installed, want) || !strings.Contains(log, "apt-get update") {
+			t.Errorf("%s: status %d, installed %q, not %q\n%s%s", tool.program, status, installed, want, out, log)
+		}
+		if strings.Count(out, "\n") != 1 || !strings.Contains(out, " "+tool.apt+" (make test NEEDS=no ") {
+			t.Errorf("%s: it says %q", tool.program, out)
+		}
+		if m.has("etc/postgresql-common/createcluster.conf") != (tool.apt == "postgresql") {
+			t.Errorf("%s: createcluster.conf is there, or missing", tool.program)
+		}
+		if status, out, log := m.run(needs); status != 0 || out+log != "" {
+			t.Errorf("%s, again: status %d\n%s%s", tool.program, status, out, log)
+		}
+	}
+}
+
+// TestNeedsNothing holds that nothing is done where nothing is missing.
+func TestNeedsNothing(t *testing.T) {
+	t.Parallel()
+	for _, m := range []*machine{linux(t), withBrew(t, "Linux"), withBrew(t, "Darwin"), newMachine(t, "Linux")} {
+		m.install("")
+		for _, args := range [][]string{nil, {"no"}} {
+			if status, out, log := m.run(needs, args...); status != 0 || out+log != "" {
+				t.Errorf("%q: status %d\n%s%s", args, status, out, log)
+			}
+		}
+	}
+}
+
+// TestNeedsEverything holds that a bare machine is asked for all of it, in one line and one command.
+func TestNeedsEverything(t *testing.T) {
+	t.Parallel()
+	m := linux(t)
+	status, out, log := m.run(needs)
+	if status != 0 || strings.Count(out, "\n") != 1 || strings.Count(log, "apt-get install")+strings.Count(log, "apt-get -y") > 1 {
+		t.Errorf("status %d\n%s%s", status, out, log)
+	}
+	got := slices.Concat(asked(log, "apt-get", "download"), asked(log, "apt-get", "install"))
+	for _, tool := range tools {
+		if !slices.Contains(got, tool.apt) || !strings.Contains(out, " "+tool.apt+" ") {
+			t.Errorf("%s is not asked for\n%s%s", tool.apt, out, log)
+		}
+	}
+}
+
+// TestNeedsNo holds that NEEDS=no installs nothing and says what is missing.
+func TestNeedsNo(t *testing.T) {
+	t.Parallel()
+	m := linux(t)
+	m.install("chromium")
+	status, out, log := m.run(needs, "no")
+	if want := "Missing, and not installed: chromium. The tests that need them are skipped.\n"; status != 0 || out != want || log != "" {
+		t.Errorf("status %d\n%s%s", status, out, log)
+	}
+	if status, out, log := m.run(needs, "maybe"); status != 2 || log != "" {
+		t.Errorf("status %d\n%s%s", status, out, log)
+	}
+}
+
+// TestNeedsWithBrew holds that brew is asked for its own names, and for no package that it lacks.
+func TestNeedsWithBrew(t *testing.T) {
+	t.Parallel()
+	for _, system := range []string{"Darwin", "Linux"} {
+		for _, tool := range tools {
+			m := withBrew(t, system)
+			m.install(tool.program)
+			status, out, log := m.run(needs)
+			got := asked(log, "brew", "install")
+			var want []string
+			switch byHand := tool.brew == "" || tool.program == "chromium" && system == "Linux"; {
+			case tool.linux && system != "Linux":
+			case byHand:
+				if status != 1 || !strings.Contains(out, "install them by hand: "+tool.apt) {
+					t.Errorf("%s on %s: status %d, %s", tool.program, system, status, out)
+				}
+				status = 0
+			default:
+				want = []string{tool.brew}
+				if strings.Count(out, "\n") != 1 || !strings.Contains(out, " "+tool.brew+" (make test NEEDS=no ") {
+					t.Errorf("%s on %s: it says %q", tool.program, system, out)
+				}
+			}
+			if status != 0 || !slices.Equal(got, want) {
+				t.Errorf("%s on %s: status %d, installed %q, not %q\n%s", tool.program, system, status, got, want, out)
+			}
+		}
+	}
+}
+
+// TestNeedsFails holds that what cannot be installed is an error of one line.
+func TestNeedsFails(t *testing.T) {
+	t.Parallel()
+	bare := newMachine(t, "Linux")
+	empty := linux(t)
+	empty.install("curl")
+	if err := os.RemoveAll(filepath.Join(empty.packages, "curl")); err != nil {
+		t.Fatal(err)
+	}
+	noSudo := linux(t)
+	noSudo.program("bin/id", "echo 1000")
+	for want, m := range map[string]*machine{
+		"Neither apt-get nor brew is here, so install these by hand: make postgresql ": bare,
+		"Installed, but their programs are not in PATH: curl\n":                        empty,
+		"Installing needs root or sudo.\n":                                             noSudo,
+	} {
+		if status, out, _ := m.run(needs); status != 1 || !strings.Contains(out, want) {
+			t.Errorf("status %d, %q, not %q", status, out, want)
+		}
+	}
+}
+
+// TestNeedsWithSudo holds that a user who is not root changes the machine by sudo alone.
+func TestNeedsWithSudo(t *testing.T) {
+	t.Parallel()
+	m := linux(t)
+	m.program("bin/id", "echo 1000")
+	m.program("bin/sudo", managers["sudo"])
+	status, out, log := m.run(needs)
+	for _, want := range []string{
+		"sudo apt-get update", "sudo env DEBIAN_FRONTEND=noninteractive apt-get install", "sudo tar -x",
+		"sudo tee " + m.root + "/etc/postgresql-common/createcluster.conf",
+	} {
+		if status != 0 || !strings.Contains(log, want) {
+			t.Errorf("status %d, no %q\n%s%s", status, want, out, log)
+		}
+	}
+}
+
+// TestNeedsFindsWhatTestsFind holds that the script looks where the tests look.
+func TestNeedsFindsWhatTestsFind(t *testing.T) {
+	t.Parallel()
+	script := read(t, needs)
+	paths := regexp.MustCompile(`"(/(?:usr|opt|home|Applications)/[^"]+)"`)
+	for _, file := range []string{"adapters/pgtest/find.go", "daemon/blackbox/browser_test.go"} {
+		found := paths.FindAllStringSubmatch(read(t, file), -1)
+		if len(found) == 0 {
+			t.Errorf("%s has no path", file)
+		}
+		for _, path := range found {
+			if !strings.Contains(script, path[1]) {
+				t.Errorf("%s looks for %s, the script does not", file, path[1])
+			}
+		}
+	}
+}
+
+// TestNeedsShadowsNoProgram holds that no function of the script hides a program from it.
+func TestNeedsShadowsNoProgram(t *testing.T) {
+	t.Parallel()
+	for _, name := range regexp.MustCompile(`(?m)^(\w+)\(\)`).FindAllStringSubmatch(read(t, needs), -1) {
+		_, err := exec.LookPath(name[1])
+		if err == nil || slices.ContainsFunc(tools, func(tool tool) bool { return tool.program == name[1] }) {
+			t.Errorf("the function %s hides the program %s", name[1], name[1])
+		}
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(project, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestRun holds that .ci/run installs what is missing, make too, and then runs make.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	for _, missing := range []string{"", "make", "chromium"} {
+		m := linux(t)
+		m.install(missing)
+		for _, program := range []string{"go", "git"} {
+			if status, out, log := m.run(".ci/run"); status != 1 || !strings.Contains(out, program+" is missing") || log != "" {
+				t.Errorf("without %s: status %d\n%s%s", program, status, out, log)
+			}
+			m.program("bin/"+program, "exit 0")
+		}
+		status, out, log := m.run(".ci/run")
+		if status != 0 || !strings.HasSuffix(log, "make test\nmake lint\n") || strings.Contains(log, "apt-get") != (missing != "") {
+			t.Errorf("without %q: status %d\n%s%s", missing, status, out, log)
+		}
+	}
+}
+
+// TestMakeTest holds that make test requires what it has installed, and NEEDS=no neither.
+func TestMakeTest(t *testing.T) {
+	t.Parallel()
+	makeProgram, err := exec.LookPath("make")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for needs, required := range map[string]string{"": "1", "NEEDS=no": ""} {
+		m := linux(t)
+		m.install("chromium")
+		m.program("bin/go", `echo "go [$KEYSEAT_REQUIRE_POSTGRES] $*" >>"$LOG"`)
+		m.program("bin/make", `exec `+makeProgram+` -C "$PROJECT" test `+needs)
+		root, err := filepath.Abs(project)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.env = append(m.env, "PROJECT="+root)
+		m.program("make-test", "make")
+		status, out, log := m.execute(m.root + "/make-test")
+		if status != 0 || strings.Count(log, "go ["+required+"]") < 4 || strings.Contains(log, "install") != (needs == "") {
+			t.Errorf("%s: status %d\n%s%s", needs, status, out, log)
+		}
+	}
+}
