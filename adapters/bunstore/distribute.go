@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"github.com/uptrace/bun"
 )
 
 // byCode are the tables to distribute by their column code, those that follow beside the first.
@@ -28,7 +30,10 @@ func (s *Store) Distribute(ctx context.Context) (done []string, err error) {
 	if s.embedded() {
 		return nil, s.reader().tell("distribute", errNotPostgres)
 	}
-	err = s.alonePostgres(ctx, func() error {
+	if s.write.Stats().MaxOpenConnections == 1 { // the lock has one
+		return nil, s.reader().tell("distribute", plainError("a pool of one connection is too small"))
+	}
+	err = s.alonePostgres(ctx, func(ctx context.Context, _ bun.Tx) error {
 		known, citus, err := s.distributed(ctx)
 		if err == nil && !citus {
 			err = errNoCitus

@@ -50,6 +50,15 @@ func inLabs(t *testing.T, test func(l *lab), names ...string) {
 const onTheWire = " on the wire"
 
 func newLab(t *testing.T, url string, wire bool) *lab {
+	l := emptyLab(t, url, wire)
+	if err := l.plain.Migrate(l.life); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// emptyLab has no tables.
+func emptyLab(t *testing.T, url string, wire bool) *lab {
 	l := &lab{T: t, faults: &faults{}, url: url, wire: wire}
 	life, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a lock that was left must not hang the test
 	t.Cleanup(cancel)
@@ -67,9 +76,6 @@ func newLab(t *testing.T, url string, wire bool) *lab {
 		l.pool = stdlib.OpenDB(*config)
 	}
 	l.plain, l.frail = l.store(l.db, speaks), l.store(l.pool, speaks)
-	if err := l.plain.Migrate(l.life); err != nil {
-		t.Fatal(err)
-	}
 	return l
 }
 

@@ -2,31 +2,25 @@ package bunstore
 
 import (
 	"context"
-	"embed"
-	"io/fs"
+	"database/sql"
+	"slices"
 	"sync"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/migrate"
 )
 
-//go:embed migrations
-var migrations embed.FS
-
-// Migrate brings the schema up to date. Of tables that are distributed only a store for such may do so:
-// others get [ErrDistributed]. Any number of processes may do so at once: one works, the
-// others wait for it and find nothing left to do.
+// Migrate brings the schema up to date: in one transaction, so that a process that dies leaves the old
+// schema or the new one. A schema that is up to date is only read: a role without the right to create
+// tables may call Migrate then, also on a standby. A store without [Options.Distributed] gets
+// [ErrDistributed] where the tables are distributed. Many processes may call Migrate simultaneously: one
+// works, the others wait for it.
 func (s *Store) Migrate(ctx context.Context) error {
-	exclusively := s.alonePostgres
-	if s.embedded() {
-		exclusively = s.aloneSQLite
+	err := s.suits(ctx)
+	if err == nil {
+		err = s.update(ctx)
 	}
-	return s.reader().tell("migrate", exclusively(ctx, func() error {
-		if err := s.suits(ctx); err != nil {
-			return err
-		}
-		return s.migrate(ctx)
-	}))
+	return s.reader().tell("migrate", err)
 }
 
 // suits refuses tables that are distributed to a store that could not work with them.
@@ -41,58 +35,79 @@ func (s *Store) suits(ctx context.Context) error {
 	return err
 }
 
-func (s *Store) migrate(ctx context.Context) error {
-	folder := "migrations/postgres"
+// update runs the migrations that the database lacks.
+func (s *Store) update(ctx context.Context) error {
+	now, err := s.reader().schema(ctx)
+	if err != nil || len(now.missing) == 0 {
+		return err
+	}
+	if err := s.refuse(ctx, now); err != nil {
+		return err
+	}
 	if s.embedded() {
-		folder = "migrations/sqlite"
+		return s.write.RunInTx(ctx, nil, s.migrate)
 	}
-	files, err := fs.Sub(migrations, folder)
-	if err != nil {
-		return err
-	}
-	known := migrate.NewMigrations()
-	if err := known.Discover(files); err != nil {
-		return err
-	}
-	migrator := migrate.NewMigrator(s.write, known,
-		migrate.WithTableName("keyseat_migrations"), migrate.WithLocksTableName("keyseat_migration_locks"),
-		migrate.WithMarkAppliedOnSuccess(true)) // one that failed has not been applied
-	if err := migrator.Init(ctx); err != nil {
-		return err
-	}
-	_, err = migrator.Migrate(ctx)
-	return err
+	return s.alonePostgres(ctx, s.migrate)
 }
 
-func (s *Store) aloneSQLite(ctx context.Context, do func() error) error {
-	path, err := s.file(ctx)
+// migrate runs each missing migration and notes it. The schema is read again, because another process may
+// have changed it.
+func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
+	_, err := tx.NewCreateTable().Model((*migrate.Migration)(nil)).ModelTableExpr(migrationTable).IfNotExists().Exec(ctx)
 	if err != nil {
 		return err
 	}
-	return locked(ctx, path+migrateLock, do)
+	in := session{s.dialect, tx.Tx}
+	now, err := in.schema(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range now.missing {
+		if !now.has(m) {
+			if _, err := tx.Tx.ExecContext(ctx, m.sql); err != nil {
+				return s.lacksRight(ctx, err)
+			}
+		}
+		const note = `INSERT INTO ` + migrationTable + ` (name, group_id) SELECT CAST(@name AS text), coalesce(max(group_id), 0) + 1 FROM ` + migrationTable
+		if _, err := in.exec(ctx, note, args{"name": m.name}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// has says whether the database has every table that the migration makes. An older version of keyseat
+// noted a migration after it had committed it: if it died in between, the note is missing.
+func (s schema) has(m migration) bool {
+	made := m.makes()
+	return len(made) > 0 && !slices.ContainsFunc(made, func(table string) bool { return !slices.Contains(s.tables, table) })
 }
 
 var migrating sync.Mutex
 
-// alonePostgres holds the one row of a table in a transaction while do works on other connections.
-// bun's own lock outlives a process that dies, and it is not made without a race.
-func (s *Store) alonePostgres(ctx context.Context, do func() error) error {
-	if s.write.Stats().MaxOpenConnections == 1 {
-		return plainError("a pool of one connection is too small")
-	}
+// alonePostgres runs do in a transaction that holds the one row of a table, as no other process can at
+// the same time.
+func (s *Store) alonePostgres(ctx context.Context, do func(ctx context.Context, tx bun.Tx) error) error {
 	if err := s.makeLock(ctx); err != nil {
-		return err
+		return s.lacksRight(ctx, err)
 	}
-	migrating.Lock() // or all connections of a pool could be held by those who wait
+	migrating.Lock() // or those who wait could hold all connections of a pool
 	defer migrating.Unlock()
-	return s.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		const hold = `SELECT one FROM keyseat_migrating FOR UPDATE`
-		for _, sql := range []string{`SET LOCAL idle_in_transaction_session_timeout = 0`, `SET LOCAL lock_timeout = 0`, hold} {
+	// Who has waited must see what was committed meanwhile, whatever the database's default is.
+	isolation := &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	return s.write.RunInTx(ctx, isolation, func(ctx context.Context, tx bun.Tx) error {
+		for _, sql := range []string{
+			`SET LOCAL idle_in_transaction_session_timeout = 0`,
+			`SET LOCAL statement_timeout = 0`,
+			`SET LOCAL lock_timeout = 0`,
+			`SELECT one FROM keyseat_migrating FOR UPDATE`,
+			`SET LOCAL lock_timeout = '2s'`, // or all who use a table would wait behind a migration that waits for it
+		} {
 			if _, err := tx.Tx.ExecContext(ctx, sql); err != nil {
-				return err
+				return s.lacksRight(ctx, err)
 			}
 		}
-		return do()
+		return do(ctx, tx)
 	})
 }
 

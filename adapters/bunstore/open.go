@@ -16,6 +16,10 @@ type Options struct {
 	// Distributed is for a Postgres whose tables [Store.Distribute] has distributed, and for databases that
 	// speak its protocol and have no SKIP LOCKED.
 	Distributed bool
+
+	// Dedicated makes [Open] and [Store.Migrate] refuse a database that holds tables of other programs and none of
+	// keyseat's. Without it keyseat shares a database with the program that embeds it.
+	Dedicated bool
 }
 
 func (o Options) filled() Options {

@@ -27,7 +27,7 @@ func openPostgres(url string, o Options) (*Store, error) {
 	pool.SetMaxIdleConns(o.Conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	db := bun.NewDB(pool, pgdialect.New())
-	s := &Store{dialect: postgres{}, read: db, write: db, owned: true, fallback: several}
+	s := &Store{dialect: postgres{}, read: db, write: db, owned: true, fallback: several, dedicated: o.Dedicated}
 	if o.Distributed {
 		s.dialect = newDistributed()
 	}

@@ -16,12 +16,13 @@ import (
 // A Store keeps everything in one database. Any number of goroutines may use it.
 type Store struct {
 	dialect
-	read     *bun.DB
-	write    *bun.DB // of SQLite's, one connection, because it has one writer
-	owned    bool    // close both
-	fallback bool    // the URL names several servers
-	sweep    *sweep  // of secrets, SQLite only
-	kept     *kept   // for the writer of an SQLite file that [Open] has opened
+	read      *bun.DB
+	write     *bun.DB // of SQLite's, one connection, because it has one writer
+	owned     bool    // close both
+	fallback  bool    // the URL names several servers
+	dedicated bool    // the database is keyseat's alone
+	sweep     *sweep  // of secrets, SQLite only
+	kept      *kept   // for the writer of an SQLite file that [Open] has opened
 }
 
 var (

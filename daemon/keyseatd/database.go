@@ -46,7 +46,13 @@ func (d databaseFlag) missing() bool {
 
 // create is [databaseFlag.open] that makes an SQLite file where there is none.
 func (d databaseFlag) create(ctx context.Context, do func(s *bunstore.Store) error) error {
-	s, err := openStore(ctx, d.Database, d.DatabaseDistributed)
+	return d.with(ctx, bunstore.Options{Dedicated: true}, do)
+}
+
+// with is [databaseFlag.create] with further options.
+func (d databaseFlag) with(ctx context.Context, o bunstore.Options, do func(s *bunstore.Store) error) error {
+	o.Distributed = d.DatabaseDistributed
+	s, err := openStore(ctx, d.Database, o)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 type migrateCmd struct {
 	databaseFlag
 
+	Shared     bool `help:"Make the tables although the database holds those of another program."`
 	Distribute bool `help:"Have Citus distribute the tables of keys, tasks and history by the key's code. Stop every daemon first."`
 }
 
@@ -26,7 +27,7 @@ func (*migrateCmd) Help() string {
 
 // Run brings the schema up to date.
 func (m *migrateCmd) Run(ctx context.Context, c console) error {
-	return m.create(ctx, func(s *bunstore.Store) error {
+	return m.with(ctx, bunstore.Options{Dedicated: !m.Shared}, func(s *bunstore.Store) error {
 		_, err := fmt.Fprintln(c.out, "the schema is up to date")
 		if err == nil && m.Distribute {
 			err = distribute(ctx, c, s)

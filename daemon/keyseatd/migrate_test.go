@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"strings"
 	"testing"
 
@@ -40,4 +41,31 @@ func TestSQLiteIsNotDistributed(t *testing.T) {
 	sh := shell{t, t.TempDir(), []string{"KEYSEAT_DATABASE=sqlite:" + t.TempDir() + "/keyseat.db"}}
 	sh.failsAfter("the schema is up to date", exitFailed, "only PostgreSQL's tables can be distributed", "", "migrate", "--distribute")
 	sh.fails(exitFailed, "only PostgreSQL's tables can be distributed", "", "stock", "--database-distributed")
+}
+
+// TestTheDatabaseOfAnotherProgram holds that no command but an explicit migrate puts tables there.
+func TestTheDatabaseOfAnotherProgram(t *testing.T) {
+	everywhere(t, func(sh shell) {
+		url := strings.TrimPrefix(sh.env[0], "KEYSEAT_DATABASE=")
+		driver, source := "pgx", url
+		if path, embedded := strings.CutPrefix(url, "sqlite:"); embedded {
+			driver, source = "sqlite", path
+		}
+		db, err := sql.Open(driver, source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = db.Close() }() // it has done its work
+		if _, err := db.ExecContext(t.Context(), "CREATE TABLE customers (id integer)"); err != nil {
+			t.Fatal(err)
+		}
+		const want = "holds tables of another program (customers) and none of keyseat's"
+		for _, line := range []string{
+			"migrate", "stock", "keys generate --count 1", "keys export", "doctor", "plans list", "serve --log-level error --connector sim --master-key-file " + sh.masterFile(),
+		} {
+			sh.fails(exitFailed, want, "", strings.Fields(line)...)
+		}
+		sh.ok("migrate", "--shared")
+		sh.ok("keys", "generate", "--count", "1")
+	})
 }

@@ -128,8 +128,9 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 
 // openStore opens a database and brings its schema up to date. That its tables are distributed need not be
 // said: then it is opened once more.
-func openStore(ctx context.Context, url string, distributed bool) (*bunstore.Store, error) {
-	store, err := bunstore.Open(ctx, url, bunstore.Options{Now: clock, Distributed: distributed})
+func openStore(ctx context.Context, url string, o bunstore.Options) (*bunstore.Store, error) {
+	o.Now = clock
+	store, err := bunstore.Open(ctx, url, o)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +139,8 @@ func openStore(ctx context.Context, url string, distributed bool) (*bunstore.Sto
 		return store, nil
 	case errors.Is(err, bunstore.ErrDistributed):
 		_ = store.Close() //nolint:contextcheck // closing must not be cut short; nothing was written
-		return openStore(ctx, url, true)
+		o.Distributed = true
+		return openStore(ctx, url, o)
 	default:
 		return nil, errors.Join(err, store.Close()) //nolint:contextcheck // closing must not be cut short
 	}

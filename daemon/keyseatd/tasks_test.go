@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/keys"
@@ -30,7 +31,7 @@ func serve(sh shell) shop {
 	sh.Helper()
 	sh.feed("id,country,slots,address\nelm,US,3,1 High Street\n", "plans", "import", "-")
 	sh.feed("code\nann\nbob\ncat\n", "keys", "import", "-")
-	store, err := openStore(sh.Context(), strings.TrimPrefix(sh.env[0], "KEYSEAT_DATABASE="), false)
+	store, err := openStore(sh.Context(), strings.TrimPrefix(sh.env[0], "KEYSEAT_DATABASE="), bunstore.Options{})
 	if err != nil {
 		sh.Fatal(err)
 	}

@@ -1,0 +1,219 @@
+package bunstore_test
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+)
+
+// steps are the files of the migrations for that database.
+func steps(t testing.TB, url string) []string {
+	t.Helper()
+	folder := "postgres"
+	if strings.HasPrefix(url, "sqlite:") {
+		folder = "sqlite"
+	}
+	files, err := filepath.Glob(filepath.Join("migrations", folder, "*.sql"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	return files
+}
+
+// nameOf is the name under which a migration is noted.
+func nameOf(file string) string {
+	name, _, _ := strings.Cut(filepath.Base(file), "_")
+	return name
+}
+
+// earlier makes a database as it was after the first n migrations, with a key in it.
+func earlier(t testing.TB, db *sql.DB, files []string, noted func(i int) bool) {
+	t.Helper()
+	identity := "integer PRIMARY KEY AUTOINCREMENT"
+	if strings.Contains(files[0], "postgres") {
+		identity = "bigserial PRIMARY KEY"
+	}
+	do := []string{`CREATE TABLE keyseat_migrations (id ` + identity + `, name varchar, group_id bigint, migrated_at timestamp NOT NULL DEFAULT current_timestamp)`}
+	for i, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		do = append(do, string(text))
+		if noted(i) {
+			do = append(do, `INSERT INTO keyseat_migrations (name, group_id) VALUES ('`+nameOf(file)+`', 1)`)
+		}
+	}
+	do = append(do, `INSERT INTO keyseat_keys (code, version, status, used, revoked, message, username, verify_address, invite, address, order_id, task_id, batch_id)
+		VALUES ('old', 1, 'active', false, false, '', '', '', '', '', '', '', '')`)
+	for _, sql := range do {
+		if _, err := db.ExecContext(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func always(int) bool { return true }
+
+// drop removes all tables.
+func (l *lab) drop() {
+	l.Helper()
+	all := append([]string{"keyseat_strangers", "keyseat_daemons", "keyseat_migrations", "keyseat_migration_locks", "keyseat_migrating"}, tables...)
+	for _, table := range all {
+		if _, err := l.db.ExecContext(l.life, "DROP TABLE IF EXISTS "+table); err != nil {
+			l.Fatal(err)
+		}
+	}
+}
+
+// upToDate holds that each migration is noted once and that its tables work.
+func upToDate(t testing.TB, s *bunstore.Store, db *sql.DB, files []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "SELECT name FROM keyseat_migrations ORDER BY name")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }() // its error is that of rows.Err
+	var got, want []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, name)
+	}
+	for _, file := range files {
+		want = append(want, nameOf(file))
+	}
+	if err := rows.Err(); err != nil || !slices.Equal(got, want) {
+		t.Errorf("noted are %v, not %v (%v)", got, want, err)
+	}
+	fill(t, s, 1)
+	if _, err := s.Listeners(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAMigrationMayBreakOff fails each statement of a migration in turn, in every mode, from an empty
+// database and from each earlier version. The next call must bring the schema up to date.
+func TestAMigrationMayBreakOff(t *testing.T) {
+	for _, name := range []string{"sqlite", "postgres", "postgres" + onTheWire} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			system, _, _ := strings.Cut(name, " ")
+			l := emptyLab(t, databases[system](t), strings.HasSuffix(name, onTheWire))
+			files := steps(t, l.url)
+			failed := 0
+			for from := range files {
+				for _, m := range modes {
+					for k := 1; l.mayBreak(m) && l.breaksOff(files, from, m, k); k++ {
+						failed++
+					}
+				}
+			}
+			if failed == 0 {
+				t.Error("no statement has failed")
+			}
+			t.Attr("faults", strconv.Itoa(failed))
+		})
+	}
+}
+
+// mayBreak says whether to try that mode: one must do on Postgres, where each trial takes a while.
+func (l *lab) mayBreak(m mode) bool {
+	return m.dies == l.wire && (m.first || l.plain.Embedded())
+}
+
+// breaksOff fails one statement of a migration from that version on, and says whether there are so many.
+func (l *lab) breaksOff(files []string, from int, m mode, k int) bool {
+	l.Helper()
+	l.drop()
+	if from > 0 {
+		earlier(l, l.db, files[:from], always)
+	}
+	l.arm(m, k)
+	err := l.frail.Migrate(l.life)
+	hits, _ := l.disarm()
+	if hits == 0 && err != nil {
+		l.Fatalf("nothing has failed, and the call gives %v", err)
+	}
+	if err := l.plain.Migrate(l.life); err != nil {
+		l.Fatalf("%s of statement %d from version %d leaves a database that cannot be migrated: %v", m.name, k, from, err)
+	}
+	upToDate(l, l.plain, l.db, files)
+	return hits > 0
+}
+
+// TestAMigrationThatIsNotNoted holds that a database is mended in which an older version has died between a
+// migration and its note.
+func TestAMigrationThatIsNotNoted(t *testing.T) {
+	for name, url := range databases {
+		for lost := range steps(t, url(t)) {
+			t.Run(name+" "+strconv.Itoa(lost), func(t *testing.T) {
+				t.Parallel()
+				url := url(t)
+				db, files := raw(t, url), steps(t, url)
+				earlier(t, db, files[:lost+1], func(i int) bool { return i != lost })
+				upToDate(t, open(t, url, bunstore.Options{}), db, files)
+			})
+		}
+	}
+}
+
+// TestANewerVersion holds that a database is refused that a later version has migrated.
+func TestANewerVersion(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		open(t, url, bunstore.Options{})
+		db, files := raw(t, url), steps(t, url)
+		if _, err := db.ExecContext(t.Context(), `INSERT INTO keyseat_migrations (name, group_id) VALUES ('29990101000000', 9)`); err != nil {
+			t.Fatal(err)
+		}
+		plain, distributed := form(url)
+		s, err := bunstore.Open(t.Context(), plain, bunstore.Options{Distributed: distributed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		want := "the database is at version 29990101000000, made by a newer keyseat; this program knows up to " + nameOf(files[len(files)-1])
+		if err := s.Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestTheDatabaseOfAnotherProgram holds that it gets no table of ours, unless keyseat is embedded there.
+func TestTheDatabaseOfAnotherProgram(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		db := raw(t, url)
+		if _, err := db.ExecContext(t.Context(), `CREATE TABLE customers (id integer)`); err != nil {
+			t.Fatal(err)
+		}
+		plain, distributed := form(url)
+		alone := bunstore.Options{Distributed: distributed, Dedicated: true}
+		s, err := bunstore.Open(t.Context(), plain, alone)
+		if err == nil {
+			err = s.Migrate(t.Context())
+			_ = s.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "holds tables of another program (customers) and none of keyseat's") {
+			t.Errorf("got %v", err)
+		}
+		if path, embedded := strings.CutPrefix(plain, "sqlite:"); embedded {
+			var mode string
+			if err := db.QueryRowContext(t.Context(), "PRAGMA journal_mode").Scan(&mode); err != nil || mode != "delete" {
+				t.Errorf("its journal is %s now (%v)", mode, err)
+			}
+			if beside, _ := filepath.Glob(strings.ReplaceAll(path, "?", "[?]") + "-*"); len(beside) > 0 {
+				t.Errorf("beside it are %v", beside)
+			}
+		}
+		fill(t, open(t, url, bunstore.Options{}), 1)
+		open(t, url, alone)
+	})
+}

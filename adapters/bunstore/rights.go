@@ -1,0 +1,117 @@
+package bunstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgerrcode"
+)
+
+// refusal is a sentence for the operator, which needs no operation to be understood.
+func refusal(format string, values ...any) error {
+	return storeError{text: fmt.Sprintf(format, values...)}
+}
+
+// refuse says why a schema that is not up to date cannot be changed, nil if it can.
+func (s *Store) refuse(ctx context.Context, now schema) error {
+	if err := s.foreign(ctx, now); err != nil || s.embedded() {
+		return err
+	}
+	u, err := s.user(ctx)
+	if err != nil {
+		return err
+	}
+	switch lacks := now.lacks(); {
+	case u.readOnly:
+		return refusal("the server is read-only, and %s: run `keyseatd migrate` on the server that takes writes", lacks)
+	case u.creates:
+		return nil
+	case len(now.applied) > 0:
+		return refusal("role %s may not change the tables, and %s: run `keyseatd migrate` as their owner", u.name, lacks)
+	case u.schema == "":
+		return refusal("role %[1]s has no schema for its tables: run `CREATE SCHEMA %[1]s AUTHORIZATION %[1]s`", u.name)
+	}
+	return refusal("role %[1]s may not create tables in schema %[2]s, as is usual since PostgreSQL 15: "+
+		"run `GRANT CREATE ON SCHEMA %[2]s TO %[1]s`, or `CREATE SCHEMA %[1]s AUTHORIZATION %[1]s`", u.name, u.schema)
+}
+
+// lacks says which migrations are missing.
+func (s schema) lacks() string {
+	var names []string
+	for _, m := range s.missing {
+		names = append(names, m.name)
+	}
+	return "the schema lacks " + strings.Join(names, ", ")
+}
+
+// A user is the role of a connection to Postgres. Its name and schema are quoted as SQL needs it.
+type user struct {
+	name, schema      string
+	creates, readOnly bool // tables in the schema; no writes at all
+}
+
+func (s *Store) user(ctx context.Context) (u user, err error) {
+	err = s.reader().query(ctx, `
+		SELECT quote_ident(current_user), coalesce(quote_ident(current_schema()), ''),
+			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), current_setting('transaction_read_only') = 'on'`,
+		nil, func(r row) error {
+			return r.scan([]field{text[string]{&u.name}, text[string]{&u.schema}, flag{&u.creates}, flag{&u.readOnly}})
+		})
+	return u, err
+}
+
+// lacksRight explains why a statement of a migration was refused, where that is a matter of rights.
+func (s *Store) lacksRight(ctx context.Context, err error) error {
+	if sqlState(err) != pgerrcode.InsufficientPrivilege {
+		return err
+	}
+	u, failed := s.user(ctx)
+	if failed != nil {
+		return err
+	}
+	return refusal("role %s may not change the tables: run `keyseatd migrate` as their owner", u.name)
+}
+
+// foreign refuses a database with tables of another program and none of keyseat's, if keyseat is to have the
+// database for itself.
+func (s *Store) foreign(ctx context.Context, now schema) error {
+	ours := slices.ContainsFunc(now.tables, func(table string) bool { return strings.HasPrefix(table, "keyseat_") })
+	if !s.dedicated || ours || len(now.tables) == 0 {
+		return nil
+	}
+	where, err := s.place(ctx)
+	if err != nil {
+		return err
+	}
+	return refusal("%s holds tables of another program (%s) and none of keyseat's: "+
+		"name another database, or let both share this one with `keyseatd migrate --shared`", where, some(now.tables))
+}
+
+// refuseForeign is [Store.foreign] of a database that was not read yet.
+func (s *Store) refuseForeign(ctx context.Context) error {
+	now, err := s.reader().schema(ctx)
+	if err != nil {
+		return err
+	}
+	return s.foreign(ctx, now)
+}
+
+// place names where the tables are.
+func (s *Store) place(ctx context.Context) (string, error) {
+	if s.embedded() {
+		return s.file(ctx)
+	}
+	place, err := s.reader().names(ctx, `SELECT 'schema ' || quote_ident(current_schema()) || ' of database ' || quote_ident(current_database())`)
+	return strings.Join(place, ""), err
+}
+
+// some is the first few of many names.
+func some(names []string) string {
+	const few = 3
+	if len(names) > few {
+		names = append(slices.Clone(names[:few]), "…")
+	}
+	return strings.Join(names, ", ")
+}

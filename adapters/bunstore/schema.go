@@ -1,0 +1,111 @@
+package bunstore
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// migrationTable names the migrations that a database has. Package bun/migrate made it in older versions
+// of keyseat, and its form is still that.
+const migrationTable = "keyseat_migrations"
+
+// A migration is a step of the schema. Names sort in the order of the steps.
+type migration struct{ name, sql string }
+
+var createTable = regexp.MustCompile(`(?m)^CREATE (?:UNLOGGED )?TABLE (\w+)`)
+
+// makes lists the tables that the migration creates.
+func (m migration) makes() (tables []string) {
+	for _, found := range createTable.FindAllStringSubmatch(m.sql, -1) {
+		tables = append(tables, found[1])
+	}
+	return tables
+}
+
+// steps are all migrations of this program, in order.
+func (s session) steps() (all []migration, err error) {
+	folder := "migrations/postgres"
+	if s.embedded() {
+		folder = "migrations/sqlite"
+	}
+	files, err := fs.Glob(migrations, folder+"/*.sql") // sorted
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		text, err := migrations.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		name, _, _ := strings.Cut(path.Base(file), "_")
+		all = append(all, migration{name, string(text)})
+	}
+	return all, nil
+}
+
+// A schema is what a database has.
+type schema struct {
+	tables  []string // those that are visible and keyseat's, and all others of the schema that new tables go to
+	applied []string // names of migrations
+	missing []migration
+}
+
+// schema reads what the database has. It writes nothing.
+func (s session) schema(ctx context.Context) (now schema, err error) {
+	tables := `SELECT CAST(c.relname AS text) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) AND (n.nspname = current_schema() OR c.relname LIKE 'keyseat\_%')
+			AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+		ORDER BY c.relname`
+	if s.embedded() {
+		tables = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`
+	}
+	if now.tables, err = s.names(ctx, tables); err != nil {
+		return now, err
+	}
+	if slices.Contains(now.tables, migrationTable) {
+		now.applied, err = s.names(ctx, `SELECT name FROM `+migrationTable+` ORDER BY name`)
+	}
+	if err != nil {
+		return now, err
+	}
+	all, err := s.steps()
+	if err != nil {
+		return now, err
+	}
+	for _, m := range all {
+		if !slices.Contains(now.applied, m.name) {
+			now.missing = append(now.missing, m)
+		}
+	}
+	return now, now.known(all)
+}
+
+// names reads a column of texts.
+func (s session) names(ctx context.Context, query string) (all []string, err error) {
+	err = s.query(ctx, query, nil, func(r row) error {
+		var name string
+		err := r.scan([]field{text[string]{&name}})
+		all = append(all, name)
+		return err
+	})
+	return all, err
+}
+
+// known refuses a database that a newer version has migrated.
+func (s schema) known(all []migration) error {
+	for _, name := range slices.Backward(s.applied) {
+		if !slices.ContainsFunc(all, func(m migration) bool { return m.name == name }) {
+			return refusal("the database is at version %s, made by a newer keyseat; this program knows up to %s: "+
+				"run the newer program, or restore a backup", name, all[len(all)-1].name)
+		}
+	}
+	return nil
+}
