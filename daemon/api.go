@@ -166,7 +166,7 @@ func (a *API) named(ctx context.Context, r *http.Request, q request, call func(k
 		call = func(keys.Code) answer { return notExist(false) }
 	}
 	var said answer
-	if a.Strangers == nil || code.Own() || strings.TrimSpace(typed) == "" {
+	if a.Strangers == nil || code.Own() || keys.Trim(typed) == "" {
 		said = call(code)
 	} else {
 		said = a.stranger(ctx, ClientAddress(r, a.Proxies), func() answer { return call(code) })

@@ -1,16 +1,17 @@
 package keys_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/keyseat/keyseat/keys"
 )
 
-// BenchmarkParseTyped reads codes as callers send them: of our own format, as printed and as typed,
+// BenchmarkParseTyped reads codes as callers send them: of our own format, as printed, typed and pasted,
 // and any other.
 func BenchmarkParseTyped(b *testing.B) {
 	own := string(keys.Generate([keys.Entropy]byte{1, 2, 3}))
-	for name, typed := range map[string]string{"own": own, "trimmed": " " + own + "\n", "other": "K000000001"} {
+	for name, typed := range map[string]string{"own": own, "trimmed": " " + own + "\n", "pasted": "\u200b“" + strings.ReplaceAll(own, "-", "–") + "”", "other": "K000000001"} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

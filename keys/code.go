@@ -16,24 +16,38 @@ var ErrCode = errors.New("a code is 1 to 128 printable ASCII characters with no 
 // and dashed groups, any other exactly as it was imported.
 type Code string
 
-// Parse gives the canonical form of a code, or [ErrCode].
+// Parse gives the canonical form of a code that a file holds, or [ErrCode]. It reads a code of our own
+// format as people write and paste it: in lower case, without dashes, with other dashes, dots, blanks,
+// underscores, quotes or invisible characters in it, with full-width letters, and with O for 0 and I or
+// L for 1. The check character makes that safe. Of any other code it cuts off what [Trim] does.
 func Parse(s string) (Code, error) {
-	if len(s) == 0 || len(s) > MaxCode || strings.ContainsFunc(s, unprintable) {
+	if own, ok := readOwn(s); ok {
+		return own, nil
+	}
+	return parseForeign(Trim(s))
+}
+
+// ParseTyped is [Parse] for what a person or a client sent: in a code of another format, a space is read
+// as the plus sign that a client did not encode.
+func ParseTyped(s string) (Code, error) {
+	if own, ok := readOwn(s); ok {
+		return own, nil
+	}
+	return parseForeign(strings.ReplaceAll(Trim(s), " ", "+"))
+}
+
+// parseForeign checks a code that is not of our own format. Its spelling stays.
+func parseForeign(s string) (Code, error) {
+	if len(s) == 0 || len(s) > MaxCode {
 		return "", ErrCode
 	}
-	if own, ok := parseOwn(s); ok {
-		return own, nil
+	for i := range len(s) {
+		if !isPrintable(s[i]) {
+			return "", ErrCode
+		}
 	}
 	return Code(s), nil
 }
-
-// ParseTyped is [Parse] for what a person or a client sent: white space round it is trimmed, and a
-// space inside it is taken for the plus sign that a client forgot to encode.
-func ParseTyped(s string) (Code, error) {
-	return Parse(strings.ReplaceAll(strings.TrimSpace(s), " ", "+"))
-}
-
-func unprintable(r rune) bool { return r <= ' ' || r > '~' }
 
 // Our own format: 24 characters of Crockford's base32 (https://www.crockford.com/base32.html), which
 // is 120 bits, and a check character, in five groups of five.
@@ -59,40 +73,24 @@ func Generate(random [Entropy]byte) Code {
 			values = append(values, byte(word>>shift)&31)
 		}
 	}
-	return spell(append(values, times2(checksum(values))))
+	return spell([symbols]byte(append(values, times2(checksum(values)))))
 }
 
 // Own says whether the code is of our own format with a right check character, and so beyond guessing.
 func (c Code) Own() bool {
-	_, ok := parseOwn(string(c))
+	_, ok := readOwn(string(c))
 	return ok
 }
 
-func parseOwn(s string) (Code, bool) {
-	s = strings.ToUpper(strings.ReplaceAll(s, "-", ""))
-	if len(s) != symbols {
-		return "", false
-	}
-	values := make([]byte, symbols)
-	for i := range symbols {
-		v := strings.IndexByte(alphabet, s[i])
-		if v < 0 {
-			return "", false
-		}
-		values[i] = byte(v)
-	}
-	return spell(values), checksum(values) == 0
-}
-
-func spell(values []byte) Code {
-	var b strings.Builder
+func spell(values [symbols]byte) Code {
+	code := make([]byte, 0, symbols+symbols/groupSize-1)
 	for i, v := range values {
 		if i > 0 && i%groupSize == 0 {
-			b.WriteByte('-')
+			code = append(code, '-')
 		}
-		b.WriteByte(alphabet[v])
+		code = append(code, alphabet[v])
 	}
-	return Code(b.String())
+	return Code(code)
 }
 
 // checksum reads the symbols as a polynomial over GF(32), at 2, a generator of the field: each symbol

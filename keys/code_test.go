@@ -82,7 +82,7 @@ func TestEveryWrongSymbol(t *testing.T) {
 		for i := range len(code) {
 			for c := byte('!'); c <= '~'; c++ {
 				wrong := code[:i] + string(c) + code[i+1:]
-				if strings.EqualFold(wrong, code) {
+				if strings.EqualFold(wrong, code) || lookalike[c|' '] == code[i] {
 					continue
 				}
 				foreign(t, wrong)
@@ -92,6 +92,9 @@ func TestEveryWrongSymbol(t *testing.T) {
 		}
 	}
 }
+
+// lookalike are the letters that a person types for a digit, in lower case.
+var lookalike = map[byte]byte{'o': '0', 'i': '1', 'l': '1'}
 
 // TestEverySwap swaps every two symbols of some codes, neighbours and others.
 func TestEverySwap(t *testing.T) {
@@ -138,7 +141,7 @@ func foreign(t *testing.T, s string) {
 func TestForeignCodesAreKept(t *testing.T) {
 	for _, s := range []string{
 		"a", "ABC-123", "abc-123", "SPOTIFY+PREMIUM", "-", "--", "x--y", "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
-		"00000-00000-00000-00000-00001", "o0000-00000-00000-00000-00000",
+		"00000-00000-00000-00000-00001", "o0000-00000-00000-00000-00001", "0.0_0'0\"0-00000-00000-00000-00001",
 		strings.Repeat("x", keys.MaxCode),
 	} {
 		foreign(t, s)
@@ -153,8 +156,8 @@ func TestForeignCodesAreKept(t *testing.T) {
 
 func TestNoCodes(t *testing.T) {
 	for _, s := range []string{
-		"", " ", "a b", " a", "a ", "a\n", "\ta", "a\x00", "a\x7f", "é", "a\u00a0b", "ſ", "\xff", "a\u200b",
-		strings.Repeat("x", keys.MaxCode+1),
+		"", " ", "\u200b", "a b", "a\u200bb", "a\x00", "a\x7f", "é", "a\u00a0b", "ſ", "\xff", "Ａ", "a–b",
+		strings.Repeat("x", keys.MaxCode+1), "00000-00000-00000-00000-0000\u0660",
 	} {
 		if code, err := keys.Parse(s); !errors.Is(err, keys.ErrCode) || code != "" {
 			t.Errorf("%q gives %q, %v", s, code, err)
@@ -168,6 +171,10 @@ func TestParseTyped(t *testing.T) {
 		" abc ":                       "abc",
 		"\r\n\tabc\v\f":               "abc",
 		"\u00a0abc\u2003":             "abc",
+		"\ufeffa b\u200b\u200e":       "a+b",
+		"'abc'":                       "'abc'",
+		"a.b_c-d":                     "a.b_c-d",
+		"OIL":                         "OIL",
 		"a b c":                       "a+b+c",
 		"a  b":                        "a++b",
 		"a+b":                         "a+b",
@@ -178,7 +185,7 @@ func TestParseTyped(t *testing.T) {
 			t.Errorf("%q gives %q, %v; not %q", typed, got, err, want)
 		}
 	}
-	for _, typed := range []string{"", "  ", "\u00a0", "a\tb", "a\u00a0b", " " + long + "x"} {
+	for _, typed := range []string{"", "  ", "\u00a0", "\u200b\ufeff", "a\tb", "a\u00a0b", "a\u200bb", " " + long + "x"} {
 		if got, err := keys.ParseTyped(typed); !errors.Is(err, keys.ErrCode) || got != "" {
 			t.Errorf("%q gives %q, %v", typed, got, err)
 		}

@@ -44,6 +44,7 @@ func (d Desk) Accept(ctx context.Context, q Request) error {
 	if q.Kind != Renew {
 		q.Account.NewEmail, q.Account.NewPassword = Secret{}, Secret{} // they mean nothing to any other kind
 	}
+	q = q.trimmed()
 	id, empty, known := d.NewID(), false, false
 	for range rounds {
 		v, err := d.View(ctx, q.Code)

@@ -170,8 +170,8 @@ func TestReadsAreRepeated(t *testing.T) {
 	}
 }
 
-// TestAccountArrives holds that what was submitted is what the connector gets, to the byte, and that
-// the store holds it sealed and bound to the task.
+// TestAccountArrives holds that what was submitted is what the connector gets, to the byte but for
+// what is invisible at the ends of the login, and that the store holds it sealed and bound to the task.
 func TestAccountArrives(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "a:b,c", "3:abc,", "0:,0:,0:,", "\x00", strings.Repeat("ß", 127)}))
@@ -194,7 +194,7 @@ func TestAccountArrives(t *testing.T) {
 		}
 		s.work(s.lease())
 		got := s.orders[0].Account
-		for i, want := range []string{login, password, email, next} {
+		for i, want := range []string{keys.Trim(login), password, email, next} {
 			if secret := got.Secrets()[i].Reveal(); secret != want {
 				r.Fatalf("secret %d is %q, want %q", i, secret, want)
 			}

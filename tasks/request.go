@@ -17,6 +17,23 @@ type Request struct {
 	Account Account
 }
 
+// trimmed cuts white space and invisible characters off both ends of what a person may have pasted. The
+// password stays as it was typed.
+func (q Request) trimmed() Request {
+	q.Country = keys.Trim(q.Country)
+	q.Account.Login = trimmed(q.Account.Login)
+	q.Account.NewEmail = trimmed(q.Account.NewEmail)
+	return q
+}
+
+func trimmed(s Secret) Secret {
+	text := keys.Trim(s.Reveal())
+	if len(text) == len(s.Reveal()) {
+		return s
+	}
+	return NewSecret(text)
+}
+
 // The longest texts of a request, in bytes.
 const (
 	MaxLogin    = 254 // also of an email address (RFC 5321, section 4.5.3.1, as corrected)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -26,7 +27,7 @@ type planEdit struct {
 func (b planEdit) edit(id string) (stock.Edit, error) {
 	e := stock.Edit{ID: id, Size: b.Slots, Address: b.Address, Invite: b.Invite, ExpiresAt: b.Expires.at}
 	if b.Country != nil {
-		country, err := stock.ParseCountry(*b.Country)
+		country, err := stock.ParseCountry(keys.Trim(*b.Country))
 		if err != nil {
 			return e, invalid("country", "must be an ISO 3166-1 alpha-2 code (e.g., US)")
 		}

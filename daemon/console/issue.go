@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/sheet"
@@ -40,8 +39,8 @@ const (
 func (v *visit) issue() error {
 	form := v.r.PostForm
 	o := order{
-		Count: strings.TrimSpace(form.Get("count")), OrderID: strings.TrimSpace(form.Get("order_id")),
-		Note: strings.TrimSpace(form.Get("note")), ID: form.Get("id"),
+		Count: keys.Trim(form.Get("count")), OrderID: keys.Trim(form.Get("order_id")),
+		Note: keys.Trim(form.Get("note")), ID: form.Get("id"),
 	}
 	step := form.Get("step")
 	if step == check {

@@ -3,7 +3,6 @@ package console
 import (
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/keyseat/keyseat/daemon/shown"
 	"github.com/keyseat/keyseat/keys"
@@ -23,7 +22,7 @@ type keyList struct {
 // keys lists keys in the order of their codes, or finds one.
 func (v *visit) keys() error {
 	query := v.r.URL.Query()
-	if text := strings.TrimSpace(query.Get("q")); text != "" {
+	if text := keys.Trim(query.Get("q")); text != "" {
 		return v.search(text)
 	}
 	after, err := keys.Parse(query.Get("after"))

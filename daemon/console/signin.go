@@ -10,6 +10,7 @@ import (
 
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/keys"
 )
 
 const cookieName = "keyseat_console"
@@ -29,7 +30,7 @@ func (v *visit) signIn() error {
 		v.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		return v.askIn(http.StatusTooManyRequests, "Too many wrong tokens were shown from your address. Try again in a minute.")
 	}
-	text := strings.TrimSpace(v.r.PostFormValue("token"))
+	text := keys.Trim(v.r.PostFormValue("token"))
 	token, err := v.Tokens.Find(text)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -119,7 +120,7 @@ func (e Endpoint) setLow(thresholds map[stock.Country]int) error {
 	for country, n := range thresholds {
 		code := country
 		if country != EveryCountry {
-			parsed, err := stock.ParseCountry(string(country))
+			parsed, err := stock.ParseCountry(keys.Trim(string(country)))
 			if err != nil {
 				return fmt.Errorf("stock_low: %q is no country", country)
 			}

@@ -41,6 +41,8 @@ func TestKeys(t *testing.T) {
 		"byte order mark":     {"\ufeffcode\na\n", []keys.Key{active("a")}},
 		"marked and quoted":   {"\ufeff\"code\"\na\n", []keys.Key{active("a")}},
 		"our own code":        {"code\n0000000000000000000000012\n", []keys.Key{active("00000-00000-00000-00000-00012")}},
+		"invisible ends":      {"code\n\u200b a\u00a0\n", []keys.Key{active("a")}},
+		"our own code pasted": {"code\n“０oooo 00000–00000_00000.000i2”\n", []keys.Key{active("00000-00000-00000-00000-00012")}},
 		"quoted code":         {"code\n\"a\"\"b,c\"\n", []keys.Key{active(`a"b,c`)}},
 		"any order": {"order_id,code,purchase_date\no1,a,2026-11-22T13:00:00.000001999+01:00\n", []keys.Key{
 			{Code: "a", Status: keys.Active, OrderID: "o1", PurchaseDate: noon.Add(time.Microsecond)},
@@ -92,7 +94,8 @@ var keyFaults = map[string]string{
 	"code,used\na\n":                          "line 2: 1 cells under a header of 2",
 	"code\na\nb,c\n":                          "line 3: 2 cells under a header of 1",
 	"code\na b\n":                             "line 2: code must be 1 to 128 printable ASCII",
-	"code\n a\n":                              "line 2: code must be",
+	"code\n\u200b\n":                          "line 2: code must be",
+	"code\na\u200bb\n":                        "line 2: code must be",
 	"code\n\"\"\n":                            "line 2: code must be",
 	"code\né\n":                               "line 2: code must be",
 	"code\n" + long[:129] + "\n":              "line 2: code must be",

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 )
 
@@ -81,7 +82,7 @@ func ValidID(id string) bool {
 }
 
 func (r *row) country() stock.Country {
-	country, err := stock.ParseCountry(r.text("country"))
+	country, err := stock.ParseCountry(keys.Trim(r.text("country")))
 	if err != nil {
 		r.fail("country", "must be an ISO 3166-1 alpha-2 code (e.g., US)")
 	}
