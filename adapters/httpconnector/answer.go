@@ -1,6 +1,7 @@
 package httpconnector
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,15 +9,26 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Why a 200 cannot be read.
-var (
-	errTooLong   = errors.New("status 200, the answer is too long")
-	errNoJSON    = errors.New("status 200, the answer is not the JSON that it should be")
-	errNoOutcome = errors.New("status 200, the answer has no outcome")
+// unreadable is why a 200 cannot be read. It quotes nothing of the answer, which may hold a secret.
+type unreadable string
+
+func (u unreadable) Error() string { return "status 200, the answer " + string(u) }
+
+const (
+	errTooLong   unreadable = "is longer than 64 KiB"
+	errEmpty     unreadable = "is empty"
+	errMarkup    unreadable = "is not JSON: it begins with <, as a page or a PHP notice does"
+	errNoJSON    unreadable = "is not JSON"
+	errCut       unreadable = "is JSON that ends too early"
+	errAfter     unreadable = "is JSON with something after it"
+	errNoObject  unreadable = "is JSON, but not an object"
+	errType      unreadable = "has a field that is not text"
+	errNoOutcome unreadable = "has no outcome"
 )
 
 // undone are the statuses that say that nothing was done, and that it may be otherwise later.
@@ -64,6 +76,27 @@ func effect(status int) tasks.Effect {
 	return tasks.Unknown
 }
 
+// unreadableBecause says what is wrong with a body that does not decode.
+func unreadableBecause(body []byte, err error) error {
+	var kind *json.UnmarshalTypeError
+	body = bytes.TrimSpace(body)
+	switch {
+	case len(body) == 0:
+		return errEmpty
+	case body[0] == '<':
+		return errMarkup
+	case errors.As(err, &kind) && kind.Field == "":
+		return errNoObject
+	case errors.As(err, &kind):
+		return errType
+	case json.NewDecoder(bytes.NewReader(body)).Decode(new(json.RawMessage)) == nil:
+		return errAfter
+	case strings.HasPrefix(err.Error(), "unexpected end"):
+		return errCut
+	}
+	return errNoJSON
+}
+
 // settled reads the body of a 200, and what of it cannot be read is unknown.
 func settled(ctx context.Context, body []byte, err error) tasks.Answer {
 	var told struct {
@@ -71,12 +104,13 @@ func settled(ctx context.Context, body []byte, err error) tasks.Answer {
 		Username      string        `json:"username"`
 		VerifyAddress string        `json:"verify_address"`
 	}
-	switch {
-	case err != nil:
-	case json.Unmarshal(body, &told) != nil:
-		err = errNoJSON
-	case told.Outcome == "":
-		err = errNoOutcome
+	body = bytes.TrimPrefix(body, []byte("\ufeff")) // some services write a byte order mark
+	if err == nil {
+		if err = json.Unmarshal(body, &told); err != nil {
+			err = unreadableBecause(body, err)
+		} else if told.Outcome == "" {
+			err = errNoOutcome
+		}
 	}
 	if err != nil {
 		return tasks.Answer{Effect: tasks.Unknown, Note: words(ctx, err)}

@@ -47,11 +47,11 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(202, "Fri, 31 Dec 1999 23:59:59 GMT", "")
 	f.Add(503, "-1", "<html>")
 	f.Add(404, "99999999999999999999", "null")
-	notes := regexp.MustCompile(`^(|status -?\d+|an outcome that does not fit|status 200, the answer (is too long|has no outcome|is not the JSON that it should be))$`)
+	notes := regexp.MustCompile(`^(|status -?\d+|an outcome that does not fit|status 200, the answer (is longer than 64 KiB|is empty|is not JSON(: it begins with <, as a page or a PHP notice does)?|is JSON(,? [a-z ]+)|has a field that is not text|has no outcome))$`)
 	f.Fuzz(func(t *testing.T, status int, after, body string) {
 		c := answering(t, status, http.Header{"Retry-After": {after}}, strings.NewReader(body))
 		got := c.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "login@example.com"))
-		readable := status == http.StatusOK && len(body) <= 64<<10 && json.Valid([]byte(body))
+		readable := status == http.StatusOK && len(body) <= 64<<10 && json.Valid([]byte(strings.TrimPrefix(body, "\ufeff")))
 		if settled := got.Effect == tasks.Settled; settled != (got.Outcome != "") || (settled && !readable) {
 			t.Errorf("%+v", got)
 		}
@@ -59,4 +59,34 @@ func FuzzAnswer(f *testing.F) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+// TestUnreadableAnswers holds that a byte order mark is skipped, and that a note says what is wrong with an
+// answer without a word of it.
+func TestUnreadableAnswers(t *testing.T) {
+	t.Parallel()
+	good := `{"outcome":"success","username":"u"}`
+	for body, want := range map[string]string{
+		good: "", "\ufeff" + good: "", "\r\n\n" + good: "",
+		"": "is empty", " \n": "is empty", "\ufeff": "is empty",
+		"<br />\n<b>Notice</b>: pwd=hunter2" + good: "is not JSON: it begins with <, as a page or a PHP notice does",
+		"Notice: hunter2\n" + good:                  "is not JSON",
+		good + "\n<!-- hunter2 -->":                 "is JSON with something after it",
+		good[:20]:                                   "is JSON that ends too early",
+		`["hunter2"]`:                               "is JSON, but not an object",
+		`{"outcome":7}`:                             "has a field that is not text",
+		`{"hunter2":"x"}`:                           "has no outcome",
+		"\ufeff\ufeff" + good:                       "is not JSON",
+	} {
+		got := answering(t, 200, nil, strings.NewReader(body)).Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "x"))
+		if want == "" {
+			if got.Effect != tasks.Settled || got.Outcome != tasks.Success || got.Username != "u" {
+				t.Errorf("%q: %+v", body, got)
+			}
+			continue
+		}
+		if got.Effect != tasks.Unknown || got.Note != "status 200, the answer "+want {
+			t.Errorf("%q: %+v, want %s", body, got, want)
+		}
+	}
 }

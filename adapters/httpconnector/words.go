@@ -17,12 +17,13 @@ func words(ctx context.Context, err error) string {
 		dns  *net.DNSError
 		cert *tls.CertificateVerificationError
 		slow net.Error
+		said unreadable
 	)
 	switch {
 	case ctx.Err() != nil:
 		return ended(ctx)
-	case errors.Is(err, errTooLong), errors.Is(err, errNoJSON), errors.Is(err, errNoOutcome):
-		return err.Error()
+	case errors.As(err, &said):
+		return said.Error()
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"
 	case errors.As(err, &dns):
