@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -30,6 +31,8 @@ type API struct {
 	stopping atomic.Bool
 	calls    atomic.Int64 // that are carried out now
 	shelf    shelf
+	refused  loglimit.Limiter // the lines on clients that have used up a limit
+	failed   loglimit.Limiter // the lines on requests that could not be carried out
 }
 
 // An Observation is one answered request, for metrics. A client that has left before is not answered.

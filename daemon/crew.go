@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -32,6 +33,8 @@ type Crew struct {
 	more    bool   // is perhaps due than the last look could take
 	failing bool   // the last job could not be settled, and nothing was leased since
 	pace    pace
+
+	repeated loglimit.Limiter // the lines that a provider or a database can cause without end
 }
 
 // A job is a leased task.
@@ -155,27 +158,4 @@ func (c *Crew) finish(ctx, asking context.Context, done *job, err error) {
 func (c *Crew) next() (j *job) {
 	j, c.waiting = c.waiting[0], c.waiting[1:]
 	return j
-}
-
-// report tells of a finished job. A lost lease is another worker's business by now.
-func (c *Crew) report(ctx context.Context, r tasks.Report) {
-	if c.Observe != nil {
-		c.Observe(r)
-	}
-	attrs := []any{
-		"task", r.Task.ID, "kind", r.Task.Kind, "asked", r.Task.Asked, "key", Fingerprint(r.Task.Code),
-		"took", r.Took, "note", r.Answer.Note,
-	}
-	switch {
-	case errors.Is(r.Err, tasks.ErrFenced):
-		c.Log.WarnContext(ctx, "lease lost", attrs...)
-	case r.Err != nil:
-		c.Log.ErrorContext(ctx, "cannot settle", append(attrs, "problem", r.Err)...)
-	case r.Answer.Effect == tasks.Settled && !r.Answer.Outcome.Fits(r.Task.Kind):
-		c.Log.ErrorContext(ctx, "the connector gave an outcome that does not fit", append(attrs, "outcome", r.Task.Outcome)...)
-	case r.Task.Open():
-		c.Log.InfoContext(ctx, "asked, goes on", append(attrs, "due", r.Task.Due)...)
-	default:
-		c.Log.InfoContext(ctx, "ended", append(attrs, "outcome", r.Task.Outcome, "slot", r.Task.Slot)...)
-	}
 }

@@ -52,8 +52,8 @@ func (c *Crew) look(ctx, asking context.Context) {
 	free, more := c.room(), true
 	if free > 0 {
 		n, err := c.lease(ctx, free)
+		c.logState(ctx, "cannot lease tasks", err)
 		if err != nil {
-			c.Log.ErrorContext(ctx, "cannot lease tasks", "problem", err)
 			return
 		}
 		more = n == free
@@ -122,9 +122,8 @@ func (c *Crew) giveBack(ctx context.Context, unused []*job) {
 	}
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
 	defer cancel()
-	if _, err := c.Desk.Store.Extend(bound, refs, 0); err != nil {
-		c.Log.ErrorContext(ctx, "cannot give leases back, they will run out", "problem", err)
-	}
+	_, err := c.Desk.Store.Extend(bound, refs, 0)
+	c.logState(ctx, "cannot give leases back, they will run out", err)
 }
 
 // note keeps whether more may be due than was taken.

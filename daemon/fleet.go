@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"github.com/keyseat/keyseat/daemon/loglimit"
 )
 
 // A Register is where the daemons that share a database count strangers together. It is safe for
@@ -40,9 +42,16 @@ func (s *Strangers) Attend(ctx context.Context, log *slog.Logger) {
 	}
 	sign := time.NewTicker(signEvery)
 	defer sign.Stop()
+	var lines loglimit.Limiter
+	const message = "cannot count unknown keys with the other daemons, the limit is stricter meanwhile"
 	for ctx.Err() == nil {
-		if err := s.fleet.attend(ctx); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "cannot sign in with the other daemons, strangers may be told less", "problem", err)
+		switch err := s.fleet.attend(ctx); {
+		case err == nil:
+			lines.Recovered(message)
+		case ctx.Err() == nil:
+			lines.Log(ctx, log, loglimit.Event{
+				Subject: message, Level: slog.LevelWarn, Message: message, Attrs: []slog.Attr{slog.String("error", err.Error())},
+			})
 		}
 		select {
 		case <-ctx.Done():

@@ -32,9 +32,7 @@ func (c *Crew) beat(ctx context.Context) {
 	bound, cancel := context.WithTimeout(ctx, c.Lease/3)
 	defer cancel()
 	verdicts, err := c.Desk.Store.Extend(bound, refs, c.Lease)
-	if err != nil {
-		c.Log.ErrorContext(ctx, "cannot extend leases", "problem", err)
-	}
+	c.logState(ctx, "cannot extend leases", err)
 	for i, ref := range refs {
 		c.extended(ref, start, err == nil && verdicts[i] == nil, err == nil && errors.Is(verdicts[i], tasks.ErrFenced))
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/keys"
 )
 
@@ -28,7 +29,8 @@ func Fingerprint(code keys.Code) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// log writes a line on the request: what it was and how it ended, never what it carried.
+// log writes a line on the request: what it was and how it ended, never what it carried. A client can
+// repeat a request that is refused or that fails, so that those lines are bounded.
 func (a *API) log(r *http.Request, id string, o Observation, said answer) {
 	level := said.level(o)
 	if said.unheard(r) {
@@ -46,9 +48,17 @@ func (a *API) log(r *http.Request, id string, o Observation, said answer) {
 		attrs = append(attrs, slog.String("key", Fingerprint(said.key)))
 	}
 	if said.problem != nil {
-		attrs = append(attrs, slog.String("problem", said.problem.Error()))
+		attrs = append(attrs, slog.String("error", said.problem.Error()))
 	}
-	a.Log.LogAttrs(r.Context(), level, "answered", attrs...)
+	switch {
+	case o.Code == http.StatusTooManyRequests:
+		subject := block(ClientAddress(r, a.Proxies)).String()
+		a.refused.Log(r.Context(), a.Log, loglimit.Event{Subject: subject, Level: level, Message: "client refused", Attrs: attrs})
+	case level == slog.LevelError:
+		a.failed.Log(r.Context(), a.Log, loglimit.Event{Subject: said.problem.Error(), Level: level, Message: "answered", Attrs: attrs})
+	default:
+		a.Log.LogAttrs(r.Context(), level, "answered", attrs...)
+	}
 }
 
 // level is how much an answer matters: a problem of ours, a change, or neither.

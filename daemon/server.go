@@ -5,10 +5,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
+
+	"github.com/keyseat/keyseat/daemon/loglimit"
 )
 
 // A Server runs an API and a crew on listeners of its own, and stops them in order. Its fields are set
@@ -27,6 +31,8 @@ type Server struct {
 	Drain    time.Duration               // how long a stop waits for what was sent; some seconds more are for closing
 	Guests   int                         // connections of each listener; past it those go that keep us waiting longest; 0: no bound
 	Log      *slog.Logger
+
+	repeated loglimit.Limiter // the lines on what load balancers see, and on listeners
 }
 
 // The bounds of a connection. Answers are small and quick: who needs longer is broken or means harm.
@@ -78,7 +84,11 @@ func (s *Server) Run(ctx context.Context) error {
 	if ctx.Err() == nil {
 		err = errors.Join(context.Cause(working), err)
 	}
-	return errors.Join(err, s.close(context.WithoutCancel(ctx), public, admin))
+	err = errors.Join(err, s.close(context.WithoutCancel(ctx), public, admin))
+	for _, lines := range []*loglimit.Limiter{&s.API.refused, &s.API.failed, &s.Crew.repeated, &s.repeated} {
+		lines.Flush()
+	}
+	return err
 }
 
 // public is the listener of the API, which answers in JSON whatever comes. Under TLS net/http has the
@@ -118,10 +128,27 @@ func (s *Server) server(handler http.Handler) *http.Server {
 		HTTP2:             &streams,
 		// OPTIONS * is refused like any other path that is not there.
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		ErrorLog:                     log.New(errorLog{s}, "", 0),
 	}
 	newCrowd(s.Guests).watch(server)
 	return server
+}
+
+// An errorLog takes what net/http says of connections. Clients cause most of it, such as a broken TLS
+// handshake, so it is logged at debug. A connection that cannot be accepted is the fault of this machine.
+type errorLog struct{ *Server }
+
+func (l errorLog) Write(p []byte) (int, error) {
+	text := strings.TrimSpace(string(p))
+	if !strings.HasPrefix(text, "http: Accept error: ") {
+		l.Log.Debug(text)
+		return len(p), nil
+	}
+	const message = "cannot accept connections"
+	l.repeated.Log(context.Background(), l.Log, loglimit.Event{
+		Subject: message, Level: slog.LevelError, Message: message, Attrs: []slog.Attr{slog.String("error", text)},
+	})
+	return len(p), nil
 }
 
 // closing bounds how long answers that are under way may take once the crew has drained.
@@ -176,6 +203,8 @@ func (s *Server) admin() http.Handler {
 	return mux
 }
 
+const notReady = "not ready"
+
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.API.stopping.Load() {
 		plain(w, http.StatusServiceUnavailable, "stopping")
@@ -184,10 +213,13 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 	defer cancel()
 	if err := s.Ready(ctx); err != nil {
-		s.Log.WarnContext(ctx, "not ready", "problem", err)
+		s.repeated.Log(ctx, s.Log, loglimit.Event{
+			Subject: notReady, Level: slog.LevelWarn, Message: notReady, Attrs: []slog.Attr{slog.String("error", err.Error())},
+		})
 		plain(w, http.StatusServiceUnavailable, "the database is away")
 		return
 	}
+	s.repeated.Recovered(notReady)
 	plain(w, http.StatusOK, "ready")
 }
 

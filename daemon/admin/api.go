@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -21,6 +23,9 @@ type API struct {
 	Wake    func()        // is told of each task that is due now; nil: nobody waits
 	Timeout time.Duration // of one request; 0: 10s
 	Log     *slog.Logger  // the audit log among it; nil: silence
+
+	unauthorized loglimit.Limiter // the lines on clients without a token
+	failed       loglimit.Limiter // the lines on requests that could not be carried out
 }
 
 // ServeHTTP implements [http.Handler].
@@ -96,8 +101,9 @@ func (c *call) authenticate() (Token, error) {
 	return t, err
 }
 
-// log writes a line on the request. Every write that was tried is in the audit log, at info: whose
-// token it was, what it did and to what.
+// log writes a line on the request. Every write that was tried with a token is in the audit log, at info:
+// whose token it was, what it did and to what. A client without a token can repeat its requests, and so can
+// any client while the store fails, so that those lines are bounded.
 func (c *call) log(ctx context.Context, said answer, err error) {
 	level := c.level(said)
 	if c.Log == nil || !c.Log.Enabled(ctx, level) {
@@ -108,9 +114,18 @@ func (c *call) log(ctx context.Context, said answer, err error) {
 		slog.Int("code", said.status), slog.Duration("took", time.Since(c.start)), slog.String("client", c.r.RemoteAddr),
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("problem", err.Error()))
+		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	c.Log.LogAttrs(ctx, level, "admin", append(attrs, c.about...)...)
+	attrs = append(attrs, c.about...)
+	switch {
+	case said.status == http.StatusUnauthorized:
+		host, _, _ := net.SplitHostPort(c.r.RemoteAddr) // what is no address is one client
+		c.unauthorized.Log(ctx, c.Log, loglimit.Event{Subject: host, Level: level, Message: "admin", Attrs: attrs})
+	case level == slog.LevelError && (c.token.Role == "" || c.route.role != Write):
+		c.failed.Log(ctx, c.Log, loglimit.Event{Subject: fmt.Sprint(err), Level: level, Message: "admin", Attrs: attrs})
+	default:
+		c.Log.LogAttrs(ctx, level, "admin", attrs...)
+	}
 }
 
 func (c *call) level(said answer) slog.Level {

@@ -218,7 +218,7 @@ func TestAudit(t *testing.T) {
 		{`"action":"POST /admin/v1/keys/{code}/revoke"`, `"token":"dashboard"`, `"code":403`},
 		{`"action":"POST /admin/v1/plans/{id}/retire"`, `"code":204`, `"plan":"p"`},
 		{`"action":"POST /admin/v1/tasks/{id}/resolve"`, `"code":200`, `"task":"` + id + `"`, `"key":"86be9a55"`},
-		{`"action":"POST /admin/v1/tasks/{id}/resolve"`, `"code":409`, `"problem":"the task has no suspect slot"`, `"task":"` + id + `"`},
+		{`"action":"POST /admin/v1/tasks/{id}/resolve"`, `"code":409`, `"error":"the task has no suspect slot"`, `"task":"` + id + `"`},
 	}
 	if len(lines) != len(want) {
 		t.Fatalf("the log has %d lines:\n%s", len(lines), s.log)

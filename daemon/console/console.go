@@ -9,6 +9,7 @@ import (
 
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/daemon/meter"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -32,6 +33,8 @@ type Console struct {
 	Options
 	sessions *sessions
 	guesses  *daemon.Strangers // that were wrong, per address
+	denied   loglimit.Limiter  // the lines on wrong tokens
+	failed   loglimit.Limiter  // the lines on pages that cannot be shown
 	readings readings
 	handler  http.Handler
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/keys"
 )
 
@@ -48,13 +49,15 @@ func (v *visit) signIn() error {
 	return nil
 }
 
-// noted logs who came in, or that somebody did not.
+// noted logs who came in, or that somebody did not. The lines on wrong tokens are bounded.
 func (v *visit) noted(token admin.Token, client netip.Addr) {
-	level, name := slog.LevelInfo, token.Name
-	if token.Role == "" {
-		level, name = slog.LevelWarn, "nobody"
+	attrs := []slog.Attr{slog.String("action", "sign in"), slog.String("token", token.Name), slog.String("client", client.String())}
+	if token.Role != "" {
+		v.Log.LogAttrs(v.r.Context(), slog.LevelInfo, "console", attrs...)
+		return
 	}
-	v.Log.LogAttrs(v.r.Context(), level, "console", slog.String("action", "sign in"), slog.String("token", name), slog.String("client", client.String()))
+	attrs[1] = slog.String("token", "nobody")
+	v.denied.Log(v.r.Context(), v.Log, loglimit.Event{Subject: client.String(), Level: slog.LevelWarn, Message: "console", Attrs: attrs})
 }
 
 func (v *visit) signOut() error {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -133,12 +134,19 @@ func (v *visit) finish(ctx context.Context, err error) {
 	}
 	t := troubleOf(err)
 	if t.Status >= http.StatusInternalServerError {
-		v.Log.LogAttrs(ctx, slog.LevelError, "console", slog.String("problem", err.Error()))
+		v.logFailure(ctx, err)
 	}
 	if err := v.show(t.Status, page{"trouble", t.Title, "", t}); err != nil {
-		v.Log.LogAttrs(ctx, slog.LevelError, "console", slog.String("problem", err.Error()))
+		v.logFailure(ctx, err)
 		http.Error(v.w, t.Title, t.Status)
 	}
+}
+
+// logFailure logs why a page cannot be shown. Anybody can ask for one again and again.
+func (v *visit) logFailure(ctx context.Context, err error) {
+	v.failed.Log(ctx, v.Log, loglimit.Event{
+		Subject: err.Error(), Level: slog.LevelError, Message: "console", Attrs: []slog.Attr{slog.String("error", err.Error())},
+	})
 }
 
 func (*visit) nowhere() error { return errNowhere }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -48,6 +49,8 @@ type Courier struct {
 	looked time.Time // at the stock
 	mu     sync.Mutex
 	runs   map[string]*run // by the endpoint's name
+
+	repeated loglimit.Limiter // the lines that an endpoint or a database can cause without end
 }
 
 // A run is how calling one endpoint goes in this process.
@@ -85,11 +88,9 @@ func (c *Courier) Run(ctx context.Context, drain time.Duration) {
 	for ctx.Err() == nil {
 		all, err := c.Endpoints()
 		if err != nil {
-			c.Log.ErrorContext(ctx, "cannot read the endpoints of webhooks", "problem", err)
+			c.Log.ErrorContext(ctx, "cannot read the endpoints of webhooks", "error", err)
 		}
-		if err := c.look(ctx, all); err != nil && ctx.Err() == nil {
-			c.Log.ErrorContext(ctx, "cannot route webhooks", "problem", err)
-		}
+		c.logState(ctx, "cannot route webhooks", "", c.look(ctx, all))
 		for _, e := range all {
 			c.start(ctx, calling, e, &under)
 		}
@@ -172,9 +173,7 @@ func (c *Courier) deliver(ctx, calling context.Context, e Endpoint, r *run) {
 		}
 		taken := time.Now()
 		mail, err := c.Outbox.Collect(ctx, e.Name, rand.Text(), n, leased)
-		if err != nil && ctx.Err() == nil {
-			c.Log.ErrorContext(ctx, "cannot collect webhooks", "endpoint", e.Name, "problem", err)
-		}
+		c.logState(ctx, "cannot collect webhooks", e.Name, err)
 		if len(mail) > 0 || r.failing {
 			c.busy.Store(true)
 		}

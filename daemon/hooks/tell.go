@@ -3,6 +3,7 @@ package hooks
 import (
 	"context"
 	"errors"
+	"log/slog"
 	mathrand "math/rand/v2"
 	"net/http"
 	"sync"
@@ -78,36 +79,18 @@ func (c *Courier) post(ctx context.Context, m tasks.Mail, d *tasks.Delivery, tak
 		case err == nil:
 			return
 		case errors.Is(err, tasks.ErrFenced):
-			c.Log.InfoContext(ctx, "a webhook is another daemon's, or is told again", "endpoint", m.Listener, "subject", Subject(m.Code, m.Country))
+			c.logBounded(ctx, slog.LevelInfo, "a webhook is another daemon's, or is told again", m.Listener,
+				slog.String("endpoint", m.Listener), slog.String("subject", Subject(m.Code, m.Country)))
 			return
 		case ctx.Err() != nil || writing.Err() != nil:
-			c.Log.ErrorContext(ctx, "cannot settle a webhook, which is told again", "endpoint", m.Listener, "problem", err)
+			c.logBounded(ctx, slog.LevelError, "cannot settle a webhook, which is told again", m.Listener,
+				slog.String("endpoint", m.Listener), slog.String("error", err.Error()))
 			return
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
 		}
-	}
-}
-
-func (c *Courier) report(ctx context.Context, d tasks.Delivery) {
-	if c.Observe != nil {
-		c.Observe(d)
-	}
-	attrs := []any{
-		"endpoint", d.Listener, "event", d.Event, "type", d.Type, "subject", Subject(d.Code, d.Country),
-		"try", d.Try, "status", d.Status, "took", d.Took, "note", d.Note,
-	}
-	switch d.Result {
-	case tasks.Delivered:
-		c.Log.DebugContext(ctx, "webhook delivered", attrs...)
-	case tasks.Failed:
-		c.Log.WarnContext(ctx, "webhook failed, it is tried again", attrs...)
-	case tasks.GivenUp:
-		c.Log.ErrorContext(ctx, "webhook given up", attrs...)
-	case tasks.Gone:
-		c.Log.ErrorContext(ctx, "the endpoint is gone (410), it is told nothing until `keyseatd webhooks resume`", attrs...)
 	}
 }
 

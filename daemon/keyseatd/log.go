@@ -12,7 +12,7 @@ import (
 // noStack is above every level: what went wrong is said in words, a stack helps no operator.
 const noStack = slog.Level(127)
 
-// logFlags say what is logged, and how. No line is ever sampled away.
+// logFlags say what is logged, and how. Package loglimit bounds the lines that repeat.
 type logFlags struct {
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"What is logged: debug, info, warn or error."`
 	LogFormat string `default:"console" enum:"console,json" help:"How it is logged: console or json."`

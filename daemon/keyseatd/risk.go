@@ -13,7 +13,7 @@ import (
 func warn(ctx context.Context, store *bunstore.Store, log *slog.Logger) {
 	risks, err := store.Risks(ctx)
 	if err != nil {
-		log.WarnContext(ctx, "whether the database is durable cannot be read", "problem", err)
+		log.WarnContext(ctx, "whether the database is durable cannot be read", "error", err)
 	}
 	for _, r := range risks {
 		log.WarnContext(ctx, "the database is not durable", "setting", r.Setting, "value", r.Value, "means", r.Means)

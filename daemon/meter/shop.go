@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -33,6 +34,8 @@ type watch struct {
 	shop Shop
 	log  *slog.Logger
 	mu   sync.Mutex // scrapes take turns, so that no crowd of them reaches the database
+
+	repeated loglimit.Limiter
 }
 
 var (
@@ -71,10 +74,14 @@ func (w *watch) Collect(to chan<- prometheus.Metric) {
 // told says whether a reading has succeeded.
 func (w *watch) told(to chan<- prometheus.Metric, reading string, err error) bool {
 	if err != nil {
-		w.log.Warn("cannot read for metrics", "reading", reading, "problem", err)
+		w.repeated.Log(context.Background(), w.log, loglimit.Event{
+			Subject: reading, Level: slog.LevelWarn, Message: "cannot read for metrics",
+			Attrs: []slog.Attr{slog.String("reading", reading), slog.String("error", err.Error())},
+		})
 		gauge(to, up, 0, reading)
 		return false
 	}
+	w.repeated.Recovered(reading)
 	gauge(to, up, 1, reading)
 	return true
 }

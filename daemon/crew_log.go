@@ -1,0 +1,53 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/keyseat/keyseat/daemon/loglimit"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// report observes and logs a finished job. Each task has one line when it ends. The lines on attempts that
+// leave it open are bounded, because a provider that is down causes them for every task.
+func (c *Crew) report(ctx context.Context, r tasks.Report) {
+	if c.Observe != nil {
+		c.Observe(r)
+	}
+	attrs := []slog.Attr{
+		slog.String("task", r.Task.ID), slog.String("kind", string(r.Task.Kind)), slog.Int("asked", r.Task.Asked),
+		slog.String("key", Fingerprint(r.Task.Code)), slog.Duration("took", r.Took), slog.String("note", r.Answer.Note),
+	}
+	outcome := slog.String("outcome", string(r.Task.Outcome))
+	switch {
+	case errors.Is(r.Err, tasks.ErrFenced): // it is another worker's business by now
+		c.logBounded(ctx, slog.LevelWarn, "lease lost", "", attrs...)
+	case r.Err != nil:
+		c.logBounded(ctx, slog.LevelError, "cannot settle", "", append(attrs, slog.String("error", r.Err.Error()))...)
+	case r.Answer.Effect == tasks.Settled && !r.Answer.Outcome.Fits(r.Task.Kind):
+		c.logBounded(ctx, slog.LevelError, "the connector gave an outcome that does not fit", "", append(attrs, outcome)...)
+	case !r.Task.Open():
+		c.Log.LogAttrs(ctx, slog.LevelInfo, "ended", append(attrs, outcome, slog.String("slot", string(r.Task.Slot)))...)
+	case r.Answer.Effect == tasks.Pending:
+		c.Log.LogAttrs(ctx, slog.LevelDebug, "the provider is still at work", append(attrs, slog.Time("due", r.Task.Due))...)
+	default:
+		c.logBounded(ctx, slog.LevelWarn, "attempt failed, the task stays open", r.Answer.Note, append(attrs, slog.Time("due", r.Task.Due))...)
+	}
+}
+
+// logBounded logs a line that is one of many with the same message and reason.
+func (c *Crew) logBounded(ctx context.Context, level slog.Level, message, reason string, attrs ...slog.Attr) {
+	c.repeated.Log(ctx, c.Log, loglimit.Event{Subject: message + ": " + reason, Level: level, Message: message, Attrs: attrs})
+}
+
+// logState logs whether the store does what the crew needs: a failure, or that it works again.
+func (c *Crew) logState(ctx context.Context, failure string, err error) {
+	if err != nil {
+		c.repeated.Log(ctx, c.Log, loglimit.Event{
+			Subject: failure, Level: slog.LevelError, Message: failure, Attrs: []slog.Attr{slog.String("error", err.Error())},
+		})
+		return
+	}
+	c.repeated.Recovered(failure)
+}

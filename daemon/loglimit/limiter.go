@@ -1,0 +1,141 @@
+package loglimit
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Window is the time between two lines on one subject.
+const Window = time.Minute
+
+// MaxSubjects is the number of subjects that have lines of their own simultaneously.
+const MaxSubjects = 100
+
+// An Event is something that may happen often.
+type Event struct {
+	Subject string // identifies the events that are counted together, for example a message and an address
+	Level   slog.Level
+	Message string
+	Attrs   []slog.Attr
+}
+
+// A Limiter bounds the lines of repeated events. The zero Limiter is ready to use, by any number of
+// goroutines.
+type Limiter struct {
+	mu       sync.Mutex
+	subjects map[string]*subject
+}
+
+// A subject is what a Limiter knows of the events with one name.
+type subject struct {
+	log    *slog.Logger
+	last   Event
+	unsaid int       // events since the last line
+	began  time.Time // when the first event happened
+	fails  bool      // the last thing that happened was an event, not a recovery
+	solved bool      // a recovery was logged in this window
+}
+
+// others is the name of the subject that counts the events of all subjects past [MaxSubjects].
+const others = "\x00others"
+
+// Log logs the event if it is the first one of its subject. Otherwise it counts the event, and logs it at
+// debug.
+func (l *Limiter) Log(ctx context.Context, log *slog.Logger, e Event) {
+	if log == nil || !log.Enabled(ctx, e.Level) {
+		return
+	}
+	said, first := l.record(log, e)
+	if !first {
+		said = e
+		said.Level = slog.LevelDebug
+	}
+	log.LogAttrs(ctx, said.Level, said.Message, said.Attrs...)
+}
+
+// record records an event. It returns it as it is to be logged, if it is the first one of its subject.
+func (l *Limiter) record(log *slog.Logger, e Event) (_ Event, first bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.find(&e); s != nil {
+		s.last, s.fails = e, true
+		s.unsaid++
+		return e, false
+	}
+	if l.subjects == nil {
+		l.subjects = map[string]*subject{}
+	}
+	s := &subject{log: log, last: e, began: time.Now(), fails: true}
+	l.subjects[e.Subject] = s
+	l.endWindowLater(e.Subject, s)
+	return e, true
+}
+
+// find returns the subject of an event, or nil if it has none yet. An event past the bound becomes one
+// of the others, of which only the message is kept.
+func (l *Limiter) find(e *Event) *subject {
+	if s := l.subjects[e.Subject]; s != nil || len(l.subjects) < MaxSubjects {
+		return s
+	}
+	e.Subject, e.Attrs = others, []slog.Attr{slog.Int("subjects_above", MaxSubjects)}
+	return l.subjects[others]
+}
+
+func (l *Limiter) endWindowLater(name string, s *subject) {
+	time.AfterFunc(Window, func() { l.endWindow(name, s) })
+}
+
+// endWindow logs how many events a window had, or forgets a subject that had none.
+func (l *Limiter) endWindow(name string, s *subject) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.unsaid == 0 {
+		delete(l.subjects, name)
+		return
+	}
+	s.logCount()
+	if s.solved = false; !s.fails {
+		s.logRecovery()
+	}
+	l.endWindowLater(name, s)
+}
+
+// Flush logs the numbers of events that no line has told yet. Call it before the program ends.
+func (l *Limiter) Flush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.subjects {
+		if s.unsaid > 0 {
+			s.logCount()
+		}
+	}
+}
+
+func (s *subject) logCount() {
+	attrs := append(slices.Clone(s.last.Attrs), slog.Int("repeated", s.unsaid))
+	s.unsaid = 0
+	s.log.LogAttrs(context.Background(), s.last.Level, s.last.Message, attrs...)
+}
+
+// Recovered says that what the subject names works again. It logs one line if an event of the subject
+// was logged before, and at most one in each window.
+func (l *Limiter) Recovered(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.subjects[name]
+	if s == nil || !s.fails {
+		return
+	}
+	if s.fails = false; !s.solved {
+		s.logRecovery()
+	}
+}
+
+func (s *subject) logRecovery() {
+	s.solved = true
+	s.log.LogAttrs(context.Background(), slog.LevelInfo, "works again",
+		slog.String("failure", s.last.Message), slog.Duration("duration", time.Since(s.began).Round(time.Millisecond)))
+}
