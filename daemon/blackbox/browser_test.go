@@ -36,6 +36,7 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 		chromedp.ExecPath(path),
 		chromedp.UserDataDir(filepath.Join(filepath.Dir(binary), "chromium")), // which goes with the program
 		chromedp.WSURLReadTimeout(patience),
+		chromedp.Flag("host-resolver-rules", "MAP "+lan+" 127.0.0.1"),
 	)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // the sandbox refuses root
@@ -45,6 +46,10 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	stopBrowser = func() { closeBrowser(); stop() }
 	return ctx, chromedp.Do(ctx)
 })
+
+// lan is a name of this machine in the browser. Unlike 127.0.0.1 it is not a secure context over http, as
+// no machine of a private network is.
+const lan = "keys.lan"
 
 // stopBrowser ends the browser, if it was started, with the tests.
 var stopBrowser = func() {}
@@ -117,23 +122,24 @@ func (b *tab) listen(event any) {
 	case *runtime.EventExceptionThrown:
 		b.faults = append(b.faults, "exception: "+e.ExceptionDetails.Text)
 	case *log.EventEntryAdded:
-		if e.Entry.Source != log.EntrySourceNetwork || !b.isExpected(e.Entry.Text) {
+		if !b.isExpected(e.Entry) {
 			b.faults = append(b.faults, fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
 		}
 	}
 }
 
-// isExpected says whether the console tells of a status that the test wants.
-func (b *tab) isExpected(text string) bool {
+// isExpected says whether the console tells of a status that the test wants, or of a complaint that it
+// brings about.
+func (b *tab) isExpected(e *log.Entry) bool {
 	for code := range b.expected {
-		if strings.Contains(text, fmt.Sprintf("status of %d ", code)) {
+		if e.Source == log.EntrySourceNetwork && strings.Contains(e.Text, fmt.Sprintf("status of %d ", code)) {
 			return true
 		}
 	}
-	return slices.ContainsFunc(b.allowed, func(a string) bool { return strings.Contains(text, a) })
+	return slices.ContainsFunc(b.allowed, func(a string) bool { return strings.Contains(e.Text, a) })
 }
 
-// expectFault says that a complaint about the network with that text is wanted.
+// expectFault says that a complaint with that text is wanted.
 func (b *tab) expectFault(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -40,7 +40,7 @@ func (v visitor) send(method, path, form string, headers ...string) answer {
 			v.Errorf("%s %s: the policy %q lacks %s", method, path, policy, want)
 		}
 	}
-	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("X-Frame-Options") != "DENY" || a.header.Get("Referrer-Policy") != "no-referrer" {
+	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("X-Frame-Options") != "DENY" || a.header.Get("Referrer-Policy") != "same-origin" {
 		v.Errorf("%s %s: %v", method, path, a.header)
 	}
 	return a
