@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 )
@@ -36,6 +37,9 @@ func (a *adminTokenAdd) Run(_ context.Context, c console) error {
 	if err := admin.TokenFile(a.File).Add(admin.NewToken(a.Name, a.Role, text)); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(c.out, text)
-	return err
+	stored := fmt.Sprintf("the token of %s is in %s and cannot be shown again", a.Name, a.File)
+	return c.printStored(stored, "delete the line that begins with "+a.Name+" from the file, then run the command again", func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, text)
+		return err
+	})
 }

@@ -48,7 +48,7 @@ func (a *archiveCmd) Run(ctx context.Context, c console) error {
 				_ = bar.Add(n) // a bar that cannot be drawn is no fault of the run
 			}
 		})
-		_, told := fmt.Fprintln(c.out, run)
+		told := c.done(run.String(), "the files are in "+a.To)
 		return errors.Join(err, run.files.close(), told)
 	})
 }

@@ -56,5 +56,9 @@ func (d databaseFlag) with(ctx context.Context, o bunstore.Options, do func(s *b
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(s), s.Close()) //nolint:contextcheck // closing must not be cut short
+	err, closed := do(s), s.Close() //nolint:contextcheck // closing must not be cut short
+	if err == nil && closed != nil {
+		return fmt.Errorf("the command has done its work, but closing the database failed: %w", closed)
+	}
+	return errors.Join(err, closed)
 }

@@ -47,10 +47,11 @@ func (d *doctorCmd) Run(ctx context.Context, c console) error {
 		look := doc.Examine
 		if d.Repair {
 			look = doc.Repair
+			outlivePipe()
 		}
 		left := 0
 		if err := d.print(c.out, remaining(look(ctx), &left)); err != nil {
-			return err
+			return d.unfinished(err)
 		}
 		if err := remark(ctx, s, c.err); err != nil {
 			return err
@@ -60,6 +61,14 @@ func (d *doctorCmd) Run(ctx context.Context, c console) error {
 		}
 		return nil
 	})
+}
+
+// unfinished says that repairs are stored although the report broke off.
+func (d *doctorCmd) unfinished(err error) error {
+	if !d.Repair {
+		return err
+	}
+	return fmt.Errorf("%w; what was repaired before stays so: `keyseatd doctor` shows what is left", err)
 }
 
 // sealer is nil where no file is given.

@@ -3,26 +3,35 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
+	"iter"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/keys"
 )
 
 // keysExport is keyseatd keys export.
 type keysExport struct {
 	databaseFlag
-	Spreadsheet bool `help:"Make it safe to open in a spreadsheet, instead of fit to import."`
+	Batch       string `help:"Only the keys of this import or generation." placeholder:"ID" validate:"text"`
+	Spreadsheet bool   `help:"Make it safe to open in a spreadsheet, instead of fit to import."`
 }
 
 // Help shows how it is called.
 func (*keysExport) Help() string {
-	return examples("", "keyseatd keys export > keys.csv", "keyseatd keys export --spreadsheet > keys-to-look-at.csv")
+	return examples("", "keyseatd keys export > keys.csv", "keyseatd keys export --spreadsheet > keys-to-look-at.csv",
+		"keyseatd keys export --batch K7QZ3M2XW5R6T4B3NHJ5VCEDYA")
 }
 
 // Run prints all keys.
 func (k *keysExport) Run(ctx context.Context, c console) error {
 	return k.open(ctx, func(s *bunstore.Store) error {
-		all, done := counting(c, "exporting", allKeys(ctx, s))
+		found, err := k.keys(ctx, s)
+		if err != nil {
+			return err
+		}
+		all, done := counting(c, "exporting", found)
 		defer done()
 		out := bufio.NewWriter(c.out)
 		if err := sheet.WriteKeys(out, all, k.Spreadsheet); err != nil {
@@ -30,4 +39,16 @@ func (k *keysExport) Run(ctx context.Context, c console) error {
 		}
 		return out.Flush()
 	})
+}
+
+// keys are those of the batch, or all. A batch without keys is a mistyped one.
+func (k *keysExport) keys(ctx context.Context, s *bunstore.Store) (iter.Seq2[keys.Key, error], error) {
+	if k.Batch == "" {
+		return allKeys(ctx, s), nil
+	}
+	all, err := s.Batch(ctx, k.Batch)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("no keys are of batch %s", k.Batch)
+	}
+	return each(all), err
 }

@@ -21,7 +21,8 @@ type keysGenerate struct {
 
 // Help says what there is to know, and how it is called.
 func (*keysGenerate) Help() string {
-	return examples("The codes are printed once they are stored, and nowhere else: keep the output.",
+	return examples("The codes are printed once they are stored: keep the output. If it is lost, "+
+		"`keyseatd keys export` has them, with --batch where an error names the batch.",
 		"keyseatd keys generate --count 3",
 		"keyseatd keys generate --count 1000 --order shop-4711 > codes.txt")
 }
@@ -31,10 +32,11 @@ func (k *keysGenerate) Run(ctx context.Context, c console) error {
 	return k.create(ctx, func(s *bunstore.Store) error {
 		fresh := k.issue(time.Now())
 		batch := tasks.Batch{ID: desk(s).NewID(), Cause: tasks.WasIssued}
+		find := "`keyseatd keys export --batch " + batch.ID + "` prints them, and `keyseatd keys revoke` withdraws one"
 		if err := s.ImportKeys(ctx, batch, each(fresh)); err != nil {
-			return err
+			return fmt.Errorf("%w; if the keys are stored all the same, %s", err, find)
 		}
-		return printCodes(c.out, fresh)
+		return c.printStored(fmt.Sprintf("%d keys are stored", len(fresh)), find, func(w io.Writer) error { return printCodes(w, fresh) })
 	})
 }
 

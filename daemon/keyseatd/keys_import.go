@@ -38,16 +38,16 @@ func (k *keysImport) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	n := 0
+	n, batch := 0, tasks.Batch{Cause: tasks.WasImported}
 	err = k.create(ctx, func(s *bunstore.Store) error {
-		table, batch := sheet.New(file), tasks.Batch{ID: desk(s).NewID(), Cause: tasks.WasImported}
+		table := sheet.New(file)
+		batch.ID = desk(s).NewID()
 		return table.Locate(s.ImportKeys(ctx, batch, counted(table.Keys(), &n)))
 	})
 	if err := errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.out, "imported: %d keys\n", n)
-	return err
+	return c.done(fmt.Sprintf("imported: %d keys", n), "`keyseatd keys export --batch "+batch.ID+"` prints them")
 }
 
 // counted counts the keys that pass.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/tasks"
@@ -26,6 +25,5 @@ func (k *keysReset) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(c.out, "the key is usable again")
-	return err
+	return c.done("the key is usable again", showsKey)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/tasks"
@@ -25,6 +24,5 @@ func (k *keysRevoke) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(c.out, "the key is revoked")
-	return err
+	return c.done("the key is revoked", showsKey+", `keyseatd keys restore` takes this back")
 }

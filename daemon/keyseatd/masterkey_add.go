@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/keyseat/keyseat/adapters/keyring"
 )
@@ -24,6 +25,8 @@ func (m *masterKeyAdd) Run(_ context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(c.out, id)
-	return err
+	return c.printStored("key "+id+" is the first of "+m.File, "it encrypts from now on, and `keyseatd master-key prune` drops it once another is the first", func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, id)
+		return err
+	})
 }

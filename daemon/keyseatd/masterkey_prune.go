@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/keyring"
@@ -31,12 +33,15 @@ func (m *masterKeyPrune) Run(ctx context.Context, c console) error {
 		if err != nil {
 			return err
 		}
-		for _, id := range dropped {
-			if _, err := fmt.Fprintln(c.out, id); err != nil {
-				return err
+		stored := fmt.Sprintf("dropped from %s: %d keys (%s)", m.File, len(dropped), strings.Join(dropped, ", "))
+		return c.printStored(stored, "no open task needs them", func(w io.Writer) error {
+			for _, id := range dropped {
+				if _, err := fmt.Fprintln(w, id); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
@@ -28,7 +27,7 @@ func (*migrateCmd) Help() string {
 // Run brings the schema up to date.
 func (m *migrateCmd) Run(ctx context.Context, c console) error {
 	return m.with(ctx, bunstore.Options{Dedicated: !m.Shared}, func(s *bunstore.Store) error {
-		_, err := fmt.Fprintln(c.out, "the schema is up to date")
+		err := c.done("the schema is up to date", "`keyseatd migrate` may be run again")
 		if err == nil && m.Distribute {
 			err = distribute(ctx, c, s)
 		}
@@ -46,6 +45,5 @@ func distribute(ctx context.Context, c console, s *bunstore.Store) error {
 	if err != nil && len(done) == 0 {
 		return err
 	}
-	_, failed := fmt.Fprintln(c.out, told)
-	return errors.Join(err, failed)
+	return errors.Join(err, c.done(told, "`keyseatd migrate --distribute` may be run again"))
 }

@@ -35,8 +35,7 @@ func (p *plansImport) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.out, "imported: %d plans\n", len(edits))
-	return err
+	return c.done(fmt.Sprintf("imported: %d plans", len(edits)), showsPlans+", and to import the same file again changes nothing")
 }
 
 // read reads the whole file, before a database is made for it.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/tasks"
@@ -27,6 +26,5 @@ func (p *plansRelease) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(c.out, "the slot is free again")
-	return err
+	return c.done("the slot is free again", showsPlans)
 }

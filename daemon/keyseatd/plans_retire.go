@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/stock"
@@ -34,6 +33,5 @@ func (p *plansRetire) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(c.out, "the plan is retired")
-	return err
+	return c.done("the plan is retired", showsPlans+", `keyseatd plans import` puts it back in stock")
 }

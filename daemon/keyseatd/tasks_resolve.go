@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/tasks"
@@ -32,6 +31,5 @@ func (t *tasksResolve) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.out, "the task is resolved as %s\n", t.Outcome)
-	return err
+	return c.done("the task is resolved as "+t.Outcome, showsTasks)
 }

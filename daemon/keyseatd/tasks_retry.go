@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/tasks"
@@ -25,6 +24,5 @@ func (t *tasksRetry) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(c.out, "the task is due now")
-	return err
+	return c.done("the task is due now", showsTasks)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/tasks"
@@ -30,6 +29,5 @@ func (w *webhooksForget) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(c.out, "the endpoint is forgotten")
-	return err
+	return c.done("the endpoint is forgotten", showsEndpoints)
 }

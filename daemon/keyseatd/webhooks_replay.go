@@ -58,8 +58,7 @@ func (w *webhooksReplay) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.out, "%d keys are told again\n", n)
-	return err
+	return c.done(fmt.Sprintf("%d keys are told again", n), showsEndpoints+" with what waits for each")
 }
 
 // choose says which key is meant, and from where on.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/tasks"
@@ -27,6 +26,5 @@ func (w *webhooksResume) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(c.out, "the endpoint is told again")
-	return err
+	return c.done("the endpoint is told again", showsEndpoints)
 }
