@@ -81,7 +81,7 @@ func must(rule, param string) string {
 	case "listen":
 		return "must be HOST:PORT"
 	case "ip|cidr", "cidr|ip":
-		return "must be an address or a network (10.0.0.0/8)"
+		return "must be an address or a network, such as 10.0.0.0/8"
 	case "url", "uri", "http_url":
 		return "must be a URL"
 	case "printascii":

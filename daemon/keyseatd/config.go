@@ -59,7 +59,7 @@ func (s setting) cells() []string { return []string{s.Name, s.Value, s.Source} }
 // AfterApply finds out where each value has come from, while kong knows.
 func (k *configCmd) AfterApply(c *kong.Context, f *configFile, env environment) error { //nolint:unparam // kong calls only what can fail
 	for _, flag := range slices.Concat(c.Model.Flags, c.Selected().Flags) {
-		if variable(flag) != "" && flag.Name != "output" {
+		if variable(flag) != "" {
 			k.settings = append(k.settings, setting{flag.Name, told(flag), source(c, flag, f, env)})
 		}
 	}
@@ -72,7 +72,7 @@ func source(c *kong.Context, flag *kong.Flag, f *configFile, env environment) st
 			return "flag"
 		}
 	}
-	if env[variable(flag)] != "" {
+	if _, set := env.value(flag); set {
 		return "environment"
 	}
 	if _, set := f.values[flag.Name]; set {
@@ -85,7 +85,7 @@ func told(flag *kong.Flag) string {
 	switch value := flag.Target.Interface().(type) {
 	case string:
 		return redacted(value)
-	case []string:
+	case textList:
 		return redacted(strings.Join(value, ","))
 	default:
 		return fmt.Sprint(value)

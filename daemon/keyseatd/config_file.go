@@ -20,8 +20,11 @@ type configFile struct{ values map[string]string }
 
 var _ kong.Resolver = (*configFile)(nil)
 
-// BeforeResolve reads the file, once the command line and the environment have named it.
+// BeforeResolve checks the variables, and reads the file that the command line or the environment names.
 func (*commands) BeforeResolve(c *kong.Context, f *configFile, env environment) error {
+	if err := env.checkVariables(c.Flags()); err != nil {
+		return err
+	}
 	path := env["KEYSEAT_CONFIG"]
 	for _, p := range c.Path {
 		if p.Flag != nil && p.Flag.Name == "config" {
@@ -33,7 +36,7 @@ func (*commands) BeforeResolve(c *kong.Context, f *configFile, env environment) 
 	}
 	err := f.read(path)
 	if err == nil {
-		err = f.check(c.Model)
+		err = f.check()
 	}
 	if err != nil {
 		return fmt.Errorf("--config: %s: %w", path, err)
@@ -98,6 +101,10 @@ func (f *configFile) entry(in *json.Decoder) error {
 	if err != nil {
 		return fmt.Errorf("%s %w", name, err)
 	}
+	_, list := value.([]any)
+	if err := checkText(text, list); err != nil {
+		return fmt.Errorf("%s %w", name, err)
+	}
 	f.values[name] = text
 	return nil
 }
@@ -126,20 +133,13 @@ func spell(value any) (string, error) {
 }
 
 // check refuses names that are no flag of serve, all at once.
-func (f *configFile) check(app *kong.Application) error {
-	unknown := maps.Clone(f.values)
-	for _, command := range app.Children {
-		if command.Name != "serve" {
-			continue
-		}
-		for _, flag := range command.Flags {
-			delete(unknown, flag.Name)
-		}
-	}
-	if len(unknown) == 0 {
+func (f *configFile) check() error {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(f.values)), func(name string) bool {
+		return settings()[name] && name != "config" // because a file does not name another
+	})
+	if len(names) == 0 {
 		return nil
 	}
-	names := slices.Sorted(maps.Keys(unknown))
 	return fmt.Errorf("serve has no flag %s", strings.Join(names, ", "))
 }
 

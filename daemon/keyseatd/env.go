@@ -1,15 +1,16 @@
 package main
 
 import (
+	"reflect"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/alecthomas/kong"
 )
 
-// An environment is the process's variables. It gives a flag that is not on the command line the
-// value of its variable; one that is empty counts as not set, because that is how a variable is
-// unset in a unit file or a compose file.
+// An environment is the process's variables. It gives a setting that is not on the command line the value of
+// its variable.
 type environment map[string]string
 
 var _ kong.Resolver = environment{}
@@ -23,26 +24,51 @@ func parseEnviron(environ []string) environment {
 	return env
 }
 
-// Validate implements [kong.Resolver]. Variables that no flag knows are no fault.
+// Validate implements [kong.Resolver]. A variable that no flag knows is no error, only a warning.
 func (environment) Validate(*kong.Application) error { return nil }
 
 // Resolve implements [kong.Resolver].
 func (env environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	value := env[variable(flag)]
-	if value == "" {
+	value, set := env.value(flag)
+	if !set {
 		return nil, nil //nolint:nilnil // kong's way to say that there is no value
 	}
 	return value, nil
 }
 
-// variable names a flag's variable: KEYSEAT_MASTER_KEY_FILE is --master-key-file. The flags that
-// show something instead of setting it have none.
+// value gives the value of a flag's variable. An empty variable counts as not set, because unit files and
+// compose files unset a variable so. A flag with the tag "empty" is the exception: its empty value has a meaning.
+func (env environment) value(flag *kong.Flag) (value string, set bool) {
+	value, set = env[variable(flag)]
+	return value, set && (value != "" || flag.Tag.Has("empty"))
+}
+
+// variable names a setting's variable: KEYSEAT_MASTER_KEY_FILE is --master-key-file. A flag that is no setting
+// has none, because a variable that is left in a shell or a unit file must not act.
 func variable(flag *kong.Flag) string {
-	if flag.Name == "help" || flag.Name == "version" {
+	if !settings()[flag.Name] {
 		return ""
 	}
-	return "KEYSEAT_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+	return variableOf(flag.Name)
 }
+
+func variableOf(name string) string {
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+const variablePrefix = "KEYSEAT_"
+
+// settings are the names of the flags that may stand in the environment: those of serve, and --config. A flag
+// of another command is a setting if serve has a flag of that name.
+var settings = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{"config": true}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[serveCmd]()) {
+		if field.IsExported() && !field.Anonymous {
+			names[strings.TrimPrefix(label(field), "--")] = true
+		}
+	}
+	return names
+})
 
 // flagName spells a field's name as a flag's: TLSCert is tls-cert.
 func flagName(field string) string {

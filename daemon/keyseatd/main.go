@@ -79,6 +79,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	c := console{in: stdin, out: stdout, err: stderr, env: parseEnviron(environ)}
 	cmd, err := parse(args, c)
 	if err == nil && cmd != nil {
+		c.warnOfVariables(cmd)
 		err = cmd.Run(ctx, c)
 	}
 	if err == nil {

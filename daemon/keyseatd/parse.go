@@ -28,10 +28,13 @@ func parse(args []string, c console) (command, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s has no Run", found.Command())
 	}
-	if _, is := cmd.(latecomer); is {
-		return cmd, nil
+	if _, is := cmd.(latecomer); !is {
+		err = check(cmd)
 	}
-	return cmd, check(cmd)
+	if err == nil {
+		err = checkArguments(found.Path)
+	}
+	return cmd, err
 }
 
 // newParser makes the command line. It calls exit once the help or the version has been shown.
@@ -54,14 +57,17 @@ func newParser(c console, exit func(int)) (*kong.Kong, error) {
 
 // describe is a flag's line of help, with its default and its variable.
 func describe(v *kong.Value) string {
-	if v.Flag == nil || variable(v.Flag) == "" {
+	var sources []string
+	if v.HasDefault && v.Flag != nil {
+		sources = append(sources, v.Default)
+	}
+	if v.Flag != nil && variable(v.Flag) != "" {
+		sources = append(sources, "$"+variable(v.Flag))
+	}
+	if sources == nil {
 		return v.Help
 	}
-	source := "$" + variable(v.Flag)
-	if v.HasDefault {
-		source = v.Default + "; " + source
-	}
-	return fmt.Sprintf("%s (%s)", v.Help, source)
+	return fmt.Sprintf("%s (%s)", v.Help, strings.Join(sources, "; "))
 }
 
 // version is that of the module, as the toolchain knows it.

@@ -28,7 +28,7 @@ type serveCmd struct {
 	databaseFlag
 
 	Listen      string `default:"127.0.0.1:8080" validate:"listen" placeholder:"HOST:PORT" help:"Where the API is served."`
-	AdminListen string `default:"127.0.0.1:8081" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"Where health, metrics and the admin API are served, empty for nowhere."`
+	AdminListen string `default:"127.0.0.1:8081" empty:"nowhere" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"Where health, metrics and the admin API are served, empty for nowhere."`
 	TLSCert     string `name:"tls-cert" validate:"required_with=TLSKey" placeholder:"FILE" help:"Certificate chain of the API, in PEM."`
 	TLSKey      string `name:"tls-key" validate:"required_with=TLSCert" placeholder:"FILE" help:"Key of the certificate, in PEM."`
 
@@ -48,9 +48,9 @@ type serveCmd struct {
 	adminFlags
 
 	UnknownKeyLimit int      `default:"30" validate:"min=0" placeholder:"N" help:"Unknown keys per minute and address, 0 is off."`
-	TrustedCallers  []string `validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Addresses and networks whose unknown keys are not counted."`
+	TrustedCallers  textList `validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Addresses and networks whose unknown keys are not counted."`
 	KeyTaskLimit    int      `default:"20" validate:"min=0,max=1000000" placeholder:"N" help:"Tasks per hour and key, 0 is off."`
-	TrustedProxies  []string `validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Proxies whose X-Forwarded-For is believed."`
+	TrustedProxies  textList `validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Proxies whose X-Forwarded-For is believed."`
 	NoGetSecrets    bool     `help:"Take upgrade and renew by POST only, with secrets in the body."`
 
 	limitFlags
@@ -62,7 +62,7 @@ type serveCmd struct {
 
 // Help says what there is to know, and how it is called.
 func (*serveCmd) Help() string {
-	return examples("Every flag may stand in the environment instead: --master-key-file is KEYSEAT_MASTER_KEY_FILE.",
+	return examples("Each of these flags has an environment variable: --master-key-file is KEYSEAT_MASTER_KEY_FILE.",
 		"keyseatd serve --connector sim",
 		"keyseatd serve --connector https://connector.example",
 		"keyseatd serve --connector sim --workers 8 --log-format json")
