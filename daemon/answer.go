@@ -113,8 +113,8 @@ var (
 	noSniff    = []string{"nosniff"}
 )
 
-// write sends the answer.
-func (a answer) write(w http.ResponseWriter) {
+// write sends the answer with that HTTP status.
+func (a answer) write(w http.ResponseWriter, status int) {
 	h := w.Header()
 	h["Content-Type"] = jsonText
 	h["Cache-Control"] = noStore
@@ -127,6 +127,6 @@ func (a answer) write(w http.ResponseWriter) {
 	if a.after > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(a.after.Seconds()))))
 	}
-	w.WriteHeader(a.code)
+	w.WriteHeader(status)
 	_, _ = w.Write(a.body) // a client that has left is no concern
 }

@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,31 +17,37 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An API answers the calls of the documented API, at /API and /API/ of wherever it is mounted. Its
-// fields are set before its first use; then any number of goroutines may use it.
+// An API answers the calls of the documented API, at the paths /API and /API/. Use [API.Register] to mount
+// it. Only Desk must be set: every other field has a default, and the limits are on unless a field switches
+// them off. Set the fields before the first use; then any number of goroutines may use the API.
 type API struct {
-	Desk      tasks.Desk
-	Strangers *Strangers        // nil: nobody is one
-	Proxies   []netip.Prefix    // whose X-Forwarded-For is believed
-	PostOnly  bool              // upgrade and renew by POST only, their secrets in the body
-	Timeout   time.Duration     // of one request; 0: 4s
-	Calls     int               // carried out at once, past which the answer is 503; 0: no bound
-	Log       *slog.Logger      // nil: silence
-	Observe   func(Observation) // nil: nobody looks
-	Wake      func()            // is told of each accepted task; nil: nobody waits
+	Desk       tasks.Desk
+	Strangers  *Strangers        // limits unknown keys; nil: DefaultUnknownKeys; NoUnknownKeyLimit: off
+	Proxies    []netip.Prefix    // whose X-Forwarded-For is believed; without them all clients of a proxy are one
+	PostOnly   bool              // upgrade and renew by POST only, their secrets in the body
+	HTTPStatus HTTPStatus        // which HTTP statuses the answers have; "": RealStatus
+	Timeout    time.Duration     // of one request; 0: 4s
+	Calls      int               // carried out simultaneously, past which the answer is 503; 0: DefaultCalls; NoLimit: off
+	Log        *slog.Logger      // nil: silence
+	Observe    func(Observation) // nil: nobody looks
+	Wake       func()            // is told of each accepted task; nil: nobody waits
 
 	stopping atomic.Bool
 	calls    atomic.Int64 // that are carried out now
-	shelf    shelf
-	refused  loglimit.Limiter // the lines on clients that have used up a limit
-	failed   loglimit.Limiter // the lines on requests that could not be carried out
+	standard struct {     // the limiter of an API that is given none
+		sync.Once
+		*Strangers
+	}
+	shelf   shelf
+	refused loglimit.Limiter // the lines on clients that have used up a limit
+	failed  loglimit.Limiter // the lines on requests that could not be carried out
 }
 
 // An Observation is one answered request, for metrics. A client that has left before is not answered.
 type Observation struct {
 	Call   string // info, renew, upgrade, stock, or none
 	Status string // of the body
-	Code   int    // of HTTP
+	Code   int    // of HTTP, as with RealStatus
 	Took   time.Duration
 }
 
@@ -51,7 +59,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start, id := time.Now(), requestID()
 	w.Header()["X-Request-Id"] = []string{id}
 	call, said := a.answer(r)
-	said.write(w)
+	said.write(w, a.HTTPStatus.sent(r, said.code))
 	o := Observation{call, said.status, said.code, time.Since(start)}
 	if a.Observe != nil && !said.unheard(r) {
 		a.Observe(o)
@@ -75,7 +83,7 @@ func (a *API) answer(r *http.Request) (call string, said answer) {
 	if malformed != nil {
 		return call, *malformed
 	}
-	if now := a.calls.Add(1); a.Calls > 0 && now > int64(a.Calls) {
+	if now := a.calls.Add(1); a.Calls >= 0 && now > int64(cmp.Or(a.Calls, DefaultCalls)) {
 		a.calls.Add(-1)
 		return q.Call, unavailable(nil)
 	}
@@ -169,7 +177,7 @@ func (a *API) named(ctx context.Context, r *http.Request, q request, call func(k
 		call = func(keys.Code) answer { return notExist(false) }
 	}
 	var said answer
-	if a.Strangers == nil || code.Own() || keys.Trim(typed) == "" {
+	if code.Own() || keys.Trim(typed) == "" {
 		said = call(code)
 	} else {
 		said = a.stranger(ctx, ClientAddress(r, a.Proxies), func() answer { return call(code) })
@@ -182,16 +190,17 @@ func (a *API) named(ctx context.Context, r *http.Request, q request, call func(k
 // others of the address have used its limit up meanwhile, because guesses that are made at once would
 // all pass the first look.
 func (a *API) stranger(ctx context.Context, client netip.Addr, call func() answer) answer {
-	wait := a.Strangers.Refuse(client)
+	limiter := a.limiter()
+	wait := limiter.Refuse(client)
 	if wait > 0 {
 		return tooMany(wait)
 	}
 	said := call()
 	switch {
 	case said.unknown:
-		wait = a.Strangers.Count(ctx, client)
+		wait = limiter.Count(ctx, client)
 	case said.status != statusSuccess:
-		wait = a.Strangers.Refuse(client)
+		wait = limiter.Refuse(client)
 	}
 	if wait > 0 {
 		return tooMany(wait)

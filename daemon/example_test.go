@@ -41,7 +41,8 @@ func Example() {
 	ended := make(chan struct{})
 	crew.Observe = func(tasks.Report) { close(ended) } // for this example alone: there is but one task
 	mux := http.NewServeMux()
-	mux.Handle("/API/", &daemon.API{Desk: desk, Wake: crew.Wake})
+	api := &daemon.API{Desk: desk, Wake: crew.Wake}
+	api.Register(mux)
 
 	worked := make(chan error)
 	go func() { worked <- crew.Run(ctx, 10*time.Second) }()

@@ -34,7 +34,7 @@ func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 func open(t *testing.T) shop {
 	store := memory.New(time.Now)
 	desk := daemon.NewDesk(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
-	return shop{t, store, desk, &daemon.API{Desk: desk}}
+	return shop{t, store, desk, &daemon.API{Desk: desk, Strangers: daemon.NoUnknownKeyLimit}}
 }
 
 func (s shop) must(err error) {

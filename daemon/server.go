@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -29,7 +30,7 @@ type Server struct {
 	Ready    func(context.Context) error // why a request could not be served, for /readyz; needed with Admin
 	TLS      *tls.Config                 // of the public listener; nil: plain HTTP
 	Drain    time.Duration               // how long a stop waits for what was sent; some seconds more are for closing
-	Guests   int                         // connections of each listener; past it those go that keep us waiting longest; 0: no bound
+	Guests   int                         // connections of each listener; past it those go that keep us waiting longest; 0: DefaultConnections; NoLimit: off
 	Log      *slog.Logger
 
 	repeated loglimit.Limiter // the lines on what load balancers see, and on listeners
@@ -97,7 +98,7 @@ func (s *Server) public() net.Listener {
 	if s.TLS != nil {
 		return s.Public
 	}
-	return unparsed{s.Public}
+	return unparsed{s.Public, s.API.HTTPStatus}
 }
 
 func serve(server *http.Server, on net.Listener) error {
@@ -130,7 +131,7 @@ func (s *Server) server(handler http.Handler) *http.Server {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     log.New(errorLog{s}, "", 0),
 	}
-	newCrowd(s.Guests).watch(server)
+	newCrowd(max(0, cmp.Or(s.Guests, DefaultConnections))).watch(server)
 	return server
 }
 

@@ -184,6 +184,7 @@ func TestWhatCannotBeParsedIsAnsweredInJSON(t *testing.T) {
 		"GET /API/?stock HTTP/1.1\r\n\r\n":                                                     400,
 		"GET /API/?stock HTTP/9.9\r\nHost: x\r\n\r\n":                                          505,
 		"POST /API/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n":                    501,
+		"POST /API/ HTTP/1.1\r\nHost: x\r\nExpect: more\r\nContent-Length: 5\r\n\r\nstock":     417,
 		"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 64<<10):                  431,
 		"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 20<<10) + "\r\n\r\n":     404,
 		"GET /API/ HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 20<<10) + "\r\n\r\n": 431,

@@ -43,7 +43,7 @@ func NewStrangers(limit int, trusted []netip.Prefix, now func() time.Time) (*Str
 
 // Refuse says how long calls from the address are still refused; 0: they are not.
 func (s *Strangers) Refuse(a netip.Addr) time.Duration {
-	if within(a, s.trusted) {
+	if s == NoUnknownKeyLimit || within(a, s.trusted) {
 		return 0 // a neighbour in its block may have been counted
 	}
 	s.mu.Lock()
@@ -61,7 +61,7 @@ func (s *Strangers) Refuse(a netip.Addr) time.Duration {
 // it allows an equal share of the limit. In the minute in which that begins all daemons together may
 // allow almost twice the limit.
 func (s *Strangers) Count(ctx context.Context, a netip.Addr) (refused time.Duration) {
-	if within(a, s.trusted) {
+	if s == NoUnknownKeyLimit || within(a, s.trusted) {
 		return 0
 	}
 	b := block(a)

@@ -17,7 +17,8 @@
 //
 //	a refusal of the API         a tasks.Refusal, such as tasks.KeyUsed; any of them: *Refused
 //	a problem of the admin API   a Code, such as TaskOpen; any of them: *Problem
-//	come back later              *Later: 429 or 503, and after what time
+//	come back later              *Later: 429 or 503, and after what time; also from a daemon
+//	                             with --http-status documented, which sends them as 200
 //	any other status             *Status
 //	no answer                    ErrNoAnswer; it is context.DeadlineExceeded too if that is why
 //	an answer that is none       ErrAnswer

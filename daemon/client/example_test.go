@@ -24,7 +24,8 @@ func shop(ctx context.Context) (base string) {
 	desk := daemon.NewDesk(store, simulator.Connector{}, keyring.New([keyring.KeySize]byte{}), tasks.DefaultRules())
 	crew := daemon.NewCrew(desk)
 	mux := http.NewServeMux()
-	mux.Handle("/API/", &daemon.API{Desk: desk, Wake: crew.Wake})
+	api := &daemon.API{Desk: desk, Wake: crew.Wake}
+	api.Register(mux)
 	mux.Handle("/admin/v1/", &admin.API{Desk: desk, Office: store, Tokens: admin.TokenList{admin.NewToken("shop", admin.Write, "a-long-secret")}})
 	server := httptest.NewServer(mux)
 	ended := make(chan struct{})

@@ -21,6 +21,9 @@ const sent = `{"status":"success","message":"sent"}`
 func TestRepeats(t *testing.T) {
 	good := step{status: 200, body: sent}
 	busy := func(status int, after string) step { return step{status: status, header: "Retry-After: " + after} }
+	documented := func(message string) step {
+		return step{status: 200, header: "Retry-After: 3", body: `{"status":"error","message":"` + message + `"}`}
+	}
 	later := new(client.Later)
 	for what, c := range map[string]struct {
 		steps        []step
@@ -36,6 +39,9 @@ func TestRepeats(t *testing.T) {
 		"silent":             {[]step{{}, good}, 2, 1, []error{client.ErrNoAnswer, client.ErrUnknown}, client.DefaultTimeout},
 		"away":               {[]step{busy(503, "2"), good}, 2, 1, []error{client.ErrUnknown}, 0},
 		"too many":           {[]step{busy(429, "3"), good}, 2, 2, nil, 3 * time.Second},
+		"away, with 200":     {[]step{documented("System error, try again and if the problem persists contact support"), good}, 2, 1, []error{client.ErrUnknown}, 0},
+		"too many, with 200": {[]step{documented("Too many requests, try again later"), good}, 2, 2, nil, 3 * time.Second},
+		"and still too many": {[]step{documented("Too many requests, try again later")}, 4, 4, []error{later}, 9 * time.Second},
 		"too many for long":  {[]step{busy(429, "86400"), good}, 1, 1, []error{later}, 0},
 		"still too many":     {[]step{busy(429, "1")}, 4, 4, []error{later}, 3 * time.Second},
 		"then refused":       {[]step{busy(429, "1"), {dial: syscall.ECONNREFUSED}}, 4, 4, []error{client.ErrNoAnswer}, time.Second},

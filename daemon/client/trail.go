@@ -51,5 +51,9 @@ type watched struct{ transport http.RoundTripper }
 // RoundTrip implements [http.RoundTripper].
 func (w watched) RoundTrip(r *http.Request) (*http.Response, error) {
 	followed(r.Context()).begun.Store(true)
-	return w.transport.RoundTrip(r)
+	answer, err := w.transport.RoundTrip(r)
+	if err == nil {
+		restore(answer)
+	}
+	return answer, err
 }

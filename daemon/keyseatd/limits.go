@@ -1,6 +1,10 @@
 package main
 
-import "github.com/keyseat/keyseat/daemon"
+import (
+	"cmp"
+
+	"github.com/keyseat/keyseat/daemon"
+)
 
 // limitFlags say how much the daemon takes on at once.
 type limitFlags struct {
@@ -10,7 +14,7 @@ type limitFlags struct {
 
 // limit sets the bounds of a server.
 func (f limitFlags) limit(server *daemon.Server) {
-	server.API.Calls, server.Guests = f.MaxRequests, f.MaxConnections
+	server.API.Calls, server.Guests = cmp.Or(f.MaxRequests, daemon.NoLimit), cmp.Or(f.MaxConnections, daemon.NoLimit)
 	if most := maxFiles() / 4; most > 0 && server.Guests > 0 { // the rest is for databases, the provider and the other listener
 		server.Guests = min(server.Guests, most)
 	}

@@ -52,6 +52,7 @@ type serveCmd struct {
 	KeyTaskLimit    int      `default:"20" validate:"min=0,max=1000000" placeholder:"N" help:"Tasks per hour and key, 0 is off."`
 	TrustedProxies  textList `validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Proxies whose X-Forwarded-For is believed."`
 	NoGetSecrets    bool     `help:"Take upgrade and renew by POST only, with secrets in the body."`
+	HTTPStatus      string   `name:"http-status" default:"real" enum:"real,documented" placeholder:"real|documented" help:"HTTP statuses of the API: real, or documented, which answers everything below /API/ with 200 for clients that know no other status."`
 
 	limitFlags
 
@@ -175,7 +176,8 @@ func (s *serveCmd) server(ctx context.Context, desk tasks.Desk, store *bunstore.
 	crew.Log, crew.Observe = log, m.Report
 	api := &daemon.API{
 		Desk: desk, Proxies: prefixes(s.TrustedProxies), PostOnly: s.NoGetSecrets,
-		Log: log, Observe: m.Request, Wake: crew.Wake,
+		HTTPStatus: daemon.HTTPStatus(s.HTTPStatus),
+		Log:        log, Observe: m.Request, Wake: crew.Wake,
 	}
 	server = &daemon.Server{API: api, Crew: crew, Metrics: m.Handler(), Ready: store.Ping, Drain: s.Drain, Log: log}
 	if err := s.forOperators(server, store, m, crew.Wake); err != nil {
@@ -185,6 +187,7 @@ func (s *serveCmd) server(ctx context.Context, desk tasks.Desk, store *bunstore.
 		return nil, err
 	}
 	s.limit(server)
+	api.Strangers = daemon.NoUnknownKeyLimit
 	if s.UnknownKeyLimit > 0 {
 		strangers, err := daemon.NewStrangers(s.UnknownKeyLimit, prefixes(s.TrustedCallers), time.Now)
 		if err != nil {

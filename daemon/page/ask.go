@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/keyseat/keyseat/daemon"
 )
 
 // What a form can ask for: the API's parameter that carries the key.
@@ -48,9 +50,10 @@ func read(r *http.Request) (asked, *http.Request) {
 	return a, c
 }
 
-// call is a request to the API by whoever has made r. Nothing is taken from the page's URL.
+// call is a request to the API by whoever has made r. Nothing is taken from the page's URL. The answer has
+// its real HTTP status, because the page depends on it.
 func call(r *http.Request, method, query string, body io.Reader) *http.Request {
-	c := r.Clone(r.Context())
+	c := r.Clone(daemon.WithRealStatus(r.Context()))
 	c.Method, c.Body = method, io.NopCloser(body)
 	c.URL = &url.URL{Path: "/API/", RawQuery: query}
 	return c

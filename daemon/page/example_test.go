@@ -29,7 +29,7 @@ func Example() {
 		return
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/API/", api)
+	api.Register(mux)
 	mux.Handle("/key", holders)
 
 	w := httptest.NewRecorder()

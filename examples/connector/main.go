@@ -45,7 +45,8 @@ func serve(ctx context.Context, c tasks.Connector, mux *http.ServeMux) error {
 	store := memory.New(time.Now)
 	desk := daemon.NewDesk(store, c, keyring.New(master), tasks.DefaultRules())
 	crew := daemon.NewCrew(desk)
-	mux.Handle("/API/", &daemon.API{Desk: desk, Wake: crew.Wake})
+	api := &daemon.API{Desk: desk, Wake: crew.Wake}
+	api.Register(mux)
 	err := store.EditPlans(ctx, []stock.Edit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}})
 	if err != nil {
 		return err

@@ -28,7 +28,8 @@ func embed(ctx context.Context, mux *http.ServeMux) error {
 	store := memory.New(time.Now)
 	desk := daemon.NewDesk(store, simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
 	crew := daemon.NewCrew(desk)
-	mux.Handle("/API/", &daemon.API{Desk: desk, Wake: crew.Wake})
+	api := &daemon.API{Desk: desk, Wake: crew.Wake}
+	api.Register(mux)
 	country, size := stock.Country("US"), 5
 	err := store.EditPlans(ctx, []stock.Edit{{ID: "plan-1", Country: &country, Size: &size}})
 	if err != nil {

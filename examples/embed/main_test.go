@@ -30,6 +30,11 @@ func TestEmbed(t *testing.T) {
 	}
 	key := url.Values{"info": {"MY-FIRST-KEY"}}
 	wait(key, `"status":"active"`)
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/API?upgrade=NONE&login=a&pwd=hunter2secret&country=US", nil))
+	if w.Code != http.StatusOK || w.Header().Get("Location") != "" || !strings.Contains(w.Body.String(), `"status":"not_exist"`) {
+		t.Errorf("/API without a slash: %d %v %s", w.Code, w.Header(), w.Body)
+	}
 	wait(url.Values{"upgrade": {"MY-FIRST-KEY"}, "login": {"a@example.com"}, "pwd": {"p"}, "country": {"US"}}, `"status":"success"`)
 	wait(key, `"status":"success"`)
 	stop()

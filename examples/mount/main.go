@@ -54,7 +54,8 @@ func openShop(ctx context.Context, path string) (*bun.DB, error) {
 func mount(s *shop, mux *http.ServeMux) *daemon.Crew {
 	crew := daemon.NewCrew(s.desk)
 	s.wake = crew.Wake
-	mux.Handle("/API/", &daemon.API{Desk: s.desk, Wake: crew.Wake})
+	api := &daemon.API{Desk: s.desk, Wake: crew.Wake}
+	api.Register(mux)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "the shop's own page") })
 	mux.HandleFunc("POST /buy", s.buy)
 	return crew

@@ -61,7 +61,8 @@ func serve(ctx context.Context, url string, c tasks.Connector, mux *http.ServeMu
 	if err != nil {
 		return err
 	}
-	mux.Handle("/API/", &daemon.API{Desk: desk, Wake: queue.wake})
+	api := &daemon.API{Desk: desk, Wake: queue.wake}
+	api.Register(mux)
 	return queue.run(ctx)
 }
 

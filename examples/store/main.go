@@ -40,7 +40,8 @@ func serve(ctx context.Context, s *store, mux *http.ServeMux) error {
 	_, _ = rand.Read(master[:]) // never fails
 	desk := daemon.NewDesk(s, simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
 	crew := daemon.NewCrew(desk)
-	mux.Handle("/API/", &daemon.API{Desk: desk, Wake: crew.Wake})
+	api := &daemon.API{Desk: desk, Wake: crew.Wake}
+	api.Register(mux)
 	return crew.Run(ctx, 10*time.Second)
 }
 

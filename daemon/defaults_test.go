@@ -1,0 +1,83 @@
+package daemon_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/keys"
+)
+
+// TestRegister holds that a mux answers both paths itself, so that no redirect repeats a password.
+func TestRegister(t *testing.T) {
+	s := open(t)
+	s.bring(keys.Key{Code: "K"})
+	mux := http.NewServeMux()
+	s.api.Register(mux)
+	for _, target := range []string{"/API?info=K", "/API/?info=K"} {
+		for _, method := range []string{"GET", "POST"} {
+			w := httptest.NewRecorder()
+			mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, target, nil))
+			if w.Code != 200 || w.Body.String() != fresh || w.Header().Get("Location") != "" {
+				t.Errorf("%s %s: %d %v %s", method, target, w.Code, w.Header(), w.Body)
+			}
+		}
+	}
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/API/x", nil))
+	if w.Code != 404 || !strings.HasPrefix(w.Body.String(), `{"status":"error"`) {
+		t.Errorf("below it: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestAnAPIThatSetsNoLimitHasThem holds that an embedder has to switch a limit off in so many words.
+func TestAnAPIThatSetsNoLimitHasThem(t *testing.T) {
+	s := open(t)
+	s.bring(keys.Key{Code: "K"})
+	for range 3 * daemon.DefaultUnknownKeys {
+		if code := s.ask("GET", "/API/?info=none", "").Code; code != 200 {
+			t.Fatalf("with the limit off: %d", code)
+		}
+	}
+	s.api = &daemon.API{Desk: s.desk}
+	for i := range daemon.DefaultUnknownKeys {
+		if code := s.ask("GET", "/API/?info=none", "").Code; code != 200 {
+			t.Fatalf("unknown key %d: %d", i+1, code)
+		}
+	}
+	for _, key := range []string{"none", "K"} {
+		if r := s.ask("GET", "/API/?info="+key, ""); r.Code != 429 || r.Header().Get("Retry-After") == "" {
+			t.Errorf("%s, after %d unknown keys: %d", key, daemon.DefaultUnknownKeys, r.Code)
+		}
+	}
+}
+
+// TestCallsAreBoundedByDefault makes as many calls simultaneously as an API allows that sets no limit.
+func TestCallsAreBoundedByDefault(t *testing.T) {
+	s := open(t)
+	s.bring(keys.Key{Code: "K"})
+	for calls, want := range map[int]int{0: 503, daemon.NoLimit: 200} {
+		store := ponder(s)
+		s.api.Desk.Store, s.api.Calls = store, calls
+		var all sync.WaitGroup
+		for range daemon.DefaultCalls {
+			all.Go(func() { s.ask("GET", "/API/?info=K", "") })
+			<-store.asked
+		}
+		last := make(chan int, 1)
+		go func() { last <- s.ask("GET", "/API/?info=K", "").Code }()
+		if want == 200 {
+			<-store.asked
+		} else if code := <-last; code != want {
+			t.Errorf("Calls is %d: one more is answered %d", calls, code)
+		}
+		close(store.may)
+		all.Wait()
+		if want == 200 && <-last != want {
+			t.Error("a call is refused though there is no limit")
+		}
+	}
+}
