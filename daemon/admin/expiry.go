@@ -14,14 +14,14 @@ var _ nullable = (*expiry)(nil)
 
 func (*expiry) null() {}
 
-// UnmarshalJSON implements [json.Unmarshaler] for null and what [sheet.ParseTime] reads.
+// UnmarshalJSON implements [json.Unmarshaler] for null and what [sheet.ParseEnd] reads.
 func (e *expiry) UnmarshalJSON(text []byte) error {
 	e.at = new(time.Time)
 	var s *string
 	if err := json.Unmarshal(text, &s); err != nil || s == nil {
 		return err
 	}
-	at, err := sheet.ParseTime(*s)
+	at, err := sheet.ParseEnd(*s)
 	*e.at = at
 	return err
 }

@@ -44,7 +44,7 @@ func TestPlans(t *testing.T) {
 	put("q%2F1", `{"country":"DE","slots":0}`, 204)
 	put("p", `{"invite":"i"}`, 204)
 	p := s.plans()["p"]
-	if p.Country != "US" || p.Slots != 2 || p.Address != "1 Street\nTown" || p.Invite != "i" || p.Expires == nil || *p.Expires != "2999-01-02T00:00:00Z" {
+	if p.Country != "US" || p.Slots != 2 || p.Address != "1 Street\nTown" || p.Invite != "i" || p.Expires == nil || *p.Expires != "2999-01-03T00:00:00Z" {
 		t.Errorf("%+v", p)
 	}
 	if _, found := s.plans()["q/1"]; !found || len(s.plans()) != 2 {

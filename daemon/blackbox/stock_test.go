@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestStock(t *testing.T) {
@@ -89,6 +90,38 @@ func TestPlansAreTakenInOrder(t *testing.T) {
 		}
 		if n := len(s.provider.Requests()); n != 3 {
 			s.Errorf("the provider was asked %d times", n)
+		}
+	})
+}
+
+// TestADateEndsWithItsDay holds that a plan whose expires_at is today's date is in stock today, and that
+// what is listed imports again as the same time.
+func TestADateEndsWithItsDay(t *testing.T) {
+	eachDatabase(t, func(s *shop) {
+		today := time.Now().UTC()
+		day := func(n int) string { return today.AddDate(0, 0, n).Format(time.DateOnly) }
+		s.mustFeed("id,country,slots,expires_at\nold,US,1,"+day(-1)+"\nlast,US,2,"+day(1)+"\nnow,US,4,"+day(0)+"\n", "plans", "import", "-")
+		o, _ := s.administered()
+		if a := o.do("PUT", "/plans/api", `{"country":"US","slots":8,"expires_at":"`+day(0)+`"}`); a.code != http.StatusNoContent {
+			s.Errorf("a plan: %d %s", a.code, a.body)
+		}
+		if time.Now().UTC().Day() != today.Day() {
+			return // midnight has passed since
+		}
+		o.is(o.get("stock"), http.StatusOK, "["+country("United States", "US", 14)+"]")
+		list := s.must("plans", "list", "--output", "json")
+		var plans []map[string]any
+		s.list(&plans, "plans", "list")
+		for _, p := range plans {
+			s.mustFeed(fmt.Sprintf("id,country,slots,expires_at\n%v,US,%v,%v\n", p["id"], p["slots"], p["expires_at"]), "plans", "import", "-")
+		}
+		if again := s.must("plans", "list", "--output", "json"); again != list {
+			s.Errorf("listed\n%s\nimported again\n%s", list, again)
+		}
+		for _, of := range [][]string{{"plans", "import"}, {"keys", "import"}, {"archive"}, {"webhooks", "replay"}} {
+			if help := s.must(append(of, "--help")...); !strings.Contains(help, "UTC") {
+				s.Errorf("%v: the help does not say what a date is:\n%s", of, help)
+			}
 		}
 	})
 }

@@ -16,7 +16,7 @@ import (
 // archiveCmd is keyseatd archive.
 type archiveCmd struct {
 	databaseFlag
-	Before string `required:"" placeholder:"DATE" help:"Archive the keys to which nothing has happened since; at least a week ago."`
+	Before string `required:"" placeholder:"DATE" help:"Archive the keys to which nothing has happened since: a time, or a date (its first moment in UTC); at least a week ago."`
 	To     string `required:"" placeholder:"FOLDER" help:"Where the files go; the folder is made where there is none."`
 }
 

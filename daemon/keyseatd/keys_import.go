@@ -23,7 +23,8 @@ type keysImport struct {
 
 // Help lists the columns.
 func (*keysImport) Help() string {
-	return examples(fmt.Sprintf("The columns, of which code alone is required: %s.", strings.Join(sheet.KeyColumns(), ", ")),
+	return examples(fmt.Sprintf("The columns, of which code alone is required: %s. A date as purchase_date or used_date is the "+
+		"midnight in UTC with which that day begins.", strings.Join(sheet.KeyColumns(), ", ")),
 		"keyseatd keys import --dry-run keys.csv",
 		"keyseatd keys import keys.csv",
 		"ssh old-shop cat keys.csv | keyseatd keys import -")

@@ -18,7 +18,7 @@ type webhooksReplay struct {
 	Endpoint string `arg:"" help:"The endpoint's name."`
 	Event    string `help:"From this event of its key on." placeholder:"ID" xor:"what"`
 	Key      string `help:"The whole history of this key, or what of it is --since." placeholder:"CODE" xor:"what"`
-	Since    string `help:"All keys, from this time on: RFC 3339, a date, or how long ago (24h)." placeholder:"TIME"`
+	Since    string `help:"All keys, from this time on: RFC 3339, a date (its first moment in UTC), or how long ago (24h)." placeholder:"TIME"`
 }
 
 // Help says what there is to know, and how it is called.

@@ -50,7 +50,7 @@ func (r *row) edit() stock.Edit {
 		Size:      new(r.slots()),
 		Address:   given(r, "address", r.prose),
 		Invite:    given(r, "invite", r.text),
-		ExpiresAt: given(r, "expires_at", r.time),
+		ExpiresAt: given(r, "expires_at", r.end),
 	}
 }
 

@@ -21,7 +21,7 @@ func TestEdits(t *testing.T) {
 		"expires_at,slots,invite,id,address,country\n2027-01-02,1000000,i,p,\"a\nb\",US\n,1,,q,,US\n": {
 			{
 				ID: "p", Country: &us, Size: new(1_000_000), Address: new("a\nb"), Invite: new("i"),
-				ExpiresAt: new(time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)),
+				ExpiresAt: new(time.Date(2027, 1, 3, 0, 0, 0, 0, time.UTC)),
 			},
 			{ID: "q", Country: &us, Size: new(1), Address: new(""), Invite: new(""), ExpiresAt: new(time.Time{})},
 		},
@@ -57,6 +57,27 @@ func TestEditsFaults(t *testing.T) {
 		var line sheet.LineError
 		if err == nil || !strings.HasPrefix(err.Error(), want) || !errors.As(err, &line) || edits != nil {
 			t.Errorf("%.60q: %v\nwant %s", file, err, want)
+		}
+	}
+}
+
+// TestParseEnd holds that a date lasts until the end of its day, and a time is itself.
+func TestParseEnd(t *testing.T) {
+	for text, want := range map[string]string{
+		"2026-11-29": "2026-11-30T00:00:00Z", "2026-12-31": "2027-01-01T00:00:00Z", "2028-02-28": "2028-02-29T00:00:00Z",
+		"9999-12-31": "9999-12-31T23:59:59Z", "2026-11-29T00:00:00Z": "2026-11-29T00:00:00Z", "2026-11-29T23:59:59-10:00": "2026-11-30T09:59:59Z",
+	} {
+		got, err := sheet.ParseEnd(text)
+		if err != nil || got.Format(time.RFC3339) != want {
+			t.Errorf("%s gives %v, %v; not %s", text, got, err, want)
+		}
+		if again, err := sheet.ParseEnd(got.Format(time.RFC3339)); err != nil || !again.Equal(got) {
+			t.Errorf("%s is read back as %v, %v", got, again, err)
+		}
+	}
+	for _, text := range []string{"", "2026-02-30", "1969-12-31", "2026-11-29 ", "29.11.2026"} {
+		if got, err := sheet.ParseEnd(text); err == nil {
+			t.Errorf("%q gives %v", text, got)
 		}
 	}
 }

@@ -98,10 +98,15 @@ func (r *row) flag(column string, otherwise bool) bool {
 }
 
 // time reads a time as [ParseTime] does; zero if the cell is empty.
-func (r *row) time(column string) (t time.Time) {
+func (r *row) time(column string) time.Time { return r.parsed(column, ParseTime) }
+
+// end reads a time as [ParseEnd] does; zero if the cell is empty.
+func (r *row) end(column string) time.Time { return r.parsed(column, ParseEnd) }
+
+func (r *row) parsed(column string, parse func(string) (time.Time, error)) (t time.Time) {
 	if cell := r.text(column); cell != "" {
 		var err error
-		if t, err = ParseTime(cell); err != nil {
+		if t, err = parse(cell); err != nil {
 			r.fail(column, err.Error())
 		}
 	}
@@ -129,6 +134,19 @@ func ParseTime(text string) (time.Time, error) {
 		return time.Time{}, errYear
 	}
 	return t, nil
+}
+
+// ParseEnd is [ParseTime] for the time at which something ends: a date is the midnight in UTC with which
+// that day ends. The last day that a time can be in ends a second before.
+func ParseEnd(text string) (time.Time, error) {
+	at, err := ParseTime(text)
+	if err != nil || len(text) != len(time.DateOnly) {
+		return at, err
+	}
+	if at = at.AddDate(0, 0, 1); at.Year() > lastYear {
+		at = at.Add(-time.Second)
+	}
+	return at, nil
 }
 
 // rfc3339 is what [time.Parse] is too lenient about: the number of digits, and no comma.
