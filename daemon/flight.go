@@ -40,7 +40,7 @@ func newFlight() *flight {
 }
 
 // errSlow says that the others' counts did not come in time.
-var errSlow = errors.New("the count of strangers is slow")
+var errSlow = errors.New("counting unknown keys takes too long")
 
 // count counts an unknown key of a block, and gives its place among all of the minute.
 func (f *fleet) count(ctx context.Context, b netip.Prefix) (place int, left time.Duration, err error) {

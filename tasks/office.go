@@ -56,7 +56,7 @@ type Batch struct {
 }
 
 // ErrBatch says that a batch has come in before.
-var ErrBatch = errors.New("this batch has come in already")
+var ErrBatch = errors.New("this batch was imported already")
 
 // Event is the line of history of a key that comes in at that time.
 func (b Batch) Event(at time.Time, code keys.Code) Event {

@@ -48,7 +48,7 @@ type Account struct {
 func (a Account) Secrets() []Secret { return []Secret{a.Login, a.Password, a.NewEmail, a.NewPassword} }
 
 // errAccount says that opened bytes are no account; it never quotes them.
-var errAccount = errors.New("tasks: what was sealed is no account")
+var errAccount = errors.New("tasks: the decrypted account is malformed")
 
 // encode writes the account as netstrings (https://cr.yp.to/proto/netstrings.txt). The new password
 // is left out if it is empty, because daemons of an earlier version read three netstrings and no more.

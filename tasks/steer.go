@@ -12,7 +12,7 @@ var (
 	ErrNoTask     = errors.New("there is no such task")
 	ErrTaskOpen   = errors.New("the key has an open task: wait until it has ended")
 	ErrTaskEnded  = errors.New("the task has ended")
-	ErrTaskAtWork = errors.New("the task is being asked about right now")
+	ErrTaskAtWork = errors.New("the provider is carrying this task out right now: try again in a moment")
 	ErrNotSuspect = errors.New("the task has no suspect slot")
 	ErrNotSpent   = errors.New("the task has spent no slot")
 	ErrOutcome    = errors.New("a task of this kind has no such outcome")

@@ -81,7 +81,7 @@ func (d Desk) ask(ctx context.Context, t Task) (answer Answer) {
 	}
 	account, err := decodeAccount(plain)
 	if err != nil {
-		return Answer{Effect: None, Note: "the sealed account is no account"}
+		return Answer{Effect: None, Note: "the decrypted account is malformed"}
 	}
 	defer func() {
 		if p := recover(); p != nil { // its value may hold a secret: only its type is told

@@ -15,12 +15,12 @@ var byCode = []string{keyTable.name, taskTable.name, historyTable.name}
 const (
 	errNoCitus = plainError("the database has no Citus: install the extension on every server " +
 		"(shared_preload_libraries = 'citus'), CREATE EXTENSION citus, and add the workers with citus_add_node")
-	errNotPostgres = plainError("only PostgreSQL's tables can be distributed")
+	errNotPostgres = plainError("only PostgreSQL's tables can be distributed, not those of SQLite")
 )
 
 // ErrDistributed says that the tables are distributed, and that the store was opened without
 // [Options.Distributed].
-var ErrDistributed = errors.New("the tables are distributed, and the store is not for such")
+var ErrDistributed = errors.New("the tables are distributed by Citus: the store must be opened for that (--database-distributed)")
 
 // Distribute has Citus 12 or later lay keyseat_keys, keyseat_tasks and keyseat_history out over its workers,
 // by the key's code and each key's rows together; the other tables stay on the coordinator. It gives the

@@ -24,7 +24,7 @@ type plainError string
 func (e plainError) Error() string { return string(e) }
 
 // errAgain asks for the whole transaction to be run again: others were faster.
-const errAgain = plainError("others keep changing the same rows")
+const errAgain = plainError("other transactions keep changing the same rows: try again")
 
 // A storeError is a database error as callers see it. Its text has no stored value: no bind parameter, no
 // literal of a statement, no detail of the server's error, and not the password of the URL.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // quotesNothing are the classes of SQLSTATE, and single codes of other classes, whose messages name roles,
@@ -140,9 +141,11 @@ func describeTry(err error) (place string, d description) {
 		return place, description{what: "PostgreSQL at " + place + " refuses the connection: " + d.what + " (" + d.code + ")", advice: d.advice}
 	}
 	why := reason(err)
-	switch step {
-	case "dial error":
-	case "tls error":
+	switch _, foreign := errors.AsType[*pgproto3.ExceededMaxBodyLenErr](err); {
+	case foreign:
+		why = "the server does not speak PostgreSQL's protocol"
+	case step == "dial error" || pgconn.Timeout(err):
+	case step == "tls error":
 		why, d.advice = "TLS: "+detail, "check sslmode and sslrootcert in the database's URL, and the server's certificate"
 	default:
 		why = step + ": " + why

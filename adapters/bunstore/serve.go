@@ -28,7 +28,7 @@ func (s *Store) Serve(ctx context.Context) (release func() error, err error) {
 	if taken, err := lock.TryLock(); err != nil {
 		return nil, s.reader().tell("serve", err)
 	} else if !taken {
-		return nil, ErrServed
+		return nil, s.reader().tell("serve", ErrServed)
 	}
 	if err := s.endLeases(ctx); err != nil {
 		_ = lock.Unlock() // the error that matters is the other

@@ -204,7 +204,7 @@ func TestFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                "there is no key in it",
 		"# nothing\n":                     "there is no key in it",
-		good + good:                       "line 2: the key stands there twice",
+		good + good:                       "line 2: the key is in the file twice",
 		"\n# x\n" + good[:20]:             "line 3: it is not a key's id, a space and 32 bytes in base64",
 		good[9:]:                          "line 1: it is not a key's id, a space and 32 bytes in base64",
 		good[:8] + " " + good:             "line 1: it is not a key's id, a space and 32 bytes in base64",

@@ -18,7 +18,7 @@ type line struct {
 var (
 	errLine   = errors.New("it is not a key's id, a space and 32 bytes in base64")
 	errID     = errors.New("the id is not that of the key: one of them was changed")
-	errTwice  = errors.New("the key stands there twice")
+	errTwice  = errors.New("the key is in the file twice")
 	errNoKey  = errors.New("there is no key in it")
 	errTooBig = errors.New("it is too large for a key ring")
 )

@@ -48,9 +48,12 @@ func (f TokenFile) Add(t Token) error {
 }
 
 func add(file *os.File, t Token) error {
-	text, _, err := load(file)
+	text, all, err := load(file)
 	if err != nil {
 		return err
+	}
+	if all.named(t.Name) {
+		return fmt.Errorf("%s is in the file already: choose another name, or delete its line first", t.Name)
 	}
 	line := t.line() + "\n"
 	if len(text) > 0 && text[len(text)-1] != '\n' {

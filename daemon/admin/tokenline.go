@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -14,9 +15,9 @@ var (
 	errWords = errors.New("a line is: name role token, or name role sha256:HASH")
 	errName  = errors.New("a name is 1 to 64 letters, digits, dots, dashes and underscores")
 	errRole  = errors.New("a role is read or write")
-	errHash  = errors.New("after sha256: stand 64 hexadecimal digits")
+	errHash  = errors.New("sha256: needs 64 hexadecimal digits after it")
 	errShort = fmt.Errorf("a token has at least %d printable ASCII characters", minToken)
-	errTwice = errors.New("the name or the token stands in the file twice")
+	errTwice = errors.New("the name or the token is on an earlier line already")
 )
 
 // minToken is the shortest token, in bytes: what is hashed fast must be long.
@@ -97,6 +98,11 @@ func parseWords(words []string) (Token, error) {
 	}
 	t.Hash = [len(t.Hash)]byte(hash)
 	return t, nil
+}
+
+// named says whether there is a token of that name.
+func (l TokenList) named(name string) bool {
+	return slices.ContainsFunc(l, func(t Token) bool { return t.Name == name })
 }
 
 // has says whether the name or the secret is another's already.

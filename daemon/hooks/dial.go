@@ -10,7 +10,7 @@ import (
 )
 
 // ErrPrivate says that an endpoint's address is not one of the public Internet.
-var ErrPrivate = errors.New("the address is private, which --webhook-private would allow")
+var ErrPrivate = errors.New("the address is not public: --webhook-private allows it")
 
 // The networks that are not public although they look like it: special ones, those that carry another
 // address in theirs, and where a cloud answers its machines.

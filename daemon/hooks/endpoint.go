@@ -56,7 +56,7 @@ func Parse(text []byte, p Policy) ([]Endpoint, error) {
 		return nil, plainly(err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows the list of endpoints")
+		return nil, errors.New("unexpected text after the list of endpoints")
 	}
 	var all []Endpoint
 	for i, e := range entries {
@@ -65,7 +65,7 @@ func Parse(text []byte, p Policy) ([]Endpoint, error) {
 			return nil, fmt.Errorf("endpoint %d: %w", i+1, err)
 		}
 		if slices.ContainsFunc(all, func(other Endpoint) bool { return other.Name == end.Name }) {
-			return nil, fmt.Errorf("endpoint %d: there are two with its name", i+1)
+			return nil, fmt.Errorf("endpoint %d: another endpoint has its name", i+1)
 		}
 		all = append(all, end)
 	}
@@ -75,10 +75,13 @@ func Parse(text []byte, p Policy) ([]Endpoint, error) {
 // plainly tells a fault of JSON without what is in the file.
 func plainly(err error) error {
 	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-		return fmt.Errorf("no JSON from byte %d on", syntax.Offset)
+		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
 	}
-	if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) {
-		return fmt.Errorf("not of the right type: %q", kind.Field)
+	if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) && kind.Field != "" {
+		return fmt.Errorf("%q has the wrong type", kind.Field)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the JSON ends too early")
 	}
 	return errors.New("want a JSON array of objects with name, url, secrets, events, stock_low, and no other field")
 }
@@ -107,7 +110,7 @@ func (e entry) endpoint(p Policy) (Endpoint, error) {
 	}
 	for _, t := range end.Types {
 		if !slices.Contains(Types(), t) {
-			return Endpoint{}, fmt.Errorf("%q is no type of event", t)
+			return Endpoint{}, fmt.Errorf("unknown event type %q", t)
 		}
 	}
 	return end, end.setLow(e.Low)
@@ -122,12 +125,12 @@ func (e Endpoint) setLow(thresholds map[stock.Country]int) error {
 		if country != EveryCountry {
 			parsed, err := stock.ParseCountry(keys.Trim(string(country)))
 			if err != nil {
-				return fmt.Errorf("stock_low: %q is no country", country)
+				return fmt.Errorf("stock_low: %q is not a country code", country)
 			}
 			code = parsed
 		}
 		if n < 0 {
-			return errors.New("stock_low: less than nothing is never left")
+			return errors.New("stock_low: must not be negative")
 		}
 		e.Low[code] = n
 	}
@@ -138,13 +141,13 @@ func checkURL(text string, p Policy) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Hostname() == "" || u.Fragment != "":
-		return errors.New("the url is none that can be called")
+		return errors.New("url is not a valid http(s) URL")
 	case u.User != nil:
-		return errors.New("the url must not hold a password: the signature says who calls")
+		return errors.New("url must not have a user or password: the signature identifies keyseat")
 	case u.Scheme == "http" && !p.Plaintext:
-		return errors.New("the url is not https, which --webhook-plaintext would allow")
+		return errors.New("url must be https://, unless --webhook-plaintext is given")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return errors.New("the url is not https")
+		return errors.New("url must be https://")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -50,7 +51,7 @@ func (f *File) Endpoints() ([]Endpoint, error) {
 	}
 	if err == nil {
 		f.all = all
-	} else {
+	} else if known := (*fs.PathError)(nil); !errors.As(err, &known) { // whose text has the path
 		err = fmt.Errorf("%s: %w", f.path, err)
 	}
 	told := f.err != nil && err != nil && f.err.Error() == err.Error()

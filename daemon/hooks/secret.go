@@ -21,7 +21,7 @@ const (
 
 const secretPrefix = "whsec_"
 
-var errSecret = errors.New("a secret is whsec_ and the base64 of 24 to 64 random bytes")
+var errSecret = errors.New("a secret must be whsec_ followed by the base64 of 24 to 64 random bytes")
 
 // checkSecret never quotes the secret.
 func checkSecret(s string) error {

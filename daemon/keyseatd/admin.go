@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon"
@@ -21,11 +22,11 @@ func (f adminFlags) checkAdmin(listen string) error {
 		return nil
 	}
 	if listen == "" {
-		return usageError{errors.New("--admin-token-file needs --admin-listen")}
+		return usageError{errors.New("--admin-token-file needs --admin-listen, which is empty")}
 	}
 	all, err := admin.TokenFile(f.AdminTokenFile).Load()
 	if err == nil && len(all) == 0 {
-		err = errors.New("--admin-token-file has no token: make one with `keyseatd admin-token add FILE`")
+		err = fmt.Errorf("--admin-token-file: %s has no token: make one with `keyseatd admin-token add %[1]s`", f.AdminTokenFile)
 	}
 	return err
 }

@@ -60,7 +60,7 @@ func (a *archiveCmd) before(now time.Time) (time.Time, error) {
 		return at, usageError{fmt.Errorf("--before %w", err)}
 	}
 	if at.After(now.Add(-tasks.ArchiveAge)) {
-		return at, usageError{fmt.Errorf("--before must be at least %d days ago: what is younger may still be asked for", tasks.ArchiveAge/(24*time.Hour))}
+		return at, usageError{fmt.Errorf("--before must be at least %d days ago: younger tasks may still change", tasks.ArchiveAge/(24*time.Hour))}
 	}
 	return at, nil
 }

@@ -55,7 +55,12 @@ func check(fields any) error {
 		return err
 	}
 	fault := faults[0]
-	return usageError{fmt.Errorf("%s %s", fault.Field(), must(fault.Tag(), fault.Param()))}
+	return usageError{fmt.Errorf("%s %s%s", fault.Field(), must(fault.Tag(), fault.Param()), missing[fault.Field()])}
+}
+
+// missing says what to give where a required flag is missing.
+var missing = map[string]string{
+	"--connector": ": give the https:// URL of the service that carries tasks out, or sim for a trial",
 }
 
 // isText is the rule "text" of a validate tag: what a cell of a file can hold.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,9 +37,24 @@ func (f connectorFlags) connector(log *slog.Logger) (tasks.Connector, error) {
 		Token: token, Timeout: f.ConnectorTimeout, Plaintext: f.ConnectorPlaintext, Logger: log,
 	})
 	if err != nil {
-		return nil, usageError{fmt.Errorf("--connector: %w", err)}
+		return nil, usageError{connectorFault(err)}
 	}
 	return c, nil
+}
+
+// connectorFault says what is wrong in terms of the flags.
+func connectorFault(err error) error {
+	switch {
+	case errors.Is(err, httpconnector.ErrBase):
+		return errors.New("--connector must be an https:// URL with a host, or sim")
+	case errors.Is(err, httpconnector.ErrBaseParts):
+		return errors.New("--connector must have no user, query or fragment: a token goes into --connector-token-file")
+	case errors.Is(err, httpconnector.ErrPlaintext):
+		return errors.New("--connector must be https://, because passwords could be read on the way: --connector-plaintext allows http://")
+	case errors.Is(err, httpconnector.ErrToken):
+		return errors.New("--connector-token-file: the token has a blank or another character that no header can carry")
+	}
+	return fmt.Errorf("--connector: %w", err)
 }
 
 // readToken reads the one line of a token file; no file is no token.

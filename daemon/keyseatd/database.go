@@ -32,7 +32,7 @@ func isDatabase(f validator.FieldLevel) bool {
 // not made: a mistyped path would look like an empty store.
 func (d databaseFlag) open(ctx context.Context, do func(s *bunstore.Store) error) error {
 	if d.missing() {
-		return fmt.Errorf("no database at %s", strings.TrimPrefix(d.Database, embedded))
+		return fmt.Errorf("no database at %s: name it with --database, or make it with `keyseatd migrate`", strings.TrimPrefix(d.Database, embedded))
 	}
 	return d.create(ctx, do)
 }

@@ -57,7 +57,7 @@ func (d *doctorCmd) Run(ctx context.Context, c console) error {
 			return err
 		}
 		if left > 0 {
-			return fmt.Errorf("the database is not well: %d left to mend", left)
+			return fmt.Errorf("%d problems left", left)
 		}
 		return nil
 	})

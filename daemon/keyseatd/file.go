@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 )
 
@@ -18,6 +19,9 @@ func (c console) open(ctx context.Context, path string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("is a directory")}
+	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}

@@ -102,7 +102,7 @@ func TestRehearseFirst(t *testing.T) {
 // TestRehearseErrors holds that a verdict that could not be reached or written is no success.
 func TestRehearseErrors(t *testing.T) {
 	sh := shell{T: t, env: []string{"KEYSEAT_DATABASE=postgres://u@127.0.0.1:1/d?connect_timeout=1"}}
-	sh.fails(exitFailed, "postgres:", "code\nA\n", "keys", "import", "--dry-run", "-")
+	sh.fails(exitFailed, "cannot reach PostgreSQL at 127.0.0.1:1: connection refused", "code\nA\n", "keys", "import", "--dry-run", "-")
 	find := func(context.Context, []keys.Code) ([]tasks.View, error) { return nil, nil }
 	file := sheet.New(strings.NewReader("code\nA\nA\n"))
 	if err := newRehearsal(full{}, find).run(t.Context(), file.Inspect()); !errors.Is(err, io.ErrShortWrite) {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -73,6 +75,20 @@ type usageError struct{ error }
 // Unwrap gives the fault.
 func (e usageError) Unwrap() error { return e.error }
 
+// oneLine is the text of an error for a terminal. Errors that were joined are divided by a semicolon, and
+// a file's error becomes a sentence.
+func oneLine(err error) string {
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	if file, is := errors.AsType[*fs.PathError](err); is {
+		action := file.Op
+		if action == "stat" {
+			action = "find"
+		}
+		text = strings.Replace(text, file.Error(), fmt.Sprintf("cannot %s %s: %v", action, file.Path, file.Err), 1)
+	}
+	return printable(text)
+}
+
 // run carries out one command line and gives the exit status. The environment is of the form of
 // [os.Environ].
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -88,7 +104,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = errInterrupted
 	}
-	_, _ = fmt.Fprintf(stderr, "keyseatd: %s\n", printable(err.Error())) // the status tells it too
+	_, _ = fmt.Fprintf(stderr, "keyseatd: %s\n", oneLine(err)) // the status tells it too
 	if usage := (usageError{}); errors.As(err, &usage) {
 		return exitUsage
 	}

@@ -17,12 +17,18 @@ func parse(args []string, c console) (command, error) {
 	if err != nil {
 		return nil, err
 	}
+	args, bare := helpArgs(parser.Model.Node, args)
+	if bare {
+		parser.Stdout = c.err
+	}
 	found, err := parser.Parse(args)
 	switch {
+	case shown && bare:
+		return nil, usageError{errNoCommand}
 	case shown:
 		return nil, nil //nolint:nilnil // the help is no command and no fault
 	case err != nil:
-		return nil, usageError{fmt.Errorf("%w (keyseatd --help tells more)", err)}
+		return nil, usageError{fmt.Errorf("%w (see keyseatd --help)", err)}
 	}
 	cmd, ok := found.Selected().Target.Addr().Interface().(command)
 	if !ok {

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"runtime/debug"
@@ -76,6 +74,9 @@ func (s *serveCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
+	if err := s.tryListeners(ctx); err != nil {
+		return err
+	}
 	collect(c.env)
 	return s.create(ctx, func(store *bunstore.Store) error { return s.serve(ctx, store, connector, log) })
 }
@@ -95,6 +96,11 @@ func collect(env environment) {
 func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
 	if s.MasterKeyFile == "" && !strings.HasPrefix(s.Database, embedded) {
 		return nil, usageError{errors.New("--master-key-file is missing: make one with `keyseatd master-key add FILE`")}
+	}
+	if s.MasterKeyFile != "" {
+		if _, err := keyring.Open(s.MasterKeyFile); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.checkAdmin(s.AdminListen); err != nil {
 		return nil, err
@@ -203,22 +209,14 @@ func (s *serveCmd) server(ctx context.Context, desk tasks.Desk, store *bunstore.
 
 // listen opens the listeners, last of all, so that nobody is let in who could not be served.
 func (s *serveCmd) listen(ctx context.Context, server *daemon.Server, log *slog.Logger) (err error) {
-	if s.TLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
-		if err != nil {
-			return fmt.Errorf("--tls-cert, --tls-key: %w", err)
-		}
-		server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if server.TLS, err = s.tls(); err != nil {
+		return err
 	}
-	open := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
-	if server.Public, err = open.Listen(ctx, "tcp", s.Listen); err != nil {
-		return fmt.Errorf("--listen: %w", err)
+	if server.Public, server.Admin, err = s.listeners(ctx); err != nil {
+		return err
 	}
 	admin := "off"
-	if s.AdminListen != "" {
-		if server.Admin, err = open.Listen(ctx, "tcp", s.AdminListen); err != nil {
-			return fmt.Errorf("--admin-listen: %w", err)
-		}
+	if server.Admin != nil {
 		admin = server.Admin.Addr().String()
 	}
 	log.Info("serving", "listen", server.Public.Addr().String(), "admin", admin, "tls", server.TLS != nil)

@@ -50,6 +50,7 @@ func (sh shell) run(input string, args ...string) (stdout, stderr string, status
 	sh.Helper()
 	var out, err bytes.Buffer
 	status = run(sh.Context(), args, sh.env, strings.NewReader(input), &out, &err)
+	checkSaid(sh.T, args, err.String())
 	return out.String(), err.String(), status
 }
 

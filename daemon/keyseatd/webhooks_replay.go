@@ -33,8 +33,8 @@ func (*webhooksReplay) Help() string {
 var (
 	errSince   = errors.New("--since must be a time (2026-11-22T19:37:00Z), a date or how long ago (24h)")
 	errReplay  = errors.New("one of --event, --key and --since is needed")
-	errNoEvent = errors.New("that endpoint was never told of such an event")
-	errNoLine  = errors.New("that event is not part of any key's history, so it cannot be replayed")
+	errNoEvent = errors.New("no such event was sent to this endpoint")
+	errNoLine  = errors.New("this event is not part of a key's history, so it cannot be replayed")
 )
 
 // Run puts what is to be told into the endpoint's mail, where the daemons find it.

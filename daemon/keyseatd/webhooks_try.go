@@ -25,7 +25,7 @@ func (*webhooksTry) Help() string {
 // Run sends one event and tells what was answered.
 func (w *webhooksTry) Run(ctx context.Context, c console) error {
 	if w.WebhookFile == "" {
-		return usageError{errors.New("--webhook-file is missing")}
+		return usageError{errors.New("--webhook-file is missing: name the JSON file of the endpoints")}
 	}
 	file, err := w.endpoints()
 	if err != nil {
@@ -50,7 +50,7 @@ func (w *webhooksTry) send(ctx context.Context, c console, e hooks.Endpoint) err
 	case answer.Status == 0:
 		return errors.New(answer.Note)
 	case !answer.OK():
-		return fmt.Errorf("the endpoint has answered %d", answer.Status)
+		return fmt.Errorf("the endpoint answered with status %d", answer.Status)
 	}
 	stored := fmt.Sprintf("the endpoint has answered %d after %v", answer.Status, time.Since(start).Round(time.Millisecond))
 	return c.done(stored, "a second test does no harm")

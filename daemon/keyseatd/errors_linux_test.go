@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// nobody is a user without rights, for a test that root runs.
+const nobody = 65534
+
+// unprivileged runs the program as a user whom modes of files bind, in a folder of that user.
+func (sh shell) unprivileged(args ...string) string {
+	sh.Helper()
+	cmd := exec.CommandContext(sh.Context(), filepath.Join(sh.dir, "keyseatd"), args...)
+	cmd.Dir, cmd.Env = sh.dir, append(append(os.Environ(), asProgram+"=1"), sh.env...)
+	if os.Getuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	said, err := cmd.CombinedOutput()
+	if exit := (&exec.ExitError{}); err != nil && !errors.As(err, &exit) {
+		sh.Fatal(err)
+	}
+	checkSaid(sh.T, args, string(said))
+	return string(said)
+}
+
+// TestPermissions takes away, one after the other, what a daemon needs of the files that it has made.
+func TestPermissions(t *testing.T) {
+	dir, err := os.MkdirTemp("/tmp", "keyseat-permissions-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = os.Chmod(dir, 0o700) //nolint:gosec // so that it can be removed
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	if os.Getuid() == 0 {
+		if err := os.Chown(dir, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "keyseatd"), program, 0o755); err != nil { //nolint:gosec // another user runs it
+		t.Fatal(err)
+	}
+	sh := shell{t, dir, []string{"KEYSEAT_DATABASE=sqlite:keyseat.db"}}
+	if said := sh.unprivileged("migrate"); said != "the schema is up to date\n" {
+		t.Fatal(said)
+	}
+	const (
+		serve  = "serve --connector https://127.0.0.1:1 --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0"
+		remedy = "; the user that runs keyseatd must own it, or be allowed to read and write it and its folder\n"
+	)
+	for _, c := range []struct {
+		name string
+		mode os.FileMode
+		line string
+		want string
+	}{
+		{"keyseat.db", 0, "stock", "cannot open " + dir + "/keyseat.db: permission denied" + remedy},
+		{"keyseat.db", 0o400, "stock", "cannot open " + dir + "/keyseat.db: permission denied" + remedy},
+		{"keyseat.db-migrate", 0, "stock", "cannot open " + dir + "/keyseat.db-migrate: permission denied" + remedy},
+		{"keyseat.db-lock", 0, serve, "cannot open " + dir + "/keyseat.db-lock: permission denied" + remedy},
+		{".", 0o500, "stock", "the database cannot be written (SQLite " + dir + "/keyseat.db, open, SQLITE_READONLY_DIRECTORY); " +
+			"the user that runs keyseatd must be allowed to write the file and its folder\n"},
+	} {
+		path := filepath.Join(dir, c.name)
+		if f, err := os.OpenFile(path, os.O_CREATE, 0o600); err == nil { // the lock of serve is not there yet
+			_ = f.Close()
+		}
+		if err := os.Chmod(path, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		if said := sh.unprivileged(strings.Fields(c.line)...); said != "keyseatd: "+c.want {
+			t.Errorf("%s with mode %o: %s\ngot  %swant keyseatd: %s", c.name, c.mode, c.line, said, c.want)
+		}
+		if err := os.Chmod(path, 0o600|os.FileMode(map[bool]int{true: 0o100}[c.name == "."])); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

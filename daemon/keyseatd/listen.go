@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+)
+
+// tls loads the certificate, if there is one.
+func (s *serveCmd) tls() (*tls.Config, error) {
+	if s.TLSCert == "" {
+		return nil, nil //nolint:nilnil // no certificate is what was asked for
+	}
+	pair, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+}
+
+// listeners opens both listeners; admin is nil where it is off.
+func (s *serveCmd) listeners(ctx context.Context) (public, admin net.Listener, err error) {
+	if public, err = listenOn(ctx, "--listen", s.Listen); err != nil || s.AdminListen == "" {
+		return public, nil, err
+	}
+	if admin, err = listenOn(ctx, "--admin-listen", s.AdminListen); err != nil {
+		return nil, nil, errors.Join(err, public.Close())
+	}
+	return public, admin, nil
+}
+
+func listenOn(ctx context.Context, flag, address string) (net.Listener, error) {
+	open := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
+	l, err := open.Listen(ctx, "tcp", address)
+	if failed, is := errors.AsType[syscall.Errno](err); is {
+		err = failed // without the address a second time
+	} else if failed, is := errors.AsType[*net.OpError](err); is {
+		err = failed.Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot listen on %s: %w", flag, address, err)
+	}
+	return l, nil
+}
+
+// tryListeners finds a certificate that cannot be loaded and an address that is taken before a database or
+// a master key is made.
+func (s *serveCmd) tryListeners(ctx context.Context) error {
+	if _, err := s.tls(); err != nil {
+		return err
+	}
+	public, admin, err := s.listeners(ctx)
+	if err != nil {
+		return err
+	}
+	err = public.Close()
+	if admin != nil {
+		err = errors.Join(err, admin.Close())
+	}
+	return err
+}
