@@ -147,7 +147,7 @@ func TestPostgresErrors(t *testing.T) {
 	host := c.Host()
 	for _, sql := range []string{
 		`CREATE ROLE typist LOGIN PASSWORD 'right'`, `CREATE ROLE crowd LOGIN CONNECTION LIMIT 0`, `CREATE ROLE weak LOGIN`,
-		`CREATE DATABASE shut`, `ALTER DATABASE shut SET default_transaction_read_only = on`, `CREATE DATABASE shop`,
+		`CREATE DATABASE shut`, `CREATE DATABASE shop`,
 		fmt.Sprintf(`COPY (SELECT unnest(ARRAY['host all typist all scram-sha-256', 'host all stranger all reject', 'host all all all trust'])) TO '%s'`, hba(t, c)),
 		`SELECT pg_reload_conf()`,
 	} {
@@ -175,10 +175,7 @@ func TestPostgresErrors(t *testing.T) {
 			"check sslmode and sslrootcert in the database's URL, and the server's certificate",
 		"keyseat@" + web + "/shop?sslmode=disable":                      "cannot reach PostgreSQL at " + web + ": the server does not speak PostgreSQL's protocol",
 		"keyseat@" + silent + "/shop?connect_timeout=1&sslmode=disable": "cannot reach PostgreSQL at " + silent + ": no answer in time",
-		"keyseat@" + host + "/shop?search_path=nowhere": "no schema has been selected to create in (PostgreSQL, migrate, SQLSTATE 3F000 invalid_schema_name); " +
-			"create the schema, or correct the search_path of the role, the database or the URL",
-		"keyseat@" + host + "/shut": "cannot execute CREATE TABLE in a read-only transaction (PostgreSQL, migrate, SQLSTATE 25006 read_only_sql_transaction); " +
-			"connect to the primary: this server is a standby, or default_transaction_read_only is on",
+		"keyseat@" + host + "/shop?search_path=nowhere":                 "role keyseat has no schema for its tables: run `CREATE SCHEMA keyseat AUTHORIZATION keyseat`",
 		"keyseat@" + host + "/shop?statement_timeout=1": "canceling statement due to statement timeout (PostgreSQL, migrate, SQLSTATE 57014 query_canceled); " +
 			"if it is the server's statement_timeout, raise it for the role",
 	} {
@@ -189,11 +186,25 @@ func TestPostgresErrors(t *testing.T) {
 			}
 		})
 	}
+	t.Run("read-only", func(t *testing.T) {
+		sh := failing(t, "postgres://keyseat@"+host+"/shut")
+		sh.ok("migrate")
+		c.Run(t, `ALTER DATABASE shut SET default_transaction_read_only = on`)
+		for line, operation := range map[string]string{"keys generate --count 1": "import", "keys import keys.csv": "import", "plans import plans.csv": "edit plans"} {
+			_, said, status := sh.run("", strings.Fields(line)...)
+			if status != exitFailed || !strings.HasPrefix(said, "keyseatd: cannot execute ") ||
+				!strings.Contains(said, " in a read-only transaction (PostgreSQL, "+operation+", SQLSTATE 25006 read_only_sql_transaction); "+
+					"connect to the primary: this server is a standby, or default_transaction_read_only is on") {
+				t.Errorf("%s: %d, %s", line, status, said)
+			}
+		}
+	})
 	t.Run("no right to create", func(t *testing.T) {
 		sh := failing(t, "postgres://weak@"+host+"/shop")
 		for _, line := range everyCommand {
 			_, said, status := sh.run("", strings.Fields(line)...)
-			if status != exitFailed || !strings.HasPrefix(said, "keyseatd: permission denied for schema public") || !strings.Contains(said, "SQLSTATE 42501 insufficient_privilege") {
+			if status != exitFailed || said != "keyseatd: role weak may not create tables in schema public, as is usual since PostgreSQL 15: "+
+				"run `GRANT CREATE ON SCHEMA public TO weak`, or `CREATE SCHEMA weak AUTHORIZATION weak`\n" {
 				t.Errorf("%s: %d, %s", line, status, said)
 			}
 		}
