@@ -47,7 +47,7 @@ func (s *Store) update(ctx context.Context) error {
 	if s.embedded() {
 		return s.write.RunInTx(ctx, nil, s.migrate)
 	}
-	return s.alonePostgres(ctx, s.migrate)
+	return s.lacksRight(ctx, s.alonePostgres(ctx, s.migrate))
 }
 
 // migrate runs each missing migration and notes it. The schema is read again, because another process may
@@ -65,7 +65,7 @@ func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 	for _, m := range now.missing {
 		if !now.has(m) {
 			if _, err := tx.Tx.ExecContext(ctx, m.sql); err != nil {
-				return s.lacksRight(ctx, err)
+				return err
 			}
 		}
 		const note = `INSERT INTO ` + migrationTable + ` (name, group_id) SELECT CAST(@name AS text), coalesce(max(group_id), 0) + 1 FROM ` + migrationTable
@@ -89,7 +89,7 @@ var migrating sync.Mutex
 // the same time.
 func (s *Store) alonePostgres(ctx context.Context, do func(ctx context.Context, tx bun.Tx) error) error {
 	if err := s.makeLock(ctx); err != nil {
-		return s.lacksRight(ctx, err)
+		return err
 	}
 	migrating.Lock() // or those who wait could hold all connections of a pool
 	defer migrating.Unlock()
@@ -104,7 +104,7 @@ func (s *Store) alonePostgres(ctx context.Context, do func(ctx context.Context, 
 			`SET LOCAL lock_timeout = '2s'`, // or all who use a table would wait behind a migration that waits for it
 		} {
 			if _, err := tx.Tx.ExecContext(ctx, sql); err != nil {
-				return s.lacksRight(ctx, err)
+				return err
 			}
 		}
 		return do(ctx, tx)

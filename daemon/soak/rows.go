@@ -34,6 +34,7 @@ var rows = []row{
 	{"disk", "a full disk loses nothing", blackbox, "TestDiskFull", scaled},
 	{"stop", "a stop leaves no lease and loses nothing", blackbox, "TestStopUnderLoad", scaled},
 	{"poison", "what cannot be read or answered delays no neighbour", blackbox, "TestPoison|TestPoisonIsChecked", scaled},
+	{"migrate", "kill -9 of a migration, at any moment, leaves the old schema or the new one", blackbox, "TestKilledMigrations", scaled},
 	{"collision", "serialization failures and deadlocks are run again", bunstore, "TestCollisions|TestADeadlock", always},
 	{"statement", "every statement may fail, in every way", bunstore, "TestEveryStatementMayFail", always},
 	{"simulation", "random histories in simulated time break nothing", "./daemon/simulation", "TestNothingBreaks", checks(200_000)},
