@@ -28,6 +28,11 @@ func newDistributed() distributed { return distributed{rivals: &atomic.Int32{}} 
 
 func (distributed) sharded() bool { return true }
 
+func (d distributed) transactional() dialect {
+	d.shared = true
+	return d
+}
+
 func (d distributed) kind() string {
 	if d.at.IsZero() {
 		return "distributed"

@@ -9,11 +9,14 @@ import (
 )
 
 // postgres passes a batch as one array a column.
-type postgres struct{}
+type postgres struct{ shared bool } // shared: by way of a pooler in transaction mode
 
 func (postgres) embedded() bool { return false }
 func (postgres) sharded() bool  { return false }
+func (p postgres) pooled() bool { return p.shared }
 func (postgres) kind() string   { return "postgres" }
+
+func (postgres) transactional() dialect { return postgres{shared: true} }
 
 func (postgres) adapt(sql string) string {
 	return strings.ReplaceAll(sql, "@oldest",
@@ -28,8 +31,13 @@ func (postgres) clock(param) string { return "statement_timestamp()" }
 func (postgres) placeholder(n int) string { return "$" + strconv.Itoa(n) }
 
 // hot makes real prepared statements, planned once. The mode of the pool is one without: bun writes its
-// arguments into the text, and each text would be another prepared statement.
-func (postgres) hot() []any { return []any{pgx.QueryExecModeCacheStatement} }
+// arguments into the text, and each text would be another prepared statement. Behind a pooler there is none.
+func (p postgres) hot() []any {
+	if p.shared {
+		return nil
+	}
+	return []any{pgx.QueryExecModeCacheStatement}
+}
 
 func (postgres) scalar(value any, pass param) string {
 	switch value.(type) {

@@ -18,7 +18,10 @@ type sqlite struct {
 
 func (sqlite) embedded() bool { return true }
 func (sqlite) sharded() bool  { return false }
+func (sqlite) pooled() bool   { return false }
 func (sqlite) kind() string   { return "sqlite" }
+
+func (s sqlite) transactional() dialect { return s }
 
 var (
 	rowLocks = regexp.MustCompile(`FOR UPDATE( OF \w+)?( SKIP LOCKED)?`)

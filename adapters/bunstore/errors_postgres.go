@@ -57,8 +57,8 @@ var serverAdvice = map[string]string{
 	pgerrcode.CannotConnectNow:                  "try again once the server has started",
 	pgerrcode.CharacterNotInRepertoire:          "use a database with ENCODING 'UTF8'",
 	pgerrcode.UntranslatableCharacter:           "use a database with ENCODING 'UTF8'",
-	pgerrcode.InvalidSQLStatementName:           "a pooler in transaction mode loses prepared statements",
-	pgerrcode.DuplicatePreparedStatement:        "a pooler in transaction mode mixes prepared statements up",
+	pgerrcode.InvalidSQLStatementName:           "a pooler in transaction mode loses prepared statements: set --database-pooler transaction",
+	pgerrcode.DuplicatePreparedStatement:        "a pooler in transaction mode mixes prepared statements up: set --database-pooler transaction",
 }
 
 // describeServer gives the server's message where that can quote no value, and always the SQLSTATE with

@@ -10,14 +10,14 @@ import (
 // insertKeys brings keys in some at a time, each with its line of history, because a COPY to many servers
 // does not say which row it has failed at.
 func (s *Store) insertKeys(ctx context.Context, b tasks.Batch, from *source) error {
-	tx, err := s.write.DB.BeginTx(ctx, nil)
+	tx, err := s.write.DB.BeginTx(ctx, s.transaction())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // which does nothing after a COMMIT
 	on, err := session{s.dialect, tx}.timed(ctx)
 	if err == nil {
-		err = on.unhurried(ctx)
+		_, err = on.exec(ctx, unhurried, nil)
 	}
 	if err == nil {
 		err = register(ctx, on.exec, b)
@@ -32,16 +32,6 @@ func (s *Store) insertKeys(ctx context.Context, b tasks.Batch, from *source) err
 		return err
 	}
 	return tx.Commit()
-}
-
-// unhurried lets the transaction wait for as long as others import and its rows are slow to come.
-func (s session) unhurried(ctx context.Context) error {
-	for _, sql := range []string{"SET LOCAL lock_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = 0"} {
-		if _, err := s.exec(ctx, sql, nil); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // insertAll inserts every key, and says which row is the first that cannot be.

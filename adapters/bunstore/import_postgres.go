@@ -28,14 +28,19 @@ func (s *Store) copyKeys(ctx context.Context, b tasks.Batch, from *source) error
 		if !isPgx {
 			return plainError("an import needs pgx's stdlib driver")
 		}
-		return pgx.BeginFunc(ctx, through.Conn(), func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = 0"); err != nil { // it waits for as long as others import
+		return pgx.BeginTxFunc(ctx, through.Conn(), pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, unhurried); err != nil {
 				return err
 			}
 			return arrive(ctx, running(tx), b, func() error { return copyInto(ctx, tx, b, from) })
 		})
 	})
 }
+
+// unhurried lets an import last as long as it takes: it waits for other imports, and its rows may be
+// slow to come.
+const unhurried = `SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
+	set_config('idle_in_transaction_session_timeout', '0', true)`
 
 // running runs statements in pgx's own transaction.
 func running(tx pgx.Tx) runner {

@@ -13,6 +13,9 @@ type Options struct {
 	Busy  time.Duration    // how long SQLite waits for another process's transaction; 0: 10 s
 	Now   func() time.Time // the clock that decides on SQLite; nil: time.Now
 
+	// Pooler is what stands before a Postgres; "": PoolerAuto.
+	Pooler Pooler
+
 	// Distributed is for a Postgres whose tables [Store.Distribute] has distributed, and for databases that
 	// speak its protocol and have no SKIP LOCKED.
 	Distributed bool
@@ -32,12 +35,15 @@ func (o Options) filled() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Pooler == "" {
+		o.Pooler = PoolerAuto
+	}
 	return o
 }
 
 // Open opens a database: "sqlite:PATH", made if it is not there, or "postgres://…" ("postgresql://…"),
-// which is not connected to before it is needed, and may name several hosts: the one that takes writes
-// is looked for. It makes no tables: [Store.Migrate] does. Its errors never hold the URL, because that
+// which may name several hosts: the one that takes writes is looked for. With [PoolerAuto] it connects to a
+// Postgres, else the first statement does. It makes no tables: [Store.Migrate] does. Its errors never hold the URL, because that
 // may hold a password.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
@@ -45,7 +51,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	case "sqlite":
 		return openSQLite(ctx, rest, o.filled())
 	case "postgres", "postgresql":
-		return openPostgres(url, o.filled())
+		return openPostgres(ctx, url, o.filled())
 	}
 	return nil, errors.New("a database URL begins with sqlite: or postgres://")
 }

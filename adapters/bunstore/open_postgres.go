@@ -2,6 +2,7 @@ package bunstore
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -12,27 +13,41 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 )
 
-func openPostgres(url string, o Options) (*Store, error) {
+func openPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, describeURL(err)
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	several := follow(config)
+	finder := &poolerFinder{o.Pooler, settings(o.Distributed)}
 	if _, named := config.RuntimeParams["application_name"]; !named {
-		config.RuntimeParams["application_name"] = "keyseat"
+		finder.settings += "; SET application_name = keyseat" // other clients of a pooler would see it as a parameter
 	}
-	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(settings(o.Distributed)))
+	begin(config)
+	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(finder.connected))
+	if err := finder.find(ctx, pool); err != nil {
+		return nil, errors.Join(session{on: pool, dialect: postgres{}}.tell("connect", err), pool.Close())
+	}
 	pool.SetMaxOpenConns(o.Conns)
 	pool.SetMaxIdleConns(o.Conns)
-	pool.SetConnMaxIdleTime(5 * time.Minute)
+	pool.SetConnMaxIdleTime(idleTime)
 	db := bun.NewDB(pool, pgdialect.New())
-	s := &Store{dialect: postgres{}, read: db, write: db, owned: true, fallback: several, dedicated: o.Dedicated}
+	s := &Store{
+		dialect: postgres{}, read: db, write: db, owned: true, fallback: several, dedicated: o.Dedicated, pooler: finder.pooler,
+	}
 	if o.Distributed {
 		s.dialect = newDistributed()
 	}
+	if s.pooler == PoolerTransaction {
+		return s.BehindPooler(), nil
+	}
 	return s, nil
 }
+
+// idleTime is how long a connection rests before it is closed. The connections of a server or a pooler
+// are few, and others wait for them, such as an operator's command.
+const idleTime = 10 * time.Second
 
 // readOnly is the SQLSTATE of a write on a server that takes none.
 const readOnly = "25006"
@@ -57,7 +72,8 @@ func follow(c *pgx.ConnConfig) (several bool) {
 	return several
 }
 
-// settings are no parameters of the connection, because poolers refuse those that they do not know.
+// settings are those of a session. They are no parameters of the connection, because poolers refuse
+// those that they do not know.
 //
 // The server ends the transaction of a process that was stopped in the middle of it, since the rows
 // that it has locked are everybody's, and lets nobody wait for a row much longer than its holder should
@@ -66,21 +82,21 @@ func follow(c *pgx.ConnConfig) (several bool) {
 // where there is an index, nor sorts all that an index has where the first few are asked for, and
 // remembers no row for the next time, since none is asked for twice. A sequential scan that must be is
 // made to look so dear by that that it would be compiled, which takes longer still. But Citus can plan no
-// statement on several servers without its arguments.
-func settings(distributed bool) func(ctx context.Context, conn *pgx.Conn) error {
+// statement on several servers without its arguments. What the database or the role has set for statements
+// of its own kind, the isolation level say, does not hold here.
+func settings(distributed bool) string {
 	plan := `plan_cache_mode = force_generic_plan`
 	if distributed {
 		plan = `plan_cache_mode = force_custom_plan`
 	}
-	return func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, `
-			SET idle_in_transaction_session_timeout = '10s';
-			SET lock_timeout = '2s';
-			SET `+plan+`;
-			SET enable_seqscan = off;
-			SET enable_bitmapscan = off;
-			SET enable_memoize = off;
-			SET jit = off`, pgx.QueryExecModeSimpleProtocol)
-		return err
-	}
+	return `
+		SET IntervalStyle = postgres;
+		SET default_transaction_isolation = 'read committed';
+		SET idle_in_transaction_session_timeout = '10s';
+		SET lock_timeout = '2s';
+		SET ` + plan + `;
+		SET enable_seqscan = off;
+		SET enable_bitmapscan = off;
+		SET enable_memoize = off;
+		SET jit = off`
 }

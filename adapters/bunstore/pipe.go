@@ -2,6 +2,7 @@ package bunstore
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/uptrace/bun"
@@ -32,9 +33,7 @@ func (s *Store) applyPiped(ctx, life context.Context, conn *pgx.Conn, changes []
 	p := &pipe{conn: conn, dialect: s.dialect}
 	defer func() {
 		if err != nil {
-			if _, err := conn.Exec(life, "ROLLBACK"); err != nil {
-				_ = conn.Close(life) // or what it has locked would stay so until the pool takes it again
-			}
+			rollback(life, conn)
 		}
 	}()
 	short, cancel := context.WithTimeout(ctx, bound)
@@ -56,6 +55,13 @@ func (s *Store) applyPiped(ctx, life context.Context, conn *pgx.Conn, changes []
 	return errs, err
 }
 
+// rollback ends a transaction that has failed.
+func rollback(ctx context.Context, conn *pgx.Conn) {
+	if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
+		_ = conn.Close(ctx) // or what it has locked would stay so until the pool takes it again
+	}
+}
+
 // A pipe is a connection in a transaction, which begins with the first question.
 type pipe struct {
 	conn    *pgx.Conn
@@ -65,33 +71,31 @@ type pipe struct {
 
 // ask is an [asker] that takes one round trip.
 func (p *pipe) ask(ctx context.Context, all ...question) error {
-	var flight pgx.Batch
 	if !p.begun {
-		flight.Queue("BEGIN")
+		all = slices.Concat(opening(p.dialect), all)
 	}
-	for _, q := range all {
-		if err := p.queue(ctx, &flight, q); err != nil {
-			return p.whether(ctx, err)
-		}
-	}
-	err := p.conn.SendBatch(ctx, &flight).Close()
+	err := send(ctx, p.dialect, p.conn, all...)
 	if err == nil {
 		p.begun = true
 	}
 	return p.whether(ctx, err)
 }
 
-// queue has a statement travel with others.
-func (p *pipe) queue(ctx context.Context, flight *pgx.Batch, q question) error {
-	if q.each == nil {
-		flight.Queue(q.text)
-		return nil
-	}
-	text, values, err := prepared(ctx, p.dialect, p.conn, q)
-	if err == nil {
+// send has statements travel together.
+func send(ctx context.Context, d dialect, conn *pgx.Conn, all ...question) error {
+	var flight pgx.Batch
+	for _, q := range all {
+		if q.each == nil {
+			flight.Queue(q.text)
+			continue
+		}
+		text, values, err := prepared(ctx, d, conn, q)
+		if err != nil {
+			return err
+		}
 		flight.Queue(text, values...).Query(func(rows pgx.Rows) error { return collect(rows, q) })
 	}
-	return err
+	return conn.SendBatch(ctx, &flight).Close()
 }
 
 // whether says of an error of the first flight that nothing has begun, if the connection was dead.

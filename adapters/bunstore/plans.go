@@ -21,6 +21,11 @@ func (s *Store) EditPlans(ctx context.Context, edits []stock.Edit) error {
 }
 
 func (s session) editPlans(ctx context.Context, edits []stock.Edit) error {
+	if !s.embedded() { // an import of plans lasts as long as it takes
+		if _, err := s.exec(ctx, `SELECT set_config('statement_timeout', '0', true)`, nil); err != nil {
+			return err
+		}
+	}
 	want := batch{columns: "id text"}
 	for _, e := range edits {
 		want.add(e.ID)

@@ -44,6 +44,9 @@ func (s session) query(ctx context.Context, text string, named args, each func(r
 }
 
 func (s session) run(ctx context.Context, options []any, q question) error {
+	if single, is := s.on.(flights); is {
+		return single.ask(ctx, q)
+	}
 	text, values, err := compile(s.dialect, q.text, q.named)
 	if err != nil {
 		return err

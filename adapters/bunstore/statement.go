@@ -40,6 +40,10 @@ type dialect interface {
 	embedded() bool
 	// sharded says whether rows may lie on several servers, of which none locks for all: see [distributed].
 	sharded() bool
+	// pooled says whether a connection keeps nothing from one transaction to the next: see [PoolerTransaction].
+	pooled() bool
+	// transactional is the same dialect, pooled.
+	transactional() dialect
 	// kind tells the dialects apart for which the same statement becomes another text.
 	kind() string
 	// adapt drops from a statement's text what the database has no need of, and writes "@oldest": a

@@ -21,8 +21,9 @@ type Store struct {
 	owned     bool    // close both
 	fallback  bool    // the URL names several servers
 	dedicated bool    // the database is keyseat's alone
-	sweep     *sweep  // of secrets, SQLite only
-	kept      *kept   // for the writer of an SQLite file that [Open] has opened
+	pooler    Pooler
+	sweep     *sweep // of secrets, SQLite only
+	kept      *kept  // for the writer of an SQLite file that [Open] has opened
 }
 
 var (
@@ -50,6 +51,17 @@ func New(db *bun.DB) (*Store, error) {
 	}
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
 }
+
+// BehindPooler gives the same store in the form for [PoolerTransaction], for a Postgres that the caller
+// has opened.
+func (s *Store) BehindPooler() *Store {
+	pooled := *s
+	pooled.pooler, pooled.dialect = PoolerTransaction, s.transactional()
+	return &pooled
+}
+
+// Pooler is what [Open] was given or has found, or that of [Store.BehindPooler]; "": unknown.
+func (s *Store) Pooler() Pooler { return s.pooler }
 
 // Embedded says whether the database is an SQLite file.
 func (s *Store) Embedded() bool { return s.embedded() }
@@ -89,7 +101,12 @@ func (s *Store) Close() error {
 func (s *Store) In(tx bun.Tx) tasks.Store { return session{s.dialect, tx.Tx} }
 
 // reader is the session of single statements.
-func (s *Store) reader() session { return session{s.dialect, s.read.DB} }
+func (s *Store) reader() session {
+	if s.pooled() {
+		return session{s.dialect, flights{s.read.DB, s}}
+	}
+	return session{s.dialect, s.read.DB}
+}
 
 // View implements [tasks.Store].
 func (s *Store) View(ctx context.Context, codes []keys.Code) (views []tasks.View, err error) {
@@ -154,7 +171,7 @@ func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 		return views, s.reader().tell("lease", err)
 	}
 	if !s.embedded() {
-		err = s.past(ctx, looker, unsent, func(ask asker) error {
+		err = s.past(ctx, s.taker(), unsent, func(ask asker) error {
 			views, err = lease(ctx, ask, worker, n, ttl)
 			return err
 		})
@@ -174,7 +191,10 @@ func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 
 // Extend implements [tasks.Store].
 func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) (errs []error, err error) {
-	on := session{s.dialect, s.write.DB}
+	on := s.reader()
+	if s.embedded() {
+		on.on = s.write.DB
+	}
 	if !s.sharded() {
 		return on.Extend(ctx, refs, ttl)
 	}

@@ -23,10 +23,10 @@ func straight(conn bun.Conn, do func(*pgx.Conn) error) (done bool, err error) {
 	return done, err
 }
 
-// prepared prepares a statement, on a connection that has not prepared it yet.
+// prepared prepares a statement, on a connection that has not prepared it yet, where connections keep such.
 func prepared(ctx context.Context, d dialect, conn *pgx.Conn, q question) (string, []any, error) {
 	text, values, err := compile(d, q.text, q.named)
-	if err == nil {
+	if err == nil && !d.pooled() {
 		_, err = conn.Prepare(ctx, text, text)
 	}
 	return text, values, err

@@ -2,6 +2,7 @@ package bunstore
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -53,11 +54,22 @@ func (s *Store) borrow(ctx context.Context, run func(conn bun.Conn) error) error
 	return run(conn)
 }
 
+// transaction is how one begins. Behind a pooler it does not leave its isolation to the session.
+func (s *Store) transaction() *sql.TxOptions {
+	if s.pooled() {
+		return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	return nil
+}
+
 // once runs do in a transaction.
 func (s *Store) once(life context.Context, conn bun.Conn, do func(tx session) error) error {
-	tx, err := conn.BeginTx(life, nil)
+	tx, err := conn.BeginTx(life, s.transaction())
 	if err != nil && !s.embedded() {
 		return beginError{err}
+	}
+	if err == nil && s.pooled() {
+		_, err = tx.Tx.ExecContext(life, local)
 	}
 	if err != nil {
 		return err

@@ -1,0 +1,183 @@
+package bunstore_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/pgtest"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// underSettings runs a test on databases with settings of their own, with and without a pooler.
+func underSettings(t *testing.T, settings []string, test func(t *testing.T, direct string, s *bunstore.Store)) {
+	t.Helper()
+	t.Parallel()
+	for _, form := range []string{"", "distributed:"} {
+		for _, mode := range []string{"direct", "session", "transaction"} {
+			t.Run(form+mode, func(t *testing.T) {
+				t.Parallel()
+				direct := pgtest.URL(t)
+				for _, set := range settings {
+					setForDatabase(t, direct, set)
+				}
+				address := direct
+				if mode != "direct" {
+					address = pgtest.Pooler(t, direct, "pool_mode = "+mode)
+				}
+				test(t, direct, open(t, form+address, bunstore.Options{}))
+			})
+		}
+	}
+}
+
+// through has a task go all its way.
+func through(t *testing.T, s *bunstore.Store) {
+	t.Helper()
+	fill(t, s, 2)
+	apply(t, s, upgrades(t, s, 2)...)
+	views, err := s.Lease(t.Context(), "w", 1, time.Minute)
+	if err != nil || len(views) != 1 {
+		t.Fatalf("leased %v, %v", views, err)
+	}
+	if errs, err := s.Extend(t.Context(), []tasks.Ref{views[0].Task.Ref()}, time.Minute); err != nil || errs[0] != nil {
+		t.Fatalf("extended: %v, %v", errs, err)
+	}
+	apply(t, s, success(views[0]))
+	records, err := s.Records(t.Context(), "", 9)
+	if err != nil || len(records) != 2 {
+		t.Fatalf("%d records, %v", len(records), err)
+	}
+	listed, err := s.Tasks(t.Context(), tasks.EndedTask, tasks.Task{}, 9)
+	if err != nil || len(listed) != 1 || !listed[0].Task.Ended.Equal(records[0].Tasks[0].Ended) || time.Since(listed[0].Task.Ended).Abs() > time.Hour {
+		t.Fatalf("listed %v, %v", listed, err)
+	}
+}
+
+// TestDateStyle has the database write times in a way that a store does not read.
+func TestDateStyle(t *testing.T) {
+	settings := []string{`DateStyle = 'German, DMY'`, `TimeZone = 'Asia/Kathmandu'`, `IntervalStyle = 'sql_standard'`}
+	underSettings(t, settings, func(t *testing.T, _ string, s *bunstore.Store) {
+		through(t, s)
+		own := map[string]string{"DateStyle": "ISO, MDY", "TimeZone": "UTC", "IntervalStyle": "postgres"}
+		if s.Pooler() == bunstore.PoolerTransaction {
+			delete(own, "IntervalStyle") // nothing that the store reads or writes depends on it
+		}
+		for name, want := range own {
+			var got string
+			if err := s.Pools()["main"].QueryRowContext(t.Context(), "SHOW "+name).Scan(&got); err != nil || got != want {
+				t.Errorf("%s is %q, not %q, %v", name, got, want, err)
+			}
+		}
+	})
+}
+
+// TestArgumentsStayArguments holds that an argument with a backslash leaves no quotes where the database
+// reads backslashes as escapes.
+func TestArgumentsStayArguments(t *testing.T) {
+	underSettings(t, []string{`standard_conforming_strings = off`}, func(t *testing.T, _ string, s *bunstore.Store) {
+		through(t, s)
+		const injected = `\' OR true) LIMIT 1 --`
+		if v, err := s.Task(t.Context(), injected); err != nil || v.Task != nil {
+			t.Errorf("found %v, %v", v.Task, err)
+		}
+		if events, err := s.History(t.Context(), injected); err != nil || len(events) > 0 {
+			t.Errorf("found %v, %v", events, err)
+		}
+	})
+}
+
+// TestIsolation has the server refuse each write under another isolation than the store is made for.
+func TestIsolation(t *testing.T) {
+	underSettings(t, []string{`default_transaction_isolation = 'serializable'`}, func(t *testing.T, direct string, s *bunstore.Store) {
+		db := raw(t, direct)
+		for _, sql := range []string{
+			`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+				IF current_setting('transaction_isolation') <> 'read committed' THEN RAISE EXCEPTION 'not under %', current_setting('transaction_isolation'); END IF;
+				RETURN NEW; END $$`,
+			`CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON keyseat_keys FOR EACH ROW EXECUTE FUNCTION refuse()`,
+			`CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON keyseat_tasks FOR EACH ROW EXECUTE FUNCTION refuse()`,
+			`CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON keyseat_plans FOR EACH ROW EXECUTE FUNCTION refuse()`,
+			`CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON keyseat_history FOR EACH ROW EXECUTE FUNCTION refuse()`,
+			`CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON keyseat_daemons FOR EACH ROW EXECUTE FUNCTION refuse()`,
+			`CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON keyseat_listeners FOR EACH ROW EXECUTE FUNCTION refuse()`,
+		} {
+			if _, err := db.ExecContext(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+		through(t, s)
+		if _, err := s.Attend(t.Context(), "d", time.Minute); err != nil {
+			t.Error(err)
+		}
+		if err := s.Listen(t.Context(), []string{"l"}, time.Minute); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestAnImportOutlastsTheStatementTimeout has keys come slowly.
+func TestAnImportOutlastsTheStatementTimeout(t *testing.T) {
+	underSettings(t, []string{`statement_timeout = '300ms'`}, func(t *testing.T, _ string, s *bunstore.Store) {
+		slowly := func(yield func(keys.Key, error) bool) {
+			for k, err := range some("K", 2) {
+				if time.Sleep(400 * time.Millisecond); !yield(k, err) { // so long does the statement take
+					return
+				}
+			}
+		}
+		if err := s.ImportKeys(t.Context(), imported(), slowly); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestLatin1 holds that a database with fewer characters keeps text as it is, and refuses what it lacks.
+func TestLatin1(t *testing.T) {
+	t.Parallel()
+	direct := pgtest.URL(t)
+	name := direct[strings.LastIndex(direct, "/")+1 : strings.Index(direct, "?")]
+	admin := strings.Replace(direct, "/"+name, "/postgres", 1)
+	if _, err := raw(t, admin).ExecContext(t.Context(), `CREATE DATABASE `+name+`_latin1 TEMPLATE template0 ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C'`); err != nil {
+		t.Fatal(err)
+	}
+	direct = strings.Replace(direct, name, name+"_latin1", 1)
+	t.Cleanup(func() {
+		_, _ = raw(t, admin).Exec(`DROP DATABASE ` + name + `_latin1 WITH (FORCE)`) //nolint:noctx // the test has ended
+	})
+	for mode, address := range map[string]string{"direct": direct, "transaction": pgtest.Pooler(t, direct, "pool_mode = transaction")} {
+		s := open(t, address, bunstore.Options{})
+		const street = "Hauptstraße 1, José"
+		if err := edited(t, s, mode, street); err != nil {
+			t.Fatal(err)
+		}
+		var invite string
+		conn, err := pgx.Connect(t.Context(), direct+"&client_encoding=UTF8")
+		if err == nil {
+			err = conn.QueryRow(t.Context(), `SELECT address FROM keyseat_plans WHERE id = $1`, mode).Scan(&invite)
+			_ = conn.Close(t.Context())
+		}
+		if err != nil || invite != street {
+			t.Errorf("%s: the server has %q, %v", mode, invite, err)
+		}
+		err = edited(t, s, mode, "東京")
+		if err == nil || !strings.Contains(err.Error(), "22P05") || strings.Contains(err.Error(), "東") {
+			t.Errorf("%s: got %v", mode, err)
+		}
+		plans, err := s.Plans(t.Context(), 0, 9)
+		if err != nil || plans[len(plans)-1].Address != street {
+			t.Errorf("%s: listed %v, %v", mode, plans, err)
+		}
+	}
+}
+
+func edited(t *testing.T, s *bunstore.Store, id, address string) error {
+	t.Helper()
+	country, size := stock.Country("US"), 1
+	return s.EditPlans(t.Context(), []stock.Edit{{ID: id, Country: &country, Size: &size, Address: &address}})
+}
