@@ -141,6 +141,9 @@ func endedBefore(ctx context.Context, s Subject) error {
 }
 
 func timely(ctx context.Context, c tasks.Connector, o tasks.Order) (tasks.Answer, error) {
+	if c == nil {
+		return tasks.Answer{}, errors.New("the subject has no Slow, a connector whose provider takes a minute or longer")
+	}
 	done := make(chan tasks.Answer, 1)
 	go func() { done <- c.Do(ctx, o) }()
 	select {

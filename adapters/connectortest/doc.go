@@ -6,7 +6,7 @@
 //
 //	func TestContract(t *testing.T) {
 //		connectortest.Run(t, func(t testing.TB) connectortest.Subject {
-//			return connectortest.Subject{Connector: mine.New(), Login: mine.LoginFor}
+//			return connectortest.Subject{Connector: mine.New(), Slow: mine.NewSlow(), Login: mine.LoginFor}
 //		})
 //	}
 //

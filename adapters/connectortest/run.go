@@ -12,7 +12,7 @@ type Subject struct {
 	// is asked again then, for some seconds.
 	Connector tasks.Connector
 
-	// Slow is such a connector whose provider takes a minute or longer for any order.
+	// Slow is such a connector whose provider takes a minute or longer for any order. It is needed.
 	Slow tasks.Connector
 
 	// Login gives a login whose tasks end so, or "" where that cannot be provoked. Success must be. It

@@ -106,6 +106,17 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// TestNoSlow holds that a subject without a slow connector fails its test, and not the whole program.
+func TestNoSlow(t *testing.T) {
+	s := (&honest{effects: map[string]int{}}).subject()
+	s.Slow = nil
+	for _, check := range []string{"cancelled", "past deadline", "ended before", "secrets"} {
+		if err := connectortest.Check(t.Context(), check, s); err == nil || !strings.Contains(err.Error(), "no Slow") {
+			t.Errorf("%s: %v", check, err)
+		}
+	}
+}
+
 func TestLeak(t *testing.T) {
 	a := tasks.Account{Login: tasks.NewSecret("anna@example.com"), Password: tasks.NewSecret(`p"w d&1`), NewPassword: tasks.NewSecret("n&w 2")}
 	for text, want := range map[string]string{
