@@ -149,6 +149,29 @@ func TestREADMEEmbeds(t *testing.T) {
 	}
 }
 
+// TestExamplesRegister holds that no example and no document mounts /API/ alone, because the mux would then
+// redirect /API with the password of its query.
+func TestExamplesRegister(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "examples/*/*.go"))
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	registers := 0
+	for _, path := range append(files, filepath.Join(root, "README.md"), filepath.Join(root, "daemon/example_test.go"), filepath.Join(root, "daemon/client/example_test.go")) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), `Handle("/API`) {
+			t.Errorf("%s mounts the API without Register", path)
+		}
+		registers += strings.Count(string(text), "api.Register(mux)")
+	}
+	if registers < 8 {
+		t.Errorf("only %d places register the API", registers)
+	}
+}
+
 // TestREADMECommands runs the one of the two commands that does not run this test.
 func TestREADMECommands(t *testing.T) {
 	t.Parallel()
