@@ -83,7 +83,7 @@ func current(path string) ([]line, fs.FileInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	lines, err := inspect(text, info)
+	lines, err := inspect(text, path, info)
 	return lines, info, err
 }
 

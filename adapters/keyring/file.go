@@ -6,11 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"runtime"
-)
 
-// errOpenToAll says that strangers can read the keys.
-var errOpenToAll = errors.New("everybody on this machine may read or write it: take that away (chmod o-rw)")
+	"github.com/keyseat/keyseat/internal/secretfile"
+)
 
 // seen is what a file looked like when it was read, and what came of reading it.
 type seen struct {
@@ -50,7 +48,7 @@ func (r *Ring) reread() error {
 	if last := r.seen.Load(); last.unchanged(info) {
 		return last.err
 	}
-	lines, err := inspect(text, info)
+	lines, err := inspect(text, r.path, info)
 	if err == nil {
 		keys := keysOf(lines)
 		r.keys.Store(&keys)
@@ -76,9 +74,9 @@ func load(path string) ([]byte, fs.FileInfo, error) {
 }
 
 // inspect parses what was loaded from a file that is fit to hold secrets.
-func inspect(text []byte, info fs.FileInfo) ([]line, error) {
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o006 != 0 { // Windows makes modes up
-		return nil, errOpenToAll
+func inspect(text []byte, path string, info fs.FileInfo) ([]line, error) {
+	if err := secretfile.Check(path, info); err != nil {
+		return nil, err
 	}
 	return parse(text)
 }

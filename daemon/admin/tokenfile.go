@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/internal/secretfile"
 )
 
 // A TokenFile is a file of tokens. It is read anew for each request, because it is small and a token
@@ -72,7 +72,7 @@ func add(file *os.File, t Token) error {
 func load(file *os.File) (text []byte, all TokenList, err error) {
 	info, err := file.Stat()
 	if err == nil {
-		err = daemon.CheckPrivate(info)
+		err = secretfile.Check(file.Name(), info)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -78,12 +78,29 @@ func TestTokenFileFaults(t *testing.T) {
 	}
 }
 
+// openFolder makes a folder that every user can enter. A test's own temporary folder is closed to others.
+func openFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "open") //nolint:usetesting // see above
+	if err == nil {
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		err = os.Chmod(dir, 0o755) //nolint:gosec // see above
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func TestTokenFileOpenToAll(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		return
 	}
 	for mode, fine := range map[os.FileMode]bool{0o600: true, 0o640: true, 0o644: false, 0o602: false} {
-		f := file(t, "shop write "+canary+"\n")
+		f := admin.TokenFile(filepath.Join(openFolder(t), "tokens"))
+		if err := os.WriteFile(string(f), []byte("shop write "+canary+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.Chmod(string(f), mode); err != nil {
 			t.Fatal(err)
 		}

@@ -10,42 +10,69 @@ import (
 )
 
 // TestFilesOfSecretsArePrivate holds that serve takes no file of secrets that everybody may read or
-// write, and says what to do. That it takes one that is for its group shows that it is the mode.
+// write, and says what to do. A mode for a group shows that it is the mode, and a closed folder that it is
+// what others can really read.
 func TestFilesOfSecretsArePrivate(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("there modes mean nothing")
 	}
 	s := onSQLite(t)
-	files := map[string]string{
-		"--master-key-file":      filepath.Join(s.folder, "keys"),
-		"--admin-token-file":     filepath.Join(s.folder, "tokens"),
-		"--connector-token-file": filepath.Join(s.folder, "token"),
-		"--webhook-file":         filepath.Join(s.folder, "hooks.json"),
+	folder, err := os.MkdirTemp("/tmp", "secrets") // because a test's own folder is closed to others
+	if err != nil {
+		t.Fatal(err)
 	}
-	s.must("master-key", "add", files["--master-key-file"])
-	s.must("admin-token", "add", files["--admin-token-file"], "--name", "x", "--role", "read")
-	for flag, text := range map[string]string{
-		"--connector-token-file": "s3cret",
-		"--webhook-file":         `[{"name":"shop","url":"https://shop.example/hook","secrets":["` + hookSecret + `"]}]`,
-	} {
-		if err := os.WriteFile(files[flag], []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	files := s.secretFiles(folder)
 	var flags []string
 	for flag, path := range files {
 		flags = append(flags, flag+"="+path)
-		for _, mode := range []os.FileMode{0o644, 0o604, 0o602} {
+		s.chmod(folder, 0o755)
+		for _, mode := range []os.FileMode{0o644, 0o604, 0o602, 0o444} {
 			s.chmod(path, mode)
 			r := s.cli("serve", "--connector="+s.provider.URL, "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", flag+"="+path)
-			if r.code != 1 || !strings.Contains(r.err, "chmod o-rw") || !strings.Contains(r.err, path) || strings.Contains(r.err, "s3cret") {
+			want := 1
+			if flag == "--config" {
+				want = 2 // as any fault of that file
+			}
+			if r.code != want || !strings.Contains(r.err, "chmod o-rw") || !strings.Contains(r.err, path) || strings.Contains(r.err, "s3cret") {
 				t.Errorf("%s with the mode %o: %+v", flag, mode, r)
 			}
 		}
 		s.chmod(path, 0o640)
 	}
 	s.serve(flags...).stop()
+	for _, mode := range []os.FileMode{0o440, 0o444, 0o644} {
+		s.chmod(folder, 0o750) // which others cannot enter
+		if mode == 0o440 {
+			s.chmod(folder, 0o755)
+		}
+		for _, path := range files {
+			s.chmod(path, mode)
+		}
+		s.serve(flags...).stop()
+	}
+}
+
+// secretFiles makes a file of each kind that holds a secret, by its flag.
+func (s *shop) secretFiles(folder string) map[string]string {
+	s.Helper()
+	files := map[string]string{}
+	for _, flag := range []string{"--master-key-file", "--admin-token-file", "--connector-token-file", "--webhook-file", "--config"} {
+		files[flag] = filepath.Join(folder, strings.TrimPrefix(flag, "--"))
+	}
+	s.must("master-key", "add", files["--master-key-file"])
+	s.must("admin-token", "add", files["--admin-token-file"], "--name", "x", "--role", "read")
+	for flag, text := range map[string]string{
+		"--connector-token-file": "s3cret",
+		"--webhook-file":         `[{"name":"shop","url":"https://shop.example/hook","secrets":["` + hookSecret + `"]}]`,
+		"--config":               `{"database": "postgres://u:s3cret@127.0.0.1:1/d"}`, // which a flag wins over
+	} {
+		if err := os.WriteFile(files[flag], []byte(text), 0o600); err != nil {
+			s.Fatal(err)
+		}
+	}
+	return files
 }
 
 func (s *shop) chmod(path string, mode os.FileMode) {

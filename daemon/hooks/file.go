@@ -7,7 +7,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/internal/secretfile"
 )
 
 // A File is where an operator keeps the endpoints, with their secrets. It is read again when it has
@@ -39,7 +39,7 @@ func (f *File) Endpoints() ([]Endpoint, error) {
 		return f.all, nil
 	}
 	if err == nil {
-		err = daemon.CheckPrivate(now)
+		err = secretfile.Check(f.path, now)
 	}
 	var text []byte
 	if err == nil {

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/keyseat/keyseat/internal/secretfile"
 )
 
 // A configFile is what the file of --config says: names of serve's flags, and their values as an
@@ -58,6 +60,18 @@ func (f *configFile) read(path string) error {
 	in.UseNumber()
 	if err := f.decode(in); err != nil {
 		return fmt.Errorf("line %d: %w", 1+bytes.Count(text[:in.InputOffset()], []byte("\n")), err)
+	}
+	return f.checkMode(path)
+}
+
+// checkMode refuses a file that has a password or a token in a URL, and that other users can read.
+func (f *configFile) checkMode(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || !slices.ContainsFunc(slices.Collect(maps.Values(f.values)), hasPassword) {
+		return err
+	}
+	if err := secretfile.Check(path, info); err != nil {
+		return fmt.Errorf("it has a password, and %w", err)
 	}
 	return nil
 }

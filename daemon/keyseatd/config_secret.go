@@ -30,6 +30,12 @@ func redacted(value string) string {
 	return scheme + "://" + user + place
 }
 
+// hasPassword reports whether a value is a URL with a password or a token.
+func hasPassword(value string) bool {
+	place, query, _ := strings.Cut(value, "?")
+	return redacted(place) != place || strings.Contains("&"+query, "&password=")
+}
+
 // account is what stands before the @: the user of a database is shown, anything else may be a token.
 func account(scheme, userinfo string) string {
 	name, _, password := strings.Cut(userinfo, ":")

@@ -11,7 +11,7 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/httpconnector"
 	"github.com/keyseat/keyseat/adapters/simulator"
-	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/internal/secretfile"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -82,7 +82,7 @@ func readPrivate(path string) ([]byte, error) {
 	defer func() { _ = file.Close() }() // it was only read
 	info, err := file.Stat()
 	if err == nil {
-		err = daemon.CheckPrivate(info)
+		err = secretfile.Check(path, info)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -108,6 +108,9 @@ func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
 	if err := s.checkWebhooks(); err != nil {
 		return nil, err
 	}
+	if err := s.checkTLSKey(); err != nil {
+		return nil, err
+	}
 	return s.connector(log)
 }
 

@@ -1,0 +1,14 @@
+package main
+
+import "fmt"
+
+// checkTLSKey refuses a private key that other users can read.
+func (s *serveCmd) checkTLSKey() error {
+	if s.TLSKey == "" {
+		return nil
+	}
+	if _, err := readPrivate(s.TLSKey); err != nil {
+		return fmt.Errorf("--tls-key: %w", err)
+	}
+	return nil
+}

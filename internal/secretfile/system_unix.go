@@ -1,0 +1,17 @@
+//go:build unix
+
+package secretfile
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+// hasModes says whether the modes of files mean something.
+const hasModes = true
+
+// hasOtherNames reports whether the file may have a hard link in another folder.
+func hasOtherNames(info fs.FileInfo) bool {
+	stat, known := info.Sys().(*syscall.Stat_t)
+	return !known || stat.Nlink != 1
+}
