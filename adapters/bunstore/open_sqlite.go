@@ -29,7 +29,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err := touch(path); err != nil {
 		return nil, session{dialect: sqlite{o.Now, path}}.tell("open", err)
 	}
-	s := &Store{dialect: sqlite{o.Now, path}, owned: true, dedicated: o.Dedicated, sweep: &sweep{}, kept: &kept{known: map[string]*sql.Stmt{}}}
+	s := &Store{dialect: sqlite{o.Now, path}, owned: true, dedicated: o.Dedicated, sweep: newSweep(), kept: &kept{known: map[string]*sql.Stmt{}}}
 	if s.read, err = pool(path, o, o.Conns); err == nil {
 		s.write, err = pool(path, o, 1)
 	}

@@ -47,7 +47,7 @@ func New(db *bun.DB) (*Store, error) {
 	case known.PG:
 		return &Store{dialect: postgres{}, read: db, write: db}, nil
 	case known.SQLite:
-		return &Store{dialect: sqlite{time: time.Now}, read: db, write: db, sweep: &sweep{}}, nil
+		return &Store{dialect: sqlite{time: time.Now}, read: db, write: db, sweep: newSweep()}, nil
 	}
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
 }

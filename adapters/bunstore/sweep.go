@@ -21,6 +21,9 @@ type sweep struct {
 	last  time.Time
 }
 
+// newSweep takes the log for one that holds secrets: the process before may have died before it truncated it.
+func newSweep() *sweep { return &sweep{dirty: true} }
+
 // due says whether it is time to truncate the log. It says so to one caller.
 func (w *sweep) due(erased bool, now time.Time) bool {
 	w.mu.Lock()

@@ -1,0 +1,61 @@
+package bunstore_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+)
+
+// TestALogThatWasLeft holds that a secret leaves SQLite's log that a process had erased and then died: the
+// files of a store are copied as kill -9 would leave them.
+func TestALogThatWasLeft(t *testing.T) {
+	from, to := filepath.Join(t.TempDir(), "a.db"), filepath.Join(t.TempDir(), "b.db")
+	s := open(t, "sqlite:"+from, bunstore.Options{})
+	fill(t, s, 2)
+	changes := upgrades(t, s, 2)
+	apply(t, s, changes...)
+	views, err := s.Lease(t.Context(), "w", 2, time.Minute)
+	if err != nil || len(views) != 2 {
+		t.Fatal(views, err)
+	}
+	for _, v := range views { // the log is truncated after the first, and not so soon again
+		apply(t, s, success(v))
+	}
+	for _, end := range []string{"", "-wal"} {
+		text, err := os.ReadFile(from + end)
+		if err == nil {
+			err = os.WriteFile(to+end, text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !holds(t, to, "sealed id") {
+		t.Fatal("the log holds no secret that was erased")
+	}
+	next := open(t, "sqlite:"+to, bunstore.Options{})
+	if _, err := next.Lease(t.Context(), "w", 1, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if holds(t, to, "sealed id") {
+		t.Error("a secret is left")
+	}
+}
+
+// holds says whether a text is in the file of a database or in its log.
+func holds(t *testing.T, path, text string) bool {
+	t.Helper()
+	found := false
+	for _, end := range []string{"", "-wal"} {
+		all, err := os.ReadFile(path + end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = found || bytes.Contains(all, []byte(text))
+	}
+	return found
+}
