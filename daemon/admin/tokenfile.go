@@ -62,10 +62,14 @@ func add(file *os.File, t Token) error {
 	if _, err := parse(append(text, line...)); err != nil {
 		return err
 	}
-	if _, err := file.WriteString(line); err != nil {
-		return err
+	_, err = file.WriteString(line)
+	if err == nil {
+		err = file.Sync()
 	}
-	return file.Sync()
+	if err != nil { // half a line would let nobody in
+		return errors.Join(err, file.Truncate(int64(len(text))))
+	}
+	return nil
 }
 
 // load reads an open file that is fit to hold tokens.

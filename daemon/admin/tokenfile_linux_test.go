@@ -1,0 +1,45 @@
+package admin_test
+
+import (
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/keyseat/keyseat/daemon/admin"
+)
+
+// TestATokenThatDoesNotFit holds that a full disk leaves the file as it was, not half a line, which would let
+// nobody in.
+func TestATokenThatDoesNotFit(t *testing.T) {
+	file := admin.TokenFile(filepath.Join(t.TempDir(), "tokens"))
+	if err := file.Add(admin.NewToken("first", admin.Read, "a long enough token")); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(string(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var usual syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &usual); err != nil {
+		t.Fatal(err)
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: uint64(len(before) + 10), Max: usual.Max}); err != nil {
+		t.Fatal(err)
+	}
+	failed := file.Add(admin.NewToken("second", admin.Read, "another long token"))
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &usual); err != nil {
+		t.Fatal(err)
+	}
+	if failed == nil {
+		t.Fatal("the token has fitted")
+	}
+	if all, err := file.Load(); err != nil || len(all) != 1 {
+		t.Errorf("%d tokens, %v", len(all), err)
+	}
+	if after, err := os.ReadFile(string(file)); err != nil || string(after) != string(before) {
+		t.Errorf("%q, %v", after, err)
+	}
+}
