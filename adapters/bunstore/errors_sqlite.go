@@ -17,7 +17,7 @@ var sqliteErrors = map[int][2]string{
 	lib.SQLITE_NOMEM:      {"there is not enough memory", ""},
 	lib.SQLITE_READONLY:   {"the database cannot be written", "the user that runs keyseatd must be allowed to write the file and its folder"},
 	lib.SQLITE_INTERRUPT:  {"the operation was cancelled", ""},
-	lib.SQLITE_IOERR:      {"reading or writing the disk failed", "check the disk, the file system and the system's log"},
+	lib.SQLITE_IOERR:      {"reading or writing the disk failed", "see whether the disk is full, and what the system's log says of it"},
 	lib.SQLITE_CORRUPT:    {"the database file is damaged", "stop the daemon and restore a backup"},
 	lib.SQLITE_FULL:       {"the disk is full", "free some space"},
 	lib.SQLITE_CANTOPEN:   {"the database file, or a file beside it, cannot be opened", "the user that runs keyseatd must be allowed to write the file and its folder"},

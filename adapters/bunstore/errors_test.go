@@ -18,6 +18,7 @@ import (
 	modernc "modernc.org/sqlite"
 
 	"github.com/keyseat/keyseat/adapters/pgtest"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 const canary = "hunter2canary"
@@ -170,4 +171,32 @@ func asAny(err error) *any {
 		all = *server
 	}
 	return &all
+}
+
+// TestALockedFile has another program hold the database.
+func TestALockedFile(t *testing.T) {
+	path := t.TempDir() + "/k.db"
+	s, err := Open(t.Context(), "sqlite:"+path, Options{Busy: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other, err := sql.Open("sqlite", path+"?_txlock=exclusive")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Apply(t.Context(), make([]tasks.Change, 1))
+	want := "another program has locked the database (SQLite " + path + ", apply, SQLITE_BUSY); wait until it has ended, then try again"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+	if err := errors.Join(tx.Rollback(), other.Close(), s.Close()); err != nil {
+		t.Error(err)
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/json"
-	"fmt"
 	"time"
 )
 
@@ -30,7 +29,7 @@ func (f text[S]) Scan(from any) error {
 	case []byte:
 		*f.to = S(from)
 	default:
-		return misfit(from, "a text")
+		return misfit("a text")
 	}
 	return nil
 }
@@ -48,7 +47,7 @@ func (f whole[N]) Scan(from any) error {
 	case int64:
 		*f.to = N(from)
 	default:
-		return misfit(from, "a whole number")
+		return misfit("a whole number")
 	}
 	return nil
 }
@@ -68,7 +67,7 @@ func (f flag) Scan(from any) error {
 	case int64:
 		*f.to = from != 0
 	default:
-		return misfit(from, "a flag")
+		return misfit("a flag")
 	}
 	return nil
 }
@@ -94,7 +93,7 @@ func (f moment) Scan(from any) error {
 	case int64:
 		*f.to = time.UnixMicro(from).UTC()
 	default:
-		return misfit(from, "a time")
+		return misfit("a time")
 	}
 	return nil
 }
@@ -117,7 +116,7 @@ func (f blob) Scan(from any) error {
 	case []byte:
 		*f.to = bytes.Clone(from) // the driver uses its own again
 	default:
-		return misfit(from, "bytes")
+		return misfit("bytes")
 	}
 	return nil
 }
@@ -141,11 +140,11 @@ func (f list) Scan(from any) error {
 		return err
 	}
 	if json.Unmarshal([]byte(array), f.to) != nil {
-		return misfit(from, "a list")
+		return misfit("a list")
 	}
 	return nil
 }
 
-func misfit(from any, what string) error {
-	return plainError(fmt.Sprintf("a %T is not %s", from, what))
+func misfit(what string) error {
+	return plainError("a stored value is not " + what)
 }

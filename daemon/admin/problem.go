@@ -58,11 +58,11 @@ var kinds = []kind{
 	{NotAllowed, http.StatusMethodNotAllowed, "The method is not allowed"},
 	{TaskOpen, http.StatusConflict, "The key has an open task"},
 	{TaskEnded, http.StatusConflict, "The task has ended"},
-	{TaskAtWork, http.StatusConflict, "The task is being asked about"},
+	{TaskAtWork, http.StatusConflict, "The provider is carrying the task out"},
 	{NotSuspect, http.StatusConflict, "The task has no suspect slot"},
 	{NotSpent, http.StatusConflict, "The task has spent no slot"},
 	{PlanInUse, http.StatusConflict, "The plan's slots do not allow this"},
-	{Contended, http.StatusConflict, "Others were faster"},
+	{Contended, http.StatusConflict, "Another change came first"},
 	{TooLarge, http.StatusRequestEntityTooLarge, "The body is too large"},
 	{MediaType, http.StatusUnsupportedMediaType, "The body must be JSON"},
 	{FieldInvalid, http.StatusUnprocessableEntity, "A field of the body is not valid"},
@@ -105,8 +105,8 @@ var coded = []struct {
 }
 
 const (
-	tryAgain = "the store is away or slow: if this was a change it may have been made, so repeat it"
-	contend  = "others have changed the same thing at the same time: repeat the request"
+	tryAgain = "the database is away or slow: repeat the request, since a change may have been made or not"
+	contend  = "another change was made at the same time: repeat the request"
 )
 
 // faultOf finds what to tell of an error: the one place where an error gets a code. What it does not

@@ -102,7 +102,7 @@ var (
 	errForm    = trouble{http.StatusForbidden, "This form is not from your session", "Go back to the page, load it anew and try again. Nothing was changed."}
 	errForeign = trouble{http.StatusForbidden, "This form is from another site", "Nothing was changed."}
 	errNowhere = trouble{http.StatusNotFound, "There is nothing here", "The page that you asked for does not exist."}
-	errAway    = trouble{http.StatusServiceUnavailable, "The console cannot answer now", "The database is away or slow, or the file of tokens cannot be read: the daemon's log tells more. Try again."}
+	errAway    = trouble{http.StatusServiceUnavailable, "The console cannot answer now", "The database is away or slow, or the file of tokens cannot be read. Try again, and see the daemon's log."}
 )
 
 // A trouble is an error with a page of its own.

@@ -89,3 +89,41 @@ func TestPermissions(t *testing.T) {
 		}
 	}
 }
+
+// TestAFullDisk imports into a small file system until it is full.
+func TestAFullDisk(t *testing.T) {
+	sh := failing(t, "sqlite:disk/keyseat.db")
+	if err := os.Mkdir("disk", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	switch err := syscall.Mount("keyseat", "disk", "tmpfs", 0, "size=1m"); {
+	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
+		t.Skip("SKIPPED, NOTHING WAS TESTED: a small file system is needed, and only root may mount one")
+	case err != nil:
+		t.Fatal(err)
+	}
+	disk := filepath.Join(sh.dir, "disk")
+	t.Cleanup(func() {
+		if err := syscall.Unmount(disk, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	out, said, status := sh.run(many("code", 60_000), "keys", "import", "-")
+	want := "keyseatd: the disk is full (SQLite " + disk + "/keyseat.db, import, SQLITE_FULL); free some space"
+	if status != exitFailed || out != "" || !strings.HasPrefix(said, want) || strings.Count(said, "\n") != 1 {
+		t.Errorf("status %d, %s%s", status, out, said)
+	}
+	if err := os.WriteFile("disk/hog", make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("the disk is not full: %v", err)
+	}
+	for line, want := range map[string]string{
+		"master-key add disk/key":                          "key ring: cannot write disk/key.new: no space left on device",
+		"admin-token add disk/tokens --name a --role read": "admin tokens: cannot write disk/tokens: no space left on device",
+	} {
+		sh.says(exitFailed, want, line)
+	}
+	if err := syscall.Mount("keyseat", "disk", "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	sh.says(exitFailed, "cannot open "+disk+"/keyseat.db: read-only file system", "stock")
+}
