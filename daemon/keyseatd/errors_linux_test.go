@@ -31,7 +31,7 @@ func (sh shell) unprivileged(args ...string) string {
 
 // TestPermissions takes away, one after the other, what a daemon needs of the files that it has made.
 func TestPermissions(t *testing.T) {
-	dir, err := os.MkdirTemp("/tmp", "keyseat-permissions-")
+	dir, err := os.MkdirTemp("/tmp", "keyseat-permissions-") //nolint:usetesting // another user must reach it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,37 +40,65 @@ func TestErrorTexts(t *testing.T) {
 		err  error
 		want string
 	}{
-		{&pgconn.PgError{Code: "42501", Message: "permission denied for table keyseat_keys"},
-			"permission denied for table keyseat_keys (PostgreSQL, migrate, SQLSTATE 42501 insufficient_privilege); let the owner of the database grant it to the role"},
-		{&pgconn.PgError{Code: "3F000", Message: "no schema has been selected to create in"},
-			"no schema has been selected to create in (PostgreSQL, migrate, SQLSTATE 3F000 invalid_schema_name); create the schema, or correct the search_path of the role, the database or the URL"},
-		{&pgconn.PgError{Code: "25006", Message: "cannot execute INSERT in a read-only transaction"},
-			"cannot execute INSERT in a read-only transaction (PostgreSQL, migrate, SQLSTATE 25006 read_only_sql_transaction); connect to the primary: this server is a standby, or default_transaction_read_only is on"},
-		{&pgconn.PgError{Code: "22021", Message: "invalid byte sequence: " + canary, Detail: canary},
-			"the server reports: character not in repertoire (PostgreSQL, migrate, SQLSTATE 22021 character_not_in_repertoire); use a database with ENCODING 'UTF8'"},
-		{&pgconn.PgError{Code: "57014", Message: "canceling statement due to statement timeout"},
-			"canceling statement due to statement timeout (PostgreSQL, migrate, SQLSTATE 57014 query_canceled); if it is the server's statement_timeout, raise it for the role"},
-		{&pgconn.PgError{Code: "08006", Message: "connection to the remote node a@b:1 failed"},
-			"connection to the remote node a@b:1 failed (PostgreSQL, migrate, SQLSTATE 08006 connection_failure)"},
-		{fmt.Errorf("x: %w", &pgconn.PgError{Code: "53300", Message: "sorry, too many clients already"}),
-			"sorry, too many clients already (PostgreSQL, migrate, SQLSTATE 53300 too_many_connections); end other clients, or raise max_connections or the role's connection limit"},
-		{&pgconn.PgError{Code: "42P05", Message: `prepared statement "stmt_1" already exists`},
-			`prepared statement "stmt_1" already exists (PostgreSQL, migrate, SQLSTATE 42P05 duplicate_prepared_statement); a pooler in transaction mode mixes prepared statements up: set --database-pooler transaction`},
-		{&pgconn.PgError{Code: "26000", Message: `prepared statement "stmt_1" does not exist`},
-			`prepared statement "stmt_1" does not exist (PostgreSQL, migrate, SQLSTATE 26000 invalid_sql_statement_name); a pooler in transaction mode loses prepared statements: set --database-pooler transaction`},
-		{&pgconn.PgError{Code: "42P07", Message: `relation "keyseat_keys" already exists`},
-			`relation "keyseat_keys" already exists (PostgreSQL, migrate, SQLSTATE 42P07 duplicate_table); another program has made it: give keyseat a database or schema of its own`},
-		{&pgconn.PgError{Code: "23514", Message: canary, Detail: canary, ConstraintName: "keyseat_tasks_check"},
-			"the server reports: check violation, constraint keyseat_tasks_check (PostgreSQL, migrate, SQLSTATE 23514 check_violation)"},
+		{
+			&pgconn.PgError{Code: "42501", Message: "permission denied for table keyseat_keys"},
+			"permission denied for table keyseat_keys (PostgreSQL, migrate, SQLSTATE 42501 insufficient_privilege); let the owner of the database grant it to the role",
+		},
+		{
+			&pgconn.PgError{Code: "3F000", Message: "no schema has been selected to create in"},
+			"no schema has been selected to create in (PostgreSQL, migrate, SQLSTATE 3F000 invalid_schema_name); create the schema, or correct the search_path of the role, the database or the URL",
+		},
+		{
+			&pgconn.PgError{Code: "25006", Message: "cannot execute INSERT in a read-only transaction"},
+			"cannot execute INSERT in a read-only transaction (PostgreSQL, migrate, SQLSTATE 25006 read_only_sql_transaction); connect to the primary: this server is a standby, or default_transaction_read_only is on",
+		},
+		{
+			&pgconn.PgError{Code: "22021", Message: "invalid byte sequence: " + canary, Detail: canary},
+			"the server reports: character not in repertoire (PostgreSQL, migrate, SQLSTATE 22021 character_not_in_repertoire); use a database with ENCODING 'UTF8'",
+		},
+		{
+			&pgconn.PgError{Code: "57014", Message: "canceling statement due to statement timeout"},
+			"canceling statement due to statement timeout (PostgreSQL, migrate, SQLSTATE 57014 query_canceled); if it is the server's statement_timeout, raise it for the role",
+		},
+		{
+			&pgconn.PgError{Code: "08006", Message: "connection to the remote node a@b:1 failed"},
+			"connection to the remote node a@b:1 failed (PostgreSQL, migrate, SQLSTATE 08006 connection_failure)",
+		},
+		{
+			fmt.Errorf("x: %w", &pgconn.PgError{Code: "53300", Message: "sorry, too many clients already"}),
+			"sorry, too many clients already (PostgreSQL, migrate, SQLSTATE 53300 too_many_connections); end other clients, or raise max_connections or the role's connection limit",
+		},
+		{
+			&pgconn.PgError{Code: "42P05", Message: `prepared statement "stmt_1" already exists`},
+			`prepared statement "stmt_1" already exists (PostgreSQL, migrate, SQLSTATE 42P05 duplicate_prepared_statement); a pooler in transaction mode mixes prepared statements up: set --database-pooler transaction`,
+		},
+		{
+			&pgconn.PgError{Code: "26000", Message: `prepared statement "stmt_1" does not exist`},
+			`prepared statement "stmt_1" does not exist (PostgreSQL, migrate, SQLSTATE 26000 invalid_sql_statement_name); a pooler in transaction mode loses prepared statements: set --database-pooler transaction`,
+		},
+		{
+			&pgconn.PgError{Code: "42P07", Message: `relation "keyseat_keys" already exists`},
+			`relation "keyseat_keys" already exists (PostgreSQL, migrate, SQLSTATE 42P07 duplicate_table); another program has made it: give keyseat a database or schema of its own`,
+		},
+		{
+			&pgconn.PgError{Code: "23514", Message: canary, Detail: canary, ConstraintName: "keyseat_tasks_check"},
+			"the server reports: check violation, constraint keyseat_tasks_check (PostgreSQL, migrate, SQLSTATE 23514 check_violation)",
+		},
 		{&pgconn.PgError{Code: "42601", Message: "syntax error at or near " + canary}, "the server reports: syntax error (PostgreSQL, migrate, SQLSTATE 42601 syntax_error)"},
 		{&pgconn.PgError{Code: "ZZ999", Message: canary}, "the server reports an error (PostgreSQL, migrate, SQLSTATE ZZ999)"},
-		{&fs.PathError{Op: "open", Path: "/x/k.db-migrate", Err: syscall.EACCES},
-			"cannot open /x/k.db-migrate: permission denied; the user that runs keyseatd must own it, or be allowed to read and write it and its folder"},
+		{
+			&fs.PathError{Op: "open", Path: "/x/k.db-migrate", Err: syscall.EACCES},
+			"cannot open /x/k.db-migrate: permission denied; the user that runs keyseatd must own it, or be allowed to read and write it and its folder",
+		},
 		{refused, "the connection to PostgreSQL at 127.0.0.1:5432 broke: connection reset by peer"},
-		{fmt.Errorf("sql: Scan error on column index 0: %w", fmt.Errorf("cannot scan %q into *time.Time", canary)),
-			`sql: Scan error on column index 0: cannot scan "…" into a Go value (PostgreSQL, migrate)`},
-		{fmt.Errorf("failed to encode args[2]: unable to encode %#v into text format for int8 (OID 20): %w", []byte(canary), errors.New("")),
-			"failed to encode args[…] (PostgreSQL, migrate)"},
+		{
+			fmt.Errorf("sql: Scan error on column index 0: %w", fmt.Errorf("cannot scan %q into *time.Time", canary)),
+			`sql: Scan error on column index 0: cannot scan "…" into a Go value (PostgreSQL, migrate)`,
+		},
+		{
+			fmt.Errorf("failed to encode args[2]: unable to encode %#v into text format for int8 (OID 20): %w", []byte(canary), errors.New("")),
+			"failed to encode args[…] (PostgreSQL, migrate)",
+		},
 		{errors.New(""), "an error without a text (PostgreSQL, migrate)"},
 		{io.ErrUnexpectedEOF, "the server has closed the connection (PostgreSQL, migrate)"},
 		{fmt.Errorf("x: %w", context.DeadlineExceeded), "no answer in time (PostgreSQL, migrate)"},
