@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -16,7 +17,7 @@ import (
 // A Connector asks one service. It may be used by many goroutines at once.
 type Connector struct {
 	base    *url.URL
-	token   tasks.Secret
+	token   atomic.Pointer[tasks.Secret]
 	timeout time.Duration
 	log     *slog.Logger
 	client  *retryablehttp.Client
@@ -33,7 +34,8 @@ func New(base string, o Options) (*Connector, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	c := &Connector{base: u, token: o.Token, timeout: o.Timeout, log: o.Logger}
+	c := &Connector{base: u, timeout: o.Timeout, log: o.Logger}
+	c.token.Store(&o.Token)
 	if c.timeout == 0 {
 		c.timeout = DefaultTimeout
 	}
@@ -46,6 +48,15 @@ func New(base string, o Options) (*Connector, error) {
 	}
 	c.client = newClient(o.Transport)
 	return c, nil
+}
+
+// SetToken changes the token of the attempts that begin from now on. If it is refused, the old one stays.
+func (c *Connector) SetToken(token tasks.Secret) error {
+	if err := checkToken(token); err != nil {
+		return err
+	}
+	c.token.Store(&token)
+	return nil
 }
 
 // Close lets go of idle connections. The connector can still be used.

@@ -38,11 +38,15 @@ var (
 )
 
 func (o Options) check() error {
-	switch {
-	case strings.ContainsFunc(o.Token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }):
-		return ErrToken
-	case o.Timeout < 0:
+	if o.Timeout < 0 {
 		return ErrTimeout
+	}
+	return checkToken(o.Token)
+}
+
+func checkToken(token tasks.Secret) error {
+	if strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return ErrToken
 	}
 	return nil
 }

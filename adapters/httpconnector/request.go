@@ -81,7 +81,7 @@ func (c *Connector) setHeader(h http.Header, o tasks.Order) {
 	h.Set("Idempotency-Key", o.Key())
 	h.Set("Keyseat-Attempt", strconv.Itoa(o.Attempt))
 	h.Set("User-Agent", "keyseat")
-	if token := c.token.Reveal(); token != "" {
+	if token := c.token.Load().Reveal(); token != "" {
 		h.Set("Authorization", "Bearer "+token)
 	}
 }

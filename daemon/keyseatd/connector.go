@@ -19,7 +19,7 @@ import (
 type connectorFlags struct {
 	Connector          string        `validate:"required" placeholder:"URL" help:"Base URL of the service that carries tasks out, or sim."`
 	ConnectorPlaintext bool          `help:"Allow http:// to a connector that is not on loopback."`
-	ConnectorTokenFile string        `placeholder:"FILE" help:"Bearer token for the connector."`
+	ConnectorTokenFile string        `placeholder:"FILE" help:"Bearer token for the connector. SIGHUP reads it again."`
 	ConnectorTimeout   time.Duration `default:"30s" validate:"min=1ms,max=1h" placeholder:"30s" help:"How long one asking may take."`
 	SimDelay           time.Duration `default:"1s" validate:"min=0" placeholder:"1s" help:"How long sim takes."`
 }
@@ -31,7 +31,7 @@ func (f connectorFlags) connector(log *slog.Logger) (tasks.Connector, error) {
 	}
 	token, err := readToken(f.ConnectorTokenFile)
 	if err != nil {
-		return nil, fmt.Errorf("--connector-token-file: %w", err)
+		return nil, named("--connector-token-file", err)
 	}
 	c, err := httpconnector.New(f.Connector, httpconnector.Options{
 		Token: token, Timeout: f.ConnectorTimeout, Plaintext: f.ConnectorPlaintext, Logger: log,
@@ -57,6 +57,9 @@ func connectorFault(err error) error {
 	return fmt.Errorf("--connector: %w", err)
 }
 
+// byteOrderMark begins a text file that some editors write.
+const byteOrderMark = "\ufeff"
+
 // readToken reads the one line of a token file; no file is no token.
 func readToken(path string) (tasks.Secret, error) {
 	if path == "" {
@@ -66,11 +69,19 @@ func readToken(path string) (tasks.Secret, error) {
 	if err != nil {
 		return tasks.Secret{}, err
 	}
-	token := strings.TrimSpace(string(text))
+	token := strings.TrimSpace(strings.TrimPrefix(string(text), byteOrderMark))
 	if token == "" || strings.ContainsAny(token, "\r\n") {
 		return tasks.Secret{}, fmt.Errorf("%s must hold one line", path)
 	}
 	return tasks.NewSecret(token), nil
+}
+
+// named puts the name of a flag or a file before an error.
+func named(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // readPrivate reads a file that is fit to hold a secret.

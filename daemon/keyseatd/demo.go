@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -38,6 +39,7 @@ func (*demoCmd) Help() string {
 
 // Run serves a shop with something in it until a signal.
 func (d *demoCmd) Run(ctx context.Context, c console) (err error) {
+	signal.Ignore(syscall.SIGPIPE) // or nobody would remove the folder after `keyseatd demo | head`
 	folder, err := os.MkdirTemp("", "keyseat-demo-")
 	if err != nil {
 		return err

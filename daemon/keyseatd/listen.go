@@ -2,25 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"syscall"
 	"time"
 )
-
-// tls loads the certificate, if there is one.
-func (s *serveCmd) tls() (*tls.Config, error) {
-	if s.TLSCert == "" {
-		return nil, nil //nolint:nilnil // no certificate is what was asked for
-	}
-	pair, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
-	if err != nil {
-		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
-}
 
 // listeners opens both listeners; admin is nil where it is off.
 func (s *serveCmd) listeners(ctx context.Context) (public, admin net.Listener, err error) {
@@ -50,7 +37,7 @@ func listenOn(ctx context.Context, flag, address string) (net.Listener, error) {
 // tryListeners finds a certificate that cannot be loaded and an address that is taken before a database or
 // a master key is made.
 func (s *serveCmd) tryListeners(ctx context.Context) error {
-	if _, err := s.tls(); err != nil {
+	if _, err := s.certificate(); err != nil {
 		return err
 	}
 	public, admin, err := s.listeners(ctx)

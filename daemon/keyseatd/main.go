@@ -96,13 +96,10 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	cmd, err := parse(args, c)
 	if err == nil && cmd != nil {
 		c.warnOfVariables(cmd)
-		err = cmd.Run(ctx, c)
+		err = runToHangup(ctx, cmd, c)
 	}
 	if err == nil {
 		return exitDone
-	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = errInterrupted
 	}
 	_, _ = fmt.Fprintf(stderr, "keyseatd: %s\n", oneLine(err)) // the status tells it too
 	if usage := (usageError{}); errors.As(err, &usage) {

@@ -27,7 +27,7 @@ type serveCmd struct {
 
 	Listen      string `default:"127.0.0.1:8080" validate:"listen" placeholder:"HOST:PORT" help:"Where the API is served."`
 	AdminListen string `default:"127.0.0.1:8081" empty:"nowhere" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"Where health, metrics and the admin API are served, empty for nowhere."`
-	TLSCert     string `name:"tls-cert" validate:"required_with=TLSKey" placeholder:"FILE" help:"Certificate chain of the API, in PEM."`
+	TLSCert     string `name:"tls-cert" validate:"required_with=TLSKey" placeholder:"FILE" help:"Certificate chain of the API, in PEM. SIGHUP reads it and the key again."`
 	TLSKey      string `name:"tls-key" validate:"required_with=TLSCert" placeholder:"FILE" help:"Key of the certificate, in PEM."`
 
 	pageFlag
@@ -57,6 +57,8 @@ type serveCmd struct {
 	webhookFlags
 
 	logFlags
+
+	reloads []reload `kong:"-"`
 }
 
 // Help says what there is to know, and how it is called.
@@ -78,7 +80,14 @@ func (s *serveCmd) Run(ctx context.Context, c console) error {
 		return err
 	}
 	collect(c.env)
-	return s.create(ctx, func(store *bunstore.Store) error { return s.serve(ctx, store, connector, log) })
+	hangups, uncatch := catchHangups()
+	defer uncatch()
+	stopped := logStop(ctx, log)
+	err = s.create(ctx, func(store *bunstore.Store) error { return s.serve(ctx, store, connector, hangups, log) })
+	if err == nil {
+		stopped()
+	}
+	return err
 }
 
 // collect has garbage collected less often than Go does by itself, because there is little to keep
@@ -114,7 +123,7 @@ func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
 	return s.connector(log)
 }
 
-func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector tasks.Connector, log *slog.Logger) (err error) {
+func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector tasks.Connector, hangups <-chan os.Signal, log *slog.Logger) (err error) {
 	release, err := store.Serve(ctx)
 	if err != nil {
 		return err
@@ -133,6 +142,8 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	if err != nil {
 		return err
 	}
+	s.reloadToken(connector)
+	go reloadOn(ctx, hangups, s.reloads, log)
 	return s.beside(ctx, server, store, desk, log)
 }
 
@@ -212,8 +223,13 @@ func (s *serveCmd) server(ctx context.Context, desk tasks.Desk, store *bunstore.
 
 // listen opens the listeners, last of all, so that nobody is let in who could not be served.
 func (s *serveCmd) listen(ctx context.Context, server *daemon.Server, log *slog.Logger) (err error) {
-	if server.TLS, err = s.tls(); err != nil {
+	cert, err := s.certificate()
+	if err != nil {
 		return err
+	}
+	if cert != nil {
+		server.TLS = cert.config()
+		s.reloads = append(s.reloads, reload{"--tls-cert", cert.read})
 	}
 	if server.Public, server.Admin, err = s.listeners(ctx); err != nil {
 		return err

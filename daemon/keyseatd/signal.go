@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/httpconnector"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A reload is a setting whose file a daemon reads again on SIGHUP. If read fails, the old value stays.
+type reload struct {
+	flag string
+	read func() error
+}
+
+// runToHangup runs a command that a closed terminal ends as Ctrl-C does, unless nohup started it. A daemon
+// catches the signal itself.
+func runToHangup(ctx context.Context, cmd command, c console) error {
+	if _, is := cmd.(*serveCmd); !is && !signal.Ignored(syscall.SIGHUP) {
+		with, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+		defer stop()
+		ctx = with
+	}
+	err := cmd.Run(ctx, c)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
+	return err
+}
+
+// catchHangups returns the SIGHUPs of this process from now on, which no longer end it, until stop is called.
+// A broken pipe of standard output or error does not end it either: then what is logged is lost.
+func catchHangups() (hangups <-chan os.Signal, stop func()) {
+	signal.Ignore(syscall.SIGPIPE)
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	return c, func() { signal.Stop(c) }
+}
+
+// reloadOn reads all files again on each signal, until the context ends.
+func reloadOn(ctx context.Context, hangups <-chan os.Signal, all []reload, log *slog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+		}
+		flags := []string{}
+		for _, r := range all {
+			if err := r.read(); err != nil {
+				log.Error("SIGHUP: cannot read a file again, the old value stays", "flag", r.flag, "error", err)
+				continue
+			}
+			flags = append(flags, r.flag)
+		}
+		log.Info("SIGHUP: read files again", "flags", flags)
+	}
+}
+
+// reloadToken adds the connector's token to the reloads, if it is from a file.
+func (s *serveCmd) reloadToken(connector tasks.Connector) {
+	c, is := connector.(*httpconnector.Connector)
+	if !is || s.ConnectorTokenFile == "" {
+		return
+	}
+	s.reloads = append(s.reloads, reload{"--connector-token-file", func() error {
+		token, err := readToken(s.ConnectorTokenFile)
+		if err == nil {
+			err = named(s.ConnectorTokenFile, c.SetToken(token))
+		}
+		return err
+	}})
+}
+
+// logStop logs when a signal begins to stop the daemon. The function that it returns logs the end, as the
+// last line. Call it once the context has ended.
+func logStop(ctx context.Context, log *slog.Logger) (stopped func()) {
+	began := make(chan time.Time, 1)
+	context.AfterFunc(ctx, func() {
+		began <- time.Now()
+		log.Info("stopping")
+	})
+	return func() { log.Info("stopped", "duration", time.Since(<-began).Round(time.Millisecond)) }
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"sync/atomic"
+)
+
+// A certificate is what the files of --tls-cert and --tls-key hold. It may be read again while connections
+// are made.
+type certificate struct {
+	chain, key string // paths
+	pair       atomic.Pointer[tls.Certificate]
+}
+
+// certificate reads the certificate; it is nil if there is none.
+func (s *serveCmd) certificate() (*certificate, error) {
+	if s.TLSCert == "" {
+		return nil, nil //nolint:nilnil // no certificate is what the flags say
+	}
+	c := &certificate{chain: s.TLSCert, key: s.TLSKey}
+	return c, named("--tls-cert, --tls-key", c.read())
+}
+
+// read takes the files' content over if it is a pair that fits.
+func (c *certificate) read() error {
+	pair, err := tls.LoadX509KeyPair(c.chain, c.key)
+	if err != nil {
+		return fmt.Errorf("%s, %s: %w", c.chain, c.key, err)
+	}
+	c.pair.Store(&pair)
+	return nil
+}
+
+func (c *certificate) config() *tls.Config {
+	return &tls.Config{
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.pair.Load(), nil },
+		MinVersion:     tls.VersionTLS12,
+	}
+}
