@@ -23,5 +23,7 @@ VOLUME /data
 ENV KEYSEAT_LISTEN=0.0.0.0:8080 KEYSEAT_ADMIN_LISTEN=127.0.0.1:8081
 EXPOSE 8080
 STOPSIGNAL SIGTERM
+# It obeys KEYSEAT_ADMIN_LISTEN as serve does, and knows no flag that serve was given.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["/usr/local/bin/keyseatd", "check"]
 ENTRYPOINT ["/usr/local/bin/keyseatd"]
 CMD ["serve"]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,9 +36,15 @@ func TestTheDatabaseIsAway(t *testing.T) {
 		if code := d.ready(); code != 503 {
 			t.Errorf("readyz: %d", code)
 		}
+		if r := s.cli("check", "--url", d.admin); r.code != 1 || !strings.HasSuffix(r.err, "/readyz answers 503: the database is away\n") {
+			t.Errorf("check: %+v", r)
+		}
 		cluster.Restart(t)
 		start := time.Now()
 		s.until("it is ready", func() bool { return d.ready() == 200 })
+		if r := s.cli("check", "--url", d.admin); r.code != 0 || r.out != "ready\n" {
+			t.Errorf("check: %+v", r)
+		}
 		if a := d.get("stock"); a.code != 200 {
 			t.Errorf("stock: %d %s", a.code, a.body)
 		}

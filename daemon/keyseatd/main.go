@@ -37,6 +37,7 @@ type commands struct {
 	Webhooks   webhooksCmd   `cmd:"" help:"See and steer what endpoints are told."`
 	Completion completionCmd `cmd:"" help:"Print what makes a shell complete these commands."`
 	Complete   completeCmd   `cmd:"" hidden:"" passthrough:"" help:"Complete a command line."`
+	Check      checkCmd      `cmd:"" help:"Check whether a daemon would serve a request now."`
 	Doctor     doctorCmd     `cmd:"" help:"Find what does not fit together in the database, and mend it."`
 	Archive    archiveCmd    `cmd:"" help:"Move what is over out of the database, into CSV files."`
 	Settings   configCmd     `cmd:"" name:"config" help:"Show what is in force for serve, and where it comes from."`

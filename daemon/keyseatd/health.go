@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// checkCmd is keyseatd check.
+type checkCmd struct {
+	AdminListen string `default:"127.0.0.1:8081" empty:"nowhere" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"The admin listener of the daemon on this machine."`
+	URL         string `name:"url" validate:"omitempty,http_url" placeholder:"URL" help:"The admin listener's URL, if it is elsewhere. A path in it is called instead of /readyz."`
+}
+
+// checkTime is a little more than the daemon itself allows for /readyz.
+const checkTime = 3 * time.Second
+
+// maxReason bounds what is read of an answer, in bytes.
+const maxReason = 200
+
+// Help says when a daemon is ready, and how the command is called.
+func (*checkCmd) Help() string {
+	return examples("The status is 0 if the daemon would serve a request now, and 1 if not, with one line that says why. "+
+		"It is for the health checks of containers.",
+		"keyseatd check",
+		"keyseatd check --url http://127.0.0.1:8081",
+		"keyseatd check --url http://127.0.0.1:8081/healthz")
+}
+
+// Run calls /readyz and prints its answer.
+func (k *checkCmd) Run(ctx context.Context, c console) error {
+	target, err := k.target()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true}, // and no proxy
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("cannot reach %s: %w", target.Redacted(), dialError(err))
+	}
+	defer func() { _ = answer.Body.Close() }()                         // it was only read
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxReason))      // the status decides
+	reason, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n") // an answer of another server may be a page
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(strings.TrimSuffix(fmt.Sprintf("%s answers %d: %s", target.Redacted(), answer.StatusCode, reason), ": "))
+	}
+	_, err = fmt.Fprintln(c.out, printable(reason))
+	return err
+}
+
+// target is the URL to call.
+func (k *checkCmd) target() (*url.URL, error) {
+	if k.URL != "" {
+		target, err := url.Parse(k.URL)
+		if err == nil && strings.Trim(target.Path, "/") == "" {
+			target.Path = "/readyz"
+		}
+		return target, err
+	}
+	if k.AdminListen == "" {
+		return nil, errors.New("there is no admin listener to check: --admin-listen is empty")
+	}
+	host, port, err := net.SplitHostPort(k.AdminListen)
+	if err != nil {
+		return nil, err
+	}
+	address, _ := netip.ParseAddr(host) // the zero address where it is a name
+	switch {
+	case host == "" || address.IsUnspecified() && address.Is4():
+		host = "127.0.0.1" // because a daemon that listens everywhere listens there
+	case address.IsUnspecified():
+		host = "::1"
+	}
+	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port), Path: "/readyz"}, nil
+}
+
+// dialError is the cause of an error of [http.Client], without the URL and the addresses around it.
+func dialError(err error) error {
+	var code syscall.Errno
+	var wrapped *url.Error
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("no answer within %s", checkTime)
+	case errors.As(err, &code):
+		return code
+	case errors.As(err, &wrapped):
+		return wrapped.Err
+	}
+	return err
+}
