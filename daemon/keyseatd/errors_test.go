@@ -277,8 +277,8 @@ func TestFileErrors(t *testing.T) {
 		serve + "--connector-token-file no":               "--connector-token-file: cannot open no: " + gone,
 		serve + "--connector-token-file empty":            "--connector-token-file: empty must hold one line",
 		serve + "--webhook-file no":                       "--webhook-file: cannot find no: " + gone,
-		serve + "--tls-cert no --tls-key no":              "--tls-cert, --tls-key: cannot open no: " + gone,
-		serve + "--tls-cert text --tls-key text":          "--tls-cert, --tls-key: tls: failed to find any PEM data in certificate input",
+		serve + "--tls-cert no --tls-key no":              "--tls-key: cannot open no: " + gone,
+		serve + "--tls-cert text --tls-key text":          "--tls-cert, --tls-key: text, text: tls: failed to find any PEM data in certificate input",
 		"serve --connector https://127.0.0.1:1 --listen 127.0.0.1:0 --admin-listen 192.0.2.1:1": "--admin-listen: cannot listen on 192.0.2.1:1: cannot assign requested address",
 	} {
 		sh.says(exitFailed, want, line)

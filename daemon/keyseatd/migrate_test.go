@@ -59,9 +59,10 @@ func TestTheDatabaseOfAnotherProgram(t *testing.T) {
 		if _, err := db.ExecContext(t.Context(), "CREATE TABLE customers (id integer)"); err != nil {
 			t.Fatal(err)
 		}
+		sh.ok("master-key", "add", sh.masterFile())
 		const want = "holds tables of another program (customers) and none of keyseat's"
 		for _, line := range []string{
-			"migrate", "stock", "keys generate --count 1", "keys export", "doctor", "plans list", "serve --log-level error --connector sim --master-key-file " + sh.masterFile(),
+			"migrate", "stock", "keys generate --count 1", "keys export", "doctor", "plans list", "serve --log-level error --connector sim --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --master-key-file " + sh.masterFile(),
 		} {
 			sh.fails(exitFailed, want, "", strings.Fields(line)...)
 		}
