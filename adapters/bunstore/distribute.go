@@ -39,21 +39,36 @@ func (s *Store) Distribute(ctx context.Context) (done []string, err error) {
 			err = errNoCitus
 		}
 		for i, table := range byCode {
-			if err != nil || slices.Contains(known, table) {
-				continue
+			if err == nil && !slices.Contains(known, table) {
+				if err = s.distribute(ctx, table, i == 0); err == nil {
+					done = append(done, table)
+				}
 			}
-			beside := byCode[0]
-			if i == 0 {
-				beside = "none" // of the tables of others
-			}
-			_, err = s.write.DB.ExecContext(ctx, `SELECT create_distributed_table($1, 'code', colocate_with => $2)`, table, beside)
 			if err == nil {
-				done = append(done, table)
+				err = s.forgetLocal(ctx, table)
 			}
 		}
 		return err
 	})
 	return done, s.reader().tell("distribute", err)
+}
+
+// distribute has Citus lay a table out, next to the first one of ours.
+func (s *Store) distribute(ctx context.Context, table string, first bool) error {
+	beside := byCode[0]
+	if first {
+		beside = "none" // of the tables of others
+	}
+	_, err := s.write.DB.ExecContext(ctx, `SELECT create_distributed_table($1, 'code', colocate_with => $2)`, table, beside)
+	return err
+}
+
+// forgetLocal removes the copy of the rows that Citus leaves on the coordinator's disk, out of the sight of SQL.
+// It holds sealed accounts, which are to go with their tasks. A call after one that broke off finds it too.
+func (s *Store) forgetLocal(ctx context.Context, table string) error {
+	_, err := s.write.DB.ExecContext(ctx, `SELECT truncate_local_data_after_distributing_table(CAST($1 AS text)::regclass)
+		WHERE pg_relation_size(CAST($1 AS text)::regclass) > 0`, table)
+	return err
 }
 
 // distributed gives those tables that are, and says whether Citus is there at all.

@@ -13,6 +13,8 @@ import (
 // stand is what [bunstore.Store.Distribute] calls, in the place of Citus: it notes the calls.
 const stand = `
 	CREATE TABLE pg_dist_partition (nth serial, logicalrelid regclass, partmethod "char", said text);
+	CREATE FUNCTION truncate_local_data_after_distributing_table(name regclass) RETURNS void LANGUAGE sql
+		AS $$ INSERT INTO pg_dist_partition (said) VALUES ('no local ' || name) $$;
 	CREATE FUNCTION create_distributed_table(name regclass, by text, colocate_with text DEFAULT 'default') RETURNS void LANGUAGE sql
 		AS $$ INSERT INTO pg_dist_partition (logicalrelid, partmethod, said) VALUES (name, 'h', name || ' by ' || by || ' beside ' || colocate_with) $$`
 
@@ -28,6 +30,7 @@ func TestDistribute(t *testing.T) {
 	if _, err := db.ExecContext(t.Context(), stand); err != nil {
 		t.Fatal(err)
 	}
+	fill(t, s, 1)
 	const breaks = `ALTER TABLE pg_dist_partition ADD CONSTRAINT breaks CHECK (logicalrelid <> 'keyseat_tasks'::regclass)`
 	if _, err := db.ExecContext(t.Context(), breaks); err != nil {
 		t.Fatal(err)
@@ -49,10 +52,11 @@ func TestDistribute(t *testing.T) {
 	if done, err := other.Distribute(t.Context()); err != nil || len(done) > 0 {
 		t.Errorf("once more: %v, %v", done, err)
 	}
-	fill(t, other, 1)
 	var said string
 	if err := db.QueryRowContext(t.Context(), `SELECT string_agg(said, '; ' ORDER BY nth) FROM pg_dist_partition`).Scan(&said); err != nil ||
-		said != "keyseat_keys by code beside none; keyseat_tasks by code beside keyseat_keys; keyseat_history by code beside keyseat_keys" {
+		said != "keyseat_keys by code beside none; no local keyseat_keys; "+ // where the next breaks off
+			"no local keyseat_keys; keyseat_tasks by code beside keyseat_keys; keyseat_history by code beside keyseat_keys; no local keyseat_history; "+
+			"no local keyseat_keys; no local keyseat_history" {
 		t.Errorf("said %q, %v", said, err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 func TestDistribute(t *testing.T) {
 	const stand = `
 		CREATE TABLE pg_dist_partition (logicalrelid regclass, partmethod "char");
+		CREATE FUNCTION truncate_local_data_after_distributing_table(name regclass) RETURNS void LANGUAGE sql AS '';
 		CREATE FUNCTION create_distributed_table(name regclass, by text, colocate_with text) RETURNS void LANGUAGE sql
 			AS $$ INSERT INTO pg_dist_partition VALUES (name, 'h') $$`
 	url := pgtest.URL(t)
