@@ -9,9 +9,9 @@ import (
 
 // printStored prints the result of a change that is stored already. If the output cannot be written, the
 // error says what is stored all the same, and which command shows it or takes it back.
-func (c console) printStored(stored, remedy string, print func(w io.Writer) error) error {
+func (c console) printStored(stored, remedy string, output func(w io.Writer) error) error {
 	outlivePipe()
-	if err := print(c.out); err != nil {
+	if err := output(c.out); err != nil {
 		return fmt.Errorf("cannot write the output (%w), but %s: %s", err, stored, remedy)
 	}
 	return nil

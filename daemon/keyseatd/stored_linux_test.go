@@ -66,7 +66,7 @@ func TestStoredButNotPrinted(t *testing.T) {
 					!strings.Contains(line, ", but ") || !strings.Contains(line, c.want) || !strings.Contains(line, c.next) {
 					t.Errorf("%s: status %d, %q\nwant %s, %s", c.line, status, told, c.want, c.next)
 				}
-				if batch := regexp.MustCompile("keys export --batch (\\w+)").FindStringSubmatch(told); batch != nil {
+				if batch := regexp.MustCompile(`keys export --batch (\w+)`).FindStringSubmatch(told); batch != nil {
 					sh.exports(batch[1], strings.Count(c.line, "generate")*2+1)
 				}
 			}
