@@ -20,7 +20,9 @@ type keysExport struct {
 
 // Help shows how it is called.
 func (*keysExport) Help() string {
-	return examples("", "keyseatd keys export > keys.csv", "keyseatd keys export --spreadsheet > keys-to-look-at.csv",
+	return examples("With --spreadsheet, cells that a spreadsheet would change begin with an apostrophe: formulas, numbers with leading "+
+		"zeros or many digits, dates. Such a file has one more column and cannot be imported.",
+		"keyseatd keys export > keys.csv", "keyseatd keys export --spreadsheet > keys-to-look-at.csv",
 		"keyseatd keys export --batch K7QZ3M2XW5R6T4B3NHJ5VCEDYA")
 }
 

@@ -23,12 +23,15 @@ type keysImport struct {
 
 // Help lists the columns.
 func (*keysImport) Help() string {
-	return examples(fmt.Sprintf("The columns, of which code alone is required: %s. A date as purchase_date or used_date is the "+
+	return examples(fmt.Sprintf(csvHelp+"The columns, of which code alone is required: %s. A date as purchase_date or used_date is the "+
 		"midnight in UTC with which that day begins.", strings.Join(sheet.KeyColumns(), ", ")),
 		"keyseatd keys import --dry-run keys.csv",
 		"keyseatd keys import keys.csv",
 		"ssh old-shop cat keys.csv | keyseatd keys import -")
 }
+
+// csvHelp says how a CSV file may be written.
+const csvHelp = "The file is CSV in UTF-8 or UTF-16, separated by commas, semicolons or tabs. "
 
 // Run imports all keys of the file, or none.
 func (k *keysImport) Run(ctx context.Context, c console) error {

@@ -22,7 +22,8 @@ type keysShow struct {
 // Help says what is shown.
 func (*keysShow) Help() string {
 	return examples("What is known of the key, how it stands in words, what can be done about it, and every change that it "+
-		"went through. A code of our own format may be typed in lower case and without dashes.",
+		"went through. A code of our own format is read as people paste it: in lower case, without dashes or with others, "+
+		"with O for 0 and I or L for 1, with quotes around it.",
 		"keyseatd keys show 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN",
 		"keyseatd keys show --output json 0v3xk9qz7m1h2abcd4efgj5kn",
 		"keyseatd keys show -- -a-code-that-begins-with-a-dash")

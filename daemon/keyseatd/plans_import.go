@@ -19,7 +19,7 @@ type plansImport struct {
 
 // Help lists the columns.
 func (*plansImport) Help() string {
-	return examples(fmt.Sprintf("The columns, of which id, country and slots are required: %s. A plan whose id is known is updated, "+
+	return examples(fmt.Sprintf(csvHelp+"The columns, of which id, country and slots are required: %s. A plan whose id is known is updated, "+
 		"an absent column keeps its value, and the plan is back in stock. A date as expires_at lasts until the end of that day in UTC: "+
 		"2027-01-31 is the same as 2027-02-01T00:00:00Z.", strings.Join(sheet.PlanColumns(), ", ")),
 		"keyseatd plans import plans.csv",

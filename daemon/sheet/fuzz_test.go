@@ -14,6 +14,8 @@ import (
 var files = []string{
 	"", "code\n", "\ufeffcode\r\na\r\n", "code,used\na,1\nb,0\n", "code,invite\n\"a\",\"x\"\"y\"\n", "code\n\"", "code\na\x00\n",
 	"code,purchase_date,order_id,used,used_date,invite,address,username,verify_address,status,message,revoked\na,2026-11-22,o,1,2026-11-22T19:37:00Z,i,\"x\ny\",u,v,active,m,0\n",
+	"sep=;\ncode;used\n\"a;b\";1\n", "code\tused\na\t1\n", "\xff\xfec\x00o\x00d\x00e\x00\n\x00a\x00\n\x00", "\x00c\x00o\x00d\x00e\x00\n\x00a",
+	"code\n1E+5\n", "code\n\"=\"\"1\"\"\"\n", "code\n'=1\n", "code\n“00000–00000–00000–00000–000i2”\n",
 	"id,country,slots\np,US,6\n", "id,country,address,invite,slots,expires_at\np,us,\"a\nb\",i,6,2027-01-01\n",
 }
 

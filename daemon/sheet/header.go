@@ -9,11 +9,17 @@ import (
 
 // parseHeader finds where each column stands.
 func parseHeader(cells, columns, need []string) (map[string]int, error) {
-	if !slices.ContainsFunc(cells, func(c string) bool { return slices.Contains(columns, c) }) {
+	if slices.Contains(cells, copyColumn) {
+		return nil, errCopy
+	}
+	if !slices.ContainsFunc(cells, func(c string) bool { return slices.Contains(columns, strings.ToLower(c)) }) {
 		return nil, fmt.Errorf("the first line must name the columns: some of %s", strings.Join(columns, ","))
 	}
 	header := map[string]int{}
 	for i, name := range cells {
+		if lower := strings.ToLower(name); lower != name && slices.Contains(columns, lower) {
+			return nil, fmt.Errorf("column %d (%s) must be written in lower case: %s", i+1, name, lower)
+		}
 		if !slices.Contains(columns, name) {
 			return nil, fmt.Errorf("column %d%s is none of %s", i+1, quoted(name), strings.Join(columns, ","))
 		}

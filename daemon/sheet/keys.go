@@ -71,6 +71,8 @@ func (r *row) code() keys.Code {
 	code, err := keys.Parse(cell)
 	if err != nil {
 		r.fail("code", "must be 1 to 128 printable ASCII characters with no space")
+	} else if !code.Own() {
+		r.undamaged("code", string(code))
 	}
 	return code
 }

@@ -66,6 +66,8 @@ func (r *row) planID() string {
 	id := r.text("id")
 	if !ValidID(id) {
 		r.fail("id", fmt.Sprintf("must be 1 to %d printable ASCII characters with no space", MaxID))
+	} else {
+		r.undamaged("id", id)
 	}
 	return id
 }

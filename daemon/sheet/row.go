@@ -41,12 +41,21 @@ type row struct {
 	cells   []string
 	line    int
 	err     error
+
+	exported bool // the file has the columns that WriteKeys writes for an import
 }
 
 // fail keeps the first fault.
 func (r *row) fail(column, fault string) {
 	if r.err == nil {
 		r.err = LineError{r.line, fmt.Errorf("%s %s", column, fault)}
+	}
+}
+
+// undamaged keeps what a spreadsheet has done to a code or an id.
+func (r *row) undamaged(column, cell string) {
+	if fault := damage(cell, r.exported); fault != "" {
+		r.fail(column, fault)
 	}
 }
 

@@ -2,10 +2,14 @@ package sheet
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -36,24 +40,35 @@ const maxRow = 64 << 10
 
 // A Sheet is one CSV file. It is read once, by one goroutine: by [Sheet.Keys] or by [Sheet.Edits].
 type Sheet struct {
+	in    *bufio.Reader
 	gate  *gate
 	csv   *csv.Reader
-	line  int // on which the row that was read last begins
+	wide  bool // the file is in UTF-16
+	line  int  // on which the row that was read last begins
 	lines lines
 	spent bool
 }
 
-// New makes a sheet of a file in UTF-8, with or without a byte order mark.
-func New(r io.Reader) *Sheet {
-	in := bufio.NewReaderSize(r, maxRow)
-	if mark, err := in.Peek(3); err == nil && string(mark) == "\ufeff" {
-		_, _ = in.Discard(len(mark)) // cannot fail: it has just been peeked at
+// New makes a sheet of a file in UTF-8 or UTF-16, with or without a byte order mark. Its cells are
+// separated by commas, semicolons or tabs: the first line says by which.
+func New(r io.Reader) *Sheet { return &Sheet{in: bufio.NewReaderSize(r, maxRow)} }
+
+// open finds out how the file is written.
+func (s *Sheet) open() error {
+	text, wide, err := decode(s.in)
+	if err != nil {
+		return err
 	}
-	g := &gate{from: in}
-	c := csv.NewReader(g)
-	c.ReuseRecord = true
-	c.FieldsPerRecord = -1 // because the reader's own error does not tell what was expected
-	return &Sheet{gate: g, csv: c}
+	separator, err := findSeparator(text)
+	if err != nil {
+		return err
+	}
+	s.gate, s.wide = &gate{from: text}, wide
+	s.csv = csv.NewReader(s.gate)
+	s.csv.Comma = separator
+	s.csv.ReuseRecord = true
+	s.csv.FieldsPerRecord = -1 // because the reader's own error does not tell what was expected
+	return nil
 }
 
 // Locate turns the row of a [tasks.RowError] into the line on which that row begins, so that the
@@ -76,6 +91,9 @@ func (s *Sheet) begin(columns, need []string) (*row, error) {
 		return nil, ErrSpent
 	}
 	s.spent = true
+	if err := s.open(); err != nil {
+		return nil, err
+	}
 	cells, line, err := s.read()
 	if errors.Is(err, io.EOF) {
 		return nil, LineError{1, ErrEmpty}
@@ -87,7 +105,7 @@ func (s *Sheet) begin(columns, need []string) (*row, error) {
 	if err != nil {
 		return nil, LineError{line, err}
 	}
-	return &row{columns: header, width: len(cells)}, nil
+	return &row{columns: header, width: len(cells), exported: slices.Equal(cells, keyColumns)}, nil
 }
 
 // next reads the next row into r, or gives io.EOF.
@@ -106,14 +124,19 @@ func (s *Sheet) next(r *row) error {
 
 // read gives the cells of a row and the line on which it begins.
 func (s *Sheet) read() ([]string, int, error) {
-	s.gate.left = maxRow
+	s.gate.left, s.gate.formula = maxRow, false
 	cells, err := s.csv.Read()
 	var fault *csv.ParseError
 	switch {
 	case errors.As(err, &fault):
 		s.line, err = fault.StartLine, ErrQuote
+		if s.gate.formula {
+			err = ErrFormula
+		}
 	case err == nil:
-		s.line, _ = s.csv.FieldPos(0)
+		if s.line, _ = s.csv.FieldPos(0); s.wide && slices.ContainsFunc(cells, isBroken) {
+			err = ErrUTF16
+		}
 	case !errors.Is(err, io.EOF):
 		return nil, 0, err
 	}
@@ -126,11 +149,16 @@ func (s *Sheet) read() ([]string, int, error) {
 	return cells, s.line, err
 }
 
+// isBroken says whether a cell has the character that stands for invalid UTF-16.
+func isBroken(cell string) bool { return strings.ContainsRune(cell, utf8.RuneError) }
+
 // A gate lets only so many bytes through, and then claims that the file ends: the CSV reader tells
-// the line on which a row began after an end of file, but not after an error.
+// the line on which a row began after an end of file, but not after an error. It gives one line at most
+// at a time, so that what it has seen is of the row that is being read.
 type gate struct {
-	from io.Reader
-	left int
+	from    *bufio.Reader
+	left    int
+	formula bool // the row has the beginning of a formula that is no valid CSV
 }
 
 // Read implements [io.Reader].
@@ -138,7 +166,16 @@ func (g *gate) Read(p []byte) (int, error) {
 	if g.left == 0 {
 		return 0, io.EOF
 	}
-	n, err := g.from.Read(p[:min(len(p), g.left)])
+	if _, err := g.from.Peek(1); err != nil {
+		return 0, err
+	}
+	line, _ := g.from.Peek(min(len(p), g.left, g.from.Buffered())) // cannot fail
+	if end := bytes.IndexByte(line, '\n'); end >= 0 {
+		line = line[:end+1]
+	}
+	g.formula = g.formula || bytes.Contains(line, []byte(`="`))
+	n := copy(p, line)
+	_, _ = g.from.Discard(n) // cannot fail: it has just been peeked at
 	g.left -= n
-	return n, err
+	return n, nil
 }

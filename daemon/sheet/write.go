@@ -5,7 +5,6 @@ import (
 	"io"
 	"iter"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
@@ -16,11 +15,16 @@ import (
 // with its use, because a file cannot hold the task. It ends with the first error of the sequence or
 // of w.
 //
-// With spreadsheet the file is safe to open in one instead: cells that it would take for formulas
-// begin with an apostrophe, and such a file no longer holds the keys unchanged.
+// With spreadsheet the file is safe to open in one instead: cells that it would take for formulas,
+// numbers or dates begin with an apostrophe. An empty last column marks such a file, and
+// [Sheet.Keys] refuses it.
 func WriteKeys(w io.Writer, all iter.Seq2[keys.Key, error], spreadsheet bool) error {
 	out := csv.NewWriter(w)
-	if err := out.Write(keyColumns); err != nil {
+	header := KeyColumns()
+	if spreadsheet {
+		header = append(header, copyColumn)
+	}
+	if err := out.Write(header); err != nil {
 		return err
 	}
 	for key, err := range all {
@@ -29,7 +33,7 @@ func WriteKeys(w io.Writer, all iter.Seq2[keys.Key, error], spreadsheet bool) er
 		}
 		cells := keyCells(key)
 		if spreadsheet {
-			disarm(cells)
+			cells = guard(cells)
 		}
 		if err := out.Write(cells); err != nil {
 			return err
@@ -60,14 +64,12 @@ func stamp(t time.Time) string {
 
 func bit(b bool) string { return strconv.Itoa(digit(b)) }
 
-// triggers begin what spreadsheets take for a formula, or skip before they look for one.
-const triggers = "=+-@\t\r\n＝＋－＠"
-
-// disarm makes cells text to a spreadsheet.
-func disarm(cells []string) {
+// guard makes the cells that a spreadsheet would change text to it, and adds the cell of the last column.
+func guard(cells []string) []string {
 	for i, c := range cells {
-		if strings.IndexAny(c, triggers) == 0 {
+		if guarded(c) {
 			cells[i] = "'" + c
 		}
 	}
+	return append(cells, "")
 }
