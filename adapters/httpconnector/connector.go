@@ -44,6 +44,9 @@ func New(base string, o Options) (*Connector, error) {
 	}
 	if o.Transport == nil {
 		c.pool = newTransport()
+		if o.NoProxy {
+			c.pool.Proxy = nil
+		}
 		o.Transport = c.pool
 	}
 	c.client = newClient(o.Transport)

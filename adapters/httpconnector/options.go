@@ -18,6 +18,7 @@ type Options struct {
 	Token     tasks.Secret  // sent as Authorization: Bearer; "": none
 	Timeout   time.Duration // of one asking, from the first dial to the last byte; 0: [DefaultTimeout]
 	Plaintext bool          // allow http:// to a host that is not loopback
+	NoProxy   bool          // ignore HTTP_PROXY, HTTPS_PROXY and NO_PROXY; for the connector's own Transport
 	Logger    *slog.Logger  // nil: nothing is logged
 
 	// Transport carries the requests; nil: one of the connector's own. It must report to

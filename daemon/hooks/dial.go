@@ -50,21 +50,31 @@ const (
 	callTime = 15 * time.Second
 )
 
-// Client makes calls to endpoints: without a proxy, to public addresses alone unless others are allowed,
-// and no further where an answer redirects.
+// Client makes calls to endpoints: through the proxy that the environment names, unless that is switched off,
+// to public addresses alone unless others are allowed, and no further where an answer redirects.
 func Client(p Policy) *http.Client {
 	dialer := &net.Dialer{Timeout: dialTime}
 	if !p.Private {
 		dialer.Control = onlyPublic
 	}
+	var transport http.RoundTripper = newTransport(dialer)
+	if !p.NoProxy {
+		through := newTransport(&net.Dialer{Timeout: dialTime})
+		through.Proxy = http.ProxyFromEnvironment
+		transport = proxied{direct: transport, through: through, private: p.Private}
+	}
 	return &http.Client{
-		Transport: &http.Transport{
-			DialContext: dialer.DialContext, TLSHandshakeTimeout: dialTime, ForceAttemptHTTP2: true,
-			MaxIdleConnsPerHost: hands, IdleConnTimeout: time.Minute, DisableCompression: true,
-			MaxResponseHeaderBytes: 64 << 10,
-		},
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       callTime,
+	}
+}
+
+func newTransport(dialer *net.Dialer) *http.Transport {
+	return &http.Transport{
+		DialContext: dialer.DialContext, TLSHandshakeTimeout: dialTime, ForceAttemptHTTP2: true,
+		MaxIdleConnsPerHost: hands, IdleConnTimeout: time.Minute, DisableCompression: true,
+		MaxResponseHeaderBytes: 64 << 10,
 	}
 }
 

@@ -34,6 +34,7 @@ func (e Endpoint) Wants(t Type) bool { return slices.Contains(e.Types, t) }
 type Policy struct {
 	Plaintext bool // http as well as https
 	Private   bool // addresses that are not public
+	NoProxy   bool // not to obey HTTP_PROXY, HTTPS_PROXY and NO_PROXY
 }
 
 // entry is an endpoint as its file has it.
@@ -49,7 +50,7 @@ type entry struct {
 // (types; without it all) and stock_low (the number of free slots per country, "*" for every other, at
 // which it is low; without it each country that has none left is). An error quotes no URL and no secret.
 func Parse(text []byte, p Policy) ([]Endpoint, error) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))) // some editors write a byte order mark
 	decoder.DisallowUnknownFields()
 	var entries []entry
 	if err := decoder.Decode(&entries); err != nil {

@@ -56,6 +56,7 @@ func (f *configFile) read(path string) error {
 		}
 		return err
 	}
+	text = bytes.TrimPrefix(text, []byte(byteOrderMark))
 	in := json.NewDecoder(bytes.NewReader(text))
 	in.UseNumber()
 	if err := f.decode(in); err != nil {

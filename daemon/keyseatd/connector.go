@@ -24,7 +24,7 @@ type connectorFlags struct {
 	SimDelay           time.Duration `default:"1s" validate:"min=0" placeholder:"1s" help:"How long sim takes."`
 }
 
-func (f connectorFlags) connector(log *slog.Logger) (tasks.Connector, error) {
+func (f connectorFlags) connector(noProxy bool, log *slog.Logger) (tasks.Connector, error) {
 	if f.Connector == "sim" {
 		log.Warn("the connector is a simulator: nothing is delivered")
 		return simulator.Connector{Delay: f.SimDelay}, nil
@@ -34,7 +34,7 @@ func (f connectorFlags) connector(log *slog.Logger) (tasks.Connector, error) {
 		return nil, named("--connector-token-file", err)
 	}
 	c, err := httpconnector.New(f.Connector, httpconnector.Options{
-		Token: token, Timeout: f.ConnectorTimeout, Plaintext: f.ConnectorPlaintext, Logger: log,
+		Token: token, Timeout: f.ConnectorTimeout, Plaintext: f.ConnectorPlaintext, NoProxy: noProxy, Logger: log,
 	})
 	if err != nil {
 		return nil, usageError{connectorFault(err)}

@@ -120,7 +120,7 @@ func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
 	if err := s.checkTLSKey(); err != nil {
 		return nil, err
 	}
-	return s.connector(log)
+	return s.connector(s.noProxy(), log)
 }
 
 func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector tasks.Connector, hangups <-chan os.Signal, log *slog.Logger) (err error) {

@@ -17,10 +17,14 @@ type endpointFlags struct {
 	WebhookFile      string `placeholder:"FILE" help:"JSON file of the endpoints that are told what happens: [{\"name\", \"url\", \"secrets\", \"events\", \"stock_low\"}]. Read again when it has changed."`
 	WebhookPrivate   bool   `help:"Allow webhooks to addresses that are not public."`
 	WebhookPlaintext bool   `help:"Allow webhooks over http://."`
+	OutboundProxy    string `default:"on" enum:"on,off" placeholder:"on|off" help:"Obey HTTP_PROXY, HTTPS_PROXY and NO_PROXY for the connector and for webhooks: on or off."`
 }
 
+// noProxy reports whether those variables are ignored.
+func (f endpointFlags) noProxy() bool { return f.OutboundProxy == "off" }
+
 func (f endpointFlags) policy() hooks.Policy {
-	return hooks.Policy{Private: f.WebhookPrivate, Plaintext: f.WebhookPlaintext}
+	return hooks.Policy{Private: f.WebhookPrivate, Plaintext: f.WebhookPlaintext, NoProxy: f.noProxy()}
 }
 
 // endpoints opens the file, which must be in order.
