@@ -217,3 +217,18 @@ func TestTheDatabaseOfAnotherProgram(t *testing.T) {
 		open(t, url, alone)
 	})
 }
+
+// TestTwoSchemas holds that a schema in front of one with keyseat's tables gets tables of its own.
+func TestTwoSchemas(t *testing.T) {
+	onPostgres(t, func(t *testing.T, url string) {
+		fill(t, open(t, url, bunstore.Options{}), 1)
+		if _, err := raw(t, url).ExecContext(t.Context(), `CREATE SCHEMA other`); err != nil {
+			t.Fatal(err)
+		}
+		second := open(t, url+"&search_path=other,public", bunstore.Options{})
+		if all, err := second.Stock(t.Context()); err != nil || len(all) != 0 {
+			t.Errorf("it has the stock of the first: %v, %v", all, err)
+		}
+		fill(t, second, 2)
+	})
+}

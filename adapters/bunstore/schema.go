@@ -53,7 +53,7 @@ func (s session) steps() (all []migration, err error) {
 
 // A schema is what a database has.
 type schema struct {
-	tables  []string // those that are visible and keyseat's, and all others of the schema that new tables go to
+	tables  []string // on Postgres those of the schema that new tables go to, but for those of extensions
 	applied []string // names of migrations
 	missing []migration
 }
@@ -61,7 +61,7 @@ type schema struct {
 // schema reads what the database has. It writes nothing.
 func (s session) schema(ctx context.Context) (now schema, err error) {
 	tables := `SELECT CAST(c.relname AS text) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) AND (n.nspname = current_schema() OR c.relname LIKE 'keyseat\_%')
+		WHERE c.relkind IN ('r', 'p') AND n.nspname = current_schema()
 			AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 		ORDER BY c.relname`
 	if s.embedded() {
