@@ -27,6 +27,10 @@ func (c *Crew) report(ctx context.Context, r tasks.Report) {
 		c.logBounded(ctx, slog.LevelError, "cannot settle", "", append(attrs, slog.String("error", r.Err.Error()))...)
 	case r.Answer.Effect == tasks.Settled && !r.Answer.Outcome.Fits(r.Task.Kind):
 		c.logBounded(ctx, slog.LevelError, "the connector gave an outcome that does not fit", "", append(attrs, outcome)...)
+	case r.Unopened != nil && r.Task.Open():
+		why := r.Unopened.Error()
+		c.logBounded(ctx, slog.LevelError, "the account of a task does not open, so the provider was not asked", why,
+			append(attrs, slog.String("error", why), slog.Time("due", r.Task.Due))...)
 	case !r.Task.Open():
 		c.Log.LogAttrs(ctx, slog.LevelInfo, "ended", append(attrs, outcome, slog.String("slot", string(r.Task.Slot)))...)
 	case r.Answer.Effect == tasks.Pending:

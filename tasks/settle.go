@@ -31,16 +31,23 @@ type Answer struct {
 
 // An Asking is an answer, when its question was sent, and how long it took.
 type Asking struct {
-	Sent   time.Time // by the store's clock
-	Answer Answer
-	Jitter float64 // in [0,1)
-	Took   time.Duration
+	Sent     time.Time // by the store's clock
+	Answer   Answer
+	Unopened error   // why the account does not open, so that nothing was sent; else nil
+	Jitter   float64 // in [0,1)
+	Took     time.Duration
 }
 
 // Settle decides what becomes of the view's open task after an asking: it ends, is asked again
 // later, or goes on with another plan. empty says that the claim of just this decision has found no
 // slot. The id is the change's.
+//
+// An account that does not open is tried again until the deadline, because this daemon may lack a master key
+// that it can still get, or that another daemon has. Nothing was sent, so none of these tries is an attempt.
 func (r Rules) Settle(v View, a Asking, id string, empty bool) Change {
+	if a.Unopened != nil {
+		return decision{r, v, v.Task.unopened(a.Sent), a, id}.pending()
+	}
 	task := v.Task.asked(a.Sent)
 	d := decision{r, v, task, a, id}
 	switch a.Answer.Effect {
@@ -104,8 +111,8 @@ func (d decision) leftover() stock.State {
 	return stock.Free
 }
 
-// pending waits for a provider that is at work, until the deadline: there it is asked for the last
-// time, and an answer that comes no earlier is the last.
+// pending waits for a provider that is at work, or for a master key, until the deadline: then comes the last
+// try, and an answer that comes no earlier is the last.
 func (d decision) pending() Change {
 	deadline := d.task.FirstAsked.Add(d.Deadline)
 	if !d.view.At.Before(deadline) {

@@ -23,11 +23,11 @@ type Task struct {
 	Slot    stock.State // where that slot is: "" if it never had one
 	Faulty  []string    // plans found faulty, not to be claimed again
 
-	Asked      int  // every asking
-	Tries      int  // the askings about this plan that count as attempts
-	Lost       int  // leases that ran out without being given back, since the last change
-	Doubt      bool // an asking about this plan may have had an effect that nobody has seen
-	FirstAsked time.Time
+	Asked      int       // every asking
+	Tries      int       // the askings about this plan that count as attempts
+	Lost       int       // leases that ran out without being given back, since the last change
+	Doubt      bool      // an asking about this plan may have had an effect that nobody has seen
+	FirstAsked time.Time // or when that first failed, because the account did not open
 
 	Created time.Time
 	Due     time.Time // when to ask (again)
@@ -64,8 +64,14 @@ func (t Task) taken() Task {
 
 // asked is the task once it has been asked about at that time.
 func (t Task) asked(at time.Time) Task {
-	t = t.taken()
+	t = t.unopened(at)
 	t.Asked++
+	return t
+}
+
+// unopened is the task once its account could not be opened at that time. That is no attempt.
+func (t Task) unopened(at time.Time) Task {
+	t = t.taken()
 	if t.FirstAsked.IsZero() {
 		t.FirstAsked = at
 	}

@@ -17,11 +17,12 @@ type Job struct {
 
 // A Report is what became of a job, for logs and metrics.
 type Report struct {
-	Task   Task          // as it now stands, or stood if Err
-	Answer Answer        // the connector's
-	Took   time.Duration // how long the connector took; 0 if it was not asked
-	Again  time.Duration // until the task is due again, if it is still open
-	Err    error         // why nothing was written; [ErrFenced] if the lease was lost
+	Task     Task          // as it now stands, or stood if Err
+	Answer   Answer        // the connector's
+	Unopened error         // why the account does not open: the connector was not asked
+	Took     time.Duration // how long the connector took; 0 if it was not asked
+	Again    time.Duration // until the task is due again, if it is still open
+	Err      error         // why nothing was written; [ErrFenced] if the lease was lost
 }
 
 // Lease takes up to n due tasks for ttl, under a worker's name that only operators read. Each is to be
@@ -53,7 +54,12 @@ func (d Desk) Ask(ctx context.Context, job Job) Asking {
 		return Asking{}
 	}
 	start, a := d.Now(), Asking{Sent: d.at(job), Jitter: d.Jitter()}
-	a.Answer = d.ask(ctx, job.Task.asked(a.Sent))
+	account, err := d.open(*job.Task)
+	if err != nil {
+		a.Unopened, a.Answer = err, Answer{Effect: None, Note: "the sealed account does not open"}
+		return a
+	}
+	a.Answer = d.ask(ctx, job.Task.asked(a.Sent).order(account))
 	a.Took = d.Now().Sub(start)
 	return a
 }
@@ -65,30 +71,30 @@ func (d Desk) Settle(ctx context.Context, job Job, a Asking) Report {
 		return d.settle(ctx, job, func(v View, _ bool) Change { return d.Rules.GiveUp(v, id) })
 	}
 	report := d.settle(ctx, job, func(v View, empty bool) Change { return d.Rules.Settle(v, a, id, empty) })
-	report.Answer, report.Took = a.Answer, a.Took
+	report.Answer, report.Unopened, report.Took = a.Answer, a.Unopened, a.Took
 	return report
 }
 
 // at is the time by the store's clock.
 func (d Desk) at(job Job) time.Time { return job.At.Add(d.Now().Sub(job.Taken)) }
 
-// ask opens the account and asks the connector. A secret that does not open is as good as a
-// connector that cannot be reached: this daemon may lack a master key that another has.
-func (d Desk) ask(ctx context.Context, t Task) (answer Answer) {
+// open decrypts the account of a task.
+func (d Desk) open(t Task) (Account, error) {
 	plain, err := d.Sealer.Open(t.Sealed, t.bound())
 	if err != nil {
-		return Answer{Effect: None, Note: "the sealed account does not open"}
+		return Account{}, err
 	}
-	account, err := decodeAccount(plain)
-	if err != nil {
-		return Answer{Effect: None, Note: "the decrypted account is malformed"}
-	}
+	return decodeAccount(plain)
+}
+
+// ask asks the connector, which may panic.
+func (d Desk) ask(ctx context.Context, o Order) (answer Answer) {
 	defer func() {
 		if p := recover(); p != nil { // its value may hold a secret: only its type is told
 			answer = Answer{Effect: Unknown, Note: fmt.Sprintf("the connector panicked with a %T", p)}
 		}
 	}()
-	return d.Connector.Do(ctx, t.order(account))
+	return d.Connector.Do(ctx, o)
 }
 
 // settle decides and applies until the change is written or the job is another's.

@@ -125,6 +125,38 @@ func TestPoison(t *testing.T) {
 	})
 }
 
+// TestAnAccountThatDoesNotOpen holds that no try is an attempt, that the task ends by its deadline with its
+// slot free, and that it is carried out as if nothing had been if the account opens before.
+func TestAnAccountThatDoesNotOpen(t *testing.T) {
+	for _, opens := range []bool{false, true} {
+		s := upgrading(t)
+		sealed := s.view().Task.Sealed
+		s.tamper([]byte("sealed with another key"))
+		start, tries := s.now, 0
+		for s.view().Task.Open() && tries < 100 && (!opens || tries < 12) {
+			report := s.work(s.lease())
+			if tries++; report.Err != nil || report.Unopened == nil || report.Task.Asked != 0 || report.Task.Tries != 0 {
+				t.Fatalf("%+v", report)
+			}
+			s.now = s.now.Add(report.Again)
+		}
+		if !opens {
+			took := s.now.Sub(start)
+			v := s.view()
+			if v.Task.Outcome != tasks.SystemError || s.plans()[0].Held != 0 || s.plans()[0].Suspect != 0 || took != s.Rules.Deadline || tries < 10 {
+				t.Errorf("after %s and %d tries: %+v", took, tries, v.Task)
+			}
+			continue
+		}
+		s.tamper(sealed)
+		s.provider = func(tasks.Order) tasks.Answer { return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success} }
+		report := s.work(s.lease())
+		if report.Task.Outcome != tasks.Success || report.Task.Asked != 1 || len(s.orders) != 1 || s.orders[0].Attempt != 1 {
+			t.Errorf("%+v, %+v", report, s.orders)
+		}
+	}
+}
+
 // TestSealsAreBound holds that an account does not open in another task.
 func TestSealsAreBound(t *testing.T) {
 	s, other := upgrading(t), open(t)

@@ -79,7 +79,7 @@ func newPoison(s *shop, n int) *poison {
 
 func (p *poison) begin(lease time.Duration, flags ...string) *daemon {
 	p.Helper()
-	return p.serve(append([]string{"--lease", lease.String(), "--task-attempts", "4"}, flags...)...)
+	return p.serve(append([]string{"--lease", lease.String(), "--task-attempts", "4", "--task-deadline", "10s"}, flags...)...)
 }
 
 // accept has all tasks accepted by a daemon that is busy with another.

@@ -63,7 +63,7 @@ var advice = map[Code]Advice{
 		Decide: resolve,
 	},
 	SecretSealed: {
-		Means:  "None of the given master keys opens the account of an open task. A daemon with these keys asks the provider nothing, and ends the task with a system error when its attempts are used up.",
+		Means:  "None of the given master keys opens the account of an open task. A daemon with these keys asks the provider nothing, and ends the task with a system error once it has tried for as long as --task-deadline.",
 		Decide: "Put the master key that it was sealed with back into the file: daemons read it again. If that key is lost, leave the task to end, and tell the holder to try again.",
 	},
 	LeaseStale: {
