@@ -11,7 +11,7 @@ import (
 // Create makes a file with one new key, readable by its owner only, and names the key. Where there is
 // a file already the error is [fs.ErrExist], and nothing is changed.
 func Create(path string) (id string, err error) {
-	err = edit(path, func(old []line) ([]line, error) {
+	err = edit(path, nil, func(old []line) ([]line, error) {
 		if old != nil {
 			return nil, fs.ErrExist
 		}
@@ -23,8 +23,12 @@ func Create(path string) (id string, err error) {
 }
 
 // Add makes a new key the first of the file, which is created where there is none, and names the key.
-func Add(path string) (id string, err error) {
-	err = edit(path, func(old []line) ([]line, error) {
+func Add(path string) (id string, err error) { return AddFor(path, nil) }
+
+// AddFor is [Add] where a file that root creates gets the owner and group of like, so that a daemon of another
+// user can read it.
+func AddFor(path string, like fs.FileInfo) (id string, err error) {
+	err = edit(path, like, func(old []line) ([]line, error) {
 		var first line
 		id, first.text = generate()
 		at := max(0, slices.IndexFunc(old, func(l line) bool { return l.key != nil }))
@@ -36,7 +40,7 @@ func Add(path string) (id string, err error) {
 // Prune drops all keys but the first that are not needed, and names them. Whoever still seals with a
 // key that was the first a moment ago needs it too: leave some minutes between [Add] and Prune.
 func Prune(path string, needed func(id string) bool) (dropped []string, err error) {
-	err = edit(path, func(old []line) ([]line, error) {
+	err = edit(path, nil, func(old []line) ([]line, error) {
 		keys := keysOf(old)
 		if len(keys) == 0 {
 			return nil, fs.ErrNotExist
@@ -53,8 +57,8 @@ func Prune(path string, needed func(id string) bool) (dropped []string, err erro
 }
 
 // edit rewrites the file, whole or not at all: a crash leaves the old or the new one. Comments stay
-// where they are. old is nil where there is no file.
-func edit(path string, change func(old []line) ([]line, error)) (err error) {
+// where they are. old is nil where there is no file; the new one then belongs to the owner of like, if given.
+func edit(path string, like fs.FileInfo, change func(old []line) ([]line, error)) (err error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // or the link itself would be replaced
 	}
@@ -71,7 +75,7 @@ func edit(path string, change func(old []line) ([]line, error)) (err error) {
 	if err != nil {
 		return fault(path, err)
 	}
-	return fault(path, temp.replace(path, info, render(lines)))
+	return fault(path, temp.replace(path, info, like, render(lines)))
 }
 
 // current reads the file as it is. All is nil where there is none.

@@ -26,9 +26,10 @@ func lock(path string) (*temporary, error) {
 	return &temporary{File: f}, nil
 }
 
-// replace puts the text on disk in place of the file, with the owner and mode that this had.
-func (t *temporary) replace(path string, old fs.FileInfo, text string) error {
-	if err := t.write(old, text); err != nil {
+// replace puts the text on disk in place of the file, with the owner and mode that this had. If there was no
+// file the owner is that of like.
+func (t *temporary) replace(path string, old, like fs.FileInfo, text string) error {
+	if err := t.write(old, like, text); err != nil {
 		return err
 	}
 	if err := os.Rename(t.Name(), path); err != nil {
@@ -38,11 +39,15 @@ func (t *temporary) replace(path string, old fs.FileInfo, text string) error {
 	return syncFolder(filepath.Dir(path))
 }
 
-func (t *temporary) write(old fs.FileInfo, text string) error {
+func (t *temporary) write(old, like fs.FileInfo, text string) error {
+	var err error
 	if old != nil {
-		if err := errors.Join(own(t.File, old), t.Chmod(old.Mode().Perm())); err != nil {
-			return err
-		}
+		err = errors.Join(own(t.File, old), t.Chmod(old.Mode().Perm()))
+	} else if like != nil {
+		err = own(t.File, like)
+	}
+	if err != nil {
+		return err
 	}
 	if _, err := t.WriteString(text); err != nil {
 		return err

@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 )
@@ -70,7 +71,7 @@ func (r *Ring) Seal(plain, bound []byte) ([]byte, error) {
 	return k.aead.Seal(header(k, len(plain)), nil, plain, bound), nil
 }
 
-// Open decrypts, or gives [ErrUnknownKey] or [ErrSealed].
+// Open decrypts, or returns [ErrUnknownKey], which names the key, or [ErrSealed].
 func (r *Ring) Open(sealed, bound []byte) ([]byte, error) {
 	id, content, ok := split(sealed)
 	if !ok {
@@ -80,7 +81,7 @@ func (r *Ring) Open(sealed, bound []byte) ([]byte, error) {
 	if !known {
 		_ = r.refresh() // which reads only what has changed: garbage costs no more than a look
 		if k, known = r.find(id); !known {
-			return nil, ErrUnknownKey
+			return nil, fmt.Errorf("%w (%s)", ErrUnknownKey, key{id: id}.name())
 		}
 	}
 	plain, err := k.aead.Open(nil, nil, content, bound)

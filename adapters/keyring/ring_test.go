@@ -88,10 +88,11 @@ func TestOlderKeysOpen(t *testing.T) {
 	if plain, err := after.Open(sealed, nil); err != nil || string(plain) != "secret" {
 		t.Errorf("%q, %v", plain, err)
 	}
-	if _, err := other.Open(sealed, nil); !errors.Is(err, keyring.ErrUnknownKey) {
+	id, _ := keyring.KeyID(sealed)
+	if _, err := other.Open(sealed, nil); !errors.Is(err, keyring.ErrUnknownKey) || !strings.Contains(err.Error(), id) {
 		t.Error(err)
 	}
-	id, _ := keyring.KeyID(seal(t, after, "", ""))
+	id, _ = keyring.KeyID(seal(t, after, "", ""))
 	if first, _ := keyring.KeyID(seal(t, other, "", "")); id != first {
 		t.Errorf("sealed with %s instead of %s", id, first)
 	}
