@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -26,10 +25,19 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := touch(path); err != nil {
-		return nil, session{dialect: sqlite{o.Now, path}}.tell("open", err)
+	if err := makeFile(path); err != nil {
+		return nil, session{dialect: sqlite{path: path}}.tell("open", err)
 	}
-	s := &Store{dialect: sqlite{o.Now, path}, owned: true, dedicated: o.Dedicated, sweep: newSweep(), kept: &kept{known: map[string]*sql.Stmt{}}}
+	file, err := findSQLite(path)
+	if err == nil {
+		err = checkLeftLog(ctx, file.path)
+	}
+	if err != nil {
+		return nil, session{dialect: sqlite{path: path}}.tell("open", err)
+	}
+	path = file.path
+	s := &Store{dialect: sqlite{o.Now, path}, owned: true, dedicated: o.Dedicated, sweep: newSweep(), disk: &disk{}, kept: &kept{known: map[string]*sql.Stmt{}}}
+	s.disk.file.Store(file)
 	if s.read, err = pool(path, o, o.Conns); err == nil {
 		s.write, err = pool(path, o, 1)
 	}
@@ -43,15 +51,6 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 		return nil, s.reader().tell("open", err)
 	}
 	return s, nil
-}
-
-// touch makes the file, for its owner's eyes only. SQLite gives the files beside it the same mode.
-func touch(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	return f.Close()
 }
 
 func pool(path string, o Options, conns int) (*bun.DB, error) {
@@ -73,6 +72,11 @@ func dsn(path string, o Options) string {
 	v.Set("_synchronous", "FULL")
 	v.Set("_foreign_keys", "on")
 	v.Set("_pragma", "secure_delete(1)")
+	return fileURI(path, v)
+}
+
+// fileURI names a file and how it is opened.
+func fileURI(path string, v url.Values) string {
 	path = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
 	return "file:" + path + "?" + v.Encode()
 }
@@ -80,7 +84,7 @@ func dsn(path string, o Options) string {
 // turnWAL makes the file keep a write-ahead log, so that readers and the writer do not wait for each
 // other. The file remembers. Processes take turns, because SQLite answers a race with an error.
 func (s *Store) turnWAL(ctx context.Context, path string) error {
-	return locked(ctx, path+migrateLock, func() error {
+	return locked(ctx, path, migrateLock, func() error {
 		var mode string
 		if err := s.write.DB.QueryRowContext(ctx, "PRAGMA journal_mode=WAL").Scan(&mode); err != nil {
 			return err

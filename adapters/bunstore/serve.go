@@ -1,17 +1,6 @@
 package bunstore
 
-import (
-	"context"
-	"time"
-
-	"github.com/gofrs/flock"
-)
-
-// Beside an SQLite file stand two that are only ever locked.
-const (
-	serveLock   = "-lock"    // held by the process that serves
-	migrateLock = "-migrate" // held for a moment by one that changes the schema
-)
+import "context"
 
 // Serve makes this process the one that serves the database, until release. An SQLite file has one:
 // a second gets [ErrServed], and the first may at once lease what its predecessor had leased. A
@@ -24,11 +13,9 @@ func (s *Store) Serve(ctx context.Context) (release func() error, err error) {
 	if err != nil {
 		return nil, s.reader().tell("serve", err)
 	}
-	lock := flock.New(path + serveLock)
-	if taken, err := lock.TryLock(); err != nil {
+	lock, err := lockServing(ctx, path)
+	if err != nil {
 		return nil, s.reader().tell("serve", err)
-	} else if !taken {
-		return nil, s.reader().tell("serve", ErrServed)
 	}
 	if err := s.endLeases(ctx); err != nil {
 		_ = lock.Unlock() // the error that matters is the other
@@ -48,22 +35,20 @@ func (s *Store) endLeases(ctx context.Context) error {
 	})
 }
 
-// file is the path of the SQLite file.
+// file is the path of the SQLite file, which must be a file that only one name leads to.
 func (s *Store) file(ctx context.Context) (path string, err error) {
 	const own = `SELECT file FROM pragma_database_list WHERE name = 'main'`
 	err = s.read.DB.QueryRowContext(ctx, own).Scan(&path)
 	if err == nil && path == "" {
 		err = plainError("a database in memory has no file to lock")
 	}
-	return path, err
-}
-
-// locked runs do while this process holds the lock of a file.
-func locked(ctx context.Context, path string, do func() error) error {
-	lock := flock.New(path)
-	if _, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil {
-		return err
+	if err != nil {
+		return "", err
 	}
-	defer func() { _ = lock.Unlock() }() // closing the file unlocks it too
-	return do()
+	file, err := findSQLite(path)
+	if err != nil {
+		return "", err
+	}
+	s.disk.file.CompareAndSwap(nil, file) // [New] does not know the path
+	return file.path, nil
 }

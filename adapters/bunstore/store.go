@@ -24,6 +24,7 @@ type Store struct {
 	pooler    Pooler
 	sweep     *sweep // of secrets, SQLite only
 	kept      *kept  // for the writer of an SQLite file that [Open] has opened
+	disk      *disk  // SQLite only
 }
 
 var (
@@ -47,7 +48,7 @@ func New(db *bun.DB) (*Store, error) {
 	case known.PG:
 		return &Store{dialect: postgres{}, read: db, write: db}, nil
 	case known.SQLite:
-		return &Store{dialect: sqlite{time: time.Now}, read: db, write: db, sweep: newSweep()}, nil
+		return &Store{dialect: sqlite{time: time.Now}, read: db, write: db, sweep: newSweep(), disk: &disk{}}, nil
 	}
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
 }
@@ -66,13 +67,19 @@ func (s *Store) Pooler() Pooler { return s.pooler }
 // Embedded says whether the database is an SQLite file.
 func (s *Store) Embedded() bool { return s.embedded() }
 
+// Path returns the SQLite file that [Open] has opened, with no symbolic link in it, or "".
+func (s *Store) Path() string {
+	file, _ := s.dialect.(sqlite)
+	return file.path
+}
+
 // errReadOnly says that the server is a standby, or was told to take no writes.
 const errReadOnly = plainError("the server is read-only")
 
 // Ping asks whether the database answers, and takes writes.
 func (s *Store) Ping(ctx context.Context) error {
 	if s.embedded() {
-		return s.reader().tell("ping", s.read.PingContext(ctx))
+		return s.reader().tell("ping", s.pingSQLite(ctx))
 	}
 	var shut string
 	err := s.read.DB.QueryRowContext(ctx, `SHOW transaction_read_only`).Scan(&shut)

@@ -22,7 +22,9 @@ func (s *Store) transact(ctx context.Context, do func(tx session) error) error {
 // its own as long as it lives. The end of ctx ends the statements, but not a COMMIT that is on its way,
 // because then nobody would know what has become of it: that lives as long as life.
 func (s *Store) rerun(ctx context.Context, run func(life context.Context, conn bun.Conn) error) error {
-	return repeat(ctx, func() error { return s.alone(ctx, run) })
+	err := repeat(ctx, func() error { return s.alone(ctx, run) })
+	s.disk.note(err)
+	return err
 }
 
 func repeat(ctx context.Context, run func() error) (err error) {

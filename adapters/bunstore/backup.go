@@ -1,0 +1,100 @@
+package bunstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// errNotSQLite says that a database is not a file that can be copied.
+const errNotSQLite = plainError("PostgreSQL is backed up with pg_dump or continuous archiving")
+
+// Backup writes a copy of an SQLite database, as it is at one moment, to a new file that only its owner can
+// read. Requests are served meanwhile. The copy holds no deleted content, because it is built row by row
+// (VACUUM INTO). It is verified and on disk before it gets its name; a file of that name is an error.
+// The log of the database grows until the copy is complete.
+//
+// progress is called about ten times a second with the bytes that were written, and those that the database
+// takes up; it may be nil.
+func (s *Store) Backup(ctx context.Context, file string, progress func(done, size int64)) (c Contents, err error) {
+	if !s.embedded() {
+		return c, errNotSQLite
+	}
+	if _, err := os.Lstat(file); err == nil {
+		return c, fmt.Errorf("%s: %w", file, fs.ErrExist)
+	}
+	err = inNewFile(file, 0o600, func(temp *os.File) error {
+		stop := s.watch(ctx, temp.Name(), progress)
+		defer stop()
+		if _, err := s.read.DB.ExecContext(ctx, "VACUUM INTO ?", temp.Name()); err != nil {
+			return s.reader().tell("backup", err)
+		}
+		c, err = verify(ctx, temp.Name())
+		return s.reader().tell("backup", err)
+	}, rename)
+	return c, err
+}
+
+// rename gives a new file its name, which must be free.
+func rename(temp, file string) error {
+	err := os.Link(temp, file) // unlike a rename it does not replace a file
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return errors.Join(err, os.Remove(temp))
+	}
+	return os.Rename(temp, file) // where files have one name only
+}
+
+// inNewFile has a file written under another name in the folder of file, and puts it in place once it is on
+// disk. If anything fails nothing is left.
+func inNewFile(file string, mode fs.FileMode, write func(temp *os.File) error, place func(temp, file string) error) error {
+	temp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.part")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(temp.Name()) }() // it has gone if it is in place
+	err = write(temp)
+	if err == nil {
+		err = errors.Join(temp.Chmod(mode), temp.Sync())
+	}
+	if err = errors.Join(err, temp.Close()); err != nil {
+		return err
+	}
+	if err := place(temp.Name(), file); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(file))
+}
+
+// watch reports how far a file has been written, until stop.
+func (s *Store) watch(ctx context.Context, file string, progress func(done, size int64)) (stop func()) {
+	if progress == nil {
+		return func() {}
+	}
+	var size int64
+	const whole = `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`
+	if err := s.read.DB.QueryRowContext(ctx, whole).Scan(&size); err != nil {
+		return func() {} // the backup meets the same error
+	}
+	watching, end := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-watching.Done():
+				return
+			case <-tick.C:
+				if info, err := os.Stat(file); err == nil {
+					progress(min(info.Size(), size), size)
+				}
+			}
+		}
+	}()
+	return func() { end(); <-ended }
+}

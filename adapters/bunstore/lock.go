@@ -1,0 +1,88 @@
+package bunstore
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// Next to an SQLite file stand two that are only ever locked.
+const (
+	serveLock   = "-lock"    // held by the process that serves
+	migrateLock = "-migrate" // held for a moment by one that changes the schema
+)
+
+// The times that a process waits for a lock.
+const (
+	lockPoll  = 10 * time.Millisecond
+	serveWait = 300 * time.Millisecond // longer than [isServed] holds the lock of serving
+)
+
+// newLock returns a lock whose file stands next to a database. The file gets the owner of the database and
+// the same rights, because a command that root runs must not lock the service out.
+func newLock(path, suffix string) (*flock.Flock, error) {
+	mode, like, err := rights(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path+suffix, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err == nil {
+		mode = mode&0o660 | 0o600 // a user who can read the file can hold the lock
+		err = errors.Join(f.Chmod(mode), chownLike(f, like), f.Close())
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return flock.New(path + suffix), nil
+}
+
+// lockServing takes the lock of the process that serves a database, or returns [ErrServed].
+func lockServing(ctx context.Context, path string) (*flock.Flock, error) {
+	lock, err := newLock(path, serveLock)
+	if err != nil {
+		return nil, err
+	}
+	wait, cancel := context.WithTimeout(ctx, serveWait)
+	defer cancel()
+	taken, err := lock.TryLockContext(wait, lockPoll)
+	switch {
+	case taken:
+		return lock, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case wait.Err() != nil:
+		return nil, ErrServed
+	}
+	return nil, err
+}
+
+// isServed reports whether a process serves a database, as far as this process may know.
+func isServed(path string) bool {
+	lock, err := newLock(path, serveLock)
+	if err != nil {
+		return false
+	}
+	taken, err := lock.TryLock()
+	if err != nil {
+		return false
+	}
+	_ = lock.Unlock() // closing the file unlocks it too
+	return !taken
+}
+
+// locked runs do while this process holds the lock of a database.
+func locked(ctx context.Context, path, suffix string, do func() error) error {
+	lock, err := newLock(path, suffix)
+	if err != nil {
+		return err
+	}
+	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
+		return err
+	}
+	defer func() { _ = lock.Unlock() }() // closing the file unlocks it too
+	return do()
+}

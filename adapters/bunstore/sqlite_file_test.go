@@ -1,0 +1,187 @@
+//go:build unix
+
+package bunstore_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+)
+
+// fails holds that an error has those words.
+func fails(t *testing.T, err error, words ...string) {
+	t.Helper()
+	for _, w := range words {
+		if err == nil || !strings.Contains(err.Error(), w) {
+			t.Errorf("it does not say %q: %v", w, err)
+		}
+	}
+}
+
+// TestAFileWithTwoNamesIsRefused also holds for a database that the caller has opened.
+func TestAFileWithTwoNamesIsRefused(t *testing.T) {
+	folder := t.TempDir()
+	path, other := filepath.Join(folder, "keyseat.db"), filepath.Join(folder, "other.db")
+	s := open(t, "sqlite:"+path, bunstore.Options{})
+	if err := os.Link(path, other); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, other} {
+		_, err := bunstore.Open(t.Context(), "sqlite:"+name, bunstore.Options{})
+		fails(t, err, name, "2 names", "find / -xdev -samefile")
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("a second name for a moment, as some backups make it: %v", err)
+	}
+	path, other = filepath.Join(folder, "embedded.db"), filepath.Join(folder, "embedded-too.db")
+	embedded := on(t, bun.NewDB(raw(t, "sqlite:"+path), sqlitedialect.New()), path)
+	if err := embedded.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(path, other); err != nil {
+		t.Fatal(err)
+	}
+	_, err := embedded.Serve(t.Context())
+	fails(t, err, path, "2 names")
+}
+
+// TestSymbolicLinksAreOneFile holds that the files next to a database are found by any path to it.
+func TestSymbolicLinksAreOneFile(t *testing.T) {
+	folder := t.TempDir()
+	path, link := filepath.Join(folder, "keyseat.db"), filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, "sqlite:"+link, bunstore.Options{})
+	release, err := s.Serve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = release() }()
+	if names, err := filepath.Glob(link + "?*"); err != nil || len(names) > 0 {
+		t.Errorf("next to the link stand %v, %v", names, err)
+	}
+}
+
+// TestPingNoticesAnotherFile moves, replaces and removes the file under a store.
+func TestPingNoticesAnotherFile(t *testing.T) {
+	for name, meddle := range map[string]func(path string) error{
+		"was moved or removed": os.Remove,
+		"has replaced":         func(path string) error { return os.Rename(path+".other", path) },
+	} {
+		for _, own := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, own), func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "keyseat.db")
+				s := open(t, "sqlite:"+path, bunstore.Options{})
+				if !own {
+					s = on(t, bun.NewDB(raw(t, "sqlite:"+path), sqlitedialect.New()), "sqlite:"+path)
+				}
+				release, err := s.Serve(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = release() }()
+				fill(t, s, 1)
+				copyFile(t, path, path+".other")
+				if err := s.Ping(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if err := meddle(path); err != nil {
+					t.Fatal(err)
+				}
+				fails(t, s.Ping(t.Context()), path, name)
+			})
+		}
+	}
+}
+
+// TestALeftLogIsNotMixedIn puts an older copy in the place of a database whose log is left, as a crash leaves
+// it. What opens it says so, and destroys neither.
+func TestALeftLogIsNotMixedIn(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "keyseat.db")
+	s := open(t, "sqlite:"+path, bunstore.Options{})
+	fill(t, s, 400)
+	if _, err := raw(t, "sqlite:"+path).ExecContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		t.Fatal(err) // else the log has every page, and the copy counts for nothing
+	}
+	older := filepath.Join(folder, "older.db")
+	if _, err := s.Backup(t.Context(), older, nil); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, s, upgrades(t, s, 300)...)
+	crashed := filepath.Join(folder, "crashed.db")
+	copyFile(t, path, crashed)
+	copyFile(t, path+"-wal", crashed+"-wal")
+	sound, err := bunstore.Open(t.Context(), "sqlite:"+crashed, bunstore.Options{})
+	if err != nil {
+		t.Fatalf("a database that was left by a crash: %v", err)
+	}
+	if err := sound.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	copyFile(t, path+"-wal", crashed+"-wal")
+	time.Sleep(20 * time.Millisecond) // the clock of the file system moves in steps
+	copyFile(t, older, crashed)
+	for range 2 {
+		_, err = bunstore.Open(t.Context(), "sqlite:"+crashed, bunstore.Options{})
+		fails(t, err, crashed, crashed+"-wal", "does not belong", "keyseatd restore")
+	}
+	if err := os.Remove(crashed + "-wal"); err != nil {
+		t.Fatal(err)
+	}
+	if keys, err := open(t, "sqlite:"+crashed, bunstore.Options{}).Records(t.Context(), "", 1000); err != nil || len(keys) != 400 {
+		t.Errorf("the copy was harmed: %d keys, %v", len(keys), err)
+	}
+
+	if err := os.Rename(path, path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = bunstore.Open(t.Context(), "sqlite:"+path, bunstore.Options{})
+	fails(t, err, path+" is missing", path+"-wal", "keyseatd restore")
+	if err := os.Rename(path+".moved", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFilesBesideBelongToTheOwner has root use the database of another user.
+func TestFilesBesideBelongToTheOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED, NOTHING WAS TESTED: only root can give files away")
+	}
+	const owner = 65534
+	folder := t.TempDir()
+	if err := os.Chown(folder, owner, owner); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(folder, "keyseat.db")
+	s := open(t, "sqlite:"+path, bunstore.Options{})
+	release, err := s.Serve(context.WithoutCancel(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, 1)
+	for _, suffix := range []string{"", "-wal", "-shm", "-lock", "-migrate"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Sys().(*syscall.Stat_t); got.Uid != owner || got.Gid != owner || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s belongs to %d:%d, mode %v", path+suffix, got.Uid, got.Gid, info.Mode())
+		}
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,35 @@
+package bunstore
+
+import (
+	"context"
+	"fmt"
+	"os"
+)
+
+// checkLeftLog refuses a database that was replaced while the log of the old one was left next to it: SQLite
+// would copy pages of the old database into the new one. That can have happened only if nothing serves the
+// database and the file was changed after its log. Then the two must make a sound database together.
+func checkLeftLog(ctx context.Context, path string) error {
+	if logSize(path) == 0 || !changedAfterLog(path) || isServed(path) {
+		return nil
+	}
+	db, err := openReadOnly(path) // a connection that writes would do the damage when it closes
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // it was only read
+	damage, err := findDamage(ctx, db)
+	if err != nil || damage == "" {
+		return ctx.Err() // another error shows again when the file is opened
+	}
+	return plainError(fmt.Sprintf("%s does not belong to the log %s%s (%s): the database was replaced and the log of the old one was left; "+
+		"if %s is the right copy, remove %s%s and %s%s, else run `keyseatd restore`",
+		path, path, walSuffix, damage, path, path, walSuffix, path, shmSuffix))
+}
+
+// changedAfterLog reports whether a file was written, or got its name, after the last write to its log.
+func changedAfterLog(path string) bool {
+	database, err := changedAt(path)
+	log, logErr := os.Stat(path + walSuffix)
+	return err == nil && logErr == nil && database.After(log.ModTime())
+}

@@ -1,0 +1,99 @@
+package bunstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	modernc "modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+)
+
+// Contents are what a backup holds.
+type Contents struct {
+	Keys int64
+	Open int64 // tasks
+	Size int64 // of the file, in bytes
+}
+
+// openReadOnly opens a file without changing it. A file next to which no log stands is not even locked, so
+// it may lie on a medium that cannot be written to.
+func openReadOnly(file string) (*sql.DB, error) {
+	v := url.Values{"mode": {"ro"}, "_busy_timeout": {"10000"}}
+	if logSize(file) == 0 {
+		v.Set("immutable", "1")
+	}
+	return sql.Open("sqlite", fileURI(file, v))
+}
+
+// verify reads a whole file. It must be sound, of keyseat, and of no newer version than this one.
+func verify(ctx context.Context, file string) (c Contents, err error) {
+	if _, err := os.Stat(file); err != nil {
+		return c, plainError(err.Error())
+	}
+	db, err := openReadOnly(file)
+	if err != nil {
+		return c, err
+	}
+	defer func() { _ = db.Close() }() // it was only read
+	if damage, err := findDamage(ctx, db); err != nil || damage != "" {
+		return c, errors.Join(err, damaged(damage))
+	}
+	if err := checkSchema(ctx, db); err != nil {
+		return c, err
+	}
+	const count = `SELECT (SELECT count(*) FROM keyseat_keys), (SELECT count(*) FROM keyseat_tasks WHERE ended_at IS NULL),
+		page_count * page_size FROM pragma_page_count, pragma_page_size`
+	return c, db.QueryRowContext(ctx, count).Scan(&c.Keys, &c.Open, &c.Size)
+}
+
+// findDamage reads the whole file and returns the first fault that SQLite finds, or "". It names tables and
+// pages, and no content.
+func findDamage(ctx context.Context, db *sql.DB) (damage string, err error) {
+	err = db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&damage)
+	switch {
+	case isCorrupt(err):
+		return modernc.ErrorCodeString[sqliteCode(err)], nil
+	case err != nil:
+		return "", err
+	case damage == "ok":
+		return "", nil
+	}
+	return strings.Join(strings.Fields(damage), " "), nil
+}
+
+func damaged(damage string) error {
+	if damage == "" {
+		return nil
+	}
+	return plainError("the file is damaged: " + damage)
+}
+
+func isCorrupt(err error) bool {
+	code := sqliteCode(err)
+	return code == lib.SQLITE_CORRUPT || code == lib.SQLITE_NOTADB
+}
+
+// sqliteCode returns the primary result code of an error of SQLite, or 0.
+func sqliteCode(err error) int {
+	if file, found := errors.AsType[*modernc.Error](err); found {
+		return file.Code() & 0xff
+	}
+	return 0
+}
+
+// checkSchema refuses the database of another program, and one of a newer version.
+func checkSchema(ctx context.Context, db *sql.DB) error {
+	now, err := session{sqlite{}, db}.schema(ctx)
+	if err == nil && (len(now.applied) == 0 || !slices.Contains(now.tables, "keyseat_keys")) {
+		err = plainError("it is no database of keyseat")
+	}
+	if refused, is := errors.AsType[storeError](err); is {
+		err = plainError(refused.text) // it names no file, and the caller does
+	}
+	return err
+}
