@@ -217,7 +217,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		s.repeated.Log(ctx, s.Log, loglimit.Event{
 			Subject: notReady, Level: slog.LevelWarn, Message: notReady, Attrs: []slog.Attr{slog.String("error", err.Error())},
 		})
-		plain(w, http.StatusServiceUnavailable, "the database is away")
+		plain(w, http.StatusServiceUnavailable, "the database cannot be used: "+err.Error())
 		return
 	}
 	s.repeated.Recovered(notReady)

@@ -31,10 +31,18 @@ func isDatabase(f validator.FieldLevel) bool {
 // open does something with a store that is there, its schema brought up to date. An SQLite file is
 // not made: a mistyped path would look like an empty store.
 func (d databaseFlag) open(ctx context.Context, do func(s *bunstore.Store) error) error {
+	if err := d.exists(); err != nil {
+		return err
+	}
+	return d.create(ctx, do)
+}
+
+// exists refuses an SQLite file that is not there.
+func (d databaseFlag) exists() error {
 	if d.missing() {
 		return fmt.Errorf("no database at %s: name it with --database, or make it with `keyseatd migrate`", strings.TrimPrefix(d.Database, embedded))
 	}
-	return d.create(ctx, do)
+	return nil
 }
 
 // missing says whether the database is an SQLite file that is not there.

@@ -57,7 +57,7 @@ func (d *demoCmd) Run(ctx context.Context, c console) (err error) {
 
 func (d *demoCmd) serve(ctx context.Context, c console, s *serveCmd, store *bunstore.Store) error {
 	log := s.logger(c.err)
-	ring, err := s.ring(log)
+	ring, err := s.ring(ctx, store, log)
 	if err != nil {
 		return err
 	}

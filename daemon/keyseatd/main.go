@@ -40,6 +40,8 @@ type commands struct {
 	Check      checkCmd      `cmd:"" help:"Check whether a daemon would serve a request now."`
 	Doctor     doctorCmd     `cmd:"" help:"Find what does not fit together in the database, and mend it."`
 	Archive    archiveCmd    `cmd:"" help:"Move what is over out of the database, into CSV files."`
+	Backup     backupCmd     `cmd:"" help:"Copy an SQLite database to a file, while daemons serve."`
+	Restore    restoreCmd    `cmd:"" help:"Put a backup in the place of an SQLite database."`
 	Settings   configCmd     `cmd:"" name:"config" help:"Show what is in force for serve, and where it comes from."`
 	Build      versionCmd    `cmd:"" name:"version" help:"Show what this program was built from."`
 

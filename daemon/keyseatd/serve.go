@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -130,7 +129,7 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	warn(ctx, store, log)
-	ring, err := s.ring(log)
+	ring, err := s.ring(ctx, store, log)
 	if err != nil {
 		return err
 	}
@@ -171,22 +170,6 @@ func (s *serveCmd) rules() tasks.Rules {
 	r := tasks.DefaultRules()
 	r.Attempts, r.Backoff, r.Deadline, r.KeyTasks = s.TaskAttempts, s.TaskBackoff, s.TaskDeadline, s.KeyTaskLimit
 	return r
-}
-
-// ring opens the master keys. Only beside an embedded database are they made where none are given:
-// the daemons of a shared one must have the same.
-func (s *serveCmd) ring(log *slog.Logger) (*keyring.Ring, error) {
-	if s.MasterKeyFile != "" {
-		return keyring.Open(s.MasterKeyFile)
-	}
-	path := strings.TrimPrefix(s.Database, embedded) + ".master-key"
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		if _, err := keyring.Add(path); err != nil {
-			return nil, err
-		}
-		log.Warn("made a master key file: without it open tasks cannot be carried out, so keep a copy", "file", path)
-	}
-	return keyring.Open(path)
 }
 
 // server wires the API and the crew on their listeners.

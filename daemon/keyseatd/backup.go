@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+)
+
+// backupCmd is keyseatd backup.
+type backupCmd struct {
+	databaseFlag
+	File string `arg:"" help:"The file to write; it must not exist yet." validate:"required"`
+}
+
+// Help says what is in the file, and how the command is called.
+func (*backupCmd) Help() string {
+	return examples("It copies an SQLite database as it is at one moment, while daemons serve. The copy is complete, checked and on disk "+
+		"before it gets its name. Only its owner can read it (mode 0600). It holds nothing that was erased, and not the master keys: "+
+		"keep a copy of their file apart. PostgreSQL has tools of its own: daemon/ops/README.md shows them.",
+		"keyseatd backup /var/backups/keyseat/monday.db",
+		"keyseatd backup --database sqlite:/var/lib/keyseat/keyseat.db monday.db")
+}
+
+// Run writes the backup, and says what is in it. It leaves the schema as it is, because a backup comes before
+// an upgrade.
+func (b *backupCmd) Run(ctx context.Context, c console) error {
+	if err := b.onlySQLite("backup", b.File); err != nil {
+		return err
+	}
+	if err := b.exists(); err != nil {
+		return err
+	}
+	s, err := bunstore.Open(ctx, b.Database, bunstore.Options{Now: clock})
+	if err != nil {
+		return err
+	}
+	progress, done := c.bytes("backing up")
+	got, err := s.Backup(ctx, b.File, progress)
+	done()
+	if err = errors.Join(err, s.Close()); err != nil { //nolint:contextcheck // closing must not be cut short
+		return err
+	}
+	_, err = fmt.Fprintf(c.out, "backed up %s to %s (%.1f MB)\nthe master keys are not in it: keep a copy of their file apart\n",
+		held(got), b.File, float64(got.Size)/1e6)
+	return err
+}
+
+// onlySQLite refuses a command on a file for another database, and for no file.
+func (d databaseFlag) onlySQLite(command, file string) error {
+	switch {
+	case !strings.HasPrefix(d.Database, embedded):
+		return usageError{fmt.Errorf("%s is for SQLite: with PostgreSQL use pg_dump and pg_restore, as daemon/ops/README.md shows", command)}
+	case file == "-":
+		return usageError{errors.New("FILE must be the name of a file, because a backup is checked by opening it")}
+	}
+	return nil
+}
+
+// held says what a backup holds.
+func held(got bunstore.Contents) string {
+	return fmt.Sprintf("%d keys and %d open tasks", got.Keys, got.Open)
+}
+
+// bytes shows on a terminal how many bytes of a size have been written. done takes that away.
+func (c console) bytes(what string) (progress func(n, size int64), done func()) {
+	bar := c.bar(what, -1, progressbar.OptionShowBytes(true))
+	if bar == nil {
+		return nil, func() {}
+	}
+	return func(n, size int64) {
+		bar.ChangeMax64(size)
+		_ = bar.Set64(n) // a bar that cannot be drawn does not stop the backup
+	}, func() { _ = bar.Clear() }
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/keyring"
+)
+
+// masterKeysBeside is the file of master keys that belongs to an SQLite file, for which no other is given.
+func masterKeysBeside(database string) string { return database + ".master-key" }
+
+// ring opens the master keys. Only next to an SQLite database is a missing file made: daemons that share a
+// database must share the keys.
+func (s *serveCmd) ring(ctx context.Context, store *bunstore.Store, log *slog.Logger) (*keyring.Ring, error) {
+	if s.MasterKeyFile != "" {
+		return keyring.Open(s.MasterKeyFile)
+	}
+	path := masterKeysBeside(store.Path())
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := makeMasterKeys(ctx, store, path); err != nil {
+			return nil, err
+		}
+		log.Warn("made a master key file: without it open tasks cannot be carried out, so keep a copy", "file", path)
+	}
+	return keyring.Open(path)
+}
+
+// makeMasterKeys makes the file, unless there are open tasks: a new key does not open what another has sealed.
+func makeMasterKeys(ctx context.Context, store *bunstore.Store, path string) error {
+	sealed, err := sealedWith(ctx, store)
+	if err != nil {
+		return err
+	}
+	if ids := slices.Sorted(maps.Keys(sealed)); len(ids) > 0 {
+		return fmt.Errorf("there is no %s, and open tasks are sealed with master key %s: put the file with that key there or name it with "+
+			"--master-key-file; if the key is lost, `keyseatd master-key add %s` makes another, and those tasks end as failed",
+			path, strings.Join(ids, ", "), path)
+	}
+	database, err := os.Stat(store.Path())
+	if err != nil {
+		return err
+	}
+	_, err = keyring.AddFor(path, database)
+	return err
+}

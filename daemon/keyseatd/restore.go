@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+)
+
+// restoreCmd is keyseatd restore.
+type restoreCmd struct {
+	databaseFlag
+	File          string `arg:"" help:"The backup." validate:"required"`
+	MasterKeyFile string `placeholder:"FILE" help:"Keys that encrypt what is secret. Those next to the database if not given."`
+}
+
+// Help says what becomes of the old database, and how the command is called.
+func (*restoreCmd) Help() string {
+	return examples("It puts a backup in the place of an SQLite database. Stop the daemon first: a database that is served is left alone. "+
+		"The backup is checked before anything is replaced, and is not changed. The old database is kept next to the new one, with its log. "+
+		"Then the doctor looks at what was restored; the status is 1 if it finds something. "+
+		"The database does not know of what the provider has done since the backup: compare both before you serve. "+
+		"PostgreSQL has tools of its own: daemon/ops/README.md shows them.",
+		"keyseatd restore /var/backups/keyseat/monday.db",
+		"keyseatd restore --database sqlite:/var/lib/keyseat/keyseat.db monday.db")
+}
+
+// Run replaces the database, and examines the new one.
+func (r *restoreCmd) Run(ctx context.Context, c console) error {
+	if err := r.onlySQLite("restore", r.File); err != nil {
+		return err
+	}
+	path := strings.TrimPrefix(r.Database, embedded)
+	kept, got, err := bunstore.Restore(ctx, r.File, path)
+	if kept != "" {
+		if _, told := fmt.Fprintf(c.out, "the old database is kept as %s\n", kept); told != nil {
+			return errors.Join(err, told)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(c.out, "restored %s to %s\n", held(got), path); err != nil {
+		return err
+	}
+	doctor := doctorCmd{databaseFlag: r.databaseFlag, MasterKeyFile: r.MasterKeyFile}
+	if doctor.MasterKeyFile == "" {
+		if doctor.MasterKeyFile, err = r.masterKeys(ctx, got.Open); err != nil {
+			return err
+		}
+	}
+	return doctor.Run(ctx, c)
+}
+
+// masterKeys finds the file next to the database. It may be missing if no task is open.
+func (r *restoreCmd) masterKeys(ctx context.Context, open int64) (path string, err error) {
+	err = r.open(ctx, func(s *bunstore.Store) error {
+		path = masterKeysBeside(s.Path())
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return path, err
+	}
+	if open > 0 {
+		return "", fmt.Errorf("%d open tasks need their master keys: put their file back as %s, and run `keyseatd doctor`", open, path)
+	}
+	return "", nil
+}
