@@ -17,7 +17,13 @@ import (
 type databaseFlag struct {
 	Database            string `help:"The database: sqlite:PATH or a postgres:// URL." default:"sqlite:keyseat.db" placeholder:"URL" validate:"database"`
 	DatabaseDistributed bool   `help:"Do without SKIP LOCKED, and without locks on keys and tasks. Found out where Citus has distributed the tables."`
+	DatabasePooler      string `enum:"auto,none,session,transaction" default:"auto" help:"What is between keyseat and PostgreSQL: none, or a pooler in session or transaction mode. Auto finds out."`
+	DatabaseConns       int    `default:"16" validate:"min=2,max=10000" placeholder:"N" help:"Most connections of serve to the database. Other commands have 2."`
 }
+
+// commandConns is the most connections of a command that does not serve, so that it can connect where
+// few are left.
+const commandConns = 2
 
 const embedded = "sqlite:"
 
@@ -54,12 +60,12 @@ func (d databaseFlag) missing() bool {
 
 // create is [databaseFlag.open] that makes an SQLite file where there is none.
 func (d databaseFlag) create(ctx context.Context, do func(s *bunstore.Store) error) error {
-	return d.with(ctx, bunstore.Options{Dedicated: true}, do)
+	return d.with(ctx, bunstore.Options{Dedicated: true, Conns: commandConns}, do)
 }
 
 // with is [databaseFlag.create] with further options.
 func (d databaseFlag) with(ctx context.Context, o bunstore.Options, do func(s *bunstore.Store) error) error {
-	o.Distributed = d.DatabaseDistributed
+	o.Distributed, o.Pooler = d.DatabaseDistributed, bunstore.Pooler(d.DatabasePooler)
 	s, err := openStore(ctx, d.Database, o)
 	if err != nil {
 		return err

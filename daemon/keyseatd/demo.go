@@ -52,7 +52,7 @@ func (d *demoCmd) Run(ctx context.Context, c console) (err error) {
 	if _, err := keyring.Add(s.MasterKeyFile); err != nil {
 		return err
 	}
-	return s.create(ctx, func(store *bunstore.Store) error { return d.serve(ctx, c, s, store) })
+	return s.opened(ctx, func(store *bunstore.Store) error { return d.serve(ctx, c, s, store) })
 }
 
 func (d *demoCmd) serve(ctx context.Context, c console, s *serveCmd, store *bunstore.Store) error {

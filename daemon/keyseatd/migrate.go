@@ -26,7 +26,7 @@ func (*migrateCmd) Help() string {
 
 // Run brings the schema up to date.
 func (m *migrateCmd) Run(ctx context.Context, c console) error {
-	return m.with(ctx, bunstore.Options{Dedicated: !m.Shared}, func(s *bunstore.Store) error {
+	return m.with(ctx, bunstore.Options{Dedicated: !m.Shared, Conns: commandConns}, func(s *bunstore.Store) error {
 		err := c.done("the schema is up to date", "`keyseatd migrate` may be run again")
 		if err == nil && m.Distribute {
 			err = distribute(ctx, c, s)

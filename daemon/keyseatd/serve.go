@@ -82,11 +82,16 @@ func (s *serveCmd) Run(ctx context.Context, c console) error {
 	hangups, uncatch := catchHangups()
 	defer uncatch()
 	stopped := logStop(ctx, log)
-	err = s.create(ctx, func(store *bunstore.Store) error { return s.serve(ctx, store, connector, hangups, log) })
+	err = s.opened(ctx, func(store *bunstore.Store) error { return s.serve(ctx, store, connector, hangups, log) })
 	if err == nil {
 		stopped()
 	}
 	return err
+}
+
+// opened opens the database with as many connections as a daemon has.
+func (s *serveCmd) opened(ctx context.Context, do func(s *bunstore.Store) error) error {
+	return s.with(ctx, bunstore.Options{Dedicated: true, Conns: s.DatabaseConns}, do)
 }
 
 // collect has garbage collected less often than Go does by itself, because there is little to keep
@@ -128,6 +133,9 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	if !store.Embedded() {
+		log.InfoContext(ctx, "connected to PostgreSQL", "pooler", store.Pooler(), "connections", s.DatabaseConns)
+	}
 	warn(ctx, store, log)
 	ring, err := s.ring(ctx, store, log)
 	if err != nil {
