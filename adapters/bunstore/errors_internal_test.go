@@ -66,7 +66,11 @@ func TestErrorTexts(t *testing.T) {
 		},
 		{
 			fmt.Errorf("x: %w", &pgconn.PgError{Code: "53300", Message: "sorry, too many clients already"}),
-			"sorry, too many clients already (PostgreSQL, migrate, SQLSTATE 53300 too_many_connections); end other clients, or raise max_connections or the role's connection limit",
+			"sorry, too many clients already (PostgreSQL, migrate, SQLSTATE 53300 too_many_connections); end other clients, lower --database-conns of the daemons, or raise max_connections or the role's connection limit",
+		},
+		{
+			&pgconn.PgError{Code: "08P01", Message: "query_wait_timeout"},
+			"query_wait_timeout (PostgreSQL, migrate, SQLSTATE 08P01 protocol_violation); if it is a pooler whose pool is full, lower --database-conns of the daemons, or enlarge the pool",
 		},
 		{
 			&pgconn.PgError{Code: "42P05", Message: `prepared statement "stmt_1" already exists`},

@@ -170,7 +170,7 @@ func TestPostgresErrors(t *testing.T) {
 		"keyseat@" + host + "/nowhere": "PostgreSQL at " + host + ` refuses the connection: database "nowhere" does not exist ` +
 			"(SQLSTATE 3D000 invalid_catalog_name); create it, or correct the database's URL",
 		"crowd@" + host + "/shop": "PostgreSQL at " + host + ` refuses the connection: too many connections for role "crowd" ` +
-			"(SQLSTATE 53300 too_many_connections); end other clients, or raise max_connections or the role's connection limit",
+			"(SQLSTATE 53300 too_many_connections); end other clients, lower --database-conns of the daemons, or raise max_connections or the role's connection limit",
 		"keyseat@" + host + "/shop?sslmode=require": "cannot reach PostgreSQL at " + host + ": TLS: server refused TLS connection; " +
 			"check sslmode and sslrootcert in the database's URL, and the server's certificate",
 		"keyseat@" + web + "/shop?sslmode=disable":                      "cannot reach PostgreSQL at " + web + ": the server does not speak PostgreSQL's protocol",
