@@ -125,7 +125,7 @@ func TestPastedRequests(t *testing.T) {
 		}
 		const secret = " correct horse 1\u00a0"
 		o.accepted(q("upgrade", "K", "login", "\ufeffann@example.com\r\n", "pwd", secret, "country", "\u200b us "))
-		o.accepted(q("renew", "L", "login", " bob@example.com\u200b", "pwd", secret, "country", "\tUS", "newemail", " new@example.com\u00a0"))
+		o.accepted(q("renew", "L", "login", " bob@example.com\u200b", "pwd", secret, "country", "\tUS", "newemail", " new@example.com\u00a0", "newpwd", secret))
 		o.is(o.get(q("renew", "L", "login", "\u200b", "pwd", secret, "country", "US")), http.StatusOK, refused("The login is missing"))
 		o.endsAs("K", "success", "")
 		o.endsAs("L", "success_renew", "Key Renewed")
@@ -136,6 +136,9 @@ func TestPastedRequests(t *testing.T) {
 		c.waits("M", german, " cleo@example.com")
 		s.sentAs("ann@example.com", secret, "", "US")
 		s.sentAs("bob@example.com", secret, "new@example.com", "US")
+		if next := s.asked("bob@example.com")[0].Order.Account.NewPassword.Reveal(); next != secret {
+			s.Errorf("the new password is %q", next)
+		}
 		s.sentAs("cleo@example.com", password, "", "DE")
 
 		if a, err := o.try(http.MethodPost, o.url+"/", q("do", "upgrade", "key", "N", "login", " dora@example.com", "pwd", secret, "country", " us"), http.Header{"Content-Type": {formType}}); err != nil || !strings.Contains(a.body, `data-state="accepted"`) {

@@ -47,6 +47,7 @@ var rows = []row{
 	parser("parse-form", "forms", "./daemon", "FuzzForm"),
 	parser("parse-code", "codes", "./keys", "FuzzParse"),
 	parser("parse-typed", "codes as people type them", "./keys", "FuzzParseTyped"),
+	parser("parse-pasted", "codes as people paste them", "./keys", "FuzzPasted"),
 	parser("parse-password", "passwords", "./tasks", "FuzzPolicy"),
 	parser("parse-keys", "CSV of keys", "./daemon/sheet", "FuzzKeys"),
 	parser("parse-plans", "CSV of plans", "./daemon/sheet", "FuzzEdits"),
