@@ -18,7 +18,7 @@ func TestFilesOfSecretsArePrivate(t *testing.T) {
 		t.Skip("there modes mean nothing")
 	}
 	s := onSQLite(t)
-	folder, err := os.MkdirTemp("/tmp", "secrets") // because a test's own folder is closed to others
+	folder, err := os.MkdirTemp("/tmp", "secrets") //nolint:usetesting // a test's own folder is closed to others
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,9 +113,13 @@ func TestInvisibleCharacters(t *testing.T) {
 		sh.fails(exitUsage, want, "", "serve", "--config", sh.file("config.json", text))
 	}
 	for _, args := range [][]string{
-		{"migrate", "--database", "sqlite:k.db\r"}, {"migrate", "--database=sqlite:k\n.db"}, {"--config=a\x7f", "config", "--connector=sim"},
-		{"master-key", "add", "keys\r"}, {"admin-token", "add", "tokens\r", "--name=a", "--role=read"},
-		{"archive", "--before=2020-01-01", "--to=a\x1bb"}, {"keys", "import", "keys.csv\r"},
+		{"migrate", "--database", "sqlite:k.db\r"},
+		{"migrate", "--database=sqlite:k\n.db"},
+		{"--config=a\x7f", "config", "--connector=sim"},
+		{"master-key", "add", "keys\r"},
+		{"admin-token", "add", "tokens\r", "--name=a", "--role=read"},
+		{"archive", "--before=2020-01-01", "--to=a\x1bb"},
+		{"keys", "import", "keys.csv\r"},
 		{"config", "--connector=sim", "--master-key-file=keys\r"},
 	} {
 		sh.fails(exitUsage, "", "", args...)

@@ -33,8 +33,13 @@ func TestCheck(t *testing.T) {
 	}
 	sh := shell{T: t, env: []string{"HTTP_PROXY=http://127.0.0.1:1", "KEYSEAT_ADMIN_LISTEN=0.0.0.0:" + port}}
 	for _, args := range [][]string{
-		nil, {"--url", server.URL}, {"--url", server.URL + "/"}, {"--url", server.URL + "/readyz"},
-		{"--admin-listen", place}, {"--admin-listen", ":" + port}, {"--admin-listen", "localhost:" + port},
+		nil,
+		{"--url", server.URL},
+		{"--url", server.URL + "/"},
+		{"--url", server.URL + "/readyz"},
+		{"--admin-listen", place},
+		{"--admin-listen", ":" + port},
+		{"--admin-listen", "localhost:" + port},
 	} {
 		if out := sh.ok(append([]string{"check"}, args...)...); out != "ready\n" {
 			t.Errorf("%q: %q", args, out)

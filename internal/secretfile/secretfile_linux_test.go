@@ -16,7 +16,7 @@ import (
 // newFolder makes a folder that everybody can enter. A test's own temporary folder is closed to others.
 func newFolder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "secretfile")
+	dir, err := os.MkdirTemp("/tmp", "secretfile") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}
