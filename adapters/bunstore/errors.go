@@ -85,7 +85,7 @@ var harmless = []struct {
 	{ErrDistributed, ErrDistributed.Error()},
 	{context.Canceled, "the operation was cancelled"},
 	{context.DeadlineExceeded, "no answer in time"},
-	{sql.ErrTxDone, "the transaction has ended already"},
+	{sql.ErrTxDone, "the transaction took longer than " + bound.String() + ", or was cancelled"},
 	{sql.ErrConnDone, "the connection is closed"},
 	{driver.ErrBadConn, "the connection is lost"},
 	{pgconn.ErrConnClosed, "the connection is lost"},

@@ -7,6 +7,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"github.com/keyseat/keyseat/adapters/keyring"
 )
 
 // listeners opens both listeners; admin is nil where it is off.
@@ -34,9 +36,14 @@ func listenOn(ctx context.Context, flag, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// tryListeners finds a certificate that cannot be loaded and an address that is taken before a database or
-// a master key is made.
-func (s *serveCmd) tryListeners(ctx context.Context) error {
+// tryFirst finds a certificate or a master key that cannot be read and an address that is taken, before a
+// database or a master key is made.
+func (s *serveCmd) tryFirst(ctx context.Context) error {
+	if s.MasterKeyFile != "" {
+		if _, err := keyring.Open(s.MasterKeyFile); err != nil {
+			return err
+		}
+	}
 	if _, err := s.certificate(); err != nil {
 		return err
 	}

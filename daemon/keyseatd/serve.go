@@ -75,7 +75,7 @@ func (s *serveCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	if err := s.tryListeners(ctx); err != nil {
+	if err := s.tryFirst(ctx); err != nil {
 		return err
 	}
 	collect(c.env)
@@ -109,11 +109,6 @@ func collect(env environment) {
 func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
 	if s.MasterKeyFile == "" && !strings.HasPrefix(s.Database, embedded) {
 		return nil, usageError{errors.New("--master-key-file is missing: make one with `keyseatd master-key add FILE`")}
-	}
-	if s.MasterKeyFile != "" {
-		if _, err := keyring.Open(s.MasterKeyFile); err != nil {
-			return nil, err
-		}
 	}
 	if err := s.checkAdmin(s.AdminListen); err != nil {
 		return nil, err
