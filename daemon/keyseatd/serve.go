@@ -14,7 +14,6 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/group"
-	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/meter"
 	"github.com/keyseat/keyseat/tasks"
