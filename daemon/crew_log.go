@@ -53,5 +53,5 @@ func (c *Crew) logState(ctx context.Context, failure string, err error) {
 		})
 		return
 	}
-	c.repeated.Recovered(failure)
+	c.repeated.Recovered(ctx, failure)
 }

@@ -47,7 +47,7 @@ func (s *Strangers) Attend(ctx context.Context, log *slog.Logger) {
 	for ctx.Err() == nil {
 		switch err := s.fleet.attend(ctx); {
 		case err == nil:
-			lines.Recovered(message)
+			lines.Recovered(ctx, message)
 		case ctx.Err() == nil:
 			lines.Log(ctx, log, loglimit.Event{
 				Subject: message, Level: slog.LevelWarn, Message: message, Attrs: []slog.Attr{slog.String("error", err.Error())},

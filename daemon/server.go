@@ -87,7 +87,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	err = errors.Join(err, s.close(context.WithoutCancel(ctx), public, admin))
 	for _, lines := range []*loglimit.Limiter{&s.API.refused, &s.API.failed, &s.Crew.repeated, &s.repeated} {
-		lines.Flush()
+		lines.Flush(context.WithoutCancel(ctx))
 	}
 	return err
 }
@@ -220,7 +220,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusServiceUnavailable, "the database cannot be used: "+err.Error())
 		return
 	}
-	s.repeated.Recovered(notReady)
+	s.repeated.Recovered(ctx, notReady)
 	plain(w, http.StatusOK, "ready")
 }
 

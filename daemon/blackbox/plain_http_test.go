@@ -16,7 +16,7 @@ func TestTheConsoleOverPlainHTTP(t *testing.T) {
 	s := onSQLite(t)
 	s.fresh("fresh")
 	o, file := s.administered()
-	o.daemon.admin = overLAN(o.daemon.admin)
+	o.admin = overLAN(o.admin)
 	k := &desk{openTab(t), o, file, s.token(file, "ann", "write")}
 	k.secret(k.token)
 	k.expectFault("The Cross-Origin-Opener-Policy header has been ignored") // it works in secure contexts alone

@@ -45,6 +45,6 @@ func (c *Courier) logState(ctx context.Context, failure, endpoint string, err er
 	case err != nil:
 		c.logBounded(ctx, slog.LevelError, failure, endpoint, slog.String("endpoint", endpoint), slog.String("error", err.Error()))
 	default:
-		c.repeated.Recovered(failure + ": " + endpoint)
+		c.repeated.Recovered(ctx, failure+": "+endpoint)
 	}
 }

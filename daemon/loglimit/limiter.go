@@ -48,7 +48,7 @@ func (l *Limiter) Log(ctx context.Context, log *slog.Logger, e Event) {
 	if log == nil || !log.Enabled(ctx, e.Level) {
 		return
 	}
-	said, first := l.record(log, e)
+	said, first := l.record(log, e) //nolint:contextcheck // a line that counts events belongs to no request
 	if !first {
 		said = e
 		said.Level = slog.LevelDebug
@@ -96,33 +96,33 @@ func (l *Limiter) endWindow(name string, s *subject) {
 		delete(l.subjects, name)
 		return
 	}
-	s.logCount()
+	s.logCount(context.Background())
 	if s.solved = false; !s.fails {
-		s.logRecovery()
+		s.logRecovery(context.Background())
 	}
 	l.endWindowLater(name, s)
 }
 
 // Flush logs the numbers of events that no line has told yet. Call it before the program ends.
-func (l *Limiter) Flush() {
+func (l *Limiter) Flush(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.subjects {
 		if s.unsaid > 0 {
-			s.logCount()
+			s.logCount(ctx)
 		}
 	}
 }
 
-func (s *subject) logCount() {
+func (s *subject) logCount(ctx context.Context) {
 	attrs := append(slices.Clone(s.last.Attrs), slog.Int("repeated", s.unsaid))
 	s.unsaid = 0
-	s.log.LogAttrs(context.Background(), s.last.Level, s.last.Message, attrs...)
+	s.log.LogAttrs(ctx, s.last.Level, s.last.Message, attrs...)
 }
 
 // Recovered says that what the subject names works again. It logs one line if an event of the subject
 // was logged before, and at most one in each window.
-func (l *Limiter) Recovered(name string) {
+func (l *Limiter) Recovered(ctx context.Context, name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.subjects[name]
@@ -130,12 +130,12 @@ func (l *Limiter) Recovered(name string) {
 		return
 	}
 	if s.fails = false; !s.solved {
-		s.logRecovery()
+		s.logRecovery(ctx)
 	}
 }
 
-func (s *subject) logRecovery() {
+func (s *subject) logRecovery(ctx context.Context) {
 	s.solved = true
-	s.log.LogAttrs(context.Background(), slog.LevelInfo, "works again",
+	s.log.LogAttrs(ctx, slog.LevelInfo, "works again",
 		slog.String("failure", s.last.Message), slog.Duration("duration", time.Since(s.began).Round(time.Millisecond)))
 }

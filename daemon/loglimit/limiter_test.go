@@ -83,7 +83,7 @@ func TestOneLineThenACount(t *testing.T) {
 		l.Log(t.Context(), log, refused("a"))
 		is(t, lines(), "level=WARN msg=refused client=a")
 		l.Log(t.Context(), log, refused("a"))
-		l.Flush()
+		l.Flush(t.Context())
 		is(t, lines(), "level=WARN msg=refused client=a repeated=1")
 		time.Sleep(2 * loglimit.Window)
 		is(t, lines(), "")
@@ -118,15 +118,15 @@ func TestRecovered(t *testing.T) {
 		var l loglimit.Limiter
 		log, lines := record()
 		down := loglimit.Event{Subject: "lease", Level: slog.LevelError, Message: "cannot lease"}
-		l.Recovered("lease")
+		l.Recovered(t.Context(), "lease")
 		l.Log(t.Context(), log, down)
 		time.Sleep(3 * time.Second)
-		l.Recovered("lease")
-		l.Recovered("lease")
+		l.Recovered(t.Context(), "lease")
+		l.Recovered(t.Context(), "lease")
 		is(t, lines(), "level=ERROR msg=\"cannot lease\"\nlevel=INFO msg=\"works again\" failure=\"cannot lease\" duration=3s")
 		for range 50 {
 			l.Log(t.Context(), log, down)
-			l.Recovered("lease")
+			l.Recovered(t.Context(), "lease")
 		}
 		is(t, lines(), "")
 		time.Sleep(loglimit.Window)
@@ -143,6 +143,6 @@ func TestSilence(t *testing.T) {
 	log, lines := record()
 	l.Log(context.Background(), nil, refused("a"))
 	l.Log(context.Background(), log, loglimit.Event{Subject: "x", Level: slog.LevelDebug, Message: "x"})
-	l.Flush()
+	l.Flush(t.Context())
 	is(t, lines(), "")
 }

@@ -81,7 +81,7 @@ func (w *watch) told(to chan<- prometheus.Metric, reading string, err error) boo
 		gauge(to, up, 0, reading)
 		return false
 	}
-	w.repeated.Recovered(reading)
+	w.repeated.Recovered(context.Background(), reading)
 	gauge(to, up, 1, reading)
 	return true
 }
