@@ -74,7 +74,7 @@ func (q Request) Check(policy Policy) error {
 // country reads the country, or gives [stock.ErrCountry]. A renew needs one for a new email address
 // alone, because the country is that of the new account.
 func (q Request) country() (stock.Country, error) {
-	if q.Kind == Renew && strings.TrimSpace(q.Country) == "" && q.Account.NewEmail.Reveal() == "" {
+	if q.Kind == Renew && keys.Trim(q.Country) == "" && q.Account.NewEmail.Reveal() == "" {
 		return "", nil
 	}
 	return stock.ParseCountry(q.Country)
