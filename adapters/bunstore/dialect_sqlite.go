@@ -21,7 +21,7 @@ func (sqlite) sharded() bool  { return false }
 func (sqlite) pooled() bool   { return false }
 func (sqlite) kind() string   { return "sqlite" }
 
-func (s sqlite) transactional() dialect { return s }
+func (d sqlite) transactional() dialect { return d }
 
 var (
 	rowLocks = regexp.MustCompile(`FOR UPDATE( OF \w+)?( SKIP LOCKED)?`)

@@ -49,17 +49,17 @@ func TestStoreBehindPooler(t *testing.T) {
 	for _, form := range []string{"", "distributed:"} {
 		t.Run(form, func(t *testing.T) {
 			t.Parallel()
-			make := func(t testing.TB) *bunstore.Store {
+			store := func(t testing.TB) *bunstore.Store {
 				s := open(t, form+database(t), bunstore.Options{})
 				if s.Pooler() != bunstore.PoolerTransaction {
 					t.Fatalf("the pooler was taken for %q", s.Pooler())
 				}
 				return s
 			}
-			storetest.Run(t, func(t testing.TB) storetest.Store { return make(t) })
-			storetest.RunOutbox(t, func(t testing.TB) storetest.OutboxStore { return make(t) })
-			storetest.RunCensus(t, func(t testing.TB) storetest.CensusStore { return make(t) })
-			storetest.RunArchive(t, func(t testing.TB) storetest.ArchiveStore { return make(t) })
+			storetest.Run(t, func(t testing.TB) storetest.Store { return store(t) })
+			storetest.RunOutbox(t, func(t testing.TB) storetest.OutboxStore { return store(t) })
+			storetest.RunCensus(t, func(t testing.TB) storetest.CensusStore { return store(t) })
+			storetest.RunArchive(t, func(t testing.TB) storetest.ArchiveStore { return store(t) })
 		})
 	}
 }

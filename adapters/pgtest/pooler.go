@@ -54,7 +54,7 @@ func startPooler(t testing.TB, program, target string, settings []string) (throu
 	if err != nil {
 		return "", err
 	}
-	folder, err := os.MkdirTemp("", "keyseat-pgbouncer-")
+	folder, err := os.MkdirTemp("", "keyseat-pgbouncer-") //nolint:usetesting // a folder of the test is closed to other users
 	if err != nil {
 		return "", err
 	}
