@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -24,6 +25,11 @@ func TestPrivateFiles(t *testing.T) {
 	}
 	change(dir, 0o755)
 	sh := shell{T: t, dir: dir}
+	open := sh.file("open.pem", "")
+	change(open, 0o644)
+	if err := (&certificate{chain: open, key: open}).read(); err == nil || !strings.Contains(err.Error(), "chmod o-rw") {
+		t.Errorf("a key that is read again: %v", err)
+	}
 	for _, c := range []struct {
 		name, text string
 		args       []string

@@ -22,8 +22,11 @@ func (s *serveCmd) certificate() (*certificate, error) {
 	return c, named("--tls-cert, --tls-key", c.read())
 }
 
-// read takes the files' content over if it is a pair that fits.
+// read takes the files' content over if it is a pair that fits, and if other users cannot read the key.
 func (c *certificate) read() error {
+	if _, err := readPrivate(c.key); err != nil {
+		return err
+	}
 	pair, err := tls.LoadX509KeyPair(c.chain, c.key)
 	if err != nil {
 		return fmt.Errorf("%s, %s: %w", c.chain, c.key, err)
