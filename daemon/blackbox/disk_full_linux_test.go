@@ -3,6 +3,7 @@ package blackbox_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -37,6 +38,35 @@ func TestDiskFull(t *testing.T) {
 		})
 		d.fillsUp(onPostgres(t, cluster.URL(t)), cluster)
 	})
+}
+
+// TestAFullDiskIsNotReady holds that /readyz says that no write succeeds, and that it is ready again once there
+// is room, without a request.
+func TestAFullDiskIsNotReady(t *testing.T) {
+	t.Parallel()
+	disk := newDisk(t, "24m")
+	s := newShop(t)
+	s.database = "sqlite:" + filepath.Join(disk.path, "keyseat.db")
+	var codes []string
+	for i := range 2000 {
+		codes = append(codes, fmt.Sprint("K", i))
+	}
+	s.fresh(append(codes, "K")...)
+	s.importPlans("p,US,3000,,")
+	d := s.serve()
+	disk.fill()
+	s.until("a request finds no room", func() bool {
+		code := codes[0]
+		codes = codes[1:]
+		return d.post(upgrade(code, "success@example.com", "US")).code == http.StatusServiceUnavailable
+	})
+	d.notReady("disk")
+	if err := disk.free(); err != nil {
+		t.Fatal(err)
+	}
+	s.until("it is ready", func() bool { return d.ready() == http.StatusOK })
+	d.accepted(upgrade("K", "success@example.com", "US"))
+	d.endsAs("K", "success", "")
 }
 
 // A disk is a small file system of its own.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -151,4 +152,26 @@ func TestAMasterKeyThatIsMissing(t *testing.T) {
 			s.Errorf("the log names the wrong key %s", id)
 		}
 	})
+}
+
+// TestAKeyFileThatRootMakes holds that it belongs to the owner of the database.
+func TestAKeyFileThatRootMakes(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED, NOTHING WAS TESTED: only root can give files away")
+	}
+	s := onSQLite(t)
+	s.must("migrate")
+	const owner = 65534
+	if err := os.Chown(strings.TrimPrefix(s.database, "sqlite:"), owner, owner); err != nil {
+		t.Fatal(err)
+	}
+	s.serve().stop()
+	info, err := os.Stat(s.masterKeys())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, known := info.Sys().(*syscall.Stat_t); !known || got.Uid != owner || info.Mode().Perm() != 0o600 {
+		t.Errorf("it is %v, %+v", info.Mode(), info.Sys())
+	}
 }
