@@ -17,18 +17,23 @@ const sweepEvery = 5 * time.Second
 // database overwrites what it deletes, its log keeps the old pages until it is truncated.
 type sweep struct {
 	mu    sync.Mutex
+	left  bool // by the process before
 	dirty bool
 	last  time.Time
 }
 
 // newSweep takes the log for one that holds secrets: the process before may have died before it truncated it.
-func newSweep() *sweep { return &sweep{dirty: true} }
+func newSweep() *sweep { return &sweep{left: true} }
 
 // due says whether it is time to truncate the log. It says so to one caller.
 func (w *sweep) due(erased bool, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dirty = w.dirty || erased
+	if w.left { // which counts for itself, or the first secret of this process would wait
+		w.left, w.dirty = false, false
+		return true
+	}
 	if !w.dirty || now.Sub(w.last).Abs() < sweepEvery {
 		return false
 	}
