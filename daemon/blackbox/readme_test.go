@@ -97,10 +97,9 @@ func TestREADMEWebhooks(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(s.folder, "hooks.json"), []byte(readme(t, "hooks")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.serve("--webhook-file", "hooks.json").stop()
-	if out := s.must("webhooks", "list"); !strings.Contains(out, "shop") {
-		t.Errorf("nobody listens:\n%s", out)
-	}
+	d := s.serve("--webhook-file", "hooks.json")
+	s.until("the endpoint is listed", func() bool { return strings.Contains(s.must("webhooks", "list"), "shop") })
+	d.stop()
 }
 
 func upTo(s, mark string) string {
