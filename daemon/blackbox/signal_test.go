@@ -163,6 +163,39 @@ func TestCleanStop(t *testing.T) {
 	})
 }
 
+// TestImmediateEnds holds that a second SIGINT ends a drain, that SIGQUIT dumps the goroutines, and that
+// after both another daemon carries the task out.
+func TestImmediateEnds(t *testing.T) {
+	for name, end := range map[string]func(*daemon){
+		"second SIGINT": func(d *daemon) {
+			d.signal(syscall.SIGINT)
+			d.until("it drains", func() bool { return d.log.find("stopping") != nil })
+			d.signal(syscall.SIGINT)
+			d.exits(-1) // a signal has ended it
+		},
+		"SIGQUIT": func(d *daemon) {
+			d.signal(syscall.SIGQUIT)
+			d.exits(2)
+			if !strings.Contains(d.log.String(), "goroutine ") {
+				d.Error("there is no dump")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := onSQLite(t)
+			s.fresh("K")
+			s.importPlans("p,US,5,,")
+			d := s.serve("--drain", "10m", "--connector-timeout", "10m", "--lease", "1s")
+			d.accepted(upgrade("K", "silent_after+success@example.com", "US"))
+			s.until("the provider is called", func() bool { return len(s.provider.Requests()) == 1 })
+			end(d)
+			s.serve().endsAs("K", "success", "")
+			s.agrees()
+		})
+	}
+}
+
 // TestBrokenLog holds that a daemon whose log nobody reads any more serves on.
 func TestBrokenLog(t *testing.T) {
 	t.Parallel()
