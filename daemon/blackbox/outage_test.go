@@ -36,7 +36,7 @@ func TestTheDatabaseIsAway(t *testing.T) {
 		if code := d.ready(); code != 503 {
 			t.Errorf("readyz: %d", code)
 		}
-		if r := s.cli("check", "--url", d.admin); r.code != 1 || !strings.HasSuffix(r.err, "/readyz answers 503: the database is away\n") {
+		if r := s.cli("check", "--url", d.admin); r.code != 1 || !strings.Contains(r.err, "/readyz answers 503: the database cannot be used: cannot reach PostgreSQL at ") || !strings.HasSuffix(r.err, ": connection refused\n") {
 			t.Errorf("check: %+v", r)
 		}
 		cluster.Restart(t)

@@ -301,7 +301,7 @@ func TestPageIsNamed(t *testing.T) {
 		names := r.names()
 		for _, want := range []string{
 			"heading: Your key, looked after.", "group: What would you like to do?", "radio: Check", "radio: Upgrade", "radio: Renew",
-			"textbox: Key", "textbox: Account login", "textbox: Account password", "combobox: Country of the account",
+			"textbox: Key", "textbox: Account login", "textbox: Account password", "combobox: Country of the account (needed only with a new email address)",
 			"textbox: New email address (optional)", "button: Send the renew", "heading: Your request is under way",
 			"progressbar: Your request is being worked on", "button: Check again", "heading: Free slots", "status: ",
 		} {

@@ -86,9 +86,11 @@ func TestRoles(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.Start(t, pgtest.Options{})
 	s := onPostgres(t, primary.URL(t))
-	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(opsFile(t, "README.md"), -1)
+	_, section, _ := strings.Cut(opsFile(t, "README.md"), "\n## Roles of PostgreSQL\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(section, -1)
 	if len(blocks) != 2 {
-		t.Fatalf("the operations page has %d blocks of SQL", len(blocks))
+		t.Fatalf("the section on roles has %d blocks of SQL", len(blocks))
 	}
 	ofOwner, grants := blocks[0][1], blocks[1][1]
 	roles, create, _ := strings.Cut(ofOwner, "GRANT CREATE")
