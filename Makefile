@@ -16,7 +16,7 @@ endif
 # The tests, with a real PostgreSQL. The programs that they run are installed where they are missing.
 test:
 	@.ci/needs $(NEEDS)
-	go test ./...
+	go test -timeout 20m ./...
 	@for m in $(MODULES); do go -C $$m test ./... || exit 1; done
 
 # The same with the race detector, which needs a C compiler.
