@@ -68,7 +68,7 @@ func unavailable(problem error) answer {
 // becomes HTTP.
 func accepted(kind tasks.Kind, err error) answer {
 	var refusal tasks.Refusal
-	var limited tasks.Limited
+	var limited tasks.RateLimited
 	switch {
 	case err == nil:
 		return say(http.StatusOK, statusSuccess, kind.Accepted())
@@ -77,14 +77,14 @@ func accepted(kind tasks.Kind, err error) answer {
 	case errors.As(err, &refusal):
 		return wrong(http.StatusOK, refusal.Error())
 	case errors.As(err, &limited):
-		return tooMany(limited.After)
+		return tooMany(limited.RetryAfter)
 	}
 	return unavailable(err)
 }
 
 // info shows a key in its shape, with the fields in the documented order.
 func info(k keys.Key) answer {
-	shape := k.Shape()
+	shape := k.InfoShape()
 	if shape == keys.NotFound {
 		return notExist(k.Exists())
 	}

@@ -18,19 +18,19 @@ import (
 )
 
 // An API answers the calls of the documented API, at the paths /API and /API/. Use [API.Register] to mount
-// it. Only Desk must be set: every other field has a default, and the limits are on unless a field switches
+// it. Only Engine must be set: every other field has a default, and the limits are on unless a field switches
 // them off. Set the fields before the first use; then any number of goroutines may use the API.
 type API struct {
-	Desk       tasks.Desk
-	Strangers  *Strangers        // limits unknown keys; nil: DefaultUnknownKeys; NoUnknownKeyLimit: off
-	Proxies    []netip.Prefix    // whose X-Forwarded-For is believed; without them all clients of a proxy are one
-	PostOnly   bool              // upgrade and renew by POST only, their secrets in the body
-	HTTPStatus HTTPStatus        // which HTTP statuses the answers have; "": RealStatus
-	Timeout    time.Duration     // of one request; 0: 4s
-	Calls      int               // carried out simultaneously, past which the answer is 503; 0: DefaultCalls; NoLimit: off
-	Log        *slog.Logger      // nil: silence
-	Observe    func(Observation) // nil: nobody looks
-	Wake       func()            // is told of each accepted task; nil: nobody waits
+	Engine      tasks.Engine
+	Strangers   *Strangers        // limits unknown keys; nil: DefaultUnknownKeys; NoUnknownKeyLimit: off
+	Proxies     []netip.Prefix    // whose X-Forwarded-For is believed; without them all clients of a proxy are one
+	PostOnly    bool              // upgrade and renew by POST only, their secrets in the body
+	HTTPStatus  HTTPStatus        // which HTTP statuses the answers have; "": RealStatus
+	Timeout     time.Duration     // of one request; 0: 4s
+	MaxInFlight int               // carried out simultaneously, past which the answer is 503; 0: DefaultCalls; NoLimit: off
+	Log         *slog.Logger      // nil: silence
+	Observe     func(Observation) // nil: nobody looks
+	Wake        func()            // is told of each accepted task; nil: nobody waits
 
 	stopping atomic.Bool
 	calls    atomic.Int64 // that are carried out now
@@ -83,7 +83,7 @@ func (a *API) answer(r *http.Request) (call string, said answer) {
 	if malformed != nil {
 		return call, *malformed
 	}
-	if now := a.calls.Add(1); a.Calls >= 0 && now > int64(cmp.Or(a.Calls, DefaultCalls)) {
+	if now := a.calls.Add(1); a.MaxInFlight >= 0 && now > int64(cmp.Or(a.MaxInFlight, DefaultCalls)) {
 		a.calls.Add(-1)
 		return q.Call, unavailable(nil)
 	}
@@ -177,7 +177,7 @@ func (a *API) named(ctx context.Context, r *http.Request, q request, call func(k
 		call = func(keys.Code) answer { return notExist(false) }
 	}
 	var said answer
-	if code.Own() || keys.Trim(typed) == "" {
+	if code.Generated() || keys.Trim(typed) == "" {
 		said = call(code)
 	} else {
 		said = a.stranger(ctx, ClientAddress(r, a.Proxies), func() answer { return call(code) })
@@ -209,7 +209,7 @@ func (a *API) stranger(ctx context.Context, client netip.Addr, call func() answe
 }
 
 func (a *API) info(ctx context.Context, code keys.Code) answer {
-	key, err := a.Desk.Info(ctx, code)
+	key, err := a.Engine.Info(ctx, code)
 	if err != nil {
 		return unavailable(err)
 	}
@@ -218,7 +218,7 @@ func (a *API) info(ctx context.Context, code keys.Code) answer {
 
 func (a *API) accept(ctx context.Context, q request, code keys.Code) answer {
 	kind := tasks.Kind(q.Call)
-	err := a.Desk.Accept(ctx, tasks.Request{
+	err := a.Engine.Accept(ctx, tasks.Request{
 		Kind: kind, Code: code, Country: q.values.Get("country"),
 		Account: tasks.Account{
 			Login:       tasks.NewSecret(q.values.Get("login")),
@@ -234,7 +234,7 @@ func (a *API) accept(ctx context.Context, q request, code keys.Code) answer {
 }
 
 func (a *API) stock(ctx context.Context) answer {
-	line, err := a.shelf.line(func() ([]stock.Level, error) { return a.Desk.Stock(ctx) })
+	line, err := a.shelf.line(func() ([]stock.Level, error) { return a.Engine.Stock(ctx) })
 	if err != nil {
 		return unavailable(err)
 	}

@@ -48,7 +48,7 @@ func TestInfoHasFiveShapes(t *testing.T) {
 
 func TestOurCodesAreFoundAsTheyAreTyped(t *testing.T) {
 	s := open(t)
-	code := keys.Generate([keys.Entropy]byte{1, 2, 3})
+	code := keys.Generate([keys.EntropyBytes]byte{1, 2, 3})
 	s.bring(keys.Key{Code: code})
 	for _, typed := range []string{string(code), strings.ToLower(string(code)), strings.ReplaceAll(string(code), "-", "")} {
 		if got := s.get(url.Values{"info": {typed}}); got != fresh {
@@ -84,7 +84,7 @@ func TestEveryCountryHasAName(t *testing.T) {
 
 func TestAKeyHasSoManyTasksAnHour(t *testing.T) {
 	s := open(t)
-	s.api.Desk.Rules.KeyTasks = 2
+	s.api.Engine.Rules.KeyTasks = 2
 	s.bring(keys.Key{Code: "K"})
 	s.plan("p", "US", 1)
 	for range 2 {
@@ -105,10 +105,10 @@ func TestAKeyHasSoManyTasksAnHour(t *testing.T) {
 // end settles the task that is due.
 func (s shop) end(o tasks.Outcome) {
 	s.Helper()
-	jobs, err := s.desk.Lease(s.Context(), "test", 1, time.Minute)
+	jobs, err := s.engine.Lease(s.Context(), "test", 1, time.Minute)
 	s.must(err)
-	asked := tasks.Asking{Sent: jobs[0].At, Answer: tasks.Answer{Effect: tasks.Settled, Outcome: o}}
-	verdicts, err := s.store.Apply(s.Context(), []tasks.Change{s.desk.Rules.Settle(jobs[0].View, asked, s.desk.NewID(), false)})
+	asked := tasks.Attempt{Sent: jobs[0].At, Result: tasks.ConnectorResult{Effect: tasks.Settled, Outcome: o}}
+	verdicts, err := s.store.Apply(s.Context(), []tasks.Change{s.engine.Rules.Settle(jobs[0].Snapshot, asked, s.engine.NewID(), false)})
 	s.must(err)
 	s.must(verdicts[0])
 }
@@ -116,7 +116,7 @@ func (s shop) end(o tasks.Outcome) {
 func TestStrangersAreRefusedUntilTheirMinuteIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
-		own := keys.Generate([keys.Entropy]byte{9})
+		own := keys.Generate([keys.EntropyBytes]byte{9})
 		s.bring(keys.Key{Code: "K"}, keys.Key{Code: "R", Revoked: true}, keys.Key{Code: own})
 		trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::7/128")}
 		var err error
@@ -137,7 +137,7 @@ func TestStrangersAreRefusedUntilTheirMinuteIsOver(t *testing.T) {
 			want("[2001:db8::1]:1", "info=", 200)
 			want("[2001:db8::1]:1", "info=%20", 200)
 			want("[2001:db8::1]:1", "stock", 200)
-			want("[2001:db8::1]:1", "info="+string(keys.Generate([keys.Entropy]byte{7})), 200)
+			want("[2001:db8::1]:1", "info="+string(keys.Generate([keys.EntropyBytes]byte{7})), 200)
 			want("10.1.2.3:1", "info=none", 200)
 			want("[::ffff:10.1.2.3]:1", "info=none", 200)
 		}

@@ -15,7 +15,7 @@ import (
 // twice as many are in work, and while tasks are quick as many as are asked about are leased ahead. It is made by [NewCrew]; its
 // exported fields may be set before Run, which is called once.
 type Crew struct {
-	Desk    tasks.Desk
+	Engine  tasks.Engine
 	Name    string             // of this worker, for operators; may be empty
 	Workers int                // tasks that are asked about at once, at least 1; of NewCrew: 64
 	Lease   time.Duration      // how long a task is ours without a sign of life; of NewCrew: 1m
@@ -47,9 +47,9 @@ type job struct {
 }
 
 // NewCrew makes a crew that is set up by its fields.
-func NewCrew(desk tasks.Desk) *Crew {
+func NewCrew(engine tasks.Engine) *Crew {
 	return &Crew{
-		Desk: desk, Workers: 64, Lease: time.Minute, Log: slog.New(slog.DiscardHandler),
+		Engine: engine, Workers: 64, Lease: time.Minute, Log: slog.New(slog.DiscardHandler),
 		wake: make(chan struct{}, 1), jobs: map[tasks.Ref]*job{},
 	}
 }
@@ -79,8 +79,8 @@ func (c *Crew) Run(ctx context.Context, drain time.Duration) error {
 // enlist begins to look after a lease, whose task waits for a hand.
 func (c *Crew) enlist(work context.Context, leased tasks.Job) {
 	settling, drop := context.WithCancel(work)
-	until := leased.Taken.Add(c.Lease)
-	j := &job{Job: leased, until: until, end: time.AfterFunc(until.Sub(c.Desk.Now()), drop), drop: drop}
+	until := leased.LeasedAt.Add(c.Lease)
+	j := &job{Job: leased, until: until, end: time.AfterFunc(until.Sub(c.Engine.Now()), drop), drop: drop}
 	j.work = func(asking context.Context, answered func()) error { return c.work(asking, settling, j, answered) }
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,7 +117,7 @@ func (c *Crew) work(asking, settling context.Context, j *job, answered func()) e
 	}
 	a := c.ask(asking, settling, j.Job)
 	answered()
-	report := c.Desk.Settle(settling, j.Job, a)
+	report := c.Engine.Settle(settling, j.Job, a)
 	c.report(context.WithoutCancel(asking), report)
 	c.wakeFor(report)
 	if errors.Is(report.Err, tasks.ErrFenced) {
@@ -127,11 +127,11 @@ func (c *Crew) work(asking, settling context.Context, j *job, answered func()) e
 }
 
 // ask asks until the lease is lost.
-func (c *Crew) ask(ctx, settling context.Context, j tasks.Job) tasks.Asking {
+func (c *Crew) ask(ctx, settling context.Context, j tasks.Job) tasks.Attempt {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	defer context.AfterFunc(settling, end)()
-	return c.Desk.Ask(ctx, j)
+	return c.Engine.Call(ctx, j)
 }
 
 // early is how much sooner than the store's a clock of ours may come to a task's time.
@@ -149,7 +149,7 @@ func (c *Crew) finish(ctx, asking context.Context, done *job, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.jobs, done.Task.Ref())
-	c.pace.count(c.Desk.Now())
+	c.pace.count(c.Engine.Now())
 	c.failing = err != nil
 	c.goOn(ctx, asking)
 }

@@ -17,13 +17,13 @@ func hoard(t *testing.T, n int, takes, while time.Duration) (most, left int) {
 	s := open(t)
 	s.fill(n)
 	leased := &leasing{Store: s.store}
-	s.desk.Store = leased
+	s.engine.Store = leased
 	var done atomic.Int64
-	stop := s.work(connector(func(context.Context, tasks.Order) tasks.Answer {
+	stop := s.work(connector(func(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult {
 		time.Sleep(takes)
 		done.Add(1)
 		leased.now.Add(-1)
-		return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}
+		return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
 	}), func(c *daemon.Crew) { c.Workers = 8 })
 	time.Sleep(while)
 	if err := stop(); err != nil {
@@ -42,7 +42,7 @@ type leasing struct {
 	now, most atomic.Int64
 }
 
-func (c *leasing) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+func (c *leasing) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	views, err := c.Store.Lease(ctx, worker, n, ttl)
 	now := c.now.Add(int64(len(views)))
 	c.most.Store(max(c.most.Load(), now))
@@ -86,7 +86,7 @@ func hung(t *testing.T, set func(*daemon.Crew)) *hang {
 	h := &hang{shop: open(t), over: make(chan struct{})}
 	h.fill(600)
 	begun := time.Now()
-	h.stop = h.work(connector(func(ctx context.Context, _ tasks.Order) tasks.Answer {
+	h.stop = h.work(connector(func(ctx context.Context, _ tasks.ConnectorRequest) tasks.ConnectorResult {
 		h.asked.Add(1)
 		if time.Sleep(time.Nanosecond); ctx.Err() != nil { // all else that happens now has happened
 			h.late.Add(1)
@@ -94,7 +94,7 @@ func hung(t *testing.T, set func(*daemon.Crew)) *hang {
 		if time.Sleep(50 * time.Millisecond); time.Since(begun) > 2*time.Second {
 			<-h.over
 		}
-		return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}
+		return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
 	}), set)
 	return h
 }
@@ -116,7 +116,7 @@ func TestHandsThatBecomeSlowGiveBackWhatWaits(t *testing.T) {
 func TestAJobThatHasLostItsLeaseIsNotBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hung(t, func(c *daemon.Crew) {
-			c.Desk.Store = forgetful{c.Desk.Store}
+			c.Engine.Store = forgetful{c.Engine.Store}
 			c.Workers, c.Lease, c.Poll = 8, 333*time.Millisecond, 100*time.Millisecond
 		})
 		time.Sleep(2500 * time.Millisecond)
@@ -159,12 +159,12 @@ func TestHandsGoOnWhileAnswersAreSettled(t *testing.T) {
 		s := open(t)
 		s.fill(100)
 		store := &unhurried{Store: s.store}
-		s.desk.Store = store
+		s.engine.Store = store
 		var asked atomic.Int64
-		stop := s.work(connector(func(context.Context, tasks.Order) tasks.Answer {
+		stop := s.work(connector(func(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult {
 			asked.Add(1)
 			time.Sleep(10 * time.Millisecond)
-			return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}
+			return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
 		}), func(c *daemon.Crew) { c.Workers, c.Poll = 8, time.Hour })
 		time.Sleep(500 * time.Millisecond)
 		if n := asked.Load(); n != 16 {

@@ -18,7 +18,7 @@ type far struct {
 	leases atomic.Int64
 }
 
-func (f *far) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+func (f *far) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	f.leases.Add(1)
 	time.Sleep(10 * time.Millisecond)
 	return f.Store.Lease(ctx, worker, n, ttl)
@@ -30,16 +30,16 @@ func backlog(t *testing.T, n, slow int) (f *far, working int, stop func() error)
 	s := open(t)
 	s.fill(n)
 	f = &far{Store: s.store}
-	s.desk.Store = f
+	s.engine.Store = f
 	var asked, done atomic.Int64
-	stop = s.work(connector(func(context.Context, tasks.Order) tasks.Answer {
+	stop = s.work(connector(func(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult {
 		if i := asked.Add(1); i <= int64(slow) {
 			time.Sleep(time.Hour)
 		} else {
 			time.Sleep(time.Duration(i%5) * time.Millisecond)
 		}
 		done.Add(1)
-		return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}
+		return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
 	}), func(c *daemon.Crew) { c.Workers, c.Poll = 8, 24*time.Hour })
 	time.Sleep(2 * time.Second)
 	synctest.Wait()

@@ -16,8 +16,8 @@ func (c *Crew) report(ctx context.Context, r tasks.Report) {
 		c.Observe(r)
 	}
 	attrs := []slog.Attr{
-		slog.String("task", r.Task.ID), slog.String("kind", string(r.Task.Kind)), slog.Int("asked", r.Task.Asked),
-		slog.String("key", Fingerprint(r.Task.Code)), slog.Duration("took", r.Took), slog.String("note", r.Answer.Note),
+		slog.String("task", r.Task.ID), slog.String("kind", string(r.Task.Kind)), slog.Int("asked", r.Task.Attempts),
+		slog.String("key", Fingerprint(r.Task.Code)), slog.Duration("took", r.Took), slog.String("note", r.Result.Note),
 	}
 	outcome := slog.String("outcome", string(r.Task.Outcome))
 	switch {
@@ -25,18 +25,18 @@ func (c *Crew) report(ctx context.Context, r tasks.Report) {
 		c.logBounded(ctx, slog.LevelWarn, "lease lost", "", attrs...)
 	case r.Err != nil:
 		c.logBounded(ctx, slog.LevelError, "cannot settle", "", append(attrs, slog.String("error", r.Err.Error()))...)
-	case r.Answer.Effect == tasks.Settled && !r.Answer.Outcome.Fits(r.Task.Kind):
+	case r.Result.Effect == tasks.Settled && !r.Result.Outcome.Fits(r.Task.Kind):
 		c.logBounded(ctx, slog.LevelError, "the connector gave an outcome that does not fit", "", append(attrs, outcome)...)
 	case r.Unopened != nil && r.Task.Open():
 		why := r.Unopened.Error()
 		c.logBounded(ctx, slog.LevelError, "the account of a task does not open, so the provider was not asked", why,
-			append(attrs, slog.String("error", why), slog.Time("due", r.Task.Due))...)
+			append(attrs, slog.String("error", why), slog.Time("due", r.Task.DueAt))...)
 	case !r.Task.Open():
 		c.Log.LogAttrs(ctx, slog.LevelInfo, "ended", append(attrs, outcome, slog.String("slot", string(r.Task.Slot)))...)
-	case r.Answer.Effect == tasks.Pending:
-		c.Log.LogAttrs(ctx, slog.LevelDebug, "the provider is still at work", append(attrs, slog.Time("due", r.Task.Due))...)
+	case r.Result.Effect == tasks.Pending:
+		c.Log.LogAttrs(ctx, slog.LevelDebug, "the provider is still at work", append(attrs, slog.Time("due", r.Task.DueAt))...)
 	default:
-		c.logBounded(ctx, slog.LevelWarn, "attempt failed, the task stays open", r.Answer.Note, append(attrs, slog.Time("due", r.Task.Due))...)
+		c.logBounded(ctx, slog.LevelWarn, "attempt failed, the task stays open", r.Result.Note, append(attrs, slog.Time("due", r.Task.DueAt))...)
 	}
 }
 

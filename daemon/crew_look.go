@@ -12,7 +12,7 @@ import (
 func (c *Crew) lookout(ctx, asking context.Context) {
 	for ctx.Err() == nil {
 		c.look(ctx, asking)
-		c.pauseOrWake(ctx, jittered(c.poll(), c.Desk.Jitter()))
+		c.pauseOrWake(ctx, jittered(c.poll(), c.Engine.Jitter()))
 	}
 	unused := c.dismiss()
 	c.hands.Go(func() { c.giveBack(ctx, unused) })
@@ -65,7 +65,7 @@ func (c *Crew) lease(ctx context.Context, most int) (n int, err error) {
 	work := context.WithoutCancel(ctx)
 	bound, cancel := context.WithTimeout(work, lookTime)
 	defer cancel()
-	leased, err := c.Desk.Lease(bound, c.Name, most, c.Lease)
+	leased, err := c.Engine.Lease(bound, c.Name, most, c.Lease)
 	for _, one := range leased {
 		c.enlist(work, one)
 	}
@@ -122,7 +122,7 @@ func (c *Crew) giveBack(ctx context.Context, unused []*job) {
 	}
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
 	defer cancel()
-	_, err := c.Desk.Store.Extend(bound, refs, 0)
+	_, err := c.Engine.Store.Extend(bound, refs, 0)
 	c.logState(ctx, "cannot give leases back, they will run out", err)
 }
 
@@ -148,7 +148,7 @@ func (c *Crew) spare() int { return c.idle() + c.ahead() - len(c.waiting) }
 // second, so that none waits here for much longer than that while another daemon has hands free. If this
 // one dies, those count as asked about, because nobody knows that they were not.
 func (c *Crew) ahead() int {
-	if c.pace.of(c.Desk.Now()) < c.Workers {
+	if c.pace.of(c.Engine.Now()) < c.Workers {
 		return 0
 	}
 	return c.Workers

@@ -18,14 +18,16 @@ import (
 )
 
 // connector is a function as one.
-type connector func(context.Context, tasks.Order) tasks.Answer
+type connector func(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult
 
-func (c connector) Do(ctx context.Context, o tasks.Order) tasks.Answer { return c(ctx, o) }
+func (c connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
+	return c(ctx, o)
+}
 
 // work runs a crew; the function stops it and gives what Run returned.
 func (s shop) work(c tasks.Connector, set ...func(*daemon.Crew)) (stop func() error) {
-	s.desk.Connector = c
-	crew := daemon.NewCrew(s.desk)
+	s.engine.Connector = c
+	crew := daemon.NewCrew(s.engine)
 	crew.Log, crew.Name = quiet(), "crew"
 	s.api.Wake = crew.Wake
 	for _, f := range set {
@@ -61,7 +63,7 @@ func (s shop) fill(n int) {
 
 func (s shop) status(code keys.Code) keys.Status {
 	s.Helper()
-	key, err := s.desk.Info(s.Context(), code)
+	key, err := s.engine.Info(s.Context(), code)
 	s.must(err)
 	return key.Status
 }
@@ -97,11 +99,11 @@ func TestNoMoreAtOnceThanWorkers(t *testing.T) {
 		s := open(t)
 		s.plan("p", "US", 10)
 		var now, most atomic.Int64
-		stop := s.work(connector(func(context.Context, tasks.Order) tasks.Answer {
+		stop := s.work(connector(func(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult {
 			most.Store(max(most.Load(), now.Add(1)))
 			time.Sleep(time.Second)
 			now.Add(-1)
-			return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}
+			return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
 		}), func(c *daemon.Crew) { c.Workers = 3 })
 		for i := range 10 {
 			code := keys.Code(fmt.Sprint("K", i))
@@ -123,12 +125,12 @@ func TestAPanicIsContained(t *testing.T) {
 		s.plan("p", "US", 1)
 		s.bring(keys.Key{Code: "K"})
 		first := true
-		stop := s.work(connector(func(context.Context, tasks.Order) tasks.Answer {
+		stop := s.work(connector(func(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult {
 			if first {
 				first = false
 				panic("with a secret")
 			}
-			return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}
+			return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
 		}))
 		s.upgrade("K", "a@example.com")
 		time.Sleep(4 * time.Second)
@@ -147,10 +149,10 @@ func TestALongAskingKeepsItsLease(t *testing.T) {
 		s.plan("p", "US", 1)
 		s.bring(keys.Key{Code: "K"})
 		var asked atomic.Int64
-		slow := connector(func(context.Context, tasks.Order) tasks.Answer {
+		slow := connector(func(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult {
 			asked.Add(1)
 			time.Sleep(5 * time.Minute)
-			return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}
+			return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
 		})
 		first, second := s.work(slow), s.work(slow)
 		s.upgrade("K", "a@example.com")
@@ -187,14 +189,14 @@ func TestALostLeaseEndsTheWork(t *testing.T) {
 		s.bring(keys.Key{Code: "K"})
 		store := &deaf{Store: s.store}
 		store.away.Store(true)
-		s.desk.Store = store
+		s.engine.Store = store
 		start := time.Now()
 		var cut time.Duration
 		var reported error
-		stop := s.work(connector(func(ctx context.Context, _ tasks.Order) tasks.Answer {
+		stop := s.work(connector(func(ctx context.Context, _ tasks.ConnectorRequest) tasks.ConnectorResult {
 			<-ctx.Done()
 			cut = time.Since(start)
-			return tasks.Answer{}
+			return tasks.ConnectorResult{}
 		}), func(c *daemon.Crew) { c.Observe = func(r tasks.Report) { reported = r.Err } })
 		s.upgrade("K", "a@example.com")
 		time.Sleep(59 * time.Second)
@@ -205,16 +207,16 @@ func TestALostLeaseEndsTheWork(t *testing.T) {
 		if !errors.Is(reported, context.Canceled) {
 			t.Errorf("reported %v", reported)
 		}
-		if v := s.view("K"); v.Task.Asked != 0 {
+		if v := s.view("K"); v.Task.Attempts != 0 {
 			t.Errorf("written although the lease was lost: %+v", v.Task)
 		}
 		_ = stop()
 	})
 }
 
-func (s shop) view(code keys.Code) tasks.View {
+func (s shop) view(code keys.Code) tasks.Snapshot {
 	s.Helper()
-	v, err := s.desk.View(s.Context(), code)
+	v, err := s.engine.Snapshot(s.Context(), code)
 	s.must(err)
 	return v
 }
@@ -224,16 +226,16 @@ func TestAStopWaitsForWhatWasSent(t *testing.T) {
 		s := open(t)
 		s.plan("p", "US", 2)
 		s.bring(keys.Key{Code: "quick"}, keys.Key{Code: "slow"})
-		stop := s.work(connector(func(ctx context.Context, o tasks.Order) tasks.Answer {
+		stop := s.work(connector(func(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 			long := 10 * time.Second
 			if o.Account.Login.Reveal() == "slow@example.com" {
 				long = time.Hour
 			}
 			select {
 			case <-time.After(long):
-				return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}
+				return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
 			case <-ctx.Done():
-				return tasks.Answer{Effect: tasks.Unknown}
+				return tasks.ConnectorResult{Effect: tasks.Unknown}
 			}
 		}))
 		s.upgrade("quick", "quick@example.com")
@@ -248,7 +250,7 @@ func TestAStopWaitsForWhatWasSent(t *testing.T) {
 			t.Errorf("the quick one is %s", got)
 		}
 		v := s.view("slow")
-		if !v.Task.Leased.IsZero() || !v.Task.Doubt || v.Task.Tries != 1 || !v.Task.Open() {
+		if !v.Task.LeasedUntil.IsZero() || !v.Task.InDoubt || v.Task.CountedAttempts != 1 || !v.Task.Open() {
 			t.Errorf("the slow one is left as %+v", v.Task)
 		}
 	})

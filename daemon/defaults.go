@@ -12,7 +12,7 @@ const (
 	DefaultConnections = 4096 // connections of each listener
 )
 
-// NoLimit switches a limit off, as the value of [API.Calls] or [Server.Guests].
+// NoLimit switches a limit off, as the value of [API.MaxInFlight] or [Server.MaxConns].
 const NoLimit = -1
 
 // NoUnknownKeyLimit switches the limit on unknown keys off, as the value of [API.Strangers]. Anybody can

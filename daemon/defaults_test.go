@@ -42,7 +42,7 @@ func TestAnAPIThatSetsNoLimitHasThem(t *testing.T) {
 			t.Fatalf("with the limit off: %d", code)
 		}
 	}
-	s.api = &daemon.API{Desk: s.desk}
+	s.api = &daemon.API{Engine: s.engine}
 	for i := range daemon.DefaultUnknownKeys {
 		if code := s.ask("GET", "/API/?info=none", "").Code; code != 200 {
 			t.Fatalf("unknown key %d: %d", i+1, code)
@@ -61,7 +61,7 @@ func TestCallsAreBoundedByDefault(t *testing.T) {
 	s.bring(keys.Key{Code: "K"})
 	for calls, want := range map[int]int{0: 503, daemon.NoLimit: 200} {
 		store := ponder(s)
-		s.api.Desk.Store, s.api.Calls = store, calls
+		s.api.Engine.Store, s.api.MaxInFlight = store, calls
 		var all sync.WaitGroup
 		for range daemon.DefaultCalls {
 			all.Go(func() { s.ask("GET", "/API/?info=K", "") })

@@ -24,8 +24,8 @@ import (
 // stocked is a store with a plan of two slots and one key.
 func stocked(ctx context.Context) *memory.Store {
 	store := memory.New(time.Now)
-	_ = store.EditPlans(ctx, []stock.Edit{{ID: "elm", Country: new(stock.Country("US")), Size: new(2)}})
-	_ = store.ImportKeys(ctx, tasks.Batch{ID: "order-1", Cause: tasks.WasIssued}, func(yield func(keys.Key, error) bool) {
+	_ = store.EditPlans(ctx, []stock.PlanEdit{{ID: "elm", Country: new(stock.Country("US")), Size: new(2)}})
+	_ = store.ImportKeys(ctx, tasks.ImportBatch{ID: "order-1", Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
 		yield(keys.Key{Code: "SOLD-1", Status: keys.Active}, nil)
 	})
 	return store
@@ -36,12 +36,12 @@ func Example() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	var master [keyring.KeySize]byte // from crypto/rand or a file, in earnest
-	desk := daemon.NewDesk(stocked(ctx), simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
-	crew := daemon.NewCrew(desk)
+	engine := daemon.NewEngine(stocked(ctx), simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
+	crew := daemon.NewCrew(engine)
 	ended := make(chan struct{})
 	crew.Observe = func(tasks.Report) { close(ended) } // for this example alone: there is but one task
 	mux := http.NewServeMux()
-	api := &daemon.API{Desk: desk, Wake: crew.Wake}
+	api := &daemon.API{Engine: engine, Wake: crew.Wake}
 	api.Register(mux)
 
 	worked := make(chan error)
@@ -75,10 +75,10 @@ func ExampleServer() {
 		fmt.Println(err)
 		return
 	}
-	desk := daemon.NewDesk(stocked(ctx), simulator.Connector{}, plain{}, tasks.DefaultRules())
-	crew := daemon.NewCrew(desk)
+	engine := daemon.NewEngine(stocked(ctx), simulator.Connector{}, plain{}, tasks.DefaultRules())
+	crew := daemon.NewCrew(engine)
 	server := &daemon.Server{
-		API: &daemon.API{Desk: desk, Wake: crew.Wake}, Crew: crew,
+		API: &daemon.API{Engine: engine, Wake: crew.Wake}, Crew: crew,
 		Public: public, Drain: 10 * time.Second, Log: slog.New(slog.DiscardHandler),
 	}
 	ran := make(chan error)

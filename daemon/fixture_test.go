@@ -20,9 +20,9 @@ import (
 // A shop is an API on a memory store, with keys and plans.
 type shop struct {
 	*testing.T
-	store *memory.Store
-	desk  tasks.Desk
-	api   *daemon.API
+	store  *memory.Store
+	engine tasks.Engine
+	api    *daemon.API
 }
 
 // plain is a sealer that seals nothing: here nobody looks.
@@ -33,8 +33,8 @@ func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
 func open(t *testing.T) shop {
 	store := memory.New(time.Now)
-	desk := daemon.NewDesk(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
-	return shop{t, store, desk, &daemon.API{Desk: desk, Strangers: daemon.NoUnknownKeyLimit}}
+	engine := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
+	return shop{t, store, engine, &daemon.API{Engine: engine, Strangers: daemon.NoUnknownKeyLimit}}
 }
 
 func (s shop) must(err error) {
@@ -46,7 +46,7 @@ func (s shop) must(err error) {
 
 func (s shop) bring(all ...keys.Key) {
 	s.Helper()
-	s.must(s.store.ImportKeys(s.Context(), tasks.Batch{ID: s.desk.NewID(), Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) {
+	s.must(s.store.ImportKeys(s.Context(), tasks.ImportBatch{ID: s.engine.NewID(), Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for _, k := range all {
 			if k.Status == "" {
 				k.Status = keys.Active
@@ -61,7 +61,7 @@ func (s shop) bring(all ...keys.Key) {
 func (s shop) plan(id string, country stock.Country, size int) {
 	s.Helper()
 	address := id + " street"
-	s.must(s.store.EditPlans(s.Context(), []stock.Edit{{ID: id, Country: &country, Size: &size, Address: &address}}))
+	s.must(s.store.EditPlans(s.Context(), []stock.PlanEdit{{ID: id, Country: &country, Size: &size, Address: &address}}))
 }
 
 // ask sends a request; edit may change it first.

@@ -21,7 +21,7 @@ func newBenchAPI(b *testing.B, n int) *daemon.API {
 	b.Helper()
 	store := memory.New(time.Now)
 	country, size := stock.Country("US"), 2*n
-	err := store.ImportKeys(b.Context(), tasks.Batch{ID: "bench", Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) {
+	err := store.ImportKeys(b.Context(), tasks.ImportBatch{ID: "bench", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for i := range n {
 			if !yield(keys.Key{Code: keys.Code(fmt.Sprint("K", i)), Status: keys.Active}, nil) {
 				return
@@ -29,7 +29,7 @@ func newBenchAPI(b *testing.B, n int) *daemon.API {
 		}
 	})
 	if err == nil {
-		err = store.EditPlans(b.Context(), []stock.Edit{{ID: "p", Country: &country, Size: &size}})
+		err = store.EditPlans(b.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &size}})
 	}
 	if err != nil {
 		b.Fatal(err)
@@ -38,8 +38,8 @@ func newBenchAPI(b *testing.B, n int) *daemon.API {
 	if err != nil {
 		b.Fatal(err)
 	}
-	desk := daemon.NewDesk(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
-	return &daemon.API{Desk: desk, Strangers: strangers, Log: quiet()}
+	engine := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
+	return &daemon.API{Engine: engine, Strangers: strangers, Log: quiet()}
 }
 
 // serveBench answers one request and wants that in its body.

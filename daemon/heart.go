@@ -28,10 +28,10 @@ func (c *Crew) beat(ctx context.Context) {
 	if len(refs) == 0 {
 		return
 	}
-	start := c.Desk.Now() // before the store's clock is read: no lease is believed to last longer than it does
+	start := c.Engine.Now() // before the store's clock is read: no lease is believed to last longer than it does
 	bound, cancel := context.WithTimeout(ctx, c.Lease/3)
 	defer cancel()
-	verdicts, err := c.Desk.Store.Extend(bound, refs, c.Lease)
+	verdicts, err := c.Engine.Store.Extend(bound, refs, c.Lease)
 	c.logState(ctx, "cannot extend leases", err)
 	for i, ref := range refs {
 		c.extended(ref, start, err == nil && verdicts[i] == nil, err == nil && errors.Is(verdicts[i], tasks.ErrFenced))
@@ -57,8 +57,8 @@ func (c *Crew) extended(ref tasks.Ref, start time.Time, ours, lost bool) {
 	case !working:
 	case ours:
 		j.until = start.Add(c.Lease)
-		j.end.Reset(j.until.Sub(c.Desk.Now()))
-	case lost, !c.Desk.Now().Add(c.Lease / 3).Before(j.until):
+		j.end.Reset(j.until.Sub(c.Engine.Now()))
+	case lost, !c.Engine.Now().Add(c.Lease / 3).Before(j.until):
 		j.drop()
 	}
 }

@@ -34,14 +34,14 @@ func (b broken) Find(context.Context, []keys.Code) ([]keys.Key, error) {
 // changes.
 func TestDocumentedStatus(t *testing.T) {
 	s := open(t)
-	s.desk.Rules.KeyTasks = 1
+	s.engine.Rules.KeyTasks = 1
 	s.bring(keys.Key{Code: "K"}, keys.Key{Code: "R", Status: keys.Success, Used: true})
 	long := strings.Repeat("x", 17<<10)
 	plain := func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }
 	large := func(r *http.Request) { r.Header.Set("X-Long", long) }
 	inside := func(r *http.Request) { *r = *r.WithContext(daemon.WithRealStatus(r.Context())) }
 	gone := func(api *daemon.API) {
-		api.Desk.Store, api.Desk.Pause = broken{}, func(context.Context, time.Duration) error { return nil }
+		api.Engine.Store, api.Engine.Pause = broken{}, func(context.Context, time.Duration) error { return nil }
 	}
 	for _, c := range []struct {
 		method, target, body string
@@ -62,13 +62,13 @@ func TestDocumentedStatus(t *testing.T) {
 		{"GET", "/API/?stock", "", 431, large, nil},
 		{"GET", "/API/?info=none", "", 429, nil, func(api *daemon.API) { api.Strangers = full(t) }},
 		{"GET", "/API?info=K", "", 503, nil, gone},
-		{"GET", "/API/?info=K", "", 503, nil, func(api *daemon.API) { api.Desk.Store = broken{panics: true} }},
+		{"GET", "/API/?info=K", "", 503, nil, func(api *daemon.API) { api.Engine.Store = broken{panics: true} }},
 		{"GET", "/API/?stock", "", 503, nil, (*daemon.API).Stop},
 		{"GET", "/API/?info=K", "", 200, nil, nil},
 		{"GET", "/API/?info=none", "", 200, nil, nil},
 	} {
 		ask := func(status daemon.HTTPStatus, edits ...func(*http.Request)) *httptest.ResponseRecorder {
-			s.api = &daemon.API{Desk: s.desk, HTTPStatus: status, Strangers: daemon.NoUnknownKeyLimit}
+			s.api = &daemon.API{Engine: s.engine, HTTPStatus: status, Strangers: daemon.NoUnknownKeyLimit}
 			if c.with != nil {
 				c.with(s.api)
 			}
@@ -91,7 +91,7 @@ func TestDocumentedStatus(t *testing.T) {
 			t.Errorf("%s %.40s: %d", c.method, c.target, r.Code)
 		}
 	}
-	s.api = &daemon.API{Desk: s.desk, HTTPStatus: daemon.DocumentedStatus}
+	s.api = &daemon.API{Engine: s.engine, HTTPStatus: daemon.DocumentedStatus}
 	for _, path := range []string{"/", "/API2/", "/api/", "/APIs"} {
 		if r := s.ask("GET", path, ""); r.Code != 404 {
 			t.Errorf("%s: %d", path, r.Code)

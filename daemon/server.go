@@ -30,7 +30,7 @@ type Server struct {
 	Ready    func(context.Context) error // why a request could not be served, for /readyz; needed with Admin
 	TLS      *tls.Config                 // of the public listener; nil: plain HTTP
 	Drain    time.Duration               // how long a stop waits for what was sent; some seconds more are for closing
-	Guests   int                         // connections of each listener; past it those go that keep us waiting longest; 0: DefaultConnections; NoLimit: off
+	MaxConns int                         // connections of each listener; past it those go that keep us waiting longest; 0: DefaultConnections; NoLimit: off
 	Log      *slog.Logger
 
 	repeated loglimit.Limiter // the lines on what load balancers see, and on listeners
@@ -131,7 +131,7 @@ func (s *Server) server(handler http.Handler) *http.Server {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     log.New(errorLog{s}, "", 0),
 	}
-	newCrowd(max(0, cmp.Or(s.Guests, DefaultConnections))).watch(server)
+	newCrowd(max(0, cmp.Or(s.MaxConns, DefaultConnections))).watch(server)
 	return server
 }
 

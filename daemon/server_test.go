@@ -24,7 +24,7 @@ func (s shop) serve(guests int) string {
 	listener, err := open.Listen(s.Context(), "tcp", "127.0.0.1:0")
 	s.must(err)
 	server := &daemon.Server{
-		API: s.api, Crew: daemon.NewCrew(s.desk), Public: listener, Guests: guests,
+		API: s.api, Crew: daemon.NewCrew(s.engine), Public: listener, MaxConns: guests,
 		Ready: func(context.Context) error { return nil }, Drain: time.Second, Log: slog.New(slog.DiscardHandler),
 	}
 	ctx, stop := context.WithCancel(s.Context())
@@ -134,7 +134,7 @@ func TestWhoIsWorkedForStays(t *testing.T) {
 	s := open(t)
 	s.bring(keys.Key{Code: "K"})
 	store := ponder(s)
-	s.api.Desk.Store = store
+	s.api.Engine.Store = store
 	address := s.serve(2)
 	var working []peer
 	for range 2 {
@@ -159,7 +159,7 @@ func TestCallsAreBounded(t *testing.T) {
 	s := open(t)
 	s.bring(keys.Key{Code: "K"})
 	store := ponder(s)
-	s.api.Desk.Store, s.api.Calls = store, 1
+	s.api.Engine.Store, s.api.MaxInFlight = store, 1
 	first := make(chan int)
 	go func() { first <- s.ask("GET", "/API/?info=K", "").Code }()
 	<-store.asked

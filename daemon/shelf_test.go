@@ -37,7 +37,7 @@ func (c counting) Stock(ctx context.Context) ([]stock.Level, error) {
 // countReads is a shop with one plan, whose readings of the stock are counted.
 func countReads(t *testing.T) (shop, *atomic.Int64) {
 	s, reads := open(t), new(atomic.Int64)
-	s.api.Desk.Store = counting{s.store, reads}
+	s.api.Engine.Store = counting{s.store, reads}
 	s.plan("p", "US", 1)
 	return s, reads
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// NewDesk gives a desk the clock, the randomness and the patience of the real world.
-func NewDesk(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer, rules tasks.Rules) tasks.Desk {
-	return tasks.Desk{
+// NewEngine gives a desk the clock, the randomness and the patience of the real world.
+func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer, rules tasks.Rules) tasks.Engine {
+	return tasks.Engine{
 		Store:     store,
 		Connector: connector,
 		Sealer:    sealer,

@@ -10,7 +10,7 @@ import (
 // BenchmarkParseTyped reads codes as callers send them: of our own format, as printed, typed and pasted,
 // and any other.
 func BenchmarkParseTyped(b *testing.B) {
-	own := string(keys.Generate([keys.Entropy]byte{1, 2, 3}))
+	own := string(keys.Generate([keys.EntropyBytes]byte{1, 2, 3}))
 	for name, typed := range map[string]string{"own": own, "trimmed": " " + own + "\n", "pasted": "\u200b“" + strings.ReplaceAll(own, "-", "–") + "”", "other": "K000000001"} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -26,15 +26,15 @@ func BenchmarkParseTyped(b *testing.B) {
 func BenchmarkGenerate(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		keys.Generate([keys.Entropy]byte{1, 2, 3})
+		keys.Generate([keys.EntropyBytes]byte{1, 2, 3})
 	}
 }
 
 func BenchmarkOwn(b *testing.B) {
-	code := keys.Generate([keys.Entropy]byte{1, 2, 3})
+	code := keys.Generate([keys.EntropyBytes]byte{1, 2, 3})
 	b.ReportAllocs()
 	for b.Loop() {
-		if !code.Own() {
+		if !code.Generated() {
 			b.Fatal("a code of our own is not one")
 		}
 	}

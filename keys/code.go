@@ -53,18 +53,18 @@ func parseForeign(s string) (Code, error) {
 // is 120 bits, and a check character, in five groups of five.
 const (
 	alphabet  = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-	symbols   = 25
+	codeLen   = 25
 	groupSize = 5
 )
 
-// Entropy is how many random bytes make a code.
-const Entropy = 15
+// EntropyBytes is how many random bytes make a code.
+const EntropyBytes = 15
 
 // Generate makes a code of our own format from random bytes. The caller draws them from a
 // cryptographic source; whoever can guess them can guess the code.
-func Generate(random [Entropy]byte) Code {
-	values := make([]byte, 0, symbols)
-	for i := 0; i < Entropy; i += 5 { // five bytes are eight symbols
+func Generate(random [EntropyBytes]byte) Code {
+	values := make([]byte, 0, codeLen)
+	for i := 0; i < EntropyBytes; i += 5 { // five bytes are eight symbols
 		var word uint64
 		for _, b := range random[i : i+5] {
 			word = word<<8 | uint64(b)
@@ -73,17 +73,17 @@ func Generate(random [Entropy]byte) Code {
 			values = append(values, byte(word>>shift)&31)
 		}
 	}
-	return spell([symbols]byte(append(values, times2(checksum(values)))))
+	return format([codeLen]byte(append(values, gf32Double(checksum(values)))))
 }
 
-// Own says whether the code is of our own format with a right check character, and so beyond guessing.
-func (c Code) Own() bool {
+// Generated says whether the code is of our own format with a right check character, and so beyond guessing.
+func (c Code) Generated() bool {
 	_, ok := readOwn(string(c))
 	return ok
 }
 
-func spell(values [symbols]byte) Code {
-	code := make([]byte, 0, symbols+symbols/groupSize-1)
+func format(values [codeLen]byte) Code {
+	code := make([]byte, 0, codeLen+codeLen/groupSize-1)
 	for i, v := range values {
 		if i > 0 && i%groupSize == 0 {
 			code = append(code, '-')
@@ -100,13 +100,13 @@ func spell(values [symbols]byte) Code {
 func checksum(values []byte) byte {
 	var sum byte
 	for _, v := range values {
-		sum = times2(sum) ^ v
+		sum = gf32Double(sum) ^ v
 	}
 	return sum
 }
 
-// times2 multiplies by 2 in GF(32) modulo the primitive polynomial x⁵+x²+1.
-func times2(v byte) byte {
+// gf32Double multiplies by 2 in GF(32) modulo the primitive polynomial x⁵+x²+1.
+func gf32Double(v byte) byte {
 	v <<= 1
 	if v&32 != 0 {
 		v ^= 0b100101

@@ -13,8 +13,8 @@ import (
 
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-var entropy = rapid.Custom(func(t *rapid.T) (random [keys.Entropy]byte) {
-	copy(random[:], rapid.SliceOfN(rapid.Byte(), keys.Entropy, keys.Entropy).Draw(t, "random"))
+var entropy = rapid.Custom(func(t *rapid.T) (random [keys.EntropyBytes]byte) {
+	copy(random[:], rapid.SliceOfN(rapid.Byte(), keys.EntropyBytes, keys.EntropyBytes).Draw(t, "random"))
 	return random
 })
 
@@ -35,7 +35,7 @@ func TestGenerate(t *testing.T) {
 				t.Fatalf("%q gives %q, %v; not %q", typed, got, err, code)
 			}
 		}
-		if !code.Own() {
+		if !code.Generated() {
 			t.Fatalf("%s is not recognised", code)
 		}
 	})
@@ -52,7 +52,7 @@ func mixCase(t *rapid.T, s string) string {
 
 // TestFormat pins codes, because those that were sold must be found for ever.
 func TestFormat(t *testing.T) {
-	pinned := map[keys.Code][keys.Entropy]byte{
+	pinned := map[keys.Code][keys.EntropyBytes]byte{
 		"00000-00000-00000-00000-00000": {},
 		"00000-00000-00000-00000-00012": {14: 1},
 		"ZZZZZ-ZZZZZ-ZZZZZ-ZZZZZ-ZZZZW": {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255},
@@ -67,7 +67,7 @@ func TestFormat(t *testing.T) {
 // samples are codes for the exhaustive tests.
 func samples() (bare []string) {
 	for seed := range byte(8) {
-		var random [keys.Entropy]byte
+		var random [keys.EntropyBytes]byte
 		for i := range random {
 			random[i] = byte(i)*37*seed + 91*seed
 		}
@@ -123,7 +123,7 @@ func TestWrongCodes(t *testing.T) {
 		} else {
 			wrong[i], wrong[j] = wrong[j], wrong[i]
 		}
-		if keys.Code(wrong).Own() {
+		if keys.Code(wrong).Generated() {
 			t.Fatalf("%s is accepted", wrong)
 		}
 	})
@@ -133,8 +133,8 @@ func TestWrongCodes(t *testing.T) {
 func foreign(t *testing.T, s string) {
 	t.Helper()
 	code, err := keys.Parse(s)
-	if err != nil || string(code) != s || code.Own() {
-		t.Fatalf("%q: %q, %v, own %v", s, code, err, code.Own())
+	if err != nil || string(code) != s || code.Generated() {
+		t.Fatalf("%q: %q, %v, own %v", s, code, err, code.Generated())
 	}
 }
 
@@ -148,7 +148,7 @@ func TestForeignCodesAreKept(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.StringMatching(`[!-~]{1,128}`).Draw(t, "code")
-		if code, err := keys.Parse(s); err != nil || !code.Own() && string(code) != s {
+		if code, err := keys.Parse(s); err != nil || !code.Generated() && string(code) != s {
 			t.Fatalf("%q gives %q, %v", s, code, err)
 		}
 	})

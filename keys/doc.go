@@ -1,7 +1,7 @@
 // Package keys is what a prepaid key is and how it lives.
 //
 // A [Key] buys one slot in a family plan. Its [Code] is what the holder types: [ParseTyped] reads one,
-// [Issue] makes one that nobody can guess. Its [Status] and use say where it stands, its [Shape] how
+// [Issue] makes one that nobody can guess. Its [Status] and use say where it stands, its [InfoShape] how
 // the answer looks when its holder asks. The package is pure: values in, values out; no clock, no
 // storage.
 //
@@ -12,5 +12,5 @@
 //	                               │
 //	   unused: failed_upgrade, success_renew     used: success, failed
 //
-// Every arrow is a [Move], every move a row of one table, and [Key.Do] walks it.
+// Every arrow is a [Transition], every move a row of one table, and [Key.Apply] walks it.
 package keys

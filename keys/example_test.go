@@ -9,14 +9,14 @@ import (
 
 // A key is sold, used, and made usable again by a renew.
 func Example() {
-	code := keys.Generate([keys.Entropy]byte{14: 1}) // from crypto/rand, in earnest
+	code := keys.Generate([keys.EntropyBytes]byte{14: 1}) // from crypto/rand, in earnest
 	k := keys.Key{Code: code, Version: 1, Status: keys.Active}
 
 	k = k.Enqueue("task-1")
 	fmt.Println(k.Code, k.Status, k.Used)
 	k = k.Upgrade(time.Now(), "ann", "1 High Street")
 	fmt.Println(k.Code, k.Status, k.Used)
-	k = k.Enqueue("task-2").Do(keys.Renewed, "Key Renewed")
+	k = k.Enqueue("task-2").Apply(keys.Renewed, "Key Renewed")
 	fmt.Println(k.Code, k.Status, k.Used, k.Message)
 	// Output:
 	// 00000-00000-00000-00000-00012 in_queue false
@@ -27,9 +27,9 @@ func Example() {
 // What a person types is brought into the one form in which a code is stored.
 func ExampleParseTyped() {
 	code, err := keys.ParseTyped(" 0000000000000000000000012\n")
-	fmt.Println(code, code.Own(), err)
+	fmt.Println(code, code.Generated(), err)
 	code, err = keys.ParseTyped("an old+code")
-	fmt.Println(code, code.Own(), err)
+	fmt.Println(code, code.Generated(), err)
 	// Output:
 	// 00000-00000-00000-00000-00012 true <nil>
 	// an+old+code false <nil>

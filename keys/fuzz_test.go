@@ -20,7 +20,7 @@ func FuzzParseTyped(f *testing.F) { fuzz(f, keys.ParseTyped) }
 func FuzzPasted(f *testing.F) {
 	f.Add([]byte("123456789012345"), []byte("any choice"))
 	f.Fuzz(func(t *testing.T, random, choices []byte) {
-		code := keys.Generate([keys.Entropy]byte(append(random, make([]byte, keys.Entropy)...)))
+		code := keys.Generate([keys.EntropyBytes]byte(append(random, make([]byte, keys.EntropyBytes)...)))
 		typed := paste(code, func(n int) int {
 			if len(choices) < 2 {
 				return 0

@@ -8,7 +8,7 @@ import (
 
 // shapes are the rules of the info answer, the first that fits decides.
 var shapes = []struct {
-	shape keys.Shape
+	shape keys.InfoShape
 	fits  func(k keys.Key, found bool) bool
 }{
 	{keys.NotFound, func(k keys.Key, found bool) bool { return !found || k.Revoked }},
@@ -19,7 +19,7 @@ var shapes = []struct {
 }
 
 func TestShapeOfEveryKey(t *testing.T) {
-	seen := map[keys.Shape]int{}
+	seen := map[keys.InfoShape]int{}
 	for _, k := range everyKey() {
 		for _, found := range booleans {
 			for _, message := range []string{"", "why"} {
@@ -30,7 +30,7 @@ func TestShapeOfEveryKey(t *testing.T) {
 					}
 					want := expectedShape(k, found)
 					seen[want]++
-					if got := k.Shape(); got != want {
+					if got := k.InfoShape(); got != want {
 						t.Errorf("%+v has shape %d, not %d", k, got, want)
 					}
 				}
@@ -42,7 +42,7 @@ func TestShapeOfEveryKey(t *testing.T) {
 	}
 }
 
-func expectedShape(k keys.Key, found bool) keys.Shape {
+func expectedShape(k keys.Key, found bool) keys.InfoShape {
 	for _, rule := range shapes {
 		if rule.fits(k, found) {
 			return rule.shape

@@ -22,13 +22,13 @@ type Key struct {
 	PurchaseDate time.Time
 	UsedDate     time.Time // of the last upgrade that succeeded
 
-	Task  string    // the id of its latest task, "" before the first
-	Limit time.Time // when its allowance of tasks is whole again (GCRA's theoretical arrival time)
+	Task       string    // the id of its latest task, "" before the first
+	NextTaskAt time.Time // when its allowance of tasks is whole again (GCRA's theoretical arrival time)
 }
 
 // Issue is a new key, of the code that these random bytes make (see [Generate]), bought at that time,
 // which is kept to the second.
-func Issue(random [Entropy]byte, orderID string, at time.Time) Key {
+func Issue(random [EntropyBytes]byte, orderID string, at time.Time) Key {
 	return Key{
 		Code: Generate(random), Status: Active,
 		OrderID: orderID, PurchaseDate: at.UTC().Truncate(time.Second),
@@ -41,9 +41,9 @@ func (k Key) Exists() bool { return k.Version > 0 }
 // Legacy says whether the key was last used with the old system, whose holders join a plan by hand.
 func (k Key) Legacy() bool { return k.Invite != "" }
 
-// Do makes one [Move] with the message it leaves. An unknown move changes nothing.
-func (k Key) Do(m Move, message string) Key {
-	s, known := life[m]
+// Apply makes one [Transition] with the message it leaves. An unknown move changes nothing.
+func (k Key) Apply(m Transition, message string) Key {
+	s, known := transitions[m]
 	if !known {
 		return k
 	}
@@ -51,7 +51,7 @@ func (k Key) Do(m Move, message string) Key {
 	if s.use != unchanged {
 		k.Used = s.use == used
 	}
-	if s.forgets {
+	if s.clearsAccount {
 		k.Username, k.VerifyAddress = "", ""
 	}
 	return k
@@ -59,7 +59,7 @@ func (k Key) Do(m Move, message string) Key {
 
 // Enqueue is the key once the task with that id is accepted for it.
 func (k Key) Enqueue(task string) Key {
-	k = k.Do(Queue, "")
+	k = k.Apply(Queue, "")
 	k.Task = task
 	return k
 }
@@ -67,16 +67,16 @@ func (k Key) Enqueue(task string) Key {
 // Upgrade is the key once its account is in a plan, since at; of the account and the plan it keeps what
 // is told, "" for nothing.
 func (k Key) Upgrade(at time.Time, username, verifyAddress string) Key {
-	k = k.Do(Upgraded, "")
+	k = k.Apply(Upgraded, "")
 	k.UsedDate, k.Username, k.VerifyAddress = at, username, verifyAddress
 	return k
 }
 
-// Restart is the key as support hands it back: usable, of no system but this one, with its
+// Reset is the key as support hands it back: usable, of no system but this one, with its
 // allowance of tasks whole, not revoked.
-func (k Key) Restart() Key {
-	k = k.Do(Reset, "")
-	k.Invite, k.Address, k.Revoked, k.Limit = "", "", false, time.Time{}
+func (k Key) Reset() Key {
+	k = k.Apply(Reset, "")
+	k.Invite, k.Address, k.Revoked, k.NextTaskAt = "", "", false, time.Time{}
 	return k
 }
 

@@ -7,9 +7,9 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// life is the table of a key's life, written out a second time.
-var life = []struct {
-	move    keys.Move
+// transitions is the table of a key's life, written out a second time.
+var transitions = []struct {
+	move    keys.Transition
 	status  keys.Status
 	used    string // "yes", "no", "unchanged"
 	forgets bool
@@ -37,7 +37,7 @@ func everyKey() (all []keys.Key) {
 					k := keys.Key{
 						Code: "CODE", Version: 7, Status: status, Used: used, Revoked: revoked, Message: "before",
 						Username: "name", VerifyAddress: "street", OrderID: "order", PurchaseDate: bought, UsedDate: joined,
-						Task: "task", Limit: joined,
+						Task: "task", NextTaskAt: joined,
 					}
 					if legacy {
 						k.Invite, k.Address = "invite", "address"
@@ -51,10 +51,10 @@ func everyKey() (all []keys.Key) {
 }
 
 func TestEveryMoveOfEveryKey(t *testing.T) {
-	if len(life) != len(keys.Moves()) {
-		t.Fatalf("the table has %d moves, the package %d", len(life), len(keys.Moves()))
+	if len(transitions) != len(keys.Transitions()) {
+		t.Fatalf("the table has %d moves, the package %d", len(transitions), len(keys.Transitions()))
 	}
-	for _, row := range life {
+	for _, row := range transitions {
 		for _, before := range everyKey() {
 			want := before
 			want.Status, want.Message = row.status, "after"
@@ -64,7 +64,7 @@ func TestEveryMoveOfEveryKey(t *testing.T) {
 			if row.forgets {
 				want.Username, want.VerifyAddress = "", ""
 			}
-			if got := before.Do(row.move, "after"); got != want {
+			if got := before.Apply(row.move, "after"); got != want {
 				t.Errorf("%+v\ndoes %s:\n got %+v\nwant %+v", before, row.move, got, want)
 			}
 		}
@@ -73,7 +73,7 @@ func TestEveryMoveOfEveryKey(t *testing.T) {
 
 func TestUnknownMoveChangesNothing(t *testing.T) {
 	for _, k := range everyKey() {
-		if got := k.Do("dance", "message"); got != k {
+		if got := k.Apply("dance", "message"); got != k {
 			t.Errorf("%+v became %+v", k, got)
 		}
 	}
@@ -82,11 +82,11 @@ func TestUnknownMoveChangesNothing(t *testing.T) {
 func TestNamedSteps(t *testing.T) {
 	later := joined.AddDate(1, 0, 0)
 	for _, before := range everyKey() {
-		want := before.Do(keys.Queue, "")
+		want := before.Apply(keys.Queue, "")
 		want.Task = "next"
 		expect(t, "Enqueue", before, before.Enqueue("next"), want)
 
-		want = before.Do(keys.Upgraded, "")
+		want = before.Apply(keys.Upgraded, "")
 		want.UsedDate, want.Username, want.VerifyAddress = later, "new", "road"
 		expect(t, "Upgrade", before, before.Upgrade(later, "new", "road"), want)
 
@@ -102,7 +102,7 @@ func TestNamedSteps(t *testing.T) {
 			Code: "CODE", Version: 7, Status: keys.Active, OrderID: "order",
 			PurchaseDate: bought, UsedDate: joined, Task: "task",
 		}
-		expect(t, "Restart", before, before.Restart(), want)
+		expect(t, "Restart", before, before.Reset(), want)
 	}
 }
 
@@ -116,8 +116,8 @@ func expect(t *testing.T, step string, before, got, want keys.Key) {
 // TestUsedDate holds that nothing but an upgrade changes when a key was used.
 func TestUsedDate(t *testing.T) {
 	for _, k := range everyKey() {
-		for _, m := range keys.Moves() {
-			if got := k.Do(m, "").UsedDate; !got.Equal(joined) {
+		for _, m := range keys.Transitions() {
+			if got := k.Apply(m, "").UsedDate; !got.Equal(joined) {
 				t.Errorf("%s changed the date of use to %v", m, got)
 			}
 		}
@@ -140,8 +140,8 @@ func TestAgrees(t *testing.T) {
 		t.Errorf("%d statuses, not %d", len(keys.Statuses()), want)
 	}
 	for s, want := range table {
-		if s.Agrees(false) != want.unused || s.Agrees(true) != want.used {
-			t.Errorf("%q agrees with unused: %v, used: %v", s, s.Agrees(false), s.Agrees(true))
+		if s.AllowsUsed(false) != want.unused || s.AllowsUsed(true) != want.used {
+			t.Errorf("%q agrees with unused: %v, used: %v", s, s.AllowsUsed(false), s.AllowsUsed(true))
 		}
 	}
 }
@@ -149,8 +149,8 @@ func TestAgrees(t *testing.T) {
 // TestMovesAgree holds that no move leads to a key whose status and use contradict each other.
 func TestMovesAgree(t *testing.T) {
 	for _, k := range everyKey() {
-		for _, m := range keys.Moves() {
-			if got := k.Do(m, ""); !got.Status.Agrees(got.Used) {
+		for _, m := range keys.Transitions() {
+			if got := k.Apply(m, ""); !got.Status.AllowsUsed(got.Used) {
 				t.Errorf("%s leads to %s, used %v", m, got.Status, got.Used)
 			}
 		}
@@ -158,7 +158,7 @@ func TestMovesAgree(t *testing.T) {
 }
 
 func TestIssue(t *testing.T) {
-	random := [keys.Entropy]byte{1, 2, 3}
+	random := [keys.EntropyBytes]byte{1, 2, 3}
 	at := time.Date(2026, 11, 22, 20, 37, 1, 5e8, time.FixedZone("CET", 3600))
 	want := keys.Key{
 		Code: keys.Generate(random), Status: keys.Active, OrderID: "o",

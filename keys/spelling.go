@@ -84,21 +84,21 @@ func symbol(r rune) byte {
 // readOwn reads a code of our own format in any spelling. The check character makes that safe: a text is
 // no such code unless its symbols are exactly those of one.
 func readOwn(s string) (Code, bool) {
-	var values [symbols]byte
+	var values [codeLen]byte
 	n := 0
 	for _, r := range s {
 		v := symbol(r)
 		if v == skipped {
 			continue
 		}
-		if v == unknown || n == symbols {
+		if v == unknown || n == codeLen {
 			return "", false
 		}
 		values[n] = v
 		n++
 	}
-	if n != symbols || checksum(values[:]) != 0 {
+	if n != codeLen || checksum(values[:]) != 0 {
 		return "", false
 	}
-	return spell(values), true
+	return format(values), true
 }

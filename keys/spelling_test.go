@@ -74,7 +74,7 @@ func TestPasted(t *testing.T) {
 		wrong[i] = rapid.SampledFrom([]byte(crockford)).Filter(func(b byte) bool { return b != wrong[i] }).Draw(t, "symbol")
 		typed = paste(keys.Code(wrong), choose)
 		for name, parse := range parsers {
-			if got, _ := parse(typed); got.Own() {
+			if got, _ := parse(typed); got.Generated() {
 				t.Fatalf("%s: %q gives %q", name, typed, got)
 			}
 		}
@@ -86,7 +86,7 @@ var parsers = map[string]func(string) (keys.Code, error){"Parse": keys.Parse, "P
 // TestPastedForms reads one code as mail programs, telephones and word processors hand it over.
 func TestPastedForms(t *testing.T) {
 	const code = "01GZX-9QZ7M-1H2AB-CD4EF-GJ5KJ"
-	if !keys.Code(code).Own() {
+	if !keys.Code(code).Generated() {
 		t.Fatal("the code is not of our own format")
 	}
 	for _, typed := range []string{
@@ -106,7 +106,7 @@ func TestPastedForms(t *testing.T) {
 	}
 	for _, typed := range []string{code + "+", "+" + code, code + "/", code + code, code[:28], "(" + code + ")", code + "\x00", code + "\xff", code + "é"} {
 		for name, parse := range parsers {
-			if got, _ := parse(typed); got.Own() {
+			if got, _ := parse(typed); got.Generated() {
 				t.Errorf("%s: %q gives %q", name, typed, got)
 			}
 		}

@@ -18,9 +18,9 @@ func Statuses() []Status {
 	return []Status{Active, InQueue, Success, FailedUpgrade, SuccessRenew, Failed}
 }
 
-// Agrees says whether a key of this status may be used (or unused).
+// AllowsUsed says whether a key of this status may be used (or unused).
 // It is false for anything that is no status.
-func (s Status) Agrees(used bool) bool {
+func (s Status) AllowsUsed(used bool) bool {
 	switch s {
 	case Active, InQueue:
 		return true
@@ -32,22 +32,22 @@ func (s Status) Agrees(used bool) bool {
 	return false
 }
 
-// A Move is one step in the life of a key.
-type Move string
+// A Transition is one step in the life of a key.
+type Transition string
 
 // The moves.
 const (
-	Queue       Move = "queue"        // an upgrade or renew was accepted
-	Upgraded    Move = "upgraded"     // the account is in a plan
-	NotUpgraded Move = "not_upgraded" // the upgrade failed; the key can be used again
-	Renewed     Move = "renewed"      // the key can be used again
-	NotRenewed  Move = "not_renewed"  // the renew failed; it can be tried again
-	Reset       Move = "reset"        // support made the key usable again, whatever it was
+	Queue       Transition = "queue"        // an upgrade or renew was accepted
+	Upgraded    Transition = "upgraded"     // the account is in a plan
+	NotUpgraded Transition = "not_upgraded" // the upgrade failed; the key can be used again
+	Renewed     Transition = "renewed"      // the key can be used again
+	NotRenewed  Transition = "not_renewed"  // the renew failed; it can be tried again
+	Reset       Transition = "reset"        // support made the key usable again, whatever it was
 )
 
-// Moves lists every move, in the order above.
-func Moves() []Move {
-	return []Move{Queue, Upgraded, NotUpgraded, Renewed, NotRenewed, Reset}
+// Transitions lists every move, in the order above.
+func Transitions() []Transition {
+	return []Transition{Queue, Upgraded, NotUpgraded, Renewed, NotRenewed, Reset}
 }
 
 // use is what a move does to a key's use.
@@ -59,18 +59,18 @@ const (
 	unused
 )
 
-// A step is what a move makes of a key: a row of the table of its life.
-type step struct {
-	to      Status
-	use     use
-	forgets bool // the account's username and address
+// A transitionRule is what a move makes of a key: a row of the table of its life.
+type transitionRule struct {
+	to            Status
+	use           use
+	clearsAccount bool // the account's username and address
 }
 
-var life = map[Move]step{
+var transitions = map[Transition]transitionRule{
 	Queue:       {to: InQueue, use: unchanged},
-	Upgraded:    {to: Success, use: used, forgets: true}, // the account's new ones follow
+	Upgraded:    {to: Success, use: used, clearsAccount: true}, // the account's new ones follow
 	NotUpgraded: {to: FailedUpgrade, use: unused},
-	Renewed:     {to: SuccessRenew, use: unused, forgets: true},
+	Renewed:     {to: SuccessRenew, use: unused, clearsAccount: true},
 	NotRenewed:  {to: Failed, use: used},
-	Reset:       {to: Active, use: unused, forgets: true},
+	Reset:       {to: Active, use: unused, clearsAccount: true},
 }

@@ -67,12 +67,12 @@ func (m model) byID(id string) *shelf {
 }
 
 // post gives the model afterwards: the same one if the post is refused.
-func (m model) post(move *stock.Move, claim *stock.Claim) (model, stock.Plan, error) {
+func (m model) post(move *stock.Transfer, claim *stock.Claim) (model, stock.Plan, error) {
 	after := m.copy()
 	if move != nil {
 		s := after.byID(move.Plan)
 		if s == nil || s.find(move.From) < 0 {
-			return m, stock.Plan{}, stock.ErrCount
+			return m, stock.Plan{}, stock.ErrSlotState
 		}
 		s.slots[s.find(move.From)], s.moved = move.To, true
 		if move.Fault != "" {
@@ -90,7 +90,7 @@ func (m model) post(move *stock.Move, claim *stock.Claim) (model, stock.Plan, er
 			return after, s.counted(), nil
 		}
 	}
-	return m, stock.Plan{}, stock.ErrEmpty
+	return m, stock.Plan{}, stock.ErrOutOfStock
 }
 
 func (m model) changed() (plans []stock.Plan) {
@@ -119,12 +119,12 @@ func drawModel(t *rapid.T) model {
 	return m
 }
 
-func drawMove(t *rapid.T) *stock.Move {
+func drawMove(t *rapid.T) *stock.Transfer {
 	if rapid.Bool().Draw(t, "no move") {
 		return nil
 	}
 	states := rapid.Permutation(states).Draw(t, "states")
-	return &stock.Move{
+	return &stock.Transfer{
 		Plan: rapid.SampledFrom(append(planIDs, "unknown")).Draw(t, "plan"), From: states[0], To: states[1],
 		Fault: rapid.SampledFrom([]stock.Fault{"", "", "", stock.Expired, stock.Full, stock.Invalid}).Draw(t, "fault"),
 	}
@@ -148,11 +148,11 @@ func TestBookAgainstSlots(t *testing.T) {
 		for _, s := range m {
 			plans = append(plans, s.counted())
 		}
-		b := stock.NewBook(now, rapid.Permutation(plans).Draw(t, "order of loading"))
+		b := stock.NewAllocator(now, rapid.Permutation(plans).Draw(t, "order of loading"))
 		for range rapid.IntRange(1, 12).Draw(t, "posts") {
 			move, claim := drawMove(t), drawClaim(t)
 			after, want, wantErr := m.post(move, claim)
-			got, err := b.Post(move, claim)
+			got, err := b.Apply(move, claim)
 			if !errors.Is(err, wantErr) || got != want {
 				t.Fatalf("%+v, %+v:\n got %+v, %v\nwant %+v, %v", move, claim, got, err, want, wantErr)
 			}
@@ -180,9 +180,9 @@ func whole(t fataler, p stock.Plan) {
 // its plan is at fault.
 func TestFreedSlotIsClaimed(t *testing.T) {
 	plan := stock.Plan{ID: "a", Seq: 1, Country: "US", Size: 1, Held: 1}
-	for fault, want := range map[stock.Fault]error{"": nil, stock.Full: stock.ErrEmpty} {
-		b := stock.NewBook(now, []stock.Plan{plan})
-		got, err := b.Post(&stock.Move{Plan: "a", Country: "US", From: stock.Held, To: stock.Free, Fault: fault}, &stock.Claim{Country: "US"})
+	for fault, want := range map[stock.Fault]error{"": nil, stock.Full: stock.ErrOutOfStock} {
+		b := stock.NewAllocator(now, []stock.Plan{plan})
+		got, err := b.Apply(&stock.Transfer{Plan: "a", Country: "US", From: stock.Held, To: stock.Free, Fault: fault}, &stock.Claim{Country: "US"})
 		if !errors.Is(err, want) {
 			t.Errorf("fault %q: %+v, %v", fault, got, err)
 		}
@@ -197,14 +197,14 @@ func TestFreedSlotIsClaimed(t *testing.T) {
 
 // TestNeverOversold claims until nothing is left, over two plans.
 func TestNeverOversold(t *testing.T) {
-	b := stock.NewBook(now, []stock.Plan{
+	b := stock.NewAllocator(now, []stock.Plan{
 		{ID: "second", Seq: 2, Country: "US", Size: 2, Spent: 1},
 		{ID: "first", Seq: 1, Country: "US", Size: 2},
 	})
 	var given []string
 	for {
-		p, err := b.Post(nil, &stock.Claim{Country: "US"})
-		if errors.Is(err, stock.ErrEmpty) {
+		p, err := b.Apply(nil, &stock.Claim{Country: "US"})
+		if errors.Is(err, stock.ErrOutOfStock) {
 			break
 		}
 		given = append(given, p.ID)
@@ -216,8 +216,8 @@ func TestNeverOversold(t *testing.T) {
 
 // TestPostNothing holds that an empty post does nothing.
 func TestPostNothing(t *testing.T) {
-	b := stock.NewBook(now, []stock.Plan{{ID: "a", Country: "US", Size: 1}})
-	if p, err := b.Post(nil, nil); p != (stock.Plan{}) || err != nil || b.Changed() != nil {
+	b := stock.NewAllocator(now, []stock.Plan{{ID: "a", Country: "US", Size: 1}})
+	if p, err := b.Apply(nil, nil); p != (stock.Plan{}) || err != nil || b.Changed() != nil {
 		t.Errorf("%+v, %v, %v", p, err, b.Changed())
 	}
 }

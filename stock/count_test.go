@@ -9,25 +9,25 @@ import (
 
 func TestCount(t *testing.T) {
 	p := stock.Plan{ID: "p", Size: 3, Held: 1, Spent: 1}
-	c := p.Count().Moved(stock.Held, stock.Suspect, 1).Moved(stock.Free, stock.Held, 2)
-	if c != (stock.Count{Held: 2, Spent: 1, Suspect: 1}) || c.String() != "2 held, 1 spent, 1 suspect" {
+	c := p.Counts().Transfer(stock.Held, stock.Suspect, 1).Transfer(stock.Free, stock.Held, 2)
+	if c != (stock.SlotCounts{Held: 2, Spent: 1, Suspect: 1}) || c.String() != "2 held, 1 spent, 1 suspect" {
 		t.Errorf("%+v", c)
 	}
-	if d := c.Minus(p.Count()); d != (stock.Count{Held: 1, Suspect: 1}) || d.In(stock.Held) != 1 || d.In(stock.Spent) != 0 || d.In(stock.Suspect) != 1 || d.In(stock.Free) != 0 {
+	if d := c.Sub(p.Counts()); d != (stock.SlotCounts{Held: 1, Suspect: 1}) || d.Of(stock.Held) != 1 || d.Of(stock.Spent) != 0 || d.Of(stock.Suspect) != 1 || d.Of(stock.Free) != 0 {
 		t.Errorf("%+v", d)
 	}
 }
 
 func TestRecounted(t *testing.T) {
 	p := stock.Plan{ID: "p", Size: 3, Held: -1, Spent: 7}
-	if p.Sound() {
+	if p.Valid() {
 		t.Error("a plan with a negative counter is sound")
 	}
-	for c, fits := range map[stock.Count]bool{
+	for c, fits := range map[stock.SlotCounts]bool{
 		{}: true, {Held: 1, Spent: 1, Suspect: 1}: true, {Spent: 4}: false, {Held: -1}: false, {Held: 2, Suspect: 2}: false,
 	} {
-		got, err := p.Recounted(c)
-		if fits != (err == nil) || !fits && !errors.Is(err, stock.ErrCount) || got.Count() != c || got.Size != 3 {
+		got, err := p.WithCounts(c)
+		if fits != (err == nil) || !fits && !errors.Is(err, stock.ErrSlotState) || got.Counts() != c || got.Size != 3 {
 			t.Errorf("%v: %+v, %v", c, got, err)
 		}
 	}

@@ -12,7 +12,7 @@
 //
 // An operator can also release a spent slot, once its member has left: it is free again.
 //
-// Fungible things are claimed, not chosen: a [Claim] says "one slot in US" and a [Book], which every
-// store shares, picks the plan or answers [ErrEmpty]. A [Move] takes one slot of a known plan from
+// Fungible things are claimed, not chosen: a [Claim] says "one slot in US" and a [Allocator], which every
+// store shares, picks the plan or answers [ErrOutOfStock]. A [Transfer] takes one slot of a known plan from
 // one state to another. The package is pure: values in, values out; no clock, no storage.
 package stock

@@ -9,9 +9,9 @@ import (
 // ErrPlan says that no plan has that id.
 var ErrPlan = errors.New("there is no such plan")
 
-// An Edit is what an operator says of a plan; a nil part keeps its value. One that does not retire
+// A PlanEdit is what an operator says of a plan; a nil part keeps its value. One that does not retire
 // the plan puts it back into stock: it is live again, and no fault stands.
-type Edit struct {
+type PlanEdit struct {
 	ID        string
 	Country   *Country // needed for a new plan
 	Size      *int     // needed for a new plan
@@ -25,11 +25,11 @@ type Edit struct {
 // error says in a person's words what cannot be (a size below 0, above [MaxSize] or below the slots in
 // use, another country while there are any), or is [ErrCountry], or is [ErrPlan] where a plan
 // that is not there is to be retired, or lacks its country or size.
-func (e Edit) Apply(p Plan) (Plan, error) {
+func (e PlanEdit) Apply(p Plan) (Plan, error) {
 	if p.ID == "" && (e.Retire || e.Country == nil || e.Size == nil) {
 		return p, ErrPlan
 	}
-	if err := e.check(); err != nil {
+	if err := e.validate(); err != nil {
 		return p, err
 	}
 	if used := p.Size - p.Free(); e.Size != nil && *e.Size < used {
@@ -42,19 +42,19 @@ func (e Edit) Apply(p Plan) (Plan, error) {
 	if !e.Retire {
 		p.Fault = ""
 	}
-	set(&p.Country, e.Country)
-	set(&p.Size, e.Size)
-	set(&p.Address, e.Address)
-	set(&p.Invite, e.Invite)
-	set(&p.ExpiresAt, e.ExpiresAt)
+	setIf(&p.Country, e.Country)
+	setIf(&p.Size, e.Size)
+	setIf(&p.Address, e.Address)
+	setIf(&p.Invite, e.Invite)
+	setIf(&p.ExpiresAt, e.ExpiresAt)
 	return p, nil
 }
 
 // MaxSize is how many slots a plan has at most: far more than any, and few enough to be summed.
 const MaxSize = 1_000_000
 
-// check says what is wrong with the edit in itself.
-func (e Edit) check() error {
+// validate says what is wrong with the edit in itself.
+func (e PlanEdit) validate() error {
 	if e.Size != nil && (*e.Size < 0 || *e.Size > MaxSize) {
 		return fmt.Errorf("%d slots: a plan has 0 to %d", *e.Size, MaxSize)
 	}
@@ -66,7 +66,7 @@ func (e Edit) check() error {
 	return nil
 }
 
-func set[T any](field *T, value *T) {
+func setIf[T any](field *T, value *T) {
 	if value != nil {
 		*field = *value
 	}

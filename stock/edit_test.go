@@ -15,43 +15,43 @@ func TestEditApply(t *testing.T) {
 	idle := stock.Plan{ID: "a", Seq: 4, Country: "US", Size: 6, Fault: stock.Full, Retired: true}
 	for name, c := range map[string]struct {
 		before stock.Plan
-		edit   stock.Edit
+		edit   stock.PlanEdit
 		after  func(*stock.Plan)
 		fault  string
 	}{
 		"a new plan": {
 			stock.Plan{},
-			stock.Edit{ID: "n", Country: new(stock.Country("DE")), Size: new(3), Address: new("road"), Invite: new("i"), ExpiresAt: &soon},
+			stock.PlanEdit{ID: "n", Country: new(stock.Country("DE")), Size: new(3), Address: new("road"), Invite: new("i"), ExpiresAt: &soon},
 			func(p *stock.Plan) {
 				*p = stock.Plan{ID: "n", Country: "DE", Size: 3, Address: "road", Invite: "i", ExpiresAt: soon}
 			}, "",
 		},
 		"a new plan of no slots": {
 			stock.Plan{},
-			stock.Edit{ID: "n", Country: new(stock.Country("DE")), Size: new(0)},
+			stock.PlanEdit{ID: "n", Country: new(stock.Country("DE")), Size: new(0)},
 			func(p *stock.Plan) { p.ID, p.Country = "n", "DE" }, "",
 		},
-		"a new plan without a country": {stock.Plan{}, stock.Edit{ID: "n", Size: new(3)}, nil, "no such plan"},
-		"a new plan without a size":    {stock.Plan{}, stock.Edit{ID: "n", Country: new(stock.Country("DE"))}, nil, "no such plan"},
-		"more than any plan has":       {plan, stock.Edit{ID: "a", Size: new(stock.MaxSize + 1)}, nil, "1000001"},
-		"a country that is none":       {stock.Plan{}, stock.Edit{ID: "n", Country: new(stock.Country("de")), Size: new(1)}, nil, "ISO 3166-1"},
-		"a new plan below nothing":     {stock.Plan{}, stock.Edit{ID: "n", Country: new(stock.Country("DE")), Size: new(-1)}, nil, "-1"},
-		"retiring what is not there":   {stock.Plan{}, stock.Edit{ID: "n", Country: new(stock.Country("DE")), Size: new(1), Retire: true}, nil, "no such plan"},
+		"a new plan without a country": {stock.Plan{}, stock.PlanEdit{ID: "n", Size: new(3)}, nil, "no such plan"},
+		"a new plan without a size":    {stock.Plan{}, stock.PlanEdit{ID: "n", Country: new(stock.Country("DE"))}, nil, "no such plan"},
+		"more than any plan has":       {plan, stock.PlanEdit{ID: "a", Size: new(stock.MaxSize + 1)}, nil, "1000001"},
+		"a country that is none":       {stock.Plan{}, stock.PlanEdit{ID: "n", Country: new(stock.Country("de")), Size: new(1)}, nil, "ISO 3166-1"},
+		"a new plan below nothing":     {stock.Plan{}, stock.PlanEdit{ID: "n", Country: new(stock.Country("DE")), Size: new(-1)}, nil, "-1"},
+		"retiring what is not there":   {stock.Plan{}, stock.PlanEdit{ID: "n", Country: new(stock.Country("DE")), Size: new(1), Retire: true}, nil, "no such plan"},
 
-		"nothing said":     {plan, stock.Edit{ID: "a"}, func(*stock.Plan) {}, ""},
-		"the address":      {plan, stock.Edit{ID: "a", Address: new("")}, func(p *stock.Plan) { p.Address = "" }, ""},
-		"the invite":       {plan, stock.Edit{ID: "a", Invite: new("new")}, func(p *stock.Plan) { p.Invite = "new" }, ""},
-		"the end":          {plan, stock.Edit{ID: "a", ExpiresAt: &soon}, func(p *stock.Plan) { p.ExpiresAt = soon }, ""},
-		"no end":           {plan, stock.Edit{ID: "a", ExpiresAt: &time.Time{}}, func(p *stock.Plan) { p.ExpiresAt = time.Time{} }, ""},
-		"more slots":       {plan, stock.Edit{ID: "a", Size: new(9)}, func(p *stock.Plan) { p.Size = 9 }, ""},
-		"just enough":      {plan, stock.Edit{ID: "a", Size: new(4)}, func(p *stock.Plan) { p.Size = 4 }, ""},
-		"too few":          {plan, stock.Edit{ID: "a", Size: new(3), Address: new("x")}, nil, "3 slots are fewer than the 4"},
-		"the same country": {plan, stock.Edit{ID: "a", Country: new(stock.Country("US"))}, func(*stock.Plan) {}, ""},
-		"a country in use": {plan, stock.Edit{ID: "a", Country: new(stock.Country("DE"))}, nil, "country cannot change"},
-		"an idle country":  {idle, stock.Edit{ID: "a", Country: new(stock.Country("DE"))}, func(p *stock.Plan) { p.Country, p.Fault, p.Retired = "DE", "", false }, ""},
-		"back into stock":  {idle, stock.Edit{ID: "a"}, func(p *stock.Plan) { p.Fault, p.Retired = "", false }, ""},
-		"retired":          {plan, stock.Edit{ID: "a", Retire: true}, func(p *stock.Plan) { p.Retired = true }, ""},
-		"retired, faulty":  {idle, stock.Edit{ID: "a", Retire: true}, func(*stock.Plan) {}, ""},
+		"nothing said":     {plan, stock.PlanEdit{ID: "a"}, func(*stock.Plan) {}, ""},
+		"the address":      {plan, stock.PlanEdit{ID: "a", Address: new("")}, func(p *stock.Plan) { p.Address = "" }, ""},
+		"the invite":       {plan, stock.PlanEdit{ID: "a", Invite: new("new")}, func(p *stock.Plan) { p.Invite = "new" }, ""},
+		"the end":          {plan, stock.PlanEdit{ID: "a", ExpiresAt: &soon}, func(p *stock.Plan) { p.ExpiresAt = soon }, ""},
+		"no end":           {plan, stock.PlanEdit{ID: "a", ExpiresAt: &time.Time{}}, func(p *stock.Plan) { p.ExpiresAt = time.Time{} }, ""},
+		"more slots":       {plan, stock.PlanEdit{ID: "a", Size: new(9)}, func(p *stock.Plan) { p.Size = 9 }, ""},
+		"just enough":      {plan, stock.PlanEdit{ID: "a", Size: new(4)}, func(p *stock.Plan) { p.Size = 4 }, ""},
+		"too few":          {plan, stock.PlanEdit{ID: "a", Size: new(3), Address: new("x")}, nil, "3 slots are fewer than the 4"},
+		"the same country": {plan, stock.PlanEdit{ID: "a", Country: new(stock.Country("US"))}, func(*stock.Plan) {}, ""},
+		"a country in use": {plan, stock.PlanEdit{ID: "a", Country: new(stock.Country("DE"))}, nil, "country cannot change"},
+		"an idle country":  {idle, stock.PlanEdit{ID: "a", Country: new(stock.Country("DE"))}, func(p *stock.Plan) { p.Country, p.Fault, p.Retired = "DE", "", false }, ""},
+		"back into stock":  {idle, stock.PlanEdit{ID: "a"}, func(p *stock.Plan) { p.Fault, p.Retired = "", false }, ""},
+		"retired":          {plan, stock.PlanEdit{ID: "a", Retire: true}, func(p *stock.Plan) { p.Retired = true }, ""},
+		"retired, faulty":  {idle, stock.PlanEdit{ID: "a", Retire: true}, func(*stock.Plan) {}, ""},
 	} {
 		want := c.before
 		if c.after != nil {

@@ -9,17 +9,17 @@ import (
 
 // A store loads the plans that a batch needs, posts to a book, and writes what has changed.
 func Example() {
-	book := stock.NewBook(time.Now(), []stock.Plan{
+	book := stock.NewAllocator(time.Now(), []stock.Plan{
 		{ID: "elm", Seq: 1, Country: "US", Size: 2, Spent: 1},
 		{ID: "oak", Seq: 2, Country: "US", Size: 6},
 	})
 	for range 2 {
-		plan, err := book.Post(nil, &stock.Claim{Country: "US"})
+		plan, err := book.Apply(nil, &stock.Claim{Country: "US"})
 		fmt.Println("claimed:", plan.ID, plan.Free(), "left", err)
 	}
 	// The provider says that the first plan is full: its slot is given back, and one claimed elsewhere.
-	plan, err := book.Post(
-		&stock.Move{Plan: "elm", Country: "US", From: stock.Held, To: stock.Free, Fault: stock.Full},
+	plan, err := book.Apply(
+		&stock.Transfer{Plan: "elm", Country: "US", From: stock.Held, To: stock.Free, Fault: stock.Full},
 		&stock.Claim{Country: "US", Except: []string{"elm"}},
 	)
 	fmt.Println("claimed:", plan.ID, plan.Free(), "left", err)

@@ -22,7 +22,7 @@ type Level struct {
 func Levels(at time.Time, plans []Plan) []Level {
 	sums := map[Country]Level{}
 	for _, p := range plans {
-		sums[p.Country] = sums[p.Country].plus(p, p.Live(at))
+		sums[p.Country] = sums[p.Country].plus(p, p.Available(at))
 	}
 	return slices.SortedFunc(maps.Values(sums), func(x, y Level) int { return cmp.Compare(x.Country, y.Country) })
 }

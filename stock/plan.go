@@ -49,20 +49,20 @@ type Plan struct {
 // Free is the number of slots that no task holds, has spent or may have spent.
 func (p Plan) Free() int { return p.Size - p.Held - p.Spent - p.Suspect }
 
-// Live says whether the plan is in stock at that time: not retired, expired or found faulty.
-func (p Plan) Live(at time.Time) bool {
+// Available says whether the plan is in stock at that time: not retired, expired or found faulty.
+func (p Plan) Available(at time.Time) bool {
 	return !p.Retired && p.Fault == "" && (p.ExpiresAt.IsZero() || at.Before(p.ExpiresAt))
 }
 
-// ErrCount says that a slot was to be moved out of a state that has none: it is a fault in a
+// ErrSlotState says that a slot was to be moved out of a state that has none: it is a fault in a
 // program, or in the stored counts, and nothing is changed.
-var ErrCount = errors.New("stock: the plan has no slot in that state")
+var ErrSlotState = errors.New("stock: the plan has no slot in that state")
 
-// shift takes one slot from one state to another.
-func (p Plan) shift(from, to State) (Plan, error) {
+// transfer takes one slot from one state to another.
+func (p Plan) transfer(from, to State) (Plan, error) {
 	p = p.add(from, -1).add(to, +1)
-	if !p.Sound() {
-		return p, fmt.Errorf("plan %s, %s to %s: %w", p.ID, from, to, ErrCount)
+	if !p.Valid() {
+		return p, fmt.Errorf("plan %s, %s to %s: %w", p.ID, from, to, ErrSlotState)
 	}
 	return p, nil
 }

@@ -23,7 +23,7 @@ func TestLive(t *testing.T) {
 		"found full":            {stock.Plan{Fault: stock.Full}, false},
 		"found invalid":         {stock.Plan{Fault: stock.Invalid}, false},
 	} {
-		if got := c.plan.Live(now); got != c.live {
+		if got := c.plan.Available(now); got != c.live {
 			t.Errorf("%s: live %v", name, got)
 		}
 	}

@@ -21,11 +21,11 @@ func TestAbandon(t *testing.T) {
 		slot  stock.State
 	}{
 		{"nothing was asked", tasks.Upgrade, tasks.Task{}, 0, false, stock.Free},
-		{"asked in vain", tasks.Upgrade, tasks.Task{Tries: 2}, 2, false, stock.Free},
-		{"asked, who knows", tasks.Upgrade, tasks.Task{Tries: 2, Doubt: true}, 2, true, stock.Suspect},
-		{"somebody had it", tasks.Upgrade, tasks.Task{Leased: now.Add(-time.Hour)}, 1, true, stock.Suspect},
-		{"two had it", tasks.Upgrade, tasks.Task{Leased: now.Add(-time.Hour), Lost: 1}, 2, true, stock.Suspect},
-		{"a renew", tasks.Renew, tasks.Task{Doubt: true}, 0, true, ""},
+		{"asked in vain", tasks.Upgrade, tasks.Task{CountedAttempts: 2}, 2, false, stock.Free},
+		{"asked, who knows", tasks.Upgrade, tasks.Task{CountedAttempts: 2, InDoubt: true}, 2, true, stock.Suspect},
+		{"somebody had it", tasks.Upgrade, tasks.Task{LeasedUntil: now.Add(-time.Hour)}, 1, true, stock.Suspect},
+		{"two had it", tasks.Upgrade, tasks.Task{LeasedUntil: now.Add(-time.Hour), LostLeases: 1}, 2, true, stock.Suspect},
+		{"a renew", tasks.Renew, tasks.Task{InDoubt: true}, 0, true, ""},
 	} {
 		for _, key := range []keys.Key{
 			{Status: keys.InQueue, Task: "T"}, {Status: keys.InQueue, Task: "later"}, {Status: keys.Active, Task: "T"},
@@ -33,19 +33,19 @@ func TestAbandon(t *testing.T) {
 			task := c.task
 			task.ID, task.Code, task.Kind, task.Country, task.Sealed = "T", "CODE", c.kind, "US", []byte("sealed")
 			if c.slot != "" {
-				task.Plan, task.Slot = tasks.PlanCopy{ID: "elm"}, stock.Held
+				task.Plan, task.Slot = tasks.PlanSnapshot{ID: "elm"}, stock.Held
 			}
 			key.Code, key.Version, key.Used = "CODE", 5, c.kind == tasks.Renew
-			got := tasks.Record{At: now, Code: "CODE", Key: key, Tasks: []tasks.Task{task}}.Abandon(task, "why", "id")
+			got := tasks.Record{At: now, Code: "CODE", Key: key, Tasks: []tasks.Task{task}}.FailTask(task, "why", "id")
 
-			task.Asked, task.Tries, task.Lost, task.Doubt = c.tries-c.task.Tries, c.tries, 0, c.doubt
-			task.Ended, task.Outcome, task.Slot, task.Sealed = now, tasks.SystemError, c.slot, nil
-			line := tasks.Event{At: now, Cause: tasks.WasRepaired, Code: "CODE", Task: "T", Kind: c.kind, Outcome: tasks.SystemError, Note: "why"}
+			task.Attempts, task.CountedAttempts, task.LostLeases, task.InDoubt = c.tries-c.task.CountedAttempts, c.tries, 0, c.doubt
+			task.EndedAt, task.Outcome, task.Slot, task.Sealed = now, tasks.SystemError, c.slot, nil
+			line := tasks.Event{At: now, Type: tasks.EventRepaired, Code: "CODE", Task: "T", Kind: c.kind, Outcome: tasks.SystemError, Note: "why"}
 			want := tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{line, line}}
 			ended := &want.Events[1]
-			ended.Cause, ended.Note = tasks.WasEnded, ""
+			ended.Type, ended.Note = tasks.EventEnded, ""
 			if c.slot != "" {
-				want.Move = &stock.Move{Plan: "elm", Country: "US", From: stock.Held, To: c.slot}
+				want.Transfer = &stock.Transfer{Plan: "elm", Country: "US", From: stock.Held, To: c.slot}
 				ended.Plan, ended.From, ended.To = "elm", stock.Held, c.slot
 			}
 			if key.Status == keys.InQueue && key.Task == "T" {
@@ -62,10 +62,10 @@ func TestAbandon(t *testing.T) {
 
 // TestClose holds that only a success has certainly spent the slot that its ended task still holds.
 func TestClose(t *testing.T) {
-	for _, outcome := range endings[tasks.Upgrade] {
+	for _, outcome := range outcomeRules[tasks.Upgrade] {
 		v := suspect()
 		v.Task.Outcome, v.Task.Slot = outcome, stock.Held
-		got := tasks.Record{At: now, Code: "CODE", Key: v.Key}.Close(*v.Task, "why", "id")
+		got := tasks.Record{At: now, Code: "CODE", Key: v.Key}.CloseHold(*v.Task, "why", "id")
 
 		task := *v.Task
 		if task.Slot = stock.Suspect; outcome == tasks.Success {
@@ -75,7 +75,7 @@ func TestClose(t *testing.T) {
 		line.Plan, line.From, line.To = "elm", stock.Held, task.Slot
 		repaired(t, string(outcome), got, tasks.Change{
 			ID: "id", Task: &task, Events: []tasks.Event{line},
-			Move: &stock.Move{Plan: "elm", Country: "US", From: stock.Held, To: task.Slot},
+			Transfer: &stock.Transfer{Plan: "elm", Country: "US", From: stock.Held, To: task.Slot},
 		})
 	}
 }
@@ -83,15 +83,15 @@ func TestClose(t *testing.T) {
 func TestErase(t *testing.T) {
 	task := *suspect().Task
 	task.Sealed = []byte("sealed")
-	got := tasks.Record{At: now, Code: "CODE"}.Erase(task, "why", "id")
+	got := tasks.Record{At: now, Code: "CODE"}.EraseSecret(task, "why", "id")
 	task.Sealed = nil
 	repaired(t, "a secret", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{mended(task)}})
 }
 
 // TestUnlease holds that a lease which is ended is told from one that was given back.
 func TestUnlease(t *testing.T) {
-	task := tasks.Task{ID: "T", Code: "CODE", Kind: tasks.Renew, Version: 3, Fence: 2, Lost: 1, Leased: now.Add(-time.Hour), Sealed: []byte("sealed")}
-	got := tasks.Record{At: now, Code: "CODE"}.Unlease(task, "why", "id")
-	task.Leased, task.Lost = time.Time{}, 2
+	task := tasks.Task{ID: "T", Code: "CODE", Kind: tasks.Renew, Version: 3, Fence: 2, LostLeases: 1, LeasedUntil: now.Add(-time.Hour), Sealed: []byte("sealed")}
+	got := tasks.Record{At: now, Code: "CODE"}.ExpireLease(task, "why", "id")
+	task.LeasedUntil, task.LostLeases = time.Time{}, 2
 	repaired(t, "a lease", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{mended(task)}})
 }

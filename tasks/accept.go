@@ -5,25 +5,25 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// Accept decides on a request. The error is a [Refusal] or [Limited], the first that fits; otherwise
+// Accept decides on a request. The error is a [Refusal] or [RateLimited], the first that fits; otherwise
 // the change enqueues the key and opens the task, whose id is given and is the change's too. The
 // account is not in it: the caller seals it into the task of an accepted request that is still open.
 //
 // An upgrade claims a slot. empty says that the claim of just this decision has found none: the task
 // is then accepted and ended at once, out of stock.
-func (r Rules) Accept(v View, q Request, id string, empty bool) (Change, error) {
+func (r Rules) Accept(v Snapshot, q Request, id string, empty bool) (Change, error) {
 	if !v.Key.Exists() {
 		return Change{}, UnknownKey
 	}
 	if err := q.Check(r.Password); err != nil {
 		return Change{}, err
 	}
-	if err := v.refuse(q.Kind); err != nil {
+	if err := v.reject(q.Kind); err != nil {
 		return Change{}, err
 	}
-	limit, wait := r.allow(v.Key.Limit, v.At)
+	limit, wait := r.chargeRateLimit(v.Key.NextTaskAt, v.At)
 	if wait > 0 {
-		return Change{}, Limited{wait}
+		return Change{}, RateLimited{wait}
 	}
 	task, err := v.newTask(q, id)
 	if err != nil {
@@ -33,13 +33,13 @@ func (r Rules) Accept(v View, q Request, id string, empty bool) (Change, error) 
 		return v.outOfStock(task), nil
 	}
 	key := v.Key.Enqueue(id)
-	key.Limit = limit
+	key.NextTaskAt = limit
 	return accepted(key, task), nil
 }
 
-// refuse says why the key, as it stands, cannot have a task of that kind.
-func (v View) refuse(kind Kind) error {
-	switch open := v.open(); {
+// reject says why the key, as it stands, cannot have a task of that kind.
+func (v Snapshot) reject(kind Kind) error {
+	switch open := v.openTask(); {
 	case v.Key.Revoked:
 		return KeyGone
 	case open != nil && open.Kind == Upgrade:
@@ -56,16 +56,16 @@ func (v View) refuse(kind Kind) error {
 	return nil
 }
 
-func (v View) newTask(q Request, id string) (Task, error) {
+func (v Snapshot) newTask(q Request, id string) (Task, error) {
 	country, err := q.country()
 	return Task{
 		ID: id, Code: v.Key.Code, Kind: q.Kind, Country: country,
-		Ordinal: 1, Created: v.At, Due: v.At,
+		Ordinal: 1, CreatedAt: v.At, DueAt: v.At,
 	}, err
 }
 
 func accepted(key keys.Key, task Task) Change {
-	event := task.event(WasAccepted, task.Created)
+	event := task.event(EventAccepted, task.CreatedAt)
 	c := Change{ID: task.ID, Key: &key, Task: &task}
 	if task.Kind == Upgrade {
 		task.Slot = stock.Held
@@ -77,9 +77,9 @@ func accepted(key keys.Key, task Task) Change {
 }
 
 // outOfStock is accepted and ended in one: nothing is asked, nothing secret kept, nothing charged.
-func (v View) outOfStock(task Task) Change {
-	key := v.Key.Enqueue(task.ID).Do(keys.NotUpgraded, OutOfStock.Message(task.Kind))
-	begun := task.event(WasAccepted, v.At)
-	task.Ended, task.Outcome = v.At, OutOfStock
-	return Change{ID: task.ID, Key: &key, Task: &task, Events: []Event{begun, task.event(WasEnded, v.At)}}
+func (v Snapshot) outOfStock(task Task) Change {
+	key := v.Key.Enqueue(task.ID).Apply(keys.NotUpgraded, OutOfStock.Message(task.Kind))
+	begun := task.event(EventAccepted, v.At)
+	task.EndedAt, task.Outcome = v.At, OutOfStock
+	return Change{ID: task.ID, Key: &key, Task: &task, Events: []Event{begun, task.event(EventEnded, v.At)}}
 }

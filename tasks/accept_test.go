@@ -16,7 +16,7 @@ var now = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
 
 // An application is one request for one key: what the tables of refusals are about.
 type application struct {
-	view  tasks.View
+	view  tasks.Snapshot
 	kind  tasks.Kind
 	pwd   string
 	login string
@@ -37,7 +37,7 @@ func (a application) request() tasks.Request {
 
 func (a application) opened(k tasks.Kind) bool {
 	t := a.view.Task
-	return t != nil && t.Ended.IsZero() && t.Kind == k
+	return t != nil && t.EndedAt.IsZero() && t.Kind == k
 }
 
 func (a application) badLand() bool {
@@ -102,7 +102,7 @@ func (a application) expected() *row {
 const strongPassword = "long enough 1"
 
 // everyView is a view of every state a key can be in, with no task, an ended one and an open one.
-func everyView() (all []tasks.View) {
+func everyView() (all []tasks.Snapshot) {
 	for _, status := range keys.Statuses() {
 		for flags := range 16 {
 			k := keys.Key{
@@ -114,12 +114,12 @@ func everyView() (all []tasks.View) {
 			}
 			for _, task := range []*tasks.Task{
 				nil,
-				{ID: "old", Kind: tasks.Upgrade, Ended: now.Add(-1)},
-				{ID: "old", Kind: tasks.Renew, Ended: now.Add(-1)},
+				{ID: "old", Kind: tasks.Upgrade, EndedAt: now.Add(-1)},
+				{ID: "old", Kind: tasks.Renew, EndedAt: now.Add(-1)},
 				{ID: "old", Kind: tasks.Upgrade},
 				{ID: "old", Kind: tasks.Renew},
 			} {
-				all = append(all, tasks.View{At: now, Key: k, Task: task})
+				all = append(all, tasks.Snapshot{At: now, Key: k, Task: task})
 			}
 		}
 	}
@@ -173,9 +173,9 @@ func checkAccepted(t *testing.T, a application, c tasks.Change, err error) {
 	}
 	country := stock.Country(strings.ToUpper(strings.TrimSpace(a.land)))
 	key := a.view.Key
-	key.Status, key.Message, key.Task, key.Limit = keys.InQueue, "", "new", now.Add(3*time.Minute)
-	task := tasks.Task{ID: "new", Code: "CODE", Kind: a.kind, Country: country, Ordinal: 1, Created: now, Due: now}
-	event := tasks.Event{At: now, Cause: tasks.WasAccepted, Code: "CODE", Task: "new", Kind: a.kind}
+	key.Status, key.Message, key.Task, key.NextTaskAt = keys.InQueue, "", "new", now.Add(3*time.Minute)
+	task := tasks.Task{ID: "new", Code: "CODE", Kind: a.kind, Country: country, Ordinal: 1, CreatedAt: now, DueAt: now}
+	event := tasks.Event{At: now, Type: tasks.EventAccepted, Code: "CODE", Task: "new", Kind: a.kind}
 	want := tasks.Change{ID: "new", Key: &key, Task: &task}
 	if a.kind == tasks.Upgrade {
 		want.Claim = &stock.Claim{Country: country}
@@ -191,21 +191,21 @@ func checkAccepted(t *testing.T, a application, c tasks.Change, err error) {
 // nothing to claim and nothing charged.
 func TestAcceptOutOfStock(t *testing.T) {
 	const sentence = "There are currently no more upgrades available in stock for the desired location, try a different country"
-	key := keys.Key{Code: "CODE", Version: 5, Status: keys.Active, Limit: now.Add(time.Minute)}
-	a := application{tasks.View{At: now, Key: key}, tasks.Upgrade, "x", "ann", "de", "", ""}
+	key := keys.Key{Code: "CODE", Version: 5, Status: keys.Active, NextTaskAt: now.Add(time.Minute)}
+	a := application{tasks.Snapshot{At: now, Key: key}, tasks.Upgrade, "x", "ann", "de", "", ""}
 	c, err := tasks.DefaultRules().Accept(a.view, a.request(), "new", true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	key.Status, key.Message, key.Task = keys.FailedUpgrade, sentence, "new"
-	event := tasks.Event{At: now, Cause: tasks.WasAccepted, Code: "CODE", Task: "new", Kind: tasks.Upgrade}
+	event := tasks.Event{At: now, Type: tasks.EventAccepted, Code: "CODE", Task: "new", Kind: tasks.Upgrade}
 	ended := event
-	ended.Cause, ended.Outcome = tasks.WasEnded, tasks.OutOfStock
+	ended.Type, ended.Outcome = tasks.EventEnded, tasks.OutOfStock
 	want := tasks.Change{
 		ID: "new", Key: &key,
 		Task: &tasks.Task{
 			ID: "new", Code: "CODE", Kind: tasks.Upgrade, Country: "DE", Ordinal: 1,
-			Created: now, Due: now, Ended: now, Outcome: tasks.OutOfStock,
+			CreatedAt: now, DueAt: now, EndedAt: now, Outcome: tasks.OutOfStock,
 		},
 		Events: []tasks.Event{event, ended},
 	}
@@ -217,20 +217,20 @@ func TestAcceptOutOfStock(t *testing.T) {
 // TestAllotted holds that the plan which the store picks is copied into the task and the event, and
 // that the change it was decided as stays as it was.
 func TestAllotted(t *testing.T) {
-	a := application{tasks.View{At: now, Key: keys.Key{Code: "CODE", Version: 1, Status: keys.Active}}, tasks.Upgrade, "x", "ann", "US", "", ""}
+	a := application{tasks.Snapshot{At: now, Key: keys.Key{Code: "CODE", Version: 1, Status: keys.Active}}, tasks.Upgrade, "x", "ann", "US", "", ""}
 	c, err := tasks.DefaultRules().Accept(a.view, a.request(), "new", false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := c.Allotted(stock.Plan{ID: "elm", Address: "street", Invite: "link", Size: 5})
-	if want := (tasks.PlanCopy{ID: "elm", Address: "street", Invite: "link"}); got.Task.Plan != want || got.Events[0].Plan != "elm" {
+	got := c.WithPlan(stock.Plan{ID: "elm", Address: "street", Invite: "link", Size: 5})
+	if want := (tasks.PlanSnapshot{ID: "elm", Address: "street", Invite: "link"}); got.Task.Plan != want || got.Events[0].Plan != "elm" {
 		t.Errorf("got %+v, %+v", got.Task, got.Events)
 	}
-	if c.Task.Plan != (tasks.PlanCopy{}) || c.Events[0].Plan != "" {
+	if c.Task.Plan != (tasks.PlanSnapshot{}) || c.Events[0].Plan != "" {
 		t.Error("the decision itself was changed")
 	}
 	c.Claim = nil
-	if got := c.Allotted(stock.Plan{ID: "elm"}); got.Task != c.Task || got.Task.Plan.ID != "" {
+	if got := c.WithPlan(stock.Plan{ID: "elm"}); got.Task != c.Task || got.Task.Plan.ID != "" {
 		t.Error("a plan was given to a change that claims none")
 	}
 }

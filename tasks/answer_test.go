@@ -16,7 +16,7 @@ func TestSettleLeavesTheViewAlone(t *testing.T) {
 		v := c.view()
 		v.Task.Faulty = make([]string, 1, 8) // room that an append could write to
 		before := *v.Task
-		asking := tasks.Asking{Sent: c.sent(), Answer: a, Jitter: jitter}
+		asking := tasks.Attempt{Sent: c.sent(), Result: a, Jitter: jitter}
 		first := settleRules.Settle(v, asking, "change", false)
 		if again := settleRules.Settle(v, asking, "change", false); !reflect.DeepEqual(first, again) {
 			t.Errorf("%+v: %+v, then %+v", a, first, again)
@@ -34,7 +34,7 @@ func TestUpgradeTells(t *testing.T) {
 		{"", "", "", "street"},
 		{"a\x00n\xffn\n", "\u0085\x7f", "an\ufffdn", "street"},
 	} {
-		a := tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success, Username: c.username, VerifyAddress: c.address}
+		a := tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success, Username: c.username, VerifyAddress: c.address}
 		key := trial{kind: tasks.Upgrade, answer: a, ordinal: 1}.settle().Key
 		if key.Username != c.wantName || key.VerifyAddress != c.wantAddress {
 			t.Errorf("%+v gives %q, %q", c, key.Username, key.VerifyAddress)
@@ -45,7 +45,7 @@ func TestUpgradeTells(t *testing.T) {
 // TestNotesAreBounded holds that a talkative provider fills no disk, and that no character is torn.
 func TestNotesAreBounded(t *testing.T) {
 	note := "x" + strings.Repeat("ä", 5000)
-	c := trial{kind: tasks.Renew, ordinal: 1, answer: tasks.Answer{Effect: tasks.None, Note: note}}.settle()
+	c := trial{kind: tasks.Renew, ordinal: 1, answer: tasks.ConnectorResult{Effect: tasks.None, Note: note}}.settle()
 	if got := c.Events[0].Note; len(got) != 1023 || got != note[:1023] {
 		t.Errorf("%d bytes", len(got))
 	}
@@ -57,9 +57,9 @@ func TestBackoffDoubles(t *testing.T) {
 	for tries, seconds := range []int{2, 4, 8, 16, 32, 64, 120, 120, 120} {
 		for _, jitter := range []float64{0, 0.25, 0.999999} {
 			v := trial{kind: tasks.Renew, ordinal: 1, tries: tries}.view()
-			c := rules.Settle(v, tasks.Asking{Sent: now, Jitter: jitter}, "change", false)
+			c := rules.Settle(v, tasks.Attempt{Sent: now, Jitter: jitter}, "change", false)
 			full := time.Duration(seconds) * time.Second
-			if got, least := c.Task.Due.Sub(now), full-time.Duration(jitter*float64(full)/2); got != least {
+			if got, least := c.Task.DueAt.Sub(now), full-time.Duration(jitter*float64(full)/2); got != least {
 				t.Errorf("attempt %d, jitter %v: %v, not %v", tries+1, jitter, got, least)
 			}
 		}

@@ -14,10 +14,10 @@ import (
 func life() tasks.Record {
 	long := now.Add(-2 * tasks.ArchiveAge)
 	task := func(id string, kind tasks.Kind, o tasks.Outcome, plan string, slot stock.State) tasks.Task {
-		return tasks.Task{ID: id, Code: "CODE", Version: 2, Kind: kind, Plan: tasks.PlanCopy{ID: plan}, Slot: slot, Created: long, Ended: long, Outcome: o}
+		return tasks.Task{ID: id, Code: "CODE", Version: 2, Kind: kind, Plan: tasks.PlanSnapshot{ID: plan}, Slot: slot, CreatedAt: long, EndedAt: long, Outcome: o}
 	}
-	event := func(cause tasks.Cause, of tasks.Task, from, to stock.State) tasks.Event {
-		e := tasks.Event{At: long, Cause: cause, Code: "CODE", Task: of.ID, Kind: of.Kind, From: from, To: to}
+	event := func(cause tasks.EventType, of tasks.Task, from, to stock.State) tasks.Event {
+		e := tasks.Event{At: long, Type: cause, Code: "CODE", Task: of.ID, Kind: of.Kind, From: from, To: to}
 		if to != "" {
 			e.Plan = of.Plan.ID
 		}
@@ -30,19 +30,19 @@ func life() tasks.Record {
 		At: now, Code: "CODE", Key: keys.Key{Code: "CODE", Version: 7, Status: keys.SuccessRenew, Task: "T3"},
 		Tasks: []tasks.Task{t1, t2, t3},
 		Events: []tasks.Event{
-			{At: long, Cause: tasks.WasIssued, Code: "CODE"},
-			event(tasks.WasAccepted, t1, stock.Free, stock.Held), event(tasks.WasEnded, t1, stock.Held, stock.Free),
-			event(tasks.WasAccepted, t2, stock.Free, stock.Held), event(tasks.WasEnded, t2, stock.Held, stock.Spent),
-			event(tasks.WasAccepted, t3, "", ""), event(tasks.WasEnded, t3, "", ""),
+			{At: long, Type: tasks.EventIssued, Code: "CODE"},
+			event(tasks.EventAccepted, t1, stock.Free, stock.Held), event(tasks.EventEnded, t1, stock.Held, stock.Free),
+			event(tasks.EventAccepted, t2, stock.Free, stock.Held), event(tasks.EventEnded, t2, stock.Held, stock.Spent),
+			event(tasks.EventAccepted, t3, "", ""), event(tasks.EventEnded, t3, "", ""),
 		},
 	}
 }
 
 func TestArchive(t *testing.T) {
 	c, found := life().Archive(now.Add(-tasks.ArchiveAge), "id")
-	want := tasks.Cut{ID: "id", Code: "CODE", Lines: 7, Tasks: []string{"T1"}, Stays: []tasks.Event{
-		{At: now, Cause: tasks.WasArchived, Code: "CODE", Task: "T2", Kind: tasks.Upgrade, Outcome: tasks.Success, Plan: "oak", From: stock.Free, To: stock.Spent},
-		{At: now, Cause: tasks.WasArchived, Code: "CODE", Task: "T3", Kind: tasks.Renew, Outcome: tasks.Success, Note: "7 lines of history until " + now.Add(-2*tasks.ArchiveAge).Format(time.RFC3339) + ", 1 tasks"},
+	want := tasks.ArchivePlan{ID: "id", Code: "CODE", Lines: 7, Tasks: []string{"T1"}, Summary: []tasks.Event{
+		{At: now, Type: tasks.EventArchived, Code: "CODE", Task: "T2", Kind: tasks.Upgrade, Outcome: tasks.Success, Plan: "oak", From: stock.Free, To: stock.Spent},
+		{At: now, Type: tasks.EventArchived, Code: "CODE", Task: "T3", Kind: tasks.Renew, Outcome: tasks.Success, Note: "7 lines of history until " + now.Add(-2*tasks.ArchiveAge).Format(time.RFC3339) + ", 1 tasks"},
 	}}
 	if !found || fmt.Sprintf("%+v", c) != fmt.Sprintf("%+v", want) {
 		t.Errorf("got %+v, %v", c, found)
@@ -55,18 +55,18 @@ func TestWhatIsNotArchived(t *testing.T) {
 	for name, change := range map[string]func(r *tasks.Record){
 		"a line at that time":       func(r *tasks.Record) { r.Events[6].At = before },
 		"a line of yesterday":       func(r *tasks.Record) { before, r.Events[6].At = now, now.Add(-24*time.Hour) },
-		"an open task":              func(r *tasks.Record) { r.Tasks[2].Ended = time.Time{} },
+		"an open task":              func(r *tasks.Record) { r.Tasks[2].EndedAt = time.Time{} },
 		"a suspect slot":            func(r *tasks.Record) { r.Tasks[1].Slot, r.Events[4].To = stock.Suspect, stock.Suspect },
 		"a slot that is elsewhere":  func(r *tasks.Record) { r.Tasks[1].Slot = stock.Free },
 		"a task that was lost":      func(r *tasks.Record) { r.Tasks = r.Tasks[1:] },
 		"a move of no task":         func(r *tasks.Record) { r.Events[0].Plan, r.Events[0].To = "elm", stock.Spent },
-		"a task that is not read":   func(r *tasks.Record) { r.Unread = []string{"T0"} },
+		"a task that is not read":   func(r *tasks.Record) { r.Unreadable = []string{"T0"} },
 		"a key that was lost":       func(r *tasks.Record) { r.Key = keys.Key{} },
-		"a key that stands by that": func(r *tasks.Record) { r.Events = append(r.Events, tasks.Event{Cause: tasks.WasReset}) },
+		"a key that stands by that": func(r *tasks.Record) { r.Events = append(r.Events, tasks.Event{Type: tasks.EventReset}) },
 		"a key that was never used": func(r *tasks.Record) { r.Key.Task, r.Tasks, r.Events = "", nil, r.Events[:1] },
 		"one that was archived": func(r *tasks.Record) {
 			c, _ := r.Archive(before, "id")
-			r.Tasks, r.Events = r.Tasks[1:], c.Stays
+			r.Tasks, r.Events = r.Tasks[1:], c.Summary
 			r.At = now.Add(2 * tasks.ArchiveAge)
 			before = r.At
 		},

@@ -14,8 +14,8 @@ var benchRequest = tasks.Request{
 }
 
 // benchView is an unused key.
-func benchView() tasks.View {
-	return tasks.View{At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Key: keys.Key{Code: "K", Status: keys.Active, Version: 1}}
+func benchView() tasks.Snapshot {
+	return tasks.Snapshot{At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Key: keys.Key{Code: "K", Status: keys.Active, Version: 1}}
 }
 
 // BenchmarkAccept is the deciding alone: nothing is stored.
@@ -37,7 +37,7 @@ func BenchmarkSettle(b *testing.B) {
 		b.Fatal(err)
 	}
 	v.Key, v.Task = *c.Key, c.Task
-	answer := tasks.Asking{Sent: v.At, Answer: tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success, Username: "someone"}}
+	answer := tasks.Attempt{Sent: v.At, Result: tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success, Username: "someone"}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if c := rules.Settle(v, answer, "other", false); c.Task.Open() {

@@ -10,12 +10,12 @@ import (
 // A Change is everything one decision writes; nil parts are left alone. Its key and task carry the
 // versions, and the task the fence, that the decision was made from.
 type Change struct {
-	ID     string // minted before the first try, and written with the events
-	Key    *keys.Key
-	Task   *Task
-	Move   *stock.Move
-	Claim  *stock.Claim // the store picks the plan and writes [Change.Allotted]
-	Events []Event      // at least one
+	ID       string // minted before the first try, and written with the events
+	Key      *keys.Key
+	Task     *Task
+	Transfer *stock.Transfer
+	Claim    *stock.Claim // the store picks the plan and writes [Change.WithPlan]
+	Events   []Event      // at least one
 }
 
 // Code is the code of the key that the change is about.
@@ -26,13 +26,13 @@ func (c Change) Code() keys.Code {
 	return c.Task.Code
 }
 
-// Allotted is the change with the plan that its claim was given.
-func (c Change) Allotted(p stock.Plan) Change {
+// WithPlan is the change with the plan that its claim was given.
+func (c Change) WithPlan(p stock.Plan) Change {
 	if c.Claim == nil {
 		return c
 	}
 	task := *c.Task
-	task.Plan = PlanCopy{p.ID, p.Address, p.Invite}
+	task.Plan = PlanSnapshot{p.ID, p.Address, p.Invite}
 	c.Task = &task
 	c.Events = append([]Event(nil), c.Events...)
 	for i, e := range c.Events {
@@ -43,32 +43,32 @@ func (c Change) Allotted(p stock.Plan) Change {
 	return c
 }
 
-// A Cause is what an [Event] tells of.
-type Cause string
+// An EventType is what an [Event] tells of.
+type EventType string
 
 // The causes.
 const (
-	WasIssued   Cause = "issued"   // a new key
-	WasImported Cause = "imported" // a key from elsewhere
-	WasAccepted Cause = "accepted" // a task was accepted; an upgrade holds a slot
-	WasRetried  Cause = "retried"  // asked without a final answer: it is asked again later
-	WasMoved    Cause = "moved"    // the plan was faulty: its slot is given back
-	WasClaimed  Cause = "claimed"  // the task goes on with another plan
-	WasEnded    Cause = "ended"    // the task has ended
-	WasHurried  Cause = "hurried"  // an operator made the task due now
-	WasResolved Cause = "resolved" // an operator settled a suspect slot
-	WasReleased Cause = "released" // an operator gave back the slot that an ended task had spent
-	WasRevoked  Cause = "revoked"
-	WasRestored Cause = "restored" // no longer revoked
-	WasReset    Cause = "reset"
-	WasRepaired Cause = "repaired" // what did not fit together was mended; the note says how
-	WasArchived Cause = "archived" // what happened until then is kept elsewhere; of a task that stayed, how it stands
+	EventIssued     EventType = "issued"   // a new key
+	EventImported   EventType = "imported" // a key from elsewhere
+	EventAccepted   EventType = "accepted" // a task was accepted; an upgrade holds a slot
+	EventRetried    EventType = "retried"  // asked without a final answer: it is asked again later
+	EventPlanFaulty EventType = "moved"    // the plan was faulty: its slot is given back
+	EventClaimed    EventType = "claimed"  // the task goes on with another plan
+	EventEnded      EventType = "ended"    // the task has ended
+	EventRetryNow   EventType = "hurried"  // an operator made the task due now
+	EventResolved   EventType = "resolved" // an operator settled a suspect slot
+	EventReleased   EventType = "released" // an operator gave back the slot that an ended task had spent
+	EventRevoked    EventType = "revoked"
+	EventRestored   EventType = "restored" // no longer revoked
+	EventReset      EventType = "reset"
+	EventRepaired   EventType = "repaired" // what did not fit together was mended; the note says how
+	EventArchived   EventType = "archived" // what happened until then is kept elsewhere; of a task that stayed, how it stands
 )
 
 // An Event is a line of a key's history. It holds no login and no secret.
 type Event struct {
 	At      time.Time
-	Cause   Cause
+	Type    EventType
 	Code    keys.Code   // of the key; "" of a line about a plan alone
 	Task    string      // its id, "" if it is about none
 	Kind    Kind        // of that task

@@ -8,9 +8,9 @@ import (
 // maxDetail is how much of what a provider tells is kept, in bytes.
 const maxDetail = 1024
 
-// clean makes a text from outside fit to be stored and shown: valid UTF-8, no control characters
+// sanitize makes a text from outside fit to be stored and shown: valid UTF-8, no control characters
 // (databases refuse NUL), no more than maxDetail bytes.
-func clean(s string) string {
+func sanitize(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return -1

@@ -15,28 +15,28 @@ type Connector interface {
 	// task, perhaps at the same time by another process: an order with a key that was seen before must
 	// have no second effect and the first answer. What it cannot tell it answers with [Unknown], never
 	// with a guess; neither its answer nor its logs hold a secret.
-	Do(ctx context.Context, o Order) Answer
+	Do(ctx context.Context, o ConnectorRequest) ConnectorResult
 }
 
-// An Order is what a connector is asked to do.
-type Order struct {
+// A ConnectorRequest is what a connector is asked to do.
+type ConnectorRequest struct {
 	Task    string // its id
 	Kind    Kind
 	Country stock.Country // "" of a renew that was sent without one
 	Ordinal int           // of the plan among those of this task, from 1
 	Attempt int           // counts every asking of the task, from 1
-	Plan    PlanCopy      // to put the account into; zero for a renew
+	Plan    PlanSnapshot  // to put the account into; zero for a renew
 	Account Account
 }
 
-// Key is the idempotency key: one per task and plan.
-func (o Order) Key() string { return o.Task + "-" + strconv.Itoa(o.Ordinal) }
+// IdempotencyKey is the idempotency key: one per task and plan.
+func (o ConnectorRequest) IdempotencyKey() string { return o.Task + "-" + strconv.Itoa(o.Ordinal) }
 
-// order asks the task for the account.
-func (t Task) order(a Account) Order {
-	return Order{
+// connectorRequest asks the task for the account.
+func (t Task) connectorRequest(a Account) ConnectorRequest {
+	return ConnectorRequest{
 		Task: t.ID, Kind: t.Kind, Country: t.Country,
-		Ordinal: t.Ordinal, Attempt: t.Asked, Plan: t.Plan, Account: a,
+		Ordinal: t.Ordinal, Attempt: t.Attempts, Plan: t.Plan, Account: a,
 	}
 }
 

@@ -11,23 +11,23 @@ import (
 )
 
 // consistent holds what is true of every change that settles a task, whatever was decided.
-func consistent(before tasks.View, c tasks.Change) error {
+func consistent(before tasks.Snapshot, c tasks.Change) error {
 	was, is := *before.Task, *c.Task
-	was.Lost = 0
+	was.LostLeases = 0
 	switch {
 	case c.ID != "change" || len(c.Events) == 0 || c.Events[0].Note == "":
 		return fmt.Errorf("it is not told: %+v", c)
-	case is.Version != was.Version || is.Fence != was.Fence || is.Lost != 0:
+	case is.Version != was.Version || is.Fence != was.Fence || is.LostLeases != 0:
 		return fmt.Errorf("version, fence or lost leases")
 	case is.Open() != (is.Sealed != nil) || is.Open() && !bytes.Equal(is.Sealed, was.Sealed):
 		return fmt.Errorf("an open task has its secret, an ended one none")
 	case is.Open() == (c.Key != nil) || is.Open() != (is.Outcome == ""):
 		return fmt.Errorf("the end has an outcome and finishes the key, nothing else does")
-	case is.Open() && is.Due.Before(before.At), !is.Open() && is.Ended != before.At:
+	case is.Open() && is.DueAt.Before(before.At), !is.Open() && is.EndedAt != before.At:
 		return fmt.Errorf("due or ended in the past")
-	case is.Open() && c.Claim == nil && is.Tries == before.Task.Tries+before.Task.Lost && is.Due.After(is.FirstAsked.Add(settleRules.Deadline)):
+	case is.Open() && c.Claim == nil && is.CountedAttempts == before.Task.CountedAttempts+before.Task.LostLeases && is.DueAt.After(is.FirstAttempt.Add(settleRules.Deadline)):
 		return fmt.Errorf("the provider is at work after the deadline")
-	case is.ID != was.ID || is.Code != was.Code || is.Kind != was.Kind || is.Country != was.Country || is.Created != was.Created:
+	case is.ID != was.ID || is.Code != was.Code || is.Kind != was.Kind || is.Country != was.Country || is.CreatedAt != was.CreatedAt:
 		return fmt.Errorf("it is another task")
 	}
 	if c.Key != nil {
@@ -44,7 +44,7 @@ func finished(was, is keys.Key, t tasks.Task) error {
 	want.Message = t.Outcome.Message(t.Kind)
 	switch {
 	case t.Kind == tasks.Upgrade && t.Outcome == tasks.Success:
-		want.Status, want.Used, want.UsedDate = "success", true, t.Ended
+		want.Status, want.Used, want.UsedDate = "success", true, t.EndedAt
 		want.Username, want.VerifyAddress = is.Username, is.VerifyAddress // see TestUpgradeTells
 	case t.Kind == tasks.Upgrade:
 		want.Status, want.Used = "failed_upgrade", false
@@ -61,28 +61,28 @@ func finished(was, is keys.Key, t tasks.Task) error {
 
 // slots holds that the events tell what the move and the claim do, and that a renew does neither.
 func slots(was tasks.Task, c tasks.Change) error {
-	var told []stock.Move
+	var told []stock.Transfer
 	for _, e := range c.Events {
 		if e.To != "" {
-			told = append(told, stock.Move{Plan: e.Plan, From: e.From, To: e.To})
+			told = append(told, stock.Transfer{Plan: e.Plan, From: e.From, To: e.To})
 		}
 		if e.At != now || e.Code != "CODE" || e.Task != "T" || e.Kind != was.Kind {
 			return fmt.Errorf("%+v tells of something else", e)
 		}
 	}
-	var done []stock.Move
-	if m := c.Move; m != nil {
-		done = append(done, stock.Move{Plan: m.Plan, From: m.From, To: m.To})
+	var done []stock.Transfer
+	if m := c.Transfer; m != nil {
+		done = append(done, stock.Transfer{Plan: m.Plan, From: m.From, To: m.To})
 		if m.Country != was.Country || m.Plan != was.Plan.ID || m.Fault != c.Events[0].Outcome.Fault() {
 			return fmt.Errorf("the move is %+v", *m)
 		}
 	}
 	if c.Claim != nil {
-		done = append(done, stock.Move{From: stock.Free, To: stock.Held})
+		done = append(done, stock.Transfer{From: stock.Free, To: stock.Held})
 		if c.Claim.Country != was.Country || !slices.Equal(c.Claim.Except, []string{"oak", "elm"}) || !slices.Equal(c.Task.Faulty, c.Claim.Except) {
 			return fmt.Errorf("the claim is %+v", *c.Claim)
 		}
-		if c.Task.Ordinal != was.Ordinal+1 || c.Task.Plan != (tasks.PlanCopy{}) || c.Move == nil {
+		if c.Task.Ordinal != was.Ordinal+1 || c.Task.Plan != (tasks.PlanSnapshot{}) || c.Transfer == nil {
 			return fmt.Errorf("the next plan is not a new one")
 		}
 	}

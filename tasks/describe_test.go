@@ -43,14 +43,14 @@ func describeTask(t tasks.Task) string {
 	var l line
 	l.add(true, "%s %s", t.ID, t.Kind)
 	l.add(t.Plan.ID != "", "plan %d: %s %s", t.Ordinal, t.Plan.ID, t.Slot)
-	l.add(t.Asked > 0, "asked %d", t.Asked)
-	l.add(t.Tries > 0, "tries %d", t.Tries)
-	l.add(t.Lost > 0, "leases lost %d", t.Lost)
-	l.add(t.Doubt, "in doubt")
+	l.add(t.Attempts > 0, "asked %d", t.Attempts)
+	l.add(t.CountedAttempts > 0, "tries %d", t.CountedAttempts)
+	l.add(t.LostLeases > 0, "leases lost %d", t.LostLeases)
+	l.add(t.InDoubt, "in doubt")
 	l.add(len(t.Faulty) > 0, "faulty %s", strings.Join(t.Faulty, " "))
-	l.add(t.Open() && t.Leased.IsZero(), "due at %s", since(t.Due))
-	l.add(t.Open() && !t.Leased.IsZero(), "leased until %s", since(t.Leased))
-	l.add(!t.Open(), "ended at %s as %s", since(t.Ended), t.Outcome)
+	l.add(t.Open() && t.LeasedUntil.IsZero(), "due at %s", since(t.DueAt))
+	l.add(t.Open() && !t.LeasedUntil.IsZero(), "leased until %s", since(t.LeasedUntil))
+	l.add(!t.Open(), "ended at %s as %s", since(t.EndedAt), t.Outcome)
 	l.add(t.Open() != (t.Sealed != nil), "SECRET: %v", t.Sealed != nil)
 	return l.String()
 }
@@ -67,7 +67,7 @@ func describePlan(p stock.Plan) string {
 
 func describeEvent(e tasks.Event) string {
 	var l line
-	l.add(true, "%s", e.Cause)
+	l.add(true, "%s", e.Type)
 	l.add(e.Task != "", "%s %s", e.Task, e.Kind)
 	l.add(e.Outcome != "", "%s", e.Outcome)
 	l.add(e.To != "", "a slot of %s from %s to %s", e.Plan, e.From, e.To)

@@ -9,9 +9,9 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A Desk serves the four calls of the API and works on what they accept. All its fields are needed;
+// An Engine serves the four calls of the API and works on what they accept. All its fields are needed;
 // it holds nothing else, so it may be copied and used by many goroutines at once.
-type Desk struct {
+type Engine struct {
 	Store     Store
 	Connector Connector
 	Sealer    Sealer
@@ -24,12 +24,12 @@ type Desk struct {
 }
 
 // Info reads a key. One that does not exist is no error: its shape says so.
-func (d Desk) Info(ctx context.Context, code keys.Code) (keys.Key, error) {
-	return one(ctx, d, code, d.Store.Find)
+func (d Engine) Info(ctx context.Context, code keys.Code) (keys.Key, error) {
+	return readOne(ctx, d, code, d.Store.Find)
 }
 
 // Stock reads the slots of every country that has a plan, in the order of their codes.
-func (d Desk) Stock(ctx context.Context) (levels []stock.Level, err error) {
+func (d Engine) Stock(ctx context.Context) (levels []stock.Level, err error) {
 	err = d.read(ctx, func() error {
 		levels, err = d.Store.Stock(ctx)
 		return err
@@ -38,16 +38,16 @@ func (d Desk) Stock(ctx context.Context) (levels []stock.Level, err error) {
 }
 
 // Accept takes an upgrade or a renew. When it returns nil the task is on disk. The error is a
-// [Refusal], a [Limited], or one of the store or the sealer, and then it is not known whether the
+// [Refusal], a [RateLimited], or one of the store or the sealer, and then it is not known whether the
 // task was accepted: the key's info shows it.
-func (d Desk) Accept(ctx context.Context, q Request) error {
+func (d Engine) Accept(ctx context.Context, q Request) error {
 	if q.Kind != Renew {
 		q.Account.NewEmail, q.Account.NewPassword = Secret{}, Secret{} // they mean nothing to any other kind
 	}
 	q = q.trimmed()
 	id, empty, known := d.NewID(), false, false
-	for range rounds {
-		v, err := d.View(ctx, q.Code)
+	for range maxConflictRetries {
+		v, err := d.Snapshot(ctx, q.Code)
 		if err != nil {
 			return err
 		}
@@ -63,28 +63,28 @@ func (d Desk) Accept(ctx context.Context, q Request) error {
 			return err
 		}
 		err = d.apply(ctx, c)
-		if !errors.Is(err, stock.ErrEmpty) && !errors.Is(err, ErrConflict) {
+		if !errors.Is(err, stock.ErrOutOfStock) && !errors.Is(err, ErrConflict) {
 			return err
 		}
-		empty = errors.Is(err, stock.ErrEmpty)
+		empty = errors.Is(err, stock.ErrOutOfStock)
 	}
 	return ErrConflict
 }
 
 // seal keeps the account in a task that stays open.
-func (d Desk) seal(c *Change, a Account) (err error) {
+func (d Engine) seal(c *Change, a Account) (err error) {
 	if c.Task.Open() {
 		c.Task.Sealed, err = d.Sealer.Seal(a.encode(), c.Task.bound())
 	}
 	return err
 }
 
-// Steer makes one of an operator's changes. The view is read before each try, since the key may
+// Update makes one of an operator's changes. The view is read before each try, since the key may
 // change meanwhile; a worker that has leased the task since is such a change too. The error is that of
 // the read, the decision or the store, or [ErrConflict] if others were faster every time.
-func (d Desk) Steer(ctx context.Context, read func(context.Context) (View, error), decide func(View, string) (Change, error)) error {
+func (d Engine) Update(ctx context.Context, read func(context.Context) (Snapshot, error), decide func(Snapshot, string) (Change, error)) error {
 	id := d.NewID()
-	for range rounds {
+	for range maxConflictRetries {
 		v, err := read(ctx)
 		if err != nil {
 			return err
@@ -100,16 +100,16 @@ func (d Desk) Steer(ctx context.Context, read func(context.Context) (View, error
 	return ErrConflict
 }
 
-// rounds bounds how often one call decides anew because others were faster.
-const rounds = 64
+// maxConflictRetries bounds how often one call decides anew because others were faster.
+const maxConflictRetries = 64
 
-// View reads a key and its latest task. An unknown code is no error: its key does not exist.
-func (d Desk) View(ctx context.Context, code keys.Code) (View, error) {
-	return one(ctx, d, code, d.Store.View)
+// Snapshot reads a key and its latest task. An unknown code is no error: its key does not exist.
+func (d Engine) Snapshot(ctx context.Context, code keys.Code) (Snapshot, error) {
+	return readOne(ctx, d, code, d.Store.Snapshots)
 }
 
-// one reads what there is of one code.
-func one[T any](ctx context.Context, d Desk, code keys.Code, read func(context.Context, []keys.Code) ([]T, error)) (got T, err error) {
+// readOne reads what there is of one code.
+func readOne[T any](ctx context.Context, d Engine, code keys.Code, read func(context.Context, []keys.Code) ([]T, error)) (got T, err error) {
 	err = d.read(ctx, func() error {
 		all, err := read(ctx, []keys.Code{code})
 		if err == nil {
@@ -129,7 +129,7 @@ const (
 )
 
 // read repeats a failed read a little, which hides a connection that was cut.
-func (d Desk) read(ctx context.Context, do func() error) error {
+func (d Engine) read(ctx context.Context, do func() error) error {
 	err := do()
 	for i, pause := 1, firstPause; err != nil && i < readTries; i, pause = i+1, 2*pause {
 		if d.Pause(ctx, pause) != nil {
@@ -142,7 +142,7 @@ func (d Desk) read(ctx context.Context, do func() error) error {
 
 // apply makes one change. While its outcome is not known it is applied again, which answers as the
 // first time did: the one way to learn what became of a commit whose answer was lost.
-func (d Desk) apply(ctx context.Context, c Change) (err error) {
+func (d Engine) apply(ctx context.Context, c Change) (err error) {
 	pause := firstPause
 	for range applyTries {
 		var errs []error

@@ -105,7 +105,7 @@ func TestShortageIsNotRemembered(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Active})
 	s.plan("elm", "US", 1)
-	s.applies = []fault{verdictOf(stock.ErrEmpty), verdictOf(tasks.ErrConflict)}
+	s.applies = []fault{verdictOf(stock.ErrOutOfStock), verdictOf(tasks.ErrConflict)}
 	if err := s.Accept(t.Context(), s.request(tasks.Upgrade)); err != nil || s.view().Key.Status != keys.InQueue {
 		t.Errorf("%v, %+v", err, s.view().Key)
 	}
@@ -165,7 +165,7 @@ func TestReadsAreRepeated(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	s.views = []error{errAway, nil}
-	if _, err := s.View(ctx, "K"); !errors.Is(err, errAway) || len(s.views) != 1 {
+	if _, err := s.Snapshot(ctx, "K"); !errors.Is(err, errAway) || len(s.views) != 1 {
 		t.Errorf("a caller who has gone: %v", err)
 	}
 }
@@ -205,7 +205,7 @@ func TestAccountArrives(t *testing.T) {
 // unsure is a store whose leases may not have been committed.
 type unsure struct{ tasks.Store }
 
-func (u unsure) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+func (u unsure) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	views, err := u.Store.Lease(ctx, worker, n, ttl)
 	return views, errors.Join(err, errAway)
 }

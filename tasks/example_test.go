@@ -13,7 +13,7 @@ import (
 
 // A decision is a value: the whole write that a request leads to.
 func ExampleRules_Accept() {
-	view := tasks.View{At: time.Now(), Key: keys.Key{Code: "SOLD-1", Version: 1, Status: keys.Active}}
+	view := tasks.Snapshot{At: time.Now(), Key: keys.Key{Code: "SOLD-1", Version: 1, Status: keys.Active}}
 	request := tasks.Request{
 		Kind: tasks.Upgrade, Code: "SOLD-1", Country: "us",
 		Account: tasks.Account{Login: tasks.NewSecret("ann"), Password: tasks.NewSecret("hunter2")},
@@ -35,25 +35,25 @@ func ExampleRules_Accept() {
 // What an asking has brought decides what becomes of the task, of its slot and of the key.
 func ExampleRules_Settle() {
 	at, rules := time.Now(), tasks.DefaultRules()
-	view := tasks.View{
+	view := tasks.Snapshot{
 		At:  at,
 		Key: keys.Key{Code: "SOLD-1", Version: 2, Status: keys.InQueue, Task: "task-1"},
 		Task: &tasks.Task{
 			ID: "task-1", Code: "SOLD-1", Kind: tasks.Upgrade, Country: "US", Version: 1, Fence: 1,
-			Plan: tasks.PlanCopy{ID: "elm"}, Ordinal: 1, Slot: stock.Held, Created: at, Due: at,
+			Plan: tasks.PlanSnapshot{ID: "elm"}, Ordinal: 1, Slot: stock.Held, CreatedAt: at, DueAt: at,
 		},
 	}
-	silent := tasks.Asking{Sent: at, Answer: tasks.Answer{Effect: tasks.Unknown, Note: "no answer in time"}}
+	silent := tasks.Attempt{Sent: at, Result: tasks.ConnectorResult{Effect: tasks.Unknown, Note: "no answer in time"}}
 	again := rules.Settle(view, silent, "change-1", false)
-	fmt.Println("open:", again.Task.Open(), "in doubt:", again.Task.Doubt, "moves a slot:", again.Move != nil)
+	fmt.Println("open:", again.Task.Open(), "in doubt:", again.Task.InDoubt, "moves a slot:", again.Transfer != nil)
 
-	said := tasks.Asking{Sent: at, Answer: tasks.Answer{Effect: tasks.Settled, Outcome: tasks.PlanFull}}
+	said := tasks.Attempt{Sent: at, Result: tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.PlanFull}}
 	other := rules.Settle(view, said, "change-2", false)
-	fmt.Println("open:", other.Task.Open(), "slot of elm:", other.Move.To, "not again:", other.Claim.Except)
+	fmt.Println("open:", other.Task.Open(), "slot of elm:", other.Transfer.To, "not again:", other.Claim.Except)
 
-	said.Answer.Outcome = tasks.AccountLocked
+	said.Result.Outcome = tasks.AccountLocked
 	end := rules.Settle(view, said, "change-3", false)
-	fmt.Println("open:", end.Task.Open(), "slot of elm:", end.Move.To, "key:", end.Key.Status)
+	fmt.Println("open:", end.Task.Open(), "slot of elm:", end.Transfer.To, "key:", end.Key.Status)
 	// Output:
 	// open: true in doubt: true moves a slot: false
 	// open: true slot of elm: free not again: [elm]
@@ -63,8 +63,8 @@ func ExampleRules_Settle() {
 // always is a provider to whom every upgrade succeeds.
 type always struct{}
 
-func (always) Do(_ context.Context, o tasks.Order) tasks.Answer {
-	return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success, Username: "user of " + o.Plan.ID}
+func (always) Do(_ context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
+	return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success, Username: "user of " + o.Plan.ID}
 }
 
 // plain seals nothing, which is for examples only.
@@ -74,9 +74,9 @@ func (plain) Seal(text, _ []byte) ([]byte, error)   { return text, nil }
 func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
 // A desk takes requests on one side and works on them on the other.
-func ExampleDesk() {
+func ExampleEngine() {
 	ctx, store, ids := context.Background(), memory.New(time.Now), 0
-	desk := tasks.Desk{
+	desk := tasks.Engine{
 		Store: store, Connector: always{}, Sealer: plain{}, Rules: tasks.DefaultRules(),
 		NewID:  func() string { ids++; return fmt.Sprint(ids) },
 		Now:    time.Now,
@@ -84,8 +84,8 @@ func ExampleDesk() {
 		Pause:  func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 	}
 	country, size := stock.Country("US"), 6
-	_ = store.EditPlans(ctx, []stock.Edit{{ID: "elm", Country: &country, Size: &size}})
-	_ = store.ImportKeys(ctx, tasks.Batch{ID: "order-1", Cause: tasks.WasIssued}, func(yield func(keys.Key, error) bool) {
+	_ = store.EditPlans(ctx, []stock.PlanEdit{{ID: "elm", Country: &country, Size: &size}})
+	_ = store.ImportKeys(ctx, tasks.ImportBatch{ID: "order-1", Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
 		yield(keys.Key{Code: "SOLD-1", Status: keys.Active}, nil)
 	})
 

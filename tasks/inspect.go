@@ -18,23 +18,23 @@ type Inspector interface {
 	// Record reads one code. One that nothing is under has a key that does not exist, and no more.
 	Record(ctx context.Context, code keys.Code) (Record, error)
 
-	// Tallies counts, as of one moment, the slots of every plan, and of every id that a task or a
+	// PlanAudits counts, as of one moment, the slots of every plan, and of every id that a task or a
 	// line of history takes for a plan's, in the order of the ids' bytes.
-	Tallies(ctx context.Context) ([]Tally, error)
+	PlanAudits(ctx context.Context) ([]PlanAudit, error)
 
-	// Correct makes a correction, whole or not at all, or gives ErrConflict if the plan is off by
+	// FixCounters makes a correction, whole or not at all, or gives ErrConflict if the plan is off by
 	// something else by now, and stock.ErrCount if it has not that many slots.
-	Correct(ctx context.Context, c Correction) error
+	FixCounters(ctx context.Context, c CounterFix) error
 }
 
 // A Record is everything that is stored under one code, as of one moment.
 type Record struct {
-	At     time.Time // the store's clock
-	Code   keys.Code
-	Key    keys.Key // that does not exist, where only the rest is there
-	Tasks  []Task   // the oldest first
-	Events []Event  // as they were written
-	Unread []string // the ids of tasks whose rows cannot be read, which are not among Tasks
+	At         time.Time // the store's clock
+	Code       keys.Code
+	Key        keys.Key // that does not exist, where only the rest is there
+	Tasks      []Task   // the oldest first
+	Events     []Event  // as they were written
+	Unreadable []string // the ids of tasks whose rows cannot be read, which are not among Tasks
 }
 
 // Task gives the task with that id, or nil.
@@ -58,9 +58,9 @@ func (r Record) Open() []Task {
 	return open
 }
 
-// Latest is the task that ought to be the key's latest, or nil: the one that the key names, unless
+// ExpectedLatest is the task that ought to be the key's latest, or nil: the one that the key names, unless
 // that is not there, or has ended and a newer one is open.
-func (r Record) Latest() *Task {
+func (r Record) ExpectedLatest() *Task {
 	named := r.Task(r.Key.Task)
 	if named != nil && named.Open() {
 		return named
@@ -70,15 +70,15 @@ func (r Record) Latest() *Task {
 		if t == named || named == nil && (t.Open() || len(r.Open()) == 0) {
 			return t
 		}
-		if t.Open() && t.Created.After(named.Created) {
+		if t.Open() && t.CreatedAt.After(named.CreatedAt) {
 			return t
 		}
 	}
 	return named
 }
 
-// view is the record as a decision on that task sees it.
-func (r Record) view(t *Task) View { return View{At: r.At, Key: r.Key, Task: t} }
+// snapshot is the record as a decision on that task sees it.
+func (r Record) snapshot(t *Task) Snapshot { return Snapshot{At: r.At, Key: r.Key, Task: t} }
 
 // Opens tries whether the task's secret can be opened. The error says why not, and nothing of it.
 func (t Task) Opens(s Sealer) error {
@@ -89,36 +89,36 @@ func (t Task) Opens(s Sealer) error {
 	return err
 }
 
-// A Tally is what is counted of one plan: its own counters, the slots that its tasks say they have,
+// A PlanAudit is what is counted of one plan: its own counters, the slots that its tasks say they have,
 // and the sum of the moves in the history. The three are the same in a store that is well.
-type Tally struct {
-	At    time.Time   // the store's clock
-	Plan  stock.Plan  // Seq 0: there is no plan with that id
-	Tasks stock.Count // by the tasks' own slots
-	Moves stock.Count // the sum of the moves
+type PlanAudit struct {
+	At    time.Time        // the store's clock
+	Plan  stock.Plan       // Seq 0: there is no plan with that id
+	Tasks stock.SlotCounts // by the tasks' own slots
+	Moves stock.SlotCounts // the sum of the moves
 }
 
-// A Correction adds to the counters of a plan that are off by just that from the sum of its moves. Its
+// A CounterFix adds to the counters of a plan that are off by just that from the sum of its moves. Its
 // event is a line of history under no key, and moves nothing.
-type Correction struct {
-	ID    string      // of the write, as that of a [Change]
-	Add   stock.Count // to the counters; below 0 where they are too high
-	Event Event       // names the plan
+type CounterFix struct {
+	ID    string           // of the write, as that of a [Change]
+	Add   stock.SlotCounts // to the counters; below 0 where they are too high
+	Event Event            // names the plan
 }
 
-// Recount corrects the plan's counters to the sum of its moves. The error is [stock.ErrCount] if the
+// FixCounters corrects the plan's counters to the sum of its moves. The error is [stock.ErrSlotState] if the
 // plan has not that many slots.
-func (t Tally) Recount(id string) (Correction, error) {
-	_, err := t.Plan.Recounted(t.Moves)
-	note := "the counters were " + t.Plan.Count().String() + " and are " + t.Moves.String()
-	event := Event{At: t.At, Cause: WasRepaired, Plan: t.Plan.ID, Note: note}
-	return Correction{ID: id, Add: t.Moves.Minus(t.Plan.Count()), Event: event}, err
+func (t PlanAudit) FixCounters(id string) (CounterFix, error) {
+	_, err := t.Plan.WithCounts(t.Moves)
+	note := "the counters were " + t.Plan.Counts().String() + " and are " + t.Moves.String()
+	event := Event{At: t.At, Type: EventRepaired, Plan: t.Plan.ID, Note: note}
+	return CounterFix{ID: id, Add: t.Moves.Sub(t.Plan.Counts()), Event: event}, err
 }
 
 // Apply corrects the plan that the tally is of, as it stands by now.
-func (c Correction) Apply(t Tally) (stock.Plan, error) {
-	if t.Plan.Seq == 0 || t.Moves.Minus(t.Plan.Count()) != c.Add {
+func (c CounterFix) Apply(t PlanAudit) (stock.Plan, error) {
+	if t.Plan.Seq == 0 || t.Moves.Sub(t.Plan.Counts()) != c.Add {
 		return t.Plan, ErrConflict
 	}
-	return t.Plan.Recounted(t.Moves)
+	return t.Plan.WithCounts(t.Moves)
 }

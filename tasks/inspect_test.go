@@ -14,9 +14,9 @@ import (
 // TestLatest holds which task a key ought to name.
 func TestLatest(t *testing.T) {
 	ended := func(id string, at time.Duration) tasks.Task {
-		return tasks.Task{ID: id, Created: now.Add(at), Ended: now.Add(at + 1)}
+		return tasks.Task{ID: id, CreatedAt: now.Add(at), EndedAt: now.Add(at + 1)}
 	}
-	open := func(id string, at time.Duration) tasks.Task { return tasks.Task{ID: id, Created: now.Add(at)} }
+	open := func(id string, at time.Duration) tasks.Task { return tasks.Task{ID: id, CreatedAt: now.Add(at)} }
 	for _, c := range []struct {
 		named string
 		tasks []tasks.Task
@@ -34,7 +34,7 @@ func TestLatest(t *testing.T) {
 		{"", []tasks.Task{open("A", 1), open("B", 2)}, "B"},
 	} {
 		got := ""
-		if latest := (tasks.Record{Key: keys.Key{Task: c.named}, Tasks: c.tasks}).Latest(); latest != nil {
+		if latest := (tasks.Record{Key: keys.Key{Task: c.named}, Tasks: c.tasks}).ExpectedLatest(); latest != nil {
 			got = latest.ID
 		}
 		if got != c.want {
@@ -78,22 +78,22 @@ func TestOpens(t *testing.T) {
 }
 
 // counted is the tally of a plan of three slots.
-func counted(counters, moves stock.Count) tasks.Tally {
+func counted(counters, moves stock.SlotCounts) tasks.PlanAudit {
 	p := stock.Plan{ID: "elm", Seq: 7, Size: 3, Held: counters.Held, Spent: counters.Spent, Suspect: counters.Suspect}
-	return tasks.Tally{At: now, Plan: p, Moves: moves}
+	return tasks.PlanAudit{At: now, Plan: p, Moves: moves}
 }
 
 func TestRecount(t *testing.T) {
-	c, err := counted(stock.Count{Held: 2}, stock.Count{Held: 1, Spent: 1}).Recount("id")
-	want := tasks.Correction{ID: "id", Add: stock.Count{Held: -1, Spent: 1}, Event: tasks.Event{
-		At: now, Cause: tasks.WasRepaired, Plan: "elm",
+	c, err := counted(stock.SlotCounts{Held: 2}, stock.SlotCounts{Held: 1, Spent: 1}).FixCounters("id")
+	want := tasks.CounterFix{ID: "id", Add: stock.SlotCounts{Held: -1, Spent: 1}, Event: tasks.Event{
+		At: now, Type: tasks.EventRepaired, Plan: "elm",
 		Note: "the counters were 2 held, 0 spent, 0 suspect and are 1 held, 1 spent, 0 suspect",
 	}}
 	if err != nil || c != want {
 		t.Errorf("%+v, %v", c, err)
 	}
-	for _, moves := range []stock.Count{{Held: -1}, {Spent: 2, Suspect: 2}} {
-		if _, err := counted(stock.Count{}, moves).Recount("id"); !errors.Is(err, stock.ErrCount) {
+	for _, moves := range []stock.SlotCounts{{Held: -1}, {Spent: 2, Suspect: 2}} {
+		if _, err := counted(stock.SlotCounts{}, moves).FixCounters("id"); !errors.Is(err, stock.ErrSlotState) {
 			t.Errorf("%v slots of three: %v", moves, err)
 		}
 	}
@@ -101,23 +101,23 @@ func TestRecount(t *testing.T) {
 
 // TestCorrect holds that a correction is of what the plan is off by, whatever has moved since.
 func TestCorrect(t *testing.T) {
-	c, err := counted(stock.Count{Held: 1}, stock.Count{Spent: 1}).Recount("id")
+	c, err := counted(stock.SlotCounts{Held: 1}, stock.SlotCounts{Spent: 1}).FixCounters("id")
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := counted(stock.Count{Held: 1}, stock.Count{Spent: 1})
+	gone := counted(stock.SlotCounts{Held: 1}, stock.SlotCounts{Spent: 1})
 	gone.Plan.Seq = 0
 	for _, is := range []struct {
 		name  string
-		tally tasks.Tally
+		tally tasks.PlanAudit
 		err   error
 	}{
-		{"as it was", counted(stock.Count{Held: 1}, stock.Count{Spent: 1}), nil},
-		{"a slot was held since", counted(stock.Count{Held: 2}, stock.Count{Held: 1, Spent: 1}), nil},
-		{"corrected already", counted(stock.Count{Spent: 1}, stock.Count{Spent: 1}), tasks.ErrConflict},
-		{"off by more", counted(stock.Count{Held: 1}, stock.Count{Spent: 2}), tasks.ErrConflict},
+		{"as it was", counted(stock.SlotCounts{Held: 1}, stock.SlotCounts{Spent: 1}), nil},
+		{"a slot was held since", counted(stock.SlotCounts{Held: 2}, stock.SlotCounts{Held: 1, Spent: 1}), nil},
+		{"corrected already", counted(stock.SlotCounts{Spent: 1}, stock.SlotCounts{Spent: 1}), tasks.ErrConflict},
+		{"off by more", counted(stock.SlotCounts{Held: 1}, stock.SlotCounts{Spent: 2}), tasks.ErrConflict},
 		{"no such plan", gone, tasks.ErrConflict},
-		{"too few slots", counted(stock.Count{Held: 1, Suspect: 3}, stock.Count{Spent: 1, Suspect: 3}), stock.ErrCount},
+		{"too few slots", counted(stock.SlotCounts{Held: 1, Suspect: 3}, stock.SlotCounts{Spent: 1, Suspect: 3}), stock.ErrSlotState},
 	} {
 		p, err := c.Apply(is.tally)
 		want := is.tally.Plan

@@ -19,15 +19,15 @@ type bench struct {
 // try gives how long the key has to wait, 0 if the request was accepted.
 func (b *bench) try(at time.Time) time.Duration {
 	b.t.Helper()
-	a := application{tasks.View{At: at, Key: b.key}, tasks.Renew, strongPassword, "ann", "US", "", ""}
+	a := application{tasks.Snapshot{At: at, Key: b.key}, tasks.Renew, strongPassword, "ann", "US", "", ""}
 	c, err := b.rules.Accept(a.view, a.request(), "id", false)
-	if limited, is := errors.AsType[tasks.Limited](err); is {
-		return limited.After
+	if limited, is := errors.AsType[tasks.RateLimited](err); is {
+		return limited.RetryAfter
 	}
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.key = c.Key.Do(keys.NotRenewed, "")
+	b.key = c.Key.Apply(keys.NotRenewed, "")
 	return 0
 }
 
@@ -72,7 +72,7 @@ func TestKeyLimit(t *testing.T) {
 func TestKeyLimitOff(t *testing.T) {
 	for _, off := range []int{0, -1} {
 		b := newBench(t, off)
-		b.key.Limit = now.Add(time.Hour)
+		b.key.NextTaskAt = now.Add(time.Hour)
 		if n, _ := b.burst(now); n != 1000 {
 			t.Errorf("%d: only %d accepted", off, n)
 		}
@@ -85,7 +85,7 @@ func TestKeyLimitEndsWithReset(t *testing.T) {
 	if n, wait := b.burst(now); n != 2 || wait != 30*time.Minute {
 		t.Errorf("%d accepted, then a wait of %v", n, wait)
 	}
-	b.key = b.key.Restart().Do(keys.NotRenewed, "")
+	b.key = b.key.Reset().Apply(keys.NotRenewed, "")
 	if n, _ := b.burst(now); n != 2 {
 		t.Errorf("%d accepted after a reset", n)
 	}
@@ -96,7 +96,7 @@ func TestKeyLimitComesLast(t *testing.T) {
 	b := newBench(t, 1)
 	b.try(now)
 	b.key.Invite = "invite"
-	a := application{tasks.View{At: now, Key: b.key}, tasks.Renew, strongPassword, "ann", "US", "", ""}
+	a := application{tasks.Snapshot{At: now, Key: b.key}, tasks.Renew, strongPassword, "ann", "US", "", ""}
 	if _, err := b.rules.Accept(a.view, a.request(), "id", false); !errors.Is(err, tasks.KeyLegacy) {
 		t.Error(err)
 	}

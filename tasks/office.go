@@ -11,71 +11,71 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// An Office is the back office of a store: what its operator reads and brings in. What changes a key
+// An AdminStore is the back office of a store: what its operator reads and brings in. What changes a key
 // or a task is not here: it is a [Change], like any other. All methods may be called at once from many
 // goroutines; n is at least 1. An error that is not said here is the store's, and nothing is known.
-type Office interface {
+type AdminStore interface {
 	// ImportKeys adds keys, all or none, each with a line of history. Version, Task and Limit are the
 	// store's. Where the sequence yields an error, that is the answer; where a code exists already, or
 	// comes twice, a [RowError]; where the batch has come before, [ErrBatch], whatever the keys are.
-	ImportKeys(ctx context.Context, b Batch, all iter.Seq2[keys.Key, error]) error
+	ImportKeys(ctx context.Context, b ImportBatch, all iter.Seq2[keys.Key, error]) error
 
 	// Batch lists the keys that came with a batch, in the order of their codes' bytes.
 	Batch(ctx context.Context, id string) ([]keys.Key, error)
 
 	// EditPlans applies edits in order, all or none, each to the plan as the one before left it; a
 	// new plan comes last in the order of import. A fault is a [RowError].
-	EditPlans(ctx context.Context, edits []stock.Edit) error
+	EditPlans(ctx context.Context, edits []stock.PlanEdit) error
 
 	// Keys lists up to n keys with their latest tasks, in the order of their codes' bytes, after
 	// that one; from "" on for the first page.
-	Keys(ctx context.Context, after keys.Code, n int) ([]View, error)
+	Keys(ctx context.Context, after keys.Code, n int) ([]Snapshot, error)
 
 	// Plans lists up to n plans in the order of import, after that Seq; from 0 for the first page.
 	Plans(ctx context.Context, after int64, n int) ([]stock.Plan, error)
 
 	// Tasks lists up to n tasks that the filter lets pass, each with its key, the oldest first,
 	// after that task; the zero Task for the first page.
-	Tasks(ctx context.Context, filter Filter, after Task, n int) ([]View, error)
+	Tasks(ctx context.Context, filter TaskFilter, after Task, n int) ([]Snapshot, error)
 
 	// Task reads one task with its key. A view without a task says that there is none.
-	Task(ctx context.Context, id string) (View, error)
+	Task(ctx context.Context, id string) (Snapshot, error)
 
 	// History lists a key's events, the oldest first.
 	History(ctx context.Context, code keys.Code) ([]Event, error)
 
-	// Queue counts the open tasks as of one moment of the call.
-	Queue(ctx context.Context) (Queue, error)
+	// QueueStats counts the open tasks as of one moment of the call.
+	QueueStats(ctx context.Context) (QueueStats, error)
 }
 
-// A Batch is what keys come in with.
-type Batch struct {
-	ID    string // minted by the caller, or an order's own: the same comes in once
-	Cause Cause  // [WasIssued] or [WasImported]
-	Note  string // for the operator
+// An ImportBatch is what keys come in with.
+type ImportBatch struct {
+	ID   string    // minted by the caller, or an order's own: the same comes in once
+	Type EventType // [EventIssued] or [EventImported]
+	Note string    // for the operator
 }
 
 // ErrBatch says that a batch has come in before.
 var ErrBatch = errors.New("this batch was imported already")
 
 // Event is the line of history of a key that comes in at that time.
-func (b Batch) Event(at time.Time, code keys.Code) Event {
-	return Event{At: at, Cause: b.Cause, Code: code, Note: b.Note}
+func (b ImportBatch) Event(at time.Time, code keys.Code) Event {
+	return Event{At: at, Type: b.Type, Code: code, Note: b.Note}
 }
 
-// A Filter says which tasks to list.
-type Filter string
+// A TaskFilter says which tasks to list.
+type TaskFilter string
 
 // The filters.
 const (
-	AnyTask     Filter = ""
-	OpenTask    Filter = "open"    // not ended
-	EndedTask   Filter = "ended"   // ended, its slot suspect or not
-	SuspectTask Filter = "suspect" // ended with a slot that an operator must resolve
+	AnyTask     TaskFilter = ""
+	OpenTask    TaskFilter = "open"    // not ended
+	EndedTask   TaskFilter = "ended"   // ended, its slot suspect or not
+	SuspectTask TaskFilter = "suspect" // ended with a slot that an operator must resolve
 )
 
-// Passes says whether the filter lets a task pass.
-func (f Filter) Passes(t Task) bool {
+// Match says whether the filter lets a task pass.
+func (f TaskFilter) Match(t Task) bool {
 	switch f {
 	case AnyTask:
 		return true

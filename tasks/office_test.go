@@ -14,14 +14,14 @@ func TestFilter(t *testing.T) {
 		open, ended, inSuspense bool
 	}{
 		"waiting": {tasks.Task{Slot: stock.Held}, true, false, false},
-		"spent":   {tasks.Task{Slot: stock.Spent, Ended: now}, false, true, false},
-		"suspect": {tasks.Task{Slot: stock.Suspect, Ended: now}, false, true, true},
-		"renewed": {tasks.Task{Ended: now}, false, true, false},
+		"spent":   {tasks.Task{Slot: stock.Spent, EndedAt: now}, false, true, false},
+		"suspect": {tasks.Task{Slot: stock.Suspect, EndedAt: now}, false, true, true},
+		"renewed": {tasks.Task{EndedAt: now}, false, true, false},
 	} {
-		for filter, want := range map[tasks.Filter]bool{
+		for filter, want := range map[tasks.TaskFilter]bool{
 			tasks.AnyTask: true, tasks.OpenTask: c.open, tasks.EndedTask: c.ended, tasks.SuspectTask: c.inSuspense, "nonsense": false,
 		} {
-			if got := filter.Passes(c.task); got != want {
+			if got := filter.Match(c.task); got != want {
 				t.Errorf("%s passes %q: %v", name, filter, got)
 			}
 		}
@@ -36,7 +36,7 @@ func TestRowError(t *testing.T) {
 }
 
 func TestLimitedSaysNoKey(t *testing.T) {
-	if got := (tasks.Limited{After: 1}).Error(); got != "too many tasks for this key" {
+	if got := (tasks.RateLimited{RetryAfter: 1}).Error(); got != "too many tasks for this key" {
 		t.Error(got)
 	}
 }

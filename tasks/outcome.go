@@ -40,8 +40,8 @@ const (
 	StillPremium       Outcome = "still_premium"  // of a renew: the account has not lost its place
 )
 
-// An ending is a row of the table of outcomes.
-type ending struct {
+// A outcomeRule is a row of the table of outcomes.
+type outcomeRule struct {
 	outcome Outcome
 	message string
 	fault   stock.Fault // what it says of the plan
@@ -55,7 +55,7 @@ var (
 )
 
 // The sentences are the API documentation's, to the letter.
-var endings = []ending{
+var outcomeRules = []outcomeRule{
 	{Success, "", "", both},
 	{SystemError, "System error, try again and if the problem persists contact support", "", both},
 	{InvalidCredentials, "Account details provided are invalid", "", both},
@@ -76,7 +76,7 @@ const renewed = "Key Renewed"
 // Outcomes lists every outcome that a task of the kind can have.
 func Outcomes(k Kind) []Outcome {
 	var all []Outcome
-	for _, e := range endings {
+	for _, e := range outcomeRules {
 		if slices.Contains(e.kinds, k) {
 			all = append(all, e.outcome)
 		}
@@ -98,11 +98,11 @@ func (o Outcome) Message(k Kind) string {
 // Fault is what the outcome says of the plan, "" for nothing.
 func (o Outcome) Fault() stock.Fault { return o.ending().fault }
 
-func (o Outcome) ending() ending {
-	for _, e := range endings {
+func (o Outcome) ending() outcomeRule {
+	for _, e := range outcomeRules {
 		if e.outcome == o {
 			return e
 		}
 	}
-	return ending{}
+	return outcomeRule{}
 }

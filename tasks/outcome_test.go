@@ -53,7 +53,7 @@ func sentences() map[string]string {
 
 func TestOutcomes(t *testing.T) {
 	faults := map[tasks.Outcome]stock.Fault{"plan_expired": "expired", "plan_full": "full", "plan_invalid": "invalid"}
-	for kind, want := range endings {
+	for kind, want := range outcomeRules {
 		if got := tasks.Outcomes(kind); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, not %v", kind, got, want)
 		}

@@ -2,8 +2,8 @@ package tasks
 
 import "time"
 
-// A Queue is how many tasks are open, by how they stand at some moment, and for how long.
-type Queue struct {
+// A QueueStats is how many tasks are open, by how they stand at some moment, and for how long.
+type QueueStats struct {
 	Due     int // waits for a worker, or for another one since a lease has run out
 	Leased  int // a worker has it
 	Waiting int // to be asked about again later
@@ -12,28 +12,28 @@ type Queue struct {
 	Age  time.Duration // since the oldest open task was accepted; 0: none is open
 }
 
-// Plus counts one more task as of that time. A task that has ended is in no queue.
-func (q Queue) Plus(t Task, at time.Time) Queue {
+// Add counts one more task as of that time. A task that has ended is in no queue.
+func (q QueueStats) Add(t Task, at time.Time) QueueStats {
 	if !t.Open() {
 		return q
 	}
-	q.Age = max(q.Age, at.Sub(t.Created))
+	q.Age = max(q.Age, at.Sub(t.CreatedAt))
 	switch {
-	case t.Leased.After(at):
+	case t.LeasedUntil.After(at):
 		q.Leased++
-	case t.Leased.IsZero() && t.Due.After(at):
+	case t.LeasedUntil.IsZero() && t.DueAt.After(at):
 		q.Waiting++
 	default:
 		q.Due++
-		q.Late = max(q.Late, at.Sub(t.Ready()))
+		q.Late = max(q.Late, at.Sub(t.LeasableAt()))
 	}
 	return q
 }
 
-// Ready is when the open task is due, or its lease runs out: from then on it can be leased.
-func (t Task) Ready() time.Time {
-	if t.Leased.IsZero() {
-		return t.Due
+// LeasableAt is when the open task is due, or its lease runs out: from then on it can be leased.
+func (t Task) LeasableAt() time.Time {
+	if t.LeasedUntil.IsZero() {
+		return t.DueAt
 	}
-	return t.Leased
+	return t.LeasedUntil
 }

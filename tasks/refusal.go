@@ -42,11 +42,11 @@ var refusals = map[Refusal]string{
 // Error is the sentence for people.
 func (r Refusal) Error() string { return refusals[r] }
 
-// A Limited refuses a request since its key has had too many tasks.
-type Limited struct{ After time.Duration } // until the next one may be accepted
+// A RateLimited refuses a request since its key has had too many tasks.
+type RateLimited struct{ RetryAfter time.Duration } // until the next one may be accepted
 
 // Error says so without the key.
-func (Limited) Error() string { return "too many tasks for this key" }
+func (RateLimited) Error() string { return "too many tasks for this key" }
 
 // Accepted is the sentence that answers an accepted request.
 func (k Kind) Accepted() string {

@@ -11,9 +11,9 @@ import (
 
 // TestRestand holds what tells a key's status and use, where they contradict each other.
 func TestRestand(t *testing.T) {
-	success := tasks.Task{ID: "T", Kind: tasks.Upgrade, Outcome: tasks.Success, Ended: now}
-	ended, reset := tasks.Event{Cause: tasks.WasEnded, Task: "T"}, tasks.Event{Cause: tasks.WasReset}
-	released := tasks.Event{Cause: tasks.WasReleased, Task: "T"}
+	success := tasks.Task{ID: "T", Kind: tasks.Upgrade, Outcome: tasks.Success, EndedAt: now}
+	ended, reset := tasks.Event{Type: tasks.EventEnded, Task: "T"}, tasks.Event{Type: tasks.EventReset}
+	released := tasks.Event{Type: tasks.EventReleased, Task: "T"}
 	for _, c := range []struct {
 		name   string
 		tasks  []tasks.Task
@@ -29,8 +29,8 @@ func TestRestand(t *testing.T) {
 		{"its status", nil, nil, keys.Key{Status: keys.Failed}, keys.Failed, true},
 		{"nothing", nil, nil, keys.Key{Status: "eaten", Used: true}, keys.Active, true},
 	} {
-		change := tasks.Record{Key: c.key, Tasks: c.tasks, Events: c.events}.Restand("why", "id")
-		if k := change.Key; k.Status != c.status || k.Used != c.used || !k.Status.Agrees(k.Used) || change.Events[0].Cause != tasks.WasRepaired {
+		change := tasks.Record{Key: c.key, Tasks: c.tasks, Events: c.events}.RepairStatus("why", "id")
+		if k := change.Key; k.Status != c.status || k.Used != c.used || !k.Status.AllowsUsed(k.Used) || change.Events[0].Type != tasks.EventRepaired {
 			t.Errorf("%s: %+v", c.name, k)
 		}
 	}
@@ -41,10 +41,10 @@ const systemError = "System error, try again and if the problem persists contact
 // TestRealign holds what a key becomes that does not fit its tasks.
 func TestRealign(t *testing.T) {
 	before := now.Add(-time.Hour)
-	open := tasks.Task{ID: "T", Kind: tasks.Renew, Created: now}
-	done := tasks.Task{ID: "T", Kind: tasks.Upgrade, Plan: tasks.PlanCopy{Address: "street"}, Outcome: tasks.Success, Ended: before}
-	failed := tasks.Task{ID: "T", Kind: tasks.Renew, Outcome: tasks.SystemError, Ended: before}
-	earlier := tasks.Task{ID: "old", Kind: tasks.Upgrade, Outcome: tasks.Success, Ended: before}
+	open := tasks.Task{ID: "T", Kind: tasks.Renew, CreatedAt: now}
+	done := tasks.Task{ID: "T", Kind: tasks.Upgrade, Plan: tasks.PlanSnapshot{Address: "street"}, Outcome: tasks.Success, EndedAt: before}
+	failed := tasks.Task{ID: "T", Kind: tasks.Renew, Outcome: tasks.SystemError, EndedAt: before}
+	earlier := tasks.Task{ID: "old", Kind: tasks.Upgrade, Outcome: tasks.Success, EndedAt: before}
 	for _, c := range []struct {
 		name  string
 		key   keys.Key
@@ -101,14 +101,14 @@ func TestRealign(t *testing.T) {
 		},
 	} {
 		c.key.Code, c.key.Version, c.want.Code, c.want.Version = "CODE", 5, "CODE", 5
-		got := tasks.Record{At: now, Code: "CODE", Key: c.key, Tasks: c.tasks}.Realign("why", "id")
-		repaired(t, c.name, got, tasks.Change{ID: "id", Key: &c.want, Events: []tasks.Event{{At: now, Cause: tasks.WasRepaired, Code: "CODE", Note: "why"}}})
+		got := tasks.Record{At: now, Code: "CODE", Key: c.key, Tasks: c.tasks}.RepairLatestTask("why", "id")
+		repaired(t, c.name, got, tasks.Change{ID: "id", Key: &c.want, Events: []tasks.Event{{At: now, Type: tasks.EventRepaired, Code: "CODE", Note: "why"}}})
 	}
 }
 
 // mended is the line of history of a repair of that task.
 func mended(k tasks.Task) tasks.Event {
-	return tasks.Event{At: now, Cause: tasks.WasRepaired, Code: "CODE", Task: k.ID, Kind: k.Kind, Outcome: k.Outcome, Note: "why"}
+	return tasks.Event{At: now, Type: tasks.EventRepaired, Code: "CODE", Task: k.ID, Kind: k.Kind, Outcome: k.Outcome, Note: "why"}
 }
 
 func repaired(t *testing.T, name string, got, want tasks.Change) {

@@ -40,14 +40,14 @@ const (
 	MaxPassword = 1024
 )
 
-// A Policy is what a renew demands of a password.
-type Policy struct {
+// A PasswordPolicy is what a renew demands of a password.
+type PasswordPolicy struct {
 	Length int  // at least so many Unicode characters
 	Mixed  bool // with a digit, a punctuation mark or a symbol among them
 }
 
 // Allows says whether the password meets the policy.
-func (p Policy) Allows(password string) bool {
+func (p PasswordPolicy) Allows(password string) bool {
 	return utf8.RuneCountInString(password) >= p.Length && (!p.Mixed || strings.ContainsFunc(password, special))
 }
 
@@ -55,7 +55,7 @@ func special(r rune) bool { return unicode.IsDigit(r) || unicode.IsPunct(r) || u
 
 // Check says what is wrong with the request in itself, whatever its key: nil or the first [Refusal]
 // that fits.
-func (q Request) Check(policy Policy) error {
+func (q Request) Check(policy PasswordPolicy) error {
 	if err := q.checkPassword(policy); err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (q Request) country() (stock.Country, error) {
 	return stock.ParseCountry(q.Country)
 }
 
-func (q Request) checkPassword(policy Policy) error {
+func (q Request) checkPassword(policy PasswordPolicy) error {
 	password, next := q.Account.Password.Reveal(), q.Account.NewPassword.Reveal()
 	switch q.Kind {
 	case Upgrade:
@@ -95,7 +95,7 @@ func (q Request) checkPassword(policy Policy) error {
 	return nil
 }
 
-func (p Policy) refuses(password string) bool {
+func (p PasswordPolicy) refuses(password string) bool {
 	return len(password) > MaxPassword || !p.Allows(password)
 }
 

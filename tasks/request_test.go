@@ -25,7 +25,7 @@ func TestPolicy(t *testing.T) {
 			t.Errorf("%q is accepted", password)
 		}
 	}
-	if !(tasks.Policy{}).Allows("") || !(tasks.Policy{Length: 3}).Allows("abc") || (tasks.Policy{Length: 3}).Allows("a1") {
+	if !(tasks.PasswordPolicy{}).Allows("") || !(tasks.PasswordPolicy{Length: 3}).Allows("abc") || (tasks.PasswordPolicy{Length: 3}).Allows("a1") {
 		t.Error("an operator's own policy does not hold")
 	}
 }

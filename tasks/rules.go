@@ -4,7 +4,7 @@ import "time"
 
 // Rules is what an operator may set. [DefaultRules] are those of the API documentation.
 type Rules struct {
-	Password      Policy
+	Password      PasswordPolicy
 	Attempts      int           // askings per plan that may fail, at least 1
 	Backoff       time.Duration // before the second attempt; doubles with each
 	MaxBackoff    time.Duration
@@ -17,7 +17,7 @@ type Rules struct {
 // DefaultRules gives the rules that hold where nobody sets others.
 func DefaultRules() Rules {
 	return Rules{
-		Password:      Policy{Length: 10, Mixed: true},
+		Password:      PasswordPolicy{Length: 10, Mixed: true},
 		Attempts:      8,
 		Backoff:       2 * time.Second,
 		MaxBackoff:    2 * time.Minute,
@@ -37,9 +37,9 @@ func (r Rules) backoff(tries int, jitter float64) time.Duration {
 	return jittered(min(pause, r.MaxBackoff), jitter)
 }
 
-// patience is the pause before a task that the provider is still at work on is asked about again: as
+// pendingBackoff is the pause before a task that the provider is still at work on is asked about again: as
 // long as it has taken so far, within the bounds of the backoff, which doubles it each time.
-func (r Rules) patience(taken time.Duration, jitter float64) time.Duration {
+func (r Rules) pendingBackoff(taken time.Duration, jitter float64) time.Duration {
 	return jittered(min(max(taken, r.Backoff), r.MaxBackoff), jitter)
 }
 
@@ -47,10 +47,10 @@ func jittered(pause time.Duration, jitter float64) time.Duration {
 	return pause - time.Duration(float64(pause)/2*jitter)
 }
 
-// allow charges one task to a key's allowance by the generic cell rate algorithm (ITU-T I.371,
+// chargeRateLimit charges one task to a key's allowance by the generic cell rate algorithm (ITU-T I.371,
 // annex A): a full allowance may be spent at once and fills again evenly over an hour. It returns
 // the key's new limit, and how long to wait where nothing is left.
-func (r Rules) allow(limit, now time.Time) (next time.Time, wait time.Duration) {
+func (r Rules) chargeRateLimit(limit, now time.Time) (next time.Time, wait time.Duration) {
 	if r.KeyTasks <= 0 {
 		return time.Time{}, 0
 	}

@@ -32,8 +32,8 @@ func TestWhatAnEarlierVersionSealed(t *testing.T) {
 		task.Sealed = append(bytes.Clone(bound), scramble([]byte(content))...)
 		changed := job
 		changed.Task = &task
-		asking := s.Ask(t.Context(), changed)
-		if (asking.Answer.Effect == tasks.Settled) != opens || len(s.orders) == 1 != opens {
+		asking := s.Call(t.Context(), changed)
+		if (asking.Result.Effect == tasks.Settled) != opens || len(s.orders) == 1 != opens {
 			t.Errorf("%q: %+v, %d orders", content, asking, len(s.orders))
 		}
 		if opens && s.orders[0].Account.Password.Reveal() != strongPassword {

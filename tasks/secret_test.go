@@ -43,7 +43,7 @@ func bearers() []any {
 		map[string]any{"s": s, "n": &n},
 		account, &account, n.deep, *n.deep,
 		tasks.Request{Account: account},
-		tasks.Order{Account: account},
+		tasks.ConnectorRequest{Account: account},
 		struct{ s tasks.Secret }{s},
 		struct{ s *tasks.Secret }{&s},
 		[1]tasks.Secret{s},

@@ -19,20 +19,20 @@ const (
 	Settled               // it is done: the outcome stands
 )
 
-// An Answer is what a [Connector] brings back. The zero Answer is that nothing is known.
-type Answer struct {
+// A ConnectorResult is what a [Connector] brings back. The zero Answer is that nothing is known.
+type ConnectorResult struct {
 	Effect        Effect
 	Outcome       Outcome       // if settled
 	Username      string        // of the account, if told
 	VerifyAddress string        // of the plan, if told
-	After         time.Duration // the pause that was asked for; 0: none
+	RetryAfter    time.Duration // the pause that was asked for; 0: none
 	Note          string        // what happened, for the operator; no secret, and no URL with one
 }
 
-// An Asking is an answer, when its question was sent, and how long it took.
-type Asking struct {
+// An Attempt is an answer, when its question was sent, and how long it took.
+type Attempt struct {
 	Sent     time.Time // by the store's clock
-	Answer   Answer
+	Result   ConnectorResult
 	Unopened error   // why the account does not open, so that nothing was sent; else nil
 	Jitter   float64 // in [0,1)
 	Took     time.Duration
@@ -44,53 +44,55 @@ type Asking struct {
 //
 // An account that does not open is tried again until the deadline, because this daemon may lack a master key
 // that it can still get, or that another daemon has. Nothing was sent, so none of these tries is an attempt.
-func (r Rules) Settle(v View, a Asking, id string, empty bool) Change {
+func (r Rules) Settle(v Snapshot, a Attempt, id string, empty bool) Change {
 	if a.Unopened != nil {
 		return decision{r, v, v.Task.unopened(a.Sent), a, id}.pending()
 	}
-	task := v.Task.asked(a.Sent)
+	task := v.Task.attempted(a.Sent)
 	d := decision{r, v, task, a, id}
-	switch a.Answer.Effect {
+	switch a.Result.Effect {
 	case Settled:
 		return d.settled(empty)
 	case Refused:
-		return d.end(SystemError, d.leftover())
+		return d.end(SystemError, d.finalSlotState())
 	case Pending:
-		d.task.Doubt = true
+		d.task.InDoubt = true
 		return d.pending()
 	case None, Unknown:
-		d.task.Tries++
-		d.task.Doubt = task.Doubt || a.Answer.Effect == Unknown
+		d.task.CountedAttempts++
+		d.task.InDoubt = task.InDoubt || a.Result.Effect == Unknown
 	}
-	if d.task.Tries >= r.Attempts {
-		return d.end(SystemError, d.leftover())
+	if d.task.CountedAttempts >= r.Attempts {
+		return d.end(SystemError, d.finalSlotState())
 	}
-	return d.again(d.wish(r.backoff(d.task.Tries, a.Jitter)))
+	return d.retry(d.retryAfter(r.backoff(d.task.CountedAttempts, a.Jitter)))
 }
 
 // Exhausted says that the view's open task must not be asked about any more, since leases that were
 // lost have used up its attempts.
-func (r Rules) Exhausted(v View) bool { return v.Task.taken().Tries >= r.Attempts }
+func (r Rules) Exhausted(v Snapshot) bool {
+	return v.Task.withLostLeases().CountedAttempts >= r.Attempts
+}
 
 // GiveUp ends an exhausted task without asking.
-func (r Rules) GiveUp(v View, id string) Change {
-	d := decision{r, v, v.Task.taken(), Asking{Answer: Answer{Note: "no attempt is left"}}, id}
-	return d.end(SystemError, d.leftover())
+func (r Rules) GiveUp(v Snapshot, id string) Change {
+	d := decision{r, v, v.Task.withLostLeases(), Attempt{Result: ConnectorResult{Note: "no attempt is left"}}, id}
+	return d.end(SystemError, d.finalSlotState())
 }
 
 // A decision is what the arms of Settle share.
 type decision struct {
 	Rules
-	view View
+	view Snapshot
 	task Task
-	Asking
+	Attempt
 	id string
 }
 
 // settled enters a final answer, whatever earlier attempts left open.
 func (d decision) settled(empty bool) Change {
-	d.task.Doubt = false
-	outcome := d.Answer.Outcome
+	d.task.InDoubt = false
+	outcome := d.Result.Outcome
 	if !outcome.Fits(d.task.Kind) {
 		outcome = SystemError
 	}
@@ -103,9 +105,9 @@ func (d decision) settled(empty bool) Change {
 	return d.end(outcome, stock.Free)
 }
 
-// leftover is where the slot of a task without a certain outcome goes.
-func (d decision) leftover() stock.State {
-	if d.task.Doubt {
+// finalSlotState is where the slot of a task without a certain outcome goes.
+func (d decision) finalSlotState() stock.State {
+	if d.task.InDoubt {
 		return stock.Suspect
 	}
 	return stock.Free
@@ -114,65 +116,65 @@ func (d decision) leftover() stock.State {
 // pending waits for a provider that is at work, or for a master key, until the deadline: then comes the last
 // try, and an answer that comes no earlier is the last.
 func (d decision) pending() Change {
-	deadline := d.task.FirstAsked.Add(d.Deadline)
+	deadline := d.task.FirstAttempt.Add(d.Deadline)
 	if !d.view.At.Before(deadline) {
-		return d.end(SystemError, d.leftover())
+		return d.end(SystemError, d.finalSlotState())
 	}
-	pause := d.patience(d.view.At.Sub(d.task.FirstAsked), d.Jitter)
-	return d.again(min(d.wish(pause), deadline.Sub(d.view.At)))
+	pause := d.pendingBackoff(d.view.At.Sub(d.task.FirstAttempt), d.Jitter)
+	return d.retry(min(d.retryAfter(pause), deadline.Sub(d.view.At)))
 }
 
-// wish is the pause that the provider asks for, within bounds, or else the one given.
-func (d decision) wish(pause time.Duration) time.Duration {
-	if d.Answer.After > 0 {
-		return min(d.Answer.After, d.MaxRetryAfter)
+// retryAfter is the pause that the provider asks for, within bounds, or else the one given.
+func (d decision) retryAfter(pause time.Duration) time.Duration {
+	if d.Result.RetryAfter > 0 {
+		return min(d.Result.RetryAfter, d.MaxRetryAfter)
 	}
 	return pause
 }
 
-// again makes the task due after a pause.
-func (d decision) again(pause time.Duration) Change {
-	d.task.Due = d.view.At.Add(pause)
-	return d.change(d.event(WasRetried))
+// retry makes the task due after a pause.
+func (d decision) retry(pause time.Duration) Change {
+	d.task.DueAt = d.view.At.Add(pause)
+	return d.change(d.event(EventRetried))
 }
 
 // nextPlan gives the slot of a faulty plan back and claims one elsewhere, to be asked at once.
 func (d decision) nextPlan(outcome Outcome) Change {
-	move, given := d.moved(stock.Free, outcome)
+	move, given := d.releaseSlot(stock.Free, outcome)
 	t := &d.task
-	given.Cause, given.Outcome = WasMoved, outcome
+	given.Type, given.Outcome = EventPlanFaulty, outcome
 	t.Faulty = append(append([]string(nil), t.Faulty...), t.Plan.ID)
-	t.Plan, t.Ordinal, t.Tries = PlanCopy{}, t.Ordinal+1, 0
-	t.Due = d.view.At
-	claimed := t.event(WasClaimed, d.view.At)
+	t.Plan, t.Ordinal, t.CountedAttempts = PlanSnapshot{}, t.Ordinal+1, 0
+	t.DueAt = d.view.At
+	claimed := t.event(EventClaimed, d.view.At)
 	claimed.From, claimed.To = stock.Free, stock.Held
 	c := d.change(given, claimed)
-	c.Move, c.Claim = move, &stock.Claim{Country: t.Country, Except: t.Faulty}
+	c.Transfer, c.Claim = move, &stock.Claim{Country: t.Country, Except: t.Faulty}
 	return c
 }
 
 // end ends the task, with its slot in that state, and erases its secret.
 func (d decision) end(outcome Outcome, slot stock.State) Change {
-	move, event := d.moved(slot, outcome)
-	d.task.Ended, d.task.Outcome, d.task.Sealed = d.view.At, outcome, nil
+	move, event := d.releaseSlot(slot, outcome)
+	d.task.EndedAt, d.task.Outcome, d.task.Sealed = d.view.At, outcome, nil
 	if move != nil {
 		d.task.Slot = slot
 	}
-	event.Cause, event.Outcome = WasEnded, outcome
+	event.Type, event.Outcome = EventEnded, outcome
 	c := d.change(event)
-	key := d.task.finish(d.view.Key, d.view.At, d.Answer)
-	c.Key, c.Move = &key, move
+	key := d.task.keyAfter(d.view.Key, d.view.At, d.Result)
+	c.Key, c.Transfer = &key, move
 	return c
 }
 
-// moved takes the task's slot, if it holds one, out of held, with the fault the outcome says.
-func (d decision) moved(to stock.State, outcome Outcome) (*stock.Move, Event) {
-	event := d.event(WasEnded)
+// releaseSlot takes the task's slot, if it holds one, out of held, with the fault the outcome says.
+func (d decision) releaseSlot(to stock.State, outcome Outcome) (*stock.Transfer, Event) {
+	event := d.event(EventEnded)
 	if d.task.Slot != stock.Held {
 		return nil, event
 	}
 	event.Plan, event.From, event.To = d.task.Plan.ID, stock.Held, to
-	return &stock.Move{
+	return &stock.Transfer{
 		Plan: d.task.Plan.ID, Country: d.task.Country,
 		From: stock.Held, To: to, Fault: outcome.Fault(),
 	}, event
@@ -182,27 +184,27 @@ func (d decision) change(events ...Event) Change {
 	return Change{ID: d.id, Task: &d.task, Events: events}
 }
 
-func (d decision) event(cause Cause) Event {
+func (d decision) event(cause EventType) Event {
 	e := d.task.event(cause, d.view.At)
-	e.Note = clean(d.Answer.Note)
+	e.Note = sanitize(d.Result.Note)
 	return e
 }
 
 // event is a line of history about the task.
-func (t Task) event(cause Cause, at time.Time) Event {
-	return Event{At: at, Cause: cause, Code: t.Code, Task: t.ID, Kind: t.Kind, Outcome: t.Outcome}
+func (t Task) event(cause EventType, at time.Time) Event {
+	return Event{At: at, Type: cause, Code: t.Code, Task: t.ID, Kind: t.Kind, Outcome: t.Outcome}
 }
 
-// finish is the key once the task has ended so.
-func (t Task) finish(key keys.Key, at time.Time, a Answer) keys.Key {
+// keyAfter is the key once the task has ended so.
+func (t Task) keyAfter(key keys.Key, at time.Time, a ConnectorResult) keys.Key {
 	message := t.Message()
 	switch {
 	case t.Kind == Upgrade && t.Outcome == Success:
-		return key.Upgrade(at, clean(a.Username), or(clean(a.VerifyAddress), t.Plan.Address))
+		return key.Upgrade(at, sanitize(a.Username), or(sanitize(a.VerifyAddress), t.Plan.Address))
 	case t.Kind == Upgrade:
-		return key.Do(keys.NotUpgraded, message)
+		return key.Apply(keys.NotUpgraded, message)
 	case t.Outcome == Success:
-		return key.Do(keys.Renewed, message)
+		return key.Apply(keys.Renewed, message)
 	}
-	return key.Do(keys.NotRenewed, message)
+	return key.Apply(keys.NotRenewed, message)
 }

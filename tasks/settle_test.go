@@ -14,7 +14,7 @@ import (
 // A trial is one answer to one open task: the whole of what [tasks.Rules.Settle] decides from.
 type trial struct {
 	kind    tasks.Kind
-	answer  tasks.Answer
+	answer  tasks.ConnectorResult
 	tries   int
 	lost    int
 	doubt   bool
@@ -30,29 +30,29 @@ var settleRules = tasks.Rules{
 
 const jitter = 0.5 // takes a quarter off a pause
 
-func (c trial) view() tasks.View {
+func (c trial) view() tasks.Snapshot {
 	task := tasks.Task{
 		ID: "T", Code: "CODE", Kind: c.kind, Country: "US", Version: 4, Fence: 6,
-		Ordinal: c.ordinal, Asked: 10, Tries: c.tries, Lost: c.lost, Doubt: c.doubt,
-		Created: now.Add(-time.Hour), Due: now.Add(-time.Minute), Leased: now.Add(time.Minute), Sealed: []byte("sealed"),
+		Ordinal: c.ordinal, Attempts: 10, CountedAttempts: c.tries, LostLeases: c.lost, InDoubt: c.doubt,
+		CreatedAt: now.Add(-time.Hour), DueAt: now.Add(-time.Minute), LeasedUntil: now.Add(time.Minute), Sealed: []byte("sealed"),
 	}
 	if c.age >= 0 {
-		task.FirstAsked = now.Add(-c.age)
+		task.FirstAttempt = now.Add(-c.age)
 	}
 	if c.kind == tasks.Upgrade {
-		task.Plan, task.Slot, task.Faulty = tasks.PlanCopy{ID: "elm", Address: "street", Invite: "link"}, stock.Held, []string{"oak"}
+		task.Plan, task.Slot, task.Faulty = tasks.PlanSnapshot{ID: "elm", Address: "street", Invite: "link"}, stock.Held, []string{"oak"}
 	}
 	key := keys.Key{
 		Code: "CODE", Version: 9, Status: keys.InQueue, Used: c.kind == tasks.Renew, Task: "T",
-		Username: "old", VerifyAddress: "old street", UsedDate: now.Add(-time.Hour), Limit: now,
+		Username: "old", VerifyAddress: "old street", UsedDate: now.Add(-time.Hour), NextTaskAt: now,
 	}
-	return tasks.View{At: now, Key: key, Task: &task}
+	return tasks.Snapshot{At: now, Key: key, Task: &task}
 }
 
 func (c trial) sent() time.Time { return now.Add(-time.Second) }
 
 func (c trial) settle() tasks.Change {
-	return settleRules.Settle(c.view(), tasks.Asking{Sent: c.sent(), Answer: c.answer, Jitter: jitter}, "change", c.empty)
+	return settleRules.Settle(c.view(), tasks.Attempt{Sent: c.sent(), Result: c.answer, Jitter: jitter}, "change", c.empty)
 }
 
 // A verdict is what has to become of a task.
@@ -89,7 +89,7 @@ func (c trial) expected() verdict {
 // expectedOutcome is what a final answer makes of it: no doubt is left.
 func (c trial) expectedOutcome(tries int) verdict {
 	outcome, faulty := c.answer.Outcome, []tasks.Outcome{"plan_expired", "plan_full", "plan_invalid"}
-	if !slices.Contains(endings[c.kind], outcome) {
+	if !slices.Contains(outcomeRules[c.kind], outcome) {
 		outcome = "system_error"
 	}
 	switch {
@@ -101,8 +101,8 @@ func (c trial) expectedOutcome(tries int) verdict {
 	return verdict{what: "ended", outcome: outcome, slot: stock.Free, tries: tries}
 }
 
-// endings are the outcomes that a task of each kind can have, as the table lists them.
-var endings = map[tasks.Kind][]tasks.Outcome{
+// outcomeRules are the outcomes that a task of each kind can have, as the table lists them.
+var outcomeRules = map[tasks.Kind][]tasks.Outcome{
 	"upgrade": {
 		"success", "system_error", "invalid_credentials", "account_locked", "out_of_stock", "already_premium",
 		"upgraded_recently", "plan_expired", "plan_full", "plan_invalid", "already_member", "wrong_address",
@@ -142,13 +142,13 @@ func (c trial) atWork(tries int) verdict {
 
 func (c trial) later(tries int, doubt bool, pause time.Duration) verdict {
 	pause = min(pause, settleRules.MaxBackoff) * 3 / 4
-	if c.answer.After > 0 {
-		pause = min(c.answer.After, 2*time.Minute)
+	if c.answer.RetryAfter > 0 {
+		pause = min(c.answer.RetryAfter, 2*time.Minute)
 	}
 	return verdict{what: "again", slot: stock.Held, due: now.Add(pause), tries: tries, doubt: doubt}
 }
 
-var everyOutcome = append([]tasks.Outcome{"", "nonsense", "Success", "still_premium"}, endings["upgrade"]...)
+var everyOutcome = append([]tasks.Outcome{"", "nonsense", "Success", "still_premium"}, outcomeRules["upgrade"]...)
 
 // everyTrial gives each combination. What an effect does not look at is not varied with it.
 func everyTrial(do func(trial)) {
@@ -170,14 +170,14 @@ func everyTrial(do func(trial)) {
 	}
 }
 
-func everyAnswer() (all []tasks.Answer) {
+func everyAnswer() (all []tasks.ConnectorResult) {
 	for _, after := range []time.Duration{-time.Second, 0, 5 * time.Second, 2 * time.Minute, 24 * time.Hour} {
 		for _, effect := range []tasks.Effect{tasks.Unknown, tasks.None, tasks.Pending, tasks.Refused} {
-			all = append(all, tasks.Answer{Effect: effect, After: after, Outcome: tasks.Success, Note: "why"})
+			all = append(all, tasks.ConnectorResult{Effect: effect, RetryAfter: after, Outcome: tasks.Success, Note: "why"})
 		}
 	}
 	for _, o := range everyOutcome {
-		all = append(all, tasks.Answer{Effect: tasks.Settled, Outcome: o, Username: "ann", VerifyAddress: "road", Note: "why"})
+		all = append(all, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: o, Username: "ann", VerifyAddress: "road", Note: "why"})
 	}
 	return all
 }
@@ -196,8 +196,8 @@ func TestSettleEverything(t *testing.T) {
 		if err := consistent(c.view(), change); err != nil {
 			t.Fatalf("%+v\n%+v\n%v", c, *change.Task, err)
 		}
-		if sent := c.view().Task; change.Task.Asked != sent.Asked+sent.Lost+1 {
-			t.Fatalf("%+v\nasked %d times", c, change.Task.Asked)
+		if sent := c.view().Task; change.Task.Attempts != sent.Attempts+sent.LostLeases+1 {
+			t.Fatalf("%+v\nasked %d times", c, change.Task.Attempts)
 		}
 	})
 	if len(met) != 3 {
@@ -208,7 +208,7 @@ func TestSettleEverything(t *testing.T) {
 // compare holds a change to its verdict.
 func compare(want verdict, c tasks.Change) error {
 	task := *c.Task
-	got := verdict{"again", task.Outcome, task.Slot, task.Due, task.Tries, task.Doubt}
+	got := verdict{"again", task.Outcome, task.Slot, task.DueAt, task.CountedAttempts, task.InDoubt}
 	switch {
 	case !task.Open():
 		got.what, got.due = "ended", time.Time{}

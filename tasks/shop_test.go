@@ -17,14 +17,14 @@ import (
 
 // A shop is a desk on a memory store whose clock, provider and faults the test has in hand.
 type shop struct {
-	tasks.Desk
+	tasks.Engine
 	store *memory.Store
 	t     *testing.T
 	now   time.Time
 	ids   int
 
-	provider func(tasks.Order) tasks.Answer
-	orders   []tasks.Order
+	provider func(tasks.ConnectorRequest) tasks.ConnectorResult
+	orders   []tasks.ConnectorRequest
 
 	applied []string // the ids of the changes, in the order of the calls
 	applies []fault  // of the next calls of Apply; nil: none
@@ -41,8 +41,10 @@ const ttl = time.Minute
 func open(t *testing.T) *shop {
 	s := &shop{t: t, now: now}
 	s.store = memory.New(func() time.Time { return s.now })
-	s.provider = func(tasks.Order) tasks.Answer { return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success} }
-	s.Desk = tasks.Desk{
+	s.provider = func(tasks.ConnectorRequest) tasks.ConnectorResult {
+		return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
+	}
+	s.Engine = tasks.Engine{
 		Store: awkward{s.store, s}, Connector: provider{s}, Sealer: box{}, Rules: tasks.DefaultRules(),
 		NewID:  func() string { s.ids++; return fmt.Sprintf("id%d", s.ids) },
 		Now:    func() time.Time { return s.now },
@@ -61,7 +63,7 @@ func (s *shop) pause(ctx context.Context, d time.Duration) error {
 func (s *shop) key(k keys.Key) {
 	s.t.Helper()
 	k.Code = "K"
-	if err := s.store.ImportKeys(s.t.Context(), tasks.Batch{Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) { yield(k, nil) }); err != nil {
+	if err := s.store.ImportKeys(s.t.Context(), tasks.ImportBatch{Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) { yield(k, nil) }); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -69,8 +71,8 @@ func (s *shop) key(k keys.Key) {
 func (s *shop) plan(id string, country stock.Country, size int) {
 	s.t.Helper()
 	address, invite := id+" street", id+" link"
-	edit := stock.Edit{ID: id, Country: &country, Size: &size, Address: &address, Invite: &invite}
-	if err := s.store.EditPlans(s.t.Context(), []stock.Edit{edit}); err != nil {
+	edit := stock.PlanEdit{ID: id, Country: &country, Size: &size, Address: &address, Invite: &invite}
+	if err := s.store.EditPlans(s.t.Context(), []stock.PlanEdit{edit}); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -95,9 +97,9 @@ func (s *shop) lease() tasks.Job {
 func (s *shop) work(job tasks.Job) tasks.Report { return s.Work(s.t.Context(), s.t.Context(), job) }
 
 // view reads the key as the store has it, past all faults.
-func (s *shop) view() tasks.View {
+func (s *shop) view() tasks.Snapshot {
 	s.t.Helper()
-	views, err := s.store.View(s.t.Context(), []keys.Code{"K"})
+	views, err := s.store.Snapshots(s.t.Context(), []keys.Code{"K"})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -129,7 +131,7 @@ type awkward struct {
 	s *shop
 }
 
-func (a awkward) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+func (a awkward) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
 	if len(a.s.views) > 0 {
 		err := a.s.views[0]
 		if a.s.views = a.s.views[1:]; err != nil {
@@ -137,13 +139,13 @@ func (a awkward) View(ctx context.Context, codes []keys.Code) ([]tasks.View, err
 		}
 	}
 	if a.s.vanish {
-		return []tasks.View{{At: a.s.now}}, nil
+		return []tasks.Snapshot{{At: a.s.now}}, nil
 	}
-	return a.Store.View(ctx, codes)
+	return a.Store.Snapshots(ctx, codes)
 }
 
 func (a awkward) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
-	views, err := a.View(ctx, codes)
+	views, err := a.Snapshots(ctx, codes)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +191,7 @@ func verdictOf(err error) fault {
 
 type provider struct{ s *shop }
 
-func (p provider) Do(_ context.Context, o tasks.Order) tasks.Answer {
+func (p provider) Do(_ context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	p.s.orders = append(p.s.orders, o)
 	return p.s.provider(o)
 }

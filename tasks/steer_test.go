@@ -20,7 +20,7 @@ func TestRevoke(t *testing.T) {
 		}
 		key := v.Key
 		key.Revoked = true
-		decided(t, v, c, err, tasks.Change{ID: "id", Key: &key, Events: []tasks.Event{{At: now, Cause: tasks.WasRevoked, Code: "CODE"}}})
+		decided(t, v, c, err, tasks.Change{ID: "id", Key: &key, Events: []tasks.Event{{At: now, Type: tasks.EventRevoked, Code: "CODE"}}})
 	}
 }
 
@@ -33,7 +33,7 @@ func TestRestore(t *testing.T) {
 		}
 		key := v.Key
 		key.Revoked = false
-		decided(t, v, c, err, tasks.Change{ID: "id", Key: &key, Events: []tasks.Event{{At: now, Cause: tasks.WasRestored, Code: "CODE"}}})
+		decided(t, v, c, err, tasks.Change{ID: "id", Key: &key, Events: []tasks.Event{{At: now, Type: tasks.EventRestored, Code: "CODE"}}})
 	}
 }
 
@@ -47,47 +47,47 @@ func TestReset(t *testing.T) {
 			refusedWith(t, v, c, err, tasks.ErrTaskOpen)
 		default:
 			key := keys.Key{Code: "CODE", Version: 5, Status: keys.Active, Task: "old", UsedDate: v.Key.UsedDate, OrderID: "order"}
-			decided(t, v, c, err, tasks.Change{ID: "id", Key: &key, Events: []tasks.Event{{At: now, Cause: tasks.WasReset, Code: "CODE"}}})
+			decided(t, v, c, err, tasks.Change{ID: "id", Key: &key, Events: []tasks.Event{{At: now, Type: tasks.EventReset, Code: "CODE"}}})
 		}
 	}
 }
 
 func TestHurry(t *testing.T) {
-	waiting := tasks.Task{ID: "T", Code: "CODE", Kind: tasks.Renew, Version: 3, Fence: 2, Due: now.Add(time.Hour), Lost: 1, Sealed: []byte("s")}
+	waiting := tasks.Task{ID: "T", Code: "CODE", Kind: tasks.Renew, Version: 3, Fence: 2, DueAt: now.Add(time.Hour), LostLeases: 1, Sealed: []byte("s")}
 	hurried := waiting
-	hurried.Due = now
-	c, err := tasks.Hurry(tasks.View{At: now, Task: &waiting}, "id")
-	decided(t, tasks.View{}, c, err, tasks.Change{
+	hurried.DueAt = now
+	c, err := tasks.RetryNow(tasks.Snapshot{At: now, Task: &waiting}, "id")
+	decided(t, tasks.Snapshot{}, c, err, tasks.Change{
 		ID: "id", Task: &hurried,
-		Events: []tasks.Event{{At: now, Cause: tasks.WasHurried, Code: "CODE", Task: "T", Kind: tasks.Renew}},
+		Events: []tasks.Event{{At: now, Type: tasks.EventRetryNow, Code: "CODE", Task: "T", Kind: tasks.Renew}},
 	})
 
 	leased, done := waiting, waiting
-	leased.Leased, done.Ended = now.Add(-time.Minute), now
-	for want, task := range map[error]*tasks.Task{tasks.ErrNoTask: nil, tasks.ErrTaskAtWork: &leased, tasks.ErrTaskEnded: &done} {
-		v := tasks.View{At: now, Task: task}
-		c, err := tasks.Hurry(v, "id")
+	leased.LeasedUntil, done.EndedAt = now.Add(-time.Minute), now
+	for want, task := range map[error]*tasks.Task{tasks.ErrNoTask: nil, tasks.ErrTaskLeased: &leased, tasks.ErrTaskEnded: &done} {
+		v := tasks.Snapshot{At: now, Task: task}
+		c, err := tasks.RetryNow(v, "id")
 		refusedWith(t, v, c, err, want)
 	}
 }
 
 // suspect is an ended task with a suspect slot, the latest of its key.
-func suspect() tasks.View {
-	return tasks.View{
+func suspect() tasks.Snapshot {
+	return tasks.Snapshot{
 		At: now,
 		Key: keys.Key{
 			Code: "CODE", Version: 8, Status: keys.FailedUpgrade, Task: "T",
 			Message: "System error, try again and if the problem persists contact support",
 		},
 		Task: &tasks.Task{
-			ID: "T", Code: "CODE", Kind: tasks.Upgrade, Country: "US", Version: 3, Fence: 2, Ordinal: 2, Doubt: true,
-			Plan: tasks.PlanCopy{ID: "elm", Address: "street"}, Slot: stock.Suspect, Ended: now.Add(-time.Hour), Outcome: tasks.SystemError,
+			ID: "T", Code: "CODE", Kind: tasks.Upgrade, Country: "US", Version: 3, Fence: 2, Ordinal: 2, InDoubt: true,
+			Plan: tasks.PlanSnapshot{ID: "elm", Address: "street"}, Slot: stock.Suspect, EndedAt: now.Add(-time.Hour), Outcome: tasks.SystemError,
 		},
 	}
 }
 
 func TestResolve(t *testing.T) {
-	for _, outcome := range endings[tasks.Upgrade] {
+	for _, outcome := range outcomeRules[tasks.Upgrade] {
 		for _, latest := range []bool{true, false} {
 			v := suspect()
 			if !latest {
@@ -97,12 +97,12 @@ func TestResolve(t *testing.T) {
 			if outcome == tasks.Success {
 				slot = stock.Spent
 			}
-			task.Outcome, task.Slot, task.Doubt = outcome, slot, false
+			task.Outcome, task.Slot, task.InDoubt = outcome, slot, false
 			want := tasks.Change{
 				ID: "id", Task: &task,
-				Move: &stock.Move{Plan: "elm", Country: "US", From: stock.Suspect, To: slot, Fault: outcome.Fault()},
+				Transfer: &stock.Transfer{Plan: "elm", Country: "US", From: stock.Suspect, To: slot, Fault: outcome.Fault()},
 				Events: []tasks.Event{{
-					At: now, Cause: tasks.WasResolved, Code: "CODE", Task: "T", Kind: tasks.Upgrade, Outcome: outcome,
+					At: now, Type: tasks.EventResolved, Code: "CODE", Task: "T", Kind: tasks.Upgrade, Outcome: outcome,
 					Plan: "elm", From: stock.Suspect, To: slot,
 				}},
 			}
@@ -121,8 +121,8 @@ func TestResolve(t *testing.T) {
 }
 
 func TestResolveRefuses(t *testing.T) {
-	c, err := tasks.Resolve(tasks.View{}, tasks.Success, "id")
-	refusedWith(t, tasks.View{}, c, err, tasks.ErrNoTask)
+	c, err := tasks.Resolve(tasks.Snapshot{}, tasks.Success, "id")
+	refusedWith(t, tasks.Snapshot{}, c, err, tasks.ErrNoTask)
 	for _, outcome := range []tasks.Outcome{"", "nonsense", tasks.StillPremium} {
 		c, err := tasks.Resolve(suspect(), outcome, "id")
 		refusedWith(t, suspect(), c, err, tasks.ErrOutcome)
@@ -138,7 +138,7 @@ func TestResolveRefuses(t *testing.T) {
 func TestRelease(t *testing.T) {
 	for _, latest := range []bool{true, false} {
 		v := suspect()
-		v.Task.Slot, v.Task.Outcome, v.Task.Doubt = stock.Spent, tasks.Success, false
+		v.Task.Slot, v.Task.Outcome, v.Task.InDoubt = stock.Spent, tasks.Success, false
 		if !latest {
 			v.Key.Task = "later"
 		}
@@ -147,15 +147,15 @@ func TestRelease(t *testing.T) {
 		c, err := tasks.Release(v, "id")
 		decided(t, v, c, err, tasks.Change{
 			ID: "id", Task: &task,
-			Move: &stock.Move{Plan: "elm", Country: "US", From: stock.Spent, To: stock.Free},
+			Transfer: &stock.Transfer{Plan: "elm", Country: "US", From: stock.Spent, To: stock.Free},
 			Events: []tasks.Event{{
-				At: now, Cause: tasks.WasReleased, Code: "CODE", Task: "T", Kind: tasks.Upgrade, Outcome: tasks.Success,
+				At: now, Type: tasks.EventReleased, Code: "CODE", Task: "T", Kind: tasks.Upgrade, Outcome: tasks.Success,
 				Plan: "elm", From: stock.Spent, To: stock.Free,
 			}},
 		})
 	}
-	c, err := tasks.Release(tasks.View{}, "id")
-	refusedWith(t, tasks.View{}, c, err, tasks.ErrNoTask)
+	c, err := tasks.Release(tasks.Snapshot{}, "id")
+	refusedWith(t, tasks.Snapshot{}, c, err, tasks.ErrNoTask)
 	for _, slot := range []stock.State{"", stock.Held, stock.Free, stock.Suspect} {
 		v := suspect()
 		v.Task.Slot = slot
@@ -164,14 +164,14 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-func decided(t *testing.T, v tasks.View, got tasks.Change, err error, want tasks.Change) {
+func decided(t *testing.T, v tasks.Snapshot, got tasks.Change, err error, want tasks.Change) {
 	t.Helper()
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v: %v\n got %+v\nwant %+v", v, err, got, want)
 	}
 }
 
-func refusedWith(t *testing.T, v tasks.View, c tasks.Change, err, want error) {
+func refusedWith(t *testing.T, v tasks.Snapshot, c tasks.Change, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) || !reflect.ValueOf(c).IsZero() {
 		t.Errorf("%+v: %+v, %v; not %v", v, c, err, want)

@@ -24,11 +24,11 @@ var (
 // An error of a whole call means that nothing is known: reads can be repeated, and the same changes
 // may be applied again.
 type Store interface {
-	// View reads each key, with its latest task, as of one moment no earlier than the call. The
+	// Snapshot reads each key, with its latest task, as of one moment no earlier than the call. The
 	// views stand in the order of the codes; that of an unknown code has a key that does not exist.
-	View(ctx context.Context, codes []keys.Code) ([]View, error)
+	Snapshots(ctx context.Context, codes []keys.Code) ([]Snapshot, error)
 
-	// Find reads each key as View does, but without its task: whoever asks how a key stands needs no
+	// Find reads each key as Snapshots does, but without its task: whoever asks how a key stands needs no
 	// more, and nothing is asked as often.
 	Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error)
 
@@ -51,7 +51,7 @@ type Store interface {
 	// out. What lies more than 2 ttl ahead was set by a clock that has since gone back: a lease that
 	// ends there has run out, and a task whose last event is there is due. The views are of the leased
 	// tasks; a task that cannot be read is left out, never the others with it.
-	Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]View, error)
+	Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]Snapshot, error)
 
 	// Extend makes leases last for ttl from now; a ttl of 0 gives them back, as though they had not
 	// been taken. The errors stand in the order of the refs: nil, or ErrFenced if the task has

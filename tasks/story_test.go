@@ -175,18 +175,18 @@ func (s *story) answer(words []string) {
 	if !known {
 		s.t.Fatalf("no such effect: %s", words[0])
 	}
-	a := tasks.Answer{Effect: effect}
+	a := tasks.ConnectorResult{Effect: effect}
 	for _, w := range words[1:] {
 		if after, found := strings.CutPrefix(w, "after="); found {
 			d, err := time.ParseDuration(after)
 			s.must(err)
-			a.After = d
+			a.RetryAfter = d
 		} else if w != "" {
 			a.Outcome = tasks.Outcome(w)
 		}
 	}
-	s.provider = func(o tasks.Order) tasks.Answer {
-		s.say("asked to %s with key %s, attempt %d%s", o.Kind, o.Key(), o.Attempt, in(o.Plan.ID))
+	s.provider = func(o tasks.ConnectorRequest) tasks.ConnectorResult {
+		s.say("asked to %s with key %s, attempt %d%s", o.Kind, o.IdempotencyKey(), o.Attempt, in(o.Plan.ID))
 		return a
 	}
 	before := len(s.orders)
@@ -204,14 +204,14 @@ func in(plan string) string {
 }
 
 func (s *story) steer(command string, words []string) {
-	decisions := map[string]func(tasks.View, string) (tasks.Change, error){
-		"revoke": tasks.Revoke, "restore": tasks.Restore, "reset": tasks.Reset, "hurry": tasks.Hurry, "release": tasks.Release,
-		"resolve": func(v tasks.View, id string) (tasks.Change, error) {
+	decisions := map[string]func(tasks.Snapshot, string) (tasks.Change, error){
+		"revoke": tasks.Revoke, "restore": tasks.Restore, "reset": tasks.Reset, "hurry": tasks.RetryNow, "release": tasks.Release,
+		"resolve": func(v tasks.Snapshot, id string) (tasks.Change, error) {
 			return tasks.Resolve(v, tasks.Outcome(words[0]), id)
 		},
 	}
 	if decide, found := decisions[command]; found {
-		s.verdict(s.Steer(s.t.Context(), s.reader(words[1]), decide))
+		s.verdict(s.Update(s.t.Context(), s.reader(words[1]), decide))
 		return
 	}
 	if command != "info" {
@@ -219,16 +219,16 @@ func (s *story) steer(command string, words []string) {
 	}
 	k, err := s.Info(s.t.Context(), "K")
 	s.must(err)
-	s.say("%s", [...]string{"not found", "reusable", "by invite", "by message", "by account"}[k.Shape()])
+	s.say("%s", [...]string{"not found", "reusable", "by invite", "by message", "by account"}[k.InfoShape()])
 }
 
 // reader views a task by its id, or the key with its latest.
-func (s *story) reader(id string) func(context.Context) (tasks.View, error) {
-	return func(ctx context.Context) (tasks.View, error) {
+func (s *story) reader(id string) func(context.Context) (tasks.Snapshot, error) {
+	return func(ctx context.Context) (tasks.Snapshot, error) {
 		if id != "" {
 			return s.store.Task(ctx, id)
 		}
-		return s.View(ctx, "K")
+		return s.Snapshot(ctx, "K")
 	}
 }
 

@@ -8,10 +8,10 @@ import (
 )
 
 // moved is a line of history of task T: plan, from, to; a cause may follow.
-func moved(plan string, from, to stock.State, cause ...tasks.Cause) tasks.Event {
+func moved(plan string, from, to stock.State, cause ...tasks.EventType) tasks.Event {
 	e := tasks.Event{Task: "T", Plan: plan, From: from, To: to}
 	if len(cause) > 0 {
-		e.Cause = cause[0]
+		e.Type = cause[0]
 	}
 	return e
 }
@@ -39,13 +39,13 @@ func TestTrail(t *testing.T) {
 			moved("elm", "free", "held"), moved("elm", "free", "held"), moved("elm", "held", "free"), moved("elm", "held", "free"),
 		}, "elm", "free", true, true},
 		{"and looked at", []tasks.Event{
-			moved("elm", "free", "held"), moved("elm", "free", "held"), moved("elm", "held", "free"), moved("", "", "", tasks.WasRepaired), moved("elm", "held", "spent"),
+			moved("elm", "free", "held"), moved("elm", "free", "held"), moved("elm", "held", "free"), moved("", "", "", tasks.EventRepaired), moved("elm", "held", "spent"),
 		}, "elm", "spent", true, false},
 	} {
-		trail := tasks.Record{Events: c.events}.Trail("T")
-		task := tasks.Task{ID: "T", Plan: tasks.PlanCopy{ID: c.plan}, Slot: c.slot}
-		if trail.Agrees(task) != c.agrees || trail.Broken() != c.broken {
-			t.Errorf("%s: agrees %v, broken %v: %s", c.name, trail.Agrees(task), trail.Broken(), trail)
+		trail := tasks.Record{Events: c.events}.SlotHistory("T")
+		task := tasks.Task{ID: "T", Plan: tasks.PlanSnapshot{ID: c.plan}, Slot: c.slot}
+		if trail.Matches(task) != c.agrees || trail.OutOfOrder() != c.broken {
+			t.Errorf("%s: agrees %v, broken %v: %s", c.name, trail.Matches(task), trail.OutOfOrder(), trail)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func TestTrailSays(t *testing.T) {
 		"0 held, 0 spent, 1 suspect of plan oak": {moved("elm", "free", "held"), moved("elm", "held", "free"), moved("oak", "free", "suspect")},
 		"0 held, 1 spent, 0 suspect of plan elm, -1 held, 1 spent, 0 suspect of plan oak": {moved("oak", "held", "spent"), moved("elm", "free", "spent")},
 	} {
-		if got := (tasks.Record{Events: events}).Trail("T").String(); got != want {
+		if got := (tasks.Record{Events: events}).SlotHistory("T").String(); got != want {
 			t.Errorf("%q, not %q", got, want)
 		}
 	}

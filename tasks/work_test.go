@@ -31,22 +31,22 @@ func upgrading(t *testing.T) *shop {
 
 func TestOrder(t *testing.T) {
 	s := upgrading(t)
-	s.provider = func(tasks.Order) tasks.Answer {
+	s.provider = func(tasks.ConnectorRequest) tasks.ConnectorResult {
 		s.now = s.now.Add(3 * time.Second)
-		return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.PlanFull}
+		return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.PlanFull}
 	}
 	report := s.work(s.lease())
-	if report.Took != 3*time.Second || report.Err != nil || report.Answer.Outcome != tasks.PlanFull || report.Task.Ordinal != 2 {
+	if report.Took != 3*time.Second || report.Err != nil || report.Result.Outcome != tasks.PlanFull || report.Task.Ordinal != 2 {
 		t.Errorf("%+v", report)
 	}
 	s.work(s.lease())
 	for i, o := range s.orders {
 		o.Account = tasks.Account{}
-		want := tasks.Order{
+		want := tasks.ConnectorRequest{
 			Task: "id1", Kind: tasks.Upgrade, Country: "US", Ordinal: i + 1, Attempt: i + 1,
-			Plan: []tasks.PlanCopy{{"elm", "elm street", "elm link"}, {"oak", "oak street", "oak link"}}[i],
+			Plan: []tasks.PlanSnapshot{{"elm", "elm street", "elm link"}, {"oak", "oak street", "oak link"}}[i],
 		}
-		if o != want || o.Key() != []string{"id1-1", "id1-2"}[i] {
+		if o != want || o.IdempotencyKey() != []string{"id1-1", "id1-2"}[i] {
 			t.Errorf("%+v, not %+v", o, want)
 		}
 	}
@@ -78,9 +78,9 @@ func TestSettleWithTheAnswerLost(t *testing.T) {
 func TestConnectorPanics(t *testing.T) {
 	for _, value := range []any{canary, errors.New(canary), tasks.NewSecret(canary)} {
 		s := upgrading(t)
-		s.provider = func(tasks.Order) tasks.Answer { panic(value) }
+		s.provider = func(tasks.ConnectorRequest) tasks.ConnectorResult { panic(value) }
 		report := s.work(s.lease())
-		if report.Err != nil || report.Answer.Effect != tasks.Unknown || !s.view().Task.Doubt || s.view().Task.Tries != 1 {
+		if report.Err != nil || report.Result.Effect != tasks.Unknown || !s.view().Task.InDoubt || s.view().Task.CountedAttempts != 1 {
 			t.Errorf("%+v", report)
 		}
 		for _, e := range s.history() {
@@ -119,7 +119,7 @@ func TestPoison(t *testing.T) {
 		}
 		s.tamper(junk)
 		report := s.work(s.lease())
-		if report.Err != nil || len(s.orders) != 0 || report.Answer.Effect != tasks.None || report.Task.Doubt || !report.Task.Open() {
+		if report.Err != nil || len(s.orders) != 0 || report.Result.Effect != tasks.None || report.Task.InDoubt || !report.Task.Open() {
 			r.Fatalf("%q: %+v, asked %+v", junk, report, s.orders)
 		}
 	})
@@ -135,7 +135,7 @@ func TestAnAccountThatDoesNotOpen(t *testing.T) {
 		start, tries := s.now, 0
 		for s.view().Task.Open() && tries < 100 && (!opens || tries < 12) {
 			report := s.work(s.lease())
-			if tries++; report.Err != nil || report.Unopened == nil || report.Task.Asked != 0 || report.Task.Tries != 0 {
+			if tries++; report.Err != nil || report.Unopened == nil || report.Task.Attempts != 0 || report.Task.CountedAttempts != 0 {
 				t.Fatalf("%+v", report)
 			}
 			s.now = s.now.Add(report.Again)
@@ -149,9 +149,11 @@ func TestAnAccountThatDoesNotOpen(t *testing.T) {
 			continue
 		}
 		s.tamper(sealed)
-		s.provider = func(tasks.Order) tasks.Answer { return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success} }
+		s.provider = func(tasks.ConnectorRequest) tasks.ConnectorResult {
+			return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
+		}
 		report := s.work(s.lease())
-		if report.Task.Outcome != tasks.Success || report.Task.Asked != 1 || len(s.orders) != 1 || s.orders[0].Attempt != 1 {
+		if report.Task.Outcome != tasks.Success || report.Task.Attempts != 1 || len(s.orders) != 1 || s.orders[0].Attempt != 1 {
 			t.Errorf("%+v, %+v", report, s.orders)
 		}
 	}
@@ -167,7 +169,7 @@ func TestSealsAreBound(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.tamper(other.view().Task.Sealed)
-	if report := s.work(s.lease()); len(s.orders) != 0 || report.Answer.Effect != tasks.None {
+	if report := s.work(s.lease()); len(s.orders) != 0 || report.Result.Effect != tasks.None {
 		t.Errorf("it opened: %+v", report)
 	}
 }
@@ -193,12 +195,12 @@ func TestFencedTouchesNothing(t *testing.T) {
 // TestSettleAgainstOthers holds that a key which support changes meanwhile keeps that change.
 func TestSettleAgainstOthers(t *testing.T) {
 	s := upgrading(t)
-	s.provider = func(tasks.Order) tasks.Answer {
-		read := func(ctx context.Context) (tasks.View, error) { return s.View(ctx, "K") }
-		if err := s.Steer(t.Context(), read, tasks.Revoke); err != nil {
+	s.provider = func(tasks.ConnectorRequest) tasks.ConnectorResult {
+		read := func(ctx context.Context) (tasks.Snapshot, error) { return s.Snapshot(ctx, "K") }
+		if err := s.Update(t.Context(), read, tasks.Revoke); err != nil {
 			t.Error(err)
 		}
-		return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}
+		return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
 	}
 	if report := s.work(s.lease()); report.Err != nil {
 		t.Errorf("%+v", report)
@@ -211,10 +213,10 @@ func TestSettleAgainstOthers(t *testing.T) {
 // TestSettleForgetsAShortage holds that what a claim found is no reason once the task has changed.
 func TestSettleForgetsAShortage(t *testing.T) {
 	s := upgrading(t)
-	s.provider = func(tasks.Order) tasks.Answer {
-		return tasks.Answer{Effect: tasks.Settled, Outcome: tasks.PlanFull}
+	s.provider = func(tasks.ConnectorRequest) tasks.ConnectorResult {
+		return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.PlanFull}
 	}
-	s.applies = []fault{verdictOf(stock.ErrEmpty), verdictOf(tasks.ErrConflict)}
+	s.applies = []fault{verdictOf(stock.ErrOutOfStock), verdictOf(tasks.ErrConflict)}
 	if report := s.work(s.lease()); report.Err != nil || s.view().Task.Plan.ID != "oak" {
 		t.Errorf("%+v", report)
 	}
@@ -228,7 +230,7 @@ func TestSettleFails(t *testing.T) {
 		want    error
 	}{
 		"conflicts for ever": {slices.Repeat([]fault{verdictOf(tasks.ErrConflict)}, 1000), nil, false, tasks.ErrConflict},
-		"no slot to move":    {[]fault{verdictOf(stock.ErrCount)}, nil, false, stock.ErrCount},
+		"no slot to move":    {[]fault{verdictOf(stock.ErrSlotState)}, nil, false, stock.ErrSlotState},
 		"the view is away":   {[]fault{verdictOf(tasks.ErrConflict)}, slices.Repeat([]error{errAway}, 3), false, errAway},
 		"the task is gone":   {[]fault{verdictOf(tasks.ErrConflict)}, nil, true, tasks.ErrFenced},
 		"made, and the news lost": {[]fault{func(apply func() ([]error, error)) ([]error, error) {
@@ -249,8 +251,8 @@ func TestSettlingHasAContextOfItsOwn(t *testing.T) {
 	s := upgrading(t)
 	asking, cancel := context.WithCancel(t.Context())
 	cancel()
-	s.provider = func(tasks.Order) tasks.Answer { return tasks.Answer{} }
-	if report := s.Work(asking, t.Context(), s.lease()); report.Err != nil || !s.view().Task.Doubt {
+	s.provider = func(tasks.ConnectorRequest) tasks.ConnectorResult { return tasks.ConnectorResult{} }
+	if report := s.Work(asking, t.Context(), s.lease()); report.Err != nil || !s.view().Task.InDoubt {
 		t.Errorf("%+v", report)
 	}
 }
@@ -260,38 +262,38 @@ func TestClockIsTheStores(t *testing.T) {
 	s := upgrading(t)
 	skew := 1000 * time.Hour
 	s.Now = func() time.Time { return s.now.Add(skew) }
-	s.provider = func(tasks.Order) tasks.Answer {
+	s.provider = func(tasks.ConnectorRequest) tasks.ConnectorResult {
 		s.now = s.now.Add(7 * time.Second)
-		return tasks.Answer{Effect: tasks.None}
+		return tasks.ConnectorResult{Effect: tasks.None}
 	}
 	s.work(s.lease())
-	if task := s.view().Task; !task.FirstAsked.Equal(now) || !task.Due.Equal(now.Add(9*time.Second)) {
+	if task := s.view().Task; !task.FirstAttempt.Equal(now) || !task.DueAt.Equal(now.Add(9*time.Second)) {
 		t.Errorf("%+v", task)
 	}
 }
 
 func TestSteer(t *testing.T) {
-	read := func(s *shop) func(context.Context) (tasks.View, error) {
-		return func(ctx context.Context) (tasks.View, error) { return s.View(ctx, "K") }
+	read := func(s *shop) func(context.Context) (tasks.Snapshot, error) {
+		return func(ctx context.Context) (tasks.Snapshot, error) { return s.Snapshot(ctx, "K") }
 	}
 	s := upgrading(t)
 	s.applies = []fault{verdictOf(tasks.ErrConflict), answerLost}
-	if err := s.Steer(t.Context(), read(s), tasks.Hurry); err != nil || len(slices.Compact(s.applied)) != 1 || len(s.history()) != 2 {
+	if err := s.Update(t.Context(), read(s), tasks.RetryNow); err != nil || len(slices.Compact(s.applied)) != 1 || len(s.history()) != 2 {
 		t.Errorf("%v, applied %v", err, s.applied)
 	}
 	s.applies = []fault{func(apply func() ([]error, error)) ([]error, error) { s.lease(); return apply() }}
-	if err := s.Steer(t.Context(), read(s), tasks.Hurry); !errors.Is(err, tasks.ErrTaskAtWork) {
+	if err := s.Update(t.Context(), read(s), tasks.RetryNow); !errors.Is(err, tasks.ErrTaskLeased) {
 		t.Errorf("leased meanwhile: %v", err)
 	}
-	if err := s.Steer(t.Context(), read(s), tasks.Reset); !errors.Is(err, tasks.ErrTaskOpen) {
+	if err := s.Update(t.Context(), read(s), tasks.Reset); !errors.Is(err, tasks.ErrTaskOpen) {
 		t.Errorf("open: %v", err)
 	}
 	s.views = slices.Repeat([]error{errAway}, 3)
-	if err := s.Steer(t.Context(), read(s), tasks.Revoke); !errors.Is(err, errAway) {
+	if err := s.Update(t.Context(), read(s), tasks.Revoke); !errors.Is(err, errAway) {
 		t.Errorf("away: %v", err)
 	}
 	s.applies = slices.Repeat([]fault{verdictOf(tasks.ErrConflict)}, 1000)
-	if err := s.Steer(t.Context(), read(s), tasks.Revoke); !errors.Is(err, tasks.ErrConflict) {
+	if err := s.Update(t.Context(), read(s), tasks.Revoke); !errors.Is(err, tasks.ErrConflict) {
 		t.Errorf("conflicts: %v", err)
 	}
 }

@@ -96,8 +96,8 @@ func subjects(changes []tasks.Change) (about, in batch) {
 			id = c.Task.ID
 		}
 		about.add(string(c.Code()), id)
-		if c.Move != nil {
-			in.add(string(c.Move.Country))
+		if c.Transfer != nil {
+			in.add(string(c.Transfer.Country))
 		}
 		if c.Claim != nil {
 			in.add(string(c.Claim.Country))

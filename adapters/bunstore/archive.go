@@ -13,10 +13,10 @@ var _ tasks.Archiver = (*Store)(nil)
 
 // Archive implements [tasks.Archiver], in one transaction, which waits for nobody's key unless the store is distributed. On SQLite all
 // other writes wait while keep is at work.
-func (s *Store) Archive(ctx context.Context, cuts []tasks.Cut, keep func(tasks.Past) error) (errs []error, err error) {
+func (s *Store) Archive(ctx context.Context, cuts []tasks.ArchivePlan, keep func(tasks.ArchivedRows) error) (errs []error, err error) {
 	var refused error
 	err = s.transact(ctx, func(tx session) error {
-		errs, err = tx.archive(ctx, cuts, func(p tasks.Past) error {
+		errs, err = tx.archive(ctx, cuts, func(p tasks.ArchivedRows) error {
 			refused = keep(p)
 			return refused
 		})
@@ -32,7 +32,7 @@ func (s *Store) Archive(ctx context.Context, cuts []tasks.Cut, keep func(tasks.P
 }
 
 // archive takes away what is locked, and as the cuts say it is.
-func (s session) archive(ctx context.Context, cuts []tasks.Cut, keep func(tasks.Past) error) ([]error, error) {
+func (s session) archive(ctx context.Context, cuts []tasks.ArchivePlan, keep func(tasks.ArchivedRows) error) ([]error, error) {
 	find := s.ours
 	if s.sharded() {
 		find = s.oursApart
@@ -58,7 +58,7 @@ func (s session) archive(ctx context.Context, cuts []tasks.Cut, keep func(tasks.
 		for _, id := range c.Tasks {
 			gone.add(string(c.Code), id)
 		}
-		for n, e := range c.Stays {
+		for n, e := range c.Summary {
 			stays = append(stays, line{e, c.ID, n})
 		}
 	}
@@ -105,7 +105,7 @@ func (s session) ours(ctx context.Context, want batch, lines map[keys.Code]int) 
 }
 
 // remove deletes those tasks, and all the history of those keys, and gives what there was.
-func (s session) remove(ctx context.Context, gone, cut batch) (past tasks.Past, err error) {
+func (s session) remove(ctx context.Context, gone, cut batch) (past tasks.ArchivedRows, err error) {
 	if past.Tasks, err = s.removeTasks(ctx, gone); err == nil && len(past.Tasks) != len(gone.rows) {
 		err = errLost
 	}
@@ -127,25 +127,25 @@ func (s session) removeTasks(ctx context.Context, gone batch) (all []tasks.Task,
 		all = append(all, t)
 		return err
 	})
-	slices.SortFunc(all, func(x, y tasks.Task) int { return cmp.Or(x.Created.Compare(y.Created), cmp.Compare(x.ID, y.ID)) })
+	slices.SortFunc(all, func(x, y tasks.Task) int { return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID)) })
 	return all, err
 }
 
-func (s session) removeLines(ctx context.Context, cut batch) (all []tasks.Line, err error) {
+func (s session) removeLines(ctx context.Context, cut batch) (all []tasks.HistoryEntry, err error) {
 	text := `WITH @cut DELETE FROM keyseat_history WHERE code IN (SELECT code FROM cut)`
 	if s.sharded() {
 		text = `DELETE FROM keyseat_history WHERE code = ANY (@codes)`
 	}
 	named := args{"cut": cut, "codes": cut.texts(0)}
 	err = s.query(ctx, text+" RETURNING seq, "+historyTable.columns.list("%"), named, func(r row) error {
-		var at tasks.Line
+		var at tasks.HistoryEntry
 		var l line
 		err := r.scan([]field{whole[int64]{&at.Seq}}, historyTable.fields(&l))
 		at.Change, at.N, at.Event = l.change, l.n, l.Event
 		all = append(all, at)
 		return err
 	})
-	slices.SortFunc(all, func(x, y tasks.Line) int { return cmp.Compare(x.Seq, y.Seq) })
+	slices.SortFunc(all, func(x, y tasks.HistoryEntry) int { return cmp.Compare(x.Seq, y.Seq) })
 	return all, err
 }
 

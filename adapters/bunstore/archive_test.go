@@ -34,12 +34,12 @@ func TestArchiveWaitsForNobody(t *testing.T) {
 	if _, err := tx.ExecContext(t.Context(), `SELECT 1 FROM keyseat_keys WHERE code = 'K00000' FOR UPDATE`); err != nil {
 		t.Fatal(err)
 	}
-	cut := func(i int) tasks.Cut {
-		stays := tasks.Event{At: time.Now(), Cause: tasks.WasArchived, Code: code("K", i)}
-		return tasks.Cut{ID: id(), Code: stays.Code, Lines: 1, Stays: []tasks.Event{stays}}
+	cut := func(i int) tasks.ArchivePlan {
+		stays := tasks.Event{At: time.Now(), Type: tasks.EventArchived, Code: code("K", i)}
+		return tasks.ArchivePlan{ID: id(), Code: stays.Code, Lines: 1, Summary: []tasks.Event{stays}}
 	}
-	var kept tasks.Past
-	errs, err := s.Archive(t.Context(), []tasks.Cut{cut(0), cut(1)}, func(p tasks.Past) error {
+	var kept tasks.ArchivedRows
+	errs, err := s.Archive(t.Context(), []tasks.ArchivePlan{cut(0), cut(1)}, func(p tasks.ArchivedRows) error {
 		kept = p
 		return nil
 	})

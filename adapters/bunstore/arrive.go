@@ -12,8 +12,8 @@ type runner func(ctx context.Context, text string, named args) (int64, error)
 
 // arrive brings a batch in: do writes the keys, each with the batch's id. The batch itself comes
 // first, so that another of the same id waits until this one has ended.
-func arrive(ctx context.Context, run runner, b tasks.Batch, do func() error) error {
-	named := args{"batch": b.ID, "cause": string(b.Cause), "note": b.Note}
+func arrive(ctx context.Context, run runner, b tasks.ImportBatch, do func() error) error {
+	named := args{"batch": b.ID, "cause": string(b.Type), "note": b.Note}
 	err := register(ctx, run, b)
 	if err == nil {
 		err = do()
@@ -26,7 +26,7 @@ func arrive(ctx context.Context, run runner, b tasks.Batch, do func() error) err
 }
 
 // register notes a batch, or finds it noted.
-func register(ctx context.Context, run runner, b tasks.Batch) error {
+func register(ctx context.Context, run runner, b tasks.ImportBatch) error {
 	n, err := run(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`, args{"batch": b.ID})
 	if err == nil && n == 0 {
 		err = tasks.ErrBatch
@@ -34,7 +34,7 @@ func register(ctx context.Context, run runner, b tasks.Batch) error {
 	return err
 }
 
-// Batch implements [tasks.Office].
+// Batch implements [tasks.AdminStore].
 func (s *Store) Batch(ctx context.Context, id string) (all []keys.Key, err error) {
 	err = s.reader().query(ctx, `SELECT `+keyTable.columns.list("%")+` FROM keyseat_keys WHERE batch_id = @batch ORDER BY code`,
 		args{"batch": id}, func(r row) error {
@@ -47,7 +47,7 @@ func (s *Store) Batch(ctx context.Context, id string) (all []keys.Key, err error
 }
 
 // unknown is nil if the batch has not come in yet.
-func (s session) unknown(ctx context.Context, b tasks.Batch) error {
+func (s session) unknown(ctx context.Context, b tasks.ImportBatch) error {
 	return s.query(ctx, `SELECT 1 FROM keyseat_batches WHERE id = @batch`, args{"batch": b.ID},
 		func(row) error { return tasks.ErrBatch })
 }

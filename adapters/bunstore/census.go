@@ -7,11 +7,11 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-var _ tasks.Census = (*Store)(nil)
+var _ tasks.TaskStats = (*Store)(nil)
 
-// Cohorts implements [tasks.Census], by the index on when tasks were accepted. The hours travel as
+// CountByHour implements [tasks.TaskStats], by the index on when tasks were accepted. The hours travel as
 // rows, so that the two databases need not divide times each in its way.
-func (s *Store) Cohorts(ctx context.Context, from time.Time, n int) (all []tasks.Cohort, err error) {
+func (s *Store) CountByHour(ctx context.Context, from time.Time, n int) (all []tasks.HourCount, err error) {
 	hours := batch{columns: "n bigint, first timestamptz, after timestamptz"}
 	for i := range min(n, tasks.MaxHours) {
 		first := from.UTC().Add(time.Duration(i) * time.Hour)
@@ -25,7 +25,7 @@ func (s *Store) Cohorts(ctx context.Context, from time.Time, n int) (all []tasks
 		SELECT hour.n, t.kind, t.outcome, count(*) FROM hour
 		JOIN keyseat_tasks t ON t.created_at >= hour.first AND t.created_at < hour.after
 		GROUP BY hour.n, t.kind, t.outcome ORDER BY hour.n, t.kind, t.outcome`, args{"hour": hours}, func(r row) error {
-		var c tasks.Cohort
+		var c tasks.HourCount
 		err := r.scan([]field{whole[int]{&c.Hour}, text[tasks.Kind]{&c.Kind}, text[tasks.Outcome]{&c.Outcome}, whole[int]{&c.Tasks}})
 		all = append(all, c)
 		return err

@@ -52,10 +52,10 @@ func counts(t *testing.T, s *bunstore.Store, sent *atomic.Int64, n int) map[stri
 	for i := range codes {
 		codes[i] = code("K", 200*min(n-1, 1)+i)
 	}
-	var views []tasks.View
+	var views []tasks.Snapshot
 	var refs []tasks.Ref
 	step("an idle poll", func() (err error) { _, err = s.Lease(t.Context(), "w", n, time.Minute); return err })
-	step("view", func() (err error) { views, err = s.View(t.Context(), codes); return err })
+	step("view", func() (err error) { views, err = s.Snapshots(t.Context(), codes); return err })
 	step("find", func() error { _, err := s.Find(t.Context(), codes); return err })
 	var changes []tasks.Change
 	for _, v := range views {

@@ -57,10 +57,10 @@ func (l *lab) tour() []string {
 		func() error { _, err := s.Task(l.life, task.ID); return err },
 		func() error { _, err := s.Batch(l.life, "none"); return err },
 		func() error { _, err := s.History(l.life, task.Code); return err },
-		func() error { _, err := s.Queue(l.life); return err },
+		func() error { _, err := s.QueueStats(l.life); return err },
 		func() error { _, err := s.Records(l.life, "", 9); return err },
 		func() error { _, err := s.Record(l.life, task.Code); return err },
-		func() error { _, err := s.Tallies(l.life); return err },
+		func() error { _, err := s.PlanAudits(l.life); return err },
 		func() error { _, err := s.Lease(l.life, "w", 9, time.Minute); return err },
 	} {
 		if err := read(); err != nil {

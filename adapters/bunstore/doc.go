@@ -1,11 +1,11 @@
 // Package bunstore keeps keys, tasks and plans in PostgreSQL or SQLite, through bun.
 //
-//	View, Find, Stock  ──▶ one statement, and so are lists
+//	Snapshots, Find, Stock  ──▶ one statement, and so are lists
 //	Lease, Extend      ──▶ one statement (SQLite: one short transaction)
 //	Apply              ──▶ BEGIN
 //	                        1 lock keys, tasks, countries   ← in one order, so without deadlock
 //	                        2 read the plans that may be needed
-//	                          check and count, in Go        ← the ledger and stock.Book
+//	                          check and count, in Go        ← the ledger and stock.Allocator
 //	                        3 recall what was refused: is it known already?
 //	                        4 write
 //	                       COMMIT                           ← never cancelled half way

@@ -31,10 +31,10 @@ func ExampleOpen() {
 	bought := func(yield func(keys.Key, error) bool) {
 		yield(keys.Key{Code: "SPRING-2026", Status: keys.Active}, nil)
 	}
-	if err := store.ImportKeys(ctx, tasks.Batch{ID: "order-1", Cause: tasks.WasIssued}, bought); err != nil {
+	if err := store.ImportKeys(ctx, tasks.ImportBatch{ID: "order-1", Type: tasks.EventIssued}, bought); err != nil {
 		log.Fatal(err)
 	}
-	views, err := store.View(ctx, []keys.Code{"SPRING-2026", "unknown"})
+	views, err := store.Snapshots(ctx, []keys.Code{"SPRING-2026", "unknown"})
 	if err != nil {
 		log.Fatal(err)
 	}

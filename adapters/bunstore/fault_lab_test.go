@@ -192,13 +192,13 @@ func (l *lab) sound() {
 	if n := l.pool.Stats().InUse; n != 0 {
 		l.Fatalf("%d connections were not given back", n)
 	}
-	tallies, err := l.plain.Tallies(l.life)
+	tallies, err := l.plain.PlanAudits(l.life)
 	if err != nil {
 		l.Fatal(err)
 	}
 	for _, t := range tallies {
-		if t.Plan.Count() != t.Moves || t.Plan.Count() != t.Tasks {
-			l.Errorf("the counters of %s are %v, of its tasks %v, of its history %v", t.Plan.ID, t.Plan.Count(), t.Tasks, t.Moves)
+		if t.Plan.Counts() != t.Moves || t.Plan.Counts() != t.Tasks {
+			l.Errorf("the counters of %s are %v, of its tasks %v, of its history %v", t.Plan.ID, t.Plan.Counts(), t.Tasks, t.Moves)
 		}
 	}
 }

@@ -50,8 +50,10 @@ func changing() []operation {
 	rules := tasks.DefaultRules()
 	hasty := rules
 	hasty.Attempts = 1
-	settled := func(o tasks.Outcome) tasks.Answer { return tasks.Answer{Effect: tasks.Settled, Outcome: o} }
-	settling := func(r tasks.Rules, a tasks.Answer) func(l *lab) func(s *bunstore.Store) error {
+	settled := func(o tasks.Outcome) tasks.ConnectorResult {
+		return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: o}
+	}
+	settling := func(r tasks.Rules, a tasks.ConnectorResult) func(l *lab) func(s *bunstore.Store) error {
 		return applying(func(l *lab) []tasks.Change { return []tasks.Change{l.settle(r, a)} }, nil)
 	}
 	return []operation{
@@ -66,12 +68,12 @@ func changing() []operation {
 			l.edit("p", 1)
 			l.edit("q", 0)
 			return changes
-		}, nil, stock.ErrEmpty)},
+		}, nil, stock.ErrOutOfStock)},
 		{name: "out of stock", prepare: applying((*lab).outOfStock, nil)},
 		{name: "settle success", prepare: settling(rules, settled(tasks.Success))},
 		{name: "settle failure", prepare: settling(rules, settled(tasks.WrongAddress))},
-		{name: "settle retry", prepare: settling(rules, tasks.Answer{})},
-		{name: "settle suspect", prepare: settling(hasty, tasks.Answer{})},
+		{name: "settle retry", prepare: settling(rules, tasks.ConnectorResult{})},
+		{name: "settle suspect", prepare: settling(hasty, tasks.ConnectorResult{})},
 		{name: "next plan", prepare: settling(rules, settled(tasks.PlanFull))},
 		{name: "end and begin", prepare: applying((*lab).endAndBegin, nil, nil)},
 		{name: "revoke", prepare: applying(func(l *lab) []tasks.Change {
@@ -79,7 +81,7 @@ func changing() []operation {
 			return l.steer(tasks.Revoke(l.view(), id()))
 		}, nil)},
 		{name: "resolve", prepare: applying(func(l *lab) []tasks.Change {
-			apply(l, l.plain, l.settle(hasty, tasks.Answer{}))
+			apply(l, l.plain, l.settle(hasty, tasks.ConnectorResult{}))
 			return l.steer(tasks.Resolve(l.view(), tasks.Success, id()))
 		}, nil)},
 	}
@@ -96,7 +98,7 @@ func (l *lab) accept(n int) []tasks.Change {
 func (l *lab) edit(plan string, size int) {
 	l.Helper()
 	country := stock.Country("US")
-	if err := l.plain.EditPlans(l.life, []stock.Edit{{ID: plan, Country: &country, Size: &size}}); err != nil {
+	if err := l.plain.EditPlans(l.life, []stock.PlanEdit{{ID: plan, Country: &country, Size: &size}}); err != nil {
 		l.Fatal(err)
 	}
 }
@@ -110,9 +112,9 @@ func (l *lab) steer(c tasks.Change, err error) []tasks.Change {
 }
 
 // view looks at the first key.
-func (l *lab) view() tasks.View {
+func (l *lab) view() tasks.Snapshot {
 	l.Helper()
-	views, err := l.plain.View(l.life, []keys.Code{code("K", 0)})
+	views, err := l.plain.Snapshots(l.life, []keys.Code{code("K", 0)})
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -120,7 +122,7 @@ func (l *lab) view() tasks.View {
 }
 
 // leased gives a task that was accepted and leased.
-func (l *lab) leased() tasks.View {
+func (l *lab) leased() tasks.Snapshot {
 	l.Helper()
 	apply(l, l.plain, l.accept(1)...)
 	views, err := l.plain.Lease(l.life, "w", 1, time.Hour)
@@ -130,10 +132,10 @@ func (l *lab) leased() tasks.View {
 	return views[0]
 }
 
-func (l *lab) settle(r tasks.Rules, a tasks.Answer) tasks.Change {
+func (l *lab) settle(r tasks.Rules, a tasks.ConnectorResult) tasks.Change {
 	l.Helper()
 	v := l.leased()
-	return r.Settle(v, tasks.Asking{Sent: v.At, Answer: a}, id(), false)
+	return r.Settle(v, tasks.Attempt{Sent: v.At, Result: a}, id(), false)
 }
 
 func (l *lab) outOfStock() []tasks.Change {
@@ -149,12 +151,12 @@ func (l *lab) outOfStock() []tasks.Change {
 func (l *lab) endAndBegin() []tasks.Change {
 	l.Helper()
 	v := l.leased()
-	end := tasks.DefaultRules().Settle(v, tasks.Asking{
-		Sent: v.At, Answer: tasks.Answer{Effect: tasks.Settled, Outcome: tasks.WrongAddress},
+	end := tasks.DefaultRules().Settle(v, tasks.Attempt{
+		Sent: v.At, Result: tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.WrongAddress},
 	}, id(), false)
 	key, task := *end.Key, *end.Task
 	key.Version++
-	return []tasks.Change{end, upgrade(l, tasks.View{At: v.At, Key: key, Task: &task})}
+	return []tasks.Change{end, upgrade(l, tasks.Snapshot{At: v.At, Key: key, Task: &task})}
 }
 
 // leasing are the calls on leases. A lease whose answer was lost is had again once it has run out.
@@ -174,8 +176,8 @@ func leasing() []operation {
 						continue
 					}
 					task := views[0].Task
-					if task.Fence <= known || int64(task.Lost) != task.Fence-1 {
-						l.Errorf("the fence is %d after %d, %d leases were lost", task.Fence, known, task.Lost)
+					if task.Fence <= known || int64(task.LostLeases) != task.Fence-1 {
+						l.Errorf("the fence is %d after %d, %d leases were lost", task.Fence, known, task.LostLeases)
 					}
 					known = task.Fence
 					return nil
@@ -222,7 +224,7 @@ func reading() []operation {
 		{name: "view", still: true, prepare: func(l *lab) func(s *bunstore.Store) error {
 			task := l.leased().Task
 			return func(s *bunstore.Store) error {
-				views, err := s.View(l.life, []keys.Code{task.Code, "nobody", task.Code})
+				views, err := s.Snapshots(l.life, []keys.Code{task.Code, "nobody", task.Code})
 				if err != nil {
 					return err
 				}
@@ -248,11 +250,11 @@ func reading() []operation {
 		{name: "census", still: true, prepare: func(l *lab) func(s *bunstore.Store) error {
 			task := l.leased().Task
 			return func(s *bunstore.Store) error {
-				all, err := s.Cohorts(l.life, task.Created.Add(-time.Hour), 2)
+				all, err := s.CountByHour(l.life, task.CreatedAt.Add(-time.Hour), 2)
 				if err != nil {
 					return err
 				}
-				if len(all) != 1 || all[0] != (tasks.Cohort{Hour: 1, Kind: task.Kind, Tasks: 1}) {
+				if len(all) != 1 || all[0] != (tasks.HourCount{Hour: 1, Kind: task.Kind, Tasks: 1}) {
 					l.Errorf("counted %+v", all)
 				}
 				return nil
@@ -301,7 +303,7 @@ func managing() []operation {
 		}},
 		{name: "edit plans", prepare: func(l *lab) func(s *bunstore.Store) error {
 			fill(l, l.plain, 1)
-			edits := []stock.Edit{{ID: "p", Size: &three}, {ID: "new", Country: &fr, Size: &five}, {ID: "old", Country: &us, Size: &five}}
+			edits := []stock.PlanEdit{{ID: "p", Size: &three}, {ID: "new", Country: &fr, Size: &five}, {ID: "old", Country: &us, Size: &five}}
 			return func(s *bunstore.Store) error { return s.EditPlans(l.life, edits) }
 		}},
 		{name: "archive", prepare: archiving},
@@ -310,16 +312,16 @@ func managing() []operation {
 			if _, err := l.db.ExecContext(l.life, "UPDATE keyseat_plans SET spent = held, held = 0"); err != nil {
 				l.Fatal(err)
 			}
-			tallies, err := l.plain.Tallies(l.life)
+			tallies, err := l.plain.PlanAudits(l.life)
 			if err != nil {
 				l.Fatal(err)
 			}
-			c, err := tallies[0].Recount(id())
+			c, err := tallies[0].FixCounters(id())
 			if err != nil {
 				l.Fatal(err)
 			}
 			return func(s *bunstore.Store) error {
-				err := s.Correct(l.life, c)
+				err := s.FixCounters(l.life, c)
 				if errors.Is(err, tasks.ErrConflict) {
 					return nil
 				}
@@ -332,12 +334,12 @@ func managing() []operation {
 // archiving takes a task and its history away, which are kept each time that they are about to go. A key
 // that a connection which died still has is had a little later.
 func archiving(l *lab) func(s *bunstore.Store) error {
-	apply(l, l.plain, l.settle(tasks.DefaultRules(), tasks.Answer{Effect: tasks.Settled, Outcome: tasks.WrongAddress}))
+	apply(l, l.plain, l.settle(tasks.DefaultRules(), tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.WrongAddress}))
 	task := l.view().Task
-	stays := tasks.Event{At: task.Ended, Cause: tasks.WasArchived, Code: task.Code}
-	cuts := []tasks.Cut{{ID: id(), Code: task.Code, Lines: 3, Tasks: []string{task.ID}, Stays: []tasks.Event{stays}}}
-	kept := tasks.Past{}
-	keep := func(p tasks.Past) error {
+	stays := tasks.Event{At: task.EndedAt, Type: tasks.EventArchived, Code: task.Code}
+	cuts := []tasks.ArchivePlan{{ID: id(), Code: task.Code, Lines: 3, Tasks: []string{task.ID}, Summary: []tasks.Event{stays}}}
+	kept := tasks.ArchivedRows{}
+	keep := func(p tasks.ArchivedRows) error {
 		if len(p.Lines) > 0 {
 			kept = p
 		}
@@ -365,7 +367,7 @@ func archiving(l *lab) func(s *bunstore.Store) error {
 
 // mailing are the calls of the outbox.
 func mailing() []operation {
-	causes := []tasks.Cause{tasks.WasAccepted}
+	causes := []tasks.EventType{tasks.EventAccepted}
 	listened := func(steps int, call func(l *lab, s *bunstore.Store) error) func(l *lab) func(s *bunstore.Store) error {
 		return func(l *lab) func(s *bunstore.Store) error {
 			l.post(causes, steps)
@@ -375,7 +377,7 @@ func mailing() []operation {
 	const enlisted, written, routed = 1, 2, 3
 	return []operation{
 		{name: "listen", prepare: listened(0, func(l *lab, s *bunstore.Store) error {
-			return s.Listen(l.life, []string{"L", "M"}, time.Hour)
+			return s.Subscribe(l.life, []string{"L", "M"}, time.Hour)
 		})},
 		{name: "route", prepare: listened(written, func(l *lab, s *bunstore.Store) error {
 			_, err := s.Route(l.life, causes, 9)
@@ -383,7 +385,7 @@ func mailing() []operation {
 		})},
 		{name: "collect", prepare: listened(routed, func(l *lab, s *bunstore.Store) error {
 			for l.life.Err() == nil {
-				if all, err := s.Collect(l.life, "L", "lease", 9, time.Millisecond); err != nil || len(all) == 1 && len(all[0].Lines) > 0 {
+				if all, err := s.LeaseDeliveries(l.life, "L", "lease", 9, time.Millisecond); err != nil || len(all) == 1 && len(all[0].Entries) > 0 {
 					return err
 				}
 				time.Sleep(time.Millisecond) // that is how long a lease lasts whose answer was lost
@@ -392,14 +394,14 @@ func mailing() []operation {
 		})},
 		{name: "post", prepare: func(l *lab) func(s *bunstore.Store) error {
 			l.post(causes, routed)
-			all, err := l.plain.Collect(l.life, "L", "lease", 9, time.Hour)
+			all, err := l.plain.LeaseDeliveries(l.life, "L", "lease", 9, time.Hour)
 			if err != nil || len(all) != 1 {
 				l.Fatal(all, err)
 			}
 			mail := all[0]
-			mail.Told = mail.Newest
+			mail.DeliveredSeq = mail.LastSeq
 			return func(s *bunstore.Store) error {
-				err := s.Post(l.life, mail, nil)
+				err := s.CompleteDelivery(l.life, mail, nil)
 				if errors.Is(err, tasks.ErrFenced) {
 					return nil
 				}
@@ -407,15 +409,15 @@ func mailing() []operation {
 			}
 		}},
 		{name: "rewind", prepare: listened(written, func(l *lab, s *bunstore.Store) error {
-			_, err := s.Rewind(l.life, tasks.Rewind{Listener: "L", Causes: causes})
+			_, err := s.Replay(l.life, tasks.Replay{Subscriber: "L", Causes: causes})
 			return err
 		})},
 		{name: "note low stock", prepare: listened(enlisted, func(l *lab, s *bunstore.Store) error {
-			return s.Low(l.life, "L", []stock.Country{"US", "FR"}, 7)
+			return s.SetLowStock(l.life, "L", []stock.Country{"US", "FR"}, 7)
 		})},
 		{name: "forget", prepare: listened(routed, func(l *lab, s *bunstore.Store) error {
-			err := s.Forget(l.life, "L")
-			if errors.Is(err, tasks.ErrNoListener) {
+			err := s.Unsubscribe(l.life, "L")
+			if errors.Is(err, tasks.ErrNoSubscriber) {
 				return nil
 			}
 			return err
@@ -424,10 +426,10 @@ func mailing() []operation {
 }
 
 // post enlists L, accepts a task and routes the line of it, as far as those steps go.
-func (l *lab) post(causes []tasks.Cause, steps int) {
+func (l *lab) post(causes []tasks.EventType, steps int) {
 	l.Helper()
 	for step, do := range []func() error{
-		func() error { return l.plain.Listen(l.life, []string{"L"}, time.Hour) },
+		func() error { return l.plain.Subscribe(l.life, []string{"L"}, time.Hour) },
 		func() error { apply(l, l.plain, l.accept(1)...); return nil },
 		func() error { _, err := l.plain.Route(l.life, causes, 9); return err },
 	} {

@@ -24,13 +24,13 @@ func some(prefix string, n int) func(func(keys.Key, error) bool) {
 func code(prefix string, i int) keys.Code { return keys.Code(fmt.Sprintf("%s%05d", prefix, i)) }
 
 // fill imports n keys and a plan of as many slots in the US.
-func fill(t testing.TB, s tasks.Office, n int) {
+func fill(t testing.TB, s tasks.AdminStore, n int) {
 	t.Helper()
 	country := stock.Country("US")
 	if err := s.ImportKeys(t.Context(), imported(), some("K", n)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.EditPlans(t.Context(), []stock.Edit{{ID: "p", Country: &country, Size: &n}}); err != nil {
+	if err := s.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &n}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -40,7 +40,7 @@ var minted atomic.Int64
 func id() string { return fmt.Sprint("id", minted.Add(1)) }
 
 // imported is a new batch.
-func imported() tasks.Batch { return tasks.Batch{ID: id(), Cause: tasks.WasImported} }
+func imported() tasks.ImportBatch { return tasks.ImportBatch{ID: id(), Type: tasks.EventImported} }
 
 // upgrades are changes that accept an upgrade of each of the first n keys.
 func upgrades(t testing.TB, s tasks.Store, n int) []tasks.Change {
@@ -49,7 +49,7 @@ func upgrades(t testing.TB, s tasks.Store, n int) []tasks.Change {
 	for i := range codes {
 		codes[i] = code("K", i)
 	}
-	views, err := s.View(t.Context(), codes)
+	views, err := s.Snapshots(t.Context(), codes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func upgrades(t testing.TB, s tasks.Store, n int) []tasks.Change {
 	return changes
 }
 
-func upgrade(t testing.TB, v tasks.View) tasks.Change {
+func upgrade(t testing.TB, v tasks.Snapshot) tasks.Change {
 	t.Helper()
 	c, err := tasks.DefaultRules().Accept(v, tasks.Request{
 		Kind: tasks.Upgrade, Code: v.Key.Code, Country: "US",
@@ -74,9 +74,9 @@ func upgrade(t testing.TB, v tasks.View) tasks.Change {
 }
 
 // success ends a leased task.
-func success(v tasks.View) tasks.Change {
-	return tasks.DefaultRules().Settle(v, tasks.Asking{
-		Sent: v.At, Answer: tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success},
+func success(v tasks.Snapshot) tasks.Change {
+	return tasks.DefaultRules().Settle(v, tasks.Attempt{
+		Sent: v.At, Result: tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success},
 	}, id(), false)
 }
 

@@ -23,7 +23,7 @@ func TestAServerThatBecomesReadOnly(t *testing.T) {
 	}
 	country, size := stock.Country("US"), 1
 	write := func() error {
-		return s.EditPlans(t.Context(), []stock.Edit{{ID: "p", Country: &country, Size: &size}})
+		return s.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &size}})
 	}
 	if err := write(); err == nil || !strings.Contains(err.Error(), "25006") {
 		t.Errorf("the first write: %v", err)

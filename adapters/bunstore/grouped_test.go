@@ -13,7 +13,7 @@ import (
 // grouped is a store whose hot side is grouped, as it is in the daemon.
 type grouped struct {
 	*group.Store
-	tasks.Office
+	tasks.AdminStore
 }
 
 func TestStoreGrouped(t *testing.T) {

@@ -10,10 +10,10 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// ImportKeys implements [tasks.Office]. The keys pass through: however many they are, few are in
+// ImportKeys implements [tasks.AdminStore]. The keys pass through: however many they are, few are in
 // memory. Serving and issuing go on meanwhile, but imports on Postgres take turns, and on SQLite all
 // other writes wait at the end, when the keys are moved over at once: seconds for a million.
-func (s *Store) ImportKeys(ctx context.Context, b tasks.Batch, all iter.Seq2[keys.Key, error]) error {
+func (s *Store) ImportKeys(ctx context.Context, b tasks.ImportBatch, all iter.Seq2[keys.Key, error]) error {
 	from := &source{all: all}
 	bring := s.copyKeys
 	switch {
@@ -48,7 +48,7 @@ func (s *source) each(do func(keys.Key) error) error {
 			s.err = err
 			return err
 		}
-		k.Version, k.Task, k.Limit = 1, "", time.Time{}
+		k.Version, k.Task, k.NextTaskAt = 1, "", time.Time{}
 		if err := do(k); err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 
 // insertKeys brings keys in some at a time, each with its line of history, because a COPY to many servers
 // does not say which row it has failed at.
-func (s *Store) insertKeys(ctx context.Context, b tasks.Batch, from *source) error {
+func (s *Store) insertKeys(ctx context.Context, b tasks.ImportBatch, from *source) error {
 	tx, err := s.write.DB.BeginTx(ctx, s.transaction())
 	if err != nil {
 		return err
@@ -22,7 +22,7 @@ func (s *Store) insertKeys(ctx context.Context, b tasks.Batch, from *source) err
 	if err == nil {
 		err = register(ctx, on.exec, b)
 	}
-	if err == nil && b.Cause == tasks.WasImported { // as [copyInto] does
+	if err == nil && b.Type == tasks.EventImported { // as [copyInto] does
 		_, err = on.exec(ctx, importLock, nil)
 	}
 	if err == nil {
@@ -35,7 +35,7 @@ func (s *Store) insertKeys(ctx context.Context, b tasks.Batch, from *source) err
 }
 
 // insertAll inserts every key, and says which row is the first that cannot be.
-func (s session) insertAll(ctx context.Context, b tasks.Batch, from *source) error {
+func (s session) insertAll(ctx context.Context, b tasks.ImportBatch, from *source) error {
 	some, before := make([]keys.Key, 0, staged), 0
 	flush := func() error {
 		row, err := s.insertSome(ctx, b, some)
@@ -58,7 +58,7 @@ func (s session) insertAll(ctx context.Context, b tasks.Batch, from *source) err
 }
 
 // insertSome gives the place of the first key that is there already, from 1, or 0.
-func (s session) insertSome(ctx context.Context, b tasks.Batch, some []keys.Key) (int, error) {
+func (s session) insertSome(ctx context.Context, b tasks.ImportBatch, some []keys.Key) (int, error) {
 	list := keyTable.columns.list("%")
 	fresh := map[keys.Code]bool{}
 	err := s.query(ctx, `
@@ -76,7 +76,7 @@ func (s session) insertSome(ctx context.Context, b tasks.Batch, some []keys.Key)
 			return i + 1, nil
 		}
 		delete(fresh, k.Code) // the next of that code is there already
-		lines[i] = line{tasks.Event{At: s.now(), Cause: b.Cause, Code: k.Code, Note: b.Note}, b.ID, 0}
+		lines[i] = line{tasks.Event{At: s.now(), Type: b.Type, Code: k.Code, Note: b.Note}, b.ID, 0}
 	}
 	if err == nil {
 		_, err = s.exec(ctx, addLines, args{"r": inline{historyTable.batch(lines)}})

@@ -17,7 +17,7 @@ import (
 )
 
 // copyKeys streams keys with COPY.
-func (s *Store) copyKeys(ctx context.Context, b tasks.Batch, from *source) error {
+func (s *Store) copyKeys(ctx context.Context, b tasks.ImportBatch, from *source) error {
 	conn, err := s.write.DB.Conn(ctx)
 	if err != nil {
 		return err
@@ -56,10 +56,10 @@ func running(tx pgx.Tx) runner {
 
 const importLock = "SELECT pg_advisory_xact_lock(hashtext('keyseat import'))"
 
-func copyInto(ctx context.Context, tx pgx.Tx, b tasks.Batch, from *source) error {
+func copyInto(ctx context.Context, tx pgx.Tx, b tasks.ImportBatch, from *source) error {
 	// Two imports of the same codes would wait for each other's rows in a circle, so imports take turns.
 	// Keys that are issued have codes that nobody else brings: they need not wait.
-	if b.Cause == tasks.WasImported {
+	if b.Type == tasks.EventImported {
 		if _, err := tx.Exec(ctx, importLock); err != nil {
 			return err
 		}

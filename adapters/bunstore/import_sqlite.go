@@ -17,7 +17,7 @@ const staged = 500
 
 // stageKeys gathers keys in a table of the connection's own, which locks nothing that others need,
 // and then moves all of them at once.
-func (s *Store) stageKeys(ctx context.Context, b tasks.Batch, from *source) error {
+func (s *Store) stageKeys(ctx context.Context, b tasks.ImportBatch, from *source) error {
 	conn, err := s.read.Conn(ctx)
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (s session) gather(ctx context.Context, from *source) error {
 }
 
 // unstage moves the staged keys to the others, or finds the first that cannot.
-func (s session) unstage(ctx context.Context, b tasks.Batch) error {
+func (s session) unstage(ctx context.Context, b tasks.ImportBatch) error {
 	_, err := s.exec(ctx, `INSERT INTO keyseat_keys (batch_id, `+keyTable.columns.list("%")+`) SELECT @batch, `+keyTable.columns.list("%")+
 		` FROM temp.keyseat_staged ORDER BY code`, args{"batch": b.ID})
 	broken, found := errors.AsType[*modernc.Error](err)

@@ -52,7 +52,7 @@ func with(all iter.Seq2[keys.Key, error], at int, c keys.Code) iter.Seq2[keys.Ke
 	}
 }
 
-func wantFault(t *testing.T, s tasks.Office, all iter.Seq2[keys.Key, error], row int, cause error) {
+func wantFault(t *testing.T, s tasks.AdminStore, all iter.Seq2[keys.Key, error], row int, cause error) {
 	t.Helper()
 	var fault tasks.RowError
 	err := s.ImportKeys(t.Context(), imported(), all)
@@ -87,9 +87,9 @@ func TestAnImportEndsWithTheErrorOfItsRows(t *testing.T) {
 func TestManyPlansAtOnce(t *testing.T) {
 	const n = 10_000 / racing
 	country, size := stock.Country("US"), 5
-	edits := make([]stock.Edit, n)
+	edits := make([]stock.PlanEdit, n)
 	for i := range edits {
-		edits[i] = stock.Edit{ID: fmt.Sprint("plan", n-i), Country: &country, Size: &size}
+		edits[i] = stock.PlanEdit{ID: fmt.Sprint("plan", n-i), Country: &country, Size: &size}
 	}
 	onBoth(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})
@@ -105,7 +105,7 @@ func TestManyPlansAtOnce(t *testing.T) {
 			t.Fatalf("%d plans, %v", len(plans), err)
 		}
 		var fault tasks.RowError
-		if err := s.EditPlans(t.Context(), append(edits[:2:2], stock.Edit{ID: "none", Retire: true})); !errors.As(err, &fault) || fault.Row != 3 {
+		if err := s.EditPlans(t.Context(), append(edits[:2:2], stock.PlanEdit{ID: "none", Retire: true})); !errors.As(err, &fault) || fault.Row != 3 {
 			t.Fatal(err)
 		}
 	})

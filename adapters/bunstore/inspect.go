@@ -116,7 +116,7 @@ func (s session) tasksUnder(ctx context.Context, want batch, at map[keys.Code]*t
 		case err == nil:
 			one.Tasks = append(one.Tasks, t)
 		case one != nil && t.ID != "":
-			one.Unread = append(one.Unread, t.ID)
+			one.Unreadable = append(one.Unreadable, t.ID)
 		default:
 			return err
 		}

@@ -11,27 +11,27 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Tallies implements [tasks.Inspector].
-func (s *Store) Tallies(ctx context.Context) (all []tasks.Tally, err error) {
+// PlanAudits implements [tasks.Inspector].
+func (s *Store) PlanAudits(ctx context.Context) (all []tasks.PlanAudit, err error) {
 	err = s.snapshot(ctx, func(tx session) error {
 		found, err := tx.tallies(ctx, "")
-		all = slices.SortedFunc(maps.Values(found), func(x, y tasks.Tally) int { return cmp.Compare(x.Plan.ID, y.Plan.ID) })
+		all = slices.SortedFunc(maps.Values(found), func(x, y tasks.PlanAudit) int { return cmp.Compare(x.Plan.ID, y.Plan.ID) })
 		return err
 	})
 	return all, s.reader().tell("tally", err)
 }
 
 // tallies counts for the plan with that id, or for all where it is "".
-func (s session) tallies(ctx context.Context, id string) (map[string]tasks.Tally, error) {
+func (s session) tallies(ctx context.Context, id string) (map[string]tasks.PlanAudit, error) {
 	s, err := s.timed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]tasks.Tally{}
+	all := map[string]tasks.PlanAudit{}
 	err = s.query(ctx, `
 		SELECT @now, `+planTable.columns.list("%")+` FROM keyseat_plans WHERE @id = '' OR id = @id`,
 		args{"id": id}, func(r row) error {
-			var t tasks.Tally
+			var t tasks.PlanAudit
 			err := r.scan([]field{moment{&t.At}}, planTable.fields(&t.Plan))
 			all[t.Plan.ID] = t
 			return err
@@ -43,14 +43,14 @@ func (s session) tallies(ctx context.Context, id string) (map[string]tasks.Tally
 }
 
 // countSlots adds what the tasks and the lines of history say.
-func (s session) countSlots(ctx context.Context, id string, all map[string]tasks.Tally) error {
+func (s session) countSlots(ctx context.Context, id string, all map[string]tasks.PlanAudit) error {
 	const these = ` AND (@id = '' OR plan_id = @id) GROUP BY plan_id, `
 	return s.query(ctx, `
 		SELECT @now, plan_id, slot, 1, count(*) FROM keyseat_tasks WHERE slot NOT IN ('', 'free')`+these+`slot
 		UNION ALL SELECT @now, plan_id, slot_to, 0, count(*) FROM keyseat_history WHERE slot_to NOT IN ('', 'free')`+these+`slot_to
 		UNION ALL SELECT @now, plan_id, slot_from, 0, -count(*) FROM keyseat_history WHERE slot_from NOT IN ('', 'free')`+these+`slot_from`,
 		args{"id": id}, func(r row) error {
-			var t tasks.Tally
+			var t tasks.PlanAudit
 			var state stock.State
 			var ofTask bool
 			var n int
@@ -61,19 +61,19 @@ func (s session) countSlots(ctx context.Context, id string, all map[string]tasks
 				t = known
 			}
 			if ofTask {
-				t.Tasks = t.Tasks.Plus(state, n)
+				t.Tasks = t.Tasks.Add(state, n)
 			} else {
-				t.Moves = t.Moves.Plus(state, n)
+				t.Moves = t.Moves.Add(state, n)
 			}
 			all[t.Plan.ID] = t
 			return err
 		})
 }
 
-// Correct implements [tasks.Inspector].
-func (s *Store) Correct(ctx context.Context, c tasks.Correction) error {
+// FixCounters implements [tasks.Inspector].
+func (s *Store) FixCounters(ctx context.Context, c tasks.CounterFix) error {
 	err := s.transact(ctx, func(tx session) error { return tx.correct(ctx, c) })
-	for _, refusal := range []error{tasks.ErrConflict, stock.ErrCount} {
+	for _, refusal := range []error{tasks.ErrConflict, stock.ErrSlotState} {
 		if errors.Is(err, refusal) {
 			return err
 		}
@@ -82,7 +82,7 @@ func (s *Store) Correct(ctx context.Context, c tasks.Correction) error {
 }
 
 // correct counts again, and writes, once it holds the plan's country, whose holder alone may move its slots.
-func (s session) correct(ctx context.Context, c tasks.Correction) error {
+func (s session) correct(ctx context.Context, c tasks.CounterFix) error {
 	var held stock.Country
 	err := s.query(ctx, `
 		SELECT c.code FROM keyseat_countries c

@@ -40,7 +40,7 @@ func TestRecords(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, r := range page {
-				got = append(got, shape{r.Code, r.Key.Exists(), len(r.Tasks), len(r.Events), len(r.Unread)})
+				got = append(got, shape{r.Code, r.Key.Exists(), len(r.Tasks), len(r.Events), len(r.Unreadable)})
 				if one, err := s.Record(t.Context(), r.Code); err != nil || len(one.Events) != len(r.Events) || one.Key != r.Key || one.At.Before(r.At) || one.Code != r.Code {
 					t.Errorf("%+v is not %+v, %v", one, r, err)
 				}
@@ -69,26 +69,26 @@ func TestCorrect(t *testing.T) {
 		if _, err := raw(t, url).ExecContext(t.Context(), `UPDATE keyseat_plans SET held = 1, spent = 3`); err != nil {
 			t.Fatal(err)
 		}
-		tally := func() tasks.Tally {
+		tally := func() tasks.PlanAudit {
 			t.Helper()
-			all, err := s.Tallies(t.Context())
+			all, err := s.PlanAudits(t.Context())
 			if err != nil || len(all) != 1 {
 				t.Fatal(all, err)
 			}
 			return all[0]
 		}
 		seen := tally()
-		two := stock.Count{Held: 2}
-		if seen.Plan.Count() != (stock.Count{Held: 1, Spent: 3}) || seen.Moves != two || seen.Tasks != two {
+		two := stock.SlotCounts{Held: 2}
+		if seen.Plan.Counts() != (stock.SlotCounts{Held: 1, Spent: 3}) || seen.Moves != two || seen.Tasks != two {
 			t.Fatalf("%+v", seen)
 		}
-		c, err := seen.Recount(id())
+		c, err := seen.FixCounters(id())
 		if err != nil {
 			t.Fatal(err)
 		}
 		other := c
 		other.Add.Held++
-		if err := s.Correct(t.Context(), other); !errors.Is(err, tasks.ErrConflict) {
+		if err := s.FixCounters(t.Context(), other); !errors.Is(err, tasks.ErrConflict) {
 			t.Errorf("a correction of something else: %v", err)
 		}
 		views, err := s.Lease(t.Context(), "w", 1, 1e9)
@@ -96,13 +96,13 @@ func TestCorrect(t *testing.T) {
 			t.Fatal(err)
 		}
 		apply(t, s, success(views[0])) // work goes on, and the plan is off by as much as it was
-		if err := s.Correct(t.Context(), c); err != nil {
+		if err := s.FixCounters(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
-		if now := tally(); now.Plan.Count() != (stock.Count{Held: 1, Spent: 1}) || now.Moves != now.Plan.Count() {
+		if now := tally(); now.Plan.Counts() != (stock.SlotCounts{Held: 1, Spent: 1}) || now.Moves != now.Plan.Counts() {
 			t.Errorf("corrected to %+v", now)
 		}
-		if err := s.Correct(t.Context(), c); !errors.Is(err, tasks.ErrConflict) {
+		if err := s.FixCounters(t.Context(), c); !errors.Is(err, tasks.ErrConflict) {
 			t.Errorf("a second time: %v", err)
 		}
 		if lines, err := s.History(t.Context(), ""); err != nil || len(lines) != 1 || lines[0].Plan != "p" || lines[0].Note == "" {

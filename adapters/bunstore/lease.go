@@ -35,7 +35,7 @@ const take = `
 	FROM due JOIN LATERAL (SELECT o.ctid AS place FROM keyseat_tasks o WHERE o.code = due.code AND o.id = due.id LIMIT 1) o ON true WHERE x.ctid = o.place`
 
 // Lease implements [tasks.Store], on SQLite in the session's transaction.
-func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	if n <= 0 {
 		return nil, nil
 	}
@@ -62,12 +62,12 @@ var leaseText = `
 	FROM taken t JOIN LATERAL (SELECT * FROM keyseat_keys k WHERE k.code = t.code LIMIT 1) k ON true
 	ORDER BY t.place`
 
-func lease(ctx context.Context, ask asker, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+func lease(ctx context.Context, ask asker, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	return readable(ctx, ask, leaseText, leaseArgs(worker, n, ttl))
 }
 
 // leaseByTwo updates and then reads, since SQLite's UPDATE is no table.
-func (s session) leaseByTwo(ctx context.Context, named args) ([]tasks.View, error) {
+func (s session) leaseByTwo(ctx context.Context, named args) ([]tasks.Snapshot, error) {
 	chosen, err := s.due(ctx, named)
 	if err != nil || len(chosen.rows) == 0 {
 		return nil, err
@@ -97,7 +97,7 @@ func (s session) due(ctx context.Context, named args) (batch, error) {
 }
 
 // readable reads views and leaves out those that cannot be read.
-func readable(ctx context.Context, ask asker, sql string, named args) (views []tasks.View, err error) {
+func readable(ctx context.Context, ask asker, sql string, named args) (views []tasks.Snapshot, err error) {
 	one := newViewing()
 	err = ask(ctx, question{sql, named, func(r row) error {
 		if v, err := one.read(r); err == nil {

@@ -16,7 +16,7 @@ type candidate struct {
 	id             string
 	version, fence int64
 	since          time.Time // when it could be leased first
-	view           tasks.View
+	view           tasks.Snapshot
 	err            error // of the view
 }
 
@@ -124,10 +124,10 @@ func (s session) take(ctx context.Context, chosen candidates, worker string, ttl
 		until := s.now().Add(ttl + time.Duration(i)*time.Microsecond)
 		rows.add(string(c.code), c.id, c.version, c.fence, c.since, until)
 		if t := c.view.Task; c.err == nil {
-			if !t.Leased.IsZero() {
-				t.Lost++
+			if !t.LeasedUntil.IsZero() {
+				t.LostLeases++
 			}
-			t.Fence, t.Leased = t.Fence+1, until
+			t.Fence, t.LeasedUntil = t.Fence+1, until
 		}
 	}
 	had := map[taskName]bool{}
@@ -144,7 +144,7 @@ func (s session) take(ctx context.Context, chosen candidates, worker string, ttl
 }
 
 // views are those that can be read.
-func (all candidates) views() (views []tasks.View) {
+func (all candidates) views() (views []tasks.Snapshot) {
 	for _, c := range all {
 		if c.err == nil {
 			views = append(views, c.view)

@@ -15,7 +15,7 @@ type ledger struct {
 	tasks     map[taskName]standing
 	working   map[keys.Code]string // the open task of a key
 	countries map[stock.Country]bool
-	book      *stock.Book
+	book      *stock.Allocator
 	made      map[taskName]bool  // changes, by their key and id
 	read      map[taskName]int64 // versions before all changes, of a key under the id "": see [look]
 
@@ -34,7 +34,7 @@ func newLedger() ledger {
 		tasks:     map[taskName]standing{},
 		working:   map[keys.Code]string{},
 		countries: map[stock.Country]bool{},
-		book:      stock.NewBook(time.Time{}, nil),
+		book:      stock.NewAllocator(time.Time{}, nil),
 		made:      map[taskName]bool{},
 		read:      map[taskName]int64{},
 		writes:    newWrites(),
@@ -69,9 +69,9 @@ func needs(changes []tasks.Change) (moved, wanted batch, most int) {
 	moved, wanted = batch{columns: "id text, country text"}, batch{columns: "country text, n bigint"}
 	claims, looks := map[stock.Country]bool{}, map[stock.Country]int{}
 	for _, c := range changes {
-		if c.Move != nil {
-			moved.add(c.Move.Plan, string(c.Move.Country))
-			looks[c.Move.Country]++
+		if c.Transfer != nil {
+			moved.add(c.Transfer.Plan, string(c.Transfer.Country))
+			looks[c.Transfer.Country]++
 		}
 		if c.Claim != nil {
 			claims[c.Claim.Country] = true
@@ -94,7 +94,7 @@ func (l *ledger) open(at time.Time, plans map[string]stock.Plan) {
 			loaded = append(loaded, p)
 		}
 	}
-	l.book = stock.NewBook(at, loaded)
+	l.book = stock.NewAllocator(at, loaded)
 }
 
 // enter checks a change and enters it whole, or not at all.
@@ -105,12 +105,12 @@ func (l *ledger) enter(c tasks.Change) error {
 	if err := l.check(c); err != nil {
 		return err
 	}
-	plan, err := l.book.Post(c.Move, c.Claim)
+	plan, err := l.book.Apply(c.Transfer, c.Claim)
 	if err != nil {
 		return err
 	}
 	l.made[taskName{c.Code(), c.ID}] = true
-	l.write(c.Allotted(plan))
+	l.write(c.WithPlan(plan))
 	return nil
 }
 
@@ -158,8 +158,8 @@ func (l *ledger) write(c tasks.Change) {
 		task := *c.Task
 		fresh := task.Version == 0
 		task.Version++
-		task.Leased = time.Time{}
-		l.note(task.Code, task.ID, standing{task.Version, task.Fence, task.Ended})
+		task.LeasedUntil = time.Time{}
+		l.note(task.Code, task.ID, standing{task.Version, task.Fence, task.EndedAt})
 		l.writes.task(task, fresh)
 	}
 	for n, e := range c.Events {

@@ -95,7 +95,7 @@ func upToDate(t testing.TB, s *bunstore.Store, db *sql.DB, files []string) {
 		t.Errorf("noted are %v, not %v (%v)", got, want, err)
 	}
 	fill(t, s, 1)
-	if _, err := s.Listeners(t.Context()); err != nil {
+	if _, err := s.Subscribers(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

@@ -22,7 +22,7 @@ func (s *Store) clockColumn(q *bun.SelectQuery) *bun.SelectQuery {
 }
 
 // views runs a query for n views of keys k with tasks t.
-func (s *Store) views(ctx context.Context, from, join string, n int, which func(q *bun.SelectQuery) *bun.SelectQuery) (views []tasks.View, err error) {
+func (s *Store) views(ctx context.Context, from, join string, n int, which func(q *bun.SelectQuery) *bun.SelectQuery) (views []tasks.Snapshot, err error) {
 	s, err = s.timed(ctx)
 	if err != nil {
 		return nil, s.reader().tell("list", err)
@@ -38,8 +38,8 @@ func (s *Store) views(ctx context.Context, from, join string, n int, which func(
 	return views, s.reader().tell("list", err)
 }
 
-// Keys implements [tasks.Office].
-func (s *Store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.View, error) {
+// Keys implements [tasks.AdminStore].
+func (s *Store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snapshot, error) {
 	if n <= 0 {
 		return nil, nil // because bun takes 0 for no limit
 	}
@@ -52,8 +52,8 @@ func (s *Store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.View,
 // keyOfTask joins the key of a task.
 const keyOfTask = "JOIN keyseat_keys AS k ON k.code = t.code"
 
-// Tasks implements [tasks.Office].
-func (s *Store) Tasks(ctx context.Context, filter tasks.Filter, after tasks.Task, n int) ([]tasks.View, error) {
+// Tasks implements [tasks.AdminStore].
+func (s *Store) Tasks(ctx context.Context, filter tasks.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
 	if n <= 0 {
 		return nil, nil
 	}
@@ -68,7 +68,7 @@ func (s *Store) Tasks(ctx context.Context, filter tasks.Filter, after tasks.Task
 			q = q.Where("t.slot = ?", string(stock.Suspect))
 		}
 		if after.ID != "" {
-			q = q.Where("(t.created_at, t.id) > (?, ?)", s.stored(after.Created), after.ID)
+			q = q.Where("(t.created_at, t.id) > (?, ?)", s.stored(after.CreatedAt), after.ID)
 		}
 		return q.OrderExpr("t.created_at, t.id")
 	})
@@ -82,17 +82,17 @@ func (s *Store) stored(at time.Time) any {
 	return at
 }
 
-// Task implements [tasks.Office].
-func (s *Store) Task(ctx context.Context, id string) (tasks.View, error) {
+// Task implements [tasks.AdminStore].
+func (s *Store) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
 	views, err := s.views(ctx, "keyseat_tasks AS t", keyOfTask, 1,
 		func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("t.id = ?", id) })
 	if err != nil || len(views) == 0 {
-		return tasks.View{}, err
+		return tasks.Snapshot{}, err
 	}
 	return views[0], nil
 }
 
-// Plans implements [tasks.Office].
+// Plans implements [tasks.AdminStore].
 func (s *Store) Plans(ctx context.Context, after int64, n int) (plans []stock.Plan, err error) {
 	if n <= 0 {
 		return nil, nil
@@ -108,7 +108,7 @@ func (s *Store) Plans(ctx context.Context, after int64, n int) (plans []stock.Pl
 	return plans, s.reader().tell("list plans", err)
 }
 
-// History implements [tasks.Office].
+// History implements [tasks.AdminStore].
 func (s *Store) History(ctx context.Context, code keys.Code) (events []tasks.Event, err error) {
 	rows, err := s.read.NewSelect().ColumnExpr(historyTable.columns.list("%")).TableExpr(historyTable.name).
 		Where("code = ?", string(code)).OrderExpr("seq").Rows(ctx)

@@ -33,8 +33,8 @@ func (s *Store) run(ctx context.Context, operation string, named args, statement
 	return s.reader().tell(operation, err)
 }
 
-// Listen implements [tasks.Outbox].
-func (s *Store) Listen(ctx context.Context, names []string, ttl time.Duration) error {
+// Subscribe implements [tasks.Outbox].
+func (s *Store) Subscribe(ctx context.Context, names []string, ttl time.Duration) error {
 	want := batch{columns: "name text"}
 	for _, name := range names {
 		want.add(name)
@@ -52,8 +52,8 @@ func (s *Store) Resume(ctx context.Context, name string) error {
 	return s.listener(ctx, "resume a listener", name, `UPDATE keyseat_listeners SET gone_at = NULL WHERE name = @name`)
 }
 
-// Forget implements [tasks.Outbox].
-func (s *Store) Forget(ctx context.Context, name string) error {
+// Unsubscribe implements [tasks.Outbox].
+func (s *Store) Unsubscribe(ctx context.Context, name string) error {
 	return s.listener(ctx, "forget a listener", name,
 		`DELETE FROM keyseat_listeners WHERE name = @name`, `DELETE FROM keyseat_mail WHERE listener = @name`)
 }
@@ -71,24 +71,24 @@ func (s *Store) listener(ctx context.Context, operation, name string, first stri
 		return err
 	})
 	if err == nil && found == 0 {
-		return tasks.ErrNoListener
+		return tasks.ErrNoSubscriber
 	}
 	return s.reader().tell(operation, err)
 }
 
-// Listeners implements [tasks.Outbox].
-func (s *Store) Listeners(ctx context.Context) (all []tasks.Listener, err error) {
+// Subscribers implements [tasks.Outbox].
+func (s *Store) Subscribers(ctx context.Context) (all []tasks.Subscriber, err error) {
 	err = s.reader().query(ctx, `
 		SELECT l.name, l.until, l.gone_at, count(m.listener), min(m.since) FROM keyseat_listeners l
 		LEFT JOIN keyseat_mail m ON m.listener = l.name AND m.newest > m.told
 		WHERE l.until > @now
 		GROUP BY l.name, l.until, l.gone_at
 		ORDER BY l.name`, nil, func(r row) error {
-		var l tasks.Listener
+		var l tasks.Subscriber
 		err := r.scan([]field{
 			text[string]{&l.Name},
-			moment{&l.Until},
-			moment{&l.Gone},
+			moment{&l.ExpiresAt},
+			moment{&l.Disabled},
 			whole[int]{&l.Waiting},
 			moment{&l.Since},
 		})
@@ -105,14 +105,14 @@ var deliveryTable = table[tasks.Delivery]{
 	fields: func(d *tasks.Delivery) []field {
 		return []field{
 			moment{&d.At},
-			text[string]{&d.Listener},
+			text[string]{&d.Subscriber},
 			text[string]{&d.Event},
 			text[string]{&d.Type},
 			text[keys.Code]{&d.Code},
 			text[stock.Country]{&d.Country},
 			whole[int64]{&d.Line},
-			whole[int]{&d.Try},
-			text[tasks.Result]{&d.Result},
+			whole[int]{&d.Attempt},
+			text[tasks.DeliveryResult]{&d.Result},
 			whole[int]{&d.Status},
 			whole[time.Duration]{&d.Took},
 			text[string]{&d.Note},

@@ -10,21 +10,21 @@ import (
 )
 
 // mailTable leaves out leased_until, which only the store itself reads.
-var mailTable = table[tasks.Mail]{
+var mailTable = table[tasks.QueuedDelivery]{
 	name: "keyseat_mail",
 	columns: "listener text, code text, country text, told bigint, part bigint, newest bigint, tries bigint, " +
 		"since timestamptz, due timestamptz, lease text",
-	fields: func(m *tasks.Mail) []field {
+	fields: func(m *tasks.QueuedDelivery) []field {
 		return []field{
-			text[string]{&m.Listener},
+			text[string]{&m.Subscriber},
 			text[keys.Code]{&m.Code},
 			text[stock.Country]{&m.Country},
-			whole[int64]{&m.Told},
-			whole[int]{&m.Part},
-			whole[int64]{&m.Newest},
-			whole[int]{&m.Tries},
+			whole[int64]{&m.DeliveredSeq},
+			whole[int]{&m.DeliveredEvent},
+			whole[int64]{&m.LastSeq},
+			whole[int]{&m.Attempts},
 			moment{&m.Since},
-			moment{&m.Due},
+			moment{&m.DueAt},
 			text[string]{&m.Lease},
 		}
 	},
@@ -38,8 +38,8 @@ const waiting = `
 			AND EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.name = @listener AND l.gone_at IS NULL)
 		ORDER BY coalesce(m.leased_until, m.due) LIMIT @n FOR UPDATE OF m SKIP LOCKED)`
 
-// Collect implements [tasks.Outbox]. A poll that finds nothing writes nothing.
-func (s *Store) Collect(ctx context.Context, listener, lease string, n int, ttl time.Duration) (all []tasks.Mail, err error) {
+// LeaseDeliveries implements [tasks.Outbox]. A poll that finds nothing writes nothing.
+func (s *Store) LeaseDeliveries(ctx context.Context, listener, lease string, n int, ttl time.Duration) (all []tasks.QueuedDelivery, err error) {
 	named := args{"listener": listener, "lease": lease, "n": n, "ttl": ttl}
 	found := false
 	err = s.reader().query(ctx, `WITH `+waiting+` SELECT 1 FROM waiting`, named, func(row) error {
@@ -55,13 +55,13 @@ func (s *Store) Collect(ctx context.Context, listener, lease string, n int, ttl 
 	return all, s.reader().tell("collect mail", err)
 }
 
-func (s session) collect(ctx context.Context, named args) ([]tasks.Mail, error) {
-	var all []tasks.Mail
+func (s session) collect(ctx context.Context, named args) ([]tasks.QueuedDelivery, error) {
+	var all []tasks.QueuedDelivery
 	err := s.query(ctx, `WITH `+waiting+`
 		UPDATE keyseat_mail SET lease = @lease, leased_until = @now + @ttl FROM waiting
 		WHERE listener = @listener AND code = its_code AND country = its_country
 		RETURNING @now, `+mailTable.columns.list("%"), named, func(r row) error {
-		var m tasks.Mail
+		var m tasks.QueuedDelivery
 		err := r.scan([]field{moment{&m.At}}, mailTable.fields(&m))
 		all = append(all, m)
 		return err
@@ -73,10 +73,10 @@ func (s session) collect(ctx context.Context, named args) ([]tasks.Mail, error) 
 }
 
 // lines reads what the mails are about.
-func (s session) lines(ctx context.Context, all []tasks.Mail) error {
+func (s session) lines(ctx context.Context, all []tasks.QueuedDelivery) error {
 	want := batch{columns: "i bigint, code text, told bigint, newest bigint"}
 	for i, m := range all {
-		want.add(int64(i), string(m.Code), m.Told, m.Newest)
+		want.add(int64(i), string(m.Code), m.DeliveredSeq, m.LastSeq)
 	}
 	return s.query(ctx, `
 		WITH @want
@@ -84,19 +84,19 @@ func (s session) lines(ctx context.Context, all []tasks.Mail) error {
 			SELECT want.i, h.seq, `+historyTable.columns.list("h.%")+`, row_number() OVER (PARTITION BY h.code, want.i ORDER BY h.seq) AS nth
 			FROM want JOIN keyseat_history h ON h.code = want.code AND h.seq > want.told AND h.seq <= want.newest) AS x
 		WHERE x.nth <= @most ORDER BY x.i, x.seq`,
-		args{"want": want, "most": tasks.MailLines}, func(r row) error {
+		args{"want": want, "most": tasks.MaxEntries}, func(r row) error {
 			var i int
-			var at tasks.Line
+			var at tasks.HistoryEntry
 			var l line
 			err := r.scan([]field{whole[int]{&i}, whole[int64]{&at.Seq}}, historyTable.fields(&l))
 			at.Change, at.N, at.Event = l.change, l.n, l.Event
-			all[i].Lines = append(all[i].Lines, at)
+			all[i].Entries = append(all[i].Entries, at)
 			return err
 		})
 }
 
-// Post implements [tasks.Outbox].
-func (s *Store) Post(ctx context.Context, m tasks.Mail, d *tasks.Delivery) error {
+// CompleteDelivery implements [tasks.Outbox].
+func (s *Store) CompleteDelivery(ctx context.Context, m tasks.QueuedDelivery, d *tasks.Delivery) error {
 	fenced := false
 	err := s.transact(ctx, func(tx session) error {
 		n, err := tx.post(ctx, m)
@@ -104,8 +104,8 @@ func (s *Store) Post(ctx context.Context, m tasks.Mail, d *tasks.Delivery) error
 		if err == nil && d != nil {
 			err = tx.record(ctx, *d)
 		}
-		if err == nil && !fenced && d != nil && d.Result == tasks.Gone {
-			_, err = tx.exec(ctx, `UPDATE keyseat_listeners SET gone_at = @now WHERE name = @name AND gone_at IS NULL`, args{"name": m.Listener})
+		if err == nil && !fenced && d != nil && d.Result == tasks.SubscriberGone {
+			_, err = tx.exec(ctx, `UPDATE keyseat_listeners SET gone_at = @now WHERE name = @name AND gone_at IS NULL`, args{"name": m.Subscriber})
 		}
 		return err
 	})
@@ -117,8 +117,8 @@ func (s *Store) Post(ctx context.Context, m tasks.Mail, d *tasks.Delivery) error
 
 // post says how many mails it has written. That of a key which has nothing left to tell goes: the next
 // line brings it back.
-func (s session) post(ctx context.Context, m tasks.Mail) (int64, error) {
-	named := args{"m": mailTable.batch([]tasks.Mail{m})}
+func (s session) post(ctx context.Context, m tasks.QueuedDelivery) (int64, error) {
+	named := args{"m": mailTable.batch([]tasks.QueuedDelivery{m})}
 	n, err := s.exec(ctx, `
 		WITH @m UPDATE keyseat_mail AS x
 		SET told = m.told, part = m.part, tries = m.tries, since = m.since, due = m.due, lease = '', leased_until = NULL

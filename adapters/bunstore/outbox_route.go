@@ -11,7 +11,7 @@ import (
 
 // Route implements [tasks.Outbox]. Whoever routes holds the oldest fresh lines, so that another waits
 // and then finds those that come after: two lines of a key are never routed in the wrong order.
-func (s *Store) Route(ctx context.Context, causes []tasks.Cause, n int) (routed int, err error) {
+func (s *Store) Route(ctx context.Context, causes []tasks.EventType, n int) (routed int, err error) {
 	if fresh, err := s.reader().fresh(ctx, n, ""); err != nil || len(fresh) == 0 { // a poll that finds nothing locks nothing
 		return 0, s.reader().tell("route", err)
 	}
@@ -28,7 +28,7 @@ func (s *Store) Route(ctx context.Context, causes []tasks.Cause, n int) (routed 
 
 // held reads and holds the oldest fresh lines. Where they cannot be locked it holds the listeners, which lie
 // in one place, and [session.routed] finds out whether they are fresh still.
-func (s session) held(ctx context.Context, n int) ([]tasks.Line, error) {
+func (s session) held(ctx context.Context, n int) ([]tasks.HistoryEntry, error) {
 	if !s.sharded() {
 		return s.fresh(ctx, n, "FOR UPDATE OF h")
 	}
@@ -40,22 +40,22 @@ func (s session) held(ctx context.Context, n int) ([]tasks.Line, error) {
 }
 
 // fresh reads the oldest fresh lines, of which only the place, the key and the cause are filled in.
-func (s session) fresh(ctx context.Context, n int, lock string) (lines []tasks.Line, err error) {
+func (s session) fresh(ctx context.Context, n int, lock string) (lines []tasks.HistoryEntry, err error) {
 	err = s.query(ctx, `SELECT h.seq, h.code, h.cause FROM keyseat_history h WHERE h.fresh ORDER BY h.seq LIMIT @n `+lock,
 		args{"n": n}, func(r row) error {
-			var l tasks.Line
-			err := r.scan([]field{whole[int64]{&l.Seq}, text[string]{(*string)(&l.Code)}, text[tasks.Cause]{&l.Cause}})
+			var l tasks.HistoryEntry
+			err := r.scan([]field{whole[int64]{&l.Seq}, text[string]{(*string)(&l.Code)}, text[tasks.EventType]{&l.Type}})
 			lines = append(lines, l)
 			return err
 		})
 	return lines, err
 }
 
-func (s session) route(ctx context.Context, fresh []tasks.Line, causes []tasks.Cause) error {
+func (s session) route(ctx context.Context, fresh []tasks.HistoryEntry, causes []tasks.EventType) error {
 	taken, kept := batch{columns: "code text, seq bigint"}, batch{columns: "code text, seq bigint"}
 	for _, l := range fresh {
 		taken.add(string(l.Code), l.Seq)
-		if slices.Contains(causes, l.Cause) {
+		if slices.Contains(causes, l.Type) {
 			kept.add(string(l.Code), l.Seq)
 		}
 	}
@@ -91,8 +91,8 @@ func mail(rows, change string) string {
 		` ON CONFLICT (listener, code, country) DO UPDATE SET ` + change
 }
 
-// Rewind implements [tasks.Outbox].
-func (s *Store) Rewind(ctx context.Context, r tasks.Rewind) (n int, err error) {
+// Replay implements [tasks.Outbox].
+func (s *Store) Replay(ctx context.Context, r tasks.Replay) (n int, err error) {
 	causes := batch{columns: "cause text"}
 	for _, c := range r.Causes {
 		causes.add(string(c))
@@ -117,15 +117,15 @@ func (s *Store) Rewind(ctx context.Context, r tasks.Rewind) (n int, err error) {
 			told = CASE WHEN excluded.told < m.told THEN excluded.told ELSE m.told END,
 			newest = CASE WHEN excluded.newest > m.newest THEN excluded.newest ELSE m.newest END,
 			part = 0, tries = 0, since = excluded.since, due = excluded.due, lease = '', leased_until = NULL`),
-			args{"listener": r.Listener, "code": string(r.Code), "causes": causes, "bounds": bounds})
+			args{"listener": r.Subscriber, "code": string(r.Code), "causes": causes, "bounds": bounds})
 		n = int(rows)
 		return err
 	})
 	return n, s.reader().tell("rewind", err)
 }
 
-// Low implements [tasks.Outbox]. What has not changed is not written.
-func (s *Store) Low(ctx context.Context, listener string, countries []stock.Country, mark int64) error {
+// SetLowStock implements [tasks.Outbox]. What has not changed is not written.
+func (s *Store) SetLowStock(ctx context.Context, listener string, countries []stock.Country, mark int64) error {
 	var known []stock.Country
 	err := s.reader().query(ctx, `SELECT country FROM keyseat_mail WHERE listener = @listener AND code = ''`,
 		args{"listener": listener}, func(r row) error {

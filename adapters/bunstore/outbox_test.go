@@ -30,7 +30,7 @@ func TestALineThatBecomesVisibleLateIsRouted(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})
 		fill(t, s, 2)
-		if err := s.Listen(t.Context(), []string{"L"}, time.Hour); err != nil {
+		if err := s.Subscribe(t.Context(), []string{"L"}, time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		changes := upgrades(t, s, 2)
@@ -42,7 +42,7 @@ func TestALineThatBecomesVisibleLateIsRouted(t *testing.T) {
 		apply(t, s.In(tx), changes[0])
 		apply(t, s, changes[1])
 		route := func() int {
-			n, err := s.Route(t.Context(), []tasks.Cause{tasks.WasAccepted}, 100)
+			n, err := s.Route(t.Context(), []tasks.EventType{tasks.EventAccepted}, 100)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,8 +57,8 @@ func TestALineThatBecomesVisibleLateIsRouted(t *testing.T) {
 		if n := route(); n != 1 {
 			t.Errorf("%d lines routed, want the one that was committed late", n)
 		}
-		all, err := s.Collect(t.Context(), "L", "lease", 9, time.Minute)
-		if err != nil || len(all) != 2 || all[0].Newest < all[1].Newest {
+		all, err := s.LeaseDeliveries(t.Context(), "L", "lease", 9, time.Minute)
+		if err != nil || len(all) != 2 || all[0].LastSeq < all[1].LastSeq {
 			t.Errorf("collected %v, %v", all, err)
 		}
 	})
@@ -84,7 +84,7 @@ func TestNothingIsKeptWhileNobodyListens(t *testing.T) {
 		if n := count(); n != 0 {
 			t.Errorf("%d fresh lines with nobody there", n)
 		}
-		if err := s.Listen(t.Context(), []string{"L"}, time.Hour); err != nil {
+		if err := s.Subscribe(t.Context(), []string{"L"}, time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		apply(t, s, changes[1])
@@ -106,7 +106,7 @@ func TestALineThatAnotherRoutesIsNotRoutedTwice(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {
 		s, db := open(t, url, bunstore.Options{}), raw(t, url)
 		fill(t, s, 1)
-		if err := s.Listen(t.Context(), []string{"L"}, time.Hour); err != nil {
+		if err := s.Subscribe(t.Context(), []string{"L"}, time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		apply(t, s, upgrades(t, s, 1)...)
@@ -119,7 +119,7 @@ func TestALineThatAnotherRoutesIsNotRoutedTwice(t *testing.T) {
 		}
 		routed := make(chan int)
 		go func() {
-			n, err := s.Route(t.Context(), []tasks.Cause{tasks.WasAccepted}, 100)
+			n, err := s.Route(t.Context(), []tasks.EventType{tasks.EventAccepted}, 100)
 			if err != nil {
 				t.Error(err)
 			}
@@ -132,7 +132,7 @@ func TestALineThatAnotherRoutesIsNotRoutedTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := <-routed
-		all, err := s.Collect(t.Context(), "L", "lease", 9, time.Minute)
+		all, err := s.LeaseDeliveries(t.Context(), "L", "lease", 9, time.Minute)
 		if n != 0 || err != nil || len(all) != 0 {
 			t.Errorf("%d lines were routed once more: %v, %v", n, all, err)
 		}
@@ -160,7 +160,7 @@ func TestLinesOfAKeyTakeTurns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		later := tasks.DefaultRules().Settle(views[0], tasks.Asking{Sent: views[0].At}, id(), false)
+		later := tasks.DefaultRules().Settle(views[0], tasks.Attempt{Sent: views[0].At}, id(), false)
 		revoke, err := tasks.Revoke(views[0], id())
 		if err != nil || later.Key != nil || revoke.Task != nil {
 			t.Fatal(later, revoke, err)

@@ -65,7 +65,7 @@ func newPlanner(t *testing.T) planner {
 	p := planner{t, s, s.Pools()["main"]}
 	p.db.SetMaxOpenConns(1)
 	country, size := stock.Country("US"), 9
-	p.must(s.EditPlans(t.Context(), []stock.Edit{{ID: "p", Country: &country, Size: &size}}))
+	p.must(s.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &size}}))
 	p.issue("first", "K1", "K2")
 	p.run(`VACUUM ANALYZE`) // the planner is sure that there is nothing
 	return p
@@ -80,7 +80,7 @@ func (p planner) must(err error) {
 
 func (p planner) issue(batch string, codes ...keys.Code) {
 	p.Helper()
-	p.must(p.store.ImportKeys(p.Context(), tasks.Batch{ID: batch, Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) {
+	p.must(p.store.ImportKeys(p.Context(), tasks.ImportBatch{ID: batch, Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for _, code := range codes {
 			if !yield(keys.Key{Code: code, Status: keys.Active}, nil) {
 				return
@@ -89,9 +89,9 @@ func (p planner) issue(batch string, codes ...keys.Code) {
 	}))
 }
 
-func (p planner) view(code keys.Code) tasks.View {
+func (p planner) view(code keys.Code) tasks.Snapshot {
 	p.Helper()
-	views, err := p.store.View(p.Context(), []keys.Code{code})
+	views, err := p.store.Snapshots(p.Context(), []keys.Code{code})
 	p.must(err)
 	return views[0]
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// EditPlans implements [tasks.Office].
-func (s *Store) EditPlans(ctx context.Context, edits []stock.Edit) error {
+// EditPlans implements [tasks.AdminStore].
+func (s *Store) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
 	if len(edits) == 0 {
 		return nil
 	}
@@ -20,7 +20,7 @@ func (s *Store) EditPlans(ctx context.Context, edits []stock.Edit) error {
 	return s.reader().tell("edit plans", err)
 }
 
-func (s session) editPlans(ctx context.Context, edits []stock.Edit) error {
+func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
 	if !s.embedded() { // an import of plans lasts as long as it takes
 		if _, err := s.exec(ctx, `SELECT set_config('statement_timeout', '0', true)`, nil); err != nil {
 			return err
@@ -69,7 +69,7 @@ func (s session) plans(ctx context.Context, want batch, lock string) (map[string
 }
 
 // lockCountries locks the countries that plans are in or come to, and adds those that are new.
-func (s session) lockCountries(ctx context.Context, plans map[string]stock.Plan, edits []stock.Edit) error {
+func (s session) lockCountries(ctx context.Context, plans map[string]stock.Plan, edits []stock.PlanEdit) error {
 	in := batch{columns: "code text"}
 	for _, p := range plans {
 		in.add(string(p.Country))
@@ -92,7 +92,7 @@ func (s session) lockCountries(ctx context.Context, plans map[string]stock.Plan,
 }
 
 // edit applies edits to plans, in order.
-func edit(plans map[string]stock.Plan, edits []stock.Edit) (changed, fresh []stock.Plan, err error) {
+func edit(plans map[string]stock.Plan, edits []stock.PlanEdit) (changed, fresh []stock.Plan, err error) {
 	var order []string
 	touched := map[string]bool{}
 	for i, e := range edits {

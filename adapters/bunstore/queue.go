@@ -7,15 +7,15 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// How an open task stands: these are the cases of [tasks.Queue.Plus].
+// How an open task stands: these are the cases of [tasks.QueueStats.Add].
 const (
 	isLeased  = `leased_until > @now`
 	isWaiting = `leased_until IS NULL AND due > @now`
 	isDue     = `coalesce(leased_until, due) <= @now`
 )
 
-// Queue implements [tasks.Office], by the index on what is open.
-func (s *Store) Queue(ctx context.Context) (q tasks.Queue, err error) {
+// QueueStats implements [tasks.AdminStore], by the index on what is open.
+func (s *Store) QueueStats(ctx context.Context) (q tasks.QueueStats, err error) {
 	at, err := s.reader().timed(ctx)
 	if err != nil {
 		return q, at.tell("queue", err)

@@ -30,7 +30,7 @@ func TestAnSQLiteFileIsServedByOne(t *testing.T) {
 		t.Fatalf("served twice: %v", err)
 	}
 	views, err := s.Lease(t.Context(), "worker", 1, time.Hour)
-	if err != nil || len(views) != 1 || views[0].Task.Lost != 1 {
+	if err != nil || len(views) != 1 || views[0].Task.LostLeases != 1 {
 		t.Fatalf("the lease of the predecessor lasts: %v, %v", views, err)
 	}
 	if err := release(); err != nil {
@@ -116,7 +116,7 @@ func TestALongReaderStopsNoWrites(t *testing.T) {
 	}
 	start := time.Now()
 	for _, c := range upgrades(t, s, 3) {
-		c.Claim, c.Task.Slot, c.Task.Sealed, c.Task.Ended, c.Task.Outcome = nil, "", nil, c.Task.Created, tasks.OutOfStock
+		c.Claim, c.Task.Slot, c.Task.Sealed, c.Task.EndedAt, c.Task.Outcome = nil, "", nil, c.Task.CreatedAt, tasks.OutOfStock
 		c.Key.Status, c.Key.Message = keys.FailedUpgrade, "none"
 		apply(t, s, c)
 	}

@@ -54,7 +54,7 @@ func through(t *testing.T, s *bunstore.Store) {
 		t.Fatalf("%d records, %v", len(records), err)
 	}
 	listed, err := s.Tasks(t.Context(), tasks.EndedTask, tasks.Task{}, 9)
-	if err != nil || len(listed) != 1 || !listed[0].Task.Ended.Equal(records[0].Tasks[0].Ended) || time.Since(listed[0].Task.Ended).Abs() > time.Hour {
+	if err != nil || len(listed) != 1 || !listed[0].Task.EndedAt.Equal(records[0].Tasks[0].EndedAt) || time.Since(listed[0].Task.EndedAt).Abs() > time.Hour {
 		t.Fatalf("listed %v, %v", listed, err)
 	}
 }
@@ -115,7 +115,7 @@ func TestIsolation(t *testing.T) {
 		if _, err := s.Attend(t.Context(), "d", time.Minute); err != nil {
 			t.Error(err)
 		}
-		if err := s.Listen(t.Context(), []string{"l"}, time.Minute); err != nil {
+		if err := s.Subscribe(t.Context(), []string{"l"}, time.Minute); err != nil {
 			t.Error(err)
 		}
 	})
@@ -179,5 +179,5 @@ func TestLatin1(t *testing.T) {
 func edited(t *testing.T, s *bunstore.Store, id, address string) error {
 	t.Helper()
 	country, size := stock.Country("US"), 1
-	return s.EditPlans(t.Context(), []stock.Edit{{ID: id, Country: &country, Size: &size, Address: &address}})
+	return s.EditPlans(t.Context(), []stock.PlanEdit{{ID: id, Country: &country, Size: &size, Address: &address}})
 }

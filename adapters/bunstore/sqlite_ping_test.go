@@ -41,9 +41,9 @@ func TestPingNoticesThatNoWriteSucceeds(t *testing.T) {
 
 	set("max_page_count = 1") // which is taken for the pages that there are
 	country, size := stock.Country("US"), 1
-	var edits []stock.Edit
+	var edits []stock.PlanEdit
 	for i := range 5000 {
-		edits = append(edits, stock.Edit{ID: fmt.Sprint("plan", i), Country: &country, Size: &size})
+		edits = append(edits, stock.PlanEdit{ID: fmt.Sprint("plan", i), Country: &country, Size: &size})
 	}
 	if err := s.EditPlans(t.Context(), edits); err == nil {
 		t.Fatal("it was written")

@@ -28,8 +28,8 @@ type Store struct {
 }
 
 var (
-	_ tasks.Store  = (*Store)(nil)
-	_ tasks.Office = (*Store)(nil)
+	_ tasks.Store      = (*Store)(nil)
+	_ tasks.AdminStore = (*Store)(nil)
 )
 
 // NewDistributed is [New] for PostgreSQL in the form that [Options.Distributed] is about.
@@ -115,10 +115,10 @@ func (s *Store) reader() session {
 	return session{s.dialect, s.read.DB}
 }
 
-// View implements [tasks.Store].
-func (s *Store) View(ctx context.Context, codes []keys.Code) (views []tasks.View, err error) {
+// Snapshots implements [tasks.Store].
+func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {
 	if s.embedded() || s.sharded() || len(codes) == 0 {
-		return s.reader().View(ctx, codes)
+		return s.reader().Snapshots(ctx, codes)
 	}
 	err = s.look(ctx, looker, func(ask asker) error {
 		views, err = view(ctx, ask, codes)
@@ -168,7 +168,7 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) (errs []error
 }
 
 // Lease implements [tasks.Store]. On SQLite a poll that finds nothing writes nothing.
-func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.View, err error) {
+func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
 	if s.sharded() && n > 0 {
 		err = repeat(ctx, func() error {
 			taken, err := s.reader().leaseApart(ctx, worker, n, ttl)

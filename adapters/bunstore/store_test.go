@@ -43,7 +43,7 @@ func TestIn(t *testing.T) {
 			if err := end(tx); err != nil {
 				t.Fatal(err)
 			}
-			views, err := s.View(t.Context(), []keys.Code{code("K", 0)})
+			views, err := s.Snapshots(t.Context(), []keys.Code{code("K", 0)})
 			if err != nil || (views[0].Task != nil) != (kept == 1) {
 				t.Fatalf("after %d: %v, %v", kept, views, err)
 			}
@@ -61,10 +61,10 @@ func TestErrorsTellNothingThatIsStored(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "K00000") || strings.Contains(err.Error(), "INSERT") {
 			t.Errorf("got %v", err)
 		}
-		if _, err := s.View(t.Context(), []keys.Code{"a\x00b"}); err == nil {
+		if _, err := s.Snapshots(t.Context(), []keys.Code{"a\x00b"}); err == nil {
 			t.Error("a NUL was taken")
 		}
-		if _, err := s.View(t.Context(), []keys.Code{"a\xff"}); err == nil {
+		if _, err := s.Snapshots(t.Context(), []keys.Code{"a\xff"}); err == nil {
 			t.Error("a text that is not UTF-8 was taken")
 		}
 		ended, cancel := context.WithCancel(t.Context())
@@ -137,14 +137,14 @@ func TestAKeyEndsOneTaskAndBeginsAnotherInOneBatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		end := tasks.DefaultRules().Settle(views[0], tasks.Asking{
-			Sent: views[0].At, Answer: tasks.Answer{Effect: tasks.Settled, Outcome: tasks.WrongAddress},
+		end := tasks.DefaultRules().Settle(views[0], tasks.Attempt{
+			Sent: views[0].At, Result: tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.WrongAddress},
 		}, id(), false)
 		key, task := *end.Key, *end.Task
 		key.Version++
-		begin := upgrade(t, tasks.View{At: views[0].At, Key: key, Task: &task})
+		begin := upgrade(t, tasks.Snapshot{At: views[0].At, Key: key, Task: &task})
 		apply(t, s, end, begin)
-		got, err := s.View(t.Context(), []keys.Code{key.Code})
+		got, err := s.Snapshots(t.Context(), []keys.Code{key.Code})
 		if err != nil || got[0].Task.ID != begin.Task.ID || got[0].Key.Version != 4 {
 			t.Fatalf("got %+v, %v", got, err)
 		}
@@ -156,7 +156,7 @@ func TestOfManyWritersOneWins(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})
 		fill(t, s, 1)
-		views, err := s.View(t.Context(), []keys.Code{code("K", 0)})
+		views, err := s.Snapshots(t.Context(), []keys.Code{code("K", 0)})
 		if err != nil {
 			t.Fatal(err)
 		}

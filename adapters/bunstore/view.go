@@ -18,8 +18,8 @@ var viewText = `
 	LEFT JOIN LATERAL (SELECT * FROM keyseat_tasks t WHERE t.code = k.code AND CASE t.id WHEN k.task_id THEN true END LIMIT 1) t ON true
 	ORDER BY want.place`
 
-// View implements [tasks.Store].
-func (s session) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+// Snapshots implements [tasks.Store].
+func (s session) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
 	if len(codes) == 0 {
 		return nil, nil
 	}
@@ -31,8 +31,8 @@ func (s session) View(ctx context.Context, codes []keys.Code) ([]tasks.View, err
 	return views, s.tell("view", err)
 }
 
-func view(ctx context.Context, ask asker, codes []keys.Code) ([]tasks.View, error) {
-	views := make([]tasks.View, 0, len(codes))
+func view(ctx context.Context, ask asker, codes []keys.Code) ([]tasks.Snapshot, error) {
+	views := make([]tasks.Snapshot, 0, len(codes))
 	one := newViewing()
 	want := batch{columns: "code text"}
 	for _, code := range codes {

@@ -12,19 +12,19 @@ var viewApartText = `
 	LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id
 	WHERE k.code = ANY (@codes)`
 
-// viewApart is [session.View] for a distributed store, where what is not found cannot be joined to.
-func (s session) viewApart(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+// viewApart is [session.Snapshots] for a distributed store, where what is not found cannot be joined to.
+func (s session) viewApart(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
 	s, err := s.timed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, one := map[keys.Code]tasks.View{}, newViewing()
+	found, one := map[keys.Code]tasks.Snapshot{}, newViewing()
 	err = s.ask(ctx, question{viewApartText, args{"codes": codeTexts(codes)}, func(r row) error {
 		v, err := one.read(r)
 		found[v.Key.Code] = v
 		return err
 	}})
-	views := make([]tasks.View, len(codes))
+	views := make([]tasks.Snapshot, len(codes))
 	for i, code := range codes {
 		v, known := found[code]
 		if !known {

@@ -7,7 +7,7 @@ var viewColumns = keyTable.columns.list("k.%") + ", " + taskTable.columns.list("
 
 // A viewing reads views, one row after the other by way of the same fields.
 type viewing struct {
-	view  tasks.View
+	view  tasks.Snapshot
 	task  tasks.Task
 	into  []any
 	array string // of the field list
@@ -26,7 +26,7 @@ func newViewing() *viewing {
 }
 
 // read reads a time, a key and a task that may be missing.
-func (v *viewing) read(r row) (tasks.View, error) {
+func (v *viewing) read(r row) (tasks.Snapshot, error) {
 	err := r(v.into...)
 	if err == nil {
 		err = v.list.Scan(v.array)

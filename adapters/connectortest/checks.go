@@ -54,7 +54,7 @@ func repeated(ctx context.Context, s Subject) error {
 // atOnce: so it is where several processes ask at the same time.
 func atOnce(ctx context.Context, s Subject) error {
 	o := s.success(tasks.Upgrade)
-	answers := make([]tasks.Answer, 8)
+	answers := make([]tasks.ConnectorResult, 8)
 	var group sync.WaitGroup
 	for i := range answers {
 		group.Go(func() { answers[i] = s.Connector.Do(ctx, again(o, i+1)) })
@@ -86,14 +86,14 @@ func nextPlan(ctx context.Context, s Subject) error {
 	if login == "" {
 		return nil
 	}
-	o := NewOrder(tasks.Upgrade, login)
+	o := NewRequest(tasks.Upgrade, login)
 	err := s.endsWith(ctx, o, tasks.PlanFull)
 	o.Ordinal, o.Attempt, o.Plan.ID = 2, 2, o.Plan.ID+"-2"
 	return errors.Join(err, s.endsWith(ctx, o, tasks.PlanFull))
 }
 
 // endsWith says that the order is settled so, and done once.
-func (s Subject) endsWith(ctx context.Context, o tasks.Order, want tasks.Outcome) error {
+func (s Subject) endsWith(ctx context.Context, o tasks.ConnectorRequest, want tasks.Outcome) error {
 	if got := s.ask(ctx, o); got.Effect != tasks.Settled || got.Outcome != want {
 		return fmt.Errorf("plan %d of a task, to end with %s: %+v", o.Ordinal, want, got)
 	}
@@ -140,17 +140,17 @@ func endedBefore(ctx context.Context, s Subject) error {
 	return err
 }
 
-func timely(ctx context.Context, c tasks.Connector, o tasks.Order) (tasks.Answer, error) {
+func timely(ctx context.Context, c tasks.Connector, o tasks.ConnectorRequest) (tasks.ConnectorResult, error) {
 	if c == nil {
-		return tasks.Answer{}, errors.New("the subject has no Slow, a connector whose provider takes a minute or longer")
+		return tasks.ConnectorResult{}, errors.New("the subject has no Slow, a connector whose provider takes a minute or longer")
 	}
-	done := make(chan tasks.Answer, 1)
+	done := make(chan tasks.ConnectorResult, 1)
 	go func() { done <- c.Do(ctx, o) }()
 	select {
 	case a := <-done:
 		return a, nil
 	case <-time.After(patience + soon):
-		return tasks.Answer{}, fmt.Errorf("no return %s after the context had ended", soon)
+		return tasks.ConnectorResult{}, fmt.Errorf("no return %s after the context had ended", soon)
 	}
 }
 
@@ -176,8 +176,8 @@ func secrets(ctx context.Context, s Subject) error {
 	return clean(got, o.Account)
 }
 
-func clean(a tasks.Answer, secret tasks.Account) error {
-	if what := Leak(fmt.Sprintf("%+v %#v", a, a), secret); what != "" {
+func clean(a tasks.ConnectorResult, secret tasks.Account) error {
+	if what := FindLeak(fmt.Sprintf("%+v %#v", a, a), secret); what != "" {
 		return fmt.Errorf("the answer holds the %s", what)
 	}
 	return nil

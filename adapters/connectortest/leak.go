@@ -10,9 +10,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Leak finds a secret of the account in what a connector said or logged, raw or encoded as it might
+// FindLeak finds a secret of the account in what a connector said or logged, raw or encoded as it might
 // be on its way (JSON, URL, hexadecimal, base64 at any offset). It names the secret, or gives "".
-func Leak(text string, a tasks.Account) string {
+func FindLeak(text string, a tasks.Account) string {
 	for _, s := range []struct {
 		name   string
 		secret tasks.Secret

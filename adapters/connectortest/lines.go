@@ -14,16 +14,16 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Line is one of the file that [Provider.Keep] writes: a request that came, or what was done then.
+// A Line is one of the file that [Provider.RecordTo] writes: a request that came, or what was done then.
 type Line struct {
-	At    time.Time `json:"at"`
-	Asked *Asked    `json:"asked,omitempty"`
-	Done  *Effect   `json:"done,omitempty"`
+	At    time.Time    `json:"at"`
+	Asked *RequestLine `json:"asked,omitempty"`
+	Done  *Effect      `json:"done,omitempty"`
 }
 
-// An Asked is what the file keeps of a request. Of the account it has the login, whose words say what
+// A RequestLine is what the file keeps of a request. Of the account it has the login, whose words say what
 // the provider shall do, and a hash.
-type Asked struct {
+type RequestLine struct {
 	Key     string        `json:"key"`
 	Task    string        `json:"task"`
 	Kind    tasks.Kind    `json:"kind"`
@@ -31,21 +31,21 @@ type Asked struct {
 	Plan    string        `json:"plan,omitempty"` // its id
 	Attempt int           `json:"attempt"`
 	Login   string        `json:"login"`
-	Account string        `json:"account"` // of [Sum]
+	Account string        `json:"account"` // of [HashAccount]
 	Body    string        `json:"body"`    // the SHA-256 of the request, in hexadecimal
 }
 
-func (q Request) asked() *Asked {
+func (q Request) asked() *RequestLine {
 	o := q.Order
 	a := o.Account
-	return &Asked{
+	return &RequestLine{
 		Key: q.Key(), Task: o.Task, Kind: o.Kind, Country: o.Country, Plan: o.Plan.ID, Attempt: o.Attempt,
-		Login: a.Login.Reveal(), Account: Sum(a), Body: hash(q),
+		Login: a.Login.Reveal(), Account: HashAccount(a), Body: hash(q),
 	}
 }
 
-// Sum is the SHA-256 of an account, in hexadecimal: it tells whether two are the same, and no more.
-func Sum(a tasks.Account) string {
+// HashAccount is the SHA-256 of an account, in hexadecimal: it tells whether two are the same, and no more.
+func HashAccount(a tasks.Account) string {
 	sum := sha256.New()
 	for _, secret := range a.Secrets() {
 		sum.Write([]byte(secret.Reveal() + "\x00"))
@@ -53,7 +53,7 @@ func Sum(a tasks.Account) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// ReadLedger reads a file that [Provider.Keep] has written, line by line. An error is the last.
+// ReadLedger reads a file that [Provider.RecordTo] has written, line by line. An error is the last.
 func ReadLedger(path string) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		file, err := os.Open(path)

@@ -10,15 +10,15 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// NewOrder is the first asking of a task that never was, for an account with that login. Its other
-// secrets are unlike any text that could be found by chance; see [Leak].
-func NewOrder(kind tasks.Kind, login string) tasks.Order {
-	o := tasks.Order{Task: rand.Text(), Kind: kind, Country: "US", Ordinal: 1, Attempt: 1}
+// NewRequest is the first asking of a task that never was, for an account with that login. Its other
+// secrets are unlike any text that could be found by chance; see [FindLeak].
+func NewRequest(kind tasks.Kind, login string) tasks.ConnectorRequest {
+	o := tasks.ConnectorRequest{Task: rand.Text(), Kind: kind, Country: "US", Ordinal: 1, Attempt: 1}
 	o.Account.Login = tasks.NewSecret(login)
 	o.Account.Password = tasks.NewSecret(`pwd "<&é> ` + rand.Text())
 	switch kind {
 	case tasks.Upgrade:
-		o.Plan = tasks.PlanCopy{ID: "plan-" + rand.Text(), Address: "1 Main Street", Invite: "https://invite.example/a?b=1&c=2"}
+		o.Plan = tasks.PlanSnapshot{ID: "plan-" + rand.Text(), Address: "1 Main Street", Invite: "https://invite.example/a?b=1&c=2"}
 	case tasks.Renew:
 		o.Account.NewEmail = tasks.NewSecret("new." + rand.Text() + "@example.com")
 		o.Account.NewPassword = tasks.NewSecret(`new "<&é> ` + rand.Text())
@@ -27,12 +27,12 @@ func NewOrder(kind tasks.Kind, login string) tasks.Order {
 }
 
 // orders makes one for each outcome that can be provoked.
-func (s Subject) orders() iter.Seq2[tasks.Order, tasks.Outcome] {
-	return func(yield func(tasks.Order, tasks.Outcome) bool) {
+func (s Subject) orders() iter.Seq2[tasks.ConnectorRequest, tasks.Outcome] {
+	return func(yield func(tasks.ConnectorRequest, tasks.Outcome) bool) {
 		for _, kind := range tasks.Kinds() {
 			for _, outcome := range tasks.Outcomes(kind) {
 				login := s.Login(kind, outcome)
-				if login != "" && !yield(NewOrder(kind, login), outcome) {
+				if login != "" && !yield(NewRequest(kind, login), outcome) {
 					return
 				}
 			}
@@ -41,18 +41,18 @@ func (s Subject) orders() iter.Seq2[tasks.Order, tasks.Outcome] {
 }
 
 // success makes one that succeeds.
-func (s Subject) success(kind tasks.Kind) tasks.Order {
-	return NewOrder(kind, s.Login(kind, tasks.Success))
+func (s Subject) success(kind tasks.Kind) tasks.ConnectorRequest {
+	return NewRequest(kind, s.Login(kind, tasks.Success))
 }
 
 // ask asks until the provider is at work no more, for at most [soon].
-func (s Subject) ask(ctx context.Context, o tasks.Order) tasks.Answer {
+func (s Subject) ask(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	for end := time.Now().Add(soon); ; o.Attempt++ {
 		a := s.Connector.Do(ctx, o)
 		if a.Effect != tasks.Pending || time.Now().After(end) {
 			return a
 		}
-		timer := time.NewTimer(min(max(a.After, firstPause), lastPause))
+		timer := time.NewTimer(min(max(a.RetryAfter, firstPause), lastPause))
 		select {
 		case <-timer.C:
 		case <-ctx.Done(): // and so the next asking ends it
@@ -68,24 +68,24 @@ const (
 )
 
 // again is the order's asking of that number.
-func again(o tasks.Order, attempt int) tasks.Order {
+func again(o tasks.ConnectorRequest, attempt int) tasks.ConnectorRequest {
 	o.Attempt = attempt
 	return o
 }
 
 // once says that the work of an order was done once.
-func (s Subject) once(o tasks.Order) error {
+func (s Subject) once(o tasks.ConnectorRequest) error {
 	if s.Effects == nil {
 		return nil
 	}
-	if n := s.Effects(o.Key()); n != 1 {
+	if n := s.Effects(o.IdempotencyKey()); n != 1 {
 		return fmt.Errorf("done %d times for one key", n)
 	}
 	return nil
 }
 
 // final is what must be the same in each answer to a key.
-func final(a tasks.Answer) tasks.Answer {
-	a.Note, a.After = "", 0
+func final(a tasks.ConnectorResult) tasks.ConnectorResult {
+	a.Note, a.RetryAfter = "", 0
 	return a
 }

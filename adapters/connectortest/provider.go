@@ -54,10 +54,10 @@ func NewProvider(t testing.TB) *Provider {
 	return p
 }
 
-// Keep makes the ledger outlive the provider: it reads the effects in the file, if there are any, and
+// RecordTo makes the ledger outlive the provider: it reads the effects in the file, if there are any, and
 // appends to it every request and effect as they come, one [Line] each. The requests are then in the
 // file alone, however many they are: [Provider.Requests] lists those that came before.
-func (p *Provider) Keep(path string) error {
+func (p *Provider) RecordTo(path string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ledger.open(path)

@@ -19,7 +19,7 @@ type Request struct {
 	Path   string
 	Header http.Header
 	Body   []byte
-	Order  tasks.Order // what it says, its ordinal and attempt from the headers
+	Order  tasks.ConnectorRequest // what it says, its ordinal and attempt from the headers
 }
 
 // Key is the idempotency key that the request came with.
@@ -66,15 +66,15 @@ func receive(r *http.Request) (Request, error) {
 	return q, q.headers(m)
 }
 
-func (m message) order() tasks.Order {
-	o := tasks.Order{Task: m.TaskID, Kind: m.Kind, Country: m.Country, Account: tasks.Account{
+func (m message) order() tasks.ConnectorRequest {
+	o := tasks.ConnectorRequest{Task: m.TaskID, Kind: m.Kind, Country: m.Country, Account: tasks.Account{
 		Login:       tasks.NewSecret(m.Account.Login),
 		Password:    tasks.NewSecret(m.Account.Password),
 		NewEmail:    tasks.NewSecret(m.Account.NewEmail),
 		NewPassword: tasks.NewSecret(m.Account.NewPassword),
 	}}
 	if m.Plan != nil {
-		o.Plan = tasks.PlanCopy{ID: m.Plan.ID, Address: m.Plan.Address, Invite: m.Plan.Invite}
+		o.Plan = tasks.PlanSnapshot{ID: m.Plan.ID, Address: m.Plan.Address, Invite: m.Plan.Invite}
 	}
 	return o
 }
@@ -87,7 +87,7 @@ func (q *Request) headers(m message) (err error) {
 	}
 	o.Ordinal, err = strconv.Atoi(strings.TrimPrefix(q.Key(), m.TaskID+"-"))
 	switch {
-	case err != nil || o.Ordinal < 1 || q.Key() != o.Key():
+	case err != nil || o.Ordinal < 1 || q.Key() != o.IdempotencyKey():
 		return fmt.Errorf("the key %q is not the task id and an ordinal", q.Key())
 	case q.Path != "/"+string(m.Kind):
 		return fmt.Errorf("%s: a task of the kind %q was sent to %s", q.Key(), m.Kind, q.Path)

@@ -11,9 +11,9 @@ import (
 )
 
 // do is a connector that is a function.
-type do func(context.Context, tasks.Order) tasks.Answer
+type do func(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult
 
-func (f do) Do(ctx context.Context, o tasks.Order) tasks.Answer { return f(ctx, o) }
+func (f do) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult { return f(ctx, o) }
 
 // honest is a connector that keeps the contract, and whose parts a test can break.
 type honest struct {
@@ -21,16 +21,16 @@ type honest struct {
 	effects map[string]int
 }
 
-func (h *honest) Do(_ context.Context, o tasks.Order) tasks.Answer {
+func (h *honest) Do(_ context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.effects[o.Key()] == 0 {
-		h.effects[o.Key()]++
+	if h.effects[o.IdempotencyKey()] == 0 {
+		h.effects[o.IdempotencyKey()]++
 	}
-	return tasks.Answer{Effect: tasks.Settled, Outcome: named(o)}
+	return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: named(o)}
 }
 
-func named(o tasks.Order) tasks.Outcome {
+func named(o tasks.ConnectorRequest) tasks.Outcome {
 	local, _, _ := strings.Cut(o.Account.Login.Reveal(), "@")
 	return tasks.Outcome(local)
 }
@@ -38,9 +38,9 @@ func named(o tasks.Order) tasks.Outcome {
 func (h *honest) subject() connectortest.Subject {
 	return connectortest.Subject{
 		Connector: h,
-		Slow: do(func(ctx context.Context, _ tasks.Order) tasks.Answer {
+		Slow: do(func(ctx context.Context, _ tasks.ConnectorRequest) tasks.ConnectorResult {
 			<-ctx.Done()
-			return tasks.Answer{}
+			return tasks.ConnectorResult{}
 		}),
 		Login: func(_ tasks.Kind, o tasks.Outcome) string { return string(o) + "@example.com" },
 		Effects: func(key string) int {
@@ -59,38 +59,42 @@ func TestHonest(t *testing.T) {
 
 // TestBroken breaks a connector in each way that a check is there to find.
 func TestBroken(t *testing.T) {
-	always := func(a tasks.Answer) do { return func(context.Context, tasks.Order) tasks.Answer { return a } }
+	always := func(a tasks.ConnectorResult) do {
+		return func(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult { return a }
+	}
 	for check, broken := range map[string]func(h *honest, s *connectortest.Subject){
 		"outcomes": func(_ *honest, s *connectortest.Subject) {
-			s.Connector = always(tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success})
+			s.Connector = always(tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success})
 		},
 		"repeated": func(h *honest, s *connectortest.Subject) {
-			s.Connector = do(func(ctx context.Context, o tasks.Order) tasks.Answer {
+			s.Connector = do(func(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 				a := h.Do(ctx, o)
 				a.Username = string(rune('a' + o.Attempt))
 				return a
 			})
 		},
 		"at once": func(h *honest, s *connectortest.Subject) {
-			s.Connector = do(func(ctx context.Context, o tasks.Order) tasks.Answer {
+			s.Connector = do(func(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 				h.mu.Lock()
-				h.effects[o.Key()]++
+				h.effects[o.IdempotencyKey()]++
 				h.mu.Unlock()
 				return h.Do(ctx, o)
 			})
 		},
 		"many keys": func(_ *honest, s *connectortest.Subject) { s.Effects = func(string) int { return 0 } },
 		"next plan": func(h *honest, s *connectortest.Subject) {
-			s.Connector = do(func(ctx context.Context, o tasks.Order) tasks.Answer {
+			s.Connector = do(func(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 				o.Ordinal = 1
 				return h.Do(ctx, o)
 			})
 		},
-		"cancelled":     func(_ *honest, s *connectortest.Subject) { s.Slow = always(tasks.Answer{Effect: tasks.None}) },
-		"past deadline": func(_ *honest, s *connectortest.Subject) { s.Slow = always(tasks.Answer{Effect: tasks.Refused}) },
-		"ended before":  func(h *honest, s *connectortest.Subject) { s.Slow = h },
+		"cancelled": func(_ *honest, s *connectortest.Subject) { s.Slow = always(tasks.ConnectorResult{Effect: tasks.None}) },
+		"past deadline": func(_ *honest, s *connectortest.Subject) {
+			s.Slow = always(tasks.ConnectorResult{Effect: tasks.Refused})
+		},
+		"ended before": func(h *honest, s *connectortest.Subject) { s.Slow = h },
 		"secrets": func(h *honest, s *connectortest.Subject) {
-			s.Connector = do(func(ctx context.Context, o tasks.Order) tasks.Answer {
+			s.Connector = do(func(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 				a := h.Do(ctx, o)
 				a.Note = "wrong password: " + o.Account.Password.Reveal()
 				return a
@@ -130,7 +134,7 @@ func TestLeak(t *testing.T) {
 		"?newpwd=n%26w+2":                    "new password",
 		"anna at example.com has the p w d1": "",
 	} {
-		if got := connectortest.Leak(text, a); got != want {
+		if got := connectortest.FindLeak(text, a); got != want {
 			t.Errorf("%s: %q", text, got)
 		}
 	}
@@ -143,11 +147,11 @@ func TestPatient(t *testing.T) {
 		s := h.subject()
 		var mu sync.Mutex
 		asked := map[string]int{}
-		s.Connector = do(func(ctx context.Context, o tasks.Order) tasks.Answer {
+		s.Connector = do(func(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 			mu.Lock()
 			defer mu.Unlock()
-			if asked[o.Key()]++; asked[o.Key()] < 4 {
-				return tasks.Answer{Effect: tasks.Pending}
+			if asked[o.IdempotencyKey()]++; asked[o.IdempotencyKey()] < 4 {
+				return tasks.ConnectorResult{Effect: tasks.Pending}
 			}
 			return h.Do(ctx, o)
 		})

@@ -10,6 +10,6 @@
 //	caller ─┘                        └─▶ caller
 //
 // A batch whose outcome is not known is applied again change by change, so that one that can never
-// be made does not sink its neighbours; the ids of changes make that safe. Grouped are View, Find,
+// be made does not sink its neighbours; the ids of changes make that safe. Grouped are Snapshots, Find,
 // Apply and Stock; Lease and Extend, which are batches already, pass through.
 package group

@@ -12,11 +12,11 @@ import (
 // Options sets the bounds of batches. A zero field is what its comment ends with.
 type Options struct {
 	Batch  int           // the most keys or changes of one call; 0: 512
-	Reads  int           // calls of View, and of Find, under way at once, the further beside slow ones; 0: 2
+	Reads  int           // calls of Snapshots, and of Find, under way at once, the further beside slow ones; 0: 2
 	Writes int           // calls of Apply under way at once, the further beside slow ones; 0: 1
 	Bound  time.Duration // the longest that one call may take; 0: 10s
 
-	// Observe is told how many callers share each call of View, Find, Apply and Stock ("view", …), at once
+	// Observe is told how many callers share each call of Snapshots, Find, Apply and Stock ("view", …), at once
 	// from many goroutines; nil: nobody looks.
 	Observe func(call string, size int)
 }
@@ -45,7 +45,7 @@ func otherwise[T comparable](value, missing T) T {
 // stays until that at most.
 type Store struct {
 	inner  tasks.Store
-	views  *line[keys.Code, tasks.View]
+	views  *line[keys.Code, tasks.Snapshot]
 	finds  *line[keys.Code, keys.Key]
 	writes *line[tasks.Change, error]
 	stocks *line[struct{}, []stock.Level]
@@ -58,7 +58,7 @@ func New(inner tasks.Store, o Options) *Store {
 	o = o.filled()
 	s := &Store{
 		inner:  inner,
-		views:  newLine(o, "view", inner.View, o.Reads),
+		views:  newLine(o, "view", inner.Snapshots, o.Reads),
 		finds:  newLine(o, "find", inner.Find, o.Reads),
 		writes: newLine(o, "apply", inner.Apply, o.Writes),
 	}
@@ -78,10 +78,10 @@ func observed[Q, A any](o Options, call string, send func(context.Context, []Q) 
 	}
 }
 
-// View implements [tasks.Store]. A call for several keys is a batch already.
-func (s *Store) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+// Snapshots implements [tasks.Store]. A call for several keys is a batch already.
+func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
 	if len(codes) != 1 {
-		return s.inner.View(ctx, codes)
+		return s.inner.Snapshots(ctx, codes)
 	}
 	return s.views.ask(ctx, codes[0])
 }
@@ -103,7 +103,7 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) ([]error, err
 }
 
 // Lease implements [tasks.Store].
-func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	return s.inner.Lease(ctx, worker, n, ttl)
 }
 

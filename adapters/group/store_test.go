@@ -19,7 +19,7 @@ import (
 // grouped is both sides of a store whose hot one is grouped.
 type grouped struct {
 	*group.Store
-	tasks.Office
+	tasks.AdminStore
 }
 
 func TestStore(t *testing.T) {
@@ -44,9 +44,9 @@ func (s *slow) call(size int) {
 	time.Sleep(time.Second) // of a synctest bubble
 }
 
-func (s *slow) View(_ context.Context, codes []keys.Code) ([]tasks.View, error) {
+func (s *slow) Snapshots(_ context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
 	s.call(len(codes))
-	views := make([]tasks.View, len(codes))
+	views := make([]tasks.Snapshot, len(codes))
 	for i, code := range codes {
 		views[i].Key.Code = code
 	}
@@ -79,7 +79,7 @@ func TestCallersShareWhatIsWaiting(t *testing.T) {
 		for i := range 25 {
 			wg.Go(func() {
 				code := keys.Code(fmt.Sprint("K", i))
-				views, err := store.View(t.Context(), []keys.Code{code})
+				views, err := store.Snapshots(t.Context(), []keys.Code{code})
 				if err != nil || views[0].Key.Code != code {
 					t.Errorf("%s: %v, %v", code, views, err)
 				}
@@ -110,7 +110,7 @@ func TestASlowReadHoldsNobodyUp(t *testing.T) {
 		ask := func(at, want time.Duration) {
 			wg.Go(func() {
 				time.Sleep(at)
-				_, err := store.View(t.Context(), []keys.Code{"K"})
+				_, err := store.Snapshots(t.Context(), []keys.Code{"K"})
 				if took := time.Since(start); err != nil || took != want {
 					t.Errorf("who asked at %v was answered at %v, %v", at, took, err)
 				}
@@ -133,7 +133,7 @@ func TestASlowReadHoldsNobodyUp(t *testing.T) {
 func TestALoneCallerGoesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, start := group.New(&slow{}, group.Options{}), time.Now()
-		_, err := store.View(t.Context(), []keys.Code{"K"})
+		_, err := store.Snapshots(t.Context(), []keys.Code{"K"})
 		if took := time.Since(start); err != nil || took != time.Second {
 			t.Errorf("took %v, %v", took, err)
 		}
@@ -209,7 +209,7 @@ func TestWhoLeavesIsToldSoon(t *testing.T) {
 // hung is a store that answers nothing before its caller's time is over.
 type hung struct{ slow }
 
-func (*hung) View(ctx context.Context, _ []keys.Code) ([]tasks.View, error) {
+func (*hung) Snapshots(ctx context.Context, _ []keys.Code) ([]tasks.Snapshot, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
@@ -223,7 +223,7 @@ func TestALoneReaderKeepsToItsDeadline(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), deadline)
 			defer cancel()
 			go func() {
-				_, err := store.View(ctx, []keys.Code{"K"})
+				_, err := store.Snapshots(ctx, []keys.Code{"K"})
 				second <- err
 			}()
 			synctest.Wait()

@@ -39,14 +39,14 @@ var undone = []int{
 
 // judge says what an answer means. It reads its body whatever it is, so that the connection can be
 // used again.
-func judge(ctx context.Context, r *http.Response) tasks.Answer {
+func judge(ctx context.Context, r *http.Response) tasks.ConnectorResult {
 	body, err := slurp(r.Body)
-	a := tasks.Answer{Effect: effect(r.StatusCode), Note: "status " + strconv.Itoa(r.StatusCode)}
+	a := tasks.ConnectorResult{Effect: effect(r.StatusCode), Note: "status " + strconv.Itoa(r.StatusCode)}
 	if r.StatusCode == http.StatusOK {
 		a = settled(ctx, body, err)
 	}
 	if a.Effect != tasks.Settled {
-		a.After = retryAfter(r.Header)
+		a.RetryAfter = retryAfter(r.Header)
 	}
 	return a
 }
@@ -98,7 +98,7 @@ func unreadableBecause(body []byte, err error) error {
 }
 
 // settled reads the body of a 200, and what of it cannot be read is unknown.
-func settled(ctx context.Context, body []byte, err error) tasks.Answer {
+func settled(ctx context.Context, body []byte, err error) tasks.ConnectorResult {
 	var told struct {
 		Outcome       tasks.Outcome `json:"outcome"`
 		Username      string        `json:"username"`
@@ -113,9 +113,9 @@ func settled(ctx context.Context, body []byte, err error) tasks.Answer {
 		}
 	}
 	if err != nil {
-		return tasks.Answer{Effect: tasks.Unknown, Note: words(ctx, err)}
+		return tasks.ConnectorResult{Effect: tasks.Unknown, Note: words(ctx, err)}
 	}
-	return tasks.Answer{
+	return tasks.ConnectorResult{
 		Effect: tasks.Settled, Outcome: told.Outcome,
 		Username: told.Username, VerifyAddress: told.VerifyAddress,
 	}

@@ -33,7 +33,7 @@ func (e *endless) Read(p []byte) (int, error) {
 func TestReadsNoMore(t *testing.T) {
 	for _, status := range []int{200, 202, 400, 503} {
 		var body endless
-		answering(t, status, nil, &body).Do(t.Context(), connectortest.NewOrder(tasks.Renew, "x"))
+		answering(t, status, nil, &body).Do(t.Context(), connectortest.NewRequest(tasks.Renew, "x"))
 		if body > 64<<10+1 {
 			t.Errorf("%d: %d bytes were read", status, body)
 		}
@@ -50,12 +50,12 @@ func FuzzAnswer(f *testing.F) {
 	notes := regexp.MustCompile(`^(|status -?\d+|an outcome that does not fit|status 200, the answer (is longer than 64 KiB|is empty|is not JSON(: it begins with <, as a page or a PHP notice does)?|is JSON(,? [a-z ]+)|has a field that is not text|has no outcome))$`)
 	f.Fuzz(func(t *testing.T, status int, after, body string) {
 		c := answering(t, status, http.Header{"Retry-After": {after}}, strings.NewReader(body))
-		got := c.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "login@example.com"))
+		got := c.Do(t.Context(), connectortest.NewRequest(tasks.Upgrade, "login@example.com"))
 		readable := status == http.StatusOK && len(body) <= 64<<10 && json.Valid([]byte(strings.TrimPrefix(body, "\ufeff")))
 		if settled := got.Effect == tasks.Settled; settled != (got.Outcome != "") || (settled && !readable) {
 			t.Errorf("%+v", got)
 		}
-		if (got.Effect == tasks.Pending) != (status == http.StatusAccepted) || got.After < 0 || !notes.MatchString(got.Note) {
+		if (got.Effect == tasks.Pending) != (status == http.StatusAccepted) || got.RetryAfter < 0 || !notes.MatchString(got.Note) {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -78,7 +78,7 @@ func TestUnreadableAnswers(t *testing.T) {
 		`{"hunter2":"x"}`:                           "has no outcome",
 		"\ufeff\ufeff" + good:                       "is not JSON",
 	} {
-		got := answering(t, 200, nil, strings.NewReader(body)).Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "x"))
+		got := answering(t, 200, nil, strings.NewReader(body)).Do(t.Context(), connectortest.NewRequest(tasks.Upgrade, "x"))
 		if want == "" {
 			if got.Effect != tasks.Settled || got.Outcome != tasks.Success || got.Username != "u" {
 				t.Errorf("%q: %+v", body, got)

@@ -71,18 +71,18 @@ func (c *Connector) Close() {
 
 // Do asks for one task, as [tasks.Connector] demands. It returns when the context ends or the
 // timeout has passed, if not before.
-func (c *Connector) Do(ctx context.Context, o tasks.Order) tasks.Answer {
+func (c *Connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, late(c.timeout))
 	defer cancel()
 	ctx, trail := follow(ctx)
 	request, err := c.request(ctx, o)
 	if err != nil {
-		return tasks.Answer{Effect: tasks.None, Note: "the order cannot be written down"}
+		return tasks.ConnectorResult{Effect: tasks.None, Note: "the order cannot be written down"}
 	}
 	response, err := c.client.Do(request)
 	if err != nil {
 		discard(response)
-		return tasks.Answer{Effect: trail.effect(ctx), Note: words(ctx, err)}
+		return tasks.ConnectorResult{Effect: trail.effect(ctx), Note: words(ctx, err)}
 	}
 	defer discard(response)
 	return c.checked(ctx, o, judge(ctx, response))
@@ -96,7 +96,7 @@ func discard(r *http.Response) {
 
 // checked logs what the operator of the service has to know, and takes out of the answer what a
 // connector must not say.
-func (c *Connector) checked(ctx context.Context, o tasks.Order, a tasks.Answer) tasks.Answer {
+func (c *Connector) checked(ctx context.Context, o tasks.ConnectorRequest, a tasks.ConnectorResult) tasks.ConnectorResult {
 	if a.Effect == tasks.Settled && !a.Outcome.Fits(o.Kind) {
 		c.log.WarnContext(ctx, "the service answered with an outcome that a task of this kind cannot have", "task", o.Task)
 		a.Note = "an outcome that does not fit"

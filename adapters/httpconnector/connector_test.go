@@ -84,7 +84,7 @@ func TestManners(t *testing.T) {
 			t.Parallel()
 			p := connectortest.NewProvider(t)
 			connector := open(t, p.URL, httpconnector.Options{Timeout: 2 * time.Second})
-			o := connectortest.NewOrder(tasks.Upgrade, c.words+"+success@example.com")
+			o := connectortest.NewRequest(tasks.Upgrade, c.words+"+success@example.com")
 			for i, want := range c.want {
 				got := connector.Do(t.Context(), o)
 				if got.Effect != want || (i == 0 && got.Note != c.note) {
@@ -95,7 +95,7 @@ func TestManners(t *testing.T) {
 			if got := connector.Do(t.Context(), o); got.Effect != tasks.Settled || got.Outcome != tasks.Success {
 				t.Errorf("in the end: %+v", got)
 			}
-			if n := p.Effects()[o.Key()].Count; n != 1 {
+			if n := p.Effects()[o.IdempotencyKey()].Count; n != 1 {
 				t.Errorf("done %d times", n)
 			}
 			if n := len(p.Requests()); n != len(c.want)+1 {
@@ -128,11 +128,11 @@ func TestStatuses(t *testing.T) {
 		if !known && status/100 == 4 {
 			want = tasks.Refused
 		}
-		got := c.Do(t.Context(), connectortest.NewOrder(tasks.Renew, "x"))
+		got := c.Do(t.Context(), connectortest.NewRequest(tasks.Renew, "x"))
 		if got.Effect != want {
 			t.Errorf("%d: %+v, want effect %d", status, got, want)
 		}
-		if settled := status == http.StatusOK; !settled && (got.After != 7*time.Second || got.Note != fmt.Sprint("status ", status)) {
+		if settled := status == http.StatusOK; !settled && (got.RetryAfter != 7*time.Second || got.Note != fmt.Sprint("status ", status)) {
 			t.Errorf("%d: %+v", status, got)
 		}
 	}
@@ -141,28 +141,28 @@ func TestStatuses(t *testing.T) {
 func TestBodies(t *testing.T) {
 	for _, c := range []struct {
 		body string
-		want tasks.Answer // its note is not compared
+		want tasks.ConnectorResult // its note is not compared
 	}{
-		{`{"outcome":"success","username":"u","verify_address":"v"}`, tasks.Answer{Effect: tasks.Settled, Outcome: "success", Username: "u", VerifyAddress: "v"}},
-		{` {"more":[1],"outcome":"plan_full","username":null} `, tasks.Answer{Effect: tasks.Settled, Outcome: "plan_full"}},
-		{`{"outcome":"eaten_by_bears"}`, tasks.Answer{Effect: tasks.Settled, Outcome: "eaten_by_bears"}},
-		{`{"outcome":"success","username":"login@example.com"}`, tasks.Answer{Effect: tasks.Settled, Outcome: "success"}},
-		{`{"outcome":"success"}` + strings.Repeat(" ", 64<<10-21), tasks.Answer{Effect: tasks.Settled, Outcome: "success"}},
-		{`{"outcome":"success"}` + strings.Repeat(" ", 64<<10-20), tasks.Answer{}},
-		{`{"outcome":"success"}{}`, tasks.Answer{}},
-		{`{"outcome":"success"`, tasks.Answer{}},
-		{`{"outcome":""}`, tasks.Answer{}},
-		{`{"outcome":null}`, tasks.Answer{}},
-		{`{"outcome":1}`, tasks.Answer{}},
-		{`{"outcome":"success","username":1}`, tasks.Answer{}},
-		{`["success"]`, tasks.Answer{}},
-		{`"success"`, tasks.Answer{}},
-		{`null`, tasks.Answer{}},
-		{`success`, tasks.Answer{}},
-		{``, tasks.Answer{}},
+		{`{"outcome":"success","username":"u","verify_address":"v"}`, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: "success", Username: "u", VerifyAddress: "v"}},
+		{` {"more":[1],"outcome":"plan_full","username":null} `, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: "plan_full"}},
+		{`{"outcome":"eaten_by_bears"}`, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: "eaten_by_bears"}},
+		{`{"outcome":"success","username":"login@example.com"}`, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: "success"}},
+		{`{"outcome":"success"}` + strings.Repeat(" ", 64<<10-21), tasks.ConnectorResult{Effect: tasks.Settled, Outcome: "success"}},
+		{`{"outcome":"success"}` + strings.Repeat(" ", 64<<10-20), tasks.ConnectorResult{}},
+		{`{"outcome":"success"}{}`, tasks.ConnectorResult{}},
+		{`{"outcome":"success"`, tasks.ConnectorResult{}},
+		{`{"outcome":""}`, tasks.ConnectorResult{}},
+		{`{"outcome":null}`, tasks.ConnectorResult{}},
+		{`{"outcome":1}`, tasks.ConnectorResult{}},
+		{`{"outcome":"success","username":1}`, tasks.ConnectorResult{}},
+		{`["success"]`, tasks.ConnectorResult{}},
+		{`"success"`, tasks.ConnectorResult{}},
+		{`null`, tasks.ConnectorResult{}},
+		{`success`, tasks.ConnectorResult{}},
+		{``, tasks.ConnectorResult{}},
 	} {
 		connector := serve(t, httpconnector.Options{}, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, c.body) })
-		got := connector.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "login@example.com"))
+		got := connector.Do(t.Context(), connectortest.NewRequest(tasks.Upgrade, "login@example.com"))
 		got.Note = ""
 		if got != c.want {
 			t.Errorf("%.80q: %+v, want %+v", c.body, got, c.want)
@@ -196,9 +196,9 @@ func TestRetryAfter(t *testing.T) {
 			w.Header().Set("Retry-After", header)
 			w.WriteHeader(http.StatusServiceUnavailable)
 		})
-		got := c.Do(t.Context(), connectortest.NewOrder(tasks.Renew, "x"))
-		if got.After != want {
-			t.Errorf("%q: %s, want %s", header, got.After, want)
+		got := c.Do(t.Context(), connectortest.NewRequest(tasks.Renew, "x"))
+		if got.RetryAfter != want {
+			t.Errorf("%q: %s, want %s", header, got.RetryAfter, want)
 		}
 	}
 }
@@ -212,8 +212,8 @@ func TestCutShort(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-started; cancel() }()
-	got := c.Do(ctx, connectortest.NewOrder(tasks.Renew, "x"))
-	if got != (tasks.Answer{Effect: tasks.Unknown, Note: "cut short"}) {
+	got := c.Do(ctx, connectortest.NewRequest(tasks.Renew, "x"))
+	if got != (tasks.ConnectorResult{Effect: tasks.Unknown, Note: "cut short"}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -229,7 +229,7 @@ func ExampleNew() {
 	}
 	defer connector.Close()
 
-	order := tasks.Order{Task: "t1", Kind: tasks.Upgrade, Country: "US", Ordinal: 1, Attempt: 1}
+	order := tasks.ConnectorRequest{Task: "t1", Kind: tasks.Upgrade, Country: "US", Ordinal: 1, Attempt: 1}
 	order.Account.Login = tasks.NewSecret("already_premium@example.com")
 	fmt.Println(connector.Do(context.Background(), order).Outcome)
 	// Output: already_premium

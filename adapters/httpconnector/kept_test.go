@@ -27,7 +27,7 @@ func TestConnectionsAreKept(t *testing.T) {
 		var all sync.WaitGroup
 		for range askings {
 			all.Go(func() {
-				if got := connector.Do(t.Context(), connectortest.NewOrder(tasks.Renew, "x")); got.Effect != tasks.Settled {
+				if got := connector.Do(t.Context(), connectortest.NewRequest(tasks.Renew, "x")); got.Effect != tasks.Settled {
 					t.Errorf("got %+v", got)
 					come.Done() // or the others would wait for it
 				}

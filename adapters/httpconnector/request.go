@@ -36,7 +36,7 @@ type plan struct {
 	Invite  string `json:"invite"`
 }
 
-func newMessage(o tasks.Order) message {
+func newMessage(o tasks.ConnectorRequest) message {
 	m := message{TaskID: o.Task, Kind: o.Kind, Country: o.Country, Account: account{
 		Login:    o.Account.Login.Reveal(),
 		Password: o.Account.Password.Reveal(),
@@ -59,7 +59,7 @@ func (m message) encode() ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }
 
-func (c *Connector) request(ctx context.Context, o tasks.Order) (*retryablehttp.Request, error) {
+func (c *Connector) request(ctx context.Context, o tasks.ConnectorRequest) (*retryablehttp.Request, error) {
 	body, err := newMessage(o).encode()
 	if err != nil {
 		return nil, err
@@ -76,9 +76,9 @@ func (c *Connector) request(ctx context.Context, o tasks.Order) (*retryablehttp.
 	return r, nil
 }
 
-func (c *Connector) setHeader(h http.Header, o tasks.Order) {
+func (c *Connector) setHeader(h http.Header, o tasks.ConnectorRequest) {
 	h.Set("Content-Type", "application/json")
-	h.Set("Idempotency-Key", o.Key())
+	h.Set("Idempotency-Key", o.IdempotencyKey())
 	h.Set("Keyseat-Attempt", strconv.Itoa(o.Attempt))
 	h.Set("User-Agent", "keyseat")
 	if token := c.token.Load().Reveal(); token != "" {

@@ -32,25 +32,25 @@ func TestRequest(t *testing.T) {
 	account := tasks.Account{Login: secret("anna@example.com"), Password: secret(`p"<&>é\ ` + "\u2028"), NewEmail: secret("new@example.com"), NewPassword: secret(`n"<&>`)}
 	for _, c := range []struct {
 		base  string
-		order tasks.Order
+		order tasks.ConnectorRequest
 		url   string
 		body  string
 	}{
 		{
 			"",
-			tasks.Order{Kind: tasks.Upgrade, Plan: tasks.PlanCopy{ID: "p1", Address: "1 Main St", Invite: "https://i.example/?a=1&b=2"}},
+			tasks.ConnectorRequest{Kind: tasks.Upgrade, Plan: tasks.PlanSnapshot{ID: "p1", Address: "1 Main St", Invite: "https://i.example/?a=1&b=2"}},
 			"/upgrade",
 			`{"task_id":"T1","kind":"upgrade","country":"US","account":{"login":"anna@example.com","password":"p\"<&>é\\ \u2028"},"plan":{"id":"p1","address":"1 Main St","invite":"https://i.example/?a=1&b=2"}}`,
 		},
 		{
 			"/v1/",
-			tasks.Order{Kind: tasks.Upgrade, Plan: tasks.PlanCopy{ID: "p1"}},
+			tasks.ConnectorRequest{Kind: tasks.Upgrade, Plan: tasks.PlanSnapshot{ID: "p1"}},
 			"/v1/upgrade",
 			`{"task_id":"T1","kind":"upgrade","country":"US","account":{"login":"anna@example.com","password":"p\"<&>é\\ \u2028"},"plan":{"id":"p1","address":"","invite":""}}`,
 		},
 		{
 			"/a%20b",
-			tasks.Order{Kind: tasks.Renew},
+			tasks.ConnectorRequest{Kind: tasks.Renew},
 			"/a%20b/renew",
 			`{"task_id":"T1","kind":"renew","country":"US","account":{"login":"anna@example.com","password":"p\"<&>é\\ \u2028","new_email":"new@example.com","new_password":"n\"<&>"}}`,
 		},
@@ -88,8 +88,8 @@ func TestRequest(t *testing.T) {
 
 func TestNothingNew(t *testing.T) {
 	connector, got := record(t, "", httpconnector.Options{})
-	connector.Do(t.Context(), tasks.Order{Task: "T1", Kind: tasks.Renew, Country: "DE", Ordinal: 1, Attempt: 1})
-	connector.Do(t.Context(), tasks.Order{Task: "T1", Kind: tasks.Renew, Ordinal: 1, Attempt: 1})
+	connector.Do(t.Context(), tasks.ConnectorRequest{Task: "T1", Kind: tasks.Renew, Country: "DE", Ordinal: 1, Attempt: 1})
+	connector.Do(t.Context(), tasks.ConnectorRequest{Task: "T1", Kind: tasks.Renew, Ordinal: 1, Attempt: 1})
 	for i, want := range []string{
 		`{"task_id":"T1","kind":"renew","country":"DE","account":{"login":"","password":""}}`,
 		`{"task_id":"T1","kind":"renew","account":{"login":"","password":""}}`,

@@ -39,16 +39,16 @@ func TestNeverSent(t *testing.T) {
 	for _, c := range []struct {
 		name, base string
 		transport  http.RoundTripper
-		want       tasks.Answer
+		want       tasks.ConnectorResult
 	}{
-		{"refused", "http://" + closedPort(t), nil, tasks.Answer{Effect: tasks.None, Note: "connection refused"}},
-		{"no such host", refused, unknown, tasks.Answer{Effect: tasks.None, Note: "the service's host name does not resolve"}},
-		{"a dial without end", refused, hangs, tasks.Answer{Effect: tasks.None, Note: "no answer in 2s"}},
-		{"an untrusted certificate", untrusted.URL, nil, tasks.Answer{Effect: tasks.None, Note: "the service's certificate is not trusted"}},
-		{"TLS to a port without", "https" + refused[len("http"):], nil, tasks.Answer{Effect: tasks.None, Note: "connection failed"}},
+		{"refused", "http://" + closedPort(t), nil, tasks.ConnectorResult{Effect: tasks.None, Note: "connection refused"}},
+		{"no such host", refused, unknown, tasks.ConnectorResult{Effect: tasks.None, Note: "the service's host name does not resolve"}},
+		{"a dial without end", refused, hangs, tasks.ConnectorResult{Effect: tasks.None, Note: "no answer in 2s"}},
+		{"an untrusted certificate", untrusted.URL, nil, tasks.ConnectorResult{Effect: tasks.None, Note: "the service's certificate is not trusted"}},
+		{"TLS to a port without", "https" + refused[len("http"):], nil, tasks.ConnectorResult{Effect: tasks.None, Note: "connection failed"}},
 	} {
 		connector := open(t, c.base, httpconnector.Options{Timeout: 2 * time.Second, Transport: c.transport})
-		if got := connector.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "x")); got != c.want {
+		if got := connector.Do(t.Context(), connectortest.NewRequest(tasks.Upgrade, "x")); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
 	}
@@ -64,7 +64,7 @@ func TestRepeated(t *testing.T) {
 		}
 		return new(net.Dialer).DialContext(ctx, "tcp", p.URL[len("http://"):])
 	})})
-	if got := connector.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "x")); got.Effect != tasks.Settled {
+	if got := connector.Do(t.Context(), connectortest.NewRequest(tasks.Upgrade, "x")); got.Effect != tasks.Settled {
 		t.Errorf("%+v", got)
 	}
 	if n := len(p.Requests()); n != 1 {
@@ -83,7 +83,7 @@ func TestUsedConnection(t *testing.T) {
 		}
 	})
 	for range 2 {
-		if got := c.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "x")); got.Effect != tasks.Unknown {
+		if got := c.Do(t.Context(), connectortest.NewRequest(tasks.Upgrade, "x")); got.Effect != tasks.Unknown {
 			t.Errorf("%+v", got)
 		}
 	}
@@ -108,7 +108,7 @@ func TestHalfSent(t *testing.T) {
 		}
 	}()
 	connector := open(t, "http://"+listener.Addr().String(), httpconnector.Options{})
-	got := connector.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "x"))
+	got := connector.Do(t.Context(), connectortest.NewRequest(tasks.Upgrade, "x"))
 	if got.Effect != tasks.Unknown || got.Note != "connection cut" {
 		t.Errorf("%+v", got)
 	}
@@ -123,7 +123,7 @@ func TestUntold(t *testing.T) {
 	connector := open(t, "https://service.example", httpconnector.Options{Transport: roundTripper(
 		func(*http.Request) (*http.Response, error) { calls++; return nil, errors.New("dial") },
 	)})
-	got := connector.Do(t.Context(), connectortest.NewOrder(tasks.Upgrade, "x"))
+	got := connector.Do(t.Context(), connectortest.NewRequest(tasks.Upgrade, "x"))
 	if got.Effect != tasks.Unknown || calls != 1 {
 		t.Errorf("%+v after %d calls", got, calls)
 	}
@@ -141,7 +141,7 @@ func TestHTTP2(t *testing.T) {
 	transport.ForceAttemptHTTP2 = true
 	defer transport.CloseIdleConnections()
 	connector := open(t, server.URL, httpconnector.Options{Transport: transport})
-	o := connectortest.NewOrder(tasks.Upgrade, "success+cut_after+success@example.com")
+	o := connectortest.NewRequest(tasks.Upgrade, "success+cut_after+success@example.com")
 	for i, want := range []tasks.Effect{tasks.Settled, tasks.Unknown, tasks.Settled} {
 		if got := connector.Do(t.Context(), o); got.Effect != want {
 			t.Errorf("asking %d: %+v", i+1, got)

@@ -42,10 +42,10 @@ func TestSilence(t *testing.T) {
 			body, _ := io.ReadAll(r.Body)
 			echo(w, string(body)+r.Header.Get("Authorization"))
 		})
-		o := connectortest.NewOrder(tasks.Renew, "canary-login@example.com")
+		o := connectortest.NewRequest(tasks.Renew, "canary-login@example.com")
 		got := connector.Do(t.Context(), o)
 		said := fmt.Sprintf("%+v %s %+v", got, logged.String(), connector)
-		if what := connectortest.Leak(said, o.Account); what != "" || strings.Contains(said, "t0ken") || strings.Contains(said, "/renew") {
+		if what := connectortest.FindLeak(said, o.Account); what != "" || strings.Contains(said, "t0ken") || strings.Contains(said, "/renew") {
 			t.Errorf("%s: the %s is in %s", name, what, said)
 		}
 	}
@@ -69,7 +69,7 @@ func TestLogged(t *testing.T) {
 		var logged bytes.Buffer
 		p := connectortest.NewProvider(t)
 		connector := open(t, p.URL, httpconnector.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
-		o := connectortest.NewOrder(tasks.Upgrade, login)
+		o := connectortest.NewRequest(tasks.Upgrade, login)
 		connector.Do(t.Context(), o)
 		if got := strings.Contains(logged.String(), "task="+o.Task); got != want || (logged.Len() > 0) != want {
 			t.Errorf("%s: %q", login, logged.String())

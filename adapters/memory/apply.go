@@ -34,7 +34,7 @@ func (s *Store) apply(c tasks.Change) error {
 	if err != nil {
 		return err
 	}
-	s.write(c.Allotted(plan))
+	s.write(c.WithPlan(plan))
 	return nil
 }
 
@@ -71,11 +71,11 @@ func (s *Store) refuseTask(t tasks.Task) error {
 
 // post moves and claims the slots.
 func (s *Store) post(c tasks.Change) (stock.Plan, error) {
-	if c.Move == nil && c.Claim == nil {
+	if c.Transfer == nil && c.Claim == nil {
 		return stock.Plan{}, nil
 	}
-	book := stock.NewBook(s.clock(), s.inOrder())
-	plan, err := book.Post(c.Move, c.Claim)
+	book := stock.NewAllocator(s.clock(), s.inOrder())
+	plan, err := book.Apply(c.Transfer, c.Claim)
 	if err != nil {
 		return plan, err
 	}
@@ -94,7 +94,7 @@ func (s *Store) write(c tasks.Change) {
 	if c.Task != nil {
 		task := *c.Task
 		task.Version++
-		task.Leased = time.Time{}
+		task.LeasedUntil = time.Time{}
 		task.Faulty, task.Sealed = slices.Clone(task.Faulty), slices.Clone(task.Sealed)
 		s.tasks[task.ID] = task
 	}

@@ -11,11 +11,11 @@ import (
 var _ tasks.Archiver = (*Store)(nil)
 
 // Archive implements [tasks.Archiver].
-func (s *Store) Archive(_ context.Context, cuts []tasks.Cut, keep func(tasks.Past) error) ([]error, error) {
+func (s *Store) Archive(_ context.Context, cuts []tasks.ArchivePlan, keep func(tasks.ArchivedRows) error) ([]error, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	errs, cut := make([]error, len(cuts)), map[keys.Code]bool{}
-	var past tasks.Past
+	var past tasks.ArchivedRows
 	for i, c := range cuts {
 		if len(s.history[c.Code]) != c.Lines || s.outbox.awaits(c.Code) || cut[c.Code] {
 			errs[i] = tasks.ErrConflict
@@ -26,8 +26,8 @@ func (s *Store) Archive(_ context.Context, cuts []tasks.Cut, keep func(tasks.Pas
 			past.Tasks = append(past.Tasks, s.tasks[id])
 		}
 	}
-	gone := func(l tasks.Line) bool { return cut[l.Code] }
-	past.Lines = slices.DeleteFunc(slices.Clone(s.outbox.lines), func(l tasks.Line) bool { return !gone(l) })
+	gone := func(l tasks.HistoryEntry) bool { return cut[l.Code] }
+	past.Lines = slices.DeleteFunc(slices.Clone(s.outbox.lines), func(l tasks.HistoryEntry) bool { return !gone(l) })
 	if err := keep(past); err != nil {
 		return nil, err
 	}
@@ -41,12 +41,12 @@ func (s *Store) Archive(_ context.Context, cuts []tasks.Cut, keep func(tasks.Pas
 }
 
 // cut leaves what stays.
-func (s *Store) cut(c tasks.Cut) {
+func (s *Store) cut(c tasks.ArchivePlan) {
 	for _, id := range c.Tasks {
 		delete(s.tasks, id)
 	}
-	s.history[c.Code] = slices.Clone(c.Stays)
-	s.outbox.note(c.ID, c.Stays...)
+	s.history[c.Code] = slices.Clone(c.Summary)
+	s.outbox.note(c.ID, c.Summary...)
 }
 
 // awaits says whether a listener is still to be told of a key.
@@ -56,5 +56,5 @@ func (o *outbox) awaits(code keys.Code) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(o.fresh, func(l tasks.Line) bool { return l.Code == code })
+	return slices.ContainsFunc(o.fresh, func(l tasks.HistoryEntry) bool { return l.Code == code })
 }

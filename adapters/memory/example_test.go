@@ -14,15 +14,15 @@ import (
 // A test brings in a plan and a key, and looks at what has become of them.
 func Example() {
 	ctx, store := context.Background(), memory.New(time.Now)
-	err := store.EditPlans(ctx, []stock.Edit{{ID: "elm", Country: new(stock.Country("US")), Size: new(6)}})
+	err := store.EditPlans(ctx, []stock.PlanEdit{{ID: "elm", Country: new(stock.Country("US")), Size: new(6)}})
 	fmt.Println(err)
 
-	order := tasks.Batch{ID: "order-1", Cause: tasks.WasIssued}
+	order := tasks.ImportBatch{ID: "order-1", Type: tasks.EventIssued}
 	key := keys.Key{Code: "SOLD-1", Status: keys.Active}
 	err = store.ImportKeys(ctx, order, func(yield func(keys.Key, error) bool) { yield(key, nil) })
 	fmt.Println(err)
 
-	views, err := store.View(ctx, []keys.Code{"SOLD-1", "SOLD-2"})
+	views, err := store.Snapshots(ctx, []keys.Code{"SOLD-1", "SOLD-2"})
 	fmt.Println(views[0].Key.Status, views[1].Key.Exists(), err)
 	levels, err := store.Stock(ctx)
 	fmt.Println(levels[0].Country, levels[0].Free, err)

@@ -51,44 +51,44 @@ func (s *Store) record(code keys.Code) tasks.Record {
 	return r
 }
 
-// Tallies implements [tasks.Inspector].
-func (s *Store) Tallies(context.Context) ([]tasks.Tally, error) {
+// PlanAudits implements [tasks.Inspector].
+func (s *Store) PlanAudits(context.Context) ([]tasks.PlanAudit, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := s.tallies()
-	return slices.SortedFunc(maps.Values(all), func(x, y tasks.Tally) int { return cmp.Compare(x.Plan.ID, y.Plan.ID) }), nil
+	return slices.SortedFunc(maps.Values(all), func(x, y tasks.PlanAudit) int { return cmp.Compare(x.Plan.ID, y.Plan.ID) }), nil
 }
 
-func (s *Store) tallies() map[string]tasks.Tally {
-	all := map[string]tasks.Tally{}
+func (s *Store) tallies() map[string]tasks.PlanAudit {
+	all := map[string]tasks.PlanAudit{}
 	for id, p := range s.plans {
-		all[id] = tasks.Tally{At: s.clock(), Plan: p}
+		all[id] = tasks.PlanAudit{At: s.clock(), Plan: p}
 	}
-	of := func(id string, from, to stock.State, count func(*tasks.Tally) *stock.Count) {
+	of := func(id string, from, to stock.State, count func(*tasks.PlanAudit) *stock.SlotCounts) {
 		if from == to {
 			return
 		}
 		t, found := all[id]
 		if !found {
-			t = tasks.Tally{At: s.clock(), Plan: stock.Plan{ID: id}}
+			t = tasks.PlanAudit{At: s.clock(), Plan: stock.Plan{ID: id}}
 		}
 		c := count(&t)
-		*c = c.Moved(from, to, 1)
+		*c = c.Transfer(from, to, 1)
 		all[id] = t
 	}
 	for _, t := range s.tasks {
-		of(t.Plan.ID, "", t.Slot, func(t *tasks.Tally) *stock.Count { return &t.Tasks })
+		of(t.Plan.ID, "", t.Slot, func(t *tasks.PlanAudit) *stock.SlotCounts { return &t.Tasks })
 	}
 	for _, events := range s.history {
 		for _, e := range events {
-			of(e.Plan, e.From, e.To, func(t *tasks.Tally) *stock.Count { return &t.Moves })
+			of(e.Plan, e.From, e.To, func(t *tasks.PlanAudit) *stock.SlotCounts { return &t.Moves })
 		}
 	}
 	return all
 }
 
-// Correct implements [tasks.Inspector].
-func (s *Store) Correct(_ context.Context, c tasks.Correction) error {
+// FixCounters implements [tasks.Inspector].
+func (s *Store) FixCounters(_ context.Context, c tasks.CounterFix) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	plan, err := c.Apply(s.tallies()[c.Event.Plan])

@@ -9,19 +9,19 @@ import (
 )
 
 // Lease implements [tasks.Store].
-func (s *Store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) ([]tasks.View, error) {
+func (s *Store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var views []tasks.View
+	var views []tasks.Snapshot
 	for _, t := range s.due(n, ttl) {
-		if !t.Leased.IsZero() {
-			t.Lost++
+		if !t.LeasedUntil.IsZero() {
+			t.LostLeases++
 		}
 		t.Fence++
-		t.Leased = s.clock().Add(ttl)
+		t.LeasedUntil = s.clock().Add(ttl)
 		s.tasks[t.ID] = t
 		views = append(views, s.view(s.keys[t.Code], t.ID))
 	}
@@ -34,11 +34,11 @@ func (s *Store) due(n int, ttl time.Duration) []tasks.Task {
 	ahead := now.Add(2 * ttl) // nothing that this clock has set lies past it
 	var due []tasks.Task
 	for _, t := range s.tasks {
-		if t.Open() && (!t.Ready().After(now) || t.Leased.After(ahead) || t.Leased.IsZero() && s.decided(t).After(ahead)) {
+		if t.Open() && (!t.LeasableAt().After(now) || t.LeasedUntil.After(ahead) || t.LeasedUntil.IsZero() && s.decided(t).After(ahead)) {
 			due = append(due, t)
 		}
 	}
-	slices.SortFunc(due, func(x, y tasks.Task) int { return x.Ready().Compare(y.Ready()) })
+	slices.SortFunc(due, func(x, y tasks.Task) int { return x.LeasableAt().Compare(y.LeasableAt()) })
 	return due[:min(n, len(due))]
 }
 
@@ -62,13 +62,13 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 	errs := make([]error, len(refs))
 	for i, ref := range refs {
 		t, found := s.tasks[ref.ID]
-		if !found || t.Ref() != ref || !t.Open() || t.Leased.IsZero() {
+		if !found || t.Ref() != ref || !t.Open() || t.LeasedUntil.IsZero() {
 			errs[i] = tasks.ErrFenced
 			continue
 		}
-		t.Leased = time.Time{}
+		t.LeasedUntil = time.Time{}
 		if ttl > 0 {
-			t.Leased = s.clock().Add(ttl)
+			t.LeasedUntil = s.clock().Add(ttl)
 		}
 		s.tasks[t.ID] = t
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// ImportKeys implements [tasks.Office].
-func (s *Store) ImportKeys(_ context.Context, b tasks.Batch, all iter.Seq2[keys.Key, error]) error {
+// ImportKeys implements [tasks.AdminStore].
+func (s *Store) ImportKeys(_ context.Context, b tasks.ImportBatch, all iter.Seq2[keys.Key, error]) error {
 	fresh := map[keys.Code]keys.Key{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,7 +42,7 @@ func (s *Store) ImportKeys(_ context.Context, b tasks.Batch, all iter.Seq2[keys.
 	return nil
 }
 
-// Batch implements [tasks.Office].
+// Batch implements [tasks.AdminStore].
 func (s *Store) Batch(_ context.Context, id string) ([]keys.Key, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,8 +53,8 @@ func (s *Store) Batch(_ context.Context, id string) ([]keys.Key, error) {
 	return all, nil
 }
 
-// EditPlans implements [tasks.Office].
-func (s *Store) EditPlans(_ context.Context, edits []stock.Edit) error {
+// EditPlans implements [tasks.AdminStore].
+func (s *Store) EditPlans(_ context.Context, edits []stock.PlanEdit) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	plans, seq := maps.Clone(s.plans), s.seq
@@ -73,11 +73,11 @@ func (s *Store) EditPlans(_ context.Context, edits []stock.Edit) error {
 	return nil
 }
 
-// Keys implements [tasks.Office].
-func (s *Store) Keys(_ context.Context, after keys.Code, n int) ([]tasks.View, error) {
+// Keys implements [tasks.AdminStore].
+func (s *Store) Keys(_ context.Context, after keys.Code, n int) ([]tasks.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var views []tasks.View
+	var views []tasks.Snapshot
 	for _, code := range slices.Sorted(maps.Keys(s.keys)) {
 		if code > after && len(views) < n {
 			views = append(views, s.view(s.keys[code], s.keys[code].Task))
@@ -86,7 +86,7 @@ func (s *Store) Keys(_ context.Context, after keys.Code, n int) ([]tasks.View, e
 	return views, nil
 }
 
-// Plans implements [tasks.Office].
+// Plans implements [tasks.AdminStore].
 func (s *Store) Plans(_ context.Context, after int64, n int) ([]stock.Plan, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,13 +99,13 @@ func (s *Store) Plans(_ context.Context, after int64, n int) ([]stock.Plan, erro
 	return page, nil
 }
 
-// Tasks implements [tasks.Office].
-func (s *Store) Tasks(_ context.Context, filter tasks.Filter, after tasks.Task, n int) ([]tasks.View, error) {
+// Tasks implements [tasks.AdminStore].
+func (s *Store) Tasks(_ context.Context, filter tasks.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var views []tasks.View
+	var views []tasks.Snapshot
 	for _, t := range slices.SortedFunc(maps.Values(s.tasks), older) {
-		if older(t, after) > 0 && filter.Passes(t) && len(views) < n {
+		if older(t, after) > 0 && filter.Match(t) && len(views) < n {
 			views = append(views, s.view(s.keys[t.Code], t.ID))
 		}
 	}
@@ -113,17 +113,17 @@ func (s *Store) Tasks(_ context.Context, filter tasks.Filter, after tasks.Task, 
 }
 
 func older(x, y tasks.Task) int {
-	return cmp.Or(x.Created.Compare(y.Created), cmp.Compare(x.ID, y.ID))
+	return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID))
 }
 
-// Task implements [tasks.Office].
-func (s *Store) Task(_ context.Context, id string) (tasks.View, error) {
+// Task implements [tasks.AdminStore].
+func (s *Store) Task(_ context.Context, id string) (tasks.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.view(s.keys[s.tasks[id].Code], id), nil
 }
 
-// History implements [tasks.Office].
+// History implements [tasks.AdminStore].
 func (s *Store) History(_ context.Context, code keys.Code) ([]tasks.Event, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,10 +16,10 @@ var _ tasks.Outbox = (*Store)(nil)
 
 // An outbox is what is to be told outside. Its zero value is an empty one.
 type outbox struct {
-	lines      []tasks.Line // of the whole history, in the order of their Seq
-	written    int64        // the Seq of the newest line
-	fresh      []tasks.Line // not routed
-	listeners  map[string]tasks.Listener
+	lines      []tasks.HistoryEntry // of the whole history, in the order of their Seq
+	written    int64                // the Seq of the newest line
+	fresh      []tasks.HistoryEntry // not routed
+	listeners  map[string]tasks.Subscriber
 	mail       map[subject]letter
 	deliveries []tasks.Delivery
 	logged     int64
@@ -34,15 +34,15 @@ type subject struct {
 
 // A letter is mail and until when it is leased.
 type letter struct {
-	tasks.Mail
+	tasks.QueuedDelivery
 	leased time.Time
 }
 
-func (l letter) pending() bool { return l.Newest > l.Told }
+func (l letter) pending() bool { return l.LastSeq > l.DeliveredSeq }
 
 func (l letter) ready() time.Time {
 	if l.leased.IsZero() {
-		return l.Due
+		return l.DueAt
 	}
 	return l.leased
 }
@@ -56,10 +56,10 @@ func (o *outbox) write(change string, at time.Time, events ...tasks.Event) {
 }
 
 // note keeps lines of history that nobody is told of.
-func (o *outbox) note(change string, events ...tasks.Event) []tasks.Line {
+func (o *outbox) note(change string, events ...tasks.Event) []tasks.HistoryEntry {
 	for n, e := range events {
 		o.written++
-		o.lines = append(o.lines, tasks.Line{Seq: o.written, Change: change, N: n, Event: e})
+		o.lines = append(o.lines, tasks.HistoryEntry{Seq: o.written, Change: change, N: n, Event: e})
 	}
 	return o.lines[len(o.lines)-len(events):]
 }
@@ -68,7 +68,7 @@ func (o *outbox) note(change string, events ...tasks.Event) []tasks.Line {
 func (o *outbox) heard(at time.Time) []string {
 	var names []string
 	for name, l := range o.listeners {
-		if l.Until.After(at) {
+		if l.ExpiresAt.After(at) {
 			names = append(names, name)
 		}
 	}
@@ -80,37 +80,37 @@ func (o *outbox) put(l letter) {
 	if o.mail == nil {
 		o.mail = map[subject]letter{}
 	}
-	o.mail[subject{l.Listener, l.Code, l.Country}] = l
+	o.mail[subject{l.Subscriber, l.Code, l.Country}] = l
 }
 
 // add brings a line into a listener's mail. Again says that it may have been told before.
-func (o *outbox) add(listener string, line tasks.Line, at time.Time, again bool) {
+func (o *outbox) add(listener string, line tasks.HistoryEntry, at time.Time, again bool) {
 	l, found := o.mail[subject{listener, line.Code, ""}]
 	if !found {
-		l = letter{Mail: tasks.Mail{Listener: listener, Code: line.Code, Told: line.Seq - 1, Since: at, Due: at}}
+		l = letter{QueuedDelivery: tasks.QueuedDelivery{Subscriber: listener, Code: line.Code, DeliveredSeq: line.Seq - 1, Since: at, DueAt: at}}
 	}
-	l.Newest = max(l.Newest, line.Seq)
+	l.LastSeq = max(l.LastSeq, line.Seq)
 	if again {
-		l.Told, l.Part, l.Tries, l.Since, l.Due = min(l.Told, line.Seq-1), 0, 0, at, at
+		l.DeliveredSeq, l.DeliveredEvent, l.Attempts, l.Since, l.DueAt = min(l.DeliveredSeq, line.Seq-1), 0, 0, at, at
 		l.Lease, l.leased = "", time.Time{}
 	}
 	o.put(l)
 }
 
-// Listen implements [tasks.Outbox].
-func (s *Store) Listen(_ context.Context, names []string, ttl time.Duration) error {
+// Subscribe implements [tasks.Outbox].
+func (s *Store) Subscribe(_ context.Context, names []string, ttl time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.outbox.listeners == nil {
-		s.outbox.listeners = map[string]tasks.Listener{}
+		s.outbox.listeners = map[string]tasks.Subscriber{}
 	}
 	now := s.clock()
 	for _, name := range names {
 		l := s.outbox.listeners[name]
-		l.Name, l.Until = name, now.Add(ttl)
+		l.Name, l.ExpiresAt = name, now.Add(ttl)
 		s.outbox.listeners[name] = l
 	}
-	maps.DeleteFunc(s.outbox.listeners, func(_ string, l tasks.Listener) bool { return !l.Until.After(now) })
+	maps.DeleteFunc(s.outbox.listeners, func(_ string, l tasks.Subscriber) bool { return !l.ExpiresAt.After(now) })
 	maps.DeleteFunc(s.outbox.mail, func(about subject, _ letter) bool {
 		_, listens := s.outbox.listeners[about.listener]
 		return !listens
@@ -125,30 +125,30 @@ func (s *Store) Resume(_ context.Context, name string) error {
 	defer s.mu.Unlock()
 	l, found := s.outbox.listeners[name]
 	if !found {
-		return tasks.ErrNoListener
+		return tasks.ErrNoSubscriber
 	}
-	l.Gone = time.Time{}
+	l.Disabled = time.Time{}
 	s.outbox.listeners[name] = l
 	return nil
 }
 
-// Forget implements [tasks.Outbox].
-func (s *Store) Forget(_ context.Context, name string) error {
+// Unsubscribe implements [tasks.Outbox].
+func (s *Store) Unsubscribe(_ context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, found := s.outbox.listeners[name]; !found {
-		return tasks.ErrNoListener
+		return tasks.ErrNoSubscriber
 	}
 	delete(s.outbox.listeners, name)
 	maps.DeleteFunc(s.outbox.mail, func(about subject, _ letter) bool { return about.listener == name })
 	return nil
 }
 
-// Listeners implements [tasks.Outbox].
-func (s *Store) Listeners(context.Context) ([]tasks.Listener, error) {
+// Subscribers implements [tasks.Outbox].
+func (s *Store) Subscribers(context.Context) ([]tasks.Subscriber, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []tasks.Listener
+	var all []tasks.Subscriber
 	for _, name := range s.outbox.heard(s.clock()) {
 		who := s.outbox.listeners[name]
 		for about, l := range s.outbox.mail {
@@ -171,7 +171,7 @@ func (s *Store) Deliveries(_ context.Context, listener, event string, before int
 	defer s.mu.Unlock()
 	var all []tasks.Delivery
 	for _, d := range s.outbox.deliveries {
-		if cmp.Or(listener, d.Listener) == d.Listener && cmp.Or(event, d.Event) == d.Event && (before == 0 || d.Seq < before) {
+		if cmp.Or(listener, d.Subscriber) == d.Subscriber && cmp.Or(event, d.Event) == d.Event && (before == 0 || d.Seq < before) {
 			all = append(all, d)
 		}
 	}

@@ -12,12 +12,12 @@ import (
 )
 
 // Route implements [tasks.Outbox].
-func (s *Store) Route(_ context.Context, causes []tasks.Cause, n int) (int, error) {
+func (s *Store) Route(_ context.Context, causes []tasks.EventType, n int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n = min(n, len(s.outbox.fresh))
 	for _, line := range s.outbox.fresh[:n] {
-		if !slices.Contains(causes, line.Cause) {
+		if !slices.Contains(causes, line.Type) {
 			continue
 		}
 		for _, name := range s.outbox.heard(s.clock()) {
@@ -28,8 +28,8 @@ func (s *Store) Route(_ context.Context, causes []tasks.Cause, n int) (int, erro
 	return n, nil
 }
 
-// Low implements [tasks.Outbox].
-func (s *Store) Low(_ context.Context, listener string, countries []stock.Country, mark int64) error {
+// SetLowStock implements [tasks.Outbox].
+func (s *Store) SetLowStock(_ context.Context, listener string, countries []stock.Country, mark int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.outbox.mail, func(about subject, _ letter) bool {
@@ -38,37 +38,37 @@ func (s *Store) Low(_ context.Context, listener string, countries []stock.Countr
 	_, listens := s.outbox.listeners[listener]
 	for _, country := range countries {
 		if _, found := s.outbox.mail[subject{listener, "", country}]; !found && listens {
-			s.outbox.put(letter{Mail: tasks.Mail{
-				Listener: listener, Country: country, Newest: mark, Since: s.clock(), Due: s.clock(),
+			s.outbox.put(letter{QueuedDelivery: tasks.QueuedDelivery{
+				Subscriber: listener, Country: country, LastSeq: mark, Since: s.clock(), DueAt: s.clock(),
 			}})
 		}
 	}
 	return nil
 }
 
-// Rewind implements [tasks.Outbox].
-func (s *Store) Rewind(_ context.Context, r tasks.Rewind) (int, error) {
+// Replay implements [tasks.Outbox].
+func (s *Store) Replay(_ context.Context, r tasks.Replay) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rewound := map[keys.Code]bool{}
-	if _, listens := s.outbox.listeners[r.Listener]; !listens {
+	if _, listens := s.outbox.listeners[r.Subscriber]; !listens {
 		return 0, nil
 	}
 	for _, line := range s.outbox.lines {
-		if (r.Code == "" || line.Code == r.Code) && line.Seq > r.After && !line.At.Before(r.Since) && slices.Contains(r.Causes, line.Cause) {
-			s.outbox.add(r.Listener, line, s.clock(), true)
+		if (r.Code == "" || line.Code == r.Code) && line.Seq > r.After && !line.At.Before(r.Since) && slices.Contains(r.Causes, line.Type) {
+			s.outbox.add(r.Subscriber, line, s.clock(), true)
 			rewound[line.Code] = true
 		}
 	}
 	return len(rewound), nil
 }
 
-// Collect implements [tasks.Outbox].
-func (s *Store) Collect(_ context.Context, listener, lease string, n int, ttl time.Duration) ([]tasks.Mail, error) {
+// LeaseDeliveries implements [tasks.Outbox].
+func (s *Store) LeaseDeliveries(_ context.Context, listener, lease string, n int, ttl time.Duration) ([]tasks.QueuedDelivery, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, who := s.clock(), s.outbox.listeners[listener]
-	if !who.Gone.IsZero() {
+	if !who.Disabled.IsZero() {
 		return nil, nil
 	}
 	var due []letter
@@ -78,38 +78,38 @@ func (s *Store) Collect(_ context.Context, listener, lease string, n int, ttl ti
 		}
 	}
 	slices.SortFunc(due, func(x, y letter) int { return x.ready().Compare(y.ready()) })
-	var all []tasks.Mail
+	var all []tasks.QueuedDelivery
 	for _, l := range due[:min(n, len(due))] {
 		l.Lease, l.leased = lease, now.Add(ttl)
 		s.outbox.put(l)
-		l.At, l.Lines = now, s.outbox.about(l.Mail)
-		all = append(all, l.Mail)
+		l.At, l.Entries = now, s.outbox.about(l.QueuedDelivery)
+		all = append(all, l.QueuedDelivery)
 	}
 	return all, nil
 }
 
 // about are the next lines of a mail.
-func (o *outbox) about(m tasks.Mail) (lines []tasks.Line) {
+func (o *outbox) about(m tasks.QueuedDelivery) (lines []tasks.HistoryEntry) {
 	for _, line := range o.lines {
-		if line.Code == m.Code && line.Seq > m.Told && line.Seq <= m.Newest && len(lines) < tasks.MailLines {
+		if line.Code == m.Code && line.Seq > m.DeliveredSeq && line.Seq <= m.LastSeq && len(lines) < tasks.MaxEntries {
 			lines = append(lines, line)
 		}
 	}
 	return lines
 }
 
-// Post implements [tasks.Outbox].
-func (s *Store) Post(_ context.Context, m tasks.Mail, d *tasks.Delivery) error {
+// CompleteDelivery implements [tasks.Outbox].
+func (s *Store) CompleteDelivery(_ context.Context, m tasks.QueuedDelivery, d *tasks.Delivery) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.outbox.record(d)
-	about := subject{m.Listener, m.Code, m.Country}
+	about := subject{m.Subscriber, m.Code, m.Country}
 	l, found := s.outbox.mail[about]
 	if !found || l.Lease != m.Lease {
 		return tasks.ErrFenced
 	}
 	s.outbox.part(d, s.clock())
-	l.Told, l.Part, l.Tries, l.Since, l.Due = m.Told, m.Part, m.Tries, m.Since, m.Due
+	l.DeliveredSeq, l.DeliveredEvent, l.Attempts, l.Since, l.DueAt = m.DeliveredSeq, m.DeliveredEvent, m.Attempts, m.Since, m.DueAt
 	l.Lease, l.leased = "", time.Time{}
 	s.outbox.put(l)
 	if m.Code != "" && !l.pending() {
@@ -130,11 +130,11 @@ func (o *outbox) record(d *tasks.Delivery) {
 
 // part leaves a listener alone that has answered so.
 func (o *outbox) part(d *tasks.Delivery, at time.Time) {
-	if d == nil || d.Result != tasks.Gone {
+	if d == nil || d.Result != tasks.SubscriberGone {
 		return
 	}
-	if l, found := o.listeners[d.Listener]; found && l.Gone.IsZero() {
-		l.Gone = at
-		o.listeners[d.Listener] = l
+	if l, found := o.listeners[d.Subscriber]; found && l.Disabled.IsZero() {
+		l.Disabled = at
+		o.listeners[d.Subscriber] = l
 	}
 }

@@ -6,13 +6,13 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Queue implements [tasks.Office].
-func (s *Store) Queue(context.Context) (q tasks.Queue, err error) {
+// QueueStats implements [tasks.AdminStore].
+func (s *Store) QueueStats(context.Context) (q tasks.QueueStats, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock()
 	for _, t := range s.tasks {
-		q = q.Plus(t, now)
+		q = q.Add(t, now)
 	}
 	return q, nil
 }

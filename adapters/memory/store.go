@@ -47,18 +47,18 @@ func New(now func() time.Time) *Store {
 }
 
 var (
-	_ tasks.Store  = (*Store)(nil)
-	_ tasks.Office = (*Store)(nil)
+	_ tasks.Store      = (*Store)(nil)
+	_ tasks.AdminStore = (*Store)(nil)
 )
 
-// View implements [tasks.Store].
-func (s *Store) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+// Snapshots implements [tasks.Store].
+func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	views := make([]tasks.View, len(codes))
+	views := make([]tasks.Snapshot, len(codes))
 	for i, code := range codes {
 		views[i] = s.view(s.keys[code], s.keys[code].Task)
 	}
@@ -80,8 +80,8 @@ func (s *Store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error)
 }
 
 // view shows a key with a task, which is copied so that nobody can reach into the store.
-func (s *Store) view(key keys.Key, id string) tasks.View {
-	v := tasks.View{At: s.clock(), Key: key}
+func (s *Store) view(key keys.Key, id string) tasks.Snapshot {
+	v := tasks.Snapshot{At: s.clock(), Key: key}
 	if t, found := s.tasks[id]; found {
 		t.Faulty, t.Sealed = slices.Clone(t.Faulty), slices.Clone(t.Sealed)
 		v.Task = &t

@@ -3,7 +3,7 @@
 // [URL] makes a fresh, empty database in a throw-away cluster that all tests of the binary share: it
 // is started by the first call, listens on the loopback address only, and goes when the binary ends,
 // however that ends. A test that wants to hurt its server starts its own with [Start],
-// and with [StartTrio] three that Patroni looks after.
+// and with [StartHACluster] three that Patroni looks after.
 //
 //	test binary ──stdin──▶ keeper (a shell) ──▶ postgres
 //	     │                    │

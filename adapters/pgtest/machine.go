@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// A Machine is one of a [Trio].
-type Machine struct {
-	trio    *Trio
+// A Node is one of a [HACluster].
+type Node struct {
+	trio    *HACluster
 	address string
 	folder  string // holds its files, data and logs
 	keeper  *exec.Cmd
@@ -23,9 +23,9 @@ type Machine struct {
 }
 
 // furnish makes a machine, which is off yet.
-func (r *Trio) furnish(t testing.TB, name, address string) *Machine {
+func (r *HACluster) furnish(t testing.TB, name, address string) *Node {
 	t.Helper()
-	m := &Machine{trio: r, address: address, folder: filepath.Join(r.folder, name)}
+	m := &Node{trio: r, address: address, folder: filepath.Join(r.folder, name)}
 	var err error
 	for _, folder := range []string{"", "etcd", "postgresql"} {
 		folder = filepath.Join(m.folder, folder)
@@ -64,8 +64,8 @@ until rm -rf "$1"; do sleep 0.1; done
 rmdir "${1%/*}" # by the last of them
 `
 
-// Start switches a machine on, again after [Machine.Kill]. See [Trio.Whole] for when it is back.
-func (m *Machine) Start(t testing.TB) {
+// Start switches a machine on, again after [Node.Kill]. See [HACluster.Whole] for when it is back.
+func (m *Node) Start(t testing.TB) {
 	t.Helper()
 	cmd := exec.Command("/bin/sh", "-c", machineKeeper, "keeper", m.folder) //nolint:noctx // the keeper lives as long as its stdin
 	cmd.Dir, cmd.SysProcAttr = os.TempDir(), unprivileged()
@@ -80,7 +80,7 @@ func (m *Machine) Start(t testing.TB) {
 }
 
 // Kill ends all that runs on the machine at once, as a power cut does, though its disk forgets nothing.
-func (m *Machine) Kill(t testing.TB) {
+func (m *Node) Kill(t testing.TB) {
 	t.Helper()
 	pid, err := postmaster(m.data())
 	if err == nil {
@@ -93,7 +93,7 @@ func (m *Machine) Kill(t testing.TB) {
 }
 
 // leave shows what the machine has logged, if the test has failed, and switches it off for good.
-func (m *Machine) leave(t testing.TB) {
+func (m *Node) leave(t testing.TB) {
 	if text, err := os.ReadFile(filepath.Join(m.folder, "patroni.log")); err == nil && t.Failed() {
 		t.Logf("the log of a machine ends with\n%s", text[max(0, len(text)-4000):])
 	}
@@ -102,27 +102,27 @@ func (m *Machine) leave(t testing.TB) {
 	}
 }
 
-func (m *Machine) off() {
+func (m *Node) off() {
 	_ = m.leash.Close()
 	_ = m.keeper.Wait() // its status is that of kill
 	m.keeper = nil
 }
 
-func (m *Machine) data() string { return filepath.Join(m.folder, "postgresql", "keyseat") }
+func (m *Node) data() string { return filepath.Join(m.folder, "postgresql", "keyseat") }
 
 // at is where it listens on what is that port in the files.
-func (m *Machine) at(port string) string { return m.address + ":" + m.trio.here(port) }
+func (m *Node) at(port string) string { return m.address + ":" + m.trio.here(port) }
 
 // Host is where its server listens, as it stands in a URL.
-func (m *Machine) Host() string { return m.at("5432") }
+func (m *Node) Host() string { return m.at("5432") }
 
 // admin is the URL of its server for the administrator.
-func (m *Machine) admin() string {
+func (m *Node) admin() string {
 	return "postgres://postgres:SUPERUSER-PASSWORD@" + m.Host() + "/postgres"
 }
 
 // says asks its server, whose silence is no.
-func (m *Machine) says(ctx context.Context, sql string) bool {
+func (m *Node) says(ctx context.Context, sql string) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	yes, err := asked(ctx, m.admin(), sql)
@@ -130,7 +130,7 @@ func (m *Machine) says(ctx context.Context, sql string) bool {
 }
 
 // answers says whether a page of what listens there has the status 200.
-func (m *Machine) answers(ctx context.Context, port, page string) bool {
+func (m *Node) answers(ctx context.Context, port, page string) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+m.at(port)+page, nil)

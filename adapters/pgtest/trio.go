@@ -13,19 +13,19 @@ import (
 	"time"
 )
 
-// A Trio is three machines, each an address of the loopback network with an etcd, a Patroni and the
+// A HACluster is three machines, each an address of the loopback network with an etcd, a Patroni and the
 // PostgreSQL that this one keeps, of which one is the primary. It is not for several goroutines.
-type Trio struct {
-	machines [3]*Machine
+type HACluster struct {
+	machines [3]*Node
 	config   string // the folder of the files that they are set up from
 	folder   string
 	places   []string // what stands in those files, and what takes its place, in turn
 }
 
-// StartTrio sets up three machines from the files of a folder as their operator would: patroni.yml,
+// StartHACluster sets up three machines from the files of a folder as their operator would: patroni.yml,
 // patroni.env and etcd.env, made for 10.0.0.1 to 10.0.0.3, and create.sql. It returns when they are
 // whole. They are gone when the test ends.
-func StartTrio(t testing.TB, config string) *Trio {
+func StartHACluster(t testing.TB, config string) *HACluster {
 	t.Helper()
 	bin := equipped(t)
 	folder, err := os.MkdirTemp("", "keyseat-trio-") //nolint:usetesting // that of the test is closed to other users
@@ -36,18 +36,18 @@ func StartTrio(t testing.TB, config string) *Trio {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Trio{config: config, folder: folder, places: places(t, bin)}
+	r := &HACluster{config: config, folder: folder, places: places(t, bin)}
 	for i, name := range []string{"one", "two", "three"} {
 		r.machines[i] = r.furnish(t, name, r.here(fmt.Sprintf("10.0.0.%d", i+1)))
 		r.machines[i].Start(t)
 	}
-	r.Whole(t)
+	r.WaitHealthy(t)
 	r.create(t)
 	return r
 }
 
 // create makes the role and the database, and waits until every server knows of them.
-func (r *Trio) create(t testing.TB) {
+func (r *HACluster) create(t testing.TB) {
 	t.Helper()
 	primary := r.Primary(t)
 	for statement := range strings.SplitSeq(strings.TrimSpace(r.File(t, "create.sql")), ";\n") {
@@ -96,7 +96,7 @@ func places(t testing.TB, bin string) []string {
 }
 
 // File gives the text of one of the files, as it is for these machines.
-func (r *Trio) File(t testing.TB, name string) string {
+func (r *HACluster) File(t testing.TB, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(r.config, name))
 	if err != nil {
@@ -106,10 +106,10 @@ func (r *Trio) File(t testing.TB, name string) string {
 }
 
 // here puts what is ours in the place of what stands in the files.
-func (r *Trio) here(text string) string { return strings.NewReplacer(r.places...).Replace(text) }
+func (r *HACluster) here(text string) string { return strings.NewReplacer(r.places...).Replace(text) }
 
 // Primary waits until one of the machines takes writes, and gives that.
-func (r *Trio) Primary(t testing.TB) (primary *Machine) {
+func (r *HACluster) Primary(t testing.TB) (primary *Node) {
 	t.Helper()
 	r.await(t, "a primary", 50*time.Millisecond, func() bool {
 		for _, m := range r.machines {
@@ -126,9 +126,9 @@ func (r *Trio) Primary(t testing.TB) (primary *Machine) {
 const redundant = `SELECT NOT pg_is_in_recovery() AND count(*) = 2 AND count(*) FILTER (WHERE sync_state = 'sync') = 1
 	FROM pg_stat_replication WHERE state = 'streaming' AND application_name IN ('one', 'two', 'three')`
 
-// Whole waits until a primary has two standbys, one of which Patroni would promote, and every etcd is
+// WaitHealthy waits until a primary has two standbys, one of which Patroni would promote, and every etcd is
 // well: until the next machine may die.
-func (r *Trio) Whole(t testing.TB) {
+func (r *HACluster) WaitHealthy(t testing.TB) {
 	t.Helper()
 	r.await(t, "three machines that are well", 200*time.Millisecond, func() bool {
 		successors, primaries := 0, 0
@@ -148,7 +148,7 @@ func (r *Trio) Whole(t testing.TB) {
 }
 
 // await asks now and then until the answer is yes.
-func (r *Trio) await(t testing.TB, what string, every time.Duration, holds func() bool) {
+func (r *HACluster) await(t testing.TB, what string, every time.Duration, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(3 * patience); !holds(); time.Sleep(every) {
 		if time.Now().After(deadline) {

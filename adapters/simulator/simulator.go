@@ -16,18 +16,18 @@ type Connector struct {
 }
 
 // Do answers after the delay, or with [tasks.Unknown] once the context has ended.
-func (c Connector) Do(ctx context.Context, o tasks.Order) tasks.Answer {
+func (c Connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	if err := pause(ctx, c.Delay); err != nil {
-		return tasks.Answer{Effect: tasks.Unknown, Note: "cut short"}
+		return tasks.ConnectorResult{Effect: tasks.Unknown, Note: "cut short"}
 	}
-	a := tasks.Answer{Effect: tasks.Settled, Outcome: outcome(o)}
+	a := tasks.ConnectorResult{Effect: tasks.Settled, Outcome: outcome(o)}
 	if a.Outcome == tasks.Success && o.Kind == tasks.Upgrade {
 		a.Username = username(o)
 	}
 	return a
 }
 
-func outcome(o tasks.Order) tasks.Outcome {
+func outcome(o tasks.ConnectorRequest) tasks.Outcome {
 	local, _, _ := strings.Cut(o.Account.Login.Reveal(), "@")
 	if named := tasks.Outcome(strings.ToLower(local)); named.Fits(o.Kind) {
 		return named
@@ -36,7 +36,9 @@ func outcome(o tasks.Order) tasks.Outcome {
 }
 
 // username is made up from the task, because the login must not be shown.
-func username(o tasks.Order) string { return "sim-" + strings.ToLower(o.Task[:min(8, len(o.Task))]) }
+func username(o tasks.ConnectorRequest) string {
+	return "sim-" + strings.ToLower(o.Task[:min(8, len(o.Task))])
+}
 
 func pause(ctx context.Context, delay time.Duration) error {
 	if delay > 0 {

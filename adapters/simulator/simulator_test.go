@@ -38,7 +38,7 @@ func TestLogins(t *testing.T) {
 		{tasks.Upgrade, "account_locked+1@example.com", tasks.Success},
 		{tasks.Upgrade, "", tasks.Success},
 	} {
-		got := simulator.Connector{}.Do(t.Context(), connectortest.NewOrder(c.kind, c.login))
+		got := simulator.Connector{}.Do(t.Context(), connectortest.NewRequest(c.kind, c.login))
 		if got.Effect != tasks.Settled || got.Outcome != c.want {
 			t.Errorf("%s of %q: %+v, want %s", c.kind, c.login, got, c.want)
 		}
@@ -49,7 +49,7 @@ func TestDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		c := simulator.Connector{Delay: time.Minute}
-		if got := c.Do(t.Context(), connectortest.NewOrder(tasks.Renew, "x")); got.Effect != tasks.Settled {
+		if got := c.Do(t.Context(), connectortest.NewRequest(tasks.Renew, "x")); got.Effect != tasks.Settled {
 			t.Errorf("%+v", got)
 		}
 		if took := time.Since(start); took != time.Minute {
@@ -59,7 +59,7 @@ func TestDelay(t *testing.T) {
 }
 
 func ExampleConnector() {
-	order := tasks.Order{Task: "t1", Kind: tasks.Upgrade, Country: "US"}
+	order := tasks.ConnectorRequest{Task: "t1", Kind: tasks.Upgrade, Country: "US"}
 	order.Account.Login = tasks.NewSecret("account_locked@example.com")
 
 	answer := simulator.Connector{}.Do(context.Background(), order)

@@ -20,7 +20,7 @@ var viewCases = []testCase{
 
 func viewOrder(f fixture) {
 	f.issue("A", "a", "B")
-	views, err := f.View(f.ctx, []keys.Code{"B", "none", "a", "A", "B"})
+	views, err := f.Snapshots(f.ctx, []keys.Code{"B", "none", "a", "A", "B"})
 	f.must(err)
 	f.want("views", len(views), 5)
 	for i, code := range []keys.Code{"B", "", "a", "A", "B"} {
@@ -31,7 +31,7 @@ func viewOrder(f fixture) {
 }
 
 func viewNothing(f fixture) {
-	views, err := f.View(f.ctx, nil)
+	views, err := f.Snapshots(f.ctx, nil)
 	f.must(err)
 	f.want("views", len(views), 0)
 	found, err := f.Find(f.ctx, nil)
@@ -65,7 +65,7 @@ func findKeys(f fixture) {
 	f.plan("p", "US", 1)
 	f.must(f.apply(f.decide(tasks.Upgrade, "B", "us", false)))
 	codes := []keys.Code{"B", "none", "a", "A", "B"}
-	views, err := f.View(f.ctx, codes)
+	views, err := f.Snapshots(f.ctx, codes)
 	f.must(err)
 	found, err := f.Find(f.ctx, codes)
 	f.must(err)
@@ -82,11 +82,11 @@ func viewTask(f fixture) {
 	c := f.decide(tasks.Upgrade, "K", "us", false)
 	f.must(f.apply(c))
 	want := *c.Task
-	want.Version, want.Plan = 1, tasks.PlanCopy{ID: "p", Address: "p street", Invite: "p-invite"}
+	want.Version, want.Plan = 1, tasks.PlanSnapshot{ID: "p", Address: "p street", Invite: "p-invite"}
 	want.Sealed = append([]byte(nil), c.Task.Sealed...)
 	f.want("task", *f.view("K").Task, want)
 	f.want("key's task", f.view("K").Key.Task, want.ID)
-	f.want("limit", f.view("K").Key.Limit, c.Key.Limit)
+	f.want("limit", f.view("K").Key.NextTaskAt, c.Key.NextTaskAt)
 }
 
 var applyCases = []testCase{
@@ -106,9 +106,9 @@ func applyOldest(f fixture) {
 	f.issue("A", "B", "C", "D")
 	f.plan("expired", "US", 1)
 	past := time.Now().Add(-time.Hour)
-	f.must(f.EditPlans(f.ctx, []stock.Edit{{ID: "expired", ExpiresAt: &past}}))
+	f.must(f.EditPlans(f.ctx, []stock.PlanEdit{{ID: "expired", ExpiresAt: &past}}))
 	f.plan("retired", "US", 1)
-	f.must(f.EditPlans(f.ctx, []stock.Edit{{ID: "retired", Retire: true}}))
+	f.must(f.EditPlans(f.ctx, []stock.PlanEdit{{ID: "retired", Retire: true}}))
 	f.plan("z", "US", 2)
 	f.plan("other", "DE", 9)
 	f.plan("a", "US", 1)
@@ -116,7 +116,7 @@ func applyOldest(f fixture) {
 		f.want("plan", f.accept(tasks.Upgrade, code, "US").Plan.ID, plan)
 	}
 	f.want("plan", f.accept(tasks.Upgrade, "C", "US").Plan.ID, "a")
-	f.want("verdict", f.apply(f.decide(tasks.Upgrade, "D", "US", false)), stock.ErrEmpty)
+	f.want("verdict", f.apply(f.decide(tasks.Upgrade, "D", "US", false)), stock.ErrOutOfStock)
 	f.want("other", f.slots("other"), "9/0/0/0")
 	f.want("story", f.story("C"), "imported::> accepted:a:free>held")
 }
@@ -125,7 +125,7 @@ func applyEmpty(f fixture) {
 	f.issue("K")
 	for _, country := range []string{"US", "DE"} {
 		before := f.view("K").Key
-		f.want("verdict", f.apply(f.decide(tasks.Upgrade, "K", country, false)), stock.ErrEmpty)
+		f.want("verdict", f.apply(f.decide(tasks.Upgrade, "K", country, false)), stock.ErrOutOfStock)
 		f.want("key", f.view("K").Key, before)
 		f.want("story", f.story("K"), "imported::>")
 		f.plan("full", "DE", 0)
@@ -195,7 +195,7 @@ func applyNeighbours(f fixture) {
 	changes[1].Key.Version = 7
 	errs, err := f.Apply(f.ctx, changes)
 	f.must(err)
-	f.want("verdicts", errs, []error{stock.ErrEmpty, tasks.ErrConflict, nil, nil, nil})
+	f.want("verdicts", errs, []error{stock.ErrOutOfStock, tasks.ErrConflict, nil, nil, nil})
 	f.want("slots", f.slots("p"), "0/2/0/0")
 	for code, status := range map[keys.Code]keys.Status{
 		"A": keys.Active, "E": keys.Active, "B": keys.InQueue, "C": keys.InQueue, "D": keys.FailedUpgrade,
@@ -235,7 +235,7 @@ func applyLarge(f fixture) {
 	errs, err := f.Apply(f.ctx, changes)
 	f.must(err)
 	for i, err := range errs {
-		if want := i >= 450; errors.Is(err, stock.ErrEmpty) != want || (err != nil) != want {
+		if want := i >= 450; errors.Is(err, stock.ErrOutOfStock) != want || (err != nil) != want {
 			f.Fatalf("change %d: %v", i, err)
 		}
 	}
@@ -246,9 +246,9 @@ func applyCount(f fixture) {
 	f.issue("K")
 	f.plan("p", "US", 1)
 	f.accept(tasks.Upgrade, "K", "US")
-	c := f.settle(f.lease(), tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}, false)
-	c.Move.From = stock.Suspect
-	if err := f.apply(c); !errors.Is(err, stock.ErrCount) {
+	c := f.settle(f.lease(), tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}, false)
+	c.Transfer.From = stock.Suspect
+	if err := f.apply(c); !errors.Is(err, stock.ErrSlotState) {
 		f.Fatalf("got %v", err)
 	}
 	f.want("slots", f.slots("p"), "0/1/0/0")

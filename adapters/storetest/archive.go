@@ -63,7 +63,7 @@ func (f archive) record(code keys.Code) tasks.Record {
 }
 
 // decided is a cut of the key, made as though it had been left alone for long.
-func (f archive) decided(code keys.Code) tasks.Cut {
+func (f archive) decided(code keys.Code) tasks.ArchivePlan {
 	f.Helper()
 	r := f.record(code)
 	for _, e := range r.Events {
@@ -77,9 +77,9 @@ func (f archive) decided(code keys.Code) tasks.Cut {
 }
 
 // archived makes cuts, and says what came of each, and what was kept.
-func (f archive) archived(cuts ...tasks.Cut) (errs []error, past tasks.Past) {
+func (f archive) archived(cuts ...tasks.ArchivePlan) (errs []error, past tasks.ArchivedRows) {
 	f.Helper()
-	errs, err := f.all.Archive(f.ctx, cuts, func(p tasks.Past) error {
+	errs, err := f.all.Archive(f.ctx, cuts, func(p tasks.ArchivedRows) error {
 		past = p
 		return nil
 	})
@@ -88,9 +88,9 @@ func (f archive) archived(cuts ...tasks.Cut) (errs []error, past tasks.Past) {
 }
 
 // tallies are what is counted of each plan, as of no moment.
-func (f archive) tallies() []tasks.Tally {
+func (f archive) tallies() []tasks.PlanAudit {
 	f.Helper()
-	all, err := f.all.Tallies(f.ctx)
+	all, err := f.all.PlanAudits(f.ctx)
 	f.must(err)
 	for i := range all {
 		all[i].At = time.Time{}
@@ -139,13 +139,13 @@ func archiveReleases(f archive) {
 	f.want("tasks", len(past.Tasks), 1)
 	f.want("task", past.Tasks[0].ID, first.ID)
 	f.want("story", f.story("A"), "archived:plan-A:free>spent")
-	f.want("moves", f.tallies()[0].Moves, stock.Count{Spent: 1})
+	f.want("moves", f.tallies()[0].Moves, stock.SlotCounts{Spent: 1})
 }
 
 func archiveKeeps(f archive) {
 	f.lived("A")
 	before := f.record("A")
-	_, err := f.all.Archive(f.ctx, []tasks.Cut{f.decided("A")}, func(tasks.Past) error { return errTorn })
+	_, err := f.all.Archive(f.ctx, []tasks.ArchivePlan{f.decided("A")}, func(tasks.ArchivedRows) error { return errTorn })
 	f.want("error", errors.Is(err, errTorn), true)
 	after := f.record("A")
 	before.At, after.At = time.Time{}, time.Time{}
@@ -155,7 +155,7 @@ func archiveKeeps(f archive) {
 func archiveChanged(f archive) {
 	f.lived("A")
 	f.lived("B")
-	cuts := []tasks.Cut{f.decided("A"), f.decided("B"), f.decided("B")}
+	cuts := []tasks.ArchivePlan{f.decided("A"), f.decided("B"), f.decided("B")}
 	nobody := cuts[0]
 	nobody.Code, nobody.Tasks = "nobody", nil
 	c, err := tasks.Revoke(f.view("A"), id())
@@ -185,8 +185,8 @@ func archiveAwaited(f archive) {
 	o.route()
 	try("not told", tasks.ErrConflict)
 	m := o.one("L")
-	m.Told = m.Newest
-	f.must(f.all.Post(f.ctx, m, nil))
+	m.DeliveredSeq = m.LastSeq
+	f.must(f.all.CompleteDelivery(f.ctx, m, nil))
 	try("told", nil)
 	f.want("told of the archive", o.route()+len(o.collect("L")), 0)
 }

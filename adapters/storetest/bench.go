@@ -12,7 +12,7 @@ import (
 var sizes = []int{1, 16, 256}
 
 // Bench measures the stores that open makes, so that two can be compared: what callers wait for
-// (Find, View, and Apply of accepted upgrades), what workers do (Lease, and Apply of the ends), each in
+// (Find, Snapshots, and Apply of accepted upgrades), what workers do (Lease, and Apply of the ends), each in
 // batches of several sizes, and Stock. It reports how many of them there were a second.
 func Bench(b *testing.B, open Open) {
 	for _, size := range sizes {
@@ -49,9 +49,9 @@ func newBench(b *testing.B, open Open, size int) *bench {
 	}
 	n.issue(n.codes...)
 	country, slots := stock.Country("US"), benchSlots/benchPlans
-	var edits []stock.Edit
+	var edits []stock.PlanEdit
 	for i := range benchPlans {
-		edits = append(edits, stock.Edit{ID: fmt.Sprint("plan-", i), Country: &country, Size: &slots})
+		edits = append(edits, stock.PlanEdit{ID: fmt.Sprint("plan-", i), Country: &country, Size: &slots})
 	}
 	n.must(n.EditPlans(n.ctx, edits))
 	b.ReportAllocs()
@@ -84,7 +84,7 @@ func benchFind(n *bench) {
 
 func benchView(n *bench) {
 	for n.b.Loop() {
-		if _, err := n.View(n.ctx, n.batch()); err != nil {
+		if _, err := n.Snapshots(n.ctx, n.batch()); err != nil {
 			n.b.Fatal(err)
 		}
 	}

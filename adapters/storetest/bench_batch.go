@@ -9,7 +9,7 @@ import (
 // upgrades are the changes that accept an upgrade of each key that is next.
 func (n *bench) upgrades() []tasks.Change {
 	n.Helper()
-	views, err := n.View(n.ctx, n.batch())
+	views, err := n.Snapshots(n.ctx, n.batch())
 	n.must(err)
 	changes := make([]tasks.Change, len(views))
 	for i, v := range views {
@@ -25,7 +25,7 @@ func (n *bench) upgrades() []tasks.Change {
 }
 
 // leased takes a batch of tasks.
-func (n *bench) leased() []tasks.View {
+func (n *bench) leased() []tasks.Snapshot {
 	n.Helper()
 	views, err := n.Lease(n.ctx, "worker", n.size, time.Hour)
 	n.must(err)
@@ -36,10 +36,10 @@ func (n *bench) leased() []tasks.View {
 }
 
 // ends are the changes that end tasks such that their keys can be used again.
-func (n *bench) ends(views []tasks.View) []tasks.Change {
+func (n *bench) ends(views []tasks.Snapshot) []tasks.Change {
 	changes := make([]tasks.Change, len(views))
 	for i, v := range views {
-		changes[i] = n.settle(v, tasks.Answer{Effect: tasks.Settled, Outcome: tasks.WrongAddress}, false)
+		changes[i] = n.settle(v, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.WrongAddress}, false)
 	}
 	return changes
 }

@@ -11,12 +11,12 @@ import (
 // A CensusStore is a store that counts tasks over time.
 type CensusStore interface {
 	Store
-	tasks.Census
+	tasks.TaskStats
 }
 
-// RunCensus holds a store to the contract of [tasks.Census].
+// RunCensus holds a store to the contract of [tasks.TaskStats].
 func RunCensus(t *testing.T, open func(t testing.TB) CensusStore) {
-	for name, run := range map[string]func(f fixture, c tasks.Census){
+	for name, run := range map[string]func(f fixture, c tasks.TaskStats){
 		"Cohorts/by hour, kind and outcome": cohorts,
 		"Cohorts/of those hours alone":      cohortHours,
 	} {
@@ -27,7 +27,7 @@ func RunCensus(t *testing.T, open func(t testing.TB) CensusStore) {
 	}
 }
 
-func cohorts(f fixture, census tasks.Census) {
+func cohorts(f fixture, census tasks.TaskStats) {
 	f.plan("p", "US", 9)
 	f.must(f.bring(keys.Key{Code: "R", Status: keys.Active, Used: true}))
 	f.issue("A", "B", "C", "D")
@@ -39,10 +39,10 @@ func cohorts(f fixture, census tasks.Census) {
 	}
 	f.accept(tasks.Upgrade, "D", "US")
 	f.accept(tasks.Renew, "R", "US")
-	accepted := f.view("A").Task.Created
-	got, err := census.Cohorts(f.ctx, accepted.Add(-90*time.Minute), 3)
+	accepted := f.view("A").Task.CreatedAt
+	got, err := census.CountByHour(f.ctx, accepted.Add(-90*time.Minute), 3)
 	f.must(err)
-	f.want("cohorts", got, []tasks.Cohort{
+	f.want("cohorts", got, []tasks.HourCount{
 		{Hour: 1, Kind: tasks.Renew, Outcome: "", Tasks: 1},
 		{Hour: 1, Kind: tasks.Upgrade, Outcome: "", Tasks: 1},
 		{Hour: 1, Kind: tasks.Upgrade, Outcome: tasks.Success, Tasks: 1},
@@ -51,11 +51,11 @@ func cohorts(f fixture, census tasks.Census) {
 }
 
 // cohortHours holds that an hour begins with its first moment, and ends before that of the next.
-func cohortHours(f fixture, census tasks.Census) {
+func cohortHours(f fixture, census tasks.TaskStats) {
 	f.plan("p", "US", 1)
 	f.issue("A")
 	f.accept(tasks.Upgrade, "A", "US")
-	accepted := f.view("A").Task.Created
+	accepted := f.view("A").Task.CreatedAt
 	for _, c := range []struct {
 		from time.Time
 		n    int
@@ -70,7 +70,7 @@ func cohortHours(f fixture, census tasks.Census) {
 		{accepted, 0, ""},
 		{accepted, -1, ""},
 	} {
-		got, err := census.Cohorts(f.ctx, c.from, c.n)
+		got, err := census.CountByHour(f.ctx, c.from, c.n)
 		f.must(err)
 		hour := ""
 		for _, cohort := range got {

@@ -52,7 +52,7 @@ type side struct {
 	fixture
 	minted int
 	made   []tasks.Change
-	leased []tasks.View
+	leased []tasks.Snapshot
 }
 
 func newSide(t *testing.T, open Open) *side {
@@ -88,7 +88,7 @@ func (p pair) issue(r *rapid.T) {
 		for i, code := range codes {
 			all[i] = keys.Key{Code: code, Status: keys.Active, Used: used}
 		}
-		return fmt.Sprint(s.batch(tasks.Batch{ID: fmt.Sprint("b", batch), Cause: tasks.WasIssued, Note: "one"}, all...))
+		return fmt.Sprint(s.batch(tasks.ImportBatch{ID: fmt.Sprint("b", batch), Type: tasks.EventIssued, Note: "one"}, all...))
 	})
 }
 
@@ -97,7 +97,7 @@ func (p pair) editPlan(r *rapid.T) {
 	country := rapid.SampledFrom([]stock.Country{"US", "DE"}).Draw(r, "country")
 	if rapid.IntRange(0, 3).Draw(r, "retire") == 0 {
 		p.each("retire", func(s *side) string {
-			return fmt.Sprint(s.EditPlans(s.ctx, []stock.Edit{{ID: fmt.Sprint("p", n), Retire: true}}))
+			return fmt.Sprint(s.EditPlans(s.ctx, []stock.PlanEdit{{ID: fmt.Sprint("p", n), Retire: true}}))
 		})
 		return
 	}
@@ -105,7 +105,7 @@ func (p pair) editPlan(r *rapid.T) {
 }
 
 func (s *side) plans(n int, country stock.Country, size int) string {
-	return fmt.Sprint(s.EditPlans(s.ctx, []stock.Edit{{ID: fmt.Sprint("p", n), Country: &country, Size: &size}}))
+	return fmt.Sprint(s.EditPlans(s.ctx, []stock.PlanEdit{{ID: fmt.Sprint("p", n), Country: &country, Size: &size}}))
 }
 
 func (p pair) accept(r *rapid.T) {
@@ -179,7 +179,7 @@ func (p pair) pick(r *rapid.T) int {
 
 func (p pair) settle(r *rapid.T) {
 	i := p.pick(r)
-	answer := tasks.Answer{Effect: someEffect.Draw(r, "effect"), Outcome: someOutcome.Draw(r, "outcome")}
+	answer := tasks.ConnectorResult{Effect: someEffect.Draw(r, "effect"), Outcome: someOutcome.Draw(r, "outcome")}
 	p.each("settle", func(s *side) string {
 		v := s.leased[i]
 		now := s.view(v.Key.Code)
@@ -188,9 +188,9 @@ func (p pair) settle(r *rapid.T) {
 			v.Key = now.Key
 		}
 		change := s.id()
-		ask := tasks.Asking{Sent: v.At, Answer: answer}
+		ask := tasks.Attempt{Sent: v.At, Result: answer}
 		said := s.applyAll(s.rules.Settle(v, ask, change, false))
-		if strings.Contains(said, stock.ErrEmpty.Error()) {
+		if strings.Contains(said, stock.ErrOutOfStock.Error()) {
 			said += s.applyAll(s.rules.Settle(v, ask, change, true))
 		}
 		return said
@@ -207,9 +207,9 @@ func (p pair) steer(r *rapid.T) {
 	outcome := someOutcome.Draw(r, "outcome")
 	p.each("steer", func(s *side) string {
 		v := s.view(code)
-		decide := []func(tasks.View, string) (tasks.Change, error){
-			tasks.Revoke, tasks.Restore, tasks.Reset, tasks.Hurry, tasks.Release,
-			func(v tasks.View, id string) (tasks.Change, error) { return tasks.Resolve(v, outcome, id) },
+		decide := []func(tasks.Snapshot, string) (tasks.Change, error){
+			tasks.Revoke, tasks.Restore, tasks.Reset, tasks.RetryNow, tasks.Release,
+			func(v tasks.Snapshot, id string) (tasks.Change, error) { return tasks.Resolve(v, outcome, id) },
 		}[verb]
 		c, err := decide(v, s.id())
 		if err != nil {
@@ -273,7 +273,7 @@ func (s *side) dump() string {
 }
 
 func showKey(k keys.Key) string {
-	k.PurchaseDate, k.UsedDate, k.Limit = time.Time{}, time.Time{}, time.Time{}
+	k.PurchaseDate, k.UsedDate, k.NextTaskAt = time.Time{}, time.Time{}, time.Time{}
 	return fmt.Sprint(k)
 }
 
@@ -282,7 +282,7 @@ func showTask(t *tasks.Task) string {
 		return "no task"
 	}
 	shown := *t
-	leased := !t.Leased.IsZero()
-	shown.FirstAsked, shown.Created, shown.Due, shown.Leased, shown.Ended = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	leased := !t.LeasedUntil.IsZero()
+	shown.FirstAttempt, shown.CreatedAt, shown.DueAt, shown.LeasedUntil, shown.EndedAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	return fmt.Sprint(shown, t.Open(), leased)
 }

@@ -1,4 +1,4 @@
-// Package storetest holds a store to the contract of [tasks.Store] and [tasks.Office].
+// Package storetest holds a store to the contract of [tasks.Store] and [tasks.AdminStore].
 //
 // A store's own test is a few lines:
 //

@@ -32,7 +32,7 @@ func leaseOrder(f fixture) {
 		got = append(got, string(v.Key.Code))
 		f.want("key", v.Key, f.view(v.Key.Code).Key)
 		f.want("fence", v.Task.Fence, 1)
-		f.want("until", v.Task.Leased.Sub(v.At).Round(time.Minute), ttl)
+		f.want("until", v.Task.LeasedUntil.Sub(v.At).Round(time.Minute), ttl)
 	}
 	f.want("order", got, []string{"B", "A", "C"})
 	f.want("first", len(first), 2)
@@ -43,10 +43,10 @@ func leaseDue(f fixture) {
 	f.plan("p", "US", 1)
 	f.accept(tasks.Upgrade, "K", "US")
 	f.rules.Backoff, f.rules.MaxBackoff = time.Hour, time.Hour
-	f.must(f.apply(f.settle(f.lease(), tasks.Answer{Effect: tasks.None}, false)))
+	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{Effect: tasks.None}, false)))
 	f.want("leased", f.none(), true)
 	v := f.view("K")
-	c, err := tasks.Hurry(v, id())
+	c, err := tasks.RetryNow(v, id())
 	f.must(err)
 	f.must(f.apply(c))
 	f.want("leased", f.lease().Task.ID, v.Task.ID)
@@ -63,7 +63,7 @@ func (f fixture) none() bool {
 const brief = time.Microsecond
 
 // lose leases the one task that is due, for no time.
-func (f fixture) lose() tasks.View {
+func (f fixture) lose() tasks.Snapshot {
 	f.Helper()
 	views, err := f.Lease(f.ctx, "worker", 1, brief)
 	f.must(err)
@@ -77,11 +77,11 @@ func leaseLost(f fixture) {
 	f.accept(tasks.Upgrade, "K", "US")
 	for lost := range 3 {
 		v := f.lose()
-		f.want("lost", v.Task.Lost, lost)
+		f.want("lost", v.Task.LostLeases, lost)
 		f.want("fence", v.Task.Fence, lost+1)
 		f.want("version", v.Task.Version, 1)
 	}
-	f.want("viewed", f.view("K").Task.Lost, 2)
+	f.want("viewed", f.view("K").Task.LostLeases, 2)
 }
 
 func leaseGivenBack(f fixture) {
@@ -91,12 +91,12 @@ func leaseGivenBack(f fixture) {
 	v := f.lease()
 	ref := v.Task.Ref()
 	f.want("back", f.extend(ref, 0), nil)
-	f.want("lease", f.view("K").Task.Leased.IsZero(), true)
+	f.want("lease", f.view("K").Task.LeasedUntil.IsZero(), true)
 	f.want("twice", f.extend(ref, 0), tasks.ErrFenced)
 	f.want("dead", f.extend(ref, ttl), tasks.ErrFenced)
 	again := f.lease()
-	f.want("lost", again.Task.Lost, 0)
-	f.want("due", again.Task.Due, v.Task.Due)
+	f.want("lost", again.Task.LostLeases, 0)
+	f.want("due", again.Task.DueAt, v.Task.DueAt)
 	f.want("fence", again.Task.Fence, 2)
 }
 
@@ -121,7 +121,7 @@ func leaseExtended(f fixture) {
 	f.want("verdicts", errs, []error{nil, tasks.ErrFenced, tasks.ErrFenced, nil})
 	f.want("taken", f.none(), true)
 	v := f.view("A")
-	f.want("until", v.Task.Leased.Sub(v.At).Round(time.Minute), 2*ttl)
+	f.want("until", v.Task.LeasedUntil.Sub(v.At).Round(time.Minute), 2*ttl)
 }
 
 func leaseFenced(f fixture) {
@@ -130,13 +130,13 @@ func leaseFenced(f fixture) {
 	f.accept(tasks.Upgrade, "K", "US")
 	stale := f.lose()
 	held := f.lease()
-	f.want("settle", f.apply(f.settle(stale, tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}, false)), tasks.ErrFenced)
+	f.want("settle", f.apply(f.settle(stale, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}, false)), tasks.ErrFenced)
 	f.want("extend", f.extend(stale.Task.Ref(), ttl), tasks.ErrFenced)
 	f.want("slots", f.slots("p"), "0/1/0/0")
 	f.want("story", f.story("K"), "imported::> accepted:p:free>held")
 	f.want("task", *f.view("K").Task, *held.Task)
 	f.end(held, tasks.Success)
-	f.want("late", f.apply(f.settle(stale, tasks.Answer{}, false)), tasks.ErrFenced)
+	f.want("late", f.apply(f.settle(stale, tasks.ConnectorResult{}, false)), tasks.ErrFenced)
 	f.want("ended", f.extend(held.Task.Ref(), ttl), tasks.ErrFenced)
 }
 
@@ -147,14 +147,14 @@ func leaseAhead(f fixture) {
 	f.accept(tasks.Upgrade, "A", "US")
 	f.lease()
 	taken := f.lose()
-	f.want("lost", taken.Task.Lost, 1)
+	f.want("lost", taken.Task.LostLeases, 1)
 	f.end(taken, tasks.Success)
 
 	c := f.decide(tasks.Upgrade, "B", "US", false)
-	c.Task.Created, c.Task.Due = c.Task.Created.Add(time.Hour), c.Task.Due.Add(time.Hour)
-	c.Events[0].At = c.Task.Created
+	c.Task.CreatedAt, c.Task.DueAt = c.Task.CreatedAt.Add(time.Hour), c.Task.DueAt.Add(time.Hour)
+	c.Events[0].At = c.Task.CreatedAt
 	f.must(f.apply(c))
 	v := f.lose()
 	f.want("accepted", v.Task.ID, c.Task.ID)
-	f.want("lost", v.Task.Lost, 0)
+	f.want("lost", v.Task.LostLeases, 0)
 }

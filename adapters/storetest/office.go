@@ -35,7 +35,7 @@ func importKeys(f fixture) {
 			f.Fatalf("got %v", err)
 		}
 	}
-	torn := tasks.Batch{ID: id(), Cause: tasks.WasImported}
+	torn := tasks.ImportBatch{ID: id(), Type: tasks.EventImported}
 	err := f.ImportKeys(f.ctx, torn, func(yield func(keys.Key, error) bool) {
 		_ = yield(fresh("F"), nil) && yield(keys.Key{}, errTorn)
 	})
@@ -49,7 +49,7 @@ func importKeys(f fixture) {
 }
 
 func importOnce(f fixture) {
-	b := tasks.Batch{ID: id(), Cause: tasks.WasIssued, Note: "order 7"}
+	b := tasks.ImportBatch{ID: id(), Type: tasks.EventIssued, Note: "order 7"}
 	all := []keys.Key{{Code: "b", Status: keys.Active, OrderID: "o"}, {Code: "B", Status: keys.Success, Used: true}, {Code: "a", Status: keys.Active}}
 	f.must(f.batch(b, all...))
 	f.issue("A")
@@ -68,7 +68,7 @@ func importOnce(f fixture) {
 var errTorn = errors.New("a fault in the file")
 
 func importHistory(f fixture) {
-	b := tasks.Batch{ID: id(), Cause: tasks.WasIssued, Note: "order 7"}
+	b := tasks.ImportBatch{ID: id(), Type: tasks.EventIssued, Note: "order 7"}
 	before := f.view("K").At
 	f.must(f.batch(b, keys.Key{Code: "K", Status: keys.Active}, keys.Key{Code: "L", Status: keys.Active}))
 	events, err := f.History(f.ctx, "K")
@@ -87,7 +87,7 @@ func importHistory(f fixture) {
 
 func editPlans(f fixture) {
 	us, size := stock.Country("US"), 2
-	edits := []stock.Edit{
+	edits := []stock.PlanEdit{
 		{ID: "a", Country: &us, Size: &size},
 		{ID: "b", Country: &us, Size: &size},
 		{ID: "c", Retire: true},
@@ -111,14 +111,14 @@ func editPlan(f fixture) {
 	f.plan("p", "US", 3)
 	f.plan("q", "US", 3)
 	expires := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
-	f.must(f.EditPlans(f.ctx, []stock.Edit{{ID: "p", ExpiresAt: &expires}}))
+	f.must(f.EditPlans(f.ctx, []stock.PlanEdit{{ID: "p", ExpiresAt: &expires}}))
 	f.accept(tasks.Upgrade, "K", "US")
 	size := 0
-	if err := f.EditPlans(f.ctx, []stock.Edit{{ID: "p", Size: &size}}); err == nil {
+	if err := f.EditPlans(f.ctx, []stock.PlanEdit{{ID: "p", Size: &size}}); err == nil {
 		f.Fatal("a plan became smaller than what is held")
 	}
 	size = 1
-	f.must(f.EditPlans(f.ctx, []stock.Edit{{ID: "p", Size: &size}}))
+	f.must(f.EditPlans(f.ctx, []stock.PlanEdit{{ID: "p", Size: &size}}))
 	plans, err := f.Plans(f.ctx, 0, 10)
 	f.must(err)
 	f.want("order", plans[1].ID, "q")
@@ -135,7 +135,7 @@ func stockLevels(f fixture) {
 	f.plan("u1", "US", 3)
 	f.plan("d1", "DE", 5)
 	f.plan("u2", "US", 10)
-	f.must(f.EditPlans(f.ctx, []stock.Edit{{ID: "u2", Retire: true}}))
+	f.must(f.EditPlans(f.ctx, []stock.PlanEdit{{ID: "u2", Retire: true}}))
 	f.plan("f", "FR", 0)
 	f.accept(tasks.Upgrade, "A", "US")
 	f.end(f.lease(), tasks.Success)
@@ -186,9 +186,9 @@ func pageTasks(f fixture) {
 	f.accept(tasks.Upgrade, "A", "US")
 	f.end(f.lease(), tasks.WrongAddress)
 	f.accept(tasks.Upgrade, "B", "US")
-	f.must(f.apply(f.settle(f.lease(), tasks.Answer{}, false)))
+	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{}, false)))
 	f.accept(tasks.Upgrade, "C", "US")
-	for filter, want := range map[tasks.Filter]string{
+	for filter, want := range map[tasks.TaskFilter]string{
 		tasks.AnyTask: "ABC", tasks.OpenTask: "C", tasks.EndedTask: "AB", tasks.SuspectTask: "B",
 	} {
 		got, after := "", tasks.Task{}

@@ -53,11 +53,11 @@ var outboxCases = []struct {
 }
 
 // told are the causes that are routed here.
-var told = []tasks.Cause{tasks.WasIssued, tasks.WasRevoked, tasks.WasEnded}
+var told = []tasks.EventType{tasks.EventIssued, tasks.EventRevoked, tasks.EventEnded}
 
 func (f outbox) listen(names ...string) {
 	f.Helper()
-	f.must(f.Listen(f.ctx, names, ttl))
+	f.must(f.Subscribe(f.ctx, names, ttl))
 }
 
 // revoke writes one line of history.
@@ -90,15 +90,15 @@ func (f outbox) route() (all int) {
 	}
 }
 
-func (f outbox) collect(listener string) []tasks.Mail {
+func (f outbox) collect(listener string) []tasks.QueuedDelivery {
 	f.Helper()
-	all, err := f.Collect(f.ctx, listener, id(), 100, ttl)
+	all, err := f.LeaseDeliveries(f.ctx, listener, id(), 100, ttl)
 	f.must(err)
 	return all
 }
 
 // one collects the only mail.
-func (f outbox) one(listener string) tasks.Mail {
+func (f outbox) one(listener string) tasks.QueuedDelivery {
 	f.Helper()
 	all := f.collect(listener)
 	if len(all) != 1 {
@@ -108,17 +108,17 @@ func (f outbox) one(listener string) tasks.Mail {
 }
 
 // causes writes the lines of a mail.
-func causes(m tasks.Mail) string {
+func causes(m tasks.QueuedDelivery) string {
 	var all []string
-	for _, l := range m.Lines {
-		all = append(all, string(l.Cause))
+	for _, l := range m.Entries {
+		all = append(all, string(l.Type))
 	}
 	return strings.Join(all, " ")
 }
 
 // done is a mail with all its lines told.
-func done(m tasks.Mail) tasks.Mail {
-	m.Told = m.Lines[len(m.Lines)-1].Seq
+func done(m tasks.QueuedDelivery) tasks.QueuedDelivery {
+	m.DeliveredSeq = m.Entries[len(m.Entries)-1].Seq
 	return m
 }
 
@@ -136,7 +136,7 @@ func outboxBefore(f outbox) {
 
 func outboxRoutes(f outbox) {
 	f.listen("L", "M")
-	f.must(f.batch(tasks.Batch{ID: "order", Cause: tasks.WasIssued}, keys.Key{Code: "A", Status: keys.Active}))
+	f.must(f.batch(tasks.ImportBatch{ID: "order", Type: tasks.EventIssued}, keys.Key{Code: "A", Status: keys.Active}))
 	f.issue("B")
 	f.restore("A")
 	f.revoke("A")
@@ -144,10 +144,10 @@ func outboxRoutes(f outbox) {
 	f.want("again", f.route(), 0)
 	for _, name := range []string{"L", "M"} {
 		m := f.one(name)
-		f.want("whose", []any{m.Listener, m.Code, m.Country}, []any{name, "A", ""})
+		f.want("whose", []any{m.Subscriber, m.Code, m.Country}, []any{name, "A", ""})
 		f.want("lines", causes(m), "issued restored revoked")
-		f.want("batch", []any{m.Lines[0].Change, m.Lines[0].N}, []any{"order", 0})
-		f.want("place", []int64{m.Told, m.Newest}, []int64{m.Lines[0].Seq - 1, m.Lines[2].Seq})
+		f.want("batch", []any{m.Entries[0].Change, m.Entries[0].N}, []any{"order", 0})
+		f.want("place", []int64{m.DeliveredSeq, m.LastSeq}, []int64{m.Entries[0].Seq - 1, m.Entries[2].Seq})
 		f.want("since", m.At.Sub(m.Since) < time.Minute && !m.Since.IsZero(), true)
 	}
 	history, err := f.History(f.ctx, "A")
@@ -162,10 +162,10 @@ func outboxLeases(f outbox) {
 	f.route()
 	f.revoke("A", "C")
 	f.route()
-	first, err := f.Collect(f.ctx, "L", id(), 2, ttl)
+	first, err := f.LeaseDeliveries(f.ctx, "L", id(), 2, ttl)
 	f.must(err)
 	f.want("first", len(first), 2)
-	f.want("longest due", slices.ContainsFunc(first, func(m tasks.Mail) bool { return m.Code == "B" }), true)
+	f.want("longest due", slices.ContainsFunc(first, func(m tasks.QueuedDelivery) bool { return m.Code == "B" }), true)
 	f.want("rest", len(f.collect("L")), 1)
 	f.want("none left", len(f.collect("L")), 0)
 	f.want("nobody", len(f.collect("X")), 0)
@@ -176,23 +176,23 @@ func outboxFenced(f outbox) {
 	f.issue("A")
 	f.revoke("A")
 	f.route()
-	stale, err := f.Collect(f.ctx, "L", id(), 1, brief)
+	stale, err := f.LeaseDeliveries(f.ctx, "L", id(), 1, brief)
 	f.must(err)
 	f.want("stale", len(stale), 1)
 	m := f.one("L")
-	f.want("the same", []any{m.Told, m.Newest, causes(m)}, []any{stale[0].Told, stale[0].Newest, causes(stale[0])})
-	f.want("late", f.Post(f.ctx, done(stale[0]), &tasks.Delivery{At: m.At, Listener: "L", Event: "e", Result: tasks.Delivered}), tasks.ErrFenced)
+	f.want("the same", []any{m.DeliveredSeq, m.LastSeq, causes(m)}, []any{stale[0].DeliveredSeq, stale[0].LastSeq, causes(stale[0])})
+	f.want("late", f.CompleteDelivery(f.ctx, done(stale[0]), &tasks.Delivery{At: m.At, Subscriber: "L", Event: "e", Result: tasks.Delivered}), tasks.ErrFenced)
 	logged, err := f.Deliveries(f.ctx, "L", "e", 0, 9)
 	f.must(err)
 	f.want("logged all the same", len(logged), 1)
-	gone := &tasks.Delivery{At: m.At, Listener: "L", Event: "e", Result: tasks.Gone}
-	f.want("late and gone", f.Post(f.ctx, done(stale[0]), gone), tasks.ErrFenced)
+	gone := &tasks.Delivery{At: m.At, Subscriber: "L", Event: "e", Result: tasks.SubscriberGone}
+	f.want("late and gone", f.CompleteDelivery(f.ctx, done(stale[0]), gone), tasks.ErrFenced)
 	f.revoke("A")
 	f.route()
-	f.want("still told", f.Post(f.ctx, done(m), nil), nil)
+	f.want("still told", f.CompleteDelivery(f.ctx, done(m), nil), nil)
 	m = f.one("L")
-	f.must(f.Post(f.ctx, done(m), nil))
-	f.want("twice", f.Post(f.ctx, done(m), nil), tasks.ErrFenced)
+	f.must(f.CompleteDelivery(f.ctx, done(m), nil))
+	f.want("twice", f.CompleteDelivery(f.ctx, done(m), nil), tasks.ErrFenced)
 	f.want("none left", len(f.collect("L")), 0)
 }
 
@@ -202,21 +202,21 @@ func outboxDue(f outbox) {
 	f.revoke("A")
 	f.route()
 	m := f.one("L")
-	m.Tries, m.Part, m.Due = 3, 1, m.At.Add(time.Hour)
-	f.must(f.Post(f.ctx, m, nil))
+	m.Attempts, m.DeliveredEvent, m.DueAt = 3, 1, m.At.Add(time.Hour)
+	f.must(f.CompleteDelivery(f.ctx, m, nil))
 	f.want("not yet", len(f.collect("L")), 0)
 	f.revoke("A")
 	f.route()
 	f.want("what is new does not hurry it", len(f.collect("L")), 0)
-	n, err := f.Rewind(f.ctx, tasks.Rewind{Listener: "L", Code: "A", After: m.Told, Causes: told})
+	n, err := f.Replay(f.ctx, tasks.Replay{Subscriber: "L", Code: "A", After: m.DeliveredSeq, Causes: told})
 	f.must(err)
 	f.want("rewound", n, 1)
 	again := f.one("L")
-	f.want("afresh", []any{again.Tries, again.Part, causes(again)}, []any{0, 0, "revoked revoked"})
-	again.Tries, again.Part, again.Due = 2, 1, again.At
-	f.must(f.Post(f.ctx, again, nil))
+	f.want("afresh", []any{again.Attempts, again.DeliveredEvent, causes(again)}, []any{0, 0, "revoked revoked"})
+	again.Attempts, again.DeliveredEvent, again.DueAt = 2, 1, again.At
+	f.must(f.CompleteDelivery(f.ctx, again, nil))
 	last := f.one("L")
-	f.want("kept", []any{last.Tries, last.Part, last.Since, last.Due}, []any{2, 1, again.Since, again.At})
+	f.want("kept", []any{last.Attempts, last.DeliveredEvent, last.Since, last.DueAt}, []any{2, 1, again.Since, again.At})
 }
 
 func outboxMeanwhile(f outbox) {
@@ -228,9 +228,9 @@ func outboxMeanwhile(f outbox) {
 	f.revoke("A")
 	f.route()
 	f.want("leased", len(f.collect("L")), 0)
-	f.must(f.Post(f.ctx, done(m), nil))
+	f.must(f.CompleteDelivery(f.ctx, done(m), nil))
 	next := f.one("L")
-	f.want("told", next.Told, m.Newest)
+	f.want("told", next.DeliveredSeq, m.LastSeq)
 	f.want("lines", causes(next), "revoked")
 }
 
@@ -239,7 +239,7 @@ func outboxComesBack(f outbox) {
 	f.issue("A")
 	f.revoke("A")
 	f.route()
-	f.must(f.Post(f.ctx, done(f.one("L")), nil))
+	f.must(f.CompleteDelivery(f.ctx, done(f.one("L")), nil))
 	f.restore("A")
 	f.route()
 	f.want("nothing to tell", len(f.collect("L")), 0)
@@ -251,12 +251,12 @@ func outboxComesBack(f outbox) {
 func outboxLong(f outbox) {
 	f.listen("L")
 	f.issue("A")
-	for range tasks.MailLines + 2 {
+	for range tasks.MaxEntries + 2 {
 		f.revoke("A")
 	}
 	f.route()
 	m := f.one("L")
-	f.want("part", len(m.Lines), tasks.MailLines)
-	f.must(f.Post(f.ctx, done(m), nil))
-	f.want("rest", len(f.one("L").Lines), 2)
+	f.want("part", len(m.Entries), tasks.MaxEntries)
+	f.must(f.CompleteDelivery(f.ctx, done(m), nil))
+	f.want("rest", len(f.one("L").Entries), 2)
 }

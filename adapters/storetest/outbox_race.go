@@ -50,7 +50,7 @@ func outboxCrowd(f outbox) {
 
 // revokeOr is revoke from a goroutine of its own.
 func (f outbox) revokeOr(code keys.Code) {
-	views, err := f.View(f.ctx, []keys.Code{code})
+	views, err := f.Snapshots(f.ctx, []keys.Code{code})
 	if err == nil {
 		c, _ := tasks.Revoke(views[0], id())
 		_, err = f.Apply(f.ctx, []tasks.Change{c})
@@ -72,17 +72,17 @@ func (f outbox) work(to *heard) bool {
 	if err != nil {
 		f.Error(err)
 	}
-	all, err := f.Collect(f.ctx, "L", id(), 3, ttl)
+	all, err := f.LeaseDeliveries(f.ctx, "L", id(), 3, ttl)
 	if err != nil {
 		f.Error(err)
 	}
 	for _, m := range all {
-		line := m.Lines[0]
+		line := m.Entries[0]
 		to.mu.Lock()
 		to.lines[m.Code] = append(to.lines[m.Code], line.Seq)
 		to.mu.Unlock()
-		m.Told = line.Seq
-		if err := f.Post(f.ctx, m, nil); err != nil {
+		m.DeliveredSeq = line.Seq
+		if err := f.CompleteDelivery(f.ctx, m, nil); err != nil {
 			f.Error(err)
 		}
 	}

@@ -15,7 +15,7 @@ var queueCases = []testCase{
 // stand writes how many tasks are due, leased and waiting.
 func (f fixture) stand() [3]int {
 	f.Helper()
-	q, err := f.Queue(f.ctx)
+	q, err := f.QueueStats(f.ctx)
 	f.must(err)
 	return [3]int{q.Due, q.Leased, q.Waiting}
 }
@@ -23,9 +23,9 @@ func (f fixture) stand() [3]int {
 func queue(f fixture) {
 	f.plan("p", "US", 9)
 	f.want("of none", f.stand(), [3]int{})
-	q, err := f.Queue(f.ctx)
+	q, err := f.QueueStats(f.ctx)
 	f.must(err)
-	f.want("times of none", q, tasks.Queue{})
+	f.want("times of none", q, tasks.QueueStats{})
 	for _, code := range []keys.Code{"A", "B", "C"} {
 		f.issue(code)
 		f.accept(tasks.Upgrade, code, "US")
@@ -36,7 +36,7 @@ func queue(f fixture) {
 	f.want("leased", f.stand(), [3]int{1, 2, 0})
 	f.end(views[0], tasks.WrongAddress)
 	f.want("ended", f.stand(), [3]int{1, 1, 0})
-	f.must(f.apply(f.settle(views[1], tasks.Answer{Effect: tasks.Pending, After: time.Hour}, false)))
+	f.must(f.apply(f.settle(views[1], tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Hour}, false)))
 	f.want("to be asked about later", f.stand(), [3]int{1, 0, 1})
 	_, err = f.Lease(f.ctx, "worker", 1, time.Microsecond) // runs out at once
 	f.must(err)
@@ -48,9 +48,9 @@ func queueAges(f fixture) {
 	f.plan("p", "US", 1)
 	f.issue("A")
 	f.accept(tasks.Upgrade, "A", "US")
-	var first tasks.Queue
+	var first tasks.QueueStats
 	f.until("the task has waited", func() bool {
-		q, err := f.Queue(f.ctx)
+		q, err := f.QueueStats(f.ctx)
 		f.must(err)
 		first = q
 		return q.Late > 0 && q.Age > 0
@@ -58,7 +58,7 @@ func queueAges(f fixture) {
 	f.want("due since it was accepted", first.Late == first.Age && first.Age < ttl, true)
 	f.lease()
 	f.until("the task has grown older", func() bool {
-		q, err := f.Queue(f.ctx)
+		q, err := f.QueueStats(f.ctx)
 		f.must(err)
 		f.want("late", q.Late, time.Duration(0))
 		return q.Age > first.Age

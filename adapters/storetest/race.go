@@ -75,7 +75,7 @@ func raceSlots(f fixture) {
 		for _, err := range errs {
 			if err == nil {
 				won.Add(1)
-			} else if !errors.Is(err, stock.ErrEmpty) {
+			} else if !errors.Is(err, stock.ErrOutOfStock) {
 				f.Error(err)
 			}
 		}
@@ -93,7 +93,7 @@ func raceLeases(f fixture) {
 		f.issue(code)
 		f.accept(tasks.Upgrade, code, "US")
 	}
-	var leased [leasers][]tasks.View
+	var leased [leasers][]tasks.Snapshot
 	var all atomic.Int64
 	together(leasers, func(i int) {
 		for all.Load() < n && !f.Failed() {
@@ -134,7 +134,7 @@ func raceWorkers(f fixture) {
 				return
 			}
 			for _, v := range views {
-				c := f.settle(v, tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success}, false)
+				c := f.settle(v, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}, false)
 				errs, err := f.Apply(f.ctx, []tasks.Change{c})
 				if err := errors.Join(append(errs, err)...); err != nil {
 					f.Error(err)
@@ -147,7 +147,7 @@ func raceWorkers(f fixture) {
 }
 
 func raceBatch(f fixture) {
-	b := tasks.Batch{ID: id(), Cause: tasks.WasIssued}
+	b := tasks.ImportBatch{ID: id(), Type: tasks.EventIssued}
 	var won atomic.Int64
 	together(8, func(i int) {
 		all := make([]keys.Key, 50)

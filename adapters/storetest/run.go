@@ -17,7 +17,7 @@ import (
 // A Store is both sides of a store.
 type Store interface {
 	tasks.Store
-	tasks.Office
+	tasks.AdminStore
 }
 
 // An Open makes an empty store, which ends with the test. It lives by a clock of this machine that
@@ -97,11 +97,11 @@ func (f fixture) issue(codes ...keys.Code) {
 
 // bring imports keys as they are, in a batch of their own.
 func (f fixture) bring(all ...keys.Key) error {
-	return f.batch(tasks.Batch{ID: id(), Cause: tasks.WasImported}, all...)
+	return f.batch(tasks.ImportBatch{ID: id(), Type: tasks.EventImported}, all...)
 }
 
 // batch imports a batch of keys.
-func (f fixture) batch(b tasks.Batch, all ...keys.Key) error {
+func (f fixture) batch(b tasks.ImportBatch, all ...keys.Key) error {
 	return f.ImportKeys(f.ctx, b, func(yield func(keys.Key, error) bool) {
 		for _, k := range all {
 			if !yield(k, nil) {
@@ -115,13 +115,13 @@ func (f fixture) batch(b tasks.Batch, all ...keys.Key) error {
 func (f fixture) plan(id string, country stock.Country, size int) {
 	f.Helper()
 	address, invite := id+" street", id+"-invite"
-	f.must(f.EditPlans(f.ctx, []stock.Edit{{ID: id, Country: &country, Size: &size, Address: &address, Invite: &invite}}))
+	f.must(f.EditPlans(f.ctx, []stock.PlanEdit{{ID: id, Country: &country, Size: &size, Address: &address, Invite: &invite}}))
 }
 
 // view reads one key.
-func (f fixture) view(code keys.Code) tasks.View {
+func (f fixture) view(code keys.Code) tasks.Snapshot {
 	f.Helper()
-	views, err := f.View(f.ctx, []keys.Code{code})
+	views, err := f.Snapshots(f.ctx, []keys.Code{code})
 	f.must(err)
 	return views[0]
 }
@@ -156,7 +156,7 @@ func (f fixture) apply(c tasks.Change) error {
 }
 
 // lease takes the one task that is due.
-func (f fixture) lease() tasks.View {
+func (f fixture) lease() tasks.Snapshot {
 	f.Helper()
 	views, err := f.Lease(f.ctx, "worker", 10, ttl)
 	f.must(err)
@@ -167,14 +167,14 @@ func (f fixture) lease() tasks.View {
 }
 
 // settle decides on an answer to the view's task.
-func (f fixture) settle(v tasks.View, a tasks.Answer, empty bool) tasks.Change {
-	return f.rules.Settle(v, tasks.Asking{Sent: v.At, Answer: a}, id(), empty)
+func (f fixture) settle(v tasks.Snapshot, a tasks.ConnectorResult, empty bool) tasks.Change {
+	return f.rules.Settle(v, tasks.Attempt{Sent: v.At, Result: a}, id(), empty)
 }
 
 // end answers the view's task for good.
-func (f fixture) end(v tasks.View, o tasks.Outcome) {
+func (f fixture) end(v tasks.Snapshot, o tasks.Outcome) {
 	f.Helper()
-	f.must(f.apply(f.settle(v, tasks.Answer{Effect: tasks.Settled, Outcome: o}, false)))
+	f.must(f.apply(f.settle(v, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: o}, false)))
 }
 
 // slots writes a plan's counts as free/held/spent/suspect.
@@ -197,7 +197,7 @@ func (f fixture) story(code keys.Code) string {
 	f.must(err)
 	var lines []string
 	for _, e := range events {
-		lines = append(lines, fmt.Sprintf("%s:%s:%s>%s", e.Cause, e.Plan, e.From, e.To))
+		lines = append(lines, fmt.Sprintf("%s:%s:%s>%s", e.Type, e.Plan, e.From, e.To))
 	}
 	return strings.Join(lines, " ")
 }

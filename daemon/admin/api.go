@@ -17,12 +17,12 @@ import (
 // An API answers below /admin/v1/ of wherever it is mounted. Its fields are set before its first
 // use; then any number of goroutines may use it.
 type API struct {
-	Desk    tasks.Desk // accepts no request and does no work here: it may lack what is for that
-	Office  tasks.Office
-	Tokens  Tokens
-	Wake    func()        // is told of each task that is due now; nil: nobody waits
-	Timeout time.Duration // of one request; 0: 10s
-	Log     *slog.Logger  // the audit log among it; nil: silence
+	Engine     tasks.Engine // accepts no request and does no work here: it may lack what is for that
+	AdminStore tasks.AdminStore
+	Tokens     Tokens
+	Wake       func()        // is told of each task that is due now; nil: nobody waits
+	Timeout    time.Duration // of one request; 0: 10s
+	Log        *slog.Logger  // the audit log among it; nil: silence
 
 	unauthorized loglimit.Limiter // the lines on clients without a token
 	failed       loglimit.Limiter // the lines on requests that could not be carried out

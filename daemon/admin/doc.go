@@ -3,9 +3,9 @@
 //
 // [API] is a handler that mounts in any mux. It speaks JSON below /admin/v1/, and tells every fault
 // as a problem of RFC 9457 with a stable [Code]. Who may read and who may write is said by [Tokens],
-// mostly those of a [TokenFile]. It changes nothing by rules of its own: a [tasks.Desk] does.
+// mostly those of a [TokenFile]. It changes nothing by rules of its own: a [tasks.Engine] does.
 //
-//	request ─▶ route ─▶ token, role ─▶ decode ─▶ tasks.Desk, tasks.Office ─▶ answer or problem
+//	request ─▶ route ─▶ token, role ─▶ decode ─▶ tasks.Engine, tasks.AdminStore ─▶ answer or problem
 //	                                                                            │
 //	                                                         a line of the audit log per write
 //

@@ -50,7 +50,7 @@ func TestNamesStandInTheDocument(t *testing.T) {
 	same(t, doc.enum("Code"), texts(admin.Codes()))
 	same(t, doc.enum("Status"), texts(keys.Statuses()))
 	same(t, doc.enum("Kind"), texts(tasks.Kinds()))
-	same(t, doc.enum("TaskState"), texts([]tasks.Filter{tasks.OpenTask, tasks.EndedTask, tasks.SuspectTask}))
+	same(t, doc.enum("TaskState"), texts([]tasks.TaskFilter{tasks.OpenTask, tasks.EndedTask, tasks.SuspectTask}))
 	same(t, doc.enum("Outcome"), texts(slices.Concat(tasks.Outcomes(tasks.Upgrade), tasks.Outcomes(tasks.Renew))))
 }
 

@@ -20,51 +20,51 @@ import (
 // broken is a store that is away, or where others are always faster.
 type broken struct {
 	tasks.Store
-	tasks.Office
+	tasks.AdminStore
 	away  error
 	apply error
 }
 
-func (b broken) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
+func (b broken) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
 	if b.away != nil {
 		return nil, b.away
 	}
-	return b.Store.View(ctx, codes)
+	return b.Store.Snapshots(ctx, codes)
 }
 
 func (b broken) Apply(context.Context, []tasks.Change) ([]error, error) {
 	return []error{b.apply}, b.away
 }
 func (b broken) Stock(context.Context) ([]stock.Level, error)      { return nil, b.away }
-func (b broken) EditPlans(context.Context, []stock.Edit) error     { return b.away }
+func (b broken) EditPlans(context.Context, []stock.PlanEdit) error { return b.away }
 func (b broken) Batch(context.Context, string) ([]keys.Key, error) { return nil, b.away }
 func (b broken) History(context.Context, keys.Code) ([]tasks.Event, error) {
 	return nil, b.away
 }
 
-func (b broken) ImportKeys(context.Context, tasks.Batch, iter.Seq2[keys.Key, error]) error {
+func (b broken) ImportKeys(context.Context, tasks.ImportBatch, iter.Seq2[keys.Key, error]) error {
 	return b.away
 }
 
-func (b broken) Keys(context.Context, keys.Code, int) ([]tasks.View, error) { return nil, b.away }
-func (b broken) Plans(context.Context, int64, int) ([]stock.Plan, error)    { return nil, b.away }
+func (b broken) Keys(context.Context, keys.Code, int) ([]tasks.Snapshot, error) { return nil, b.away }
+func (b broken) Plans(context.Context, int64, int) ([]stock.Plan, error)        { return nil, b.away }
 
-func (b broken) Tasks(context.Context, tasks.Filter, tasks.Task, int) ([]tasks.View, error) {
+func (b broken) Tasks(context.Context, tasks.TaskFilter, tasks.Task, int) ([]tasks.Snapshot, error) {
 	return nil, b.away
 }
 
-func (b broken) Task(ctx context.Context, id string) (tasks.View, error) {
+func (b broken) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
 	if b.away != nil {
-		return tasks.View{}, b.away
+		return tasks.Snapshot{}, b.away
 	}
-	return b.Office.Task(ctx, id)
+	return b.AdminStore.Task(ctx, id)
 }
 
 // on gives the shop with another store.
 func (s shop) on(b broken) shop {
-	api := &admin.API{Desk: s.desk, Office: b, Tokens: s.api.Tokens, Log: s.api.Log}
-	api.Desk.Store = b
-	api.Desk.Pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
+	api := &admin.API{Engine: s.engine, AdminStore: b, Tokens: s.api.Tokens, Log: s.api.Log}
+	api.Engine.Store = b
+	api.Engine.Pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
 	s.api = api
 	return s
 }
@@ -75,7 +75,7 @@ func TestEveryAnswer(t *testing.T) {
 	s.plan("p", "US", 9)
 	s.bring(keys.Key{Code: "S"}, keys.Key{Code: "T"}, keys.Key{Code: "O"}, keys.Key{Code: "K"})
 	suspect, spent := s.suspect("S"), s.accept("T")
-	s.end(tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success})
+	s.end(tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success})
 	open := s.accept("O")
 	away := s.on(broken{s.store, s.store, errors.New("away"), nil})
 	contended := s.on(broken{s.store, s.store, nil, tasks.ErrConflict})
@@ -146,7 +146,7 @@ func TestTheStoreIsAway(t *testing.T) {
 // TestAPanicIsAnswered holds that it is, and that its value is not told.
 func TestAPanicIsAnswered(t *testing.T) {
 	s := open(t)
-	s.api.Office = nil
+	s.api.AdminStore = nil
 	s.refused(s.ask("GET", "/plans", ""), 503, "unavailable")
 	s.api.Tokens = panicking{}
 	s.refused(s.ask("GET", "/plans", ""), 503, "unavailable")

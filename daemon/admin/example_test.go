@@ -17,10 +17,10 @@ import (
 // A shop's own program mounts the API, and a program that bears its token makes a plan.
 func Example() {
 	store := memory.New(time.Now)
-	desk := daemon.NewDesk(store, nil, nil, tasks.DefaultRules())
+	engine := daemon.NewEngine(store, nil, nil, tasks.DefaultRules())
 	tokens := admin.TokenList{admin.NewToken("stock keeper", admin.Write, "a-long-and-random-token")}
 	mux := http.NewServeMux()
-	mux.Handle("/admin/v1/", &admin.API{Desk: desk, Office: store, Tokens: tokens})
+	mux.Handle("/admin/v1/", &admin.API{Engine: engine, AdminStore: store, Tokens: tokens})
 
 	ask := func(method, target, body string) {
 		r := httptest.NewRequestWithContext(context.Background(), method, target, strings.NewReader(body))

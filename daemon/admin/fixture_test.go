@@ -29,11 +29,11 @@ const (
 // A shop is an API on a memory store. Every answer is held to the document.
 type shop struct {
 	*testing.T
-	store *memory.Store
-	desk  tasks.Desk
-	api   *admin.API
-	spec  *spec
-	log   *bytes.Buffer
+	store  *memory.Store
+	engine tasks.Engine
+	api    *admin.API
+	spec   *spec
+	log    *bytes.Buffer
 }
 
 // plain is a sealer that seals nothing: here nobody looks.
@@ -44,15 +44,15 @@ func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
 func open(t *testing.T) shop {
 	store, log := memory.New(time.Now), new(bytes.Buffer)
-	desk := daemon.NewDesk(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
+	engine := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
 	api := &admin.API{
-		Desk: desk, Office: store, Log: slog.New(slog.NewJSONHandler(log, nil)),
+		Engine: engine, AdminStore: store, Log: slog.New(slog.NewJSONHandler(log, nil)),
 		Tokens: admin.TokenList{
 			admin.NewToken("dashboard", admin.Read, reader),
 			admin.NewToken("webshop", admin.Write, writer),
 		},
 	}
-	return shop{t, store, desk, api, admins(t), log}
+	return shop{t, store, engine, api, admins(t), log}
 }
 
 func (s shop) must(err error) {
@@ -64,7 +64,7 @@ func (s shop) must(err error) {
 
 func (s shop) bring(all ...keys.Key) {
 	s.Helper()
-	batch := tasks.Batch{ID: s.desk.NewID(), Cause: tasks.WasImported}
+	batch := tasks.ImportBatch{ID: s.engine.NewID(), Type: tasks.EventImported}
 	s.must(s.store.ImportKeys(s.Context(), batch, func(yield func(keys.Key, error) bool) {
 		for _, k := range all {
 			if k.Status == "" {
@@ -79,39 +79,41 @@ func (s shop) bring(all ...keys.Key) {
 
 func (s shop) plan(id string, country stock.Country, size int) {
 	s.Helper()
-	s.must(s.store.EditPlans(s.Context(), []stock.Edit{{ID: id, Country: &country, Size: &size}}))
+	s.must(s.store.EditPlans(s.Context(), []stock.PlanEdit{{ID: id, Country: &country, Size: &size}}))
 }
 
 // accept opens an upgrade of the key and gives its task's id.
 func (s shop) accept(code keys.Code) string {
 	s.Helper()
 	account := tasks.Account{Login: tasks.NewSecret("canary-login"), Password: tasks.NewSecret("canary-password")}
-	s.must(s.desk.Accept(s.Context(), tasks.Request{Kind: tasks.Upgrade, Code: code, Country: "US", Account: account}))
-	v, err := s.desk.View(s.Context(), code)
+	s.must(s.engine.Accept(s.Context(), tasks.Request{Kind: tasks.Upgrade, Code: code, Country: "US", Account: account}))
+	v, err := s.engine.Snapshot(s.Context(), code)
 	s.must(err)
 	return v.Task.ID
 }
 
 // end settles the task that is due, as the connector answers.
-func (s shop) end(a tasks.Answer) {
+func (s shop) end(a tasks.ConnectorResult) {
 	s.Helper()
-	jobs, err := s.desk.Lease(s.Context(), "test", 1, time.Minute)
+	jobs, err := s.engine.Lease(s.Context(), "test", 1, time.Minute)
 	s.must(err)
-	desk := s.desk
-	desk.Rules.Attempts = 1
-	desk.Connector = fixed{a}
-	s.must(desk.Work(s.Context(), s.Context(), jobs[0]).Err)
+	engine := s.engine
+	engine.Rules.Attempts = 1
+	engine.Connector = fixed{a}
+	s.must(engine.Work(s.Context(), s.Context(), jobs[0]).Err)
 }
 
-type fixed struct{ tasks.Answer }
+type fixed struct{ tasks.ConnectorResult }
 
-func (f fixed) Do(context.Context, tasks.Order) tasks.Answer { return f.Answer }
+func (f fixed) Do(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult {
+	return f.ConnectorResult
+}
 
 // suspect makes a key's task end in doubt, and gives its id.
 func (s shop) suspect(code keys.Code) string {
 	s.Helper()
 	id := s.accept(code)
-	s.end(tasks.Answer{Effect: tasks.Unknown})
+	s.end(tasks.ConnectorResult{Effect: tasks.Unknown})
 	return id
 }
 

@@ -16,18 +16,18 @@ func (c *call) showKey() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	v, err := c.Desk.View(c.r.Context(), code)
+	v, err := c.Engine.Snapshot(c.r.Context(), code)
 	if err != nil {
 		return answer{}, err
 	}
 	if !v.Key.Exists() {
 		return answer{}, tasks.ErrNoKey
 	}
-	history, err := c.Office.History(c.r.Context(), code)
+	history, err := c.AdminStore.History(c.r.Context(), code)
 	if err != nil {
 		return answer{}, err
 	}
-	return found(shown.NewWholeKey(v, history))
+	return found(shown.NewKeyDetail(v, history))
 }
 
 // code is the one in the path. What cannot be a code is no key's.
@@ -53,7 +53,7 @@ func (c *call) steerKey(decide decision) (answer, error) {
 	if err := c.nothing(); err != nil {
 		return answer{}, err
 	}
-	read := func(ctx context.Context) (tasks.View, error) { return c.Desk.View(ctx, code) }
+	read := func(ctx context.Context) (tasks.Snapshot, error) { return c.Engine.Snapshot(ctx, code) }
 	v, err := c.steer(read, decide)
 	if err != nil {
 		return answer{}, err

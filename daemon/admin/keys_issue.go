@@ -48,10 +48,10 @@ func text(field, value string) error {
 
 // An issue is the answer to an order.
 type issue struct {
-	OrderID      string       `json:"order_id"`
-	Count        int          `json:"count"`
-	PurchaseDate shown.Moment `json:"purchase_date"`
-	Codes        []keys.Code  `json:"codes"`
+	OrderID      string      `json:"order_id"`
+	Count        int         `json:"count"`
+	PurchaseDate shown.Time  `json:"purchase_date"`
+	Codes        []keys.Code `json:"codes"`
 }
 
 // issueKeys makes the keys of an order, once for each Idempotency-Key: whoever repeats one gets the
@@ -71,7 +71,7 @@ func (c *call) issueKeys() (answer, error) {
 	c.about = []slog.Attr{slog.String("batch", batch.ID), slog.String("order", o.OrderID), slog.Int("count", o.Count)}
 	batch.Note = c.signed(o.Note)
 	fresh := o.issue(time.Now())
-	err = c.Office.ImportKeys(c.r.Context(), batch, each(fresh))
+	err = c.AdminStore.ImportKeys(c.r.Context(), batch, each(fresh))
 	switch {
 	case errors.Is(err, tasks.ErrBatch):
 		return c.replay(o, batch)
@@ -86,21 +86,21 @@ const maxIdempotencyKey = 255
 
 // batch is the one of the request's Idempotency-Key. It is the same for every token, so that an
 // order which is repeated after a token was changed is not carried out again.
-func (c *call) batch() (tasks.Batch, error) {
+func (c *call) batch() (tasks.ImportBatch, error) {
 	given := c.r.Header["Idempotency-Key"]
 	if len(given) != 1 || given[0] == "" || len(given[0]) > maxIdempotencyKey {
-		return tasks.Batch{}, fault{KeyMissing, fmt.Sprintf("send one Idempotency-Key of 1 to %d bytes, the same for each repetition of an order", maxIdempotencyKey)}
+		return tasks.ImportBatch{}, fault{KeyMissing, fmt.Sprintf("send one Idempotency-Key of 1 to %d bytes, the same for each repetition of an order", maxIdempotencyKey)}
 	}
 	hash := sha256.Sum256([]byte("POST /keys\x00" + given[0]))
 	id := "order-" + base32.StdEncoding.EncodeToString(hash[:20])
-	return tasks.Batch{ID: id, Cause: tasks.WasIssued}, nil
+	return tasks.ImportBatch{ID: id, Type: tasks.EventIssued}, nil
 }
 
 // issue makes keys that are bought at that time, in the order of their codes.
 func (o order) issue(at time.Time) []keys.Key {
 	fresh := make([]keys.Key, o.Count)
 	for i := range fresh {
-		var random [keys.Entropy]byte
+		var random [keys.EntropyBytes]byte
 		_, _ = rand.Read(random[:]) // never fails: it crashes the program instead
 		fresh[i] = keys.Issue(random, o.OrderID, at)
 	}
@@ -120,8 +120,8 @@ func each(fresh []keys.Key) func(func(keys.Key, error) bool) {
 
 // replay answers an order that was carried out before as it was then. One that asks for something
 // else is no repetition.
-func (c *call) replay(o order, b tasks.Batch) (answer, error) {
-	all, err := c.Office.Batch(c.r.Context(), b.ID)
+func (c *call) replay(o order, b tasks.ImportBatch) (answer, error) {
+	all, err := c.AdminStore.Batch(c.r.Context(), b.ID)
 	if err != nil {
 		return answer{}, err
 	}
@@ -134,7 +134,7 @@ func (c *call) replay(o order, b tasks.Batch) (answer, error) {
 }
 
 func issued(all []keys.Key) answer {
-	body := issue{OrderID: all[0].OrderID, Count: len(all), PurchaseDate: shown.Moment(all[0].PurchaseDate)}
+	body := issue{OrderID: all[0].OrderID, Count: len(all), PurchaseDate: shown.Time(all[0].PurchaseDate)}
 	for _, k := range all {
 		body.Codes = append(body.Codes, k.Code)
 	}

@@ -39,7 +39,7 @@ func (c *call) listKeys() (answer, error) {
 	page := keyPage{Keys: []shown.Key{}}
 	for range rounds {
 		n := f.round()
-		views, err := c.Office.Keys(c.r.Context(), f.after, n)
+		views, err := c.AdminStore.Keys(c.r.Context(), f.after, n)
 		if err != nil {
 			return answer{}, err
 		}

@@ -68,12 +68,12 @@ func TestKeysAreListed(t *testing.T) {
 
 // counting counts the keys that are looked at between two answers.
 type counting struct {
-	tasks.Office
+	tasks.AdminStore
 	looked int
 }
 
-func (c *counting) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.View, error) {
-	views, err := c.Office.Keys(ctx, after, n)
+func (c *counting) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snapshot, error) {
+	views, err := c.AdminStore.Keys(ctx, after, n)
 	c.looked += len(views)
 	return views, err
 }
@@ -87,8 +87,8 @@ func TestAFilterLooksAtSoMany(t *testing.T) {
 		all[i] = keys.Key{Code: keys.Code(fmt.Sprintf("k%06d", i)), Revoked: i == 3 || i == 24_999}
 	}
 	s.bring(all...)
-	office := &counting{Office: s.store}
-	s.api.Office = office
+	office := &counting{AdminStore: s.store}
+	s.api.AdminStore = office
 	var page listed
 	s.get("/keys?revoked=true", &page)
 	if len(page.Keys) != 1 || page.Next == nil || office.looked > 10_000 {
@@ -106,11 +106,11 @@ func TestAFilterLooksAtSoMany(t *testing.T) {
 
 func TestAKeyIsShownWhole(t *testing.T) {
 	s := open(t)
-	own := keys.Generate([keys.Entropy]byte{1})
+	own := keys.Generate([keys.EntropyBytes]byte{1})
 	s.bring(keys.Key{Code: "a/b+c", OrderID: "o"}, keys.Key{Code: own})
 	s.plan("p", "US", 1)
 	id := s.accept("a/b+c")
-	s.end(tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success, Username: "u"})
+	s.end(tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success, Username: "u"})
 	var whole struct {
 		Status, Username string
 		Task             struct{ ID, Outcome, Slot, State string }

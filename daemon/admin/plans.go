@@ -25,7 +25,7 @@ func (c *call) listPlans() (answer, error) {
 	if q.err != nil {
 		return answer{}, q.err
 	}
-	plans, err := c.Office.Plans(c.r.Context(), after, limit)
+	plans, err := c.AdminStore.Plans(c.r.Context(), after, limit)
 	if err != nil {
 		return answer{}, err
 	}

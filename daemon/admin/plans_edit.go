@@ -24,8 +24,8 @@ type planEdit struct {
 }
 
 // edit checks the body as a file of plans is checked.
-func (b planEdit) edit(id string) (stock.Edit, error) {
-	e := stock.Edit{ID: id, Size: b.Slots, Address: b.Address, Invite: b.Invite, ExpiresAt: b.Expires.at}
+func (b planEdit) edit(id string) (stock.PlanEdit, error) {
+	e := stock.PlanEdit{ID: id, Size: b.Slots, Address: b.Address, Invite: b.Invite, ExpiresAt: b.Expires.at}
 	if b.Country != nil {
 		country, err := stock.ParseCountry(keys.Trim(*b.Country))
 		if err != nil {
@@ -75,7 +75,7 @@ func (c *call) retirePlan() (answer, error) {
 		err = c.nothing()
 	}
 	if err == nil {
-		err = c.edit(stock.Edit{ID: id, Retire: true})
+		err = c.edit(stock.PlanEdit{ID: id, Retire: true})
 	}
 	return answer{status: http.StatusNoContent}, err
 }
@@ -90,8 +90,8 @@ func (c *call) planID() (string, error) {
 }
 
 // edit makes one edit. What the plan itself says against it is the operator's to know.
-func (c *call) edit(e stock.Edit) error {
-	err := c.Office.EditPlans(c.r.Context(), []stock.Edit{e})
+func (c *call) edit(e stock.PlanEdit) error {
+	err := c.AdminStore.EditPlans(c.r.Context(), []stock.PlanEdit{e})
 	row, is := errors.AsType[tasks.RowError](err)
 	if is && !errors.Is(err, stock.ErrPlan) {
 		return fault{PlanInUse, row.Err.Error()}

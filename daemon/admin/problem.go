@@ -25,7 +25,7 @@ const (
 	NotAllowed     Code = "method_not_allowed"
 	TaskOpen       Code = "task_open" // it must end first
 	TaskEnded      Code = "task_ended"
-	TaskAtWork     Code = "task_at_work" // it is being asked about right now
+	TaskLeased     Code = "task_at_work" // it is being asked about right now
 	NotSuspect     Code = "not_suspect"
 	NotSpent       Code = "not_spent"
 	PlanInUse      Code = "plan_in_use" // its slots do not allow the edit
@@ -58,7 +58,7 @@ var kinds = []kind{
 	{NotAllowed, http.StatusMethodNotAllowed, "The method is not allowed"},
 	{TaskOpen, http.StatusConflict, "The key has an open task"},
 	{TaskEnded, http.StatusConflict, "The task has ended"},
-	{TaskAtWork, http.StatusConflict, "The provider is carrying the task out"},
+	{TaskLeased, http.StatusConflict, "The provider is carrying the task out"},
 	{NotSuspect, http.StatusConflict, "The task has no suspect slot"},
 	{NotSpent, http.StatusConflict, "The task has spent no slot"},
 	{PlanInUse, http.StatusConflict, "The plan's slots do not allow this"},
@@ -97,7 +97,7 @@ var coded = []struct {
 	{tasks.ErrNoTask, TaskNotFound},
 	{tasks.ErrTaskOpen, TaskOpen},
 	{tasks.ErrTaskEnded, TaskEnded},
-	{tasks.ErrTaskAtWork, TaskAtWork},
+	{tasks.ErrTaskLeased, TaskLeased},
 	{tasks.ErrNotSuspect, NotSuspect},
 	{tasks.ErrNotSpent, NotSpent},
 	{tasks.ErrOutcome, OutcomeInvalid},

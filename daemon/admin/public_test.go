@@ -19,7 +19,7 @@ func TestThePublicDocument(t *testing.T) {
 	doc := served(t, "public-openapi.json")
 	strangers, err := daemon.NewStrangers(1, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, time.Now)
 	s.must(err)
-	api := &daemon.API{Desk: s.desk, Strangers: strangers}
+	api := &daemon.API{Engine: s.engine, Strangers: strangers}
 	ask := func(method, query, body string, edit ...func(*http.Request)) string {
 		t.Helper()
 		r := httptest.NewRequestWithContext(t.Context(), method, "/API/?"+query, strings.NewReader(body))

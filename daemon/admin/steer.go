@@ -7,7 +7,7 @@ import (
 )
 
 // A decision makes an operator's change, with that id, of what it sees.
-type decision func(v tasks.View, id string) (tasks.Change, error)
+type decision func(v tasks.Snapshot, id string) (tasks.Change, error)
 
 // nothing holds that the request brings no body, or an empty object.
 func (c *call) nothing() error {
@@ -17,8 +17,8 @@ func (c *call) nothing() error {
 
 // steer makes a change and gives what was seen as it is after it. It is not read again, because a
 // read that fails would hide that the change was made.
-func (c *call) steer(read func(context.Context) (tasks.View, error), decide decision) (after tasks.View, err error) {
-	err = c.Desk.Steer(c.r.Context(), read, func(v tasks.View, id string) (tasks.Change, error) {
+func (c *call) steer(read func(context.Context) (tasks.Snapshot, error), decide decision) (after tasks.Snapshot, err error) {
+	err = c.Engine.Update(c.r.Context(), read, func(v tasks.Snapshot, id string) (tasks.Change, error) {
 		change, err := decide(v, id)
 		c.sign(change.Events)
 		after = v

@@ -8,7 +8,7 @@ type levels struct {
 }
 
 func (c *call) stock() (answer, error) {
-	all, err := c.Desk.Stock(c.r.Context())
+	all, err := c.Engine.Stock(c.r.Context())
 	if err != nil {
 		return answer{}, err
 	}

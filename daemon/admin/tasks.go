@@ -18,7 +18,7 @@ type taskPage struct {
 
 func (c *call) listTasks() (answer, error) {
 	q := c.query("after", "limit", "state")
-	limit, filter := q.limit(), tasks.Filter(q.values.Get("state"))
+	limit, filter := q.limit(), tasks.TaskFilter(q.values.Get("state"))
 	switch filter {
 	case tasks.AnyTask, tasks.OpenTask, tasks.EndedTask, tasks.SuspectTask:
 	default: // what is typed can be anything
@@ -31,7 +31,7 @@ func (c *call) listTasks() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	views, err := c.Office.Tasks(c.r.Context(), filter, after, limit)
+	views, err := c.AdminStore.Tasks(c.r.Context(), filter, after, limit)
 	if err != nil {
 		return answer{}, err
 	}
@@ -61,11 +61,11 @@ func (c *call) cursor(id string) (tasks.Task, error) {
 }
 
 // task reads one task. What cannot be an id is no task's.
-func (c *call) task(ctx context.Context, id string) (tasks.View, error) {
+func (c *call) task(ctx context.Context, id string) (tasks.Snapshot, error) {
 	if !sheet.ValidID(id) {
-		return tasks.View{}, nil
+		return tasks.Snapshot{}, nil
 	}
-	return c.Office.Task(ctx, id)
+	return c.AdminStore.Task(ctx, id)
 }
 
 func (c *call) showTask() (answer, error) {
@@ -84,7 +84,7 @@ func (c *call) retryTask() (answer, error) {
 	if err := c.nothing(); err != nil {
 		return answer{}, err
 	}
-	a, err := c.steerTask(tasks.Hurry)
+	a, err := c.steerTask(tasks.RetryNow)
 	if err == nil && c.Wake != nil {
 		c.Wake()
 	}
@@ -102,7 +102,7 @@ func (c *call) resolveTask() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return c.steerTask(func(v tasks.View, id string) (tasks.Change, error) { return tasks.Resolve(v, body.Outcome, id) })
+	return c.steerTask(func(v tasks.Snapshot, id string) (tasks.Change, error) { return tasks.Resolve(v, body.Outcome, id) })
 }
 
 // releaseTask gives back the slot that a task has spent.
@@ -115,7 +115,7 @@ func (c *call) releaseTask() (answer, error) {
 
 // steerTask makes a change of a task and shows what it has become.
 func (c *call) steerTask(decide decision) (answer, error) {
-	read := func(ctx context.Context) (tasks.View, error) { return c.task(ctx, c.variable) }
+	read := func(ctx context.Context) (tasks.Snapshot, error) { return c.task(ctx, c.variable) }
 	v, err := c.steer(read, decide)
 	if v.Task != nil {
 		c.about = []slog.Attr{slog.String("task", v.Task.ID), slog.String("key", daemon.Fingerprint(v.Task.Code))}

@@ -79,13 +79,13 @@ func TestTasksAreSteered(t *testing.T) {
 	if woken != 1 {
 		t.Errorf("woken %d times", woken)
 	}
-	jobs, err := s.desk.Lease(t.Context(), "test", 1, 1e9)
+	jobs, err := s.engine.Lease(t.Context(), "test", 1, 1e9)
 	s.must(err)
 	refused(id, "retry", "", 409, "task_at_work")
 	_, err = s.store.Extend(t.Context(), []tasks.Ref{jobs[0].Task.Ref()}, 0)
 	s.must(err)
 	refused(id, "resolve", `{"outcome":"success"}`, 409, "not_suspect")
-	s.end(tasks.Answer{Effect: tasks.Unknown})
+	s.end(tasks.ConnectorResult{Effect: tasks.Unknown})
 	refused(id, "retry", "", 409, "task_ended")
 	refused(id, "release", "", 409, "not_spent")
 	refused(id, "resolve", `{"outcome":"still_premium"}`, 422, "outcome_invalid")
@@ -105,7 +105,7 @@ func TestTasksAreSteered(t *testing.T) {
 // log no key.
 func TestNothingSecret(t *testing.T) {
 	s := open(t)
-	own := keys.Generate([keys.Entropy]byte{2})
+	own := keys.Generate([keys.EntropyBytes]byte{2})
 	s.plan("p", "US", 9)
 	s.bring(keys.Key{Code: own})
 	id := s.accept(own)

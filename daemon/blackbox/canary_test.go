@@ -168,7 +168,7 @@ func (c *canary) clean(what, text string) {
 	if text == "" {
 		c.Errorf("nothing to look at in %s", what)
 	}
-	found := connectortest.Leak(text, c.account)
+	found := connectortest.FindLeak(text, c.account)
 	switch fault := fmt.Sprintf("the %s is in %s", found, what); {
 	case found == "":
 	case c.complain != nil:
@@ -228,7 +228,7 @@ func (c *canary) control() {
 		asked.Write(r.Body)
 	}
 	for _, account := range []tasks.Account{{Login: c.account.Login}, {Password: c.account.Password}, {NewEmail: c.account.NewEmail}, {NewPassword: c.account.NewPassword}} {
-		if connectortest.Leak(asked.String(), account) == "" {
+		if connectortest.FindLeak(asked.String(), account) == "" {
 			c.Error("the scanner does not find a secret in what the provider was sent")
 		}
 	}

@@ -90,8 +90,8 @@ func (e *evidence) acceptedIsOneTask(not wrong) {
 }
 
 // firstAsked is how the provider was asked for each task at first.
-func (e *evidence) firstAsked() map[string]*connectortest.Asked {
-	all := map[string]*connectortest.Asked{}
+func (e *evidence) firstAsked() map[string]*connectortest.RequestLine {
+	all := map[string]*connectortest.RequestLine{}
 	for _, lines := range e.asked {
 		all[lines[0].Asked.Task] = lines[0].Asked
 	}

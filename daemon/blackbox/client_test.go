@@ -77,7 +77,7 @@ func TestTheClientsShapes(t *testing.T) {
 				c.Errorf("%s: %+v, %v", code, got, err)
 			}
 		}
-		want := []client.OnSale{{Country: "Germany", Code: "DE", Slots: 1}, {Country: "United States", Code: "US", Slots: 3}}
+		want := []client.CountryStock{{Country: "Germany", Code: "DE", Slots: 1}, {Country: "United States", Code: "US", Slots: 3}}
 		if got, err := c.Stock(c.Context()); !reflect.DeepEqual(got, want) || err != nil {
 			c.Errorf("%+v, %v", got, err)
 		}
@@ -151,7 +151,7 @@ func TestTheClientIsToldToComeBack(t *testing.T) {
 			c.Errorf("%v, %v", err, again)
 		}
 		for _, err := range []error{limited, stranger} {
-			if l, is := errors.AsType[*client.Later](err); !is || l.Status != 429 || l.After <= client.DefaultMaxWait || errors.Is(err, client.ErrUnknown) {
+			if l, is := errors.AsType[*client.RetryLaterError](err); !is || l.Status != 429 || l.RetryAfter <= client.DefaultMaxWait || errors.Is(err, client.ErrUnknown) {
 				c.Errorf("%v", err)
 			}
 		}
@@ -201,7 +201,7 @@ func TestTheAdminClient(t *testing.T) {
 
 		suspect, err := a.Key(ctx, doubt)
 		must("key", err)
-		if suspect.Task.State != tasks.SuspectTask || suspect.Task.Slot != stock.Suspect || suspect.Task.Plan != "p" || suspect.Story.Now == "" || suspect.History[0].Cause != tasks.WasIssued || suspect.History[0].Note != "n (by webshop)" {
+		if suspect.Task.State != tasks.SuspectTask || suspect.Task.Slot != stock.Suspect || suspect.Task.Plan != "p" || suspect.Story.Now == "" || suspect.History[0].Cause != tasks.EventIssued || suspect.History[0].Note != "n (by webshop)" {
 			s.Errorf("%+v", suspect)
 		}
 		resolved, err := a.Resolve(ctx, suspect.Task.ID, tasks.WrongAddress)
@@ -254,7 +254,7 @@ func (o *operator) steersByClient(a *client.Admin, done, open keys.Code) {
 	}
 	o.until("the task is retried", func() bool {
 		_, err := a.Retry(ctx, busy.Task.ID)
-		if err != nil && !errors.Is(err, client.TaskAtWork) {
+		if err != nil && !errors.Is(err, client.TaskLeased) {
 			o.Fatal(err)
 		}
 		return err == nil
@@ -286,7 +286,7 @@ func (o *operator) listsByClient(a *client.Admin, codes []keys.Code) {
 	if !slices.Equal(got, codes) {
 		o.Errorf("%q", got)
 	}
-	for filter, want := range map[tasks.Filter]int{tasks.AnyTask: 3, tasks.OpenTask: 1, tasks.EndedTask: 2, tasks.SuspectTask: 0} {
+	for filter, want := range map[tasks.TaskFilter]int{tasks.AnyTask: 3, tasks.OpenTask: 1, tasks.EndedTask: 2, tasks.SuspectTask: 0} {
 		n := 0
 		for _, err := range a.Tasks(ctx, filter) {
 			if err != nil {

@@ -80,7 +80,7 @@ func emptyLoad(s *shop, least int) *load {
 	w := witnesses{filepath.Join(folder, "notes"), filepath.Join(folder, "ledger"), s.database}
 	n, err := newNotes(w.notes)
 	if err == nil {
-		err = s.provider.Keep(w.ledger)
+		err = s.provider.RecordTo(w.ledger)
 	}
 	if err != nil {
 		s.Fatal(err)
@@ -151,7 +151,7 @@ func (l *load) submit(d *daemon, code, login, country string, used bool) answer 
 	if used && rand.IntN(2) == 0 { // as older clients do
 		n.Country, next = "", passwordMark+"next"
 	}
-	n.Account = connectortest.Sum(tasks.Account{
+	n.Account = connectortest.HashAccount(tasks.Account{
 		Login: tasks.NewSecret(login), Password: tasks.NewSecret(password), NewPassword: tasks.NewSecret(next),
 	})
 	a, _ := l.call(d, n, q(n.Call, code, "login", login, "pwd", password, "country", n.Country, "newpwd", next)) // it is written down

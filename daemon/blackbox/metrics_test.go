@@ -119,7 +119,7 @@ func TestMetricsWithoutADatabase(t *testing.T) {
 // told holds that the metrics tell nothing secret, and keep to the rules of Prometheus.
 func (m scrape) told(s *shop) {
 	account := tasks.Account{Login: tasks.NewSecret("@canary.example"), Password: tasks.NewSecret(password)}
-	if found := connectortest.Leak(m.text, account); found != "" || strings.Contains(m.text, "no-label") {
+	if found := connectortest.FindLeak(m.text, account); found != "" || strings.Contains(m.text, "no-label") {
 		s.Errorf("a secret is in the metrics: the %s", found)
 	}
 	problems, err := promlint.New(strings.NewReader(m.text)).Lint()

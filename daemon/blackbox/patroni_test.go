@@ -16,7 +16,7 @@ import (
 // A quorum is the example of high availability, and the load on the daemons that use it.
 type quorum struct {
 	*load
-	trio    *pgtest.Trio
+	trio    *pgtest.HACluster
 	daemons []*daemon
 
 	promoted time.Duration // from a machine's death until another takes writes, at most
@@ -32,7 +32,7 @@ const (
 
 // newQuorum brings up the example: three machines, and three daemons on its keyseat.json.
 func newQuorum(t *testing.T, kills int) *quorum {
-	trio := pgtest.StartTrio(t, example)
+	trio := pgtest.StartHACluster(t, example)
 	s := newShop(t)
 	text := strings.ReplaceAll(trio.File(t, "keyseat.json"), "/etc/keyseat", s.folder)
 	config := filepath.Join(s.folder, "keyseat.json")
@@ -104,7 +104,7 @@ func (q *quorum) strike() {
 	q.Logf("promoted after %s, accepted %s after that, not ready after %s", promoted, away-promoted, told)
 	q.pace.Store(int64(100 * time.Millisecond)) // because that takes long, and slots are not without end
 	dying.Start(q)
-	q.trio.Whole(q)
+	q.trio.WaitHealthy(q)
 	q.pace.Store(0)
 }
 

@@ -73,8 +73,8 @@ func (a *Admin) Keys(ctx context.Context, f KeyFilter) iter.Seq2[Key, error] {
 }
 
 // Key reads all that is known of a key, or gives [KeyNotFound].
-func (a *Admin) Key(ctx context.Context, code keys.Code) (WholeKey, error) {
-	return one[WholeKey](ctx, a, http.MethodGet, "keys", string(code), "", nil)
+func (a *Admin) Key(ctx context.Context, code keys.Code) (KeyDetail, error) {
+	return one[KeyDetail](ctx, a, http.MethodGet, "keys", string(code), "", nil)
 }
 
 // Revoke withdraws a key; its open task runs to its end.

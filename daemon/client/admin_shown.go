@@ -27,8 +27,8 @@ type Key struct {
 
 func (k Key) strange() bool { return k.Code == "" }
 
-// A WholeKey is all that is known of a key.
-type WholeKey struct {
+// A KeyDetail is all that is known of a key.
+type KeyDetail struct {
 	Key
 	Story   Story   `json:"story"`
 	History []Event `json:"history"` // the oldest first
@@ -42,34 +42,34 @@ type Story struct {
 
 // An Event is a line of a key's history.
 type Event struct {
-	At      time.Time     `json:"at"`
-	Cause   tasks.Cause   `json:"event"`
-	Task    string        `json:"task"` // its id, "" if it is about none
-	Kind    tasks.Kind    `json:"kind"`
-	Outcome tasks.Outcome `json:"outcome"`
-	Plan    string        `json:"plan"`
-	From    stock.State   `json:"from"` // with To: a slot of the plan moved, "" if none did
-	To      stock.State   `json:"to"`
-	Note    string        `json:"note"`
+	At      time.Time       `json:"at"`
+	Cause   tasks.EventType `json:"event"`
+	Task    string          `json:"task"` // its id, "" if it is about none
+	Kind    tasks.Kind      `json:"kind"`
+	Outcome tasks.Outcome   `json:"outcome"`
+	Plan    string          `json:"plan"`
+	From    stock.State     `json:"from"` // with To: a slot of the plan moved, "" if none did
+	To      stock.State     `json:"to"`
+	Note    string          `json:"note"`
 }
 
 // A Task is an accepted upgrade or renew, with nothing of its account. A zero time is one that has
 // not come.
 type Task struct {
-	ID      string        `json:"id"`
-	Code    keys.Code     `json:"code"` // of its key
-	Kind    tasks.Kind    `json:"kind"`
-	Country stock.Country `json:"country"`
-	State   tasks.Filter  `json:"state"`   // open, ended, or suspect: ended with a slot to resolve
-	Outcome tasks.Outcome `json:"outcome"` // "" while it is open
-	Plan    string        `json:"plan"`    // whose slot it holds or held last
-	Slot    stock.State   `json:"slot"`    // where that slot is, "" if it never had one
-	Asked   int           `json:"asked"`   // how often
-	Doubt   bool          `json:"in_doubt"`
-	Created time.Time     `json:"created"`
-	Due     time.Time     `json:"due"` // when it is asked about next
-	Leased  time.Time     `json:"leased_until"`
-	Ended   time.Time     `json:"ended"`
+	ID      string           `json:"id"`
+	Code    keys.Code        `json:"code"` // of its key
+	Kind    tasks.Kind       `json:"kind"`
+	Country stock.Country    `json:"country"`
+	State   tasks.TaskFilter `json:"state"`   // open, ended, or suspect: ended with a slot to resolve
+	Outcome tasks.Outcome    `json:"outcome"` // "" while it is open
+	Plan    string           `json:"plan"`    // whose slot it holds or held last
+	Slot    stock.State      `json:"slot"`    // where that slot is, "" if it never had one
+	Asked   int              `json:"asked"`   // how often
+	Doubt   bool             `json:"in_doubt"`
+	Created time.Time        `json:"created"`
+	Due     time.Time        `json:"due"` // when it is asked about next
+	Leased  time.Time        `json:"leased_until"`
+	Ended   time.Time        `json:"ended"`
 }
 
 func (t Task) strange() bool { return t.ID == "" }

@@ -11,7 +11,7 @@ import (
 
 // Tasks lists the tasks that the filter lets pass, the oldest first. It reads pages as it goes; an
 // error is the last that it gives.
-func (a *Admin) Tasks(ctx context.Context, filter tasks.Filter) iter.Seq2[Task, error] {
+func (a *Admin) Tasks(ctx context.Context, filter tasks.TaskFilter) iter.Seq2[Task, error] {
 	q := url.Values{}
 	if filter != tasks.AnyTask {
 		q.Set("state", string(filter))
@@ -24,7 +24,7 @@ func (a *Admin) Task(ctx context.Context, id string) (Task, error) {
 	return one[Task](ctx, a, http.MethodGet, "tasks", id, "", nil)
 }
 
-// Retry makes an open task due now. [TaskEnded] says that it is not open, [TaskAtWork] that it is
+// Retry makes an open task due now. [TaskEnded] says that it is not open, [TaskLeased] that it is
 // being asked about.
 func (a *Admin) Retry(ctx context.Context, id string) (Task, error) {
 	return one[Task](ctx, a, http.MethodPost, "tasks", id, "retry", nil)

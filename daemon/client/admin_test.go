@@ -25,8 +25,8 @@ func serve(t *testing.T) (*client.Admin, *memory.Store) {
 	t.Helper()
 	store := memory.New(time.Now)
 	server := httptest.NewServer(&admin.API{
-		Desk:   daemon.NewDesk(store, simulator.Connector{}, nil, tasks.DefaultRules()),
-		Office: store, Tokens: admin.TokenList{admin.NewToken("shop", admin.Write, token)},
+		Engine:     daemon.NewEngine(store, simulator.Connector{}, nil, tasks.DefaultRules()),
+		AdminStore: store, Tokens: admin.TokenList{admin.NewToken("shop", admin.Write, token)},
 	})
 	t.Cleanup(server.Close)
 	a, err := client.NewAdmin(server.URL, tasks.NewSecret(token), client.Options{})
@@ -40,7 +40,7 @@ func serve(t *testing.T) (*client.Admin, *memory.Store) {
 func TestOddCodes(t *testing.T) {
 	a, store := serve(t)
 	codes := []keys.Code{".", "..", "a/b", "a//b", "%2F", "?x=1#", "+", "a&b", "revoke"}
-	err := store.ImportKeys(t.Context(), tasks.Batch{ID: "b", Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) {
+	err := store.ImportKeys(t.Context(), tasks.ImportBatch{ID: "b", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for _, c := range codes {
 			if !yield(keys.Key{Code: c, Status: keys.Active}, nil) {
 				return
@@ -98,7 +98,7 @@ func TestAdminRepeats(t *testing.T) {
 	a, w := openAdmin(t, away)
 	_, err := a.Issue(t.Context(), "hook", client.Order{Count: 1, OrderID: "o"})
 	wants(t, "issue", err, client.Unavailable)
-	later, is := errors.AsType[*client.Later](err)
+	later, is := errors.AsType[*client.RetryLaterError](err)
 	if p, also := errors.AsType[*client.Problem](err); !is || later.Status != 503 || !also || p.Detail != "d" || len(w.sent) != 1+client.DefaultRepeats {
 		t.Errorf("%v, sent %d times", err, len(w.sent))
 	}
@@ -169,7 +169,7 @@ func TestOddAdmin(t *testing.T) {
 	for _, body := range []string{`<html>`, `{"code":"","status":404}`, `{"code":"not_found","status":400}`} {
 		a, _ := openAdmin(t, step{status: 404, body: body})
 		_, err := a.Key(t.Context(), code)
-		if s, is := errors.AsType[*client.Status](err); !is || s.Code != 404 || strings.Contains(err.Error(), "html") {
+		if s, is := errors.AsType[*client.StatusError](err); !is || s.Code != 404 || strings.Contains(err.Error(), "html") {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestCodes(t *testing.T) {
 	all := []client.Code{
 		client.BodyMalformed, client.QueryInvalid, client.KeyMissing, client.Unauthorized, client.Forbidden, client.NotFound,
 		client.KeyNotFound, client.TaskNotFound, client.PlanNotFound, client.NotAllowed, client.TaskOpen, client.TaskEnded,
-		client.TaskAtWork, client.NotSuspect, client.NotSpent, client.PlanInUse, client.Contended, client.TooLarge, client.MediaType,
+		client.TaskLeased, client.NotSuspect, client.NotSpent, client.PlanInUse, client.Contended, client.TooLarge, client.MediaType,
 		client.FieldInvalid, client.OutcomeInvalid, client.KeyReused, client.Unavailable,
 	}
 	for i, c := range admin.Codes() {

@@ -36,9 +36,9 @@ func (c *Client) Info(ctx context.Context, code keys.Code) (info Info, err error
 }
 
 // Stock lists the countries with a free slot, by name.
-func (c *Client) Stock(ctx context.Context) (all []OnSale, err error) {
+func (c *Client) Stock(ctx context.Context) (all []CountryStock, err error) {
 	err = c.line.send(ctx, call(url.Values{"stock": {""}}), func(r reply) error {
-		if json.Unmarshal(r.body, &all) != nil || all == nil || slices.ContainsFunc(all, OnSale.strange) {
+		if json.Unmarshal(r.body, &all) != nil || all == nil || slices.ContainsFunc(all, CountryStock.strange) {
 			return ErrAnswer
 		}
 		return nil
@@ -49,19 +49,19 @@ func (c *Client) Stock(ctx context.Context) (all []OnSale, err error) {
 	return all, nil
 }
 
-// An OnSale is a country with free slots.
-type OnSale struct {
+// A CountryStock is a country with free slots.
+type CountryStock struct {
 	Country string        `json:"country"` // its name in English
 	Code    stock.Country `json:"country_code"`
 	Slots   int           `json:"slots"` // at least 1
 }
 
-func (s OnSale) strange() bool { return s.Code == "" || s.Slots < 1 }
+func (s CountryStock) strange() bool { return s.Code == "" || s.Slots < 1 }
 
 // Upgrade asks to put the account into a plan in that country (its ISO 3166-1 alpha-2 code). When it
 // returns nil the request is stored, and is carried out in a few minutes: see [Client.Wait].
 //
-// The error is a [*Refused], whose reason is a [tasks.Refusal], if the API refuses. With
+// The error is a [*RefusedError], whose reason is a [tasks.Refusal], if the API refuses. With
 // [ErrUnknown] the request may have been stored, or may be within the next seconds: ask [Client.Info]
 // after that. A key that is in_queue by then has been accepted; one that is as it was before has not,
 // and the request can be made again. Should it have been stored after all, nothing is done twice:
@@ -115,13 +115,13 @@ func status(r reply) error {
 	}
 	var v verdict
 	_ = json.Unmarshal(r.body, &v) // what is none has no message
-	return &Status{r.status, v.Message}
+	return &StatusError{r.status, v.Message}
 }
 
 // later is when a reply asks to come back, or nil.
-func (r reply) later() *Later {
+func (r reply) later() *RetryLaterError {
 	if r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable {
-		return &Later{r.status, retryAfter(r.header)}
+		return &RetryLaterError{r.status, retryAfter(r.header)}
 	}
 	return nil
 }

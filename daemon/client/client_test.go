@@ -69,7 +69,7 @@ func TestStock(t *testing.T) {
 	c, _ := open(t, step{status: 200, body: `[{"country":"Germany","country_code":"DE","slots":10}]`})
 	got, err := c.Stock(t.Context())
 	wants(t, "stock", err)
-	if want := []client.OnSale{{"Germany", "DE", 10}}; !reflect.DeepEqual(got, want) {
+	if want := []client.CountryStock{{"Germany", "DE", 10}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}
 	c, _ = open(t, step{status: 200, body: `[]`})
@@ -110,7 +110,7 @@ func TestChanges(t *testing.T) {
 		c, w := open(t, step{status: 200, body: `{"status":"error","message":"` + r.Error() + `"}`})
 		err := c.Upgrade(t.Context(), code, account, "US")
 		wants(t, string(r), err, r)
-		if refused, is := errors.AsType[*client.Refused](err); !is || refused.Message != r.Error() || len(w.sent) != 1 {
+		if refused, is := errors.AsType[*client.RefusedError](err); !is || refused.Message != r.Error() || len(w.sent) != 1 {
 			t.Errorf("%v, sent %d times", err, len(w.sent))
 		}
 	}
@@ -118,7 +118,7 @@ func TestChanges(t *testing.T) {
 	wants(t, "not there", c.Renew(t.Context(), code, account, "US"), tasks.UnknownKey)
 	c, _ = open(t, step{status: 200, body: `{"status":"error","message":"Not on Sundays"}`})
 	err := c.Renew(t.Context(), code, account, "US")
-	if refused, is := errors.AsType[*client.Refused](err); !is || refused.Refusal != "" || refused.Message != "Not on Sundays" || errors.Unwrap(err) != nil {
+	if refused, is := errors.AsType[*client.RefusedError](err); !is || refused.Refusal != "" || refused.Message != "Not on Sundays" || errors.Unwrap(err) != nil {
 		t.Errorf("%v", err)
 	}
 }
@@ -159,7 +159,7 @@ func TestStatuses(t *testing.T) {
 		_, read := c.Info(t.Context(), code)
 		changed := c.Upgrade(t.Context(), code, account, "US")
 		for _, err := range []error{read, changed} {
-			if s, is := errors.AsType[*client.Status](err); !is || s.Code != status || s.Message != "what is wrong" {
+			if s, is := errors.AsType[*client.StatusError](err); !is || s.Code != status || s.Message != "what is wrong" {
 				t.Errorf("%d: %v", status, err)
 			}
 		}

@@ -29,35 +29,35 @@ var (
 
 var errRequest = errors.New("client: the request cannot be written down")
 
-// A Later is an answer that asks to come back.
-type Later struct {
-	Status int           // 429: too many requests; 503: the database is away, or the daemon is stopping
-	After  time.Duration // when to come back; 0: it does not say
+// A RetryLaterError is an answer that asks to come back.
+type RetryLaterError struct {
+	Status     int           // 429: too many requests; 503: the database is away, or the daemon is stopping
+	RetryAfter time.Duration // when to come back; 0: it does not say
 }
 
 // Error names the status and the pause.
-func (l *Later) Error() string {
-	return fmt.Sprintf("client: status %d, to be tried again in %s", l.Status, l.After)
+func (l *RetryLaterError) Error() string {
+	return fmt.Sprintf("client: status %d, to be tried again in %s", l.Status, l.RetryAfter)
 }
 
-// A Status is an answer that is none of the documented ones, but for [Later] and [Problem].
-type Status struct {
+// A StatusError is an answer that is none of the documented ones, but for [RetryLaterError] and [Problem].
+type StatusError struct {
 	Code    int
 	Message string // the daemon's, for people; "" for none. It is not part of the error's text.
 }
 
 // Error names the status.
-func (s *Status) Error() string { return "client: status " + strconv.Itoa(s.Code) }
+func (s *StatusError) Error() string { return "client: status " + strconv.Itoa(s.Code) }
 
-// A Refused is an upgrade or a renew that the API refuses. With [errors.Is] it is the [tasks.Refusal]
+// A RefusedError is an upgrade or a renew that the API refuses. With [errors.Is] it is the [tasks.Refusal]
 // that it says.
-type Refused struct {
+type RefusedError struct {
 	Refusal tasks.Refusal // "" if the sentence is one that this package does not know
 	Message string        // the API's sentence, for people
 }
 
 // Error is the sentence, if it is one of those that the API documents.
-func (r *Refused) Error() string {
+func (r *RefusedError) Error() string {
 	if r.Refusal == "" {
 		return "client: the request was refused in words of the daemon's own"
 	}
@@ -65,7 +65,7 @@ func (r *Refused) Error() string {
 }
 
 // Unwrap gives the refusal, if it is known.
-func (r *Refused) Unwrap() error {
+func (r *RefusedError) Unwrap() error {
 	if r.Refusal == "" {
 		return nil
 	}

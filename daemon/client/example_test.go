@@ -21,12 +21,12 @@ import (
 // shop serves both APIs, on a store in memory, until the context ends.
 func shop(ctx context.Context) (base string) {
 	store := memory.New(time.Now)
-	desk := daemon.NewDesk(store, simulator.Connector{}, keyring.New([keyring.KeySize]byte{}), tasks.DefaultRules())
+	desk := daemon.NewEngine(store, simulator.Connector{}, keyring.New([keyring.KeySize]byte{}), tasks.DefaultRules())
 	crew := daemon.NewCrew(desk)
 	mux := http.NewServeMux()
-	api := &daemon.API{Desk: desk, Wake: crew.Wake}
+	api := &daemon.API{Engine: desk, Wake: crew.Wake}
 	api.Register(mux)
-	mux.Handle("/admin/v1/", &admin.API{Desk: desk, Office: store, Tokens: admin.TokenList{admin.NewToken("shop", admin.Write, "a-long-secret")}})
+	mux.Handle("/admin/v1/", &admin.API{Engine: desk, AdminStore: store, Tokens: admin.TokenList{admin.NewToken("shop", admin.Write, "a-long-secret")}})
 	server := httptest.NewServer(mux)
 	ended := make(chan struct{})
 	go func() { _ = crew.Run(ctx, time.Second); close(ended) }()
@@ -75,8 +75,8 @@ func ExampleClient_Upgrade() {
 		log.Fatal(err)
 	}
 	err = holder.Upgrade(context.Background(), "MY-KEY", tasks.Account{}, "US")
-	later, busy := errors.AsType[*client.Later](err)
-	refused, isRefused := errors.AsType[*client.Refused](err)
+	later, busy := errors.AsType[*client.RetryLaterError](err)
+	refused, isRefused := errors.AsType[*client.RefusedError](err)
 	switch {
 	case err == nil:
 		fmt.Println("accepted")
@@ -85,7 +85,7 @@ func ExampleClient_Upgrade() {
 	case isRefused:
 		fmt.Println("not accepted:", refused.Message)
 	case busy:
-		fmt.Println("not accepted: come back in", later.After)
+		fmt.Println("not accepted: come back in", later.RetryAfter)
 	case errors.Is(err, client.ErrNoAnswer):
 		fmt.Println("not accepted: nobody there")
 	}

@@ -10,7 +10,7 @@ import (
 
 // An Info is how a key stands. Its shape says which of the fields below the line it has.
 type Info struct {
-	Shape   keys.Shape
+	Shape   keys.InfoShape
 	Status  keys.Status
 	Message string // why an upgrade or renew failed, for people; "" for nothing to say
 
@@ -69,7 +69,7 @@ func readInfo(body []byte) (Info, error) {
 		return Info{}, ErrAnswer
 	}
 	if b.Status == statusNotExist {
-		return Info{Shape: keys.NotFound}, &Refused{tasks.UnknownKey, *b.Message}
+		return Info{Shape: keys.NotFound}, &RefusedError{tasks.UnknownKey, *b.Message}
 	}
 	if b.Used == nil || *b.Used < 0 || *b.Used > 1 {
 		return Info{}, ErrAnswer
@@ -88,7 +88,7 @@ func readInfo(body []byte) (Info, error) {
 	return i, nil
 }
 
-func (b infoBody) shape() keys.Shape {
+func (b infoBody) shape() keys.InfoShape {
 	switch {
 	case b.Status == keys.FailedUpgrade || b.Status == keys.SuccessRenew:
 		return keys.Reusable

@@ -15,7 +15,7 @@ import (
 type Options struct {
 	Timeout   time.Duration // of one try, from the first dial to the last byte; 0: [DefaultTimeout]
 	Repeats   int           // tries after the first, where repeating is safe; 0: [DefaultRepeats], below 0: none
-	MaxWait   time.Duration // a [Later] that asks for more is not waited for; 0: [DefaultMaxWait]
+	MaxWait   time.Duration // a [RetryLaterError] that asks for more is not waited for; 0: [DefaultMaxWait]
 	Plaintext bool          // allow http:// to a host that is not loopback
 
 	// Transport carries the requests; nil: one of the client's own. It must report to

@@ -23,7 +23,7 @@ const (
 	NotAllowed     Code = "method_not_allowed"
 	TaskOpen       Code = "task_open"
 	TaskEnded      Code = "task_ended"
-	TaskAtWork     Code = "task_at_work" // being asked about right now
+	TaskLeased     Code = "task_at_work" // being asked about right now
 	NotSuspect     Code = "not_suspect"
 	NotSpent       Code = "not_spent"
 	PlanInUse      Code = "plan_in_use" // its slots do not allow the edit
@@ -40,7 +40,7 @@ const (
 func (c Code) Error() string { return string(c) }
 
 // A Problem is what the admin API says is wrong (RFC 9457). With [errors.Is] it is its code, and with
-// [errors.As] it is a [*Later] if it asks to come back.
+// [errors.As] it is a [*RetryLaterError] if it asks to come back.
 type Problem struct {
 	Type   string `json:"type"` // urn:keyseat:problem: and the code
 	Title  string `json:"title"`
@@ -48,7 +48,7 @@ type Problem struct {
 	Detail string `json:"detail"` // for people
 	Code   Code   `json:"code"`
 
-	later *Later
+	later *RetryLaterError
 }
 
 // Error tells the status, the code and the detail.

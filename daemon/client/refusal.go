@@ -29,7 +29,7 @@ func readVerdict(body []byte) error {
 	case statusSuccess:
 		return nil
 	case statusNotExist:
-		return &Refused{tasks.UnknownKey, v.Message}
+		return &RefusedError{tasks.UnknownKey, v.Message}
 	case statusError:
 		return v.refused()
 	}
@@ -40,8 +40,8 @@ func readVerdict(body []byte) error {
 func (v verdict) refused() error {
 	for _, r := range refusals {
 		if r.Error() == v.Message {
-			return &Refused{r, v.Message}
+			return &RefusedError{r, v.Message}
 		}
 	}
-	return &Refused{"", v.Message}
+	return &RefusedError{"", v.Message}
 }

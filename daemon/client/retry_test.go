@@ -24,7 +24,7 @@ func TestRepeats(t *testing.T) {
 	documented := func(message string) step {
 		return step{status: 200, header: "Retry-After: 3", body: `{"status":"error","message":"` + message + `"}`}
 	}
-	later := new(client.Later)
+	later := new(client.RetryLaterError)
 	for what, c := range map[string]struct {
 		steps        []step
 		read, change int // how often it is sent
@@ -62,7 +62,7 @@ func TestRepeats(t *testing.T) {
 				t.Errorf("%s: read %d times, changed %d times, in %s", what, len(read.sent), len(change.sent), took)
 			}
 			if slices.Contains(c.err, error(later)) {
-				if l, is := errors.AsType[*client.Later](err); !is || l.Status != 429 || l.After == 0 || errors.Is(err, client.ErrUnknown) {
+				if l, is := errors.AsType[*client.RetryLaterError](err); !is || l.Status != 429 || l.RetryAfter == 0 || errors.Is(err, client.ErrUnknown) {
 					t.Errorf("%s: %v", what, err)
 				}
 				return

@@ -17,20 +17,20 @@ const (
 
 // Wait asks for a key's info until no upgrade or renew of it is open, and gives that info:
 // [Info.Outcome] says how it ended. Give it a context that ends, because a task may take a quarter of
-// an hour. While there is no answer, or a [Later], it goes on; any other error ends it.
+// an hour. While there is no answer, or a [RetryLaterError], it goes on; any other error ends it.
 // A context that ends does so too, with its error and the last info that there was.
 func (c *Client) Wait(ctx context.Context, code keys.Code) (Info, error) {
 	var last Info
 	for pause := firstLook; ; pause = min(pause*3/2, lastLook) {
 		info, err := c.Info(ctx, code)
-		later, is := errors.AsType[*Later](err)
+		later, is := errors.AsType[*RetryLaterError](err)
 		switch {
 		case err == nil && !info.Open():
 			return info, nil
 		case err == nil:
 			last = info
 		case is:
-			pause = max(pause, later.After)
+			pause = max(pause, later.RetryAfter)
 		case !errors.Is(err, ErrNoAnswer):
 			return info, err
 		}

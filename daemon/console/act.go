@@ -137,21 +137,21 @@ func (v *visit) act() error {
 }
 
 // ofKey are the acts that make sense on the view's key.
-func ofKey(v tasks.View) []act {
+func ofKey(v tasks.Snapshot) []act {
 	return some("key", map[string]bool{"revoke": !v.Key.Revoked, "restore": v.Key.Revoked, "reset": can(tasks.Reset, v)})
 }
 
 // ofTask are the acts that make sense on the view's task.
-func ofTask(v tasks.View) []act {
+func ofTask(v tasks.Snapshot) []act {
 	return some("task", map[string]bool{
-		"retry":   can(tasks.Hurry, v),
+		"retry":   can(tasks.RetryNow, v),
 		"resolve": v.Task.Slot == stock.Suspect,
 		"release": can(tasks.Release, v),
 	})
 }
 
 // can asks the rules.
-func can(decide func(tasks.View, string) (tasks.Change, error), v tasks.View) bool {
+func can(decide func(tasks.Snapshot, string) (tasks.Change, error), v tasks.Snapshot) bool {
 	_, err := decide(v, "")
 	return err == nil
 }

@@ -16,15 +16,15 @@ import (
 
 // Options are what a console is made from. Those without a remark are needed.
 type Options struct {
-	API     http.Handler // an [admin.API] with the same tokens: whatever changes something is asked of it
-	Tokens  admin.Tokens
-	Desk    tasks.Desk // of which only what reads is used
-	Office  tasks.Office
-	Census  tasks.Census           // nil: outcomes over time are not shown
-	Askings func() []meter.Askings // of this daemon's connector; nil: they are not shown
-	Proxies []netip.Prefix         // whose X-Forwarded-For is believed where attempts to sign in are counted
-	Now     func() time.Time       // nil: time.Now
-	Log     *slog.Logger           // nil: silence
+	API            http.Handler // an [admin.API] with the same tokens: whatever changes something is asked of it
+	Tokens         admin.Tokens
+	Engine         tasks.Engine // of which only what reads is used
+	AdminStore     tasks.AdminStore
+	TaskStats      tasks.TaskStats               // nil: outcomes over time are not shown
+	ConnectorStats func() []meter.ConnectorStats // of this daemon's connector; nil: they are not shown
+	Proxies        []netip.Prefix                // whose X-Forwarded-For is believed where attempts to sign in are counted
+	Now            func() time.Time              // nil: time.Now
+	Log            *slog.Logger                  // nil: silence
 }
 
 // A Console answers at / and below /console/ of wherever it is mounted. Any number of goroutines may

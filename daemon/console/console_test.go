@@ -49,10 +49,10 @@ func open(t *testing.T, change func(o *console.Options)) shop {
 	now := time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
 	store := memory.New(func() time.Time { return now })
 	tokens := &flaky{TokenList: admin.TokenList{admin.NewToken("ann", admin.Write, token)}}
-	desk := daemon.NewDesk(store, nil, nil, tasks.DefaultRules())
-	desk.Pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
+	engine := daemon.NewEngine(store, nil, nil, tasks.DefaultRules())
+	engine.Pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
 	o := console.Options{
-		API: &admin.API{Desk: desk, Office: store, Tokens: tokens}, Tokens: tokens, Desk: desk, Office: store, Census: store,
+		API: &admin.API{Engine: engine, AdminStore: store, Tokens: tokens}, Tokens: tokens, Engine: engine, AdminStore: store, TaskStats: store,
 		Now: func() time.Time { return now },
 	}
 	change(&o)
@@ -124,23 +124,23 @@ func TestTroubles(t *testing.T) {
 	if w := s.ask("/console/signin", "", url.Values{"token": {token}}); w.Code != 503 || w.Header().Get("Set-Cookie") != "" {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
-	away := open(t, func(o *console.Options) { o.Office = failing{o.Office} })
+	away := open(t, func(o *console.Options) { o.AdminStore = failing{o.AdminStore} })
 	away.want(503, "/", away.signIn())
-	panics := open(t, func(o *console.Options) { o.Office = nil })
+	panics := open(t, func(o *console.Options) { o.AdminStore = nil })
 	if page := panics.want(503, "/console/plans", panics.signIn()); strings.Contains(page, "nil pointer") {
 		t.Error(page)
 	}
 }
 
-type failing struct{ tasks.Office }
+type failing struct{ tasks.AdminStore }
 
-func (failing) Queue(context.Context) (tasks.Queue, error) {
-	return tasks.Queue{}, errors.New("postgres://secret")
+func (failing) QueueStats(context.Context) (tasks.QueueStats, error) {
+	return tasks.QueueStats{}, errors.New("postgres://secret")
 }
 
 // TestWithoutACensus holds that a store need not be one, nor a connector be measured.
 func TestWithoutACensus(t *testing.T) {
-	s := open(t, func(o *console.Options) { o.Census = nil })
+	s := open(t, func(o *console.Options) { o.TaskStats = nil })
 	page := s.want(200, "/", s.signIn())
 	if strings.Contains(page, "data-chart") || !strings.Contains(page, "It has not been asked yet.") {
 		t.Error(page)
@@ -150,15 +150,15 @@ func TestWithoutACensus(t *testing.T) {
 // TestPagesGoOn follows the lists to their ends, past more than a page.
 func TestPagesGoOn(t *testing.T) {
 	s := open(t, func(*console.Options) {})
-	var edits []stock.Edit
+	var edits []stock.PlanEdit
 	country, size, later := stock.Country("US"), 1, s.now.Add(-time.Hour)
 	for i := range 120 {
-		edits = append(edits, stock.Edit{ID: "plan-" + string(rune('a'+i/26)) + string(rune('a'+i%26)), Country: &country, Size: &size, ExpiresAt: &later})
+		edits = append(edits, stock.PlanEdit{ID: "plan-" + string(rune('a'+i/26)) + string(rune('a'+i%26)), Country: &country, Size: &size, ExpiresAt: &later})
 	}
 	if err := s.store.EditPlans(t.Context(), edits); err != nil {
 		t.Fatal(err)
 	}
-	err := s.store.ImportKeys(t.Context(), tasks.Batch{ID: "b", Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) {
+	err := s.store.ImportKeys(t.Context(), tasks.ImportBatch{ID: "b", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for i := range 120 {
 			if !yield(keys.Key{Code: keys.Code("K&" + string(rune('a'+i/26)) + string(rune('a'+i%26))), Status: keys.Active}, nil) {
 				return

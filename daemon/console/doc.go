@@ -7,9 +7,9 @@
 // What changes anything is asked of the admin API itself, in the same process and with the session's
 // own token: a role, a rule, a line of history or of the audit log is the same either way.
 //
-//	browser ─▶ Console ─▶ session, token ─▶ page ◀── tasks.Desk, tasks.Office, tasks.Census
+//	browser ─▶ Console ─▶ session, token ─▶ page ◀── tasks.Engine, tasks.AdminStore, tasks.TaskStats
 //	               │
-//	               └─ form ─▶ confirm ─▶ POST /admin/v1/… ─▶ tasks.Desk
+//	               └─ form ─▶ confirm ─▶ POST /admin/v1/… ─▶ tasks.Engine
 //
 // Every page is whole without script; with it charts are drawn and what changes is read again. Nothing
 // comes from another host, and no login, no password and no token is ever on a page.

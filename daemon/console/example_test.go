@@ -16,10 +16,10 @@ import (
 
 func Example() {
 	store := memory.New(time.Now)
-	desk := daemon.NewDesk(store, nil, nil, tasks.DefaultRules()) // it accepts nothing here
+	engine := daemon.NewEngine(store, nil, nil, tasks.DefaultRules()) // it accepts nothing here
 	tokens := admin.TokenList{admin.NewToken("ann", admin.Write, "a-token-of-ann-0001")}
-	api := &admin.API{Desk: desk, Office: store, Tokens: tokens}
-	operators, err := console.New(console.Options{API: api, Tokens: tokens, Desk: desk, Office: store, Census: store})
+	api := &admin.API{Engine: engine, AdminStore: store, Tokens: tokens}
+	operators, err := console.New(console.Options{API: api, Tokens: tokens, Engine: engine, AdminStore: store, TaskStats: store})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -56,7 +56,7 @@ type tide struct {
 }
 
 // newTide sorts cohorts of hours from that time on.
-func newTide(from time.Time, cohorts []tasks.Cohort) tide {
+func newTide(from time.Time, cohorts []tasks.HourCount) tide {
 	t := tide{Fates: fates, Hours: make([]hour, past)}
 	for i := range t.Hours {
 		t.Hours[i] = hour{From: from.Add(time.Duration(i) * time.Hour), Counts: make([]int, len(fates))}
@@ -75,7 +75,7 @@ func newTide(from time.Time, cohorts []tasks.Cohort) tide {
 	return t
 }
 
-func (t *tide) add(c tasks.Cohort) {
+func (t *tide) add(c tasks.HourCount) {
 	for i, s := range t.Sums {
 		if s.Outcome == c.Outcome && s.Kind == c.Kind {
 			t.Sums[i].Tasks += c.Tasks

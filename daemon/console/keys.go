@@ -29,7 +29,7 @@ func (v *visit) keys() error {
 	if err != nil {
 		after = "" // the first page
 	}
-	views, err := v.Office.Keys(v.r.Context(), after, rows)
+	views, err := v.AdminStore.Keys(v.r.Context(), after, rows)
 	if err != nil {
 		return err
 	}
@@ -62,17 +62,17 @@ func (v *visit) search(text string) error {
 }
 
 // byCode reads the key of a code. What cannot be a code is no key's.
-func (v *visit) byCode(text string) (tasks.View, error) {
+func (v *visit) byCode(text string) (tasks.Snapshot, error) {
 	code, err := keys.ParseTyped(text)
 	if err != nil {
-		return tasks.View{}, nil //nolint:nilerr // it was looked for, and there is none
+		return tasks.Snapshot{}, nil //nolint:nilerr // it was looked for, and there is none
 	}
-	return v.Desk.View(v.r.Context(), code)
+	return v.Engine.Snapshot(v.r.Context(), code)
 }
 
 // A keyPage is all that is known of a key, and what can be done.
 type keyPage struct {
-	shown.WholeKey
+	shown.KeyDetail
 	Acts   []act
 	Latest taskPage // if it ever had a task
 }
@@ -86,11 +86,11 @@ func (v *visit) key() error {
 	if !found.Key.Exists() {
 		return tasks.ErrNoKey
 	}
-	history, err := v.Office.History(v.r.Context(), found.Key.Code)
+	history, err := v.AdminStore.History(v.r.Context(), found.Key.Code)
 	if err != nil {
 		return err
 	}
-	k := keyPage{WholeKey: shown.NewWholeKey(found, history), Acts: ofKey(found)}
+	k := keyPage{KeyDetail: shown.NewKeyDetail(found, history), Acts: ofKey(found)}
 	if found.Task != nil {
 		k.Latest = newTaskPage(found)
 	}

@@ -35,14 +35,14 @@ func (v *visit) overview() error {
 		}
 	}
 	o.Sum = newShelf(sum)
-	if v.Askings != nil {
-		o.Askings = newAskings(v.Askings())
+	if v.ConnectorStats != nil {
+		o.Askings = newAskings(v.ConnectorStats())
 	}
 	return v.show(http.StatusOK, page{"overview", "Overview", "overview", o})
 }
 
 // Moment is when the store was read.
-func (o overview) Moment() shown.Moment { return shown.Moment(o.At) }
+func (o overview) Moment() shown.Time { return shown.Time(o.At) }
 
 // A shelf is a country's slots, and a bar of them.
 type shelf struct {
@@ -74,7 +74,7 @@ func newShelf(l stock.Level) shelf {
 
 // An asking is how quick the connector was.
 type asking struct {
-	meter.Askings
+	meter.ConnectorStats
 	Mean, Half, Most time.Duration
 	Columns          []column
 }
@@ -89,11 +89,11 @@ type column struct {
 // Top is where the column begins.
 func (c column) Top() float64 { return 100 - c.Height }
 
-func newAskings(all []meter.Askings) []asking {
+func newAskings(all []meter.ConnectorStats) []asking {
 	var shown []asking
 	for _, a := range all {
 		shown = append(shown, asking{
-			Askings: a, Mean: a.Took / time.Duration(a.Count), Half: a.Within(0.5), Most: a.Within(0.95), Columns: columns(a.Buckets),
+			ConnectorStats: a, Mean: a.Took / time.Duration(a.Count), Half: a.Quantile(0.5), Most: a.Quantile(0.95), Columns: columns(a.Buckets),
 		})
 	}
 	return shown

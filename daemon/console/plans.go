@@ -24,7 +24,7 @@ func (v *visit) plans() error {
 	if err != nil {
 		after = 0 // the first page
 	}
-	plans, err := v.Office.Plans(v.r.Context(), after, rows)
+	plans, err := v.AdminStore.Plans(v.r.Context(), after, rows)
 	if err != nil {
 		return err
 	}

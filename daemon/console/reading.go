@@ -14,7 +14,7 @@ import (
 // A reading is what the overview shows of the store.
 type reading struct {
 	At     time.Time
-	Queue  tasks.Queue
+	Queue  tasks.QueueStats
 	Levels []stock.Level
 	Tide   *tide // nil: the store counts no tasks over time
 	Recent []shown.Task
@@ -49,19 +49,19 @@ func (c *Console) read(ctx context.Context) (reading, error) {
 }
 
 func (c *Console) readShop(ctx context.Context, r *reading) (err error) {
-	if r.Queue, err = c.Office.Queue(ctx); err != nil {
+	if r.Queue, err = c.AdminStore.QueueStats(ctx); err != nil {
 		return err
 	}
-	r.Levels, err = c.Desk.Stock(ctx)
+	r.Levels, err = c.Engine.Stock(ctx)
 	return err
 }
 
 func (c *Console) readTide(ctx context.Context, r *reading) error {
-	if c.Census == nil {
+	if c.TaskStats == nil {
 		return nil
 	}
 	from := r.At.Truncate(time.Hour).Add(-(past - 1) * time.Hour)
-	cohorts, err := c.Census.Cohorts(ctx, from, past)
+	cohorts, err := c.TaskStats.CountByHour(ctx, from, past)
 	r.Tide = new(newTide(from, cohorts))
 	return err
 }
@@ -103,9 +103,9 @@ func (c *Console) newest(ctx context.Context, now time.Time, n int) ([]shown.Tas
 
 // since gives the last n tasks that were accepted since that time.
 func (c *Console) since(ctx context.Context, from time.Time, n int) (last []shown.Task, err error) {
-	after := tasks.Task{Created: from}
+	after := tasks.Task{CreatedAt: from}
 	for range bulks {
-		views, err := c.Office.Tasks(ctx, tasks.AnyTask, after, bulk)
+		views, err := c.AdminStore.Tasks(ctx, tasks.AnyTask, after, bulk)
 		if err != nil {
 			return nil, err
 		}
@@ -131,13 +131,13 @@ const (
 func (c *Console) readPlans(ctx context.Context, r *reading) error {
 	after := int64(0)
 	for range planRounds {
-		plans, err := c.Office.Plans(ctx, after, plansAtOnce)
+		plans, err := c.AdminStore.Plans(ctx, after, plansAtOnce)
 		if err != nil {
 			return err
 		}
 		for _, p := range plans {
 			after = p.Seq
-			if p.Live(r.At) || p.Retired {
+			if p.Available(r.At) || p.Retired {
 				continue
 			}
 			if len(r.Ill) == maxIll {

@@ -11,7 +11,7 @@ import (
 
 // A taskList is a page of tasks. Without a state they are the newest, the newest first.
 type taskList struct {
-	State tasks.Filter
+	State tasks.TaskFilter
 	Tasks []shown.Task
 	Next  string
 }
@@ -19,7 +19,7 @@ type taskList struct {
 // tasks lists the newest tasks, or those of a state, the oldest first: they are to be looked at in turn.
 func (v *visit) tasks() (err error) {
 	query := v.r.URL.Query()
-	l := taskList{State: tasks.Filter(query.Get("state"))}
+	l := taskList{State: tasks.TaskFilter(query.Get("state"))}
 	switch l.State {
 	case tasks.AnyTask:
 		l.Tasks, err = v.newest(v.r.Context(), v.Now(), rows)
@@ -46,7 +46,7 @@ func (v *visit) page(l *taskList, id string) error {
 			after = *found.Task
 		}
 	}
-	views, err := v.Office.Tasks(v.r.Context(), l.State, after, rows)
+	views, err := v.AdminStore.Tasks(v.r.Context(), l.State, after, rows)
 	if err != nil {
 		return err
 	}
@@ -60,11 +60,11 @@ func (v *visit) page(l *taskList, id string) error {
 }
 
 // byID reads a task. What cannot be an id is no task's.
-func (v *visit) byID(id string) (tasks.View, error) {
+func (v *visit) byID(id string) (tasks.Snapshot, error) {
 	if !sheet.ValidID(id) {
-		return tasks.View{}, nil
+		return tasks.Snapshot{}, nil
 	}
-	return v.Office.Task(v.r.Context(), id)
+	return v.AdminStore.Task(v.r.Context(), id)
 }
 
 // A taskPage is a task and what can be done.
@@ -73,7 +73,7 @@ type taskPage struct {
 	Acts []act
 }
 
-func newTaskPage(v tasks.View) taskPage { return taskPage{shown.NewTask(*v.Task), ofTask(v)} }
+func newTaskPage(v tasks.Snapshot) taskPage { return taskPage{shown.NewTask(*v.Task), ofTask(v)} }
 
 func (v *visit) task() error {
 	found, err := v.byID(v.r.URL.Query().Get("id"))

@@ -40,7 +40,7 @@ func number(n int) string {
 }
 
 // at shows a moment, to the second and in UTC.
-func at(m shown.Moment) template.HTML {
+func at(m shown.Time) template.HTML {
 	if m.String() == "" {
 		return "–"
 	}

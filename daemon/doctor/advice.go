@@ -28,7 +28,7 @@ var advice = map[Code]Advice{
 		Means:  "A task is stored in a form that no program can read: it is not worked on. Nothing else is said of its key, and nothing mended, while it is so.",
 		Decide: "Its row was changed past the program, or the disk is damaged: bring it back from a backup.",
 	},
-	TaskStray: {
+	TaskExtraOpen: {
 		Means:  "A task is open, but another is the one that its key waits for. Its end would change the key behind its holder's back, and two tasks may put two accounts into plans.",
 		Repair: "The task is ended with a system error and its secret erased. Its slot is freed if it was never asked about without an answer, and suspect else.",
 		Decide: resolve,

@@ -12,7 +12,7 @@ import (
 // A Store is what a doctor can look into.
 type Store interface {
 	tasks.Store
-	tasks.Office
+	tasks.AdminStore
 	tasks.Inspector
 }
 
@@ -21,7 +21,7 @@ type Doctor struct {
 	Store  Store
 	Sealer tasks.Sealer
 	Stale  time.Duration // how long ago a lease may have run out, before that is a finding
-	NewID  func() string // as that of a [tasks.Desk]
+	NewID  func() string // as that of a [tasks.Engine]
 }
 
 // pageSize is how many records are in memory at once.
@@ -32,7 +32,7 @@ const pageSize = 500
 func (d Doctor) Examine(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
 		for r, err := range d.records(ctx) {
-			if err == nil && !d.Well(r) {
+			if err == nil && !d.Healthy(r) {
 				r, err = d.Store.Record(ctx, r.Code) // it may have been read while it changed
 			}
 			if !d.give(ctx, r, err, yield) {
@@ -89,13 +89,13 @@ func (d Doctor) records(ctx context.Context) iter.Seq2[tasks.Record, error] {
 	}
 }
 
-// Well says whether nothing is found in a record.
-func (d Doctor) Well(r tasks.Record) bool { return len(d.check(r)) == 0 }
+// Healthy says whether nothing is found in a record.
+func (d Doctor) Healthy(r tasks.Record) bool { return len(d.check(r)) == 0 }
 
 // check is what all checks find in a record. What cannot be read cannot be judged, nor the rest then.
 func (d Doctor) check(r tasks.Record) []Finding {
 	var found []Finding
-	for _, id := range r.Unread {
+	for _, id := range r.Unreadable {
 		found = append(found, of(TaskUnread, r, id, "the task's row cannot be read")...)
 	}
 	if len(found) > 0 {
@@ -134,7 +134,7 @@ func (d Doctor) plans(ctx context.Context) ([]Finding, error) {
 }
 
 func (d Doctor) lookAtPlans(ctx context.Context) ([]Finding, error) {
-	all, err := d.Store.Tallies(ctx)
+	all, err := d.Store.PlanAudits(ctx)
 	var found []Finding
 	for _, t := range all {
 		found = append(found, plan(t)...)

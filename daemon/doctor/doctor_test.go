@@ -25,18 +25,18 @@ func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 type ward struct {
 	*testing.T
 	store *memory.Store
-	desk  tasks.Desk
+	desk  tasks.Engine
 	doc   doctor.Doctor
 }
 
 // admit makes a ward with n keys K0000, K0001, … and a plan of as many slots.
 func admit(t *testing.T, n int) ward {
 	store := memory.New(time.Now)
-	desk := daemon.NewDesk(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
+	desk := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
 	w := ward{t, store, desk, doctor.Doctor{Store: store, Sealer: plain{}, Stale: time.Minute, NewID: desk.NewID}}
 	country := stock.Country("US")
-	w.must(store.EditPlans(t.Context(), []stock.Edit{{ID: "p", Country: &country, Size: &n}}))
-	w.must(store.ImportKeys(t.Context(), tasks.Batch{ID: "b", Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) {
+	w.must(store.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &n}}))
+	w.must(store.ImportKeys(t.Context(), tasks.ImportBatch{ID: "b", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for i := range n {
 			if !yield(keys.Key{Code: code(i), Status: keys.Active}, nil) {
 				return
@@ -75,9 +75,9 @@ func (w ward) work() {
 }
 
 // hurt makes a change that no decision would.
-func (w ward) hurt(c keys.Code, how func(v tasks.View, change *tasks.Change)) {
+func (w ward) hurt(c keys.Code, how func(v tasks.Snapshot, change *tasks.Change)) {
 	w.Helper()
-	v, err := w.desk.View(w.Context(), c)
+	v, err := w.desk.Snapshot(w.Context(), c)
 	w.must(err)
 	change := tasks.Change{ID: w.desk.NewID(), Key: &v.Key}
 	how(v, &change)
@@ -116,7 +116,7 @@ func TestPages(t *testing.T) {
 	w := admit(t, 1203)
 	var want []doctor.Code
 	for _, i := range []int{0, 499, 500, 999, 1000, 1202} {
-		w.hurt(code(i), func(_ tasks.View, c *tasks.Change) { c.Key.Status = keys.InQueue })
+		w.hurt(code(i), func(_ tasks.Snapshot, c *tasks.Change) { c.Key.Status = keys.InQueue })
 		want = append(want, doctor.QueueEmpty)
 	}
 	w.finds(w.doc.Examine(t.Context()), want...)
@@ -128,14 +128,14 @@ func TestPages(t *testing.T) {
 func TestCounters(t *testing.T) {
 	w := admit(t, 5)
 	w.accept(code(0), "success@example.com")
-	w.hurt(code(1), func(_ tasks.View, c *tasks.Change) {
-		c.Move = &stock.Move{Plan: "p", Country: "US", From: stock.Free, To: stock.Spent}
+	w.hurt(code(1), func(_ tasks.Snapshot, c *tasks.Change) {
+		c.Transfer = &stock.Transfer{Plan: "p", Country: "US", From: stock.Free, To: stock.Spent}
 	})
 	w.finds(w.doc.Examine(t.Context()), doctor.PlanMoves)
 	w.finds(w.doc.Repair(t.Context()), doctor.PlanMoves)
 	w.finds(w.doc.Examine(t.Context()))
 	noted, err := w.store.History(t.Context(), "")
-	if err != nil || len(noted) != 1 || noted[0].Plan != "p" || noted[0].Cause != tasks.WasRepaired || noted[0].To != "" {
+	if err != nil || len(noted) != 1 || noted[0].Plan != "p" || noted[0].Type != tasks.EventRepaired || noted[0].To != "" {
 		t.Errorf("noted: %+v, %v", noted, err)
 	}
 	w.work()
@@ -145,19 +145,19 @@ func TestCounters(t *testing.T) {
 // TestTwoOfThree holds that of the witnesses of a slot two outvote the third.
 func TestTwoOfThree(t *testing.T) {
 	for name, c := range map[string]struct {
-		hurt func(v tasks.View, c *tasks.Change)
-		want stock.Count
+		hurt func(v tasks.Snapshot, c *tasks.Change)
+		want stock.SlotCounts
 	}{
-		"task": {func(v tasks.View, c *tasks.Change) {
+		"task": {func(v tasks.Snapshot, c *tasks.Change) {
 			c.Task = v.Task
 			c.Task.Slot = stock.Suspect
-		}, stock.Count{Spent: 1}},
-		"history": {func(v tasks.View, c *tasks.Change) {
+		}, stock.SlotCounts{Spent: 1}},
+		"history": {func(v tasks.Snapshot, c *tasks.Change) {
 			c.Events = []tasks.Event{{Code: v.Key.Code, Task: v.Task.ID, Plan: "p", From: stock.Spent, To: stock.Free}}
-		}, stock.Count{Spent: 1}},
-		"counters": {func(_ tasks.View, c *tasks.Change) {
-			c.Move = &stock.Move{Plan: "p", Country: "US", From: stock.Spent, To: stock.Suspect}
-		}, stock.Count{Spent: 1}},
+		}, stock.SlotCounts{Spent: 1}},
+		"counters": {func(_ tasks.Snapshot, c *tasks.Change) {
+			c.Transfer = &stock.Transfer{Plan: "p", Country: "US", From: stock.Spent, To: stock.Suspect}
+		}, stock.SlotCounts{Spent: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := admit(t, 5)
@@ -170,9 +170,9 @@ func TestTwoOfThree(t *testing.T) {
 			w.finds(w.doc.Examine(t.Context()))
 			all, err := w.store.Plans(t.Context(), 0, 1)
 			w.must(err)
-			v, err := w.desk.View(t.Context(), code(0))
+			v, err := w.desk.Snapshot(t.Context(), code(0))
 			w.must(err)
-			if got := all[0].Count(); got != c.want || v.Task.Slot != stock.Spent {
+			if got := all[0].Counts(); got != c.want || v.Task.Slot != stock.Spent {
 				t.Errorf("%v, the task %s", got, v.Task.Slot)
 			}
 		})
@@ -183,7 +183,7 @@ func TestTwoOfThree(t *testing.T) {
 func TestAtWork(t *testing.T) {
 	w := admit(t, 5)
 	w.accept(code(0), "success@example.com")
-	w.hurt(code(0), func(v tasks.View, c *tasks.Change) { c.Task = v.Task; c.Task.Sealed = nil })
+	w.hurt(code(0), func(v tasks.Snapshot, c *tasks.Change) { c.Task = v.Task; c.Task.Sealed = nil })
 	if _, err := w.desk.Lease(t.Context(), "w", 1, time.Hour); err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestAtWork(t *testing.T) {
 func TestCountersWait(t *testing.T) {
 	w := admit(t, 5)
 	w.accept(code(0), "success@example.com")
-	w.hurt(code(0), func(v tasks.View, c *tasks.Change) {
+	w.hurt(code(0), func(v tasks.Snapshot, c *tasks.Change) {
 		c.Events = []tasks.Event{{Code: v.Key.Code, Task: v.Task.ID, Plan: "p", From: stock.Held, To: stock.Free}}
 	})
 	if _, err := w.desk.Lease(t.Context(), "w", 1, time.Hour); err != nil {
@@ -238,17 +238,17 @@ func TestAnArchivedStore(t *testing.T) {
 		w.must(err)
 		r.At = r.At.Add(2 * tasks.ArchiveAge)
 		cut, found := r.Archive(r.At, w.desk.NewID())
-		if !found || !w.doc.Well(r) {
+		if !found || !w.doc.Healthy(r) {
 			t.Fatal("nothing to archive")
 		}
-		_, err = w.store.Archive(t.Context(), []tasks.Cut{cut}, func(tasks.Past) error { return nil })
+		_, err = w.store.Archive(t.Context(), []tasks.ArchivePlan{cut}, func(tasks.ArchivedRows) error { return nil })
 		w.must(err)
 	}
 	w.finds(w.doc.Examine(t.Context()))
-	w.hurt(code(0), func(v tasks.View, c *tasks.Change) {
-		c.Events = []tasks.Event{{Code: v.Key.Code, Cause: tasks.WasEnded, Task: v.Task.ID, Kind: tasks.Upgrade, Outcome: tasks.Success}}
+	w.hurt(code(0), func(v tasks.Snapshot, c *tasks.Change) {
+		c.Events = []tasks.Event{{Code: v.Key.Code, Type: tasks.EventEnded, Task: v.Task.ID, Kind: tasks.Upgrade, Outcome: tasks.Success}}
 	})
-	w.hurt(code(2), func(v tasks.View, c *tasks.Change) { c.Task, v.Task.Slot = v.Task, stock.Free })
-	w.hurt(code(3), func(_ tasks.View, c *tasks.Change) { c.Key.Task = "gone" })
+	w.hurt(code(2), func(v tasks.Snapshot, c *tasks.Change) { c.Task, v.Task.Slot = v.Task, stock.Free })
+	w.hurt(code(3), func(_ tasks.Snapshot, c *tasks.Change) { c.Key.Task = "gone" })
 	w.finds(w.doc.Examine(t.Context()), doctor.UpgradedTwice, doctor.SlotHistory, doctor.TaskMissing, doctor.PlanTasks)
 }

@@ -16,11 +16,11 @@ import (
 func ExampleDoctor() {
 	ctx, store := context.Background(), memory.New(time.Now)
 	stuck := keys.Key{Code: "STUCK", Status: keys.InQueue}
-	batch := tasks.Batch{ID: "1", Cause: tasks.WasImported}
+	batch := tasks.ImportBatch{ID: "1", Type: tasks.EventImported}
 	if err := store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(stuck, nil) }); err != nil {
 		fmt.Println(err)
 	}
-	desk := daemon.NewDesk(store, nil, nil, tasks.Rules{})
+	desk := daemon.NewEngine(store, nil, nil, tasks.Rules{})
 	doc := doctor.Doctor{Store: store, Stale: 10 * time.Minute, NewID: desk.NewID}
 	for f, err := range doc.Examine(ctx) {
 		fmt.Println(f.Code, f.Key, f.Found, err)

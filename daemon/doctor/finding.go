@@ -13,7 +13,7 @@ const (
 	TaskForeign   Code = "task_foreign"    // the key names a task of another key
 	TaskLost      Code = "task_lost"       // the history tells of a task that is not stored
 	TaskUnread    Code = "task_unreadable" // a task's row cannot be read
-	TaskStray     Code = "task_stray"      // a task is open beside the one that the key waits for
+	TaskExtraOpen Code = "task_stray"      // a task is open beside the one that the key waits for
 	TaskUnnamed   Code = "task_unnamed"    // a task is open that the key does not name
 	QueueEmpty    Code = "queue_empty"     // the key waits, but no task is open
 	QueueLeft     Code = "queue_left"      // a task is open, but the key does not wait
@@ -60,7 +60,7 @@ func (f Finding) Advice() Advice { return advice[f.Code] }
 // Codes lists every code.
 func Codes() []Code {
 	return []Code{
-		KeyMissing, TaskMissing, TaskForeign, TaskLost, TaskUnread, TaskStray, TaskUnnamed, QueueEmpty, QueueLeft, StatusUsed, UpgradedTwice,
+		KeyMissing, TaskMissing, TaskForeign, TaskLost, TaskUnread, TaskExtraOpen, TaskUnnamed, QueueEmpty, QueueLeft, StatusUsed, UpgradedTwice,
 		SecretLeft, SecretMissing, SecretSealed, LeaseStale, SlotHistory, SlotOrder, SlotHeld,
 		PlanCount, PlanMoves, PlanTasks, PlanMissing,
 	}

@@ -46,7 +46,7 @@ func tasksAreThere(r tasks.Record) []Finding {
 	seen := map[string]bool{"": true}
 	for _, e := range r.Events {
 		if !seen[e.Task] && r.Task(e.Task) == nil {
-			found = append(found, of(TaskLost, r, e.Task, "the history tells of the task, which leaves it %s", r.Trail(e.Task))...)
+			found = append(found, of(TaskLost, r, e.Task, "the history tells of the task, which leaves it %s", r.SlotHistory(e.Task))...)
 		}
 		seen[e.Task] = true
 	}
@@ -56,12 +56,12 @@ func tasksAreThere(r tasks.Record) []Finding {
 // oneIsOpen holds that a key has one open task at most, which is its latest.
 func oneIsOpen(r tasks.Record) []Finding {
 	var found []Finding
-	latest := r.Latest()
+	latest := r.ExpectedLatest()
 	for _, t := range r.Open() {
 		switch {
 		case !r.Key.Exists():
 		case t.ID != latest.ID:
-			found = append(found, of(TaskStray, r, t.ID, "the %s is open, but the key's latest task is %s", t.Kind, latest.ID)...)
+			found = append(found, of(TaskExtraOpen, r, t.ID, "the %s is open, but the key's latest task is %s", t.Kind, latest.ID)...)
 		case r.Key.Task != t.ID && (r.Key.Task == "" || r.Task(r.Key.Task) != nil):
 			found = append(found, of(TaskUnnamed, r, t.ID, "the %s is open, but the key names %q as its latest task", t.Kind, r.Key.Task)...)
 		}
@@ -84,7 +84,7 @@ func queueAgrees(r tasks.Record) []Finding {
 
 // statusAgrees holds that the status goes with the use.
 func statusAgrees(r tasks.Record) []Finding {
-	if !r.Key.Exists() || r.Key.Status.Agrees(r.Key.Used) {
+	if !r.Key.Exists() || r.Key.Status.AllowsUsed(r.Key.Used) {
 		return nil
 	}
 	used := map[bool]string{true: "used", false: "not used"}[r.Key.Used]
@@ -98,11 +98,11 @@ func upgradedOnce(r tasks.Record) []Finding {
 	using, latest := "", ""
 	for _, e := range r.Events {
 		switch {
-		case e.Cause == tasks.WasAccepted:
+		case e.Type == tasks.EventAccepted:
 			latest = e.Task
-		case e.Cause == tasks.WasArchived && upgraded(e, latest): // what was before it was found to be well
+		case e.Type == tasks.EventArchived && upgraded(e, latest): // what was before it was found to be well
 			using = e.Task
-		case e.Cause == tasks.WasReleased:
+		case e.Type == tasks.EventReleased:
 			pairs = slices.DeleteFunc(pairs, func(p [2]string) bool { return p[0] == e.Task || p[1] == e.Task })
 		case upgraded(e, latest) && using != "":
 			pairs = append(pairs, [2]string{using, e.Task})
@@ -123,11 +123,11 @@ func upgradedOnce(r tasks.Record) []Finding {
 // an operator resolves does not.
 func upgraded(e tasks.Event, latest string) bool {
 	success := e.Kind == tasks.Upgrade && e.Outcome == tasks.Success
-	return success && (e.Cause == tasks.WasEnded || e.Cause == tasks.WasArchived || e.Cause == tasks.WasResolved && e.Task == latest)
+	return success && (e.Type == tasks.EventEnded || e.Type == tasks.EventArchived || e.Type == tasks.EventResolved && e.Task == latest)
 }
 
 // freed says whether the event makes a key usable, whose latest task is that.
 func freed(e tasks.Event, latest string) bool {
-	ended := e.Cause == tasks.WasArchived || e.Task == latest && (e.Cause == tasks.WasEnded || e.Cause == tasks.WasResolved)
-	return e.Cause == tasks.WasReset || ended && (e.Kind == tasks.Renew) == (e.Outcome == tasks.Success)
+	ended := e.Type == tasks.EventArchived || e.Task == latest && (e.Type == tasks.EventEnded || e.Type == tasks.EventResolved)
+	return e.Type == tasks.EventReset || ended && (e.Kind == tasks.Renew) == (e.Outcome == tasks.Success)
 }

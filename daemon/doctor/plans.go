@@ -9,19 +9,19 @@ import (
 
 // plan looks at one tally: the plan is there, its counters add up, they are the sum of the recorded
 // moves, and its tasks have that many slots.
-func plan(t tasks.Tally) []Finding {
+func plan(t tasks.PlanAudit) []Finding {
 	var found []Finding
 	say := func(code Code, format string, args ...any) {
 		found = append(found, Finding{Code: code, Plan: t.Plan.ID, Found: fmt.Sprintf(format, args...)})
 	}
-	count, none := t.Plan.Count(), stock.Count{}
+	count, none := t.Plan.Counts(), stock.SlotCounts{}
 	switch {
 	case t.Plan.Seq == 0 && t.Tasks == none && t.Moves == none:
 		return nil // all that it had was given back
 	case t.Plan.Seq == 0:
 		say(PlanMissing, "there is no such plan, but its tasks have %s, and its moves add up to %s", t.Tasks, t.Moves)
 		return found
-	case !t.Plan.Sound():
+	case !t.Plan.Valid():
 		say(PlanCount, "of %d slots the counters have %s", t.Plan.Size, count)
 	case count != t.Moves:
 		say(PlanMoves, "the counters have %s, the recorded moves add up to %s", count, t.Moves)

@@ -72,10 +72,10 @@ func (d Doctor) round(ctx context.Context) iter.Seq2[Finding, error] {
 
 // counted are the plans whose counters agree with their history.
 func (d Doctor) counted(ctx context.Context) (map[string]bool, error) {
-	all, err := d.Store.Tallies(ctx)
+	all, err := d.Store.PlanAudits(ctx)
 	counted := map[string]bool{}
 	for _, t := range all {
-		counted[t.Plan.ID] = t.Plan.Count() == t.Moves
+		counted[t.Plan.ID] = t.Plan.Counts() == t.Moves
 	}
 	return counted, err
 }
@@ -115,11 +115,11 @@ func (d Doctor) treat(ctx context.Context, r tasks.Record, counted map[string]bo
 // recount corrects counters that are off the sum of the moves, but not while a task of the plan waits
 // to be put right.
 func (d Doctor) recount(ctx context.Context, unsettled map[string]bool) ([]Finding, error) {
-	all, err := d.Store.Tallies(ctx)
+	all, err := d.Store.PlanAudits(ctx)
 	var found []Finding
 	for _, t := range all {
 		some := plan(t)
-		if t.Plan.Seq > 0 && t.Plan.Count() != t.Moves && !unsettled[t.Plan.ID] {
+		if t.Plan.Seq > 0 && t.Plan.Counts() != t.Moves && !unsettled[t.Plan.ID] {
 			if some[0].Done, err = d.correct(ctx, t); err != nil {
 				return found, err
 			}
@@ -130,12 +130,12 @@ func (d Doctor) recount(ctx context.Context, unsettled map[string]bool) ([]Findi
 }
 
 // correct gives what was done, "" if it could not be.
-func (d Doctor) correct(ctx context.Context, t tasks.Tally) (string, error) {
-	c, err := t.Recount(d.NewID())
+func (d Doctor) correct(ctx context.Context, t tasks.PlanAudit) (string, error) {
+	c, err := t.FixCounters(d.NewID())
 	if err == nil {
-		err = d.Store.Correct(ctx, c)
+		err = d.Store.FixCounters(ctx, c)
 	}
-	if errors.Is(err, stock.ErrCount) || errors.Is(err, tasks.ErrConflict) {
+	if errors.Is(err, stock.ErrSlotState) || errors.Is(err, tasks.ErrConflict) {
 		return "", nil // the next round looks again
 	}
 	return c.Event.Note, err

@@ -12,12 +12,12 @@ import (
 func slotsAgree(r tasks.Record) []Finding {
 	var found []Finding
 	for _, t := range r.Tasks {
-		trail := r.Trail(t.ID)
+		trail := r.SlotHistory(t.ID)
 		var f []Finding
 		switch {
-		case !trail.Agrees(t):
+		case !trail.Matches(t):
 			f = of(SlotHistory, r, t.ID, "the task says its slot is %s, the history says %s", slot(t), trail)
-		case trail.Broken():
+		case trail.OutOfOrder():
 			f = of(SlotOrder, r, t.ID, "the moves of the task's slot do not follow each other")
 		}
 		for i := range f {
@@ -84,8 +84,8 @@ func (d Doctor) secretsOpen(r tasks.Record) []Finding {
 func (d Doctor) leasesLive(r tasks.Record) []Finding {
 	var found []Finding
 	for _, t := range r.Open() {
-		if !t.Leased.IsZero() && r.At.Sub(t.Leased) > d.Stale {
-			found = append(found, of(LeaseStale, r, t.ID, "the lease has run out at %s", t.Leased.UTC().Format(time.RFC3339))...)
+		if !t.LeasedUntil.IsZero() && r.At.Sub(t.LeasedUntil) > d.Stale {
+			found = append(found, of(LeaseStale, r, t.ID, "the lease has run out at %s", t.LeasedUntil.UTC().Format(time.RFC3339))...)
 		}
 	}
 	return found

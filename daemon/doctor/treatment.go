@@ -13,33 +13,33 @@ var treatments = map[Code]treatment{
 	QueueEmpty:  realign,
 	QueueLeft:   realign,
 	StatusUsed: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
-		return r.Restand(note(f, "status and use were put right"), id)
+		return r.RepairStatus(note(f, "status and use were put right"), id)
 	},
-	TaskStray:     abandon,
+	TaskExtraOpen: abandon,
 	SecretMissing: abandon,
 	SecretLeft: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
-		return r.Erase(*r.Task(f.Task), note(f, "the secret was erased"), id)
+		return r.EraseSecret(*r.Task(f.Task), note(f, "the secret was erased"), id)
 	},
 	LeaseStale: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
-		return r.Unlease(*r.Task(f.Task), note(f, "the lease was ended"), id)
+		return r.ExpireLease(*r.Task(f.Task), note(f, "the lease was ended"), id)
 	},
 	SlotHistory: reslot,
 	SlotOrder:   reslot,
 	SlotHeld: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
-		return r.Close(*r.Task(f.Task), note(f, "the slot is no longer held"), id)
+		return r.CloseHold(*r.Task(f.Task), note(f, "the slot is no longer held"), id)
 	},
 }
 
 func realign(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
-	return r.Realign(note(f, "the key follows its own latest task"), id)
+	return r.RepairLatestTask(note(f, "the key follows its own latest task"), id)
 }
 
 func abandon(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
-	return r.Abandon(*r.Task(f.Task), note(f, "the task was ended"), id)
+	return r.FailTask(*r.Task(f.Task), note(f, "the task was ended"), id)
 }
 
 func reslot(r tasks.Record, f Finding, counted bool, id string) tasks.Change {
-	return r.Reslot(*r.Task(f.Task), counted, note(f, "the task's slot and its history were made to agree"), id)
+	return r.RepairSlot(*r.Task(f.Task), counted, note(f, "the task's slot and its history were made to agree"), id)
 }
 
 // note is the line of history of what was mended.
@@ -53,7 +53,7 @@ func (d Doctor) next(r tasks.Record, found []Finding, given map[Finding]bool, co
 			continue
 		}
 		c := treatment(r, f, counted[f.Plan], d.NewID())
-		if c.Task == nil || !r.Task(c.Task.ID).Leased.After(r.At) { // or it is being asked about right now
+		if c.Task == nil || !r.Task(c.Task.ID).LeasedUntil.After(r.At) { // or it is being asked about right now
 			return f, c
 		}
 	}

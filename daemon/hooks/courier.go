@@ -27,15 +27,15 @@ const (
 	calm      = 4                   // polls that a courier waits who has found nothing for long
 )
 
-// A Courier routes what has happened to endpoints and calls them. Any number of couriers, in any number
+// A Dispatcher routes what has happened to endpoints and calls them. Any number of couriers, in any number
 // of processes, share the work. It is made by [New]; its exported fields may be set before Run, and Stock
 // must be.
-type Courier struct {
+type Dispatcher struct {
 	Outbox    tasks.Outbox
 	Stock     func(context.Context) ([]stock.Level, error) // of [tasks.Store]; needed
 	Endpoints func() ([]Endpoint, error)                   // those of now; with an error, those that are known
 	Client    *http.Client
-	Rules     Rules
+	Rules     RetryPolicy
 	Poll      time.Duration        // between looks for what has happened, up to four times that while nothing has; of New: 1s
 	StockPoll time.Duration        // between looks at the stock; of New: 15s
 	Log       *slog.Logger         // of New: silence
@@ -61,8 +61,8 @@ type run struct {
 }
 
 // New makes a courier that is set up by its fields.
-func New(outbox tasks.Outbox, endpoints func() ([]Endpoint, error), client *http.Client) *Courier {
-	return &Courier{
+func New(outbox tasks.Outbox, endpoints func() ([]Endpoint, error), client *http.Client) *Dispatcher {
+	return &Dispatcher{
 		Outbox: outbox, Endpoints: endpoints, Client: client, Rules: DefaultRules(), Poll: time.Second,
 		StockPoll: 15 * time.Second, Log: slog.New(slog.DiscardHandler),
 		wake: make(chan struct{}, 1), runs: map[string]*run{},
@@ -70,7 +70,7 @@ func New(outbox tasks.Outbox, endpoints func() ([]Endpoint, error), client *http
 }
 
 // Wake makes the courier look at once. It never blocks.
-func (c *Courier) Wake() {
+func (c *Dispatcher) Wake() {
 	select {
 	case c.wake <- struct{}{}:
 	default: // a look is due already
@@ -79,7 +79,7 @@ func (c *Courier) Wake() {
 
 // Run works until the context ends, and then waits up to drain for the calls that are under way. While
 // there is no endpoint it asks the outbox for nothing.
-func (c *Courier) Run(ctx context.Context, drain time.Duration) {
+func (c *Dispatcher) Run(ctx context.Context, drain time.Duration) {
 	calling, cut := context.WithCancel(context.WithoutCancel(ctx)) // a call that has begun outlives the signal
 	defer cut()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(drain, cut) })()
@@ -99,7 +99,7 @@ func (c *Courier) Run(ctx context.Context, drain time.Duration) {
 }
 
 // pause is for a poll, and twice as long each time that nothing is found, because all daemons look.
-func (c *Courier) pause(ctx context.Context) {
+func (c *Dispatcher) pause(ctx context.Context) {
 	c.lull = min(2*c.lull, calm*c.Poll)
 	if c.busy.Swap(false) || c.lull == 0 {
 		c.lull = c.Poll
@@ -116,7 +116,7 @@ func (c *Courier) pause(ctx context.Context) {
 
 // look brings what has happened into the endpoints' mail. What was before an endpoint is routed before
 // it is enlisted.
-func (c *Courier) look(ctx context.Context, all []Endpoint) error {
+func (c *Dispatcher) look(ctx context.Context, all []Endpoint) error {
 	if len(all) == 0 && len(c.names) == 0 {
 		return nil
 	}
@@ -130,9 +130,9 @@ func (c *Courier) look(ctx context.Context, all []Endpoint) error {
 }
 
 // route routes all there is, or, where endpoints wait to be called, so much that they do not wait long.
-func (c *Courier) route(ctx context.Context) error {
+func (c *Dispatcher) route(ctx context.Context) error {
 	for i := 0; len(c.names) == 0 || i < rounds; i++ {
-		n, err := c.Outbox.Route(ctx, Causes(), routes)
+		n, err := c.Outbox.Route(ctx, EventTypes(), routes)
 		if err != nil || n == 0 {
 			return err
 		}
@@ -143,7 +143,7 @@ func (c *Courier) route(ctx context.Context) error {
 }
 
 // start calls an endpoint, unless this is being done already or it is to rest.
-func (c *Courier) start(ctx, calling context.Context, e Endpoint, under *sync.WaitGroup) {
+func (c *Dispatcher) start(ctx, calling context.Context, e Endpoint, under *sync.WaitGroup) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.runs[e.Name]
@@ -165,14 +165,14 @@ func (c *Courier) start(ctx, calling context.Context, e Endpoint, under *sync.Wa
 
 // deliver empties the mail of an endpoint that is due, or stops where nothing goes through. Only it
 // touches the run while that is busy.
-func (c *Courier) deliver(ctx, calling context.Context, e Endpoint, r *run) {
+func (c *Dispatcher) deliver(ctx, calling context.Context, e Endpoint, r *run) {
 	for ctx.Err() == nil {
 		n := hands
 		if r.failing {
 			n = 1
 		}
 		taken := time.Now()
-		mail, err := c.Outbox.Collect(ctx, e.Name, rand.Text(), n, leased)
+		mail, err := c.Outbox.LeaseDeliveries(ctx, e.Name, rand.Text(), n, leased)
 		c.logState(ctx, "cannot collect webhooks", e.Name, err)
 		if len(mail) > 0 || r.failing {
 			c.busy.Store(true)

@@ -96,9 +96,9 @@ func (r *receiver) tries() int {
 type fixture struct {
 	*receiver
 	store *memory.Store
-	desk  tasks.Desk
+	desk  tasks.Engine
 	low   map[stock.Country]int
-	rules hooks.Rules
+	rules hooks.RetryPolicy
 	looks atomic.Int64
 }
 
@@ -106,7 +106,7 @@ func newFixture(t *testing.T) *fixture {
 	store := memory.New(time.Now)
 	rules := hooks.DefaultRules()
 	rules.Backoff, rules.MaxBackoff = time.Millisecond, 10*time.Millisecond
-	return &fixture{receiver: newReceiver(t), store: store, desk: daemon.NewDesk(store, nil, nil, tasks.DefaultRules()), rules: rules}
+	return &fixture{receiver: newReceiver(t), store: store, desk: daemon.NewEngine(store, nil, nil, tasks.DefaultRules()), rules: rules}
 }
 
 // stock counts the looks at it.
@@ -140,9 +140,9 @@ func (f *fixture) run() (stop func()) {
 	return stop
 }
 
-func (f *fixture) listeners() []tasks.Listener {
+func (f *fixture) listeners() []tasks.Subscriber {
 	f.Helper()
-	all, err := f.store.Listeners(f.Context())
+	all, err := f.store.Subscribers(f.Context())
 	f.must(err)
 	return all
 }
@@ -165,7 +165,7 @@ func (f *fixture) until(what string, holds func() bool) {
 
 func (f *fixture) issue(codes ...keys.Code) {
 	f.Helper()
-	f.must(f.store.ImportKeys(f.Context(), tasks.Batch{ID: f.desk.NewID(), Cause: tasks.WasIssued}, func(yield func(keys.Key, error) bool) {
+	f.must(f.store.ImportKeys(f.Context(), tasks.ImportBatch{ID: f.desk.NewID(), Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
 		for _, code := range codes {
 			if !yield(keys.Key{Code: code, Status: keys.Active}, nil) {
 				return
@@ -175,10 +175,10 @@ func (f *fixture) issue(codes ...keys.Code) {
 }
 
 // steer changes a key.
-func (f *fixture) steer(code keys.Code, decide func(tasks.View, string) (tasks.Change, error)) {
+func (f *fixture) steer(code keys.Code, decide func(tasks.Snapshot, string) (tasks.Change, error)) {
 	f.Helper()
-	read := func(ctx context.Context) (tasks.View, error) { return f.desk.View(ctx, code) }
-	f.must(f.desk.Steer(f.Context(), read, decide))
+	read := func(ctx context.Context) (tasks.Snapshot, error) { return f.desk.Snapshot(ctx, code) }
+	f.must(f.desk.Update(f.Context(), read, decide))
 }
 
 // takes waits until that has been taken, in that order.
@@ -253,7 +253,7 @@ func TestAnEndpointThatIsGone(t *testing.T) {
 	stop := f.run()
 	f.say(func(string, map[string]any) int { return http.StatusGone })
 	f.issue("A")
-	f.until("gone", func() bool { return !f.listeners()[0].Gone.IsZero() })
+	f.until("gone", func() bool { return !f.listeners()[0].Disabled.IsZero() })
 	f.issue("B")
 	f.until("routed", func() bool { return f.listeners()[0].Waiting == 2 })
 	stop()
@@ -268,7 +268,7 @@ func TestAnEndpointThatIsGone(t *testing.T) {
 
 func TestGivenUp(t *testing.T) {
 	f := newFixture(t)
-	f.rules.Patience = 20 * time.Millisecond
+	f.rules.MaxAge = 20 * time.Millisecond
 	f.run()
 	f.say(func(kind string, _ map[string]any) int {
 		if kind == string(hooks.KeyIssued) {
@@ -295,7 +295,7 @@ func TestStockLow(t *testing.T) {
 	f := newFixture(t)
 	size := func(country stock.Country, n int) {
 		t.Helper()
-		f.must(f.store.EditPlans(t.Context(), []stock.Edit{{ID: "plan-" + string(country), Country: &country, Size: &n}}))
+		f.must(f.store.EditPlans(t.Context(), []stock.PlanEdit{{ID: "plan-" + string(country), Country: &country, Size: &n}}))
 	}
 	f.low = map[stock.Country]int{"US": 2, "FR": 0}
 	size("US", 3)

@@ -30,8 +30,8 @@ func parsePrefixes(texts ...string) (all []netip.Prefix) {
 	return all
 }
 
-// Public says whether an address is one of the public Internet.
-func Public(a netip.Addr) bool {
+// IsPublic says whether an address is one of the public Internet.
+func IsPublic(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Is6() && !global.Contains(a) {
 		return false
@@ -82,7 +82,7 @@ func newTransport(dialer *net.Dialer) *http.Transport {
 // whatever a name meant before does not matter.
 func onlyPublic(_, address string, _ syscall.RawConn) error {
 	to, err := netip.ParseAddrPort(address)
-	if err != nil || !Public(to.Addr()) {
+	if err != nil || !IsPublic(to.Addr()) {
 		return ErrPrivate
 	}
 	return nil

@@ -25,11 +25,11 @@ func TestPublic(t *testing.T) {
 		"::ffff:127.0.0.1": false, "::ffff:169.254.169.254": false, "::127.0.0.1": false, "64:ff9b::7f00:1": false,
 		"64:ff9b:1::1": false, "2002:7f00:1::": false, "2001::1": false, "2001:db8::1": false, "fec0::1": false, "100::1": false,
 	} {
-		if got := hooks.Public(netip.MustParseAddr(address)); got != want {
+		if got := hooks.IsPublic(netip.MustParseAddr(address)); got != want {
 			t.Errorf("%s: %v", address, got)
 		}
 	}
-	if hooks.Public(netip.Addr{}) {
+	if hooks.IsPublic(netip.Addr{}) {
 		t.Error("no address at all is public")
 	}
 }
@@ -43,7 +43,7 @@ func endpoint(url string) hooks.Endpoint {
 }
 
 // event is one to tell.
-func event() hooks.Event { return hooks.Events(line(1, tasks.WasRevoked, "", ""))[0] }
+func event() hooks.Event { return hooks.Events(line(1, tasks.EventRevoked, "", ""))[0] }
 
 // TestPrivateAddressesAreNotCalled has a name for the receiver, since what counts is what it resolves to.
 func TestPrivateAddressesAreNotCalled(t *testing.T) {

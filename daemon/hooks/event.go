@@ -32,9 +32,9 @@ const (
 // Types lists what an endpoint can ask for.
 func Types() []Type { return []Type{TaskFinished, KeyIssued, KeyRevoked, PlanFaulted, StockLow} }
 
-// Causes are those of the lines of history that events can come from.
-func Causes() []tasks.Cause {
-	return []tasks.Cause{tasks.WasIssued, tasks.WasRevoked, tasks.WasMoved, tasks.WasEnded, tasks.WasResolved}
+// EventTypes are those of the lines of history that events can come from.
+func EventTypes() []tasks.EventType {
+	return []tasks.EventType{tasks.EventIssued, tasks.EventRevoked, tasks.EventPlanFaulty, tasks.EventEnded, tasks.EventResolved}
 }
 
 // An Event is what an endpoint is told.
@@ -90,21 +90,21 @@ type (
 )
 
 // Events are what a line of history tells, in order: most tell nothing, few tell two things.
-func Events(l tasks.Line) []Event {
-	if !slices.Contains(Causes(), l.Cause) {
+func Events(l tasks.HistoryEntry) []Event {
+	if !slices.Contains(EventTypes(), l.Type) {
 		return nil
 	}
 	key := daemon.Fingerprint(l.Code)
 	var all []Event
 	tell := func(t Type, data any) { all = append(all, Event{lineID(l, t), t, l.At, data}) }
-	switch l.Cause { //nolint:exhaustive // the others tell nothing of a key
-	case tasks.WasIssued:
+	switch l.Type { //nolint:exhaustive // the others tell nothing of a key
+	case tasks.EventIssued:
 		tell(KeyIssued, issued{key, l.Change})
-	case tasks.WasRevoked:
+	case tasks.EventRevoked:
 		tell(KeyRevoked, revoked{key})
-	case tasks.WasEnded, tasks.WasResolved:
+	case tasks.EventEnded, tasks.EventResolved:
 		tell(TaskFinished, finished{
-			key, l.Task, l.Kind, l.Outcome, l.Outcome.Message(l.Kind), l.Plan, l.To, l.Cause == tasks.WasResolved,
+			key, l.Task, l.Kind, l.Outcome, l.Outcome.Message(l.Kind), l.Plan, l.To, l.Type == tasks.EventResolved,
 		})
 	}
 	if l.Plan != "" && l.Outcome.Fault() != "" {
@@ -118,7 +118,7 @@ func lowEvent(listener string, mark int64, at time.Time, l low) Event {
 	return Event{id(StockLow, listener, string(l.Country), strconv.FormatInt(mark, 10)), StockLow, at, l}
 }
 
-func lineID(l tasks.Line, t Type) string {
+func lineID(l tasks.HistoryEntry, t Type) string {
 	return id(t, l.Change, string(l.Code), strconv.Itoa(l.N))
 }
 

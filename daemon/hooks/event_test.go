@@ -18,9 +18,9 @@ const code keys.Code = "WHOLE-KEY-CANARY"
 var at = time.Date(2026, 11, 22, 19, 37, 0, 500_000_000, time.UTC)
 
 // line is a line of history about a task.
-func line(seq int64, cause tasks.Cause, outcome tasks.Outcome, plan string) tasks.Line {
-	return tasks.Line{Seq: seq, Change: "change", N: int(seq), Event: tasks.Event{
-		At: at, Cause: cause, Code: code, Task: "T", Kind: tasks.Upgrade, Outcome: outcome, Plan: plan,
+func line(seq int64, cause tasks.EventType, outcome tasks.Outcome, plan string) tasks.HistoryEntry {
+	return tasks.HistoryEntry{Seq: seq, Change: "change", N: int(seq), Event: tasks.Event{
+		At: at, Type: cause, Code: code, Task: "T", Kind: tasks.Upgrade, Outcome: outcome, Plan: plan,
 		From: stock.Held, To: stock.Free, Note: "note-canary",
 	}}
 }
@@ -29,21 +29,21 @@ func TestEvents(t *testing.T) {
 	key := daemon.Fingerprint(code)
 	const stamp = `"timestamp":"2026-11-22T19:37:00.5Z"`
 	for _, c := range []struct {
-		line tasks.Line
+		line tasks.HistoryEntry
 		want []string
 	}{
-		{line(1, tasks.WasAccepted, "", ""), nil},
-		{line(1, tasks.WasImported, "", ""), nil},
-		{line(1, tasks.WasRetried, "", "p"), nil},
-		{line(1, tasks.WasReset, "", ""), nil},
-		{line(1, tasks.WasIssued, "", ""), []string{`{"type":"key.issued",` + stamp + `,"data":{"key":"` + key + `","batch":"change"}}`}},
-		{line(1, tasks.WasRevoked, "", ""), []string{`{"type":"key.revoked",` + stamp + `,"data":{"key":"` + key + `"}}`}},
-		{line(1, tasks.WasEnded, tasks.WrongAddress, "p"), []string{`{"type":"task.finished",` + stamp + `,"data":{"key":"` + key +
+		{line(1, tasks.EventAccepted, "", ""), nil},
+		{line(1, tasks.EventImported, "", ""), nil},
+		{line(1, tasks.EventRetried, "", "p"), nil},
+		{line(1, tasks.EventReset, "", ""), nil},
+		{line(1, tasks.EventIssued, "", ""), []string{`{"type":"key.issued",` + stamp + `,"data":{"key":"` + key + `","batch":"change"}}`}},
+		{line(1, tasks.EventRevoked, "", ""), []string{`{"type":"key.revoked",` + stamp + `,"data":{"key":"` + key + `"}}`}},
+		{line(1, tasks.EventEnded, tasks.WrongAddress, "p"), []string{`{"type":"task.finished",` + stamp + `,"data":{"key":"` + key +
 			`","task":"T","kind":"upgrade","outcome":"wrong_address","message":"Wrong address","plan":"p","slot":"free","resolved":false}}`}},
-		{line(1, tasks.WasResolved, tasks.Success, "p"), []string{`{"type":"task.finished",` + stamp + `,"data":{"key":"` + key +
+		{line(1, tasks.EventResolved, tasks.Success, "p"), []string{`{"type":"task.finished",` + stamp + `,"data":{"key":"` + key +
 			`","task":"T","kind":"upgrade","outcome":"success","message":"","plan":"p","slot":"free","resolved":true}}`}},
-		{line(1, tasks.WasMoved, tasks.PlanFull, "p"), []string{`{"type":"plan.faulted",` + stamp + `,"data":{"plan":"p","fault":"full","task":"T"}}`}},
-		{line(1, tasks.WasEnded, tasks.PlanExpired, "p"), []string{
+		{line(1, tasks.EventPlanFaulty, tasks.PlanFull, "p"), []string{`{"type":"plan.faulted",` + stamp + `,"data":{"plan":"p","fault":"full","task":"T"}}`}},
+		{line(1, tasks.EventEnded, tasks.PlanExpired, "p"), []string{
 			`{"type":"task.finished",` + stamp + `,"data":{"key":"` + key +
 				`","task":"T","kind":"upgrade","outcome":"plan_expired","message":"Family plan is expired","plan":"p","slot":"free","resolved":false}}`,
 			`{"type":"plan.faulted",` + stamp + `,"data":{"plan":"p","fault":"expired","task":"T"}}`,
@@ -51,7 +51,7 @@ func TestEvents(t *testing.T) {
 	} {
 		all := hooks.Events(c.line)
 		if len(all) != len(c.want) {
-			t.Fatalf("%s: %d events, want %d", c.line.Cause, len(all), len(c.want))
+			t.Fatalf("%s: %d events, want %d", c.line.Type, len(all), len(c.want))
 		}
 		for i, e := range all {
 			body, err := e.Body()
@@ -68,10 +68,10 @@ func TestEvents(t *testing.T) {
 // TestEventsHaveAName holds that the id is that of the event and of no other.
 func TestEventsHaveAName(t *testing.T) {
 	seen := map[string]bool{}
-	other := line(1, tasks.WasEnded, tasks.PlanFull, "p")
+	other := line(1, tasks.EventEnded, tasks.PlanFull, "p")
 	other.Code = "ANOTHER"
-	later := line(2, tasks.WasEnded, tasks.PlanFull, "p")
-	for _, l := range []tasks.Line{line(1, tasks.WasEnded, tasks.PlanFull, "p"), other, later} {
+	later := line(2, tasks.EventEnded, tasks.PlanFull, "p")
+	for _, l := range []tasks.HistoryEntry{line(1, tasks.EventEnded, tasks.PlanFull, "p"), other, later} {
 		for _, e := range hooks.Events(l) {
 			if seen[e.ID] {
 				t.Errorf("two events are called %s", e.ID)
@@ -79,7 +79,7 @@ func TestEventsHaveAName(t *testing.T) {
 			seen[e.ID] = true
 		}
 	}
-	again := line(1, tasks.WasEnded, tasks.PlanFull, "p")
+	again := line(1, tasks.EventEnded, tasks.PlanFull, "p")
 	again.Seq = 99 // as after a restored backup
 	if id := hooks.Events(again)[1].ID; !seen[id] || strings.ContainsAny(id, ".") {
 		t.Errorf("the id is another: %s", id)
@@ -88,12 +88,12 @@ func TestEventsHaveAName(t *testing.T) {
 
 // TestOnlyWhatIsRoutedTells has lines that say what an event could be made of.
 func TestOnlyWhatIsRoutedTells(t *testing.T) {
-	for _, cause := range []tasks.Cause{
-		tasks.WasIssued, tasks.WasImported, tasks.WasAccepted, tasks.WasRetried, tasks.WasMoved, tasks.WasClaimed, tasks.WasEnded,
-		tasks.WasHurried, tasks.WasResolved, tasks.WasReleased, tasks.WasRevoked, tasks.WasRestored, tasks.WasReset,
+	for _, cause := range []tasks.EventType{
+		tasks.EventIssued, tasks.EventImported, tasks.EventAccepted, tasks.EventRetried, tasks.EventPlanFaulty, tasks.EventClaimed, tasks.EventEnded,
+		tasks.EventRetryNow, tasks.EventResolved, tasks.EventReleased, tasks.EventRevoked, tasks.EventRestored, tasks.EventReset,
 	} {
 		tells := len(hooks.Events(line(1, cause, tasks.PlanFull, "p"))) > 0
-		if routed := slices.Contains(hooks.Causes(), cause); routed != tells {
+		if routed := slices.Contains(hooks.EventTypes(), cause); routed != tells {
 			t.Errorf("%s: tells %v, is routed %v", cause, tells, routed)
 		}
 	}

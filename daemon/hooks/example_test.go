@@ -40,10 +40,10 @@ func Example() {
 	defer stop()
 	go courier.Run(ctx, time.Second)
 
-	for listeners, _ := store.Listeners(ctx); len(listeners) == 0; listeners, _ = store.Listeners(ctx) {
+	for listeners, _ := store.Subscribers(ctx); len(listeners) == 0; listeners, _ = store.Subscribers(ctx) {
 		time.Sleep(time.Millisecond) // what is issued before somebody listens is not told
 	}
-	issued := tasks.Batch{ID: "order-1", Cause: tasks.WasIssued}
+	issued := tasks.ImportBatch{ID: "order-1", Type: tasks.EventIssued}
 	_ = store.ImportKeys(ctx, issued, func(yield func(keys.Key, error) bool) { yield(keys.Key{Code: "SPRING-2026", Status: keys.Active}, nil) })
 	courier.Wake()
 	fmt.Println(<-told)

@@ -48,7 +48,7 @@ func checkPublic(ctx context.Context, host string) error {
 		return errName
 	}
 	for _, a := range addresses {
-		if !Public(a) {
+		if !IsPublic(a) {
 			return ErrPrivate
 		}
 	}

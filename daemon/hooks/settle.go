@@ -7,49 +7,49 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Rules say how patient a courier is.
-type Rules struct {
+// RetryPolicy say how patient a courier is.
+type RetryPolicy struct {
 	Backoff       time.Duration // the first pause after a failure; it doubles
 	MaxBackoff    time.Duration // to at most this
 	MaxRetryAfter time.Duration // how far an endpoint's own wish (Retry-After) is obeyed
-	Patience      time.Duration // how long an event is tried before it is given up
+	MaxAge        time.Duration // how long an event is tried before it is given up
 }
 
 // DefaultRules are the daemon's: pauses from 5 s to 15 min, an endpoint's own wish of a day at most, and
 // three days of patience.
-func DefaultRules() Rules {
-	return Rules{Backoff: 5 * time.Second, MaxBackoff: 15 * time.Minute, MaxRetryAfter: 24 * time.Hour, Patience: 3 * 24 * time.Hour}
+func DefaultRules() RetryPolicy {
+	return RetryPolicy{Backoff: 5 * time.Second, MaxBackoff: 15 * time.Minute, MaxRetryAfter: 24 * time.Hour, MaxAge: 3 * 24 * time.Hour}
 }
 
-// A Letter is one event to tell, and the mail as it is once that has been told.
-type Letter struct {
+// A Message is one event to tell, and the mail as it is once that has been told.
+type Message struct {
 	Event Event
 	Line  int64 // of the history, 0 for none
-	Told  tasks.Mail
+	Told  tasks.QueuedDelivery
 }
 
 // Next finds what is to be told next of a key's mail, of what is wanted. With false it is nothing: the
 // letter's mail is past all the lines that were read.
-func Next(m tasks.Mail, wants func(Type) bool) (Letter, bool) {
-	if len(m.Lines) == 0 { // they were archived while the mail was put together again
-		m.Told, m.Part = m.Newest, 0
+func Next(m tasks.QueuedDelivery, wants func(Type) bool) (Message, bool) {
+	if len(m.Entries) == 0 { // they were archived while the mail was put together again
+		m.DeliveredSeq, m.DeliveredEvent = m.LastSeq, 0
 	}
-	for _, line := range m.Lines {
+	for _, line := range m.Entries {
 		all := Events(line)
-		for i := m.Part; i < len(all); i++ {
+		for i := m.DeliveredEvent; i < len(all); i++ {
 			if !wants(all[i].Type) {
 				continue
 			}
 			told := m
-			told.Part = i + 1
-			if told.Part == len(all) {
-				told.Told, told.Part = line.Seq, 0
+			told.DeliveredEvent = i + 1
+			if told.DeliveredEvent == len(all) {
+				told.DeliveredSeq, told.DeliveredEvent = line.Seq, 0
 			}
-			return Letter{all[i], line.Seq, told}, true
+			return Message{all[i], line.Seq, told}, true
 		}
-		m.Told, m.Part = line.Seq, 0
+		m.DeliveredSeq, m.DeliveredEvent = line.Seq, 0
 	}
-	return Letter{Told: m}, false
+	return Message{Told: m}, false
 }
 
 // An Attempt is what came of telling a letter.
@@ -65,35 +65,35 @@ type Attempt struct {
 const enough = 5
 
 // Settle decides what becomes of a leased mail after an attempt at a letter of it.
-func (r Rules) Settle(m tasks.Mail, l Letter, a Attempt) (tasks.Mail, tasks.Delivery) {
+func (r RetryPolicy) Settle(m tasks.QueuedDelivery, l Message, a Attempt) (tasks.QueuedDelivery, tasks.Delivery) {
 	d := tasks.Delivery{
-		At: a.At, Listener: m.Listener, Event: l.Event.ID, Type: string(l.Event.Type), Code: m.Code, Country: m.Country,
-		Line: l.Line, Try: m.Tries + 1, Status: a.Status, Took: a.Took, Note: a.Note,
+		At: a.At, Subscriber: m.Subscriber, Event: l.Event.ID, Type: string(l.Event.Type), Code: m.Code, Country: m.Country,
+		Line: l.Line, Attempt: m.Attempts + 1, Status: a.Status, Took: a.Took, Note: a.Note,
 	}
 	waited := a.At.Sub(later(m.Since, l.Event.At))
 	switch {
 	case a.OK():
 		d.Result, m = tasks.Delivered, afresh(l.Told, a.At)
 	case a.Status == http.StatusGone:
-		d.Result, m.Due = tasks.Gone, a.At
-	case waited >= r.Patience && m.Tries >= enough:
+		d.Result, m.DueAt = tasks.SubscriberGone, a.At
+	case waited >= r.MaxAge && m.Attempts >= enough:
 		d.Result, m = tasks.GivenUp, afresh(l.Told, a.At)
 	default:
-		m.Tries++
-		d.Result, m.Due = tasks.Failed, a.At.Add(r.pause(m.Tries, a))
+		m.Attempts++
+		d.Result, m.DueAt = tasks.Failed, a.At.Add(r.pause(m.Attempts, a))
 	}
 	return m, d
 }
 
 // afresh is mail whose next event was never tried.
-func afresh(m tasks.Mail, at time.Time) tasks.Mail {
-	m.Tries, m.Due = 0, at
+func afresh(m tasks.QueuedDelivery, at time.Time) tasks.QueuedDelivery {
+	m.Attempts, m.DueAt = 0, at
 	return m
 }
 
 // pause is how long to wait after that many failures: what the endpoint wishes, or twice as long as
 // before, less up to a half, so that endpoints that failed together are not called together.
-func (r Rules) pause(tries int, a Attempt) time.Duration {
+func (r RetryPolicy) pause(tries int, a Attempt) time.Duration {
 	if a.After > 0 {
 		return min(a.After, r.MaxRetryAfter)
 	}

@@ -13,26 +13,26 @@ import (
 func everything(hooks.Type) bool { return true }
 
 // read tells a mail to its end, and writes what was told.
-func read(m tasks.Mail, wants func(hooks.Type) bool) (all []string) {
+func read(m tasks.QueuedDelivery, wants func(hooks.Type) bool) (all []string) {
 	for {
 		letter, found := hooks.Next(m, wants)
 		m = letter.Told
 		if !found {
-			return append(all, fmt.Sprintf("%d+%d", m.Told, m.Part))
+			return append(all, fmt.Sprintf("%d+%d", m.DeliveredSeq, m.DeliveredEvent))
 		}
-		for len(m.Lines) > 0 && m.Lines[0].Seq <= m.Told {
-			m.Lines = m.Lines[1:] // as the outbox reads it again
+		for len(m.Entries) > 0 && m.Entries[0].Seq <= m.DeliveredSeq {
+			m.Entries = m.Entries[1:] // as the outbox reads it again
 		}
-		all = append(all, fmt.Sprintf("%d:%s:%d+%d", letter.Line, letter.Event.Type, m.Told, m.Part))
+		all = append(all, fmt.Sprintf("%d:%s:%d+%d", letter.Line, letter.Event.Type, m.DeliveredSeq, m.DeliveredEvent))
 	}
 }
 
 func TestNext(t *testing.T) {
-	lines := []tasks.Line{
-		line(3, tasks.WasAccepted, "", ""), line(5, tasks.WasMoved, tasks.PlanFull, "p"), line(6, tasks.WasClaimed, "", "q"),
-		line(7, tasks.WasEnded, tasks.PlanExpired, "q"), line(9, tasks.WasRevoked, "", ""), line(10, tasks.WasReset, "", ""),
+	lines := []tasks.HistoryEntry{
+		line(3, tasks.EventAccepted, "", ""), line(5, tasks.EventPlanFaulty, tasks.PlanFull, "p"), line(6, tasks.EventClaimed, "", "q"),
+		line(7, tasks.EventEnded, tasks.PlanExpired, "q"), line(9, tasks.EventRevoked, "", ""), line(10, tasks.EventReset, "", ""),
 	}
-	m := tasks.Mail{Code: code, Told: 2, Newest: 10, Lines: lines}
+	m := tasks.QueuedDelivery{Code: code, DeliveredSeq: 2, LastSeq: 10, Entries: lines}
 	only := func(t hooks.Type) func(hooks.Type) bool { return func(u hooks.Type) bool { return t == u } }
 	for _, c := range []struct {
 		wants func(hooks.Type) bool
@@ -47,19 +47,19 @@ func TestNext(t *testing.T) {
 			t.Errorf("got %s, want %s", got, c.want)
 		}
 	}
-	m.Told, m.Part, m.Lines = 6, 1, lines[3:]
+	m.DeliveredSeq, m.DeliveredEvent, m.Entries = 6, 1, lines[3:]
 	if got := fmt.Sprint(read(m, everything)); got != "[7:plan.faulted:7+0 9:key.revoked:9+0 10+0]" {
 		t.Errorf("from a part on: %s", got)
 	}
-	m.Lines = nil // they were archived
+	m.Entries = nil // they were archived
 	if got := fmt.Sprint(read(m, everything)); got != "[10+0]" {
 		t.Errorf("of no line: %s", got)
 	}
 }
 
 func TestSettle(t *testing.T) {
-	r := hooks.Rules{Backoff: time.Second, MaxBackoff: 4 * time.Second, MaxRetryAfter: time.Minute, Patience: time.Hour}
-	m := tasks.Mail{Code: code, Told: 4, Newest: 9, Since: at, Lines: []tasks.Line{line(5, tasks.WasRevoked, "", "")}}
+	r := hooks.RetryPolicy{Backoff: time.Second, MaxBackoff: 4 * time.Second, MaxRetryAfter: time.Minute, MaxAge: time.Hour}
+	m := tasks.QueuedDelivery{Code: code, DeliveredSeq: 4, LastSeq: 9, Since: at, Entries: []tasks.HistoryEntry{line(5, tasks.EventRevoked, "", "")}}
 	letter, _ := hooks.Next(m, everything)
 	for _, c := range []struct {
 		tries  int
@@ -80,13 +80,13 @@ func TestSettle(t *testing.T) {
 		{4, hooks.Answer{Status: 500}, 9 * time.Hour, 0, "failed 4 5 4s"}, // nobody was there to try it
 	} {
 		mail := m
-		mail.Tries = c.tries
+		mail.Attempts = c.tries
 		now := at.Add(c.later)
 		got, d := r.Settle(mail, letter, hooks.Attempt{Answer: c.answer, At: now, Jitter: c.jitter})
-		if told := fmt.Sprint(d.Result, " ", got.Told, " ", got.Tries, " ", got.Due.Sub(now)); told != c.want {
+		if told := fmt.Sprint(d.Result, " ", got.DeliveredSeq, " ", got.Attempts, " ", got.DueAt.Sub(now)); told != c.want {
 			t.Errorf("%+v: %s, want %s", c.answer, told, c.want)
 		}
-		if d.Try != c.tries+1 || d.Line != 5 || d.Event != letter.Event.ID || d.Status != c.answer.Status {
+		if d.Attempt != c.tries+1 || d.Line != 5 || d.Event != letter.Event.ID || d.Status != c.answer.Status {
 			t.Errorf("%+v: logged %+v", c.answer, d)
 		}
 	}
@@ -96,7 +96,7 @@ func TestSettle(t *testing.T) {
 // patiently as what is new.
 func TestPatienceBeginsWithTheMail(t *testing.T) {
 	r := hooks.DefaultRules()
-	m := tasks.Mail{Code: code, Since: at.Add(1000 * time.Hour), Lines: []tasks.Line{line(5, tasks.WasRevoked, "", "")}}
+	m := tasks.QueuedDelivery{Code: code, Since: at.Add(1000 * time.Hour), Entries: []tasks.HistoryEntry{line(5, tasks.EventRevoked, "", "")}}
 	letter, _ := hooks.Next(m, everything)
 	_, d := r.Settle(m, letter, hooks.Attempt{At: at.Add(1001 * time.Hour)})
 	if d.Result != tasks.Failed {

@@ -15,7 +15,7 @@ import (
 
 // tellAll tells the next of each mail, all at once. It went well if not all have failed; the rest is how
 // long the endpoint wants to be left alone.
-func (c *Courier) tellAll(ctx context.Context, e Endpoint, mail []tasks.Mail, taken time.Time) (well bool, rest time.Duration) {
+func (c *Dispatcher) tellAll(ctx context.Context, e Endpoint, mail []tasks.QueuedDelivery, taken time.Time) (well bool, rest time.Duration) {
 	answers := make([]Answer, len(mail))
 	var group sync.WaitGroup
 	for i, m := range mail {
@@ -33,7 +33,7 @@ func (c *Courier) tellAll(ctx context.Context, e Endpoint, mail []tasks.Mail, ta
 
 // tell tells the next of a mail that was taken at that time; with nothing to tell all is well. It ends
 // before the lease does, because then the mail may be another's to tell.
-func (c *Courier) tell(ctx context.Context, e Endpoint, m tasks.Mail, taken time.Time) Answer {
+func (c *Dispatcher) tell(ctx context.Context, e Endpoint, m tasks.QueuedDelivery, taken time.Time) Answer {
 	now := func() time.Time { return m.At.Add(time.Since(taken)) }
 	letter, found := c.letter(ctx, e, m, now())
 	if !found {
@@ -52,39 +52,39 @@ func (c *Courier) tell(ctx context.Context, e Endpoint, m tasks.Mail, taken time
 
 // letter finds what is to be told. A country that is low no more is looked at again a little later,
 // when it has been forgotten.
-func (c *Courier) letter(ctx context.Context, e Endpoint, m tasks.Mail, now time.Time) (Letter, bool) {
+func (c *Dispatcher) letter(ctx context.Context, e Endpoint, m tasks.QueuedDelivery, now time.Time) (Message, bool) {
 	if m.Code != "" {
 		return Next(m, e.Wants)
 	}
 	told := m
-	told.Told = m.Newest
+	told.DeliveredSeq = m.LastSeq
 	levels, err := c.Stock(ctx)
 	for _, l := range e.low(levels) {
 		if l.Country == m.Country && err == nil {
-			return Letter{lowEvent(e.Name, m.Newest, m.Since, l), 0, told}, true
+			return Message{lowEvent(e.Name, m.LastSeq, m.Since, l), 0, told}, true
 		}
 	}
-	m.Due = now.Add(2 * c.StockPoll)
-	return Letter{Told: m}, false
+	m.DueAt = now.Add(2 * c.StockPoll)
+	return Message{Told: m}, false
 }
 
 // post writes what has become of a mail, again and again while the lease lasts and the daemon does not
 // stop: what cannot be written is told twice.
-func (c *Courier) post(ctx context.Context, m tasks.Mail, d *tasks.Delivery, taken time.Time) {
+func (c *Dispatcher) post(ctx context.Context, m tasks.QueuedDelivery, d *tasks.Delivery, taken time.Time) {
 	writing, end := context.WithDeadline(context.WithoutCancel(ctx), taken.Add(leased))
 	defer end()
 	for {
-		err := c.Outbox.Post(writing, m, d)
+		err := c.Outbox.CompleteDelivery(writing, m, d)
 		switch {
 		case err == nil:
 			return
 		case errors.Is(err, tasks.ErrFenced):
-			c.logBounded(ctx, slog.LevelInfo, "a webhook is another daemon's, or is told again", m.Listener,
-				slog.String("endpoint", m.Listener), slog.String("subject", Subject(m.Code, m.Country)))
+			c.logBounded(ctx, slog.LevelInfo, "a webhook is another daemon's, or is told again", m.Subscriber,
+				slog.String("endpoint", m.Subscriber), slog.String("subject", Subject(m.Code, m.Country)))
 			return
 		case ctx.Err() != nil || writing.Err() != nil:
-			c.logBounded(ctx, slog.LevelError, "cannot settle a webhook, which is told again", m.Listener,
-				slog.String("endpoint", m.Listener), slog.String("error", err.Error()))
+			c.logBounded(ctx, slog.LevelError, "cannot settle a webhook, which is told again", m.Subscriber,
+				slog.String("endpoint", m.Subscriber), slog.String("error", err.Error()))
 			return
 		}
 		select {

@@ -33,15 +33,15 @@ func (f adminFlags) checkAdmin(listen string) error {
 
 // forOperators gives a server the admin API and the console, where there is a file of tokens. wake is
 // told of each task that is due now.
-func (s *serveCmd) forOperators(server *daemon.Server, store *bunstore.Store, m *meter.Meter, wake func()) (err error) {
+func (s *serveCmd) forOperators(server *daemon.Server, store *bunstore.Store, m *meter.Recorder, wake func()) (err error) {
 	if s.AdminTokenFile == "" {
 		return nil
 	}
-	tokens, desk := admin.TokenFile(s.AdminTokenFile), server.API.Desk
-	server.AdminAPI = &admin.API{Desk: desk, Office: store, Tokens: tokens, Wake: wake, Log: server.Log}
+	tokens, engine := admin.TokenFile(s.AdminTokenFile), server.API.Engine
+	server.AdminAPI = &admin.API{Engine: engine, AdminStore: store, Tokens: tokens, Wake: wake, Log: server.Log}
 	server.Console, err = operators.New(operators.Options{
-		API: server.AdminAPI, Tokens: tokens, Desk: desk, Office: store, Census: store,
-		Askings: m.Askings, Proxies: prefixes(s.TrustedProxies), Log: server.Log,
+		API: server.AdminAPI, Tokens: tokens, Engine: engine, AdminStore: store, TaskStats: store,
+		ConnectorStats: m.ConnectorStats, Proxies: prefixes(s.TrustedProxies), Log: server.Log,
 	})
 	return err
 }

@@ -88,7 +88,7 @@ func (a *archiving) String() string {
 
 // all goes through all keys, and tells how many it has been through.
 func (a *archiving) all(ctx context.Context, passed func(n int)) error {
-	var cuts []tasks.Cut
+	var cuts []tasks.ArchivePlan
 	for after := keys.Code(""); ; {
 		page, err := a.Records(ctx, after, archivePage)
 		if err != nil {
@@ -109,13 +109,13 @@ func (a *archiving) all(ctx context.Context, passed func(n int)) error {
 }
 
 // decide leaves keys alone that are not well, because their history is needed to mend them.
-func (a *archiving) decide(page []tasks.Record) (cuts []tasks.Cut) {
+func (a *archiving) decide(page []tasks.Record) (cuts []tasks.ArchivePlan) {
 	doc := doctor.Doctor{Stale: staleLease}
-	newID := desk(a.Store).NewID
+	newID := engine(a.Store).NewID
 	for _, r := range page {
 		switch cut, found := r.Archive(a.before, newID()); {
 		case !found:
-		case !doc.Well(r):
+		case !doc.Healthy(r):
 			a.left++
 		default:
 			cuts = append(cuts, cut)
@@ -125,12 +125,12 @@ func (a *archiving) decide(page []tasks.Record) (cuts []tasks.Cut) {
 }
 
 // cut makes cuts and counts what has come of them.
-func (a *archiving) cut(ctx context.Context, cuts []tasks.Cut) error {
+func (a *archiving) cut(ctx context.Context, cuts []tasks.ArchivePlan) error {
 	if len(cuts) == 0 {
 		return nil
 	}
-	var kept tasks.Past
-	errs, err := a.Archive(ctx, cuts, func(p tasks.Past) error {
+	var kept tasks.ArchivedRows
+	errs, err := a.Archive(ctx, cuts, func(p tasks.ArchivedRows) error {
 		kept = p
 		return a.files.write(p)
 	})

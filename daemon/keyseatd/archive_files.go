@@ -20,7 +20,7 @@ type archiveFiles struct {
 }
 
 // write returns nil once everything is on disk.
-func (a *archiveFiles) write(p tasks.Past) error {
+func (a *archiveFiles) write(p tasks.ArchivedRows) error {
 	if len(p.Tasks)+len(p.Lines) == 0 {
 		return nil
 	}

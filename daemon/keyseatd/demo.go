@@ -61,12 +61,12 @@ func (d *demoCmd) serve(ctx context.Context, c console, s *serveCmd, store *buns
 	if err != nil {
 		return err
 	}
-	desk := daemon.NewDesk(store, lingering{simulator.Connector{Delay: d.SimDelay}}, ring, s.rules())
-	shown, err := furnish(ctx, store, desk)
+	engine := daemon.NewEngine(store, lingering{simulator.Connector{Delay: d.SimDelay}}, ring, s.rules())
+	shown, err := furnish(ctx, store, engine)
 	if err != nil {
 		return err
 	}
-	server, err := s.server(ctx, desk, store, metered(store, log), log)
+	server, err := s.server(ctx, engine, store, metered(store, log), log)
 	if err != nil {
 		return err
 	}
@@ -106,9 +106,9 @@ type lingering struct{ tasks.Connector }
 
 const lingers = "pending@example.com"
 
-func (l lingering) Do(ctx context.Context, o tasks.Order) tasks.Answer {
+func (l lingering) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	if o.Account.Login.Reveal() == lingers {
-		return tasks.Answer{Effect: tasks.Pending, After: time.Minute, Note: "still at work"}
+		return tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Minute, Note: "still at work"}
 	}
 	return l.Connector.Do(ctx, o)
 }
@@ -120,26 +120,26 @@ type exhibit struct {
 }
 
 // furnish fills the shop: plans in several countries and a key in every state.
-func furnish(ctx context.Context, store *bunstore.Store, desk tasks.Desk) ([]exhibit, error) {
+func furnish(ctx context.Context, store *bunstore.Store, engine tasks.Engine) ([]exhibit, error) {
 	if err := store.EditPlans(ctx, demoPlans()); err != nil {
 		return nil, err
 	}
 	all, list := demoKeys()
-	err := store.ImportKeys(ctx, tasks.Batch{ID: desk.NewID(), Cause: tasks.WasImported, Note: "demo"}, each(all))
+	err := store.ImportKeys(ctx, tasks.ImportBatch{ID: engine.NewID(), Type: tasks.EventImported, Note: "demo"}, each(all))
 	if err != nil {
 		return nil, err
 	}
-	return list, desk.Accept(ctx, tasks.Request{
+	return list, engine.Accept(ctx, tasks.Request{
 		Kind: tasks.Upgrade, Code: list[len(list)-1].code, Country: "US",
 		Account: tasks.Account{Login: tasks.NewSecret(lingers), Password: tasks.NewSecret("a password")},
 	})
 }
 
-func demoPlans() []stock.Edit {
-	var edits []stock.Edit
+func demoPlans() []stock.PlanEdit {
+	var edits []stock.PlanEdit
 	for i, country := range []stock.Country{"US", "DE", "JP", "TR", "US"} {
 		size, address := 5-i/2, fmt.Sprintf("%d Example Street", i+1)
-		edits = append(edits, stock.Edit{
+		edits = append(edits, stock.PlanEdit{
 			ID: fmt.Sprintf("plan-%d", i+1), Country: &country, Size: &size, Address: &address,
 		})
 	}
@@ -173,7 +173,7 @@ func demoKeys() ([]keys.Key, []exhibit) {
 }
 
 // entropy draws what makes a code that nobody can guess.
-func entropy() (random [keys.Entropy]byte) {
+func entropy() (random [keys.EntropyBytes]byte) {
 	_, _ = rand.Read(random[:]) // never fails: it crashes the program instead
 	return random
 }

@@ -43,7 +43,7 @@ func (d *doctorCmd) Run(ctx context.Context, c console) error {
 		return err
 	}
 	return d.open(ctx, func(s *bunstore.Store) error {
-		doc := doctor.Doctor{Store: s, Sealer: sealer, Stale: staleLease, NewID: desk(s).NewID}
+		doc := doctor.Doctor{Store: s, Sealer: sealer, Stale: staleLease, NewID: engine(s).NewID}
 		look := doc.Examine
 		if d.Repair {
 			look = doc.Repair

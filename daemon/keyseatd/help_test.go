@@ -74,14 +74,14 @@ func TestAdvice(t *testing.T) {
 			for _, slot := range []stock.State{stock.Spent, stock.Suspect, stock.Held} {
 				for _, outcome := range append(tasks.Outcomes(tasks.Upgrade), tasks.StillPremium, "") {
 					for _, revoked := range []bool{false, true} {
-						v := tasks.View{
+						v := tasks.Snapshot{
 							Key:  keys.Key{Code: code, Version: 1, Status: status, Revoked: revoked},
-							Task: &tasks.Task{ID: "K7QZ", Kind: tasks.Upgrade, Slot: slot, Outcome: outcome, Asked: 1},
+							Task: &tasks.Task{ID: "K7QZ", Kind: tasks.Upgrade, Slot: slot, Outcome: outcome, Attempts: 1},
 						}
 						if outcome != "" {
-							v.Task.Ended = v.At.Add(1)
+							v.Task.EndedAt = v.At.Add(1)
 						}
-						for _, next := range story.Tell(v, nil).Next {
+						for _, next := range story.Explain(v, nil).Next {
 							for _, call := range command.FindAllStringSubmatch(next, -1) {
 								if advised[call[1]] == nil {
 									advised[call[1]] = calls(t, call[1])

@@ -31,7 +31,7 @@ func (*keysGenerate) Help() string {
 func (k *keysGenerate) Run(ctx context.Context, c console) error {
 	return k.create(ctx, func(s *bunstore.Store) error {
 		fresh := k.issue(time.Now())
-		batch := tasks.Batch{ID: desk(s).NewID(), Cause: tasks.WasIssued}
+		batch := tasks.ImportBatch{ID: engine(s).NewID(), Type: tasks.EventIssued}
 		find := "`keyseatd keys export --batch " + batch.ID + "` prints them, and `keyseatd keys revoke` withdraws one"
 		if err := s.ImportKeys(ctx, batch, each(fresh)); err != nil {
 			return fmt.Errorf("%w; if the keys are stored all the same, %s", err, find)

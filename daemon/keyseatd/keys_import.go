@@ -42,11 +42,11 @@ func (k *keysImport) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	n, batch := 0, tasks.Batch{Cause: tasks.WasImported}
+	n, batch := 0, tasks.ImportBatch{Type: tasks.EventImported}
 	err = k.create(ctx, func(s *bunstore.Store) error {
 		table := sheet.New(file)
-		batch.ID = desk(s).NewID()
-		return table.Locate(s.ImportKeys(ctx, batch, counted(table.Keys(), &n)))
+		batch.ID = engine(s).NewID()
+		return table.LineOf(s.ImportKeys(ctx, batch, counted(table.Keys(), &n)))
 	})
 	if err := errors.Join(err, file.Close()); err != nil {
 		return err
@@ -72,7 +72,7 @@ func (k *keysImport) rehearse(ctx context.Context, c console) error {
 		return err
 	}
 	err = k.peek(ctx, func(find finder) error {
-		return newRehearsal(c.out, find).run(ctx, sheet.New(file).Inspect())
+		return newRehearsal(c.out, find).run(ctx, sheet.New(file).Check())
 	})
 	return errors.Join(err, file.Close())
 }
@@ -80,7 +80,7 @@ func (k *keysImport) rehearse(ctx context.Context, c console) error {
 // peek gives a way to find keys. Where there is no database yet there are no keys, and none is made.
 func (k *keysImport) peek(ctx context.Context, do func(finder) error) error {
 	if k.missing() {
-		return do(func(context.Context, []keys.Code) ([]tasks.View, error) { return nil, nil })
+		return do(func(context.Context, []keys.Code) ([]tasks.Snapshot, error) { return nil, nil })
 	}
-	return k.open(ctx, func(s *bunstore.Store) error { return do(s.View) })
+	return k.open(ctx, func(s *bunstore.Store) error { return do(s.Snapshots) })
 }

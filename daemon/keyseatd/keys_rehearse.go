@@ -17,8 +17,8 @@ import (
 // errFaults is what a file with faults comes to.
 var errFaults = errors.New("the file would not be imported")
 
-// A finder reads keys by their codes: [tasks.Store.View].
-type finder func(ctx context.Context, codes []keys.Code) ([]tasks.View, error)
+// A finder reads keys by their codes: [tasks.Store.Snapshots].
+type finder func(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error)
 
 // A rehearsal is an import that only looks. It keeps a page of rows, and for each row of the file a
 // hash of its code instead of the code itself, some tens of bytes: of a million rows two have the same by
@@ -26,7 +26,7 @@ type finder func(ctx context.Context, codes []keys.Code) ([]tasks.View, error)
 type rehearsal struct {
 	out    *bufio.Writer
 	find   finder
-	page   []sheet.Verdict
+	page   []sheet.RowResult
 	seed   maphash.Seed
 	lines  map[uint64]uint32 // on which a code came first
 	rows   int
@@ -38,7 +38,7 @@ func newRehearsal(w io.Writer, find finder) *rehearsal {
 }
 
 // run prints each faulty row's line and fault, and a summary.
-func (r *rehearsal) run(ctx context.Context, rows iter.Seq2[sheet.Verdict, error]) error {
+func (r *rehearsal) run(ctx context.Context, rows iter.Seq2[sheet.RowResult, error]) error {
 	for v, err := range rows {
 		if fault := (sheet.LineError{}); errors.As(err, &fault) {
 			v.Line, v.Fault, err = fault.Line, fmt.Errorf("%w; nothing after it was read", fault.Err), nil
@@ -88,7 +88,7 @@ func (r *rehearsal) turn(ctx context.Context) error {
 }
 
 // fault says what is wrong with a key that stands well in the file.
-func (r *rehearsal) fault(v sheet.Verdict, exists bool) error {
+func (r *rehearsal) fault(v sheet.RowResult, exists bool) error {
 	hash := maphash.String(r.seed, string(v.Key.Code))
 	first, twice := r.lines[hash]
 	switch {

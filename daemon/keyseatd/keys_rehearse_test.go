@@ -103,14 +103,14 @@ func TestRehearseFirst(t *testing.T) {
 func TestRehearseErrors(t *testing.T) {
 	sh := shell{T: t, env: []string{"KEYSEAT_DATABASE=postgres://u@127.0.0.1:1/d?connect_timeout=1"}}
 	sh.fails(exitFailed, "cannot reach PostgreSQL at 127.0.0.1:1: connection refused", "code\nA\n", "keys", "import", "--dry-run", "-")
-	find := func(context.Context, []keys.Code) ([]tasks.View, error) { return nil, nil }
+	find := func(context.Context, []keys.Code) ([]tasks.Snapshot, error) { return nil, nil }
 	file := sheet.New(strings.NewReader("code\nA\nA\n"))
-	if err := newRehearsal(full{}, find).run(t.Context(), file.Inspect()); !errors.Is(err, io.ErrShortWrite) {
+	if err := newRehearsal(full{}, find).run(t.Context(), file.Check()); !errors.Is(err, io.ErrShortWrite) {
 		t.Error(err)
 	}
 	lost := errors.New("the disk is gone")
 	file = sheet.New(io.MultiReader(strings.NewReader("code\nA\n"), iotest.ErrReader(lost)))
-	if err := newRehearsal(io.Discard, find).run(t.Context(), file.Inspect()); !errors.Is(err, lost) {
+	if err := newRehearsal(io.Discard, find).run(t.Context(), file.Check()); !errors.Is(err, lost) {
 		t.Error(err)
 	}
 }

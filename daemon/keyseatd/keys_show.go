@@ -36,7 +36,7 @@ func (k *keysShow) Run(ctx context.Context, c console) error {
 		return err
 	}
 	return k.open(ctx, func(s *bunstore.Store) error {
-		v, err := desk(s).View(ctx, code)
+		v, err := engine(s).Snapshot(ctx, code)
 		if err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (k *keysShow) Run(ctx context.Context, c console) error {
 		if err != nil {
 			return err
 		}
-		return k.print(c.out, keyPage{shown.NewWholeKey(v, history)})
+		return k.print(c.out, keyPage{shown.NewKeyDetail(v, history)})
 	})
 }
 
@@ -67,7 +67,7 @@ func (k *keysShow) print(w io.Writer, page keyPage) error {
 }
 
 // A keyPage is all that is known of a key.
-type keyPage struct{ shown.WholeKey }
+type keyPage struct{ shown.KeyDetail }
 
 // fields shows a person what there is of the key's fields, on lines of so many columns.
 func (p keyPage) fields(room int) string {

@@ -14,8 +14,8 @@ type limitFlags struct {
 
 // limit sets the bounds of a server.
 func (f limitFlags) limit(server *daemon.Server) {
-	server.API.Calls, server.Guests = cmp.Or(f.MaxRequests, daemon.NoLimit), cmp.Or(f.MaxConnections, daemon.NoLimit)
-	if most := maxFiles() / 4; most > 0 && server.Guests > 0 { // the rest is for databases, the provider and the other listener
-		server.Guests = min(server.Guests, most)
+	server.API.MaxInFlight, server.MaxConns = cmp.Or(f.MaxRequests, daemon.NoLimit), cmp.Or(f.MaxConnections, daemon.NoLimit)
+	if most := maxFiles() / 4; most > 0 && server.MaxConns > 0 { // the rest is for databases, the provider and the other listener
+		server.MaxConns = min(server.MaxConns, most)
 	}
 }

@@ -46,7 +46,7 @@ func (m *masterKeyPrune) Run(ctx context.Context, c console) error {
 }
 
 // sealedWith collects the ids of the master keys that open tasks need.
-func sealedWith(ctx context.Context, s tasks.Office) (map[string]bool, error) {
+func sealedWith(ctx context.Context, s tasks.AdminStore) (map[string]bool, error) {
 	ids := map[string]bool{}
 	for v, err := range allTasks(ctx, s, tasks.OpenTask) {
 		if err != nil {

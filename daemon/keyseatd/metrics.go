@@ -9,7 +9,7 @@ import (
 )
 
 // metered makes the metrics of a daemon that serves that store.
-func metered(store *bunstore.Store, log *slog.Logger) *meter.Meter {
+func metered(store *bunstore.Store, log *slog.Logger) *meter.Recorder {
 	m := meter.New(strings.TrimPrefix(version(), "keyseatd "))
 	for name, pool := range store.Pools() {
 		m.Pool(name, pool)

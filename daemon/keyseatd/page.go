@@ -62,18 +62,18 @@ func each[T any](rows []T) iter.Seq2[T, error] {
 	}
 }
 
-func allKeys(ctx context.Context, s tasks.Office) iter.Seq2[keys.Key, error] {
-	page := func(after keys.Code, n int) ([]tasks.View, error) { return s.Keys(ctx, after, n) }
-	views := paged(page, func(v tasks.View) keys.Code { return v.Key.Code })
-	return mapped(views, func(v tasks.View) keys.Key { return v.Key })
+func allKeys(ctx context.Context, s tasks.AdminStore) iter.Seq2[keys.Key, error] {
+	page := func(after keys.Code, n int) ([]tasks.Snapshot, error) { return s.Keys(ctx, after, n) }
+	views := paged(page, func(v tasks.Snapshot) keys.Code { return v.Key.Code })
+	return mapped(views, func(v tasks.Snapshot) keys.Key { return v.Key })
 }
 
-func allPlans(ctx context.Context, s tasks.Office) iter.Seq2[stock.Plan, error] {
+func allPlans(ctx context.Context, s tasks.AdminStore) iter.Seq2[stock.Plan, error] {
 	page := func(after int64, n int) ([]stock.Plan, error) { return s.Plans(ctx, after, n) }
 	return paged(page, func(p stock.Plan) int64 { return p.Seq })
 }
 
-func allTasks(ctx context.Context, s tasks.Office, f tasks.Filter) iter.Seq2[tasks.View, error] {
-	page := func(after tasks.Task, n int) ([]tasks.View, error) { return s.Tasks(ctx, f, after, n) }
-	return paged(page, func(v tasks.View) tasks.Task { return *v.Task })
+func allTasks(ctx context.Context, s tasks.AdminStore, f tasks.TaskFilter) iter.Seq2[tasks.Snapshot, error] {
+	page := func(after tasks.Task, n int) ([]tasks.Snapshot, error) { return s.Tasks(ctx, f, after, n) }
+	return paged(page, func(v tasks.Snapshot) tasks.Task { return *v.Task })
 }

@@ -32,7 +32,7 @@ func (p *plansImport) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	err = p.create(ctx, func(s *bunstore.Store) error { return table.Locate(s.EditPlans(ctx, edits)) })
+	err = p.create(ctx, func(s *bunstore.Store) error { return table.LineOf(s.EditPlans(ctx, edits)) })
 	if err != nil {
 		return err
 	}
@@ -40,12 +40,12 @@ func (p *plansImport) Run(ctx context.Context, c console) error {
 }
 
 // read reads the whole file, before a database is made for it.
-func (p *plansImport) read(ctx context.Context, c console) ([]stock.Edit, *sheet.Sheet, error) {
+func (p *plansImport) read(ctx context.Context, c console) ([]stock.PlanEdit, *sheet.Reader, error) {
 	file, err := c.open(ctx, p.File)
 	if err != nil {
 		return nil, nil, err
 	}
 	table := sheet.New(file)
-	edits, err := table.Edits()
+	edits, err := table.Plans()
 	return edits, table, errors.Join(err, file.Close())
 }

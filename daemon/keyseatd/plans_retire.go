@@ -24,7 +24,7 @@ func (*plansRetire) Help() string {
 // Run takes the plan out of stock. Importing it again puts it back.
 func (p *plansRetire) Run(ctx context.Context, c console) error {
 	err := p.open(ctx, func(s *bunstore.Store) error {
-		return s.EditPlans(ctx, []stock.Edit{{ID: p.ID, Retire: true}})
+		return s.EditPlans(ctx, []stock.PlanEdit{{ID: p.ID, Retire: true}})
 	})
 	var row tasks.RowError
 	if errors.As(err, &row) { // there is but one row, so only its fault tells something

@@ -137,15 +137,15 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	}
 	m := metered(store, log)
 	shared := group.New(trapStore(ctx, m.Store(store)), group.Options{Observe: m.Group})
-	desk := daemon.NewDesk(shared, trapConnector(ctx, m.Connector(connector)), ring, s.rules())
-	desk.Now = clock
-	server, err := s.server(ctx, desk, store, m, log)
+	engine := daemon.NewEngine(shared, trapConnector(ctx, m.Connector(connector)), ring, s.rules())
+	engine.Now = clock
+	server, err := s.server(ctx, engine, store, m, log)
 	if err != nil {
 		return err
 	}
 	s.reloadToken(connector)
 	go reloadOn(ctx, hangups, s.reloads, log)
-	return s.beside(ctx, server, store, desk, log)
+	return s.beside(ctx, server, store, engine, log)
 }
 
 // openStore opens a database and brings its schema up to date. That its tables are distributed need not be
@@ -175,12 +175,12 @@ func (s *serveCmd) rules() tasks.Rules {
 }
 
 // server wires the API and the crew on their listeners.
-func (s *serveCmd) server(ctx context.Context, desk tasks.Desk, store *bunstore.Store, m *meter.Meter, log *slog.Logger) (server *daemon.Server, err error) {
-	crew := daemon.NewCrew(desk)
+func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunstore.Store, m *meter.Recorder, log *slog.Logger) (server *daemon.Server, err error) {
+	crew := daemon.NewCrew(engine)
 	crew.Name, crew.Workers, crew.Lease = worker(), s.Workers, s.Lease
 	crew.Log, crew.Observe = log, m.Report
 	api := &daemon.API{
-		Desk: desk, Proxies: prefixes(s.TrustedProxies), PostOnly: s.NoGetSecrets,
+		Engine: engine, Proxies: prefixes(s.TrustedProxies), PostOnly: s.NoGetSecrets,
 		HTTPStatus: daemon.HTTPStatus(s.HTTPStatus),
 		Log:        log, Observe: m.Request, Wake: crew.Wake,
 	}

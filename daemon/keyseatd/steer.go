@@ -14,10 +14,10 @@ import (
 const patience = 30 * time.Second
 
 // A decision makes an operator's change, with that id, of what it sees.
-type decision func(v tasks.View, id string) (tasks.Change, error)
+type decision func(v tasks.Snapshot, id string) (tasks.Change, error)
 
 // A look reads what is to be decided on.
-type look func(context.Context) (tasks.View, error)
+type look func(context.Context) (tasks.Snapshot, error)
 
 // steerKey changes the key with a code that was typed.
 func steerKey(ctx context.Context, s *bunstore.Store, typed string, decide decision) error {
@@ -25,19 +25,19 @@ func steerKey(ctx context.Context, s *bunstore.Store, typed string, decide decis
 	if err != nil {
 		return err
 	}
-	return steer(ctx, s, func(ctx context.Context) (tasks.View, error) { return desk(s).View(ctx, code) }, decide)
+	return steer(ctx, s, func(ctx context.Context) (tasks.Snapshot, error) { return engine(s).Snapshot(ctx, code) }, decide)
 }
 
 // steerTask changes the task with that id.
 func steerTask(ctx context.Context, s *bunstore.Store, id string, decide decision) error {
-	return steer(ctx, s, func(ctx context.Context) (tasks.View, error) { return s.Task(ctx, id) }, decide)
+	return steer(ctx, s, func(ctx context.Context) (tasks.Snapshot, error) { return s.Task(ctx, id) }, decide)
 }
 
 func steer(ctx context.Context, s *bunstore.Store, read look, decide decision) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return desk(s).Steer(ctx, read, decide)
+	return engine(s).Update(ctx, read, decide)
 }
 
-// desk is as much of a desk as an operator needs: it accepts no request and does no work.
-func desk(s tasks.Store) tasks.Desk { return daemon.NewDesk(s, nil, nil, tasks.Rules{}) }
+// engine is as much of a desk as an operator needs: it accepts no request and does no work.
+func engine(s tasks.Store) tasks.Engine { return daemon.NewEngine(s, nil, nil, tasks.Rules{}) }

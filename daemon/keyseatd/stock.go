@@ -25,7 +25,7 @@ func (*stockCmd) Help() string {
 // Run shows the slots of every country that has a plan.
 func (k *stockCmd) Run(ctx context.Context, c console) error {
 	return k.open(ctx, func(s *bunstore.Store) error {
-		levels, err := desk(s).Stock(ctx)
+		levels, err := engine(s).Stock(ctx)
 		if err != nil {
 			return err
 		}

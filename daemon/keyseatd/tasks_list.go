@@ -27,7 +27,7 @@ func (*tasksList) Help() string {
 func (t *tasksList) Run(ctx context.Context, c console) error {
 	filter := tasks.AnyTask
 	if t.State != "any" {
-		filter = tasks.Filter(t.State)
+		filter = tasks.TaskFilter(t.State)
 	}
 	return t.open(ctx, func(s *bunstore.Store) error {
 		return list(c.out, t.outputFlag, taskHeader, mapped(allTasks(ctx, s, filter), newTaskLine))
@@ -39,7 +39,7 @@ const taskHeader = "ID CODE~ KIND COUNTRY? STATE OUTCOME PLAN? SLOT? ASKED? CREA
 // A taskLine is a task in a list.
 type taskLine struct{ shown.Task }
 
-func newTaskLine(v tasks.View) taskLine { return taskLine{shown.NewTask(*v.Task)} }
+func newTaskLine(v tasks.Snapshot) taskLine { return taskLine{shown.NewTask(*v.Task)} }
 
 func (t taskLine) cells() []string {
 	return []string{

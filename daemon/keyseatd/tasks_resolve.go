@@ -24,7 +24,7 @@ func (*tasksResolve) Help() string {
 
 // Run settles the slot, and the key with it if the task is its latest.
 func (t *tasksResolve) Run(ctx context.Context, c console) error {
-	decide := func(v tasks.View, id string) (tasks.Change, error) {
+	decide := func(v tasks.Snapshot, id string) (tasks.Change, error) {
 		return tasks.Resolve(v, tasks.Outcome(t.Outcome), id)
 	}
 	err := t.open(ctx, func(s *bunstore.Store) error { return steerTask(ctx, s, t.ID, decide) })

@@ -20,7 +20,7 @@ func (*tasksRetry) Help() string {
 
 // Run makes the task due now.
 func (t *tasksRetry) Run(ctx context.Context, c console) error {
-	err := t.open(ctx, func(s *bunstore.Store) error { return steerTask(ctx, s, t.ID, tasks.Hurry) })
+	err := t.open(ctx, func(s *bunstore.Store) error { return steerTask(ctx, s, t.ID, tasks.RetryNow) })
 	if err != nil {
 		return err
 	}

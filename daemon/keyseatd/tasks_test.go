@@ -15,14 +15,14 @@ import (
 )
 
 // A provider answers what a test tells it.
-type provider struct{ answer tasks.Answer }
+type provider struct{ answer tasks.ConnectorResult }
 
-func (p *provider) Do(context.Context, tasks.Order) tasks.Answer { return p.answer }
+func (p *provider) Do(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult { return p.answer }
 
 // A shop is a daemon's desk on a shell's database.
 type shop struct {
 	shell
-	desk     tasks.Desk
+	engine   tasks.Engine
 	provider *provider
 }
 
@@ -44,14 +44,14 @@ func serve(sh shell) shop {
 	rules := tasks.DefaultRules()
 	rules.Attempts = 1
 	p := &provider{}
-	return shop{sh, daemon.NewDesk(store, p, ring, rules), p}
+	return shop{sh, daemon.NewEngine(store, p, ring, rules), p}
 }
 
 func (sh shell) masterFile() string { return filepath.Join(sh.dir, "master.key") }
 
 func (s shop) upgrade(code keys.Code) {
 	s.Helper()
-	err := s.desk.Accept(s.Context(), tasks.Request{
+	err := s.engine.Accept(s.Context(), tasks.Request{
 		Kind: tasks.Upgrade, Code: code, Country: "US",
 		Account: tasks.Account{Login: tasks.NewSecret("canary@example.com"), Password: tasks.NewSecret("canary-password")},
 	})
@@ -61,15 +61,15 @@ func (s shop) upgrade(code keys.Code) {
 }
 
 // work asks the provider about all that is due.
-func (s shop) work(a tasks.Answer) {
+func (s shop) work(a tasks.ConnectorResult) {
 	s.Helper()
 	s.provider.answer = a
-	jobs, err := s.desk.Lease(s.Context(), "test", 10, time.Minute)
+	jobs, err := s.engine.Lease(s.Context(), "test", 10, time.Minute)
 	if err != nil {
 		s.Fatal(err)
 	}
 	for _, job := range jobs {
-		if r := s.desk.Work(s.Context(), s.Context(), job); r.Err != nil {
+		if r := s.engine.Work(s.Context(), s.Context(), job); r.Err != nil {
 			s.Fatal(r.Err)
 		}
 	}
@@ -79,9 +79,9 @@ func TestTasks(t *testing.T) {
 	everywhere(t, func(sh shell) {
 		s := serve(sh)
 		s.upgrade("ann")
-		s.work(tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success, Username: "ann-at-provider"})
+		s.work(tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success, Username: "ann-at-provider"})
 		s.upgrade("bob")
-		s.work(tasks.Answer{Effect: tasks.Unknown, Note: "the connection was cut"})
+		s.work(tasks.ConnectorResult{Effect: tasks.Unknown, Note: "the connection was cut"})
 		s.upgrade("cat")
 		sh.golden(sh.ok("tasks", "list"), `
 ID  CODE  KIND  COUNTRY  STATE  OUTCOME  PLAN  SLOT  ASKED  CREATED  DUE  ENDED
@@ -210,7 +210,7 @@ func TestMasterKeys(t *testing.T) {
 		if second == third || len(dropped) != 1 || dropped[0] != second {
 			sh.Fatalf("%s and %s were added, and %q was dropped", second, third, dropped)
 		}
-		s.work(tasks.Answer{Effect: tasks.Settled, Outcome: tasks.Success})
+		s.work(tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success})
 		if state := sh.rows("tasks", "list")[0]["outcome"]; state != "success" {
 			sh.Fatalf("the task ended as %v", state)
 		}

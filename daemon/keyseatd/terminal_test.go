@@ -63,9 +63,9 @@ func TestTerminalWidth(t *testing.T) {
 	sh.feed("code,message,status\n0000000000000000000000012,,\nodd,"+strings.Repeat("many words ", 30)+",failed_upgrade\n", "keys", "import", "-")
 	const code = "00000-00000-00000-00000-00012"
 	s.upgrade(code)
-	s.work(tasks.Answer{Effect: tasks.Settled, Outcome: tasks.InvalidCredentials, Note: strings.Repeat("a note ", 20)})
+	s.work(tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.InvalidCredentials, Note: strings.Repeat("a note ", 20)})
 	s.upgrade("bob")
-	s.work(tasks.Answer{Effect: tasks.Unknown, Note: "cut"})
+	s.work(tasks.ConnectorResult{Effect: tasks.Unknown, Note: "cut"})
 	id := s.rows("tasks", "list")[0]["id"].(string)
 	for line, want := range map[string][]string{
 		"tasks list":              {id, "0000", "…", "invalid_credentials", "suspect"},

@@ -102,7 +102,7 @@ func move(c tasks.Change) string {
 }
 
 // Lease implements [tasks.Store].
-func (s trappedStore) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+func (s trappedStore) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	s.trap.pass("lease.before")
 	views, err := s.Store.Lease(ctx, worker, n, ttl)
 	if len(views) > 0 {
@@ -136,7 +136,7 @@ type trappedConnector struct {
 }
 
 // Do implements [tasks.Connector].
-func (c trappedConnector) Do(ctx context.Context, o tasks.Order) tasks.Answer {
+func (c trappedConnector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	if login := o.Account.Login.Reveal(); strings.HasPrefix(login, "panic") {
 		panic("no good: " + login)
 	}

@@ -53,7 +53,7 @@ func (f webhookFlags) checkWebhooks() error {
 }
 
 // beside runs a server, and a courier beside it where there is a file of endpoints.
-func (f webhookFlags) beside(ctx context.Context, server *daemon.Server, outbox tasks.Outbox, desk tasks.Desk, log *slog.Logger) error {
+func (f webhookFlags) beside(ctx context.Context, server *daemon.Server, outbox tasks.Outbox, engine tasks.Engine, log *slog.Logger) error {
 	if f.WebhookFile == "" {
 		return server.Run(ctx)
 	}
@@ -62,8 +62,8 @@ func (f webhookFlags) beside(ctx context.Context, server *daemon.Server, outbox 
 		return err
 	}
 	courier := hooks.New(outbox, file.Endpoints, hooks.Client(f.policy()))
-	courier.Rules.Backoff, courier.Rules.Patience = f.WebhookBackoff, time.Duration(f.WebhookDays)*24*time.Hour
-	courier.Stock, courier.Log = desk.Stock, log
+	courier.Rules.Backoff, courier.Rules.MaxAge = f.WebhookBackoff, time.Duration(f.WebhookDays)*24*time.Hour
+	courier.Stock, courier.Log = engine.Stock, log
 	observe := server.Crew.Observe
 	server.Crew.Observe = func(r tasks.Report) {
 		observe(r)

@@ -20,7 +20,7 @@ type webhooksCmd struct {
 
 // known is nil if an endpoint of that name is enlisted.
 func known(ctx context.Context, s tasks.Outbox, name string) error {
-	all, err := s.Listeners(ctx)
+	all, err := s.Subscribers(ctx)
 	if err != nil {
 		return err
 	}

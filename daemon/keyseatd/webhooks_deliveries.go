@@ -54,21 +54,21 @@ const deliveryHeader = "AT ENDPOINT~ EVENT TYPE ABOUT TRY? RESULT STATUS TOOK? N
 
 // A deliveryLine is one attempt.
 type deliveryLine struct {
-	At       shown.Moment `json:"at"`
-	Endpoint string       `json:"endpoint"`
-	Event    string       `json:"event"`
-	Type     string       `json:"type"`
-	About    string       `json:"about"` // a key's fingerprint, or a country
-	Try      int          `json:"try"`
-	Result   tasks.Result `json:"result"`
-	Status   int          `json:"status"` // 0: no answer
-	Took     float64      `json:"seconds"`
-	Note     string       `json:"note"`
+	At       shown.Time           `json:"at"`
+	Endpoint string               `json:"endpoint"`
+	Event    string               `json:"event"`
+	Type     string               `json:"type"`
+	About    string               `json:"about"` // a key's fingerprint, or a country
+	Try      int                  `json:"try"`
+	Result   tasks.DeliveryResult `json:"result"`
+	Status   int                  `json:"status"` // 0: no answer
+	Took     float64              `json:"seconds"`
+	Note     string               `json:"note"`
 }
 
 func newDeliveryLine(d tasks.Delivery) deliveryLine {
 	return deliveryLine{
-		shown.Moment(d.At), d.Listener, d.Event, d.Type, hooks.Subject(d.Code, d.Country), d.Try, d.Result, d.Status, d.Took.Seconds(), d.Note,
+		shown.Time(d.At), d.Subscriber, d.Event, d.Type, hooks.Subject(d.Code, d.Country), d.Attempt, d.Result, d.Status, d.Took.Seconds(), d.Note,
 	}
 }
 

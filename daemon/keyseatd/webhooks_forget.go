@@ -22,8 +22,8 @@ func (*webhooksForget) Help() string {
 
 // Run strikes the endpoint off the list, with what waits for it.
 func (w *webhooksForget) Run(ctx context.Context, c console) error {
-	err := w.open(ctx, func(s *bunstore.Store) error { return s.Forget(ctx, w.Endpoint) })
-	if errors.Is(err, tasks.ErrNoListener) {
+	err := w.open(ctx, func(s *bunstore.Store) error { return s.Unsubscribe(ctx, w.Endpoint) })
+	if errors.Is(err, tasks.ErrNoSubscriber) {
 		err = errNoEndpoint(w.Endpoint)
 	}
 	if err != nil {

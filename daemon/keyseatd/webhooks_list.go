@@ -23,7 +23,7 @@ func (*webhooksList) Help() string {
 // Run lists the endpoints that daemons have enlisted.
 func (w *webhooksList) Run(ctx context.Context, c console) error {
 	return w.open(ctx, func(s *bunstore.Store) error {
-		all, err := s.Listeners(ctx)
+		all, err := s.Subscribers(ctx)
 		if err != nil {
 			return err
 		}
@@ -35,20 +35,20 @@ const listenerHeader = "ENDPOINT STATE WAITING SINCE KEPT_UNTIL?"
 
 // A listenerLine is an endpoint; what waits for it are keys, and countries that are low in stock.
 type listenerLine struct {
-	Name    string       `json:"endpoint"`
-	State   string       `json:"state"` // live or gone
-	Waiting int          `json:"waiting"`
-	Since   shown.Moment `json:"waiting_since"`
-	Gone    shown.Moment `json:"gone_since"`
-	Until   shown.Moment `json:"kept_until"`
+	Name    string     `json:"endpoint"`
+	State   string     `json:"state"` // live or gone
+	Waiting int        `json:"waiting"`
+	Since   shown.Time `json:"waiting_since"`
+	Gone    shown.Time `json:"gone_since"`
+	Until   shown.Time `json:"kept_until"`
 }
 
-func newListenerLine(l tasks.Listener) listenerLine {
+func newListenerLine(l tasks.Subscriber) listenerLine {
 	state := "live"
-	if !l.Gone.IsZero() {
+	if !l.Disabled.IsZero() {
 		state = "gone"
 	}
-	return listenerLine{l.Name, state, l.Waiting, shown.Moment(l.Since), shown.Moment(l.Gone), shown.Moment(l.Until)}
+	return listenerLine{l.Name, state, l.Waiting, shown.Time(l.Since), shown.Time(l.Disabled), shown.Time(l.ExpiresAt)}
 }
 
 func (l listenerLine) cells() []string {

@@ -48,11 +48,11 @@ func (w *webhooksReplay) Run(ctx context.Context, c console) error {
 	}
 	var n int
 	err = w.open(ctx, func(s *bunstore.Store) error {
-		r := tasks.Rewind{Listener: w.Endpoint, Since: since, Causes: hooks.Causes()}
+		r := tasks.Replay{Subscriber: w.Endpoint, Since: since, Causes: hooks.EventTypes()}
 		if err := w.choose(ctx, s, &r); err != nil {
 			return err
 		}
-		n, err = s.Rewind(ctx, r)
+		n, err = s.Replay(ctx, r)
 		return err
 	})
 	if err != nil {
@@ -62,7 +62,7 @@ func (w *webhooksReplay) Run(ctx context.Context, c console) error {
 }
 
 // choose says which key is meant, and from where on.
-func (w *webhooksReplay) choose(ctx context.Context, s *bunstore.Store, r *tasks.Rewind) (err error) {
+func (w *webhooksReplay) choose(ctx context.Context, s *bunstore.Store, r *tasks.Replay) (err error) {
 	if err := known(ctx, s, w.Endpoint); err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (w *webhooksReplay) choose(ctx context.Context, s *bunstore.Store, r *tasks
 		if r.Code, err = keys.ParseTyped(w.Key); err != nil {
 			return err
 		}
-		v, err := desk(s).View(ctx, r.Code)
+		v, err := engine(s).Snapshot(ctx, r.Code)
 		if err == nil && !v.Key.Exists() {
 			err = tasks.ErrNoKey
 		}

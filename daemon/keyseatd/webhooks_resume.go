@@ -20,7 +20,7 @@ func (*webhooksResume) Help() string { return examples("", "keyseatd webhooks re
 // Run makes the daemons call the endpoint again.
 func (w *webhooksResume) Run(ctx context.Context, c console) error {
 	err := w.open(ctx, func(s *bunstore.Store) error { return s.Resume(ctx, w.Endpoint) })
-	if errors.Is(err, tasks.ErrNoListener) {
+	if errors.Is(err, tasks.ErrNoSubscriber) {
 		err = errNoEndpoint(w.Endpoint)
 	}
 	if err != nil {

@@ -32,7 +32,7 @@ func newAPI() api {
 }
 
 // Request counts an answered request: it is made for [daemon.API.Observe].
-func (m *Meter) Request(o daemon.Observation) {
+func (m *Recorder) Request(o daemon.Observation) {
 	a := m.api.of(answered{o.Call, o.Status, o.Code})
 	a.requests.Inc()
 	a.seconds.Observe(o.Took.Seconds())

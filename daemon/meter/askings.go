@@ -8,9 +8,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Askings is how long the askings of the connector took that had the same kind and effect, since the
+// ConnectorStats is how long the askings of the connector took that had the same kind and effect, since the
 // daemon began.
-type Askings struct {
+type ConnectorStats struct {
 	Kind    tasks.Kind
 	Effect  string // settled, refused, pending, none or unknown, as in keyseat_connector_duration_seconds
 	Count   uint64
@@ -24,8 +24,8 @@ type Bucket struct {
 	Count uint64
 }
 
-// Askings tells how the connector answered this daemon so far. What was never seen is left out.
-func (m *Meter) Askings() []Askings {
+// ConnectorStats tells how the connector answered this daemon so far. What was never seen is left out.
+func (m *Recorder) ConnectorStats() []ConnectorStats {
 	alone := prometheus.NewRegistry() // because the meter's own would ask the database too
 	if alone.Register(m.provider.seconds) != nil {
 		return nil
@@ -34,11 +34,11 @@ func (m *Meter) Askings() []Askings {
 	if err != nil {
 		return nil
 	}
-	var all []Askings
+	var all []ConnectorStats
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
 			h := metric.GetHistogram()
-			a := Askings{Count: h.GetSampleCount(), Took: span(h.GetSampleSum())}
+			a := ConnectorStats{Count: h.GetSampleCount(), Took: span(h.GetSampleSum())}
 			for _, label := range metric.GetLabel() {
 				switch label.GetName() {
 				case "kind":
@@ -62,9 +62,9 @@ func span(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second)).Round(time.Microsecond)
 }
 
-// Within is a time that such a share of them did not exceed, 0.95 for all but one in twenty: the bound
+// Quantile is a time that such a share of them did not exceed, 0.95 for all but one in twenty: the bound
 // of a bucket, or 0 if it is above all of them.
-func (a Askings) Within(share float64) time.Duration {
+func (a ConnectorStats) Quantile(share float64) time.Duration {
 	for _, b := range a.Buckets {
 		if float64(b.Count) >= share*float64(a.Count) {
 			return b.Most

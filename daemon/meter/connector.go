@@ -52,7 +52,9 @@ func newProvider() provider {
 }
 
 // Connector measures a connector.
-func (m *Meter) Connector(inner tasks.Connector) tasks.Connector { return connector{inner, m.provider} }
+func (m *Recorder) Connector(inner tasks.Connector) tasks.Connector {
+	return connector{inner, m.provider}
+}
 
 type connector struct {
 	inner tasks.Connector
@@ -60,7 +62,7 @@ type connector struct {
 }
 
 // Do implements [tasks.Connector]. One that panics has had an unknown effect.
-func (c connector) Do(ctx context.Context, o tasks.Order) (answer tasks.Answer) {
+func (c connector) Do(ctx context.Context, o tasks.ConnectorRequest) (answer tasks.ConnectorResult) {
 	start := time.Now()
 	c.asking.Inc()
 	defer func() {

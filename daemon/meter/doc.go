@@ -2,7 +2,7 @@
 // the daemon lets it, so that neither the core nor an adapter knows of it.
 //
 //	API ─▶ Request                                       ┌─▶ keyseat_…_total, keyseat_…_seconds
-//	Desk ─▶ group ─▶ Store(…) ─▶ the database     ─▶  Meter ─▶ Handler ─▶ /metrics
+//	Engine ─▶ group ─▶ Store(…) ─▶ the database     ─▶  Recorder ─▶ Handler ─▶ /metrics
 //	  └─▶ Connector(…) ─▶ the provider                   └─▶ read from the Shop at each scrape
 //
 // Every name begins with keyseat_, but for the go_… and process_… of the runtime and the go_sql_… of

@@ -19,8 +19,8 @@ import (
 func Example() {
 	m, store := meter.New("v1"), memory.New(time.Now)
 	m.Watch(store, slog.Default())
-	desk := daemon.NewDesk(m.Store(store), m.Connector(simulator.Connector{}), nil, tasks.DefaultRules())
-	api := &daemon.API{Desk: desk, Observe: m.Request}
+	desk := daemon.NewEngine(m.Store(store), m.Connector(simulator.Connector{}), nil, tasks.DefaultRules())
+	api := &daemon.API{Engine: desk, Observe: m.Request}
 
 	ask := httptest.NewRequestWithContext(context.Background(), "GET", "/API/?info=nobody", nil)
 	api.ServeHTTP(httptest.NewRecorder(), ask)

@@ -15,7 +15,7 @@ type journal struct {
 }
 
 // counted are the causes that are counted, each a step of a task's life.
-var counted = []tasks.Cause{tasks.WasAccepted, tasks.WasRetried, tasks.WasMoved, tasks.WasClaimed, tasks.WasEnded}
+var counted = []tasks.EventType{tasks.EventAccepted, tasks.EventRetried, tasks.EventPlanFaulty, tasks.EventClaimed, tasks.EventEnded}
 
 func newJournal() journal {
 	j := journal{
@@ -54,15 +54,15 @@ func (j journal) made(c tasks.Change) {
 		if e.Kind == "" {
 			continue // of a key, not of a task
 		}
-		j.events.WithLabelValues(string(e.Cause), string(e.Kind)).Inc()
-		if e.Cause == tasks.WasEnded {
+		j.events.WithLabelValues(string(e.Type), string(e.Kind)).Inc()
+		if e.Type == tasks.EventEnded {
 			j.ended.WithLabelValues(string(e.Kind), string(e.Outcome)).Inc()
 		}
 	}
 }
 
 // Report counts the results that could not be stored: it is made for [daemon.Crew.Observe].
-func (m *Meter) Report(r tasks.Report) {
+func (m *Recorder) Report(r tasks.Report) {
 	if r.Err != nil {
 		m.tasks.lost.Inc()
 	}

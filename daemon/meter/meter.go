@@ -9,9 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// A Meter keeps one daemon's metrics. Its methods may be called at once from many goroutines, those
-// that add to what is measured ([Meter.Pool], [Meter.Watch]) once for each thing.
-type Meter struct {
+// A Recorder keeps one daemon's metrics. Its methods may be called at once from many goroutines, those
+// that add to what is measured ([Recorder.Pool], [Recorder.Watch]) once for each thing.
+type Recorder struct {
 	registry *prometheus.Registry
 	api      api
 	calls    calls
@@ -20,8 +20,8 @@ type Meter struct {
 }
 
 // New makes the metrics of a daemon of that version, and of its process.
-func New(version string) *Meter {
-	m := &Meter{
+func New(version string) *Recorder {
+	m := &Recorder{
 		registry: prometheus.NewRegistry(),
 		api:      newAPI(),
 		calls:    newCalls(),
@@ -41,11 +41,11 @@ func New(version string) *Meter {
 }
 
 // Pool measures a pool of database connections, as go_sql_… with its name.
-func (m *Meter) Pool(name string, db *sql.DB) {
+func (m *Recorder) Pool(name string, db *sql.DB) {
 	m.registry.MustRegister(collectors.NewDBStatsCollector(db, name))
 }
 
 // Handler answers a scrape.
-func (m *Meter) Handler() http.Handler {
+func (m *Recorder) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // shows holds that a scrape has all those lines, whole.
-func shows(t *testing.T, m *meter.Meter, lines ...string) {
+func shows(t *testing.T, m *meter.Recorder, lines ...string) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
@@ -70,12 +70,12 @@ func TestStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, inner := meter.New(""), memory.New(time.Now)
 		country, size := stock.Country("US"), 1
-		must(t, inner.EditPlans(t.Context(), []stock.Edit{{ID: "p", Country: &country, Size: &size}}))
-		must(t, inner.ImportKeys(t.Context(), tasks.Batch{ID: "b", Cause: tasks.WasIssued}, func(yield func(keys.Key, error) bool) {
+		must(t, inner.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &size}}))
+		must(t, inner.ImportKeys(t.Context(), tasks.ImportBatch{ID: "b", Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
 			_ = yield(keys.Key{Code: "A", Status: keys.Active}, nil) && yield(keys.Key{Code: "B", Status: keys.Active}, nil)
 		}))
 		m.Watch(inner, slog.New(slog.DiscardHandler))
-		desk := daemon.NewDesk(m.Store(inner), m.Connector(answers{tasks.Answer{Effect: tasks.Refused, Outcome: tasks.WrongAddress}}), open{}, tasks.DefaultRules())
+		desk := daemon.NewEngine(m.Store(inner), m.Connector(answers{tasks.ConnectorResult{Effect: tasks.Refused, Outcome: tasks.WrongAddress}}), open{}, tasks.DefaultRules())
 		accept(t, desk, "A")
 		accept(t, desk, "B") // finds no slot
 		time.Sleep(3 * time.Second)
@@ -106,7 +106,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func accept(t *testing.T, desk tasks.Desk, code keys.Code) {
+func accept(t *testing.T, desk tasks.Engine, code keys.Code) {
 	t.Helper()
 	must(t, desk.Accept(t.Context(), tasks.Request{
 		Kind: tasks.Upgrade, Code: code, Country: "US",
@@ -114,7 +114,7 @@ func accept(t *testing.T, desk tasks.Desk, code keys.Code) {
 	}))
 }
 
-func lease(t *testing.T, desk tasks.Desk, ttl time.Duration) tasks.Job {
+func lease(t *testing.T, desk tasks.Engine, ttl time.Duration) tasks.Job {
 	t.Helper()
 	jobs, err := desk.Lease(t.Context(), "w", 5, ttl)
 	if err != nil || len(jobs) != 1 {
@@ -130,9 +130,9 @@ func (open) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
 func (open) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
 // answers is a connector that always gives that answer.
-type answers struct{ answer tasks.Answer }
+type answers struct{ answer tasks.ConnectorResult }
 
-func (a answers) Do(context.Context, tasks.Order) tasks.Answer { return a.answer }
+func (a answers) Do(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult { return a.answer }
 
 // broken is a store, a shop and a connector of which nothing works.
 type broken struct {
@@ -142,19 +142,23 @@ type broken struct {
 
 var errBroken = errors.New("broken")
 
-func (b broken) View(context.Context, []keys.Code) ([]tasks.View, error) { return nil, errBroken }
+func (b broken) Snapshots(context.Context, []keys.Code) ([]tasks.Snapshot, error) {
+	return nil, errBroken
+}
 
 func (b broken) Find(context.Context, []keys.Code) ([]keys.Key, error) { return nil, errBroken }
 
-func (b broken) Apply(context.Context, []tasks.Change) ([]error, error) { return nil, errBroken }
-func (b broken) Do(context.Context, tasks.Order) tasks.Answer           { panic(errBroken) }
-func (b broken) Queue(context.Context) (tasks.Queue, error)             { return tasks.Queue{Due: 7}, errBroken }
+func (b broken) Apply(context.Context, []tasks.Change) ([]error, error)           { return nil, errBroken }
+func (b broken) Do(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult { panic(errBroken) }
+func (b broken) QueueStats(context.Context) (tasks.QueueStats, error) {
+	return tasks.QueueStats{Due: 7}, errBroken
+}
 
 func (b broken) Extend(context.Context, []tasks.Ref, time.Duration) ([]error, error) {
 	return nil, errBroken
 }
 
-func (b broken) Lease(context.Context, string, int, time.Duration) ([]tasks.View, error) {
+func (b broken) Lease(context.Context, string, int, time.Duration) ([]tasks.Snapshot, error) {
 	return nil, errBroken
 }
 
@@ -168,7 +172,7 @@ func (b broken) Stock(ctx context.Context) ([]stock.Level, error) {
 func TestWhatFailsIsCounted(t *testing.T) {
 	m := meter.New("")
 	s := m.Store(broken{})
-	_, _ = s.View(t.Context(), nil)
+	_, _ = s.Snapshots(t.Context(), nil)
 	_, _ = s.Find(t.Context(), nil)
 	_, _ = s.Apply(t.Context(), []tasks.Change{{}})
 	_, _ = s.Lease(t.Context(), "", 0, 0)
@@ -176,7 +180,7 @@ func TestWhatFailsIsCounted(t *testing.T) {
 	_, _ = s.Stock(t.Context())
 	func() {
 		defer func() { _ = recover() }()
-		m.Connector(broken{}).Do(t.Context(), tasks.Order{Kind: tasks.Renew})
+		m.Connector(broken{}).Do(t.Context(), tasks.ConnectorRequest{Kind: tasks.Renew})
 	}()
 	lines := []string{`keyseat_connector_duration_seconds_count{effect="unknown",kind="renew"} 1`, "keyseat_connector_in_flight 0"}
 	for _, call := range []string{"view", "find", "apply", "lease", "extend", "stock"} {

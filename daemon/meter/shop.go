@@ -13,16 +13,16 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Shop is what a store can tell at any moment. Every store that is a [tasks.Store] and a
-// [tasks.Office] is one.
-type Shop interface {
-	Queue(ctx context.Context) (tasks.Queue, error)
+// A Source is what a store can tell at any moment. Every store that is a [tasks.Store] and a
+// [tasks.AdminStore] is one.
+type Source interface {
+	QueueStats(ctx context.Context) (tasks.QueueStats, error)
 	Stock(ctx context.Context) ([]stock.Level, error)
 }
 
 // Watch reads a shop at each scrape, with one query for the queue and one for the stock. What cannot
 // be read in time is left out, and keyseat_database_up tells of it.
-func (m *Meter) Watch(shop Shop, log *slog.Logger) {
+func (m *Recorder) Watch(shop Source, log *slog.Logger) {
 	m.registry.MustRegister(&watch{shop: shop, log: log})
 }
 
@@ -31,7 +31,7 @@ const patience = 3 * time.Second
 
 // A watch collects what is read.
 type watch struct {
-	shop Shop
+	shop Source
 	log  *slog.Logger
 	mu   sync.Mutex // scrapes take turns, so that no crowd of them reaches the database
 
@@ -59,7 +59,7 @@ func (w *watch) Collect(to chan<- prometheus.Metric) {
 	defer w.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	q, err := w.shop.Queue(ctx)
+	q, err := w.shop.QueueStats(ctx)
 	if w.told(to, "queue", err) {
 		queued(to, q)
 	}
@@ -86,7 +86,7 @@ func (w *watch) told(to chan<- prometheus.Metric, reading string, err error) boo
 	return true
 }
 
-func queued(to chan<- prometheus.Metric, q tasks.Queue) {
+func queued(to chan<- prometheus.Metric, q tasks.QueueStats) {
 	gauge(to, open, float64(q.Due), "due")
 	gauge(to, open, float64(q.Leased), "leased")
 	gauge(to, open, float64(q.Waiting), "waiting")

@@ -38,20 +38,20 @@ func newCalls() calls {
 }
 
 // Group notes how many callers share a call: it is made for the Observe of the package group.
-func (m *Meter) Group(call string, size int) {
+func (m *Recorder) Group(call string, size int) {
 	m.calls.sizes.WithLabelValues(call).Observe(float64(size))
 }
 
 // Store measures a store, and counts what becomes of tasks in it.
-func (m *Meter) Store(inner tasks.Store) tasks.Store { return store{inner, m} }
+func (m *Recorder) Store(inner tasks.Store) tasks.Store { return store{inner, m} }
 
 type store struct {
 	inner tasks.Store
-	*Meter
+	*Recorder
 }
 
 // timed begins to measure a call; what it returns ends that.
-func (m *Meter) timed(call string) func(*error) {
+func (m *Recorder) timed(call string) func(*error) {
 	start := time.Now()
 	return func(err *error) {
 		m.calls.seconds.WithLabelValues(call).Observe(time.Since(start).Seconds())
@@ -61,10 +61,10 @@ func (m *Meter) timed(call string) func(*error) {
 	}
 }
 
-// View implements [tasks.Store].
-func (s store) View(ctx context.Context, codes []keys.Code) (views []tasks.View, err error) {
+// Snapshots implements [tasks.Store].
+func (s store) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {
 	defer s.timed("view")(&err)
-	return s.inner.View(ctx, codes)
+	return s.inner.Snapshots(ctx, codes)
 }
 
 // Find implements [tasks.Store].
@@ -86,11 +86,11 @@ func (s store) Apply(ctx context.Context, changes []tasks.Change) (verdicts []er
 }
 
 // Lease implements [tasks.Store].
-func (s store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.View, err error) {
+func (s store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
 	defer s.timed("lease")(&err)
 	views, err = s.inner.Lease(ctx, worker, n, ttl)
 	for _, v := range views {
-		if v.Task.Lost > 0 {
+		if v.Task.LostLeases > 0 {
 			s.tasks.expired.Inc()
 		}
 	}

@@ -73,8 +73,8 @@ func (a Answer) State() string {
 // Waiting says whether a task is open, so that it is worth asking again.
 func (a Answer) Waiting() bool { return a.State() == stateAccepted || a.State() == "in_queue" }
 
-// Tone is the colour of the answer: good, ready, busy, bad or plain.
-func (a Answer) Tone() string {
+// CSSClass is the colour of the answer: good, ready, busy, bad or plain.
+func (a Answer) CSSClass() string {
 	switch a.State() {
 	case "success":
 		return "good"

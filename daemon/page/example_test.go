@@ -18,8 +18,8 @@ import (
 
 // A shop mounts the API and a page with a name, words and a colour of its own.
 func Example() {
-	desk := daemon.NewDesk(memory.New(time.Now), simulator.Connector{}, plain{}, tasks.DefaultRules())
-	api := &daemon.API{Desk: desk}
+	desk := daemon.NewEngine(memory.New(time.Now), simulator.Connector{}, plain{}, tasks.DefaultRules())
+	api := &daemon.API{Engine: desk}
 	holders, err := page.New(api, fstest.MapFS{ // in earnest: an embed.FS, or os.DirFS
 		"brand.html": {Data: []byte(`{{define "brand"}}Seat Shop{{end}} {{define "lead-title"}}Hello!{{end}}`)},
 		"theme.css":  {Data: []byte(`:root { --accent: #0a6a5d; --accent-deep: #07564b; }`)},

@@ -24,20 +24,20 @@ import (
 func open(t *testing.T) *daemon.API {
 	t.Helper()
 	store := memory.New(time.Now)
-	desk := daemon.NewDesk(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
+	desk := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
 	country, size, address := stock.Country("TR"), 1, "1 <Main> Street"
-	err := store.EditPlans(t.Context(), []stock.Edit{{ID: "p", Country: &country, Size: &size, Address: &address}})
+	err := store.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &size, Address: &address}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = store.ImportKeys(t.Context(), tasks.Batch{ID: "b", Cause: tasks.WasImported}, func(yield func(keys.Key, error) bool) {
+	err = store.ImportKeys(t.Context(), tasks.ImportBatch{ID: "b", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		_ = yield(keys.Key{Code: "K", Status: keys.Active}, nil) &&
 			yield(keys.Key{Code: "L", Status: keys.Active, Used: true, Invite: "<inv>", Address: "2 & 3"}, nil)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &daemon.API{Desk: desk}
+	return &daemon.API{Engine: desk}
 }
 
 func made(t *testing.T, api http.Handler, custom fs.FS) *page.Page {
@@ -129,7 +129,7 @@ func TestACutForm(t *testing.T) {
 	if w.Code != 400 || !strings.Contains(w.Body.String(), "The body cannot be read") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	if k, err := api.Desk.Info(t.Context(), "K"); err != nil || k.Status != keys.Active {
+	if k, err := api.Engine.Info(t.Context(), "K"); err != nil || k.Status != keys.Active {
 		t.Errorf("%+v, %v", k, err)
 	}
 }

@@ -30,7 +30,7 @@ func NewArchive(ended, lines io.Writer) (*Archive, error) {
 }
 
 // Write adds rows, all of which have come to the writers when it returns nil.
-func (a *Archive) Write(p tasks.Past) error {
+func (a *Archive) Write(p tasks.ArchivedRows) error {
 	for _, t := range p.Tasks {
 		if err := a.tasks.Write(taskCells(t)); err != nil {
 			return err
@@ -51,14 +51,14 @@ func taskCells(t tasks.Task) []string {
 	return []string{
 		string(t.Code), t.ID, string(t.Kind), string(t.Country), strconv.FormatInt(t.Version, 10), strconv.FormatInt(t.Fence, 10),
 		t.Plan.ID, t.Plan.Address, t.Plan.Invite, strconv.Itoa(t.Ordinal), string(t.Slot), strings.Join(t.Faulty, " "),
-		strconv.Itoa(t.Asked), strconv.Itoa(t.Tries), strconv.Itoa(t.Lost), bit(t.Doubt),
-		stamp(t.FirstAsked), stamp(t.Created), stamp(t.Due), stamp(t.Ended), string(t.Outcome),
+		strconv.Itoa(t.Attempts), strconv.Itoa(t.CountedAttempts), strconv.Itoa(t.LostLeases), bit(t.InDoubt),
+		stamp(t.FirstAttempt), stamp(t.CreatedAt), stamp(t.DueAt), stamp(t.EndedAt), string(t.Outcome),
 	}
 }
 
-func lineCells(l tasks.Line) []string {
+func lineCells(l tasks.HistoryEntry) []string {
 	return []string{
-		string(l.Code), l.Change, strconv.Itoa(l.N), stamp(l.At), string(l.Cause), l.Task, string(l.Kind), string(l.Outcome),
+		string(l.Code), l.Change, strconv.Itoa(l.N), stamp(l.At), string(l.Type), l.Task, string(l.Kind), string(l.Outcome),
 		l.Plan, string(l.From), string(l.To), l.Note,
 	}
 }

@@ -17,14 +17,14 @@ func TestArchive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, past := range []tasks.Past{{}, {
+	for _, past := range []tasks.ArchivedRows{{}, {
 		Tasks: []tasks.Task{{
 			ID: "T", Code: "=K", Kind: tasks.Upgrade, Country: "US", Version: 3, Fence: 2, Ordinal: 1, Faulty: []string{"elm", "oak"}, Slot: stock.Free,
-			Plan: tasks.PlanCopy{ID: "ash", Address: "1 High Street,\nLondon", Invite: "link"}, Asked: 4, Tries: 3, Lost: 1, Doubt: true,
-			FirstAsked: at, Created: at, Due: at, Ended: at, Outcome: tasks.SystemError, Sealed: []byte("secret"),
+			Plan: tasks.PlanSnapshot{ID: "ash", Address: "1 High Street,\nLondon", Invite: "link"}, Attempts: 4, CountedAttempts: 3, LostLeases: 1, InDoubt: true,
+			FirstAttempt: at, CreatedAt: at, DueAt: at, EndedAt: at, Outcome: tasks.SystemError, Sealed: []byte("secret"),
 		}},
-		Lines: []tasks.Line{{Seq: 9, Change: "C", N: 1, Event: tasks.Event{
-			At: at, Cause: tasks.WasEnded, Code: "=K", Task: "T", Kind: tasks.Upgrade, Outcome: tasks.SystemError,
+		Lines: []tasks.HistoryEntry{{Seq: 9, Change: "C", N: 1, Event: tasks.Event{
+			At: at, Type: tasks.EventEnded, Code: "=K", Task: "T", Kind: tasks.Upgrade, Outcome: tasks.SystemError,
 			Plan: "ash", From: stock.Held, To: stock.Free, Note: `a "note"`,
 		}}},
 	}} {

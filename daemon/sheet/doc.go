@@ -9,7 +9,7 @@
 // separator, a comma, a semicolon or a tab; a line such as sep=; may stand before it. Nothing else is
 // guessed: an unknown column, a cell that is not what its column holds, a control character, a code that a
 // spreadsheet has changed are faults, because what slips into a store of prepaid goods is found by a
-// customer. What [WriteKeys] writes, [Sheet.Keys] reads back unchanged.
+// customer. What [WriteKeys] writes, [Reader.Keys] reads back unchanged.
 //
 // Faults say nothing of what stands in a cell: a code in a log is a code in the wrong hands.
 package sheet

@@ -20,7 +20,7 @@ func Example() {
 		"code,used\nDDD,perhaps\n",
 	} {
 		s := sheet.New(strings.NewReader(file))
-		fmt.Println(s.Locate(store.ImportKeys(ctx, tasks.Batch{ID: fmt.Sprint("file-", i), Cause: tasks.WasImported}, s.Keys())))
+		fmt.Println(s.LineOf(store.ImportKeys(ctx, tasks.ImportBatch{ID: fmt.Sprint("file-", i), Type: tasks.EventImported}, s.Keys())))
 	}
 	// Output:
 	// <nil>

@@ -103,7 +103,7 @@ func TestFormatFaults(t *testing.T) {
 		"id,country,slots\n\"=\"\"1\"\"\",US,1": "line 2: id looks like a spreadsheet's formula",
 		"id,country,slots,spreadsheet\np,US,1,": "line 1: the column spreadsheet marks",
 	} {
-		if _, err := sheet.New(strings.NewReader(file)).Edits(); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := sheet.New(strings.NewReader(file)).Plans(); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v\nwant %s", file, err, want)
 		}
 	}

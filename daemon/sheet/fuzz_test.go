@@ -35,7 +35,7 @@ func FuzzKeys(f *testing.F) {
 			if code, err := keys.Parse(string(k.Code)); code != k.Code || err != nil {
 				t.Fatalf("the code %q, %v", k.Code, err)
 			}
-			if k.Status == keys.InQueue || !k.Status.Agrees(k.Used) || k.Legacy() && !k.Used {
+			if k.Status == keys.InQueue || !k.Status.AllowsUsed(k.Used) || k.Legacy() && !k.Used {
 				t.Fatalf("%+v", k)
 			}
 		}
@@ -54,7 +54,7 @@ func FuzzEdits(f *testing.F) {
 		f.Add(file)
 	}
 	f.Fuzz(func(t *testing.T, file string) {
-		edits, err := sheet.New(strings.NewReader(file)).Edits()
+		edits, err := sheet.New(strings.NewReader(file)).Plans()
 		if err != nil {
 			oneLine(t, err)
 			return

@@ -23,7 +23,7 @@ func TestInspect(t *testing.T) {
 		"code,colour\nA,red\n":                         "error line 1: column 2 (colour) is none of " + strings.Join(sheet.KeyColumns(), ","),
 	} {
 		var got []string
-		for v, err := range sheet.New(strings.NewReader(file)).Inspect() {
+		for v, err := range sheet.New(strings.NewReader(file)).Check() {
 			switch {
 			case err != nil:
 				got = append(got, "error "+err.Error())
@@ -48,7 +48,7 @@ func TestInspectAgrees(t *testing.T) {
 			first = err
 		}
 		var faults []error
-		for v, err := range sheet.New(strings.NewReader(file)).Inspect() {
+		for v, err := range sheet.New(strings.NewReader(file)).Check() {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,7 +66,7 @@ func TestInspectAgrees(t *testing.T) {
 
 func TestInspectStops(t *testing.T) {
 	s := sheet.New(strings.NewReader("code\nA\nB\n"))
-	for v, err := range s.Inspect() {
+	for v, err := range s.Check() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,10 +76,10 @@ func TestInspectStops(t *testing.T) {
 		break
 	}
 	var errs []error
-	for _, err := range s.Inspect() {
+	for _, err := range s.Check() {
 		errs = append(errs, err)
 	}
-	if !slices.EqualFunc(errs, []error{sheet.ErrSpent}, errors.Is) {
+	if !slices.EqualFunc(errs, []error{sheet.ErrAlreadyRead}, errors.Is) {
 		t.Error(errs)
 	}
 }

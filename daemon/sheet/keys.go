@@ -21,9 +21,9 @@ var keyColumns = []string{
 func KeyColumns() []string { return slices.Clone(keyColumns) }
 
 // Keys reads keys. The first error, a [LineError] where a line is at fault, is the last of the
-// sequence. Because a file can be read only once, a second walk yields [ErrSpent] instead of
+// sequence. Because a file can be read only once, a second walk yields [ErrAlreadyRead] instead of
 // nothing.
-func (s *Sheet) Keys() iter.Seq2[keys.Key, error] {
+func (s *Reader) Keys() iter.Seq2[keys.Key, error] {
 	return func(yield func(keys.Key, error) bool) {
 		r, err := s.begin(keyColumns, []string{"code"})
 		for err == nil {
@@ -56,11 +56,11 @@ func (r *row) key() keys.Key {
 		Message:       r.prose("message"),
 		Revoked:       r.flag("revoked", false),
 	}
-	k.Used = r.flag("used", k.Legacy() || !k.Status.Agrees(false))
+	k.Used = r.flag("used", k.Legacy() || !k.Status.AllowsUsed(false))
 	switch {
 	case k.Legacy() && !k.Used:
 		r.fail("used", "must be 1 or empty: an invite makes a legacy key, which is used")
-	case !k.Status.Agrees(k.Used):
+	case !k.Status.AllowsUsed(k.Used):
 		r.fail("status", fmt.Sprintf("%s does not agree with used %d", k.Status, digit(k.Used)))
 	}
 	return k
@@ -71,7 +71,7 @@ func (r *row) code() keys.Code {
 	code, err := keys.Parse(cell)
 	if err != nil {
 		r.fail("code", "must be 1 to 128 printable ASCII characters with no space")
-	} else if !code.Own() {
+	} else if !code.Generated() {
 		r.undamaged("code", string(code))
 	}
 	return code

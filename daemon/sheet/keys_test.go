@@ -162,7 +162,7 @@ func TestSecondWalk(t *testing.T) {
 		break
 	}
 	for _, err := range s.Keys() {
-		if !errors.Is(err, sheet.ErrSpent) {
+		if !errors.Is(err, sheet.ErrAlreadyRead) {
 			t.Errorf("got %v", err)
 		}
 		return
@@ -203,7 +203,7 @@ func TestLocate(t *testing.T) {
 		}
 	}
 	for i, line := range want {
-		err := s.Locate(fmt.Errorf("import: %w", tasks.RowError{Row: i + 1, Err: tasks.ErrExists}))
+		err := s.LineOf(fmt.Errorf("import: %w", tasks.RowError{Row: i + 1, Err: tasks.ErrExists}))
 		if wanted := (sheet.LineError{Line: line, Err: tasks.ErrExists}); !errors.Is(err, wanted) {
 			t.Fatalf("row %d: %v, not %v", i+1, err, wanted)
 		}
@@ -211,13 +211,13 @@ func TestLocate(t *testing.T) {
 	if row != len(want) {
 		t.Errorf("%d rows", row)
 	}
-	if err := s.Locate(io.ErrUnexpectedEOF); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err := s.LineOf(io.ErrUnexpectedEOF); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("got %v", err)
 	}
-	if err := s.Locate(tasks.RowError{Err: tasks.ErrExists}); err != tasks.ErrExists { //nolint:errorlint // it stands alone
+	if err := s.LineOf(tasks.RowError{Err: tasks.ErrExists}); err != tasks.ErrExists { //nolint:errorlint // it stands alone
 		t.Errorf("got %v", err)
 	}
-	if err := s.Locate(nil); err != nil {
+	if err := s.LineOf(nil); err != nil {
 		t.Errorf("got %v", err)
 	}
 }

@@ -19,14 +19,14 @@ func PlanColumns() []string { return slices.Clone(planColumns) }
 // MaxID is the longest id of a plan, in bytes.
 const MaxID = 128
 
-// Edits reads plans, each as the edit that imports it: an absent column keeps its value. The error
+// Plans reads plans, each as the edit that imports it: an absent column keeps its value. The error
 // is a [LineError] where a line is at fault.
-func (s *Sheet) Edits() ([]stock.Edit, error) {
+func (s *Reader) Plans() ([]stock.PlanEdit, error) {
 	r, err := s.begin(planColumns, []string{"id", "country", "slots"})
 	if err != nil {
 		return nil, err
 	}
-	var edits []stock.Edit
+	var edits []stock.PlanEdit
 	for {
 		err := s.next(r)
 		if errors.Is(err, io.EOF) {
@@ -43,8 +43,8 @@ func (s *Sheet) Edits() ([]stock.Edit, error) {
 	}
 }
 
-func (r *row) edit() stock.Edit {
-	return stock.Edit{
+func (r *row) edit() stock.PlanEdit {
+	return stock.PlanEdit{
 		ID:        r.planID(),
 		Country:   new(r.country()),
 		Size:      new(r.slots()),

@@ -13,7 +13,7 @@ import (
 
 func TestEdits(t *testing.T) {
 	us, de := stock.Country("US"), stock.Country("DE")
-	for file, want := range map[string][]stock.Edit{
+	for file, want := range map[string][]stock.PlanEdit{
 		"id,country,slots\n": nil,
 		"id,country,slots\np1,us,6\np2,De,0\n": {
 			{ID: "p1", Country: &us, Size: new(6)}, {ID: "p2", Country: &de, Size: new(0)},
@@ -26,7 +26,7 @@ func TestEdits(t *testing.T) {
 			{ID: "q", Country: &us, Size: new(1), Address: new(""), Invite: new(""), ExpiresAt: new(time.Time{})},
 		},
 	} {
-		got, err := sheet.New(strings.NewReader(file)).Edits()
+		got, err := sheet.New(strings.NewReader(file)).Plans()
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %v\n got %+v\nwant %+v", file, err, got, want)
 		}
@@ -53,7 +53,7 @@ func TestEditsFaults(t *testing.T) {
 		"id,country,slots,invite\na,US,1,\"x\ny\"\n":                "line 2: invite has a control character",
 		"id,country,slots\na,US,1\n\"\n":                            "line 3: a quote is out of place",
 	} {
-		edits, err := sheet.New(strings.NewReader(file)).Edits()
+		edits, err := sheet.New(strings.NewReader(file)).Plans()
 		var line sheet.LineError
 		if err == nil || !strings.HasPrefix(err.Error(), want) || !errors.As(err, &line) || edits != nil {
 			t.Errorf("%.60q: %v\nwant %s", file, err, want)

@@ -28,18 +28,18 @@ func (e LineError) Unwrap() error { return e.Err }
 
 // What a file can be refused for, besides what is in its cells.
 var (
-	ErrEmpty = errors.New("the file is empty: its first line names the columns")
-	ErrQuote = errors.New("a quote is out of place or never closed")
-	ErrLong  = fmt.Errorf("the row is longer than %d KiB", maxRow>>10)
-	ErrSpent = errors.New("the file cannot be read a second time: start again")
+	ErrEmpty       = errors.New("the file is empty: its first line names the columns")
+	ErrQuote       = errors.New("a quote is out of place or never closed")
+	ErrRowTooLong  = fmt.Errorf("the row is longer than %d KiB", maxRow>>10)
+	ErrAlreadyRead = errors.New("the file cannot be read a second time: start again")
 )
 
 // maxRow bounds a row, in bytes, so that a quote that is never closed does not fill the memory. It
 // has room for every column at [MaxText], each byte quoted.
 const maxRow = 64 << 10
 
-// A Sheet is one CSV file. It is read once, by one goroutine: by [Sheet.Keys] or by [Sheet.Edits].
-type Sheet struct {
+// A Reader is one CSV file. It is read once, by one goroutine: by [Reader.Keys] or by [Reader.Edits].
+type Reader struct {
 	in    *bufio.Reader
 	gate  *gate
 	csv   *csv.Reader
@@ -51,10 +51,10 @@ type Sheet struct {
 
 // New makes a sheet of a file in UTF-8 or UTF-16, with or without a byte order mark. Its cells are
 // separated by commas, semicolons or tabs: the first line says by which.
-func New(r io.Reader) *Sheet { return &Sheet{in: bufio.NewReaderSize(r, maxRow)} }
+func New(r io.Reader) *Reader { return &Reader{in: bufio.NewReaderSize(r, maxRow)} }
 
 // open finds out how the file is written.
-func (s *Sheet) open() error {
+func (s *Reader) open() error {
 	text, wide, err := decode(s.in)
 	if err != nil {
 		return err
@@ -71,10 +71,10 @@ func (s *Sheet) open() error {
 	return nil
 }
 
-// Locate turns the row of a [tasks.RowError] into the line on which that row begins, so that the
+// LineOf turns the row of a [tasks.RowError] into the line on which that row begins, so that the
 // error is a [LineError]; any other error is left as it is. A store that cannot tell the row gives 0:
 // then the fault stands alone.
-func (s *Sheet) Locate(err error) error {
+func (s *Reader) LineOf(err error) error {
 	var row tasks.RowError
 	if !errors.As(err, &row) {
 		return err
@@ -86,9 +86,9 @@ func (s *Sheet) Locate(err error) error {
 }
 
 // begin reads the header. The columns are those that may be named, those of need must be.
-func (s *Sheet) begin(columns, need []string) (*row, error) {
+func (s *Reader) begin(columns, need []string) (*row, error) {
 	if s.spent {
-		return nil, ErrSpent
+		return nil, ErrAlreadyRead
 	}
 	s.spent = true
 	if err := s.open(); err != nil {
@@ -109,7 +109,7 @@ func (s *Sheet) begin(columns, need []string) (*row, error) {
 }
 
 // next reads the next row into r, or gives io.EOF.
-func (s *Sheet) next(r *row) error {
+func (s *Reader) next(r *row) error {
 	cells, line, err := s.read()
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func (s *Sheet) next(r *row) error {
 }
 
 // read gives the cells of a row and the line on which it begins.
-func (s *Sheet) read() ([]string, int, error) {
+func (s *Reader) read() ([]string, int, error) {
 	s.gate.left, s.gate.formula = maxRow, false
 	cells, err := s.csv.Read()
 	var fault *csv.ParseError
@@ -141,7 +141,7 @@ func (s *Sheet) read() ([]string, int, error) {
 		return nil, 0, err
 	}
 	if s.gate.left == 0 {
-		err = ErrLong
+		err = ErrRowTooLong
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = LineError{s.line, err}

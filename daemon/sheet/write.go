@@ -10,14 +10,14 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// WriteKeys writes keys with all their columns, so that [Sheet.Keys] reads them back unchanged and
+// WriteKeys writes keys with all their columns, so that [Reader.Keys] reads them back unchanged and
 // they are written again to the same bytes. A key with an open task is written as an active one,
 // with its use, because a file cannot hold the task. It ends with the first error of the sequence or
 // of w.
 //
 // With spreadsheet the file is safe to open in one instead: cells that it would take for formulas,
 // numbers or dates begin with an apostrophe. An empty last column marks such a file, and
-// [Sheet.Keys] refuses it.
+// [Reader.Keys] refuses it.
 func WriteKeys(w io.Writer, all iter.Seq2[keys.Key, error], spreadsheet bool) error {
 	out := csv.NewWriter(w)
 	header := KeyColumns()

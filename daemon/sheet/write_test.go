@@ -83,7 +83,7 @@ var (
 			OrderID: cell.Draw(t, "order"), Username: cell.Draw(t, "username"), VerifyAddress: prose.Draw(t, "verify"),
 			Address: prose.Draw(t, "address"), Message: prose.Draw(t, "message"), Revoked: rapid.Bool().Draw(t, "revoked"),
 		}
-		k.Used = !k.Status.Agrees(false) || k.Status.Agrees(true) && rapid.Bool().Draw(t, "used")
+		k.Used = !k.Status.AllowsUsed(false) || k.Status.AllowsUsed(true) && rapid.Bool().Draw(t, "used")
 		if k.Used {
 			k.Invite = cell.Draw(t, "invite")
 		}

@@ -1,7 +1,7 @@
 // Package shown is how keys, tasks, plans and their like are shown to operators as JSON: the one
 // shape that the admin API and the command line share.
 //
-//	tasks.View, its history ─▶ NewKey, NewWholeKey, NewTask, NewEvents ─┐
+//	tasks.Snapshot, its history ─▶ NewKey, NewKeyDetail, NewTask, NewEvents ─┐
 //	stock.Plan ──────────────▶ NewPlan                                  ├─▶ encoding/json
 //	stock.Level ─────────────▶ Level                                    ┘
 //

@@ -14,12 +14,12 @@ import (
 // A key whose upgrade waits for the provider, as the admin API and the command line show it.
 func Example() {
 	at := time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
-	v := tasks.View{
+	v := tasks.Snapshot{
 		At:  at,
 		Key: keys.Key{Code: "SOLD-1", Version: 2, Status: keys.InQueue, OrderID: "4711", Task: "T1"},
 		Task: &tasks.Task{
-			ID: "T1", Code: "SOLD-1", Kind: tasks.Upgrade, Country: "US", Plan: tasks.PlanCopy{ID: "elm"},
-			Slot: stock.Held, Asked: 1, Created: at, Due: at.Add(time.Minute),
+			ID: "T1", Code: "SOLD-1", Kind: tasks.Upgrade, Country: "US", Plan: tasks.PlanSnapshot{ID: "elm"},
+			Slot: stock.Held, Attempts: 1, CreatedAt: at, DueAt: at.Add(time.Minute),
 		},
 	}
 	text, err := json.MarshalIndent(shown.NewKey(v), "", "  ")

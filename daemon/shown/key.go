@@ -14,8 +14,8 @@ type Key struct {
 	Revoked       bool        `json:"revoked"`
 	Message       string      `json:"message"`
 	OrderID       string      `json:"order_id"`
-	PurchaseDate  Moment      `json:"purchase_date"`
-	UsedDate      Moment      `json:"used_date"`
+	PurchaseDate  Time        `json:"purchase_date"`
+	UsedDate      Time        `json:"used_date"`
 	Invite        string      `json:"invite"`
 	Address       string      `json:"address"`
 	Username      string      `json:"username"`
@@ -24,11 +24,11 @@ type Key struct {
 }
 
 // NewKey shows the view's key.
-func NewKey(v tasks.View) Key {
+func NewKey(v tasks.Snapshot) Key {
 	k := v.Key
 	shown := Key{
 		Code: k.Code, Status: k.Status, Used: k.Used, Revoked: k.Revoked, Message: k.Message, OrderID: k.OrderID,
-		PurchaseDate: Moment(k.PurchaseDate), UsedDate: Moment(k.UsedDate), Invite: k.Invite, Address: k.Address,
+		PurchaseDate: Time(k.PurchaseDate), UsedDate: Time(k.UsedDate), Invite: k.Invite, Address: k.Address,
 		Username: k.Username, VerifyAddress: k.VerifyAddress,
 	}
 	if v.Task != nil {
@@ -37,14 +37,14 @@ func NewKey(v tasks.View) Key {
 	return shown
 }
 
-// A WholeKey is all that is known of a key: how it stands in words, and its whole history.
-type WholeKey struct {
+// A KeyDetail is all that is known of a key: how it stands in words, and its whole history.
+type KeyDetail struct {
 	Key
-	Story   story.Story `json:"story"`
-	History []Event     `json:"history"`
+	Story   story.Explanation `json:"story"`
+	History []Event           `json:"history"`
 }
 
-// NewWholeKey shows all of the view's key.
-func NewWholeKey(v tasks.View, history []tasks.Event) WholeKey {
-	return WholeKey{NewKey(v), story.Tell(v, history), NewEvents(history)}
+// NewKeyDetail shows all of the view's key.
+func NewKeyDetail(v tasks.Snapshot, history []tasks.Event) KeyDetail {
+	return KeyDetail{NewKey(v), story.Explain(v, history), NewEvents(history)}
 }

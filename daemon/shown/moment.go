@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// A Moment is a time as the API shows it: RFC 3339 in UTC to the second, or null where it is not
+// A Time is a time as the API shows it: RFC 3339 in UTC to the second, or null where it is not
 // known.
-type Moment time.Time
+type Time time.Time
 
 // String gives "" for a time that is not known.
-func (m Moment) String() string {
+func (m Time) String() string {
 	if time.Time(m).IsZero() {
 		return ""
 	}
@@ -18,7 +18,7 @@ func (m Moment) String() string {
 }
 
 // MarshalJSON implements [json.Marshaler].
-func (m Moment) MarshalJSON() ([]byte, error) {
+func (m Time) MarshalJSON() ([]byte, error) {
 	if time.Time(m).IsZero() {
 		return []byte("null"), nil
 	}

@@ -17,7 +17,7 @@ type Plan struct {
 	Held      int           `json:"held"`
 	Spent     int           `json:"spent"`
 	Suspect   int           `json:"suspect"`
-	ExpiresAt Moment        `json:"expires_at"`
+	ExpiresAt Time          `json:"expires_at"`
 	Address   string        `json:"address"`
 	Invite    string        `json:"invite"`
 }
@@ -26,13 +26,13 @@ type Plan struct {
 func NewPlan(p stock.Plan, now time.Time) Plan {
 	return Plan{
 		p.ID, p.Country, planState(p, now), p.Size, p.Free(), p.Held, p.Spent, p.Suspect,
-		Moment(p.ExpiresAt), p.Address, p.Invite,
+		Time(p.ExpiresAt), p.Address, p.Invite,
 	}
 }
 
 func planState(p stock.Plan, now time.Time) string {
 	switch {
-	case p.Live(now):
+	case p.Available(now):
 		return "live"
 	case p.Retired:
 		return "retired"

@@ -50,8 +50,8 @@ func (a *audit) late(ref tasks.Ref) time.Duration {
 	return time.Since(a.until[ref])
 }
 
-func (a *audit) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
-	return a.inner.View(ctx, codes)
+func (a *audit) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
+	return a.inner.Snapshots(ctx, codes)
 }
 
 func (a *audit) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
@@ -60,7 +60,7 @@ func (a *audit) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error)
 
 func (a *audit) Stock(ctx context.Context) ([]stock.Level, error) { return a.inner.Stock(ctx) }
 
-func (a *audit) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+func (a *audit) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	views, err := a.inner.Lease(ctx, worker, n, ttl)
@@ -145,8 +145,8 @@ func (a *audit) looked(c tasks.Change, before, after tasks.Record, verdict error
 		a.newest(c, before.Task(c.Task.ID))
 	}
 	for _, e := range c.Events {
-		if e.Task != "" && (e.At.After(time.Now().Add(ahead)) || e.At.Before(after.Task(e.Task).Created)) {
-			a.faults.add("clocks", "task %s has a line of history of %v (%s), which is not between its beginning and now", e.Task, e.At, e.Cause)
+		if e.Task != "" && (e.At.After(time.Now().Add(ahead)) || e.At.Before(after.Task(e.Task).CreatedAt)) {
+			a.faults.add("clocks", "task %s has a line of history of %v (%s), which is not between its beginning and now", e.Task, e.At, e.Type)
 		}
 	}
 	a.legal(c, before.Key, after.Key)
@@ -169,8 +169,8 @@ func (a *audit) sound() {
 	plans, err := a.Plans(ctx, 0, 100)
 	a.must(err)
 	for _, p := range plans {
-		if !p.Sound() {
-			a.faults.add("I1", "plan %s of %d slots has %s", p.ID, p.Size, p.Count())
+		if !p.Valid() {
+			a.faults.add("I1", "plan %s of %d slots has %s", p.ID, p.Size, p.Counts())
 		}
 	}
 	all, err := a.Tasks(ctx, tasks.AnyTask, tasks.Task{}, 1000)
@@ -196,17 +196,17 @@ func (a *audit) legal(c tasks.Change, from, to keys.Key) {
 		return
 	}
 	last := c.Events[len(c.Events)-1]
-	want := map[tasks.Cause][]keys.Status{
-		tasks.WasAccepted: {keys.InQueue},
-		tasks.WasEnded:    {ending(last)},
-		tasks.WasResolved: {ending(last)},
-		tasks.WasReset:    {keys.Active},
-	}[last.Cause]
+	want := map[tasks.EventType][]keys.Status{
+		tasks.EventAccepted: {keys.InQueue},
+		tasks.EventEnded:    {ending(last)},
+		tasks.EventResolved: {ending(last)},
+		tasks.EventReset:    {keys.Active},
+	}[last.Type]
 	used := map[keys.Status]bool{keys.Success: true, keys.Failed: true, keys.InQueue: from.Used}[to.Status]
-	begun := c.Events[0].Cause == tasks.WasAccepted
-	fits := begun || last.Cause != tasks.WasEnded || from.Status == keys.InQueue
+	begun := c.Events[0].Type == tasks.EventAccepted
+	fits := begun || last.Type != tasks.EventEnded || from.Status == keys.InQueue
 	if !to.Exists() || !slices.Contains(want, to.Status) || to.Used != used || !fits || begun && from.Status == keys.InQueue {
-		a.faults.add("I9", "key %s went from %s (used: %v) to %s (used: %v) as a task was %s", to.Code, from.Status, from.Used, to.Status, to.Used, last.Cause)
+		a.faults.add("I9", "key %s went from %s (used: %v) to %s (used: %v) as a task was %s", to.Code, from.Status, from.Used, to.Status, to.Used, last.Type)
 	}
 }
 

@@ -84,10 +84,10 @@ type freeing struct{ tasks.Store }
 func (f freeing) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
 	var all []tasks.Change
 	for _, c := range changes {
-		if c.Move != nil && c.Move.To == stock.Suspect {
-			t, m := *c.Task, *c.Move
+		if c.Transfer != nil && c.Transfer.To == stock.Suspect {
+			t, m := *c.Task, *c.Transfer
 			t.Slot, m.To = stock.Free, stock.Free
-			c.Task, c.Move, c.Events = &t, &m, append([]tasks.Event(nil), c.Events...)
+			c.Task, c.Transfer, c.Events = &t, &m, append([]tasks.Event(nil), c.Events...)
 			c.Events[len(c.Events)-1].To = stock.Free
 		}
 		all = append(all, c)
@@ -112,7 +112,7 @@ func (h hasty) Apply(ctx context.Context, changes []tasks.Change) ([]error, erro
 	}
 	key := *c.Key
 	key.Version++
-	c = c.Allotted(plan)
+	c = c.WithPlan(plan)
 	c.Key, c.Claim = &key, nil
 	return h.Store.Apply(ctx, []tasks.Change{c})
 }
@@ -123,21 +123,21 @@ func (h hasty) take(ctx context.Context, c tasks.Change) (stock.Plan, error) {
 	if err != nil {
 		return stock.Plan{}, err
 	}
-	v, err := h.store.View(ctx, []keys.Code{c.Code()})
+	v, err := h.store.Snapshots(ctx, []keys.Code{c.Code()})
 	if err != nil || v[0].Key.Version != c.Key.Version {
 		return stock.Plan{}, tasks.ErrConflict
 	}
 	for _, p := range plans {
-		if p.Country == c.Claim.Country && p.Free() > 0 && p.Live(time.Now()) {
-			m := stock.Move{Plan: p.ID, Country: p.Country, From: stock.Free, To: stock.Held}
-			errs, err := h.Store.Apply(ctx, []tasks.Change{{ID: c.ID + "-slot", Key: &v[0].Key, Move: &m}})
+		if p.Country == c.Claim.Country && p.Free() > 0 && p.Available(time.Now()) {
+			m := stock.Transfer{Plan: p.ID, Country: p.Country, From: stock.Free, To: stock.Held}
+			errs, err := h.Store.Apply(ctx, []tasks.Change{{ID: c.ID + "-slot", Key: &v[0].Key, Transfer: &m}})
 			if err != nil {
 				return p, tasks.ErrConflict
 			}
 			return p, errs[0]
 		}
 	}
-	return stock.Plan{}, stock.ErrEmpty
+	return stock.Plan{}, stock.ErrOutOfStock
 }
 
 // reaper ends, at each look for work, the tasks whose lease has run out.
@@ -146,13 +146,13 @@ type reaper struct {
 	*world
 }
 
-func (r reaper) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
+func (r reaper) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	open, err := r.store.Tasks(ctx, tasks.OpenTask, tasks.Task{}, 1000)
 	if err != nil {
 		return nil, err
 	}
 	for _, v := range open {
-		if !v.Task.Leased.IsZero() && v.Task.Leased.Before(v.At) {
+		if !v.Task.LeasedUntil.IsZero() && v.Task.LeasedUntil.Before(v.At) {
 			_, _ = r.Apply(ctx, []tasks.Change{rules().GiveUp(v, r.newID())}) // the next look may have more luck
 		}
 	}
@@ -162,7 +162,7 @@ func (r reaper) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 // forgetful gives every attempt a key of its own.
 type forgetful struct{ tasks.Connector }
 
-func (f forgetful) Do(ctx context.Context, o tasks.Order) tasks.Answer {
+func (f forgetful) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	o.Task = fmt.Sprintf("%s-%d", o.Task, o.Attempt)
 	return f.Connector.Do(ctx, o)
 }

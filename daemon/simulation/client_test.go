@@ -67,9 +67,9 @@ func (w *world) request(d *daemonOf, s step) {
 	w.clients.Go(func() {
 		ctx, cancel := context.WithTimeout(w.ctx, clientTime)
 		defer cancel()
-		desk := l.desk()
-		desk.NewID = func() string { return id }
-		r.err = desk.Accept(ctx, tasks.Request{Kind: r.kind, Code: r.code, Country: string(r.country), Account: tasks.Account{
+		engine := l.engine()
+		engine.NewID = func() string { return id }
+		r.err = engine.Accept(ctx, tasks.Request{Kind: r.kind, Code: r.code, Country: string(r.country), Account: tasks.Account{
 			Login: tasks.NewSecret(r.login()), Password: tasks.NewSecret(r.password),
 		}})
 		r.answered = r.err == nil || final(r.err)
@@ -83,7 +83,7 @@ func (w *world) request(d *daemonOf, s step) {
 // final says whether an error is an answer: the request was not accepted and never will be.
 func final(err error) bool {
 	var no tasks.Refusal
-	var later tasks.Limited
+	var later tasks.RateLimited
 	return errors.As(err, &no) || errors.As(err, &later)
 }
 
@@ -93,31 +93,31 @@ func (w *world) visible(d *daemonOf, r *request) {
 	if l == nil {
 		return
 	}
-	v, err := l.desk().View(w.ctx, r.code)
+	v, err := l.engine().Snapshot(w.ctx, r.code)
 	if err != nil {
 		return
 	}
-	if v.Task == nil || v.Task.ID != r.id && v.Task.Created.Before(w.store.task(r.id).Created) {
+	if v.Task == nil || v.Task.ID != r.id && v.Task.CreatedAt.Before(w.store.task(r.id).CreatedAt) {
 		w.faults.add("I13", "request %s was accepted, and %s does not show it", r.id, l.name)
 	}
 }
 
 // operate makes an operator's change, with a tool whose line is good.
 func (w *world) operate(s step) {
-	tool := tasks.Desk{
+	tool := tasks.Engine{
 		Store: w.store, Sealer: plain{}, Rules: rules(), NewID: w.newID, Now: time.Now,
 		Jitter: func() float64 { return 0 },
 		Pause:  func(context.Context, time.Duration) error { return errLost },
 	}
 	ctx := w.ctx
-	key := func(context.Context) (tasks.View, error) { return tool.View(ctx, w.code(s.Key)) }
+	key := func(context.Context) (tasks.Snapshot, error) { return tool.Snapshot(ctx, w.code(s.Key)) }
 	switch s.Do {
 	case revoke:
-		_ = tool.Steer(ctx, key, tasks.Revoke) // a refusal is as good
+		_ = tool.Update(ctx, key, tasks.Revoke) // a refusal is as good
 	case restore:
-		_ = tool.Steer(ctx, key, tasks.Restore)
+		_ = tool.Update(ctx, key, tasks.Restore)
 	case reset:
-		_ = tool.Steer(ctx, key, tasks.Reset)
+		_ = tool.Update(ctx, key, tasks.Reset)
 	case hurry:
 		w.hurryOne(tool, s)
 	case resolve:
@@ -131,33 +131,33 @@ func (w *world) operate(s step) {
 }
 
 // hurryOne makes an open task due at once.
-func (w *world) hurryOne(tool tasks.Desk, s step) {
+func (w *world) hurryOne(tool tasks.Engine, s step) {
 	open, err := w.store.Tasks(w.ctx, tasks.OpenTask, tasks.Task{}, 100)
 	w.must(err)
 	if len(open) == 0 {
 		return
 	}
 	id := open[s.Key%len(open)].Task.ID
-	read := func(ctx context.Context) (tasks.View, error) { return w.store.Task(ctx, id) }
-	_ = tool.Steer(w.ctx, read, tasks.Hurry)
+	read := func(ctx context.Context) (tasks.Snapshot, error) { return w.store.Task(ctx, id) }
+	_ = tool.Update(w.ctx, read, tasks.RetryNow)
 }
 
 // resolveAll looks into the provider's ledger and settles what is suspect and can have no more effect.
-func (w *world) resolveAll(tool tasks.Desk) {
+func (w *world) resolveAll(tool tasks.Engine) {
 	ctx := w.ctx
 	suspects, err := w.store.Tasks(ctx, tasks.SuspectTask, tasks.Task{}, 1000)
 	w.must(err)
 	for _, v := range suspects {
 		login := v.Task.ID + domain
-		if !w.provider.idle(login) || w.anyFrozen() || time.Since(v.Task.Ended) < 2*time.Minute { // no asking is on its way
+		if !w.provider.idle(login) || w.anyFrozen() || time.Since(v.Task.EndedAt) < 2*time.Minute { // no asking is on its way
 			continue
 		}
 		outcome := tasks.SystemError
 		if w.provider.member(login) != nil {
 			outcome = tasks.Success
 		}
-		read := func(ctx context.Context) (tasks.View, error) { return w.store.Task(ctx, v.Task.ID) }
-		_ = tool.Steer(ctx, read, func(v tasks.View, id string) (tasks.Change, error) { return tasks.Resolve(v, outcome, id) })
+		read := func(ctx context.Context) (tasks.Snapshot, error) { return w.store.Task(ctx, v.Task.ID) }
+		_ = tool.Update(ctx, read, func(v tasks.Snapshot, id string) (tasks.Change, error) { return tasks.Resolve(v, outcome, id) })
 	}
 }
 
@@ -172,14 +172,14 @@ func (w *world) anyFrozen() bool {
 }
 
 // releaseOne has the member of a key's latest upgrade leave the plan.
-func (w *world) releaseOne(tool tasks.Desk, s step) {
+func (w *world) releaseOne(tool tasks.Engine, s step) {
 	ctx := w.ctx
-	v, err := tool.View(ctx, w.code(s.Key))
+	v, err := tool.Snapshot(ctx, w.code(s.Key))
 	if err != nil || v.Task == nil {
 		return
 	}
-	read := func(ctx context.Context) (tasks.View, error) { return w.store.Task(ctx, v.Task.ID) }
-	if tool.Steer(ctx, read, tasks.Release) == nil {
+	read := func(ctx context.Context) (tasks.Snapshot, error) { return w.store.Task(ctx, v.Task.ID) }
+	if tool.Update(ctx, read, tasks.Release) == nil {
 		w.provider.leave(v.Task.ID + domain)
 	}
 }
@@ -190,10 +190,10 @@ func (w *world) edit(s step) {
 	plans, err := w.store.Plans(ctx, 0, 100)
 	w.must(err)
 	p := plans[s.Plan%len(plans)]
-	e := stock.Edit{ID: p.ID, Retire: s.Do == retire}
+	e := stock.PlanEdit{ID: p.ID, Retire: s.Do == retire}
 	if s.Do == relist {
 		size := p.Size + 1
 		e.Size = &size
 	}
-	w.must(w.store.EditPlans(ctx, []stock.Edit{e}))
+	w.must(w.store.EditPlans(ctx, []stock.PlanEdit{e}))
 }

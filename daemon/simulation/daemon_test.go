@@ -52,7 +52,7 @@ func (d *daemonOf) start() {
 	d.lives++
 	ctx, end := context.WithCancel(context.Background())
 	l := &life{daemonOf: d, name: fmt.Sprintf("d%d.%d", d.id, d.lives), dead: make(chan struct{}), end: end, done: make(chan struct{})}
-	l.crew = daemon.NewCrew(l.desk())
+	l.crew = daemon.NewCrew(l.engine())
 	l.crew.Name, l.crew.Lease, l.crew.Workers, l.crew.Poll = l.name, d.Lease, 3, 2*time.Second
 	d.life = l
 	go func() {
@@ -61,7 +61,7 @@ func (d *daemonOf) start() {
 	}()
 }
 
-func (l *life) desk() tasks.Desk {
+func (l *life) engine() tasks.Engine {
 	var store tasks.Store = wire{l}
 	if l.Grouped {
 		store = group.New(store, group.Options{})
@@ -73,7 +73,7 @@ func (l *life) desk() tasks.Desk {
 	if l.bug.connector != nil {
 		connector = l.bug.connector(connector)
 	}
-	return tasks.Desk{
+	return tasks.Engine{
 		Store: store, Connector: connector, Sealer: plain{}, Rules: rules(),
 		NewID: l.newID, Now: l.now, Pause: l.pause,
 		Jitter: func() float64 { return float64(l.random(2)%1000) / 1000 },

@@ -17,7 +17,7 @@ func (w *world) judge() {
 	w.effects()
 	w.folds()
 	w.healthy()
-	w.resolveAll(tasks.Desk{
+	w.resolveAll(tasks.Engine{
 		Store: w.store, Rules: rules(), NewID: w.newID, Now: time.Now,
 		Pause: func(context.Context, time.Duration) error { return errLost },
 	})
@@ -40,11 +40,11 @@ func (w *world) all() []tasks.Task {
 func (w *world) ended() {
 	for _, t := range w.all() {
 		if t.Open() {
-			w.faults.add("I8", "task %s is still open: %s, due %v, leased until %v, asked %d times", t.ID, t.Kind, t.Due, t.Leased, t.Asked)
+			w.faults.add("I8", "task %s is still open: %s, due %v, leased until %v, asked %d times", t.ID, t.Kind, t.DueAt, t.LeasedUntil, t.Attempts)
 		}
 		n := 0
 		for _, e := range w.store.record(t.Code).Events {
-			if e.Task == t.ID && e.Cause == tasks.WasEnded {
+			if e.Task == t.ID && e.Type == tasks.EventEnded {
 				n++
 			}
 		}
@@ -83,7 +83,7 @@ func (w *world) effects() {
 	for _, p := range plans {
 		n := w.provider.members(p.ID)
 		if n > p.Size || n > p.Spent+p.Suspect || n < p.Spent {
-			w.faults.add("I3", "plan %s of %d has %d members at the provider, and %s", p.ID, p.Size, n, p.Count())
+			w.faults.add("I3", "plan %s of %d has %d members at the provider, and %s", p.ID, p.Size, n, p.Counts())
 		}
 	}
 	for _, t := range w.all() {
@@ -101,7 +101,7 @@ func (w *world) exact() {
 	w.must(err)
 	for _, p := range plans {
 		if p.Spent != w.provider.members(p.ID) || p.Suspect+p.Held > 0 {
-			w.faults.add("I3", "plan %s has %d members at the provider, and at last %s", p.ID, w.provider.members(p.ID), p.Count())
+			w.faults.add("I3", "plan %s has %d members at the provider, and at last %s", p.ID, w.provider.members(p.ID), p.Counts())
 		}
 	}
 }
@@ -137,9 +137,9 @@ func (w *world) folds() {
 	plans, err := w.store.Plans(w.ctx, 0, 100)
 	w.must(err)
 	for _, p := range plans {
-		sum := stock.Count{Held: counted[spot{p.ID, stock.Held}], Spent: counted[spot{p.ID, stock.Spent}], Suspect: counted[spot{p.ID, stock.Suspect}]}
-		if sum != p.Count() {
-			w.faults.add("I2", "plan %s has %s, its moves add up to %s", p.ID, p.Count(), sum)
+		sum := stock.SlotCounts{Held: counted[spot{p.ID, stock.Held}], Spent: counted[spot{p.ID, stock.Spent}], Suspect: counted[spot{p.ID, stock.Suspect}]}
+		if sum != p.Counts() {
+			w.faults.add("I2", "plan %s has %s, its moves add up to %s", p.ID, p.Counts(), sum)
 		}
 	}
 }

@@ -92,8 +92,8 @@ func arrive[A any](l *life, f fault, a answer[A]) (A, error) {
 // A wire is the store as a daemon reaches it.
 type wire struct{ *life }
 
-func (w wire) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
-	return over(ctx, w.life, view, func(ctx context.Context) ([]tasks.View, error) { return w.store.View(ctx, codes) })
+func (w wire) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
+	return over(ctx, w.life, view, func(ctx context.Context) ([]tasks.Snapshot, error) { return w.store.Snapshots(ctx, codes) })
 }
 
 func (w wire) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
@@ -108,8 +108,8 @@ func (w wire) Apply(ctx context.Context, changes []tasks.Change) ([]error, error
 	return over(ctx, w.life, c, func(ctx context.Context) ([]error, error) { return w.store.Apply(ctx, changes) })
 }
 
-func (w wire) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.View, error) {
-	return over(ctx, w.life, lease, func(ctx context.Context) ([]tasks.View, error) { return w.store.Lease(ctx, worker, n, ttl) })
+func (w wire) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
+	return over(ctx, w.life, lease, func(ctx context.Context) ([]tasks.Snapshot, error) { return w.store.Lease(ctx, worker, n, ttl) })
 }
 
 func (w wire) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
@@ -127,21 +127,21 @@ type phone struct{ *life }
 const slowest = 40 * time.Second
 
 // Do implements [tasks.Connector].
-func (p phone) Do(ctx context.Context, o tasks.Order) tasks.Answer {
+func (p phone) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	asking, cancel := context.WithTimeout(ctx, slowest)
 	defer cancel()
 	p.awake()
 	ref := p.store.lease(p.name, taskOf(o.Account.Login.Reveal()))
 	p.held(ref, "sent")
 	sent := time.Now()
-	a, err := over(asking, p.life, send, func(context.Context) (tasks.Answer, error) {
+	a, err := over(asking, p.life, send, func(context.Context) (tasks.ConnectorResult, error) {
 		return p.provider.serve(o, p.stale() || time.Since(sent) > time.Second), nil
 	})
 	if !p.isDead() {
 		p.held(ref, "still under way")
 	}
 	if err != nil && !errors.Is(err, errDead) {
-		return tasks.Answer{Effect: tasks.Unknown, Note: err.Error()}
+		return tasks.ConnectorResult{Effect: tasks.Unknown, Note: err.Error()}
 	}
 	return a
 }

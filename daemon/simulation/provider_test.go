@@ -19,9 +19,9 @@ type provider struct {
 
 // An entry is what it knows under one idempotency key.
 type entry struct {
-	order  tasks.Order
+	order  tasks.ConnectorRequest
 	login  string
-	answer *tasks.Answer // the first, which is the answer to all later askings
+	answer *tasks.ConnectorResult // the first, which is the answer to all later askings
 	effect bool
 	left   bool // the member, later
 }
@@ -32,19 +32,19 @@ func newProvider(w *world) *provider {
 
 // serve answers one asking in the manner that the client's script says. A stale asking is one whose
 // sender was frozen before it, or that was long on its way.
-func (p *provider) serve(o tasks.Order, stale bool) tasks.Answer {
+func (p *provider) serve(o tasks.ConnectorRequest, stale bool) tasks.ConnectorResult {
 	login := o.Account.Login.Reveal()
 	e, m := p.receive(o, login, stale)
 	switch m.Kind {
 	case refused:
-		return tasks.Answer{Effect: tasks.None}
+		return tasks.ConnectorResult{Effect: tasks.None}
 	case rejected:
-		return tasks.Answer{Effect: tasks.Refused}
+		return tasks.ConnectorResult{Effect: tasks.Refused}
 	case cutBefore:
-		return tasks.Answer{Effect: tasks.Unknown}
+		return tasks.ConnectorResult{Effect: tasks.Unknown}
 	case busy:
 		p.begin(login, func() { time.Sleep(m.Before); p.settle(e) })
-		return tasks.Answer{Effect: tasks.Pending}
+		return tasks.ConnectorResult{Effect: tasks.Pending}
 	case cutAfter, good:
 	}
 	done := make(chan struct{})
@@ -56,7 +56,7 @@ func (p *provider) serve(o tasks.Order, stale bool) tasks.Answer {
 	})
 	<-done
 	if m.Kind == cutAfter {
-		return tasks.Answer{Effect: tasks.Unknown}
+		return tasks.ConnectorResult{Effect: tasks.Unknown}
 	}
 	return *p.settle(e)
 }
@@ -81,7 +81,7 @@ func (p *provider) idle(login string) bool {
 	return p.at[login] == 0
 }
 
-func (p *provider) receive(o tasks.Order, login string, stale bool) (*entry, manner) {
+func (p *provider) receive(o tasks.ConnectorRequest, login string, stale bool) (*entry, manner) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := p.askings[login]
@@ -91,16 +91,16 @@ func (p *provider) receive(o tasks.Order, login string, stale bool) (*entry, man
 	if n < len(r.ask.Manners) && !p.calm.Load() {
 		m = r.ask.Manners[n]
 	}
-	e, known := p.ledger[o.Key()]
+	e, known := p.ledger[o.IdempotencyKey()]
 	if !known {
 		e = &entry{order: o, login: login}
-		p.ledger[o.Key()] = e
+		p.ledger[o.IdempotencyKey()] = e
 		if t := p.store.task(r.id); !t.Open() && !stale {
-			p.faults.add("I11", "task %s is asked about for the first time %v after its end", o.Task, time.Since(t.Ended))
+			p.faults.add("I11", "task %s is asked about for the first time %v after its end", o.Task, time.Since(t.EndedAt))
 		}
 	}
 	if e.login != login || e.order.Plan != o.Plan || e.order.Kind != o.Kind || e.order.Country != o.Country {
-		p.faults.add("I11", "the idempotency key %s came with another payload", o.Key())
+		p.faults.add("I11", "the idempotency key %s came with another payload", o.IdempotencyKey())
 	}
 	if r.kind != o.Kind || r.country != o.Country || r.password != o.Account.Password.Reveal() {
 		p.faults.add("I6", "task %s does not ask for what was submitted", o.Task)
@@ -109,7 +109,7 @@ func (p *provider) receive(o tasks.Order, login string, stale bool) (*entry, man
 }
 
 // settle answers an idempotency key once and for all.
-func (p *provider) settle(e *entry) *tasks.Answer {
+func (p *provider) settle(e *entry) *tasks.ConnectorResult {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e.answer != nil {
@@ -119,7 +119,7 @@ func (p *provider) settle(e *entry) *tasks.Answer {
 	if script := p.journal.of(e.login).ask.Outcomes; e.order.Ordinal <= len(script) {
 		outcome = script[e.order.Ordinal-1]
 	}
-	e.answer = &tasks.Answer{Effect: tasks.Settled, Outcome: outcome}
+	e.answer = &tasks.ConnectorResult{Effect: tasks.Settled, Outcome: outcome}
 	e.effect = outcome == tasks.Success
 	if e.effect {
 		p.once(e)
@@ -131,7 +131,7 @@ func (p *provider) settle(e *entry) *tasks.Answer {
 func (p *provider) once(e *entry) {
 	for _, other := range p.ledger {
 		if other != e && other.login == e.login && other.effect {
-			p.faults.add("I5", "the request %s had an effect as %s and as %s", e.login, other.order.Key(), e.order.Key())
+			p.faults.add("I5", "the request %s had an effect as %s and as %s", e.login, other.order.IdempotencyKey(), e.order.IdempotencyKey())
 		}
 	}
 }

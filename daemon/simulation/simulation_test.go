@@ -70,22 +70,22 @@ func TestPlantedBugsAreCaught(t *testing.T) {
 // TestHistoriesAreEventful holds that what could break is tried: all that can happen to a task or a key
 // does, and stale writes are sent.
 func TestHistoriesAreEventful(t *testing.T) {
-	seen, fenced := map[tasks.Cause]int{}, 0
+	seen, fenced := map[tasks.EventType]int{}, 0
 	for seed := range within {
 		synctest.Test(t, func(*testing.T) {
 			w := run(histories.Example(seed), bug{})
 			for i := range w.Keys {
 				for _, e := range w.store.record(w.code(i)).Events {
-					seen[e.Cause]++
+					seen[e.Type]++
 				}
 			}
 			fenced += w.store.fenced
 		})
 	}
 	t.Logf("%v, %d stale writes refused", seen, fenced)
-	for _, cause := range []tasks.Cause{
-		tasks.WasAccepted, tasks.WasRetried, tasks.WasMoved, tasks.WasClaimed, tasks.WasEnded, tasks.WasHurried,
-		tasks.WasResolved, tasks.WasReleased, tasks.WasRevoked, tasks.WasRestored, tasks.WasReset,
+	for _, cause := range []tasks.EventType{
+		tasks.EventAccepted, tasks.EventRetried, tasks.EventPlanFaulty, tasks.EventClaimed, tasks.EventEnded, tasks.EventRetryNow,
+		tasks.EventResolved, tasks.EventReleased, tasks.EventRevoked, tasks.EventRestored, tasks.EventReset,
 	} {
 		if seen[cause] == 0 {
 			t.Errorf("nothing was %s", cause)

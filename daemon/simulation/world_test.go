@@ -74,9 +74,9 @@ func (w *world) open() {
 	ctx := w.ctx
 	for i, p := range w.Plans {
 		id := fmt.Sprint("p", i)
-		w.must(w.store.EditPlans(ctx, []stock.Edit{{ID: id, Country: &p.Country, Size: &p.Size, Address: &id}}))
+		w.must(w.store.EditPlans(ctx, []stock.PlanEdit{{ID: id, Country: &p.Country, Size: &p.Size, Address: &id}}))
 	}
-	batch := tasks.Batch{ID: "batch", Cause: tasks.WasImported}
+	batch := tasks.ImportBatch{ID: "batch", Type: tasks.EventImported}
 	w.must(w.store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) {
 		for i := range w.Keys {
 			if !yield(keys.Key{Code: w.code(i), Status: keys.Active, Used: i == 2}, nil) {

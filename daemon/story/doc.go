@@ -1,7 +1,7 @@
 // Package story tells how a key stands, in words for the person who is asked "why is this key not
 // working?".
 //
-//	tasks.View  ─┐              ┌─▶ Now:  what is the matter
+//	tasks.Snapshot  ─┐              ┌─▶ Now:  what is the matter
 //	            ─┼─▶  Tell  ─▶ ─┤
 //	its history ─┘              └─▶ Next: what can be done about it, by whom, with which command
 //

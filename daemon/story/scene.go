@@ -13,7 +13,7 @@ import (
 
 // A scene is what the chapters look at.
 type scene struct {
-	tasks.View
+	tasks.Snapshot
 	past  []tasks.Event
 	slots []slot
 }
@@ -24,8 +24,8 @@ type slot struct {
 	state      stock.State
 }
 
-func newScene(v tasks.View, past []tasks.Event) scene {
-	s := scene{View: v, past: past}
+func newScene(v tasks.Snapshot, past []tasks.Event) scene {
+	s := scene{Snapshot: v, past: past}
 	for _, e := range past {
 		if e.To != "" {
 			s.leave(slot{e.Task, e.Plan, e.To})
@@ -55,13 +55,13 @@ func (s scene) revoked() bool       { return s.Key.Revoked }
 func (s scene) open() bool          { return s.Task != nil && s.Task.Open() }
 func (s scene) revokedAtWork() bool { return s.Key.Revoked && s.open() }
 func (s scene) orphaned() bool {
-	return s.open() && !s.Task.Leased.IsZero() && s.Task.Leased.Before(s.At)
+	return s.open() && !s.Task.LeasedUntil.IsZero() && s.Task.LeasedUntil.Before(s.At)
 }
-func (s scene) atWork() bool        { return s.open() && !s.Task.Leased.IsZero() }
-func (s scene) overdue() bool       { return s.open() && s.Task.Due.Add(late).Before(s.At) }
-func (s scene) asked() bool         { return s.open() && s.Task.Asked > 0 }
+func (s scene) atWork() bool        { return s.open() && !s.Task.LeasedUntil.IsZero() }
+func (s scene) overdue() bool       { return s.open() && s.Task.DueAt.Add(late).Before(s.At) }
+func (s scene) asked() bool         { return s.open() && s.Task.Attempts > 0 }
 func (s scene) waiting() bool       { return s.open() }
-func (s scene) legacy() bool        { return s.Key.Shape() == keys.ByInvite }
+func (s scene) legacy() bool        { return s.Key.InfoShape() == keys.ByInvite }
 func (s scene) cameUsed() bool      { return s.Key.Status == keys.Active && s.Key.Used }
 func (s scene) inUse() bool         { return s.Key.Status == keys.Success }
 func (s scene) upgradeFailed() bool { return s.Key.Status == keys.FailedUpgrade }
@@ -72,7 +72,7 @@ func (s scene) wasReset() bool      { return s.Key.Status == keys.Active && !s.r
 // resetAt is when the key was reset last.
 func (s scene) resetAt() (at time.Time) {
 	for _, e := range s.past {
-		if e.Cause == tasks.WasReset {
+		if e.Type == tasks.EventReset {
 			at = e.At
 		}
 	}
@@ -97,7 +97,7 @@ func (s scene) left() (all []string) {
 			all = append(all, strings.NewReplacer("{plan}", left.plan, "{task}", left.task).Replace(text))
 		}
 	}
-	if s.Key.Limit.After(s.At.Add(busy)) && !s.Key.Revoked {
+	if s.Key.NextTaskAt.After(s.At.Add(busy)) && !s.Key.Revoked {
 		all = append(all, busyKey)
 	}
 	return all
@@ -120,8 +120,8 @@ func (s scene) note() (note string) {
 		if s.Task == nil || e.Task != s.Task.ID {
 			continue
 		}
-		switch e.Cause { //nolint:exhaustive // the others say why
-		case tasks.WasHurried, tasks.WasResolved, tasks.WasReleased, tasks.WasArchived:
+		switch e.Type { //nolint:exhaustive // the others say why
+		case tasks.EventRetryNow, tasks.EventResolved, tasks.EventReleased, tasks.EventArchived:
 			note = ""
 		default:
 			note = e.Note
@@ -145,15 +145,15 @@ func (s scene) fill(text string) string {
 		"{since}", after(", since ", stamp(s.Key.UsedDate)),
 		"{as}", after(", as ", s.Key.Username),
 		"{at}", after(", at ", s.Key.VerifyAddress),
-		"{limit}", stamp(s.Key.Limit),
+		"{limit}", stamp(s.Key.NextTaskAt),
 		"{reset}", stamp(s.resetAt()),
 		"{task}", task.ID,
 		"{kind}", string(task.Kind),
 		"{country}", string(task.Country),
 		"{plan}", task.Plan.ID,
-		"{created}", stamp(task.Created),
-		"{due}", stamp(task.Due),
-		"{asked}", times(task.Asked+task.Lost),
+		"{created}", stamp(task.CreatedAt),
+		"{due}", stamp(task.DueAt),
+		"{asked}", times(task.Attempts+task.LostLeases),
 		"{note}", after(": ", s.note()),
 		"{doubt}", doubt(task),
 	).Replace(text)
@@ -186,7 +186,7 @@ func times(n int) string {
 }
 
 func doubt(t tasks.Task) string {
-	if t.Doubt || t.Lost > 0 {
+	if t.InDoubt || t.LostLeases > 0 {
 		return "; the provider may have acted on it all the same"
 	}
 	return ""

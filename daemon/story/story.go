@@ -4,17 +4,17 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Story is how a key stands. Commands are whole, and between backquotes.
-type Story struct {
+// An Explanation is how a key stands. Commands are whole, and between backquotes.
+type Explanation struct {
 	Now  string   `json:"now"`  // what is the matter
 	Next []string `json:"next"` // what can be done about it
 }
 
-// Tell looks at a key with its latest task, and at its whole history, the oldest event first.
-func Tell(v tasks.View, past []tasks.Event) Story {
+// Explain looks at a key with its latest task, and at its whole history, the oldest event first.
+func Explain(v tasks.Snapshot, past []tasks.Event) Explanation {
 	s := newScene(v, past)
 	c := s.chapter()
-	told := Story{Now: s.fill(c.now), Next: []string{}}
+	told := Explanation{Now: s.fill(c.now), Next: []string{}}
 	for _, text := range append(c.next, s.left()...) {
 		told.Next = append(told.Next, s.fill(text))
 	}

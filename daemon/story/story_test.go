@@ -17,23 +17,23 @@ var now = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
 // ended is a task that ended so, an hour ago.
 func ended(kind tasks.Kind, o tasks.Outcome, slot stock.State) *tasks.Task {
 	return &tasks.Task{
-		ID: "T1", Kind: kind, Country: "DE", Plan: tasks.PlanCopy{ID: "elm"}, Slot: slot, Asked: 1,
-		Created: now.Add(-2 * time.Hour), Ended: now.Add(-time.Hour), Outcome: o,
+		ID: "T1", Kind: kind, Country: "DE", Plan: tasks.PlanSnapshot{ID: "elm"}, Slot: slot, Attempts: 1,
+		CreatedAt: now.Add(-2 * time.Hour), EndedAt: now.Add(-time.Hour), Outcome: o,
 	}
 }
 
 // open is an upgrade that is due in a minute.
 func open(change func(*tasks.Task)) *tasks.Task {
 	t := &tasks.Task{
-		ID: "T1", Kind: tasks.Upgrade, Country: "DE", Plan: tasks.PlanCopy{ID: "elm"}, Slot: stock.Held,
-		Created: now.Add(-time.Hour), Due: now.Add(time.Minute),
+		ID: "T1", Kind: tasks.Upgrade, Country: "DE", Plan: tasks.PlanSnapshot{ID: "elm"}, Slot: stock.Held,
+		CreatedAt: now.Add(-time.Hour), DueAt: now.Add(time.Minute),
 	}
 	change(t)
 	return t
 }
 
-func event(cause tasks.Cause, task, plan string, to stock.State, note string) tasks.Event {
-	return tasks.Event{At: now.Add(-time.Hour), Cause: cause, Task: task, Plan: plan, To: to, Note: note}
+func event(cause tasks.EventType, task, plan string, to stock.State, note string) tasks.Event {
+	return tasks.Event{At: now.Add(-time.Hour), Type: cause, Task: task, Plan: plan, To: to, Note: note}
 }
 
 func TestTell(t *testing.T) {
@@ -50,22 +50,22 @@ func TestTell(t *testing.T) {
 		},
 		"asked at once since an operator said so": {
 			key:  keys.Key{Status: keys.InQueue},
-			task: open(func(t *tasks.Task) { t.Asked = 1 }),
-			past: past{event(tasks.WasRetried, "T1", "", "", "no answer"), event(tasks.WasHurried, "T1", "", "", "by ann")},
+			task: open(func(t *tasks.Task) { t.Attempts = 1 }),
+			past: past{event(tasks.EventRetried, "T1", "", "", "no answer"), event(tasks.EventRetryNow, "T1", "", "", "by ann")},
 			want: "The provider has been asked about its upgrade once, and gave no final answer. It is asked again at 2026-11-22T19:38:00Z. | " +
 				"Wait: every upgrade ends. | `keyseatd tasks retry T1` asks at once.",
 		},
 		"an operator settled an older task since": {
 			key:  keys.Key{Status: keys.InQueue},
-			task: open(func(t *tasks.Task) { t.Asked = 1 }),
-			past: past{event(tasks.WasRetried, "T1", "", "", "no answer"), event(tasks.WasReleased, "T0", "elm", stock.Free, "by ann")},
+			task: open(func(t *tasks.Task) { t.Attempts = 1 }),
+			past: past{event(tasks.EventRetried, "T1", "", "", "no answer"), event(tasks.EventReleased, "T0", "elm", stock.Free, "by ann")},
 			want: "The provider has been asked about its upgrade once, and gave no final answer: no answer. It is asked again at 2026-11-22T19:38:00Z. | " +
 				"Wait: every upgrade ends. | `keyseatd tasks retry T1` asks at once.",
 		},
 		"archived since": {
 			key:  keys.Key{Status: keys.FailedUpgrade},
 			task: ended(tasks.Upgrade, tasks.SystemError, stock.Free),
-			past: past{event(tasks.WasEnded, "T1", "elm", stock.Free, "no answer"), event(tasks.WasArchived, "T1", "", "", "3 lines of history, 0 tasks")},
+			past: past{event(tasks.EventEnded, "T1", "elm", stock.Free, "no answer"), event(tasks.EventArchived, "T1", "", "", "3 lines of history, 0 tasks")},
 			want: "Its upgrade failed: the provider gave no answer that settles it. It can be used again. | The holder can try again.",
 		},
 		"legacy": {
@@ -91,21 +91,21 @@ func TestTell(t *testing.T) {
 			want: "Its upgrade was accepted at 2026-11-22T18:37:00Z, and is asked about next. | Wait: every upgrade ends.",
 		},
 		"overdue": {
-			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.Due = now.Add(-time.Hour) }),
+			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.DueAt = now.Add(-time.Hour) }),
 			want: "Its upgrade has been due since 2026-11-22T18:37:00Z, and nobody asks the provider about it. | See that a daemon is serving this database: nothing else carries tasks out.",
 		},
 		"at work": {
-			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.Leased = now.Add(time.Second) }),
+			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.LeasedUntil = now.Add(time.Second) }),
 			want: "The provider is being asked about its upgrade right now. | Wait: every upgrade ends.",
 		},
 		"orphaned": {
-			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.Leased, t.Lost = now.Add(-time.Second), 1 }),
+			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.LeasedUntil, t.LostLeases = now.Add(-time.Second), 1 }),
 			want: "The daemon that was asking about its upgrade is gone; the provider may have acted on it all the same. Another one takes the upgrade over. | " +
 				"See that a daemon is serving this database: nothing else carries tasks out.",
 		},
 		"asked again": {
-			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.Asked, t.Doubt = 3, true }),
-			past: past{event(tasks.WasAccepted, "T1", "elm", stock.Held, ""), event(tasks.WasRetried, "T1", "", "", "cut")},
+			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.Attempts, t.InDoubt = 3, true }),
+			past: past{event(tasks.EventAccepted, "T1", "elm", stock.Held, ""), event(tasks.EventRetried, "T1", "", "", "cut")},
 			want: "The provider has been asked about its upgrade 3 times, and gave no final answer: cut; the provider may have acted on it all the same. It is asked again at 2026-11-22T19:38:00Z. | " +
 				"Wait: every upgrade ends. | `keyseatd tasks retry T1` asks at once.",
 		},
@@ -122,7 +122,7 @@ func TestTell(t *testing.T) {
 		"suspect": {
 			key:  keys.Key{Status: keys.FailedUpgrade},
 			task: ended(tasks.Upgrade, tasks.SystemError, stock.Suspect),
-			past: past{event(tasks.WasAccepted, "T1", "elm", stock.Held, ""), event(tasks.WasEnded, "T1", "elm", stock.Suspect, "a time-out")},
+			past: past{event(tasks.EventAccepted, "T1", "elm", stock.Held, ""), event(tasks.EventEnded, "T1", "elm", stock.Suspect, "a time-out")},
 			want: "Its upgrade failed: the provider gave no answer that settles it: a time-out. It can be used again. | The holder can try again. | " +
 				"A slot of plan elm is suspect: find out at the provider whether the holder's account has joined it. " +
 				"If it has, `keyseatd tasks resolve T1 --outcome success`; if not, `keyseatd tasks resolve T1 --outcome system_error`.",
@@ -131,8 +131,8 @@ func TestTell(t *testing.T) {
 			key:  keys.Key{Status: keys.Success, Used: true},
 			task: ended(tasks.Upgrade, tasks.Success, stock.Spent),
 			past: past{
-				event(tasks.WasEnded, "T-2", "oak", stock.Spent, ""), event(tasks.WasReleased, "T-2", "oak", stock.Free, ""),
-				event(tasks.WasEnded, "T-1", "oak", stock.Spent, ""), event(tasks.WasEnded, "T0", "ash", stock.Suspect, ""),
+				event(tasks.EventEnded, "T-2", "oak", stock.Spent, ""), event(tasks.EventReleased, "T-2", "oak", stock.Free, ""),
+				event(tasks.EventEnded, "T-1", "oak", stock.Spent, ""), event(tasks.EventEnded, "T0", "ash", stock.Suspect, ""),
 			},
 			want: "It is in use. | The holder can renew it once the account has lost its place. | " +
 				"A slot of plan oak is still spent: once that member has left the plan, `keyseatd plans release T-1` gives it back. | " +
@@ -141,7 +141,7 @@ func TestTell(t *testing.T) {
 		},
 		"renewed, and its slot still spent": {
 			key: keys.Key{Status: keys.SuccessRenew}, task: ended(tasks.Renew, tasks.Success, ""),
-			past: past{event(tasks.WasEnded, "T0", "elm", stock.Spent, "")},
+			past: past{event(tasks.EventEnded, "T0", "elm", stock.Spent, "")},
 			want: "It was renewed, and can be upgraded. | The holder can upgrade it. | " +
 				"A slot of plan elm is still spent: once that member has left the plan, `keyseatd plans release T0` gives it back.",
 		},
@@ -158,16 +158,16 @@ func TestTell(t *testing.T) {
 			want: "It came in as used, so an upgrade is refused until it is renewed. | The holder can renew it. | `keyseatd keys reset K` makes it usable, whatever it is.",
 		},
 		"reset": {
-			key: keys.Key{Status: keys.Active}, past: past{event(tasks.WasReset, "", "", "", "")},
+			key: keys.Key{Status: keys.Active}, past: past{event(tasks.EventReset, "", "", "", "")},
 			want: "It was made usable again at 2026-11-22T18:37:00Z, and can be upgraded. | The holder can upgrade it.",
 		},
 		"busy": {
-			key:  keys.Key{Status: keys.Active, Limit: now.Add(45 * time.Minute)},
+			key:  keys.Key{Status: keys.Active, NextTaskAt: now.Add(45 * time.Minute)},
 			want: "It has not been used, and can be upgraded. | The holder can upgrade it. | It has had many tasks lately. If another is refused as too many, it can be tried by 2026-11-22T20:22:00Z, or after a reset.",
 		},
 	} {
 		c.key.Code, c.key.Version = "K", 1
-		got := story.Tell(tasks.View{At: now, Key: c.key, Task: c.task}, c.past)
+		got := story.Explain(tasks.Snapshot{At: now, Key: c.key, Task: c.task}, c.past)
 		if told := strings.Join(append([]string{got.Now}, got.Next...), " | "); told != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", name, told, c.want)
 		}
@@ -175,7 +175,7 @@ func TestTell(t *testing.T) {
 }
 
 func TestTellOfNoKey(t *testing.T) {
-	if got := story.Tell(tasks.View{At: now}, nil); got.Now != "There is no such key." || len(got.Next) != 0 {
+	if got := story.Explain(tasks.Snapshot{At: now}, nil); got.Now != "There is no such key." || len(got.Next) != 0 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -190,7 +190,7 @@ func TestEverySituation(t *testing.T) {
 				key.Invite = "link"
 			}
 			for _, task := range everyTask() {
-				got := story.Tell(tasks.View{At: now, Key: key, Task: task}, nil)
+				got := story.Explain(tasks.Snapshot{At: now, Key: key, Task: task}, nil)
 				all := strings.Join(append(got.Next, got.Now), " ")
 				if got.Now == "" || len(got.Next) == 0 || strings.ContainsAny(all, "{}\n") || strings.Contains(all, "  ") {
 					t.Errorf("%+v, %+v: %q", key, task, got)
@@ -211,9 +211,9 @@ func everyTask() []*tasks.Task {
 	}
 	for flags := range 8 {
 		all = append(all, open(func(t *tasks.Task) {
-			t.Asked, t.Doubt = flags&1*2, flags&2 > 0
+			t.Attempts, t.InDoubt = flags&1*2, flags&2 > 0
 			if flags&4 > 0 {
-				t.Leased = now.Add(time.Second)
+				t.LeasedUntil = now.Add(time.Second)
 			}
 		}))
 	}
@@ -228,7 +228,7 @@ func TestEveryFailureIsExplained(t *testing.T) {
 				continue
 			}
 			key := keys.Key{Code: "K", Version: 1, Status: status, Used: status == keys.Failed, Message: o.Message(kind)}
-			got := story.Tell(tasks.View{At: now, Key: key, Task: ended(kind, o, stock.Free)}, nil)
+			got := story.Explain(tasks.Snapshot{At: now, Key: key, Task: ended(kind, o, stock.Free)}, nil)
 			if strings.Contains(got.Now, key.Message) || seen[got.Now] != "" {
 				t.Errorf("%s of %s has no words of its own: %s", o, kind, got.Now)
 			}
@@ -249,7 +249,7 @@ func TestCodesAsArguments(t *testing.T) {
 		"-'":             `-- '-'\'''`,
 		"https://x?a=1#": "'https://x?a=1#'",
 	} {
-		got := story.Tell(tasks.View{At: now, Key: keys.Key{Code: code, Version: 1, Status: keys.Active, Revoked: true}}, nil)
+		got := story.Explain(tasks.Snapshot{At: now, Key: keys.Key{Code: code, Version: 1, Status: keys.Active, Revoked: true}}, nil)
 		if got.Next[0] != "`keyseatd keys restore "+want+"` makes it what it was before." {
 			t.Errorf("%s: %s", code, got.Next[0])
 		}
@@ -257,8 +257,8 @@ func TestCodesAsArguments(t *testing.T) {
 }
 
 // ExampleTell answers "why is this key not working?".
-func ExampleTell() {
-	told := story.Tell(tasks.View{
+func ExampleExplain() {
+	told := story.Explain(tasks.Snapshot{
 		At:   now,
 		Key:  keys.Key{Code: "SOLD-1", Version: 2, Status: keys.FailedUpgrade},
 		Task: ended(tasks.Upgrade, tasks.OutOfStock, ""),

@@ -26,35 +26,35 @@ var words = map[string]tasks.Outcome{
 }
 
 // Do implements [tasks.Connector].
-func (c connector) Do(ctx context.Context, o tasks.Order) tasks.Answer {
-	state, err := c.club.Look(ctx, o.Key())
+func (c connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
+	state, err := c.club.Look(ctx, o.IdempotencyKey())
 	switch {
 	case errors.Is(err, errNoReference):
 		return c.join(ctx, o)
 	case err != nil: // looking does nothing
-		return tasks.Answer{Effect: tasks.None, Note: "the club does not answer"}
+		return tasks.ConnectorResult{Effect: tasks.None, Note: "the club does not answer"}
 	case state == "":
-		return tasks.Answer{Effect: tasks.Pending, After: time.Second}
+		return tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Second}
 	}
 	outcome, known := words[state]
 	if !known {
 		outcome = tasks.Outcome(state)
 	}
-	return tasks.Answer{Effect: tasks.Settled, Outcome: outcome}
+	return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: outcome}
 }
 
 // join begins the work. Its end is seen by the asking after that.
-func (c connector) join(ctx context.Context, o tasks.Order) tasks.Answer {
+func (c connector) join(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	err := c.club.Join(ctx, application{
-		Reference: o.Key(), Group: o.Plan.ID, Renew: o.Kind == tasks.Renew,
+		Reference: o.IdempotencyKey(), Group: o.Plan.ID, Renew: o.Kind == tasks.Renew,
 		Login: o.Account.Login.Reveal(), Password: o.Account.Password.Reveal(), NewEmail: o.Account.NewEmail.Reveal(),
 		NewPassword: o.Account.NewPassword.Reveal(),
 	})
 	switch {
 	case err == nil, errors.Is(err, errTaken): // by another process that asks, or by an asking before
-		return tasks.Answer{Effect: tasks.Pending, After: time.Second}
+		return tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Second}
 	case errors.Is(err, errMalformed):
-		return tasks.Answer{Effect: tasks.Refused, Note: "the club does not take such an order"}
+		return tasks.ConnectorResult{Effect: tasks.Refused, Note: "the club does not take such an order"}
 	}
-	return tasks.Answer{Effect: tasks.Unknown, Note: "the club did not say whether it has taken the order"}
+	return tasks.ConnectorResult{Effect: tasks.Unknown, Note: "the club did not say whether it has taken the order"}
 }

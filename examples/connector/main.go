@@ -43,16 +43,16 @@ func serve(ctx context.Context, c tasks.Connector, mux *http.ServeMux) error {
 	var master [keyring.KeySize]byte
 	_, _ = rand.Read(master[:]) // never fails
 	store := memory.New(time.Now)
-	desk := daemon.NewDesk(store, c, keyring.New(master), tasks.DefaultRules())
-	crew := daemon.NewCrew(desk)
-	api := &daemon.API{Desk: desk, Wake: crew.Wake}
+	engine := daemon.NewEngine(store, c, keyring.New(master), tasks.DefaultRules())
+	crew := daemon.NewCrew(engine)
+	api := &daemon.API{Engine: engine, Wake: crew.Wake}
 	api.Register(mux)
-	err := store.EditPlans(ctx, []stock.Edit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}})
+	err := store.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}})
 	if err != nil {
 		return err
 	}
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
-	batch := tasks.Batch{ID: "my-first-order", Cause: tasks.WasIssued}
+	batch := tasks.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
 	err = store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
 	return errors.Join(err, crew.Run(ctx, 10*time.Second))
 }

@@ -26,17 +26,17 @@ func embed(ctx context.Context, mux *http.ServeMux) error {
 	var master [keyring.KeySize]byte
 	rand.Read(master[:])
 	store := memory.New(time.Now)
-	desk := daemon.NewDesk(store, simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
-	crew := daemon.NewCrew(desk)
-	api := &daemon.API{Desk: desk, Wake: crew.Wake}
+	engine := daemon.NewEngine(store, simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
+	crew := daemon.NewCrew(engine)
+	api := &daemon.API{Engine: engine, Wake: crew.Wake}
 	api.Register(mux)
 	country, size := stock.Country("US"), 5
-	err := store.EditPlans(ctx, []stock.Edit{{ID: "plan-1", Country: &country, Size: &size}})
+	err := store.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: &country, Size: &size}})
 	if err != nil {
 		return err
 	}
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
-	batch := tasks.Batch{ID: "my-first-order", Cause: tasks.WasIssued}
+	batch := tasks.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
 	err = store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
 	return errors.Join(err, crew.Run(ctx, 10*time.Second))
 }

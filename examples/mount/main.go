@@ -52,9 +52,9 @@ func openShop(ctx context.Context, path string) (*bun.DB, error) {
 
 // mount puts everything into the shop's mux, and gives the crew to be run.
 func mount(s *shop, mux *http.ServeMux) *daemon.Crew {
-	crew := daemon.NewCrew(s.desk)
+	crew := daemon.NewCrew(s.engine)
 	s.wake = crew.Wake
-	api := &daemon.API{Desk: s.desk, Wake: crew.Wake}
+	api := &daemon.API{Engine: s.engine, Wake: crew.Wake}
 	api.Register(mux)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "the shop's own page") })
 	mux.HandleFunc("POST /buy", s.buy)

@@ -28,10 +28,10 @@ const price = 3
 
 // A shop is one database, and a desk on it.
 type shop struct {
-	db    *bun.DB
-	store *bunstore.Store
-	desk  tasks.Desk
-	wake  func() // the crew
+	db     *bun.DB
+	store  *bunstore.Store
+	engine tasks.Engine
+	wake   func() // the crew
 }
 
 func newShop(ctx context.Context, db *bun.DB) (*shop, error) {
@@ -44,8 +44,8 @@ func newShop(ctx context.Context, db *bun.DB) (*shop, error) {
 	}
 	var master [keyring.KeySize]byte
 	_, _ = rand.Read(master[:]) // never fails
-	desk := daemon.NewDesk(store, simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
-	return &shop{db: db, store: store, desk: desk}, nil
+	engine := daemon.NewEngine(store, simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
+	return &shop{db: db, store: store, engine: engine}, nil
 }
 
 // errCredit says that an account cannot pay.
@@ -62,9 +62,9 @@ func (s *shop) upgrade(ctx context.Context, account string, q tasks.Request) err
 		if n, err := paid.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(errCredit, err)
 		}
-		desk := s.desk
-		desk.Store = s.store.In(tx)
-		return desk.Accept(ctx, q) // a refusal rolls the payment back
+		engine := s.engine
+		engine.Store = s.store.In(tx)
+		return engine.Accept(ctx, q) // a refusal rolls the payment back
 	})
 	if err == nil {
 		s.wake()
@@ -100,13 +100,13 @@ func (s *shop) buy(w http.ResponseWriter, r *http.Request) {
 // stock makes a plan, a key and a wallet to try it with, once.
 func (s *shop) stock(ctx context.Context) error {
 	key := keys.Key{Code: "ANNAS-KEY", Status: keys.Active}
-	batch := tasks.Batch{ID: "annas-order", Cause: tasks.WasIssued}
+	batch := tasks.ImportBatch{ID: "annas-order", Type: tasks.EventIssued}
 	err := s.store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
 	if errors.Is(err, tasks.ErrBatch) {
 		return nil
 	}
 	if err == nil {
-		err = s.store.EditPlans(ctx, []stock.Edit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}})
+		err = s.store.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}})
 	}
 	if err == nil {
 		_, err = s.db.NewInsert().Model(&wallet{"anna", 5}).Returning("NULL").Exec(ctx)

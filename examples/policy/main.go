@@ -5,7 +5,7 @@
 //	POST /erneuern     the same                    a renew
 //
 // There are two places for a rule on passwords. tasks.Rules.Password is the one on a renew, which
-// Desk.Accept looks at in its turn among all the reasons to refuse. A rule that keyseat does not know is the
+// Engine.Accept looks at in its turn among all the reasons to refuse. A rule that keyseat does not know is the
 // host's to check before it asks the desk, as refuse does here; keep such a rule free of side
 // effects, because it sees a password of somebody who may not even have a key.
 //
@@ -46,29 +46,29 @@ func rules() tasks.Rules {
 }
 
 // open makes a shop on a store in memory, with a plan and some keys.
-func open(ctx context.Context) (tasks.Desk, error) {
+func open(ctx context.Context) (tasks.Engine, error) {
 	var master [keyring.KeySize]byte
 	_, _ = rand.Read(master[:]) // never fails
 	store := memory.New(time.Now)
-	desk := daemon.NewDesk(store, simulator.Connector{}, keyring.New(master), rules())
-	err := store.EditPlans(ctx, []stock.Edit{{ID: "plan-1", Country: new(stock.Country("DE")), Size: new(5)}})
+	engine := daemon.NewEngine(store, simulator.Connector{}, keyring.New(master), rules())
+	err := store.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: new(stock.Country("DE")), Size: new(5)}})
 	if err != nil {
-		return desk, err
+		return engine, err
 	}
-	batch := tasks.Batch{ID: "my-first-order", Cause: tasks.WasIssued}
-	return desk, store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) {
+	batch := tasks.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
+	return engine, store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) {
 		_ = yield(keys.Key{Code: "MEIN-SCHLUESSEL", Status: keys.Active}, nil) &&
 			yield(keys.Key{Code: "BENUTZT", Status: keys.Success, Used: true}, nil)
 	})
 }
 
 func run(ctx context.Context) error {
-	desk, err := open(ctx)
+	engine, err := open(ctx)
 	if err != nil {
 		return err
 	}
-	crew := daemon.NewCrew(desk)
-	server := &http.Server{Addr: "127.0.0.1:8080", Handler: routes(desk, crew.Wake), ReadTimeout: 5 * time.Second}
+	crew := daemon.NewCrew(engine)
+	server := &http.Server{Addr: "127.0.0.1:8080", Handler: routes(engine, crew.Wake), ReadTimeout: 5 * time.Second}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()

@@ -16,12 +16,12 @@ import (
 
 func TestPolicy(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	desk, err := open(ctx)
+	engine, err := open(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	crew, done := daemon.NewCrew(desk), make(chan error, 1)
-	mux := routes(desk, crew.Wake)
+	crew, done := daemon.NewCrew(engine), make(chan error, 1)
+	mux := routes(engine, crew.Wake)
 	ask := func(path, key, password string) string {
 		form := url.Values{"key": {key}, "login": {"anna@example.com"}, "pwd": {password}, "country": {"DE"}}
 		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(form.Encode()))
@@ -64,7 +64,7 @@ func TestSentences(t *testing.T) {
 			t.Errorf("%s: %q", r, text)
 		}
 	}
-	for want, err := range map[int]error{429: tasks.Limited{After: 90 * time.Second}, 503: errors.New("the store is away")} {
+	for want, err := range map[int]error{429: tasks.RateLimited{RetryAfter: 90 * time.Second}, 503: errors.New("the store is away")} {
 		if status, text := answer(err); status != want || strings.Contains(text, "store") {
 			t.Errorf("%v: %d %s", err, status, text)
 		}

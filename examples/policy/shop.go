@@ -12,12 +12,12 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-func routes(desk tasks.Desk, wake func()) *http.ServeMux {
+func routes(engine tasks.Engine, wake func()) *http.ServeMux {
 	mux := http.NewServeMux()
 	for path, kind := range map[string]tasks.Kind{"/aktivieren": tasks.Upgrade, "/erneuern": tasks.Renew} {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
-			code, text := answer(accept(r, desk, kind))
+			code, text := answer(accept(r, engine, kind))
 			if code == http.StatusAccepted {
 				wake()
 			}
@@ -31,7 +31,7 @@ func routes(desk tasks.Desk, wake func()) *http.ServeMux {
 }
 
 // accept asks the desk, if the shop itself has nothing against it.
-func accept(r *http.Request, desk tasks.Desk, kind tasks.Kind) error {
+func accept(r *http.Request, engine tasks.Engine, kind tasks.Kind) error {
 	code, err := keys.ParseTyped(r.PostFormValue("key"))
 	if err != nil {
 		return tasks.UnknownKey
@@ -40,7 +40,7 @@ func accept(r *http.Request, desk tasks.Desk, kind tasks.Kind) error {
 	if err := refuse(account); err != nil {
 		return err
 	}
-	return desk.Accept(r.Context(), tasks.Request{Kind: kind, Code: code, Country: r.PostFormValue("country"), Account: account})
+	return engine.Accept(r.Context(), tasks.Request{Kind: kind, Code: code, Country: r.PostFormValue("country"), Account: account})
 }
 
 // errCommon is the shop's own refusal.
@@ -76,7 +76,7 @@ var sentences = map[tasks.Refusal]string{
 // answer says in the customer's language what has become of a request.
 func answer(err error) (status int, text string) {
 	refusal, refused := errors.AsType[tasks.Refusal](err)
-	limited, tooMany := errors.AsType[tasks.Limited](err)
+	limited, tooMany := errors.AsType[tasks.RateLimited](err)
 	switch {
 	case err == nil:
 		return http.StatusAccepted, "Angenommen. In wenigen Minuten ist es so weit."
@@ -85,7 +85,7 @@ func answer(err error) (status int, text string) {
 	case errors.Is(err, errCommon):
 		return http.StatusConflict, "Dieses Passwort wird als Erstes ausprobiert. Bitte wählen Sie ein anderes."
 	case tooMany:
-		return http.StatusTooManyRequests, fmt.Sprintf("Bitte versuchen Sie es in %.0f Minuten wieder.", math.Ceil(limited.After.Minutes()))
+		return http.StatusTooManyRequests, fmt.Sprintf("Bitte versuchen Sie es in %.0f Minuten wieder.", math.Ceil(limited.RetryAfter.Minutes()))
 	}
 	return http.StatusServiceUnavailable, "Bitte versuchen Sie es gleich noch einmal." // what it says is for the log
 }

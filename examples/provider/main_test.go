@@ -67,9 +67,9 @@ func TestContract(t *testing.T) {
 // TestAfterACrash interrupts work, tears the ledger's end, and asks another service: for what was
 // interrupted and for what was answered.
 func TestAfterACrash(t *testing.T) {
-	path, slow, o := filepath.Join(t.TempDir(), "ledger"), &pretend{takes: time.Hour}, connectortest.NewOrder(tasks.Upgrade, "wrong_address@example.com")
+	path, slow, o := filepath.Join(t.TempDir(), "ledger"), &pretend{takes: time.Hour}, connectortest.NewRequest(tasks.Upgrade, "wrong_address@example.com")
 	_, base, stop := start(t, slow, path)
-	if a := connect(t, base, token).Do(t.Context(), o); a.Effect != tasks.Pending || a.After != time.Second {
+	if a := connect(t, base, token).Do(t.Context(), o); a.Effect != tasks.Pending || a.RetryAfter != time.Second {
 		t.Errorf("at work: %+v", a)
 	}
 	stop()
@@ -87,11 +87,11 @@ func TestAfterACrash(t *testing.T) {
 		}
 		stop()
 	}
-	if n, again := quick.count(o.Key()), unasked.count(o.Key()); n != 1 || again != 0 {
+	if n, again := quick.count(o.IdempotencyKey()), unasked.count(o.IdempotencyKey()); n != 1 || again != 0 {
 		t.Errorf("it was done %d times, and %d times again", n, again)
 	}
 	text, err := os.ReadFile(path)
-	if what := connectortest.Leak(string(text), o.Account); err != nil || what != "" {
+	if what := connectortest.FindLeak(string(text), o.Account); err != nil || what != "" {
 		t.Errorf("the ledger holds the %s: %v", what, err)
 	}
 }
@@ -99,7 +99,7 @@ func TestAfterACrash(t *testing.T) {
 // TestRefusals asks as nobody should.
 func TestRefusals(t *testing.T) {
 	s, base, _ := start(t, new(pretend), filepath.Join(t.TempDir(), "ledger"))
-	o := connectortest.NewOrder(tasks.Upgrade, "a@example.com")
+	o := connectortest.NewRequest(tasks.Upgrade, "a@example.com")
 	if a := connect(t, base, "another").Do(t.Context(), o); a.Effect != tasks.None || a.Note != "status 401" {
 		t.Errorf("another token: %+v", a)
 	}
@@ -111,7 +111,7 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("another order with the same key: %+v", a)
 	}
 	_ = s.ledger.Close() // the disk is full, say
-	if a := good.Do(t.Context(), connectortest.NewOrder(tasks.Renew, "a@example.com")); a.Effect != tasks.None {
+	if a := good.Do(t.Context(), connectortest.NewRequest(tasks.Renew, "a@example.com")); a.Effect != tasks.None {
 		t.Errorf("with no ledger: %+v", a)
 	}
 	for _, r := range []*http.Request{

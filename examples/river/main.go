@@ -1,9 +1,9 @@
 // River has a River queue do keyseat's work, for a host that runs all its background work there: the
 // same workers, the same dashboard, the same graceful stop.
 //
-//	/API/ ──▶ Desk.Accept ──▶ keyseat's tables
+//	/API/ ──▶ Engine.Accept ──▶ keyseat's tables
 //	            │ Wake
-//	            └──▶ river: a "keyseat_work" job ──▶ Desk.Lease ─▶ Desk.Work ──▶ ended, or snoozed
+//	            └──▶ river: a "keyseat_work" job ──▶ Engine.Lease ─▶ Engine.Work ──▶ ended, or snoozed
 //	       every 5s: another one ─────────────────────▲                          until it is due again
 //
 // It takes the place of daemon.Crew, and of nothing else. keyseat's own tables stay the queue: they
@@ -56,12 +56,12 @@ func serve(ctx context.Context, url string, c tasks.Connector, mux *http.ServeMu
 	defer pool.Close()
 	var master [keyring.KeySize]byte
 	_, _ = rand.Read(master[:]) // never fails
-	desk := daemon.NewDesk(store, c, keyring.New(master), tasks.DefaultRules())
-	queue, err := newQueue(ctx, pool, desk)
+	engine := daemon.NewEngine(store, c, keyring.New(master), tasks.DefaultRules())
+	queue, err := newQueue(ctx, pool, engine)
 	if err != nil {
 		return err
 	}
-	api := &daemon.API{Desk: desk, Wake: queue.wake}
+	api := &daemon.API{Engine: engine, Wake: queue.wake}
 	api.Register(mux)
 	return queue.run(ctx)
 }
@@ -69,12 +69,12 @@ func serve(ctx context.Context, url string, c tasks.Connector, mux *http.ServeMu
 // fill makes a plan and issues a key, once.
 func fill(ctx context.Context, store *bunstore.Store) error {
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
-	batch := tasks.Batch{ID: "my-first-order", Cause: tasks.WasIssued}
+	batch := tasks.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
 	err := store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
 	if errors.Is(err, tasks.ErrBatch) {
 		return nil
 	}
-	return errors.Join(err, store.EditPlans(ctx, []stock.Edit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}}))
+	return errors.Join(err, store.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}}))
 }
 
 func main() {

@@ -20,9 +20,9 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // hesitant is a provider that is still at work when it is asked for the first two times.
 type hesitant struct{ asked atomic.Int32 }
 
-func (h *hesitant) Do(ctx context.Context, o tasks.Order) tasks.Answer {
+func (h *hesitant) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	if h.asked.Add(1) <= 2 {
-		return tasks.Answer{Effect: tasks.Pending, After: 10 * time.Millisecond}
+		return tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: 10 * time.Millisecond}
 	}
 	return simulator.Connector{}.Do(ctx, o)
 }

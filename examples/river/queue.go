@@ -33,7 +33,7 @@ func (work) Kind() string { return "keyseat_work" }
 // A worker carries out the job with a desk.
 type worker struct {
 	river.WorkerDefaults[work]
-	desk tasks.Desk
+	engine tasks.Engine
 }
 
 // Timeout implements [river.Worker]. The work bounds itself.
@@ -42,15 +42,15 @@ func (*worker) Timeout(*river.Job[work]) time.Duration { return lease }
 // Work makes one step of work. A task that goes on snoozes the job until it is due again. What cannot
 // be written down is no error of the job's: its lease runs out, and another job takes the task.
 func (w *worker) Work(ctx context.Context, _ *river.Job[work]) error {
-	leased, err := w.desk.Lease(ctx, "river", 1, lease)
+	leased, err := w.engine.Lease(ctx, "river", 1, lease)
 	if err != nil || len(leased) == 0 {
 		return err // which River tries again
 	}
-	settling, done := context.WithDeadline(context.WithoutCancel(ctx), leased[0].Taken.Add(lease)) // outlives a stop
+	settling, done := context.WithDeadline(context.WithoutCancel(ctx), leased[0].LeasedAt.Add(lease)) // outlives a stop
 	defer done()
 	ask, end := context.WithTimeout(ctx, asking)
 	defer end()
-	report := w.desk.Work(ask, settling, leased[0])
+	report := w.engine.Work(ask, settling, leased[0])
 	switch {
 	case report.Err != nil:
 		slog.ErrorContext(ctx, "cannot settle", "task", report.Task.ID, "problem", report.Err)
@@ -64,7 +64,7 @@ func (w *worker) Work(ctx context.Context, _ *river.Job[work]) error {
 // worker and the periodic job to that.
 type queue struct{ client *river.Client[pgx.Tx] }
 
-func newQueue(ctx context.Context, pool *pgxpool.Pool, desk tasks.Desk) (*queue, error) {
+func newQueue(ctx context.Context, pool *pgxpool.Pool, engine tasks.Engine) (*queue, error) {
 	driver := riverpgxv5.New(pool)
 	migrator, err := rivermigrate.New(driver, nil)
 	if err != nil {
@@ -74,7 +74,7 @@ func newQueue(ctx context.Context, pool *pgxpool.Pool, desk tasks.Desk) (*queue,
 		return nil, err
 	}
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &worker{desk: desk})
+	river.AddWorker(workers, &worker{engine: engine})
 	client, err := river.NewClient(driver, &river.Config{
 		Logger:  slog.New(slog.DiscardHandler),
 		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 64}},

@@ -12,8 +12,8 @@ import (
 
 var _ tasks.Store = (*store)(nil)
 
-func (s *store) View(ctx context.Context, codes []keys.Code) ([]tasks.View, error) {
-	return do(ctx, s, func(h *state) ([]tasks.View, error) { return each(codes, h.key), nil })
+func (s *store) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
+	return do(ctx, s, func(h *state) ([]tasks.Snapshot, error) { return each(codes, h.key), nil })
 }
 
 func (s *store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
@@ -31,7 +31,7 @@ func (s *store) Apply(ctx context.Context, changes []tasks.Change) ([]error, err
 }
 
 // apply makes one change, whole or not at all: everything that can refuse it comes before the first write.
-// A stock.Book, which every store shares, counts the slots.
+// A stock.Allocator, which every store shares, counts the slots.
 func (h *state) apply(c tasks.Change) error {
 	made := string(c.Code()) + " " + c.ID
 	if h.Made[made] {
@@ -40,15 +40,15 @@ func (h *state) apply(c tasks.Change) error {
 	if err := h.refuse(c); err != nil {
 		return err
 	}
-	book := stock.NewBook(now(), h.Plans)
-	plan, err := book.Post(c.Move, c.Claim)
+	book := stock.NewAllocator(now(), h.Plans)
+	plan, err := book.Apply(c.Transfer, c.Claim)
 	if err != nil {
 		return err
 	}
 	for _, p := range book.Changed() {
 		h.Plans[p.Seq-1] = p
 	}
-	h.put(c.Allotted(plan))
+	h.put(c.WithPlan(plan))
 	h.Made[made] = true
 	return nil
 }
@@ -80,20 +80,20 @@ func (h *state) put(c tasks.Change) {
 	if c.Task != nil {
 		task := *c.Task
 		task.Version++
-		task.Leased = time.Time{}
+		task.LeasedUntil = time.Time{}
 		h.Tasks[task.ID] = task
 	}
 	h.History[c.Code()] = append(h.History[c.Code()], c.Events...)
 }
 
-func (s *store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) ([]tasks.View, error) {
-	return do(ctx, s, func(h *state) (views []tasks.View, _ error) {
+func (s *store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
+	return do(ctx, s, func(h *state) (views []tasks.Snapshot, _ error) {
 		due := h.due(ttl)
 		for _, t := range due[:min(n, len(due))] {
-			if !t.Leased.IsZero() {
-				t.Lost++
+			if !t.LeasedUntil.IsZero() {
+				t.LostLeases++
 			}
-			t.Fence, t.Leased = t.Fence+1, now().Add(ttl)
+			t.Fence, t.LeasedUntil = t.Fence+1, now().Add(ttl)
 			h.Tasks[t.ID] = t
 			views = append(views, h.task(t.ID))
 		}
@@ -105,7 +105,7 @@ func (s *store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) (
 func (h *state) due(ttl time.Duration) (due []tasks.Task) {
 	ahead := now().Add(2 * ttl) // what lies past it was set by a clock that has since gone back
 	for _, t := range h.Tasks {
-		if t.Open() && (!ready(t).After(now()) || t.Leased.After(ahead) || t.Leased.IsZero() && h.decided(t).After(ahead)) {
+		if t.Open() && (!ready(t).After(now()) || t.LeasedUntil.After(ahead) || t.LeasedUntil.IsZero() && h.decided(t).After(ahead)) {
 			due = append(due, t)
 		}
 	}
@@ -124,10 +124,10 @@ func (h *state) decided(t tasks.Task) (at time.Time) {
 
 // ready is when a task can be leased.
 func ready(t tasks.Task) time.Time {
-	if t.Leased.IsZero() {
-		return t.Due
+	if t.LeasedUntil.IsZero() {
+		return t.DueAt
 	}
-	return t.Leased
+	return t.LeasedUntil
 }
 
 func (s *store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
@@ -138,12 +138,12 @@ func (s *store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 
 func (h *state) extend(ref tasks.Ref, ttl time.Duration) error {
 	t := h.Tasks[ref.ID]
-	if t.Ref() != ref || !t.Open() || t.Leased.IsZero() {
+	if t.Ref() != ref || !t.Open() || t.LeasedUntil.IsZero() {
 		return tasks.ErrFenced
 	}
-	t.Leased = time.Time{}
+	t.LeasedUntil = time.Time{}
 	if ttl > 0 {
-		t.Leased = now().Add(ttl)
+		t.LeasedUntil = now().Add(ttl)
 	}
 	h.Tasks[t.ID] = t
 	return nil

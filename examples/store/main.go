@@ -5,7 +5,7 @@
 // to keep, find and compare; it knows no rule. Begin at store.go, which is the file; hot.go is what a
 // request and a worker need, and with the file that is 190 lines of code. The operator's side, office.go,
 // is 80 more: nine calls, each of which lists, finds or brings in something, and none of which follows
-// from another. What both must promise stands at tasks.Store and tasks.Office, and the suite in
+// from another. What both must promise stands at tasks.Store and tasks.AdminStore, and the suite in
 // adapters/storetest holds them to that:
 //
 //	go run ./examples/store shop.json
@@ -38,9 +38,9 @@ import (
 func serve(ctx context.Context, s *store, mux *http.ServeMux) error {
 	var master [keyring.KeySize]byte
 	_, _ = rand.Read(master[:]) // never fails
-	desk := daemon.NewDesk(s, simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
-	crew := daemon.NewCrew(desk)
-	api := &daemon.API{Desk: desk, Wake: crew.Wake}
+	engine := daemon.NewEngine(s, simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
+	crew := daemon.NewCrew(engine)
+	api := &daemon.API{Engine: engine, Wake: crew.Wake}
 	api.Register(mux)
 	return crew.Run(ctx, 10*time.Second)
 }
@@ -48,12 +48,12 @@ func serve(ctx context.Context, s *store, mux *http.ServeMux) error {
 // fill makes a plan and issues a key, once: the next start finds its batch there.
 func fill(ctx context.Context, s *store) error {
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
-	batch := tasks.Batch{ID: "my-first-order", Cause: tasks.WasIssued}
+	batch := tasks.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
 	err := s.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
 	if errors.Is(err, tasks.ErrBatch) {
 		return nil
 	}
-	return errors.Join(err, s.EditPlans(ctx, []stock.Edit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}}))
+	return errors.Join(err, s.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}}))
 }
 
 func run(ctx context.Context, path string) error {

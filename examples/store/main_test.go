@@ -56,7 +56,7 @@ func TestTheFileIsAll(t *testing.T) {
 	if err := os.Mkdir(path+".new", 0o700); err != nil { // in the way of the next write
 		t.Fatal(err)
 	}
-	v, err := again.View(t.Context(), []keys.Code{"MY-FIRST-KEY"})
+	v, err := again.Snapshots(t.Context(), []keys.Code{"MY-FIRST-KEY"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-var _ tasks.Office = (*store)(nil)
+var _ tasks.AdminStore = (*store)(nil)
 
-func (s *store) ImportKeys(ctx context.Context, b tasks.Batch, all iter.Seq2[keys.Key, error]) error {
+func (s *store) ImportKeys(ctx context.Context, b tasks.ImportBatch, all iter.Seq2[keys.Key, error]) error {
 	_, err := do(ctx, s, func(h *state) (row int, _ error) {
 		if _, known := h.Batches[b.ID]; known {
 			return 0, tasks.ErrBatch
@@ -43,7 +43,7 @@ func (s *store) Batch(ctx context.Context, id string) ([]keys.Key, error) {
 	})
 }
 
-func (s *store) EditPlans(ctx context.Context, edits []stock.Edit) error {
+func (s *store) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
 	_, err := do(ctx, s, func(h *state) (row int, _ error) {
 		for _, e := range edits {
 			row++
@@ -69,8 +69,8 @@ func page[T any](all []T, after func(T) bool, n int) []T {
 	return all[:min(n, len(all))]
 }
 
-func (s *store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.View, error) {
-	return do(ctx, s, func(h *state) ([]tasks.View, error) {
+func (s *store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snapshot, error) {
+	return do(ctx, s, func(h *state) ([]tasks.Snapshot, error) {
 		return each(page(slices.Sorted(maps.Keys(h.Keys)), func(c keys.Code) bool { return c > after }, n), h.key), nil
 	})
 }
@@ -81,26 +81,26 @@ func (s *store) Plans(ctx context.Context, after int64, n int) ([]stock.Plan, er
 	})
 }
 
-func (s *store) Tasks(ctx context.Context, f tasks.Filter, after tasks.Task, n int) ([]tasks.View, error) {
-	older := func(x, y tasks.Task) int { return cmp.Or(x.Created.Compare(y.Created), cmp.Compare(x.ID, y.ID)) }
-	return do(ctx, s, func(h *state) ([]tasks.View, error) {
-		all := page(slices.SortedFunc(maps.Values(h.Tasks), older), func(t tasks.Task) bool { return older(t, after) > 0 && f.Passes(t) }, n)
-		return each(all, func(t tasks.Task) tasks.View { return h.task(t.ID) }), nil
+func (s *store) Tasks(ctx context.Context, f tasks.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
+	older := func(x, y tasks.Task) int { return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID)) }
+	return do(ctx, s, func(h *state) ([]tasks.Snapshot, error) {
+		all := page(slices.SortedFunc(maps.Values(h.Tasks), older), func(t tasks.Task) bool { return older(t, after) > 0 && f.Match(t) }, n)
+		return each(all, func(t tasks.Task) tasks.Snapshot { return h.task(t.ID) }), nil
 	})
 }
 
-func (s *store) Task(ctx context.Context, id string) (tasks.View, error) {
-	return do(ctx, s, func(h *state) (tasks.View, error) { return h.task(id), nil })
+func (s *store) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
+	return do(ctx, s, func(h *state) (tasks.Snapshot, error) { return h.task(id), nil })
 }
 
 func (s *store) History(ctx context.Context, code keys.Code) ([]tasks.Event, error) {
 	return do(ctx, s, func(h *state) ([]tasks.Event, error) { return h.History[code], nil })
 }
 
-func (s *store) Queue(ctx context.Context) (tasks.Queue, error) {
-	return do(ctx, s, func(h *state) (q tasks.Queue, _ error) {
+func (s *store) QueueStats(ctx context.Context) (tasks.QueueStats, error) {
+	return do(ctx, s, func(h *state) (q tasks.QueueStats, _ error) {
 		for _, t := range h.Tasks {
-			q = q.Plus(t, now())
+			q = q.Add(t, now())
 		}
 		return q, nil
 	})

@@ -88,11 +88,11 @@ func (s *store) save(h state) error {
 func now() time.Time { return time.Now().UTC() }
 
 // key shows a key with its latest task, task one task with its key.
-func (h *state) key(code keys.Code) tasks.View { return h.view(code, h.Keys[code].Task) }
-func (h *state) task(id string) tasks.View     { return h.view(h.Tasks[id].Code, id) }
+func (h *state) key(code keys.Code) tasks.Snapshot { return h.view(code, h.Keys[code].Task) }
+func (h *state) task(id string) tasks.Snapshot     { return h.view(h.Tasks[id].Code, id) }
 
-func (h *state) view(code keys.Code, id string) tasks.View {
-	v := tasks.View{At: now(), Key: h.Keys[code]}
+func (h *state) view(code keys.Code, id string) tasks.Snapshot {
+	v := tasks.Snapshot{At: now(), Key: h.Keys[code]}
 	if t, found := h.Tasks[id]; found {
 		v.Task = &t
 	}
