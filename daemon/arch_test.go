@@ -165,7 +165,7 @@ func TestArchitectureCheckerFails(t *testing.T) {
 		"tasks/bad.go":                   imports("context", module+"keys", module+"adapters/memory", "log/slog"),
 		"tasks/acts.go":                  {Data: []byte("package p\nfunc f() { go f(); fmt.Println(time.Now()); fmt.Sprint(time.Hour) }\n")},
 		"tasks/broken.go":                {Data: []byte("package")},
-		"adapters/memory/bad.go":         imports(module+"tasks", module+"adapters/group", module+"daemon"),
+		"adapters/memory/bad.go":         imports(module+"tasks", module+"adapters/batchstore", module+"daemon"),
 		"adapters/memory/good.go":        imports(module+"adapters/memory/page", "github.com/keyseat/keyseat/adaptersmore"),
 		"adapters/memory/good_test.go":   imports(module + "adapters/storetest"),
 		"daemon/bad.go":                  imports(module + "adapters/memory"),
@@ -179,7 +179,7 @@ func TestArchitectureCheckerFails(t *testing.T) {
 	})
 	want := []string{
 		"README.md: points at " + outside,
-		"adapters/memory/bad.go: imports " + module + "adapters/group",
+		"adapters/memory/bad.go: imports " + module + "adapters/batchstore",
 		"adapters/memory/bad.go: imports " + module + "daemon",
 		"daemon/bad.go: imports " + module + "adapters/memory",
 		"keys/bad.go: imports os",

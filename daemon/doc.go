@@ -10,5 +10,5 @@
 //	          Crew ─▶ lease ─▶ tasks.Engine.Work, so many at once, leases kept alive
 //
 // What surrounds them is in packages of its own: the operator's API (admin) and console, the page for
-// key holders, webhooks (hooks), metrics (meter), a Go client, and the program itself (keyseatd).
+// key holders, webhooks, metrics, a Go client, and the program itself (keyseatd).
 package daemon

@@ -4,15 +4,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/batchstore"
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/adapters/group"
 	"github.com/keyseat/keyseat/adapters/storetest"
 	"github.com/keyseat/keyseat/tasks"
 )
 
 // grouped is a store whose hot side is grouped, as it is in the daemon.
 type grouped struct {
-	*group.Store
+	*batchstore.Store
 	tasks.AdminStore
 }
 
@@ -22,7 +22,7 @@ func TestStoreGrouped(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, func(t testing.TB) storetest.Store {
 				s := open(t, url(t), bunstore.Options{})
-				return grouped{group.New(s, group.Options{}), s}
+				return grouped{batchstore.New(s, batchstore.Options{}), s}
 			})
 		})
 	}
@@ -43,7 +43,7 @@ func TestALockedRowStallsNobodyElse(t *testing.T) {
 		if _, err := holder.ExecContext(t.Context(), "SELECT 1 FROM keyseat_keys WHERE code = $1 FOR UPDATE", string(changes[0].Code())); err != nil {
 			t.Fatal(err)
 		}
-		store, start := group.New(s, group.Options{}), time.Now()
+		store, start := batchstore.New(s, batchstore.Options{}), time.Now()
 		done := make(chan error, len(changes))
 		for _, c := range changes {
 			go func() {

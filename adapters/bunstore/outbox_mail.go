@@ -42,9 +42,11 @@ const waiting = `
 func (s *Store) LeaseDeliveries(ctx context.Context, listener, lease string, n int, ttl time.Duration) (all []tasks.QueuedDelivery, err error) {
 	named := args{"listener": listener, "lease": lease, "n": n, "ttl": ttl}
 	found := false
-	err = s.reader().query(ctx, `WITH `+waiting+` SELECT 1 FROM waiting`, named, func(row) error {
-		found = true
-		return nil
+	err = repeat(ctx, func() error { // the poll locks rows too, so it can be the victim of a deadlock
+		return s.reader().query(ctx, `WITH `+waiting+` SELECT 1 FROM waiting`, named, func(row) error {
+			found = true
+			return nil
+		})
 	})
 	if err == nil && found {
 		err = s.transact(ctx, func(tx session) error {

@@ -47,7 +47,8 @@ func (b broken) ImportKeys(context.Context, tasks.ImportBatch, iter.Seq2[keys.Ke
 }
 
 func (b broken) Keys(context.Context, keys.Code, int) ([]tasks.Snapshot, error) { return nil, b.away }
-func (b broken) Plans(context.Context, int64, int) ([]stock.Plan, error)        { return nil, b.away }
+
+func (b broken) Plans(context.Context, int64, int) ([]stock.Plan, error) { return nil, b.away }
 
 func (b broken) Tasks(context.Context, tasks.TaskFilter, tasks.Task, int) ([]tasks.Snapshot, error) {
 	return nil, b.away

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/shown"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
@@ -40,7 +40,7 @@ func (o order) check() error {
 
 // text holds a field to what a cell of a file can hold, because keys are exported.
 func text(field, value string) error {
-	if err := sheet.CheckText(value); err != nil {
+	if err := csvfile.CheckText(value); err != nil {
 		return invalid(field, err.Error())
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -82,7 +82,7 @@ func (c *call) retirePlan() (answer, error) {
 
 // planID is the one in the path.
 func (c *call) planID() (string, error) {
-	if !sheet.ValidID(c.variable) {
+	if !csvfile.ValidID(c.variable) {
 		return "", stock.ErrPlan
 	}
 	c.about = []slog.Attr{slog.String("plan", c.variable)}

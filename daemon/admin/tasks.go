@@ -5,7 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/keyseat/keyseat/daemon"
-	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/shown"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -62,7 +62,7 @@ func (c *call) cursor(id string) (tasks.Task, error) {
 
 // task reads one task. What cannot be an id is no task's.
 func (c *call) task(ctx context.Context, id string) (tasks.Snapshot, error) {
-	if !sheet.ValidID(id) {
+	if !csvfile.ValidID(id) {
 		return tasks.Snapshot{}, nil
 	}
 	return c.AdminStore.Task(ctx, id)

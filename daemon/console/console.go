@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/loglimit"
-	"github.com/keyseat/keyseat/daemon/meter"
+	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -20,11 +20,11 @@ type Options struct {
 	Tokens         admin.Tokens
 	Engine         tasks.Engine // of which only what reads is used
 	AdminStore     tasks.AdminStore
-	TaskStats      tasks.TaskStats               // nil: outcomes over time are not shown
-	ConnectorStats func() []meter.ConnectorStats // of this daemon's connector; nil: they are not shown
-	Proxies        []netip.Prefix                // whose X-Forwarded-For is believed where attempts to sign in are counted
-	Now            func() time.Time              // nil: time.Now
-	Log            *slog.Logger                  // nil: silence
+	TaskStats      tasks.TaskStats                 // nil: outcomes over time are not shown
+	ConnectorStats func() []metrics.ConnectorStats // of this daemon's connector; nil: they are not shown
+	Proxies        []netip.Prefix                  // whose X-Forwarded-For is believed where attempts to sign in are counted
+	Now            func() time.Time                // nil: time.Now
+	Log            *slog.Logger                    // nil: silence
 }
 
 // A Console answers at / and below /console/ of wherever it is mounted. Any number of goroutines may

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/keys"
 )
 
@@ -80,7 +80,7 @@ func (v *visit) carryOut(o *order) error {
 // send gives the keys as a file for a spreadsheet.
 func (v *visit) send(o order) error {
 	var b bytes.Buffer
-	err := sheet.WriteKeys(&b, func(yield func(keys.Key, error) bool) {
+	err := csvfile.WriteKeys(&b, func(yield func(keys.Key, error) bool) {
 		for _, code := range o.Codes {
 			if !yield(keys.Key{Code: code, Status: keys.Active, OrderID: o.OrderID, PurchaseDate: o.PurchaseDate}, nil) {
 				return

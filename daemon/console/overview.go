@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/meter"
+	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/daemon/shown"
 	"github.com/keyseat/keyseat/stock"
 )
@@ -74,7 +74,7 @@ func newShelf(l stock.Level) shelf {
 
 // An asking is how quick the connector was.
 type asking struct {
-	meter.ConnectorStats
+	metrics.ConnectorStats
 	Mean, Half, Most time.Duration
 	Columns          []column
 }
@@ -89,7 +89,7 @@ type column struct {
 // Top is where the column begins.
 func (c column) Top() float64 { return 100 - c.Height }
 
-func newAskings(all []meter.ConnectorStats) []asking {
+func newAskings(all []metrics.ConnectorStats) []asking {
 	var shown []asking
 	for _, a := range all {
 		shown = append(shown, asking{
@@ -99,7 +99,7 @@ func newAskings(all []meter.ConnectorStats) []asking {
 	return shown
 }
 
-func columns(buckets []meter.Bucket) []column {
+func columns(buckets []metrics.Bucket) []column {
 	var all []column
 	before, highest := uint64(0), uint64(1)
 	for i, b := range buckets {

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/shown"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -61,7 +61,7 @@ func (v *visit) page(l *taskList, id string) error {
 
 // byID reads a task. What cannot be an id is no task's.
 func (v *visit) byID(id string) (tasks.Snapshot, error) {
-	if !sheet.ValidID(id) {
+	if !csvfile.ValidID(id) {
 		return tasks.Snapshot{}, nil
 	}
 	return v.AdminStore.Task(v.r.Context(), id)

@@ -8,7 +8,7 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/admin"
 	operators "github.com/keyseat/keyseat/daemon/console"
-	"github.com/keyseat/keyseat/daemon/meter"
+	"github.com/keyseat/keyseat/daemon/metrics"
 )
 
 // adminFlags say who may use the admin API.
@@ -33,7 +33,7 @@ func (f adminFlags) checkAdmin(listen string) error {
 
 // forOperators gives a server the admin API and the console, where there is a file of tokens. wake is
 // told of each task that is due now.
-func (s *serveCmd) forOperators(server *daemon.Server, store *bunstore.Store, m *meter.Recorder, wake func()) (err error) {
+func (s *serveCmd) forOperators(server *daemon.Server, store *bunstore.Store, m *metrics.Recorder, wake func()) (err error) {
 	if s.AdminTokenFile == "" {
 		return nil
 	}

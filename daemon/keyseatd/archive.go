@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/doctor"
-	"github.com/keyseat/keyseat/daemon/sheet"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -55,7 +55,7 @@ func (a *archiveCmd) Run(ctx context.Context, c console) error {
 
 // before reads the date.
 func (a *archiveCmd) before(now time.Time) (time.Time, error) {
-	at, err := sheet.ParseTime(a.Before)
+	at, err := csvfile.ParseTime(a.Before)
 	if err != nil {
 		return at, usageError{fmt.Errorf("--before %w", err)}
 	}

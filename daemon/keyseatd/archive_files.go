@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -16,7 +16,7 @@ import (
 type archiveFiles struct {
 	folder string
 	files  []*os.File
-	sheets *sheet.Archive
+	sheets *csvfile.Archive
 }
 
 // write returns nil once everything is on disk.
@@ -51,7 +51,7 @@ func (a *archiveFiles) begin(run string) error {
 		return err
 	}
 	var err error
-	a.sheets, err = sheet.NewArchive(a.files[0], a.files[1])
+	a.sheets, err = csvfile.NewArchive(a.files[0], a.files[1])
 	return err
 }
 

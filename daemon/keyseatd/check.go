@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-playground/validator/v10"
 
-	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 )
 
 // checker knows the rules in the commands' validate tags, and calls a field what its flag is called.
@@ -64,7 +64,7 @@ var missing = map[string]string{
 }
 
 // isText is the rule "text" of a validate tag: what a cell of a file can hold.
-func isText(f validator.FieldLevel) bool { return sheet.CheckText(f.Field().String()) == nil }
+func isText(f validator.FieldLevel) bool { return csvfile.CheckText(f.Field().String()) == nil }
 
 // must says what a rule asks for.
 func must(rule, param string) string {
@@ -92,7 +92,7 @@ func must(rule, param string) string {
 	case "printascii":
 		return "must be printable ASCII characters"
 	case "text":
-		return fmt.Sprintf("must be UTF-8 with no control characters, at most %d bytes", sheet.MaxText)
+		return fmt.Sprintf("must be UTF-8 with no control characters, at most %d bytes", csvfile.MaxText)
 	case "database":
 		return "must be sqlite:PATH or a postgres:// URL"
 	}

@@ -7,7 +7,7 @@ import (
 	"iter"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/keys"
 )
 
@@ -36,7 +36,7 @@ func (k *keysExport) Run(ctx context.Context, c console) error {
 		all, done := counting(c, "exporting", found)
 		defer done()
 		out := bufio.NewWriter(c.out)
-		if err := sheet.WriteKeys(out, all, k.Spreadsheet); err != nil {
+		if err := csvfile.WriteKeys(out, all, k.Spreadsheet); err != nil {
 			return err
 		}
 		return out.Flush()

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -24,7 +24,7 @@ type keysImport struct {
 // Help lists the columns.
 func (*keysImport) Help() string {
 	return examples(fmt.Sprintf(csvHelp+"The columns, of which code alone is required: %s. A date as purchase_date or used_date is the "+
-		"midnight in UTC with which that day begins.", strings.Join(sheet.KeyColumns(), ", ")),
+		"midnight in UTC with which that day begins.", strings.Join(csvfile.KeyColumns(), ", ")),
 		"keyseatd keys import --dry-run keys.csv",
 		"keyseatd keys import keys.csv",
 		"ssh old-shop cat keys.csv | keyseatd keys import -")
@@ -44,7 +44,7 @@ func (k *keysImport) Run(ctx context.Context, c console) error {
 	}
 	n, batch := 0, tasks.ImportBatch{Type: tasks.EventImported}
 	err = k.create(ctx, func(s *bunstore.Store) error {
-		table := sheet.New(file)
+		table := csvfile.New(file)
 		batch.ID = engine(s).NewID()
 		return table.LineOf(s.ImportKeys(ctx, batch, counted(table.Keys(), &n)))
 	})
@@ -72,7 +72,7 @@ func (k *keysImport) rehearse(ctx context.Context, c console) error {
 		return err
 	}
 	err = k.peek(ctx, func(find finder) error {
-		return newRehearsal(c.out, find).run(ctx, sheet.New(file).Check())
+		return newRehearsal(c.out, find).run(ctx, csvfile.New(file).Check())
 	})
 	return errors.Join(err, file.Close())
 }

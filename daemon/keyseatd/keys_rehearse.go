@@ -9,7 +9,7 @@ import (
 	"io"
 	"iter"
 
-	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -26,7 +26,7 @@ type finder func(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, erro
 type rehearsal struct {
 	out    *bufio.Writer
 	find   finder
-	page   []sheet.RowResult
+	page   []csvfile.RowResult
 	seed   maphash.Seed
 	lines  map[uint64]uint32 // on which a code came first
 	rows   int
@@ -38,9 +38,9 @@ func newRehearsal(w io.Writer, find finder) *rehearsal {
 }
 
 // run prints each faulty row's line and fault, and a summary.
-func (r *rehearsal) run(ctx context.Context, rows iter.Seq2[sheet.RowResult, error]) error {
+func (r *rehearsal) run(ctx context.Context, rows iter.Seq2[csvfile.RowResult, error]) error {
 	for v, err := range rows {
-		if fault := (sheet.LineError{}); errors.As(err, &fault) {
+		if fault := (csvfile.LineError{}); errors.As(err, &fault) {
 			v.Line, v.Fault, err = fault.Line, fmt.Errorf("%w; nothing after it was read", fault.Err), nil
 		}
 		if err != nil {
@@ -88,7 +88,7 @@ func (r *rehearsal) turn(ctx context.Context) error {
 }
 
 // fault says what is wrong with a key that stands well in the file.
-func (r *rehearsal) fault(v sheet.RowResult, exists bool) error {
+func (r *rehearsal) fault(v csvfile.RowResult, exists bool) error {
 	hash := maphash.String(r.seed, string(v.Key.Code))
 	first, twice := r.lines[hash]
 	switch {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -104,12 +104,12 @@ func TestRehearseErrors(t *testing.T) {
 	sh := shell{T: t, env: []string{"KEYSEAT_DATABASE=postgres://u@127.0.0.1:1/d?connect_timeout=1"}}
 	sh.fails(exitFailed, "cannot reach PostgreSQL at 127.0.0.1:1: connection refused", "code\nA\n", "keys", "import", "--dry-run", "-")
 	find := func(context.Context, []keys.Code) ([]tasks.Snapshot, error) { return nil, nil }
-	file := sheet.New(strings.NewReader("code\nA\nA\n"))
+	file := csvfile.New(strings.NewReader("code\nA\nA\n"))
 	if err := newRehearsal(full{}, find).run(t.Context(), file.Check()); !errors.Is(err, io.ErrShortWrite) {
 		t.Error(err)
 	}
 	lost := errors.New("the disk is gone")
-	file = sheet.New(io.MultiReader(strings.NewReader("code\nA\n"), iotest.ErrReader(lost)))
+	file = csvfile.New(io.MultiReader(strings.NewReader("code\nA\n"), iotest.ErrReader(lost)))
 	if err := newRehearsal(io.Discard, find).run(t.Context(), file.Check()); !errors.Is(err, lost) {
 		t.Error(err)
 	}

@@ -5,12 +5,12 @@ import (
 	"strings"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/daemon/meter"
+	"github.com/keyseat/keyseat/daemon/metrics"
 )
 
 // metered makes the metrics of a daemon that serves that store.
-func metered(store *bunstore.Store, log *slog.Logger) *meter.Recorder {
-	m := meter.New(strings.TrimPrefix(version(), "keyseatd "))
+func metered(store *bunstore.Store, log *slog.Logger) *metrics.Recorder {
+	m := metrics.New(strings.TrimPrefix(version(), "keyseatd "))
 	for name, pool := range store.Pools() {
 		m.Pool(name, pool)
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/stock"
 )
 
@@ -21,7 +21,7 @@ type plansImport struct {
 func (*plansImport) Help() string {
 	return examples(fmt.Sprintf(csvHelp+"The columns, of which id, country and slots are required: %s. A plan whose id is known is updated, "+
 		"an absent column keeps its value, and the plan is back in stock. A date as expires_at lasts until the end of that day in UTC: "+
-		"2027-01-31 is the same as 2027-02-01T00:00:00Z.", strings.Join(sheet.PlanColumns(), ", ")),
+		"2027-01-31 is the same as 2027-02-01T00:00:00Z.", strings.Join(csvfile.PlanColumns(), ", ")),
 		"keyseatd plans import plans.csv",
 		`printf 'id,country,slots\np1,US,5\n' | keyseatd plans import -`)
 }
@@ -40,12 +40,12 @@ func (p *plansImport) Run(ctx context.Context, c console) error {
 }
 
 // read reads the whole file, before a database is made for it.
-func (p *plansImport) read(ctx context.Context, c console) ([]stock.PlanEdit, *sheet.Reader, error) {
+func (p *plansImport) read(ctx context.Context, c console) ([]stock.PlanEdit, *csvfile.Reader, error) {
 	file, err := c.open(ctx, p.File)
 	if err != nil {
 		return nil, nil, err
 	}
-	table := sheet.New(file)
+	table := csvfile.New(file)
 	edits, err := table.Plans()
 	return edits, table, errors.Join(err, file.Close())
 }

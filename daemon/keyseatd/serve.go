@@ -12,10 +12,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/batchstore"
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/adapters/group"
 	"github.com/keyseat/keyseat/daemon"
-	"github.com/keyseat/keyseat/daemon/meter"
+	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -136,7 +136,7 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 		return err
 	}
 	m := metered(store, log)
-	shared := group.New(trapStore(ctx, m.Store(store)), group.Options{Observe: m.Group})
+	shared := batchstore.New(trapStore(ctx, m.Store(store)), batchstore.Options{Observe: m.Group})
 	engine := daemon.NewEngine(shared, trapConnector(ctx, m.Connector(connector)), ring, s.rules())
 	engine.Now = clock
 	server, err := s.server(ctx, engine, store, m, log)
@@ -175,7 +175,7 @@ func (s *serveCmd) rules() tasks.Rules {
 }
 
 // server wires the API and the crew on their listeners.
-func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunstore.Store, m *meter.Recorder, log *slog.Logger) (server *daemon.Server, err error) {
+func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunstore.Store, m *metrics.Recorder, log *slog.Logger) (server *daemon.Server, err error) {
 	crew := daemon.NewCrew(engine)
 	crew.Name, crew.Workers, crew.Lease = worker(), s.Workers, s.Lease
 	crew.Log, crew.Observe = log, m.Report

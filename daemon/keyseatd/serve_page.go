@@ -3,7 +3,7 @@ package main
 import (
 	"net/http"
 
-	"github.com/keyseat/keyseat/daemon/page"
+	"github.com/keyseat/keyseat/daemon/holderpage"
 )
 
 // pageFlag says whether key holders have a page.
@@ -16,5 +16,5 @@ func (f pageFlag) page(api http.Handler) (http.Handler, error) {
 	if f.Page == "off" {
 		return nil, nil //nolint:nilnil // no page is what was asked for
 	}
-	return page.New(api, nil)
+	return holderpage.New(api, nil)
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon"
-	"github.com/keyseat/keyseat/daemon/hooks"
+	"github.com/keyseat/keyseat/daemon/webhooks"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -23,13 +23,13 @@ type endpointFlags struct {
 // noProxy reports whether those variables are ignored.
 func (f endpointFlags) noProxy() bool { return f.OutboundProxy == "off" }
 
-func (f endpointFlags) policy() hooks.Policy {
-	return hooks.Policy{Private: f.WebhookPrivate, Plaintext: f.WebhookPlaintext, NoProxy: f.noProxy()}
+func (f endpointFlags) policy() webhooks.Policy {
+	return webhooks.Policy{Private: f.WebhookPrivate, Plaintext: f.WebhookPlaintext, NoProxy: f.noProxy()}
 }
 
 // endpoints opens the file, which must be in order.
-func (f endpointFlags) endpoints() (*hooks.File, error) {
-	file, err := hooks.Open(f.WebhookFile, f.policy())
+func (f endpointFlags) endpoints() (*webhooks.File, error) {
+	file, err := webhooks.Open(f.WebhookFile, f.policy())
 	if err != nil {
 		return nil, fmt.Errorf("--webhook-file: %w", err)
 	}
@@ -61,7 +61,7 @@ func (f webhookFlags) beside(ctx context.Context, server *daemon.Server, outbox 
 	if err != nil {
 		return err
 	}
-	courier := hooks.New(outbox, file.Endpoints, hooks.Client(f.policy()))
+	courier := webhooks.New(outbox, file.Endpoints, webhooks.Client(f.policy()))
 	courier.Rules.Backoff, courier.Rules.MaxAge = f.WebhookBackoff, time.Duration(f.WebhookDays)*24*time.Hour
 	courier.Stock, courier.Log = engine.Stock, log
 	observe := server.Crew.Observe

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/sheet"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -48,7 +48,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
-	at, err := sheet.ParseTime(text)
+	at, err := csvfile.ParseTime(text)
 	if err != nil {
 		return at, usageError{errSince}
 	}

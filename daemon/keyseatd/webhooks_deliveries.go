@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/daemon/hooks"
 	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/webhooks"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -68,7 +68,7 @@ type deliveryLine struct {
 
 func newDeliveryLine(d tasks.Delivery) deliveryLine {
 	return deliveryLine{
-		shown.Time(d.At), d.Subscriber, d.Event, d.Type, hooks.Subject(d.Code, d.Country), d.Attempt, d.Result, d.Status, d.Took.Seconds(), d.Note,
+		shown.Time(d.At), d.Subscriber, d.Event, d.Type, webhooks.Subject(d.Code, d.Country), d.Attempt, d.Result, d.Status, d.Took.Seconds(), d.Note,
 	}
 }
 

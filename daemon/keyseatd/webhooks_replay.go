@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/daemon/hooks"
+	"github.com/keyseat/keyseat/daemon/webhooks"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -48,7 +48,7 @@ func (w *webhooksReplay) Run(ctx context.Context, c console) error {
 	}
 	var n int
 	err = w.open(ctx, func(s *bunstore.Store) error {
-		r := tasks.Replay{Subscriber: w.Endpoint, Since: since, Causes: hooks.EventTypes()}
+		r := tasks.Replay{Subscriber: w.Endpoint, Since: since, Causes: webhooks.EventTypes()}
 		if err := w.choose(ctx, s, &r); err != nil {
 			return err
 		}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/hooks"
+	"github.com/keyseat/keyseat/daemon/webhooks"
 )
 
 // webhooksTry is keyseatd webhooks test.
@@ -43,9 +43,9 @@ func (w *webhooksTry) Run(ctx context.Context, c console) error {
 	return fmt.Errorf("no endpoint %s in %s", w.Endpoint, w.WebhookFile)
 }
 
-func (w *webhooksTry) send(ctx context.Context, c console, e hooks.Endpoint) error {
+func (w *webhooksTry) send(ctx context.Context, c console, e webhooks.Endpoint) error {
 	start := time.Now()
-	answer := hooks.Send(ctx, hooks.Client(w.policy()), e, hooks.NewTest(rand.Text(), start))
+	answer := webhooks.Send(ctx, webhooks.Client(w.policy()), e, webhooks.NewTest(rand.Text(), start))
 	switch {
 	case answer.Status == 0:
 		return errors.New(answer.Note)

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/keyseat/keyseat/adapters/group"
+	"github.com/keyseat/keyseat/adapters/batchstore"
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -64,7 +64,7 @@ func (d *daemonOf) start() {
 func (l *life) engine() tasks.Engine {
 	var store tasks.Store = wire{l}
 	if l.Grouped {
-		store = group.New(store, group.Options{})
+		store = batchstore.New(store, batchstore.Options{})
 	}
 	if l.bug.above != nil {
 		store = l.bug.above(l, store)

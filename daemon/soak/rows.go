@@ -49,8 +49,8 @@ var rows = []row{
 	parser("parse-typed", "codes as people type them", "./keys", "FuzzParseTyped"),
 	parser("parse-pasted", "codes as people paste them", "./keys", "FuzzPasted"),
 	parser("parse-password", "passwords", "./tasks", "FuzzPolicy"),
-	parser("parse-keys", "CSV of keys", "./daemon/sheet", "FuzzKeys"),
-	parser("parse-plans", "CSV of plans", "./daemon/sheet", "FuzzEdits"),
+	parser("parse-keys", "CSV of keys", "./daemon/csvfile", "FuzzKeys"),
+	parser("parse-plans", "CSV of plans", "./daemon/csvfile", "FuzzEdits"),
 	parser("parse-answer", "the provider's answers", "./adapters/httpconnector", "FuzzAnswer"),
 	parser("parse-envelope", "sealed envelopes", "./adapters/keyring", "FuzzOpen"),
 }

@@ -1,0 +1,85 @@
+package csvfile_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/daemon/csvfile"
+)
+
+func TestInspect(t *testing.T) {
+	long := strings.Repeat("x", 70<<10)
+	for file, want := range map[string]string{
+		"code\nA\nB\n": "2 A | 3 B",
+		"code,used\nA,1\nB\nC,maybe\n\nD,\n,1\nE\"E,1\nF,0\n": "2 A | 3! 1 cells under a header of 2 | 4! used must be 0, 1, true or false | 6 D | " +
+			"7! code must be 1 to 128 printable ASCII characters with no space | 8! a quote is out of place or never closed | 9 F",
+		"code,address\nA,\"1\n2\"\nb b,\"3\n4\"\nC,\n": "2 A | 4! code must be 1 to 128 printable ASCII characters with no space | 6 C",
+		"code\nA\n\"B\nC\n":                            "2 A | 3! a quote is out of place or never closed",
+		"code\nA\n" + long + "\nB\n":                   "2 A | error line 3: the row is longer than 64 KiB",
+		"":                                             "error line 1: the file is empty: its first line names the columns",
+		"code,colour\nA,red\n":                         "error line 1: column 2 (colour) is none of " + strings.Join(csvfile.KeyColumns(), ","),
+	} {
+		var got []string
+		for v, err := range csvfile.New(strings.NewReader(file)).Check() {
+			switch {
+			case err != nil:
+				got = append(got, "error "+err.Error())
+			case v.Fault != nil:
+				got = append(got, fmt.Sprintf("%d! %v", v.Line, v.Fault))
+			default:
+				got = append(got, fmt.Sprintf("%d %s", v.Line, v.Key.Code))
+			}
+		}
+		if all := strings.Join(got, " | "); all != want {
+			t.Errorf("%.60q:\n got %s\nwant %s", file, all, want)
+		}
+	}
+}
+
+// TestInspectAgrees holds that a file is found good just where its keys can be read.
+func TestInspectAgrees(t *testing.T) {
+	for _, row := range []string{"A,,", "A,1,active", "A,0,success", "A,1,success", "a b,,", "A,2,", "A,", "A,,,", "A,,in_queue", "\"A,,", "A\",,", ""} {
+		file := "code,used,status\nfirst,,\n" + row + "\nlast,,\n"
+		var first error
+		for _, err := range csvfile.New(strings.NewReader(file)).Keys() {
+			first = err
+		}
+		var faults []error
+		for v, err := range csvfile.New(strings.NewReader(file)).Check() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v.Fault != nil {
+				faults = append(faults, csvfile.LineError{Line: v.Line, Err: v.Fault})
+			}
+		}
+		switch {
+		case first == nil && len(faults) == 0:
+		case first == nil || len(faults) == 0 || first.Error() != faults[0].Error():
+			t.Errorf("%q: %v, but %v", row, first, faults)
+		}
+	}
+}
+
+func TestInspectStops(t *testing.T) {
+	s := csvfile.New(strings.NewReader("code\nA\nB\n"))
+	for v, err := range s.Check() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Key.Code != "A" {
+			t.Error(v)
+		}
+		break
+	}
+	var errs []error
+	for _, err := range s.Check() {
+		errs = append(errs, err)
+	}
+	if !slices.EqualFunc(errs, []error{csvfile.ErrAlreadyRead}, errors.Is) {
+		t.Error(errs)
+	}
+}

@@ -1,0 +1,109 @@
+package csvfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/keyseat/keyseat/keys"
+)
+
+var keyColumns = []string{
+	"code", "purchase_date", "order_id", "used", "used_date", "invite", "address",
+	"username", "verify_address", "status", "message", "revoked",
+}
+
+// KeyColumns lists the columns of a file of keys, in the order in which [WriteKeys] writes them.
+// Only code is required.
+func KeyColumns() []string { return slices.Clone(keyColumns) }
+
+// Keys reads keys. The first error, a [LineError] where a line is at fault, is the last of the
+// sequence. Because a file can be read only once, a second walk yields [ErrAlreadyRead] instead of
+// nothing.
+func (s *Reader) Keys() iter.Seq2[keys.Key, error] {
+	return func(yield func(keys.Key, error) bool) {
+		r, err := s.begin(keyColumns, []string{"code"})
+		for err == nil {
+			if err = s.next(r); err != nil {
+				break
+			}
+			key := r.key()
+			if err = r.err; err == nil && !yield(key, nil) {
+				return
+			}
+		}
+		if !errors.Is(err, io.EOF) {
+			yield(keys.Key{}, err)
+		}
+	}
+}
+
+// key reads a row. An invite makes the key a legacy one, which is used.
+func (r *row) key() keys.Key {
+	k := keys.Key{
+		Code:          r.code(),
+		Status:        r.status(),
+		PurchaseDate:  r.time("purchase_date"),
+		UsedDate:      r.time("used_date"),
+		OrderID:       r.text("order_id"),
+		Invite:        r.text("invite"),
+		Address:       r.prose("address"),
+		Username:      r.text("username"),
+		VerifyAddress: r.prose("verify_address"),
+		Message:       r.prose("message"),
+		Revoked:       r.flag("revoked", false),
+	}
+	k.Used = r.flag("used", k.Legacy() || !k.Status.AllowsUsed(false))
+	switch {
+	case k.Legacy() && !k.Used:
+		r.fail("used", "must be 1 or empty: an invite makes a legacy key, which is used")
+	case !k.Status.AllowsUsed(k.Used):
+		r.fail("status", fmt.Sprintf("%s does not agree with used %d", k.Status, digit(k.Used)))
+	}
+	return k
+}
+
+func (r *row) code() keys.Code {
+	cell := r.cells[r.columns["code"]]
+	code, err := keys.Parse(cell)
+	if err != nil {
+		r.fail("code", "must be 1 to 128 printable ASCII characters with no space")
+	} else if !code.Generated() {
+		r.undamaged("code", string(code))
+	}
+	return code
+}
+
+// imported are the statuses that a key can be brought in with: all but that of an open task.
+var imported = slices.DeleteFunc(keys.Statuses(), func(s keys.Status) bool { return s == keys.InQueue })
+
+// status reads a status, active if the cell is empty.
+func (r *row) status() keys.Status {
+	cell := keys.Status(r.text("status"))
+	switch {
+	case cell == "":
+		return keys.Active
+	case slices.Contains(imported, cell):
+		return cell
+	}
+	r.fail("status", "must be one of "+join(imported))
+	return keys.Active
+}
+
+func join[S ~string](all []S) string {
+	names := make([]string, len(all))
+	for i, s := range all {
+		names[i] = string(s)
+	}
+	return strings.Join(names, ", ")
+}
+
+func digit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,100 @@
+package csvfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+)
+
+var planColumns = []string{"id", "country", "address", "invite", "slots", "expires_at"}
+
+// PlanColumns lists the columns of a file of plans; id, country and slots are required.
+func PlanColumns() []string { return slices.Clone(planColumns) }
+
+// MaxID is the longest id of a plan, in bytes.
+const MaxID = 128
+
+// Plans reads plans, each as the edit that imports it: an absent column keeps its value. The error
+// is a [LineError] where a line is at fault.
+func (s *Reader) Plans() ([]stock.PlanEdit, error) {
+	r, err := s.begin(planColumns, []string{"id", "country", "slots"})
+	if err != nil {
+		return nil, err
+	}
+	var edits []stock.PlanEdit
+	for {
+		err := s.next(r)
+		if errors.Is(err, io.EOF) {
+			return edits, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		edit := r.edit()
+		if r.err != nil {
+			return nil, r.err
+		}
+		edits = append(edits, edit)
+	}
+}
+
+func (r *row) edit() stock.PlanEdit {
+	return stock.PlanEdit{
+		ID:        r.planID(),
+		Country:   new(r.country()),
+		Size:      new(r.slots()),
+		Address:   given(r, "address", r.prose),
+		Invite:    given(r, "invite", r.text),
+		ExpiresAt: given(r, "expires_at", r.end),
+	}
+}
+
+// given reads a cell of a column that the file has; nil if it has not.
+func given[T any](r *row, column string, read func(string) T) *T {
+	if !r.has(column) {
+		return nil
+	}
+	return new(read(column))
+}
+
+func (r *row) planID() string {
+	id := r.text("id")
+	if !ValidID(id) {
+		r.fail("id", fmt.Sprintf("must be 1 to %d printable ASCII characters with no space", MaxID))
+	} else {
+		r.undamaged("id", id)
+	}
+	return id
+}
+
+// ValidID says whether a text can be a plan's id: 1 to [MaxID] printable ASCII characters with no
+// space.
+func ValidID(id string) bool {
+	for _, c := range []byte(id) {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return id != "" && len(id) <= MaxID
+}
+
+func (r *row) country() stock.Country {
+	country, err := stock.ParseCountry(keys.Trim(r.text("country")))
+	if err != nil {
+		r.fail("country", "must be an ISO 3166-1 alpha-2 code (e.g., US)")
+	}
+	return country
+}
+
+func (r *row) slots() int {
+	n, err := strconv.ParseUint(r.text("slots"), 10, 32)
+	if err != nil || n > stock.MaxSize {
+		r.fail("slots", fmt.Sprintf("must be a number from 0 to %d", stock.MaxSize))
+	}
+	return int(n)
+}

@@ -1,0 +1,79 @@
+package holderpage_test
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// pairs are the colours that meet on the page, and the contrast that WCAG 2.2, level AA, asks of them:
+// 4.5 of text, 3 of the edge of a field.
+var pairs = map[string]float64{
+	"ink ground": 4.5, "soft ground": 4.5, "ink card": 4.5, "soft card": 4.5, "ink field": 4.5, "accent card": 4.5,
+	"accent ground": 4.5, "on-accent accent": 4.5, "on-accent accent-deep": 4.5, "accent tint": 4.5, "ink tint": 4.5,
+	"good good-tint": 4.5, "bad bad-tint": 4.5, "busy busy-tint": 4.5, "busy card": 4.5,
+	"ink good-tint": 4.5, "ink bad-tint": 4.5, "ink busy-tint": 4.5, "edge card": 3, "edge field": 3,
+}
+
+// TestContrast holds the colours to that, by day and by night.
+func TestContrast(t *testing.T) {
+	style, err := os.ReadFile("files/style.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	day, night, found := strings.Cut(string(style), "prefers-color-scheme: dark")
+	if !found {
+		t.Fatal("there is no night")
+	}
+	night, _, _ = strings.Cut(night, "\n}\n")
+	for name, css := range map[string]string{"day": day, "night": night} {
+		colours := map[string]string{}
+		for _, m := range regexp.MustCompile(`--([a-z-]+): #([0-9a-f]{6});`).FindAllStringSubmatch(css, -1) {
+			colours[m[1]] = m[2]
+		}
+		for pair, want := range pairs {
+			text, ground, _ := strings.Cut(pair, " ")
+			if got := contrast(colours[text], colours[ground]); got < want {
+				t.Errorf("%s: the contrast of %s is %.2f, not %.1f", name, pair, got, want)
+			}
+		}
+	}
+}
+
+// contrast is that of two colours, from 1 to 21; of what is no colour it is 1.
+func contrast(x, y string) float64 {
+	a, b := luminance(x), luminance(y)
+	return (max(a, b) + .05) / (min(a, b) + .05)
+}
+
+func luminance(colour string) float64 {
+	var c [3]uint8
+	_, _ = fmt.Sscanf(colour, "%02x%02x%02x", &c[0], &c[1], &c[2]) // what is no colour is black
+	sum := 0.0
+	for i, weight := range []float64{.2126, .7152, .0722} {
+		v := float64(c[i]) / 255
+		if v <= .04045 {
+			v /= 12.92
+		} else {
+			v = math.Pow((v+.055)/1.055, 2.4)
+		}
+		sum += weight * v
+	}
+	return sum
+}
+
+// TestTheCheckerOfContrastFails holds that it knows the two ends, and what is just too faint.
+func TestTheCheckerOfContrastFails(t *testing.T) {
+	if got := contrast("ffffff", "000000"); got != 21 {
+		t.Errorf("white on black: %f", got)
+	}
+	if got := contrast("777777", "ffffff"); got >= 4.5 || got < 4.4 {
+		t.Errorf("grey on white: %f", got)
+	}
+	if contrast("", "") >= 3 {
+		t.Error("a colour that is missing passes")
+	}
+}

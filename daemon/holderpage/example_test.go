@@ -1,0 +1,50 @@
+package holderpage_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing/fstest"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/holderpage"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A shop mounts the API and a page with a name, words and a colour of its own.
+func Example() {
+	desk := daemon.NewEngine(memory.New(time.Now), simulator.Connector{}, plain{}, tasks.DefaultRules())
+	api := &daemon.API{Engine: desk}
+	holders, err := holderpage.New(api, fstest.MapFS{ // in earnest: an embed.FS, or os.DirFS
+		"brand.html": {Data: []byte(`{{define "brand"}}Seat Shop{{end}} {{define "lead-title"}}Hello!{{end}}`)},
+		"theme.css":  {Data: []byte(`:root { --accent: #0a6a5d; --accent-deep: #07564b; }`)},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mux := http.NewServeMux()
+	api.Register(mux)
+	mux.Handle("/key", holders)
+
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/key", nil))
+	for _, want := range []string{"<title>Seat Shop</title>", "<h1>Hello!</h1>", "--accent: #0a6a5d"} {
+		fmt.Println(strings.Contains(w.Body.String(), want))
+	}
+	// Output:
+	// true
+	// true
+	// true
+}
+
+// plain seals nothing: a keyring does, in earnest.
+type plain struct{}
+
+func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
+func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }

@@ -1,0 +1,73 @@
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// provider is how the connector answers.
+type provider struct {
+	seconds *prometheus.HistogramVec
+	asking  prometheus.Gauge
+}
+
+// word names what an answer says of its asking.
+func word(e tasks.Effect) string {
+	switch e {
+	case tasks.Unknown:
+		return "unknown"
+	case tasks.None:
+		return "none"
+	case tasks.Pending:
+		return "pending"
+	case tasks.Refused:
+		return "refused"
+	case tasks.Settled:
+		return "settled"
+	}
+	return "unknown"
+}
+
+func newProvider() provider {
+	p := provider{
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "keyseat_connector_duration_seconds",
+			Help:    "Time of an asking of the connector, by what is known of its effect: settled or refused (done), pending (at work), none or unknown (failed).",
+			Buckets: prometheus.ExponentialBuckets(0.01, 2, 14), // 10 ms to 82 s
+		}, []string{"kind", "effect"}),
+		asking: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "keyseat_connector_in_flight", Help: "Askings under way.",
+		}),
+	}
+	for _, kind := range tasks.Kinds() {
+		for effect := tasks.Unknown; effect <= tasks.Settled; effect++ {
+			p.seconds.WithLabelValues(string(kind), word(effect))
+		}
+	}
+	return p
+}
+
+// Connector measures a connector.
+func (m *Recorder) Connector(inner tasks.Connector) tasks.Connector {
+	return connector{inner, m.provider}
+}
+
+type connector struct {
+	inner tasks.Connector
+	provider
+}
+
+// Do implements [tasks.Connector]. One that panics has had an unknown effect.
+func (c connector) Do(ctx context.Context, o tasks.ConnectorRequest) (answer tasks.ConnectorResult) {
+	start := time.Now()
+	c.asking.Inc()
+	defer func() {
+		c.asking.Dec()
+		c.seconds.WithLabelValues(string(o.Kind), word(answer.Effect)).Observe(time.Since(start).Seconds())
+	}()
+	return c.inner.Do(ctx, o)
+}

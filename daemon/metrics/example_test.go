@@ -1,0 +1,39 @@
+package metrics_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/metrics"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// The ports are wrapped, the daemon's hooks set, and the handler mounted.
+func Example() {
+	m, store := metrics.New("v1"), memory.New(time.Now)
+	m.Watch(store, slog.Default())
+	desk := daemon.NewEngine(m.Store(store), m.Connector(simulator.Connector{}), nil, tasks.DefaultRules())
+	api := &daemon.API{Engine: desk, Observe: m.Request}
+
+	ask := httptest.NewRequestWithContext(context.Background(), "GET", "/API/?info=nobody", nil)
+	api.ServeHTTP(httptest.NewRecorder(), ask)
+
+	scrape := httptest.NewRecorder()
+	m.Handler().ServeHTTP(scrape, ask)
+	for line := range strings.Lines(scrape.Body.String()) {
+		if strings.HasPrefix(line, "keyseat_requests_total") || strings.HasPrefix(line, "keyseat_database_up") {
+			fmt.Print(line)
+		}
+	}
+	// Output:
+	// keyseat_database_up{reading="queue"} 1
+	// keyseat_database_up{reading="stock"} 1
+	// keyseat_requests_total{call="info",code="200",status="not_exist"} 1
+}

@@ -1,0 +1,210 @@
+package metrics_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/metrics"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// shows holds that a scrape has all those lines, whole.
+func shows(t *testing.T, m *metrics.Recorder, lines ...string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	if w.Code != http.StatusOK {
+		t.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+	for _, line := range lines {
+		if !strings.Contains(w.Body.String(), "\n"+line+"\n") {
+			t.Errorf("no line %s in\n%s", line, about(w.Body.String(), line))
+		}
+	}
+}
+
+// about are the lines of the same metric.
+func about(text, line string) string {
+	name, _, _ := strings.Cut(strings.ReplaceAll(line, "{", " "), " ")
+	var b strings.Builder
+	for l := range strings.Lines(text) {
+		if strings.HasPrefix(l, name) {
+			b.WriteString(l)
+		}
+	}
+	return b.String()
+}
+
+func TestRequest(t *testing.T) {
+	m := metrics.New("v1.2.3")
+	m.Request(daemon.Observation{Call: "info", Status: "active", Code: 200, Took: 3 * time.Millisecond})
+	m.Request(daemon.Observation{Call: "info", Status: "error", Code: 503, Took: 2 * time.Second})
+	m.Group("view", 3)
+	m.Report(tasks.Report{Err: tasks.ErrFenced})
+	m.Report(tasks.Report{})
+	shows(t, m,
+		`keyseat_build_info{version="v1.2.3"} 1`,
+		`keyseat_requests_total{call="info",code="200",status="active"} 1`,
+		`keyseat_requests_total{call="info",code="503",status="error"} 1`,
+		`keyseat_request_duration_seconds_bucket{call="info",le="0.004"} 1`,
+		`keyseat_request_duration_seconds_sum{call="info"} 2.003`,
+		`keyseat_group_size_sum{call="view"} 3`,
+		`keyseat_leases_lost_total 1`,
+		`keyseat_tasks_ended_total{kind="renew",outcome="still_premium"} 0`,
+	)
+}
+
+// TestStore takes a task through a measured store: accepted, leased, its lease lost, and ended.
+func TestStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, inner := metrics.New(""), memory.New(time.Now)
+		country, size := stock.Country("US"), 1
+		must(t, inner.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &size}}))
+		must(t, inner.ImportKeys(t.Context(), tasks.ImportBatch{ID: "b", Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
+			_ = yield(keys.Key{Code: "A", Status: keys.Active}, nil) && yield(keys.Key{Code: "B", Status: keys.Active}, nil)
+		}))
+		m.Watch(inner, slog.New(slog.DiscardHandler))
+		desk := daemon.NewEngine(m.Store(inner), m.Connector(answers{tasks.ConnectorResult{Effect: tasks.Refused, Outcome: tasks.WrongAddress}}), open{}, tasks.DefaultRules())
+		accept(t, desk, "A")
+		accept(t, desk, "B") // finds no slot
+		time.Sleep(3 * time.Second)
+		shows(t, m,
+			`keyseat_tasks_open{state="due"} 1`, `keyseat_queue_age_seconds 3`, `keyseat_oldest_task_age_seconds 3`,
+			`keyseat_slots{country="US",state="held"} 1`, `keyseat_slots{country="US",state="free"} 0`,
+			`keyseat_tasks_ended_total{kind="upgrade",outcome="out_of_stock"} 1`,
+			`keyseat_task_events_total{event="accepted",kind="upgrade"} 2`,
+		)
+		lease(t, desk, time.Second)
+		shows(t, m, `keyseat_tasks_open{state="leased"} 1`, `keyseat_queue_age_seconds 0`, `keyseat_leases_expired_total 0`)
+		time.Sleep(2 * time.Second)
+		report := desk.Work(t.Context(), t.Context(), lease(t, desk, time.Minute))
+		must(t, report.Err)
+		shows(t, m,
+			`keyseat_leases_expired_total 1`, `keyseat_tasks_open{state="due"} 0`, `keyseat_oldest_task_age_seconds 0`,
+			`keyseat_connector_duration_seconds_count{effect="refused",kind="upgrade"} 1`,
+			`keyseat_tasks_ended_total{kind="upgrade",outcome="`+string(report.Task.Outcome)+`"} 1`,
+			`keyseat_store_duration_seconds_count{call="lease"} 2`, `keyseat_store_errors_total{call="apply"} 0`,
+		)
+	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func accept(t *testing.T, desk tasks.Engine, code keys.Code) {
+	t.Helper()
+	must(t, desk.Accept(t.Context(), tasks.Request{
+		Kind: tasks.Upgrade, Code: code, Country: "US",
+		Account: tasks.Account{Login: tasks.NewSecret("a"), Password: tasks.NewSecret("b")},
+	}))
+}
+
+func lease(t *testing.T, desk tasks.Engine, ttl time.Duration) tasks.Job {
+	t.Helper()
+	jobs, err := desk.Lease(t.Context(), "w", 5, ttl)
+	if err != nil || len(jobs) != 1 {
+		t.Fatalf("leased %d, %v", len(jobs), err)
+	}
+	return jobs[0]
+}
+
+// open is a sealer that seals nothing.
+type open struct{}
+
+func (open) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
+func (open) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
+
+// answers is a connector that always gives that answer.
+type answers struct{ answer tasks.ConnectorResult }
+
+func (a answers) Do(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult { return a.answer }
+
+// broken is a store, a shop and a connector of which nothing works.
+type broken struct {
+	tasks.Store
+	wait bool
+}
+
+var errBroken = errors.New("broken")
+
+func (b broken) Snapshots(context.Context, []keys.Code) ([]tasks.Snapshot, error) {
+	return nil, errBroken
+}
+
+func (b broken) Find(context.Context, []keys.Code) ([]keys.Key, error) { return nil, errBroken }
+
+func (b broken) Apply(context.Context, []tasks.Change) ([]error, error) { return nil, errBroken }
+
+func (b broken) Do(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult { panic(errBroken) }
+
+func (b broken) QueueStats(context.Context) (tasks.QueueStats, error) {
+	return tasks.QueueStats{Due: 7}, errBroken
+}
+
+func (b broken) Extend(context.Context, []tasks.Ref, time.Duration) ([]error, error) {
+	return nil, errBroken
+}
+
+func (b broken) Lease(context.Context, string, int, time.Duration) ([]tasks.Snapshot, error) {
+	return nil, errBroken
+}
+
+func (b broken) Stock(ctx context.Context) ([]stock.Level, error) {
+	if b.wait {
+		<-ctx.Done()
+	}
+	return nil, errBroken
+}
+
+func TestWhatFailsIsCounted(t *testing.T) {
+	m := metrics.New("")
+	s := m.Store(broken{})
+	_, _ = s.Snapshots(t.Context(), nil)
+	_, _ = s.Find(t.Context(), nil)
+	_, _ = s.Apply(t.Context(), []tasks.Change{{}})
+	_, _ = s.Lease(t.Context(), "", 0, 0)
+	_, _ = s.Extend(t.Context(), nil, 0)
+	_, _ = s.Stock(t.Context())
+	func() {
+		defer func() { _ = recover() }()
+		m.Connector(broken{}).Do(t.Context(), tasks.ConnectorRequest{Kind: tasks.Renew})
+	}()
+	lines := []string{`keyseat_connector_duration_seconds_count{effect="unknown",kind="renew"} 1`, "keyseat_connector_in_flight 0"}
+	for _, call := range []string{"view", "find", "apply", "lease", "extend", "stock"} {
+		lines = append(lines, `keyseat_store_errors_total{call="`+call+`"} 1`, `keyseat_store_duration_seconds_count{call="`+call+`"} 1`)
+	}
+	shows(t, m, lines...)
+}
+
+// TestAScrapeEnds holds that one is answered in time though nothing can be read, with no stale number.
+func TestAScrapeEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := metrics.New("")
+		m.Watch(broken{wait: true}, slog.New(slog.DiscardHandler))
+		start := time.Now()
+		shows(t, m, `keyseat_database_up{reading="queue"} 0`, `keyseat_database_up{reading="stock"} 0`)
+		if took := time.Since(start); took != 3*time.Second {
+			t.Errorf("took %s", took)
+		}
+		w := httptest.NewRecorder()
+		m.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+		if strings.Contains(w.Body.String(), "keyseat_tasks_open") {
+			t.Error("what could not be read is shown")
+		}
+	})
+}

@@ -1,0 +1,110 @@
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// calls is how the store serves its port.
+type calls struct {
+	seconds *prometheus.HistogramVec
+	failed  *prometheus.CounterVec
+	sizes   *prometheus.HistogramVec
+}
+
+func newCalls() calls {
+	c := calls{
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "keyseat_store_duration_seconds", Help: "Time of a call of the store.", Buckets: quick,
+		}, []string{"call"}),
+		failed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keyseat_store_errors_total", Help: "Calls of the store that failed whole.",
+		}, []string{"call"}),
+		sizes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "keyseat_group_size", Help: "Callers that shared one call of the store.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
+		}, []string{"call"}),
+	}
+	for _, call := range []string{"view", "find", "apply", "lease", "extend", "stock"} {
+		c.failed.WithLabelValues(call)
+	}
+	return c
+}
+
+// Group notes how many callers share a call: it is made for the Observe of the package group.
+func (m *Recorder) Group(call string, size int) {
+	m.calls.sizes.WithLabelValues(call).Observe(float64(size))
+}
+
+// Store measures a store, and counts what becomes of tasks in it.
+func (m *Recorder) Store(inner tasks.Store) tasks.Store { return store{inner, m} }
+
+type store struct {
+	inner tasks.Store
+	*Recorder
+}
+
+// timed begins to measure a call; what it returns ends that.
+func (m *Recorder) timed(call string) func(*error) {
+	start := time.Now()
+	return func(err *error) {
+		m.calls.seconds.WithLabelValues(call).Observe(time.Since(start).Seconds())
+		if *err != nil {
+			m.calls.failed.WithLabelValues(call).Inc()
+		}
+	}
+}
+
+// Snapshots implements [tasks.Store].
+func (s store) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {
+	defer s.timed("view")(&err)
+	return s.inner.Snapshots(ctx, codes)
+}
+
+// Find implements [tasks.Store].
+func (s store) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
+	defer s.timed("find")(&err)
+	return s.inner.Find(ctx, codes)
+}
+
+// Apply implements [tasks.Store].
+func (s store) Apply(ctx context.Context, changes []tasks.Change) (verdicts []error, err error) {
+	defer s.timed("apply")(&err)
+	verdicts, err = s.inner.Apply(ctx, changes)
+	for i, verdict := range verdicts {
+		if err == nil && verdict == nil {
+			s.tasks.made(changes[i])
+		}
+	}
+	return verdicts, err
+}
+
+// Lease implements [tasks.Store].
+func (s store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
+	defer s.timed("lease")(&err)
+	views, err = s.inner.Lease(ctx, worker, n, ttl)
+	for _, v := range views {
+		if v.Task.LostLeases > 0 {
+			s.tasks.expired.Inc()
+		}
+	}
+	return views, err
+}
+
+// Extend implements [tasks.Store].
+func (s store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) (verdicts []error, err error) {
+	defer s.timed("extend")(&err)
+	return s.inner.Extend(ctx, refs, ttl)
+}
+
+// Stock implements [tasks.Store].
+func (s store) Stock(ctx context.Context) (levels []stock.Level, err error) {
+	defer s.timed("stock")(&err)
+	return s.inner.Stock(ctx)
+}

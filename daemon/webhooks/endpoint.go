@@ -1,0 +1,154 @@
+package webhooks
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"slices"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// An Endpoint is who is told, of what, and how that is signed.
+type Endpoint struct {
+	Name    string
+	URL     tasks.Secret // since a path or a query may hold a token
+	Secrets []tasks.Secret
+	Types   []Type
+	Low     map[stock.Country]int // low at so many free slots or fewer; [EveryCountry] for the others
+}
+
+// EveryCountry stands for the countries that have plans and no threshold of their own.
+const EveryCountry stock.Country = "*"
+
+// Wants says whether the endpoint asks for a type.
+func (e Endpoint) Wants(t Type) bool { return slices.Contains(e.Types, t) }
+
+// Policy is what an operator allows endpoints to be.
+type Policy struct {
+	Plaintext bool // http as well as https
+	Private   bool // addresses that are not public
+	NoProxy   bool // not to obey HTTP_PROXY, HTTPS_PROXY and NO_PROXY
+}
+
+// entry is an endpoint as its file has it.
+type entry struct {
+	Name    string                `json:"name"`
+	URL     string                `json:"url"`
+	Secrets []string              `json:"secrets"`
+	Events  []Type                `json:"events"`
+	Low     map[stock.Country]int `json:"stock_low"`
+}
+
+// Parse reads endpoints: a JSON array of objects with name, url and secrets, and, where wanted, events
+// (types; without it all) and stock_low (the number of free slots per country, "*" for every other, at
+// which it is low; without it each country that has none left is). An error quotes no URL and no secret.
+func Parse(text []byte, p Policy) ([]Endpoint, error) {
+	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))) // some editors write a byte order mark
+	decoder.DisallowUnknownFields()
+	var entries []entry
+	if err := decoder.Decode(&entries); err != nil {
+		return nil, plainly(err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("unexpected text after the list of endpoints")
+	}
+	var all []Endpoint
+	for i, e := range entries {
+		end, err := e.endpoint(p)
+		if err != nil {
+			return nil, fmt.Errorf("endpoint %d: %w", i+1, err)
+		}
+		if slices.ContainsFunc(all, func(other Endpoint) bool { return other.Name == end.Name }) {
+			return nil, fmt.Errorf("endpoint %d: another endpoint has its name", i+1)
+		}
+		all = append(all, end)
+	}
+	return all, nil
+}
+
+// plainly tells a fault of JSON without what is in the file.
+func plainly(err error) error {
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
+	}
+	if kind := (*json.UnmarshalTypeError)(nil); errors.As(err, &kind) && kind.Field != "" {
+		return fmt.Errorf("%q has the wrong type", kind.Field)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the JSON ends too early")
+	}
+	return errors.New("want a JSON array of objects with name, url, secrets, events, stock_low, and no other field")
+}
+
+var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+func (e entry) endpoint(p Policy) (Endpoint, error) {
+	if !names.MatchString(e.Name) {
+		return Endpoint{}, errors.New("a name is 1 to 64 letters, digits, dots, dashes and underscores")
+	}
+	if err := checkURL(e.URL, p); err != nil {
+		return Endpoint{}, err
+	}
+	if len(e.Secrets) == 0 {
+		return Endpoint{}, errSecret
+	}
+	end := Endpoint{Name: e.Name, URL: tasks.NewSecret(e.URL), Types: e.Events, Low: map[stock.Country]int{}}
+	for _, s := range e.Secrets {
+		if err := checkSecret(s); err != nil {
+			return Endpoint{}, err
+		}
+		end.Secrets = append(end.Secrets, tasks.NewSecret(s))
+	}
+	if e.Events == nil {
+		end.Types = Types()
+	}
+	for _, t := range end.Types {
+		if !slices.Contains(Types(), t) {
+			return Endpoint{}, fmt.Errorf("unknown event type %q", t)
+		}
+	}
+	return end, end.setLow(e.Low)
+}
+
+func (e Endpoint) setLow(thresholds map[stock.Country]int) error {
+	if thresholds == nil {
+		e.Low[EveryCountry] = 0
+	}
+	for country, n := range thresholds {
+		code := country
+		if country != EveryCountry {
+			parsed, err := stock.ParseCountry(keys.Trim(string(country)))
+			if err != nil {
+				return fmt.Errorf("stock_low: %q is not a country code", country)
+			}
+			code = parsed
+		}
+		if n < 0 {
+			return errors.New("stock_low: must not be negative")
+		}
+		e.Low[code] = n
+	}
+	return nil
+}
+
+func checkURL(text string, p Policy) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Fragment != "":
+		return errors.New("url is not a valid http(s) URL")
+	case u.User != nil:
+		return errors.New("url must not have a user or password: the signature identifies keyseat")
+	case u.Scheme == "http" && !p.Plaintext:
+		return errors.New("url must be https://, unless --webhook-plaintext is given")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return errors.New("url must be https://")
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package webhooks_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/webhooks"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+const code keys.Code = "WHOLE-KEY-CANARY"
+
+var at = time.Date(2026, 11, 22, 19, 37, 0, 500_000_000, time.UTC)
+
+// line is a line of history about a task.
+func line(seq int64, cause tasks.EventType, outcome tasks.Outcome, plan string) tasks.HistoryEntry {
+	return tasks.HistoryEntry{Seq: seq, Change: "change", N: int(seq), Event: tasks.Event{
+		At: at, Type: cause, Code: code, Task: "T", Kind: tasks.Upgrade, Outcome: outcome, Plan: plan,
+		From: stock.Held, To: stock.Free, Note: "note-canary",
+	}}
+}
+
+func TestEvents(t *testing.T) {
+	key := daemon.Fingerprint(code)
+	const stamp = `"timestamp":"2026-11-22T19:37:00.5Z"`
+	for _, c := range []struct {
+		line tasks.HistoryEntry
+		want []string
+	}{
+		{line(1, tasks.EventAccepted, "", ""), nil},
+		{line(1, tasks.EventImported, "", ""), nil},
+		{line(1, tasks.EventRetried, "", "p"), nil},
+		{line(1, tasks.EventReset, "", ""), nil},
+		{line(1, tasks.EventIssued, "", ""), []string{`{"type":"key.issued",` + stamp + `,"data":{"key":"` + key + `","batch":"change"}}`}},
+		{line(1, tasks.EventRevoked, "", ""), []string{`{"type":"key.revoked",` + stamp + `,"data":{"key":"` + key + `"}}`}},
+		{line(1, tasks.EventEnded, tasks.WrongAddress, "p"), []string{`{"type":"task.finished",` + stamp + `,"data":{"key":"` + key +
+			`","task":"T","kind":"upgrade","outcome":"wrong_address","message":"Wrong address","plan":"p","slot":"free","resolved":false}}`}},
+		{line(1, tasks.EventResolved, tasks.Success, "p"), []string{`{"type":"task.finished",` + stamp + `,"data":{"key":"` + key +
+			`","task":"T","kind":"upgrade","outcome":"success","message":"","plan":"p","slot":"free","resolved":true}}`}},
+		{line(1, tasks.EventPlanFaulty, tasks.PlanFull, "p"), []string{`{"type":"plan.faulted",` + stamp + `,"data":{"plan":"p","fault":"full","task":"T"}}`}},
+		{line(1, tasks.EventEnded, tasks.PlanExpired, "p"), []string{
+			`{"type":"task.finished",` + stamp + `,"data":{"key":"` + key +
+				`","task":"T","kind":"upgrade","outcome":"plan_expired","message":"Family plan is expired","plan":"p","slot":"free","resolved":false}}`,
+			`{"type":"plan.faulted",` + stamp + `,"data":{"plan":"p","fault":"expired","task":"T"}}`,
+		}},
+	} {
+		all := webhooks.Events(c.line)
+		if len(all) != len(c.want) {
+			t.Fatalf("%s: %d events, want %d", c.line.Type, len(all), len(c.want))
+		}
+		for i, e := range all {
+			body, err := e.Body()
+			if err != nil || string(body) != c.want[i] {
+				t.Errorf("got  %s (%v)\nwant %s", body, err, c.want[i])
+			}
+			if strings.Contains(string(body)+e.ID, "CANARY") || strings.Contains(string(body), "canary") {
+				t.Errorf("a canary is in %s %s", e.ID, body)
+			}
+		}
+	}
+}
+
+// TestEventsHaveAName holds that the id is that of the event and of no other.
+func TestEventsHaveAName(t *testing.T) {
+	seen := map[string]bool{}
+	other := line(1, tasks.EventEnded, tasks.PlanFull, "p")
+	other.Code = "ANOTHER"
+	later := line(2, tasks.EventEnded, tasks.PlanFull, "p")
+	for _, l := range []tasks.HistoryEntry{line(1, tasks.EventEnded, tasks.PlanFull, "p"), other, later} {
+		for _, e := range webhooks.Events(l) {
+			if seen[e.ID] {
+				t.Errorf("two events are called %s", e.ID)
+			}
+			seen[e.ID] = true
+		}
+	}
+	again := line(1, tasks.EventEnded, tasks.PlanFull, "p")
+	again.Seq = 99 // as after a restored backup
+	if id := webhooks.Events(again)[1].ID; !seen[id] || strings.ContainsAny(id, ".") {
+		t.Errorf("the id is another: %s", id)
+	}
+}
+
+// TestOnlyWhatIsRoutedTells has lines that say what an event could be made of.
+func TestOnlyWhatIsRoutedTells(t *testing.T) {
+	for _, cause := range []tasks.EventType{
+		tasks.EventIssued, tasks.EventImported, tasks.EventAccepted, tasks.EventRetried, tasks.EventPlanFaulty, tasks.EventClaimed, tasks.EventEnded,
+		tasks.EventRetryNow, tasks.EventResolved, tasks.EventReleased, tasks.EventRevoked, tasks.EventRestored, tasks.EventReset,
+	} {
+		tells := len(webhooks.Events(line(1, cause, tasks.PlanFull, "p"))) > 0
+		if routed := slices.Contains(webhooks.EventTypes(), cause); routed != tells {
+			t.Errorf("%s: tells %v, is routed %v", cause, tells, routed)
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package webhooks_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/daemon/webhooks"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// An endpoint verifies what it gets, and is told of a key that is issued.
+func Example() {
+	const secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	told := make(chan string)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		hook, _ := standard.NewWebhook(secret)
+		told <- fmt.Sprint("genuine: ", hook.Verify(body, r.Header) == nil)
+	}))
+	defer receiver.Close()
+
+	allowed := webhooks.Policy{Plaintext: true, Private: true} // since this receiver is on loopback
+	all, err := webhooks.Parse([]byte(`[{"name": "shop", "url": "`+receiver.URL+`", "secrets": ["`+secret+`"], "events": ["key.issued"]}]`), allowed)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	store := memory.New(time.Now)
+	courier := webhooks.New(store, func() ([]webhooks.Endpoint, error) { return all, nil }, webhooks.Client(allowed))
+	courier.Stock = store.Stock
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go courier.Run(ctx, time.Second)
+
+	for listeners, _ := store.Subscribers(ctx); len(listeners) == 0; listeners, _ = store.Subscribers(ctx) {
+		time.Sleep(time.Millisecond) // what is issued before somebody listens is not told
+	}
+	issued := tasks.ImportBatch{ID: "order-1", Type: tasks.EventIssued}
+	_ = store.ImportKeys(ctx, issued, func(yield func(keys.Key, error) bool) { yield(keys.Key{Code: "SPRING-2026", Status: keys.Active}, nil) })
+	courier.Wake()
+	fmt.Println(<-told)
+	// Output: genuine: true
+}

@@ -1,0 +1,50 @@
+package webhooks
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/keyseat/keyseat/daemon/loglimit"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// report observes and logs an attempt. The lines on an endpoint that fails are bounded.
+func (c *Dispatcher) report(ctx context.Context, d tasks.Delivery) {
+	if c.Observe != nil {
+		c.Observe(d)
+	}
+	attrs := []slog.Attr{
+		slog.String("endpoint", d.Subscriber), slog.String("event", d.Event), slog.String("type", d.Type),
+		slog.String("subject", Subject(d.Code, d.Country)), slog.Int("try", d.Attempt), slog.Int("status", d.Status),
+		slog.Duration("took", d.Took), slog.String("note", d.Note),
+	}
+	reason := fmt.Sprint(d.Subscriber, " ", d.Status)
+	switch d.Result {
+	case tasks.Delivered:
+		c.Log.LogAttrs(ctx, slog.LevelDebug, "webhook delivered", attrs...)
+	case tasks.Failed:
+		c.logBounded(ctx, slog.LevelWarn, "webhook failed, it is tried again", reason, attrs...)
+	case tasks.GivenUp:
+		c.logBounded(ctx, slog.LevelError, "webhook given up", reason, attrs...)
+	case tasks.SubscriberGone:
+		c.logBounded(ctx, slog.LevelError, "the endpoint is gone (410), it is told nothing until `keyseatd webhooks resume`", reason, attrs...)
+	}
+}
+
+// logBounded logs a line that is one of many with the same message and reason.
+func (c *Dispatcher) logBounded(ctx context.Context, level slog.Level, message, reason string, attrs ...slog.Attr) {
+	c.repeated.Log(ctx, c.Log, loglimit.Event{Subject: message + ": " + reason, Level: level, Message: message, Attrs: attrs})
+}
+
+// logState logs that the outbox fails, or that it works again. The endpoint is "" if it concerns all of
+// them. A call that the end of the context has cut is neither.
+func (c *Dispatcher) logState(ctx context.Context, failure, endpoint string, err error) {
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		c.logBounded(ctx, slog.LevelError, failure, endpoint, slog.String("endpoint", endpoint), slog.String("error", err.Error()))
+	default:
+		c.repeated.Recovered(ctx, failure+": "+endpoint)
+	}
+}

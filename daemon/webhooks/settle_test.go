@@ -1,0 +1,105 @@
+package webhooks_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon/webhooks"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// everything wants all types.
+func everything(webhooks.Type) bool { return true }
+
+// read tells a mail to its end, and writes what was told.
+func read(m tasks.QueuedDelivery, wants func(webhooks.Type) bool) (all []string) {
+	for {
+		letter, found := webhooks.Next(m, wants)
+		m = letter.Told
+		if !found {
+			return append(all, fmt.Sprintf("%d+%d", m.DeliveredSeq, m.DeliveredEvent))
+		}
+		for len(m.Entries) > 0 && m.Entries[0].Seq <= m.DeliveredSeq {
+			m.Entries = m.Entries[1:] // as the outbox reads it again
+		}
+		all = append(all, fmt.Sprintf("%d:%s:%d+%d", letter.Line, letter.Event.Type, m.DeliveredSeq, m.DeliveredEvent))
+	}
+}
+
+func TestNext(t *testing.T) {
+	lines := []tasks.HistoryEntry{
+		line(3, tasks.EventAccepted, "", ""), line(5, tasks.EventPlanFaulty, tasks.PlanFull, "p"), line(6, tasks.EventClaimed, "", "q"),
+		line(7, tasks.EventEnded, tasks.PlanExpired, "q"), line(9, tasks.EventRevoked, "", ""), line(10, tasks.EventReset, "", ""),
+	}
+	m := tasks.QueuedDelivery{Code: code, DeliveredSeq: 2, LastSeq: 10, Entries: lines}
+	only := func(t webhooks.Type) func(webhooks.Type) bool { return func(u webhooks.Type) bool { return t == u } }
+	for _, c := range []struct {
+		wants func(webhooks.Type) bool
+		want  string
+	}{
+		{everything, "[5:plan.faulted:5+0 7:task.finished:6+1 7:plan.faulted:7+0 9:key.revoked:9+0 10+0]"},
+		{only(webhooks.PlanFaulted), "[5:plan.faulted:5+0 7:plan.faulted:7+0 10+0]"},
+		{only(webhooks.KeyRevoked), "[9:key.revoked:9+0 10+0]"},
+		{only(webhooks.KeyIssued), "[10+0]"},
+	} {
+		if got := fmt.Sprint(read(m, c.wants)); got != c.want {
+			t.Errorf("got %s, want %s", got, c.want)
+		}
+	}
+	m.DeliveredSeq, m.DeliveredEvent, m.Entries = 6, 1, lines[3:]
+	if got := fmt.Sprint(read(m, everything)); got != "[7:plan.faulted:7+0 9:key.revoked:9+0 10+0]" {
+		t.Errorf("from a part on: %s", got)
+	}
+	m.Entries = nil // they were archived
+	if got := fmt.Sprint(read(m, everything)); got != "[10+0]" {
+		t.Errorf("of no line: %s", got)
+	}
+}
+
+func TestSettle(t *testing.T) {
+	r := webhooks.RetryPolicy{Backoff: time.Second, MaxBackoff: 4 * time.Second, MaxRetryAfter: time.Minute, MaxAge: time.Hour}
+	m := tasks.QueuedDelivery{Code: code, DeliveredSeq: 4, LastSeq: 9, Since: at, Entries: []tasks.HistoryEntry{line(5, tasks.EventRevoked, "", "")}}
+	letter, _ := webhooks.Next(m, everything)
+	for _, c := range []struct {
+		tries  int
+		answer webhooks.Answer
+		later  time.Duration
+		jitter float64
+		want   string // result, told, tries, due
+	}{
+		{0, webhooks.Answer{Status: 200}, 0, 0, "delivered 5 0 0s"},
+		{7, webhooks.Answer{Status: 204}, 9 * time.Hour, 0, "delivered 5 0 0s"},
+		{0, webhooks.Answer{Status: 500}, 0, 0, "failed 4 1 1s"},
+		{1, webhooks.Answer{Status: 302}, 0, 0.5, "failed 4 2 1.5s"},
+		{9, webhooks.Answer{}, 0, 0, "failed 4 10 4s"},
+		{0, webhooks.Answer{Status: 429, After: 30 * time.Second}, 0, 0.5, "failed 4 1 30s"},
+		{0, webhooks.Answer{Status: 503, After: time.Hour}, 0, 0, "failed 4 1 1m0s"},
+		{3, webhooks.Answer{Status: 410}, 0, 0, "gone 4 3 0s"},
+		{5, webhooks.Answer{Status: 500}, time.Hour, 0, "given_up 5 0 0s"},
+		{4, webhooks.Answer{Status: 500}, 9 * time.Hour, 0, "failed 4 5 4s"}, // nobody was there to try it
+	} {
+		mail := m
+		mail.Attempts = c.tries
+		now := at.Add(c.later)
+		got, d := r.Settle(mail, letter, webhooks.Attempt{Answer: c.answer, At: now, Jitter: c.jitter})
+		if told := fmt.Sprint(d.Result, " ", got.DeliveredSeq, " ", got.Attempts, " ", got.DueAt.Sub(now)); told != c.want {
+			t.Errorf("%+v: %s, want %s", c.answer, told, c.want)
+		}
+		if d.Attempt != c.tries+1 || d.Line != 5 || d.Event != letter.Event.ID || d.Status != c.answer.Status {
+			t.Errorf("%+v: logged %+v", c.answer, d)
+		}
+	}
+}
+
+// TestPatienceBeginsWithTheMail holds that what is told again, long after it has happened, is tried as
+// patiently as what is new.
+func TestPatienceBeginsWithTheMail(t *testing.T) {
+	r := webhooks.DefaultRules()
+	m := tasks.QueuedDelivery{Code: code, Since: at.Add(1000 * time.Hour), Entries: []tasks.HistoryEntry{line(5, tasks.EventRevoked, "", "")}}
+	letter, _ := webhooks.Next(m, everything)
+	_, d := r.Settle(m, letter, webhooks.Attempt{At: at.Add(1001 * time.Hour)})
+	if d.Result != tasks.Failed {
+		t.Errorf("got %s", d.Result)
+	}
+}
