@@ -6,8 +6,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +38,28 @@ var acts = map[string][]string{
 
 // outside is the one neighbour that nothing may point at: whoever clones the module has no such folder.
 const outside = "../" + "shared"
+
+// retired are names of earlier versions, each with the field's term that has replaced it.
+var retired = map[string]string{
+	"Desk": "Engine", "Asking": "Attempt", "Askings": "ConnectorStats", "PlanCopy": "PlanSnapshot", "Hurry": "RetryNow",
+	"Census": "TaskStats", "Cohort": "HourCount", "Cohorts": "CountByHour", "Tally": "PlanAudit", "Allotted": "WithPlan",
+	"Realign": "RepairLatestTask", "Restand": "RepairStatus", "Reslot": "RepairSlot", "Unlease": "ExpireLease",
+	"Courier": "Dispatcher", "WholeKey": "KeyDetail",
+}
+
+var retiredName = regexp.MustCompile(`\b(` + strings.Join(slices.Collect(maps.Keys(retired)), "|") + `)\b`)
+
+// words finds retired names in code and documents. This file has them all.
+func (c *checker) words(name string, content []byte) {
+	if ext := path.Ext(name); ext != ".go" && ext != ".md" || name == "daemon/arch_test.go" {
+		return
+	}
+	for i, line := range strings.Split(string(content), "\n") {
+		for _, word := range retiredName.FindAllString(line, -1) {
+			c.fault(name, "line %d: %s is called %s", i+1, word, retired[word])
+		}
+	}
+}
 
 func TestArchitecture(t *testing.T) {
 	c := check(os.DirFS(".."))
@@ -94,6 +118,7 @@ func (c *checker) file(name string) {
 	if strings.Contains(string(content), outside) {
 		c.fault(name, "points at %s", outside)
 	}
+	c.words(name, content)
 	if path.Ext(name) == ".go" && !strings.HasSuffix(name, "_test.go") {
 		c.source(name, content)
 	}
@@ -121,7 +146,7 @@ func (c *checker) source(name string, content []byte) {
 
 // forbidden holds the arrows, which go one way: keys and stock know nobody, tasks knows those two,
 // adapters know these three and not each other, the daemon knows no adapter, and only the command
-// in daemon/keyseatd wires.
+// in daemon/keyseatd wires. Packages in internal serve all of these and know none.
 func (c *checker) forbidden(layer, rest, imported string) bool {
 	switch layer {
 	case "keys", "stock", "tasks":
@@ -129,6 +154,8 @@ func (c *checker) forbidden(layer, rest, imported string) bool {
 	case "adapters":
 		own, _, _ := strings.Cut(rest, "/")
 		return within(imported, module+"daemon") || within(imported, module+"adapters") && !within(imported, module+"adapters/"+own)
+	case "internal":
+		return strings.HasPrefix(imported, module)
 	case "daemon":
 		return within(imported, module+"adapters") && !strings.HasPrefix(rest, "keyseatd/")
 	}
@@ -174,14 +201,18 @@ func TestArchitectureCheckerFails(t *testing.T) {
 		"daemon/bench/good.go":           imports(module + "adapters/memory"),
 		"examples/mount/good.go":         imports(module+"adapters/memory", "os"),
 		"README.md":                      {Data: []byte("see " + outside + "/SPEC")},
+		"CHANGELOG.md":                   {Data: []byte("An Engine\nwas a Desk, a DeskTop and a desk")},
+		"internal/x/bad.go":              imports(module + "tasks"),
 		".git/hooks/good":                {Data: []byte(outside)},
 		"adapters/memory/testdata/x.txt": {Data: []byte("shared")},
 	})
 	want := []string{
+		"CHANGELOG.md: line 2: Desk is called Engine",
 		"README.md: points at " + outside,
 		"adapters/memory/bad.go: imports " + module + "adapters/batchstore",
 		"adapters/memory/bad.go: imports " + module + "daemon",
 		"daemon/bad.go: imports " + module + "adapters/memory",
+		"internal/x/bad.go: imports " + module + "tasks",
 		"keys/bad.go: imports os",
 		"keys/deeper/bad.go: imports net/http",
 		"stock/bad.go: imports " + module + "keys",

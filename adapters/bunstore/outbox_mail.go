@@ -30,23 +30,24 @@ var mailTable = table[tasks.QueuedDelivery]{
 	},
 }
 
-// waiting chooses the mail to lease.
-const waiting = `
-	waiting (its_code, its_country, its_turn) AS MATERIALIZED (
+// dueMail selects the deliveries that can be leased, and waiting locks them.
+const (
+	dueMail = `
 		SELECT m.code, m.country, coalesce(m.leased_until, m.due) FROM keyseat_mail m
 		WHERE m.listener = @listener AND m.newest > m.told AND coalesce(m.leased_until, m.due) <= @now
 			AND EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.name = @listener AND l.gone_at IS NULL)
-		ORDER BY coalesce(m.leased_until, m.due) LIMIT @n FOR UPDATE OF m SKIP LOCKED)`
+		ORDER BY coalesce(m.leased_until, m.due) LIMIT @n`
+	waiting = `
+	waiting (its_code, its_country, its_turn) AS MATERIALIZED (` + dueMail + ` FOR UPDATE OF m SKIP LOCKED)`
+)
 
 // LeaseDeliveries implements [tasks.Outbox]. A poll that finds nothing writes nothing.
 func (s *Store) LeaseDeliveries(ctx context.Context, listener, lease string, n int, ttl time.Duration) (all []tasks.QueuedDelivery, err error) {
 	named := args{"listener": listener, "lease": lease, "n": n, "ttl": ttl}
 	found := false
-	err = repeat(ctx, func() error { // the poll locks rows too, so it can be the victim of a deadlock
-		return s.reader().query(ctx, `WITH `+waiting+` SELECT 1 FROM waiting`, named, func(row) error {
-			found = true
-			return nil
-		})
+	err = s.reader().query(ctx, dueMail, named, func(row) error { // it locks nothing, so it cannot be in a deadlock
+		found = true
+		return nil
 	})
 	if err == nil && found {
 		err = s.transact(ctx, func(tx session) error {

@@ -17,8 +17,8 @@ type CensusStore interface {
 // RunCensus holds a store to the contract of [tasks.TaskStats].
 func RunCensus(t *testing.T, open func(t testing.TB) CensusStore) {
 	for name, run := range map[string]func(f fixture, c tasks.TaskStats){
-		"Cohorts/by hour, kind and outcome": cohorts,
-		"Cohorts/of those hours alone":      cohortHours,
+		"CountByHour/by hour, kind and outcome": cohorts,
+		"CountByHour/of those hours alone":      cohortHours,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)

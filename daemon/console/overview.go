@@ -12,10 +12,10 @@ import (
 // An overview is how the shop stands.
 type overview struct {
 	reading
-	Shelves []shelf
-	Sum     shelf // of all countries
-	Empty   int   // countries with plans and no free slot
-	Askings []asking
+	Shelves   []shelf
+	Sum       shelf // of all countries
+	Empty     int   // countries with plans and no free slot
+	Connector []asking
 }
 
 // overview shows how the shop stands.
@@ -36,7 +36,7 @@ func (v *visit) overview() error {
 	}
 	o.Sum = newShelf(sum)
 	if v.ConnectorStats != nil {
-		o.Askings = newAskings(v.ConnectorStats())
+		o.Connector = newAskings(v.ConnectorStats())
 	}
 	return v.show(http.StatusOK, page{"overview", "Overview", "overview", o})
 }

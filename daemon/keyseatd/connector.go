@@ -20,7 +20,7 @@ type connectorFlags struct {
 	Connector          string        `validate:"required" placeholder:"URL" help:"Base URL of the service that carries tasks out, or sim."`
 	ConnectorPlaintext bool          `help:"Allow http:// to a connector that is not on loopback."`
 	ConnectorTokenFile string        `placeholder:"FILE" help:"Bearer token for the connector. SIGHUP reads it again."`
-	ConnectorTimeout   time.Duration `default:"30s" validate:"min=1ms,max=1h" placeholder:"30s" help:"How long one asking may take."`
+	ConnectorTimeout   time.Duration `default:"30s" validate:"min=1ms,max=1h" placeholder:"30s" help:"How long one attempt may take."`
 	SimDelay           time.Duration `default:"1s" validate:"min=0" placeholder:"1s" help:"How long sim takes."`
 }
 

@@ -33,9 +33,9 @@ type serveCmd struct {
 	connectorFlags
 
 	Workers      int           `default:"64" validate:"min=1,max=10000" placeholder:"N" help:"Tasks that the provider is asked about at once."`
-	TaskAttempts int           `default:"8" validate:"min=1,max=1000" placeholder:"N" help:"Askings that may fail, per plan."`
+	TaskAttempts int           `default:"8" validate:"min=1,max=1000" placeholder:"N" help:"Attempts that may fail, per plan."`
 	TaskBackoff  time.Duration `default:"2s" validate:"min=1ms,max=2m" placeholder:"2s" help:"First pause between attempts, it doubles to at most 2m."`
-	TaskDeadline time.Duration `default:"15m" validate:"min=1ms" placeholder:"15m" help:"How long after the first asking a provider may still be at work."`
+	TaskDeadline time.Duration `default:"15m" validate:"min=1ms" placeholder:"15m" help:"How long after the first attempt a provider may still be at work."`
 	Lease        time.Duration `default:"60s" validate:"min=100ms,max=1h" placeholder:"60s" help:"How long a task of a daemon that died waits for another."`
 	Drain        time.Duration `default:"25s" validate:"min=1ms,max=1h" placeholder:"25s" help:"How long a stop may take."`
 

@@ -36,11 +36,11 @@ func newProvider() provider {
 	p := provider{
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "keyseat_connector_duration_seconds",
-			Help:    "Time of an asking of the connector, by what is known of its effect: settled or refused (done), pending (at work), none or unknown (failed).",
+			Help:    "Time of an attempt of the connector, by what is known of its effect: settled or refused (done), pending (at work), none or unknown (failed).",
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 14), // 10 ms to 82 s
 		}, []string{"kind", "effect"}),
 		asking: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "keyseat_connector_in_flight", Help: "Askings under way.",
+			Name: "keyseat_connector_in_flight", Help: "Attempts in flight.",
 		}),
 	}
 	for _, kind := range tasks.Kinds() {

@@ -1,7 +1,7 @@
 // Package webhooks tells endpoints of an operator's what happens, by signed webhooks (the scheme of
 // https://www.standardwebhooks.com).
 //
-//	history ─▶ tasks.Outbox ─▶ Courier ─▶ Events (pure) ─▶ POST, signed ─▶ endpoint
+//	history ─▶ tasks.Outbox ─▶ Dispatcher ─▶ Events (pure) ─▶ POST, signed ─▶ endpoint
 //	                 ▲            │
 //	                 └── Settle (pure): told, again later, given up, gone
 //
