@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// A club stands for the client library of a provider. It has no idempotency keys, but references that
-// are unique.
+// A club imitates the client library of a provider. It has no idempotency keys, but every reference is
+// unique.
 type club struct {
-	takes time.Duration // to deal with an application
+	takes time.Duration // time to process an application
 
 	mu      sync.Mutex
 	applied map[string]entry // by reference
-	joined  map[string]int   // how often, by reference
+	joined  map[string]int   // number of successful joins, by reference
 }
 
-// An application asks to join, or to renew.
+// An application is a request to join, or to renew a membership.
 type application struct {
 	Reference, Group      string
 	Renew                 bool
@@ -26,13 +26,13 @@ type application struct {
 	NewEmail, NewPassword string
 }
 
-// An entry is an application and when it will have been dealt with.
+// An entry is an application and the time at which the club has processed it.
 type entry struct {
 	application
 	ready time.Time
 }
 
-// What the library says.
+// The errors of the library.
 var (
 	errNoReference = errors.New("there is no such reference")
 	errTaken       = errors.New("the reference is taken")
@@ -43,7 +43,7 @@ func newClub(takes time.Duration) *club {
 	return &club{takes: takes, applied: map[string]entry{}, joined: map[string]int{}}
 }
 
-// Join applies. It returns before the application has been dealt with.
+// Join sends an application. It returns before the club has processed it.
 func (c *club) Join(ctx context.Context, a application) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -51,7 +51,7 @@ func (c *club) Join(ctx context.Context, a application) error {
 	if a.Reference == "" || a.Login == "" || a.Password == "" {
 		return errMalformed
 	}
-	time.Sleep(time.Millisecond) // on its way: another may apply meanwhile
+	time.Sleep(time.Millisecond) // the network's time, in which another process may apply
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, taken := c.applied[a.Reference]; taken {
@@ -62,7 +62,7 @@ func (c *club) Join(ctx context.Context, a application) error {
 	return nil
 }
 
-// Look tells how an application has ended, "" if it has not.
+// Look returns how an application ended, or "" if the club still processes it.
 func (c *club) Look(ctx context.Context, reference string) (string, error) {
 	if ctx.Err() != nil {
 		return "", ctx.Err()
@@ -79,7 +79,7 @@ func (c *club) Look(ctx context.Context, reference string) (string, error) {
 	return e.end(), nil
 }
 
-// end is what the login asks for, such as no_seat@example.com.
+// end is the result that the login names, such as "no seat" for no_seat@example.com.
 func (e entry) end() string {
 	local, _, _ := strings.Cut(e.Login, "@")
 	end := strings.ReplaceAll(local, "_", " ")

@@ -8,13 +8,13 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A connector asks the club. It keeps nothing: what was asked before, the club knows.
+// A connector calls the club. It has no state of its own, because the club knows all earlier calls.
 type connector struct{ club *club }
 
 var _ tasks.Connector = connector{}
 
-// words are the club's for how it has ended, and ours. One that is missing here is told as it is, and
-// keyseat, which does not know it, makes a system error of it and logs it.
+// words maps the club's words for results to keyseat's outcomes. The connector returns a word that is
+// missing here unchanged. keyseat does not know it, makes a system error of it and logs it.
 var words = map[string]tasks.Outcome{
 	"joined":          tasks.Success,
 	"renewed":         tasks.Success,
@@ -31,7 +31,7 @@ func (c connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.Conne
 	switch {
 	case errors.Is(err, errNoReference):
 		return c.join(ctx, o)
-	case err != nil: // looking does nothing
+	case err != nil: // a failed look-up has no effect
 		return tasks.ConnectorResult{Effect: tasks.None, Note: "the club does not answer"}
 	case state == "":
 		return tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Second}
@@ -43,7 +43,7 @@ func (c connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.Conne
 	return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: outcome}
 }
 
-// join begins the work. Its end is seen by the asking after that.
+// join starts the work. A later attempt returns its result.
 func (c connector) join(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	err := c.club.Join(ctx, application{
 		Reference: o.IdempotencyKey(), Group: o.Plan.ID, Renew: o.Kind == tasks.Renew,
@@ -51,7 +51,7 @@ func (c connector) join(ctx context.Context, o tasks.ConnectorRequest) tasks.Con
 		NewPassword: o.Account.NewPassword.Reveal(),
 	})
 	switch {
-	case err == nil, errors.Is(err, errTaken): // by another process that asks, or by an asking before
+	case err == nil, errors.Is(err, errTaken): // taken: another process or an earlier attempt has joined
 		return tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Second}
 	case errors.Is(err, errMalformed):
 		return tasks.ConnectorResult{Effect: tasks.Refused, Note: "the club does not take such an order"}

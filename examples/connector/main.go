@@ -1,20 +1,20 @@
-// Connector is a connector of one's own, for a provider that is no HTTP service: here a club with a
-// client library in Go, which joins members under a reference and is slow about it.
+// Connector shows a custom connector, for a provider without an HTTP service. The provider here is a club
+// with a client library in Go. It joins members under a reference, and takes seconds to do so.
 //
 //	Do ─▶ club.Look(reference) ── not there ─▶ club.Join(reference, …) ─▶ Pending
 //	                │
-//	                ├── at work ─▶ Pending: ask again
-//	                └── ended ───▶ Settled, with keyseat's word for it
+//	                ├── at work ─▶ Pending: call again later
+//	                └── ended ───▶ Settled, with keyseat's outcome
 //
-// What a connector has to get right stands at tasks.Connector, and is three things:
+// The documentation of tasks.Connector lists a connector's duties. There are three:
 //
-//   - The same order twice has one effect. Order.Key names it: it goes to the provider as the
-//     reference, so that two processes that ask at once cannot both join.
-//   - What is not certain is tasks.Unknown: a time-out after Join was called may have joined. A guess
-//     would sell a slot twice, or lose one.
-//   - Nothing secret is in an answer.
+//   - The same request twice has one effect. The connector sends ConnectorRequest.IdempotencyKey to the
+//     provider as the reference, so that of two simultaneous processes only one can join.
+//   - If the effect is uncertain, the result is tasks.Unknown. For example, a Join that timed out may have
+//     joined. A guess would sell a slot twice, or lose one.
+//   - A result contains no secret.
 //
-// The suite in adapters/connectortest holds it to that:
+// The suite in adapters/connectortest checks them:
 //
 //	go run ./examples/connector
 //	go test ./examples/connector
@@ -38,7 +38,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// serve mounts the API, with the connector behind it, and works until the context ends.
+// serve mounts the API on the connector, and carries out accepted tasks until the context ends.
 func serve(ctx context.Context, c tasks.Connector, mux *http.ServeMux) error {
 	var master [keyring.KeySize]byte
 	_, _ = rand.Read(master[:]) // never fails

@@ -14,7 +14,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestContract tells the suite how to provoke an outcome: "" for those that the club does not know.
+// TestContract runs the suite. It passes the suite a login for each outcome, or "" if the club does not know
+// the outcome.
 func TestContract(t *testing.T) {
 	connectortest.Run(t, func(testing.TB) connectortest.Subject {
 		quick := newClub(10 * time.Millisecond)
@@ -50,7 +51,7 @@ func TestServe(t *testing.T) {
 	}
 	account := tasks.Account{Login: tasks.NewSecret("a@example.com"), Password: tasks.NewSecret("p")}
 	for err = c.Upgrade(ctx, "MY-FIRST-KEY", account, "US"); err != nil && ctx.Err() == nil; {
-		err = c.Upgrade(ctx, "MY-FIRST-KEY", account, "US") // it is there any moment
+		err = c.Upgrade(ctx, "MY-FIRST-KEY", account, "US") // the API is mounted soon
 	}
 	if info, err := c.Wait(ctx, "MY-FIRST-KEY"); err != nil || info.Status != keys.Success {
 		t.Errorf("%+v, %v", info, err)

@@ -1,5 +1,5 @@
-// Embed serves keyseat's API from a mux of one's own, on a store in memory: put a store of
-// adapters/bunstore and a connector of yours in their places for the real thing.
+// Embed serves keyseat's API from your own mux, with a store in memory and a simulated connector. In
+// production, use a store of adapters/bunstore and a connector of yours instead.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// embed mounts the API and works on what it accepts until the context ends.
+// embed mounts the API, and carries out accepted tasks until the context ends.
 func embed(ctx context.Context, mux *http.ServeMux) error {
 	var master [keyring.KeySize]byte
 	rand.Read(master[:])

@@ -1,25 +1,25 @@
-// Mount adds keyseat to a shop that exists: its mux serves /API/ beside the shop's own pages, its
-// database holds keyseat's tables (which all begin with keyseat_) beside its own, and one transaction
-// of its writes to both.
+// Mount adds keyseat to an existing shop. The shop's mux serves /API/ and the shop's own pages. The shop's
+// database contains keyseat's tables (all their names begin with keyseat_) and its own. One transaction of
+// the shop writes to both.
 //
-//	GET  /          the shop's own
+//	GET  /          the shop's own page
 //	POST /buy       pays with credit and starts the upgrade, both or neither
-//	     /API/      keyseat's
+//	     /API/      keyseat's API
 //
-// The transaction is what there is to see here. Without it a crash between the two writes would leave
-// a customer who has paid for nothing, or one who has got something for nothing. bunstore's Store.In
-// is a store that writes in the transaction; a desk on it makes the same decisions as any other. Two
-// things are the host's then: to wake the crew after the commit, because nothing is there before it,
-// and to roll back after an error, because a database that has refused a statement does no more.
+// The transaction is the point of this example. Without it, a crash between the two writes would leave
+// a payment without an upgrade, or an upgrade without a payment. bunstore's Store.In returns a store that
+// writes in the transaction, and an engine on it makes the same decisions as any other. The host then has
+// two duties. It wakes the worker pool after the commit, because no worker sees the task before. It rolls
+// back after an error, because a database may refuse every statement after a failed one.
 //
 //	go run ./examples/mount shop.db
 //	curl -d account=anna -d key=ANNAS-KEY -d login=anna@example.com -d pwd=secret http://127.0.0.1:8080/buy
 //
-// What is bought may still fail minutes later, or for want of a slot at once: the key's info, or a
-// webhook of keyseatd, says so, and then it is for the shop to pay back.
+// The upgrade may still fail minutes later, or soon if all slots are taken. The key's info and a webhook of
+// keyseatd report that, and the shop must then return the payment.
 //
-// The sealing key is made anew by each start here, so that a task which a stop leaves open is never
-// opened again: use adapters/keyring with a file of keys for the real thing.
+// Each start makes a new master key here. So a later start cannot decrypt a task that was left open. In
+// production, use adapters/keyring with a file of keys.
 package main
 
 import (
@@ -39,7 +39,7 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 )
 
-// openShop opens the shop's database. What is in the URL is what bunstore.New asks for.
+// openShop opens the shop's database. bunstore.New requires the options in the URL.
 func openShop(ctx context.Context, path string) (*bun.DB, error) {
 	pool, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)")
 	if err != nil {
@@ -50,7 +50,7 @@ func openShop(ctx context.Context, path string) (*bun.DB, error) {
 	return db, err
 }
 
-// mount puts everything into the shop's mux, and gives the crew to be run.
+// mount registers all handlers in the shop's mux. It returns the worker pool, which the caller runs.
 func mount(s *shop, mux *http.ServeMux) *daemon.Crew {
 	crew := daemon.NewCrew(s.engine)
 	s.wake = crew.Wake

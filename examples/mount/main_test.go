@@ -14,7 +14,8 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// TestMount buys: in vain, for good, again and with no credit. Each time both were written, or neither.
+// TestMount buys four times: with a failure, with success, again, and without credit. Each purchase writes
+// both records or neither.
 func TestMount(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	db, err := openShop(ctx, filepath.Join(t.TempDir(), "shop.db"))

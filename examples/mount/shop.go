@@ -26,16 +26,16 @@ type wallet struct {
 // price is what an upgrade costs.
 const price = 3
 
-// A shop is one database, and a desk on it.
+// A shop is one database, and an engine on it.
 type shop struct {
 	db     *bun.DB
 	store  *bunstore.Store
 	engine tasks.Engine
-	wake   func() // the crew
+	wake   func() // wakes the worker pool
 }
 
 func newShop(ctx context.Context, db *bun.DB) (*shop, error) {
-	store, err := bunstore.New(db) // it does not close what it did not open
+	store, err := bunstore.New(db) // the store does not close db, because it did not open it
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func newShop(ctx context.Context, db *bun.DB) (*shop, error) {
 	return &shop{db: db, store: store, engine: engine}, nil
 }
 
-// errCredit says that an account cannot pay.
+// errCredit means that an account cannot pay.
 var errCredit = errors.New("there is not enough credit")
 
 // upgrade takes the price and stores the upgrade, both or neither.
@@ -64,7 +64,7 @@ func (s *shop) upgrade(ctx context.Context, account string, q tasks.Request) err
 		}
 		engine := s.engine
 		engine.Store = s.store.In(tx)
-		return engine.Accept(ctx, q) // a refusal rolls the payment back
+		return engine.Accept(ctx, q) // a refusal rolls back the payment
 	})
 	if err == nil {
 		s.wake()
@@ -72,7 +72,7 @@ func (s *shop) upgrade(ctx context.Context, account string, q tasks.Request) err
 	return err
 }
 
-// buy is the shop's own handler: its errors become its own answers.
+// buy is the shop's own handler. It turns errors into the shop's own responses.
 func (s *shop) buy(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
 	code, err := keys.ParseTyped(r.PostFormValue("key"))
@@ -92,12 +92,12 @@ func (s *shop) buy(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, refusal.Error(), http.StatusConflict)
 	case errors.Is(err, keys.ErrCode):
 		http.Error(w, err.Error(), http.StatusBadRequest)
-	default: // what it says is for the shop's log
+	default: // a real shop logs the error
 		http.Error(w, "try again later", http.StatusServiceUnavailable)
 	}
 }
 
-// stock makes a plan, a key and a wallet to try it with, once.
+// stock makes a plan, a key and a wallet for a try, once.
 func (s *shop) stock(ctx context.Context) error {
 	key := keys.Key{Code: "ANNAS-KEY", Status: keys.Active}
 	batch := tasks.ImportBatch{ID: "annas-order", Type: tasks.EventIssued}

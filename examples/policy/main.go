@@ -1,19 +1,19 @@
-// Policy serves upgrades and renews in a shop's own way: with a stricter password policy, and with
-// messages in its customers' language.
+// Policy serves upgrades and renews with a shop's own rules: a stricter password policy, and messages in
+// the language of its customers.
 //
 //	POST /aktivieren   key, login, pwd, country    an upgrade
-//	POST /erneuern     the same                    a renew
+//	POST /erneuern     the same parameters         a renew
 //
-// There are two places for a rule on passwords. tasks.Rules.Password is the one on a renew, which
-// Engine.Accept looks at in its turn among all the reasons to refuse. A rule that keyseat does not know is the
-// host's to check before it asks the desk, as refuse does here; keep such a rule free of side
-// effects, because it sees a password of somebody who may not even have a key.
+// A rule on passwords has two possible places. tasks.Rules.Password is the rule for a renew. Engine.Accept
+// checks it in a fixed order with all the other reasons to refuse. The host checks its own rules before it
+// calls the engine, as refuse does here. Keep such a rule free of side effects, because the client that sent
+// the password may not even have a key.
 //
-// Messages are not set anywhere: the desk refuses with a tasks.Refusal, whose value is a stable code
-// and whose Error is the sentence of keyseat's API documentation. Who wants other sentences maps the code to
-// them. /API/ itself says the documented ones to the letter, because its clients compare them; mind
-// that it would name ten characters as the least where the rules ask for more, so do not mount it with other rules
-// than the default ones.
+// Messages are not a setting. The engine refuses with a tasks.Refusal. Its value is a stable code, and its
+// Error method returns the sentence of keyseat's API documentation. To use other sentences, map the code to
+// them. /API/ itself returns exactly the documented sentences, because its clients compare them. One of them
+// names ten characters as the minimum, even if the rules require more. So mount /API/ only with the default
+// rules.
 //
 //	go run ./examples/policy
 //	curl -d key=MEIN-SCHLUESSEL -d login=anna@example.com -d 'pwd=long enough, 1' -d country=DE http://127.0.0.1:8080/aktivieren
@@ -38,14 +38,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// rules are keyseat's, but for the length of a password.
+// rules returns keyseat's default rules with a longer minimum for passwords.
 func rules() tasks.Rules {
 	r := tasks.DefaultRules()
 	r.Password.Length = 14
 	return r
 }
 
-// open makes a shop on a store in memory, with a plan and some keys.
+// open returns an engine on a store in memory, with a plan and two keys.
 func open(ctx context.Context) (tasks.Engine, error) {
 	var master [keyring.KeySize]byte
 	_, _ = rand.Read(master[:]) // never fails

@@ -54,7 +54,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// TestSentences holds that there is one for everything that can be said.
+// TestSentences checks that every refusal has a sentence.
 func TestSentences(t *testing.T) {
 	for _, r := range []tasks.Refusal{
 		tasks.UnknownKey, tasks.PasswordMissing, tasks.PasswordWeak, tasks.LoginMissing, tasks.CountryInvalid, tasks.EmailInvalid,

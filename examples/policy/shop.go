@@ -24,13 +24,13 @@ func routes(engine tasks.Engine, wake func()) *http.ServeMux {
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 			w.Header().Set("Cache-Control", "no-store")
 			w.WriteHeader(code)
-			_, _ = fmt.Fprintln(w, text) // a client that has left is no concern
+			_, _ = fmt.Fprintln(w, text) // ignore a client that has left
 		})
 	}
 	return mux
 }
 
-// accept asks the desk, if the shop itself has nothing against it.
+// accept calls the engine, unless the shop's own rule refuses the request.
 func accept(r *http.Request, engine tasks.Engine, kind tasks.Kind) error {
 	code, err := keys.ParseTyped(r.PostFormValue("key"))
 	if err != nil {
@@ -46,7 +46,7 @@ func accept(r *http.Request, engine tasks.Engine, kind tasks.Kind) error {
 // errCommon is the shop's own refusal.
 var errCommon = errors.New("the password is one that everybody tries first")
 
-// common are passwords that are long enough and no good.
+// common lists passwords that are long enough but easy to guess.
 var common = []string{"passwort1234567", "123456789012345", "qwertzuiopü123"}
 
 // refuse is the shop's own rule.
@@ -57,7 +57,7 @@ func refuse(a tasks.Account) error {
 	return nil
 }
 
-// sentences has one for every refusal there is; a test sees to that.
+// sentences has a message for every refusal. A test checks that.
 var sentences = map[tasks.Refusal]string{
 	tasks.UnknownKey:      "Diesen Schlüssel kennen wir nicht.",
 	tasks.PasswordMissing: "Bitte geben Sie das Passwort an.",
@@ -73,7 +73,7 @@ var sentences = map[tasks.Refusal]string{
 	tasks.KeyLegacy:       "Dieser Schlüssel stammt aus dem alten System. Bitte wenden Sie sich an den Kundendienst.",
 }
 
-// answer says in the customer's language what has become of a request.
+// answer returns the HTTP status and the customer's message for the result of a request.
 func answer(err error) (status int, text string) {
 	refusal, refused := errors.AsType[tasks.Refusal](err)
 	limited, tooMany := errors.AsType[tasks.RateLimited](err)
@@ -87,5 +87,5 @@ func answer(err error) (status int, text string) {
 	case tooMany:
 		return http.StatusTooManyRequests, fmt.Sprintf("Bitte versuchen Sie es in %.0f Minuten wieder.", math.Ceil(limited.RetryAfter.Minutes()))
 	}
-	return http.StatusServiceUnavailable, "Bitte versuchen Sie es gleich noch einmal." // what it says is for the log
+	return http.StatusServiceUnavailable, "Bitte versuchen Sie es gleich noch einmal." // a real shop logs the error
 }

@@ -11,24 +11,25 @@ import (
 	"sync"
 )
 
-// An entry is a line of the ledger: that an order was begun, or, with an answer, how it has ended.
+// An entry is a line of the ledger. Without an answer it means that an order was begun. With an answer it
+// says how the order ended.
 type entry struct {
 	Key    string  `json:"key"`
 	About  about   `json:"about"`
 	Answer *answer `json:"answer,omitempty"`
 }
 
-// A ledger is a file of entries, which is only ever appended to. Any number of goroutines may use it,
-// but no other process.
+// A ledger is an append-only file of entries. Any number of goroutines may use it, but only one
+// process.
 type ledger struct {
 	mu      sync.Mutex
 	file    *os.File
-	entries map[string]entry // the last of each key
-	broken  error            // why nothing can be written any more
+	entries map[string]entry // the last one of each key
+	broken  error            // the failed write; if set, the ledger writes nothing more
 }
 
-// openLedger reads what is there. A line that a crash has torn off at the end was never relied on,
-// and is cut away.
+// openLedger reads the existing entries. It cuts off an incomplete last line that a crash has left, because
+// nothing relied on that line yet.
 func openLedger(path string) (*ledger, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -48,7 +49,7 @@ func openLedger(path string) (*ledger, error) {
 	return l, nil
 }
 
-// load reads the whole lines, and says how many bytes they are.
+// load reads the complete lines and returns their length in bytes.
 func (l *ledger) load() (whole int64, err error) {
 	lines := bufio.NewReader(l.file)
 	for {
@@ -68,7 +69,7 @@ func (l *ledger) load() (whole int64, err error) {
 	}
 }
 
-// find gives the last entry of a key, and whether there is one.
+// find returns the last entry of a key, and whether the key has one.
 func (l *ledger) find(key string) (entry, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,8 +77,8 @@ func (l *ledger) find(key string) (entry, bool) {
 	return e, found
 }
 
-// write returns once the entry is on the disk. After a failure nothing more is written, because half
-// a line may stand there.
+// write returns after the entry is on the disk. After a failure it writes nothing more, because the file
+// may end with half a line.
 func (l *ledger) write(e entry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,26 +1,26 @@
-// Provider is a service for keyseat's HTTP connector to ask: a starting point for an operator's own.
-// What it does at the provider is pretended (pretend.go); everything round it is meant to be kept:
+// Provider is a service that keyseat's HTTP connector calls. It is a starting point for your own service.
+// The work at the provider is simulated (pretend.go). Keep everything around it:
 //
 //		keyseatd ──POST /upgrade, /renew──▶ service ──▶ ledger: "begun"     (on disk before anything is done)
 //		                                       │
 //		                                       ├──────▶ provider.Do        (yours)
-//		                                       ├──────▶ ledger: the answer  (on disk before it is told)
+//		                                       ├──────▶ ledger: the answer  (on disk before it is sent)
 //		         ◀── 200 outcome, or 202 ──────┘
 //
-//	  - The same Idempotency-Key never does a thing twice: it gets the answer that the ledger has, or a
-//	    202 while the work goes on, also after this service was killed in the middle.
-//	  - What a crash has interrupted is done again with again = true: then ask the provider first what
-//	    has become of it.
-//	  - Work goes on when the asking ends. Who asks again waits with it.
+//	  - Requests with the same Idempotency-Key cause the work once. Later ones get the ledger's answer, or
+//	    a 202 while the work goes on. This holds even if this service was killed in the middle.
+//	  - After a crash, interrupted work runs again with again = true. Then check first at the provider whether
+//	    the work was done.
+//	  - Work goes on when its HTTP request ends. A repeated request waits for the same work.
 //	  - No login and no password is in the ledger, a log or an answer.
 //
-// Run it, and a daemon that asks it:
+// Run it, and a daemon that calls it:
 //
 //	openssl rand -hex 32 > token
 //	go run ./examples/provider -token-file token -ledger ledger.jsonl
 //	keyseatd serve --connector http://127.0.0.1:9090 --connector-token-file token
 //
-// To another machine the daemon speaks HTTPS only: put this behind a proxy that does.
+// The daemon calls another machine by HTTPS only. So put this service behind a proxy that speaks HTTPS.
 package main
 
 import (
@@ -55,7 +55,7 @@ func run(ctx context.Context, listen, tokenFile, ledgerFile string) error {
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	s.stop() // what is cut short is found out about when it is asked for again
+	s.stop() // interrupted work runs again when keyseat repeats the request
 	return book.Close()
 }
 

@@ -22,7 +22,7 @@ import (
 
 const token = "a-token-of-some-length"
 
-// start serves with that ledger until the test ends, or stop is called.
+// start runs the service with a ledger until the test ends or stop is called.
 func start(t testing.TB, p provider, path string) (s *service, base string, stop func()) {
 	t.Helper()
 	book, err := openLedger(path)
@@ -51,7 +51,7 @@ func connect(t testing.TB, base, token string) tasks.Connector {
 	return c
 }
 
-// TestContract holds the connector with this service behind it to the contract of every connector.
+// TestContract checks that the HTTP connector with this service keeps the contract of connectors.
 func TestContract(t *testing.T) {
 	connectortest.Run(t, func(t testing.TB) connectortest.Subject {
 		quick := new(pretend)
@@ -64,8 +64,8 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// TestAfterACrash interrupts work, tears the ledger's end, and asks another service: for what was
-// interrupted and for what was answered.
+// TestAfterACrash interrupts work and damages the end of the ledger. Then it repeats the request at two further
+// services. The first one carries out the work, and the second one returns the stored answer.
 func TestAfterACrash(t *testing.T) {
 	path, slow, o := filepath.Join(t.TempDir(), "ledger"), &pretend{takes: time.Hour}, connectortest.NewRequest(tasks.Upgrade, "wrong_address@example.com")
 	_, base, stop := start(t, slow, path)
@@ -96,7 +96,7 @@ func TestAfterACrash(t *testing.T) {
 	}
 }
 
-// TestRefusals asks as nobody should.
+// TestRefusals sends invalid requests.
 func TestRefusals(t *testing.T) {
 	s, base, _ := start(t, new(pretend), filepath.Join(t.TempDir(), "ledger"))
 	o := connectortest.NewRequest(tasks.Upgrade, "a@example.com")
@@ -110,7 +110,7 @@ func TestRefusals(t *testing.T) {
 	if a := good.Do(t.Context(), other); a.Effect != tasks.Refused {
 		t.Errorf("another order with the same key: %+v", a)
 	}
-	_ = s.ledger.Close() // the disk is full, say
+	_ = s.ledger.Close() // as with a full disk, writes fail
 	if a := good.Do(t.Context(), connectortest.NewRequest(tasks.Renew, "a@example.com")); a.Effect != tasks.None {
 		t.Errorf("with no ledger: %+v", a)
 	}
@@ -128,12 +128,12 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestWithKeyseatd has the real daemon ask, with work that takes longer than an asking waits.
+// TestWithKeyseatd uses the real daemon. The work takes longer than a request waits.
 func TestWithKeyseatd(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	// go test keeps a result for as long as nothing has changed that the test has read itself, and what
-	// the go command builds it has not.
+	// go test reuses a cached result unless a file that the test itself read has changed. The test does not
+	// read the sources that the go command builds.
 	if err := filepath.WalkDir("../..", func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestWithKeyseatd(t *testing.T) {
 
 var listens = regexp.MustCompile(`"listen":"([^"]+)"`)
 
-// ask starts a daemon, which ends with the test, and finds where it listens in its log.
+// ask starts a daemon, which ends with the test, and reads its address from its log.
 func ask(t *testing.T, serve *exec.Cmd) *client.Client {
 	t.Helper()
 	log, err := serve.StderrPipe()

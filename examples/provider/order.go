@@ -4,9 +4,9 @@ import "context"
 
 // A provider does the work. Replace [pretend] with yours.
 type provider interface {
-	// Do carries an order out, under a reference that is its own. With again it may have been carried out before, or
-	// half of it: find out first. An error says that it is not known what has become of it, and then
-	// it is asked for again; anything that is known is an answer.
+	// Do carries out an order. The reference is unique to the order. If again is true, an earlier call may have
+	// carried out the order, or a part of it: check that first. Return an answer if the result is certain, and
+	// an error if it is not. After an error, keyseat repeats the request.
 	Do(ctx context.Context, reference string, o order, again bool) (answer, error)
 }
 
@@ -16,17 +16,17 @@ type order struct {
 	Account struct {
 		Login       string `json:"login"`
 		Password    string `json:"password"`
-		NewEmail    string `json:"new_email"`    // of a renew, may be empty
-		NewPassword string `json:"new_password"` // of a renew, may be empty
+		NewEmail    string `json:"new_email"`    // only of a renew; may be empty
+		NewPassword string `json:"new_password"` // only of a renew; may be empty
 	} `json:"account"`
 }
 
-// about is what of an order may be kept.
+// about is the part of an order that may be stored.
 type about struct {
 	Task    string `json:"task_id"`
 	Kind    string `json:"kind"`    // upgrade or renew
-	Country string `json:"country"` // of a renew, may be empty
-	Plan    plan   `json:"plan"`    // of an upgrade
+	Country string `json:"country"` // may be empty for a renew
+	Plan    plan   `json:"plan"`    // only of an upgrade
 }
 
 type plan struct {
@@ -35,9 +35,9 @@ type plan struct {
 	Invite  string `json:"invite"`
 }
 
-// An answer is how an order has ended: see go doc ./tasks Outcome for the outcomes and what each does.
+// An answer is the result of an order. `go doc ./tasks Outcome` lists the outcomes and their effects.
 type answer struct {
 	Outcome       string `json:"outcome"`
-	Username      string `json:"username,omitempty"`       // never the login: it is shown to people
-	VerifyAddress string `json:"verify_address,omitempty"` // "": the plan's
+	Username      string `json:"username,omitempty"`       // never the login, because info shows the username
+	VerifyAddress string `json:"verify_address,omitempty"` // "": the plan's address
 }

@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// A pretend provider ends each order as the login's local part says, with success where that is no
-// outcome, and remembers how often it has done something.
+// A pretend provider ends each order with the outcome that the login's local part names, or else with
+// success. It counts how often it has carried out each order.
 //
-// A real one would, with again, first look whether the account is in the plan already. What it finds
-// out for certain is an answer (account_locked, plan_full, …), what it cannot tell an error. Its
-// errors are logged: no login or password may be in them.
+// If again is true, a real provider first checks whether the account is in the plan already. It returns a
+// certain result as an answer (account_locked, plan_full, …), and an uncertain one as an error. The service
+// logs its errors, so they must contain no login or password.
 type pretend struct {
 	takes time.Duration
 
 	mu   sync.Mutex
-	done map[string]int // by reference
+	done map[string]int // number of executions, by reference
 }
 
 // Do implements [provider].
 func (p *pretend) Do(ctx context.Context, reference string, o order, again bool) (answer, error) {
 	if again && p.count(reference) > 0 {
-		return p.answer(o), nil // it was done, and only the answer was lost
+		return p.answer(o), nil // the work was done, and only the answer was lost
 	}
 	timer := time.NewTimer(p.takes)
 	defer timer.Stop()
@@ -47,7 +47,7 @@ func (p *pretend) count(reference string) int {
 	return p.done[reference]
 }
 
-// outcomes are those of either kind, and those of one.
+// outcomes lists the outcomes, each with the kind of task that it belongs to, or "" for both kinds.
 var outcomes = map[string]string{
 	"system_error": "", "invalid_credentials": "", "account_locked": "",
 	"already_premium": "upgrade", "upgraded_recently": "upgrade", "plan_expired": "upgrade", "plan_full": "upgrade",

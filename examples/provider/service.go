@@ -16,20 +16,20 @@ type service struct {
 	token    string
 	ledger   *ledger
 	provider provider
-	patience time.Duration // how long an asking waits for the work before it is told 202
+	patience time.Duration // how long a request waits for the work before it gets a 202
 
-	work  context.Context //nolint:containedctx // of all work, which outlives the asking that began it
-	start func(func())    // in a goroutine of its own
-	stop  func()          // ends the work, and waits until it has ended
+	work  context.Context //nolint:containedctx // of all work, which outlives the request that started it
+	start func(func())    // runs a function in a new goroutine
+	stop  func()          // cancels the work, and waits until it has ended
 
 	mu   sync.Mutex
-	jobs map[string]*job // at work, by key
+	jobs map[string]*job // running jobs, by idempotency key
 }
 
-// A job is an order at work. Its answer is there once it is done.
+// A job is a running order. Its answer is set when done is closed.
 type job struct {
 	done   chan struct{}
-	answer *answer // nil: it is not known what has become of it
+	answer *answer // nil: the result is not known
 }
 
 func newService(token string, l *ledger, p provider) *service {
@@ -42,7 +42,7 @@ func newService(token string, l *ledger, p provider) *service {
 	return s
 }
 
-// ServeHTTP answers one asking.
+// ServeHTTP answers one request of the connector.
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	key, o, status := s.receive(r)
 	if status != 0 {
@@ -62,22 +62,22 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case <-timer.C:
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusAccepted)
-	case <-r.Context().Done(): // it asks again
+	case <-r.Context().Done(): // keyseat repeats the request
 	}
 }
 
-// tell is the answer to an asking whose work is done.
+// tell sends the answer of a finished job.
 func (j *job) tell(w http.ResponseWriter) {
 	if j.answer == nil {
-		w.WriteHeader(http.StatusServiceUnavailable) // so that it is asked again
+		w.WriteHeader(http.StatusServiceUnavailable) // so that keyseat repeats the request
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(j.answer) // who has gone asks again
+	_ = json.NewEncoder(w).Encode(j.answer) // a client that has left repeats the request
 }
 
-// receive reads an asking, or gives the status that refuses it: a 401 is asked again, since the token
-// may be mended; a 400 ends the task.
+// receive reads a request, or returns the status that refuses it. After a 401 keyseat repeats the request,
+// because an operator may correct the token. A 400 ends the task.
 func (s *service) receive(r *http.Request) (key string, o order, status int) {
 	want, got := sha256.Sum256([]byte("Bearer "+s.token)), sha256.Sum256([]byte(r.Header.Get("Authorization")))
 	if subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
@@ -93,14 +93,14 @@ func (s *service) receive(r *http.Request) (key string, o order, status int) {
 	return key, o, 0
 }
 
-// job finds the work of a key, or begins it: never twice at a time.
+// job returns the job of a key, or starts one. A key never has two running jobs.
 func (s *service) job(key string, o order) (*job, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, begun := s.ledger.find(key)
 	switch {
 	case begun && e.About != o.about:
-		return nil, http.StatusUnprocessableEntity // a key is of one order
+		return nil, http.StatusUnprocessableEntity // the key belongs to another order
 	case e.Answer != nil:
 		j := &job{make(chan struct{}), e.Answer}
 		close(j.done)
@@ -111,7 +111,7 @@ func (s *service) job(key string, o order) (*job, int) {
 	if !begun {
 		if err := s.ledger.write(entry{Key: key, About: o.about}); err != nil {
 			log.Print("nothing is done, because the ledger cannot be written: ", err)
-			return nil, http.StatusTooManyRequests // which says that nothing was done
+			return nil, http.StatusTooManyRequests // this status means that the service did nothing
 		}
 	}
 	j := &job{done: make(chan struct{})}
@@ -120,7 +120,7 @@ func (s *service) job(key string, o order) (*job, int) {
 	return j, 0
 }
 
-// do works on a job. Its answer is told to nobody before it is on the disk.
+// do runs a job. It sets the answer only after the answer is on the disk.
 func (s *service) do(key string, o order, again bool, j *job) {
 	told, err := s.provider.Do(s.work, key, o, again)
 	if err == nil {

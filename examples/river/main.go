@@ -1,22 +1,21 @@
-// River has a River queue do keyseat's work, for a host that runs all its background work there: the
-// same workers, the same dashboard, the same graceful stop.
+// River carries out keyseat's tasks with a River queue. It is for a host that runs all its background work
+// there, with the same workers, the same dashboard and the same graceful stop.
 //
 //	/API/ ──▶ Engine.Accept ──▶ keyseat's tables
 //	            │ Wake
 //	            └──▶ river: a "keyseat_work" job ──▶ Engine.Lease ─▶ Engine.Work ──▶ ended, or snoozed
 //	       every 5s: another one ─────────────────────▲                          until it is due again
 //
-// It takes the place of daemon.Crew, and of nothing else. keyseat's own tables stay the queue: they
-// know what is due, what is leased and how often it was tried. A River job is only a hand that asks
-// for the next due task, which is why it has no arguments, why a job that is lost or doubled does no
-// harm, and why it is inserted after the task was stored and not with it. The job of every five
-// seconds is for those that were lost, and for leases that ran out because a process has died.
+// It replaces only the worker pool of package daemon. keyseat's own tables stay the queue: they record
+// which task is due, its lease and the number of attempts. A River job only leases the next due task. So it
+// has no arguments, and a lost or repeated job does no harm. It is inserted after the task was stored, and
+// not in the same transaction. A periodic job every five seconds makes up for lost jobs, and takes over
+// tasks whose leases ran out because a process died.
 //
 //	DATABASE_URL=postgres://… go -C examples/river run .
 //	go -C examples/river test ./...
 //
-// The sealing key is made anew by each start here: use adapters/keyring with a file of keys for the
-// real thing.
+// Each start makes a new master key here. In production, use adapters/keyring with a file of keys.
 package main
 
 import (
@@ -40,7 +39,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// serve mounts the API on that database, and works on what it accepts until the context ends.
+// serve mounts the API on the database, and carries out accepted tasks until the context ends.
 func serve(ctx context.Context, url string, c tasks.Connector, mux *http.ServeMux) (err error) {
 	store, err := bunstore.Open(ctx, url, bunstore.Options{})
 	if err != nil {
@@ -67,7 +66,7 @@ func serve(ctx context.Context, url string, c tasks.Connector, mux *http.ServeMu
 	return queue.run(ctx)
 }
 
-// fill makes a plan and issues a key, once.
+// fill makes a plan and issues a key, on the first start only.
 func fill(ctx context.Context, store *bunstore.Store) error {
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
 	batch := tasks.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}

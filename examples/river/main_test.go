@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// hesitant is a provider that is still at work when it is asked for the first two times.
+// hesitant is a provider that is still at work during the first two attempts.
 type hesitant struct{ asked atomic.Int32 }
 
 func (h *hesitant) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
@@ -41,7 +41,7 @@ func TestRiver(t *testing.T) {
 	}
 	account := tasks.Account{Login: tasks.NewSecret("a@example.com"), Password: tasks.NewSecret("correct horse 1")}
 	for err = c.Upgrade(ctx, "MY-FIRST-KEY", account, "US"); err != nil && ctx.Err() == nil && len(done) == 0; time.Sleep(10 * time.Millisecond) {
-		err = c.Upgrade(ctx, "MY-FIRST-KEY", account, "US") // the API is mounted any moment
+		err = c.Upgrade(ctx, "MY-FIRST-KEY", account, "US") // the API is mounted soon
 	}
 	if info, err := c.Wait(ctx, "MY-FIRST-KEY"); err != nil || info.Status != keys.Success || h.asked.Load() != 3 {
 		t.Errorf("%+v, %v, asked %d times", info, err, h.asked.Load())

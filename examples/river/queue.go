@@ -15,39 +15,40 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// How long a task is ours, and how much of that its asking may take: what is left is for writing down
-// what has become of it.
+// The length of a lease, and the longest that an attempt may take. The rest of the lease is for storing
+// the result.
 const (
 	lease  = time.Minute
 	asking = 45 * time.Second
 )
 
-// often is how soon a lost job is made up for.
+// often is the interval of the periodic job, which makes up for lost jobs.
 const often = 5 * time.Second
 
-// work is the job. It has no arguments: it asks for whatever task is due.
+// work is the job. It has no arguments, because it leases any due task.
 type work struct{}
 
 // Kind implements [river.JobArgs].
 func (work) Kind() string { return "keyseat_work" }
 
-// A worker carries out the job with a desk.
+// A worker carries out the job with an engine.
 type worker struct {
 	river.WorkerDefaults[work]
 	engine tasks.Engine
 }
 
-// Timeout implements [river.Worker]. The work bounds itself.
+// Timeout implements [river.Worker]. Work ends earlier, by its own deadlines.
 func (*worker) Timeout(*river.Job[work]) time.Duration { return lease }
 
-// Work makes one step of work. A task that goes on snoozes the job until it is due again. What cannot
-// be written down is no error of the job's: its lease runs out, and another job takes the task.
+// Work leases one task and makes one attempt. If the task stays open, Work snoozes the job until the task is
+// due again. If Work cannot store the result, it only logs the error, because the lease runs out and another
+// job takes the task.
 func (w *worker) Work(ctx context.Context, _ *river.Job[work]) error {
 	leased, err := w.engine.Lease(ctx, "river", 1, lease)
 	if err != nil || len(leased) == 0 {
-		return err // which River tries again
+		return err // River tries again after an error
 	}
-	settling, done := context.WithDeadline(context.WithoutCancel(ctx), leased[0].LeasedAt.Add(lease)) // outlives a stop
+	settling, done := context.WithDeadline(context.WithoutCancel(ctx), leased[0].LeasedAt.Add(lease)) // not cancelled by a stop
 	defer done()
 	ask, end := context.WithTimeout(ctx, asking)
 	defer end()
@@ -61,8 +62,8 @@ func (w *worker) Work(ctx context.Context, _ *river.Job[work]) error {
 	return nil
 }
 
-// A queue is a River client for one kind of job. A host has one for all its kinds already: it adds the
-// worker and the periodic job to that.
+// A queue is a River client for one kind of job. A host that already has a client adds the worker and the
+// periodic job to it.
 type queue struct{ client *river.Client[pgx.Tx] }
 
 func newQueue(ctx context.Context, pool *pgxpool.Pool, engine tasks.Engine) (*queue, error) {
@@ -89,8 +90,8 @@ func newQueue(ctx context.Context, pool *pgxpool.Pool, engine tasks.Engine) (*qu
 	return &queue{client}, err
 }
 
-// wake inserts a job. The request that it is for has been answered by its own success, and the one of
-// every few seconds makes up for a job that cannot be inserted.
+// wake inserts a job. It returns no error, because the API has already accepted the request. The periodic
+// job makes up for a job that cannot be inserted.
 func (q *queue) wake() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -99,8 +100,8 @@ func (q *queue) wake() {
 	}
 }
 
-// run works until the context ends. What was begun by then is waited for, and then cut short: tasks
-// that were being asked about are asked about again.
+// run works until the context ends. Then it waits up to ten seconds for running jobs, and cancels the rest.
+// A later lease repeats the cancelled attempts.
 func (q *queue) run(ctx context.Context) error {
 	work := context.WithoutCancel(ctx)
 	if err := q.client.Start(work); err != nil {

@@ -30,8 +30,8 @@ func (s *store) Apply(ctx context.Context, changes []tasks.Change) ([]error, err
 	return do(ctx, s, func(h *state) ([]error, error) { return each(changes, h.apply), nil })
 }
 
-// apply makes one change, whole or not at all: everything that can refuse it comes before the first write.
-// A stock.Allocator, which every store shares, counts the slots.
+// apply makes one change as a whole or not at all, because every check comes before the first write. A
+// stock.Allocator counts the slots, as in every store.
 func (h *state) apply(c tasks.Change) error {
 	made := string(c.Code()) + " " + c.ID
 	if h.Made[made] {
@@ -101,9 +101,9 @@ func (s *store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) (
 	})
 }
 
-// due finds the open tasks that can be leased, the longest due first.
+// due returns the open tasks that can be leased, the longest due first.
 func (h *state) due(ttl time.Duration) (due []tasks.Task) {
-	ahead := now().Add(2 * ttl) // what lies past it was set by a clock that has since gone back
+	ahead := now().Add(2 * ttl) // a later time comes from a clock that was since set back
 	for _, t := range h.Tasks {
 		if t.Open() && (!ready(t).After(now()) || t.LeasedUntil.After(ahead) || t.LeasedUntil.IsZero() && h.decided(t).After(ahead)) {
 			due = append(due, t)
@@ -112,7 +112,7 @@ func (h *state) due(ttl time.Duration) (due []tasks.Task) {
 	return slices.SortedFunc(slices.Values(due), func(x, y tasks.Task) int { return ready(x).Compare(ready(y)) })
 }
 
-// decided is when the task's last event was.
+// decided returns the time of the task's last event.
 func (h *state) decided(t tasks.Task) (at time.Time) {
 	for _, e := range h.History[t.Code] {
 		if e.Task == t.ID {
@@ -122,7 +122,7 @@ func (h *state) decided(t tasks.Task) (at time.Time) {
 	return at
 }
 
-// ready is when a task can be leased.
+// ready returns the time from which a task can be leased.
 func ready(t tasks.Task) time.Time {
 	if t.LeasedUntil.IsZero() {
 		return t.DueAt

@@ -1,19 +1,21 @@
-// Store serves keyseat's API from a store of its own making: a file of JSON that each write replaces.
+// Store serves keyseat's API from a custom store: a JSON file that each write replaces.
 //
-// It is as slow as it is simple, since each call reads all that the file says: good for a shop of some
-// hundred keys that wants a file which people can read, and for seeing what a store has to do. That is
-// to keep, find and compare; it knows no rule. Begin at store.go, which is the file; hot.go is what a
-// request and a worker need, and with the file that is 190 lines of code. The operator's side, office.go,
-// is 80 more: nine calls, each of which lists, finds or brings in something, and none of which follows
-// from another. What both must promise stands at tasks.Store and tasks.AdminStore, and the suite in
-// adapters/storetest holds them to that:
+// The store is simple and slow, because each call parses the whole file. It suits a shop of a few hundred
+// keys that wants a readable file. It also shows the duties of a store: to keep, find and compare values. A
+// store knows no rule.
+//
+//	store.go    the file
+//	hot.go      the methods for requests and workers (with store.go, 190 lines of code)
+//	office.go   the methods for an operator: nine independent calls that list, find or import (80 lines)
+//
+// tasks.Store and tasks.AdminStore document the contracts. The suite in adapters/storetest checks them:
 //
 //	go run ./examples/store shop.json
 //	go test ./examples/store
 //
-// One process at a time may have the file. Secrets in it are encrypted, by the sealer of the desk,
-// before the store sees them; the key here is made anew by each start, so that it opens no task of
-// an earlier one: use adapters/keyring with a file of keys for the real thing.
+// Only one process at a time may use the file. The engine's sealer encrypts secrets before the store sees
+// them. Each start makes a new master key here, so a later start cannot decrypt tasks of an earlier one. In
+// production, use adapters/keyring with a file of keys.
 package main
 
 import (
@@ -34,7 +36,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// serve mounts the API on the store and works on what it accepts until the context ends.
+// serve mounts the API on the store, and carries out accepted tasks until the context ends.
 func serve(ctx context.Context, s *store, mux *http.ServeMux) error {
 	var master [keyring.KeySize]byte
 	_, _ = rand.Read(master[:]) // never fails
@@ -45,7 +47,7 @@ func serve(ctx context.Context, s *store, mux *http.ServeMux) error {
 	return crew.Run(ctx, 10*time.Second)
 }
 
-// fill makes a plan and issues a key, once: the next start finds its batch there.
+// fill makes a plan and issues a key on the first start. A later start finds that the batch exists.
 func fill(ctx context.Context, s *store) error {
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
 	batch := tasks.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}

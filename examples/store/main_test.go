@@ -16,8 +16,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// empty is all that the suite has to be told. It does not wait for the disk, because the suite writes
-// thousands of times.
+// empty makes an empty store, which is all that the suite needs. It does not wait for the disk, because the
+// suite writes thousands of times.
 func empty(t testing.TB) storetest.Store {
 	s, err := open(filepath.Join(t.TempDir(), "shop.json"))
 	if err != nil {
@@ -29,13 +29,13 @@ func empty(t testing.TB) storetest.Store {
 
 func TestStore(t *testing.T) { storetest.Run(t, empty) }
 
-// TestCompare has random histories end alike here and in the reference store.
+// TestCompare checks that random histories end alike here and in the reference store.
 func TestCompare(t *testing.T) {
 	storetest.Compare(t, empty, func(testing.TB) storetest.Store { return memory.New(storetest.Clock()) })
 }
 
-// TestTheFileIsAll opens it again after a key was used, and finds the same. A file that cannot be
-// written leaves nothing behind in memory.
+// TestTheFileIsAll opens the file again after a key was used, and finds the same state. A failed write leaves
+// the state in memory unchanged.
 func TestTheFileIsAll(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shop.json")
 	s, err := open(path)
@@ -53,7 +53,7 @@ func TestTheFileIsAll(t *testing.T) {
 	if !bytes.Equal(s.text, again.text) {
 		t.Errorf("%s\n%s", s.text, again.text)
 	}
-	if err := os.Mkdir(path+".new", 0o700); err != nil { // in the way of the next write
+	if err := os.Mkdir(path+".new", 0o700); err != nil { // makes the next write fail
 		t.Fatal(err)
 	}
 	v, err := again.Snapshots(t.Context(), []keys.Code{"MY-FIRST-KEY"})
@@ -82,7 +82,7 @@ func use(t *testing.T, s *store) {
 		t.Fatal(err)
 	}
 	for err = c.Upgrade(ctx, "MY-FIRST-KEY", account, "US"); err != nil && t.Context().Err() == nil; {
-		err = c.Upgrade(ctx, "MY-FIRST-KEY", account, "US") // the API is mounted any moment
+		err = c.Upgrade(ctx, "MY-FIRST-KEY", account, "US") // the API is mounted soon
 	}
 	info, err := c.Wait(ctx, "MY-FIRST-KEY")
 	if err != nil || info.Status != keys.Success {

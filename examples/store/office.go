@@ -63,7 +63,7 @@ func (s *store) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
 	return err
 }
 
-// page is up to n of those that come after one.
+// page returns the first n elements for which after is true.
 func page[T any](all []T, after func(T) bool, n int) []T {
 	all = slices.DeleteFunc(all, func(x T) bool { return !after(x) })
 	return all[:min(n, len(all))]

@@ -16,25 +16,25 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A store keeps everything in a file of JSON, which each write replaces.
+// A store keeps all data in a JSON file that each write replaces.
 type store struct {
 	path string
-	sync func(*os.File) error // waits for the disk
+	sync func(*os.File) error // flushes a file to the disk
 	mu   sync.Mutex
-	text []byte // what the file says
+	text []byte // the file's content
 }
 
-// A state is what the file holds.
+// A state is the parsed file.
 type state struct {
 	Keys    map[keys.Code]keys.Key
 	Tasks   map[string]tasks.Task
 	Plans   []stock.Plan // in the order of import
 	History map[keys.Code][]tasks.Event
-	Made    map[string]bool // changes, by code and id, so that one applied twice is made once
+	Made    map[string]bool // applied changes, by code and id: the store makes a repeated change only once
 	Batches map[string][]keys.Code
 }
 
-// open reads the file. One that is not there is an empty store.
+// open reads the file. If the file does not exist, the store is empty.
 func open(path string) (*store, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -43,8 +43,8 @@ func open(path string) (*store, error) {
 	return &store{path: path, sync: (*os.File).Sync, text: text}, err
 }
 
-// do is every call: it acts on a state of its own, read from the text, and saves that if nothing failed.
-// So a call is whole or not at all, and nobody can reach into what another has read.
+// do runs one call of the store. It parses a new state from the text, runs act on it, and saves the state
+// unless act failed. So every call takes effect as a whole or not at all, and calls share no memory.
 func do[T any](ctx context.Context, s *store, act func(*state) (T, error)) (T, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,7 +60,8 @@ func do[T any](ctx context.Context, s *store, act func(*state) (T, error)) (T, e
 	return found, s.save(h)
 }
 
-// save replaces the file in one step, once the new one is on the disk. When it returns, so is the step.
+// save writes a new file to the disk, and then renames it over the old one. It returns after the rename is
+// on the disk too.
 func (s *store) save(h state) error {
 	text, err := json.Marshal(h)
 	if err != nil || bytes.Equal(text, s.text) {
@@ -87,7 +88,7 @@ func (s *store) save(h state) error {
 
 func now() time.Time { return time.Now().UTC() }
 
-// key shows a key with its latest task, task one task with its key.
+// key returns the snapshot of a key and its latest task. task returns that of one task and its key.
 func (h *state) key(code keys.Code) tasks.Snapshot { return h.view(code, h.Keys[code].Task) }
 func (h *state) task(id string) tasks.Snapshot     { return h.view(h.Tasks[id].Code, id) }
 
@@ -99,7 +100,7 @@ func (h *state) view(code keys.Code, id string) tasks.Snapshot {
 	return v
 }
 
-// each is what f makes of each.
+// each returns the results of f, in order.
 func each[A, B any](all []A, f func(A) B) []B {
 	made := make([]B, len(all))
 	for i, a := range all {
