@@ -13,24 +13,24 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// A bench is what the rows share.
+// A bench is the state that all rows share.
 type bench struct {
 	options
-	folder     string // everything that is made is in here
+	folder     string // contains all files of the run
 	self       string // this program
 	admin      string // URL of the server
-	postmaster int    // its first process, if that is known
+	postmaster int    // id of its first process; 0: unknown
 	stop       func() // stops the server
-	made       int    // names of databases and files
+	made       int    // number of names given to databases and files
 }
 
-// settings of the server beside durability: no checkpoint falls into one side's measurement alone, and
-// the indexes of the biggest tables fit.
+// settings are those of the server, in addition to durability. They avoid a checkpoint during the
+// measurement of one side only. They give enough memory for the indexes of the biggest tables.
 var settings = []string{
 	"synchronous_commit=on", "shared_buffers=1GB", "max_wal_size=16GB", "checkpoint_timeout=1h", "maintenance_work_mem=512MB",
 }
 
-// growthSettings count what statements take, and keep the write-ahead log of filling small.
+// growthSettings measure the time in statements, and keep the write-ahead log small while tables are filled.
 var growthSettings = []string{"shared_preload_libraries=pg_stat_statements", "max_wal_size=4GB"}
 
 func newBench(ctx context.Context, o options) (b *bench, err error) {
@@ -68,8 +68,8 @@ func (b *bench) close() {
 	}
 }
 
-// build builds keyseatd from the checkout that this program belongs to, with the dependencies that
-// keyseat itself names: here there are others beside them.
+// build builds keyseatd from the checkout of this program. It uses keyseat's own module, because this module
+// has further dependencies.
 func (b *bench) build(ctx context.Context) (string, error) {
 	checkout, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/keyseat/keyseat").Output()
 	if err != nil {
@@ -91,12 +91,12 @@ func (b *bench) build(ctx context.Context) (string, error) {
 	return program, nil
 }
 
-// say tells the person who waits; the table alone goes to standard output.
+// say prints progress to standard error. Standard output gets only the table.
 func (b *bench) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(os.Stderr, format+"\n", args...) // nobody reads it, then
+	_, _ = fmt.Fprintf(os.Stderr, format+"\n", args...) // if standard error is closed, progress is lost
 }
 
-// path is that of a new file.
+// path returns an unused path for a new file.
 func (b *bench) path(name string) string {
 	b.made++
 	return filepath.Join(b.folder, fmt.Sprintf("%d-%s", b.made, name))

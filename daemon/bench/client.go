@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// A client is one connection that is kept, and just enough HTTP/1.1 to leave the two cores to those
-// who are measured: a length is expected of every answer.
+// A client is one persistent connection with a minimal HTTP/1.1. It uses little processor time, which leaves
+// the two cores to the measured programs. Every response must have a Content-Length.
 type client struct {
 	conn net.Conn
 	buf  []byte
@@ -29,7 +29,7 @@ var (
 
 var errAnswer = errors.New("an answer that is no 200, or has no length")
 
-// ask sends a request and gives the body of its answer, which is good until the next.
+// ask sends a request and returns the body of its response. The body is valid until the next call.
 func (c *client) ask(request []byte) ([]byte, error) {
 	if _, err := c.conn.Write(request); err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func (c *client) ask(request []byte) ([]byte, error) {
 	return c.buf[begin:end], nil
 }
 
-// extent says where the body of a message begins and ends, or that its end is not known yet: -1.
+// extent returns where the body of a message begins and ends. The end is -1 while it is not known.
 func extent(message []byte) (begin, end int, err error) {
 	head := bytes.Index(message, headEnd)
 	if head < 0 {

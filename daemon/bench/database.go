@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// database makes a new database, with keyseat's tables, and gives its URL and what drops it.
+// database creates a database with keyseat's tables. It returns its URL and a function that drops it.
 func (b *bench) database(ctx context.Context) (url string, drop func(), err error) {
 	url, drop, err = b.empty(ctx)
 	if err != nil {
@@ -21,7 +21,7 @@ func (b *bench) database(ctx context.Context) (url string, drop func(), err erro
 	return url, drop, nil
 }
 
-// empty makes one without tables.
+// empty creates a database without tables.
 func (b *bench) empty(ctx context.Context) (url string, drop func(), err error) {
 	b.made++
 	name := fmt.Sprint("bench", b.made)
@@ -36,7 +36,7 @@ func (b *bench) empty(ctx context.Context) (url string, drop func(), err error) 
 	}, nil
 }
 
-// execute runs statements, each on its own, on a connection of their own.
+// execute runs each statement in its own transaction, on a new connection.
 func execute(ctx context.Context, url string, statements ...string) error {
 	return connected(ctx, url, func(conn *pgx.Conn) error {
 		for _, sql := range statements {
@@ -53,17 +53,17 @@ func connected(ctx context.Context, url string, do func(*pgx.Conn) error) error 
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // it has done its work
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // the connection is not needed any more
 	return do(conn)
 }
 
-// number gives the one number that a query yields.
+// number returns the one number that a query yields.
 func number(ctx context.Context, url, sql string) (n int, err error) {
 	err = connected(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&n) })
 	return n, err
 }
 
-// holds is nil if that query yields that number.
+// holds returns nil if the query yields the number want.
 func holds(ctx context.Context, url, sql string, want int) error {
 	n, err := number(ctx, url, sql)
 	if err == nil && n != want {
@@ -75,18 +75,18 @@ func holds(ctx context.Context, url, sql string, want int) error {
 // wipe empties the tables.
 const wipe = `TRUNCATE keyseat_keys, keyseat_tasks, keyseat_history, keyseat_batches, keyseat_plans, keyseat_countries RESTART IDENTITY`
 
-// tidy leaves nothing for later that one side would have to do: neither the vacuum nor a checkpoint.
+// tidy does pending maintenance now, so that no vacuum or checkpoint falls into one side's measurement.
 var tidy = []string{"VACUUM (ANALYZE) keyseat_keys, keyseat_tasks, keyseat_history, keyseat_plans", "CHECKPOINT"}
 
-// usedKeys puts n keys in the place of all there is that are in use, each by a user named after it.
+// usedKeys replaces the content of all tables with n keys in use. Each key's username contains its code.
 func usedKeys(ctx context.Context, url string, n int) error {
 	return execute(ctx, url, append([]string{wipe, fillKeys(n, "success", true)}, tidy...)...)
 }
 
-// slotsOf is how many slots a plan has: few, as families do.
+// slotsOf is the number of slots of a plan. It is small, as in a family plan.
 const slotsOf = 5
 
-// freshKeys puts n keys in the place of all there is that nobody has used, and a slot for each.
+// freshKeys replaces the content of all tables with n unused keys, and at least one free slot for each.
 func freshKeys(ctx context.Context, url string, n int) error {
 	plans := fmt.Sprintf(`
 		INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)
@@ -106,7 +106,7 @@ func fillKeys(n int, status string, used bool) string {
 		FROM generate_series(0, %[3]d) i`, status, used, n-1)
 }
 
-// text gives the one text that a query yields, or why it yields none.
+// text returns the one text that a query yields, or the text of its error.
 func text(ctx context.Context, url, sql string) (s string) {
 	err := connected(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&s) })
 	if err != nil {

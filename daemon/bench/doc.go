@@ -1,25 +1,27 @@
-// Command bench measures keyseatd beside what could stand in its place, and prints one Markdown table:
+// Command bench compares keyseatd with possible replacements, and prints one Markdown table:
 //
 //	go -C daemon/bench run .                 # everything, some twenty minutes
 //	go -C daemon/bench run . --only 1,2,3    # some rows
 //	go -C daemon/bench run . --quick         # does it still work? the figures mean little
-//	go -C daemon/bench run . --growth N      # instead: what N keys cost beside 100,000
+//	go -C daemon/bench run . --growth N      # instead: the cost of N keys, compared with 100,000
 //
-// It starts all it needs and nothing is left behind: a PostgreSQL that is told to be durable,
-// keyseatd as it is built from this checkout, a provider that carries tasks out at once, and the peers,
-// each a process of its own. Peers are the least that could answer the same calls from the same
-// tables, written as well as they can be in a few lines, and River for what it does.
+// It starts all programs that it needs, and leaves nothing behind. They are a PostgreSQL with durable
+// settings, keyseatd built from this checkout, a provider, and the peers, each a process of its own. The
+// provider carries out tasks immediately. A peer is a minimal program that answers the same calls from the
+// same tables. It is as fast as a few lines can be. River is the peer for carrying out tasks.
 //
-//	          ┌─ keyseatd ──┬─▶ provider (answers at once, or never)
+//	          ┌─ keyseatd ──┬─▶ provider (answers immediately, or never)
 //	load ─────┤             │
 //	(1, 32,   ├─ bare ──────┼─▶ PostgreSQL, fsync and synchronous_commit on
 //	256 conns)│             │
 //	          └─ no database┘      copy, river ─▶
 //
-// The sides are measured in turn, each from the same contents and with nothing else running, in the
-// other order every round; a ratio is the median of the rounds' ratios. Throughput is that of a closed
-// loop. Latency under a given load is that of an open loop: it counts from the moment at which a
-// request was due to be sent, whether or not there was a connection to send it on. Every answer is
-// looked at, and what was accepted is counted in the database afterwards: a side that answers wrongly
-// ends the run.
+// The program measures the sides in turn, with the same data and nothing else running. Each round reverses
+// their order. A ratio is the median of the rounds' ratios.
+//
+// Throughput is measured in a closed loop. Latency under a given load is measured in an open loop. It counts
+// from the time at which a request was due, even if no connection was free to send it.
+//
+// The program checks every response. Afterwards it counts the accepted requests in the database. A wrong
+// response ends the run.
 package main

@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// few is how many keys the others are compared with.
+// few is the number of keys of the smaller store.
 const few = 100_000
 
-// archived is how many keys archiving is measured of, at most: it goes through all of them, half a minute and more
-// a million.
+// archived is the largest number of keys for which archiving is measured. Archiving reads all keys, and takes
+// at least half a minute per million.
 const archived = 2_000_000
 
-// growth says what a store of many keys costs beside one of few: the same measurements of both, one
-// after the other, each of a database of its own.
+// growth measures the cost of one store. The program measures a store with many keys and one with few in
+// the same way, one after the other. Each has its own database.
 type growth struct {
 	*bench
 	url   string
-	flags []string // that every daemon has
+	flags []string // of every daemon
 	keys  int
-	used  int // of them, and archived in the end: those of the lowest numbers
-	fresh int // of them, to be upgraded: those of the highest
+	used  int // number of keys in use, which have the lowest numbers; archived at the end
+	fresh int // number of keys to upgrade, which have the highest numbers
 	all   []figure
 }
 
-// A figure is a cell of the table. It has no ratio where it has no value.
+// A figure is a cell of the table. If its value is 0, the table shows no ratio.
 type figure struct {
 	what, text string
 	value      float64
@@ -39,7 +39,7 @@ func (g *growth) add(what string, value float64, format string, args ...any) {
 	g.say("  %s: %s", what, g.all[len(g.all)-1].text)
 }
 
-// grow measures both and prints the table.
+// grow measures both stores and prints the table.
 func (b *bench) grow(ctx context.Context, w io.Writer) error {
 	var sides [][]figure
 	for _, n := range []int{min(few, b.growth), b.growth} {
@@ -59,7 +59,8 @@ func (b *bench) grow(ctx context.Context, w io.Writer) error {
 	return out.Flush()
 }
 
-// beside is a line of the table: what was measured of few, and the same of many if it was.
+// beside returns a line of the table. It has figure f of the smaller store, and the same figure of the
+// larger store if it was measured.
 func (f figure) beside(many []figure) string {
 	text, ratio := "", ""
 	if i := slices.IndexFunc(many, func(m figure) bool { return m.what == f.what }); i >= 0 {
@@ -71,7 +72,7 @@ func (f figure) beside(many []figure) string {
 	return fmt.Sprintf("| %s | %s | %s | %s |", f.what, f.text, text, ratio)
 }
 
-// grown makes all measurements of a store of n keys.
+// grown makes all measurements of a store with n keys.
 func (b *bench) grown(ctx context.Context, n int) ([]figure, error) {
 	url, drop, err := b.database(ctx)
 	if err != nil {

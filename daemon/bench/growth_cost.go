@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A meter stands at some place in the write-ahead log, and at the beginning of PostgreSQL's statistics.
+// A meter is a position in the write-ahead log. PostgreSQL's statistics were reset at that position.
 type meter string
 
 func (g *growth) meter(ctx context.Context) (m meter, err error) {
@@ -24,8 +24,8 @@ func (g *growth) meter(ctx context.Context) (m meter, err error) {
 	return m, err
 }
 
-// spent adds what n of something have cost since: processor time, the time in statements, and the
-// write-ahead log with the whole pages in it.
+// spent adds the cost of each of n things since m: processor time, time in statements, write-ahead log, and
+// the number of whole pages in that log.
 func (g *growth) spent(ctx context.Context, m meter, what string, n int, each work) error {
 	var ms float64
 	var wal, pages int
@@ -47,7 +47,7 @@ func (g *growth) spent(ctx context.Context, m meter, what string, n int, each wo
 	return nil
 }
 
-// vacuum cleans up after the upgrades, and again and again while info is asked for.
+// vacuum measures a VACUUM after the upgrades, and then the latency of info during repeated VACUUMs.
 func (g *growth) vacuum(ctx context.Context) error {
 	dead, err := number(ctx, g.url, "SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables")
 	if err != nil {
@@ -68,7 +68,7 @@ func (g *growth) vacuum(ctx context.Context) error {
 	return err
 }
 
-// whileTidied asks calmly while one VACUUM follows another.
+// whileTidied measures info at the calm rate while one VACUUM follows another.
 func (g *growth) whileTidied(ctx context.Context) (sample, error) {
 	tidying, stop := context.WithCancel(ctx)
 	failed := make(chan error, 1)
@@ -85,7 +85,7 @@ func (g *growth) whileTidied(ctx context.Context) (sample, error) {
 	return got, errors.Join(err, <-failed)
 }
 
-// archive archives the tenth that was in use long ago, and cleans up.
+// archive measures the archiving of the used keys, a tenth of all, and a VACUUM after it.
 func (g *growth) archive(ctx context.Context) error {
 	before, err := g.sizes(ctx)
 	if err != nil {

@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// growthCode is as long as a code of ours, and as scattered. So is it in SQL.
+// growthCode returns the i-th code. It is as long and as random as a generated code. growthRows makes the
+// same codes in SQL.
 func growthCode(i int) string { return fmt.Sprintf("%X", md5.Sum(fmt.Append(nil, i)))[:29] }
 
-// growthRows are the columns of n rows, from the first on: their numbers, codes, and the ids of their
-// tasks.
+// growthRows is SQL for a range of rows. Its columns are the row's number, its code and the id of its
+// task.
 const growthRows = `(SELECT i, left(upper(md5(i::text)), 29) AS code, left(upper(md5('t' || i)), 26) AS task FROM generate_series(%d, %d) i) r`
 
-// The rows of keys that nobody has used, and of those in use that were upgraded long ago.
+// Statements that make the rows of unused keys, and of keys in use that were upgraded long ago.
 var (
 	growthKeys = []string{`
 		INSERT INTO keyseat_keys (code, version, status, used, revoked, message, username, verify_address, invite, address,
@@ -37,11 +38,11 @@ var (
 			1, 0, 0, false, at, at, at, at, 'success' FROM (SELECT now() - interval '60 days' AS at) was, `}
 )
 
-// fillStep is how many keys come with one statement.
+// fillStep is the number of keys per statement.
 const fillStep = 1_000_000
 
-// fill makes the keys, each with its line of history; a tenth of them is in use, by a task that has
-// spent a slot. The indexes of the two big tables are built in the end.
+// fill makes the keys, each with its line of history. A tenth of the keys is in use, by a task that has
+// spent a slot. fill builds the indexes of the two big tables at the end.
 func (g *growth) fill(ctx context.Context) error {
 	start := time.Now()
 	all := []string{
@@ -58,7 +59,7 @@ func (g *growth) fill(ctx context.Context) error {
 	return err
 }
 
-// growthPlans are plans with so many of their slots spent, enough for n.
+// growthPlans is SQL that makes enough plans for n keys, each with the given number of spent slots.
 func growthPlans(name string, spent, n int) string {
 	return fmt.Sprintf(`
 		INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)
@@ -66,7 +67,7 @@ func growthPlans(name string, spent, n int) string {
 		FROM generate_series(0, %d) i`, name, slotsOf, spent, n/slotsOf)
 }
 
-// inSteps makes those statements for some rows at a time.
+// inSteps completes the statements for ranges of up to fillStep rows.
 func inSteps(statements []string, first, after int) (all []string) {
 	for ; first < after; first += fillStep {
 		for _, sql := range statements {
@@ -76,7 +77,7 @@ func inSteps(statements []string, first, after int) (all []string) {
 	return all
 }
 
-// weigh says how much of the disk is taken, and how long the first vacuum of it all takes.
+// weigh measures the disk space of the tables, and the duration of their first VACUUM.
 func (g *growth) weigh(ctx context.Context) error {
 	start := time.Now()
 	if err := execute(ctx, g.url, tidy...); err != nil {
@@ -101,12 +102,12 @@ func (g *growth) weigh(ctx context.Context) error {
 	return nil
 }
 
-// size is what a table takes with its indexes, in bytes.
+// size returns the size of a table with its indexes, in bytes.
 func (g *growth) size(ctx context.Context, table string) (int, error) {
 	return number(ctx, g.url, "SELECT pg_total_relation_size('keyseat_"+table+"')")
 }
 
-// sizes is what the three tables that grow take.
+// sizes returns the size of the three growing tables, in bytes.
 func (g *growth) sizes(ctx context.Context) (sum int, err error) {
 	for _, table := range []string{"keys", "tasks", "history"} {
 		n, err := g.size(ctx, table)

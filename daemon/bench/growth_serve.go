@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// calm is the rate of the open loop that latencies are taken under: far from what saturates anything.
+// calm is the rate of the open loop for latencies, in requests per second. It is far below saturation.
 const calm = 1000
 
-// infos ask for keys at random, of those that nobody upgrades here.
+// infos requests info of random keys, except for the keys that upgrades uses.
 func (g *growth) infos() asker {
 	return func(q *question) bool {
 		i := rand.IntN(g.keys - g.fresh)
@@ -25,7 +25,7 @@ func (g *growth) infos() asker {
 	}
 }
 
-// upgrades ask for an upgrade of each fresh key in turn, over all connections.
+// upgrades requests an upgrade of each fresh key in turn. All connections share the sequence.
 func (g *growth) upgrades() func() asker {
 	var next atomic.Int64
 	return func() asker {
@@ -44,7 +44,7 @@ func (g *growth) serve(ctx context.Context, flags ...string) (*server, error) {
 	return g.bench.serve(ctx, g.url, append(flags, g.flags...)...)
 }
 
-// info measures the busiest loop, and latencies under a calm one.
+// info measures throughput in a closed loop, and latency at the calm rate.
 func (g *growth) info(ctx context.Context) error {
 	start := func(ctx context.Context) (*server, error) { return g.serve(ctx, "--connector", "sim") }
 	m, err := g.meter(ctx)
@@ -67,13 +67,13 @@ func (g *growth) info(ctx context.Context) error {
 	return nil
 }
 
-// waits adds latencies.
+// waits adds the latencies of a sample.
 func (g *growth) waits(what string, s sample) {
 	g.add(what+", p50", float64(s.p50), "%s", duration(float64(s.p50)))
 	g.add(what+", p99", float64(s.p99), "%s", duration(float64(s.p99)))
 }
 
-// stock measures the one call that reads every plan, one after the other.
+// stock measures stock, the only call that reads every plan, on one connection.
 func (g *growth) stock(ctx context.Context) error {
 	start := func(ctx context.Context) (*server, error) { return g.serve(ctx, "--connector", "sim") }
 	ask := func() asker {
@@ -90,8 +90,8 @@ func (g *growth) stock(ctx context.Context) error {
 	return err
 }
 
-// upgrade measures how fast upgrades are accepted, and then how fast the backlog is worked off, and
-// what both leave on the disk.
+// upgrade measures how fast keyseatd accepts upgrades, and then how fast it works off the backlog. It also
+// measures the growth of the tables by both.
 func (g *growth) upgrade(ctx context.Context) error {
 	before, err := g.sizes(ctx)
 	if err != nil {
@@ -110,7 +110,7 @@ func (g *growth) upgrade(ctx context.Context) error {
 	return err
 }
 
-// accept has a provider that never answers, and one worker: nothing but accepting is measured.
+// accept measures only acceptance, because the provider never answers and the daemon has one worker.
 func (g *growth) accept(ctx context.Context) (accepted int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -134,7 +134,7 @@ func (g *growth) accept(ctx context.Context) (accepted int, err error) {
 	return accepted, g.spent(ctx, m, "accepted upgrade", accepted, got.each)
 }
 
-// work works the backlog off, with the simulator.
+// work measures how fast the simulator works off the backlog.
 func (g *growth) work(ctx context.Context, backlog int) error {
 	m, err := g.meter(ctx)
 	if err != nil {

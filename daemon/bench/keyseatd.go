@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// A server is a process that answers on an address.
+// A server is a process that serves HTTP.
 type server struct {
 	*process
 	addr  string
-	admin string // of keyseatd's other listener
+	admin string // address of keyseatd's admin listener
 }
 
 // A starter starts one side of a comparison.
 type starter func(ctx context.Context) (*server, error)
 
-// serve starts keyseatd on a database with defaults but for the flags, and waits until it is ready.
-// Its log goes to a file, at the level that it has by itself.
+// serve starts keyseatd on a database, with defaults except for the flags, and waits until it is ready.
+// Its log goes to a file, at the default level.
 func (b *bench) serve(ctx context.Context, database string, flags ...string) (*server, error) {
 	s, err := b.launch(ctx, database, flags...)
 	if err != nil {
@@ -36,7 +36,7 @@ func (b *bench) serve(ctx context.Context, database string, flags ...string) (*s
 	return s, nil
 }
 
-// launch starts it and does not wait.
+// launch starts keyseatd and does not wait.
 func (b *bench) launch(ctx context.Context, database string, flags ...string) (*server, error) {
 	public, admin, err := freePorts()
 	if err != nil {
@@ -50,7 +50,7 @@ func (b *bench) launch(ctx context.Context, database string, flags ...string) (*
 	return &server{process: p, addr: public, admin: admin}, nil
 }
 
-// patience bounds what only a fault can make longer.
+// patience bounds waits that only an error can make longer.
 const patience = 30 * time.Second
 
 func (s *server) awaitReady(ctx context.Context) error {
@@ -78,11 +78,11 @@ func (s *server) ready(ctx context.Context, client *http.Client) bool {
 	if err != nil {
 		return false
 	}
-	_ = answer.Body.Close() // its status is all that matters
+	_ = answer.Body.Close() // only the status matters
 	return answer.StatusCode == http.StatusOK
 }
 
-// command runs a command of keyseatd that ends.
+// command runs a command of keyseatd to its end.
 func (b *bench) command(ctx context.Context, stdin io.Reader, args ...string) error {
 	cmd := exec.CommandContext(ctx, b.keyseatd, args...)
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.SysProcAttr = b.folder, environment(), stdin, leashed()
@@ -92,7 +92,7 @@ func (b *bench) command(ctx context.Context, stdin io.Reader, args ...string) er
 	return nil
 }
 
-// masterKey gives a file of master keys, the same for the whole run.
+// masterKey returns the path of a file of master keys, the same for the whole run.
 func (b *bench) masterKey(ctx context.Context) (string, error) {
 	file := filepath.Join(b.folder, "master.key")
 	if err := b.command(ctx, nil, "master-key", "add", file); err != nil {
@@ -101,7 +101,7 @@ func (b *bench) masterKey(ctx context.Context) (string, error) {
 	return file, nil
 }
 
-// freePorts finds two addresses that nobody listens on just now.
+// freePorts returns two addresses that currently have no listener.
 func freePorts() (string, string, error) {
 	one, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
 	if err != nil {

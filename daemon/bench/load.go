@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// A load is what comes at a server.
+// A load describes the requests to a server.
 type load struct {
 	conns  int
 	length time.Duration
-	rate   float64 // requests a second that are due, of an open loop; 0: a closed loop
+	rate   float64 // of an open loop: requests due per second; 0: a closed loop
 	askers func() asker
 }
 
-// on puts the load on an address.
+// on runs the load against an address.
 func (l load) on(ctx context.Context, addr string) (sample, error) {
 	clients, err := l.dial(ctx, addr)
 	defer func() {
 		for _, c := range clients {
-			_ = c.conn.Close() // it has done its work
+			_ = c.conn.Close() // the measurement is over
 		}
 	}()
 	if err != nil {
@@ -30,7 +30,7 @@ func (l load) on(ctx context.Context, addr string) (sample, error) {
 	}
 	defer context.AfterFunc(ctx, func() {
 		for _, c := range clients {
-			_ = c.conn.SetDeadline(time.Unix(1, 0)) // what is under way ends at once
+			_ = c.conn.SetDeadline(time.Unix(1, 0)) // running requests end immediately
 		}
 	})()
 	return l.run(ctx, clients)
@@ -50,7 +50,7 @@ func (l load) dial(ctx context.Context, addr string) (clients []*client, err err
 	return clients, nil
 }
 
-// run lets each client ask in turn, and gathers what they saw.
+// run lets all clients send requests simultaneously, and collects their latencies.
 func (l load) run(ctx context.Context, clients []*client) (sample, error) {
 	due := l.schedule(ctx)
 	seen, errs := make([][]time.Duration, len(clients)), make([]error, len(clients))
@@ -67,7 +67,8 @@ func (l load) run(ctx context.Context, clients []*client) (sample, error) {
 	return newSample(seen, took), nil
 }
 
-// each asks until the time is over, or there is nothing more to ask or due.
+// each sends requests one after another. It ends when the time is over, or when no further request exists or
+// is due.
 func (l load) each(c *client, end time.Time, due <-chan time.Time) (took []time.Duration, err error) {
 	ask, q := l.askers(), &question{}
 	for now := time.Now(); now.Before(end) && ask(q); {

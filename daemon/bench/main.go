@@ -14,7 +14,7 @@ func main() {
 	err := run(ctx, os.Args[1:])
 	stop()
 	if err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, "bench:", err) // the status tells it too
+		_, _ = fmt.Fprintln(os.Stderr, "bench:", err) // the exit status reports the failure too
 		os.Exit(1)
 	}
 }
@@ -36,11 +36,11 @@ func run(ctx context.Context, args []string) error {
 		return b.grow(ctx, os.Stdout)
 	}
 	results, err := b.measure(ctx)
-	// What was measured before an interrupt or a failure is worth having.
+	// After an interrupt or a failure, report the rows measured before it.
 	return errors.Join(err, b.report(ctx, os.Stdout, results))
 }
 
-// measure measures one row after another.
+// measure measures the wanted rows, one after another.
 func (b *bench) measure(ctx context.Context) (all []result, err error) {
 	for _, r := range rows {
 		if !b.wanted(r.number) {

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// options are what the command line says.
+// options are the values of the command line.
 type options struct {
-	only     []int         // rows; none: all
-	rounds   int           // of each comparison
-	length   time.Duration // of one measurement
+	only     []int         // numbers of the rows to measure; empty: all
+	rounds   int           // number of rounds of each comparison
+	length   time.Duration // duration of one measurement
 	quick    bool
-	keyseatd string   // the program; "": built from the checkout
-	settings []string // further ones of PostgreSQL
-	profile  string   // folder for CPU profiles of keyseatd, "" for none
-	growth   int      // keys; 0: the rows are measured instead
+	keyseatd string   // path of the program; "": build it from the checkout
+	settings []string // further settings of PostgreSQL
+	profile  string   // folder for CPU profiles of keyseatd; "": no profiles
+	growth   int      // number of keys; 0: measure the rows instead
 }
 
 func parseOptions(args []string) (o options, err error) {
@@ -63,7 +63,7 @@ func numbers(list string) (all []int, err error) {
 
 func (o options) wanted(row int) bool { return len(o.only) == 0 || slices.Contains(o.only, row) }
 
-// size is an amount of data, a tenth of it when things are quick.
+// size returns the amount of data to use: n, or a tenth of it with --quick.
 func (o options) size(n int) int {
 	if o.quick {
 		return n / 10

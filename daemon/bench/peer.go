@@ -13,7 +13,7 @@ import (
 // asPeer is the first argument of this program when it runs as a peer.
 const asPeer = "peer"
 
-// peers are what keyseatd is compared to, by name. They get what follows on the command line.
+// peers are the programs that keyseatd is compared with, by name. A peer gets the rest of the command line.
 var peers = map[string]func(ctx context.Context, args []string) error{
 	"constant":     peerConstant,
 	"bare-info":    peerInfo,
@@ -22,11 +22,11 @@ var peers = map[string]func(ctx context.Context, args []string) error{
 	"river":        peerRiver,
 }
 
-// runPeer runs a peer until its standard input ends: then whoever started it is gone.
+// runPeer runs a peer until its standard input ends, because then its parent process has ended.
 func runPeer(ctx context.Context, args []string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin) // however it ends, it ends
+		_, _ = io.Copy(io.Discard, os.Stdin) // an error also means the end
 		cancel()
 	}()
 	run, found := peers[args[0]]
@@ -36,7 +36,7 @@ func runPeer(ctx context.Context, args []string) error {
 	return run(ctx, args[1:])
 }
 
-// serveAPI serves a handler at /API/, as plainly as net/http does, and says where.
+// serveAPI serves a handler at /API/ with a plain net/http server, and prints its address.
 func serveAPI(ctx context.Context, handler http.HandlerFunc) error {
 	on, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,16 +50,16 @@ func serveAPI(ctx context.Context, handler http.HandlerFunc) error {
 	return server.Serve(on)
 }
 
-// tell says something to whoever started the peer.
+// tell sends a line to the parent process.
 func tell(word string, what any) { _, _ = fmt.Fprintln(os.Stdout, word, what) }
 
-// respond sends an answer, or says that there is none.
+// respond sends a response, or status 500 after an error.
 func respond(w http.ResponseWriter, body []byte, err error) {
 	if err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, err) // it is in the log then
+		_, _ = fmt.Fprintln(os.Stderr, err) // standard error is the peer's log
 		http.Error(w, "error", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_, _ = w.Write(body) // a client that has left is no concern
+	_, _ = w.Write(body) // ignore a client that has left
 }

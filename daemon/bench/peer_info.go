@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// A shown key is info's answer, as keyseatd gives it for a key in use.
+// A shown is the response to info, as keyseatd sends it for a key in use.
 type shown struct {
 	Status   string     `json:"status"`
 	Message  string     `json:"message"`
@@ -24,7 +24,7 @@ type shown struct {
 const infoQuery = `SELECT status, message, username, verify_address, used::int, date_trunc('second', purchase_date), date_trunc('second', used_date)
 	FROM keyseat_keys WHERE code = $1 AND NOT revoked`
 
-// peerInfo answers info with one prepared query each, over as many connections as keyseatd has.
+// peerInfo answers info with one prepared query per request, over as many connections as keyseatd uses.
 func peerInfo(ctx context.Context, args []string) error {
 	pool, err := openPool(ctx, args[0])
 	if err != nil {
@@ -35,15 +35,15 @@ func peerInfo(ctx context.Context, args []string) error {
 		var k shown
 		err := pool.QueryRow(r.Context(), infoQuery, r.URL.Query().Get("info")).
 			Scan(&k.Status, &k.Message, &k.Username, &k.Address, &k.Used, utc{&k.Bought}, utc{&k.Since})
-		body, _ := json.Marshal(k) // it can be
+		body, _ := json.Marshal(k) // shown can always be encoded
 		respond(w, body, err)
 	})
 }
 
-// conns is how many connections to the database a side has: keyseatd's default.
+// conns is the number of connections of a side to the database. It is keyseatd's default.
 const conns = 16
 
-// openPool opens a pool that prepares its statements, as pgx does by itself.
+// openPool opens a pool that prepares its statements, which is pgx's default.
 func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -53,17 +53,17 @@ func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, config)
 }
 
-// peerConstant answers info without a database: what net/http and JSON cost by themselves.
+// peerConstant answers info without a database. It measures the cost of net/http and JSON alone.
 func peerConstant(ctx context.Context, _ []string) error {
 	now := time.Now().UTC().Truncate(time.Second)
 	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
 		k := shown{"success", "", "u-" + r.URL.Query().Get("info"), "1 Main Street, Springfield", 1, &now, &now}
-		body, _ := json.Marshal(k) // it can be
+		body, _ := json.Marshal(k) // shown can always be encoded
 		respond(w, body, nil)
 	})
 }
 
-// utc scans a time as the answer shows it.
+// utc scans a time and converts it to UTC, as the response shows it.
 type utc struct{ into **time.Time }
 
 // Scan implements [database/sql.Scanner].

@@ -14,8 +14,8 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
-// peerRiver inserts as many jobs as it is told, says so, and works on them with as many workers as it
-// is told once a line comes. A job does nothing. It says when the first one was worked on.
+// peerRiver inserts jobs, prints a line, and runs the jobs with workers. Its arguments are the database's URL,
+// the number of jobs and the number of workers. A job does nothing. The peer prints the time of the first one.
 func peerRiver(ctx context.Context, args []string) error {
 	jobs, workers, err := two(args[1:])
 	if err != nil {
@@ -56,7 +56,7 @@ type noop struct {
 // Kind implements [river.JobArgs].
 func (noop) Kind() string { return "noop" }
 
-// A worker says when it was first called.
+// A worker prints the time of its first call.
 type worker struct {
 	river.WorkerDefaults[noop]
 	called atomic.Bool
@@ -70,8 +70,8 @@ func (w *worker) Work(context.Context, *river.Job[noop]) error {
 	return nil
 }
 
-// newRiver makes a client that fetches as often as River allows: by itself it does so ten times a
-// second, which is for latency that nobody minds.
+// newRiver makes a client that fetches jobs as often as River allows. The default, ten times a second, is too
+// slow for this comparison.
 func newRiver(ctx context.Context, pool *pgxpool.Pool, workers int) (*river.Client[pgx.Tx], error) {
 	driver := riverpgxv5.New(pool)
 	migrator, err := rivermigrate.New(driver, nil)
@@ -106,7 +106,7 @@ func insert(ctx context.Context, client *river.Client[pgx.Tx], jobs int) error {
 	return nil
 }
 
-// riverVersion is the one that this program was built with.
+// riverVersion returns the version of River in this program.
 func riverVersion() string {
 	info, _ := debug.ReadBuildInfo()
 	for _, m := range info.Deps {

@@ -11,7 +11,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// openFile opens a file as keyseatd does, with one connection, since there is one writer.
+// openFile opens a file as keyseatd does. It uses one connection, because SQLite has one writer.
 func openFile(path string) (*sql.DB, error) {
 	v := url.Values{
 		"_txlock": {"immediate"}, "_busy_timeout": {"10000"}, "_synchronous": {"FULL"}, "_foreign_keys": {"on"},
@@ -24,13 +24,13 @@ func openFile(path string) (*sql.DB, error) {
 	return db, err
 }
 
-// peerSQLite accepts upgrades with one transaction each.
+// peerSQLite accepts each upgrade in one transaction.
 func peerSQLite(ctx context.Context, args []string) error {
 	db, err := openFile(args[0])
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }() // it has done its work
+	defer func() { _ = db.Close() }() // the peer ends
 	w, err := prepare(ctx, db)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func peerSQLite(ctx context.Context, args []string) error {
 	})
 }
 
-// A writer has the statements of an upgrade prepared.
+// A writer holds the prepared statements of an upgrade.
 type writer struct {
 	db                         *sql.DB
 	mark, take, add, chronicle *sql.Stmt
@@ -71,7 +71,7 @@ func prepare(ctx context.Context, db *sql.DB) (*writer, error) {
 	return w, nil
 }
 
-// upgrade gives how many tasks it has added.
+// upgrade returns the number of tasks that it added.
 func (w *writer) upgrade(ctx context.Context, code, country string, sealed []byte) (int, error) {
 	tx, err := w.db.BeginTx(ctx, nil)
 	if err != nil {

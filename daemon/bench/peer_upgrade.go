@@ -8,9 +8,8 @@ import (
 	"net/http"
 )
 
-// claim accepts an upgrade in one statement: it takes a slot of the oldest plan that nobody else is
-// just taking one of, marks the key, adds the task and the line of history. It gives how many tasks
-// it has added.
+// claim accepts an upgrade in one statement. It takes a slot of the oldest plan whose row is not locked,
+// updates the key, and adds the task and the line of history. It returns the number of added tasks.
 const claim = `
 	WITH plan AS (
 		SELECT id, address, invite FROM keyseat_plans
@@ -33,7 +32,7 @@ const claim = `
 		RETURNING 1)
 	SELECT count(*) FROM t, p, h`
 
-// peerUpgrade accepts upgrades with one statement each, which is a transaction.
+// peerUpgrade accepts each upgrade with one statement, which is a transaction.
 func peerUpgrade(ctx context.Context, args []string) error {
 	pool, err := openPool(ctx, args[0])
 	if err != nil {
@@ -48,13 +47,13 @@ func peerUpgrade(ctx context.Context, args []string) error {
 	})
 }
 
-// verdicts are the answers by the number of tasks that were added.
+// verdicts are the response bodies, by the number of added tasks.
 var verdicts = [][]byte{
 	[]byte(`{"status":"error","message":"This key is not usable, your account is still premium, if not, renew it"}`),
 	[]byte(`{"status":"success","message":"Upgrade request sent successfully, your account will be Premium in a few minutes, you can check the status via the key info"}`),
 }
 
-// sealer encrypts what is secret in a request: nobody stores that in plain.
+// sealer returns a function that encrypts the secrets of a request, as every real store does.
 func sealer() func(r *http.Request) []byte {
 	block, err := aes.NewCipher(make([]byte, 32))
 	if err != nil {

@@ -11,17 +11,18 @@ import (
 	"syscall"
 )
 
-// A process is a running program. It dies with the context that it was started under, and with us.
+// A process is a running program. It is killed when its context ends, and on Linux also when we end.
 type process struct {
 	name  string
 	cmd   *exec.Cmd
-	lines *bufio.Scanner // of its standard output
-	stdin io.WriteCloser // its end tells a peer to end
+	lines *bufio.Scanner // lines of its standard output
+	stdin io.WriteCloser // a peer ends when it is closed
 	log   string         // the file that its standard error goes to
 	ended chan struct{}
 }
 
-// environment is no more than programs need: whoever runs this may have set up a keyseatd of theirs.
+// environment returns only the variables that programs need, because the user's environment may configure
+// another keyseatd.
 func environment() []string {
 	var kept []string
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "GOGC", "GOMEMLIMIT"} {
@@ -38,7 +39,7 @@ func (b *bench) start(ctx context.Context, name, program string, args ...string)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = log.Close() }() // the process has its own
+	defer func() { _ = log.Close() }() // the process has its own descriptor
 	p.cmd = exec.CommandContext(ctx, program, args...)
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr, p.cmd.SysProcAttr = b.folder, environment(), log, leashed()
 	out, err := p.cmd.StdoutPipe()
@@ -53,13 +54,13 @@ func (b *bench) start(ctx context.Context, name, program string, args ...string)
 		return nil, err
 	}
 	go func() {
-		_, _ = p.cmd.Process.Wait() // how it ended shows in its log
+		_, _ = p.cmd.Process.Wait() // the log shows how it ended
 		close(p.ended)
 	}()
 	return p, nil
 }
 
-// peer starts this program as a peer and waits until it serves.
+// peer starts this program as a peer, and waits until it serves.
 func (b *bench) peer(ctx context.Context, name string, args ...string) (*server, error) {
 	p, err := b.start(ctx, name, b.self, append([]string{asPeer, name}, args...)...)
 	if err != nil {
@@ -73,7 +74,7 @@ func (b *bench) peer(ctx context.Context, name string, args ...string) (*server,
 	return &server{process: p, addr: addr}, nil
 }
 
-// line waits for a line of the peer's that begins with that word, and gives the rest of it.
+// line waits for a line of the peer that begins with word, and returns the rest of the line.
 func (p *process) line(word string) (string, error) {
 	for p.lines.Scan() {
 		if rest, found := strings.CutPrefix(p.lines.Text(), word+" "); found {
@@ -83,14 +84,14 @@ func (p *process) line(word string) (string, error) {
 	return "", fmt.Errorf("%s has ended: %s", p.name, p.tail())
 }
 
-// kill ends the process at once: nothing that it does on its way out is measured.
+// kill ends the process immediately, so that its shutdown is not measured.
 func (p *process) kill() {
-	_ = p.cmd.Process.Signal(syscall.SIGKILL) // it may have ended
+	_ = p.cmd.Process.Signal(syscall.SIGKILL) // it may have ended already
 	<-p.ended
 	_ = p.stdin.Close()
 }
 
-// tail is the end of the log.
+// tail returns the last 1000 bytes of the log.
 func (p *process) tail() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {

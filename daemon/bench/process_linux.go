@@ -2,7 +2,8 @@ package main
 
 import "syscall"
 
-// leashed is a process that dies with us. An interrupt at the terminal is for us alone.
+// leashed returns attributes that kill a process when its parent dies. An interrupt at the terminal reaches
+// only the parent.
 func leashed() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -4,5 +4,5 @@ package main
 
 import "syscall"
 
-// leashed is a process that dies with the context that it was started under.
+// leashed returns no attributes: a process is killed only when its context ends.
 func leashed() *syscall.SysProcAttr { return nil }

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// recorder is what a keyseatd has beside its own files when it is to be profiled: from its start on it
-// writes CPU profiles of a few seconds each, numbered, until it is killed.
+// recorder is a source file that is added to a profiled keyseatd. From its start until it is killed, that
+// keyseatd writes numbered CPU profiles of a few seconds each.
 const recorder = `package main
 
 import (
@@ -36,11 +36,11 @@ func record(pattern string) {
 }
 `
 
-// seconds is how long each profile takes.
+// seconds is the length of each profile.
 const seconds = 3
 
-// overlay gives the file that has go build see one more file, so that keyseatd itself need not know
-// of profiles.
+// overlay returns the path of an overlay file for go build, which adds recorder to keyseatd. So keyseatd
+// itself contains no code for profiles.
 func (b *bench) overlay(root string) (string, error) {
 	folder, err := filepath.Abs(b.profile)
 	if err == nil {

@@ -8,16 +8,16 @@ import (
 	"sync/atomic"
 )
 
-// A provider is the service behind keyseatd's connector. It answers every task with success at once,
-// or, if it is a silent one, never.
+// A provider is the service that keyseatd's connector calls. It answers every request with success
+// immediately, or never if it is silent.
 type provider struct {
 	silent bool
-	told   func(order []byte) // each order, when it has come; nil: nobody listens
+	told   func(order []byte) // called for each received request, unless nil
 	asked  atomic.Int64
 	on     net.Listener
 }
 
-// newProvider serves until the context ends.
+// newProvider opens a listener that closes when the context ends. The caller calls run.
 func newProvider(ctx context.Context, silent bool) (*provider, error) {
 	on, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -30,7 +30,7 @@ func newProvider(ctx context.Context, silent bool) (*provider, error) {
 
 func (p *provider) url() string { return "http://" + p.on.Addr().String() }
 
-// run accepts until the listener is closed.
+// run accepts connections until the listener is closed.
 func (p *provider) run() {
 	for {
 		conn, err := p.on.Accept()
@@ -43,12 +43,12 @@ func (p *provider) run() {
 
 const outcome = `{"outcome":"success","username":"someone","verify_address":"1 Main Street"}`
 
-// answered is the one answer there is.
+// answered is the response to every request.
 var answered = fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(outcome), outcome)
 
-// serve reads one order after another from a connection, until that is closed.
+// serve reads one request after another from a connection, until the connection is closed.
 func (p *provider) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }() // the other side has gone
+	defer func() { _ = conn.Close() }() // the client has closed it
 	for buf, n := make([]byte, 8192), 0; n < len(buf); {
 		more, err := conn.Read(buf[n:])
 		if err != nil {

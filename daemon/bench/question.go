@@ -7,23 +7,23 @@ import (
 	"sync/atomic"
 )
 
-// A question is a request and what its answer must hold.
+// A question is a request, and a text that its response must contain.
 type question struct{ request, want []byte }
 
-// An asker writes the next question, in place of the one before it; false: there is none left. It
-// belongs to one connection.
+// An asker overwrites q with the next question. It returns false if no question is left. An asker belongs to
+// one connection.
 type asker func(q *question) bool
 
-// codeOf is the code of the i-th key.
+// codeOf returns the code of the i-th key.
 func codeOf(i int) string { return fmt.Sprintf("K%09d", i) }
 
-// appendCode is codeOf that makes no garbage.
+// appendCode appends the code of the i-th key, without an allocation for the code.
 func appendCode(to []byte, i int) []byte {
 	return append(append(to, 'K'), strconv.Itoa(1_000_000_000 + i)[1:]...)
 }
 
-// infos ask for keys at random. A key's username holds its code, so that an answer that was meant for
-// another is found out.
+// infos requests info of random keys. A key's username contains its code, so that the check finds responses
+// for another key.
 func infos(keys int) func() asker {
 	return func() asker {
 		return func(q *question) bool {
@@ -38,7 +38,7 @@ func infos(keys int) func() asker {
 
 const upgradeForm = "&login=someone%40example.com&pwd=a-secret-of-theirs-1&country=US"
 
-// upgrades ask for an upgrade of each key in turn, over all connections.
+// upgrades requests an upgrade of each key in turn. All connections share the sequence.
 func upgrades(keys int) func() asker {
 	var next atomic.Int64
 	length := len("upgrade=") + len(codeOf(0)) + len(upgradeForm)
@@ -54,7 +54,7 @@ func upgrades(keys int) func() asker {
 	}
 }
 
-// stocks ask for the stock, and want the last of its countries there.
+// stocks requests the stock. The response must contain the last country.
 func stocks() func() asker {
 	return func() asker {
 		return func(q *question) bool {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// report writes the table, under what it was measured on.
+// report writes a heading with the environment, and the table.
 func (b *bench) report(ctx context.Context, w io.Writer, results []result) error {
 	if len(results) == 0 {
 		return nil
@@ -28,7 +28,7 @@ func (b *bench) report(ctx context.Context, w io.Writer, results []result) error
 	return out.Flush()
 }
 
-// surroundings are the machine and the versions.
+// surroundings describes the machine and the versions of all programs.
 func (b *bench) surroundings(ctx context.Context) string {
 	return strings.Join([]string{
 		fmt.Sprintf("%s, %d cores, %s/%s", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH),
@@ -56,7 +56,7 @@ func processor() string {
 	return cmp.Or(strings.TrimLeft(field("/proc/cpuinfo", "model name"), "\t :"), "unknown processor")
 }
 
-// field gives the rest of the first line of a file that begins with that name, or "".
+// field returns the rest of the first line of a file that begins with name, or "".
 func field(file, name string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {

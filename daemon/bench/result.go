@@ -11,9 +11,9 @@ type result struct {
 	row    int
 	what   string
 	ours   string
-	theirs string // "" where there is no other side
-	figure string // that the target is about
-	target string // "" where there is none
+	theirs string // "" without another side
+	figure string // the value that the target limits
+	target string // "" without a target
 	met    bool
 }
 
@@ -31,10 +31,10 @@ func (r result) verdict() string {
 	return "**no**"
 }
 
-// A goal is what a figure must come to.
+// A goal is the range that a figure must be in.
 type goal struct {
-	least, most float64 // one of them; 0: no such bound
-	aim         float64 // beyond that; 0: none
+	least, most float64 // bounds, of which one is set; 0: no such bound
+	aim         float64 // a better value that is wanted but not required; 0: no such value
 }
 
 func (g goal) met(figure float64) bool {
@@ -55,7 +55,7 @@ func (g goal) String() string {
 	return text
 }
 
-// throughput compares how much two sides can do.
+// throughput compares the throughput of two sides.
 func throughput(what string, ours, theirs series, g goal) result {
 	ratio := ours.against(theirs, rate)
 	return result{
@@ -64,7 +64,7 @@ func throughput(what string, ours, theirs series, g goal) result {
 	}
 }
 
-// latency compares one quantile of what two sides take.
+// latency compares one quantile of the latencies of two sides.
 func latency(what string, ours, theirs series, of func(sample) float64, g goal) result {
 	ratio := ours.against(theirs, of)
 	return result{
@@ -73,7 +73,7 @@ func latency(what string, ours, theirs series, of func(sample) float64, g goal) 
 	}
 }
 
-// loaded writes medians of throughput and of latency, where that was looked at.
+// loaded formats the medians of throughput, and of latency if it was measured.
 func (s series) loaded() string {
 	text := fmt.Sprintf("%.0f/s", s.median(rate))
 	if s.median(p99) > 0 {
@@ -82,14 +82,14 @@ func (s series) loaded() string {
 	return text + s.used()
 }
 
-// waited writes medians of latency.
+// waited formats the medians of latency.
 func (s series) waited() string { return s.quantiles() + s.used() }
 
 func (s series) quantiles() string {
 	return fmt.Sprintf("p50 %s, p99 %s", duration(s.median(p50)), duration(s.median(p99)))
 }
 
-// used writes medians of the processor time that one answer takes, where that is known.
+// used formats the medians of processor time per response, if they are known.
 func (s series) used() string {
 	if s.median(onServer) == 0 {
 		return ""
@@ -97,7 +97,7 @@ func (s series) used() string {
 	return fmt.Sprintf(", CPU %s + %s", duration(s.median(onServer)), duration(s.median(onDatabase)))
 }
 
-// duration writes nanoseconds with three digits.
+// duration formats nanoseconds with three digits and a unit.
 func duration(ns float64) string {
 	switch d := time.Duration(ns); {
 	case d >= time.Second:
@@ -109,7 +109,7 @@ func duration(ns float64) string {
 	}
 }
 
-// bounded compares a duration with the longest that it may be.
+// bounded compares a duration with its upper bound.
 func bounded(what string, ours string, figure, most time.Duration) result {
 	return result{
 		what: what, ours: ours, figure: duration(float64(figure)),

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// A side measures itself once, from start to end.
+// A side makes one complete measurement of one program.
 type side func(ctx context.Context) (sample, error)
 
-// alternate measures every side once a round, in the other order each time.
+// alternate measures every side once per round. Each round reverses the order.
 func (b *bench) alternate(ctx context.Context, sides ...side) ([]series, error) {
 	all := make([]series, len(sides))
 	for round := range b.rounds {
@@ -32,10 +32,10 @@ func (b *bench) alternate(ctx context.Context, sides ...side) ([]series, error) 
 	return all, nil
 }
 
-// warmth is how long a server is used before it is measured.
+// warmth is the time for which a server gets load before the measurement.
 const warmth = time.Second
 
-// loaded is the side that starts a server, warms it up, measures it under a load and stops it.
+// loaded returns a side that starts a server, warms it up, measures it under a load and stops it.
 func (b *bench) loaded(start starter, l func() load) side {
 	return func(ctx context.Context) (sample, error) {
 		got, _, err := b.once(ctx, start, l())
@@ -43,7 +43,7 @@ func (b *bench) loaded(start starter, l func() load) side {
 	}
 }
 
-// once gives also how many answers there were in all, the warming up included.
+// once makes the measurement of loaded. It also returns the number of all responses, including the warm-up.
 func (b *bench) once(ctx context.Context, start starter, l load) (got sample, all int, err error) {
 	s, err := start(ctx)
 	if err != nil {

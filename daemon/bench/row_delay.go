@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// rowDelay looks how soon the provider is asked about what an idle daemon accepts, and when another
-// daemon does so because the one that accepted has no free hand. It counts from the sending of the
-// request.
+// rowDelay measures the time from a client's request to the daemon's call of the provider. It measures this
+// with an idle daemon, and with another daemon that makes the call because the first one has no free worker.
 func rowDelay(ctx context.Context, b *bench) ([]result, error) {
 	s, drop, err := b.upgradeStage(ctx)
 	if err != nil {
@@ -42,14 +41,14 @@ func rowDelay(ctx context.Context, b *bench) ([]result, error) {
 	}, nil
 }
 
-// delays measure from a request to the provider's being asked.
+// delays measures the time from a client's request to the call of the provider.
 type delays struct {
 	*stage
 	provider *provider
 	come     <-chan []byte
 }
 
-// own has one daemon.
+// own measures with one daemon.
 func (d *delays) own(ctx context.Context, n int) (series, error) {
 	if err := freshKeys(ctx, d.url, n); err != nil {
 		return nil, err
@@ -63,7 +62,8 @@ func (d *delays) own(ctx context.Context, n int) (series, error) {
 	return series{newSample([][]time.Duration{all}, time.Second)}, err
 }
 
-// other has one that accepts and is busy for ever with its first task, and one that is idle.
+// other measures with two daemons. One accepts, and its only worker is busy with the first task forever. The
+// other one is idle.
 func (d *delays) other(ctx context.Context, n int) ([]time.Duration, error) {
 	if err := freshKeys(ctx, d.url, n+1); err != nil {
 		return nil, err
@@ -85,13 +85,13 @@ func (d *delays) other(ctx context.Context, n int) ([]time.Duration, error) {
 	return d.each(ctx, busy.addr, ask, n, time.Second)
 }
 
-// occupy gives a daemon its first task, and waits until it has taken it.
+// occupy sends a daemon its first task, and waits until the daemon has leased it.
 func (d *delays) occupy(ctx context.Context, addr string, ask asker) error {
 	c, err := dial(ctx, addr)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = c.conn.Close() }() // it has done its work
+	defer func() { _ = c.conn.Close() }() // the measurement is over
 	q := &question{}
 	ask(q)
 	if err := c.check(q); err != nil {
@@ -102,23 +102,23 @@ func (d *delays) occupy(ctx context.Context, addr string, ask asker) error {
 		if err != nil || n == 1 {
 			return err
 		}
-		time.Sleep(10 * time.Millisecond) // it can only be asked for
+		time.Sleep(10 * time.Millisecond) // only the database shows the lease, so poll
 	}
 }
 
-// worker is a daemon whose provider answers.
+// worker starts a daemon whose provider answers.
 func (d *delays) worker(ctx context.Context) (*server, error) {
 	return d.serve(ctx, d.url, "--master-key-file", d.flag[1], "--connector", d.provider.url())
 }
 
-// each asks one after the other, with pauses of up to so long, so that the daemon is idle and its
-// polls are met at any moment.
+// each sends n requests one after another, with random pauses of up to pause. So the daemon is idle, and the
+// requests arrive at any time between two of its polls.
 func (d *delays) each(ctx context.Context, addr string, ask asker, n int, pause time.Duration) (all []time.Duration, err error) {
 	c, err := dial(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = c.conn.Close() }() // it has done its work
+	defer func() { _ = c.conn.Close() }() // the measurement is over
 	for q := (&question{}); len(all) < n && ctx.Err() == nil; {
 		time.Sleep(time.Duration(rand.Int64N(int64(pause))))
 		ask(q)
@@ -134,7 +134,7 @@ func (d *delays) each(ctx context.Context, addr string, ask asker, n int, pause 
 	return all, ctx.Err()
 }
 
-// await waits for the one order that is to come.
+// await waits for the provider's next request.
 func (d *delays) await(ctx context.Context) error {
 	select {
 	case order := <-d.come:

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// rowImport compares keyseatd keys import, from its start to its end, with COPY of files that hold
-// the very rows: keys, and a line of history for each.
+// rowImport compares a whole run of keyseatd keys import with COPY. The copied files contain the same rows:
+// keys, and a line of history for each.
 func rowImport(ctx context.Context, b *bench) ([]result, error) {
 	i := &importing{bench: b, keys: b.size(1_000_000)}
 	url, drop, err := b.database(ctx)
@@ -30,7 +30,7 @@ func rowImport(ctx context.Context, b *bench) ([]result, error) {
 	return []result{throughput(fmt.Sprintf("import of %d keys, beside COPY of keys and history", i.keys), got[0], got[1], goal{least: 0.6})}, nil
 }
 
-// importing is one set of keys in three files.
+// importing is one set of keys, in three files.
 type importing struct {
 	*bench
 	url                  string
@@ -49,22 +49,22 @@ func (i *importing) write() (err error) {
 	return lines(i.histories, "", i.keys, "%s,batch,0,2026-01-02 03:04:05.%dZ,imported,\"\",\"\",\"\",\"\",\"\",\"\",\"\"\n")
 }
 
-// lines writes a file of one line a key.
+// lines writes a file with one line per key.
 func lines(path, head string, n int, format string) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }() // Flush tells
+	defer func() { _ = f.Close() }() // Flush returns the error
 	out := bufio.NewWriter(f)
-	_, _ = out.WriteString(head) // Flush tells
+	_, _ = out.WriteString(head) // Flush returns the error
 	for k := range n {
 		_, _ = fmt.Fprintf(out, format, codeOf(k), k%1000)
 	}
 	return out.Flush()
 }
 
-// timed is the side that fills empty tables, whose rows are counted in the end.
+// timed returns a side that fills empty tables, and counts their rows at the end.
 func (i *importing) timed(do func(ctx context.Context) error) side {
 	return func(ctx context.Context) (sample, error) {
 		if err := execute(ctx, i.url, wipe, "CHECKPOINT"); err != nil {
@@ -88,7 +88,7 @@ func (i *importing) ours(ctx context.Context) error {
 	return i.command(ctx, nil, "keys", "import", i.csv, "--database", i.url)
 }
 
-// raw copies both files in one transaction.
+// raw imports both files with COPY, in one transaction.
 func (i *importing) raw(ctx context.Context) error {
 	return connected(ctx, i.url, func(conn *pgx.Conn) error {
 		return pgx.BeginFunc(ctx, conn, func(pgx.Tx) error {

@@ -5,18 +5,18 @@ import (
 	"fmt"
 )
 
-// crowd is how many connections the busiest loads have.
+// crowd is the number of connections of the heaviest loads.
 const crowd = 256
 
-// A stage is a database with the sides that use it.
+// A stage is a database, and the flags of the daemons on it.
 type stage struct {
 	*bench
 	url  string
 	keys int
-	flag []string // of keyseatd
+	flag []string // flags of keyseatd
 }
 
-// infoStage has keys in use. Nothing is ever accepted there, so the connector has nothing to do.
+// infoStage makes a stage with keys in use. It accepts no request, so the connector has nothing to do.
 func (b *bench) infoStage(ctx context.Context, keys int) (*stage, func(), error) {
 	url, drop, err := b.database(ctx)
 	if err != nil {
@@ -33,7 +33,7 @@ func (b *bench) infoStage(ctx context.Context, keys int) (*stage, func(), error)
 	return s, drop, nil
 }
 
-// connected are the flags that every keyseatd on Postgres needs.
+// connected returns the flags that every keyseatd on PostgreSQL needs.
 func (b *bench) connected(ctx context.Context, connector string) ([]string, error) {
 	file, err := b.masterKey(ctx)
 	return []string{"--master-key-file", file, "--connector", connector}, err
@@ -49,7 +49,7 @@ func (s *stage) infos(conns int, rate float64) func() load {
 	return func() load { return load{conns, s.length, rate, infos(s.keys)} }
 }
 
-// share is how much of the bare handler's capacity an open loop asks of both sides.
+// share is the rate of the open loop for both sides, as a part of the bare handler's throughput.
 const share = 0.7
 
 func rowInfo(ctx context.Context, b *bench) ([]result, error) {
@@ -98,7 +98,7 @@ func rowInfoAlone(ctx context.Context, b *bench) ([]result, error) {
 	return []result{throughput("info, 1 connection, beside net/http + pgx", got[0], got[1], goal{least: 0.85})}, nil
 }
 
-// same holds that two sides give the very same answer.
+// same returns an error unless two sides send the same response.
 func (s *stage) same(ctx context.Context, one, other starter) error {
 	first, err := s.body(ctx, one)
 	if err != nil {
@@ -121,7 +121,7 @@ func (s *stage) body(ctx context.Context, start starter) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = c.conn.Close() }() // it has done its work
+	defer func() { _ = c.conn.Close() }() // the measurement is over
 	q := &question{}
 	infos(1)()(q)
 	body, err := c.ask(q.request)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// rowMemory reads how much of keyseatd is in memory: once it is up, and at most while all calls come
-// over 256 connections, its tasks being worked on.
+// rowMemory reads the resident memory of keyseatd: idle after its start, and the maximum under load. The
+// load is all calls over 256 connections, while workers carry out the tasks.
 func rowMemory(ctx context.Context, b *bench) ([]result, error) {
 	s, drop, err := b.upgradeStage(ctx)
 	if err != nil {
@@ -30,7 +30,7 @@ func rowMemory(ctx context.Context, b *bench) ([]result, error) {
 		return nil, err
 	}
 	defer server.kill()
-	time.Sleep(2 * time.Second) // it is idle by then
+	time.Sleep(2 * time.Second) // after that it is idle
 	idle, err := server.resident("VmRSS:")
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func rowMemory(ctx context.Context, b *bench) ([]result, error) {
 	return []result{memory("idle", idle, 48), memory("at most, under upgrade, stock and info, 256 connections", busy, 128)}, nil
 }
 
-// resident reads a figure of Linux's on the process, in MiB.
+// resident reads a memory figure of the process from Linux, in MiB.
 func (p *process) resident(name string) (float64, error) {
 	kib, _, _ := strings.Cut(field(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid), name), " ")
 	n, err := strconv.Atoi(kib)
@@ -64,7 +64,7 @@ func memory(when string, mib, most float64) result {
 	}
 }
 
-// anyStock asks for the stock, whatever is left of it.
+// anyStock requests the stock and accepts any stock.
 func anyStock() func() asker {
 	return func() asker {
 		return func(q *question) bool {
@@ -75,7 +75,7 @@ func anyStock() func() asker {
 	}
 }
 
-// shownKeys ask for keys whatever has become of them.
+// shownKeys requests info of random keys and accepts any status.
 func shownKeys(keys int) func() asker {
 	askers := infos(keys)
 	return func() asker {

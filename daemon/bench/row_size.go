@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// rowSize compares what info takes among many keys with what it takes among few.
+// rowSize compares the latency of info among many keys with its latency among few.
 func rowSize(ctx context.Context, b *bench) ([]result, error) {
 	many, dropMany, err := b.infoStage(ctx, b.size(10_000_000))
 	if err != nil {

@@ -8,10 +8,10 @@ import (
 	"os"
 )
 
-// fastestFile is more upgrades a second than any side does on a file.
+// fastestFile is more upgrades per second than any side reaches on a file.
 const fastestFile = 8_000
 
-// rowSQLite gives each measurement a copy of one file.
+// rowSQLite compares upgrades on SQLite. Each measurement gets a copy of one file.
 func rowSQLite(ctx context.Context, b *bench) ([]result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -35,14 +35,14 @@ func rowSQLite(ctx context.Context, b *bench) ([]result, error) {
 	return []result{throughput("upgrade on SQLite, 64 connections, beside one transaction each", got[0], got[1], goal{least: 3, aim: 5})}, nil
 }
 
-// A file is a database to copy.
+// A file is a database that is copied.
 type file struct {
 	*bench
 	path string
 	keys int
 }
 
-// fill makes it as an operator would.
+// fill makes the database with keyseatd's import commands.
 func (f *file) fill(ctx context.Context) error {
 	keys, plans := bytes.NewBufferString("code\n"), bytes.NewBufferString("id,country,address,slots\n")
 	for i := range f.keys {
@@ -57,7 +57,7 @@ func (f *file) fill(ctx context.Context) error {
 	return f.command(ctx, plans, "plans", "import", "-", "--database", "sqlite:"+f.path)
 }
 
-// upgraded is the side that works on a copy, in which what was accepted is counted in the end.
+// upgraded returns a side that works on a copy of the file, and counts the accepted upgrades in it at the end.
 func (f *file) upgraded(start func(ctx context.Context, path string) (*server, error)) side {
 	return func(ctx context.Context) (sample, error) {
 		path := f.bench.path("upgrades.db")
@@ -77,7 +77,7 @@ func (f *file) upgraded(start func(ctx context.Context, path string) (*server, e
 	}
 }
 
-// acceptedInFile are what each accepted upgrade must have left in a file.
+// acceptedInFile are queries that must all return the number of accepted upgrades.
 var acceptedInFile = []string{
 	`SELECT count(*) FROM keyseat_tasks WHERE ended_at IS NULL AND slot = 'held' AND sealed IS NOT NULL`,
 	`SELECT count(*) FROM keyseat_keys k JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id WHERE k.status = 'in_queue'`,

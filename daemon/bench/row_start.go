@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// starts are how often the start is measured in a round.
+// starts is the number of measured starts per round.
 const starts = 5
 
-// rowStart measures from the start of the process to its being ready, with no file there yet: the
-// tables and the master key are made on the way.
+// rowStart measures the time from the start of the process until it is ready. The file does not exist before,
+// so the process also makes the tables and the master key.
 func rowStart(ctx context.Context, b *bench) ([]result, error) {
 	var all []time.Duration
 	for range starts * b.rounds {

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// lands are all countries but the last, which is ZW; some have to be left out to make 200 with it.
+// lands are 200 country codes, with ZW as the last one. Some countries are left out to make 200.
 const lands = `
 	AD AE AF AG AI AL AM AO AR AT AU AW AZ BA BB BD BE BF BG BH BI BJ BM BN BO BR BS BT BW BY BZ CA CD CF CG CH CI CL CM CN
 	CO CR CU CV CY CZ DE DJ DK DM DO DZ EC EE EG ER ES ET FI FJ FM FR GA GB GD GE GH GM GN GQ GR GT GW GY HK HN HR HT HU ID
@@ -18,8 +18,8 @@ const lands = `
 	MN MR MT MU MV MW MX MY MZ NA NE NG NI NL NO NP NR NZ OM PA PE PG PH PK PL PS PT PW PY QA RO RS RU RW SA SB SC SD SE SG
 	SI SK SL SM SN SO SR ST SV SY SZ TD TG TH TJ TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VN VU WS YE ZA ZM XK ZW`
 
-// rowStock compares the stock's throughput with info's, of the same database, and looks how old an
-// answer is while that load is on.
+// rowStock compares the throughput of stock with that of info, on the same database. It also measures the age
+// of stock responses under that load.
 func rowStock(ctx context.Context, b *bench) ([]result, error) {
 	s, drop, err := b.infoStage(ctx, b.size(100_000))
 	if err != nil {
@@ -54,11 +54,11 @@ func (s *stage) fillPlans(ctx context.Context, n int) error {
 	}, tidy...)...)
 }
 
-// probes are how often the age is looked at.
+// probes is the number of measurements of the age.
 const probes = 5
 
-// age changes the slots of one country and looks, under the load, how long answers show the old count:
-// from the commit to the last sending of a question whose answer does. It gives the longest.
+// age returns the largest age of a stock response under the load. It changes the slots of one country
+// repeatedly. The age is the time from the commit to the last request whose response shows the old count.
 func (s *stage) age(ctx context.Context, l load) (oldest time.Duration, err error) {
 	server, err := s.ours(ctx)
 	if err != nil {
@@ -67,9 +67,9 @@ func (s *stage) age(ctx context.Context, l load) (oldest time.Duration, err erro
 	defer server.kill()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l.length = time.Minute // cancelled sooner
+	l.length = time.Minute // the context ends earlier
 	go func() { _, _ = l.on(ctx, server.addr) }()
-	time.Sleep(warmth) // the load is on by then
+	time.Sleep(warmth) // then the load runs
 	for n := range probes {
 		age, err := s.probe(ctx, server.addr, 1_000_000+n)
 		if err != nil {
@@ -80,13 +80,13 @@ func (s *stage) age(ctx context.Context, l load) (oldest time.Duration, err erro
 	return oldest, nil
 }
 
-// probe gives a plan of Germany's, first of its country's, a size and waits until that shows.
+// probe sets the size of Germany's first plan, and waits until a response shows the change.
 func (s *stage) probe(ctx context.Context, addr string, size int) (age time.Duration, err error) {
 	c, err := dial(ctx, addr)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = c.conn.Close() }() // it has done its work
+	defer func() { _ = c.conn.Close() }() // the measurement is over
 	q, ask := &question{}, stocks()()
 	ask(q)
 	before, err := c.free(q)
@@ -109,7 +109,7 @@ func (s *stage) probe(ctx context.Context, addr string, size int) (age time.Dura
 	return age, err
 }
 
-// free is what the answer says about Germany.
+// free returns the number of free slots in Germany, as the response has it.
 func (c *client) free(q *question) ([]byte, error) {
 	body, err := c.ask(q.request)
 	_, rest, _ := bytes.Cut(body, []byte(`"country_code":"DE","slots":`))

@@ -2,8 +2,8 @@ package main
 
 import "context"
 
-// upgradeStage has keys that nobody has used, anew for each measurement. The connector never answers
-// and there is one worker, so that nothing but accepting is measured.
+// upgradeStage makes a stage for upgrades. Each measurement fills it with unused keys. Only acceptance is
+// measured, because the connector never answers and the daemon has one worker.
 func (b *bench) upgradeStage(ctx context.Context) (*stage, func(), error) {
 	url, drop, err := b.database(ctx)
 	if err != nil {
@@ -25,10 +25,10 @@ func (b *bench) upgradeStage(ctx context.Context) (*stage, func(), error) {
 	return s, end, nil
 }
 
-// fastest is more upgrades a second than any side does: so many keys are there for each.
+// fastest is more upgrades per second than any side reaches. It determines the number of keys.
 const fastest = 20_000
 
-// upgraded is the side that starts from fresh keys, and whose accepted tasks are counted in the end.
+// upgraded returns a side that starts with unused keys, and counts the accepted tasks at the end.
 func (s *stage) upgraded(start starter, conns int) side {
 	return func(ctx context.Context) (sample, error) {
 		s.keys = int(fastest * (s.length + min(warmth, s.length)).Seconds())
@@ -47,7 +47,7 @@ func (s *stage) upgraded(start starter, conns int) side {
 	}
 }
 
-// accepted are what each accepted upgrade must have left, in every table.
+// accepted are queries, for every table, that must all return the number of accepted upgrades.
 var accepted = []string{
 	`SELECT count(*) FROM keyseat_tasks WHERE ended_at IS NULL AND slot = 'held' AND sealed IS NOT NULL`,
 	`SELECT count(*) FROM keyseat_keys k JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id WHERE k.status = 'in_queue'`,
@@ -55,7 +55,7 @@ var accepted = []string{
 	`SELECT count(*) FROM keyseat_history WHERE cause = 'accepted' AND slot_to = 'held'`,
 }
 
-// count holds the database to what was answered.
+// count returns an error unless the database has exactly want accepted upgrades.
 func (s *stage) count(ctx context.Context, want int) error {
 	for _, sql := range accepted {
 		if err := holds(ctx, s.url, sql, want); err != nil {

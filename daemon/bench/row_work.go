@@ -9,12 +9,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// hands is how many workers each side has: keyseatd's default.
+// hands is the number of workers of each side. It is keyseatd's default.
 const hands = 64
 
-// rowWork has both sides work off a backlog, each from its own tables: keyseatd by way of a connector that
-// does nothing, the simulator, and of one that asks over HTTP. It settles key, task, slot and history each time;
-// River's jobs do nothing.
+// rowWork measures how fast each side works off a backlog from its own tables. The runs of keyseatd have
+// different connectors: the simulator, which does nothing, and one that calls a provider over HTTP. For each
+// task, keyseatd writes key, task, slot and history. River's jobs do nothing.
 func rowWork(ctx context.Context, b *bench) ([]result, error) {
 	s, drop, err := b.upgradeStage(ctx)
 	if err != nil {
@@ -47,8 +47,8 @@ func rowWork(ctx context.Context, b *bench) ([]result, error) {
 	}, nil
 }
 
-// settles is the side that accepts a backlog, and then works it off by way of a connector, which gives each
-// account that name.
+// settles returns a side that accepts a backlog, and then works it off with a connector. username is SQL for
+// the name that the connector returns for each account.
 func (s *stage) settles(backlog int, username string, connector ...string) side {
 	return func(ctx context.Context) (sample, error) {
 		if err := s.accept(ctx, backlog); err != nil {
@@ -68,7 +68,7 @@ func (s *stage) settles(backlog int, username string, connector ...string) side 
 	}
 }
 
-// begun is when the first task was asked about. There is an answer once one has ended.
+// begun returns the time of the first attempt. Its function works only after a first attempt has ended.
 func (s *stage) begun(ctx context.Context) func() (at time.Time, err error) {
 	return func() (at time.Time, err error) {
 		err = connected(ctx, s.url, func(conn *pgx.Conn) error {
@@ -78,8 +78,8 @@ func (s *stage) begun(ctx context.Context) func() (at time.Time, err error) {
 	}
 }
 
-// accept fills the backlog, and ends who accepted it. The lease of the one task that it holds by then
-// is a short one.
+// accept fills the backlog, and then kills the daemon that accepted it. That daemon holds the lease of one
+// task, so the lease is short.
 func (s *stage) accept(ctx context.Context, backlog int) error {
 	if err := freshKeys(ctx, s.url, backlog); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (s *stage) accept(ctx context.Context, backlog int) error {
 	return err
 }
 
-// settled are what each settled upgrade must have left, beside a key in use.
+// settled are queries that must all return the number of settled upgrades, in addition to keys in use.
 var settled = []string{
 	`SELECT sum(spent)::bigint FROM keyseat_plans WHERE held = 0 AND suspect = 0`,
 	`SELECT count(*) FROM keyseat_history WHERE cause = 'ended' AND slot_to = 'spent'`,
@@ -112,7 +112,7 @@ func (s *stage) spent(ctx context.Context, want int, username string) error {
 	return nil
 }
 
-// rivers is the side of River, from empty tables.
+// rivers returns the side of River, which starts with empty tables.
 func (b *bench) rivers(url string, backlog int) side {
 	return func(ctx context.Context) (sample, error) {
 		if err := execute(ctx, url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"); err != nil {
@@ -142,9 +142,8 @@ func (b *bench) rivers(url string, backlog int) side {
 // backlogTime bounds how long a backlog may take.
 const backlogTime = 10 * time.Minute
 
-// finished waits until none of n is left, by asking the database ten times a second, which costs it
-// next to nothing, and gives the rate since the first was begun, and what it took of the processor since
-// the process was started.
+// finished waits until no task of n is left. It queries the database ten times a second, which costs nearly
+// nothing. It returns the rate since begun, and the processor time since the start of the process.
 func (b *bench) finished(ctx context.Context, p *process, url string, begun func() (time.Time, error), n int, left string) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, backlogTime)
 	defer cancel()

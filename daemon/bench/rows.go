@@ -2,7 +2,7 @@ package main
 
 import "context"
 
-// A row is one thing that is measured.
+// A row is one measurement of the report. It may fill several lines of the table.
 type row struct {
 	number int
 	name   string

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// A sample is what one measurement saw.
+// A sample is the result of one measurement.
 type sample struct {
 	n        int
-	rate     float64 // a second
+	rate     float64 // per second
 	p50, p99 time.Duration
-	each     work // of one answer
+	each     work // per response
 }
 
 func newSample(seen [][]time.Duration, took time.Duration) sample {
@@ -20,7 +20,7 @@ func newSample(seen [][]time.Duration, took time.Duration) sample {
 	return sample{n: len(all), rate: float64(len(all)) / took.Seconds(), p50: quantile(all, 0.5), p99: quantile(all, 0.99)}
 }
 
-// quantile is that of values in order; of none it is 0.
+// quantile returns the q-quantile of sorted values, or 0 without values.
 func quantile[T any](sorted []T, q float64) (v T) {
 	if len(sorted) == 0 {
 		return v
@@ -30,10 +30,10 @@ func quantile[T any](sorted []T, q float64) (v T) {
 
 func median[T cmp.Ordered](values []T) T { return quantile(slices.Sorted(slices.Values(values)), 0.5) }
 
-// A series is one side's samples, one a round.
+// A series is the samples of one side, one per round.
 type series []sample
 
-// each gives one figure of every round.
+// each returns one figure of every round.
 func (s series) each(of func(sample) float64) []float64 {
 	all := make([]float64, len(s))
 	for i := range s {
@@ -51,7 +51,8 @@ func onDatabase(s sample) float64 { return float64(s.each.database) }
 
 func (s series) median(of func(sample) float64) float64 { return median(s.each(of)) }
 
-// against is the median of the rounds' ratios: what a busy machine did to a round, it did to both.
+// against returns the median of the rounds' ratios. It compares within a round, because other load on the
+// machine affects both sides of a round.
 func (s series) against(other series, of func(sample) float64) float64 {
 	ratios := make([]float64, len(s))
 	for i := range s {

@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// schedule gives the moments at which requests of an open loop are due, each when it has come: as of
-// many who know nothing of each other, the same for every side. It is nil for a closed loop.
+// schedule returns the times at which requests of an open loop are due, and sends each when it has come. The
+// times form a Poisson process, as of many independent clients, and are the same for every side. For a closed
+// loop schedule returns nil.
 func (l load) schedule(ctx context.Context) <-chan time.Time {
 	if l.rate == 0 {
 		return nil
 	}
-	// Whoever is late finds all that was due meanwhile, however much that is.
+	// The buffer is large enough for all due times, so that a slow side never delays the schedule.
 	due := make(chan time.Time, int(2*l.rate*l.length.Seconds())+1000)
 	go func() {
-		runtime.LockOSThread() // which sleeps by itself: the runtime's timers are a millisecond coarse
+		runtime.LockOSThread() // sleep blocks the thread, because the runtime's timers have a resolution of a millisecond
 		defer runtime.UnlockOSThread()
 		defer close(due)
 		draw := rand.New(rand.NewPCG(1, 2))
@@ -29,7 +30,7 @@ func (l load) schedule(ctx context.Context) <-chan time.Time {
 	return due
 }
 
-// gap is the time between two requests.
+// gap returns the random time between two requests.
 func gap(draw *rand.Rand, rate float64) time.Duration {
 	return time.Duration(draw.ExpFloat64() / rate * float64(time.Second))
 }

@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sleep sleeps as exactly as the kernel can.
+// sleep sleeps with the kernel's precision.
 func sleep(d time.Duration) {
 	if d > 0 {
 		rest := unix.NsecToTimespec(int64(d))
-		_ = unix.Nanosleep(&rest, nil) // woken early it is early by no more than that
+		_ = unix.Nanosleep(&rest, nil) // a signal may end it early, which does no harm
 	}
 }

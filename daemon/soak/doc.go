@@ -1,18 +1,18 @@
-// Soak tries what keyseat promises at length: every promise's test with its full figure, and prints
-// one table of what was tried, what was broken meanwhile, and what was found.
+// Soak tests keyseat's promises at length. It runs the test of every promise with its full figure. It prints
+// one table with the trials, the faults that were injected, and the violations that were found.
 //
 //	go -C daemon/soak run .                       every promise at its full figure: an hour or two
 //	go -C daemon/soak run . --length 0.05         a twentieth of it
 //	go -C daemon/soak run . --only kill,failover  some promises
-//	go -C daemon/soak run . --list                what there is
+//	go -C daemon/soak run . --list                lists the promises
 //
-// The tests are those of `go test ./...`, which try each promise a few times with every change; only
-// the figures differ. They start the program, a PostgreSQL of their own and a fake provider as
+// The tests are those of `go test ./...`, which test each promise a few times with every change. Only
+// the figures differ. The tests start the program, their own PostgreSQL and a fake provider as
 // processes on loopback, and end them.
 //
-// What a failing test has left (its output, which names a seed where there is one, the journals of
-// clients and provider, histories) stays in the folder that --keep names, beside the command that
-// tries it again. The exit status is 0 if nothing was violated, else 1.
+// The files of a failing test stay in the folder that --keep names. They are its output, the journals of
+// clients and provider, and histories. If the test has a seed, the output names it. Soak prints the command
+// that runs the test again. The exit status is 0 if no promise was violated, else 1.
 //
-// It is a module of its own because it is a tool: nothing of it belongs to what keyseat is.
+// Soak is a module of its own because it is a tool, and not a part of keyseat.
 package main

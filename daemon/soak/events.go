@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// An event is a line of go test -json, as far as it matters here.
+// An event is a line of go test -json, with the fields that soak uses.
 type event struct {
 	Action, Test, Key, Value, Output string
 }
 
-// A finding is what a test, of one database perhaps, has said.
+// A finding is the report of one test, or of one subtest, for example for one database.
 type finding struct {
 	test   string
-	names  []string // of the attributes, in order
+	names  []string // names of the attributes, in order
 	values map[string]string
-	failed bool // it has failed, or was skipped, which proves nothing
+	failed bool // the test failed, or was skipped, which proves nothing
 }
 
-// where is the part of its name that tells one finding of a row from another.
+// where returns the part of the test's name that distinguishes the findings of a row.
 func (f *finding) where() string {
 	_, sub, _ := strings.Cut(f.test, "/")
 	return sub
@@ -34,11 +34,11 @@ func (f *finding) set(name, value string) {
 	f.values[name] = value
 }
 
-// executions is how the fuzzer says how far it is.
+// executions matches the fuzzer's progress line.
 var executions = regexp.MustCompile(`^fuzz: elapsed: .* execs: (\d+)`)
 
-// read takes the events of one run, copies their output to log, and gives what was found, test by test,
-// in the order in which they reported.
+// read reads the events of one run, and copies their output to log. It returns one finding per test, in the
+// order of the first reports.
 func read(stdout io.Reader, log io.Writer) ([]*finding, error) {
 	var all []*finding
 	lines := bufio.NewReader(stdout)
@@ -46,7 +46,7 @@ func read(stdout io.Reader, log io.Writer) ([]*finding, error) {
 		line, err := lines.ReadBytes('\n')
 		var e event
 		if json.Unmarshal(line, &e) == nil {
-			_, _ = io.WriteString(log, e.Output) // it is for a person, and the table says what matters
+			_, _ = io.WriteString(log, e.Output) // if the log cannot be written, the table still has the findings
 			all = note(all, e)
 		}
 		if err == io.EOF {

@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// options are what the command line says.
+// options are the values of the command line, and the folders that soak uses.
 type options struct {
 	length    float64
-	keep      string // the folder of what tests leave
-	root      string // of the main module
-	temporary string // where the tests put what they do not need afterwards
+	keep      string // the folder that keeps the files of tests
+	root      string // the folder of the main module
+	temporary string // the folder for files that tests do not need afterwards
 }
 
 func main() {
@@ -27,8 +27,8 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run does what the arguments say and gives the exit status: 1 if a promise was broken, 2 if it was
-// asked for something that there is not.
+// run runs soak with the arguments and returns the exit status. It is 0 without a violation, and 1 after a
+// violation or an interrupt. It is 2 if the arguments are invalid or the folders cannot be made.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -62,8 +62,8 @@ func index(w io.Writer, some []row) {
 	}
 }
 
-// prepare makes the folders. What is temporary is readable for all, because PostgreSQL runs as another
-// user than root.
+// prepare makes the folders. Every user can read the temporary folder, because PostgreSQL does not run as
+// root.
 func prepare(length float64, keep string) (o options, err error) {
 	o.length = length
 	if o.root, err = filepath.Abs("../.."); err != nil {
@@ -85,7 +85,7 @@ func prepare(length float64, keep string) (o options, err error) {
 	return o, err
 }
 
-// soak tries the rows in turn, so that none disturbs the figures of another.
+// soak runs the rows one after another, so that no row disturbs the figures of another.
 func (o options) soak(ctx context.Context, some []row, stdout, stderr io.Writer) int {
 	defer func() { _ = os.RemoveAll(o.temporary) }()
 	status := 0

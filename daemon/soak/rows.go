@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// A row is a promise and the test that tries it.
+// A row is a promise and the test for it.
 type row struct {
-	name    string // to ask for it
+	name    string // for --only
 	promise string
-	pkg     string // in the main module
+	pkg     string // package path in the main module
 	test    string // as for go test -run
 	figure  figure
 }
 
-// A figure turns a length, 1 being all, into the arguments that a test is to be given.
+// A figure returns the arguments of a test for a length, which is 1 for the full figure.
 type figure func(length float64) []string
 
 var rows = []row{
@@ -40,7 +40,7 @@ var rows = []row{
 	{"simulation", "random histories in simulated time break nothing", "./daemon/simulation", "TestNothingBreaks", checks(200_000)},
 	{"bugs", "and eight planted bugs are caught", "./daemon/simulation", "TestPlantedBugsAreCaught", always},
 	{"linear", "what clients see is linearizable, keys and stock", blackbox, "TestLinearizable|TestASavedHistory", scaled},
-	{"model", "the databases do what the model does", bunstore, "TestModel", checks(3_500)}, // of some 30 steps each
+	{"model", "the databases do what the model does", bunstore, "TestModel", checks(3_500)}, // about 30 steps each
 	{"secrets", "a canary's credentials are found nowhere", blackbox, "TestSecretsLeaveNoTrace|TestTheCanaryFindsALoggedURL", always},
 	{"strangers", "strangers and attackers do not disturb the honest", blackbox, "TestAttacks|TestGuesses|TestGuessesAtManyDaemons|TestGuessesAtASlowDatabase|TestTheCheckerOfAttacksFails|TestTheCheckerOfGuessesFails|TestWithoutLimits", scaled},
 	parser("parse-query", "queries", "./daemon", "FuzzQuery"),
@@ -60,20 +60,20 @@ const (
 	bunstore = "./adapters/bunstore"
 )
 
-// scaled is for tests that know their full figures.
+// scaled is the figure of tests that scale their own full figures.
 func scaled(length float64) []string {
 	return []string{"-args", "-scale", strconv.FormatFloat(length, 'g', -1, 64)}
 }
 
-// always is for tests that have but one figure.
+// always is the figure of tests that have only one figure.
 func always(float64) []string { return nil }
 
-// checks is for random histories, so many at full length.
+// checks is the figure of tests with random histories. full is their number at full length.
 func checks(full float64) figure {
 	return func(length float64) []string { return []string{"-rapid.checks=" + number(full*length)} }
 }
 
-// parser is a fuzz target, which gets a million inputs at full length.
+// parser returns the row of a fuzz target. It gets a million inputs at full length.
 func parser(name, of, pkg, target string) row {
 	return row{name, "no input breaks the parsing of " + of, pkg, "^$", func(length float64) []string {
 		return []string{"-fuzz", "^" + target + "$", "-fuzztime", number(1e6*length) + "x"}
@@ -82,7 +82,8 @@ func parser(name, of, pkg, target string) row {
 
 func number(n float64) string { return strconv.Itoa(max(1, int(n))) }
 
-// chosen are the rows of those names, or all; unknown names are those that no row has.
+// chosen returns the rows with the given names, or all rows if only is empty. It also returns the names that
+// no row has.
 func chosen(only string) (some []row, unknown []string) {
 	if only == "" {
 		return rows, nil

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestRowsHaveTests holds that every row names tests that there are, and that no name is given twice.
+// TestRowsHaveTests checks that every row names existing tests, and that no two rows have the same name.
 func TestRowsHaveTests(t *testing.T) {
 	names := map[string]bool{}
 	for _, r := range rows {
@@ -26,7 +26,7 @@ func TestRowsHaveTests(t *testing.T) {
 	}
 }
 
-// named are the tests of a row.
+// named returns the tests of a row.
 func named(r row) []string {
 	args := r.figure(1)
 	if i := slices.Index(args, "-fuzz"); i >= 0 {
@@ -51,7 +51,7 @@ func sources(t *testing.T, folder string) string {
 	return all.String()
 }
 
-// trying runs tests of this package as a row, in a process of its own.
+// trying runs tests of this package as a row, in another process.
 func trying(t *testing.T, test string, args ...string) (status int, table, told string) {
 	o := options{length: 1, keep: t.TempDir(), root: ".", temporary: t.TempDir()}
 	r := row{"control", "the control holds", ".", "^" + test + "$", func(float64) []string { return args }}
@@ -61,7 +61,7 @@ func trying(t *testing.T, test string, args ...string) (status int, table, told 
 	return status, stdout.String(), stderr.String()
 }
 
-// TestFigures holds that the table has what a test has counted.
+// TestFigures checks that the table has the figures that a test reported.
 func TestFigures(t *testing.T) {
 	status, table, told := trying(t, "TestControl/good")
 	if status != 0 || !strings.Contains(table, "| good | 12 | 3 | lost 0 | 0 |") {
@@ -69,7 +69,8 @@ func TestFigures(t *testing.T) {
 	}
 }
 
-// TestViolationsShow holds that what a test finds is in the table, the status, and can be looked at.
+// TestViolationsShow checks that a violation is in the table and in the exit status, and that the output says
+// how to run the test again.
 func TestViolationsShow(t *testing.T) {
 	status, table, told := trying(t, "TestControl/bad")
 	if status != 1 || !strings.Contains(table, "| bad | 12 | 3 | lost 1 | **violated**") || !strings.Contains(told, "--only control") {
@@ -77,7 +78,7 @@ func TestViolationsShow(t *testing.T) {
 	}
 }
 
-// TestSkipsProveNothing holds that what was skipped is no success, though what stood beside it is.
+// TestSkipsProveNothing checks that a skipped test is not a success, even if its neighbour succeeds.
 func TestSkipsProveNothing(t *testing.T) {
 	status, table, _ := trying(t, "TestControl/(good|skipped)")
 	if status != 1 || !strings.Contains(table, "| good | 12 | 3 | lost 0 | 0 |") || !strings.Contains(table, "was skipped") {
@@ -85,14 +86,14 @@ func TestSkipsProveNothing(t *testing.T) {
 	}
 }
 
-// TestNothingTried holds that a test which says nothing has proven nothing.
+// TestNothingTried checks that a test without a report is not a success.
 func TestNothingTried(t *testing.T) {
 	if status, table, _ := trying(t, "TestControl/silent"); status != 1 || !strings.Contains(table, "reported nothing") {
 		t.Errorf("status %d\n%s", status, table)
 	}
 }
 
-// TestControl is what the others run.
+// TestControl contains the subtests that the other tests run.
 func TestControl(t *testing.T) {
 	if os.Getenv("SOAK_CONTROL") == "" {
 		return

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// heading says when, where and with what.
+// heading writes the date, the environment and the head of the table.
 func (o options) heading(ctx context.Context, w io.Writer, now time.Time) {
 	_, _ = fmt.Fprintf(w, "%s, length %g, %s %s/%s, %d cores, %s, keyseat %s\n\n",
 		now.Format(time.DateOnly), o.length, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(),
@@ -20,7 +20,7 @@ func (o options) heading(ctx context.Context, w io.Writer, now time.Time) {
 	_, _ = fmt.Fprint(w, "| promise | where | trials | faults | | violations | took |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 }
 
-// asked is what a program prints.
+// asked returns the output of a program.
 func (o options) asked(ctx context.Context, name string, args ...string) string {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = o.root
@@ -31,7 +31,7 @@ func (o options) asked(ctx context.Context, name string, args ...string) string 
 	return strings.TrimSpace(string(out))
 }
 
-// print writes the lines of a trial: one for each test that has counted something, or failed.
+// print writes the lines of a trial, one for each test that has reported a figure or failed.
 func (t *trial) print(w io.Writer) {
 	lines := 0
 	for _, f := range t.findings {
@@ -47,12 +47,12 @@ func (t *trial) print(w io.Writer) {
 	}
 }
 
-// within says whether there is a finding of a test within that one, which tells more.
+// within reports whether a subtest of that test has a finding, which is more specific.
 func (t *trial) within(of *finding) bool {
 	return slices.ContainsFunc(t.findings, func(f *finding) bool { return strings.HasPrefix(f.test, of.test+"/") })
 }
 
-// others are the figures without a column of their own.
+// others returns the figures that have no column of their own.
 func (f *finding) others() string {
 	var all []string
 	for _, name := range f.names {
@@ -63,7 +63,7 @@ func (f *finding) others() string {
 	return strings.Join(all, ", ")
 }
 
-// replay says how to see a violation again.
+// replay prints the log of a violation, and the command that runs its test again.
 func (t *trial) replay(w io.Writer) {
 	if t.failure != nil {
 		_, _ = fmt.Fprintf(w, "\n%s: see %s and what lies beside it; again with\n\t%s\n", t.name, t.log, t.command)

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// together makes a command the leader of a group of processes, which ends as a whole.
+// together makes a command the leader of a process group. When its context ends, the whole group is killed.
 func together(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

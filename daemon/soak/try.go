@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// A trial is a row that was run.
+// A trial is one run of a row.
 type trial struct {
 	row
-	command  string // that tries it again
-	log      string // the file of its output
+	command  string // the command that runs it again
+	log      string // path of its output
 	findings []*finding
 	took     time.Duration
-	failure  error // nil: nothing was violated
+	failure  error // nil: no violation
 }
 
-// try runs a row to its end and keeps what it leaves in a folder.
+// try runs a row to its end, and keeps its files in a folder.
 func (o options) try(ctx context.Context, r row) trial {
 	start := time.Now()
 	t := trial{row: r, command: "go -C daemon/soak run . --length " + fmt.Sprint(o.length) + " --only " + r.name}
@@ -36,7 +36,8 @@ func (o options) try(ctx context.Context, r row) trial {
 	return t
 }
 
-// command is a group of processes, so that all of them end when the context does.
+// command returns the command of a row. It runs as a process group, so that all its processes end with the
+// context.
 func (o options) command(ctx context.Context, r row, folder string) *exec.Cmd {
 	args := []string{"test", "-json", "-count=1", "-timeout=0", "-run", r.test, "-artifacts", "-outputdir", folder, r.pkg}
 	cmd := exec.CommandContext(ctx, "go", append(args, r.figure(o.length)...)...)
@@ -47,13 +48,13 @@ func (o options) command(ctx context.Context, r row, folder string) *exec.Cmd {
 	return cmd
 }
 
-// run runs the test and reads what it says.
+// run runs the test and reads its events.
 func (t *trial) run(ctx context.Context, cmd *exec.Cmd) error {
 	log, err := os.Create(t.log)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }() // what could not be written is missed by whoever reads it
+	defer func() { _ = log.Close() }() // a lost log line does not change the result
 	cmd.Stderr = log
 	stdout, err := cmd.StdoutPipe()
 	if err == nil {
@@ -66,7 +67,7 @@ func (t *trial) run(ctx context.Context, cmd *exec.Cmd) error {
 	return errors.Join(err, cmd.Wait(), ctx.Err(), t.proven())
 }
 
-// proven says whether everything was tried.
+// proven returns an error unless every test ran, succeeded and tried something.
 func (t *trial) proven() error {
 	if len(t.findings) == 0 {
 		return errors.New("the test has reported nothing")
@@ -79,7 +80,7 @@ func (t *trial) proven() error {
 	return nil
 }
 
-// violations says what was found to be wrong, for the line of a finding, or of the trial as a whole.
+// violations returns the text of the column with violations, for a finding or, if of is nil, for the trial.
 func (t *trial) violations(of *finding) string {
 	others := slices.ContainsFunc(t.findings, func(f *finding) bool { return f.failed })
 	switch {
