@@ -1,15 +1,21 @@
 // Package batchstore makes concurrent callers of a store share its reads and commits.
 //
-// What is waiting when the store becomes free goes out as one call: a batch is as large as the load
-// makes it, and a lone caller goes at once, alone: one who reads, and has a deadline, in its own goroutine.
-// Nobody ever waits for a batch to fill, but who is about to ask joins one that is about to go. While
-// calls are quick there is one at a time; a second goes out beside one that is slow.
+// When the store becomes free, all requests that wait go out as one call. A batch is therefore as large
+// as the load makes it. No request ever waits for a batch to fill. Before a batch goes out, goroutines
+// that are ready to run can add requests to it. A single request goes out immediately, as a batch of one. A
+// single read with a deadline runs in the goroutine of its caller.
+//
+// While calls are quick, one call of a kind runs at a time. If a call is slow, another one may start before it
+// has ended, up to [Options.Reads] or [Options.Writes].
 //
 //	caller ─┐                        ┌─▶ caller
 //	caller ─┼─▶ waiting ─▶ one call ─┼─▶ caller
 //	caller ─┘                        └─▶ caller
 //
-// A batch whose outcome is not known is applied again change by change, so that one that can never
-// be made does not sink its neighbours; the ids of changes make that safe. Grouped are Snapshots, Find,
-// Apply and Stock; Lease and Extend, which are batches already, pass through.
+// If Apply fails and the outcome of a batch is not known, each of its changes is applied again by itself.
+// A change that the store can never make therefore does not fail its neighbors. The ids of changes make the
+// repetition safe.
+//
+// The store batches Snapshots, Find, Apply and Stock. Lease and Extend go directly to the inner store, because
+// they are batches already.
 package batchstore

@@ -11,7 +11,8 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// Callers use the store as they would the one inside. How many share a call depends on the load.
+// Callers use the store in the same way as the inner one. The number of callers that share a call depends on the
+// load.
 func Example() {
 	var mu sync.Mutex
 	calls, served := 0, 0

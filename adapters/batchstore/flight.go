@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// begin says whether a call may go out, and counts it.
+// begin reports whether another call may start, and counts that call. It returns false while a call that is
+// not slow is under way, and when the number of calls has reached its limit. The caller holds l.mu.
 func (l *line[Q, A]) begin() bool {
 	if l.young > 0 || l.flying >= l.flights {
 		return false
@@ -21,7 +22,8 @@ func (l *line[Q, A]) end() {
 	l.young--
 }
 
-// fly sends batches until nobody waits. Before each it lets run who is ready to, since those may join.
+// fly sends batches until no request waits. Before each batch it yields once, because goroutines that are
+// ready to run may add requests.
 func (l *line[Q, A]) fly() {
 	runtime.Gosched()
 	for batch := l.next(); batch != nil; batch = l.next() {
@@ -32,7 +34,7 @@ func (l *line[Q, A]) fly() {
 	}
 }
 
-// land ends a flight, or has it go on for those who wait.
+// land ends the call of [line.alone]. If requests wait, a new goroutine sends them in its place.
 func (l *line[Q, A]) land() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -43,13 +45,15 @@ func (l *line[Q, A]) land() {
 	l.end()
 }
 
-// next takes what is waiting, or lands, also if another call will take it.
+// next takes the next batch from the waiting requests. It returns nil, and ends the loop of [line.fly], if no
+// request waits. It does so too if another call that is not slow is under way, because that call's loop takes the
+// requests.
 func (l *line[Q, A]) next() []call[Q, A] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := min(len(l.waiting), l.batch)
 	if n == 0 {
-		l.waiting = nil // a crowd's array is not kept
+		l.waiting = nil // frees the array, which a load peak has made large
 	}
 	if n == 0 || l.young > 1 {
 		l.end()
@@ -60,14 +64,16 @@ func (l *line[Q, A]) next() []call[Q, A] {
 	return batch
 }
 
-// patience is how long one call is waited for before another goes out beside it: while calls are quick,
-// one at a time has the largest batches. Then, and from then on every so often, who has left is told so.
+// A call is slow once it has run for patience: then another call may start. Before that, a single
+// call at a time has the largest batches. From then on, every attention, requests whose context has ended
+// are completed with its error.
 const (
 	patience  = 5 * time.Millisecond
 	attention = 50 * time.Millisecond
 )
 
-// A watched call is no longer waited for once it is slow, until it is done.
+// A watched is one call under way, with the timer that marks it as slow. While a call is slow, it does not
+// keep another call from starting.
 type watched[Q, A any] struct {
 	line  *line[Q, A]
 	batch []call[Q, A]
@@ -94,7 +100,8 @@ func (w *watched[Q, A]) done() {
 	}
 }
 
-// look is called while the call is slow.
+// look runs when the call becomes slow, and every attention after that. The first run lets another call
+// start. Each run completes the requests whose context has ended.
 func (w *watched[Q, A]) look() {
 	w.line.mu.Lock()
 	defer w.line.mu.Unlock()
@@ -112,7 +119,7 @@ func (w *watched[Q, A]) look() {
 	w.timer.Reset(attention)
 }
 
-// relieve has another call go out beside one that is slow.
+// relieve starts another call if requests wait, because the one under way is slow.
 func (l *line[Q, A]) relieve() {
 	l.young--
 	if len(l.waiting) > 0 && l.begin() {

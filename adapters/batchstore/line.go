@@ -7,36 +7,47 @@ import (
 	"time"
 )
 
-// A line gathers questions while the store is busy and sends what is waiting in one call.
+// A line is the batcher of one method: it queues requests while the store is busy, and sends the queued ones
+// in one call. Q is the type of a request and A that of its result.
+//
+// A call is quick at first, and becomes slow after [patience]. The field flying counts all calls under way, and young
+// counts the quick ones. No call starts while young is above 0 or flying has reached flights. After a call,
+// its goroutine takes the next batch, or it ends.
+//
+//	event                          flying  young
+//	begin: a call starts             +1     +1
+//	look: a call becomes slow                -1    another call may start
+//	done: a slow call has returned           +1
+//	end: the goroutine ends          -1     -1
 type line[Q, A any] struct {
 	send    func(context.Context, []Q) ([]A, error)
-	batch   int // the most questions of one call
-	flights int // the most calls at once
+	batch   int // the most requests in one call
+	flights int // the most simultaneous calls
 	bound   time.Duration
-	again   bool // a batch that failed is asked question by question
-	own     bool // a caller with a deadline who finds the store free makes its call itself
+	again   bool // if a batch fails, each of its requests is sent again by itself
+	own     bool // a caller with a deadline runs the call itself if the store is free and no other request waits
 
 	mu      sync.Mutex
 	waiting []call[Q, A]
 	flying  int // calls under way
-	young   int // those of them that are waited for before another goes out
+	young   int // the calls under way that are not slow
 }
 
-// A call is one waiting question.
+// A call is one request that waits for its result.
 type call[Q, A any] struct {
 	ctx      context.Context // of the caller
 	question Q
-	reply    chan reply[A] // with room for one
+	reply    chan reply[A] // has a buffer of one
 }
 
-// wait is for the first reply. The end of the caller's context makes one too, but to wait for that as
-// well would cost every caller a timer: a call that is slow looks after it for all of them.
+// wait blocks until the result arrives. It does not select on ctx.Done, which would cost a timer per caller.
+// Instead the timer of a slow call completes the requests whose context has ended.
 func (c call[Q, A]) wait() ([]A, error) {
 	r := <-c.reply
 	return r.answer, r.err
 }
 
-// answer replies, unless there is a reply already.
+// answer sets the result. It does nothing if the request has a result already.
 func (c call[Q, A]) answer(r reply[A]) {
 	select {
 	case c.reply <- r:
@@ -44,7 +55,7 @@ func (c call[Q, A]) answer(r reply[A]) {
 	}
 }
 
-// left says whether the caller's context has ended, and replies so.
+// left reports whether the caller's context has ended. If so it completes the request with the context's error.
 func (c call[Q, A]) left() bool {
 	err := c.ctx.Err()
 	if err != nil {
@@ -53,7 +64,8 @@ func (c call[Q, A]) left() bool {
 	return err != nil
 }
 
-// A reply is a slice of one answer, of the batch's own array, so that nothing is copied.
+// A reply is the result of one request. Its answer is a slice of length one of the batch's results, so that
+// nothing is copied.
 type reply[A any] struct {
 	answer []A
 	err    error
@@ -63,8 +75,8 @@ func newLine[Q, A any](o Options, call string, send func(context.Context, []Q) (
 	return &line[Q, A]{send: observed(o, call, send), batch: o.Batch, flights: flights, bound: o.Bound}
 }
 
-// ask waits for the answer, or for the end of the context: then it is not known whether the question
-// went out.
+// ask returns the result of q, as a slice of length one. If ctx ends first it returns the error of ctx.
+// The store may or may not have received q then.
 func (l *line[Q, A]) ask(ctx context.Context, q Q) ([]A, error) {
 	c := call[Q, A]{ctx, q, make(chan reply[A], 1)}
 	if !l.join(c) {
@@ -77,7 +89,8 @@ func (l *line[Q, A]) ask(ctx context.Context, q Q) ([]A, error) {
 	return c.wait()
 }
 
-// join has a question wait, and says whether no call is under way that is still waited for, so that one has to begin now.
+// join adds a request to the queue, and reports whether the caller must start a call now. It need not start
+// one while a call that is not slow is under way, because that call's goroutine takes the request afterwards.
 func (l *line[Q, A]) join(c call[Q, A]) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,7 +98,8 @@ func (l *line[Q, A]) join(c call[Q, A]) bool {
 	return l.begin()
 }
 
-// lonely lets run who is ready to, and says whether nobody has joined. Then nobody waits any more.
+// lonely yields once, so that goroutines that are ready to run can add requests. If the caller's request is
+// still the only one, it removes that from the queue and returns true.
 func (l *line[Q, A]) lonely() bool {
 	runtime.Gosched()
 	l.mu.Lock()
@@ -97,8 +111,9 @@ func (l *line[Q, A]) lonely() bool {
 	return true
 }
 
-// alone asks at once, in the caller's own goroutine, and leaves to another what has come meanwhile. The
-// caller's deadline bounds the call, but its leaving does not, because a connection would go with it.
+// alone sends one request immediately, in the caller's own goroutine. Another goroutine sends the requests that
+// arrive in the meantime. The caller's deadline bounds the call. A cancellation of ctx does not end the
+// call, because the database connection would be closed with it.
 func (l *line[Q, A]) alone(ctx context.Context, deadline time.Time, q Q) ([]A, error) {
 	defer l.land()
 	defer l.watch(nil).done()
@@ -110,8 +125,8 @@ func (l *line[Q, A]) alone(ctx context.Context, deadline time.Time, q Q) ([]A, e
 	return l.send(ctx, []Q{q})
 }
 
-// serve asks for those who are still there. Where what became of a batch is not known each may have a
-// call of its own.
+// serve sends a batch and completes its requests. It leaves out the requests whose context has ended. If the
+// call fails, the outcome is not known: then each request is sent again by itself, if l.again is set.
 func (l *line[Q, A]) serve(batch []call[Q, A]) {
 	here := make([]call[Q, A], 0, len(batch))
 	questions := make([]Q, 0, len(batch))
@@ -137,7 +152,7 @@ func (l *line[Q, A]) serve(batch []call[Q, A]) {
 	}
 }
 
-// call has time of its own, which the end of the caller's context does not cut.
+// call sends one batch. Its timeout is l.bound. The end of a caller's context does not end it.
 func (l *line[Q, A]) call(ctx context.Context, questions []Q) ([]A, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.bound)
 	defer cancel()

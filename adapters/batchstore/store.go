@@ -9,15 +9,16 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Options sets the bounds of batches. A zero field is what its comment ends with.
+// Options sets the bounds of batches. A field that is zero means the value at the end of its comment. A further
+// simultaneous call starts only while the calls under way are slow.
 type Options struct {
-	Batch  int           // the most keys or changes of one call; 0: 512
-	Reads  int           // calls of Snapshots, and of Find, under way at once, the further beside slow ones; 0: 2
-	Writes int           // calls of Apply under way at once, the further beside slow ones; 0: 1
-	Bound  time.Duration // the longest that one call may take; 0: 10s
+	Batch  int           // the most keys or changes in one call; 0: 512
+	Reads  int           // the most simultaneous calls of Snapshots, and of Find; 0: 2
+	Writes int           // the most simultaneous calls of Apply; 0: 1
+	Bound  time.Duration // the timeout of one call; 0: 10s
 
-	// Observe is told how many callers share each call of Snapshots, Find, Apply and Stock ("view", …), at once
-	// from many goroutines; nil: nobody looks.
+	// Observe is called before each batch. call is "view" (Snapshots), "find", "apply" or "stock", and size is
+	// the number of callers that share the batch. Many goroutines call Observe simultaneously. It may be nil.
 	Observe func(call string, size int)
 }
 
@@ -37,12 +38,12 @@ func otherwise[T comparable](value, missing T) T {
 	return value
 }
 
-// A Store is a [tasks.Store] round another. It takes calls from any number of goroutines, and holds
-// a goroutine only while calls are under way.
+// A Store is a [tasks.Store] around another one. Any number of goroutines may use it simultaneously. It has
+// goroutines of its own only while calls are under way.
 //
-// A caller whose context ends returns within 50 ms; a call that is under way goes on without it, since
-// a commit must not be cut and the others wait for it. Only one that reads by itself, and has a deadline,
-// stays until that at most.
+// A caller whose context ends returns within 50 ms. The call under way continues, because a commit must not be
+// interrupted and other callers wait for it. The exception is a read with a deadline that runs in its caller's
+// goroutine. After a cancellation such a read returns its result, at the latest at the deadline.
 type Store struct {
 	inner  tasks.Store
 	views  *line[keys.Code, tasks.Snapshot]
@@ -53,7 +54,7 @@ type Store struct {
 
 var _ tasks.Store = (*Store)(nil)
 
-// New groups the calls of that store.
+// New returns a store that batches the calls to inner.
 func New(inner tasks.Store, o Options) *Store {
 	o = o.filled()
 	s := &Store{
@@ -67,7 +68,7 @@ func New(inner tasks.Store, o Options) *Store {
 	return s
 }
 
-// observed tells the size of each batch that is sent.
+// observed returns send with a call of o.Observe before each batch. It returns send itself if Observe is nil.
 func observed[Q, A any](o Options, call string, send func(context.Context, []Q) ([]A, error)) func(context.Context, []Q) ([]A, error) {
 	if o.Observe == nil {
 		return send
@@ -78,7 +79,7 @@ func observed[Q, A any](o Options, call string, send func(context.Context, []Q) 
 	}
 }
 
-// Snapshots implements [tasks.Store]. A call for several keys is a batch already.
+// Snapshots implements [tasks.Store]. A call for several keys goes directly to the inner store.
 func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
 	if len(codes) != 1 {
 		return s.inner.Snapshots(ctx, codes)
@@ -86,7 +87,7 @@ func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snaps
 	return s.views.ask(ctx, codes[0])
 }
 
-// Find implements [tasks.Store]. A call for several keys is a batch already.
+// Find implements [tasks.Store]. A call for several keys goes directly to the inner store.
 func (s *Store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
 	if len(codes) != 1 {
 		return s.inner.Find(ctx, codes)
@@ -94,7 +95,7 @@ func (s *Store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error)
 	return s.finds.ask(ctx, codes[0])
 }
 
-// Apply implements [tasks.Store]. A call with several changes is a batch already.
+// Apply implements [tasks.Store]. A call with several changes goes directly to the inner store.
 func (s *Store) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
 	if len(changes) != 1 {
 		return s.inner.Apply(ctx, changes)
@@ -112,7 +113,7 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 	return s.inner.Extend(ctx, refs, ttl)
 }
 
-// Stock implements [tasks.Store]. The callers that share a call share the slice: it is for reading.
+// Stock implements [tasks.Store]. Callers that share a call share the slice, so they must not change it.
 func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) {
 	levels, err := s.stocks.ask(ctx, struct{}{})
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// grouped is both sides of a store whose hot one is grouped.
+// grouped is a store with both ports, of which batchstore wraps the [tasks.Store].
 type grouped struct {
 	*batchstore.Store
 	tasks.AdminStore
@@ -29,19 +29,19 @@ func TestStore(t *testing.T) {
 	})
 }
 
-// slow is a store whose calls take a second, and which counts them.
+// slow is a store whose calls take a second. It counts them.
 type slow struct {
 	tasks.Store
 	mu     sync.Mutex
 	sizes  []int
-	poison string // the id of a change that no call survives
+	poison string // the id of a change with which each call fails
 }
 
 func (s *slow) call(size int) {
 	s.mu.Lock()
 	s.sizes = append(s.sizes, size)
 	s.mu.Unlock()
-	time.Sleep(time.Second) // of a synctest bubble
+	time.Sleep(time.Second) // by the clock of a synctest bubble
 }
 
 func (s *slow) Snapshots(_ context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
@@ -100,8 +100,8 @@ func TestCallersShareWhatIsWaiting(t *testing.T) {
 	})
 }
 
-// TestASlowReadHoldsNobodyUp: another goes out beside one that takes longer than 5 ms, whether who asks
-// came before that or after, and beside both no third.
+// TestASlowReadHoldsNobodyUp checks that a second call starts when the first has taken 5 ms. It starts for requests
+// from before and from after that moment. A third call does not start while both are under way.
 func TestASlowReadHoldsNobodyUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner, start := &slow{}, time.Now()
@@ -118,11 +118,11 @@ func TestASlowReadHoldsNobodyUp(t *testing.T) {
 		}
 		const ms = time.Millisecond
 		ask(0, 1000*ms)
-		ask(1*ms, 1005*ms) // beside the first, which is slow by then
-		ask(2*ms, 1005*ms) // with that one
-		ask(9*ms, 2000*ms) // after the first
+		ask(1*ms, 1005*ms) // in a second call, because the first is slow by then
+		ask(2*ms, 1005*ms) // in the second call
+		ask(9*ms, 2000*ms) // after the first call
 		ask(3000*ms, 4000*ms)
-		ask(3007*ms, 4007*ms) // at once
+		ask(3007*ms, 4007*ms) // immediately
 		wg.Wait()
 		if got := fmt.Sprint(inner.sizes); got != "[1 2 1 1 1]" {
 			t.Errorf("calls of %s", got)
@@ -177,8 +177,8 @@ func TestACallerMayLeave(t *testing.T) {
 	})
 }
 
-// TestWhoLeavesIsToldSoon has some leave a slow call and some leave the line for the next, which then
-// asks for nobody who has left.
+// TestWhoLeavesIsToldSoon cancels callers of a slow call and callers whose requests wait for the next call. All
+// return soon, and the next call does not include the cancelled requests.
 func TestWhoLeavesIsToldSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner, start := &slow{}, time.Now()
@@ -206,7 +206,7 @@ func TestWhoLeavesIsToldSoon(t *testing.T) {
 	})
 }
 
-// hung is a store that answers nothing before its caller's time is over.
+// hung is a store whose calls return only when their context ends.
 type hung struct{ slow }
 
 func (*hung) Snapshots(ctx context.Context, _ []keys.Code) ([]tasks.Snapshot, error) {
@@ -214,12 +214,12 @@ func (*hung) Snapshots(ctx context.Context, _ []keys.Code) ([]tasks.Snapshot, er
 	return nil, ctx.Err()
 }
 
-// TestALoneReaderKeepsToItsDeadline also has one come meanwhile, who is served afterwards.
+// TestALoneReaderKeepsToItsDeadline also makes a second request during the call, which is served afterwards.
 func TestALoneReaderKeepsToItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := batchstore.New(&hung{}, batchstore.Options{Reads: 1, Bound: time.Second})
 		start, second := time.Now(), make(chan error)
-		for _, deadline := range []time.Duration{time.Minute, 3 * time.Second} { // the first's is past the bound
+		for _, deadline := range []time.Duration{time.Minute, 3 * time.Second} { // the first deadline is later than the bound
 			ctx, cancel := context.WithTimeout(t.Context(), deadline)
 			defer cancel()
 			go func() {

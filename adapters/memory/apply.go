@@ -38,7 +38,7 @@ func (s *Store) apply(c tasks.Change) error {
 	return nil
 }
 
-// refuse says what keeps a change from being made.
+// refuse returns the error that keeps a change from being made, or nil.
 func (s *Store) refuse(c tasks.Change) error {
 	if c.Task != nil {
 		if err := s.refuseTask(*c.Task); err != nil {
@@ -69,7 +69,7 @@ func (s *Store) refuseTask(t tasks.Task) error {
 	return tasks.ErrConflict
 }
 
-// post moves and claims the slots.
+// post transfers and claims the slots of a change. It returns the claimed plan.
 func (s *Store) post(c tasks.Change) (stock.Plan, error) {
 	if c.Transfer == nil && c.Claim == nil {
 		return stock.Plan{}, nil

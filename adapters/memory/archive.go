@@ -40,7 +40,7 @@ func (s *Store) Archive(_ context.Context, cuts []tasks.ArchivePlan, keep func(t
 	return errs, nil
 }
 
-// cut leaves what stays.
+// cut deletes the tasks of c and replaces the history of its key by the summary.
 func (s *Store) cut(c tasks.ArchivePlan) {
 	for _, id := range c.Tasks {
 		delete(s.tasks, id)
@@ -49,7 +49,7 @@ func (s *Store) cut(c tasks.ArchivePlan) {
 	s.outbox.note(c.ID, c.Summary...)
 }
 
-// awaits says whether a listener is still to be told of a key.
+// awaits reports whether a subscriber has a pending delivery for a key, or an event of the key is not routed yet.
 func (o *outbox) awaits(code keys.Code) bool {
 	for about, l := range o.mail {
 		if about.code == code && l.pending() {

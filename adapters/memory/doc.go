@@ -1,6 +1,10 @@
-// Package memory is a store of keyseat in the memory of one process: the reference that other
-// stores are compared with, and the store of tests, demos and simulations. It is every port of a store
-// ([tasks.Store], [tasks.AdminStore], [tasks.Outbox], [tasks.Inspector], [tasks.TaskStats]) in the plainest
-// code that keeps their contracts: maps under one lock. Nothing in it survives the process, and its
-// lists and leases look at everything that it holds.
+// Package memory is a store of keyseat in the memory of one process. Other stores are compared with it, and
+// tests, demos and simulations run on it.
+//
+// The store implements every port of a store: [tasks.Store], [tasks.AdminStore], [tasks.Outbox],
+// [tasks.Inspector], [tasks.Archiver] and [tasks.TaskStats]. It is the plainest code that keeps their
+// contracts: maps under one lock.
+//
+// Nothing in the store survives the process. Lists and leases take time proportional to the number of
+// stored tasks and keys, because they scan all of them.
 package memory

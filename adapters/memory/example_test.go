@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A test brings in a plan and a key, and looks at what has become of them.
+// A test adds a plan and a key, and reads both.
 func Example() {
 	ctx, store := context.Background(), memory.New(time.Now)
 	err := store.EditPlans(ctx, []stock.PlanEdit{{ID: "elm", Country: new(stock.Country("US")), Size: new(6)}})

@@ -28,10 +28,11 @@ func (s *Store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) (
 	return views, nil
 }
 
-// due finds up to n open tasks to lease, the longest due first.
+// due returns up to n open tasks to lease, the longest due first. Times more than 2×ttl in the future come from
+// a clock that was set back later. A lease with such a time counts as expired, and a task with one as due.
 func (s *Store) due(n int, ttl time.Duration) []tasks.Task {
 	now := s.clock()
-	ahead := now.Add(2 * ttl) // nothing that this clock has set lies past it
+	ahead := now.Add(2 * ttl) // this clock has set no time after it
 	var due []tasks.Task
 	for _, t := range s.tasks {
 		if t.Open() && (!t.LeasableAt().After(now) || t.LeasedUntil.After(ahead) || t.LeasedUntil.IsZero() && s.decided(t).After(ahead)) {
@@ -42,7 +43,7 @@ func (s *Store) due(n int, ttl time.Duration) []tasks.Task {
 	return due[:min(n, len(due))]
 }
 
-// decided is when a task was decided on last, by the clock of then.
+// decided returns the time of the newest event of a task, by the clock of that time.
 func (s *Store) decided(t tasks.Task) (at time.Time) {
 	for _, e := range s.history[t.Code] {
 		if e.Task == t.ID {

@@ -14,25 +14,26 @@ import (
 
 var _ tasks.Outbox = (*Store)(nil)
 
-// An outbox is what is to be told outside. Its zero value is an empty one.
+// An outbox holds the history, the subscribers and their queued deliveries. Its zero value is empty. [Store.mu]
+// protects it.
 type outbox struct {
-	lines      []tasks.HistoryEntry // of the whole history, in the order of their Seq
-	written    int64                // the Seq of the newest line
-	fresh      []tasks.HistoryEntry // not routed
+	lines      []tasks.HistoryEntry // the history of all keys, ordered by Seq
+	written    int64                // the Seq of the newest entry of lines
+	fresh      []tasks.HistoryEntry // entries that are not routed yet
 	listeners  map[string]tasks.Subscriber
 	mail       map[subject]letter
 	deliveries []tasks.Delivery
 	logged     int64
 }
 
-// A subject is what mail is about, and for whom.
+// A subject identifies a queued delivery: the subscriber, and either the key or the country.
 type subject struct {
 	listener string
 	code     keys.Code
 	country  stock.Country
 }
 
-// A letter is mail and until when it is leased.
+// A letter is a queued delivery with the end of its lease. leased is zero if it has no lease.
 type letter struct {
 	tasks.QueuedDelivery
 	leased time.Time
@@ -47,7 +48,7 @@ func (l letter) ready() time.Time {
 	return l.leased
 }
 
-// write keeps lines of history; they are fresh if anybody listens.
+// write appends events to the history. If the outbox has subscribers, [Store.Route] routes the entries later.
 func (o *outbox) write(change string, at time.Time, events ...tasks.Event) {
 	lines := o.note(change, events...)
 	if len(o.heard(at)) > 0 {
@@ -55,7 +56,7 @@ func (o *outbox) write(change string, at time.Time, events ...tasks.Event) {
 	}
 }
 
-// note keeps lines of history that nobody is told of.
+// note appends events to the history without routing them.
 func (o *outbox) note(change string, events ...tasks.Event) []tasks.HistoryEntry {
 	for n, e := range events {
 		o.written++
@@ -64,7 +65,7 @@ func (o *outbox) note(change string, events ...tasks.Event) []tasks.HistoryEntry
 	return o.lines[len(o.lines)-len(events):]
 }
 
-// heard are the listeners that are enlisted at that time, by name.
+// heard returns the sorted names of the subscribers whose subscription has not expired at that time.
 func (o *outbox) heard(at time.Time) []string {
 	var names []string
 	for name, l := range o.listeners {
@@ -83,7 +84,8 @@ func (o *outbox) put(l letter) {
 	o.mail[subject{l.Subscriber, l.Code, l.Country}] = l
 }
 
-// add brings a line into a listener's mail. Again says that it may have been told before.
+// add adds a history entry to the subscriber's queued delivery for its key. If again is true, the delivery starts
+// again from that entry even if the subscriber has received the entry before.
 func (o *outbox) add(listener string, line tasks.HistoryEntry, at time.Time, again bool) {
 	l, found := o.mail[subject{listener, line.Code, ""}]
 	if !found {

@@ -88,7 +88,7 @@ func (s *Store) LeaseDeliveries(_ context.Context, listener, lease string, n int
 	return all, nil
 }
 
-// about are the next lines of a mail.
+// about returns the next history entries of a queued delivery, up to [tasks.MaxEntries].
 func (o *outbox) about(m tasks.QueuedDelivery) (lines []tasks.HistoryEntry) {
 	for _, line := range o.lines {
 		if line.Code == m.Code && line.Seq > m.DeliveredSeq && line.Seq <= m.LastSeq && len(lines) < tasks.MaxEntries {
@@ -128,7 +128,7 @@ func (o *outbox) record(d *tasks.Delivery) {
 	o.deliveries = append(o.deliveries, logged)
 }
 
-// part leaves a listener alone that has answered so.
+// part disables the subscriber if the result of the delivery is [tasks.SubscriberGone].
 func (o *outbox) part(d *tasks.Delivery, at time.Time) {
 	if d == nil || d.Result != tasks.SubscriberGone {
 		return

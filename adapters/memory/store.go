@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Store keeps everything under one lock. Any number of goroutines may use it.
+// A Store keeps everything under one lock. Any number of goroutines may use it simultaneously.
 type Store struct {
 	now func() time.Time
 
@@ -27,13 +27,13 @@ type Store struct {
 	outbox  outbox
 }
 
-// done is a change that was made.
+// done identifies a change that was made.
 type done struct {
 	code keys.Code
 	id   string
 }
 
-// New makes an empty store that lives by that clock, such as [time.Now], to the microsecond.
+// New returns an empty store. now is its clock, such as [time.Now]; the store truncates times to the microsecond.
 func New(now func() time.Time) *Store {
 	return &Store{
 		now:     now,
@@ -79,7 +79,7 @@ func (s *Store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error)
 	return found, nil
 }
 
-// view shows a key with a task, which is copied so that nobody can reach into the store.
+// view returns a snapshot of a key with a task. The task is a copy, so that callers cannot change the store.
 func (s *Store) view(key keys.Key, id string) tasks.Snapshot {
 	v := tasks.Snapshot{At: s.clock(), Key: key}
 	if t, found := s.tasks[id]; found {
@@ -89,7 +89,7 @@ func (s *Store) view(key keys.Key, id string) tasks.Snapshot {
 	return v
 }
 
-// clock is the time as databases keep it: in UTC, to the microsecond.
+// clock returns the current time as databases store it: in UTC, to the microsecond.
 func (s *Store) clock() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
 // Stock implements [tasks.Store].

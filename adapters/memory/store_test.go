@@ -11,5 +11,5 @@ func open(testing.TB) storetest.Store { return memory.New(storetest.Clock()) }
 
 func TestStore(t *testing.T) { storetest.Run(t, open) }
 
-// TestCompare runs the model against itself, which shows that the histories depend on nothing else.
+// TestCompare compares the model with itself, which shows that the histories depend on nothing else.
 func TestCompare(t *testing.T) { storetest.Compare(t, open, open) }
