@@ -14,7 +14,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// unreadable is why a 200 cannot be read. It quotes nothing of the answer, which may hold a secret.
+// unreadable is the reason why a response with status 200 cannot be read. It quotes nothing of the response,
+// which may hold a secret.
 type unreadable string
 
 func (u unreadable) Error() string { return "status 200, the answer " + string(u) }
@@ -31,14 +32,14 @@ const (
 	errNoOutcome unreadable = "has no outcome"
 )
 
-// undone are the statuses that say that nothing was done, and that it may be otherwise later.
+// undone lists the statuses that mean that the service did nothing, and that a later attempt may succeed.
 var undone = []int{
 	http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
 	http.StatusRequestTimeout, http.StatusTooManyRequests,
 }
 
-// judge says what an answer means. It reads its body whatever it is, so that the connection can be
-// used again.
+// judge returns the result that a response means. It reads the body of every response, so that the connection
+// can be used again.
 func judge(ctx context.Context, r *http.Response) tasks.ConnectorResult {
 	body, err := slurp(r.Body)
 	a := tasks.ConnectorResult{Effect: effect(r.StatusCode), Note: "status " + strconv.Itoa(r.StatusCode)}
@@ -51,10 +52,10 @@ func judge(ctx context.Context, r *http.Response) tasks.ConnectorResult {
 	return a
 }
 
-// maxAnswer is how much of an answer is read, in bytes.
+// maxAnswer is the maximum size of a response body, in bytes.
 const maxAnswer = 64 << 10
 
-// slurp reads an answer whole, or fails.
+// slurp reads a response body. It returns errTooLong if the body is longer than [maxAnswer].
 func slurp(r io.Reader) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r, maxAnswer+1))
 	if err == nil && len(body) > maxAnswer {
@@ -63,7 +64,7 @@ func slurp(r io.Reader) ([]byte, error) {
 	return body, err
 }
 
-// effect is that of any status but 200.
+// effect returns the effect that a status other than 200 means.
 func effect(status int) tasks.Effect {
 	switch {
 	case status == http.StatusAccepted:
@@ -76,7 +77,7 @@ func effect(status int) tasks.Effect {
 	return tasks.Unknown
 }
 
-// unreadableBecause says what is wrong with a body that does not decode.
+// unreadableBecause returns the reason why a body does not decode.
 func unreadableBecause(body []byte, err error) error {
 	var kind *json.UnmarshalTypeError
 	body = bytes.TrimSpace(body)
@@ -97,7 +98,8 @@ func unreadableBecause(body []byte, err error) error {
 	return errNoJSON
 }
 
-// settled reads the body of a 200, and what of it cannot be read is unknown.
+// settled returns the result in the body of a response with status 200. err is the error of reading the body.
+// If the body cannot be read, the effect is [tasks.Unknown].
 func settled(ctx context.Context, body []byte, err error) tasks.ConnectorResult {
 	var told struct {
 		Outcome       tasks.Outcome `json:"outcome"`

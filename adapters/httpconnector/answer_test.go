@@ -13,7 +13,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// answering is a connector whose service gives that answer, without a network.
+// answering returns a connector whose service returns the given response, without a network.
 func answering(t testing.TB, status int, h http.Header, body io.Reader) *httpconnector.Connector {
 	return open(t, "https://service.example", httpconnector.Options{Transport: roundTripper(
 		func(*http.Request) (*http.Response, error) {
@@ -22,7 +22,7 @@ func answering(t testing.TB, status int, h http.Header, body io.Reader) *httpcon
 	)})
 }
 
-// endless is a body without end that counts what is read of it.
+// endless is a body without end that counts the bytes read from it.
 type endless int
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -40,7 +40,7 @@ func TestReadsNoMore(t *testing.T) {
 	}
 }
 
-// FuzzAnswer holds that only a readable 200 settles, and that no answer is quoted.
+// FuzzAnswer checks that only a readable 200 settles a task, and that results quote no response.
 func FuzzAnswer(f *testing.F) {
 	f.Add(200, "", `{"outcome":"success","username":"u"}`)
 	f.Add(200, "5", `{"outcome":"success"`)
@@ -61,8 +61,8 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// TestUnreadableAnswers holds that a byte order mark is skipped, and that a note says what is wrong with an
-// answer without a word of it.
+// TestUnreadableAnswers checks that a byte order mark is skipped. It also checks that a note names the error in a
+// response without quoting the response.
 func TestUnreadableAnswers(t *testing.T) {
 	t.Parallel()
 	good := `{"outcome":"success","username":"u"}`

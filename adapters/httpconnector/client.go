@@ -9,20 +9,20 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// How often, and after what pauses, is repeated what was not sent: enough for a connection that the
-// service has just closed, and for a service that restarts quickly.
+// A request that was not sent is repeated up to repeats times, after pause and then 2*pause. This is enough
+// for a connection that the service has just closed, and for a service that restarts quickly.
 const (
 	repeats = 2
 	pause   = 50 * time.Millisecond
 )
 
-// newClient tames go-retryablehttp, which as it comes logs URLs, repeats what may have taken effect,
-// obeys any Retry-After, and hides the last answer.
+// newClient configures go-retryablehttp. By default that logs URLs, repeats requests that may have taken effect,
+// obeys any Retry-After, and hides the last response.
 func newClient(transport http.RoundTripper) *retryablehttp.Client {
 	return &retryablehttp.Client{
 		HTTPClient: &http.Client{
-			// Wrapped, because the library closes the idle connections of everybody at each failure
-			// if it finds the method that does.
+			// The struct hides the method CloseIdleConnections. If the library finds that method, it closes
+			// all idle connections at each failure.
 			Transport:     struct{ http.RoundTripper }{transport},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -33,16 +33,17 @@ func newClient(transport http.RoundTripper) *retryablehttp.Client {
 	}
 }
 
-// unsent says whether to repeat: only what failed without having been sent.
+// unsent reports whether to repeat a request. It is true only for a request that failed and was certainly not
+// sent, and only until the context ends.
 func unsent(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	return err != nil && ctx.Err() == nil && !followed(ctx).maybeSent(), nil
 }
 
-// manyWorkers is how many connections are kept for the next askings: one for each worker that a daemon
-// can have, since to dial takes longer than to ask.
+// manyWorkers is the maximum number of idle connections: one for each worker that a daemon can have. Connections
+// stay open for the next attempts, because a new connection takes longer than an attempt.
 const manyWorkers = 10_000
 
-// newTransport is for one host that is asked by many workers at once.
+// newTransport returns a transport for one host that many workers call simultaneously.
 func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -51,8 +52,8 @@ func newTransport() *http.Transport {
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxIdleConnsPerHost:    manyWorkers,
-		IdleConnTimeout:        30 * time.Second, // below what servers allow: they should not close first
+		IdleConnTimeout:        30 * time.Second, // shorter than the timeout of servers, so that they do not close first
 		MaxResponseHeaderBytes: maxAnswer,
-		DisableCompression:     true, // or the bound on an answer would be one on its compressed form
+		DisableCompression:     true, // maxAnswer would otherwise bound the compressed size
 	}
 }

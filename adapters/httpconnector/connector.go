@@ -14,18 +14,18 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Connector asks one service. It may be used by many goroutines at once.
+// A Connector calls one service. Many goroutines may use it simultaneously.
 type Connector struct {
 	base    *url.URL
 	token   atomic.Pointer[tasks.Secret]
 	timeout time.Duration
 	log     *slog.Logger
 	client  *retryablehttp.Client
-	pool    *http.Transport // our own, to be closed; nil if the caller gave one
+	pool    *http.Transport // the connector's own, for Close; nil if Options.Transport is set
 }
 
-// New makes a connector to the service at that base URL, below which it has upgrade and renew.
-// Nothing is sent yet.
+// New returns a connector to the service at the URL base. The connector sends its requests to the paths upgrade
+// and renew below that URL. New itself sends nothing.
 func New(base string, o Options) (*Connector, error) {
 	u, err := parseBase(base, o.Plaintext)
 	if err != nil {
@@ -53,7 +53,8 @@ func New(base string, o Options) (*Connector, error) {
 	return c, nil
 }
 
-// SetToken changes the token of the attempts that begin from now on. If it is refused, the old one stays.
+// SetToken changes the token of later attempts. If token is invalid, SetToken returns [ErrToken] and the
+// connector keeps the old one.
 func (c *Connector) SetToken(token tasks.Secret) error {
 	if err := checkToken(token); err != nil {
 		return err
@@ -62,15 +63,15 @@ func (c *Connector) SetToken(token tasks.Secret) error {
 	return nil
 }
 
-// Close lets go of idle connections. The connector can still be used.
+// Close closes idle connections. The connector remains usable.
 func (c *Connector) Close() {
 	if c.pool != nil {
 		c.pool.CloseIdleConnections()
 	}
 }
 
-// Do asks for one task, as [tasks.Connector] demands. It returns when the context ends or the
-// timeout has passed, if not before.
+// Do sends one attempt of a task to the service, as [tasks.Connector] demands. It returns at the latest when the
+// context ends or the timeout has passed.
 func (c *Connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, late(c.timeout))
 	defer cancel()
@@ -90,12 +91,12 @@ func (c *Connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.Conn
 
 func discard(r *http.Response) {
 	if r != nil {
-		_ = r.Body.Close() // it was read, as far as it ever will be
+		_ = r.Body.Close() // nothing more of the body is read
 	}
 }
 
-// checked logs what the operator of the service has to know, and takes out of the answer what a
-// connector must not say.
+// checked removes secrets of the account from a result. It logs a warning about them, and about an outcome that
+// a task of this kind cannot have. The operator of the service has to correct both.
 func (c *Connector) checked(ctx context.Context, o tasks.ConnectorRequest, a tasks.ConnectorResult) tasks.ConnectorResult {
 	if a.Effect == tasks.Settled && !a.Outcome.Fits(o.Kind) {
 		c.log.WarnContext(ctx, "the service answered with an outcome that a task of this kind cannot have", "task", o.Task)
@@ -110,12 +111,12 @@ func (c *Connector) checked(ctx context.Context, o tasks.ConnectorRequest, a tas
 	return a
 }
 
-// telling is how long a secret is, at least, that gives itself away inside another text: a shorter
-// one may stand there by chance.
+// telling is the minimum length, in bytes, of a secret that is looked for inside a longer text. A shorter one may
+// be part of the text by chance.
 const telling = 8
 
-// secret says whether the text is, or holds, a secret of the account: a username is stored and shown
-// in plain.
+// secret reports whether text is a secret of the account, or contains a secret of at least [telling] bytes. The
+// check is necessary because usernames are stored and shown in plain.
 func secret(text string, a tasks.Account) bool {
 	for _, s := range a.Secrets() {
 		if hidden := s.Reveal(); text != "" && text == hidden || len(hidden) >= telling && strings.Contains(text, hidden) {

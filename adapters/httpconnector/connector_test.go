@@ -35,7 +35,7 @@ func listen(t testing.TB, h http.HandlerFunc) (url string) {
 	return server.URL
 }
 
-// serve is a connector to a service of that one handler.
+// serve returns a connector to a service with that handler.
 func serve(t testing.TB, o httpconnector.Options, h http.HandlerFunc) *httpconnector.Connector {
 	return open(t, listen(t, h), o)
 }
@@ -56,13 +56,13 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// TestManners asks a provider that misbehaves in every way it knows, and again until the task is
-// settled: whatever happened, the work is done once.
+// TestManners calls a provider that misbehaves in each way, and repeats the attempt until the task is settled. In all
+// cases the work must be done once.
 func TestManners(t *testing.T) {
 	for _, c := range []struct {
 		words string
 		want  []tasks.Effect
-		note  string // of the first
+		note  string // of the first attempt
 	}{
 		{"cut", []tasks.Effect{tasks.Unknown}, "connection cut"},
 		{"cut_after", []tasks.Effect{tasks.Unknown}, "connection cut"},
@@ -171,7 +171,7 @@ func TestBodies(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
-	at := time.Now().Add(-time.Hour).UTC() // the service's clock, which is not ours
+	at := time.Now().Add(-time.Hour).UTC() // the service's clock, which differs from that of the test
 	for header, want := range map[string]time.Duration{
 		"":                     0,
 		"0":                    0,
@@ -206,7 +206,7 @@ func TestRetryAfter(t *testing.T) {
 func TestCutShort(t *testing.T) {
 	started := make(chan struct{})
 	c := serve(t, httpconnector.Options{}, func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client goes
+		_, _ = io.Copy(io.Discard, r.Body) // the server notices a disconnect only after the body is read
 		started <- struct{}{}
 		<-r.Context().Done()
 	})

@@ -1,4 +1,4 @@
-// Package httpconnector asks a service over HTTP to carry tasks out.
+// Package httpconnector sends tasks over HTTP to a service that carries them out.
 //
 //	POST <base>/upgrade, <base>/renew        Idempotency-Key: <task id>-<n>    Keyseat-Attempt: <k>
 //	{"task_id":"…","kind":"upgrade","country":"US","account":{"login":"…","password":"…"},
@@ -12,12 +12,14 @@
 //	  ├─ any other 4xx ────────────────────── Refused
 //	  └─ anything else ────────────────────── Unknown   (5xx, a redirect, time-out, cut, unreadable)
 //
-// One asking is one request. It is repeated here only while it is certain that no byte of a request
-// that could be acted on has left, which hides a service that restarts; all else is repeated by the
-// task layer, which alone knows the attempts, the lease and the deadline. What was sent is never
-// guessed from an error's text: a trace of the connection tells.
+// One attempt is one request. The connector repeats a request only if it is certain that the service cannot
+// act on it, because no complete header was sent. This hides a restart of the service. The package tasks
+// makes all other repetitions, because it alone knows the attempts, the lease and the deadline.
 //
-// Secrets travel in the body, and in one header the token. Neither an answer's note nor a log line
-// holds anything that was sent or received but a status and a known outcome, since errors of net/http
-// quote URLs and headers and a service may echo what it was sent.
+// The connector does not infer from the text of an error whether a request was sent. It uses a trace of the
+// connection instead.
+//
+// The body holds the secrets of the account, and one header holds the token. Of all that was sent or received,
+// notes and log lines hold only statuses and known outcomes. Errors of net/http do not appear in them, because
+// they quote URLs and headers, and a service may echo the request.
 package httpconnector

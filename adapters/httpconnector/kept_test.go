@@ -11,11 +11,11 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestConnectionsAreKept has more askings at once than there are workers by default, twice.
+// TestConnectionsAreKept makes more simultaneous attempts than there are workers by default, twice.
 func TestConnectionsAreKept(t *testing.T) {
 	const askings = 100
 	var connections sync.Map
-	var come sync.WaitGroup // all of them, before the first is answered
+	var come sync.WaitGroup // waits for all requests before the first response
 	connector := serve(t, httpconnector.Options{}, func(w http.ResponseWriter, r *http.Request) {
 		connections.Store(r.RemoteAddr, true)
 		come.Done()
@@ -29,7 +29,7 @@ func TestConnectionsAreKept(t *testing.T) {
 			all.Go(func() {
 				if got := connector.Do(t.Context(), connectortest.NewRequest(tasks.Renew, "x")); got.Effect != tasks.Settled {
 					t.Errorf("got %+v", got)
-					come.Done() // or the others would wait for it
+					come.Done() // otherwise the other requests would wait for this one
 				}
 			})
 		}

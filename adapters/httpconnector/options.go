@@ -12,24 +12,23 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Options are what a [Connector] can be told. The zero Options are good for a service behind HTTPS
-// that needs no token.
+// Options are the settings of a [Connector]. The zero Options suit a service behind HTTPS that needs no token.
 type Options struct {
-	Token     tasks.Secret  // sent as Authorization: Bearer; "": none
-	Timeout   time.Duration // of one asking, from the first dial to the last byte; 0: [DefaultTimeout]
+	Token     tasks.Secret  // sent as Authorization: Bearer; "": no such header
+	Timeout   time.Duration // of one attempt, from the first dial to the last byte; 0: [DefaultTimeout]
 	Plaintext bool          // allow http:// to a host that is not loopback
-	NoProxy   bool          // ignore HTTP_PROXY, HTTPS_PROXY and NO_PROXY; for the connector's own Transport
+	NoProxy   bool          // ignore HTTP_PROXY, HTTPS_PROXY and NO_PROXY; no effect if Transport is set
 	Logger    *slog.Logger  // nil: nothing is logged
 
-	// Transport carries the requests; nil: one of the connector's own. It must report to
-	// net/http/httptrace, as all of net/http do: what does not is never believed to have sent nothing.
+	// Transport sends the requests; nil: the connector makes its own. It must report to net/http/httptrace, as
+	// the transports of net/http do. Otherwise each failed request counts as possibly sent.
 	Transport http.RoundTripper
 }
 
-// DefaultTimeout is how long one asking takes at most where nothing else is set.
+// DefaultTimeout is the timeout of one attempt if [Options] sets none.
 const DefaultTimeout = 30 * time.Second
 
-// What [New] can refuse. None of them quotes what it was given, which may hold a secret.
+// Errors that [New] returns for invalid arguments. None quotes its argument, which may hold a secret.
 var (
 	ErrBase      = errors.New("httpconnector: the base is not an http:// or https:// URL with a host")
 	ErrBaseParts = errors.New("httpconnector: the base URL must have no user, query or fragment")

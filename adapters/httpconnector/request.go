@@ -13,8 +13,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A message is the body of a request. It depends on the task and its plan alone: every attempt sends
-// the same bytes.
+// A message is the body of a request. It depends on the task and its plan alone, so every attempt with the same
+// plan sends the same bytes.
 type message struct {
 	TaskID  string        `json:"task_id"`
 	Kind    tasks.Kind    `json:"kind"`
@@ -54,7 +54,7 @@ func newMessage(o tasks.ConnectorRequest) message {
 func (m message) encode() ([]byte, error) {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false) // it is no HTML
+	e.SetEscapeHTML(false) // the body is not HTML
 	err := e.Encode(m)
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }
@@ -69,8 +69,8 @@ func (c *Connector) request(ctx context.Context, o tasks.ConnectorRequest) (*ret
 	if err != nil {
 		return nil, err
 	}
-	// Without it net/http itself would send the request again when a used connection breaks, since it
-	// takes a POST with an idempotency key for repeatable: an asking that nobody has counted.
+	// If GetBody is set, net/http itself repeats the request when a reused connection breaks, because it treats
+	// a POST with an idempotency key as repeatable. Such an attempt would not be counted.
 	r.GetBody = nil
 	c.setHeader(r.Header, o)
 	return r, nil

@@ -11,13 +11,13 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A received is a request as it came in.
+// A received is a request as the service received it.
 type received struct {
 	method, url, body string
 	header            http.Header
 }
 
-// record is a connector to a service that answers 503, and what that receives.
+// record returns a connector to a service that responds with 503, and the requests that this service receives.
 func record(t *testing.T, path string, o httpconnector.Options) (*httpconnector.Connector, *[]received) {
 	var all []received
 	return open(t, listen(t, func(w http.ResponseWriter, r *http.Request) {

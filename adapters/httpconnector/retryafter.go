@@ -8,12 +8,13 @@ import (
 	"time"
 )
 
-// retryAfter is the pause that an answer asks for, 0 for none: a count of seconds or a date (RFC
-// 9110, section 10.2.3). What is neither is ignored. Who obeys it has to bound it.
+// retryAfter returns the pause in the Retry-After header of a response: a number of seconds or a date (RFC
+// 9110, section 10.2.3). It returns 0 without the header, and for any other text. The pause has no upper
+// bound, so callers must limit it.
 func retryAfter(h http.Header) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if text != "" && strings.Trim(text, "0123456789") == "" {
-		seconds, _ := strconv.ParseInt(text, 10, 64) // the largest there is, if it is too large
+		seconds, _ := strconv.ParseInt(text, 10, 64) // ParseInt returns the largest value if the number is too large
 		return time.Duration(min(seconds, math.MaxInt64/int64(time.Second))) * time.Second
 	}
 	at, err := http.ParseTime(text)
@@ -23,7 +24,8 @@ func retryAfter(h http.Header) time.Duration {
 	return max(0, at.Sub(sent(h)))
 }
 
-// sent is when the answer was sent, by the clock that its Retry-After means: the service's own.
+// sent returns the time at which the response was sent, by the service's own clock, because a date in Retry-After
+// is by that clock. Without a Date header it returns the current time.
 func sent(h http.Header) time.Time {
 	if at, err := http.ParseTime(h.Get("Date")); err == nil {
 		return at

@@ -72,8 +72,8 @@ func TestRepeated(t *testing.T) {
 	}
 }
 
-// TestUsedConnection cuts the second request on a connection. What was sent is not sent again, though
-// it has an idempotency key, by which net/http would.
+// TestUsedConnection cuts the connection during its second request. The connector must not repeat a request that was
+// sent. By default net/http would repeat it, because it has an idempotency key.
 func TestUsedConnection(t *testing.T) {
 	var requests atomic.Int32
 	c := serve(t, httpconnector.Options{}, func(_ http.ResponseWriter, r *http.Request) {
@@ -117,7 +117,7 @@ func TestHalfSent(t *testing.T) {
 	}
 }
 
-// TestUntold has a transport that does not say how far it came: it may have sent everything.
+// TestUntold has a transport that does not report to httptrace, so it may have sent everything.
 func TestUntold(t *testing.T) {
 	calls := 0
 	connector := open(t, "https://service.example", httpconnector.Options{Transport: roundTripper(

@@ -17,8 +17,8 @@ import (
 
 var discardLog = log.New(io.Discard, "", 0)
 
-// TestSilence asks services that echo what they were sent, wherever an answer can hold it: neither
-// what the connector says nor what it logs may.
+// TestSilence calls services that echo the request in each part of a response. Neither the results of the connector
+// nor its log may contain a secret.
 func TestSilence(t *testing.T) {
 	echoes := map[string]func(w http.ResponseWriter, body string){
 		"outcome": func(w http.ResponseWriter, body string) { _, _ = fmt.Fprintf(w, `{"outcome":"odd","error":%q}`, body) },
@@ -61,7 +61,7 @@ func raw(w http.ResponseWriter, answer string) {
 
 func TestLogged(t *testing.T) {
 	for login, want := range map[string]bool{
-		"still_premium@example.com": true, // which only a renew can be
+		"still_premium@example.com": true, // an outcome of renews only
 		"odd_outcome@example.com":   true,
 		"plan_full@example.com":     false,
 		"503@example.com":           false,

@@ -8,16 +8,16 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A trail is what is known of where a request has been, over all the connections it was tried on.
+// A trail records how far a request got, over all the connections on which it was tried.
 type trail struct {
-	looked atomic.Bool // for a connection: the transport reports at all
-	got    atomic.Bool // a connection
-	wrote  atomic.Bool // at least a header into the connection's buffer
+	looked atomic.Bool // the transport has looked for a connection, so it reports to httptrace
+	got    atomic.Bool // the request has a connection
+	wrote  atomic.Bool // at least one header field is in the connection's buffer
 }
 
 type trailKey struct{}
 
-// follow watches the request that is made with the new context.
+// follow returns a context, and the trail of the request that is made with that context.
 func follow(ctx context.Context) (context.Context, *trail) {
 	t := new(trail)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -33,13 +33,13 @@ func followed(ctx context.Context) *trail {
 	return t
 }
 
-// maybeSent is false only where it is certain that no complete header, and so nothing that can be
-// acted on, has left this machine. Headers are reported while they are gathered, before they are
-// flushed.
+// maybeSent reports whether the request may have been sent. It is false only if certainly no complete header has
+// left this machine, so that the service cannot act on the request. The trace reports header fields when they
+// are written to the buffer, before the buffer is flushed.
 func (t *trail) maybeSent() bool { return !t.looked.Load() || t.wrote.Load() }
 
-// effect is that of a request which has failed. When the context ends, the transport returns while
-// its writer may still be about to write, so that a connection is enough to doubt.
+// effect returns the effect of a request that has failed. If ctx has ended, a request that got a connection counts
+// as possibly sent. In this case the transport returns while its writer may still be about to write.
 func (t *trail) effect(ctx context.Context) tasks.Effect {
 	if t.maybeSent() || (ctx.Err() != nil && t.got.Load()) {
 		return tasks.Unknown

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// words says what went wrong, in words of our own: an error of net/http may quote the URL, a header
-// of the answer, or the token.
+// words describes an error without quoting it, because an error of net/http may quote the URL, a header of the
+// response, or the token.
 func words(ctx context.Context, err error) string {
 	var (
 		dns  *net.DNSError
@@ -38,7 +38,7 @@ func words(ctx context.Context, err error) string {
 	return "connection failed"
 }
 
-// ended says why the asking's context has: its own timeout, or its caller's wish.
+// ended returns the reason why the attempt's context has ended: the connector's timeout, or the caller.
 func ended(ctx context.Context) string {
 	var l late
 	if errors.As(context.Cause(ctx), &l) {
@@ -47,7 +47,7 @@ func ended(ctx context.Context) string {
 	return "cut short"
 }
 
-// late is the timeout that an asking has exceeded.
+// late is the error of an attempt that has exceeded the timeout.
 type late time.Duration
 
 func (l late) Error() string { return "no answer in " + time.Duration(l).String() }

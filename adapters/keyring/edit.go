@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Create makes a file with one new key, readable by its owner only, and names the key. Where there is
-// a file already the error is [fs.ErrExist], and nothing is changed.
+// Create makes a file with one new key, readable by its owner only, and returns the key's id. If the file exists,
+// the error is [fs.ErrExist] and the file stays as it is.
 func Create(path string) (id string, err error) {
 	err = edit(path, nil, func(old []line) ([]line, error) {
 		if old != nil {
@@ -22,11 +22,12 @@ func Create(path string) (id string, err error) {
 	return id, err
 }
 
-// Add makes a new key the first of the file, which is created where there is none, and names the key.
+// Add inserts a new key as the first one of the file, and returns the key's id. If there is no file, Add creates
+// it.
 func Add(path string) (id string, err error) { return AddFor(path, nil) }
 
-// AddFor is [Add] where a file that root creates gets the owner and group of like, so that a daemon of another
-// user can read it.
+// AddFor is like [Add]. If root creates the file, the file gets the owner and group of like, so that a daemon of
+// another user can read it.
 func AddFor(path string, like fs.FileInfo) (id string, err error) {
 	err = edit(path, like, func(old []line) ([]line, error) {
 		var first line
@@ -37,8 +38,8 @@ func AddFor(path string, like fs.FileInfo) (id string, err error) {
 	return id, err
 }
 
-// Prune drops all keys but the first that are not needed, and names them. Whoever still seals with a
-// key that was the first a moment ago needs it too: leave some minutes between [Add] and Prune.
+// Prune removes the keys for which needed returns false, and returns their ids. It never removes the first key.
+// A process may encrypt with the previous first key for a moment after [Add]: run Prune some minutes later.
 func Prune(path string, needed func(id string) bool) (dropped []string, err error) {
 	err = edit(path, nil, func(old []line) ([]line, error) {
 		keys := keysOf(old)
@@ -56,11 +57,11 @@ func Prune(path string, needed func(id string) bool) (dropped []string, err erro
 	return dropped, err
 }
 
-// edit rewrites the file, whole or not at all: a crash leaves the old or the new one. Comments stay
-// where they are. old is nil where there is no file; the new one then belongs to the owner of like, if given.
+// edit rewrites the file atomically: after a crash there is either the old file or the new one. The comments in
+// the file stay. If there is no file, old is nil, and the new file gets the owner of like unless that is nil.
 func edit(path string, like fs.FileInfo, change func(old []line) ([]line, error)) (err error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // or the link itself would be replaced
+		path = target // replace the target of a link, not the link
 	}
 	temp, err := lock(path)
 	if err != nil {
@@ -78,7 +79,7 @@ func edit(path string, like fs.FileInfo, change func(old []line) ([]line, error)
 	return fault(path, temp.replace(path, info, like, render(lines)))
 }
 
-// current reads the file as it is. All is nil where there is none.
+// current reads the file. Without a file, all its results are nil.
 func current(path string) ([]line, fs.FileInfo, error) {
 	text, info, err := load(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -8,7 +8,7 @@ const (
 	overhead   = 12 + 16 // nonce and tag
 )
 
-// header begins an envelope, with room for the rest.
+// header returns the header of an envelope, with capacity for the rest. size is the length of the content.
 func header(k key, size int) []byte {
 	out := make([]byte, 0, headerSize+size+overhead)
 	return append(append(out, version), k.id...)
@@ -21,8 +21,8 @@ func split(sealed []byte) (id string, content []byte, ok bool) {
 	return string(sealed[1:headerSize]), sealed[headerSize:], true
 }
 
-// KeyID names the key that an envelope was sealed with, as its line in the file does. It is false for
-// what is no envelope.
+// KeyID returns the id of the key that encrypted an envelope, in the form of the key ring file. It returns false
+// if sealed is not an envelope.
 func KeyID(sealed []byte) (string, bool) {
 	id, _, ok := split(sealed)
 	return hex.EncodeToString([]byte(id)), ok

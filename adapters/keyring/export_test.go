@@ -1,4 +1,4 @@
 package keyring
 
-// Overhead is by how much an envelope is longer than its content.
+// Overhead is the length of an envelope without its content, in bytes.
 const Overhead = headerSize + overhead

@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/internal/secretfile"
 )
 
-// seen is what a file looked like when it was read, and what came of reading it.
+// seen is the state of a file when it was read last, and the error of that read.
 type seen struct {
 	fs.FileInfo
 	err error
@@ -21,8 +21,8 @@ func (s *seen) unchanged(now fs.FileInfo) bool {
 		s.Size() == now.Size() && s.ModTime().Equal(now.ModTime())
 }
 
-// refresh reads the file if it has changed since it was read last. A fault that it still has is told
-// again without reading it.
+// refresh reads the file if it has changed since the last read. If it has not, refresh returns the error of the
+// last read.
 func (r *Ring) refresh() error {
 	if r.path == "" {
 		return nil
@@ -37,7 +37,8 @@ func (r *Ring) refresh() error {
 	return r.reread()
 }
 
-// reread is for one goroutine at a time; those that have waited find the file read.
+// reread reads the file, one goroutine at a time. A goroutine that waited for another one's read uses that read's
+// result.
 func (r *Ring) reread() error {
 	r.reading.Lock()
 	defer r.reading.Unlock()
@@ -58,13 +59,14 @@ func (r *Ring) reread() error {
 	return err
 }
 
-// load reads the file and how it looks, of the very file that was read.
+// load returns the content and the state of a file. Both are of the same file, even if another file replaces it
+// during the call.
 func load(path string) ([]byte, fs.FileInfo, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() { _ = f.Close() }() // it was only read
+	defer func() { _ = f.Close() }() // the file was only read
 	info, err := f.Stat()
 	if err != nil {
 		return nil, nil, err
@@ -73,7 +75,7 @@ func load(path string) ([]byte, fs.FileInfo, error) {
 	return text, info, err
 }
 
-// inspect parses what was loaded from a file that is fit to hold secrets.
+// inspect parses the text of a file, and returns an error if other users can read or write the file.
 func inspect(text []byte, path string, info fs.FileInfo) ([]line, error) {
 	if err := secretfile.Check(path, info); err != nil {
 		return nil, err
@@ -81,7 +83,8 @@ func inspect(text []byte, path string, info fs.FileInfo) ([]line, error) {
 	return parse(text)
 }
 
-// fault names the file. Its path is in the errors of package os already.
+// fault adds "key ring" and the path of the file to an error. It omits the path if an error of package os has it
+// already.
 func fault(path string, err error) error {
 	var known *fs.PathError
 	switch {

@@ -16,7 +16,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/keyring"
 )
 
-// newFile makes a ring of one key.
+// newFile creates a key ring file with one key.
 func newFile(t testing.TB) (path, id string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "keys")
@@ -76,7 +76,7 @@ func TestCreate(t *testing.T) {
 	noneBeside(t, path)
 }
 
-// noneBeside says that no temporary file was left.
+// noneBeside checks that no temporary file was left.
 func noneBeside(t *testing.T, path string) {
 	t.Helper()
 	if all, _ := os.ReadDir(filepath.Dir(path)); len(all) != 1 {
@@ -84,7 +84,8 @@ func noneBeside(t *testing.T, path string) {
 	}
 }
 
-// TestAdd adds a key while a ring serves, and one that has not read it yet opens what it sealed.
+// TestAdd adds a key while two rings are in use. A ring that has not read the new key yet decrypts the envelopes of
+// the other ring.
 func TestAdd(t *testing.T) {
 	path, first := newFile(t)
 	write(t, path, "# mine\n\n"+read(t, path)+"# end")
@@ -141,7 +142,7 @@ func TestPrune(t *testing.T) {
 	noneBeside(t, path)
 }
 
-// TestAddsAtOnce loses no key, whoever of them is told to wait.
+// TestAddsAtOnce checks that simultaneous calls of Add lose no key, though some of them fail.
 func TestAddsAtOnce(t *testing.T) {
 	path, _ := newFile(t)
 	serving := open(t, path)
@@ -197,7 +198,7 @@ func TestLinkStays(t *testing.T) {
 	}
 }
 
-// TestFaults names the line and never what stands in it.
+// TestFaults checks that errors name the line and never quote it.
 func TestFaults(t *testing.T) {
 	path, id := newFile(t)
 	good := read(t, path)
@@ -233,7 +234,7 @@ func flip(text string) string {
 	return text[:12] + other + text[13:]
 }
 
-// openFolder makes a folder that every user can enter. A test's own temporary folder is closed to others.
+// openFolder makes a folder that every user can enter. The temporary folder of a test is closed to other users.
 func openFolder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "open") //nolint:usetesting // see above
@@ -269,7 +270,7 @@ func TestOpenToAll(t *testing.T) {
 	}
 }
 
-// TestBrokenWhileServing still opens, does not seal, and recovers.
+// TestBrokenWhileServing checks that a ring with a broken file decrypts, does not encrypt, and recovers.
 func TestBrokenWhileServing(t *testing.T) {
 	path, id := newFile(t)
 	text := read(t, path)
@@ -297,8 +298,8 @@ func TestBrokenWhileServing(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that a file is read whole or refused, that what is read seals and opens, and that
-// an error tells nothing of what stands there.
+// FuzzParse checks that a file is read whole or rejected, and that a ring from a valid file encrypts and decrypts. It
+// also checks that errors quote nothing of the file.
 func FuzzParse(f *testing.F) {
 	path, _ := newFile(f)
 	good := read(f, path)
@@ -333,7 +334,7 @@ func ExampleOpen() {
 	ring, _ := keyring.Open(path)
 	old, _ := ring.Seal([]byte("a secret"), nil)
 
-	second, _ := keyring.Add(path) // the ring sees it
+	second, _ := keyring.Add(path) // the ring detects the change
 	sealed, _ := ring.Seal([]byte("another"), nil)
 
 	was, _ := keyring.KeyID(old)

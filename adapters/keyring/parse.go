@@ -14,7 +14,7 @@ type line struct {
 	key  *key // nil for a comment or an empty line
 }
 
-// What a line can be wrong in. It is never quoted.
+// The errors of a line and of a file. None quotes the text.
 var (
 	errLine   = errors.New("it is not a key's id, a space and 32 bytes in base64")
 	errID     = errors.New("the id is not that of the key: one of them was changed")
@@ -23,10 +23,10 @@ var (
 	errTooBig = errors.New("it is too large for a key ring")
 )
 
-// maxFile bounds a file, in bytes: that of a thousand keys.
+// maxFile is the maximum size of a file, in bytes: enough for a thousand keys.
 const maxFile = 64 << 10
 
-// parse reads a file. An error names the line, and nothing that stands in it.
+// parse parses the text of a file. An error holds the number of the line but nothing of its text.
 func parse(text []byte) ([]line, error) {
 	if len(text) > maxFile {
 		return nil, errTooBig
@@ -67,7 +67,7 @@ func parseLine(text string) (line, error) {
 	return line{text, &k}, nil
 }
 
-// same says whether the other line has the same key.
+// same reports whether the other line has the same key.
 func (l line) same(other line) bool { return other.key != nil && other.key.id == l.key.id }
 
 func keysOf(lines []line) []key {

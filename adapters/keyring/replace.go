@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// A temporary is the file beside a ring that is to replace it. While it is there nobody else can edit
-// the ring: two edits at once would lose a key that something was sealed with.
+// A temporary is the file, in the same folder, that is going to replace a key ring file. While the temporary
+// exists, no other edit can begin. Two simultaneous edits could lose a key that has encrypted something.
 type temporary struct {
 	*os.File
 	placed bool
@@ -26,8 +26,8 @@ func lock(path string) (*temporary, error) {
 	return &temporary{File: f}, nil
 }
 
-// replace puts the text on disk in place of the file, with the owner and mode that this had. If there was no
-// file the owner is that of like.
+// replace replaces the file at path by one with the given text, and waits until the new file is on disk. The new
+// file has the owner and mode of old. If old is nil, it has the owner of like.
 func (t *temporary) replace(path string, old, like fs.FileInfo, text string) error {
 	if err := t.write(old, like, text); err != nil {
 		return err
@@ -52,14 +52,15 @@ func (t *temporary) write(old, like fs.FileInfo, text string) error {
 	if _, err := t.WriteString(text); err != nil {
 		return err
 	}
-	return errors.Join(t.Sync(), t.Close()) // Windows renames closed files only
+	return errors.Join(t.Sync(), t.Close()) // Windows renames only closed files
 }
 
-// release removes what was not put in place. What was is gone, and a file of that name another's.
+// release removes the temporary file if it has not replaced the key ring file. If it has, a file with its old name
+// belongs to another edit.
 func (t *temporary) release() error {
 	if t.placed {
 		return nil
 	}
-	_ = t.Close() // it is of no use any more, and may be closed already
+	_ = t.Close() // it may be closed already
 	return os.Remove(t.Name())
 }

@@ -7,24 +7,24 @@ import (
 	"sync/atomic"
 )
 
-// What a [Ring] answers to what it cannot open.
+// Errors of [Ring.Open].
 var (
 	// ErrUnknownKey says that the envelope was sealed with a key that is not in the ring.
 	ErrUnknownKey = errors.New("keyring: sealed with a key that is not in the ring")
-	// ErrSealed says that it is no envelope, was changed, or is bound to something else.
+	// ErrSealed says that the bytes are not an envelope, were changed, or are bound to other bytes.
 	ErrSealed = errors.New("keyring: it does not open")
 )
 
-// A Ring seals and opens. It may be used by many goroutines at once.
+// A Ring encrypts and decrypts. Many goroutines may use it simultaneously.
 type Ring struct {
 	path string // "" for a ring in memory
 	keys atomic.Pointer[[]key]
 
-	reading sync.Mutex           // over rereads
-	seen    atomic.Pointer[seen] // of the last read; nil for a ring in memory
+	reading sync.Mutex           // held during a read of the file
+	seen    atomic.Pointer[seen] // the last read; nil for a ring in memory
 }
 
-// New makes a ring in memory. The first key encrypts, all decrypt.
+// New returns a ring in memory. The first key encrypts, and all keys decrypt.
 func New(first [KeySize]byte, others ...[KeySize]byte) *Ring {
 	keys := []key{newKey(first)}
 	for _, k := range others {
@@ -33,7 +33,7 @@ func New(first [KeySize]byte, others ...[KeySize]byte) *Ring {
 	return inMemory(keys)
 }
 
-// Parse makes a ring in memory from the text of a file, for those who keep it elsewhere.
+// Parse returns a ring in memory from the text of a key ring file, for callers that keep the text elsewhere.
 func Parse(text []byte) (*Ring, error) {
 	lines, err := parse(text)
 	if err != nil {
@@ -42,11 +42,11 @@ func Parse(text []byte) (*Ring, error) {
 	return inMemory(keysOf(lines)), nil
 }
 
-// Open reads a ring from its file, and will read it again when it has changed: before it seals, and
-// when it meets a key that it does not know.
+// Open reads a ring from its file. The ring checks the file before it encrypts, and when an envelope has an unknown
+// key. If the file has changed, the ring reads it again.
 //
-// While the file cannot be read any more, or has become faulty, the ring opens with the keys it had,
-// but does not seal: what is sealed must open after a restart too, and so its key must be on disk.
+// If the file becomes unreadable or invalid, the ring decrypts with the keys that it has, but does not encrypt.
+// An envelope must decrypt after a restart too, so its key must be on disk.
 func Open(path string) (*Ring, error) {
 	r := &Ring{path: path}
 	if err := r.refresh(); err != nil {
@@ -61,8 +61,8 @@ func inMemory(keys []key) *Ring {
 	return r
 }
 
-// Seal encrypts, so that it opens with the same bound bytes only. The error is that of reading the
-// file again.
+// Seal returns an envelope with the content plain. [Ring.Open] decrypts it only with the same bound bytes. The
+// error is that of reading the file again.
 func (r *Ring) Seal(plain, bound []byte) ([]byte, error) {
 	if err := r.refresh(); err != nil {
 		return nil, err
@@ -71,7 +71,8 @@ func (r *Ring) Seal(plain, bound []byte) ([]byte, error) {
 	return k.aead.Seal(header(k, len(plain)), nil, plain, bound), nil
 }
 
-// Open decrypts, or returns [ErrUnknownKey], which names the key, or [ErrSealed].
+// Open decrypts an envelope that is bound to the bytes bound. The error is [ErrUnknownKey], with the id of the key,
+// or [ErrSealed].
 func (r *Ring) Open(sealed, bound []byte) ([]byte, error) {
 	id, content, ok := split(sealed)
 	if !ok {
@@ -79,7 +80,7 @@ func (r *Ring) Open(sealed, bound []byte) ([]byte, error) {
 	}
 	k, known := r.find(id)
 	if !known {
-		_ = r.refresh() // which reads only what has changed: garbage costs no more than a look
+		_ = r.refresh() // reads only a changed file, so an invalid envelope costs no more than a stat
 		if k, known = r.find(id); !known {
 			return nil, fmt.Errorf("%w (%s)", ErrUnknownKey, key{id: id}.name())
 		}

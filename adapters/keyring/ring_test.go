@@ -57,7 +57,7 @@ func TestBound(t *testing.T) {
 	}
 }
 
-// TestChanged flips each bit and cuts at each byte.
+// TestChanged flips each bit of an envelope, and truncates the envelope at each byte.
 func TestChanged(t *testing.T) {
 	r := keyring.New(newMaster())
 	sealed := seal(t, r, "secret", "task 1")
@@ -115,7 +115,7 @@ func TestAtOnce(t *testing.T) {
 	group.Wait()
 }
 
-// stored is an envelope as databases hold it by now: "secret", bound to "b", under the key 1, 0, 0, ….
+// stored is an envelope as existing databases hold it: "secret", bound to "b", under the key 1, 0, 0, ….
 const stored = "01273f8e0c37ca14d554a828a109c5522ff0f36ef3abbf55860956406c39057698338e979f3423"
 
 func TestStored(t *testing.T) {
@@ -126,7 +126,7 @@ func TestStored(t *testing.T) {
 	}
 }
 
-// FuzzOpen holds that nothing but what was sealed opens, and that nothing panics.
+// FuzzOpen checks that only envelopes of the ring decrypt, and that Open does not panic.
 func FuzzOpen(f *testing.F) {
 	r := keyring.New([keyring.KeySize]byte{1})
 	sealed, _ := hex.DecodeString(stored)

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// own does nothing where files have no owners of this kind.
+// own does nothing, because files have no owner and group as on Unix.
 func own(*os.File, fs.FileInfo) error { return nil }
 
-// syncFolder does nothing where a folder cannot be synced.
+// syncFolder does nothing, because a folder cannot be synced.
 func syncFolder(string) error { return nil }

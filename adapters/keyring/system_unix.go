@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// own gives a file to whom another belongs, so that a daemon can still read its ring after root has
-// changed it. Who is not root can only have made it for themselves.
+// own gives f the owner and group of like if the process runs as root. A daemon can then still read its ring after
+// root has changed it. Without root, the file already belongs to the user of the process.
 func own(f *os.File, like fs.FileInfo) error {
 	stat, known := like.Sys().(*syscall.Stat_t)
 	if !known || os.Geteuid() != 0 {
@@ -19,7 +19,7 @@ func own(f *os.File, like fs.FileInfo) error {
 	return f.Chown(int(stat.Uid), int(stat.Gid))
 }
 
-// syncFolder makes a rename durable, where the file system can.
+// syncFolder makes a rename durable, if the file system supports that.
 func syncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err != nil {
