@@ -25,7 +25,7 @@ var checks = []struct {
 	{"secrets", secrets},
 }
 
-// outcomes: each outcome that can be provoked is what the task ends with.
+// outcomes checks that a task ends with the outcome that its login provokes, for every outcome that can be provoked.
 func outcomes(ctx context.Context, s Subject) error {
 	for o, want := range s.orders() {
 		if got := s.ask(ctx, o); got.Effect != tasks.Settled || got.Outcome != want {
@@ -35,7 +35,7 @@ func outcomes(ctx context.Context, s Subject) error {
 	return nil
 }
 
-// repeated: a key that was seen before gets the first answer, and nothing is done twice.
+// repeated checks that a repeated idempotency key gets the first result, and that its work is done once.
 func repeated(ctx context.Context, s Subject) error {
 	for o := range s.orders() {
 		first := final(s.ask(ctx, o))
@@ -51,7 +51,7 @@ func repeated(ctx context.Context, s Subject) error {
 	return nil
 }
 
-// atOnce: so it is where several processes ask at the same time.
+// atOnce checks the same for eight simultaneous attempts with one key, as several processes would make them.
 func atOnce(ctx context.Context, s Subject) error {
 	o := s.success(tasks.Upgrade)
 	answers := make([]tasks.ConnectorResult, 8)
@@ -69,7 +69,7 @@ func atOnce(ctx context.Context, s Subject) error {
 	return s.once(o)
 }
 
-// manyKeys: many orders at once each have an effect of their own.
+// manyKeys checks that 32 simultaneous requests with different keys each succeed and have their own effect.
 func manyKeys(ctx context.Context, s Subject) error {
 	faults := make([]error, 32)
 	var group sync.WaitGroup
@@ -80,7 +80,7 @@ func manyKeys(ctx context.Context, s Subject) error {
 	return errors.Join(faults...)
 }
 
-// nextPlan: so has each plan of a task.
+// nextPlan checks that each plan of a task has its own effect.
 func nextPlan(ctx context.Context, s Subject) error {
 	login := s.Login(tasks.Upgrade, tasks.PlanFull)
 	if login == "" {
@@ -92,7 +92,7 @@ func nextPlan(ctx context.Context, s Subject) error {
 	return errors.Join(err, s.endsWith(ctx, o, tasks.PlanFull))
 }
 
-// endsWith says that the order is settled so, and done once.
+// endsWith returns an error unless the request ends with the outcome want and its work is done once.
 func (s Subject) endsWith(ctx context.Context, o tasks.ConnectorRequest, want tasks.Outcome) error {
 	if got := s.ask(ctx, o); got.Effect != tasks.Settled || got.Outcome != want {
 		return fmt.Errorf("plan %d of a task, to end with %s: %+v", o.Ordinal, want, got)
@@ -102,11 +102,12 @@ func (s Subject) endsWith(ctx context.Context, o tasks.ConnectorRequest, want ta
 
 // The bounds of a call whose context ends.
 const (
-	patience = 100 * time.Millisecond // of the context
-	soon     = 5 * time.Second        // generous, for slow machines
+	patience = 100 * time.Millisecond // the time until the context ends
+	soon     = 5 * time.Second        // the time in which Do must return then; long, for slow machines
 )
 
-// cancelled: Do returns soon after its context was cancelled, and claims to know nothing.
+// cancelled checks that Do returns within [soon] after a cancellation of its context. The effect must be
+// [tasks.Unknown] or [tasks.Pending].
 func cancelled(ctx context.Context, s Subject) error {
 	ctx, cancel := context.WithCancel(ctx)
 	timer := time.AfterFunc(patience, cancel)
@@ -114,7 +115,7 @@ func cancelled(ctx context.Context, s Subject) error {
 	return s.cutShort(ctx)
 }
 
-// pastDeadline: so it does when the deadline passes.
+// pastDeadline checks the same for a context whose deadline passes.
 func pastDeadline(ctx context.Context, s Subject) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -129,7 +130,8 @@ func (s Subject) cutShort(ctx context.Context) error {
 	return err
 }
 
-// endedBefore: with a context that has ended already, Do does not wait, nor say that all is done.
+// endedBefore checks that Do returns within [soon] if its context has ended before the call. The effect must not be
+// [tasks.Settled] or [tasks.Refused].
 func endedBefore(ctx context.Context, s Subject) error {
 	ctx, cancel := context.WithCancel(ctx)
 	cancel()
@@ -154,10 +156,10 @@ func timely(ctx context.Context, c tasks.Connector, o tasks.ConnectorRequest) (t
 	}
 }
 
-// secrets: no answer holds one, however it is printed.
+// secrets checks that no result holds a secret of the account, also when it is printed with %+v or %#v.
 func secrets(ctx context.Context, s Subject) error {
 	for o := range s.orders() {
-		for range 2 { // the first answer may be that it is at work
+		for range 2 { // the first result may be Pending
 			if err := clean(s.Connector.Do(ctx, o), o.Account); err != nil {
 				return err
 			}

@@ -9,8 +9,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The whole test of a connector: its body is that of TestConnector(t *testing.T) in the connector's own
-// package. The simulator, which is tried here, ends a task as its login says.
+// This is the whole test of a connector. Its body is that of TestConnector(t *testing.T) in the connector's own
+// package. Here the connector is the simulator, which ends a task with the outcome in its login.
 func ExampleRun() {
 	testConnector := func(t *testing.T) {
 		connectortest.Run(t, func(testing.TB) connectortest.Subject {

@@ -2,7 +2,7 @@ package connectortest
 
 import "context"
 
-// Check holds a subject to one part of the contract.
+// Check tests whether a subject keeps one part of the contract.
 func Check(ctx context.Context, name string, s Subject) error {
 	for _, c := range checks {
 		if c.name == name {

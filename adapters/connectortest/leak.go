@@ -10,8 +10,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// FindLeak finds a secret of the account in what a connector said or logged, raw or encoded as it might
-// be on its way (JSON, URL, hexadecimal, base64 at any offset). It names the secret, or gives "".
+// FindLeak searches text, such as a log or a result, for a secret of the account. It finds secrets in plain, in
+// JSON, in URLs, in hexadecimal, and in base64 at any offset. It returns the name of the secret, such as
+// "password", or "".
 func FindLeak(text string, a tasks.Account) string {
 	for _, s := range []struct {
 		name   string
@@ -34,7 +35,7 @@ func spellings(secret string) []string {
 		secret, quoted(secret, true), quoted(secret, false), url.QueryEscape(secret), url.PathEscape(secret),
 		hex.EncodeToString([]byte(secret)),
 	}
-	for offset := range 3 { // the first and last characters of base64 depend on what stands around
+	for offset := range 3 { // the first and last characters of base64 depend on the neighboring bytes
 		code := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x00", offset) + secret))
 		if code = strings.TrimRight(code, "="); len(code) > 12 {
 			all = append(all, code[4:len(code)-2])
@@ -43,12 +44,12 @@ func spellings(secret string) []string {
 	return all
 }
 
-// quoted is the secret as it stands in JSON, which escapes for HTML or does not.
+// quoted returns the secret as the inside of a JSON string. html selects whether <, > and & are escaped.
 func quoted(secret string, html bool) string {
 	var out strings.Builder
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(html)
-	_ = e.Encode(secret) // a string always can be
+	_ = e.Encode(secret) // a string can always be encoded
 	text := strings.TrimSuffix(out.String(), "\n")
 	return text[1 : len(text)-1]
 }

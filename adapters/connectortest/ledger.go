@@ -12,22 +12,22 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An Effect is what the provider has done for one idempotency key. It took a slot of the plan if the
-// outcome is success.
+// An Effect is the work that the provider has done for one idempotency key. If the outcome is success, the work took
+// a slot of the plan.
 type Effect struct {
 	Key     string        `json:"key"`
 	Task    string        `json:"task"`
 	Kind    tasks.Kind    `json:"kind"`
 	Plan    string        `json:"plan,omitempty"` // its id
 	Login   string        `json:"login"`
-	Outcome tasks.Outcome `json:"outcome"` // of the first time
+	Outcome tasks.Outcome `json:"outcome"` // the first outcome
 	Body    string        `json:"body"`    // the SHA-256 of the request, in hexadecimal
-	Count   int           `json:"-"`       // how often it was done: more than once is a fault
+	Count   int           `json:"-"`       // how often the work was done: more than once is an error
 }
 
-// A ledger is what the provider remembers. Its owner locks it.
+// A ledger is the memory of a provider. [Provider.mu] protects it.
 type ledger struct {
-	file     *os.File // where requests and effects are written; nil: nowhere
+	file     *os.File // the file of requests and effects; nil: requests are kept in memory
 	requests []Request
 	askings  map[string]int     // by key
 	bodies   map[string]string  // by key, the hash of the first request
@@ -36,7 +36,7 @@ type ledger struct {
 	faults   []error
 }
 
-// open reads the effects in a file, and appends to it.
+// open reads the effects from a file. From then on, requests and effects are appended to the file.
 func (l *ledger) open(path string) (err error) {
 	if l.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
 		return err
@@ -52,7 +52,7 @@ func (l *ledger) open(path string) (err error) {
 	return nil
 }
 
-// enter records a request and counts it among those of its key, from 1.
+// enter records a request and returns its number among the requests of its key, from 1.
 func (l *ledger) enter(q Request) int {
 	if l.file == nil {
 		l.requests = append(l.requests, q)
@@ -74,7 +74,8 @@ func (l *ledger) enter(q Request) int {
 	return l.askings[q.Key()]
 }
 
-// carryOut gives the first answer to the key, and does the work if there is none yet.
+// carryOut returns the outcome of the work for the request's key. If the work is not done yet, carryOut does it, with
+// the given outcome.
 func (l *ledger) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
 	if e := l.effects[q.Key()]; e != nil {
 		return e.Outcome
@@ -91,7 +92,7 @@ func (l *ledger) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
 	return outcome
 }
 
-// write appends in one piece, which a killed process leaves whole.
+// write appends a line to the file in one write, so that a killed process leaves no partial line.
 func (l *ledger) write(line Line) {
 	line.At = time.Now()
 	text, err := json.Marshal(line)
@@ -111,7 +112,7 @@ func (l *ledger) add(e Effect) {
 	l.effects[e.Key].Count++
 }
 
-// check says what the ledger shows to be wrong.
+// check returns the violations of the protocol that the ledger shows, or nil.
 func (l *ledger) check() error {
 	faults := append([]error(nil), l.faults...)
 	done := map[string]string{}

@@ -14,15 +14,15 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Line is one of the file that [Provider.RecordTo] writes: a request that came, or what was done then.
+// A Line is one line of the file that [Provider.RecordTo] writes: a received request, or an effect.
 type Line struct {
 	At    time.Time    `json:"at"`
 	Asked *RequestLine `json:"asked,omitempty"`
 	Done  *Effect      `json:"done,omitempty"`
 }
 
-// A RequestLine is what the file keeps of a request. Of the account it has the login, whose words say what
-// the provider shall do, and a hash.
+// A RequestLine is the part of a request that the file keeps. Of the account it has a hash and the login. The
+// words of the login define how the provider responds.
 type RequestLine struct {
 	Key     string        `json:"key"`
 	Task    string        `json:"task"`
@@ -31,7 +31,7 @@ type RequestLine struct {
 	Plan    string        `json:"plan,omitempty"` // its id
 	Attempt int           `json:"attempt"`
 	Login   string        `json:"login"`
-	Account string        `json:"account"` // of [HashAccount]
+	Account string        `json:"account"` // the result of [HashAccount]
 	Body    string        `json:"body"`    // the SHA-256 of the request, in hexadecimal
 }
 
@@ -44,7 +44,8 @@ func (q Request) asked() *RequestLine {
 	}
 }
 
-// HashAccount is the SHA-256 of an account, in hexadecimal: it tells whether two are the same, and no more.
+// HashAccount returns the SHA-256 of an account, in hexadecimal. It shows only whether two accounts
+// are equal.
 func HashAccount(a tasks.Account) string {
 	sum := sha256.New()
 	for _, secret := range a.Secrets() {
@@ -53,7 +54,7 @@ func HashAccount(a tasks.Account) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// ReadLedger reads a file that [Provider.RecordTo] has written, line by line. An error is the last.
+// ReadLedger reads a file that [Provider.RecordTo] has written, line by line. The iteration ends after the first error.
 func ReadLedger(path string) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		file, err := os.Open(path)
@@ -61,7 +62,7 @@ func ReadLedger(path string) iter.Seq2[Line, error] {
 			yield(Line{}, err)
 			return
 		}
-		defer func() { _ = file.Close() }() // it was only read
+		defer func() { _ = file.Close() }() // the file was only read
 		lines := bufio.NewScanner(file)
 		for lines.Scan() {
 			var l Line

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A manner answers, mostly badly; true says that the good answer shall follow.
+// A manner is one way of responding, in most cases a misbehavior. If it returns true, the good response follows.
 type manner func(w http.ResponseWriter, r *http.Request, arg string) bool
 
 var manners = map[string]manner{
@@ -25,7 +25,7 @@ var manners = map[string]manner{
 	"odd_outcome": with(`{"outcome":"eaten_by_bears"}`),
 }
 
-// withStatus answers with a status and, if told so, with Retry-After.
+// withStatus responds with a status. If its argument is not empty, the argument is the header Retry-After.
 func withStatus(status int) manner {
 	return func(w http.ResponseWriter, _ *http.Request, retryAfter string) bool {
 		if retryAfter != "" {
@@ -67,7 +67,7 @@ func huge(w http.ResponseWriter, _ *http.Request, _ string) bool {
 	const pieces = 160
 	piece := strings.Repeat("a", 10<<20/pieces)
 	_, err := io.WriteString(w, `{"outcome":"success","username":"`)
-	for i := 0; i < pieces && err == nil; i++ { // because who has enough reads no more
+	for i := 0; i < pieces && err == nil; i++ { // a client that has read enough closes the connection
 		_, err = io.WriteString(w, piece)
 	}
 	_, _ = io.WriteString(w, `"}`)
@@ -86,7 +86,7 @@ func redirect(w http.ResponseWriter, r *http.Request, _ string) bool {
 	return false
 }
 
-// wait says whether the client is still there after the pause.
+// wait waits for the pause. It returns false if the client disconnects first.
 func wait(r *http.Request, pause time.Duration) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()

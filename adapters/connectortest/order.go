@@ -10,8 +10,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// NewRequest is the first asking of a task that never was, for an account with that login. Its other
-// secrets are unlike any text that could be found by chance; see [FindLeak].
+// NewRequest returns the first attempt of a new task, for an account with that login. The other secrets of the
+// account are random, so that [FindLeak] does not find them by chance.
 func NewRequest(kind tasks.Kind, login string) tasks.ConnectorRequest {
 	o := tasks.ConnectorRequest{Task: rand.Text(), Kind: kind, Country: "US", Ordinal: 1, Attempt: 1}
 	o.Account.Login = tasks.NewSecret(login)
@@ -26,7 +26,7 @@ func NewRequest(kind tasks.Kind, login string) tasks.ConnectorRequest {
 	return o
 }
 
-// orders makes one for each outcome that can be provoked.
+// orders yields a new request for each outcome that can be provoked, with that outcome.
 func (s Subject) orders() iter.Seq2[tasks.ConnectorRequest, tasks.Outcome] {
 	return func(yield func(tasks.ConnectorRequest, tasks.Outcome) bool) {
 		for _, kind := range tasks.Kinds() {
@@ -40,12 +40,13 @@ func (s Subject) orders() iter.Seq2[tasks.ConnectorRequest, tasks.Outcome] {
 	}
 }
 
-// success makes one that succeeds.
+// success returns a new request that succeeds.
 func (s Subject) success(kind tasks.Kind) tasks.ConnectorRequest {
 	return NewRequest(kind, s.Login(kind, tasks.Success))
 }
 
-// ask asks until the provider is at work no more, for at most [soon].
+// ask repeats the attempt while the result is [tasks.Pending], for up to [soon]. Each repetition has the next attempt
+// number.
 func (s Subject) ask(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	for end := time.Now().Add(soon); ; o.Attempt++ {
 		a := s.Connector.Do(ctx, o)
@@ -55,25 +56,25 @@ func (s Subject) ask(ctx context.Context, o tasks.ConnectorRequest) tasks.Connec
 		timer := time.NewTimer(min(max(a.RetryAfter, firstPause), lastPause))
 		select {
 		case <-timer.C:
-		case <-ctx.Done(): // and so the next asking ends it
+		case <-ctx.Done(): // the next attempt returns then
 		}
 		timer.Stop()
 	}
 }
 
-// The bounds of the pause before an order at work is asked about again, whatever the connector says.
+// The bounds of the pause after a pending result, whatever pause the connector returns.
 const (
 	firstPause = time.Millisecond
 	lastPause  = 100 * time.Millisecond
 )
 
-// again is the order's asking of that number.
+// again returns the request with that attempt number.
 func again(o tasks.ConnectorRequest, attempt int) tasks.ConnectorRequest {
 	o.Attempt = attempt
 	return o
 }
 
-// once says that the work of an order was done once.
+// once returns an error unless the work of the request was done once. It returns nil if effects cannot be counted.
 func (s Subject) once(o tasks.ConnectorRequest) error {
 	if s.Effects == nil {
 		return nil
@@ -84,7 +85,7 @@ func (s Subject) once(o tasks.ConnectorRequest) error {
 	return nil
 }
 
-// final is what must be the same in each answer to a key.
+// final returns the part of a result that must be the same for all attempts with one key.
 func final(a tasks.ConnectorResult) tasks.ConnectorResult {
 	a.Note, a.RetryAfter = "", 0
 	return a

@@ -12,65 +12,69 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Provider is a fake of the provider's service, which speaks the protocol of the HTTP connector.
-// The zero Provider is an [http.Handler] that is ready for use; [NewProvider] serves one.
+// A Provider is a fake of the provider's service, with the protocol of the HTTP connector. The zero Provider is
+// an [http.Handler] that is ready for use; [NewProvider] serves one. Many goroutines may use it simultaneously.
 //
-// It answers a repeated idempotency key with the first outcome and does nothing twice. How it does
-// so, the local part of the login says: words joined by plus signs, one for each asking of a key, the
-// last for all later ones as well. After a dot come those for the task's next plan. The words are
+// A Provider responds to a repeated idempotency key with the first outcome, and does no work twice. The local
+// part of the login defines the response to each attempt of a key. It consists of words joined by plus signs,
+// one for each attempt. The last word also applies to all later attempts. After a dot come the words for the
+// task's next plan. The words are:
 //
 //	the name of an outcome     200 with that outcome; so does any word that is not listed here,
 //	                           with success
-//	404, 503, 202, …           that status; with =5, and Retry-After: 5
-//	cut                        the connection is cut without an answer
-//	silent                     nothing, until the client has gone
-//	slow=200                   a good answer after 200 ms
+//	404, 503, 202, …           that status; 503=5: with Retry-After: 5
+//	cut                        the connection is cut without a response
+//	silent                     nothing, until the client disconnects
+//	slow=200                   a good response after 200 ms
 //	drip                       200 and then a byte a second, without end
-//	html, empty, huge          200 with a page, with nothing, with 10 MB
-//	truncated                  200 with the first half of an answer
-//	no_outcome, odd_outcome    200 with none, with one that nobody knows
+//	html, empty, huge          200 with a page, an empty body, 10 MB
+//	truncated                  200 with the first half of a good body
+//	no_outcome, odd_outcome    200 without an outcome, with an unknown one
 //	redirect                   307 to another path
 //
-// and a good answer apart, each of them leaves nothing done. With _after (cut_after, 503_after=2)
-// the work is done first, with the outcome that the last word names, or success.
+// Except for a good response, these words leave no work done. With the suffix _after (cut_after, 503_after=2) the
+// work is done before the response. The last word names its outcome; the default is success.
 type Provider struct {
-	URL   string                      // where it listens, if [NewProvider] made it
-	Token string                      // that requests must bear; "": any
-	Hook  func(q Request) (as string) // the words for a key, "" for the login's own; it may wait
+	URL   string                      // the address of the server, if [NewProvider] made it
+	Token string                      // the bearer token that requests must have; "": any
+	Hook  func(q Request) (as string) // returns the words to use, or "" for those of the login; may block
 
 	mu     sync.Mutex
 	ledger ledger
 }
 
-// NewProvider serves a provider on loopback until the test ends. Its fields are set before it is asked.
+// NewProvider serves a provider on loopback until the test ends. The caller may set its fields until the first
+// request arrives.
 func NewProvider(t testing.TB) *Provider {
 	p := new(Provider)
 	server := httptest.NewServer(p)
 	t.Cleanup(func() {
-		server.CloseClientConnections() // or the silent ones would keep Close waiting
+		server.CloseClientConnections() // otherwise Close would wait for silent responses
 		server.Close()
 	})
 	p.URL = server.URL
 	return p
 }
 
-// RecordTo makes the ledger outlive the provider: it reads the effects in the file, if there are any, and
-// appends to it every request and effect as they come, one [Line] each. The requests are then in the
-// file alone, however many they are: [Provider.Requests] lists those that came before.
+// RecordTo makes the ledger outlive the provider. It creates the file if necessary, and reads the effects in the
+// file. From then on the provider appends each request and each effect to the file, as one [Line].
+//
+// Later requests are only in the file, so that memory does not grow. [Provider.Requests] returns the requests that
+// came before.
 func (p *Provider) RecordTo(path string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ledger.open(path)
 }
 
-// Requests lists everything that was received, in order, unless it is kept in a file.
+// Requests returns the received requests in order. It leaves out the requests in the file of [Provider.RecordTo].
 func (p *Provider) Requests() []Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.ledger.requests)
 }
 
-// Effects tells what was done, by idempotency key.
+// Effects returns the work that was done, by idempotency key.
 func (p *Provider) Effects() map[string]Effect {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,16 +85,20 @@ func (p *Provider) Effects() map[string]Effect {
 	return all
 }
 
-// Check says what was wrong with all that was received and done: a request that does not follow the
-// protocol, a key with two payloads or done twice, two keys for a task and plan, two successes of a
-// task.
+// Check returns an error for each of these violations:
+//
+//   - a request that does not follow the protocol
+//   - an idempotency key with two different bodies
+//   - an idempotency key whose work was done twice
+//   - two idempotency keys for one task and plan
+//   - two successes of one task
 func (p *Provider) Check() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ledger.check()
 }
 
-// CheckAll fails the test if [Provider.Check] finds something.
+// CheckAll fails the test if [Provider.Check] returns an error.
 func (p *Provider) CheckAll(t testing.TB) {
 	t.Helper()
 	if err := p.Check(); err != nil {
@@ -98,7 +106,7 @@ func (p *Provider) CheckAll(t testing.TB) {
 	}
 }
 
-// ServeHTTP answers one asking.
+// ServeHTTP responds to one attempt.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q, err := receive(r)
 	n := p.enter(q, err)
@@ -121,7 +129,7 @@ func (p *Provider) enter(q Request, err error) int {
 	return p.ledger.enter(q)
 }
 
-// part finds what to do with the n-th asking of a key.
+// part returns the step for the n-th attempt of a key, from 1.
 func (p *Provider) part(q Request, n int) part {
 	s := read(q.Order.Account.Login.Reveal(), q.Order.Ordinal)
 	if p.Hook != nil {
@@ -148,12 +156,13 @@ func (p *Provider) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
 	return p.ledger.carryOut(q, outcome)
 }
 
-// answer is the good one. An upgraded account has a username, which tells nothing of the login.
+// answer writes the good response. After an upgrade that has a username, which is made from the task and not from
+// the login.
 func answer(w http.ResponseWriter, q Request, outcome tasks.Outcome) {
 	body := map[string]string{"outcome": string(outcome)}
 	if outcome == tasks.Success && q.Order.Kind == tasks.Upgrade {
 		body["username"] = "user-" + q.Order.Task
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(body) // the client may have gone
+	_ = json.NewEncoder(w).Encode(body) // the client may have disconnected
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An asking is sent by hand, so that it can be wrong.
+// An asking is a request that a test sends without the connector, so that it can be invalid.
 type asking struct {
 	method, path, contentType, key, attempt, token string
 	body                                           any
@@ -34,7 +34,7 @@ func upgrade(key, login string) asking {
 	}
 }
 
-// ask gives the status and body of the answer, or what went wrong.
+// ask returns the status and body of the response, or the error.
 func ask(t *testing.T, p *connectortest.Provider, a asking) string {
 	t.Helper()
 	body, _ := json.Marshal(a.body)
@@ -46,7 +46,7 @@ func ask(t *testing.T, p *connectortest.Provider, a asking) string {
 		"Content-Type": {a.contentType}, "Idempotency-Key": {a.key},
 		"Keyseat-Attempt": {a.attempt}, "Authorization": {"Bearer " + a.token},
 	}
-	r.GetBody = nil // or net/http repeats it
+	r.GetBody = nil // otherwise net/http repeats the request
 	answer, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
 		return "cut"
@@ -120,7 +120,7 @@ func TestHookAndToken(t *testing.T) {
 		t.Error(got)
 	}
 	a.token, b.token = "right", "right"
-	if got := ask(t, p, a); got != `200 {"outcome":"wrong_address"}` { // the 503 was for the first asking
+	if got := ask(t, p, a); got != `200 {"outcome":"wrong_address"}` { // the 503 was for the first attempt
 		t.Error(got)
 	}
 	if got := ask(t, p, b); !strings.Contains(got, "success") {
@@ -128,7 +128,7 @@ func TestHookAndToken(t *testing.T) {
 	}
 }
 
-// TestKeep has a second provider go on where the first one stopped.
+// TestKeep checks that a second provider continues from the file of the first one.
 func TestKeep(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger")
 	first, second, other := connectortest.NewProvider(t), connectortest.NewProvider(t), connectortest.NewProvider(t)
@@ -145,7 +145,7 @@ func TestKeep(t *testing.T) {
 	if err := second.Check(); err == nil || !strings.Contains(err.Error(), "another body") {
 		t.Error(err)
 	}
-	ask(t, other, upgrade("T1-1", "plan_full")) // which has not seen the first
+	ask(t, other, upgrade("T1-1", "plan_full")) // which has not received the first request
 	var story []string
 	for line, err := range connectortest.ReadLedger(path) {
 		switch {
@@ -177,7 +177,7 @@ func keep(t *testing.T, p *connectortest.Provider, path string) {
 	}
 }
 
-// TestFaults sends what must not be sent.
+// TestFaults sends requests that violate the protocol.
 func TestFaults(t *testing.T) {
 	with := func(change func(*asking)) []asking {
 		a := upgrade("T1-1", "anna")

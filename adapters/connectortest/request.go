@@ -14,15 +14,15 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Request is one asking, as the [Provider] received it.
+// A Request is one attempt, as the [Provider] received it.
 type Request struct {
 	Path   string
 	Header http.Header
 	Body   []byte
-	Order  tasks.ConnectorRequest // what it says, its ordinal and attempt from the headers
+	Order  tasks.ConnectorRequest // the content of the body, with the ordinal and the attempt from the headers
 }
 
-// Key is the idempotency key that the request came with.
+// Key returns the idempotency key in the header of the request.
 func (q Request) Key() string { return q.Header.Get("Idempotency-Key") }
 
 // A message is the body of a request.
@@ -43,10 +43,10 @@ type message struct {
 	} `json:"plan"`
 }
 
-// maxBody is more than any honest request has.
+// maxBody is the maximum size of a body, in bytes. It is larger than any valid request.
 const maxBody = 64 << 10
 
-// receive reads a request. One with a fault is returned with the error as far as it was read.
+// receive reads a request. If the request is invalid, receive returns the error and the part that it has read.
 func receive(r *http.Request) (Request, error) {
 	q := Request{Path: r.URL.RequestURI(), Header: r.Header.Clone()}
 	var err error
@@ -79,7 +79,7 @@ func (m message) order() tasks.ConnectorRequest {
 	return o
 }
 
-// headers completes the order from the headers and checks that they fit the body.
+// headers adds the values in the headers to q.Order, and checks that they match the body.
 func (q *Request) headers(m message) (err error) {
 	o := &q.Order
 	if o.Attempt, err = strconv.Atoi(q.Header.Get("Keyseat-Attempt")); err != nil || o.Attempt < 1 {

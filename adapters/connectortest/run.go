@@ -6,30 +6,28 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Subject is a connector to be tried.
+// A Subject is a connector under test.
 type Subject struct {
-	// Connector's provider is quick. While it is at work the connector may answer [tasks.Pending]; it
-	// is asked again then, for some seconds.
+	// Connector is a connector whose provider is quick. While the provider works, the connector may return
+	// [tasks.Pending]. The suite then repeats the attempt for up to 5 seconds.
 	Connector tasks.Connector
 
-	// Slow is such a connector whose provider takes a minute or longer for any order. It is needed.
+	// Slow is a connector of the same kind whose provider takes a minute or longer for any request. It is required.
 	Slow tasks.Connector
 
-	// Login gives a login whose tasks end so, or "" where that cannot be provoked. Success must be. It
-	// is unlike anything that an honest answer holds.
+	// Login returns a login whose tasks end with that outcome, or "" if the outcome cannot be provoked. It must
+	// return a login for success. A login must not occur in a correct result.
 	Login func(kind tasks.Kind, outcome tasks.Outcome) string
 
-	// Effects counts how often the work of an idempotency key was done. It is nil where there is
-	// nothing to count.
+	// Effects returns how often the work of an idempotency key was done. It is nil if that cannot be counted.
 	Effects func(key string) int
 }
 
-// A Factory makes a subject for one test, with nothing done yet. What must be closed is closed by
-// the test's cleanup.
+// A Factory makes a new subject for one test. It uses t.Cleanup to close the subject's resources.
 type Factory func(t testing.TB) Subject
 
-// Run holds a connector to the contract of [tasks.Connector]. It takes less than a second where the
-// connector's answers take no time.
+// Run tests whether a connector keeps the contract of [tasks.Connector]. It takes less than a second if the connector
+// returns its results without delay.
 func Run(t *testing.T, open Factory) {
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {

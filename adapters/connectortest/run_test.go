@@ -57,7 +57,7 @@ func TestHonest(t *testing.T) {
 	})
 }
 
-// TestBroken breaks a connector in each way that a check is there to find.
+// TestBroken breaks a connector in each way that a check must find.
 func TestBroken(t *testing.T) {
 	always := func(a tasks.ConnectorResult) do {
 		return func(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult { return a }
@@ -110,7 +110,7 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// TestNoSlow holds that a subject without a slow connector fails its test, and not the whole program.
+// TestNoSlow checks that a subject without a slow connector fails its test but does not crash the program.
 func TestNoSlow(t *testing.T) {
 	s := (&honest{effects: map[string]int{}}).subject()
 	s.Slow = nil
@@ -130,7 +130,7 @@ func TestLeak(t *testing.T) {
 		`{"password":"p\"w d\u00261"}`:       "password",
 		"?pwd=p%22w+d%261":                   "password",
 		"616e6e61406578616d706c652e636f6d":   "login",
-		"eGFubmFAZXhhbXBsZS5jb20=":           "login", // of xanna@example.com
+		"eGFubmFAZXhhbXBsZS5jb20=":           "login", // part of xanna@example.com
 		"?newpwd=n%26w+2":                    "new password",
 		"anna at example.com has the p w d1": "",
 	} {
@@ -140,7 +140,7 @@ func TestLeak(t *testing.T) {
 	}
 }
 
-// TestPatient holds that a connector may say at first that its provider is at work.
+// TestPatient checks that a connector may return Pending first.
 func TestPatient(t *testing.T) {
 	connectortest.Run(t, func(testing.TB) connectortest.Subject {
 		h := &honest{effects: map[string]int{}}

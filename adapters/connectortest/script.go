@@ -7,25 +7,25 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A script is what the provider does with the askings of one key, a word for each.
+// A script is the list of words for the attempts of one key, one word for each attempt.
 type script []string
 
-// A part is what it does with one of them.
+// A part is one step of a script: the response to one attempt.
 type part struct {
-	manner  manner // nil: a good answer
+	manner  manner // nil: a good response
 	arg     string
-	after   bool // the work is done first
+	after   bool // the work is done before the response
 	outcome tasks.Outcome
 }
 
-// read finds the script for the plan of that ordinal in a login.
+// read returns the script in a login for the plan with that ordinal, from 1.
 func read(login string, ordinal int) script {
 	local, _, _ := strings.Cut(login, "@")
 	plans := strings.Split(local, ".")
 	return strings.Split(plans[min(ordinal, len(plans))-1], "+")
 }
 
-// part is that of the n-th asking, from 1.
+// part returns the step for the n-th attempt, from 1.
 func (s script) part(n int) part {
 	word, arg, _ := strings.Cut(s[min(n, len(s))-1], "=")
 	name, after := strings.CutSuffix(word, "_after")
@@ -38,7 +38,7 @@ func (s script) part(n int) part {
 	return p
 }
 
-// outcome is the one that the last word names.
+// outcome returns the outcome that the last word names, or success.
 func (s script) outcome() tasks.Outcome {
 	for _, kind := range tasks.Kinds() {
 		if o := tasks.Outcome(s[len(s)-1]); o.Fits(kind) {

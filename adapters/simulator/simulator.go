@@ -8,14 +8,16 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Connector ends each task as the local part of its login names it, in any case, and with success
-// where that is no outcome of the task's kind. It keeps nothing: the same order has the same answer,
-// here and in every other process, because the answer depends on nothing else.
+// A Connector ends each task with the outcome that the local part of the login names, in upper or lower case.
+// If that is not an outcome of the task's kind, the task ends with success.
+//
+// A Connector keeps no state. The same request has the same result in every process, because the result
+// depends on the request alone.
 type Connector struct {
-	Delay time.Duration // before an answer
+	Delay time.Duration // the pause before each result
 }
 
-// Do answers after the delay, or with [tasks.Unknown] once the context has ended.
+// Do returns the result after the delay. If the context ends first, the effect is [tasks.Unknown].
 func (c Connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	if err := pause(ctx, c.Delay); err != nil {
 		return tasks.ConnectorResult{Effect: tasks.Unknown, Note: "cut short"}
@@ -35,7 +37,7 @@ func outcome(o tasks.ConnectorRequest) tasks.Outcome {
 	return tasks.Success
 }
 
-// username is made up from the task, because the login must not be shown.
+// username returns a name made from the task id, because the login must not be shown.
 func username(o tasks.ConnectorRequest) string {
 	return "sim-" + strings.ToLower(o.Task[:min(8, len(o.Task))])
 }

@@ -31,7 +31,7 @@ func TestLogins(t *testing.T) {
 		{tasks.Upgrade, "account_locked@example.com", tasks.AccountLocked},
 		{tasks.Upgrade, "Plan_Full@example.com", tasks.PlanFull},
 		{tasks.Upgrade, "system_error", tasks.SystemError},
-		{tasks.Upgrade, "still_premium@example.com", tasks.Success}, // only a renew ends so
+		{tasks.Upgrade, "still_premium@example.com", tasks.Success}, // an outcome of renews only
 		{tasks.Renew, "still_premium@example.com", tasks.StillPremium},
 		{tasks.Renew, "plan_full@example.com", tasks.Success},
 		{tasks.Upgrade, "anna@account_locked.example.com", tasks.Success},

@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An ArchiveStore is a store that gives away what is over.
+// An ArchiveStore is a store that archives finished tasks.
 type ArchiveStore interface {
 	Store
 	tasks.Inspector
@@ -18,7 +18,7 @@ type ArchiveStore interface {
 	tasks.Archiver
 }
 
-// RunArchive holds a store to the contract of [tasks.Archiver].
+// RunArchive tests whether a store keeps the contract of [tasks.Archiver].
 func RunArchive(t *testing.T, open func(t testing.TB) ArchiveStore) {
 	for name, run := range map[string]func(f archive){
 		"Archive/what is over goes and all that counts stays": archiveCounts,
@@ -34,14 +34,14 @@ func RunArchive(t *testing.T, open func(t testing.TB) ArchiveStore) {
 	}
 }
 
-// An archive is a fixture with what the cases need of the store beside.
+// An archive is a fixture together with the other ports of the store.
 type archive struct {
 	fixture
 	all ArchiveStore
 }
 
-// lived makes a key that was upgraded in vain, upgraded, renewed and upgraded again: its first and third
-// task are needed no more.
+// lived makes a key with four tasks: a failed upgrade, a successful one, a renewal and another successful upgrade.
+// The first and the third task can be archived.
 func (f archive) lived(code keys.Code) {
 	f.Helper()
 	f.plan("plan-"+string(code), "US", 2)
@@ -62,7 +62,7 @@ func (f archive) record(code keys.Code) tasks.Record {
 	return r
 }
 
-// decided is a cut of the key, made as though it had been left alone for long.
+// decided returns an archive plan of the key, made as if the key had not changed for 2×[tasks.ArchiveAge].
 func (f archive) decided(code keys.Code) tasks.ArchivePlan {
 	f.Helper()
 	r := f.record(code)
@@ -76,7 +76,7 @@ func (f archive) decided(code keys.Code) tasks.ArchivePlan {
 	return c
 }
 
-// archived makes cuts, and says what came of each, and what was kept.
+// archived runs archive plans. It returns the verdict on each, and the rows that the store passed on.
 func (f archive) archived(cuts ...tasks.ArchivePlan) (errs []error, past tasks.ArchivedRows) {
 	f.Helper()
 	errs, err := f.all.Archive(f.ctx, cuts, func(p tasks.ArchivedRows) error {
@@ -87,7 +87,7 @@ func (f archive) archived(cuts ...tasks.ArchivePlan) (errs []error, past tasks.A
 	return errs, past
 }
 
-// tallies are what is counted of each plan, as of no moment.
+// tallies returns the audits of all plans, without their times.
 func (f archive) tallies() []tasks.PlanAudit {
 	f.Helper()
 	all, err := f.all.PlanAudits(f.ctx)

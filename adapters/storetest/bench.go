@@ -8,12 +8,17 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// sizes are of the batches that a store is measured with: a caller alone, a few, a crowd.
+// sizes are the batch sizes that are measured: one caller, a few callers, many callers.
 var sizes = []int{1, 16, 256}
 
-// Bench measures the stores that open makes, so that two can be compared: what callers wait for
-// (Find, Snapshots, and Apply of accepted upgrades), what workers do (Lease, and Apply of the ends), each in
-// batches of several sizes, and Stock. It reports how many of them there were a second.
+// Bench measures the stores that open makes, so that two stores can be compared. It reports the number of keys,
+// upgrades, tasks or calls per second for:
+//
+//   - Find, Snapshots, and Apply of accepted upgrades, because clients wait for them
+//   - Lease, and Apply of the ends of tasks, because workers call them
+//   - Stock
+//
+// All but Stock are measured in batches of several sizes.
 func Bench(b *testing.B, open Open) {
 	for _, size := range sizes {
 		b.Run(fmt.Sprint("find/", size), func(b *testing.B) { benchFind(newBench(b, open, size)) })
@@ -24,7 +29,7 @@ func Bench(b *testing.B, open Open) {
 	b.Run("stock", func(b *testing.B) { benchStock(newBench(b, open, 1)) })
 }
 
-// A bench is a store with keys and plans, and what is done to it again and again.
+// A bench is a store with keys and plans, and the operations that are measured.
 type bench struct {
 	fixture
 	b     *testing.B
@@ -33,17 +38,17 @@ type bench struct {
 	next  int
 }
 
-// What a store is filled with before it is measured: plans are small, as families are.
+// The contents of a store when the measurement begins.
 const (
 	benchKeys  = 20_000
 	benchPlans = 100
-	benchSlots = 1_000_000 // in all, more than are ever taken
+	benchSlots = 1_000_000 // of all plans; more than the benchmark takes
 )
 
 func newBench(b *testing.B, open Open, size int) *bench {
 	b.Helper()
 	n := &bench{fixture: newFixture(b, open(b)), b: b, size: size}
-	n.rules.KeyTasks = 0 // the same keys are used again
+	n.rules.KeyTasks = 0 // no rate limit, because keys are used repeatedly
 	for i := range benchKeys {
 		n.codes = append(n.codes, keys.Code(fmt.Sprintf("K%06d", i)))
 	}
@@ -58,7 +63,7 @@ func newBench(b *testing.B, open Open, size int) *bench {
 	return n
 }
 
-// batch gives the codes that are next.
+// batch returns the next codes. After the last code it starts again.
 func (n *bench) batch() []keys.Code {
 	if n.next+n.size > len(n.codes) {
 		n.next = 0
@@ -68,7 +73,7 @@ func (n *bench) batch() []keys.Code {
 	return codes
 }
 
-// report says how many there were a second.
+// report reports the rate: items per second.
 func (n *bench) report(what string) {
 	n.b.ReportMetric(float64(n.b.N*n.size)/n.b.Elapsed().Seconds(), what+"/s")
 }
@@ -91,7 +96,7 @@ func benchView(n *bench) {
 	n.report("keys")
 }
 
-// benchAccept counts the applying alone, not what comes before and after it.
+// benchAccept measures only Apply of the upgrades. Their preparation and the ends of the tasks do not count.
 func benchAccept(n *bench) {
 	for n.b.Loop() {
 		n.b.StopTimer()

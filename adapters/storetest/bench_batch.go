@@ -6,7 +6,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// upgrades are the changes that accept an upgrade of each key that is next.
+// upgrades returns the changes that accept an upgrade of each key of the next batch.
 func (n *bench) upgrades() []tasks.Change {
 	n.Helper()
 	views, err := n.Snapshots(n.ctx, n.batch())
@@ -24,7 +24,7 @@ func (n *bench) upgrades() []tasks.Change {
 	return changes
 }
 
-// leased takes a batch of tasks.
+// leased leases a batch of tasks.
 func (n *bench) leased() []tasks.Snapshot {
 	n.Helper()
 	views, err := n.Lease(n.ctx, "worker", n.size, time.Hour)
@@ -35,7 +35,7 @@ func (n *bench) leased() []tasks.Snapshot {
 	return views
 }
 
-// ends are the changes that end tasks such that their keys can be used again.
+// ends returns the changes that end tasks with an outcome after which their keys can be used again.
 func (n *bench) ends(views []tasks.Snapshot) []tasks.Change {
 	changes := make([]tasks.Change, len(views))
 	for i, v := range views {
@@ -44,7 +44,7 @@ func (n *bench) ends(views []tasks.Snapshot) []tasks.Change {
 	return changes
 }
 
-// all makes changes that must all be made.
+// all applies changes, and fails if one of them is not made.
 func (n *bench) all(changes []tasks.Change) {
 	n.Helper()
 	errs, err := n.Apply(n.ctx, changes)

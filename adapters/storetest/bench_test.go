@@ -11,7 +11,7 @@ import (
 
 func open(testing.TB) storetest.Store { return memory.New(time.Now) }
 
-// TestBenchRuns goes through every benchmark once: one that fails would measure nothing.
+// TestBenchRuns runs every benchmark once, because a failing benchmark measures nothing.
 func TestBenchRuns(t *testing.T) {
 	length := flag.Lookup("test.benchtime").Value.String()
 	if err := flag.Set("test.benchtime", "1x"); err != nil {

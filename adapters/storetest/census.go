@@ -14,7 +14,7 @@ type CensusStore interface {
 	tasks.TaskStats
 }
 
-// RunCensus holds a store to the contract of [tasks.TaskStats].
+// RunCensus tests whether a store keeps the contract of [tasks.TaskStats].
 func RunCensus(t *testing.T, open func(t testing.TB) CensusStore) {
 	for name, run := range map[string]func(f fixture, c tasks.TaskStats){
 		"CountByHour/by hour, kind and outcome": cohorts,
@@ -50,7 +50,7 @@ func cohorts(f fixture, census tasks.TaskStats) {
 	})
 }
 
-// cohortHours holds that an hour begins with its first moment, and ends before that of the next.
+// cohortHours checks that an hour includes its first moment and excludes the first moment of the next hour.
 func cohortHours(f fixture, census tasks.TaskStats) {
 	f.plan("p", "US", 1)
 	f.issue("A")

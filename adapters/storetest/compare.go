@@ -15,11 +15,12 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Compare runs two stores through the same random histories: after each step their verdicts must be
-// equal, and in the end all that they hold, but for the times, which are by two clocks.
+// Compare runs two stores through the same random histories. After each step, the verdicts of both must be equal.
+// At the end of a history, the contents of both must be equal. Times are not compared, because each store has its
+// own clock.
 //
-// It reports as attributes of the test how many steps it has tried. There are as many histories as
-// -rapid.checks says, with about -rapid.steps steps each.
+// The flag -rapid.checks sets the number of histories, and -rapid.steps the approximate number of steps in each.
+// Compare reports the number of all steps as the attribute "trials" of the test.
 func Compare(t *testing.T, model, other Open) {
 	steps := 0
 	defer func() { t.Attr("trials", strconv.Itoa(steps)) }()
@@ -40,14 +41,14 @@ func Compare(t *testing.T, model, other Open) {
 	})
 }
 
-// A pair is the two stores.
+// A pair is the two stores under comparison: the model and the other one.
 type pair struct {
 	*rapid.T
-	steps *int // of all pairs
+	steps *int // the number of steps of all pairs
 	sides [2]*side
 }
 
-// A side is one of them, with what it was told and gave.
+// A side is one of the two stores, with the changes that were applied to it and the leases that it gave.
 type side struct {
 	fixture
 	minted int
@@ -61,7 +62,7 @@ func newSide(t *testing.T, open Open) *side {
 	return &side{fixture: f}
 }
 
-// each does a step on both sides and compares what they say of it.
+// each runs a step on both sides and compares the results.
 func (p pair) each(step string, do func(*side) string) {
 	*p.steps++
 	model, other := do(p.sides[0]), do(p.sides[1])
@@ -77,7 +78,7 @@ var (
 	someEffect  = rapid.SampledFrom([]tasks.Effect{tasks.Unknown, tasks.None, tasks.Pending, tasks.Refused, tasks.Settled, tasks.Settled, tasks.Settled})
 )
 
-// batches is how many keys can come in with, so that some come twice.
+// batches is the number of import batches. It is small, so that some batches are imported twice.
 const batches = 12
 
 func (p pair) issue(r *rapid.T) {
@@ -139,7 +140,7 @@ func (*side) seal(c *tasks.Change) {
 	}
 }
 
-// id mints the same ids on both sides.
+// id returns a new id. Both sides get the same sequence of ids.
 func (s *side) id() string {
 	s.minted++
 	return fmt.Sprintf("m%06d", s.minted)
@@ -155,7 +156,7 @@ func (s *side) applyAll(changes ...tasks.Change) string {
 func (p pair) lease(r *rapid.T) {
 	n, d := rapid.IntRange(0, 3).Draw(r, "n"), ttl
 	if n == 0 {
-		n, d = 1, brief // one alone: several that run out at once have no order
+		n, d = 1, brief // a single task, because leases that expire simultaneously have no order
 	}
 	p.each("lease", func(s *side) string {
 		views, err := s.Lease(s.ctx, "worker", n, d)
@@ -169,7 +170,7 @@ func (p pair) lease(r *rapid.T) {
 	})
 }
 
-// pick chooses one of the leases, old ones too; both sides have the same.
+// pick chooses the index of a lease, current or old. Both sides have the same leases.
 func (p pair) pick(r *rapid.T) int {
 	if len(p.sides[0].leased) == 0 {
 		r.Skip("nothing was leased")
@@ -231,7 +232,7 @@ func (p pair) reapply(r *rapid.T) {
 	})
 }
 
-// dump writes all that a side holds but the times.
+// dump returns the contents of a side as text, without the times.
 func (s *side) dump() string {
 	var b strings.Builder
 	views, err := s.Keys(s.ctx, "", 100)

@@ -1,12 +1,14 @@
-// Package storetest holds a store to the contract of [tasks.Store] and [tasks.AdminStore].
+// Package storetest tests whether a store keeps the contract of [tasks.Store] and [tasks.AdminStore].
 //
-// A store's own test is a few lines:
+// The test of a store is a few lines:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t testing.TB) storetest.Store { return open(t) })
 //	}
 //
-// Each promise of the contract is a subtest, whose name says it. [RunOutbox], [RunCensus] and
-// [RunArchive] do the same for the ports that a store need not have. There is nothing to opt out of. [Compare] runs two stores side by side on random histories and
-// wants equal verdicts and equal contents in the end; give it memory as the other side.
+// Each promise of the contract is a subtest with the promise as its name. A store cannot skip any of them.
+// [RunOutbox], [RunCensus] and [RunArchive] test the ports that are optional for a store.
+//
+// [Compare] runs two stores on the same random histories. It requires equal verdicts, and equal contents at
+// the end. Give it the store of package memory as the model.
 package storetest

@@ -8,13 +8,13 @@ import (
 	"github.com/keyseat/keyseat/adapters/storetest"
 )
 
-// mine makes an empty store, the one that is to be tried.
+// mine returns an empty store, which is the store under test.
 func mine(testing.TB) storetest.Store { return memory.New(time.Now) }
 
-// model makes one that is known to be right.
+// model returns an empty store that is known to be correct.
 func model(testing.TB) storetest.Store { return memory.New(time.Now) }
 
-// The whole test of a store: its body is that of TestStore(t *testing.T) in the store's own package.
+// This is the whole test of a store. Its body is that of TestStore(t *testing.T) in the store's own package.
 func Example() {
 	testStore := func(t *testing.T) {
 		t.Run("contract", func(t *testing.T) { storetest.Run(t, mine) })

@@ -59,10 +59,10 @@ func (f fixture) none() bool {
 	return len(views) == 0
 }
 
-// brief is a lease that has run out by the next call.
+// brief is the duration of a lease that has expired at the next call.
 const brief = time.Microsecond
 
-// lose leases the one task that is due, for no time.
+// lose leases the only due task for such a short time that the lease is lost.
 func (f fixture) lose() tasks.Snapshot {
 	f.Helper()
 	views, err := f.Lease(f.ctx, "worker", 1, brief)
@@ -140,7 +140,8 @@ func leaseFenced(f fixture) {
 	f.want("ended", f.extend(held.Task.Ref(), ttl), tasks.ErrFenced)
 }
 
-// leaseAhead makes leases that are brief, for which an hour ahead is too far.
+// leaseAhead checks times that a clock has set which was set back later. Its leases have the duration [brief], for
+// which a time one hour in the future is more than twice the duration.
 func leaseAhead(f fixture) {
 	f.issue("A", "B")
 	f.plan("p", "US", 2)

@@ -45,7 +45,7 @@ func importKeys(f fixture) {
 	}
 	f.issue("B")
 	f.must(f.bring())
-	f.must(f.batch(torn, fresh("F"))) // because nothing of it came in
+	f.must(f.batch(torn, fresh("F"))) // because no key of the batch was imported
 }
 
 func importOnce(f fixture) {

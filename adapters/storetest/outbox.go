@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// RunOutbox holds a store to the contract of [tasks.Outbox].
+// RunOutbox tests whether a store keeps the contract of [tasks.Outbox].
 func RunOutbox(t *testing.T, open func(t testing.TB) OutboxStore) {
 	for _, c := range outboxCases {
 		t.Run(c.name, func(t *testing.T) {
@@ -26,7 +26,7 @@ type OutboxStore interface {
 	tasks.Outbox
 }
 
-// An outbox is a fixture with one.
+// An outbox is a fixture with the outbox of its store.
 type outbox struct {
 	fixture
 	tasks.Outbox
@@ -52,7 +52,7 @@ var outboxCases = []struct {
 	{"Outbox/many writers, many workers", outboxCrowd},
 }
 
-// told are the causes that are routed here.
+// told lists the event types that the cases route.
 var told = []tasks.EventType{tasks.EventIssued, tasks.EventRevoked, tasks.EventEnded}
 
 func (f outbox) listen(names ...string) {
@@ -60,7 +60,7 @@ func (f outbox) listen(names ...string) {
 	f.must(f.Subscribe(f.ctx, names, ttl))
 }
 
-// revoke writes one line of history.
+// revoke revokes keys. Each revocation is one history entry that the cases route.
 func (f outbox) revoke(codes ...keys.Code) {
 	f.Helper()
 	for _, code := range codes {
@@ -70,7 +70,7 @@ func (f outbox) revoke(codes ...keys.Code) {
 	}
 }
 
-// restore writes one line of history that is not told.
+// restore restores a key. This is one history entry of a type for which no delivery is queued.
 func (f outbox) restore(code keys.Code) {
 	f.Helper()
 	c, err := tasks.Restore(f.view(code), id())
@@ -78,7 +78,7 @@ func (f outbox) restore(code keys.Code) {
 	f.must(f.apply(c))
 }
 
-// route says how many lines were taken in all.
+// route routes all unrouted history entries and returns their number.
 func (f outbox) route() (all int) {
 	f.Helper()
 	for {
@@ -97,7 +97,7 @@ func (f outbox) collect(listener string) []tasks.QueuedDelivery {
 	return all
 }
 
-// one collects the only mail.
+// one leases the only queued delivery of a subscriber.
 func (f outbox) one(listener string) tasks.QueuedDelivery {
 	f.Helper()
 	all := f.collect(listener)
@@ -107,7 +107,7 @@ func (f outbox) one(listener string) tasks.QueuedDelivery {
 	return all[0]
 }
 
-// causes writes the lines of a mail.
+// causes returns the event types of the entries of a queued delivery.
 func causes(m tasks.QueuedDelivery) string {
 	var all []string
 	for _, l := range m.Entries {
@@ -116,7 +116,7 @@ func causes(m tasks.QueuedDelivery) string {
 	return strings.Join(all, " ")
 }
 
-// done is a mail with all its lines told.
+// done returns the queued delivery with all its entries delivered.
 func done(m tasks.QueuedDelivery) tasks.QueuedDelivery {
 	m.DeliveredSeq = m.Entries[len(m.Entries)-1].Seq
 	return m

@@ -41,7 +41,7 @@ func outboxLow(f outbox) {
 		f.Helper()
 		f.must(f.SetLowStock(f.ctx, "L", countries, mark))
 	}
-	f.must(f.SetLowStock(f.ctx, "X", []stock.Country{"US"}, 7)) // nobody
+	f.must(f.SetLowStock(f.ctx, "X", []stock.Country{"US"}, 7)) // not a subscriber
 	low(7, "US", "DE")
 	all := f.collect("L")
 	f.want("both", len(all), 2)

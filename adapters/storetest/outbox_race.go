@@ -10,8 +10,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// outboxCrowd has writers of many keys and workers that route and collect meanwhile: all is told, once
-// and in order.
+// outboxCrowd runs writers of several keys, and simultaneously workers that route entries and lease deliveries. Each
+// entry must be delivered once, and the entries of each key in order.
 func outboxCrowd(f outbox) {
 	const writers, lines, workers = 8, 12, 4
 	f.listen("L")
@@ -48,7 +48,7 @@ func outboxCrowd(f outbox) {
 	}
 }
 
-// revokeOr is revoke from a goroutine of its own.
+// revokeOr is like revoke, for use in other goroutines than that of the test.
 func (f outbox) revokeOr(code keys.Code) {
 	views, err := f.Snapshots(f.ctx, []keys.Code{code})
 	if err == nil {
@@ -60,13 +60,13 @@ func (f outbox) revokeOr(code keys.Code) {
 	}
 }
 
-// heard is what was told.
+// heard records the delivered entries of each key.
 type heard struct {
 	mu    sync.Mutex
 	lines map[keys.Code][]int64
 }
 
-// work routes, and tells one line of each mail that it gets. It says whether there was anything.
+// work routes entries, leases deliveries, and delivers one entry of each. It returns false if there was nothing to do.
 func (f outbox) work(to *heard) bool {
 	n, err := f.Route(f.ctx, told, 5)
 	if err != nil {

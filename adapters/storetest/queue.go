@@ -12,7 +12,7 @@ var queueCases = []testCase{
 	{"Queue/how long", queueAges},
 }
 
-// stand writes how many tasks are due, leased and waiting.
+// stand returns the numbers of due, leased and waiting tasks.
 func (f fixture) stand() [3]int {
 	f.Helper()
 	q, err := f.QueueStats(f.ctx)
@@ -38,12 +38,13 @@ func queue(f fixture) {
 	f.want("ended", f.stand(), [3]int{1, 1, 0})
 	f.must(f.apply(f.settle(views[1], tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Hour}, false)))
 	f.want("to be asked about later", f.stand(), [3]int{1, 0, 1})
-	_, err = f.Lease(f.ctx, "worker", 1, time.Microsecond) // runs out at once
+	_, err = f.Lease(f.ctx, "worker", 1, time.Microsecond) // expires immediately
 	f.must(err)
 	f.until("the lease has run out", func() bool { return f.stand() == [3]int{1, 0, 1} })
 }
 
-// queueAges holds that both ages grow, that of what is due only while something is.
+// queueAges checks that Late and Age grow with time. Late is the time since the longest due
+// task became due; it must be 0 while no task is due.
 func queueAges(f fixture) {
 	f.plan("p", "US", 1)
 	f.issue("A")
@@ -65,7 +66,7 @@ func queueAges(f fixture) {
 	})
 }
 
-// until waits for something that a moment brings about.
+// until waits up to a minute until holds returns true.
 func (f fixture) until(what string, holds func() bool) {
 	f.Helper()
 	for end := time.Now().Add(time.Minute); !holds(); {

@@ -20,7 +20,7 @@ var raceCases = []testCase{
 	{"Race/of many imports of one batch one wins", raceBatch},
 }
 
-// together runs n at once.
+// together runs do in n goroutines and waits for them.
 func together(n int, do func(i int)) {
 	var wg sync.WaitGroup
 	for i := range n {
@@ -84,7 +84,8 @@ func raceSlots(f fixture) {
 	f.want("slots", f.slots("p0")+f.slots("p1")+f.slots("p2"), "0/1/0/00/17/0/00/19/0/0")
 }
 
-// raceLeases has many lease until all is leased: nobody gets what another has, and nothing is left over.
+// raceLeases runs several goroutines that lease until all tasks are leased. No task may be leased twice, and no task
+// may be left over.
 func raceLeases(f fixture) {
 	const n, leasers = 60, 6
 	f.plan("p", "US", n)
@@ -107,7 +108,7 @@ func raceLeases(f fixture) {
 	})
 	had := map[keys.Code]int64{}
 	for _, v := range slices.Concat(leased[:]...) {
-		had[v.Key.Code] += v.Task.Fence // the first lease has 1
+		had[v.Key.Code] += v.Task.Fence // the first lease of a task has fence 1
 	}
 	f.want("tasks", len(had), n)
 	for code, fences := range had {

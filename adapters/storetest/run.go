@@ -14,26 +14,27 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Store is both sides of a store.
+// A Store is a store with both required ports.
 type Store interface {
 	tasks.Store
 	tasks.AdminStore
 }
 
-// An Open makes an empty store, which ends with the test. It lives by a clock of this machine that
-// moves on between any two calls, since later things must have later times, and keeps times in UTC, to the
-// microsecond or finer. The suite makes thousands of writes: a store that can do without waiting for
-// the disk had better do so here.
+// An Open returns an empty store, which is closed when the test ends.
+//
+// The store's clock shows the time of this machine, and advances between any two calls, because later events must
+// have later times. The store keeps times in UTC, to the microsecond or finer. The suite makes thousands of
+// writes, so the store should not wait for the disk if it can avoid that.
 type Open func(t testing.TB) Store
 
-// Clock makes a clock for such a store: this machine's, which may stand still for a microsecond, put on by
-// ten at each look.
+// Clock returns a clock for a store under test. The clock of this machine may show the same microsecond twice, so
+// Clock adds 10 microseconds more at each call.
 func Clock() func() time.Time {
 	var looks atomic.Int64
 	return func() time.Time { return time.Now().Add(time.Duration(looks.Add(1)) * 10 * time.Microsecond) }
 }
 
-// Run holds the stores that open makes to the contract.
+// Run tests whether the stores that open makes keep the contract of [tasks.Store] and [tasks.AdminStore].
 func Run(t *testing.T, open Open) {
 	cases := slices.Concat(viewCases, applyCases, settleCases, leaseCases, officeCases, queueCases, raceCases)
 	for _, c := range cases {
@@ -47,7 +48,7 @@ type testCase struct {
 	run  func(f fixture)
 }
 
-// A fixture is a store and what the cases do with it.
+// A fixture is a store under test, with the operations of the test cases.
 type fixture struct {
 	testing.TB
 	Store
@@ -63,10 +64,10 @@ func newFixture(t testing.TB, s Store) fixture {
 
 var minted atomic.Int64
 
-// id mints an id for a task or a change.
+// id returns a new id for a task or a change.
 func id() string { return fmt.Sprintf("id%06d", minted.Add(1)) }
 
-// ttl is a lease that outlives every test.
+// ttl is the duration of a lease that outlives every test.
 const ttl = time.Hour
 
 // must ends the test on an error.
@@ -77,7 +78,7 @@ func (f fixture) must(err error) {
 	}
 }
 
-// want compares two values as people would print them.
+// want ends the test unless both values have the same printed form.
 func (f fixture) want(what string, got, want any) {
 	f.Helper()
 	if g, w := fmt.Sprint(got), fmt.Sprint(want); g != w {
@@ -95,7 +96,7 @@ func (f fixture) issue(codes ...keys.Code) {
 	f.must(f.bring(all...))
 }
 
-// bring imports keys as they are, in a batch of their own.
+// bring imports keys as they are, in a new batch.
 func (f fixture) bring(all ...keys.Key) error {
 	return f.batch(tasks.ImportBatch{ID: id(), Type: tasks.EventImported}, all...)
 }
@@ -111,7 +112,7 @@ func (f fixture) batch(b tasks.ImportBatch, all ...keys.Key) error {
 	})
 }
 
-// plan puts a plan of that many slots into stock.
+// plan creates or edits a plan with size slots.
 func (f fixture) plan(id string, country stock.Country, size int) {
 	f.Helper()
 	address, invite := id+" street", id+"-invite"
@@ -126,7 +127,7 @@ func (f fixture) view(code keys.Code) tasks.Snapshot {
 	return views[0]
 }
 
-// decide makes the change that accepts a task, sealed.
+// decide returns the change that accepts a task, with a sealed account.
 func (f fixture) decide(kind tasks.Kind, code keys.Code, country string, empty bool) tasks.Change {
 	f.Helper()
 	c, err := f.rules.Accept(f.view(code), tasks.Request{
@@ -155,7 +156,7 @@ func (f fixture) apply(c tasks.Change) error {
 	return errs[0]
 }
 
-// lease takes the one task that is due.
+// lease leases the only due task.
 func (f fixture) lease() tasks.Snapshot {
 	f.Helper()
 	views, err := f.Lease(f.ctx, "worker", 10, ttl)
@@ -166,18 +167,18 @@ func (f fixture) lease() tasks.Snapshot {
 	return views[0]
 }
 
-// settle decides on an answer to the view's task.
+// settle returns the change that settles the snapshot's task with a connector result.
 func (f fixture) settle(v tasks.Snapshot, a tasks.ConnectorResult, empty bool) tasks.Change {
 	return f.rules.Settle(v, tasks.Attempt{Sent: v.At, Result: a}, id(), empty)
 }
 
-// end answers the view's task for good.
+// end settles the snapshot's task with an outcome.
 func (f fixture) end(v tasks.Snapshot, o tasks.Outcome) {
 	f.Helper()
 	f.must(f.apply(f.settle(v, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: o}, false)))
 }
 
-// slots writes a plan's counts as free/held/spent/suspect.
+// slots returns the slot counts of a plan as free/held/spent/suspect.
 func (f fixture) slots(id string) string {
 	f.Helper()
 	plans, err := f.Plans(f.ctx, 0, 1000)
@@ -190,7 +191,7 @@ func (f fixture) slots(id string) string {
 	return fmt.Sprintf("%d/%d/%d/%d", p.Free(), p.Held, p.Spent, p.Suspect)
 }
 
-// story writes a key's history as cause:plan:from>to.
+// story returns the history of a key as type:plan:from>to, separated by spaces.
 func (f fixture) story(code keys.Code) string {
 	f.Helper()
 	events, err := f.History(f.ctx, code)

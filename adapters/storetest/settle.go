@@ -127,7 +127,7 @@ func settleReleased(f fixture) {
 	f.must(err)
 	_, err = tasks.Release(v, id())
 	f.want("again", err, tasks.ErrNotSpent)
-	v.Task.Slot = stock.Spent // as though somebody had counted wrongly
+	v.Task.Slot = stock.Spent // as if the slots were counted wrongly
 	c, err := tasks.Release(v, id())
 	f.must(err)
 	f.want("a plan that has none", errors.Is(f.apply(c), stock.ErrSlotState), true)
