@@ -16,15 +16,15 @@ import (
 	"time"
 )
 
-// Options say what a cluster is for. The zero Options make one that is fast and forgets in a power
-// cut, though not when its processes are killed.
+// Options are the settings of a cluster. The zero Options make a fast cluster. Such a cluster keeps its data if its
+// processes are killed, but can lose data in a power cut.
 type Options struct {
 	Durable bool     // fsync on
 	Config  []string // further settings of the server, as "name=value"
-	Data    string   // the folder of its data, empty or not there yet; "": one in the temporary folder
+	Data    string   // the data folder, empty or not existing; "": a folder in the temporary folder
 }
 
-// A Cluster is a PostgreSQL server with a data folder of its own. It is not for several goroutines.
+// A Cluster is a PostgreSQL server with its own data folder. Only one goroutine at a time may use it.
 type Cluster struct {
 	options Options
 	bin     string
@@ -34,7 +34,7 @@ type Cluster struct {
 	leash   io.WriteCloser // the keeper's stdin
 }
 
-// Start makes and starts a cluster that is gone when the test ends.
+// Start creates and starts a cluster. When the test ends, the cluster is stopped and removed.
 func Start(t testing.TB, o Options) *Cluster {
 	t.Helper()
 	c, err := start(o)
@@ -45,7 +45,7 @@ func Start(t testing.TB, o Options) *Cluster {
 
 func start(o Options) (*Cluster, error) { return founded(o, (*Cluster).initdb) }
 
-// founded makes a cluster, lets found fill its data folder, and starts it.
+// founded creates a cluster, calls found to fill its data folder, and starts it.
 func founded(o Options, found func(*Cluster) error) (*Cluster, error) {
 	bin, err := programs()
 	if err != nil {
@@ -78,7 +78,7 @@ func (c *Cluster) initdb() error {
 		"--username=keyseat", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 }
 
-// program runs one of the server's own to its end.
+// program runs one of the programs of PostgreSQL until it exits.
 func (c *Cluster) program(name string, args ...string) error {
 	cmd := exec.Command(filepath.Join(c.bin, name), args...) //nolint:noctx // it ends by itself
 	cmd.Dir, cmd.SysProcAttr = c.folder, unprivileged()
@@ -88,13 +88,13 @@ func (c *Cluster) program(name string, args ...string) error {
 	return nil
 }
 
-// URL makes an empty database in the cluster. It is dropped when the test ends.
+// URL creates an empty database in the cluster and returns its URL. The database is dropped when the test ends.
 func (c *Cluster) URL(t testing.TB) string {
 	t.Helper()
 	return newDatabase(t, c.admin())
 }
 
-// Run runs a statement as the cluster's owner, on a connection of its own.
+// Run runs a statement as the cluster's owner, on a new connection. If that fails, the test ends.
 func (c *Cluster) Run(t testing.TB, sql string) {
 	t.Helper()
 	if err := c.Try(sql); err != nil {
@@ -102,11 +102,11 @@ func (c *Cluster) Run(t testing.TB, sql string) {
 	}
 }
 
-// Try is [Cluster.Run] of what may fail.
+// Try is like [Cluster.Run], but returns the error.
 func (c *Cluster) Try(sql string) error { return execute(context.Background(), c.admin(), sql) }
 
-// Kill ends the server as kill -9 does: the postmaster, and the processes that it has started, which
-// would go on serving their clients for a moment.
+// Kill ends the server as kill -9 does. It kills the postmaster and the processes that the postmaster has started,
+// because those would serve their clients for another moment.
 func (c *Cluster) Kill(t testing.TB) {
 	t.Helper()
 	pid, err := c.Postmaster()
@@ -125,16 +125,16 @@ func killServer(pid int) error {
 		return err
 	}
 	for _, other := range others {
-		_ = kill(other) // it may have ended already
+		_ = kill(other) // the process may have ended already
 	}
 	return nil
 }
 
-// children are the processes that one has started.
+// children returns the ids of the processes that the process parent has started.
 func children(parent int) []int {
 	list, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output() //nolint:noctx // it ends by itself
 	if err != nil {
-		return nil // the postmaster's end is theirs, a little later
+		return nil // they end by themselves a little after the postmaster
 	}
 	var pids []int
 	for line := range strings.Lines(string(list)) {
@@ -146,11 +146,11 @@ func children(parent int) []int {
 	return pids
 }
 
-// Down says whether the server has ended, by itself or because it was told to.
+// Down reports whether the server has ended, by itself, after a signal or by [Cluster.Kill].
 func (c *Cluster) Down() bool { return c.keeper == nil || c.ended() }
 
-// Restart starts the server after [Cluster.Kill], or when it is [Cluster.Down] by
-// itself, on the same port, and waits until it answers.
+// Restart starts the server again after [Cluster.Kill], or after it ended by itself. The port stays the same. Restart
+// returns when the server answers.
 func (c *Cluster) Restart(t testing.TB) {
 	t.Helper()
 	c.release("keep\n")
@@ -159,7 +159,7 @@ func (c *Cluster) Restart(t testing.TB) {
 	}
 }
 
-// Postmaster gives the process id of the running server.
+// Postmaster returns the process id of the running server.
 func (c *Cluster) Postmaster() (int, error) { return postmaster(c.data()) }
 
 func postmaster(data string) (int, error) {
@@ -171,7 +171,7 @@ func postmaster(data string) (int, error) {
 	return strconv.Atoi(first)
 }
 
-// Log gives what the server has written to its log.
+// Log returns the log of the server.
 func (c *Cluster) Log() ([]byte, error) { return os.ReadFile(filepath.Join(c.folder, "log")) }
 
 func (c *Cluster) data() string {
@@ -181,15 +181,16 @@ func (c *Cluster) data() string {
 	return filepath.Join(c.folder, "data")
 }
 
-// Host is where the server listens, as it stands in a URL.
+// Host returns the address of the server as host:port.
 func (c *Cluster) Host() string { return fmt.Sprintf("127.0.0.1:%d", c.port) }
 
 func (c *Cluster) admin() string {
 	return "postgres://keyseat@" + c.Host() + "/postgres?sslmode=disable"
 }
 
-// The keeper starts the server and stops it when its stdin ends, which the death of the test does
-// too. Unless it was told to keep it, it removes the folder. A file says that the server has ended.
+// keeper is a shell script that starts the server, and stops it when the script's own stdin ends. That happens also
+// if the test process dies. When the server has ended, the script creates the file "ended". It then removes the
+// folder, unless the word "keep" was written to its stdin.
 const keeper = `
 trap '' INT HUP
 folder=$1; shift
@@ -207,8 +208,8 @@ wait
 [ -e "$folder/keep" ] || rm -rf "$folder"
 `
 
-// patience bounds how long a server may take to start: after a kill it has to recover, and to wait
-// for the last of its old processes.
+// patience is the maximum time for the start of a server. After a kill, the server has to recover, and to wait
+// until the last of its old processes has ended.
 const patience = 30 * time.Second
 
 func (c *Cluster) run() error {
@@ -222,7 +223,7 @@ func (c *Cluster) run() error {
 	}
 }
 
-// try starts the server once, and waits until it answers or has ended.
+// try starts the server once. It returns when the server answers or has ended, or at the deadline.
 func (c *Cluster) try(deadline time.Time) error {
 	for _, mark := range []string{"ended", "keep"} {
 		if err := os.RemoveAll(filepath.Join(c.folder, mark)); err != nil {
@@ -245,10 +246,10 @@ func (c *Cluster) try(deadline time.Time) error {
 			return nil
 		}
 		if c.ended() || time.Now().After(deadline) {
-			log, _ := c.Log() // what it says is all there is to tell
+			log, _ := c.Log() // without a log, the error holds no more
 			return fmt.Errorf("%w: %s", err, log[max(0, len(log)-2000):])
 		}
-		time.Sleep(10 * time.Millisecond) // a server that is starting cannot be waited for but by asking
+		time.Sleep(10 * time.Millisecond) // a starting server sends no signal when it is ready
 	}
 }
 
@@ -276,14 +277,14 @@ func onOff(on bool) string {
 	return "off"
 }
 
-// release lets the keeper go, with a word or none, and waits until it has.
+// release writes the word to the stdin of the keeper, closes the stdin, and waits until the keeper has ended.
 func (c *Cluster) release(word string) {
 	if c.keeper == nil {
 		return
 	}
-	_, _ = io.WriteString(c.leash, word) // a keeper that has ended already needs no word
+	_, _ = io.WriteString(c.leash, word) // the keeper may have ended already
 	_ = c.leash.Close()
-	_ = c.keeper.Wait() // its status is that of rm or of a server that was told to quit
+	_ = c.keeper.Wait() // its status has no meaning: it is that of rm or of the stopped server
 	c.keeper = nil
 }
 
@@ -293,7 +294,7 @@ func (c *Cluster) remove() {
 	_ = os.RemoveAll(c.data())
 }
 
-// freePort finds a port that nobody listens on just now.
+// freePort returns a port on which no program listens at the moment.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
 	if err != nil {

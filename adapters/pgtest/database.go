@@ -10,7 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// newDatabase makes a database on the server of that URL, and drops it when the test ends.
+// newDatabase creates a database on the server of the URL admin and returns its URL. It drops the database when the
+// test ends.
 func newDatabase(t testing.TB, admin string) string {
 	t.Helper()
 	name := "keyseat_" + strings.ToLower(rand.Text())
@@ -18,13 +19,13 @@ func newDatabase(t testing.TB, admin string) string {
 		t.Fatalf("create a database: %v", err)
 	}
 	t.Cleanup(func() {
-		// The test's context has ended by now, and a server that the test has killed keeps nothing.
+		// The test's context has ended by now. The error does not matter, because the test may have killed the server.
 		_ = execute(context.Background(), admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 	})
 	return withDatabase(admin, name)
 }
 
-// withDatabase puts another database into a URL, which may name several hosts.
+// withDatabase returns the URL with another database. The URL may name several hosts.
 func withDatabase(url, name string) string {
 	base, query, _ := strings.Cut(url, "?")
 	if scheme := strings.Index(base, "://") + len("://"); strings.Contains(base[scheme:], "/") {
@@ -36,7 +37,7 @@ func withDatabase(url, name string) string {
 	return base + "/" + name + query
 }
 
-// execute runs one statement on a connection of its own, for at most ten seconds.
+// execute runs one statement on a new connection. The timeout is ten seconds.
 func execute(ctx context.Context, url, sql string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -44,7 +45,7 @@ func execute(ctx context.Context, url, sql string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close(ctx) }() // it has done its work
+	defer func() { _ = conn.Close(ctx) }() // the statement has ended
 	_, err = conn.Exec(ctx, sql)
 	return err
 }

@@ -1,15 +1,17 @@
-// Package pgtest gives tests a PostgreSQL of their own.
+// Package pgtest starts PostgreSQL servers for tests.
 //
-// [URL] makes a fresh, empty database in a throw-away cluster that all tests of the binary share: it
-// is started by the first call, listens on the loopback address only, and goes when the binary ends,
-// however that ends. A test that wants to hurt its server starts its own with [Start],
-// and with [StartHACluster] three that Patroni looks after.
+// [URL] creates an empty database in a temporary cluster, which all tests of the binary share. The first call
+// starts the cluster. The cluster listens on the loopback address only. It is removed when the test binary ends,
+// also when the binary is killed.
+//
+// A test that kills or reconfigures its server starts its own one with [Start]. [StartHACluster] starts three
+// servers that Patroni manages.
 //
 //	test binary ──stdin──▶ keeper (a shell) ──▶ postgres
 //	     │                    │
 //	     ╳ exits or dies      └─ reads the end of its stdin: stops postgres, removes the folder
 //
-// The cluster that KEYSEAT_TEST_POSTGRES names (a URL whose user may create databases) is used
-// instead where it is set. Where neither that nor the server's programs are found the test is
-// skipped, unless CI or KEYSEAT_REQUIRE_POSTGRES is set: then it fails.
+// If KEYSEAT_TEST_POSTGRES is set, [URL] uses the cluster of that URL instead. The user in the URL must be able to
+// create databases. If the variable is not set and PostgreSQL is not installed, the test is skipped. The test fails
+// instead if CI is true or KEYSEAT_REQUIRE_POSTGRES is set.
 package pgtest

@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// errNoServer says that the server's programs are not installed.
+// errNoServer means that the programs of PostgreSQL are not installed.
 var errNoServer = errors.New("no PostgreSQL")
 
-// Where distributions keep the programs that they do not put into PATH.
+// The folders of PostgreSQL's programs in distributions that do not add them to PATH.
 var folders = []string{
 	"/usr/lib/postgresql/*/bin",         // Debian, Ubuntu
 	"/usr/pgsql-*/bin",                  // Fedora, RHEL
@@ -19,10 +19,10 @@ var folders = []string{
 	"/home/linuxbrew/.linuxbrew/opt/postgresql*/bin",
 }
 
-// programs finds the folder of initdb and postgres: that of PATH, else the newest installed.
+// programs returns the folder of initdb and postgres: the one in PATH, or else the newest installed one.
 func programs() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		if target, err := filepath.EvalSymlinks(path); err == nil { // because not all may be linked into PATH
+		if target, err := filepath.EvalSymlinks(path); err == nil { // a link in PATH may exist for some programs only
 			path = target
 		}
 		if complete(filepath.Dir(path)) {

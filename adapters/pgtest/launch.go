@@ -1,8 +1,8 @@
 package pgtest
 
-// Launch makes and starts a cluster for a program that is no test, a benchmark say, and gives the URL
-// of its administrator, who may create databases. The cluster is gone when stop is called, or else
-// when the program ends, however that ends.
+// Launch creates and starts a cluster for a program that is not a test, such as a benchmark. It returns a URL with
+// the cluster's administrator as the user, so that the program can create databases. The cluster is removed when the
+// program calls stop, or when the program ends, also when it is killed.
 func Launch(o Options) (admin string, stop func(), err error) {
 	c, err := start(o)
 	if err != nil {

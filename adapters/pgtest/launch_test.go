@@ -9,7 +9,7 @@ import (
 
 func TestALaunchedClusterAnswersUntilItIsStopped(t *testing.T) {
 	if _, err := exec.LookPath("initdb"); err != nil {
-		pgtest.URL(t) // says what is missing, where anything is
+		pgtest.URL(t) // skips or fails the test if PostgreSQL is missing
 	}
 	admin, stop, err := pgtest.Launch(pgtest.Options{})
 	if err != nil {

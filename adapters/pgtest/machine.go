@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// A Node is one of a [HACluster].
+// A Node is one machine of a [HACluster].
 type Node struct {
 	trio    *HACluster
 	address string
-	folder  string // holds its files, data and logs
+	folder  string // holds the files, data and logs of the machine
 	keeper  *exec.Cmd
 	leash   io.WriteCloser // the keeper's stdin
 }
 
-// furnish makes a machine, which is off yet.
+// furnish creates the folders and files of a machine. It does not start the machine.
 func (r *HACluster) furnish(t testing.TB, name, address string) *Node {
 	t.Helper()
 	m := &Node{trio: r, address: address, folder: filepath.Join(r.folder, name)}
@@ -42,8 +42,8 @@ func (r *HACluster) furnish(t testing.TB, name, address string) *Node {
 	return m
 }
 
-// A machine's keeper starts what runs on it, and ends and removes all that when its own stdin ends, which
-// the death of the test does too.
+// machineKeeper is a shell script that starts etcd and Patroni on a machine. When the script's own stdin ends, it
+// ends all processes of the machine and removes the machine's folder. That happens also if the test process dies.
 const machineKeeper = `
 trap '' INT HUP
 cd "$1"
@@ -64,7 +64,7 @@ until rm -rf "$1"; do sleep 0.1; done
 rmdir "${1%/*}" # by the last of them
 `
 
-// Start switches a machine on, again after [Node.Kill]. See [HACluster.Whole] for when it is back.
+// Start starts a machine, also after [Node.Kill]. [HACluster.WaitHealthy] waits until the machine is back.
 func (m *Node) Start(t testing.TB) {
 	t.Helper()
 	cmd := exec.Command("/bin/sh", "-c", machineKeeper, "keeper", m.folder) //nolint:noctx // the keeper lives as long as its stdin
@@ -79,7 +79,8 @@ func (m *Node) Start(t testing.TB) {
 	m.keeper, m.leash = cmd, leash
 }
 
-// Kill ends all that runs on the machine at once, as a power cut does, though its disk forgets nothing.
+// Kill ends all processes of the machine immediately, as a power cut does. Unlike in a power cut, all writes to its
+// disk remain.
 func (m *Node) Kill(t testing.TB) {
 	t.Helper()
 	pid, err := postmaster(m.data())
@@ -92,7 +93,7 @@ func (m *Node) Kill(t testing.TB) {
 	m.off()
 }
 
-// leave shows what the machine has logged, if the test has failed, and switches it off for good.
+// leave stops the machine at the end of the test. If the test has failed, it logs the end of the log of Patroni.
 func (m *Node) leave(t testing.TB) {
 	if text, err := os.ReadFile(filepath.Join(m.folder, "patroni.log")); err == nil && t.Failed() {
 		t.Logf("the log of a machine ends with\n%s", text[max(0, len(text)-4000):])
@@ -104,24 +105,24 @@ func (m *Node) leave(t testing.TB) {
 
 func (m *Node) off() {
 	_ = m.leash.Close()
-	_ = m.keeper.Wait() // its status is that of kill
+	_ = m.keeper.Wait() // its status has no meaning after a kill
 	m.keeper = nil
 }
 
 func (m *Node) data() string { return filepath.Join(m.folder, "postgresql", "keyseat") }
 
-// at is where it listens on what is that port in the files.
+// at returns the address, as host:port, of the service that has that port in the configuration files.
 func (m *Node) at(port string) string { return m.address + ":" + m.trio.here(port) }
 
-// Host is where its server listens, as it stands in a URL.
+// Host returns the address of the PostgreSQL server of the machine, as host:port.
 func (m *Node) Host() string { return m.at("5432") }
 
-// admin is the URL of its server for the administrator.
+// admin returns the URL of the server with the administrator as its user.
 func (m *Node) admin() string {
 	return "postgres://postgres:SUPERUSER-PASSWORD@" + m.Host() + "/postgres"
 }
 
-// says asks its server, whose silence is no.
+// says runs a query that returns a bool. It returns false if the query fails or takes longer than a second.
 func (m *Node) says(ctx context.Context, sql string) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -129,7 +130,7 @@ func (m *Node) says(ctx context.Context, sql string) bool {
 	return yes && err == nil
 }
 
-// answers says whether a page of what listens there has the status 200.
+// answers reports whether an HTTP request for page to the address of port has the status 200 within a second.
 func (m *Node) answers(ctx context.Context, port, page string) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// pooler runs PgBouncer until its own stdin ends, which happens also when the test binary dies.
+// pooler is a shell script that runs PgBouncer until its own stdin ends. That happens also if the test binary dies.
 const pooler = `
 log=$1; shift
 exec 3<&0 # because a command in the background has no stdin
@@ -24,9 +24,9 @@ kill -TERM $!
 wait
 `
 
-// Pooler starts a PgBouncer before the server of a URL and gives the URL that leads through it. The
-// settings are lines of its section [pgbouncer], such as "pool_mode = transaction". PgBouncer stops
-// when the test ends. The URL must name a user, and needs no password.
+// Pooler starts a PgBouncer in front of the server of the URL target, and returns the URL that leads through
+// PgBouncer. The settings are lines of the section [pgbouncer] of its configuration, such as "pool_mode =
+// transaction". PgBouncer stops when the test ends. The target must name a user, and must not need a password.
 func Pooler(t testing.TB, target string, settings ...string) string {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")
@@ -89,14 +89,14 @@ func keepPooler(t testing.TB, log, program, file string) error {
 		return err
 	}
 	t.Cleanup(func() {
-		_, _ = io.WriteString(stdin, "stop\n") // it may have ended already
+		_, _ = io.WriteString(stdin, "stop\n") // the script may have ended already
 		_ = stdin.Close()
-		_ = cmd.Wait() // its status is that of a program that was stopped
+		_ = cmd.Wait() // its status has no meaning after the stop
 	})
 	return nil
 }
 
-// answers waits until a server is reached through a pooler.
+// answers waits until the server responds through the pooler.
 func answers(through, log string) error {
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		err := execute(context.Background(), through, "SELECT 1")
@@ -104,7 +104,7 @@ func answers(through, log string) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(log) // what it says is all there is to tell
+			text, _ := os.ReadFile(log) // without a log, the error holds no more
 			return fmt.Errorf("%w: %s", err, text)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// TestPoolerSharesASession holds that two clients of a pooler in transaction mode have one server
-// connection, and that two clients of one in session mode do not.
+// TestPoolerSharesASession checks that two clients of a pooler in transaction mode share one server connection. Two
+// clients of a pooler in session mode do not share one.
 func TestPoolerSharesASession(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
@@ -22,7 +22,7 @@ func TestPoolerSharesASession(t *testing.T) {
 	}
 }
 
-// backend gives the server process of a new connection, which stays open until the test ends.
+// backend returns the id of the server process of a new connection. The connection stays open until the test ends.
 func backend(t *testing.T, url string) (pid int) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)

@@ -12,8 +12,8 @@ import (
 // nobody is the user id that most systems give to a user without rights.
 const nobody = 65534
 
-// unprivileged runs a program as a user other than root, because initdb and postgres refuse root, and
-// in a process group of its own, because an interrupt at the terminal is for the test.
+// unprivileged returns attributes with which a program runs as a user other than root, because initdb and postgres
+// refuse root. The program gets its own process group, so that an interrupt at the terminal reaches only the test.
 func unprivileged() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	if uid, gid, root := server(); root {
@@ -22,7 +22,8 @@ func unprivileged() *syscall.SysProcAttr {
 	return attr
 }
 
-// server gives the user that a root's server runs as: postgres where there is one.
+// server returns the user and group of PostgreSQL's processes if the test runs as root. They are postgres if there is
+// such a user, and otherwise nobody. root is false if the test does not run as root.
 func server() (uid, gid int, root bool) {
 	uid, gid, root = nobody, nobody, os.Geteuid() == 0
 	if u, err := user.Lookup("postgres"); err == nil {
@@ -36,7 +37,7 @@ func server() (uid, gid int, root bool) {
 	return uid, gid, root
 }
 
-// own gives a folder to the user that the server runs as.
+// own makes the user of PostgreSQL's processes the owner of a folder.
 func own(folder string) error {
 	if uid, gid, root := server(); root {
 		return os.Chown(folder, uid, gid)
@@ -46,5 +47,5 @@ func own(folder string) error {
 
 func kill(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) }
 
-// killGroup ends the process that leads a group, and all of that.
+// killGroup kills all processes of the process group with that leader.
 func killGroup(leader int) error { return kill(-leader) }

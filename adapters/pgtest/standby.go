@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Standby makes and starts a hot standby of the cluster, which is gone when the test ends. Nobody
-// waits for it: see [Cluster.Synchronous].
+// Standby creates and starts a hot standby of the cluster. The standby is removed when the test ends. Commits do not
+// wait for it before [Cluster.Synchronous].
 func (c *Cluster) Standby(t testing.TB) *Cluster {
 	t.Helper()
 	s, err := founded(c.options, c.copy)
@@ -20,8 +20,8 @@ func (c *Cluster) Standby(t testing.TB) *Cluster {
 	return s
 }
 
-// Follow makes a cluster that is down a standby of another, as [Cluster.Standby] does, on the port
-// that it had.
+// Follow turns a cluster that is down into a standby of primary, as [Cluster.Standby] does. The cluster loses its
+// old data and keeps its port.
 func (c *Cluster) Follow(t testing.TB, primary *Cluster) {
 	t.Helper()
 	c.release("keep\n")
@@ -30,30 +30,30 @@ func (c *Cluster) Follow(t testing.TB, primary *Cluster) {
 	}
 }
 
-// copy fills the data folder of a standby of the cluster.
+// copy fills the data folder of a standby with a copy of the cluster.
 func (c *Cluster) copy(standby *Cluster) error {
 	return standby.program("pg_basebackup", "--dbname="+c.admin(), "--pgdata="+standby.data(),
 		"--wal-method=stream", "--checkpoint=fast", "--write-recovery-conf", "--no-sync")
 }
 
-// Synchronous makes the primary's every commit, from now on, wait until a standby has it. A standby
-// that is promoted does not inherit this. It returns when a standby streams and commits wait.
+// Synchronous makes all later commits of the primary wait until a standby has them. It returns when a standby
+// streams and commits wait. A promoted standby does not inherit this setting.
 func (c *Cluster) Synchronous(t testing.TB) {
 	t.Helper()
 	c.Run(t, "ALTER SYSTEM SET synchronous_standby_names = '*'")
 	c.Run(t, "SELECT pg_reload_conf()")
 	c.await(t, "a synchronous standby", "SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'")
-	c.Run(t, "CHECKPOINT") // because it is the checkpointer that makes commits wait, once it has seen the setting
+	c.Run(t, "CHECKPOINT") // commits wait only after the checkpointer has read the setting
 }
 
-// Promote makes a standby a primary, and returns when it takes writes.
+// Promote makes a standby a primary, and returns when it accepts writes.
 func (c *Cluster) Promote(t testing.TB) {
 	t.Helper()
 	c.await(t, "the promotion", "SELECT pg_promote(true, 30)")
 }
 
-// CaughtUp waits until the standby has received all that the primary, which is down or writes no
-// more, has sent it.
+// CaughtUp waits until the standby has received and replayed everything that the primary has written. The primary
+// must run, and must not write any more.
 func (c *Cluster) CaughtUp(t testing.TB, standby *Cluster) {
 	t.Helper()
 	c.await(t, "a standby that has everything",
@@ -69,7 +69,7 @@ func (c *Cluster) Detach(t testing.TB, primary *Cluster) {
 	primary.await(t, "the standby's departure", "SELECT count(*) = 0 FROM pg_stat_replication")
 }
 
-// await asks until the answer is true.
+// await repeats a query until its result is true. The test ends after [patience], or if the query fails.
 func (c *Cluster) await(t testing.TB, what, sql string) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
@@ -83,7 +83,7 @@ func (c *Cluster) await(t testing.TB, what, sql string) {
 		if err != nil || time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s: %v", what, err)
 		}
-		time.Sleep(10 * time.Millisecond) // a server tells nobody by itself
+		time.Sleep(10 * time.Millisecond) // the server does not notify clients of such changes
 	}
 }
 
@@ -92,7 +92,7 @@ func asked(ctx context.Context, url, sql string) (yes bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = conn.Close(ctx) }() // it has done its work
+	defer func() { _ = conn.Close(ctx) }() // the query has ended
 	err = conn.QueryRow(ctx, sql).Scan(&yes)
 	return yes, err
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// TestAFailoverAndBack promotes a standby, makes the old primary follow it, and promotes that.
+// TestAFailoverAndBack promotes a standby, makes the old primary follow it, and then promotes the old primary.
 func TestAFailoverAndBack(t *testing.T) {
 	primary := pgtest.Start(t, pgtest.Options{})
 	standby := primary.Standby(t)

@@ -13,18 +13,21 @@ import (
 	"time"
 )
 
-// A HACluster is three machines, each an address of the loopback network with an etcd, a Patroni and the
-// PostgreSQL that this one keeps, of which one is the primary. It is not for several goroutines.
+// A HACluster is a highly available PostgreSQL cluster of three machines. Each machine has its own address of the
+// loopback network, and runs etcd, Patroni, and the PostgreSQL server that Patroni manages. One of the servers is
+// the primary. Only one goroutine at a time may use a HACluster.
 type HACluster struct {
 	machines [3]*Node
-	config   string // the folder of the files that they are set up from
+	config   string // the folder of the configuration files
 	folder   string
-	places   []string // what stands in those files, and what takes its place, in turn
+	places   []string // texts in those files, each followed by its replacement
 }
 
-// StartHACluster sets up three machines from the files of a folder as their operator would: patroni.yml,
-// patroni.env and etcd.env, made for 10.0.0.1 to 10.0.0.3, and create.sql. It returns when they are
-// whole. They are gone when the test ends.
+// StartHACluster sets up three machines as an operator would, from the files in the folder config. The files are
+// patroni.yml, patroni.env and etcd.env, written for the addresses 10.0.0.1 to 10.0.0.3, and create.sql.
+//
+// StartHACluster returns when all machines are healthy and have the database. The machines are removed when the
+// test ends.
 func StartHACluster(t testing.TB, config string) *HACluster {
 	t.Helper()
 	bin := equipped(t)
@@ -46,7 +49,7 @@ func StartHACluster(t testing.TB, config string) *HACluster {
 	return r
 }
 
-// create makes the role and the database, and waits until every server knows of them.
+// create runs create.sql, which creates the role and the database, and waits until every server has replayed it.
 func (r *HACluster) create(t testing.TB) {
 	t.Helper()
 	primary := r.Primary(t)
@@ -60,7 +63,7 @@ func (r *HACluster) create(t testing.TB) {
 	})
 }
 
-// equipped gives the folder of PostgreSQL's programs, if all that a machine needs is there.
+// equipped returns the folder of PostgreSQL's programs. It skips or fails the test if a machine's program is missing.
 func equipped(t testing.TB) string {
 	t.Helper()
 	bin, err := programs()
@@ -69,7 +72,7 @@ func equipped(t testing.TB) string {
 		_, err := exec.LookPath(program)
 		switch {
 		case err == nil:
-		case Required() && runtime.GOOS == "linux": // elsewhere 127.0.0.1 is all there is of the loopback network
+		case Required() && runtime.GOOS == "linux": // other systems have no loopback address but 127.0.0.1
 			t.Fatal(program + " is missing: run .ci/needs")
 		default:
 			t.Skip("SKIPPED, NOTHING WAS TESTED: " + program + " is missing, run .ci/needs on Linux")
@@ -78,7 +81,7 @@ func equipped(t testing.TB) string {
 	return bin
 }
 
-// places are a network and ports of our own for those in the files.
+// places returns the replacements for the network, the ports and the program folder in the files.
 func places(t testing.TB, bin string) []string {
 	t.Helper()
 	all := []string{
@@ -95,7 +98,7 @@ func places(t testing.TB, bin string) []string {
 	return all
 }
 
-// File gives the text of one of the files, as it is for these machines.
+// File returns the text of one of the files with the addresses and ports of these machines.
 func (r *HACluster) File(t testing.TB, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(r.config, name))
@@ -105,10 +108,10 @@ func (r *HACluster) File(t testing.TB, name string) string {
 	return r.here(string(text))
 }
 
-// here puts what is ours in the place of what stands in the files.
+// here replaces the addresses, ports and folders of the files by those of these machines.
 func (r *HACluster) here(text string) string { return strings.NewReplacer(r.places...).Replace(text) }
 
-// Primary waits until one of the machines takes writes, and gives that.
+// Primary waits until one of the machines accepts writes, and returns that machine.
 func (r *HACluster) Primary(t testing.TB) (primary *Node) {
 	t.Helper()
 	r.await(t, "a primary", 50*time.Millisecond, func() bool {
@@ -122,12 +125,12 @@ func (r *HACluster) Primary(t testing.TB) (primary *Node) {
 	return primary
 }
 
-// redundant says of a primary that both others follow it, and that commits wait for one of them.
+// redundant is a query that is true on a primary if both other servers follow it and commits wait for one of them.
 const redundant = `SELECT NOT pg_is_in_recovery() AND count(*) = 2 AND count(*) FILTER (WHERE sync_state = 'sync') = 1
 	FROM pg_stat_replication WHERE state = 'streaming' AND application_name IN ('one', 'two', 'three')`
 
-// WaitHealthy waits until a primary has two standbys, one of which Patroni would promote, and every etcd is
-// well: until the next machine may die.
+// WaitHealthy waits until the cluster can lose a machine. There is then a primary with two standbys, Patroni would
+// promote one of these, and every etcd is healthy.
 func (r *HACluster) WaitHealthy(t testing.TB) {
 	t.Helper()
 	r.await(t, "three machines that are well", 200*time.Millisecond, func() bool {
@@ -147,7 +150,7 @@ func (r *HACluster) WaitHealthy(t testing.TB) {
 	})
 }
 
-// await asks now and then until the answer is yes.
+// await calls holds repeatedly, with a pause of every, until it returns true. After 3×[patience] it fails the test.
 func (r *HACluster) await(t testing.TB, what string, every time.Duration, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(3 * patience); !holds(); time.Sleep(every) {

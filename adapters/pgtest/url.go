@@ -7,24 +7,24 @@ import (
 	"testing"
 )
 
-// Environment variables that tests obey.
+// Environment variables that control the tests.
 const (
-	EnvURL     = "KEYSEAT_TEST_POSTGRES"    // a server to use instead of a throw-away one
-	EnvRequire = "KEYSEAT_REQUIRE_POSTGRES" // any value: a test that finds no server fails
+	EnvURL     = "KEYSEAT_TEST_POSTGRES"    // the URL of a server to use instead of a temporary one
+	EnvRequire = "KEYSEAT_REQUIRE_POSTGRES" // any value: tests fail if PostgreSQL is not installed
 )
 
-// Required says whether a test that does not find what it needs must fail, where it would else skip:
-// with [EnvRequire], and where CI is true.
+// Required reports whether a test must fail, and not skip, if a program that it needs is missing. It is true if
+// [EnvRequire] is set or CI is "true".
 func Required() bool { return os.Getenv("CI") == "true" || os.Getenv(EnvRequire) != "" }
 
-// shared is the cluster of the test binary.
+// shared is the cluster that all tests of the binary use.
 var shared struct {
 	once    sync.Once
 	cluster *Cluster
 	err     error
 }
 
-// URL makes an empty database and gives its URL. The database is dropped when the test ends.
+// URL creates an empty database and returns its URL. The database is dropped when the test ends.
 func URL(t testing.TB) string {
 	t.Helper()
 	if url := os.Getenv(EnvURL); url != "" {
@@ -35,8 +35,8 @@ func URL(t testing.TB) string {
 	return shared.cluster.URL(t)
 }
 
-// Main runs the tests of a package and stops the shared cluster before it exits. It is for TestMain;
-// without it the cluster stops a moment after the binary has ended.
+// Main runs the tests of a package, stops the shared cluster, and exits. Call it in TestMain. Without it the cluster
+// stops a moment after the binary has ended.
 func Main(m *testing.M) {
 	code := m.Run()
 	if shared.cluster != nil {
@@ -45,7 +45,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// check ends the test if there is no server to be had.
+// check ends the test if err is not nil. It skips the test if PostgreSQL is missing and not [Required].
 func check(t testing.TB, err error) {
 	t.Helper()
 	switch {

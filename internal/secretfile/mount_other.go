@@ -2,5 +2,5 @@
 
 package secretfile
 
-// isSecretMount is about containers, which Linux alone has.
+// isSecretMount returns false, because only Linux has the containers that mount secrets.
 func isSecretMount(string) bool { return false }

@@ -19,15 +19,15 @@ import (
 
 var errReadable = errors.New("every user of this machine can read or write it: run chmod o-rw on it, or mount it with mode 0440")
 
-// What a mode allows to those who are neither the owner nor in the group.
+// The permission bits of users other than the owner and the group.
 const (
 	othersRead  = 0o004
 	othersWrite = 0o002
 	othersEnter = 0o001
 )
 
-// Check returns an error if users of the machine other than the owner and the group can read or write the file at
-// path. info describes the file as it was opened.
+// Check returns an error if other users of the machine can read or write the file at path. Other users are all but
+// the owner and the group. info describes the file as it was opened.
 func Check(path string, info fs.FileInfo) error {
 	switch mode := info.Mode().Perm(); {
 	case !hasModes || mode&(othersRead|othersWrite) == 0:

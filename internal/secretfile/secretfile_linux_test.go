@@ -13,7 +13,7 @@ import (
 	"github.com/keyseat/keyseat/internal/secretfile"
 )
 
-// newFolder makes a folder that everybody can enter. A test's own temporary folder is closed to others.
+// newFolder makes a folder that every user can enter. The temporary folder of a test is closed to other users.
 func newFolder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "secretfile") //nolint:usetesting // see above
@@ -48,8 +48,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// accepted reports what Check says of a file. As root it also reads the file as a user that is neither the owner nor
-// in the group: what this user can read must not be accepted.
+// accepted reports whether Check accepts a file. As root it also reads the file as a user that is neither the owner
+// nor in the group. Check must not accept a file that this user can read.
 func accepted(t *testing.T, path string) bool {
 	t.Helper()
 	info, err := os.Stat(path)
@@ -65,7 +65,7 @@ func accepted(t *testing.T, path string) bool {
 	return ok
 }
 
-// TestModes holds that a file is accepted where its mode or a folder keeps others out.
+// TestModes checks that a file is accepted if its mode or a folder above it excludes other users.
 func TestModes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -82,7 +82,7 @@ func TestModes(t *testing.T) {
 		{0o604, 0o755, false},
 		{0o444, 0o700, true},
 		{0o644, 0o750, true},
-		{0o644, 0o754, true}, // others list the folder, and open nothing in it
+		{0o644, 0o754, true}, // other users can list the folder but open nothing in it
 		{0o646, 0o700, false},
 		{0o602, 0o755, false},
 		{0o602, 0o700, false},
@@ -100,7 +100,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestNames holds that a symbolic link counts as the file that it names, and a second hard link as open.
+// TestNames checks that a symbolic link counts as its target. A file with a second hard link counts as open.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	dir := newFolder(t)
@@ -121,7 +121,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestWorkingFolder holds that a relative path counts from the working folder.
+// TestWorkingFolder checks that a relative path is relative to the working folder.
 func TestWorkingFolder(t *testing.T) {
 	dir := newFolder(t)
 	t.Chdir(dir)
@@ -135,8 +135,8 @@ func TestWorkingFolder(t *testing.T) {
 	}
 }
 
-// TestMounts holds that a file on a read-only mount in memory is accepted, which is how a container gets its secrets,
-// and a file on any other mount is not.
+// TestMounts checks that a file on a read-only mount in memory is accepted, because containers get their secrets on
+// such mounts. A file on any other mount is not accepted.
 func TestMounts(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {

@@ -4,7 +4,7 @@ package secretfile
 
 import "io/fs"
 
-// hasModes says whether the modes of files mean something. Windows makes them up.
+// hasModes is false, because Windows makes up the modes of files.
 const hasModes = false
 
 func hasOtherNames(fs.FileInfo) bool { return true }

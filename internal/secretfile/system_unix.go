@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// hasModes says whether the modes of files mean something.
+// hasModes reports whether the modes of files are real permissions.
 const hasModes = true
 
 // hasOtherNames reports whether the file may have a hard link in another folder.
