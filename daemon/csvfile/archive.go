@@ -10,11 +10,12 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An Archive writes what was taken out of a store as two sheets, all columns of each as they were
-// stored. It is for one goroutine.
+// An Archive writes archived rows of a store as two CSV files: ended tasks, and lines of history. Each file
+// has all columns, with the values as they were stored. An Archive is not safe for concurrent use.
 type Archive struct{ tasks, lines *csv.Writer }
 
-// The columns of an [Archive]; a task is named by code and id, a line of history by code, change and n.
+// The columns of an [Archive]. A task is identified by code and id, a line of history by code, change and
+// n.
 var (
 	taskColumns = []string{
 		"code", "id", "kind", "country", "version", "fence", "plan", "plan_address", "plan_invite", "ordinal", "slot", "faulty",
@@ -23,13 +24,13 @@ var (
 	lineColumns = []string{"code", "change", "n", "at", "cause", "task", "kind", "outcome", "plan", "from", "to", "note"}
 )
 
-// NewArchive begins two sheets with their headers.
+// NewArchive writes the headers of two CSV files: ended tasks, and lines of history.
 func NewArchive(ended, lines io.Writer) (*Archive, error) {
 	a := &Archive{csv.NewWriter(ended), csv.NewWriter(lines)}
 	return a, errors.Join(a.tasks.Write(taskColumns), a.lines.Write(lineColumns))
 }
 
-// Write adds rows, all of which have come to the writers when it returns nil.
+// Write adds rows to both files. If it returns nil, the writers have received all of these rows.
 func (a *Archive) Write(p tasks.ArchivedRows) error {
 	for _, t := range p.Tasks {
 		if err := a.tasks.Write(taskCells(t)); err != nil {
@@ -46,7 +47,8 @@ func (a *Archive) Write(p tasks.ArchivedRows) error {
 	return errors.Join(a.tasks.Error(), a.lines.Error())
 }
 
-// taskCells leaves out what an ended task has not: a secret and a lease.
+// taskCells returns the cells of an ended task. They have no secret and no lease, because an ended task has
+// neither.
 func taskCells(t tasks.Task) []string {
 	return []string{
 		string(t.Code), t.ID, string(t.Kind), string(t.Country), strconv.FormatInt(t.Version, 10), strconv.FormatInt(t.Fence, 10),

@@ -8,15 +8,15 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// A RowResult is on one row of a file of keys.
+// A RowResult is the result of checking one row of a file of keys.
 type RowResult struct {
-	Line  int // on which the row begins
+	Line  int // the line on which the row begins
 	Key   keys.Key
-	Fault error // nil: the row is a key; never a [LineError]
+	Fault error // nil: the row is a valid key; never a [LineError]
 }
 
-// Check is [Reader.Keys] that goes on after a row at fault, and tells all of them. An error of the
-// sequence is its last: the file cannot be read, or not any further.
+// Check reads keys as [Reader.Keys] does, but it continues after an invalid row, and returns the fault of
+// each. An error of the sequence is its last element: the rest of the file cannot be read.
 func (s *Reader) Check() iter.Seq2[RowResult, error] {
 	return func(yield func(RowResult, error) bool) {
 		r, err := s.begin(keyColumns, []string{"code"})

@@ -39,7 +39,7 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// TestInspectAgrees holds that a file is found good just where its keys can be read.
+// TestInspectAgrees checks that Check finds no error in a file exactly if Keys can read the file.
 func TestInspectAgrees(t *testing.T) {
 	for _, row := range []string{"A,,", "A,1,active", "A,0,success", "A,1,success", "a b,,", "A,2,", "A,", "A,,,", "A,,in_queue", "\"A,,", "A\",,", ""} {
 		file := "code,used,status\nfirst,,\n" + row + "\nlast,,\n"

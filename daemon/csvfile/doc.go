@@ -1,15 +1,19 @@
 // Package csvfile reads and writes keys and plans as CSV, in constant memory.
 //
-//	file ─▶ New ─▶ Sheet ─▶ Keys  ─▶ a store's ImportKeys ─┐
-//	                 │   └▶ Edits ─▶ a store's EditPlans ──┤ tasks.RowError
-//	                 └─▶ Locate ◀──────────────────────────┘
-//	                        └▶ LineError: the line to look at, and what is wrong with it
+//	file ─▶ New ─▶ Reader ─▶ Keys  ─▶ a store's ImportKeys ─┐
+//	                 │    └▶ Plans ─▶ a store's EditPlans ──┤ tasks.RowError
+//	                 └─▶ LineOf ◀───────────────────────────┘
+//	                        └▶ LineError: the line of the invalid row, and its error
 //
-// The first line names the columns, in any order. It also shows the encoding, UTF-8 or UTF-16, and the
-// separator, a comma, a semicolon or a tab; a line such as sep=; may stand before it. Nothing else is
-// guessed: an unknown column, a cell that is not what its column holds, a control character, a code that a
-// spreadsheet has changed are faults, because what slips into a store of prepaid goods is found by a
-// customer. What [WriteKeys] writes, [Reader.Keys] reads back unchanged.
+// The first line names the columns, in any order. It also determines the encoding and the separator. The
+// encoding is UTF-8 or UTF-16, the separator a comma, a semicolon or a tab. A line such as
+// "sep=;" may precede the first line.
 //
-// Faults say nothing of what stands in a cell: a code in a log is a code in the wrong hands.
+// The package does not guess anything else. An unknown column, a cell with an invalid value, a control
+// character, and a code that a spreadsheet has changed are errors. The reason: if a wrong value gets into a
+// store of prepaid goods, a customer finds it.
+//
+// [Reader.Keys] reads the keys that [WriteKeys] has written without any change.
+//
+// Errors never quote a cell, because anybody with access to the log could then use the code.
 package csvfile

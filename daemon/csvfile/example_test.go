@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A file is imported as a whole or not at all, and a fault names the line to look at.
+// A file is imported as a whole or not at all. An error contains the line of the invalid row.
 func Example() {
 	ctx, store := context.Background(), memory.New(time.Now)
 	for i, file := range []string{

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// What the beginning of a file can be refused for.
+// The errors of the beginning of a file.
 var (
 	ErrWorkbook  = errors.New("the file is a spreadsheet's own format: save it as CSV")
 	ErrSeparator = errors.New("the first line must name the columns with one separator between them, and it has several of comma, semicolon and tab")
@@ -18,16 +18,16 @@ var (
 	ErrUTF16     = errors.New("the file is not valid UTF-16 here: save it as UTF-8")
 )
 
-// decode gives a file's text in UTF-8 without a byte order mark, and whether it came as UTF-16. A file
-// in UTF-16 needs no mark, because every second byte of a first line in ASCII is zero.
+// decode returns the text of a file as UTF-8 without a byte order mark. The flag wide reports whether the
+// file is in UTF-16. Such a file needs no mark, because every second byte of a first line in ASCII is zero.
 func decode(in *bufio.Reader) (text *bufio.Reader, wide bool, err error) {
-	first, _ := in.Peek(4) // a short file has fewer
+	first, _ := in.Peek(4) // a short file has fewer bytes
 	order := unicode.LittleEndian
 	switch {
 	case bytes.HasPrefix(first, []byte("PK\x03\x04")):
 		return nil, false, LineError{1, ErrWorkbook}
 	case bytes.HasPrefix(first, []byte("\ufeff")):
-		_, _ = in.Discard(len("\ufeff")) // cannot fail: it has just been peeked at
+		_, _ = in.Discard(len("\ufeff")) // cannot fail: the bytes were peeked
 		return in, false, nil
 	case bytes.HasPrefix(first, []byte("\xff\xfe")) || zeros(first, 1, 3):
 	case bytes.HasPrefix(first, []byte("\xfe\xff")) || zeros(first, 0, 2):
@@ -39,19 +39,22 @@ func decode(in *bufio.Reader) (text *bufio.Reader, wide bool, err error) {
 	return bufio.NewReaderSize(decoder.Reader(in), maxRow), true, nil
 }
 
-// zeros says whether of four bytes just those two are zero.
+// zeros reports whether first has four bytes, and the bytes i and j are the only ones that are zero.
 func zeros(first []byte, i, j int) bool {
 	return len(first) == 4 && bytes.Count(first, []byte{0}) == 2 && first[i] == 0 && first[j] == 0
 }
 
-// separators are the characters that may stand between cells.
+// separators lists the characters that can separate cells.
 const separators = ",;\t"
 
-// declared is a first line by which spreadsheets name the separator.
+// declared matches a first line by which spreadsheets declare the separator.
 var declared = regexp.MustCompile(`(?i)^"?sep=(.)"?$`)
 
-// findSeparator finds out which separator a file has: the one that a line sep= declares, or else the only
-// one in the first line. It makes a line sep= empty.
+// findSeparator returns the separator of a file:
+//
+//   - If the first line is a declaration such as "sep=;", it is the declared separator. findSeparator
+//     discards the declaration and leaves an empty line.
+//   - Otherwise it is the only separator in the first line, or a comma if the line has no separator.
 func findSeparator(in *bufio.Reader) (rune, error) {
 	before, first := peekLine(in)
 	line := 1 + strings.Count(before, "\n")
@@ -59,7 +62,7 @@ func findSeparator(in *bufio.Reader) (rune, error) {
 		if !strings.Contains(separators, found[1]) {
 			return 0, LineError{line, errDeclared}
 		}
-		_, _ = in.Discard(len(before) + len(first)) // cannot fail: it has just been peeked at
+		_, _ = in.Discard(len(before) + len(first)) // cannot fail: the bytes were peeked
 		return rune(found[1][0]), nil
 	}
 	separator, n := ',', 0
@@ -74,8 +77,8 @@ func findSeparator(in *bufio.Reader) (rune, error) {
 	return separator, nil
 }
 
-// peekLine gives the first line that is not empty, and what is before it. It reads no further than that
-// line, because a person may be typing the file.
+// peekLine returns the first line that is not empty, and the line ends before it. It reads no further than
+// that line, because a person may be typing the file.
 func peekLine(in *bufio.Reader) (before, line string) {
 	for {
 		text, _ := in.Peek(in.Buffered()) // cannot fail

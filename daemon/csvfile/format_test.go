@@ -15,7 +15,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// utf16 writes a text in UTF-16.
+// utf16 encodes a text as UTF-16.
 func utf16(t testing.TB, order unicode.Endianness, mark unicode.BOMPolicy, text string) string {
 	t.Helper()
 	file, err := unicode.UTF16(order, mark).NewEncoder().String(text)
@@ -25,7 +25,7 @@ func utf16(t testing.TB, order unicode.Endianness, mark unicode.BOMPolicy, text 
 	return file
 }
 
-// TestFormats holds that a file is read the same, however a program has written it.
+// TestFormats checks that the same keys are read from the files of different programs.
 func TestFormats(t *testing.T) {
 	const plain = "code,address,used\na;b,\"1 Straße,\n2\",1\n00012,é 🎁,0\n"
 	want, err := read(plain)
@@ -58,7 +58,8 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// formatFaults are files that a spreadsheet has written or changed, and how the fault of each begins.
+// formatFaults contains files that a spreadsheet has written or changed, and the beginning of the error of
+// each.
 var formatFaults = map[string]string{
 	"Code\na\n":                   "line 1: column 1 (Code) must be written in lower case: code",
 	"sep=;\nCODE;Used\na;1\n":     "line 2: column 1 (CODE) must be written in lower case: code",
@@ -109,7 +110,7 @@ func TestFormatFaults(t *testing.T) {
 	}
 }
 
-// TestOddCodesStay holds that codes that only remind of a spreadsheet's are taken as they are.
+// TestOddCodesStay checks that codes are accepted unchanged if they only resemble a spreadsheet's form.
 func TestOddCodesStay(t *testing.T) {
 	for _, code := range []keys.Code{"00012", "123456789012345678", "1E5", "1E+5", "1.5", "=1+1", "+a", "-a", "@a", "'a", "'1'", "E+5", "a=\"b\"", "sep=;", "\"a\""} {
 		got, err := read(write(t, false, keys.Key{Code: code, Status: keys.Active}))
@@ -133,7 +134,7 @@ func TestOddCodesStay(t *testing.T) {
 	}
 }
 
-// TestSlowly reads files that come a byte at a time.
+// TestSlowly reads files that arrive byte by byte.
 func TestSlowly(t *testing.T) {
 	for _, file := range []string{"sep=;\ncode;used\na;1\n", utf16(t, unicode.BigEndian, unicode.UseBOM, "code\tused\na\t1\n"), "\ufeffcode,used\na,1"} {
 		n := 0
@@ -148,7 +149,8 @@ func TestSlowly(t *testing.T) {
 	}
 }
 
-// TestReadsNoFurther holds that a header is judged before the rows come, as when a person types them.
+// TestReadsNoFurther checks that the header is validated before the rows arrive, for example when a person
+// types them.
 func TestReadsNoFurther(t *testing.T) {
 	for _, header := range []string{"code,colour\n", "code;colour\n"} {
 		for _, err := range csvfile.New(io.MultiReader(strings.NewReader(header), broken{io.ErrNoProgress})).Keys() {
@@ -159,7 +161,7 @@ func TestReadsNoFurther(t *testing.T) {
 	}
 }
 
-// TestSpreadsheetCopy holds which cells are guarded, and that a copy is refused.
+// TestSpreadsheetCopy checks which cells get an apostrophe, and that a copy for spreadsheets is rejected.
 func TestSpreadsheetCopy(t *testing.T) {
 	for text, guarded := range map[string]bool{
 		"00012": true, "12345678901234567890": true, "123456789012": true, "1E5": true, "1.50": true, "1,5": true, "2026-11-22": true,

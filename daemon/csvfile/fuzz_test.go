@@ -19,8 +19,8 @@ var files = []string{
 	"id,country,slots\np,US,6\n", "id,country,address,invite,slots,expires_at\np,us,\"a\nb\",i,6,2027-01-01\n",
 }
 
-// FuzzKeys holds that any file either has a fault that is one line, or reads as keys that can be
-// stored, and that reads back from what it is written as.
+// FuzzKeys checks that each file has either an error of one line, or keys that can be stored. Keys that
+// were read are also the same after they were written and read again.
 func FuzzKeys(f *testing.F) {
 	for _, file := range files {
 		f.Add(file)
@@ -47,8 +47,7 @@ func FuzzKeys(f *testing.F) {
 	})
 }
 
-// FuzzEdits holds that any file either has a fault that is one line, or reads as edits that can be
-// stored.
+// FuzzEdits checks that each file has either an error of one line, or edits that can be stored.
 func FuzzEdits(f *testing.F) {
 	for _, file := range files {
 		f.Add(file)

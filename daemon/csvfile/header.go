@@ -7,7 +7,8 @@ import (
 	"unicode"
 )
 
-// parseHeader finds where each column stands.
+// parseHeader returns the position of each column. The header may name the columns in columns, and must
+// name the columns in need.
 func parseHeader(cells, columns, need []string) (map[string]int, error) {
 	if slices.Contains(cells, copyColumn) {
 		return nil, errCopy
@@ -36,10 +37,11 @@ func parseHeader(cells, columns, need []string) (map[string]int, error) {
 	return header, nil
 }
 
-// maxName is the longest name of an unknown column that is repeated in an error.
+// maxName is the maximum length of an unknown column name that an error quotes, in bytes.
 const maxName = 32
 
-// quoted repeats an unknown column's name if it looks like one, and not like a code.
+// quoted returns an unknown column name for use in an error. It returns "" if the text may be a code,
+// because an error must not quote a code.
 func quoted(name string) string {
 	if name == "" || len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool {
 		return !unicode.IsLetter(r) && r != '_' && r != '-' && r != ' '

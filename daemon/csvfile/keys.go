@@ -20,9 +20,8 @@ var keyColumns = []string{
 // Only code is required.
 func KeyColumns() []string { return slices.Clone(keyColumns) }
 
-// Keys reads keys. The first error, a [LineError] where a line is at fault, is the last of the
-// sequence. Because a file can be read only once, a second walk yields [ErrAlreadyRead] instead of
-// nothing.
+// Keys reads keys. The first error ends the sequence; if a line is invalid, it is a [LineError]. A file can
+// be read only once: a second iteration yields [ErrAlreadyRead] instead of nothing.
 func (s *Reader) Keys() iter.Seq2[keys.Key, error] {
 	return func(yield func(keys.Key, error) bool) {
 		r, err := s.begin(keyColumns, []string{"code"})
@@ -41,7 +40,7 @@ func (s *Reader) Keys() iter.Seq2[keys.Key, error] {
 	}
 }
 
-// key reads a row. An invite makes the key a legacy one, which is used.
+// key reads a row. A key with an invite is a legacy key, and a legacy key is used.
 func (r *row) key() keys.Key {
 	k := keys.Key{
 		Code:          r.code(),
@@ -77,10 +76,11 @@ func (r *row) code() keys.Code {
 	return code
 }
 
-// imported are the statuses that a key can be brought in with: all but that of an open task.
+// imported lists the statuses that an imported key can have: all except in_queue, because a file cannot
+// hold an open task.
 var imported = slices.DeleteFunc(keys.Statuses(), func(s keys.Status) bool { return s == keys.InQueue })
 
-// status reads a status, active if the cell is empty.
+// status reads a status. An empty cell means active.
 func (r *row) status() keys.Status {
 	cell := keys.Status(r.text("status"))
 	switch {

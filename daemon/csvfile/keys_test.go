@@ -16,7 +16,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// read collects what a file of keys holds, up to its first fault.
+// read returns the keys of a file, up to its first error.
 func read(file string) (all []keys.Key, err error) {
 	for k, err := range csvfile.New(strings.NewReader(file)).Keys() {
 		if err != nil {
@@ -76,7 +76,7 @@ func TestKeys(t *testing.T) {
 
 var long = strings.Repeat("x", csvfile.MaxText+1)
 
-// keyFaults are files of keys, and how the fault of each begins.
+// keyFaults contains files of keys, and the beginning of the error of each.
 var keyFaults = map[string]string{
 	"":                                        "line 1: the file is empty",
 	"\ufeff":                                  "line 1: the file is empty",
@@ -143,7 +143,7 @@ func TestKeysFaults(t *testing.T) {
 	}
 }
 
-// TestFaultsTellNoCode holds that a file without a header does not end up in an error.
+// TestFaultsTellNoCode checks that the error of a file without a header does not quote the file.
 func TestFaultsTellNoCode(t *testing.T) {
 	for _, file := range []string{"SECRETCODE\n", "code\nSECRET CODE\n", "code,SECRETCOD3\n", "code,used\na,SECRETCODE\n", "code,used\nSECRETCODE\n"} {
 		if _, err := read(file); err == nil || strings.Contains(err.Error(), "SECRET") {
@@ -152,7 +152,8 @@ func TestFaultsTellNoCode(t *testing.T) {
 	}
 }
 
-// TestSecondWalk holds that a store which starts again is told, and does not take nothing for all.
+// TestSecondWalk checks that a second iteration returns an error, so that a store that retries does not
+// import an empty file.
 func TestSecondWalk(t *testing.T) {
 	s := csvfile.New(strings.NewReader("code\na\n"))
 	for _, err := range s.Keys() {
@@ -186,7 +187,7 @@ type broken struct{ err error }
 
 func (b broken) Read([]byte) (int, error) { return 0, b.err }
 
-// TestLocate asks for the line of every row of a file in which rows and lines part.
+// TestLocate checks the line of every row of a file in which row numbers and line numbers differ.
 func TestLocate(t *testing.T) {
 	file, want := "code,address\n", []int{}
 	for i, lines := 0, 1; i < 1000; i++ {
@@ -222,7 +223,7 @@ func TestLocate(t *testing.T) {
 	}
 }
 
-// TestConstantMemory reads a large file and looks at what is left of it.
+// TestConstantMemory reads a large file and checks how much memory is in use.
 func TestConstantMemory(t *testing.T) {
 	const rows = 200_000
 	s := csvfile.New(io.MultiReader(strings.NewReader("code,order_id\n"), &endless{left: rows}))
@@ -238,7 +239,7 @@ func TestConstantMemory(t *testing.T) {
 	runtime.KeepAlive(s)
 }
 
-// heap is the number of bytes in use.
+// heap returns the number of heap bytes in use.
 func heap() int64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -246,7 +247,7 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// endless gives rows without keeping them.
+// endless generates rows without storing them.
 type endless struct {
 	left int
 	rest []byte
@@ -275,7 +276,7 @@ func seq(all ...keys.Key) func(func(keys.Key, error) bool) {
 	}
 }
 
-// write is the file of some keys.
+// write returns the file of some keys.
 func write(t testing.TB, spreadsheet bool, all ...keys.Key) string {
 	t.Helper()
 	var b bytes.Buffer

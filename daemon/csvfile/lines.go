@@ -2,17 +2,19 @@ package csvfile
 
 import "sort"
 
-// lines knows on which line each row begins. It remembers only where rows and lines part further,
-// which is after a cell of several lines or an empty line: a million plain rows cost nothing.
+// The type lines records on which line each row begins. The distance between row number and line number
+// changes only after a cell of several lines or an empty line. The type stores an entry only for such a
+// change, so a million plain rows need almost no memory.
 type lines struct {
-	rows  int // so many are known
+	rows  int // the number of rows that were added
 	parts []part
 }
 
-// A part says that from a row on, rows begin so many lines later than their number.
+// A part is valid from the number row to the row of the next part. Each of these rows begins on the line
+// with its own number plus ahead.
 type part struct{ row, ahead int }
 
-// add tells where the next row begins.
+// add records the line on which the next row begins.
 func (l *lines) add(line int) {
 	l.rows++
 	ahead := line - l.rows
@@ -21,7 +23,7 @@ func (l *lines) add(line int) {
 	}
 }
 
-// of gives the line on which a row begins, both counted from 1.
+// of returns the line on which a row begins. Rows and lines are counted from 1.
 func (l *lines) of(row int) int {
 	i := sort.Search(len(l.parts), func(i int) bool { return l.parts[i].row > row })
 	if i == 0 {

@@ -13,14 +13,14 @@ import (
 
 var planColumns = []string{"id", "country", "address", "invite", "slots", "expires_at"}
 
-// PlanColumns lists the columns of a file of plans; id, country and slots are required.
+// PlanColumns lists the columns of a file of plans. The columns id, country and slots are required.
 func PlanColumns() []string { return slices.Clone(planColumns) }
 
-// MaxID is the longest id of a plan, in bytes.
+// MaxID is the maximum length of a plan's id, in bytes.
 const MaxID = 128
 
-// Plans reads plans, each as the edit that imports it: an absent column keeps its value. The error
-// is a [LineError] where a line is at fault.
+// Plans reads plans and returns the edit that imports each of them. If the file lacks a column, the edits
+// keep its value. If a line is invalid, the error is a [LineError].
 func (s *Reader) Plans() ([]stock.PlanEdit, error) {
 	r, err := s.begin(planColumns, []string{"id", "country", "slots"})
 	if err != nil {
@@ -54,7 +54,7 @@ func (r *row) edit() stock.PlanEdit {
 	}
 }
 
-// given reads a cell of a column that the file has; nil if it has not.
+// given reads a cell, or returns nil if the file lacks the column.
 func given[T any](r *row, column string, read func(string) T) *T {
 	if !r.has(column) {
 		return nil
@@ -72,8 +72,7 @@ func (r *row) planID() string {
 	return id
 }
 
-// ValidID says whether a text can be a plan's id: 1 to [MaxID] printable ASCII characters with no
-// space.
+// ValidID reports whether a text can be a plan's id: 1 to [MaxID] printable ASCII characters with no space.
 func ValidID(id string) bool {
 	for _, c := range []byte(id) {
 		if c <= ' ' || c > '~' {

@@ -61,7 +61,7 @@ func TestEditsFaults(t *testing.T) {
 	}
 }
 
-// TestParseEnd holds that a date lasts until the end of its day, and a time is itself.
+// TestParseEnd checks that a date means the end of its day, and that a time is unchanged.
 func TestParseEnd(t *testing.T) {
 	for text, want := range map[string]string{
 		"2026-11-29": "2026-11-30T00:00:00Z", "2026-12-31": "2027-01-01T00:00:00Z", "2028-02-28": "2028-02-29T00:00:00Z",

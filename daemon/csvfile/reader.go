@@ -14,19 +14,20 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A LineError says on which line of a file a row at fault begins, counted from 1, and why.
+// A LineError is the error of an invalid row, with the line on which the row begins. Lines are counted from
+// 1.
 type LineError struct {
 	Line int
 	Err  error
 }
 
-// Error names the line and the fault.
+// Error returns the line and the error of the row.
 func (e LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
 
-// Unwrap gives the fault.
+// Unwrap returns the error of the row without the line.
 func (e LineError) Unwrap() error { return e.Err }
 
-// What a file can be refused for, besides what is in its cells.
+// The errors of a file, in addition to the errors of its cells.
 var (
 	ErrEmpty       = errors.New("the file is empty: its first line names the columns")
 	ErrQuote       = errors.New("a quote is out of place or never closed")
@@ -34,26 +35,28 @@ var (
 	ErrAlreadyRead = errors.New("the file cannot be read a second time: start again")
 )
 
-// maxRow bounds a row, in bytes, so that a quote that is never closed does not fill the memory. It
-// has room for every column at [MaxText], each byte quoted.
+// maxRow is the maximum length of a row, in bytes. The bound keeps memory constant if a quote is never
+// closed. It has room for every column at [MaxText] bytes with each byte quoted.
 const maxRow = 64 << 10
 
-// A Reader is one CSV file. It is read once, by one goroutine: by [Reader.Keys] or by [Reader.Edits].
+// A Reader reads one CSV file, once, with [Reader.Keys], [Reader.Check] or [Reader.Plans]. It is not safe
+// for concurrent use.
 type Reader struct {
 	in    *bufio.Reader
 	gate  *gate
 	csv   *csv.Reader
 	wide  bool // the file is in UTF-16
-	line  int  // on which the row that was read last begins
+	line  int  // on which the latest row begins
 	lines lines
 	spent bool
 }
 
-// New makes a sheet of a file in UTF-8 or UTF-16, with or without a byte order mark. Its cells are
-// separated by commas, semicolons or tabs: the first line says by which.
+// New returns a Reader of a file in UTF-8 or UTF-16, with or without a byte order mark. The separator is a
+// comma, a semicolon or a tab; New detects nothing yet, because the first read detects the separator and
+// the encoding.
 func New(r io.Reader) *Reader { return &Reader{in: bufio.NewReaderSize(r, maxRow)} }
 
-// open finds out how the file is written.
+// open detects the encoding and the separator of the file.
 func (s *Reader) open() error {
 	text, wide, err := decode(s.in)
 	if err != nil {
@@ -67,13 +70,13 @@ func (s *Reader) open() error {
 	s.csv = csv.NewReader(s.gate)
 	s.csv.Comma = separator
 	s.csv.ReuseRecord = true
-	s.csv.FieldsPerRecord = -1 // because the reader's own error does not tell what was expected
+	s.csv.FieldsPerRecord = -1 // because the error of the CSV reader does not contain the expected number
 	return nil
 }
 
-// LineOf turns the row of a [tasks.RowError] into the line on which that row begins, so that the
-// error is a [LineError]; any other error is left as it is. A store that cannot tell the row gives 0:
-// then the fault stands alone.
+// LineOf converts a [tasks.RowError] to a [LineError], which has the line on which the row begins. If the
+// store does not know the row (row 0), LineOf returns the error of the row alone. It returns any other
+// error unchanged.
 func (s *Reader) LineOf(err error) error {
 	var row tasks.RowError
 	if !errors.As(err, &row) {
@@ -85,7 +88,7 @@ func (s *Reader) LineOf(err error) error {
 	return LineError{s.lines.of(row.Row), row.Err}
 }
 
-// begin reads the header. The columns are those that may be named, those of need must be.
+// begin reads the header. The header may name the columns in columns, and must name the columns in need.
 func (s *Reader) begin(columns, need []string) (*row, error) {
 	if s.spent {
 		return nil, ErrAlreadyRead
@@ -108,7 +111,7 @@ func (s *Reader) begin(columns, need []string) (*row, error) {
 	return &row{columns: header, width: len(cells), exported: slices.Equal(cells, keyColumns)}, nil
 }
 
-// next reads the next row into r, or gives io.EOF.
+// next reads the next row into r. It returns io.EOF at the end of the file.
 func (s *Reader) next(r *row) error {
 	cells, line, err := s.read()
 	if err != nil {
@@ -122,7 +125,7 @@ func (s *Reader) next(r *row) error {
 	return nil
 }
 
-// read gives the cells of a row and the line on which it begins.
+// read returns the cells of the next row and the line on which it begins.
 func (s *Reader) read() ([]string, int, error) {
 	s.gate.left, s.gate.formula = maxRow, false
 	cells, err := s.csv.Read()
@@ -149,16 +152,18 @@ func (s *Reader) read() ([]string, int, error) {
 	return cells, s.line, err
 }
 
-// isBroken says whether a cell has the character that stands for invalid UTF-16.
+// isBroken reports whether a cell has the replacement character, which the decoder writes for invalid
+// UTF-16.
 func isBroken(cell string) bool { return strings.ContainsRune(cell, utf8.RuneError) }
 
-// A gate lets only so many bytes through, and then claims that the file ends: the CSV reader tells
-// the line on which a row began after an end of file, but not after an error. It gives one line at most
-// at a time, so that what it has seen is of the row that is being read.
+// A gate limits how many bytes the CSV reader gets for one row, and then returns io.EOF. It does not return
+// an error instead, because the CSV reader gives the line on which a row began only after an end of file.
+// One call of Read returns at most one line. Therefore all bytes that it has returned since the last row
+// belong to the current row.
 type gate struct {
 	from    *bufio.Reader
 	left    int
-	formula bool // the row has the beginning of a formula that is no valid CSV
+	formula bool // the row has the beginning of a formula that is not valid CSV
 }
 
 // Read implements [io.Reader].
@@ -175,7 +180,7 @@ func (g *gate) Read(p []byte) (int, error) {
 	}
 	g.formula = g.formula || bytes.Contains(line, []byte(`="`))
 	n := copy(p, line)
-	_, _ = g.from.Discard(n) // cannot fail: it has just been peeked at
+	_, _ = g.from.Discard(n) // cannot fail: the bytes were peeked
 	g.left -= n
 	return n, nil
 }

@@ -10,17 +10,18 @@ import (
 	"unicode/utf8"
 )
 
-// MaxText is the longest text of a cell, in bytes.
+// MaxText is the maximum length of the text of a cell, in bytes.
 const MaxText = 1024
 
-// What a cell of text can be refused for.
+// The errors of a text cell.
 var (
 	ErrUTF8    = errors.New("is not UTF-8")
 	ErrControl = errors.New("has a control character")
 	ErrText    = fmt.Errorf("is longer than %d bytes", MaxText)
 )
 
-// CheckText says why a text can stand in no cell: [ErrUTF8], [ErrControl], [ErrText] or nil.
+// CheckText returns why a text cannot be in a cell ([ErrUTF8], [ErrControl] or [ErrText]), or nil if it
+// can.
 func CheckText(s string) error {
 	switch {
 	case len(s) > MaxText:
@@ -33,8 +34,8 @@ func CheckText(s string) error {
 	return nil
 }
 
-// A row reads its cells by their columns' names and keeps the first fault, so that its reader need
-// look for one only at the end.
+// A row returns its cells by column name. It keeps the first error, so that its caller can read all cells
+// and check for an error once, at the end.
 type row struct {
 	columns map[string]int
 	width   int
@@ -45,27 +46,27 @@ type row struct {
 	exported bool // the file has the columns that WriteKeys writes for an import
 }
 
-// fail keeps the first fault.
+// fail records an error, unless the row has one already.
 func (r *row) fail(column, fault string) {
 	if r.err == nil {
 		r.err = LineError{r.line, fmt.Errorf("%s %s", column, fault)}
 	}
 }
 
-// undamaged keeps what a spreadsheet has done to a code or an id.
+// undamaged records an error if a spreadsheet has changed a code or an id.
 func (r *row) undamaged(column, cell string) {
 	if fault := damage(cell, r.exported); fault != "" {
 		r.fail(column, fault)
 	}
 }
 
-// has says whether the file has that column.
+// has reports whether the file has that column.
 func (r *row) has(column string) bool {
 	_, found := r.columns[column]
 	return found
 }
 
-// text reads a cell of one line; "" if there is no such column.
+// text returns a cell of one line, or "" if the file lacks the column.
 func (r *row) text(column string) string {
 	i, found := r.columns[column]
 	if !found {
@@ -74,7 +75,7 @@ func (r *row) text(column string) string {
 	return r.checked(column, r.cells[i], r.cells[i])
 }
 
-// prose is text that may have line breaks, as addresses do.
+// prose returns a cell that may have line breaks, as addresses do, or "" if the file lacks the column.
 func (r *row) prose(column string) string {
 	i, found := r.columns[column]
 	if !found {
@@ -83,7 +84,8 @@ func (r *row) prose(column string) string {
 	return r.checked(column, r.cells[i], strings.ReplaceAll(r.cells[i], "\n", " "))
 }
 
-// checked is the cell, if what is to be looked at of it is a text.
+// checked returns cell if the text looked is valid. Otherwise it records an error and returns "". The text
+// looked is the cell, or the cell without its line breaks.
 func (r *row) checked(column, cell, looked string) string {
 	if err := CheckText(looked); err != nil {
 		r.fail(column, err.Error())
@@ -92,7 +94,7 @@ func (r *row) checked(column, cell, looked string) string {
 	return cell
 }
 
-// flag reads a truth value, or the one otherwise if the cell is empty.
+// flag reads a Boolean. An empty cell means otherwise.
 func (r *row) flag(column string, otherwise bool) bool {
 	switch strings.ToLower(r.text(column)) {
 	case "":
@@ -106,10 +108,10 @@ func (r *row) flag(column string, otherwise bool) bool {
 	return otherwise
 }
 
-// time reads a time as [ParseTime] does; zero if the cell is empty.
+// time reads a time with [ParseTime]. An empty cell is the zero time.
 func (r *row) time(column string) time.Time { return r.parsed(column, ParseTime) }
 
-// end reads a time as [ParseEnd] does; zero if the cell is empty.
+// end reads a time with [ParseEnd]. An empty cell is the zero time.
 func (r *row) end(column string) time.Time { return r.parsed(column, ParseEnd) }
 
 func (r *row) parsed(column string, parse func(string) (time.Time, error)) (t time.Time) {
@@ -122,14 +124,14 @@ func (r *row) parsed(column string, parse func(string) (time.Time, error)) (t ti
 	return t
 }
 
-// What a time can be refused for.
+// The errors of a time.
 var (
 	errTime = errors.New("must be a time such as 2026-11-22T19:37:00Z or a date such as 2026-11-22")
 	errYear = fmt.Errorf("must be in the years %d to %d", firstYear, lastYear)
 )
 
-// ParseTime reads RFC 3339, or a date, which is the midnight in UTC with which it begins. The time is
-// in UTC, and cut to the microsecond, because that is how databases keep it.
+// ParseTime parses a time of RFC 3339, or a date. A date means 00:00 UTC of that day. The result is in UTC
+// and truncated to the microsecond, because databases store microseconds.
 func ParseTime(text string) (time.Time, error) {
 	if len(text) == len(time.DateOnly) {
 		text += "T00:00:00Z"
@@ -145,8 +147,8 @@ func ParseTime(text string) (time.Time, error) {
 	return t, nil
 }
 
-// ParseEnd is [ParseTime] for the time at which something ends: a date is the midnight in UTC with which
-// that day ends. The last day that a time can be in ends a second before.
+// ParseEnd parses as [ParseTime] does, but a date means the end of that day: 00:00 UTC of the next day. The
+// last valid day (9999-12-31) ends one second earlier, because the next day is not a valid time.
 func ParseEnd(text string) (time.Time, error) {
 	at, err := ParseTime(text)
 	if err != nil || len(text) != len(time.DateOnly) {
@@ -158,10 +160,11 @@ func ParseEnd(text string) (time.Time, error) {
 	return at, nil
 }
 
-// rfc3339 is what [time.Parse] is too lenient about: the number of digits, and no comma.
+// rfc3339 matches the exact form of RFC 3339. [time.Parse] also accepts other numbers of digits, and a
+// comma.
 var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
 
-// The years that a time may be in: every database and every format can hold them.
+// The first and last valid year of a time. Every database and every format can hold these years.
 const (
 	firstYear = 1970
 	lastYear  = 9999

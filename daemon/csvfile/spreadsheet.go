@@ -7,18 +7,20 @@ import (
 	"strings"
 )
 
-// What a spreadsheet can have made of a code or an id.
+// The forms that a spreadsheet can give a code or an id: a rounded number, or a formula.
 var (
 	rounded = regexp.MustCompile(`(?i)^\d([.,]\d+)?E\+\d\d+$`)
 	formula = regexp.MustCompile(`^=".*"$`)
 )
 
-// ErrFormula says that a cell is a formula by which a spreadsheet shows a text.
+// ErrFormula says that a cell is a formula with which a spreadsheet displays a text.
 var ErrFormula = errors.New(`a cell looks like a spreadsheet's formula (such as ="000124"): write the text alone`)
 
-// damage says what a spreadsheet has done to a code or an id, "" for nothing. A file that was exported
-// without --spreadsheet holds neither formulas nor apostrophes of others, also after a spreadsheet has saved
-// it: there they are the code's own.
+// damage describes how a spreadsheet has changed a code or an id. It returns "" if the cell is unchanged.
+//
+// A file that was exported without --spreadsheet never contains formulas or apostrophes that a spreadsheet
+// added, even after a spreadsheet has saved it. In such a file they are part of the code, so damage accepts
+// them.
 func damage(cell string, exported bool) string {
 	switch first := cell[0]; {
 	case first >= '0' && first <= '9' && rounded.MatchString(cell):
@@ -31,23 +33,24 @@ func damage(cell string, exported bool) string {
 	return ""
 }
 
-// triggers begin what spreadsheets take for a formula, or skip before they look for one.
+// triggers lists the characters with which a cell begins that spreadsheets read as a formula, or that they
+// skip before they detect one.
 const triggers = "=+-@\t\r\n＝＋－＠"
 
-// What spreadsheets take for a number or a date, and the numbers that they leave as they are.
+// The cells that spreadsheets read as a number or a date, and the short numbers that spreadsheets keep unchanged.
 var (
 	numeric = regexp.MustCompile(`^[\d.,][\d.,:/ eE+-]*$`)
 	short   = regexp.MustCompile(`^(0|[1-9]\d{0,10})$`)
 )
 
-// guarded says whether a spreadsheet would change the cell, so that an apostrophe guards it in a copy for
-// spreadsheets: a formula, a number with leading zeros or many digits, or a date.
+// guarded reports whether a spreadsheet would change the cell. Such a cell is a formula, a number with
+// leading zeros or many digits, or a date. In a copy for spreadsheets an apostrophe protects it.
 func guarded(cell string) bool {
 	return strings.IndexAny(cell, triggers) == 0 || numeric.MatchString(cell) && !short.MatchString(cell)
 }
 
-// copyColumn is the last column of a copy for spreadsheets. It is empty: its name alone says that the
-// cells are not to be imported.
+// copyColumn is the last column of a copy for spreadsheets. Its cells are empty: the name alone marks the
+// file as a copy, which must not be imported.
 const copyColumn = "spreadsheet"
 
 var errCopy = fmt.Errorf("the column %s marks a copy for spreadsheets, whose cells may be changed: import a file that was exported without --spreadsheet", copyColumn)

@@ -10,14 +10,14 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// WriteKeys writes keys with all their columns, so that [Reader.Keys] reads them back unchanged and
-// they are written again to the same bytes. A key with an open task is written as an active one,
-// with its use, because a file cannot hold the task. It ends with the first error of the sequence or
-// of w.
+// WriteKeys writes keys with all their columns. [Reader.Keys] reads the same keys from the file, and
+// WriteKeys writes these keys to the same bytes again. A file cannot hold an open task: WriteKeys writes a
+// key with an open task as active, and keeps whether it is used. WriteKeys stops at the first error of the
+// sequence or of w.
 //
-// With spreadsheet the file is safe to open in one instead: cells that it would take for formulas,
-// numbers or dates begin with an apostrophe. An empty last column marks such a file, and
-// [Reader.Keys] refuses it.
+// If spreadsheet is true, the file is safe to open in a spreadsheet instead. Cells that the spreadsheet
+// would read as formulas, numbers or dates begin with an apostrophe. An empty last column marks such a
+// file, and [Reader.Keys] rejects it.
 func WriteKeys(w io.Writer, all iter.Seq2[keys.Key, error], spreadsheet bool) error {
 	out := csv.NewWriter(w)
 	header := KeyColumns()
@@ -43,7 +43,7 @@ func WriteKeys(w io.Writer, all iter.Seq2[keys.Key, error], spreadsheet bool) er
 	return out.Error()
 }
 
-// keyCells are a key's cells in the order of the columns.
+// keyCells returns a key's cells in the order of the columns.
 func keyCells(k keys.Key) []string {
 	status := k.Status
 	if status == keys.InQueue {
@@ -64,7 +64,8 @@ func stamp(t time.Time) string {
 
 func bit(b bool) string { return strconv.Itoa(digit(b)) }
 
-// guard makes the cells that a spreadsheet would change text to it, and adds the cell of the last column.
+// guard adds an apostrophe to the cells that a spreadsheet would change, so that it reads them as text. It
+// also appends the empty cell of the last column.
 func guard(cells []string) []string {
 	for i, c := range cells {
 		if guarded(c) {

@@ -91,8 +91,8 @@ var (
 	})
 )
 
-// TestRoundTrip holds that what is written reads back unchanged, and is written again to the same
-// bytes.
+// TestRoundTrip checks that written keys are read unchanged, and that they are written to the same bytes
+// again.
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		all := rapid.SliceOf(key).Draw(rt, "keys")
