@@ -24,13 +24,13 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A receiver keeps what it has taken, and answers as it is told to.
+// A receiver records the events that it has accepted. A test sets its answers.
 type receiver struct {
 	*testing.T
 	*httptest.Server
 
 	mu    sync.Mutex
-	took  []string // type of each event that was answered with 200
+	took  []string // the type of each event that was answered with 200
 	tried int
 	says  func(kind string, data map[string]any) int
 }
@@ -42,7 +42,7 @@ func newReceiver(t *testing.T) *receiver {
 	return r
 }
 
-// say sets what is answered from now on.
+// say sets the answers from now on.
 func (r *receiver) say(says func(kind string, data map[string]any) int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,7 +92,7 @@ func (r *receiver) tries() int {
 	return r.tried
 }
 
-// A fixture is a store, couriers and a receiver.
+// A fixture is a store, dispatchers and a receiver.
 type fixture struct {
 	*receiver
 	store *memory.Store
@@ -109,13 +109,13 @@ func newFixture(t *testing.T) *fixture {
 	return &fixture{receiver: newReceiver(t), store: store, desk: daemon.NewEngine(store, nil, nil, tasks.DefaultRules()), rules: rules}
 }
 
-// stock counts the looks at it.
+// stock returns the stock and counts its calls.
 func (f *fixture) stock(ctx context.Context) ([]stock.Level, error) {
 	f.looks.Add(1)
 	return f.desk.Stock(ctx)
 }
 
-// run starts a courier, which ends with the test or when it is told to.
+// run starts a dispatcher. It ends when stop is called, or at the end of the test.
 func (f *fixture) run() (stop func()) {
 	f.Helper()
 	c := webhooks.New(f.store, func() ([]webhooks.Endpoint, error) {
@@ -174,14 +174,14 @@ func (f *fixture) issue(codes ...keys.Code) {
 	}))
 }
 
-// steer changes a key.
+// steer makes an operator's change of a key.
 func (f *fixture) steer(code keys.Code, decide func(tasks.Snapshot, string) (tasks.Change, error)) {
 	f.Helper()
 	read := func(ctx context.Context) (tasks.Snapshot, error) { return f.desk.Snapshot(ctx, code) }
 	f.must(f.desk.Update(f.Context(), read, decide))
 }
 
-// takes waits until that has been taken, in that order.
+// takes waits until the receiver has accepted exactly these events, in this order.
 func (f *fixture) takes(want ...string) {
 	f.Helper()
 	f.until(fmt.Sprint(want), func() bool { return len(f.taken()) >= len(want) })
@@ -196,7 +196,8 @@ func revokedKey(code keys.Code) string {
 	return "key.revoked " + daemon.Fingerprint(code)
 }
 
-// TestAReceiverThatWasDownGetsAllInOrder has one key fail for a while and others not.
+// TestAReceiverThatWasDownGetsAllInOrder lets the events of one key fail for a while and those of another
+// key succeed.
 func TestAReceiverThatWasDownGetsAllInOrder(t *testing.T) {
 	f := newFixture(t)
 	f.issue("BEFORE")
@@ -217,7 +218,8 @@ func TestAReceiverThatWasDownGetsAllInOrder(t *testing.T) {
 	f.takes(revokedKey("BEFORE"), issuedKey("A"), revokedKey("A"))
 }
 
-// TestManyCouriersKeepTheOrder has four of them tell of many keys, with failures among the answers.
+// TestManyCouriersKeepTheOrder lets four dispatchers send the events of many keys to a receiver that
+// sometimes fails.
 func TestManyCouriersKeepTheOrder(t *testing.T) {
 	const rounds = 10
 	f := newFixture(t)
@@ -301,18 +303,19 @@ func TestStockLow(t *testing.T) {
 	size("US", 3)
 	size("DE", 0)
 	f.run()
-	f.takes("stock.low FR") // without a plan
+	f.takes("stock.low FR") // the country has no plan
 	size("US", 2)
 	f.takes("stock.low FR", "stock.low US")
 	size("US", 1)
 	size("US", 5)
-	before := f.looks.Load() // the next look but one is whole
+	before := f.looks.Load() // when a second further poll begins, the first one has ended
 	f.until("forgotten", func() bool { return f.looks.Load() > before+1 })
 	size("US", 0)
 	f.takes("stock.low FR", "stock.low US", "stock.low US")
 }
 
-// TestTheDaemonEndsWhileItCalls holds that a call that has begun is settled.
+// TestTheDaemonEndsWhileItCalls checks that the result of a call in progress is written when the daemon
+// stops.
 func TestTheDaemonEndsWhileItCalls(t *testing.T) {
 	f := newFixture(t)
 	stop := f.run()
@@ -335,7 +338,7 @@ func TestTheDaemonEndsWhileItCalls(t *testing.T) {
 	}
 }
 
-// TestAnIdleCourierLooksSeldom counts its looks in peace, and those after it was woken.
+// TestAnIdleCourierLooksSeldom counts the polls of an idle dispatcher, and its polls after a Wake.
 func TestAnIdleCourierLooksSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var looks atomic.Int64

@@ -9,18 +9,21 @@ import (
 	"time"
 )
 
-// ErrPrivate says that an endpoint's address is not one of the public Internet.
+// ErrPrivate says that an endpoint has an address outside the public Internet.
 var ErrPrivate = errors.New("the address is not public: --webhook-private allows it")
 
-// The networks that are not public although they look like it: special ones, those that carry another
-// address in theirs, and where a cloud answers its machines.
+// special lists the networks that look public and are not:
+//
+//   - special-purpose networks
+//   - networks whose addresses contain another address
+//   - the address at which a cloud provider serves its virtual machines
 var special = parsePrefixes(
 	"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
 	"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "168.63.129.16/32",
 	"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
 )
 
-// global is all of IPv6 that is given out for use on the Internet.
+// global is the part of IPv6 that is assigned for use on the Internet.
 var global = netip.MustParsePrefix("2000::/3")
 
 func parsePrefixes(texts ...string) (all []netip.Prefix) {
@@ -30,7 +33,7 @@ func parsePrefixes(texts ...string) (all []netip.Prefix) {
 	return all
 }
 
-// IsPublic says whether an address is one of the public Internet.
+// IsPublic reports whether an address belongs to the public Internet.
 func IsPublic(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Is6() && !global.Contains(a) {
@@ -44,14 +47,17 @@ func IsPublic(a netip.Addr) bool {
 	return true
 }
 
-// The bounds of one call.
+// The timeouts of one call: to connect, and for the whole call.
 const (
 	dialTime = 5 * time.Second
 	callTime = 15 * time.Second
 )
 
-// Client makes calls to endpoints: through the proxy that the environment names, unless that is switched off,
-// to public addresses alone unless others are allowed, and no further where an answer redirects.
+// Client returns an HTTP client for calls to endpoints.
+//
+//   - It uses the proxy that the environment names, unless the policy forbids that.
+//   - It connects only to public addresses, unless the policy allows private ones.
+//   - It does not follow redirects.
 func Client(p Policy) *http.Client {
 	dialer := &net.Dialer{Timeout: dialTime}
 	if !p.Private {
@@ -78,8 +84,8 @@ func newTransport(dialer *net.Dialer) *http.Transport {
 	}
 }
 
-// onlyPublic looks at the address that is about to be connected to, after the name was resolved:
-// whatever a name meant before does not matter.
+// onlyPublic checks the address right before the connection, after the name was resolved. A name that
+// resolves to another address later therefore cannot evade the check.
 func onlyPublic(_, address string, _ syscall.RawConn) error {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil || !IsPublic(to.Addr()) {

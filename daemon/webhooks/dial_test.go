@@ -34,7 +34,7 @@ func TestPublic(t *testing.T) {
 	}
 }
 
-// endpoint is one that is called so.
+// endpoint returns an endpoint with this URL.
 func endpoint(url string) webhooks.Endpoint {
 	return webhooks.Endpoint{
 		Name: "L", URL: tasks.NewSecret(url), Types: webhooks.Types(),
@@ -42,10 +42,11 @@ func endpoint(url string) webhooks.Endpoint {
 	}
 }
 
-// event is one to tell.
+// event returns an event for tests of sending.
 func event() webhooks.Event { return webhooks.Events(line(1, tasks.EventRevoked, "", ""))[0] }
 
-// TestPrivateAddressesAreNotCalled has a name for the receiver, since what counts is what it resolves to.
+// TestPrivateAddressesAreNotCalled also calls the receiver by name, because the check applies to the
+// address that a name resolves to.
 func TestPrivateAddressesAreNotCalled(t *testing.T) {
 	var calls atomic.Int64
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))

@@ -15,52 +15,52 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The paces of a courier.
+// The limits and intervals of a dispatcher.
 const (
-	hands     = 8                   // calls to one endpoint at once
-	routes    = 500                 // lines of history at once
-	rounds    = 20                  // of those at one look
-	enlisting = time.Hour           // how often endpoints are enlisted anew
-	enlisted  = 30 * 24 * time.Hour // and how long that holds: what happens while no daemon runs is kept for them
-	leased    = 30 * time.Second    // longer than a call and its settling
-	posting   = 10 * time.Second    // how long settling may take
-	calm      = 4                   // polls that a courier waits who has found nothing for long
+	hands     = 8                   // concurrent calls to one endpoint
+	routes    = 500                 // lines of history in one call of Route
+	rounds    = 20                  // calls of Route in one poll
+	enlisting = time.Hour           // how often the dispatcher subscribes its endpoints again
+	enlisted  = 30 * 24 * time.Hour // how long a subscription lasts: the events of that time are kept while no daemon runs
+	leased    = 30 * time.Second    // how long a lease lasts: longer than a call and the writing of its result
+	posting   = 10 * time.Second    // the part of a lease that is reserved for writing the result
+	calm      = 4                   // the longest pause of a dispatcher that finds no events, in polls
 )
 
-// A Dispatcher routes what has happened to endpoints and calls them. Any number of couriers, in any number
-// of processes, share the work. It is made by [New]; its exported fields may be set before Run, and Stock
-// must be.
+// A Dispatcher routes events to endpoints and calls the endpoints. Any number of dispatchers, in any number
+// of processes, share the work. [New] makes a Dispatcher. Set its exported fields before Run; Stock is
+// required.
 type Dispatcher struct {
 	Outbox    tasks.Outbox
-	Stock     func(context.Context) ([]stock.Level, error) // of [tasks.Store]; needed
-	Endpoints func() ([]Endpoint, error)                   // those of now; with an error, those that are known
+	Stock     func(context.Context) ([]stock.Level, error) // of [tasks.Store]; required
+	Endpoints func() ([]Endpoint, error)                   // the current endpoints; with an error, the latest valid ones
 	Client    *http.Client
 	Rules     RetryPolicy
-	Poll      time.Duration        // between looks for what has happened, up to four times that while nothing has; of New: 1s
-	StockPoll time.Duration        // between looks at the stock; of New: 15s
-	Log       *slog.Logger         // of New: silence
-	Observe   func(tasks.Delivery) // nil: nobody looks
+	Poll      time.Duration        // between polls for events, up to four times that while there are no events; default of New: 1s
+	StockPoll time.Duration        // between polls of the stock; default of New: 15s
+	Log       *slog.Logger         // default of New: a logger that discards
+	Observe   func(tasks.Delivery) // called after each attempt; nil: no observer
 
-	wake   chan struct{} // holds one wish to look at once
-	busy   atomic.Bool   // something was found since the last pause, or an endpoint fails
-	lull   time.Duration // the last pause
-	listed time.Time     // when these were enlisted
-	names  []string
-	looked time.Time // at the stock
+	wake   chan struct{} // holds up to one request to poll immediately
+	busy   atomic.Bool   // since the last pause an event was found, or an endpoint failed
+	lull   time.Duration // the length of the last pause
+	listed time.Time     // when the dispatcher last subscribed the names
+	names  []string      // the endpoints that it subscribed
+	looked time.Time     // when it last recorded which countries are low
 	mu     sync.Mutex
-	runs   map[string]*run // by the endpoint's name
+	runs   map[string]*run // keyed by the endpoint's name
 
-	repeated loglimit.Limiter // the lines that an endpoint or a database can cause without end
+	repeated loglimit.Limiter // bounds the log lines that an endpoint or a database can cause without end
 }
 
-// A run is how calling one endpoint goes in this process.
+// A run is the state of one endpoint in this process.
 type run struct {
-	busy    bool
-	failing bool      // its last calls all failed: one at a look until one succeeds
-	rest    time.Time // it wants no call before that
+	busy    bool      // a goroutine calls the endpoint
+	failing bool      // all of its latest calls failed: one call a poll until a call succeeds
+	rest    time.Time // no call before this time, because the endpoint sent Retry-After
 }
 
-// New makes a courier that is set up by its fields.
+// New returns a Dispatcher with default settings. Set its other fields before Run.
 func New(outbox tasks.Outbox, endpoints func() ([]Endpoint, error), client *http.Client) *Dispatcher {
 	return &Dispatcher{
 		Outbox: outbox, Endpoints: endpoints, Client: client, Rules: DefaultRules(), Poll: time.Second,
@@ -69,18 +69,18 @@ func New(outbox tasks.Outbox, endpoints func() ([]Endpoint, error), client *http
 	}
 }
 
-// Wake makes the courier look at once. It never blocks.
+// Wake makes the dispatcher poll immediately. It never blocks.
 func (c *Dispatcher) Wake() {
 	select {
 	case c.wake <- struct{}{}:
-	default: // a look is due already
+	default: // a request to poll is pending already
 	}
 }
 
-// Run works until the context ends, and then waits up to drain for the calls that are under way. While
-// there is no endpoint it asks the outbox for nothing.
+// Run works until the context ends, and then waits up to drain for the calls in progress. It does not query
+// the outbox while there are no endpoints.
 func (c *Dispatcher) Run(ctx context.Context, drain time.Duration) {
-	calling, cut := context.WithCancel(context.WithoutCancel(ctx)) // a call that has begun outlives the signal
+	calling, cut := context.WithCancel(context.WithoutCancel(ctx)) // calls in progress continue after ctx ends
 	defer cut()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(drain, cut) })()
 	var under sync.WaitGroup
@@ -98,13 +98,14 @@ func (c *Dispatcher) Run(ctx context.Context, drain time.Duration) {
 	}
 }
 
-// pause is for a poll, and twice as long each time that nothing is found, because all daemons look.
+// pause waits until the next poll, or until Wake or the end of ctx. The pause doubles after each poll that
+// finds no events, up to calm times Poll, because all daemons poll the same database.
 func (c *Dispatcher) pause(ctx context.Context) {
 	c.lull = min(2*c.lull, calm*c.Poll)
 	if c.busy.Swap(false) || c.lull == 0 {
 		c.lull = c.Poll
 	}
-	timer := time.NewTimer(c.lull - time.Duration(float64(c.lull)*mathrand.Float64()/5)) // they do not look all at once
+	timer := time.NewTimer(c.lull - time.Duration(float64(c.lull)*mathrand.Float64()/5)) // a random part less, so that the daemons do not poll simultaneously
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -114,8 +115,8 @@ func (c *Dispatcher) pause(ctx context.Context) {
 	}
 }
 
-// look brings what has happened into the endpoints' mail. What was before an endpoint is routed before
-// it is enlisted.
+// look polls: it puts new events into the delivery queues of the endpoints. It routes before it subscribes
+// new endpoints, so that a new endpoint does not receive events that happened before it was added.
 func (c *Dispatcher) look(ctx context.Context, all []Endpoint) error {
 	if len(all) == 0 && len(c.names) == 0 {
 		return nil
@@ -129,7 +130,8 @@ func (c *Dispatcher) look(ctx context.Context, all []Endpoint) error {
 	return c.lookAtStock(ctx, all)
 }
 
-// route routes all there is, or, where endpoints wait to be called, so much that they do not wait long.
+// route routes all unrouted events. If endpoints are subscribed, it stops after a bounded number of calls
+// and requests another poll, so that deliveries do not wait for long.
 func (c *Dispatcher) route(ctx context.Context) error {
 	for i := 0; len(c.names) == 0 || i < rounds; i++ {
 		n, err := c.Outbox.Route(ctx, EventTypes(), routes)
@@ -142,7 +144,8 @@ func (c *Dispatcher) route(ctx context.Context) error {
 	return nil
 }
 
-// start calls an endpoint, unless this is being done already or it is to rest.
+// start starts to deliver to an endpoint in a goroutine. It does nothing if one delivers already, or if the
+// endpoint is paused.
 func (c *Dispatcher) start(ctx, calling context.Context, e Endpoint, under *sync.WaitGroup) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -163,8 +166,9 @@ func (c *Dispatcher) start(ctx, calling context.Context, e Endpoint, under *sync
 	})
 }
 
-// deliver empties the mail of an endpoint that is due, or stops where nothing goes through. Only it
-// touches the run while that is busy.
+// deliver delivers the due events of an endpoint. It stops if no event is due, if all calls of a batch
+// fail, or if the endpoint requests a pause. While r.busy is true, only this goroutine accesses the other
+// fields of r.
 func (c *Dispatcher) deliver(ctx, calling context.Context, e Endpoint, r *run) {
 	for ctx.Err() == nil {
 		n := hands

@@ -1,16 +1,19 @@
-// Package webhooks tells endpoints of an operator's what happens, by signed webhooks (the scheme of
+// Package webhooks sends events to the endpoints of an operator, as signed webhooks (the scheme of
 // https://www.standardwebhooks.com).
 //
 //	history ─▶ tasks.Outbox ─▶ Dispatcher ─▶ Events (pure) ─▶ POST, signed ─▶ endpoint
 //	                 ▲            │
-//	                 └── Settle (pure): told, again later, given up, gone
+//	                 └── Settle (pure): delivered, failed (retry later), given up, gone
 //
-// The history, which every change writes in its own transaction, is what is told: there is no second
-// account of what has happened, and nothing can be lost between the two. An endpoint gets each event
-// at least once, those of one key in their order, each attempt with the same webhook-id. An event that
-// fails holds up its key and no other. That the stock is low is no part of the history: it is told when
-// it is seen.
+// Events come from the history, which every change writes in its own transaction. There is no separate event
+// table, so no event can be lost between the change and the event.
 //
-// Nothing secret is in an event: no login, and of a key only its fingerprint ([daemon.Fingerprint]).
-// Private addresses are never called unless that is allowed, whatever a name resolves to.
+// An endpoint gets each event at least once. It gets the events of one key in order. All attempts at an event
+// have the same webhook-id. An event that fails delays the later events of its key only.
+//
+// Low stock is not part of the history. The dispatcher sends its event when a poll finds that the stock of a
+// country is low.
+//
+// An event contains no secret: no login, and of a key only its fingerprint ([daemon.Fingerprint]).
+// The dispatcher never calls private addresses unless the operator allows that, whatever a name resolves to.
 package webhooks

@@ -15,29 +15,30 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An Endpoint is who is told, of what, and how that is signed.
+// An Endpoint is a receiver of webhooks: its URL, the types of events that it gets, and the secrets that
+// sign them.
 type Endpoint struct {
 	Name    string
-	URL     tasks.Secret // since a path or a query may hold a token
+	URL     tasks.Secret // secret, because a path or a query may contain a token
 	Secrets []tasks.Secret
 	Types   []Type
-	Low     map[stock.Country]int // low at so many free slots or fewer; [EveryCountry] for the others
+	Low     map[stock.Country]int // a country is low at up to that number of free slots; [EveryCountry] for all other countries
 }
 
-// EveryCountry stands for the countries that have plans and no threshold of their own.
+// EveryCountry stands for each country that has plans and no threshold of its own.
 const EveryCountry stock.Country = "*"
 
-// Wants says whether the endpoint asks for a type.
+// Wants reports whether the endpoint gets events of type t.
 func (e Endpoint) Wants(t Type) bool { return slices.Contains(e.Types, t) }
 
-// Policy is what an operator allows endpoints to be.
+// A Policy states which endpoints an operator allows.
 type Policy struct {
-	Plaintext bool // http as well as https
-	Private   bool // addresses that are not public
-	NoProxy   bool // not to obey HTTP_PROXY, HTTPS_PROXY and NO_PROXY
+	Plaintext bool // allow http in addition to https
+	Private   bool // allow addresses that are not public
+	NoProxy   bool // ignore HTTP_PROXY, HTTPS_PROXY and NO_PROXY
 }
 
-// entry is an endpoint as its file has it.
+// An entry is the JSON form of an endpoint.
 type entry struct {
 	Name    string                `json:"name"`
 	URL     string                `json:"url"`
@@ -46,9 +47,14 @@ type entry struct {
 	Low     map[stock.Country]int `json:"stock_low"`
 }
 
-// Parse reads endpoints: a JSON array of objects with name, url and secrets, and, where wanted, events
-// (types; without it all) and stock_low (the number of free slots per country, "*" for every other, at
-// which it is low; without it each country that has none left is). An error quotes no URL and no secret.
+// Parse parses a JSON array of endpoints. Each endpoint is an object with these fields:
+//
+//   - name, url, secrets: required.
+//   - events: the types of events to send. Default: all types.
+//   - stock_low: per country, the number of free slots at which the country is low, with "*" for every
+//     other country. Default: 0 for every country.
+//
+// An error quotes no URL and no secret.
 func Parse(text []byte, p Policy) ([]Endpoint, error) {
 	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))) // some editors write a byte order mark
 	decoder.DisallowUnknownFields()
@@ -73,7 +79,7 @@ func Parse(text []byte, p Policy) ([]Endpoint, error) {
 	return all, nil
 }
 
-// plainly tells a fault of JSON without what is in the file.
+// plainly describes an error of JSON without any text of the file.
 func plainly(err error) error {
 	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
 		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)

@@ -8,8 +8,9 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// enlist makes the outbox keep what happens for these endpoints, when they change and from time to time.
-// One that is taken out of the file is kept for until its time is over: another daemon may still have it.
+// enlist subscribes the endpoints, so that the outbox keeps events for them. It does so when their names
+// change, and once an hour. If an endpoint is removed from the file, its subscription lasts until it
+// expires, because another daemon may still use the endpoint.
 func (c *Dispatcher) enlist(ctx context.Context, all []Endpoint) error {
 	var names []string
 	for _, e := range all {
@@ -25,7 +26,7 @@ func (c *Dispatcher) enlist(ctx context.Context, all []Endpoint) error {
 	return nil
 }
 
-// lookAtStock notes for each endpoint what is low.
+// lookAtStock reads the stock and records, for each endpoint, the countries that are low.
 func (c *Dispatcher) lookAtStock(ctx context.Context, all []Endpoint) error {
 	asked := slices.ContainsFunc(all, func(e Endpoint) bool { return e.Wants(StockLow) })
 	if !asked || time.Since(c.looked) < c.StockPoll {

@@ -16,36 +16,36 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Type is what an event tells of.
+// A Type is the type of an event.
 type Type string
 
-// The types.
+// The types of events.
 const (
-	TaskFinished Type = "task.finished" // a task has ended, or its suspect slot was resolved
-	KeyIssued    Type = "key.issued"    // a new key; not one that was imported
+	TaskFinished Type = "task.finished" // a task has ended, or an operator has resolved its suspect slot
+	KeyIssued    Type = "key.issued"    // a new key was issued; an imported key causes no event
 	KeyRevoked   Type = "key.revoked"
-	PlanFaulted  Type = "plan.faulted" // a plan was found faulty, and is out of stock
-	StockLow     Type = "stock.low"    // a country has come down to its threshold
-	Test         Type = "webhook.test" // only ever sent by hand
+	PlanFaulted  Type = "plan.faulted" // a plan was found faulty and is out of stock
+	StockLow     Type = "stock.low"    // the free slots of a country have dropped to its threshold
+	Test         Type = "webhook.test" // sent only on request of an operator
 )
 
-// Types lists what an endpoint can ask for.
+// Types returns the types that an endpoint can subscribe to.
 func Types() []Type { return []Type{TaskFinished, KeyIssued, KeyRevoked, PlanFaulted, StockLow} }
 
-// EventTypes are those of the lines of history that events can come from.
+// EventTypes returns the types of history lines that can cause events.
 func EventTypes() []tasks.EventType {
 	return []tasks.EventType{tasks.EventIssued, tasks.EventRevoked, tasks.EventPlanFaulty, tasks.EventEnded, tasks.EventResolved}
 }
 
-// An Event is what an endpoint is told.
+// An Event is a message to an endpoint.
 type Event struct {
-	ID   string // the same whenever it is told
+	ID   string // the same in every attempt
 	Type Type
 	At   time.Time // when it happened
 	Data any
 }
 
-// Body is the event as it is sent: JSON on one line, with & and the like left as they are.
+// Body returns the event as JSON on one line. It does not escape &, < and >.
 func (e Event) Body() ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
@@ -58,7 +58,7 @@ func (e Event) Body() ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }
 
-// What the events carry. Key is always a fingerprint.
+// The data of each type of event. Key is always a fingerprint.
 type (
 	finished struct {
 		Key      string        `json:"key"`
@@ -67,8 +67,8 @@ type (
 		Outcome  tasks.Outcome `json:"outcome"`
 		Message  string        `json:"message"`
 		Plan     string        `json:"plan,omitempty"`
-		Slot     stock.State   `json:"slot,omitempty"` // where the slot of the plan is now
-		Resolved bool          `json:"resolved"`       // by an operator, after it had ended
+		Slot     stock.State   `json:"slot,omitempty"` // the state of the plan's slot now
+		Resolved bool          `json:"resolved"`       // by an operator, after the task had ended
 	}
 	issued struct {
 		Key   string `json:"key"`
@@ -80,7 +80,7 @@ type (
 	faulted struct {
 		Plan  string      `json:"plan"`
 		Fault stock.Fault `json:"fault"`
-		Task  string      `json:"task"` // that has found it
+		Task  string      `json:"task"` // the task that has found the fault
 	}
 	low struct {
 		Country   stock.Country `json:"country"`
@@ -89,7 +89,8 @@ type (
 	}
 )
 
-// Events are what a line of history tells, in order: most tell nothing, few tell two things.
+// Events returns the events that a line of history causes, in order. Most lines cause no event, and a few
+// cause two.
 func Events(l tasks.HistoryEntry) []Event {
 	if !slices.Contains(EventTypes(), l.Type) {
 		return nil
@@ -97,7 +98,7 @@ func Events(l tasks.HistoryEntry) []Event {
 	key := daemon.Fingerprint(l.Code)
 	var all []Event
 	tell := func(t Type, data any) { all = append(all, Event{lineID(l, t), t, l.At, data}) }
-	switch l.Type { //nolint:exhaustive // the others tell nothing of a key
+	switch l.Type { //nolint:exhaustive // lines of other types cause no event about a key
 	case tasks.EventIssued:
 		tell(KeyIssued, issued{key, l.Change})
 	case tasks.EventRevoked:
@@ -113,7 +114,7 @@ func Events(l tasks.HistoryEntry) []Event {
 	return all
 }
 
-// lowEvent tells that a country is low since the occasion that the mark names.
+// lowEvent returns the event that a country is low. The number mark identifies the occasion.
 func lowEvent(listener string, mark int64, at time.Time, l low) Event {
 	return Event{id(StockLow, listener, string(l.Country), strconv.FormatInt(mark, 10)), StockLow, at, l}
 }
@@ -122,14 +123,15 @@ func lineID(l tasks.HistoryEntry, t Type) string {
 	return id(t, l.Change, string(l.Code), strconv.Itoa(l.N))
 }
 
-// id names an event, for ever: by what has written its line and not by a number, because numbers come
-// again when a backup is restored. A key cannot be read from it.
+// id derives the permanent id of an event from the change that wrote its history line. It does not use a
+// sequence number, because the same numbers occur again after a restore from a backup. The id does not
+// reveal a key.
 func id(t Type, parts ...string) string {
 	sum := sha256.Sum256([]byte(string(t) + "\x00" + strings.Join(parts, "\x00")))
 	return "evt_" + hex.EncodeToString(sum[:16])
 }
 
-// Subject is what a delivery is about, for the log.
+// Subject returns the subject of a delivery for the log: a country, or the fingerprint of a key.
 func Subject(code keys.Code, country stock.Country) string {
 	if code == "" {
 		return string(country)
@@ -137,7 +139,7 @@ func Subject(code keys.Code, country stock.Country) string {
 	return daemon.Fingerprint(code)
 }
 
-// NewTest is an event that says nothing, to try an endpoint with.
+// NewTest returns an event without data, for a test of an endpoint.
 func NewTest(name string, at time.Time) Event {
 	return Event{id(Test, name), Test, at, struct{}{}}
 }

@@ -17,7 +17,7 @@ const code keys.Code = "WHOLE-KEY-CANARY"
 
 var at = time.Date(2026, 11, 22, 19, 37, 0, 500_000_000, time.UTC)
 
-// line is a line of history about a task.
+// line returns a line of history about a task.
 func line(seq int64, cause tasks.EventType, outcome tasks.Outcome, plan string) tasks.HistoryEntry {
 	return tasks.HistoryEntry{Seq: seq, Change: "change", N: int(seq), Event: tasks.Event{
 		At: at, Type: cause, Code: code, Task: "T", Kind: tasks.Upgrade, Outcome: outcome, Plan: plan,
@@ -65,7 +65,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestEventsHaveAName holds that the id is that of the event and of no other.
+// TestEventsHaveAName checks that each event has its own id, and always the same one.
 func TestEventsHaveAName(t *testing.T) {
 	seen := map[string]bool{}
 	other := line(1, tasks.EventEnded, tasks.PlanFull, "p")
@@ -80,13 +80,14 @@ func TestEventsHaveAName(t *testing.T) {
 		}
 	}
 	again := line(1, tasks.EventEnded, tasks.PlanFull, "p")
-	again.Seq = 99 // as after a restored backup
+	again.Seq = 99 // as after a restore from a backup
 	if id := webhooks.Events(again)[1].ID; !seen[id] || strings.ContainsAny(id, ".") {
 		t.Errorf("the id is another: %s", id)
 	}
 }
 
-// TestOnlyWhatIsRoutedTells has lines that say what an event could be made of.
+// TestOnlyWhatIsRoutedTells checks that exactly the routed types of lines cause events. The lines have the
+// data for every event.
 func TestOnlyWhatIsRoutedTells(t *testing.T) {
 	for _, cause := range []tasks.EventType{
 		tasks.EventIssued, tasks.EventImported, tasks.EventAccepted, tasks.EventRetried, tasks.EventPlanFaulty, tasks.EventClaimed, tasks.EventEnded,

@@ -16,7 +16,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An endpoint verifies what it gets, and is told of a key that is issued.
+// An endpoint verifies the webhooks that it gets. It gets an event when a key is issued.
 func Example() {
 	const secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 	told := make(chan string)
@@ -27,7 +27,7 @@ func Example() {
 	}))
 	defer receiver.Close()
 
-	allowed := webhooks.Policy{Plaintext: true, Private: true} // since this receiver is on loopback
+	allowed := webhooks.Policy{Plaintext: true, Private: true} // because this receiver is on loopback
 	all, err := webhooks.Parse([]byte(`[{"name": "shop", "url": "`+receiver.URL+`", "secrets": ["`+secret+`"], "events": ["key.issued"]}]`), allowed)
 	if err != nil {
 		fmt.Println(err)
@@ -41,7 +41,7 @@ func Example() {
 	go courier.Run(ctx, time.Second)
 
 	for listeners, _ := store.Subscribers(ctx); len(listeners) == 0; listeners, _ = store.Subscribers(ctx) {
-		time.Sleep(time.Millisecond) // what is issued before somebody listens is not told
+		time.Sleep(time.Millisecond) // events before the subscription are not sent
 	}
 	issued := tasks.ImportBatch{ID: "order-1", Type: tasks.EventIssued}
 	_ = store.ImportKeys(ctx, issued, func(yield func(keys.Key, error) bool) { yield(keys.Key{Code: "SPRING-2026", Status: keys.Active}, nil) })

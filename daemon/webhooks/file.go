@@ -10,27 +10,27 @@ import (
 	"github.com/keyseat/keyseat/internal/secretfile"
 )
 
-// A File is where an operator keeps the endpoints, with their secrets. It is read again when it has
-// changed.
+// A File reads an operator's file of endpoints, with their secrets. It reads the file again when the file
+// has changed. A File is safe for concurrent use.
 type File struct {
 	path   string
 	policy Policy
 
 	mu   sync.Mutex
-	seen fs.FileInfo // as it was read last
-	all  []Endpoint  // that it held when it was last in order
-	err  error       // what is wrong with it now
+	seen fs.FileInfo // of the latest read
+	all  []Endpoint  // the endpoints of the latest read that succeeded
+	err  error       // the error of the latest read, or nil
 }
 
-// Open reads a file of endpoints, as [Parse] takes them.
+// Open reads a file of endpoints in the format of [Parse].
 func Open(path string, p Policy) (*File, error) {
 	f := &File{path: path, policy: p}
 	_, err := f.Endpoints()
 	return f, err
 }
 
-// Endpoints are those of the file as it is now. With an error, which is told once for each change of the
-// file, they are those of when it was last in order.
+// Endpoints returns the endpoints of the current file. If the file is invalid, it returns the endpoints of
+// the latest valid file. It returns the error only once while the error stays the same.
 func (f *File) Endpoints() ([]Endpoint, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -51,7 +51,7 @@ func (f *File) Endpoints() ([]Endpoint, error) {
 	}
 	if err == nil {
 		f.all = all
-	} else if known := (*fs.PathError)(nil); !errors.As(err, &known) { // whose text has the path
+	} else if known := (*fs.PathError)(nil); !errors.As(err, &known) { // the text of a PathError contains the path already
 		err = fmt.Errorf("%s: %w", f.path, err)
 	}
 	told := f.err != nil && err != nil && f.err.Error() == err.Error()

@@ -9,7 +9,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// report observes and logs an attempt. The lines on an endpoint that fails are bounded.
+// report passes an attempt to Observe and logs it. It bounds the number of log lines about an endpoint that
+// fails.
 func (c *Dispatcher) report(ctx context.Context, d tasks.Delivery) {
 	if c.Observe != nil {
 		c.Observe(d)
@@ -32,13 +33,15 @@ func (c *Dispatcher) report(ctx context.Context, d tasks.Delivery) {
 	}
 }
 
-// logBounded logs a line that is one of many with the same message and reason.
+// logBounded logs a line. If lines with the same message and reason repeat, it logs the first one and
+// counts the others.
 func (c *Dispatcher) logBounded(ctx context.Context, level slog.Level, message, reason string, attrs ...slog.Attr) {
 	c.repeated.Log(ctx, c.Log, loglimit.Event{Subject: message + ": " + reason, Level: level, Message: message, Attrs: attrs})
 }
 
-// logState logs that the outbox fails, or that it works again. The endpoint is "" if it concerns all of
-// them. A call that the end of the context has cut is neither.
+// logState logs that the outbox fails, or that it works again. The endpoint is "" if the failure affects
+// all endpoints. After the end of ctx it logs nothing, because the error can then be the cancellation
+// itself.
 func (c *Dispatcher) logState(ctx context.Context, failure, endpoint string, err error) {
 	switch {
 	case ctx.Err() != nil:

@@ -7,18 +7,18 @@ import (
 	"net/http"
 )
 
-// What a call through a proxy can be refused for.
+// The errors of calls through a proxy.
 var (
 	errProxy = errors.New("HTTP_PROXY or HTTPS_PROXY holds no URL of a proxy")
 	errName  = errors.New("cannot check the address, because the name does not resolve here: --webhook-private leaves that to the proxy")
 )
 
-// A proxied transport sends a request through the proxy that the environment names for it, or directly if it
-// names none. The address that is dialled is the proxy's own then. So the endpoint's name is resolved and
-// checked here before the request is sent.
+// A proxied transport sends a request through the proxy that the environment names for it, or directly if
+// the environment names no proxy. Through a proxy, the dialed address is the address of the proxy.
+// Therefore the transport resolves and checks the endpoint's name itself, before it sends the request.
 type proxied struct {
 	direct, through http.RoundTripper
-	private         bool // addresses that are not public are allowed
+	private         bool // allow addresses that are not public
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -34,14 +34,14 @@ func (p proxied) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if err != nil {
 		if r.Body != nil {
-			_ = r.Body.Close() // it was not read
+			_ = r.Body.Close() // RoundTrip must close the body even if nothing was read
 		}
 		return nil, err
 	}
 	return p.through.RoundTrip(r)
 }
 
-// checkPublic refuses a host that has an address which is not public.
+// checkPublic returns an error if at least one address of the host is not public.
 func checkPublic(ctx context.Context, host string) error {
 	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The length of a secret, in bytes.
+// The minimum and maximum length of a secret, in bytes.
 const (
 	minSecret = 24
 	maxSecret = 64
@@ -23,7 +23,7 @@ const secretPrefix = "whsec_"
 
 var errSecret = errors.New("a secret must be whsec_ followed by the base64 of 24 to 64 random bytes")
 
-// checkSecret never quotes the secret.
+// checkSecret returns an error if s is not a valid secret. The error never quotes s.
 func checkSecret(s string) error {
 	encoded, prefixed := strings.CutPrefix(s, secretPrefix)
 	key, err := base64.StdEncoding.DecodeString(encoded)
@@ -33,8 +33,8 @@ func checkSecret(s string) error {
 	return nil
 }
 
-// sign sets the headers of one attempt, with a signature by each secret, so that a receiver can change
-// from one to the next at its leisure.
+// sign sets the headers of one attempt. It adds one signature for each secret, so that a receiver can
+// change from the old secret to the new one at any time.
 func sign(h http.Header, id string, at time.Time, body []byte, secrets []tasks.Secret) error {
 	var signatures []string
 	for _, secret := range secrets {

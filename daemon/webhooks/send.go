@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// An Answer is what came of one attempt.
+// An Answer is the result of one attempt.
 type Answer struct {
-	Status int           // 0: there was none
-	After  time.Duration // the pause that was asked for, 0 for none
-	Note   string        // for the operator; nothing of the endpoint's URL but its host
+	Status int           // 0: the endpoint sent no response
+	After  time.Duration // the pause of Retry-After, or 0
+	Note   string        // for the operator; contains no part of the endpoint's URL except the host
 }
 
-// OK says whether the endpoint has taken the event.
+// OK reports whether the endpoint has accepted the event.
 func (a Answer) OK() bool { return a.Status >= 200 && a.Status < 300 }
 
-// Send tells an endpoint of an event once.
+// Send makes one attempt to send an event to an endpoint.
 func Send(ctx context.Context, client *http.Client, to Endpoint, e Event) Answer {
 	body, err := e.Body()
 	if err != nil {
@@ -43,18 +43,18 @@ func Send(ctx context.Context, client *http.Client, to Endpoint, e Event) Answer
 	if err != nil {
 		return Answer{Note: describe(err)}
 	}
-	defer func() { _ = response.Body.Close() }()                         // nobody reads it
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxAnswer)) // so that the connection is of use again
+	defer func() { _ = response.Body.Close() }()                         // an error has no consequence
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxAnswer)) // so that the connection can be reused
 	return Answer{response.StatusCode, retryAfter(response.Header, time.Now()), ""}
 }
 
-// maxAnswer is how much of an answer is read, only to be thrown away.
+// maxAnswer is the maximum number of bytes of a response that Send reads and discards.
 const maxAnswer = 64 << 10
 
-// maxNote is how much of an error is kept, in bytes.
+// maxNote is the maximum length of an error text in a note, in bytes.
 const maxNote = 200
 
-// describe tells an error of the network without the URL.
+// describe returns the text of a network error without the URL.
 func describe(err error) string {
 	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
 		err = wrapped.Err
@@ -69,12 +69,12 @@ func describe(err error) string {
 	return strings.ToValidUTF8(note[:min(len(note), maxNote)], "")
 }
 
-// retryAfter is the pause that an answer asks for, in seconds or until a date, 0 for none. Who obeys it
-// has to bound it.
+// retryAfter returns the pause of the header Retry-After, which is a number of seconds or a date, or 0 if
+// there is no pause. The value has no upper bound, so the caller must limit it.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if text != "" && strings.Trim(text, "0123456789") == "" {
-		seconds, _ := strconv.ParseInt(text, 10, 64) // the largest there is, if it is too large
+		seconds, _ := strconv.ParseInt(text, 10, 64) // a number that is too large becomes the maximum
 		return time.Duration(min(seconds, math.MaxInt64/int64(time.Second))) * time.Second
 	}
 	at, err := http.ParseTime(text)

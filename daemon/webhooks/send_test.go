@@ -14,7 +14,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/webhooks"
 )
 
-// TestSendSigns verifies by each of two secrets, and not by another.
+// TestSendSigns verifies the signature with each of the two secrets, and checks that another secret does
+// not verify it.
 func TestSendSigns(t *testing.T) {
 	var header http.Header
 	var body []byte
@@ -74,7 +75,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestSlow has a receiver that answers too late: nothing is known, so the event is told again.
+// TestSlow has a receiver that answers too late. The effect is then not known, so the event is sent again.
 func TestSlow(t *testing.T) {
 	hang := make(chan struct{})
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))

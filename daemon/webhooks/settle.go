@@ -7,31 +7,32 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// RetryPolicy say how patient a courier is.
+// A RetryPolicy states when a dispatcher retries.
 type RetryPolicy struct {
-	Backoff       time.Duration // the first pause after a failure; it doubles
-	MaxBackoff    time.Duration // to at most this
-	MaxRetryAfter time.Duration // how far an endpoint's own wish (Retry-After) is obeyed
-	MaxAge        time.Duration // how long an event is tried before it is given up
+	Backoff       time.Duration // the first pause after a failure; it doubles after each further one
+	MaxBackoff    time.Duration // the maximum of these pauses
+	MaxRetryAfter time.Duration // the maximum pause that an endpoint can request with Retry-After
+	MaxAge        time.Duration // how long an event is retried before it is given up
 }
 
-// DefaultRules are the daemon's: pauses from 5 s to 15 min, an endpoint's own wish of a day at most, and
-// three days of patience.
+// DefaultRules returns the policy of the daemon. Pauses are 5 s to 15 min, or the endpoint's Retry-After of
+// up to one day. An event is given up after three days.
 func DefaultRules() RetryPolicy {
 	return RetryPolicy{Backoff: 5 * time.Second, MaxBackoff: 15 * time.Minute, MaxRetryAfter: 24 * time.Hour, MaxAge: 3 * 24 * time.Hour}
 }
 
-// A Message is one event to tell, and the mail as it is once that has been told.
+// A Message is one event to send, and the queued delivery as it is after that event was sent.
 type Message struct {
 	Event Event
-	Line  int64 // of the history, 0 for none
+	Line  int64 // the number of its line of history, 0 for none
 	Told  tasks.QueuedDelivery
 }
 
-// Next finds what is to be told next of a key's mail, of what is wanted. With false it is nothing: the
-// letter's mail is past all the lines that were read.
+// Next returns the next event of a key's queued delivery that the endpoint wants. It returns false if none
+// of the lines in m causes a wanted event. In that case Told of the message is the queued delivery after
+// all these lines.
 func Next(m tasks.QueuedDelivery, wants func(Type) bool) (Message, bool) {
-	if len(m.Entries) == 0 { // they were archived while the mail was put together again
+	if len(m.Entries) == 0 { // the lines were archived after the delivery was queued again
 		m.DeliveredSeq, m.DeliveredEvent = m.LastSeq, 0
 	}
 	for _, line := range m.Entries {
@@ -52,19 +53,20 @@ func Next(m tasks.QueuedDelivery, wants func(Type) bool) (Message, bool) {
 	return Message{Told: m}, false
 }
 
-// An Attempt is what came of telling a letter.
+// An Attempt is the result of one attempt to send a message.
 type Attempt struct {
 	Answer
-	At     time.Time // by the outbox's clock
+	At     time.Time // by the clock of the outbox
 	Took   time.Duration
 	Jitter float64 // in [0,1)
 }
 
-// enough tries are made of every event, however long it has waited for the first: nobody may have been
-// there to make one.
+// enough is the minimum number of earlier failures of an event that is given up. An event can be older than
+// MaxAge without any attempt, because no daemon was running.
 const enough = 5
 
-// Settle decides what becomes of a leased mail after an attempt at a letter of it.
+// Settle decides the new state of a leased delivery after an attempt to send a message of it. It also
+// returns the log entry of the attempt. Settle is a pure function.
 func (r RetryPolicy) Settle(m tasks.QueuedDelivery, l Message, a Attempt) (tasks.QueuedDelivery, tasks.Delivery) {
 	d := tasks.Delivery{
 		At: a.At, Subscriber: m.Subscriber, Event: l.Event.ID, Type: string(l.Event.Type), Code: m.Code, Country: m.Country,
@@ -85,14 +87,15 @@ func (r RetryPolicy) Settle(m tasks.QueuedDelivery, l Message, a Attempt) (tasks
 	return m, d
 }
 
-// afresh is mail whose next event was never tried.
+// afresh returns the queued delivery with no attempt at its next event.
 func afresh(m tasks.QueuedDelivery, at time.Time) tasks.QueuedDelivery {
 	m.Attempts, m.DueAt = 0, at
 	return m
 }
 
-// pause is how long to wait after that many failures: what the endpoint wishes, or twice as long as
-// before, less up to a half, so that endpoints that failed together are not called together.
+// pause returns the pause after the given number of failures. It is the Retry-After of the endpoint, up to
+// MaxRetryAfter. Without Retry-After it is twice the pause before, up to MaxBackoff, less a random part of
+// up to a half. The random part spreads the calls to endpoints that failed simultaneously.
 func (r RetryPolicy) pause(tries int, a Attempt) time.Duration {
 	if a.After > 0 {
 		return min(a.After, r.MaxRetryAfter)

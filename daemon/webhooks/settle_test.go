@@ -9,10 +9,10 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// everything wants all types.
+// everything wants events of all types.
 func everything(webhooks.Type) bool { return true }
 
-// read tells a mail to its end, and writes what was told.
+// read sends all events of a queued delivery and returns a description of each.
 func read(m tasks.QueuedDelivery, wants func(webhooks.Type) bool) (all []string) {
 	for {
 		letter, found := webhooks.Next(m, wants)
@@ -21,7 +21,7 @@ func read(m tasks.QueuedDelivery, wants func(webhooks.Type) bool) (all []string)
 			return append(all, fmt.Sprintf("%d+%d", m.DeliveredSeq, m.DeliveredEvent))
 		}
 		for len(m.Entries) > 0 && m.Entries[0].Seq <= m.DeliveredSeq {
-			m.Entries = m.Entries[1:] // as the outbox reads it again
+			m.Entries = m.Entries[1:] // as in the next read of the outbox
 		}
 		all = append(all, fmt.Sprintf("%d:%s:%d+%d", letter.Line, letter.Event.Type, m.DeliveredSeq, m.DeliveredEvent))
 	}
@@ -51,7 +51,7 @@ func TestNext(t *testing.T) {
 	if got := fmt.Sprint(read(m, everything)); got != "[7:plan.faulted:7+0 9:key.revoked:9+0 10+0]" {
 		t.Errorf("from a part on: %s", got)
 	}
-	m.Entries = nil // they were archived
+	m.Entries = nil // the lines were archived
 	if got := fmt.Sprint(read(m, everything)); got != "[10+0]" {
 		t.Errorf("of no line: %s", got)
 	}
@@ -66,7 +66,7 @@ func TestSettle(t *testing.T) {
 		answer webhooks.Answer
 		later  time.Duration
 		jitter float64
-		want   string // result, told, tries, due
+		want   string // result, DeliveredSeq, attempts, due
 	}{
 		{0, webhooks.Answer{Status: 200}, 0, 0, "delivered 5 0 0s"},
 		{7, webhooks.Answer{Status: 204}, 9 * time.Hour, 0, "delivered 5 0 0s"},
@@ -77,7 +77,7 @@ func TestSettle(t *testing.T) {
 		{0, webhooks.Answer{Status: 503, After: time.Hour}, 0, 0, "failed 4 1 1m0s"},
 		{3, webhooks.Answer{Status: 410}, 0, 0, "gone 4 3 0s"},
 		{5, webhooks.Answer{Status: 500}, time.Hour, 0, "given_up 5 0 0s"},
-		{4, webhooks.Answer{Status: 500}, 9 * time.Hour, 0, "failed 4 5 4s"}, // nobody was there to try it
+		{4, webhooks.Answer{Status: 500}, 9 * time.Hour, 0, "failed 4 5 4s"}, // too few attempts, because no daemon was running
 	} {
 		mail := m
 		mail.Attempts = c.tries
@@ -92,8 +92,8 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// TestPatienceBeginsWithTheMail holds that what is told again, long after it has happened, is tried as
-// patiently as what is new.
+// TestPatienceBeginsWithTheMail checks that MaxAge counts from the time at which an event was queued. An
+// old event that is sent again gets as many retries as a new one.
 func TestPatienceBeginsWithTheMail(t *testing.T) {
 	r := webhooks.DefaultRules()
 	m := tasks.QueuedDelivery{Code: code, Since: at.Add(1000 * time.Hour), Entries: []tasks.HistoryEntry{line(5, tasks.EventRevoked, "", "")}}

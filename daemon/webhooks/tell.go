@@ -13,8 +13,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// tellAll tells the next of each mail, all at once. It went well if not all have failed; the rest is how
-// long the endpoint wants to be left alone.
+// tellAll sends the next event of each leased delivery, all simultaneously. The flag well is true if at
+// least one call succeeded. The duration rest is the longest pause that the endpoint has requested.
 func (c *Dispatcher) tellAll(ctx context.Context, e Endpoint, mail []tasks.QueuedDelivery, taken time.Time) (well bool, rest time.Duration) {
 	answers := make([]Answer, len(mail))
 	var group sync.WaitGroup
@@ -31,8 +31,9 @@ func (c *Dispatcher) tellAll(ctx context.Context, e Endpoint, mail []tasks.Queue
 	return well, rest
 }
 
-// tell tells the next of a mail that was taken at that time; with nothing to tell all is well. It ends
-// before the lease does, because then the mail may be another's to tell.
+// tell sends the next event of a delivery. The lease of the delivery began at the time taken. If no event
+// is left to send, it returns success. The call ends before the lease does, because another daemon can
+// lease the delivery after that.
 func (c *Dispatcher) tell(ctx context.Context, e Endpoint, m tasks.QueuedDelivery, taken time.Time) Answer {
 	now := func() time.Time { return m.At.Add(time.Since(taken)) }
 	letter, found := c.letter(ctx, e, m, now())
@@ -50,8 +51,9 @@ func (c *Dispatcher) tell(ctx context.Context, e Endpoint, m tasks.QueuedDeliver
 	return answer
 }
 
-// letter finds what is to be told. A country that is low no more is looked at again a little later,
-// when it has been forgotten.
+// letter returns the next event to send. If the country of a delivery is no longer low, it returns false
+// and postpones the delivery by two polls of the stock. In this time a poll removes the country from the
+// queue.
 func (c *Dispatcher) letter(ctx context.Context, e Endpoint, m tasks.QueuedDelivery, now time.Time) (Message, bool) {
 	if m.Code != "" {
 		return Next(m, e.Wants)
@@ -68,8 +70,8 @@ func (c *Dispatcher) letter(ctx context.Context, e Endpoint, m tasks.QueuedDeliv
 	return Message{Told: m}, false
 }
 
-// post writes what has become of a mail, again and again while the lease lasts and the daemon does not
-// stop: what cannot be written is told twice.
+// post writes the result of an attempt. It retries until the lease or ctx ends. If the result cannot be
+// written, the event is sent again.
 func (c *Dispatcher) post(ctx context.Context, m tasks.QueuedDelivery, d *tasks.Delivery, taken time.Time) {
 	writing, end := context.WithDeadline(context.WithoutCancel(ctx), taken.Add(leased))
 	defer end()
@@ -94,7 +96,7 @@ func (c *Dispatcher) post(ctx context.Context, m tasks.QueuedDelivery, d *tasks.
 	}
 }
 
-// low are the countries that are low to the endpoint's mind.
+// low returns the countries that are low by the thresholds of the endpoint.
 func (e Endpoint) low(levels []stock.Level) (all []low) {
 	if !e.Wants(StockLow) {
 		return nil
@@ -113,7 +115,7 @@ func (e Endpoint) low(levels []stock.Level) (all []low) {
 		}
 	}
 	for country, threshold := range e.Low {
-		if country != EveryCountry && !seen[country] { // it has no plan at all
+		if country != EveryCountry && !seen[country] { // the country has no plan
 			all = append(all, low{country, 0, threshold})
 		}
 	}
