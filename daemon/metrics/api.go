@@ -9,14 +9,14 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 )
 
-// api is what the API's callers see.
+// The type api holds the metrics of the API: the number and the duration of requests.
 type api struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
-	known    *sync.Map // of series by answered
+	known    *sync.Map // the series of each kind of answer, keyed by answered
 }
 
-// quick are the buckets of what should take milliseconds: 0.25 ms to 4 s.
+// quick holds the histogram buckets for operations that normally take milliseconds: 0.25 ms to 4 s.
 var quick = prometheus.ExponentialBuckets(0.00025, 2, 15)
 
 func newAPI() api {
@@ -31,7 +31,7 @@ func newAPI() api {
 	}
 }
 
-// Request counts an answered request: it is made for [daemon.API.Observe].
+// Request counts an answered request. Use it as [daemon.API.Observe].
 func (m *Recorder) Request(o daemon.Observation) {
 	a := m.api.of(answered{o.Call, o.Status, o.Code})
 	a.requests.Inc()
@@ -43,13 +43,14 @@ type answered struct {
 	code         int
 }
 
-// series are the metrics that answers of one kind count in.
+// A series holds the metrics that count the answers of one kind.
 type series struct {
 	requests prometheus.Counter
 	seconds  prometheus.Observer
 }
 
-// of finds them, which takes longer by way of the labels. The kinds are as few as those.
+// of returns the series of one kind of answer. It caches them, because a lookup by label values is slower.
+// The cache stays small because the labels have few values.
 func (a *api) of(kind answered) series {
 	if known, found := a.known.Load(kind); found {
 		return known.(series)

@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// slow answers a little later each time.
+// The connector slow answers a little later each time.
 type slow struct{ took time.Duration }
 
 func (s *slow) Do(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult {

@@ -13,27 +13,28 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Source is what a store can tell at any moment. Every store that is a [tasks.Store] and a
-// [tasks.AdminStore] is one.
+// A Source returns the state of the task queue and of the stock. A store that is a [tasks.Store] and a
+// [tasks.AdminStore] is a Source.
 type Source interface {
 	QueueStats(ctx context.Context) (tasks.QueueStats, error)
 	Stock(ctx context.Context) ([]stock.Level, error)
 }
 
-// Watch reads a shop at each scrape, with one query for the queue and one for the stock. What cannot
-// be read in time is left out, and keyseat_database_up tells of it.
+// Watch reads a source at each scrape, with one query for the queue and one for the stock. If a query fails
+// or exceeds its time, the scrape lacks its metrics, and keyseat_database_up is 0 for it.
 func (m *Recorder) Watch(shop Source, log *slog.Logger) {
 	m.registry.MustRegister(&watch{shop: shop, log: log})
 }
 
-// patience bounds both readings together. It is well below Prometheus's own, of 10 s.
+// patience bounds the time of both queries together. It is far below the scrape timeout of Prometheus,
+// which is 10 s by default.
 const patience = 3 * time.Second
 
-// A watch collects what is read.
+// A watch is the [prometheus.Collector] that reads a Source.
 type watch struct {
 	shop Source
 	log  *slog.Logger
-	mu   sync.Mutex // scrapes take turns, so that no crowd of them reaches the database
+	mu   sync.Mutex // held during a scrape, so that simultaneous scrapes do not query the database simultaneously
 
 	repeated loglimit.Limiter
 }
@@ -53,7 +54,8 @@ func (*watch) Describe(to chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements [prometheus.Collector], which knows no context.
+// Collect implements [prometheus.Collector]. It creates its own context, because the interface passes no
+// context.
 func (w *watch) Collect(to chan<- prometheus.Metric) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -71,7 +73,7 @@ func (w *watch) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// told says whether a reading has succeeded.
+// told reports whether a query succeeded. It also sets keyseat_database_up and logs a failure.
 func (w *watch) told(to chan<- prometheus.Metric, reading string, err error) bool {
 	if err != nil {
 		w.repeated.Log(context.Background(), w.log, loglimit.Event{

@@ -9,13 +9,13 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// provider is how the connector answers.
+// The type provider holds the metrics of the connector.
 type provider struct {
 	seconds *prometheus.HistogramVec
 	asking  prometheus.Gauge
 }
 
-// word names what an answer says of its asking.
+// word returns the label value of an effect.
 func word(e tasks.Effect) string {
 	switch e {
 	case tasks.Unknown:
@@ -51,7 +51,7 @@ func newProvider() provider {
 	return p
 }
 
-// Connector measures a connector.
+// Connector returns a connector that calls inner and measures each call.
 func (m *Recorder) Connector(inner tasks.Connector) tasks.Connector {
 	return connector{inner, m.provider}
 }
@@ -61,7 +61,7 @@ type connector struct {
 	provider
 }
 
-// Do implements [tasks.Connector]. One that panics has had an unknown effect.
+// Do implements [tasks.Connector]. A call that panics is counted with an unknown effect.
 func (c connector) Do(ctx context.Context, o tasks.ConnectorRequest) (answer tasks.ConnectorResult) {
 	start := time.Now()
 	c.asking.Inc()

@@ -8,25 +8,26 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// ConnectorStats is how long the askings of the connector took that had the same kind and effect, since the
-// daemon began.
+// ConnectorStats contains the durations of the connector calls with the same kind and effect, since the
+// daemon started.
 type ConnectorStats struct {
 	Kind    tasks.Kind
 	Effect  string // settled, refused, pending, none or unknown, as in keyseat_connector_duration_seconds
 	Count   uint64
-	Took    time.Duration // all together
-	Buckets []Bucket      // from the shortest to the longest
+	Took    time.Duration // the sum of all durations
+	Buckets []Bucket      // ordered by Most
 }
 
-// A Bucket is how many took no longer than that, those of the shorter ones among them.
+// A Bucket counts the calls that took up to Most. The count includes the calls of all smaller buckets.
 type Bucket struct {
 	Most  time.Duration
 	Count uint64
 }
 
-// ConnectorStats tells how the connector answered this daemon so far. What was never seen is left out.
+// ConnectorStats returns the connector statistics of this daemon. It leaves out a kind and effect without
+// any call.
 func (m *Recorder) ConnectorStats() []ConnectorStats {
-	alone := prometheus.NewRegistry() // because the meter's own would ask the database too
+	alone := prometheus.NewRegistry() // because a gather of m.registry would also query the database
 	if alone.Register(m.provider.seconds) != nil {
 		return nil
 	}
@@ -62,8 +63,8 @@ func span(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second)).Round(time.Microsecond)
 }
 
-// Quantile is a time that such a share of them did not exceed, 0.95 for all but one in twenty: the bound
-// of a bucket, or 0 if it is above all of them.
+// Quantile returns the smallest bucket bound that the given share of the calls did not exceed. For example,
+// 0.95 means 19 of 20 calls. It returns 0 if the quantile is above all bounds.
 func (a ConnectorStats) Quantile(share float64) time.Duration {
 	for _, b := range a.Buckets {
 		if float64(b.Count) >= share*float64(a.Count) {

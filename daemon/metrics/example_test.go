@@ -15,7 +15,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The ports are wrapped, the daemon's hooks set, and the handler mounted.
+// To measure a daemon, wrap the ports, set the daemon's Observe functions, and mount the handler.
 func Example() {
 	m, store := metrics.New("v1"), memory.New(time.Now)
 	m.Watch(store, slog.Default())

@@ -19,7 +19,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// shows holds that a scrape has all those lines, whole.
+// shows checks that a scrape contains all these complete lines.
 func shows(t *testing.T, m *metrics.Recorder, lines ...string) {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -34,7 +34,7 @@ func shows(t *testing.T, m *metrics.Recorder, lines ...string) {
 	}
 }
 
-// about are the lines of the same metric.
+// about returns the lines of the same metric.
 func about(text, line string) string {
 	name, _, _ := strings.Cut(strings.ReplaceAll(line, "{", " "), " ")
 	var b strings.Builder
@@ -65,7 +65,8 @@ func TestRequest(t *testing.T) {
 	)
 }
 
-// TestStore takes a task through a measured store: accepted, leased, its lease lost, and ended.
+// TestStore takes a task through a measured store: the task is accepted and leased, its lease expires, and
+// it ends.
 func TestStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, inner := metrics.New(""), memory.New(time.Now)
@@ -77,7 +78,7 @@ func TestStore(t *testing.T) {
 		m.Watch(inner, slog.New(slog.DiscardHandler))
 		desk := daemon.NewEngine(m.Store(inner), m.Connector(answers{tasks.ConnectorResult{Effect: tasks.Refused, Outcome: tasks.WrongAddress}}), open{}, tasks.DefaultRules())
 		accept(t, desk, "A")
-		accept(t, desk, "B") // finds no slot
+		accept(t, desk, "B") // no slot is free
 		time.Sleep(3 * time.Second)
 		shows(t, m,
 			`keyseat_tasks_open{state="due"} 1`, `keyseat_queue_age_seconds 3`, `keyseat_oldest_task_age_seconds 3`,
@@ -123,18 +124,18 @@ func lease(t *testing.T, desk tasks.Engine, ttl time.Duration) tasks.Job {
 	return jobs[0]
 }
 
-// open is a sealer that seals nothing.
+// The sealer open does not encrypt.
 type open struct{}
 
 func (open) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
 func (open) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
-// answers is a connector that always gives that answer.
+// The connector answers always returns the same result.
 type answers struct{ answer tasks.ConnectorResult }
 
 func (a answers) Do(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult { return a.answer }
 
-// broken is a store, a shop and a connector of which nothing works.
+// The type broken is a store, a source and a connector whose calls all fail.
 type broken struct {
 	tasks.Store
 	wait bool
@@ -191,7 +192,8 @@ func TestWhatFailsIsCounted(t *testing.T) {
 	shows(t, m, lines...)
 }
 
-// TestAScrapeEnds holds that one is answered in time though nothing can be read, with no stale number.
+// TestAScrapeEnds checks that a scrape is answered in time even if all queries hang, and that it contains
+// no outdated number.
 func TestAScrapeEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := metrics.New("")

@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// A Recorder keeps one daemon's metrics. Its methods may be called at once from many goroutines, those
-// that add to what is measured ([Recorder.Pool], [Recorder.Watch]) once for each thing.
+// A Recorder holds the metrics of one daemon. Its methods are safe for concurrent use. Call [Recorder.Pool]
+// once for each pool and [Recorder.Watch] once, because a second registration of the same metrics panics.
 type Recorder struct {
 	registry *prometheus.Registry
 	api      api
@@ -19,7 +19,7 @@ type Recorder struct {
 	provider provider
 }
 
-// New makes the metrics of a daemon of that version, and of its process.
+// New returns the metrics of the process and of a daemon of the given version.
 func New(version string) *Recorder {
 	m := &Recorder{
 		registry: prometheus.NewRegistry(),
@@ -40,12 +40,13 @@ func New(version string) *Recorder {
 	return m
 }
 
-// Pool measures a pool of database connections, as go_sql_… with its name.
+// Pool exports the statistics of a pool of database connections as go_sql_… metrics with the name of the
+// pool.
 func (m *Recorder) Pool(name string, db *sql.DB) {
 	m.registry.MustRegister(collectors.NewDBStatsCollector(db, name))
 }
 
-// Handler answers a scrape.
+// Handler returns the HTTP handler that answers a scrape.
 func (m *Recorder) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// calls is how the store serves its port.
+// The type calls holds the metrics of the calls of the store.
 type calls struct {
 	seconds *prometheus.HistogramVec
 	failed  *prometheus.CounterVec
@@ -37,12 +37,13 @@ func newCalls() calls {
 	return c
 }
 
-// Group notes how many callers share a call: it is made for the Observe of the package group.
+// Group records how many callers shared one call of the store. Use it as the Observe function of the
+// package batchstore.
 func (m *Recorder) Group(call string, size int) {
 	m.calls.sizes.WithLabelValues(call).Observe(float64(size))
 }
 
-// Store measures a store, and counts what becomes of tasks in it.
+// Store returns a store that calls inner, measures each call, and counts the events of tasks.
 func (m *Recorder) Store(inner tasks.Store) tasks.Store { return store{inner, m} }
 
 type store struct {
@@ -50,7 +51,7 @@ type store struct {
 	*Recorder
 }
 
-// timed begins to measure a call; what it returns ends that.
+// timed starts to measure a call. The function that it returns ends the measurement.
 func (m *Recorder) timed(call string) func(*error) {
 	start := time.Now()
 	return func(err *error) {

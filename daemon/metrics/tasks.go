@@ -6,7 +6,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// journal is what became of tasks, as far as this daemon brought it about.
+// The type journal holds the metrics of the tasks that this daemon has changed.
 type journal struct {
 	events  *prometheus.CounterVec
 	ended   *prometheus.CounterVec
@@ -14,7 +14,7 @@ type journal struct {
 	lost    prometheus.Counter
 }
 
-// counted are the causes that are counted, each a step of a task's life.
+// counted lists the event types that are counted. Each of them is a step in the life of a task.
 var counted = []tasks.EventType{tasks.EventAccepted, tasks.EventRetried, tasks.EventPlanFaulty, tasks.EventClaimed, tasks.EventEnded}
 
 func newJournal() journal {
@@ -36,7 +36,7 @@ func newJournal() journal {
 	return j
 }
 
-// begin makes every series show from the start, because a rate needs a first value.
+// begin creates every series with the value 0, because the rate function of Prometheus needs a first value.
 func (j journal) begin() {
 	for _, kind := range tasks.Kinds() {
 		for _, cause := range counted {
@@ -48,11 +48,11 @@ func (j journal) begin() {
 	}
 }
 
-// made counts what a stored change tells.
+// made counts the events of a stored change.
 func (j journal) made(c tasks.Change) {
 	for _, e := range c.Events {
 		if e.Kind == "" {
-			continue // of a key, not of a task
+			continue // an event of a key, not of a task
 		}
 		j.events.WithLabelValues(string(e.Type), string(e.Kind)).Inc()
 		if e.Type == tasks.EventEnded {
@@ -61,7 +61,7 @@ func (j journal) made(c tasks.Change) {
 	}
 }
 
-// Report counts the results that could not be stored: it is made for [daemon.Crew.Observe].
+// Report counts the results that could not be stored. Use it as the Observe function of the worker pool.
 func (m *Recorder) Report(r tasks.Report) {
 	if r.Err != nil {
 		m.tasks.lost.Inc()
