@@ -7,26 +7,27 @@ import (
 	"time"
 )
 
-// An Answer is what the API has said to a form: what the template "answer" shows.
+// An Answer is the API's answer to a form. It is the data of the template "answer".
 type Answer struct {
-	Do      string `json:"-"` // what was asked for: info, upgrade or renew
-	Key     string `json:"-"` // of whom, as it was typed
-	Code    int    `json:"-"` // of HTTP
-	Wait    string `json:"-"` // seconds until it is worth asking again, "" where that is not told
-	Status  string // as the API documents it
-	Message string // the documented sentence
+	Do      string `json:"-"` // the call: info, upgrade or renew
+	Key     string `json:"-"` // the key as the reader typed it
+	Code    int    `json:"-"` // the HTTP status
+	Wait    string `json:"-"` // seconds until the next call is useful, "" if the API does not say
+	Status  string // the status as the API documents it
+	Message string // the sentence as the API documents it
 
 	Invite        string // of a legacy key
-	Address       string // that goes with Invite
+	Address       string // the address for the invite
 	Username      string // of the account in the plan
-	VerifyAddress string `json:"verify_address"` // of the plan
+	VerifyAddress string `json:"verify_address"` // the address of the plan
 
 	Used         int        // 1: the key is in use
 	PurchaseDate *time.Time `json:"purchase_date"` // nil: not known
-	UsedDate     *time.Time `json:"used_date"`     // nil: never, or not known
+	UsedDate     *time.Time `json:"used_date"`     // nil: never used, or not known
 }
 
-// answer reads what the API has said. What is no JSON, of a handler before the API, has a status alone.
+// answer parses the body of a reply. A body that is not JSON comes from a handler before the API; its
+// Answer has the status "error" and no message.
 func (a reply) answer(q asked) Answer {
 	var said Answer
 	if json.Unmarshal(a.body.Bytes(), &said) != nil {
@@ -36,20 +37,22 @@ func (a reply) answer(q asked) Answer {
 	return said
 }
 
-// The states of an [Answer] that are no key's status.
+// The states of an [Answer] in addition to the statuses of a key.
 const (
-	stateAccepted = "accepted" // an upgrade or renew was
-	stateRefused  = "refused"  // an upgrade or renew was, for a documented reason
-	stateLegacy   = "legacy"   // the key is joined with by hand
+	stateAccepted = "accepted" // the API accepted an upgrade or renew
+	stateRefused  = "refused"  // the API refused the call, for a documented reason
+	stateLegacy   = "legacy"   // the holder of the key joins the plan manually, with an invite
 	stateUsed     = "used"     // the key is active, and counts as used
-	stateLimited  = "limited"  // too many requests
+	stateLimited  = "limited"  // the client has sent too many requests
 	stateAway     = "away"     // the API cannot answer now
-	stateWrong    = "wrong"    // the request was no call
+	stateWrong    = "wrong"    // the request was not a valid call
 )
 
-// State is what the words and the look depend on: accepted, refused, legacy, used, limited, away, wrong,
-// or the status that the API documents (active, in_queue, success, failed_upgrade, success_renew, failed,
-// not_exist).
+// State returns the state that determines texts and style. It is one of:
+//
+//   - accepted, refused, legacy, used, limited, away, wrong
+//   - a status that the API documents: active, in_queue, success, failed_upgrade, success_renew, failed,
+//     not_exist
 func (a Answer) State() string {
 	switch {
 	case a.Code == http.StatusTooManyRequests:
@@ -70,10 +73,10 @@ func (a Answer) State() string {
 	return a.Status
 }
 
-// Waiting says whether a task is open, so that it is worth asking again.
+// Waiting reports whether a task is open, so that a later call of info is useful.
 func (a Answer) Waiting() bool { return a.State() == stateAccepted || a.State() == "in_queue" }
 
-// CSSClass is the colour of the answer: good, ready, busy, bad or plain.
+// CSSClass returns the style class of the answer: good, ready, busy, bad or plain.
 func (a Answer) CSSClass() string {
 	switch a.State() {
 	case "success":
@@ -88,5 +91,5 @@ func (a Answer) CSSClass() string {
 	return "plain"
 }
 
-// Link says whether the invite is an address that a browser can open.
+// Link reports whether the invite is a URL that a browser can open.
 func (a Answer) Link() bool { return strings.HasPrefix(a.Invite, "https://") }

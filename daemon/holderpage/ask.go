@@ -10,28 +10,29 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 )
 
-// What a form can ask for: the API's parameter that carries the key.
+// The calls that a form can request. Each is the name of the API parameter that contains the key.
 const (
 	doInfo    = "info"
 	doUpgrade = "upgrade"
 	doRenew   = "renew"
 )
 
-// asked is what comes back with the answer to a form, so that it need not be typed again. It has no
-// place for what is secret.
+// The type asked contains the fields of a form that the page returns with the answer, so that the reader
+// need not type them again. It has no field for a login, a password or a new email.
 type asked struct {
 	Do      string // info, upgrade or renew
-	Key     string // as it was typed
-	Country string // its code
+	Key     string // as the reader typed it
+	Country string // the country code
 
-	part bool // the answer alone is wanted
+	part bool // the client wants only the answer, not the whole page
 }
 
-// formSize bounds what is read of a form, in bytes: more than the API takes.
+// formSize is the maximum size of a form, in bytes. The API accepts less.
 const formSize = 64 << 10
 
-// read turns the request of a form into the call that it asks for. A form names what to do and the key
-// apart, the API by one parameter. What cannot be read is left to the API as it is, which says so.
+// read converts the request of a form into a call of the API. A form has one field for the action and one
+// for the key; the API has one parameter for both. If read cannot parse a form, it passes the form to the
+// API unchanged, and the API returns the error.
 func read(r *http.Request) (asked, *http.Request) {
 	text, err := io.ReadAll(io.LimitReader(r.Body, formSize))
 	form, malformed := url.ParseQuery(string(text))
@@ -50,8 +51,8 @@ func read(r *http.Request) (asked, *http.Request) {
 	return a, c
 }
 
-// call is a request to the API by whoever has made r. Nothing is taken from the page's URL. The answer has
-// its real HTTP status, because the page depends on it.
+// call returns a request to the API on behalf of the client that sent r. It uses nothing of the page's URL.
+// The API answers it with the real HTTP status, because the page depends on the status.
 func call(r *http.Request, method, query string, body io.Reader) *http.Request {
 	c := r.Clone(daemon.WithRealStatus(r.Context()))
 	c.Method, c.Body = method, io.NopCloser(body)
@@ -59,7 +60,7 @@ func call(r *http.Request, method, query string, body io.Reader) *http.Request {
 	return c
 }
 
-// A reply is what the API answers to a call: it is the [http.ResponseWriter] of it.
+// A reply records the API's answer to a call. It is the [http.ResponseWriter] of the call.
 type reply struct {
 	code   int
 	header http.Header
@@ -75,7 +76,7 @@ func (a *reply) WriteHeader(code int) { a.code = code }
 // Write implements [http.ResponseWriter].
 func (a *reply) Write(text []byte) (int, error) { return a.body.Write(text) }
 
-// ask makes a call.
+// ask makes a call of the API and returns the answer.
 func (p *Page) ask(c *http.Request) reply {
 	a := reply{code: http.StatusOK, header: http.Header{}}
 	p.api.ServeHTTP(&a, c)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// pairs are the colours that meet on the page, and the contrast that WCAG 2.2, level AA, asks of them:
-// 4.5 of text, 3 of the edge of a field.
+// pairs lists the colors that meet on the page, and their minimum contrast by WCAG 2.2, level AA. It is 4.5
+// for text and 3 for the edge of a field.
 var pairs = map[string]float64{
 	"ink ground": 4.5, "soft ground": 4.5, "ink card": 4.5, "soft card": 4.5, "ink field": 4.5, "accent card": 4.5,
 	"accent ground": 4.5, "on-accent accent": 4.5, "on-accent accent-deep": 4.5, "accent tint": 4.5, "ink tint": 4.5,
@@ -18,7 +18,7 @@ var pairs = map[string]float64{
 	"ink good-tint": 4.5, "ink bad-tint": 4.5, "ink busy-tint": 4.5, "edge card": 3, "edge field": 3,
 }
 
-// TestContrast holds the colours to that, by day and by night.
+// TestContrast checks the contrast of all pairs, in the light and in the dark style.
 func TestContrast(t *testing.T) {
 	style, err := os.ReadFile("files/style.css")
 	if err != nil {
@@ -43,7 +43,7 @@ func TestContrast(t *testing.T) {
 	}
 }
 
-// contrast is that of two colours, from 1 to 21; of what is no colour it is 1.
+// contrast returns the contrast of two colors, from 1 to 21.
 func contrast(x, y string) float64 {
 	a, b := luminance(x), luminance(y)
 	return (max(a, b) + .05) / (min(a, b) + .05)
@@ -51,7 +51,7 @@ func contrast(x, y string) float64 {
 
 func luminance(colour string) float64 {
 	var c [3]uint8
-	_, _ = fmt.Sscanf(colour, "%02x%02x%02x", &c[0], &c[1], &c[2]) // what is no colour is black
+	_, _ = fmt.Sscanf(colour, "%02x%02x%02x", &c[0], &c[1], &c[2]) // an invalid color counts as black
 	sum := 0.0
 	for i, weight := range []float64{.2126, .7152, .0722} {
 		v := float64(c[i]) / 255
@@ -65,7 +65,8 @@ func luminance(colour string) float64 {
 	return sum
 }
 
-// TestTheCheckerOfContrastFails holds that it knows the two ends, and what is just too faint.
+// TestTheCheckerOfContrastFails checks the function contrast: its smallest and largest value, and a color
+// that is just too faint.
 func TestTheCheckerOfContrastFails(t *testing.T) {
 	if got := contrast("ffffff", "000000"); got != 21 {
 		t.Errorf("white on black: %f", got)

@@ -12,24 +12,24 @@ import (
 	"time"
 )
 
-// own are the files that come with the package.
+// own contains the files that are part of the package.
 //
 //go:embed files
 var own embed.FS
 
-// A design is how the page looks: its templates, and the texts of its style and script.
+// A design contains the templates of the page, its style and its script.
 type design struct {
 	look          *template.Template
 	style, script string
 }
 
-// functions are those that templates may use beside html/template's.
+// functions lists the functions that templates can use in addition to those of html/template.
 var functions = template.FuncMap{
 	"day": func(t time.Time) string { return t.UTC().Format("2 January 2006") },
 	"iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 }
 
-// load reads the package's files, and then those of custom, which win.
+// load reads the package's files and then the files of custom, which replace them.
 func load(custom fs.FS) (d design, err error) {
 	files, err := fs.Sub(own, "files")
 	if err != nil {
@@ -50,7 +50,7 @@ func load(custom fs.FS) (d design, err error) {
 	return d, nil
 }
 
-// parse adds the templates of a file system to those that are there.
+// parse adds the templates of a file system. A template replaces an earlier one of the same name.
 func (d *design) parse(from fs.FS) error {
 	names, err := fs.Glob(from, "*.html")
 	if err != nil || len(names) == 0 {
@@ -60,7 +60,7 @@ func (d *design) parse(from fs.FS) error {
 	return err
 }
 
-// replace reads a file, where there is one.
+// replace reads a file into text. If the file does not exist, text keeps its value.
 func replace(from fs.FS, name string, text *string) error {
 	content, err := fs.ReadFile(from, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -73,7 +73,8 @@ func replace(from fs.FS, name string, text *string) error {
 	return err
 }
 
-// policy allows the page its own style and script, known by what they are, its forms and its own calls.
+// policy returns the Content-Security-Policy of the page. It allows the style and the script by their
+// hashes, the page's own forms, and requests to its own origin.
 func (d *design) policy() string {
 	return strings.Join([]string{
 		"default-src 'none'", "style-src " + hash(d.style), "script-src " + hash(d.script),
@@ -81,7 +82,7 @@ func (d *design) policy() string {
 	}, "; ")
 }
 
-// hash is how a policy names a text.
+// hash returns the hash of a text in the form of a Content-Security-Policy.
 func hash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

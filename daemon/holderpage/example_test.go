@@ -16,11 +16,11 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A shop mounts the API and a page with a name, words and a colour of its own.
+// A shop mounts the API and a page with its own name, texts and color.
 func Example() {
 	desk := daemon.NewEngine(memory.New(time.Now), simulator.Connector{}, plain{}, tasks.DefaultRules())
 	api := &daemon.API{Engine: desk}
-	holders, err := holderpage.New(api, fstest.MapFS{ // in earnest: an embed.FS, or os.DirFS
+	holders, err := holderpage.New(api, fstest.MapFS{ // in production: an embed.FS, or os.DirFS
 		"brand.html": {Data: []byte(`{{define "brand"}}Seat Shop{{end}} {{define "lead-title"}}Hello!{{end}}`)},
 		"theme.css":  {Data: []byte(`:root { --accent: #0a6a5d; --accent-deep: #07564b; }`)},
 	})
@@ -43,7 +43,7 @@ func Example() {
 	// true
 }
 
-// plain seals nothing: a keyring does, in earnest.
+// The sealer plain does not encrypt. In production, use a keyring.
 type plain struct{}
 
 func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }

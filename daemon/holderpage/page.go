@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-// A Page serves the page, at whatever path it is mounted. It may be used by many goroutines at once.
+// A Page serves the page. It can be mounted at any path. It is safe for concurrent use.
 type Page struct {
 	api    http.Handler
 	look   *template.Template
@@ -16,9 +16,9 @@ type Page struct {
 	script template.JS
 }
 
-// New makes a page that asks api, which answers at /API/ as [daemon.API] does. Files of custom replace
-// some of the page's own, as the package's introduction tells; nil replaces none. The error says what
-// cannot be read, is no template, or does not render.
+// New returns a page that calls api, which serves /API/ as [daemon.API] does. Files of custom replace files
+// of the package, as the package documentation describes; nil replaces no file. New returns an error if a
+// file cannot be read, is not a valid template, or does not render.
 //
 // [daemon.API]: https://pkg.go.dev/github.com/keyseat/keyseat/daemon#API
 func New(api http.Handler, custom fs.FS) (*Page, error) {
@@ -30,11 +30,11 @@ func New(api http.Handler, custom fs.FS) (*Page, error) {
 	return p, p.rehearse()
 }
 
-// methods are those that the page answers to.
+// methods lists the HTTP methods that the page allows.
 const methods = "GET, HEAD, POST"
 
-// ServeHTTP implements [http.Handler]. An answer has the HTTP status and the Retry-After that the API
-// gives the call.
+// ServeHTTP implements [http.Handler]. The response has the HTTP status and the Retry-After header of the
+// API's answer.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.protect(w.Header())
 	switch r.Method {
@@ -48,7 +48,8 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// protect sets what every answer has: the page is nobody else's to keep, to frame or to add to.
+// protect sets the security headers of every response. No cache may store the page, no other page may frame
+// it, and no other content may be loaded into it.
 func (p *Page) protect(h http.Header) {
 	h.Set("Content-Security-Policy", p.policy)
 	h.Set("Cache-Control", "no-store")
@@ -57,16 +58,17 @@ func (p *Page) protect(h http.Header) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 }
 
-// A view is what the template "page" shows.
+// A view is the data of the template "page".
 type view struct {
 	Style  template.CSS
 	Script template.JS
 	Stock  Stock
 	Asked  asked
-	Answer *Answer // nil: nothing was asked
+	Answer *Answer // nil: the reader has sent no form yet
 }
 
-// open shows the page before anything is asked, or that the stock cannot be.
+// open shows the page without an answer. If the API cannot return the stock, it shows the error of that
+// call as the answer.
 func (p *Page) open(w http.ResponseWriter, r *http.Request) {
 	stock, said := p.stock(r)
 	v := view{Stock: stock, Asked: asked{Do: doInfo}}
@@ -77,7 +79,8 @@ func (p *Page) open(w http.ResponseWriter, r *http.Request) {
 	p.show(w, said, "page", v)
 }
 
-// submit makes the call that a form asks for. The script wants the answer alone.
+// submit makes the call of a form and shows the answer. The script requests the answer without the rest of
+// the page.
 func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 	asked, call := read(r)
 	said := p.ask(call)
@@ -86,11 +89,11 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 		p.show(w, said, "answer", answer)
 		return
 	}
-	stock, _ := p.stock(r) // without it the answer is still one
+	stock, _ := p.stock(r) // the answer is useful without the stock
 	p.show(w, said, "page", view{Stock: stock, Asked: asked, Answer: &answer})
 }
 
-// show renders a template, whole before the first byte is sent.
+// show renders a template. It sends the first byte only after the whole template was rendered.
 func (p *Page) show(w http.ResponseWriter, said reply, name string, data any) {
 	if v, is := data.(view); is {
 		v.Style, v.Script = p.style, p.script
@@ -98,7 +101,7 @@ func (p *Page) show(w http.ResponseWriter, said reply, name string, data any) {
 	}
 	var text bytes.Buffer
 	if err := p.look.ExecuteTemplate(&text, name, data); err != nil {
-		http.Error(w, "The page cannot be shown", http.StatusInternalServerError) // the error could quote what was typed
+		http.Error(w, "The page cannot be shown", http.StatusInternalServerError) // the error could quote a typed value
 		return
 	}
 	for _, name := range []string{"Retry-After", "X-Request-Id"} {
@@ -107,5 +110,5 @@ func (p *Page) show(w http.ResponseWriter, said reply, name string, data any) {
 		}
 	}
 	w.WriteHeader(said.code)
-	_, _ = w.Write(text.Bytes()) // a reader who has left is no concern
+	_, _ = w.Write(text.Bytes()) // the client may have disconnected
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// open makes an API on a memory store with two keys and a plan.
+// open returns an API on a memory store with two keys and a plan.
 func open(t *testing.T) *daemon.API {
 	t.Helper()
 	store := memory.New(time.Now)
@@ -62,7 +62,8 @@ func ask(t *testing.T, h http.Handler, method, target string, body io.Reader, ki
 
 const formType = "application/x-www-form-urlencoded"
 
-// TestEveryAnswer holds what is said, with which status, and that every answer is protected.
+// TestEveryAnswer checks the text and the status of every answer, and that every answer has the security
+// headers.
 func TestEveryAnswer(t *testing.T) {
 	long := "do=info&key=" + strings.Repeat("x", 20<<10)
 	for name, c := range map[string]struct {
@@ -121,7 +122,7 @@ func TestEveryAnswer(t *testing.T) {
 	}
 }
 
-// TestACutForm holds that what was not sent whole asks for nothing.
+// TestACutForm checks that an incomplete form causes no call.
 func TestACutForm(t *testing.T) {
 	cut := io.MultiReader(strings.NewReader("do=upgrade&key=K&login=l&pwd=secret&country=TR"), iotest.ErrReader(io.ErrUnexpectedEOF))
 	api := open(t)
@@ -134,7 +135,8 @@ func TestACutForm(t *testing.T) {
 	}
 }
 
-// TestLimitsAreTheAPIs holds that the page is refused what the API refuses, and tells for how long.
+// TestLimitsAreTheAPIs checks that the limits of the API apply to the page, and that the page shows the
+// time to wait.
 func TestLimitsAreTheAPIs(t *testing.T) {
 	api := open(t)
 	var err error
@@ -160,7 +162,7 @@ func TestLimitsAreTheAPIs(t *testing.T) {
 	}
 }
 
-// TestAnotherHandler holds that what stands before the API may answer in its own way.
+// TestAnotherHandler checks that a handler before the API may answer in its own format.
 func TestAnotherHandler(t *testing.T) {
 	p := made(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "slow down", http.StatusTooManyRequests) }), nil)
 	w := ask(t, p, "POST", "/", strings.NewReader("do=info&key=K"), formType)

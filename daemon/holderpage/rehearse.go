@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// rehearse renders the page once in each state, so that a template at fault is found before a reader
-// finds it.
+// rehearse renders the page once in each state, so that New finds an invalid template before a reader does.
 func (p *Page) rehearse() error {
 	for _, answer := range states() {
 		v := view{Stock: Stock{Known: true, Free: []Country{{"A", "AA", 1}}, Others: []Country{{"B", "BB", 0}}}, Answer: &answer}
@@ -18,7 +17,7 @@ func (p *Page) rehearse() error {
 	return nil
 }
 
-// states has an answer in each state.
+// states returns an answer for each state.
 func states() []Answer {
 	var all []Answer
 	for _, status := range []string{"active", "in_queue", "success", "failed_upgrade", "success_renew", "failed", "not_exist", "error"} {

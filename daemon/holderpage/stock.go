@@ -7,21 +7,21 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 )
 
-// A Country is one that an account can be of.
+// A Country is a possible country of an account.
 type Country struct {
 	Name  string `json:"country"`
 	Code  string `json:"country_code"`
-	Slots int    // that are free
+	Slots int    // the number of free slots
 }
 
-// A Stock is what the page knows of countries, in the order of their names.
+// A Stock lists all countries, sorted by name within each list.
 type Stock struct {
-	Known  bool      // false: the API could not tell, and every country is among Others
-	Free   []Country // with a free slot
-	Others []Country // without one
+	Known  bool      // false: the API did not return the stock, and Others lists every country
+	Free   []Country // the countries with a free slot
+	Others []Country // the countries without a free slot
 }
 
-// stock asks for the free slots.
+// stock calls the API for the free slots.
 func (p *Page) stock(r *http.Request) (Stock, reply) {
 	said := p.ask(call(r, http.MethodGet, "stock", http.NoBody))
 	var s Stock
