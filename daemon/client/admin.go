@@ -13,18 +13,19 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An Admin uses the admin API with one token. Any number of goroutines may use it at once.
+// An Admin uses the admin API with one token. It is safe for concurrent use.
 //
-// Of what changes something, only [Admin.Issue] is repeated by itself. Where another method's error is
-// [ErrUnknown], look at the key, the plan or the task, or make the call again: made twice, it leaves
-// the same behind as made once, or is refused with a [Code] that says so, such as [NotSuspect].
+// Of the methods that change data, only [Admin.Issue] repeats its request automatically. If another method
+// returns [ErrUnknown], read the key, the plan or the task, or make the call again. A repeated call has the
+// same result as one call, or the API refuses it with a [Code] that says so, such as [NotSuspect].
 type Admin struct{ line *line }
 
-// maxPage bounds an answer of the admin API, in bytes: many times what a page of long texts has.
+// maxPage is the maximum size of a response of the admin API, in bytes. A page with long texts needs only a
+// small part of it.
 const maxPage = 16 << 20
 
-// NewAdmin makes a client of the admin API that is at /admin/v1/ below that base, which is the
-// daemon's admin listener. Nothing is sent yet.
+// NewAdmin returns a client of the admin API, which is at /admin/v1/ below base. The base is the URL of the
+// daemon's admin listener. NewAdmin sends no request.
 func NewAdmin(base string, token tasks.Secret, o Options) (*Admin, error) {
 	if err := checkToken(token); err != nil {
 		return nil, err
@@ -33,10 +34,11 @@ func NewAdmin(base string, token tasks.Secret, o Options) (*Admin, error) {
 	return &Admin{l}, err
 }
 
-// errNoName says that a code or an id is empty, which no path can hold.
+// errNoName says that a code or an id is empty. A path cannot contain an empty name.
 var errNoName = errors.New("client: the code or id is empty")
 
-// path is that of one thing, and of what is done to it ("" to read it).
+// path returns the path of an object in a list, or of an action on the object. The action is "" to read the
+// object.
 func path(list, name, action string) (string, error) {
 	if name == "" {
 		return "", errNoName
@@ -48,7 +50,8 @@ func path(list, name, action string) (string, error) {
 	return p, nil
 }
 
-// segment writes a name as one segment of a path, also where the name has slashes or is only dots.
+// segment escapes a name as one segment of a path, even if the name contains slashes or consists only of
+// dots.
 func segment(name string) string {
 	if strings.Trim(name, ".") == "" {
 		return strings.ReplaceAll(name, ".", "%2E")
@@ -60,12 +63,13 @@ func segment(name string) string {
 type request struct {
 	method, path string
 	query        url.Values
-	body         any // nil: none
+	body         any // nil: no body
 	header       http.Header
-	again        bool // a change that may be repeated, because of its header
+	again        bool // the request changes data, but its header makes a repetition safe
 }
 
-// do makes a call and reads what is answered into that, nil for nothing.
+// do makes a call and decodes the response into the value that into points to. If into is nil, it ignores
+// the response.
 func (a *Admin) do(ctx context.Context, q request, into any) error {
 	m := message{
 		method: q.method, path: "admin/v1/" + q.path, query: q.query.Encode(),
@@ -86,13 +90,14 @@ func (a *Admin) do(ctx context.Context, q request, into any) error {
 	})
 }
 
-// strange says whether what was read lacks what every such thing has: it was something else.
+// strange reports whether a decoded value lacks a required field. Then the response was not what a daemon
+// sends.
 func strange(told any) bool {
 	s, is := told.(interface{ strange() bool })
 	return is && s.strange()
 }
 
-// one makes a call about one thing.
+// one makes a call about one object and returns the decoded response.
 func one[T any](ctx context.Context, a *Admin, method, list, name, action string, body any) (told T, err error) {
 	p, err := path(list, name, action)
 	if err == nil {
@@ -101,7 +106,7 @@ func one[T any](ctx context.Context, a *Admin, method, list, name, action string
 	return told, err
 }
 
-// each walks through all the pages of a list. An error is the last that it gives.
+// each iterates over all pages of a list. The first error ends the sequence.
 func each[T any](ctx context.Context, a *Admin, list string, query url.Values) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for next := ""; ; {
@@ -124,7 +129,7 @@ func each[T any](ctx context.Context, a *Admin, list string, query url.Values) i
 	}
 }
 
-// page reads one page, and where to go on: nil where there is nothing more.
+// page reads one page of a list. It also returns the cursor of the next page, or nil after the last page.
 func page[T any](ctx context.Context, a *Admin, list string, query url.Values, after string) (entries []T, next *string, err error) {
 	q := url.Values{}
 	for name, values := range query {
@@ -141,7 +146,7 @@ func page[T any](ctx context.Context, a *Admin, list string, query url.Values, a
 		return nil, nil, ErrAnswer
 	}
 	if next != nil && *next == after || slices.ContainsFunc(entries, func(e T) bool { return strange(e) }) {
-		return nil, nil, ErrAnswer // the same page again would go on for ever
+		return nil, nil, ErrAnswer // the same cursor again would cause an endless loop
 	}
 	return entries, next, nil
 }

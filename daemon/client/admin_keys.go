@@ -12,26 +12,28 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// An Order asks for new keys.
+// An Order is a request for new keys.
 type Order struct {
 	Count   int    `json:"count"`    // 1 to 10,000
 	OrderID string `json:"order_id"` // 1 to 1024 bytes
-	Note    string `json:"note"`     // for the keys' history; may be empty
+	Note    string `json:"note"`     // for the history of the keys; may be empty
 }
 
-// An Issue is the keys of an order.
+// An Issue contains the keys of an order.
 type Issue struct {
 	OrderID      string      `json:"order_id"`
 	Count        int         `json:"count"`
 	PurchaseDate time.Time   `json:"purchase_date"`
-	Codes        []keys.Code `json:"codes"` // in order
+	Codes        []keys.Code `json:"codes"` // in ascending order
 }
 
 func (i Issue) strange() bool { return i.Count < 1 || len(i.Codes) != i.Count }
 
-// Issue makes the keys of an order, once for each idempotency key (1 to 255 bytes), such as the id of
-// the webhook that told of it: made again with the same, also by others and much later, the call
-// gives the same codes. So it is repeated by itself, and whatever its error is it can be made again.
+// Issue creates the keys of an order, once for each idempotency key (1 to 255 bytes). A good idempotency
+// key is the id of the webhook that reported the order.
+//
+// A second call with the same idempotency key returns the same codes. This holds for any process and at any
+// later time. Therefore Issue repeats its request automatically, and after any error you can call it again.
 func (a *Admin) Issue(ctx context.Context, idempotencyKey string, o Order) (Issue, error) {
 	var i Issue
 	err := a.do(ctx, request{
@@ -41,16 +43,16 @@ func (a *Admin) Issue(ctx context.Context, idempotencyKey string, o Order) (Issu
 	return i, err
 }
 
-// A KeyFilter says which keys to list. Its zero value lists all.
+// A KeyFilter selects the keys to list. The zero value selects all keys.
 type KeyFilter struct {
-	Statuses []keys.Status // any of these; none: any
-	Used     *bool         // nil: either
+	Statuses []keys.Status // keys with any of these statuses; empty: with any status
+	Used     *bool         // nil: used and unused keys
 	Revoked  *bool
 	OrderID  *string
 }
 
-// Keys lists keys with their latest tasks, in the order of their codes' bytes. It reads pages as it
-// goes, so that what it gives is not of one moment. An error is the last that it gives.
+// Keys lists keys with their latest tasks, ordered by the bytes of their codes. It reads page by page
+// during the iteration, so the list is not a snapshot of one moment. The first error ends the sequence.
 func (a *Admin) Keys(ctx context.Context, f KeyFilter) iter.Seq2[Key, error] {
 	q := url.Values{}
 	var statuses []string
@@ -72,22 +74,24 @@ func (a *Admin) Keys(ctx context.Context, f KeyFilter) iter.Seq2[Key, error] {
 	return each[Key](ctx, a, "keys", q)
 }
 
-// Key reads all that is known of a key, or gives [KeyNotFound].
+// Key returns a key with its explanation and its history. If the key does not exist, the error is
+// [KeyNotFound].
 func (a *Admin) Key(ctx context.Context, code keys.Code) (KeyDetail, error) {
 	return one[KeyDetail](ctx, a, http.MethodGet, "keys", string(code), "", nil)
 }
 
-// Revoke withdraws a key; its open task runs to its end.
+// Revoke revokes a key. An open task of the key continues to its end.
 func (a *Admin) Revoke(ctx context.Context, code keys.Code) (Key, error) {
 	return a.steerKey(ctx, code, "revoke")
 }
 
-// Restore makes a revoked key what it was.
+// Restore gives a revoked key the state that it had before.
 func (a *Admin) Restore(ctx context.Context, code keys.Code) (Key, error) {
 	return a.steerKey(ctx, code, "restore")
 }
 
-// Reset makes a key usable again, whatever it was. [TaskOpen] says that its task must end first.
+// Reset makes a key usable again, whatever its status. If the key has an open task, the error is
+// [TaskOpen]: the task must end first.
 func (a *Admin) Reset(ctx context.Context, code keys.Code) (Key, error) {
 	return a.steerKey(ctx, code, "reset")
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A PlanEdit is what to change of a plan: what is nil keeps its value. A new plan needs a country and
+// A PlanEdit contains the changes of a plan. A nil field keeps its value. A new plan needs a country and
 // slots.
 type PlanEdit struct {
-	Country   *string // its code, in any case
-	Slots     *int    // no fewer than are held, spent or suspect
+	Country   *string // the country code, in upper or lower case
+	Slots     *int    // at least the number of slots that are held, spent or suspect
 	Address   *string
 	Invite    *string
-	ExpiresAt *time.Time // the zero time is never
+	ExpiresAt *time.Time // the zero time: never
 }
 
 func (e PlanEdit) body() map[string]any {
@@ -38,8 +38,8 @@ func put[T any](body map[string]any, name string, value *T) {
 	}
 }
 
-// EditPlan makes or changes a plan, and puts it into stock: it is retired no more, and no fault of it
-// stands. [PlanInUse] says that its slots do not allow the edit.
+// EditPlan creates or changes a plan and puts it into stock: the plan is no longer retired, and its fault
+// is removed. If the slots of the plan do not allow the edit, the error is [PlanInUse].
 func (a *Admin) EditPlan(ctx context.Context, id string, e PlanEdit) error {
 	p, err := path("plans", id, "")
 	if err != nil {
@@ -48,7 +48,7 @@ func (a *Admin) EditPlan(ctx context.Context, id string, e PlanEdit) error {
 	return a.do(ctx, request{method: http.MethodPut, path: p, body: e.body()}, nil)
 }
 
-// RetirePlan takes a plan out of stock. Its open tasks run to their end.
+// RetirePlan takes a plan out of stock. Its open tasks continue to their end.
 func (a *Admin) RetirePlan(ctx context.Context, id string) error {
 	p, err := path("plans", id, "retire")
 	if err != nil {
@@ -57,20 +57,20 @@ func (a *Admin) RetirePlan(ctx context.Context, id string) error {
 	return a.do(ctx, request{method: http.MethodPost, path: p}, nil)
 }
 
-// Plans lists the plans in the order of import. It reads pages as it goes; an error is the last that
-// it gives.
+// Plans lists the plans in the order of import. It reads page by page during the iteration. The first error
+// ends the sequence.
 func (a *Admin) Plans(ctx context.Context) iter.Seq2[Plan, error] {
 	return each[Plan](ctx, a, "plans", nil)
 }
 
-// Stock sums the slots of each country that has a plan.
+// Stock returns the slots of each country that has a plan, summed over its plans.
 func (a *Admin) Stock(ctx context.Context) ([]stock.Level, error) {
 	var body levels
 	err := a.do(ctx, request{method: http.MethodGet, path: "stock"}, &body)
 	return body.Stock, err
 }
 
-// levels is the answer to stock. The fields of a level are spelt as they are in JSON.
+// The type levels is the response of the call stock. A level has the same field names in Go and in JSON.
 type levels struct{ Stock []stock.Level }
 
 func (l levels) strange() bool { return l.Stock == nil }

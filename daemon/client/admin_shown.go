@@ -8,7 +8,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Key is a key as its operator sees it. A zero time is one that is not known.
+// A Key is a key as an operator sees it. A zero time means that the time is not known.
 type Key struct {
 	Code          keys.Code   `json:"code"`
 	Status        keys.Status `json:"status"`
@@ -22,52 +22,52 @@ type Key struct {
 	Address       string      `json:"address"`
 	Username      string      `json:"username"`
 	VerifyAddress string      `json:"verify_address"`
-	Task          *Task       `json:"task"` // the latest; nil: none
+	Task          *Task       `json:"task"` // the latest task; nil: no task
 }
 
 func (k Key) strange() bool { return k.Code == "" }
 
-// A KeyDetail is all that is known of a key.
+// A KeyDetail is a key with the explanation of its state and its history.
 type KeyDetail struct {
 	Key
 	Story   Story   `json:"story"`
-	History []Event `json:"history"` // the oldest first
+	History []Event `json:"history"` // oldest first
 }
 
-// A Story is how a key stands, in words for people.
+// A Story explains the state of a key in sentences for people.
 type Story struct {
 	Now  string   `json:"now"`
-	Next []string `json:"next"` // what can be done about it
+	Next []string `json:"next"` // possible actions
 }
 
 // An Event is a line of a key's history.
 type Event struct {
 	At      time.Time       `json:"at"`
 	Cause   tasks.EventType `json:"event"`
-	Task    string          `json:"task"` // its id, "" if it is about none
+	Task    string          `json:"task"` // the id of the task, "" for an event without a task
 	Kind    tasks.Kind      `json:"kind"`
 	Outcome tasks.Outcome   `json:"outcome"`
 	Plan    string          `json:"plan"`
-	From    stock.State     `json:"from"` // with To: a slot of the plan moved, "" if none did
+	From    stock.State     `json:"from"` // From and To: the states of a slot of the plan that changed, "" if no slot did
 	To      stock.State     `json:"to"`
 	Note    string          `json:"note"`
 }
 
-// A Task is an accepted upgrade or renew, with nothing of its account. A zero time is one that has
-// not come.
+// A Task is an accepted upgrade or renew, without its account. A zero time means that the event has not
+// happened.
 type Task struct {
 	ID      string           `json:"id"`
-	Code    keys.Code        `json:"code"` // of its key
+	Code    keys.Code        `json:"code"` // the code of its key
 	Kind    tasks.Kind       `json:"kind"`
 	Country stock.Country    `json:"country"`
 	State   tasks.TaskFilter `json:"state"`   // open, ended, or suspect: ended with a slot to resolve
 	Outcome tasks.Outcome    `json:"outcome"` // "" while it is open
-	Plan    string           `json:"plan"`    // whose slot it holds or held last
-	Slot    stock.State      `json:"slot"`    // where that slot is, "" if it never had one
-	Asked   int              `json:"asked"`   // how often
+	Plan    string           `json:"plan"`    // the plan whose slot the task holds or held last
+	Slot    stock.State      `json:"slot"`    // the state of that slot, "" if the task never had a slot
+	Asked   int              `json:"asked"`   // the number of attempts
 	Doubt   bool             `json:"in_doubt"`
 	Created time.Time        `json:"created"`
-	Due     time.Time        `json:"due"` // when it is asked about next
+	Due     time.Time        `json:"due"` // the time of the next attempt
 	Leased  time.Time        `json:"leased_until"`
 	Ended   time.Time        `json:"ended"`
 }
@@ -78,8 +78,8 @@ func (t Task) strange() bool { return t.ID == "" }
 type Plan struct {
 	ID        string        `json:"id"`
 	Country   stock.Country `json:"country"`
-	State     string        `json:"state"` // live, or why it is out of stock: retired, expired, full, invalid
-	Slots     int           `json:"slots"` // free, held, spent and suspect
+	State     string        `json:"state"` // live, or the reason why it is out of stock: retired, expired, full, invalid
+	Slots     int           `json:"slots"` // the sum of free, held, spent and suspect
 	Free      int           `json:"free"`
 	Held      int           `json:"held"`
 	Spent     int           `json:"spent"`

@@ -9,8 +9,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Tasks lists the tasks that the filter lets pass, the oldest first. It reads pages as it goes; an
-// error is the last that it gives.
+// Tasks lists the tasks that match the filter, oldest first. It reads page by page during the iteration.
+// The first error ends the sequence.
 func (a *Admin) Tasks(ctx context.Context, filter tasks.TaskFilter) iter.Seq2[Task, error] {
 	q := url.Values{}
 	if filter != tasks.AnyTask {
@@ -19,25 +19,26 @@ func (a *Admin) Tasks(ctx context.Context, filter tasks.TaskFilter) iter.Seq2[Ta
 	return each[Task](ctx, a, "tasks", q)
 }
 
-// Task reads a task, or gives [TaskNotFound].
+// Task returns a task. If the task does not exist, the error is [TaskNotFound].
 func (a *Admin) Task(ctx context.Context, id string) (Task, error) {
 	return one[Task](ctx, a, http.MethodGet, "tasks", id, "", nil)
 }
 
-// Retry makes an open task due now. [TaskEnded] says that it is not open, [TaskLeased] that it is
-// being asked about.
+// Retry makes an open task due now. If the task is not open, the error is [TaskEnded]. If a worker is
+// working on it, the error is [TaskLeased].
 func (a *Admin) Retry(ctx context.Context, id string) (Task, error) {
 	return one[Task](ctx, a, http.MethodPost, "tasks", id, "retry", nil)
 }
 
-// Resolve settles a suspect slot: spent for success, free for any other outcome, and the key with it
-// if the task is its latest. [NotSuspect] says that there is none.
+// Resolve decides the state of a suspect slot: spent if the outcome is success, and free for any other
+// outcome. If the task is the latest of its key, the key's status follows the outcome. If the task has no
+// suspect slot, the error is [NotSuspect].
 func (a *Admin) Resolve(ctx context.Context, id string, o tasks.Outcome) (Task, error) {
 	return one[Task](ctx, a, http.MethodPost, "tasks", id, "resolve", map[string]tasks.Outcome{"outcome": o})
 }
 
-// Release gives back the slot that a task has spent, once its member has left the plan. [NotSpent]
-// says that there is none.
+// Release frees the slot that a task has spent. Call it after the member has left the plan. If the task has
+// no spent slot, the error is [NotSpent].
 func (a *Admin) Release(ctx context.Context, id string) (Task, error) {
 	return one[Task](ctx, a, http.MethodPost, "tasks", id, "release", nil)
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// serve has a real admin API on a store in memory.
+// serve serves a real admin API on a store in memory.
 func serve(t *testing.T) (*client.Admin, *memory.Store) {
 	t.Helper()
 	store := memory.New(time.Now)
@@ -36,7 +36,7 @@ func serve(t *testing.T) (*client.Admin, *memory.Store) {
 	return a, store
 }
 
-// TestOddCodes reaches keys whose codes mean something in a path.
+// TestOddCodes calls the API with key codes that have a special meaning in a path.
 func TestOddCodes(t *testing.T) {
 	a, store := serve(t)
 	codes := []keys.Code{".", "..", "a/b", "a//b", "%2F", "?x=1#", "+", "a&b", "revoke"}
@@ -88,11 +88,11 @@ func TestPages(t *testing.T) {
 	}
 	for _, err := range a.Keys(t.Context(), client.KeyFilter{}) {
 		wants(t, "the first key", err)
-		break // and nothing more is read
+		break // and read no further pages
 	}
 }
 
-// TestAdminRepeats holds that an order is repeated, and nothing else that changes something.
+// TestAdminRepeats checks that an order is repeated, and that no other change is repeated.
 func TestAdminRepeats(t *testing.T) {
 	away := step{status: 503, header: "Retry-After: 0", body: `{"type":"urn:keyseat:problem:unavailable","title":"t","status":503,"detail":"d","code":"unavailable"}`}
 	a, w := openAdmin(t, away)
@@ -145,7 +145,7 @@ func TestPlanEdit(t *testing.T) {
 	}
 }
 
-// TestOddAdmin answers with what no admin API does.
+// TestOddAdmin checks responses that no admin API sends.
 func TestOddAdmin(t *testing.T) {
 	for _, body := range []string{``, `{}`, `[]`, `null`, `<html>`, `{"keys":[{}],"next":null}`, `{"keys":[],"next":""}`, `{"keys":[]}`, `{"codes":[],"count":0}`} {
 		a, _ := openAdmin(t, step{status: 200, body: body})
@@ -175,7 +175,7 @@ func TestOddAdmin(t *testing.T) {
 	}
 }
 
-// TestCodes holds the codes to those of the admin API.
+// TestCodes compares the codes with those of the admin API.
 func TestCodes(t *testing.T) {
 	all := []client.Code{
 		client.BodyMalformed, client.QueryInvalid, client.KeyMissing, client.Unauthorized, client.Forbidden, client.NotFound,

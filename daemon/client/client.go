@@ -12,21 +12,22 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Client makes the four calls of the API. Any number of goroutines may use it at once.
+// A Client makes the four calls of the API. It is safe for concurrent use.
 type Client struct{ line *line }
 
-// maxAnswer bounds an answer of the API, in bytes: that of stock, with every country, is a quarter of it.
+// maxAnswer is the maximum size of a response of the API, in bytes. The response of stock with every
+// country has a quarter of this size.
 const maxAnswer = 64 << 10
 
-// New makes a client of the daemon whose API is at /API/ below that base, such as
-// https://keys.example. Nothing is sent yet.
+// New returns a client of the daemon whose API is at /API/ below base. An example of a base is
+// https://keys.example. New sends no request.
 func New(base string, o Options) (*Client, error) {
 	l, err := newLine(base, tasks.Secret{}, maxAnswer, status, o)
 	return &Client{l}, err
 }
 
-// Info asks how a key stands. A code may be as its holder typed it. One that does not exist, or was
-// revoked, is [tasks.UnknownKey].
+// Info returns the state of a key. The code can be as its holder typed it. If the key does not exist or is
+// revoked, the error is [tasks.UnknownKey].
 func (c *Client) Info(ctx context.Context, code keys.Code) (info Info, err error) {
 	err = c.line.send(ctx, call(url.Values{"info": {string(code)}}), func(r reply) error {
 		info, err = readInfo(r.body)
@@ -35,7 +36,7 @@ func (c *Client) Info(ctx context.Context, code keys.Code) (info Info, err error
 	return info, err
 }
 
-// Stock lists the countries with a free slot, by name.
+// Stock lists the countries that have a free slot, sorted by name.
 func (c *Client) Stock(ctx context.Context) (all []CountryStock, err error) {
 	err = c.line.send(ctx, call(url.Values{"stock": {""}}), func(r reply) error {
 		if json.Unmarshal(r.body, &all) != nil || all == nil || slices.ContainsFunc(all, CountryStock.strange) {
@@ -51,29 +52,35 @@ func (c *Client) Stock(ctx context.Context) (all []CountryStock, err error) {
 
 // A CountryStock is a country with free slots.
 type CountryStock struct {
-	Country string        `json:"country"` // its name in English
+	Country string        `json:"country"` // the English name
 	Code    stock.Country `json:"country_code"`
-	Slots   int           `json:"slots"` // at least 1
+	Slots   int           `json:"slots"` // the number of free slots, at least 1
 }
 
 func (s CountryStock) strange() bool { return s.Code == "" || s.Slots < 1 }
 
-// Upgrade asks to put the account into a plan in that country (its ISO 3166-1 alpha-2 code). When it
-// returns nil the request is stored, and is carried out in a few minutes: see [Client.Wait].
+// Upgrade requests that the account joins a plan in the country (an ISO 3166-1 alpha-2 code). If Upgrade
+// returns nil, the daemon has stored the request and carries it out within a few minutes: see
+// [Client.Wait].
 //
-// The error is a [*RefusedError], whose reason is a [tasks.Refusal], if the API refuses. With
-// [ErrUnknown] the request may have been stored, or may be within the next seconds: ask [Client.Info]
-// after that. A key that is in_queue by then has been accepted; one that is as it was before has not,
-// and the request can be made again. Should it have been stored after all, nothing is done twice:
-// the second request is refused with [tasks.UpgradeOpen] or [tasks.KeyUsed].
+// If the API refuses the request, the error is a [*RefusedError] that wraps a [tasks.Refusal].
+//
+// If the error is [ErrUnknown], the daemon may have stored the request, or may store it within the next
+// seconds. Wait for some seconds and call [Client.Info]:
+//
+//   - If the key is in_queue, the daemon has accepted the request.
+//   - If the key is unchanged, the daemon has not accepted the request. Make the call again.
+//
+// If the daemon has stored the first request after all, nothing happens twice. The API refuses the second
+// request with [tasks.UpgradeOpen] or [tasks.KeyUsed].
 func (c *Client) Upgrade(ctx context.Context, code keys.Code, account tasks.Account, country string) error {
 	return c.change(ctx, tasks.Upgrade, code, account, country)
 }
 
-// Renew asks to make the key of an account that has lost its place usable again. The account's new
-// email and new password are sent if they are given. The country may be empty if there is no new email,
-// because it is the country of the new account. Renew returns as [Client.Upgrade] does; a second request is refused with
-// [tasks.RenewOpen] or [tasks.KeyUnused].
+// Renew requests that a key becomes usable again after its account has lost its place in a plan. New email
+// and new password of the account are sent if they are set. The country is the country of the new account,
+// so it may be empty if there is no new email. Renew returns the same errors as [Client.Upgrade], but the
+// API refuses a second request with [tasks.RenewOpen] or [tasks.KeyUnused].
 func (c *Client) Renew(ctx context.Context, code keys.Code, account tasks.Account, country string) error {
 	return c.change(ctx, tasks.Renew, code, account, country)
 }
@@ -94,7 +101,8 @@ func (c *Client) change(ctx context.Context, kind tasks.Kind, code keys.Code, a 
 	return c.line.send(ctx, m, func(r reply) error { return readVerdict(r.body) })
 }
 
-// call is a call as a form: what it says stands in no URL, where proxies and logs would see it.
+// call returns a request with the call as a form in the body. The URL contains no value, because proxies
+// and logs record URLs.
 func call(form url.Values) message {
 	return message{
 		method: http.MethodPost, path: "API/",
@@ -102,23 +110,24 @@ func call(form url.Values) message {
 	}
 }
 
-// A verdict is the body of every answer but those of info and stock.
+// A verdict is the body of every response except those of info and stock.
 type verdict struct {
 	Status  string `json:"status"`
 	Message string `json:"message"`
 }
 
-// status says what an answer means whose status is not 2xx.
+// status returns the error for a response whose status is not 2xx.
 func status(r reply) error {
 	if l := r.later(); l != nil {
 		return l
 	}
 	var v verdict
-	_ = json.Unmarshal(r.body, &v) // what is none has no message
+	_ = json.Unmarshal(r.body, &v) // another body has no message
 	return &StatusError{r.status, v.Message}
 }
 
-// later is when a reply asks to come back, or nil.
+// later returns the error for a response that asks the client to retry later, or nil for any other
+// response.
 func (r reply) later() *RetryLaterError {
 	if r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable {
 		return &RetryLaterError{r.status, retryAfter(r.header)}

@@ -86,7 +86,7 @@ func TestStock(t *testing.T) {
 	}
 }
 
-// TestChanges holds what is sent, and each refusal to be the one that its sentence says.
+// TestChanges checks the data that is sent, and that each sentence becomes its refusal.
 func TestChanges(t *testing.T) {
 	c, w := open(t, step{status: 200, body: `{"status":"success","message":"sent"}`})
 	old := tasks.Account{Login: account.Login, Password: account.Password}
@@ -123,7 +123,8 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// TestOddAnswers answers with what no daemon does. Whether a change was made is then not known.
+// TestOddAnswers checks responses that no daemon sends. After such a response the effect of a change is not
+// known.
 func TestOddAnswers(t *testing.T) {
 	for what, s := range map[string]step{
 		"nothing":          {status: 200},
@@ -152,7 +153,7 @@ func TestOddAnswers(t *testing.T) {
 	}
 }
 
-// TestStatuses answers with other statuses than 200. None of these is repeated, or followed.
+// TestStatuses checks responses with a status other than 200. The client neither repeats nor follows them.
 func TestStatuses(t *testing.T) {
 	for status, unknown := range map[int]bool{301: true, 307: true, 400: false, 404: false, 405: false, 413: false, 415: false, 500: true, 501: true} {
 		c, w := open(t, step{status: status, header: "Location: https://elsewhere.example/", body: `{"status":"error","message":"what is wrong"}`})

@@ -13,50 +13,51 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// What can go wrong beside what the daemon itself says.
+// The errors that the daemon itself does not report.
 var (
-	// ErrNoAnswer says that there was none: the daemon cannot be reached, or not in time.
+	// ErrNoAnswer says that the client got no response, or not in time.
 	ErrNoAnswer = errors.New("client: no answer")
 
-	// ErrAnswer says that an answer is not what a daemon answers, or is too long. Something else may
-	// listen there.
+	// ErrAnswer says that the response is too long, or is not a response of a daemon. Perhaps the server at
+	// the base URL is not a daemon.
 	ErrAnswer = errors.New("client: the answer cannot be read")
 
-	// ErrUnknown says that a request which changes something may have been carried out, or may be any
-	// moment. It stands beside the error that says why. See the method for what to do.
+	// ErrUnknown says that a request that changes data may have been carried out, or may be carried out
+	// soon. The error also wraps the reason. The methods document what to do.
 	ErrUnknown = errors.New("client: it is not known whether the request was carried out")
 )
 
 var errRequest = errors.New("client: the request cannot be written down")
 
-// A RetryLaterError is an answer that asks to come back.
+// A RetryLaterError is a response that asks the client to retry later.
 type RetryLaterError struct {
 	Status     int           // 429: too many requests; 503: the database is away, or the daemon is stopping
-	RetryAfter time.Duration // when to come back; 0: it does not say
+	RetryAfter time.Duration // the time to wait; 0: the response does not say
 }
 
-// Error names the status and the pause.
+// Error returns the status and the time to wait.
 func (l *RetryLaterError) Error() string {
 	return fmt.Sprintf("client: status %d, to be tried again in %s", l.Status, l.RetryAfter)
 }
 
-// A StatusError is an answer that is none of the documented ones, but for [RetryLaterError] and [Problem].
+// A StatusError is an undocumented response. Documented responses become [RetryLaterError], [Problem] or
+// [RefusedError].
 type StatusError struct {
 	Code    int
-	Message string // the daemon's, for people; "" for none. It is not part of the error's text.
+	Message string // the daemon's message for people, or "". The text of the error does not contain it.
 }
 
-// Error names the status.
+// Error returns the status.
 func (s *StatusError) Error() string { return "client: status " + strconv.Itoa(s.Code) }
 
-// A RefusedError is an upgrade or a renew that the API refuses. With [errors.Is] it is the [tasks.Refusal]
-// that it says.
+// A RefusedError is an upgrade or a renew that the API refuses. It wraps its [tasks.Refusal], if this
+// package knows it.
 type RefusedError struct {
-	Refusal tasks.Refusal // "" if the sentence is one that this package does not know
+	Refusal tasks.Refusal // "" if this package does not know the sentence
 	Message string        // the API's sentence, for people
 }
 
-// Error is the sentence, if it is one of those that the API documents.
+// Error returns the sentence of the refusal if the API documents it, and a fixed text otherwise.
 func (r *RefusedError) Error() string {
 	if r.Refusal == "" {
 		return "client: the request was refused in words of the daemon's own"
@@ -64,7 +65,7 @@ func (r *RefusedError) Error() string {
 	return r.Refusal.Error()
 }
 
-// Unwrap gives the refusal, if it is known.
+// Unwrap returns the refusal, or nil if it is not known.
 func (r *RefusedError) Unwrap() error {
 	if r.Refusal == "" {
 		return nil
@@ -72,11 +73,11 @@ func (r *RefusedError) Unwrap() error {
 	return r.Refusal
 }
 
-// unknown adds to an error that the request may have been carried out.
+// unknown wraps an error with [ErrUnknown].
 func unknown(err error) error { return fmt.Errorf("%w: %w", ErrUnknown, err) }
 
-// noAnswer says why there was none, in words of our own: an error of net/http may quote the URL or
-// what was received.
+// noAnswer returns [ErrNoAnswer] with the reason. The text of the reason is the package's own, because an
+// error of net/http may quote the URL or received data.
 func noAnswer(ctx context.Context, err error) error {
 	var (
 		dns  *net.DNSError

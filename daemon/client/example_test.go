@@ -37,7 +37,7 @@ func shop(ctx context.Context) (base string) {
 func Example() {
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
-	base := shop(ctx) // in place of https://keys.example, and of the daemon's admin listener
+	base := shop(ctx) // instead of https://keys.example and of the daemon's admin listener
 
 	operator, err := client.NewAdmin(base, tasks.NewSecret("a-long-secret"), client.Options{})
 	if err != nil {

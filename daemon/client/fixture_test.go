@@ -13,8 +13,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A wire is a transport of no network: it answers the n-th request with its n-th step, the last for
-// all later ones as well.
+// A wire is a transport without a network. It answers the n-th request with its n-th step, and all later
+// requests with its last step.
 type wire struct {
 	steps []step
 
@@ -23,13 +23,13 @@ type wire struct {
 	body []string
 }
 
-// A step is what becomes of one request.
+// A step is the result of one request.
 type step struct {
-	status int // 0: no answer
+	status int // 0: no response
 	header string
 	body   string
-	dial   error // there is no connection
-	cut    error // there was one, and then this
+	dial   error // the connection fails with this error
+	cut    error // the connection succeeds and then fails with this error
 }
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -101,7 +101,7 @@ var account = tasks.Account{
 	NewEmail: tasks.NewSecret("canary@email.example"), NewPassword: tasks.NewSecret("canary password 2"),
 }
 
-// wants holds an error to be every one of some, and none of others.
+// wants checks that an error wraps each of the given errors, and no other one.
 func wants(t *testing.T, what string, err error, all ...error) {
 	t.Helper()
 	for _, want := range all {

@@ -8,28 +8,31 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An Info is how a key stands. Its shape says which of the fields below the line it has.
+// An Info is the state of a key. Its Shape determines which of the last four fields it has.
 type Info struct {
 	Shape   keys.InfoShape
 	Status  keys.Status
-	Message string // why an upgrade or renew failed, for people; "" for nothing to say
+	Message string // the reason why an upgrade or renew failed, for people, or ""
 
 	Used         bool
 	PurchaseDate time.Time // zero: not known
-	UsedDate     time.Time // of the last upgrade that succeeded; zero: not known
+	UsedDate     time.Time // the time of the last upgrade that succeeded; zero: not known
 
-	Invite  string // keys.ByInvite: to join a plan by hand with, at that address
+	Invite  string // shape keys.ByInvite: an invite to join a plan manually, at Address
 	Address string
 
-	Username      string // keys.ByAccount: of the account in the plan, "" if it is not known
-	VerifyAddress string // and of that plan
+	Username      string // shape keys.ByAccount: the account in the plan, "" if not known
+	VerifyAddress string // the address of that plan
 }
 
-// Open says whether an upgrade or renew of the key has not ended yet.
+// Open reports whether an upgrade or renew of the key is still open.
 func (i Info) Open() bool { return i.Status == keys.InQueue }
 
-// Outcome is how the key's latest upgrade or renew has ended, "" if there was none, if it is open, or
-// if the message is one that this package does not know.
+// Outcome returns the outcome of the key's latest upgrade or renew. It returns "" in these cases:
+//
+//   - The key had no upgrade or renew.
+//   - The latest one is open.
+//   - This package does not know the message.
 func (i Info) Outcome() tasks.Outcome {
 	kind := tasks.Upgrade
 	switch i.Status {
@@ -49,8 +52,8 @@ func (i Info) Outcome() tasks.Outcome {
 	return ""
 }
 
-// An infoBody is the answer to info, in any of its shapes. Those fields are pointers whose presence
-// tells the shape, or that the answer is none.
+// An infoBody is the response of info in any of its shapes. The presence of the pointer fields determines
+// the shape, or shows that the response is invalid.
 type infoBody struct {
 	Status        keys.Status `json:"status"`
 	Message       *string     `json:"message"`
@@ -59,7 +62,7 @@ type infoBody struct {
 	Username      *string     `json:"username"`
 	VerifyAddress string      `json:"verify_address"`
 	Used          *int        `json:"used"`
-	PurchaseDate  time.Time   `json:"purchase_date"` // null leaves it zero
+	PurchaseDate  time.Time   `json:"purchase_date"` // null: the zero time
 	UsedDate      time.Time   `json:"used_date"`
 }
 

@@ -12,27 +12,28 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A line is what both clients send over: it repeats what may be repeated, and tells faults apart.
+// A line sends the requests of both clients. It repeats a request where that is safe, and returns a
+// different error for each kind of failure.
 type line struct {
 	base  *url.URL
-	token tasks.Secret // "": none
-	most  int64        // bytes of an answer
+	token tasks.Secret // "": no token
+	most  int64        // the maximum size of a response, in bytes
 	http  *retryablehttp.Client
-	fault func(reply) error // what an answer means that is not the one that was hoped for
+	fault func(reply) error // returns the error for a response whose status is not 2xx
 }
 
 // A message is one request.
 type message struct {
 	method string
-	path   string // below the base, escaped
+	path   string // below the base, and escaped
 	query  string
-	kind   string // the body's content type
+	kind   string // the content type of the body
 	body   []byte
-	header http.Header // beside the others; may be nil
-	once   bool        // it must not be carried out twice
+	header http.Header // additional headers; may be nil
+	once   bool        // the request must not be carried out twice
 }
 
-// A reply is an answer that was read whole.
+// A reply is a response that was read completely.
 type reply struct {
 	status int
 	header http.Header
@@ -47,7 +48,8 @@ func newLine(base string, token tasks.Secret, most int64, fault func(reply) erro
 	return &line{u, token, most, newHTTP(o.filled()), fault}, nil
 }
 
-// send makes a request. A 2xx is read by read; what any other status means, the line's fault says.
+// send sends a message. It passes a response with the status 2xx to read. For any other status it returns
+// the error of l.fault.
 func (l *line) send(ctx context.Context, m message, read func(reply) error) error {
 	ctx, trail := follow(ctx, m.once)
 	request, err := l.request(ctx, m)
@@ -68,13 +70,13 @@ func (l *line) send(ctx context.Context, m message, read func(reply) error) erro
 	return err
 }
 
-// certain says whether a reply leaves no doubt what has become of the request.
+// certain reports whether a reply makes it certain that the request was or was not carried out.
 func (r reply) certain(err error) bool {
 	switch r.status / 100 {
 	case 2:
 		return !errors.Is(err, ErrAnswer) && !errors.Is(err, ErrNoAnswer)
 	case 4:
-		return true // it was refused
+		return true // the daemon refused the request
 	}
 	return false
 }
@@ -82,7 +84,7 @@ func (r reply) certain(err error) bool {
 func (l *line) request(ctx context.Context, m message) (*retryablehttp.Request, error) {
 	u := *l.base.JoinPath(m.path)
 	u.RawQuery = m.query
-	var body any // a nil one must have no type, or it is one of no bytes
+	var body any // nil needs no type: a typed nil would be a body of zero bytes
 	if m.body != nil {
 		body = m.body
 	}
@@ -90,7 +92,7 @@ func (l *line) request(ctx context.Context, m message) (*retryablehttp.Request, 
 	if err != nil {
 		return nil, err
 	}
-	// Without it net/http itself would send some requests again when a used connection breaks.
+	// With GetBody, net/http itself would send some requests again if a reused connection breaks.
 	r.GetBody = nil
 	for name, values := range m.header {
 		r.Header[name] = values
@@ -106,16 +108,16 @@ func (l *line) request(ctx context.Context, m message) (*retryablehttp.Request, 
 	return r, nil
 }
 
-// exchange sends a request and reads the answer. An answer that breaks off is as good as none.
+// exchange sends a request and reads the response. An incomplete response is treated as no response.
 func (l *line) exchange(ctx context.Context, request *retryablehttp.Request) (reply, error) {
 	response, err := l.http.Do(request)
 	if err != nil {
 		if response != nil {
-			_ = response.Body.Close() // nothing of it is read
+			_ = response.Body.Close() // the body is not needed
 		}
 		return reply{}, noAnswer(ctx, err)
 	}
-	defer func() { _ = response.Body.Close() }() // it was read as far as it ever will be
+	defer func() { _ = response.Body.Close() }() // the body was read already
 	body, err := io.ReadAll(io.LimitReader(response.Body, l.most+1))
 	r := reply{response.StatusCode, response.Header, body}
 	switch {

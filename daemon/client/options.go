@@ -11,26 +11,27 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Options are what a client can be told. The zero Options are good for a daemon behind HTTPS.
+// Options configure a client. The zero Options are suitable for a daemon with an https:// URL.
 type Options struct {
-	Timeout   time.Duration // of one try, from the first dial to the last byte; 0: [DefaultTimeout]
-	Repeats   int           // tries after the first, where repeating is safe; 0: [DefaultRepeats], below 0: none
-	MaxWait   time.Duration // a [RetryLaterError] that asks for more is not waited for; 0: [DefaultMaxWait]
+	Timeout   time.Duration // for one attempt, from the dial to the last byte; 0: [DefaultTimeout]
+	Repeats   int           // the number of further attempts where a repetition is safe; 0: [DefaultRepeats]; negative: no repetition
+	MaxWait   time.Duration // the longest pause of a [RetryLaterError] that the client waits for; 0: [DefaultMaxWait]
 	Plaintext bool          // allow http:// to a host that is not loopback
 
-	// Transport carries the requests; nil: one of the client's own. It must report to
-	// net/http/httptrace, as all of net/http do: what does not is never believed to have sent nothing.
+	// Transport sends the requests; nil: a transport of the client's own. It must support
+	// net/http/httptrace, as the transports of net/http do. Otherwise the client always assumes that a
+	// request may have been sent.
 	Transport http.RoundTripper
 }
 
-// What holds where nothing else is set.
+// The defaults of [Options].
 const (
-	DefaultTimeout = 10 * time.Second // the daemon answers, or gives up, in less
+	DefaultTimeout = 10 * time.Second // the daemon answers or gives up in less time
 	DefaultRepeats = 3
 	DefaultMaxWait = 5 * time.Second
 )
 
-// What [New] and [NewAdmin] can refuse. None of them quotes what it was given, which may hold a secret.
+// The errors of [New] and [NewAdmin]. They never quote an argument, because it may contain a secret.
 var (
 	ErrBase      = errors.New("client: the base is not an http:// or https:// URL with a host, and without user, query or fragment")
 	ErrPlaintext = errors.New("client: the base URL is http:// to another machine, where passwords could be read on the way")
@@ -59,7 +60,7 @@ func parseBase(base string, plaintext bool) (*url.URL, error) {
 	switch {
 	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
 		return nil, ErrBase
-	case u.User != nil || strings.ContainsAny(base, "?#"): // even empty ones
+	case u.User != nil || strings.ContainsAny(base, "?#"): // even an empty query or fragment
 		return nil, ErrBase
 	case u.Scheme == "http" && !plaintext && !loopback(u.Hostname()):
 		return nil, ErrPlaintext
@@ -79,7 +80,7 @@ func checkToken(token tasks.Secret) error {
 	return nil
 }
 
-// newTransport is for one host.
+// newTransport returns a transport for connections to one host.
 func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -88,8 +89,8 @@ func newTransport() *http.Transport {
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    5 * time.Second,
 		MaxIdleConnsPerHost:    16,
-		IdleConnTimeout:        time.Minute, // below the daemon's: it should not close first
+		IdleConnTimeout:        time.Minute, // below the daemon's idle timeout, so that the daemon does not close connections first
 		MaxResponseHeaderBytes: 64 << 10,
-		DisableCompression:     true, // or the bound on an answer would be one on its compressed form
+		DisableCompression:     true, // otherwise the size limit would apply to the compressed response
 	}
 }

@@ -5,44 +5,44 @@ import (
 	"fmt"
 )
 
-// A Code says what the admin API finds wrong. It is an error for [errors.Is] to look for. A daemon
-// that is newer than this package may send one that is not listed here.
+// A Code identifies an error of the admin API. It is itself an error, for use with [errors.Is]. A daemon
+// that is newer than this package may send other codes.
 type Code string
 
-// The codes.
+// The codes of this version of the API.
 const (
 	BodyMalformed  Code = "body_malformed"
 	QueryInvalid   Code = "query_invalid"
 	KeyMissing     Code = "idempotency_key_missing"
 	Unauthorized   Code = "unauthorized"
 	Forbidden      Code = "forbidden" // the token may read only
-	NotFound       Code = "not_found" // there is no such path
+	NotFound       Code = "not_found" // the path does not exist
 	KeyNotFound    Code = "key_not_found"
 	TaskNotFound   Code = "task_not_found"
 	PlanNotFound   Code = "plan_not_found"
 	NotAllowed     Code = "method_not_allowed"
 	TaskOpen       Code = "task_open"
 	TaskEnded      Code = "task_ended"
-	TaskLeased     Code = "task_at_work" // being asked about right now
+	TaskLeased     Code = "task_at_work" // a worker is working on the task
 	NotSuspect     Code = "not_suspect"
 	NotSpent       Code = "not_spent"
-	PlanInUse      Code = "plan_in_use" // its slots do not allow the edit
-	Contended      Code = "conflict"    // others were faster: repeat it
+	PlanInUse      Code = "plan_in_use" // the slots of the plan do not allow the edit
+	Contended      Code = "conflict"    // a simultaneous change was faster: repeat the request
 	TooLarge       Code = "too_large"
 	MediaType      Code = "unsupported_media_type"
 	FieldInvalid   Code = "field_invalid"
-	OutcomeInvalid Code = "outcome_invalid"        // none of the task's kind
-	KeyReused      Code = "idempotency_key_reused" // by an order with another count or id
+	OutcomeInvalid Code = "outcome_invalid"        // the kind of the task does not have this outcome
+	KeyReused      Code = "idempotency_key_reused" // the key was used for an order with another count or id
 	Unavailable    Code = "unavailable"
 )
 
-// Error is the code.
+// Error returns the code.
 func (c Code) Error() string { return string(c) }
 
-// A Problem is what the admin API says is wrong (RFC 9457). With [errors.Is] it is its code, and with
-// [errors.As] it is a [*RetryLaterError] if it asks to come back.
+// A Problem is an error response of the admin API (RFC 9457). It wraps its [Code], for [errors.Is]. If the
+// API asks the client to retry later, it also wraps a [*RetryLaterError], for [errors.As].
 type Problem struct {
-	Type   string `json:"type"` // urn:keyseat:problem: and the code
+	Type   string `json:"type"` // urn:keyseat:problem: followed by the code
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail"` // for people
@@ -51,12 +51,12 @@ type Problem struct {
 	later *RetryLaterError
 }
 
-// Error tells the status, the code and the detail.
+// Error returns the status, the code and the detail.
 func (p *Problem) Error() string {
 	return fmt.Sprintf("client: status %d, %s: %s", p.Status, p.Code, p.Detail)
 }
 
-// Unwrap gives the code, and when to come back.
+// Unwrap returns the code, and the [*RetryLaterError] if there is one.
 func (p *Problem) Unwrap() []error {
 	if p.later == nil {
 		return []error{p.Code}
@@ -64,8 +64,9 @@ func (p *Problem) Unwrap() []error {
 	return []error{p.Code, p.later}
 }
 
-// problem says what an answer of the admin API means whose status is not 2xx. One that is no problem
-// is not of a daemon's making, but perhaps of a proxy's.
+// problem returns the error for a response of the admin API whose status is not 2xx. If the body is not a
+// problem, the response comes from another server, such as a proxy. Then problem returns the error of the
+// function status.
 func problem(r reply) error {
 	p := Problem{later: r.later()}
 	if json.Unmarshal(r.body, &p) != nil || p.Code == "" || p.Status != r.status {

@@ -6,20 +6,20 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The statuses that are no key's.
+// The statuses of a response in addition to the statuses of a key.
 const (
 	statusNotExist = "not_exist"
 	statusError    = "error"
 	statusSuccess  = "success"
 )
 
-// refusals are those that come with the status error, each with a sentence of its own.
+// refusals lists the refusals that have the status error. Each of them has its own sentence.
 var refusals = []tasks.Refusal{
 	tasks.PasswordMissing, tasks.PasswordWeak, tasks.LoginMissing, tasks.CountryInvalid, tasks.EmailInvalid,
 	tasks.KeyGone, tasks.UpgradeOpen, tasks.RenewOpen, tasks.KeyUsed, tasks.KeyUnused, tasks.KeyLegacy,
 }
 
-// readVerdict reads the answer to an upgrade or a renew.
+// readVerdict parses the response of an upgrade or a renew.
 func readVerdict(body []byte) error {
 	var v verdict
 	if json.Unmarshal(body, &v) != nil {
@@ -36,7 +36,7 @@ func readVerdict(body []byte) error {
 	return ErrAnswer
 }
 
-// refused finds the refusal by its sentence.
+// refused returns the refusal that has the sentence of the verdict.
 func (v verdict) refused() error {
 	for _, r := range refusals {
 		if r.Error() == v.Message {

@@ -15,8 +15,8 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// newHTTP tames go-retryablehttp, which as it comes logs URLs, repeats any POST, follows redirects,
-// obeys any Retry-After, and hides the last answer.
+// newHTTP configures go-retryablehttp. By default that package logs URLs, repeats any POST, follows
+// redirects, obeys any Retry-After, and hides the last response.
 func newHTTP(o Options) *retryablehttp.Client {
 	p := patience{o.MaxWait}
 	return &retryablehttp.Client{
@@ -32,10 +32,10 @@ func newHTTP(o Options) *retryablehttp.Client {
 	}
 }
 
-// A patience decides what is repeated, and after what time.
+// A patience decides which attempts are repeated, and after which pause.
 type patience struct{ most time.Duration }
 
-// again says whether to repeat a try that has ended so.
+// again decides whether to repeat an attempt with this result.
 func (p patience) again(ctx context.Context, r *http.Response, err error) (bool, error) {
 	trail := followed(ctx)
 	again := false
@@ -44,7 +44,7 @@ func (p patience) again(ctx context.Context, r *http.Response, err error) (bool,
 	case err != nil:
 		again = !trail.once || !trail.maybeSent()
 	case retryAfter(r.Header) <= p.most:
-		again = r.StatusCode == http.StatusTooManyRequests || // nothing was stored
+		again = r.StatusCode == http.StatusTooManyRequests || // the daemon stored nothing
 			!trail.once && slices.Contains(passing, r.StatusCode)
 	}
 	if again {
@@ -53,16 +53,16 @@ func (p patience) again(ctx context.Context, r *http.Response, err error) (bool,
 	return again, nil
 }
 
-// passing are the statuses of a trouble that will pass.
+// passing lists the statuses of failures that are usually temporary.
 var passing = []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 
-// untrusted says whether the daemon's certificate is not trusted, which no repetition changes.
+// untrusted reports whether the error is an untrusted certificate. A repetition cannot succeed then.
 func untrusted(err error) bool {
 	_, is := errors.AsType[*tls.CertificateVerificationError](err)
 	return is
 }
 
-// The pauses where the daemon names none: they double from the first on, up to the last.
+// The pauses after a response without Retry-After. They double from firstPause up to lastPause.
 const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 2 * time.Second
@@ -75,15 +75,16 @@ func (patience) pause(_, _ time.Duration, n int, r *http.Response) time.Duration
 		}
 	}
 	pause := min(firstPause<<min(n, 10), lastPause)
-	return pause - time.Duration(rand.Float64()*float64(pause)/2) // apart from others who failed at the same time
+	return pause - time.Duration(rand.Float64()*float64(pause)/2) // random, to spread the clients that failed simultaneously
 }
 
-// retryAfter is the pause that an answer asks for, 0 for none: a count of seconds or a date (RFC
-// 9110, section 10.2.3), the date by the sender's own clock.
+// retryAfter returns the pause of the header Retry-After, or 0 if there is no pause. The header is a number
+// of seconds or a date (RFC 9110, section 10.2.3). A date is compared with the header Date, which is the
+// server's clock, or with the local clock if that header is missing.
 func retryAfter(h http.Header) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if text != "" && strings.Trim(text, "0123456789") == "" {
-		seconds, _ := strconv.ParseInt(text, 10, 64) // the largest there is, if it is too large
+		seconds, _ := strconv.ParseInt(text, 10, 64) // a number that is too large becomes the maximum
 		return time.Duration(min(seconds, math.MaxInt64/int64(time.Second))) * time.Second
 	}
 	at, err := http.ParseTime(text)

@@ -17,7 +17,8 @@ import (
 
 const sent = `{"status":"success","message":"sent"}`
 
-// TestRepeats holds how often a read and a change are sent, until what, and how long that takes.
+// TestRepeats checks how often a read and a change are sent, the resulting errors, and the time that this
+// takes.
 func TestRepeats(t *testing.T) {
 	good := step{status: 200, body: sent}
 	busy := func(status int, after string) step { return step{status: status, header: "Retry-After: " + after} }
@@ -27,9 +28,9 @@ func TestRepeats(t *testing.T) {
 	later := new(client.RetryLaterError)
 	for what, c := range map[string]struct {
 		steps        []step
-		read, change int // how often it is sent
+		read, change int // the number of times that it is sent
 		err          []error
-		took         time.Duration // by the change at least; what is more than a second above it is too long
+		took         time.Duration // the minimum time of the change; more than a second above it is too long
 	}{
 		"good":               {[]step{good}, 1, 1, nil, 0},
 		"refused connection": {[]step{{dial: syscall.ECONNREFUSED}, {dial: syscall.ECONNREFUSED}, good}, 3, 3, nil, 0},
@@ -72,7 +73,7 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
-// TestEnded ends the context at each moment that there is.
+// TestEnded ends the context at each possible moment.
 func TestEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for what, s := range map[string]step{
@@ -94,7 +95,7 @@ func TestEnded(t *testing.T) {
 	})
 }
 
-// TestOptions holds what is set, and what cannot be.
+// TestOptions checks the defaults of the options, and the options that are rejected.
 func TestOptions(t *testing.T) {
 	for base, want := range map[string]error{
 		"https://keys.example": nil, "https://keys.example/": nil, "http://127.0.0.1:8080": nil, "http://[::1]:8080": nil, "http://localhost": nil,
@@ -126,7 +127,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestNobody listens to nothing, for the real transport.
+// TestNobody uses the real transport with a port on which no server listens.
 func TestNobody(t *testing.T) {
 	server := httptest.NewServer(nil)
 	server.Close()

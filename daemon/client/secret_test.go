@@ -16,11 +16,11 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// canaries are what stands in no error, however it is spelt on its way.
+// canaries lists the texts that no error may contain, in every spelling that a request can send.
 var canaries = []string{"canary", "CANARY"}
 
-// TestSilence has everything that was sent come back in every way that a peer, or a transport, can
-// say it, and looks for it in the errors.
+// TestSilence returns everything that was sent, in every way that a peer or a transport can return it. No
+// error may contain any of it.
 func TestSilence(t *testing.T) {
 	for what, handler := range map[string]http.HandlerFunc{
 		"in a refusal": func(w http.ResponseWriter, r *http.Request) {
@@ -57,7 +57,7 @@ func TestSilence(t *testing.T) {
 	tell(t, "no such host", "https://canary.invalid")
 }
 
-// tell makes every kind of call and holds that each fails, and in silence.
+// tell makes every kind of call. It checks that each call fails and that its error contains no canary.
 func tell(t *testing.T, what, base string) {
 	t.Helper()
 	o := client.Options{Repeats: -1}
@@ -84,14 +84,14 @@ func tell(t *testing.T, what, base string) {
 	}
 }
 
-// heard is all that a request says.
+// heard returns all text of a request.
 func heard(r *http.Request) string {
 	body, _ := io.ReadAll(r.Body)
 	text, _ := url.QueryUnescape(string(body))
 	return strings.ReplaceAll(r.URL.Path+" "+r.Header.Get("Authorization")+" "+text, "\n", " ")
 }
 
-// raw answers with what is perhaps no HTTP.
+// raw sends a text that may not be valid HTTP as the response.
 func raw(w http.ResponseWriter, text string) {
 	var conn net.Conn
 	var out *bufio.ReadWriter

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// tooMany is the sentence of an answer that refuses a request for a limit.
+// tooMany is the sentence of a response to a client that has exceeded a rate limit.
 const tooMany = "Too many requests, try again later"
 
-// restore gives an answer its real status. A daemon with --http-status documented sends every body with the
-// status 200, and the header Retry-After with what otherwise is 429 or 503.
+// restore sets the real status of a response. A daemon with --http-status documented sends every response
+// with the status 200. It adds the header Retry-After if the real status is 429 or 503.
 func restore(r *http.Response) {
 	if r.StatusCode != http.StatusOK || r.Header.Get("Retry-After") == "" {
 		return
 	}
 	r.StatusCode = http.StatusServiceUnavailable
-	start, _ := io.ReadAll(io.LimitReader(r.Body, 256)) // an error comes again with the rest
+	start, _ := io.ReadAll(io.LimitReader(r.Body, 256)) // the next read of the body returns an error again
 	if strings.Contains(string(start), tooMany) {
 		r.StatusCode = http.StatusTooManyRequests
 	}

@@ -7,18 +7,18 @@ import (
 	"sync/atomic"
 )
 
-// A trail is what is known of where a request has been since it was last certain that nothing has
-// come of it.
+// The type trail records how far the current attempt of a request has got. It is reset before each further
+// attempt. A request with once gets a further attempt only if the earlier attempts certainly had no effect.
 type trail struct {
-	once   bool        // it must not be carried out twice
-	begun  atomic.Bool // the transport has it
-	looked atomic.Bool // for a connection: the transport reports at all
-	got    atomic.Bool // a connection
+	once   bool        // the request must not be carried out twice
+	begun  atomic.Bool // the transport has got the request
+	looked atomic.Bool // the transport has requested a connection, which shows that it supports httptrace
+	got    atomic.Bool // the transport has got a connection
 }
 
 type trailKey struct{}
 
-// follow watches the request that is made with the new context.
+// follow returns a context that records the progress of the request that is made with it.
 func follow(ctx context.Context, once bool) (context.Context, *trail) {
 	t := &trail{once: once}
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -33,19 +33,21 @@ func followed(ctx context.Context) *trail {
 	return t
 }
 
-// maybeSent is false only where it is certain that nothing has left this machine. A connection is
-// enough to doubt, because a transport that times out returns while its writer may be about to write.
+// maybeSent reports whether data may have been sent. It returns false only if that is certainly not the
+// case. A connection is sufficient for true: when a transport times out, it returns although its writer may
+// still write.
 func (t *trail) maybeSent() bool { return t.begun.Load() && (!t.looked.Load() || t.got.Load()) }
 
-// forget begins anew.
+// forget resets the record for the next attempt.
 func (t *trail) forget() {
 	t.begun.Store(false)
 	t.looked.Store(false)
 	t.got.Store(false)
 }
 
-// A watched transport notes what it is given. It hides the others' methods, because go-retryablehttp
-// closes the idle connections of everybody at each failure if it finds the one that does.
+// A watched transport records that it has got a request. It has no other methods, in particular not
+// CloseIdleConnections. If that method existed, go-retryablehttp would call it at each failure and close
+// the idle connections of all users of the transport.
 type watched struct{ transport http.RoundTripper }
 
 // RoundTrip implements [http.RoundTripper].

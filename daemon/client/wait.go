@@ -8,17 +8,19 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// The pauses between two looks at a key: each is half as long again, since what has taken long will
-// take longer.
+// The pauses between two polls of a key. Each is 1.5 times as long as the one before, because a task
+// that has taken long will probably take longer.
 const (
 	firstLook = 200 * time.Millisecond
 	lastLook  = 5 * time.Second
 )
 
-// Wait asks for a key's info until no upgrade or renew of it is open, and gives that info:
-// [Info.Outcome] says how it ended. Give it a context that ends, because a task may take a quarter of
-// an hour. While there is no answer, or a [RetryLaterError], it goes on; any other error ends it.
-// A context that ends does so too, with its error and the last info that there was.
+// Wait calls Info until no upgrade or renew of the key is open, and returns the last info. [Info.Outcome]
+// returns how the task ended.
+//
+// Use a context with a deadline, because a task may take a quarter of an hour. If the context ends, Wait
+// returns its error and the latest info. Wait continues after [ErrNoAnswer] and after a [RetryLaterError];
+// it returns any other error.
 func (c *Client) Wait(ctx context.Context, code keys.Code) (Info, error) {
 	var last Info
 	for pause := firstLook; ; pause = min(pause*3/2, lastLook) {
@@ -40,7 +42,7 @@ func (c *Client) Wait(ctx context.Context, code keys.Code) (Info, error) {
 	}
 }
 
-// sleep lets d pass, or gives the context's error as soon as that has ended.
+// sleep waits for d. If the context ends first, it returns the context's error.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
