@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Window is the time between two lines on one subject.
+// Window is the time for which the events of a subject are counted and then logged as one line.
 const Window = time.Minute
 
-// MaxSubjects is the number of subjects that have lines of their own simultaneously.
+// MaxSubjects is the maximum number of subjects that have lines of their own simultaneously.
 const MaxSubjects = 100
 
-// An Event is something that may happen often.
+// An Event is an occurrence that may repeat often.
 type Event struct {
 	Subject string // identifies the events that are counted together, for example a message and an address
 	Level   slog.Level
@@ -22,20 +22,20 @@ type Event struct {
 	Attrs   []slog.Attr
 }
 
-// A Limiter bounds the lines of repeated events. The zero Limiter is ready to use, by any number of
-// goroutines.
+// A Limiter bounds the lines of repeated events. The zero Limiter is ready to use. It is safe for
+// concurrent use.
 type Limiter struct {
 	mu       sync.Mutex
 	subjects map[string]*subject
 }
 
-// A subject is what a Limiter knows of the events with one name.
+// A subject is the state of the events with one subject name.
 type subject struct {
 	log    *slog.Logger
 	last   Event
 	unsaid int       // events since the last line
 	began  time.Time // when the first event happened
-	fails  bool      // the last thing that happened was an event, not a recovery
+	fails  bool      // the latest call was an event, not a recovery
 	solved bool      // a recovery was logged in this window
 }
 
@@ -56,7 +56,7 @@ func (l *Limiter) Log(ctx context.Context, log *slog.Logger, e Event) {
 	log.LogAttrs(ctx, said.Level, said.Message, said.Attrs...)
 }
 
-// record records an event. It returns it as it is to be logged, if it is the first one of its subject.
+// record counts an event. If the event is the first one of its subject, it returns the event to log.
 func (l *Limiter) record(log *slog.Logger, e Event) (_ Event, first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,8 +74,8 @@ func (l *Limiter) record(log *slog.Logger, e Event) (_ Event, first bool) {
 	return e, true
 }
 
-// find returns the subject of an event, or nil if it has none yet. An event past the bound becomes one
-// of the others, of which only the message is kept.
+// find returns the subject of an event, or nil if the subject is new. If there are [MaxSubjects] subjects
+// already, the event becomes an event of the subject others, and keeps only its message and level.
 func (l *Limiter) find(e *Event) *subject {
 	if s := l.subjects[e.Subject]; s != nil || len(l.subjects) < MaxSubjects {
 		return s
@@ -88,7 +88,7 @@ func (l *Limiter) endWindowLater(name string, s *subject) {
 	time.AfterFunc(Window, func() { l.endWindow(name, s) })
 }
 
-// endWindow logs how many events a window had, or forgets a subject that had none.
+// endWindow logs the number of events of a window. If the window had no event, it removes the subject.
 func (l *Limiter) endWindow(name string, s *subject) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -103,7 +103,7 @@ func (l *Limiter) endWindow(name string, s *subject) {
 	l.endWindowLater(name, s)
 }
 
-// Flush logs the numbers of events that no line has told yet. Call it before the program ends.
+// Flush logs the numbers of events that no line contains yet. Call it before the program ends.
 func (l *Limiter) Flush(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -120,8 +120,8 @@ func (s *subject) logCount(ctx context.Context) {
 	s.log.LogAttrs(ctx, s.last.Level, s.last.Message, attrs...)
 }
 
-// Recovered says that what the subject names works again. It logs one line if an event of the subject
-// was logged before, and at most one in each window.
+// Recovered reports that the subject works again. It logs one line if an event of the subject was logged
+// before. It logs at most one line in each window.
 func (l *Limiter) Recovered(ctx context.Context, name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -26,7 +26,7 @@ func record() (*slog.Logger, func() string) {
 	return slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: untimed})), out.take
 }
 
-// A journal holds what was written since it was taken last.
+// A journal records the text that was written since the last take.
 type journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -59,7 +59,8 @@ func is(t *testing.T, got, want string) {
 	}
 }
 
-// TestOneLineThenACount holds that a minute of events is a line for the first and one for the rest.
+// TestOneLineThenACount checks that the events of a minute cause one line for the first event and one line
+// for all others.
 func TestOneLineThenACount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -90,7 +91,7 @@ func TestOneLineThenACount(t *testing.T) {
 	})
 }
 
-// TestManySubjects holds that a client with many addresses does not get a line for each.
+// TestManySubjects checks that a client with many addresses does not get a line for each address.
 func TestManySubjects(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -110,8 +111,8 @@ func TestManySubjects(t *testing.T) {
 	})
 }
 
-// TestRecovered holds that the end of a failure is logged once, and a failure that comes and goes at most
-// once a minute.
+// TestRecovered checks that the end of a failure is logged once. If a failure repeatedly ends and returns,
+// its end is logged at most once a minute.
 func TestRecovered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -136,7 +137,7 @@ func TestRecovered(t *testing.T) {
 	})
 }
 
-// TestSilence holds that a level which is not logged costs nothing, and that no logger is needed.
+// TestSilence checks that a level that is not enabled costs nothing, and that a nil logger is allowed.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var l loglimit.Limiter
