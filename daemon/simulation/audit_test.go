@@ -13,19 +13,20 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An audit is the shared store, which holds each call to what must be true at any moment.
+// An audit is the store that the daemons share. At each call it checks the invariants that hold at any
+// moment.
 type audit struct {
-	*memory.Store // as it is, for whoever looks
+	*memory.Store // the store without a bug, for the checks
 	*world
-	inner tasks.Store // the same, perhaps with a bug
+	inner tasks.Store // the same store, perhaps with a bug
 
 	mu     sync.Mutex
-	fenced int                // changes that were refused for their fence
-	leases map[hold]tasks.Ref // the latest
+	fenced int                // changes that were rejected because of their fence
+	leases map[hold]tasks.Ref // the latest lease of each hold
 	until  map[tasks.Ref]time.Time
 }
 
-// A hold is a worker's, of a task.
+// A hold identifies the lease of a worker on a task.
 type hold struct{ worker, task string }
 
 func newAudit(w *world, s *memory.Store) *audit {
@@ -36,14 +37,14 @@ func newAudit(w *world, s *memory.Store) *audit {
 	return a
 }
 
-// lease is a worker's latest lease of a task.
+// lease returns a worker's latest lease of a task.
 func (a *audit) lease(worker, task string) tasks.Ref {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.leases[hold{worker, task}]
 }
 
-// late is for how long a lease has been over; negative: it is not.
+// late returns the time since a lease has expired. It is negative if the lease has not expired.
 func (a *audit) late(ref tasks.Ref) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -92,7 +93,7 @@ func (a *audit) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 	return errs, err
 }
 
-// Apply makes the changes one after the other, each of which is looked at.
+// Apply applies the changes one by one and checks each of them.
 func (a *audit) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -112,7 +113,7 @@ func (a *audit) Apply(ctx context.Context, changes []tasks.Change) ([]error, err
 	return all, nil
 }
 
-// record and task read what is there, past all bugs.
+// record and task read the store without its bugs.
 func (a *audit) record(code keys.Code) tasks.Record {
 	r, err := a.Record(a.ctx, code)
 	a.must(err)
@@ -128,11 +129,11 @@ func (a *audit) task(id string) tasks.Task {
 	return *v.Task
 }
 
-// ahead is how far a daemon's idea of the store's clock may be ahead of it: by as long as the call took on
-// its way there from which the daemon has it.
+// ahead is the maximum difference between a daemon's estimate of the store's clock and that clock. The
+// estimate can be ahead by the time that a call took on its way to the store.
 const ahead = time.Minute
 
-// looked holds one change to what a change may do.
+// looked checks that one change had only permitted effects.
 func (a *audit) looked(c tasks.Change, before, after tasks.Record, verdict error) {
 	if verdict != nil || len(after.Events) == len(before.Events) {
 		if c.Key != nil && before.Key != after.Key && len(c.Events) > 0 {
@@ -153,7 +154,7 @@ func (a *audit) looked(c tasks.Change, before, after tasks.Record, verdict error
 	a.sound()
 }
 
-// newest holds that a change was made by the holder of the newest lease.
+// newest checks that the holder of the newest lease has made a change.
 func (a *audit) newest(c tasks.Change, stored *tasks.Task) {
 	if stored != nil && stored.Fence != c.Task.Fence {
 		a.faults.add("I10", "a change of task %s with fence %d was made, its fence is %d", c.Task.ID, c.Task.Fence, stored.Fence)
@@ -163,7 +164,7 @@ func (a *audit) newest(c tasks.Change, stored *tasks.Task) {
 	}
 }
 
-// sound holds what must be true of everything at any moment.
+// sound checks the invariants that hold for all data at any moment.
 func (a *audit) sound() {
 	ctx := a.ctx
 	plans, err := a.Plans(ctx, 0, 100)
@@ -190,7 +191,7 @@ func (a *audit) sound() {
 	}
 }
 
-// legal holds the life of a key to the table of the documentation.
+// legal checks the transition of a key against the table of the documentation.
 func (a *audit) legal(c tasks.Change, from, to keys.Key) {
 	if from.Status == to.Status && from.Used == to.Used {
 		return
@@ -210,7 +211,7 @@ func (a *audit) legal(c tasks.Change, from, to keys.Key) {
 	}
 }
 
-// ending is how a key stands after its task has ended so.
+// ending returns the status of a key after its task has ended with this event.
 func ending(e tasks.Event) keys.Status {
 	switch {
 	case e.Kind == tasks.Upgrade && e.Outcome == tasks.Success:

@@ -11,13 +11,13 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A bug is planted round the core, which itself stays as it is. The zero bug is none.
+// A bug is planted around the core, and the core itself stays unchanged. The zero bug changes nothing.
 type bug struct {
 	name      string
-	above     func(*life, tasks.Store) tasks.Store // in a daemon
+	above     func(*life, tasks.Store) tasks.Store // between a daemon and its line
 	below     func(*memory.Store) tasks.Store      // in the database
 	connector func(tasks.Connector) tasks.Connector
-	wall      bool // the daemon's clock is the wall clock, which is adjusted
+	wall      bool // the daemon uses the wall clock, which is adjusted, instead of a monotonic clock
 }
 
 var bugs = []bug{
@@ -33,7 +33,8 @@ var bugs = []bug{
 	{name: "wall-clock lease", wall: true},
 }
 
-// unfenced takes an old fence, and what goes with it, for the newest, but where fenced says otherwise.
+// The store unfenced accepts a change with an old fence and an old version, unless fenced returns true for
+// its task.
 type unfenced struct {
 	*memory.Store
 	fenced func(tasks.Task) bool
@@ -50,7 +51,7 @@ func (u unfenced) Apply(ctx context.Context, changes []tasks.Change) ([]error, e
 	return u.Store.Apply(ctx, all)
 }
 
-// Extend extends whatever lease there is.
+// Extend extends the current lease of a task, whichever lease the caller has.
 func (u unfenced) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
 	var all []tasks.Ref
 	for _, ref := range refs {
@@ -78,7 +79,7 @@ func (u unfenced) renewed(ctx context.Context, c tasks.Change) tasks.Change {
 	return c
 }
 
-// freeing takes every slot that is left in doubt for free.
+// The store freeing frees every slot that becomes suspect.
 type freeing struct{ tasks.Store }
 
 func (f freeing) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
@@ -95,7 +96,7 @@ func (f freeing) Apply(ctx context.Context, changes []tasks.Change) ([]error, er
 	return f.Store.Apply(ctx, all)
 }
 
-// hasty takes the slot first and stores the task then.
+// The store hasty claims the slot in a first transaction and stores the task in a second one.
 type hasty struct {
 	tasks.Store
 	*world
@@ -140,7 +141,7 @@ func (h hasty) take(ctx context.Context, c tasks.Change) (stock.Plan, error) {
 	return stock.Plan{}, stock.ErrOutOfStock
 }
 
-// reaper ends, at each look for work, the tasks whose lease has run out.
+// The store reaper ends the tasks with an expired lease at each poll.
 type reaper struct {
 	tasks.Store
 	*world
@@ -153,13 +154,13 @@ func (r reaper) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 	}
 	for _, v := range open {
 		if !v.Task.LeasedUntil.IsZero() && v.Task.LeasedUntil.Before(v.At) {
-			_, _ = r.Apply(ctx, []tasks.Change{rules().GiveUp(v, r.newID())}) // the next look may have more luck
+			_, _ = r.Apply(ctx, []tasks.Change{rules().GiveUp(v, r.newID())}) // after an error the next poll tries again
 		}
 	}
 	return r.Store.Lease(ctx, worker, n, ttl)
 }
 
-// forgetful gives every attempt a key of its own.
+// The connector forgetful uses another idempotency key for each attempt.
 type forgetful struct{ tasks.Connector }
 
 func (f forgetful) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
@@ -167,7 +168,7 @@ func (f forgetful) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.Conne
 	return f.Connector.Do(ctx, o)
 }
 
-// tidy ends a task in one transaction and erases its secret in the next.
+// The store tidy ends a task in one transaction and erases its secret in the next one.
 type tidy struct {
 	tasks.Store
 	*world

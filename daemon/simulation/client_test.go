@@ -13,13 +13,13 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A journal is what clients have asked for and what they were answered.
+// A journal records the requests of the clients and the answers to them.
 type journal struct {
 	mu   sync.Mutex
 	byID map[string]*request
 }
 
-// A request is one line of the journal. Its id is that of the task that it becomes.
+// A request is one entry of the journal. Its id is also the id of its task.
 type request struct {
 	id       string
 	code     keys.Code
@@ -28,7 +28,7 @@ type request struct {
 	password string
 	ask      ask
 
-	answered bool // with a yes or a no
+	answered bool // the client has received an acceptance or a refusal
 	err      error
 }
 
@@ -36,10 +36,10 @@ const domain = "@example.com"
 
 func (r *request) login() string { return r.id + domain }
 
-// taskOf gives the id of the only task that is for that account, whatever the order says.
+// taskOf returns the id of the only task for the account. It does not depend on the connector request.
 func taskOf(login string) string { return strings.TrimSuffix(login, domain) }
 
-// of finds the request for an account; each has one of its own.
+// of returns the request for an account. Each request has its own account.
 func (j *journal) of(login string) *request {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -52,10 +52,10 @@ func (j *journal) write(r *request) {
 	j.byID[r.id] = r
 }
 
-// clientTime is how long a client waits for an answer.
+// clientTime is the maximum time that a client waits for an answer.
 const clientTime = 5 * time.Second
 
-// request sends one request to a daemon, if that runs.
+// request sends a request to a daemon, if the daemon is running.
 func (w *world) request(d *daemonOf, s step) {
 	l := d.current()
 	if l == nil {
@@ -80,14 +80,14 @@ func (w *world) request(d *daemonOf, s step) {
 	})
 }
 
-// final says whether an error is an answer: the request was not accepted and never will be.
+// final reports whether an error is an answer: the request was not accepted and never will be.
 func final(err error) bool {
 	var no tasks.Refusal
 	var later tasks.RateLimited
 	return errors.As(err, &no) || errors.As(err, &later)
 }
 
-// visible holds that what was accepted shows at once, on any daemon.
+// visible checks that the given daemon shows an accepted request immediately.
 func (w *world) visible(d *daemonOf, r *request) {
 	l := d.current()
 	if l == nil {
@@ -102,7 +102,7 @@ func (w *world) visible(d *daemonOf, r *request) {
 	}
 }
 
-// operate makes an operator's change, with a tool whose line is good.
+// operate makes an operator's change. The operator's tool has a direct connection to the store.
 func (w *world) operate(s step) {
 	tool := tasks.Engine{
 		Store: w.store, Sealer: plain{}, Rules: rules(), NewID: w.newID, Now: time.Now,
@@ -113,7 +113,7 @@ func (w *world) operate(s step) {
 	key := func(context.Context) (tasks.Snapshot, error) { return tool.Snapshot(ctx, w.code(s.Key)) }
 	switch s.Do {
 	case revoke:
-		_ = tool.Update(ctx, key, tasks.Revoke) // a refusal is as good
+		_ = tool.Update(ctx, key, tasks.Revoke) // the change may be rejected
 	case restore:
 		_ = tool.Update(ctx, key, tasks.Restore)
 	case reset:
@@ -126,11 +126,11 @@ func (w *world) operate(s step) {
 		w.releaseOne(tool, s)
 	case retire, relist:
 		w.edit(s)
-	case upgrade, renew, kill, stop, freeze, cut, hush, adjust: // are no operator's
+	case upgrade, renew, kill, stop, freeze, cut, hush, adjust: // not actions of an operator
 	}
 }
 
-// hurryOne makes an open task due at once.
+// hurryOne makes an open task due now.
 func (w *world) hurryOne(tool tasks.Engine, s step) {
 	open, err := w.store.Tasks(w.ctx, tasks.OpenTask, tasks.Task{}, 100)
 	w.must(err)
@@ -142,14 +142,15 @@ func (w *world) hurryOne(tool tasks.Engine, s step) {
 	_ = tool.Update(w.ctx, read, tasks.RetryNow)
 }
 
-// resolveAll looks into the provider's ledger and settles what is suspect and can have no more effect.
+// resolveAll resolves suspect slots by the provider's ledger. It leaves out tasks whose calls can still
+// have an effect.
 func (w *world) resolveAll(tool tasks.Engine) {
 	ctx := w.ctx
 	suspects, err := w.store.Tasks(ctx, tasks.SuspectTask, tasks.Task{}, 1000)
 	w.must(err)
 	for _, v := range suspects {
 		login := v.Task.ID + domain
-		if !w.provider.idle(login) || w.anyFrozen() || time.Since(v.Task.EndedAt) < 2*time.Minute { // no asking is on its way
+		if !w.provider.idle(login) || w.anyFrozen() || time.Since(v.Task.EndedAt) < 2*time.Minute { // a call of this task can still arrive
 			continue
 		}
 		outcome := tasks.SystemError
@@ -161,7 +162,8 @@ func (w *world) resolveAll(tool tasks.Engine) {
 	}
 }
 
-// anyFrozen says whether a daemon may still send what it was about to send long ago.
+// anyFrozen reports whether a daemon is frozen. Such a daemon may still make a call that it was about to
+// make before.
 func (w *world) anyFrozen() bool {
 	for _, d := range w.daemons {
 		if left, _ := d.frozen(); left > 0 && !w.calm.Load() {
@@ -171,7 +173,7 @@ func (w *world) anyFrozen() bool {
 	return false
 }
 
-// releaseOne has the member of a key's latest upgrade leave the plan.
+// releaseOne removes the member of a key's latest upgrade from the plan.
 func (w *world) releaseOne(tool tasks.Engine, s step) {
 	ctx := w.ctx
 	v, err := tool.Snapshot(ctx, w.code(s.Key))
@@ -184,7 +186,7 @@ func (w *world) releaseOne(tool tasks.Engine, s step) {
 	}
 }
 
-// edit takes a plan out of stock, or puts it back with one slot more.
+// edit takes a plan out of stock, or puts it back with one more slot.
 func (w *world) edit(s step) {
 	ctx := w.ctx
 	plans, err := w.store.Plans(ctx, 0, 100)

@@ -12,27 +12,28 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A daemonOf a world is a program that is started, and dies, any number of times.
+// A daemonOf a world is a program that can start and die any number of times.
 type daemonOf struct {
 	*world
 	id     int
 	mu     sync.Mutex
-	life   *life // nil: it is not running
+	life   *life // nil: the daemon is not running
 	lives  int
 	counts map[call]int
-	thaw   time.Time    // until when it is frozen
-	froze  bool         // ever: what it then sends may come late
-	back   time.Time    // until when the store is out of its reach
-	silent bool         // its calls hang until then
-	wall   atomic.Int64 // what was done to its wall clock
+	thaw   time.Time    // the daemon is frozen until this time
+	froze  bool         // the daemon was frozen at least once, so its calls may arrive late
+	back   time.Time    // the store is unreachable until this time
+	silent bool         // while the store is unreachable, calls hang instead of failing
+	wall   atomic.Int64 // the sum of all adjustments of its wall clock
 }
 
-// random and noise are the daemon's own, so that it does not act at the same instants as the others.
+// random and noise return numbers of the daemon's own, so that it does not act at the same instants as the
+// others.
 func (d *daemonOf) random(salt uint64) uint64 { return d.world.random(salt<<8 | uint64(d.id+1)) }
 
 func (d *daemonOf) noise(salt uint64) time.Duration { return d.world.noise(salt<<8 | uint64(d.id+1)) }
 
-// A life is one process.
+// A life is one process of a daemon.
 type life struct {
 	*daemonOf
 	name string
@@ -42,7 +43,7 @@ type life struct {
 	crew *daemon.Crew
 }
 
-// start begins a life, unless there is one or the world is at its end.
+// start starts a process, unless one is running or the run of the world has ended.
 func (d *daemonOf) start() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -57,7 +58,7 @@ func (d *daemonOf) start() {
 	d.life = l
 	go func() {
 		defer close(l.done)
-		_ = l.crew.Run(ctx, 25*time.Second) // what is left behind is what the checks look for
+		_ = l.crew.Run(ctx, 25*time.Second) // the checks find everything that it leaves unfinished
 	}()
 }
 
@@ -80,13 +81,14 @@ func (l *life) engine() tasks.Engine {
 	}
 }
 
-// plain is a sealer that seals nothing: here nobody looks.
+// The sealer plain does not encrypt, because no test here reads the sealed data.
 type plain struct{}
 
 func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
 func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
-// now is a clock that is far off and runs evenly, as a monotonic one does.
+// now returns the time of a clock with a large constant offset. The clock runs evenly, as a monotonic clock
+// does.
 func (l *life) now() time.Time {
 	off := time.Duration(l.id-1) * 10 * time.Minute
 	if l.bug.wall {
@@ -106,7 +108,7 @@ func (l *life) pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// kill ends a life at once: none of its calls arrives any more, but for those on their way.
+// kill ends a process immediately. Calls that have already left the process still arrive.
 func (d *daemonOf) kill() {
 	if l := d.leave(); l != nil {
 		close(l.dead)
@@ -114,10 +116,10 @@ func (d *daemonOf) kill() {
 	}
 }
 
-// restart is how soon a daemon that has died by itself is started again.
+// restart is the pause before a daemon that has died by a fault is started again.
 const restart = 3 * time.Second
 
-// die is how a life ends itself.
+// die ends the process because of a fault.
 func (l *life) die() {
 	if l.current() == l {
 		l.kill()
@@ -125,7 +127,7 @@ func (l *life) die() {
 	}
 }
 
-// stop ends a life as a signal does, and waits for it.
+// stop ends a process as a signal does, and waits for its end.
 func (d *daemonOf) stop() {
 	if l := d.leave(); l != nil {
 		l.end()
@@ -156,7 +158,7 @@ func (l *life) isDead() bool {
 	}
 }
 
-// freeze stops the world for a daemon, as SIGSTOP does, at the next call that each of its goroutines makes.
+// freeze freezes a daemon as SIGSTOP does. Each of its goroutines stops at its next call.
 func (d *daemonOf) freeze(long time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -169,7 +171,7 @@ func (d *daemonOf) frozen() (left time.Duration, ever bool) {
 	return time.Until(d.thaw), d.froze
 }
 
-// awake waits until a daemon is not frozen.
+// awake waits until the daemon is not frozen.
 func (d *daemonOf) awake() {
 	for {
 		left, _ := d.frozen()
@@ -180,14 +182,14 @@ func (d *daemonOf) awake() {
 	}
 }
 
-// away puts the store out of the daemon's reach.
+// away makes the store unreachable for the daemon.
 func (d *daemonOf) away(long time.Duration, silent bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.back, d.silent = time.Now().Add(long), silent
 }
 
-// reach says for how long the store is out of reach, and whether calls hang.
+// reach returns how long the store is still unreachable, and whether calls hang.
 func (d *daemonOf) reach() (left time.Duration, silent bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -197,7 +199,7 @@ func (d *daemonOf) reach() (left time.Duration, silent bool) {
 	return time.Until(d.back), d.silent
 }
 
-// next gives the fault of the next call of that kind, if there is one.
+// next returns the fault of the next call of a kind, if there is one.
 func (d *daemonOf) next(c call) (fault, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -10,11 +10,12 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A history is what happens in one run, but for the order of what happens at the same instant.
+// A history is the input of one run. It determines all that happens, except the order of events at the same
+// instant.
 type history struct {
-	Noise   uint64 // from which small delays and jitter come
+	Noise   uint64 // the seed of small delays and of jitter
 	Daemons int
-	Grouped bool // whether the daemons share calls of the store
+	Grouped bool // the daemons batch calls of the store
 	Lease   time.Duration
 	Plans   []plot
 	Keys    int
@@ -22,15 +23,15 @@ type history struct {
 	Faults  []fault
 }
 
-// A plot is a plan as it is imported.
+// A plot is a plan to import.
 type plot struct {
 	Country stock.Country
 	Size    int
 }
 
-// A step is one thing that a client, an operator or fate does.
+// A step is one action of a client, of an operator, or of the environment.
 type step struct {
-	After  time.Duration // since the step before
+	After  time.Duration // the pause since the step before
 	Do     deed
 	Daemon int
 	Key    int
@@ -52,29 +53,29 @@ const (
 	resolve deed = "resolve"
 	release deed = "release"
 	retire  deed = "retire"
-	relist  deed = "relist" // with one slot more
+	relist  deed = "relist" // put a plan back into stock, with one more slot
 	kill    deed = "kill"
-	stop    deed = "stop" // as a signal does
+	stop    deed = "stop" // stop a daemon as a signal does
 	freeze  deed = "freeze"
-	cut     deed = "cut"    // a daemon's way to the store: its calls fail at once
-	hush    deed = "hush"   // the same, but they hang
-	adjust  deed = "adjust" // the wall clock
+	cut     deed = "cut"    // make the store unreachable for a daemon: its calls fail immediately
+	hush    deed = "hush"   // make the store unreachable for a daemon: its calls hang
+	adjust  deed = "adjust" // adjust a daemon's wall clock
 )
 
-// Upgrades come more often than the rest: without them nothing happens.
+// deeds has more upgrades than other steps, because most other steps need an upgrade to have an effect.
 var deeds = slices.Concat(slices.Repeat([]deed{upgrade}, 9), slices.Repeat([]deed{renew, hurry}, 3), slices.Repeat([]deed{kill, freeze}, 2), []deed{
 	revoke, restore, reset, resolve, release, retire, relist, stop, cut, hush, adjust,
 })
 
-// An ask is a request and what the provider makes of it.
+// An ask is the content of a request and the provider's reaction to it.
 type ask struct {
 	Country  stock.Country
-	Again    int             // identical requests at the same time
-	Outcomes []tasks.Outcome // by the plan's ordinal; past the end: success
-	Manners  []manner        // by the asking; past the end: good ones
+	Again    int             // the number of identical simultaneous requests in addition
+	Outcomes []tasks.Outcome // indexed by the plan's ordinal; after the last one: success
+	Manners  []manner        // indexed by the attempt; after the last one: good
 }
 
-// A manner is how the provider takes one asking.
+// A manner is the provider's reaction to one call.
 type manner struct {
 	Kind   way
 	Before time.Duration // until the effect
@@ -86,14 +87,15 @@ type way string
 
 const (
 	good      way = "good"
-	refused   way = "refused"    // no connection
-	rejected  way = "rejected"   // for good, without an effect
-	busy      way = "busy"       // still at work: the effect comes later
-	cutBefore way = "cut before" // and there is no effect
-	cutAfter  way = "cut after"  // the effect
+	refused   way = "refused"    // the connection fails
+	rejected  way = "rejected"   // a final rejection without an effect
+	busy      way = "busy"       // the provider is still working: the effect comes later
+	cutBefore way = "cut before" // the connection breaks, without an effect
+	cutAfter  way = "cut after"  // the connection breaks after the effect
 )
 
-// A fault befalls one call of a daemon, the nth of its kind since the run began.
+// A fault affects one call of a daemon: the call number Nth of its kind since the run began, counted from
+// 0.
 type fault struct {
 	Daemon int
 	Call   call
@@ -120,18 +122,18 @@ type mishap string
 const (
 	diesBefore mishap = "dies before"
 	diesAfter  mishap = "dies after"
-	lostBefore mishap = "lost before" // the call
-	lostAfter  mishap = "lost after"  // its answer
-	orphaned   mishap = "orphaned"    // its sender dies while it is on its way, and it arrives late
-	slowBefore mishap = "slow before" // it arrives late, whether its caller still waits or not
-	slowAfter  mishap = "slow after"  // its answer comes late
-	freezes    mishap = "freezes"     // before the call
+	lostBefore mishap = "lost before" // the call is lost
+	lostAfter  mishap = "lost after"  // the answer is lost
+	orphaned   mishap = "orphaned"    // the daemon dies while the call is on its way, and the call arrives late
+	slowBefore mishap = "slow before" // the call arrives late, even if its caller no longer waits
+	slowAfter  mishap = "slow after"  // the answer arrives late
+	freezes    mishap = "freezes"     // the daemon freezes before the call
 )
 
-// Most is in one country, so that it has plans to go on with.
+// countries has one country several times, so that this country has further plans if a plan fails.
 var countries = []stock.Country{"US", "US", "US", "DE"}
 
-// times are from what is hardly noticed to what outlasts every lease.
+// times has durations from hardly noticeable to longer than every lease.
 var times = rapid.SampledFrom([]time.Duration{
 	0, 10 * time.Millisecond, 300 * time.Millisecond, time.Second, 3 * time.Second, 7 * time.Second,
 	12 * time.Second, 20 * time.Second, 33 * time.Second, 45 * time.Second,
@@ -146,7 +148,7 @@ var histories = rapid.Custom(func(t *rapid.T) history {
 		Keys:    rapid.SampledFrom([]int{6, 8, 3, 1}).Draw(t, "keys"),
 	}
 	h.Plans = rapid.SliceOfN(rapid.Custom(drawPlot), 1, 6).Draw(t, "plans")
-	for range 8 { // slices of random length are short: several make a longer one
+	for range 8 { // random slices are short, so several of them are concatenated
 		h.Steps = append(h.Steps, rapid.SliceOfN(rapid.Custom(drawStep), 1, 20).Draw(t, "steps")...)
 		h.Faults = append(h.Faults, rapid.SliceOfN(rapid.Custom(drawFault), 0, 8).Draw(t, "faults")...)
 	}
@@ -190,7 +192,7 @@ func drawManner(t *rapid.T) manner {
 	}
 }
 
-// nths are the places of the calls that go wrong.
+// nths lists the numbers of the calls that can have a fault.
 var nths = []int{0, 1, 2, 3, 4, 5, 7, 10, 14}
 
 func drawFault(t *rapid.T) fault {

@@ -9,8 +9,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// judge compares the journal, the store and the provider's ledger once all is quiet, and again once
-// the operator has resolved what is suspect.
+// judge compares the journal, the store and the provider's ledger when all work has ended. It compares the
+// store and the ledger again after the operator has resolved the suspect slots.
 func (w *world) judge() {
 	w.ended()
 	w.answers()
@@ -36,7 +36,7 @@ func (w *world) all() []tasks.Task {
 	return all
 }
 
-// ended holds that every task has ended, once.
+// ended checks that every task has ended exactly once.
 func (w *world) ended() {
 	for _, t := range w.all() {
 		if t.Open() {
@@ -54,8 +54,8 @@ func (w *world) ended() {
 	}
 }
 
-// answers holds that a yes is exactly one task with what was submitted, a no is none, and that there is
-// no task that nobody asked for.
+// answers compares the journal with the tasks. An accepted request has exactly one task, with the data of
+// the request. A refused request has no task, and no task exists without a request.
 func (w *world) answers() {
 	for _, t := range w.all() {
 		r := w.journal.byID[t.ID]
@@ -75,8 +75,8 @@ func (w *world) answers() {
 	}
 }
 
-// effects holds the counters to the provider's ledger: no plan is oversold, and what may have had an
-// effect is spent or suspect.
+// effects compares the counters with the provider's ledger. No plan is oversold. Each slot whose request
+// may have had an effect is spent or suspect.
 func (w *world) effects() {
 	plans, err := w.store.Plans(w.ctx, 0, 100)
 	w.must(err)
@@ -95,7 +95,8 @@ func (w *world) effects() {
 	}
 }
 
-// exact holds that nothing is left that the operator has not resolved.
+// exact checks the state after the operator has resolved all suspect slots. No slot is suspect or held, and
+// each plan has as many spent slots as it has members at the provider.
 func (w *world) exact() {
 	plans, err := w.store.Plans(w.ctx, 0, 100)
 	w.must(err)
@@ -106,18 +107,18 @@ func (w *world) exact() {
 	}
 }
 
-// A spot is where a slot is: in that state of that plan.
+// A spot is the location of a slot: a plan and a state.
 type spot struct {
 	plan  string
 	state stock.State
 }
 
-// folds holds the counters to the sum of the recorded moves, each of which begins where the one before
-// has ended.
+// folds checks that the counters are the sum of the recorded transfers. Each transfer of a slot must begin
+// where the one before has ended.
 func (w *world) folds() {
 	counted := map[spot]int{}
 	for i := range w.Keys {
-		slots := map[string]spot{} // by task: where its slot is, nowhere if it has none
+		slots := map[string]spot{} // keyed by task; a task without a slot has no entry
 		for _, e := range w.store.record(w.code(i)).Events {
 			if e.To == "" {
 				continue
@@ -144,7 +145,7 @@ func (w *world) folds() {
 	}
 }
 
-// healthy asks the doctor, who looks for more than the rest does.
+// healthy runs the doctor, which makes further checks.
 func (w *world) healthy() {
 	d := doctor.Doctor{Store: w.store, Stale: time.Hour, NewID: w.newID}
 	for f, err := range d.Examine(w.ctx) {

@@ -12,14 +12,14 @@ import (
 
 var errLost = errors.New("the connection was cut")
 
-// An answer is what comes back over a line.
+// An answer is the result of a call over a line.
 type answer[A any] struct {
 	value A
 	err   error
 }
 
-// over makes one call on a daemon's line. A caller whose context ends, or who dies, waits no longer;
-// what is on its way arrives all the same.
+// over makes one call on a daemon's line. If the context ends or the daemon dies, the caller returns, but a
+// call on its way still arrives.
 func over[A any](ctx context.Context, l *life, c call, do func(context.Context) (A, error)) (A, error) {
 	var none A
 	l.awake()
@@ -41,7 +41,7 @@ func over[A any](ctx context.Context, l *life, c call, do func(context.Context) 
 	}
 	if left, silent := l.reach(); left > 0 && c != send {
 		if silent {
-			_ = l.pause(ctx, left) // an error either way
+			_ = l.pause(ctx, left) // over returns an error in any case
 		}
 		return none, errLost
 	}
@@ -60,7 +60,7 @@ func over[A any](ctx context.Context, l *life, c call, do func(context.Context) 
 	}
 }
 
-// travel carries a call there and back.
+// travel delays a call on its way, makes it, and delays its answer.
 func travel[A any](ctx context.Context, l *life, f fault, do func(context.Context) (A, error)) answer[A] {
 	time.Sleep(time.Millisecond + l.noise(3))
 	if f.Kind == slowBefore || f.Kind == orphaned {
@@ -89,7 +89,7 @@ func arrive[A any](l *life, f fault, a answer[A]) (A, error) {
 	return a.value, a.err
 }
 
-// A wire is the store as a daemon reaches it.
+// A wire is the store, called over a daemon's line.
 type wire struct{ *life }
 
 func (w wire) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
@@ -120,10 +120,10 @@ func (w wire) Stock(ctx context.Context) ([]stock.Level, error) {
 	return over(ctx, w.life, view, func(ctx context.Context) ([]stock.Level, error) { return w.store.Stock(ctx) })
 }
 
-// A phone is the provider as a daemon reaches it.
+// A phone is the provider, called over a daemon's line.
 type phone struct{ *life }
 
-// slowest is how long an asking may take.
+// slowest is the timeout of a call of the provider.
 const slowest = 40 * time.Second
 
 // Do implements [tasks.Connector].
@@ -146,14 +146,16 @@ func (p phone) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.Connector
 	return a
 }
 
-// held holds that a daemon asks only while it has the lease, unless it could not know better.
+// held checks that the daemon has the lease of the task while it calls the provider. It does not check a
+// daemon that may have outdated information without a bug.
 func (p phone) held(ref tasks.Ref, what string) {
 	if late := p.store.late(ref); late > 10*time.Millisecond && !p.stale() {
 		p.faults.add("lease", "%s asks about task %s, which is %s %v after its lease ran out", p.name, ref.ID, what, late)
 	}
 }
 
-// stale says whether what the daemon knows of its leases may be old by no fault of its own.
+// stale reports whether the daemon may have outdated information about its leases without a bug, because it
+// was frozen.
 func (l *life) stale() bool {
 	_, ever := l.frozen()
 	return ever

@@ -7,31 +7,31 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A provider is the service that puts accounts into plans. It keeps its own ledger, which knows nothing
-// of the store.
+// A provider is the simulated service that puts accounts into plans. It has its own ledger, which is
+// independent of the store.
 type provider struct {
 	*world
 	mu      sync.Mutex
-	ledger  map[string]*entry // by idempotency key
-	askings map[string]int    // by login
-	at      map[string]int    // how many it is at work on, by login
+	ledger  map[string]*entry // keyed by idempotency key
+	askings map[string]int    // the number of calls, keyed by login
+	at      map[string]int    // the number of operations in progress, keyed by login
 }
 
-// An entry is what it knows under one idempotency key.
+// An entry is the ledger's data of one idempotency key.
 type entry struct {
 	order  tasks.ConnectorRequest
 	login  string
-	answer *tasks.ConnectorResult // the first, which is the answer to all later askings
+	answer *tasks.ConnectorResult // the first answer, which is also the answer to all later calls
 	effect bool
-	left   bool // the member, later
+	left   bool // the member has left the plan later
 }
 
 func newProvider(w *world) *provider {
 	return &provider{world: w, ledger: map[string]*entry{}, askings: map[string]int{}, at: map[string]int{}}
 }
 
-// serve answers one asking in the manner that the client's script says. A stale asking is one whose
-// sender was frozen before it, or that was long on its way.
+// serve answers one call in the manner that the client's script defines. A call is stale if its sender was
+// frozen before it, or if it was on its way for a long time.
 func (p *provider) serve(o tasks.ConnectorRequest, stale bool) tasks.ConnectorResult {
 	login := o.Account.Login.Reveal()
 	e, m := p.receive(o, login, stale)
@@ -61,7 +61,7 @@ func (p *provider) serve(o tasks.ConnectorRequest, stale bool) tasks.ConnectorRe
 	return *p.settle(e)
 }
 
-// begin works on something whoever still waits for it.
+// begin runs do in the background. The work continues even if its caller no longer waits.
 func (p *provider) begin(login string, do func()) {
 	p.mu.Lock()
 	p.at[login]++
@@ -74,7 +74,7 @@ func (p *provider) begin(login string, do func()) {
 	}()
 }
 
-// idle says whether nothing more can come of what was asked about an account.
+// idle reports whether no work for an account is in progress, so that no further effect can come from it.
 func (p *provider) idle(login string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,7 +108,7 @@ func (p *provider) receive(o tasks.ConnectorRequest, login string, stale bool) (
 	return e, m
 }
 
-// settle answers an idempotency key once and for all.
+// settle returns the answer for an idempotency key. The first call decides it.
 func (p *provider) settle(e *entry) *tasks.ConnectorResult {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -127,7 +127,7 @@ func (p *provider) settle(e *entry) *tasks.ConnectorResult {
 	return e.answer
 }
 
-// once holds that no request has two effects.
+// once checks that no request has two effects.
 func (p *provider) once(e *entry) {
 	for _, other := range p.ledger {
 		if other != e && other.login == e.login && other.effect {
@@ -136,7 +136,7 @@ func (p *provider) once(e *entry) {
 	}
 }
 
-// members counts those that are in a plan.
+// members counts the current members of a plan.
 func (p *provider) members(plan string) (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -148,7 +148,7 @@ func (p *provider) members(plan string) (n int) {
 	return n
 }
 
-// member is the entry with the effect of a request, or nil.
+// member returns the entry with the effect of a request, or nil.
 func (p *provider) member(login string) *entry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -160,7 +160,7 @@ func (p *provider) member(login string) *entry {
 	return nil
 }
 
-// leave takes a member out of its plan.
+// leave removes a member from its plan.
 func (p *provider) leave(login string) {
 	if e := p.member(login); e != nil {
 		p.mu.Lock()

@@ -13,18 +13,18 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestMain plays 1,000 histories unless -rapid.checks says otherwise.
+// TestMain runs 1,000 histories, unless -rapid.checks sets another number.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
 	if !given {
-		_ = flag.Set("rapid.checks", "1000") // it is a number
+		_ = flag.Set("rapid.checks", "1000") // cannot fail: the value is a number
 	}
 	os.Exit(m.Run())
 }
 
-// in plays a history in a bubble of its own and gives what was found to be wrong.
+// in runs a history in its own synctest bubble and returns the violations that it found.
 func in(t *testing.T, h history, b bug) []string {
 	var w *world
 	synctest.Test(t, func(*testing.T) { w = run(h, b) })
@@ -46,11 +46,11 @@ func TestNothingBreaks(t *testing.T) {
 	})
 }
 
-// within is how many histories it may take to catch a bug.
+// within is the number of histories in which each bug must be caught.
 const within = 100
 
-// TestPlantedBugsAreCaught shows that what TestNothingBreaks holds can be seen to break. What a bug is
-// caught by must be its own doing: without it the same history is clean.
+// TestPlantedBugsAreCaught checks that the checks of TestNothingBreaks can fail. The violation must come
+// from the bug: without the bug, the same history has no violation.
 func TestPlantedBugsAreCaught(t *testing.T) {
 	t.Attr("faults", strconv.Itoa(len(bugs)))
 	for _, b := range bugs {
@@ -67,8 +67,8 @@ func TestPlantedBugsAreCaught(t *testing.T) {
 	}
 }
 
-// TestHistoriesAreEventful holds that what could break is tried: all that can happen to a task or a key
-// does, and stale writes are sent.
+// TestHistoriesAreEventful checks that the histories cover enough: every type of event of a task or a key
+// occurs, and daemons send stale writes.
 func TestHistoriesAreEventful(t *testing.T) {
 	seen, fenced := map[tasks.EventType]int{}, 0
 	for seed := range within {
@@ -96,8 +96,8 @@ func TestHistoriesAreEventful(t *testing.T) {
 	}
 }
 
-// TestNoAskingOutlivesItsLease has a store that is away and then hangs, so that the last sign of life is
-// on its way as the lease runs out.
+// TestNoAskingOutlivesItsLease makes the store unreachable and then lets a call hang, so that the last
+// extension is on its way when the lease expires.
 func TestNoAskingOutlivesItsLease(t *testing.T) {
 	var all []fault
 	for n, kind := range []mishap{lostBefore, lostBefore, slowBefore} {

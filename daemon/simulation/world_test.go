@@ -14,11 +14,11 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A world is one run of a history, with a bug or with none. It is made and used in a bubble of
+// A world is one run of a history, with or without a bug. It is made and used in a bubble of
 // testing/synctest.
 type world struct {
 	history
-	ctx      context.Context // never ends: what looks at the store is never cut short
+	ctx      context.Context // never ends, so that no check is interrupted
 	bug      bug
 	store    *audit
 	provider *provider
@@ -26,18 +26,19 @@ type world struct {
 	clients  sync.WaitGroup
 	journal  journal
 	ids      atomic.Int64
-	calm     atomic.Bool // nothing breaks any more
+	calm     atomic.Bool // no further faults
 	over     atomic.Bool // no daemon starts any more
 	faults   report
 }
 
-// A report is what was found to be wrong.
+// A report lists the violations that were found.
 type report struct {
 	mu    sync.Mutex
 	found []string
 }
 
-// add notes a fault. What follows from the first few is of no interest.
+// add records a violation. It keeps only the first ten, because the later ones are mostly consequences of
+// these.
 func (r *report) add(invariant, format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -47,14 +48,14 @@ func (r *report) add(invariant, format string, args ...any) {
 	}
 }
 
-// rules leave room for fewer askings than the product's, so that the ends of tasks are seen more often.
+// rules returns rules with fewer attempts than the defaults, so that more tasks reach their end.
 func rules() tasks.Rules {
 	r := tasks.DefaultRules()
 	r.Attempts, r.MaxBackoff, r.Deadline, r.KeyTasks = 3, 20*time.Second, 2*time.Minute, 0
 	return r
 }
 
-// run plays the history. What was found to be wrong is in the world's report.
+// run runs the history. The violations are in the world's report.
 func run(h history, b bug) *world {
 	w := &world{history: h, ctx: context.Background(), bug: b}
 	w.journal.byID = map[string]*request{}
@@ -103,8 +104,8 @@ func (w *world) must(err error) {
 
 func (w *world) newID() string { return fmt.Sprint("c", w.ids.Add(1)) }
 
-// noise is a delay of up to a few milliseconds that comes from the history, so that hardly two things
-// happen at the same instant, whose order is nobody's.
+// noise returns a delay of up to a few milliseconds. It depends only on the history, the salt and the time.
+// With it, two events rarely happen at the same instant, where their order would be undefined.
 func (w *world) noise(salt uint64) time.Duration {
 	return time.Duration(w.random(salt)%3000) * time.Microsecond
 }
@@ -116,7 +117,7 @@ func (w *world) random(salt uint64) uint64 {
 	return x ^ x>>31
 }
 
-// play does one step.
+// play executes one step.
 func (w *world) play(s step) {
 	d := w.daemon(s.Daemon)
 	switch s.Do {
@@ -144,15 +145,15 @@ func (w *world) play(s step) {
 	}
 }
 
-// patience is how long all that is open may take once nothing breaks any more: a lease and all attempts
-// about three plans, up to the deadline of the task, and some pauses.
+// patience is the maximum time that open tasks need to end after the last fault. It covers a lease, all
+// attempts with about three plans, up to the deadline of the task, and some pauses.
 const patience = 6 * time.Minute
 
-// quiet lets everything end.
+// quiet stops all faults and waits until all tasks have ended.
 func (w *world) quiet() {
 	w.calm.Store(true)
 	w.clients.Wait()
-	time.Sleep(time.Minute) // what was on its way has arrived
+	time.Sleep(time.Minute) // calls on their way have arrived then
 	for _, d := range w.daemons {
 		d.start()
 	}
@@ -163,7 +164,7 @@ func (w *world) quiet() {
 	for _, d := range w.daemons {
 		d.stop()
 	}
-	time.Sleep(3 * time.Minute) // nothing is under way any more, neither at the provider nor in a daemon that was killed
+	time.Sleep(3 * time.Minute) // no work is in progress any more, at the provider or in a killed daemon
 }
 
 func (w *world) busy() bool {
