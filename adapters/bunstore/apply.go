@@ -9,8 +9,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Apply implements [tasks.Store] in the session's transaction. It locks in one order, so that no two
-// calls wait for each other: keys, tasks, countries, each by their codes.
+// Apply implements [tasks.Store] in the session's transaction. It always locks keys, then tasks, then
+// countries, each in the order of their codes. Therefore two calls never wait for each other.
 func (s session) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
 	if len(changes) == 0 {
 		return nil, nil
@@ -27,9 +27,9 @@ func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, er
 	return errs, s.write(ctx, &l)
 }
 
-// decide locks what the changes are about, and enters those that can be made into a ledger, which is
-// left to be written. What is read after the locks is not asked for by what they have found, so that
-// both may travel at once.
+// decide locks the rows of the changes and checks each change. It returns a ledger of the changes that
+// can be made, which the caller must write, and one error per change. The plans to read do not depend on
+// the locked rows, so both queries go in one round trip.
 func decide(ctx context.Context, ask asker, changes []tasks.Change, sharded bool) (ledger, []error, error) {
 	l := newLedger()
 	at, plans := time.Time{}, map[string]stock.Plan{}
@@ -51,8 +51,9 @@ func decide(ctx context.Context, ask asker, changes []tasks.Change, sharded bool
 	return l, errs, recall(ctx, ask, changes, errs, sharded)
 }
 
-// lockText runs its three queries one after the other, because UNION ALL reads its arms in order. The
-// tasks of a key are few, and are all looked at: with OR for CASE Postgres may read every open task.
+// lockText locks keys, then tasks, then countries, because UNION ALL reads its arms in order. It tests
+// every task of a key with CASE, because a key has few tasks. With OR instead of CASE, Postgres may read
+// every open task of the table.
 const lockText = `
 	WITH @about, @country,
 	k AS MATERIALIZED (
@@ -68,7 +69,7 @@ const lockText = `
 	UNION ALL SELECT 'task', code, id, version, fence, ended_at FROM t
 	UNION ALL SELECT 'country', code, '', 0, 0, NULL FROM c`
 
-// lock locks what the changes are about, and reads how it stands.
+// lock returns the query that locks the keys, tasks and countries of the changes. Its rows go into l.
 func lock(l *ledger, changes []tasks.Change) question {
 	about, in := subjects(changes)
 	return question{lockText, args{"about": about, "country": in}, func(r row) error {
@@ -87,7 +88,7 @@ func lock(l *ledger, changes []tasks.Change) question {
 	}}
 }
 
-// subjects are the keys and tasks of changes, and the countries whose plans they change.
+// subjects returns the keys and tasks of the changes (about), and the countries whose plans they change (in).
 func subjects(changes []tasks.Change) (about, in batch) {
 	about, in = batch{columns: "code text, id text"}, batch{columns: "code text"}
 	for _, c := range changes {
@@ -113,8 +114,9 @@ var loadText = `
 	UNION ALL
 	SELECT @now, ` + planTable.columns.list("p.%") + ` FROM wanted CROSS JOIN @oldest`
 
-// load reads the plans that the changes may need. It is a statement of its own, because one that has
-// waited for a lock still sees what was there before it waited.
+// load returns the query that reads the plans that the changes may need; needed is false if they need
+// none. The query is separate from the locking one, because a statement that has waited for a lock
+// still sees the rows from before the wait.
 func load(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q question, needed bool) {
 	moved, wanted, most := needs(changes)
 	named := args{"moved": moved, "wanted": wanted, "most": most}
@@ -126,9 +128,10 @@ func load(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q
 	}}, len(moved.rows)+len(wanted.rows) > 0
 }
 
-// recall makes the refusals of changes that are known already their first answer: nil. That may be seen
-// before a standby has it; but since rows have been locked, which is written too, the COMMIT that follows
-// waits for the standby, and so does the answer.
+// recall sets the error of a refused change to nil if the history has the change's id: an earlier call has
+// made the change. This call may see the earlier change before a synchronous standby has it. The row locks
+// of this transaction are written to the log too, so its COMMIT waits for the standby. Therefore Apply
+// returns only after the standby has the earlier change.
 func recall(ctx context.Context, ask asker, changes []tasks.Change, errs []error, sharded bool) error {
 	refused := batch{columns: "code text, id text, i bigint"}
 	for i, c := range changes {
@@ -157,7 +160,7 @@ func recall(ctx context.Context, ask asker, changes []tasks.Change, errs []error
 	})
 }
 
-// A taskName is a task's primary key.
+// A taskName is the primary key of a task.
 type taskName struct {
 	code keys.Code
 	id   string

@@ -8,8 +8,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// look is [lock] for a distributed store. Countries are locked first, because they lie in one place, and
-// little time is left for what is read then to be overtaken.
+// look is [lock] for a distributed store. It locks countries, which are on one server, and reads keys and
+// tasks without a lock. The countries come first, because the wait for their locks can be long. Keys and
+// tasks are read after it, so that other transactions have little time to change them before the write.
 func look(l *ledger, changes []tasks.Change) []question {
 	about, in := subjects(changes)
 	named := args{"codes": about.texts(0), "ids": about.texts(1)}
@@ -44,7 +45,7 @@ func look(l *ledger, changes []tasks.Change) []question {
 	})
 }
 
-// remember is [recall] for a distributed store. It locks the keys for the sake of the standby alone.
+// remember is [recall] for a distributed store. It locks the keys only because of the standby: see [recall].
 func remember(changes []tasks.Change, refused batch, errs []error) []question {
 	named := args{"codes": refused.texts(0), "ids": refused.texts(1)}
 	lock := question{lockKeys, named, func(row) error { return nil }}

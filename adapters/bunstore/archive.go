@@ -11,8 +11,8 @@ import (
 
 var _ tasks.Archiver = (*Store)(nil)
 
-// Archive implements [tasks.Archiver], in one transaction, which waits for nobody's key unless the store is distributed. On SQLite all
-// other writes wait while keep is at work.
+// Archive implements [tasks.Archiver] in one transaction. It waits for locks on keys only in a
+// distributed store; otherwise it skips locked keys. On SQLite all other writes wait while keep runs.
 func (s *Store) Archive(ctx context.Context, cuts []tasks.ArchivePlan, keep func(tasks.ArchivedRows) error) (errs []error, err error) {
 	var refused error
 	err = s.transact(ctx, func(tx session) error {
@@ -31,7 +31,8 @@ func (s *Store) Archive(ctx context.Context, cuts []tasks.ArchivePlan, keep func
 	return errs, nil
 }
 
-// archive takes away what is locked, and as the cuts say it is.
+// archive deletes the rows of each key that it can lock and whose history matches its plan. Then it adds
+// the summary of the plan. All other keys get [tasks.ErrConflict].
 func (s session) archive(ctx context.Context, cuts []tasks.ArchivePlan, keep func(tasks.ArchivedRows) error) ([]error, error) {
 	find := s.ours
 	if s.sharded() {
@@ -53,7 +54,7 @@ func (s session) archive(ctx context.Context, cuts []tasks.ArchivePlan, keep fun
 			errs[i] = tasks.ErrConflict
 			continue
 		}
-		ours[c.Code] = false // for another cut of the same key
+		ours[c.Code] = false // so that a second plan for the same key is refused
 		cut.add(string(c.Code))
 		for _, id := range c.Tasks {
 			gone.add(string(c.Code), id)
@@ -72,8 +73,13 @@ func (s session) archive(ctx context.Context, cuts []tasks.ArchivePlan, keep fun
 	return errs, s.addQuietly(ctx, stays)
 }
 
-// ours locks the keys that nobody else has, and gives those that stand as the cuts say. It looks at
-// them by a statement of its own, which sees what others have written before they let go.
+// ours locks the wanted keys that no other transaction has locked. It returns the keys that can be archived:
+//
+//   - the key has as many history entries as lines says;
+//   - every entry has been routed to the subscribers;
+//   - no delivery about the key is queued for a subscriber.
+//
+// A second statement checks this, because it sees the rows that others wrote before they released a lock.
 func (s session) ours(ctx context.Context, want batch, lines map[keys.Code]int) (map[keys.Code]bool, error) {
 	free := batch{columns: "code text, lines bigint"}
 	err := s.query(ctx, `
@@ -104,7 +110,7 @@ func (s session) ours(ctx context.Context, want batch, lines map[keys.Code]int) 
 		})
 }
 
-// remove deletes those tasks, and all the history of those keys, and gives what there was.
+// remove deletes the tasks in gone and the whole history of the keys in cut. It returns the deleted rows.
 func (s session) remove(ctx context.Context, gone, cut batch) (past tasks.ArchivedRows, err error) {
 	if past.Tasks, err = s.removeTasks(ctx, gone); err == nil && len(past.Tasks) != len(gone.rows) {
 		err = errLost
@@ -149,7 +155,7 @@ func (s session) removeLines(ctx context.Context, cut batch) (all []tasks.Histor
 	return all, err
 }
 
-// addQuietly adds lines of history that are not for the outbox, as those of [insertLines] are.
+// addQuietly adds history entries that the outbox does not route, unlike the entries of [insertLines].
 func (s session) addQuietly(ctx context.Context, lines []line) error {
 	rows := historyTable.batch(lines)
 	text, named := "WITH @h "+insert(historyTable, "h"), args{"h": rows}

@@ -6,7 +6,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// oursApart is [session.ours] for a distributed store, where it waits for those who change the same keys.
+// oursApart is [session.ours] for a distributed store. It waits for transactions that change the same keys.
 func (s session) oursApart(ctx context.Context, want batch, lines map[keys.Code]int) (map[keys.Code]bool, error) {
 	ours := map[keys.Code]bool{}
 	named := args{"codes": want.texts(0)}

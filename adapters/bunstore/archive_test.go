@@ -20,7 +20,8 @@ func TestArchive(t *testing.T) {
 	}
 }
 
-// TestArchiveWaitsForNobody holds that a key which somebody is changing is left, at once.
+// TestArchiveWaitsForNobody checks that Archive skips a key that another transaction has locked, and does not
+// wait for it.
 func TestArchiveWaitsForNobody(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
@@ -30,7 +31,7 @@ func TestArchiveWaitsForNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = tx.Rollback() }() // it has changed nothing
+	defer func() { _ = tx.Rollback() }() // the transaction has changed nothing
 	if _, err := tx.ExecContext(t.Context(), `SELECT 1 FROM keyseat_keys WHERE code = 'K00000' FOR UPDATE`); err != nil {
 		t.Fatal(err)
 	}

@@ -7,11 +7,12 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A runner runs a statement of a transaction and counts the rows that it has changed.
+// A runner runs a statement of a transaction and returns the number of rows that it has changed.
 type runner func(ctx context.Context, text string, named args) (int64, error)
 
-// arrive brings a batch in: do writes the keys, each with the batch's id. The batch itself comes
-// first, so that another of the same id waits until this one has ended.
+// arrive imports a batch in the transaction of run. It records the batch, calls do, and adds a history entry
+// for each key. The function do must write the keys, each with the batch's id. The batch is recorded first,
+// so that another import with the same id waits until this one has ended.
 func arrive(ctx context.Context, run runner, b tasks.ImportBatch, do func() error) error {
 	named := args{"batch": b.ID, "cause": string(b.Type), "note": b.Note}
 	err := register(ctx, run, b)
@@ -25,7 +26,7 @@ func arrive(ctx context.Context, run runner, b tasks.ImportBatch, do func() erro
 	return err
 }
 
-// register notes a batch, or finds it noted.
+// register records a batch. It returns [tasks.ErrBatch] if the batch is recorded already.
 func register(ctx context.Context, run runner, b tasks.ImportBatch) error {
 	n, err := run(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`, args{"batch": b.ID})
 	if err == nil && n == 0 {
@@ -46,7 +47,7 @@ func (s *Store) Batch(ctx context.Context, id string) (all []keys.Key, err error
 	return all, s.reader().tell("list a batch", err)
 }
 
-// unknown is nil if the batch has not come in yet.
+// unknown returns nil if the batch has not been imported yet, and [tasks.ErrBatch] otherwise.
 func (s session) unknown(ctx context.Context, b tasks.ImportBatch) error {
 	return s.query(ctx, `SELECT 1 FROM keyseat_batches WHERE id = @batch`, args{"batch": b.ID},
 		func(row) error { return tasks.ErrBatch })

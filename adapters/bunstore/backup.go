@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// errNotSQLite says that a database is not a file that can be copied.
+// errNotSQLite is the error of a backup of PostgreSQL, which is not one file that can be copied.
 const errNotSQLite = plainError("PostgreSQL is backed up with pg_dump or continuous archiving")
 
 // Backup writes a copy of an SQLite database, as it is at one moment, to a new file that only its owner can
-// read. Requests are served meanwhile. The copy holds no deleted content, because it is built row by row
-// (VACUUM INTO). It is verified and on disk before it gets its name; a file of that name is an error.
-// The log of the database grows until the copy is complete.
+// read. The daemon continues to serve requests. The copy holds no deleted content, because SQLite builds
+// it row by row (VACUUM INTO). The copy is verified and on disk before it gets its name. If a file with
+// that name exists, Backup returns [fs.ErrExist]. The log of the database grows until the copy is complete.
 //
-// progress is called about ten times a second with the bytes that were written, and those that the database
-// takes up; it may be nil.
+// progress is called about ten times a second. done is the size of the copy so far, and size is the
+// size of the database, both in bytes. It may be nil.
 func (s *Store) Backup(ctx context.Context, file string, progress func(done, size int64)) (c Contents, err error) {
 	if !s.embedded() {
 		return c, errNotSQLite
@@ -39,23 +39,24 @@ func (s *Store) Backup(ctx context.Context, file string, progress func(done, siz
 	return c, err
 }
 
-// rename gives a new file its name, which must be free.
+// rename gives a new file its name. It returns [fs.ErrExist] if a file with that name exists. Only on a
+// file system without hard links it replaces that file.
 func rename(temp, file string) error {
 	err := os.Link(temp, file) // unlike a rename it does not replace a file
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		return errors.Join(err, os.Remove(temp))
 	}
-	return os.Rename(temp, file) // where files have one name only
+	return os.Rename(temp, file) // the file system has no hard links
 }
 
-// inNewFile has a file written under another name in the folder of file, and puts it in place once it is on
-// disk. If anything fails nothing is left.
+// inNewFile creates a temporary file in the folder of file and calls write for it. When the content is on
+// disk, it calls place, which gives the file its name. After an error the temporary file is removed.
 func inNewFile(file string, mode fs.FileMode, write func(temp *os.File) error, place func(temp, file string) error) error {
 	temp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.part")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(temp.Name()) }() // it has gone if it is in place
+	defer func() { _ = os.Remove(temp.Name()) }() // after place there is no such file
 	err = write(temp)
 	if err == nil {
 		err = errors.Join(temp.Chmod(mode), temp.Sync())
@@ -69,7 +70,7 @@ func inNewFile(file string, mode fs.FileMode, write func(temp *os.File) error, p
 	return syncFolder(filepath.Dir(file))
 }
 
-// watch reports how far a file has been written, until stop.
+// watch calls progress about ten times a second with the size of the file, until stop is called.
 func (s *Store) watch(ctx context.Context, file string, progress func(done, size int64)) (stop func()) {
 	if progress == nil {
 		return func() {}
@@ -77,7 +78,7 @@ func (s *Store) watch(ctx context.Context, file string, progress func(done, size
 	var size int64
 	const whole = `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`
 	if err := s.read.DB.QueryRowContext(ctx, whole).Scan(&size); err != nil {
-		return func() {} // the backup meets the same error
+		return func() {} // Backup gets the same error and returns it
 	}
 	watching, end := context.WithCancel(ctx)
 	ended := make(chan struct{})

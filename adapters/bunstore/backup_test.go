@@ -13,8 +13,8 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 )
 
-// TestBackup holds that a backup taken while others write is one moment of the database, without the pages
-// of erased secrets, for its owner alone, and never in the place of another file.
+// TestBackup checks a backup that is taken while other connections write. It must show one moment of the
+// database, and have no pages of erased secrets. Only its owner can read it, and it never replaces a file.
 func TestBackup(t *testing.T) {
 	folder := t.TempDir()
 	path, file := filepath.Join(folder, "keyseat.db"), filepath.Join(folder, "copy.db")
@@ -46,11 +46,11 @@ func TestBackup(t *testing.T) {
 	}
 }
 
-// TestABackupHoldsNoErasedSecret looks for the secret of an ended task.
+// TestABackupHoldsNoErasedSecret checks that a backup does not contain the secret of an ended task.
 func TestABackupHoldsNoErasedSecret(t *testing.T) {
 	folder := t.TempDir()
 	s := open(t, "sqlite:"+filepath.Join(folder, "keyseat.db"), bunstore.Options{})
-	db := raw(t, "sqlite:"+filepath.Join(folder, "keyseat.db")) // a program that does not wipe what it deletes
+	db := raw(t, "sqlite:"+filepath.Join(folder, "keyseat.db")) // a program that does not wipe deleted content
 	canary := strings.Repeat("canary", 2000)
 	for _, sql := range []string{
 		"PRAGMA secure_delete = 0", "CREATE TABLE rest (text TEXT)", "INSERT INTO rest VALUES ('" + canary + "')", "DROP TABLE rest",
@@ -72,8 +72,8 @@ func TestABackupHoldsNoErasedSecret(t *testing.T) {
 	}
 }
 
-// TestRestore holds that a restore checks the backup first, is refused while the database is served, leaves
-// no log next to the new database, and keeps the old one with its log.
+// TestRestore checks that a restore verifies the backup first, and fails while a daemon serves the database.
+// It must leave no log next to the new database, and keep the old database with its log.
 func TestRestore(t *testing.T) {
 	folder := t.TempDir()
 	path, file := filepath.Join(folder, "keyseat.db"), filepath.Join(folder, "copy.db")
@@ -93,7 +93,7 @@ func TestRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	apply(t, s, upgrades(t, s, 1)...)
-	crashed := filepath.Join(folder, "crashed.db") // as a daemon that was killed leaves it
+	crashed := filepath.Join(folder, "crashed.db") // the state that a killed daemon leaves
 	for _, suffix := range []string{"", "-wal"} {
 		copyFile(t, path+suffix, crashed+suffix)
 	}
@@ -123,7 +123,7 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// TestRestoreRefuses gives it what is no backup. The database stays as it was.
+// TestRestoreRefuses checks that a restore from files that are not backups fails. The database stays as it was.
 func TestRestoreRefuses(t *testing.T) {
 	folder := t.TempDir()
 	path, file := filepath.Join(folder, "keyseat.db"), filepath.Join(folder, "backup.db")

@@ -7,8 +7,8 @@ import (
 	"github.com/keyseat/keyseat/adapters/storetest"
 )
 
-// BenchmarkStore measures both databases. The throw-away PostgreSQL has fsync off: it is what the
-// statements cost, not what a disk does.
+// BenchmarkStore measures both databases. The temporary PostgreSQL runs without fsync, so the results show the
+// cost of the statements, not the speed of a disk.
 func BenchmarkStore(b *testing.B) {
 	for name, url := range databases {
 		b.Run(name, func(b *testing.B) {

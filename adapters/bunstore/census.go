@@ -9,8 +9,8 @@ import (
 
 var _ tasks.TaskStats = (*Store)(nil)
 
-// CountByHour implements [tasks.TaskStats], by the index on when tasks were accepted. The hours travel as
-// rows, so that the two databases need not divide times each in its way.
+// CountByHour implements [tasks.TaskStats]. It uses the index on the time at which tasks were accepted. The
+// hours are passed as rows, because PostgreSQL and SQLite compute the hour of a time differently.
 func (s *Store) CountByHour(ctx context.Context, from time.Time, n int) (all []tasks.HourCount, err error) {
 	hours := batch{columns: "n bigint, first timestamptz, after timestamptz"}
 	for i := range min(n, tasks.MaxHours) {

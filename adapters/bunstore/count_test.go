@@ -21,7 +21,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestStatementsDoNotGrowWithTheBatch counts what is sent for 1 and for 200.
+// TestStatementsDoNotGrowWithTheBatch checks that batches of 1 and of 200 need the same number of statements.
 func TestStatementsDoNotGrowWithTheBatch(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		fill(t, open(t, url, bunstore.Options{}), 400)
@@ -37,7 +37,7 @@ func TestStatementsDoNotGrowWithTheBatch(t *testing.T) {
 	})
 }
 
-// counts says how many statements each step of n tasks' lives takes.
+// counts returns the number of statements for each step in the life of n tasks.
 func counts(t *testing.T, s *bunstore.Store, sent *atomic.Int64, n int) map[string]int64 {
 	t.Helper()
 	all := map[string]int64{}
@@ -76,7 +76,7 @@ func counts(t *testing.T, s *bunstore.Store, sent *atomic.Int64, n int) map[stri
 	return all
 }
 
-// counted opens a database so that its statements are counted.
+// counted opens a store and returns it with a counter of its statements.
 func counted(t *testing.T, url string) (*bunstore.Store, *atomic.Int64) {
 	t.Helper()
 	sent := &atomic.Int64{}
@@ -116,7 +116,7 @@ type counting struct {
 }
 
 func (c counting) QueryContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Rows, error) {
-	if !strings.HasPrefix(sql, "PRAGMA") { // the log is truncated by the clock
+	if !strings.HasPrefix(sql, "PRAGMA") { // does not count PRAGMA, because a timer decides when the log is truncated
 		c.sent.Add(1)
 	}
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, sql, args)

@@ -7,21 +7,23 @@ import (
 	"time"
 )
 
-// distributed is [postgres] whose tables keyseat_keys, keyseat_tasks and keyseat_history may lie on many
-// servers, each row where its key's code says; the others lie where the transaction runs. It also does
-// where there is no SKIP LOCKED. A statement about those three
+// distributed is [postgres] with tables on many servers. The rows of keyseat_keys, keyseat_tasks and
+// keyseat_history may be on any server; the key's code decides which. The other tables are on the server
+// that runs the transaction. The dialect also suits a database without SKIP LOCKED.
 //
-//   - locks no rows but those that it writes: what is decided from is read as it is, and written by
-//     compare-and-set on its version and fence, and who was overtaken runs again;
-//   - names the codes as an array, by which the servers that have none of them are left out;
-//   - takes no time but as an argument, because each server has a clock of its own.
+// A statement about the three tables follows these rules:
 //
-// Two that write the same rows in another order deadlock, which the database finds out and the store
-// runs again.
+//   - It locks only the rows that it writes. The store reads rows without a lock and writes them by
+//     compare-and-set on version and fence. If another transaction was faster, the store runs its own again.
+//   - It names the codes as an array, so that Citus skips the servers that have none of them.
+//   - It gets each time as an argument, because each server has its own clock.
+//
+// Two transactions that write the same rows in different orders deadlock. The database detects this and
+// aborts a transaction, which the store then runs again.
 type distributed struct {
 	postgres
-	at     time.Time // that the database has told; zero: ask it
-	rivals *atomic.Int32
+	at     time.Time     // the value of @now, read from the database; zero: each statement uses the clock of the database
+	rivals *atomic.Int32 // see [wariness]
 }
 
 func newDistributed() distributed { return distributed{rivals: &atomic.Int32{}} }
@@ -62,7 +64,8 @@ func (d distributed) scalar(value any, pass param) string {
 	}
 }
 
-// timed is the session whose @now is a time that the database has just told, where it is distributed.
+// timed returns a session whose @now is the present time of the database, which it reads first. A session
+// that is not distributed is returned unchanged.
 func (s session) timed(ctx context.Context) (session, error) {
 	d, is := s.dialect.(distributed)
 	if !is {
@@ -72,7 +75,7 @@ func (s session) timed(ctx context.Context) (session, error) {
 	return session{d, s.on}, err
 }
 
-// timed is [session.timed].
+// timed returns a copy of the store whose sessions have the @now of [session.timed].
 func (s *Store) timed(ctx context.Context) (*Store, error) {
 	at, err := s.reader().timed(ctx)
 	timed := *s

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// postgres passes a batch as one array a column.
-type postgres struct{ shared bool } // shared: by way of a pooler in transaction mode
+// postgres is the dialect of PostgreSQL. It passes a batch as one array per column.
+type postgres struct{ shared bool } // shared: connects through a pooler in transaction mode
 
 func (postgres) embedded() bool { return false }
 func (postgres) sharded() bool  { return false }
@@ -25,13 +25,15 @@ func (postgres) adapt(sql string) string {
 
 func (postgres) now() time.Time { return time.Time{} }
 
-// clock is not now(), because that is when the transaction began, which may be an embedder's.
+// clock returns statement_timestamp(). It is not now(), because now() is the time at which the transaction
+// began, and the transaction may be the caller's ([Store.In]).
 func (postgres) clock(param) string { return "statement_timestamp()" }
 
 func (postgres) placeholder(n int) string { return "$" + strconv.Itoa(n) }
 
-// hot makes real prepared statements, planned once. The mode of the pool is one without: bun writes its
-// arguments into the text, and each text would be another prepared statement. Behind a pooler there is none.
+// hot returns the mode of pgx that prepares a statement, so that Postgres plans it once. The pool's own mode
+// prepares nothing, because bun writes its arguments into the text: each text would be another prepared
+// statement. Behind a pooler hot returns nil, because a connection keeps nothing after a transaction.
 func (p postgres) hot() []any {
 	if p.shared {
 		return nil
@@ -62,7 +64,8 @@ func (postgres) rows(columns columns, pass param) string {
 	return "unnest(" + strings.Join(arrays, ", ") + ") WITH ORDINALITY"
 }
 
-// row is no array, because one change would be 60 of them, and to unpack those takes a good part of its time.
+// row passes each value of the only row as an argument, not as an array. One change would need 60 arrays,
+// and Postgres would spend a large part of the statement's time to unpack them.
 func (postgres) row(columns columns, pass param) string {
 	var values []string
 	columns.each(func(_, kind string) {
@@ -78,7 +81,7 @@ func (postgres) none(columns columns) string {
 	return "(SELECT " + strings.Join(values, ", ") + ", CAST(1 AS bigint) WHERE false) AS none"
 }
 
-// array is the i-th column of the rows.
+// array returns the i-th column of the rows as a slice whose element type suits kind, a type of Postgres.
 func array(kind string, rows [][]any, i int) any {
 	switch kind {
 	case "bigint":
@@ -100,7 +103,7 @@ func column[T any](rows [][]any, i int) []T {
 		switch value := row[i].(type) {
 		case T:
 			all[n] = value
-		case time.Time: // T is a pointer, because NULL is nil
+		case time.Time: // here T is *time.Time, because NULL is nil
 			all[n] = any(&value).(T)
 		}
 	}

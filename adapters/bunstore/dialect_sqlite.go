@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// sqlite passes a batch as one JSON array of arrays: one parameter, however many rows.
+// sqlite is the dialect of SQLite. It passes a batch as one JSON array of arrays, which is one parameter for
+// any number of rows.
 type sqlite struct {
 	time func() time.Time
-	path string // of the file, for error texts; "" where it is not known
+	path string // of the file, for error texts; "" if unknown
 }
 
 func (sqlite) embedded() bool { return true }
@@ -29,8 +30,8 @@ var (
 	laterals = regexp.MustCompile(`LATERAL \(SELECT \* FROM (\w+ \w) WHERE (.*?) (?:LIMIT 1|FOR UPDATE)\) \w ON true`)
 )
 
-// adapt drops the locks of rows, because a transaction that writes has the whole database, and does
-// without LATERAL and a LIMIT that differs by row.
+// adapt removes row locks, because a transaction that writes has locked the whole database. It also
+// replaces LATERAL, and a LIMIT that differs by row, because SQLite has neither.
 func (sqlite) adapt(sql string) string {
 	sql = laterals.ReplaceAllString(byName(sql), "$1 ON $2")
 	sql = strings.ReplaceAll(sql, "= ANY (@codes)", "IN (SELECT value FROM json_each(@codes))")
@@ -38,7 +39,7 @@ func (sqlite) adapt(sql string) string {
 		`keyseat_plans p ON p.seq IN (SELECT p.seq FROM keyseat_plans p WHERE p.country = wanted.country AND `+claimable+` ORDER BY p.seq LIMIT @most)`)
 }
 
-// byName finds the rows that an [update] changes by their names, not by where they lie.
+// byName rewrites an [update]: the statement finds its rows by their keys instead of their place (ctid).
 func byName(sql string) string {
 	return spots.ReplaceAllStringFunc(sql, func(found string) string {
 		return "WHERE " + strings.ReplaceAll(spots.FindStringSubmatch(found)[1], "o.", "x.")
@@ -84,7 +85,7 @@ func (sqlite) none(columns columns) string {
 	return "(SELECT " + columns.list("NULL") + ", 0 WHERE false)"
 }
 
-// encode writes rows as JSON. The texts are UTF-8 already, and nothing else can fail to encode.
+// encode returns rows as JSON. It cannot fail: the texts are valid UTF-8, and all other values can be encoded.
 func encode(rows [][]any) string {
 	out := make([][]any, len(rows))
 	for n, row := range rows {

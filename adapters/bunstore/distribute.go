@@ -8,29 +8,33 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// byCode are the tables to distribute by their column code, those that follow beside the first.
+// byCode lists the tables to distribute by their column code. The second and third are colocated with the
+// first: the rows of one key are on one server.
 var byCode = []string{keyTable.name, taskTable.name, historyTable.name}
 
-// What [Store.Distribute] refuses.
+// The reasons for which [Store.Distribute] refuses a database.
 const (
 	errNoCitus = plainError("the database has no Citus: install the extension on every server " +
 		"(shared_preload_libraries = 'citus'), CREATE EXTENSION citus, and add the workers with citus_add_node")
 	errNotPostgres = plainError("only PostgreSQL's tables can be distributed, not those of SQLite")
 )
 
-// ErrDistributed says that the tables are distributed, and that the store was opened without
-// [Options.Distributed].
+// ErrDistributed is the error of a store that was opened without [Options.Distributed] although its tables
+// are distributed.
 var ErrDistributed = errors.New("the tables are distributed by Citus: the store must be opened for that (--database-distributed)")
 
-// Distribute has Citus 12 or later lay keyseat_keys, keyseat_tasks and keyseat_history out over its workers,
-// by the key's code and each key's rows together; the other tables stay on the coordinator. It gives the
-// tables that it has distributed, and leaves those that were already: it may be run again. Nobody else
-// may use the database meanwhile, and whoever does later must open it with [Options.Distributed].
+// Distribute distributes keyseat_keys, keyseat_tasks and keyseat_history over the workers of Citus 12 or
+// later. The key's code decides the worker, so all rows of a key are on one worker. The other tables stay
+// on the coordinator. Distribute returns the tables that it has distributed. It may be run again, because
+// it leaves tables alone that are distributed already.
+//
+// No other program may use the database while Distribute runs. Afterwards every store must be opened with
+// [Options.Distributed].
 func (s *Store) Distribute(ctx context.Context) (done []string, err error) {
 	if s.embedded() {
 		return nil, s.reader().tell("distribute", errNotPostgres)
 	}
-	if s.write.Stats().MaxOpenConnections == 1 { // the lock has one
+	if s.write.Stats().MaxOpenConnections == 1 { // the lock holds one connection
 		return nil, s.reader().tell("distribute", plainError("a pool of one connection is too small"))
 	}
 	err = s.alonePostgres(ctx, func(ctx context.Context, _ bun.Tx) error {
@@ -53,25 +57,27 @@ func (s *Store) Distribute(ctx context.Context) (done []string, err error) {
 	return done, s.reader().tell("distribute", err)
 }
 
-// distribute has Citus lay a table out, next to the first one of ours.
+// distribute distributes one table. first is true for the first table of [byCode]; the others are
+// colocated with it.
 func (s *Store) distribute(ctx context.Context, table string, first bool) error {
 	beside := byCode[0]
 	if first {
-		beside = "none" // of the tables of others
+		beside = "none" // colocated with no table of another program
 	}
 	_, err := s.write.DB.ExecContext(ctx, `SELECT create_distributed_table($1, 'code', colocate_with => $2)`, table, beside)
 	return err
 }
 
-// forgetLocal removes the copy of the rows that Citus leaves on the coordinator's disk, out of the sight of SQL.
-// It holds sealed accounts, which are to go with their tasks. A call after one that broke off finds it too.
+// forgetLocal removes the copy of a table's rows that Citus leaves on the disk of the coordinator, where no
+// query sees it. The copy holds sealed accounts, which must disappear together with their tasks. If a call
+// of [Store.Distribute] was interrupted, the next call removes the copy.
 func (s *Store) forgetLocal(ctx context.Context, table string) error {
 	_, err := s.write.DB.ExecContext(ctx, `SELECT truncate_local_data_after_distributing_table(CAST($1 AS text)::regclass)
 		WHERE pg_relation_size(CAST($1 AS text)::regclass) > 0`, table)
 	return err
 }
 
-// distributed gives those tables that are, and says whether Citus is there at all.
+// distributed returns the distributed tables of keyseat, and whether the database has Citus.
 func (s *Store) distributed(ctx context.Context) (tables []string, citus bool, err error) {
 	err = s.reader().query(ctx, `SELECT 1 WHERE to_regclass('pg_dist_partition') IS NOT NULL`, nil, func(row) error {
 		citus = true

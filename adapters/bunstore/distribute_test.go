@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// stand is what [bunstore.Store.Distribute] calls, in the place of Citus: it notes the calls.
+// stand creates fakes of the functions of Citus that [bunstore.Store.Distribute] calls. They record the calls.
 const stand = `
 	CREATE TABLE pg_dist_partition (nth serial, logicalrelid regclass, partmethod "char", said text);
 	CREATE FUNCTION truncate_local_data_after_distributing_table(name regclass) RETURNS void LANGUAGE sql
@@ -18,8 +18,8 @@ const stand = `
 	CREATE FUNCTION create_distributed_table(name regclass, by text, colocate_with text DEFAULT 'default') RETURNS void LANGUAGE sql
 		AS $$ INSERT INTO pg_dist_partition (logicalrelid, partmethod, said) VALUES (name, 'h', name || ' by ' || by || ' beside ' || colocate_with) $$`
 
-// TestDistribute holds what is asked of Citus, once, and that the tables are then not for a store that
-// locks their rows.
+// TestDistribute checks the calls of Citus, and that each table is distributed only once. Afterwards a store
+// that locks rows of these tables must refuse them.
 func TestDistribute(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
@@ -54,7 +54,7 @@ func TestDistribute(t *testing.T) {
 	}
 	var said string
 	if err := db.QueryRowContext(t.Context(), `SELECT string_agg(said, '; ' ORDER BY nth) FROM pg_dist_partition`).Scan(&said); err != nil ||
-		said != "keyseat_keys by code beside none; no local keyseat_keys; "+ // where the next breaks off
+		said != "keyseat_keys by code beside none; no local keyseat_keys; "+ // here the call for the next table fails
 			"no local keyseat_keys; keyseat_tasks by code beside keyseat_keys; keyseat_history by code beside keyseat_keys; no local keyseat_history; "+
 			"no local keyseat_keys; no local keyseat_history" {
 		t.Errorf("said %q, %v", said, err)

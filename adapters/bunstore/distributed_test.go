@@ -12,8 +12,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestStatementsForManyServers holds that what is sent about tables that lie on many servers is such as
-// Citus takes, and that the other form would not be.
+// TestStatementsForManyServers checks that Citus accepts all statements of a distributed store about tables on
+// many servers. As a control, statements of a plain Postgres store must fail the check.
 func TestStatementsForManyServers(t *testing.T) {
 	for _, name := range []string{"distributed", "postgres"} {
 		t.Run(name, func(t *testing.T) {
@@ -34,7 +34,7 @@ func TestStatementsForManyServers(t *testing.T) {
 	}
 }
 
-// tour makes every operation of a store, and gives the statements that it was made of.
+// tour runs every operation of a store, and returns the statements that were sent.
 func (l *lab) tour() []string {
 	l.Helper()
 	for _, o := range operations() {
@@ -70,7 +70,7 @@ func (l *lab) tour() []string {
 	return l.sent
 }
 
-// make makes an operation.
+// make runs an operation on an empty database.
 func (l *lab) make(o operation) {
 	l.Helper()
 	l.clear()
@@ -79,8 +79,8 @@ func (l *lab) make(o operation) {
 	}
 }
 
-// TestChangesNameTheirKeys holds that what accepts and settles tasks goes only to the servers that have
-// their keys.
+// TestChangesNameTheirKeys checks that statements that accept and settle tasks name their keys, so that Citus
+// sends them only to the servers with those keys.
 func TestChangesNameTheirKeys(t *testing.T) {
 	l := newLab(t, databases["distributed"](t), false)
 	for _, o := range changing() {
@@ -101,10 +101,10 @@ var (
 	byCode     = regexp.MustCompile(`\bcode = ANY \(CAST\(\$\d+ AS text\[\]\)\)`)
 )
 
-// unfit says what is wrong with a statement.
+// unfit returns the fault of a statement for many servers, or "".
 func unfit(sql string) string {
 	text := strings.TrimSpace(sql)
-	inserts := strings.HasPrefix(text, "INSERT INTO keyseat_history") // whose rest is run where the clock is
+	inserts := strings.HasPrefix(text, "INSERT INTO keyseat_history") // its SELECT runs on one server and may read the clock
 	switch {
 	case strings.Contains(text, "SKIP LOCKED"):
 		return "it skips what is locked"
@@ -122,8 +122,8 @@ func unfit(sql string) string {
 	return ""
 }
 
-// TestManyLease has workers of several stores lease at once: each task goes to one of them, together they
-// get all, and none is left with next to nothing.
+// TestManyLease has workers of several stores lease simultaneously. Each task must go to exactly one worker,
+// all tasks must be leased, and each worker must get at least a quarter of its share.
 func TestManyLease(t *testing.T) {
 	const workers, each, n = 4, 10, 2000 / racing
 	url := databases["distributed"](t)

@@ -14,29 +14,29 @@ import (
 	modernc "modernc.org/sqlite"
 )
 
-// ErrServed says that another daemon serves the SQLite file.
+// ErrServed is the error of a process that wants to serve an SQLite file that another daemon serves.
 var ErrServed = errors.New("another daemon serves this database")
 
-// A plainError is an error of our own, whose text may be shown.
+// A plainError is an error of this package. Its text may be shown, because it holds no stored value.
 type plainError string
 
-// Error gives the text.
+// Error returns the text.
 func (e plainError) Error() string { return string(e) }
 
-// errAgain asks for the whole transaction to be run again: others were faster.
+// errAgain means that another transaction was faster, and that the whole transaction must run again.
 const errAgain = plainError("other transactions keep changing the same rows: try again")
 
 // A storeError is a database error as callers see it. Its text has no stored value: no bind parameter, no
-// literal of a statement, no detail of the server's error, and not the password of the URL.
+// literal of a statement, and no detail of the server's error. It does not have the password of the URL.
 type storeError struct {
 	text  string
-	cause error // only one that has no stored value
+	cause error // an error of [harmless], or nil
 }
 
 func (e storeError) Error() string { return e.text }
 func (e storeError) Unwrap() error { return e.cause }
 
-// tell makes an operation's error fit for the outside.
+// tell converts an operation's error to a [storeError]. It returns nil and a storeError unchanged.
 func (s session) tell(operation string, err error) error {
 	if _, told := errors.AsType[storeError](err); told || err == nil {
 		return err
@@ -52,16 +52,16 @@ func (s session) tell(operation string, err error) error {
 	return storeError{d.text(system + ", " + operation), d.cause}
 }
 
-// A description is what an operator is to know of an error.
+// A description holds the facts about an error that an operator needs.
 type description struct {
 	what   string // what happened
-	code   string // the database's own name for it, "" for none
-	advice string // what to do, "" for nothing
-	placed bool   // what names the place, so that the operation says nothing more
+	code   string // the database's name for the error, or ""
+	advice string // what the operator can do, or ""
+	placed bool   // true if the text of what names the file or server
 	cause  error  // see [storeError]
 }
 
-// text is one line: what happened first, then where, then what to do.
+// text returns one line: first what happened, then where, then what the operator can do.
 func (d description) text(where string) string {
 	text := d.what
 	if d.code != "" {
@@ -76,7 +76,7 @@ func (d description) text(where string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// harmless are errors whose text has no stored value, and what an operator reads in its place.
+// harmless lists errors whose text has no stored value. text is the text that an operator reads instead.
 var harmless = []struct {
 	error
 	text string
@@ -94,7 +94,12 @@ var harmless = []struct {
 	{net.ErrClosed, "the connection is closed"},
 }
 
-// describe hides values and shows all else. It looks for the kind of error that knows most.
+// describe returns a description without stored values. It uses the first of these that exists:
+//
+//  1. The text of a [plainError].
+//  2. The description of an error of a driver, a file or the network ([describeDriver]).
+//  3. The text of an error of [harmless].
+//  4. The redacted text ([redact]).
 func describe(err error) (d description) {
 	known := -1
 	for i := range harmless {
@@ -118,7 +123,8 @@ func describe(err error) (d description) {
 	return d
 }
 
-// describeDriver knows the errors of both drivers, of files and of the network.
+// describeDriver describes an error of either driver, of a file or of the network. It returns false for
+// other errors.
 func describeDriver(err error, d *description) bool {
 	if connect, found := errors.AsType[*pgconn.ConnectError](err); found {
 		*d = describeConnect(connect)
@@ -136,7 +142,7 @@ func describeDriver(err error, d *description) bool {
 	return true
 }
 
-// describePath names the file and what the system says.
+// describePath returns a description with the file and the reason that the operating system gives.
 func describePath(err *fs.PathError) description {
 	d := description{what: "cannot " + err.Op + " " + err.Path + ": " + reason(err), placed: true}
 	if errors.Is(err, fs.ErrPermission) {
@@ -145,7 +151,7 @@ func describePath(err *fs.PathError) description {
 	return d
 }
 
-// sqlState gives the SQLSTATE of an error of Postgres, or "".
+// sqlState returns the SQLSTATE of an error of Postgres, or "" for another error.
 func sqlState(err error) string {
 	if server, found := errors.AsType[*pgconn.PgError](err); found {
 		return server.Code
@@ -153,13 +159,13 @@ func sqlState(err error) string {
 	return ""
 }
 
-// A beginError says that a transaction has not even begun: its connection was dead.
+// A beginError means that nothing was executed, not even the BEGIN, because the connection was dead.
 type beginError struct{ error }
 
 func (e beginError) Unwrap() error { return e.error }
 
-// again says whether a transaction may succeed if it is run once more. A unique violation is one that
-// it could not see coming: the other row was written after its snapshot was taken.
+// again reports whether a transaction may succeed if it runs once more. This includes a unique violation:
+// another transaction wrote the other row after this one had taken its snapshot.
 func again(err error) bool {
 	switch sqlState(err) {
 	case "40001", "40P01", "23505": // serialization failure, deadlock, unique violation
@@ -168,7 +174,7 @@ func again(err error) bool {
 	return unbegun(err) || errors.Is(err, errAgain)
 }
 
-// unbegun says that nothing was done, because the connection was dead.
+// unbegun reports whether nothing was executed because the connection was dead.
 func unbegun(err error) bool {
 	_, dead := errors.AsType[beginError](err)
 	return dead || errors.Is(err, driver.ErrBadConn)

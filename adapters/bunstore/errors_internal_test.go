@@ -23,10 +23,10 @@ import (
 
 const canary = "hunter2canary"
 
-// goType finds a Go type in a text for people.
+// goType matches the name of a Go type in a text for people.
 var goType = regexp.MustCompile(`\*?\b[a-z]+\.[A-Z]`)
 
-// checkText holds what every error text must be.
+// checkText checks the rules for every error text.
 func checkText(t *testing.T, text string) {
 	t.Helper()
 	if goType.MatchString(text) || strings.TrimRight(text, ": ") != text || text == "" || strings.Contains(text, "\n") || strings.Contains(text, canary) {
@@ -115,8 +115,8 @@ func TestErrorTexts(t *testing.T) {
 	}
 }
 
-// TestEverySQLiteCodeHasWords takes every result code that the driver has a name for, and one of each kind
-// that it has not.
+// TestEverySQLiteCodeHasWords checks every result code for which the driver has a name, and one code of each
+// kind for which it has no name.
 func TestEverySQLiteCodeHasWords(t *testing.T) {
 	codes := []int{1 | 99<<8, 10 | 99<<8, 14 | 99<<8}
 	for code := range modernc.ErrorCodeString {
@@ -138,8 +138,8 @@ func TestEverySQLiteCodeHasWords(t *testing.T) {
 	}
 }
 
-// TestNoValueInErrors provokes errors that quote a parameter or a literal, and shows that they do so without
-// [session.tell].
+// TestNoValueInErrors provokes errors that quote a parameter or a literal. It checks that the text of
+// [session.tell] has no such value. As a control, at least two of the original errors must quote the value.
 func TestNoValueInErrors(t *testing.T) {
 	const setup = `CREATE TABLE t (v text PRIMARY KEY CHECK (v <> 'x'), n int)`
 	statements := map[string][]string{
@@ -166,7 +166,7 @@ func TestNoValueInErrors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = db.Close() }() // it was only for this
+			defer func() { _ = db.Close() }() // only this test uses it
 			if _, err := db.ExecContext(t.Context(), setup); err != nil {
 				t.Fatal(err)
 			}
@@ -196,7 +196,7 @@ func TestNoValueInErrors(t *testing.T) {
 	}
 }
 
-// asAny shows all that the server has sent, beside the text.
+// asAny returns all data that the server has sent, in addition to the text.
 func asAny(err error) *any {
 	var all any = err.Error()
 	if server, is := errors.AsType[*pgconn.PgError](err); is {
@@ -205,7 +205,7 @@ func asAny(err error) *any {
 	return &all
 }
 
-// TestALockedFile has another program hold the database.
+// TestALockedFile checks the error of a database that another program has locked.
 func TestALockedFile(t *testing.T) {
 	path := t.TempDir() + "/k.db"
 	s, err := Open(t.Context(), "sqlite:"+path, Options{Busy: time.Millisecond})

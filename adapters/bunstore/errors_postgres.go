@@ -12,16 +12,16 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// quotesNothing are the classes of SQLSTATE, and single codes of other classes, whose messages name roles,
-// databases, tables, settings and the like, and never a value of a statement. Not among them are for
-// example 22 (data), 23 (constraints) and 42601 (syntax).
+// quotesNothing lists classes of SQLSTATE, and single codes, whose messages never quote a value of a
+// statement. They name roles, databases, tables, settings and the like. The list does not have 22 (data),
+// 23 (constraints) or 42601 (syntax), for example.
 var quotesNothing = []string{
 	"08", "0A", "0L", "0P", "25", "26", "28", "3D", "3F", "40", "53", "54", "55", "57", "58", "F0",
 	pgerrcode.InsufficientPrivilege, pgerrcode.DuplicatePreparedStatement, pgerrcode.DataCorrupted, pgerrcode.IndexCorrupted,
 }
 
-// quotesNames are codes whose messages name a table or the like, which a statement may take from a value
-// ('x'::regclass): only our own names are shown.
+// quotesNames lists codes whose messages name a table or the like. A statement may take such a name from a
+// value ('x'::regclass), so the description shows only names of keyseat.
 var quotesNames = []string{
 	pgerrcode.UndefinedTable, pgerrcode.UndefinedColumn, pgerrcode.UndefinedFunction, pgerrcode.UndefinedObject,
 	pgerrcode.DuplicateTable, pgerrcode.DuplicateColumn, pgerrcode.DuplicateObject, pgerrcode.DuplicateSchema,
@@ -29,7 +29,7 @@ var quotesNames = []string{
 
 var quotedName = regexp.MustCompile(`"[^"]*"`)
 
-// ownNames hides the quoted names that are not ours.
+// ownNames replaces each quoted name by "…", unless it begins with keyseat_.
 func ownNames(message string) string {
 	return quotedName.ReplaceAllStringFunc(message, func(name string) string {
 		if strings.HasPrefix(name, `"keyseat_`) {
@@ -39,7 +39,7 @@ func ownNames(message string) string {
 	})
 }
 
-// serverAdvice says what to do about a SQLSTATE.
+// serverAdvice maps a SQLSTATE to advice for the operator.
 var serverAdvice = map[string]string{
 	pgerrcode.InsufficientPrivilege:             "let the owner of the database grant it to the role",
 	pgerrcode.UndefinedTable:                    "run `keyseatd migrate`, and check the search_path",
@@ -62,8 +62,8 @@ var serverAdvice = map[string]string{
 	pgerrcode.DuplicatePreparedStatement:        "a pooler in transaction mode mixes prepared statements up: set --database-pooler transaction",
 }
 
-// describeServer gives the server's message where that can quote no value, and always the SQLSTATE with
-// its standard name.
+// describeServer describes an error of the server. It always has the SQLSTATE with its standard name. It
+// has the server's message only if that message cannot quote a value.
 func describeServer(err *pgconn.PgError) description {
 	d := description{code: "SQLSTATE " + err.Code, advice: serverAdvice[err.Code]}
 	name := conditionName(err.Code)
@@ -86,8 +86,8 @@ func describeServer(err *pgconn.PgError) description {
 	return d
 }
 
-// describeConnect gives the last error of each place that was tried: with sslmode=prefer the same place is
-// tried a second time without TLS.
+// describeConnect describes the last error of each address that pgx tried. With sslmode=prefer pgx tries
+// the same address a second time, without TLS.
 func describeConnect(err *pgconn.ConnectError) description {
 	var places []string
 	found := map[string]description{}
@@ -112,7 +112,7 @@ func describeConnect(err *pgconn.ConnectError) description {
 	return all
 }
 
-// branches are the errors that [errors.Join] has put together, or the one that ConnectError holds.
+// branches returns the errors that [errors.Join] has joined in err, or else the only error in err.
 func branches(err *pgconn.ConnectError) []error {
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
 		if joined, is := inner.(interface{ Unwrap() []error }); is {
@@ -122,8 +122,8 @@ func branches(err *pgconn.ConnectError) []error {
 	return []error{errors.Unwrap(err)}
 }
 
-// describeTry says where one try went, and how it ended. pgx keeps the place in the text alone, as
-// "address (host): step: error".
+// describeTry returns the address of one try to connect, and a description of its error. In pgx only the
+// text of the error has the address: "address (host): step: error".
 func describeTry(err error) (place string, d description) {
 	if name, found := errors.AsType[*net.DNSError](err); found {
 		return name.Name, description{what: "cannot find the PostgreSQL host " + name.Name + ": " + reason(err), advice: "check the host in the database's URL"}
@@ -157,7 +157,7 @@ func describeTry(err error) (place string, d description) {
 
 var camel = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
 
-// conditionName is the standard's name for a SQLSTATE, "" for none: insufficient_privilege is 42501.
+// conditionName returns the standard name of a SQLSTATE, or "". For 42501 it is insufficient_privilege.
 func conditionName(code string) string {
 	return strings.ToLower(camel.ReplaceAllString(pgerrcode.Name(code), "$1${3}_$2$4"))
 }

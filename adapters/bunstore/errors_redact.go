@@ -12,23 +12,23 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// What an error text can quote, in the order in which it is removed.
+// quotes lists patterns of quoted values in error texts, and their replacements, in the order of use.
 var quotes = []struct {
 	found *regexp.Regexp
 	shown string
 }{
 	{regexp.MustCompile(`://[^@\s]*@`), "://…@"},
-	{regexp.MustCompile(`(?s)unable to encode .* into `), "unable to encode a value into "}, // of pgx, which does not quote all
+	{regexp.MustCompile(`(?s)unable to encode .* into `), "unable to encode a value into "}, // pgx does not quote every value
 	{regexp.MustCompile(`(?s)"(?:[^"\\]|\\.)*(?:"|$)`), `"…"`},
 	{regexp.MustCompile(`(?s)'(?:[^'\\]|\\.|'')*(?:'|$)`), `'…'`},
 	{regexp.MustCompile("(?s)`[^`]*(?:`|$)"), "`…`"},
 	{regexp.MustCompile(`(?s)\{.*(?:\}|$)`), "{…}"},
 	{regexp.MustCompile(`(?s)\[.*(?:\]|$)`), "[…]"},
-	{regexp.MustCompile(`\*?\b[a-z]\w*\.[A-Z]\w*`), "a Go value"}, // a type's name helps no operator
+	{regexp.MustCompile(`\*?\b[a-z]\w*\.[A-Z]\w*`), "a Go value"}, // the name of a Go type does not help an operator
 }
 
-// redact shows an error that no table knows without what it quotes: a driver may name a value that it
-// cannot read or write.
+// redact removes quoted values from the text of an unknown error, because a driver may quote a value that
+// it cannot read or write. The result has at most 300 bytes and "…", and is never empty.
 func redact(text string) string {
 	for _, q := range quotes {
 		text = q.found.ReplaceAllString(text, q.shown)
@@ -42,7 +42,7 @@ func redact(text string) string {
 	return text
 }
 
-// reason is what the system or the network says, without the addresses that Go puts before it.
+// reason returns the reason that the system or the network gives, without the addresses that Go puts before it.
 func reason(err error) string {
 	var (
 		number syscall.Errno

@@ -8,7 +8,8 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
-// sqliteErrors are the primary result codes that an operator can meet, in words, and what to do.
+// sqliteErrors maps each primary result code that an operator can meet to a description and to advice. The
+// advice may be "".
 var sqliteErrors = map[int][2]string{
 	lib.SQLITE_ERROR:      {"SQLite refuses a statement", ""},
 	lib.SQLITE_PERM:       {"access is denied", "the user that runs keyseatd must be allowed to read and write the file and its folder"},
@@ -31,7 +32,7 @@ var sqliteErrors = map[int][2]string{
 	lib.SQLITE_NOTADB:     {"the file is no SQLite database, or is encrypted", "check the path"},
 }
 
-// sqliteNames are extended result codes that the driver has no name for.
+// sqliteNames has the names of extended result codes for which the driver has no name.
 var sqliteNames = map[int]string{
 	lib.SQLITE_BUSY_RECOVERY:      "SQLITE_BUSY_RECOVERY",
 	lib.SQLITE_BUSY_SNAPSHOT:      "SQLITE_BUSY_SNAPSHOT",
@@ -64,12 +65,13 @@ var sqliteNames = map[int]string{
 
 var (
 	sqliteName = regexp.MustCompile(`\((SQLITE_\w+)\)`)
-	// sqliteSchema are the messages about a table or an index of ours, or about a column.
+	// sqliteSchema matches messages about a table or an index of keyseat, or about a column.
 	sqliteSchema = regexp.MustCompile(`no such (?:table|index): (?:main\.)?keyseat_\w+|(?:table|index) keyseat_\w+ already exists|no such column: [\w.]+|duplicate column name: \w+`)
 )
 
-// describeSQLite says an extended result code in the words of its primary one, and gives its name. A
-// message may quote a value of the statement, so only one about the schema is shown.
+// describeSQLite describes an extended result code: the words come from its primary code, the name from
+// the extended code. A message may quote a value of the statement, so only a message about the schema is
+// shown.
 func describeSQLite(result int, message string) description {
 	primary := result & 0xff
 	words, found := sqliteErrors[primary]

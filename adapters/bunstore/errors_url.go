@@ -8,18 +8,19 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// errURL says no more, because what it could quote may be the password.
+// errURL does not quote the URL, because any part of it may be the password.
 var errURL = errors.New("the database URL is not valid: want postgres://user:password@host:port/database?sslmode=…, " +
 	"special characters in the password percent-encoded")
 
-// describeURL says which parameter of the URL is wrong. It quotes none but the path of a file.
+// describeURL returns an error that names the wrong parameter of the URL. Of all values it quotes only the
+// path of a file.
 func describeURL(err error) error {
 	parse, found := errors.AsType[*pgconn.ParseConfigError](err)
 	if !found {
 		return errURL
 	}
 	problem := parse.Error()
-	if at := strings.LastIndex(problem, "`: "); at >= 0 { // after the URL
+	if at := strings.LastIndex(problem, "`: "); at >= 0 { // the text before it quotes the URL
 		problem = problem[at+len("`: "):]
 	}
 	const wrong = "the database URL is not valid: "

@@ -11,12 +11,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// mostRuns is how often a transaction is run, at most.
+// mostRuns is the greatest number of times that the store runs a transaction.
 const mostRuns = 8
 
-// TestCollisions lets Postgres refuse each statement for a serialization failure or a deadlock. A
-// transaction that is refused once is run again, unnoticed; one that is refused each time is given up
-// after some runs. A call of one statement may fail, and then it has not been made.
+// TestCollisions makes each statement fail with a serialization failure or a deadlock:
+//
+//   - A transaction that fails once runs again, and its caller sees no error.
+//   - A transaction that fails every time returns an error after [mostRuns] runs.
+//   - A call that is a single statement may return an error. Then it has had no effect.
 func TestCollisions(t *testing.T) {
 	inLabs(t, func(l *lab) {
 		refused := 0
@@ -31,7 +33,7 @@ func TestCollisions(t *testing.T) {
 	}, "postgres", "distributed")
 }
 
-// collides tries one statement of an operation, and says whether the operation has so many.
+// collides makes the k-th statement of an operation fail. It returns false if the operation has fewer statements.
 func (l *lab) collides(o operation, m mode, k int) bool {
 	l.Helper()
 	l.clear()
@@ -68,17 +70,17 @@ func (l *lab) collides(o operation, m mode, k int) bool {
 	return hits > 0
 }
 
-// TestADeadlock makes one with a stranger, who locks two keys in the other order, and holds that the
-// store is the one who gives way and begins again.
+// TestADeadlock causes a deadlock with another program, which locks two keys in the opposite order. It checks
+// that the transaction of the store is aborted and runs again.
 func TestADeadlock(t *testing.T) {
 	inLabs(t, func(l *lab) {
 		changes := l.accept(2)
-		l.arm(mode{}, -1) // which counts
+		l.arm(mode{}, -1) // counts transactions; no statement fails
 		stranger, err := l.db.BeginTx(l.life, nil)
 		if err != nil {
 			l.Fatal(err)
 		}
-		if _, err := stranger.ExecContext(l.life, "SET LOCAL deadlock_timeout = '30s'"); err != nil { // so that the store is the first to look who waits for whom
+		if _, err := stranger.ExecContext(l.life, "SET LOCAL deadlock_timeout = '30s'"); err != nil { // the store detects it first
 			l.Fatal(err)
 		}
 		lock := func(key keys.Code) {
@@ -109,16 +111,16 @@ func TestADeadlock(t *testing.T) {
 	}, "postgres", "postgres"+onTheWire, "distributed", "distributed"+onTheWire)
 }
 
-// made makes changes, and joins all that says that they are not.
+// made applies changes, and returns all their errors as one.
 func made(l *lab, s *bunstore.Store, changes []tasks.Change) error {
 	verdicts, err := s.Apply(l.life, changes)
 	return errors.Join(append(verdicts, err)...)
 }
 
-// awaitLock waits until somebody waits for a lock.
+// awaitLock waits until a session waits for a lock.
 func (l *lab) awaitLock() {
 	l.Helper()
-	for waiting := false; !waiting; time.Sleep(time.Millisecond) { // which can only be asked for
+	for waiting := false; !waiting; time.Sleep(time.Millisecond) { // Postgres can only be polled for this
 		err := l.db.QueryRowContext(l.life, `SELECT count(*) > 0 FROM pg_stat_activity
 			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
 		if err != nil {

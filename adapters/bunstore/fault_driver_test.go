@@ -10,15 +10,15 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A mode is how a statement fails. The beginning and the end of a transaction are statements too.
+// A mode is a way in which a statement fails. BEGIN and COMMIT are statements too.
 type mode struct {
 	name  string
 	err   error
-	done  bool // it takes effect, and only its answer is lost
-	dies  bool // its connection dies with it
-	torn  bool // it is a query, whose answer breaks off after the first row
-	every bool // it fails anew in every run of its transaction
-	first bool // it is the one to try where there is little time
+	done  bool // the statement takes effect, but its result is lost
+	dies  bool // the connection breaks
+	torn  bool // the result of a query breaks off after the first row
+	every bool // the statement fails in every run of its transaction
+	first bool // the mode is tested even if there is little time
 }
 
 var errFault = errors.New("the statement has failed")
@@ -31,7 +31,7 @@ var modes = []mode{
 	{name: "torn", err: errFault, torn: true},
 }
 
-// collisions are what Postgres answers to one of two who are in each other's way.
+// collisions returns modes with the errors of Postgres for a transaction that conflicts with another.
 func collisions() (all []mode) {
 	for _, state := range []string{"40001", "40P01"} {
 		err := &pgconn.PgError{Code: state}
@@ -40,7 +40,7 @@ func collisions() (all []mode) {
 	return all
 }
 
-// A faults fails the at-th statement that comes after it was armed.
+// A faults makes the at-th statement after arm fail.
 type faults struct {
 	mu sync.Mutex
 	mode
@@ -48,7 +48,7 @@ type faults struct {
 	sent                  []string // statements
 }
 
-// note keeps a statement.
+// note records a statement.
 func (f *faults) note(sql string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -61,7 +61,7 @@ func (f *faults) arm(m mode, at int) {
 	f.mode, f.at, f.seen, f.hits, f.begun = m, at, 0, 0, 0
 }
 
-// disarm says how many statements have failed, and how many transactions were to begin.
+// disarm ends the faults. It returns the number of failed statements and the number of BEGINs since arm.
 func (f *faults) disarm() (hits, begun int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -69,7 +69,7 @@ func (f *faults) disarm() (hits, begun int) {
 	return f.hits, f.begun
 }
 
-// What a statement is.
+// The kinds of statements.
 const (
 	query = iota
 	exec
@@ -77,7 +77,7 @@ const (
 	commit
 )
 
-// next counts a statement and says whether it is to fail.
+// next counts a statement and returns whether it must fail.
 func (f *faults) next(what int) (mode, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -98,7 +98,7 @@ func (f *faults) next(what int) (mode, bool) {
 	return f.mode, true
 }
 
-// A frailDriver opens connections whose statements fail as they are told to.
+// A frailDriver opens connections whose statements fail as its faults say.
 type frailDriver struct {
 	driver.Connector
 	*faults
@@ -118,8 +118,8 @@ type frailConn struct {
 	dead bool
 }
 
-// run makes a statement, or not, and fails it, or not. clean is called before it fails. If it is torn,
-// it was made and its rows are to break off.
+// run executes a statement with do, and makes it fail, as the mode says. Before it returns the error of the
+// mode, it calls clean. If torn is true, the statement was executed and its rows must break off.
 func (c *frailConn) run(what int, do func() error, clean func()) (torn bool, err error) {
 	if c.dead {
 		return false, driver.ErrBadConn
@@ -134,9 +134,9 @@ func (c *frailConn) run(what int, do func() error, clean func()) (torn bool, err
 		return fails, nil
 	}
 	clean()
-	if m.dies || m.done && what == begin { // a connection that answers no BEGIN is in nobody knows what state
+	if m.dies || m.done && what == begin { // after a lost BEGIN the state of the connection is unknown
 		c.dead = true
-		_ = c.Conn.Close() // as a cut does
+		_ = c.Conn.Close() // like a broken connection
 	}
 	return false, m.err
 }
@@ -159,7 +159,7 @@ func (c *frailConn) QueryContext(ctx context.Context, sql string, args []driver.
 	return rows, nil
 }
 
-// exhaust reads a result to its end, without which its statement would not have been made.
+// exhaust reads a result to its end, because a statement takes effect only then.
 func exhaust(rows driver.Rows) {
 	if rows == nil {
 		return
@@ -168,10 +168,10 @@ func exhaust(rows driver.Rows) {
 	for more := true; more; {
 		more = rows.Next(values) == nil
 	}
-	_ = rows.Close() // whoever could be told is told of the fault
+	_ = rows.Close() // the caller gets the error of the mode instead
 }
 
-// tornRows break off after the first.
+// tornRows fails after the first row.
 type tornRows struct {
 	driver.Rows
 	read int
@@ -231,7 +231,7 @@ type frailTx struct {
 	conn *frailConn
 }
 
-// Commit ends the transaction in any case, as both databases do.
+// Commit ends the transaction even if it fails, like both databases.
 func (t frailTx) Commit() error {
 	committed := false
 	_, err := t.conn.run(commit, func() error {
@@ -239,7 +239,7 @@ func (t frailTx) Commit() error {
 		return t.Tx.Commit()
 	}, func() {
 		if !committed {
-			_ = t.Tx.Rollback() // the fault is what is told
+			_ = t.Tx.Rollback() // the caller gets the error of the mode
 		}
 	})
 	return err

@@ -22,8 +22,8 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 )
 
-// A lab is one database with two stores on it: one whose statements can be made to fail, and one whose
-// statements do not, for all that is not the matter.
+// A lab is one database with two stores. The statements of the store frail can be made to fail. The store plain
+// prepares and checks a test.
 type lab struct {
 	*testing.T
 	*faults
@@ -31,12 +31,12 @@ type lab struct {
 	wire  bool // faults are cuts of the network
 	frail *bunstore.Store
 	plain *bunstore.Store
-	pool  *sql.DB // of the frail one
-	db    *sql.DB // of the other
+	pool  *sql.DB // of frail
+	db    *sql.DB // of plain
 	life  context.Context
 }
 
-// inLabs runs a test in each of those labs.
+// inLabs runs a test in a new lab for each name.
 func inLabs(t *testing.T, test func(l *lab), names ...string) {
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
@@ -57,10 +57,10 @@ func newLab(t *testing.T, url string, wire bool) *lab {
 	return l
 }
 
-// emptyLab has no tables.
+// emptyLab returns a lab without tables.
 func emptyLab(t *testing.T, url string, wire bool) *lab {
 	l := &lab{T: t, faults: &faults{}, url: url, wire: wire}
-	life, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a lock that was left must not hang the test
+	life, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a forgotten lock must not block the test forever
 	t.Cleanup(cancel)
 	l.life = life
 	inner, speaks := connector(t, url)
@@ -86,7 +86,7 @@ func connector(t *testing.T, url string) (driver.Connector, schema.Dialect) {
 	var speaks schema.Dialect = pgdialect.New()
 	var err error
 	if name == "sqlite" {
-		inner, err = sqlite.NewConnector(dsn + "&_pragma=synchronous(0)&_foreign_keys=on") // nobody pulls the plug here
+		inner, err = sqlite.NewConnector(dsn + "&_pragma=synchronous(0)&_foreign_keys=on") // this test has no power failure
 		speaks = sqlitedialect.New()
 	} else {
 		inner, err = stdlib.GetDefaultDriver().(driver.DriverContext).OpenConnector(dsn)
@@ -114,7 +114,7 @@ func (l *lab) distributed() bool {
 	return distributed
 }
 
-// tables are all of them, those first that others refer to last.
+// tables lists all tables. A table comes before the tables to which it refers.
 var tables = []string{
 	"keyseat_mail", "keyseat_deliveries", "keyseat_listeners", "keyseat_history", "keyseat_tasks",
 	"keyseat_plans", "keyseat_countries", "keyseat_keys", "keyseat_batches",
@@ -128,11 +128,12 @@ func (l *lab) clear() {
 	}
 }
 
-// moments are columns that differ between two runs of the same statement: of them only whether there is
-// a value counts. Those of the mail have a table in front, because a task's are decided.
+// moments lists columns whose values differ between two runs of the same statement. A dump shows only whether
+// they have a value. The columns of keyseat_mail are with their table, because those columns of a task do not
+// differ.
 var moments = []string{"leased_until", "until", "keyseat_mail.since", "keyseat_mail.due"}
 
-// dump gives all that is stored.
+// dump returns the content of all tables.
 func (l *lab) dump() string {
 	l.Helper()
 	var all []string
@@ -149,7 +150,7 @@ func (l *lab) dump() string {
 
 func (l *lab) lines(table string, rows *sql.Rows) (all []string) {
 	l.Helper()
-	defer func() { _ = rows.Close() }() // its error is that of rows.Err
+	defer func() { _ = rows.Close() }() // its error is also the error of rows.Err
 	columns, err := rows.Columns()
 	for err == nil && rows.Next() {
 		values, into := make([]any, len(columns)), make([]any, len(columns))
@@ -175,18 +176,17 @@ func (l *lab) lines(table string, rows *sql.Rows) (all []string) {
 	return all
 }
 
-// minting finds the values that each run of an operation has anew.
+// minting matches values that are new in each run of an operation.
 var minting = regexp.MustCompile(`\bid\d+|\b(seq|told|newest)=\d+|sealed=\[[^]]*\]|\d{10,}|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* \S+ \S+`)
 
-// shape is a dump as every run of the same operation must leave it.
+// shape returns a dump without those values. It must be the same after every run of an operation.
 func shape(dump string) string {
 	lines := strings.Split(minting.ReplaceAllString(dump, "…"), "\n")
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }
 
-// sound holds that the counters of each plan are those of its tasks and of its history, and that no
-// connection is left in use.
+// sound checks that the counters of each plan match its tasks and its history, and that no connection is in use.
 func (l *lab) sound() {
 	l.Helper()
 	if n := l.pool.Stats().InUse; n != 0 {

@@ -11,14 +11,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An operation is a call of the store. It prepares the database and gives the call, which is repeated
-// after an error until it has none, and whose error is also that it answers something wrong.
+// An operation is a call of the store. prepare prepares the database and returns the call. A test repeats the
+// call until it returns no error. The call also checks its own results.
 type operation struct {
 	name    string
-	imports bool // it reads what it is given once, so that it is not run again; on Postgres it goes past database/sql
-	still   bool // it leaves no trace that a dump shows
-	anew    bool // each call takes effect
-	repeats bool // a distributed store runs it again though it is no transaction
+	imports bool // the store does not run it again, because its input can be read only once; on Postgres it bypasses database/sql
+	still   bool // a dump shows no effect
+	anew    bool // each call has a new effect
+	repeats bool // a distributed store runs it again, although it is not a transaction
 	prepare func(l *lab) func(s *bunstore.Store) error
 }
 
@@ -26,7 +26,7 @@ func operations() []operation {
 	return append(append(append(changing(), leasing()...), reading()...), append(mailing(), managing()...)...)
 }
 
-// applying makes changes, whose verdicts must be the same however often they are made.
+// applying applies changes. Their errors must be the wanted ones each time.
 func applying(decide func(l *lab) []tasks.Change, want ...error) func(l *lab) func(s *bunstore.Store) error {
 	return func(l *lab) func(s *bunstore.Store) error {
 		changes := decide(l)
@@ -45,7 +45,7 @@ func applying(decide func(l *lab) []tasks.Change, want ...error) func(l *lab) fu
 	}
 }
 
-// changing are the decisions on a key.
+// changing returns the operations that change a key.
 func changing() []operation {
 	rules := tasks.DefaultRules()
 	hasty := rules
@@ -87,7 +87,7 @@ func changing() []operation {
 	}
 }
 
-// accept stocks n keys and two plans, and decides to accept an upgrade of each key.
+// accept stores n keys and two plans, and returns changes that accept an upgrade of each key.
 func (l *lab) accept(n int) []tasks.Change {
 	l.Helper()
 	fill(l, l.plain, n)
@@ -111,7 +111,7 @@ func (l *lab) steer(c tasks.Change, err error) []tasks.Change {
 	return []tasks.Change{c}
 }
 
-// view looks at the first key.
+// view returns a snapshot of the first key.
 func (l *lab) view() tasks.Snapshot {
 	l.Helper()
 	views, err := l.plain.Snapshots(l.life, []keys.Code{code("K", 0)})
@@ -121,7 +121,7 @@ func (l *lab) view() tasks.Snapshot {
 	return views[0]
 }
 
-// leased gives a task that was accepted and leased.
+// leased returns a task that was accepted and leased.
 func (l *lab) leased() tasks.Snapshot {
 	l.Helper()
 	apply(l, l.plain, l.accept(1)...)
@@ -147,7 +147,7 @@ func (l *lab) outOfStock() []tasks.Change {
 	}, id(), true))
 }
 
-// endAndBegin is two decisions on one key, one made from what the other leaves.
+// endAndBegin returns two changes of one key. The second one is based on the result of the first.
 func (l *lab) endAndBegin() []tasks.Change {
 	l.Helper()
 	v := l.leased()
@@ -159,7 +159,7 @@ func (l *lab) endAndBegin() []tasks.Change {
 	return []tasks.Change{end, upgrade(l, tasks.Snapshot{At: v.At, Key: key, Task: &task})}
 }
 
-// leasing are the calls on leases. A lease whose answer was lost is had again once it has run out.
+// leasing returns the operations on leases. If the result of a lease was lost, the call waits until it expires.
 func leasing() []operation {
 	return []operation{
 		{name: "lease", anew: true, repeats: true, prepare: func(l *lab) func(s *bunstore.Store) error {
@@ -172,7 +172,7 @@ func leasing() []operation {
 						return err
 					}
 					if len(views) == 0 {
-						time.Sleep(time.Millisecond) // that is how long it lasts
+						time.Sleep(time.Millisecond) // the duration of a lease
 						continue
 					}
 					task := views[0].Task
@@ -190,7 +190,7 @@ func leasing() []operation {
 	}
 }
 
-// extending extends a lease, or finds it so.
+// extending extends a lease. The result may also be one of the errors or.
 func extending(ttl time.Duration, or ...error) func(l *lab) func(s *bunstore.Store) error {
 	return func(l *lab) func(s *bunstore.Store) error {
 		ref := l.leased().Task.Ref()
@@ -205,7 +205,7 @@ func extending(ttl time.Duration, or ...error) func(l *lab) func(s *bunstore.Sto
 	}
 }
 
-// among holds that a verdict is nil, or one of those that say that it is done already.
+// among checks that a verdict is nil, or one of the errors that mean that an earlier call took effect.
 func (l *lab) among(verdict error, or ...error) {
 	l.Helper()
 	for _, known := range or {
@@ -218,7 +218,7 @@ func (l *lab) among(verdict error, or ...error) {
 	}
 }
 
-// reading are the calls that only read.
+// reading returns the operations that only read.
 func reading() []operation {
 	return []operation{
 		{name: "view", still: true, prepare: func(l *lab) func(s *bunstore.Store) error {
@@ -276,7 +276,7 @@ func reading() []operation {
 	}
 }
 
-// managing are the calls of the office and the inspector.
+// managing returns the operations of the AdminStore and the Inspector.
 func managing() []operation {
 	us, fr, three, five := stock.Country("US"), stock.Country("FR"), 3, 5
 	return []operation{
@@ -331,8 +331,8 @@ func managing() []operation {
 	}
 }
 
-// archiving takes a task and its history away, which are kept each time that they are about to go. A key
-// that a connection which died still has is had a little later.
+// archiving archives a task and its history, and keeps the archived rows of every run. While a broken
+// connection still holds the lock of the key, the call tries again.
 func archiving(l *lab) func(s *bunstore.Store) error {
 	apply(l, l.plain, l.settle(tasks.DefaultRules(), tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.WrongAddress}))
 	task := l.view().Task
@@ -353,7 +353,7 @@ func archiving(l *lab) func(s *bunstore.Store) error {
 			}
 			l.among(verdicts[0], tasks.ErrConflict)
 			if left, err := l.plain.History(l.life, task.Code); err != nil || len(left) == 3 {
-				time.Sleep(time.Millisecond) // that is how soon PostgreSQL hears of it
+				time.Sleep(time.Millisecond) // until PostgreSQL detects the broken connection
 				continue
 			}
 			if len(kept.Tasks) != 1 || len(kept.Lines) != 3 || kept.Tasks[0].ID != task.ID {
@@ -365,7 +365,7 @@ func archiving(l *lab) func(s *bunstore.Store) error {
 	}
 }
 
-// mailing are the calls of the outbox.
+// mailing returns the operations of the Outbox.
 func mailing() []operation {
 	causes := []tasks.EventType{tasks.EventAccepted}
 	listened := func(steps int, call func(l *lab, s *bunstore.Store) error) func(l *lab) func(s *bunstore.Store) error {
@@ -388,7 +388,7 @@ func mailing() []operation {
 				if all, err := s.LeaseDeliveries(l.life, "L", "lease", 9, time.Millisecond); err != nil || len(all) == 1 && len(all[0].Entries) > 0 {
 					return err
 				}
-				time.Sleep(time.Millisecond) // that is how long a lease lasts whose answer was lost
+				time.Sleep(time.Millisecond) // the duration of a lease whose result was lost
 			}
 			return l.life.Err()
 		})},
@@ -425,7 +425,7 @@ func mailing() []operation {
 	}
 }
 
-// post enlists L, accepts a task and routes the line of it, as far as those steps go.
+// post subscribes L, accepts a task and routes its history entry. It stops after the given number of steps.
 func (l *lab) post(causes []tasks.EventType, steps int) {
 	l.Helper()
 	for step, do := range []func() error{

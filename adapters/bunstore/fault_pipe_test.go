@@ -5,14 +5,14 @@ import (
 	"testing"
 )
 
-// obstacles are triggers that a statement of Apply runs into: when it writes, and when it commits.
+// obstacles are triggers that make Apply fail: at the write, and at the COMMIT.
 var obstacles = map[string]string{
 	"write":  `CREATE TRIGGER obstacle BEFORE INSERT ON keyseat_history`,
 	"commit": `CREATE CONSTRAINT TRIGGER obstacle AFTER INSERT ON keyseat_history DEFERRABLE INITIALLY DEFERRED`,
 }
 
-// TestObstacles lets the server itself refuse what a pipe writes, where no driver can: once, and the
-// transaction is run again unnoticed; or each time, and it leaves nothing.
+// TestObstacles makes the server refuse the writes of a pipe, because a driver cannot. After one refusal the
+// transaction runs again, and its caller sees no error. If every run is refused, no change is left.
 func TestObstacles(t *testing.T) {
 	inLabs(t, func(l *lab) {
 		for at, trigger := range obstacles {
@@ -25,7 +25,7 @@ func TestObstacles(t *testing.T) {
 	}, "postgres"+onTheWire, "distributed"+onTheWire)
 }
 
-// obstructed accepts three tasks while the first so many runs are refused.
+// obstructed accepts three tasks, while the server refuses the given number of runs.
 func (l *lab) obstructed(at, trigger, state string, times int) {
 	l.Helper()
 	l.clear()

@@ -7,9 +7,9 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 )
 
-// TestEveryStatementMayFail fails the first statement of every operation, then the second, and so on, in
-// every mode. Whatever the call then answers, it has been made as a whole or not at all; made again it
-// comes to its end, and made once more it changes nothing.
+// TestEveryStatementMayFail makes the first statement of every operation fail, then the second, and so on, in
+// every mode. The call must have taken effect completely or not at all, whatever it returns. Repeated calls
+// must succeed, and one more call must change nothing.
 func TestEveryStatementMayFail(t *testing.T) {
 	inLabs(t, func(l *lab) {
 		failed := 0
@@ -25,8 +25,8 @@ func TestEveryStatementMayFail(t *testing.T) {
 	}, "sqlite", "postgres", "postgres"+onTheWire, "distributed", "distributed"+onTheWire)
 }
 
-// suits says whether the operation can fail so. One mode must do under the race detector, and one of
-// each kind in the distributed form, which keeps its promises as the other does but for its statements.
+// suits reports whether to test the operation in this mode. To save time, the race detector gets one mode. A
+// distributed store gets one mode of each kind, because only its statements differ from Postgres.
 func (l *lab) suits(o operation, m mode) bool {
 	if racing > 1 && (!m.first || m.dies != l.wire) || l.distributed() && !m.first {
 		return false
@@ -37,7 +37,7 @@ func (l *lab) suits(o operation, m mode) bool {
 	return l.plain.Embedded() || l.distributed() || !o.imports
 }
 
-// unharmed gives the shape of what an operation leaves when nothing fails.
+// unharmed returns the shape of the database after an operation without faults.
 func (l *lab) unharmed(o operation) string {
 	l.Helper()
 	l.clear()
@@ -47,7 +47,7 @@ func (l *lab) unharmed(o operation) string {
 	return shape(l.dump())
 }
 
-// fails tries one statement of an operation, and says whether the operation has so many.
+// fails makes the k-th statement of an operation fail. It returns false if the operation has fewer statements.
 func (l *lab) fails(o operation, m mode, k int, want string) bool {
 	l.Helper()
 	l.clear()
@@ -84,10 +84,10 @@ func (l *lab) fails(o operation, m mode, k int, want string) bool {
 	return hits > 0
 }
 
-// converges makes a call again until it has no error.
+// converges repeats a call until it returns no error.
 func (l *lab) converges(call func(s *bunstore.Store) error, err error) {
 	l.Helper()
-	const most = 3 // since a connection that died may be found dead once more
+	const most = 3 // because the pool may return a broken connection once more
 	for n := 0; err != nil; n++ {
 		if n == most {
 			l.Errorf("made again it gives %v", err)

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// A field is one field of a struct as it stands in a column. NULL reads as the zero value; what is
-// in no column of its kind is an error that does not quote it.
+// A field converts one field of a struct to and from a column. NULL reads as the zero value. A stored value
+// of another type is an error, whose text does not quote the value.
 type field interface {
 	sql.Scanner
 	value() any // string, int64, bool, time.Time, []byte; or nil for NULL
 }
 
-// text is a string of any type.
+// text is the field of a string type.
 type text[S ~string] struct{ to *S }
 
 func (f text[S]) value() any { return string(*f.to) }
@@ -34,7 +34,7 @@ func (f text[S]) Scan(from any) error {
 	return nil
 }
 
-// whole is a whole number.
+// whole is the field of an integer type.
 type whole[N ~int | ~int64] struct{ to *N }
 
 func (f whole[N]) value() any { return int64(*f.to) }
@@ -52,7 +52,7 @@ func (f whole[N]) Scan(from any) error {
 	return nil
 }
 
-// flag is a bool, which SQLite keeps as 0 or 1.
+// flag is the field of a bool. SQLite stores it as 0 or 1.
 type flag struct{ to *bool }
 
 func (f flag) value() any { return *f.to }
@@ -72,8 +72,8 @@ func (f flag) Scan(from any) error {
 	return nil
 }
 
-// moment is a time in UTC to the microsecond, which SQLite keeps as microseconds since 1970. The zero
-// time is NULL.
+// moment is the field of a time, in UTC, with microseconds. SQLite stores it as microseconds since 1970.
+// The zero time is NULL.
 type moment struct{ to *time.Time }
 
 func (f moment) value() any {
@@ -98,7 +98,7 @@ func (f moment) Scan(from any) error {
 	return nil
 }
 
-// blob is bytes; none are NULL.
+// blob is the field of a byte slice. A nil slice is NULL.
 type blob struct{ to *[]byte }
 
 func (f blob) value() any {
@@ -114,14 +114,14 @@ func (f blob) Scan(from any) error {
 	case nil:
 		*f.to = nil
 	case []byte:
-		*f.to = bytes.Clone(from) // the driver uses its own again
+		*f.to = bytes.Clone(from) // because the driver uses its buffer again
 	default:
 		return misfit("bytes")
 	}
 	return nil
 }
 
-// list is texts as a JSON array; none are "".
+// list is the field of a slice of strings, stored as a JSON array. An empty slice is "".
 type list struct{ to *[]string }
 
 func (f list) value() any {
@@ -135,7 +135,7 @@ func (f list) value() any {
 // Scan implements [sql.Scanner].
 func (f list) Scan(from any) error {
 	var array string
-	*f.to = nil // what stood there is another row's
+	*f.to = nil // the old value is from another row
 	if err := (text[string]{&array}).Scan(from); err != nil || array == "" {
 		return err
 	}

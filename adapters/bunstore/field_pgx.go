@@ -2,7 +2,7 @@ package bunstore
 
 import "github.com/jackc/pgx/v5/pgtype"
 
-// Fields read what pgx has decoded as it is, which costs half of what it does by way of [sql.Scanner].
+// With these methods a field reads a value that pgx has decoded. This costs half as much as [sql.Scanner].
 
 // ScanText implements [pgtype.TextScanner].
 func (f text[S]) ScanText(from pgtype.Text) error {

@@ -6,7 +6,8 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// How keys are found: several by one statement, and one by what takes a database the least.
+// The statements that find keys: findText finds several keys. findOneText finds one key, at the least cost
+// for the database.
 var (
 	findText    = `SELECT ` + keyTable.columns.list("%") + ` FROM keyseat_keys WHERE code = ANY (@codes)`
 	findOneText = `SELECT ` + keyTable.columns.list("%") + ` FROM keyseat_keys WHERE code = @code`
@@ -49,7 +50,7 @@ func codeTexts(codes []keys.Code) texts {
 	return all
 }
 
-// inOrder puts keys where their codes stand.
+// inOrder returns the found keys in the order of the codes. The zero key stands for a code without a key.
 func inOrder(found []keys.Key, codes []keys.Code) []keys.Key {
 	if len(codes) == 1 && len(found) == 1 {
 		return found

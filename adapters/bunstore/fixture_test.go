@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// some gives n unused keys: prefix00000, prefix00001, …
+// some yields n unused keys: prefix00000, prefix00001, …
 func some(prefix string, n int) func(func(keys.Key, error) bool) {
 	return func(yield func(keys.Key, error) bool) {
 		for i := range n {
@@ -23,7 +23,7 @@ func some(prefix string, n int) func(func(keys.Key, error) bool) {
 
 func code(prefix string, i int) keys.Code { return keys.Code(fmt.Sprintf("%s%05d", prefix, i)) }
 
-// fill imports n keys and a plan of as many slots in the US.
+// fill imports n keys, and a plan in the US with n slots.
 func fill(t testing.TB, s tasks.AdminStore, n int) {
 	t.Helper()
 	country := stock.Country("US")
@@ -39,10 +39,10 @@ var minted atomic.Int64
 
 func id() string { return fmt.Sprint("id", minted.Add(1)) }
 
-// imported is a new batch.
+// imported returns a new batch.
 func imported() tasks.ImportBatch { return tasks.ImportBatch{ID: id(), Type: tasks.EventImported} }
 
-// upgrades are changes that accept an upgrade of each of the first n keys.
+// upgrades returns changes that accept an upgrade of each of the first n keys.
 func upgrades(t testing.TB, s tasks.Store, n int) []tasks.Change {
 	t.Helper()
 	codes := make([]keys.Code, n)
@@ -73,14 +73,14 @@ func upgrade(t testing.TB, v tasks.Snapshot) tasks.Change {
 	return c
 }
 
-// success ends a leased task.
+// success returns a change that ends a leased task with success.
 func success(v tasks.Snapshot) tasks.Change {
 	return tasks.DefaultRules().Settle(v, tasks.Attempt{
 		Sent: v.At, Result: tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success},
 	}, id(), false)
 }
 
-// apply makes changes that must all succeed.
+// apply applies changes, which must all succeed.
 func apply(t testing.TB, s tasks.Store, changes ...tasks.Change) {
 	t.Helper()
 	errs, err := s.Apply(t.Context(), changes)

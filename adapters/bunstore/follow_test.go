@@ -9,8 +9,8 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// TestAServerThatBecomesReadOnly holds that such a server is not one to work with, and that its
-// connection is not kept once a write has failed.
+// TestAServerThatBecomesReadOnly checks that Ping fails for a read-only server. After a failed write the pool
+// must close the connection.
 func TestAServerThatBecomesReadOnly(t *testing.T) {
 	s := open(t, pgtest.URL(t), bunstore.Options{})
 	pool := s.Pools()["main"]
@@ -36,8 +36,8 @@ func TestAServerThatBecomesReadOnly(t *testing.T) {
 	}
 }
 
-// TestOfSeveralHostsTheOneThatWrites holds that one which is dead and one which is read-only are passed
-// by, though the URL does not say so.
+// TestOfSeveralHostsTheOneThatWrites checks that the store skips a dead host and a read-only host, although the
+// URL does not request this.
 func TestOfSeveralHostsTheOneThatWrites(t *testing.T) {
 	primary := pgtest.Start(t, pgtest.Options{})
 	url := primary.URL(t)

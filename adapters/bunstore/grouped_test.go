@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// grouped is a store whose hot side is grouped, as it is in the daemon.
+// grouped is a store with batched calls of tasks.Store, as in the daemon.
 type grouped struct {
 	*batchstore.Store
 	tasks.AdminStore
@@ -28,8 +28,8 @@ func TestStoreGrouped(t *testing.T) {
 	}
 }
 
-// TestALockedRowStallsNobodyElse has somebody hold a key's row: the others, who share a batch with the
-// one that waits for it, are served.
+// TestALockedRowStallsNobodyElse locks the row of a key. The other calls in the same batch must succeed, although
+// one call waits for that lock.
 func TestALockedRowStallsNobodyElse(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})

@@ -10,9 +10,11 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// ImportKeys implements [tasks.AdminStore]. The keys pass through: however many they are, few are in
-// memory. Serving and issuing go on meanwhile, but imports on Postgres take turns, and on SQLite all
-// other writes wait at the end, when the keys are moved over at once: seconds for a million.
+// ImportKeys implements [tasks.AdminStore]. It streams the keys, so that only a few are in memory at a time.
+// The daemon continues to serve requests and to issue keys during an import.
+//
+// On Postgres only one import runs at a time; the others wait. On SQLite an import ends with a
+// transaction that copies all keys into the table. All other writes wait for it: for a million keys, seconds.
 func (s *Store) ImportKeys(ctx context.Context, b tasks.ImportBatch, all iter.Seq2[keys.Key, error]) error {
 	from := &source{all: all}
 	bring := s.copyKeys
@@ -35,13 +37,14 @@ func (s *Store) ImportKeys(ctx context.Context, b tasks.ImportBatch, all iter.Se
 	return s.reader().tell("import", err)
 }
 
-// A source is the keys of an import, as they are stored first.
+// A source yields the keys of an import in the state in which they are first stored.
 type source struct {
 	all iter.Seq2[keys.Key, error]
-	err error // that the sequence has given
+	err error // the error that the sequence has yielded
 }
 
-// each gives every key, until the sequence or do gives an error.
+// each calls do for every key, until the sequence yields an error or do returns one. It sets the fields that
+// belong to the store: Version, Task and NextTaskAt.
 func (s *source) each(do func(keys.Key) error) error {
 	for k, err := range s.all {
 		if err != nil {

@@ -7,14 +7,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// insertKeys brings keys in some at a time, each with its line of history, because a COPY to many servers
-// does not say which row it has failed at.
+// insertKeys imports keys in groups of up to [staged] keys, each key with its history entry. It does not use
+// COPY, because the error of a COPY to many servers does not name the row that failed.
 func (s *Store) insertKeys(ctx context.Context, b tasks.ImportBatch, from *source) error {
 	tx, err := s.write.DB.BeginTx(ctx, s.transaction())
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // which does nothing after a COMMIT
+	defer func() { _ = tx.Rollback() }() // Rollback does nothing after a COMMIT
 	on, err := session{s.dialect, tx}.timed(ctx)
 	if err == nil {
 		_, err = on.exec(ctx, unhurried, nil)
@@ -22,7 +22,7 @@ func (s *Store) insertKeys(ctx context.Context, b tasks.ImportBatch, from *sourc
 	if err == nil {
 		err = register(ctx, on.exec, b)
 	}
-	if err == nil && b.Type == tasks.EventImported { // as [copyInto] does
+	if err == nil && b.Type == tasks.EventImported { // imports take turns, as in [copyInto]
 		_, err = on.exec(ctx, importLock, nil)
 	}
 	if err == nil {
@@ -34,7 +34,8 @@ func (s *Store) insertKeys(ctx context.Context, b tasks.ImportBatch, from *sourc
 	return tx.Commit()
 }
 
-// insertAll inserts every key, and says which row is the first that cannot be.
+// insertAll inserts every key. If a code exists already or comes twice, it returns a [tasks.RowError] with the
+// first such row.
 func (s session) insertAll(ctx context.Context, b tasks.ImportBatch, from *source) error {
 	some, before := make([]keys.Key, 0, staged), 0
 	flush := func() error {
@@ -57,7 +58,8 @@ func (s session) insertAll(ctx context.Context, b tasks.ImportBatch, from *sourc
 	return flush()
 }
 
-// insertSome gives the place of the first key that is there already, from 1, or 0.
+// insertSome inserts keys with their history entries, and returns 0. If a code exists already or comes twice,
+// it returns the place of the first such key, from 1, and the caller must roll back.
 func (s session) insertSome(ctx context.Context, b tasks.ImportBatch, some []keys.Key) (int, error) {
 	list := keyTable.columns.list("%")
 	fresh := map[keys.Code]bool{}
@@ -75,7 +77,7 @@ func (s session) insertSome(ctx context.Context, b tasks.ImportBatch, some []key
 		if err == nil && !fresh[k.Code] {
 			return i + 1, nil
 		}
-		delete(fresh, k.Code) // the next of that code is there already
+		delete(fresh, k.Code) // a later key with this code is a duplicate
 		lines[i] = line{tasks.Event{At: s.now(), Type: b.Type, Code: k.Code, Note: b.Note}, b.ID, 0}
 	}
 	if err == nil {

@@ -16,13 +16,13 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// copyKeys streams keys with COPY.
+// copyKeys imports keys in one transaction with COPY.
 func (s *Store) copyKeys(ctx context.Context, b tasks.ImportBatch, from *source) error {
 	conn, err := s.write.DB.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }() // it goes back to its pool
+	defer func() { _ = conn.Close() }() // returns the connection to its pool
 	return conn.Raw(func(driver any) error {
 		through, isPgx := driver.(*stdlib.Conn)
 		if !isPgx {
@@ -37,12 +37,12 @@ func (s *Store) copyKeys(ctx context.Context, b tasks.ImportBatch, from *source)
 	})
 }
 
-// unhurried lets an import last as long as it takes: it waits for other imports, and its rows may be
-// slow to come.
+// unhurried removes the time limits of a transaction, because an import waits for other imports and its keys
+// may arrive slowly.
 const unhurried = `SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
 	set_config('idle_in_transaction_session_timeout', '0', true)`
 
-// running runs statements in pgx's own transaction.
+// running returns a [runner] for a transaction of pgx.
 func running(tx pgx.Tx) runner {
 	return func(ctx context.Context, text string, named args) (int64, error) {
 		text, values, err := compile(postgres{}, text, named)
@@ -57,8 +57,8 @@ func running(tx pgx.Tx) runner {
 const importLock = "SELECT pg_advisory_xact_lock(hashtext('keyseat import'))"
 
 func copyInto(ctx context.Context, tx pgx.Tx, b tasks.ImportBatch, from *source) error {
-	// Two imports of the same codes would wait for each other's rows in a circle, so imports take turns.
-	// Keys that are issued have codes that nobody else brings: they need not wait.
+	// Imports take turns, because two imports of the same codes could deadlock on each other's rows. Issued
+	// keys need not wait, because their codes are new: no other batch has them.
 	if b.Type == tasks.EventImported {
 		if _, err := tx.Exec(ctx, importLock); err != nil {
 			return err
@@ -72,7 +72,8 @@ func copyInto(ctx context.Context, tx pgx.Tx, b tasks.ImportBatch, from *source)
 	return duplicate(err)
 }
 
-// duplicate says which row a COPY has failed at for its code.
+// duplicate converts the error of a COPY with a duplicate code to a [tasks.RowError] with the row. It returns
+// other errors unchanged.
 func duplicate(err error) error {
 	server, found := errors.AsType[*pgconn.PgError](err)
 	if !found || server.Code != "23505" {
@@ -83,14 +84,14 @@ func duplicate(err error) error {
 
 var number = regexp.MustCompile(`\d+`)
 
-// copyLine reads "COPY keyseat_keys, line 5" in any language.
+// copyLine returns the line number in a text such as "COPY keyseat_keys, line 5", in any language.
 func copyLine(where string) int {
 	_, where, _ = strings.Cut(where, keyTable.name)
-	line, _ := strconv.Atoi(number.FindString(where)) // 0 where the server does not tell
+	line, _ := strconv.Atoi(number.FindString(where)) // 0 if the text has no number
 	return line
 }
 
-// A copySource feeds COPY.
+// A copySource passes the keys of a [source] to COPY.
 type copySource struct {
 	next   func() ([]any, error, bool)
 	stop   func()
@@ -103,7 +104,7 @@ func newCopySource(batch string, from *source) *copySource {
 	c.next, c.stop = iter.Pull2(func(yield func([]any, error) bool) {
 		err := from.each(func(k keys.Key) error {
 			if !yield(append([]any{batch}, values(keyTable.fields(&k))...), nil) {
-				return errAgain // nobody wants more
+				return errAgain // ends the loop: COPY has stopped; any error would do
 			}
 			return nil
 		})

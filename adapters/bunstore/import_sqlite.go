@@ -12,28 +12,28 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// staged is how many keys go into the staging table at once.
+// staged is the number of keys in one INSERT of an import.
 const staged = 500
 
-// stageKeys gathers keys in a table of the connection's own, which locks nothing that others need,
-// and then moves all of them at once.
+// stageKeys imports keys through a temporary table, which only its connection can see. Filling that table
+// locks nothing that other connections need. One transaction then copies all keys to keyseat_keys.
 func (s *Store) stageKeys(ctx context.Context, b tasks.ImportBatch, from *source) error {
 	conn, err := s.read.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }() // it goes back to its pool
+	defer func() { _ = conn.Close() }() // returns the connection to its pool
 	stage := session{s.dialect, conn.Conn}
 	if err := stage.unknown(ctx, b); err != nil {
-		return err // before all its keys are read for nothing
+		return err // checked first, because reading the keys would be useless
 	}
-	if err := stage.unstaged(ctx); err != nil { // because an import that could not do so itself may have left one
+	if err := stage.unstaged(ctx); err != nil { // an earlier import may have failed to drop its table
 		return err
 	}
 	if _, err := stage.exec(ctx, `CREATE TEMP TABLE keyseat_staged AS SELECT 0 AS row, `+keyTable.columns.list("%")+` FROM keyseat_keys WHERE false`, nil); err != nil {
 		return err
 	}
-	// The table must go even if ctx has ended, because the connection lives on.
+	// Drop the table even if ctx has ended, because the connection returns to its pool.
 	defer func() { _ = stage.unstaged(context.WithoutCancel(ctx)) }() // the next import tries again
 	if err := stage.gather(ctx, from); err != nil {
 		return err
@@ -44,13 +44,13 @@ func (s *Store) stageKeys(ctx context.Context, b tasks.ImportBatch, from *source
 	})
 }
 
-// unstaged drops the staging table, if it is there.
+// unstaged drops the staging table if it exists.
 func (s session) unstaged(ctx context.Context) error {
 	_, err := s.exec(ctx, `DROP TABLE IF EXISTS temp.keyseat_staged`, nil)
 	return err
 }
 
-// gather fills the staging table.
+// gather fills the staging table with the keys, in groups of up to [staged] keys.
 func (s session) gather(ctx context.Context, from *source) error {
 	var some []keys.Key
 	row := 0
@@ -73,7 +73,8 @@ func (s session) gather(ctx context.Context, from *source) error {
 	return flush()
 }
 
-// unstage moves the staged keys to the others, or finds the first that cannot.
+// unstage copies the staged keys to keyseat_keys. If a code exists already or comes twice, it returns a
+// [tasks.RowError] with the first such row.
 func (s session) unstage(ctx context.Context, b tasks.ImportBatch) error {
 	_, err := s.exec(ctx, `INSERT INTO keyseat_keys (batch_id, `+keyTable.columns.list("%")+`) SELECT @batch, `+keyTable.columns.list("%")+
 		` FROM temp.keyseat_staged ORDER BY code`, args{"batch": b.ID})

@@ -37,7 +37,7 @@ func TestALargeImport(t *testing.T) {
 	})
 }
 
-// with puts a code at a row, counted from 1, before the one that was there.
+// with inserts a code before the given row, counted from 1.
 func with(all iter.Seq2[keys.Key, error], at int, c keys.Code) iter.Seq2[keys.Key, error] {
 	return func(yield func(keys.Key, error) bool) {
 		row := 0

@@ -39,10 +39,10 @@ func (s *Store) Record(ctx context.Context, code keys.Code) (record tasks.Record
 	return record, s.reader().tell("inspect", err)
 }
 
-// snapshot runs statements that all see the database as the first one does, unless they go to many servers,
-// which share no snapshot. They change nothing.
+// snapshot calls do in a read-only transaction whose statements all see the state that the first one sees.
+// Statements on many servers do not, because the servers share no snapshot.
 func (s *Store) snapshot(ctx context.Context, do func(tx session) error) error {
-	one := &sql.TxOptions{ReadOnly: true} // each of SQLite's transactions is one
+	one := &sql.TxOptions{ReadOnly: true} // every transaction of SQLite has such a snapshot
 	if !s.embedded() {
 		one.Isolation = sql.LevelRepeatableRead
 	}
@@ -54,8 +54,8 @@ func (s *Store) snapshot(ctx context.Context, do func(tx session) error) error {
 	return do(session{s.dialect, tx})
 }
 
-// codes are the first n after that one that anything is under. Each table gives its own first n, by
-// its primary key.
+// codes returns the first n codes after the given code that have a key, a task or a history entry. Each table
+// yields its own first n codes by its primary key.
 func (s session) codes(ctx context.Context, after keys.Code, n int) (codes []keys.Code, err error) {
 	var firsts []string
 	for _, table := range []string{keyTable.name, taskTable.name, historyTable.name} {
@@ -72,7 +72,7 @@ func (s session) codes(ctx context.Context, after keys.Code, n int) (codes []key
 	return codes, err
 }
 
-// records reads what is under the codes, in their order.
+// records returns the record of each code, in the order of the codes.
 func (s session) records(ctx context.Context, codes []keys.Code) ([]tasks.Record, error) {
 	s, err := s.timed(ctx)
 	if err != nil {
@@ -87,7 +87,7 @@ func (s session) records(ctx context.Context, codes []keys.Code) ([]tasks.Record
 	}
 	join := "LEFT JOIN"
 	if s.sharded() {
-		join = "JOIN" // because what is sent along cannot be joined to many servers in another way
+		join = "JOIN" // Citus cannot LEFT JOIN passed rows to a distributed table
 	}
 	err = s.query(ctx, `
 		WITH @want SELECT @now, want.code, `+keyTable.columns.list("k.%")+` FROM want
@@ -112,7 +112,7 @@ func (s session) tasksUnder(ctx context.Context, want batch, at map[keys.Code]*t
 		JOIN keyseat_tasks t ON t.code = want.code ORDER BY t.created_at, t.id`, args{"want": want}, func(r row) error {
 		var t tasks.Task
 		err := r.scan(taskTable.fields(&t))
-		switch one := at[t.Code]; { // the code and the id are scanned first
+		switch one := at[t.Code]; { // the code and the id are readable even if a later column is not
 		case err == nil:
 			one.Tasks = append(one.Tasks, t)
 		case one != nil && t.ID != "":

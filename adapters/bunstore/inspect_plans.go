@@ -21,7 +21,7 @@ func (s *Store) PlanAudits(ctx context.Context) (all []tasks.PlanAudit, err erro
 	return all, s.reader().tell("tally", err)
 }
 
-// tallies counts for the plan with that id, or for all where it is "".
+// tallies returns the audit of the plan with the given id, or of all plans if id is "". The map is by plan id.
 func (s session) tallies(ctx context.Context, id string) (map[string]tasks.PlanAudit, error) {
 	s, err := s.timed(ctx)
 	if err != nil {
@@ -42,7 +42,7 @@ func (s session) tallies(ctx context.Context, id string) (map[string]tasks.PlanA
 	return all, s.countSlots(ctx, id, all)
 }
 
-// countSlots adds what the tasks and the lines of history say.
+// countSlots adds the slot counts of the tasks (Tasks) and of the history entries (Moves) to the audits.
 func (s session) countSlots(ctx context.Context, id string, all map[string]tasks.PlanAudit) error {
 	const these = ` AND (@id = '' OR plan_id = @id) GROUP BY plan_id, `
 	return s.query(ctx, `
@@ -81,7 +81,8 @@ func (s *Store) FixCounters(ctx context.Context, c tasks.CounterFix) error {
 	return s.reader().tell("correct", err)
 }
 
-// correct counts again, and writes, once it holds the plan's country, whose holder alone may move its slots.
+// correct locks the plan's country, counts its slots again, and writes the corrected counters. Under this
+// lock no other transaction can transfer a slot of the plan.
 func (s session) correct(ctx context.Context, c tasks.CounterFix) error {
 	var held stock.Country
 	err := s.query(ctx, `
@@ -105,5 +106,5 @@ func (s session) correct(ctx context.Context, c tasks.CounterFix) error {
 	if err := s.writePlans(ctx, []stock.Plan{plan}, nil); err != nil {
 		return err
 	}
-	return s.addQuietly(ctx, []line{{c.Event, c.ID, 0}}) // it is about no key
+	return s.addQuietly(ctx, []line{{c.Event, c.ID, 0}}) // the event has no key
 }

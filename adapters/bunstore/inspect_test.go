@@ -11,8 +11,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestRecords holds that a page goes over all that is stored, also without a key, in the order of the
-// codes' bytes.
+// TestRecords checks that pages cover all stored rows, even rows without a key, in the order of the codes'
+// bytes.
 func TestRecords(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})
@@ -60,7 +60,7 @@ func TestRecords(t *testing.T) {
 	})
 }
 
-// TestCorrect holds that a correction is made once, and only of what it was decided from.
+// TestCorrect checks that a correction is made only once, and only if the counters are off as it expects.
 func TestCorrect(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})
@@ -95,7 +95,7 @@ func TestCorrect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		apply(t, s, success(views[0])) // work goes on, and the plan is off by as much as it was
+		apply(t, s, success(views[0])) // the daemon continues to work, and the plan is off by the same amount
 		if err := s.FixCounters(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}

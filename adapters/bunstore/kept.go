@@ -6,15 +6,16 @@ import (
 	"sync"
 )
 
-// kept are statements that stay prepared from one of SQLite's transactions to the next, since to parse
-// one takes as long as to run it for a few rows.
+// kept is a cache of prepared statements for SQLite. It keeps them from one transaction to the next, because
+// parsing a statement takes as long as running it for a few rows.
 type kept struct {
 	mu     sync.Mutex
-	known  map[string]*sql.Stmt // nil while they are being prepared
-	wanted []string
+	known  map[string]*sql.Stmt // by text; nil until the statement is prepared
+	wanted []string             // texts for the next call of prepare
 }
 
-// prepare prepares what was wanted before. It needs a connection, so it comes before a transaction.
+// prepare prepares the statements that [kept.find] did not have. Call it before a transaction, because it
+// needs the only connection of the writer.
 func (k *kept) prepare(ctx context.Context, db *sql.DB) {
 	k.mu.Lock()
 	wanted := k.wanted
@@ -24,13 +25,14 @@ func (k *kept) prepare(ctx context.Context, db *sql.DB) {
 		s, err := db.PrepareContext(ctx, text) //nolint:sqlclosecheck // it lives as long as the pool
 		k.mu.Lock()
 		if k.known[text] = s; err != nil {
-			delete(k.known, text) // it is wanted again the next time
+			delete(k.known, text) // the next find asks for it again
 		}
 		k.mu.Unlock()
 	}
 }
 
-// find gives a statement, or nil and wants it.
+// find returns the prepared statement for a text. If the cache does not have it, find returns nil, and the
+// next [kept.prepare] prepares it.
 func (k *kept) find(text string) *sql.Stmt {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -41,13 +43,13 @@ func (k *kept) find(text string) *sql.Stmt {
 	return s
 }
 
-// A keptConn is a [conn], the transaction whose statements are kept.
+// A keptConn is a [conn] for a transaction that uses prepared statements from a [kept].
 type keptConn struct {
 	*sql.Tx
 	*kept
 }
 
-// QueryContext runs a query.
+// QueryContext runs a query. It uses the prepared statement if the cache has it.
 func (c keptConn) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 	if s := c.find(text); s != nil {
 		return c.StmtContext(ctx, s).QueryContext(ctx, args...) //nolint:sqlclosecheck // the transaction closes it
@@ -55,7 +57,7 @@ func (c keptConn) QueryContext(ctx context.Context, text string, args ...any) (*
 	return c.Tx.QueryContext(ctx, text, args...)
 }
 
-// ExecContext runs a statement without rows.
+// ExecContext runs a statement without rows. It uses the prepared statement if the cache has it.
 func (c keptConn) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
 	if s := c.find(text); s != nil {
 		return c.StmtContext(ctx, s).ExecContext(ctx, args...) //nolint:sqlclosecheck // the transaction closes it

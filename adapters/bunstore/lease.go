@@ -8,12 +8,16 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// decided is when a task was decided on last, by the clock of then.
+// decided is SQL for the time of the newest history entry of a task t. The clock that set this time may have
+// been set back since.
 const decided = `(SELECT h.at FROM keyseat_history h WHERE h.code = t.code AND h.task_id = t.id ORDER BY h.seq DESC LIMIT 1)`
 
-// due chooses the tasks to lease, by the index on when they can be, because a poll that finds nothing
-// must be cheap: those whose time has come, and those whose lease or time was set by a clock that has
-// since gone back.
+// due chooses the tasks to lease. It uses the index on coalesce(leased_until, due), because a poll that finds
+// nothing must be cheap. There are two groups:
+//
+//   - late: open tasks that are due, or whose lease has expired;
+//   - ahead: open tasks with a time more than 2×ttl in the future, set by a clock that was later set back.
+//     A task of this group has a lease, or its newest history entry is also that far in the future.
 const due = `
 	late AS MATERIALIZED (
 		SELECT t.code, t.id, coalesce(t.leased_until, t.due) AS since FROM keyseat_tasks t
@@ -28,13 +32,14 @@ const due = `
 		SELECT code, id, row_number() OVER (ORDER BY since) AS place
 		FROM (SELECT * FROM late UNION ALL SELECT * FROM ahead) AS both_kinds ORDER BY since LIMIT @n)`
 
-// take leases them, a microsecond apart, so that those which run out together keep their order.
+// take leases the tasks of due. The leases end one microsecond apart, so that tasks whose leases expire
+// together keep their order.
 const take = `
 	UPDATE keyseat_tasks AS x SET fence = x.fence + 1, worker = @worker, leased_until = @now + @ttl + due.place * @tick,
 		lost = x.lost + CASE WHEN x.leased_until IS NULL THEN 0 ELSE 1 END
 	FROM due JOIN LATERAL (SELECT o.ctid AS place FROM keyseat_tasks o WHERE o.code = due.code AND o.id = due.id LIMIT 1) o ON true WHERE x.ctid = o.place`
 
-// Lease implements [tasks.Store], on SQLite in the session's transaction.
+// Lease implements [tasks.Store]. On SQLite the session must be in a transaction.
 func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	if n <= 0 {
 		return nil, nil
@@ -55,7 +60,7 @@ func leaseArgs(worker string, n int, ttl time.Duration) args {
 	return args{"worker": worker, "n": n, "ttl": ttl, "twice": 2 * ttl, "tick": time.Microsecond}
 }
 
-// leaseText is planned once, when the tables may have been empty: see [viewText].
+// leaseText is planned once, perhaps while the tables are empty: see [viewText].
 var leaseText = `
 	WITH ` + due + `, taken AS (` + take + ` RETURNING x.*, due.place)
 	SELECT @now, ` + viewColumns + `
@@ -66,7 +71,8 @@ func lease(ctx context.Context, ask asker, worker string, n int, ttl time.Durati
 	return readable(ctx, ask, leaseText, leaseArgs(worker, n, ttl))
 }
 
-// leaseByTwo updates and then reads, since SQLite's UPDATE is no table.
+// leaseByTwo leases tasks for SQLite. It updates and reads in two statements, because SQLite does not allow
+// an UPDATE inside WITH.
 func (s session) leaseByTwo(ctx context.Context, named args) ([]tasks.Snapshot, error) {
 	chosen, err := s.due(ctx, named)
 	if err != nil || len(chosen.rows) == 0 {
@@ -84,7 +90,7 @@ func (s session) leaseByTwo(ctx context.Context, named args) ([]tasks.Snapshot, 
 		ORDER BY due.place`, named)
 }
 
-// due reads which tasks are due, and changes nothing.
+// due returns the codes and ids of up to n tasks that can be leased, the longest due first. It only reads.
 func (s session) due(ctx context.Context, named args) (batch, error) {
 	chosen := batch{columns: "code text, id text"}
 	err := s.query(ctx, `WITH `+due+` SELECT code, id FROM due ORDER BY place`, named, func(r row) error {
@@ -96,7 +102,7 @@ func (s session) due(ctx context.Context, named args) (batch, error) {
 	return chosen, err
 }
 
-// readable reads views and leaves out those that cannot be read.
+// readable runs a query and returns its snapshots, without the snapshots that cannot be read.
 func readable(ctx context.Context, ask asker, sql string, named args) (views []tasks.Snapshot, err error) {
 	one := newViewing()
 	err = ask(ctx, question{sql, named, func(r row) error {
@@ -108,8 +114,9 @@ func readable(ctx context.Context, ask asker, sql string, named args) (views []t
 	return views, err
 }
 
-// Extend implements [tasks.Store]. Unlike a lease it is planned each time, because it waits for rows and
-// then writes them at once, and no way to write it leaves the planner a single order to join in.
+// Extend implements [tasks.Store]. It uses a fresh plan each time. It waits for rows and writes them in the
+// same statement, and no way to write that statement leaves the planner only one join order. With a
+// generic plan the planner may choose a bad one.
 func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
 	if len(refs) == 0 {
 		return nil, nil
@@ -136,7 +143,7 @@ func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 	return errs, nil
 }
 
-// extendLocked notes those that it has extended.
+// extendLocked extends leases and sets had[ref] for each extended lease. A ttl of 0 ends the leases.
 func (s session) extendLocked(ctx context.Context, refs []tasks.Ref, ttl time.Duration, had map[tasks.Ref]bool) error {
 	set := `leased_until = @now + @ttl + its_place * @tick`
 	if ttl == 0 {
@@ -156,7 +163,7 @@ func (s session) extendLocked(ctx context.Context, refs []tasks.Ref, ttl time.Du
 		RETURNING code, id, fence`, args{"want": want, "ttl": ttl, "tick": time.Microsecond}, extended(had))
 }
 
-// extended notes a lease that was extended.
+// extended returns a function that reads a ref from a row and sets had[ref].
 func extended(had map[tasks.Ref]bool) func(r row) error {
 	return func(r row) error {
 		var ref tasks.Ref

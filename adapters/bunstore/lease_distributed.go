@@ -10,20 +10,21 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A candidate is a task that looked as though it could be leased.
+// A candidate is a task that could be leased when it was read.
 type candidate struct {
 	code           keys.Code
 	id             string
 	version, fence int64
-	since          time.Time // when it could be leased first
+	since          time.Time // end of the lease, or else the time at which the task is due
 	view           tasks.Snapshot
-	err            error // of the view
+	err            error // from reading the snapshot
 }
 
 type candidates []candidate
 
-// How a distributed store looks for candidates: what is late, and what lies ahead though a clock has gone
-// back. Of the last the latest line counts, and that is one that no other line comes after.
+// The queries for candidates of a distributed store. Like [due], they find two groups: late tasks, and tasks
+// due in the future because a clock was set back. In the second group only the task's newest history entry
+// counts: h is the newest entry if no entry g comes after it.
 const candidateColumns = `t.code, t.id, t.version, t.fence, coalesce(t.leased_until, t.due), @now, `
 
 var (
@@ -48,15 +49,16 @@ var (
 		RETURNING x.code, x.id`
 )
 
-// Others who lease at the same time choose the same tasks, and only one gets them. So who has met rivals
-// chooses, the next few times, at random among several times as many as it wants.
+// Processes that lease simultaneously choose the same tasks, and only one of them gets each task. After such
+// a collision, the store reads [spread] times as many candidates as it wants, and chooses from them at
+// random. It does so for the next [wariness] leases.
 const (
-	spread   = 4  // times as many
-	wariness = 16 // times
+	spread   = 4  // factor
+	wariness = 16 // leases
 )
 
-// leaseApart chooses tasks without a lock, and takes those that are still as they were. Who gets none of
-// them looks again.
+// leaseApart chooses tasks without a lock, and leases the tasks that are still unchanged. If it gets none of
+// them, it chooses again, up to [reruns] times in all.
 func (s session) leaseApart(ctx context.Context, worker string, n int, ttl time.Duration) (taken candidates, err error) {
 	for range reruns {
 		at, err := s.timed(ctx)
@@ -74,7 +76,7 @@ func (s session) leaseApart(ctx context.Context, worker string, n int, ttl time.
 	return nil, nil
 }
 
-// choose gives up to n candidates.
+// choose returns up to n candidates, the longest due first. After a collision it chooses at random.
 func (s session) choose(ctx context.Context, n int, ahead time.Time) (candidates, error) {
 	rivals := s.dialect.(distributed).rivals
 	if rivals.Load() <= 0 {
@@ -88,7 +90,7 @@ func (s session) choose(ctx context.Context, n int, ahead time.Time) (candidates
 	return all, err
 }
 
-// candidates are up to n, the longest due first.
+// candidates returns up to n candidates: first the late ones, then those ahead, each the longest due first.
 func (s session) candidates(ctx context.Context, n int, ahead time.Time) (all candidates, err error) {
 	for _, text := range []string{lateText, aheadText} {
 		if len(all) == n || err != nil {
@@ -103,20 +105,21 @@ func (s session) candidates(ctx context.Context, n int, ahead time.Time) (all ca
 	return all, err
 }
 
-// candidate reads a candidate, also one whose view cannot be read.
+// candidate reads a candidate from a row. If only its snapshot cannot be read, it sets c.err and returns no error.
 func (r row) candidate() (c candidate, err error) {
 	var t tasks.Task
 	c.err = r.scan([]field{
 		text[keys.Code]{&c.code}, text[string]{&c.id}, whole[int64]{&c.version}, whole[int64]{&c.fence}, moment{&c.since}, moment{&c.view.At},
 	}, keyTable.fields(&c.view.Key), taskTable.fields(&t))
 	c.view.Task = &t
-	if c.since.IsZero() { // nothing could be read
+	if c.since.IsZero() { // not even the first columns could be read
 		err = c.err
 	}
 	return c, err
 }
 
-// take leases those that nobody else has taken or changed meanwhile, a microsecond apart.
+// take leases the chosen tasks that no other transaction has leased or changed. It returns these. The leases
+// end one microsecond apart, so that they keep their order.
 func (s session) take(ctx context.Context, chosen candidates, worker string, ttl time.Duration) (taken candidates, err error) {
 	rows := batch{columns: "code text, id text, version bigint, fence bigint, since timestamptz, until timestamptz"}
 	for i := range chosen {
@@ -143,7 +146,7 @@ func (s session) take(ctx context.Context, chosen candidates, worker string, ttl
 	return slices.DeleteFunc(chosen, func(c candidate) bool { return !had[taskName{c.code, c.id}] }), err
 }
 
-// views are those that can be read.
+// views returns the snapshots that could be read.
 func (all candidates) views() (views []tasks.Snapshot) {
 	for _, c := range all {
 		if c.err == nil {

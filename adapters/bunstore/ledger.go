@@ -8,21 +8,21 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A ledger is what a batch of changes is checked against and what it is to write. It runs along: each
-// change finds what those before it leave.
+// A ledger holds the state against which a batch of changes is checked, and the rows to write. Each accepted
+// change updates the state, so that the next change is checked against the result.
 type ledger struct {
 	keys      map[keys.Code]int64 // versions
 	tasks     map[taskName]standing
-	working   map[keys.Code]string // the open task of a key
+	working   map[keys.Code]string // the id of a key's open task
 	countries map[stock.Country]bool
 	book      *stock.Allocator
-	made      map[taskName]bool  // changes, by their key and id
-	read      map[taskName]int64 // versions before all changes, of a key under the id "": see [look]
+	made      map[taskName]bool  // accepted changes, by key and change id
+	read      map[taskName]int64 // versions before all changes, a key's under the id "": see [look]
 
 	writes writes
 }
 
-// A standing is how a stored task stands.
+// A standing holds the version and fence of a stored task, and the time at which the task ended.
 type standing struct {
 	version, fence int64
 	ended          time.Time
@@ -41,7 +41,7 @@ func newLedger() ledger {
 	}
 }
 
-// found notes a row that was locked.
+// found records a locked row of a key, task or country.
 func (l ledger) found(what, code, id string, now standing) {
 	switch what {
 	case "key":
@@ -53,6 +53,7 @@ func (l ledger) found(what, code, id string, now standing) {
 	}
 }
 
+// note records the state of a task, and updates the key's open task.
 func (l ledger) note(code keys.Code, id string, now standing) {
 	l.tasks[taskName{code, id}] = now
 	if now.ended.IsZero() {
@@ -62,9 +63,14 @@ func (l ledger) note(code keys.Code, id string, now standing) {
 	}
 }
 
-// needs are the plans that are moved, and the countries of claims with how many plans the claims can
-// come to look at: one for each claim, exclusion and move, since a move may find a fault. most is
-// the greatest of those numbers.
+// needs returns the plans to load for the changes:
+//
+//   - moved: the plans whose slots are transferred;
+//   - wanted: per claimed country, the number of candidate plans to load;
+//   - most: the greatest of these numbers.
+//
+// The number is one per claim, exclusion and transfer in the country. Transfers count, because a transfer
+// may mark a candidate plan as faulty.
 func needs(changes []tasks.Change) (moved, wanted batch, most int) {
 	moved, wanted = batch{columns: "id text, country text"}, batch{columns: "country text, n bigint"}
 	claims, looks := map[stock.Country]bool{}, map[stock.Country]int{}
@@ -85,8 +91,8 @@ func needs(changes []tasks.Change) (moved, wanted batch, most int) {
 	return moved, wanted, most
 }
 
-// open opens the book on the plans that were loaded. Those of a country that was not there to be
-// locked have come since, and are not ours to change.
+// open creates the allocator with the loaded plans. It leaves out the plans of a country that is not locked,
+// because another transaction may change them. Such a country was added after the locks were taken.
 func (l *ledger) open(at time.Time, plans map[string]stock.Plan) {
 	loaded := make([]stock.Plan, 0, len(plans))
 	for _, p := range plans {
@@ -97,7 +103,7 @@ func (l *ledger) open(at time.Time, plans map[string]stock.Plan) {
 	l.book = stock.NewAllocator(at, loaded)
 }
 
-// enter checks a change and enters it whole, or not at all.
+// enter checks a change. It enters the change completely, or returns an error and leaves the ledger as it was.
 func (l *ledger) enter(c tasks.Change) error {
 	if l.made[taskName{c.Code(), c.ID}] {
 		return nil
@@ -114,7 +120,7 @@ func (l *ledger) enter(c tasks.Change) error {
 	return nil
 }
 
-// check says what keeps a change from being made.
+// check returns [tasks.ErrConflict] or [tasks.ErrFenced] if the key or task of the change has moved on.
 func (l *ledger) check(c tasks.Change) error {
 	version, exists := l.keys[c.Code()]
 	if c.Task != nil {
@@ -146,7 +152,7 @@ func (l *ledger) checkTask(t tasks.Task) error {
 	return tasks.ErrConflict
 }
 
-// write enters what a change writes.
+// write adds the rows that a change writes, and updates the state of its key and task.
 func (l *ledger) write(c tasks.Change) {
 	if c.Key != nil {
 		key := *c.Key

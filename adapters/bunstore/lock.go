@@ -10,20 +10,20 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Next to an SQLite file stand two that are only ever locked.
+// The suffixes of two lock files next to an SQLite file. They have no content.
 const (
-	serveLock   = "-lock"    // held by the process that serves
-	migrateLock = "-migrate" // held for a moment by one that changes the schema
+	serveLock   = "-lock"    // the process that serves holds this lock
+	migrateLock = "-migrate" // a process that enables WAL mode or restores a backup holds this lock
 )
 
-// The times that a process waits for a lock.
+// Times for waiting for a lock.
 const (
-	lockPoll  = 10 * time.Millisecond
-	serveWait = 300 * time.Millisecond // longer than [isServed] holds the lock of serving
+	lockPoll  = 10 * time.Millisecond  // between two tries
+	serveWait = 300 * time.Millisecond // in all; longer than [isServed] holds the lock
 )
 
-// newLock returns a lock whose file stands next to a database. The file gets the owner of the database and
-// the same rights, because a command that root runs must not lock the service out.
+// newLock returns a lock whose file is next to the database. A new file gets the database's owner and similar
+// permissions. Otherwise a file that root has created would lock the service out.
 func newLock(path, suffix string) (*flock.Flock, error) {
 	mode, like, err := rights(path)
 	if err != nil {
@@ -40,7 +40,8 @@ func newLock(path, suffix string) (*flock.Flock, error) {
 	return flock.New(path + suffix), nil
 }
 
-// lockServing takes the lock of the process that serves a database, or returns [ErrServed].
+// lockServing takes the lock of the process that serves a database. If another process holds it, lockServing
+// waits up to [serveWait] and then returns [ErrServed].
 func lockServing(ctx context.Context, path string) (*flock.Flock, error) {
 	lock, err := newLock(path, serveLock)
 	if err != nil {
@@ -60,7 +61,8 @@ func lockServing(ctx context.Context, path string) (*flock.Flock, error) {
 	return nil, err
 }
 
-// isServed reports whether a process serves a database, as far as this process may know.
+// isServed reports whether a process serves a database. It returns false if it cannot use the lock
+// file.
 func isServed(path string) bool {
 	lock, err := newLock(path, serveLock)
 	if err != nil {
