@@ -5,21 +5,27 @@ import (
 	"strings"
 )
 
-// MaxCode is the longest code, in bytes.
+// MaxCode is the length of the longest code, in bytes.
 const MaxCode = 128
 
-// ErrCode says that a text cannot be a code: it is empty, over [MaxCode] bytes, or has a character
-// that is a space or no printable ASCII.
+// ErrCode reports that a text cannot be a code. The text is empty, is longer than [MaxCode] bytes, or
+// contains a space or a character that is not printable ASCII.
 var ErrCode = errors.New("a code is 1 to 128 printable ASCII characters with no space")
 
-// A Code is what a key's holder types, in its canonical form: codes of our own format in upper case
-// and dashed groups, any other exactly as it was imported.
+// A Code is the text that a key's holder types, in its canonical form. A code of our own format has
+// upper-case letters and groups with dashes between them. A code of another format stays exactly as it
+// was imported.
 type Code string
 
-// Parse gives the canonical form of a code that a file holds, or [ErrCode]. It reads a code of our own
-// format as people write and paste it: in lower case, without dashes, with other dashes, dots, blanks,
-// underscores, quotes or invisible characters in it, with full-width letters, and with O for 0 and I or
-// L for 1. The check character makes that safe. Of any other code it cuts off what [Trim] does.
+// Parse returns the canonical form of a code from a file, or [ErrCode]. It accepts a code of our own
+// format in every spelling that people write or paste:
+//
+//   - in lower case or with full-width characters;
+//   - without dashes, or with other dashes, dots, blanks, underscores, quotes or invisible characters;
+//   - with O for 0, and with I or L for 1.
+//
+// These spellings are safe to accept because the check character detects a wrong one. Parse only trims a
+// code of another format, see [Trim].
 func Parse(s string) (Code, error) {
 	if own, ok := readOwn(s); ok {
 		return own, nil
@@ -27,8 +33,8 @@ func Parse(s string) (Code, error) {
 	return parseForeign(Trim(s))
 }
 
-// ParseTyped is [Parse] for what a person or a client sent: in a code of another format, a space is read
-// as the plus sign that a client did not encode.
+// ParseTyped is [Parse] for a text that a person or a client sent. In a code of another format it reads a
+// space as a plus sign, because some clients do not encode that sign in a URL.
 func ParseTyped(s string) (Code, error) {
 	if own, ok := readOwn(s); ok {
 		return own, nil
@@ -36,7 +42,7 @@ func ParseTyped(s string) (Code, error) {
 	return parseForeign(strings.ReplaceAll(Trim(s), " ", "+"))
 }
 
-// parseForeign checks a code that is not of our own format. Its spelling stays.
+// parseForeign checks a code that is not of our own format. It does not change the spelling.
 func parseForeign(s string) (Code, error) {
 	if len(s) == 0 || len(s) > MaxCode {
 		return "", ErrCode
@@ -49,22 +55,22 @@ func parseForeign(s string) (Code, error) {
 	return Code(s), nil
 }
 
-// Our own format: 24 characters of Crockford's base32 (https://www.crockford.com/base32.html), which
-// is 120 bits, and a check character, in five groups of five.
+// Our own format has 24 characters of Crockford's base32 (https://www.crockford.com/base32.html), which
+// hold 120 bits, and one check character. The 25 characters form five groups of five.
 const (
 	alphabet  = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	codeLen   = 25
 	groupSize = 5
 )
 
-// EntropyBytes is how many random bytes make a code.
+// EntropyBytes is the number of random bytes in a code.
 const EntropyBytes = 15
 
-// Generate makes a code of our own format from random bytes. The caller draws them from a
-// cryptographic source; whoever can guess them can guess the code.
+// Generate makes a code of our own format from random bytes. The caller must read the bytes from a
+// cryptographic source, because an attacker that can guess the bytes can guess the code.
 func Generate(random [EntropyBytes]byte) Code {
 	values := make([]byte, 0, codeLen)
-	for i := 0; i < EntropyBytes; i += 5 { // five bytes are eight symbols
+	for i := 0; i < EntropyBytes; i += 5 { // five bytes hold eight symbols
 		var word uint64
 		for _, b := range random[i : i+5] {
 			word = word<<8 | uint64(b)
@@ -76,7 +82,8 @@ func Generate(random [EntropyBytes]byte) Code {
 	return format([codeLen]byte(append(values, gf32Double(checksum(values)))))
 }
 
-// Generated says whether the code is of our own format with a right check character, and so beyond guessing.
+// Generated reports whether the code has our own format and a correct check character. Such a code
+// cannot be guessed.
 func (c Code) Generated() bool {
 	_, ok := readOwn(string(c))
 	return ok
@@ -93,10 +100,13 @@ func format(values [codeLen]byte) Code {
 	return Code(code)
 }
 
-// checksum reads the symbols as a polynomial over GF(32), at 2, a generator of the field: each symbol
-// has a weight of its own, because 2 has order 31 and there are 25. A whole code sums to zero. One
-// wrong symbol changes the sum by a non-zero multiple of its weight, a swap of two by the product of
-// their difference and that of their weights: neither is ever zero.
+// checksum evaluates the symbols as a polynomial over GF(32) at 2, a generator of the field. The weight
+// of a symbol is a power of 2. All 25 weights differ, because 2 has order 31. The sum of a whole code is
+// zero. Two kinds of mistake always make it non-zero:
+//
+//   - One wrong symbol adds the product of its error and its weight. Neither factor is zero.
+//   - A swap of two different symbols adds the product of two differences: that of the symbols and that
+//     of their weights. Neither factor is zero.
 func checksum(values []byte) byte {
 	var sum byte
 	for _, v := range values {
@@ -105,7 +115,7 @@ func checksum(values []byte) byte {
 	return sum
 }
 
-// gf32Double multiplies by 2 in GF(32) modulo the primitive polynomial x⁵+x²+1.
+// gf32Double multiplies v by 2 in GF(32) modulo the primitive polynomial x⁵+x²+1.
 func gf32Double(v byte) byte {
 	v <<= 1
 	if v&32 != 0 {

@@ -1,9 +1,9 @@
-// Package keys is what a prepaid key is and how it lives.
+// Package keys defines prepaid keys and the transitions between their statuses.
 //
-// A [Key] buys one slot in a family plan. Its [Code] is what the holder types: [ParseTyped] reads one,
-// [Issue] makes one that nobody can guess. Its [Status] and use say where it stands, its [InfoShape] how
-// the answer looks when its holder asks. The package is pure: values in, values out; no clock, no
-// storage.
+// A [Key] pays for one slot in a family plan. The holder types its [Code]: [ParseTyped] reads a code, and
+// [Issue] makes a key whose code cannot be guessed. The [Status] and the flag Used describe the state of
+// the key. The [InfoShape] decides which fields the info response has. The package is pure: it has no
+// clock and no storage, and its functions only compute values from values.
 //
 //	             upgrade accepted                 renew accepted
 //	active ───────────┐                        ┌───────────── success
@@ -12,5 +12,5 @@
 //	                               │
 //	   unused: failed_upgrade, success_renew     used: success, failed
 //
-// Every arrow is a [Transition], every move a row of one table, and [Key.Apply] walks it.
+// Every arrow is a [Transition]. One table has a row for each transition, and [Key.Apply] makes one.
 package keys

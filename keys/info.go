@@ -1,18 +1,18 @@
 package keys
 
-// An InfoShape is which of the five forms of the info answer a key has.
+// An InfoShape is one of the five forms of the info response.
 type InfoShape uint8
 
-// The shapes, in the order in which they are tried.
+// The shapes, in the order in which [Key.InfoShape] checks for them.
 const (
-	NotFound  InfoShape = iota // no key, or a revoked one
+	NotFound  InfoShape = iota // the key does not exist, or is revoked
 	Reusable                   // an upgrade failed or a renew succeeded: status, message, dates
 	ByInvite                   // a legacy key: its invite and address
 	ByMessage                  // status and message
 	ByAccount                  // no message: the account's username and address
 )
 
-// InfoShape decides the form of the info answer.
+// InfoShape returns the form of the info response for the key.
 func (k Key) InfoShape() InfoShape {
 	switch {
 	case !k.Exists() || k.Revoked:

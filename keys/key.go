@@ -2,32 +2,32 @@ package keys
 
 import "time"
 
-// A Key is one prepaid code and how it stands. It is a value: its methods return new ones.
-// A zero time is one that is not known.
+// A Key is a prepaid code with its state. A Key is a value: its methods return changed copies.
+// A zero time means that the time is not known.
 type Key struct {
 	Code    Code
-	Version int64 // of the stored key, from 1, raised by each write; 0: there is no such key
+	Version int64 // of the stored key: starts at 1, each write raises it; 0: the key does not exist
 	Status  Status
 	Used    bool
-	Revoked bool   // withdrawn: to its holder it does not exist
-	Message string // what info shows beside the status
+	Revoked bool   // withdrawn: for its holder the key does not exist
+	Message string // the info response shows it with the status
 
-	Username      string // of the account in the plan, where the provider told it
-	VerifyAddress string // of the plan the account is in
+	Username      string // of the account in the plan, "" if the provider did not report it
+	VerifyAddress string // of the plan that has the account
 
-	Invite  string // of a key used with the old system; not empty makes it a legacy key
-	Address string // that goes with Invite
+	Invite  string // of a key that was used with the old system; a key with an invite is a legacy key
+	Address string // of the plan that Invite is for
 
-	OrderID      string // the seller's, "" if there is none
+	OrderID      string // of the seller's order, "" if the order is not known
 	PurchaseDate time.Time
-	UsedDate     time.Time // of the last upgrade that succeeded
+	UsedDate     time.Time // of the last successful upgrade
 
-	Task       string    // the id of its latest task, "" before the first
-	NextTaskAt time.Time // when its allowance of tasks is whole again (GCRA's theoretical arrival time)
+	Task       string    // the id of the key's latest task, "" before the first task
+	NextTaskAt time.Time // when the full allowance of tasks is available again (GCRA's theoretical arrival time)
 }
 
-// Issue is a new key, of the code that these random bytes make (see [Generate]), bought at that time,
-// which is kept to the second.
+// Issue returns a new key with a code made from the random bytes, see [Generate]. The purchase date is
+// at, in UTC and truncated to the second.
 func Issue(random [EntropyBytes]byte, orderID string, at time.Time) Key {
 	return Key{
 		Code: Generate(random), Status: Active,
@@ -35,13 +35,15 @@ func Issue(random [EntropyBytes]byte, orderID string, at time.Time) Key {
 	}
 }
 
-// Exists says whether this is a stored key, revoked or not.
+// Exists reports whether the key is stored. A revoked key exists too.
 func (k Key) Exists() bool { return k.Version > 0 }
 
-// Legacy says whether the key was last used with the old system, whose holders join a plan by hand.
+// Legacy reports whether the key was last used with the old system. Holders of such keys join a plan
+// manually, with an invite.
 func (k Key) Legacy() bool { return k.Invite != "" }
 
-// Apply makes one [Transition] with the message it leaves. An unknown move changes nothing.
+// Apply returns the key after the transition m, with the given message. An unknown transition changes
+// nothing.
 func (k Key) Apply(m Transition, message string) Key {
 	s, known := transitions[m]
 	if !known {
@@ -57,36 +59,37 @@ func (k Key) Apply(m Transition, message string) Key {
 	return k
 }
 
-// Enqueue is the key once the task with that id is accepted for it.
+// Enqueue returns the key after a task with the given id was accepted for it.
 func (k Key) Enqueue(task string) Key {
 	k = k.Apply(Queue, "")
 	k.Task = task
 	return k
 }
 
-// Upgrade is the key once its account is in a plan, since at; of the account and the plan it keeps what
-// is told, "" for nothing.
+// Upgrade returns the key after its account joined a plan at the given time. The username or the
+// address is "" if the provider did not report it.
 func (k Key) Upgrade(at time.Time, username, verifyAddress string) Key {
 	k = k.Apply(Upgraded, "")
 	k.UsedDate, k.Username, k.VerifyAddress = at, username, verifyAddress
 	return k
 }
 
-// Reset is the key as support hands it back: usable, of no system but this one, with its
-// allowance of tasks whole, not revoked.
+// Reset returns the key after support made it usable again. The key is then not revoked and not a
+// legacy key, and has its full allowance of tasks.
 func (k Key) Reset() Key {
 	k = k.Apply(Reset, "")
 	k.Invite, k.Address, k.Revoked, k.NextTaskAt = "", "", false, time.Time{}
 	return k
 }
 
-// Revoke is the key withdrawn. Its open task, if it has one, runs to its end.
+// Revoke returns the key after it was withdrawn. If the key has an open task, the task continues until
+// it ends.
 func (k Key) Revoke() Key {
 	k.Revoked = true
 	return k
 }
 
-// Restore is the key as it was before it was revoked.
+// Restore returns the key as it was before it was revoked.
 func (k Key) Restore() Key {
 	k.Revoked = false
 	return k

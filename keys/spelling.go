@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Trim cuts white space and invisible characters, such as a zero-width space or a byte order mark, off
-// both ends of a text that a person typed or pasted.
+// Trim removes white space and invisible characters from both ends of a text that a person typed or
+// pasted. Invisible characters are, for example, a zero-width space and a byte order mark.
 func Trim(s string) string {
 	if s == "" || isPrintable(s[0]) && isPrintable(s[len(s)-1]) {
 		return s // the fast path
@@ -15,24 +15,24 @@ func Trim(s string) string {
 	return strings.TrimFunc(s, isInvisible)
 }
 
-// isPrintable says whether a byte is a visible ASCII character.
+// isPrintable reports whether a byte is a visible ASCII character.
 func isPrintable(c byte) bool { return c > ' ' && c <= '~' }
 
-// invisible are the characters that a reader of a text cannot see.
+// invisible lists the characters that a reader of a text cannot see.
 var invisible = []*unicode.RangeTable{
 	unicode.White_Space, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point,
 }
 
 func isInvisible(r rune) bool {
-	return r == '\u2800' || unicode.In(r, invisible...) // the former is Braille's blank
+	return r == '\u2800' || unicode.In(r, invisible...) // U+2800 is the blank of Braille
 }
 
-// separators are the visible characters that people, phones and mail programs put between the groups of
-// a code, in place of its dashes or around it: dashes, underscores and quotes.
+// separators lists visible characters that people, phones and mail programs put between the groups of a
+// code or around it. They are dashes, underscores and quotes.
 var separators = []*unicode.RangeTable{unicode.Pd, unicode.Pc, unicode.Quotation_Mark}
 
-// moreSeparators are those that Unicode has in no such class: minus signs and what looks like one, dots,
-// and accents and primes that stand for quotes.
+// moreSeparators lists the separators outside those classes of Unicode: minus signs and similar
+// characters, dots, and accents and primes in place of quotes.
 const moreSeparators = "-\u02d7\u2043\u207b\u208b\u2212\u2796\u30fc\uff70" + // minus signs, bullets, Japanese sound marks
 	".\u00b7\u2022\u2024\u2026\u2027\u3002\u30fb\ufe52\uff61\uff65" + // dots
 	"`\u00b4\u2032\u2033"
@@ -41,14 +41,14 @@ func isSeparator(r rune) bool {
 	return strings.ContainsRune(moreSeparators, r) || unicode.In(r, separators...)
 }
 
-// What [symbol] gives for a character that has no value.
+// Results of [symbol] for a character without a value.
 const (
-	skipped byte = 32 + iota // readOwn passes over it
+	skipped byte = 32 + iota // readOwn ignores the character
 	unknown                  // the text is not of our own format
 )
 
-// asciiSymbols is what [symbol] gives for ASCII. It reads lower case as upper case. It reads O as 0, and
-// I and L as 1, because the alphabet has them for that (https://www.crockford.com/base32.html).
+// asciiSymbols holds the results of [symbol] for ASCII. It reads lower case as upper case. It reads O as 0, and
+// I and L as 1, because the alphabet reserves them for that (https://www.crockford.com/base32.html).
 var asciiSymbols = func() (table [utf8.RuneSelf]byte) {
 	for c := range table {
 		table[c] = unknown
@@ -66,8 +66,8 @@ var asciiSymbols = func() (table [utf8.RuneSelf]byte) {
 	return table
 }()
 
-// symbol gives the value of a character in a code of our own format, or [skipped] or [unknown]. A
-// full-width character is the same as the ASCII character.
+// symbol returns the value of a character in a code of our own format, or [skipped] or [unknown]. A
+// full-width character has the value of its ASCII character.
 func symbol(r rune) byte {
 	if r >= '！' && r <= '～' {
 		r -= '！' - '!'
@@ -81,8 +81,8 @@ func symbol(r rune) byte {
 	return unknown
 }
 
-// readOwn reads a code of our own format in any spelling. The check character makes that safe: a text is
-// no such code unless its symbols are exactly those of one.
+// readOwn reads a code of our own format in any spelling and reports whether the text is such a code.
+// That is safe, because the text must have exactly 25 symbols and a correct check character.
 func readOwn(s string) (Code, bool) {
 	var values [codeLen]byte
 	n := 0

@@ -1,14 +1,14 @@
 package keys
 
-// A Status is where a key stands, as the API spells it.
+// A Status is the state of a key, spelled as in the API.
 type Status string
 
-// The statuses. That a key does not exist is an answer, never a status.
+// The statuses. There is no status for a key that does not exist.
 const (
-	Active        Status = "active"         // issued, imported or reset; used only if it was imported so
-	InQueue       Status = "in_queue"       // an upgrade or renew is open; its use is as it was before
+	Active        Status = "active"         // issued, imported or reset; used only if it was imported as used
+	InQueue       Status = "in_queue"       // an upgrade or renew is open; Used has the value from before the task
 	Success       Status = "success"        // used: its account is in a plan
-	FailedUpgrade Status = "failed_upgrade" // unused: it can be tried again
+	FailedUpgrade Status = "failed_upgrade" // unused: the holder can try again
 	SuccessRenew  Status = "success_renew"  // unused: renewed, ready for an upgrade
 	Failed        Status = "failed"         // used: a renew failed and can be tried again
 )
@@ -18,8 +18,8 @@ func Statuses() []Status {
 	return []Status{Active, InQueue, Success, FailedUpgrade, SuccessRenew, Failed}
 }
 
-// AllowsUsed says whether a key of this status may be used (or unused).
-// It is false for anything that is no status.
+// AllowsUsed reports whether a key of this status may have the given value of Used.
+// It returns false for an unknown status.
 func (s Status) AllowsUsed(used bool) bool {
 	switch s {
 	case Active, InQueue:
@@ -32,25 +32,25 @@ func (s Status) AllowsUsed(used bool) bool {
 	return false
 }
 
-// A Transition is one step in the life of a key.
+// A Transition is a change of a key's status.
 type Transition string
 
-// The moves.
+// The transitions.
 const (
 	Queue       Transition = "queue"        // an upgrade or renew was accepted
 	Upgraded    Transition = "upgraded"     // the account is in a plan
 	NotUpgraded Transition = "not_upgraded" // the upgrade failed; the key can be used again
 	Renewed     Transition = "renewed"      // the key can be used again
-	NotRenewed  Transition = "not_renewed"  // the renew failed; it can be tried again
-	Reset       Transition = "reset"        // support made the key usable again, whatever it was
+	NotRenewed  Transition = "not_renewed"  // the renew failed; the holder can try again
+	Reset       Transition = "reset"        // support made the key usable again, from any status
 )
 
-// Transitions lists every move, in the order above.
+// Transitions lists every transition, in the order above.
 func Transitions() []Transition {
 	return []Transition{Queue, Upgraded, NotUpgraded, Renewed, NotRenewed, Reset}
 }
 
-// use is what a move does to a key's use.
+// use is the effect of a transition on Key.Used.
 type use uint8
 
 const (
@@ -59,16 +59,16 @@ const (
 	unused
 )
 
-// A transitionRule is what a move makes of a key: a row of the table of its life.
+// A transitionRule describes the effect of one transition on a key.
 type transitionRule struct {
 	to            Status
 	use           use
-	clearsAccount bool // the account's username and address
+	clearsAccount bool // removes the account's username and address
 }
 
 var transitions = map[Transition]transitionRule{
 	Queue:       {to: InQueue, use: unchanged},
-	Upgraded:    {to: Success, use: used, clearsAccount: true}, // the account's new ones follow
+	Upgraded:    {to: Success, use: used, clearsAccount: true}, // [Key.Upgrade] then sets the new ones
 	NotUpgraded: {to: FailedUpgrade, use: unused},
 	Renewed:     {to: SuccessRenew, use: unused, clearsAccount: true},
 	NotRenewed:  {to: Failed, use: used},

@@ -8,27 +8,32 @@ import (
 	"time"
 )
 
-// ErrOutOfStock answers a claim that finds no free slot.
+// ErrOutOfStock reports that a claim found no free slot.
 var ErrOutOfStock = errors.New("stock: no free slot")
 
-// A Transfer takes one slot of a plan from one state to another, perhaps with a fault of that plan.
-// The country is the plan's, so that a store can lock by it.
+// A Transfer moves one slot of a plan from one state to another, and can record a fault of that plan.
+// Country is the country of the plan, so that a store can lock by country.
 type Transfer struct {
 	Plan     string // its id
 	Country  Country
 	From, To State
-	Fault    Fault // "": what the plan has stays
+	Fault    Fault // "": the fault of the plan does not change
 }
 
-// A Claim asks for one slot in a country, to be held, in none of the plans it excludes.
+// A Claim requests one free slot in a country. The slot becomes held. The plans in Except are excluded.
 type Claim struct {
 	Country Country
 	Except  []string // ids of plans
 }
 
-// An Allocator is the plans that a store has loaded and locked, for one batch of moves and claims. Stores
-// give it every plan that is moved and, for each claimed country, the oldest live plans with a free
-// slot, as many as there are claims and exclusions; it does the counting. A book is for one goroutine.
+// An Allocator applies one batch of transfers and claims to plans that a store has loaded and locked. It
+// does the counting. The store must load these plans:
+//
+//   - every plan that a transfer names;
+//   - for each claimed country, the oldest available plans with a free slot, one plan for each claim and
+//     each exclusion.
+//
+// An Allocator is not safe for concurrent use.
 type Allocator struct {
 	at      time.Time
 	plans   map[string]Plan
@@ -36,7 +41,7 @@ type Allocator struct {
 	changed map[string]bool
 }
 
-// NewAllocator opens a book on the plans as they stand at that time.
+// NewAllocator returns an Allocator for the given plans. The time decides which plans have expired.
 func NewAllocator(at time.Time, plans []Plan) *Allocator {
 	b := &Allocator{at: at, plans: map[string]Plan{}, order: map[Country][]string{}, changed: map[string]bool{}}
 	plans = slices.SortedFunc(slices.Values(plans), func(x, y Plan) int { return cmp.Compare(x.Seq, y.Seq) })
@@ -47,9 +52,9 @@ func NewAllocator(at time.Time, plans []Plan) *Allocator {
 	return b
 }
 
-// Apply enters a move and a claim, either of which may be nil, both or neither: the slot that a move
-// frees can be claimed by the same post. It returns the claimed plan as it then stands (the zero
-// Plan without a claim), [ErrOutOfStock], or [ErrSlotState].
+// Apply makes a transfer and then a claim; either may be nil. If one of them fails, neither is made. The
+// claim can take the slot that the transfer frees. Apply returns the claimed plan after both, or the zero
+// Plan if c is nil. The error is [ErrOutOfStock] or [ErrSlotState].
 func (b *Allocator) Apply(m *Transfer, c *Claim) (Plan, error) {
 	var moved, claimed Plan
 	var err error
@@ -79,7 +84,8 @@ func (b *Allocator) move(m Transfer) (Plan, error) {
 	return p.transfer(m.From, m.To)
 }
 
-// claim finds the oldest live plan with a free slot, seeing the moved plan as it will be.
+// claim takes a slot of the oldest available plan with a free slot. It sees moved, the plan of the
+// transfer, as it is after the transfer.
 func (b *Allocator) claim(c Claim, moved Plan) (Plan, error) {
 	for _, id := range b.order[c.Country] {
 		p := b.plans[id]
@@ -99,7 +105,7 @@ func (b *Allocator) write(p Plan) {
 	}
 }
 
-// Changed gives the plans that posts have changed, in the order of import.
+// Changed returns the plans that Apply has changed, in the order of import.
 func (b *Allocator) Changed() []Plan {
 	var changed []Plan
 	for id := range b.changed {

@@ -2,14 +2,15 @@ package stock
 
 import "fmt"
 
-// A SlotCounts is how many slots of a plan are in each state but [Free], which is what they leave. A
-// difference of two counts is one too: it may be negative.
+// A SlotCounts holds the number of a plan's slots in each state except [Free]. The remaining slots of the
+// plan are free. A SlotCounts can also be the difference of two counts; then its numbers may be negative.
 type SlotCounts struct{ Held, Spent, Suspect int }
 
-// Counts is how many of the plan's slots are in each state.
+// Counts returns the number of the plan's slots in each state.
 func (p Plan) Counts() SlotCounts { return SlotCounts{p.Held, p.Spent, p.Suspect} }
 
-// WithCounts is the plan with those counters, or [ErrSlotState] if they are negative or more than its size.
+// WithCounts returns the plan with the given counters. The error is [ErrSlotState] if a counter is
+// negative or the sum of the counters is greater than the plan's size.
 func (p Plan) WithCounts(c SlotCounts) (Plan, error) {
 	p.Held, p.Spent, p.Suspect = c.Held, c.Spent, c.Suspect
 	if !p.Valid() {
@@ -18,24 +19,24 @@ func (p Plan) WithCounts(c SlotCounts) (Plan, error) {
 	return p, nil
 }
 
-// Valid says whether none of the plan's counters is negative, nor the number of its free slots.
+// Valid reports whether the plan's counters and the number of its free slots are all 0 or greater.
 func (p Plan) Valid() bool { return min(p.Free(), p.Held, p.Spent, p.Suspect) >= 0 }
 
-// Add adds n slots in a state.
+// Add returns the counts with n more slots in a state. For [Free] it changes nothing.
 func (c SlotCounts) Add(s State, n int) SlotCounts {
 	p := Plan{Held: c.Held, Spent: c.Spent, Suspect: c.Suspect}
 	return p.add(s, n).Counts()
 }
 
-// Transfer is the count after n slots have gone from one state to another.
+// Transfer returns the counts after n slots have moved from one state to another.
 func (c SlotCounts) Transfer(from, to State, n int) SlotCounts { return c.Add(from, -n).Add(to, n) }
 
-// Sub is the difference of two counts.
+// Sub returns the difference c - d.
 func (c SlotCounts) Sub(d SlotCounts) SlotCounts {
 	return SlotCounts{c.Held - d.Held, c.Spent - d.Spent, c.Suspect - d.Suspect}
 }
 
-// Of is how many slots are in a state other than [Free], of which it knows nothing: 0.
+// Of returns the number of slots in a state. For [Free] it returns 0, because c has no count of free slots.
 func (c SlotCounts) Of(s State) int {
 	switch s {
 	case Held:
@@ -44,12 +45,12 @@ func (c SlotCounts) Of(s State) int {
 		return c.Spent
 	case Suspect:
 		return c.Suspect
-	case Free: // is what the others leave
+	case Free: // not counted: the remaining slots are free
 	}
 	return 0
 }
 
-// String says the count to a person.
+// String returns the counts as a text for people.
 func (c SlotCounts) String() string {
 	return fmt.Sprintf("%d held, %d spent, %d suspect", c.Held, c.Spent, c.Suspect)
 }

@@ -9,10 +9,10 @@ import (
 // A Country is an ISO 3166-1 alpha-2 code in upper case, or XK, which stands for Kosovo by common use.
 type Country string
 
-// ErrCountry says that a text is no country's code.
+// ErrCountry reports that a text is not the code of a country.
 var ErrCountry = errors.New("the country must be an ISO 3166-1 alpha-2 code (e.g., US)")
 
-// The officially assigned codes of ISO 3166-1 and XK, in order.
+// codes holds the officially assigned codes of ISO 3166-1 and XK, in alphabetical order.
 const codes = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ " +
 	"CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR " +
 	"GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP " +
@@ -23,7 +23,7 @@ const codes = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG
 
 var countries = strings.Fields(codes)
 
-// Countries lists every country's code, in order.
+// Countries lists the codes of all countries, in alphabetical order.
 func Countries() []Country {
 	all := make([]Country, len(countries))
 	for i, c := range countries {
@@ -32,7 +32,7 @@ func Countries() []Country {
 	return all
 }
 
-// ParseCountry reads a country's code in any case, or gives [ErrCountry].
+// ParseCountry reads the code of a country, in upper or lower case. The error is [ErrCountry].
 func ParseCountry(s string) (Country, error) {
 	upper := strings.ToUpper(s)
 	if _, found := slices.BinarySearch(countries, upper); !found || len(s) != len(upper) {

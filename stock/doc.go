@@ -1,4 +1,4 @@
-// Package stock counts the slots of family plans, exactly.
+// Package stock counts the slots of family plans exactly.
 //
 // A [Plan] has a number of slots in one [Country]. Each slot is in one [State]:
 //
@@ -10,9 +10,11 @@
 //	  └─────────────── suspect ───────────────────┘
 //	    it had none                (an operator resolves)
 //
-// An operator can also release a spent slot, once its member has left: it is free again.
+// An operator can also release a spent slot after its member has left the plan. The slot is then free.
 //
-// Fungible things are claimed, not chosen: a [Claim] says "one slot in US" and a [Allocator], which every
-// store shares, picks the plan or answers [ErrOutOfStock]. A [Transfer] takes one slot of a known plan from
-// one state to another. The package is pure: values in, values out; no clock, no storage.
+// Callers claim a slot and do not choose its plan, because all slots of a country are equivalent. A
+// [Claim] requests, for example, one slot in US. An [Allocator] picks the plan or returns
+// [ErrOutOfStock]; every store uses it. A [Transfer] moves one slot of a given plan from one state to
+// another. The package is pure: it has no clock and no storage, and its functions only compute values
+// from values.
 package stock

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// ErrPlan says that no plan has that id.
+// ErrPlan reports that no plan has the given id.
 var ErrPlan = errors.New("there is no such plan")
 
-// A PlanEdit is what an operator says of a plan; a nil part keeps its value. One that does not retire
-// the plan puts it back into stock: it is live again, and no fault stands.
+// A PlanEdit creates, edits or retires a plan for an operator. A nil field keeps the value of the plan.
+// An edit without Retire puts the plan back into stock: the plan is then not retired and has no fault.
 type PlanEdit struct {
 	ID        string
 	Country   *Country // needed for a new plan
@@ -18,13 +18,18 @@ type PlanEdit struct {
 	Address   *string
 	Invite    *string
 	ExpiresAt *time.Time // zero: never
-	Retire    bool       // needs a plan that is there
+	Retire    bool       // requires an existing plan
 }
 
-// Apply edits a plan; the zero Plan is one that is not there yet, its Seq left to the store. The
-// error says in a person's words what cannot be (a size below 0, above [MaxSize] or below the slots in
-// use, another country while there are any), or is [ErrCountry], or is [ErrPlan] where a plan
-// that is not there is to be retired, or lacks its country or size.
+// Apply returns the plan after the edit. For a new plan, p is the zero Plan; the store sets its Seq. The
+// errors are:
+//
+//   - [ErrPlan], if p is the zero Plan and the edit retires it or lacks the country or the size;
+//   - [ErrCountry], if the country is not a code in upper case;
+//   - an error with a text for people, if the size is below 0, above [MaxSize] or below the number of
+//     slots in use, or if the country changes while slots are in use.
+//
+// A slot is in use if it is held, spent or suspect.
 func (e PlanEdit) Apply(p Plan) (Plan, error) {
 	if p.ID == "" && (e.Retire || e.Country == nil || e.Size == nil) {
 		return p, ErrPlan
@@ -50,10 +55,11 @@ func (e PlanEdit) Apply(p Plan) (Plan, error) {
 	return p, nil
 }
 
-// MaxSize is how many slots a plan has at most: far more than any, and few enough to be summed.
+// MaxSize is the maximum number of slots of a plan. No real plan has nearly as many, and sums over all
+// plans do not overflow.
 const MaxSize = 1_000_000
 
-// validate says what is wrong with the edit in itself.
+// validate checks the edit without the plan.
 func (e PlanEdit) validate() error {
 	if e.Size != nil && (*e.Size < 0 || *e.Size > MaxSize) {
 		return fmt.Errorf("%d slots: a plan has 0 to %d", *e.Size, MaxSize)

@@ -7,18 +7,19 @@ import (
 	"time"
 )
 
-// A Level is the sum of a country's slots. Size = Free + Held + Spent + Suspect + Idle.
+// A Level holds the numbers of a country's slots. Size = Free + Held + Spent + Suspect + Idle.
 type Level struct {
 	Country Country
 	Size    int
-	Free    int // of live plans: what can be claimed
+	Free    int // free slots of available plans: a claim can take them
 	Held    int
 	Spent   int
 	Suspect int
-	Idle    int // free slots of plans that are retired, expired or faulty
+	Idle    int // free slots of plans that are retired, expired or have a fault
 }
 
-// Levels sums plans by country at that time, in the order of the countries' codes.
+// Levels returns the sums of the plans by country, in the order of the countries' codes. The time decides
+// which plans have expired.
 func Levels(at time.Time, plans []Plan) []Level {
 	sums := map[Country]Level{}
 	for _, p := range plans {

@@ -6,35 +6,35 @@ import (
 	"time"
 )
 
-// A State is where one slot of a plan is.
+// A State is the state of one slot of a plan.
 type State string
 
-// The states of a slot. The zero State is that of no slot at all.
+// The states of a slot. The zero State means that there is no slot.
 const (
 	Free    State = "free"
-	Held    State = "held"    // by an open task
-	Spent   State = "spent"   // on an upgrade that succeeded
-	Suspect State = "suspect" // perhaps spent: neither free nor spent until an operator resolves it
+	Held    State = "held"    // reserved for an open task
+	Spent   State = "spent"   // an upgrade succeeded with it
+	Suspect State = "suspect" // perhaps spent: it counts as neither free nor spent until an operator resolves it
 )
 
-// A Fault is what a connector found wrong with a plan. A plan with one is out of stock.
+// A Fault is a defect of a plan that a connector reported. A plan with a fault is out of stock.
 type Fault string
 
-// The faults. The zero Fault is none.
+// The faults. The zero Fault means that the plan has no fault.
 const (
-	Expired Fault = "expired" // the plan has run out, whatever its ExpiresAt
-	Full    Fault = "full"    // others are in it
-	Invalid Fault = "invalid" // its invite or address is good for nothing
+	Expired Fault = "expired" // the plan has expired, whatever its ExpiresAt
+	Full    Fault = "full"    // other members take all its places
+	Invalid Fault = "invalid" // its invite or address does not work
 )
 
-// A Plan is a family plan and the count of its slots. It is a value: its methods return new ones.
-// Always Free + Held + Spent + Suspect = Size, and none is negative.
+// A Plan is a family plan with the counters of its slots. A Plan is a value: its methods return changed
+// copies. Free + Held + Spent + Suspect = Size always holds, and no counter is negative.
 type Plan struct {
 	ID      string
-	Seq     int64 // its place in the order of import, from 1
+	Seq     int64 // its position in the order of import, from 1
 	Country Country
-	Address string // where its members must say they live
-	Invite  string // what an account joins it with
+	Address string // the address that its members must enter
+	Invite  string // the invite that an account joins the plan with
 
 	Size    int
 	Held    int
@@ -42,23 +42,24 @@ type Plan struct {
 	Suspect int
 
 	ExpiresAt time.Time // zero: never
-	Retired   bool      // taken out of stock by an operator
-	Fault     Fault     // "": none
+	Retired   bool      // an operator took the plan out of stock
+	Fault     Fault     // "": the plan has no fault
 }
 
-// Free is the number of slots that no task holds, has spent or may have spent.
+// Free returns the number of slots that are not held, spent or suspect.
 func (p Plan) Free() int { return p.Size - p.Held - p.Spent - p.Suspect }
 
-// Available says whether the plan is in stock at that time: not retired, expired or found faulty.
+// Available reports whether the plan is in stock at the given time: it is not retired, has not expired
+// and has no fault.
 func (p Plan) Available(at time.Time) bool {
 	return !p.Retired && p.Fault == "" && (p.ExpiresAt.IsZero() || at.Before(p.ExpiresAt))
 }
 
-// ErrSlotState says that a slot was to be moved out of a state that has none: it is a fault in a
-// program, or in the stored counts, and nothing is changed.
+// ErrSlotState reports a transfer from a state in which the plan has no slot. The cause is an error in a
+// program or in the stored counters. Nothing is changed.
 var ErrSlotState = errors.New("stock: the plan has no slot in that state")
 
-// transfer takes one slot from one state to another.
+// transfer returns the plan after one slot has moved from one state to another.
 func (p Plan) transfer(from, to State) (Plan, error) {
 	p = p.add(from, -1).add(to, +1)
 	if !p.Valid() {
@@ -69,7 +70,7 @@ func (p Plan) transfer(from, to State) (Plan, error) {
 
 func (p Plan) add(s State, n int) Plan {
 	switch s {
-	case Free: // is what the others leave
+	case Free: // not counted: the remaining slots are free
 	case Held:
 		p.Held += n
 	case Spent:
