@@ -5,12 +5,13 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// Accept decides on a request. The error is a [Refusal] or [RateLimited], the first that fits; otherwise
-// the change enqueues the key and opens the task, whose id is given and is the change's too. The
-// account is not in it: the caller seals it into the task of an accepted request that is still open.
+// Accept decides on a request. The error is the first [Refusal] that applies, or a [RateLimited]. Without
+// an error, the change enqueues the key and opens the task. The id becomes that of the task and of the
+// change. The change does not contain the account: if the task is open, the caller seals the account
+// into it.
 //
-// An upgrade claims a slot. empty says that the claim of just this decision has found none: the task
-// is then accepted and ended at once, out of stock.
+// An upgrade claims a slot. If the claim finds no slot, the caller decides again with empty set. The
+// change then accepts the task and immediately ends it with [OutOfStock].
 func (r Rules) Accept(v Snapshot, q Request, id string, empty bool) (Change, error) {
 	if !v.Key.Exists() {
 		return Change{}, UnknownKey
@@ -37,7 +38,7 @@ func (r Rules) Accept(v Snapshot, q Request, id string, empty bool) (Change, err
 	return accepted(key, task), nil
 }
 
-// reject says why the key, as it stands, cannot have a task of that kind.
+// reject returns the reason why the key cannot have a task of that kind now, or nil.
 func (v Snapshot) reject(kind Kind) error {
 	switch open := v.openTask(); {
 	case v.Key.Revoked:
@@ -76,7 +77,8 @@ func accepted(key keys.Key, task Task) Change {
 	return c
 }
 
-// outOfStock is accepted and ended in one: nothing is asked, nothing secret kept, nothing charged.
+// outOfStock accepts and ends the task in one change. The connector is not called, no account is stored,
+// and the key's rate limit is not charged.
 func (v Snapshot) outOfStock(task Task) Change {
 	key := v.Key.Enqueue(task.ID).Apply(keys.NotUpgraded, OutOfStock.Message(task.Kind))
 	begun := task.event(EventAccepted, v.At)

@@ -6,7 +6,7 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// What an operator's decisions can be refused for.
+// The errors of an operator's decisions.
 var (
 	ErrNoKey      = errors.New("there is no such key")
 	ErrNoTask     = errors.New("there is no such task")
@@ -18,7 +18,7 @@ var (
 	ErrOutcome    = errors.New("a task of this kind has no such outcome")
 )
 
-// Revoke withdraws a key. Its open task runs to its end.
+// Revoke withdraws a key. An open task of the key continues until it ends.
 func Revoke(v Snapshot, id string) (Change, error) {
 	if !v.Key.Exists() {
 		return Change{}, ErrNoKey
@@ -27,7 +27,7 @@ func Revoke(v Snapshot, id string) (Change, error) {
 	return Change{ID: id, Key: &key, Events: []Event{{At: v.At, Type: EventRevoked, Code: key.Code}}}, nil
 }
 
-// Restore makes a revoked key what it was.
+// Restore undoes [Revoke].
 func Restore(v Snapshot, id string) (Change, error) {
 	if !v.Key.Exists() {
 		return Change{}, ErrNoKey
@@ -36,7 +36,7 @@ func Restore(v Snapshot, id string) (Change, error) {
 	return Change{ID: id, Key: &key, Events: []Event{{At: v.At, Type: EventRestored, Code: key.Code}}}, nil
 }
 
-// Reset makes a key usable again, whatever it was; only an open task must end first.
+// Reset makes a key usable again, from any status. The error is [ErrTaskOpen] if the key has an open task.
 func Reset(v Snapshot, id string) (Change, error) {
 	switch {
 	case !v.Key.Exists():
@@ -48,7 +48,8 @@ func Reset(v Snapshot, id string) (Change, error) {
 	return Change{ID: id, Key: &key, Events: []Event{{At: v.At, Type: EventReset, Code: key.Code}}}, nil
 }
 
-// RetryNow makes the view's open task due now. The view is of that task.
+// RetryNow makes an open task due now. The snapshot must be of that task. The error is [ErrTaskLeased] if
+// a worker has leased the task.
 func RetryNow(v Snapshot, id string) (Change, error) {
 	switch {
 	case v.Task == nil:
@@ -63,8 +64,9 @@ func RetryNow(v Snapshot, id string) (Change, error) {
 	return Change{ID: id, Task: &task, Events: []Event{task.event(EventRetryNow, v.At)}}, nil
 }
 
-// Resolve settles the suspect slot of an ended task: as spent for success, free for any other
-// outcome. The key follows if the task is its latest. The view is of that task.
+// Resolve settles the suspect slot of an ended task. The slot becomes spent if the outcome is [Success],
+// and free for any other outcome. The key changes accordingly if the task is its latest. The snapshot
+// must be of that task.
 func Resolve(v Snapshot, outcome Outcome, id string) (Change, error) {
 	switch {
 	case v.Task == nil:
@@ -91,8 +93,8 @@ func Resolve(v Snapshot, outcome Outcome, id string) (Change, error) {
 	return c, nil
 }
 
-// Release gives back the slot that an ended task has spent, since the member has left the plan. The
-// key stays as it is. The view is of that task.
+// Release makes the spent slot of an ended task free again, after the member has left the plan. The key
+// does not change. The snapshot must be of that task.
 func Release(v Snapshot, id string) (Change, error) {
 	switch {
 	case v.Task == nil:

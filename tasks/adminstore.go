@@ -11,70 +11,74 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// An AdminStore is the back office of a store: what its operator reads and brings in. What changes a key
-// or a task is not here: it is a [Change], like any other. All methods may be called at once from many
-// goroutines; n is at least 1. An error that is not said here is the store's, and nothing is known.
+// An AdminStore is the port for an operator's lists and imports. It has no method that changes a key or
+// a task, because an operator's changes are a [Change] too and go through [Store.Apply]. All methods are
+// safe for concurrent use. The argument n is at least 1. An error that is not documented here comes from
+// the store; then it is unknown whether the call had an effect.
 type AdminStore interface {
-	// ImportKeys adds keys, all or none, each with a line of history. Version, Task and Limit are the
-	// store's. Where the sequence yields an error, that is the answer; where a code exists already, or
-	// comes twice, a [RowError]; where the batch has come before, [ErrBatch], whatever the keys are.
+	// ImportKeys adds all the keys or none of them, each with a line of history. The store sets Version,
+	// Task and NextTaskAt. If the sequence yields an error, ImportKeys returns it. The error is a
+	// [RowError] if a code exists already or occurs twice. It is [ErrBatch] if a batch with this id
+	// was imported before, whatever the keys are.
 	ImportKeys(ctx context.Context, b ImportBatch, all iter.Seq2[keys.Key, error]) error
 
-	// Batch lists the keys that came with a batch, in the order of their codes' bytes.
+	// Batch lists the keys of a batch, in the order of their codes' bytes.
 	Batch(ctx context.Context, id string) ([]keys.Key, error)
 
-	// EditPlans applies edits in order, all or none, each to the plan as the one before left it; a
-	// new plan comes last in the order of import. A fault is a [RowError].
+	// EditPlans applies all the edits or none of them. It applies them in order, so an edit sees the
+	// effect of those before it. A new plan is last in the order of import. An invalid edit causes a
+	// [RowError].
 	EditPlans(ctx context.Context, edits []stock.PlanEdit) error
 
-	// Keys lists up to n keys with their latest tasks, in the order of their codes' bytes, after
-	// that one; from "" on for the first page.
+	// Keys lists up to n keys with their latest tasks, in the order of their codes' bytes. The list
+	// starts after the given code; the first page starts after "".
 	Keys(ctx context.Context, after keys.Code, n int) ([]Snapshot, error)
 
-	// Plans lists up to n plans in the order of import, after that Seq; from 0 for the first page.
+	// Plans lists up to n plans in the order of import. The list starts after the given Seq; the first
+	// page starts after 0.
 	Plans(ctx context.Context, after int64, n int) ([]stock.Plan, error)
 
-	// Tasks lists up to n tasks that the filter lets pass, each with its key, the oldest first,
-	// after that task; the zero Task for the first page.
+	// Tasks lists up to n tasks that match the filter, each with its key, the oldest first. The list
+	// starts after the given task; the first page starts after the zero Task.
 	Tasks(ctx context.Context, filter TaskFilter, after Task, n int) ([]Snapshot, error)
 
-	// Task reads one task with its key. A view without a task says that there is none.
+	// Task reads one task with its key. If there is no task with that id, the snapshot has no task.
 	Task(ctx context.Context, id string) (Snapshot, error)
 
-	// History lists a key's events, the oldest first.
+	// History lists the events of a key, the oldest first.
 	History(ctx context.Context, code keys.Code) ([]Event, error)
 
-	// QueueStats counts the open tasks as of one moment of the call.
+	// QueueStats counts the open tasks, all at one moment during the call.
 	QueueStats(ctx context.Context) (QueueStats, error)
 }
 
-// An ImportBatch is what keys come in with.
+// An ImportBatch describes one import of keys.
 type ImportBatch struct {
-	ID   string    // minted by the caller, or an order's own: the same comes in once
+	ID   string    // made by the caller, or the id of an order: a batch is imported once
 	Type EventType // [EventIssued] or [EventImported]
 	Note string    // for the operator
 }
 
-// ErrBatch says that a batch has come in before.
+// ErrBatch reports that a batch was imported before.
 var ErrBatch = errors.New("this batch was imported already")
 
-// Event is the line of history of a key that comes in at that time.
+// Event returns the line of history for a key that is imported at the given time.
 func (b ImportBatch) Event(at time.Time, code keys.Code) Event {
 	return Event{At: at, Type: b.Type, Code: code, Note: b.Note}
 }
 
-// A TaskFilter says which tasks to list.
+// A TaskFilter selects the tasks to list.
 type TaskFilter string
 
 // The filters.
 const (
 	AnyTask     TaskFilter = ""
 	OpenTask    TaskFilter = "open"    // not ended
-	EndedTask   TaskFilter = "ended"   // ended, its slot suspect or not
+	EndedTask   TaskFilter = "ended"   // ended, with or without a suspect slot
 	SuspectTask TaskFilter = "suspect" // ended with a slot that an operator must resolve
 )
 
-// Match says whether the filter lets a task pass.
+// Match reports whether the filter selects the task. An unknown filter selects no task.
 func (f TaskFilter) Match(t Task) bool {
 	switch f {
 	case AnyTask:
@@ -89,17 +93,17 @@ func (f TaskFilter) Match(t Task) bool {
 	return false
 }
 
-// A RowError says which row of an import is at fault, counted from 1, and why.
+// A RowError reports the invalid row of an import, counted from 1, and the reason.
 type RowError struct {
 	Row int
 	Err error
 }
 
-// ErrExists is the fault of a row whose code exists already.
+// ErrExists is the error of a row with a code that exists already.
 var ErrExists = errors.New("the code exists already")
 
-// Error names the row and the fault.
+// Error names the row and the error.
 func (e RowError) Error() string { return fmt.Sprintf("row %d: %v", e.Row, e.Err) }
 
-// Unwrap gives the fault.
+// Unwrap returns the error of the row.
 func (e RowError) Unwrap() error { return e.Err }

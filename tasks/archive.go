@@ -9,43 +9,58 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// An Archiver gives away what is over, and keeps no more of it than is still needed. A store need not
-// be one. Archive may be called at once from many goroutines, and while everything else goes on.
+// An Archiver moves finished tasks and their history out of the store. The store keeps only the rows
+// that are still needed. A store does not have to implement Archiver. Archive is safe for concurrent use,
+// also while all other methods of the store run.
 type Archiver interface {
-	// Archive makes cuts. What they take away goes to keep first: where that gives an error, which is
-	// the answer then, nothing is taken. It may be given the same again before the call ends, but what it
-	// was never given is still there. The errors stand in the order of the cuts: nil, or [ErrConflict] if
-	// the key's history is longer or shorter than the cut says, or a listener is still to be told of it; it
-	// may be that too while somebody is changing the key. Then the cut has left no trace.
+	// Archive removes the rows of the plans from the store. Before that it passes the rows to keep. If
+	// keep returns an error, Archive removes nothing and returns that error. Archive may call keep again
+	// with the same rows. It never removes a row that keep did not receive.
+	//
+	// The returned slice has an error for each plan, in the order of the plans. The error is nil or
+	// [ErrConflict]. A plan with ErrConflict has had no effect. The reasons for ErrConflict are:
+	//
+	//   - the key's history has more or fewer lines than the plan says;
+	//   - a delivery about the key is still queued for a subscriber;
+	//   - a concurrent change of the key (possible, not certain).
 	Archive(ctx context.Context, cuts []ArchivePlan, keep func(ArchivedRows) error) ([]error, error)
 }
 
-// An ArchivedRows is what cuts take away, those of a key the oldest first.
+// ArchivedRows holds the rows that archive plans remove. The rows of one key are in order, the oldest
+// first.
 type ArchivedRows struct {
 	Tasks []Task
 	Lines []HistoryEntry
 }
 
-// An ArchivePlan takes a key's whole history away, and the tasks that nobody needs any more. The key stays as it
-// is.
+// An ArchivePlan removes the whole history of a key and the tasks that are no longer needed. It does not
+// change the key.
 type ArchivePlan struct {
-	ID      string // of the write, as that of a [Change]
+	ID      string // of the write, like the id of a [Change]
 	Code    keys.Code
-	Lines   int      // of history that there are
-	Tasks   []string // the ids of those that go
-	Summary []Event  // the lines that come in the place of the others; no listener is told of them
+	Lines   int      // the number of lines in the history now
+	Tasks   []string // the ids of the tasks to remove
+	Summary []Event  // the lines that replace the history; subscribers are not notified of them
 }
 
-// ArchiveAge is how long everything stays in the store, whatever is archived: as long as a [TaskStats]
-// looks back, and longer than anybody applies a change again or a listener waits for what it is told.
+// ArchiveAge is the minimum age of archived rows. It has two reasons:
+//
+//   - [TaskStats] counts the tasks of a period of this length.
+//   - No client applies a change again after that time, and no subscriber waits for a delivery that long.
 const ArchiveAge = MaxHours * time.Hour
 
-// Archive decides what of the record goes if it has not changed since before that time, nor within
-// [ArchiveAge]. False is that nothing does: the key is at work, stands by a reset, has a slot that an
-// operator has to settle, does not fit together, or there is nothing more to gain.
+// Archive plans the archiving of a record without a change since the time before and within [ArchiveAge].
+// It returns false if there is nothing to archive, for one of these reasons:
 //
-// The key's latest task stays, and each that has spent a slot, since that may be released one day. For
-// each of them one line stays that says where its slot is, so that all sums remain what they were.
+//   - the record has changed since then;
+//   - the key has an open task, or a task with a suspect slot that an operator must resolve;
+//   - the key was reset after its latest task;
+//   - the record is inconsistent;
+//   - the plan would remove nothing.
+//
+// The key's latest task stays. So does each task with a spent slot, because an operator may release the
+// slot later. For each task that stays, one summary line records the state of its slot. Therefore all
+// sums of slots stay the same.
 func (r Record) Archive(before time.Time, id string) (ArchivePlan, bool) {
 	if latest := r.At.Add(-ArchiveAge); latest.Before(before) {
 		before = latest
@@ -68,8 +83,9 @@ func (r Record) Archive(before time.Time, id string) (ArchivePlan, bool) {
 	return c, c.Lines > len(c.Summary) || len(c.Tasks) > 0
 }
 
-// isArchivable says whether nothing has happened to the key since before that time, and nothing is to come of
-// what has: every slot that moved is where its own task says, for good or until it is released.
+// isArchivable reports whether the key has no event since the given time and no event to come. No task is
+// open, and no slot is suspect. Every slot has the state that its own task says; it keeps this state
+// forever or until an operator releases it.
 func (r Record) isArchivable(before time.Time) bool {
 	for _, e := range r.Events {
 		if !e.At.Before(before) || e.Task != "" && r.Task(e.Task) == nil || e.Task == "" && e.To != "" {
@@ -84,7 +100,7 @@ func (r Record) isArchivable(before time.Time) bool {
 	return r.Key.Exists() && len(r.Unreadable) == 0 && !r.wasReset(r.ExpectedLatest())
 }
 
-// summary is the line that stands for all that was said of a task.
+// summary returns the line that replaces all lines of history about the task.
 func (t Task) summary(at time.Time) Event {
 	event := t.event(EventArchived, at)
 	if at := t.place(); at != (slotLocation{}) {
@@ -93,7 +109,7 @@ func (t Task) summary(at time.Time) Event {
 	return event
 }
 
-// note says how much goes, and until when it is of.
+// note describes the number of removed rows and the time of the last removed line.
 func (c ArchivePlan) note(gone []Event) string {
 	until := ""
 	if len(gone) > 0 {

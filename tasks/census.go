@@ -5,21 +5,22 @@ import (
 	"time"
 )
 
-// A TaskStats counts tasks over time, for those who watch a shop. A store need not be one.
+// TaskStats counts tasks over time, for operators that monitor a shop. A store does not have to implement
+// TaskStats.
 type TaskStats interface {
-	// CountByHour counts the tasks that were accepted in each of n hours from that time on (none after
-	// [MaxHours]), as of one moment of the call: those that nobody is in are left out, and they stand
-	// in the order of their hours, kinds and outcomes.
+	// CountByHour counts the tasks that were accepted in each of the n hours from the given time on, all
+	// at one moment during the call. It counts no hour after the first [MaxHours]. The result has no entry
+	// for a count of 0. It is sorted by hour, then kind, then outcome.
 	CountByHour(ctx context.Context, from time.Time, n int) ([]HourCount, error)
 }
 
-// MaxHours is the most hours that one census looks at: a week.
+// MaxHours is the maximum number of hours that [TaskStats] counts in one call: one week.
 const MaxHours = 7 * 24
 
-// A HourCount is the tasks of one kind that were accepted in the same hour and have come to the same.
+// An HourCount is the number of tasks of one kind and outcome that were accepted in the same hour.
 type HourCount struct {
 	Hour    int // from 0
 	Kind    Kind
-	Outcome Outcome // "" of those that are open
+	Outcome Outcome // "" for open tasks
 	Tasks   int
 }

@@ -7,18 +7,19 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A Change is everything one decision writes; nil parts are left alone. Its key and task carry the
-// versions, and the task the fence, that the decision was made from.
+// A Change contains everything that one decision writes. A nil field changes nothing. The key and the task
+// have the versions that the decision read, and the task also has the fence. [Store.Apply] compares them
+// with the stored ones.
 type Change struct {
-	ID       string // minted before the first try, and written with the events
+	ID       string // made before the first try, and written with the events
 	Key      *keys.Key
 	Task     *Task
 	Transfer *stock.Transfer
-	Claim    *stock.Claim // the store picks the plan and writes [Change.WithPlan]
+	Claim    *stock.Claim // the store picks the plan and writes the result of [Change.WithPlan]
 	Events   []Event      // at least one
 }
 
-// Code is the code of the key that the change is about.
+// Code returns the code of the changed key, or of the changed task's key.
 func (c Change) Code() keys.Code {
 	if c.Key != nil {
 		return c.Key.Code
@@ -26,7 +27,8 @@ func (c Change) Code() keys.Code {
 	return c.Task.Code
 }
 
-// WithPlan is the change with the plan that its claim was given.
+// WithPlan returns the change with the plan that the store picked for the claim. Without a claim it
+// returns the change as it is.
 func (c Change) WithPlan(p stock.Plan) Change {
 	if c.Claim == nil {
 		return c
@@ -43,38 +45,38 @@ func (c Change) WithPlan(p stock.Plan) Change {
 	return c
 }
 
-// An EventType is what an [Event] tells of.
+// An EventType is the type of an [Event].
 type EventType string
 
-// The causes.
+// The event types.
 const (
 	EventIssued     EventType = "issued"   // a new key
-	EventImported   EventType = "imported" // a key from elsewhere
+	EventImported   EventType = "imported" // a key from another system
 	EventAccepted   EventType = "accepted" // a task was accepted; an upgrade holds a slot
-	EventRetried    EventType = "retried"  // asked without a final answer: it is asked again later
-	EventPlanFaulty EventType = "moved"    // the plan was faulty: its slot is given back
-	EventClaimed    EventType = "claimed"  // the task goes on with another plan
+	EventRetried    EventType = "retried"  // an attempt had no final result: the next attempt is later
+	EventPlanFaulty EventType = "moved"    // the plan has a fault: the slot is free again
+	EventClaimed    EventType = "claimed"  // the task continues with another plan
 	EventEnded      EventType = "ended"    // the task has ended
 	EventRetryNow   EventType = "hurried"  // an operator made the task due now
-	EventResolved   EventType = "resolved" // an operator settled a suspect slot
-	EventReleased   EventType = "released" // an operator gave back the slot that an ended task had spent
+	EventResolved   EventType = "resolved" // an operator resolved a suspect slot
+	EventReleased   EventType = "released" // an operator freed the spent slot of an ended task
 	EventRevoked    EventType = "revoked"
 	EventRestored   EventType = "restored" // no longer revoked
 	EventReset      EventType = "reset"
-	EventRepaired   EventType = "repaired" // what did not fit together was mended; the note says how
-	EventArchived   EventType = "archived" // what happened until then is kept elsewhere; of a task that stayed, how it stands
+	EventRepaired   EventType = "repaired" // a repair of inconsistent data; the note describes it
+	EventArchived   EventType = "archived" // replaces archived lines; for a task that stayed, it has the outcome and the slot
 )
 
-// An Event is a line of a key's history. It holds no login and no secret.
+// An Event is a line of a key's history. It contains no login and no secret.
 type Event struct {
 	At      time.Time
 	Type    EventType
-	Code    keys.Code   // of the key; "" of a line about a plan alone
-	Task    string      // its id, "" if it is about none
+	Code    keys.Code   // of the key; "" for a line about a plan only
+	Task    string      // the id of the task, "" if the event is not about a task
 	Kind    Kind        // of that task
-	Outcome Outcome     // of a task that has ended, or of its asking about a faulty plan; "": none yet
+	Outcome Outcome     // of an ended task, or of the attempt that found a faulty plan; "": not known yet
 	Plan    string      // the id of the plan whose slot moved
-	From    stock.State // with To: a slot of the plan moved, "" if none did
+	From    stock.State // with To: the states between which a slot of the plan moved; "" if no slot moved
 	To      stock.State
-	Note    string // why, for the operator
+	Note    string // the reason, for the operator
 }

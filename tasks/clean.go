@@ -5,11 +5,11 @@ import (
 	"unicode"
 )
 
-// maxDetail is how much of what a provider tells is kept, in bytes.
+// maxDetail is the maximum length of a stored text from a provider, in bytes.
 const maxDetail = 1024
 
-// sanitize makes a text from outside fit to be stored and shown: valid UTF-8, no control characters
-// (databases refuse NUL), no more than maxDetail bytes.
+// sanitize makes a text from a provider safe to store and to show. The result is valid UTF-8, has no control
+// characters and has at most maxDetail bytes. Databases reject the control character NUL.
 func sanitize(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

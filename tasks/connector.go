@@ -7,32 +7,34 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A Connector carries tasks out at the provider. The package connectortest holds one to this
-// contract.
+// A Connector carries out tasks at the provider. The package connectortest tests whether a connector
+// fulfils this contract.
 type Connector interface {
-	// Do asks for one task, and returns when there is an answer, at the latest soon after the
-	// context has ended. Any number of goroutines call it at once. It is called again for the same
-	// task, perhaps at the same time by another process: an order with a key that was seen before must
-	// have no second effect and the first answer. What it cannot tell it answers with [Unknown], never
-	// with a guess; neither its answer nor its logs hold a secret.
+	// Do sends one request to the provider and returns the result. It returns soon after the context has
+	// ended, at the latest. Do is safe for concurrent use by any number of goroutines.
+	//
+	// The engine may call Do again for the same task, and another process may do so simultaneously. A
+	// request with a known idempotency key must have no second effect and must return the first result.
+	// If Do does not know the effect, it returns [Unknown] and never a guess. The result and the logs of
+	// Do contain no secret.
 	Do(ctx context.Context, o ConnectorRequest) ConnectorResult
 }
 
-// A ConnectorRequest is what a connector is asked to do.
+// A ConnectorRequest is one request to a connector.
 type ConnectorRequest struct {
-	Task    string // its id
+	Task    string // the id of the task
 	Kind    Kind
-	Country stock.Country // "" of a renew that was sent without one
-	Ordinal int           // of the plan among those of this task, from 1
-	Attempt int           // counts every asking of the task, from 1
-	Plan    PlanSnapshot  // to put the account into; zero for a renew
+	Country stock.Country // "" for a renew without a country
+	Ordinal int           // the number of the plan among the plans of this task, from 1
+	Attempt int           // the number of the attempt among all attempts of the task, from 1
+	Plan    PlanSnapshot  // the plan for the account; zero for a renew
 	Account Account
 }
 
-// IdempotencyKey is the idempotency key: one per task and plan.
+// IdempotencyKey returns the idempotency key. Each pair of a task and a plan has its own key.
 func (o ConnectorRequest) IdempotencyKey() string { return o.Task + "-" + strconv.Itoa(o.Ordinal) }
 
-// connectorRequest asks the task for the account.
+// connectorRequest returns the request for the task, with the account.
 func (t Task) connectorRequest(a Account) ConnectorRequest {
 	return ConnectorRequest{
 		Task: t.ID, Kind: t.Kind, Country: t.Country,
@@ -40,8 +42,9 @@ func (t Task) connectorRequest(a Account) ConnectorRequest {
 	}
 }
 
-// A Sealer encrypts what no store may see. What was sealed with some bound bytes opens with the
-// same bytes only. Its errors hold nothing of what it was given. Many goroutines use it at once.
+// A Sealer encrypts accounts, because a store must not see them. Open succeeds only with the bound bytes
+// that were passed to Seal. The errors contain no part of the arguments. A Sealer is safe for concurrent
+// use.
 type Sealer interface {
 	Seal(plain, bound []byte) ([]byte, error)
 	Open(sealed, bound []byte) ([]byte, error)

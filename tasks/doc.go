@@ -1,24 +1,43 @@
-// Package tasks decides what becomes of an accepted upgrade or renew.
+// Package tasks decides how an accepted upgrade or renew continues and ends.
 //
-// Decide, then do. Pure functions ([Rules.Accept], [Rules.Settle], …) look at a [Snapshot] of a key and
-// its task and return the whole write as a value, a [Change]. A [Store] applies changes, many at
-// once, each whole or not at all, and knows no rule. A [Connector] asks the provider, a [Sealer]
-// keeps what is secret from every store, and a [Engine] ties them together: the four calls of the API,
-// a lease and a step of work, an operator's change. Goroutines, clocks and randomness belong to its
-// caller.
+// The package separates decisions from effects. Pure functions ([Rules.Accept], [Rules.Settle], …) read a
+// [Snapshot] of a key and its task. They return everything to write as one value, a [Change]. The ports
+// have the effects:
 //
-//	request ─▶ Engine.Accept ─▶ Snapshot ─▶ Rules.Accept ─▶ Change ─▶ Store     (the task is on disk)
-//	           Engine.Work ◀─ Lease ◀──────────────────────────── Store
-//	               │
-//	               ├─▶ Connector.Do ─▶ Answer
-//	               └─▶ Rules.Settle ─▶ Change ─▶ Store     (ended, or due again later)
+//   - A [Store] applies changes, many in one call. It applies each change completely or not at all, and
+//     knows no rule.
+//   - A [Connector] sends requests to the provider.
+//   - A [Sealer] encrypts accounts, so that no store sees a secret.
 //
-// A store has other sides, which are ports of their own: an [AdminStore] for what its operator reads and
-// brings in, an [Outbox] for listeners who are told what happens, an [Inspector] for a doctor, a
-// [TaskStats] for those who watch, and an [Archiver] for what is over.
+// An [Engine] connects the rules with the ports. Its methods serve the four calls of the API, lease tasks,
+// make attempts and apply an operator's changes. The caller provides goroutines, clocks and randomness.
 //
-// A task is open until a change ends it. Each lease raises its fence; a write that carries an older
-// one changes nothing. The task holds one slot of a plan (an upgrade) or none (a renew). What it
-// holds is spent by success, given back by any other certain outcome, and suspect when an asking may
-// have had an effect that nobody has seen.
+//	request ─▶ Engine.Accept ─▶ Snapshot ─▶ Rules.Accept ─▶ Change ─▶ Store     (the task is stored)
+//
+//	           Engine.Lease ◀──────────────────────────── due tasks ── Store
+//	               │ Job
+//	               ▼
+//	           Engine.Call ─▶ Connector.Do ─▶ ConnectorResult
+//	               │ Attempt
+//	               ▼
+//	           Engine.Settle ─▶ Rules.Settle ─▶ Change ─▶ Store      (ended, or due again later)
+//
+// [Engine.Work] combines Call and Settle in one call, for a simple worker. The daemon calls them separately,
+// because the call for the next task can start while Settle stores the result of the last one.
+//
+// A store can implement further ports:
+//
+//   - [AdminStore] for an operator's lists and imports;
+//   - [Outbox] for deliveries to subscribers;
+//   - [Inspector] for checks and repairs;
+//   - [TaskStats] for monitoring;
+//   - [Archiver] for finished tasks.
+//
+// A task is open until a change ends it. Each lease raises the fence of its task. A write with an older
+// fence changes nothing. The task of an upgrade holds one slot of a plan; the task of a renew holds no
+// slot. When the task ends, its slot becomes:
+//
+//   - spent after a success;
+//   - free after any other certain outcome, or if no attempt can have had an effect;
+//   - suspect if an attempt may have had an effect and its result is unknown.
 package tasks

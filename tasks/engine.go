@@ -9,26 +9,26 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// An Engine serves the four calls of the API and works on what they accept. All its fields are needed;
-// it holds nothing else, so it may be copied and used by many goroutines at once.
+// An Engine serves the four calls of the API and carries out the accepted tasks. All its fields must be
+// set. An Engine has no other state, so it may be copied. It is safe for concurrent use.
 type Engine struct {
 	Store     Store
 	Connector Connector
 	Sealer    Sealer
 	Rules     Rules
 
-	NewID  func() string                              // unique, unguessable, of letters and digits
-	Now    func() time.Time                           // monotonic: only what passes between two calls counts
-	Jitter func() float64                             // random, in [0,1)
-	Pause  func(context.Context, time.Duration) error // waits, or gives the context's error
+	NewID  func() string                              // returns a unique id that cannot be guessed, of letters and digits
+	Now    func() time.Time                           // must be monotonic: the engine uses only the time between two calls
+	Jitter func() float64                             // returns a random number in [0,1)
+	Pause  func(context.Context, time.Duration) error // waits; returns the context's error if the context ends earlier
 }
 
-// Info reads a key. One that does not exist is no error: its shape says so.
+// Info reads a key. A key that does not exist is not an error: its [keys.Key.InfoShape] is [keys.NotFound].
 func (d Engine) Info(ctx context.Context, code keys.Code) (keys.Key, error) {
 	return readOne(ctx, d, code, d.Store.Find)
 }
 
-// Stock reads the slots of every country that has a plan, in the order of their codes.
+// Stock reads the numbers of slots for every country that has a plan, in the order of the countries' codes.
 func (d Engine) Stock(ctx context.Context) (levels []stock.Level, err error) {
 	err = d.read(ctx, func() error {
 		levels, err = d.Store.Stock(ctx)
@@ -37,12 +37,12 @@ func (d Engine) Stock(ctx context.Context) (levels []stock.Level, err error) {
 	return levels, err
 }
 
-// Accept takes an upgrade or a renew. When it returns nil the task is on disk. The error is a
-// [Refusal], a [RateLimited], or one of the store or the sealer, and then it is not known whether the
-// task was accepted: the key's info shows it.
+// Accept accepts an upgrade or a renew. If it returns nil, the task is stored durably. The error is a
+// [Refusal], a [RateLimited], or an error of the store or the sealer. After an error of the store or the
+// sealer it is unknown whether the task was accepted; [Engine.Info] shows it.
 func (d Engine) Accept(ctx context.Context, q Request) error {
 	if q.Kind != Renew {
-		q.Account.NewEmail, q.Account.NewPassword = Secret{}, Secret{} // they mean nothing to any other kind
+		q.Account.NewEmail, q.Account.NewPassword = Secret{}, Secret{} // only a renew uses them
 	}
 	q = q.trimmed()
 	id, empty, known := d.NewID(), false, false
@@ -71,7 +71,7 @@ func (d Engine) Accept(ctx context.Context, q Request) error {
 	return ErrConflict
 }
 
-// seal keeps the account in a task that stays open.
+// seal encrypts the account into the change's task, if that task is open.
 func (d Engine) seal(c *Change, a Account) (err error) {
 	if c.Task.Open() {
 		c.Task.Sealed, err = d.Sealer.Seal(a.encode(), c.Task.bound())
@@ -79,9 +79,9 @@ func (d Engine) seal(c *Change, a Account) (err error) {
 	return err
 }
 
-// Update makes one of an operator's changes. The view is read before each try, since the key may
-// change meanwhile; a worker that has leased the task since is such a change too. The error is that of
-// the read, the decision or the store, or [ErrConflict] if others were faster every time.
+// Update makes one of an operator's changes. Each try reads a new snapshot and decides again, because the
+// key or the lease of its task may have changed since the last try. Update returns the error of the read,
+// the decision or the store. It returns [ErrConflict] if concurrent changes were faster in every try.
 func (d Engine) Update(ctx context.Context, read func(context.Context) (Snapshot, error), decide func(Snapshot, string) (Change, error)) error {
 	id := d.NewID()
 	for range maxConflictRetries {
@@ -100,15 +100,17 @@ func (d Engine) Update(ctx context.Context, read func(context.Context) (Snapshot
 	return ErrConflict
 }
 
-// maxConflictRetries bounds how often one call decides anew because others were faster.
+// maxConflictRetries is the maximum number of decisions in one call. A call decides again when a
+// concurrent change was faster.
 const maxConflictRetries = 64
 
-// Snapshot reads a key and its latest task. An unknown code is no error: its key does not exist.
+// Snapshot reads a key and its latest task. An unknown code is not an error: the snapshot then has a key
+// that does not exist.
 func (d Engine) Snapshot(ctx context.Context, code keys.Code) (Snapshot, error) {
 	return readOne(ctx, d, code, d.Store.Snapshots)
 }
 
-// readOne reads what there is of one code.
+// readOne calls read for one code and returns the only result.
 func readOne[T any](ctx context.Context, d Engine, code keys.Code, read func(context.Context, []keys.Code) ([]T, error)) (got T, err error) {
 	err = d.read(ctx, func() error {
 		all, err := read(ctx, []keys.Code{code})
@@ -120,15 +122,15 @@ func readOne[T any](ctx context.Context, d Engine, code keys.Code, read func(con
 	return got, err
 }
 
-// The pauses between tries while the store is away.
+// The numbers of tries and the pauses between them while the store is not available.
 const (
 	firstPause = 50 * time.Millisecond
 	lastPause  = time.Second
 	readTries  = 3
-	applyTries = 20 // about a quarter of a minute
+	applyTries = 20 // about 16 seconds in total
 )
 
-// read repeats a failed read a little, which hides a connection that was cut.
+// read repeats a failed read up to readTries times in total. That hides a broken connection from the caller.
 func (d Engine) read(ctx context.Context, do func() error) error {
 	err := do()
 	for i, pause := 1, firstPause; err != nil && i < readTries; i, pause = i+1, 2*pause {
@@ -140,8 +142,9 @@ func (d Engine) read(ctx context.Context, do func() error) error {
 	return err
 }
 
-// apply makes one change. While its outcome is not known it is applied again, which answers as the
-// first time did: the one way to learn what became of a commit whose answer was lost.
+// apply makes one change. If the store fails, it is unknown whether the change was made. apply then
+// applies the same change again, up to applyTries times in total. The store returns nil for a change that
+// it has already made. There is no other way to find the result of a commit after a lost connection.
 func (d Engine) apply(ctx context.Context, c Change) (err error) {
 	pause := firstPause
 	for range applyTries {

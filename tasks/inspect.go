@@ -8,36 +8,39 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// An Inspector reads a store as it is, also what does not fit together, and corrects the one thing
-// that no [Change] can: a plan's counters. All methods may be called at once from many goroutines.
+// An Inspector reads all data of a store, also inconsistent data. It also corrects the counters of a plan,
+// because no [Change] can do that. All methods are safe for concurrent use.
 type Inspector interface {
-	// Records reads up to n codes after that one, in the order of their bytes: those of keys, and
-	// those that only a task or a line of history is under. Each is of one moment.
+	// Records reads the records of up to n codes after the given code, in the order of the codes' bytes.
+	// It includes codes that have a task or a line of history but no key. Each record is a consistent
+	// read, as of one moment.
 	Records(ctx context.Context, after keys.Code, n int) ([]Record, error)
 
-	// Record reads one code. One that nothing is under has a key that does not exist, and no more.
+	// Record reads the record of one code. For an unknown code the key does not exist, and the record
+	// has no tasks and no events.
 	Record(ctx context.Context, code keys.Code) (Record, error)
 
-	// PlanAudits counts, as of one moment, the slots of every plan, and of every id that a task or a
-	// line of history takes for a plan's, in the order of the ids' bytes.
+	// PlanAudits counts the slots of every plan, as of one moment. It includes every plan id that only a
+	// task or a line of history names. The result is in the order of the ids' bytes.
 	PlanAudits(ctx context.Context) ([]PlanAudit, error)
 
-	// FixCounters makes a correction, whole or not at all, or gives ErrConflict if the plan is off by
-	// something else by now, and stock.ErrCount if it has not that many slots.
+	// FixCounters makes a correction completely or not at all. The error is [ErrConflict] if the
+	// difference between the counters and the history is no longer c.Add. The error is
+	// [stock.ErrSlotState] if the plan has fewer slots than the correction needs.
 	FixCounters(ctx context.Context, c CounterFix) error
 }
 
-// A Record is everything that is stored under one code, as of one moment.
+// A Record contains everything that is stored for one code, as of one moment.
 type Record struct {
 	At         time.Time // the store's clock
 	Code       keys.Code
-	Key        keys.Key // that does not exist, where only the rest is there
+	Key        keys.Key // does not exist if the code has only tasks or events
 	Tasks      []Task   // the oldest first
-	Events     []Event  // as they were written
-	Unreadable []string // the ids of tasks whose rows cannot be read, which are not among Tasks
+	Events     []Event  // in the order in which they were written
+	Unreadable []string // the ids of tasks with unreadable rows; Tasks does not contain them
 }
 
-// Task gives the task with that id, or nil.
+// Task returns the task with the given id, or nil.
 func (r Record) Task(id string) *Task {
 	for i := range r.Tasks {
 		if r.Tasks[i].ID == id {
@@ -47,7 +50,7 @@ func (r Record) Task(id string) *Task {
 	return nil
 }
 
-// Open gives the tasks that have not ended.
+// Open returns the tasks that have not ended.
 func (r Record) Open() []Task {
 	var open []Task
 	for _, t := range r.Tasks {
@@ -58,8 +61,13 @@ func (r Record) Open() []Task {
 	return open
 }
 
-// ExpectedLatest is the task that ought to be the key's latest, or nil: the one that the key names, unless
-// that is not there, or has ended and a newer one is open.
+// ExpectedLatest returns the task that should be the key's latest task, or nil if the record has no task.
+// It returns the first of these tasks that exists:
+//
+//   - the task that the key names, if it is open;
+//   - the newest open task, if it is newer than the task that the key names, or if the latter is missing;
+//   - the task that the key names;
+//   - the newest task.
 func (r Record) ExpectedLatest() *Task {
 	named := r.Task(r.Key.Task)
 	if named != nil && named.Open() {
@@ -77,10 +85,11 @@ func (r Record) ExpectedLatest() *Task {
 	return named
 }
 
-// snapshot is the record as a decision on that task sees it.
+// snapshot returns the record's key with the given task, for a decision about the task.
 func (r Record) snapshot(t *Task) Snapshot { return Snapshot{At: r.At, Key: r.Key, Task: t} }
 
-// Opens tries whether the task's secret can be opened. The error says why not, and nothing of it.
+// Opens checks that the task's sealed account can be decrypted. The error contains the reason and no part
+// of the account.
 func (t Task) Opens(s Sealer) error {
 	plain, err := s.Open(t.Sealed, t.bound())
 	if err == nil {
@@ -89,25 +98,28 @@ func (t Task) Opens(s Sealer) error {
 	return err
 }
 
-// A PlanAudit is what is counted of one plan: its own counters, the slots that its tasks say they have,
-// and the sum of the moves in the history. The three are the same in a store that is well.
+// A PlanAudit contains three counts of the slots of one plan. They are equal in a consistent store:
+//
+//   - the plan's own counters;
+//   - the sum over the slots of its tasks;
+//   - the sum of the transfers in the history.
 type PlanAudit struct {
 	At    time.Time        // the store's clock
-	Plan  stock.Plan       // Seq 0: there is no plan with that id
-	Tasks stock.SlotCounts // by the tasks' own slots
-	Moves stock.SlotCounts // the sum of the moves
+	Plan  stock.Plan       // Seq 0: no plan has that id
+	Tasks stock.SlotCounts // the sum over the slots of the tasks
+	Moves stock.SlotCounts // the sum of the transfers in the history
 }
 
-// A CounterFix adds to the counters of a plan that are off by just that from the sum of its moves. Its
-// event is a line of history under no key, and moves nothing.
+// A CounterFix adds the difference between the history's transfers and a plan's counters to the counters.
+// Its event is a line of history without a key. The event transfers no slot.
 type CounterFix struct {
-	ID    string           // of the write, as that of a [Change]
-	Add   stock.SlotCounts // to the counters; below 0 where they are too high
+	ID    string           // of the write, like the id of a [Change]
+	Add   stock.SlotCounts // added to the counters; negative for a counter that is too high
 	Event Event            // names the plan
 }
 
-// FixCounters corrects the plan's counters to the sum of its moves. The error is [stock.ErrSlotState] if the
-// plan has not that many slots.
+// FixCounters returns the fix that sets the plan's counters to the sum of its transfers. The error is
+// [stock.ErrSlotState] if the plan has fewer slots than that sum.
 func (t PlanAudit) FixCounters(id string) (CounterFix, error) {
 	_, err := t.Plan.WithCounts(t.Moves)
 	note := "the counters were " + t.Plan.Counts().String() + " and are " + t.Moves.String()
@@ -115,7 +127,9 @@ func (t PlanAudit) FixCounters(id string) (CounterFix, error) {
 	return CounterFix{ID: id, Add: t.Moves.Sub(t.Plan.Counts()), Event: event}, err
 }
 
-// Apply corrects the plan that the tally is of, as it stands by now.
+// Apply returns the plan of the audit with corrected counters. The audit must be a new one. The error is
+// [ErrConflict] if the plan does not exist or the difference is no longer c.Add. It is
+// [stock.ErrSlotState] if the plan has too few slots.
 func (c CounterFix) Apply(t PlanAudit) (stock.Plan, error) {
 	if t.Plan.Seq == 0 || t.Moves.Sub(t.Plan.Counts()) != c.Add {
 		return t.Plan, ErrConflict

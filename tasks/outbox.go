@@ -9,126 +9,132 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// ErrNoSubscriber says that nobody of that name is enlisted.
+// ErrNoSubscriber reports that no subscriber has the given name.
 var ErrNoSubscriber = errors.New("there is no such listener")
 
-// An Outbox tells listeners outside what happens. The history itself is what is told: the outbox
-// keeps, per listener and key, up to which line that has been done, and forgets even this once there
-// is nothing left to tell. While nobody is enlisted it writes nothing.
+// An Outbox queues events for subscribers, for example for webhooks. It does not copy the events, because
+// the history has them. For each subscriber and key it stores the last delivered line of the history, and
+// deletes that row when nothing is left to deliver. Without a subscriber it writes nothing.
 //
 //	history ─Route─▶ queue of each subscriber and key ─LeaseDeliveries─▶ sent ─CompleteDelivery─▶ log of deliveries
 //
-// All methods may be called at once, by many processes. Their own rule is only that of order: the mail
-// of one key is leased to one worker at a time.
+// All methods are safe for concurrent use, also by many processes. The outbox itself only ensures the
+// order: at any time, at most one worker has the lease of a subscriber's deliveries about one key.
 type Outbox interface {
-	// Subscribe enlists listeners for ttl from now: what happens from here on is kept for them. It
-	// forgets those whose time is over, with their mail, and deliveries that are older than ttl.
+	// Subscribe registers subscribers for ttl, or renews them. Later events are queued for them. It also
+	// deletes expired subscribers with their queues, and logged deliveries that are older than ttl.
 	Subscribe(ctx context.Context, names []string, ttl time.Duration) error
 
-	// Route puts the keys of up to n lines of history into the mail of every listener, each line once
-	// and those of a key in order, if its cause is one of these; and says how many lines it has taken.
+	// Route reads up to n lines of history that were not routed before. It queues each line of one of the
+	// given types for every subscriber. It routes each line once, and the lines of a key in order. The
+	// result is the number of lines that it read.
 	Route(ctx context.Context, causes []EventType, n int) (int, error)
 
-	// SetLowStock says which countries are low in stock, to this listener's mind. One that was not so before
-	// becomes mail; the mark, a number above 0, names the occasion. One that is so no more is forgotten.
+	// SetLowStock replaces the set of countries that are low in stock for a subscriber. It queues a
+	// delivery for each country that was not in the set before. The mark (> 0) identifies that delivery.
+	// It removes the countries that are no longer in the set.
 	SetLowStock(ctx context.Context, listener string, countries []stock.Country, mark int64) error
 
-	// LeaseDeliveries leases up to n mails that are due, the longest due first, of a listener that is not
-	// gone. The lease is a name that was never used before.
+	// LeaseDeliveries leases up to n due deliveries of a subscriber for ttl, the longest due first. It
+	// returns none for a disabled subscriber. The lease must be a new unique name.
 	LeaseDeliveries(ctx context.Context, listener, lease string, n int, ttl time.Duration) ([]QueuedDelivery, error)
 
-	// CompleteDelivery writes what has become of a leased mail (its DeliveredSeq, DeliveredEvent, Attempts, Since and DueAt), ends the
-	// lease, and logs the delivery, if there was one; a listener that has answered [SubscriberGone] is gone from
-	// then on. If the lease is not the mail's any more, the delivery is logged all the same, nothing
-	// else is written, and the error is [ErrFenced].
+	// CompleteDelivery stores the result of a leased delivery and ends the lease. It writes DeliveredSeq,
+	// DeliveredEvent, Attempts, Since and DueAt of m. It logs d, unless d is nil. If the result of d is
+	// [SubscriberGone], it disables the subscriber. If the lease was lost, it only logs d and returns
+	// [ErrFenced].
 	CompleteDelivery(ctx context.Context, m QueuedDelivery, d *Delivery) error
 
-	// Replay puts keys back into a listener's mail, whatever was told before, and says how many.
+	// Replay queues events for a subscriber again, even if they were delivered before. The result is the
+	// number of keys with such events.
 	Replay(ctx context.Context, r Replay) (int, error)
 
-	// Resume makes a listener that was gone be told again. [ErrNoSubscriber] if it is not enlisted.
+	// Resume enables a disabled subscriber again. The error is [ErrNoSubscriber].
 	Resume(ctx context.Context, name string) error
 
-	// Unsubscribe strikes a listener off the list, with its mail. [ErrNoSubscriber] if it is not enlisted.
+	// Unsubscribe removes a subscriber and its queue. The error is [ErrNoSubscriber].
 	Unsubscribe(ctx context.Context, name string) error
 
-	// Subscribers lists those that are enlisted, by name.
+	// Subscribers lists the registered subscribers, sorted by name.
 	Subscribers(ctx context.Context) ([]Subscriber, error)
 
-	// Deliveries lists up to n logged deliveries, the newest first, before that Seq (0: from the
-	// newest on), of one listener or of all (""), of one event or of all ("").
+	// Deliveries lists up to n logged deliveries, the newest first. The list has the deliveries before
+	// the given Seq; 0 starts with the newest. An empty subscriber selects all subscribers, and an empty
+	// event selects all events.
 	Deliveries(ctx context.Context, listener, event string, before int64, n int) ([]Delivery, error)
 }
 
-// A Subscriber is somebody outside who is told of what happens.
+// A Subscriber is an external receiver of events.
 type Subscriber struct {
 	Name      string
-	ExpiresAt time.Time // when it is forgotten, unless it is enlisted again
-	Disabled  time.Time // since when it is told nothing; zero: it is there
-	Waiting   int       // mails that are still to be told
-	Since     time.Time // when the oldest of them came; zero: there is none
+	ExpiresAt time.Time // the time of its removal, unless Subscribe renews it
+	Disabled  time.Time // the time since which it receives nothing; zero: it is enabled
+	Waiting   int       // the number of queued deliveries
+	Since     time.Time // when the oldest of them was queued; zero: nothing is queued
 }
 
-// A HistoryEntry is an event of the history and where it stands.
+// A HistoryEntry is an event of the history with its position.
 type HistoryEntry struct {
-	Seq    int64  // above that of every earlier line of the same key
+	Seq    int64  // greater than the Seq of every earlier line of the same key
 	Change string // the id of the change or the batch that wrote it
-	N      int    // its place among the events of that change
+	N      int    // its index among the events of that change
 	Event
 }
 
-// QueuedDelivery is what a listener is still to be told about one key: the lines after Told, up to Newest. With
-// a country in place of the code it says that this one's stock is low.
+// A QueuedDelivery contains the events about one key that a subscriber has not received yet. They are the
+// lines of history after DeliveredSeq, up to LastSeq. With a country and no code, it reports that the
+// stock of the country is low.
 type QueuedDelivery struct {
 	Subscriber string
 	Code       keys.Code
 	Country    stock.Country
 
-	DeliveredSeq   int64 // the last line of which nothing is left to tell
-	DeliveredEvent int   // how much of the line after that has been told
+	DeliveredSeq   int64 // the last line that is delivered completely
+	DeliveredEvent int   // the number of delivered events of the line after that
 	LastSeq        int64
-	Attempts       int       // at what is to be told next, in vain
-	Since          time.Time // when this came into the mail
+	Attempts       int       // the number of failed attempts to deliver the next event
+	Since          time.Time // when this was queued
 	DueAt          time.Time
 	Lease          string
 
 	At      time.Time      // the store's clock
-	Entries []HistoryEntry // of a key, after Told, in order, at most [MaxEntries]; none only if they were archived
+	Entries []HistoryEntry // of a key: the lines after DeliveredSeq, in order, at most [MaxEntries]; empty only if they were archived
 }
 
-// MaxEntries is how many lines of a mail are read at once.
+// MaxEntries is the maximum number of lines in one [QueuedDelivery].
 const MaxEntries = 32
 
-// A DeliveryResult is how a delivery ended.
+// A DeliveryResult is the result of a delivery.
 type DeliveryResult string
 
 // The results.
 const (
 	Delivered      DeliveryResult = "delivered"
-	Failed         DeliveryResult = "failed"   // it is tried again
-	GivenUp        DeliveryResult = "given_up" // it has failed for so long that it is not tried again
-	SubscriberGone DeliveryResult = "gone"     // the listener wants no more
+	Failed         DeliveryResult = "failed"   // a later attempt follows
+	GivenUp        DeliveryResult = "given_up" // failed for too long: no further attempt follows
+	SubscriberGone DeliveryResult = "gone"     // the subscriber wants no more deliveries
 )
 
-// A Delivery is one attempt to tell a listener of one event.
+// A Delivery is one attempt to send one event to a subscriber.
 type Delivery struct {
-	Seq        int64     // of the log, the store's
+	Seq        int64     // the position in the log, set by the store
 	At         time.Time // the store's clock
-	Subscriber string    // its name
-	Event      string    // the id of what was told, the same for every attempt
+	Subscriber string    // the name of the subscriber
+	Event      string    // the id of the event, the same for every attempt
 	Type       string
 	Code       keys.Code
 	Country    stock.Country
-	Line       int64 // the Seq of the line that it is about
+	Line       int64 // the Seq of the line of history with the event
 	Attempt    int   // from 1
 	Result     DeliveryResult
-	Status     int // of the answer, 0 if there was none
+	Status     int // the HTTP status of the response, 0 without a response
 	Took       time.Duration
-	Note       string // what happened, for the operator; nothing secret
+	Note       string // a description for the operator; contains no secret
 }
 
-// A Replay says what a listener is to be told again: lines of these causes, after that Seq and not
-// before Since, and then all that follow in the histories of their keys.
+// A Replay selects the events that a subscriber receives again. For each key it starts at the first line
+// with a type in Causes, a Seq greater than After, and a time not before Since. It includes all later
+// lines of that key.
 type Replay struct {
 	Subscriber string
 	Code       keys.Code // "" for all keys

@@ -6,45 +6,45 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A Kind is what a task is to do.
+// A Kind is the kind of a task.
 type Kind string
 
 // The kinds.
 const (
-	Upgrade Kind = "upgrade" // put an account into a plan
-	Renew   Kind = "renew"   // make the key of an account that lost its place usable again
+	Upgrade Kind = "upgrade" // makes an account a member of a plan
+	Renew   Kind = "renew"   // makes a key usable again whose account has lost its place in a plan
 )
 
-// Kinds lists the kinds.
+// Kinds lists all kinds.
 func Kinds() []Kind { return []Kind{Upgrade, Renew} }
 
-// An Outcome is how a task ended.
+// An Outcome is the result of an ended task.
 type Outcome string
 
-// The outcomes. [Outcome.Message] says each to the key's holder, [Outcome.Fits] tells which kinds of task
-// can end so. The slot of an upgrade that ends with any other than success is free again; only with
-// SystemError may it be suspect.
+// The outcomes. [Outcome.Message] returns the message of each for the key's holder. [Outcome.Fits] reports
+// which kinds of task can have it. After [Success] the slot of an upgrade is spent. After any other
+// outcome it is free again, except that it may be suspect after [SystemError].
 const (
-	Success            Outcome = "success"             // of an upgrade: its slot is spent
-	SystemError        Outcome = "system_error"        // the provider could not be asked, or what it said is no answer
-	InvalidCredentials Outcome = "invalid_credentials" // login or password are wrong
-	AccountLocked      Outcome = "account_locked"      // for some hours, by the provider
-	OutOfStock         Outcome = "out_of_stock"        // no slot is free in the country
-	AlreadyPremium     Outcome = "already_premium"     // the account needs no upgrade
+	Success            Outcome = "success"             // an upgrade spends its slot
+	SystemError        Outcome = "system_error"        // the call of the provider failed, or its response was not valid
+	InvalidCredentials Outcome = "invalid_credentials" // the login or the password is wrong
+	AccountLocked      Outcome = "account_locked"      // the provider has locked the account for some hours
+	OutOfStock         Outcome = "out_of_stock"        // the country has no free slot
+	AlreadyPremium     Outcome = "already_premium"     // the account does not need an upgrade
 	UpgradedRecently   Outcome = "upgraded_recently"   // the account was in another plan within a year
-	PlanExpired        Outcome = "plan_expired"        // with the two below: takes the plan out of stock, and
-	PlanFull           Outcome = "plan_full"           // the task goes on with another one, while there is one
+	PlanExpired        Outcome = "plan_expired"        // like the next two: the plan leaves the stock,
+	PlanFull           Outcome = "plan_full"           // and the task continues with another plan, if possible
 	PlanInvalid        Outcome = "plan_invalid"
 	AlreadyMember      Outcome = "already_member" // the account seems to be in the plan already
-	WrongAddress       Outcome = "wrong_address"  // the plan's address was not accepted
-	StillPremium       Outcome = "still_premium"  // of a renew: the account has not lost its place
+	WrongAddress       Outcome = "wrong_address"  // the provider did not accept the plan's address
+	StillPremium       Outcome = "still_premium"  // for a renew: the account has not lost its place
 )
 
-// A outcomeRule is a row of the table of outcomes.
+// An outcomeRule is a row of the table of outcomes.
 type outcomeRule struct {
 	outcome Outcome
 	message string
-	fault   stock.Fault // what it says of the plan
+	fault   stock.Fault // the fault of the plan, "" without one
 	kinds   []Kind
 }
 
@@ -54,7 +54,7 @@ var (
 	endRenew   = []Kind{Renew}
 )
 
-// The sentences are the API documentation's, to the letter.
+// The messages are exactly those of the API documentation.
 var outcomeRules = []outcomeRule{
 	{Success, "", "", both},
 	{SystemError, "System error, try again and if the problem persists contact support", "", both},
@@ -73,7 +73,7 @@ var outcomeRules = []outcomeRule{
 
 const renewed = "Key Renewed"
 
-// Outcomes lists every outcome that a task of the kind can have.
+// Outcomes lists the outcomes that a task of the given kind can have.
 func Outcomes(k Kind) []Outcome {
 	var all []Outcome
 	for _, e := range outcomeRules {
@@ -84,10 +84,12 @@ func Outcomes(k Kind) []Outcome {
 	return all
 }
 
-// Fits says whether a task of that kind can have this outcome. It is false for an unknown outcome.
+// Fits reports whether a task of the given kind can have this outcome. It returns false for an unknown
+// outcome.
 func (o Outcome) Fits(k Kind) bool { return slices.Contains(o.ending().kinds, k) }
 
-// Message is what info shows once a task of that kind has ended so.
+// Message returns the message that the info response shows after a task of the given kind ended with this
+// outcome.
 func (o Outcome) Message(k Kind) string {
 	if o == Success && k == Renew {
 		return renewed
@@ -95,7 +97,7 @@ func (o Outcome) Message(k Kind) string {
 	return o.ending().message
 }
 
-// Fault is what the outcome says of the plan, "" for nothing.
+// Fault returns the fault of the plan that the outcome reports, or "" if it reports no fault.
 func (o Outcome) Fault() stock.Fault { return o.ending().fault }
 
 func (o Outcome) ending() outcomeRule {

@@ -2,17 +2,17 @@ package tasks
 
 import "time"
 
-// A QueueStats is how many tasks are open, by how they stand at some moment, and for how long.
+// QueueStats counts the open tasks by their state at one moment, and has the longest waiting times.
 type QueueStats struct {
-	Due     int // waits for a worker, or for another one since a lease has run out
-	Leased  int // a worker has it
-	Waiting int // to be asked about again later
+	Due     int // due, or with an expired lease: a worker can lease the task
+	Leased  int // leased by a worker
+	Waiting int // due later, for the next attempt
 
-	Late time.Duration // how long the longest due task has been due; 0: none is
-	Age  time.Duration // since the oldest open task was accepted; 0: none is open
+	Late time.Duration // the time since the longest due task became due; 0: no task is due
+	Age  time.Duration // the time since the oldest open task was accepted; 0: no task is open
 }
 
-// Add counts one more task as of that time. A task that has ended is in no queue.
+// Add returns the counts with one more task, in its state at the given time. It ignores an ended task.
 func (q QueueStats) Add(t Task, at time.Time) QueueStats {
 	if !t.Open() {
 		return q
@@ -30,7 +30,8 @@ func (q QueueStats) Add(t Task, at time.Time) QueueStats {
 	return q
 }
 
-// LeasableAt is when the open task is due, or its lease runs out: from then on it can be leased.
+// LeasableAt returns the time from which a worker can lease the open task. It is the end of the current
+// lease, or DueAt if the task is not leased.
 func (t Task) LeasableAt() time.Time {
 	if t.LeasedUntil.IsZero() {
 		return t.DueAt

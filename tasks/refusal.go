@@ -2,11 +2,11 @@ package tasks
 
 import "time"
 
-// A Refusal says why a request is not accepted. Its value is a stable code for programs, its Error
-// the sentence for people.
+// A Refusal is the reason why a request is not accepted. Its value is a stable code for programs. Its
+// Error is a sentence for people.
 type Refusal string
 
-// The refusals, in the order in which they are looked for. [Refusal.Error] says each in words.
+// The refusals, in the order in which they are checked. [Refusal.Error] returns the sentence of each.
 const (
 	UnknownKey      Refusal = "unknown_key"
 	PasswordMissing Refusal = "password_missing"
@@ -14,15 +14,15 @@ const (
 	LoginMissing    Refusal = "login_missing"
 	CountryInvalid  Refusal = "country_invalid"
 	EmailInvalid    Refusal = "email_invalid"
-	KeyGone         Refusal = "key_gone" // revoked, or vanished while the request was decided
+	KeyGone         Refusal = "key_gone" // the key was revoked, or was deleted during the decision
 	UpgradeOpen     Refusal = "upgrade_open"
 	RenewOpen       Refusal = "renew_open"
-	KeyUsed         Refusal = "key_used"   // of an upgrade
-	KeyUnused       Refusal = "key_unused" // of a renew
-	KeyLegacy       Refusal = "key_legacy" // of a renew: see [keys.Key.Legacy]
+	KeyUsed         Refusal = "key_used"   // for an upgrade
+	KeyUnused       Refusal = "key_unused" // for a renew
+	KeyLegacy       Refusal = "key_legacy" // for a renew: see [keys.Key.Legacy]
 )
 
-// The sentences are the API documentation's, to the letter, where it has one.
+// If the API documentation has a sentence for a refusal, refusals has exactly that sentence.
 var refusals = map[Refusal]string{
 	UnknownKey:      "This key was not found in our database",
 	PasswordMissing: "The password is missing",
@@ -39,16 +39,16 @@ var refusals = map[Refusal]string{
 		"In case family is full or invite is expired, contact support by sending Key, Order ID and Downgrade screenshots",
 }
 
-// Error is the sentence for people.
+// Error returns the sentence for people.
 func (r Refusal) Error() string { return refusals[r] }
 
-// A RateLimited refuses a request since its key has had too many tasks.
-type RateLimited struct{ RetryAfter time.Duration } // until the next one may be accepted
+// A RateLimited refuses a request because its key has had too many tasks.
+type RateLimited struct{ RetryAfter time.Duration } // the time until the next task may be accepted
 
-// Error says so without the key.
+// Error returns the reason. It does not contain the key.
 func (RateLimited) Error() string { return "too many tasks for this key" }
 
-// Accepted is the sentence that answers an accepted request.
+// Accepted returns the sentence of the response to an accepted request.
 func (k Kind) Accepted() string {
 	switch k {
 	case Upgrade:

@@ -7,10 +7,11 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// The repairs are decisions on a [Record] that does not fit together. Each leads with an event
-// [EventRepaired] that has the note; what moves a slot or ends a task has the event of that too.
+// The repairs are decisions on an inconsistent [Record]. The first event of each repair is an
+// [EventRepaired] with the note. A repair that ends a task also has an [EventEnded]. Every transfer
+// of a slot is recorded in one of the events.
 
-// repair is a change of the record's key or task, or of both.
+// repair returns a change of the record's key or task, or of both, with the event of the repair.
 func (r Record) repair(key *keys.Key, task *Task, note, id string) Change {
 	event := Event{At: r.At, Type: EventRepaired, Code: r.Code, Note: note}
 	if task != nil {
@@ -20,8 +21,9 @@ func (r Record) repair(key *keys.Key, task *Task, note, id string) Change {
 	return Change{ID: id, Key: key, Task: task, Events: []Event{event}}
 }
 
-// RepairLatestTask makes the key what [Record.ExpectedLatest] makes of it: in the queue while that task is open, and
-// else no longer in the queue. Where there is no such task the one that is lost has failed.
+// RepairLatestTask makes [Record.ExpectedLatest] the key's latest task. The key becomes in_queue if that task
+// is open. If the task has ended and the key is in_queue, the key gets the status after the task. If there
+// is no task and the key is in_queue, the key gets the status after a failed task.
 func (r Record) RepairLatestTask(note, id string) Change {
 	key, latest := r.Key, r.ExpectedLatest()
 	switch {
@@ -39,7 +41,8 @@ func (r Record) RepairLatestTask(note, id string) Change {
 	return r.repair(&key, nil, note, id)
 }
 
-// lostTask stands for a task that is not there: a key in use could only be renewed.
+// lostTask returns a failed task in place of a missing one. For a used key it is a renew, because an
+// open task of a used key can only be a renew.
 func lostTask(key keys.Key) Task {
 	if key.Used {
 		return Task{Kind: Renew, Outcome: SystemError}
@@ -47,9 +50,9 @@ func lostTask(key keys.Key) Task {
 	return Task{Kind: Upgrade, Outcome: SystemError}
 }
 
-// RepairStatus gives the key the status and use that its history leaves it with: those of its last reset,
-// or of the end of its latest task. Where that tells nothing its use follows its status, and a status
-// that is none becomes active.
+// RepairStatus sets the key's status and Used according to its history. They are those after its last
+// reset, or after the end of its latest task. If the history has neither, Used changes to fit the status.
+// An unknown status becomes active.
 func (r Record) RepairStatus(note, id string) Change {
 	key, latest := r.Key, r.ExpectedLatest()
 	switch {
@@ -66,7 +69,8 @@ func (r Record) RepairStatus(note, id string) Change {
 	return r.repair(&key, nil, note, id)
 }
 
-// wasReset says whether the key was reset after that task, or the loss of it, was last heard of.
+// wasReset reports whether the key was reset after the last event of the given task. If latest is nil, it
+// reports whether the key was reset after the last event of any task.
 func (r Record) wasReset(latest *Task) bool {
 	reset := false
 	for _, e := range r.Events {
@@ -80,11 +84,12 @@ func (r Record) wasReset(latest *Task) bool {
 	return reset
 }
 
-// FailTask ends an open task as one whose attempts are used up: its slot is suspect if an asking may
-// have had an effect. The key follows if it waits for the task.
+// FailTask ends an open task like a task without attempts left. The slot becomes suspect if an attempt
+// may have had an effect, and free otherwise. The key changes too if the task is its latest and the key
+// is in_queue.
 func (r Record) FailTask(t Task, note, id string) Change {
 	if !t.LeasedUntil.IsZero() {
-		t.LostLeases++ // whoever had it may have asked
+		t.LostLeases++ // the worker with that lease may have made an attempt
 	}
 	v := r.snapshot(&t)
 	d := decision{view: v, task: t.withLostLeases(), id: id}
@@ -96,8 +101,8 @@ func (r Record) FailTask(t Task, note, id string) Change {
 	return c
 }
 
-// CloseHold takes the slot that an ended task still holds out of held: spent if the task has succeeded,
-// and suspect else, since nobody knows.
+// CloseHold moves the slot that an ended task still holds out of held. The slot becomes spent if the task
+// succeeded. Otherwise it becomes suspect, because its real state is unknown.
 func (r Record) CloseHold(t Task, note, id string) Change {
 	to := stock.Suspect
 	if t.Outcome == Success {
@@ -111,23 +116,27 @@ func (r Record) CloseHold(t Task, note, id string) Change {
 	return c
 }
 
-// EraseSecret erases the secret that an ended task still has.
+// EraseSecret erases the sealed account that an ended task still has.
 func (r Record) EraseSecret(t Task, note, id string) Change {
 	t.Sealed = nil
 	return r.repair(nil, &t, note, id)
 }
 
-// ExpireLease ends a lease that has run out, as the next [Store.Lease] would: the asking may have had an
-// effect.
+// ExpireLease ends an expired lease in the same way as the next [Store.Lease]. It counts a lost lease,
+// because the worker may have made an attempt that had an effect.
 func (r Record) ExpireLease(t Task, note, id string) Change {
 	t.LeasedUntil, t.LostLeases = time.Time{}, t.LostLeases+1
 	return r.repair(nil, &t, note, id)
 }
 
-// RepairSlot makes a task's slot and its history agree. counted says that the counters of the plans agree
-// with the history: then the task is wrong, and else the history, to which the moves that it lacks are
-// added. A side that cannot be right, since an open upgrade holds its slot and nothing else does, is
-// not believed.
+// RepairSlot makes a task's slot and its history consistent. It changes one of the two:
+//
+//   - If counted is true, it changes the task's slot to the one in the history. The caller sets counted if
+//     the counters of the plans match the history.
+//   - Otherwise it adds the missing transfers to the history.
+//
+// There is one exception. Open upgrades, and only they, hold a slot. If one of the two versions breaks
+// this rule, RepairSlot uses the other one.
 func (r Record) RepairSlot(t Task, counted bool, note, id string) Change {
 	told := r.SlotHistory(t.ID)
 	fixed, fits := t.withSlotOf(told)
@@ -141,13 +150,13 @@ func (r Record) RepairSlot(t Task, counted bool, note, id string) Change {
 		line.Plan, line.From, line.To = move.Plan, move.From, move.To
 		c.Events = append(c.Events, line)
 	}
-	if c.Events == nil { // only their order is wrong
+	if c.Events == nil { // only the order of the transfers is wrong
 		c.Events = []Event{line}
 	}
 	return c
 }
 
-// withSlotOf is the task with its slot where the trail has it, and whether that can be.
+// withSlotOf returns the task with its slot as in the history, and reports whether that slot is possible.
 func (t Task) withSlotOf(told SlotHistory) (Task, bool) {
 	at, one := told.place()
 	if !one || at.plan != "" && at.plan != t.Plan.ID || told.Matches(t) {
@@ -160,7 +169,7 @@ func (t Task) withSlotOf(told SlotHistory) (Task, bool) {
 	return t, t.holdsSlotRightly()
 }
 
-// holdsSlotRightly says whether the task holds a slot just if it is an open upgrade.
+// holdsSlotRightly reports whether the task follows the rule that open upgrades, and only they, hold a slot.
 func (t Task) holdsSlotRightly() bool {
 	return (t.Slot == stock.Held) == (t.Open() && t.Kind == Upgrade)
 }

@@ -9,16 +9,16 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A Request asks for an upgrade or a renew.
+// A Request is a request for an upgrade or a renew.
 type Request struct {
 	Kind    Kind
 	Code    keys.Code
-	Country string // as it was typed; a renew without a new email address may leave it empty
+	Country string // as the client sent it; may be empty for a renew without a new email address
 	Account Account
 }
 
-// trimmed cuts white space and invisible characters off both ends of what a person may have pasted. The
-// password stays as it was typed.
+// trimmed removes white space and invisible characters from both ends of the country, the login and the
+// new email address, because people may paste them. It does not change the passwords.
 func (q Request) trimmed() Request {
 	q.Country = keys.Trim(q.Country)
 	q.Account.Login = trimmed(q.Account.Login)
@@ -34,27 +34,26 @@ func trimmed(s Secret) Secret {
 	return NewSecret(text)
 }
 
-// The longest texts of a request, in bytes.
+// The maximum lengths of the texts in a request, in bytes.
 const (
 	MaxLogin    = 254 // also of an email address (RFC 5321, section 4.5.3.1, as corrected)
 	MaxPassword = 1024
 )
 
-// A PasswordPolicy is what a renew demands of a password.
+// A PasswordPolicy describes the passwords that a renew accepts.
 type PasswordPolicy struct {
-	Length int  // at least so many Unicode characters
-	Mixed  bool // with a digit, a punctuation mark or a symbol among them
+	Length int  // the minimum number of Unicode characters
+	Mixed  bool // requires a digit, a punctuation mark or a symbol
 }
 
-// Allows says whether the password meets the policy.
+// Allows reports whether the password fulfils the policy.
 func (p PasswordPolicy) Allows(password string) bool {
 	return utf8.RuneCountInString(password) >= p.Length && (!p.Mixed || strings.ContainsFunc(password, special))
 }
 
 func special(r rune) bool { return unicode.IsDigit(r) || unicode.IsPunct(r) || unicode.IsSymbol(r) }
 
-// Check says what is wrong with the request in itself, whatever its key: nil or the first [Refusal]
-// that fits.
+// Check validates the request without its key. It returns the first [Refusal] that applies, or nil.
 func (q Request) Check(policy PasswordPolicy) error {
 	if err := q.checkPassword(policy); err != nil {
 		return err
@@ -71,8 +70,8 @@ func (q Request) Check(policy PasswordPolicy) error {
 	return nil
 }
 
-// country reads the country, or gives [stock.ErrCountry]. A renew needs one for a new email address
-// alone, because the country is that of the new account.
+// country reads the country; the error is [stock.ErrCountry]. A renew needs a country only with a new
+// email address, because the country is that of the new account.
 func (q Request) country() (stock.Country, error) {
 	if q.Kind == Renew && keys.Trim(q.Country) == "" && q.Account.NewEmail.Reveal() == "" {
 		return "", nil
@@ -99,9 +98,9 @@ func (p PasswordPolicy) refuses(password string) bool {
 	return len(password) > MaxPassword || !p.Allows(password)
 }
 
-// plainAddress says whether the text is a mailbox and nothing else: local part, @, and a domain of
-// two labels or more. It allows what mail systems deliver to, not all that RFC 5322 can write down:
-// no quoted local part, comment, display name or address literal.
+// plainAddress reports whether the text is an email address and nothing else: a local part, @, and a domain
+// of two or more labels. It accepts the addresses that mail systems deliver to. It does not accept the
+// further forms of RFC 5322: a quoted local part, a comment, a display name or an address literal.
 func plainAddress(s string) bool {
 	local, domain, found := strings.Cut(s, "@")
 	return found && len(s) <= MaxLogin && len(local) <= 64 && strings.Contains(domain, ".") &&
@@ -109,8 +108,8 @@ func plainAddress(s string) bool {
 		dotted(domain, func(r rune) bool { return r == '-' })
 }
 
-// dotted says whether the text is a row of words between single dots, of letters, digits, marks and
-// what also allows.
+// dotted reports whether the text consists of words with single dots between them. A word has letters,
+// digits, marks and the characters that also accepts.
 func dotted(s string, also func(rune) bool) bool {
 	for word := range strings.SplitSeq(s, ".") {
 		if word == "" || strings.ContainsFunc(word, func(r rune) bool {

@@ -2,19 +2,19 @@ package tasks
 
 import "time"
 
-// Rules is what an operator may set. [DefaultRules] are those of the API documentation.
+// Rules contains the settings of an operator. [DefaultRules] returns those of the API documentation.
 type Rules struct {
 	Password      PasswordPolicy
-	Attempts      int           // askings per plan that may fail, at least 1
-	Backoff       time.Duration // before the second attempt; doubles with each
+	Attempts      int           // the maximum number of failed attempts per plan, at least 1
+	Backoff       time.Duration // the pause before the second attempt; doubles with each attempt
 	MaxBackoff    time.Duration
-	MaxRetryAfter time.Duration // how long a provider may tell us to wait
-	Deadline      time.Duration // after the first asking, for a provider that is still at work
-	Plans         int           // that one upgrade may try, at least 1
-	KeyTasks      int           // accepted per key and hour; 0: no limit
+	MaxRetryAfter time.Duration // the maximum of a pause that the provider requests
+	Deadline      time.Duration // the maximum time from the first attempt, while the result is pending
+	Plans         int           // the maximum number of plans for one upgrade, at least 1
+	KeyTasks      int           // the maximum number of accepted tasks per key and hour; 0: no limit
 }
 
-// DefaultRules gives the rules that hold where nobody sets others.
+// DefaultRules returns the default settings.
 func DefaultRules() Rules {
 	return Rules{
 		Password:      PasswordPolicy{Length: 10, Mixed: true},
@@ -28,7 +28,8 @@ func DefaultRules() Rules {
 	}
 }
 
-// backoff is the pause before attempt tries+1: exponential, with jitter in [0,1) taking up to half.
+// backoff returns the pause before attempt tries+1. The pause grows exponentially. The jitter in [0,1)
+// shortens it by up to a half.
 func (r Rules) backoff(tries int, jitter float64) time.Duration {
 	pause := r.Backoff
 	for i := 1; i < tries && pause < r.MaxBackoff; i++ {
@@ -37,8 +38,9 @@ func (r Rules) backoff(tries int, jitter float64) time.Duration {
 	return jittered(min(pause, r.MaxBackoff), jitter)
 }
 
-// pendingBackoff is the pause before a task that the provider is still at work on is asked about again: as
-// long as it has taken so far, within the bounds of the backoff, which doubles it each time.
+// pendingBackoff returns the pause before the next attempt while the result is pending. The pause equals
+// the time since the first attempt, but is at least Backoff and at most MaxBackoff. Therefore that time
+// doubles with each attempt. The jitter is that of [Rules.backoff].
 func (r Rules) pendingBackoff(taken time.Duration, jitter float64) time.Duration {
 	return jittered(min(max(taken, r.Backoff), r.MaxBackoff), jitter)
 }
@@ -47,9 +49,10 @@ func jittered(pause time.Duration, jitter float64) time.Duration {
 	return pause - time.Duration(float64(pause)/2*jitter)
 }
 
-// chargeRateLimit charges one task to a key's allowance by the generic cell rate algorithm (ITU-T I.371,
-// annex A): a full allowance may be spent at once and fills again evenly over an hour. It returns
-// the key's new limit, and how long to wait where nothing is left.
+// chargeRateLimit charges one task to a key's allowance of KeyTasks per hour. It uses the generic cell rate
+// algorithm (ITU-T I.371, annex A). A key may use its full allowance immediately; the allowance refills
+// evenly over an hour. The argument limit is the key's NextTaskAt, and next is the new one. If wait is
+// above 0, the allowance is used up, and the next task may come after wait.
 func (r Rules) chargeRateLimit(limit, now time.Time) (next time.Time, wait time.Duration) {
 	if r.KeyTasks <= 0 {
 		return time.Time{}, 0

@@ -7,17 +7,18 @@ import (
 	"strings"
 )
 
-// A Secret is a text that cannot be printed: every verb of fmt, every encoder and every logger
-// shows only that it is one. The zero Secret is the empty text. Two are compared by what they
-// [Secret.Reveal], never with ==.
+// A Secret is a text that cannot be printed. Every verb of fmt, every encoder and every logger prints only
+// the placeholder [secret]. The zero Secret is the empty text. To compare two secrets, compare the results
+// of [Secret.Reveal]; do not use ==.
 type Secret struct {
-	text *string // a pointer, since fmt prints unexported strings of a struct it is nested in
+	text *string // a pointer, because fmt prints the unexported strings of nested structs
 }
 
-// NewSecret hides a text.
+// NewSecret returns a Secret with the given text.
 func NewSecret(text string) Secret { return Secret{&text} }
 
-// Reveal gives the text. Its callers are the few places where it leaves: the seal and the connector.
+// Reveal returns the text. Only code that needs the plain text may call it, such as the sealing, the
+// validation and the connector.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -27,31 +28,31 @@ func (s Secret) Reveal() string {
 
 const hidden = "[secret]"
 
-// String hides the text.
+// String returns the placeholder.
 func (Secret) String() string { return hidden }
 
-// Format hides the text, whatever the verb.
+// Format prints the placeholder for every verb.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(hidden)) }
 
-// MarshalText hides the text.
+// MarshalText returns the placeholder.
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
-// An Account is whom a task is for.
+// An Account is the account of a task.
 type Account struct {
 	Login       Secret
 	Password    Secret
-	NewEmail    Secret // of a renew, may be empty
-	NewPassword Secret // of a renew, may be empty
+	NewEmail    Secret // only for a renew, may be empty
+	NewPassword Secret // only for a renew, may be empty
 }
 
 // Secrets lists all secrets of the account, in the order in which they are sealed.
 func (a Account) Secrets() []Secret { return []Secret{a.Login, a.Password, a.NewEmail, a.NewPassword} }
 
-// errAccount says that opened bytes are no account; it never quotes them.
+// errAccount reports that the decrypted bytes are not an account. It never contains them.
 var errAccount = errors.New("tasks: the decrypted account is malformed")
 
 // encode writes the account as netstrings (https://cr.yp.to/proto/netstrings.txt). The new password
-// is left out if it is empty, because daemons of an earlier version read three netstrings and no more.
+// is left out if it is empty, because daemons of earlier versions read exactly three netstrings.
 func (a Account) encode() []byte {
 	var out []byte
 	all := a.Secrets()
@@ -67,7 +68,7 @@ func (a Account) encode() []byte {
 	return out
 }
 
-// decodeAccount reads what encode has written, in this version or in an earlier one.
+// decodeAccount reads the result of encode, of this version or an earlier one.
 func decodeAccount(plain []byte) (Account, error) {
 	var a Account
 	rest := string(plain)

@@ -7,43 +7,44 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// An Effect is what is known, after an asking, of what the provider has done.
+// An Effect describes the known effect of an attempt at the provider.
 type Effect uint8
 
 // The effects.
 const (
-	Unknown Effect = iota // it may have done anything: ask again
-	None                  // it has done nothing: ask again
-	Pending               // it is at work: ask again, which counts as no attempt
-	Refused               // it has done nothing and never will: do not ask again
-	Settled               // it is done: the outcome stands
+	Unknown Effect = iota // the attempt may have had any effect: try again
+	None                  // the attempt had no effect: try again
+	Pending               // the provider is still working: try again; this attempt is not counted
+	Refused               // the attempt had no effect, and later ones cannot have one: do not try again
+	Settled               // the provider has finished: the outcome is final
 )
 
-// A ConnectorResult is what a [Connector] brings back. The zero Answer is that nothing is known.
+// A ConnectorResult is the result of a [Connector] call. The zero ConnectorResult means that nothing is known.
 type ConnectorResult struct {
 	Effect        Effect
-	Outcome       Outcome       // if settled
-	Username      string        // of the account, if told
-	VerifyAddress string        // of the plan, if told
-	RetryAfter    time.Duration // the pause that was asked for; 0: none
-	Note          string        // what happened, for the operator; no secret, and no URL with one
+	Outcome       Outcome       // if Effect is Settled
+	Username      string        // of the account, "" if the provider did not report it
+	VerifyAddress string        // of the plan, "" if the provider did not report it
+	RetryAfter    time.Duration // the pause that the provider requests; 0: no request
+	Note          string        // a description for the operator; contains no secret and no URL with a secret
 }
 
-// An Attempt is an answer, when its question was sent, and how long it took.
+// An Attempt is one call of the connector with its result and times.
 type Attempt struct {
-	Sent     time.Time // by the store's clock
+	Sent     time.Time // when the call began, by the store's clock
 	Result   ConnectorResult
-	Unopened error   // why the account does not open, so that nothing was sent; else nil
-	Jitter   float64 // in [0,1)
-	Took     time.Duration
+	Unopened error         // the reason why the account cannot be decrypted; then no request was sent
+	Jitter   float64       // a random number in [0,1) for the pause before the next attempt
+	Took     time.Duration // how long the call took
 }
 
-// Settle decides what becomes of the view's open task after an asking: it ends, is asked again
-// later, or goes on with another plan. empty says that the claim of just this decision has found no
-// slot. The id is the change's.
+// Settle decides how the snapshot's open task continues after an attempt. The task ends, has a later
+// attempt, or continues with another plan. If the claim of this decision finds no slot, the caller decides
+// again with empty set. The id is that of the change.
 //
-// An account that does not open is tried again until the deadline, because this daemon may lack a master key
-// that it can still get, or that another daemon has. Nothing was sent, so none of these tries is an attempt.
+// If the account cannot be decrypted, the task is tried again until the deadline, because this daemon may
+// lack a master key. The daemon may still receive the key, or another daemon may have it. These tries are
+// not attempts, because no request was sent.
 func (r Rules) Settle(v Snapshot, a Attempt, id string, empty bool) Change {
 	if a.Unopened != nil {
 		return decision{r, v, v.Task.unopened(a.Sent), a, id}.pending()
@@ -68,19 +69,19 @@ func (r Rules) Settle(v Snapshot, a Attempt, id string, empty bool) Change {
 	return d.retry(d.retryAfter(r.backoff(d.task.CountedAttempts, a.Jitter)))
 }
 
-// Exhausted says that the view's open task must not be asked about any more, since leases that were
-// lost have used up its attempts.
+// Exhausted reports whether the snapshot's open task must not have another attempt, because lost leases have
+// used up its attempts.
 func (r Rules) Exhausted(v Snapshot) bool {
 	return v.Task.withLostLeases().CountedAttempts >= r.Attempts
 }
 
-// GiveUp ends an exhausted task without asking.
+// GiveUp ends an exhausted task without a call of the connector.
 func (r Rules) GiveUp(v Snapshot, id string) Change {
 	d := decision{r, v, v.Task.withLostLeases(), Attempt{Result: ConnectorResult{Note: "no attempt is left"}}, id}
 	return d.end(SystemError, d.finalSlotState())
 }
 
-// A decision is what the arms of Settle share.
+// A decision contains the arguments of Settle for its helper methods.
 type decision struct {
 	Rules
 	view Snapshot
@@ -89,7 +90,7 @@ type decision struct {
 	id string
 }
 
-// settled enters a final answer, whatever earlier attempts left open.
+// settled applies a final result. The task is then no longer in doubt, whatever the earlier attempts did.
 func (d decision) settled(empty bool) Change {
 	d.task.InDoubt = false
 	outcome := d.Result.Outcome
@@ -105,7 +106,7 @@ func (d decision) settled(empty bool) Change {
 	return d.end(outcome, stock.Free)
 }
 
-// finalSlotState is where the slot of a task without a certain outcome goes.
+// finalSlotState returns the state of the slot after a task without a certain outcome.
 func (d decision) finalSlotState() stock.State {
 	if d.task.InDoubt {
 		return stock.Suspect
@@ -113,8 +114,8 @@ func (d decision) finalSlotState() stock.State {
 	return stock.Free
 }
 
-// pending waits for a provider that is at work, or for a master key, until the deadline: then comes the last
-// try, and an answer that comes no earlier is the last.
+// pending makes the task due again while the provider is still working or a master key is missing. The last
+// try is at the deadline. A try that ends at or after the deadline without a final result ends the task.
 func (d decision) pending() Change {
 	deadline := d.task.FirstAttempt.Add(d.Deadline)
 	if !d.view.At.Before(deadline) {
@@ -124,7 +125,8 @@ func (d decision) pending() Change {
 	return d.retry(min(d.retryAfter(pause), deadline.Sub(d.view.At)))
 }
 
-// retryAfter is the pause that the provider asks for, within bounds, or else the one given.
+// retryAfter returns the pause that the provider requests, at most MaxRetryAfter. Without a request it
+// returns the given pause.
 func (d decision) retryAfter(pause time.Duration) time.Duration {
 	if d.Result.RetryAfter > 0 {
 		return min(d.Result.RetryAfter, d.MaxRetryAfter)
@@ -138,7 +140,7 @@ func (d decision) retry(pause time.Duration) Change {
 	return d.change(d.event(EventRetried))
 }
 
-// nextPlan gives the slot of a faulty plan back and claims one elsewhere, to be asked at once.
+// nextPlan frees the slot of a faulty plan and claims a slot of another plan. The task is immediately due.
 func (d decision) nextPlan(outcome Outcome) Change {
 	move, given := d.releaseSlot(stock.Free, outcome)
 	t := &d.task
@@ -153,7 +155,7 @@ func (d decision) nextPlan(outcome Outcome) Change {
 	return c
 }
 
-// end ends the task, with its slot in that state, and erases its secret.
+// end ends the task with the given outcome, moves its slot to the given state and erases its sealed account.
 func (d decision) end(outcome Outcome, slot stock.State) Change {
 	move, event := d.releaseSlot(slot, outcome)
 	d.task.EndedAt, d.task.Outcome, d.task.Sealed = d.view.At, outcome, nil
@@ -167,7 +169,8 @@ func (d decision) end(outcome Outcome, slot stock.State) Change {
 	return c
 }
 
-// releaseSlot takes the task's slot, if it holds one, out of held, with the fault the outcome says.
+// releaseSlot returns the transfer of the task's slot from held to the given state, and its event. The
+// transfer has the fault of the outcome. The transfer is nil if the task does not hold a slot.
 func (d decision) releaseSlot(to stock.State, outcome Outcome) (*stock.Transfer, Event) {
 	event := d.event(EventEnded)
 	if d.task.Slot != stock.Held {
@@ -190,12 +193,12 @@ func (d decision) event(cause EventType) Event {
 	return e
 }
 
-// event is a line of history about the task.
+// event returns a line of history about the task.
 func (t Task) event(cause EventType, at time.Time) Event {
 	return Event{At: at, Type: cause, Code: t.Code, Task: t.ID, Kind: t.Kind, Outcome: t.Outcome}
 }
 
-// keyAfter is the key once the task has ended so.
+// keyAfter returns the key after the task has ended. The result has the username and the address.
 func (t Task) keyAfter(key keys.Key, at time.Time, a ConnectorResult) keys.Key {
 	message := t.Message()
 	switch {

@@ -7,21 +7,22 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A SlotHistory is what the lines of history say of one task's slot.
+// A SlotHistory is the history of one task's slot.
 type SlotHistory struct {
-	sums   map[string]stock.SlotCounts // by plan, of all its moves
-	broken bool                        // since the last repair a move began where the slot was not
+	sums   map[string]stock.SlotCounts // by plan: the sums of all transfers
+	broken bool                        // since the last repair, a transfer began at a location without the slot
 	at     slotLocation
 }
 
-// A slotLocation is where a slot is: in that state of that plan, or nowhere.
+// A slotLocation is a plan and the state of a slot in it. The zero slotLocation means that the task has no
+// slot.
 type slotLocation struct {
 	plan  string
 	state stock.State
 }
 
-// SlotHistory follows the slot of the task with that id through the record's events. A line that mended the
-// task draws a line under what was before.
+// SlotHistory reads the record's events about the slot of the given task. After the event of a repair,
+// earlier transfers in the wrong order no longer count as broken.
 func (r Record) SlotHistory(id string) SlotHistory {
 	t := SlotHistory{sums: map[string]stock.SlotCounts{}}
 	for _, e := range r.Events {
@@ -44,7 +45,8 @@ func (t *SlotHistory) follow(e Event) {
 	}
 }
 
-// newSlotLocation is nowhere for a free slot: it is nobody's.
+// newSlotLocation returns the location of a slot. It is the zero location for a free slot, because no task
+// has a free slot.
 func newSlotLocation(plan string, s stock.State) slotLocation {
 	if s == stock.Free || s == "" {
 		return slotLocation{}
@@ -52,16 +54,17 @@ func newSlotLocation(plan string, s stock.State) slotLocation {
 	return slotLocation{plan, s}
 }
 
-// slotLocation is where the task says that its slot is.
+// place returns the location of the task's slot according to the task.
 func (t Task) place() slotLocation { return newSlotLocation(t.Plan.ID, t.Slot) }
 
-// OutOfOrder says whether a slot was moved from where it was not: held twice, or its hold closed twice.
+// OutOfOrder reports whether a transfer began at a location without the slot. For example, the slot was held
+// twice or released twice.
 func (t SlotHistory) OutOfOrder() bool { return t.broken }
 
-// Matches says whether the moves add up to where the task says that its slot is.
+// Matches reports whether the sum of the transfers is the location of the slot in the task.
 func (t SlotHistory) Matches(task Task) bool { return len(t.missingMoves(task)) == 0 }
 
-// String says the sums to a person, "nothing" where they are none.
+// String returns the sums as a text for people, or "nothing" if all sums are zero.
 func (t SlotHistory) String() string {
 	s := ""
 	for _, plan := range slices.Sorted(maps.Keys(t.sums)) {
@@ -75,7 +78,8 @@ func (t SlotHistory) String() string {
 	return s[2:]
 }
 
-// slotLocation is where the sums say that the slot is; false if they are not those of one slot.
+// place returns the location of the slot according to the sums. It returns false if the sums are not
+// those of one slot or no slot.
 func (t SlotHistory) place() (slotLocation, bool) {
 	var found []slotLocation
 	for plan, c := range t.sums {
@@ -97,11 +101,11 @@ func (t SlotHistory) place() (slotLocation, bool) {
 	return slotLocation{}, false
 }
 
-// taken are the states of a slot that somebody has.
+// taken lists the states of a slot that belongs to a task.
 var taken = []stock.State{stock.Held, stock.Spent, stock.Suspect}
 
-// missingMoves are the moves that the trail lacks to add up to where the task says that its slot is: plan,
-// from, to.
+// missingMoves returns the transfers that the history lacks. With them, the sum of the transfers is the
+// location of the slot in the task. The events have only Plan, From and To.
 func (t SlotHistory) missingMoves(task Task) []Event {
 	want := map[string]stock.SlotCounts{}
 	for plan := range t.sums {
@@ -117,7 +121,7 @@ func (t SlotHistory) missingMoves(task Task) []Event {
 	return moves
 }
 
-// movesFor are the moves of one plan that make that difference.
+// movesFor returns the transfers of one plan with the sum d.
 func movesFor(plan string, d stock.SlotCounts) []Event {
 	var from, to []stock.State
 	for _, s := range taken {

@@ -9,66 +9,74 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// What a store answers for one change or lease.
+// The errors of a store for one change or lease.
 var (
-	// ErrConflict says that the key or task has moved on: view it again and decide again.
+	// ErrConflict reports that the key or the task has changed. Read a new snapshot and decide again.
 	ErrConflict = errors.New("tasks: changed meanwhile")
-	// ErrFenced says that the task is another worker's by now: stop, and touch nothing.
+	// ErrFenced reports that another worker has the task by now. Stop, and write nothing.
 	ErrFenced = errors.New("tasks: leased to another worker")
 )
 
-// A Store keeps keys, tasks and plans. It applies what was decided and knows no rule. All methods
-// may be called at once from many goroutines, and from many processes where the database is shared.
-// The package storetest holds a store to this contract.
+// A Store stores keys, tasks and plans. It applies decisions and knows no rule. All methods are safe for
+// concurrent use, also by many processes if the database is shared. The package storetest tests whether a
+// store fulfils this contract.
 //
-// An error of a whole call means that nothing is known: reads can be repeated, and the same changes
-// may be applied again.
+// If a whole call fails, it is unknown whether the call had an effect. The caller may repeat a read, and
+// may apply the same changes again.
 type Store interface {
-	// Snapshot reads each key, with its latest task, as of one moment no earlier than the call. The
-	// views stand in the order of the codes; that of an unknown code has a key that does not exist.
+	// Snapshots reads each key with its latest task, as of one moment after the start of the call. The
+	// snapshots are in the order of the codes. The snapshot of an unknown code has a key that does not exist.
 	Snapshots(ctx context.Context, codes []keys.Code) ([]Snapshot, error)
 
-	// Find reads each key as Snapshots does, but without its task: whoever asks how a key stands needs no
-	// more, and nothing is asked as often.
+	// Find reads each key like Snapshots, but without its task. The info call needs only the key, and it
+	// is the most frequent call.
 	Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error)
 
-	// Apply makes changes, in order, each whole or not at all; a nil error at a change's place says
-	// that it is durable. A refused one leaves no trace and does not disturb its neighbours:
+	// Apply makes the changes in order, each completely or not at all. The returned slice has an error for
+	// each change; nil means that the change is durable. A rejected change has no effect, and does not
+	// affect the other changes. The errors of a change are:
 	//
-	//   - ErrFenced, if the task has another fence, or another version and has ended (one that had
-	//     ended before the decision can be written: its suspect slot is resolved so);
-	//   - ErrConflict, if the key or the task has another version, or a new task finds one open;
-	//   - stock.ErrEmpty, if the claim finds no slot at some moment of the call;
-	//   - stock.ErrCount, if the move finds no slot to move.
+	//   - ErrFenced, if the stored task has another fence, or has another version and has ended;
+	//   - ErrConflict, if the key or the task has another version, or the key of a new task already has
+	//     an open task;
+	//   - [stock.ErrOutOfStock], if the claim finds no free slot at some moment during the call;
+	//   - [stock.ErrSlotState], if the plan has no slot in the state where the transfer begins.
 	//
-	// A change whose id is already known for its key has been made: nil again, and nothing is
-	// written. A change that writes a task ends its lease.
+	// A change can write an ended task if fence and version are the same. An operator's [Resolve]
+	// does that.
+	//
+	// If a change with the same id was already made for the key, Apply returns nil for it and writes
+	// nothing. A change that writes a task ends the lease of that task.
 	Apply(ctx context.Context, changes []Change) ([]error, error)
 
-	// Lease takes up to n open tasks that are due and that nobody has, or whose lease has run out,
-	// for ttl: the longest due first, or, while others lease too, any of those that are due the
-	// longest. It raises each one's fence, and its Lost where a lease has run
-	// out. What lies more than 2 ttl ahead was set by a clock that has since gone back: a lease that
-	// ends there has run out, and a task whose last event is there is due. The views are of the leased
-	// tasks; a task that cannot be read is left out, never the others with it.
+	// Lease leases up to n open tasks to the worker for ttl. It takes tasks that are due and not leased,
+	// and tasks with an expired lease. It takes the longest due tasks first. During concurrent calls it may
+	// take any tasks from among the longest due ones. Lease raises the fence of each task. If a lease has
+	// expired, it also raises LostLeases.
+	//
+	// Times more than 2×ttl in the future come from a clock that was later set back. Such a lease counts
+	// as expired. A task whose newest event is that far in the future counts as due.
+	//
+	// The result has a snapshot of each leased task. Lease leaves out a task that cannot be read, and
+	// still returns the others.
 	Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]Snapshot, error)
 
-	// Extend makes leases last for ttl from now; a ttl of 0 gives them back, as though they had not
-	// been taken. The errors stand in the order of the refs: nil, or ErrFenced if the task has
-	// another fence, has ended, or nobody has it.
+	// Extend makes the leases end ttl from now. A ttl of 0 returns the leases: the tasks are then due as
+	// before, and no lost lease is counted. The returned errors are in the order of the refs. An error
+	// is nil, or ErrFenced if the task has another fence, has ended or is not leased.
 	Extend(ctx context.Context, refs []Ref, ttl time.Duration) ([]error, error)
 
-	// Stock sums the slots of every country that has a plan, in the order of their codes, as of one
-	// moment of the call.
+	// Stock returns the sums of slots for every country that has a plan, as of one moment during the
+	// call. They are in the order of the countries' codes.
 	Stock(ctx context.Context) ([]stock.Level, error)
 }
 
-// A Ref names a lease.
+// A Ref identifies a lease.
 type Ref struct {
 	Code  keys.Code
 	ID    string // of the task
 	Fence int64
 }
 
-// Ref names the task's lease.
+// Ref returns the identification of the task's lease.
 func (t Task) Ref() Ref { return Ref{t.Code, t.ID, t.Fence} }

@@ -9,29 +9,29 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A Job is a leased task.
+// A Job is a leased task with its key.
 type Job struct {
 	Snapshot
-	LeasedAt time.Time // by the desk's clock, before the lease was asked for
+	LeasedAt time.Time // by the engine's clock, before the call of the store
 }
 
-// A Report is what became of a job, for logs and metrics.
+// A Report describes the result of a job, for logs and metrics.
 type Report struct {
-	Task     Task            // as it now stands, or stood if Err
-	Result   ConnectorResult // the connector's
-	Unopened error           // why the account does not open: the connector was not asked
-	Took     time.Duration   // how long the connector took; 0 if it was not asked
-	Again    time.Duration   // until the task is due again, if it is still open
-	Err      error           // why nothing was written; [ErrFenced] if the lease was lost
+	Task     Task            // after the change; before it if Err is set
+	Result   ConnectorResult // of the connector
+	Unopened error           // the reason why the account cannot be decrypted; then the connector was not called
+	Took     time.Duration   // the duration of the connector call; 0 without a call
+	Again    time.Duration   // the time until the task is due again, if it is still open
+	Err      error           // the reason why no change was written; [ErrFenced] if the lease was lost
 }
 
-// Lease takes up to n due tasks for ttl, under a worker's name that only operators read. Each is to be
-// worked on before that, or its lease extended ([Store.Extend]).
+// Lease leases up to n due tasks for ttl. The worker's name is only for operators. The caller must settle
+// each task, or extend its lease with [Store.Extend], before ttl has passed.
 func (d Engine) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]Job, error) {
 	taken := d.Now()
 	views, err := d.Store.Lease(ctx, worker, n, ttl)
 	if err != nil {
-		return nil, err // also if views were read: the leases may not be committed
+		return nil, err // also with snapshots: the leases may not be committed
 	}
 	jobs := make([]Job, len(views))
 	for i, v := range views {
@@ -40,15 +40,16 @@ func (d Engine) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 	return jobs, nil
 }
 
-// Work asks the connector about a job under one context and settles it under another, which must end
-// before the lease does: what cannot be settled by then is another worker's. An asking that is cut
-// short is one whose effect is unknown.
+// Work calls [Engine.Call] with the first context and then [Engine.Settle] with the second. If the first
+// context ends during the connector call, the effect of the attempt is unknown. The second context must
+// end before the lease, because another worker may have the task afterwards.
 func (d Engine) Work(asking, settling context.Context, job Job) Report {
 	return d.Settle(settling, job, d.Call(asking, job))
 }
 
-// Call asks the connector about a job, unless that was tried too often: then the asking is empty, and
-// [Engine.Settle], which is to follow for the same job, gives up.
+// Call makes one attempt: it calls the connector for the job. The caller must then pass the attempt to
+// [Engine.Settle] for the same job. If the job has no attempts left, Call does nothing and returns the zero
+// Attempt; Settle then ends the task. If the account cannot be decrypted, Call does not call the connector.
 func (d Engine) Call(ctx context.Context, job Job) Attempt {
 	if d.Rules.Exhausted(job.Snapshot) {
 		return Attempt{}
@@ -64,7 +65,8 @@ func (d Engine) Call(ctx context.Context, job Job) Attempt {
 	return a
 }
 
-// Settle writes what becomes of a job after an asking. The context must end before the lease does.
+// Settle decides how the job continues after the attempt, and writes the change. The context must end
+// before the lease.
 func (d Engine) Settle(ctx context.Context, job Job, a Attempt) Report {
 	id := d.NewID()
 	if d.Rules.Exhausted(job.Snapshot) {
@@ -75,10 +77,10 @@ func (d Engine) Settle(ctx context.Context, job Job, a Attempt) Report {
 	return report
 }
 
-// at is the time by the store's clock.
+// at returns the current time of the store's clock.
 func (d Engine) at(job Job) time.Time { return job.At.Add(d.Now().Sub(job.LeasedAt)) }
 
-// open decrypts the account of a task.
+// open decrypts the account of the task.
 func (d Engine) open(t Task) (Account, error) {
 	plain, err := d.Sealer.Open(t.Sealed, t.bound())
 	if err != nil {
@@ -87,17 +89,18 @@ func (d Engine) open(t Task) (Account, error) {
 	return decodeAccount(plain)
 }
 
-// call asks the connector, which may panic.
+// call calls the connector. It returns a panic of the connector as a result with the effect [Unknown].
 func (d Engine) call(ctx context.Context, o ConnectorRequest) (answer ConnectorResult) {
 	defer func() {
-		if p := recover(); p != nil { // its value may hold a secret: only its type is told
+		if p := recover(); p != nil { // the note has only the type of p, because its value may contain a secret
 			answer = ConnectorResult{Effect: Unknown, Note: fmt.Sprintf("the connector panicked with a %T", p)}
 		}
 	}()
 	return d.Connector.Do(ctx, o)
 }
 
-// settle decides and applies until the change is written or the job is another's.
+// settle decides and applies until the change is written, another worker has the task, the store fails or
+// maxConflictRetries is reached.
 func (d Engine) settle(ctx context.Context, job Job, decide func(Snapshot, bool) Change) Report {
 	empty := false
 	for range maxConflictRetries {
@@ -122,7 +125,8 @@ func (d Engine) settle(ctx context.Context, job Job, decide func(Snapshot, bool)
 	return Report{Task: *job.Task, Err: ErrConflict}
 }
 
-// reread views a job again that somebody has changed.
+// reread reads a new snapshot of a job after a concurrent change. The error is [ErrFenced] if the job's
+// lease is lost or the task has ended.
 func (d Engine) reread(ctx context.Context, job Job) (Job, error) {
 	taken := d.Now()
 	v, err := d.Snapshot(ctx, job.Task.Code)
