@@ -7,8 +7,8 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// BenchmarkParseTyped reads codes as callers send them: of our own format, as printed, typed and pasted,
-// and any other.
+// BenchmarkParseTyped parses codes as clients send them: printed, typed and pasted codes of our own format,
+// and codes of another format.
 func BenchmarkParseTyped(b *testing.B) {
 	own := string(keys.Generate([keys.EntropyBytes]byte{1, 2, 3}))
 	for name, typed := range map[string]string{"own": own, "trimmed": " " + own + "\n", "pasted": "\u200b“" + strings.ReplaceAll(own, "-", "–") + "”", "other": "K000000001"} {

@@ -18,8 +18,8 @@ var entropy = rapid.Custom(func(t *rapid.T) (random [keys.EntropyBytes]byte) {
 	return random
 })
 
-// TestGenerate holds that a code is typed back in any case and with any dashes, and that all the 120
-// bits are in it.
+// TestGenerate tests that a generated code parses in any case and with any dashes, and that it contains all
+// 120 random bits.
 func TestGenerate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		random := entropy.Draw(t, "entropy")
@@ -50,7 +50,7 @@ func mixCase(t *rapid.T, s string) string {
 	}, s)
 }
 
-// TestFormat pins codes, because those that were sold must be found for ever.
+// TestFormat compares codes with fixed texts, because a daemon must always recognize codes that were sold.
 func TestFormat(t *testing.T) {
 	pinned := map[keys.Code][keys.EntropyBytes]byte{
 		"00000-00000-00000-00000-00000": {},
@@ -64,7 +64,7 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// samples are codes for the exhaustive tests.
+// samples lists codes for the exhaustive tests.
 func samples() (bare []string) {
 	for seed := range byte(8) {
 		var random [keys.EntropyBytes]byte
@@ -76,7 +76,7 @@ func samples() (bare []string) {
 	return bare
 }
 
-// TestEveryWrongSymbol puts every printable character at every place of some codes.
+// TestEveryWrongSymbol puts every printable character at every position of some codes.
 func TestEveryWrongSymbol(t *testing.T) {
 	for _, code := range samples() {
 		for i := range len(code) {
@@ -93,10 +93,10 @@ func TestEveryWrongSymbol(t *testing.T) {
 	}
 }
 
-// lookalike are the letters that a person types for a digit, in lower case.
+// lookalike lists the letters that a person types in place of a digit, in lower case.
 var lookalike = map[byte]byte{'o': '0', 'i': '1', 'l': '1'}
 
-// TestEverySwap swaps every two symbols of some codes, neighbours and others.
+// TestEverySwap swaps every pair of symbols in some codes, adjacent or not.
 func TestEverySwap(t *testing.T) {
 	for _, code := range samples() {
 		for i := range len(code) {
@@ -111,7 +111,7 @@ func TestEverySwap(t *testing.T) {
 	}
 }
 
-// TestWrongCodes draws errors in codes that nobody thought of.
+// TestWrongCodes makes random errors in codes.
 func TestWrongCodes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		wrong := []byte(strings.ReplaceAll(string(keys.Generate(entropy.Draw(t, "entropy"))), "-", ""))
@@ -129,7 +129,7 @@ func TestWrongCodes(t *testing.T) {
 	})
 }
 
-// foreign holds that the text is no code of our own, and is kept to the letter.
+// foreign checks that the text is not a code of our own format, and that parsing does not change it.
 func foreign(t *testing.T, s string) {
 	t.Helper()
 	code, err := keys.Parse(s)

@@ -9,7 +9,7 @@ import (
 
 // A key is sold, used, and made usable again by a renew.
 func Example() {
-	code := keys.Generate([keys.EntropyBytes]byte{14: 1}) // from crypto/rand, in earnest
+	code := keys.Generate([keys.EntropyBytes]byte{14: 1}) // a real program uses crypto/rand
 	k := keys.Key{Code: code, Version: 1, Status: keys.Active}
 
 	k = k.Enqueue("task-1")
@@ -24,7 +24,7 @@ func Example() {
 	// 00000-00000-00000-00000-00012 success_renew false Key Renewed
 }
 
-// What a person types is brought into the one form in which a code is stored.
+// ParseTyped converts a typed text into the canonical form of the code.
 func ExampleParseTyped() {
 	code, err := keys.ParseTyped(" 0000000000000000000000012\n")
 	fmt.Println(code, code.Generated(), err)

@@ -6,7 +6,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// shapes are the rules of the info answer, the first that fits decides.
+// shapes lists the rules of the info response. The first rule that applies decides.
 var shapes = []struct {
 	shape keys.InfoShape
 	fits  func(k keys.Key, found bool) bool

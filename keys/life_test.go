@@ -7,7 +7,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// transitions is the table of a key's life, written out a second time.
+// transitions is a second copy of the table of transitions, written independently.
 var transitions = []struct {
 	move    keys.Transition
 	status  keys.Status
@@ -28,7 +28,7 @@ var (
 	joined   = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 )
 
-// everyKey is a key of each status, used or not, legacy or not, revoked or not, with every field set.
+// everyKey returns a key for each combination of status, used, legacy and revoked, with every field set.
 func everyKey() (all []keys.Key) {
 	for _, status := range keys.Statuses() {
 		for _, used := range booleans {
@@ -113,7 +113,7 @@ func expect(t *testing.T, step string, before, got, want keys.Key) {
 	}
 }
 
-// TestUsedDate holds that nothing but an upgrade changes when a key was used.
+// TestUsedDate tests that only an upgrade changes the used date of a key.
 func TestUsedDate(t *testing.T) {
 	for _, k := range everyKey() {
 		for _, m := range keys.Transitions() {
@@ -146,7 +146,7 @@ func TestAgrees(t *testing.T) {
 	}
 }
 
-// TestMovesAgree holds that no move leads to a key whose status and use contradict each other.
+// TestMovesAgree tests that the status and Used of a key are consistent after every transition.
 func TestMovesAgree(t *testing.T) {
 	for _, k := range everyKey() {
 		for _, m := range keys.Transitions() {

@@ -17,9 +17,9 @@ var (
 	states = []stock.State{stock.Free, stock.Held, stock.Spent, stock.Suspect}
 )
 
-// A shelf is the naive model of a book: every slot is written down.
+// A shelf is a simple model of a plan in an Allocator: it stores the state of every slot.
 type shelf struct {
-	plan  stock.Plan // but for its counts
+	plan  stock.Plan // without its counters
 	slots []stock.State
 	moved bool
 }
@@ -46,7 +46,7 @@ func (s shelf) live() bool {
 	return !s.plan.Retired && s.plan.Fault == "" && (e.IsZero() || e.After(now))
 }
 
-// A model is shelves in the order of import.
+// A model is a list of shelves in the order of import.
 type model []shelf
 
 func (m model) copy() model {
@@ -66,7 +66,7 @@ func (m model) byID(id string) *shelf {
 	return nil
 }
 
-// post gives the model afterwards: the same one if the post is refused.
+// post returns the model after a transfer and a claim. It returns the same model if they are rejected.
 func (m model) post(move *stock.Transfer, claim *stock.Claim) (model, stock.Plan, error) {
 	after := m.copy()
 	if move != nil {
@@ -140,7 +140,7 @@ func drawClaim(t *rapid.T) *stock.Claim {
 	}
 }
 
-// TestBookAgainstSlots posts what it likes to a book and to a list of slots, and compares.
+// TestBookAgainstSlots makes random transfers and claims in an Allocator and in a model, and compares the two.
 func TestBookAgainstSlots(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
@@ -169,15 +169,14 @@ func TestBookAgainstSlots(t *testing.T) {
 
 type fataler interface{ Fatalf(string, ...any) }
 
-// whole holds the one invariant of the package.
+// whole checks the invariant of the package.
 func whole(t fataler, p stock.Plan) {
 	if min(p.Free(), p.Held, p.Spent, p.Suspect) < 0 || p.Free()+p.Held+p.Spent+p.Suspect != p.Size {
 		t.Fatalf("the counts of %+v are wrong", p)
 	}
 }
 
-// TestFreedSlotIsClaimed holds that the slot a post frees can be claimed by the same post, unless
-// its plan is at fault.
+// TestFreedSlotIsClaimed tests that one Apply can free a slot and claim it, unless the plan has a fault.
 func TestFreedSlotIsClaimed(t *testing.T) {
 	plan := stock.Plan{ID: "a", Seq: 1, Country: "US", Size: 1, Held: 1}
 	for fault, want := range map[stock.Fault]error{"": nil, stock.Full: stock.ErrOutOfStock} {
@@ -195,7 +194,7 @@ func TestFreedSlotIsClaimed(t *testing.T) {
 	}
 }
 
-// TestNeverOversold claims until nothing is left, over two plans.
+// TestNeverOversold claims slots of two plans until no slot is free.
 func TestNeverOversold(t *testing.T) {
 	b := stock.NewAllocator(now, []stock.Plan{
 		{ID: "second", Seq: 2, Country: "US", Size: 2, Spent: 1},
@@ -214,7 +213,7 @@ func TestNeverOversold(t *testing.T) {
 	}
 }
 
-// TestPostNothing holds that an empty post does nothing.
+// TestPostNothing tests that Apply without a transfer and a claim changes nothing.
 func TestPostNothing(t *testing.T) {
 	b := stock.NewAllocator(now, []stock.Plan{{ID: "a", Country: "US", Size: 1}})
 	if p, err := b.Apply(nil, nil); p != (stock.Plan{}) || err != nil || b.Changed() != nil {

@@ -27,7 +27,7 @@ func TestCountries(t *testing.T) {
 	}
 }
 
-// TestParseCountry tries every text of two bytes: the codes in any case, and nothing else.
+// TestParseCountry tries every text of two bytes. Only codes parse, in any case.
 func TestParseCountry(t *testing.T) {
 	all := stock.Countries()
 	found := 0
@@ -50,7 +50,7 @@ func TestParseCountry(t *testing.T) {
 	}
 }
 
-// TestNoCountry tries letters that become ASCII when their case is changed, and junk.
+// TestNoCountry tries letters that become ASCII when their case is changed, and other invalid texts.
 func TestNoCountry(t *testing.T) {
 	junk := []string{"", "U", "USA", " US", "US ", "U S", "US\x00", "\ufeffUS", "ＵＳ", "Germany", "UK", "EU", "ZZ", "AA", "ıN", "Iı", "ſE", "uſ", "Kſ"}
 	for r := rune(unicode.MaxASCII + 1); r <= unicode.MaxRune; r++ {

@@ -7,7 +7,8 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A store loads the plans that a batch needs, posts to a book, and writes what has changed.
+// A store loads the plans that a batch needs, applies the batch with an Allocator, and writes the changed
+// plans.
 func Example() {
 	book := stock.NewAllocator(time.Now(), []stock.Plan{
 		{ID: "elm", Seq: 1, Country: "US", Size: 2, Spent: 1},
@@ -17,7 +18,7 @@ func Example() {
 		plan, err := book.Apply(nil, &stock.Claim{Country: "US"})
 		fmt.Println("claimed:", plan.ID, plan.Free(), "left", err)
 	}
-	// The provider says that the first plan is full: its slot is given back, and one claimed elsewhere.
+	// The provider reports that the first plan is full: its slot is freed, and a slot of another plan is claimed.
 	plan, err := book.Apply(
 		&stock.Transfer{Plan: "elm", Country: "US", From: stock.Held, To: stock.Free, Fault: stock.Full},
 		&stock.Claim{Country: "US", Except: []string{"elm"}},

@@ -29,7 +29,7 @@ func TestLevels(t *testing.T) {
 	}
 }
 
-// TestLevelsSum holds that every slot is counted exactly once.
+// TestLevelsSum tests that every slot is counted exactly once.
 func TestLevelsSum(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var plans []stock.Plan

@@ -10,12 +10,12 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestAbandon holds where the slot of an abandoned task goes, and when its key follows.
+// TestAbandon tests the slot state after [tasks.Record.FailTask], and in which cases the key changes too.
 func TestAbandon(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		kind  tasks.Kind
-		task  tasks.Task // what is special about it
+		task  tasks.Task // the fields that differ from the other cases
 		tries int
 		doubt bool
 		slot  stock.State
@@ -60,7 +60,7 @@ func TestAbandon(t *testing.T) {
 	}
 }
 
-// TestClose holds that only a success has certainly spent the slot that its ended task still holds.
+// TestClose tests that a slot which an ended task still holds becomes spent only after a success.
 func TestClose(t *testing.T) {
 	for _, outcome := range outcomeRules[tasks.Upgrade] {
 		v := suspect()
@@ -88,7 +88,7 @@ func TestErase(t *testing.T) {
 	repaired(t, "a secret", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{mended(task)}})
 }
 
-// TestUnlease holds that a lease which is ended is told from one that was given back.
+// TestUnlease tests that an expired lease counts as lost, unlike a lease that was returned.
 func TestUnlease(t *testing.T) {
 	task := tasks.Task{ID: "T", Code: "CODE", Kind: tasks.Renew, Version: 3, Fence: 2, LostLeases: 1, LeasedUntil: now.Add(-time.Hour), Sealed: []byte("sealed")}
 	got := tasks.Record{At: now, Code: "CODE"}.ExpireLease(task, "why", "id")

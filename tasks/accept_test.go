@@ -14,7 +14,7 @@ import (
 
 var now = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
 
-// An application is one request for one key: what the tables of refusals are about.
+// An application is one request for one key. The tables of refusals check it.
 type application struct {
 	view  tasks.Snapshot
 	kind  tasks.Kind
@@ -49,14 +49,14 @@ func (a application) badLand() bool {
 
 func (a application) badLogin() bool { return strings.TrimSpace(a.login) == "" || len(a.login) > 254 }
 
-// A row of a table says whom its sentence fits.
+// A row of a table has a sentence and the condition for it.
 type row struct {
 	code     tasks.Refusal
 	sentence string
 	fits     func(application) bool
 }
 
-// The tables, each row written out with its sentence; the first that fits answers.
+// The tables, each row with its sentence. The first row with a true condition decides.
 var (
 	notFound = "This key was not found in our database"
 
@@ -101,7 +101,7 @@ func (a application) expected() *row {
 
 const strongPassword = "long enough 1"
 
-// everyView is a view of every state a key can be in, with no task, an ended one and an open one.
+// everyView returns a snapshot for every state of a key, each without a task, with an ended and with an open task.
 func everyView() (all []tasks.Snapshot) {
 	for _, status := range keys.Statuses() {
 		for flags := range 16 {
@@ -126,7 +126,7 @@ func everyView() (all []tasks.Snapshot) {
 	return all
 }
 
-// everyForm gives each combination of right and wrong fields.
+// everyForm calls do with each combination of valid and invalid fields.
 func everyForm(do func(pwd, login, land, email, next string)) {
 	for _, pwd := range []string{"", "weak", "no number here", strongPassword, strings.Repeat("1", 1025)} {
 		for _, login := range []string{"", " \t\u00a0", "ann", strings.Repeat("x", 255)} {
@@ -187,8 +187,8 @@ func checkAccepted(t *testing.T, a application, c tasks.Change, err error) {
 	}
 }
 
-// TestAcceptOutOfStock holds that the task is accepted and ended in one, with nothing secret to keep,
-// nothing to claim and nothing charged.
+// TestAcceptOutOfStock tests that one change accepts and ends the task. The change has no sealed account and no
+// claim, and charges nothing.
 func TestAcceptOutOfStock(t *testing.T) {
 	const sentence = "There are currently no more upgrades available in stock for the desired location, try a different country"
 	key := keys.Key{Code: "CODE", Version: 5, Status: keys.Active, NextTaskAt: now.Add(time.Minute)}
@@ -214,8 +214,8 @@ func TestAcceptOutOfStock(t *testing.T) {
 	}
 }
 
-// TestAllotted holds that the plan which the store picks is copied into the task and the event, and
-// that the change it was decided as stays as it was.
+// TestAllotted tests that [tasks.Change.WithPlan] copies the plan into the task and the event, and does not
+// modify the original change.
 func TestAllotted(t *testing.T) {
 	a := application{tasks.Snapshot{At: now, Key: keys.Key{Code: "CODE", Version: 1, Status: keys.Active}}, tasks.Upgrade, "x", "ann", "US", "", ""}
 	c, err := tasks.DefaultRules().Accept(a.view, a.request(), "new", false)

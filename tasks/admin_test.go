@@ -71,7 +71,7 @@ func TestHurry(t *testing.T) {
 	}
 }
 
-// suspect is an ended task with a suspect slot, the latest of its key.
+// suspect returns an ended task with a suspect slot. It is the latest task of its key.
 func suspect() tasks.Snapshot {
 	return tasks.Snapshot{
 		At: now,

@@ -9,12 +9,12 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestSettleLeavesTheViewAlone holds that a decision may be made twice from the same view.
+// TestSettleLeavesTheViewAlone tests that Settle does not modify the snapshot, so that it can decide again.
 func TestSettleLeavesTheViewAlone(t *testing.T) {
 	for _, a := range everyAnswer() {
 		c := trial{kind: tasks.Upgrade, answer: a, ordinal: 1, lost: 1}
 		v := c.view()
-		v.Task.Faulty = make([]string, 1, 8) // room that an append could write to
+		v.Task.Faulty = make([]string, 1, 8) // spare capacity that an append could write to
 		before := *v.Task
 		asking := tasks.Attempt{Sent: c.sent(), Result: a, Jitter: jitter}
 		first := settleRules.Settle(v, asking, "change", false)
@@ -27,7 +27,7 @@ func TestSettleLeavesTheViewAlone(t *testing.T) {
 	}
 }
 
-// TestUpgradeTells holds where the account's name and address come from.
+// TestUpgradeTells tests the source of the key's username and address after an upgrade.
 func TestUpgradeTells(t *testing.T) {
 	for _, c := range []struct{ username, address, wantName, wantAddress string }{
 		{"ann", "road", "ann", "road"},
@@ -42,7 +42,7 @@ func TestUpgradeTells(t *testing.T) {
 	}
 }
 
-// TestNotesAreBounded holds that a talkative provider fills no disk, and that no character is torn.
+// TestNotesAreBounded tests that a long note is cut to the maximum length, between two characters.
 func TestNotesAreBounded(t *testing.T) {
 	note := "x" + strings.Repeat("ä", 5000)
 	c := trial{kind: tasks.Renew, ordinal: 1, answer: tasks.ConnectorResult{Effect: tasks.None, Note: note}}.settle()
@@ -66,7 +66,7 @@ func TestBackoffDoubles(t *testing.T) {
 	}
 }
 
-// TestGiveUp holds that leases which ran out use up the attempts, and leave the slot in doubt.
+// TestGiveUp tests that lost leases use up the attempts and make the slot suspect.
 func TestGiveUp(t *testing.T) {
 	for _, kind := range tasks.Kinds() {
 		for tries := range 4 {

@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// life is a record that was upgraded in vain (T1), upgraded (T2), and renewed (T3), long before now.
+// life returns a record with a failed upgrade (T1), an upgrade (T2) and a renew (T3), long before now.
 func life() tasks.Record {
 	long := now.Add(-2 * tasks.ArchiveAge)
 	task := func(id string, kind tasks.Kind, o tasks.Outcome, plan string, slot stock.State) tasks.Task {
@@ -49,7 +49,7 @@ func TestArchive(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotArchived holds that a record is left as it is while it may be needed as it is.
+// TestWhatIsNotArchived tests that a record which may still be needed is not archived.
 func TestWhatIsNotArchived(t *testing.T) {
 	before := now.Add(-tasks.ArchiveAge)
 	for name, change := range map[string]func(r *tasks.Record){

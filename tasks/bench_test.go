@@ -13,12 +13,12 @@ var benchRequest = tasks.Request{
 	Account: tasks.Account{Login: tasks.NewSecret("someone@example.com"), Password: tasks.NewSecret("long enough, 1")},
 }
 
-// benchView is an unused key.
+// benchView returns a snapshot of an unused key.
 func benchView() tasks.Snapshot {
 	return tasks.Snapshot{At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Key: keys.Key{Code: "K", Status: keys.Active, Version: 1}}
 }
 
-// BenchmarkAccept is the deciding alone: nothing is stored.
+// BenchmarkAccept measures the decision only, without a store.
 func BenchmarkAccept(b *testing.B) {
 	rules, v := tasks.DefaultRules(), benchView()
 	b.ReportAllocs()
@@ -29,7 +29,7 @@ func BenchmarkAccept(b *testing.B) {
 	}
 }
 
-// BenchmarkSettle decides on a success.
+// BenchmarkSettle measures the decision on a success.
 func BenchmarkSettle(b *testing.B) {
 	rules, v := tasks.DefaultRules(), benchView()
 	c, err := rules.Accept(v, benchRequest, "id", false)

@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// consistent holds what is true of every change that settles a task, whatever was decided.
+// consistent checks the conditions that are true for every change that settles a task.
 func consistent(before tasks.Snapshot, c tasks.Change) error {
 	was, is := *before.Task, *c.Task
 	was.LostLeases = 0
@@ -38,7 +38,7 @@ func consistent(before tasks.Snapshot, c tasks.Change) error {
 	return slots(was, c)
 }
 
-// finished holds the key to the table of its life.
+// finished checks the key after the end of its task.
 func finished(was, is keys.Key, t tasks.Task) error {
 	want := was
 	want.Message = t.Outcome.Message(t.Kind)
@@ -59,7 +59,7 @@ func finished(was, is keys.Key, t tasks.Task) error {
 	return nil
 }
 
-// slots holds that the events tell what the move and the claim do, and that a renew does neither.
+// slots checks that the events record the transfer and the claim, and that a renew has neither.
 func slots(was tasks.Task, c tasks.Change) error {
 	var told []stock.Transfer
 	for _, e := range c.Events {

@@ -10,9 +10,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// What a life story shows. Times are since its beginning.
+// The texts of a story's state. Times are relative to the beginning of the story.
 
-// line joins what there is to say.
+// line joins parts of a text with commas.
 type line []string
 
 func (l *line) add(when bool, format string, args ...any) {

@@ -16,7 +16,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestAcceptWithTheAnswerLost holds that an unknown outcome is learned by the same change, made once.
+// TestAcceptWithTheAnswerLost tests that Accept repeats the same change after a lost result. The change is made
+// once.
 func TestAcceptWithTheAnswerLost(t *testing.T) {
 	for name, faults := range map[string][]fault{
 		"no fault":                 nil,
@@ -41,7 +42,7 @@ func TestAcceptWithTheAnswerLost(t *testing.T) {
 	}
 }
 
-// TestAcceptGivesUp holds that a call ends when its context does, and says that nothing is known.
+// TestAcceptGivesUp tests that a call returns the store's error when its context ends.
 func TestAcceptGivesUp(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Active})
@@ -53,7 +54,7 @@ func TestAcceptGivesUp(t *testing.T) {
 	}
 }
 
-// TestPauses holds that a store which is away is asked soon, and then ever less often.
+// TestPauses tests that the pauses between tries grow while the store is not available.
 func TestPauses(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Success, Used: true})
@@ -82,7 +83,7 @@ func TestAcceptRetriesConflicts(t *testing.T) {
 	}
 }
 
-// TestAcceptOutOfStockAtTheDesk holds that nothing secret is kept and nobody asked.
+// TestAcceptOutOfStockAtTheDesk tests that no account is stored and no task is leased after a claim without a slot.
 func TestAcceptOutOfStockAtTheDesk(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Active})
@@ -100,7 +101,8 @@ func TestAcceptOutOfStockAtTheDesk(t *testing.T) {
 	}
 }
 
-// TestShortageIsNotRemembered holds that what a claim found is no reason once the key has changed.
+// TestShortageIsNotRemembered tests that Accept claims again after a conflict, although the first claim found no
+// slot.
 func TestShortageIsNotRemembered(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Active})
@@ -139,8 +141,8 @@ func TestAcceptNeedsASeal(t *testing.T) {
 	}
 }
 
-// TestReadsAreRepeated holds that a connection which was cut is not noticed, and a store that stays
-// away is.
+// TestReadsAreRepeated tests that a read is repeated after a broken connection. If the store stays unavailable,
+// the read returns its error.
 func TestReadsAreRepeated(t *testing.T) {
 	for failures, want := range []error{nil, nil, nil, errAway} {
 		s := open(t)
@@ -170,8 +172,8 @@ func TestReadsAreRepeated(t *testing.T) {
 	}
 }
 
-// TestAccountArrives holds that what was submitted is what the connector gets, to the byte but for
-// what is invisible at the ends of the login, and that the store holds it sealed and bound to the task.
+// TestAccountArrives tests that the connector receives the submitted account unchanged, except for invisible
+// characters at the ends of the login. The store has the account only sealed and bound to the task.
 func TestAccountArrives(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "a:b,c", "3:abc,", "0:,0:,0:,", "\x00", strings.Repeat("ß", 127)}))
@@ -202,7 +204,7 @@ func TestAccountArrives(t *testing.T) {
 	})
 }
 
-// unsure is a store whose leases may not have been committed.
+// unsure is a store that returns leases with an error: they may not have been committed.
 type unsure struct{ tasks.Store }
 
 func (u unsure) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
@@ -210,7 +212,7 @@ func (u unsure) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 	return views, errors.Join(err, errAway)
 }
 
-// TestALeaseThatIsNotKnownIsNone holds that nobody works on a task whose lease may have gone with a server.
+// TestALeaseThatIsNotKnownIsNone tests that Lease returns no job if the store returns leases with an error.
 func TestALeaseThatIsNotKnownIsNone(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Active})

@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A decision is a value: the whole write that a request leads to.
+// A decision is a value. It contains everything that the store writes for a request.
 func ExampleRules_Accept() {
 	view := tasks.Snapshot{At: time.Now(), Key: keys.Key{Code: "SOLD-1", Version: 1, Status: keys.Active}}
 	request := tasks.Request{
@@ -32,7 +32,7 @@ func ExampleRules_Accept() {
 	// {[secret] [secret] [secret] [secret]}
 }
 
-// What an asking has brought decides what becomes of the task, of its slot and of the key.
+// The result of an attempt decides how the task, its slot and its key continue.
 func ExampleRules_Settle() {
 	at, rules := time.Now(), tasks.DefaultRules()
 	view := tasks.Snapshot{
@@ -60,20 +60,20 @@ func ExampleRules_Settle() {
 	// open: false slot of elm: free key: failed_upgrade
 }
 
-// always is a provider to whom every upgrade succeeds.
+// always is a connector that reports success for every task.
 type always struct{}
 
 func (always) Do(_ context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success, Username: "user of " + o.Plan.ID}
 }
 
-// plain seals nothing, which is for examples only.
+// plain is a Sealer that does not encrypt. It is only for examples.
 type plain struct{}
 
 func (plain) Seal(text, _ []byte) ([]byte, error)   { return text, nil }
 func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
-// A desk takes requests on one side and works on them on the other.
+// An Engine accepts requests, and carries out the accepted tasks.
 func ExampleEngine() {
 	ctx, store, ids := context.Background(), memory.New(time.Now), 0
 	desk := tasks.Engine{

@@ -9,7 +9,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// FuzzPolicy counts characters one by one, which is what people do.
+// FuzzPolicy compares the policy with a count of the characters one by one.
 func FuzzPolicy(f *testing.F) {
 	for _, s := range []string{"", "abcdefghi1", "abcdefghij", "ääääääääö1", "abcdefghi€", "abcdefghi½", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff1"} {
 		f.Add(s)
@@ -27,7 +27,7 @@ func FuzzPolicy(f *testing.F) {
 	})
 }
 
-// FuzzCheck holds that whatever is submitted, an accepted address is one line of one mailbox.
+// FuzzCheck tests that every accepted email address is one line with one mailbox.
 func FuzzCheck(f *testing.F) {
 	for _, s := range []string{"a@b.cd", "a@b", "@", "a@b.cd\n", "jürgen@müller.de", "\xff@\xff.\xff", strings.Repeat("x", 300)} {
 		f.Add(s, "US")

@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestLatest holds which task a key ought to name.
+// TestLatest tests which task is the expected latest task of a key.
 func TestLatest(t *testing.T) {
 	ended := func(id string, at time.Duration) tasks.Task {
 		return tasks.Task{ID: id, CreatedAt: now.Add(at), EndedAt: now.Add(at + 1)}
@@ -43,12 +43,12 @@ func TestLatest(t *testing.T) {
 	}
 }
 
-// junk opens whatever is sealed, but to no account.
+// junk is a Sealer that opens everything. The result is never an account.
 type junk struct{ box }
 
 func (junk) Open(_, _ []byte) ([]byte, error) { return []byte(canary), nil }
 
-// TestOpens holds that a secret opens for its own task alone, and that no error quotes it.
+// TestOpens tests that a sealed account opens only for its own task, and that no error contains it.
 func TestOpens(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Success, Used: true})
@@ -77,7 +77,7 @@ func TestOpens(t *testing.T) {
 	}
 }
 
-// counted is the tally of a plan of three slots.
+// counted returns the audit of a plan of three slots.
 func counted(counters, moves stock.SlotCounts) tasks.PlanAudit {
 	p := stock.Plan{ID: "elm", Seq: 7, Size: 3, Held: counters.Held, Spent: counters.Spent, Suspect: counters.Suspect}
 	return tasks.PlanAudit{At: now, Plan: p, Moves: moves}
@@ -99,7 +99,7 @@ func TestRecount(t *testing.T) {
 	}
 }
 
-// TestCorrect holds that a correction is of what the plan is off by, whatever has moved since.
+// TestCorrect tests that a fix applies while the difference is the same, also after later transfers.
 func TestCorrect(t *testing.T) {
 	c, err := counted(stock.SlotCounts{Held: 1}, stock.SlotCounts{Spent: 1}).FixCounters("id")
 	if err != nil {

@@ -9,14 +9,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A bench accepts renews of one key, one after the other; each ends at once.
+// A bench accepts renews of one key, one after the other. Each renew ends immediately.
 type bench struct {
 	t     *testing.T
 	rules tasks.Rules
 	key   keys.Key
 }
 
-// try gives how long the key has to wait, 0 if the request was accepted.
+// try returns the time that the key must wait, or 0 if the request was accepted.
 func (b *bench) try(at time.Time) time.Duration {
 	b.t.Helper()
 	a := application{tasks.Snapshot{At: at, Key: b.key}, tasks.Renew, strongPassword, "ann", "US", "", ""}
@@ -31,7 +31,7 @@ func (b *bench) try(at time.Time) time.Duration {
 	return 0
 }
 
-// burst is how many are accepted at that time, and how long the next must wait.
+// burst returns the number of requests that are accepted at the given time, and the wait of the next request.
 func (b *bench) burst(at time.Time) (n int, wait time.Duration) {
 	for n < 1000 {
 		if wait = b.try(at); wait > 0 {
@@ -79,7 +79,7 @@ func TestKeyLimitOff(t *testing.T) {
 	}
 }
 
-// TestKeyLimitEndsWithReset holds that support hands a key back with its allowance whole.
+// TestKeyLimitEndsWithReset tests that a key has its full allowance after a reset.
 func TestKeyLimitEndsWithReset(t *testing.T) {
 	b := newBench(t, 2)
 	if n, wait := b.burst(now); n != 2 || wait != 30*time.Minute {
@@ -91,7 +91,7 @@ func TestKeyLimitEndsWithReset(t *testing.T) {
 	}
 }
 
-// TestKeyLimitComesLast holds that a request with another fault is told of that one.
+// TestKeyLimitComesLast tests that any other refusal has priority over the rate limit.
 func TestKeyLimitComesLast(t *testing.T) {
 	b := newBench(t, 1)
 	b.try(now)

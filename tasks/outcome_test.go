@@ -10,8 +10,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestSentences holds every sentence to the letter, those of the API documentation above all: each line of the file is
-// what it belongs to, a tab, and the sentence.
+// TestSentences compares every sentence with a file, because most are exactly those of the API documentation. Each
+// line of the file has a name, a tab and the sentence.
 func TestSentences(t *testing.T) {
 	text, err := os.ReadFile("testdata/sentences.txt")
 	if err != nil {
@@ -33,7 +33,7 @@ func TestSentences(t *testing.T) {
 	}
 }
 
-// sentences are those that the package says, by what they belong to.
+// sentences returns the sentences of the package by their names.
 func sentences() map[string]string {
 	said := map[string]string{}
 	for _, k := range tasks.Kinds() {

@@ -7,7 +7,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestQueue holds as what a task counts, and since when it is late.
+// TestQueue tests in which state a task is counted, and since when it is late.
 func TestQueue(t *testing.T) {
 	ago := func(minutes int) time.Time { return now.Add(-time.Duration(minutes) * time.Minute) }
 	hour := time.Hour
@@ -32,7 +32,7 @@ func TestQueue(t *testing.T) {
 	}
 }
 
-// TestQueueAddsUp holds that the latest and the oldest stand out, in whichever order they come.
+// TestQueueAddsUp tests that Late and Age are maximums, whatever the order of the tasks.
 func TestQueueAddsUp(t *testing.T) {
 	early := tasks.Task{CreatedAt: now.Add(-3 * time.Hour), DueAt: now.Add(-time.Minute)}
 	late := tasks.Task{CreatedAt: now.Add(-time.Hour), DueAt: now.Add(-time.Hour)}

@@ -9,7 +9,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestRestand holds what tells a key's status and use, where they contradict each other.
+// TestRestand tests the repair of a key with an inconsistent status and Used.
 func TestRestand(t *testing.T) {
 	success := tasks.Task{ID: "T", Kind: tasks.Upgrade, Outcome: tasks.Success, EndedAt: now}
 	ended, reset := tasks.Event{Type: tasks.EventEnded, Task: "T"}, tasks.Event{Type: tasks.EventReset}
@@ -38,7 +38,7 @@ func TestRestand(t *testing.T) {
 
 const systemError = "System error, try again and if the problem persists contact support"
 
-// TestRealign holds what a key becomes that does not fit its tasks.
+// TestRealign tests the repair of a key that does not match its tasks.
 func TestRealign(t *testing.T) {
 	before := now.Add(-time.Hour)
 	open := tasks.Task{ID: "T", Kind: tasks.Renew, CreatedAt: now}
@@ -106,7 +106,7 @@ func TestRealign(t *testing.T) {
 	}
 }
 
-// mended is the line of history of a repair of that task.
+// mended returns the line of history for a repair of the given task.
 func mended(k tasks.Task) tasks.Event {
 	return tasks.Event{At: now, Type: tasks.EventRepaired, Code: "CODE", Task: k.ID, Kind: k.Kind, Outcome: k.Outcome, Note: "why"}
 }

@@ -30,7 +30,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// check is what is wrong with a request that is otherwise right.
+// check returns the result of [tasks.Request.Check] for a request with these fields.
 func check(kind tasks.Kind, login, password, country, email string) error {
 	return tasks.Request{Kind: kind, Country: country, Account: tasks.Account{
 		Login: tasks.NewSecret(login), Password: tasks.NewSecret(password), NewEmail: tasks.NewSecret(email),

@@ -8,7 +8,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestReslotAgrees holds that whatever the history and the task say, they agree once they are mended.
+// TestReslotAgrees tests that the history matches the task after every repair.
 func TestReslotAgrees(t *testing.T) {
 	states := []stock.State{stock.Free, stock.Held, stock.Spent, stock.Suspect}
 	for _, from := range states {
@@ -31,8 +31,8 @@ func TestReslotAgrees(t *testing.T) {
 	}
 }
 
-// TestReslotBelieves holds which side is put right: the task where the counters agree with its history,
-// and else the history; but never a side that cannot be right.
+// TestReslotBelieves tests whether the repair changes the task or the history. It changes the task if the
+// counters match the history, and the history otherwise. It never keeps a version that is impossible.
 func TestReslotBelieves(t *testing.T) {
 	held, spent := moved("elm", "free", "held"), moved("elm", "held", "spent")
 	for _, c := range []struct {
@@ -40,8 +40,8 @@ func TestReslotBelieves(t *testing.T) {
 		events  []tasks.Event
 		task    tasks.Task
 		counted bool
-		slot    stock.State   // of the task, then
-		added   []tasks.Event // to the history
+		slot    stock.State   // of the task after the repair
+		added   []tasks.Event // the events that the repair adds to the history
 	}{
 		{"the history, which is counted", []tasks.Event{held, spent}, upgraded("elm", "suspect"), true, "spent", nil},
 		{"the task, as the history is not counted", []tasks.Event{held, spent}, upgraded("elm", "suspect"), false, "suspect", []tasks.Event{moved("elm", "spent", "suspect")}},
@@ -71,7 +71,7 @@ func TestReslotBelieves(t *testing.T) {
 	}
 }
 
-// upgraded is an ended upgrade with that slot.
+// upgraded returns an ended upgrade with the given slot.
 func upgraded(plan string, slot stock.State) tasks.Task {
 	return tasks.Task{ID: "T", Code: "CODE", Kind: tasks.Upgrade, Plan: tasks.PlanSnapshot{ID: plan}, Slot: slot, EndedAt: now, Outcome: tasks.Success}
 }

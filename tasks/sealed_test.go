@@ -9,8 +9,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestWhatAnEarlierVersionSealed holds that an account without a new password is sealed as earlier versions
-// seal it, that what these have sealed opens, and that what nobody has sealed is no account.
+// TestWhatAnEarlierVersionSealed tests the format of sealed accounts. Without a new password, the format is that
+// of earlier versions. Accounts from earlier versions open, and other bytes are not an account.
 func TestWhatAnEarlierVersionSealed(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Success, Used: true})

@@ -33,7 +33,7 @@ func nest() nested {
 	return nested{s, s, &tasks.Account{Login: s, Password: s, NewEmail: s, NewPassword: s}, []tasks.Secret{s}, map[string]tasks.Secret{"k": s}, s}
 }
 
-// bearers are a secret and all that it may be found in.
+// bearers returns a secret and values of all kinds that contain it.
 func bearers() []any {
 	s, n := tasks.NewSecret(canary), nest()
 	account := tasks.Account{Login: s, Password: s, NewEmail: s, NewPassword: s}
@@ -53,7 +53,7 @@ func bearers() []any {
 	}
 }
 
-// TestSecretIsNeverShown prints, logs and encodes in every way that the standard library knows.
+// TestSecretIsNeverShown prints, logs and encodes secrets in every way that the standard library has.
 func TestSecretIsNeverShown(t *testing.T) {
 	var sink bytes.Buffer
 	for _, b := range bearers() {
@@ -101,7 +101,7 @@ func TestSecretSaysThatItIsOne(t *testing.T) {
 	}
 }
 
-// TestSecretsListsEveryField holds that no field of an account is forgotten where its secrets are looked for.
+// TestSecretsListsEveryField tests that [tasks.Account.Secrets] lists every field of an account.
 func TestSecretsListsEveryField(t *testing.T) {
 	var account tasks.Account
 	fields := reflect.ValueOf(&account).Elem()

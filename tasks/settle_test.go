@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A trial is one answer to one open task: the whole of what [tasks.Rules.Settle] decides from.
+// A trial is one connector result for one open task. It contains all input of [tasks.Rules.Settle].
 type trial struct {
 	kind    tasks.Kind
 	answer  tasks.ConnectorResult
@@ -20,7 +20,7 @@ type trial struct {
 	doubt   bool
 	ordinal int
 	empty   bool
-	age     time.Duration // since the first asking; negative: this is the first
+	age     time.Duration // the time since the first attempt; negative: this is the first attempt
 }
 
 var settleRules = tasks.Rules{
@@ -28,7 +28,7 @@ var settleRules = tasks.Rules{
 	Deadline: 15 * time.Minute, Plans: 3,
 }
 
-const jitter = 0.5 // takes a quarter off a pause
+const jitter = 0.5 // shortens a pause by a quarter
 
 func (c trial) view() tasks.Snapshot {
 	task := tasks.Task{
@@ -55,7 +55,7 @@ func (c trial) settle() tasks.Change {
 	return settleRules.Settle(c.view(), tasks.Attempt{Sent: c.sent(), Result: c.answer, Jitter: jitter}, "change", c.empty)
 }
 
-// A verdict is what has to become of a task.
+// A verdict is the expected result for a task.
 type verdict struct {
 	what    string // "ended", "again", "next plan"
 	outcome tasks.Outcome
@@ -65,7 +65,7 @@ type verdict struct {
 	doubt   bool
 }
 
-// expected is the oracle, in the order in which people would tell it.
+// expected computes the expected result independently of the package.
 func (c trial) expected() verdict {
 	tries, doubt := c.tries+c.lost, c.doubt || c.lost > 0
 	switch c.answer.Effect {
@@ -86,7 +86,7 @@ func (c trial) expected() verdict {
 	return c.later(tries, doubt, settleRules.Backoff<<(tries-1))
 }
 
-// expectedOutcome is what a final answer makes of it: no doubt is left.
+// expectedOutcome computes the expected result after a final result. The task is then not in doubt.
 func (c trial) expectedOutcome(tries int) verdict {
 	outcome, faulty := c.answer.Outcome, []tasks.Outcome{"plan_expired", "plan_full", "plan_invalid"}
 	if !slices.Contains(outcomeRules[c.kind], outcome) {
@@ -101,7 +101,7 @@ func (c trial) expectedOutcome(tries int) verdict {
 	return verdict{what: "ended", outcome: outcome, slot: stock.Free, tries: tries}
 }
 
-// outcomeRules are the outcomes that a task of each kind can have, as the table lists them.
+// outcomeRules lists the outcomes that a task of each kind can have, in the order of the table.
 var outcomeRules = map[tasks.Kind][]tasks.Outcome{
 	"upgrade": {
 		"success", "system_error", "invalid_credentials", "account_locked", "out_of_stock", "already_premium",
@@ -110,7 +110,7 @@ var outcomeRules = map[tasks.Kind][]tasks.Outcome{
 	"renew": {"success", "system_error", "invalid_credentials", "account_locked", "still_premium"},
 }
 
-// ended is the end without a certain outcome.
+// ended returns the expected end without a certain outcome.
 func ended(o tasks.Outcome, tries int, doubt bool) verdict {
 	slot := stock.Free
 	if doubt {
@@ -119,7 +119,7 @@ func ended(o tasks.Outcome, tries int, doubt bool) verdict {
 	return verdict{what: "ended", outcome: o, slot: slot, tries: tries, doubt: doubt}
 }
 
-// taken is how long the task has been asked about.
+// taken returns the time since the first attempt of the task.
 func (c trial) taken() time.Duration {
 	if c.age < 0 {
 		return time.Second
@@ -127,7 +127,7 @@ func (c trial) taken() time.Duration {
 	return c.age
 }
 
-// atWork is what becomes of a task whose provider has not finished: the deadline is for it alone.
+// atWork returns the expected result while the provider is still working. Only this case has the deadline.
 func (c trial) atWork(tries int) verdict {
 	left := settleRules.Deadline - c.taken()
 	if left <= 0 {
@@ -150,7 +150,7 @@ func (c trial) later(tries int, doubt bool, pause time.Duration) verdict {
 
 var everyOutcome = append([]tasks.Outcome{"", "nonsense", "Success", "still_premium"}, outcomeRules["upgrade"]...)
 
-// everyTrial gives each combination. What an effect does not look at is not varied with it.
+// everyTrial calls do with each combination. It does not vary inputs that an effect does not use.
 func everyTrial(do func(trial)) {
 	for _, c := range everyAnswer() {
 		for _, kind := range tasks.Kinds() {
@@ -205,7 +205,7 @@ func TestSettleEverything(t *testing.T) {
 	}
 }
 
-// compare holds a change to its verdict.
+// compare compares a change with the expected result.
 func compare(want verdict, c tasks.Change) error {
 	task := *c.Task
 	got := verdict{"again", task.Outcome, task.Slot, task.DueAt, task.CountedAttempts, task.InDoubt}

@@ -15,7 +15,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A shop is a desk on a memory store whose clock, provider and faults the test has in hand.
+// A shop is an Engine with a memory store. The test controls its clock, its provider and its faults.
 type shop struct {
 	tasks.Engine
 	store *memory.Store
@@ -27,13 +27,13 @@ type shop struct {
 	orders   []tasks.ConnectorRequest
 
 	applied []string // the ids of the changes, in the order of the calls
-	applies []fault  // of the next calls of Apply; nil: none
-	views   []error  // of the next calls of View; nil: none
-	vanish  bool     // the key, from the next View on
+	applies []fault  // the faults of the next calls of Apply; nil: no fault
+	views   []error  // the errors of the next calls of Snapshots; nil: no error
+	vanish  bool     // the key does not exist, from the next call of Snapshots on
 	pauses  []time.Duration
 }
 
-// A fault stands between the desk and the store, which it may call or not.
+// A fault replaces a call of the store. It may or may not call the store itself.
 type fault func(apply func() ([]error, error)) ([]error, error)
 
 const ttl = time.Minute
@@ -84,7 +84,7 @@ func (s *shop) request(kind tasks.Kind) tasks.Request {
 	}
 }
 
-// lease takes the one task that is due.
+// lease leases the only due task.
 func (s *shop) lease() tasks.Job {
 	s.t.Helper()
 	jobs, err := s.Lease(s.t.Context(), "worker", 10, ttl)
@@ -96,7 +96,7 @@ func (s *shop) lease() tasks.Job {
 
 func (s *shop) work(job tasks.Job) tasks.Report { return s.Work(s.t.Context(), s.t.Context(), job) }
 
-// view reads the key as the store has it, past all faults.
+// view reads the key directly from the store, without faults.
 func (s *shop) view() tasks.Snapshot {
 	s.t.Helper()
 	views, err := s.store.Snapshots(s.t.Context(), []keys.Code{"K"})
@@ -106,7 +106,7 @@ func (s *shop) view() tasks.Snapshot {
 	return views[0]
 }
 
-// history is what has happened to the key since it came in.
+// history returns the events of the key after its import.
 func (s *shop) history() []tasks.Event {
 	s.t.Helper()
 	events, err := s.store.History(s.t.Context(), "K")
@@ -125,7 +125,7 @@ func (s *shop) plans() []stock.Plan {
 	return plans
 }
 
-// awkward is the store behind the faults of a shop.
+// awkward is a store with the faults of a shop.
 type awkward struct {
 	*memory.Store
 	s *shop
@@ -177,7 +177,7 @@ func (a awkward) Apply(ctx context.Context, changes []tasks.Change) ([]error, er
 
 var errAway = errors.New("the store is away")
 
-// The faults: the call is lost, its answer is lost, and verdicts that the store did not give.
+// The faults: the call is lost, its result is lost, or the store did not return this error.
 func callLost(func() ([]error, error)) ([]error, error) { return nil, errAway }
 
 func answerLost(apply func() ([]error, error)) ([]error, error) {
@@ -196,7 +196,7 @@ func (p provider) Do(_ context.Context, o tasks.ConnectorRequest) tasks.Connecto
 	return p.s.provider(o)
 }
 
-// A box seals so that a test sees whether it was sealed and to what it is bound.
+// A box is a Sealer with a simple format, in which a test can see the bound bytes.
 type box struct{}
 
 func (box) Seal(plain, bound []byte) ([]byte, error) {

@@ -7,7 +7,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// moved is a line of history of task T: plan, from, to; a cause may follow.
+// moved returns a line of history of task T with a transfer. The event type is optional.
 func moved(plan string, from, to stock.State, cause ...tasks.EventType) tasks.Event {
 	e := tasks.Event{Task: "T", Plan: plan, From: from, To: to}
 	if len(cause) > 0 {
@@ -16,7 +16,7 @@ func moved(plan string, from, to stock.State, cause ...tasks.EventType) tasks.Ev
 	return e
 }
 
-// TestTrail follows a slot through its history.
+// TestTrail tests the locations of a slot in its history.
 func TestTrail(t *testing.T) {
 	other := tasks.Event{Task: "U", Plan: "elm", From: stock.Free, To: stock.Held}
 	for _, c := range []struct {
@@ -50,7 +50,7 @@ func TestTrail(t *testing.T) {
 	}
 }
 
-// TestTrailSays holds how the sums of a slot's moves are told.
+// TestTrailSays tests the text of the sums of a slot's transfers.
 func TestTrailSays(t *testing.T) {
 	for want, events := range map[string][]tasks.Event{
 		"nothing":                                nil,

@@ -18,19 +18,19 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the life stories in testdata with what happens now")
 
-// TestStories tells the life stories in testdata: one key, one file. A line that is not indented is a
-// command, those indented below it say what it answered and what has changed since:
+// TestStories runs the stories in testdata. Each file has the story of one key. A line without indentation is a
+// command. The indented lines below it are its results and the changes since the last command:
 //
-//	plan ID COUNTRY SIZE          an operator brings in a plan
+//	plan ID COUNTRY SIZE          an operator adds a plan
 //	key STATUS [used] [invite=I]  and the key K
-//	accept KIND [COUNTRY]         a holder asks for a task
-//	lease                         a worker takes the task that is due
-//	answer EFFECT [OUTCOME] [after=D]  the connector answers it, and it is settled
-//	unsent                        the worker gives the lease back
-//	die                           the worker is gone, and its lease runs on
+//	accept KIND [COUNTRY]         a holder requests a task
+//	lease                         a worker leases the due task
+//	answer EFFECT [OUTCOME] [after=D]  the connector returns this result, and the worker settles it
+//	unsent                        the worker returns the lease
+//	die                           the worker stops, and its lease continues until it expires
 //	advance D                     time passes
-//	revoke, restore, reset, hurry, release, resolve OUTCOME [TASK]  an operator steers
-//	info                          the shape of the info answer
+//	revoke, restore, reset, hurry, release, resolve OUTCOME [TASK]  an operator's changes
+//	info                          the shape of the info response
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) < 2 {
@@ -72,7 +72,7 @@ func tell(t *testing.T, file string) {
 	}
 }
 
-// difference shows the first line that is another.
+// difference returns the first line that differs.
 func difference(want, got string) string {
 	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
 	for i := range min(len(a), len(b)) {
@@ -83,11 +83,11 @@ func difference(want, got string) string {
 	return fmt.Sprintf("%d lines, not %d", len(b), len(a))
 }
 
-// A story is a shop that remembers what it has shown.
+// A story is a shop that stores the texts it has printed.
 type story struct {
 	*shop
 	job    *tasks.Job
-	lines  []string // what the command answered
+	lines  []string // the results of the command
 	shown  map[string]string
 	events int
 }
@@ -222,7 +222,7 @@ func (s *story) steer(command string, words []string) {
 	s.say("%s", [...]string{"not found", "reusable", "by invite", "by message", "by account"}[k.InfoShape()])
 }
 
-// reader views a task by its id, or the key with its latest.
+// reader returns a function that reads the task with the id, or the key with its latest task if the id is empty.
 func (s *story) reader(id string) func(context.Context) (tasks.Snapshot, error) {
 	return func(ctx context.Context) (tasks.Snapshot, error) {
 		if id != "" {
@@ -232,7 +232,7 @@ func (s *story) reader(id string) func(context.Context) (tasks.Snapshot, error) 
 	}
 }
 
-// changes gives what the command said, and every line that is new since the last one.
+// changes returns the results of the command, and every change since the last command.
 func (s *story) changes() string {
 	v := s.view()
 	if v.Key.Exists() {

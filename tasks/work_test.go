@@ -16,7 +16,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// upgrading is a shop with one accepted upgrade, and two plans of one slot.
+// upgrading returns a shop with one accepted upgrade, and two plans of one slot.
 func upgrading(t *testing.T) *shop {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Active})
@@ -60,7 +60,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestSettleWithTheAnswerLost holds that settling is learned by the same change, made once.
+// TestSettleWithTheAnswerLost tests that Settle repeats the same change after a lost result. The change is made
+// once.
 func TestSettleWithTheAnswerLost(t *testing.T) {
 	s := upgrading(t)
 	s.applies = []fault{answerLost, callLost, answerLost}
@@ -73,8 +74,8 @@ func TestSettleWithTheAnswerLost(t *testing.T) {
 	}
 }
 
-// TestConnectorPanics holds that it is as good as an answer that says nothing, and that what it
-// panicked with is not told.
+// TestConnectorPanics tests that a panic counts as a result with an unknown effect, and that the history does not
+// contain the value of the panic.
 func TestConnectorPanics(t *testing.T) {
 	for _, value := range []any{canary, errors.New(canary), tasks.NewSecret(canary)} {
 		s := upgrading(t)
@@ -91,7 +92,7 @@ func TestConnectorPanics(t *testing.T) {
 	}
 }
 
-// tamper writes what it likes into the sealed account.
+// tamper overwrites the sealed account of the task.
 func (s *shop) tamper(sealed []byte) {
 	s.t.Helper()
 	task := *s.view().Task
@@ -102,8 +103,8 @@ func (s *shop) tamper(sealed []byte) {
 	}
 }
 
-// TestPoison holds that a secret which does not open, or opens to junk, is asked about again without
-// the connector, and leaves no doubt.
+// TestPoison tests that a task is retried without a call of the connector if its account does not open or is
+// malformed. The task is not in doubt.
 func TestPoison(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		s := upgrading(t)
@@ -125,8 +126,8 @@ func TestPoison(t *testing.T) {
 	})
 }
 
-// TestAnAccountThatDoesNotOpen holds that no try is an attempt, that the task ends by its deadline with its
-// slot free, and that it is carried out as if nothing had been if the account opens before.
+// TestAnAccountThatDoesNotOpen tests that a failed decryption is not an attempt, and that the task ends at its
+// deadline with a free slot. If the account opens before, the task is carried out normally.
 func TestAnAccountThatDoesNotOpen(t *testing.T) {
 	for _, opens := range []bool{false, true} {
 		s := upgrading(t)
@@ -159,7 +160,7 @@ func TestAnAccountThatDoesNotOpen(t *testing.T) {
 	}
 }
 
-// TestSealsAreBound holds that an account does not open in another task.
+// TestSealsAreBound tests that a sealed account does not open in another task.
 func TestSealsAreBound(t *testing.T) {
 	s, other := upgrading(t), open(t)
 	other.ids = 100
@@ -174,7 +175,7 @@ func TestSealsAreBound(t *testing.T) {
 	}
 }
 
-// TestFencedTouchesNothing holds that a worker whose lease was lost writes nothing.
+// TestFencedTouchesNothing tests that a worker with a lost lease writes nothing.
 func TestFencedTouchesNothing(t *testing.T) {
 	s := upgrading(t)
 	late := s.lease()
@@ -192,7 +193,7 @@ func TestFencedTouchesNothing(t *testing.T) {
 	}
 }
 
-// TestSettleAgainstOthers holds that a key which support changes meanwhile keeps that change.
+// TestSettleAgainstOthers tests that Settle keeps a concurrent change of the key.
 func TestSettleAgainstOthers(t *testing.T) {
 	s := upgrading(t)
 	s.provider = func(tasks.ConnectorRequest) tasks.ConnectorResult {
@@ -210,7 +211,8 @@ func TestSettleAgainstOthers(t *testing.T) {
 	}
 }
 
-// TestSettleForgetsAShortage holds that what a claim found is no reason once the task has changed.
+// TestSettleForgetsAShortage tests that Settle claims again after a conflict, although the first claim found no
+// slot.
 func TestSettleForgetsAShortage(t *testing.T) {
 	s := upgrading(t)
 	s.provider = func(tasks.ConnectorRequest) tasks.ConnectorResult {
@@ -246,7 +248,7 @@ func TestSettleFails(t *testing.T) {
 	}
 }
 
-// TestSettlingHasAContextOfItsOwn holds that an asking which was cut short is settled all the same.
+// TestSettlingHasAContextOfItsOwn tests that an attempt with a cancelled context is settled.
 func TestSettlingHasAContextOfItsOwn(t *testing.T) {
 	s := upgrading(t)
 	asking, cancel := context.WithCancel(t.Context())
@@ -257,7 +259,8 @@ func TestSettlingHasAContextOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestClockIsTheStores holds that only what has passed since the lease is taken from the desk's clock.
+// TestClockIsTheStores tests that times are those of the store's clock. The engine's clock only measures the time
+// since the lease.
 func TestClockIsTheStores(t *testing.T) {
 	s := upgrading(t)
 	skew := 1000 * time.Hour
