@@ -6,8 +6,13 @@ import (
 	"strings"
 )
 
-// ClientAddress tells a request's client: the peer, or where that is a trusted proxy the nearest
-// address in X-Forwarded-For that is none. What stands before that anyone can have written.
+// ClientAddress returns the address of a request's client. That is the peer, unless the peer is a
+// trusted proxy. Then it is the last address in X-Forwarded-For that is not a trusted proxy.
+// Entries further to the left are ignored, because the client can write anything there.
+//
+// If every entry is a trusted proxy, the first entry is returned. At an entry that cannot be
+// parsed, the search stops at the address before it. If the peer cannot be parsed, the result is
+// the zero Addr.
 func ClientAddress(r *http.Request, proxies []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -28,7 +33,7 @@ func ClientAddress(r *http.Request, proxies []netip.Prefix) netip.Addr {
 	return client
 }
 
-// parseHop reads an address as proxies write it, some with a port.
+// parseHop parses an address as proxies write it: with or without a port, in brackets or not.
 func parseHop(s string) (netip.Addr, error) {
 	s = strings.TrimSpace(s)
 	if with, err := netip.ParseAddrPort(s); err == nil {

@@ -11,19 +11,19 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An answer is what the API says: an HTTP status, headers where it needs some, and a body.
+// An answer is the API's response: an HTTP status, headers if needed, and a body.
 type answer struct {
 	code    int
-	status  string        // the body's, for metrics
-	after   time.Duration // Retry-After, 0 for none
-	allow   string        // Allow, "" for none
-	body    []byte        // one line of JSON, shared with others: it is for reading
-	problem error         // what went wrong here, for the log
-	unknown bool          // the key that was named does not exist
-	key     keys.Code     // "" if none was named
+	status  string        // status in the body, for metrics
+	after   time.Duration // Retry-After; 0: no such header
+	allow   string        // Allow; "": no such header
+	body    []byte        // one line of JSON; other answers share it, so it must not be changed
+	problem error         // the error of this daemon, for the log
+	unknown bool          // the request named a key that does not exist
+	key     keys.Code     // "" if the request named no key
 }
 
-// The statuses that are no key's.
+// The values of the field status that are not statuses of a key.
 const (
 	statusNotExist = "not_exist"
 	statusError    = "error"
@@ -36,7 +36,8 @@ func say(code int, status, message string) answer {
 
 func wrong(code int, message string) answer { return say(code, statusError, message) }
 
-// notExist answers for a key that is not there. known says that it is, but revoked.
+// notExist is the answer for a key that does not exist. known is true if the key exists but is
+// revoked.
 func notExist(known bool) answer {
 	a := say(http.StatusOK, statusNotExist, tasks.UnknownKey.Error())
 	a.unknown = !known
@@ -55,7 +56,7 @@ func tooMany(after time.Duration) answer {
 	return a
 }
 
-// pause is how long a client is told to wait when the daemon cannot answer.
+// pause is the Retry-After of an answer that says that the daemon cannot serve the request now.
 const pause = 2 * time.Second
 
 func unavailable(problem error) answer {
@@ -64,8 +65,8 @@ func unavailable(problem error) answer {
 	return a
 }
 
-// accepted maps what became of an upgrade or renew to its answer: the one place where an error
-// becomes HTTP.
+// accepted returns the answer for the result of an upgrade or renew. It is the only place where an
+// error becomes an HTTP status.
 func accepted(kind tasks.Kind, err error) answer {
 	var refusal tasks.Refusal
 	var limited tasks.RateLimited
@@ -82,7 +83,8 @@ func accepted(kind tasks.Kind, err error) answer {
 	return unavailable(err)
 }
 
-// info shows a key in its shape, with the fields in the documented order.
+// info returns the answer for a key: the fields of the key's shape ([keys.Key.InfoShape]), in the
+// documented order.
 func info(k keys.Key) answer {
 	shape := k.InfoShape()
 	if shape == keys.NotFound {
@@ -94,7 +96,7 @@ func info(k keys.Key) answer {
 		o = o.text("invite", k.Invite).text("address", k.Address)
 	case keys.ByAccount:
 		o = o.text("username", k.Username).text("verify_address", k.VerifyAddress)
-	case keys.NotFound, keys.Reusable, keys.ByMessage: // the message says it all
+	case keys.NotFound, keys.Reusable, keys.ByMessage: // these shapes add no fields
 	}
 	used := 0
 	if k.Used {
@@ -104,8 +106,8 @@ func info(k keys.Key) answer {
 	return answer{code: http.StatusOK, status: string(k.Status), body: body}
 }
 
-// The values of headers that every answer has, made once: nobody appends to them in place, because
-// they are full.
+// The values of the headers that every answer has. All answers share these slices. Appending to a
+// slice copies it, because its length is equal to its capacity.
 var (
 	jsonText   = []string{"application/json; charset=utf-8"}
 	noStore    = []string{"no-store"}
@@ -113,7 +115,7 @@ var (
 	noSniff    = []string{"nosniff"}
 )
 
-// write sends the answer with that HTTP status.
+// write sends the answer with the given HTTP status.
 func (a answer) write(w http.ResponseWriter, status int) {
 	h := w.Header()
 	h["Content-Type"] = jsonText
@@ -128,5 +130,5 @@ func (a answer) write(w http.ResponseWriter, status int) {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(a.after.Seconds()))))
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(a.body) // a client that has left is no concern
+	_, _ = w.Write(a.body) // an error means that the client has disconnected
 }

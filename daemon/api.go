@@ -22,36 +22,38 @@ import (
 // them off. Set the fields before the first use; then any number of goroutines may use the API.
 type API struct {
 	Engine      tasks.Engine
-	Strangers   *Strangers        // limits unknown keys; nil: DefaultUnknownKeys; NoUnknownKeyLimit: off
-	Proxies     []netip.Prefix    // whose X-Forwarded-For is believed; without them all clients of a proxy are one
-	PostOnly    bool              // upgrade and renew by POST only, their secrets in the body
-	HTTPStatus  HTTPStatus        // which HTTP statuses the answers have; "": RealStatus
-	Timeout     time.Duration     // of one request; 0: 4s
-	MaxInFlight int               // carried out simultaneously, past which the answer is 503; 0: DefaultCalls; NoLimit: off
-	Log         *slog.Logger      // nil: silence
-	Observe     func(Observation) // nil: nobody looks
-	Wake        func()            // is told of each accepted task; nil: nobody waits
+	Strangers   *Strangers        // limits calls with unknown keys; nil: DefaultUnknownKeys; NoUnknownKeyLimit: no limit
+	Proxies     []netip.Prefix    // trusted proxies, whose X-Forwarded-For is used; if empty, all clients of a proxy count as one
+	PostOnly    bool              // upgrade and renew only by POST, with the secrets in the body
+	HTTPStatus  HTTPStatus        // HTTP statuses of the answers; "": RealStatus
+	Timeout     time.Duration     // for one request; 0: 4s
+	MaxInFlight int               // requests carried out simultaneously; further ones get a 503; 0: DefaultCalls; NoLimit: no limit
+	Log         *slog.Logger      // nil: no log
+	Observe     func(Observation) // is called after each answered request; nil: not called
+	Wake        func()            // is called after each accepted task; nil: not called
 
 	stopping atomic.Bool
-	calls    atomic.Int64 // that are carried out now
-	standard struct {     // the limiter of an API that is given none
+	calls    atomic.Int64 // requests that are being carried out now
+	standard struct {     // the limiter if Strangers is nil
 		sync.Once
 		*Strangers
 	}
 	shelf   shelf
-	refused loglimit.Limiter // the lines on clients that have used up a limit
-	failed  loglimit.Limiter // the lines on requests that could not be carried out
+	refused loglimit.Limiter // limits log lines about clients over a limit
+	failed  loglimit.Limiter // limits log lines about requests that failed
 }
 
-// An Observation is one answered request, for metrics. A client that has left before is not answered.
+// An Observation describes one answered request, for metrics. A request that was cancelled because
+// its client disconnected is not observed.
 type Observation struct {
-	Call   string // info, renew, upgrade, stock, or none
-	Status string // of the body
-	Code   int    // of HTTP, as with RealStatus
+	Call   string // info, renew, upgrade, stock or none
+	Status string // status in the body
+	Code   int    // HTTP status, as with RealStatus
 	Took   time.Duration
 }
 
-// Stop makes every further answer the one of a daemon that is stopping.
+// Stop makes the API answer further requests with a 503, because the daemon is stopping. Requests
+// with an invalid path, method or size still get their own error.
 func (a *API) Stop() { a.stopping.Store(true) }
 
 // ServeHTTP implements [http.Handler].
@@ -67,8 +69,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.log(r, id, o, said)
 }
 
-// answer finds the answer and the name of the call that it is to. A panic is one of ours: its value
-// is not told, since it could hold what was submitted.
+// answer returns the answer to a request, and the name of its call, or "none". A panic becomes a
+// 503. The value of the panic is not logged, because it could contain submitted data.
 func (a *API) answer(r *http.Request) (call string, said answer) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -100,7 +102,8 @@ func (a *API) timeout() time.Duration {
 	return 4 * time.Second
 }
 
-// refuse answers what is not even parsed.
+// refuse checks a request before it is parsed. If the request is invalid, it returns an answer and
+// true.
 func (a *API) refuse(r *http.Request) (said answer, refused bool) {
 	switch {
 	case r.URL.Path != "/API/" && r.URL.Path != "/API":
@@ -119,7 +122,7 @@ func (a *API) refuse(r *http.Request) (said answer, refused bool) {
 	return said, true
 }
 
-// allowed lists the methods that the call can be made with, or "" if this is one.
+// allowed returns the methods that the call allows, or "" if the request's method is among them.
 func (a *API) allowed(r *http.Request) string {
 	changes := names(r, callUpgrade, callRenew)
 	switch {
@@ -131,7 +134,7 @@ func (a *API) allowed(r *http.Request) string {
 	return among(r.Method, "GET, HEAD, POST")
 }
 
-// among is "" if the method is in the list, and the list if not.
+// among returns "" if the list contains the method, and otherwise the list.
 func among(method, list string) string {
 	for one := range strings.SplitSeq(list, ", ") {
 		if one == method {
@@ -151,7 +154,7 @@ func headerSize(h http.Header) int {
 	return size
 }
 
-// serve makes the call.
+// serve carries out the call.
 func (a *API) serve(ctx context.Context, r *http.Request, q request) answer {
 	switch q.Call {
 	case callStock:
@@ -168,8 +171,9 @@ func (a *API) serve(ctx context.Context, r *http.Request, q request) answer {
 	return a.named(ctx, r, q, func(code keys.Code) answer { return a.accept(ctx, q, code) })
 }
 
-// named makes a call that names a key, within the limit on unknown ones. A code of our own format is
-// beyond guessing, so it is neither refused nor counted.
+// named carries out a call that names a key, within the limit on unknown keys. A code of keyseat's
+// own format is neither refused nor counted, because it cannot be guessed. An empty code is not
+// counted either.
 func (a *API) named(ctx context.Context, r *http.Request, q request, call func(keys.Code) answer) answer {
 	typed := q.values.Get(q.Call)
 	code, err := keys.ParseTyped(typed)
@@ -186,9 +190,9 @@ func (a *API) named(ctx context.Context, r *http.Request, q request, call func(k
 	return said
 }
 
-// stranger makes a call for one whose unknown keys are counted. What is not accepted is refused too if
-// others of the address have used its limit up meanwhile, because guesses that are made at once would
-// all pass the first look.
+// stranger carries out a call and counts it if its key does not exist. The limit is checked before
+// the call and, unless the call succeeds, again after it. The second check is needed because
+// simultaneous guesses would all pass the first check.
 func (a *API) stranger(ctx context.Context, client netip.Addr, call func() answer) answer {
 	limiter := a.limiter()
 	wait := limiter.Refuse(client)

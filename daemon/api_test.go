@@ -102,7 +102,7 @@ func TestAKeyHasSoManyTasksAnHour(t *testing.T) {
 	}
 }
 
-// end settles the task that is due.
+// end settles the due task.
 func (s shop) end(o tasks.Outcome) {
 	s.Helper()
 	jobs, err := s.engine.Lease(s.Context(), "test", 1, time.Minute)

@@ -19,7 +19,7 @@ import (
 
 const module = "github.com/keyseat/keyseat/"
 
-// What the pure packages may import: values and text, nothing that does anything.
+// The packages that pure packages may import: they have no side effects.
 var (
 	values = []string{"cmp", "errors", "fmt", "iter", "maps", "slices", "strconv", "strings", "time"}
 	text   = []string{"unicode", "unicode/utf8"}
@@ -30,13 +30,15 @@ var (
 	}
 )
 
-// acts are what those packages could do for all that, and do not: read a clock, wait, print or read.
+// acts are functions that a pure package could call in spite of that list, but must not. They read
+// a clock, wait, print or read input.
 var acts = map[string][]string{
 	"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"},
 	"fmt":  {"Print", "Printf", "Println", "Scan", "Scanf", "Scanln"},
 }
 
-// outside is the one neighbour that nothing may point at: whoever clones the module has no such folder.
+// outside is a neighbouring folder that no file may mention, because a clone of the module does not
+// contain it.
 const outside = "../" + "shared"
 
 // retired are names of earlier versions, each with the field's term that has replaced it.
@@ -73,7 +75,7 @@ func TestArchitecture(t *testing.T) {
 	}
 }
 
-// A checker walks a tree and notes what breaks the rules.
+// A checker walks a tree and records breaches of the rules.
 type checker struct {
 	tree   fs.FS
 	faults []string
@@ -99,7 +101,8 @@ func check(tree fs.FS) *checker {
 	return c
 }
 
-// otherModule says whether a folder is a module of its own, which wires what it likes.
+// otherModule reports whether a folder is a module of its own. Such a module may import any
+// package.
 func (c *checker) otherModule(dir string) bool {
 	_, err := fs.Stat(c.tree, path.Join(dir, "go.mod"))
 	return dir != "." && err == nil
@@ -124,7 +127,7 @@ func (c *checker) file(name string) {
 	}
 }
 
-// source holds a file to the rules of its layer. Tests may import what they need.
+// source checks a file against the rules of its layer. Tests may import any package.
 func (c *checker) source(name string, content []byte) {
 	file, err := parser.ParseFile(token.NewFileSet(), name, content, parser.SkipObjectResolution)
 	if err != nil {
@@ -144,9 +147,10 @@ func (c *checker) source(name string, content []byte) {
 	}
 }
 
-// forbidden holds the arrows, which go one way: keys and stock know nobody, tasks knows those two,
-// adapters know these three and not each other, the daemon knows no adapter, and only the command
-// in daemon/keyseatd wires. Packages in internal serve all of these and know none.
+// forbidden checks the imports between layers, which have one direction. keys and stock import no
+// layer; tasks imports these two. Adapters import these three but not each other. daemon imports no
+// adapter; only the command in daemon/keyseatd does. Packages in internal may be imported by all of
+// these and import none of them.
 func (c *checker) forbidden(layer, rest, imported string) bool {
 	switch layer {
 	case "keys", "stock", "tasks":
@@ -166,7 +170,8 @@ func within(imported, folder string) bool {
 	return imported == folder || strings.HasPrefix(imported, folder+"/")
 }
 
-// pure finds what an allow-list of imports cannot: a clock, a print, a goroutine.
+// pure finds side effects that a list of allowed imports cannot find: a clock, a print, a
+// goroutine.
 func (c *checker) pure(name string, n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.GoStmt:
@@ -179,7 +184,7 @@ func (c *checker) pure(name string, n ast.Node) bool {
 	return true
 }
 
-// TestArchitectureCheckerFails plants one breach of each rule, and neighbours that break none.
+// TestArchitectureCheckerFails plants one breach of each rule, and similar code without a breach.
 func TestArchitectureCheckerFails(t *testing.T) {
 	imports := func(paths ...string) *fstest.MapFile {
 		return &fstest.MapFile{Data: []byte("package p\nimport (\n_ \"" + strings.Join(paths, "\"\n_ \"") + "\"\n)\n")}

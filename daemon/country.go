@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// Where the library's names are older than the countries' or not what people write.
+// renamed contains the names of countries whose name in the library is outdated or unusual.
 var renamed = map[stock.Country]string{
 	"CD": "Democratic Republic of the Congo",
 	"CG": "Republic of the Congo",
@@ -25,7 +25,8 @@ var renamed = map[stock.Country]string{
 	"TR": "Türkiye",
 }
 
-// CountryName is the short English name of a country; its code where there is none.
+// CountryName returns the short English name of a country, or its code if the code cannot be
+// parsed.
 func CountryName(c stock.Country) string {
 	if name, found := renamed[c]; found {
 		return name
@@ -37,11 +38,11 @@ func CountryName(c stock.Country) string {
 	return display.English.Regions().Name(region)
 }
 
-// Countries lists every country in the order of names as English collates them. The caller may change
+// Countries returns every country, sorted by name as English collates names. The caller may change
 // the slice.
 func Countries() []stock.Country { return slices.Clone(byName()) }
 
-// byName is worked out once, because a collator is slow and not safe for use by several goroutines.
+// byName is computed once, because a collator is slow and not safe for concurrent use.
 var byName = sync.OnceValue(func() []stock.Country {
 	all := stock.Countries()
 	english := collate.New(language.English)
@@ -51,7 +52,7 @@ var byName = sync.OnceValue(func() []stock.Country {
 	return all
 })
 
-// ranks gives each country's place in that order.
+// ranks returns the position of each country in the order of [Countries].
 func ranks() map[stock.Country]int {
 	all := byName()
 	places := make(map[stock.Country]int, len(all))

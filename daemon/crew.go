@@ -11,42 +11,44 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Crew leases due tasks and asks about so many at once. With those whose answers are being settled up to
-// twice as many are in work, and while tasks are quick as many as are asked about are leased ahead. It is made by [NewCrew]; its
-// exported fields may be set before Run, which is called once.
+// A Crew is a worker pool. It leases due tasks and calls the connector for up to Workers of them
+// simultaneously. While results are being settled, up to 2×Workers tasks are in progress. If at
+// least Workers tasks finish per second, it leases up to Workers more in advance.
+//
+// Use [NewCrew] to create a Crew. Set its exported fields before Run, which is called once.
 type Crew struct {
 	Engine  tasks.Engine
-	Name    string             // of this worker, for operators; may be empty
-	Workers int                // tasks that are asked about at once, at least 1; of NewCrew: 64
-	Lease   time.Duration      // how long a task is ours without a sign of life; of NewCrew: 1m
-	Poll    time.Duration      // between looks for what other daemons accepted; 0: 1s
-	Log     *slog.Logger       // of NewCrew: silence
-	Observe func(tasks.Report) // nil: nobody looks
+	Name    string             // worker name in each lease, for operators; may be empty
+	Workers int                // connector calls that run simultaneously, at least 1; NewCrew sets 64
+	Lease   time.Duration      // how long a lease lasts without a heartbeat; NewCrew sets 1m
+	Poll    time.Duration      // time between polls, which find tasks that other daemons accepted; 0: 1s
+	Log     *slog.Logger       // NewCrew sets a logger that discards every line
+	Observe func(tasks.Report) // is called with each report; nil: not called
 
-	wake  chan struct{} // holds one wish to look at once
+	wake  chan struct{} // holds up to one request for an immediate poll
 	hands sync.WaitGroup
 
 	mu      sync.Mutex
 	jobs    map[tasks.Ref]*job
-	waiting []*job // of the jobs, those that no hand has taken up yet
-	asking  int    // of the jobs, those that hands ask about
-	more    bool   // is perhaps due than the last look could take
-	failing bool   // the last job could not be settled, and nothing was leased since
+	waiting []*job // the jobs that no worker has started yet
+	asking  int    // number of jobs whose connector call is running
+	more    bool   // the last poll took all it could, so more tasks may be due
+	failing bool   // the last job could not be settled, and no poll has succeeded since
 	pace    pace
 
-	repeated loglimit.Limiter // the lines that a provider or a database can cause without end
+	repeated loglimit.Limiter // limits log lines that a provider or a database can cause without end
 }
 
 // A job is a leased task.
 type job struct {
 	tasks.Job
-	until time.Time          // the lease is ours, by the desk's clock
-	end   *time.Timer        // drops it then, since the store may be silent for longer
-	drop  context.CancelFunc // ends the work, since the lease is lost
+	until time.Time          // when the lease ends, by the engine's clock
+	end   *time.Timer        // calls drop when the lease ends, because the store may not answer before that
+	drop  context.CancelFunc // cancels the work on the job, because its lease is lost
 	work  func(asking context.Context, answered func()) error
 }
 
-// NewCrew makes a crew that is set up by its fields.
+// NewCrew returns a worker pool with default settings. Set its fields to change them.
 func NewCrew(engine tasks.Engine) *Crew {
 	return &Crew{
 		Engine: engine, Workers: 64, Lease: time.Minute, Log: slog.New(slog.DiscardHandler),
@@ -54,19 +56,21 @@ func NewCrew(engine tasks.Engine) *Crew {
 	}
 }
 
-// Wake makes the crew look for due tasks at once. It never blocks.
+// Wake makes the pool poll immediately. It never blocks.
 func (c *Crew) Wake() {
 	select {
 	case c.wake <- struct{}{}:
-	default: // a look is due already
+	default: // a poll is requested already
 	}
 }
 
-// Run works until the context ends. It then takes nothing more, waits up to drain for what was sent,
-// cuts the askings that are left, and settles those too. Its error says that some leases could not be
-// given up: they run out by themselves.
+// Run works until ctx ends. It then leases no more tasks, and waits up to drain for calls that were
+// sent to the provider. Shortly before drain is over, it cancels the calls that are left. It
+// settles those tasks too.
+//
+// An error says that some tasks could not be settled in time. Their leases expire by themselves.
 func (c *Crew) Run(ctx context.Context, drain time.Duration) error {
-	work := context.WithoutCancel(ctx) // what was sent outlives the signal
+	work := context.WithoutCancel(ctx) // calls that were sent continue after ctx ends
 	asking, cut := context.WithCancel(work)
 	defer cut()
 	beats, stop := context.WithCancel(work)
@@ -76,7 +80,7 @@ func (c *Crew) Run(ctx context.Context, drain time.Duration) error {
 	return c.drained(cut, drain)
 }
 
-// enlist begins to look after a lease, whose task waits for a hand.
+// enlist tracks a leased task, which then waits for a worker.
 func (c *Crew) enlist(work context.Context, leased tasks.Job) {
 	settling, drop := context.WithCancel(work)
 	until := leased.LeasedAt.Add(c.Lease)
@@ -88,8 +92,8 @@ func (c *Crew) enlist(work context.Context, leased tasks.Job) {
 	c.waiting = append(c.waiting, j)
 }
 
-// start works on a job in a goroutine of its own, whose hand is free for another as soon as there is an
-// answer.
+// start works on a job in a new goroutine. The job occupies a worker only until its connector call
+// returns; settling occupies no worker. The caller holds mu.
 func (c *Crew) start(ctx, asking context.Context, j *job) {
 	c.asking++
 	c.hands.Go(func() {
@@ -98,7 +102,7 @@ func (c *Crew) start(ctx, asking context.Context, j *job) {
 	})
 }
 
-// free has a hand that has its answer go on.
+// free releases the worker of a job whose connector call has returned, and dispatches further jobs.
 func (c *Crew) free(ctx, asking context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,11 +110,12 @@ func (c *Crew) free(ctx, asking context.Context) {
 	c.goOn(ctx, asking)
 }
 
-// work asks, and settles. Its error is that the store does not.
+// work calls the connector and settles the task. It returns an error if the store fails. A lost
+// lease is not an error.
 func (c *Crew) work(asking, settling context.Context, j *job, answered func()) error {
 	defer j.drop()
 	defer j.end.Stop()
-	if settling.Err() != nil { // it has waited for too long
+	if settling.Err() != nil { // the lease was lost while the job waited
 		answered()
 		c.report(asking, tasks.Report{Task: *j.Task, Err: tasks.ErrFenced})
 		return nil
@@ -126,7 +131,7 @@ func (c *Crew) work(asking, settling context.Context, j *job, answered func()) e
 	return report.Err
 }
 
-// ask asks until the lease is lost.
+// ask calls the connector. The call is cancelled when the lease is lost.
 func (c *Crew) ask(ctx, settling context.Context, j tasks.Job) tasks.Attempt {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -134,17 +139,18 @@ func (c *Crew) ask(ctx, settling context.Context, j tasks.Job) tasks.Attempt {
 	return c.Engine.Call(ctx, j)
 }
 
-// early is how much sooner than the store's a clock of ours may come to a task's time.
+// early is added to the time until a task is due, because this daemon's clock may be that far ahead
+// of the store's clock.
 const early = 2 * time.Millisecond
 
-// wakeFor looks for a task again as soon as it is due, where the next poll would be late.
+// wakeFor polls as soon as the task is due again, if the next regular poll would be later.
 func (c *Crew) wakeFor(r tasks.Report) {
 	if r.Err == nil && r.Task.Open() && r.Again < c.poll() {
 		time.AfterFunc(r.Again+early, c.Wake)
 	}
 }
 
-// finish forgets a job, and makes room for another to be settled.
+// finish removes a job and dispatches further jobs, because another task can now be settled.
 func (c *Crew) finish(ctx, asking context.Context, done *job, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,7 +160,7 @@ func (c *Crew) finish(ctx, asking context.Context, done *job, err error) {
 	c.goOn(ctx, asking)
 }
 
-// next takes the job that has waited longest.
+// next removes the job that has waited longest from waiting and returns it.
 func (c *Crew) next() (j *job) {
 	j, c.waiting = c.waiting[0], c.waiting[1:]
 	return j

@@ -11,8 +11,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// hoard is the most leases without an answer at once that a crew of eight has, of so many tasks that take so
-// long, and how many tasks of them are leased by others at once when it stops after a while.
+// hoard runs a pool of eight workers with n tasks, each of which takes the given time, and stops it
+// after a while. It returns the maximum number of leases without a result, and the number of tasks
+// that another worker can lease immediately after the stop.
 func hoard(t *testing.T, n int, takes, while time.Duration) (most, left int) {
 	s := open(t)
 	s.fill(n)
@@ -36,7 +37,7 @@ func hoard(t *testing.T, n int, takes, while time.Duration) (most, left int) {
 	return int(leased.most.Load()), len(views)
 }
 
-// leasing is a store that knows how many leases there are, less those that were answered.
+// leasing is a store that counts the leases without a result.
 type leasing struct {
 	tasks.Store
 	now, most atomic.Int64
@@ -56,7 +57,8 @@ func (c *leasing) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duratio
 	return c.Store.Extend(ctx, refs, ttl)
 }
 
-// TestQuickHandsLeaseAhead also holds that a stop gives back at once what no hand has taken up.
+// TestQuickHandsLeaseAhead also checks that a stop immediately returns tasks that no worker has
+// started.
 func TestQuickHandsLeaseAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		if most, left := hoard(t, 500, 50*time.Millisecond, 5*time.Second/2); most != 16 || left == 0 {
@@ -73,8 +75,8 @@ func TestSlowHandsLeaveTasksToOthers(t *testing.T) {
 	})
 }
 
-// A hang is a crew of eight with a backlog of 600, which its provider answers quickly for two seconds, and
-// from then on only once it is over.
+// A hang is a pool of eight workers with a backlog of 600 tasks. Its provider answers quickly for
+// two seconds, and then not until over is closed.
 type hang struct {
 	shop
 	asked, late atomic.Int64 // of the late the lease was lost before
@@ -112,7 +114,7 @@ func TestHandsThatBecomeSlowGiveBackWhatWaits(t *testing.T) {
 	})
 }
 
-// TestAJobThatHasLostItsLeaseIsNotBegun loses the leases of all that wait for a hand.
+// TestAJobThatHasLostItsLeaseIsNotBegun takes the leases of all waiting jobs away.
 func TestAJobThatHasLostItsLeaseIsNotBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hung(t, func(c *daemon.Crew) {
@@ -140,7 +142,8 @@ func (forgetful) Extend(_ context.Context, refs []tasks.Ref, _ time.Duration) ([
 	return errs, nil
 }
 
-// unhurried is a store that takes a second to settle, and knows how many it settles at once.
+// unhurried is a store that takes a second to settle, and records how many tasks it settles
+// simultaneously.
 type unhurried struct {
 	tasks.Store
 	now, most atomic.Int64
@@ -153,7 +156,8 @@ func (u *unhurried) Apply(ctx context.Context, changes []tasks.Change) ([]error,
 	return u.Store.Apply(ctx, changes)
 }
 
-// TestHandsGoOnWhileAnswersAreSettled holds that no more than twice as many as hands are in work.
+// TestHandsGoOnWhileAnswersAreSettled checks that up to twice as many tasks as workers are in
+// progress.
 func TestHandsGoOnWhileAnswersAreSettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)

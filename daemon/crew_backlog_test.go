@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// far is a store with a way to it: tasks end while others are leased.
+// far is a store with network latency: tasks end while others are being leased.
 type far struct {
 	*memory.Store
 	leases atomic.Int64
@@ -24,8 +24,8 @@ func (f *far) Lease(ctx context.Context, worker string, n int, ttl time.Duration
 	return f.Store.Lease(ctx, worker, n, ttl)
 }
 
-// backlog has a crew of eight, which as good as never polls, find so many tasks. The first few of them
-// take an hour, the others a time that differs.
+// backlog runs a pool of eight workers, which practically never polls, with n tasks. The first
+// tasks, slow in number, take an hour; the others take a few milliseconds each.
 func backlog(t *testing.T, n, slow int) (f *far, working int, stop func() error) {
 	s := open(t)
 	s.fill(n)
@@ -66,7 +66,7 @@ func TestABacklogIsWorkedOffWithoutPolls(t *testing.T) {
 	})
 }
 
-// TestHandsThatAreHeldUpLeaveTheOthersToWork has fewer than half of the hands free.
+// TestHandsThatAreHeldUpLeaveTheOthersToWork leaves fewer than half of the workers free.
 func TestHandsThatAreHeldUpLeaveTheOthersToWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, left, stop := backlog(t, 100, 6)

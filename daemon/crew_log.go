@@ -9,8 +9,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// report observes and logs a finished job. Each task has one line when it ends. The lines on attempts that
-// leave it open are bounded, because a provider that is down causes them for every task.
+// report observes and logs a finished job. Each task has one line when it ends. The lines about
+// attempts that leave a task open are limited, because a provider that is down causes them for
+// every task.
 func (c *Crew) report(ctx context.Context, r tasks.Report) {
 	if c.Observe != nil {
 		c.Observe(r)
@@ -21,7 +22,7 @@ func (c *Crew) report(ctx context.Context, r tasks.Report) {
 	}
 	outcome := slog.String("outcome", string(r.Task.Outcome))
 	switch {
-	case errors.Is(r.Err, tasks.ErrFenced): // it is another worker's business by now
+	case errors.Is(r.Err, tasks.ErrFenced): // another worker has the task now
 		c.logBounded(ctx, slog.LevelWarn, "lease lost", "", attrs...)
 	case r.Err != nil:
 		c.logBounded(ctx, slog.LevelError, "cannot settle", "", append(attrs, slog.String("error", r.Err.Error()))...)
@@ -40,12 +41,13 @@ func (c *Crew) report(ctx context.Context, r tasks.Report) {
 	}
 }
 
-// logBounded logs a line that is one of many with the same message and reason.
+// logBounded logs a line through the log limiter. Lines with the same message and reason share one
+// limit.
 func (c *Crew) logBounded(ctx context.Context, level slog.Level, message, reason string, attrs ...slog.Attr) {
 	c.repeated.Log(ctx, c.Log, loglimit.Event{Subject: message + ": " + reason, Level: level, Message: message, Attrs: attrs})
 }
 
-// logState logs whether the store does what the crew needs: a failure, or that it works again.
+// logState logs that an operation on the store failed, or that it works again (err is nil).
 func (c *Crew) logState(ctx context.Context, failure string, err error) {
 	if err != nil {
 		c.repeated.Log(ctx, c.Log, loglimit.Event{

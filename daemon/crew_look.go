@@ -7,8 +7,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// lookout leases tasks and has them worked on until the context ends. What no hand has taken up by then
-// is given back, while the hands come to their ends.
+// lookout polls for tasks and dispatches them until ctx ends. It then returns the leases of jobs
+// that no worker has started, while the running jobs finish.
 func (c *Crew) lookout(ctx, asking context.Context) {
 	for ctx.Err() == nil {
 		c.look(ctx, asking)
@@ -39,12 +39,12 @@ func (c *Crew) pauseOrWake(ctx context.Context, d time.Duration) {
 	}
 }
 
-// lookTime bounds a look for work. A stop does not cut it short, since a lease that was taken and not
-// heard of would have to run out.
+// lookTime limits the duration of a poll. The end of ctx does not cancel a poll. Otherwise the
+// store could give leases that the daemon does not know of, and they would have to expire.
 const lookTime = 5 * time.Second
 
-// look leases what is due, as many as there are free hands, and some ahead. What it leased ahead before
-// goes back if the hands have become slow.
+// look leases due tasks: one per idle worker, plus the prefetch. If the workers have become slow,
+// it first returns the prefetched tasks.
 func (c *Crew) look(ctx, asking context.Context) {
 	if c.stalled() {
 		c.giveBack(ctx, c.dismiss())
@@ -72,9 +72,11 @@ func (c *Crew) lease(ctx context.Context, most int) (n int, err error) {
 	return len(leased), err
 }
 
-// goOn gives what waits to the hands that are free, unless the crew stops, too much is to be settled or the
-// store fails. If few wait then but more may be due, the crew looks. Leases are of many tasks all the same,
-// since while one is under way the wishes for the next become one.
+// goOn dispatches waiting jobs to idle workers. It dispatches nothing while the pool is stopping,
+// while too many results are being settled, or while the store fails.
+//
+// If few jobs wait and more tasks may be due, it requests a poll. Requests coalesce while a lease
+// is being made, so each lease still takes many tasks. The caller holds mu.
 func (c *Crew) goOn(ctx, asking context.Context) {
 	for ctx.Err() == nil && !c.failing && c.idle() > 0 && len(c.waiting) > 0 {
 		c.start(ctx, asking, c.next())
@@ -84,20 +86,22 @@ func (c *Crew) goOn(ctx, asking context.Context) {
 	}
 }
 
-// idle is how many hands may take up a job: those that ask about none, unless too much is to be settled.
+// idle returns how many workers may start a job: Workers minus the running connector calls. It is
+// less if more than Workers results are being settled, because at most 2×Workers jobs are in
+// progress.
 func (c *Crew) idle() int {
 	taken := len(c.jobs) - len(c.waiting)
 	return min(c.Workers-c.asking, 2*c.Workers-taken)
 }
 
-// stalled says whether tasks wait although hands finish nothing.
+// stalled reports whether jobs wait although the throughput is too low for a prefetch.
 func (c *Crew) stalled() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.waiting) > 0 && c.ahead() == 0
 }
 
-// dismiss forgets the jobs that no hand has taken up.
+// dismiss removes the jobs that no worker has started, and returns them.
 func (c *Crew) dismiss() []*job {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -111,7 +115,7 @@ func (c *Crew) dismiss() []*job {
 	return waiting
 }
 
-// giveBack returns leases that were not used.
+// giveBack ends the leases of unused jobs, so that any daemon can lease those tasks.
 func (c *Crew) giveBack(ctx context.Context, unused []*job) {
 	if len(unused) == 0 {
 		return
@@ -126,7 +130,7 @@ func (c *Crew) giveBack(ctx context.Context, unused []*job) {
 	c.logState(ctx, "cannot give leases back, they will run out", err)
 }
 
-// note keeps whether more may be due than was taken.
+// note records after a poll whether more tasks may be due, and dispatches jobs.
 func (c *Crew) note(ctx, asking context.Context, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,19 +138,23 @@ func (c *Crew) note(ctx, asking context.Context, more bool) {
 	c.goOn(ctx, asking)
 }
 
-// room is how many tasks may be leased.
+// room returns how many tasks to lease now.
 func (c *Crew) room() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.spare()
 }
 
-// spare is that: one for each idle hand, and some ahead, less those that wait already.
+// spare returns how many tasks to lease now: idle workers plus prefetch, minus the jobs that wait
+// already. The caller holds mu.
 func (c *Crew) spare() int { return c.idle() + c.ahead() - len(c.waiting) }
 
-// ahead is how many tasks are leased before a hand is free: one for each, while they take less than a
-// second, so that none waits here for much longer than that while another daemon has hands free. If this
-// one dies, those count as asked about, because nobody knows that they were not.
+// ahead returns how many tasks to lease in advance: Workers if at least Workers tasks finish per
+// second, otherwise 0. So no task waits here for much longer than a second while another daemon has
+// idle workers.
+//
+// If this daemon dies, prefetched tasks count as attempted, because no record shows that the
+// provider was not called.
 func (c *Crew) ahead() int {
 	if c.pace.of(c.Engine.Now()) < c.Workers {
 		return 0
@@ -154,7 +162,7 @@ func (c *Crew) ahead() int {
 	return c.Workers
 }
 
-// A pace is how many were done a second, over the last second or more.
+// A pace measures throughput: tasks finished per second, over the last second or more.
 type pace struct {
 	since     time.Time
 	now, last int
@@ -168,7 +176,8 @@ func (p *pace) count(at time.Time) {
 	p.now++
 }
 
-// of is the pace at a time, none if nothing was done for long.
+// of returns the throughput at a given time. It is 0 if the measurement is 2 seconds old or older,
+// because then no task has finished recently.
 func (p *pace) of(at time.Time) int {
 	if at.Sub(p.since) >= 2*time.Second {
 		return 0

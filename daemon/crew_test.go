@@ -17,14 +17,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// connector is a function as one.
+// connector is a function as a [tasks.Connector].
 type connector func(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult
 
 func (c connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	return c(ctx, o)
 }
 
-// work runs a crew; the function stops it and gives what Run returned.
+// work runs a worker pool. The returned function stops it and returns the error of Run.
 func (s shop) work(c tasks.Connector, set ...func(*daemon.Crew)) (stop func() error) {
 	s.engine.Connector = c
 	crew := daemon.NewCrew(s.engine)
@@ -50,7 +50,7 @@ func (s shop) upgrade(code keys.Code, login string) {
 	}
 }
 
-// fill has so many upgrades wait.
+// fill creates n waiting upgrades.
 func (s shop) fill(n int) {
 	s.Helper()
 	s.plan("p", "US", n)
@@ -142,7 +142,7 @@ func TestAPanicIsContained(t *testing.T) {
 	})
 }
 
-// TestALongAskingKeepsItsLease also has a second crew that would take the task.
+// TestALongAskingKeepsItsLease also runs a second pool that would take the task.
 func TestALongAskingKeepsItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
@@ -181,7 +181,8 @@ func (d *deaf) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) 
 	return d.Store.Extend(ctx, refs, ttl)
 }
 
-// TestALostLeaseEndsTheWork has a crew that cannot extend its leases: before they run out it lets go.
+// TestALostLeaseEndsTheWork uses a pool that cannot extend its leases. It cancels its work before
+// they expire.
 func TestALostLeaseEndsTheWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)
@@ -256,8 +257,8 @@ func TestAStopWaitsForWhatWasSent(t *testing.T) {
 	})
 }
 
-// TestATaskIsAskedAgainWhenItIsDue has plans that are full: the task goes on with the next at once,
-// and does not wait for a poll.
+// TestATaskIsAskedAgainWhenItIsDue uses plans that are full. The task continues with the next plan
+// immediately, without waiting for a poll.
 func TestATaskIsAskedAgainWhenItIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t)

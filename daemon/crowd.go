@@ -10,28 +10,30 @@ import (
 	"sync"
 )
 
-// A crowd is the connections of a listener, and keeps so many at most. Past the limit the one goes
-// that has kept the daemon waiting longest: for a request, for the rest of one, or to take an answer.
-// So those who hold connections open and say nothing, or little at a time, take no place from those
-// who ask. It is safe for concurrent use.
+// A crowd is a connection limiter: it tracks the connections of a listener and keeps up to limit of
+// them. Past the limit it closes the connection that has kept the daemon waiting longest. The wait
+// can be for a request, for the rest of a request, or for the client to receive an answer.
+//
+// So clients that hold connections open and send nothing, or send slowly, do not displace active
+// clients. A crowd is safe for concurrent use.
 type crowd struct {
-	limit int // 0: none
+	limit int // 0: no limit
 
 	mu      sync.Mutex
-	waiting list.List // of the guests that are waited for, the longest first
+	waiting list.List // the connections that the daemon waits for, the longest wait first
 	guests  map[net.Conn]*guest
 }
 
-// A guest is a connection of a crowd.
+// A guest is a tracked connection.
 type guest struct {
 	conn    net.Conn
-	place   *list.Element // among those that are waited for; nil: it is not
-	working int           // its requests that are worked on, of which HTTP/2 has several
+	place   *list.Element // its element of waiting; nil: the daemon does not wait for it
+	working int           // number of its requests in progress; HTTP/2 allows several
 }
 
 func newCrowd(limit int) *crowd { return &crowd{limit: limit, guests: map[net.Conn]*guest{}} }
 
-// watch makes a server tell of its connections and requests.
+// watch installs the limiter in a server, so that it tracks the server's connections and requests.
 func (c *crowd) watch(server *http.Server) {
 	server.Handler = c.attend(server.Handler)
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
@@ -46,7 +48,7 @@ func (c *crowd) watch(server *http.Server) {
 
 type guestKey struct{}
 
-// join lets a connection in, and another out where there are too many.
+// join adds a connection, and closes a connection if there are too many.
 func (c *crowd) join(conn net.Conn) *guest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,7 +56,7 @@ func (c *crowd) join(conn net.Conn) *guest {
 	g.place = c.waiting.PushBack(g)
 	c.guests[conn] = g
 	if c.limit > 0 && len(c.guests) > c.limit {
-		c.drop(c.waiting.Front()) // the newest, if all others are worked for
+		c.drop(c.waiting.Front()) // the new connection itself, if all others have requests in progress
 	}
 	return g
 }
@@ -67,9 +69,9 @@ func (c *crowd) drop(place *list.Element) {
 	c.forget(g)
 	conn := g.conn
 	if secure, is := conn.(*tls.Conn); is {
-		conn = secure.NetConn() // because a farewell may take seconds
+		conn = secure.NetConn() // without the closing message of TLS, which may take seconds
 	}
-	_ = conn.Close() // nobody is told
+	_ = conn.Close() // an error needs no action
 }
 
 func (c *crowd) leave(conn net.Conn) {
@@ -92,7 +94,7 @@ func (c *crowd) rise(g *guest) {
 	}
 }
 
-// works notes that a request of the guest is worked on.
+// works records that a request of the connection is in progress.
 func (c *crowd) works(g *guest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,7 +102,8 @@ func (c *crowd) works(g *guest) {
 	c.rise(g)
 }
 
-// waits notes that one no longer is.
+// waits records that a request is no longer in progress. After the last request, the daemon waits
+// for the connection again.
 func (c *crowd) waits(g *guest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,7 +112,7 @@ func (c *crowd) waits(g *guest) {
 	}
 }
 
-// attend notes what is done for whom.
+// attend wraps a handler so that the limiter knows which connections have requests in progress.
 func (c *crowd) attend(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g, is := r.Context().Value(guestKey{}).(*guest)
@@ -126,7 +129,8 @@ func (c *crowd) attend(next http.Handler) http.Handler {
 	})
 }
 
-// An awaited body comes from a guest, who is waited for as long as it does not.
+// An awaited is a request body. While the daemon reads it, the daemon counts as waiting for the
+// connection.
 type awaited struct {
 	io.ReadCloser
 	crowd *crowd

@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// A deadline is a context like that of [context.WithDeadline], whose timer starts only when somebody
-// begins to wait for its end: nobody does for a request that is answered at once, as most are.
+// A deadline is a context like that of [context.WithDeadline], but its timer starts only when a
+// caller begins to wait for its end. Most requests are answered immediately, so that no caller
+// waits and no timer is needed.
 type deadline struct {
-	context.Context // that of the request
+	context.Context // the context of the request
 	at              time.Time
 
 	mu     sync.Mutex
-	timed  context.Context // nil: nobody has waited yet
+	timed  context.Context // nil: no caller has waited yet
 	cancel context.CancelFunc
 	ended  bool
 }
@@ -56,7 +57,7 @@ func (d *deadline) start() context.Context {
 	return d.timed
 }
 
-// end ends it now, as a [context.CancelFunc] does.
+// end ends the context immediately, as a [context.CancelFunc] does.
 func (d *deadline) end() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 )
 
-// TestADeadlineIsAContext holds it to what context.WithDeadline does, whether anybody waits for it or not.
+// TestADeadlineIsAContext compares a deadline with context.WithDeadline, with and without a
+// goroutine that waits for its end.
 func TestADeadlineIsAContext(t *testing.T) {
 	for _, waits := range []bool{false, true} {
 		for name, c := range map[string]struct {

@@ -11,7 +11,8 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// TestRegister holds that a mux answers both paths itself, so that no redirect repeats a password.
+// TestRegister checks that a mux answers at both paths itself, so that no redirect repeats a
+// password.
 func TestRegister(t *testing.T) {
 	s := open(t)
 	s.bring(keys.Key{Code: "K"})
@@ -33,7 +34,8 @@ func TestRegister(t *testing.T) {
 	}
 }
 
-// TestAnAPIThatSetsNoLimitHasThem holds that an embedder has to switch a limit off in so many words.
+// TestAnAPIThatSetsNoLimitHasThem checks that limits are on unless they are explicitly switched
+// off.
 func TestAnAPIThatSetsNoLimitHasThem(t *testing.T) {
 	s := open(t)
 	s.bring(keys.Key{Code: "K"})
@@ -55,7 +57,7 @@ func TestAnAPIThatSetsNoLimitHasThem(t *testing.T) {
 	}
 }
 
-// TestCallsAreBoundedByDefault makes as many calls simultaneously as an API allows that sets no limit.
+// TestCallsAreBoundedByDefault makes as many simultaneous calls as the default limit allows.
 func TestCallsAreBoundedByDefault(t *testing.T) {
 	s := open(t)
 	s.bring(keys.Key{Code: "K"})

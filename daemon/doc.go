@@ -1,14 +1,26 @@
-// Package daemon serves the API of keyseat over HTTP and works on what it accepts.
+// Package daemon serves the API of keyseat over HTTP and works on the accepted tasks.
 //
-// [API] is a handler that mounts in any mux; [Crew] is the loop that carries accepted tasks out;
-// [Server] runs both on listeners of its own and stops them in order. None of them knows a database
-// or a provider: a [tasks.Engine], which [NewEngine] makes of both, does.
+//   - [API] is a handler that mounts in any mux.
+//   - [Crew] is the worker pool that carries out accepted tasks.
+//   - [Server] runs both on its own listeners and stops them in order.
 //
-//	request ─▶ API ─▶ parse ─▶ tasks.Engine ─▶ answer
-//	            │ wakes                │
-//	            ▼                      ▼
-//	          Crew ─▶ lease ─▶ tasks.Engine.Work, so many at once, leases kept alive
+// They do not depend on a particular database or provider, because they use a [tasks.Engine].
+// [NewEngine] combines a store and a connector into an engine.
 //
-// What surrounds them is in packages of its own: the operator's API (admin) and console, the page for
-// key holders, webhooks, metrics, a Go client, and the program itself (keyseatd).
+//	request ─▶ API ─▶ parse ─▶ Engine.Accept ─▶ Store       (the task is stored)
+//	            │                                 │
+//	            │ wakes                           │ due tasks
+//	            ▼                                 ▼
+//	          Crew ─────▶ poll ─────────▶ Engine.Lease
+//	                                              │
+//	            up to Workers simultaneously:     ▼
+//	                                      Engine.Call   ─▶ Connector ─▶ provider
+//	                                              │ result
+//	            up to 2×Workers in progress:      ▼
+//	                                      Engine.Settle ─▶ Store
+//
+// Heartbeats extend the leases until a task is settled.
+//
+// Other packages contain the admin API (admin), the console, the page for key holders, webhooks,
+// metrics, a Go client, and the program itself (keyseatd).
 package daemon

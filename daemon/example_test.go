@@ -21,7 +21,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// stocked is a store with a plan of two slots and one key.
+// stocked returns a store with a plan of two slots and one key.
 func stocked(ctx context.Context) *memory.Store {
 	store := memory.New(time.Now)
 	_ = store.EditPlans(ctx, []stock.PlanEdit{{ID: "elm", Country: new(stock.Country("US")), Size: new(2)}})
@@ -31,7 +31,7 @@ func stocked(ctx context.Context) *memory.Store {
 	return store
 }
 
-// A program of your own mounts the API beside what else it serves, and has a crew at work.
+// A program of your own mounts the API next to its other handlers, and runs a worker pool.
 func Example() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// WithDeadline is a request's deadline in the manner of [context.WithTimeout].
+// WithDeadline returns a request's deadline, in the manner of [context.WithTimeout].
 func WithDeadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	one := newDeadline(ctx, d)
 	return one, one.end

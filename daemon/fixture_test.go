@@ -25,7 +25,7 @@ type shop struct {
 	api    *daemon.API
 }
 
-// plain is a sealer that seals nothing: here nobody looks.
+// plain is a sealer that does not encrypt.
 type plain struct{}
 
 func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
@@ -80,7 +80,7 @@ func (s shop) ask(method, target, body string, edit ...func(*http.Request)) *htt
 	return w
 }
 
-// get gives the body of a GET.
+// get returns the body of the answer to a GET.
 func (s shop) get(query url.Values) string {
 	s.Helper()
 	return s.ask(http.MethodGet, "/API/?"+query.Encode(), "").Body.String()

@@ -10,32 +10,34 @@ import (
 	"github.com/keyseat/keyseat/daemon/loglimit"
 )
 
-// A Register is where the daemons that share a database count strangers together. It is safe for
-// concurrent use.
+// A Register counts unknown keys for all daemons that share a database. It is safe for concurrent
+// use.
 type Register interface {
-	// Attend notes that the daemon of that name is there for so long from now, and gives how many are.
+	// Attend records a heartbeat: the daemon of that name is alive for ttl from now. It returns the
+	// number of live daemons.
 	Attend(ctx context.Context, name string, ttl time.Duration) (daemons int, err error)
-	// CountStrangers adds the unknown keys that each block of addresses has named to those of its
-	// minute, which begins with the first. It tells of each block, once, how many these are now and
-	// what is left of the minute, more than nothing. After an error they may have been added or not.
+	// CountStrangers adds the unknown keys of each address block to the block's current one-minute
+	// window. A window starts with the block's first unknown key. For each block it calls tell
+	// once, with the new total and the time left in the window, which is positive. After an error,
+	// the counts may have been added or not.
 	CountStrangers(ctx context.Context, unknown map[netip.Prefix]int, tell func(block netip.Prefix, unknown int, left time.Duration)) error
 }
 
-// The paces of a fleet.
+// The times of the shared counter.
 const (
-	signEvery  = 10 * time.Second       // between a daemon's signs of life
-	signHolds  = 3 * signEvery          // so that one may be lost
-	countWait  = 250 * time.Millisecond // of a call for what the others have counted
-	flightTime = 2 * time.Second        // of one count; what comes meanwhile waits for the next
+	signEvery  = 10 * time.Second       // between the heartbeats of a daemon
+	signHolds  = 3 * signEvery          // tolerates a missed heartbeat
+	countWait  = 250 * time.Millisecond // how long a call waits for the counts of other daemons
+	flightTime = 2 * time.Second        // timeout of a heartbeat and of a batch; later counts wait for the next batch
 )
 
-// Join makes strangers be counted in the register too. It is called before their first use.
+// Join makes s count unknown keys in a register too. Call it before the first use of s.
 func (s *Strangers) Join(r Register) {
 	s.fleet = &fleet{register: r, name: rand.Text(), hear: s.hear, next: newFlight()}
 }
 
-// Attend leaves signs of life in the register, if one was joined, until the context ends. From them all
-// daemons know how many they are.
+// Attend sends heartbeats to the register until ctx ends. They let each daemon know how many
+// daemons there are. Without a register Attend returns immediately.
 func (s *Strangers) Attend(ctx context.Context, log *slog.Logger) {
 	if s.fleet == nil {
 		return
@@ -73,8 +75,8 @@ func (f *fleet) attend(ctx context.Context) error {
 	return nil
 }
 
-// share is what a daemon may allow by itself: an equal part, or one while it has never heard how many
-// there are.
+// share returns how many unknown keys a daemon may allow by itself: an equal share of the limit, at
+// least 1. It is 1 while the number of daemons is unknown.
 func (f *fleet) share(limit int) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

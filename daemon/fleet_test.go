@@ -13,7 +13,7 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 )
 
-// A register keeps minutes in memory, and is as bad as it is told to be.
+// A register keeps windows in memory. It can be made slow or failing.
 type register struct {
 	mu         sync.Mutex
 	ends       map[netip.Prefix]time.Time
@@ -66,7 +66,7 @@ func (r *register) is(takes time.Duration, fails error) {
 	r.takes, r.fails = takes, fails
 }
 
-// fleet is so many daemons that count in a register, and know of each other.
+// fleet returns daemons that count in one register and know each other.
 func fleet(t *testing.T, r *register, daemons, limit int) []*daemon.Strangers {
 	t.Helper()
 	all := make([]*daemon.Strangers, daemons)
@@ -85,8 +85,8 @@ func fleet(t *testing.T, r *register, daemons, limit int) []*daemon.Strangers {
 
 var stranger = netip.MustParseAddr("192.0.2.1")
 
-// guess has an address guess so often at each daemon, all at once or one after the other, and counts
-// what was told.
+// guess makes an address guess each times at each daemon, simultaneously or one after another. It
+// returns how many guesses were not refused.
 func guess(t *testing.T, all []*daemon.Strangers, each int, atOnce bool) int {
 	t.Helper()
 	var told atomic.Int64
@@ -131,7 +131,8 @@ func TestStrangersAreCountedByAllDaemonsTogether(t *testing.T) {
 	}
 }
 
-// TestStrangersOfASlowRegister holds that each daemon then allows its share, and remembers who is past it.
+// TestStrangersOfASlowRegister checks that each daemon then allows its share, and remembers the
+// addresses that are over it.
 func TestStrangersOfASlowRegister(t *testing.T) {
 	const late = time.Second // an answer comes, and counts for what follows
 	for _, c := range []struct {
@@ -170,7 +171,8 @@ func TestStrangersOfASlowRegister(t *testing.T) {
 	}
 }
 
-// TestAnUnknownFleetAllowsOne holds that a daemon which has never heard of the others takes them for many.
+// TestAnUnknownFleetAllowsOne checks a daemon that does not know the number of daemons: it allows
+// one unknown key.
 func TestAnUnknownFleetAllowsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRegister()
@@ -181,8 +183,8 @@ func TestAnUnknownFleetAllowsOne(t *testing.T) {
 	})
 }
 
-// TestFewStatementsForManyStrangers holds that guesses wait for a statement that is under way and then
-// share one, and that none is made for whoever is trusted or refused already.
+// TestFewStatementsForManyStrangers checks that guesses wait for the running statement and then
+// share the next one. No statement is made for trusted or refused addresses.
 func TestFewStatementsForManyStrangers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRegister()

@@ -8,41 +8,43 @@ import (
 	"time"
 )
 
-// A fleet gathers counts while one is under way, so that there are never more statements than one at a
-// time, however many strangers guess.
+// A fleet is a counter that all daemons share. It collects counts in a batch while a statement is
+// running. So at most one statement runs at a time, however many clients guess keys.
 type fleet struct {
 	register Register
-	name     string // of this daemon, in the register
+	name     string // name of this daemon in the register
 	hear     func(block netip.Prefix, unknown int, left time.Duration)
 
 	mu      sync.Mutex
-	daemons int     // when they were counted last; 0: never
-	next    *flight // that gathers
-	flying  bool    // one is under way, and takes off again with the next
+	daemons int     // number of daemons at the last heartbeat; 0: unknown
+	next    *flight // the batch that collects counts
+	flying  bool    // a statement is running; the next batch follows it
 }
 
-// A flight is what one statement counts.
+// A flight is a batch: the counts that one statement adds.
 type flight struct {
 	unknown map[netip.Prefix]int
-	landed  chan struct{} // closed once what follows is known
+	landed  chan struct{} // closed when counted and err are set
 	counted map[netip.Prefix]counted
 	err     error
 }
 
-// counted is what all daemons have counted of a block, this flight being the last.
+// counted is the total that all daemons have counted for an address block, this batch included.
 type counted struct {
 	unknown int
-	left    time.Duration // of its minute
+	left    time.Duration // time left in the window
 }
 
 func newFlight() *flight {
 	return &flight{unknown: map[netip.Prefix]int{}, landed: make(chan struct{}), counted: map[netip.Prefix]counted{}}
 }
 
-// errSlow says that the others' counts did not come in time.
+// errSlow says that the counts of the other daemons did not arrive in time.
 var errSlow = errors.New("counting unknown keys takes too long")
 
-// count counts an unknown key of a block, and gives its place among all of the minute.
+// count counts an unknown key of a block. It returns the key's position among all unknown keys of
+// the window, and the time left in the window. It waits up to [countWait]; after that, or when ctx
+// ends, it returns an error.
 func (f *fleet) count(ctx context.Context, b netip.Prefix) (place int, left time.Duration, err error) {
 	mine, n := f.board(ctx, b)
 	late := time.NewTimer(countWait)
@@ -55,7 +57,7 @@ func (f *fleet) count(ctx context.Context, b netip.Prefix) (place int, left time
 		err = ctx.Err()
 	}
 	select {
-	case <-mine.landed: // also if it was at the last moment
+	case <-mine.landed: // the result may arrive at the last moment
 	default:
 		return 0, 0, err
 	}
@@ -63,8 +65,8 @@ func (f *fleet) count(ctx context.Context, b netip.Prefix) (place int, left time
 	return all.unknown - mine.unknown[b] + n, all.left, mine.err
 }
 
-// board joins the flight that gathers, as the n-th of the block. The end of the context does not cut a
-// flight, because others are on it.
+// board adds an unknown key to the next batch. It returns the batch and the number of keys of this
+// block in it so far. The end of ctx does not cancel the batch, because other callers share it.
 func (f *fleet) board(ctx context.Context, b netip.Prefix) (mine *flight, n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -76,7 +78,7 @@ func (f *fleet) board(ctx context.Context, b netip.Prefix) (mine *flight, n int)
 	return f.next, f.next.unknown[b]
 }
 
-// fly counts until nobody waits.
+// fly flushes batches until no counts are left.
 func (f *fleet) fly(ctx context.Context) {
 	for mine := f.take(); mine != nil; mine = f.take() {
 		f.land(ctx, mine)

@@ -19,8 +19,8 @@ var queries = []string{
 	"info=K&stock", "info=K&info=L", "info=%zz", "stock;", "info=%ff", "%ff=1&stock", "info=K&%69nfo=K",
 }
 
-// FuzzQuery holds that any query is either one call, with an answer of the documented form, or a fault
-// of the client's, told plainly, and that nothing in it breaks the daemon.
+// FuzzQuery checks that every query is either one call, with an answer of the documented form, or
+// an error of the client with a plain message. No query breaks the daemon.
 func FuzzQuery(f *testing.F) {
 	for _, q := range queries {
 		f.Add(q)
@@ -38,7 +38,7 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
-// FuzzForm holds that a form is answered as the same query is.
+// FuzzForm checks that a form gets the same answer as the same query.
 func FuzzForm(f *testing.F) {
 	for _, q := range queries {
 		f.Add(q)
@@ -55,7 +55,7 @@ func FuzzForm(f *testing.F) {
 	})
 }
 
-// FuzzInfo holds that an answer is the one that encoding/json would write, with no HTML escaping.
+// FuzzInfo checks that an answer equals the output of encoding/json without HTML escaping.
 func FuzzInfo(f *testing.F) {
 	for _, text := range []string{"", "plain", "\"\\", "<&>", "\x00\x1f\x7f", "\u00fc \u65e5\u672c \u2028", "\xff"} {
 		f.Add(text, "1 Main Street", int64(1_790_000_000))
@@ -82,7 +82,7 @@ func FuzzInfo(f *testing.F) {
 	})
 }
 
-// expected is the status of a query, found the slow way.
+// expected is the status of a query, computed in a slow and simple way.
 func expected(query string) int {
 	if len("/API/?"+query) > 16<<10 {
 		return http.StatusRequestURITooLong

@@ -16,7 +16,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// newBenchAPI is an API on a memory store of n unused keys and plenty of slots.
+// newBenchAPI returns an API on a memory store of n unused keys and enough slots.
 func newBenchAPI(b *testing.B, n int) *daemon.API {
 	b.Helper()
 	store := memory.New(time.Now)
@@ -42,7 +42,7 @@ func newBenchAPI(b *testing.B, n int) *daemon.API {
 	return &daemon.API{Engine: engine, Strangers: strangers, Log: quiet()}
 }
 
-// serveBench answers one request and wants that in its body.
+// serveBench answers one request and expects a given text in its body.
 func serveBench(b *testing.B, api http.Handler, r *http.Request, want string) {
 	w := httptest.NewRecorder()
 	api.ServeHTTP(w, r)
@@ -51,7 +51,7 @@ func serveBench(b *testing.B, api http.Handler, r *http.Request, want string) {
 	}
 }
 
-// BenchmarkInfo is the handler by itself, without a network or a database.
+// BenchmarkInfo measures the handler alone, without a network or a database.
 func BenchmarkInfo(b *testing.B) {
 	api := newBenchAPI(b, 1)
 	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/API/?info=K0", http.NoBody)
@@ -70,7 +70,7 @@ func BenchmarkStock(b *testing.B) {
 	}
 }
 
-// BenchmarkUpgrade accepts upgrades, and begins anew with other keys when all are in use.
+// BenchmarkUpgrade accepts upgrades, and starts again with other keys when all are in use.
 func BenchmarkUpgrade(b *testing.B) {
 	const some = 10_000
 	var api *daemon.API

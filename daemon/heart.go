@@ -8,7 +8,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// keepAlive extends the leases of the jobs, also of those that wait, three times in each lease.
+// keepAlive sends heartbeats: it extends the leases of all jobs, also of waiting jobs, three times
+// per lease duration.
 func (c *Crew) keepAlive(ctx context.Context) {
 	beat := time.NewTicker(c.Lease / 3)
 	defer beat.Stop()
@@ -22,13 +23,14 @@ func (c *Crew) keepAlive(ctx context.Context) {
 	}
 }
 
-// beat extends all leases at once, and drops the jobs whose lease is lost or would be by the next.
+// beat extends all leases in one call. It cancels jobs whose lease is lost, or would expire before
+// the next heartbeat.
 func (c *Crew) beat(ctx context.Context) {
 	refs := c.refs()
 	if len(refs) == 0 {
 		return
 	}
-	start := c.Engine.Now() // before the store's clock is read: no lease is believed to last longer than it does
+	start := c.Engine.Now() // before the store reads its clock, so that no lease is assumed to last longer than it does
 	bound, cancel := context.WithTimeout(ctx, c.Lease/3)
 	defer cancel()
 	verdicts, err := c.Engine.Store.Extend(bound, refs, c.Lease)
@@ -48,7 +50,7 @@ func (c *Crew) refs() []tasks.Ref {
 	return refs
 }
 
-// extended notes what became of one lease.
+// extended records the result of the heartbeat for one lease.
 func (c *Crew) extended(ref tasks.Ref, start time.Time, ours, lost bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -63,14 +65,16 @@ func (c *Crew) extended(ref tasks.Ref, start time.Time, ours, lost bool) {
 	}
 }
 
-// cutting is how long before the end of the drain the askings that are left are cut, so that what
-// they leave open can still be settled.
+// cutting is the time between the cancellation of the remaining connector calls and the end of the
+// drain. The tasks that these calls leave open are settled in that time. If the drain is shorter
+// than twice this time, the connector calls get half of the drain.
 const cutting = 2 * time.Second
 
-// errLeft says that work was left behind.
+// errLeft says that some tasks were not settled.
 var errLeft = errors.New("some tasks could not be settled in time: their leases run out by themselves")
 
-// drained waits for all hands.
+// drained waits up to drain for all workers. It calls cut shortly before that, to cancel the
+// remaining connector calls.
 func (c *Crew) drained(cut context.CancelFunc, drain time.Duration) error {
 	done := make(chan struct{})
 	go func() {

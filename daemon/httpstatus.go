@@ -13,8 +13,9 @@ const (
 	// RealStatus gives every answer its own HTTP status. It is the default.
 	RealStatus HTTPStatus = "real"
 
-	// DocumentedStatus gives every answer at /API and below /API/ the HTTP status 200, because clients
-	// that were written for the documented API know no other. The body and the other headers stay the same.
+	// DocumentedStatus gives every answer at /API and below /API/ the HTTP status 200, because
+	// clients of the documented API expect no other status. The body and the other headers stay the
+	// same.
 	DocumentedStatus HTTPStatus = "documented"
 )
 
@@ -26,7 +27,7 @@ func WithRealStatus(ctx context.Context) context.Context {
 	return context.WithValue(ctx, realStatusKey{}, true)
 }
 
-// sent is the HTTP status that an answer with that code is sent with.
+// sent returns the HTTP status to send for an answer with the given code.
 func (s HTTPStatus) sent(r *http.Request, code int) int {
 	if s != DocumentedStatus || r.URL.Path != "/API" && !strings.HasPrefix(r.URL.Path, "/API/") || r.Context().Value(realStatusKey{}) != nil {
 		return code

@@ -30,8 +30,8 @@ func (b broken) Find(context.Context, []keys.Code) ([]keys.Key, error) {
 	return nil, errors.New("away")
 }
 
-// TestDocumentedStatus holds that every answer below /API/ keeps all but its status, and no other answer
-// changes.
+// TestDocumentedStatus checks that answers below /API/ change only their status, and that other
+// answers do not change.
 func TestDocumentedStatus(t *testing.T) {
 	s := open(t)
 	s.engine.Rules.KeyTasks = 1
@@ -109,7 +109,7 @@ func full(t *testing.T) *daemon.Strangers {
 	return strangers
 }
 
-// TestDocumentedStatusWhereNoHandlerIsAsked has what net/http answers by itself.
+// TestDocumentedStatusWhereNoHandlerIsAsked checks the errors that net/http writes itself.
 func TestDocumentedStatusWhereNoHandlerIsAsked(t *testing.T) {
 	s := open(t)
 	s.api.HTTPStatus = daemon.DocumentedStatus

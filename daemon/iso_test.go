@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// TestCountriesAgree compares the countries with two lists that others keep, code by code.
+// TestCountriesAgree compares the countries, code by code, with two lists from other sources.
 func TestCountriesAgree(t *testing.T) {
 	v := validator.New()
 	ours := stock.Countries()

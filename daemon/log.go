@@ -15,22 +15,23 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// panicked carries the value of a panic, of which only the type is ever told.
+// panicked is the error of a panic. Its text contains only the type of the value.
 type panicked struct{ value any }
 
 func (p panicked) Error() string { return fmt.Sprintf("panic with a %T", p.value) }
 
-// requestID names one request in the log and to its client.
+// requestID returns the id of one request, for the log and the client.
 func requestID() string { return strconv.FormatUint(rand.Uint64(), 36) } //nolint:gosec // it is no secret
 
-// Fingerprint stands for a key in logs: enough to follow one, too little to use it.
+// Fingerprint returns a short hash of a key, for logs. It identifies the key but does not reveal
+// it.
 func Fingerprint(code keys.Code) string {
 	sum := sha256.Sum256([]byte(code))
 	return hex.EncodeToString(sum[:4])
 }
 
-// log writes a line on the request: what it was and how it ended, never what it carried. A client can
-// repeat a request that is refused or that fails, so that those lines are bounded.
+// log writes a line about the request: its call and its result, never its parameters. Lines about
+// refused and failed requests are limited, because a client can repeat such requests.
 func (a *API) log(r *http.Request, id string, o Observation, said answer) {
 	level := said.level(o)
 	if said.unheard(r) {
@@ -61,7 +62,8 @@ func (a *API) log(r *http.Request, id string, o Observation, said answer) {
 	}
 }
 
-// level is how much an answer matters: a problem of ours, a change, or neither.
+// level returns the log level of an answer: error for an error of this daemon, info for a change or
+// a refused client, debug otherwise.
 func (said answer) level(o Observation) slog.Level {
 	switch {
 	case said.problem != nil:
@@ -72,7 +74,8 @@ func (said answer) level(o Observation) slog.Level {
 	return slog.LevelDebug
 }
 
-// unheard says whether there is no answer because the client has left: that is no problem of ours.
+// unheard reports whether the request was cancelled because the client disconnected. That is not an
+// error of this daemon.
 func (said answer) unheard(r *http.Request) bool {
 	return errors.Is(said.problem, context.Canceled) && r.Context().Err() != nil
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// An object is one of JSON while it is written, its fields in the order of the calls. What is answered
-// most is written so, because it takes half the time of finding out by reflection what there is to write.
+// An object is a JSON object that is being written, its fields in the order of the calls. The most
+// frequent answers are written this way, because it takes half the time of encoding by reflection.
 type object []byte
 
 func (o object) name(name string) object {
@@ -36,7 +36,7 @@ func (o object) number(name string, value int) object {
 	return strconv.AppendInt(o.name(name), int64(value), 10)
 }
 
-// date is a time as RFC 3339 in UTC to the second, or null where it is not known.
+// date adds a time as RFC 3339 in UTC to the second, or null if the time is zero.
 func (o object) date(name string, t time.Time) object {
 	o = o.name(name)
 	if t.IsZero() {
@@ -47,7 +47,7 @@ func (o object) date(name string, t time.Time) object {
 
 func (o object) end() []byte { return append(o, '}') }
 
-// plainText says whether a text stands in JSON as it is.
+// plainText reports whether a text needs no escapes in JSON.
 func plainText(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
@@ -57,13 +57,13 @@ func plainText(s string) bool {
 	return true
 }
 
-// line is a value as one line of JSON, the fields of a struct in their order.
+// line encodes a value as one line of JSON, the fields of a struct in their order.
 func line(value any) []byte {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
-		panic(err) // nothing of ours fails to encode
+		panic(err) // all values of this package can be encoded
 	}
 	return bytes.TrimSuffix(text.Bytes(), []byte("\n"))
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The calls of the API, each named by the parameter that carries its key.
+// The calls of the API. A parameter with this name selects the call; its value is the key, except
+// for stock.
 const (
 	callInfo    = "info"
 	callRenew   = string(tasks.Renew)
@@ -22,17 +23,17 @@ const (
 	callStock   = "stock"
 )
 
-// The parameters that some call knows. Any other is ignored.
+// The parameters of all calls. Other parameters are ignored.
 var (
 	calls  = []string{callInfo, callRenew, callUpgrade, callStock}
 	known  = append(slices.Concat(calls, secret), "country")
 	secret = []string{"login", "pwd", "newemail", "newpwd"}
 )
 
-// maxSize bounds a URL, the headers and a body, each, in bytes.
+// maxSize limits the URL, the headers and the body, each, in bytes.
 const maxSize = 16 << 10
 
-// A request is a parsed one: the call and the parameters.
+// A request is a parsed request: its call and its parameters.
 type request struct {
 	Call   string
 	values url.Values
@@ -47,7 +48,7 @@ func isText(values url.Values) bool {
 	return true
 }
 
-// parse reads a request, or gives the answer that says what is wrong with it.
+// parse parses a request. If the request is invalid, it returns an answer that says why.
 func parse(r *http.Request) (request, *answer) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -67,7 +68,7 @@ func parse(r *http.Request) (request, *answer) {
 		}
 	}
 	text := isText(query) && isText(body)
-	maps.Copy(query, body) // of each known parameter one of the two has nothing
+	maps.Copy(query, body) // only one of the two has values for a known parameter
 	call, n := called(query)
 	switch {
 	case n != 1:
@@ -85,7 +86,7 @@ func fault(code int, message string) (request, *answer) {
 	return request{}, &a
 }
 
-// called counts the calls that are named, and gives one of them.
+// called returns how many calls the parameters name, and the name of a call.
 func called(values url.Values) (call string, n int) {
 	for _, name := range calls {
 		if values.Has(name) {
@@ -99,7 +100,7 @@ func differ(values []string) bool {
 	return slices.ContainsFunc(values, func(v string) bool { return v != values[0] })
 }
 
-// parseBody reads the form that a request carries.
+// parseBody parses the form in the body of a request. If the body is invalid, it returns an answer.
 func parseBody(r *http.Request) (url.Values, *answer) {
 	if r.ContentLength == 0 {
 		return nil, nil
@@ -125,7 +126,8 @@ func parseBody(r *http.Request) (url.Values, *answer) {
 	return values, nil
 }
 
-// names says whether a query names one of the calls, however malformed the rest of it is.
+// names reports whether the query has one of the given parameters, even if the rest of the query is
+// malformed.
 func names(r *http.Request, calls ...string) bool {
 	for pair := range strings.FieldsFuncSeq(r.URL.RawQuery, func(c rune) bool { return c == '&' || c == ';' }) {
 		name, _, _ := strings.Cut(pair, "=")
@@ -136,7 +138,7 @@ func names(r *http.Request, calls ...string) bool {
 	return false
 }
 
-// prefetched says whether a browser asks ahead of its user.
+// prefetched reports whether the request is a browser's prefetch.
 func prefetched(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose"} {
 		if strings.Contains(strings.ToLower(strings.Join(r.Header.Values(name), ",")), "prefetch") {

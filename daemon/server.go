@@ -16,37 +16,40 @@ import (
 	"github.com/keyseat/keyseat/daemon/loglimit"
 )
 
-// A Server runs an API and a crew on listeners of its own, and stops them in order. Its fields are set
-// before Run, which is called once; those without a remark are needed.
+// A Server runs an API and a worker pool on its own listeners, and stops them in order. Set its
+// fields before Run, which is called once. Fields without a remark are required.
 type Server struct {
 	API      *API
-	Page     http.Handler // at / of the public listener; nil: none
+	Page     http.Handler // at / of the public listener; nil: no page
 	Crew     *Crew
 	Public   net.Listener
-	Admin    net.Listener                // nil: none
-	Metrics  http.Handler                // of /metrics; nil: none
-	AdminAPI http.Handler                // of /admin/v1/ on the admin listener; nil: none
-	Console  http.Handler                // of / and /console/ on the admin listener; nil: none
-	Ready    func(context.Context) error // why a request could not be served, for /readyz; needed with Admin
+	Admin    net.Listener                // nil: no admin listener
+	Metrics  http.Handler                // at /metrics on the admin listener; nil: not served
+	AdminAPI http.Handler                // at /admin/v1/ on the admin listener; nil: not served
+	Console  http.Handler                // at / and /console/ on the admin listener; nil: not served
+	Ready    func(context.Context) error // returns why no request can be served, for /readyz; required with Admin
 	TLS      *tls.Config                 // of the public listener; nil: plain HTTP
-	Drain    time.Duration               // how long a stop waits for what was sent; some seconds more are for closing
-	MaxConns int                         // connections of each listener; past it those go that keep us waiting longest; 0: DefaultConnections; NoLimit: off
+	Drain    time.Duration               // how long a stop waits for calls that were sent; closing takes some seconds more
+	// Connections of each listener. Past the limit, the server closes the connection that has kept
+	// it waiting longest. 0: DefaultConnections; NoLimit: no limit.
+	MaxConns int
 	Log      *slog.Logger
 
-	repeated loglimit.Limiter // the lines on what load balancers see, and on listeners
+	repeated loglimit.Limiter // limits log lines about readiness and listeners, which load balancers and clients can repeat
 }
 
-// The bounds of a connection. Answers are small and quick: who needs longer is broken or means harm.
+// The limits of a connection. Answers are small and quick, so a client that needs longer is broken
+// or malicious.
 const (
 	headerTime  = 5 * time.Second
 	readTime    = 10 * time.Second
 	writeTime   = 15 * time.Second
 	idleTime    = 2 * time.Minute
-	headerBytes = 2 * maxSize // of the URL and the headers together; the API looks at each
+	headerBytes = 2 * maxSize // of the URL and the headers together; the API checks each
 )
 
-// streams bounds HTTP/2, which is spoken over TLS only: what a connection may ask at once, and what it
-// may send ahead, in bytes.
+// streams limits HTTP/2, which needs TLS: the simultaneous requests of a connection, and the bytes
+// that it may send ahead.
 var streams = http.HTTP2Config{
 	MaxConcurrentStreams:          32,
 	MaxDecoderHeaderTableSize:     4 << 10,
@@ -58,8 +61,11 @@ var streams = http.HTTP2Config{
 	WriteByteTimeout:              headerTime,
 }
 
-// Run serves until the context ends, and then drains: it is not ready, refuses new requests, waits
-// for what was sent to the provider, and closes. The error is nil if nothing was left behind.
+// Run serves until ctx ends, and then drains. It reports that it is not ready, refuses new
+// requests, waits for calls that were sent to the provider, and closes. If a listener fails, it
+// drains as well.
+//
+// The error is nil if no listener failed and no work was left behind.
 func (s *Server) Run(ctx context.Context) error {
 	public, admin := s.server(s.front()), s.server(s.admin())
 	public.TLSConfig = s.TLS
@@ -92,8 +98,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// public is the listener of the API, which answers in JSON whatever comes. Under TLS net/http has the
-// last word on what it cannot parse.
+// public returns the listener of the API. Without TLS, it answers in JSON even if net/http cannot
+// parse a request. With TLS, net/http answers such a request itself.
 func (s *Server) public() net.Listener {
 	if s.TLS != nil {
 		return s.Public
@@ -117,7 +123,7 @@ func serve(server *http.Server, on net.Listener) error {
 func (s *Server) server(handler http.Handler) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true) // and not unencrypted
+	protocols.SetHTTP2(true) // only over TLS
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: headerTime,
@@ -127,7 +133,7 @@ func (s *Server) server(handler http.Handler) *http.Server {
 		MaxHeaderBytes:    headerBytes,
 		Protocols:         protocols,
 		HTTP2:             &streams,
-		// OPTIONS * is refused like any other path that is not there.
+		// OPTIONS * is refused like any other path that does not exist.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     log.New(errorLog{s}, "", 0),
 	}
@@ -135,8 +141,9 @@ func (s *Server) server(handler http.Handler) *http.Server {
 	return server
 }
 
-// An errorLog takes what net/http says of connections. Clients cause most of it, such as a broken TLS
-// handshake, so it is logged at debug. A connection that cannot be accepted is the fault of this machine.
+// An errorLog receives the messages of net/http about connections. Clients cause most of them, for
+// example with a broken TLS handshake, so they are logged at debug. A connection that cannot be
+// accepted is an error of this machine, and is logged as an error.
 type errorLog struct{ *Server }
 
 func (l errorLog) Write(p []byte) (int, error) {
@@ -152,7 +159,7 @@ func (l errorLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// closing bounds how long answers that are under way may take once the crew has drained.
+// closing limits how long answers in progress may take after the worker pool has drained.
 const closing = 5 * time.Second
 
 func (*Server) close(ctx context.Context, servers ...*http.Server) error {
@@ -162,14 +169,14 @@ func (*Server) close(ctx context.Context, servers ...*http.Server) error {
 	for _, server := range servers {
 		err := server.Shutdown(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = server.Close() // a connection on which nothing was ever asked counts as busy for so long
+			err = server.Close() // for 5 s net/http counts a connection without a request as busy
 		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
-// front serves the page at the root, and leaves every other path to the API.
+// front serves the page at /, and passes every other path to the API.
 func (s *Server) front() http.Handler {
 	if s.Page == nil {
 		return s.API
@@ -183,10 +190,11 @@ func (s *Server) front() http.Handler {
 	})
 }
 
-// readyTime bounds how long a look at the database may take.
+// readyTime limits a check of the database.
 const readyTime = 1500 * time.Millisecond
 
-// admin serves what is for operators: whether the daemon lives, whether it can work, its metrics.
+// admin serves operators: whether the daemon is alive, whether it is ready, metrics, the admin API
+// and the console.
 func (s *Server) admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
@@ -228,5 +236,5 @@ func plain(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	_, _ = fmt.Fprintln(w, text) // a client that has left is no concern
+	_, _ = fmt.Fprintln(w, text) // an error means that the client has disconnected
 }

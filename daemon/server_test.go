@@ -17,7 +17,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// serve runs a server with room for so many connections, and gives its address.
+// serve runs a server with a limit on its connections, and returns its address.
 func (s shop) serve(guests int) string {
 	s.Helper()
 	var open net.ListenConfig
@@ -61,7 +61,7 @@ func (p peer) say(text string) {
 	p.must(err)
 }
 
-// hears reads an answer, "" if the connection is closed instead.
+// hears reads an answer. It returns "" if the connection is closed instead.
 func (p peer) hears() (code int, body string) {
 	p.Helper()
 	r, err := http.ReadResponse(p.in, nil)
@@ -80,7 +80,7 @@ func (p peer) hears() (code int, body string) {
 	return r.StatusCode, string(text)
 }
 
-// asks makes a call, and says whether it was answered.
+// asks makes a call, and reports whether it was answered.
 func (p peer) asks() bool {
 	p.Helper()
 	p.say("GET /API/?stock HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -88,8 +88,8 @@ func (p peer) asks() bool {
 	return code == http.StatusOK
 }
 
-// TestTheSlowestGoes fills a server: then each newcomer costs the one its place that has been waited
-// for longest, which is not the one that came first.
+// TestTheSlowestGoes fills a server. Each new connection then replaces the connection that the
+// server has waited for longest, which is not the oldest connection.
 func TestTheSlowestGoes(t *testing.T) {
 	s := open(t)
 	address := s.serve(3)
@@ -112,7 +112,7 @@ func TestTheSlowestGoes(t *testing.T) {
 	}
 }
 
-// A pondering store tells that it was asked, and answers when it may.
+// A pondering store signals each read, and answers when it is allowed to.
 type pondering struct {
 	tasks.Store
 	asked, may chan struct{}
@@ -128,8 +128,8 @@ func (p pondering) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, err
 	return p.Store.Find(ctx, codes)
 }
 
-// TestWhoIsWorkedForStays has a full server on which everybody is worked for: then it is the newcomer
-// who goes.
+// TestWhoIsWorkedForStays fills a server with connections whose requests are in progress. A new
+// connection is then closed.
 func TestWhoIsWorkedForStays(t *testing.T) {
 	s := open(t)
 	s.bring(keys.Key{Code: "K"})
@@ -154,7 +154,8 @@ func TestWhoIsWorkedForStays(t *testing.T) {
 	}
 }
 
-// TestCallsAreBounded holds that past the bound the answer is that of a busy daemon, at once.
+// TestCallsAreBounded checks that requests past the limit immediately get the answer of a busy
+// daemon.
 func TestCallsAreBounded(t *testing.T) {
 	s := open(t)
 	s.bring(keys.Key{Code: "K"})
@@ -176,7 +177,7 @@ func TestCallsAreBounded(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeParsedIsAnsweredInJSON has what no handler sees.
+// TestWhatCannotBeParsedIsAnsweredInJSON sends requests that do not reach a handler.
 func TestWhatCannotBeParsedIsAnsweredInJSON(t *testing.T) {
 	address := open(t).serve(0)
 	for request, want := range map[string]int{

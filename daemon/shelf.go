@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A level is a country's line in the stock answer.
+// A level is a country's entry in the stock answer.
 type level struct {
 	Country string        `json:"country"`
 	Code    stock.Country `json:"country_code"`
@@ -19,32 +19,34 @@ type level struct {
 
 var rank = sync.OnceValue(ranks)
 
-// A shelf gives the stock answer. One that is alone gets what is true while it asks. A crowd shares
-// what was read no longer than [oldest] before, because to sum all plans is slow, and to do it over
-// and over would take from everybody else. A shelf is safe for concurrent use.
+// A shelf is the stock cache. Under low load every request reads the store. If [many] or more
+// requests are in progress during one read, later requests share its result for up to [oldest]. The
+// reason is that summing all plans is slow, and repeated reads would slow down all other requests.
+//
+// A shelf is safe for concurrent use.
 type shelf struct {
-	asked  atomic.Int64 // how often, so far
-	asking atomic.Int64 // how many do now
+	asked  atomic.Int64 // number of requests so far
+	asking atomic.Int64 // number of requests in progress
 	latest atomic.Pointer[offer]
 }
 
-// An offer is an answer with what it was made from.
+// An offer is a cached answer with the data that it was made from.
 type offer struct {
 	levels  []stock.Level
 	line    []byte
-	read    time.Time   // from then on it may have been true
-	crowded bool        // because a crowd asked while it was read
-	renewed atomic.Bool // somebody reads the next one
+	read    time.Time   // when the read began
+	crowded bool        // many requests were in progress during the read, so later requests may share it
+	renewed atomic.Bool // a request reads the next answer
 }
 
 const (
-	oldest = 500 * time.Millisecond // that a crowd is told
-	many   = 64                     // who ask while one reading takes are a crowd
+	oldest = 500 * time.Millisecond // maximum age of a shared answer
+	many   = 64                     // number of requests during one read that makes the answer shared
 )
 
-// line is the answer, read if need be.
+// line returns the answer. It reads the store unless a shared answer is available.
 func (s *shelf) line(read func() ([]stock.Level, error)) ([]byte, error) {
-	before := s.asked.Add(1) - s.asking.Add(1) // and have been answered
+	before := s.asked.Add(1) - s.asking.Add(1) // number of requests answered so far
 	defer s.asking.Add(-1)
 	if last := s.latest.Load(); last != nil && last.serves() {
 		return last.line, nil
@@ -60,15 +62,15 @@ func (s *shelf) line(read func() ([]stock.Level, error)) ([]byte, error) {
 	return next.line, nil
 }
 
-// serves says whether one who asks now gets this offer. Of a crowd the first to come when half its
-// time is over does not, and reads the next one for all.
+// serves reports whether a request may use this answer. When half of its lifetime is over, the
+// first request may not: it reads the next answer for all.
 func (o *offer) serves() bool {
 	age := time.Since(o.read)
 	return o.crowded && age < oldest && (age < oldest/2 || !o.renewed.CompareAndSwap(false, true))
 }
 
-// lineAfter is the last offer's if it shows the same, because to compare is quicker than to sort and
-// to encode.
+// lineAfter returns the line of the last answer if the levels are equal, because comparing is
+// faster than sorting and encoding.
 func (o *offer) lineAfter(last *offer) []byte {
 	if last != nil && slices.Equal(last.levels, o.levels) {
 		return last.line
@@ -76,7 +78,7 @@ func (o *offer) lineAfter(last *offer) []byte {
 	return line(onSale(o.levels, rank()))
 }
 
-// onSale lists the countries with a free slot, in the order of their names.
+// onSale returns the countries with a free slot, sorted by name.
 func onSale(levels []stock.Level, rank map[stock.Country]int) []level {
 	all := make([]level, 0, len(levels))
 	for _, l := range levels {

@@ -18,7 +18,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A counting store takes a moment to read its stock, and counts how often it is read.
+// A counting store takes a moment to read its stock, and counts the reads.
 type counting struct {
 	tasks.Store
 	reads *atomic.Int64
@@ -34,7 +34,7 @@ func (c counting) Stock(ctx context.Context) ([]stock.Level, error) {
 	}
 }
 
-// countReads is a shop with one plan, whose readings of the stock are counted.
+// countReads returns a shop with one plan that counts the reads of the stock.
 func countReads(t *testing.T) (shop, *atomic.Int64) {
 	s, reads := open(t), new(atomic.Int64)
 	s.api.Engine.Store = counting{s.store, reads}
@@ -46,7 +46,7 @@ func (s shop) shows(slots string) bool {
 	return strings.Contains(s.get(url.Values{"stock": {""}}), `"slots":`+slots+`}`)
 }
 
-// rush has so many ask at once.
+// rush sends n requests simultaneously.
 func (s shop) rush(n int) {
 	var all sync.WaitGroup
 	for range n {
@@ -55,7 +55,7 @@ func (s shop) rush(n int) {
 	all.Wait()
 }
 
-// TestAFewAreToldWhatIsTrue holds that no stock answer is older than its call unless a crowd asks.
+// TestAFewAreToldWhatIsTrue checks that under low load no stock answer is older than its request.
 func TestAFewAreToldWhatIsTrue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := countReads(t)
@@ -69,8 +69,8 @@ func TestAFewAreToldWhatIsTrue(t *testing.T) {
 	})
 }
 
-// TestACrowdSharesTheStock holds that after a crowd has asked one reading serves all, not for long, and
-// that before it is too old one of those who ask reads the next.
+// TestACrowdSharesTheStock checks that after many simultaneous requests one read serves all for a
+// short time. Before its result is too old, one request reads the next.
 func TestACrowdSharesTheStock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, reads := countReads(t)
@@ -92,7 +92,8 @@ func TestACrowdSharesTheStock(t *testing.T) {
 	})
 }
 
-// TestWhoHasLeftIsNoProblem holds that nobody is alarmed by a client that does not wait.
+// TestWhoHasLeftIsNoProblem checks that a request whose client has disconnected is neither logged
+// nor observed. A timeout is logged as an error.
 func TestWhoHasLeftIsNoProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := countReads(t)

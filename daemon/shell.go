@@ -9,7 +9,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// NewEngine gives a desk the clock, the randomness and the patience of the real world.
+// NewEngine returns an engine with the real clock, real randomness and real waiting.
 func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer, rules tasks.Rules) tasks.Engine {
 	return tasks.Engine{
 		Store:     store,
@@ -23,7 +23,7 @@ func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer
 	}
 }
 
-// wait lets d pass, or gives the context's error as soon as that has ended.
+// wait waits for d. If ctx ends earlier, it returns the context's error immediately.
 func wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -9,42 +9,43 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// Strangers counts, per client address and minute, the calls that named a key that does not exist.
-// An address past the limit is refused until its minute is over. It is safe for concurrent use and
-// remembers a bounded number of addresses: the least recently seen are forgotten.
+// Strangers limits clients of unknown keys. It counts, per client address and one-minute window,
+// the calls that named a key that does not exist. An address over the limit is refused until its
+// window ends. It keeps up to 65,536 addresses and forgets the least recently seen address first.
 //
-// It counts for its own process, or, once it has joined a [Register], for all daemons together.
+// It counts for its own process or, after [Strangers.Join], for all daemons together. It is safe
+// for concurrent use.
 type Strangers struct {
 	limit   int
 	trusted []netip.Prefix
 	now     func() time.Time
-	fleet   *fleet // nil: this process counts alone
+	fleet   *fleet // nil: counts for this process only
 
 	mu      sync.Mutex
 	minutes *lru.Cache[netip.Prefix, minute]
 }
 
-// A minute is an address's own, from the first unknown key it named.
+// A minute is the one-minute window of an address. It starts with the first unknown key.
 type minute struct {
 	ends    time.Time
-	unknown int // of all daemons, as far as this one has heard
+	unknown int // of all daemons, as far as this daemon knows
 	own     int // of this daemon
 }
 
-// remembered is how many addresses are kept: about 10 MiB of them.
+// remembered is the maximum number of addresses. They need about 10 MiB.
 const remembered = 65536
 
-// NewStrangers allows each address so many unknown keys a minute, those of trusted callers without
-// limit. The limit must be positive.
+// NewStrangers returns a limiter that allows each address limit unknown keys per minute. Trusted
+// callers have no limit. The limit must be positive.
 func NewStrangers(limit int, trusted []netip.Prefix, now func() time.Time) (*Strangers, error) {
 	minutes, err := lru.New[netip.Prefix, minute](remembered)
 	return &Strangers{limit: limit, trusted: trusted, now: now, minutes: minutes}, err
 }
 
-// Refuse says how long calls from the address are still refused; 0: they are not.
+// Refuse returns how long calls from the address are still refused, or 0 if they are not.
 func (s *Strangers) Refuse(a netip.Addr) time.Duration {
 	if s == NoUnknownKeyLimit || within(a, s.trusted) {
-		return 0 // a neighbour in its block may have been counted
+		return 0 // another address of its block may have been counted
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,11 +56,13 @@ func (s *Strangers) Refuse(a netip.Addr) time.Duration {
 	return max(m.ends.Sub(s.now()), 0)
 }
 
-// Count notes that a call from the address named an unknown key. If that was past the limit, it says
-// how long the address is refused, else 0: of calls made at once more can have passed [Strangers.Refuse]
-// than the limit. With a [Register] it waits a moment for the other daemons' counts, and if they do not come
-// it allows an equal share of the limit. In the minute in which that begins all daemons together may
-// allow almost twice the limit.
+// Count counts one call from the address that named an unknown key. If that exceeds the limit, it
+// returns how long the address is refused, otherwise 0. Simultaneous calls may all have passed
+// [Strangers.Refuse], so Count checks the limit again.
+//
+// With a [Register] Count waits up to 250 ms for the counts of the other daemons. If they do not
+// arrive, this daemon allows an equal share of the limit. In the minute in which that begins, all
+// daemons together may allow almost twice the limit.
 func (s *Strangers) Count(ctx context.Context, a netip.Addr) (refused time.Duration) {
 	if s == NoUnknownKeyLimit || within(a, s.trusted) {
 		return 0
@@ -67,7 +70,7 @@ func (s *Strangers) Count(ctx context.Context, a netip.Addr) (refused time.Durat
 	b := block(a)
 	m, left := s.note(b)
 	switch {
-	case m.unknown > s.limit: // whatever the others have counted
+	case m.unknown > s.limit: // whatever the other daemons have counted
 		return left
 	case s.fleet == nil:
 		return 0
@@ -77,15 +80,15 @@ func (s *Strangers) Count(ctx context.Context, a netip.Addr) (refused time.Durat
 	case err == nil && place > s.limit:
 		return rest
 	case err != nil && m.own > s.fleet.share(s.limit):
-		if ctx.Err() == nil { // or it says nothing of the register
-			s.hear(b, s.limit, left) // so that it is refused at once from now on
+		if ctx.Err() == nil { // otherwise the error says nothing about the register
+			s.hear(b, s.limit, left) // so that further calls are refused immediately
 		}
 		return left
 	}
 	return 0
 }
 
-// note counts here, and says how much is left of the minute.
+// note counts an unknown key locally. It returns the window and the time left in it.
 func (s *Strangers) note(b netip.Prefix) (minute, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +103,7 @@ func (s *Strangers) note(b netip.Prefix) (minute, time.Duration) {
 	return m, m.ends.Sub(now)
 }
 
-// hear takes over what all daemons have counted.
+// hear applies the total that all daemons have counted.
 func (s *Strangers) hear(b netip.Prefix, unknown int, left time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +112,8 @@ func (s *Strangers) hear(b netip.Prefix, unknown int, left time.Duration) {
 	s.minutes.Add(b, m)
 }
 
-// block is what counts as one address: an IPv4 address, or the /64 that an IPv6 subscriber has.
+// block returns the prefix that counts as one address: a single IPv4 address, or the /64 of an IPv6
+// subscriber.
 func block(a netip.Addr) netip.Prefix {
 	bits := 64
 	if a = a.Unmap().WithZone(""); a.Is4() {
@@ -117,7 +121,7 @@ func block(a netip.Addr) netip.Prefix {
 	}
 	p, err := a.Prefix(bits)
 	if err != nil {
-		return netip.Prefix{} // an unknown address: all such are one
+		return netip.Prefix{} // an unknown address: all such addresses count as one
 	}
 	return p
 }

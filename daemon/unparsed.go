@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// unparsed is a listener whose connections answer in JSON to what net/http cannot parse, and which
-// therefore no handler sees.
+// unparsed is a listener that answers in JSON if net/http cannot parse a request. Such a request
+// does not reach a handler.
 type unparsed struct {
 	net.Listener
 	status HTTPStatus
@@ -23,8 +23,9 @@ func (l unparsed) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// A jsonConn says in JSON what net/http says in plain text, in one piece, past every handler. It is a
-// [net.TCPConn] in all else, because net/http closes those by halves, so that the answer arrives.
+// A jsonConn replaces the plain-text errors of net/http with JSON. net/http writes such an error in
+// one piece, without a handler. In all else a jsonConn is a [net.TCPConn]. net/http half-closes
+// connections of that kind, so that the client receives the answer.
 type jsonConn struct {
 	*net.TCPConn
 	status HTTPStatus
@@ -37,11 +38,12 @@ func (c jsonConn) Write(p []byte) (int, error) {
 	return c.TCPConn.Write(p)
 }
 
-// ownHeaders follow the status line in every answer that is net/http's own, and in none of ours.
+// ownHeaders follow the status line in every error that net/http writes itself, and in no answer of
+// a handler.
 const ownHeaders = "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
 
-// refusal is the status of such an answer, 0 of any other bytes. The status 417 is net/http's alone too,
-// and has other headers.
+// refusal returns the status of such an error, or 0 for other bytes. Only net/http sends the status
+// 417, and with other headers.
 func refusal(p []byte) int {
 	const code = len("HTTP/1.1 ")
 	end := bytes.IndexByte(p, '\r')
@@ -65,7 +67,7 @@ func (c jsonConn) say(code int) error {
 	}
 	p := page{Response: http.Response{ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Close: true}}
 	status := code
-	if c.status == DocumentedStatus { // the path is not known: it counts as one below /API/
+	if c.status == DocumentedStatus { // the path is unknown, so it counts as below /API/
 		status = http.StatusOK
 	}
 	wrong(code, message).write(&p, status)
@@ -73,7 +75,7 @@ func (c jsonConn) say(code int) error {
 	return p.Response.Write(c.TCPConn)
 }
 
-// A page is an answer before it is sent.
+// A page is a buffered answer.
 type page struct {
 	http.Response
 	text bytes.Buffer
