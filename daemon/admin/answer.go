@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// An answer is what the API says.
+// An answer is a response of the API.
 type answer struct {
 	status int
-	header map[string]string // beside those that every answer has
-	body   any               // nil: none
+	header map[string]string // in addition to the headers of every answer
+	body   any               // nil: no body
 }
 
 func found(body any) (answer, error) { return answer{status: http.StatusOK, body: body}, nil }
 
-// pause is what a client is told to wait when the daemon cannot answer, in seconds.
+// pause is the Retry-After of an answer that says that the daemon cannot answer now, in seconds.
 const pause = "2"
 
-// challenge asks for a token (RFC 6750).
+// challenge is the header WWW-Authenticate, which requests a token (RFC 6750).
 const challenge = `Bearer realm="keyseat"`
 
-// answer is the problem as an answer.
+// answer returns the answer for a fault.
 func (f fault) answer() answer {
 	p := f.problem()
 	a := answer{status: p.Status, body: p, header: map[string]string{}}
@@ -45,7 +45,7 @@ func notAllowed(methods []string) answer {
 	return a
 }
 
-// write sends the answer as one line of JSON, with & and the like left as they are.
+// write sends the answer as one line of JSON, without HTML escapes such as those for &.
 func (a answer) write(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -65,8 +65,8 @@ func (a answer) write(w http.ResponseWriter) {
 	var line bytes.Buffer
 	encoder := json.NewEncoder(&line)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(a.body) // nothing of ours fails to encode
+	_ = encoder.Encode(a.body) // all bodies of this package can be encoded
 	h.Set("Content-Length", strconv.Itoa(line.Len()))
 	w.WriteHeader(a.status)
-	_, _ = w.Write(line.Bytes()) // a client that has left is no concern
+	_, _ = w.Write(line.Bytes()) // an error means that the client has disconnected
 }

@@ -14,18 +14,18 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An API answers below /admin/v1/ of wherever it is mounted. Its fields are set before its first
-// use; then any number of goroutines may use it.
+// An API serves the admin API below /admin/v1/. Set its fields before the first use; then any
+// number of goroutines may use it.
 type API struct {
-	Engine     tasks.Engine // accepts no request and does no work here: it may lack what is for that
+	Engine     tasks.Engine // does not accept requests or work on tasks here, so fields for that may be unset
 	AdminStore tasks.AdminStore
 	Tokens     Tokens
-	Wake       func()        // is told of each task that is due now; nil: nobody waits
-	Timeout    time.Duration // of one request; 0: 10s
-	Log        *slog.Logger  // the audit log among it; nil: silence
+	Wake       func()        // is called when an admin action makes a task due; nil: not called
+	Timeout    time.Duration // for one request; 0: 10s
+	Log        *slog.Logger  // includes the audit log; nil: no log
 
-	unauthorized loglimit.Limiter // the lines on clients without a token
-	failed       loglimit.Limiter // the lines on requests that could not be carried out
+	unauthorized loglimit.Limiter // limits log lines about clients without a token
+	failed       loglimit.Limiter // limits log lines about requests that failed
 }
 
 // ServeHTTP implements [http.Handler].
@@ -49,20 +49,20 @@ func (a *API) timeout() time.Duration {
 	return 10 * time.Second
 }
 
-// A call is one request on its way.
+// A call is one request in progress.
 type call struct {
 	*API
 	r        *http.Request
 	id       string // of the request
 	start    time.Time
 	route    route
-	variable string // of the path: a code or an id
+	variable string // from the path: a code or an id
 	token    Token
-	about    []slog.Attr // what it is about, for the log
+	about    []slog.Attr // attributes for the log, such as the key, the task or the plan
 }
 
-// answer finds the route and takes it. A panic is one of ours: its value is not told, since it could
-// hold what was submitted.
+// answer finds the route and runs it. A panic becomes an error without the panic's value, because
+// the value could contain submitted data.
 func (c *call) answer() (said answer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -88,7 +88,7 @@ func (c *call) answer() (said answer, err error) {
 	return chosen.do(c)
 }
 
-// authenticate finds the bearer's token (RFC 6750, section 2.1).
+// authenticate returns the token of the client (RFC 6750, section 2.1).
 func (c *call) authenticate() (Token, error) {
 	scheme, text, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || len(c.r.Header["Authorization"]) != 1 {
@@ -101,9 +101,12 @@ func (c *call) authenticate() (Token, error) {
 	return t, err
 }
 
-// log writes a line on the request. Every write that was tried with a token is in the audit log, at info:
-// whose token it was, what it did and to what. A client without a token can repeat its requests, and so can
-// any client while the store fails, so that those lines are bounded.
+// log writes a line about the request. Each write that was tried with a token has a line in the
+// audit log, at info, or at error if the store failed. The line contains the name of the token, the
+// action and its target.
+//
+// The lines about other refused or failed requests are limited. A client without a token can repeat
+// its requests, and so can any client while the store fails.
 func (c *call) log(ctx context.Context, said answer, err error) {
 	level := c.level(said)
 	if c.Log == nil || !c.Log.Enabled(ctx, level) {
@@ -119,7 +122,7 @@ func (c *call) log(ctx context.Context, said answer, err error) {
 	attrs = append(attrs, c.about...)
 	switch {
 	case said.status == http.StatusUnauthorized:
-		host, _, _ := net.SplitHostPort(c.r.RemoteAddr) // what is no address is one client
+		host, _, _ := net.SplitHostPort(c.r.RemoteAddr) // "" for an invalid address, so that all of them count as one client
 		c.unauthorized.Log(ctx, c.Log, loglimit.Event{Subject: host, Level: level, Message: "admin", Attrs: attrs})
 	case level == slog.LevelError && (c.token.Role == "" || c.route.role != Write):
 		c.failed.Log(ctx, c.Log, loglimit.Event{Subject: fmt.Sprint(err), Level: level, Message: "admin", Attrs: attrs})

@@ -11,11 +11,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxBody bounds a body, in bytes.
+// maxBody limits a body, in bytes.
 const maxBody = 64 << 10
 
-// decode reads the body into T, a struct whose fields are the only ones that may be there: strictly,
-// because a field that is mistyped and passed over would be an order that is not carried out.
+// decode parses the body into T, a struct. A field that T does not have is an error, because part
+// of the request would be lost if a mistyped field were ignored.
 func decode[T any](c *call) (body T, err error) {
 	text, err := c.body()
 	if err != nil {
@@ -40,18 +40,19 @@ func decode[T any](c *call) (body T, err error) {
 	return body, nil
 }
 
-// invalid says what is wrong with a field.
+// invalid returns the fault for a field of the body.
 func invalid(field, fate string) error {
 	if !word.MatchString(field) {
-		field = "a field" // what was sent is not repeated unless it looks like a name
+		field = "a field" // input is not repeated unless it looks like a name
 	}
 	return fault{FieldInvalid, field + " " + fate}
 }
 
-// A nullable is a value that null means something to.
+// A nullable is a value that gives null a meaning.
 type nullable interface{ null() }
 
-// set decodes one value. Null is none, but where the field says what it means.
+// set decodes one value. It reports false if the type is wrong, or if the value is null and the
+// field is not [nullable].
 func set(field reflect.Value, raw json.RawMessage) bool {
 	into := field.Addr().Interface()
 	if _, is := into.(nullable); !is && string(raw) == "null" {
@@ -60,7 +61,7 @@ func set(field reflect.Value, raw json.RawMessage) bool {
 	return json.Unmarshal(raw, into) == nil
 }
 
-// body reads what was sent, which must be JSON unless it is empty.
+// body reads the body of the request. It must be JSON unless it is empty.
 func (c *call) body() ([]byte, error) {
 	text, err := io.ReadAll(http.MaxBytesReader(nil, c.r.Body, maxBody))
 	if _, is := errors.AsType[*http.MaxBytesError](err); is {
@@ -80,7 +81,7 @@ func (c *call) body() ([]byte, error) {
 
 var errObject = fault{BodyMalformed, "the body must be one JSON object in UTF-8, with no field twice"}
 
-// object reads the fields of a JSON object. Where there is no body at all it has none.
+// object parses the fields of a JSON object. An empty body has no fields.
 func object(text []byte) (map[string]json.RawMessage, error) {
 	fields := map[string]json.RawMessage{}
 	if len(text) == 0 {

@@ -11,12 +11,12 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestRoutesStandInTheDocument holds that the handler and its document have the same operations.
+// TestRoutesStandInTheDocument checks that the handler and its document have the same operations.
 func TestRoutesStandInTheDocument(t *testing.T) {
 	same(t, admins(t).operations(), admin.Routes())
 }
 
-// enum lists what a schema allows.
+// enum returns the values that a schema allows.
 func (s *spec) enum(schema string) []string {
 	var all []string
 	for _, value := range s.Components.Schemas[schema].Value.Enum {
@@ -34,7 +34,7 @@ func texts[S ~string](all []S) []string {
 	return plain
 }
 
-// same holds two sets to be the same, whatever their order.
+// same checks that two sets are equal, in any order.
 func same(t *testing.T, got, want []string) {
 	t.Helper()
 	slices.Sort(got)
@@ -54,13 +54,14 @@ func TestNamesStandInTheDocument(t *testing.T) {
 	same(t, doc.enum("Outcome"), texts(slices.Concat(tasks.Outcomes(tasks.Upgrade), tasks.Outcomes(tasks.Renew))))
 }
 
-// refusals are all of them.
+// refusals are all refusals.
 var refusals = []tasks.Refusal{
 	tasks.UnknownKey, tasks.PasswordMissing, tasks.PasswordWeak, tasks.LoginMissing, tasks.CountryInvalid, tasks.EmailInvalid,
 	tasks.KeyGone, tasks.UpgradeOpen, tasks.RenewOpen, tasks.KeyUsed, tasks.KeyUnused, tasks.KeyLegacy,
 }
 
-// TestSentencesStandInThePublicDocument holds that clients are told every sentence, to the letter.
+// TestSentencesStandInThePublicDocument checks that the document contains every message to clients
+// literally.
 func TestSentencesStandInThePublicDocument(t *testing.T) {
 	doc := served(t, "public-openapi.json")
 	same(t, doc.enum("Status"), texts(keys.Statuses()))
@@ -86,7 +87,7 @@ func TestSentencesStandInThePublicDocument(t *testing.T) {
 	}
 }
 
-// TestTheSpecIsStrict holds that the checker of answers can fail.
+// TestTheSpecIsStrict checks that the checker of answers can fail.
 func TestTheSpecIsStrict(t *testing.T) {
 	doc := admins(t)
 	for body, fits := range map[string]bool{

@@ -17,7 +17,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// broken is a store that is away, or where others are always faster.
+// broken is a store that is unavailable, or in which another change always comes first.
 type broken struct {
 	tasks.Store
 	tasks.AdminStore
@@ -61,7 +61,7 @@ func (b broken) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
 	return b.AdminStore.Task(ctx, id)
 }
 
-// on gives the shop with another store.
+// on returns the shop with another store.
 func (s shop) on(b broken) shop {
 	api := &admin.API{Engine: s.engine, AdminStore: b, Tokens: s.api.Tokens, Log: s.api.Log}
 	api.Engine.Store = b
@@ -70,7 +70,7 @@ func (s shop) on(b broken) shop {
 	return s
 }
 
-// TestEveryAnswer brings about every answer that the document has, and none that it has not.
+// TestEveryAnswer causes every answer in the document, and no other answer.
 func TestEveryAnswer(t *testing.T) {
 	s := open(t)
 	s.plan("p", "US", 9)
@@ -126,7 +126,7 @@ func TestEveryAnswer(t *testing.T) {
 	}
 }
 
-// TestTheStoreIsAway holds that nothing hides that it is.
+// TestTheStoreIsAway checks that no answer hides that the store is unavailable.
 func TestTheStoreIsAway(t *testing.T) {
 	s := open(t)
 	s.bring(keys.Key{Code: "K"})
@@ -144,7 +144,7 @@ func TestTheStoreIsAway(t *testing.T) {
 	}
 }
 
-// TestAPanicIsAnswered holds that it is, and that its value is not told.
+// TestAPanicIsAnswered checks that a panic is answered without its value.
 func TestAPanicIsAnswered(t *testing.T) {
 	s := open(t)
 	s.api.AdminStore = nil
@@ -160,7 +160,7 @@ type panicking struct{}
 
 func (panicking) Find(string) (admin.Token, error) { panic("canary") }
 
-// TestRoles holds that a reader cannot write, and what is said of each token.
+// TestRoles checks that a reader cannot write, and the answer for each token.
 func TestRoles(t *testing.T) {
 	s := open(t)
 	s.bring(keys.Key{Code: "K"})
@@ -199,7 +199,7 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// TestAudit holds that each write leaves a line: who, what and to which key.
+// TestAudit checks that each write logs a line with the token, the action and the key.
 func TestAudit(t *testing.T) {
 	s := open(t)
 	s.bring(keys.Key{Code: "K"})

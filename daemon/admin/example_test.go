@@ -14,7 +14,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A shop's own program mounts the API, and a program that bears its token makes a plan.
+// A shop's own program mounts the API, and a client with its token creates a plan.
 func Example() {
 	store := memory.New(time.Now)
 	engine := daemon.NewEngine(store, nil, nil, tasks.DefaultRules())

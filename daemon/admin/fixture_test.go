@@ -26,7 +26,7 @@ const (
 	writer = "writer-token-000000"
 )
 
-// A shop is an API on a memory store. Every answer is held to the document.
+// A shop is an API on a memory store. Every answer is checked against the document.
 type shop struct {
 	*testing.T
 	store  *memory.Store
@@ -36,7 +36,7 @@ type shop struct {
 	log    *bytes.Buffer
 }
 
-// plain is a sealer that seals nothing: here nobody looks.
+// plain is a sealer that does not encrypt.
 type plain struct{}
 
 func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
@@ -82,7 +82,7 @@ func (s shop) plan(id string, country stock.Country, size int) {
 	s.must(s.store.EditPlans(s.Context(), []stock.PlanEdit{{ID: id, Country: &country, Size: &size}}))
 }
 
-// accept opens an upgrade of the key and gives its task's id.
+// accept opens an upgrade of the key and returns its task's id.
 func (s shop) accept(code keys.Code) string {
 	s.Helper()
 	account := tasks.Account{Login: tasks.NewSecret("canary-login"), Password: tasks.NewSecret("canary-password")}
@@ -92,7 +92,7 @@ func (s shop) accept(code keys.Code) string {
 	return v.Task.ID
 }
 
-// end settles the task that is due, as the connector answers.
+// end settles the due task with the connector's result.
 func (s shop) end(a tasks.ConnectorResult) {
 	s.Helper()
 	jobs, err := s.engine.Lease(s.Context(), "test", 1, time.Minute)
@@ -109,7 +109,7 @@ func (f fixed) Do(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult
 	return f.ConnectorResult
 }
 
-// suspect makes a key's task end in doubt, and gives its id.
+// suspect ends a key's task in doubt, and returns the task's id.
 func (s shop) suspect(code keys.Code) string {
 	s.Helper()
 	id := s.accept(code)
@@ -117,7 +117,7 @@ func (s shop) suspect(code keys.Code) string {
 	return id
 }
 
-// A reply is an answer that has been held to the document.
+// A reply is an answer that was checked against the document.
 type reply struct {
 	code   int
 	header http.Header
@@ -159,13 +159,13 @@ func with(name, value string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set(name, value) }
 }
 
-// get asks for what must be there.
+// get reads a resource that must exist.
 func (s shop) get(target string, into any) {
 	s.Helper()
 	s.read(s.ask(http.MethodGet, target, "", as(reader)), http.StatusOK, into)
 }
 
-// read holds an answer to its status and reads it.
+// read checks the status of an answer and decodes it.
 func (s shop) read(r reply, code int, into any) {
 	s.Helper()
 	if r.code != code {
@@ -174,7 +174,7 @@ func (s shop) read(r reply, code int, into any) {
 	s.must(json.Unmarshal([]byte(r.body), into))
 }
 
-// refused holds an answer to be a problem of that code.
+// refused checks that an answer is a problem with that code.
 func (s shop) refused(r reply, code int, problem string) {
 	s.Helper()
 	var p struct {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestDocumentsSuitGenerators holds two things that generators of clients need: a type beside every enum and
-// const, and no parameter with the name of a schema.
+// TestDocumentsSuitGenerators checks two needs of client generators. Each enum and const must have
+// a type, and no parameter may have the name of a schema.
 func TestDocumentsSuitGenerators(t *testing.T) {
 	for _, name := range []string{"openapi.json", "public-openapi.json"} {
 		text, err := os.ReadFile(name)
@@ -38,7 +38,7 @@ func TestDocumentsSuitGenerators(t *testing.T) {
 	}
 }
 
-// untyped reports every schema with an enum or a const and no type.
+// untyped reports every schema with an enum or a const and without a type.
 func untyped(node any, path string, report func(string)) {
 	switch node := node.(type) {
 	case map[string]any:

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestBadInput holds that what is not quite right is refused, and changes nothing.
+// TestBadInput checks that invalid input is refused and changes nothing.
 func TestBadInput(t *testing.T) {
 	s := open(t)
 	s.plan("p", "US", 2)
@@ -101,7 +101,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestMediaTypes holds that a body must say that it is JSON.
+// TestMediaTypes checks that a body must have the media type of JSON.
 func TestMediaTypes(t *testing.T) {
 	s := open(t)
 	for media, code := range map[string]int{

@@ -17,7 +17,7 @@ type issue struct {
 	Codes   []keys.Code
 }
 
-// order sends an order under an Idempotency-Key.
+// order sends an order with an Idempotency-Key.
 func (s shop) order(key, body string, edit ...func(*http.Request)) reply {
 	s.Helper()
 	return s.ask(http.MethodPost, "/keys", body, append(edit, with("Idempotency-Key", key))...)
@@ -70,7 +70,7 @@ func (s shop) stored(want int) {
 	}
 }
 
-// TestOrdersAtOnce sends each of some orders many times at the same time.
+// TestOrdersAtOnce sends each of several orders many times simultaneously.
 func TestOrdersAtOnce(t *testing.T) {
 	s := open(t)
 	var all sync.Map // the order's body by its key

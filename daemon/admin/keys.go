@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// showKey tells a key's state, its latest task, its story and its whole history.
+// showKey returns a key's state, its latest task, its explanation and its whole history.
 func (c *call) showKey() (answer, error) {
 	code, err := c.code()
 	if err != nil {
@@ -30,7 +30,8 @@ func (c *call) showKey() (answer, error) {
 	return found(shown.NewKeyDetail(v, history))
 }
 
-// code is the one in the path. What cannot be a code is no key's.
+// code returns the key's code from the path. Text that cannot be a code counts as a key that does
+// not exist.
 func (c *call) code() (keys.Code, error) {
 	code, err := keys.ParseTyped(c.variable)
 	if err != nil {
@@ -44,7 +45,7 @@ func (c *call) revokeKey() (answer, error)  { return c.steerKey(tasks.Revoke) }
 func (c *call) restoreKey() (answer, error) { return c.steerKey(tasks.Restore) }
 func (c *call) resetKey() (answer, error)   { return c.steerKey(tasks.Reset) }
 
-// steerKey makes a change of a key and shows what it has become.
+// steerKey applies an admin action to a key and returns the changed key.
 func (c *call) steerKey(decide decision) (answer, error) {
 	code, err := c.code()
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// maxIssue is the most keys of one order.
+// maxIssue is the maximum number of keys in one order.
 const maxIssue = 10_000
 
 // An order is the body of POST /keys.
@@ -38,7 +38,7 @@ func (o order) check() error {
 	return cmp.Or(text("order_id", o.OrderID), text("note", o.Note))
 }
 
-// text holds a field to what a cell of a file can hold, because keys are exported.
+// text checks that a field fits into a cell of a CSV file, because keys are exported.
 func text(field, value string) error {
 	if err := csvfile.CheckText(value); err != nil {
 		return invalid(field, err.Error())
@@ -54,8 +54,8 @@ type issue struct {
 	Codes        []keys.Code `json:"codes"`
 }
 
-// issueKeys makes the keys of an order, once for each Idempotency-Key: whoever repeats one gets the
-// same answer, since the store takes a batch in only once.
+// issueKeys issues the keys of an order, once for each Idempotency-Key. A client that repeats a
+// request gets the same answer, because the store imports a batch only once.
 func (c *call) issueKeys() (answer, error) {
 	batch, err := c.batch()
 	if err != nil {
@@ -81,11 +81,11 @@ func (c *call) issueKeys() (answer, error) {
 	return issued(fresh), nil
 }
 
-// maxIdempotencyKey is the longest Idempotency-Key, in bytes.
+// maxIdempotencyKey is the maximum length of an Idempotency-Key, in bytes.
 const maxIdempotencyKey = 255
 
-// batch is the one of the request's Idempotency-Key. It is the same for every token, so that an
-// order which is repeated after a token was changed is not carried out again.
+// batch returns the import batch for the request's Idempotency-Key. It does not depend on the
+// token. So an order that is repeated with a new token is not carried out again.
 func (c *call) batch() (tasks.ImportBatch, error) {
 	given := c.r.Header["Idempotency-Key"]
 	if len(given) != 1 || given[0] == "" || len(given[0]) > maxIdempotencyKey {
@@ -96,7 +96,7 @@ func (c *call) batch() (tasks.ImportBatch, error) {
 	return tasks.ImportBatch{ID: id, Type: tasks.EventIssued}, nil
 }
 
-// issue makes keys that are bought at that time, in the order of their codes.
+// issue returns new keys that are bought at the given time, sorted by code.
 func (o order) issue(at time.Time) []keys.Key {
 	fresh := make([]keys.Key, o.Count)
 	for i := range fresh {
@@ -118,8 +118,8 @@ func each(fresh []keys.Key) func(func(keys.Key, error) bool) {
 	}
 }
 
-// replay answers an order that was carried out before as it was then. One that asks for something
-// else is no repetition.
+// replay returns the original answer to an order that was carried out before. An order with another
+// count or order_id is an error.
 func (c *call) replay(o order, b tasks.ImportBatch) (answer, error) {
 	all, err := c.AdminStore.Batch(c.r.Context(), b.ID)
 	if err != nil {

@@ -8,24 +8,25 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// A list that filters looks at so many keys at a time, and so often, before it answers with what it
-// has found by then: however few pass, a request takes a bounded time.
+// A list with a filter reads up to rounds times round keys, and then answers with the keys that it
+// has found. So a request takes a bounded time even if few keys match.
 const (
 	round  = 1000
 	rounds = 10
 )
 
-// A keyPage is a page of keys. Next is where to go on, nil where there is nothing more.
+// A keyPage is a page of keys. Next is the parameter after of the next page, or nil on the last
+// page.
 type keyPage struct {
 	Keys []shown.Key `json:"keys"`
 	Next *keys.Code  `json:"next"`
 }
 
-// A keyFilter says which keys to list, and from where on.
+// A keyFilter selects the keys of a list, and its first key.
 type keyFilter struct {
 	after    keys.Code
 	limit    int
-	statuses []keys.Status // none: any
+	statuses []keys.Status // nil: any status
 	used     *bool
 	revoked  *bool
 	order    *string
@@ -83,7 +84,8 @@ func (c *call) keyFilter() (f keyFilter, err error) {
 	return f, q.err
 }
 
-// round is how many keys to look at: no more than are wanted if all of them pass.
+// round returns how many keys to read at a time. Without a filter that is limit, because every key
+// matches.
 func (f keyFilter) round() int {
 	if f.statuses == nil && f.used == nil && f.revoked == nil && f.order == nil {
 		return f.limit

@@ -13,7 +13,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A listed page of keys.
+// A listed is a page of keys.
 type listed struct {
 	Keys []struct {
 		Code   keys.Code
@@ -23,7 +23,7 @@ type listed struct {
 	Next *string
 }
 
-// all walks through the pages of a list and gives the codes, and how many pages there were.
+// all reads all pages of a list. It returns the codes and the number of pages.
 func (s shop) all(query string) (codes []string, pages int) {
 	s.Helper()
 	for after := ""; ; pages++ {
@@ -66,7 +66,7 @@ func TestKeysAreListed(t *testing.T) {
 	}
 }
 
-// counting counts the keys that are looked at between two answers.
+// counting counts the keys that are read for one answer.
 type counting struct {
 	tasks.AdminStore
 	looked int
@@ -78,8 +78,8 @@ func (c *counting) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Sn
 	return views, err
 }
 
-// TestAFilterLooksAtSoMany holds that a request which finds little takes a bounded time, and that its
-// pages find all the same.
+// TestAFilterLooksAtSoMany checks that a request with few matches takes a bounded time, and that
+// its pages still contain every match.
 func TestAFilterLooksAtSoMany(t *testing.T) {
 	s := open(t)
 	all := make([]keys.Key, 25_000)

@@ -1,11 +1,11 @@
 package admin
 
 import (
-	_ "embed" // of the documents
+	_ "embed" // for the documents
 	"encoding/json"
 )
 
-// The documents are written by hand; the tests hold every answer to them.
+// The documents are not generated. The tests check every answer against them.
 var (
 	//go:embed openapi.json
 	adminDocument []byte
@@ -13,7 +13,7 @@ var (
 	publicDocument []byte
 )
 
-// document serves a document to everybody: it is no secret what the API is like.
+// document serves a document without a token, because the description of the API is not secret.
 func document(text []byte) func(*call) (answer, error) {
 	return func(*call) (answer, error) { return found(json.RawMessage(text)) }
 }

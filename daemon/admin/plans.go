@@ -7,7 +7,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/shown"
 )
 
-// A planPage is a page of plans. Next is where to go on, nil where there is nothing more.
+// A planPage is a page of plans. Next is the parameter after of the next page, or nil on the last
+// page.
 type planPage struct {
 	Plans []shown.Plan `json:"plans"`
 	Next  *string      `json:"next"`

@@ -14,7 +14,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A planEdit is the body of PUT /plans/{id}: what is not given keeps its value.
+// A planEdit is the body of PUT /plans/{id}. A field that is not given keeps its value.
 type planEdit struct {
 	Country *string `json:"country"`
 	Slots   *int    `json:"slots"`
@@ -23,7 +23,7 @@ type planEdit struct {
 	Expires expiry  `json:"expires_at"`
 }
 
-// edit checks the body as a file of plans is checked.
+// edit checks the body by the rules for a CSV file of plans.
 func (b planEdit) edit(id string) (stock.PlanEdit, error) {
 	e := stock.PlanEdit{ID: id, Size: b.Slots, Address: b.Address, Invite: b.Invite, ExpiresAt: b.Expires.at}
 	if b.Country != nil {
@@ -39,7 +39,7 @@ func (b planEdit) edit(id string) (stock.PlanEdit, error) {
 	return e, cmp.Or(prose("address", b.Address), prose("invite", b.Invite))
 }
 
-// prose is text that may have line breaks, as addresses do.
+// prose checks a text that may have line breaks, such as an address.
 func prose(field string, value *string) error {
 	if value == nil {
 		return nil
@@ -47,8 +47,8 @@ func prose(field string, value *string) error {
 	return text(field, strings.ReplaceAll(*value, "\n", " "))
 }
 
-// editPlan makes or changes a plan, and puts it into stock. What became of it is not shown, because
-// a plan cannot be read by its id.
+// editPlan creates or changes a plan, and puts it into stock. The answer does not contain the plan,
+// because a plan cannot be read by its id.
 func (c *call) editPlan() (answer, error) {
 	id, err := c.planID()
 	if err != nil {
@@ -80,7 +80,7 @@ func (c *call) retirePlan() (answer, error) {
 	return answer{status: http.StatusNoContent}, err
 }
 
-// planID is the one in the path.
+// planID returns the plan's id from the path.
 func (c *call) planID() (string, error) {
 	if !csvfile.ValidID(c.variable) {
 		return "", stock.ErrPlan
@@ -89,7 +89,8 @@ func (c *call) planID() (string, error) {
 	return c.variable, nil
 }
 
-// edit makes one edit. What the plan itself says against it is the operator's to know.
+// edit makes one edit. If the plan does not allow it, the fault contains the reason, because
+// operators may see it.
 func (c *call) edit(e stock.PlanEdit) error {
 	err := c.AdminStore.EditPlans(c.r.Context(), []stock.PlanEdit{e})
 	row, is := errors.AsType[tasks.RowError](err)

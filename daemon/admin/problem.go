@@ -8,37 +8,38 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Code says to a program what is wrong: the member "code" of a problem. It never changes its meaning.
+// A Code identifies a kind of error for programs: the member "code" of a problem. Its meaning never
+// changes.
 type Code string
 
 // The codes.
 const (
-	BodyMalformed  Code = "body_malformed" // no JSON, or none of the operation's
+	BodyMalformed  Code = "body_malformed" // not one JSON object, or incomplete
 	QueryInvalid   Code = "query_invalid"
-	KeyMissing     Code = "idempotency_key_missing" // or not 1 to 255 bytes long
-	Unauthorized   Code = "unauthorized"            // no token, or one that nobody knows
-	Forbidden      Code = "forbidden"               // the token may read only
-	NotFound       Code = "not_found"               // there is no such path
+	KeyMissing     Code = "idempotency_key_missing" // missing, or not 1 to 255 bytes long
+	Unauthorized   Code = "unauthorized"            // no token, or an unknown token
+	Forbidden      Code = "forbidden"               // the role of the token does not allow it
+	NotFound       Code = "not_found"               // no such path
 	KeyNotFound    Code = "key_not_found"
 	TaskNotFound   Code = "task_not_found"
 	PlanNotFound   Code = "plan_not_found"
 	NotAllowed     Code = "method_not_allowed"
-	TaskOpen       Code = "task_open" // it must end first
+	TaskOpen       Code = "task_open" // the open task must end first
 	TaskEnded      Code = "task_ended"
-	TaskLeased     Code = "task_at_work" // it is being asked about right now
+	TaskLeased     Code = "task_at_work" // a daemon is working on it now
 	NotSuspect     Code = "not_suspect"
 	NotSpent       Code = "not_spent"
 	PlanInUse      Code = "plan_in_use" // its slots do not allow the edit
-	Contended      Code = "conflict"    // others were faster: repeat it
+	Contended      Code = "conflict"    // another change came first: repeat the request
 	TooLarge       Code = "too_large"
 	MediaType      Code = "unsupported_media_type"
 	FieldInvalid   Code = "field_invalid"          // the detail names the field
-	OutcomeInvalid Code = "outcome_invalid"        // none of the task's kind
-	KeyReused      Code = "idempotency_key_reused" // by an order with another count or id
-	Unavailable    Code = "unavailable"            // the database is away: come back after Retry-After
+	OutcomeInvalid Code = "outcome_invalid"        // does not fit the task's kind
+	KeyReused      Code = "idempotency_key_reused" // used by an order with another count or order_id
+	Unavailable    Code = "unavailable"            // the database is unavailable: repeat the request after Retry-After
 )
 
-// A kind of problem is the same in all its cases.
+// A kind is the part that all problems with the same code share.
 type kind struct {
 	code   Code
 	status int
@@ -80,7 +81,7 @@ func Codes() []Code {
 	return all
 }
 
-// A fault is an error that knows its code.
+// A fault is an error with a code.
 type fault struct {
 	code   Code
 	detail string
@@ -88,7 +89,7 @@ type fault struct {
 
 func (f fault) Error() string { return f.detail }
 
-// coded are the errors of the core and their codes.
+// coded maps errors of the packages tasks and stock to codes.
 var coded = []struct {
 	err  error
 	code Code
@@ -109,8 +110,8 @@ const (
 	contend  = "another change was made at the same time: repeat the request"
 )
 
-// faultOf finds what to tell of an error: the one place where an error gets a code. What it does not
-// know is a trouble of ours, of which the log tells more.
+// faultOf returns the fault for an error. It is the only place where an error gets a code. An error
+// that it does not know becomes [Unavailable]; the log contains the details.
 func faultOf(err error) fault {
 	if f, is := errors.AsType[fault](err); is {
 		return f
@@ -126,7 +127,7 @@ func faultOf(err error) fault {
 	return fault{Unavailable, tryAgain}
 }
 
-// A problem is a fault as RFC 9457 has it.
+// A problem is a fault in the format of RFC 9457.
 type problem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
@@ -141,5 +142,5 @@ func (f fault) problem() problem {
 			return problem{"urn:keyseat:problem:" + string(k.code), k.title, k.status, f.detail, k.code}
 		}
 	}
-	return fault{Unavailable, tryAgain}.problem() // no fault has a code that is not in the table
+	return fault{Unavailable, tryAgain}.problem() // not reached: the table contains every code
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestThePublicDocument holds the answers of the public API to its document, and brings about each.
+// TestThePublicDocument checks the answers of the public API against its document, and causes each
+// of them.
 func TestThePublicDocument(t *testing.T) {
 	s := open(t)
 	doc := served(t, "public-openapi.json")

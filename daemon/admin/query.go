@@ -7,20 +7,20 @@ import (
 	"unicode/utf8"
 )
 
-// The number of entries of a page.
+// The limits on the number of entries in a page.
 const (
 	defaultLimit = 100
 	maxLimit     = 1000
 )
 
-// A query is the parameters of a list, each given once at most. It keeps the first fault, so that
-// its reader need look for one only at the end.
+// A query is the parameters of a list. Each may be given once. It keeps the first error, so that
+// its reader can check for errors once, at the end.
 type query struct {
 	values url.Values
 	err    error
 }
 
-// query reads the parameters, which must be among the known ones.
+// query parses the parameters. A parameter that is not known is an error.
 func (c *call) query(known ...string) *query {
 	values, err := url.ParseQuery(c.r.URL.RawQuery)
 	q := &query{values: values}
@@ -46,7 +46,7 @@ func (q *query) fail(detail string) {
 	}
 }
 
-// limit is how many entries are wanted.
+// limit returns the maximum number of entries in the page.
 func (q *query) limit() int {
 	if !q.values.Has("limit") {
 		return defaultLimit
@@ -58,7 +58,7 @@ func (q *query) limit() int {
 	return n
 }
 
-// flag is a truth value, or nil where it is not given.
+// flag returns a boolean parameter, or nil if it is not given.
 func (q *query) flag(name string) *bool {
 	switch {
 	case !q.values.Has(name):

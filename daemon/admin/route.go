@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// base is the path below which everything is.
+// base is the prefix of every path.
 const base = "/admin/v1"
 
-// A route is one operation: its pattern has a variable segment at most.
+// A route is one operation. Its pattern has up to one variable segment.
 type route struct {
 	method  string
 	pattern string // below base
-	role    Role   // "": for everybody
+	role    Role   // "": no token is needed
 	do      func(*call) (answer, error)
 }
 
@@ -51,7 +51,7 @@ func Routes() []string {
 	return all
 }
 
-// String is the operation's method and path; of no route it is none.
+// String returns the operation's method and path, or "none" for the zero route.
 func (r route) String() string {
 	if r.method == "" {
 		return "none"
@@ -59,8 +59,8 @@ func (r route) String() string {
 	return r.method + " " + base + r.pattern
 }
 
-// match finds the routes of a path, which differ in their methods, and its variable segment. The
-// path is matched as it was sent, because an escaped slash in a code does not end the segment.
+// match returns the routes of a path, which differ in their methods, and its variable segment. It
+// matches the escaped path. So an escaped slash in a code does not end the segment.
 func match(escaped string) (matching []route, variable string) {
 	path, below := strings.CutPrefix(escaped, base)
 	if !below {
@@ -92,7 +92,7 @@ func (r route) match(path string) (variable string, fits bool) {
 	return variable, true
 }
 
-// choose finds the route of a method. HEAD is GET without the body.
+// choose returns the route for a method. HEAD counts as GET; the answer to it has no body.
 func choose(matching []route, method string) (route, bool) {
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -104,7 +104,7 @@ func choose(matching []route, method string) (route, bool) {
 	return matching[i], true
 }
 
-// methods lists what can be asked for.
+// methods returns the allowed methods.
 func methods(matching []route) []string {
 	var all []string
 	for _, r := range matching {

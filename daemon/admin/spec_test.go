@@ -15,7 +15,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/admin"
 )
 
-// A spec is a document that answers are held to. It counts which of its answers it has seen.
+// A spec is a document against which answers are checked. It counts the documented answers that it
+// has seen.
 type spec struct {
 	*openapi3.T
 
@@ -23,7 +24,7 @@ type spec struct {
 	seen map[string]bool // "GET /path 200"
 }
 
-// served gives a document as it is served, which anybody may read.
+// served returns a document as the API serves it without a token.
 func served(t *testing.T, name string) *spec {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -64,7 +65,7 @@ func (s *spec) operations() []string {
 	return all
 }
 
-// check says how an answer does not fit.
+// check returns why an answer does not fit.
 func (s *spec) check(r *http.Request, w *httptest.ResponseRecorder) error {
 	path := s.path(r.URL.EscapedPath())
 	if path == "" {
@@ -86,7 +87,8 @@ func (s *spec) check(r *http.Request, w *httptest.ResponseRecorder) error {
 	return nil
 }
 
-// candidates are the methods that the answer belongs to: all those of the path, if it is to none.
+// candidates returns the method of the answer's operation. If the path has no such operation, it
+// returns all methods of the path.
 func (s *spec) candidates(path, method string) []string {
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -108,7 +110,7 @@ func (s *spec) note(method, path string, code int) {
 	s.seen[fmt.Sprintf("%s %s %d", method, path, code)] = true
 }
 
-// path finds the template that a path fits.
+// path returns the template that matches a path.
 func (s *spec) path(escaped string) string {
 	got := strings.Split(escaped, "/")
 	for template := range s.Paths.Map() {

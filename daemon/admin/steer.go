@@ -6,17 +6,17 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A decision makes an operator's change, with that id, of what it sees.
+// A decision returns the change of an admin action on a snapshot. id is the id of the change.
 type decision func(v tasks.Snapshot, id string) (tasks.Change, error)
 
-// nothing holds that the request brings no body, or an empty object.
+// nothing checks that the request has no body, or an empty object.
 func (c *call) nothing() error {
 	_, err := decode[struct{}](c)
 	return err
 }
 
-// steer makes a change and gives what was seen as it is after it. It is not read again, because a
-// read that fails would hide that the change was made.
+// steer applies an admin action and returns the snapshot after it. It does not read the snapshot
+// again, because a failed read would hide that the change was made.
 func (c *call) steer(read func(context.Context) (tasks.Snapshot, error), decide decision) (after tasks.Snapshot, err error) {
 	err = c.Engine.Update(c.r.Context(), read, func(v tasks.Snapshot, id string) (tasks.Change, error) {
 		change, err := decide(v, id)
@@ -33,7 +33,7 @@ func (c *call) steer(read func(context.Context) (tasks.Snapshot, error), decide 
 	return after, err
 }
 
-// sign makes lines of history say who has brought them about.
+// sign adds the name of the token to history entries without a note.
 func (c *call) sign(lines []tasks.Event) {
 	for i := range lines {
 		if lines[i].Note == "" {
@@ -42,7 +42,7 @@ func (c *call) sign(lines []tasks.Event) {
 	}
 }
 
-// signed is a note with the name of the token.
+// signed returns a note with the name of the token.
 func (c *call) signed(note string) string {
 	if note == "" {
 		return "by " + c.token.Name

@@ -2,7 +2,7 @@ package admin
 
 import "github.com/keyseat/keyseat/daemon/shown"
 
-// levels is the answer to GET /stock.
+// levels is the body of the answer to GET /stock.
 type levels struct {
 	Stock []shown.Level `json:"stock"`
 }

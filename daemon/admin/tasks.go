@@ -10,7 +10,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A taskPage is a page of tasks. Next is where to go on, nil where there is nothing more.
+// A taskPage is a page of tasks. Next is the parameter after of the next page, or nil on the last
+// page.
 type taskPage struct {
 	Tasks []shown.Task `json:"tasks"`
 	Next  *string      `json:"next"`
@@ -21,7 +22,7 @@ func (c *call) listTasks() (answer, error) {
 	limit, filter := q.limit(), tasks.TaskFilter(q.values.Get("state"))
 	switch filter {
 	case tasks.AnyTask, tasks.OpenTask, tasks.EndedTask, tasks.SuspectTask:
-	default: // what is typed can be anything
+	default: // the parameter may contain any text
 		q.fail("state must be open, ended or suspect")
 	}
 	if q.err != nil {
@@ -45,7 +46,7 @@ func (c *call) listTasks() (answer, error) {
 	return found(page)
 }
 
-// cursor is the last task of the page before, which is named by its id.
+// cursor returns the last task of the page before, from its id.
 func (c *call) cursor(id string) (tasks.Task, error) {
 	if id == "" {
 		return tasks.Task{}, nil
@@ -60,7 +61,7 @@ func (c *call) cursor(id string) (tasks.Task, error) {
 	return *v.Task, nil
 }
 
-// task reads one task. What cannot be an id is no task's.
+// task reads one task. Text that cannot be an id counts as a task that does not exist.
 func (c *call) task(ctx context.Context, id string) (tasks.Snapshot, error) {
 	if !csvfile.ValidID(id) {
 		return tasks.Snapshot{}, nil
@@ -96,7 +97,7 @@ type resolution struct {
 	Outcome tasks.Outcome `json:"outcome"`
 }
 
-// resolveTask settles a suspect slot.
+// resolveTask settles a suspect slot by the outcome that the operator has found out.
 func (c *call) resolveTask() (answer, error) {
 	body, err := decode[resolution](c)
 	if err != nil {
@@ -105,7 +106,7 @@ func (c *call) resolveTask() (answer, error) {
 	return c.steerTask(func(v tasks.Snapshot, id string) (tasks.Change, error) { return tasks.Resolve(v, body.Outcome, id) })
 }
 
-// releaseTask gives back the slot that a task has spent.
+// releaseTask gives back the slot that a task has consumed.
 func (c *call) releaseTask() (answer, error) {
 	if err := c.nothing(); err != nil {
 		return answer{}, err
@@ -113,7 +114,7 @@ func (c *call) releaseTask() (answer, error) {
 	return c.steerTask(tasks.Release)
 }
 
-// steerTask makes a change of a task and shows what it has become.
+// steerTask applies an admin action to a task and returns the changed task.
 func (c *call) steerTask(decide decision) (answer, error) {
 	read := func(ctx context.Context) (tasks.Snapshot, error) { return c.task(ctx, c.variable) }
 	v, err := c.steer(read, decide)

@@ -12,7 +12,7 @@ import (
 
 type shownTask struct{ ID, Code, State, Outcome, Slot string }
 
-// ids walks through the pages of a list of tasks.
+// ids reads all pages of a list of tasks.
 func (s shop) ids(state string) (ids []string) {
 	s.Helper()
 	for after := ""; ; {
@@ -101,8 +101,8 @@ func TestTasksAreSteered(t *testing.T) {
 	}
 }
 
-// TestNothingSecret holds that no answer and no line of the log has anything of an account, and the
-// log no key.
+// TestNothingSecret checks that answers and log contain no account data, and that the log contains
+// no key.
 func TestNothingSecret(t *testing.T) {
 	s := open(t)
 	own := keys.Generate([keys.EntropyBytes]byte{2})

@@ -10,11 +10,12 @@ import (
 	"github.com/keyseat/keyseat/internal/secretfile"
 )
 
-// A TokenFile is a file of tokens. It is read anew for each request, because it is small and a token
-// that was taken out of it must be good for nothing from then on; a file with a fault lets nobody in.
+// A TokenFile is the path of a file of tokens. The file is read again for each request: it is
+// small, and a removed token must stop working immediately. While the file has an error, no token
+// is accepted.
 type TokenFile string
 
-// maxFile bounds a file of tokens, in bytes.
+// maxFile limits a file of tokens, in bytes.
 const maxFile = 1 << 20
 
 // Find implements [Tokens].
@@ -26,19 +27,20 @@ func (f TokenFile) Find(text string) (Token, error) {
 	return all.Find(text)
 }
 
-// Load reads the tokens. The error names the file and the line, never what stands there.
+// Load reads the tokens. An error contains the file name and the line number, never the content of
+// the line.
 func (f TokenFile) Load() (TokenList, error) {
 	file, err := os.Open(string(f))
 	if err != nil {
 		return nil, f.fault(err)
 	}
-	defer func() { _ = file.Close() }() // it was only read
+	defer func() { _ = file.Close() }() // the file was only read
 	_, all, err := load(file)
 	return all, f.fault(err)
 }
 
-// Add puts a token into the file, which is made, with mode 0600, where there is none. Only its hash
-// is stored.
+// Add appends a token to the file. If the file does not exist, Add creates it with mode 0600. Only
+// the hash of the token is stored.
 func (f TokenFile) Add(t Token) error {
 	file, err := os.OpenFile(string(f), os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
@@ -66,13 +68,13 @@ func add(file *os.File, t Token) error {
 	if err == nil {
 		err = file.Sync()
 	}
-	if err != nil { // half a line would let nobody in
+	if err != nil { // half a line would make the whole file invalid
 		return errors.Join(err, file.Truncate(int64(len(text))))
 	}
 	return nil
 }
 
-// load reads an open file that is fit to hold tokens.
+// load checks the permissions of an open file, and reads its tokens.
 func load(file *os.File) (text []byte, all TokenList, err error) {
 	info, err := file.Stat()
 	if err == nil {
@@ -92,7 +94,7 @@ func load(file *os.File) (text []byte, all TokenList, err error) {
 	return text, all, err
 }
 
-// fault names the file. Its path is in the errors of package os already.
+// fault adds the name of the file to an error. Errors of package os contain the path already.
 func (f TokenFile) fault(err error) error {
 	var known *fs.PathError
 	switch {

@@ -10,8 +10,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/admin"
 )
 
-// TestATokenThatDoesNotFit holds that a full disk leaves the file as it was, not half a line, which would let
-// nobody in.
+// TestATokenThatDoesNotFit checks that a full disk leaves the file unchanged. Half a line would
+// make the whole file invalid.
 func TestATokenThatDoesNotFit(t *testing.T) {
 	file := admin.TokenFile(filepath.Join(t.TempDir(), "tokens"))
 	if err := file.Add(admin.NewToken("first", admin.Read, "a long enough token")); err != nil {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// What a line of a file of tokens can be refused for. None of them repeats what stands there, because
-// it may be a token in the wrong place.
+// The errors of a line in a file of tokens. They do not repeat the line, because it may contain a
+// token in the wrong place.
 var (
 	errWords = errors.New("a line is: name role token, or name role sha256:HASH")
 	errName  = errors.New("a name is 1 to 64 letters, digits, dots, dashes and underscores")
@@ -20,10 +20,11 @@ var (
 	errTwice = errors.New("the name or the token is on an earlier line already")
 )
 
-// minToken is the shortest token, in bytes: what is hashed fast must be long.
+// minToken is the minimum length of a token, in bytes. Tokens must be long, because their hash is
+// fast to compute.
 const minToken = 16
 
-// hashed begins what stands for a token that the file does not tell.
+// hashed is the prefix of a hash. A line can contain a hash instead of the token itself.
 const hashed = "sha256:"
 
 var (
@@ -31,7 +32,7 @@ var (
 	printable = regexp.MustCompile(`^[!-~]*$`)
 )
 
-// Check says what is wrong with the token's name or role, nil for nothing.
+// Check returns an error if the token's name or role is invalid.
 func (t Token) Check() error {
 	switch {
 	case !word.MatchString(t.Name):
@@ -42,12 +43,12 @@ func (t Token) Check() error {
 	return nil
 }
 
-// line is the token as a file keeps it.
+// line returns the token as a line of a file.
 func (t Token) line() string {
 	return fmt.Sprintf("%s %s %s%s", t.Name, t.Role, hashed, hex.EncodeToString(t.Hash[:]))
 }
 
-// parse reads tokens, one a line. What follows a # at the beginning of a word is a comment.
+// parse parses tokens, one per line. A # at the beginning of a word starts a comment.
 func parse(text []byte) (all TokenList, err error) {
 	number := 0
 	for line := range strings.Lines(string(text)) {
@@ -100,12 +101,12 @@ func parseWords(words []string) (Token, error) {
 	return t, nil
 }
 
-// named says whether there is a token of that name.
+// named reports whether the list has a token of that name.
 func (l TokenList) named(name string) bool {
 	return slices.ContainsFunc(l, func(t Token) bool { return t.Name == name })
 }
 
-// has says whether the name or the secret is another's already.
+// has reports whether the list has a token of the same name or the same secret.
 func (l TokenList) has(t Token) bool {
 	for _, other := range l {
 		if other.Name == t.Name || other.Hash == t.Hash {

@@ -78,7 +78,8 @@ func TestTokenFileFaults(t *testing.T) {
 	}
 }
 
-// openFolder makes a folder that every user can enter. A test's own temporary folder is closed to others.
+// openFolder creates a folder that every user can enter. A test's own temporary folder is closed to
+// others.
 func openFolder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "open") //nolint:usetesting // see above
@@ -113,7 +114,7 @@ func TestTokenFileOpenToAll(t *testing.T) {
 	}
 }
 
-// TestTokensRotate holds that a file is believed as it is now.
+// TestTokensRotate checks that changes of the file take effect immediately.
 func TestTokensRotate(t *testing.T) {
 	s := open(t)
 	f := admin.TokenFile(filepath.Join(t.TempDir(), "tokens"))

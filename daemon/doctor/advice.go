@@ -1,6 +1,6 @@
 package doctor
 
-// What tells the operator how to go on.
+// Texts that several codes share.
 const (
 	realigns = "The key is made to name its own latest task, and stands as that task leaves it: in the queue if it is open."
 	resolve  = "If the slot becomes suspect: ask the provider whether the account is in the plan, then `keyseatd tasks resolve`."

@@ -1,14 +1,15 @@
-// Package doctor finds what does not fit together in a store, says it to a person, and mends what can
-// be mended safely.
+// Package doctor finds inconsistencies in a store, explains them to a person, and repairs them if
+// that is safe.
 //
-//	Records ──▶ one code: its key, tasks, history ──▶ checks ──▶ findings ──▶ treatments ──▶ Store.Apply
-//	Tallies ──▶ one plan: counters, tasks, moves  ──▶ checks ──▶ findings ──▶ recount    ──▶ Correct
+//	Store.Records    ─▶ one code: its key, tasks, history ─▶ checks ─▶ findings ─▶ treatments ─▶ Store.Apply
+//	Store.PlanAudits ─▶ one plan: counters, tasks, moves  ─▶ checks ─▶ findings ─▶ recount    ─▶ Store.FixCounters
 //
-// Each check is a pure function of one record or tally, each of which is of one moment, so that all of
-// it may run while daemons serve; and each finding is looked at again before it is told. A page of
-// records is in memory at a time, and a tally of every plan.
+// Each check is a pure function of one record or plan audit. Each of these was read at one moment,
+// so a doctor may run while daemons serve. A finding is reported only after the data was read a
+// second time. A page of records is in memory at a time, and an audit of every plan.
 //
-// What is mended is written as everything else is: by a change, from the version that it was decided
-// from, with a line of history. A slot has three witnesses, its task, the history and the plan's
-// counters, and two of them outvote the third. What only a person can know is left, and said.
+// A repair is written like any other write: by a change that is based on a version, with an entry
+// in the history. Three sources record the place of a slot: its task, the history and the plan's
+// counters. If two of them agree, the third is corrected. The doctor does not change facts that
+// only a person can know, and says so.
 package doctor

@@ -9,31 +9,31 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Store is what a doctor can look into.
+// A Store is the store that a doctor examines.
 type Store interface {
 	tasks.Store
 	tasks.AdminStore
 	tasks.Inspector
 }
 
-// A Doctor looks after a store. Only Sealer may be nil: then secrets are not tried.
+// A Doctor examines and repairs a store. Only Sealer may be nil; secrets are then not checked.
 type Doctor struct {
 	Store  Store
 	Sealer tasks.Sealer
-	Stale  time.Duration // how long ago a lease may have run out, before that is a finding
-	NewID  func() string // as that of a [tasks.Engine]
+	Stale  time.Duration // how long a lease must have been expired to be a finding
+	NewID  func() string // returns a new id, like that of a [tasks.Engine]
 }
 
-// pageSize is how many records are in memory at once.
+// pageSize is the number of records that are in memory simultaneously.
 const pageSize = 500
 
-// Examine gives what it finds, as it finds it: first under the keys, in the order of their codes, then
-// of the plans. It changes nothing.
+// Examine returns its findings one after another: first about keys, sorted by code, then about
+// plans. It changes nothing.
 func (d Doctor) Examine(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
 		for r, err := range d.records(ctx) {
 			if err == nil && !d.Healthy(r) {
-				r, err = d.Store.Record(ctx, r.Code) // it may have been read while it changed
+				r, err = d.Store.Record(ctx, r.Code) // the first read may have overlapped a change
 			}
 			if !d.give(ctx, r, err, yield) {
 				return
@@ -44,7 +44,8 @@ func (d Doctor) Examine(ctx context.Context) iter.Seq2[Finding, error] {
 	}
 }
 
-// give yields what is found in a record; false: no more is wanted.
+// give yields the findings of a record. It returns false after an error, or if the caller wants no
+// more.
 func (d Doctor) give(ctx context.Context, r tasks.Record, err error, yield func(Finding, error) bool) bool {
 	var found []Finding
 	if err == nil {
@@ -53,7 +54,8 @@ func (d Doctor) give(ctx context.Context, r tasks.Record, err error, yield func(
 	return tell(found, err, yield)
 }
 
-// tell yields findings, or the error; false: no more is wanted.
+// tell yields findings, or the error. It returns false after an error, or if the caller wants no
+// more.
 func tell(found []Finding, err error, yield func(Finding, error) bool) bool {
 	if err != nil {
 		yield(Finding{}, err)
@@ -67,7 +69,7 @@ func tell(found []Finding, err error, yield func(Finding, error) bool) bool {
 	return true
 }
 
-// records walks through all records.
+// records returns all records, page by page.
 func (d Doctor) records(ctx context.Context) iter.Seq2[tasks.Record, error] {
 	return func(yield func(tasks.Record, error) bool) {
 		for after := keys.Code(""); ; {
@@ -89,10 +91,11 @@ func (d Doctor) records(ctx context.Context) iter.Seq2[tasks.Record, error] {
 	}
 }
 
-// Healthy says whether nothing is found in a record.
+// Healthy reports whether a record has no findings.
 func (d Doctor) Healthy(r tasks.Record) bool { return len(d.check(r)) == 0 }
 
-// check is what all checks find in a record. What cannot be read cannot be judged, nor the rest then.
+// check runs all checks on a record. If a task cannot be read, it reports only that, because the
+// record then cannot be judged.
 func (d Doctor) check(r tasks.Record) []Finding {
 	var found []Finding
 	for _, id := range r.Unreadable {
@@ -107,7 +110,8 @@ func (d Doctor) check(r tasks.Record) []Finding {
 	return found
 }
 
-// named tells tasks that are nowhere from those that are another key's, which no record can.
+// named distinguishes tasks that do not exist from tasks of another key. A single key's record
+// cannot show the difference.
 func (d Doctor) named(ctx context.Context, found []Finding) ([]Finding, error) {
 	for i, f := range found {
 		if f.Code != TaskMissing {
@@ -124,7 +128,8 @@ func (d Doctor) named(ctx context.Context, found []Finding) ([]Finding, error) {
 	return found, nil
 }
 
-// plans are the findings of the plans that are found twice.
+// plans returns the findings about plans. If there are any, it reads again and returns the findings
+// of the second read.
 func (d Doctor) plans(ctx context.Context) ([]Finding, error) {
 	found, err := d.lookAtPlans(ctx)
 	if err != nil || len(found) == 0 {

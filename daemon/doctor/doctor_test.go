@@ -15,13 +15,13 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// plain is a sealer that seals nothing.
+// plain is a sealer that does not encrypt.
 type plain struct{}
 
 func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
 func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
-// A ward is a store in memory, its desk and its doctor.
+// A ward is a store in memory, its engine and its doctor.
 type ward struct {
 	*testing.T
 	store *memory.Store
@@ -29,7 +29,7 @@ type ward struct {
 	doc   doctor.Doctor
 }
 
-// admit makes a ward with n keys K0000, K0001, … and a plan of as many slots.
+// admit creates a ward with n keys K0000, K0001, … and a plan of n slots.
 func admit(t *testing.T, n int) ward {
 	store := memory.New(time.Now)
 	desk := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
@@ -55,7 +55,7 @@ func (w ward) must(err error) {
 	}
 }
 
-// accept opens an upgrade for a key whose login says how it will end.
+// accept opens an upgrade for a key. Its login determines its outcome.
 func (w ward) accept(c keys.Code, login string) {
 	w.Helper()
 	w.must(w.desk.Accept(w.Context(), tasks.Request{
@@ -64,7 +64,7 @@ func (w ward) accept(c keys.Code, login string) {
 	}))
 }
 
-// work does all that is due.
+// work does all due work.
 func (w ward) work() {
 	w.Helper()
 	jobs, err := w.desk.Lease(w.Context(), "w", 1000, time.Minute)
@@ -74,7 +74,7 @@ func (w ward) work() {
 	}
 }
 
-// hurt makes a change that no decision would.
+// hurt makes a change that no decision would make.
 func (w ward) hurt(c keys.Code, how func(v tasks.Snapshot, change *tasks.Change)) {
 	w.Helper()
 	v, err := w.desk.Snapshot(w.Context(), c)
@@ -86,7 +86,7 @@ func (w ward) hurt(c keys.Code, how func(v tasks.Snapshot, change *tasks.Change)
 	w.must(errs[0])
 }
 
-// finds holds that those codes are found.
+// finds checks that exactly those codes are found, in that order.
 func (w ward) finds(found iter.Seq2[doctor.Finding, error], want ...doctor.Code) {
 	w.Helper()
 	var got []doctor.Code
@@ -111,7 +111,7 @@ func TestAHealthyStore(t *testing.T) {
 	w.finds(w.doc.Repair(t.Context()))
 }
 
-// TestPages holds that a record is found on whatever page it is, and found once.
+// TestPages checks that a record is found once, on whatever page it is.
 func TestPages(t *testing.T) {
 	w := admit(t, 1203)
 	var want []doctor.Code
@@ -124,7 +124,7 @@ func TestPages(t *testing.T) {
 	w.finds(w.doc.Examine(t.Context()))
 }
 
-// TestCounters holds that counters follow the recorded moves, and that the correction is recorded.
+// TestCounters checks that counters follow the recorded moves, and that the correction is recorded.
 func TestCounters(t *testing.T) {
 	w := admit(t, 5)
 	w.accept(code(0), "success@example.com")
@@ -142,7 +142,7 @@ func TestCounters(t *testing.T) {
 	w.finds(w.doc.Examine(t.Context()))
 }
 
-// TestTwoOfThree holds that of the witnesses of a slot two outvote the third.
+// TestTwoOfThree checks that two agreeing sources of a slot correct the third.
 func TestTwoOfThree(t *testing.T) {
 	for name, c := range map[string]struct {
 		hurt func(v tasks.Snapshot, c *tasks.Change)
@@ -179,7 +179,7 @@ func TestTwoOfThree(t *testing.T) {
 	}
 }
 
-// TestAtWork holds that a task which a worker has is left alone.
+// TestAtWork checks that a leased task is not changed.
 func TestAtWork(t *testing.T) {
 	w := admit(t, 5)
 	w.accept(code(0), "success@example.com")
@@ -191,7 +191,7 @@ func TestAtWork(t *testing.T) {
 	w.finds(w.doc.Examine(t.Context()), doctor.SecretMissing)
 }
 
-// TestCountersWait holds that counters are not corrected to a history that is still to be put right.
+// TestCountersWait checks that counters are not corrected from a history that still needs a repair.
 func TestCountersWait(t *testing.T) {
 	w := admit(t, 5)
 	w.accept(code(0), "success@example.com")
@@ -207,7 +207,7 @@ func TestCountersWait(t *testing.T) {
 	}
 }
 
-// TestEveryCodeIsExplained holds that each kind of finding says what it means and how to go on.
+// TestEveryCodeIsExplained checks that each code has a meaning and a next step.
 func TestEveryCodeIsExplained(t *testing.T) {
 	for _, c := range doctor.Codes() {
 		if a := (doctor.Finding{Code: c}).Advice(); a.Means == "" || a.Repair == "" && a.Decide == "" {
@@ -219,7 +219,8 @@ func TestEveryCodeIsExplained(t *testing.T) {
 	}
 }
 
-// TestAnArchivedStore holds that what was archived is not missed, and that faults show as before.
+// TestAnArchivedStore checks that archived data is not reported as missing, and that
+// inconsistencies are found as before.
 func TestAnArchivedStore(t *testing.T) {
 	w := admit(t, 6)
 	for _, login := range []string{"wrong_address", "success"} {

@@ -8,10 +8,10 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A check looks at one record.
+// A check examines one record.
 type check func(r tasks.Record) []Finding
 
-// checks are in the order in which their findings are mended.
+// checks returns the checks in the order in which their findings are repaired.
 func (d Doctor) checks() []check {
 	return []check{
 		keyIsThere, latestIsThere, tasksAreThere, slotsAgree, oneIsOpen, queueAgrees, statusAgrees, upgradedOnce,
@@ -19,12 +19,12 @@ func (d Doctor) checks() []check {
 	}
 }
 
-// of is a finding about the record's key and a task of it.
+// of returns a finding about the record's key and one of its tasks.
 func of(code Code, r tasks.Record, task, format string, args ...any) []Finding {
 	return []Finding{{Code: code, Key: r.Code, Task: task, Found: fmt.Sprintf(format, args...)}}
 }
 
-// keyIsThere holds that nothing is stored under a code without a key.
+// keyIsThere checks that nothing is stored under a code without a key.
 func keyIsThere(r tasks.Record) []Finding {
 	if r.Key.Exists() || len(r.Tasks)+len(r.Events) == 0 {
 		return nil
@@ -32,7 +32,7 @@ func keyIsThere(r tasks.Record) []Finding {
 	return of(KeyMissing, r, "", "there is no such key, but %d tasks and %d lines of history of it", len(r.Tasks), len(r.Events))
 }
 
-// latestIsThere holds that the task which the key names is there, and its own.
+// latestIsThere checks that the task which the key names exists and belongs to the key.
 func latestIsThere(r tasks.Record) []Finding {
 	if r.Key.Task == "" || r.Task(r.Key.Task) != nil {
 		return nil
@@ -40,7 +40,7 @@ func latestIsThere(r tasks.Record) []Finding {
 	return of(TaskMissing, r, r.Key.Task, "the key is %s and names a task that is not its own", r.Key.Status)
 }
 
-// tasksAreThere holds that every task of the history is stored.
+// tasksAreThere checks that every task of the history is stored.
 func tasksAreThere(r tasks.Record) []Finding {
 	var found []Finding
 	seen := map[string]bool{"": true}
@@ -53,7 +53,7 @@ func tasksAreThere(r tasks.Record) []Finding {
 	return found
 }
 
-// oneIsOpen holds that a key has one open task at most, which is its latest.
+// oneIsOpen checks that a key has up to one open task, and that this is its latest task.
 func oneIsOpen(r tasks.Record) []Finding {
 	var found []Finding
 	latest := r.ExpectedLatest()
@@ -69,7 +69,7 @@ func oneIsOpen(r tasks.Record) []Finding {
 	return found
 }
 
-// queueAgrees holds that a key is in the queue if, and only if, its latest task is open.
+// queueAgrees checks that a key is in the queue if, and only if, its latest task is open.
 func queueAgrees(r tasks.Record) []Finding {
 	named := r.Task(r.Key.Task)
 	queued, open := r.Key.Status == keys.InQueue, named != nil && named.Open()
@@ -82,7 +82,7 @@ func queueAgrees(r tasks.Record) []Finding {
 	return nil
 }
 
-// statusAgrees holds that the status goes with the use.
+// statusAgrees checks that the status agrees with the use.
 func statusAgrees(r tasks.Record) []Finding {
 	if !r.Key.Exists() || r.Key.Status.AllowsUsed(r.Key.Used) {
 		return nil
@@ -91,8 +91,8 @@ func statusAgrees(r tasks.Record) []Finding {
 	return of(StatusUsed, r, "", "the key's status is %q, but it is %s", string(r.Key.Status), used)
 }
 
-// upgradedOnce holds that between two upgrades that succeed there is a renew or a reset. A slot that
-// was released is one that the operator knows of.
+// upgradedOnce checks for a renew or a reset between two successful upgrades. If the operator has
+// released a slot of the two, that is not a finding.
 func upgradedOnce(r tasks.Record) []Finding {
 	var pairs [][2]string
 	using, latest := "", ""
@@ -100,7 +100,7 @@ func upgradedOnce(r tasks.Record) []Finding {
 		switch {
 		case e.Type == tasks.EventAccepted:
 			latest = e.Task
-		case e.Type == tasks.EventArchived && upgraded(e, latest): // what was before it was found to be well
+		case e.Type == tasks.EventArchived && upgraded(e, latest): // the archived history was checked before
 			using = e.Task
 		case e.Type == tasks.EventReleased:
 			pairs = slices.DeleteFunc(pairs, func(p [2]string) bool { return p[0] == e.Task || p[1] == e.Task })
@@ -119,14 +119,14 @@ func upgradedOnce(r tasks.Record) []Finding {
 	return found
 }
 
-// upgraded says whether the event makes a key used, whose latest task is that. An earlier one that
-// an operator resolves does not.
+// upgraded reports whether the event makes a key used. latest is the key's latest task. An earlier
+// task that an operator resolves does not make the key used.
 func upgraded(e tasks.Event, latest string) bool {
 	success := e.Kind == tasks.Upgrade && e.Outcome == tasks.Success
 	return success && (e.Type == tasks.EventEnded || e.Type == tasks.EventArchived || e.Type == tasks.EventResolved && e.Task == latest)
 }
 
-// freed says whether the event makes a key usable, whose latest task is that.
+// freed reports whether the event makes a key usable. latest is the key's latest task.
 func freed(e tasks.Event, latest string) bool {
 	ended := e.Type == tasks.EventArchived || e.Task == latest && (e.Type == tasks.EventEnded || e.Type == tasks.EventResolved)
 	return e.Type == tasks.EventReset || ended && (e.Kind == tasks.Renew) == (e.Outcome == tasks.Success)

@@ -7,8 +7,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// plan looks at one tally: the plan is there, its counters add up, they are the sum of the recorded
-// moves, and its tasks have that many slots.
+// plan checks one audit. The plan must exist, and its counters must be possible. The counters must
+// be the sum of the recorded moves. The plan's tasks must have the same number of slots.
 func plan(t tasks.PlanAudit) []Finding {
 	var found []Finding
 	say := func(code Code, format string, args ...any) {
@@ -17,7 +17,7 @@ func plan(t tasks.PlanAudit) []Finding {
 	count, none := t.Plan.Counts(), stock.SlotCounts{}
 	switch {
 	case t.Plan.Seq == 0 && t.Tasks == none && t.Moves == none:
-		return nil // all that it had was given back
+		return nil // all its slots were given back
 	case t.Plan.Seq == 0:
 		say(PlanMissing, "there is no such plan, but its tasks have %s, and its moves add up to %s", t.Tasks, t.Moves)
 		return found

@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	rounds   = 4  // of a repair: what one mends can be what another waited for
-	attempts = 32 // on one record in a round
+	rounds   = 4  // of a repair, because a repair may depend on another one
+	attempts = 32 // to repair one record in a round
 )
 
-// Repair mends what it can, and gives each finding that it has mended, and then, as Examine does, what
-// is left.
+// Repair repairs the findings that it can. It returns each repaired finding, and then, like
+// Examine, the findings that are left.
 func (d Doctor) Repair(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
 		for range rounds {
@@ -44,7 +44,7 @@ func (d Doctor) Repair(ctx context.Context) iter.Seq2[Finding, error] {
 	}
 }
 
-// round looks at everything once and gives what it finds, mended or not.
+// round examines the whole store and returns all findings, repaired or not.
 func (d Doctor) round(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
 		counted, err := d.counted(ctx)
@@ -70,7 +70,7 @@ func (d Doctor) round(ctx context.Context) iter.Seq2[Finding, error] {
 	}
 }
 
-// counted are the plans whose counters agree with their history.
+// counted returns for each plan whether its counters agree with its history.
 func (d Doctor) counted(ctx context.Context) (map[string]bool, error) {
 	all, err := d.Store.PlanAudits(ctx)
 	counted := map[string]bool{}
@@ -80,10 +80,10 @@ func (d Doctor) counted(ctx context.Context) (map[string]bool, error) {
 	return counted, err
 }
 
-// treat mends what it can of a record, one finding at a time, since each change is decided from what
-// the one before has left. It gives what was mended, then what was not.
+// treat repairs the findings of a record one at a time, because each change is based on the result
+// of the change before. It returns the repaired findings first, then the others.
 func (d Doctor) treat(ctx context.Context, r tasks.Record, counted map[string]bool) (mended []Finding, err error) {
-	given := map[Finding]bool{} // up
+	given := map[Finding]bool{} // findings that cannot be repaired
 	for range attempts {
 		found, err := d.named(ctx, d.check(r))
 		if err != nil {
@@ -112,8 +112,8 @@ func (d Doctor) treat(ctx context.Context, r tasks.Record, counted map[string]bo
 	return append(mended, found...), err
 }
 
-// recount corrects counters that are off the sum of the moves, but not while a task of the plan waits
-// to be put right.
+// recount corrects counters that are not the sum of the moves. It skips a plan while the slot of
+// one of its tasks needs a repair.
 func (d Doctor) recount(ctx context.Context, unsettled map[string]bool) ([]Finding, error) {
 	all, err := d.Store.PlanAudits(ctx)
 	var found []Finding
@@ -129,14 +129,15 @@ func (d Doctor) recount(ctx context.Context, unsettled map[string]bool) ([]Findi
 	return found, err
 }
 
-// correct gives what was done, "" if it could not be.
+// correct corrects the counters of a plan. It returns a description of the correction, or "" if the
+// plan could not be corrected.
 func (d Doctor) correct(ctx context.Context, t tasks.PlanAudit) (string, error) {
 	c, err := t.FixCounters(d.NewID())
 	if err == nil {
 		err = d.Store.FixCounters(ctx, c)
 	}
 	if errors.Is(err, stock.ErrSlotState) || errors.Is(err, tasks.ErrConflict) {
-		return "", nil // the next round looks again
+		return "", nil // the next round tries again
 	}
 	return c.Event.Note, err
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// slotsAgree holds that each task's slot is where its history has left it, by moves that follow each
-// other.
+// slotsAgree checks that each task's slot is where its history says. It also checks that each move
+// starts where the move before it ended.
 func slotsAgree(r tasks.Record) []Finding {
 	var found []Finding
 	for _, t := range r.Tasks {
@@ -28,7 +28,7 @@ func slotsAgree(r tasks.Record) []Finding {
 	return found
 }
 
-// slot says where a task's slot is.
+// slot describes where a task's slot is.
 func slot(t tasks.Task) string {
 	if t.Slot == "" {
 		return "none"
@@ -36,7 +36,7 @@ func slot(t tasks.Task) string {
 	return string(t.Slot) + " of plan " + t.Plan.ID
 }
 
-// endedHoldNothing holds that only open tasks hold slots.
+// endedHoldNothing checks that only open tasks hold slots.
 func endedHoldNothing(r tasks.Record) []Finding {
 	var found []Finding
 	for _, t := range r.Tasks {
@@ -49,7 +49,7 @@ func endedHoldNothing(r tasks.Record) []Finding {
 	return found
 }
 
-// secretsAreErased holds that a task has a secret if, and only if, it is open.
+// secretsAreErased checks that a task has a secret if, and only if, it is open.
 func secretsAreErased(r tasks.Record) []Finding {
 	var found []Finding
 	for _, t := range r.Tasks {
@@ -63,7 +63,7 @@ func secretsAreErased(r tasks.Record) []Finding {
 	return found
 }
 
-// secretsOpen holds that the secrets of open tasks can be opened, where there are master keys.
+// secretsOpen checks that the secrets of open tasks can be opened, if there are master keys.
 func (d Doctor) secretsOpen(r tasks.Record) []Finding {
 	if d.Sealer == nil {
 		return nil
@@ -80,7 +80,7 @@ func (d Doctor) secretsOpen(r tasks.Record) []Finding {
 	return found
 }
 
-// leasesLive holds that no lease has run out long ago.
+// leasesLive checks that no lease expired long ago.
 func (d Doctor) leasesLive(r tasks.Record) []Finding {
 	var found []Finding
 	for _, t := range r.Open() {

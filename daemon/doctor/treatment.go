@@ -2,8 +2,8 @@ package doctor
 
 import "github.com/keyseat/keyseat/tasks"
 
-// A treatment decides how a finding is mended. counted says that the counters of its plan agree with
-// the history.
+// A treatment returns the change that repairs a finding. counted says whether the counters of the
+// finding's plan agree with the history.
 type treatment func(r tasks.Record, f Finding, counted bool, id string) tasks.Change
 
 var treatments = map[Code]treatment{
@@ -42,18 +42,19 @@ func reslot(r tasks.Record, f Finding, counted bool, id string) tasks.Change {
 	return r.RepairSlot(*r.Task(f.Task), counted, note(f, "the task's slot and its history were made to agree"), id)
 }
 
-// note is the line of history of what was mended.
+// note returns the history entry's note for a repair.
 func note(f Finding, done string) string { return string(f.Code) + ": " + f.Found + "; " + done }
 
-// next is the first finding that can be mended now, with the change; a change without an id: none.
+// next returns the first finding that can be repaired now, and the change. If no finding can be
+// repaired, the change has no id.
 func (d Doctor) next(r tasks.Record, found []Finding, given map[Finding]bool, counted map[string]bool) (Finding, tasks.Change) {
 	for _, f := range found {
 		treatment := treatments[f.Code]
-		if treatment == nil || given[f] || !r.Key.Exists() { // no change is made without a key
+		if treatment == nil || given[f] || !r.Key.Exists() { // without a key, no change is made
 			continue
 		}
 		c := treatment(r, f, counted[f.Plan], d.NewID())
-		if c.Task == nil || !r.Task(c.Task.ID).LeasedUntil.After(r.At) { // or it is being asked about right now
+		if c.Task == nil || !r.Task(c.Task.ID).LeasedUntil.After(r.At) { // not while a daemon is working on the task
 			return f, c
 		}
 	}

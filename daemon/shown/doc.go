@@ -1,11 +1,10 @@
-// Package shown is how keys, tasks, plans and their like are shown to operators as JSON: the one
-// shape that the admin API and the command line share.
+// Package shown defines the JSON for keys, tasks, plans and stock that operators see. The admin API
+// and the command line share it.
 //
 //	tasks.Snapshot, its history ─▶ NewKey, NewKeyDetail, NewTask, NewEvents ─┐
-//	stock.Plan ──────────────▶ NewPlan                                  ├─▶ encoding/json
-//	stock.Level ─────────────▶ Level                                    ┘
+//	stock.Plan                  ─▶ NewPlan                                   ├─▶ encoding/json
+//	stock.Level                 ─▶ Level                                     ┘
 //
-// Every field is always there, so that whoever reads it need not ask whether it is: a text or a number
-// that there is none of is "" or 0, a time that is not known null. Nothing of an account is in any of
-// them but the username that the provider told.
+// Every field is always present. A missing text is "", a missing number 0, and an unknown time
+// null. The only account data is the username that the provider reported.
 package shown

@@ -5,7 +5,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An Event is a line of a key's history.
+// An Event is an entry of a key's history.
 type Event struct {
 	At      Time            `json:"at"`
 	Cause   tasks.EventType `json:"event"`
@@ -13,12 +13,12 @@ type Event struct {
 	Kind    tasks.Kind      `json:"kind"`
 	Outcome tasks.Outcome   `json:"outcome"`
 	Plan    string          `json:"plan"`
-	From    stock.State     `json:"from"` // with To: a slot of the plan moved
+	From    stock.State     `json:"from"` // with To: the move of a slot of the plan
 	To      stock.State     `json:"to"`
 	Note    string          `json:"note"`
 }
 
-// NewEvents shows a history, which is never null.
+// NewEvents converts a history. The result is never null in JSON.
 func NewEvents(history []tasks.Event) []Event {
 	all := make([]Event, len(history))
 	for i, e := range history {

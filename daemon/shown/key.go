@@ -23,7 +23,7 @@ type Key struct {
 	Task          *Task       `json:"task"`
 }
 
-// NewKey shows the view's key.
+// NewKey converts the key of a snapshot, with its latest task.
 func NewKey(v tasks.Snapshot) Key {
 	k := v.Key
 	shown := Key{
@@ -37,14 +37,14 @@ func NewKey(v tasks.Snapshot) Key {
 	return shown
 }
 
-// A KeyDetail is all that is known of a key: how it stands in words, and its whole history.
+// A KeyDetail is a key with an explanation of its state and its whole history.
 type KeyDetail struct {
 	Key
 	Story   story.Explanation `json:"story"`
 	History []Event           `json:"history"`
 }
 
-// NewKeyDetail shows all of the view's key.
+// NewKeyDetail converts the key of a snapshot, with its history.
 func NewKeyDetail(v tasks.Snapshot, history []tasks.Event) KeyDetail {
 	return KeyDetail{NewKey(v), story.Explain(v, history), NewEvents(history)}
 }

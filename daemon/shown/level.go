@@ -2,7 +2,8 @@ package shown
 
 import "github.com/keyseat/keyseat/stock"
 
-// A Level is a country's slots. Idle ones are free, in plans that are out of stock.
+// A Level is the slot counts of a country. Idle slots are free slots of plans that are out of
+// stock.
 type Level struct {
 	Country stock.Country `json:"country"`
 	Size    int           `json:"size"`

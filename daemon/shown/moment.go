@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// A Time is a time as the API shows it: RFC 3339 in UTC to the second, or null where it is not
-// known.
+// A Time is a time in the format of the API: RFC 3339 in UTC to the second, or null if it is
+// unknown.
 type Time time.Time
 
-// String gives "" for a time that is not known.
+// String returns "" for an unknown time.
 func (m Time) String() string {
 	if time.Time(m).IsZero() {
 		return ""

@@ -6,8 +6,8 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A Plan is a plan and its slots. Its state is live, or why it is out of stock: retired, expired, full or
-// invalid.
+// A Plan is a plan and its slots. Its state is live, or the reason why it is out of stock: retired,
+// expired, full or invalid.
 type Plan struct {
 	ID        string        `json:"id"`
 	Country   stock.Country `json:"country"`
@@ -22,7 +22,7 @@ type Plan struct {
 	Invite    string        `json:"invite"`
 }
 
-// NewPlan shows a plan as it stands at that time.
+// NewPlan converts a plan, with its state at the given time.
 func NewPlan(p stock.Plan, now time.Time) Plan {
 	return Plan{
 		p.ID, p.Country, planState(p, now), p.Size, p.Free(), p.Held, p.Spent, p.Suspect,

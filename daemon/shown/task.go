@@ -6,8 +6,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Task is a task with nothing of its account. Its state is open, ended or suspect, which is
-// ended with a slot to resolve. What a lease that was lost may have asked counts as asked.
+// A Task is a task without its account. Its state is open, ended or suspect. A suspect task has
+// ended, and its slot must be resolved. Asked counts attempts, and lost leases too, because a lost
+// lease may have included an attempt.
 type Task struct {
 	ID      string           `json:"id"`
 	Code    keys.Code        `json:"code"`
@@ -15,17 +16,17 @@ type Task struct {
 	Country stock.Country    `json:"country"`
 	State   tasks.TaskFilter `json:"state"`
 	Outcome tasks.Outcome    `json:"outcome"`
-	Plan    string           `json:"plan"`     // the id of that whose slot it holds or held last
-	Slot    stock.State      `json:"slot"`     // where that slot is
-	Asked   int              `json:"asked"`    // how often
-	Doubt   bool             `json:"in_doubt"` // an asking may have had an effect that nobody has seen
+	Plan    string           `json:"plan"`     // id of the plan whose slot it holds or held last
+	Slot    stock.State      `json:"slot"`     // state of that slot
+	Asked   int              `json:"asked"`    // number of attempts
+	Doubt   bool             `json:"in_doubt"` // an attempt may have had an effect that no daemon has seen
 	Created Time             `json:"created"`
 	Due     Time             `json:"due"` // of an open task
 	Leased  Time             `json:"leased_until"`
 	Ended   Time             `json:"ended"`
 }
 
-// NewTask shows a task.
+// NewTask converts a task.
 func NewTask(t tasks.Task) Task {
 	shown := Task{
 		ID: t.ID, Code: t.Code, Kind: t.Kind, Country: t.Country, State: state(t), Outcome: t.Outcome,
@@ -38,7 +39,7 @@ func NewTask(t tasks.Task) Task {
 	return shown
 }
 
-// state is the narrowest filter that lets the task pass.
+// state returns the narrowest filter that matches the task.
 func state(t tasks.Task) tasks.TaskFilter {
 	for _, f := range []tasks.TaskFilter{tasks.SuspectTask, tasks.OpenTask} {
 		if f.Match(t) {

@@ -1,11 +1,13 @@
-// Package story tells how a key stands, in words for the person who is asked "why is this key not
-// working?".
+// Package story explains the state of a key in words. It is for a person who is asked "why is this
+// key not working?".
 //
-//	tasks.Snapshot  ─┐              ┌─▶ Now:  what is the matter
-//	            ─┼─▶  Tell  ─▶ ─┤
-//	its history ─┘              └─▶ Next: what can be done about it, by whom, with which command
+//	tasks.Snapshot ─┐               ┌─▶ Now:  the state of the key
+//	               ─┼─▶ Explain ─▶ ─┤
+//	its history    ─┘               └─▶ Next: the possible next steps, for whom, with which command
 //
-// The words are rows of tables: the first chapter that fits tells how the key stands, an ending why
-// its last task failed, and a slot that was left over is named whatever else there is to say. The
-// package is pure; nothing that it tells is secret, since neither a view nor a history is.
+// The words are rows of tables. The first chapter that fits explains the state of the key. An
+// ending explains why the key's last task failed. A leftover slot is mentioned in any case.
+//
+// The package is pure. Its output is not secret, because neither a snapshot nor a history contains
+// secrets.
 package story

@@ -2,7 +2,8 @@ package story
 
 import "github.com/keyseat/keyseat/tasks"
 
-// An ending is why a task failed, and what its holder or the operator can do.
+// An ending is the reason why a task failed, and the possible next steps of the holder or the
+// operator.
 type ending struct {
 	why  string
 	next []string
@@ -13,7 +14,7 @@ const (
 	lookAtAll = "`keyseatd plans list` shows the plans that are out of stock; one that is imported again is back in it."
 )
 
-// endings are those of tasks of either kind that did not succeed.
+// endings maps the unsuccessful outcomes of upgrades and renews to their reasons.
 var endings = map[tasks.Outcome]ending{
 	tasks.SystemError:        {"the provider gave no answer that settles it{note}", []string{tryAgain}},
 	tasks.InvalidCredentials: {"the provider refused the login or the password", []string{"The holder can try again with the right ones."}},
@@ -29,10 +30,11 @@ var endings = map[tasks.Outcome]ending{
 	tasks.StillPremium:       {"the account is still premium", []string{"The holder can renew it once the account has lost its place."}},
 }
 
-// told is why a key failed that came in so.
+// told is the reason for a key that was imported as failed.
 const told = "{message}"
 
-// ending says why the key's last task failed, if that is how the key stands.
+// ending returns why the key's last task failed. It returns false if the key is not in a failed
+// state.
 func (s scene) ending() (ending, bool) {
 	if s.Key.Revoked || !s.upgradeFailed() && !s.renewFailed() {
 		return ending{}, false

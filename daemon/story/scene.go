@@ -11,14 +11,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A scene is what the chapters look at.
+// A scene is the facts that the chapters examine.
 type scene struct {
 	tasks.Snapshot
 	past  []tasks.Event
 	slots []slot
 }
 
-// A slot is where a task left the last one that it held.
+// A slot is the state of the last slot that a task held.
 type slot struct {
 	task, plan string
 	state      stock.State
@@ -47,7 +47,7 @@ func (s *scene) leave(last slot) {
 	s.slots = append(s.slots, last)
 }
 
-// late is how long after it was due an open task is asked about, at the latest, where a daemon serves.
+// late is the maximum time between due and attempt for an open task while a daemon serves.
 const late = time.Minute
 
 func (s scene) missing() bool       { return !s.Key.Exists() }
@@ -69,7 +69,7 @@ func (s scene) renewFailed() bool   { return s.Key.Status == keys.Failed }
 func (s scene) renewed() bool       { return s.Key.Status == keys.SuccessRenew }
 func (s scene) wasReset() bool      { return s.Key.Status == keys.Active && !s.resetAt().IsZero() }
 
-// resetAt is when the key was reset last.
+// resetAt returns when the key was last reset.
 func (s scene) resetAt() (at time.Time) {
 	for _, e := range s.past {
 		if e.Type == tasks.EventReset {
@@ -79,10 +79,10 @@ func (s scene) resetAt() (at time.Time) {
 	return at
 }
 
-// busy is how long before its allowance of tasks is whole again a key has used up much of it.
+// busy defines a key with many recent tasks: its rate limit is fully restored only after this time.
 const busy = 30 * time.Minute
 
-// left says what is to be done about slots that were left over, and of a key that was busy.
+// left returns the next steps for leftover slots, and for a key with many recent tasks.
 func (s scene) left() (all []string) {
 	inUse := s.inUseNow()
 	for i, left := range s.slots {
@@ -103,7 +103,7 @@ func (s scene) left() (all []string) {
 	return all
 }
 
-// inUseNow is the slot that the key stands for, or -1.
+// inUseNow returns the index of the slot that the key occupies, or -1.
 func (s scene) inUseNow() int {
 	for i := len(s.slots) - 1; i >= 0 && s.Key.Used && !s.Key.Revoked; i-- {
 		if s.slots[i].state == stock.Spent {
@@ -113,8 +113,8 @@ func (s scene) inUseNow() int {
 	return -1
 }
 
-// note is what was noted when the latest task changed last, unless an operator changed it, or archived
-// it: that note says who, or how much, not why.
+// note returns the note of the latest task's last change. If that change was an admin action or
+// archiving, it returns "". Such a note contains a name or an amount, not a reason.
 func (s scene) note() (note string) {
 	for _, e := range s.past {
 		if s.Task == nil || e.Task != s.Task.ID {
@@ -130,8 +130,8 @@ func (s scene) note() (note string) {
 	return note
 }
 
-// fill puts what there is to say into a text. Names that begin with a connecting word are empty
-// where there is nothing to connect.
+// fill replaces the names in braces with facts. A value that starts with a connecting word, such as
+// "since", is empty if the fact is missing.
 func (s scene) fill(text string) string {
 	e, _ := s.ending()
 	text = strings.ReplaceAll(text, "{why}", e.why)
@@ -192,10 +192,10 @@ func doubt(t tasks.Task) string {
 	return ""
 }
 
-// harmless are the characters that mean nothing to a shell.
+// harmless are the characters without a special meaning in a shell.
 const harmless = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.,:/@%+"
 
-// argument is a code as a shell takes it on a command line.
+// argument quotes a code for the command line of a shell.
 func argument(code string) string {
 	quoted := code
 	if strings.Trim(code, harmless) != "" {

@@ -4,13 +4,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An Explanation is how a key stands. Commands are whole, and between backquotes.
+// An Explanation describes the state of a key. Commands are complete, and between backquotes.
 type Explanation struct {
-	Now  string   `json:"now"`  // what is the matter
-	Next []string `json:"next"` // what can be done about it
+	Now  string   `json:"now"`  // the state of the key
+	Next []string `json:"next"` // the possible next steps
 }
 
-// Explain looks at a key with its latest task, and at its whole history, the oldest event first.
+// Explain explains the state of a key from its latest task and its whole history, the oldest event
+// first.
 func Explain(v tasks.Snapshot, past []tasks.Event) Explanation {
 	s := newScene(v, past)
 	c := s.chapter()
@@ -21,15 +22,16 @@ func Explain(v tasks.Snapshot, past []tasks.Event) Explanation {
 	return told
 }
 
-// A chapter is what there is to say of a key in one situation. Names in braces stand for what
-// [scene.fill] puts there.
+// A chapter is a rule: its text explains a key if fits is true. [scene.fill] replaces the names in
+// braces.
 type chapter struct {
 	fits func(scene) bool
 	now  string
 	next []string
 }
 
-// chapter is the first that fits, and of a key whose last task failed it says why.
+// chapter returns the first chapter that fits. If the key's last task failed, it adds the next
+// steps for that failure.
 func (s scene) chapter() chapter {
 	var found chapter
 	for _, c := range chapters {
@@ -71,7 +73,7 @@ var chapters = []chapter{
 	{func(scene) bool { return true }, "It has not been used, and can be upgraded.", []string{"The holder can upgrade it."}},
 }
 
-// The slots that were left over.
+// The texts about leftover slots, and about keys with many recent tasks.
 const (
 	suspectSlot = "A slot of plan {plan} is suspect: find out at the provider whether the holder's account has joined it. " +
 		"If it has, `keyseatd tasks resolve {task} --outcome success`; if not, `keyseatd tasks resolve {task} --outcome system_error`."

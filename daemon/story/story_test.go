@@ -14,7 +14,7 @@ import (
 
 var now = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
 
-// ended is a task that ended so, an hour ago.
+// ended returns a task that ended with that outcome an hour ago.
 func ended(kind tasks.Kind, o tasks.Outcome, slot stock.State) *tasks.Task {
 	return &tasks.Task{
 		ID: "T1", Kind: kind, Country: "DE", Plan: tasks.PlanSnapshot{ID: "elm"}, Slot: slot, Attempts: 1,
@@ -22,7 +22,7 @@ func ended(kind tasks.Kind, o tasks.Outcome, slot stock.State) *tasks.Task {
 	}
 }
 
-// open is an upgrade that is due in a minute.
+// open returns an upgrade that is due in a minute.
 func open(change func(*tasks.Task)) *tasks.Task {
 	t := &tasks.Task{
 		ID: "T1", Kind: tasks.Upgrade, Country: "DE", Plan: tasks.PlanSnapshot{ID: "elm"}, Slot: stock.Held,
@@ -180,8 +180,8 @@ func TestTellOfNoKey(t *testing.T) {
 	}
 }
 
-// TestEverySituation holds that there is something to say of every key, with nothing left to fill in,
-// and that every way to fail says something of its own.
+// TestEverySituation checks that every key has an explanation without unfilled names, and that each
+// failure reason has its own text.
 func TestEverySituation(t *testing.T) {
 	for _, status := range keys.Statuses() {
 		for flags := range 8 {
@@ -237,7 +237,7 @@ func TestEveryFailureIsExplained(t *testing.T) {
 	}
 }
 
-// TestCodesAsArguments holds that a command can be pasted into a shell, whatever the code is.
+// TestCodesAsArguments checks that a command can be pasted into a shell, whatever the code is.
 func TestCodesAsArguments(t *testing.T) {
 	for code, want := range map[keys.Code]string{
 		"0000A-BCDEF":    "0000A-BCDEF",
@@ -256,7 +256,7 @@ func TestCodesAsArguments(t *testing.T) {
 	}
 }
 
-// ExampleTell answers "why is this key not working?".
+// ExampleExplain answers "why is this key not working?".
 func ExampleExplain() {
 	told := story.Explain(tasks.Snapshot{
 		At:   now,
