@@ -10,11 +10,12 @@ import (
 	"github.com/uptrace/bun/migrate"
 )
 
-// Migrate brings the schema up to date: in one transaction, so that a process that dies leaves the old
-// schema or the new one. A schema that is up to date is only read: a role without the right to create
-// tables may call Migrate then, also on a standby. A store without [Options.Distributed] gets
-// [ErrDistributed] where the tables are distributed. Many processes may call Migrate simultaneously: one
-// works, the others wait for it.
+// Migrate brings the schema up to date in one transaction. A process that dies in Migrate leaves
+// either the old schema or the new one.
+//
+// Migrate only reads a schema that is up to date. A role without the right to create tables may call it
+// then, also on a standby. A store without [Options.Distributed] gets [ErrDistributed] if the tables
+// are distributed. Many processes may call Migrate simultaneously: one migrates, the others wait for it.
 func (s *Store) Migrate(ctx context.Context) error {
 	err := s.suits(ctx)
 	if err == nil {
@@ -23,7 +24,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return s.reader().tell("migrate", err)
 }
 
-// suits refuses tables that are distributed to a store that could not work with them.
+// suits returns [ErrDistributed] if the tables are distributed and the store is not.
 func (s *Store) suits(ctx context.Context) error {
 	if s.embedded() || s.sharded() {
 		return nil
@@ -50,8 +51,8 @@ func (s *Store) update(ctx context.Context) error {
 	return s.lacksRight(ctx, s.alonePostgres(ctx, s.migrate))
 }
 
-// migrate runs each missing migration and notes it. The schema is read again, because another process may
-// have changed it.
+// migrate runs each missing migration and records it. It reads the schema again, because another
+// process may have changed it.
 func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 	_, err := tx.NewCreateTable().Model((*migrate.Migration)(nil)).ModelTableExpr(migrationTable).IfNotExists().Exec(ctx)
 	if err != nil {
@@ -76,8 +77,8 @@ func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
-// has says whether the database has every table that the migration makes. An older version of keyseat
-// noted a migration after it had committed it: if it died in between, the note is missing.
+// has reports whether the database has every table that the migration creates. An older version of
+// keyseat recorded a migration after it had committed it. If it died in between, the record is missing.
 func (s schema) has(m migration) bool {
 	made := m.makes()
 	return len(made) > 0 && !slices.ContainsFunc(made, func(table string) bool { return !slices.Contains(s.tables, table) })
@@ -85,15 +86,16 @@ func (s schema) has(m migration) bool {
 
 var migrating sync.Mutex
 
-// alonePostgres runs do in a transaction that holds the one row of a table, as no other process can at
-// the same time.
+// alonePostgres runs do in a transaction that locks the only row of the table keyseat_migrating. Only one
+// process can hold this lock.
 func (s *Store) alonePostgres(ctx context.Context, do func(ctx context.Context, tx bun.Tx) error) error {
 	if err := s.makeLock(ctx); err != nil {
 		return err
 	}
-	migrating.Lock() // or those who wait could hold all connections of a pool
+	migrating.Lock() // otherwise waiting goroutines could hold all connections of a pool
 	defer migrating.Unlock()
-	// Who has waited must see what was committed meanwhile, whatever the database's default is.
+	// A transaction that waited for the lock must see the commits of other transactions. The default
+	// isolation level of the database may not allow that.
 	isolation := &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 	return s.write.RunInTx(ctx, isolation, func(ctx context.Context, tx bun.Tx) error {
 		for _, sql := range []string{
@@ -101,7 +103,7 @@ func (s *Store) alonePostgres(ctx context.Context, do func(ctx context.Context, 
 			`SET LOCAL statement_timeout = 0`,
 			`SET LOCAL lock_timeout = 0`,
 			`SELECT one FROM keyseat_migrating FOR UPDATE`,
-			`SET LOCAL lock_timeout = '2s'`, // or all who use a table would wait behind a migration that waits for it
+			`SET LOCAL lock_timeout = '2s'`, // otherwise all users of a table would wait behind a waiting migration
 		} {
 			if _, err := tx.Tx.ExecContext(ctx, sql); err != nil {
 				return err
@@ -111,15 +113,16 @@ func (s *Store) alonePostgres(ctx context.Context, do func(ctx context.Context, 
 	})
 }
 
-// makeLock makes the table and its row. Postgres answers a race for the table with an error, even
-// with IF NOT EXISTS; the loser finds it on the next try.
+// makeLock creates the table keyseat_migrating and its row. If two processes create the table
+// simultaneously, Postgres returns an error to one of them, even with IF NOT EXISTS. That process
+// finds the table on its next try.
 func (s *Store) makeLock(ctx context.Context) (err error) {
 	for range reruns {
 		_, err = s.write.DB.ExecContext(ctx, `
 			CREATE TABLE IF NOT EXISTS keyseat_migrating (one boolean PRIMARY KEY CHECK (one));
 			INSERT INTO keyseat_migrating VALUES (true) ON CONFLICT DO NOTHING`)
 		switch sqlState(err) {
-		case "23505", "42P07", "42710", "XX000": // lost the race for the row, the table, its type, its entry
+		case "23505", "42P07", "42710", "XX000": // another process created the row, the table, its type, its catalog entry
 		default:
 			return err
 		}

@@ -11,7 +11,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// clockColumn is the time that decides, for bun's queries.
+// clockColumn adds the current time as a column to a query of bun. It is the time of the store's clock: on
+// Postgres the clock of the server, on SQLite the clock of this process.
 func (s *Store) clockColumn(q *bun.SelectQuery) *bun.SelectQuery {
 	var now []any
 	sql := s.clock(func(of func(any) any) string {
@@ -21,7 +22,8 @@ func (s *Store) clockColumn(q *bun.SelectQuery) *bun.SelectQuery {
 	return q.ColumnExpr(sql, now...)
 }
 
-// views runs a query for n views of keys k with tasks t.
+// views runs a query and returns up to n snapshots of keys k and their tasks t. The argument which is a
+// function that adds conditions and an order to the query.
 func (s *Store) views(ctx context.Context, from, join string, n int, which func(q *bun.SelectQuery) *bun.SelectQuery) (views []tasks.Snapshot, err error) {
 	s, err = s.timed(ctx)
 	if err != nil {
@@ -41,7 +43,7 @@ func (s *Store) views(ctx context.Context, from, join string, n int, which func(
 // Keys implements [tasks.AdminStore].
 func (s *Store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snapshot, error) {
 	if n <= 0 {
-		return nil, nil // because bun takes 0 for no limit
+		return nil, nil // for bun a limit of 0 means no limit
 	}
 	return s.views(ctx, "keyseat_keys AS k", "LEFT JOIN keyseat_tasks AS t ON t.code = k.code AND t.id = k.task_id", n,
 		func(q *bun.SelectQuery) *bun.SelectQuery {
@@ -49,7 +51,7 @@ func (s *Store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snaps
 		})
 }
 
-// keyOfTask joins the key of a task.
+// keyOfTask is a join of a task t with its key k.
 const keyOfTask = "JOIN keyseat_keys AS k ON k.code = t.code"
 
 // Tasks implements [tasks.AdminStore].
@@ -74,7 +76,7 @@ func (s *Store) Tasks(ctx context.Context, filter tasks.TaskFilter, after tasks.
 	})
 }
 
-// stored is a time as bun is to write it.
+// stored returns a time as the argument of a query of bun. SQLite stores microseconds since 1970.
 func (s *Store) stored(at time.Time) any {
 	if s.embedded() {
 		return at.UnixMicro()

@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// Options say how to open a database. The zero Options do for most.
+// Options control how [Open] opens a database. The zero Options suit most programs.
 type Options struct {
-	Conns int              // at once, of Postgres or of readers of SQLite; 0: 16
-	Busy  time.Duration    // how long SQLite waits for another process's transaction; 0: 10 s
-	Now   func() time.Time // the clock that decides on SQLite; nil: time.Now
+	Conns int              // the maximum of simultaneous connections to Postgres, or of SQLite readers; 0: 16
+	Busy  time.Duration    // the time that SQLite waits for a transaction of another process; 0: 10 s
+	Now   func() time.Time // on SQLite, the clock by which tasks are due and leases expire; nil: time.Now
 
-	// Pooler is what stands before a Postgres; "": PoolerAuto.
+	// Pooler is the kind of connection pooler between the store and a Postgres; "": PoolerAuto.
 	Pooler Pooler
 
-	// Distributed is for a Postgres whose tables [Store.Distribute] has distributed, and for databases that
-	// speak its protocol and have no SKIP LOCKED.
+	// Distributed is for a Postgres whose tables [Store.Distribute] has distributed. It is also for
+	// databases that use the protocol of Postgres and lack SKIP LOCKED.
 	Distributed bool
 
-	// Dedicated makes [Open] and [Store.Migrate] refuse a database that holds tables of other programs and none of
-	// keyseat's. Without it keyseat shares a database with the program that embeds it.
+	// Dedicated makes [Open] and [Store.Migrate] refuse a database that has tables of other programs and
+	// no tables of keyseat. Without Dedicated keyseat may share a database with the program that embeds it.
 	Dedicated bool
 }
 
@@ -41,10 +41,15 @@ func (o Options) filled() Options {
 	return o
 }
 
-// Open opens a database: "sqlite:PATH", made if it is not there, or "postgres://…" ("postgresql://…"),
-// which may name several hosts: the one that takes writes is looked for. With [PoolerAuto] it connects to a
-// Postgres, else the first statement does. It makes no tables: [Store.Migrate] does. Its errors never hold the URL, because that
-// may hold a password.
+// Open opens a database. The URL has one of these forms:
+//
+//	sqlite:PATH        an SQLite file; Open creates a missing file
+//	postgres://…       a PostgreSQL server, or several hosts
+//	postgresql://…     the same
+//
+// Of several hosts Open uses the host that accepts writes. With [PoolerAuto] Open connects to a Postgres;
+// otherwise the first statement connects. Open creates no tables: [Store.Migrate] does. The errors of Open
+// never contain the URL, because it may contain a password.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch scheme {

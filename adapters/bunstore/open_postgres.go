@@ -22,7 +22,7 @@ func openPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	several := follow(config)
 	finder := &poolerFinder{o.Pooler, settings(o.Distributed)}
 	if _, named := config.RuntimeParams["application_name"]; !named {
-		finder.settings += "; SET application_name = keyseat" // other clients of a pooler would see it as a parameter
+		finder.settings += "; SET application_name = keyseat" // a connection parameter would be visible to other clients of a pooler
 	}
 	begin(config)
 	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(finder.connected))
@@ -45,16 +45,21 @@ func openPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// idleTime is how long a connection rests before it is closed. The connections of a server or a pooler
-// are few, and others wait for them, such as an operator's command.
+// idleTime is the time after which an idle connection is closed. A server or a pooler has few
+// connections, and other processes wait for them, such as a command of an operator.
 const idleTime = 10 * time.Second
 
-// readOnly is the SQLSTATE of a write on a server that takes none.
+// readOnly is the SQLSTATE of a write on a read-only server.
 const readOnly = "25006"
 
-// follow makes the pool find the server that takes writes, wherever that moves: of several hosts none
-// else is connected to, one that is silent leaves a request the time to try the next, and a connection
-// to a server that has become read-only is closed as soon as it shows. It says whether there are several.
+// follow makes the pool use the server that accepts writes, also after a failover. It reports whether the
+// URL names several hosts.
+//
+//   - Of several hosts, the pool connects only to a host that accepts writes. A value of
+//     target_session_attrs in the URL, other than any, takes precedence.
+//   - Each of several hosts has a connect timeout of 1 s, so that a request has time to try the next host.
+//     A single host has 5 s. The URL may set another timeout.
+//   - A connection is closed when a statement shows that its server has become read-only.
 func follow(c *pgx.ConnConfig) (several bool) {
 	timeout := 5 * time.Second
 	several = slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.Host != c.Host || f.Port != c.Port })
@@ -72,18 +77,29 @@ func follow(c *pgx.ConnConfig) (several bool) {
 	return several
 }
 
-// settings are those of a session. They are no parameters of the connection, because poolers refuse
-// those that they do not know.
+// settings returns the SQL that sets up a session. The settings are not parameters of the connection,
+// because poolers refuse unknown parameters. They override settings of the database or the role, such as
+// the isolation level.
 //
-// The server ends the transaction of a process that was stopped in the middle of it, since the rows
-// that it has locked are everybody's, and lets nobody wait for a row much longer than its holder should
-// take: a batch of changes waits as one. It plans a prepared statement once, which otherwise takes
-// longer than to run it; and because the tables may have been empty then, it reads none of them whole
-// where there is an index, nor sorts all that an index has where the first few are asked for, and
-// remembers no row for the next time, since none is asked for twice. A sequential scan that must be is
-// made to look so dear by that that it would be compiled, which takes longer still. But Citus can plan no
-// statement on several servers without its arguments. What the database or the role has set for statements
-// of its own kind, the isolation level say, does not hold here.
+// Timeouts:
+//
+//   - idle_in_transaction_session_timeout ends the transaction of a stopped process, because other
+//     processes need the rows that it has locked.
+//   - lock_timeout ends the wait for a row soon after its holder should have finished, because all
+//     changes of a batch wait together.
+//
+// Plans: the server plans a prepared statement once (a generic plan), because planning takes longer than
+// running these statements. The tables may have been empty at that moment. Therefore the settings leave
+// the planner few bad choices:
+//
+//   - enable_seqscan is off, so that the server uses an index wherever one exists.
+//   - enable_bitmapscan is off, so that a query for the first few rows does not sort a whole index.
+//   - enable_memoize is off, because no statement looks up the same row twice.
+//   - jit is off. With enable_seqscan off, an unavoidable sequential scan has a huge estimated cost. The
+//     server would compile such a statement, and that takes even longer.
+//
+// A distributed store uses custom plans, because Citus needs the arguments to plan a statement on several
+// servers.
 func settings(distributed bool) string {
 	plan := `plan_cache_mode = force_generic_plan`
 	if distributed {

@@ -63,8 +63,9 @@ func pool(path string, o Options, conns int) (*bun.DB, error) {
 	return bun.NewDB(db, sqlitedialect.New()), nil
 }
 
-// dsn names the file and how each connection is set up. A transaction locks when it begins, because
-// one that reads first and finds the database written to before it writes could only fail.
+// dsn returns the data source name: the file and the settings of each connection. A transaction locks the
+// database when it begins. Otherwise another process could write between the first read of a transaction
+// and its first write, and the transaction would fail.
 func dsn(path string, o Options) string {
 	v := url.Values{}
 	v.Set("_txlock", "immediate")
@@ -75,14 +76,15 @@ func dsn(path string, o Options) string {
 	return fileURI(path, v)
 }
 
-// fileURI names a file and how it is opened.
+// fileURI returns the URI of a file with the options v for opening it.
 func fileURI(path string, v url.Values) string {
 	path = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
 	return "file:" + path + "?" + v.Encode()
 }
 
-// turnWAL makes the file keep a write-ahead log, so that readers and the writer do not wait for each
-// other. The file remembers. Processes take turns, because SQLite answers a race with an error.
+// turnWAL switches the file to a write-ahead log, so that readers and the writer do not wait for each
+// other. The file keeps this mode. Only one process at a time switches it, because SQLite returns an error
+// if two do so simultaneously.
 func (s *Store) turnWAL(ctx context.Context, path string) error {
 	return locked(ctx, path, migrateLock, func() error {
 		var mode string

@@ -11,16 +11,17 @@ import (
 
 var _ tasks.Outbox = (*Store)(nil)
 
-// heard is whether anybody listens: only then are lines of history written as fresh ones.
+// heard is true if a subscription exists that has not expired. Only then are history entries written as
+// fresh, which means that [Store.Route] has yet to route them.
 const heard = `EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.until > @now)`
 
-// insertLines adds lines of history, in their order.
+// insertLines returns the SQL that inserts history entries in their order.
 func insertLines(from string) string {
 	list := historyTable.columns.list("%")
 	return "INSERT INTO " + historyTable.name + " (" + list + ", fresh) SELECT " + list + ", " + heard + " FROM " + from + " ORDER BY place"
 }
 
-// run makes statements one after the other in a transaction.
+// run executes statements in order in one transaction.
 func (s *Store) run(ctx context.Context, operation string, named args, statements ...string) error {
 	err := s.transact(ctx, func(tx session) error {
 		for _, sql := range statements {
@@ -58,7 +59,8 @@ func (s *Store) Unsubscribe(ctx context.Context, name string) error {
 		`DELETE FROM keyseat_listeners WHERE name = @name`, `DELETE FROM keyseat_mail WHERE listener = @name`)
 }
 
-// listener changes one; the first statement finds out whether there is such a one.
+// listener runs statements for one subscriber in a transaction. It returns [tasks.ErrNoSubscriber] if the
+// first statement changes no row.
 func (s *Store) listener(ctx context.Context, operation, name string, first string, more ...string) error {
 	named, found := args{"name": name}, int64(0)
 	err := s.transact(ctx, func(tx session) (err error) {
@@ -120,8 +122,8 @@ var deliveryTable = table[tasks.Delivery]{
 	},
 }
 
-// given is a condition on what is not "". It is left out, rather than made true, so that an index serves
-// the others.
+// given returns the condition, or "" if the value is "". Leaving a condition out lets an index serve the
+// other conditions; a condition that is always true would not.
 func given(value, condition string) string {
 	if value == "" {
 		return ""

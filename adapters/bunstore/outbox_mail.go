@@ -9,7 +9,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// mailTable leaves out leased_until, which only the store itself reads.
+// mailTable describes the table of queued deliveries. It leaves out the column leased_until, because only
+// the SQL of this package reads that.
 var mailTable = table[tasks.QueuedDelivery]{
 	name: "keyseat_mail",
 	columns: "listener text, code text, country text, told bigint, part bigint, newest bigint, tries bigint, " +
@@ -30,7 +31,8 @@ var mailTable = table[tasks.QueuedDelivery]{
 	},
 }
 
-// dueMail selects the deliveries that can be leased, and waiting locks them.
+// dueMail selects up to @n queued deliveries to lease. The common table expression waiting also locks them, and
+// skips rows that another transaction has locked.
 const (
 	dueMail = `
 		SELECT m.code, m.country, coalesce(m.leased_until, m.due) FROM keyseat_mail m
@@ -75,7 +77,7 @@ func (s session) collect(ctx context.Context, named args) ([]tasks.QueuedDeliver
 	return all, s.lines(ctx, all)
 }
 
-// lines reads what the mails are about.
+// lines reads the history entries of each queued delivery, up to [tasks.MaxEntries] of each.
 func (s session) lines(ctx context.Context, all []tasks.QueuedDelivery) error {
 	want := batch{columns: "i bigint, code text, told bigint, newest bigint"}
 	for i, m := range all {
@@ -118,8 +120,11 @@ func (s *Store) CompleteDelivery(ctx context.Context, m tasks.QueuedDelivery, d 
 	return s.reader().tell("post mail", err)
 }
 
-// post says how many mails it has written. That of a key which has nothing left to tell goes: the next
-// line brings it back.
+// post stores the progress of a queued delivery and ends its lease. It returns the number of written rows: 0
+// if the lease is no longer valid.
+//
+// post deletes the queued delivery of a key when all its events are delivered. The next history entry of the
+// key adds it again.
 func (s session) post(ctx context.Context, m tasks.QueuedDelivery) (int64, error) {
 	named := args{"m": mailTable.batch([]tasks.QueuedDelivery{m})}
 	n, err := s.exec(ctx, `

@@ -9,8 +9,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Route implements [tasks.Outbox]. Whoever routes holds the oldest fresh lines, so that another waits
-// and then finds those that come after: two lines of a key are never routed in the wrong order.
+// Route implements [tasks.Outbox]. It locks the oldest fresh history entries. A second call waits for the
+// lock and then finds the entries after them. Therefore two entries of a key are never routed in the wrong
+// order.
 func (s *Store) Route(ctx context.Context, causes []tasks.EventType, n int) (routed int, err error) {
 	if fresh, err := s.reader().fresh(ctx, n, ""); err != nil || len(fresh) == 0 { // a poll that finds nothing locks nothing
 		return 0, s.reader().tell("route", err)
@@ -26,8 +27,9 @@ func (s *Store) Route(ctx context.Context, causes []tasks.EventType, n int) (rou
 	return routed, s.reader().tell("route", err)
 }
 
-// held reads and holds the oldest fresh lines. Where they cannot be locked it holds the listeners, which lie
-// in one place, and [session.routed] finds out whether they are fresh still.
+// held reads and locks the oldest fresh history entries. A distributed store cannot lock them. It locks
+// the subscribers instead, which are all on one server, and [session.routed] checks that the entries
+// are still fresh.
 func (s session) held(ctx context.Context, n int) ([]tasks.HistoryEntry, error) {
 	if !s.sharded() {
 		return s.fresh(ctx, n, "FOR UPDATE OF h")
@@ -39,7 +41,8 @@ func (s session) held(ctx context.Context, n int) ([]tasks.HistoryEntry, error) 
 	return s.fresh(ctx, n, "")
 }
 
-// fresh reads the oldest fresh lines, of which only the place, the key and the cause are filled in.
+// fresh reads the oldest fresh history entries. It fills in only their sequence number, key and event
+// type.
 func (s session) fresh(ctx context.Context, n int, lock string) (lines []tasks.HistoryEntry, err error) {
 	err = s.query(ctx, `SELECT h.seq, h.code, h.cause FROM keyseat_history h WHERE h.fresh ORDER BY h.seq LIMIT @n `+lock,
 		args{"n": n}, func(r row) error {
@@ -70,7 +73,8 @@ func (s session) route(ctx context.Context, fresh []tasks.HistoryEntry, causes [
 	return s.routed(ctx, taken)
 }
 
-// routed marks lines as fresh no more.
+// routed marks history entries as no longer fresh. In a distributed store it returns errAgain if another
+// process has routed some of them.
 func (s session) routed(ctx context.Context, taken batch) error {
 	if !s.sharded() {
 		_, err := s.exec(ctx, `WITH @taken UPDATE keyseat_history SET fresh = false WHERE fresh AND seq IN (SELECT seq FROM taken)`, args{"taken": taken})
@@ -85,7 +89,8 @@ func (s session) routed(ctx context.Context, taken batch) error {
 	return err
 }
 
-// mail adds mail, or changes that which is there.
+// mail returns the SQL that inserts queued deliveries. Where a row for the same subscriber, key and country
+// exists, the SQL changes that row.
 func mail(rows, change string) string {
 	return `INSERT INTO keyseat_mail AS m (` + mailTable.columns.list("%") + `) ` + rows +
 		` ON CONFLICT (listener, code, country) DO UPDATE SET ` + change
@@ -124,7 +129,7 @@ func (s *Store) Replay(ctx context.Context, r tasks.Replay) (n int, err error) {
 	return n, s.reader().tell("rewind", err)
 }
 
-// SetLowStock implements [tasks.Outbox]. What has not changed is not written.
+// SetLowStock implements [tasks.Outbox]. It writes nothing if the set of countries has not changed.
 func (s *Store) SetLowStock(ctx context.Context, listener string, countries []stock.Country, mark int64) error {
 	var known []stock.Country
 	err := s.reader().query(ctx, `SELECT country FROM keyseat_mail WHERE listener = @listener AND code = ''`,

@@ -10,7 +10,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// applyOnce applies changes in a transaction.
+// applyOnce applies changes in one transaction on conn: pipelined if its driver is pgx, otherwise through
+// database/sql. The end of ctx does not end a COMMIT; the end of life does.
 func (s *Store) applyOnce(ctx, life context.Context, conn bun.Conn, changes []tasks.Change) (errs []error, err error) {
 	done, err := straight(conn, func(inner *pgx.Conn) (err error) {
 		errs, err = s.applyPiped(ctx, life, inner, changes)
@@ -26,9 +27,13 @@ func (s *Store) applyOnce(ctx, life context.Context, conn bun.Conn, changes []ta
 	return errs, err
 }
 
-// applyPiped is [session.apply] in two round trips, one with the BEGIN and one with the COMMIT, which
-// the server does not come to if what goes before it fails. A refused change takes one more, and so do
-// the COMMIT of a distributed store and each statement that the connection has not prepared yet.
+// applyPiped does the work of [session.apply] in two round trips:
+//
+//	1  BEGIN, locks, reads
+//	2  writes, COMMIT      the server skips the COMMIT if a write fails
+//
+// A refused change takes one more round trip. So does the COMMIT of a distributed store, and each
+// statement that the connection has not prepared yet.
 func (s *Store) applyPiped(ctx, life context.Context, conn *pgx.Conn, changes []tasks.Change) (errs []error, err error) {
 	p := &pipe{conn: conn, dialect: s.dialect}
 	defer func() {
@@ -55,21 +60,21 @@ func (s *Store) applyPiped(ctx, life context.Context, conn *pgx.Conn, changes []
 	return errs, err
 }
 
-// rollback ends a transaction that has failed.
+// rollback ends a failed transaction. It closes the connection if that fails.
 func rollback(ctx context.Context, conn *pgx.Conn) {
 	if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
-		_ = conn.Close(ctx) // or what it has locked would stay so until the pool takes it again
+		_ = conn.Close(ctx) // otherwise its rows would stay locked until the pool uses the connection again
 	}
 }
 
-// A pipe is a connection in a transaction, which begins with the first question.
+// A pipe is a connection for one transaction, which begins with the first call of ask.
 type pipe struct {
 	conn    *pgx.Conn
 	dialect dialect
 	begun   bool
 }
 
-// ask is an [asker] that takes one round trip.
+// ask is an [asker]. It sends all statements in one round trip.
 func (p *pipe) ask(ctx context.Context, all ...question) error {
 	if !p.begun {
 		all = slices.Concat(opening(p.dialect), all)
@@ -81,7 +86,8 @@ func (p *pipe) ask(ctx context.Context, all ...question) error {
 	return p.whether(ctx, err)
 }
 
-// send has statements travel together.
+// send sends statements in one round trip and reads their results. It first prepares each statement that
+// the connection has not prepared yet.
 func send(ctx context.Context, d dialect, conn *pgx.Conn, all ...question) error {
 	var flight pgx.Batch
 	for _, q := range all {
@@ -98,7 +104,8 @@ func send(ctx context.Context, d dialect, conn *pgx.Conn, all ...question) error
 	return conn.SendBatch(ctx, &flight).Close()
 }
 
-// whether says of an error of the first flight that nothing has begun, if the connection was dead.
+// whether handles an error of the first round trip: if the connection was dead, it wraps the error in a
+// [beginError], so that the transaction runs again. It returns the errors of later round trips as they are.
 func (p *pipe) whether(ctx context.Context, err error) error {
 	if p.begun {
 		return err

@@ -21,7 +21,7 @@ func (s *Store) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
 }
 
 func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
-	if !s.embedded() { // an import of plans lasts as long as it takes
+	if !s.embedded() { // an import of plans has no time limit
 		if _, err := s.exec(ctx, `SELECT set_config('statement_timeout', '0', true)`, nil); err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
 		return err
 	}
 	for id, p := range plans {
-		if before[id].Country != p.Country { // which is not locked
+		if before[id].Country != p.Country { // the new country of the plan is not locked
 			return errAgain
 		}
 	}
@@ -53,7 +53,7 @@ func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
 	return s.writePlans(ctx, changed, fresh)
 }
 
-// plans reads those plans.
+// plans reads the wanted plans, by their ids. The argument lock is "" or the SQL that locks their rows.
 func (s session) plans(ctx context.Context, want batch, lock string) (map[string]stock.Plan, error) {
 	plans := map[string]stock.Plan{}
 	err := s.query(ctx, `
@@ -68,7 +68,8 @@ func (s session) plans(ctx context.Context, want batch, lock string) (map[string
 	return plans, err
 }
 
-// lockCountries locks the countries that plans are in or come to, and adds those that are new.
+// lockCountries locks the present countries of the plans and the countries that edits move plans to. It
+// adds new countries to the table.
 func (s session) lockCountries(ctx context.Context, plans map[string]stock.Plan, edits []stock.PlanEdit) error {
 	in := batch{columns: "code text"}
 	for _, p := range plans {
@@ -91,7 +92,8 @@ func (s session) lockCountries(ctx context.Context, plans map[string]stock.Plan,
 		ORDER BY c.code FOR UPDATE OF c`, args{"country": in}, func(row) error { return nil })
 }
 
-// edit applies edits to plans, in order.
+// edit applies edits to plans, in order. It returns the changed plans and the new plans, each in the order
+// of their first edit. A refused edit returns a [tasks.RowError].
 func edit(plans map[string]stock.Plan, edits []stock.PlanEdit) (changed, fresh []stock.Plan, err error) {
 	var order []string
 	touched := map[string]bool{}
@@ -115,7 +117,7 @@ func edit(plans map[string]stock.Plan, edits []stock.PlanEdit) (changed, fresh [
 	return changed, fresh, nil
 }
 
-// writePlans writes plans; the new ones get their place in the order of import.
+// writePlans writes changed plans and inserts new plans. New plans get sequence numbers in the order of fresh.
 func (s session) writePlans(ctx context.Context, changed, fresh []stock.Plan) error {
 	if len(changed) > 0 {
 		if _, err := s.exec(ctx, `WITH @p `+updatePlans, args{"p": planTable.batch(changed)}); err != nil {

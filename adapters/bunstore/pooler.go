@@ -13,22 +13,22 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A Pooler says what stands between a store and its PostgreSQL server.
+// A Pooler is the kind of connection pooler between a store and its PostgreSQL server.
 type Pooler string
 
-// With a pooler in transaction mode each transaction may run on another server connection, which other
-// programs use too. The store then sets nothing that outlives a transaction and prepares no statement.
-// That form is correct behind every pooler, and slower.
+// The kinds of poolers. With a pooler in transaction mode each transaction may run on another server
+// connection, which other programs also use. The store then changes no setting beyond its transaction and
+// prepares no statement. This mode is correct behind every pooler, but slower.
 const (
-	PoolerAuto        Pooler = "auto"        // [Open] connects and finds out
+	PoolerAuto        Pooler = "auto"        // [Open] connects and detects the pooler
 	PoolerNone        Pooler = "none"        // each connection is a server connection
 	PoolerSession     Pooler = "session"     // each connection keeps its server connection
 	PoolerTransaction Pooler = "transaction" // a connection keeps nothing from one transaction to the next
 )
 
-// startup are parameters of each connection. PgBouncer keeps them for each of its clients in every mode,
-// so no other client sees them. DateStyle and TimeZone are written as the server reports them, because
-// PgBouncer would set them again for each transaction otherwise.
+// startup holds parameters of each connection. PgBouncer keeps them for each of its clients in every mode,
+// so no other client sees them. DateStyle and TimeZone have the spelling that the server reports.
+// With another spelling PgBouncer would set them again for each transaction.
 var startup = map[string]string{
 	"client_encoding":             "UTF8",
 	"standard_conforming_strings": "on",
@@ -36,7 +36,8 @@ var startup = map[string]string{
 	"TimeZone":                    "UTC",
 }
 
-// begin puts the parameters into a configuration, in place of those that the URL or the environment has.
+// begin puts the parameters of startup into a configuration. They replace parameters of the same names
+// from the URL or the environment.
 func begin(c *pgx.ConnConfig) {
 	for given := range c.RuntimeParams {
 		for name := range startup {
@@ -50,8 +51,9 @@ func begin(c *pgx.ConnConfig) {
 	}
 }
 
-// heeded says whether the server, or the pooler before it, has taken the parameters. Without them text
-// is stored wrongly, and an argument that is written into a statement could leave its quotes.
+// heeded returns an error if the server, or the pooler in front of it, has not accepted the parameters.
+// Without them text would be stored wrongly. An argument inside the text of a statement could also end its
+// quotes.
 func heeded(conn *pgconn.PgConn) error {
 	for _, name := range []string{"client_encoding", "standard_conforming_strings", "DateStyle"} {
 		if got := conn.ParameterStatus(name); got != startup[name] {
@@ -61,14 +63,15 @@ func heeded(conn *pgconn.PgConn) error {
 	return nil
 }
 
-// A poolerFinder sets new connections up, as far as the pooler allows.
+// A poolerFinder detects the pooler and sets up new connections, as far as the pooler allows.
 type poolerFinder struct {
 	pooler   Pooler
 	settings string
 }
 
-// connected sets a new connection up. A server says its process id when a connection starts, and a
-// pooler makes one up: the first connection of [PoolerAuto] compares it with what a statement sees.
+// connected sets up a new connection. A server sends its process id when a connection starts; a pooler
+// invents one. With [PoolerAuto] the first connection compares this id with the id that a statement
+// returns. If they are equal, no pooler is in between.
 func (f *poolerFinder) connected(ctx context.Context, conn *pgx.Conn) error {
 	if err := heeded(conn.PgConn()); err != nil {
 		return err
@@ -89,7 +92,7 @@ func (f *poolerFinder) connected(ctx context.Context, conn *pgx.Conn) error {
 
 const backendPID = "SELECT CAST(pg_backend_pid() AS bigint)"
 
-// find finds the pooler out with a pool that nobody uses yet.
+// find detects the pooler with [PoolerAuto]. No other goroutine may use the pool yet.
 func (f *poolerFinder) find(ctx context.Context, pool *sql.DB) error {
 	if f.pooler != PoolerAuto {
 		return nil
@@ -98,7 +101,7 @@ func (f *poolerFinder) find(ctx context.Context, pool *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	if f.pooler != PoolerAuto { // the first connection has found it
+	if f.pooler != PoolerAuto { // the first connection has detected it
 		return one.Close()
 	}
 	defer discard(one)
@@ -110,20 +113,23 @@ func (f *poolerFinder) find(ctx context.Context, pool *sql.DB) error {
 	return err
 }
 
-// discard closes a connection that is not set up.
+// discard closes a connection that is not set up, instead of returning it to its pool.
 func discard(conn *sql.Conn) {
-	_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // by which its pool drops it
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // this error makes the pool drop the connection
 	_ = conn.Close()
 }
 
 const (
 	poolerTries    = 8
-	poolerPatience = 2 * time.Second // for a second server connection
+	poolerPatience = 2 * time.Second // the wait for a second server connection
 )
 
-// holdsSession says whether a connection keeps its server connection while another is in a transaction.
-// One shared server connection in any of several tries disproves it. So does a pooler that gives no
-// second server connection in time, because the form for transactions is right in any case.
+// holdsSession reports whether a connection keeps its server connection while another is in a transaction.
+// It makes several tries and returns false if the connection changes or shares its server connection in
+// any of them. It also returns false if the pooler gives no second server connection in time. That is safe,
+// because the mode for transactions is always correct.
+//
+// Each try reads the process id of the server (pid) in this order:
 //
 //	one: pid, pid          pid
 //	two:          BEGIN, pid     ROLLBACK
@@ -144,6 +150,8 @@ func holdsSession(ctx context.Context, pool *sql.DB, one *sql.Conn) (bool, error
 	return true, nil
 }
 
+// sharesServer makes one try: it reports whether connection one changes its server connection or shares the
+// server connection of two.
 func sharesServer(ctx context.Context, one, two *sql.Conn) (shared bool, err error) {
 	var first, second, third, other uint32
 	err = errors.Join(one.QueryRowContext(ctx, backendPID).Scan(&first), one.QueryRowContext(ctx, backendPID).Scan(&second))
@@ -154,7 +162,7 @@ func sharesServer(ctx context.Context, one, two *sql.Conn) (shared bool, err err
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = tx.Rollback() }() // there is nothing to commit
+	defer func() { _ = tx.Rollback() }() // the transaction has nothing to commit
 	err = errors.Join(tx.QueryRowContext(ctx, backendPID).Scan(&other), one.QueryRowContext(ctx, backendPID).Scan(&third))
 	return first != second || second != third || first == other, err
 }

@@ -2,7 +2,8 @@ package bunstore
 
 import "database/sql"
 
-// Pools are the pools of connections, for those who watch them: "main", or SQLite's "read" and "write".
+// Pools returns the connection pools by name, for example for metrics. A Postgres store has "main"; an
+// SQLite store that [Open] has opened has "read" and "write".
 func (s *Store) Pools() map[string]*sql.DB {
 	if s.read == s.write {
 		return map[string]*sql.DB{"main": s.read.DB}

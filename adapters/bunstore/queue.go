@@ -7,14 +7,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// How an open task stands: these are the cases of [tasks.QueueStats.Add].
+// The conditions that classify an open task, as [tasks.QueueStats.Add] does.
 const (
 	isLeased  = `leased_until > @now`
 	isWaiting = `leased_until IS NULL AND due > @now`
 	isDue     = `coalesce(leased_until, due) <= @now`
 )
 
-// QueueStats implements [tasks.AdminStore], by the index on what is open.
+// QueueStats implements [tasks.AdminStore]. It uses the index on open tasks.
 func (s *Store) QueueStats(ctx context.Context) (q tasks.QueueStats, err error) {
 	at, err := s.reader().timed(ctx)
 	if err != nil {

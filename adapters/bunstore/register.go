@@ -6,15 +6,16 @@ import (
 	"time"
 )
 
-// over is true of a minute that has ended, or that a clock has begun which has since gone back.
+// over is true for the window of one minute of an address block if the window has ended. It is also true
+// if the window ends more than 2 minutes from now: then the clock was set back after the window began.
 const over = `(s.ends <= @now OR s.ends > @now + @twice)`
 
-// CountStrangers adds to the unknown keys that each block of addresses has named in its minute, and tells
-// how many these are now and what is left of the minute. It is for Postgres: the file of SQLite has one
-// daemon. What it keeps is lost when the server crashes.
+// CountStrangers adds counts of unknown keys, per block of addresses, to the current one-minute window of
+// each block. A window starts with its first count. For each block CountStrangers returns the new total and
+// the time left in the window, as arguments of tell. It calls tell only if the statement succeeded.
 //
-// Rows are written in one order, so that daemons who count the same blocks do not wait for each other in
-// a circle.
+// CountStrangers works on Postgres only, because an SQLite file has only one daemon. The counts are lost
+// when the server crashes. All daemons write rows in the same order, so that they do not deadlock.
 func (s *Store) CountStrangers(ctx context.Context, unknown map[netip.Prefix]int, tell func(block netip.Prefix, unknown int, left time.Duration)) error {
 	guesses := batch{columns: "block text, unknown bigint"}
 	for block, n := range unknown {
@@ -38,7 +39,7 @@ func (s *Store) CountStrangers(ctx context.Context, unknown map[netip.Prefix]int
 			if err != nil {
 				return err
 			}
-			prefix, _ := netip.ParsePrefix(block) // that of no address is written as such
+			prefix, _ := netip.ParsePrefix(block) // the invalid prefix, of an unknown address, is stored as text that does not parse
 			told = append(told, func() { tell(prefix, int(n), time.Duration(left)*time.Microsecond) })
 			return nil
 		},
@@ -52,9 +53,11 @@ func (s *Store) CountStrangers(ctx context.Context, unknown map[netip.Prefix]int
 	return nil
 }
 
-// Attend notes that the daemon of that name is there for so long from now, and gives how many are. Like
-// [Store.CountStrangers] it is for Postgres. Whoever attends sweeps out what is over, and runs again where
-// two who could not skip each other's rows were in a circle.
+// Attend records a heartbeat of the daemon with this name, valid for ttl from now. It returns the number of
+// daemons with a valid heartbeat, this one included. Like [Store.CountStrangers] it works on Postgres only.
+//
+// Attend also deletes expired heartbeats and the windows of CountStrangers that have ended. In a distributed
+// store two calls cannot skip each other's rows, so they may deadlock. Attend then runs again.
 func (s *Store) Attend(ctx context.Context, name string, ttl time.Duration) (daemons int, err error) {
 	sign := question{
 		`

@@ -10,10 +10,12 @@ import (
 	"time"
 )
 
-// Restore puts a backup in the place of an SQLite database that nothing serves, else it returns [ErrServed].
-// The backup is copied and the copy verified before anything is replaced; the backup itself is not changed.
-// The old database is kept, with its log, under the name that is returned, "" if there was none. No log is
-// left next to the new one, because SQLite would copy its pages into it.
+// Restore replaces an SQLite database with a backup. It returns [ErrServed] if a process serves the database.
+//
+// Restore copies the backup and verifies the copy before it replaces anything. It does not change the
+// backup. It keeps the old database, with its log, and returns the new name of that file, or "" if no
+// database existed. It leaves no log next to the new database, because SQLite would copy the pages of that
+// log into it.
 func Restore(ctx context.Context, backup, database string) (kept string, c Contents, err error) {
 	if target, err := filepath.EvalSymlinks(database); err == nil {
 		database = target
@@ -29,14 +31,14 @@ func Restore(ctx context.Context, backup, database string) (kept string, c Conte
 		return "", c, err
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	err = locked(ctx, database, migrateLock, func() error { // nobody opens it meanwhile
+	err = locked(ctx, database, migrateLock, func() error { // under this lock no other command opens the database
 		kept, c, err = replace(ctx, backup, database)
 		return err
 	})
 	return kept, c, err
 }
 
-// replace copies the backup next to the database and puts the copy in its place.
+// replace copies the backup to a file next to the database and renames the copy to the database.
 func replace(ctx context.Context, backup, database string) (kept string, c Contents, err error) {
 	mode, like, err := rights(database)
 	if err != nil {
@@ -54,8 +56,8 @@ func replace(ctx context.Context, backup, database string) (kept string, c Conte
 	return kept, c, err
 }
 
-// rights are the mode and the owner of a file that goes with a database, or, if there is none yet, of the
-// database itself: then only the owner of the folder may use it.
+// rights returns the mode and the owner for a new file next to a database: those of the database. If the
+// database does not exist, the new file is for the owner of the folder only.
 func rights(database string) (fs.FileMode, fs.FileInfo, error) {
 	old, err := os.Stat(database)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -82,13 +84,13 @@ func copySQLite(ctx context.Context, backup, file string) (c Contents, err error
 	return c, about(backup, err)
 }
 
-// setAside gives the old database a second name, and moves its log there. At every moment the path has a
-// database: the old one, which no command opens while it has two names, or the new one.
+// setAside gives the old database a second name, kept, and moves its log to that name. The path always names
+// a database: first the old one, then the new one. No command opens the old one while it has two names.
 func setAside(database string) (kept string, err error) {
 	kept = database + ".before-" + time.Now().UTC().Format("20060102T150405Z")
 	err = os.Link(database, kept)
 	if err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
-		err = os.Rename(database, kept) // where a file has one name only
+		err = os.Rename(database, kept) // this file system allows only one name for a file
 	}
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
@@ -105,7 +107,7 @@ func setAside(database string) (kept string, err error) {
 	return kept, nil
 }
 
-// about says which file an error of SQLite is about.
+// about adds the name of the file to an error of SQLite.
 func about(file string, err error) error {
 	return session{dialect: sqlite{path: file}}.tell("restore", err)
 }

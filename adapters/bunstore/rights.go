@@ -9,12 +9,13 @@ import (
 	"github.com/jackc/pgerrcode"
 )
 
-// refusal is a sentence for the operator, which needs no operation to be understood.
+// refusal returns an error for the operator. Its text is complete without the name of an operation.
 func refusal(format string, values ...any) error {
 	return storeError{text: fmt.Sprintf(format, values...)}
 }
 
-// refuse says why a schema that is not up to date cannot be changed, nil if it can.
+// refuse returns an error that says why this role cannot migrate the schema, or nil if it can. The schema
+// is not up to date.
 func (s *Store) refuse(ctx context.Context, now schema) error {
 	if err := s.foreign(ctx, now); err != nil || s.embedded() {
 		return err
@@ -37,7 +38,7 @@ func (s *Store) refuse(ctx context.Context, now schema) error {
 		"run `GRANT CREATE ON SCHEMA %[2]s TO %[1]s`, or `CREATE SCHEMA %[1]s AUTHORIZATION %[1]s`", u.name, u.schema)
 }
 
-// lacks says which migrations are missing.
+// lacks returns a clause that names the missing migrations.
 func (s schema) lacks() string {
 	var names []string
 	for _, m := range s.missing {
@@ -46,10 +47,10 @@ func (s schema) lacks() string {
 	return "the schema lacks " + strings.Join(names, ", ")
 }
 
-// A user is the role of a connection to Postgres. Its name and schema are quoted as SQL needs it.
+// A user is the role of a connection to Postgres. Its name and schema are quoted for SQL.
 type user struct {
 	name, schema      string
-	creates, readOnly bool // tables in the schema; no writes at all
+	creates, readOnly bool // may create tables in the schema; the server accepts no writes
 }
 
 func (s *Store) user(ctx context.Context) (u user, err error) {
@@ -62,7 +63,8 @@ func (s *Store) user(ctx context.Context) (u user, err error) {
 	return u, err
 }
 
-// lacksRight explains why a statement of a migration was refused, where that is a matter of rights.
+// lacksRight replaces the error of a migration if the role lacks a privilege. The new error names the role
+// and the remedy. lacksRight returns other errors as they are.
 func (s *Store) lacksRight(ctx context.Context, err error) error {
 	if sqlState(err) != pgerrcode.InsufficientPrivilege {
 		return err
@@ -74,8 +76,8 @@ func (s *Store) lacksRight(ctx context.Context, err error) error {
 	return refusal("role %s may not change the tables: run `keyseatd migrate` as their owner", u.name)
 }
 
-// foreign refuses a database with tables of another program and none of keyseat's, if keyseat is to have the
-// database for itself.
+// foreign returns an error if a dedicated database has tables of another program and no tables of keyseat.
+// See [Options.Dedicated].
 func (s *Store) foreign(ctx context.Context, now schema) error {
 	ours := slices.ContainsFunc(now.tables, func(table string) bool { return strings.HasPrefix(table, "keyseat_") })
 	if !s.dedicated || ours || len(now.tables) == 0 {
@@ -89,7 +91,7 @@ func (s *Store) foreign(ctx context.Context, now schema) error {
 		"name another database, or let both share this one with `keyseatd migrate --shared`", where, some(now.tables))
 }
 
-// refuseForeign is [Store.foreign] of a database that was not read yet.
+// refuseForeign reads the schema and does the check of [Store.foreign].
 func (s *Store) refuseForeign(ctx context.Context) error {
 	now, err := s.reader().schema(ctx)
 	if err != nil {
@@ -98,7 +100,7 @@ func (s *Store) refuseForeign(ctx context.Context) error {
 	return s.foreign(ctx, now)
 }
 
-// place names where the tables are.
+// place returns the location of the tables: the SQLite file, or the schema and the database.
 func (s *Store) place(ctx context.Context) (string, error) {
 	if s.embedded() {
 		return s.file(ctx)
@@ -107,7 +109,7 @@ func (s *Store) place(ctx context.Context) (string, error) {
 	return strings.Join(place, ""), err
 }
 
-// some is the first few of many names.
+// some lists the first 3 names, and an ellipsis if there are more.
 func some(names []string) string {
 	const few = 3
 	if len(names) > few {

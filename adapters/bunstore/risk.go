@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// A Risk is a setting of the server by which what it has confirmed may be lost.
+// A Risk is a setting of the server with which it can lose confirmed writes.
 type Risk struct {
 	Setting, Value string
-	Means          string // for the operator, a sentence
+	Means          string // an explanation for the operator
 }
 
-// The risks that there are.
+// The explanations of all risks.
 const (
 	noFsync     = "what was accepted, or the whole database, is lost when the machine crashes or its power fails: set it on"
 	tornPages   = "a crash of the machine can leave pages half written, and the database damaged: set it on"
@@ -20,8 +20,9 @@ const (
 	nobody      = "what was accepted in the last moments is lost in a failover, because no standby is synchronous: name one (Patroni's synchronous_mode does)"
 )
 
-// Risks tells what is not durable in the settings of the server that takes writes now, as they are for
-// the store; none if all is well. Of an SQLite file that [Open] has opened there are none.
+// Risks returns the settings with which the server can lose confirmed writes, or nil. It reads the settings
+// that a session of the store has, from the server that accepts writes now. An SQLite file that
+// [Open] has opened has no risks.
 func (s *Store) Risks(ctx context.Context) ([]Risk, error) {
 	if s.embedded() {
 		return nil, nil
@@ -41,7 +42,8 @@ func (s *Store) Risks(ctx context.Context) ([]Risk, error) {
 	return risks(set, s.fallback), nil
 }
 
-// risks are those of settings, by their names. Where the URL has a fallback, a failover is expected.
+// risks returns the risks of settings; set maps their names to their values. The argument fallback is true
+// if the URL names several hosts. Then the operator expects failovers.
 func risks(set map[string]string, fallback bool) (all []Risk) {
 	standbys := strings.TrimSpace(set["synchronous_standby_names"]) != ""
 	for _, known := range []struct {

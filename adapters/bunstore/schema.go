@@ -13,11 +13,11 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// migrationTable names the migrations that a database has. Package bun/migrate made it in older versions
-// of keyseat, and its form is still that.
+// migrationTable is the table with the names of the applied migrations. In older versions of keyseat the
+// package bun/migrate created it. Its columns are still the same.
 const migrationTable = "keyseat_migrations"
 
-// A migration is a step of the schema. Names sort in the order of the steps.
+// A migration is one step of the schema. The order of the names is the order of the steps.
 type migration struct{ name, sql string }
 
 var createTable = regexp.MustCompile(`(?m)^CREATE (?:UNLOGGED )?TABLE (\w+)`)
@@ -30,7 +30,7 @@ func (m migration) makes() (tables []string) {
 	return tables
 }
 
-// steps are all migrations of this program, in order.
+// steps returns all migrations of this program, in order.
 func (s session) steps() (all []migration, err error) {
 	folder := "migrations/postgres"
 	if s.embedded() {
@@ -51,14 +51,15 @@ func (s session) steps() (all []migration, err error) {
 	return all, nil
 }
 
-// A schema is what a database has.
+// A schema is the state of a database: its tables, and the applied and missing migrations.
 type schema struct {
-	tables  []string // on Postgres those of the schema that new tables go to, but for those of extensions
+	tables  []string // on Postgres: of the current schema, without tables of extensions
 	applied []string // names of migrations
 	missing []migration
 }
 
-// schema reads what the database has. It writes nothing.
+// schema reads the state of the database and writes nothing. It returns an error if a newer version of
+// keyseat has migrated the database.
 func (s session) schema(ctx context.Context) (now schema, err error) {
 	tables := `SELECT CAST(c.relname AS text) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p') AND n.nspname = current_schema()
@@ -88,7 +89,7 @@ func (s session) schema(ctx context.Context) (now schema, err error) {
 	return now, now.known(all)
 }
 
-// names reads a column of texts.
+// names runs a query with one text column and returns its values.
 func (s session) names(ctx context.Context, query string) (all []string, err error) {
 	err = s.query(ctx, query, nil, func(r row) error {
 		var name string
@@ -99,7 +100,7 @@ func (s session) names(ctx context.Context, query string) (all []string, err err
 	return all, err
 }
 
-// known refuses a database that a newer version has migrated.
+// known returns an error if the database has a migration that this program does not have.
 func (s schema) known(all []migration) error {
 	for _, name := range slices.Backward(s.applied) {
 		if !slices.ContainsFunc(all, func(m migration) bool { return m.name == name }) {

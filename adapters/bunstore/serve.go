@@ -2,9 +2,11 @@ package bunstore
 
 import "context"
 
-// Serve makes this process the one that serves the database, until release. An SQLite file has one:
-// a second gets [ErrServed], and the first may at once lease what its predecessor had leased. A
-// Postgres has any number, and Serve does nothing.
+// Serve makes this process the server of an SQLite file until it calls release. A file has only one such
+// process: a second one gets [ErrServed]. Serve also ends all leases of the previous process, so that this
+// process can lease those tasks immediately.
+//
+// Any number of processes may serve a Postgres. There Serve does nothing.
 func (s *Store) Serve(ctx context.Context) (release func() error, err error) {
 	if !s.embedded() {
 		return func() error { return nil }, nil
@@ -18,13 +20,13 @@ func (s *Store) Serve(ctx context.Context) (release func() error, err error) {
 		return nil, s.reader().tell("serve", err)
 	}
 	if err := s.endLeases(ctx); err != nil {
-		_ = lock.Unlock() // the error that matters is the other
+		_ = lock.Unlock() // the other error is more important
 		return nil, s.reader().tell("serve", err)
 	}
 	return lock.Unlock, nil
 }
 
-// endLeases makes all leases run out.
+// endLeases makes all leases of tasks and queued deliveries expire now.
 func (s *Store) endLeases(ctx context.Context) error {
 	return s.transact(ctx, func(tx session) error {
 		_, err := tx.exec(ctx, `UPDATE keyseat_tasks SET leased_until = @now WHERE ended_at IS NULL AND leased_until IS NOT NULL`, nil)
@@ -35,7 +37,8 @@ func (s *Store) endLeases(ctx context.Context) error {
 	})
 }
 
-// file is the path of the SQLite file, which must be a file that only one name leads to.
+// file returns the path of the SQLite file. It returns an error for a database in memory and for a file with
+// several names (hard links).
 func (s *Store) file(ctx context.Context) (path string, err error) {
 	const own = `SELECT file FROM pragma_database_list WHERE name = 'main'`
 	err = s.read.DB.QueryRowContext(ctx, own).Scan(&path)

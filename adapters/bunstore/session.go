@@ -5,30 +5,30 @@ import (
 	"database/sql"
 )
 
-// A conn runs statements: a pool, a connection or a transaction.
+// A conn is a pool, a connection or a transaction. It runs statements.
 type conn interface {
 	QueryContext(ctx context.Context, sql string, args ...any) (*sql.Rows, error)
 	ExecContext(ctx context.Context, sql string, args ...any) (sql.Result, error)
 }
 
-// A session is a conn and how its database is spoken to. It does the work of the methods of [Store];
-// what needs a transaction expects to be in one.
+// A session is a conn with the dialect of its database. It does the work of the methods of [Store]. A method
+// that needs a transaction expects the conn to be one.
 type session struct {
 	dialect
 	on conn
 }
 
-// A question is a statement and what is done with each row of its answer.
+// A question is a statement with its arguments, and the function each for every row of its result.
 type question struct {
 	text  string
 	named args
 	each  func(row) error
 }
 
-// An asker asks questions, one after the other, until one gives an error.
+// An asker runs statements in order, until one returns an error.
 type asker func(ctx context.Context, all ...question) error
 
-// ask is an [asker]. It is for what runs all the time: the database keeps how it is to be run.
+// ask is an [asker] for frequent statements: the database keeps their plans, if its dialect allows that.
 func (s session) ask(ctx context.Context, all ...question) error {
 	for _, q := range all {
 		if err := s.run(ctx, s.hot(), q); err != nil {
@@ -38,7 +38,7 @@ func (s session) ask(ctx context.Context, all ...question) error {
 	return nil
 }
 
-// query runs a statement that runs now and then, and gives each row of its result.
+// query runs a rare statement, whose plan is not kept. It calls each for every row of the result.
 func (s session) query(ctx context.Context, text string, named args, each func(row) error) error {
 	return s.run(ctx, nil, question{text, named, each})
 }
@@ -55,12 +55,12 @@ func (s session) run(ctx context.Context, options []any, q question) error {
 	return drain(rows, err, q.each)
 }
 
-// drain reads what a query has answered.
+// drain calls each for every row of a query's result and closes rows. If err is not nil, it returns err.
 func drain(rows *sql.Rows, err error, each func(row) error) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = rows.Close() }() // its error is that of rows.Err
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	for rows.Next() {
 		if err := each(rows.Scan); err != nil {
 			return err
@@ -69,7 +69,7 @@ func drain(rows *sql.Rows, err error, each func(row) error) error {
 	return rows.Err()
 }
 
-// exec runs a statement and counts the rows that it has changed.
+// exec runs a statement and returns the number of rows that it has changed.
 func (s session) exec(ctx context.Context, text string, named args) (int64, error) {
 	text, values, err := compile(s.dialect, text, named)
 	if err != nil {

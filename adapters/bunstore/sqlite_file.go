@@ -8,17 +8,17 @@ import (
 	"path/filepath"
 )
 
-// A sqliteFile is the file that a store has open.
+// A sqliteFile is the SQLite file of a store.
 type sqliteFile struct {
-	path string // with no symbolic link in it
+	path string // without symbolic links
 	info fs.FileInfo
 }
 
-// findSQLite returns the file at a path. Its symbolic links are resolved, because what stands next to the
-// file (log, locks, master keys) must have one name for everybody.
+// findSQLite returns the file at a path. It resolves symbolic links, because the files next to the database
+// (log, locks, master keys) must have the same names for all processes.
 //
-// A file with several names (hard links) is refused. SQLite names its log after the file, so two programs
-// that use two names would each keep a log of their own and destroy the database.
+// findSQLite returns an error for a file with several names (hard links). SQLite derives the name of the log
+// from the name of the file. Two programs that use two names would have two logs and destroy the database.
 func findSQLite(path string) (*sqliteFile, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -50,9 +50,9 @@ func (f *sqliteFile) inPlace() error {
 	return nil
 }
 
-// makeFile makes a file that only its owner can read, if there is none. SQLite gives the files next to it the
-// same mode. A file that root makes gets the owner of its folder, because a service that has the folder
-// must be able to use it.
+// makeFile creates a missing file that only its owner can read and write. SQLite gives the files next to it
+// the same mode. If root creates the file, it gets the owner of its folder, because the service that owns
+// the folder must be able to use it.
 func makeFile(path string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := noLogAlone(path); err != nil {
@@ -81,8 +81,8 @@ func closeIf(f *os.File) error {
 	return f.Close()
 }
 
-// noLogAlone refuses to make a database next to the log of one that is missing, because SQLite would delete
-// the log.
+// noLogAlone returns an error if the database is missing but its log exists. SQLite would delete the log
+// when it creates a new database there.
 func noLogAlone(path string) error {
 	if logSize(path) == 0 {
 		return nil
@@ -97,7 +97,7 @@ const (
 	shmSuffix = "-shm"
 )
 
-// logSize returns the size of the write-ahead log next to a database, 0 if there is none.
+// logSize returns the size in bytes of the write-ahead log next to a database. A missing log has size 0.
 func logSize(path string) int64 {
 	info, err := os.Stat(path + walSuffix)
 	if err != nil {

@@ -6,9 +6,11 @@ import (
 	"os"
 )
 
-// checkLeftLog refuses a database that was replaced while the log of the old one was left next to it: SQLite
-// would copy pages of the old database into the new one. That can have happened only if nothing serves the
-// database and the file was changed after its log. Then the two must make a sound database together.
+// checkLeftLog returns an error if the database was replaced while the log of the old one stayed next to it.
+// SQLite would copy pages of the old database into the new one.
+//
+// This is possible only if no process serves the database and the file was changed after its log. Then
+// checkLeftLog reads the database together with the log, and returns an error if the result is damaged.
 func checkLeftLog(ctx context.Context, path string) error {
 	if logSize(path) == 0 || !changedAfterLog(path) || isServed(path) {
 		return nil
@@ -20,7 +22,7 @@ func checkLeftLog(ctx context.Context, path string) error {
 	defer func() { _ = db.Close() }() // it was only read
 	damage, err := findDamage(ctx, db)
 	if err != nil || damage == "" {
-		return ctx.Err() // another error shows again when the file is opened
+		return ctx.Err() // opening the file returns another error again
 	}
 	return plainError(fmt.Sprintf("%s does not belong to the log %s%s (%s): the database was replaced and the log of the old one was left; "+
 		"if %s is the right copy, remove %s%s and %s%s, else run `keyseatd restore`",

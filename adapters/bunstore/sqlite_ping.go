@@ -8,13 +8,13 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
-// A disk is what is known of the place where an SQLite file lies.
+// A disk holds the state of an SQLite file on its disk, for [Store.Ping].
 type disk struct {
 	file   atomic.Pointer[sqliteFile] // nil until the path is known
-	failed atomic.Pointer[error]      // of the last write that found no write possible
+	failed atomic.Pointer[error]      // the last error of [disk.note]; nil after a successful probeWrite
 }
 
-// note keeps err if it says that no write can succeed: the disk is full, broken or read-only.
+// note stores err if it says that no write can succeed: the disk is full, broken or read-only.
 func (d *disk) note(err error) {
 	if d == nil {
 		return
@@ -25,8 +25,11 @@ func (d *disk) note(err error) {
 	}
 }
 
-// pingSQLite reports why a request could not be served: another file stands in the place of this one, or
-// the last write failed and a write that changes nothing fails too.
+// pingSQLite returns an error in these cases:
+//
+//   - The file was moved, removed or replaced.
+//   - The database does not answer.
+//   - The last write failed, and a write that changes nothing fails too.
 func (s *Store) pingSQLite(ctx context.Context) error {
 	if file := s.disk.file.Load(); file != nil {
 		if err := file.inPlace(); err != nil {
@@ -47,7 +50,7 @@ func (s *Store) pingSQLite(ctx context.Context) error {
 	return nil
 }
 
-// probeWrite writes the user version that the file has already.
+// probeWrite makes a write that changes nothing: it sets the user version of the file to its present value.
 func (s *Store) probeWrite(ctx context.Context) error {
 	return s.transact(ctx, func(tx session) error {
 		var version int

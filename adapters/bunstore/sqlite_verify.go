@@ -13,15 +13,15 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
-// Contents are what a backup holds.
+// Contents describe a backup.
 type Contents struct {
 	Keys int64
-	Open int64 // tasks
+	Open int64 // open tasks
 	Size int64 // of the file, in bytes
 }
 
-// openReadOnly opens a file without changing it. A file next to which no log stands is not even locked, so
-// it may lie on a medium that cannot be written to.
+// openReadOnly opens a file without changing it. If no log is next to the file, openReadOnly does not even
+// lock it. Such a file may be on a read-only medium.
 func openReadOnly(file string) (*sql.DB, error) {
 	v := url.Values{"mode": {"ro"}, "_busy_timeout": {"10000"}}
 	if logSize(file) == 0 {
@@ -30,7 +30,8 @@ func openReadOnly(file string) (*sql.DB, error) {
 	return sql.Open("sqlite", fileURI(file, v))
 }
 
-// verify reads a whole file. It must be sound, of keyseat, and of no newer version than this one.
+// verify reads a whole file. It returns an error if the file is damaged, is not a database of keyseat, or
+// was migrated by a newer version.
 func verify(ctx context.Context, file string) (c Contents, err error) {
 	if _, err := os.Stat(file); err != nil {
 		return c, plainError(err.Error())
@@ -51,8 +52,8 @@ func verify(ctx context.Context, file string) (c Contents, err error) {
 	return c, db.QueryRowContext(ctx, count).Scan(&c.Keys, &c.Open, &c.Size)
 }
 
-// findDamage reads the whole file and returns the first fault that SQLite finds, or "". It names tables and
-// pages, and no content.
+// findDamage reads the whole file and returns the first fault that SQLite finds, or "". The text names tables
+// and pages, but no stored values.
 func findDamage(ctx context.Context, db *sql.DB) (damage string, err error) {
 	err = db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&damage)
 	switch {
@@ -86,14 +87,14 @@ func sqliteCode(err error) int {
 	return 0
 }
 
-// checkSchema refuses the database of another program, and one of a newer version.
+// checkSchema returns an error for a database of another program or of a newer version of keyseat.
 func checkSchema(ctx context.Context, db *sql.DB) error {
 	now, err := session{sqlite{}, db}.schema(ctx)
 	if err == nil && (len(now.applied) == 0 || !slices.Contains(now.tables, "keyseat_keys")) {
 		err = plainError("it is no database of keyseat")
 	}
 	if refused, is := errors.AsType[storeError](err); is {
-		err = plainError(refused.text) // it names no file, and the caller does
+		err = plainError(refused.text) // without the name of the file, because the caller adds it
 	}
 	return err
 }

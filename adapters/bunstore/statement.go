@@ -9,68 +9,92 @@ import (
 	"unicode/utf8"
 )
 
-// args are what the text of a statement names: "@n" is args["n"]. An int, string or time.Duration
-// becomes a parameter, anything else goes as the column of a batch; a [batch] becomes a common table expression of that name, to
-// stand after WITH. "@now" is the time that decides. The same text names values of the same kinds
-// whenever it is run. [texts] become an array, to stand in "= ANY (@codes)". In the distributed form there are
-// also times, and [inline] batches.
+// args are the named arguments of a statement: the text "@n" is replaced by args["n"]. The replacement
+// depends on the type of the argument:
+//
+//	int, string, time.Duration   a bind parameter
+//	batch                        a common table expression with that name; it belongs after WITH
+//	texts                        an array, for "= ANY (@codes)"
+//	time.Time                    a bind parameter; distributed stores only
+//	inline                       a table in FROM; distributed stores only
+//
+// Values of other types must be columns of a batch. A given text must always have arguments of the same
+// types, because its compiled form is cached.
+//
+// The text "@now" needs no argument. It is the current time of the store's clock: on Postgres the clock of
+// the server, on SQLite the clock of this process. A distributed store may fix "@now" to a time that the
+// server has returned, see [session.timed].
+//
+// For example, this statement marks two keys as used:
+//
+//	WITH @want UPDATE keyseat_keys SET used = true WHERE code IN (SELECT code FROM want)
+//	args{"want": batch{columns: "code text", rows: [][]any{{"A"}, {"B"}}}}
 type args map[string]any
 
-// A batch is a small table that travels as parameters, so that the text of a statement does not
-// depend on how many rows it is about.
+// A batch is a small table whose rows are bind parameters. The text of a statement does not depend on
+// the number of rows. There are two exceptions: batches of no row and of one row compile to shorter texts.
 type batch struct {
-	columns columns // and after them "place", the rows' order
+	columns columns // the compiled table has one more, "place": the order of the rows
 	rows    [][]any
 }
 
 // add appends a row.
 func (b *batch) add(values ...any) { b.rows = append(b.rows, values) }
 
-// texts are an array.
+// texts is an array of texts.
 type texts []string
 
-// texts is the i-th column.
+// texts returns the i-th column, counted from 0.
 func (b batch) texts(i int) texts { return column[string](b.rows, i) }
 
-// An inline batch is one that stands in FROM, because a statement on many servers has no WITH.
+// An inline is a batch that becomes a table in FROM. Distributed stores need it, because a statement on
+// many servers cannot have WITH.
 type inline struct{ batch }
 
-// A dialect is where the databases differ. Statements are written as Postgres likes them.
+// A dialect holds the differences between the databases. The statements of this package are written for
+// Postgres, and a dialect changes their text where its database needs that.
 type dialect interface {
+	// embedded reports whether the database is an SQLite file.
 	embedded() bool
-	// sharded says whether rows may lie on several servers, of which none locks for all: see [distributed].
+	// sharded reports whether rows may be on several servers, so that no single server can lock them all.
+	// See [distributed].
 	sharded() bool
-	// pooled says whether a connection keeps nothing from one transaction to the next: see [PoolerTransaction].
+	// pooled reports whether a connection keeps no state from one transaction to the next. See
+	// [PoolerTransaction].
 	pooled() bool
-	// transactional is the same dialect, pooled.
+	// transactional returns the same dialect as a pooled one.
 	transactional() dialect
-	// kind tells the dialects apart for which the same statement becomes another text.
+	// kind is a part of the cache key of compiled statements. Dialects that compile a statement to different
+	// texts have different kinds.
 	kind() string
-	// adapt drops from a statement's text what the database has no need of, and writes "@oldest": a
-	// table p of the oldest [claimable] plans of wanted.country, @most of them or wanted.n.
+	// adapt removes parts of a statement that the database does not need, such as row locks. It also replaces
+	// "@oldest" by a table p of the oldest [claimable] plans of wanted.country. The table has up to wanted.n
+	// plans; on SQLite it has up to @most plans.
 	adapt(sql string) string
-	// now is the time that decides, where the process gives it.
+	// now returns the value of "@now" if the process provides it, as the argument of clock.
 	now() time.Time
-	// clock is the SQL of the time that decides.
+	// clock returns the SQL of "@now".
 	clock(param) string
-	// scalar is the SQL of one value.
+	// scalar returns the SQL of a single value.
 	scalar(value any, pass param) string
-	// rows is what stands in FROM for a batch of such columns and the order of its rows.
+	// rows returns the SQL for FROM that yields the columns of a batch and then the order of its rows.
 	rows(columns columns, pass param) string
-	// row is the same of a batch that has one row.
+	// row returns the same for a batch of one row.
 	row(columns columns, pass param) string
-	// none is the same of a batch that has no row.
+	// none returns the same for a batch without rows.
 	none(columns columns) string
-	// hot are what the driver wants before the arguments of a statement that runs all the time.
+	// hot returns options of the driver for a frequent statement. They come before its arguments.
 	hot() []any
-	// placeholder is the SQL of the n-th argument, from 1.
+	// placeholder returns the SQL of the n-th argument, counted from 1.
 	placeholder(n int) string
 }
 
-// A param passes an argument and gives its place; of makes it from the value that the text names.
+// A param adds a bind parameter to a statement and returns its placeholder. The function of converts the
+// named argument to the value of the parameter.
 type param func(of func(value any) any) string
 
-// compile writes a statement for a database, and gives its arguments.
+// compile returns the text of a statement for a database, and the values of its bind parameters. It returns
+// errText if a text among the arguments cannot be stored.
 func compile(d dialect, sql string, named args) (string, []any, error) {
 	for _, value := range named {
 		if !storable(value) {
@@ -89,7 +113,8 @@ func compile(d dialect, sql string, named args) (string, []any, error) {
 	return f.text, values, nil
 }
 
-// A form is a statement as a database is sent it each time, and where its arguments come from.
+// A form is a compiled statement: the text for the database, and the origin of each bind parameter. The map
+// done holds the replacement of each name so far.
 type form struct {
 	dialect
 	text   string
@@ -102,14 +127,15 @@ type formParam struct {
 	of   func(value any) any
 }
 
-// A formName has the names of the small batches too, because those are written shorter.
+// A formName is the key of a form in the cache. It also lists the batches of no row (none) and of one row
+// (one), because they compile to shorter SQL.
 type formName struct{ kind, sql, none, one string }
 
 func nameOf(d dialect, sql string, named args) formName {
 	return formName{d.kind(), sql, sized(named, 0), sized(named, 1)}
 }
 
-// sized names the batches of so many rows.
+// sized returns the sorted names of the batches that have exactly that number of rows.
 func sized(named args, rows int) string {
 	var names []string
 	for name, value := range named {
@@ -121,9 +147,9 @@ func sized(named args, rows int) string {
 	return strings.Join(names, " ")
 }
 
-// forms are kept, because to write one takes longer than to bind its arguments. There are few
-// for each text in this package.
-var forms sync.Map // of *form by formName
+// forms is the cache of compiled statements, because compiling one takes longer than binding its arguments.
+// It stays small, because each text of this package has few forms.
+var forms sync.Map // *form by formName
 
 func formOf(d dialect, sql string, named args) *form {
 	name := nameOf(d, sql, named)
@@ -174,7 +200,8 @@ func (f *form) from(b batch, pass param) string {
 	return f.rows(b.columns, pass)
 }
 
-// storable refuses texts that a database would store as another: two keys could become one.
+// storable reports whether the database stores the texts of a value unchanged. It returns false for texts
+// that are not UTF-8 or contain a NUL. If the database changed them, two keys could become one.
 func storable(value any) bool {
 	switch value := value.(type) {
 	case string:

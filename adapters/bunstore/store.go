@@ -13,17 +13,17 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Store keeps everything in one database. Any number of goroutines may use it.
+// A Store keeps all data in one database. Multiple goroutines may use it simultaneously.
 type Store struct {
 	dialect
 	read      *bun.DB
-	write     *bun.DB // of SQLite's, one connection, because it has one writer
-	owned     bool    // close both
+	write     *bun.DB // for an SQLite file: one connection, because SQLite allows one writer
+	owned     bool    // Close closes read and write
 	fallback  bool    // the URL names several servers
-	dedicated bool    // the database is keyseat's alone
+	dedicated bool    // the database is for keyseat only: see [Options.Dedicated]
 	pooler    Pooler
-	sweep     *sweep // of secrets, SQLite only
-	kept      *kept  // for the writer of an SQLite file that [Open] has opened
+	sweep     *sweep // wipes erased secrets from the log; SQLite only
+	kept      *kept  // prepared statements of the writer, for an SQLite file that [Open] has opened
 	disk      *disk  // SQLite only
 }
 
@@ -32,7 +32,7 @@ var (
 	_ tasks.AdminStore = (*Store)(nil)
 )
 
-// NewDistributed is [New] for PostgreSQL in the form that [Options.Distributed] is about.
+// NewDistributed is like [New], for the PostgreSQL databases that [Options.Distributed] describes.
 func NewDistributed(db *bun.DB) (*Store, error) {
 	if db.Dialect().Name() != known.PG {
 		return nil, errNotPostgres
@@ -40,9 +40,10 @@ func NewDistributed(db *bun.DB) (*Store, error) {
 	return &Store{dialect: newDistributed(), read: db, write: db}, nil
 }
 
-// New keeps everything in a database that the caller has opened: Postgres through pgx's stdlib, with
-// room for two connections or more, or SQLite through modernc.org/sqlite, with _txlock=immediate and
-// a busy timeout. The caller closes it.
+// New returns a store on a database that the caller has opened. The caller also closes the database.
+//
+//   - Postgres: the driver is the package stdlib of pgx, and the pool allows two connections or more.
+//   - SQLite: the driver is modernc.org/sqlite, with _txlock=immediate and a busy timeout.
 func New(db *bun.DB) (*Store, error) {
 	switch db.Dialect().Name() { //nolint:exhaustive // the others are refused
 	case known.PG:
@@ -53,30 +54,32 @@ func New(db *bun.DB) (*Store, error) {
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
 }
 
-// BehindPooler gives the same store in the form for [PoolerTransaction], for a Postgres that the caller
-// has opened.
+// BehindPooler returns the same store in the mode of [PoolerTransaction]. It is for a Postgres that the
+// caller has opened.
 func (s *Store) BehindPooler() *Store {
 	pooled := *s
 	pooled.pooler, pooled.dialect = PoolerTransaction, s.transactional()
 	return &pooled
 }
 
-// Pooler is what [Open] was given or has found, or that of [Store.BehindPooler]; "": unknown.
+// Pooler returns the kind of pooler that [Open] was given or has detected, or the one of
+// [Store.BehindPooler]. The kind "" means unknown.
 func (s *Store) Pooler() Pooler { return s.pooler }
 
-// Embedded says whether the database is an SQLite file.
+// Embedded reports whether the database is an SQLite file.
 func (s *Store) Embedded() bool { return s.embedded() }
 
-// Path returns the SQLite file that [Open] has opened, with no symbolic link in it, or "".
+// Path returns the path of the SQLite file that [Open] has opened, without symbolic links. It returns "" for
+// other stores.
 func (s *Store) Path() string {
 	file, _ := s.dialect.(sqlite)
 	return file.path
 }
 
-// errReadOnly says that the server is a standby, or was told to take no writes.
+// errReadOnly means that the server is a standby, or that its settings forbid writes.
 const errReadOnly = plainError("the server is read-only")
 
-// Ping asks whether the database answers, and takes writes.
+// Ping returns an error if the database does not answer or does not accept writes.
 func (s *Store) Ping(ctx context.Context) error {
 	if s.embedded() {
 		return s.reader().tell("ping", s.pingSQLite(ctx))
@@ -89,7 +92,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.reader().tell("ping", err)
 }
 
-// Close closes what [Open] has opened. On SQLite it first wipes erased secrets from the log.
+// Close closes the connections that [Open] has opened. On SQLite it first wipes erased secrets from the log.
+// For a store of [New] it does nothing.
 func (s *Store) Close() error {
 	if !s.owned {
 		return nil
@@ -101,13 +105,15 @@ func (s *Store) Close() error {
 	return errors.Join(wiped, s.write.Close(), s.read.Close())
 }
 
-// In joins a transaction of the caller's, begun on the database of the store: what is applied is
-// durable once the transaction is committed, and nothing is retried. An error of a call, on Postgres,
-// leaves the transaction good for nothing but a rollback; from a distributed store it may be that others
-// were faster.
+// In returns a store that works in a transaction of the caller. The transaction must be on the database of
+// the store. Changes are durable when the caller commits the transaction. The returned store retries
+// nothing.
+//
+// On Postgres, the caller must roll back the transaction after an error. In a distributed store such an error
+// may also mean that other transactions have changed the same rows.
 func (s *Store) In(tx bun.Tx) tasks.Store { return session{s.dialect, tx.Tx} }
 
-// reader is the session of single statements.
+// reader returns the session for single statements outside a transaction.
 func (s *Store) reader() session {
 	if s.pooled() {
 		return session{s.dialect, flights{s.read.DB, s}}

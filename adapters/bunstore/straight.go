@@ -9,9 +9,9 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// straight gives the connection's own pgx, past database/sql, which waits for the answer to each
-// statement and has a goroutine watch it. It does nothing if the pool's driver is another, such as one
-// that stands before pgx's.
+// straight calls do with the pgx connection inside conn, without database/sql in between. That is faster:
+// database/sql waits for the result of each statement and watches it with a goroutine. If the driver of the
+// pool is another one, for example a driver that wraps pgx, straight does nothing and returns done false.
 func straight(conn bun.Conn, do func(*pgx.Conn) error) (done bool, err error) {
 	err = conn.Raw(func(driver any) error {
 		inner, isPgx := driver.(*stdlib.Conn)
@@ -23,7 +23,8 @@ func straight(conn bun.Conn, do func(*pgx.Conn) error) (done bool, err error) {
 	return done, err
 }
 
-// prepared prepares a statement, on a connection that has not prepared it yet, where connections keep such.
+// prepared compiles a statement and prepares it, if the connection has not prepared it yet. Behind a pooler
+// in transaction mode it prepares nothing, because a connection does not keep prepared statements there.
 func prepared(ctx context.Context, d dialect, conn *pgx.Conn, q question) (string, []any, error) {
 	text, values, err := compile(d, q.text, q.named)
 	if err == nil && !d.pooled() {
@@ -32,7 +33,7 @@ func prepared(ctx context.Context, d dialect, conn *pgx.Conn, q question) (strin
 	return text, values, err
 }
 
-// collect reads what a question has been answered.
+// collect calls q.each for every row of the result, and closes rows.
 func collect(rows pgx.Rows, q question) error {
 	defer rows.Close()
 	for rows.Next() {
@@ -43,10 +44,11 @@ func collect(rows pgx.Rows, q question) error {
 	return rows.Err()
 }
 
-// A verdict says of an error that nothing has begun, if so.
+// A verdict wraps an error in a [beginError] if the caller may run the statements again.
 type verdict func(ctx context.Context, conn *pgx.Conn, err error) error
 
-// dead says so if the connection was dead, which does for what may be done twice.
+// dead is a [verdict] that wraps an error if the connection was closed. The server may have executed the
+// statement all the same. Therefore dead is only for statements that may run twice.
 func dead(ctx context.Context, conn *pgx.Conn, err error) error {
 	if err != nil && conn.IsClosed() && ctx.Err() == nil {
 		return beginError{err}
@@ -54,7 +56,7 @@ func dead(ctx context.Context, conn *pgx.Conn, err error) error {
 	return err
 }
 
-// unsent says so if nothing was sent.
+// unsent is a [verdict] that wraps an error if nothing was sent to the server.
 func unsent(_ context.Context, _ *pgx.Conn, err error) error {
 	if pgconn.SafeToRetry(err) {
 		return beginError{err}
@@ -62,16 +64,17 @@ func unsent(_ context.Context, _ *pgx.Conn, err error) error {
 	return err
 }
 
-// look lets do ask a connection of the pool, and another if that was dead.
+// look runs do on a connection of the pool, and on another one if the first was dead.
 func (s *Store) look(ctx context.Context, way way, do func(ask asker) error) error {
 	return s.past(ctx, way, dead, do)
 }
 
-// A way makes an [asker] of a connection.
+// A way returns an [asker] that runs statements on a connection.
 type way func(dialect, *pgx.Conn) asker
 
-// past lets do ask a connection of the pool in that way, past database/sql, and another where nothing
-// has begun.
+// past runs do with the way's [asker] on a connection of the pool, without database/sql in between. After an
+// error that the verdict begun wraps, past tries again on another connection, up to reruns times in all. If
+// the driver is not pgx, past runs do through database/sql.
 func (s *Store) past(ctx context.Context, way way, begun verdict, do func(ask asker) error) (err error) {
 	for range reruns {
 		err = s.borrow(ctx, func(conn bun.Conn) error {
@@ -88,7 +91,7 @@ func (s *Store) past(ctx context.Context, way way, begun verdict, do func(ask as
 	return err
 }
 
-// looker gives an [asker] of single statements.
+// looker is a [way] that sends each statement separately, as a prepared statement.
 func looker(d dialect, conn *pgx.Conn) asker {
 	return func(ctx context.Context, all ...question) error {
 		for _, q := range all {
@@ -96,7 +99,7 @@ func looker(d dialect, conn *pgx.Conn) asker {
 			if err != nil {
 				return err
 			}
-			rows, _ := conn.Query(ctx, text, values...) // an error is that of the rows
+			rows, _ := conn.Query(ctx, text, values...) // rows returns the error
 			if err := collect(rows, q); err != nil {
 				return err
 			}
@@ -105,8 +108,9 @@ func looker(d dialect, conn *pgx.Conn) asker {
 	}
 }
 
-// scanner gives an [asker] of statements that read whole tables, each planned when it runs, and without
-// the ban of sequential scans ([settings]): what is sent at once is one transaction, and the setting is its own.
+// scanner is a [way] for statements that read whole tables. The server plans them when they run, and
+// may use sequential scans, which [settings] switches off. Statements that are sent together are one
+// transaction, and the setting applies only to that transaction.
 func scanner(d dialect, conn *pgx.Conn) asker {
 	return func(ctx context.Context, all ...question) error {
 		var flight pgx.Batch

@@ -10,27 +10,30 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// sweepEvery bounds how long an erased secret may lie in SQLite's write-ahead log while work goes on.
+// sweepEvery is the minimum time between two truncations of SQLite's write-ahead log. While tasks are polled,
+// an erased secret stays in the log for about that time at most.
 const sweepEvery = 5 * time.Second
 
-// A sweep remembers whether SQLite's write-ahead log still holds secrets that were erased: the
-// database overwrites what it deletes, its log keeps the old pages until it is truncated.
+// A sweep records whether SQLite's write-ahead log may still contain erased secrets. The database file
+// overwrites deleted data, but its log keeps the old pages until it is truncated.
 type sweep struct {
 	mu    sync.Mutex
-	left  bool // by the process before
-	dirty bool
-	last  time.Time
+	left  bool      // the log may hold secrets that a previous process erased
+	dirty bool      // the log may hold secrets that this process erased
+	last  time.Time // the last time that due returned true because of dirty
 }
 
-// newSweep takes the log for one that holds secrets: the process before may have died before it truncated it.
+// newSweep returns a sweep for a log that may hold erased secrets, because the previous process may have died
+// before it truncated the log.
 func newSweep() *sweep { return &sweep{left: true} }
 
-// due says whether it is time to truncate the log. It says so to one caller.
+// due reports whether the caller must truncate the log. Of several simultaneous callers only one gets true.
+// The argument erased says that the caller has just erased a secret.
 func (w *sweep) due(erased bool, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dirty = w.dirty || erased
-	if w.left { // which counts for itself, or the first secret of this process would wait
+	if w.left { // last stays as it is, so that the first secret of this process does not wait
 		w.left, w.dirty = false, false
 		return true
 	}
@@ -41,15 +44,15 @@ func (w *sweep) due(erased bool, now time.Time) bool {
 	return true
 }
 
-// again is for a log that could not be truncated.
+// again records that the log could not be truncated.
 func (w *sweep) again() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dirty = true
 }
 
-// erased is told of changes that were applied; it truncates the log from time to time. The polls for
-// work call it too, so that the last secret goes.
+// erased takes the changes that were applied and truncates the log if that is due. Polls call it without
+// changes, so that the last secret is wiped too. It does nothing on Postgres.
 func (s *Store) erased(ctx context.Context, changes []tasks.Change) {
 	if s.sweep == nil {
 		return
@@ -59,11 +62,11 @@ func (s *Store) erased(ctx context.Context, changes []tasks.Change) {
 		erased = erased || c.Task != nil && !c.Task.Open()
 	}
 	if s.sweep.due(erased, time.Now()) {
-		_ = s.wipe(ctx) // it is tried again
+		_ = s.wipe(ctx) // a later call tries again
 	}
 }
 
-// wipe truncates SQLite's write-ahead log.
+// wipe truncates SQLite's write-ahead log. If that fails or readers prevent it, a later call tries again.
 func (s *Store) wipe(ctx context.Context) error {
 	if s.sweep == nil {
 		return nil
@@ -75,14 +78,14 @@ func (s *Store) wipe(ctx context.Context) error {
 	return s.reader().tell("wipe the log", err)
 }
 
-// truncate hardly waits for readers, because all writes wait for it meanwhile: while somebody reads
-// for long, the log is truncated another time.
+// truncate truncates the log, and reports whether readers prevented it. It waits only 50 ms for readers,
+// because all writes wait for truncate. During a long read the log is not truncated; a later call does it.
 func (s *Store) truncate(ctx context.Context) (busy bool, err error) {
 	conn, err := s.write.DB.Conn(ctx)
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = conn.Close() }() // it goes back to its pool
+	defer func() { _ = conn.Close() }() // this returns it to its pool
 	var usual, failed, pages, moved int
 	if err := conn.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&usual); err != nil {
 		return false, err

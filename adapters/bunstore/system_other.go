@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// chownLike does nothing where files have no owners of this kind.
+// chownLike does nothing, because files have no Unix owner here.
 func chownLike(*os.File, fs.FileInfo) error { return nil }
 
-// linkCount cannot count names here.
+// linkCount returns 1, because this system does not report the number of names.
 func linkCount(fs.FileInfo) uint64 { return 1 }
 
-// changedAt returns when a file was last written.
+// changedAt returns the time of the last write to a file.
 func changedAt(path string) (time.Time, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -23,5 +23,5 @@ func changedAt(path string) (time.Time, error) {
 	return info.ModTime(), nil
 }
 
-// syncFolder does nothing where a folder cannot be synced.
+// syncFolder does nothing, because folders cannot be synced here.
 func syncFolder(string) error { return nil }

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// chownLike gives f the owner and group of like, if this process is root. A file that another user makes
-// belongs to that user already.
+// chownLike gives f the owner and group of like, if this process runs as root. Without root the file already
+// belongs to the user of this process.
 func chownLike(f *os.File, like fs.FileInfo) error {
 	stat, known := like.Sys().(*syscall.Stat_t)
 	if !known || os.Geteuid() != 0 {
@@ -22,7 +22,7 @@ func chownLike(f *os.File, like fs.FileInfo) error {
 	return f.Chown(int(stat.Uid), int(stat.Gid))
 }
 
-// linkCount returns how many names a file has.
+// linkCount returns the number of names (hard links) of a file.
 func linkCount(info fs.FileInfo) uint64 {
 	stat, known := info.Sys().(*syscall.Stat_t)
 	if !known {
@@ -31,7 +31,7 @@ func linkCount(info fs.FileInfo) uint64 {
 	return uint64(stat.Nlink) //nolint:unconvert // some systems count with fewer bits
 }
 
-// changedAt returns when a file was last written, renamed or copied into.
+// changedAt returns the time at which a file was last written, renamed or copied into.
 func changedAt(path string) (time.Time, error) {
 	var stat unix.Stat_t
 	if err := unix.Stat(path, &stat); err != nil {
@@ -40,7 +40,7 @@ func changedAt(path string) (time.Time, error) {
 	return time.Unix(stat.Ctim.Unix()), nil
 }
 
-// syncFolder makes the names in a folder durable, where the file system can.
+// syncFolder makes the names in a folder durable, if the file system supports that.
 func syncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err != nil {

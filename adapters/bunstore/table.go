@@ -8,18 +8,18 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A table says how a struct stands in a table: its columns, with their types as Postgres calls them,
-// and its fields in the same order.
+// A table maps a struct to a database table. It has the columns, with the types of Postgres, and the fields of
+// the struct in the same order.
 type table[T any] struct {
 	name    string
 	columns columns
 	fields  func(*T) []field
 }
 
-// columns is a row of names and types: "code text, version bigint".
+// columns lists names and types of columns: "code text, version bigint".
 type columns string
 
-// each gives names and types.
+// each calls do with the name and the type of every column.
 func (c columns) each(do func(name, kind string)) {
 	for column := range strings.SplitSeq(string(c), ",") {
 		name, kind, _ := strings.Cut(strings.TrimSpace(column), " ")
@@ -27,14 +27,14 @@ func (c columns) each(do func(name, kind string)) {
 	}
 }
 
-// list writes every name as that says: "k.%" gives "k.code, k.version".
+// list returns the names, each in the given format: "k.%" gives "k.code, k.version".
 func (c columns) list(as string) string {
 	var names []string
 	c.each(func(name, _ string) { names = append(names, strings.ReplaceAll(as, "%", name)) })
 	return strings.Join(names, ", ")
 }
 
-// batch is those rows, to go into a statement.
+// batch returns rows as a [batch], an argument of a statement.
 func (t table[T]) batch(rows []T) batch {
 	b := batch{columns: t.columns}
 	for i := range rows {
@@ -134,7 +134,7 @@ var planTable = table[stock.Plan]{
 	},
 }
 
-// A line is an event and its place among those of its change.
+// A line is a row of the history: an event, the id of its change, and its index n within the change.
 type line struct {
 	tasks.Event
 	change string
@@ -163,10 +163,10 @@ var historyTable = table[line]{
 	},
 }
 
-// A row is what a statement's result is scanned from: [sql.Rows.Scan].
+// A row is a row of a statement's result. It copies its columns into variables, as [sql.Rows.Scan] does.
 type row func(into ...any) error
 
-// scan reads the columns of several structs, side by side.
+// scan reads the columns of a row into the fields of several structs, in order.
 func (r row) scan(fields ...[]field) error {
 	return r(targets(fields...)...)
 }

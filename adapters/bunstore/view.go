@@ -8,8 +8,10 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// viewText joins by LATERAL and looks at all of a key's tasks, which are few, because it is planned once,
-// when the tables may have been empty: every index seems good then, and every order.
+// viewText reads the snapshots of keys. The server plans it once, and the tables may have been empty at that
+// moment. For empty tables every index and every join order seem good to the planner. Therefore the LATERAL
+// joins fix the order. The CASE keeps the planner from an index on the task's id: the server reads
+// all tasks of a key, which are few.
 var viewText = `
 	WITH @want
 	SELECT @now, ` + viewColumns + `
@@ -46,7 +48,7 @@ func view(ctx context.Context, ask asker, codes []keys.Code) ([]tasks.Snapshot, 
 	return views, err
 }
 
-// Plans that are in stock, at @now, and those of them that have a free slot.
+// Conditions on a plan p: live plans are in stock at @now, claimable plans also have a free slot.
 const (
 	live      = `(NOT p.retired AND p.fault = '' AND (p.expires_at IS NULL OR p.expires_at > @now))`
 	claimable = live + ` AND p.held + p.spent + p.suspect < p.size`

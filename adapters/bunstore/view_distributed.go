@@ -12,7 +12,8 @@ var viewApartText = `
 	LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id
 	WHERE k.code = ANY (@codes)`
 
-// viewApart is [session.Snapshots] for a distributed store, where what is not found cannot be joined to.
+// viewApart does the work of [session.Snapshots] in a distributed store. There a statement cannot join the
+// wanted codes with the keys, so its result lacks unknown keys. viewApart adds an empty snapshot for each.
 func (s session) viewApart(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
 	s, err := s.timed(ctx)
 	if err != nil {

@@ -2,16 +2,16 @@ package bunstore
 
 import "github.com/keyseat/keyseat/tasks"
 
-// viewColumns are those that a viewing reads, of a key k and a task t, after the time.
+// viewColumns lists the columns of a key k and a task t. A viewing reads them after the time.
 var viewColumns = keyTable.columns.list("k.%") + ", " + taskTable.columns.list("t.%")
 
-// A viewing reads views, one row after the other by way of the same fields.
+// A viewing reads snapshots row by row. All rows are scanned into the same variables.
 type viewing struct {
 	view  tasks.Snapshot
 	task  tasks.Task
 	into  []any
-	array string // of the field list
-	list  list   // which comes last: what it cannot read shall not end the reading of the other rows
+	array string // the text of the column for list
+	list  list   // decoded after the scan, because a failed scan ends the reading of the other rows
 }
 
 func newViewing() *viewing {
@@ -25,7 +25,7 @@ func newViewing() *viewing {
 	return v
 }
 
-// read reads a time, a key and a task that may be missing.
+// read reads a row: a time, a key, and a task that may be missing.
 func (v *viewing) read(r row) (tasks.Snapshot, error) {
 	err := r(v.into...)
 	if err == nil {

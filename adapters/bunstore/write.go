@@ -9,13 +9,13 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// writes are the rows that a batch of changes leaves, each once and as it stands in the end: one
-// statement changes a row only once.
+// writes collects the rows that a batch of changes writes. It has each row once, in its final state,
+// because one statement can change a row only once. The maps hold the indexes of the rows.
 type writes struct {
 	keys     []keys.Key
-	changed  []tasks.Task
-	fresh    []tasks.Task
-	lines    []line
+	changed  []tasks.Task // tasks to update
+	fresh    []tasks.Task // tasks to insert
+	lines    []line       // history to insert
 	keyAt    map[keys.Code]int
 	changeAt map[taskName]int
 	freshAt  map[taskName]int
@@ -36,6 +36,7 @@ func (w *writes) task(t tasks.Task, fresh bool) {
 	put(&w.changed, w.changeAt, name, t)
 }
 
+// put replaces the row with that name, or appends it.
 func put[K comparable, T any](rows *[]T, at map[K]int, name K, r T) {
 	i, found := at[name]
 	if !found {
@@ -45,14 +46,14 @@ func put[K comparable, T any](rows *[]T, at map[K]int, name K, r T) {
 	(*rows)[i] = r
 }
 
-// A step writes one table.
+// A step is the statement that writes the rows of one table.
 type step struct {
 	name string
 	rows batch
 	sql  string
 }
 
-// How each table is written.
+// The statements that write the tables.
 var (
 	updateKeys  = update(keyTable, "k", "o.code = k.code")
 	updateTasks = update(taskTable, "t", "o.code = t.code AND CASE o.id WHEN t.id THEN true END", "worker = NULL")
@@ -61,7 +62,8 @@ var (
 	insertTold  = insertLines("h")
 )
 
-// steps are in order: a key's new task comes after the end of the one before it.
+// steps returns the necessary steps in order. Tasks are updated before new tasks are inserted, because a key's
+// previous task must end before its new task begins.
 func (l *ledger) steps() []step {
 	all := []step{
 		{"k", keyTable.batch(l.writes.keys), updateKeys},
@@ -73,16 +75,18 @@ func (l *ledger) steps() []step {
 	return slices.DeleteFunc(all, func(s step) bool { return len(s.rows.rows) == 0 })
 }
 
-// identity are the columns that never change.
+// identity lists the columns that never change.
 var identity = map[string]bool{"code": true, "id": true, "seq": true}
 
-// update writes rows over those that are there, o, which are locked and so stay where they are.
+// update returns the SQL that overwrites the stored rows o with the rows of from. On Postgres it finds them by
+// their physical position (ctid), which cannot change because the rows are locked. On SQLite and in a
+// distributed store the dialect replaces the position by the condition where.
 func update[T any](t table[T], from, where string, also ...string) string {
 	return "UPDATE " + t.name + " AS x SET " + strings.Join(assign(t, from, also), ", ") + " FROM " + from +
 		" JOIN LATERAL (SELECT o.ctid AS place FROM " + t.name + " o WHERE " + where + " LIMIT 1) o ON true WHERE x.ctid = o.place"
 }
 
-// assign sets every column that may change.
+// assign returns an assignment for each column that may change, after those of also.
 func assign[T any](t table[T], from string, also []string) []string {
 	set := also
 	t.columns.each(func(name, _ string) {
@@ -93,7 +97,8 @@ func assign[T any](t table[T], from string, also []string) []string {
 	return set
 }
 
-// insert adds rows, in their order. The database numbers them, where it does, in the column seq.
+// insert returns the SQL that inserts the rows of from in their order. It leaves out the column seq, which the
+// database numbers itself.
 func insert[T any](t table[T], from string) string {
 	var names []string
 	t.columns.each(func(name, _ string) {
@@ -105,10 +110,11 @@ func insert[T any](t table[T], from string) string {
 	return "INSERT INTO " + t.name + " (" + list + ") SELECT " + list + " FROM " + from + " ORDER BY place"
 }
 
-// errLost says that a row that was locked was not there to be written.
+// errLost means that a locked row was missing when it was to be written.
 const errLost = plainError("a row has vanished while it was locked")
 
-// write writes what the ledger has come to.
+// write writes the rows of the ledger. It returns errLost if a locked row is missing. In a distributed store
+// it returns errAgain if other transactions have changed some of the rows.
 func (s session) write(ctx context.Context, l *ledger) error {
 	if s.sharded() {
 		return l.writeApart(ctx, s.ask)
@@ -129,9 +135,15 @@ func (s session) write(ctx context.Context, l *ledger) error {
 	return nil
 }
 
-// writeAtOnce takes all steps in one statement, if there are any. They run in order, because each is
-// read to its end by the count that stands for it. It fails if the rows are not as many as they should
-// be, so that a COMMIT may follow it unseen.
+// writeAtOnce combines all steps into one statement, or none if there are no steps. For two steps k and t it
+// has this form:
+//
+//	WITH @k, k_done AS (UPDATE … RETURNING 1), @t, t_done AS (UPDATE … RETURNING 1)
+//	SELECT 1 / CASE WHEN (SELECT count(*) FROM k_done) + (SELECT count(*) FROM t_done) = @want THEN 1 ELSE 0 END
+//
+// The steps run in order, because each count reads its step to the end before the next count starts. The
+// statement fails with a division by zero if the number of written rows is wrong. Therefore the client
+// can send a COMMIT directly after it, without waiting for its result.
 func writeAtOnce(steps []step) []question {
 	if len(steps) == 0 {
 		return nil
@@ -149,7 +161,8 @@ func writeAtOnce(steps []step) []question {
 	return []question{{text, named, func(row) error { return nil }}}
 }
 
-// lost knows the error of [writeAtOnce] that says that rows were not written: a division by zero.
+// lost replaces a division by zero with errLost: with it [writeAtOnce] reports that rows were not written.
+// It returns other errors as they are.
 func lost(err error) error {
 	if sqlState(err) == "22012" {
 		return errLost

@@ -8,7 +8,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// How a distributed store writes: by compare-and-set on the versions that were read.
+// The statements with which a distributed store writes. They are compare-and-set operations: they
+// change a row only if it still has the version that was read.
 var (
 	setKeys  = compareAndSet(keyTable, "x.version = r.was")
 	setTasks = compareAndSet(taskTable, "x.id = r.id AND x.version = r.was AND x.fence = r.fence", "worker = NULL")
@@ -18,13 +19,15 @@ var (
 	lockKeys = `UPDATE keyseat_keys AS x SET version = x.version WHERE x.code = ANY (@codes) RETURNING x.code`
 )
 
+// compareAndSet returns the SQL that updates the rows of @r that still meet the condition where. It returns
+// the code of each updated row.
 func compareAndSet[T any](t table[T], where string, also ...string) string {
 	return "UPDATE " + t.name + " AS x SET " + strings.Join(assign(t, "r", also), ", ") +
 		" FROM @r WHERE x.code = r.code AND " + where + " AND x.code = ANY (@codes) RETURNING x.code"
 }
 
-// writeApart writes what the ledger has come to, each table by a statement of its own, and asks for all
-// to be run again if others were faster.
+// writeApart writes the rows of the ledger, with one statement for each table. It returns errAgain if other
+// transactions have changed some of the rows. The whole transaction then runs again.
 func (l *ledger) writeApart(ctx context.Context, ask asker) error {
 	var w apart
 	if codes := l.bystanders(); len(codes) > 0 {
@@ -44,7 +47,7 @@ func (l *ledger) writeApart(ctx context.Context, ask asker) error {
 	return err
 }
 
-// versioned are rows to write, each with the version that it had.
+// versioned returns rows to write, each with the version that was read, in the column "was".
 func versioned[T any](l *ledger, t table[T], rows []T, name func(T) taskName) batch {
 	b := t.batch(rows)
 	b.columns += ", was bigint"
@@ -54,8 +57,8 @@ func versioned[T any](l *ledger, t table[T], rows []T, name func(T) taskName) ba
 	return b
 }
 
-// bystanders are the keys that get lines of history but are not written. They are locked all the same,
-// or a later line of a key could be seen, and told to listeners, before an earlier one.
+// bystanders returns the keys that get history entries but are not written themselves. writeApart locks them
+// too. Otherwise a later entry of a key could become visible, and reach subscribers, before an earlier one.
 func (l *ledger) bystanders() (codes texts) {
 	known := map[keys.Code]bool{}
 	for _, line := range l.writes.lines {
@@ -67,23 +70,26 @@ func (l *ledger) bystanders() (codes texts) {
 	return codes
 }
 
-// apart are statements, and how many rows they are to change and have changed.
+// apart collects statements. It counts the rows that they must change (want) and have changed (changed).
 type apart struct {
 	all           []question
 	want, changed int
 }
 
+// set adds a statement that must change n rows.
 func (w *apart) set(text string, named args, n int) {
 	w.want += n
 	w.all = append(w.all, question{text, named, func(row) error { w.changed++; return nil }})
 }
 
+// compare adds a compare-and-set of rows, if there are any.
 func (w *apart) compare(text string, rows batch) {
 	if len(rows.rows) > 0 {
 		w.set(text, args{"r": inline{rows}, "codes": rows.texts(0)}, len(rows.rows))
 	}
 }
 
+// add adds an insert of rows, if there are any.
 func (w *apart) add(text string, rows batch) {
 	if len(rows.rows) > 0 {
 		w.all = append(w.all, question{text, args{"r": inline{rows}}, func(row) error { return nil }})
