@@ -19,21 +19,21 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if err := flag.Set("rapid.checks", strconv.Itoa(100/racing)); err != nil { // the command line wins
+	if err := flag.Set("rapid.checks", strconv.Itoa(100/racing)); err != nil { // a value on the command line takes precedence
 		panic(err)
 	}
 	pgtest.Main(m)
 }
 
-// databases make the URL of an empty database each. One that begins with "distributed:" is a Postgres to be
-// opened in that form.
+// databases maps each kind of database to a function that creates an empty database and returns its URL. A
+// URL with the prefix "distributed:" is a Postgres that the test opens as a distributed store.
 var databases = map[string]func(testing.TB) string{
 	"postgres":    pgtest.URL,
 	"distributed": func(t testing.TB) string { return "distributed:" + pgtest.URL(t) },
 	"sqlite":      func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "key seat?%.db") },
 }
 
-// onBoth runs a test on both databases, on Postgres in both forms, at once.
+// onBoth runs a test on SQLite, on Postgres and on distributed Postgres, in parallel.
 func onBoth(t *testing.T, test func(t *testing.T, url string)) {
 	for name, url := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -43,7 +43,7 @@ func onBoth(t *testing.T, test func(t *testing.T, url string)) {
 	}
 }
 
-// onPostgres runs a test on Postgres in both forms, at once.
+// onPostgres runs a test on Postgres and on distributed Postgres, in parallel.
 func onPostgres(t *testing.T, test func(t *testing.T, url string)) {
 	for _, name := range []string{"postgres", "distributed"} {
 		t.Run(name, func(t *testing.T) {
@@ -53,10 +53,10 @@ func onPostgres(t *testing.T, test func(t *testing.T, url string)) {
 	}
 }
 
-// form tells a database's form.
+// form removes the prefix "distributed:" from a URL and reports whether it was there.
 func form(url string) (plain string, distributed bool) { return strings.CutPrefix(url, "distributed:") }
 
-// on makes a store of a database that is open.
+// on returns a store on a database that is already open.
 func on(t testing.TB, db *bun.DB, url string) *bunstore.Store {
 	t.Helper()
 	open := bunstore.New
@@ -70,7 +70,7 @@ func on(t testing.TB, db *bun.DB, url string) *bunstore.Store {
 	return s
 }
 
-// open opens a database and makes its tables.
+// open opens a database and creates its tables.
 func open(t testing.TB, url string, o bunstore.Options) *bunstore.Store {
 	t.Helper()
 	url, o.Distributed = form(url)
@@ -89,7 +89,7 @@ func open(t testing.TB, url string, o bunstore.Options) *bunstore.Store {
 	return s
 }
 
-// source gives the driver of a database and what the driver calls it.
+// source returns the driver of a database and the data source name for it.
 func source(address string) (driver, dsn string) {
 	address, _ = form(address)
 	path, embedded := strings.CutPrefix(address, "sqlite:")
@@ -100,7 +100,7 @@ func source(address string) (driver, dsn string) {
 	return "sqlite", file.String()
 }
 
-// raw opens a database behind the store's back.
+// raw opens a database without a store.
 func raw(t testing.TB, address string) *sql.DB {
 	t.Helper()
 	driver, dsn := source(address)

@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 )
 
-// steps are the files of the migrations for that database.
+// steps returns the files of the migrations for a database.
 func steps(t testing.TB, url string) []string {
 	t.Helper()
 	folder := "postgres"
@@ -26,13 +26,14 @@ func steps(t testing.TB, url string) []string {
 	return files
 }
 
-// nameOf is the name under which a migration is noted.
+// nameOf returns the name under which a migration is recorded.
 func nameOf(file string) string {
 	name, _, _ := strings.Cut(filepath.Base(file), "_")
 	return name
 }
 
-// earlier makes a database as it was after the first n migrations, with a key in it.
+// earlier creates a database with the tables of the given migrations and one key. It records a migration only
+// if noted returns true for it.
 func earlier(t testing.TB, db *sql.DB, files []string, noted func(i int) bool) {
 	t.Helper()
 	identity := "integer PRIMARY KEY AUTOINCREMENT"
@@ -72,14 +73,14 @@ func (l *lab) drop() {
 	}
 }
 
-// upToDate holds that each migration is noted once and that its tables work.
+// upToDate checks that each migration is recorded once and that its tables work.
 func upToDate(t testing.TB, s *bunstore.Store, db *sql.DB, files []string) {
 	t.Helper()
 	rows, err := db.QueryContext(t.Context(), "SELECT name FROM keyseat_migrations ORDER BY name")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = rows.Close() }() // its error is that of rows.Err
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	var got, want []string
 	for rows.Next() {
 		var name string
@@ -125,12 +126,13 @@ func TestAMigrationMayBreakOff(t *testing.T) {
 	}
 }
 
-// mayBreak says whether to try that mode: one must do on Postgres, where each trial takes a while.
+// mayBreak reports whether to try a mode. On Postgres it allows only one, because each trial takes long.
 func (l *lab) mayBreak(m mode) bool {
 	return m.dies == l.wire && (m.first || l.plain.Embedded())
 }
 
-// breaksOff fails one statement of a migration from that version on, and says whether there are so many.
+// breaksOff fails the k-th statement of a migration from the version from on. It returns false if there are
+// fewer than k statements.
 func (l *lab) breaksOff(files []string, from int, m mode, k int) bool {
 	l.Helper()
 	l.drop()
@@ -150,8 +152,8 @@ func (l *lab) breaksOff(files []string, from int, m mode, k int) bool {
 	return hits > 0
 }
 
-// TestAMigrationThatIsNotNoted holds that a database is mended in which an older version has died between a
-// migration and its note.
+// TestAMigrationThatIsNotNoted checks that Migrate repairs a database whose record of a migration is missing.
+// An older version could die between a migration and its record.
 func TestAMigrationThatIsNotNoted(t *testing.T) {
 	for name, url := range databases {
 		for lost := range steps(t, url(t)) {
@@ -166,7 +168,7 @@ func TestAMigrationThatIsNotNoted(t *testing.T) {
 	}
 }
 
-// TestANewerVersion holds that a database is refused that a later version has migrated.
+// TestANewerVersion checks that Migrate refuses a database that a later version has migrated.
 func TestANewerVersion(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		open(t, url, bunstore.Options{})
@@ -187,7 +189,8 @@ func TestANewerVersion(t *testing.T) {
 	})
 }
 
-// TestTheDatabaseOfAnotherProgram holds that it gets no table of ours, unless keyseat is embedded there.
+// TestTheDatabaseOfAnotherProgram checks that keyseat creates no table in the database of another program,
+// unless keyseat is embedded in that program.
 func TestTheDatabaseOfAnotherProgram(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		db := raw(t, url)
@@ -218,7 +221,8 @@ func TestTheDatabaseOfAnotherProgram(t *testing.T) {
 	})
 }
 
-// TestTwoSchemas holds that a schema in front of one with keyseat's tables gets tables of its own.
+// TestTwoSchemas checks that a schema gets tables of its own if a later schema of the search path has tables
+// of keyseat.
 func TestTwoSchemas(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {
 		fill(t, open(t, url, bunstore.Options{}), 1)

@@ -32,7 +32,7 @@ func TestManyMigrateAtOnce(t *testing.T) {
 	})
 }
 
-// TestTheDatabaseKnowsTheRules writes what no adapter would.
+// TestTheDatabaseKnowsTheRules writes invalid rows that no adapter would write. The database must refuse them.
 func TestTheDatabaseKnowsTheRules(t *testing.T) {
 	const task = `INSERT INTO keyseat_tasks (code, id, kind, country, version, fence, plan_id, plan_address, plan_invite, ordinal,
 		slot, faulty, asked, tries, lost, doubt, created_at, due, outcome, sealed) SELECT 'K00000', id || 'x', kind, country, version,

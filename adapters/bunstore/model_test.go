@@ -9,7 +9,8 @@ import (
 	"github.com/keyseat/keyseat/adapters/storetest"
 )
 
-// TestModel runs one store, emptied in between, through random histories beside the model.
+// TestModel runs random histories on one store and on the model, and compares them. It empties the store
+// before each history.
 func TestModel(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s, db := open(t, url, bunstore.Options{}), raw(t, url)

@@ -24,8 +24,8 @@ func TestOutbox(t *testing.T) {
 	}
 }
 
-// TestALineThatBecomesVisibleLateIsRouted writes a line in a transaction that is committed after later
-// lines were routed. (On SQLite there is only one such transaction at a time.)
+// TestALineThatBecomesVisibleLateIsRouted writes a history entry in a transaction that commits after later
+// entries were routed. (SQLite has only one such transaction at a time.)
 func TestALineThatBecomesVisibleLateIsRouted(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})
@@ -38,7 +38,7 @@ func TestALineThatBecomesVisibleLateIsRouted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		changes[1].Claim = nil // because the country would be locked
+		changes[1].Claim = nil // a claim would wait for the locked country
 		apply(t, s.In(tx), changes[0])
 		apply(t, s, changes[1])
 		route := func() int {
@@ -64,7 +64,7 @@ func TestALineThatBecomesVisibleLateIsRouted(t *testing.T) {
 	})
 }
 
-// TestNothingIsKeptWhileNobodyListens looks at the tables.
+// TestNothingIsKeptWhileNobodyListens checks that history entries are fresh only if a subscriber exists.
 func TestNothingIsKeptWhileNobodyListens(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s, db := open(t, url, bunstore.Options{}), raw(t, url)
@@ -100,8 +100,8 @@ func TestNothingIsKeptWhileNobodyListens(t *testing.T) {
 	})
 }
 
-// TestALineThatAnotherRoutesIsNotRoutedTwice has another router, in a transaction that it ends when ours
-// waits for it.
+// TestALineThatAnotherRoutesIsNotRoutedTwice has a second router, whose transaction marks an entry as routed.
+// That transaction commits only when the first router waits for its lock.
 func TestALineThatAnotherRoutesIsNotRoutedTwice(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {
 		s, db := open(t, url, bunstore.Options{}), raw(t, url)
@@ -139,7 +139,7 @@ func TestALineThatAnotherRoutesIsNotRoutedTwice(t *testing.T) {
 	})
 }
 
-// waiting says whether somebody waits for a lock.
+// waiting reports whether a session of the database waits for a lock.
 func waiting(t *testing.T, db *sql.DB) (waits bool) {
 	t.Helper()
 	const locked = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -149,8 +149,9 @@ func waiting(t *testing.T, db *sql.DB) (waits bool) {
 	return waits
 }
 
-// TestLinesOfAKeyTakeTurns has a line of a key written, and not yet committed, by what writes its task
-// alone: another of the key waits, or it could be told first and the other never.
+// TestLinesOfAKeyTakeTurns checks that two history entries of a key are committed in order. One transaction
+// writes an entry and the task of a key, but not the key, and does not commit yet. A second change of the key
+// must wait. Otherwise its entry could be delivered first, and the earlier entry never.
 func TestLinesOfAKeyTakeTurns(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {
 		s, db := open(t, url, bunstore.Options{}), raw(t, url)

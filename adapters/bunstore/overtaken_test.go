@@ -9,7 +9,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// overtakes are what another may write after a change was decided, and while it is being applied.
+// overtakes lists writes of another process. They happen after a change was decided, while the store applies
+// it.
 var overtakes = map[string]struct {
 	sql  string
 	want error
@@ -19,7 +20,8 @@ var overtakes = map[string]struct {
 	"the task's fence": {`UPDATE keyseat_tasks SET fence = fence + 1`, tasks.ErrFenced},
 }
 
-// TestWhoIsOvertakenWritesNothing has another write when a change waits to be applied already.
+// TestWhoIsOvertakenWritesNothing has another process write while a change waits for its lock. The change must
+// then be refused and write nothing.
 func TestWhoIsOvertakenWritesNothing(t *testing.T) {
 	for what, other := range overtakes {
 		t.Run(what, func(t *testing.T) {

@@ -16,8 +16,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestPlansMadeWhenTablesWereEmpty holds that what runs all the time, and is planned once, reads little
-// of large tables although there was next to nothing in them then.
+// TestPlansMadeWhenTablesWereEmpty checks the plans of frequent statements, which the server plans only
+// once. They must read few blocks of large tables, although the tables were almost empty when the server
+// planned them.
 func TestPlansMadeWhenTablesWereEmpty(t *testing.T) {
 	t.Parallel()
 	const few = 75 // blocks
@@ -53,7 +54,7 @@ func TestPlansMadeWhenTablesWereEmpty(t *testing.T) {
 	}
 }
 
-// A planner is a store with one connection, whose statements stay planned as they first were.
+// A planner is a store with one connection, so that the first plan of each statement stays in use.
 type planner struct {
 	*testing.T
 	store *bunstore.Store
@@ -67,7 +68,7 @@ func newPlanner(t *testing.T) planner {
 	country, size := stock.Country("US"), 9
 	p.must(s.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &size}}))
 	p.issue("first", "K1", "K2")
-	p.run(`VACUUM ANALYZE`) // the planner is sure that there is nothing
+	p.run(`VACUUM ANALYZE`) // so that the statistics say that the tables are almost empty
 	return p
 }
 
@@ -114,7 +115,7 @@ func (p planner) accept(code keys.Code) {
 	p.must(errs[0])
 }
 
-// lease takes the one task that is due.
+// lease leases the only due task.
 func (p planner) lease() tasks.Ref {
 	p.Helper()
 	views, err := p.store.Lease(p.Context(), "w", 9, time.Minute)
@@ -132,7 +133,7 @@ func (p planner) extend(ref tasks.Ref) {
 	p.must(errs[0])
 }
 
-// grow adds keys, and for each of them a task that is leased, as the one that there is.
+// grow adds n keys, each with a copy of the leased task of K1.
 func (p planner) grow(n int) {
 	p.Helper()
 	more := make([]keys.Code, n)
@@ -150,7 +151,7 @@ func (p planner) run(sql string) {
 	p.must(err)
 }
 
-// blocks is how many were read so far. Older servers count a little later.
+// blocks returns the number of blocks read so far. On older servers it waits until the statistics are current.
 func (p planner) blocks() (n int) {
 	p.Helper()
 	if _, err := p.db.ExecContext(p.Context(), `SELECT pg_stat_force_next_flush()`); err != nil {
@@ -162,8 +163,8 @@ func (p planner) blocks() (n int) {
 	return n
 }
 
-// TestAScanLeavesTheSettings holds that what a statement is allowed for itself is not left to whoever has
-// the connection next.
+// TestAScanLeavesTheSettings checks that a setting for one statement does not stay on the connection for its
+// next user.
 func TestAScanLeavesTheSettings(t *testing.T) {
 	t.Parallel()
 	theirs := raw(t, pgtest.URL(t))

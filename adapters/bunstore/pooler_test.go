@@ -16,10 +16,11 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// poolSize is how many server connections a pooler of these tests has for each database.
+// poolSize is the number of server connections that a pooler of these tests has for each database.
 const poolSize = 4
 
-// bounced starts a PgBouncer and gives what makes the URL of an empty database behind it.
+// bounced starts a PgBouncer. It returns a function that creates an empty database and returns its URL behind
+// that PgBouncer.
 func bounced(t testing.TB, mode string) func(testing.TB) string {
 	t.Helper()
 	settings := []string{"pool_mode = " + mode, fmt.Sprint("default_pool_size = ", poolSize), "max_client_conn = 500"}
@@ -30,7 +31,7 @@ func bounced(t testing.TB, mode string) func(testing.TB) string {
 	return func(t testing.TB) string { return behind(t, pgtest.URL(t), through.Host) }
 }
 
-// behind puts another host into a URL.
+// behind replaces the host of a URL.
 func behind(t testing.TB, direct, host string) string {
 	t.Helper()
 	u, err := url.Parse(direct)
@@ -41,8 +42,8 @@ func behind(t testing.TB, direct, host string) string {
 	return u.String()
 }
 
-// TestStoreBehindPooler holds the store to its contract where each transaction may have another server
-// connection, of which there are few.
+// TestStoreBehindPooler runs the contract of the store behind a pooler in transaction mode. Each transaction
+// may run on another server connection, and there are few of them.
 func TestStoreBehindPooler(t *testing.T) {
 	t.Parallel()
 	database := bounced(t, "transaction")
@@ -64,7 +65,7 @@ func TestStoreBehindPooler(t *testing.T) {
 	}
 }
 
-// TestPoolerIsFound opens databases while others use the same pooler.
+// TestPoolerIsFound checks that Open detects the pooler, also while other clients use the same pooler.
 func TestPoolerIsFound(t *testing.T) {
 	t.Parallel()
 	for mode, want := range map[string]bunstore.Pooler{
@@ -107,17 +108,17 @@ func keepBusy(t *testing.T, address string, stop chan struct{}) {
 				case <-stop:
 					return
 				default:
-					_, _ = db.ExecContext(context.Background(), "SELECT pg_sleep(0.0005)") // it is only there to be busy
+					_, _ = db.ExecContext(context.Background(), "SELECT pg_sleep(0.0005)") // this only keeps the server connection busy
 				}
 			}
 		}()
 	}
 }
 
-// A session is what a program finds in one: its settings, and what its predecessors have left.
+// A session is the state of a server connection: its settings, and the objects that earlier users have left.
 type session map[string]string
 
-// sessions gives what a neighbour finds on every server connection of a pool.
+// sessions returns the state that another client finds on every server connection of a pool.
 func sessions(t *testing.T, address string) (all []session) {
 	t.Helper()
 	db, err := sql.Open("pgx", address+"&default_query_exec_mode=exec")
@@ -126,7 +127,7 @@ func sessions(t *testing.T, address string) (all []session) {
 	}
 	defer func() { _ = db.Close() }()
 	for range poolSize {
-		tx, err := db.BeginTx(t.Context(), nil) // which keeps the server connection from the next
+		tx, err := db.BeginTx(t.Context(), nil) // the open transaction keeps its server connection, so the next one gets another
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,8 +163,8 @@ func state(t *testing.T, tx *sql.Tx) session {
 	return found
 }
 
-// TestNeighboursInThePool holds that other clients of a pool find their sessions as they were before a
-// store was at work in the same server connections.
+// TestNeighboursInThePool checks that a store leaves no state for other clients of a pool. Their sessions must
+// be the same as before the store used these server connections.
 func TestNeighboursInThePool(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -175,7 +176,7 @@ func TestNeighboursInThePool(t *testing.T) {
 		"transaction, said so":    {"transaction", bunstore.Options{Pooler: bunstore.PoolerTransaction}, false},
 		"transaction distributed": {"transaction", bunstore.Options{Distributed: true}, false},
 		"session":                 {"session", bunstore.Options{Conns: poolSize}, false},
-		"taken for none":          {"transaction", bunstore.Options{Pooler: bunstore.PoolerNone}, true}, // proves that a leak is seen
+		"taken for none":          {"transaction", bunstore.Options{Pooler: bunstore.PoolerNone}, true}, // proves that the test detects a leak
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -211,7 +212,7 @@ func TestNeighboursInThePool(t *testing.T) {
 	}
 }
 
-// setForDatabase sets something for all later sessions of a database.
+// setForDatabase changes a setting for all later sessions of a database.
 func setForDatabase(t *testing.T, address, set string) {
 	t.Helper()
 	if _, err := raw(t, address).ExecContext(t.Context(),
@@ -220,7 +221,7 @@ func setForDatabase(t *testing.T, address, set string) {
 	}
 }
 
-// work has several goroutines use a store in every way that needs more than one statement of a session.
+// work makes several goroutines use all calls of a store that need more than one statement of a session.
 func work(t *testing.T, s *bunstore.Store, mayFail bool) {
 	t.Helper()
 	fill(t, s, 40)

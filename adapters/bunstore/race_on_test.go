@@ -2,6 +2,6 @@
 
 package bunstore_test
 
-// racing divides the work of the largest tests, because SQLite in Go is thirty times slower under the
-// race detector.
+// racing is the divisor for the work of the largest tests, because SQLite in Go is thirty times slower with
+// the race detector.
 const racing = 10

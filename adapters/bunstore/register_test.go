@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// A tally is what a store says of a block.
+// A tally is the result of [bunstore.Store.CountStrangers] for a block of addresses.
 type tally struct {
 	unknown int
 	left    time.Duration
@@ -34,14 +34,14 @@ func countStrangers(t *testing.T, s *bunstore.Store, unknown map[netip.Prefix]in
 }
 
 func blocks(n int) []netip.Prefix {
-	all := []netip.Prefix{{}, netip.MustParsePrefix("2001:db8::/64")} // that of no address, too
+	all := []netip.Prefix{{}, netip.MustParsePrefix("2001:db8::/64")} // also the block of an unknown address
 	for i := range n - len(all) {
 		all = append(all, netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 32))
 	}
 	return all
 }
 
-// TestStrangersOfManyStores counts the same blocks from several stores at once.
+// TestStrangersOfManyStores counts the same blocks from several stores simultaneously.
 func TestStrangersOfManyStores(t *testing.T) { onPostgres(t, strangersOfManyStores) }
 
 func strangersOfManyStores(t *testing.T, url string) {
@@ -53,7 +53,7 @@ func strangersOfManyStores(t *testing.T, url string) {
 		group.Go(func() {
 			for range rounds {
 				some := map[netip.Prefix]int{}
-				for i, b := range all { // and a map gives them in any order
+				for i, b := range all { // the iteration order of a map is random
 					some[b] = i + 1
 				}
 				countStrangers(t, s, some)
@@ -72,7 +72,7 @@ func strangersOfManyStores(t *testing.T, url string) {
 	}
 }
 
-// TestAStrangersMinute ends it, and has the clock go back.
+// TestAStrangersMinute checks that a new window begins when one has ended, and after the clock was set back.
 func TestAStrangersMinute(t *testing.T) { onPostgres(t, aStrangersMinute) }
 
 func aStrangersMinute(t *testing.T, url string) {
@@ -105,7 +105,7 @@ func must(t *testing.T, db *sql.DB, statement string) {
 	}
 }
 
-// TestAttend counts daemons, and holds that nothing is kept that is over.
+// TestAttend counts daemons, and checks that expired heartbeats and ended windows are deleted.
 func TestAttend(t *testing.T) { onPostgres(t, attend) }
 
 func attend(t *testing.T, url string) {
@@ -136,7 +136,8 @@ func attend(t *testing.T, url string) {
 	}
 }
 
-// TestStrangersAfterACrash holds that they are counted anew, and that it was never waited for the disk.
+// TestStrangersAfterACrash checks that the counts start from 0 after a crash. It also checks that the tables
+// are unlogged, so that no statement waits for the disk.
 func TestStrangersAfterACrash(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t, pgtest.Options{})

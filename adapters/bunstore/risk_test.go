@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// TestRisks holds that each setting which is not durable is told, and none that is.
+// TestRisks checks that Risks returns each setting that is not durable, and no other.
 func TestRisks(t *testing.T) {
 	hasty, durable := pgtest.Start(t, pgtest.Options{}).URL(t), pgtest.Start(t, pgtest.Options{Durable: true})
 	url := durable.URL(t)
@@ -22,7 +22,7 @@ func TestRisks(t *testing.T) {
 	holdsRisks(t, "sqlite:"+t.TempDir()+"/keyseat.db")
 
 	durable.Run(t, "ALTER SYSTEM SET synchronous_standby_names = '*'")
-	t.Cleanup(func() { // or nothing could be dropped
+	t.Cleanup(func() { // otherwise dropping a database would wait for a standby
 		durable.Run(t, "ALTER SYSTEM RESET synchronous_standby_names")
 		durable.Run(t, "SELECT pg_reload_conf()")
 	})

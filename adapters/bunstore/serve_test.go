@@ -77,7 +77,7 @@ func TestErasedSecretsLeaveTheFiles(t *testing.T) {
 	}
 }
 
-// found says whether any of a database's files holds those bytes.
+// found reports whether any file of a database contains the bytes.
 func found(t *testing.T, path string, what []byte) bool {
 	t.Helper()
 	files, err := filepath.Glob(path + "*")
@@ -96,8 +96,8 @@ func found(t *testing.T, path string, what []byte) bool {
 	return false
 }
 
-// TestALongReaderStopsNoWrites has somebody read the file for long, as a backup does: what ends a
-// task, and would have its secret wiped from the log, does not wait for it.
+// TestALongReaderStopsNoWrites checks that changes do not wait for a long read of the file, such as a backup.
+// The changes end tasks, so the store tries to wipe their secrets from the log.
 func TestALongReaderStopsNoWrites(t *testing.T) {
 	path := "sqlite:" + filepath.Join(t.TempDir(), "keyseat.db")
 	s := open(t, path, bunstore.Options{})

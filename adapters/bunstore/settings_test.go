@@ -14,7 +14,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// underSettings runs a test on databases with settings of their own, with and without a pooler.
+// underSettings runs a test on databases with the given settings, with and without a pooler.
 func underSettings(t *testing.T, settings []string, test func(t *testing.T, direct string, s *bunstore.Store)) {
 	t.Helper()
 	t.Parallel()
@@ -36,7 +36,7 @@ func underSettings(t *testing.T, settings []string, test func(t *testing.T, dire
 	}
 }
 
-// through has a task go all its way.
+// through takes a task from its acceptance to its end.
 func through(t *testing.T, s *bunstore.Store) {
 	t.Helper()
 	fill(t, s, 2)
@@ -59,14 +59,14 @@ func through(t *testing.T, s *bunstore.Store) {
 	}
 }
 
-// TestDateStyle has the database write times in a way that a store does not read.
+// TestDateStyle uses a database whose default format of times a store cannot read.
 func TestDateStyle(t *testing.T) {
 	settings := []string{`DateStyle = 'German, DMY'`, `TimeZone = 'Asia/Kathmandu'`, `IntervalStyle = 'sql_standard'`}
 	underSettings(t, settings, func(t *testing.T, _ string, s *bunstore.Store) {
 		through(t, s)
 		own := map[string]string{"DateStyle": "ISO, MDY", "TimeZone": "UTC", "IntervalStyle": "postgres"}
 		if s.Pooler() == bunstore.PoolerTransaction {
-			delete(own, "IntervalStyle") // nothing that the store reads or writes depends on it
+			delete(own, "IntervalStyle") // the store does not depend on it
 		}
 		for name, want := range own {
 			var got string
@@ -77,8 +77,8 @@ func TestDateStyle(t *testing.T) {
 	})
 }
 
-// TestArgumentsStayArguments holds that an argument with a backslash leaves no quotes where the database
-// reads backslashes as escapes.
+// TestArgumentsStayArguments checks that an argument with a backslash cannot end its quotes. The database
+// reads backslashes as escapes by default.
 func TestArgumentsStayArguments(t *testing.T) {
 	underSettings(t, []string{`standard_conforming_strings = off`}, func(t *testing.T, _ string, s *bunstore.Store) {
 		through(t, s)
@@ -92,7 +92,7 @@ func TestArgumentsStayArguments(t *testing.T) {
 	})
 }
 
-// TestIsolation has the server refuse each write under another isolation than the store is made for.
+// TestIsolation makes the server refuse each write whose isolation level is not read committed.
 func TestIsolation(t *testing.T) {
 	underSettings(t, []string{`default_transaction_isolation = 'serializable'`}, func(t *testing.T, direct string, s *bunstore.Store) {
 		db := raw(t, direct)
@@ -121,12 +121,12 @@ func TestIsolation(t *testing.T) {
 	})
 }
 
-// TestAnImportOutlastsTheStatementTimeout has keys come slowly.
+// TestAnImportOutlastsTheStatementTimeout imports keys that arrive more slowly than the statement timeout.
 func TestAnImportOutlastsTheStatementTimeout(t *testing.T) {
 	underSettings(t, []string{`statement_timeout = '300ms'`}, func(t *testing.T, _ string, s *bunstore.Store) {
 		slowly := func(yield func(keys.Key, error) bool) {
 			for k, err := range some("K", 2) {
-				if time.Sleep(400 * time.Millisecond); !yield(k, err) { // so long does the statement take
+				if time.Sleep(400 * time.Millisecond); !yield(k, err) { // this is also the duration of the statement
 					return
 				}
 			}
@@ -137,7 +137,8 @@ func TestAnImportOutlastsTheStatementTimeout(t *testing.T) {
 	})
 }
 
-// TestLatin1 holds that a database with fewer characters keeps text as it is, and refuses what it lacks.
+// TestLatin1 uses a database with the encoding LATIN1. It must store text unchanged, and refuse characters
+// that the encoding lacks.
 func TestLatin1(t *testing.T) {
 	t.Parallel()
 	direct := pgtest.URL(t)

@@ -18,7 +18,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 )
 
-// fails holds that an error has those words.
+// fails checks that the text of an error contains the words.
 func fails(t *testing.T, err error, words ...string) {
 	t.Helper()
 	for _, w := range words {
@@ -28,7 +28,8 @@ func fails(t *testing.T, err error, words ...string) {
 	}
 }
 
-// TestAFileWithTwoNamesIsRefused also holds for a database that the caller has opened.
+// TestAFileWithTwoNamesIsRefused opens a file with a second hard link. It also tries a database that the caller
+// has opened.
 func TestAFileWithTwoNamesIsRefused(t *testing.T) {
 	folder := t.TempDir()
 	path, other := filepath.Join(folder, "keyseat.db"), filepath.Join(folder, "other.db")
@@ -55,7 +56,8 @@ func TestAFileWithTwoNamesIsRefused(t *testing.T) {
 	fails(t, err, path, "2 names")
 }
 
-// TestSymbolicLinksAreOneFile holds that the files next to a database are found by any path to it.
+// TestSymbolicLinksAreOneFile checks that the files next to a database have the same names for every path to
+// the database.
 func TestSymbolicLinksAreOneFile(t *testing.T) {
 	folder := t.TempDir()
 	path, link := filepath.Join(folder, "keyseat.db"), filepath.Join(t.TempDir(), "link.db")
@@ -105,8 +107,8 @@ func TestPingNoticesAnotherFile(t *testing.T) {
 	}
 }
 
-// TestALeftLogIsNotMixedIn puts an older copy in the place of a database whose log is left, as a crash leaves
-// it. What opens it says so, and destroys neither.
+// TestALeftLogIsNotMixedIn replaces a database by an older copy while its log is left, as after a crash. Open
+// must return an error and must change neither file.
 func TestALeftLogIsNotMixedIn(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "keyseat.db")
@@ -115,7 +117,7 @@ func TestALeftLogIsNotMixedIn(t *testing.T) {
 	changes := upgrades(t, s, 301)
 	apply(t, s, changes[0]) // the first write of a store truncates the log
 	if _, err := raw(t, "sqlite:"+path).ExecContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
-		t.Fatal(err) // else the log has every page, and the copy counts for nothing
+		t.Fatal(err) // otherwise the log has every page, and the content of the copy does not matter
 	}
 	older := filepath.Join(folder, "older.db")
 	if _, err := s.Backup(t.Context(), older, nil); err != nil {
@@ -157,7 +159,7 @@ func TestALeftLogIsNotMixedIn(t *testing.T) {
 	}
 }
 
-// TestFilesBesideBelongToTheOwner has root use the database of another user.
+// TestFilesBesideBelongToTheOwner uses the database of another user as root.
 func TestFilesBesideBelongToTheOwner(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED, NOTHING WAS TESTED: only root can give files away")

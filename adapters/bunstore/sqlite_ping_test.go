@@ -39,7 +39,7 @@ func TestPingNoticesThatNoWriteSucceeds(t *testing.T) {
 		t.Errorf("writes succeed again, and it says %v", err)
 	}
 
-	set("max_page_count = 1") // which is taken for the pages that there are
+	set("max_page_count = 1") // SQLite then takes the present number of pages
 	country, size := stock.Country("US"), 1
 	var edits []stock.PlanEdit
 	for i := range 5000 {

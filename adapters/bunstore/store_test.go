@@ -18,7 +18,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestIn joins a transaction that is first given up and then committed.
+// TestIn joins two transactions of the caller: the first is rolled back, the second is committed.
 func TestIn(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		owner := bun.NewDB(raw(t, url), pgdialect.New())
@@ -56,7 +56,7 @@ func TestErrorsTellNothingThatIsStored(t *testing.T) {
 		s := open(t, url, bunstore.Options{})
 		fill(t, s, 2)
 		changes := upgrades(t, s, 1)
-		changes[0].Task.Sealed = nil // which a CHECK refuses
+		changes[0].Task.Sealed = nil // a CHECK refuses this
 		_, err := s.Apply(t.Context(), changes)
 		if err == nil || strings.Contains(err.Error(), "K00000") || strings.Contains(err.Error(), "INSERT") {
 			t.Errorf("got %v", err)
@@ -93,7 +93,7 @@ func TestNoPasswordInErrors(t *testing.T) {
 	}
 }
 
-// TestOneBadRowIsLeftOut spoils one of two tasks.
+// TestOneBadRowIsLeftOut makes one of two tasks unreadable. Lease must return the other.
 func TestOneBadRowIsLeftOut(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s, db := open(t, url, bunstore.Options{}), raw(t, url)
@@ -109,7 +109,9 @@ func TestOneBadRowIsLeftOut(t *testing.T) {
 	})
 }
 
-// TestALeaseOfAClockThatWentBack ends one two hours ahead.
+// TestALeaseOfAClockThatWentBack leases a task for two hours. A second lease of a duration of less than one
+// hour gets the task again: the first lease ends more than twice that duration from now. Such a lease
+// counts as one of a clock that was set back.
 func TestALeaseOfAClockThatWentBack(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})
@@ -127,7 +129,8 @@ func TestALeaseOfAClockThatWentBack(t *testing.T) {
 	})
 }
 
-// TestAKeyEndsOneTaskAndBeginsAnotherInOneBatch is two decisions, one made from what the other leaves.
+// TestAKeyEndsOneTaskAndBeginsAnotherInOneBatch applies two changes of a key in one batch. The second change is
+// based on the result of the first.
 func TestAKeyEndsOneTaskAndBeginsAnotherInOneBatch(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})
@@ -151,7 +154,7 @@ func TestAKeyEndsOneTaskAndBeginsAnotherInOneBatch(t *testing.T) {
 	})
 }
 
-// TestOfManyWritersOneWins lets many change one key from the same view.
+// TestOfManyWritersOneWins has 16 goroutines change one key from the same snapshot. One change must succeed.
 func TestOfManyWritersOneWins(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})

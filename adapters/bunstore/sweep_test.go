@@ -10,8 +10,8 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 )
 
-// TestALogThatWasLeft holds that a secret leaves SQLite's log that a process had erased and then died: the
-// files of a store are copied as kill -9 would leave them.
+// TestALogThatWasLeft checks that a new process wipes secrets from the log of a process that has died. The test
+// copies the files of a store as kill -9 would leave them.
 func TestALogThatWasLeft(t *testing.T) {
 	from, to := filepath.Join(t.TempDir(), "a.db"), filepath.Join(t.TempDir(), "b.db")
 	s := open(t, "sqlite:"+from, bunstore.Options{})
@@ -22,7 +22,7 @@ func TestALogThatWasLeft(t *testing.T) {
 	if err != nil || len(views) != 2 {
 		t.Fatal(views, err)
 	}
-	for _, v := range views { // the log is truncated after the first, and not so soon again
+	for _, v := range views { // the log is truncated after the first, but not after the second
 		apply(t, s, success(v))
 	}
 	for _, end := range []string{"", "-wal"} {
@@ -46,7 +46,7 @@ func TestALogThatWasLeft(t *testing.T) {
 	}
 }
 
-// holds says whether a text is in the file of a database or in its log.
+// holds reports whether a text is in the file of a database or in its log.
 func holds(t *testing.T, path, text string) bool {
 	t.Helper()
 	found := false
