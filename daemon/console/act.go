@@ -10,13 +10,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An act is what can be done to one thing: an operation of the admin API with a question before it.
+// An act is an action of the console on one key, plan or task. It is an operation of the admin API that
+// the operator confirms first.
 type act struct {
 	Noun, Verb string // POST /admin/v1/{noun}s/{id}/{verb}
 	Button     string
 	Question   string
-	Tells      string // what comes of it
-	Done       string // for the page after it
+	Tells      string // the consequences, for the page that asks for confirmation
+	Done       string // the message on the page after the action
 	Danger     bool
 }
 
@@ -30,7 +31,7 @@ var acts = []act{
 	{"task", "release", "Release the slot", "Give back the slot that this task has spent?", "Do it once that member has left the plan: the slot can then be given to somebody else. The key stays as it is.", "The slot is free again.", true},
 }
 
-// find gives the act with that noun and verb.
+// find returns the act with the given noun and verb, and whether there is such an act.
 func find(noun, verb string) (act, bool) {
 	for _, a := range acts {
 		if a.Noun == noun && a.Verb == verb {
@@ -40,7 +41,7 @@ func find(noun, verb string) (act, bool) {
 	return act{}, false
 }
 
-// some gives the acts on a noun whose verbs are wanted.
+// some returns the acts on a noun whose verb is true in wanted.
 func some(noun string, wanted map[string]bool) (all []act) {
 	for _, a := range acts {
 		if a.Noun == noun && wanted[a.Verb] {
@@ -50,7 +51,7 @@ func some(noun string, wanted map[string]bool) (all []act) {
 	return all
 }
 
-// name is the parameter that says what an act is about.
+// name returns the query parameter that identifies the object of the act: "code" for a key, else "id".
 func (a act) name() string {
 	if a.Noun == "key" {
 		return "code"
@@ -58,12 +59,12 @@ func (a act) name() string {
 	return "id"
 }
 
-// URL is where the act is confirmed.
+// URL returns the path of the page that asks for confirmation of the act on id.
 func (a act) URL(id string) string {
 	return "/console/" + a.Noun + "/" + a.Verb + "?" + a.name() + "=" + url.QueryEscape(id)
 }
 
-// back is the page of what the act is about.
+// back returns the path of the page to show after the act: the object's own page, or the list of plans.
 func (a act) back(id string) string {
 	if a.Noun == "plan" {
 		return "/console/plans"
@@ -71,18 +72,18 @@ func (a act) back(id string) string {
 	return "/console/" + a.Noun + "?" + a.name() + "=" + url.QueryEscape(id)
 }
 
-// A confirmation asks whether an act is meant.
+// A confirmation is the content of the page that asks the operator to confirm an act.
 type confirmation struct {
 	act
 	ID       string
 	Name     string
 	Back     string
-	Outcomes []tasks.Outcome // to choose from
+	Outcomes []tasks.Outcome // the possible choices, only for resolve
 	Chosen   tasks.Outcome
-	Fault    string // why it could not be done
+	Fault    string // why the act failed, "" before it is tried
 }
 
-// confirm shows what is about to be done.
+// confirm shows the page that asks for confirmation. It changes nothing.
 func (v *visit) confirm() error {
 	c, err := v.confirmation(v.r.URL.Query())
 	if err != nil {
@@ -91,7 +92,9 @@ func (v *visit) confirm() error {
 	return v.show(http.StatusOK, page{"confirm", c.Question, c.Noun + "s", c})
 }
 
-// confirmation is the question that a query or a form is about.
+// confirmation builds the confirmation for the act of the path and the object that form names. It returns
+// errNowhere for an unknown act or an empty id, and [tasks.ErrNoTask] if the task to resolve does not
+// exist.
 func (v *visit) confirmation(form url.Values) (confirmation, error) {
 	a, is := find(v.r.PathValue("noun"), v.r.PathValue("verb"))
 	id := form.Get(a.name())
@@ -113,7 +116,8 @@ func (v *visit) confirmation(form url.Values) (confirmation, error) {
 	return c, nil
 }
 
-// act does it, and shows what it was done to.
+// act performs the act through the admin API. Then it redirects to the page of the object. A refusal is
+// shown on the confirmation page.
 func (v *visit) act() error {
 	c, err := v.confirmation(v.r.PostForm)
 	if err != nil {
@@ -136,12 +140,12 @@ func (v *visit) act() error {
 	return nil
 }
 
-// ofKey are the acts that make sense on the view's key.
+// ofKey returns the acts that the rules allow on the key of v.
 func ofKey(v tasks.Snapshot) []act {
 	return some("key", map[string]bool{"revoke": !v.Key.Revoked, "restore": v.Key.Revoked, "reset": can(tasks.Reset, v)})
 }
 
-// ofTask are the acts that make sense on the view's task.
+// ofTask returns the acts that the rules allow on the task of v.
 func ofTask(v tasks.Snapshot) []act {
 	return some("task", map[string]bool{
 		"retry":   can(tasks.RetryNow, v),
@@ -150,11 +154,11 @@ func ofTask(v tasks.Snapshot) []act {
 	})
 }
 
-// can asks the rules.
+// can reports whether a rule of package tasks allows its change on v. It stores nothing.
 func can(decide func(tasks.Snapshot, string) (tasks.Change, error), v tasks.Snapshot) bool {
 	_, err := decide(v, "")
 	return err == nil
 }
 
-// ofPlan are the acts that make sense on a plan.
+// ofPlan returns the acts that are allowed on a plan: a retired plan cannot be retired.
 func ofPlan(p shown.Plan) []act { return some("plan", map[string]bool{"retire": p.State != "retired"}) }

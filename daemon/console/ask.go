@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A refusal is what the admin API says against something.
+// A refusal is an error response of the admin API.
 type refusal struct {
 	Status int
 	Title  string
@@ -18,11 +18,13 @@ type refusal struct {
 
 func (r refusal) Error() string { return r.Detail }
 
-// Says tells a person.
+// Says returns the refusal as one sentence for the operator.
 func (r refusal) Says() string { return r.Title + ": " + r.Detail + "." }
 
-// ask has the admin API do something, as the bearer of the token that the session was opened with, and
-// reads its answer. What the API has against it is a [refusal].
+// ask sends a POST request with a JSON body to the admin API, which runs in the same process. The request
+// carries the token of the session. It also carries the headers in header, which may be nil. The response
+// is decoded into into, unless into is nil. An error response becomes a [refusal], or errAway if it is not
+// JSON.
 func (v *visit) ask(path string, body any, into any, header http.Header) error {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -32,7 +34,7 @@ func (v *visit) ask(path string, body any, into any, header http.Header) error {
 	if err != nil {
 		return err
 	}
-	r.RemoteAddr = v.r.RemoteAddr // for the audit log
+	r.RemoteAddr = v.r.RemoteAddr // the audit log names the address of the browser
 	r.Header = http.Header{"Authorization": {"Bearer " + v.session.token.Reveal()}, "Content-Type": {"application/json"}}
 	for name, values := range header {
 		r.Header[name] = values
@@ -52,12 +54,12 @@ func (v *visit) ask(path string, body any, into any, header http.Header) error {
 	return json.Unmarshal(answer.body.Bytes(), into)
 }
 
-// below is the path of an operation on what has that id.
+// below returns the path of the admin API's operation verb on the object id.
 func below(noun, id, verb string) string {
 	return strings.Join([]string{"/admin/v1", noun, url.PathEscape(id), verb}, "/")
 }
 
-// A recorder keeps an answer.
+// A recorder keeps a response in memory.
 type recorder struct {
 	header http.Header
 	status int

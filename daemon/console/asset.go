@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// The charts are drawn by uPlot, whose licence stands beside it.
+// The charts are drawn by uPlot. Its licence is in the same folder.
 //
 //go:embed assets
 var files embed.FS
 
-// An asset is a file that pages need, and a name for this very content of it.
+// An asset is a file that pages load. Its tag is a hash of the content.
 type asset struct {
 	text []byte
 	tag  string
@@ -26,7 +26,7 @@ var assets = load()
 
 func load() map[string]asset {
 	all := map[string]asset{}
-	entries, _ := fs.ReadDir(files, "assets") // what is embedded can be read
+	entries, _ := fs.ReadDir(files, "assets") // reading embedded files does not fail
 	for _, entry := range entries {
 		text, _ := files.ReadFile("assets/" + entry.Name())
 		hash := sha256.Sum256(text)
@@ -35,14 +35,15 @@ func load() map[string]asset {
 	return all
 }
 
-// assetURL is where a page finds a file. It changes with what is in it, so that a browser may keep it.
+// assetURL returns the URL of an asset for use in a page. The URL changes with the content of the file, so
+// browsers may cache it.
 func assetURL(name string) string { return "/console/assets/" + name + "?v=" + assets[name].tag }
 
 var types = map[string]string{
 	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
 }
 
-// serveAsset needs no session: there is nothing of the shop in a file.
+// serveAsset serves an asset. It needs no session, because assets contain no data of the shop.
 func serveAsset(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	a, is := assets[name]

@@ -14,35 +14,35 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Options are what a console is made from. Those without a remark are needed.
+// Options configure a console. API, Tokens, Engine and AdminStore are required.
 type Options struct {
-	API            http.Handler // an [admin.API] with the same tokens: whatever changes something is asked of it
+	API            http.Handler // an [admin.API] with the same tokens: the console sends every change to it
 	Tokens         admin.Tokens
-	Engine         tasks.Engine // of which only what reads is used
+	Engine         tasks.Engine // the console uses its read methods only
 	AdminStore     tasks.AdminStore
-	TaskStats      tasks.TaskStats                 // nil: outcomes over time are not shown
-	ConnectorStats func() []metrics.ConnectorStats // of this daemon's connector; nil: they are not shown
-	Proxies        []netip.Prefix                  // whose X-Forwarded-For is believed where attempts to sign in are counted
+	TaskStats      tasks.TaskStats                 // nil: the overview has no chart of outcomes
+	ConnectorStats func() []metrics.ConnectorStats // of this daemon's connector; nil: not shown
+	Proxies        []netip.Prefix                  // proxies whose X-Forwarded-For is trusted when failed sign-ins are counted
 	Now            func() time.Time                // nil: time.Now
-	Log            *slog.Logger                    // nil: silence
+	Log            *slog.Logger                    // nil: nothing is logged
 }
 
-// A Console answers at / and below /console/ of wherever it is mounted. Any number of goroutines may
-// use it.
+// A Console is an HTTP handler for / and for the paths below /console/ of the server that it is mounted on.
+// It is safe for concurrent use.
 type Console struct {
 	Options
 	sessions *sessions
-	guesses  *daemon.Strangers // that were wrong, per address
-	denied   loglimit.Limiter  // the lines on wrong tokens
-	failed   loglimit.Limiter  // the lines on pages that cannot be shown
+	guesses  *daemon.Strangers // wrong tokens per client address
+	denied   loglimit.Limiter  // limits the log lines about wrong tokens
+	failed   loglimit.Limiter  // limits the log lines about pages that failed
 	readings readings
 	handler  http.Handler
 }
 
-// maxGuesses is how many wrong tokens an address may show in a minute.
+// maxGuesses is the number of wrong tokens that an address may submit per minute.
 const maxGuesses = 10
 
-// New makes a console.
+// New returns a console. The error reports a failure to create the limiter or the session store.
 func New(o Options) (*Console, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -63,7 +63,8 @@ func New(o Options) (*Console, error) {
 	return c, nil
 }
 
-// routes are the pages. A form that another site has sent is refused before anything is looked at.
+// routes returns the handler of all pages. It rejects a form from another site before any page handler
+// runs.
 func (c *Console) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /console/assets/{name}", serveAsset)
@@ -87,14 +88,15 @@ func (c *Console) routes() http.Handler {
 	return strangers.Handler(mux)
 }
 
-// policy lets a page have what the console itself serves, and be framed by nobody.
+// policy lets a page load files of the console only, and forbids every site to frame it.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// patience bounds a request: a page of a database that is away says so before the browser gives up.
+// patience is the time limit of a request. It is shorter than a browser's own limit, so that the browser
+// shows our error page when the database is down.
 const patience = 12 * time.Second
 
-// maxForm bounds what a form sends, in bytes.
+// maxForm is the maximum size of a submitted form, in bytes.
 const maxForm = 64 << 10
 
 // ServeHTTP implements [http.Handler].

@@ -22,7 +22,7 @@ import (
 
 const token = "a-token-of-ann-0001"
 
-// A shop is a console on a memory store, at a time of the test's.
+// A shop is a console on a memory store with a controllable clock.
 type shop struct {
 	*testing.T
 	store   *memory.Store
@@ -31,7 +31,7 @@ type shop struct {
 	tokens  *flaky
 }
 
-// flaky is tokens that at times nobody can tell.
+// flaky is a set of tokens that a test can make unreadable.
 type flaky struct {
 	admin.TokenList
 	away bool
@@ -63,7 +63,7 @@ func open(t *testing.T, change func(o *console.Options)) shop {
 	return shop{t, store, c, &now, tokens}
 }
 
-// ask sends a request with that cookie, a POST where there is a form.
+// ask sends a request with the given cookie. With a form it is a POST request.
 func (s shop) ask(path, cookie string, form url.Values) *httptest.ResponseRecorder {
 	s.Helper()
 	r := httptest.NewRequestWithContext(s.Context(), http.MethodGet, path, nil)
@@ -104,7 +104,7 @@ func TestSessionsEnd(t *testing.T) {
 		s.want(200, "/", busy)
 	}
 	s.want(303, "/", idle)
-	*s.now = s.now.Add(7 * time.Minute) // twelve hours and one minute after all
+	*s.now = s.now.Add(7 * time.Minute) // twelve hours and one minute after the sign-in
 	s.want(303, "/", busy)
 	oldest := s.signIn()
 	for range 1000 {
@@ -113,7 +113,7 @@ func TestSessionsEnd(t *testing.T) {
 	s.want(303, "/", oldest)
 }
 
-// TestTroubles holds that nothing is told of what goes wrong inside, and that nobody comes in by it.
+// TestTroubles checks that an internal error is not shown to the visitor, and that it lets nobody sign in.
 func TestTroubles(t *testing.T) {
 	s := open(t, func(*console.Options) {})
 	cookie := s.signIn()
@@ -138,7 +138,8 @@ func (failing) QueueStats(context.Context) (tasks.QueueStats, error) {
 	return tasks.QueueStats{}, errors.New("postgres://secret")
 }
 
-// TestWithoutACensus holds that a store need not be one, nor a connector be measured.
+// TestWithoutACensus checks that the overview works without task statistics and without connector
+// statistics.
 func TestWithoutACensus(t *testing.T) {
 	s := open(t, func(o *console.Options) { o.TaskStats = nil })
 	page := s.want(200, "/", s.signIn())
@@ -147,7 +148,7 @@ func TestWithoutACensus(t *testing.T) {
 	}
 }
 
-// TestPagesGoOn follows the lists to their ends, past more than a page.
+// TestPagesGoOn reads each list to its end, over more than one page.
 func TestPagesGoOn(t *testing.T) {
 	s := open(t, func(*console.Options) {})
 	var edits []stock.PlanEdit

@@ -8,9 +8,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A fate is what many outcomes come to, for a chart that shall be read at a glance.
+// A fate is a group of outcomes that the chart shows as one series.
 type fate struct {
-	Name string // of its colour too
+	Name string // also selects the colour
 	Says string
 	of   []tasks.Outcome
 }
@@ -27,27 +27,27 @@ var fates = []fate{
 	{"open", "open", []tasks.Outcome{""}},
 }
 
-// past is how many hours are shown.
+// past is the number of hours that the chart covers.
 const past = 24
 
-// An hour is the tasks that were accepted in it, by their fates.
+// An hour counts the tasks that were accepted in one hour, per fate.
 type hour struct {
 	From   time.Time
 	Counts []int
 	All    int
 }
 
-// Label is the hour of the day, in UTC.
+// Label returns the time of day at which the hour begins, in UTC.
 func (h hour) Label() string { return h.From.Format("15:04") }
 
-// A sum is how many tasks have come to one thing.
+// A sum is the number of tasks of one kind with one outcome.
 type sum struct {
 	Outcome tasks.Outcome
 	Kind    tasks.Kind
 	Tasks   int
 }
 
-// A tide is what became of the tasks of the last hours.
+// A tide holds the outcomes of the tasks of the last hours.
 type tide struct {
 	Fates []fate
 	Hours []hour
@@ -55,7 +55,7 @@ type tide struct {
 	All   int
 }
 
-// newTide sorts cohorts of hours from that time on.
+// newTide groups the counts of cohorts by hour and fate. The first hour begins at from.
 func newTide(from time.Time, cohorts []tasks.HourCount) tide {
 	t := tide{Fates: fates, Hours: make([]hour, past)}
 	for i := range t.Hours {
@@ -85,7 +85,7 @@ func (t *tide) add(c tasks.HourCount) {
 	t.Sums = append(t.Sums, sum{c.Outcome, c.Kind, c.Tasks})
 }
 
-// Total is how many tasks have that fate.
+// Total returns the number of tasks with the fate at index i.
 func (t tide) Total(i int) (n int) {
 	for _, h := range t.Hours {
 		n += h.Counts[i]

@@ -12,11 +12,11 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// An order is keys to be issued. It is carried out once: whoever sends it again, with the same ID, is
-// shown the same keys.
+// An order is a request to issue keys. Each order is carried out once, because its ID is the idempotency
+// key of the admin API. If a browser submits the same ID again, the page shows the same keys.
 type order struct {
 	Count, OrderID, Note string
-	ID                   string // of the order, once it is to be confirmed
+	ID                   string // the idempotency key; set when the page asks for confirmation
 	Fault                string
 	Codes                []keys.Code
 	PurchaseDate         time.Time
@@ -28,14 +28,15 @@ func (v *visit) showOrder(status int, o order) error {
 	return v.show(status, page{"issue", "Issue keys", "issue", o})
 }
 
-// The steps of an order.
+// The steps of an order, in the form's field "step".
 const (
 	check    = ""
 	carryOut = "issue"
 	download = "csv"
 )
 
-// issue asks whether an order is meant, carries it out, or gives its keys as a file.
+// issue handles the form of all three steps. It asks for confirmation, issues the keys, or sends them as a
+// file.
 func (v *visit) issue() error {
 	form := v.r.PostForm
 	o := order{
@@ -61,7 +62,7 @@ func (v *visit) issue() error {
 	return v.show(http.StatusOK, page{"issued", "Keys issued", "issue", o})
 }
 
-// carryOut has the admin API issue the keys.
+// carryOut issues the keys through the admin API. It stores the codes and the purchase date in o.
 func (v *visit) carryOut(o *order) error {
 	count, err := strconv.Atoi(o.Count)
 	if err != nil {
@@ -77,7 +78,7 @@ func (v *visit) carryOut(o *order) error {
 	return err
 }
 
-// send gives the keys as a file for a spreadsheet.
+// send sends the keys as a CSV file for a spreadsheet.
 func (v *visit) send(o order) error {
 	var b bytes.Buffer
 	err := csvfile.WriteKeys(&b, func(yield func(keys.Key, error) bool) {
@@ -94,6 +95,6 @@ func (v *visit) send(o order) error {
 	h.Set("Content-Type", "text/csv; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="keys.csv"`)
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
-	_, _ = v.w.Write(b.Bytes()) // a browser that has left is no concern
+	_, _ = v.w.Write(b.Bytes()) // a browser that has disconnected is not an error
 	return nil
 }

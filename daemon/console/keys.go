@@ -9,17 +9,17 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// rows is how many lines a list has on one page.
+// rows is the number of lines per page of a list.
 const rows = 50
 
-// A keyList is a page of keys.
+// A keyList is one page of the list of keys.
 type keyList struct {
 	Keys  []shown.Key
-	Query string // what was looked for and not found
-	Next  string // where the list goes on, "" for nowhere
+	Query string // the search text, if nothing was found
+	Next  string // URL of the next page, "" on the last page
 }
 
-// keys lists keys in the order of their codes, or finds one.
+// keys lists keys in the order of their codes. If the query has q, it searches for a key or a task.
 func (v *visit) keys() error {
 	query := v.r.URL.Query()
 	if text := keys.Trim(query.Get("q")); text != "" {
@@ -27,7 +27,7 @@ func (v *visit) keys() error {
 	}
 	after, err := keys.Parse(query.Get("after"))
 	if err != nil {
-		after = "" // the first page
+		after = "" // an invalid cursor shows the first page
 	}
 	views, err := v.AdminStore.Keys(v.r.Context(), after, rows)
 	if err != nil {
@@ -43,7 +43,8 @@ func (v *visit) keys() error {
 	return v.show(http.StatusOK, page{"keys", "Keys", "keys", l})
 }
 
-// search goes to the key of a code as people type it, or to the task with that id.
+// search redirects to the key with the given code, or else to the task with the given id. The code may be
+// written as people type it. If neither exists, it shows an empty list with status 404.
 func (v *visit) search(text string) error {
 	found, err := v.byCode(text)
 	if err == nil && found.Key.Exists() {
@@ -61,7 +62,8 @@ func (v *visit) search(text string) error {
 	return v.show(http.StatusNotFound, page{"keys", "Keys", "keys", keyList{Query: text}})
 }
 
-// byCode reads the key of a code. What cannot be a code is no key's.
+// byCode reads the key with the given code. A malformed code gives an empty snapshot, as an unknown key
+// does.
 func (v *visit) byCode(text string) (tasks.Snapshot, error) {
 	code, err := keys.ParseTyped(text)
 	if err != nil {
@@ -70,14 +72,14 @@ func (v *visit) byCode(text string) (tasks.Snapshot, error) {
 	return v.Engine.Snapshot(v.r.Context(), code)
 }
 
-// A keyPage is all that is known of a key, and what can be done.
+// A keyPage is the content of a key's page: all facts about the key and the possible actions.
 type keyPage struct {
 	shown.KeyDetail
 	Acts   []act
-	Latest taskPage // if it ever had a task
+	Latest taskPage // empty if the key never had a task
 }
 
-// key shows a key's story, as keyseatd keys show tells it.
+// key shows the explanation of a key, as the command keyseatd keys show does.
 func (v *visit) key() error {
 	found, err := v.byCode(v.r.URL.Query().Get("code"))
 	if err != nil {

@@ -9,16 +9,16 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// An overview is how the shop stands.
+// An overview is the content of the first page: the current state of the shop.
 type overview struct {
 	reading
 	Shelves   []shelf
-	Sum       shelf // of all countries
-	Empty     int   // countries with plans and no free slot
+	Sum       shelf // the total of all countries
+	Empty     int   // number of countries that have plans but no free slot
 	Connector []asking
 }
 
-// overview shows how the shop stands.
+// overview shows the current state of the shop.
 func (v *visit) overview() error {
 	r, err := v.read(v.r.Context())
 	if err != nil {
@@ -41,16 +41,16 @@ func (v *visit) overview() error {
 	return v.show(http.StatusOK, page{"overview", "Overview", "overview", o})
 }
 
-// Moment is when the store was read.
+// Moment returns the time at which the store was read.
 func (o overview) Moment() shown.Time { return shown.Time(o.At) }
 
-// A shelf is a country's slots, and a bar of them.
+// A shelf holds the slots of a country and their bar in the chart.
 type shelf struct {
 	stock.Level
 	Bar []stretch
 }
 
-// A stretch is a piece of a bar: where it begins and how long it is, in percent.
+// A stretch is a segment of a bar. From is its start and Len its length, in percent of the bar.
 type stretch struct {
 	Name      string
 	From, Len float64
@@ -72,21 +72,23 @@ func newShelf(l stock.Level) shelf {
 	return s
 }
 
-// An asking is how quick the connector was.
+// An asking holds the statistics of the connector's calls with one kind and effect. Mean, Half (median) and
+// Most (95th percentile) are durations. Columns are the histogram.
 type asking struct {
 	metrics.ConnectorStats
 	Mean, Half, Most time.Duration
 	Columns          []column
 }
 
-// A column is a bucket of a histogram: how high it is, in percent of the highest.
+// A column is a bucket of a histogram. X is its index. Height is its count, in percent of the highest
+// bucket.
 type column struct {
 	X, Height float64
 	Most      time.Duration
 	Count     uint64
 }
 
-// Top is where the column begins.
+// Top returns the distance of the column's upper end from the top of the chart, in percent.
 func (c column) Top() float64 { return 100 - c.Height }
 
 func newAskings(all []metrics.ConnectorStats) []asking {
@@ -112,5 +114,5 @@ func columns(buckets []metrics.Bucket) []column {
 	return all
 }
 
-// TotalCount is how many askings there were.
+// TotalCount returns the number of calls of the connector.
 func (a asking) TotalCount() int { return int(a.Count) } //nolint:gosec // nobody asks so often

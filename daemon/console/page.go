@@ -10,21 +10,21 @@ import (
 	"github.com/keyseat/keyseat/daemon/admin"
 )
 
-// A page is what a visitor is shown.
+// A page is one page of the console before it is rendered.
 type page struct {
-	name  string // of its template
+	name  string // of the template
 	Title string
-	Here  string // the entry of the menu that it is under
+	Here  string // the menu entry to highlight
 	Body  any
 }
 
-// A frame is a page and what stands round it.
+// A frame is the data of the frame template: the page and the parts that all pages share.
 type frame struct {
 	page
-	Token admin.Token // without a role: nobody has signed in
-	Form  string      // what every form of the session has
-	Note  string      // what was just done
-	May   bool        // the visitor can change things
+	Token admin.Token // has no role if the visitor is not signed in
+	Form  string      // the session's secret, included in every form
+	Note  string      // a message about the last action
+	May   bool        // the visitor can change data
 }
 
 //go:embed pages/*.html
@@ -32,7 +32,7 @@ var texts embed.FS
 
 var templates = parse("signin", "trouble", "overview", "keys", "key", "plans", "tasks", "task", "issue", "issued", "confirm")
 
-// parse reads the pages, each with the frame and the parts that it shares with others.
+// parse parses each page template together with the frame and the shared parts.
 func parse(names ...string) map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range names {
@@ -41,7 +41,8 @@ func parse(names ...string) map[string]*template.Template {
 	return all
 }
 
-// show answers with a page, which is written whole before a byte of it is sent.
+// show renders a page and sends it with the given status. It renders the whole page first, so that a
+// template error never leaves a partial response.
 func (v *visit) show(status int, p page) error {
 	f := frame{page: p, Token: v.token, May: v.may()}
 	if v.session != nil {
@@ -56,7 +57,7 @@ func (v *visit) show(status int, p page) error {
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	v.w.WriteHeader(status)
 	if v.r.Method != http.MethodHead {
-		_, _ = v.w.Write(b.Bytes()) // a browser that has left is no concern
+		_, _ = v.w.Write(b.Bytes()) // a browser that has disconnected is not an error
 	}
 	return nil
 }

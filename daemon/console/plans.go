@@ -13,7 +13,7 @@ type planList struct {
 	Next  string
 }
 
-// A planLine is a plan and what can be done.
+// A planLine is a plan and the possible actions on it.
 type planLine struct {
 	shown.Plan
 	Acts []act
@@ -22,7 +22,7 @@ type planLine struct {
 func (v *visit) plans() error {
 	after, err := strconv.ParseInt(v.r.URL.Query().Get("after"), 10, 64)
 	if err != nil {
-		after = 0 // the first page
+		after = 0 // an invalid cursor shows the first page
 	}
 	plans, err := v.AdminStore.Plans(v.r.Context(), after, rows)
 	if err != nil {

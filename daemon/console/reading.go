@@ -11,19 +11,19 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A reading is what the overview shows of the store.
+// A reading is the data of the overview, read from the store.
 type reading struct {
 	At     time.Time
 	Queue  tasks.QueueStats
 	Levels []stock.Level
-	Tide   *tide // nil: the store counts no tasks over time
+	Tide   *tide // nil: the store does not count tasks by hour
 	Recent []shown.Task
 	Ill    []shown.Plan
-	More   bool // there are more plans that are ill, or may be
+	More   bool // there may be more such plans
 }
 
-// readings take turns, and one that is young enough serves for the next: many who watch cost no more
-// than one.
+// readings caches the last reading. Only one reading is in progress at a time, and the result is reused
+// for two seconds. Therefore many open overviews cost the store no more than one.
 type readings struct {
 	mu   sync.Mutex
 	last reading
@@ -66,7 +66,7 @@ func (c *Console) readTide(ctx context.Context, r *reading) error {
 	return err
 }
 
-// recent is how many of the newest tasks are shown.
+// recent is the number of newest tasks that the overview shows.
 const recent = 12
 
 func (c *Console) readRecent(ctx context.Context, r *reading) (err error) {
@@ -74,18 +74,21 @@ func (c *Console) readRecent(ctx context.Context, r *reading) (err error) {
 	return err
 }
 
-// spans are how far back the newest tasks are looked for. The last one is the whole past.
+// spans are the periods that newest searches, each longer than the one before. After the last span, newest
+// searches all tasks.
 var spans = []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 60 * 24 * time.Hour}
 
-// bulk is how many tasks are looked at at once, and bulks how often.
+// The limits of since: bulk tasks per read, and bulks reads.
 const (
 	bulk  = 500
 	bulks = 20
 )
 
-// newest gives the newest n tasks, the newest first. A store lists the oldest first, so that it is
-// asked for those since some time, which goes back until there are enough of them. On a day of so many
-// that not even the last minute's can be looked at, they are not the very newest.
+// newest returns the newest n tasks, the newest first. A store lists the oldest tasks first. Therefore
+// newest reads the tasks of a short period first and tries longer periods until it has n tasks.
+//
+// At most bulk × bulks tasks are read per period. If a period has more tasks than that, the result
+// misses the very newest ones.
 func (c *Console) newest(ctx context.Context, now time.Time, n int) ([]shown.Task, error) {
 	var found []shown.Task
 	for _, span := range append(spans, time.Duration(now.UnixMicro())*time.Microsecond) {
@@ -101,7 +104,8 @@ func (c *Console) newest(ctx context.Context, now time.Time, n int) ([]shown.Tas
 	return found, nil
 }
 
-// since gives the last n tasks that were accepted since that time.
+// since returns the last n tasks that were accepted after from, the oldest first. It reads at most bulk ×
+// bulks tasks.
 func (c *Console) since(ctx context.Context, from time.Time, n int) (last []shown.Task, err error) {
 	after := tasks.Task{CreatedAt: from}
 	for range bulks {
@@ -120,14 +124,14 @@ func (c *Console) since(ctx context.Context, from time.Time, n int) (last []show
 	return last, nil
 }
 
-// The plans that are ill are looked for among so many, and so many of them are shown.
+// The limits of readPlans: plansAtOnce plans per read, planRounds reads, and maxIll plans in the result.
 const (
 	plansAtOnce = 1000
 	planRounds  = 20
 	maxIll      = 20
 )
 
-// readPlans finds the plans that are out of stock and that nobody has retired.
+// readPlans finds the plans that are unavailable although no operator has retired them.
 func (c *Console) readPlans(ctx context.Context, r *reading) error {
 	after := int64(0)
 	for range planRounds {
@@ -150,6 +154,6 @@ func (c *Console) readPlans(ctx context.Context, r *reading) error {
 			return nil
 		}
 	}
-	r.More = true // or may be
+	r.More = true // the plans after the last read one are unchecked
 	return nil
 }

@@ -12,33 +12,33 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The bounds of sessions: past the number the one longest unused ends.
+// The limits of sessions. If there are more than maxSessions, the least recently used one ends.
 const (
 	maxSessions = 1000
-	maxAge      = 12 * time.Hour // since the token was shown
+	maxAge      = 12 * time.Hour // since sign-in
 	maxIdle     = 2 * time.Hour
 )
 
-// A session is a browser whose user has shown a token.
+// A session is a browser that has signed in with a token.
 type session struct {
 	id    string // the cookie's value
 	token tasks.Secret
-	form  string // is in every form of the session, because nobody else's page can know it
+	form  string // a secret in every form of the session; pages of other sites cannot know it
 	began time.Time
 
 	mu   sync.Mutex
 	seen time.Time
-	note string // for the next page
+	note string // message for the next page
 }
 
-// tell leaves a note for the next page.
+// tell stores a message for the next page.
 func (s *session) tell(note string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.note = note
 }
 
-// told takes the note.
+// told returns the stored message and clears it.
 func (s *session) told() (note string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,12 +46,12 @@ func (s *session) told() (note string) {
 	return note
 }
 
-// sent says whether a form is the session's own.
+// sent reports whether form is the session's own form secret. It compares in constant time.
 func (s *session) sent(form string) bool {
 	return subtle.ConstantTimeCompare([]byte(form), []byte(s.form)) == 1
 }
 
-// fresh says whether the session is still good at that time, and notes that it was used.
+// fresh reports whether the session is still valid at now. If it is, fresh records the use.
 func (s *session) fresh(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,8 +62,9 @@ func (s *session) fresh(now time.Time) bool {
 	return true
 }
 
-// sessions are in memory alone: a daemon that starts knows none. They are found by the hash of their
-// ids, so that how long a look takes tells nothing of an id. Any number of goroutines may use them.
+// sessions holds the sessions in memory only, so they end when the daemon restarts. It finds a session by
+// the hash of its id. Therefore the time of a lookup reveals nothing about valid ids. It is safe for
+// concurrent use.
 type sessions struct {
 	now func() time.Time
 	all *lru.Cache[[sha256.Size]byte, *session]
@@ -74,7 +75,7 @@ func newSessions(now func() time.Time) (*sessions, error) {
 	return &sessions{now, all}, err
 }
 
-// begin opens a session for the bearer of a token.
+// begin creates a session for an operator with the given token.
 func (s *sessions) begin(token string) *session {
 	now := s.now()
 	fresh := &session{id: rand.Text(), form: rand.Text(), token: tasks.NewSecret(token), began: now, seen: now}
@@ -82,7 +83,7 @@ func (s *sessions) begin(token string) *session {
 	return fresh
 }
 
-// find gives the session with that id, nil if there is none any more.
+// find returns the session with the given id. It returns nil if the session does not exist or has expired.
 func (s *sessions) find(id string) *session {
 	found, is := s.all.Get(sha256.Sum256([]byte(id)))
 	if !is {

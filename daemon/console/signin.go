@@ -16,15 +16,15 @@ import (
 
 const cookieName = "keyseat_console"
 
-// signInPage asks for a token.
+// signInPage shows the form for the token.
 func (v *visit) signInPage() error { return v.askIn(http.StatusOK, "") }
 
 func (v *visit) askIn(status int, fault string) error {
 	return v.show(status, page{"signin", "Sign in", "", fault})
 }
 
-// signIn opens a session for whoever shows a token. Wrong ones are counted per address: they are beyond
-// guessing, but a crowd of guesses is noise.
+// signIn opens a session for a valid token. Wrong tokens are limited per client address. Tokens are too
+// long to guess, so the limit only keeps repeated attempts from making noise.
 func (v *visit) signIn() error {
 	client := daemon.ClientAddress(v.r, v.Proxies)
 	if wait := v.guesses.Refuse(client); wait > 0 {
@@ -49,7 +49,7 @@ func (v *visit) signIn() error {
 	return nil
 }
 
-// noted logs who came in, or that somebody did not. The lines on wrong tokens are bounded.
+// noted logs a sign-in or a failed attempt. The number of lines about failed attempts is limited.
 func (v *visit) noted(token admin.Token, client netip.Addr) {
 	attrs := []slog.Attr{slog.String("action", "sign in"), slog.String("token", token.Name), slog.String("client", client.String())}
 	if token.Role != "" {
@@ -67,7 +67,7 @@ func (v *visit) signOut() error {
 	return nil
 }
 
-// bake sets the session's cookie for so many seconds; fewer than none take it away.
+// bake sets the session cookie for the given number of seconds. A negative number deletes the cookie.
 func (v *visit) bake(id string, seconds int) {
 	http.SetCookie(v.w, &http.Cookie{
 		Name: cookieName, Value: id, Path: "/", MaxAge: seconds,
@@ -75,8 +75,9 @@ func (v *visit) bake(id string, seconds int) {
 	})
 }
 
-// encrypted says whether the browser speaks TLS, with us or with a proxy. Whoever makes this up has a
-// cookie that does not come back, and no more.
+// encrypted reports whether the browser uses TLS, with the daemon or with a proxy. It trusts
+// X-Forwarded-Proto. A client that forges this header only marks its own cookie as Secure, so its browser
+// does not send the cookie back.
 func (v *visit) encrypted() bool {
 	return v.r.TLS != nil || strings.EqualFold(v.r.Header.Get("X-Forwarded-Proto"), "https")
 }

@@ -9,14 +9,16 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A taskList is a page of tasks. Without a state they are the newest, the newest first.
+// A taskList is one page of the list of tasks. Without a state it holds the newest tasks, the newest
+// first.
 type taskList struct {
 	State tasks.TaskFilter
 	Tasks []shown.Task
 	Next  string
 }
 
-// tasks lists the newest tasks, or those of a state, the oldest first: they are to be looked at in turn.
+// tasks lists the newest tasks, or the tasks in the state that the query names. Tasks in a state are
+// listed with the oldest first, because operators process them in that order.
 func (v *visit) tasks() (err error) {
 	query := v.r.URL.Query()
 	l := taskList{State: tasks.TaskFilter(query.Get("state"))}
@@ -25,7 +27,7 @@ func (v *visit) tasks() (err error) {
 		l.Tasks, err = v.newest(v.r.Context(), v.Now(), rows)
 	case tasks.OpenTask, tasks.SuspectTask, tasks.EndedTask:
 		err = v.page(&l, query.Get("after"))
-	default: // what is typed can be anything
+	default: // the query can contain any text
 		return errNowhere
 	}
 	if err != nil {
@@ -34,7 +36,7 @@ func (v *visit) tasks() (err error) {
 	return v.show(http.StatusOK, page{"tasks", "Tasks", "tasks", l})
 }
 
-// page reads the tasks after the one with that id.
+// page reads the page of tasks that follows the task with the given id. An empty id gives the first page.
 func (v *visit) page(l *taskList, id string) error {
 	after := tasks.Task{}
 	if id != "" {
@@ -59,7 +61,7 @@ func (v *visit) page(l *taskList, id string) error {
 	return nil
 }
 
-// byID reads a task. What cannot be an id is no task's.
+// byID reads the task with the given id. A malformed id gives an empty snapshot, as an unknown task does.
 func (v *visit) byID(id string) (tasks.Snapshot, error) {
 	if !csvfile.ValidID(id) {
 		return tasks.Snapshot{}, nil
@@ -67,7 +69,7 @@ func (v *visit) byID(id string) (tasks.Snapshot, error) {
 	return v.AdminStore.Task(v.r.Context(), id)
 }
 
-// A taskPage is a task and what can be done.
+// A taskPage is the content of a task's page: the task and the possible actions.
 type taskPage struct {
 	shown.Task
 	Acts []act

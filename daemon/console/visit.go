@@ -12,19 +12,19 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A visit is one request on its way.
+// A visit is one request in progress.
 type visit struct {
 	*Console
 	w       http.ResponseWriter
 	r       *http.Request
-	session *session // nil: nobody has signed in
+	session *session // nil: not signed in
 	token   admin.Token
 }
 
-// A handler answers a visit. An error becomes a page that tells of it.
+// A handler serves a visit. An error becomes an error page.
 type handler func(v *visit) error
 
-// open is for everybody.
+// open returns a handler for all visitors, with or without a session.
 func (c *Console) open(do handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{Console: c, w: w, r: r}
@@ -32,8 +32,8 @@ func (c *Console) open(do handler) http.Handler {
 	})
 }
 
-// signedIn is for those who have a session whose token is still good; others are asked for one. What
-// changes anything must come from a form of the session.
+// signedIn returns a handler for visitors with a session whose token is still valid. It redirects other
+// visitors to the sign-in page. A POST request must carry the session's form secret, else it gets errForm.
 func (c *Console) signedIn(do handler) http.Handler {
 	return c.open(func(v *visit) error {
 		if err := v.recognize(); err != nil {
@@ -50,8 +50,8 @@ func (c *Console) signedIn(do handler) http.Handler {
 	})
 }
 
-// recognize finds the session, and looks for its token again: one that was taken out of the file ends
-// its sessions. The error says that nobody can be told.
+// recognize finds the session of the request and looks its token up again. If the token was removed from
+// the file, recognize ends the session. It returns an error if the token cannot be looked up.
 func (v *visit) recognize() error {
 	known := v.cookie()
 	if known == nil {
@@ -69,7 +69,7 @@ func (v *visit) recognize() error {
 	return nil
 }
 
-// cookie gives the session that the browser says it has.
+// cookie returns the session that the browser's cookie names, or nil.
 func (v *visit) cookie() *session {
 	cookie, err := v.r.Cookie(cookieName)
 	if err != nil {
@@ -78,7 +78,8 @@ func (v *visit) cookie() *session {
 	return v.sessions.find(cookie.Value)
 }
 
-// guarded makes a panic an error. Its value is not told, since it could hold what was submitted.
+// guarded calls do and converts a panic to an error. The error has only the type of the panic's value,
+// because the value may contain submitted data.
 func (v *visit) guarded(do handler) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -88,16 +89,16 @@ func (v *visit) guarded(do handler) (err error) {
 	return do(v)
 }
 
-// goTo sends the browser to another page of ours.
+// goTo redirects the browser to another page of the console.
 func (v *visit) goTo(path string) {
 	v.w.Header().Set("Location", path)
 	v.w.WriteHeader(http.StatusSeeOther)
 }
 
-// may says whether the visitor can change anything.
+// may reports whether the visitor can change data.
 func (v *visit) may() bool { return v.token.Role == admin.Write }
 
-// What a visit can be refused for.
+// The error pages of the console.
 var (
 	errForm    = trouble{http.StatusForbidden, "This form is not from your session", "Go back to the page, load it anew and try again. Nothing was changed."}
 	errForeign = trouble{http.StatusForbidden, "This form is from another site", "Nothing was changed."}
@@ -114,7 +115,7 @@ type trouble struct {
 
 func (t trouble) Error() string { return t.Title }
 
-// troubleOf finds what to tell of an error. What it does not know is a trouble of ours.
+// troubleOf returns the error page for err. An unknown error becomes errAway.
 func troubleOf(err error) trouble {
 	if t, is := errors.AsType[trouble](err); is {
 		return t
@@ -127,7 +128,7 @@ func troubleOf(err error) trouble {
 	return errAway
 }
 
-// finish tells of an error.
+// finish shows the error page for err, if any. It logs server errors.
 func (v *visit) finish(ctx context.Context, err error) {
 	if err == nil {
 		return
@@ -142,7 +143,7 @@ func (v *visit) finish(ctx context.Context, err error) {
 	}
 }
 
-// logFailure logs why a page cannot be shown. Anybody can ask for one again and again.
+// logFailure logs why a page failed. Lines are limited, because any client can repeat a failing request.
 func (v *visit) logFailure(ctx context.Context, err error) {
 	v.failed.Log(ctx, v.Log, loglimit.Event{
 		Subject: err.Error(), Level: slog.LevelError, Message: "console", Attrs: []slog.Attr{slog.String("error", err.Error())},

@@ -13,7 +13,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// words are what templates say things with.
+// words are the functions of the templates.
 var words = template.FuncMap{
 	"asset":   assetURL,
 	"country": daemon.CountryName,
@@ -30,7 +30,7 @@ var words = template.FuncMap{
 func keyURL(code keys.Code) string { return "/console/key?code=" + url.QueryEscape(string(code)) }
 func taskURL(id string) string     { return "/console/task?id=" + url.QueryEscape(id) }
 
-// number groups digits by three, because long ones are misread.
+// number groups digits by three for easier reading.
 func number(n int) string {
 	text := strconv.Itoa(n)
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
@@ -39,7 +39,7 @@ func number(n int) string {
 	return text
 }
 
-// at shows a moment, to the second and in UTC.
+// at formats a time in UTC, to the second.
 func at(m shown.Time) template.HTML {
 	if m.String() == "" {
 		return "–"
@@ -49,7 +49,7 @@ func at(m shown.Time) template.HTML {
 	return template.HTML(`<time datetime="` + m.String() + `">` + text + `</time>`) //nolint:gosec // nothing but digits
 }
 
-// span shows how long something takes, with two digits or three.
+// span formats a duration with a unit that fits its size.
 func span(d time.Duration) string {
 	switch {
 	case d <= 0:
@@ -68,13 +68,13 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%.0f\u00a0days", d.Hours()/24)
 }
 
-// A part is a piece of a text, which is a command or not.
+// A part is a piece of a text. It is either a command or prose.
 type part struct {
 	Text    string
 	Command bool
 }
 
-// parts takes a sentence of a story to pieces: commands stand between backquotes.
+// parts splits a sentence of an explanation at backquotes. The text between backquotes is a command.
 func parts(sentence string) (all []part) {
 	for i, text := range strings.Split(sentence, "`") {
 		if text != "" {
@@ -84,7 +84,8 @@ func parts(sentence string) (all []part) {
 	return all
 }
 
-// tones are how good what a word stands for is: a colour, beside the word itself.
+// tones maps a status, outcome or state to a CSS class. The class adds a colour to the word, which stays
+// visible.
 var tones = map[string]string{
 	"live": "good", "success": "good", "settled": "good", "success_renew": "good",
 	"open": "busy", "in_queue": "busy", "pending": "busy", "held": "busy",
@@ -92,5 +93,6 @@ var tones = map[string]string{
 	"failed": "warn", "failed_upgrade": "warn", "none": "warn", "out_of_stock": "warn",
 }
 
-// tone gives the class of a word. Outcomes that are nobody's fault have none.
+// tone returns the CSS class of a word, or "". For example, invalid_credentials has no class, because the
+// shop is not at fault.
 func tone(word any) string { return tones[fmt.Sprint(word)] }
