@@ -11,12 +11,13 @@ import (
 	"github.com/keyseat/keyseat/daemon/metrics"
 )
 
-// adminFlags say who may use the admin API.
+// adminFlags enable the admin API and select the file of its tokens.
 type adminFlags struct {
 	AdminTokenFile string `placeholder:"FILE" help:"Tokens of the admin API and the console, which are served with health and metrics. Without it there are none."`
 }
 
-// checkAdmin finds a file of tokens that would let nobody in.
+// checkAdmin refuses a token file without tokens, and a token file without an admin listener. It also
+// returns an error if the file cannot be read.
 func (f adminFlags) checkAdmin(listen string) error {
 	if f.AdminTokenFile == "" {
 		return nil
@@ -31,8 +32,8 @@ func (f adminFlags) checkAdmin(listen string) error {
 	return err
 }
 
-// forOperators gives a server the admin API and the console, where there is a file of tokens. wake is
-// told of each task that is due now.
+// forOperators adds the admin API and the console to a server, if the flags name a token file. The
+// admin API calls wake when an admin action makes a task due now.
 func (s *serveCmd) forOperators(server *daemon.Server, store *bunstore.Store, m *metrics.Recorder, wake func()) (err error) {
 	if s.AdminTokenFile == "" {
 		return nil

@@ -1,6 +1,6 @@
 package main
 
-// adminTokenCmd are the commands on a file of the admin API's tokens.
+// adminTokenCmd groups the commands on the file of admin tokens.
 type adminTokenCmd struct {
 	Add adminTokenAdd `cmd:"" help:"Make a new token and add it to FILE."`
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/keyseat/keyseat/daemon/admin"
 )
 
-// adminTokenAdd is keyseatd admin-token add.
+// adminTokenAdd is the command keyseatd admin-token add.
 type adminTokenAdd struct {
 	File string     `arg:"" help:"The file of tokens; it is made with mode 0600." validate:"required"`
 	Name string     `help:"Whose token it is, for the audit log." required:"" placeholder:"NAME"`
 	Role admin.Role `help:"What it is good for: ${enum}. Write is read too." required:"" enum:"read,write" placeholder:"ROLE"`
 }
 
-// Help says what there is to know, and how it is called.
+// Help explains the token file and shows examples.
 func (*adminTokenAdd) Help() string {
 	return examples("The token is printed once, and only its SHA-256 is stored. A line of the file is a name, a role and the token "+
 		"or its hash: to take a token away, delete its line. A daemon that serves knows the file as it is now.",
@@ -24,10 +24,10 @@ func (*adminTokenAdd) Help() string {
 		"keyseatd admin-token add admin-tokens --name dashboard --role read")
 }
 
-// tokenPrefix tells those who find a token what it is.
+// tokenPrefix makes a leaked token recognizable.
 const tokenPrefix = "keyseat_admin_"
 
-// Run adds the token, and tells it once it is stored.
+// Run adds a token to the file. It prints the token after the file is stored.
 func (a *adminTokenAdd) Run(_ context.Context, c console) error {
 	token := admin.NewToken(a.Name, a.Role, "")
 	if err := token.Check(); err != nil {

@@ -13,14 +13,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// archiveCmd is keyseatd archive.
+// archiveCmd is the command keyseatd archive.
 type archiveCmd struct {
 	databaseFlag
 	Before string `required:"" placeholder:"DATE" help:"Archive the keys to which nothing has happened since: a time, or a date (its first moment in UTC); at least a week ago."`
 	To     string `required:"" placeholder:"FOLDER" help:"Where the files go; the folder is made where there is none."`
 }
 
-// Help says what goes, what stays, and what the files are.
+// Help explains which rows move, which rows stay, and what the files contain.
 func (*archiveCmd) Help() string {
 	return examples("It moves ended tasks and history into CSV files of this run, tasks-TIME.csv and history-TIME.csv, a few hundred "+
 		"keys at a time, while daemons serve. Keys stay and answer as before, and so do the latest task of each and the "+
@@ -34,7 +34,7 @@ func (*archiveCmd) Help() string {
 		"keyseatd archive --before 2026-01-01 --to /var/backups/keyseat")
 }
 
-// Run archives, and says how much.
+// Run archives the keys and prints how many rows it moved.
 func (a *archiveCmd) Run(ctx context.Context, c console) error {
 	before, err := a.before(time.Now())
 	if err != nil {
@@ -45,7 +45,7 @@ func (a *archiveCmd) Run(ctx context.Context, c console) error {
 		bar := c.bar("archiving", -1)
 		err := run.all(ctx, func(n int) {
 			if bar != nil {
-				_ = bar.Add(n) // a bar that cannot be drawn is no fault of the run
+				_ = bar.Add(n) // a bar that cannot be drawn does not stop the run
 			}
 		})
 		told := c.done(run.String(), "the files are in "+a.To)
@@ -53,7 +53,7 @@ func (a *archiveCmd) Run(ctx context.Context, c console) error {
 	})
 }
 
-// before reads the date.
+// before parses --before. The date must be at least [tasks.ArchiveAge] ago.
 func (a *archiveCmd) before(now time.Time) (time.Time, error) {
 	at, err := csvfile.ParseTime(a.Before)
 	if err != nil {
@@ -65,10 +65,11 @@ func (a *archiveCmd) before(now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-// archivePage is how many keys are looked at in one go, and at least moved, unless they are the last.
+// archivePage is the number of keys per read. It is also the minimum number of keys per archive call; only
+// the last call may have fewer.
 const archivePage = 500
 
-// archiving is a run, and how far it has come.
+// archiving is a run of the command with its progress.
 type archiving struct {
 	*bunstore.Store
 	before time.Time
@@ -77,7 +78,7 @@ type archiving struct {
 	keys, tasks, lines, left int
 }
 
-// String says it to a person.
+// String returns the result of the run as a sentence.
 func (a *archiving) String() string {
 	s := fmt.Sprintf("archived %d tasks and %d lines of history of %d keys", a.tasks, a.lines, a.keys)
 	if a.left > 0 {
@@ -86,7 +87,7 @@ func (a *archiving) String() string {
 	return s
 }
 
-// all goes through all keys, and tells how many it has been through.
+// all archives all keys, page by page. It calls passed with the number of keys of each page.
 func (a *archiving) all(ctx context.Context, passed func(n int)) error {
 	var cuts []tasks.ArchivePlan
 	for after := keys.Code(""); ; {
@@ -108,7 +109,8 @@ func (a *archiving) all(ctx context.Context, passed func(n int)) error {
 	}
 }
 
-// decide leaves keys alone that are not well, because their history is needed to mend them.
+// decide returns the archive plans for a page of keys. It skips a key with a doctor's finding, because the
+// repair needs the key's history. A skipped key counts as left.
 func (a *archiving) decide(page []tasks.Record) (cuts []tasks.ArchivePlan) {
 	doc := doctor.Doctor{Stale: staleLease}
 	newID := engine(a.Store).NewID
@@ -124,7 +126,8 @@ func (a *archiving) decide(page []tasks.Record) (cuts []tasks.ArchivePlan) {
 	return cuts
 }
 
-// cut makes cuts and counts what has come of them.
+// cut applies the archive plans and counts the archived rows. The rows are in the files before they leave
+// the database. A plan that the store rejects counts as left.
 func (a *archiving) cut(ctx context.Context, cuts []tasks.ArchivePlan) error {
 	if len(cuts) == 0 {
 		return nil

@@ -12,14 +12,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// archiveFiles are the two files of a run. They are made when there is something to write.
+// archiveFiles are the two CSV files of a run. They are created at the first write.
 type archiveFiles struct {
 	folder string
 	files  []*os.File
 	sheets *csvfile.Archive
 }
 
-// write returns nil once everything is on disk.
+// write appends rows to the files. When it returns nil, the rows are on disk.
 func (a *archiveFiles) write(p tasks.ArchivedRows) error {
 	if len(p.Tasks)+len(p.Lines) == 0 {
 		return nil
@@ -35,7 +35,8 @@ func (a *archiveFiles) write(p tasks.ArchivedRows) error {
 	return errors.Join(a.files[0].Sync(), a.files[1].Sync())
 }
 
-// begin makes the files, which must be new ones, and sees to it that their names are on disk too.
+// begin creates the folder and both files. It fails if a file exists. When it returns nil, the names of
+// the files are on disk too.
 func (a *archiveFiles) begin(run string) error {
 	if err := os.Mkdir(a.folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -55,7 +56,7 @@ func (a *archiveFiles) begin(run string) error {
 	return err
 }
 
-// syncFolder does nothing on Windows, which has no such thing.
+// syncFolder syncs a folder to disk. On Windows it does nothing, because Windows cannot sync a folder.
 func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -67,7 +68,7 @@ func syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// close closes them; all was on disk before.
+// close closes the files. Their content is already on disk.
 func (a *archiveFiles) close() (err error) {
 	for _, f := range a.files {
 		err = errors.Join(err, f.Close())

@@ -11,13 +11,13 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 )
 
-// backupCmd is keyseatd backup.
+// backupCmd is the command keyseatd backup.
 type backupCmd struct {
 	databaseFlag
 	File string `arg:"" help:"The file to write; it must not exist yet." validate:"required"`
 }
 
-// Help says what is in the file, and how the command is called.
+// Help explains what the file contains and shows examples.
 func (*backupCmd) Help() string {
 	return examples("It copies an SQLite database as it is at one moment, while daemons serve. The copy is complete, checked and on disk "+
 		"before it gets its name. Only its owner can read it (mode 0600). It holds nothing that was erased, and not the master keys: "+
@@ -26,8 +26,8 @@ func (*backupCmd) Help() string {
 		"keyseatd backup --database sqlite:/var/lib/keyseat/keyseat.db monday.db")
 }
 
-// Run writes the backup, and says what is in it. It leaves the schema as it is, because a backup comes before
-// an upgrade.
+// Run writes the backup and prints a summary. It does not migrate the schema, because users make a backup
+// before an upgrade.
 func (b *backupCmd) Run(ctx context.Context, c console) error {
 	if err := b.onlySQLite("backup", b.File); err != nil {
 		return err
@@ -50,7 +50,8 @@ func (b *backupCmd) Run(ctx context.Context, c console) error {
 	return err
 }
 
-// onlySQLite refuses a command on a file for another database, and for no file.
+// onlySQLite returns a usage error if the database is not SQLite, or if file is "-". A
+// backup must be a named file, because it is checked by opening it.
 func (d databaseFlag) onlySQLite(command, file string) error {
 	switch {
 	case !strings.HasPrefix(d.Database, embedded):
@@ -61,12 +62,13 @@ func (d databaseFlag) onlySQLite(command, file string) error {
 	return nil
 }
 
-// held says what a backup holds.
+// held returns a summary of a backup's contents.
 func held(got bunstore.Contents) string {
 	return fmt.Sprintf("%d keys and %d open tasks", got.Keys, got.Open)
 }
 
-// bytes shows on a terminal how many bytes of a size have been written. done takes that away.
+// bytes shows a progress bar on a terminal: n of size bytes are written. done removes the bar. progress is
+// nil if standard error is not a terminal.
 func (c console) bytes(what string) (progress func(n, size int64), done func()) {
 	bar := c.bar(what, -1, progressbar.OptionShowBytes(true))
 	if bar == nil {

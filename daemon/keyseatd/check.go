@@ -13,7 +13,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 )
 
-// checker knows the rules in the commands' validate tags, and calls a field what its flag is called.
+// checker validates the validate tags of the commands' fields. Its errors call a field by the name of its
+// flag.
 var checker = newChecker()
 
 func newChecker() *validator.Validate {
@@ -21,20 +22,20 @@ func newChecker() *validator.Validate {
 	v.RegisterTagNameFunc(label)
 	for rule, holds := range map[string]validator.Func{"database": isDatabase, "listen": isListen, "text": isText} {
 		if err := v.RegisterValidation(rule, holds); err != nil {
-			panic(err) // because only a program's fault brings it about
+			panic(err) // only a programming error causes it
 		}
 	}
 	return v
 }
 
-// isListen is the rule "listen" of a validate tag: an address to listen on, port 0 for any free one.
+// isListen implements the validate rule "listen": HOST:PORT, where port 0 selects a free port.
 func isListen(f validator.FieldLevel) bool {
 	_, port, err := net.SplitHostPort(f.Field().String())
 	_, bad := strconv.ParseUint(port, 10, 16)
 	return err == nil && bad == nil
 }
 
-// label is what a field is called on the command line.
+// label returns the name of a field on the command line: --flag, or ARGUMENT if it is positional.
 func label(f reflect.StructField) string {
 	name := f.Tag.Get("name")
 	if name == "" {
@@ -46,8 +47,8 @@ func label(f reflect.StructField) string {
 	return "--" + name
 }
 
-// check holds a command's fields to their validate tags. The error is a [usageError] that names the
-// first flag at fault and what it must be, never its value, which may be secret.
+// check validates a command's fields against their validate tags. The error is a [usageError]. It names
+// the first invalid flag and its rule, but never the value, because the value may be secret.
 func check(fields any) error {
 	err := checker.Struct(fields)
 	var faults validator.ValidationErrors
@@ -58,15 +59,15 @@ func check(fields any) error {
 	return usageError{fmt.Errorf("%s %s%s", fault.Field(), must(fault.Tag(), fault.Param()), missing[fault.Field()])}
 }
 
-// missing says what to give where a required flag is missing.
+// missing has a hint for required flags: the values that a user can give.
 var missing = map[string]string{
 	"--connector": ": give the https:// URL of the service that carries tasks out, or sim for a trial",
 }
 
-// isText is the rule "text" of a validate tag: what a cell of a file can hold.
+// isText implements the validate rule "text": a text that fits into a cell of a CSV file.
 func isText(f validator.FieldLevel) bool { return csvfile.CheckText(f.Field().String()) == nil }
 
-// must says what a rule asks for.
+// must returns the end of an error message for a validate rule, such as "must be at least 3".
 func must(rule, param string) string {
 	switch rule {
 	case "required", "required_if", "required_unless":

@@ -9,8 +9,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// checkVariables refuses a variable with characters that nobody sees. An env file with the line ends of Windows
-// has one in each value: a path of a database would then name a new, empty file.
+// checkVariables refuses an environment variable with invisible characters. For example, an env file with
+// Windows line ends adds a carriage return to each value. The path of a database would then name a new,
+// empty file.
 func (env environment) checkVariables(flags []*kong.Flag) error {
 	for _, flag := range flags {
 		value, _ := env.value(flag)
@@ -22,8 +23,9 @@ func (env environment) checkVariables(flags []*kong.Flag) error {
 	return nil
 }
 
-// checkText refuses invisible characters anywhere in a setting, and white space at its ends. The items of a
-// list are trimmed, so that there white space is no error. The error does not quote the value, which may be secret.
+// checkText refuses invisible characters in a setting, and white space at its start or end. In a list,
+// white space there is allowed, because items are trimmed later. The error does not quote the value, because the
+// value may be secret.
 func checkText(value string, list bool) error {
 	for _, r := range value {
 		switch {
@@ -39,8 +41,8 @@ func checkText(value string, list bool) error {
 	return nil
 }
 
-// checkArguments refuses control characters in flags and in the names of files. A code is left alone, because it
-// is trimmed as it is read.
+// checkArguments refuses control characters in flags and in positional arguments. It does not check a
+// key's code, because the command trims the code when it parses it.
 func checkArguments(path []*kong.Path) error {
 	for _, p := range path {
 		switch {
@@ -58,7 +60,8 @@ func hasControl(v *kong.Value) bool {
 	return is && strings.ContainsFunc(text, unicode.IsControl)
 }
 
-// A textList is the value of a flag that takes several, separated by commas. White space around each is dropped.
+// A textList is the value of a flag with several items, separated by commas. White space around each item
+// is removed.
 type textList []string
 
 // Decode implements [kong.MapperValue].

@@ -7,11 +7,11 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// A candidate is what a word can become.
+// A candidate is a possible completion of a word, with its help text.
 type candidate struct{ text, help string }
 
-// complete finds what the last of the words after the program's name can become; nothing where it is a
-// file, or what only the database knows.
+// complete returns the possible completions of the last word. words are the words after the program's
+// name. The result is empty for file names and for values that only the database knows.
 func complete(root *kong.Node, words []string) []candidate {
 	if len(words) == 0 {
 		words = []string{""}
@@ -22,7 +22,7 @@ func complete(root *kong.Node, words []string) []candidate {
 		w.step(word)
 	}
 	if words[last] == "=" {
-		words[last] = "" // bash makes a word of its own of it
+		words[last] = "" // bash passes = as a separate word
 	}
 	var found []candidate
 	for _, c := range w.candidates(words[last]) {
@@ -33,17 +33,17 @@ func complete(root *kong.Node, words []string) []candidate {
 	return found
 }
 
-// A walk is where a command line has come to.
+// A walk is the state of the parser after some words of the command line.
 type walk struct {
 	node    *kong.Node
-	flag    *kong.Flag // that waits for its value
-	args    int        // positional ones that there were
-	literal bool       // after --, where nothing is a flag
+	flag    *kong.Flag // the flag whose value comes next; nil: none
+	args    int        // the number of positional arguments so far
+	literal bool       // after --, where no word is a flag
 }
 
 func (w *walk) step(word string) {
 	switch {
-	case word == "=": // stands between a flag and its value
+	case word == "=": // separates a flag from its value
 	case w.flag != nil:
 		w.flag = nil
 	case word == "--":
@@ -67,7 +67,7 @@ func (w *walk) enter(word string) {
 	w.args++
 }
 
-// find is the flag of that name, without a value in the same word.
+// find returns the flag with the name in word, or nil. word must not contain a value (--flag=value).
 func (w *walk) find(word string) *kong.Flag {
 	for _, f := range w.flags() {
 		if word == "--"+f.Name {
@@ -117,7 +117,7 @@ func (w *walk) names() []candidate {
 	return all
 }
 
-// values are those of a flag or an argument that has only some.
+// values returns the possible values of a flag or argument with an enum. Each is prefixed with before.
 func values(v *kong.Value, before string) []candidate {
 	if v.Enum == "" {
 		return nil

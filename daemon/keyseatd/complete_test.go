@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// completions are what the words can be completed to.
+// completions returns the possible completions of the last word, separated by spaces.
 func completions(sh shell, words ...string) string {
 	sh.Helper()
 	var all []string
@@ -24,7 +24,7 @@ func completions(sh shell, words ...string) string {
 	return strings.Join(all, " ")
 }
 
-var completed = map[string]string{ // a word a space; an empty one is after the last space
+var completed = map[string]string{ // words are separated by a space; an empty word follows the last space
 	"ser":                            "serve",
 	"keys re":                        "revoke restore reset",
 	"keys show --output ":            "table json",
@@ -50,7 +50,7 @@ func TestComplete(t *testing.T) {
 	for line, want := range completed {
 		got := completions(sh, strings.Split(line, " ")...)
 		if line == "nothing such " {
-			continue // it need only not fail
+			continue // it must not fail; the result does not matter
 		}
 		if got != want {
 			t.Errorf("%s: %s, not %s", line, got, want)
@@ -62,8 +62,9 @@ func TestComplete(t *testing.T) {
 	sh.fails(exitUsage, "<shell> must be one of", "", "completion", "powershell")
 }
 
-// TestCompletionInShells lets the shells themselves complete. Where the programs of other tests may be missing, only
-// the script of a missing shell is read. Bash is always there, because make and the README need it.
+// TestCompletionInShells checks the completion in the shells themselves. A missing shell is an error
+// unless programs may be missing for tests; then only the script is read. Bash is always present, because
+// make and the README need it.
 func TestCompletionInShells(t *testing.T) {
 	dir := t.TempDir()
 	program := "#!/bin/sh\n" + asProgram + "=1 exec '" + os.Args[0] + "' \"$@\"\n"

@@ -6,12 +6,12 @@ import (
 	"io"
 )
 
-// completionCmd is keyseatd completion.
+// completionCmd is the command keyseatd completion.
 type completionCmd struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"The shell: ${enum}."`
 }
 
-// Help says where the script goes.
+// Help explains how to load the script.
 func (*completionCmd) Help() string {
 	return examples("The script goes into what the shell reads when it starts.",
 		"source <(keyseatd completion bash)",
@@ -22,7 +22,8 @@ func (*completionCmd) Help() string {
 //go:embed completion
 var completionScripts embed.FS
 
-// Run prints the shell's script. It asks keyseatd complete at each tab, so it never grows old.
+// Run prints the completion script of the shell. The script calls keyseatd complete at each tab, so it
+// never becomes outdated.
 func (k *completionCmd) Run(_ context.Context, c console) error {
 	script, err := completionScripts.ReadFile("completion/keyseatd." + k.Shell)
 	if err != nil {
@@ -32,15 +33,15 @@ func (k *completionCmd) Run(_ context.Context, c console) error {
 	return err
 }
 
-// completeCmd is keyseatd complete, which the scripts ask.
+// completeCmd is the command keyseatd complete. The completion scripts call it.
 type completeCmd struct {
 	Words []string `arg:"" optional:"" help:"The words after keyseatd, the last of them perhaps half typed or empty."`
 }
 
-// Help shows how it is called.
+// Help shows an example.
 func (*completeCmd) Help() string { return examples("", "keyseatd complete keys imp") }
 
-// Run prints what the last word can become, each on a line with its help after a tab.
+// Run prints the completions of the last word, one per line: the word, a tab and its help text.
 func (k *completeCmd) Run(_ context.Context, c console) error {
 	parser, err := newParser(c, func(int) {})
 	if err != nil {

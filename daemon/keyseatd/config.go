@@ -10,7 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// configCmd is keyseatd config: it takes what serve takes, and shows it.
+// configCmd is the command keyseatd config. It accepts the flags of serve and prints their values.
 type configCmd struct {
 	serveCmd
 	outputFlag
@@ -18,7 +18,7 @@ type configCmd struct {
 	settings []setting
 }
 
-// Help says what the file of --config is like, and how it is called.
+// Help explains the file of --config and shows examples.
 func (*configCmd) Help() string {
 	return examples(
 		`It takes what serve takes, and prints each value with its source: flag, environment, file or default; what is secret is hidden. `+
@@ -30,7 +30,8 @@ func (*configCmd) Help() string {
 	)
 }
 
-// Run shows what serve would run with, and then fails as serve would before it opens a database.
+// Run prints the settings. Then it fails with the error that serve would return before it opens a
+// database.
 func (k *configCmd) Run(_ context.Context, c console) error {
 	if err := list(c.out, k.outputFlag, settingHeader, each(k.settings)); err != nil {
 		return err
@@ -42,12 +43,12 @@ func (k *configCmd) Run(_ context.Context, c console) error {
 	return err
 }
 
-// late implements [latecomer]: what is wrong is told beside what is in force.
+// late implements [latecomer], because the command prints the settings even if one is invalid.
 func (*configCmd) late() {}
 
 const settingHeader = "NAME VALUE SOURCE"
 
-// A setting is a flag in force. What is secret in its value is not shown.
+// A setting is a flag with its current value and source. Secret parts of the value are hidden.
 type setting struct {
 	Name   string `json:"name"`
 	Value  string `json:"value"`
@@ -56,7 +57,7 @@ type setting struct {
 
 func (s setting) cells() []string { return []string{s.Name, s.Value, s.Source} }
 
-// AfterApply finds out where each value has come from, while kong knows.
+// AfterApply collects the settings. It runs while kong still knows the source of each value.
 func (k *configCmd) AfterApply(c *kong.Context, f *configFile, env environment) error { //nolint:unparam // kong calls only what can fail
 	for _, flag := range slices.Concat(c.Model.Flags, c.Selected().Flags) {
 		if variable(flag) != "" {

@@ -16,13 +16,15 @@ import (
 	"github.com/keyseat/keyseat/internal/secretfile"
 )
 
-// A configFile is what the file of --config says: names of serve's flags, and their values as an
-// environment variable would have them. It gives other commands the flags that they share with serve.
+// A configFile holds the values of the --config file by the names of serve's flags. Each value has the
+// format of an environment variable. Other commands use the values of the flags that they share with
+// serve.
 type configFile struct{ values map[string]string }
 
 var _ kong.Resolver = (*configFile)(nil)
 
-// BeforeResolve checks the variables, and reads the file that the command line or the environment names.
+// BeforeResolve checks the environment variables. Then it reads the config file that --config or
+// KEYSEAT_CONFIG names.
 func (*commands) BeforeResolve(c *kong.Context, f *configFile, env environment) error {
 	if err := env.checkVariables(c.Flags()); err != nil {
 		return err
@@ -46,13 +48,14 @@ func (*commands) BeforeResolve(c *kong.Context, f *configFile, env environment) 
 	return nil
 }
 
-// read reads a JSON object. Its errors quote no value, because one may hold a password.
+// read parses a JSON object from a file. Its errors never quote a value, because a value may contain a
+// password.
 func (f *configFile) read(path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		var cause *os.PathError
 		if errors.As(err, &cause) {
-			return cause.Err // the caller names the file
+			return cause.Err // the caller adds the file's name
 		}
 		return err
 	}
@@ -65,7 +68,7 @@ func (f *configFile) read(path string) error {
 	return f.checkMode(path)
 }
 
-// checkMode refuses a file that has a password or a token in a URL, and that other users can read.
+// checkMode refuses a file that other users can read, if a URL in the file has a password or a token.
 func (f *configFile) checkMode(path string) error {
 	info, err := os.Stat(path)
 	if err != nil || !slices.ContainsFunc(slices.Collect(maps.Values(f.values)), hasPassword) {
@@ -126,7 +129,7 @@ func (f *configFile) entry(in *json.Decoder) error {
 
 var errValue = errors.New("must be a text, a number, true or false, or a list of texts")
 
-// spell writes a value as it would stand in an environment variable.
+// spell formats a value as an environment variable.
 func spell(value any) (string, error) {
 	switch value := value.(type) {
 	case string:
@@ -147,10 +150,10 @@ func spell(value any) (string, error) {
 	return "", errValue
 }
 
-// check refuses names that are no flag of serve, all at once.
+// check refuses names that are not flags of serve. The error lists all of them.
 func (f *configFile) check() error {
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(f.values)), func(name string) bool {
-		return settings()[name] && name != "config" // because a file does not name another
+		return settings()[name] && name != "config" // a config file cannot name another one
 	})
 	if len(names) == 0 {
 		return nil
@@ -158,7 +161,7 @@ func (f *configFile) check() error {
 	return fmt.Errorf("serve has no flag %s", strings.Join(names, ", "))
 }
 
-// Validate implements [kong.Resolver]. What is wrong has been found when the file was read.
+// Validate implements [kong.Resolver]. It does nothing, because BeforeResolve has checked the file.
 func (*configFile) Validate(*kong.Application) error { return nil }
 
 // Resolve implements [kong.Resolver].

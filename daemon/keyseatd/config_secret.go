@@ -7,13 +7,13 @@ import (
 
 const hidden = "***"
 
-// harmless are the parameters of a URL that can be shown. What is not known to be harmless is not.
+// harmless are the URL parameters that may be printed. Every other parameter is hidden.
 var harmless = []string{
 	"application_name", "channel_binding", "connect_timeout", "sslcert", "sslkey", "sslmode", "sslrootcert", "target_session_attrs",
 }
 
-// redacted hides what may be secret in a value that is a URL: a password or a token before the host,
-// and parameters. It parses nothing, because a URL that is at fault has secrets too.
+// redacted hides the secrets in a value that is a URL: a password or a token before the host, and unknown
+// parameters. It works on the text without a URL parser, because an invalid URL may contain secrets too.
 func redacted(value string) string {
 	scheme, rest, isURL := strings.Cut(value, "://")
 	if !isURL {
@@ -36,7 +36,8 @@ func hasPassword(value string) bool {
 	return redacted(place) != place || strings.Contains("&"+query, "&password=")
 }
 
-// account is what stands before the @: the user of a database is shown, anything else may be a token.
+// account returns the printable form of the part before the @. A database URL shows the user's name.
+// Anything else is hidden, because it may be a token.
 func account(scheme, userinfo string) string {
 	name, _, password := strings.Cut(userinfo, ":")
 	switch {

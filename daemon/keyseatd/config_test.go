@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestRedacted holds that of a URL only what cannot be secret is shown.
+// TestRedacted checks that only those parts of a URL are shown that cannot be secret.
 func TestRedacted(t *testing.T) {
 	for value, want := range map[string]string{
 		"":                                     "",
@@ -30,7 +30,7 @@ func TestRedacted(t *testing.T) {
 	}
 }
 
-// TestConfigFile holds that a file is read to the letter, or refused with a word on why.
+// TestConfigFile checks that a config file is read exactly, or refused with an explanation.
 func TestConfigFile(t *testing.T) {
 	sh := shell{T: t, dir: t.TempDir()}
 	for text, want := range map[string]string{
@@ -59,7 +59,7 @@ func TestConfigFile(t *testing.T) {
 		if strings.Contains(text, `"connector"`) {
 			sh.env = nil
 		}
-		head := "" // what is in force is shown where it can be told
+		head := "" // the settings are printed unless the file cannot be parsed
 		if strings.HasPrefix(want, "--") && !strings.Contains(want, "expected") && !strings.HasPrefix(want, "--log") {
 			head = "NAME"
 		}
@@ -73,7 +73,7 @@ func TestConfigFile(t *testing.T) {
 	sh.failsAfter("NAME", exitFailed, "--connector-token-file", "", "config", "--connector=https://h", "--connector-token-file", "nowhere")
 }
 
-// TestConfigShowsItsSources holds that flags win over variables, and these over the file.
+// TestConfigShowsItsSources checks that flags override variables, and variables override the file.
 func TestConfigShowsItsSources(t *testing.T) {
 	sh := shell{T: t, dir: t.TempDir()}
 	path := sh.file("config.json", `{"workers": 3, "lease": "9s", "drain": "4s", "trusted-proxies": ["10.0.0.0/8", "::1"],

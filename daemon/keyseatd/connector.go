@@ -15,7 +15,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// connectorFlags say who carries tasks out. There is no default: none may pretend to deliver.
+// connectorFlags select the connector. There is no default, because a daemon must not pretend to deliver
+// when a flag is missing.
 type connectorFlags struct {
 	Connector          string        `validate:"required" placeholder:"URL" help:"Base URL of the service that carries tasks out, or sim."`
 	ConnectorPlaintext bool          `help:"Allow http:// to a connector that is not on loopback."`
@@ -42,7 +43,7 @@ func (f connectorFlags) connector(noProxy bool, log *slog.Logger) (tasks.Connect
 	return c, nil
 }
 
-// connectorFault says what is wrong in terms of the flags.
+// connectorFault translates an error of the connector into terms of the flags.
 func connectorFault(err error) error {
 	switch {
 	case errors.Is(err, httpconnector.ErrBase):
@@ -57,10 +58,10 @@ func connectorFault(err error) error {
 	return fmt.Errorf("--connector: %w", err)
 }
 
-// byteOrderMark begins a text file that some editors write.
+// byteOrderMark is the character that some editors write at the start of a file.
 const byteOrderMark = "\ufeff"
 
-// readToken reads the one line of a token file; no file is no token.
+// readToken reads a token file, which has one line. An empty path returns an empty token.
 func readToken(path string) (tasks.Secret, error) {
 	if path == "" {
 		return tasks.Secret{}, nil
@@ -76,7 +77,7 @@ func readToken(path string) (tasks.Secret, error) {
 	return tasks.NewSecret(token), nil
 }
 
-// named puts the name of a flag or a file before an error.
+// named adds the name of a flag or a file to an error. It returns nil if err is nil.
 func named(name string, err error) error {
 	if err == nil {
 		return nil
@@ -84,13 +85,13 @@ func named(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// readPrivate reads a file that is fit to hold a secret.
+// readPrivate reads a file with a secret. It refuses a file that other users can read.
 func readPrivate(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = file.Close() }() // it was only read
+	defer func() { _ = file.Close() }() // the file was only read
 	info, err := file.Stat()
 	if err == nil {
 		err = secretfile.Check(path, info)

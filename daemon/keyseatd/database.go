@@ -13,7 +13,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 )
 
-// databaseFlag says where the store is.
+// databaseFlag selects the database.
 type databaseFlag struct {
 	Database            string `help:"The database: sqlite:PATH or a postgres:// URL." default:"sqlite:keyseat.db" placeholder:"URL" validate:"database"`
 	DatabaseDistributed bool   `help:"Do without SKIP LOCKED, and without locks on keys and tasks. Found out where Citus has distributed the tables."`
@@ -21,21 +21,21 @@ type databaseFlag struct {
 	DatabaseConns       int    `default:"16" validate:"min=2,max=10000" placeholder:"N" help:"Most connections of serve to the database. Other commands have 2."`
 }
 
-// commandConns is the most connections of a command that does not serve, so that it can connect where
-// few are left.
+// commandConns is the maximum number of connections of a command other than serve. It is small, so that a
+// command can connect when the database has few free connections.
 const commandConns = 2
 
 const embedded = "sqlite:"
 
-// isDatabase is the rule "database" of a validate tag.
+// isDatabase implements the validate rule "database": sqlite:PATH or a postgres:// URL.
 func isDatabase(f validator.FieldLevel) bool {
 	url := f.Field().String()
 	path, file := strings.CutPrefix(url, embedded)
 	return file && path != "" && path[0] != ':' || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
-// open does something with a store that is there, its schema brought up to date. An SQLite file is
-// not made: a mistyped path would look like an empty store.
+// open calls do with the store of an existing database and migrates its schema first. It does not create
+// an SQLite file, because a mistyped path would then look like an empty store.
 func (d databaseFlag) open(ctx context.Context, do func(s *bunstore.Store) error) error {
 	if err := d.exists(); err != nil {
 		return err
@@ -43,7 +43,7 @@ func (d databaseFlag) open(ctx context.Context, do func(s *bunstore.Store) error
 	return d.create(ctx, do)
 }
 
-// exists refuses an SQLite file that is not there.
+// exists returns an error if the database is an SQLite file that does not exist.
 func (d databaseFlag) exists() error {
 	if d.missing() {
 		return fmt.Errorf("no database at %s: name it with --database, or make it with `keyseatd migrate`", strings.TrimPrefix(d.Database, embedded))
@@ -51,19 +51,19 @@ func (d databaseFlag) exists() error {
 	return nil
 }
 
-// missing says whether the database is an SQLite file that is not there.
+// missing reports whether the database is an SQLite file that does not exist.
 func (d databaseFlag) missing() bool {
 	path, file := strings.CutPrefix(d.Database, embedded)
 	_, err := os.Stat(path)
 	return file && errors.Is(err, fs.ErrNotExist)
 }
 
-// create is [databaseFlag.open] that makes an SQLite file where there is none.
+// create works like [databaseFlag.open], but it creates an SQLite file that does not exist.
 func (d databaseFlag) create(ctx context.Context, do func(s *bunstore.Store) error) error {
 	return d.with(ctx, bunstore.Options{Dedicated: true, Conns: commandConns}, do)
 }
 
-// with is [databaseFlag.create] with further options.
+// with works like [databaseFlag.create], with further options of the store.
 func (d databaseFlag) with(ctx context.Context, o bunstore.Options, do func(s *bunstore.Store) error) error {
 	o.Distributed, o.Pooler = d.DatabaseDistributed, bunstore.Pooler(d.DatabasePooler)
 	s, err := openStore(ctx, d.Database, o)

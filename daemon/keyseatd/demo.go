@@ -24,22 +24,22 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// demoCmd is everything in one process, on a database that goes with it.
+// demoCmd runs a complete daemon in one process. It deletes its database at the end.
 type demoCmd struct {
 	SimDelay time.Duration `default:"3s" validate:"min=0" placeholder:"3s" help:"How long the simulated provider takes."`
 	LogLevel string        `default:"warn" enum:"debug,info,warn,error" help:"What is logged: debug, info, warn or error."`
 }
 
-// Help shows how it is called.
+// Help shows examples.
 func (*demoCmd) Help() string {
 	return examples("",
 		"keyseatd demo",
 		"keyseatd demo --sim-delay 30s")
 }
 
-// Run serves a shop with something in it until a signal.
+// Run serves a demo shop with sample data until a signal arrives.
 func (d *demoCmd) Run(ctx context.Context, c console) (err error) {
-	signal.Ignore(syscall.SIGPIPE) // or nobody would remove the folder after `keyseatd demo | head`
+	signal.Ignore(syscall.SIGPIPE) // so that the folder is removed after `keyseatd demo | head`
 	folder, err := os.MkdirTemp("", "keyseat-demo-")
 	if err != nil {
 		return err
@@ -76,7 +76,8 @@ func (d *demoCmd) serve(ctx context.Context, c console, s *serveCmd, store *buns
 	return server.Run(ctx)
 }
 
-// settings are those of a daemon that lives in a folder and listens for nobody else.
+// settings returns the settings of a demo daemon. All its files are in folder. It has no admin listener, and
+// Run gives it a loopback address.
 func (d *demoCmd) settings(folder string) *serveCmd {
 	s := &serveCmd{
 		Workers: 64, TaskAttempts: 8, TaskBackoff: 2 * time.Second, TaskDeadline: 15 * time.Minute,
@@ -89,7 +90,8 @@ func (d *demoCmd) settings(folder string) *serveCmd {
 	return s
 }
 
-// freeListen is the address, or one on a free port where that is taken.
+// freeListen returns address if it can be listened on. If the address is in use, it returns one with a
+// free port instead.
 func freeListen(ctx context.Context, address string) (string, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -101,7 +103,8 @@ func freeListen(ctx context.Context, address string) (string, error) {
 	return address, l.Close()
 }
 
-// lingering is a simulator that never finishes with one account, so that there is a key in the queue.
+// lingering is a simulator that never finishes the task of one account. Therefore the demo has a key in
+// the queue.
 type lingering struct{ tasks.Connector }
 
 const lingers = "pending@example.com"
@@ -113,13 +116,14 @@ func (l lingering) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.Conne
 	return l.Connector.Do(ctx, o)
 }
 
-// An exhibit is a key that the demo has, and what there is to see.
+// An exhibit is a sample key of the demo with a description.
 type exhibit struct {
 	code keys.Code
 	what string
 }
 
-// furnish fills the shop: plans in several countries and a key in every state.
+// furnish fills the store with sample data: plans in several countries, and a key in every state. It
+// returns the keys for the user to try.
 func furnish(ctx context.Context, store *bunstore.Store, engine tasks.Engine) ([]exhibit, error) {
 	if err := store.EditPlans(ctx, demoPlans()); err != nil {
 		return nil, err
@@ -146,7 +150,7 @@ func demoPlans() []stock.PlanEdit {
 	return edits
 }
 
-// demoKeys makes a key in every state; the last one is to be put into the queue.
+// demoKeys returns a key for every state. The caller puts the last key into the queue.
 func demoKeys() ([]keys.Key, []exhibit) {
 	bought := time.Now().Add(-60 * 24 * time.Hour)
 	used := bought.Add(24 * time.Hour)
@@ -172,13 +176,13 @@ func demoKeys() ([]keys.Key, []exhibit) {
 	return all, list
 }
 
-// entropy draws what makes a code that nobody can guess.
+// entropy returns random bytes for a code that cannot be guessed.
 func entropy() (random [keys.EntropyBytes]byte) {
-	_, _ = rand.Read(random[:]) // never fails: it crashes the program instead
+	_, _ = rand.Read(random[:]) // never fails: rand.Read crashes the program instead
 	return random
 }
 
-// show prints what there is to see and try.
+// show prints the sample keys and commands to try.
 func show(c console, api string, list []exhibit) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "keyseat is serving a demo at %s (Ctrl-C ends it, and nothing is kept)\n", api)
@@ -187,7 +191,7 @@ func show(c console, api string, list []exhibit) error {
 	for _, s := range list {
 		_, _ = fmt.Fprintf(table, "  %s\t%s\n", s.code, s.what)
 	}
-	_ = table.Flush() // a buffer takes all
+	_ = table.Flush() // writing to a buffer does not fail
 	fresh, used := list[0].code, list[2].code
 	fmt.Fprintf(&b, `
 Try:

@@ -1,9 +1,11 @@
-// Command keyseatd serves keyseat's API and is its operator's tool.
+// Command keyseatd serves keyseat's API and is the tool for its operators.
 //
-// Each command is a type with the flags as its fields and a method Run, in a file of its own;
-// [commands] lists them. What Run returns becomes the exit status and the one line on standard
-// error. Everything a command may touch comes in through [run]: nothing here reads the process's
-// arguments, environment or streams but main.
+// Each command is a type in a file of its own. Its fields are the flags, and its method Run does the work.
+// [commands] lists all commands. The error of Run determines the exit status, and its text is the one line
+// on standard error.
+//
+// Everything that a command needs from the process is a parameter of [run]. Only main reads the process's
+// arguments, environment and streams.
 //
 //	arguments ┐
 //	KEYSEAT_… ┤

@@ -16,7 +16,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// doctorCmd is keyseatd doctor.
+// doctorCmd is the command keyseatd doctor.
 type doctorCmd struct {
 	databaseFlag
 	outputFlag
@@ -24,10 +24,11 @@ type doctorCmd struct {
 	MasterKeyFile string `placeholder:"FILE" help:"Keys that encrypt what is secret; with them the secrets of open tasks are tried."`
 }
 
-// staleLease is how long ago a lease may have run out: any daemon would have taken it over by then.
+// staleLease is the time after which an expired lease is a finding. A running daemon takes a task over
+// much sooner.
 const staleLease = 10 * time.Minute
 
-// Help says what it looks at, and how it is called.
+// Help explains what the doctor examines and shows examples.
 func (*doctorCmd) Help() string {
 	return examples("It looks at every key, task and plan, and tells what is wrong, what that means, what a repair would do and "+
 		"what only you can decide. Without --repair nothing is changed. Daemons may serve meanwhile. "+
@@ -36,7 +37,7 @@ func (*doctorCmd) Help() string {
 		"keyseatd doctor --master-key-file master.key", "keyseatd doctor --repair")
 }
 
-// Run prints what is found.
+// Run prints the findings. It returns an error if problems are left.
 func (d *doctorCmd) Run(ctx context.Context, c console) error {
 	sealer, err := d.sealer()
 	if err != nil {
@@ -63,7 +64,7 @@ func (d *doctorCmd) Run(ctx context.Context, c console) error {
 	})
 }
 
-// unfinished says that repairs are stored although the report broke off.
+// unfinished adds to the error of an incomplete report that completed repairs are stored.
 func (d *doctorCmd) unfinished(err error) error {
 	if !d.Repair {
 		return err
@@ -71,7 +72,7 @@ func (d *doctorCmd) unfinished(err error) error {
 	return fmt.Errorf("%w; what was repaired before stays so: `keyseatd doctor` shows what is left", err)
 }
 
-// sealer is nil where no file is given.
+// sealer opens the master keys. It returns nil if no file is given.
 func (d *doctorCmd) sealer() (tasks.Sealer, error) {
 	if d.MasterKeyFile == "" {
 		return nil, nil //nolint:nilnil // secrets are not tried then
@@ -79,7 +80,7 @@ func (d *doctorCmd) sealer() (tasks.Sealer, error) {
 	return keyring.Open(d.MasterKeyFile)
 }
 
-// remaining passes findings on, and counts those that are left.
+// remaining yields the findings as lines. It counts the unrepaired ones in left.
 func remaining(found iter.Seq2[doctor.Finding, error], left *int) iter.Seq2[findingLine, error] {
 	return mapped(found, func(f doctor.Finding) findingLine {
 		if f.Done == "" {
@@ -103,12 +104,12 @@ func (d *doctorCmd) print(w io.Writer, found iter.Seq2[findingLine, error]) erro
 		f.print(out)
 	}
 	if n == 0 {
-		_, _ = fmt.Fprintln(out, "nothing is wrong") // Flush tells its error
+		_, _ = fmt.Fprintln(out, "nothing is wrong") // Flush returns its error
 	}
 	return out.Flush()
 }
 
-// A findingLine is a finding with what there is to say of it.
+// A findingLine is a finding with its advice.
 type findingLine struct {
 	Code   doctor.Code `json:"code"`
 	Key    keys.Code   `json:"key"`
@@ -116,9 +117,9 @@ type findingLine struct {
 	Plan   string      `json:"plan"`
 	Found  string      `json:"found"`
 	Means  string      `json:"means"`
-	Repair string      `json:"repair"` // "" where a repair does nothing
+	Repair string      `json:"repair"` // "" if no repair exists
 	Decide string      `json:"decide"`
-	Done   string      `json:"done"` // "" while it is left
+	Done   string      `json:"done"` // "" if not repaired
 }
 
 func newFindingLine(f doctor.Finding) findingLine {
@@ -128,7 +129,7 @@ func newFindingLine(f doctor.Finding) findingLine {
 
 func (f findingLine) cells() []string { return []string{string(f.Code), f.Found} }
 
-// print shows the finding to a person, as a paragraph.
+// print writes the finding as a paragraph for a person.
 func (f findingLine) print(w io.Writer) {
 	title := string(f.Code)
 	for _, where := range [][2]string{{"key", string(f.Key)}, {"task", f.Task}, {"plan", f.Plan}} {
@@ -136,7 +137,7 @@ func (f findingLine) print(w io.Writer) {
 			title += ", " + where[0] + " " + where[1]
 		}
 	}
-	_, _ = fmt.Fprintln(w, printable(title)) // the writer keeps its error
+	_, _ = fmt.Fprintln(w, printable(title)) // bufio.Writer keeps the error until Flush
 	for _, said := range [][2]string{
 		{"found", f.Found},
 		{"means", f.Means},

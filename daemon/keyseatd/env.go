@@ -9,8 +9,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// An environment is the process's variables. It gives a setting that is not on the command line the value of
-// its variable.
+// An environment holds the environment variables of the process. A setting that the command line does not
+// give takes the value of its variable.
 type environment map[string]string
 
 var _ kong.Resolver = environment{}
@@ -24,7 +24,7 @@ func parseEnviron(environ []string) environment {
 	return env
 }
 
-// Validate implements [kong.Resolver]. A variable that no flag knows is no error, only a warning.
+// Validate implements [kong.Resolver]. An unknown variable is not an error; it only causes a warning.
 func (environment) Validate(*kong.Application) error { return nil }
 
 // Resolve implements [kong.Resolver].
@@ -36,15 +36,16 @@ func (env environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (
 	return value, nil
 }
 
-// value gives the value of a flag's variable. An empty variable counts as not set, because unit files and
-// compose files unset a variable so. A flag with the tag "empty" is the exception: its empty value has a meaning.
+// value returns the value of a flag's variable. An empty variable counts as not set, because unit files
+// and compose files clear a variable this way. A flag with the tag "empty" is the exception, because its
+// empty value has a meaning.
 func (env environment) value(flag *kong.Flag) (value string, set bool) {
 	value, set = env[variable(flag)]
 	return value, set && (value != "" || flag.Tag.Has("empty"))
 }
 
-// variable names a setting's variable: KEYSEAT_MASTER_KEY_FILE is --master-key-file. A flag that is no setting
-// has none, because a variable that is left in a shell or a unit file must not act.
+// variable returns the name of a setting's variable: KEYSEAT_MASTER_KEY_FILE for --master-key-file. It
+// returns "" for a flag that is not a setting, because a forgotten variable must not trigger an action.
 func variable(flag *kong.Flag) string {
 	if !settings()[flag.Name] {
 		return ""
@@ -58,8 +59,8 @@ func variableOf(name string) string {
 
 const variablePrefix = "KEYSEAT_"
 
-// settings are the names of the flags that may stand in the environment: those of serve, and --config. A flag
-// of another command is a setting if serve has a flag of that name.
+// settings returns the names of the flags that have a variable: the flags of serve, and --config. A flag
+// of another command is a setting if serve has a flag of the same name.
 var settings = sync.OnceValue(func() map[string]bool {
 	names := map[string]bool{"config": true}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[serveCmd]()) {
@@ -70,7 +71,7 @@ var settings = sync.OnceValue(func() map[string]bool {
 	return names
 })
 
-// flagName spells a field's name as a flag's: TLSCert is tls-cert.
+// flagName converts a field's name to a flag's name: TLSCert becomes tls-cert.
 func flagName(field string) string {
 	var b strings.Builder
 	runes := []rune(field)

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestEnvironment holds that a variable stands for its setting, a flag wins, and an empty variable is not set.
+// TestEnvironment checks that a variable sets its setting, that a flag overrides it, and that an empty
+// variable counts as not set.
 func TestEnvironment(t *testing.T) {
 	t.Chdir(t.TempDir())
 	sh := shell{T: t, env: []string{"KEYSEAT_DATABASE=sqlite:elsewhere.db", "KEYSEAT_FILE=", "ODD"}}
@@ -24,7 +25,7 @@ func TestEnvironment(t *testing.T) {
 	sh.fails(exitUsage, "--workers", "", "serve", "--connector=sim")
 }
 
-// TestVariablesAreSettings holds that a variable never says what a command does.
+// TestVariablesAreSettings checks that a variable cannot set a flag that is not a setting.
 func TestVariablesAreSettings(t *testing.T) {
 	t.Chdir(t.TempDir())
 	sh := shell{T: t}
@@ -41,8 +42,8 @@ func TestVariablesAreSettings(t *testing.T) {
 	}
 }
 
-// TestUnknownVariables holds that a variable that looks like a setting and has no effect gets a warning, with the
-// setting that may be meant, and a variable of something else gets none.
+// TestUnknownVariables checks the warnings about variables. A variable that looks like a setting and has
+// no effect gets a warning with the probable setting. A variable of another program gets no warning.
 func TestUnknownVariables(t *testing.T) {
 	dir := t.TempDir()
 	database := "KEYSEAT_DATABASE=sqlite:" + filepath.Join(dir, "k.db")
@@ -79,8 +80,8 @@ func TestUnknownVariables(t *testing.T) {
 	}
 }
 
-// TestInvisibleCharacters holds that no setting has characters that nobody sees, wherever it comes from, and that
-// no file is made by such a name.
+// TestInvisibleCharacters checks that invisible characters in a setting are refused, whatever its source.
+// No file with such a name is created.
 func TestInvisibleCharacters(t *testing.T) {
 	t.Chdir(t.TempDir())
 	sh := shell{T: t}
@@ -129,7 +130,7 @@ func TestInvisibleCharacters(t *testing.T) {
 	}
 }
 
-// TestLists holds that white space around the items of a list is dropped, wherever the list comes from.
+// TestLists checks that white space around the items of a list is removed, whatever the list's source.
 func TestLists(t *testing.T) {
 	sh := shell{T: t, dir: t.TempDir()}
 	file := sh.file("config.json", `{"trusted-proxies": ["127.0.0.1", " 10.0.0.0/8 "]}`)
@@ -154,8 +155,8 @@ func TestLists(t *testing.T) {
 	sh.failsAfter("NAME", exitUsage, "--trusted-proxies[1] must be an address or a network, such as 10.0.0.0/8", "", "config", "--connector=sim")
 }
 
-// TestEmptyAdminListen holds that an empty variable turns the admin listener off, as its help says, and that an empty
-// variable of another setting leaves its default.
+// TestEmptyAdminListen checks that an empty variable turns the admin listener off, as its help states. An
+// empty variable of another setting leaves the default.
 func TestEmptyAdminListen(t *testing.T) {
 	sh := shell{T: t, env: []string{"KEYSEAT_ADMIN_LISTEN=", "KEYSEAT_LISTEN="}}
 	got := map[any]any{}

@@ -10,12 +10,13 @@ import (
 	"strings"
 )
 
-// foreign are variables that begin like keyseatd's and are not for it: its own tests' and those that
-// Kubernetes makes of a service whose name is keyseat, or begins with it.
+// foreign matches variables that start with KEYSEAT_ but are not settings. They belong to keyseatd's own
+// tests, or Kubernetes sets them for a service whose name starts with keyseat.
 var foreign = regexp.MustCompile(`^KEYSEAT_(TEST_.*|REQUIRE_.*|CRASH|SKEW|(.*_)?SERVICE_(HOST|PORT(_.*)?)|(.*_)?PORT(_\d+_.*)?)$`)
 
-// warnOfVariables warns of each variable that looks like a setting and has no effect. It uses the log of a
-// command that has one. Completion warns of nothing, because a shell calls it while somebody types.
+// warnOfVariables warns of each variable that looks like a setting but has no effect. It writes to the log
+// if the command has one, else to standard error. The completion command gives no warning, because a shell
+// runs it while a user types.
 func (c console) warnOfVariables(cmd command) {
 	if _, typing := cmd.(*completeCmd); typing {
 		return
@@ -26,15 +27,16 @@ func (c console) warnOfVariables(cmd command) {
 		}); ok {
 			logs.logger(c.err).Warn(text)
 		} else {
-			_, _ = fmt.Fprintf(c.err, "keyseatd: warning: %s\n", printable(text)) // the command goes on
+			_, _ = fmt.Fprintf(c.err, "keyseatd: warning: %s\n", printable(text)) // the command continues
 		}
 	}
 }
 
-// unknown says of each variable that has no effect what it is, and which one may be meant.
+// unknown returns a warning for each variable without an effect. The warning suggests the setting with a
+// similar name.
 func (env environment) unknown() (texts []string) {
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		upper := strings.ToUpper(strings.TrimPrefix(name, "\ufeff")) // which an editor may put before the first line
+		upper := strings.ToUpper(strings.TrimPrefix(name, "\ufeff")) // an editor may write a byte order mark before the first line
 		rest, ours := strings.CutPrefix(upper, variablePrefix)
 		if !ours || env[name] == "" || foreign.MatchString(name) {
 			continue
@@ -51,7 +53,7 @@ func (env environment) unknown() (texts []string) {
 	return texts
 }
 
-// nearest is the variable of the setting whose name is at most two typing errors away, or "".
+// nearest returns the variable of the setting whose name differs by at most two edits, or "".
 func nearest(rest string) (best string) {
 	least := 3
 	for name := range settings() {
@@ -63,7 +65,8 @@ func nearest(rest string) (best string) {
 	return best
 }
 
-// distance counts the bytes to insert, delete or replace that make b of a.
+// distance returns the number of bytes to insert, delete or replace to change a into b (Levenshtein
+// distance).
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// nobody is a user without rights, for a test that root runs.
+// nobody is the id of a user without rights, for a test that runs as root.
 const nobody = 65534
 
-// unprivileged runs the program as a user whom modes of files bind, in a folder of that user.
+// unprivileged runs the program as a user for whom file modes are enforced, in a folder of that user.
 func (sh shell) unprivileged(args ...string) string {
 	sh.Helper()
 	cmd := exec.CommandContext(sh.Context(), filepath.Join(sh.dir, "keyseatd"), args...)
@@ -29,7 +29,7 @@ func (sh shell) unprivileged(args ...string) string {
 	return string(said)
 }
 
-// TestPermissions takes away, one after the other, what a daemon needs of the files that it has made.
+// TestPermissions removes permissions on the daemon's files, one after the other, and checks each error.
 func TestPermissions(t *testing.T) {
 	dir, err := os.MkdirTemp("/tmp", "keyseat-permissions-") //nolint:usetesting // another user must reach it
 	if err != nil {
@@ -75,7 +75,7 @@ func TestPermissions(t *testing.T) {
 			"the user that runs keyseatd must be allowed to write the file and its folder\n"},
 	} {
 		path := filepath.Join(dir, c.name)
-		if f, err := os.OpenFile(path, os.O_CREATE, 0o600); err == nil { // the lock of serve is not there yet
+		if f, err := os.OpenFile(path, os.O_CREATE, 0o600); err == nil { // the lock file of serve does not exist yet
 			_ = f.Close()
 		}
 		if err := os.Chmod(path, c.mode); err != nil {

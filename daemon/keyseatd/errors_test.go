@@ -18,10 +18,10 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// goType finds a Go type in a text for people.
+// goType matches the name of a Go type in a message for people.
 var goType = regexp.MustCompile(`\*[a-z]+\.[A-Z]`)
 
-// checkSaid holds what is true of all that any command says on standard error.
+// checkSaid checks rules for everything that a command writes to standard error.
 func checkSaid(t *testing.T, args []string, said string) {
 	t.Helper()
 	for line := range strings.Lines(said) {
@@ -32,7 +32,7 @@ func checkSaid(t *testing.T, args []string, said string) {
 	}
 }
 
-// says runs a command that must fail, and compares its one line as a whole.
+// says runs a command that must fail, and compares its whole error message.
 func (sh shell) says(status int, want string, line string) {
 	sh.Helper()
 	out, err, got := sh.run("", strings.Fields(line)...)
@@ -41,7 +41,7 @@ func (sh shell) says(status int, want string, line string) {
 	}
 }
 
-// everyCommand are the commands that open a database, each with what it needs.
+// everyCommand lists the commands that open a database, with the required arguments.
 var everyCommand = []string{
 	"migrate", "keys export", "keys show A", "keys revoke A", "keys restore A", "keys reset A", "keys generate --count 1",
 	"keys import keys.csv", "keys import --dry-run keys.csv", "plans import plans.csv", "plans list", "plans retire p", "plans release t",
@@ -51,7 +51,7 @@ var everyCommand = []string{
 	"serve --connector https://127.0.0.1:1 --master-key-file master.key --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0",
 }
 
-// failing is a shell in a folder with the files that [everyCommand] needs.
+// failing returns a shell in a folder with the files that [everyCommand] needs.
 func failing(t *testing.T, database string) shell {
 	t.Helper()
 	dir := t.TempDir()
@@ -63,7 +63,7 @@ func failing(t *testing.T, database string) shell {
 	return sh
 }
 
-// TestEveryCommandWithoutADatabase holds that each command says the same of a database that cannot be used.
+// TestEveryCommandWithoutADatabase checks that all commands give the same error for an unusable database.
 func TestEveryCommandWithoutADatabase(t *testing.T) {
 	closed := closedPort(t)
 	folder, text := t.TempDir(), filepath.Join(t.TempDir(), "text")
@@ -91,18 +91,18 @@ func TestEveryCommandWithoutADatabase(t *testing.T) {
 	}
 }
 
-// closedPort is an address that nobody listens on.
+// closedPort returns an address without a listener.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }() // it was never used
+	defer func() { _ = l.Close() }() // the listener was never used
 	return l.Addr().String()
 }
 
-// TestSQLiteErrors are those of files that are there.
+// TestSQLiteErrors checks the errors for existing but unusable files.
 func TestSQLiteErrors(t *testing.T) {
 	t.Run("damaged", func(t *testing.T) {
 		sh := failing(t, "sqlite:keyseat.db")
@@ -114,7 +114,7 @@ func TestSQLiteErrors(t *testing.T) {
 		if _, err := f.WriteAt(make([]byte, 40<<12), 4<<12); err != nil {
 			t.Fatal(err)
 		}
-		_ = f.Close() // it was written
+		_ = f.Close() // the file was already written
 		_, said, _ := sh.run("", "keys", "export")
 		want := "keyseatd: the database file is damaged (SQLite " + sh.dir + "/keyseat.db, "
 		if !strings.HasPrefix(said, want) || !strings.HasSuffix(said, ", SQLITE_CORRUPT); stop the daemon and restore a backup\n") {
@@ -142,7 +142,8 @@ func TestSQLiteErrors(t *testing.T) {
 	})
 }
 
-// TestPostgresErrors are those of a server that answers, and of what is no such server.
+// TestPostgresErrors checks the errors for servers that refuse a connection, and for servers of another
+// kind.
 func TestPostgresErrors(t *testing.T) {
 	c := pgtest.Start(t, pgtest.Options{})
 	host := c.Host()
@@ -154,9 +155,9 @@ func TestPostgresErrors(t *testing.T) {
 	} {
 		c.Run(t, sql)
 	}
-	silent := port(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }) // until the other side closes
+	silent := port(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }) // until the client closes
 	web := port(t, func(conn net.Conn) {
-		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) // an error is that of the reader
+		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) // the client reports any error
 		_ = conn.Close()
 	})
 	for database, want := range map[string]string{
@@ -228,28 +229,28 @@ func TestPostgresErrors(t *testing.T) {
 	})
 }
 
-// hba is the file that says who may connect.
+// hba returns the path of the server's file of access rules.
 func hba(t *testing.T, c *pgtest.Cluster) (path string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), "postgres://keyseat@"+c.Host()+"/postgres?sslmode=disable")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }() // it has done its work
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }() // the connection is no longer needed
 	if err := conn.QueryRow(t.Context(), "SHOW hba_file").Scan(&path); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-// port takes connections and treats each so.
+// port listens on a free port and calls treat for each connection. It returns the address.
 func port(t *testing.T, treat func(net.Conn)) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() }) // which ends the loop
+	t.Cleanup(func() { _ = l.Close() }) // ends the loop
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -262,7 +263,7 @@ func port(t *testing.T, treat func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// TestFileErrors are those of all other files that a command reads or writes.
+// TestFileErrors checks the errors for all other files that a command reads or writes.
 func TestFileErrors(t *testing.T) {
 	sh := failing(t, "sqlite:keyseat.db")
 	sh.ok("admin-token", "add", "tokens", "--name", "shop", "--role", "read")
@@ -318,14 +319,14 @@ func TestFileErrors(t *testing.T) {
 	}
 }
 
-// TestAPortThatIsTaken holds that serve looks at its ports before it makes a file.
+// TestAPortThatIsTaken checks that serve tests its ports before it creates a file.
 func TestAPortThatIsTaken(t *testing.T) {
 	t.Chdir(t.TempDir())
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }() // it was never used
+	defer func() { _ = l.Close() }() // the listener was never used
 	sh, taken := shell{T: t}, l.Addr().String()
 	const serve = "serve --connector https://127.0.0.1:1 "
 	sh.says(exitFailed, "--listen: cannot listen on "+taken+": address already in use", serve+"--listen "+taken)

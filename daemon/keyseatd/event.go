@@ -4,7 +4,7 @@ import "github.com/keyseat/keyseat/daemon/shown"
 
 const eventHeader = "AT EVENT TASK? KIND OUTCOME PLAN~ FROM? TO? NOTE~"
 
-// An eventLine is a line of a key's history in a list.
+// An eventLine is an event of a key's history, as a row of a list.
 type eventLine struct{ shown.Event }
 
 func newEventLine(e shown.Event) eventLine { return eventLine{e} }

@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// open opens a file to import; - is standard input. Where standard error is a terminal, it shows how
-// far the file has been read. Reading ends with ctx, even if nobody is typing.
+// open opens a file to import; - is standard input. If standard error is a terminal, it shows the progress
+// of reading. When ctx ends, reading standard input stops, even if no input arrives.
 func (c console) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	if path == "-" {
 		return c.watched(interruptible(ctx, c.in), -1), nil
@@ -28,7 +28,8 @@ func (c console) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	return c.watched(f, info.Size()), nil
 }
 
-// interruptible reads what nobody can close: the standard input waits for a person.
+// interruptible returns a reader of r that fails when ctx ends. Standard input needs it, because a blocked
+// read of a terminal cannot be cancelled.
 func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
 	out, in := io.Pipe()
 	stop := context.AfterFunc(ctx, func() { _ = in.CloseWithError(ctx.Err()) }) // always nil

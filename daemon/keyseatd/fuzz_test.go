@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzParse holds that any command line either names a command, shows something, or is a fault of
-// usage: nothing panics, and nothing is done yet.
+// FuzzParse checks that every command line names a command, prints help or gives a usage error. Parsing
+// never panics and never has an effect.
 func FuzzParse(f *testing.F) {
 	for _, line := range []string{
 		"", "keys", "keys show A", "keys show -- -A", "-", "--", "--=", "-x", "--help", "stock --help --version",

@@ -15,19 +15,20 @@ import (
 	"time"
 )
 
-// checkCmd is keyseatd check.
+// checkCmd is the command keyseatd check.
 type checkCmd struct {
 	AdminListen string `default:"127.0.0.1:8081" empty:"nowhere" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"The admin listener of the daemon on this machine."`
 	URL         string `name:"url" validate:"omitempty,http_url" placeholder:"URL" help:"The admin listener's URL, if it is elsewhere. A path in it is called instead of /readyz."`
 }
 
-// checkTime is a little more than the daemon itself allows for /readyz.
+// checkTime is the time limit of the command. It is a little longer than the daemon's own limit for
+// /readyz.
 const checkTime = 3 * time.Second
 
-// maxReason bounds what is read of an answer, in bytes.
+// maxReason is the maximum number of bytes that the command reads from a response.
 const maxReason = 200
 
-// Help says when a daemon is ready, and how the command is called.
+// Help explains when a daemon is ready and shows examples.
 func (*checkCmd) Help() string {
 	return examples("The status is 0 if the daemon would serve a request now, and 1 if not, with one line that says why. "+
 		"It is for the health checks of containers.",
@@ -36,7 +37,7 @@ func (*checkCmd) Help() string {
 		"keyseatd check --url http://127.0.0.1:8081/healthz")
 }
 
-// Run calls /readyz and prints its answer.
+// Run calls /readyz and prints the response.
 func (k *checkCmd) Run(ctx context.Context, c console) error {
 	target, err := k.target()
 	if err != nil {
@@ -49,16 +50,16 @@ func (k *checkCmd) Run(ctx context.Context, c console) error {
 		return err
 	}
 	client := &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true}, // and no proxy
+		Transport:     &http.Transport{DisableKeepAlives: true}, // and no Proxy: the call is direct
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	answer, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("cannot reach %s: %w", target.Redacted(), dialError(err))
 	}
-	defer func() { _ = answer.Body.Close() }()                         // it was only read
-	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxReason))      // the status decides
-	reason, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n") // an answer of another server may be a page
+	defer func() { _ = answer.Body.Close() }()                         // the body was only read
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxReason))      // the status decides, not the text
+	reason, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n") // another server may respond with a page of HTML
 	if answer.StatusCode != http.StatusOK {
 		return errors.New(strings.TrimSuffix(fmt.Sprintf("%s answers %d: %s", target.Redacted(), answer.StatusCode, reason), ": "))
 	}
@@ -66,7 +67,7 @@ func (k *checkCmd) Run(ctx context.Context, c console) error {
 	return err
 }
 
-// target is the URL to call.
+// target returns the URL to call.
 func (k *checkCmd) target() (*url.URL, error) {
 	if k.URL != "" {
 		target, err := url.Parse(k.URL)
@@ -82,17 +83,18 @@ func (k *checkCmd) target() (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	address, _ := netip.ParseAddr(host) // the zero address where it is a name
+	address, _ := netip.ParseAddr(host) // the zero address if host is a name
 	switch {
 	case host == "" || address.IsUnspecified() && address.Is4():
-		host = "127.0.0.1" // because a daemon that listens everywhere listens there
+		host = "127.0.0.1" // a daemon that listens on all addresses listens on loopback
 	case address.IsUnspecified():
 		host = "::1"
 	}
 	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port), Path: "/readyz"}, nil
 }
 
-// dialError is the cause of an error of [http.Client], without the URL and the addresses around it.
+// dialError returns the cause of an error of [http.Client]. It removes the URL and the addresses from the
+// message.
 func dialError(err error) error {
 	var code syscall.Errno
 	var wrapped *url.Error

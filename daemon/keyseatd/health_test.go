@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestCheck holds that the status says whether a daemon is ready, and one line says why it is not.
+// TestCheck checks that the exit status reports whether a daemon is ready, and that one line explains why
+// not.
 func TestCheck(t *testing.T) {
 	mux := http.NewServeMux()
 	answer := func(path string, status int, text string) {

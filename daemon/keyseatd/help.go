@@ -8,11 +8,11 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// errNoCommand follows the help that is shown where a command is missing.
+// errNoCommand is the error after the help, if the command line names no command.
 var errNoCommand = errors.New("a command is missing")
 
-// helpArgs turns "help keys" and "keys help" into "keys --help". It does the same with arguments that end
-// before they name a command ("keys"), and says so: bare.
+// helpArgs converts "help keys" and "keys help" to "keys --help". It also adds --help to arguments that
+// end before they name a command, such as "keys". In that case bare is true.
 func helpArgs(node *kong.Node, args []string) (asked []string, bare bool) {
 	for i, arg := range args {
 		if len(node.Children) == 0 {
@@ -33,8 +33,8 @@ func helpArgs(node *kong.Node, args []string) (asked []string, bare bool) {
 	return append(slices.Clone(args), "--help"), true
 }
 
-// examples is the longer help of a command: what there is to know, and how it is called. Kong keeps
-// the lines of what is indented.
+// examples returns the long help of a command: an explanation and example commands. The examples are
+// indented, because kong keeps the line breaks of indented lines.
 func examples(about string, lines ...string) string {
 	var b strings.Builder
 	if about != "" {

@@ -14,8 +14,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestExamples holds that each command shows how it is called, and that each call is one. A command
-// may also show calls of another that is used with it.
+// TestExamples checks that the help of each command has examples, and that each example is valid. An
+// example may also call a related command.
 func TestExamples(t *testing.T) {
 	parser, err := newParser(console{}, func(int) {})
 	if err != nil {
@@ -35,7 +35,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// calls is the type of the command that a line of a shell calls.
+// calls returns the type of the command that a shell line calls.
 func calls(t *testing.T, line string) reflect.Type {
 	t.Helper()
 	_, call, found := strings.Cut(line, "keyseatd ")
@@ -56,7 +56,7 @@ func calls(t *testing.T, line string) reflect.Type {
 
 var shellWord = regexp.MustCompile(`(?:'[^']*'|\\.|[^\s'])+`)
 
-// shellWords splits a line as a shell does that knows only single quotes and backslashes.
+// shellWords splits a shell line. It supports only single quotes and backslashes.
 func shellWords(line string) []string {
 	words := shellWord.FindAllString(line, -1)
 	for i, w := range words {
@@ -65,7 +65,7 @@ func shellWords(line string) []string {
 	return words
 }
 
-// TestAdvice holds that each command that a key's story advises is one, whatever the key's code.
+// TestAdvice checks that every command in a key's explanation is valid, whatever the key's code.
 func TestAdvice(t *testing.T) {
 	command := regexp.MustCompile("`(keyseatd [^`]*)`")
 	advised := map[string]reflect.Type{}
@@ -99,7 +99,7 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// TestHelpFits holds that the help of every command is narrow enough for a terminal of 80 columns.
+// TestHelpFits checks that the help of every command fits a terminal of 80 columns.
 func TestHelpFits(t *testing.T) {
 	sh := shell{T: t, env: []string{"COLUMNS=80"}}
 	parser, err := newParser(console{}, func(int) {})

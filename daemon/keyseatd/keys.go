@@ -1,6 +1,6 @@
 package main
 
-// keysCmd are the commands on keys.
+// keysCmd groups the commands on keys.
 type keysCmd struct {
 	Generate keysGenerate `cmd:"" help:"Make new codes and print them, one a line."`
 	Import   keysImport   `cmd:"" help:"Import keys from a CSV file, all or none."`

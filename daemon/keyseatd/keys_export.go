@@ -11,14 +11,14 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// keysExport is keyseatd keys export.
+// keysExport is the command keyseatd keys export.
 type keysExport struct {
 	databaseFlag
 	Batch       string `help:"Only the keys of this import or generation." placeholder:"ID" validate:"text"`
 	Spreadsheet bool   `help:"Make it safe to open in a spreadsheet, instead of fit to import."`
 }
 
-// Help shows how it is called.
+// Help explains --spreadsheet and shows examples.
 func (*keysExport) Help() string {
 	return examples("With --spreadsheet, cells that a spreadsheet would change begin with an apostrophe: formulas, numbers with leading "+
 		"zeros or many digits, dates. Such a file has one more column and cannot be imported.",
@@ -26,7 +26,7 @@ func (*keysExport) Help() string {
 		"keyseatd keys export --batch K7QZ3M2XW5R6T4B3NHJ5VCEDYA")
 }
 
-// Run prints all keys.
+// Run prints the keys as CSV.
 func (k *keysExport) Run(ctx context.Context, c console) error {
 	return k.open(ctx, func(s *bunstore.Store) error {
 		found, err := k.keys(ctx, s)
@@ -43,7 +43,8 @@ func (k *keysExport) Run(ctx context.Context, c console) error {
 	})
 }
 
-// keys are those of the batch, or all. A batch without keys is a mistyped one.
+// keys returns the keys of the batch, or all keys without --batch. A batch without keys is an error,
+// because the id is probably mistyped.
 func (k *keysExport) keys(ctx context.Context, s *bunstore.Store) (iter.Seq2[keys.Key, error], error) {
 	if k.Batch == "" {
 		return allKeys(ctx, s), nil

@@ -12,14 +12,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// keysGenerate is keyseatd keys generate.
+// keysGenerate is the command keyseatd keys generate.
 type keysGenerate struct {
 	databaseFlag
 	Count int    `help:"How many codes to make, up to a million." required:"" placeholder:"N" validate:"min=1,max=1000000"`
 	Order string `help:"The order that they are for." placeholder:"ID" validate:"text"`
 }
 
-// Help says what there is to know, and how it is called.
+// Help explains the output and shows examples.
 func (*keysGenerate) Help() string {
 	return examples("The codes are printed once they are stored: keep the output. If it is lost, "+
 		"`keyseatd keys export` has them, with --batch where an error names the batch.",
@@ -27,7 +27,8 @@ func (*keysGenerate) Help() string {
 		"keyseatd keys generate --count 1000 --order shop-4711 > codes.txt")
 }
 
-// Run issues codes. They are printed once they are stored, because a code that is sold must be found.
+// Run issues codes. It prints the codes after they are stored, because a code that is sold must exist in
+// the store.
 func (k *keysGenerate) Run(ctx context.Context, c console) error {
 	return k.create(ctx, func(s *bunstore.Store) error {
 		fresh := k.issue(time.Now())
@@ -40,7 +41,7 @@ func (k *keysGenerate) Run(ctx context.Context, c console) error {
 	})
 }
 
-// issue makes keys that are bought at that time.
+// issue creates keys with at as the purchase date.
 func (k *keysGenerate) issue(at time.Time) []keys.Key {
 	fresh := make([]keys.Key, k.Count)
 	for i := range fresh {

@@ -14,14 +14,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// keysImport is keyseatd keys import.
+// keysImport is the command keyseatd keys import.
 type keysImport struct {
 	databaseFlag
 	File   string `arg:"" help:"A CSV file whose first line names its columns; - is standard input."`
 	DryRun bool   `help:"Store nothing: read the whole file and tell every fault in it."`
 }
 
-// Help lists the columns.
+// Help lists the columns and shows examples.
 func (*keysImport) Help() string {
 	return examples(fmt.Sprintf(csvHelp+"The columns, of which code alone is required: %s. A date as purchase_date or used_date is the "+
 		"midnight in UTC with which that day begins.", strings.Join(csvfile.KeyColumns(), ", ")),
@@ -30,7 +30,7 @@ func (*keysImport) Help() string {
 		"ssh old-shop cat keys.csv | keyseatd keys import -")
 }
 
-// csvHelp says how a CSV file may be written.
+// csvHelp describes the format of a CSV file.
 const csvHelp = "The file is CSV in UTF-8 or UTF-16, separated by commas, semicolons or tabs. "
 
 // Run imports all keys of the file, or none.
@@ -54,7 +54,7 @@ func (k *keysImport) Run(ctx context.Context, c console) error {
 	return c.done(fmt.Sprintf("imported: %d keys", n), "`keyseatd keys export --batch "+batch.ID+"` prints them")
 }
 
-// counted counts the keys that pass.
+// counted yields the keys of all and counts them in n.
 func counted(all iter.Seq2[keys.Key, error], n *int) iter.Seq2[keys.Key, error] {
 	return mapped(all, func(k keys.Key) keys.Key {
 		*n++
@@ -62,10 +62,10 @@ func counted(all iter.Seq2[keys.Key, error], n *int) iter.Seq2[keys.Key, error] 
 	})
 }
 
-// rehearse tells what an import of the file would find wrong with it.
+// rehearse prints the errors that an import of the file would have. It stores nothing.
 func (k *keysImport) rehearse(ctx context.Context, c console) error {
 	if terminalWidth(c.out) > 0 {
-		c.err = io.Discard // because a progress bar would be among the faults
+		c.err = io.Discard // a progress bar would mix with the printed errors
 	}
 	file, err := c.open(ctx, k.File)
 	if err != nil {
@@ -77,7 +77,8 @@ func (k *keysImport) rehearse(ctx context.Context, c console) error {
 	return errors.Join(err, file.Close())
 }
 
-// peek gives a way to find keys. Where there is no database yet there are no keys, and none is made.
+// peek calls do with a function that reads keys. If the SQLite file does not exist, the function finds no
+// keys, and peek does not create the file.
 func (k *keysImport) peek(ctx context.Context, do func(finder) error) error {
 	if k.missing() {
 		return do(func(context.Context, []keys.Code) ([]tasks.Snapshot, error) { return nil, nil })

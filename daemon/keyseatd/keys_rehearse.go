@@ -14,21 +14,23 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// errFaults is what a file with faults comes to.
+// errFaults is the error of a dry run that has found errors in the file.
 var errFaults = errors.New("the file would not be imported")
 
-// A finder reads keys by their codes: [tasks.Store.Snapshots].
+// A finder reads keys by their codes, as [tasks.Store.Snapshots] does.
 type finder func(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error)
 
-// A rehearsal is an import that only looks. It keeps a page of rows, and for each row of the file a
-// hash of its code instead of the code itself, some tens of bytes: of a million rows two have the same by
-// chance once in thirty million files.
+// A rehearsal is a dry run of an import. It stores nothing.
+//
+// In memory it keeps a page of rows, and a 64-bit hash of each row's code instead of the code. That takes
+// a few dozen bytes per row. Two of a million rows have the same hash by chance in one of thirty million
+// files.
 type rehearsal struct {
 	out    *bufio.Writer
 	find   finder
 	page   []csvfile.RowResult
 	seed   maphash.Seed
-	lines  map[uint64]uint32 // on which a code came first
+	lines  map[uint64]uint32 // the line on which a code first occurs, by the code's hash
 	rows   int
 	faults int
 }
@@ -37,7 +39,7 @@ func newRehearsal(w io.Writer, find finder) *rehearsal {
 	return &rehearsal{out: bufio.NewWriter(w), find: find, seed: maphash.MakeSeed(), lines: map[uint64]uint32{}}
 }
 
-// run prints each faulty row's line and fault, and a summary.
+// run prints the line and the error of each invalid row, and then a summary.
 func (r *rehearsal) run(ctx context.Context, rows iter.Seq2[csvfile.RowResult, error]) error {
 	for v, err := range rows {
 		if fault := (csvfile.LineError{}); errors.As(err, &fault) {
@@ -56,14 +58,14 @@ func (r *rehearsal) run(ctx context.Context, rows iter.Seq2[csvfile.RowResult, e
 	if err := r.turn(ctx); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(r.out, "checked: %d rows, %d at fault; nothing was stored\n", r.rows, r.faults) // Flush tells
+	_, _ = fmt.Fprintf(r.out, "checked: %d rows, %d at fault; nothing was stored\n", r.rows, r.faults) // Flush returns the error
 	if err := r.out.Flush(); err != nil || r.faults == 0 {
 		return err
 	}
 	return errFaults
 }
 
-// turn prints the faults of a page and begins another.
+// turn prints the errors of the current page and starts the next page.
 func (r *rehearsal) turn(ctx context.Context) error {
 	found, err := r.existing(ctx)
 	if err != nil {
@@ -87,7 +89,8 @@ func (r *rehearsal) turn(ctx context.Context) error {
 	return nil
 }
 
-// fault says what is wrong with a key that stands well in the file.
+// fault returns the error of a row that is valid by itself: its key exists already, or its code occurred
+// on an earlier line.
 func (r *rehearsal) fault(v csvfile.RowResult, exists bool) error {
 	hash := maphash.String(r.seed, string(v.Key.Code))
 	first, twice := r.lines[hash]
@@ -101,7 +104,7 @@ func (r *rehearsal) fault(v csvfile.RowResult, exists bool) error {
 	return nil
 }
 
-// existing are the codes of the page that are stored.
+// existing returns the codes of the page that are in the store.
 func (r *rehearsal) existing(ctx context.Context) (map[keys.Code]bool, error) {
 	var codes []keys.Code
 	for _, v := range r.page {

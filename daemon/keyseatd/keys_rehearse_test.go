@@ -15,7 +15,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// dry rehearses a file, which must end with that status, and gives what is printed.
+// dry runs a dry run of a file, which must end with the given status, and returns its output.
 func (sh shell) dry(status int, file string) string {
 	sh.Helper()
 	out, err, got := sh.run(file, "keys", "import", "--dry-run", "-")
@@ -29,7 +29,7 @@ func (sh shell) dry(status int, file string) string {
 	return out
 }
 
-// TestRehearse holds that every fault of a file is told, in order, and that nothing is stored.
+// TestRehearse checks that every error of a file is printed, in order, and that nothing is stored.
 func TestRehearse(t *testing.T) {
 	everywhere(t, func(sh shell) {
 		sh.feed("code\nold\n0000000000000000000000012\n", "keys", "import", "-")
@@ -63,7 +63,7 @@ checked: 2 rows, 2 at fault; nothing was stored
 	})
 }
 
-// TestRehearseMany holds that faults are found on every page, the codes of other pages known.
+// TestRehearseMany checks that errors are found on every page, with the codes of earlier pages remembered.
 func TestRehearseMany(t *testing.T) {
 	const n = 3*pageSize + 7
 	everywhere(t, func(sh shell) {
@@ -86,7 +86,7 @@ checked: 3009 rows, 2 at fault; nothing was stored
 	})
 }
 
-// TestRehearseFirst holds that a file can be checked before there is a database, which is not made.
+// TestRehearseFirst checks that a dry run works before the database exists and does not create it.
 func TestRehearseFirst(t *testing.T) {
 	t.Chdir(t.TempDir())
 	sh := shell{T: t}
@@ -99,7 +99,7 @@ func TestRehearseFirst(t *testing.T) {
 	}
 }
 
-// TestRehearseErrors holds that a verdict that could not be reached or written is no success.
+// TestRehearseErrors checks that a dry run fails if its result cannot be computed or printed.
 func TestRehearseErrors(t *testing.T) {
 	sh := shell{T: t, env: []string{"KEYSEAT_DATABASE=postgres://u@127.0.0.1:1/d?connect_timeout=1"}}
 	sh.fails(exitFailed, "cannot reach PostgreSQL at 127.0.0.1:1: connection refused", "code\nA\n", "keys", "import", "--dry-run", "-")

@@ -7,13 +7,13 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// keysReset is keyseatd keys reset.
+// keysReset is the command keyseatd keys reset.
 type keysReset struct {
 	databaseFlag
 	Code string `arg:"" help:"The key's code."`
 }
 
-// Help says what there is to know, and how it is called.
+// Help explains the command and shows an example.
 func (*keysReset) Help() string {
 	return examples("What support does for a key of the old system. Only an open task must end first.",
 		"keyseatd keys reset 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN")

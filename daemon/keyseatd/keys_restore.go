@@ -7,18 +7,18 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// keysRestore is keyseatd keys restore.
+// keysRestore is the command keyseatd keys restore.
 type keysRestore struct {
 	databaseFlag
 	Code string `arg:"" help:"The key's code."`
 }
 
-// Help shows how it is called.
+// Help shows an example.
 func (*keysRestore) Help() string {
 	return examples("", "keyseatd keys restore 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN")
 }
 
-// Run takes the revocation back.
+// Run reverses the revocation of the key.
 func (k *keysRestore) Run(ctx context.Context, c console) error {
 	err := k.open(ctx, func(s *bunstore.Store) error { return steerKey(ctx, s, k.Code, tasks.Restore) })
 	if err != nil {

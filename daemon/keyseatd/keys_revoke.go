@@ -7,18 +7,18 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// keysRevoke is keyseatd keys revoke.
+// keysRevoke is the command keyseatd keys revoke.
 type keysRevoke struct {
 	databaseFlag
 	Code string `arg:"" help:"The key's code."`
 }
 
-// Help shows how it is called.
+// Help shows an example.
 func (*keysRevoke) Help() string {
 	return examples("", "keyseatd keys revoke 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN")
 }
 
-// Run withdraws the key.
+// Run revokes the key.
 func (k *keysRevoke) Run(ctx context.Context, c console) error {
 	err := k.open(ctx, func(s *bunstore.Store) error { return steerKey(ctx, s, k.Code, tasks.Revoke) })
 	if err != nil {

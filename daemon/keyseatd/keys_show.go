@@ -12,14 +12,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// keysShow is keyseatd keys show.
+// keysShow is the command keyseatd keys show.
 type keysShow struct {
 	databaseFlag
 	outputFlag
 	Code string `arg:"" help:"The key's code."`
 }
 
-// Help says what is shown.
+// Help explains the output and shows examples.
 func (*keysShow) Help() string {
 	return examples("What is known of the key, how it stands in words, what can be done about it, and every change that it "+
 		"went through. A code of our own format is read as people paste it: in lower case, without dashes or with others, "+
@@ -29,7 +29,7 @@ func (*keysShow) Help() string {
 		"keyseatd keys show -- -a-code-that-begins-with-a-dash")
 }
 
-// Run shows the key.
+// Run prints the key.
 func (k *keysShow) Run(ctx context.Context, c console) error {
 	code, err := keys.ParseTyped(k.Code)
 	if err != nil {
@@ -66,10 +66,10 @@ func (k *keysShow) print(w io.Writer, page keyPage) error {
 	return list(w, k.outputFlag, eventHeader, mapped(each(page.History), newEventLine))
 }
 
-// A keyPage is all that is known of a key.
+// A keyPage is the output of the command: all facts about a key.
 type keyPage struct{ shown.KeyDetail }
 
-// fields shows a person what there is of the key's fields, on lines of so many columns.
+// fields returns the non-empty fields of the key for a person. Lines have up to room columns.
 func (p keyPage) fields(room int) string {
 	var b strings.Builder
 	for _, f := range []struct{ name, value string }{
@@ -93,7 +93,8 @@ func (p keyPage) fields(room int) string {
 	return b.String()
 }
 
-// story shows how the key stands and what can be done, on lines of so many columns.
+// story returns the explanation of the key: its state and the possible actions. Lines have up to room
+// columns.
 func (p keyPage) story(room int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s\n\n", fold(printable(p.Story.Now), room, ""))

@@ -51,7 +51,7 @@ func TestKeysRoundTrip(t *testing.T) {
 	})
 }
 
-// TestKeysImportFaults holds that each names its line, and that nothing of the file is stored.
+// TestKeysImportFaults checks that each error names its line, and that nothing of the file is stored.
 func TestKeysImportFaults(t *testing.T) {
 	everywhere(t, func(sh shell) {
 		sh.feed("code\nold\n", "keys", "import", "-")
@@ -184,7 +184,7 @@ TIME  imported  -  -  -  -  -  -  -
 	})
 }
 
-// TestManyKeys imports and exports more keys than fit one page or one statement.
+// TestManyKeys imports and exports more keys than fit into one page or one statement.
 func TestManyKeys(t *testing.T) {
 	const n = 20_000
 	everywhere(t, func(sh shell) {
@@ -202,7 +202,7 @@ func TestManyKeys(t *testing.T) {
 	})
 }
 
-// many is a file of n keys.
+// many returns a file of n keys.
 func many(prefix string, n int) string {
 	var file strings.Builder
 	file.WriteString("code,order_id,purchase_date\n")

@@ -4,7 +4,7 @@ package main
 
 import "syscall"
 
-// maxFiles is how many files the process may have open, 0 if that is not known.
+// maxFiles returns the number of files that the process may open, or 0 if the limit is unknown.
 func maxFiles() int {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {

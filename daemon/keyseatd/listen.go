@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/keyring"
 )
 
-// listeners opens both listeners; admin is nil where it is off.
+// listeners opens both listeners. admin is nil if --admin-listen is empty.
 func (s *serveCmd) listeners(ctx context.Context) (public, admin net.Listener, err error) {
 	if public, err = listenOn(ctx, "--listen", s.Listen); err != nil || s.AdminListen == "" {
 		return public, nil, err
@@ -26,7 +26,7 @@ func listenOn(ctx context.Context, flag, address string) (net.Listener, error) {
 	open := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
 	l, err := open.Listen(ctx, "tcp", address)
 	if failed, is := errors.AsType[syscall.Errno](err); is {
-		err = failed // without the address a second time
+		err = failed // without a second mention of the address
 	} else if failed, is := errors.AsType[*net.OpError](err); is {
 		err = failed.Err
 	}
@@ -36,8 +36,8 @@ func listenOn(ctx context.Context, flag, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// tryFirst finds a certificate or a master key that cannot be read and an address that is taken, before a
-// database or a master key is made.
+// tryFirst finds errors before a database or a master key is created. It detects an unreadable
+// certificate, an unreadable master key file, and an address that is already in use.
 func (s *serveCmd) tryFirst(ctx context.Context) error {
 	if s.MasterKeyFile != "" {
 		if _, err := keyring.Open(s.MasterKeyFile); err != nil {

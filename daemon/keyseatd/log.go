@@ -9,10 +9,11 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// noStack is above every level: what went wrong is said in words, a stack helps no operator.
+// noStack is above every log level. It turns stack traces off, because errors are described in words and a
+// stack trace does not help an operator.
 const noStack = slog.Level(127)
 
-// logFlags say what is logged, and how. Package loglimit bounds the lines that repeat.
+// logFlags set the level and the format of the log. Package loglimit limits repeated lines.
 type logFlags struct {
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"What is logged: debug, info, warn or error."`
 	LogFormat string `default:"console" enum:"console,json" help:"How it is logged: console or json."`
@@ -21,7 +22,7 @@ type logFlags struct {
 func (f logFlags) logger(to io.Writer) *slog.Logger {
 	level, err := zapcore.ParseLevel(f.LogLevel)
 	if err != nil {
-		level = zapcore.InfoLevel // the flag has been checked
+		level = zapcore.InfoLevel // unreachable: the flag has been validated
 	}
 	config := zap.NewProductionEncoderConfig()
 	config.EncodeTime = zapcore.RFC3339TimeEncoder

@@ -16,14 +16,15 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second Ctrl-C is from a person who will not wait; a second SIGTERM changes nothing.
+	// A second Ctrl-C ends the process immediately, because a person is waiting. A second SIGTERM changes
+	// nothing.
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 	status := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
 }
 
-// commands are the command line.
+// commands are all commands and global flags.
 type commands struct {
 	Serve      serveCmd      `cmd:"" help:"Serve the API and work on what it accepts."`
 	Demo       demoCmd       `cmd:"" help:"Try everything in one process, with nothing to set up."`
@@ -49,16 +50,16 @@ type commands struct {
 	Version kong.VersionFlag `help:"Show the version."`
 }
 
-// A command does its work under a context that a signal ends.
+// A command does its work in Run. A signal cancels the context.
 type command interface {
 	Run(ctx context.Context, c console) error
 }
 
-// A console is what a command is run on: where it reads, writes and finds its environment.
+// A console holds the streams and the environment of a command.
 type console struct {
 	in  io.Reader
-	out io.Writer // what was asked for
-	err io.Writer // what is said beside it
+	out io.Writer // the requested output
+	err io.Writer // warnings, progress and errors
 	env environment
 }
 
@@ -69,17 +70,17 @@ const (
 	exitUsage  = 2
 )
 
-// errInterrupted is what a signal comes to in a command that had not ended.
+// errInterrupted is the error of a command that a signal has interrupted.
 var errInterrupted = errors.New("interrupted")
 
-// usageError is a fault in how the program was called.
+// usageError is an error in the arguments, the environment or the config file.
 type usageError struct{ error }
 
-// Unwrap gives the fault.
+// Unwrap returns the wrapped error.
 func (e usageError) Unwrap() error { return e.error }
 
-// oneLine is the text of an error for a terminal. Errors that were joined are divided by a semicolon, and
-// a file's error becomes a sentence.
+// oneLine formats an error as one line for a terminal. Joined errors are separated by semicolons. A
+// [fs.PathError] becomes a sentence.
 func oneLine(err error) string {
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
 	if file, is := errors.AsType[*fs.PathError](err); is {
@@ -92,8 +93,7 @@ func oneLine(err error) string {
 	return printable(text)
 }
 
-// run carries out one command line and gives the exit status. The environment is of the form of
-// [os.Environ].
+// run executes one command line and returns the exit status. environ has the format of [os.Environ].
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	c := console{in: stdin, out: stdout, err: stderr, env: parseEnviron(environ)}
 	cmd, err := parse(args, c)
@@ -104,7 +104,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	if err == nil {
 		return exitDone
 	}
-	_, _ = fmt.Fprintf(stderr, "keyseatd: %s\n", oneLine(err)) // the status tells it too
+	_, _ = fmt.Fprintf(stderr, "keyseatd: %s\n", oneLine(err)) // the exit status reports the failure too
 	if usage := (usageError{}); errors.As(err, &usage) {
 		return exitUsage
 	}

@@ -15,11 +15,11 @@ import (
 	"github.com/keyseat/keyseat/adapters/keyring"
 )
 
-// masterKeysBeside is the file of master keys that belongs to an SQLite file, for which no other is given.
+// masterKeysBeside returns the default path of the master key file of an SQLite database.
 func masterKeysBeside(database string) string { return database + ".master-key" }
 
-// ring opens the master keys. Only next to an SQLite database is a missing file made: daemons that share a
-// database must share the keys.
+// ring opens the master keys. It creates a missing file for an SQLite database only, because daemons that
+// share a PostgreSQL database must share the keys.
 func (s *serveCmd) ring(ctx context.Context, store *bunstore.Store, log *slog.Logger) (*keyring.Ring, error) {
 	if s.MasterKeyFile != "" {
 		return keyring.Open(s.MasterKeyFile)
@@ -34,7 +34,8 @@ func (s *serveCmd) ring(ctx context.Context, store *bunstore.Store, log *slog.Lo
 	return keyring.Open(path)
 }
 
-// makeMasterKeys makes the file, unless there are open tasks: a new key does not open what another has sealed.
+// makeMasterKeys creates the file, unless tasks are open. A new key cannot decrypt secrets that were
+// encrypted with a lost key.
 func makeMasterKeys(ctx context.Context, store *bunstore.Store, path string) error {
 	sealed, err := sealedWith(ctx, store)
 	if err != nil {

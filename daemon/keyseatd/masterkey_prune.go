@@ -11,18 +11,18 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// masterKeyPrune is keyseatd master-key prune.
+// masterKeyPrune is the command keyseatd master-key prune.
 type masterKeyPrune struct {
 	databaseFlag
 	File string `arg:"" help:"The file of master keys." validate:"required"`
 }
 
-// Help shows how it is called.
+// Help shows an example.
 func (*masterKeyPrune) Help() string {
 	return examples("", "keyseatd master-key prune master.key")
 }
 
-// Run drops the keys that no open task is sealed with, and tells their ids.
+// Run removes the keys that no open task needs from the file, and prints their ids.
 func (m *masterKeyPrune) Run(ctx context.Context, c console) error {
 	return m.open(ctx, func(s *bunstore.Store) error {
 		needed, err := sealedWith(ctx, s)
@@ -45,7 +45,7 @@ func (m *masterKeyPrune) Run(ctx context.Context, c console) error {
 	})
 }
 
-// sealedWith collects the ids of the master keys that open tasks need.
+// sealedWith returns the ids of the master keys that open tasks need.
 func sealedWith(ctx context.Context, s tasks.AdminStore) (map[string]bool, error) {
 	ids := map[string]bool{}
 	for v, err := range allTasks(ctx, s, tasks.OpenTask) {

@@ -8,7 +8,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/metrics"
 )
 
-// metered makes the metrics of a daemon that serves that store.
+// metered returns the metrics of a daemon that serves store.
 func metered(store *bunstore.Store, log *slog.Logger) *metrics.Recorder {
 	m := metrics.New(strings.TrimPrefix(version(), "keyseatd "))
 	for name, pool := range store.Pools() {

@@ -8,7 +8,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 )
 
-// migrateCmd is keyseatd migrate.
+// migrateCmd is the command keyseatd migrate.
 type migrateCmd struct {
 	databaseFlag
 
@@ -16,7 +16,7 @@ type migrateCmd struct {
 	Distribute bool `help:"Have Citus distribute the tables of keys, tasks and history by the key's code. Stop every daemon first."`
 }
 
-// Help shows how it is called.
+// Help shows examples.
 func (*migrateCmd) Help() string {
 	return examples("",
 		"keyseatd migrate",
@@ -24,7 +24,7 @@ func (*migrateCmd) Help() string {
 		"keyseatd migrate --distribute")
 }
 
-// Run brings the schema up to date.
+// Run brings the schema up to date. With --distribute it also distributes the tables.
 func (m *migrateCmd) Run(ctx context.Context, c console) error {
 	return m.with(ctx, bunstore.Options{Dedicated: !m.Shared, Conns: commandConns}, func(s *bunstore.Store) error {
 		err := c.done("the schema is up to date", "`keyseatd migrate` may be run again")
@@ -35,7 +35,8 @@ func (m *migrateCmd) Run(ctx context.Context, c console) error {
 	})
 }
 
-// distribute says what was done, also where the rest has failed.
+// distribute distributes the tables with Citus. It prints which tables are distributed, even if it fails
+// for the others.
 func distribute(ctx context.Context, c console, s *bunstore.Store) error {
 	done, err := s.Distribute(ctx)
 	told := "the tables were distributed already"

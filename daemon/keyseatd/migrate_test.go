@@ -10,7 +10,8 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// TestDistribute has a stand-in for Citus: what it is asked is held where the store is.
+// TestDistribute uses a substitute for Citus. The tests of the store check the statements that Citus
+// receives.
 func TestDistribute(t *testing.T) {
 	const stand = `
 		CREATE TABLE pg_dist_partition (logicalrelid regclass, partmethod "char");
@@ -24,7 +25,7 @@ func TestDistribute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = conn.Close(t.Context()) }() // it has done its work
+	defer func() { _ = conn.Close(t.Context()) }() // the connection is no longer needed
 	if _, err := conn.Exec(t.Context(), stand); err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +36,7 @@ func TestDistribute(t *testing.T) {
 			t.Errorf("told %q", got)
 		}
 	}
-	sh.ok("keys", "generate", "--count", "2") // which finds out how
+	sh.ok("keys", "generate", "--count", "2") // the command detects the distributed tables
 }
 
 func TestSQLiteIsNotDistributed(t *testing.T) {
@@ -44,7 +45,7 @@ func TestSQLiteIsNotDistributed(t *testing.T) {
 	sh.fails(exitFailed, "only PostgreSQL's tables can be distributed", "", "stock", "--database-distributed")
 }
 
-// TestTheDatabaseOfAnotherProgram holds that no command but an explicit migrate puts tables there.
+// TestTheDatabaseOfAnotherProgram checks that no command creates tables in it, except an explicit migrate.
 func TestTheDatabaseOfAnotherProgram(t *testing.T) {
 	everywhere(t, func(sh shell) {
 		url := strings.TrimPrefix(sh.env[0], "KEYSEAT_DATABASE=")
@@ -56,7 +57,7 @@ func TestTheDatabaseOfAnotherProgram(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = db.Close() }() // it has done its work
+		defer func() { _ = db.Close() }() // the connection is no longer needed
 		if _, err := db.ExecContext(t.Context(), "CREATE TABLE customers (id integer)"); err != nil {
 			t.Fatal(err)
 		}

@@ -9,11 +9,11 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// pageSize is how many rows are in memory at once.
+// pageSize is the number of rows that are in memory simultaneously.
 const pageSize = 1000
 
-// paged walks through all pages; page gives the rows after the cursor that next makes of the row
-// before.
+// paged yields the rows of all pages. page returns up to n rows after a cursor, and next returns the
+// cursor of a row. An error of page ends the iteration.
 func paged[T, C any](page func(after C, n int) ([]T, error), next func(T) C) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var after C
@@ -36,7 +36,7 @@ func paged[T, C any](page func(after C, n int) ([]T, error), next func(T) C) ite
 	}
 }
 
-// mapped turns each row into another.
+// mapped converts each row with to.
 func mapped[T, U any](rows iter.Seq2[T, error], to func(T) U) iter.Seq2[U, error] {
 	return func(yield func(U, error) bool) {
 		for row, err := range rows {
@@ -51,7 +51,7 @@ func mapped[T, U any](rows iter.Seq2[T, error], to func(T) U) iter.Seq2[U, error
 	}
 }
 
-// each yields what a slice holds.
+// each yields the elements of a slice.
 func each[T any](rows []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, row := range rows {

@@ -9,8 +9,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// parse finds the command and fills its fields from the arguments, the environment and the file. It is nil
-// where the help or the version has been shown instead. The error is a [usageError].
+// parse finds the command and fills its fields from the arguments, the environment and the config file. It
+// returns nil after it has printed the help or the version. An invalid command line gives a [usageError].
 func parse(args []string, c console) (command, error) {
 	shown := false
 	parser, err := newParser(c, func(int) { shown = true })
@@ -43,7 +43,8 @@ func parse(args []string, c console) (command, error) {
 	return cmd, err
 }
 
-// newParser makes the command line. It calls exit once the help or the version has been shown.
+// newParser returns the parser of the command line. It calls exit after it has printed the help or the
+// version.
 func newParser(c console, exit func(int)) (*kong.Kong, error) {
 	file := &configFile{}
 	return kong.New(
@@ -54,14 +55,14 @@ func newParser(c console, exit func(int)) (*kong.Kong, error) {
 		kong.Exit(exit),
 		kong.FlagNamer(flagName),
 		kong.Bind(file, c.env),
-		kong.Resolvers(file, c.env), // the last one wins
+		kong.Resolvers(file, c.env), // the last resolver wins
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ValueFormatter(describe),
 		kong.Vars{"version": version(), "outcomes": outcomes()},
 	)
 }
 
-// describe is a flag's line of help, with its default and its variable.
+// describe returns the help text of a flag, with its default and its variable.
 func describe(v *kong.Value) string {
 	var sources []string
 	if v.HasDefault && v.Flag != nil {
@@ -76,10 +77,10 @@ func describe(v *kong.Value) string {
 	return fmt.Sprintf("%s (%s)", v.Help, strings.Join(sources, "; "))
 }
 
-// version is that of the module, as the toolchain knows it.
+// version returns the program's name and the module's version, as the toolchain recorded it.
 func version() string { return "keyseatd " + newBuild().Version }
 
-// outcomes lists what a task can be resolved as.
+// outcomes lists the possible outcomes of a resolved task.
 func outcomes() string {
 	var all []string
 	seen := map[tasks.Outcome]bool{}
@@ -94,5 +95,5 @@ func outcomes() string {
 	return strings.Join(all, ", ")
 }
 
-// A latecomer is a command that checks its fields itself.
+// A latecomer is a command that validates its fields itself.
 type latecomer interface{ late() }

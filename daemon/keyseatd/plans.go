@@ -1,6 +1,6 @@
 package main
 
-// plansCmd are the commands on plans.
+// plansCmd groups the commands on plans.
 type plansCmd struct {
 	Import  plansImport  `cmd:"" help:"Import plans from a CSV file, all or none; a known id is updated."`
 	List    plansList    `cmd:"" help:"List all plans in the order of import."`

@@ -11,13 +11,13 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// plansImport is keyseatd plans import.
+// plansImport is the command keyseatd plans import.
 type plansImport struct {
 	databaseFlag
 	File string `arg:"" help:"A CSV file whose first line names its columns; - is standard input."`
 }
 
-// Help lists the columns.
+// Help lists the columns and shows examples.
 func (*plansImport) Help() string {
 	return examples(fmt.Sprintf(csvHelp+"The columns, of which id, country and slots are required: %s. A plan whose id is known is updated, "+
 		"an absent column keeps its value, and the plan is back in stock. A date as expires_at lasts until the end of that day in UTC: "+
@@ -39,7 +39,7 @@ func (p *plansImport) Run(ctx context.Context, c console) error {
 	return c.done(fmt.Sprintf("imported: %d plans", len(edits)), showsPlans+", and to import the same file again changes nothing")
 }
 
-// read reads the whole file, before a database is made for it.
+// read reads the whole file. It runs before the database is created.
 func (p *plansImport) read(ctx context.Context, c console) ([]stock.PlanEdit, *csvfile.Reader, error) {
 	file, err := c.open(ctx, p.File)
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// plansList is keyseatd plans list.
+// plansList is the command keyseatd plans list.
 type plansList struct {
 	databaseFlag
 	outputFlag
 }
 
-// Help says what there is to know, and how it is called.
+// Help explains the output and shows examples.
 func (*plansList) Help() string {
 	return examples("On a narrow terminal what is less important is left out or cut; `--output json`, or a pipe, has everything.",
 		"keyseatd plans list",
@@ -34,7 +34,7 @@ func (p *plansList) Run(ctx context.Context, c console) error {
 
 const planHeader = "ID COUNTRY STATE SLOTS FREE HELD SPENT SUSPECT EXPIRES? ADDRESS~"
 
-// A planLine is a plan in a list.
+// A planLine is a plan, as a row of a list.
 type planLine struct{ shown.Plan }
 
 func newPlanLine(p stock.Plan, now time.Time) planLine { return planLine{shown.NewPlan(p, now)} }

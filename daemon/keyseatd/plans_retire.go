@@ -9,25 +9,25 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// plansRetire is keyseatd plans retire.
+// plansRetire is the command keyseatd plans retire.
 type plansRetire struct {
 	databaseFlag
 	ID string `arg:"" help:"The plan's id."`
 }
 
-// Help says what there is to know, and how it is called.
+// Help explains the effect and shows an example.
 func (*plansRetire) Help() string {
 	return examples("Open tasks keep their slots. A plan that is imported again is back in stock.",
 		"keyseatd plans retire plan-1")
 }
 
-// Run takes the plan out of stock. Importing it again puts it back.
+// Run retires the plan. Importing the plan again puts it back in stock.
 func (p *plansRetire) Run(ctx context.Context, c console) error {
 	err := p.open(ctx, func(s *bunstore.Store) error {
 		return s.EditPlans(ctx, []stock.PlanEdit{{ID: p.ID, Retire: true}})
 	})
 	var row tasks.RowError
-	if errors.As(err, &row) { // there is but one row, so only its fault tells something
+	if errors.As(err, &row) { // the row number is omitted, because there is only one row
 		return row.Err
 	}
 	if err != nil {

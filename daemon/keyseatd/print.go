@@ -10,15 +10,16 @@ import (
 	"unicode"
 )
 
-// outputFlag says for whom to print.
+// outputFlag selects a table for people or JSON for programs.
 type outputFlag struct {
 	Output string `help:"Print a table for people, or json for programs." enum:"table,json" default:"table"`
 }
 
-// A line is a row of a list. Its fields, with stable names, are for programs; its cells for people.
+// A line is a row of a list. Its JSON fields have stable names and are for programs. Its cells are for
+// people.
 type line interface{ cells() []string }
 
-// list prints rows as they come, for people under a header as of [parseColumns].
+// list prints rows while it reads them. The header of the table has the format of [parseColumns].
 func list[T line](w io.Writer, o outputFlag, header string, rows iter.Seq2[T, error]) error {
 	out := bufio.NewWriter(w)
 	var err error
@@ -33,7 +34,7 @@ func list[T line](w io.Writer, o outputFlag, header string, rows iter.Seq2[T, er
 	return out.Flush()
 }
 
-// array prints a JSON array with an object on each line.
+// array prints a JSON array with one object per line.
 func array[T line](w io.Writer, rows iter.Seq2[T, error]) error {
 	before := "[\n"
 	for row, err := range rows {
@@ -57,7 +58,7 @@ func array[T line](w io.Writer, rows iter.Seq2[T, error]) error {
 	return err
 }
 
-// object is a value as JSON on one line, with & and the like left as they are.
+// object encodes a value as JSON on one line. It does not escape HTML characters such as &.
 func object(v any) ([]byte, error) {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
@@ -66,7 +67,8 @@ func object(v any) ([]byte, error) {
 	return []byte(strings.TrimSuffix(b.String(), "\n")), err
 }
 
-// printable makes a text fit for one line of a terminal, which would obey control characters.
+// printable makes a text safe for one line of a terminal. It replaces control characters, because a
+// terminal would interpret them.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

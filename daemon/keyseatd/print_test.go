@@ -9,7 +9,7 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// TestPrintable holds that what was stored cannot steer a terminal, nor break out of its line.
+// TestPrintable checks that stored text cannot control a terminal and cannot start another line.
 func TestPrintable(t *testing.T) {
 	for text, want := range map[string]string{
 		"1 High Street\nLondon": "1 High Street London",
@@ -24,7 +24,7 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-// levels are so many lines of a list.
+// levels yields the given number of rows of a list.
 func levels(n int, end error) func(func(levelLine, error) bool) {
 	return func(yield func(levelLine, error) bool) {
 		for i := range n {
@@ -38,7 +38,7 @@ func levels(n int, end error) func(func(levelLine, error) bool) {
 	}
 }
 
-// TestListErrors holds that a list which could not be read or written whole is no success.
+// TestListErrors checks that a list fails if its rows cannot be read or written completely.
 func TestListErrors(t *testing.T) {
 	fault := errors.New("the store is gone")
 	for _, format := range []string{"table", "json"} {
@@ -52,7 +52,7 @@ func TestListErrors(t *testing.T) {
 	}
 }
 
-// TestListStreams holds that a long list begins before it has been read to its end.
+// TestListStreams checks that a long list prints its first rows before all rows are read.
 func TestListStreams(t *testing.T) {
 	for _, format := range []string{"table", "json"} {
 		var out strings.Builder

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestPrivateFiles holds that a private key and a file of settings with a password are refused where every user can
-// read them, and that a file of settings without a password is not.
+// TestPrivateFiles checks that a private key is refused if every user can read it. The same holds for a
+// config file with a password, but not for a config file without one.
 func TestPrivateFiles(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		return
@@ -33,7 +33,7 @@ func TestPrivateFiles(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
 		args       []string
-		refused    int // the status
+		refused    int // the exit status
 	}{
 		{"key.pem", "", []string{"--tls-cert=cert.pem", "--tls-key=" + dir + "/key.pem"}, exitFailed},
 		{"a.json", `{"database": "postgres://u:s3cret@h/d"}`, []string{"--config=" + dir + "/a.json", "--database=sqlite:k.db"}, exitUsage},

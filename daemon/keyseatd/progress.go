@@ -10,8 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// bar shows on a terminal how much of size has been done; -1 if that is not known. It is nil where
-// there is nobody to look at it.
+// bar returns a progress bar on standard error, or nil if standard error is not a terminal. size is the
+// total, or -1 if it is unknown.
 func (c console) bar(what string, size int64, more ...progressbar.Option) *progressbar.ProgressBar {
 	if f, ok := c.err.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil
@@ -20,7 +20,7 @@ func (c console) bar(what string, size int64, more ...progressbar.Option) *progr
 		progressbar.OptionSetWriter(c.err),
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionSetWidth(20), // so that all of it fits into 80 columns
+		progressbar.OptionSetWidth(20), // the whole bar fits into 80 columns
 	)...)
 }
 
@@ -33,27 +33,28 @@ func (c console) watched(r io.ReadCloser, size int64) io.ReadCloser {
 	return watchedFile{io.TeeReader(r, bar), r, bar}
 }
 
-// A watchedFile is a file with a progress bar, which ends with it.
+// A watchedFile is a file with a progress bar.
 type watchedFile struct {
 	io.Reader
 	file io.Closer
 	bar  *progressbar.ProgressBar
 }
 
-// Close closes the file and takes the bar away.
+// Close closes the file and removes the bar.
 func (w watchedFile) Close() error {
-	_ = w.bar.Clear() // a bar that cannot be drawn is no fault of the import
+	_ = w.bar.Clear() // a bar that cannot be drawn does not stop the import
 	return w.file.Close()
 }
 
-// counting shows how many rows have passed, unless they go to the same terminal; done takes it away.
+// counting shows the number of rows that have passed. It shows nothing if the rows go to a terminal. done
+// removes the bar.
 func counting[T any](c console, what string, rows iter.Seq2[T, error]) (counted iter.Seq2[T, error], done func()) {
 	bar := c.bar(what, -1, progressbar.OptionShowCount(), progressbar.OptionShowIts())
 	if bar == nil || terminalWidth(c.out) > 0 {
 		return rows, func() {}
 	}
 	counted = mapped(rows, func(row T) T {
-		_ = bar.Add(1) // as above
+		_ = bar.Add(1) // a bar that cannot be drawn does not stop the command
 		return row
 	})
 	return counted, func() { _ = bar.Clear() }

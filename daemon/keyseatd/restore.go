@@ -11,14 +11,14 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 )
 
-// restoreCmd is keyseatd restore.
+// restoreCmd is the command keyseatd restore.
 type restoreCmd struct {
 	databaseFlag
 	File          string `arg:"" help:"The backup." validate:"required"`
 	MasterKeyFile string `placeholder:"FILE" help:"Keys that encrypt what is secret. Those next to the database if not given."`
 }
 
-// Help says what becomes of the old database, and how the command is called.
+// Help explains what happens to the old database and shows examples.
 func (*restoreCmd) Help() string {
 	return examples("It puts a backup in the place of an SQLite database. Stop the daemon first: a database that is served is left alone. "+
 		"The backup is checked before anything is replaced, and is not changed. The old database is kept next to the new one, with its log. "+
@@ -29,7 +29,7 @@ func (*restoreCmd) Help() string {
 		"keyseatd restore --database sqlite:/var/lib/keyseat/keyseat.db monday.db")
 }
 
-// Run replaces the database, and examines the new one.
+// Run replaces the database with the backup and examines the result with the doctor.
 func (r *restoreCmd) Run(ctx context.Context, c console) error {
 	if err := r.onlySQLite("restore", r.File); err != nil {
 		return err
@@ -56,7 +56,8 @@ func (r *restoreCmd) Run(ctx context.Context, c console) error {
 	return doctor.Run(ctx, c)
 }
 
-// masterKeys finds the file next to the database. It may be missing if no task is open.
+// masterKeys returns the path of the master key file next to the database. If the file is missing, it
+// returns "", or an error if tasks are open.
 func (r *restoreCmd) masterKeys(ctx context.Context, open int64) (path string, err error) {
 	err = r.open(ctx, func(s *bunstore.Store) error {
 		path = masterKeysBeside(s.Path())

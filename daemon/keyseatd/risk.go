@@ -9,7 +9,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 )
 
-// warn logs which settings of the database put at risk what will be accepted. It is no reason not to serve.
+// warn logs the database settings that put accepted data at risk. The daemon serves nevertheless.
 func warn(ctx context.Context, store *bunstore.Store, log *slog.Logger) {
 	risks, err := store.Risks(ctx)
 	if err != nil {
@@ -20,11 +20,12 @@ func warn(ctx context.Context, store *bunstore.Store, log *slog.Logger) {
 	}
 }
 
-// remark tells the same to who looks after the database. It is no finding, because what is stored fits.
+// remark prints the same warnings for an operator. They are not findings, because the stored data is
+// consistent.
 func remark(ctx context.Context, store *bunstore.Store, to io.Writer) error {
 	risks, err := store.Risks(ctx)
 	for _, r := range risks {
-		_, _ = fmt.Fprintf(to, "warning: the database is not durable: %s is %q: %s\n", r.Setting, r.Value, r.Means) // it stands beside what was asked for
+		_, _ = fmt.Fprintf(to, "warning: the database is not durable: %s is %q: %s\n", r.Setting, r.Value, r.Means) // the output has precedence, so an error is ignored
 	}
 	return err
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// serveCmd is the daemon.
+// serveCmd is the command keyseatd serve: the daemon.
 type serveCmd struct {
 	databaseFlag
 
@@ -59,7 +59,7 @@ type serveCmd struct {
 	reloads []reload `kong:"-"`
 }
 
-// Help says what there is to know, and how it is called.
+// Help explains the environment variables and shows examples.
 func (*serveCmd) Help() string {
 	return examples("Each of these flags has an environment variable: --master-key-file is KEYSEAT_MASTER_KEY_FILE.",
 		"keyseatd serve --connector sim",
@@ -67,7 +67,7 @@ func (*serveCmd) Help() string {
 		"keyseatd serve --connector sim --workers 8 --log-format json")
 }
 
-// Run serves until a signal.
+// Run serves until a signal arrives.
 func (s *serveCmd) Run(ctx context.Context, c console) error {
 	log := s.logger(c.err)
 	connector, err := s.prepare(log)
@@ -88,23 +88,24 @@ func (s *serveCmd) Run(ctx context.Context, c console) error {
 	return err
 }
 
-// opened opens the database with as many connections as a daemon has.
+// opened opens the database with the connections of a daemon.
 func (s *serveCmd) opened(ctx context.Context, do func(s *bunstore.Store) error) error {
 	return s.with(ctx, bunstore.Options{Dedicated: true, Conns: s.DatabaseConns}, do)
 }
 
-// collect has garbage collected less often than Go does by itself, because there is little to keep
-// and much that is soon garbage; memory stays small for all that. The operator's word wins.
+// collect makes garbage collection less frequent than Go's default. The daemon keeps little data and
+// produces much garbage, so memory use stays small nevertheless. The variables GOGC and GOMEMLIMIT
+// override it.
 func collect(env environment) {
 	if env["GOGC"] == "" {
 		debug.SetGCPercent(400)
 	}
 	if env["GOMEMLIMIT"] == "" {
-		debug.SetMemoryLimit(128 << 20) // past it as often as it must
+		debug.SetMemoryLimit(128 << 20) // above this limit, Go collects as often as necessary
 	}
 }
 
-// prepare makes the connector, and finds what no flag's own rule can say. It touches no database.
+// prepare checks rules across several flags and creates the connector. It does not access the database.
 func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
 	if s.MasterKeyFile == "" && !strings.HasPrefix(s.Database, embedded) {
 		return nil, usageError{errors.New("--master-key-file is missing: make one with `keyseatd master-key add FILE`")}
@@ -148,8 +149,8 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	return s.beside(ctx, server, store, engine, log)
 }
 
-// openStore opens a database and brings its schema up to date. That its tables are distributed need not be
-// said: then it is opened once more.
+// openStore opens a database and migrates its schema. If the tables turn out to be distributed, it opens
+// the database again as a distributed one. Therefore the flag is not required.
 func openStore(ctx context.Context, url string, o bunstore.Options) (*bunstore.Store, error) {
 	o.Now = clock
 	store, err := bunstore.Open(ctx, url, o)
@@ -174,7 +175,7 @@ func (s *serveCmd) rules() tasks.Rules {
 	return r
 }
 
-// server wires the API and the crew on their listeners.
+// server builds the server: the API, the worker pool, the admin API, the page and the listeners.
 func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunstore.Store, m *metrics.Recorder, log *slog.Logger) (server *daemon.Server, err error) {
 	crew := daemon.NewCrew(engine)
 	crew.Name, crew.Workers, crew.Lease = worker(), s.Workers, s.Lease
@@ -206,7 +207,8 @@ func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunst
 	return server, s.listen(ctx, server, log)
 }
 
-// listen opens the listeners, last of all, so that nobody is let in who could not be served.
+// listen opens the listeners. It runs last, because a daemon must not accept a connection that it cannot
+// serve.
 func (s *serveCmd) listen(ctx context.Context, server *daemon.Server, log *slog.Logger) (err error) {
 	cert, err := s.certificate()
 	if err != nil {
@@ -227,7 +229,7 @@ func (s *serveCmd) listen(ctx context.Context, server *daemon.Server, log *slog.
 	return nil
 }
 
-// worker names this process among the daemons.
+// worker returns a name of this process that is unique among the daemons.
 func worker() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -236,7 +238,7 @@ func worker() string {
 	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), rand.Text()[:6])
 }
 
-// prefixes reads addresses and networks that were checked before.
+// prefixes parses addresses and networks. The caller has validated them.
 func prefixes(texts []string) []netip.Prefix {
 	var all []netip.Prefix
 	for _, text := range texts {

@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// checkTLSKey refuses a private key that other users can read.
+// checkTLSKey refuses a private key file that other users can read.
 func (s *serveCmd) checkTLSKey() error {
 	if s.TLSKey == "" {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// asProgram makes the test binary the program itself, for the tests that need a process.
+// asProgram makes the test binary behave as keyseatd, for the tests that need a process.
 const asProgram = "KEYSEATD_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -45,7 +45,7 @@ func everywhere(t *testing.T, test func(sh shell)) {
 	})
 }
 
-// run gives what a command line prints and its status. The input is that of keyseatd.
+// run runs a command line with the given input. It returns the output and the exit status.
 func (sh shell) run(input string, args ...string) (stdout, stderr string, status int) {
 	sh.Helper()
 	var out, err bytes.Buffer
@@ -54,7 +54,7 @@ func (sh shell) run(input string, args ...string) (stdout, stderr string, status
 	return out.String(), err.String(), status
 }
 
-// ok runs what must go well, and gives what it prints.
+// ok runs a command that must succeed, and returns its output.
 func (sh shell) ok(args ...string) string {
 	sh.Helper()
 	return sh.feed("", args...)
@@ -70,14 +70,14 @@ func (sh shell) feed(input string, args ...string) string {
 	return out
 }
 
-// fails runs what must end with that status, nothing on standard output and one line on standard
-// error that has want in it.
+// fails runs a command that must end with the given status. Standard output must be empty, and standard
+// error must be one line that contains want.
 func (sh shell) fails(status int, want, input string, args ...string) {
 	sh.Helper()
 	sh.failsAfter("", status, want, input, args...)
 }
 
-// failsAfter is fails for a command that has printed something by then, which starts so.
+// failsAfter is [shell.fails] for a command with output before the error. The output must start with head.
 func (sh shell) failsAfter(head string, status int, want, input string, args ...string) {
 	sh.Helper()
 	out, err, got := sh.run(input, args...)
@@ -87,7 +87,7 @@ func (sh shell) failsAfter(head string, status int, want, input string, args ...
 	}
 }
 
-// file writes a file and gives its path.
+// file writes a file and returns its path.
 func (sh shell) file(name, text string) string {
 	sh.Helper()
 	path := filepath.Join(sh.dir, name)
@@ -97,7 +97,7 @@ func (sh shell) file(name, text string) string {
 	return path
 }
 
-// rows reads a JSON array of objects that a command prints.
+// rows returns the JSON array of objects that a command prints.
 func (sh shell) rows(args ...string) (rows []map[string]any) {
 	sh.Helper()
 	out := sh.ok(append(args, "--output", "json")...)
@@ -113,8 +113,8 @@ var (
 	gaps  = regexp.MustCompile(` {2,}`)
 )
 
-// golden compares what is printed with a text in which ids, times and the widths of columns, which
-// differ each time, are left out.
+// golden compares an output with a golden text. Ids, times and column widths are left out, because they
+// differ between runs.
 func (sh shell) golden(got, want string) {
 	sh.Helper()
 	got = times.ReplaceAllString(ids.ReplaceAllString(got, "ID"), "TIME")
@@ -124,7 +124,7 @@ func (sh shell) golden(got, want string) {
 	}
 }
 
-// recent holds that a printed time is that of the test.
+// recent checks that a printed time is close to now.
 func (sh shell) recent(text any) {
 	sh.Helper()
 	s, _ := text.(string)

@@ -19,8 +19,8 @@ type reload struct {
 	read func() error
 }
 
-// runToHangup runs a command that a closed terminal ends as Ctrl-C does, unless nohup started it. A daemon
-// catches the signal itself.
+// runToHangup runs a command. When the terminal closes (SIGHUP), the command ends as with Ctrl-C, unless
+// nohup started it. A daemon handles SIGHUP itself.
 func runToHangup(ctx context.Context, cmd command, c console) error {
 	if _, is := cmd.(*serveCmd); !is && !signal.Ignored(syscall.SIGHUP) {
 		with, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
@@ -34,8 +34,11 @@ func runToHangup(ctx context.Context, cmd command, c console) error {
 	return err
 }
 
-// catchHangups returns the SIGHUPs of this process from now on, which no longer end it, until stop is called.
-// A broken pipe of standard output or error does not end it either: then what is logged is lost.
+// catchHangups returns a channel of the SIGHUP signals that this process receives from now on. Until stop
+// is called, SIGHUP does not end the process.
+//
+// It also ignores SIGPIPE. Therefore a broken pipe of standard output or error does not end the process,
+// but later log lines are lost.
 func catchHangups() (hangups <-chan os.Signal, stop func()) {
 	signal.Ignore(syscall.SIGPIPE)
 	c := make(chan os.Signal, 1)
@@ -43,7 +46,7 @@ func catchHangups() (hangups <-chan os.Signal, stop func()) {
 	return c, func() { signal.Stop(c) }
 }
 
-// reloadOn reads all files again on each signal, until the context ends.
+// reloadOn reads all files again on each signal. It returns when ctx ends.
 func reloadOn(ctx context.Context, hangups <-chan os.Signal, all []reload, log *slog.Logger) {
 	for {
 		select {
@@ -63,7 +66,7 @@ func reloadOn(ctx context.Context, hangups <-chan os.Signal, all []reload, log *
 	}
 }
 
-// reloadToken adds the connector's token to the reloads, if it is from a file.
+// reloadToken adds the connector's token to the reloads, if the token is from a file.
 func (s *serveCmd) reloadToken(connector tasks.Connector) {
 	c, is := connector.(*httpconnector.Connector)
 	if !is || s.ConnectorTokenFile == "" {
@@ -78,8 +81,8 @@ func (s *serveCmd) reloadToken(connector tasks.Connector) {
 	}})
 }
 
-// logStop logs when a signal begins to stop the daemon. The function that it returns logs the end, as the
-// last line. Call it once the context has ended.
+// logStop logs "stopping" when ctx ends. The returned function logs "stopped" as the last line. It blocks
+// until ctx has ended, so call it after that.
 func logStop(ctx context.Context, log *slog.Logger) (stopped func()) {
 	began := make(chan time.Time, 1)
 	context.AfterFunc(ctx, func() {

@@ -10,16 +10,16 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// patience is how long a change is tried while the database is away.
+// patience is the time limit of a change. Until then a command retries while the database is unavailable.
 const patience = 30 * time.Second
 
-// A decision makes an operator's change, with that id, of what it sees.
+// A decision returns an operator's change with the given id, based on the snapshot v.
 type decision func(v tasks.Snapshot, id string) (tasks.Change, error)
 
-// A look reads what is to be decided on.
+// A look reads the snapshot for a decision.
 type look func(context.Context) (tasks.Snapshot, error)
 
-// steerKey changes the key with a code that was typed.
+// steerKey changes the key with a code as people type it.
 func steerKey(ctx context.Context, s *bunstore.Store, typed string, decide decision) error {
 	code, err := keys.ParseTyped(typed)
 	if err != nil {
@@ -28,7 +28,7 @@ func steerKey(ctx context.Context, s *bunstore.Store, typed string, decide decis
 	return steer(ctx, s, func(ctx context.Context) (tasks.Snapshot, error) { return engine(s).Snapshot(ctx, code) }, decide)
 }
 
-// steerTask changes the task with that id.
+// steerTask changes the task with the given id.
 func steerTask(ctx context.Context, s *bunstore.Store, id string, decide decision) error {
 	return steer(ctx, s, func(ctx context.Context) (tasks.Snapshot, error) { return s.Task(ctx, id) }, decide)
 }
@@ -39,5 +39,6 @@ func steer(ctx context.Context, s *bunstore.Store, read look, decide decision) e
 	return engine(s).Update(ctx, read, decide)
 }
 
-// engine is as much of a desk as an operator needs: it accepts no request and does no work.
+// engine returns an engine for admin actions. It cannot accept requests or carry out tasks, because it has
+// no connector, sealer or rules.
 func engine(s tasks.Store) tasks.Engine { return daemon.NewEngine(s, nil, nil, tasks.Rules{}) }

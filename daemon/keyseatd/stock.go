@@ -9,20 +9,20 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// stockCmd is keyseatd stock.
+// stockCmd is the command keyseatd stock.
 type stockCmd struct {
 	databaseFlag
 	outputFlag
 }
 
-// Help says what there is to know, and how it is called.
+// Help explains idle slots and shows examples.
 func (*stockCmd) Help() string {
 	return examples("Idle slots are free ones of plans that are retired, expired or faulty.",
 		"keyseatd stock",
 		"keyseatd stock --output json")
 }
 
-// Run shows the slots of every country that has a plan.
+// Run prints the slots of every country with a plan.
 func (k *stockCmd) Run(ctx context.Context, c console) error {
 	return k.open(ctx, func(s *bunstore.Store) error {
 		levels, err := engine(s).Stock(ctx)
@@ -35,7 +35,7 @@ func (k *stockCmd) Run(ctx context.Context, c console) error {
 
 const stockHeader = "COUNTRY SIZE FREE HELD SPENT SUSPECT IDLE"
 
-// A levelLine is a country in a list.
+// A levelLine is a country's stock, as a row of a list.
 type levelLine struct{ shown.Level }
 
 func newLevelLine(l stock.Level) levelLine { return levelLine{shown.Level(l)} }

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// printStored prints the result of a change that is stored already. If the output cannot be written, the
-// error says what is stored all the same, and which command shows it or takes it back.
+// printStored prints the result of a change that is already stored. If printing fails, the error
+// describes the stored change. It also names a command that shows or reverses the change.
 func (c console) printStored(stored, remedy string, output func(w io.Writer) error) error {
 	outlivePipe()
 	if err := output(c.out); err != nil {
@@ -17,10 +17,11 @@ func (c console) printStored(stored, remedy string, output func(w io.Writer) err
 	return nil
 }
 
-// outlivePipe makes a write to a reader that has gone an error, which would end the process without a word.
+// outlivePipe makes a write to a closed pipe return an error. Otherwise SIGPIPE would end the process
+// without a message.
 func outlivePipe() { signal.Ignore(syscall.SIGPIPE) }
 
-// done prints what is stored, as one line.
+// done prints one line about the stored change.
 func (c console) done(stored, remedy string) error {
 	return c.printStored(stored, remedy, func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, stored)
@@ -28,7 +29,7 @@ func (c console) done(stored, remedy string) error {
 	})
 }
 
-// What to do after a change whose output could not be written.
+// Hints for an error after a stored change: the command that shows it.
 const (
 	showsKey       = "`keyseatd keys show` shows the key"
 	showsPlans     = "`keyseatd plans list` shows the plans"

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// full runs a command whose output cannot be written: to a device that is full, or to a reader that has gone.
+// full runs a command whose output cannot be written, because the device is full or the reader is gone.
 func (sh shell) full(gone bool, input string, args ...string) (stderr string, status int) {
 	sh.Helper()
 	self, err := os.Executable()
@@ -28,17 +28,17 @@ func (sh shell) full(gone bool, input string, args ...string) (stderr string, st
 		_ = reader.Close()
 		out = writer
 	}
-	defer func() { _ = out.Close() }() // nothing is in it
+	defer func() { _ = out.Close() }() // no output is expected in it
 	var told strings.Builder
 	cmd := exec.CommandContext(sh.Context(), self, args...)
 	cmd.Env = append(append(os.Environ(), asProgram+"=yes"), sh.env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), out, &told
-	_ = cmd.Run() // its status is what matters
+	_ = cmd.Run() // the exit status is read below
 	return told.String(), cmd.ProcessState.ExitCode()
 }
 
-// TestStoredButNotPrinted holds that a command whose change is stored says so when it cannot print, and names
-// the command that helps.
+// TestStoredButNotPrinted checks the error of a command that has stored a change but cannot print. The
+// error must report the stored change and name a command that helps.
 func TestStoredButNotPrinted(t *testing.T) {
 	for name, gone := range map[string]bool{"full": false, "reader gone": true} {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestStoredButNotPrinted(t *testing.T) {
 	}
 }
 
-// exports holds that the batch has n keys.
+// exports checks that the batch has n keys.
 func (sh shell) exports(batch string, n int) {
 	sh.Helper()
 	if out := sh.ok("keys", "export", "--batch", batch); strings.Count(out, "\n") != n+1 {
@@ -83,7 +83,7 @@ func (sh shell) exports(batch string, n int) {
 	sh.fails(exitFailed, "no keys are of batch "+batch+"X", "", "keys", "export", "--batch", batch+"X")
 }
 
-// TestAReportForNobody holds that a report whose reader has gone ends as other programs do.
+// TestAReportForNobody checks that a report without a reader ends as other programs do.
 func TestAReportForNobody(t *testing.T) {
 	sh := shell{t, t.TempDir(), nil}
 	sh.env = []string{"KEYSEAT_DATABASE=sqlite:" + sh.dir + "/keyseat.db"}

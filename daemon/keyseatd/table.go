@@ -10,7 +10,7 @@ import (
 	"golang.org/x/term"
 )
 
-// A column of a table, and what becomes of it on a terminal that is too narrow for all of them.
+// A column of a table. fit defines what happens to it on a terminal that is too narrow.
 type column struct {
 	name string
 	fit  fit
@@ -19,12 +19,12 @@ type column struct {
 type fit uint8
 
 const (
-	whole fit = iota // stays as it is: somebody types it, or half of it says nothing
-	brief            // is cut to what room there is
-	spare            // is left out, the last one first
+	whole fit = iota // never hidden, and shortened last: users copy it, or a part of it is useless
+	brief            // shortened to the available width
+	spare            // hidden if necessary, the last column first
 )
 
-// parseColumns reads the names of columns, between spaces: NAME~ is brief, NAME? is spare.
+// parseColumns parses the names of columns, separated by spaces: NAME~ is brief, NAME? is spare.
 func parseColumns(header string) []column {
 	var all []column
 	for name := range strings.FieldsSeq(header) {
@@ -40,16 +40,16 @@ func parseColumns(header string) []column {
 	return all
 }
 
-// A table prints aligned columns, a page at a time, so that a long list begins at once. What is not
-// a terminal gets everything.
+// A table prints aligned columns, one page at a time, so that a long list starts immediately. On an output
+// that is not a terminal, all columns are printed in full.
 type table struct {
 	out     io.Writer
-	room    int // in characters; 0: as much as there is
+	room    int // width in characters; 0: unlimited
 	columns []column
-	shown   []bool // which columns, as the first page decided
+	shown   []bool // which columns are visible; decided for the first page
 }
 
-// terminalWidth is that of a terminal, or 0.
+// terminalWidth returns the width of the terminal w, or 0 if w is not a terminal.
 func terminalWidth(w io.Writer) int {
 	f, isFile := w.(*os.File)
 	if !isFile || !term.IsTerminal(int(f.Fd())) {
@@ -62,7 +62,7 @@ func terminalWidth(w io.Writer) int {
 	return width
 }
 
-// printTable prints all rows under a header as of [parseColumns].
+// printTable prints all rows under a header. The header has the format of [parseColumns].
 func printTable[T line](w io.Writer, room int, header string, rows iter.Seq2[T, error]) error {
 	t := &table{out: w, room: room, columns: parseColumns(header)}
 	page := [][]string{t.names()}
@@ -89,7 +89,7 @@ func (t *table) names() []string {
 	return names
 }
 
-// cells are those of a row as they are shown: an empty one is a dash.
+// cells returns the printable cells of a row. An empty cell becomes a dash.
 func cells(row line) []string {
 	all := row.cells()
 	for i, c := range all {
@@ -100,7 +100,7 @@ func cells(row line) []string {
 	return all
 }
 
-// gap stands between columns.
+// gap separates columns.
 const gap = "  "
 
 func (t *table) print(page [][]string) error {
@@ -123,10 +123,10 @@ func (t *table) print(page [][]string) error {
 	return nil
 }
 
-// minimum is the least that a brief column is cut to before spare ones are left out.
+// minimum is the width to which brief columns shrink before spare columns are hidden.
 const minimum = 8
 
-// widths are those of the columns on a page.
+// widths returns the column widths for a page. It shrinks columns until the page fits.
 func (t *table) widths(page [][]string) []int {
 	widths := make([]int, len(t.columns))
 	for _, cells := range page {
@@ -150,7 +150,7 @@ func (t *table) widths(page [][]string) []int {
 	return widths
 }
 
-// choose leaves out spare columns until the others fit.
+// choose hides spare columns until the others fit.
 func (t *table) choose(widths []int) {
 	t.shown = make([]bool, len(widths))
 	least := make([]int, len(widths))
@@ -165,7 +165,7 @@ func (t *table) choose(widths []int) {
 	}
 }
 
-// total is what the columns that are shown take.
+// total returns the width of the visible columns with the gaps.
 func (t *table) total(widths []int) int {
 	sum := -len(gap)
 	for i, w := range widths {
@@ -176,7 +176,7 @@ func (t *table) total(widths []int) int {
 	return sum
 }
 
-// widest is the column to be cut next: a brief one unless none can give more.
+// widest returns the column to shrink next. It prefers the widest brief column that is wider than minimum.
 func (t *table) widest(widths []int) int {
 	best := -1
 	better := func(i int) bool {

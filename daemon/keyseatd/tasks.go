@@ -1,6 +1,6 @@
 package main
 
-// tasksCmd are the commands on tasks.
+// tasksCmd groups the commands on tasks.
 type tasksCmd struct {
 	List    tasksList    `cmd:"" help:"List tasks, the oldest first."`
 	Retry   tasksRetry   `cmd:"" help:"Make an open task due now."`

@@ -9,21 +9,21 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// tasksList is keyseatd tasks list.
+// tasksList is the command keyseatd tasks list.
 type tasksList struct {
 	databaseFlag
 	outputFlag
 	State string `help:"List only those that are ${enum}." enum:"any,open,ended,suspect" default:"any"`
 }
 
-// Help says what there is to know, and how it is called.
+// Help explains the output and shows examples.
 func (*tasksList) Help() string {
 	return examples("On a narrow terminal what is less important is left out or cut; `--output json`, or a pipe, has everything.",
 		"keyseatd tasks list --state open",
 		"keyseatd tasks list --state suspect --output json")
 }
 
-// Run lists the tasks in that state.
+// Run lists the tasks in the given state.
 func (t *tasksList) Run(ctx context.Context, c console) error {
 	filter := tasks.AnyTask
 	if t.State != "any" {
@@ -36,7 +36,7 @@ func (t *tasksList) Run(ctx context.Context, c console) error {
 
 const taskHeader = "ID CODE~ KIND COUNTRY? STATE OUTCOME PLAN? SLOT? ASKED? CREATED? DUE? ENDED?"
 
-// A taskLine is a task in a list.
+// A taskLine is a task, as a row of a list.
 type taskLine struct{ shown.Task }
 
 func newTaskLine(v tasks.Snapshot) taskLine { return taskLine{shown.NewTask(*v.Task)} }

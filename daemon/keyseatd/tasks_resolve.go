@@ -7,14 +7,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// tasksResolve is keyseatd tasks resolve.
+// tasksResolve is the command keyseatd tasks resolve.
 type tasksResolve struct {
 	databaseFlag
 	ID      string `arg:"" help:"The task's id."`
 	Outcome string `help:"How it did end at the provider: ${enum}. Success spends the slot, any other frees it." required:"" enum:"${outcomes}" placeholder:"OUTCOME"`
 }
 
-// Help says what there is to know, and how it is called.
+// Help explains suspect slots and shows examples.
 func (*tasksResolve) Help() string {
 	return examples("A slot is suspect where the provider may have acted on an upgrade and nobody has seen it: look there first.",
 		"keyseatd tasks list --state suspect",
@@ -22,7 +22,7 @@ func (*tasksResolve) Help() string {
 		"keyseatd tasks resolve K7QZ3M2XW5R6T4B3NHJ5VCEDYA --outcome system_error")
 }
 
-// Run settles the slot, and the key with it if the task is its latest.
+// Run resolves the suspect slot of the task. It also updates the key, if the task is the key's latest.
 func (t *tasksResolve) Run(ctx context.Context, c console) error {
 	decide := func(v tasks.Snapshot, id string) (tasks.Change, error) {
 		return tasks.Resolve(v, tasks.Outcome(t.Outcome), id)

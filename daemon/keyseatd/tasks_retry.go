@@ -7,13 +7,13 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// tasksRetry is keyseatd tasks retry.
+// tasksRetry is the command keyseatd tasks retry.
 type tasksRetry struct {
 	databaseFlag
 	ID string `arg:"" help:"The task's id."`
 }
 
-// Help shows how it is called.
+// Help shows an example.
 func (*tasksRetry) Help() string {
 	return examples("", "keyseatd tasks retry K7QZ3M2XW5R6T4B3NHJ5VCEDYA")
 }

@@ -14,19 +14,19 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A provider answers what a test tells it.
+// A provider is a connector that returns the result that the test sets.
 type provider struct{ answer tasks.ConnectorResult }
 
 func (p *provider) Do(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult { return p.answer }
 
-// A shop is a daemon's desk on a shell's database.
+// A shop is an engine on the database of a shell.
 type shop struct {
 	shell
 	engine   tasks.Engine
 	provider *provider
 }
 
-// serve opens a shop with plans and keys in it, sealed by the master keys of a file.
+// serve returns a shop with plans and keys. Secrets are sealed with the master keys of a file.
 func serve(sh shell) shop {
 	sh.Helper()
 	sh.feed("id,country,slots,address\nelm,US,3,1 High Street\n", "plans", "import", "-")
@@ -60,7 +60,7 @@ func (s shop) upgrade(code keys.Code) {
 	}
 }
 
-// work asks the provider about all that is due.
+// work leases all due tasks and calls the provider for each.
 func (s shop) work(a tasks.ConnectorResult) {
 	s.Helper()
 	s.provider.answer = a
@@ -119,7 +119,7 @@ US  3  0  1  1  1  0
 	})
 }
 
-// steer retries and resolves the tasks that there are.
+// steer retries and resolves the existing tasks.
 func (s shop) steer() {
 	s.Helper()
 	id := func(code string) string {
@@ -190,7 +190,7 @@ US  3  1  1  1  0  0
 	}
 }
 
-// noSecrets holds that nothing of an account is printed by any command, while a task is open.
+// noSecrets checks that no command prints a secret of an account while a task is open.
 func (s shop) noSecrets() {
 	s.Helper()
 	for _, line := range []string{"tasks list", "tasks list --output json", "keys show cat", "keys show cat --output json", "keys export"} {

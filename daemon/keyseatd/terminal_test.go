@@ -14,7 +14,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestProgress imports on a terminal, where a bar shows how far it is; elsewhere nothing does.
+// TestProgress checks that an import shows a progress bar on a terminal, and only there.
 func TestProgress(t *testing.T) {
 	t.Chdir(t.TempDir())
 	sh := shell{T: t, dir: "."}
@@ -29,13 +29,13 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestProgressOfAnExport exports into a pipe, while a person looks at a terminal.
+// TestProgressOfAnExport exports into a pipe, while standard error is a terminal.
 func TestProgressOfAnExport(t *testing.T) {
 	t.Chdir(t.TempDir())
 	sh := shell{T: t, dir: "."}
 	sh.feed(many("code", 5000), "keys", "import", "-")
 	var out strings.Builder
-	for range 200 { // the bar is drawn ten times a second, so one export may be too short for it
+	for range 200 { // one export may be too short, because the bar is drawn ten times a second
 		out.Reset()
 		all := onTerminal(t, func(terminal *os.File) {
 			if status := run(t.Context(), []string{"keys", "export"}, nil, nil, &out, terminal); status != 0 {
@@ -52,8 +52,8 @@ func TestProgressOfAnExport(t *testing.T) {
 	t.Error("nothing was shown")
 }
 
-// TestTerminalWidth holds that on a narrow terminal every line of every list fits, with what somebody
-// types whole, and that a pipe gets everything.
+// TestTerminalWidth checks that every line of every list fits a narrow terminal. Values that users type
+// must be complete. A pipe gets all columns.
 func TestTerminalWidth(t *testing.T) {
 	dir := t.TempDir()
 	sh := shell{t, dir, []string{"KEYSEAT_DATABASE=sqlite:" + dir + "/keyseat.db"}}
@@ -98,7 +98,7 @@ func TestTerminalWidth(t *testing.T) {
 	}
 }
 
-// onTerminal is what a person sees of what is done on a terminal of 80 columns.
+// onTerminal calls do with a terminal of 80 columns, and returns the text on it.
 func onTerminal(t *testing.T, do func(terminal *os.File)) string {
 	t.Helper()
 	terminal, shown := openTerminal(t)
@@ -107,10 +107,10 @@ func onTerminal(t *testing.T, do func(terminal *os.File)) string {
 	}
 	const end = "THE END"
 	done := make(chan struct{})
-	go func() { // because a terminal holds little until somebody looks
+	go func() { // concurrent, because a terminal buffers little text until it is read
 		defer close(done)
 		do(terminal)
-		_, _ = fmt.Fprint(terminal, end) // if it cannot be written, the read below fails
+		_, _ = fmt.Fprint(terminal, end) // if the write fails, the read below fails
 	}()
 	buf, all := make([]byte, 4096), ""
 	for !strings.HasSuffix(all, end) {
@@ -124,7 +124,7 @@ func onTerminal(t *testing.T, do func(terminal *os.File)) string {
 	return strings.ReplaceAll(strings.TrimSuffix(all, end), "\r\n", "\n")
 }
 
-// openTerminal makes a terminal, and what a person would see on it.
+// openTerminal returns a new pseudo-terminal and its other end, which reads the shown text.
 func openTerminal(t *testing.T) (terminal, shown *os.File) {
 	t.Helper()
 	shown, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)

@@ -6,14 +6,14 @@ import (
 	"sync/atomic"
 )
 
-// A certificate is what the files of --tls-cert and --tls-key hold. It may be read again while connections
-// are made.
+// A certificate holds the certificate and key of --tls-cert and --tls-key. It is safe to read the files
+// again while connections use the certificate.
 type certificate struct {
 	chain, key string // paths
 	pair       atomic.Pointer[tls.Certificate]
 }
 
-// certificate reads the certificate; it is nil if there is none.
+// certificate reads the certificate. It returns nil if the flags name none.
 func (s *serveCmd) certificate() (*certificate, error) {
 	if s.TLSCert == "" {
 		return nil, nil //nolint:nilnil // no certificate is what the flags say
@@ -22,7 +22,8 @@ func (s *serveCmd) certificate() (*certificate, error) {
 	return c, named("--tls-cert, --tls-key", c.read())
 }
 
-// read takes the files' content over if it is a pair that fits, and if other users cannot read the key.
+// read loads both files. It keeps the old pair if the new files do not match, or if other users can read
+// the key.
 func (c *certificate) read() error {
 	if _, err := readPrivate(c.key); err != nil {
 		return err

@@ -9,21 +9,23 @@ import (
 	"unsafe"
 )
 
-// clock is as far off as the file that KEYSEAT_SKEW names says ("-10m"), which may change at any
-// time: then the clock steps, as a machine's does, and what passes by the monotonic clock does not.
+// clock returns the current time plus the offset in the file that KEYSEAT_SKEW names, for example "-10m".
+// A test may change the file at any time. Then the wall clock jumps, as on a real machine. The monotonic
+// clock does not jump.
 func clock() time.Time {
 	now := time.Now()
 	text, err := os.ReadFile(os.Getenv("KEYSEAT_SKEW"))
 	if err != nil {
 		return now
 	}
-	off, _ := time.ParseDuration(strings.TrimSpace(string(text))) // half written: not off
+	off, _ := time.ParseDuration(strings.TrimSpace(string(text))) // a partly written file counts as no offset
 	return stepped(now, off)
 }
 
-// stepped is a time with another wall clock and the same monotonic one. No method of the time does
-// that, because it never happens but to a machine: the seconds of one that has both stand, since 1885,
-// in the bits from the 30th of its first word.
+// stepped shifts the wall clock of t but not its monotonic reading. Package time has no method for this.
+//
+// It relies on the layout of [time.Time]. If a time has a monotonic reading, bits 30 and up of the first
+// word hold the wall seconds since 1885.
 func stepped(t time.Time, by time.Duration) time.Time {
 	wall := (*uint64)(unsafe.Pointer(&t))
 	*wall += uint64(int64(by/time.Second)) << 30

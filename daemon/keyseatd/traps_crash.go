@@ -15,54 +15,54 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A trap kills this process, as kill -9 does, at a point that KEYSEAT_CRASH names, once so many
-// passes have been let go by: "end.after:3" dies when the fourth end of a task is durable. The points
-// are before and after, each, of
+// A trap kills this process at a crash point, as kill -9 does. KEYSEAT_CRASH names the point and how many
+// passes to skip. For example, "end.after:3" kills the process when the fourth end of a task is durable.
+// Each of these names is followed by .before or .after:
 //
-//	accept, shortage     a request's commit: a task that stays open, one that ends for want of a slot
-//	retry, move, end     a settlement's commit: due again, on with another plan, ended
-//	lease, extend, back  a lease's: taken (after: if there was something to take), extended, given back
-//	send                 the asking of the provider
+//	accept, shortage     a request's commit: a task that stays open, one that ends because no slot is free
+//	retry, move, end     a settlement's commit: due again, continued with another plan, ended
+//	lease, extend, back  a lease's: taken (after: only if a task was leased), extended, given back
+//	send                 a call of the provider
 //
-// and with "drain." before its name a point counts only while the daemon drains. One whose name begins
-// with "back" makes the daemon drain as soon as it has leased something, since only what was leased
-// just before a stop is ever given back.
+// The prefix "drain." restricts a point to the time in which the daemon drains. A point that starts with
+// "back" makes the daemon drain as soon as it has leased a task. The reason is that only leases taken shortly
+// before a stop are ever given back.
 type trap struct {
-	context.Context // ends when the daemon begins to drain
+	context.Context // ends when the daemon starts to drain
 	point           string
 	left            *atomic.Int64
 }
 
-// crash is what is left to let go by, of all traps together.
+// crash is the number of passes left to skip, shared by all traps.
 var crash atomic.Int64
 
 func newTrap(ctx context.Context) trap {
 	point, passes, _ := strings.Cut(os.Getenv("KEYSEAT_CRASH"), ":")
-	n, _ := strconv.ParseInt(passes, 10, 64) // none: 0
+	n, _ := strconv.ParseInt(passes, 10, 64) // 0 if absent
 	crash.Store(n)
 	return trap{ctx, point, &crash}
 }
 
-// pass dies here, if this is the point.
+// pass kills the process if name is the crash point and no passes are left to skip.
 func (t trap) pass(name string) {
 	point, draining := strings.CutPrefix(t.point, "drain.")
 	if name != point || draining && t.Err() == nil || t.left.Add(-1) >= 0 {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "dies at", t.point)
-	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // it does not fail
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // killing this process does not fail
 	select {}
 }
 
-// leased makes the daemon drain where giving back is what shall be died at.
+// leased makes the daemon drain if the crash point is "back", so that it gives its leases back.
 func (t trap) leased() {
 	if strings.HasPrefix(t.point, "back") {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM) // it does not fail
+		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM) // killing this process does not fail
 		<-t.Done()
 	}
 }
 
-// trapStore puts points round every write.
+// trapStore adds crash points before and after every write.
 func trapStore(ctx context.Context, s tasks.Store) tasks.Store { return trappedStore{s, newTrap(ctx)} }
 
 type trappedStore struct {
@@ -84,7 +84,7 @@ func (s trappedStore) Apply(ctx context.Context, changes []tasks.Change) ([]erro
 	return verdicts, err
 }
 
-// move names what a change does to a task.
+// move returns the crash point's name for a change.
 func move(c tasks.Change) string {
 	switch {
 	case c.Task == nil:
@@ -124,8 +124,8 @@ func (s trappedStore) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Dur
 	return verdicts, err
 }
 
-// trapConnector puts points round every asking, and panics at a login that begins with panic, with
-// the login in what it panics with.
+// trapConnector adds crash points before and after every attempt. It panics if a login starts with
+// "panic". The panic's value contains the login.
 func trapConnector(ctx context.Context, c tasks.Connector) tasks.Connector {
 	return trappedConnector{c, newTrap(ctx)}
 }

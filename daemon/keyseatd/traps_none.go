@@ -9,14 +9,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The traps are where a build for tests (-tags crashpoints) dies, panics or has a clock that is off.
-// In every other build there are none.
+// The traps exist only in a test build (-tags crashpoints), where they kill the process, panic or shift
+// the clock. In every other build they do nothing.
 
-// trapStore gives the store as it is.
+// trapStore returns s unchanged.
 func trapStore(_ context.Context, s tasks.Store) tasks.Store { return s }
 
-// trapConnector gives the connector as it is.
+// trapConnector returns c unchanged.
 func trapConnector(_ context.Context, c tasks.Connector) tasks.Connector { return c }
 
-// clock is the daemon's.
+// clock returns the current time.
 func clock() time.Time { return time.Now() }

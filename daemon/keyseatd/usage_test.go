@@ -48,7 +48,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestUsageTellsNoSecret holds that a URL with a password is not repeated.
+// TestUsageTellsNoSecret checks that an error does not repeat a URL with a password.
 func TestUsageTellsNoSecret(t *testing.T) {
 	for _, url := range []string{"mysql://u:hunter2@h/d", "postgres://u:hunter2@127.0.0.1:1/d?connect_timeout=1", "postgres://u:hunter2@[::1/%zz"} {
 		sh := shell{T: t, env: []string{"KEYSEAT_DATABASE=" + url}}
@@ -74,8 +74,8 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// TestEveryFlag holds that every command can be run, and that each of its flags has a line of help. Exactly the
-// flags that serve has too, and --config, have a variable.
+// TestEveryFlag checks that every command can be run, and that each flag has a line of help. A flag must
+// have a variable exactly if it is --config or a flag that serve has too.
 func TestEveryFlag(t *testing.T) {
 	parser, err := kong.New(&commands{}, kong.FlagNamer(flagName), kong.Vars{"version": "", "outcomes": "a"})
 	if err != nil {
@@ -90,7 +90,7 @@ func TestEveryFlag(t *testing.T) {
 		if _, ok := leaf.Target.Addr().Interface().(command); !ok || leaf.Help == "" {
 			t.Errorf("%s has no Run or no help", leaf.FullPath())
 		}
-		_ = checker.Struct(leaf.Target.Interface()) // an unknown rule panics, which is all that is asked here
+		_ = checker.Struct(leaf.Target.Interface()) // an unknown rule panics; nothing else is tested here
 		for _, f := range leaf.Flags {
 			want := ""
 			if slices.ContainsFunc(serve.Flags, func(s *kong.Flag) bool { return s.Name == f.Name }) {
@@ -113,7 +113,7 @@ func TestFlagNames(t *testing.T) {
 	}
 }
 
-// TestNoDatabase holds that only what fills a store makes one.
+// TestNoDatabase checks that only the commands that fill a store create a database.
 func TestNoDatabase(t *testing.T) {
 	t.Chdir(t.TempDir())
 	sh := shell{T: t}
@@ -141,7 +141,7 @@ func TestNoDatabase(t *testing.T) {
 	}
 }
 
-// TestProgram runs the program as a process of its own.
+// TestProgram runs the program as a separate process.
 func TestProgram(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {
@@ -159,7 +159,7 @@ func TestProgram(t *testing.T) {
 		cmd.Dir, cmd.Env = dir, append(os.Environ(), asProgram+"=1")
 		var out, err strings.Builder
 		cmd.Stdout, cmd.Stderr = &out, &err
-		_ = cmd.Run() // its status tells
+		_ = cmd.Run() // the exit status is checked below
 		if got := cmd.ProcessState.ExitCode(); got != c.status || !strings.Contains(out.String(), c.stdout) || !strings.HasPrefix(err.String(), c.stderr) {
 			t.Errorf("%s: status %d\n%s%s", c.line, got, &out, &err)
 		}

@@ -8,15 +8,15 @@ import (
 	"runtime/debug"
 )
 
-// versionCmd is keyseatd version.
+// versionCmd is the command keyseatd version.
 type versionCmd struct{ outputFlag }
 
-// Help shows how it is called.
+// Help shows examples.
 func (*versionCmd) Help() string {
 	return examples("", "keyseatd version", "keyseatd version --output json")
 }
 
-// Run prints what this program was built from, and with what.
+// Run prints the version, the revision of the sources, the toolchain and the platform.
 func (v *versionCmd) Run(_ context.Context, c console) error {
 	b := newBuild()
 	if v.Output == "json" {
@@ -26,10 +26,10 @@ func (v *versionCmd) Run(_ context.Context, c console) error {
 	return err
 }
 
-// A build is what the toolchain has written into the program.
+// A build is the build information that the toolchain stores in the program.
 type build struct {
 	Version  string `json:"version"`
-	Revision string `json:"revision"` // of the sources, with "+changes" if they had any
+	Revision string `json:"revision"` // of the sources, with "+changes" for uncommitted changes
 	Time     string `json:"time"`     // of the revision
 	Go       string `json:"go"`
 	Platform string `json:"platform"`

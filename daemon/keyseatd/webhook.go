@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// endpointFlags say whom webhooks may go to.
+// endpointFlags select the webhook endpoints and restrict their addresses.
 type endpointFlags struct {
 	WebhookFile      string `placeholder:"FILE" help:"JSON file of the endpoints that are told what happens: [{\"name\", \"url\", \"secrets\", \"events\", \"stock_low\"}]. Read again when it has changed."`
 	WebhookPrivate   bool   `help:"Allow webhooks to addresses that are not public."`
@@ -20,14 +20,14 @@ type endpointFlags struct {
 	OutboundProxy    string `default:"on" enum:"on,off" placeholder:"on|off" help:"Obey HTTP_PROXY, HTTPS_PROXY and NO_PROXY for the connector and for webhooks: on or off."`
 }
 
-// noProxy reports whether those variables are ignored.
+// noProxy reports whether the proxy variables are ignored.
 func (f endpointFlags) noProxy() bool { return f.OutboundProxy == "off" }
 
 func (f endpointFlags) policy() webhooks.Policy {
 	return webhooks.Policy{Private: f.WebhookPrivate, Plaintext: f.WebhookPlaintext, NoProxy: f.noProxy()}
 }
 
-// endpoints opens the file, which must be in order.
+// endpoints opens the file of endpoints. It returns an error if the file is invalid.
 func (f endpointFlags) endpoints() (*webhooks.File, error) {
 	file, err := webhooks.Open(f.WebhookFile, f.policy())
 	if err != nil {
@@ -36,14 +36,14 @@ func (f endpointFlags) endpoints() (*webhooks.File, error) {
 	return file, nil
 }
 
-// webhookFlags say how webhooks are sent.
+// webhookFlags set the retries of webhooks.
 type webhookFlags struct {
 	endpointFlags
 	WebhookBackoff time.Duration `default:"5s" validate:"min=1ms,max=15m" placeholder:"5s" help:"First pause after a webhook has failed, it doubles to at most 15m."`
 	WebhookDays    int           `default:"3" validate:"min=1,max=28" placeholder:"N" help:"How many days a webhook is tried."`
 }
 
-// checkWebhooks finds what is wrong with the file.
+// checkWebhooks returns an error if the file of endpoints is invalid.
 func (f webhookFlags) checkWebhooks() error {
 	if f.WebhookFile == "" {
 		return nil
@@ -52,7 +52,8 @@ func (f webhookFlags) checkWebhooks() error {
 	return err
 }
 
-// beside runs a server, and a courier beside it where there is a file of endpoints.
+// beside runs the server. If the flags name a file of endpoints, it also runs a webhook dispatcher until
+// the server has stopped.
 func (f webhookFlags) beside(ctx context.Context, server *daemon.Server, outbox tasks.Outbox, engine tasks.Engine, log *slog.Logger) error {
 	if f.WebhookFile == "" {
 		return server.Run(ctx)

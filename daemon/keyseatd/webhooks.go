@@ -8,7 +8,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// webhooksCmd are the commands on webhooks.
+// webhooksCmd groups the commands on webhooks.
 type webhooksCmd struct {
 	List       webhooksList       `cmd:"" help:"Show the endpoints, and how much waits for each."`
 	Deliveries webhooksDeliveries `cmd:"" help:"Show what was sent, the newest first."`
@@ -18,7 +18,7 @@ type webhooksCmd struct {
 	Test       webhooksTry        `cmd:"" help:"Send an endpoint a test."`
 }
 
-// known is nil if an endpoint of that name is enlisted.
+// known returns an error unless a subscriber with the given name exists.
 func known(ctx context.Context, s tasks.Outbox, name string) error {
 	all, err := s.Subscribers(ctx)
 	if err != nil {
@@ -32,15 +32,15 @@ func known(ctx context.Context, s tasks.Outbox, name string) error {
 	return errNoEndpoint(name)
 }
 
-// An errNoEndpoint names an endpoint that no daemon has enlisted.
+// An errNoEndpoint is the name of an endpoint that no daemon has registered as a subscriber.
 type errNoEndpoint string
 
-// Error says what to do.
+// Error names the endpoint and a command that lists the known ones.
 func (e errNoEndpoint) Error() string {
 	return "no daemon has served with an endpoint " + string(e) + " (keyseatd webhooks list shows those that are known)"
 }
 
-// parseSince reads a time: RFC 3339, a date, or how long ago.
+// parseSince parses a time: RFC 3339, a date, or a duration before now. An empty text gives the zero time.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

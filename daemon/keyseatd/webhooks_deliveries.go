@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// webhooksDeliveries is keyseatd webhooks deliveries.
+// webhooksDeliveries is the command keyseatd webhooks deliveries.
 type webhooksDeliveries struct {
 	databaseFlag
 	outputFlag
@@ -21,14 +21,14 @@ type webhooksDeliveries struct {
 	Count    int    `help:"At most so many, 0 for all." default:"100" validate:"min=0" placeholder:"N"`
 }
 
-// Help says what there is to know, and how it is called.
+// Help explains the output and shows examples.
 func (*webhooksDeliveries) Help() string {
 	return examples("Each attempt is a line. They are kept for 30 days; a key shows as its fingerprint, as it does in the log.",
 		"keyseatd webhooks deliveries",
 		"keyseatd webhooks deliveries --endpoint shop --count 0 --output json")
 }
 
-// Run lists attempts.
+// Run lists the delivery attempts, the newest first.
 func (w *webhooksDeliveries) Run(ctx context.Context, c console) error {
 	return w.open(ctx, func(s *bunstore.Store) error {
 		return list(c.out, w.outputFlag, deliveryHeader, mapped(w.deliveries(ctx, s), newDeliveryLine))
@@ -52,7 +52,7 @@ func (w *webhooksDeliveries) deliveries(ctx context.Context, s tasks.Outbox) ite
 
 const deliveryHeader = "AT ENDPOINT~ EVENT TYPE ABOUT TRY? RESULT STATUS TOOK? NOTE~"
 
-// A deliveryLine is one attempt.
+// A deliveryLine is one delivery attempt, as a row of a list.
 type deliveryLine struct {
 	At       shown.Time           `json:"at"`
 	Endpoint string               `json:"endpoint"`
@@ -61,7 +61,7 @@ type deliveryLine struct {
 	About    string               `json:"about"` // a key's fingerprint, or a country
 	Try      int                  `json:"try"`
 	Result   tasks.DeliveryResult `json:"result"`
-	Status   int                  `json:"status"` // 0: no answer
+	Status   int                  `json:"status"` // 0: no response
 	Took     float64              `json:"seconds"`
 	Note     string               `json:"note"`
 }

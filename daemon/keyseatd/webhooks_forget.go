@@ -8,19 +8,19 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// webhooksForget is keyseatd webhooks forget.
+// webhooksForget is the command keyseatd webhooks forget.
 type webhooksForget struct {
 	databaseFlag
 	Endpoint string `arg:"" help:"The endpoint's name."`
 }
 
-// Help says what there is to know, and how it is called.
+// Help explains the effect and shows an example.
 func (*webhooksForget) Help() string {
 	return examples("An endpoint that a daemon still has in its file comes back. Without this one that was taken out is "+
 		"forgotten after 30 days.", "keyseatd webhooks forget shop")
 }
 
-// Run strikes the endpoint off the list, with what waits for it.
+// Run removes the endpoint and its queued deliveries.
 func (w *webhooksForget) Run(ctx context.Context, c console) error {
 	err := w.open(ctx, func(s *bunstore.Store) error { return s.Unsubscribe(ctx, w.Endpoint) })
 	if errors.Is(err, tasks.ErrNoSubscriber) {

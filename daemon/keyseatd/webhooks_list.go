@@ -9,18 +9,18 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// webhooksList is keyseatd webhooks list.
+// webhooksList is the command keyseatd webhooks list.
 type webhooksList struct {
 	databaseFlag
 	outputFlag
 }
 
-// Help says what there is to know, and how it is called.
+// Help explains how endpoints are removed and shows an example.
 func (*webhooksList) Help() string {
 	return examples("An endpoint that was taken out of --webhook-file is forgotten after 30 days, or with `keyseatd webhooks forget`.", "keyseatd webhooks list")
 }
 
-// Run lists the endpoints that daemons have enlisted.
+// Run lists the endpoints that daemons have registered as subscribers.
 func (w *webhooksList) Run(ctx context.Context, c console) error {
 	return w.open(ctx, func(s *bunstore.Store) error {
 		all, err := s.Subscribers(ctx)
@@ -33,7 +33,8 @@ func (w *webhooksList) Run(ctx context.Context, c console) error {
 
 const listenerHeader = "ENDPOINT STATE WAITING SINCE KEPT_UNTIL?"
 
-// A listenerLine is an endpoint; what waits for it are keys, and countries that are low in stock.
+// A listenerLine is an endpoint, as a row of a list. Waiting counts its queued deliveries: keys, and
+// countries that are low in stock.
 type listenerLine struct {
 	Name    string     `json:"endpoint"`
 	State   string     `json:"state"` // live or gone

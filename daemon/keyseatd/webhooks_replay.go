@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// webhooksReplay is keyseatd webhooks replay.
+// webhooksReplay is the command keyseatd webhooks replay.
 type webhooksReplay struct {
 	databaseFlag
 	Endpoint string `arg:"" help:"The endpoint's name."`
@@ -21,7 +21,7 @@ type webhooksReplay struct {
 	Since    string `help:"All keys, from this time on: RFC 3339, a date (its first moment in UTC), or how long ago (24h)." placeholder:"TIME"`
 }
 
-// Help says what there is to know, and how it is called.
+// Help explains the order of events and shows examples.
 func (*webhooksReplay) Help() string {
 	return examples("A key is told in order, so that what follows is told again too. An event keeps its id, by which the endpoint "+
 		"can tell what it knows already. What was before the endpoint was configured can be replayed too.",
@@ -37,7 +37,7 @@ var (
 	errNoLine  = errors.New("this event is not part of a key's history, so it cannot be replayed")
 )
 
-// Run puts what is to be told into the endpoint's mail, where the daemons find it.
+// Run queues the events for delivery to the endpoint. The daemons send them.
 func (w *webhooksReplay) Run(ctx context.Context, c console) error {
 	since, err := parseSince(w.Since, time.Now())
 	if err != nil {
@@ -61,7 +61,8 @@ func (w *webhooksReplay) Run(ctx context.Context, c console) error {
 	return c.done(fmt.Sprintf("%d keys are told again", n), showsEndpoints+" with what waits for each")
 }
 
-// choose says which key is meant, and from where on.
+// choose sets the key to replay, and with --event also the position in its history. With --since alone it
+// sets neither. It returns an error if the endpoint, the key or the event does not exist.
 func (w *webhooksReplay) choose(ctx context.Context, s *bunstore.Store, r *tasks.Replay) (err error) {
 	if err := known(ctx, s, w.Endpoint); err != nil {
 		return err

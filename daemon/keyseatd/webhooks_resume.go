@@ -8,16 +8,16 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// webhooksResume is keyseatd webhooks resume.
+// webhooksResume is the command keyseatd webhooks resume.
 type webhooksResume struct {
 	databaseFlag
 	Endpoint string `arg:"" help:"The endpoint's name."`
 }
 
-// Help shows how it is called.
+// Help shows an example.
 func (*webhooksResume) Help() string { return examples("", "keyseatd webhooks resume shop") }
 
-// Run makes the daemons call the endpoint again.
+// Run makes the daemons send to the endpoint again.
 func (w *webhooksResume) Run(ctx context.Context, c console) error {
 	err := w.open(ctx, func(s *bunstore.Store) error { return s.Resume(ctx, w.Endpoint) })
 	if errors.Is(err, tasks.ErrNoSubscriber) {

@@ -10,19 +10,19 @@ import (
 	"github.com/keyseat/keyseat/daemon/webhooks"
 )
 
-// webhooksTry is keyseatd webhooks test.
+// webhooksTry is the command keyseatd webhooks test.
 type webhooksTry struct {
 	endpointFlags
 	Endpoint string `arg:"" help:"The endpoint's name in the file."`
 }
 
-// Help says what there is to know, and how it is called.
+// Help explains the test and shows an example.
 func (*webhooksTry) Help() string {
 	return examples("The test is a signed event of the type webhook.test, sent once and from here; it needs no database.",
 		"keyseatd webhooks test shop --webhook-file hooks.json")
 }
 
-// Run sends one event and tells what was answered.
+// Run sends one test event and prints the result.
 func (w *webhooksTry) Run(ctx context.Context, c console) error {
 	if w.WebhookFile == "" {
 		return usageError{errors.New("--webhook-file is missing: name the JSON file of the endpoints")}

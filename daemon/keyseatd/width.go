@@ -7,7 +7,7 @@ import (
 	"golang.org/x/text/width"
 )
 
-// columnsOf is how many columns a printable text takes on a terminal.
+// columnsOf returns the number of columns that a printable text occupies on a terminal.
 func columnsOf(s string) int {
 	n := 0
 	for _, r := range s {
@@ -19,14 +19,14 @@ func columnsOf(s string) int {
 func columnsOfRune(r rune) int {
 	switch k := width.LookupRune(r).Kind(); {
 	case unicode.Is(unicode.Mn, r):
-		return 0 // it stands on the one before
+		return 0 // it combines with the character before
 	case k == width.EastAsianWide || k == width.EastAsianFullwidth:
 		return 2
 	}
 	return 1
 }
 
-// shorten cuts a text to so many columns, and shows where.
+// shorten cuts a text to the given number of columns. An ellipsis marks the cut.
 func shorten(s string, columns int) string {
 	if columnsOf(s) <= columns {
 		return s
@@ -42,9 +42,11 @@ func shorten(s string, columns int) string {
 	return b.String() + "…"
 }
 
-// fold breaks a text between words into lines of at most so many columns, each of them but the first
-// after the indent, for which the first has room left too; 0 columns is one line. A word that is too
-// long for any line stands alone. What is between backquotes is one word, because somebody copies it.
+// fold breaks a text between words into lines of up to columns columns. 0 columns means one line.
+//
+// Each line but the first starts with indent. The first line has the same room, so the caller can write a
+// label of the indent's width before it. A word that is too long gets a line of its own. Text between
+// backquotes is one word, because users copy it.
 func fold(s string, columns int, indent string) string {
 	var b strings.Builder
 	room := columns - len(indent)
