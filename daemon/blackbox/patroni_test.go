@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,9 +113,19 @@ func (q *quorum) strike() {
 // tell waits until every daemon says that it is ready, or not.
 func (q *quorum) tell(status int) {
 	q.Helper()
-	for _, d := range q.daemons {
-		q.until("/readyz tells how it is", func() bool { return d.ready() == status })
-	}
+	q.until("/readyz of each daemon has the status", func() bool {
+		var others atomic.Int32
+		var calls sync.WaitGroup
+		for _, d := range q.daemons { // simultaneously, so that their times do not add up
+			calls.Go(func() {
+				if d.ready() != status {
+					others.Add(1)
+				}
+			})
+		}
+		calls.Wait()
+		return others.Load() == 0
+	})
 }
 
 // judge holds the times to their bounds.
