@@ -32,9 +32,9 @@ func (f adminFlags) checkAdmin(listen string) error {
 	return err
 }
 
-// forOperators adds the admin API and the console to a server, if the flags name a token file. The
+// addAdminHandlers adds the admin API and the console to a server, if the flags name a token file. The
 // admin API calls wake when an admin action makes a task due now.
-func (s *serveCmd) forOperators(server *daemon.Server, store *bunstore.Store, m *metrics.Recorder, wake func()) (err error) {
+func (s *serveCmd) addAdminHandlers(server *daemon.Server, store *bunstore.Store, m *metrics.Recorder, wake func()) (err error) {
 	if s.AdminTokenFile == "" {
 		return nil
 	}
@@ -42,7 +42,7 @@ func (s *serveCmd) forOperators(server *daemon.Server, store *bunstore.Store, m 
 	server.AdminAPI = &admin.API{Engine: engine, AdminStore: store, Tokens: tokens, Wake: wake, Log: server.Log}
 	server.Console, err = operators.New(operators.Options{
 		API: server.AdminAPI, Tokens: tokens, Engine: engine, AdminStore: store, TaskStats: store,
-		ConnectorStats: m.ConnectorStats, Proxies: prefixes(s.TrustedProxies), Log: server.Log,
+		ConnectorStats: m.ConnectorStats, Proxies: parsePrefixes(s.TrustedProxies), Log: server.Log,
 	})
 	return err
 }

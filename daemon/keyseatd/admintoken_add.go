@@ -28,7 +28,7 @@ func (*adminTokenAdd) Help() string {
 const tokenPrefix = "keyseat_admin_"
 
 // Run adds a token to the file. It prints the token after the file is stored.
-func (a *adminTokenAdd) Run(_ context.Context, c console) error {
+func (a *adminTokenAdd) Run(_ context.Context, c stdio) error {
 	token := admin.NewToken(a.Name, a.Role, "")
 	if err := token.Check(); err != nil {
 		return usageError{err}

@@ -35,13 +35,13 @@ func (*archiveCmd) Help() string {
 }
 
 // Run archives the keys and prints how many rows it moved.
-func (a *archiveCmd) Run(ctx context.Context, c console) error {
+func (a *archiveCmd) Run(ctx context.Context, c stdio) error {
 	before, err := a.before(time.Now())
 	if err != nil {
 		return err
 	}
 	return a.open(ctx, func(s *bunstore.Store) error {
-		run := &archiving{Store: s, before: before, files: archiveFiles{folder: a.To}}
+		run := &archiveRun{Store: s, before: before, files: archiveFiles{folder: a.To}}
 		bar := c.bar("archiving", -1)
 		err := run.all(ctx, func(n int) {
 			if bar != nil {
@@ -69,34 +69,34 @@ func (a *archiveCmd) before(now time.Time) (time.Time, error) {
 // the last call may have fewer.
 const archivePage = 500
 
-// archiving is a run of the command with its progress.
-type archiving struct {
+// archiveRun is a run of the command with its progress.
+type archiveRun struct {
 	*bunstore.Store
 	before time.Time
 	files  archiveFiles
 
-	keys, tasks, lines, left int
+	keys, tasks, events, skipped int
 }
 
 // String returns the result of the run as a sentence.
-func (a *archiving) String() string {
-	s := fmt.Sprintf("archived %d tasks and %d lines of history of %d keys", a.tasks, a.lines, a.keys)
-	if a.left > 0 {
-		s += fmt.Sprintf("; %d keys were left, since they changed, a webhook is to be told of them, or the doctor finds a fault", a.left)
+func (a *archiveRun) String() string {
+	s := fmt.Sprintf("archived %d tasks and %d lines of history of %d keys", a.tasks, a.events, a.keys)
+	if a.skipped > 0 {
+		s += fmt.Sprintf("; %d keys were left, since they changed, a webhook is to be told of them, or the doctor finds a fault", a.skipped)
 	}
 	return s
 }
 
 // all archives all keys, page by page. It calls passed with the number of keys of each page.
-func (a *archiving) all(ctx context.Context, passed func(n int)) error {
+func (a *archiveRun) all(ctx context.Context, passed func(n int)) error {
 	var cuts []tasks.ArchivePlan
 	for after := keys.Code(""); ; {
 		page, err := a.Records(ctx, after, archivePage)
 		if err != nil {
 			return err
 		}
-		if cuts = append(cuts, a.decide(page)...); len(cuts) >= archivePage || len(page) == 0 {
-			if err := a.cut(ctx, cuts); err != nil {
+		if cuts = append(cuts, a.plan(page)...); len(cuts) >= archivePage || len(page) == 0 {
+			if err := a.apply(ctx, cuts); err != nil {
 				return err
 			}
 			cuts = nil
@@ -109,16 +109,16 @@ func (a *archiving) all(ctx context.Context, passed func(n int)) error {
 	}
 }
 
-// decide returns the archive plans for a page of keys. It skips a key with a doctor's finding, because the
+// plan returns the archive plans for a page of keys. It skips a key with a doctor's finding, because the
 // repair needs the key's history. A skipped key counts as left.
-func (a *archiving) decide(page []tasks.Record) (cuts []tasks.ArchivePlan) {
+func (a *archiveRun) plan(page []tasks.Record) (cuts []tasks.ArchivePlan) {
 	doc := doctor.Doctor{Stale: staleLease}
-	newID := engine(a.Store).NewID
+	newID := operatorEngine(a.Store).NewID
 	for _, r := range page {
 		switch cut, found := r.Archive(a.before, newID()); {
 		case !found:
 		case !doc.Healthy(r):
-			a.left++
+			a.skipped++
 		default:
 			cuts = append(cuts, cut)
 		}
@@ -126,9 +126,9 @@ func (a *archiving) decide(page []tasks.Record) (cuts []tasks.ArchivePlan) {
 	return cuts
 }
 
-// cut applies the archive plans and counts the archived rows. The rows are in the files before they leave
+// apply applies the archive plans and counts the archived rows. The rows are in the files before they leave
 // the database. A plan that the store rejects counts as left.
-func (a *archiving) cut(ctx context.Context, cuts []tasks.ArchivePlan) error {
+func (a *archiveRun) apply(ctx context.Context, cuts []tasks.ArchivePlan) error {
 	if len(cuts) == 0 {
 		return nil
 	}
@@ -142,11 +142,11 @@ func (a *archiving) cut(ctx context.Context, cuts []tasks.ArchivePlan) error {
 	}
 	for _, err := range errs {
 		if err != nil {
-			a.left++
+			a.skipped++
 		} else {
 			a.keys++
 		}
 	}
-	a.tasks, a.lines = a.tasks+len(kept.Tasks), a.lines+len(kept.Lines)
+	a.tasks, a.events = a.tasks+len(kept.Tasks), a.events+len(kept.Lines)
 	return nil
 }

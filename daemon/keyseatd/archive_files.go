@@ -16,7 +16,7 @@ import (
 type archiveFiles struct {
 	folder string
 	files  []*os.File
-	sheets *csvfile.Archive
+	csv    *csvfile.Archive
 }
 
 // write appends rows to the files. When it returns nil, the rows are on disk.
@@ -24,20 +24,20 @@ func (a *archiveFiles) write(p tasks.ArchivedRows) error {
 	if len(p.Tasks)+len(p.Lines) == 0 {
 		return nil
 	}
-	if a.sheets == nil {
-		if err := a.begin(time.Now().UTC().Format("20060102T150405Z")); err != nil {
+	if a.csv == nil {
+		if err := a.create(time.Now().UTC().Format("20060102T150405Z")); err != nil {
 			return err
 		}
 	}
-	if err := a.sheets.Write(p); err != nil {
+	if err := a.csv.Write(p); err != nil {
 		return err
 	}
 	return errors.Join(a.files[0].Sync(), a.files[1].Sync())
 }
 
-// begin creates the folder and both files. It fails if a file exists. When it returns nil, the names of
+// create creates the folder and both files. It fails if a file exists. When it returns nil, the names of
 // the files are on disk too.
-func (a *archiveFiles) begin(run string) error {
+func (a *archiveFiles) create(run string) error {
 	if err := os.Mkdir(a.folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -52,7 +52,7 @@ func (a *archiveFiles) begin(run string) error {
 		return err
 	}
 	var err error
-	a.sheets, err = csvfile.NewArchive(a.files[0], a.files[1])
+	a.csv, err = csvfile.NewArchive(a.files[0], a.files[1])
 	return err
 }
 

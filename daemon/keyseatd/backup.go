@@ -28,7 +28,7 @@ func (*backupCmd) Help() string {
 
 // Run writes the backup and prints a summary. It does not migrate the schema, because users make a backup
 // before an upgrade.
-func (b *backupCmd) Run(ctx context.Context, c console) error {
+func (b *backupCmd) Run(ctx context.Context, c stdio) error {
 	if err := b.onlySQLite("backup", b.File); err != nil {
 		return err
 	}
@@ -39,14 +39,14 @@ func (b *backupCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	progress, done := c.bytes("backing up")
+	progress, done := c.byteProgress("backing up")
 	got, err := s.Backup(ctx, b.File, progress)
 	done()
 	if err = errors.Join(err, s.Close()); err != nil { //nolint:contextcheck // closing must not be cut short
 		return err
 	}
 	_, err = fmt.Fprintf(c.out, "backed up %s to %s (%.1f MB)\nthe master keys are not in it: keep a copy of their file apart\n",
-		held(got), b.File, float64(got.Size)/1e6)
+		summary(got), b.File, float64(got.Size)/1e6)
 	return err
 }
 
@@ -54,7 +54,7 @@ func (b *backupCmd) Run(ctx context.Context, c console) error {
 // backup must be a named file, because it is checked by opening it.
 func (d databaseFlag) onlySQLite(command, file string) error {
 	switch {
-	case !strings.HasPrefix(d.Database, embedded):
+	case !strings.HasPrefix(d.Database, sqlitePrefix):
 		return usageError{fmt.Errorf("%s is for SQLite: with PostgreSQL use pg_dump and pg_restore, as daemon/ops/README.md shows", command)}
 	case file == "-":
 		return usageError{errors.New("FILE must be the name of a file, because a backup is checked by opening it")}
@@ -62,14 +62,14 @@ func (d databaseFlag) onlySQLite(command, file string) error {
 	return nil
 }
 
-// held returns a summary of a backup's contents.
-func held(got bunstore.Contents) string {
+// summary returns a summary of a backup's contents.
+func summary(got bunstore.Contents) string {
 	return fmt.Sprintf("%d keys and %d open tasks", got.Keys, got.Open)
 }
 
-// bytes shows a progress bar on a terminal: n of size bytes are written. done removes the bar. progress is
+// byteProgress shows a progress bar on a terminal: n of size bytes are written. done removes the bar. progress is
 // nil if standard error is not a terminal.
-func (c console) bytes(what string) (progress func(n, size int64), done func()) {
+func (c stdio) byteProgress(what string) (progress func(n, size int64), done func()) {
 	bar := c.bar(what, -1, progressbar.OptionShowBytes(true))
 	if bar == nil {
 		return nil, func() {}

@@ -13,13 +13,13 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 )
 
-// checker validates the validate tags of the commands' fields. Its errors call a field by the name of its
+// fieldRules validates the validate tags of the commands' fields. Its errors call a field by the name of its
 // flag.
-var checker = newChecker()
+var fieldRules = newFieldRules()
 
-func newChecker() *validator.Validate {
+func newFieldRules() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
-	v.RegisterTagNameFunc(label)
+	v.RegisterTagNameFunc(flagName)
 	for rule, holds := range map[string]validator.Func{"database": isDatabase, "listen": isListen, "text": isText} {
 		if err := v.RegisterValidation(rule, holds); err != nil {
 			panic(err) // only a programming error causes it
@@ -35,11 +35,11 @@ func isListen(f validator.FieldLevel) bool {
 	return err == nil && bad == nil
 }
 
-// label returns the name of a field on the command line: --flag, or ARGUMENT if it is positional.
-func label(f reflect.StructField) string {
+// flagName returns the name of a field on the command line: --flag, or ARGUMENT if it is positional.
+func flagName(f reflect.StructField) string {
 	name := f.Tag.Get("name")
 	if name == "" {
-		name = flagName(f.Name)
+		name = kebabCase(f.Name)
 	}
 	if _, positional := f.Tag.Lookup("arg"); positional {
 		return strings.ToUpper(name)
@@ -47,35 +47,35 @@ func label(f reflect.StructField) string {
 	return "--" + name
 }
 
-// check validates a command's fields against their validate tags. The error is a [usageError]. It names
+// checkFields validates a command's fields against their validate tags. The error is a [usageError]. It names
 // the first invalid flag and its rule, but never the value, because the value may be secret.
-func check(fields any) error {
-	err := checker.Struct(fields)
+func checkFields(fields any) error {
+	err := fieldRules.Struct(fields)
 	var faults validator.ValidationErrors
 	if !errors.As(err, &faults) {
 		return err
 	}
 	fault := faults[0]
-	return usageError{fmt.Errorf("%s %s%s", fault.Field(), must(fault.Tag(), fault.Param()), missing[fault.Field()])}
+	return usageError{fmt.Errorf("%s %s%s", fault.Field(), describeRule(fault.Tag(), fault.Param()), missingHints[fault.Field()])}
 }
 
-// missing has a hint for required flags: the values that a user can give.
-var missing = map[string]string{
+// missingHints has a hint for required flags: the values that a user can give.
+var missingHints = map[string]string{
 	"--connector": ": give the https:// URL of the service that carries tasks out, or sim for a trial",
 }
 
 // isText implements the validate rule "text": a text that fits into a cell of a CSV file.
 func isText(f validator.FieldLevel) bool { return csvfile.CheckText(f.Field().String()) == nil }
 
-// must returns the end of an error message for a validate rule, such as "must be at least 3".
-func must(rule, param string) string {
+// describeRule returns the end of an error message for a validate rule, such as "must be at least 3".
+func describeRule(rule, param string) string {
 	switch rule {
 	case "required", "required_if", "required_unless":
 		return "is missing"
 	case "required_with":
-		return "is needed with --" + flagName(param)
+		return "is needed with --" + kebabCase(param)
 	case "required_without":
-		return "is needed without --" + flagName(param)
+		return "is needed without --" + kebabCase(param)
 	case "min", "gte":
 		return "must be at least " + param
 	case "max", "lte":

@@ -16,7 +16,7 @@ func complete(root *kong.Node, words []string) []candidate {
 	if len(words) == 0 {
 		words = []string{""}
 	}
-	w := &walk{node: root}
+	w := &parserState{node: root}
 	last := len(words) - 1
 	for _, word := range words[:last] {
 		w.step(word)
@@ -33,15 +33,15 @@ func complete(root *kong.Node, words []string) []candidate {
 	return found
 }
 
-// A walk is the state of the parser after some words of the command line.
-type walk struct {
+// A parserState is the state of the parser after some words of the command line.
+type parserState struct {
 	node    *kong.Node
 	flag    *kong.Flag // the flag whose value comes next; nil: none
 	args    int        // the number of positional arguments so far
 	literal bool       // after --, where no word is a flag
 }
 
-func (w *walk) step(word string) {
+func (w *parserState) step(word string) {
 	switch {
 	case word == "=": // separates a flag from its value
 	case w.flag != nil:
@@ -57,7 +57,7 @@ func (w *walk) step(word string) {
 	}
 }
 
-func (w *walk) enter(word string) {
+func (w *parserState) enter(word string) {
 	for _, child := range w.node.Children {
 		if child.Name == word {
 			w.node = child
@@ -68,7 +68,7 @@ func (w *walk) enter(word string) {
 }
 
 // find returns the flag with the name in word, or nil. word must not contain a value (--flag=value).
-func (w *walk) find(word string) *kong.Flag {
+func (w *parserState) find(word string) *kong.Flag {
 	for _, f := range w.flags() {
 		if word == "--"+f.Name {
 			return f
@@ -77,9 +77,9 @@ func (w *walk) find(word string) *kong.Flag {
 	return nil
 }
 
-func (w *walk) flags() []*kong.Flag { return slices.Concat(w.node.AllFlags(true)...) }
+func (w *parserState) flags() []*kong.Flag { return slices.Concat(w.node.AllFlags(true)...) }
 
-func (w *walk) candidates(word string) []candidate {
+func (w *parserState) candidates(word string) []candidate {
 	name, _, assigned := strings.Cut(word, "=")
 	switch {
 	case w.flag != nil:
@@ -99,7 +99,7 @@ func (w *walk) candidates(word string) []candidate {
 	return nil
 }
 
-func (w *walk) commands() []candidate {
+func (w *parserState) commands() []candidate {
 	var all []candidate
 	for _, child := range w.node.Children {
 		if !child.Hidden {
@@ -109,7 +109,7 @@ func (w *walk) commands() []candidate {
 	return all
 }
 
-func (w *walk) names() []candidate {
+func (w *parserState) names() []candidate {
 	var all []candidate
 	for _, f := range w.flags() {
 		all = append(all, candidate{"--" + f.Name, f.Help})

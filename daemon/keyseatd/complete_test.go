@@ -24,7 +24,7 @@ func completions(sh shell, words ...string) string {
 	return strings.Join(all, " ")
 }
 
-var completed = map[string]string{ // words are separated by a space; an empty word follows the last space
+var completionCases = map[string]string{ // words are separated by a space; an empty word follows the last space
 	"ser":                            "serve",
 	"keys re":                        "revoke restore reset",
 	"keys show --output ":            "table json",
@@ -47,7 +47,7 @@ var completed = map[string]string{ // words are separated by a space; an empty w
 
 func TestComplete(t *testing.T) {
 	sh := shell{T: t}
-	for line, want := range completed {
+	for line, want := range completionCases {
 		got := completions(sh, strings.Split(line, " ")...)
 		if line == "nothing such " {
 			continue // it must not fail; the result does not matter

@@ -24,7 +24,7 @@ var completionScripts embed.FS
 
 // Run prints the completion script of the shell. The script calls keyseatd complete at each tab, so it
 // never becomes outdated.
-func (k *completionCmd) Run(_ context.Context, c console) error {
+func (k *completionCmd) Run(_ context.Context, c stdio) error {
 	script, err := completionScripts.ReadFile("completion/keyseatd." + k.Shell)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ type completeCmd struct {
 func (*completeCmd) Help() string { return examples("", "keyseatd complete keys imp") }
 
 // Run prints the completions of the last word, one per line: the word, a tab and its help text.
-func (k *completeCmd) Run(_ context.Context, c console) error {
+func (k *completeCmd) Run(_ context.Context, c stdio) error {
 	parser, err := newParser(c, func(int) {})
 	if err != nil {
 		return err

@@ -32,19 +32,19 @@ func (*configCmd) Help() string {
 
 // Run prints the settings. Then it fails with the error that serve would return before it opens a
 // database.
-func (k *configCmd) Run(_ context.Context, c console) error {
+func (k *configCmd) Run(_ context.Context, c stdio) error {
 	if err := list(c.out, k.outputFlag, settingHeader, each(k.settings)); err != nil {
 		return err
 	}
-	if err := check(k); err != nil {
+	if err := checkFields(k); err != nil {
 		return err
 	}
 	_, err := k.prepare(slog.New(slog.DiscardHandler))
 	return err
 }
 
-// late implements [latecomer], because the command prints the settings even if one is invalid.
-func (*configCmd) late() {}
+// late implements [selfChecked], because the command prints the settings even if one is invalid.
+func (*configCmd) selfChecks() {}
 
 const settingHeader = "NAME VALUE SOURCE"
 
@@ -61,7 +61,7 @@ func (s setting) cells() []string { return []string{s.Name, s.Value, s.Source} }
 func (k *configCmd) AfterApply(c *kong.Context, f *configFile, env environment) error { //nolint:unparam // kong calls only what can fail
 	for _, flag := range slices.Concat(c.Model.Flags, c.Selected().Flags) {
 		if variable(flag) != "" {
-			k.settings = append(k.settings, setting{flag.Name, told(flag), source(c, flag, f, env)})
+			k.settings = append(k.settings, setting{flag.Name, displayValue(flag), source(c, flag, f, env)})
 		}
 	}
 	return nil
@@ -82,12 +82,12 @@ func source(c *kong.Context, flag *kong.Flag, f *configFile, env environment) st
 	return "default"
 }
 
-func told(flag *kong.Flag) string {
+func displayValue(flag *kong.Flag) string {
 	switch value := flag.Target.Interface().(type) {
 	case string:
-		return redacted(value)
+		return redactURL(value)
 	case textList:
-		return redacted(strings.Join(value, ","))
+		return redactURL(strings.Join(value, ","))
 	default:
 		return fmt.Sprint(value)
 	}

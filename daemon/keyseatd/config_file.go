@@ -115,7 +115,7 @@ func (f *configFile) entry(in *json.Decoder) error {
 	if _, twice := f.values[name]; twice {
 		return fmt.Errorf("%s is set twice", name)
 	}
-	text, err := spell(value)
+	text, err := toFlagText(value)
 	if err != nil {
 		return fmt.Errorf("%s %w", name, err)
 	}
@@ -129,8 +129,8 @@ func (f *configFile) entry(in *json.Decoder) error {
 
 var errValue = errors.New("must be a text, a number, true or false, or a list of texts")
 
-// spell formats a value as an environment variable.
-func spell(value any) (string, error) {
+// toFlagText formats a value as an environment variable.
+func toFlagText(value any) (string, error) {
 	switch value := value.(type) {
 	case string:
 		return value, nil

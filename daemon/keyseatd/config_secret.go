@@ -7,25 +7,25 @@ import (
 
 const hidden = "***"
 
-// harmless are the URL parameters that may be printed. Every other parameter is hidden.
-var harmless = []string{
+// publicParams are the URL parameters that may be printed. Every other parameter is hidden.
+var publicParams = []string{
 	"application_name", "channel_binding", "connect_timeout", "sslcert", "sslkey", "sslmode", "sslrootcert", "target_session_attrs",
 }
 
-// redacted hides the secrets in a value that is a URL: a password or a token before the host, and unknown
+// redactURL hides the secrets in a value that is a URL: a password or a token before the host, and unknown
 // parameters. It works on the text without a URL parser, because an invalid URL may contain secrets too.
-func redacted(value string) string {
+func redactURL(value string) string {
 	scheme, rest, isURL := strings.Cut(value, "://")
 	if !isURL {
 		return value
 	}
 	user := ""
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		user, rest = account(scheme, rest[:at])+"@", rest[at+1:]
+		user, rest = redactUserinfo(scheme, rest[:at])+"@", rest[at+1:]
 	}
 	place, query, asks := strings.Cut(rest, "?")
 	if asks {
-		place += "?" + parameters(query)
+		place += "?" + redactQuery(query)
 	}
 	return scheme + "://" + user + place
 }
@@ -33,12 +33,12 @@ func redacted(value string) string {
 // hasPassword reports whether a value is a URL with a password or a token.
 func hasPassword(value string) bool {
 	place, query, _ := strings.Cut(value, "?")
-	return redacted(place) != place || strings.Contains("&"+query, "&password=")
+	return redactURL(place) != place || strings.Contains("&"+query, "&password=")
 }
 
-// account returns the printable form of the part before the @. A database URL shows the user's name.
+// redactUserinfo returns the printable form of the part before the @. A database URL shows the user's name.
 // Anything else is hidden, because it may be a token.
-func account(scheme, userinfo string) string {
+func redactUserinfo(scheme, userinfo string) string {
 	name, _, password := strings.Cut(userinfo, ":")
 	switch {
 	case !strings.HasPrefix(scheme, "postgres") || strings.ContainsAny(userinfo, "/?#@"):
@@ -49,11 +49,11 @@ func account(scheme, userinfo string) string {
 	return name
 }
 
-func parameters(query string) string {
+func redactQuery(query string) string {
 	all := strings.Split(query, "&")
 	for i, pair := range all {
 		name, _, _ := strings.Cut(pair, "=")
-		if !slices.Contains(harmless, name) {
+		if !slices.Contains(publicParams, name) {
 			all[i] = name + "=" + hidden
 		}
 	}

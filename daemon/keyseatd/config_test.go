@@ -24,7 +24,7 @@ func TestRedacted(t *testing.T) {
 		"postgres://h/d?sslmode=disable&password=s3cret&user=me": "postgres://h/d?sslmode=disable&password=***&user=***",
 		"postgres://me:s3cret%zz@[::1/%zz":                       "postgres://me:***@[::1/%zz",
 	} {
-		if got := redacted(value); got != want || strings.Contains(got, "cret=") && !strings.Contains(got, "***") {
+		if got := redactURL(value); got != want || strings.Contains(got, "cret=") && !strings.Contains(got, "***") {
 			t.Errorf("%s shows as %s, not %s", value, got, want)
 		}
 	}

@@ -32,7 +32,7 @@ func (f connectorFlags) connector(noProxy bool, log *slog.Logger) (tasks.Connect
 	}
 	token, err := readToken(f.ConnectorTokenFile)
 	if err != nil {
-		return nil, named("--connector-token-file", err)
+		return nil, withName("--connector-token-file", err)
 	}
 	c, err := httpconnector.New(f.Connector, httpconnector.Options{
 		Token: token, Timeout: f.ConnectorTimeout, Plaintext: f.ConnectorPlaintext, NoProxy: noProxy, Logger: log,
@@ -77,8 +77,8 @@ func readToken(path string) (tasks.Secret, error) {
 	return tasks.NewSecret(token), nil
 }
 
-// named adds the name of a flag or a file to an error. It returns nil if err is nil.
-func named(name string, err error) error {
+// withName adds the name of a flag or a file to an error. It returns nil if err is nil.
+func withName(name string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -25,12 +25,12 @@ type databaseFlag struct {
 // command can connect when the database has few free connections.
 const commandConns = 2
 
-const embedded = "sqlite:"
+const sqlitePrefix = "sqlite:"
 
 // isDatabase implements the validate rule "database": sqlite:PATH or a postgres:// URL.
 func isDatabase(f validator.FieldLevel) bool {
 	url := f.Field().String()
-	path, file := strings.CutPrefix(url, embedded)
+	path, file := strings.CutPrefix(url, sqlitePrefix)
 	return file && path != "" && path[0] != ':' || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
@@ -46,14 +46,14 @@ func (d databaseFlag) open(ctx context.Context, do func(s *bunstore.Store) error
 // exists returns an error if the database is an SQLite file that does not exist.
 func (d databaseFlag) exists() error {
 	if d.missing() {
-		return fmt.Errorf("no database at %s: name it with --database, or make it with `keyseatd migrate`", strings.TrimPrefix(d.Database, embedded))
+		return fmt.Errorf("no database at %s: name it with --database, or make it with `keyseatd migrate`", strings.TrimPrefix(d.Database, sqlitePrefix))
 	}
 	return nil
 }
 
 // missing reports whether the database is an SQLite file that does not exist.
 func (d databaseFlag) missing() bool {
-	path, file := strings.CutPrefix(d.Database, embedded)
+	path, file := strings.CutPrefix(d.Database, sqlitePrefix)
 	_, err := os.Stat(path)
 	return file && errors.Is(err, fs.ErrNotExist)
 }

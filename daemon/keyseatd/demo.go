@@ -38,7 +38,7 @@ func (*demoCmd) Help() string {
 }
 
 // Run serves a demo shop with sample data until a signal arrives.
-func (d *demoCmd) Run(ctx context.Context, c console) (err error) {
+func (d *demoCmd) Run(ctx context.Context, c stdio) (err error) {
 	signal.Ignore(syscall.SIGPIPE) // so that the folder is removed after `keyseatd demo | head`
 	folder, err := os.MkdirTemp("", "keyseat-demo-")
 	if err != nil {
@@ -52,25 +52,25 @@ func (d *demoCmd) Run(ctx context.Context, c console) (err error) {
 	if _, err := keyring.Add(s.MasterKeyFile); err != nil {
 		return err
 	}
-	return s.opened(ctx, func(store *bunstore.Store) error { return d.serve(ctx, c, s, store) })
+	return s.withStore(ctx, func(store *bunstore.Store) error { return d.serve(ctx, c, s, store) })
 }
 
-func (d *demoCmd) serve(ctx context.Context, c console, s *serveCmd, store *bunstore.Store) error {
+func (d *demoCmd) serve(ctx context.Context, c stdio, s *serveCmd, store *bunstore.Store) error {
 	log := s.logger(c.err)
 	ring, err := s.ring(ctx, store, log)
 	if err != nil {
 		return err
 	}
-	engine := daemon.NewEngine(store, lingering{simulator.Connector{Delay: d.SimDelay}}, ring, s.rules())
-	shown, err := furnish(ctx, store, engine)
+	engine := daemon.NewEngine(store, neverEnding{simulator.Connector{Delay: d.SimDelay}}, ring, s.rules())
+	shown, err := seed(ctx, store, engine)
 	if err != nil {
 		return err
 	}
-	server, err := s.server(ctx, engine, store, metered(store, log), log)
+	server, err := s.server(ctx, engine, store, newMetrics(store, log), log)
 	if err != nil {
 		return err
 	}
-	if err := show(c, "http://"+server.Public.Addr().String()+"/API/", shown); err != nil {
+	if err := printDemo(c, "http://"+server.Public.Addr().String()+"/API/", shown); err != nil {
 		return err
 	}
 	return server.Run(ctx)
@@ -103,28 +103,28 @@ func freeListen(ctx context.Context, address string) (string, error) {
 	return address, l.Close()
 }
 
-// lingering is a simulator that never finishes the task of one account. Therefore the demo has a key in
+// neverEnding is a simulator that never finishes the task of one account. Therefore the demo has a key in
 // the queue.
-type lingering struct{ tasks.Connector }
+type neverEnding struct{ tasks.Connector }
 
-const lingers = "pending@example.com"
+const neverEndingLogin = "pending@example.com"
 
-func (l lingering) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
-	if o.Account.Login.Reveal() == lingers {
+func (l neverEnding) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
+	if o.Account.Login.Reveal() == neverEndingLogin {
 		return tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Minute, Note: "still at work"}
 	}
 	return l.Connector.Do(ctx, o)
 }
 
-// An exhibit is a sample key of the demo with a description.
-type exhibit struct {
-	code keys.Code
-	what string
+// An demoKey is a sample key of the demo with a description.
+type demoKey struct {
+	code        keys.Code
+	description string
 }
 
-// furnish fills the store with sample data: plans in several countries, and a key in every state. It
+// seed fills the store with sample data: plans in several countries, and a key in every state. It
 // returns the keys for the user to try.
-func furnish(ctx context.Context, store *bunstore.Store, engine tasks.Engine) ([]exhibit, error) {
+func seed(ctx context.Context, store *bunstore.Store, engine tasks.Engine) ([]demoKey, error) {
 	if err := store.EditPlans(ctx, demoPlans()); err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func furnish(ctx context.Context, store *bunstore.Store, engine tasks.Engine) ([
 	}
 	return list, engine.Accept(ctx, tasks.Request{
 		Kind: tasks.Upgrade, Code: list[len(list)-1].code, Country: "US",
-		Account: tasks.Account{Login: tasks.NewSecret(lingers), Password: tasks.NewSecret("a password")},
+		Account: tasks.Account{Login: tasks.NewSecret(neverEndingLogin), Password: tasks.NewSecret("a password")},
 	})
 }
 
@@ -151,11 +151,11 @@ func demoPlans() []stock.PlanEdit {
 }
 
 // demoKeys returns a key for every state. The caller puts the last key into the queue.
-func demoKeys() ([]keys.Key, []exhibit) {
+func demoKeys() ([]keys.Key, []demoKey) {
 	bought := time.Now().Add(-60 * 24 * time.Hour)
 	used := bought.Add(24 * time.Hour)
 	var all []keys.Key
-	var list []exhibit
+	var list []demoKey
 	for _, d := range []struct {
 		what string
 		key  keys.Key
@@ -171,7 +171,7 @@ func demoKeys() ([]keys.Key, []exhibit) {
 		{"in the queue", keys.Key{Status: keys.Active}},
 	} {
 		d.key.Code, d.key.PurchaseDate, d.key.OrderID = keys.Generate(entropy()), bought, "demo"
-		all, list = append(all, d.key), append(list, exhibit{d.key.Code, d.what})
+		all, list = append(all, d.key), append(list, demoKey{d.key.Code, d.what})
 	}
 	return all, list
 }
@@ -182,14 +182,14 @@ func entropy() (random [keys.EntropyBytes]byte) {
 	return random
 }
 
-// show prints the sample keys and commands to try.
-func show(c console, api string, list []exhibit) error {
+// printDemo prints the sample keys and commands to try.
+func printDemo(c stdio, api string, list []demoKey) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "keyseat is serving a demo at %s (Ctrl-C ends it, and nothing is kept)\n", api)
 	fmt.Fprintf(&b, "Its page for key holders is at %s\n\n", strings.TrimSuffix(api, "API/"))
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, s := range list {
-		_, _ = fmt.Fprintf(table, "  %s\t%s\n", s.code, s.what)
+		_, _ = fmt.Fprintf(table, "  %s\t%s\n", s.code, s.description)
 	}
 	_ = table.Flush() // writing to a buffer does not fail
 	fresh, used := list[0].code, list[2].code

@@ -38,23 +38,23 @@ func (*doctorCmd) Help() string {
 }
 
 // Run prints the findings. It returns an error if problems are left.
-func (d *doctorCmd) Run(ctx context.Context, c console) error {
+func (d *doctorCmd) Run(ctx context.Context, c stdio) error {
 	sealer, err := d.sealer()
 	if err != nil {
 		return err
 	}
 	return d.open(ctx, func(s *bunstore.Store) error {
-		doc := doctor.Doctor{Store: s, Sealer: sealer, Stale: staleLease, NewID: engine(s).NewID}
+		doc := doctor.Doctor{Store: s, Sealer: sealer, Stale: staleLease, NewID: operatorEngine(s).NewID}
 		look := doc.Examine
 		if d.Repair {
 			look = doc.Repair
-			outlivePipe()
+			ignoreSIGPIPE()
 		}
 		left := 0
-		if err := d.print(c.out, remaining(look(ctx), &left)); err != nil {
+		if err := d.print(c.out, findingRows(look(ctx), &left)); err != nil {
 			return d.unfinished(err)
 		}
-		if err := remark(ctx, s, c.err); err != nil {
+		if err := printDurability(ctx, s, c.err); err != nil {
 			return err
 		}
 		if left > 0 {
@@ -80,17 +80,17 @@ func (d *doctorCmd) sealer() (tasks.Sealer, error) {
 	return keyring.Open(d.MasterKeyFile)
 }
 
-// remaining yields the findings as lines. It counts the unrepaired ones in left.
-func remaining(found iter.Seq2[doctor.Finding, error], left *int) iter.Seq2[findingLine, error] {
-	return mapped(found, func(f doctor.Finding) findingLine {
+// findingRows yields the findings as lines. It counts the unrepaired ones in left.
+func findingRows(found iter.Seq2[doctor.Finding, error], left *int) iter.Seq2[findingRow, error] {
+	return mapped(found, func(f doctor.Finding) findingRow {
 		if f.Done == "" {
 			*left++
 		}
-		return newFindingLine(f)
+		return newFindingRow(f)
 	})
 }
 
-func (d *doctorCmd) print(w io.Writer, found iter.Seq2[findingLine, error]) error {
+func (d *doctorCmd) print(w io.Writer, found iter.Seq2[findingRow, error]) error {
 	if d.Output == "json" {
 		return list(w, d.outputFlag, "", found)
 	}
@@ -109,8 +109,8 @@ func (d *doctorCmd) print(w io.Writer, found iter.Seq2[findingLine, error]) erro
 	return out.Flush()
 }
 
-// A findingLine is a finding with its advice.
-type findingLine struct {
+// A findingRow is a finding with its advice.
+type findingRow struct {
 	Code   doctor.Code `json:"code"`
 	Key    keys.Code   `json:"key"`
 	Task   string      `json:"task"`
@@ -122,15 +122,15 @@ type findingLine struct {
 	Done   string      `json:"done"` // "" if not repaired
 }
 
-func newFindingLine(f doctor.Finding) findingLine {
+func newFindingRow(f doctor.Finding) findingRow {
 	a := f.Advice()
-	return findingLine{f.Code, f.Key, f.Task, f.Plan, f.Found, a.Means, a.Repair, a.Decide, f.Done}
+	return findingRow{f.Code, f.Key, f.Task, f.Plan, f.Found, a.Means, a.Repair, a.Decide, f.Done}
 }
 
-func (f findingLine) cells() []string { return []string{string(f.Code), f.Found} }
+func (f findingRow) cells() []string { return []string{string(f.Code), f.Found} }
 
 // print writes the finding as a paragraph for a person.
-func (f findingLine) print(w io.Writer) {
+func (f findingRow) print(w io.Writer) {
 	title := string(f.Code)
 	for _, where := range [][2]string{{"key", string(f.Key)}, {"task", f.Task}, {"plan", f.Plan}} {
 		if where[1] != "" {

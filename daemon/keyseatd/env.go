@@ -65,14 +65,14 @@ var settings = sync.OnceValue(func() map[string]bool {
 	names := map[string]bool{"config": true}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[serveCmd]()) {
 		if field.IsExported() && !field.Anonymous {
-			names[strings.TrimPrefix(label(field), "--")] = true
+			names[strings.TrimPrefix(flagName(field), "--")] = true
 		}
 	}
 	return names
 })
 
-// flagName converts a field's name to a flag's name: TLSCert becomes tls-cert.
-func flagName(field string) string {
+// kebabCase converts a field's name to a flag's name: TLSCert becomes tls-cert.
+func kebabCase(field string) string {
 	var b strings.Builder
 	runes := []rune(field)
 	for i, r := range runes {

@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// foreign matches variables that start with KEYSEAT_ but are not settings. They belong to keyseatd's own
+// otherPrograms matches variables that start with KEYSEAT_ but are not settings. They belong to keyseatd's own
 // tests, or Kubernetes sets them for a service whose name starts with keyseat.
-var foreign = regexp.MustCompile(`^KEYSEAT_(TEST_.*|REQUIRE_.*|CRASH|SKEW|(.*_)?SERVICE_(HOST|PORT(_.*)?)|(.*_)?PORT(_\d+_.*)?)$`)
+var otherPrograms = regexp.MustCompile(`^KEYSEAT_(TEST_.*|REQUIRE_.*|CRASH|SKEW|(.*_)?SERVICE_(HOST|PORT(_.*)?)|(.*_)?PORT(_\d+_.*)?)$`)
 
 // warnOfVariables warns of each variable that looks like a setting but has no effect. It writes to the log
 // if the command has one, else to standard error. The completion command gives no warning, because a shell
 // runs it while a user types.
-func (c console) warnOfVariables(cmd command) {
+func (c stdio) warnOfVariables(cmd command) {
 	if _, typing := cmd.(*completeCmd); typing {
 		return
 	}
-	for _, text := range c.env.unknown() {
+	for _, text := range c.env.unknownVariables() {
 		if logs, ok := cmd.(interface {
 			logger(w io.Writer) *slog.Logger
 		}); ok {
@@ -32,16 +32,16 @@ func (c console) warnOfVariables(cmd command) {
 	}
 }
 
-// unknown returns a warning for each variable without an effect. The warning suggests the setting with a
+// unknownVariables returns a warning for each variable without an effect. The warning suggests the setting with a
 // similar name.
-func (env environment) unknown() (texts []string) {
+func (env environment) unknownVariables() (texts []string) {
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		upper := strings.ToUpper(strings.TrimPrefix(name, "\ufeff")) // an editor may write a byte order mark before the first line
 		rest, ours := strings.CutPrefix(upper, variablePrefix)
-		if !ours || env[name] == "" || foreign.MatchString(name) {
+		if !ours || env[name] == "" || otherPrograms.MatchString(name) {
 			continue
 		}
-		setting := nearest(rest)
+		setting := closestVariable(rest)
 		switch {
 		case name == setting:
 		case setting == "":
@@ -53,21 +53,21 @@ func (env environment) unknown() (texts []string) {
 	return texts
 }
 
-// nearest returns the variable of the setting whose name differs by at most two edits, or "".
-func nearest(rest string) (best string) {
+// closestVariable returns the variable of the setting whose name differs by at most two edits, or "".
+func closestVariable(rest string) (best string) {
 	least := 3
 	for name := range settings() {
 		known := variableOf(name)
-		if d := distance(rest, strings.TrimPrefix(known, variablePrefix)); d < least || d == least && known < best {
+		if d := editDistance(rest, strings.TrimPrefix(known, variablePrefix)); d < least || d == least && known < best {
 			best, least = known, d
 		}
 	}
 	return best
 }
 
-// distance returns the number of bytes to insert, delete or replace to change a into b (Levenshtein
+// editDistance returns the number of bytes to insert, delete or replace to change a into b (Levenshtein
 // distance).
-func distance(a, b string) int {
+func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

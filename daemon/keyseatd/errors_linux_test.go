@@ -25,7 +25,7 @@ func (sh shell) unprivileged(args ...string) string {
 	if exit := (&exec.ExitError{}); err != nil && !errors.As(err, &exit) {
 		sh.Fatal(err)
 	}
-	checkSaid(sh.T, args, string(said))
+	checkStderr(sh.T, args, string(said))
 	return string(said)
 }
 
@@ -92,7 +92,7 @@ func TestPermissions(t *testing.T) {
 
 // TestAFullDisk imports into a small file system until it is full.
 func TestAFullDisk(t *testing.T) {
-	sh := failing(t, "sqlite:disk/keyseat.db")
+	sh := newFailingShell(t, "sqlite:disk/keyseat.db")
 	if err := os.Mkdir("disk", 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestAFullDisk(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	out, said, status := sh.run(many("code", 60_000), "keys", "import", "-")
+	out, said, status := sh.run(keysCSV("code", 60_000), "keys", "import", "-")
 	want := "keyseatd: the disk is full (SQLite " + disk + "/keyseat.db, import, SQLITE_FULL); free some space"
 	if status != exitFailed || out != "" || !strings.HasPrefix(said, want) || strings.Count(said, "\n") != 1 {
 		t.Errorf("status %d, %s%s", status, out, said)
@@ -120,10 +120,10 @@ func TestAFullDisk(t *testing.T) {
 		"master-key add disk/key":                          "key ring: cannot write disk/key.new: no space left on device",
 		"admin-token add disk/tokens --name a --role read": "admin tokens: cannot write disk/tokens: no space left on device",
 	} {
-		sh.says(exitFailed, want, line)
+		sh.failsWith(exitFailed, want, line)
 	}
 	if err := syscall.Mount("keyseat", "disk", "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
-	sh.says(exitFailed, "cannot open "+disk+"/keyseat.db: read-only file system", "stock")
+	sh.failsWith(exitFailed, "cannot open "+disk+"/keyseat.db: read-only file system", "stock")
 }

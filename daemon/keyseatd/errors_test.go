@@ -21,8 +21,8 @@ import (
 // goType matches the name of a Go type in a message for people.
 var goType = regexp.MustCompile(`\*[a-z]+\.[A-Z]`)
 
-// checkSaid checks rules for everything that a command writes to standard error.
-func checkSaid(t *testing.T, args []string, said string) {
+// checkStderr checks rules for everything that a command writes to standard error.
+func checkStderr(t *testing.T, args []string, said string) {
 	t.Helper()
 	for line := range strings.Lines(said) {
 		line = strings.TrimSuffix(line, "\n")
@@ -32,8 +32,8 @@ func checkSaid(t *testing.T, args []string, said string) {
 	}
 }
 
-// says runs a command that must fail, and compares its whole error message.
-func (sh shell) says(status int, want string, line string) {
+// failsWith runs a command that must fail, and compares its whole error message.
+func (sh shell) failsWith(status int, want string, line string) {
 	sh.Helper()
 	out, err, got := sh.run("", strings.Fields(line)...)
 	if got != status || out != "" || err != "keyseatd: "+want+"\n" {
@@ -51,8 +51,8 @@ var everyCommand = []string{
 	"serve --connector https://127.0.0.1:1 --master-key-file master.key --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0",
 }
 
-// failing returns a shell in a folder with the files that [everyCommand] needs.
-func failing(t *testing.T, database string) shell {
+// newFailingShell returns a shell in a folder with the files that [everyCommand] needs.
+func newFailingShell(t *testing.T, database string) shell {
 	t.Helper()
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -83,9 +83,9 @@ func TestEveryCommandWithoutADatabase(t *testing.T) {
 		"sqlite:" + text + "/k.db": "cannot open " + text + "/k.db: not a directory",
 	} {
 		t.Run(want, func(t *testing.T) {
-			sh := failing(t, database)
+			sh := newFailingShell(t, database)
 			for _, line := range everyCommand {
-				sh.says(exitFailed, want, line)
+				sh.failsWith(exitFailed, want, line)
 			}
 		})
 	}
@@ -105,7 +105,7 @@ func closedPort(t *testing.T) string {
 // TestSQLiteErrors checks the errors for existing but unusable files.
 func TestSQLiteErrors(t *testing.T) {
 	t.Run("damaged", func(t *testing.T) {
-		sh := failing(t, "sqlite:keyseat.db")
+		sh := newFailingShell(t, "sqlite:keyseat.db")
 		sh.ok("keys", "generate", "--count", "2000")
 		f, err := os.OpenFile("keyseat.db", os.O_RDWR, 0)
 		if err != nil {
@@ -122,7 +122,7 @@ func TestSQLiteErrors(t *testing.T) {
 		}
 	})
 	t.Run("served", func(t *testing.T) {
-		sh := failing(t, "sqlite:keyseat.db")
+		sh := newFailingShell(t, "sqlite:keyseat.db")
 		sh.ok("migrate")
 		store, err := bunstore.Open(t.Context(), "sqlite:keyseat.db", bunstore.Options{})
 		if err != nil {
@@ -132,7 +132,7 @@ func TestSQLiteErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sh.says(exitFailed, "another daemon serves this database (SQLite "+sh.dir+"/keyseat.db, serve)", everyCommand[len(everyCommand)-1])
+		sh.failsWith(exitFailed, "another daemon serves this database (SQLite "+sh.dir+"/keyseat.db, serve)", everyCommand[len(everyCommand)-1])
 		if err := release(); err != nil {
 			t.Error(err)
 		}
@@ -180,14 +180,14 @@ func TestPostgresErrors(t *testing.T) {
 		"keyseat@" + host + "/shop?search_path=nowhere":                 "role keyseat has no schema for its tables: run `CREATE SCHEMA keyseat AUTHORIZATION keyseat`",
 	} {
 		t.Run(database, func(t *testing.T) {
-			sh := failing(t, "postgres://"+database)
+			sh := newFailingShell(t, "postgres://"+database)
 			for _, line := range []string{"migrate", "stock", everyCommand[len(everyCommand)-1]} {
-				sh.says(exitFailed, want, line)
+				sh.failsWith(exitFailed, want, line)
 			}
 		})
 	}
 	t.Run("statement_timeout", func(t *testing.T) {
-		sh := failing(t, "postgres://keyseat@"+host+"/timed?statement_timeout=300")
+		sh := newFailingShell(t, "postgres://keyseat@"+host+"/timed?statement_timeout=300")
 		sh.ok("migrate")
 		db, err := sql.Open("pgx", "postgres://keyseat@"+host+"/timed")
 		if err != nil {
@@ -201,11 +201,11 @@ func TestPostgresErrors(t *testing.T) {
 		if _, err := tx.ExecContext(t.Context(), "LOCK TABLE keyseat_plans"); err != nil {
 			t.Fatal(err)
 		}
-		sh.says(exitFailed, "canceling statement due to statement timeout (PostgreSQL, stock, SQLSTATE 57014 query_canceled); "+
+		sh.failsWith(exitFailed, "canceling statement due to statement timeout (PostgreSQL, stock, SQLSTATE 57014 query_canceled); "+
 			"if it is the server's statement_timeout, raise it for the role", "stock")
 	})
 	t.Run("read-only", func(t *testing.T) {
-		sh := failing(t, "postgres://keyseat@"+host+"/shut")
+		sh := newFailingShell(t, "postgres://keyseat@"+host+"/shut")
 		sh.ok("migrate")
 		c.Run(t, `ALTER DATABASE shut SET default_transaction_read_only = on`)
 		for line, operation := range map[string]string{"keys generate --count 1": "import", "keys import keys.csv": "import", "plans import plans.csv": "edit plans"} {
@@ -218,7 +218,7 @@ func TestPostgresErrors(t *testing.T) {
 		}
 	})
 	t.Run("no right to create", func(t *testing.T) {
-		sh := failing(t, "postgres://weak@"+host+"/shop")
+		sh := newFailingShell(t, "postgres://weak@"+host+"/shop")
 		for _, line := range everyCommand {
 			_, said, status := sh.run("", strings.Fields(line)...)
 			if status != exitFailed || said != "keyseatd: role weak may not create tables in schema public, as is usual since PostgreSQL 15: "+
@@ -265,7 +265,7 @@ func port(t *testing.T, treat func(net.Conn)) string {
 
 // TestFileErrors checks the errors for all other files that a command reads or writes.
 func TestFileErrors(t *testing.T) {
-	sh := failing(t, "sqlite:keyseat.db")
+	sh := newFailingShell(t, "sqlite:keyseat.db")
 	sh.ok("admin-token", "add", "tokens", "--name", "shop", "--role", "read")
 	sh.file("empty", "")
 	sh.file("text", "text\n")
@@ -299,7 +299,7 @@ func TestFileErrors(t *testing.T) {
 		serve + "--tls-cert text --tls-key text":          "--tls-cert, --tls-key: text, text: tls: failed to find any PEM data in certificate input",
 		"serve --connector https://127.0.0.1:1 --listen 127.0.0.1:0 --admin-listen 192.0.2.1:1": "--admin-listen: cannot listen on 192.0.2.1:1: cannot assign requested address",
 	} {
-		sh.says(exitFailed, want, line)
+		sh.failsWith(exitFailed, want, line)
 	}
 	for line, want := range map[string]string{
 		"config --config no":              "--config: no: " + gone + " (see keyseatd --help)",
@@ -312,7 +312,7 @@ func TestFileErrors(t *testing.T) {
 		"webhooks test shop":              "--webhook-file is missing: name the JSON file of the endpoints",
 		"stock --database sqlite:":        "--database must be sqlite:PATH or a postgres:// URL",
 	} {
-		sh.says(exitUsage, want, line)
+		sh.failsWith(exitUsage, want, line)
 	}
 	if made, err := filepath.Glob("*.db*"); err != nil || len(made) > 0 {
 		t.Errorf("%q were made, %v", made, err)
@@ -329,8 +329,8 @@ func TestAPortThatIsTaken(t *testing.T) {
 	defer func() { _ = l.Close() }() // the listener was never used
 	sh, taken := shell{T: t}, l.Addr().String()
 	const serve = "serve --connector https://127.0.0.1:1 "
-	sh.says(exitFailed, "--listen: cannot listen on "+taken+": address already in use", serve+"--listen "+taken)
-	sh.says(exitFailed, "--admin-listen: cannot listen on "+taken+": address already in use", serve+"--listen 127.0.0.1:0 --admin-listen "+taken)
+	sh.failsWith(exitFailed, "--listen: cannot listen on "+taken+": address already in use", serve+"--listen "+taken)
+	sh.failsWith(exitFailed, "--admin-listen: cannot listen on "+taken+": address already in use", serve+"--listen 127.0.0.1:0 --admin-listen "+taken)
 	if made, err := filepath.Glob("*"); err != nil || len(made) > 0 {
 		t.Errorf("%q were made, %v", made, err)
 	}

@@ -10,9 +10,9 @@ import (
 
 // open opens a file to import; - is standard input. If standard error is a terminal, it shows the progress
 // of reading. When ctx ends, reading standard input stops, even if no input arrives.
-func (c console) open(ctx context.Context, path string) (io.ReadCloser, error) {
+func (c stdio) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	if path == "-" {
-		return c.watched(interruptible(ctx, c.in), -1), nil
+		return c.withProgress(interruptible(ctx, c.in), -1), nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -25,7 +25,7 @@ func (c console) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return c.watched(f, info.Size()), nil
+	return c.withProgress(f, info.Size()), nil
 }
 
 // interruptible returns a reader of r that fails when ctx ends. Standard input needs it, because a blocked

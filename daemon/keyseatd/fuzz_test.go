@@ -18,7 +18,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		_, err := parse(strings.Split(line, " "), console{out: io.Discard, err: io.Discard})
+		_, err := parse(strings.Split(line, " "), stdio{out: io.Discard, err: io.Discard})
 		if usage := (usageError{}); err != nil && !errors.As(err, &usage) {
 			t.Fatalf("%q: %v", line, err)
 		}

@@ -38,7 +38,7 @@ func (*checkCmd) Help() string {
 }
 
 // Run calls /readyz and prints the response.
-func (k *checkCmd) Run(ctx context.Context, c console) error {
+func (k *checkCmd) Run(ctx context.Context, c stdio) error {
 	target, err := k.target()
 	if err != nil {
 		return err

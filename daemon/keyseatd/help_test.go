@@ -17,7 +17,7 @@ import (
 // TestExamples checks that the help of each command has examples, and that each example is valid. An
 // example may also call a related command.
 func TestExamples(t *testing.T) {
-	parser, err := newParser(console{}, func(int) {})
+	parser, err := newParser(stdio{}, func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func calls(t *testing.T, line string) reflect.Type {
 	call, _, _ = strings.Cut(call, ">")
 	call, _, _ = strings.Cut(call, "|")
 	call, _, _ = strings.Cut(call, ")")
-	cmd, err := parse(shellWords(call), console{})
+	cmd, err := parse(shellWords(call), stdio{})
 	if err != nil || cmd == nil {
 		t.Errorf("%s: %v", line, err)
 		return nil
@@ -102,14 +102,14 @@ func TestAdvice(t *testing.T) {
 // TestHelpFits checks that the help of every command fits a terminal of 80 columns.
 func TestHelpFits(t *testing.T) {
 	sh := shell{T: t, env: []string{"COLUMNS=80"}}
-	parser, err := newParser(console{}, func(int) {})
+	parser, err := newParser(stdio{}, func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, leaf := range parser.Model.Leaves(true) {
 		out := sh.ok(append(strings.Fields(leaf.Path()), "--help")...)
 		for line := range strings.Lines(out) {
-			if columnsOf(strings.TrimRight(line, "\n")) > 80 {
+			if textWidth(strings.TrimRight(line, "\n")) > 80 {
 				t.Errorf("%s: %s", leaf.Path(), line)
 			}
 		}

@@ -27,13 +27,13 @@ func (*keysExport) Help() string {
 }
 
 // Run prints the keys as CSV.
-func (k *keysExport) Run(ctx context.Context, c console) error {
+func (k *keysExport) Run(ctx context.Context, c stdio) error {
 	return k.open(ctx, func(s *bunstore.Store) error {
 		found, err := k.keys(ctx, s)
 		if err != nil {
 			return err
 		}
-		all, done := counting(c, "exporting", found)
+		all, done := countRows(c, "exporting", found)
 		defer done()
 		out := bufio.NewWriter(c.out)
 		if err := csvfile.WriteKeys(out, all, k.Spreadsheet); err != nil {

@@ -29,10 +29,10 @@ func (*keysGenerate) Help() string {
 
 // Run issues codes. It prints the codes after they are stored, because a code that is sold must exist in
 // the store.
-func (k *keysGenerate) Run(ctx context.Context, c console) error {
+func (k *keysGenerate) Run(ctx context.Context, c stdio) error {
 	return k.create(ctx, func(s *bunstore.Store) error {
 		fresh := k.issue(time.Now())
-		batch := tasks.ImportBatch{ID: engine(s).NewID(), Type: tasks.EventIssued}
+		batch := tasks.ImportBatch{ID: operatorEngine(s).NewID(), Type: tasks.EventIssued}
 		find := "`keyseatd keys export --batch " + batch.ID + "` prints them, and `keyseatd keys revoke` withdraws one"
 		if err := s.ImportKeys(ctx, batch, each(fresh)); err != nil {
 			return fmt.Errorf("%w; if the keys are stored all the same, %s", err, find)

@@ -34,9 +34,9 @@ func (*keysImport) Help() string {
 const csvHelp = "The file is CSV in UTF-8 or UTF-16, separated by commas, semicolons or tabs. "
 
 // Run imports all keys of the file, or none.
-func (k *keysImport) Run(ctx context.Context, c console) error {
+func (k *keysImport) Run(ctx context.Context, c stdio) error {
 	if k.DryRun {
-		return k.rehearse(ctx, c)
+		return k.dryRun(ctx, c)
 	}
 	file, err := c.open(ctx, k.File)
 	if err != nil {
@@ -45,7 +45,7 @@ func (k *keysImport) Run(ctx context.Context, c console) error {
 	n, batch := 0, tasks.ImportBatch{Type: tasks.EventImported}
 	err = k.create(ctx, func(s *bunstore.Store) error {
 		table := csvfile.New(file)
-		batch.ID = engine(s).NewID()
+		batch.ID = operatorEngine(s).NewID()
 		return table.LineOf(s.ImportKeys(ctx, batch, counted(table.Keys(), &n)))
 	})
 	if err := errors.Join(err, file.Close()); err != nil {
@@ -62,8 +62,8 @@ func counted(all iter.Seq2[keys.Key, error], n *int) iter.Seq2[keys.Key, error] 
 	})
 }
 
-// rehearse prints the errors that an import of the file would have. It stores nothing.
-func (k *keysImport) rehearse(ctx context.Context, c console) error {
+// dryRun prints the errors that an import of the file would have. It stores nothing.
+func (k *keysImport) dryRun(ctx context.Context, c stdio) error {
 	if terminalWidth(c.out) > 0 {
 		c.err = io.Discard // a progress bar would mix with the printed errors
 	}
@@ -71,15 +71,15 @@ func (k *keysImport) rehearse(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	err = k.peek(ctx, func(find finder) error {
-		return newRehearsal(c.out, find).run(ctx, csvfile.New(file).Check())
+	err = k.withFinder(ctx, func(find finder) error {
+		return newDryRun(c.out, find).run(ctx, csvfile.New(file).Check())
 	})
 	return errors.Join(err, file.Close())
 }
 
-// peek calls do with a function that reads keys. If the SQLite file does not exist, the function finds no
+// withFinder calls do with a function that reads keys. If the SQLite file does not exist, the function finds no
 // keys, and peek does not create the file.
-func (k *keysImport) peek(ctx context.Context, do func(finder) error) error {
+func (k *keysImport) withFinder(ctx context.Context, do func(finder) error) error {
 	if k.missing() {
 		return do(func(context.Context, []keys.Code) ([]tasks.Snapshot, error) { return nil, nil })
 	}

@@ -14,18 +14,18 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// errFaults is the error of a dry run that has found errors in the file.
-var errFaults = errors.New("the file would not be imported")
+// errInvalidFile is the error of a dry run that has found errors in the file.
+var errInvalidFile = errors.New("the file would not be imported")
 
 // A finder reads keys by their codes, as [tasks.Store.Snapshots] does.
 type finder func(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error)
 
-// A rehearsal is a dry run of an import. It stores nothing.
+// A dryRun is a dry run of an import. It stores nothing.
 //
 // In memory it keeps a page of rows, and a 64-bit hash of each row's code instead of the code. That takes
 // a few dozen bytes per row. Two of a million rows have the same hash by chance in one of thirty million
 // files.
-type rehearsal struct {
+type dryRun struct {
 	out    *bufio.Writer
 	find   finder
 	page   []csvfile.RowResult
@@ -35,12 +35,12 @@ type rehearsal struct {
 	faults int
 }
 
-func newRehearsal(w io.Writer, find finder) *rehearsal {
-	return &rehearsal{out: bufio.NewWriter(w), find: find, seed: maphash.MakeSeed(), lines: map[uint64]uint32{}}
+func newDryRun(w io.Writer, find finder) *dryRun {
+	return &dryRun{out: bufio.NewWriter(w), find: find, seed: maphash.MakeSeed(), lines: map[uint64]uint32{}}
 }
 
 // run prints the line and the error of each invalid row, and then a summary.
-func (r *rehearsal) run(ctx context.Context, rows iter.Seq2[csvfile.RowResult, error]) error {
+func (r *dryRun) run(ctx context.Context, rows iter.Seq2[csvfile.RowResult, error]) error {
 	for v, err := range rows {
 		if fault := (csvfile.LineError{}); errors.As(err, &fault) {
 			v.Line, v.Fault, err = fault.Line, fmt.Errorf("%w; nothing after it was read", fault.Err), nil
@@ -51,22 +51,22 @@ func (r *rehearsal) run(ctx context.Context, rows iter.Seq2[csvfile.RowResult, e
 		if r.page = append(r.page, v); len(r.page) < pageSize {
 			continue
 		}
-		if err := r.turn(ctx); err != nil {
+		if err := r.checkPage(ctx); err != nil {
 			return err
 		}
 	}
-	if err := r.turn(ctx); err != nil {
+	if err := r.checkPage(ctx); err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(r.out, "checked: %d rows, %d at fault; nothing was stored\n", r.rows, r.faults) // Flush returns the error
 	if err := r.out.Flush(); err != nil || r.faults == 0 {
 		return err
 	}
-	return errFaults
+	return errInvalidFile
 }
 
-// turn prints the errors of the current page and starts the next page.
-func (r *rehearsal) turn(ctx context.Context) error {
+// checkPage prints the errors of the current page and starts the next page.
+func (r *dryRun) checkPage(ctx context.Context) error {
 	found, err := r.existing(ctx)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (r *rehearsal) turn(ctx context.Context) error {
 		r.rows++
 		fault := v.Fault
 		if fault == nil {
-			fault = r.fault(v, found[v.Key.Code])
+			fault = r.conflict(v, found[v.Key.Code])
 		}
 		if fault == nil {
 			continue
@@ -89,9 +89,9 @@ func (r *rehearsal) turn(ctx context.Context) error {
 	return nil
 }
 
-// fault returns the error of a row that is valid by itself: its key exists already, or its code occurred
+// conflict returns the error of a row that is valid by itself: its key exists already, or its code occurred
 // on an earlier line.
-func (r *rehearsal) fault(v csvfile.RowResult, exists bool) error {
+func (r *dryRun) conflict(v csvfile.RowResult, exists bool) error {
 	hash := maphash.String(r.seed, string(v.Key.Code))
 	first, twice := r.lines[hash]
 	switch {
@@ -105,7 +105,7 @@ func (r *rehearsal) fault(v csvfile.RowResult, exists bool) error {
 }
 
 // existing returns the codes of the page that are in the store.
-func (r *rehearsal) existing(ctx context.Context) (map[keys.Code]bool, error) {
+func (r *dryRun) existing(ctx context.Context) (map[keys.Code]bool, error) {
 	var codes []keys.Code
 	for _, v := range r.page {
 		if v.Fault == nil {

@@ -31,7 +31,7 @@ func (sh shell) dry(status int, file string) string {
 
 // TestRehearse checks that every error of a file is printed, in order, and that nothing is stored.
 func TestRehearse(t *testing.T) {
-	everywhere(t, func(sh shell) {
+	onEveryDatabase(t, func(sh shell) {
 		sh.feed("code\nold\n0000000000000000000000012\n", "keys", "import", "-")
 		before := sh.ok("keys", "export")
 		sh.golden(sh.dry(exitFailed, "code,used,address\nA,1,\nb b,,\nold,,\nB,maybe,\"1\n2\"\nA,,\nC,0,\n00000-00000-00000-00000-00012,,\nC\nC,,\nold,,\n"), `
@@ -66,15 +66,15 @@ checked: 2 rows, 2 at fault; nothing was stored
 // TestRehearseMany checks that errors are found on every page, with the codes of earlier pages remembered.
 func TestRehearseMany(t *testing.T) {
 	const n = 3*pageSize + 7
-	everywhere(t, func(sh shell) {
-		sh.feed(many("code", n), "keys", "import", "-")
-		if out := sh.dry(exitDone, many("more", n)); out != "checked: 3007 rows, 0 at fault; nothing was stored\n" {
+	onEveryDatabase(t, func(sh shell) {
+		sh.feed(keysCSV("code", n), "keys", "import", "-")
+		if out := sh.dry(exitDone, keysCSV("more", n)); out != "checked: 3007 rows, 0 at fault; nothing was stored\n" {
 			sh.Errorf("got %.200s", out)
 		}
-		if out := sh.dry(exitFailed, many("code", n)); strings.Count(out, ": the code exists already\n") != n {
+		if out := sh.dry(exitFailed, keysCSV("code", n)); strings.Count(out, ": the code exists already\n") != n {
 			sh.Errorf("got %.200s", out)
 		}
-		out := sh.dry(exitFailed, many("more", n)+"more-000003,,\ncode-002999,,\n")
+		out := sh.dry(exitFailed, keysCSV("more", n)+"more-000003,,\ncode-002999,,\n")
 		sh.golden(out, `
 line 3009: the code comes on line 5 already
 line 3010: the code exists already
@@ -105,12 +105,12 @@ func TestRehearseErrors(t *testing.T) {
 	sh.fails(exitFailed, "cannot reach PostgreSQL at 127.0.0.1:1: connection refused", "code\nA\n", "keys", "import", "--dry-run", "-")
 	find := func(context.Context, []keys.Code) ([]tasks.Snapshot, error) { return nil, nil }
 	file := csvfile.New(strings.NewReader("code\nA\nA\n"))
-	if err := newRehearsal(full{}, find).run(t.Context(), file.Check()); !errors.Is(err, io.ErrShortWrite) {
+	if err := newDryRun(fullWriter{}, find).run(t.Context(), file.Check()); !errors.Is(err, io.ErrShortWrite) {
 		t.Error(err)
 	}
 	lost := errors.New("the disk is gone")
 	file = csvfile.New(io.MultiReader(strings.NewReader("code\nA\n"), iotest.ErrReader(lost)))
-	if err := newRehearsal(io.Discard, find).run(t.Context(), file.Check()); !errors.Is(err, lost) {
+	if err := newDryRun(io.Discard, find).run(t.Context(), file.Check()); !errors.Is(err, lost) {
 		t.Error(err)
 	}
 }

@@ -20,10 +20,10 @@ func (*keysReset) Help() string {
 }
 
 // Run makes the key usable again.
-func (k *keysReset) Run(ctx context.Context, c console) error {
-	err := k.open(ctx, func(s *bunstore.Store) error { return steerKey(ctx, s, k.Code, tasks.Reset) })
+func (k *keysReset) Run(ctx context.Context, c stdio) error {
+	err := k.open(ctx, func(s *bunstore.Store) error { return updateKey(ctx, s, k.Code, tasks.Reset) })
 	if err != nil {
 		return err
 	}
-	return c.done("the key is usable again", showsKey)
+	return c.done("the key is usable again", hintKey)
 }

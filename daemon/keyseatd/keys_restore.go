@@ -19,10 +19,10 @@ func (*keysRestore) Help() string {
 }
 
 // Run reverses the revocation of the key.
-func (k *keysRestore) Run(ctx context.Context, c console) error {
-	err := k.open(ctx, func(s *bunstore.Store) error { return steerKey(ctx, s, k.Code, tasks.Restore) })
+func (k *keysRestore) Run(ctx context.Context, c stdio) error {
+	err := k.open(ctx, func(s *bunstore.Store) error { return updateKey(ctx, s, k.Code, tasks.Restore) })
 	if err != nil {
 		return err
 	}
-	return c.done("the key is no longer revoked", showsKey+", `keyseatd keys revoke` takes this back")
+	return c.done("the key is no longer revoked", hintKey+", `keyseatd keys revoke` takes this back")
 }

@@ -19,10 +19,10 @@ func (*keysRevoke) Help() string {
 }
 
 // Run revokes the key.
-func (k *keysRevoke) Run(ctx context.Context, c console) error {
-	err := k.open(ctx, func(s *bunstore.Store) error { return steerKey(ctx, s, k.Code, tasks.Revoke) })
+func (k *keysRevoke) Run(ctx context.Context, c stdio) error {
+	err := k.open(ctx, func(s *bunstore.Store) error { return updateKey(ctx, s, k.Code, tasks.Revoke) })
 	if err != nil {
 		return err
 	}
-	return c.done("the key is revoked", showsKey+", `keyseatd keys restore` takes this back")
+	return c.done("the key is revoked", hintKey+", `keyseatd keys restore` takes this back")
 }

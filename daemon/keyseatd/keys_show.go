@@ -30,13 +30,13 @@ func (*keysShow) Help() string {
 }
 
 // Run prints the key.
-func (k *keysShow) Run(ctx context.Context, c console) error {
+func (k *keysShow) Run(ctx context.Context, c stdio) error {
 	code, err := keys.ParseTyped(k.Code)
 	if err != nil {
 		return err
 	}
 	return k.open(ctx, func(s *bunstore.Store) error {
-		v, err := engine(s).Snapshot(ctx, code)
+		v, err := operatorEngine(s).Snapshot(ctx, code)
 		if err != nil {
 			return err
 		}
@@ -47,11 +47,11 @@ func (k *keysShow) Run(ctx context.Context, c console) error {
 		if err != nil {
 			return err
 		}
-		return k.print(c.out, keyPage{shown.NewKeyDetail(v, history)})
+		return k.print(c.out, keyReport{shown.NewKeyDetail(v, history)})
 	})
 }
 
-func (k *keysShow) print(w io.Writer, page keyPage) error {
+func (k *keysShow) print(w io.Writer, page keyReport) error {
 	if k.Output == "json" {
 		object, err := object(page)
 		if err != nil {
@@ -60,23 +60,23 @@ func (k *keysShow) print(w io.Writer, page keyPage) error {
 		_, err = fmt.Fprintf(w, "%s\n", object)
 		return err
 	}
-	if _, err := io.WriteString(w, page.fields(terminalWidth(w))+page.story(terminalWidth(w))); err != nil {
+	if _, err := io.WriteString(w, page.fields(terminalWidth(w))+page.explanation(terminalWidth(w))); err != nil {
 		return err
 	}
-	return list(w, k.outputFlag, eventHeader, mapped(each(page.History), newEventLine))
+	return list(w, k.outputFlag, eventHeader, mapped(each(page.History), newEventRow))
 }
 
-// A keyPage is the output of the command: all facts about a key.
-type keyPage struct{ shown.KeyDetail }
+// A keyReport is the output of the command: all facts about a key.
+type keyReport struct{ shown.KeyDetail }
 
 // fields returns the non-empty fields of the key for a person. Lines have up to room columns.
-func (p keyPage) fields(room int) string {
+func (p keyReport) fields(room int) string {
 	var b strings.Builder
 	for _, f := range []struct{ name, value string }{
 		{"code", string(p.Code)},
 		{"status", string(p.Status)},
-		{"used", yes(p.Used)},
-		{"revoked", yes(p.Revoked)},
+		{"used", yesNo(p.Used)},
+		{"revoked", yesNo(p.Revoked)},
 		{"message", p.Message},
 		{"order", p.OrderID},
 		{"purchased", p.PurchaseDate.String()},
@@ -87,24 +87,24 @@ func (p keyPage) fields(room int) string {
 		{"verify address", p.VerifyAddress},
 	} {
 		if f.value != "" {
-			fmt.Fprintf(&b, "%-14s  %s\n", f.name, fold(printable(f.value), room, strings.Repeat(" ", 16)))
+			fmt.Fprintf(&b, "%-14s  %s\n", f.name, wrap(printable(f.value), room, strings.Repeat(" ", 16)))
 		}
 	}
 	return b.String()
 }
 
-// story returns the explanation of the key: its state and the possible actions. Lines have up to room
+// explanation returns the explanation of the key: its state and the possible actions. Lines have up to room
 // columns.
-func (p keyPage) story(room int) string {
+func (p keyReport) explanation(room int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s\n\n", fold(printable(p.Story.Now), room, ""))
+	fmt.Fprintf(&b, "\n%s\n\n", wrap(printable(p.Story.Now), room, ""))
 	for _, next := range p.Story.Next {
-		fmt.Fprintf(&b, "- %s\n", fold(printable(next), room, "  "))
+		fmt.Fprintf(&b, "- %s\n", wrap(printable(next), room, "  "))
 	}
 	return b.String() + "\n"
 }
 
-func yes(b bool) string {
+func yesNo(b bool) string {
 	if b {
 		return "yes"
 	}

@@ -33,7 +33,7 @@ old,,,1,,,,,,failed,The account provided is still premium,0
 
 func TestKeysRoundTrip(t *testing.T) {
 	var first string
-	everywhere(t, func(sh shell) {
+	onEveryDatabase(t, func(sh shell) {
 		sh.golden(sh.ok("keys", "import", sh.file("keys.csv", someKeys)), "imported: 7 keys\n")
 		first = sh.ok("keys", "export")
 		if first != exportedKeys {
@@ -43,7 +43,7 @@ func TestKeysRoundTrip(t *testing.T) {
 			sh.Errorf("got %s", sheet)
 		}
 	})
-	everywhere(t, func(sh shell) {
+	onEveryDatabase(t, func(sh shell) {
 		sh.feed("\ufeff"+strings.ReplaceAll(first, "\n", "\r\n"), "keys", "import", "-")
 		if again := sh.ok("keys", "export"); again != first {
 			sh.Errorf("got %s", again)
@@ -53,7 +53,7 @@ func TestKeysRoundTrip(t *testing.T) {
 
 // TestKeysImportFaults checks that each error names its line, and that nothing of the file is stored.
 func TestKeysImportFaults(t *testing.T) {
-	everywhere(t, func(sh shell) {
+	onEveryDatabase(t, func(sh shell) {
 		sh.feed("code\nold\n", "keys", "import", "-")
 		for file, want := range map[string]string{
 			"":                                         "line 1: the file is empty",
@@ -85,7 +85,7 @@ func TestKeysImportFaults(t *testing.T) {
 }
 
 func TestKeysGenerate(t *testing.T) {
-	everywhere(t, func(sh shell) {
+	onEveryDatabase(t, func(sh shell) {
 		codes := strings.Fields(sh.ok("keys", "generate", "--count", "2000", "--order", "o-7"))
 		seen := map[string]bool{}
 		for _, c := range codes {
@@ -121,7 +121,7 @@ TIME  issued  -  -  -  -  -  -  -
 }
 
 func TestKeysSteer(t *testing.T) {
-	everywhere(t, func(sh shell) {
+	onEveryDatabase(t, func(sh shell) {
 		sh.feed(someKeys, "keys", "import", "-")
 		for _, verb := range []string{"show", "revoke", "restore", "reset"} {
 			sh.fails(exitFailed, "there is no such key", "", "keys", verb, "nobody")
@@ -187,8 +187,8 @@ TIME  imported  -  -  -  -  -  -  -
 // TestManyKeys imports and exports more keys than fit into one page or one statement.
 func TestManyKeys(t *testing.T) {
 	const n = 20_000
-	everywhere(t, func(sh shell) {
-		path := sh.file("many.csv", many("code", n))
+	onEveryDatabase(t, func(sh shell) {
+		path := sh.file("many.csv", keysCSV("code", n))
 		start := time.Now()
 		sh.golden(sh.ok("keys", "import", path), "imported: 20000 keys\n")
 		imported := time.Since(start)
@@ -197,13 +197,13 @@ func TestManyKeys(t *testing.T) {
 		if strings.Count(out, "\n") != n+1 || !strings.Contains(out, "\ncode-019999,2026-11-22T19:37:00Z,order-19999,0,") {
 			sh.Errorf("%d lines", strings.Count(out, "\n"))
 		}
-		sh.fails(exitFailed, "line 4002: the code exists already", many("more", 4000)+"code-000000,,\n", "keys", "import", "-")
-		sh.fails(exitFailed, "line 4002: the code exists already", many("more", 4000)+"more-000000,,\n", "keys", "import", "-")
+		sh.fails(exitFailed, "line 4002: the code exists already", keysCSV("more", 4000)+"code-000000,,\n", "keys", "import", "-")
+		sh.fails(exitFailed, "line 4002: the code exists already", keysCSV("more", 4000)+"more-000000,,\n", "keys", "import", "-")
 	})
 }
 
-// many returns a file of n keys.
-func many(prefix string, n int) string {
+// keysCSV returns a file of n keys.
+func keysCSV(prefix string, n int) string {
 	var file strings.Builder
 	file.WriteString("code,order_id,purchase_date\n")
 	for i := range n {

@@ -12,9 +12,9 @@ type limitFlags struct {
 	MaxRequests    int `default:"1024" validate:"min=0" placeholder:"N" help:"Requests carried out at once, past which the answer is 503. 0 is off."`
 }
 
-// limit sets the limits of a server. Connections are limited to a quarter of the files that the process
+// apply sets the limits of a server. Connections are limited to a quarter of the files that the process
 // may open.
-func (f limitFlags) limit(server *daemon.Server) {
+func (f limitFlags) apply(server *daemon.Server) {
 	server.API.MaxInFlight, server.MaxConns = cmp.Or(f.MaxRequests, daemon.NoLimit), cmp.Or(f.MaxConnections, daemon.NoLimit)
 	if most := maxFiles() / 4; most > 0 && server.MaxConns > 0 { // the other files are for databases, the provider and the other listener
 		server.MaxConns = min(server.MaxConns, most)

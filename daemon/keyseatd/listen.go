@@ -36,9 +36,9 @@ func listenOn(ctx context.Context, flag, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// tryFirst finds errors before a database or a master key is created. It detects an unreadable
+// preflight finds errors before a database or a master key is created. It detects an unreadable
 // certificate, an unreadable master key file, and an address that is already in use.
-func (s *serveCmd) tryFirst(ctx context.Context) error {
+func (s *serveCmd) preflight(ctx context.Context) error {
 	if s.MasterKeyFile != "" {
 		if _, err := keyring.Open(s.MasterKeyFile); err != nil {
 			return err

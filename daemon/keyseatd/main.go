@@ -52,11 +52,11 @@ type commands struct {
 
 // A command does its work in Run. A signal cancels the context.
 type command interface {
-	Run(ctx context.Context, c console) error
+	Run(ctx context.Context, c stdio) error
 }
 
-// A console holds the streams and the environment of a command.
-type console struct {
+// A stdio holds the streams and the environment of a command.
+type stdio struct {
 	in  io.Reader
 	out io.Writer // the requested output
 	err io.Writer // warnings, progress and errors
@@ -95,7 +95,7 @@ func oneLine(err error) string {
 
 // run executes one command line and returns the exit status. environ has the format of [os.Environ].
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := console{in: stdin, out: stdout, err: stderr, env: parseEnviron(environ)}
+	c := stdio{in: stdin, out: stdout, err: stderr, env: parseEnviron(environ)}
 	cmd, err := parse(args, c)
 	if err == nil && cmd != nil {
 		c.warnOfVariables(cmd)

@@ -20,7 +20,7 @@ func (*masterKeyAdd) Help() string {
 }
 
 // Run adds a key to the file and prints its id.
-func (m *masterKeyAdd) Run(_ context.Context, c console) error {
+func (m *masterKeyAdd) Run(_ context.Context, c stdio) error {
 	id, err := keyring.Add(m.File)
 	if err != nil {
 		return err

@@ -15,8 +15,8 @@ import (
 	"github.com/keyseat/keyseat/adapters/keyring"
 )
 
-// masterKeysBeside returns the default path of the master key file of an SQLite database.
-func masterKeysBeside(database string) string { return database + ".master-key" }
+// defaultMasterKeyFile returns the default path of the master key file of an SQLite database.
+func defaultMasterKeyFile(database string) string { return database + ".master-key" }
 
 // ring opens the master keys. It creates a missing file for an SQLite database only, because daemons that
 // share a PostgreSQL database must share the keys.
@@ -24,9 +24,9 @@ func (s *serveCmd) ring(ctx context.Context, store *bunstore.Store, log *slog.Lo
 	if s.MasterKeyFile != "" {
 		return keyring.Open(s.MasterKeyFile)
 	}
-	path := masterKeysBeside(store.Path())
+	path := defaultMasterKeyFile(store.Path())
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := makeMasterKeys(ctx, store, path); err != nil {
+		if err := createMasterKeys(ctx, store, path); err != nil {
 			return nil, err
 		}
 		log.Warn("made a master key file: without it open tasks cannot be carried out, so keep a copy", "file", path)
@@ -34,10 +34,10 @@ func (s *serveCmd) ring(ctx context.Context, store *bunstore.Store, log *slog.Lo
 	return keyring.Open(path)
 }
 
-// makeMasterKeys creates the file, unless tasks are open. A new key cannot decrypt secrets that were
+// createMasterKeys creates the file, unless tasks are open. A new key cannot decrypt secrets that were
 // encrypted with a lost key.
-func makeMasterKeys(ctx context.Context, store *bunstore.Store, path string) error {
-	sealed, err := sealedWith(ctx, store)
+func createMasterKeys(ctx context.Context, store *bunstore.Store, path string) error {
+	sealed, err := neededMasterKeys(ctx, store)
 	if err != nil {
 		return err
 	}

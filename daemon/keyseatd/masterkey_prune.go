@@ -23,9 +23,9 @@ func (*masterKeyPrune) Help() string {
 }
 
 // Run removes the keys that no open task needs from the file, and prints their ids.
-func (m *masterKeyPrune) Run(ctx context.Context, c console) error {
+func (m *masterKeyPrune) Run(ctx context.Context, c stdio) error {
 	return m.open(ctx, func(s *bunstore.Store) error {
-		needed, err := sealedWith(ctx, s)
+		needed, err := neededMasterKeys(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -45,8 +45,8 @@ func (m *masterKeyPrune) Run(ctx context.Context, c console) error {
 	})
 }
 
-// sealedWith returns the ids of the master keys that open tasks need.
-func sealedWith(ctx context.Context, s tasks.AdminStore) (map[string]bool, error) {
+// neededMasterKeys returns the ids of the master keys that open tasks need.
+func neededMasterKeys(ctx context.Context, s tasks.AdminStore) (map[string]bool, error) {
 	ids := map[string]bool{}
 	for v, err := range allTasks(ctx, s, tasks.OpenTask) {
 		if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/metrics"
 )
 
-// metered returns the metrics of a daemon that serves store.
-func metered(store *bunstore.Store, log *slog.Logger) *metrics.Recorder {
+// newMetrics returns the metrics of a daemon that serves store.
+func newMetrics(store *bunstore.Store, log *slog.Logger) *metrics.Recorder {
 	m := metrics.New(strings.TrimPrefix(version(), "keyseatd "))
 	for name, pool := range store.Pools() {
 		m.Pool(name, pool)

@@ -25,7 +25,7 @@ func (*migrateCmd) Help() string {
 }
 
 // Run brings the schema up to date. With --distribute it also distributes the tables.
-func (m *migrateCmd) Run(ctx context.Context, c console) error {
+func (m *migrateCmd) Run(ctx context.Context, c stdio) error {
 	return m.with(ctx, bunstore.Options{Dedicated: !m.Shared, Conns: commandConns}, func(s *bunstore.Store) error {
 		err := c.done("the schema is up to date", "`keyseatd migrate` may be run again")
 		if err == nil && m.Distribute {
@@ -37,7 +37,7 @@ func (m *migrateCmd) Run(ctx context.Context, c console) error {
 
 // distribute distributes the tables with Citus. It prints which tables are distributed, even if it fails
 // for the others.
-func distribute(ctx context.Context, c console, s *bunstore.Store) error {
+func distribute(ctx context.Context, c stdio, s *bunstore.Store) error {
 	done, err := s.Distribute(ctx)
 	told := "the tables were distributed already"
 	if len(done) > 0 {

@@ -47,7 +47,7 @@ func TestSQLiteIsNotDistributed(t *testing.T) {
 
 // TestTheDatabaseOfAnotherProgram checks that no command creates tables in it, except an explicit migrate.
 func TestTheDatabaseOfAnotherProgram(t *testing.T) {
-	everywhere(t, func(sh shell) {
+	onEveryDatabase(t, func(sh shell) {
 		url := strings.TrimPrefix(sh.env[0], "KEYSEAT_DATABASE=")
 		driver, source := "pgx", url
 		if path, embedded := strings.CutPrefix(url, "sqlite:"); embedded {

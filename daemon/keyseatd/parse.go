@@ -11,7 +11,7 @@ import (
 
 // parse finds the command and fills its fields from the arguments, the environment and the config file. It
 // returns nil after it has printed the help or the version. An invalid command line gives a [usageError].
-func parse(args []string, c console) (command, error) {
+func parse(args []string, c stdio) (command, error) {
 	shown := false
 	parser, err := newParser(c, func(int) { shown = true })
 	if err != nil {
@@ -34,8 +34,8 @@ func parse(args []string, c console) (command, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s has no Run", found.Command())
 	}
-	if _, is := cmd.(latecomer); !is {
-		err = check(cmd)
+	if _, is := cmd.(selfChecked); !is {
+		err = checkFields(cmd)
 	}
 	if err == nil {
 		err = checkArguments(found.Path)
@@ -45,7 +45,7 @@ func parse(args []string, c console) (command, error) {
 
 // newParser returns the parser of the command line. It calls exit after it has printed the help or the
 // version.
-func newParser(c console, exit func(int)) (*kong.Kong, error) {
+func newParser(c stdio, exit func(int)) (*kong.Kong, error) {
 	file := &configFile{}
 	return kong.New(
 		&commands{},
@@ -53,17 +53,17 @@ func newParser(c console, exit func(int)) (*kong.Kong, error) {
 		kong.Description("keyseatd sells slots of family plans against prepaid keys: it serves the API and steers its store."),
 		kong.Writers(c.out, c.err),
 		kong.Exit(exit),
-		kong.FlagNamer(flagName),
+		kong.FlagNamer(kebabCase),
 		kong.Bind(file, c.env),
 		kong.Resolvers(file, c.env), // the last resolver wins
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.ValueFormatter(describe),
+		kong.ValueFormatter(flagHelp),
 		kong.Vars{"version": version(), "outcomes": outcomes()},
 	)
 }
 
-// describe returns the help text of a flag, with its default and its variable.
-func describe(v *kong.Value) string {
+// flagHelp returns the help text of a flag, with its default and its variable.
+func flagHelp(v *kong.Value) string {
 	var sources []string
 	if v.HasDefault && v.Flag != nil {
 		sources = append(sources, v.Default)
@@ -95,5 +95,5 @@ func outcomes() string {
 	return strings.Join(all, ", ")
 }
 
-// A latecomer is a command that validates its fields itself.
-type latecomer interface{ late() }
+// A selfChecked is a command that validates its fields itself.
+type selfChecked interface{ late() }

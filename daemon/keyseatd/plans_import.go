@@ -27,7 +27,7 @@ func (*plansImport) Help() string {
 }
 
 // Run imports all plans of the file, or none.
-func (p *plansImport) Run(ctx context.Context, c console) error {
+func (p *plansImport) Run(ctx context.Context, c stdio) error {
 	edits, table, err := p.read(ctx, c)
 	if err != nil {
 		return err
@@ -36,11 +36,11 @@ func (p *plansImport) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	return c.done(fmt.Sprintf("imported: %d plans", len(edits)), showsPlans+", and to import the same file again changes nothing")
+	return c.done(fmt.Sprintf("imported: %d plans", len(edits)), hintPlans+", and to import the same file again changes nothing")
 }
 
 // read reads the whole file. It runs before the database is created.
-func (p *plansImport) read(ctx context.Context, c console) ([]stock.PlanEdit, *csvfile.Reader, error) {
+func (p *plansImport) read(ctx context.Context, c stdio) ([]stock.PlanEdit, *csvfile.Reader, error) {
 	file, err := c.open(ctx, p.File)
 	if err != nil {
 		return nil, nil, err

@@ -24,22 +24,22 @@ func (*plansList) Help() string {
 }
 
 // Run lists all plans.
-func (p *plansList) Run(ctx context.Context, c console) error {
+func (p *plansList) Run(ctx context.Context, c stdio) error {
 	return p.open(ctx, func(s *bunstore.Store) error {
 		now := time.Now()
-		rows := mapped(allPlans(ctx, s), func(p stock.Plan) planLine { return newPlanLine(p, now) })
+		rows := mapped(allPlans(ctx, s), func(p stock.Plan) planRow { return newPlanRow(p, now) })
 		return list(c.out, p.outputFlag, planHeader, rows)
 	})
 }
 
 const planHeader = "ID COUNTRY STATE SLOTS FREE HELD SPENT SUSPECT EXPIRES? ADDRESS~"
 
-// A planLine is a plan, as a row of a list.
-type planLine struct{ shown.Plan }
+// A planRow is a plan, as a row of a list.
+type planRow struct{ shown.Plan }
 
-func newPlanLine(p stock.Plan, now time.Time) planLine { return planLine{shown.NewPlan(p, now)} }
+func newPlanRow(p stock.Plan, now time.Time) planRow { return planRow{shown.NewPlan(p, now)} }
 
-func (p planLine) cells() []string {
+func (p planRow) cells() []string {
 	return []string{
 		p.ID, string(p.Country), p.State, strconv.Itoa(p.Slots), strconv.Itoa(p.Free), strconv.Itoa(p.Held),
 		strconv.Itoa(p.Spent), strconv.Itoa(p.Suspect), p.ExpiresAt.String(), p.Address,

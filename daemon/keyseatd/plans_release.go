@@ -21,10 +21,10 @@ func (*plansRelease) Help() string {
 }
 
 // Run releases the slot.
-func (p *plansRelease) Run(ctx context.Context, c console) error {
-	err := p.open(ctx, func(s *bunstore.Store) error { return steerTask(ctx, s, p.Task, tasks.Release) })
+func (p *plansRelease) Run(ctx context.Context, c stdio) error {
+	err := p.open(ctx, func(s *bunstore.Store) error { return updateTask(ctx, s, p.Task, tasks.Release) })
 	if err != nil {
 		return err
 	}
-	return c.done("the slot is free again", showsPlans)
+	return c.done("the slot is free again", hintPlans)
 }

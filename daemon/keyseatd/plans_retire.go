@@ -22,7 +22,7 @@ func (*plansRetire) Help() string {
 }
 
 // Run retires the plan. Importing the plan again puts it back in stock.
-func (p *plansRetire) Run(ctx context.Context, c console) error {
+func (p *plansRetire) Run(ctx context.Context, c stdio) error {
 	err := p.open(ctx, func(s *bunstore.Store) error {
 		return s.EditPlans(ctx, []stock.PlanEdit{{ID: p.ID, Retire: true}})
 	})
@@ -33,5 +33,5 @@ func (p *plansRetire) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	return c.done("the plan is retired", showsPlans+", `keyseatd plans import` puts it back in stock")
+	return c.done("the plan is retired", hintPlans+", `keyseatd plans import` puts it back in stock")
 }

@@ -12,7 +12,7 @@ ash,US,,,0,2020-01-02
 `
 
 func TestPlans(t *testing.T) {
-	everywhere(t, func(sh shell) {
+	onEveryDatabase(t, func(sh shell) {
 		sh.golden(sh.ok("plans", "import", sh.file("plans.csv", somePlans)), "imported: 3 plans\n")
 		sh.feed("slots,id,country,expires_at\n7,oak,de,\n", "plans", "import", "-")
 		sh.golden(sh.ok("plans", "retire", "elm"), "the plan is retired\n")
@@ -48,7 +48,7 @@ US  6  0  0  0  0  6
 }
 
 func TestPlansFaults(t *testing.T) {
-	everywhere(t, func(sh shell) {
+	onEveryDatabase(t, func(sh shell) {
 		sh.ok("migrate")
 		for file, want := range map[string]string{
 			"id,country\np,US\n":                         "line 1: the column slots is missing",

@@ -15,12 +15,12 @@ type outputFlag struct {
 	Output string `help:"Print a table for people, or json for programs." enum:"table,json" default:"table"`
 }
 
-// A line is a row of a list. Its JSON fields have stable names and are for programs. Its cells are for
+// A row is a row of a list. Its JSON fields have stable names and are for programs. Its cells are for
 // people.
-type line interface{ cells() []string }
+type row interface{ cells() []string }
 
 // list prints rows while it reads them. The header of the table has the format of [parseColumns].
-func list[T line](w io.Writer, o outputFlag, header string, rows iter.Seq2[T, error]) error {
+func list[T row](w io.Writer, o outputFlag, header string, rows iter.Seq2[T, error]) error {
 	out := bufio.NewWriter(w)
 	var err error
 	if o.Output == "json" {
@@ -35,7 +35,7 @@ func list[T line](w io.Writer, o outputFlag, header string, rows iter.Seq2[T, er
 }
 
 // array prints a JSON array with one object per line.
-func array[T line](w io.Writer, rows iter.Seq2[T, error]) error {
+func array[T row](w io.Writer, rows iter.Seq2[T, error]) error {
 	before := "[\n"
 	for row, err := range rows {
 		if err != nil {

@@ -25,15 +25,15 @@ func TestPrintable(t *testing.T) {
 }
 
 // levels yields the given number of rows of a list.
-func levels(n int, end error) func(func(levelLine, error) bool) {
-	return func(yield func(levelLine, error) bool) {
+func levels(n int, end error) func(func(stockRow, error) bool) {
+	return func(yield func(stockRow, error) bool) {
 		for i := range n {
-			if !yield(newLevelLine(stock.Level{Country: "US", Size: i}), nil) {
+			if !yield(newStockRow(stock.Level{Country: "US", Size: i}), nil) {
 				return
 			}
 		}
 		if end != nil {
-			yield(levelLine{}, end)
+			yield(stockRow{}, end)
 		}
 	}
 }
@@ -46,7 +46,7 @@ func TestListErrors(t *testing.T) {
 		if err := list(io.Discard, o, stockHeader, levels(3, fault)); !errors.Is(err, fault) {
 			t.Errorf("%s: %v", format, err)
 		}
-		if err := list(full{}, o, stockHeader, levels(3*pageSize, nil)); !errors.Is(err, io.ErrShortWrite) {
+		if err := list(fullWriter{}, o, stockHeader, levels(3*pageSize, nil)); !errors.Is(err, io.ErrShortWrite) {
 			t.Errorf("%s: %v", format, err)
 		}
 	}
@@ -56,7 +56,7 @@ func TestListErrors(t *testing.T) {
 func TestListStreams(t *testing.T) {
 	for _, format := range []string{"table", "json"} {
 		var out strings.Builder
-		err := list(&out, outputFlag{format}, stockHeader, func(yield func(levelLine, error) bool) {
+		err := list(&out, outputFlag{format}, stockHeader, func(yield func(stockRow, error) bool) {
 			levels(3*pageSize, nil)(yield)
 			if out.Len() == 0 {
 				t.Errorf("%s: nothing is written after three pages", format)
@@ -68,6 +68,6 @@ func TestListStreams(t *testing.T) {
 	}
 }
 
-type full struct{}
+type fullWriter struct{}
 
-func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+func (fullWriter) Write([]byte) (int, error) { return 0, io.ErrShortWrite }

@@ -12,7 +12,7 @@ import (
 
 // bar returns a progress bar on standard error, or nil if standard error is not a terminal. size is the
 // total, or -1 if it is unknown.
-func (c console) bar(what string, size int64, more ...progressbar.Option) *progressbar.ProgressBar {
+func (c stdio) bar(what string, size int64, more ...progressbar.Option) *progressbar.ProgressBar {
 	if f, ok := c.err.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil
 	}
@@ -24,31 +24,31 @@ func (c console) bar(what string, size int64, more ...progressbar.Option) *progr
 	)...)
 }
 
-// watched shows how many of size bytes have been read.
-func (c console) watched(r io.ReadCloser, size int64) io.ReadCloser {
+// withProgress shows how many of size bytes have been read.
+func (c stdio) withProgress(r io.ReadCloser, size int64) io.ReadCloser {
 	bar := c.bar("reading", size, progressbar.OptionShowBytes(true))
 	if bar == nil {
 		return r
 	}
-	return watchedFile{io.TeeReader(r, bar), r, bar}
+	return progressFile{io.TeeReader(r, bar), r, bar}
 }
 
-// A watchedFile is a file with a progress bar.
-type watchedFile struct {
+// A progressFile is a file with a progress bar.
+type progressFile struct {
 	io.Reader
 	file io.Closer
 	bar  *progressbar.ProgressBar
 }
 
 // Close closes the file and removes the bar.
-func (w watchedFile) Close() error {
+func (w progressFile) Close() error {
 	_ = w.bar.Clear() // a bar that cannot be drawn does not stop the import
 	return w.file.Close()
 }
 
-// counting shows the number of rows that have passed. It shows nothing if the rows go to a terminal. done
+// countRows shows the number of rows that have passed. It shows nothing if the rows go to a terminal. done
 // removes the bar.
-func counting[T any](c console, what string, rows iter.Seq2[T, error]) (counted iter.Seq2[T, error], done func()) {
+func countRows[T any](c stdio, what string, rows iter.Seq2[T, error]) (counted iter.Seq2[T, error], done func()) {
 	bar := c.bar(what, -1, progressbar.OptionShowCount(), progressbar.OptionShowIts())
 	if bar == nil || terminalWidth(c.out) > 0 {
 		return rows, func() {}

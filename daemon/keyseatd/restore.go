@@ -30,11 +30,11 @@ func (*restoreCmd) Help() string {
 }
 
 // Run replaces the database with the backup and examines the result with the doctor.
-func (r *restoreCmd) Run(ctx context.Context, c console) error {
+func (r *restoreCmd) Run(ctx context.Context, c stdio) error {
 	if err := r.onlySQLite("restore", r.File); err != nil {
 		return err
 	}
-	path := strings.TrimPrefix(r.Database, embedded)
+	path := strings.TrimPrefix(r.Database, sqlitePrefix)
 	kept, got, err := bunstore.Restore(ctx, r.File, path)
 	if kept != "" {
 		if _, told := fmt.Fprintf(c.out, "the old database is kept as %s\n", kept); told != nil {
@@ -44,7 +44,7 @@ func (r *restoreCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(c.out, "restored %s to %s\n", held(got), path); err != nil {
+	if _, err := fmt.Fprintf(c.out, "restored %s to %s\n", summary(got), path); err != nil {
 		return err
 	}
 	doctor := doctorCmd{databaseFlag: r.databaseFlag, MasterKeyFile: r.MasterKeyFile}
@@ -60,7 +60,7 @@ func (r *restoreCmd) Run(ctx context.Context, c console) error {
 // returns "", or an error if tasks are open.
 func (r *restoreCmd) masterKeys(ctx context.Context, open int64) (path string, err error) {
 	err = r.open(ctx, func(s *bunstore.Store) error {
-		path = masterKeysBeside(s.Path())
+		path = defaultMasterKeyFile(s.Path())
 		return nil
 	})
 	if err != nil {

@@ -68,35 +68,35 @@ func (*serveCmd) Help() string {
 }
 
 // Run serves until a signal arrives.
-func (s *serveCmd) Run(ctx context.Context, c console) error {
+func (s *serveCmd) Run(ctx context.Context, c stdio) error {
 	log := s.logger(c.err)
 	connector, err := s.prepare(log)
 	if err != nil {
 		return err
 	}
-	if err := s.tryFirst(ctx); err != nil {
+	if err := s.preflight(ctx); err != nil {
 		return err
 	}
-	collect(c.env)
+	tuneGC(c.env)
 	hangups, uncatch := catchHangups()
 	defer uncatch()
 	stopped := logStop(ctx, log)
-	err = s.opened(ctx, func(store *bunstore.Store) error { return s.serve(ctx, store, connector, hangups, log) })
+	err = s.withStore(ctx, func(store *bunstore.Store) error { return s.serve(ctx, store, connector, hangups, log) })
 	if err == nil {
 		stopped()
 	}
 	return err
 }
 
-// opened opens the database with the connections of a daemon.
-func (s *serveCmd) opened(ctx context.Context, do func(s *bunstore.Store) error) error {
+// withStore opens the database with the connections of a daemon.
+func (s *serveCmd) withStore(ctx context.Context, do func(s *bunstore.Store) error) error {
 	return s.with(ctx, bunstore.Options{Dedicated: true, Conns: s.DatabaseConns}, do)
 }
 
-// collect makes garbage collection less frequent than Go's default. The daemon keeps little data and
+// tuneGC makes garbage collection less frequent than Go's default. The daemon keeps little data and
 // produces much garbage, so memory use stays small nevertheless. The variables GOGC and GOMEMLIMIT
 // override it.
-func collect(env environment) {
+func tuneGC(env environment) {
 	if env["GOGC"] == "" {
 		debug.SetGCPercent(400)
 	}
@@ -107,7 +107,7 @@ func collect(env environment) {
 
 // prepare checks rules across several flags and creates the connector. It does not access the database.
 func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
-	if s.MasterKeyFile == "" && !strings.HasPrefix(s.Database, embedded) {
+	if s.MasterKeyFile == "" && !strings.HasPrefix(s.Database, sqlitePrefix) {
 		return nil, usageError{errors.New("--master-key-file is missing: make one with `keyseatd master-key add FILE`")}
 	}
 	if err := s.checkAdmin(s.AdminListen); err != nil {
@@ -131,12 +131,12 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	if !store.Embedded() {
 		log.InfoContext(ctx, "connected to PostgreSQL", "pooler", store.Pooler(), "connections", s.DatabaseConns)
 	}
-	warn(ctx, store, log)
+	logDurability(ctx, store, log)
 	ring, err := s.ring(ctx, store, log)
 	if err != nil {
 		return err
 	}
-	m := metered(store, log)
+	m := newMetrics(store, log)
 	shared := batchstore.New(trapStore(ctx, m.Store(store)), batchstore.Options{Observe: m.Group})
 	engine := daemon.NewEngine(shared, trapConnector(ctx, m.Connector(connector)), ring, s.rules())
 	engine.Now = clock
@@ -146,7 +146,7 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	}
 	s.reloadToken(connector)
 	go reloadOn(ctx, hangups, s.reloads, log)
-	return s.beside(ctx, server, store, engine, log)
+	return s.runWithWebhooks(ctx, server, store, engine, log)
 }
 
 // openStore opens a database and migrates its schema. If the tables turn out to be distributed, it opens
@@ -178,24 +178,24 @@ func (s *serveCmd) rules() tasks.Rules {
 // server builds the server: the API, the worker pool, the admin API, the page and the listeners.
 func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunstore.Store, m *metrics.Recorder, log *slog.Logger) (server *daemon.Server, err error) {
 	crew := daemon.NewCrew(engine)
-	crew.Name, crew.Workers, crew.Lease = worker(), s.Workers, s.Lease
+	crew.Name, crew.Workers, crew.Lease = workerName(), s.Workers, s.Lease
 	crew.Log, crew.Observe = log, m.Report
 	api := &daemon.API{
-		Engine: engine, Proxies: prefixes(s.TrustedProxies), PostOnly: s.NoGetSecrets,
+		Engine: engine, Proxies: parsePrefixes(s.TrustedProxies), PostOnly: s.NoGetSecrets,
 		HTTPStatus: daemon.HTTPStatus(s.HTTPStatus),
 		Log:        log, Observe: m.Request, Wake: crew.Wake,
 	}
 	server = &daemon.Server{API: api, Crew: crew, Metrics: m.Handler(), Ready: store.Ping, Drain: s.Drain, Log: log}
-	if err := s.forOperators(server, store, m, crew.Wake); err != nil {
+	if err := s.addAdminHandlers(server, store, m, crew.Wake); err != nil {
 		return nil, err
 	}
-	if server.Page, err = s.page(api); err != nil {
+	if server.Page, err = s.handler(api); err != nil {
 		return nil, err
 	}
-	s.limit(server)
+	s.apply(server)
 	api.Strangers = daemon.NoUnknownKeyLimit
 	if s.UnknownKeyLimit > 0 {
-		strangers, err := daemon.NewStrangers(s.UnknownKeyLimit, prefixes(s.TrustedCallers), time.Now)
+		strangers, err := daemon.NewStrangers(s.UnknownKeyLimit, parsePrefixes(s.TrustedCallers), time.Now)
 		if err != nil {
 			return nil, err
 		}
@@ -229,8 +229,8 @@ func (s *serveCmd) listen(ctx context.Context, server *daemon.Server, log *slog.
 	return nil
 }
 
-// worker returns a name of this process that is unique among the daemons.
-func worker() string {
+// workerName returns a name of this process that is unique among the daemons.
+func workerName() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
@@ -238,8 +238,8 @@ func worker() string {
 	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), rand.Text()[:6])
 }
 
-// prefixes parses addresses and networks. The caller has validated them.
-func prefixes(texts []string) []netip.Prefix {
+// parsePrefixes parses addresses and networks. The caller has validated them.
+func parsePrefixes(texts []string) []netip.Prefix {
 	var all []netip.Prefix
 	for _, text := range texts {
 		if p, err := netip.ParsePrefix(text); err == nil {

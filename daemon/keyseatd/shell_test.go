@@ -30,8 +30,8 @@ type shell struct {
 	env []string
 }
 
-// everywhere runs a test on each kind of database.
-func everywhere(t *testing.T, test func(sh shell)) {
+// onEveryDatabase runs a test on each kind of database.
+func onEveryDatabase(t *testing.T, test func(sh shell)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		dir := t.TempDir()
@@ -50,7 +50,7 @@ func (sh shell) run(input string, args ...string) (stdout, stderr string, status
 	sh.Helper()
 	var out, err bytes.Buffer
 	status = run(sh.Context(), args, sh.env, strings.NewReader(input), &out, &err)
-	checkSaid(sh.T, args, err.String())
+	checkStderr(sh.T, args, err.String())
 	return out.String(), err.String(), status
 }
 

@@ -21,7 +21,7 @@ type reload struct {
 
 // runToHangup runs a command. When the terminal closes (SIGHUP), the command ends as with Ctrl-C, unless
 // nohup started it. A daemon handles SIGHUP itself.
-func runToHangup(ctx context.Context, cmd command, c console) error {
+func runToHangup(ctx context.Context, cmd command, c stdio) error {
 	if _, is := cmd.(*serveCmd); !is && !signal.Ignored(syscall.SIGHUP) {
 		with, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
 		defer stop()
@@ -75,7 +75,7 @@ func (s *serveCmd) reloadToken(connector tasks.Connector) {
 	s.reloads = append(s.reloads, reload{"--connector-token-file", func() error {
 		token, err := readToken(s.ConnectorTokenFile)
 		if err == nil {
-			err = named(s.ConnectorTokenFile, c.SetToken(token))
+			err = withName(s.ConnectorTokenFile, c.SetToken(token))
 		}
 		return err
 	}})

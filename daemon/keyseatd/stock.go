@@ -23,24 +23,24 @@ func (*stockCmd) Help() string {
 }
 
 // Run prints the slots of every country with a plan.
-func (k *stockCmd) Run(ctx context.Context, c console) error {
+func (k *stockCmd) Run(ctx context.Context, c stdio) error {
 	return k.open(ctx, func(s *bunstore.Store) error {
-		levels, err := engine(s).Stock(ctx)
+		levels, err := operatorEngine(s).Stock(ctx)
 		if err != nil {
 			return err
 		}
-		return list(c.out, k.outputFlag, stockHeader, mapped(each(levels), newLevelLine))
+		return list(c.out, k.outputFlag, stockHeader, mapped(each(levels), newStockRow))
 	})
 }
 
 const stockHeader = "COUNTRY SIZE FREE HELD SPENT SUSPECT IDLE"
 
-// A levelLine is a country's stock, as a row of a list.
-type levelLine struct{ shown.Level }
+// A stockRow is a country's stock, as a row of a list.
+type stockRow struct{ shown.Level }
 
-func newLevelLine(l stock.Level) levelLine { return levelLine{shown.Level(l)} }
+func newStockRow(l stock.Level) stockRow { return stockRow{shown.Level(l)} }
 
-func (l levelLine) cells() []string {
+func (l stockRow) cells() []string {
 	return []string{
 		string(l.Country), strconv.Itoa(l.Size), strconv.Itoa(l.Free), strconv.Itoa(l.Held),
 		strconv.Itoa(l.Spent), strconv.Itoa(l.Suspect), strconv.Itoa(l.Idle),

@@ -19,9 +19,9 @@ type column struct {
 type fit uint8
 
 const (
-	whole fit = iota // never hidden, and shortened last: users copy it, or a part of it is useless
-	brief            // shortened to the available width
-	spare            // hidden if necessary, the last column first
+	fixed     fit = iota // never hidden, and shortened last: users copy it, or a part of it is useless
+	truncated            // shortened to the available width
+	optional             // hidden if necessary, the last column first
 )
 
 // parseColumns parses the names of columns, separated by spaces: NAME~ is brief, NAME? is spare.
@@ -30,11 +30,11 @@ func parseColumns(header string) []column {
 	for name := range strings.FieldsSeq(header) {
 		switch {
 		case strings.HasSuffix(name, "~"):
-			all = append(all, column{name[:len(name)-1], brief})
+			all = append(all, column{name[:len(name)-1], truncated})
 		case strings.HasSuffix(name, "?"):
-			all = append(all, column{name[:len(name)-1], spare})
+			all = append(all, column{name[:len(name)-1], optional})
 		default:
-			all = append(all, column{name, whole})
+			all = append(all, column{name, fixed})
 		}
 	}
 	return all
@@ -44,7 +44,7 @@ func parseColumns(header string) []column {
 // that is not a terminal, all columns are printed in full.
 type table struct {
 	out     io.Writer
-	room    int // width in characters; 0: unlimited
+	width   int // width in characters; 0: unlimited
 	columns []column
 	shown   []bool // which columns are visible; decided for the first page
 }
@@ -63,8 +63,8 @@ func terminalWidth(w io.Writer) int {
 }
 
 // printTable prints all rows under a header. The header has the format of [parseColumns].
-func printTable[T line](w io.Writer, room int, header string, rows iter.Seq2[T, error]) error {
-	t := &table{out: w, room: room, columns: parseColumns(header)}
+func printTable[T row](w io.Writer, room int, header string, rows iter.Seq2[T, error]) error {
+	t := &table{out: w, width: room, columns: parseColumns(header)}
 	page := [][]string{t.names()}
 	for row, err := range rows {
 		if err != nil {
@@ -90,7 +90,7 @@ func (t *table) names() []string {
 }
 
 // cells returns the printable cells of a row. An empty cell becomes a dash.
-func cells(row line) []string {
+func cells(row row) []string {
 	all := row.cells()
 	for i, c := range all {
 		if all[i] = printable(c); c == "" {
@@ -114,7 +114,7 @@ func (t *table) print(page [][]string) error {
 			}
 			cell = shorten(cell, widths[i])
 			b.WriteString(strings.Repeat(" ", blank) + cell)
-			blank = widths[i] - columnsOf(cell) + len(gap)
+			blank = widths[i] - textWidth(cell) + len(gap)
 		}
 		if _, err := fmt.Fprintln(t.out, b.String()); err != nil {
 			return err
@@ -131,16 +131,16 @@ func (t *table) widths(page [][]string) []int {
 	widths := make([]int, len(t.columns))
 	for _, cells := range page {
 		for i, cell := range cells {
-			widths[i] = max(widths[i], columnsOf(cell))
+			widths[i] = max(widths[i], textWidth(cell))
 		}
 	}
 	if t.shown == nil {
-		t.choose(widths)
+		t.hideColumns(widths)
 	}
-	if t.room == 0 {
+	if t.width == 0 {
 		return widths
 	}
-	for over := t.total(widths) - t.room; over > 0; over-- {
+	for over := t.total(widths) - t.width; over > 0; over-- {
 		widest := t.widest(widths)
 		if widths[widest] == 1 {
 			break
@@ -150,18 +150,18 @@ func (t *table) widths(page [][]string) []int {
 	return widths
 }
 
-// choose hides spare columns until the others fit.
-func (t *table) choose(widths []int) {
+// hideColumns hides spare columns until the others fit.
+func (t *table) hideColumns(widths []int) {
 	t.shown = make([]bool, len(widths))
 	least := make([]int, len(widths))
 	for i, c := range t.columns {
 		t.shown[i], least[i] = true, widths[i]
-		if c.fit == brief {
+		if c.fit == truncated {
 			least[i] = min(widths[i], minimum)
 		}
 	}
-	for i := len(widths) - 1; i >= 0 && t.room > 0 && t.total(least) > t.room; i-- {
-		t.shown[i] = t.columns[i].fit != spare
+	for i := len(widths) - 1; i >= 0 && t.width > 0 && t.total(least) > t.width; i-- {
+		t.shown[i] = t.columns[i].fit != optional
 	}
 }
 
@@ -183,7 +183,7 @@ func (t *table) widest(widths []int) int {
 		if best < 0 {
 			return true
 		}
-		soft, softBest := t.soft(i, widths[i]), t.soft(best, widths[best])
+		soft, softBest := t.canShrink(i, widths[i]), t.canShrink(best, widths[best])
 		return soft && !softBest || soft == softBest && widths[i] > widths[best]
 	}
 	for i := range widths {
@@ -194,4 +194,4 @@ func (t *table) widest(widths []int) int {
 	return best
 }
 
-func (t *table) soft(i, width int) bool { return t.columns[i].fit == brief && width > minimum }
+func (t *table) canShrink(i, width int) bool { return t.columns[i].fit == truncated && width > minimum }

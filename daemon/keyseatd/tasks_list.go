@@ -24,24 +24,24 @@ func (*tasksList) Help() string {
 }
 
 // Run lists the tasks in the given state.
-func (t *tasksList) Run(ctx context.Context, c console) error {
+func (t *tasksList) Run(ctx context.Context, c stdio) error {
 	filter := tasks.AnyTask
 	if t.State != "any" {
 		filter = tasks.TaskFilter(t.State)
 	}
 	return t.open(ctx, func(s *bunstore.Store) error {
-		return list(c.out, t.outputFlag, taskHeader, mapped(allTasks(ctx, s, filter), newTaskLine))
+		return list(c.out, t.outputFlag, taskHeader, mapped(allTasks(ctx, s, filter), newTaskRow))
 	})
 }
 
 const taskHeader = "ID CODE~ KIND COUNTRY? STATE OUTCOME PLAN? SLOT? ASKED? CREATED? DUE? ENDED?"
 
-// A taskLine is a task, as a row of a list.
-type taskLine struct{ shown.Task }
+// A taskRow is a task, as a row of a list.
+type taskRow struct{ shown.Task }
 
-func newTaskLine(v tasks.Snapshot) taskLine { return taskLine{shown.NewTask(*v.Task)} }
+func newTaskRow(v tasks.Snapshot) taskRow { return taskRow{shown.NewTask(*v.Task)} }
 
-func (t taskLine) cells() []string {
+func (t taskRow) cells() []string {
 	return []string{
 		t.ID, string(t.Code), string(t.Kind), string(t.Country), string(t.State), string(t.Outcome),
 		t.Plan, string(t.Slot), strconv.Itoa(t.Asked), t.Created.String(), t.Due.String(), t.Ended.String(),

@@ -23,13 +23,13 @@ func (*tasksResolve) Help() string {
 }
 
 // Run resolves the suspect slot of the task. It also updates the key, if the task is the key's latest.
-func (t *tasksResolve) Run(ctx context.Context, c console) error {
+func (t *tasksResolve) Run(ctx context.Context, c stdio) error {
 	decide := func(v tasks.Snapshot, id string) (tasks.Change, error) {
 		return tasks.Resolve(v, tasks.Outcome(t.Outcome), id)
 	}
-	err := t.open(ctx, func(s *bunstore.Store) error { return steerTask(ctx, s, t.ID, decide) })
+	err := t.open(ctx, func(s *bunstore.Store) error { return updateTask(ctx, s, t.ID, decide) })
 	if err != nil {
 		return err
 	}
-	return c.done("the task is resolved as "+t.Outcome, showsTasks)
+	return c.done("the task is resolved as "+t.Outcome, hintTask)
 }

@@ -19,10 +19,10 @@ func (*tasksRetry) Help() string {
 }
 
 // Run makes the task due now.
-func (t *tasksRetry) Run(ctx context.Context, c console) error {
-	err := t.open(ctx, func(s *bunstore.Store) error { return steerTask(ctx, s, t.ID, tasks.RetryNow) })
+func (t *tasksRetry) Run(ctx context.Context, c stdio) error {
+	err := t.open(ctx, func(s *bunstore.Store) error { return updateTask(ctx, s, t.ID, tasks.RetryNow) })
 	if err != nil {
 		return err
 	}
-	return c.done("the task is due now", showsTasks)
+	return c.done("the task is due now", hintTask)
 }

@@ -76,7 +76,7 @@ func (s shop) work(a tasks.ConnectorResult) {
 }
 
 func TestTasks(t *testing.T) {
-	everywhere(t, func(sh shell) {
+	onEveryDatabase(t, func(sh shell) {
 		s := serve(sh)
 		s.upgrade("ann")
 		s.work(tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success, Username: "ann-at-provider"})
@@ -201,7 +201,7 @@ func (s shop) noSecrets() {
 }
 
 func TestMasterKeys(t *testing.T) {
-	everywhere(t, func(sh shell) {
+	onEveryDatabase(t, func(sh shell) {
 		s := serve(sh)
 		s.upgrade("cat")
 		second := strings.TrimSpace(sh.ok("master-key", "add", sh.masterFile()))

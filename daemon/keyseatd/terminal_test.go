@@ -18,7 +18,7 @@ import (
 func TestProgress(t *testing.T) {
 	t.Chdir(t.TempDir())
 	sh := shell{T: t, dir: "."}
-	path := sh.file("keys.csv", many("code", 5000))
+	path := sh.file("keys.csv", keysCSV("code", 5000))
 	all := onTerminal(t, func(terminal *os.File) {
 		if status := run(t.Context(), []string{"keys", "import", path}, nil, nil, io.Discard, terminal); status != 0 {
 			t.Errorf("status %d", status)
@@ -33,7 +33,7 @@ func TestProgress(t *testing.T) {
 func TestProgressOfAnExport(t *testing.T) {
 	t.Chdir(t.TempDir())
 	sh := shell{T: t, dir: "."}
-	sh.feed(many("code", 5000), "keys", "import", "-")
+	sh.feed(keysCSV("code", 5000), "keys", "import", "-")
 	var out strings.Builder
 	for range 200 { // one export may be too short, because the bar is drawn ten times a second
 		out.Reset()
@@ -83,7 +83,7 @@ func TestTerminalWidth(t *testing.T) {
 			}
 		})
 		for row := range strings.Lines(all) {
-			if columnsOf(strings.TrimRight(row, "\n")) > 80 {
+			if textWidth(strings.TrimRight(row, "\n")) > 80 {
 				t.Errorf("%s: %s", line, row)
 			}
 		}

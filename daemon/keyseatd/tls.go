@@ -19,7 +19,7 @@ func (s *serveCmd) certificate() (*certificate, error) {
 		return nil, nil //nolint:nilnil // no certificate is what the flags say
 	}
 	c := &certificate{chain: s.TLSCert, key: s.TLSKey}
-	return c, named("--tls-cert, --tls-key", c.read())
+	return c, withName("--tls-cert, --tls-key", c.read())
 }
 
 // read loads both files. It keeps the old pair if the new files do not match, or if other users can read

@@ -77,7 +77,7 @@ func TestHelp(t *testing.T) {
 // TestEveryFlag checks that every command can be run, and that each flag has a line of help. A flag must
 // have a variable exactly if it is --config or a flag that serve has too.
 func TestEveryFlag(t *testing.T) {
-	parser, err := kong.New(&commands{}, kong.FlagNamer(flagName), kong.Vars{"version": "", "outcomes": "a"})
+	parser, err := kong.New(&commands{}, kong.FlagNamer(kebabCase), kong.Vars{"version": "", "outcomes": "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestEveryFlag(t *testing.T) {
 		if _, ok := leaf.Target.Addr().Interface().(command); !ok || leaf.Help == "" {
 			t.Errorf("%s has no Run or no help", leaf.FullPath())
 		}
-		_ = checker.Struct(leaf.Target.Interface()) // an unknown rule panics; nothing else is tested here
+		_ = fieldRules.Struct(leaf.Target.Interface()) // an unknown rule panics; nothing else is tested here
 		for _, f := range leaf.Flags {
 			want := ""
 			if slices.ContainsFunc(serve.Flags, func(s *kong.Flag) bool { return s.Name == f.Name }) {
@@ -107,7 +107,7 @@ func TestFlagNames(t *testing.T) {
 	for field, want := range map[string]string{
 		"Database": "database", "TLSCert": "tls-cert", "NoGetSecrets": "no-get-secrets", "ID": "id", "TaskID": "task-id", "A": "a",
 	} {
-		if got := flagName(field); got != want {
+		if got := kebabCase(field); got != want {
 			t.Errorf("%s is %s", field, got)
 		}
 	}

@@ -17,7 +17,7 @@ func (*versionCmd) Help() string {
 }
 
 // Run prints the version, the revision of the sources, the toolchain and the platform.
-func (v *versionCmd) Run(_ context.Context, c console) error {
+func (v *versionCmd) Run(_ context.Context, c stdio) error {
 	b := newBuild()
 	if v.Output == "json" {
 		return json.NewEncoder(c.out).Encode(b)

@@ -52,9 +52,9 @@ func (f webhookFlags) checkWebhooks() error {
 	return err
 }
 
-// beside runs the server. If the flags name a file of endpoints, it also runs a webhook dispatcher until
+// runWithWebhooks runs the server. If the flags name a file of endpoints, it also runs a webhook dispatcher until
 // the server has stopped.
-func (f webhookFlags) beside(ctx context.Context, server *daemon.Server, outbox tasks.Outbox, engine tasks.Engine, log *slog.Logger) error {
+func (f webhookFlags) runWithWebhooks(ctx context.Context, server *daemon.Server, outbox tasks.Outbox, engine tasks.Engine, log *slog.Logger) error {
 	if f.WebhookFile == "" {
 		return server.Run(ctx)
 	}
@@ -62,18 +62,18 @@ func (f webhookFlags) beside(ctx context.Context, server *daemon.Server, outbox 
 	if err != nil {
 		return err
 	}
-	courier := webhooks.New(outbox, file.Endpoints, webhooks.Client(f.policy()))
-	courier.Rules.Backoff, courier.Rules.MaxAge = f.WebhookBackoff, time.Duration(f.WebhookDays)*24*time.Hour
-	courier.Stock, courier.Log = engine.Stock, log
+	dispatcher := webhooks.New(outbox, file.Endpoints, webhooks.Client(f.policy()))
+	dispatcher.Rules.Backoff, dispatcher.Rules.MaxAge = f.WebhookBackoff, time.Duration(f.WebhookDays)*24*time.Hour
+	dispatcher.Stock, dispatcher.Log = engine.Stock, log
 	observe := server.Crew.Observe
 	server.Crew.Observe = func(r tasks.Report) {
 		observe(r)
-		courier.Wake()
+		dispatcher.Wake()
 	}
 	working, stop := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer stop()
-	group.Go(func() { courier.Run(working, server.Drain) })
+	group.Go(func() { dispatcher.Run(working, server.Drain) })
 	return server.Run(ctx)
 }

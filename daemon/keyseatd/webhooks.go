@@ -18,8 +18,8 @@ type webhooksCmd struct {
 	Test       webhooksTry        `cmd:"" help:"Send an endpoint a test."`
 }
 
-// known returns an error unless a subscriber with the given name exists.
-func known(ctx context.Context, s tasks.Outbox, name string) error {
+// checkEndpoint returns an error unless a subscriber with the given name exists.
+func checkEndpoint(ctx context.Context, s tasks.Outbox, name string) error {
 	all, err := s.Subscribers(ctx)
 	if err != nil {
 		return err

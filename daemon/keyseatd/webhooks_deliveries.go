@@ -29,9 +29,9 @@ func (*webhooksDeliveries) Help() string {
 }
 
 // Run lists the delivery attempts, the newest first.
-func (w *webhooksDeliveries) Run(ctx context.Context, c console) error {
+func (w *webhooksDeliveries) Run(ctx context.Context, c stdio) error {
 	return w.open(ctx, func(s *bunstore.Store) error {
-		return list(c.out, w.outputFlag, deliveryHeader, mapped(w.deliveries(ctx, s), newDeliveryLine))
+		return list(c.out, w.outputFlag, deliveryHeader, mapped(w.deliveries(ctx, s), newDeliveryRow))
 	})
 }
 
@@ -52,8 +52,8 @@ func (w *webhooksDeliveries) deliveries(ctx context.Context, s tasks.Outbox) ite
 
 const deliveryHeader = "AT ENDPOINT~ EVENT TYPE ABOUT TRY? RESULT STATUS TOOK? NOTE~"
 
-// A deliveryLine is one delivery attempt, as a row of a list.
-type deliveryLine struct {
+// A deliveryRow is one delivery attempt, as a row of a list.
+type deliveryRow struct {
 	At       shown.Time           `json:"at"`
 	Endpoint string               `json:"endpoint"`
 	Event    string               `json:"event"`
@@ -66,13 +66,13 @@ type deliveryLine struct {
 	Note     string               `json:"note"`
 }
 
-func newDeliveryLine(d tasks.Delivery) deliveryLine {
-	return deliveryLine{
+func newDeliveryRow(d tasks.Delivery) deliveryRow {
+	return deliveryRow{
 		shown.Time(d.At), d.Subscriber, d.Event, d.Type, webhooks.Subject(d.Code, d.Country), d.Attempt, d.Result, d.Status, d.Took.Seconds(), d.Note,
 	}
 }
 
-func (d deliveryLine) cells() []string {
+func (d deliveryRow) cells() []string {
 	status := ""
 	if d.Status != 0 {
 		status = strconv.Itoa(d.Status)

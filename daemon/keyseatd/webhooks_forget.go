@@ -21,7 +21,7 @@ func (*webhooksForget) Help() string {
 }
 
 // Run removes the endpoint and its queued deliveries.
-func (w *webhooksForget) Run(ctx context.Context, c console) error {
+func (w *webhooksForget) Run(ctx context.Context, c stdio) error {
 	err := w.open(ctx, func(s *bunstore.Store) error { return s.Unsubscribe(ctx, w.Endpoint) })
 	if errors.Is(err, tasks.ErrNoSubscriber) {
 		err = errNoEndpoint(w.Endpoint)
@@ -29,5 +29,5 @@ func (w *webhooksForget) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	return c.done("the endpoint is forgotten", showsEndpoints)
+	return c.done("the endpoint is forgotten", hintEndpoints)
 }

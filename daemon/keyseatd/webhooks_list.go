@@ -21,21 +21,21 @@ func (*webhooksList) Help() string {
 }
 
 // Run lists the endpoints that daemons have registered as subscribers.
-func (w *webhooksList) Run(ctx context.Context, c console) error {
+func (w *webhooksList) Run(ctx context.Context, c stdio) error {
 	return w.open(ctx, func(s *bunstore.Store) error {
 		all, err := s.Subscribers(ctx)
 		if err != nil {
 			return err
 		}
-		return list(c.out, w.outputFlag, listenerHeader, mapped(each(all), newListenerLine))
+		return list(c.out, w.outputFlag, endpointHeader, mapped(each(all), newEndpointRow))
 	})
 }
 
-const listenerHeader = "ENDPOINT STATE WAITING SINCE KEPT_UNTIL?"
+const endpointHeader = "ENDPOINT STATE WAITING SINCE KEPT_UNTIL?"
 
-// A listenerLine is an endpoint, as a row of a list. Waiting counts its queued deliveries: keys, and
+// A endpointRow is an endpoint, as a row of a list. Waiting counts its queued deliveries: keys, and
 // countries that are low in stock.
-type listenerLine struct {
+type endpointRow struct {
 	Name    string     `json:"endpoint"`
 	State   string     `json:"state"` // live or gone
 	Waiting int        `json:"waiting"`
@@ -44,14 +44,14 @@ type listenerLine struct {
 	Until   shown.Time `json:"kept_until"`
 }
 
-func newListenerLine(l tasks.Subscriber) listenerLine {
+func newEndpointRow(l tasks.Subscriber) endpointRow {
 	state := "live"
 	if !l.Disabled.IsZero() {
 		state = "gone"
 	}
-	return listenerLine{l.Name, state, l.Waiting, shown.Time(l.Since), shown.Time(l.Disabled), shown.Time(l.ExpiresAt)}
+	return endpointRow{l.Name, state, l.Waiting, shown.Time(l.Since), shown.Time(l.Disabled), shown.Time(l.ExpiresAt)}
 }
 
-func (l listenerLine) cells() []string {
+func (l endpointRow) cells() []string {
 	return []string{l.Name, l.State, strconv.Itoa(l.Waiting), l.Since.String(), l.Until.String()}
 }

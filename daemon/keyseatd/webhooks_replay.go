@@ -38,7 +38,7 @@ var (
 )
 
 // Run queues the events for delivery to the endpoint. The daemons send them.
-func (w *webhooksReplay) Run(ctx context.Context, c console) error {
+func (w *webhooksReplay) Run(ctx context.Context, c stdio) error {
 	since, err := parseSince(w.Since, time.Now())
 	if err != nil {
 		return err
@@ -58,13 +58,13 @@ func (w *webhooksReplay) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	return c.done(fmt.Sprintf("%d keys are told again", n), showsEndpoints+" with what waits for each")
+	return c.done(fmt.Sprintf("%d keys are told again", n), hintEndpoints+" with what waits for each")
 }
 
 // choose sets the key to replay, and with --event also the position in its history. With --since alone it
 // sets neither. It returns an error if the endpoint, the key or the event does not exist.
 func (w *webhooksReplay) choose(ctx context.Context, s *bunstore.Store, r *tasks.Replay) (err error) {
-	if err := known(ctx, s, w.Endpoint); err != nil {
+	if err := checkEndpoint(ctx, s, w.Endpoint); err != nil {
 		return err
 	}
 	switch {
@@ -72,7 +72,7 @@ func (w *webhooksReplay) choose(ctx context.Context, s *bunstore.Store, r *tasks
 		if r.Code, err = keys.ParseTyped(w.Key); err != nil {
 			return err
 		}
-		v, err := engine(s).Snapshot(ctx, r.Code)
+		v, err := operatorEngine(s).Snapshot(ctx, r.Code)
 		if err == nil && !v.Key.Exists() {
 			err = tasks.ErrNoKey
 		}

@@ -18,7 +18,7 @@ type webhooksResume struct {
 func (*webhooksResume) Help() string { return examples("", "keyseatd webhooks resume shop") }
 
 // Run makes the daemons send to the endpoint again.
-func (w *webhooksResume) Run(ctx context.Context, c console) error {
+func (w *webhooksResume) Run(ctx context.Context, c stdio) error {
 	err := w.open(ctx, func(s *bunstore.Store) error { return s.Resume(ctx, w.Endpoint) })
 	if errors.Is(err, tasks.ErrNoSubscriber) {
 		err = errNoEndpoint(w.Endpoint)
@@ -26,5 +26,5 @@ func (w *webhooksResume) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	return c.done("the endpoint is told again", showsEndpoints)
+	return c.done("the endpoint is told again", hintEndpoints)
 }

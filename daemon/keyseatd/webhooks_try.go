@@ -23,7 +23,7 @@ func (*webhooksTry) Help() string {
 }
 
 // Run sends one test event and prints the result.
-func (w *webhooksTry) Run(ctx context.Context, c console) error {
+func (w *webhooksTry) Run(ctx context.Context, c stdio) error {
 	if w.WebhookFile == "" {
 		return usageError{errors.New("--webhook-file is missing: name the JSON file of the endpoints")}
 	}
@@ -43,7 +43,7 @@ func (w *webhooksTry) Run(ctx context.Context, c console) error {
 	return fmt.Errorf("no endpoint %s in %s", w.Endpoint, w.WebhookFile)
 }
 
-func (w *webhooksTry) send(ctx context.Context, c console, e webhooks.Endpoint) error {
+func (w *webhooksTry) send(ctx context.Context, c stdio, e webhooks.Endpoint) error {
 	start := time.Now()
 	answer := webhooks.Send(ctx, webhooks.Client(w.policy()), e, webhooks.NewTest(rand.Text(), start))
 	switch {

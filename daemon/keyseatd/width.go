@@ -7,8 +7,8 @@ import (
 	"golang.org/x/text/width"
 )
 
-// columnsOf returns the number of columns that a printable text occupies on a terminal.
-func columnsOf(s string) int {
+// textWidth returns the number of columns that a printable text occupies on a terminal.
+func textWidth(s string) int {
 	n := 0
 	for _, r := range s {
 		n += columnsOfRune(r)
@@ -28,7 +28,7 @@ func columnsOfRune(r rune) int {
 
 // shorten cuts a text to the given number of columns. An ellipsis marks the cut.
 func shorten(s string, columns int) string {
-	if columnsOf(s) <= columns {
+	if textWidth(s) <= columns {
 		return s
 	}
 	var b strings.Builder
@@ -42,16 +42,16 @@ func shorten(s string, columns int) string {
 	return b.String() + "…"
 }
 
-// fold breaks a text between words into lines of up to columns columns. 0 columns means one line.
+// wrap breaks a text between words into lines of up to columns columns. 0 columns means one line.
 //
 // Each line but the first starts with indent. The first line has the same room, so the caller can write a
 // label of the indent's width before it. A word that is too long gets a line of its own. Text between
 // backquotes is one word, because users copy it.
-func fold(s string, columns int, indent string) string {
+func wrap(s string, columns int, indent string) string {
 	var b strings.Builder
 	room := columns - len(indent)
 	for i, word := range words(s) {
-		need := columnsOf(word)
+		need := textWidth(word)
 		switch {
 		case i == 0:
 		case columns > 0 && need+1 > room:
