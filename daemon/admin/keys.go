@@ -5,7 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/keyseat/keyseat/daemon"
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -27,7 +27,7 @@ func (c *call) showKey() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return found(shown.NewKeyDetail(v, history))
+	return found(view.NewKeyDetail(v, history))
 }
 
 // code returns the key's code from the path. Text that cannot be a code counts as a key that does
@@ -59,5 +59,5 @@ func (c *call) steerKey(decide decision) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return found(shown.NewKey(v))
+	return found(view.NewKey(v))
 }

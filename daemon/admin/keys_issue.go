@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -50,7 +50,7 @@ func text(field, value string) error {
 type issue struct {
 	OrderID      string      `json:"order_id"`
 	Count        int         `json:"count"`
-	PurchaseDate shown.Time  `json:"purchase_date"`
+	PurchaseDate view.Time   `json:"purchase_date"`
 	Codes        []keys.Code `json:"codes"`
 }
 
@@ -134,7 +134,7 @@ func (c *call) replay(o order, b tasks.ImportBatch) (answer, error) {
 }
 
 func issued(all []keys.Key) answer {
-	body := issue{OrderID: all[0].OrderID, Count: len(all), PurchaseDate: shown.Time(all[0].PurchaseDate)}
+	body := issue{OrderID: all[0].OrderID, Count: len(all), PurchaseDate: view.Time(all[0].PurchaseDate)}
 	for _, k := range all {
 		body.Codes = append(body.Codes, k.Code)
 	}

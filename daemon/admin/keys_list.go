@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 )
 
@@ -18,8 +18,8 @@ const (
 // A keyPage is a page of keys. Next is the parameter after of the next page, or nil on the last
 // page.
 type keyPage struct {
-	Keys []shown.Key `json:"keys"`
-	Next *keys.Code  `json:"next"`
+	Keys []view.Key `json:"keys"`
+	Next *keys.Code `json:"next"`
 }
 
 // A keyFilter selects the keys of a list, and its first key.
@@ -37,7 +37,7 @@ func (c *call) listKeys() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	page := keyPage{Keys: []shown.Key{}}
+	page := keyPage{Keys: []view.Key{}}
 	for range rounds {
 		n := f.round()
 		views, err := c.AdminStore.Keys(c.r.Context(), f.after, n)
@@ -47,7 +47,7 @@ func (c *call) listKeys() (answer, error) {
 		for _, v := range views {
 			f.after = v.Key.Code
 			if f.passes(v.Key) {
-				page.Keys = append(page.Keys, shown.NewKey(v))
+				page.Keys = append(page.Keys, view.NewKey(v))
 			}
 			if len(page.Keys) == f.limit {
 				page.Next = &f.after

@@ -4,14 +4,14 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 )
 
 // A planPage is a page of plans. Next is the parameter after of the next page, or nil on the last
 // page.
 type planPage struct {
-	Plans []shown.Plan `json:"plans"`
-	Next  *string      `json:"next"`
+	Plans []view.Plan `json:"plans"`
+	Next  *string     `json:"next"`
 }
 
 func (c *call) listPlans() (answer, error) {
@@ -30,9 +30,9 @@ func (c *call) listPlans() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	page, now := planPage{Plans: []shown.Plan{}}, time.Now()
+	page, now := planPage{Plans: []view.Plan{}}, time.Now()
 	for _, p := range plans {
-		page.Plans = append(page.Plans, shown.NewPlan(p, now))
+		page.Plans = append(page.Plans, view.NewPlan(p, now))
 	}
 	if len(plans) == limit {
 		page.Next = new(strconv.FormatInt(plans[limit-1].Seq, 10))

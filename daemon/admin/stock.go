@@ -1,10 +1,10 @@
 package admin
 
-import "github.com/keyseat/keyseat/daemon/shown"
+import "github.com/keyseat/keyseat/daemon/view"
 
 // levels is the body of the answer to GET /stock.
 type levels struct {
-	Stock []shown.Level `json:"stock"`
+	Stock []view.Level `json:"stock"`
 }
 
 func (c *call) stock() (answer, error) {
@@ -12,9 +12,9 @@ func (c *call) stock() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	body := levels{Stock: []shown.Level{}}
+	body := levels{Stock: []view.Level{}}
 	for _, l := range all {
-		body.Stock = append(body.Stock, shown.Level(l))
+		body.Stock = append(body.Stock, view.Level(l))
 	}
 	return found(body)
 }

@@ -6,15 +6,15 @@ import (
 
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/csvfile"
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/tasks"
 )
 
 // A taskPage is a page of tasks. Next is the parameter after of the next page, or nil on the last
 // page.
 type taskPage struct {
-	Tasks []shown.Task `json:"tasks"`
-	Next  *string      `json:"next"`
+	Tasks []view.Task `json:"tasks"`
+	Next  *string     `json:"next"`
 }
 
 func (c *call) listTasks() (answer, error) {
@@ -36,9 +36,9 @@ func (c *call) listTasks() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	page := taskPage{Tasks: []shown.Task{}}
+	page := taskPage{Tasks: []view.Task{}}
 	for _, v := range views {
-		page.Tasks = append(page.Tasks, shown.NewTask(*v.Task))
+		page.Tasks = append(page.Tasks, view.NewTask(*v.Task))
 	}
 	if len(views) == limit {
 		page.Next = &views[limit-1].Task.ID
@@ -77,7 +77,7 @@ func (c *call) showTask() (answer, error) {
 	if v.Task == nil {
 		return answer{}, tasks.ErrNoTask
 	}
-	return found(shown.NewTask(*v.Task))
+	return found(view.NewTask(*v.Task))
 }
 
 // retryTask makes an open task due now.
@@ -124,5 +124,5 @@ func (c *call) steerTask(decide decision) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return found(shown.NewTask(*v.Task))
+	return found(view.NewTask(*v.Task))
 }

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -161,4 +161,4 @@ func can(decide func(tasks.Snapshot, string) (tasks.Change, error), v tasks.Snap
 }
 
 // ofPlan returns the acts that are allowed on a plan: a retired plan cannot be retired.
-func ofPlan(p shown.Plan) []act { return some("plan", map[string]bool{"retire": p.State != "retired"}) }
+func ofPlan(p view.Plan) []act { return some("plan", map[string]bool{"retire": p.State != "retired"}) }

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -14,7 +14,7 @@ const rows = 50
 
 // A keyList is one page of the list of keys.
 type keyList struct {
-	Keys  []shown.Key
+	Keys  []view.Key
 	Query string // the search text, if nothing was found
 	Next  string // URL of the next page, "" on the last page
 }
@@ -35,7 +35,7 @@ func (v *visit) keys() error {
 	}
 	var l keyList
 	for _, found := range views {
-		l.Keys = append(l.Keys, shown.NewKey(found))
+		l.Keys = append(l.Keys, view.NewKey(found))
 	}
 	if len(views) == rows {
 		l.Next = "/console/keys?after=" + url.QueryEscape(string(views[rows-1].Key.Code))
@@ -74,7 +74,7 @@ func (v *visit) byCode(text string) (tasks.Snapshot, error) {
 
 // A keyPage is the content of a key's page: all facts about the key and the possible actions.
 type keyPage struct {
-	shown.KeyDetail
+	view.KeyDetail
 	Acts   []act
 	Latest taskPage // empty if the key never had a task
 }
@@ -92,7 +92,7 @@ func (v *visit) key() error {
 	if err != nil {
 		return err
 	}
-	k := keyPage{KeyDetail: shown.NewKeyDetail(found, history), Acts: ofKey(found)}
+	k := keyPage{KeyDetail: view.NewKeyDetail(found, history), Acts: ofKey(found)}
 	if found.Task != nil {
 		k.Latest = newTaskPage(found)
 	}

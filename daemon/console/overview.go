@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/metrics"
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/stock"
 )
 
@@ -42,7 +42,7 @@ func (v *visit) overview() error {
 }
 
 // Moment returns the time at which the store was read.
-func (o overview) Moment() shown.Time { return shown.Time(o.At) }
+func (o overview) Moment() view.Time { return view.Time(o.At) }
 
 // A shelf holds the slots of a country and their bar in the chart.
 type shelf struct {

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 )
 
 // A planList is a page of plans, in the order of import.
@@ -15,7 +15,7 @@ type planList struct {
 
 // A planLine is a plan and the possible actions on it.
 type planLine struct {
-	shown.Plan
+	view.Plan
 	Acts []act
 }
 
@@ -30,7 +30,7 @@ func (v *visit) plans() error {
 	}
 	var l planList
 	for _, p := range plans {
-		line := shown.NewPlan(p, v.Now())
+		line := view.NewPlan(p, v.Now())
 		l.Plans = append(l.Plans, planLine{line, ofPlan(line)})
 	}
 	if len(plans) == rows {

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -17,8 +17,8 @@ type reading struct {
 	Queue  tasks.QueueStats
 	Levels []stock.Level
 	Tide   *tide // nil: the store does not count tasks by hour
-	Recent []shown.Task
-	Ill    []shown.Plan
+	Recent []view.Task
+	Ill    []view.Plan
 	More   bool // there may be more such plans
 }
 
@@ -89,8 +89,8 @@ const (
 //
 // At most bulk × bulks tasks are read per period. If a period has more tasks than that, the result
 // misses the very newest ones.
-func (c *Console) newest(ctx context.Context, now time.Time, n int) ([]shown.Task, error) {
-	var found []shown.Task
+func (c *Console) newest(ctx context.Context, now time.Time, n int) ([]view.Task, error) {
+	var found []view.Task
 	for _, span := range append(spans, time.Duration(now.UnixMicro())*time.Microsecond) {
 		all, err := c.since(ctx, now.Add(-span), n)
 		if err != nil {
@@ -106,7 +106,7 @@ func (c *Console) newest(ctx context.Context, now time.Time, n int) ([]shown.Tas
 
 // since returns the last n tasks that were accepted after from, the oldest first. It reads at most bulk ×
 // bulks tasks.
-func (c *Console) since(ctx context.Context, from time.Time, n int) (last []shown.Task, err error) {
+func (c *Console) since(ctx context.Context, from time.Time, n int) (last []view.Task, err error) {
 	after := tasks.Task{CreatedAt: from}
 	for range bulks {
 		views, err := c.AdminStore.Tasks(ctx, tasks.AnyTask, after, bulk)
@@ -114,7 +114,7 @@ func (c *Console) since(ctx context.Context, from time.Time, n int) (last []show
 			return nil, err
 		}
 		for _, v := range views {
-			last, after = append(last, shown.NewTask(*v.Task)), *v.Task
+			last, after = append(last, view.NewTask(*v.Task)), *v.Task
 		}
 		last = last[max(0, len(last)-n):]
 		if len(views) < bulk {
@@ -148,7 +148,7 @@ func (c *Console) readPlans(ctx context.Context, r *reading) error {
 				r.More = true
 				return nil
 			}
-			r.Ill = append(r.Ill, shown.NewPlan(p, r.At))
+			r.Ill = append(r.Ill, view.NewPlan(p, r.At))
 		}
 		if len(plans) < plansAtOnce {
 			return nil

@@ -5,7 +5,7 @@ import (
 	"net/url"
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -13,7 +13,7 @@ import (
 // first.
 type taskList struct {
 	State tasks.TaskFilter
-	Tasks []shown.Task
+	Tasks []view.Task
 	Next  string
 }
 
@@ -53,7 +53,7 @@ func (v *visit) page(l *taskList, id string) error {
 		return err
 	}
 	for _, found := range views {
-		l.Tasks = append(l.Tasks, shown.NewTask(*found.Task))
+		l.Tasks = append(l.Tasks, view.NewTask(*found.Task))
 	}
 	if len(views) == rows {
 		l.Next = "/console/tasks?state=" + string(l.State) + "&after=" + url.QueryEscape(views[rows-1].Task.ID)
@@ -71,11 +71,11 @@ func (v *visit) byID(id string) (tasks.Snapshot, error) {
 
 // A taskPage is the content of a task's page: the task and the possible actions.
 type taskPage struct {
-	shown.Task
+	view.Task
 	Acts []act
 }
 
-func newTaskPage(v tasks.Snapshot) taskPage { return taskPage{shown.NewTask(*v.Task), ofTask(v)} }
+func newTaskPage(v tasks.Snapshot) taskPage { return taskPage{view.NewTask(*v.Task), ofTask(v)} }
 
 func (v *visit) task() error {
 	found, err := v.byID(v.r.URL.Query().Get("id"))

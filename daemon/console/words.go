@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon"
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 )
 
@@ -40,7 +40,7 @@ func number(n int) string {
 }
 
 // at formats a time in UTC, to the second.
-func at(m shown.Time) template.HTML {
+func at(m view.Time) template.HTML {
 	if m.String() == "" {
 		return "–"
 	}

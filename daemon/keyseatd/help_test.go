@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/keyseat/keyseat/daemon/story"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -81,7 +81,7 @@ func TestAdvice(t *testing.T) {
 						if outcome != "" {
 							v.Task.EndedAt = v.At.Add(1)
 						}
-						for _, next := range story.Explain(v, nil).Next {
+						for _, next := range view.Explain(v, nil).Next {
 							for _, call := range command.FindAllStringSubmatch(next, -1) {
 								if advised[call[1]] == nil {
 									advised[call[1]] = calls(t, call[1])

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -47,7 +47,7 @@ func (k *keysShow) Run(ctx context.Context, c stdio) error {
 		if err != nil {
 			return err
 		}
-		return k.print(c.out, keyReport{shown.NewKeyDetail(v, history)})
+		return k.print(c.out, keyReport{view.NewKeyDetail(v, history)})
 	})
 }
 
@@ -67,7 +67,7 @@ func (k *keysShow) print(w io.Writer, page keyReport) error {
 }
 
 // A keyReport is the output of the command: all facts about a key.
-type keyReport struct{ shown.KeyDetail }
+type keyReport struct{ view.KeyDetail }
 
 // fields returns the non-empty fields of the key for a person. Lines have up to room columns.
 func (p keyReport) fields(room int) string {
@@ -97,8 +97,8 @@ func (p keyReport) fields(room int) string {
 // columns.
 func (p keyReport) explanation(room int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s\n\n", wrap(printable(p.Story.Now), room, ""))
-	for _, next := range p.Story.Next {
+	fmt.Fprintf(&b, "\n%s\n\n", wrap(printable(p.Explanation.Now), room, ""))
+	for _, next := range p.Explanation.Next {
 		fmt.Fprintf(&b, "- %s\n", wrap(printable(next), room, "  "))
 	}
 	return b.String() + "\n"

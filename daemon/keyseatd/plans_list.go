@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/stock"
 )
 
@@ -35,9 +35,9 @@ func (p *plansList) Run(ctx context.Context, c stdio) error {
 const planHeader = "ID COUNTRY STATE SLOTS FREE HELD SPENT SUSPECT EXPIRES? ADDRESS~"
 
 // A planRow is a plan, as a row of a list.
-type planRow struct{ shown.Plan }
+type planRow struct{ view.Plan }
 
-func newPlanRow(p stock.Plan, now time.Time) planRow { return planRow{shown.NewPlan(p, now)} }
+func newPlanRow(p stock.Plan, now time.Time) planRow { return planRow{view.NewPlan(p, now)} }
 
 func (p planRow) cells() []string {
 	return []string{

@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/stock"
 )
 
@@ -36,9 +36,9 @@ func (k *stockCmd) Run(ctx context.Context, c stdio) error {
 const stockHeader = "COUNTRY SIZE FREE HELD SPENT SUSPECT IDLE"
 
 // A stockRow is a country's stock, as a row of a list.
-type stockRow struct{ shown.Level }
+type stockRow struct{ view.Level }
 
-func newStockRow(l stock.Level) stockRow { return stockRow{shown.Level(l)} }
+func newStockRow(l stock.Level) stockRow { return stockRow{view.Level(l)} }
 
 func (l stockRow) cells() []string {
 	return []string{

@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -37,13 +37,13 @@ func (t *tasksList) Run(ctx context.Context, c stdio) error {
 const taskHeader = "ID CODE~ KIND COUNTRY? STATE OUTCOME PLAN? SLOT? ASKED? CREATED? DUE? ENDED?"
 
 // A taskRow is a task, as a row of a list.
-type taskRow struct{ shown.Task }
+type taskRow struct{ view.Task }
 
-func newTaskRow(v tasks.Snapshot) taskRow { return taskRow{shown.NewTask(*v.Task)} }
+func newTaskRow(v tasks.Snapshot) taskRow { return taskRow{view.NewTask(*v.Task)} }
 
 func (t taskRow) cells() []string {
 	return []string{
 		t.ID, string(t.Code), string(t.Kind), string(t.Country), string(t.State), string(t.Outcome),
-		t.Plan, string(t.Slot), strconv.Itoa(t.Asked), t.Created.String(), t.Due.String(), t.Ended.String(),
+		t.Plan, string(t.Slot), strconv.Itoa(t.Attempts), t.CreatedAt.String(), t.DueAt.String(), t.EndedAt.String(),
 	}
 }

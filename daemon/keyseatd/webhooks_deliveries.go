@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/daemon/webhooks"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -54,7 +54,7 @@ const deliveryHeader = "AT ENDPOINT~ EVENT TYPE ABOUT TRY? RESULT STATUS TOOK? N
 
 // A deliveryRow is one delivery attempt, as a row of a list.
 type deliveryRow struct {
-	At       shown.Time           `json:"at"`
+	At       view.Time            `json:"at"`
 	Endpoint string               `json:"endpoint"`
 	Event    string               `json:"event"`
 	Type     string               `json:"type"`
@@ -68,7 +68,7 @@ type deliveryRow struct {
 
 func newDeliveryRow(d tasks.Delivery) deliveryRow {
 	return deliveryRow{
-		shown.Time(d.At), d.Subscriber, d.Event, d.Type, webhooks.Subject(d.Code, d.Country), d.Attempt, d.Result, d.Status, d.Took.Seconds(), d.Note,
+		view.Time(d.At), d.Subscriber, d.Event, d.Type, webhooks.Subject(d.Code, d.Country), d.Attempt, d.Result, d.Status, d.Took.Seconds(), d.Note,
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -36,12 +36,12 @@ const endpointHeader = "ENDPOINT STATE WAITING SINCE KEPT_UNTIL?"
 // A endpointRow is an endpoint, as a row of a list. Waiting counts its queued deliveries: keys, and
 // countries that are low in stock.
 type endpointRow struct {
-	Name    string     `json:"endpoint"`
-	State   string     `json:"state"` // live or gone
-	Waiting int        `json:"waiting"`
-	Since   shown.Time `json:"waiting_since"`
-	Gone    shown.Time `json:"gone_since"`
-	Until   shown.Time `json:"kept_until"`
+	Name    string    `json:"endpoint"`
+	State   string    `json:"state"` // live or gone
+	Waiting int       `json:"waiting"`
+	Since   view.Time `json:"waiting_since"`
+	Gone    view.Time `json:"gone_since"`
+	Until   view.Time `json:"kept_until"`
 }
 
 func newEndpointRow(l tasks.Subscriber) endpointRow {
@@ -49,7 +49,7 @@ func newEndpointRow(l tasks.Subscriber) endpointRow {
 	if !l.Disabled.IsZero() {
 		state = "gone"
 	}
-	return endpointRow{l.Name, state, l.Waiting, shown.Time(l.Since), shown.Time(l.Disabled), shown.Time(l.ExpiresAt)}
+	return endpointRow{l.Name, state, l.Waiting, view.Time(l.Since), view.Time(l.Disabled), view.Time(l.ExpiresAt)}
 }
 
 func (l endpointRow) cells() []string {

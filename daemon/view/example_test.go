@@ -1,11 +1,11 @@
-package shown_test
+package view_test
 
 import (
 	"encoding/json"
 	"fmt"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/shown"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -22,7 +22,7 @@ func Example() {
 			Slot: stock.Held, Attempts: 1, CreatedAt: at, DueAt: at.Add(time.Minute),
 		},
 	}
-	text, err := json.MarshalIndent(shown.NewKey(v), "", "  ")
+	text, err := json.MarshalIndent(view.NewKey(v), "", "  ")
 	fmt.Println(string(text), err)
 	// Output:
 	// {

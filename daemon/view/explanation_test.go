@@ -1,4 +1,4 @@
-package story_test
+package view_test
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/story"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -32,41 +32,41 @@ func open(change func(*tasks.Task)) *tasks.Task {
 	return t
 }
 
-func event(cause tasks.EventType, task, plan string, to stock.State, note string) tasks.Event {
-	return tasks.Event{At: now.Add(-time.Hour), Type: cause, Task: task, Plan: plan, To: to, Note: note}
+func event(kind tasks.EventType, task, plan string, to stock.State, note string) tasks.Event {
+	return tasks.Event{At: now.Add(-time.Hour), Type: kind, Task: task, Plan: plan, To: to, Note: note}
 }
 
-func TestTell(t *testing.T) {
-	type past = []tasks.Event
+func TestExplain(t *testing.T) {
+	type events = []tasks.Event
 	for name, c := range map[string]struct {
-		key  keys.Key
-		task *tasks.Task
-		past past
-		want string // Now, then each of Next
+		key     keys.Key
+		task    *tasks.Task
+		history events
+		want    string // Now, then each of Next
 	}{
 		"fresh": {
 			key:  keys.Key{Status: keys.Active},
 			want: "It has not been used, and can be upgraded. | The holder can upgrade it.",
 		},
-		"asked at once since an operator said so": {
-			key:  keys.Key{Status: keys.InQueue},
-			task: open(func(t *tasks.Task) { t.Attempts = 1 }),
-			past: past{event(tasks.EventRetried, "T1", "", "", "no answer"), event(tasks.EventRetryNow, "T1", "", "", "by ann")},
+		"an operator requested a retry": {
+			key:     keys.Key{Status: keys.InQueue},
+			task:    open(func(t *tasks.Task) { t.Attempts = 1 }),
+			history: events{event(tasks.EventRetried, "T1", "", "", "no answer"), event(tasks.EventRetryNow, "T1", "", "", "by ann")},
 			want: "The provider has been asked about its upgrade once, and gave no final answer. It is asked again at 2026-11-22T19:38:00Z. | " +
 				"Wait: every upgrade ends. | `keyseatd tasks retry T1` asks at once.",
 		},
-		"an operator settled an older task since": {
-			key:  keys.Key{Status: keys.InQueue},
-			task: open(func(t *tasks.Task) { t.Attempts = 1 }),
-			past: past{event(tasks.EventRetried, "T1", "", "", "no answer"), event(tasks.EventReleased, "T0", "elm", stock.Free, "by ann")},
+		"an operator released the slot of an older task": {
+			key:     keys.Key{Status: keys.InQueue},
+			task:    open(func(t *tasks.Task) { t.Attempts = 1 }),
+			history: events{event(tasks.EventRetried, "T1", "", "", "no answer"), event(tasks.EventReleased, "T0", "elm", stock.Free, "by ann")},
 			want: "The provider has been asked about its upgrade once, and gave no final answer: no answer. It is asked again at 2026-11-22T19:38:00Z. | " +
 				"Wait: every upgrade ends. | `keyseatd tasks retry T1` asks at once.",
 		},
-		"archived since": {
-			key:  keys.Key{Status: keys.FailedUpgrade},
-			task: ended(tasks.Upgrade, tasks.SystemError, stock.Free),
-			past: past{event(tasks.EventEnded, "T1", "elm", stock.Free, "no answer"), event(tasks.EventArchived, "T1", "", "", "3 lines of history, 0 tasks")},
-			want: "Its upgrade failed: the provider gave no answer that settles it. It can be used again. | The holder can try again.",
+		"archived": {
+			key:     keys.Key{Status: keys.FailedUpgrade},
+			task:    ended(tasks.Upgrade, tasks.SystemError, stock.Free),
+			history: events{event(tasks.EventEnded, "T1", "elm", stock.Free, "no answer"), event(tasks.EventArchived, "T1", "", "", "3 lines of history, 0 tasks")},
+			want:    "Its upgrade failed: the provider gave no answer that settles it. It can be used again. | The holder can try again.",
 		},
 		"legacy": {
 			key: keys.Key{Status: keys.Active, Used: true, Invite: "link"},
@@ -82,11 +82,11 @@ func TestTell(t *testing.T) {
 			want: "It is revoked: to its holder it does not exist. | `keyseatd keys restore K` makes it what it was before. | `keyseatd keys reset K` makes it usable, whatever it is. | " +
 				"A slot of plan elm is still spent: once that member has left the plan, `keyseatd plans release T1` gives it back.",
 		},
-		"revoked at work": {
+		"revoked with an open task": {
 			key: keys.Key{Status: keys.InQueue, Revoked: true}, task: open(func(*tasks.Task) {}),
 			want: "It is revoked: to its holder it does not exist. Its open upgrade runs to its end. | `keyseatd keys restore K` makes it what it was before.",
 		},
-		"waiting": {
+		"open": {
 			key: keys.Key{Status: keys.InQueue}, task: open(func(*tasks.Task) {}),
 			want: "Its upgrade was accepted at 2026-11-22T18:37:00Z, and is asked about next. | Wait: every upgrade ends.",
 		},
@@ -94,18 +94,18 @@ func TestTell(t *testing.T) {
 			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.DueAt = now.Add(-time.Hour) }),
 			want: "Its upgrade has been due since 2026-11-22T18:37:00Z, and nobody asks the provider about it. | See that a daemon is serving this database: nothing else carries tasks out.",
 		},
-		"at work": {
+		"leased": {
 			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.LeasedUntil = now.Add(time.Second) }),
 			want: "The provider is being asked about its upgrade right now. | Wait: every upgrade ends.",
 		},
-		"orphaned": {
+		"lease expired": {
 			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.LeasedUntil, t.LostLeases = now.Add(-time.Second), 1 }),
 			want: "The daemon that was asking about its upgrade is gone; the provider may have acted on it all the same. Another one takes the upgrade over. | " +
 				"See that a daemon is serving this database: nothing else carries tasks out.",
 		},
-		"asked again": {
+		"attempted": {
 			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.Attempts, t.InDoubt = 3, true }),
-			past: past{event(tasks.EventAccepted, "T1", "elm", stock.Held, ""), event(tasks.EventRetried, "T1", "", "", "cut")},
+			history: events{event(tasks.EventAccepted, "T1", "elm", stock.Held, ""), event(tasks.EventRetried, "T1", "", "", "cut")},
 			want: "The provider has been asked about its upgrade 3 times, and gave no final answer: cut; the provider may have acted on it all the same. It is asked again at 2026-11-22T19:38:00Z. | " +
 				"Wait: every upgrade ends. | `keyseatd tasks retry T1` asks at once.",
 		},
@@ -120,17 +120,17 @@ func TestTell(t *testing.T) {
 			want: "Its upgrade failed: the account is locked. It can be used again. | The holder can try again in a few hours, or with another account.",
 		},
 		"suspect": {
-			key:  keys.Key{Status: keys.FailedUpgrade},
-			task: ended(tasks.Upgrade, tasks.SystemError, stock.Suspect),
-			past: past{event(tasks.EventAccepted, "T1", "elm", stock.Held, ""), event(tasks.EventEnded, "T1", "elm", stock.Suspect, "a time-out")},
+			key:     keys.Key{Status: keys.FailedUpgrade},
+			task:    ended(tasks.Upgrade, tasks.SystemError, stock.Suspect),
+			history: events{event(tasks.EventAccepted, "T1", "elm", stock.Held, ""), event(tasks.EventEnded, "T1", "elm", stock.Suspect, "a time-out")},
 			want: "Its upgrade failed: the provider gave no answer that settles it: a time-out. It can be used again. | The holder can try again. | " +
 				"A slot of plan elm is suspect: find out at the provider whether the holder's account has joined it. " +
 				"If it has, `keyseatd tasks resolve T1 --outcome success`; if not, `keyseatd tasks resolve T1 --outcome system_error`.",
 		},
-		"an older task's slot is suspect, another's was released": {
+		"slots of older tasks": {
 			key:  keys.Key{Status: keys.Success, Used: true},
 			task: ended(tasks.Upgrade, tasks.Success, stock.Spent),
-			past: past{
+			history: events{
 				event(tasks.EventEnded, "T-2", "oak", stock.Spent, ""), event(tasks.EventReleased, "T-2", "oak", stock.Free, ""),
 				event(tasks.EventEnded, "T-1", "oak", stock.Spent, ""), event(tasks.EventEnded, "T0", "ash", stock.Suspect, ""),
 			},
@@ -139,9 +139,9 @@ func TestTell(t *testing.T) {
 				"A slot of plan ash is suspect: find out at the provider whether the holder's account has joined it. " +
 				"If it has, `keyseatd tasks resolve T0 --outcome success`; if not, `keyseatd tasks resolve T0 --outcome system_error`.",
 		},
-		"renewed, and its slot still spent": {
+		"renewed, slot still spent": {
 			key: keys.Key{Status: keys.SuccessRenew}, task: ended(tasks.Renew, tasks.Success, ""),
-			past: past{event(tasks.EventEnded, "T0", "elm", stock.Spent, "")},
+			history: events{event(tasks.EventEnded, "T0", "elm", stock.Spent, "")},
 			want: "It was renewed, and can be upgraded. | The holder can upgrade it. | " +
 				"A slot of plan elm is still spent: once that member has left the plan, `keyseatd plans release T0` gives it back.",
 		},
@@ -149,40 +149,40 @@ func TestTell(t *testing.T) {
 			key: keys.Key{Status: keys.Failed, Used: true}, task: ended(tasks.Renew, tasks.StillPremium, ""),
 			want: "Its renew failed: the account is still premium. It still counts as used. | The holder can renew it once the account has lost its place. | `keyseatd keys reset K` makes it usable, whatever it is.",
 		},
-		"came in as failed": {
+		"imported as failed": {
 			key:  keys.Key{Status: keys.FailedUpgrade, Message: "Wrong address"},
 			want: "Its upgrade failed: Wrong address. It can be used again. | The holder can try again.",
 		},
-		"came in as used": {
+		"imported as used": {
 			key:  keys.Key{Status: keys.Active, Used: true},
 			want: "It came in as used, so an upgrade is refused until it is renewed. | The holder can renew it. | `keyseatd keys reset K` makes it usable, whatever it is.",
 		},
 		"reset": {
-			key: keys.Key{Status: keys.Active}, past: past{event(tasks.EventReset, "", "", "", "")},
+			key: keys.Key{Status: keys.Active}, history: events{event(tasks.EventReset, "", "", "", "")},
 			want: "It was made usable again at 2026-11-22T18:37:00Z, and can be upgraded. | The holder can upgrade it.",
 		},
-		"busy": {
+		"many tasks": {
 			key:  keys.Key{Status: keys.Active, NextTaskAt: now.Add(45 * time.Minute)},
 			want: "It has not been used, and can be upgraded. | The holder can upgrade it. | It has had many tasks lately. If another is refused as too many, it can be tried by 2026-11-22T20:22:00Z, or after a reset.",
 		},
 	} {
 		c.key.Code, c.key.Version = "K", 1
-		got := story.Explain(tasks.Snapshot{At: now, Key: c.key, Task: c.task}, c.past)
-		if told := strings.Join(append([]string{got.Now}, got.Next...), " | "); told != c.want {
-			t.Errorf("%s:\n got %s\nwant %s", name, told, c.want)
+		got := view.Explain(tasks.Snapshot{At: now, Key: c.key, Task: c.task}, c.history)
+		if text := strings.Join(append([]string{got.Now}, got.Next...), " | "); text != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", name, text, c.want)
 		}
 	}
 }
 
-func TestTellOfNoKey(t *testing.T) {
-	if got := story.Explain(tasks.Snapshot{At: now}, nil); got.Now != "There is no such key." || len(got.Next) != 0 {
+func TestExplainUnknownKey(t *testing.T) {
+	if got := view.Explain(tasks.Snapshot{At: now}, nil); got.Now != "There is no such key." || len(got.Next) != 0 {
 		t.Errorf("got %+v", got)
 	}
 }
 
-// TestEverySituation checks that every key has an explanation without unfilled names, and that each
+// TestExplainEveryState checks that every key has an explanation without unfilled names, and that each
 // failure reason has its own text.
-func TestEverySituation(t *testing.T) {
+func TestExplainEveryState(t *testing.T) {
 	for _, status := range keys.Statuses() {
 		for flags := range 8 {
 			key := keys.Key{Code: "K", Version: 1, Status: status, Used: flags&1 > 0, Revoked: flags&2 > 0}
@@ -190,7 +190,7 @@ func TestEverySituation(t *testing.T) {
 				key.Invite = "link"
 			}
 			for _, task := range everyTask() {
-				got := story.Explain(tasks.Snapshot{At: now, Key: key, Task: task}, nil)
+				got := view.Explain(tasks.Snapshot{At: now, Key: key, Task: task}, nil)
 				all := strings.Join(append(got.Next, got.Now), " ")
 				if got.Now == "" || len(got.Next) == 0 || strings.ContainsAny(all, "{}\n") || strings.Contains(all, "  ") {
 					t.Errorf("%+v, %+v: %q", key, task, got)
@@ -220,7 +220,7 @@ func everyTask() []*tasks.Task {
 	return all
 }
 
-func TestEveryFailureIsExplained(t *testing.T) {
+func TestEveryFailureHasItsOwnText(t *testing.T) {
 	seen := map[string]tasks.Outcome{}
 	for kind, status := range map[tasks.Kind]keys.Status{tasks.Upgrade: keys.FailedUpgrade, tasks.Renew: keys.Failed} {
 		for _, o := range tasks.Outcomes(kind) {
@@ -228,17 +228,17 @@ func TestEveryFailureIsExplained(t *testing.T) {
 				continue
 			}
 			key := keys.Key{Code: "K", Version: 1, Status: status, Used: status == keys.Failed, Message: o.Message(kind)}
-			got := story.Explain(tasks.Snapshot{At: now, Key: key, Task: ended(kind, o, stock.Free)}, nil)
+			got := view.Explain(tasks.Snapshot{At: now, Key: key, Task: ended(kind, o, stock.Free)}, nil)
 			if strings.Contains(got.Now, key.Message) || seen[got.Now] != "" {
-				t.Errorf("%s of %s has no words of its own: %s", o, kind, got.Now)
+				t.Errorf("%s of %s has no text of its own: %s", o, kind, got.Now)
 			}
 			seen[got.Now] = o
 		}
 	}
 }
 
-// TestCodesAsArguments checks that a command can be pasted into a shell, whatever the code is.
-func TestCodesAsArguments(t *testing.T) {
+// TestShellArguments checks that a command can be pasted into a shell, whatever the code is.
+func TestShellArguments(t *testing.T) {
 	for code, want := range map[keys.Code]string{
 		"0000A-BCDEF":    "0000A-BCDEF",
 		"a+b/c%d":        "a+b/c%d",
@@ -249,7 +249,7 @@ func TestCodesAsArguments(t *testing.T) {
 		"-'":             `-- '-'\'''`,
 		"https://x?a=1#": "'https://x?a=1#'",
 	} {
-		got := story.Explain(tasks.Snapshot{At: now, Key: keys.Key{Code: code, Version: 1, Status: keys.Active, Revoked: true}}, nil)
+		got := view.Explain(tasks.Snapshot{At: now, Key: keys.Key{Code: code, Version: 1, Status: keys.Active, Revoked: true}}, nil)
 		if got.Next[0] != "`keyseatd keys restore "+want+"` makes it what it was before." {
 			t.Errorf("%s: %s", code, got.Next[0])
 		}
@@ -258,13 +258,13 @@ func TestCodesAsArguments(t *testing.T) {
 
 // ExampleExplain answers "why is this key not working?".
 func ExampleExplain() {
-	told := story.Explain(tasks.Snapshot{
+	e := view.Explain(tasks.Snapshot{
 		At:   now,
 		Key:  keys.Key{Code: "SOLD-1", Version: 2, Status: keys.FailedUpgrade},
 		Task: ended(tasks.Upgrade, tasks.OutOfStock, ""),
 	}, nil)
-	fmt.Println(told.Now)
-	for _, next := range told.Next {
+	fmt.Println(e.Now)
+	for _, next := range e.Next {
 		fmt.Println("-", next)
 	}
 	// Output:

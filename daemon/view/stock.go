@@ -1,10 +1,22 @@
-package shown
+package view
 
 import (
 	"time"
 
 	"github.com/keyseat/keyseat/stock"
 )
+
+// A Level is the slot counts of a country. Idle slots are free slots of plans that are out of
+// stock.
+type Level struct {
+	Country stock.Country `json:"country"`
+	Size    int           `json:"size"`
+	Free    int           `json:"free"`
+	Held    int           `json:"held"`
+	Spent   int           `json:"spent"`
+	Suspect int           `json:"suspect"`
+	Idle    int           `json:"idle"`
+}
 
 // A Plan is a plan and its slots. Its state is live, or the reason why it is out of stock: retired,
 // expired, full or invalid.

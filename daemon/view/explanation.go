@@ -1,0 +1,126 @@
+package view
+
+import "github.com/keyseat/keyseat/tasks"
+
+// An Explanation describes the state of a key. Commands are complete, and between backquotes.
+type Explanation struct {
+	Now  string   `json:"now"`  // the state of the key
+	Next []string `json:"next"` // the possible next steps
+}
+
+// Explain explains the state of a key from its latest task and its whole history, the oldest event
+// first.
+func Explain(v tasks.Snapshot, history []tasks.Event) Explanation {
+	f := newFacts(v, history)
+	now, next := f.state()
+	e := Explanation{Now: f.expand(now), Next: []string{}}
+	for _, text := range append(next, f.leftovers()...) {
+		e.Next = append(e.Next, f.expand(text))
+	}
+	return e
+}
+
+// state returns the texts of the first rule that fits. If the key's last task failed, the next steps
+// for that failure come first.
+func (f facts) state() (now string, next []string) {
+	for _, r := range rules {
+		if r.fits(f) {
+			now, next = r.now, r.next
+			break
+		}
+	}
+	if reason, failed := f.failureReason(); failed {
+		next = append(reason.next, next...)
+	}
+	return now, next
+}
+
+// A rule explains each key that it fits. [facts.expand] replaces the names in braces.
+type rule struct {
+	fits func(facts) bool
+	now  string
+	next []string
+}
+
+const (
+	restore     = "`keyseatd keys restore {key}` makes it what it was before."
+	reset       = "`keyseatd keys reset {key}` makes it usable, whatever it is."
+	checkDaemon = "See that a daemon is serving this database: nothing else carries tasks out."
+	wait        = "Wait: every {kind} ends."
+	upgrade     = "The holder can upgrade it."
+	renewLater  = "The holder can renew it once the account has lost its place."
+)
+
+var rules = []rule{
+	{facts.missing, "There is no such key.", nil},
+	{facts.revokedWithOpenTask, "It is revoked: to its holder it does not exist. Its open {kind} runs to its end.", []string{restore}},
+	{facts.revoked, "It is revoked: to its holder it does not exist.", []string{restore, reset}},
+
+	{facts.leaseExpired, "The daemon that was asking about its {kind} is gone{doubt}. Another one takes the {kind} over.", []string{checkDaemon}},
+	{facts.leased, "The provider is being asked about its {kind} right now.", []string{wait}},
+	{facts.overdue, "Its {kind} has been due since {due}, and nobody asks the provider about it{attempts}{reason}{doubt}.", []string{checkDaemon}},
+	{facts.attempted, "The provider has been asked about its {kind}{attempts}, and gave no final answer{reason}{doubt}. It is asked again at {due}.", []string{wait, "`keyseatd tasks retry {task}` asks at once."}},
+	{facts.open, "Its {kind} was accepted at {created}, and is asked about next.", []string{wait}},
+
+	{facts.legacy, "It was last used with the old system: its holder joins a plan by hand, with the invite and the address. A renew is refused.", []string{"Where the invite does not work any more: `keyseatd keys reset {key}` makes it usable."}},
+	{facts.importedUsed, "It came in as used, so an upgrade is refused until it is renewed.", []string{"The holder can renew it.", reset}},
+	{facts.inUse, "It is in use{since}{as}{at}.", []string{renewLater}},
+	{facts.upgradeFailed, "Its upgrade failed: {why}. It can be used again.", nil},
+	{facts.renewFailed, "Its renew failed: {why}. It still counts as used.", []string{reset}},
+	{facts.renewed, "It was renewed, and can be upgraded.", []string{upgrade}},
+	{facts.wasReset, "It was made usable again at {reset}, and can be upgraded.", []string{upgrade}},
+	{func(facts) bool { return true }, "It has not been used, and can be upgraded.", []string{upgrade}},
+}
+
+// The texts about leftover slots, and about keys with many recent tasks.
+const (
+	suspectSlot = "A slot of plan {plan} is suspect: find out at the provider whether the holder's account has joined it. " +
+		"If it has, `keyseatd tasks resolve {task} --outcome success`; if not, `keyseatd tasks resolve {task} --outcome system_error`."
+	spentSlot = "A slot of plan {plan} is still spent: once that member has left the plan, `keyseatd plans release {task}` gives it back."
+	busyKey   = "It has had many tasks lately. If another is refused as too many, it can be tried by {limit}, or after a reset."
+)
+
+// A failureReason says why a task failed, and what the holder or the operator can do next.
+type failureReason struct {
+	text string
+	next []string
+}
+
+const (
+	tryAgain     = "The holder can try again."
+	otherAccount = "The holder can try another account."
+	listPlans    = "`keyseatd plans list` shows the plans that are out of stock; one that is imported again is back in it."
+)
+
+// failureReasons maps the unsuccessful outcomes of upgrades and renews to their reasons.
+var failureReasons = map[tasks.Outcome]failureReason{
+	tasks.SystemError:        {"the provider gave no answer that settles it{reason}", []string{tryAgain}},
+	tasks.InvalidCredentials: {"the provider refused the login or the password", []string{"The holder can try again with the right ones."}},
+	tasks.AccountLocked:      {"the account is locked", []string{"The holder can try again in a few hours, or with another account."}},
+	tasks.OutOfStock:         {"there was no free slot in {country}", []string{"The holder can try another country.", "`keyseatd stock` shows where slots are free, and `keyseatd plans import FILE.csv` brings more in."}},
+	tasks.AlreadyPremium:     {"the account was premium already", []string{otherAccount}},
+	tasks.UpgradedRecently:   {"the account was upgraded less than 12 months ago", []string{otherAccount}},
+	tasks.PlanExpired:        {"the plans that were tried are expired, {plan} the last", []string{tryAgain, listPlans}},
+	tasks.PlanFull:           {"the plans that were tried are full, {plan} the last", []string{tryAgain, listPlans}},
+	tasks.PlanInvalid:        {"the plans that were tried are invalid, {plan} the last", []string{tryAgain, listPlans}},
+	tasks.AlreadyMember:      {"the account is likely a member of plan {plan} already", []string{otherAccount}},
+	tasks.WrongAddress:       {"the provider refused the address of plan {plan}", []string{"See that the address of the plan is right: `keyseatd plans import FILE.csv` corrects it.", tryAgain}},
+	tasks.StillPremium:       {"the account is still premium", []string{renewLater}},
+}
+
+// importedReason is the reason for a key that was imported as failed.
+var importedReason = failureReason{"{message}", []string{tryAgain}}
+
+// failureReason returns why the key's last task failed. It returns false if the key is not in a
+// failed state.
+func (f facts) failureReason() (failureReason, bool) {
+	if f.Key.Revoked || !f.upgradeFailed() && !f.renewFailed() {
+		return failureReason{}, false
+	}
+	if f.Task != nil {
+		if reason, known := failureReasons[f.Task.Outcome]; known {
+			return reason, true
+		}
+	}
+	return importedReason, true
+}

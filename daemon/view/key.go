@@ -1,0 +1,138 @@
+package view
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A Key is a key and its latest task.
+type Key struct {
+	Code          keys.Code   `json:"code"`
+	Status        keys.Status `json:"status"`
+	Used          bool        `json:"used"`
+	Revoked       bool        `json:"revoked"`
+	Message       string      `json:"message"`
+	OrderID       string      `json:"order_id"`
+	PurchaseDate  Time        `json:"purchase_date"`
+	UsedDate      Time        `json:"used_date"`
+	Invite        string      `json:"invite"`
+	Address       string      `json:"address"`
+	Username      string      `json:"username"`
+	VerifyAddress string      `json:"verify_address"`
+	Task          *Task       `json:"task"`
+}
+
+// NewKey converts the key of a snapshot, with its latest task.
+func NewKey(v tasks.Snapshot) Key {
+	k := v.Key
+	view := Key{
+		Code: k.Code, Status: k.Status, Used: k.Used, Revoked: k.Revoked, Message: k.Message, OrderID: k.OrderID,
+		PurchaseDate: Time(k.PurchaseDate), UsedDate: Time(k.UsedDate), Invite: k.Invite, Address: k.Address,
+		Username: k.Username, VerifyAddress: k.VerifyAddress,
+	}
+	if v.Task != nil {
+		view.Task = new(NewTask(*v.Task))
+	}
+	return view
+}
+
+// A KeyDetail is a key with an explanation of its state and its whole history.
+type KeyDetail struct {
+	Key
+	Explanation Explanation `json:"story"`
+	History     []Event     `json:"history"`
+}
+
+// NewKeyDetail converts the key of a snapshot, with its history.
+func NewKeyDetail(v tasks.Snapshot, history []tasks.Event) KeyDetail {
+	return KeyDetail{NewKey(v), Explain(v, history), NewEvents(history)}
+}
+
+// A Task is a task without its account. Its state is open, ended or suspect. A suspect task has
+// ended, and its slot must be resolved. Attempts also counts lost leases, because a lost lease may have
+// included an attempt.
+type Task struct {
+	ID          string           `json:"id"`
+	Code        keys.Code        `json:"code"`
+	Kind        tasks.Kind       `json:"kind"`
+	Country     stock.Country    `json:"country"`
+	State       tasks.TaskFilter `json:"state"`
+	Outcome     tasks.Outcome    `json:"outcome"`
+	Plan        string           `json:"plan"` // id of the plan whose slot it holds or held last
+	Slot        stock.State      `json:"slot"` // state of that slot
+	Attempts    int              `json:"asked"`
+	InDoubt     bool             `json:"in_doubt"` // an attempt may have had an effect that no daemon has seen
+	CreatedAt   Time             `json:"created"`
+	DueAt       Time             `json:"due"` // of an open task
+	LeasedUntil Time             `json:"leased_until"`
+	EndedAt     Time             `json:"ended"`
+}
+
+// NewTask converts a task.
+func NewTask(t tasks.Task) Task {
+	view := Task{
+		ID: t.ID, Code: t.Code, Kind: t.Kind, Country: t.Country, State: taskState(t), Outcome: t.Outcome,
+		Plan: t.Plan.ID, Slot: t.Slot, Attempts: t.Attempts + t.LostLeases, InDoubt: t.InDoubt || t.LostLeases > 0,
+		CreatedAt: Time(t.CreatedAt), LeasedUntil: Time(t.LeasedUntil), EndedAt: Time(t.EndedAt),
+	}
+	if t.Open() {
+		view.DueAt = Time(t.DueAt)
+	}
+	return view
+}
+
+// taskState returns the narrowest filter that matches the task.
+func taskState(t tasks.Task) tasks.TaskFilter {
+	for _, f := range []tasks.TaskFilter{tasks.SuspectTask, tasks.OpenTask} {
+		if f.Match(t) {
+			return f
+		}
+	}
+	return tasks.EndedTask
+}
+
+// An Event is an entry of a key's history.
+type Event struct {
+	At      Time            `json:"at"`
+	Type    tasks.EventType `json:"event"`
+	Task    string          `json:"task"`
+	Kind    tasks.Kind      `json:"kind"`
+	Outcome tasks.Outcome   `json:"outcome"`
+	Plan    string          `json:"plan"`
+	From    stock.State     `json:"from"` // with To: the move of a slot of the plan
+	To      stock.State     `json:"to"`
+	Note    string          `json:"note"`
+}
+
+// NewEvents converts a history. The result is never null in JSON.
+func NewEvents(history []tasks.Event) []Event {
+	all := make([]Event, len(history))
+	for i, e := range history {
+		all[i] = Event{Time(e.At), e.Type, e.Task, e.Kind, e.Outcome, e.Plan, e.From, e.To, e.Note}
+	}
+	return all
+}
+
+// A Time is a time in the format of the API: RFC 3339 in UTC to the second, or null if it is
+// unknown.
+type Time time.Time
+
+// String returns "" for an unknown time.
+func (t Time) String() string {
+	if time.Time(t).IsZero() {
+		return ""
+	}
+	return time.Time(t).UTC().Format(time.RFC3339)
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (t Time) MarshalJSON() ([]byte, error) {
+	if time.Time(t).IsZero() {
+		return []byte("null"), nil
+	}
+	return json.Marshal(t.String())
+}
