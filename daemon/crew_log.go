@@ -18,7 +18,7 @@ func (c *Crew) report(ctx context.Context, r tasks.Report) {
 	}
 	attrs := []slog.Attr{
 		slog.String("task", r.Task.ID), slog.String("kind", string(r.Task.Kind)), slog.Int("asked", r.Task.Attempts),
-		slog.String("key", Fingerprint(r.Task.Code)), slog.Duration("took", r.Took), slog.String("note", r.Result.Note),
+		slog.String("key", r.Task.Code.Fingerprint()), slog.Duration("took", r.Took), slog.String("note", r.Result.Note),
 	}
 	outcome := slog.String("outcome", string(r.Task.Outcome))
 	switch {

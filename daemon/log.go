@@ -2,8 +2,6 @@ package daemon
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,7 +10,6 @@ import (
 	"strconv"
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
-	"github.com/keyseat/keyseat/keys"
 )
 
 // panicked is the error of a panic. Its text contains only the type of the value.
@@ -22,13 +19,6 @@ func (p panicked) Error() string { return fmt.Sprintf("panic with a %T", p.value
 
 // requestID returns the id of one request, for the log and the client.
 func requestID() string { return strconv.FormatUint(rand.Uint64(), 36) } //nolint:gosec // it is no secret
-
-// Fingerprint returns a short hash of a key, for logs. It identifies the key but does not reveal
-// it.
-func Fingerprint(code keys.Code) string {
-	sum := sha256.Sum256([]byte(code))
-	return hex.EncodeToString(sum[:4])
-}
 
 // log writes a line about the request: its call and its result, never its parameters. Lines about
 // refused and failed requests are limited, because a client can repeat such requests.
@@ -46,7 +36,7 @@ func (a *API) log(r *http.Request, id string, o Observation, said answer) {
 		slog.String("client", ClientAddress(r, a.Proxies).String()),
 	}
 	if said.key != "" {
-		attrs = append(attrs, slog.String("key", Fingerprint(said.key)))
+		attrs = append(attrs, slog.String("key", said.key.Fingerprint()))
 	}
 	if said.problem != nil {
 		attrs = append(attrs, slog.String("error", said.problem.Error()))

@@ -191,3 +191,10 @@ func TestParseTyped(t *testing.T) {
 		}
 	}
 }
+
+// TestFingerprint compares a fingerprint with a fixed text, because operators search old logs for it.
+func TestFingerprint(t *testing.T) {
+	if got := keys.Code("K").Fingerprint(); got != "86be9a55" {
+		t.Errorf("the fingerprint is %s", got)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
@@ -37,7 +36,7 @@ func (c *call) code() (keys.Code, error) {
 	if err != nil {
 		return "", tasks.ErrNoKey
 	}
-	c.about = []slog.Attr{slog.String("key", daemon.Fingerprint(code))}
+	c.about = []slog.Attr{slog.String("key", code.Fingerprint())}
 	return code, nil
 }
 

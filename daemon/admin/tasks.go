@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/tasks"
@@ -119,7 +118,7 @@ func (c *call) steerTask(decide decision) (answer, error) {
 	read := func(ctx context.Context) (tasks.Snapshot, error) { return c.task(ctx, c.variable) }
 	v, err := c.steer(read, decide)
 	if v.Task != nil {
-		c.about = []slog.Attr{slog.String("task", v.Task.ID), slog.String("key", daemon.Fingerprint(v.Task.Code))}
+		c.about = []slog.Attr{slog.String("task", v.Task.ID), slog.String("key", v.Task.Code.Fingerprint())}
 	}
 	if err != nil {
 		return answer{}, err

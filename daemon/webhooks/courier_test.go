@@ -190,10 +190,10 @@ func (f *fixture) takes(want ...string) {
 	}
 }
 
-func issuedKey(code keys.Code) string { return "key.issued " + daemon.Fingerprint(code) }
+func issuedKey(code keys.Code) string { return "key.issued " + code.Fingerprint() }
 
 func revokedKey(code keys.Code) string {
-	return "key.revoked " + daemon.Fingerprint(code)
+	return "key.revoked " + code.Fingerprint()
 }
 
 // TestAReceiverThatWasDownGetsAllInOrder lets the events of one key fail for a while and those of another
@@ -207,7 +207,7 @@ func TestAReceiverThatWasDownGetsAllInOrder(t *testing.T) {
 	f.steer("A", tasks.Revoke)
 	f.until("some tries", func() bool { return f.tries() >= 3 })
 	f.say(func(_ string, data map[string]any) int {
-		if data["key"] == daemon.Fingerprint("A") {
+		if data["key"] == keys.Code("A").Fingerprint() {
 			return http.StatusInternalServerError
 		}
 		return http.StatusOK

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -95,7 +94,7 @@ func Events(l tasks.HistoryEntry) []Event {
 	if !slices.Contains(EventTypes(), l.Type) {
 		return nil
 	}
-	key := daemon.Fingerprint(l.Code)
+	key := l.Code.Fingerprint()
 	var all []Event
 	tell := func(t Type, data any) { all = append(all, Event{lineID(l, t), t, l.At, data}) }
 	switch l.Type { //nolint:exhaustive // lines of other types cause no event about a key
@@ -136,7 +135,7 @@ func Subject(code keys.Code, country stock.Country) string {
 	if code == "" {
 		return string(country)
 	}
-	return daemon.Fingerprint(code)
+	return code.Fingerprint()
 }
 
 // NewTest returns an event without data, for a test of an endpoint.

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/webhooks"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -26,7 +25,7 @@ func line(seq int64, cause tasks.EventType, outcome tasks.Outcome, plan string) 
 }
 
 func TestEvents(t *testing.T) {
-	key := daemon.Fingerprint(code)
+	key := code.Fingerprint()
 	const stamp = `"timestamp":"2026-11-22T19:37:00.5Z"`
 	for _, c := range []struct {
 		line tasks.HistoryEntry
