@@ -17,7 +17,7 @@ const NoLimit = -1
 
 // NoUnknownKeyLimit switches the limit on unknown keys off, as the value of [API.Strangers].
 // Clients can then try keys as fast as the API answers.
-var NoUnknownKeyLimit = &Strangers{}
+var NoUnknownKeyLimit = new(Strangers)
 
 // limiter returns Strangers if it is set, and otherwise a limiter with the default limit.
 func (a *API) limiter() *Strangers {

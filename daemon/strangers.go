@@ -44,7 +44,7 @@ func NewStrangers(limit int, trusted []netip.Prefix, now func() time.Time) (*Str
 
 // Refuse returns how long calls from the address are still refused, or 0 if they are not.
 func (s *Strangers) Refuse(a netip.Addr) time.Duration {
-	if s == NoUnknownKeyLimit || within(a, s.trusted) {
+	if s.limit == 0 || within(a, s.trusted) {
 		return 0 // another address of its block may have been counted
 	}
 	s.mu.Lock()
@@ -64,7 +64,7 @@ func (s *Strangers) Refuse(a netip.Addr) time.Duration {
 // arrive, this daemon allows an equal share of the limit. In the minute in which that begins, all
 // daemons together may allow almost twice the limit.
 func (s *Strangers) Count(ctx context.Context, a netip.Addr) (refused time.Duration) {
-	if s == NoUnknownKeyLimit || within(a, s.trusted) {
+	if s.limit == 0 || within(a, s.trusted) {
 		return 0
 	}
 	b := block(a)
