@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -77,7 +78,7 @@ func fleet(t *testing.T, r *register, daemons, limit int) []*daemon.Strangers {
 		}
 		s.Join(r)
 		all[i] = s
-		go s.Attend(t.Context(), quiet())
+		go s.Attend(t.Context(), slog.New(slog.DiscardHandler))
 	}
 	time.Sleep(15 * time.Second) // for each to have signed in once more
 	return all
