@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
+	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -21,22 +22,22 @@ import (
 // it. Only Engine must be set: every other field has a default, and the limits are on unless a field switches
 // them off. Set the fields before the first use; then any number of goroutines may use the API.
 type API struct {
-	Engine      tasks.Engine
-	Strangers   *Strangers        // limits calls with unknown keys; nil: DefaultUnknownKeys; NoUnknownKeyLimit: no limit
-	Proxies     []netip.Prefix    // trusted proxies, whose X-Forwarded-For is used; if empty, all clients of a proxy count as one
-	PostOnly    bool              // upgrade and renew only by POST, with the secrets in the body
-	HTTPStatus  HTTPStatus        // HTTP statuses of the answers; "": RealStatus
-	Timeout     time.Duration     // for one request; 0: 4s
-	MaxInFlight int               // requests carried out simultaneously; further ones get a 503; 0: DefaultCalls; NoLimit: no limit
-	Log         *slog.Logger      // nil: no log
-	Observe     func(Observation) // is called after each answered request; nil: not called
-	Wake        func()            // is called after each accepted task; nil: not called
+	Engine            tasks.Engine
+	UnknownKeyLimiter *ratelimit.Limiter // limits calls with unknown keys; nil: DefaultUnknownKeys; NoUnknownKeyLimit: no limit
+	Proxies           []netip.Prefix     // trusted proxies, whose X-Forwarded-For is used; if empty, all clients of a proxy count as one
+	PostOnly          bool               // upgrade and renew only by POST, with the secrets in the body
+	HTTPStatus        HTTPStatus         // HTTP statuses of the answers; "": RealStatus
+	Timeout           time.Duration      // for one request; 0: 4s
+	MaxInFlight       int                // requests carried out simultaneously; further ones get a 503; 0: DefaultCalls; NoLimit: no limit
+	Log               *slog.Logger       // nil: no log
+	Observe           func(Observation)  // is called after each answered request; nil: not called
+	Wake              func()             // is called after each accepted task; nil: not called
 
 	stopping atomic.Bool
 	calls    atomic.Int64 // requests that are being carried out now
 	standard struct {     // the limiter if Strangers is nil
 		sync.Once
-		*Strangers
+		*ratelimit.Limiter
 	}
 	shelf   shelf
 	refused loglimit.Limiter // limits log lines about clients over a limit
@@ -184,7 +185,7 @@ func (a *API) named(ctx context.Context, r *http.Request, q request, call func(k
 	if code.Generated() || keys.Trim(typed) == "" {
 		said = call(code)
 	} else {
-		said = a.stranger(ctx, ClientAddress(r, a.Proxies), func() answer { return call(code) })
+		said = a.stranger(ctx, ratelimit.ClientAddress(r, a.Proxies), func() answer { return call(code) })
 	}
 	said.key = code
 	return said
@@ -195,16 +196,16 @@ func (a *API) named(ctx context.Context, r *http.Request, q request, call func(k
 // simultaneous guesses would all pass the first check.
 func (a *API) stranger(ctx context.Context, client netip.Addr, call func() answer) answer {
 	limiter := a.limiter()
-	wait := limiter.Refuse(client)
+	wait := limiter.Blocked(client)
 	if wait > 0 {
 		return tooMany(wait)
 	}
 	said := call()
 	switch {
 	case said.unknown:
-		wait = limiter.Count(ctx, client)
+		wait = limiter.Record(ctx, client)
 	case said.status != statusSuccess:
-		wait = limiter.Refuse(client)
+		wait = limiter.Blocked(client)
 	}
 	if wait > 0 {
 		return tooMany(wait)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"net/http"
 	"time"
 )
@@ -15,19 +16,19 @@ const (
 // NoLimit switches a limit off, as the value of [API.MaxInFlight] or [Server.MaxConns].
 const NoLimit = -1
 
-// NoUnknownKeyLimit switches the limit on unknown keys off, as the value of [API.Strangers].
+// NoUnknownKeyLimit switches the limit on unknown keys off, as the value of [API.UnknownKeyLimiter].
 // Clients can then try keys as fast as the API answers.
-var NoUnknownKeyLimit = new(Strangers)
+var NoUnknownKeyLimit = new(ratelimit.Limiter)
 
 // limiter returns Strangers if it is set, and otherwise a limiter with the default limit.
-func (a *API) limiter() *Strangers {
-	if a.Strangers != nil {
-		return a.Strangers
+func (a *API) limiter() *ratelimit.Limiter {
+	if a.UnknownKeyLimiter != nil {
+		return a.UnknownKeyLimiter
 	}
 	a.standard.Do(func() {
-		a.standard.Strangers, _ = NewStrangers(DefaultUnknownKeys, nil, time.Now) // fails only for a cache of size 0
+		a.standard.Limiter, _ = ratelimit.New(DefaultUnknownKeys, nil, time.Now) // fails only for a cache of size 0
 	})
-	return a.standard.Strangers
+	return a.standard.Limiter
 }
 
 // Register mounts the API in a mux at both its paths, /API and everything below /API/. With /API/

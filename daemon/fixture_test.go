@@ -34,7 +34,7 @@ func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 func open(t *testing.T) shop {
 	store := memory.New(time.Now)
 	engine := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
-	return shop{t, store, engine, &daemon.API{Engine: engine, Strangers: daemon.NoUnknownKeyLimit}}
+	return shop{t, store, engine, &daemon.API{Engine: engine, UnknownKeyLimiter: daemon.NoUnknownKeyLimit}}
 }
 
 func (s shop) must(err error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/adapters/simulator"
 	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -34,12 +35,12 @@ func newBenchAPI(b *testing.B, n int) *daemon.API {
 	if err != nil {
 		b.Fatal(err)
 	}
-	strangers, err := daemon.NewStrangers(30, nil, time.Now)
+	strangers, err := ratelimit.New(30, nil, time.Now)
 	if err != nil {
 		b.Fatal(err)
 	}
 	engine := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
-	return &daemon.API{Engine: engine, Strangers: strangers, Log: quiet()}
+	return &daemon.API{Engine: engine, UnknownKeyLimiter: strangers, Log: quiet()}
 }
 
 // serveBench answers one request and expects a given text in its body.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -60,7 +61,7 @@ func TestDocumentedStatus(t *testing.T) {
 		{"GET", "/API/?info=" + long, "", 414, nil, nil},
 		{"POST", "/API/?stock", "info=K", 415, plain, nil},
 		{"GET", "/API/?stock", "", 431, large, nil},
-		{"GET", "/API/?info=none", "", 429, nil, func(api *daemon.API) { api.Strangers = full(t) }},
+		{"GET", "/API/?info=none", "", 429, nil, func(api *daemon.API) { api.UnknownKeyLimiter = full(t) }},
 		{"GET", "/API?info=K", "", 503, nil, gone},
 		{"GET", "/API/?info=K", "", 503, nil, func(api *daemon.API) { api.Engine.Store = broken{panics: true} }},
 		{"GET", "/API/?stock", "", 503, nil, (*daemon.API).Stop},
@@ -68,7 +69,7 @@ func TestDocumentedStatus(t *testing.T) {
 		{"GET", "/API/?info=none", "", 200, nil, nil},
 	} {
 		ask := func(status daemon.HTTPStatus, edits ...func(*http.Request)) *httptest.ResponseRecorder {
-			s.api = &daemon.API{Engine: s.engine, HTTPStatus: status, Strangers: daemon.NoUnknownKeyLimit}
+			s.api = &daemon.API{Engine: s.engine, HTTPStatus: status, UnknownKeyLimiter: daemon.NoUnknownKeyLimit}
 			if c.with != nil {
 				c.with(s.api)
 			}
@@ -100,12 +101,12 @@ func TestDocumentedStatus(t *testing.T) {
 }
 
 // full refuses every unknown key.
-func full(t *testing.T) *daemon.Strangers {
-	strangers, err := daemon.NewStrangers(1, nil, time.Now)
+func full(t *testing.T) *ratelimit.Limiter {
+	strangers, err := ratelimit.New(1, nil, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	strangers.Count(t.Context(), netip.MustParseAddr("192.0.2.1"))
+	strangers.Record(t.Context(), netip.MustParseAddr("192.0.2.1"))
 	return strangers
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
+	"github.com/keyseat/keyseat/daemon/ratelimit"
 )
 
 // panicked is the error of a panic. Its text contains only the type of the value.
@@ -33,7 +34,7 @@ func (a *API) log(r *http.Request, id string, o Observation, said answer) {
 	attrs := []slog.Attr{
 		slog.String("request", id), slog.String("method", r.Method), slog.String("call", o.Call),
 		slog.Int("code", o.Code), slog.String("status", o.Status), slog.Duration("took", o.Took),
-		slog.String("client", ClientAddress(r, a.Proxies).String()),
+		slog.String("client", ratelimit.ClientAddress(r, a.Proxies).String()),
 	}
 	if said.key != "" {
 		attrs = append(attrs, slog.String("key", said.key.Fingerprint()))
@@ -43,7 +44,7 @@ func (a *API) log(r *http.Request, id string, o Observation, said answer) {
 	}
 	switch {
 	case o.Code == http.StatusTooManyRequests:
-		subject := block(ClientAddress(r, a.Proxies)).String()
+		subject := ratelimit.AddressBlock(ratelimit.ClientAddress(r, a.Proxies)).String()
 		a.refused.Log(r.Context(), a.Log, loglimit.Event{Subject: subject, Level: level, Message: "client refused", Attrs: attrs})
 	case level == slog.LevelError:
 		a.failed.Log(r.Context(), a.Log, loglimit.Event{Subject: said.problem.Error(), Level: level, Message: "answered", Attrs: attrs})

@@ -84,8 +84,8 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		s.API.Stop()
 	}()
-	if s.API.Strangers != nil {
-		go s.API.Strangers.Attend(working, s.Log)
+	if s.API.UnknownKeyLimiter != nil {
+		go s.API.UnknownKeyLimiter.SendHeartbeats(working, s.Log)
 	}
 	err := s.Crew.Run(working, s.Drain)
 	if ctx.Err() == nil {

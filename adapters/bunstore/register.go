@@ -10,13 +10,13 @@ import (
 // if the window ends more than 2 minutes from now: then the clock was set back after the window began.
 const over = `(s.ends <= @now OR s.ends > @now + @twice)`
 
-// CountStrangers adds counts of unknown keys, per block of addresses, to the current one-minute window of
+// CountUnknownKeys adds counts of unknown keys, per block of addresses, to the current one-minute window of
 // each block. A window starts with its first count. For each block CountStrangers returns the new total and
 // the time left in the window, as arguments of tell. It calls tell only if the statement succeeded.
 //
 // CountStrangers works on Postgres only, because an SQLite file has only one daemon. The counts are lost
 // when the server crashes. All daemons write rows in the same order, so that they do not deadlock.
-func (s *Store) CountStrangers(ctx context.Context, unknown map[netip.Prefix]int, tell func(block netip.Prefix, unknown int, left time.Duration)) error {
+func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]int, tell func(block netip.Prefix, unknown int, left time.Duration)) error {
 	guesses := batch{columns: "block text, unknown bigint"}
 	for block, n := range unknown {
 		guesses.add(block.String(), int64(n))
@@ -53,12 +53,12 @@ func (s *Store) CountStrangers(ctx context.Context, unknown map[netip.Prefix]int
 	return nil
 }
 
-// Attend records a heartbeat of the daemon with this name, valid for ttl from now. It returns the number of
-// daemons with a valid heartbeat, this one included. Like [Store.CountStrangers] it works on Postgres only.
+// Heartbeat records a heartbeat of the daemon with this name, valid for ttl from now. It returns the number of
+// daemons with a valid heartbeat, this one included. Like [Store.CountUnknownKeys] it works on Postgres only.
 //
 // Attend also deletes expired heartbeats and the windows of CountStrangers that have ended. In a distributed
 // store two calls cannot skip each other's rows, so they may deadlock. Attend then runs again.
-func (s *Store) Attend(ctx context.Context, name string, ttl time.Duration) (daemons int, err error) {
+func (s *Store) Heartbeat(ctx context.Context, name string, ttl time.Duration) (daemons int, err error) {
 	sign := question{
 		`
 		WITH swept AS (

@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// A tally is the result of [bunstore.Store.CountStrangers] for a block of addresses.
+// A tally is the result of [bunstore.Store.CountUnknownKeys] for a block of addresses.
 type tally struct {
 	unknown int
 	left    time.Duration
@@ -21,7 +21,7 @@ type tally struct {
 func countStrangers(t *testing.T, s *bunstore.Store, unknown map[netip.Prefix]int) map[netip.Prefix]tally {
 	t.Helper()
 	all := map[netip.Prefix]tally{}
-	err := s.CountStrangers(t.Context(), unknown, func(b netip.Prefix, n int, left time.Duration) {
+	err := s.CountUnknownKeys(t.Context(), unknown, func(b netip.Prefix, n int, left time.Duration) {
 		if _, twice := all[b]; twice || left <= 0 || left > time.Minute {
 			t.Errorf("%s: told twice (%t), or %s are left", b, twice, left)
 		}
@@ -112,7 +112,7 @@ func attend(t *testing.T, url string) {
 	s, db := open(t, url, bunstore.Options{}), raw(t, url)
 	attend := func(name string, ttl time.Duration, want int) {
 		t.Helper()
-		if n, err := s.Attend(t.Context(), name, ttl); n != want || err != nil {
+		if n, err := s.Heartbeat(t.Context(), name, ttl); n != want || err != nil {
 			t.Errorf("%d daemons, not %d: %v", n, want, err)
 		}
 	}
@@ -150,7 +150,7 @@ func TestStrangersAfterACrash(t *testing.T) {
 	if n := countStrangers(t, s, map[netip.Prefix]int{b: 1})[b].unknown; n != 1 {
 		t.Errorf("%d keys after a crash", n)
 	}
-	if n, err := s.Attend(t.Context(), "a", time.Minute); n != 1 || err != nil {
+	if n, err := s.Heartbeat(t.Context(), "a", time.Minute); n != 1 || err != nil {
 		t.Errorf("%d daemons after a crash: %v", n, err)
 	}
 	var unlogged int

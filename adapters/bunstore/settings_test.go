@@ -112,7 +112,7 @@ func TestIsolation(t *testing.T) {
 			}
 		}
 		through(t, s)
-		if _, err := s.Attend(t.Context(), "d", time.Minute); err != nil {
+		if _, err := s.Heartbeat(t.Context(), "d", time.Minute); err != nil {
 			t.Error(err)
 		}
 		if err := s.Subscribe(t.Context(), []string{"l"}, time.Minute); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -18,9 +19,9 @@ import (
 func TestThePublicDocument(t *testing.T) {
 	s := open(t)
 	doc := served(t, "public-openapi.json")
-	strangers, err := daemon.NewStrangers(1, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, time.Now)
+	strangers, err := ratelimit.New(1, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, time.Now)
 	s.must(err)
-	api := &daemon.API{Engine: s.engine, Strangers: strangers}
+	api := &daemon.API{Engine: s.engine, UnknownKeyLimiter: strangers}
 	ask := func(method, query, body string, edit ...func(*http.Request)) string {
 		t.Helper()
 		r := httptest.NewRequestWithContext(t.Context(), method, "/API/?"+query, strings.NewReader(body))

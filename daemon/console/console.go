@@ -7,10 +7,10 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/daemon/metrics"
+	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -32,9 +32,9 @@ type Options struct {
 type Console struct {
 	Options
 	sessions *sessions
-	guesses  *daemon.Strangers // wrong tokens per client address
-	denied   loglimit.Limiter  // limits the log lines about wrong tokens
-	failed   loglimit.Limiter  // limits the log lines about pages that failed
+	guesses  *ratelimit.Limiter // wrong tokens per client address
+	denied   loglimit.Limiter   // limits the log lines about wrong tokens
+	failed   loglimit.Limiter   // limits the log lines about pages that failed
 	readings readings
 	handler  http.Handler
 }
@@ -50,7 +50,7 @@ func New(o Options) (*Console, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	guesses, err := daemon.NewStrangers(maxGuesses, nil, o.Now)
+	guesses, err := ratelimit.New(maxGuesses, nil, o.Now)
 	if err != nil {
 		return nil, err
 	}

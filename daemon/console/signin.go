@@ -8,9 +8,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/loglimit"
+	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/keys"
 )
 
@@ -26,8 +26,8 @@ func (v *visit) askIn(status int, fault string) error {
 // signIn opens a session for a valid token. Wrong tokens are limited per client address. Tokens are too
 // long to guess, so the limit only keeps repeated attempts from making noise.
 func (v *visit) signIn() error {
-	client := daemon.ClientAddress(v.r, v.Proxies)
-	if wait := v.guesses.Refuse(client); wait > 0 {
+	client := ratelimit.ClientAddress(v.r, v.Proxies)
+	if wait := v.guesses.Blocked(client); wait > 0 {
 		v.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		return v.askIn(http.StatusTooManyRequests, "Too many wrong tokens were shown from your address. Try again in a minute.")
 	}
@@ -38,7 +38,7 @@ func (v *visit) signIn() error {
 	}
 	v.noted(token, client)
 	if token.Role == "" {
-		v.guesses.Count(v.r.Context(), client)
+		v.guesses.Record(v.r.Context(), client)
 		return v.askIn(http.StatusForbidden, "Nobody has this token.")
 	}
 	if before := v.cookie(); before != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/simulator"
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/holderpage"
+	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -140,7 +141,7 @@ func TestACutForm(t *testing.T) {
 func TestLimitsAreTheAPIs(t *testing.T) {
 	api := open(t)
 	var err error
-	if api.Strangers, err = daemon.NewStrangers(1, nil, time.Now); err != nil {
+	if api.UnknownKeyLimiter, err = ratelimit.New(1, nil, time.Now); err != nil {
 		t.Fatal(err)
 	}
 	p := made(t, api, nil)

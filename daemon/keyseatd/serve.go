@@ -16,6 +16,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/metrics"
+	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -193,16 +194,16 @@ func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunst
 		return nil, err
 	}
 	s.apply(server)
-	api.Strangers = daemon.NoUnknownKeyLimit
+	api.UnknownKeyLimiter = daemon.NoUnknownKeyLimit
 	if s.UnknownKeyLimit > 0 {
-		strangers, err := daemon.NewStrangers(s.UnknownKeyLimit, parsePrefixes(s.TrustedCallers), time.Now)
+		limiter, err := ratelimit.New(s.UnknownKeyLimit, parsePrefixes(s.TrustedCallers), time.Now)
 		if err != nil {
 			return nil, err
 		}
 		if !store.Embedded() {
-			strangers.Join(store)
+			limiter.UseShared(store)
 		}
-		api.Strangers = strangers
+		api.UnknownKeyLimiter = limiter
 	}
 	return server, s.listen(ctx, server, log)
 }

@@ -1,8 +1,9 @@
-package daemon
+package ratelimit
 
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -19,11 +20,11 @@ func ClientAddress(r *http.Request, proxies []netip.Prefix) netip.Addr {
 		return netip.Addr{}
 	}
 	client := peer.Addr()
-	if !within(client, proxies) {
+	if !containsAddr(proxies, client) {
 		return client
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && within(client, proxies); i-- {
+	for i := len(hops) - 1; i >= 0 && containsAddr(proxies, client); i-- {
 		hop, err := parseHop(hops[i])
 		if err != nil {
 			break
@@ -40,4 +41,24 @@ func parseHop(s string) (netip.Addr, error) {
 		return with.Addr(), nil
 	}
 	return netip.ParseAddr(strings.Trim(s, "[]"))
+}
+
+// AddressBlock returns the prefix that counts as one address: a single IPv4 address, or the /64 of
+// an IPv6 subscriber. All addresses that are not valid count as one, the zero Prefix.
+func AddressBlock(a netip.Addr) netip.Prefix {
+	bits := 64
+	if a = a.Unmap().WithZone(""); a.Is4() {
+		bits = 32
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}
+
+// containsAddr reports whether one of the prefixes contains a.
+func containsAddr(prefixes []netip.Prefix, a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
