@@ -1,16 +1,18 @@
-// Package batchstore makes concurrent callers of a store share its reads and commits.
+// Package batchstore makes concurrent callers of a store share its reads and commits. It is a [tasks.Store] around
+// any other one:
 //
-// When the store becomes free, all requests that wait go out as one call. A batch is therefore as large
-// as the load makes it. No request ever waits for a batch to fill. Before a batch goes out, goroutines
-// that are ready to run can add requests to it. A single request goes out immediately, as a batch of one. A
-// single read with a deadline runs in the goroutine of its caller.
+//	store := batchstore.New(inner, batchstore.Options{})
 //
-// While calls are quick, one call of a kind runs at a time. If a call is slow, another one may start before it
-// has ended, up to [Options.Reads] or [Options.Writes].
+// When the store becomes free, all queued requests go out as one call. A batch is therefore as large as the load
+// makes it, and no request waits for a batch to fill. A single request goes out immediately, as a batch of one.
+// A single read with a deadline even runs in the goroutine of its caller.
 //
-//	caller ─┐                        ┌─▶ caller
-//	caller ─┼─▶ waiting ─▶ one call ─┼─▶ caller
-//	caller ─┘                        └─▶ caller
+//	caller ─┐                      ┌─▶ caller
+//	caller ─┼─▶ queue ─▶ one call ─┼─▶ caller
+//	caller ─┘                      └─▶ caller
+//
+// While calls are fast, one call of a kind runs at a time. If a call takes longer than 5 ms, another one may
+// start, up to [Options.MaxReads] or [Options.MaxWrites].
 //
 // If Apply fails and the outcome of a batch is not known, each of its changes is applied again by itself.
 // A change that the store can never make therefore does not fail its neighbors. The ids of changes make the

@@ -9,73 +9,76 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Options sets the bounds of batches. A field that is zero means the value at the end of its comment. A further
-// simultaneous call starts only while the calls under way are slow.
+// Options sets the bounds of batches. A bound that is 0 or less means its default. Calls of one kind run
+// simultaneously only while they are slow, which means that they take longer than 5 ms.
 type Options struct {
-	Batch  int           // the most keys or changes in one call; 0: 512
-	Reads  int           // the most simultaneous calls of Snapshots, and of Find; 0: 2
-	Writes int           // the most simultaneous calls of Apply; 0: 1
-	Bound  time.Duration // the timeout of one call; 0: 10s
+	MaxBatch    int           // keys or changes in one call; default 512
+	MaxReads    int           // simultaneous calls of Snapshots, and as many of Find; default 2
+	MaxWrites   int           // simultaneous calls of Apply; default 1
+	CallTimeout time.Duration // of one call; default 10s
 
 	// Observe is called before each batch. call is "view" (Snapshots), "find", "apply" or "stock", and size is
 	// the number of callers that share the batch. Many goroutines call Observe simultaneously. It may be nil.
 	Observe func(call string, size int)
 }
 
-func (o Options) filled() Options {
-	o.Batch = otherwise(o.Batch, 512)
-	o.Reads = otherwise(o.Reads, 2)
-	o.Writes = otherwise(o.Writes, 1)
-	o.Bound = otherwise(o.Bound, 10*time.Second)
+func (o Options) withDefaults() Options {
+	o.MaxBatch = defaultTo(o.MaxBatch, 512)
+	o.MaxReads = defaultTo(o.MaxReads, 2)
+	o.MaxWrites = defaultTo(o.MaxWrites, 1)
+	o.CallTimeout = defaultTo(o.CallTimeout, 10*time.Second)
 	return o
 }
 
-func otherwise[T comparable](value, missing T) T {
-	var zero T
-	if value == zero {
+func defaultTo[T int | time.Duration](value, missing T) T {
+	if value <= 0 {
 		return missing
 	}
 	return value
 }
 
 // A Store is a [tasks.Store] around another one. Any number of goroutines may use it simultaneously. It has
-// goroutines of its own only while calls are under way.
+// goroutines of its own only while calls run.
 //
-// A caller whose context ends returns within 50 ms. The call under way continues, because a commit must not be
-// interrupted and other callers wait for it. The exception is a read with a deadline that runs in its caller's
-// goroutine. After a cancellation such a read returns its result, at the latest at the deadline.
+// A caller whose context ends returns within 50 ms. The running call continues, because a commit must not be
+// interrupted and other callers wait for it. The exception is a single read with a deadline, which runs in the
+// goroutine of its caller. After a cancellation it returns its result, at the latest at the deadline.
 type Store struct {
-	inner  tasks.Store
-	views  *line[keys.Code, tasks.Snapshot]
-	finds  *line[keys.Code, keys.Key]
-	writes *line[tasks.Change, error]
-	stocks *line[struct{}, []stock.Level]
+	inner     tasks.Store
+	snapshots *batcher[keys.Code, tasks.Snapshot]
+	finds     *batcher[keys.Code, keys.Key]
+	applies   *batcher[tasks.Change, error]
+	stocks    *batcher[struct{}, []stock.Level]
 }
 
 var _ tasks.Store = (*Store)(nil)
 
 // New returns a store that batches the calls to inner.
 func New(inner tasks.Store, o Options) *Store {
-	o = o.filled()
+	o = o.withDefaults()
 	s := &Store{
-		inner:  inner,
-		views:  newLine(o, "view", inner.Snapshots, o.Reads),
-		finds:  newLine(o, "find", inner.Find, o.Reads),
-		writes: newLine(o, "apply", inner.Apply, o.Writes),
+		inner:     inner,
+		snapshots: newBatcher(o, "view", inner.Snapshots, o.MaxReads),
+		finds:     newBatcher(o, "find", inner.Find, o.MaxReads),
+		applies:   newBatcher(o, "apply", inner.Apply, o.MaxWrites),
 	}
-	s.stocks = newLine(o, "stock", s.stockOnce, 1)
-	s.views.own, s.finds.own, s.writes.again = true, true, true
+	s.stocks = newBatcher(o, "stock", s.sharedStock, 1)
+	s.snapshots.allowInline, s.finds.allowInline, s.applies.retryIndividually = true, true, true
 	return s
 }
 
-// observed returns send with a call of o.Observe before each batch. It returns send itself if Observe is nil.
-func observed[Q, A any](o Options, call string, send func(context.Context, []Q) ([]A, error)) func(context.Context, []Q) ([]A, error) {
+func newBatcher[Q, R any](o Options, name string, call func(context.Context, []Q) ([]R, error), maxInFlight int) *batcher[Q, R] {
+	return &batcher[Q, R]{call: withObserver(o, name, call), maxBatch: o.MaxBatch, maxInFlight: maxInFlight, callTimeout: o.CallTimeout}
+}
+
+// withObserver returns call with a call of o.Observe before each batch. It returns call itself if Observe is nil.
+func withObserver[Q, R any](o Options, name string, call func(context.Context, []Q) ([]R, error)) func(context.Context, []Q) ([]R, error) {
 	if o.Observe == nil {
-		return send
+		return call
 	}
-	return func(ctx context.Context, batch []Q) ([]A, error) {
-		o.Observe(call, len(batch))
-		return send(ctx, batch)
+	return func(ctx context.Context, batch []Q) ([]R, error) {
+		o.Observe(name, len(batch))
+		return call(ctx, batch)
 	}
 }
 
@@ -84,7 +87,7 @@ func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snaps
 	if len(codes) != 1 {
 		return s.inner.Snapshots(ctx, codes)
 	}
-	return s.views.ask(ctx, codes[0])
+	return s.snapshots.do(ctx, codes[0])
 }
 
 // Find implements [tasks.Store]. A call for several keys goes directly to the inner store.
@@ -92,7 +95,7 @@ func (s *Store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error)
 	if len(codes) != 1 {
 		return s.inner.Find(ctx, codes)
 	}
-	return s.finds.ask(ctx, codes[0])
+	return s.finds.do(ctx, codes[0])
 }
 
 // Apply implements [tasks.Store]. A call with several changes goes directly to the inner store.
@@ -100,7 +103,7 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) ([]error, err
 	if len(changes) != 1 {
 		return s.inner.Apply(ctx, changes)
 	}
-	return s.writes.ask(ctx, changes[0])
+	return s.applies.do(ctx, changes[0])
 }
 
 // Lease implements [tasks.Store].
@@ -115,16 +118,17 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 
 // Stock implements [tasks.Store]. Callers that share a call share the slice, so they must not change it.
 func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) {
-	levels, err := s.stocks.ask(ctx, struct{}{})
+	levels, err := s.stocks.do(ctx, struct{}{})
 	if err != nil {
 		return nil, err
 	}
 	return levels[0], nil
 }
 
-func (s *Store) stockOnce(ctx context.Context, askers []struct{}) ([][]stock.Level, error) {
+// sharedStock reads the stock once and returns it for each caller.
+func (s *Store) sharedStock(ctx context.Context, callers []struct{}) ([][]stock.Level, error) {
 	levels, err := s.inner.Stock(ctx)
-	all := make([][]stock.Level, len(askers))
+	all := make([][]stock.Level, len(callers))
 	for i := range all {
 		all[i] = levels
 	}

@@ -1,0 +1,186 @@
+package batchstore
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// A batcher sends the requests of many callers to one method of the inner store, in few calls. Q is the type of
+// the item in a request, such as a key's code, and R is the type of its result.
+//
+// A request is queued while the store is busy. When the store becomes free, a goroutine takes up to maxBatch
+// queued requests and sends them in one call. The states of a request are:
+//
+//	do ─▶ queued ─▶ in a batch ─▶ completed ─▶ do returns
+//	        │           │              ▲
+//	        └───────────┴──────────────┘ its context has ended, and a slow call notices it
+//
+// The states of a goroutine that sends batches are:
+//
+//	              takeBatch            after slowAfter
+//	start ─▶ fast ─────────▶ fast call ───────────────▶ slow call
+//	          ▲ │               │                          │
+//	          │ └─▶ ends        │ call returns             │ call returns
+//	          └─────────────────┴──────────────────────────┘
+//
+// A single request needs no goroutine. Its caller counts as one, sends the request inline, and leaves the requests
+// that arrive in the meantime to a new goroutine.
+//
+// A goroutine starts only while no other one is fast and fewer than maxInFlight run. The fast goroutine takes the
+// queued requests after its call, so no request is forgotten.
+type batcher[Q, R any] struct {
+	call              func(context.Context, []Q) ([]R, error)
+	maxBatch          int           // requests in one call
+	maxInFlight       int           // simultaneous calls
+	callTimeout       time.Duration // of one call
+	retryIndividually bool          // if a batch fails, send each of its requests again by itself
+	allowInline       bool          // run a single request in the goroutine of its caller
+
+	mu           sync.Mutex
+	queue        []request[Q, R]
+	inFlight     int // goroutines that send batches
+	fastInFlight int // fast goroutines among them
+}
+
+// A request is one item of one caller.
+type request[Q, R any] struct {
+	ctx  context.Context // of the caller
+	item Q
+	done chan result[R] // has a buffer of one
+}
+
+// A result is the result of one request. Its value is a slice of length one of the batch's results, so that
+// nothing is copied.
+type result[R any] struct {
+	value []R
+	err   error
+}
+
+// complete sets the result. It does nothing if the request has a result already.
+func (r request[Q, R]) complete(with result[R]) {
+	select {
+	case r.done <- with:
+	default:
+	}
+}
+
+// cancelled reports whether the caller's context has ended. If so, it completes the request with the context's
+// error.
+func (r request[Q, R]) cancelled() bool {
+	err := r.ctx.Err()
+	if err != nil {
+		r.complete(result[R]{err: err})
+	}
+	return err != nil
+}
+
+// wait blocks until the request is completed. It does not select on ctx.Done, which would cost a timer per caller.
+// Instead, a slow call completes the requests of all callers whose context has ended.
+func (r request[Q, R]) wait() ([]R, error) {
+	got := <-r.done
+	return got.value, got.err
+}
+
+// do sends one item, and returns its result as a slice of length one. If ctx ends first, do returns the error of
+// ctx. The store may or may not have received the item then.
+func (b *batcher[Q, R]) do(ctx context.Context, item Q) ([]R, error) {
+	r := request[Q, R]{ctx, item, make(chan result[R], 1)}
+	if b.enqueue(r) {
+		if deadline, has := ctx.Deadline(); has && b.allowInline && b.takeIfOnly() {
+			return b.runInline(ctx, deadline, item)
+		}
+		go b.runLoop()
+	}
+	return r.wait()
+}
+
+// enqueue adds a request to the queue. It reports whether the caller must start a goroutine that sends it, or send
+// it inline.
+func (b *batcher[Q, R]) enqueue(r request[Q, R]) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.queue = append(b.queue, r)
+	return b.acquire()
+}
+
+// acquire reports whether another goroutine may send batches, and counts it as fast. The caller holds b.mu.
+func (b *batcher[Q, R]) acquire() bool {
+	if b.fastInFlight > 0 || b.inFlight >= b.maxInFlight {
+		return false
+	}
+	b.inFlight++
+	b.fastInFlight++
+	return true
+}
+
+// release counts one fast goroutine less. The caller holds b.mu.
+func (b *batcher[Q, R]) release() {
+	b.inFlight--
+	b.fastInFlight--
+}
+
+// runLoop sends batches until no request is queued. Before each batch it yields once, because goroutines that
+// are ready to run may add requests.
+func (b *batcher[Q, R]) runLoop() {
+	runtime.Gosched()
+	for batch := b.takeBatch(); batch != nil; batch = b.takeBatch() {
+		c := b.watchSlow(batch)
+		b.send(batch)
+		c.finish()
+		runtime.Gosched()
+	}
+}
+
+// takeBatch removes the next batch from the queue. It returns nil, and releases the goroutine, in two cases. No
+// request is queued, or another goroutine is fast, which takes the requests then.
+func (b *batcher[Q, R]) takeBatch() []request[Q, R] {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := min(len(b.queue), b.maxBatch)
+	if n == 0 {
+		b.queue = nil // frees the array, which a load peak has made large
+	}
+	if n == 0 || b.fastInFlight > 1 {
+		b.release()
+		return nil
+	}
+	batch := b.queue[:n:n]
+	b.queue = b.queue[n:]
+	return batch
+}
+
+// takeIfOnly yields once, so that goroutines that are ready to run can add requests. If the caller's request is
+// still the only one, takeIfOnly removes it from the queue and returns true.
+func (b *batcher[Q, R]) takeIfOnly() bool {
+	runtime.Gosched()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.queue) != 1 {
+		return false
+	}
+	b.queue = nil
+	return true
+}
+
+// runInline sends one request in the goroutine of its caller. The caller's deadline bounds the call, but a
+// cancellation of ctx does not end it, because the database connection would be closed then.
+func (b *batcher[Q, R]) runInline(ctx context.Context, deadline time.Time, item Q) ([]R, error) {
+	defer b.finishInline()
+	defer b.watchSlow(nil).finish()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(time.Until(deadline), b.callTimeout))
+	defer cancel()
+	return b.call(ctx, []Q{item})
+}
+
+// finishInline releases the caller of an inline call. If requests are queued, a goroutine takes its place.
+func (b *batcher[Q, R]) finishInline() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.queue) > 0 {
+		go b.runLoop()
+		return
+	}
+	b.release()
+}
