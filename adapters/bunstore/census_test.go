@@ -11,7 +11,7 @@ func TestCensus(t *testing.T) {
 	for name, url := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			storetest.RunCensus(t, func(t testing.TB) storetest.CensusStore { return open(t, url(t), bunstore.Options{}) })
+			storetest.RunStats(t, func(t testing.TB) storetest.StatsStore { return open(t, url(t), bunstore.Options{}) })
 		})
 	}
 }

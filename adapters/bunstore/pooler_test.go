@@ -59,7 +59,7 @@ func TestStoreBehindPooler(t *testing.T) {
 			}
 			storetest.Run(t, func(t testing.TB) storetest.Store { return store(t) })
 			storetest.RunOutbox(t, func(t testing.TB) storetest.OutboxStore { return store(t) })
-			storetest.RunCensus(t, func(t testing.TB) storetest.CensusStore { return store(t) })
+			storetest.RunStats(t, func(t testing.TB) storetest.StatsStore { return store(t) })
 			storetest.RunArchive(t, func(t testing.TB) storetest.ArchiveStore { return store(t) })
 		})
 	}

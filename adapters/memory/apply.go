@@ -24,24 +24,24 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) ([]error, err
 }
 
 func (s *Store) apply(c tasks.Change) error {
-	if s.known[done{c.Code(), c.ID}] {
+	if s.applied[changeKey{c.Code(), c.ID}] {
 		return nil
 	}
-	if err := s.refuse(c); err != nil {
+	if err := s.check(c); err != nil {
 		return err
 	}
-	plan, err := s.post(c)
+	plan, err := s.moveSlots(c)
 	if err != nil {
 		return err
 	}
-	s.write(c.WithPlan(plan))
+	s.commit(c.WithPlan(plan))
 	return nil
 }
 
-// refuse returns the error that keeps a change from being made, or nil.
-func (s *Store) refuse(c tasks.Change) error {
+// check returns the error that prevents a change, or nil.
+func (s *Store) check(c tasks.Change) error {
 	if c.Task != nil {
-		if err := s.refuseTask(*c.Task); err != nil {
+		if err := s.checkTask(*c.Task); err != nil {
 			return err
 		}
 	}
@@ -51,7 +51,7 @@ func (s *Store) refuse(c tasks.Change) error {
 	return nil
 }
 
-func (s *Store) refuseTask(t tasks.Task) error {
+func (s *Store) checkTask(t tasks.Task) error {
 	if t.Version == 0 {
 		latest, found := s.tasks[s.keys[t.Code].Task]
 		if found && latest.Open() {
@@ -69,23 +69,24 @@ func (s *Store) refuseTask(t tasks.Task) error {
 	return tasks.ErrConflict
 }
 
-// post transfers and claims the slots of a change. It returns the claimed plan.
-func (s *Store) post(c tasks.Change) (stock.Plan, error) {
+// moveSlots transfers and claims the slots of a change. It returns the claimed plan.
+func (s *Store) moveSlots(c tasks.Change) (stock.Plan, error) {
 	if c.Transfer == nil && c.Claim == nil {
 		return stock.Plan{}, nil
 	}
-	book := stock.NewAllocator(s.clock(), s.inOrder())
-	plan, err := book.Apply(c.Transfer, c.Claim)
+	allocator := stock.NewAllocator(s.now(), s.plansInOrder())
+	plan, err := allocator.Apply(c.Transfer, c.Claim)
 	if err != nil {
 		return plan, err
 	}
-	for _, p := range book.Changed() {
+	for _, p := range allocator.Changed() {
 		s.plans[p.ID] = p
 	}
 	return plan, nil
 }
 
-func (s *Store) write(c tasks.Change) {
+// commit stores a change whose checks have passed.
+func (s *Store) commit(c tasks.Change) {
 	if c.Key != nil {
 		key := *c.Key
 		key.Version++
@@ -98,7 +99,7 @@ func (s *Store) write(c tasks.Change) {
 		task.Faulty, task.Sealed = slices.Clone(task.Faulty), slices.Clone(task.Sealed)
 		s.tasks[task.ID] = task
 	}
-	s.known[done{c.Code(), c.ID}] = true
+	s.applied[changeKey{c.Code(), c.ID}] = true
 	s.history[c.Code()] = append(s.history[c.Code()], c.Events...)
-	s.outbox.write(c.ID, s.clock(), c.Events...)
+	s.outbox.write(c.ID, s.now(), c.Events...)
 }

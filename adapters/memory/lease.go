@@ -15,27 +15,27 @@ func (s *Store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) (
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var views []tasks.Snapshot
+	var snapshots []tasks.Snapshot
 	for _, t := range s.due(n, ttl) {
 		if !t.LeasedUntil.IsZero() {
 			t.LostLeases++
 		}
 		t.Fence++
-		t.LeasedUntil = s.clock().Add(ttl)
+		t.LeasedUntil = s.now().Add(ttl)
 		s.tasks[t.ID] = t
-		views = append(views, s.view(s.keys[t.Code], t.ID))
+		snapshots = append(snapshots, s.snapshot(s.keys[t.Code], t.ID))
 	}
-	return views, nil
+	return snapshots, nil
 }
 
 // due returns up to n open tasks to lease, the longest due first. Times more than 2×ttl in the future come from
 // a clock that was set back later. A lease with such a time counts as expired, and a task with one as due.
 func (s *Store) due(n int, ttl time.Duration) []tasks.Task {
-	now := s.clock()
-	ahead := now.Add(2 * ttl) // this clock has set no time after it
+	now := s.now()
+	latest := now.Add(2 * ttl) // no later time comes from this clock
 	var due []tasks.Task
 	for _, t := range s.tasks {
-		if t.Open() && (!t.LeasableAt().After(now) || t.LeasedUntil.After(ahead) || t.LeasedUntil.IsZero() && s.decided(t).After(ahead)) {
+		if t.Open() && (!t.LeasableAt().After(now) || t.LeasedUntil.After(latest) || t.LeasedUntil.IsZero() && s.lastDecided(t).After(latest)) {
 			due = append(due, t)
 		}
 	}
@@ -43,8 +43,8 @@ func (s *Store) due(n int, ttl time.Duration) []tasks.Task {
 	return due[:min(n, len(due))]
 }
 
-// decided returns the time of the newest event of a task, by the clock of that time.
-func (s *Store) decided(t tasks.Task) (at time.Time) {
+// lastDecided returns the time of the newest event of a task, by the clock of that time.
+func (s *Store) lastDecided(t tasks.Task) (at time.Time) {
 	for _, e := range s.history[t.Code] {
 		if e.Task == t.ID {
 			at = e.At
@@ -69,7 +69,7 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 		}
 		t.LeasedUntil = time.Time{}
 		if ttl > 0 {
-			t.LeasedUntil = s.clock().Add(ttl)
+			t.LeasedUntil = s.now().Add(ttl)
 		}
 		s.tasks[t.ID] = t
 	}

@@ -17,59 +17,62 @@ var _ tasks.Outbox = (*Store)(nil)
 // An outbox holds the history, the subscribers and their queued deliveries. Its zero value is empty. [Store.mu]
 // protects it.
 type outbox struct {
-	lines      []tasks.HistoryEntry // the history of all keys, ordered by Seq
-	written    int64                // the Seq of the newest entry of lines
-	fresh      []tasks.HistoryEntry // entries that are not routed yet
-	listeners  map[string]tasks.Subscriber
-	mail       map[subject]letter
-	deliveries []tasks.Delivery
-	logged     int64
+	entries     []tasks.HistoryEntry // the history of all keys, ordered by Seq
+	lastSeq     int64                // the Seq of the newest entry
+	unrouted    []tasks.HistoryEntry
+	subscribers map[string]tasks.Subscriber
+	queue       map[deliveryKey]queued
+	deliveries  []tasks.Delivery // ordered by Seq, from 1
+	deliverySeq int64            // the Seq of the newest delivery
 }
 
-// A subject identifies a queued delivery: the subscriber, and either the key or the country.
-type subject struct {
-	listener string
-	code     keys.Code
-	country  stock.Country
+// A deliveryKey identifies a queued delivery: the subscriber, and either the key or the country.
+type deliveryKey struct {
+	subscriber string
+	code       keys.Code
+	country    stock.Country
 }
 
-// A letter is a queued delivery with the end of its lease. leased is zero if it has no lease.
-type letter struct {
+// A queued delivery has the end of its lease in leasedUntil, which is zero without a lease.
+type queued struct {
 	tasks.QueuedDelivery
-	leased time.Time
+	leasedUntil time.Time
 }
 
-func (l letter) pending() bool { return l.LastSeq > l.DeliveredSeq }
+func (q queued) key() deliveryKey { return deliveryKey{q.Subscriber, q.Code, q.Country} }
 
-func (l letter) ready() time.Time {
-	if l.leased.IsZero() {
-		return l.DueAt
+func (q queued) pending() bool { return q.LastSeq > q.DeliveredSeq }
+
+// leasableAt returns the time from which a pending delivery can be leased.
+func (q queued) leasableAt() time.Time {
+	if q.leasedUntil.IsZero() {
+		return q.DueAt
 	}
-	return l.leased
+	return q.leasedUntil
 }
 
 // write appends events to the history. If the outbox has subscribers, [Store.Route] routes the entries later.
 func (o *outbox) write(change string, at time.Time, events ...tasks.Event) {
-	lines := o.note(change, events...)
-	if len(o.heard(at)) > 0 {
-		o.fresh = append(o.fresh, lines...)
+	entries := o.appendEntries(change, events...)
+	if len(o.subscribersAt(at)) > 0 {
+		o.unrouted = append(o.unrouted, entries...)
 	}
 }
 
-// note appends events to the history without routing them.
-func (o *outbox) note(change string, events ...tasks.Event) []tasks.HistoryEntry {
+// appendEntries appends events to the history and returns the new entries.
+func (o *outbox) appendEntries(change string, events ...tasks.Event) []tasks.HistoryEntry {
 	for n, e := range events {
-		o.written++
-		o.lines = append(o.lines, tasks.HistoryEntry{Seq: o.written, Change: change, N: n, Event: e})
+		o.lastSeq++
+		o.entries = append(o.entries, tasks.HistoryEntry{Seq: o.lastSeq, Change: change, N: n, Event: e})
 	}
-	return o.lines[len(o.lines)-len(events):]
+	return o.entries[len(o.entries)-len(events):]
 }
 
-// heard returns the sorted names of the subscribers whose subscription has not expired at that time.
-func (o *outbox) heard(at time.Time) []string {
+// subscribersAt returns the sorted names of the subscribers whose subscription has not expired at that time.
+func (o *outbox) subscribersAt(at time.Time) []string {
 	var names []string
-	for name, l := range o.listeners {
-		if l.ExpiresAt.After(at) {
+	for name, s := range o.subscribers {
+		if s.ExpiresAt.After(at) {
 			names = append(names, name)
 		}
 	}
@@ -77,45 +80,33 @@ func (o *outbox) heard(at time.Time) []string {
 	return names
 }
 
-func (o *outbox) put(l letter) {
-	if o.mail == nil {
-		o.mail = map[subject]letter{}
+// hasPending reports whether a subscriber has a pending delivery for a key, or an event of the key is not routed yet.
+func (o *outbox) hasPending(code keys.Code) bool {
+	for key, q := range o.queue {
+		if key.code == code && q.pending() {
+			return true
+		}
 	}
-	o.mail[subject{l.Subscriber, l.Code, l.Country}] = l
-}
-
-// add adds a history entry to the subscriber's queued delivery for its key. If again is true, the delivery starts
-// again from that entry even if the subscriber has received the entry before.
-func (o *outbox) add(listener string, line tasks.HistoryEntry, at time.Time, again bool) {
-	l, found := o.mail[subject{listener, line.Code, ""}]
-	if !found {
-		l = letter{QueuedDelivery: tasks.QueuedDelivery{Subscriber: listener, Code: line.Code, DeliveredSeq: line.Seq - 1, Since: at, DueAt: at}}
-	}
-	l.LastSeq = max(l.LastSeq, line.Seq)
-	if again {
-		l.DeliveredSeq, l.DeliveredEvent, l.Attempts, l.Since, l.DueAt = min(l.DeliveredSeq, line.Seq-1), 0, 0, at, at
-		l.Lease, l.leased = "", time.Time{}
-	}
-	o.put(l)
+	return slices.ContainsFunc(o.unrouted, func(e tasks.HistoryEntry) bool { return e.Code == code })
 }
 
 // Subscribe implements [tasks.Outbox].
 func (s *Store) Subscribe(_ context.Context, names []string, ttl time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.outbox.listeners == nil {
-		s.outbox.listeners = map[string]tasks.Subscriber{}
+	if s.outbox.subscribers == nil {
+		s.outbox.subscribers = map[string]tasks.Subscriber{}
 	}
-	now := s.clock()
+	now := s.now()
 	for _, name := range names {
-		l := s.outbox.listeners[name]
-		l.Name, l.ExpiresAt = name, now.Add(ttl)
-		s.outbox.listeners[name] = l
+		subscriber := s.outbox.subscribers[name]
+		subscriber.Name, subscriber.ExpiresAt = name, now.Add(ttl)
+		s.outbox.subscribers[name] = subscriber
 	}
-	maps.DeleteFunc(s.outbox.listeners, func(_ string, l tasks.Subscriber) bool { return !l.ExpiresAt.After(now) })
-	maps.DeleteFunc(s.outbox.mail, func(about subject, _ letter) bool {
-		_, listens := s.outbox.listeners[about.listener]
-		return !listens
+	maps.DeleteFunc(s.outbox.subscribers, func(_ string, s tasks.Subscriber) bool { return !s.ExpiresAt.After(now) })
+	maps.DeleteFunc(s.outbox.queue, func(key deliveryKey, _ queued) bool {
+		_, found := s.outbox.subscribers[key.subscriber]
+		return !found
 	})
 	s.outbox.deliveries = slices.DeleteFunc(s.outbox.deliveries, func(d tasks.Delivery) bool { return !d.At.After(now.Add(-ttl)) })
 	return nil
@@ -125,12 +116,12 @@ func (s *Store) Subscribe(_ context.Context, names []string, ttl time.Duration) 
 func (s *Store) Resume(_ context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l, found := s.outbox.listeners[name]
+	subscriber, found := s.outbox.subscribers[name]
 	if !found {
 		return tasks.ErrNoSubscriber
 	}
-	l.Disabled = time.Time{}
-	s.outbox.listeners[name] = l
+	subscriber.Disabled = time.Time{}
+	s.outbox.subscribers[name] = subscriber
 	return nil
 }
 
@@ -138,11 +129,11 @@ func (s *Store) Resume(_ context.Context, name string) error {
 func (s *Store) Unsubscribe(_ context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, found := s.outbox.listeners[name]; !found {
+	if _, found := s.outbox.subscribers[name]; !found {
 		return tasks.ErrNoSubscriber
 	}
-	delete(s.outbox.listeners, name)
-	maps.DeleteFunc(s.outbox.mail, func(about subject, _ letter) bool { return about.listener == name })
+	delete(s.outbox.subscribers, name)
+	maps.DeleteFunc(s.outbox.queue, func(key deliveryKey, _ queued) bool { return key.subscriber == name })
 	return nil
 }
 
@@ -151,29 +142,29 @@ func (s *Store) Subscribers(context.Context) ([]tasks.Subscriber, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []tasks.Subscriber
-	for _, name := range s.outbox.heard(s.clock()) {
-		who := s.outbox.listeners[name]
-		for about, l := range s.outbox.mail {
-			if about.listener != name || !l.pending() {
+	for _, name := range s.outbox.subscribersAt(s.now()) {
+		subscriber := s.outbox.subscribers[name]
+		for key, q := range s.outbox.queue {
+			if key.subscriber != name || !q.pending() {
 				continue
 			}
-			who.Waiting++
-			if who.Since.IsZero() || l.Since.Before(who.Since) {
-				who.Since = l.Since
+			subscriber.Waiting++
+			if subscriber.Since.IsZero() || q.Since.Before(subscriber.Since) {
+				subscriber.Since = q.Since
 			}
 		}
-		all = append(all, who)
+		all = append(all, subscriber)
 	}
 	return all, nil
 }
 
 // Deliveries implements [tasks.Outbox].
-func (s *Store) Deliveries(_ context.Context, listener, event string, before int64, n int) ([]tasks.Delivery, error) {
+func (s *Store) Deliveries(_ context.Context, subscriber, event string, before int64, n int) ([]tasks.Delivery, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []tasks.Delivery
 	for _, d := range s.outbox.deliveries {
-		if cmp.Or(listener, d.Subscriber) == d.Subscriber && cmp.Or(event, d.Event) == d.Event && (before == 0 || d.Seq < before) {
+		if cmp.Or(subscriber, d.Subscriber) == d.Subscriber && cmp.Or(event, d.Event) == d.Event && (before == 0 || d.Seq < before) {
 			all = append(all, d)
 		}
 	}

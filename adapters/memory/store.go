@@ -14,34 +14,34 @@ import (
 
 // A Store keeps everything under one lock. Any number of goroutines may use it simultaneously.
 type Store struct {
-	now func() time.Time
+	clock func() time.Time
 
 	mu      sync.Mutex
 	keys    map[keys.Code]keys.Key
 	tasks   map[string]tasks.Task
 	plans   map[string]stock.Plan
-	seq     int64 // of the newest plan
+	planSeq int64 // the Seq of the newest plan
 	history map[keys.Code][]tasks.Event
-	known   map[done]bool
+	applied map[changeKey]bool
 	batches map[string][]keys.Code
 	outbox  outbox
 }
 
-// done identifies a change that was made.
-type done struct {
+// A changeKey identifies a change.
+type changeKey struct {
 	code keys.Code
 	id   string
 }
 
-// New returns an empty store. now is its clock, such as [time.Now]; the store truncates times to the microsecond.
-func New(now func() time.Time) *Store {
+// New returns an empty store. Its clock can be [time.Now]; the store truncates times to the microsecond.
+func New(clock func() time.Time) *Store {
 	return &Store{
-		now:     now,
+		clock:   clock,
 		keys:    map[keys.Code]keys.Key{},
 		tasks:   map[string]tasks.Task{},
 		plans:   map[string]stock.Plan{},
 		history: map[keys.Code][]tasks.Event{},
-		known:   map[done]bool{},
+		applied: map[changeKey]bool{},
 		batches: map[string][]keys.Code{},
 	}
 }
@@ -58,11 +58,11 @@ func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snaps
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	views := make([]tasks.Snapshot, len(codes))
+	snapshots := make([]tasks.Snapshot, len(codes))
 	for i, code := range codes {
-		views[i] = s.view(s.keys[code], s.keys[code].Task)
+		snapshots[i] = s.snapshot(s.keys[code], s.keys[code].Task)
 	}
-	return views, nil
+	return snapshots, nil
 }
 
 // Find implements [tasks.Store].
@@ -79,9 +79,9 @@ func (s *Store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error)
 	return found, nil
 }
 
-// view returns a snapshot of a key with a task. The task is a copy, so that callers cannot change the store.
-func (s *Store) view(key keys.Key, id string) tasks.Snapshot {
-	v := tasks.Snapshot{At: s.clock(), Key: key}
+// snapshot returns a snapshot of a key with a task. The task is a copy, so that callers cannot change the store.
+func (s *Store) snapshot(key keys.Key, id string) tasks.Snapshot {
+	v := tasks.Snapshot{At: s.now(), Key: key}
 	if t, found := s.tasks[id]; found {
 		t.Faulty, t.Sealed = slices.Clone(t.Faulty), slices.Clone(t.Sealed)
 		v.Task = &t
@@ -89,8 +89,8 @@ func (s *Store) view(key keys.Key, id string) tasks.Snapshot {
 	return v
 }
 
-// clock returns the current time as databases store it: in UTC, to the microsecond.
-func (s *Store) clock() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
+// now returns the current time as databases store it: in UTC, to the microsecond.
+func (s *Store) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
 
 // Stock implements [tasks.Store].
 func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) {
@@ -99,10 +99,11 @@ func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return stock.Levels(s.clock(), s.inOrder()), nil
+	return stock.Levels(s.now(), s.plansInOrder()), nil
 }
 
-func (s *Store) inOrder() []stock.Plan {
+// plansInOrder returns all plans in the order of their creation.
+func (s *Store) plansInOrder() []stock.Plan {
 	all := make([]stock.Plan, 0, len(s.plans))
 	for _, p := range s.plans {
 		all = append(all, p)

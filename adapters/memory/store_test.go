@@ -1,15 +1,55 @@
 package memory_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/adapters/storetest"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 func open(testing.TB) storetest.Store { return memory.New(storetest.Clock()) }
 
 func TestStore(t *testing.T) { storetest.Run(t, open) }
 
-// TestCompare compares the model with itself, which shows that the histories depend on nothing else.
+func TestOutbox(t *testing.T) {
+	storetest.RunOutbox(t, func(t testing.TB) storetest.OutboxStore { return open(t).(storetest.OutboxStore) })
+}
+
+func TestArchive(t *testing.T) {
+	storetest.RunArchive(t, func(t testing.TB) storetest.ArchiveStore { return open(t).(storetest.ArchiveStore) })
+}
+
+func TestStats(t *testing.T) {
+	storetest.RunStats(t, func(t testing.TB) storetest.StatsStore { return open(t).(storetest.StatsStore) })
+}
+
+// TestCompare compares the store with itself, which shows that the histories depend on nothing else.
 func TestCompare(t *testing.T) { storetest.Compare(t, open, open) }
+
+// This example adds a plan and a key, and reads both.
+func Example() {
+	ctx, store := context.Background(), memory.New(time.Now)
+	err := store.EditPlans(ctx, []stock.PlanEdit{{ID: "elm", Country: new(stock.Country("US")), Size: new(6)}})
+	fmt.Println(err)
+
+	order := tasks.ImportBatch{ID: "order-1", Type: tasks.EventIssued}
+	key := keys.Key{Code: "SOLD-1", Status: keys.Active}
+	err = store.ImportKeys(ctx, order, func(yield func(keys.Key, error) bool) { yield(key, nil) })
+	fmt.Println(err)
+
+	snapshots, err := store.Snapshots(ctx, []keys.Code{"SOLD-1", "SOLD-2"})
+	fmt.Println(snapshots[0].Key.Status, snapshots[1].Key.Exists(), err)
+	levels, err := store.Stock(ctx)
+	fmt.Println(levels[0].Country, levels[0].Free, err)
+	// Output:
+	// <nil>
+	// <nil>
+	// active false <nil>
+	// US 6 <nil>
+}

@@ -3,9 +3,11 @@ package storetest
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // sizes are the batch sizes that are measured: one caller, a few callers, many callers.
@@ -22,7 +24,7 @@ var sizes = []int{1, 16, 256}
 func Bench(b *testing.B, open Open) {
 	for _, size := range sizes {
 		b.Run(fmt.Sprint("find/", size), func(b *testing.B) { benchFind(newBench(b, open, size)) })
-		b.Run(fmt.Sprint("view/", size), func(b *testing.B) { benchView(newBench(b, open, size)) })
+		b.Run(fmt.Sprint("snapshots/", size), func(b *testing.B) { benchSnapshots(newBench(b, open, size)) })
 		b.Run(fmt.Sprint("accept/", size), func(b *testing.B) { benchAccept(newBench(b, open, size)) })
 		b.Run(fmt.Sprint("lease+settle/", size), func(b *testing.B) { benchWork(newBench(b, open, size)) })
 	}
@@ -87,7 +89,7 @@ func benchFind(n *bench) {
 	n.report("keys")
 }
 
-func benchView(n *bench) {
+func benchSnapshots(n *bench) {
 	for n.b.Loop() {
 		if _, err := n.Snapshots(n.ctx, n.batch()); err != nil {
 			n.b.Fatal(err)
@@ -102,9 +104,9 @@ func benchAccept(n *bench) {
 		n.b.StopTimer()
 		changes := n.upgrades()
 		n.b.StartTimer()
-		n.all(changes)
+		n.applyAll(changes)
 		n.b.StopTimer()
-		n.all(n.ends(n.leased()))
+		n.applyAll(n.ends(n.leaseBatch()))
 		n.b.StartTimer()
 	}
 	n.report("upgrades")
@@ -113,9 +115,9 @@ func benchAccept(n *bench) {
 func benchWork(n *bench) {
 	for n.b.Loop() {
 		n.b.StopTimer()
-		n.all(n.upgrades())
+		n.applyAll(n.upgrades())
 		n.b.StartTimer()
-		n.all(n.ends(n.leased()))
+		n.applyAll(n.ends(n.leaseBatch()))
 	}
 	n.report("tasks")
 }
@@ -127,4 +129,52 @@ func benchStock(n *bench) {
 		}
 	}
 	n.report("calls")
+}
+
+// upgrades returns the changes that accept an upgrade of each key of the next batch.
+func (n *bench) upgrades() []tasks.Change {
+	n.Helper()
+	snapshots, err := n.Snapshots(n.ctx, n.batch())
+	n.must(err)
+	changes := make([]tasks.Change, len(snapshots))
+	for i, v := range snapshots {
+		c, err := n.rules.Accept(v, tasks.Request{
+			Kind: tasks.Upgrade, Code: v.Key.Code, Country: "US",
+			Account: tasks.Account{Login: tasks.NewSecret("a@example.com"), Password: tasks.NewSecret("long enough, 1")},
+		}, id(), false)
+		n.must(err)
+		c.Task.Sealed = []byte("\x00sealed " + c.Task.ID)
+		changes[i] = c
+	}
+	return changes
+}
+
+// leaseBatch leases a batch of tasks.
+func (n *bench) leaseBatch() []tasks.Snapshot {
+	n.Helper()
+	snapshots, err := n.Lease(n.ctx, "worker", n.size, time.Hour)
+	n.must(err)
+	if len(snapshots) != n.size {
+		n.Fatalf("leased %d tasks, want %d", len(snapshots), n.size)
+	}
+	return snapshots
+}
+
+// ends returns the changes that end tasks with an outcome after which their keys can be used again.
+func (n *bench) ends(snapshots []tasks.Snapshot) []tasks.Change {
+	changes := make([]tasks.Change, len(snapshots))
+	for i, v := range snapshots {
+		changes[i] = n.settle(v, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.WrongAddress}, false)
+	}
+	return changes
+}
+
+// applyAll applies changes, and fails if one of them is not made.
+func (n *bench) applyAll(changes []tasks.Change) {
+	n.Helper()
+	errs, err := n.Apply(n.ctx, changes)
+	n.must(err)
+	for _, err := range errs {
+		n.must(err)
+	}
 }

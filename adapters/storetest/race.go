@@ -13,15 +13,15 @@ import (
 )
 
 var raceCases = []testCase{
-	{"Race/of many for one key one wins", raceKey},
-	{"Race/of many for few slots just so many win", raceSlots},
-	{"Race/many lease each task once, and all together", raceLeases},
+	{"Race/of many upgrades of a key, one is applied", raceKey},
+	{"Race/of many upgrades, one for each slot is applied", raceSlots},
+	{"Race/workers lease each task once", raceLeases},
 	{"Race/workers end each task once", raceWorkers},
-	{"Race/of many imports of one batch one wins", raceBatch},
+	{"Race/of many imports of a batch, one is applied", raceBatch},
 }
 
-// together runs do in n goroutines and waits for them.
-func together(n int, do func(i int)) {
+// runParallel runs do in n goroutines and waits for them.
+func runParallel(n int, do func(i int)) {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() { do(i) })
@@ -37,7 +37,7 @@ func raceKey(f fixture) {
 		changes[i] = f.decide(tasks.Upgrade, "K", "US", false)
 	}
 	var won atomic.Int64
-	together(len(changes), func(i int) {
+	runParallel(len(changes), func(i int) {
 		errs, err := f.Apply(f.ctx, changes[i:i+1])
 		switch {
 		case err != nil:
@@ -67,7 +67,7 @@ func raceSlots(f fixture) {
 		changes[i] = f.decide(tasks.Upgrade, code, "US", false)
 	}
 	var won atomic.Int64
-	together(clients/3, func(i int) {
+	runParallel(clients/3, func(i int) {
 		errs, err := f.Apply(f.ctx, changes[3*i:3*i+3])
 		if err != nil {
 			f.Error(err)
@@ -96,14 +96,14 @@ func raceLeases(f fixture) {
 	}
 	var leased [leasers][]tasks.Snapshot
 	var all atomic.Int64
-	together(leasers, func(i int) {
+	runParallel(leasers, func(i int) {
 		for all.Load() < n && !f.Failed() {
-			views, err := f.Lease(f.ctx, fmt.Sprint("worker", i), 4, ttl)
+			snapshots, err := f.Lease(f.ctx, fmt.Sprint("worker", i), 4, ttl)
 			if err != nil {
 				f.Error(err)
 			}
-			leased[i] = append(leased[i], views...)
-			all.Add(int64(len(views)))
+			leased[i] = append(leased[i], snapshots...)
+			all.Add(int64(len(snapshots)))
 		}
 	})
 	had := map[keys.Code]int64{}
@@ -114,7 +114,7 @@ func raceLeases(f fixture) {
 	for code, fences := range had {
 		f.want("leases of "+string(code), fences, 1)
 	}
-	f.want("left", f.none(), true)
+	f.want("left", f.leasesNothing(), true)
 }
 
 func raceWorkers(f fixture) {
@@ -127,14 +127,14 @@ func raceWorkers(f fixture) {
 		f.accept(tasks.Upgrade, keys.Code(fmt.Sprintf("K%02d", i)), "US")
 	}
 	var ended atomic.Int64
-	together(4, func(i int) {
+	runParallel(4, func(i int) {
 		for ended.Load() < n && !f.Failed() {
-			views, err := f.Lease(f.ctx, fmt.Sprint("worker", i), 3, ttl)
+			snapshots, err := f.Lease(f.ctx, fmt.Sprint("worker", i), 3, ttl)
 			if err != nil {
 				f.Error(err)
 				return
 			}
-			for _, v := range views {
+			for _, v := range snapshots {
 				c := f.settle(v, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}, false)
 				errs, err := f.Apply(f.ctx, []tasks.Change{c})
 				if err := errors.Join(append(errs, err)...); err != nil {
@@ -150,7 +150,7 @@ func raceWorkers(f fixture) {
 func raceBatch(f fixture) {
 	b := tasks.ImportBatch{ID: id(), Type: tasks.EventIssued}
 	var won atomic.Int64
-	together(8, func(i int) {
+	runParallel(8, func(i int) {
 		all := make([]keys.Key, 50)
 		for n := range all {
 			all[n] = keys.Key{Code: keys.Code(fmt.Sprintf("%d-%02d", i, n)), Status: keys.Active}

@@ -30,13 +30,13 @@ type Open func(t testing.TB) Store
 // Clock returns a clock for a store under test. The clock of this machine may show the same microsecond twice, so
 // Clock adds 10 microseconds more at each call.
 func Clock() func() time.Time {
-	var looks atomic.Int64
-	return func() time.Time { return time.Now().Add(time.Duration(looks.Add(1)) * 10 * time.Microsecond) }
+	var calls atomic.Int64
+	return func() time.Time { return time.Now().Add(time.Duration(calls.Add(1)) * 10 * time.Microsecond) }
 }
 
 // Run tests whether the stores that open makes keep the contract of [tasks.Store] and [tasks.AdminStore].
 func Run(t *testing.T, open Open) {
-	cases := slices.Concat(viewCases, applyCases, settleCases, leaseCases, officeCases, queueCases, raceCases)
+	cases := slices.Concat(snapshotCases, applyCases, settleCases, leaseCases, adminCases, statsCases, raceCases)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { c.run(newFixture(t, open(t))) })
 	}
@@ -62,10 +62,10 @@ func newFixture(t testing.TB, s Store) fixture {
 	return fixture{t, s, t.Context(), rules}
 }
 
-var minted atomic.Int64
+var ids atomic.Int64
 
 // id returns a new id for a task or a change.
-func id() string { return fmt.Sprintf("id%06d", minted.Add(1)) }
+func id() string { return fmt.Sprintf("id%06d", ids.Add(1)) }
 
 // ttl is the duration of a lease that outlives every test.
 const ttl = time.Hour
@@ -93,11 +93,11 @@ func (f fixture) issue(codes ...keys.Code) {
 	for i, code := range codes {
 		all[i] = keys.Key{Code: code, Status: keys.Active}
 	}
-	f.must(f.bring(all...))
+	f.must(f.importKeys(all...))
 }
 
-// bring imports keys as they are, in a new batch.
-func (f fixture) bring(all ...keys.Key) error {
+// importKeys imports keys as they are, in a new batch.
+func (f fixture) importKeys(all ...keys.Key) error {
 	return f.batch(tasks.ImportBatch{ID: id(), Type: tasks.EventImported}, all...)
 }
 
@@ -119,18 +119,18 @@ func (f fixture) plan(id string, country stock.Country, size int) {
 	f.must(f.EditPlans(f.ctx, []stock.PlanEdit{{ID: id, Country: &country, Size: &size, Address: &address, Invite: &invite}}))
 }
 
-// view reads one key.
-func (f fixture) view(code keys.Code) tasks.Snapshot {
+// snapshot reads one key.
+func (f fixture) snapshot(code keys.Code) tasks.Snapshot {
 	f.Helper()
-	views, err := f.Snapshots(f.ctx, []keys.Code{code})
+	snapshots, err := f.Snapshots(f.ctx, []keys.Code{code})
 	f.must(err)
-	return views[0]
+	return snapshots[0]
 }
 
 // decide returns the change that accepts a task, with a sealed account.
 func (f fixture) decide(kind tasks.Kind, code keys.Code, country string, empty bool) tasks.Change {
 	f.Helper()
-	c, err := f.rules.Accept(f.view(code), tasks.Request{
+	c, err := f.rules.Accept(f.snapshot(code), tasks.Request{
 		Kind: kind, Code: code, Country: country,
 		Account: tasks.Account{Login: tasks.NewSecret("a@example.com"), Password: tasks.NewSecret("long enough, 1")},
 	}, id(), empty)
@@ -145,7 +145,7 @@ func (f fixture) decide(kind tasks.Kind, code keys.Code, country string, empty b
 func (f fixture) accept(kind tasks.Kind, code keys.Code, country string) tasks.Task {
 	f.Helper()
 	f.must(f.apply(f.decide(kind, code, country, false)))
-	return *f.view(code).Task
+	return *f.snapshot(code).Task
 }
 
 // apply makes one change.
@@ -159,12 +159,12 @@ func (f fixture) apply(c tasks.Change) error {
 // lease leases the only due task.
 func (f fixture) lease() tasks.Snapshot {
 	f.Helper()
-	views, err := f.Lease(f.ctx, "worker", 10, ttl)
+	snapshots, err := f.Lease(f.ctx, "worker", 10, ttl)
 	f.must(err)
-	if len(views) != 1 {
-		f.Fatalf("leased %d tasks, want 1", len(views))
+	if len(snapshots) != 1 {
+		f.Fatalf("leased %d tasks, want 1", len(snapshots))
 	}
-	return views[0]
+	return snapshots[0]
 }
 
 // settle returns the change that settles the snapshot's task with a connector result.
@@ -191,14 +191,14 @@ func (f fixture) slots(id string) string {
 	return fmt.Sprintf("%d/%d/%d/%d", p.Free(), p.Held, p.Spent, p.Suspect)
 }
 
-// story returns the history of a key as type:plan:from>to, separated by spaces.
-func (f fixture) story(code keys.Code) string {
+// history returns the history of a key as type:plan:from>to, separated by spaces.
+func (f fixture) history(code keys.Code) string {
 	f.Helper()
 	events, err := f.History(f.ctx, code)
 	f.must(err)
-	var lines []string
+	var entries []string
 	for _, e := range events {
-		lines = append(lines, fmt.Sprintf("%s:%s:%s>%s", e.Type, e.Plan, e.From, e.To))
+		entries = append(entries, fmt.Sprintf("%s:%s:%s>%s", e.Type, e.Plan, e.From, e.To))
 	}
-	return strings.Join(lines, " ")
+	return strings.Join(entries, " ")
 }

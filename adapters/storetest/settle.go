@@ -9,16 +9,16 @@ import (
 )
 
 var settleCases = []testCase{
-	{"Settle/success spends the slot", settleSuccess},
-	{"Settle/another outcome gives it back", settleFailure},
-	{"Settle/asked again later", settleAgain},
-	{"Settle/a faulty plan is left for another", settleNextPlan},
+	{"Settle/success consumes the slot", settleSuccess},
+	{"Settle/another outcome releases the slot", settleFailure},
+	{"Settle/a retry", settleRetry},
+	{"Settle/a faulty plan is replaced by another one", settleNextPlan},
 	{"Settle/no other plan is left", settleNoPlan},
 	{"Settle/suspect, then resolved", settleSuspect},
 	{"Settle/spent, then released", settleReleased},
 	{"Settle/a renew holds no slot", settleRenew},
-	{"Settle/known although the lease is gone", settleKnown},
-	{"Settle/one that has ended meanwhile is not settled again", settleEnded},
+	{"Settle/a repeated change is applied although its lease was lost", settleRepeated},
+	{"Settle/an ended task is not settled again", settleEnded},
 }
 
 func settleSuccess(f fixture) {
@@ -27,7 +27,7 @@ func settleSuccess(f fixture) {
 	f.accept(tasks.Upgrade, "K", "US")
 	v := f.lease()
 	f.must(f.apply(f.settle(v, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success, Username: "u"}, false)))
-	got := f.view("K")
+	got := f.snapshot("K")
 	f.want("status", got.Key.Status, keys.Success)
 	f.want("account", got.Key.Username+","+got.Key.VerifyAddress, "u,p street")
 	f.want("used", got.Key.UsedDate.IsZero(), false)
@@ -35,7 +35,7 @@ func settleSuccess(f fixture) {
 	f.want("lease", got.Task.LeasedUntil.IsZero(), true)
 	f.want("slot", got.Task.Slot, stock.Spent)
 	f.want("slots", f.slots("p"), "0/0/1/0")
-	f.want("story", f.story("K"), "imported::> accepted:p:free>held ended:p:held>spent")
+	f.want("history", f.history("K"), "imported::> accepted:p:free>held ended:p:held>spent")
 }
 
 func settleFailure(f fixture) {
@@ -44,12 +44,12 @@ func settleFailure(f fixture) {
 	for range 2 {
 		f.accept(tasks.Upgrade, "K", "US")
 		f.end(f.lease(), tasks.AccountLocked)
-		f.want("message", f.view("K").Key.Message, tasks.AccountLocked.Message(tasks.Upgrade))
+		f.want("message", f.snapshot("K").Key.Message, tasks.AccountLocked.Message(tasks.Upgrade))
 		f.want("slots", f.slots("p"), "1/0/0/0")
 	}
 }
 
-func settleAgain(f fixture) {
+func settleRetry(f fixture) {
 	f.issue("K")
 	f.plan("p", "US", 1)
 	f.accept(tasks.Upgrade, "K", "US")
@@ -57,11 +57,11 @@ func settleAgain(f fixture) {
 	f.must(f.apply(f.settle(v, tasks.ConnectorResult{Effect: tasks.Unknown, Note: "cut"}, false)))
 	again := f.lease()
 	f.want("fence", again.Task.Fence, v.Task.Fence+1)
-	f.want("tries", again.Task.CountedAttempts, 1)
-	f.want("doubt", again.Task.InDoubt, true)
-	f.want("lost", again.Task.LostLeases, 0)
+	f.want("attempts", again.Task.CountedAttempts, 1)
+	f.want("in doubt", again.Task.InDoubt, true)
+	f.want("lost leases", again.Task.LostLeases, 0)
 	f.want("sealed", string(again.Task.Sealed), string(v.Task.Sealed))
-	f.want("first asked", again.Task.FirstAttempt, v.At)
+	f.want("first attempt", again.Task.FirstAttempt, v.At)
 	events, err := f.History(f.ctx, "K")
 	f.must(err)
 	f.want("note", events[2].Note, "cut")
@@ -79,7 +79,7 @@ func settleNextPlan(f fixture) {
 	f.want("ordinal", v.Task.Ordinal, 2)
 	f.want("slots", f.slots("p")+" "+f.slots("q"), "2/0/0/0 0/1/0/0")
 	f.want("another", f.apply(f.decide(tasks.Upgrade, "L", "US", false)), stock.ErrOutOfStock)
-	f.want("story", f.story("K"), "imported::> accepted:p:free>held moved:p:held>free claimed:q:free>held")
+	f.want("history", f.history("K"), "imported::> accepted:p:free>held moved:p:held>free claimed:q:free>held")
 	f.plan("p", "US", 2) // back in stock
 	f.must(f.apply(f.decide(tasks.Upgrade, "L", "US", false)))
 }
@@ -88,11 +88,11 @@ func settleNoPlan(f fixture) {
 	f.issue("K")
 	f.plan("p", "US", 2)
 	f.accept(tasks.Upgrade, "K", "US")
-	v, answer := f.lease(), tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.PlanInvalid}
-	f.want("verdict", f.apply(f.settle(v, answer, false)), stock.ErrOutOfStock)
+	v, result := f.lease(), tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.PlanInvalid}
+	f.want("verdict", f.apply(f.settle(v, result, false)), stock.ErrOutOfStock)
 	f.want("slots", f.slots("p"), "1/1/0/0")
-	f.must(f.apply(f.settle(v, answer, true)))
-	f.want("message", f.view("K").Key.Message, tasks.PlanInvalid.Message(tasks.Upgrade))
+	f.must(f.apply(f.settle(v, result, true)))
+	f.want("message", f.snapshot("K").Key.Message, tasks.PlanInvalid.Message(tasks.Upgrade))
 	f.want("slots", f.slots("p"), "2/0/0/0")
 }
 
@@ -103,13 +103,13 @@ func settleSuspect(f fixture) {
 	f.rules.Attempts = 1
 	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{}, false)))
 	f.want("slots", f.slots("p"), "0/0/0/1")
-	v, err := f.Task(f.ctx, f.view("K").Key.Task)
+	v, err := f.Task(f.ctx, f.snapshot("K").Key.Task)
 	f.must(err)
 	c, err := tasks.Resolve(v, tasks.Success, id())
 	f.must(err)
 	f.must(f.apply(c))
 	f.want("slots", f.slots("p"), "0/0/1/0")
-	f.want("status", f.view("K").Key.Status, keys.Success)
+	f.want("status", f.snapshot("K").Key.Status, keys.Success)
 }
 
 func settleReleased(f fixture) {
@@ -117,25 +117,25 @@ func settleReleased(f fixture) {
 	f.plan("p", "US", 1)
 	f.accept(tasks.Upgrade, "K", "US")
 	f.end(f.lease(), tasks.Success)
-	id1 := f.view("K").Key.Task
-	f.release(id1)
+	ended := f.snapshot("K").Key.Task
+	f.release(ended)
 	f.want("slots", f.slots("p"), "1/0/0/0")
-	f.want("slot", f.view("K").Task.Slot, stock.Free)
-	f.want("status", f.view("K").Key.Status, keys.Success)
-	f.want("story", f.story("K"), "imported::> accepted:p:free>held ended:p:held>spent released:p:spent>free")
-	v, err := f.Task(f.ctx, id1)
+	f.want("slot", f.snapshot("K").Task.Slot, stock.Free)
+	f.want("status", f.snapshot("K").Key.Status, keys.Success)
+	f.want("history", f.history("K"), "imported::> accepted:p:free>held ended:p:held>spent released:p:spent>free")
+	v, err := f.Task(f.ctx, ended)
 	f.must(err)
 	_, err = tasks.Release(v, id())
 	f.want("again", err, tasks.ErrNotSpent)
 	v.Task.Slot = stock.Spent // as if the slots were counted wrongly
 	c, err := tasks.Release(v, id())
 	f.must(err)
-	f.want("a plan that has none", errors.Is(f.apply(c), stock.ErrSlotState), true)
+	f.want("a plan without a consumed slot", errors.Is(f.apply(c), stock.ErrSlotState), true)
 	f.accept(tasks.Upgrade, "L", "US")
 	f.want("slots", f.slots("p"), "0/1/0/0")
 }
 
-// release gives the slot of a task back.
+// release releases the slot of a task. Then it repeats the change, and makes another release from the same snapshot.
 func (f fixture) release(task string) {
 	f.Helper()
 	v, err := f.Task(f.ctx, task)
@@ -146,22 +146,22 @@ func (f fixture) release(task string) {
 	f.must(f.apply(c))
 	c, err = tasks.Release(v, id())
 	f.must(err)
-	f.want("another at once", f.apply(c), tasks.ErrFenced)
+	f.want("another release", f.apply(c), tasks.ErrFenced)
 }
 
 func settleRenew(f fixture) {
-	f.must(f.bring(keys.Key{Code: "K", Status: keys.Success, Used: true, Username: "u"}))
+	f.must(f.importKeys(keys.Key{Code: "K", Status: keys.Success, Used: true, Username: "u"}))
 	f.accept(tasks.Renew, "K", "US")
 	f.end(f.lease(), tasks.StillPremium)
-	f.want("status", f.view("K").Key.Status, keys.Failed)
+	f.want("status", f.snapshot("K").Key.Status, keys.Failed)
 	f.accept(tasks.Renew, "K", "US")
 	f.end(f.lease(), tasks.Success)
-	f.want("status", f.view("K").Key.Status, keys.SuccessRenew)
-	f.want("message", f.view("K").Key.Message, "Key Renewed")
-	f.want("username", f.view("K").Key.Username, "")
+	f.want("status", f.snapshot("K").Key.Status, keys.SuccessRenew)
+	f.want("message", f.snapshot("K").Key.Message, "Key Renewed")
+	f.want("username", f.snapshot("K").Key.Username, "")
 }
 
-func settleKnown(f fixture) {
+func settleRepeated(f fixture) {
 	f.issue("K")
 	f.plan("p", "US", 1)
 	f.accept(tasks.Upgrade, "K", "US")
@@ -169,8 +169,8 @@ func settleKnown(f fixture) {
 	f.must(f.apply(c))
 	f.lease()
 	f.must(f.apply(c))
-	f.want("tries", f.view("K").Task.CountedAttempts, 1)
-	f.want("leased", f.view("K").Task.LeasedUntil.IsZero(), false)
+	f.want("attempts", f.snapshot("K").Task.CountedAttempts, 1)
+	f.want("leased", f.snapshot("K").Task.LeasedUntil.IsZero(), false)
 }
 
 func settleEnded(f fixture) {
@@ -181,5 +181,5 @@ func settleEnded(f fixture) {
 	f.end(v, tasks.Success)
 	f.want("verdict", f.apply(f.settle(v, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.WrongAddress}, false)), tasks.ErrFenced)
 	f.want("slots", f.slots("p"), "0/0/1/0")
-	f.want("status", f.view("K").Key.Status, keys.Success)
+	f.want("status", f.snapshot("K").Key.Status, keys.Success)
 }

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -26,7 +27,7 @@ func (s *store) ImportKeys(ctx context.Context, b tasks.ImportBatch, all iter.Se
 			} else if h.Keys[key.Code].Exists() {
 				return 0, tasks.RowError{Row: row, Err: tasks.ErrExists}
 			}
-			key.Version = 1
+			key.Version, key.Task, key.NextTaskAt = 1, "", time.Time{}
 			h.Keys[key.Code] = key
 			h.Batches[b.ID] = append(h.Batches[b.ID], key.Code)
 			h.History[key.Code] = append(h.History[key.Code], b.Event(now(), key.Code))

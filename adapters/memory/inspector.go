@@ -41,10 +41,10 @@ func (s *Store) Record(_ context.Context, code keys.Code) (tasks.Record, error) 
 }
 
 func (s *Store) record(code keys.Code) tasks.Record {
-	r := tasks.Record{At: s.clock(), Code: code, Key: s.keys[code], Events: slices.Clone(s.history[code])}
+	r := tasks.Record{At: s.now(), Code: code, Key: s.keys[code], Events: slices.Clone(s.history[code])}
 	for _, t := range s.tasks {
 		if t.Code == code {
-			r.Tasks = append(r.Tasks, *s.view(r.Key, t.ID).Task)
+			r.Tasks = append(r.Tasks, *s.snapshot(r.Key, t.ID).Task)
 		}
 	}
 	slices.SortFunc(r.Tasks, older)
@@ -55,33 +55,33 @@ func (s *Store) record(code keys.Code) tasks.Record {
 func (s *Store) PlanAudits(context.Context) ([]tasks.PlanAudit, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := s.tallies()
-	return slices.SortedFunc(maps.Values(all), func(x, y tasks.PlanAudit) int { return cmp.Compare(x.Plan.ID, y.Plan.ID) }), nil
+	return slices.SortedFunc(maps.Values(s.planAudits()), func(x, y tasks.PlanAudit) int { return cmp.Compare(x.Plan.ID, y.Plan.ID) }), nil
 }
 
-func (s *Store) tallies() map[string]tasks.PlanAudit {
+// planAudits counts the slots of each plan in three ways: in the plan, in the tasks and in the history.
+func (s *Store) planAudits() map[string]tasks.PlanAudit {
 	all := map[string]tasks.PlanAudit{}
 	for id, p := range s.plans {
-		all[id] = tasks.PlanAudit{At: s.clock(), Plan: p}
+		all[id] = tasks.PlanAudit{At: s.now(), Plan: p}
 	}
-	of := func(id string, from, to stock.State, count func(*tasks.PlanAudit) *stock.SlotCounts) {
+	count := func(id string, from, to stock.State, counts func(*tasks.PlanAudit) *stock.SlotCounts) {
 		if from == to {
 			return
 		}
-		t, found := all[id]
+		audit, found := all[id]
 		if !found {
-			t = tasks.PlanAudit{At: s.clock(), Plan: stock.Plan{ID: id}}
+			audit = tasks.PlanAudit{At: s.now(), Plan: stock.Plan{ID: id}}
 		}
-		c := count(&t)
+		c := counts(&audit)
 		*c = c.Transfer(from, to, 1)
-		all[id] = t
+		all[id] = audit
 	}
 	for _, t := range s.tasks {
-		of(t.Plan.ID, "", t.Slot, func(t *tasks.PlanAudit) *stock.SlotCounts { return &t.Tasks })
+		count(t.Plan.ID, "", t.Slot, func(a *tasks.PlanAudit) *stock.SlotCounts { return &a.Tasks })
 	}
 	for _, events := range s.history {
 		for _, e := range events {
-			of(e.Plan, e.From, e.To, func(t *tasks.PlanAudit) *stock.SlotCounts { return &t.Moves })
+			count(e.Plan, e.From, e.To, func(a *tasks.PlanAudit) *stock.SlotCounts { return &a.Moves })
 		}
 	}
 	return all
@@ -91,7 +91,7 @@ func (s *Store) tallies() map[string]tasks.PlanAudit {
 func (s *Store) FixCounters(_ context.Context, c tasks.CounterFix) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	plan, err := c.Apply(s.tallies()[c.Event.Plan])
+	plan, err := c.Apply(s.planAudits()[c.Event.Plan])
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -14,7 +15,7 @@ import (
 
 // ImportKeys implements [tasks.AdminStore].
 func (s *Store) ImportKeys(_ context.Context, b tasks.ImportBatch, all iter.Seq2[keys.Key, error]) error {
-	fresh := map[keys.Code]keys.Key{}
+	imported := map[keys.Code]keys.Key{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.batches[b.ID]; known {
@@ -26,16 +27,16 @@ func (s *Store) ImportKeys(_ context.Context, b tasks.ImportBatch, all iter.Seq2
 		if err != nil {
 			return err
 		}
-		if _, twice := fresh[key.Code]; twice || s.keys[key.Code].Exists() {
+		if _, twice := imported[key.Code]; twice || s.keys[key.Code].Exists() {
 			return tasks.RowError{Row: row, Err: tasks.ErrExists}
 		}
-		key.Version = 1
-		fresh[key.Code] = key
+		key.Version, key.Task, key.NextTaskAt = 1, "", time.Time{}
+		imported[key.Code] = key
 	}
-	s.batches[b.ID] = slices.Sorted(maps.Keys(fresh))
-	for code, key := range fresh {
+	s.batches[b.ID] = slices.Sorted(maps.Keys(imported))
+	for code, key := range imported {
 		s.keys[code] = key
-		event := b.Event(s.clock(), code)
+		event := b.Event(s.now(), code)
 		s.history[code] = append(s.history[code], event)
 		s.outbox.write(b.ID, event.At, event)
 	}
@@ -57,7 +58,7 @@ func (s *Store) Batch(_ context.Context, id string) ([]keys.Key, error) {
 func (s *Store) EditPlans(_ context.Context, edits []stock.PlanEdit) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	plans, seq := maps.Clone(s.plans), s.seq
+	plans, seq := maps.Clone(s.plans), s.planSeq
 	for i, e := range edits {
 		p, err := e.Apply(plans[e.ID])
 		if err != nil {
@@ -69,7 +70,7 @@ func (s *Store) EditPlans(_ context.Context, edits []stock.PlanEdit) error {
 		}
 		plans[p.ID] = p
 	}
-	s.plans, s.seq = plans, seq
+	s.plans, s.planSeq = plans, seq
 	return nil
 }
 
@@ -77,13 +78,13 @@ func (s *Store) EditPlans(_ context.Context, edits []stock.PlanEdit) error {
 func (s *Store) Keys(_ context.Context, after keys.Code, n int) ([]tasks.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var views []tasks.Snapshot
+	var snapshots []tasks.Snapshot
 	for _, code := range slices.Sorted(maps.Keys(s.keys)) {
-		if code > after && len(views) < n {
-			views = append(views, s.view(s.keys[code], s.keys[code].Task))
+		if code > after && len(snapshots) < n {
+			snapshots = append(snapshots, s.snapshot(s.keys[code], s.keys[code].Task))
 		}
 	}
-	return views, nil
+	return snapshots, nil
 }
 
 // Plans implements [tasks.AdminStore].
@@ -91,7 +92,7 @@ func (s *Store) Plans(_ context.Context, after int64, n int) ([]stock.Plan, erro
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var page []stock.Plan
-	for _, p := range s.inOrder() {
+	for _, p := range s.plansInOrder() {
 		if p.Seq > after && len(page) < n {
 			page = append(page, p)
 		}
@@ -103,13 +104,13 @@ func (s *Store) Plans(_ context.Context, after int64, n int) ([]stock.Plan, erro
 func (s *Store) Tasks(_ context.Context, filter tasks.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var views []tasks.Snapshot
+	var snapshots []tasks.Snapshot
 	for _, t := range slices.SortedFunc(maps.Values(s.tasks), older) {
-		if older(t, after) > 0 && filter.Match(t) && len(views) < n {
-			views = append(views, s.view(s.keys[t.Code], t.ID))
+		if older(t, after) > 0 && filter.Match(t) && len(snapshots) < n {
+			snapshots = append(snapshots, s.snapshot(s.keys[t.Code], t.ID))
 		}
 	}
-	return views, nil
+	return snapshots, nil
 }
 
 func older(x, y tasks.Task) int {
@@ -120,7 +121,7 @@ func older(x, y tasks.Task) int {
 func (s *Store) Task(_ context.Context, id string) (tasks.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.view(s.keys[s.tasks[id].Code], id), nil
+	return s.snapshot(s.keys[s.tasks[id].Code], id), nil
 }
 
 // History implements [tasks.AdminStore].
@@ -128,4 +129,39 @@ func (s *Store) History(_ context.Context, code keys.Code) ([]tasks.Event, error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.history[code]), nil
+}
+
+// QueueStats implements [tasks.AdminStore].
+func (s *Store) QueueStats(context.Context) (q tasks.QueueStats, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	for _, t := range s.tasks {
+		q = q.Add(t, now)
+	}
+	return q, nil
+}
+
+var _ tasks.TaskStats = (*Store)(nil)
+
+// CountByHour implements [tasks.TaskStats].
+func (s *Store) CountByHour(_ context.Context, from time.Time, n int) ([]tasks.HourCount, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sums := map[tasks.HourCount]int{}
+	for _, t := range s.tasks {
+		hour := int(t.CreatedAt.Sub(from) / time.Hour)
+		if !t.CreatedAt.Before(from) && hour < min(n, tasks.MaxHours) {
+			sums[tasks.HourCount{Hour: hour, Kind: t.Kind, Outcome: t.Outcome}]++
+		}
+	}
+	all := make([]tasks.HourCount, 0, len(sums))
+	for c, sum := range sums {
+		c.Tasks = sum
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(x, y tasks.HourCount) int {
+		return cmp.Or(cmp.Compare(x.Hour, y.Hour), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Outcome, y.Outcome))
+	})
+	return all, nil
 }

@@ -33,3 +33,14 @@ func TestBenchRuns(t *testing.T) {
 }
 
 func BenchmarkMemory(b *testing.B) { storetest.Bench(b, open) }
+
+// This is the whole test of a store. Its body is that of TestStore(t *testing.T) in the store's own package.
+func Example() {
+	testStore := func(t *testing.T) {
+		mine := func(testing.TB) storetest.Store { return memory.New(time.Now) }  // an empty store under test
+		model := func(testing.TB) storetest.Store { return memory.New(time.Now) } // an empty store to compare it with
+		t.Run("contract", func(t *testing.T) { storetest.Run(t, mine) })
+		t.Run("compare", func(t *testing.T) { storetest.Compare(t, model, mine) })
+	}
+	_ = testStore // go test runs it, an example cannot
+}

@@ -10,79 +10,88 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-var officeCases = []testCase{
-	{"ImportKeys/all or none", importKeys},
-	{"ImportKeys/a batch comes in once", importOnce},
-	{"ImportKeys/history tells of it", importHistory},
+var adminCases = []testCase{
+	{"ImportKeys/all or none", importAllOrNone},
+	{"ImportKeys/a batch is imported once", importBatchOnce},
+	{"ImportKeys/each key has a history entry", importHistory},
+	{"ImportKeys/the store sets its own fields", importOwnFields},
 	{"EditPlans/all or none", editPlans},
-	{"EditPlans/what is not said stays", editPlan},
+	{"EditPlans/omitted fields keep their values", editPlan},
 	{"Stock/by country", stockLevels},
 	{"Keys/pages", pageKeys},
 	{"Plans/pages", pagePlans},
 	{"Tasks/pages and filters", pageTasks},
 }
 
-func importKeys(f fixture) {
+func importAllOrNone(f fixture) {
 	f.issue("A")
-	fresh := func(code keys.Code) keys.Key { return keys.Key{Code: code, Status: keys.Active} }
+	unused := func(code keys.Code) keys.Key { return keys.Key{Code: code, Status: keys.Active} }
 	var row tasks.RowError
 	for _, all := range [][]keys.Key{
-		{fresh("B"), fresh("C"), fresh("A")},
-		{fresh("D"), fresh("E"), fresh("D")},
+		{unused("B"), unused("C"), unused("A")},
+		{unused("D"), unused("E"), unused("D")},
 	} {
-		err := f.bring(all...)
+		err := f.importKeys(all...)
 		if !errors.As(err, &row) || row.Row != 3 || !errors.Is(err, tasks.ErrExists) {
 			f.Fatalf("got %v", err)
 		}
 	}
-	torn := tasks.ImportBatch{ID: id(), Type: tasks.EventImported}
-	err := f.ImportKeys(f.ctx, torn, func(yield func(keys.Key, error) bool) {
-		_ = yield(fresh("F"), nil) && yield(keys.Key{}, errTorn)
+	failed := tasks.ImportBatch{ID: id(), Type: tasks.EventImported}
+	err := f.ImportKeys(f.ctx, failed, func(yield func(keys.Key, error) bool) {
+		_ = yield(unused("F"), nil) && yield(keys.Key{}, errSource)
 	})
-	f.want("fault", errors.Is(err, errTorn), true)
+	f.want("error of the sequence", errors.Is(err, errSource), true)
 	for _, code := range []keys.Code{"B", "C", "D", "E", "F"} {
-		f.want("stored", f.view(code).Key.Exists(), false)
+		f.want("stored", f.snapshot(code).Key.Exists(), false)
 	}
 	f.issue("B")
-	f.must(f.bring())
-	f.must(f.batch(torn, fresh("F"))) // because no key of the batch was imported
+	f.must(f.importKeys())
+	f.must(f.batch(failed, unused("F"))) // because no key of the batch was imported
 }
 
-func importOnce(f fixture) {
+func importBatchOnce(f fixture) {
 	b := tasks.ImportBatch{ID: id(), Type: tasks.EventIssued, Note: "order 7"}
 	all := []keys.Key{{Code: "b", Status: keys.Active, OrderID: "o"}, {Code: "B", Status: keys.Success, Used: true}, {Code: "a", Status: keys.Active}}
 	f.must(f.batch(b, all...))
 	f.issue("A")
 	f.want("again", f.batch(b, all...), tasks.ErrBatch)
-	f.want("with others", f.batch(b, keys.Key{Code: "C", Status: keys.Active}), tasks.ErrBatch)
-	f.want("with a fault", f.ImportKeys(f.ctx, b, func(yield func(keys.Key, error) bool) { yield(keys.Key{}, errTorn) }), tasks.ErrBatch)
-	f.want("others", f.view("C").Key.Exists(), false)
+	f.want("with another key", f.batch(b, keys.Key{Code: "C", Status: keys.Active}), tasks.ErrBatch)
+	f.want("with an error", f.ImportKeys(f.ctx, b, func(yield func(keys.Key, error) bool) { yield(keys.Key{}, errSource) }), tasks.ErrBatch)
+	f.want("the other key", f.snapshot("C").Key.Exists(), false)
 	got, err := f.Batch(f.ctx, b.ID)
 	f.must(err)
-	f.want("the batch", got, []keys.Key{f.view("B").Key, f.view("a").Key, f.view("b").Key})
+	f.want("the batch", got, []keys.Key{f.snapshot("B").Key, f.snapshot("a").Key, f.snapshot("b").Key})
 	none, err := f.Batch(f.ctx, id())
 	f.must(err)
 	f.want("no batch", len(none), 0)
 }
 
-var errTorn = errors.New("a fault in the file")
+var errSource = errors.New("an error in the file")
 
 func importHistory(f fixture) {
 	b := tasks.ImportBatch{ID: id(), Type: tasks.EventIssued, Note: "order 7"}
-	before := f.view("K").At
+	before := f.snapshot("K").At
 	f.must(f.batch(b, keys.Key{Code: "K", Status: keys.Active}, keys.Key{Code: "L", Status: keys.Active}))
 	events, err := f.History(f.ctx, "K")
 	f.must(err)
 	f.want("events", len(events), 1)
-	f.want("in time", events[0].At.Before(before) || events[0].At.After(f.view("K").At), false)
+	f.want("its time is wrong", events[0].At.Before(before) || events[0].At.After(f.snapshot("K").At), false)
 	f.want("event", events[0], b.Event(events[0].At, "K"))
-	f.want("one that did not come in", f.batch(b, keys.Key{Code: "M", Status: keys.Active}), tasks.ErrBatch)
+	f.want("the same batch again", f.batch(b, keys.Key{Code: "M", Status: keys.Active}), tasks.ErrBatch)
 	events, err = f.History(f.ctx, "M")
 	f.must(err)
-	f.want("its events", len(events), 0)
+	f.want("events of the batch that was not imported", len(events), 0)
 	f.plan("p", "US", 1)
 	f.accept(tasks.Upgrade, "K", "US")
-	f.want("story", f.story("K"), "issued::> accepted:p:free>held")
+	f.want("history", f.history("K"), "issued::> accepted:p:free>held")
+}
+
+// importOwnFields checks that an imported key cannot set the fields that belong to the store.
+func importOwnFields(f fixture) {
+	f.must(f.importKeys(keys.Key{Code: "K", Status: keys.Active, Version: 7, Task: "none", NextTaskAt: time.Now().Add(ttl)}))
+	f.want("key", f.snapshot("K").Key, keys.Key{Code: "K", Status: keys.Active, Version: 1})
+	f.plan("p", "US", 1)
+	f.accept(tasks.Upgrade, "K", "US")
 }
 
 func editPlans(f fixture) {
@@ -115,7 +124,7 @@ func editPlan(f fixture) {
 	f.accept(tasks.Upgrade, "K", "US")
 	size := 0
 	if err := f.EditPlans(f.ctx, []stock.PlanEdit{{ID: "p", Size: &size}}); err == nil {
-		f.Fatal("a plan became smaller than what is held")
+		f.Fatal("a plan became smaller than its held slots")
 	}
 	size = 1
 	f.must(f.EditPlans(f.ctx, []stock.PlanEdit{{ID: "p", Size: &size}}))
@@ -205,8 +214,8 @@ func pageTasks(f fixture) {
 	v, err := f.Task(f.ctx, "none")
 	f.must(err)
 	f.want("none", v.Task == nil, true)
-	v, err = f.Task(f.ctx, f.view("A").Key.Task)
+	v, err = f.Task(f.ctx, f.snapshot("A").Key.Task)
 	f.must(err)
-	f.want("task", *v.Task, *f.view("A").Task)
-	f.want("key", v.Key, f.view("A").Key)
+	f.want("task", *v.Task, *f.snapshot("A").Task)
+	f.want("key", v.Key, f.snapshot("A").Key)
 }

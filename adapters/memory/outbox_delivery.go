@@ -1,0 +1,170 @@
+package memory
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// Route implements [tasks.Outbox].
+func (s *Store) Route(_ context.Context, types []tasks.EventType, n int) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n = min(n, len(s.outbox.unrouted))
+	for _, entry := range s.outbox.unrouted[:n] {
+		if !slices.Contains(types, entry.Type) {
+			continue
+		}
+		for _, name := range s.outbox.subscribersAt(s.now()) {
+			s.outbox.enqueue(name, entry, s.now())
+		}
+	}
+	s.outbox.unrouted = s.outbox.unrouted[n:]
+	return n, nil
+}
+
+// enqueue adds a history entry to the subscriber's queued delivery for its key.
+func (o *outbox) enqueue(subscriber string, e tasks.HistoryEntry, at time.Time) {
+	q, found := o.queue[deliveryKey{subscriber, e.Code, ""}]
+	if !found {
+		q.QueuedDelivery = tasks.QueuedDelivery{Subscriber: subscriber, Code: e.Code, DeliveredSeq: e.Seq - 1, Since: at, DueAt: at}
+	}
+	q.LastSeq = max(q.LastSeq, e.Seq)
+	o.put(q)
+}
+
+func (o *outbox) put(q queued) {
+	if o.queue == nil {
+		o.queue = map[deliveryKey]queued{}
+	}
+	o.queue[q.key()] = q
+}
+
+// Replay implements [tasks.Outbox].
+func (s *Store) Replay(_ context.Context, r tasks.Replay) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	replayed := map[keys.Code]bool{}
+	if _, found := s.outbox.subscribers[r.Subscriber]; !found {
+		return 0, nil
+	}
+	for _, e := range s.outbox.entries {
+		if (r.Code == "" || e.Code == r.Code) && e.Seq > r.After && !e.At.Before(r.Since) && slices.Contains(r.Causes, e.Type) {
+			s.outbox.replay(r.Subscriber, e, s.now())
+			replayed[e.Code] = true
+		}
+	}
+	return len(replayed), nil
+}
+
+// replay enqueues a history entry. The delivery starts again from that entry, even if the subscriber has received
+// the entry before.
+func (o *outbox) replay(subscriber string, e tasks.HistoryEntry, at time.Time) {
+	o.enqueue(subscriber, e, at)
+	q := o.queue[deliveryKey{subscriber, e.Code, ""}]
+	q.DeliveredSeq, q.DeliveredEvent, q.Attempts, q.Since, q.DueAt = min(q.DeliveredSeq, e.Seq-1), 0, 0, at, at
+	q.Lease, q.leasedUntil = "", time.Time{}
+	o.put(q)
+}
+
+// SetLowStock implements [tasks.Outbox].
+func (s *Store) SetLowStock(_ context.Context, subscriber string, countries []stock.Country, id int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.outbox.queue, func(key deliveryKey, _ queued) bool {
+		return key.subscriber == subscriber && key.code == "" && !slices.Contains(countries, key.country)
+	})
+	if _, found := s.outbox.subscribers[subscriber]; !found {
+		return nil
+	}
+	for _, country := range countries {
+		if _, found := s.outbox.queue[deliveryKey{subscriber, "", country}]; !found {
+			s.outbox.put(queued{QueuedDelivery: tasks.QueuedDelivery{
+				Subscriber: subscriber, Country: country, LastSeq: id, Since: s.now(), DueAt: s.now(),
+			}})
+		}
+	}
+	return nil
+}
+
+// LeaseDeliveries implements [tasks.Outbox].
+func (s *Store) LeaseDeliveries(_ context.Context, subscriber, lease string, n int, ttl time.Duration) ([]tasks.QueuedDelivery, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if !s.outbox.subscribers[subscriber].Disabled.IsZero() {
+		return nil, nil
+	}
+	var due []queued
+	for key, q := range s.outbox.queue {
+		if key.subscriber == subscriber && q.pending() && !q.leasableAt().After(now) {
+			due = append(due, q)
+		}
+	}
+	slices.SortFunc(due, func(x, y queued) int { return x.leasableAt().Compare(y.leasableAt()) })
+	var all []tasks.QueuedDelivery
+	for _, q := range due[:min(n, len(due))] {
+		q.Lease, q.leasedUntil = lease, now.Add(ttl)
+		s.outbox.put(q)
+		q.At, q.Entries = now, s.outbox.entriesOf(q.QueuedDelivery)
+		all = append(all, q.QueuedDelivery)
+	}
+	return all, nil
+}
+
+// entriesOf returns the next history entries of a queued delivery, up to [tasks.MaxEntries].
+func (o *outbox) entriesOf(q tasks.QueuedDelivery) (entries []tasks.HistoryEntry) {
+	for _, e := range o.entries {
+		if e.Code == q.Code && e.Seq > q.DeliveredSeq && e.Seq <= q.LastSeq && len(entries) < tasks.MaxEntries {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// CompleteDelivery implements [tasks.Outbox].
+func (s *Store) CompleteDelivery(_ context.Context, q tasks.QueuedDelivery, d *tasks.Delivery) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outbox.record(d)
+	key := queued{QueuedDelivery: q}.key()
+	stored, found := s.outbox.queue[key]
+	if !found || stored.Lease != q.Lease {
+		return tasks.ErrFenced
+	}
+	s.outbox.disableIfGone(d, s.now())
+	stored.DeliveredSeq, stored.DeliveredEvent, stored.Attempts = q.DeliveredSeq, q.DeliveredEvent, q.Attempts
+	stored.Since, stored.DueAt = q.Since, q.DueAt
+	stored.Lease, stored.leasedUntil = "", time.Time{}
+	s.outbox.put(stored)
+	if q.Code != "" && !stored.pending() {
+		delete(s.outbox.queue, key)
+	}
+	return nil
+}
+
+func (o *outbox) record(d *tasks.Delivery) {
+	if d == nil {
+		return
+	}
+	o.deliverySeq++
+	recorded := *d
+	recorded.Seq = o.deliverySeq
+	o.deliveries = append(o.deliveries, recorded)
+}
+
+// disableIfGone disables the subscriber if the result of the delivery is [tasks.SubscriberGone].
+func (o *outbox) disableIfGone(d *tasks.Delivery, at time.Time) {
+	if d == nil || d.Result != tasks.SubscriberGone {
+		return
+	}
+	if s, found := o.subscribers[d.Subscriber]; found && s.Disabled.IsZero() {
+		s.Disabled = at
+		o.subscribers[d.Subscriber] = s
+	}
+}

@@ -1,0 +1,176 @@
+package storetest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// The generators draw from few values, so that the steps of a history affect each other.
+var (
+	someCode    = rapid.Map(rapid.IntRange(0, 5), func(i int) keys.Code { return keys.Code(fmt.Sprintf("K%d", i)) })
+	someCountry = rapid.SampledFrom([]string{"US", "DE", "FR", ""})
+	someOutcome = rapid.SampledFrom(tasks.Outcomes(tasks.Upgrade))
+	someEffect  = rapid.SampledFrom([]tasks.Effect{tasks.Unknown, tasks.None, tasks.Pending, tasks.Refused, tasks.Settled, tasks.Settled, tasks.Settled})
+)
+
+// batches is the number of import batches. It is small, so that some batches are imported twice.
+const batches = 12
+
+func (p pair) issue(r *rapid.T) {
+	codes := rapid.SliceOfN(someCode, 1, 3).Draw(r, "codes")
+	used, batch := rapid.Bool().Draw(r, "used"), rapid.IntRange(0, batches-1).Draw(r, "batch")
+	p.each("issue", func(s *side) string {
+		all := make([]keys.Key, len(codes))
+		for i, code := range codes {
+			all[i] = keys.Key{Code: code, Status: keys.Active, Used: used}
+		}
+		return fmt.Sprint(s.batch(tasks.ImportBatch{ID: fmt.Sprint("b", batch), Type: tasks.EventIssued, Note: "one"}, all...))
+	})
+}
+
+func (p pair) editPlan(r *rapid.T) {
+	n, size := rapid.IntRange(0, 4).Draw(r, "plan"), rapid.IntRange(0, 3).Draw(r, "size")
+	country := rapid.SampledFrom([]stock.Country{"US", "DE"}).Draw(r, "country")
+	if rapid.IntRange(0, 3).Draw(r, "retire") == 0 {
+		p.each("retire", func(s *side) string {
+			return fmt.Sprint(s.EditPlans(s.ctx, []stock.PlanEdit{{ID: fmt.Sprint("p", n), Retire: true}}))
+		})
+		return
+	}
+	p.each("plan", func(s *side) string { return s.plans(n, country, size) })
+}
+
+func (s *side) plans(n int, country stock.Country, size int) string {
+	return fmt.Sprint(s.EditPlans(s.ctx, []stock.PlanEdit{{ID: fmt.Sprint("p", n), Country: &country, Size: &size}}))
+}
+
+func (p pair) accept(r *rapid.T) {
+	codes := rapid.SliceOfN(someCode, 1, 4).Draw(r, "codes")
+	country, empty := someCountry.Draw(r, "country"), rapid.IntRange(0, 4).Draw(r, "empty") == 0
+	kind := rapid.SampledFrom([]tasks.Kind{tasks.Upgrade, tasks.Upgrade, tasks.Renew}).Draw(r, "kind")
+	p.each("accept", func(s *side) string {
+		var results []string
+		var changes []tasks.Change
+		for _, code := range codes {
+			c, err := s.rules.Accept(s.snapshot(code), s.request(kind, code, country), s.id(), empty)
+			results = append(results, fmt.Sprint(err))
+			if err == nil {
+				s.seal(&c)
+				changes = append(changes, c)
+			}
+		}
+		return strings.Join(results, ",") + s.applyAll(changes...)
+	})
+}
+
+func (*side) request(kind tasks.Kind, code keys.Code, country string) tasks.Request {
+	return tasks.Request{Kind: kind, Code: code, Country: country, Account: tasks.Account{
+		Login: tasks.NewSecret("a@example.com"), Password: tasks.NewSecret("long enough, 1"),
+	}}
+}
+
+func (*side) seal(c *tasks.Change) {
+	if c.Task.Open() {
+		c.Task.Sealed = []byte("sealed " + c.Task.ID)
+	}
+}
+
+// id returns a new id. Both sides get the same sequence of ids.
+func (s *side) id() string {
+	s.ids++
+	return fmt.Sprintf("m%06d", s.ids)
+}
+
+func (s *side) applyAll(changes ...tasks.Change) string {
+	s.applied = append(s.applied, changes...)
+	errs, err := s.Apply(s.ctx, changes)
+	s.must(err)
+	return fmt.Sprint(errs)
+}
+
+func (p pair) lease(r *rapid.T) {
+	n, d := rapid.IntRange(0, 3).Draw(r, "n"), ttl
+	if n == 0 {
+		n, d = 1, briefTTL // a single task, because leases that expire simultaneously have no order
+	}
+	p.each("lease", func(s *side) string {
+		snapshots, err := s.Lease(s.ctx, "worker", n, d)
+		s.must(err)
+		s.leased = append(s.leased, snapshots...)
+		results := ""
+		for _, v := range snapshots {
+			results += formatKey(v.Key) + formatTask(v.Task)
+		}
+		return results
+	})
+}
+
+// pickLease chooses the index of a lease, current or old. Both sides have the same leases.
+func (p pair) pickLease(r *rapid.T) int {
+	if len(p.sides[0].leased) == 0 {
+		r.Skip("nothing was leased")
+	}
+	return rapid.IntRange(0, len(p.sides[0].leased)-1).Draw(r, "lease")
+}
+
+func (p pair) settle(r *rapid.T) {
+	i := p.pickLease(r)
+	result := tasks.ConnectorResult{Effect: someEffect.Draw(r, "effect"), Outcome: someOutcome.Draw(r, "outcome")}
+	p.each("settle", func(s *side) string {
+		v := s.leased[i]
+		now := s.snapshot(v.Key.Code)
+		v.At = now.At
+		if now.Task != nil && now.Task.ID == v.Task.ID && now.Task.Open() {
+			v.Key = now.Key
+		}
+		change := s.id()
+		attempt := tasks.Attempt{Sent: v.At, Result: result}
+		results := s.applyAll(s.rules.Settle(v, attempt, change, false))
+		if strings.Contains(results, stock.ErrOutOfStock.Error()) {
+			results += s.applyAll(s.rules.Settle(v, attempt, change, true))
+		}
+		return results
+	})
+}
+
+func (p pair) extend(r *rapid.T) {
+	i, d := p.pickLease(r), rapid.SampledFrom([]time.Duration{0, ttl}).Draw(r, "ttl")
+	p.each("extend", func(s *side) string { return fmt.Sprint(s.extend(s.leased[i].Task.Ref(), d)) })
+}
+
+// update applies an admin action to a key.
+func (p pair) update(r *rapid.T) {
+	code, action := someCode.Draw(r, "code"), rapid.IntRange(0, 5).Draw(r, "action")
+	outcome := someOutcome.Draw(r, "outcome")
+	p.each("update", func(s *side) string {
+		v := s.snapshot(code)
+		decide := []func(tasks.Snapshot, string) (tasks.Change, error){
+			tasks.Revoke, tasks.Restore, tasks.Reset, tasks.RetryNow, tasks.Release,
+			func(v tasks.Snapshot, id string) (tasks.Change, error) { return tasks.Resolve(v, outcome, id) },
+		}[action]
+		c, err := decide(v, s.id())
+		if err != nil {
+			return err.Error()
+		}
+		return s.applyAll(c)
+	})
+}
+
+func (p pair) reapply(r *rapid.T) {
+	if len(p.sides[0].applied) == 0 {
+		r.Skip("nothing was applied")
+	}
+	i := rapid.IntRange(0, len(p.sides[0].applied)-1).Draw(r, "change")
+	p.each("reapply", func(s *side) string {
+		errs, err := s.Apply(s.ctx, []tasks.Change{s.applied[i], s.applied[i]})
+		s.must(err)
+		return fmt.Sprint(errs)
+	})
+}

@@ -1,0 +1,150 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+var statsCases = []testCase{
+	{"QueueStats/due, leased and waiting tasks", queue},
+	{"QueueStats/ages", queueAges},
+}
+
+// queueCounts returns the numbers of due, leased and waiting tasks.
+func (f fixture) queueCounts() [3]int {
+	f.Helper()
+	q, err := f.QueueStats(f.ctx)
+	f.must(err)
+	return [3]int{q.Due, q.Leased, q.Waiting}
+}
+
+func queue(f fixture) {
+	f.plan("p", "US", 9)
+	f.want("without tasks", f.queueCounts(), [3]int{})
+	q, err := f.QueueStats(f.ctx)
+	f.must(err)
+	f.want("times without tasks", q, tasks.QueueStats{})
+	for _, code := range []keys.Code{"A", "B", "C"} {
+		f.issue(code)
+		f.accept(tasks.Upgrade, code, "US")
+	}
+	f.want("accepted", f.queueCounts(), [3]int{3, 0, 0})
+	snapshots, err := f.Lease(f.ctx, "worker", 2, ttl)
+	f.must(err)
+	f.want("leased", f.queueCounts(), [3]int{1, 2, 0})
+	f.end(snapshots[0], tasks.WrongAddress)
+	f.want("ended", f.queueCounts(), [3]int{1, 1, 0})
+	f.must(f.apply(f.settle(snapshots[1], tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Hour}, false)))
+	f.want("retried later", f.queueCounts(), [3]int{1, 0, 1})
+	_, err = f.Lease(f.ctx, "worker", 1, time.Microsecond) // expires immediately
+	f.must(err)
+	f.eventually("the lease has run out", func() bool { return f.queueCounts() == [3]int{1, 0, 1} })
+}
+
+// queueAges checks that Late and Age grow with time. Late is the time since the longest due
+// task became due; it must be 0 while no task is due.
+func queueAges(f fixture) {
+	f.plan("p", "US", 1)
+	f.issue("A")
+	f.accept(tasks.Upgrade, "A", "US")
+	var first tasks.QueueStats
+	f.eventually("the task has waited", func() bool {
+		q, err := f.QueueStats(f.ctx)
+		f.must(err)
+		first = q
+		return q.Late > 0 && q.Age > 0
+	})
+	f.want("due since its acceptance", first.Late == first.Age && first.Age < ttl, true)
+	f.lease()
+	f.eventually("the task has grown older", func() bool {
+		q, err := f.QueueStats(f.ctx)
+		f.must(err)
+		f.want("late", q.Late, time.Duration(0))
+		return q.Age > first.Age
+	})
+}
+
+// eventually waits up to a minute until holds returns true.
+func (f fixture) eventually(what string, holds func() bool) {
+	f.Helper()
+	for end := time.Now().Add(time.Minute); !holds(); {
+		if time.Now().After(end) {
+			f.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// A StatsStore is a store that counts tasks over time.
+type StatsStore interface {
+	Store
+	tasks.TaskStats
+}
+
+// RunStats tests whether a store keeps the contract of [tasks.TaskStats].
+func RunStats(t *testing.T, open func(t testing.TB) StatsStore) {
+	for name, run := range map[string]func(f fixture, c tasks.TaskStats){
+		"CountByHour/by hour, kind and outcome": countByHour,
+		"CountByHour/only of the given hours":   countByHourBounds,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			run(newFixture(t, s), s)
+		})
+	}
+}
+
+func countByHour(f fixture, stats tasks.TaskStats) {
+	f.plan("p", "US", 9)
+	f.must(f.importKeys(keys.Key{Code: "R", Status: keys.Active, Used: true}))
+	f.issue("A", "B", "C", "D")
+	f.accept(tasks.Upgrade, "A", "US")
+	f.end(f.lease(), tasks.Success)
+	for _, code := range []keys.Code{"B", "C"} {
+		f.accept(tasks.Upgrade, code, "US")
+		f.end(f.lease(), tasks.WrongAddress)
+	}
+	f.accept(tasks.Upgrade, "D", "US")
+	f.accept(tasks.Renew, "R", "US")
+	accepted := f.snapshot("A").Task.CreatedAt
+	got, err := stats.CountByHour(f.ctx, accepted.Add(-90*time.Minute), 3)
+	f.must(err)
+	f.want("counts", got, []tasks.HourCount{
+		{Hour: 1, Kind: tasks.Renew, Outcome: "", Tasks: 1},
+		{Hour: 1, Kind: tasks.Upgrade, Outcome: "", Tasks: 1},
+		{Hour: 1, Kind: tasks.Upgrade, Outcome: tasks.Success, Tasks: 1},
+		{Hour: 1, Kind: tasks.Upgrade, Outcome: tasks.WrongAddress, Tasks: 2},
+	})
+}
+
+// countByHourBounds checks that an hour includes its first moment and excludes the first moment of the next hour.
+func countByHourBounds(f fixture, stats tasks.TaskStats) {
+	f.plan("p", "US", 1)
+	f.issue("A")
+	f.accept(tasks.Upgrade, "A", "US")
+	accepted := f.snapshot("A").Task.CreatedAt
+	for _, c := range []struct {
+		from time.Time
+		n    int
+		want string
+	}{
+		{accepted, 1, "0"},
+		{accepted.Add(time.Microsecond), 1, ""},
+		{accepted.Add(-time.Hour), 1, ""},
+		{accepted.Add(-time.Hour), 2, "1"},
+		{accepted.Add(-time.Hour + time.Microsecond), 1, "0"},
+		{accepted.Add(-tasks.MaxHours * time.Hour), tasks.MaxHours + 1, ""},
+		{accepted, 0, ""},
+		{accepted, -1, ""},
+	} {
+		got, err := stats.CountByHour(f.ctx, c.from, c.n)
+		f.must(err)
+		hour := ""
+		for _, c := range got {
+			hour += string(rune('0' + c.Hour))
+		}
+		f.want("hours", hour, c.want)
+	}
+}
