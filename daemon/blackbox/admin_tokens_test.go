@@ -7,24 +7,24 @@ import (
 	"testing"
 )
 
-// TestAdminTokens holds that a role bounds what a token is good for, that a file of tokens is believed
+// TestAdminTokenRoles holds that a role bounds what a token is good for, that a file of tokens is believed
 // as it is now, and that every write is told in the log.
-func TestAdminTokens(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.fresh("K")
-		o, file := s.administered()
+func TestAdminTokenRoles(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.AddKeys("K")
+		o, file := s.ServeAdmin()
 		can := func(token string, code int, method, target string) {
 			t.Helper()
 			as := *o
-			as.token = token
-			if a := as.do(method, target, ""); a.code != code {
-				s.Errorf("%s %s: %d %s", method, target, a.code, a.body)
+			as.Token = token
+			if a := as.Call(method, target, ""); a.Code != code {
+				s.Errorf("%s %s: %d %s", method, target, a.Code, a.Body)
 			}
 		}
-		can(o.token, 200, "POST", "/keys/K/revoke")
+		can(o.Token, 200, "POST", "/keys/K/revoke")
 		can("", 401, "GET", "/keys")
-		can(o.token+"x", 401, "GET", "/keys")
-		reader := s.token(file, "board", "read")
+		can(o.Token+"x", 401, "GET", "/keys")
+		reader := s.AddToken(file, "board", "read")
 		can(reader, 200, "GET", "/keys/K")
 		can(reader, 403, "POST", "/keys/K/restore")
 		text, err := os.ReadFile(file)
@@ -34,18 +34,18 @@ func TestAdminTokens(t *testing.T) {
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 			s.Errorf("%v, %v", info, err)
 		}
-		newer := s.token(file, "webshop-2", "write")
+		newer := s.AddToken(file, "webshop-2", "write")
 		can(newer, 200, "POST", "/keys/K/restore")
 		text, _ = os.ReadFile(file)
 		_, rest, _ := strings.Cut(string(text), "\n") // without the first token
 		if err := os.WriteFile(file, []byte(rest), 0o600); err != nil {
 			s.Fatal(err)
 		}
-		can(o.token, 401, "GET", "/keys")
+		can(o.Token, 401, "GET", "/keys")
 		can(newer, 200, "GET", "/keys")
-		s.until("the audit log is there", func() bool { return strings.Count(o.log.tail(), `"action":"POST`) >= 3 })
-		log := o.log.tail()
-		for _, secret := range []string{o.token, reader, newer} {
+		s.Eventually("the audit log is there", func() bool { return strings.Count(o.Logs.Tail(), `"action":"POST`) >= 3 })
+		log := o.Logs.Tail()
+		for _, secret := range []string{o.Token, reader, newer} {
 			if strings.Contains(log, secret) {
 				s.Errorf("the log tells a token")
 			}
@@ -58,14 +58,14 @@ func TestAdminTokens(t *testing.T) {
 	})
 }
 
-// TestAdminBadInput holds that what is wrong is told as a problem, by the daemon's own mux too.
-func TestAdminBadInput(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.fresh("a//b", "..", "a?b", "%")
-		o, _ := s.administered()
+// TestAdminAPIReportsBadInput holds that what is wrong is told as a problem, by the daemon's own mux too.
+func TestAdminAPIReportsBadInput(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.AddKeys("a//b", "..", "a?b", "%")
+		o, _ := s.ServeAdmin()
 		for _, code := range []string{"a%2F%2Fb", "%2E%2E", "a%3Fb", "%25"} {
-			var k shownKey
-			o.reads(&k, "/keys/"+code)
+			var k adminKey
+			o.Read(&k, "/keys/"+code)
 			if want, _ := url.PathUnescape(code); k.Code != want {
 				s.Errorf("%s: %+v", code, k)
 			}
@@ -89,43 +89,43 @@ func TestAdminBadInput(t *testing.T) {
 			{"GET", "/keys?limit=x", ``, 400, "query_invalid"},
 			{"GET", "/keys?none=1", ``, 400, "query_invalid"},
 		} {
-			o.refused(o.do(c.method, c.target, c.body, "Idempotency-Key", "k"), c.code, c.problem)
+			o.ExpectProblem(o.Call(c.method, c.target, c.body, "Idempotency-Key", "k"), c.code, c.problem)
 		}
-		o.refused(o.do("PUT", "/plans/p", `{}`, "Content-Type", "text/plain"), 415, "unsupported_media_type")
-		if n := strings.Count(s.must("keys", "export"), "\n"); n != 5 {
+		o.ExpectProblem(o.Call("PUT", "/plans/p", `{}`, "Content-Type", "text/plain"), 415, "unsupported_media_type")
+		if n := strings.Count(s.MustExec("keys", "export"), "\n"); n != 5 {
 			s.Errorf("%d lines are exported", n)
 		}
 	})
 }
 
-// TestNoAdminAPI holds that there is none where nobody asks for it, none on the public listener, and
+// TestAdminAPINeedsTokenFile holds that there is none where nobody asks for it, none on the public listener, and
 // no daemon that would let nobody in.
-func TestNoAdminAPI(t *testing.T) {
+func TestAdminAPINeedsTokenFile(t *testing.T) {
 	t.Parallel()
-	s := onSQLite(t)
-	d := s.serve()
-	if a, err := d.try("GET", d.admin+"/admin/v1/openapi.json", "", nil); err != nil || a.code != 404 {
-		t.Errorf("%d, %v", a.code, err)
+	s := NewSQLiteShop(t)
+	d := s.Serve()
+	if a, err := d.Send("GET", d.AdminURL+"/admin/v1/openapi.json", "", nil); err != nil || a.Code != 404 {
+		t.Errorf("%d, %v", a.Code, err)
 	}
-	d.stop()
-	o, file := s.administered()
-	if a := o.ask("GET", "/admin/v1/openapi.json", "", nil); a.code != 404 {
-		t.Errorf("%d", a.code)
+	d.Stop()
+	o, file := s.ServeAdmin()
+	if a := o.Do("GET", "/admin/v1/openapi.json", "", nil); a.Code != 404 {
+		t.Errorf("%d", a.Code)
 	}
-	o.stop()
+	o.Stop()
 	for text, want := range map[string]string{"": "no token", "# none\n": "no token", "webshop all sha256:00\n": "line 1: a role is"} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if r := s.cli("serve", "--connector", "sim", "--admin-token-file", file); r.code != 1 || !strings.Contains(r.err, want) {
+		if r := s.Exec("serve", "--connector", "sim", "--admin-token-file", file); r.Code != 1 || !strings.Contains(r.Err, want) {
 			t.Errorf("%q: %+v", text, r)
 		}
 	}
-	if r := s.cli("serve", "--connector", "sim", "--admin-token-file", file, "--admin-listen="); r.code != 2 {
+	if r := s.Exec("serve", "--connector", "sim", "--admin-token-file", file, "--admin-listen="); r.Code != 2 {
 		t.Errorf("%+v", r)
 	}
 	for _, args := range [][]string{{"--name", "a b", "--role", "read"}, {"--name", "a", "--role", "all"}, {"--role", "read"}} {
-		if r := s.cli(append([]string{"admin-token", "add", "new"}, args...)...); r.code != 2 {
+		if r := s.Exec(append([]string{"admin-token", "add", "new"}, args...)...); r.Code != 2 {
 			t.Errorf("%q: %+v", args, r)
 		}
 	}

@@ -9,31 +9,31 @@ const (
 	written = `SELECT count(*) FROM keyseat_tasks`
 )
 
-// TestNothingIsAcceptedAlone holds that a request is not accepted while no standby confirms it, though
+// TestNothingIsAcceptedWithoutStandby holds that a request is not accepted while no standby confirms it, though
 // the commit that was cut off while it waited is there for all to see, and is found when it is asked
 // about: it would be lost with the primary.
-func TestNothingIsAcceptedAlone(t *testing.T) {
+func TestNothingIsAcceptedWithoutStandby(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
-	l := newLoad(onPostgres(t, p.url))
-	d := l.serve("--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s")
-	l.late, l.alone = patience, true
+	l := newLoad(NewPostgresShop(t, p.url))
+	d := l.Serve("--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s")
+	l.maxLag, l.lostWithPrimary = MaxWait, true
 	p.primary.Synchronous(t)
-	l.begin(d)
-	l.goesOn(50)
+	l.start(d)
+	l.waitAccepted(50)
 	p.standby.Detach(t, p.primary)
-	l.asks(p.primary.Host())
-	l.until("commits wait", func() bool { return l.count(awaited) > 0 })
-	before := l.count(written)
-	l.until("what no standby has is seen", func() bool {
+	l.checkOn(p.primary.Host())
+	l.Eventually("commits wait", func() bool { return l.Count(awaited) > 0 })
+	before := l.Count(written)
+	l.Eventually("what no standby has is seen", func() bool {
 		p.primary.Run(t, cutOff)
-		return l.count(written) > before+10
+		return l.Count(written) > before+10
 	})
-	l.until("commits wait again", func() bool { return l.count(awaited) > 0 })
-	p.fails(t)
-	l.goesOn(10)
-	l.end()
-	l.asks(p.primary.Host())
-	l.settled()
-	d.stop()
+	l.Eventually("commits wait again", func() bool { return l.Count(awaited) > 0 })
+	p.failOver(t)
+	l.waitAccepted(10)
+	l.stop()
+	l.checkOn(p.primary.Host())
+	l.finish()
+	d.Stop()
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// ages makes everything under the keys whose codes begin so a month older than it is.
-func (d *surgery) ages(prefix string) {
+// ageByMonth makes everything under the keys whose codes begin so a month older than it is.
+func (d *Database) ageByMonth(prefix string) {
 	d.Helper()
 	const ago = " - interval '720 hours'"
-	d.do(`UPDATE keyseat_history SET at = at` + ago + ` WHERE code LIKE '` + prefix + `%';
+	d.Edit(`UPDATE keyseat_history SET at = at` + ago + ` WHERE code LIKE '` + prefix + `%';
 UPDATE keyseat_tasks SET created_at = created_at` + ago + `, due = due` + ago + `, ended_at = ended_at` + ago + `
 		WHERE ended_at IS NOT NULL AND code LIKE '` + prefix + `%'`)
 }
@@ -29,15 +29,15 @@ func weekAgo() string {
 	return time.Now().UTC().Add(-tasks.ArchiveAge - time.Minute).Format(time.RFC3339)
 }
 
-// archives archives what is over for a week.
-func (s *shop) archives(folder string) string {
+// archiveWeekOld archives what is over for a week.
+func (s *Shop) archiveWeekOld(folder string) string {
 	s.Helper()
-	return s.must("archive", "--before", weekAgo(), "--to", folder)
+	return s.MustExec("archive", "--before", weekAgo(), "--to", folder)
 }
 
-// archived are the names of the rows in all files of one kind: their first columns. The last row of a
+// archivedRows are the names of the rows in all files of one kind: their first columns. The last row of a
 // file may be incomplete, because the run was killed while it wrote.
-func (s *shop) archived(folder, kind string, columns int) map[string]bool {
+func (s *Shop) archivedRows(folder, kind string, columns int) map[string]bool {
 	s.Helper()
 	all := map[string]bool{}
 	files, err := filepath.Glob(filepath.Join(folder, kind+"-*.csv"))
@@ -61,11 +61,11 @@ func (s *shop) archived(folder, kind string, columns int) map[string]bool {
 	return all
 }
 
-// lines are the names of all lines of history.
-func (d *surgery) lines() map[string]bool {
+// historyLines are the names of all lines of history.
+func (d *Database) historyLines() map[string]bool {
 	d.Helper()
 	all := map[string]bool{}
-	rows, err := d.db.QueryContext(d.Context(), `SELECT code, change_id, n FROM keyseat_history`)
+	rows, err := d.DB.QueryContext(d.Context(), `SELECT code, change_id, n FROM keyseat_history`)
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -84,10 +84,10 @@ func (d *surgery) lines() map[string]bool {
 	return all
 }
 
-// lost are the lines of which there is no trace, in no file and not in the database.
-func (d *surgery) lost(before map[string]bool, folder string) (n int) {
+// lostLines are the lines of which there is no trace, in no file and not in the database.
+func (d *Database) lostLines(before map[string]bool, folder string) (n int) {
 	d.Helper()
-	kept, left := d.archived(folder, "history", 3), d.lines()
+	kept, left := d.archivedRows(folder, "history", 3), d.historyLines()
 	for line := range before {
 		if !kept[line] && !left[line] {
 			n++
@@ -96,80 +96,80 @@ func (d *surgery) lost(before map[string]bool, folder string) (n int) {
 	return n
 }
 
-// TestArchive holds that, while a daemon serves, what is over goes into files whole, that nobody can
+// TestArchiveMovesFinishedTasks holds that, while a daemon serves, what is over goes into files whole, that nobody can
 // tell by info or the doctor, and that everything goes on afterwards.
-func TestArchive(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
+func TestArchiveMovesFinishedTasks(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
 		const many = 30
 		var old, young []string
 		for i := range many {
 			old, young = append(old, fmt.Sprint("old-", i)), append(young, fmt.Sprint("young-", i))
 		}
-		s.fresh(append(old, young...)...)
-		s.importPlans("elm,US,100,1 High Street,link")
-		d := s.serve("--task-attempts=1", "--key-task-limit=0")
+		s.AddKeys(append(old, young...)...)
+		s.ImportPlans("elm,US,100,1 High Street,link")
+		d := s.Serve("--task-attempts=1", "--key-task-limit=0")
 		for _, account := range []string{"wrong_address", "success"} {
 			for _, code := range old {
-				d.accepted(upgrade(code, account+"@"+code+".example.com", "US"))
+				d.MustAccept(Upgrade(code, account+"@"+code+".example.com", "US"))
 			}
 			for _, code := range old {
-				d.ends(code)
+				d.WaitEnd(code)
 			}
 		}
-		d.accepted(renew(old[0], "success@renewed.example.com"))
-		d.endsAs(old[0], "success_renew", "Key Renewed")
+		d.MustAccept(Renew(old[0], "success@renewed.example.com"))
+		d.ExpectEnd(old[0], "success_renew", "Key Renewed")
 		infos := map[string]string{}
 		for _, code := range append(old, young...) {
-			infos[code] = d.get(q("info", code)).body
+			infos[code] = d.Get(Query("info", code)).Body
 		}
-		o := s.operate()
-		o.ages("old-")
-		before := o.lines()
+		o := s.OpenDatabase()
+		o.ageByMonth("old-")
+		before := o.historyLines()
 
 		var load sync.WaitGroup
 		load.Go(func() {
 			for _, code := range young {
-				d.accepted(upgrade(code, "success@"+code+".example.com", "US"))
+				d.MustAccept(Upgrade(code, "success@"+code+".example.com", "US"))
 			}
 		})
-		folder := filepath.Join(s.folder, "archive")
-		told := s.archives(folder)
+		folder := filepath.Join(s.Folder, "archive")
+		told := s.archiveWeekOld(folder)
 		load.Wait()
 		if want := fmt.Sprintf("archived %d tasks and %d lines of history of %d keys\n", many, 5*many+2, many); told != want {
 			s.Errorf("it says %q, not %q", told, want)
 		}
 		for _, code := range young {
-			d.endsAs(code, "success", "")
+			d.ExpectEnd(code, "success", "")
 		}
 		for _, code := range old {
-			d.is(d.get(q("info", code)), 200, infos[code])
+			d.Expect(d.Get(Query("info", code)), 200, infos[code])
 		}
-		if n := o.lost(before, folder); n > 0 {
+		if n := o.lostLines(before, folder); n > 0 {
 			s.Errorf("%d lines are nowhere", n)
 		}
-		if n := len(s.archived(folder, "tasks", 2)); n != many {
+		if n := len(s.archivedRows(folder, "tasks", 2)); n != many {
 			s.Errorf("%d tasks are kept", n)
 		}
-		s.private(folder)
-		s.well()
-		s.journalOf(old[1], "archived")
-		if again := s.archives(folder); !strings.HasPrefix(again, "archived 0 tasks and 0 lines of history of 0 keys") {
+		s.expectPrivate(folder)
+		s.CheckDoctor()
+		s.expectHistory(old[1], "archived")
+		if again := s.archiveWeekOld(folder); !strings.HasPrefix(again, "archived 0 tasks and 0 lines of history of 0 keys") {
 			s.Errorf("the second time: %s", again)
 		}
-		s.told(old[0], "It was renewed, and can be upgraded.", "`keyseatd plans release ")
-		task := s.spentBy(old[0])
-		s.must("plans", "release", task)
-		d.accepted(upgrade(old[0], "success@again.example.com", "US"))
-		d.endsAs(old[0], "success", "")
-		d.stop()
-		s.well()
+		s.expectShown(old[0], "It was renewed, and can be upgraded.", "`keyseatd plans release ")
+		task := s.taskWithSpentSlot(old[0])
+		s.MustExec("plans", "release", task)
+		d.MustAccept(Upgrade(old[0], "success@again.example.com", "US"))
+		d.ExpectEnd(old[0], "success", "")
+		d.Stop()
+		s.CheckDoctor()
 	})
 }
 
-// spentBy is the task of that key that has spent a slot.
-func (s *shop) spentBy(code string) string {
+// taskWithSpentSlot is the task of that key that has spent a slot.
+func (s *Shop) taskWithSpentSlot(code string) string {
 	s.Helper()
-	for _, t := range s.tasks() {
+	for _, t := range s.Tasks() {
 		if t.Code == code && t.Slot == "spent" {
 			return t.ID
 		}
@@ -178,8 +178,8 @@ func (s *shop) spentBy(code string) string {
 	return ""
 }
 
-// private holds that nobody else can read what is in a folder.
-func (s *shop) private(folder string) {
+// expectPrivate holds that nobody else can read what is in a folder.
+func (s *Shop) expectPrivate(folder string) {
 	s.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*"))
 	if err != nil || len(files) != 2 {
@@ -192,62 +192,62 @@ func (s *shop) private(folder string) {
 	}
 }
 
-// TestAKilledArchive holds that runs that are killed lose nothing: what is not in the database any more
+// TestKilledArchiveLosesNothing holds that runs that are killed lose nothing: what is not in the database any more
 // is in a file.
-func TestAKilledArchive(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
+func TestKilledArchiveLosesNothing(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
 		const many, kills = 6000, 4
 		var codes []string
 		for i := range many {
 			codes = append(codes, fmt.Sprintf("old-%05d", i))
 		}
-		s.fresh(codes...)
-		o := s.operate()
-		o.do(`INSERT INTO keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome, plan_id, slot_from, slot_to, note)
+		s.AddKeys(codes...)
+		o := s.OpenDatabase()
+		o.Edit(`INSERT INTO keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome, plan_id, slot_from, slot_to, note)
 			SELECT code, 'more', 0, at, 'revoked', '', '', '', '', '', '', '' FROM keyseat_history`)
-		o.do(`UPDATE keyseat_history SET at = at - interval '720 hours'`)
-		before := o.lines()
+		o.Edit(`UPDATE keyseat_history SET at = at - interval '720 hours'`)
+		before := o.historyLines()
 		killed := 0
 		for n := range kills {
-			folder := filepath.Join(s.folder, fmt.Sprint("run", n))
-			run := s.launch("archive", "--before", weekAgo(), "--to", folder)
-			was := len(o.lines())
-			s.until("it has moved something", func() bool { return len(o.lines()) < was || run.over() })
+			folder := filepath.Join(s.Folder, fmt.Sprint("run", n))
+			run := s.Launch("archive", "--before", weekAgo(), "--to", folder)
+			was := len(o.historyLines())
+			s.Eventually("it has moved something", func() bool { return len(o.historyLines()) < was || run.HasEnded() })
 			time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond) // because it may die anywhere
-			run.kill()
-			if run.code() != 0 {
+			run.Kill()
+			if run.ExitCode() != 0 {
 				killed++
 			}
 		}
-		if left := len(o.lines()); killed == 0 || left == len(before) || left == many {
+		if left := len(o.historyLines()); killed == 0 || left == len(before) || left == many {
 			s.Errorf("%d runs were killed, %d of %d lines are left: nothing is proven", killed, left, len(before))
 		}
-		if n := o.lost(before, filepath.Join(s.folder, "run*")); n > 0 {
+		if n := o.lostLines(before, filepath.Join(s.Folder, "run*")); n > 0 {
 			s.Errorf("%d lines are nowhere after %d kills", n, killed)
 		}
-		s.must("doctor")
-		s.archives(filepath.Join(s.folder, "run-last"))
-		if left := o.lines(); len(left) != many {
+		s.MustExec("doctor")
+		s.archiveWeekOld(filepath.Join(s.Folder, "run-last"))
+		if left := o.historyLines(); len(left) != many {
 			s.Errorf("%d lines are left", len(left))
 		}
-		if n := o.lost(before, filepath.Join(s.folder, "run*")); n > 0 {
+		if n := o.lostLines(before, filepath.Join(s.Folder, "run*")); n > 0 {
 			s.Errorf("%d lines are nowhere in the end", n)
 		}
 	})
 }
 
-// TestArchiveThatCannotWrite holds that what cannot be written is not taken.
-func TestArchiveThatCannotWrite(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.fresh("old-1")
-		s.must("keys", "revoke", "old-1")
-		o := s.operate()
-		o.do(`UPDATE keyseat_history SET at = at - interval '720 hours'`)
-		before := o.lines()
-		if r := s.cli("archive", "--before", weekAgo(), "--to", "/dev/null/folder"); r.code != 1 || !strings.Contains(r.err, "/dev/null") {
-			s.Errorf("status %d, %s", r.code, r.err)
+// TestUnwritableArchiveTakesNothing holds that what cannot be written is not taken.
+func TestUnwritableArchiveTakesNothing(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.AddKeys("old-1")
+		s.MustExec("keys", "revoke", "old-1")
+		o := s.OpenDatabase()
+		o.Edit(`UPDATE keyseat_history SET at = at - interval '720 hours'`)
+		before := o.historyLines()
+		if r := s.Exec("archive", "--before", weekAgo(), "--to", "/dev/null/folder"); r.Code != 1 || !strings.Contains(r.Err, "/dev/null") {
+			s.Errorf("status %d, %s", r.Code, r.Err)
 		}
-		if n := o.lost(before, s.folder); n > 0 {
+		if n := o.lostLines(before, s.Folder); n > 0 {
 			s.Errorf("%d lines are nowhere", n)
 		}
 	})

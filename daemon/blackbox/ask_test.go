@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// An answer is what a client receives.
-type answer struct {
-	code   int
-	body   string
-	header http.Header
+// An Response is what a client receives.
+type Response struct {
+	Code   int
+	Body   string
+	Header http.Header
 }
 
-func newClient() *http.Client {
+func NewClient() *http.Client {
 	return &http.Client{
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -26,30 +26,30 @@ func newClient() *http.Client {
 	}
 }
 
-// try sends a request and reads the answer whole.
-func (d *daemon) try(method, target, body string, header http.Header) (answer, error) {
+// Send sends a request and reads the answer whole.
+func (d *Daemon) Send(method, target, body string, header http.Header) (Response, error) {
 	r, err := http.NewRequestWithContext(d.Context(), method, target, strings.NewReader(body))
 	if err != nil {
-		return answer{}, err
+		return Response{}, err
 	}
 	for name, values := range header {
 		r.Header[name] = values
 	}
-	response, err := d.client.Do(r)
+	response, err := d.Client.Do(r)
 	if err != nil {
-		return answer{}, err
+		return Response{}, err
 	}
 	defer func() { _ = response.Body.Close() }() // it was read
 	text, err := io.ReadAll(response.Body)
-	return answer{response.StatusCode, string(text), response.Header}, err
+	return Response{response.StatusCode, string(text), response.Header}, err
 }
 
-// ask calls the public listener at that path and query, and checks what every answer must be like.
-func (d *daemon) ask(method, target, body string, header http.Header) answer {
+// Do calls the public listener at that path and query, and checks what every answer must be like.
+func (d *Daemon) Do(method, target, body string, header http.Header) Response {
 	d.Helper()
-	a, err := d.try(method, d.url+target, body, header)
+	a, err := d.Send(method, d.URL+target, body, header)
 	if err == nil {
-		err = a.check(method)
+		err = a.Check(method)
 	}
 	if err != nil {
 		d.Fatalf("%s: %v", method, err)
@@ -57,55 +57,55 @@ func (d *daemon) ask(method, target, body string, header http.Header) answer {
 	return a
 }
 
-func (d *daemon) get(query string) answer {
+func (d *Daemon) Get(query string) Response {
 	d.Helper()
-	return d.ask(http.MethodGet, "/API/?"+query, "", nil)
+	return d.Do(http.MethodGet, "/API/?"+query, "", nil)
 }
 
-func (d *daemon) post(form string) answer {
+func (d *Daemon) Post(form string) Response {
 	d.Helper()
-	return d.ask(http.MethodPost, "/API/", form, http.Header{"Content-Type": {formType}})
+	return d.Do(http.MethodPost, "/API/", form, http.Header{"Content-Type": {FormType}})
 }
 
-const formType = "application/x-www-form-urlencoded"
+const FormType = "application/x-www-form-urlencoded"
 
-// everyHeader is what every answer has, of every status code.
-var everyHeader = map[string]string{
+// CommonHeaders is what every answer has, of every status code.
+var CommonHeaders = map[string]string{
 	"Content-Type":           "application/json; charset=utf-8",
 	"Cache-Control":          "no-store",
 	"Referrer-Policy":        "no-referrer",
 	"X-Content-Type-Options": "nosniff",
 }
 
-// check says what is wrong with an answer of the API, whatever it answers.
-func (a answer) check(method string) error {
-	for name, want := range everyHeader {
-		if got := a.header.Values(name); len(got) != 1 || got[0] != want {
+// Check says what is wrong with an answer of the API, whatever it answers.
+func (a Response) Check(method string) error {
+	for name, want := range CommonHeaders {
+		if got := a.Header.Values(name); len(got) != 1 || got[0] != want {
 			return fmt.Errorf("%s is %q", name, got)
 		}
 	}
 	if method == http.MethodHead {
 		return nil
 	}
-	if !json.Valid([]byte(a.body)) || strings.ContainsAny(a.body, "\r\n") {
-		return fmt.Errorf("the body is not JSON on one line: %q", a.body)
+	if !json.Valid([]byte(a.Body)) || strings.ContainsAny(a.Body, "\r\n") {
+		return fmt.Errorf("the body is not JSON on one line: %q", a.Body)
 	}
-	if strings.Contains(a.body, `\u0026`) || strings.Contains(a.body, `\u003c`) || strings.Contains(a.body, `\u003e`) {
-		return fmt.Errorf("the body is escaped for HTML: %q", a.body)
+	if strings.Contains(a.Body, `\u0026`) || strings.Contains(a.Body, `\u003c`) || strings.Contains(a.Body, `\u003e`) {
+		return fmt.Errorf("the body is escaped for HTML: %q", a.Body)
 	}
 	return nil
 }
 
-// is fails the test unless the answer is that, byte for byte.
-func (d *daemon) is(a answer, code int, body string) {
+// Expect fails the test unless the answer is that, byte for byte.
+func (d *Daemon) Expect(a Response, code int, body string) {
 	d.Helper()
-	if a.code != code || a.body != body {
-		d.Errorf("got  %d %s\nwant %d %s", a.code, a.body, code, body)
+	if a.Code != code || a.Body != body {
+		d.Errorf("got  %d %s\nwant %d %s", a.Code, a.Body, code, body)
 	}
 }
 
-// said is the body of a verdict.
-func said(status, message string) string {
+// statusBody is the body of a verdict.
+func statusBody(status, message string) string {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
@@ -113,10 +113,10 @@ func said(status, message string) string {
 	return `{"status":"` + status + `","message":` + strings.TrimSpace(out.String()) + `}`
 }
 
-func refused(message string) string { return said("error", message) }
+func ErrorBody(message string) string { return statusBody("error", message) }
 
-// q encodes pairs of names and values, in order.
-func q(pairs ...string) string {
+// Query encodes pairs of names and values, in order.
+func Query(pairs ...string) string {
 	var parts []string
 	for i := 0; i < len(pairs); i += 2 {
 		parts = append(parts, url.QueryEscape(pairs[i])+"="+url.QueryEscape(pairs[i+1]))
@@ -124,22 +124,22 @@ func q(pairs ...string) string {
 	return strings.Join(parts, "&")
 }
 
-const password = "correct horse 1"
+const Password = "correct horse 1"
 
-func upgrade(code, login, country string) string {
-	return q("upgrade", code, "login", login, "pwd", password, "country", country)
+func Upgrade(code, login, country string) string {
+	return Query("upgrade", code, "login", login, "pwd", Password, "country", country)
 }
 
-func renew(code, login string) string {
-	return q("renew", code, "login", login, "pwd", password, "country", "US")
+func Renew(code, login string) string {
+	return Query("renew", code, "login", login, "pwd", Password, "country", "US")
 }
 
-// accepted makes a call that must be accepted.
-func (d *daemon) accepted(form string) {
+// MustAccept makes a call that must be accepted.
+func (d *Daemon) MustAccept(form string) {
 	d.Helper()
-	want := upgradeSent
+	want := UpgradeSent
 	if strings.HasPrefix(form, "renew") {
-		want = renewSent
+		want = RenewSent
 	}
-	d.is(d.post(form), http.StatusOK, want)
+	d.Expect(d.Post(form), http.StatusOK, want)
 }

@@ -6,38 +6,38 @@ import (
 	"time"
 )
 
-// TestTheCheckerOfAttacksFails has honest clients who fared badly, in each way, and some who did not.
-func TestTheCheckerOfAttacksFails(t *testing.T) {
+// TestAttackCheckerFindsFaults has honest clients who fared badly, in each way, and some who did not.
+func TestAttackCheckerFindsFaults(t *testing.T) {
 	quick := slices.Repeat([]time.Duration{time.Millisecond}, 1000)
-	if all := summed(slices.Clone(quick), 0, 3).faults(true); all != nil {
+	if all := summarize(slices.Clone(quick), 0, 3).faults(true); all != nil {
 		t.Error(all)
 	}
 	slow := slices.Clone(quick)
 	for i := range 11 {
 		slow[i*90] = time.Second
 	}
-	for what, s := range map[string]served{
-		"11 slow requests of 1000": summed(slow, 0, 0),
-		"one request unserved":     summed(slices.Clone(quick), 1, 0),
-		"no request":               summed(nil, 0, 0),
+	for what, s := range map[string]visitResult{
+		"11 slow requests of 1000": summarize(slow, 0, 0),
+		"one request unserved":     summarize(slices.Clone(quick), 1, 0),
+		"no request":               summarize(nil, 0, 0),
 	} {
 		if s.faults(true) == nil {
 			t.Errorf("%s: passes as %v", what, s)
 		}
 	}
-	if (hold{100, 10}).within(hold{50, 10}) || (hold{50, 40}).within(hold{50, 10}) || !(hold{55, 12}).within(hold{50, 10}) {
+	if (usage{100, 10}).withinLeakLimit(usage{50, 10}) || (usage{50, 40}).withinLeakLimit(usage{50, 10}) || !(usage{55, 12}).withinLeakLimit(usage{50, 10}) {
 		t.Error("a leak passes")
 	}
 }
 
-// TestWithoutLimits is the same attack on a daemon that takes everybody in: then it holds what it is
+// TestLeakCheckFindsLeaks is the same attack on a daemon that takes everybody in: then it holds what it is
 // made to hold, and the checker of leaks sees it.
-func TestWithoutLimits(t *testing.T) {
+func TestLeakCheckFindsLeaks(t *testing.T) {
 	t.Parallel()
-	s := onSQLite(t)
-	s.importPlans("p,US,5,,")
-	d := s.serve("--max-connections", "0", "--log-level", "info")
-	before := d.holds()
+	s := NewSQLiteShop(t)
+	s.ImportPlans("p,US,5,,")
+	d := s.Serve("--max-connections", "0", "--log-level", "info")
+	before := d.usage()
 	const sockets = 200
 	for i := range sockets {
 		conn, err := d.dialFrom(s.Context(), i)
@@ -46,10 +46,10 @@ func TestWithoutLimits(t *testing.T) {
 		}
 		defer func() { _ = conn.Close() }() // it has served
 	}
-	s.until("the checker sees what is held", func() bool { return !d.holds().within(before) })
-	d.stop()
-	d = s.serve("--max-connections", "8", "--log-level", "info")
-	before = d.holds()
+	s.Eventually("the checker sees what is held", func() bool { return !d.usage().withinLeakLimit(before) })
+	d.Stop()
+	d = s.Serve("--max-connections", "8", "--log-level", "info")
+	before = d.usage()
 	for i := range sockets {
 		conn, err := d.dialFrom(s.Context(), i)
 		if err != nil {
@@ -57,6 +57,6 @@ func TestWithoutLimits(t *testing.T) {
 		}
 		defer func() { _ = conn.Close() }() // it has served
 	}
-	s.until("the first of them have been closed", func() bool { return d.holds().within(before) })
-	d.stop()
+	s.Eventually("the first of them have been closed", func() bool { return d.usage().withinLeakLimit(before) })
+	d.Stop()
 }

@@ -9,15 +9,15 @@ import (
 	"testing"
 )
 
-// TestFilesOfSecretsArePrivate holds that serve takes no file of secrets that everybody may read or
+// TestSecretFilesMustBePrivate holds that serve takes no file of secrets that everybody may read or
 // write, and says what to do. A mode for a group shows that it is the mode, and a closed folder that it is
 // what others can really read.
-func TestFilesOfSecretsArePrivate(t *testing.T) {
+func TestSecretFilesMustBePrivate(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("there modes mean nothing")
 	}
-	s := onSQLite(t)
+	s := NewSQLiteShop(t)
 	folder, err := os.MkdirTemp("/tmp", "secrets") //nolint:usetesting // a test's own folder is closed to others
 	if err != nil {
 		t.Fatal(err)
@@ -30,18 +30,18 @@ func TestFilesOfSecretsArePrivate(t *testing.T) {
 		s.chmod(folder, 0o755)
 		for _, mode := range []os.FileMode{0o644, 0o604, 0o602, 0o444} {
 			s.chmod(path, mode)
-			r := s.cli("serve", "--connector="+s.provider.URL, "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", flag+"="+path)
+			r := s.Exec("serve", "--connector="+s.Provider.URL, "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", flag+"="+path)
 			want := 1
 			if flag == "--config" {
 				want = 2 // as any fault of that file
 			}
-			if r.code != want || !strings.Contains(r.err, "chmod o-rw") || !strings.Contains(r.err, path) || strings.Contains(r.err, "s3cret") {
+			if r.Code != want || !strings.Contains(r.Err, "chmod o-rw") || !strings.Contains(r.Err, path) || strings.Contains(r.Err, "s3cret") {
 				t.Errorf("%s with the mode %o: %+v", flag, mode, r)
 			}
 		}
 		s.chmod(path, 0o640)
 	}
-	s.serve(flags...).stop()
+	s.Serve(flags...).Stop()
 	for _, mode := range []os.FileMode{0o440, 0o444, 0o644} {
 		s.chmod(folder, 0o750) // which others cannot enter
 		if mode == 0o440 {
@@ -50,19 +50,19 @@ func TestFilesOfSecretsArePrivate(t *testing.T) {
 		for _, path := range files {
 			s.chmod(path, mode)
 		}
-		s.serve(flags...).stop()
+		s.Serve(flags...).Stop()
 	}
 }
 
 // secretFiles makes a file of each kind that holds a secret, by its flag.
-func (s *shop) secretFiles(folder string) map[string]string {
+func (s *Shop) secretFiles(folder string) map[string]string {
 	s.Helper()
 	files := map[string]string{}
 	for _, flag := range []string{"--master-key-file", "--admin-token-file", "--connector-token-file", "--webhook-file", "--config"} {
 		files[flag] = filepath.Join(folder, strings.TrimPrefix(flag, "--"))
 	}
-	s.must("master-key", "add", files["--master-key-file"])
-	s.must("admin-token", "add", files["--admin-token-file"], "--name", "x", "--role", "read")
+	s.MustExec("master-key", "add", files["--master-key-file"])
+	s.MustExec("admin-token", "add", files["--admin-token-file"], "--name", "x", "--role", "read")
 	for flag, text := range map[string]string{
 		"--connector-token-file": "s3cret",
 		"--webhook-file":         `[{"name":"shop","url":"https://shop.example/hook","secrets":["` + hookSecret + `"]}]`,
@@ -75,7 +75,7 @@ func (s *shop) secretFiles(folder string) map[string]string {
 	return files
 }
 
-func (s *shop) chmod(path string, mode os.FileMode) {
+func (s *Shop) chmod(path string, mode os.FileMode) {
 	s.Helper()
 	if err := os.Chmod(path, mode); err != nil {
 		s.Fatal(fmt.Errorf("chmod: %w", err))

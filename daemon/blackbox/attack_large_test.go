@@ -24,24 +24,24 @@ func (a *attackers) send(conn net.Conn, write func(to io.Writer) error) int {
 	}
 	text, err := io.ReadAll(response.Body)
 	_ = response.Body.Close() // it was read
-	said := answer{response.StatusCode, string(text), response.Header}
-	if err == nil && said.check(http.MethodGet) != nil {
-		a.wrongs.Add(1)
+	said := Response{response.StatusCode, string(text), response.Header}
+	if err == nil && said.Check(http.MethodGet) != nil {
+		a.wrongAnswers.Add(1)
 	}
-	return said.code
+	return said.Code
 }
 
-// expects counts an answer that was one of those, or none.
-func (a *attackers) expects(code int, fine ...int) {
+// expect counts an answer that was one of those, or none.
+func (a *attackers) expect(code int, fine ...int) {
 	switch {
 	case slices.Contains(fine, code):
-		a.harms.Add(1)
+		a.completed.Add(1)
 	case code != 0:
-		a.wrongs.Add(1)
+		a.wrongAnswers.Add(1)
 	}
 }
 
-func text(parts ...string) func(io.Writer) error {
+func writeText(parts ...string) func(io.Writer) error {
 	return func(to io.Writer) error {
 		_, err := io.WriteString(to, strings.Join(parts, ""))
 		return err
@@ -49,35 +49,35 @@ func text(parts ...string) func(io.Writer) error {
 }
 
 func hugeHeaders(_ context.Context, a *attackers, conn net.Conn) {
-	a.expects(a.send(conn, text("GET /API/?stock HTTP/1.1\r\nHost: x\r\nX-Long: ", strings.Repeat("x", 1<<20), "\r\n\r\n")), 431)
+	a.expect(a.send(conn, writeText("GET /API/?stock HTTP/1.1\r\nHost: x\r\nX-Long: ", strings.Repeat("x", 1<<20), "\r\n\r\n")), 431)
 }
 
 // manyParameters are too many for the limit of bytes, in the query or the body, or as many as it allows.
 func manyParameters(_ context.Context, a *attackers, conn net.Conn) {
 	many := strings.Repeat("&a", 10_000)
-	switch a.strikes.Load() % 3 {
+	switch a.attempts.Load() % 3 {
 	case 0:
-		a.expects(a.send(conn, text("GET /API/?stock", many, " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")), 414)
+		a.expect(a.send(conn, writeText("GET /API/?stock", many, " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")), 414)
 	case 1:
-		a.expects(a.send(conn, form("stock"+many)), 413)
+		a.expect(a.send(conn, writeForm("stock"+many)), 413)
 	case 2:
-		a.expects(a.send(conn, form("stock"+many[:16_000])), 200)
+		a.expect(a.send(conn, writeForm("stock"+many[:16_000])), 200)
 	}
 }
 
-func form(body string) func(io.Writer) error {
-	return text(fmt.Sprintf("POST /API/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", formType, len(body)), body)
+func writeForm(body string) func(io.Writer) error {
+	return writeText(fmt.Sprintf("POST /API/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", FormType, len(body)), body)
 }
 
 func hugeBodies(_ context.Context, a *attackers, conn net.Conn) {
 	const size, piece = 100 << 20, 64 << 10
 	length, start, end := fmt.Sprint("Content-Length: ", size), "", ""
-	if a.strikes.Load()%2 == 0 {
+	if a.attempts.Load()%2 == 0 {
 		length, start, end = "Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n", piece), "\r\n"
 	}
 	chunk := start + strings.Repeat("x", piece) + end
-	a.expects(a.send(conn, func(to io.Writer) error {
-		err := text("POST /API/ HTTP/1.1\r\nHost: x\r\nContent-Type: ", formType, "\r\n", length, "\r\n\r\n")(to)
+	a.expect(a.send(conn, func(to io.Writer) error {
+		err := writeText("POST /API/ HTTP/1.1\r\nHost: x\r\nContent-Type: ", FormType, "\r\n", length, "\r\n\r\n")(to)
 		for sent := 0; sent < size && err == nil; sent += piece {
 			_, err = io.WriteString(to, chunk)
 		}
@@ -89,27 +89,27 @@ func hugeBodies(_ context.Context, a *attackers, conn net.Conn) {
 func pipelining(ctx context.Context, a *attackers, conn net.Conn) {
 	const many = 1000
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	go func() { _ = text(strings.Repeat("GET /API/?info= HTTP/1.1\r\nHost: x\r\n\r\n", many))(conn) }() // reading tells
+	go func() { _ = writeText(strings.Repeat("GET /API/?info= HTTP/1.1\r\nHost: x\r\n\r\n", many))(conn) }() // reading tells
 	in := bufio.NewReader(conn)
 	for n := range many {
 		response, err := http.ReadResponse(in, nil)
 		if err != nil {
 			if ctx.Err() == nil {
 				a.Logf("pipelining: %d of %d were answered: %v", n, many, err)
-				a.wrongs.Add(1)
+				a.wrongAnswers.Add(1)
 			}
 			return
 		}
-		if said, err := io.ReadAll(response.Body); err == nil && string(said) != notExist {
-			a.wrongs.Add(1) // one that was cut is seen at the next
+		if said, err := io.ReadAll(response.Body); err == nil && string(said) != NotExist {
+			a.wrongAnswers.Add(1) // one that was cut is seen at the next
 		}
 		_ = response.Body.Close() // it was read
 	}
-	a.harms.Add(1)
+	a.completed.Add(1)
 }
 
-// senseless requests are of none that HTTP knows.
-var senseless = []string{
+// invalidRequests requests are of none that HTTP knows.
+var invalidRequests = []string{
 	"GET  HTTP/9.9\r\n\r\n", "\x00\x00\x00\x00", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "GET /API/?stock\r\n\r\n",
 	"GET /API/?stock HTTP/1.1\r\n\r\n", "GET /API/?stock HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "GET /API/?stock HTTP/1.1\r\nHost: x\r\n: y\r\n\r\n",
 	"POST /API/ HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "POST /API/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
@@ -117,11 +117,11 @@ var senseless = []string{
 	"GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n", "GET /API/?stock HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n",
 }
 
-func garbage(_ context.Context, a *attackers, conn net.Conn) {
+func sendGarbage(_ context.Context, a *attackers, conn net.Conn) {
 	request := make([]byte, 4096)
 	_, _ = rand.Read(request) // it never fails
-	if n := int(a.strikes.Load()) % (len(senseless) + 1); n > 0 {
-		request = []byte(senseless[n-1])
+	if n := int(a.attempts.Load()) % (len(invalidRequests) + 1); n > 0 {
+		request = []byte(invalidRequests[n-1])
 	}
 	code := a.send(conn, func(to io.Writer) error {
 		_, err := to.Write(request)
@@ -130,15 +130,15 @@ func garbage(_ context.Context, a *attackers, conn net.Conn) {
 		}
 		return err
 	})
-	a.expects(code, 400, 415, 501, 505)
+	a.expect(code, 400, 415, 501, 505)
 }
 
-// prefaces speak HTTP/2, which is not spoken without TLS, or ask for it.
-func prefaces(_ context.Context, a *attackers, conn net.Conn) {
-	if a.strikes.Load()%2 == 0 {
+// sendHTTP2 speak HTTP/2, which is not spoken without TLS, or ask for it.
+func sendHTTP2(_ context.Context, a *attackers, conn net.Conn) {
+	if a.attempts.Load()%2 == 0 {
 		upgrade := "GET /API/?stock HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n"
-		a.expects(a.send(conn, text(upgrade)), 200)
+		a.expect(a.send(conn, writeText(upgrade)), 200)
 		return
 	}
-	a.expects(a.send(conn, text("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")), 400, 404, 405, 505)
+	a.expect(a.send(conn, writeText("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")), 400, 404, 405, 505)
 }

@@ -13,7 +13,7 @@ import (
 // Slow strangers: each holds a connection for as long as it is let. That it was let go of is fine,
 // and so is that it was not.
 
-func silence(ctx context.Context, a *attackers, conn net.Conn) { a.dribble(ctx, conn, "") }
+func holdSilent(ctx context.Context, a *attackers, conn net.Conn) { a.dribble(ctx, conn, "") }
 
 func slowHeaders(ctx context.Context, a *attackers, conn net.Conn) {
 	if _, err := io.WriteString(conn, "GET /API/?stock HTTP/1.1\r\nHost: x\r\nX-Slow: "); err == nil {
@@ -23,17 +23,17 @@ func slowHeaders(ctx context.Context, a *attackers, conn net.Conn) {
 
 func slowBodies(ctx context.Context, a *attackers, conn net.Conn) {
 	head, drop := "Content-Length: 16000", "x"
-	if a.strikes.Load()%2 == 0 {
+	if a.attempts.Load()%2 == 0 {
 		head, drop = "Transfer-Encoding: chunked", "1\r\nx\r\n"
 	}
-	if _, err := io.WriteString(conn, "POST /API/ HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+"\r\n"+head+"\r\n\r\n"); err == nil {
+	if _, err := io.WriteString(conn, "POST /API/ HTTP/1.1\r\nHost: x\r\nContent-Type: "+FormType+"\r\n"+head+"\r\n\r\n"); err == nil {
 		a.dribble(ctx, conn, drop)
 	}
 }
 
 // dribble sends a drop now and then, until the daemon has enough of it.
 func (a *attackers) dribble(ctx context.Context, conn net.Conn, drop string) {
-	a.harms.Add(1)
+	a.completed.Add(1)
 	for ctx.Err() == nil {
 		_ = conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
 		_, err := io.Copy(io.Discard, conn)
@@ -53,6 +53,6 @@ func slowReaders(ctx context.Context, a *attackers, conn net.Conn) {
 	}
 	_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
 	_, _ = io.WriteString(conn, strings.Repeat("GET /API/?stock HTTP/1.1\r\nHost: x\r\n\r\n", 8)) // 100 KB of answers
-	a.harms.Add(1)
-	pause(ctx, 20*time.Second)
+	a.completed.Add(1)
+	sleep(ctx, 20*time.Second)
 }

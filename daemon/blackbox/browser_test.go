@@ -35,8 +35,8 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(path),
 		chromedp.UserDataDir(filepath.Join(filepath.Dir(binary), "chromium")), // which goes with the program
-		chromedp.WSURLReadTimeout(patience),
-		chromedp.Flag("host-resolver-rules", "MAP "+lan+" 127.0.0.1"),
+		chromedp.WSURLReadTimeout(MaxWait),
+		chromedp.Flag("host-resolver-rules", "MAP "+LANHost+" 127.0.0.1"),
 	)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // the sandbox refuses root
@@ -47,9 +47,9 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	return ctx, chromedp.Do(ctx)
 })
 
-// lan is a name of this machine in the browser. Unlike 127.0.0.1 it is not a secure context over http, as
+// LANHost is a name of this machine in the browser. Unlike 127.0.0.1 it is not a secure context over http, as
 // no machine of a private network is.
-const lan = "keys.lan"
+const LANHost = "keys.lan"
 
 // stopBrowser ends the browser, if it was started, with the tests.
 var stopBrowser = func() {}
@@ -70,15 +70,15 @@ func chromium() (string, error) {
 	return "", errNoChromium
 }
 
-// A tab is a page of a browser that knows no other test: it has cookies, storage and a cache of its
+// A Tab is a page of a browser that knows no other test: it has cookies, storage and a cache of its
 // own. When its test ends, what its page did wrong fails it: an error in the console, an exception, a
 // refused policy, a request to another host, a credential in a URL.
-type tab struct {
+type Tab struct {
 	*testing.T
 	ctx context.Context
 
 	mu        sync.Mutex
-	faults    []string        // what the browser complained of
+	errors    []string        // what the browser complained of
 	urls      []string        // every request's
 	responses map[int64]bool  // statuses that were answered
 	expected  map[int64]bool  // of responses that a test wants, 400 and above
@@ -86,8 +86,8 @@ type tab struct {
 	secrets   map[string]bool // that no URL may have
 }
 
-// openTab opens an empty tab that is closed with its test.
-func openTab(t *testing.T) *tab {
+// OpenTab opens an empty tab that is closed with its test.
+func OpenTab(t *testing.T) *Tab {
 	t.Helper()
 	parent, err := browser()
 	if errors.Is(err, errNoChromium) && !pgtest.Required() {
@@ -96,20 +96,20 @@ func openTab(t *testing.T) *tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &tab{T: t, responses: map[int64]bool{}, expected: map[int64]bool{}, secrets: map[string]bool{}}
+	b := &Tab{T: t, responses: map[int64]bool{}, expected: map[int64]bool{}, secrets: map[string]bool{}}
 	ctx, shut := chromedp.NewContext(parent, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.listen))
 	b.ctx = ctx
-	t.Cleanup(func() { b.judge(); shut() })
-	b.do() // opens it, and would bind it to a deadline of this call
-	ctx, cancel := context.WithTimeout(ctx, 3*patience)
+	t.Cleanup(func() { b.report(); shut() })
+	b.Do() // opens it, and would bind it to a deadline of this call
+	ctx, cancel := context.WithTimeout(ctx, 3*MaxWait)
 	b.ctx = ctx
 	t.Cleanup(cancel)
-	tell(b, accessibility.Enable, cdp.Empty{})
+	sendCommand(b, accessibility.Enable, cdp.Empty{})
 	return b
 }
 
 // listen notes what the browser tells. It must not wait for anything.
-func (b *tab) listen(event any) {
+func (b *Tab) listen(event any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch e := event.(type) {
@@ -118,19 +118,19 @@ func (b *tab) listen(event any) {
 	case *wire.EventResponseReceived:
 		b.responses[e.Response.Status] = true
 	case *runtime.EventConsoleAPICalled:
-		b.faults = append(b.faults, fmt.Sprintf("console.%s is called", e.Type))
+		b.errors = append(b.errors, fmt.Sprintf("console.%s is called", e.Type))
 	case *runtime.EventExceptionThrown:
-		b.faults = append(b.faults, "exception: "+e.ExceptionDetails.Text)
+		b.errors = append(b.errors, "exception: "+e.ExceptionDetails.Text)
 	case *log.EventEntryAdded:
 		if !b.isExpected(e.Entry) {
-			b.faults = append(b.faults, fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
+			b.errors = append(b.errors, fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
 		}
 	}
 }
 
 // isExpected says whether the console tells of a status that the test wants, or of a complaint that it
 // brings about.
-func (b *tab) isExpected(e *log.Entry) bool {
+func (b *Tab) isExpected(e *log.Entry) bool {
 	for code := range b.expected {
 		if e.Source == log.EntrySourceNetwork && strings.Contains(e.Text, fmt.Sprintf("status of %d ", code)) {
 			return true
@@ -139,15 +139,15 @@ func (b *tab) isExpected(e *log.Entry) bool {
 	return slices.ContainsFunc(b.allowed, func(a string) bool { return strings.Contains(e.Text, a) })
 }
 
-// expectFault says that a complaint with that text is wanted.
-func (b *tab) expectFault(text string) {
+// AllowError says that a complaint with that text is wanted.
+func (b *Tab) AllowError(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.allowed = append(b.allowed, text)
 }
 
-// expect says that answers of these statuses, of which the console tells as of errors, are wanted.
-func (b *tab) expect(codes ...int64) {
+// ExpectStatus says that answers of these statuses, of which the console tells as of errors, are wanted.
+func (b *Tab) ExpectStatus(codes ...int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, code := range codes {
@@ -155,8 +155,8 @@ func (b *tab) expect(codes ...int64) {
 	}
 }
 
-// secret says that no URL may have that text.
-func (b *tab) secret(texts ...string) {
+// AddSecrets says that no URL may have that text.
+func (b *Tab) AddSecrets(texts ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, text := range texts {
@@ -164,11 +164,11 @@ func (b *tab) secret(texts ...string) {
 	}
 }
 
-// judge fails the test for what its page did wrong.
-func (b *tab) judge() {
+// report fails the test for what its page did wrong.
+func (b *Tab) report() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, fault := range b.faults {
+	for _, fault := range b.errors {
 		b.Error(fault)
 	}
 	for code := range b.expected {
@@ -176,13 +176,13 @@ func (b *tab) judge() {
 			b.Errorf("no answer had the status %d", code)
 		}
 	}
-	for _, fault := range strayed(b.urls, b.secrets) {
+	for _, fault := range leaks(b.urls, b.secrets) {
 		b.Error(fault)
 	}
 }
 
-// strayed finds requests that went to another host than the first one's, and secrets in URLs.
-func strayed(urls []string, secrets map[string]bool) (faults []string) {
+// leaks finds requests that went to another host than the first one's, and secrets in URLs.
+func leaks(urls []string, secrets map[string]bool) (faults []string) {
 	home := ""
 	for _, text := range urls {
 		u, err := url.Parse(text)
@@ -205,16 +205,16 @@ func strayed(urls []string, secrets map[string]bool) (faults []string) {
 	return faults
 }
 
-// do makes the page do things, one after the other, and waits for each.
-func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
+// Do makes the page do things, one after the other, and waits for each.
+func (b *Tab) Do(actions ...chromedp.Action[chromedp.Void]) {
 	b.Helper()
 	if err := chromedp.Do(b.ctx, actions...); err != nil {
 		b.Fatal(err)
 	}
 }
 
-// get gives what an action finds out.
-func get[T any](b *tab, action chromedp.Action[T]) T {
+// evaluate gives what an action finds out.
+func evaluate[T any](b *Tab, action chromedp.Action[T]) T {
 	b.Helper()
 	value, err := chromedp.Run(b.ctx, action)
 	if err != nil {
@@ -223,8 +223,8 @@ func get[T any](b *tab, action chromedp.Action[T]) T {
 	return value
 }
 
-// tell gives the browser's answer to a command of its protocol.
-func tell[P, R any](b *tab, command cdp.Command[P, R], params P) R {
+// sendCommand gives the browser's answer to a command of its protocol.
+func sendCommand[P, R any](b *Tab, command cdp.Command[P, R], params P) R {
 	b.Helper()
 	result, err := chromedp.Call(b.ctx, command, params)
 	if err != nil {
@@ -233,16 +233,16 @@ func tell[P, R any](b *tab, command cdp.Command[P, R], params P) R {
 	return result
 }
 
-// eval gives what an expression comes to in the page.
-func eval[T any](b *tab, expression string) T {
+// Eval gives what an expression comes to in the page.
+func Eval[T any](b *Tab, expression string) T {
 	b.Helper()
-	return get(b, chromedp.Evaluate[T](expression))
+	return evaluate(b, chromedp.Evaluate[T](expression))
 }
 
-// until waits for an expression to hold in the page.
-func (b *tab) until(what, expression string) {
+// Eventually waits for an expression to hold in the page.
+func (b *Tab) Eventually(what, expression string) {
 	b.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(MaxWait); ; time.Sleep(20 * time.Millisecond) {
 		holds, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression)) // fails while a page gives way to the next
 		if err == nil && holds {
 			return
@@ -253,23 +253,23 @@ func (b *tab) until(what, expression string) {
 	}
 }
 
-// sees waits for a text on the page, as a reader sees it.
-func (b *tab) sees(text string) {
+// WaitText waits for a text on the page, as a reader sees it.
+func (b *Tab) WaitText(text string) {
 	b.Helper()
-	b.until("the page says "+text, fmt.Sprintf("document.body !== null && document.body.innerText.includes(%q)", text))
+	b.Eventually("the page says "+text, fmt.Sprintf("document.body !== null && document.body.innerText.includes(%q)", text))
 }
 
-// scriptless makes the tab one of a browser in which script is off. The tests' own still runs.
-func (b *tab) scriptless() {
+// DisableScript makes the tab one of a browser in which script is off. The tests' own still runs.
+func (b *Tab) DisableScript() {
 	b.Helper()
-	tell(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	sendCommand(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 }
 
-// names lists what assistive technology is told of the page, each "role: name".
-func (b *tab) names() (all []string) {
+// AccessibleNames lists what assistive technology is told of the page, each "role: name".
+func (b *Tab) AccessibleNames() (all []string) {
 	b.Helper()
-	for _, n := range tell(b, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes {
-		if role, name := spoken(n.Role), spoken(n.Name); !n.Ignored && role != "" && role != "none" && role != "InlineTextBox" {
+	for _, n := range sendCommand(b, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes {
+		if role, name := textOf(n.Role), textOf(n.Name); !n.Ignored && role != "" && role != "none" && role != "InlineTextBox" {
 			all = append(all, role+": "+name)
 		}
 	}
@@ -277,7 +277,7 @@ func (b *tab) names() (all []string) {
 }
 
 // text is that of a value of the accessibility tree.
-func spoken(v *accessibility.Value) string {
+func textOf(v *accessibility.Value) string {
 	if v == nil {
 		return ""
 	}
@@ -286,38 +286,38 @@ func spoken(v *accessibility.Value) string {
 	return text
 }
 
-// A look is how a page is shown.
-type look struct {
+// A viewport is how a page is shown.
+type viewport struct {
 	name  string
 	width int64
 	dark  bool
 }
 
-// looks are a phone's and a desktop's, by day and by night.
-var looks = []look{{"phone", 390, false}, {"phone-dark", 390, true}, {"desktop", 1280, false}, {"desktop-dark", 1280, true}}
+// viewports are a phone's and a desktop's, by day and by night.
+var viewports = []viewport{{"phone", 390, false}, {"phone-dark", 390, true}, {"desktop", 1280, false}, {"desktop-dark", 1280, true}}
 
-// set makes the tab look like that.
-func (b *tab) set(l look) {
+// setViewport makes the tab look like that.
+func (b *Tab) setViewport(l viewport) {
 	b.Helper()
 	scheme := "light"
 	if l.dark {
 		scheme = "dark"
 	}
 	media := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}
-	tell(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: media})
-	tell(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+	sendCommand(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: media})
+	sendCommand(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 		Width: l.width, Height: 800, DeviceScaleFactor: 1, Mobile: l.width < 600,
 	})
 }
 
-// screenshots takes one of the whole page in each look, into the folder of [testing.T.ArtifactDir], and
+// Screenshots takes one of the whole page in each look, into the folder of [testing.T.ArtifactDir], and
 // holds that nothing is wider than the screen.
-func (b *tab) screenshots(name string) {
+func (b *Tab) Screenshots(name string) {
 	b.Helper()
-	for _, l := range looks {
-		b.set(l)
-		png := get(b, chromedp.FullScreenshot(100))
-		if wide := eval[int64](b, "document.documentElement.scrollWidth"); wide > l.width {
+	for _, l := range viewports {
+		b.setViewport(l)
+		png := evaluate(b, chromedp.FullScreenshot(100))
+		if wide := Eval[int64](b, "document.documentElement.scrollWidth"); wide > l.width {
 			b.Errorf("%s is %d pixels wide on a %s", name, wide, l.name)
 		}
 		if err := os.WriteFile(filepath.Join(b.ArtifactDir(), name+"-"+l.name+".png"), png, 0o600); err != nil {
@@ -326,29 +326,29 @@ func (b *tab) screenshots(name string) {
 	}
 }
 
-// TestStrayed plants what no page may ask for.
-func TestStrayed(t *testing.T) {
+// TestURLLeaksAreFound plants what no page may ask for.
+func TestURLLeaksAreFound(t *testing.T) {
 	secrets := map[string]bool{"p w": true}
 	for text, want := range map[string]int{
 		"http://a/ http://a/x data:,": 0, "http://a/ http://b/": 1, "http://a/?p+w": 1, "http://a/p%20w": 1, "https://a/ http://a:81/": 1,
 	} {
-		if got := strayed(strings.Fields(text), secrets); len(got) != want {
+		if got := leaks(strings.Fields(text), secrets); len(got) != want {
 			t.Errorf("%s: %v", text, got)
 		}
 	}
 }
 
-// TestTheTabComplains holds that what a page does wrong is noted.
-func TestTheTabComplains(t *testing.T) {
+// TestTabReportsPageErrors holds that what a page does wrong is noted.
+func TestTabReportsPageErrors(t *testing.T) {
 	t.Parallel()
-	b := openTab(t)
-	b.do(chromedp.Navigate("about:blank"))
-	eval[any](b, "console.warn('x'); setTimeout(() => { throw new Error('y') }); null")
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	b := OpenTab(t)
+	b.Do(chromedp.Navigate("about:blank"))
+	Eval[any](b, "console.warn('x'); setTimeout(() => { throw new Error('y') }); null")
+	for end := time.Now().Add(MaxWait); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		b.mu.Lock()
-		noted := len(b.faults)
+		noted := len(b.errors)
 		if noted == 2 {
-			b.faults = nil
+			b.errors = nil
 		}
 		b.mu.Unlock()
 		if noted == 2 {

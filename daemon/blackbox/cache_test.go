@@ -10,7 +10,7 @@ import (
 // long as nothing has changed that its tests have read themselves, and what TestMain builds they have
 // not.
 func TestTheCacheSeesTheProgram(t *testing.T) {
-	err := filepath.WalkDir(root, func(_ string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(Root, func(_ string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() && entry.Name() == ".git" {
 			return filepath.SkipDir
 		}

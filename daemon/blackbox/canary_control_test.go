@@ -10,31 +10,31 @@ import (
 	"testing"
 )
 
-// TestTheCanaryFindsALoggedURL has a program that logs the URLs it is called with, as every framework
+// TestCanaryFindsLoggedURL has a program that logs the URLs it is called with, as every framework
 // would. The look at the log that all builds are held to must find the secrets in it.
-func TestTheCanaryFindsALoggedURL(t *testing.T) {
+func TestCanaryFindsLoggedURL(t *testing.T) {
 	t.Parallel()
-	c := newCanary(onSQLite(t))
-	c.program = talkative(c.shop)
+	c := newCanary(NewSQLiteShop(t))
+	c.Program = buildURLLogging(c.Shop)
 	var found []string
-	c.complain = func(fault string) { found = append(found, fault) }
-	c.fresh("K1")
-	c.importPlans("p,US,1,,")
-	d := c.serve()
-	c.keep(d.ask(http.MethodGet, "/API/?"+c.form("upgrade", "K1", "success"), "", nil))
-	d.ends("K1")
-	c.sinks(d, func(*canary) {})
-	d.stop()
+	c.onLeak = func(fault string) { found = append(found, fault) }
+	c.AddKeys("K1")
+	c.ImportPlans("p,US,1,,")
+	d := c.Serve()
+	c.record(d.Do(http.MethodGet, "/API/?"+c.form("upgrade", "K1", "success"), "", nil))
+	d.WaitEnd("K1")
+	c.scanAll(d, func(*canary) {})
+	d.Stop()
 	if len(found) != 1 || !strings.HasSuffix(found[0], " is in the log") {
 		t.Errorf("in a program that logs URLs, and else keeps its secrets, was found: %q", found)
 	}
 }
 
-// talkative builds a program with one more line in it.
-func talkative(s *shop) string {
+// buildURLLogging builds a program with one more line in it.
+func buildURLLogging(s *Shop) string {
 	s.Helper()
 	const anchor = "\tcall, said := a.answer(r)\n"
-	path, err := filepath.Abs(filepath.Join(root, "daemon", "api.go"))
+	path, err := filepath.Abs(filepath.Join(Root, "daemon", "api.go"))
 	if err != nil {
 		s.Fatal(err)
 	}

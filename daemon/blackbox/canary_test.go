@@ -18,19 +18,19 @@ import (
 
 // A canary is secrets unlike any other text, and the places that they were looked for in.
 type canary struct {
-	*shop
+	*Shop
 	account tasks.Account
 	host    string   // of every login
 	answers []string // that clients were given
 
-	complain func(fault string) // is told where a secret was found; nil: that fails the test
+	onLeak func(fault string) // is told where a secret was found; nil: that fails the test
 }
 
 // wholeKey is a key that no log may tell.
 const wholeKey = "key-canary-5e7a-a-whole-one"
 
-func newCanary(s *shop) *canary {
-	return &canary{shop: s, host: "canary<é>&1f0c.example", account: tasks.Account{
+func newCanary(s *Shop) *canary {
+	return &canary{Shop: s, host: "canary<é>&1f0c.example", account: tasks.Account{
 		Login:    tasks.NewSecret("canary<é>&1f0c.example"), // what all logins end with
 		Password: tasks.NewSecret(`p"canary"&<é> 8d2b`),
 		NewEmail: tasks.NewSecret("new.canary.77ae@example.com"), NewPassword: tasks.NewSecret(`n"canary"&<é> 3c9f`),
@@ -43,43 +43,43 @@ func TestSecretsLeaveNoTrace(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		newCanary(onSQLite(t)).flies(func(*canary) {})
+		newCanary(NewSQLiteShop(t)).run(func(*canary) {})
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		cluster := pgtest.Start(t, pgtest.Options{Config: []string{"log_statement=all", "log_min_duration_statement=0", "log_error_verbosity=verbose"}})
-		newCanary(onPostgres(t, cluster.URL(t))).flies((*canary).scanPostgres)
+		newCanary(NewPostgresShop(t, cluster.URL(t))).run((*canary).scanPostgres)
 	})
 }
 
-// flies takes the secrets through everything, with a look at all sinks while tasks are open, and
+// run takes the secrets through everything, with a look at all sinks while tasks are open, and
 // another when all have ended.
-func (c *canary) flies(scanDatabase func(*canary)) {
-	c.importKeys("code,used", "K1,", "K2,", "K3,", "K4,", "K5,", "K6,", "K7,", "R1,1", "R2,1", "R3,1", "gone,", wholeKey+",")
-	c.importPlans("p,US,10,1 Main Street,inv", "q,FR,1,,")
-	c.must("keys", "revoke", "gone")
+func (c *canary) run(scanDatabase func(*canary)) {
+	c.ImportKeys("code,used", "K1,", "K2,", "K3,", "K4,", "K5,", "K6,", "K7,", "R1,1", "R2,1", "R3,1", "gone,", wholeKey+",")
+	c.ImportPlans("p,US,10,1 Main Street,inv", "q,FR,1,,")
+	c.MustExec("keys", "revoke", "gone")
 	flags := []string{"--task-attempts", "2", "--lease", "1s", "--connector-timeout", "300ms"}
-	d := c.serve(flags...)
-	c.accepts(d)
-	c.refuses(d)
+	d := c.Serve(flags...)
+	c.sendAccepted(d)
+	c.sendRefused(d)
 	for _, code := range []string{"K1", "K2", "K3", "K4", "R1", "R2"} {
-		d.ends(code)
+		d.WaitEnd(code)
 	}
-	c.sinks(d, scanDatabase)
-	d.kill() // K5, K6 and R3 are open
-	next := c.serve(append(flags, "--task-deadline", "1ms")...)
+	c.scanAll(d, scanDatabase)
+	d.Kill() // K5, K6 and R3 are open
+	next := c.Serve(append(flags, "--task-deadline", "1ms")...)
 	for _, code := range []string{"K5", "K6", "R3"} {
-		next.ends(code)
+		next.WaitEnd(code)
 	}
-	c.sinks(next, scanDatabase)
-	next.stop()
-	c.sinks(next, scanDatabase)
-	c.control()
-	tried(c, 3, 1) // looks at all sinks, a kill
+	c.scanAll(next, scanDatabase)
+	next.Stop()
+	c.scanAll(next, scanDatabase)
+	c.checkScanner()
+	Report(c, 3, 1) // looks at all sinks, a kill
 }
 
-// accepts has requests that become tasks, of every end.
-func (c *canary) accepts(d *daemon) {
+// sendAccepted has requests that become tasks, of every end.
+func (c *canary) sendAccepted(d *Daemon) {
 	for code, script := range map[string]string{
 		wholeKey: "success", "K1": "success", "K2": "500+cut_after+success", "K3": "plan_full.500", "K4": "html", "K5": "202", "K6": "202",
 		"R1": "success", "R2": "silent", "R3": "202",
@@ -88,61 +88,63 @@ func (c *canary) accepts(d *daemon) {
 		if code[0] == 'R' {
 			form = c.form("renew", code, script)
 		}
-		c.keep(d.ask(http.MethodGet, "/API/?"+form, "", c.headers()))
+		c.record(d.Do(http.MethodGet, "/API/?"+form, "", c.headers()))
 	}
-	c.keep(d.post(c.form("upgrade", "K7", "success") + "&country=ZW")) // two countries
-	c.keep(d.post(strings.Replace(c.form("upgrade", "K7", "success"), "country=US", "country=ZW", 1)))
+	c.record(d.Post(c.form("upgrade", "K7", "success") + "&country=ZW")) // two countries
+	c.record(d.Post(strings.Replace(c.form("upgrade", "K7", "success"), "country=US", "country=ZW", 1)))
 }
 
 func (c *canary) form(call, code, script string) string {
-	return q(call, code, "login", script+"@"+c.host, "pwd", c.account.Password.Reveal(), "country", "US",
+	return Query(call, code, "login", script+"@"+c.host, "pwd", c.account.Password.Reveal(), "country", "US",
 		"newemail", c.account.NewEmail.Reveal(), "newpwd", c.account.NewPassword.Reveal())
 }
 
 // headers are of a client that says its secrets everywhere.
 func (c *canary) headers() http.Header {
-	secret := q("pwd", c.account.Password.Reveal(), "newemail", c.account.NewEmail.Reveal(), "newpwd", c.account.NewPassword.Reveal(), "login", c.host)
-	return header("User-Agent", secret, "Referer", "https://example.com/?"+secret, "Cookie", secret, "X-Request-Id", secret, "X-Forwarded-For", secret)
+	secret := Query("pwd", c.account.Password.Reveal(), "newemail", c.account.NewEmail.Reveal(), "newpwd", c.account.NewPassword.Reveal(), "login", c.host)
+	return Headers("User-Agent", secret, "Referer", "https://example.com/?"+secret, "Cookie", secret, "X-Request-Id", secret, "X-Forwarded-For", secret)
 }
 
-// refuses has requests that are answered otherwise, with every status code.
-func (c *canary) refuses(d *daemon) {
+// sendRefused has requests that are answered otherwise, with every status code.
+func (c *canary) sendRefused(d *Daemon) {
 	ok := c.form("upgrade", wholeKey, "success")
 	for _, form := range []string{
 		ok, c.form("renew", "K1", "success"), c.form("upgrade", "nobody", "x"), c.form("upgrade", "gone", "x"), c.form("renew", "K5", "x"),
 		c.form("upgrade", c.host, "x"), c.form("info", c.host, "x"), c.form("stock", "", "x"),
 		strings.Replace(ok, "country=US", "country="+c.host, 1), strings.Replace(ok, "upgrade=", "up=", 1),
-		ok + "&pwd=another", ok + "&%zz", ok + ";x", ok + "&%ff=" + c.host, ok + "&info=x", q(c.host, "x"), "%zz" + c.host,
+		ok + "&pwd=another", ok + "&%zz", ok + ";x", ok + "&%ff=" + c.host, ok + "&info=x", Query(c.host, "x"), "%zz" + c.host,
 		ok + "&utm=" + strings.Repeat("x", 17<<10),
 	} {
 		for _, method := range []string{"GET", "POST", "PUT", "HEAD"} {
-			c.keep(d.ask(method, "/API/?"+strings.ReplaceAll(form, "<", "%3C"), "", c.headers()))
+			c.record(d.Do(method, "/API/?"+strings.ReplaceAll(form, "<", "%3C"), "", c.headers()))
 		}
-		c.keep(d.ask("POST", "/API/", form, asForm))
-		c.keep(d.ask("POST", "/API/?x=y", form, asJSON))
+		c.record(d.Do("POST", "/API/", form, FormHeader))
+		c.record(d.Do("POST", "/API/?x=y", form, JSONHeader))
 	}
-	c.keep(d.ask("GET", "/API/"+q("x", c.host)+"?"+ok, "", nil))
-	c.keep(d.ask("GET", "/API/?"+ok, "", header("Purpose", "prefetch")))
-	d.raw("GET /API/?" + ok + "\x00 HTTP/1.1\r\nHost: x\r\n\r\n")
-	d.raw("POST /API/?" + ok + " HTTP/1.1\r\nHost: x\r\nContent-Type: " + formType + "\r\nContent-Length: 9999\r\n\r\n" + ok + "\r\n")
+	c.record(d.Do("GET", "/API/"+Query("x", c.host)+"?"+ok, "", nil))
+	c.record(d.Do("GET", "/API/?"+ok, "", Headers("Purpose", "prefetch")))
+	d.SendRaw("GET /API/?" + ok + "\x00 HTTP/1.1\r\nHost: x\r\n\r\n")
+	d.SendRaw("POST /API/?" + ok + " HTTP/1.1\r\nHost: x\r\nContent-Type: " + FormType + "\r\nContent-Length: 9999\r\n\r\n" + ok + "\r\n")
 }
 
-// keep keeps an answer, with its headers.
-func (c *canary) keep(a answer) { c.answers = append(c.answers, fmt.Sprint(a.code, a.header, a.body)) }
+// record keeps an answer, with its headers.
+func (c *canary) record(a Response) {
+	c.answers = append(c.answers, fmt.Sprint(a.Code, a.Header, a.Body))
+}
 
-// sinks looks at everything once.
-func (c *canary) sinks(d *daemon, scanDatabase func(*canary)) {
-	c.clean("the log", d.log.String())
-	if strings.Contains(d.log.String(), wholeKey) {
+// scanAll looks at everything once.
+func (c *canary) scanAll(d *Daemon, scanDatabase func(*canary)) {
+	c.scanText("the log", d.Logs.String())
+	if strings.Contains(d.Logs.String(), wholeKey) {
 		c.Error("a whole key is in the log")
 	}
-	c.clean("an answer", strings.Join(c.answers, "\n"))
-	if !d.over() {
-		a, err := d.try("GET", d.admin+"/metrics", "", nil)
-		if err != nil || a.code != http.StatusOK {
-			c.Fatalf("metrics: %d %v", a.code, err)
+	c.scanText("an answer", strings.Join(c.answers, "\n"))
+	if !d.HasEnded() {
+		a, err := d.Send("GET", d.AdminURL+"/metrics", "", nil)
+		if err != nil || a.Code != http.StatusOK {
+			c.Fatalf("metrics: %d %v", a.Code, err)
 		}
-		c.clean("the metrics", a.body)
+		c.scanText("the metrics", a.Body)
 	}
 	for _, args := range [][]string{
 		{"keys", "export"},
@@ -155,15 +157,15 @@ func (c *canary) sinks(d *daemon, scanDatabase func(*canary)) {
 		{"stock"},
 		{"stock", "--output", "json"},
 	} {
-		r := c.cli(args...)
-		c.clean("what "+strings.Join(args, " ")+" prints", r.out+r.err)
+		r := c.Exec(args...)
+		c.scanText("what "+strings.Join(args, " ")+" prints", r.Out+r.Err)
 	}
-	c.scanFolder(c.folder)
+	c.scanFolder(c.Folder)
 	scanDatabase(c)
 }
 
-// clean fails the test if a secret is in a text.
-func (c *canary) clean(what, text string) {
+// scanText fails the test if a secret is in a text.
+func (c *canary) scanText(what, text string) {
 	c.Helper()
 	if text == "" {
 		c.Errorf("nothing to look at in %s", what)
@@ -171,8 +173,8 @@ func (c *canary) clean(what, text string) {
 	found := connectortest.FindLeak(text, c.account)
 	switch fault := fmt.Sprintf("the %s is in %s", found, what); {
 	case found == "":
-	case c.complain != nil:
-		c.complain(fault)
+	case c.onLeak != nil:
+		c.onLeak(fault)
 	default:
 		c.Error(fault)
 	}
@@ -189,7 +191,7 @@ func (c *canary) scanFolder(folder string) {
 		content, err := os.ReadFile(path)
 		if err == nil && len(content) > 0 {
 			files++
-			c.clean("the file "+path, string(content))
+			c.scanText("the file "+path, string(content))
 		}
 		return nil
 	})
@@ -200,7 +202,7 @@ func (c *canary) scanFolder(folder string) {
 
 // scanPostgres looks at every row, at every file of the server, its log among them.
 func (c *canary) scanPostgres() {
-	conn, err := pgx.Connect(c.Context(), c.database)
+	conn, err := pgx.Connect(c.Context(), c.Database)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -217,14 +219,14 @@ func (c *canary) scanPostgres() {
 	if err != nil {
 		c.Fatal(err)
 	}
-	c.clean("the dump", string(dump))
+	c.scanText("the dump", string(dump))
 	c.scanFolder(filepath.Dir(folder)) // the log stands beside the data
 }
 
-// control holds that the scanner finds the secrets where they are bound to be, and in a file with that.
-func (c *canary) control() {
+// checkScanner holds that the scanner finds the secrets where they are bound to be, and in a file with that.
+func (c *canary) checkScanner() {
 	var asked strings.Builder
-	for _, r := range c.provider.Requests() {
+	for _, r := range c.Provider.Requests() {
 		asked.Write(r.Body)
 	}
 	for _, account := range []tasks.Account{{Login: c.account.Login}, {Password: c.account.Password}, {NewEmail: c.account.NewEmail}, {NewPassword: c.account.NewPassword}} {
@@ -232,23 +234,23 @@ func (c *canary) control() {
 			c.Error("the scanner does not find a secret in what the provider was sent")
 		}
 	}
-	c.findsInFiles(asked.String())
+	c.checkFileScanner(asked.String())
 	if n := len(c.answers); n < 100 {
 		c.Errorf("only %d answers were looked at", n)
 	}
 }
 
-// findsInFiles holds that a secret in a file of a folder is found.
-func (c *canary) findsInFiles(secret string) {
+// checkFileScanner holds that a secret in a file of a folder is found.
+func (c *canary) checkFileScanner(secret string) {
 	c.Helper()
 	folder, found := c.TempDir(), 0
 	if err := os.WriteFile(filepath.Join(folder, "sink"), []byte(secret), 0o600); err != nil {
 		c.Fatal(err)
 	}
-	before := c.complain
-	c.complain = func(string) { found++ }
+	before := c.onLeak
+	c.onLeak = func(string) { found++ }
 	c.scanFolder(folder)
-	if c.complain = before; found == 0 {
+	if c.onLeak = before; found == 0 {
 		c.Error("the scanner does not find a secret in a file")
 	}
 }

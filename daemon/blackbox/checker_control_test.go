@@ -10,72 +10,72 @@ import (
 	"testing"
 )
 
-// tamperings are how a true story is made untrue, at least one way for each of the [promises].
-var tamperings = []struct {
+// tamperings are how a true story is made untrue, at least one way for each of the [blackbox.promises].
+var seededFaults = []struct {
 	promise, how string
-	do           func(*tampered)
+	do           func(*seededFault)
 }{
-	{"the slots of each plan add up", "oversold", inDatabase(`UPDATE keyseat_plans SET size = 0`)},
-	{"the slots of each plan add up", "negative", inDatabase(`UPDATE keyseat_plans SET suspect = -1`)},
-	{"the counters are the sum of the recorded moves", "one more", inDatabase(`UPDATE keyseat_plans SET spent = spent + 1`)},
-	{"the counters are the sum of the recorded moves", "no record", inDatabase(`DELETE FROM keyseat_history WHERE slot_to = 'spent'`)},
-	{"the counters are the sum of the recorded moves", "another state", inDatabase(`UPDATE keyseat_history SET slot_to = 'suspect' WHERE slot_to = 'spent'`)},
-	{"a task holds a slot once and closes its hold once", "held twice", again(`slot_to = 'held'`)},
-	{"a task holds a slot once and closes its hold once", "closed twice", again(`slot_to = 'spent'`)},
-	{"the provider has filled what is spent, and no more than is spent or suspect", "spent for nothing", inLedger(`"done":`, `"lost":`)},
-	{"the provider has filled what is spent, and no more than is spent or suspect", "another plan", inLedger(`"kind":"upgrade","plan":"p"`, `"kind":"upgrade","plan":"q"`)},
-	{"the provider has filled what is spent, and no more than is spent or suspect", "given back", inLedger(`"outcome":"wrong_address"`, `"outcome":"success"`)},
-	{"a key has one open task at a time", "two", inDatabase(`DELETE FROM keyseat_history WHERE cause = 'ended'`)},
-	{"a key has one open task at a time", "ended before", inDatabase(`UPDATE keyseat_history SET seq = -seq WHERE cause = 'ended'`)},
-	{"a use of a key is one successful upgrade", "no renew", inDatabase(`UPDATE keyseat_tasks SET outcome = 'still_premium' WHERE kind = 'renew'`)},
-	{"a use of a key is one successful upgrade", "uncounted", inLedger(`"outcome":"wrong_address"`, `"outcome":"success"`)},
-	{"an accepted request is one task, with what was submitted", "lost", inDatabase(`DELETE FROM keyseat_tasks WHERE kind = 'renew'`)},
-	{"an accepted request is one task, with what was submitted", "lost unasked", inDatabase(`DELETE FROM keyseat_tasks WHERE outcome = 'out_of_stock'`)},
-	{"an accepted request is one task, with what was submitted", "another key", inDatabase(`UPDATE keyseat_tasks SET code = 'C' WHERE kind = 'renew'`)},
-	{"an accepted request is one task, with what was submitted", "another country", inDatabase(`UPDATE keyseat_tasks SET country = 'FR'`)},
-	{"an accepted request is one task, with what was submitted", "another account", inNotes(func(n *note) { n.Account += "0" })},
-	{"an accepted request is one task, with what was submitted", "another task", inLedger(`"task":"`, `"task":"other-`)},
-	{"a request without an answer is one task at most", "two", lineOf("asked", "500+success", `"task":"`, `"task":"other-`)},
-	{"a request without an answer is one task at most", "refused", inNotes(func(n *note) { n.Body = strings.Replace(n.Body, upgradeSent, refused(upgradeOpen), 1) })},
-	{"a request without an answer is one task at most", "nobody's", inNotes(func(n *note) { n.Call = strings.TrimPrefix(n.Call, "renew") })},
-	{"every task ends in time", "open", inDatabase(`UPDATE keyseat_tasks SET ended_at = NULL`)},
-	{"every task ends in time", "late", inDatabase(`UPDATE keyseat_tasks SET ended_at = ended_at + 1000000000`)},
-	{"info follows the life of a key", "gone", inNotes(func(n *note) { n.Body = strings.Replace(n.Body, `"active"`, `"not_exist"`, 1) })},
-	{"info follows the life of a key", "used by nobody", inNotes(func(n *note) { n.Body = strings.Replace(n.Body, `"used":0`, `"used":1`, 1) })},
-	{"info follows the life of a key", "a step back", stepBack},
-	{"info follows the life of a key", "no such message", inNotes(func(n *note) { n.Body = strings.Replace(n.Body, messages["wrong_address"], "Oops", 1) })},
-	{"a task has no more writes than leases, and none after its end", "no lease", inDatabase(`UPDATE keyseat_tasks SET fence = 0`)},
-	{"a task has no more writes than leases, and none after its end", "no record", inDatabase(`UPDATE keyseat_tasks SET version = version + 1`)},
-	{"a task has no more writes than leases, and none after its end", "after the end", again(`cause = 'ended'`)},
-	{"an idempotency key has one payload and one effect", "two effects", lineOf("done", "500+success", ``, ``)},
-	{"an idempotency key has one payload and one effect", "two payloads", lineOf("asked", "500+success", `"body":"`, `"body":"0`)},
-	{"an idempotency key has one payload and one effect", "late", inDatabase(`UPDATE keyseat_tasks SET ended_at = created_at - 1`)},
-	{"what has ended keeps no secret", "sealed", inDatabase(`UPDATE keyseat_tasks SET sealed = x'00'`)},
-	{"what has ended keeps no secret", "in a note", inDatabase(`UPDATE keyseat_history SET note = '` + passwordMark + `'`)},
-	{"what has ended keeps no secret", "in a message", inDatabase(`UPDATE keyseat_keys SET message = 'x` + loginMark + `'`)},
-	{"info shows what was accepted", "not yet", stepBack},
-	{"stock was true at some instant of the call", "never", inNotes(func(n *note) { n.Body = strings.Replace(n.Body, `"slots":5`, `"slots":9`, 1) })},
-	{"stock was true at some instant of the call", "long ago", longAgo},
-	{"no lease is left", "one", inDatabase(`UPDATE keyseat_tasks SET worker = 'w', leased_until = 1`)},
+	{"the slots of each plan add up", "oversold", editDatabase(`UPDATE keyseat_plans SET size = 0`)},
+	{"the slots of each plan add up", "negative", editDatabase(`UPDATE keyseat_plans SET suspect = -1`)},
+	{"the counters are the sum of the recorded moves", "one more", editDatabase(`UPDATE keyseat_plans SET spent = spent + 1`)},
+	{"the counters are the sum of the recorded moves", "no record", editDatabase(`DELETE FROM keyseat_history WHERE slot_to = 'spent'`)},
+	{"the counters are the sum of the recorded moves", "another state", editDatabase(`UPDATE keyseat_history SET slot_to = 'suspect' WHERE slot_to = 'spent'`)},
+	{"a task holds a slot once and closes its hold once", "held twice", duplicateEvent(`slot_to = 'held'`)},
+	{"a task holds a slot once and closes its hold once", "closed twice", duplicateEvent(`slot_to = 'spent'`)},
+	{"the provider has filled what is spent, and no more than is spent or suspect", "spent for nothing", editLedger(`"done":`, `"lost":`)},
+	{"the provider has filled what is spent, and no more than is spent or suspect", "another plan", editLedger(`"kind":"upgrade","plan":"p"`, `"kind":"upgrade","plan":"q"`)},
+	{"the provider has filled what is spent, and no more than is spent or suspect", "given back", editLedger(`"outcome":"wrong_address"`, `"outcome":"success"`)},
+	{"a key has one open task at a time", "two", editDatabase(`DELETE FROM keyseat_history WHERE cause = 'ended'`)},
+	{"a key has one open task at a time", "ended before", editDatabase(`UPDATE keyseat_history SET seq = -seq WHERE cause = 'ended'`)},
+	{"a use of a key is one successful upgrade", "no renew", editDatabase(`UPDATE keyseat_tasks SET outcome = 'still_premium' WHERE kind = 'renew'`)},
+	{"a use of a key is one successful upgrade", "uncounted", editLedger(`"outcome":"wrong_address"`, `"outcome":"success"`)},
+	{"an accepted request is one task, with what was submitted", "lost", editDatabase(`DELETE FROM keyseat_tasks WHERE kind = 'renew'`)},
+	{"an accepted request is one task, with what was submitted", "lost unasked", editDatabase(`DELETE FROM keyseat_tasks WHERE outcome = 'out_of_stock'`)},
+	{"an accepted request is one task, with what was submitted", "another key", editDatabase(`UPDATE keyseat_tasks SET code = 'C' WHERE kind = 'renew'`)},
+	{"an accepted request is one task, with what was submitted", "another country", editDatabase(`UPDATE keyseat_tasks SET country = 'FR'`)},
+	{"an accepted request is one task, with what was submitted", "another account", editJournal(func(n *journalEntry) { n.Account += "0" })},
+	{"an accepted request is one task, with what was submitted", "another task", editLedger(`"task":"`, `"task":"other-`)},
+	{"a request without an answer is one task at most", "two", duplicateLedgerLine("asked", "500+success", `"task":"`, `"task":"other-`)},
+	{"a request without an answer is one task at most", "refused", editJournal(func(n *journalEntry) { n.Body = strings.Replace(n.Body, UpgradeSent, ErrorBody(UpgradeOpen), 1) })},
+	{"a request without an answer is one task at most", "nobody's", editJournal(func(n *journalEntry) { n.Call = strings.TrimPrefix(n.Call, "renew") })},
+	{"every task ends in time", "open", editDatabase(`UPDATE keyseat_tasks SET ended_at = NULL`)},
+	{"every task ends in time", "late", editDatabase(`UPDATE keyseat_tasks SET ended_at = ended_at + 1000000000`)},
+	{"info follows the life of a key", "gone", editJournal(func(n *journalEntry) { n.Body = strings.Replace(n.Body, `"active"`, `"not_exist"`, 1) })},
+	{"info follows the life of a key", "used by nobody", editJournal(func(n *journalEntry) { n.Body = strings.Replace(n.Body, `"used":0`, `"used":1`, 1) })},
+	{"info follows the life of a key", "a step back", showEarlierInfo},
+	{"info follows the life of a key", "no such message", editJournal(func(n *journalEntry) { n.Body = strings.Replace(n.Body, Messages["wrong_address"], "Oops", 1) })},
+	{"a task has no more writes than leases, and none after its end", "no lease", editDatabase(`UPDATE keyseat_tasks SET fence = 0`)},
+	{"a task has no more writes than leases, and none after its end", "no record", editDatabase(`UPDATE keyseat_tasks SET version = version + 1`)},
+	{"a task has no more writes than leases, and none after its end", "after the end", duplicateEvent(`cause = 'ended'`)},
+	{"an idempotency key has one payload and one effect", "two effects", duplicateLedgerLine("done", "500+success", ``, ``)},
+	{"an idempotency key has one payload and one effect", "two payloads", duplicateLedgerLine("asked", "500+success", `"body":"`, `"body":"0`)},
+	{"an idempotency key has one payload and one effect", "late", editDatabase(`UPDATE keyseat_tasks SET ended_at = created_at - 1`)},
+	{"what has ended keeps no secret", "sealed", editDatabase(`UPDATE keyseat_tasks SET sealed = x'00'`)},
+	{"what has ended keeps no secret", "in a note", editDatabase(`UPDATE keyseat_history SET note = '` + passwordMark + `'`)},
+	{"what has ended keeps no secret", "in a message", editDatabase(`UPDATE keyseat_keys SET message = 'x` + loginMark + `'`)},
+	{"info shows what was accepted", "not yet", showEarlierInfo},
+	{"stock was true at some instant of the call", "never", editJournal(func(n *journalEntry) { n.Body = strings.Replace(n.Body, `"slots":5`, `"slots":9`, 1) })},
+	{"stock was true at some instant of the call", "long ago", showOldStock},
+	{"no lease is left", "one", editDatabase(`UPDATE keyseat_tasks SET worker = 'w', leased_until = 1`)},
 }
 
-// TestTheCheckerFails is the control of the [promises]: each finds what is wrong in a story that was
+// TestCheckerFindsFaults is the control of the [blackbox.promises]: each finds what is wrong in a story that was
 // true, once one of its three witnesses was tampered with, and nothing before.
-func TestTheCheckerFails(t *testing.T) {
+func TestCheckerFindsFaults(t *testing.T) {
 	t.Parallel()
-	from := trueStory(onSQLite(t))
-	if err := from.testimony(t).check(); err != nil {
+	from := recordSmallRun(NewSQLiteShop(t))
+	if err := from.mustRead(t).check(); err != nil {
 		t.Fatalf("before anything was tampered with: %v", err)
 	}
 	controlled := map[string]bool{}
-	for _, c := range tamperings {
+	for _, c := range seededFaults {
 		controlled[c.promise] = true
 		t.Run(c.promise+"/"+c.how, func(t *testing.T) {
-			copied := &tampered{t, from.copied(t)}
+			copied := &seededFault{t, from.copyTo(t)}
 			c.do(copied)
 			for _, alone := range []bool{false, true} {
-				e := copied.testimony(t)
-				e.alone = alone
+				e := copied.mustRead(t)
+				e.lostWithPrimary = alone
 				if err := e.check(); err == nil || !strings.Contains(err.Error(), "not so: "+c.promise) {
 					t.Errorf("nothing of that was found, alone %v, but %v", alone, err)
 				}
@@ -89,20 +89,20 @@ func TestTheCheckerFails(t *testing.T) {
 	}
 }
 
-// trueStory is a small one with a bit of everything: a key that is used, renewed and used again, one
+// recordSmallRun is a small one with a bit of everything: a key that is used, renewed and used again, one
 // whose first upgrade fails, one for which nothing is in stock, and a request whose answer nobody
 // has written down.
-func trueStory(s *shop) witnesses {
+func recordSmallRun(s *Shop) sources {
 	s.Helper()
-	l := emptyLoad(s, 0)
-	s.fresh("A", "B", "C", "D")
-	s.importPlans("p,US,5,,", "q,FR,5,,")
-	d := s.serve()
+	l := newEmptyLoad(s, 0)
+	s.AddKeys("A", "B", "C", "D")
+	s.ImportPlans("p,US,5,,", "q,FR,5,,")
+	d := s.Serve()
 	look := func(code string) {
-		d.ends(code)
-		_, _ = l.call(d, note{Call: "info", Key: code}, "") // it is written down
+		d.WaitEnd(code)
+		_, _ = l.call(d, journalEntry{Call: "info", Key: code}, "") // it is written down
 	}
-	_, _ = l.call(d, note{Call: "stock"}, "")
+	_, _ = l.call(d, journalEntry{Call: "stock"}, "")
 	for i, step := range []struct {
 		code, script, country string
 		used                  bool
@@ -118,25 +118,25 @@ func trueStory(s *shop) witnesses {
 		l.submit(d, step.code, step.script+"@"+string(rune('0'+i))+loginMark, step.country, step.used)
 		look(step.code)
 	}
-	n := l.before(note{Call: "upgrade", Key: "D", Login: "500+success@D" + loginMark, Country: "US"})
-	d.accepted(upgrade(n.Key, n.Login, n.Country))
+	n := l.begin(journalEntry{Call: "upgrade", Key: "D", Login: "500+success@D" + loginMark, Country: "US"})
+	d.MustAccept(Upgrade(n.Key, n.Login, n.Country))
 	look("D")
-	_, _ = l.call(d, note{Call: "stock"}, "")
-	d.stop()
-	return l.from
+	_, _ = l.call(d, journalEntry{Call: "stock"}, "")
+	d.Stop()
+	return l.sources
 }
 
-func (w witnesses) testimony(t *testing.T) *evidence {
+func (w sources) mustRead(t *testing.T) *evidence {
 	t.Helper()
-	e, err := w.hear(t.Context())
+	e, err := w.read(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
 }
 
-// copied are witnesses that say the same.
-func (w witnesses) copied(t *testing.T) witnesses {
+// copyTo are witnesses that say the same.
+func (w sources) copyTo(t *testing.T) sources {
 	t.Helper()
 	folder := t.TempDir()
 	to := func(path string) string {
@@ -150,18 +150,18 @@ func (w witnesses) copied(t *testing.T) witnesses {
 		}
 		return copied
 	}
-	return witnesses{to(w.notes), to(w.ledger), "sqlite:" + to(strings.TrimPrefix(w.database, "sqlite:"))}
+	return sources{to(w.journal), to(w.ledger), "sqlite:" + to(strings.TrimPrefix(w.database, "sqlite:"))}
 }
 
-// tampered are witnesses of which one does not tell the truth.
-type tampered struct {
+// seededFault are witnesses of which one does not tell the truth.
+type seededFault struct {
 	*testing.T
-	witnesses
+	sources
 }
 
-// inDatabase makes the database say something that it would not let anybody write.
-func inDatabase(statement string) func(*tampered) {
-	return func(c *tampered) {
+// editDatabase makes the database say something that it would not let anybody write.
+func editDatabase(statement string) func(*seededFault) {
+	return func(c *seededFault) {
 		db, err := sql.Open("sqlite", strings.TrimPrefix(c.database, "sqlite:")+"?_pragma=ignore_check_constraints(1)")
 		if err != nil {
 			c.Fatal(err)
@@ -175,14 +175,14 @@ func inDatabase(statement string) func(*tampered) {
 	}
 }
 
-// again records a line of the history twice.
-func again(where string) func(*tampered) {
-	return inDatabase(`INSERT INTO keyseat_history SELECT NULL, code, change_id || 'x', n, at, cause, task_id, kind, outcome,
+// duplicateEvent records a line of the history twice.
+func duplicateEvent(where string) func(*seededFault) {
+	return editDatabase(`INSERT INTO keyseat_history SELECT NULL, code, change_id || 'x', n, at, cause, task_id, kind, outcome,
 		plan_id, slot_from, slot_to, note, fresh FROM keyseat_history WHERE ` + where)
 }
 
-// rewrite changes the lines of a file, each of which becomes some.
-func (c *tampered) rewrite(path string, change func(line string) (lines []string)) {
+// rewriteLines changes the lines of a file, each of which becomes some.
+func (c *seededFault) rewriteLines(path string, change func(line string) (lines []string)) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		c.Fatal(err)
@@ -201,17 +201,17 @@ func (c *tampered) rewrite(path string, change func(line string) (lines []string
 	}
 }
 
-func inLedger(what, by string) func(*tampered) {
-	return func(c *tampered) {
-		c.rewrite(c.ledger, func(line string) []string { return []string{strings.ReplaceAll(line, what, by)} })
+func editLedger(what, by string) func(*seededFault) {
+	return func(c *seededFault) {
+		c.rewriteLines(c.ledger, func(line string) []string { return []string{strings.ReplaceAll(line, what, by)} })
 	}
 }
 
-// lineOf adds to the ledger another line like the one of that kind and login.
-func lineOf(kind, login, what, by string) func(*tampered) {
-	return func(c *tampered) {
+// duplicateLedgerLine adds to the ledger another line like the one of that kind and login.
+func duplicateLedgerLine(kind, login, what, by string) func(*seededFault) {
+	return func(c *seededFault) {
 		done := false
-		c.rewrite(c.ledger, func(line string) []string {
+		c.rewriteLines(c.ledger, func(line string) []string {
 			if done || !strings.Contains(line, `"`+kind+`":`) || !strings.Contains(line, `"login":"`+login) {
 				return []string{line}
 			}
@@ -221,10 +221,10 @@ func lineOf(kind, login, what, by string) func(*tampered) {
 	}
 }
 
-func inNotes(change func(*note)) func(*tampered) {
-	return func(c *tampered) {
-		c.rewrite(c.notes, func(line string) []string {
-			var n note
+func editJournal(change func(*journalEntry)) func(*seededFault) {
+	return func(c *seededFault) {
+		c.rewriteLines(c.journal, func(line string) []string {
+			var n journalEntry
 			if err := json.Unmarshal([]byte(line), &n); err != nil {
 				c.Fatal(err)
 			}
@@ -238,10 +238,10 @@ func inNotes(change func(*note)) func(*tampered) {
 	}
 }
 
-// stepBack makes the first key that was shown as used as it was before.
-func stepBack(c *tampered) {
+// showEarlierInfo makes the first key that was shown as used as it was before.
+func showEarlierInfo(c *seededFault) {
 	active, used := "", false
-	inNotes(func(n *note) {
+	editJournal(func(n *journalEntry) {
 		switch {
 		case active == "" && strings.Contains(n.Body, `"status":"active"`):
 			active = n.Body
@@ -251,10 +251,10 @@ func stepBack(c *tampered) {
 	})(c)
 }
 
-// longAgo makes the last stock that was asked for one of a minute before.
-func longAgo(c *tampered) {
+// showOldStock makes the last stock that was asked for one of a minute before.
+func showOldStock(c *seededFault) {
 	calls, first := []int64(nil), ""
-	inNotes(func(n *note) {
+	editJournal(func(n *journalEntry) {
 		switch {
 		case n.Call == "stock":
 			calls = append(calls, n.N)

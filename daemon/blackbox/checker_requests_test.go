@@ -6,15 +6,15 @@ import (
 	"github.com/keyseat/keyseat/adapters/connectortest"
 )
 
-// fates says which tasks each request has become: those that the provider was asked for with its
+// tasksByRequest says which tasks each request has become: those that the provider was asked for with its
 // login, and, where it was not, one of its key that was accepted during the call. left are the tasks
 // that no request has become.
-func (e *evidence) fates() (became map[int64][]string, left []taskRow) {
+func (e *evidence) tasksByRequest() (became map[int64][]string, left []taskRow) {
 	became = map[int64][]string{}
-	logins := e.logins()
+	logins := e.tasksByLogin()
 	taken := map[string]bool{}
-	for _, told := range e.story {
-		for _, x := range told {
+	for _, calls := range e.calls {
+		for _, x := range calls {
 			if x.Login != "" {
 				became[x.N] = logins[x.Login]
 				for _, id := range logins[x.Login] {
@@ -27,7 +27,7 @@ func (e *evidence) fates() (became map[int64][]string, left []taskRow) {
 		if taken[t.id] {
 			continue
 		}
-		if x, found := e.unasked(t, became); found {
+		if x, found := e.requestOfUnsentTask(t, became); found {
 			became[x.N] = []string{t.id}
 		} else {
 			left = append(left, t)
@@ -36,24 +36,24 @@ func (e *evidence) fates() (became map[int64][]string, left []taskRow) {
 	return became, left
 }
 
-// unasked finds the request that became a task of which the provider has not heard.
-func (e *evidence) unasked(t taskRow, became map[int64][]string) (exchange, bool) {
-	fits := func(x exchange) bool {
+// requestOfUnsentTask finds the request that became a task of which the provider has not heard.
+func (e *evidence) requestOfUnsentTask(t taskRow, became map[int64][]string) (requestRecord, bool) {
+	fits := func(x requestRecord) bool {
 		return x.Call == t.kind && len(became[x.N]) == 0 && x.At <= t.created && (x.unknown() || t.created <= x.until)
 	}
-	told := e.story[t.code]
+	calls := e.calls[t.code]
 	for _, accepted := range []bool{true, false} {
-		if i := slices.IndexFunc(told, func(x exchange) bool { return x.acked() == accepted && fits(x) }); i >= 0 {
-			return told[i], true
+		if i := slices.IndexFunc(calls, func(x requestRecord) bool { return x.accepted() == accepted && fits(x) }); i >= 0 {
+			return calls[i], true
 		}
 	}
-	return exchange{}, false
+	return requestRecord{}, false
 }
 
-// logins are the tasks that the provider was asked for, by login.
-func (e *evidence) logins() map[string][]string {
+// tasksByLogin are the tasks that the provider was asked for, by login.
+func (e *evidence) tasksByLogin() map[string][]string {
 	all := map[string][]string{}
-	for _, lines := range e.asked {
+	for _, lines := range e.requests {
 		for _, l := range lines {
 			if ids := all[l.Asked.Login]; !slices.Contains(ids, l.Asked.Task) {
 				all[l.Asked.Login] = append(ids, l.Asked.Task)
@@ -65,52 +65,52 @@ func (e *evidence) logins() map[string][]string {
 
 // acceptedIsOneTask holds as well that the task has the key, the kind and the country of the request,
 // and that the provider was given its account.
-func (e *evidence) acceptedIsOneTask(not wrong) {
-	became, _ := e.fates()
-	tasks, asked := e.byID(), e.firstAsked()
-	for _, told := range e.story {
-		for _, x := range told {
-			if !x.acked() {
+func (e *evidence) acceptedIsOneTask(report violation) {
+	became, _ := e.tasksByRequest()
+	tasks, asked := e.byID(), e.firstRequests()
+	for _, calls := range e.calls {
+		for _, x := range calls {
+			if !x.accepted() {
 				continue
 			}
 			ids := became[x.N]
 			if len(ids) != 1 {
-				not("%+v became %d tasks", x.note, len(ids))
+				report("%+v became %d tasks", x.journalEntry, len(ids))
 				continue
 			}
 			t, stored := tasks[ids[0]]
 			if !stored || t.code != x.Key || t.kind != x.Call || t.country != x.Country && x.Call == "upgrade" {
-				not("%+v became %+v", x.note, t)
+				report("%+v became %+v", x.journalEntry, t)
 			}
 			if a := asked[t.id]; a != nil && (a.Account != x.Account || string(a.Kind) != x.Call || string(a.Country) != t.country) {
-				not("%+v was sent as %+v", x.note, a)
+				report("%+v was sent as %+v", x.journalEntry, a)
 			}
 		}
 	}
 }
 
-// firstAsked is how the provider was asked for each task at first.
-func (e *evidence) firstAsked() map[string]*connectortest.RequestLine {
+// firstRequests is how the provider was asked for each task at first.
+func (e *evidence) firstRequests() map[string]*connectortest.RequestLine {
 	all := map[string]*connectortest.RequestLine{}
-	for _, lines := range e.asked {
+	for _, lines := range e.requests {
 		all[lines[0].Asked.Task] = lines[0].Asked
 	}
 	return all
 }
 
-// unansweredIsOneAtMost holds as well that what was refused has become none, and that there is no task
+// unansweredIsOneTaskAtMost holds as well that what was refused has become none, and that there is no task
 // without a request.
-func (e *evidence) unansweredIsOneAtMost(not wrong) {
-	became, left := e.fates()
-	for _, told := range e.story {
-		for _, x := range told {
+func (e *evidence) unansweredIsOneTaskAtMost(report violation) {
+	became, left := e.tasksByRequest()
+	for _, calls := range e.calls {
+		for _, x := range calls {
 			n := len(became[x.N])
-			if x.unknown() && n > 1 || !x.unknown() && !x.acked() && n > 0 {
-				not("%+v, answered with %d %s, became %d tasks", x.note, x.code, x.body, n)
+			if x.unknown() && n > 1 || !x.unknown() && !x.accepted() && n > 0 {
+				report("%+v, answered with %d %s, became %d tasks", x.journalEntry, x.code, x.body, n)
 			}
 		}
 	}
 	for _, t := range left {
-		not("nobody has asked for %+v", t)
+		report("nobody has asked for %+v", t)
 	}
 }

@@ -10,12 +10,12 @@ import (
 	_ "modernc.org/sqlite"             // the driver sqlite
 )
 
-// rows are what the database says, read past the program.
-type rows struct {
-	keys  []keyRow
-	tasks []taskRow
-	plans []planRow
-	lines []lineRow // of the history, in the order in which they were written
+// records are what the database says, read past the program.
+type records struct {
+	keys   []keyRow
+	tasks  []taskRow
+	plans  []planRow
+	events []eventRow // of the history, in the order in which they were written
 }
 
 type keyRow struct {
@@ -35,13 +35,13 @@ type planRow struct {
 	size, held, spent, suspect int
 }
 
-type lineRow struct {
+type eventRow struct {
 	code, change, cause, task, outcome, plan, from, to, note string
 	at                                                       int64
 }
 
-// readOnly opens the database of that URL beside the program. It is the caller's to close.
-func readOnly(url string) (*sql.DB, error) {
+// OpenReadOnly opens the database of that URL beside the program. It is the caller's to close.
+func OpenReadOnly(url string) (*sql.DB, error) {
 	if path, embedded := strings.CutPrefix(url, "sqlite:"); embedded {
 		return sql.Open("sqlite", "file:"+path+"?_pragma=query_only(1)&_pragma=busy_timeout(5000)")
 	}
@@ -53,8 +53,8 @@ func readOnly(url string) (*sql.DB, error) {
 }
 
 // readRows reads it all.
-func readRows(ctx context.Context, url string) (r rows, err error) {
-	db, err := readOnly(url)
+func readRows(ctx context.Context, url string) (r records, err error) {
+	db, err := OpenReadOnly(url)
 	if err != nil {
 		return r, err
 	}
@@ -65,13 +65,13 @@ func readRows(ctx context.Context, url string) (r rows, err error) {
 			return "coalesce((extract(epoch FROM " + column + ") * 1000000)::bigint, 0)"
 		}
 	}
-	if r.keys, err = all(ctx, db, `SELECT code, status, message, username, verify_address, task_id, used FROM keyseat_keys ORDER BY code`,
+	if r.keys, err = queryAll(ctx, db, `SELECT code, status, message, username, verify_address, task_id, used FROM keyseat_keys ORDER BY code`,
 		func(k *keyRow) []any {
 			return []any{&k.code, &k.status, &k.message, &k.username, &k.address, &k.task, &k.used}
 		}); err != nil {
 		return r, err
 	}
-	if r.tasks, err = all(ctx, db, `SELECT code, id, kind, country, plan_id, slot, outcome, version, fence, `+at("created_at")+`, `+at("ended_at")+`,
+	if r.tasks, err = queryAll(ctx, db, `SELECT code, id, kind, country, plan_id, slot, outcome, version, fence, `+at("created_at")+`, `+at("ended_at")+`,
 		worker IS NOT NULL OR leased_until IS NOT NULL, sealed IS NOT NULL FROM keyseat_tasks ORDER BY created_at, id`,
 		func(t *taskRow) []any {
 			return []any{
@@ -80,21 +80,21 @@ func readRows(ctx context.Context, url string) (r rows, err error) {
 		}); err != nil {
 		return r, err
 	}
-	if r.plans, err = all(ctx, db, `SELECT id, country, fault, size, held, spent, suspect FROM keyseat_plans ORDER BY seq`,
+	if r.plans, err = queryAll(ctx, db, `SELECT id, country, fault, size, held, spent, suspect FROM keyseat_plans ORDER BY seq`,
 		func(p *planRow) []any {
 			return []any{&p.id, &p.country, &p.fault, &p.size, &p.held, &p.spent, &p.suspect}
 		}); err != nil {
 		return r, err
 	}
-	r.lines, err = all(ctx, db, `SELECT code, change_id, cause, task_id, outcome, plan_id, slot_from, slot_to, note, `+at("at")+` FROM keyseat_history ORDER BY seq, n`,
-		func(l *lineRow) []any {
+	r.events, err = queryAll(ctx, db, `SELECT code, change_id, cause, task_id, outcome, plan_id, slot_from, slot_to, note, `+at("at")+` FROM keyseat_history ORDER BY seq, n`,
+		func(l *eventRow) []any {
 			return []any{&l.code, &l.change, &l.cause, &l.task, &l.outcome, &l.plan, &l.from, &l.to, &l.note, &l.at}
 		})
 	return r, err
 }
 
-// all reads the rows of a query into structs, whose fields into names.
-func all[T any](ctx context.Context, db *sql.DB, query string, into func(*T) []any) ([]T, error) {
+// queryAll reads the rows of a query into structs, whose fields into names.
+func queryAll[T any](ctx context.Context, db *sql.DB, query string, into func(*T) []any) ([]T, error) {
 	found, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("%.40s: %w", query, err)
@@ -111,24 +111,24 @@ func all[T any](ctx context.Context, db *sql.DB, query string, into func(*T) []a
 	return list, found.Err()
 }
 
-// count asks the database for a number, past the program. It waits while the database is away.
-func (s *shop) count(query string) (n int) {
+// Count asks the database for a number, past the program. It waits while the database is away.
+func (s *Shop) Count(query string) (n int) {
 	s.Helper()
-	db, err := readOnly(s.database)
+	db, err := OpenReadOnly(s.Database)
 	if err != nil {
 		s.Fatal(err)
 	}
 	defer func() { _ = db.Close() }() // it was only read
-	s.until("the database answers", func() bool {
+	s.Eventually("the database answers", func() bool {
 		err = db.QueryRowContext(s.Context(), query).Scan(&n)
 		return err == nil
 	})
 	return n
 }
 
-// The questions that tests ask with [shop.count].
+// The questions that tests ask with [blackbox.Shop.Count].
 const (
-	openTasks  = `SELECT count(*) FROM keyseat_tasks WHERE ended_at IS NULL`
-	leasesLeft = `SELECT count(*) FROM keyseat_tasks WHERE leased_until IS NOT NULL OR worker IS NOT NULL`
-	backends   = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'keyseat'`
+	OpenTasks  = `SELECT count(*) FROM keyseat_tasks WHERE ended_at IS NULL`
+	LeasesLeft = `SELECT count(*) FROM keyseat_tasks WHERE leased_until IS NOT NULL OR worker IS NOT NULL`
+	Backends   = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'keyseat'`
 )

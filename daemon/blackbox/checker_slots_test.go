@@ -6,48 +6,48 @@ import (
 	"time"
 )
 
-func (e *evidence) slotsAddUp(not wrong) {
+func (e *evidence) slotsAddUp(report violation) {
 	for _, p := range e.plans {
 		if free := p.size - p.held - p.spent - p.suspect; min(free, p.held, p.spent, p.suspect) < 0 {
-			not("%d free of %+v", free, p)
+			report("%d free of %+v", free, p)
 		}
 	}
 }
 
-// countersAreMoves folds the history, in whose course no counter may be negative either, and no plan
+// countersMatchHistory folds the history, in whose course no counter may be negative either, and no plan
 // oversold.
-func (e *evidence) countersAreMoves(not wrong) {
+func (e *evidence) countersMatchHistory(report violation) {
 	folded, size := map[string]map[string]int{}, map[string]int{}
 	for _, p := range e.plans {
 		folded[p.id], size[p.id] = map[string]int{}, p.size
 	}
-	for _, l := range e.lines {
+	for _, l := range e.events {
 		count := folded[l.plan]
 		if l.from == l.to {
 			continue
 		}
 		if count == nil {
-			not("a slot of %q has moved, which is no plan: %+v", l.plan, l)
+			report("a slot of %q has moved, which is no plan: %+v", l.plan, l)
 			continue
 		}
 		count[l.from]--
 		count[l.to]++
 		if taken := count["held"] + count["spent"] + count["suspect"]; min(count["held"], count["spent"], count["suspect"]) < 0 || taken > size[l.plan] {
-			not("after %+v: %v of %d", l, count, size[l.plan])
+			report("after %+v: %v of %d", l, count, size[l.plan])
 		}
 	}
 	for _, p := range e.plans {
 		if count := folded[p.id]; count["held"] != p.held || count["spent"] != p.spent || count["suspect"] != p.suspect {
-			not("%+v has moved to %v", p, count)
+			report("%+v has moved to %v", p, count)
 		}
 	}
 }
 
 // holdsCloseOnce looks at each task and plan: held once, then spent, freed or suspect, once.
-func (e *evidence) holdsCloseOnce(not wrong) {
+func (e *evidence) holdsCloseOnce(report violation) {
 	type hold struct{ task, plan string }
 	moves := map[hold][]string{}
-	for _, l := range e.lines {
+	for _, l := range e.events {
 		if l.from != l.to {
 			moves[hold{l.task, l.plan}] = append(moves[hold{l.task, l.plan}], l.from+" "+l.to)
 		}
@@ -56,14 +56,14 @@ func (e *evidence) holdsCloseOnce(not wrong) {
 		switch strings.Join(list, ", ") {
 		case "free held", "free held, held spent", "free held, held free", "free held, held suspect":
 		default:
-			not("task %s and %s: %v", h.task, h.plan, list)
+			report("task %s and %s: %v", h.task, h.plan, list)
 		}
 	}
 }
 
 // effectsAreCounted compares what the provider has done with what is counted, plan by plan and task
 // by task.
-func (e *evidence) effectsAreCounted(not wrong) {
+func (e *evidence) effectsAreCounted(report violation) {
 	perPlan, perTask := map[string]int{}, map[string]int{}
 	for _, lines := range e.effects {
 		if d := lines[0].Done; d.Kind == "upgrade" && d.Outcome == "success" {
@@ -73,22 +73,22 @@ func (e *evidence) effectsAreCounted(not wrong) {
 	}
 	for _, p := range e.plans {
 		if n := perPlan[p.id]; n > p.size || n < p.spent || n > p.spent+p.suspect+p.held {
-			not("the provider has filled %d slots of %+v", n, p)
+			report("the provider has filled %d slots of %+v", n, p)
 		}
 	}
 	for _, t := range e.tasks {
 		n := perTask[t.id+" "+t.plan]
 		if t.slot == "spent" && n != 1 || n > 1 || n == 1 && (t.slot == "free" || t.slot == "") {
-			not("the provider has done %d times %+v", n, t)
+			report("the provider has done %d times %+v", n, t)
 		}
 	}
 }
 
-// stockWasTrue looks for each number that was shown among those that were true at some time between
+// stockWasAccurate looks for each number that was shown among those that were true at some time between
 // a second before the call and its end. The history says in which order they were, and when each was
 // decided: by a clock that may be ahead of the store's by as long as a lease has taken, and a while
 // before it could be seen.
-func (e *evidence) stockWasTrue(not wrong) {
+func (e *evidence) stockWasAccurate(report violation) {
 	levels := map[string][]level{}
 	plans := map[string]*planRow{}
 	for _, p := range e.plans {
@@ -97,13 +97,13 @@ func (e *evidence) stockWasTrue(not wrong) {
 		plans[p.id] = &start
 		levels[p.country] = []level{{free: first(levels[p.country]) + p.size}}
 	}
-	for _, l := range e.lines {
+	for _, l := range e.events {
 		p := plans[l.plan]
 		if p == nil || l.from == l.to {
 			continue
 		}
 		was := p.free()
-		p.move(l)
+		p.apply(l)
 		all := levels[p.country]
 		levels[p.country] = append(all, level{l.at, all[len(all)-1].free + p.free() - was})
 	}
@@ -113,7 +113,7 @@ func (e *evidence) stockWasTrue(not wrong) {
 			Slots int
 		}
 		if err := json.Unmarshal([]byte(x.body), &shown); err != nil {
-			not("%s: %v", x.body, err)
+			report("%s: %v", x.body, err)
 			continue
 		}
 		slots := map[string]int{}
@@ -121,8 +121,8 @@ func (e *evidence) stockWasTrue(not wrong) {
 			slots[s.Code] = s.Slots
 		}
 		for country, all := range levels {
-			if off := offBy(all, x, slots[country]); off > e.late {
-				not("%d slots in %s were shown by call %d, %s too early or late", slots[country], country, x.N, off)
+			if off := offBy(all, x, slots[country]); off > e.maxLag {
+				report("%d slots in %s were shown by call %d, %s too early or late", slots[country], country, x.N, off)
 			}
 		}
 	}
@@ -142,11 +142,11 @@ func first(all []level) int {
 }
 
 // offBy is how far from the call, which may show what was true a second before it, the number was true.
-func offBy(all []level, x exchange, n int) time.Duration {
+func offBy(all []level, x requestRecord, n int) time.Duration {
 	const age = 1_000_000
-	best := int64(forEver / 1000)
+	best := int64(never / 1000)
 	for i, l := range all {
-		until := int64(forEver)
+		until := int64(never)
 		if i+1 < len(all) {
 			until = all[i+1].at
 		}
@@ -154,7 +154,7 @@ func offBy(all []level, x exchange, n int) time.Duration {
 			best = min(best, max(0, l.at-x.until, x.At-age-until))
 		}
 	}
-	return seconds(best)
+	return micros(best)
 }
 
 // free is how many of the plan's slots can be claimed.
@@ -165,8 +165,8 @@ func (p planRow) free() int {
 	return p.size - p.held - p.spent - p.suspect
 }
 
-// move takes a slot from one state to another, and the plan out of stock if it was found faulty.
-func (p *planRow) move(l lineRow) {
+// apply takes a slot from one state to another, and the plan out of stock if it was found faulty.
+func (p *planRow) apply(l eventRow) {
 	for state, by := range map[string]int{l.from: -1, l.to: +1} {
 		switch state {
 		case "held":

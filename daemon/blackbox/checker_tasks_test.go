@@ -6,30 +6,30 @@ import (
 
 // oneTaskAtATime holds that each task of a key was accepted after the end of the one before it, by the
 // order of the history: two clocks may differ by the moment that a lease takes.
-func (e *evidence) oneTaskAtATime(not wrong) {
+func (e *evidence) oneTaskAtATime(report violation) {
 	open := map[string]string{}
-	for _, l := range e.lines {
+	for _, l := range e.events {
 		switch {
 		case l.cause == "accepted" && open[l.code] != "":
-			not("%s has %s beside %s", l.code, open[l.code], l.task)
+			report("%s has %s beside %s", l.code, open[l.code], l.task)
 		case l.cause == "accepted":
 			open[l.code] = l.task
 		case l.cause == "ended" && open[l.code] != l.task:
-			not("%s, of %s, has ended while it was not open", l.task, l.code)
+			report("%s, of %s, has ended while it was not open", l.task, l.code)
 		case l.cause == "ended":
 			delete(open, l.code)
 		}
 	}
 	for _, t := range e.tasks {
 		if t.ended == 0 && open[t.code] != t.id {
-			not("%s, of %s, is open beside %q", t.id, t.code, open[t.code])
+			report("%s, of %s, is open beside %q", t.id, t.code, open[t.code])
 		}
 	}
 }
 
 // oneUpgradePerUse holds that between two successful upgrades of a key stands a successful renew. What
 // the provider has done counts as well, but for a task whose slot is suspect.
-func (e *evidence) oneUpgradePerUse(not wrong) {
+func (e *evidence) oneUpgradePerUse(report violation) {
 	done := map[string]bool{}
 	for _, lines := range e.effects {
 		if d := lines[0].Done; d.Outcome == "success" {
@@ -42,7 +42,7 @@ func (e *evidence) oneUpgradePerUse(not wrong) {
 			success := t.outcome == "success" || done[t.id] && t.slot != "suspect" && t.kind == "upgrade"
 			switch {
 			case t.kind == "upgrade" && success && used != "":
-				not("%s was used by %s and by %s", code, used, t.id)
+				report("%s was used by %s and by %s", code, used, t.id)
 			case t.kind == "upgrade" && success:
 				used = t.id
 			case t.kind == "renew" && success:
@@ -52,45 +52,45 @@ func (e *evidence) oneUpgradePerUse(not wrong) {
 	}
 }
 
-func (e *evidence) everyTaskEnds(not wrong) {
+func (e *evidence) everyTaskEnds(report violation) {
 	for _, t := range e.tasks {
 		if t.ended == 0 {
-			not("%+v is open", t)
-		} else if took := seconds(t.ended - t.created); took > e.slowest {
-			not("%s took %s: %+v", t.id, took, t)
+			report("%+v is open", t)
+		} else if took := micros(t.ended - t.created); took > e.maxTaskTime {
+			report("%s took %s: %+v", t.id, took, t)
 		}
 	}
 }
 
-// staleWritesNothing holds that a task has no more writes than leases, that every write has left its
+// writesHaveLeases holds that a task has no more writes than leases, that every write has left its
 // line, and that none came after the end. The first write is the acceptance, which needs no lease. That
 // each write was the doing of its own lease no history tells: the simulation looks at every write, and
 // the conformance suite at a late worker's.
-func (e *evidence) staleWritesNothing(not wrong) {
-	writes, ends := e.writes(not)
+func (e *evidence) writesHaveLeases(report violation) {
+	writes, ends := e.writes(report)
 	for _, t := range e.tasks {
 		n := int64(len(writes[t.id]))
 		if t.version != n {
-			not("%d writes were recorded of %+v", n, t)
+			report("%d writes were recorded of %+v", n, t)
 		}
 		if n-1 > t.fence {
-			not("%d leases were good for %d writes: %+v", t.fence, n-1, t)
+			report("%d leases were good for %d writes: %+v", t.fence, n-1, t)
 		}
 		if t.ended != 0 && ends[t.id] != 1 {
-			not("%s has ended %d times", t.id, ends[t.id])
+			report("%s has ended %d times", t.id, ends[t.id])
 		}
 	}
 }
 
 // writes are the ids of the changes of each task, and how often it has ended.
-func (e *evidence) writes(not wrong) (changes map[string]map[string]bool, ends map[string]int) {
+func (e *evidence) writes(report violation) (changes map[string]map[string]bool, ends map[string]int) {
 	changes, ends = map[string]map[string]bool{}, map[string]int{}
-	for _, l := range e.lines {
+	for _, l := range e.events {
 		if l.task == "" {
 			continue
 		}
 		if ends[l.task] > 0 {
-			not("written after the end: %+v", l)
+			report("written after the end: %+v", l)
 		}
 		if changes[l.task] == nil {
 			changes[l.task] = map[string]bool{}
@@ -112,56 +112,56 @@ func (e *evidence) lostLeases() (n int) {
 	return n
 }
 
-func (e *evidence) oneEffectPerKey(not wrong) {
+func (e *evidence) oneEffectPerKey(report violation) {
 	tasks := e.byID()
 	for key, lines := range e.effects {
 		if len(lines) != 1 {
-			not("%s had %d effects", key, len(lines))
+			report("%s had %d effects", key, len(lines))
 		}
-		if len(e.asked[key]) == 0 || e.asked[key][0].Asked.Body != lines[0].Done.Body {
-			not("%s had an effect that nobody has asked for", key)
+		if len(e.requests[key]) == 0 || e.requests[key][0].Asked.Body != lines[0].Done.Body {
+			report("%s had an effect that nobody has asked for", key)
 		}
 	}
-	for key, lines := range e.asked {
+	for key, lines := range e.requests {
 		for _, l := range lines {
 			if l.Asked.Body != lines[0].Asked.Body {
-				not("%s came with another body", key)
+				report("%s came with another body", key)
 			}
 		}
 		if t := tasks[lines[0].Asked.Task]; t.ended != 0 && lines[0].At.UnixMicro() > t.ended {
-			not("%s was first sent after its task had ended", key)
+			report("%s was first sent after its task had ended", key)
 		}
 	}
 }
 
-// marks are what every login and password of the clients have in them.
-var marks = []string{loginMark, passwordMark}
+// secretMarks are what every login and password of the clients have in them.
+var secretMarks = []string{loginMark, passwordMark}
 
-func (e *evidence) endedKeepsNoSecret(not wrong) {
+func (e *evidence) endedKeepsNoSecret(report violation) {
 	for _, t := range e.tasks {
 		if t.ended != 0 && t.sealed {
-			not("%+v", t)
+			report("%+v", t)
 		}
 	}
 	clean := func(whose string, texts ...string) {
-		for _, mark := range marks {
+		for _, mark := range secretMarks {
 			if strings.Contains(strings.Join(texts, " "), mark) {
-				not("%s has a login or a password", whose)
+				report("%s has a login or a password", whose)
 			}
 		}
 	}
 	for _, k := range e.keys {
 		clean("key "+k.code, k.message, k.username, k.address)
 	}
-	for _, l := range e.lines {
+	for _, l := range e.events {
 		clean("the history of "+l.code, l.note, l.cause, l.outcome)
 	}
 }
 
-func (e *evidence) noLeaseLeft(not wrong) {
+func (e *evidence) noLeaseLeft(report violation) {
 	for _, t := range e.tasks {
 		if t.leased {
-			not("%+v", t)
+			report("%+v", t)
 		}
 	}
 }

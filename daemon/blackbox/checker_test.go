@@ -10,33 +10,33 @@ import (
 )
 
 // evidence is what three witnesses say who know nothing of each other: the clients' notes, the
-// provider's ledger and the database. Each of the [promises] is held to it.
+// provider's ledger and the database. Each of the [blackbox.promises] is held to it.
 type evidence struct {
-	rows
-	story   map[string][]exchange // of each key, in order; of infos that show the same, the first
-	stock   []exchange
-	asked   map[string][]connectortest.Line // requests, by idempotency key
-	effects map[string][]connectortest.Line // by idempotency key
+	records
+	calls    map[string][]requestRecord // of each key, in order; of infos that show the same, the first
+	stock    []requestRecord
+	requests map[string][]connectortest.Line // requests, by idempotency key
+	effects  map[string][]connectortest.Line // by idempotency key
 
 	// How long before or after the time of its decision a change may come to be seen: longer where the
 	// database was away.
-	late time.Duration
+	maxLag time.Duration
 	// How long a task may take from its acceptance to its end.
-	slowest time.Duration
+	maxTaskTime time.Duration
 	// What a request without an answer has written may be seen, and then be gone with the primary.
-	alone bool
+	lostWithPrimary bool
 }
 
-// witnesses are where the evidence lies.
-type witnesses struct{ notes, ledger, database string }
+// sources are where the evidence lies.
+type sources struct{ journal, ledger, database string }
 
-// hear reads the evidence, at rest: nobody is writing.
-func (w witnesses) hear(ctx context.Context) (*evidence, error) {
+// read reads the evidence, at rest: nobody is writing.
+func (w sources) read(ctx context.Context) (*evidence, error) {
 	e := &evidence{
-		story: map[string][]exchange{}, asked: map[string][]connectortest.Line{}, effects: map[string][]connectortest.Line{},
-		late: 5 * time.Second, slowest: patience,
+		calls: map[string][]requestRecord{}, requests: map[string][]connectortest.Line{}, effects: map[string][]connectortest.Line{},
+		maxLag: 5 * time.Second, maxTaskTime: MaxWait,
 	}
-	for x, err := range readNotes(w.notes) {
+	for x, err := range readJournal(w.journal) {
 		if err != nil {
 			return nil, err
 		}
@@ -47,18 +47,18 @@ func (w witnesses) hear(ctx context.Context) (*evidence, error) {
 		case err != nil:
 			return nil, err
 		case line.Asked != nil:
-			e.asked[line.Asked.Key] = append(e.asked[line.Asked.Key], line)
+			e.requests[line.Asked.Key] = append(e.requests[line.Asked.Key], line)
 		case line.Done != nil:
 			e.effects[line.Done.Key] = append(e.effects[line.Done.Key], line)
 		}
 	}
 	var err error
-	e.rows, err = readRows(ctx, w.database)
+	e.records, err = readRows(ctx, w.database)
 	return e, err
 }
 
 // add takes a call into the story of its key.
-func (e *evidence) add(x exchange) {
+func (e *evidence) add(x requestRecord) {
 	if x.Call == "stock" {
 		if x.code == 200 {
 			e.stock = append(e.stock, x)
@@ -68,44 +68,44 @@ func (e *evidence) add(x exchange) {
 	if x.Call == "info" && x.code != 200 {
 		return // it says nothing
 	}
-	told := e.story[x.Key]
-	if n := len(told); x.Call == "info" && n > 0 && told[n-1].Call == "info" && told[n-1].body == x.body {
+	calls := e.calls[x.Key]
+	if n := len(calls); x.Call == "info" && n > 0 && calls[n-1].Call == "info" && calls[n-1].body == x.body {
 		return
 	}
-	e.story[x.Key] = append(told, x)
+	e.calls[x.Key] = append(calls, x)
 }
 
-// wrong takes what is found to be wrong, as [fmt.Sprintf] does.
-type wrong func(format string, args ...any)
+// violation takes what is found to be wrong, as [fmt.Sprintf] does.
+type violation func(format string, args ...any)
 
 // A promise is one of what holds whatever breaks.
 type promise struct {
 	name  string
-	holds func(*evidence, wrong)
+	holds func(*evidence, violation)
 }
 
 // promises are all that can be told from the evidence, at rest.
 var promises = []promise{
 	{"the slots of each plan add up", (*evidence).slotsAddUp},
-	{"the counters are the sum of the recorded moves", (*evidence).countersAreMoves},
+	{"the counters are the sum of the recorded moves", (*evidence).countersMatchHistory},
 	{"a task holds a slot once and closes its hold once", (*evidence).holdsCloseOnce},
 	{"the provider has filled what is spent, and no more than is spent or suspect", (*evidence).effectsAreCounted},
 	{"a key has one open task at a time", (*evidence).oneTaskAtATime},
 	{"a use of a key is one successful upgrade", (*evidence).oneUpgradePerUse},
 	{"an accepted request is one task, with what was submitted", (*evidence).acceptedIsOneTask},
-	{"a request without an answer is one task at most", (*evidence).unansweredIsOneAtMost},
+	{"a request without an answer is one task at most", (*evidence).unansweredIsOneTaskAtMost},
 	{"every task ends in time", (*evidence).everyTaskEnds},
-	{"info follows the life of a key", (*evidence).infoFollowsLife},
-	{"a task has no more writes than leases, and none after its end", (*evidence).staleWritesNothing},
+	{"info follows the life of a key", (*evidence).infoFollowsTransitions},
+	{"a task has no more writes than leases, and none after its end", (*evidence).writesHaveLeases},
 	{"an idempotency key has one payload and one effect", (*evidence).oneEffectPerKey},
 	{"what has ended keeps no secret", (*evidence).endedKeepsNoSecret},
 	{"info shows what was accepted", (*evidence).infoShowsAccepted},
-	{"stock was true at some instant of the call", (*evidence).stockWasTrue},
+	{"stock was true at some instant of the call", (*evidence).stockWasAccurate},
 	{"no lease is left", (*evidence).noLeaseLeft},
 }
 
-// enough is how much is told of one broken promise.
-const enough = 10
+// maxViolations is how much is told of one broken promise.
+const maxViolations = 10
 
 // check says which promises are broken, and how.
 func (e *evidence) check() error {
@@ -113,12 +113,12 @@ func (e *evidence) check() error {
 	for _, p := range promises {
 		found := 0
 		p.holds(e, func(format string, args ...any) {
-			if found++; found <= enough {
+			if found++; found <= maxViolations {
 				faults = append(faults, fmt.Errorf("not so: %s: %s", p.name, fmt.Sprintf(format, args...)))
 			}
 		})
-		if found > enough {
-			faults = append(faults, fmt.Errorf("not so: %s: %d more", p.name, found-enough))
+		if found > maxViolations {
+			faults = append(faults, fmt.Errorf("not so: %s: %d more", p.name, found-maxViolations))
 		}
 	}
 	return errors.Join(faults...)
@@ -142,5 +142,5 @@ func (e *evidence) byKey() map[string][]taskRow {
 	return all
 }
 
-// seconds says how long that is.
-func seconds(micros int64) time.Duration { return time.Duration(micros) * time.Microsecond }
+// micros says how long that is.
+func micros(micros int64) time.Duration { return time.Duration(micros) * time.Microsecond }

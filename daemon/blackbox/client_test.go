@@ -16,31 +16,31 @@ import (
 
 // A customer uses the API of a daemon through the client that ships with it.
 type customer struct {
-	*daemon
+	*testing.T
 	*client.Client
 }
 
-func (d *daemon) customer() customer {
+func (d *Daemon) customer() customer {
 	d.Helper()
-	c, err := client.New(d.url, client.Options{})
+	c, err := client.New(d.URL, client.Options{})
 	if err != nil {
 		d.Fatal(err)
 	}
-	return customer{d, c}
+	return customer{d.T, c}
 }
 
-// account is one that the provider treats as the login says, with a password that every policy allows.
-func account(login string) tasks.Account {
-	return tasks.Account{Login: tasks.NewSecret(login), Password: tasks.NewSecret(password)}
+// newAccount is one that the provider treats as the login says, with a password that every policy allows.
+func newAccount(login string) tasks.Account {
+	return tasks.Account{Login: tasks.NewSecret(login), Password: tasks.NewSecret(Password)}
 }
 
-// waits upgrades or renews, and gives the info after it has ended.
-func (c customer) waits(code keys.Code, change func(context.Context, keys.Code, tasks.Account, string) error, login string) client.Info {
+// changeAndWait upgrades or renews, and gives the info after it has ended.
+func (c customer) changeAndWait(code keys.Code, change func(context.Context, keys.Code, tasks.Account, string) error, login string) client.Info {
 	c.Helper()
-	if err := change(c.Context(), code, account(login), "US"); err != nil {
+	if err := change(c.Context(), code, newAccount(login), "US"); err != nil {
 		c.Fatalf("%s: %v", code, err)
 	}
-	ctx, cancel := context.WithTimeout(c.Context(), patience)
+	ctx, cancel := context.WithTimeout(c.Context(), MaxWait)
 	defer cancel()
 	info, err := c.Wait(ctx, code)
 	if err != nil {
@@ -49,8 +49,8 @@ func (c customer) waits(code keys.Code, change func(context.Context, keys.Code, 
 	return info
 }
 
-// TestTheClientsShapes has a key in every shape.
-func TestTheClientsShapes(t *testing.T) {
+// TestClientReadsEveryShape has a key in every shape.
+func TestClientReadsEveryShape(t *testing.T) {
 	bought, used := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(2026, 3, 4, 3, 6, 7, 0, time.UTC)
 	shapes := map[keys.Code]client.Info{
 		"again":  {Shape: keys.Reusable, Status: keys.FailedUpgrade, Message: "Wrong address", PurchaseDate: bought, UsedDate: used},
@@ -59,14 +59,14 @@ func TestTheClientsShapes(t *testing.T) {
 		"done":   {Shape: keys.ByAccount, Status: keys.Success, Username: "ann", VerifyAddress: "1 Street", Used: true},
 		"a+b/c":  {Shape: keys.ByAccount, Status: keys.Active},
 	}
-	eachDatabase(t, func(s *shop) {
-		s.importKeys(
+	ForEachDatabase(t, func(s *Shop) {
+		s.ImportKeys(
 			"code,status,used,message,invite,address,username,verify_address,revoked,purchase_date,used_date",
 			"again,failed_upgrade,0,Wrong address,,,,,,2026-01-02,2026-03-04T03:06:07Z", "legacy,active,1,,in&vite,1 <Old> Street,,,,,",
 			"failed,failed,1,a & b <c> é,,,,,,2026-01-02,2026-03-04T03:06:07Z", "done,success,1,,,,ann,1 Street,,,", "a+b/c,,,,,,,,,,", "gone,,,,,,,,1,,",
 		)
-		s.importPlans("us,US,3,1 Main Street,", "de,DE,1,,")
-		c := s.serve().customer()
+		s.ImportPlans("us,US,3,1 Main Street,", "de,DE,1,,")
+		c := s.Serve().customer()
 		for code, want := range shapes {
 			if got, err := c.Info(c.Context(), code); got != want || err != nil {
 				c.Errorf("%s: %+v, %v", code, got, err)
@@ -84,49 +84,49 @@ func TestTheClientsShapes(t *testing.T) {
 	})
 }
 
-// TestTheClientsLifeOfAKey goes through every outcome that a shape tells, and what waits.
-func TestTheClientsLifeOfAKey(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.fresh("K")
-		s.importPlans("p,US,2,1 Main Street,")
-		c := s.serve().customer()
-		if i := c.waits("K", c.Upgrade, "202+wrong_address@example.com"); i.Outcome() != tasks.WrongAddress || i.Used {
+// TestClientKeyLifecycle goes through every outcome that a shape tells, and what waits.
+func TestClientKeyLifecycle(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.AddKeys("K")
+		s.ImportPlans("p,US,2,1 Main Street,")
+		c := s.Serve().customer()
+		if i := c.changeAndWait("K", c.Upgrade, "202+wrong_address@example.com"); i.Outcome() != tasks.WrongAddress || i.Used {
 			c.Errorf("%+v", i)
 		}
-		if i := c.waits("K", c.Upgrade, "success@example.com"); i.Outcome() != tasks.Success || i.VerifyAddress != "1 Main Street" || i.UsedDate.IsZero() {
+		if i := c.changeAndWait("K", c.Upgrade, "success@example.com"); i.Outcome() != tasks.Success || i.VerifyAddress != "1 Main Street" || i.UsedDate.IsZero() {
 			c.Errorf("%+v", i)
 		}
-		if i := c.waits("K", c.Renew, "still_premium@example.com"); i.Outcome() != tasks.StillPremium || !i.Used {
+		if i := c.changeAndWait("K", c.Renew, "still_premium@example.com"); i.Outcome() != tasks.StillPremium || !i.Used {
 			c.Errorf("%+v", i)
 		}
-		if i := c.waits("K", c.Renew, "success@example.com"); i.Status != keys.SuccessRenew || i.Message != "Key Renewed" || i.Outcome() != tasks.Success {
+		if i := c.changeAndWait("K", c.Renew, "success@example.com"); i.Status != keys.SuccessRenew || i.Message != "Key Renewed" || i.Outcome() != tasks.Success {
 			c.Errorf("%+v", i)
 		}
 	})
 }
 
-// TestTheClientsRefusals provokes each.
-func TestTheClientsRefusals(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.importKeys("code,used,invite,revoked", "K,,,", "used,1,,", "legacy,1,i,", "gone,,,1", "up,,,", "re,1,,")
-		s.importPlans("p,US,9,,")
-		c := s.serve().customer()
-		ctx, good := c.Context(), account("a@example.com")
+// TestClientReportsEveryRefusal provokes each.
+func TestClientReportsEveryRefusal(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.ImportKeys("code,used,invite,revoked", "K,,,", "used,1,,", "legacy,1,i,", "gone,,,1", "up,,,", "re,1,,")
+		s.ImportPlans("p,US,9,,")
+		c := s.Serve().customer()
+		ctx, good := c.Context(), newAccount("a@example.com")
 		none, weak, email := good, good, good
 		none.Password, weak.Password, email.NewEmail = tasks.Secret{}, tasks.NewSecret("short"), tasks.NewSecret("no address")
 		for want, err := range map[tasks.Refusal]error{
 			tasks.UnknownKey:      c.Upgrade(ctx, "nobody", good, "US"),
 			tasks.PasswordMissing: c.Upgrade(ctx, "K", none, "US"),
 			tasks.PasswordWeak:    c.Renew(ctx, "used", weak, "US"),
-			tasks.LoginMissing:    c.Renew(ctx, "used", account(" "), "US"),
+			tasks.LoginMissing:    c.Renew(ctx, "used", newAccount(" "), "US"),
 			tasks.CountryInvalid:  c.Upgrade(ctx, "K", good, "Germany"),
 			tasks.EmailInvalid:    c.Renew(ctx, "used", email, "US"),
 			tasks.KeyGone:         c.Upgrade(ctx, "gone", good, "US"),
 			tasks.KeyUsed:         c.Upgrade(ctx, "used", good, "US"),
 			tasks.KeyUnused:       c.Renew(ctx, "K", good, "US"),
 			tasks.KeyLegacy:       c.Renew(ctx, "legacy", good, "US"),
-			tasks.UpgradeOpen:     errors.Join(c.Upgrade(ctx, "up", account(pending), "US"), c.Upgrade(ctx, "up", good, "US")),
-			tasks.RenewOpen:       errors.Join(c.Renew(ctx, "re", account(pending), "US"), c.Upgrade(ctx, "re", good, "US")),
+			tasks.UpgradeOpen:     errors.Join(c.Upgrade(ctx, "up", newAccount(PendingLogin), "US"), c.Upgrade(ctx, "up", good, "US")),
+			tasks.RenewOpen:       errors.Join(c.Renew(ctx, "re", newAccount(PendingLogin), "US"), c.Upgrade(ctx, "re", good, "US")),
 		} {
 			if !errors.Is(err, want) || errors.Is(err, client.ErrUnknown) {
 				c.Errorf("%s: %v", want, err)
@@ -135,15 +135,15 @@ func TestTheClientsRefusals(t *testing.T) {
 	})
 }
 
-// TestTheClientIsToldToComeBack goes past both limits, and asks a daemon that is going.
-func TestTheClientIsToldToComeBack(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.fresh("K")
-		s.importPlans("p,US,9,,")
-		d := s.serve("--unknown-key-limit", "2", "--key-task-limit", "1")
+// TestClientReportsRetryLater goes past both limits, and asks a daemon that is going.
+func TestClientReportsRetryLater(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.AddKeys("K")
+		s.ImportPlans("p,US,9,,")
+		d := s.Serve("--unknown-key-limit", "2", "--key-task-limit", "1")
 		c := d.customer()
-		c.waits("K", c.Upgrade, "wrong_address@example.com")
-		limited := c.Upgrade(c.Context(), "K", account("a"), "US")
+		c.changeAndWait("K", c.Upgrade, "wrong_address@example.com")
+		limited := c.Upgrade(c.Context(), "K", newAccount("a"), "US")
 		_, err := c.Info(c.Context(), "nobody")
 		_, again := c.Info(c.Context(), "none")
 		_, stranger := c.Info(c.Context(), "K")
@@ -155,28 +155,28 @@ func TestTheClientIsToldToComeBack(t *testing.T) {
 				c.Errorf("%v", err)
 			}
 		}
-		d.stop()
-		if err := c.Upgrade(c.Context(), "K", account("a"), "US"); !errors.Is(err, client.ErrNoAnswer) || errors.Is(err, client.ErrUnknown) {
+		d.Stop()
+		if err := c.Upgrade(c.Context(), "K", newAccount("a"), "US"); !errors.Is(err, client.ErrNoAnswer) || errors.Is(err, client.ErrUnknown) {
 			c.Errorf("nobody is there: %v", err)
 		}
 	})
 }
 
-// operates is a client of the admin API.
-func (o *operator) operates(token string) *client.Admin {
+// adminClient is a client of the admin API.
+func (o *Operator) adminClient(token string) *client.Admin {
 	o.Helper()
-	a, err := client.NewAdmin(o.admin, tasks.NewSecret(token), client.Options{})
+	a, err := client.NewAdmin(o.AdminURL, tasks.NewSecret(token), client.Options{})
 	if err != nil {
 		o.Fatal(err)
 	}
 	return a
 }
 
-// TestTheAdminClient goes through a shop's day.
-func TestTheAdminClient(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		o, file := s.administered("--task-attempts", "1")
-		a, c, ctx := o.operates(o.token), o.customer(), s.Context()
+// TestAdminClient goes through a shop's day.
+func TestAdminClient(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		o, file := s.ServeAdmin("--task-attempts", "1")
+		a, c, ctx := o.adminClient(o.Token), o.customer(), s.Context()
 		must := func(what string, err error) {
 			s.Helper()
 			if err != nil {
@@ -195,9 +195,9 @@ func TestTheAdminClient(t *testing.T) {
 			s.Errorf("%+v, then %+v", issue, again)
 		}
 		done, doubt, open := issue.Codes[0], issue.Codes[1], issue.Codes[2]
-		c.waits(done, c.Upgrade, "success@example.com")
-		c.waits(doubt, c.Upgrade, "500@example.com")
-		must("upgrade", c.Upgrade(ctx, open, account(pending), "US"))
+		c.changeAndWait(done, c.Upgrade, "success@example.com")
+		c.changeAndWait(doubt, c.Upgrade, "500@example.com")
+		must("upgrade", c.Upgrade(ctx, open, newAccount(PendingLogin), "US"))
 
 		suspect, err := a.Key(ctx, doubt)
 		must("key", err)
@@ -213,15 +213,15 @@ func TestTheAdminClient(t *testing.T) {
 		if resolved.Slot != stock.Free || released.Slot != stock.Free || released.Outcome != tasks.Success || released.Created.IsZero() || released.Ended.IsZero() {
 			s.Errorf("%+v, %+v", resolved, released)
 		}
-		o.steersByClient(a, done, open)
-		o.listsByClient(a, issue.Codes)
+		o.changeByAdminClient(a, done, open)
+		o.checkListsByAdminClient(a, issue.Codes)
 
-		o.refusesClient(a, o.operates(s.token(file, "support", "read")), done, resolved.ID)
+		o.checkAdminProblems(a, o.adminClient(s.AddToken(file, "support", "read")), done, resolved.ID)
 	})
 }
 
-// refusesClient provokes problems, with a task that was resolved.
-func (o *operator) refusesClient(a, reader *client.Admin, done keys.Code, resolved string) {
+// checkAdminProblems provokes problems, with a task that was resolved.
+func (o *Operator) checkAdminProblems(a, reader *client.Admin, done keys.Code, resolved string) {
 	o.Helper()
 	ctx := o.Context()
 	_, unknown := a.Task(ctx, "none")
@@ -229,7 +229,7 @@ func (o *operator) refusesClient(a, reader *client.Admin, done keys.Code, resolv
 	_, reused := a.Issue(ctx, "hook", client.Order{Count: 4, OrderID: "o-1"})
 	_, noKey := a.Issue(ctx, "", client.Order{Count: 1, OrderID: "o"})
 	_, forbidden := reader.Reset(ctx, done)
-	_, stranger := o.operates("nobody-has-this-token").Stock(ctx)
+	_, stranger := o.adminClient("nobody-has-this-token").Stock(ctx)
 	_, settled := a.Resolve(ctx, resolved, tasks.WrongAddress)
 	_, ended := a.Retry(ctx, resolved)
 	_, free := a.Release(ctx, resolved)
@@ -244,15 +244,15 @@ func (o *operator) refusesClient(a, reader *client.Admin, done keys.Code, resolv
 	}
 }
 
-// steersByClient changes a key that is done and one with an open task.
-func (o *operator) steersByClient(a *client.Admin, done, open keys.Code) {
+// changeByAdminClient changes a key that is done and one with an open task.
+func (o *Operator) changeByAdminClient(a *client.Admin, done, open keys.Code) {
 	o.Helper()
 	ctx := o.Context()
 	busy, err := a.Key(ctx, open)
 	if err != nil || busy.Task.State != tasks.OpenTask || busy.Task.Kind != tasks.Upgrade || busy.Task.Country != "US" {
 		o.Fatalf("%+v, %v", busy, err)
 	}
-	o.until("the task is retried", func() bool {
+	o.Eventually("the task is retried", func() bool {
 		_, err := a.Retry(ctx, busy.Task.ID)
 		if err != nil && !errors.Is(err, client.TaskLeased) {
 			o.Fatal(err)
@@ -273,7 +273,7 @@ func (o *operator) steersByClient(a *client.Admin, done, open keys.Code) {
 	}
 }
 
-func (o *operator) listsByClient(a *client.Admin, codes []keys.Code) {
+func (o *Operator) checkListsByAdminClient(a *client.Admin, codes []keys.Code) {
 	o.Helper()
 	ctx := o.Context()
 	var got []keys.Code

@@ -14,22 +14,22 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver, to put the database's clock off
 )
 
-// ofDaemons makes the clock of each daemon as far off as a file says.
-func (c *clocks) ofDaemons(n int, off func(i int) time.Duration) {
+// skewDaemons makes the clock of each daemon as far off as a file says.
+func (c *clocks) skewDaemons(n int, off func(i int) time.Duration) {
 	for i := range n {
-		one := *c.shop
-		one.program = crashing(c.T)
-		one.env = append(slices.Clone(c.env), "KEYSEAT_SKEW="+c.skew(i))
-		c.shops[i] = &one
+		one := *c.Shop
+		one.Program = FaultInjectingProgram(c.T)
+		one.Env = append(slices.Clone(c.Env), "KEYSEAT_SKEW="+c.skewFile(i))
+		c.shopOf[i] = &one
 	}
 	c.set = func() {
 		for i := range n {
-			c.write(c.skew(i), off(i))
+			c.write(c.skewFile(i), off(i))
 		}
 	}
 }
 
-func (c *clocks) skew(i int) string { return filepath.Join(c.folder, fmt.Sprint("skew-", i)) }
+func (c *clocks) skewFile(i int) string { return filepath.Join(c.Folder, fmt.Sprint("skew-", i)) }
 
 // write changes a file in one piece.
 func (c *clocks) write(path string, off time.Duration) {
@@ -43,10 +43,10 @@ func (c *clocks) write(path string, off time.Duration) {
 	}
 }
 
-// ofPostgres makes the database's clock as far off as a table says, by a function that stands before
+// skewPostgres makes the database's clock as far off as a table says, by a function that stands before
 // the real one in the search path of the daemons.
-func (c *clocks) ofPostgres() {
-	db, err := sql.Open("pgx", c.database)
+func (c *clocks) skewPostgres() {
+	db, err := sql.Open("pgx", c.Database)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func (c *clocks) ofPostgres() {
 	do(`CREATE FUNCTION skew.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE AS
 		'SELECT pg_catalog.statement_timestamp() + off FROM skew.clock'`)
 	c.set = func() { do(fmt.Sprintf(`UPDATE skew.clock SET off = interval '%d seconds'`, c.off/time.Second)) }
-	c.database = withOption(c.T, c.database, "-c search_path=public,skew,pg_catalog")
+	c.Database = withOption(c.T, c.Database, "-c search_path=public,skew,pg_catalog")
 }
 
 // withOption adds an option of the server to a database's URL.

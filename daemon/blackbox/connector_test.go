@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// A manner is how the provider treats a task, and what must become of it.
-type manner struct {
-	login   string // its local part
-	asked   int    // how often, of three attempts that may fail
-	outcome string
-	slot    string // where the slot is then
+// A connectorScenario is how the provider treats a task, and what must become of it.
+type connectorScenario struct {
+	login    string // its local part
+	attempts int    // how often, of three attempts that may fail
+	outcome  string
+	slot     string // where the slot is then
 }
 
-var manners = []manner{
+var connectorScenarios = []connectorScenario{
 	// Nothing can have been done: asked again, then the slot is free.
 	{"401", 3, "system_error", "free"},
 	{"403", 3, "system_error", "free"},
@@ -73,27 +73,27 @@ var manners = []manner{
 	{"202+500+202+500+202+already_member", 6, "already_member", "free"},
 }
 
-func TestMannersOfTheProvider(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
+func TestProviderResponses(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
 		rows, plans := []string{"code"}, []string(nil)
-		for i := range manners {
+		for i := range connectorScenarios {
 			rows = append(rows, fmt.Sprintf("K%d", i))
-			plans = append(plans, fmt.Sprintf("p%d,%s,1,,", i, countries[i]))
+			plans = append(plans, fmt.Sprintf("p%d,%s,1,,", i, Countries[i]))
 		}
-		s.importKeys(rows...)
-		s.importPlans(plans...)
-		d := s.serve("--task-attempts", "3", "--connector-timeout", "500ms")
-		for i, m := range manners {
-			d.accepted(upgrade(fmt.Sprintf("K%d", i), m.login+"@example.com", countries[i]))
+		s.ImportKeys(rows...)
+		s.ImportPlans(plans...)
+		d := s.Serve("--task-attempts", "3", "--connector-timeout", "500ms")
+		for i, m := range connectorScenarios {
+			d.MustAccept(Upgrade(fmt.Sprintf("K%d", i), m.login+"@example.com", Countries[i]))
 		}
-		for i := range manners {
-			d.ends(fmt.Sprintf("K%d", i))
+		for i := range connectorScenarios {
+			d.WaitEnd(fmt.Sprintf("K%d", i))
 		}
-		all := s.plans()
-		for i, m := range manners {
-			d.judge(m, fmt.Sprintf("K%d", i), all[fmt.Sprintf("p%d", i)])
+		all := s.Plans()
+		for i, m := range connectorScenarios {
+			d.checkScenario(m, fmt.Sprintf("K%d", i), all[fmt.Sprintf("p%d", i)])
 		}
-		for _, r := range s.provider.Requests() {
+		for _, r := range s.Provider.Requests() {
 			if r.Path != "/upgrade" {
 				s.Errorf("a request for %s", r.Path)
 			}
@@ -101,64 +101,64 @@ func TestMannersOfTheProvider(t *testing.T) {
 	})
 }
 
-// judge compares what became of a task with what should have.
-func (d *daemon) judge(m manner, code string, p plan) {
+// checkScenario compares what became of a task with what should have.
+func (d *Daemon) checkScenario(m connectorScenario, code string, p Plan) {
 	d.Helper()
-	status, message := "failed_upgrade", messages[m.outcome]
+	status, message := "failed_upgrade", Messages[m.outcome]
 	if m.outcome == "success" {
 		status = "success"
 	}
-	if k := d.info(code); k.Status != status || k.Message != message {
-		d.Errorf("%s: %s", m.login, k.body)
+	if k := d.Info(code); k.Status != status || k.Message != message {
+		d.Errorf("%s: %s", m.login, k.Body)
 	}
 	if n := map[string]int{"free": p.Free, "spent": p.Spent, "suspect": p.Suspect}[m.slot]; n != 1 {
 		d.Errorf("%s: the slot should be %s: %+v", m.login, m.slot, p)
 	}
-	if n := len(d.asked(m.login + "@example.com")); n != m.asked {
-		d.Errorf("%s: asked %d times, not %d", m.login, n, m.asked)
+	if n := len(d.ProviderRequests(m.login + "@example.com")); n != m.attempts {
+		d.Errorf("%s: asked %d times, not %d", m.login, n, m.attempts)
 	}
 }
 
-// TestEightAttempts holds that as many are the default, that each is the same request, and that the
+// TestEightAttemptsAreTheDefault holds that as many are the default, that each is the same request, and that the
 // operator settles what they leave.
-func TestEightAttempts(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.importKeys("code,used", "K,", "L,", "M,1")
-		s.importPlans("p,US,2,1 Main Street,inv", "q,FR,2,2 Main Street,inv")
-		d := s.serve()
-		d.accepted(upgrade("K", "500@example.com", "US"))
-		d.accepted(upgrade("L", "cut@example.com", "FR"))
-		d.accepted(renew("M", "503@example.com"))
-		d.endsAs("K", "failed_upgrade", messages["system_error"])
-		d.endsAs("L", "failed_upgrade", messages["system_error"])
-		d.endsAs("M", "failed", messages["system_error"])
+func TestEightAttemptsAreTheDefault(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.ImportKeys("code,used", "K,", "L,", "M,1")
+		s.ImportPlans("p,US,2,1 Main Street,inv", "q,FR,2,2 Main Street,inv")
+		d := s.Serve()
+		d.MustAccept(Upgrade("K", "500@example.com", "US"))
+		d.MustAccept(Upgrade("L", "cut@example.com", "FR"))
+		d.MustAccept(Renew("M", "503@example.com"))
+		d.ExpectEnd("K", "failed_upgrade", Messages["system_error"])
+		d.ExpectEnd("L", "failed_upgrade", Messages["system_error"])
+		d.ExpectEnd("M", "failed", Messages["system_error"])
 		for _, login := range []string{"500@example.com", "cut@example.com", "503@example.com"} {
-			d.sameRequest(login, 8)
+			d.expectSameRequest(login, 8)
 		}
-		all := s.tasks("--state", "suspect")
-		if len(all) != 2 || s.plans()["p"].Suspect != 1 || s.plans()["q"].Suspect != 1 {
+		all := s.Tasks("--state", "suspect")
+		if len(all) != 2 || s.Plans()["p"].Suspect != 1 || s.Plans()["q"].Suspect != 1 {
 			s.Fatalf("suspect: %+v", all)
 		}
-		slices.SortFunc(all, func(x, y task) int { return int(x.Code[0]) - int(y.Code[0]) })
+		slices.SortFunc(all, func(x, y Task) int { return int(x.Code[0]) - int(y.Code[0]) })
 		before := time.Now().Truncate(time.Second)
-		s.must("tasks", "resolve", all[0].ID, "--outcome", "success")
-		s.must("tasks", "resolve", all[1].ID, "--outcome", "invalid_credentials")
-		k := d.info("K")
-		d.is(d.get("info=K"), 200, `{"status":"success","message":"","username":"","verify_address":"1 Main Street","used":1,"purchase_date":null,`+stamp(d, k, before)+`}`)
-		d.endsAs("L", "failed_upgrade", messages["invalid_credentials"])
-		if p, q := s.plans()["p"], s.plans()["q"]; p.Spent != 1 || p.Free != 1 || q.Free != 2 {
+		s.MustExec("tasks", "resolve", all[0].ID, "--outcome", "success")
+		s.MustExec("tasks", "resolve", all[1].ID, "--outcome", "invalid_credentials")
+		k := d.Info("K")
+		d.Expect(d.Get("info=K"), 200, `{"status":"success","message":"","username":"","verify_address":"1 Main Street","used":1,"purchase_date":null,`+usedDate(d, k, before)+`}`)
+		d.ExpectEnd("L", "failed_upgrade", Messages["invalid_credentials"])
+		if p, q := s.Plans()["p"], s.Plans()["q"]; p.Spent != 1 || p.Free != 1 || q.Free != 2 {
 			s.Errorf("resolved: %+v %+v", p, q)
 		}
-		if r := s.cli("tasks", "resolve", all[0].ID, "--outcome", "success"); r.code != 1 {
+		if r := s.Exec("tasks", "resolve", all[0].ID, "--outcome", "success"); r.Code != 1 {
 			s.Errorf("resolved twice: %+v", r)
 		}
 	})
 }
 
-// sameRequest holds that a login was asked about so often, with one key and body.
-func (d *daemon) sameRequest(login string, times int) {
+// expectSameRequest holds that a login was asked about so often, with one key and body.
+func (d *Daemon) expectSameRequest(login string, times int) {
 	d.Helper()
-	all := d.asked(login)
+	all := d.ProviderRequests(login)
 	if len(all) != times {
 		d.Errorf("%s: asked %d times, not %d", login, len(all), times)
 	}
@@ -169,46 +169,46 @@ func (d *daemon) sameRequest(login string, times int) {
 	}
 }
 
-// TestResolveOfAnOldTask holds that the key follows only if the task is its latest.
-func TestResolveOfAnOldTask(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.fresh("K")
-		s.importPlans("p,US,5,,")
-		d := s.serve("--task-attempts", "1")
-		d.accepted(upgrade("K", "500@example.com", "US"))
-		d.endsAs("K", "failed_upgrade", messages["system_error"])
-		d.accepted(upgrade("K", "wrong_address@example.com", "US"))
-		d.endsAs("K", "failed_upgrade", messages["wrong_address"])
-		s.must("tasks", "resolve", s.tasks("--state", "suspect")[0].ID, "--outcome", "success")
-		d.endsAs("K", "failed_upgrade", messages["wrong_address"])
-		if p := s.plans()["p"]; p.Spent != 1 || p.Free != 4 {
+// TestResolvingOldTaskLeavesKey holds that the key follows only if the task is its latest.
+func TestResolvingOldTaskLeavesKey(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.AddKeys("K")
+		s.ImportPlans("p,US,5,,")
+		d := s.Serve("--task-attempts", "1")
+		d.MustAccept(Upgrade("K", "500@example.com", "US"))
+		d.ExpectEnd("K", "failed_upgrade", Messages["system_error"])
+		d.MustAccept(Upgrade("K", "wrong_address@example.com", "US"))
+		d.ExpectEnd("K", "failed_upgrade", Messages["wrong_address"])
+		s.MustExec("tasks", "resolve", s.Tasks("--state", "suspect")[0].ID, "--outcome", "success")
+		d.ExpectEnd("K", "failed_upgrade", Messages["wrong_address"])
+		if p := s.Plans()["p"]; p.Spent != 1 || p.Free != 4 {
 			s.Errorf("resolved: %+v", p)
 		}
 	})
 }
 
-// TestRefusedConnections holds that a service that is not there leaves nothing in doubt.
-func TestRefusedConnections(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.importKeys("code,used", "K,", "L,1")
-		s.importPlans("p,US,1,,")
-		d := s.serve("--connector", "http://"+closedPort(s), "--task-attempts", "3")
-		d.accepted(upgrade("K", "a@example.com", "US"))
-		d.accepted(renew("L", "a@example.com"))
-		d.is(d.get("stock"), 200, "[]")
-		d.endsAs("K", "failed_upgrade", messages["system_error"])
-		d.endsAs("L", "failed", messages["system_error"])
-		d.is(d.get("stock"), 200, "["+country("United States", "US", 1)+"]")
-		for _, task := range s.tasks() {
-			if task.Asked != 3 {
-				s.Errorf("asked %d times", task.Asked)
+// TestRefusedConnectionsLeaveNoDoubt holds that a service that is not there leaves nothing in doubt.
+func TestRefusedConnectionsLeaveNoDoubt(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.ImportKeys("code,used", "K,", "L,1")
+		s.ImportPlans("p,US,1,,")
+		d := s.Serve("--connector", "http://"+closedPort(s), "--task-attempts", "3")
+		d.MustAccept(Upgrade("K", "a@example.com", "US"))
+		d.MustAccept(Renew("L", "a@example.com"))
+		d.Expect(d.Get("stock"), 200, "[]")
+		d.ExpectEnd("K", "failed_upgrade", Messages["system_error"])
+		d.ExpectEnd("L", "failed", Messages["system_error"])
+		d.Expect(d.Get("stock"), 200, "["+StockLine("United States", "US", 1)+"]")
+		for _, task := range s.Tasks() {
+			if task.Attempts != 3 {
+				s.Errorf("asked %d times", task.Attempts)
 			}
 		}
 	})
 }
 
 // closedPort is an address on loopback where nobody listens.
-func closedPort(s *shop) string {
+func closedPort(s *Shop) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
 	if err != nil {
 		s.Fatal(err)
@@ -219,77 +219,77 @@ func closedPort(s *shop) string {
 
 // TestDeadline holds that who is at work for ever is asked no more after it.
 func TestDeadline(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.fresh("K")
-		s.importPlans("p,US,1,,")
-		d := s.serve("--task-deadline", "1500ms")
-		d.accepted(upgrade("K", "202@example.com", "US"))
-		d.endsAs("K", "failed_upgrade", messages["system_error"])
-		if p := s.plans()["p"]; p.Suspect != 1 {
+	ForEachDatabase(t, func(s *Shop) {
+		s.AddKeys("K")
+		s.ImportPlans("p,US,1,,")
+		d := s.Serve("--task-deadline", "1500ms")
+		d.MustAccept(Upgrade("K", "202@example.com", "US"))
+		d.ExpectEnd("K", "failed_upgrade", Messages["system_error"])
+		if p := s.Plans()["p"]; p.Suspect != 1 {
 			s.Errorf("past the deadline: %+v", p)
 		}
-		if n := len(s.asked("202@example.com")); n < 2 {
+		if n := len(s.ProviderRequests("202@example.com")); n < 2 {
 			s.Errorf("asked %d times", n)
 		}
 	})
 }
 
-// TestRetryAfter holds that a pause that the provider asks for is kept, and that an operator's retry
+// TestRetryAfterIsObeyed holds that a pause that the provider asks for is kept, and that an operator's retry
 // ends it.
-func TestRetryAfter(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.fresh("K", "L")
-		s.importPlans("p,US,2,,")
-		d := s.serve()
+func TestRetryAfterIsObeyed(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.AddKeys("K", "L")
+		s.ImportPlans("p,US,2,,")
+		d := s.Serve()
 		start := time.Now()
-		d.accepted(upgrade("K", "503=2+success@example.com", "US"))
-		d.accepted(upgrade("L", "429=86400+success@example.com", "US"))
-		d.endsAs("K", "success", "")
+		d.MustAccept(Upgrade("K", "503=2+success@example.com", "US"))
+		d.MustAccept(Upgrade("L", "429=86400+success@example.com", "US"))
+		d.ExpectEnd("K", "success", "")
 		if took := time.Since(start); took < 2*time.Second {
 			s.Errorf("asked again after %s", took)
 		}
-		if n := len(s.asked("429=86400+success@example.com")); n != 1 {
+		if n := len(s.ProviderRequests("429=86400+success@example.com")); n != 1 {
 			s.Errorf("asked %d times in two seconds", n)
 		}
-		left := s.tasks("--state", "open")[0]
+		left := s.Tasks("--state", "open")[0]
 		if left.Due == nil || left.Due.After(start.Add(2*time.Minute+2*time.Second)) || left.Due.Before(start.Add(100*time.Second)) {
 			s.Errorf("told to wait for a day, the task is due at %v", left.Due)
 		}
-		s.must("tasks", "retry", left.ID)
-		d.endsAs("L", "success", "")
+		s.MustExec("tasks", "retry", left.ID)
+		d.ExpectEnd("L", "success", "")
 	})
 }
 
-// TestWhatTheProviderIsAsked has the requests of both kinds, to the byte.
-func TestWhatTheProviderIsAsked(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.provider.Token = "t0ken"
-		token := filepath.Join(s.folder, "token")
+// TestConnectorRequests has the requests of both kinds, to the byte.
+func TestConnectorRequests(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.Provider.Token = "t0ken"
+		token := filepath.Join(s.Folder, "token")
 		if err := os.WriteFile(token, []byte("t0ken\n"), 0o600); err != nil {
 			s.Fatal(err)
 		}
-		s.importKeys("code,used", "K,", "L,1", "M,1", "N,1", "O,1", "P,1")
-		s.importPlans(`p,de,1,"1 ""Main"" <Street>",https://invite.example/?a=1&b=2`)
-		d := s.serve("--connector-token-file", token)
-		d.accepted(q("upgrade", "K", "login", "a&b@example.com", "pwd", `"<é>\`, "country", "de", "newemail", "no", "newpwd", "no"))
-		d.accepted(q("renew", "L", "login", "c@example.com", "pwd", password, "country", "us", "newemail", "new@example.com"))
-		d.accepted(q("renew", "M", "login", "d@example.com", "pwd", password, "country", "US"))
-		d.accepted(q("renew", "N", "login", "e@example.com", "pwd", password))
-		d.accepted(q("renew", "O", "login", "f@example.com", "pwd", password, "country", " ", "newemail", "", "newpwd", ""))
-		d.accepted(q("renew", "P", "login", "g@example.com", "pwd", password, "country", "", "newpwd", `n"<é>\ 12345`))
-		d.endsAs("K", "success", "")
+		s.ImportKeys("code,used", "K,", "L,1", "M,1", "N,1", "O,1", "P,1")
+		s.ImportPlans(`p,de,1,"1 ""Main"" <Street>",https://invite.example/?a=1&b=2`)
+		d := s.Serve("--connector-token-file", token)
+		d.MustAccept(Query("upgrade", "K", "login", "a&b@example.com", "pwd", `"<é>\`, "country", "de", "newemail", "no", "newpwd", "no"))
+		d.MustAccept(Query("renew", "L", "login", "c@example.com", "pwd", Password, "country", "us", "newemail", "new@example.com"))
+		d.MustAccept(Query("renew", "M", "login", "d@example.com", "pwd", Password, "country", "US"))
+		d.MustAccept(Query("renew", "N", "login", "e@example.com", "pwd", Password))
+		d.MustAccept(Query("renew", "O", "login", "f@example.com", "pwd", Password, "country", " ", "newemail", "", "newpwd", ""))
+		d.MustAccept(Query("renew", "P", "login", "g@example.com", "pwd", Password, "country", "", "newpwd", `n"<é>\ 12345`))
+		d.ExpectEnd("K", "success", "")
 		for _, code := range []string{"L", "M", "N", "O", "P"} {
-			d.endsAs(code, "success_renew", "Key Renewed")
+			d.ExpectEnd(code, "success_renew", "Key Renewed")
 		}
 		for login, want := range map[string]string{
 			"a&b@example.com": `"kind":"upgrade","country":"DE","account":{"login":"a&b@example.com","password":"\"<é>\\"},"plan":{"id":"p","address":"1 \"Main\" <Street>","invite":"https://invite.example/?a=1&b=2"}}`,
-			"c@example.com":   `"kind":"renew","country":"US","account":{"login":"c@example.com","password":"` + password + `","new_email":"new@example.com"}}`,
-			"d@example.com":   `"kind":"renew","country":"US","account":{"login":"d@example.com","password":"` + password + `"}}`,
-			"e@example.com":   `"kind":"renew","account":{"login":"e@example.com","password":"` + password + `"}}`,
-			"f@example.com":   `"kind":"renew","account":{"login":"f@example.com","password":"` + password + `"}}`,
-			"g@example.com":   `"kind":"renew","account":{"login":"g@example.com","password":"` + password + `","new_password":"n\"<é>\\ 12345"}}`,
+			"c@example.com":   `"kind":"renew","country":"US","account":{"login":"c@example.com","password":"` + Password + `","new_email":"new@example.com"}}`,
+			"d@example.com":   `"kind":"renew","country":"US","account":{"login":"d@example.com","password":"` + Password + `"}}`,
+			"e@example.com":   `"kind":"renew","account":{"login":"e@example.com","password":"` + Password + `"}}`,
+			"f@example.com":   `"kind":"renew","account":{"login":"f@example.com","password":"` + Password + `"}}`,
+			"g@example.com":   `"kind":"renew","account":{"login":"g@example.com","password":"` + Password + `","new_password":"n\"<é>\\ 12345"}}`,
 		} {
-			all := s.asked(login)
+			all := s.ProviderRequests(login)
 			if len(all) != 1 {
 				s.Fatalf("asked %d times for %s", len(all), login)
 			}
@@ -305,9 +305,9 @@ func TestWhatTheProviderIsAsked(t *testing.T) {
 	})
 }
 
-// TestSecretsToldBack holds that a provider that answers with a secret makes nobody keep it.
-func TestSecretsToldBack(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
+// TestEchoedSecretsAreNotStored holds that a provider that answers with a secret makes nobody keep it.
+func TestEchoedSecretsAreNotStored(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
 		echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var order struct{ Account map[string]string }
 			_ = json.NewDecoder(r.Body).Decode(&order) // what is missing shows below
@@ -316,14 +316,14 @@ func TestSecretsToldBack(t *testing.T) {
 			})
 		}))
 		defer echo.Close()
-		s.fresh("K")
-		s.importPlans("p,US,1,1 Main Street,")
-		d := s.serve("--connector", echo.URL)
-		d.accepted(upgrade("K", "told.back@example.com", "US"))
-		if k := d.ends("K"); k.Status != "success" || k.Username != "" || k.VerifyAddress != "1 Main Street" {
-			s.Errorf("info shows %s", k.body)
+		s.AddKeys("K")
+		s.ImportPlans("p,US,1,1 Main Street,")
+		d := s.Serve("--connector", echo.URL)
+		d.MustAccept(Upgrade("K", "told.back@example.com", "US"))
+		if k := d.WaitEnd("K"); k.Status != "success" || k.Username != "" || k.VerifyAddress != "1 Main Street" {
+			s.Errorf("info shows %s", k.Body)
 		}
-		if text := d.log.String(); strings.Contains(text, "told.back") || strings.Contains(text, password) {
+		if text := d.Logs.String(); strings.Contains(text, "told.back") || strings.Contains(text, Password) {
 			s.Error("a secret is in the log")
 		}
 	})

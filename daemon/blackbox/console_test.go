@@ -12,84 +12,84 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// A desk is an operator at the console of a daemon, in a browser.
-type desk struct {
-	*tab
-	o     *operator
+// A consoleUser is an operator at the console of a daemon, in a browser.
+type consoleUser struct {
+	*Tab
+	o     *Operator
 	file  string // of tokens
 	token string
 }
 
-// consoled serves a console, and has somebody with that role sign in.
-func (s *shop) consoled(role string, flags ...string) *desk {
+// openConsole serves a console, and has somebody with that role sign in.
+func (s *Shop) openConsole(role string, flags ...string) *consoleUser {
 	s.Helper()
-	o, file := s.administered(flags...)
-	k := &desk{openTab(s.T), o, file, s.token(file, "ann", role)}
-	k.secret(k.token, password)
+	o, file := s.ServeAdmin(flags...)
+	k := &consoleUser{OpenTab(s.T), o, file, s.AddToken(file, "ann", role)}
+	k.AddSecrets(k.token, Password)
 	k.signIn(k.token)
-	k.sees("Overview")
+	k.WaitText("Overview")
 	return k
 }
 
-// at goes to a page.
-func (k *desk) at(path string) {
+// visit goes to a page.
+func (k *consoleUser) visit(path string) {
 	k.Helper()
-	k.do(chromedp.Navigate(k.o.admin + path))
+	k.Do(chromedp.Navigate(k.o.AdminURL + path))
 }
 
-func (k *desk) signIn(token string) {
+func (k *consoleUser) signIn(token string) {
 	k.Helper()
-	k.at("/")
-	k.sees("Show a token")
-	k.typed("token", token)
+	k.visit("/")
+	k.WaitText("Show a token")
+	k.fill("token", token)
 	k.press("Sign in")
 }
 
-func (k *desk) typed(id, text string) {
+func (k *consoleUser) fill(id, text string) {
 	k.Helper()
-	k.do(chromedp.SetValue(chromedp.CSS("#"+id), text))
+	k.Do(chromedp.SetValue(chromedp.CSS("#"+id), text))
 }
 
 // press clicks the button or the link with that text in the page's main part.
-func (k *desk) press(label string) { k.Helper(); k.pressIn("main", label) }
+func (k *consoleUser) press(label string) { k.Helper(); k.pressIn("main", label) }
 
-func (k *desk) pressIn(part, label string) {
+func (k *consoleUser) pressIn(part, label string) {
 	k.Helper()
 	find := fmt.Sprintf("[...document.querySelectorAll('%s button, %s a')].find(e => e.innerText.trim() === %q)", part, part, label)
-	k.until("there is a button "+label, find+" !== undefined")
-	eval[any](k.tab, find+".setAttribute('data-pressed', '')")
-	k.do(chromedp.Click(chromedp.CSS("[data-pressed]")))
+	k.Eventually("there is a button "+label, find+" !== undefined")
+	Eval[any](k.Tab, find+".setAttribute('data-pressed', '')")
+	k.Do(chromedp.Click(chromedp.CSS("[data-pressed]")))
 }
 
-// offers says whether there is a button or a link of that text.
-func (k *desk) offers(label string) bool {
+// hasButton says whether there is a button or a link of that text.
+func (k *consoleUser) hasButton(label string) bool {
 	k.Helper()
-	return eval[bool](k.tab, fmt.Sprintf("[...document.querySelectorAll('main button, main a')].some(e => e.innerText.trim() === %q)", label))
+	return Eval[bool](k.Tab, fmt.Sprintf("[...document.querySelectorAll('main button, main a')].some(e => e.innerText.trim() === %q)", label))
 }
 
-// keyAt and taskAt are the pages of a key and of a task.
-func keyAt(code string) string { return "/console/key?code=" + url.QueryEscape(code) }
-func taskAt(id string) string  { return "/console/task?id=" + id }
+// KeyPath and TaskPath are the pages of a key and of a task.
+func KeyPath(code string) string { return "/console/key?code=" + url.QueryEscape(code) }
+func TaskPath(id string) string  { return "/console/task?id=" + id }
 
-// history tells what happened to a key last, as the command line does.
-func (s *shop) history(code string) (last struct{ Event, Note string }) {
+// lastEvent tells what happened to a key last, as the command line does.
+func (s *Shop) lastEvent(code string) (last struct{ Event, Note string }) {
 	s.Helper()
 	var whole struct {
 		History []struct{ Event, Note string }
 	}
-	s.list(&whole, "keys", "show", code)
+	s.ExecJSON(&whole, "keys", "show", code)
 	return whole.History[len(whole.History)-1]
 }
 
-// story is a key's, as the command line tells it.
-func (s *shop) story(code string) (story struct {
+// explanation is a key's, as the command line tells it.
+func (s *Shop) explanation(code string) (story struct {
 	Now  string
 	Next []string
 },
 ) {
 	s.Helper()
 	var whole struct{ Story json.RawMessage }
-	s.list(&whole, "keys", "show", code)
+	s.ExecJSON(&whole, "keys", "show", code)
 	if err := json.Unmarshal(whole.Story, &story); err != nil {
 		s.Fatal(err)
 	}
@@ -99,144 +99,144 @@ func (s *shop) story(code string) (story struct {
 // oddCode is a code that a URL could mistake for something else.
 const oddCode = "a/../%2F?x=1&y#z"
 
-// TestTheConsole does all that an operator can do, and looks in the database after each step.
-func TestTheConsole(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		k := s.consoled("write", "--task-attempts", "1", "--task-backoff=2m")
-		s.importPlans("p,US,5,1 Street,", "q,DE,2,,")
-		s.fresh("fresh", "doubt", "spend", "wait", oddCode)
-		k.o.accepted(upgrade("doubt", "500_after@example.com", "US"))
-		k.o.accepted(upgrade("spend", "success@example.com", "US"))
-		k.o.accepted(upgrade("wait", pending, "US"))
-		k.o.ends("doubt")
-		k.o.ends("spend")
-		k.steersKeys()
-		k.steersTasks()
-		k.retires()
-		k.issues()
+// TestConsoleActions does all that an operator can do, and looks in the database after each step.
+func TestConsoleActions(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		k := s.openConsole("write", "--task-attempts", "1", "--task-backoff=2m")
+		s.ImportPlans("p,US,5,1 Street,", "q,DE,2,,")
+		s.AddKeys("fresh", "doubt", "spend", "wait", oddCode)
+		k.o.MustAccept(Upgrade("doubt", "500_after@example.com", "US"))
+		k.o.MustAccept(Upgrade("spend", "success@example.com", "US"))
+		k.o.MustAccept(Upgrade("wait", PendingLogin, "US"))
+		k.o.WaitEnd("doubt")
+		k.o.WaitEnd("spend")
+		k.changeKeys()
+		k.changeTasks()
+		k.retirePlan()
+		k.issueKeys()
 		k.pressIn("header", "Sign out")
-		k.sees("Show a token")
-		k.at("/console/keys")
-		k.sees("Show a token")
+		k.WaitText("Show a token")
+		k.visit("/console/keys")
+		k.WaitText("Show a token")
 	})
 }
 
-// does opens a page, takes an action with its question, and waits for what is said then.
-func (k *desk) does(path, button, question, done string) {
+// act opens a page, takes an action with its question, and waits for what is said then.
+func (k *consoleUser) act(path, button, question, done string) {
 	k.Helper()
-	k.at(path)
+	k.visit(path)
 	k.press(button)
-	k.sees(question)
+	k.WaitText(question)
 	k.press(button)
-	k.sees(done)
+	k.WaitText(done)
 }
 
-// wrote holds what the history of a key ends with.
-func (k *desk) wrote(code, event string) {
+// expectEvent holds what the history of a key ends with.
+func (k *consoleUser) expectEvent(code, event string) {
 	k.Helper()
-	if last := k.o.history(code); last.Event != event || last.Note != "by ann" {
+	if last := k.o.lastEvent(code); last.Event != event || last.Note != "by ann" {
 		k.Errorf("the history of %s ends with %+v, want %s by ann", code, last, event)
 	}
 }
 
-func (k *desk) steersKeys() {
+func (k *consoleUser) changeKeys() {
 	k.Helper()
 	for _, code := range []string{"fresh", oddCode} {
-		k.does(keyAt(code), "Revoke", "Revoke this key?", "The key is revoked.")
-		k.wrote(code, "revoked")
-		k.does(keyAt(code), "Restore", "Restore this key?", "The key is restored.")
-		k.wrote(code, "restored")
+		k.act(KeyPath(code), "Revoke", "Revoke this key?", "The key is revoked.")
+		k.expectEvent(code, "revoked")
+		k.act(KeyPath(code), "Restore", "Restore this key?", "The key is restored.")
+		k.expectEvent(code, "restored")
 	}
-	k.does(keyAt("spend"), "Reset", "Reset this key?", "The key is reset.")
-	k.wrote("spend", "reset")
-	k.at(keyAt("fresh"))
+	k.act(KeyPath("spend"), "Reset", "Reset this key?", "The key is reset.")
+	k.expectEvent("spend", "reset")
+	k.visit(KeyPath("fresh"))
 	k.press("Revoke")
 	k.press("Cancel")
-	k.sees("How it stands")
-	if k.o.info("fresh").Status != "active" {
+	k.WaitText("How it stands")
+	if k.o.Info("fresh").Status != "active" {
 		k.Error("what was cancelled was done")
 	}
-	k.at("/")
-	k.do(chromedp.SendKeys(chromedp.CSS("#q"), "doubt\r"))
-	story := k.o.story("doubt")
+	k.visit("/")
+	k.Do(chromedp.SendKeys(chromedp.CSS("#q"), "doubt\r"))
+	story := k.o.explanation("doubt")
 	for _, text := range append(story.Next, story.Now) {
-		k.sees(strings.ReplaceAll(text, "`", ""))
+		k.WaitText(strings.ReplaceAll(text, "`", ""))
 	}
-	k.sees("held → suspect")
-	k.expect(http.StatusNotFound)
-	k.at("/console/keys?q=nobody")
-	k.sees("no key and no task “nobody”")
-	k.at(keyAt("nobody"))
-	k.sees("Not found")
+	k.WaitText("held → suspect")
+	k.ExpectStatus(http.StatusNotFound)
+	k.visit("/console/keys?q=nobody")
+	k.WaitText("no key and no task “nobody”")
+	k.visit(KeyPath("nobody"))
+	k.WaitText("Not found")
 }
 
-func (k *desk) steersTasks() {
+func (k *consoleUser) changeTasks() {
 	k.Helper()
-	find := func(code string) task {
+	find := func(code string) Task {
 		k.Helper()
-		all := k.o.tasks()
-		return all[slices.IndexFunc(all, func(t task) bool { return t.Code == code })]
+		all := k.o.Tasks()
+		return all[slices.IndexFunc(all, func(t Task) bool { return t.Code == code })]
 	}
 	doubt, spend, wait := find("doubt").ID, find("spend").ID, find("wait").ID
-	k.at("/console/tasks?state=suspect")
+	k.visit("/console/tasks?state=suspect")
 	k.press(doubt)
 	k.press("Resolve")
-	k.sees("Resolve the suspect slot")
-	k.do(chromedp.SetValue(chromedp.CSS("#outcome"), "success"))
+	k.WaitText("Resolve the suspect slot")
+	k.Do(chromedp.SetValue(chromedp.CSS("#outcome"), "success"))
 	k.press("Resolve")
-	k.sees("The slot is resolved.")
-	k.wrote("doubt", "resolved")
-	k.does(taskAt(spend), "Release the slot", "Give back the slot", "The slot is free again.")
-	k.wrote("spend", "released")
-	if p := k.o.plans()["p"]; p.Spent != 1 || p.Suspect != 0 || p.Held != 1 {
+	k.WaitText("The slot is resolved.")
+	k.expectEvent("doubt", "resolved")
+	k.act(TaskPath(spend), "Release the slot", "Give back the slot", "The slot is free again.")
+	k.expectEvent("spend", "released")
+	if p := k.o.Plans()["p"]; p.Spent != 1 || p.Suspect != 0 || p.Held != 1 {
 		k.Errorf("the plan is %+v", p)
 	}
-	k.o.until("the task waits to be asked again", func() bool { return find("wait").Asked > 0 && find("wait").Leased == nil })
-	k.does(taskAt(wait), "Retry now", "Ask the provider about this task now?", "The task is due now.")
-	k.o.until("it was asked again", func() bool { return find("wait").Asked > 1 })
-	k.expect(http.StatusConflict)
-	k.at("/console/task/release?id=" + spend) // as on a page that was opened before
+	k.o.Eventually("the task waits to be asked again", func() bool { return find("wait").Attempts > 0 && find("wait").Leased == nil })
+	k.act(TaskPath(wait), "Retry now", "Ask the provider about this task now?", "The task is due now.")
+	k.o.Eventually("it was asked again", func() bool { return find("wait").Attempts > 1 })
+	k.ExpectStatus(http.StatusConflict)
+	k.visit("/console/task/release?id=" + spend) // as on a page that was opened before
 	k.press("Release the slot")
-	k.sees("The task has spent no slot")
+	k.WaitText("The task has spent no slot")
 }
 
-func (k *desk) retires() {
+func (k *consoleUser) retirePlan() {
 	k.Helper()
-	k.at("/console/plans")
-	k.do(chromedp.Click(chromedp.CSS("[aria-label='Retire plan q']")))
-	k.sees("Retire this plan?")
+	k.visit("/console/plans")
+	k.Do(chromedp.Click(chromedp.CSS("[aria-label='Retire plan q']")))
+	k.WaitText("Retire this plan?")
 	k.press("Retire")
-	k.sees("The plan is retired.")
-	if state := k.o.plans()["q"].State; state != "retired" {
+	k.WaitText("The plan is retired.")
+	if state := k.o.Plans()["q"].State; state != "retired" {
 		k.Errorf("the plan is %s", state)
 	}
 }
 
-// issues makes keys, and holds that the same form makes them only once.
-func (k *desk) issues() {
+// issueKeys makes keys, and holds that the same form makes them only once.
+func (k *consoleUser) issueKeys() {
 	k.Helper()
-	k.at("/console/issue")
-	k.typed("count", "3")
-	k.typed("order_id", "=o-1")
-	k.typed("note", "a gift")
+	k.visit("/console/issue")
+	k.fill("count", "3")
+	k.fill("order_id", "=o-1")
+	k.fill("note", "a gift")
 	k.press("Continue")
-	k.sees("Issue 3 keys?")
-	if n := strings.Count(k.o.must("keys", "export"), "=o-1"); n != 0 {
+	k.WaitText("Issue 3 keys?")
+	if n := strings.Count(k.o.MustExec("keys", "export"), "=o-1"); n != 0 {
 		k.Errorf("%d keys were issued before it was confirmed", n)
 	}
 	k.press("Issue")
-	k.sees("3 keys issued")
-	codes := strings.Fields(eval[string](k.tab, "document.getElementById('codes').value"))
-	if len(codes) != 3 || k.o.info(codes[0]).Status != "active" {
+	k.WaitText("3 keys issued")
+	codes := strings.Fields(Eval[string](k.Tab, "document.getElementById('codes').value"))
+	if len(codes) != 3 || k.o.Info(codes[0]).Status != "active" {
 		k.Errorf("the codes are %q", codes)
 	}
-	if first := k.o.history(codes[0]); first.Event != "issued" || first.Note != "a gift (by ann)" {
+	if first := k.o.lastEvent(codes[0]); first.Event != "issued" || first.Note != "a gift (by ann)" {
 		k.Errorf("the history says %+v", first)
 	}
-	eval[any](k.tab, `window.answer = ""; window.form = document.querySelector("main form");
+	Eval[any](k.Tab, `window.answer = ""; window.form = document.querySelector("main form");
 		fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) }).then(a => a.text()).then(t => { answer = t }); null`)
-	k.until("the file is there", "window.answer !== ''")
-	csv := eval[string](k.tab, "window.answer")
+	k.Eventually("the file is there", "window.answer !== ''")
+	csv := Eval[string](k.Tab, "window.answer")
 	for _, code := range codes {
 		if !strings.Contains(csv, code) {
 			k.Errorf("%s is not in the file", code)
@@ -245,14 +245,14 @@ func (k *desk) issues() {
 	if !strings.Contains(csv, ",'=o-1,") || strings.Count(csv, "\n") != 4 {
 		k.Errorf("the file is %s", csv)
 	}
-	if n := strings.Count(k.o.must("keys", "export"), "=o-1"); n != 3 {
+	if n := strings.Count(k.o.MustExec("keys", "export"), "=o-1"); n != 3 {
 		k.Errorf("%d keys are stored", n)
 	}
-	k.expect(http.StatusUnprocessableEntity)
-	k.at("/console/issue")
-	k.typed("order_id", "o-2")
-	eval[any](k.tab, "document.querySelector('#count').type = 'text'; document.querySelector('#count').value = '10001'")
+	k.ExpectStatus(http.StatusUnprocessableEntity)
+	k.visit("/console/issue")
+	k.fill("order_id", "o-2")
+	Eval[any](k.Tab, "document.querySelector('#count').type = 'text'; document.querySelector('#count').value = '10001'")
 	k.press("Continue")
 	k.press("Issue")
-	k.sees("count must be 1 to 10000")
+	k.WaitText("count must be 1 to 10000")
 }

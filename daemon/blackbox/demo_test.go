@@ -11,51 +11,51 @@ import (
 	"time"
 )
 
-// demo starts one, and gives it with what it prints once that is complete.
-func (s *shop) demo() (d *daemon, printed *journal) {
+// startDemo starts one, and gives it with what it prints once that is complete.
+func (s *Shop) startDemo() (d *Daemon, printed *LogBuffer) {
 	s.Helper()
-	printed = new(journal)
-	cmd := s.command("demo", "--sim-delay", "10ms")
+	printed = new(LogBuffer)
+	cmd := s.Command("demo", "--sim-delay", "10ms")
 	cmd.Stdout = printed
-	d = s.run(cmd)
-	s.until("the demo says what to try", func() bool {
-		if d.over() {
-			s.Fatalf("the demo ended with status %d: %s", d.code(), d.log)
+	d = s.StartCommand(cmd)
+	s.Eventually("the demo says what to try", func() bool {
+		if d.HasEnded() {
+			s.Fatalf("the demo ended with status %d: %s", d.ExitCode(), d.Logs)
 		}
 		return strings.Count(printed.String(), "curl ") >= 4 && strings.HasSuffix(printed.String(), "\n")
 	})
-	d.url = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(printed.String())
+	d.URL = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(printed.String())
 	return d, printed
 }
 
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	s := newShop(t)
+	s := NewShop(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:8080") //nolint:noctx // it does not block
 	if err == nil {                                   // or somebody else has it, which is as good
 		defer func() { _ = taken.Close() }() // it has served
 	}
-	d, printed := s.demo()
-	if strings.HasSuffix(d.url, ":8080") {
-		t.Errorf("the demo is at %s, which is taken", d.url)
+	d, printed := s.startDemo()
+	if strings.HasSuffix(d.URL, ":8080") {
+		t.Errorf("the demo is at %s, which is taken", d.URL)
 	}
 	if left := s.demoFolders(); len(left) != 1 {
 		t.Errorf("while it runs there is %v", left)
 	}
-	d.tryLines(printed.String())
-	d.stop()
+	d.runPrintedCalls(printed.String())
+	d.Stop()
 	if left := s.demoFolders(); len(left) != 0 {
 		t.Errorf("the demo left %v behind", left)
 	}
 }
 
-func (s *shop) demoFolders() []string {
-	found, _ := filepath.Glob(filepath.Join(s.folder, "*demo*")) // the pattern is well formed
+func (s *Shop) demoFolders() []string {
+	found, _ := filepath.Glob(filepath.Join(s.Folder, "*demo*")) // the pattern is well formed
 	return found
 }
 
-// tryLines pastes what the demo prints into a shell.
-func (d *daemon) tryLines(printed string) {
+// runPrintedCalls pastes what the demo prints into a shell.
+func (d *Daemon) runPrintedCalls(printed string) {
 	d.Helper()
 	calls := 0
 	for line := range strings.Lines(printed) {
@@ -64,8 +64,8 @@ func (d *daemon) tryLines(printed string) {
 			continue
 		}
 		calls++
-		got := d.paste(line)
-		for part, want := range map[string]string{"?stock": `[{"country":"`, "info=": `{"status":"active",`, "upgrade=": upgradeSent, "renew=": renewSent} {
+		got := d.runInShell(line)
+		for part, want := range map[string]string{"?stock": `[{"country":"`, "info=": `{"status":"active",`, "upgrade=": UpgradeSent, "renew=": RenewSent} {
 			if strings.Contains(line, part) && !strings.HasPrefix(got, want) {
 				d.Errorf("%s: %s", line, got)
 			}
@@ -74,11 +74,11 @@ func (d *daemon) tryLines(printed string) {
 	if calls < 4 {
 		d.Errorf("only %d calls to try:\n%s", calls, printed)
 	}
-	d.stateOfEachKey(printed)
+	d.expectEveryStatus(printed)
 }
 
-// paste runs a line in a shell.
-func (d *daemon) paste(line string) string {
+// runInShell runs a line in a shell.
+func (d *Daemon) runInShell(line string) string {
 	d.Helper()
 	ctx, cancel := context.WithTimeout(d.Context(), 20*time.Second)
 	defer cancel()
@@ -89,13 +89,13 @@ func (d *daemon) paste(line string) string {
 	return string(out)
 }
 
-// stateOfEachKey asks for all keys that the demo lists: there is one in every state.
-func (d *daemon) stateOfEachKey(printed string) {
+// expectEveryStatus asks for all keys that the demo lists: there is one in every state.
+func (d *Daemon) expectEveryStatus(printed string) {
 	d.Helper()
 	seen := map[string]bool{}
 	for _, code := range regexp.MustCompile(`(?m)^\s*((?:[0-9A-Z]{5}-){4}[0-9A-Z]{5})\b`).FindAllStringSubmatch(printed, -1) {
-		a := d.get("info=" + code[1])
-		status, _, _ := strings.Cut(strings.TrimPrefix(a.body, `{"status":"`), `"`)
+		a := d.Get("info=" + code[1])
+		status, _, _ := strings.Cut(strings.TrimPrefix(a.Body, `{"status":"`), `"`)
 		seen[status] = true
 	}
 	for _, status := range []string{"active", "in_queue", "failed_upgrade", "success_renew", "failed", "not_exist"} {

@@ -10,16 +10,16 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// A pair is a primary and its hot standby, which change places.
-type pair struct {
+// A haPair is a primary and its hot standby, which change places.
+type haPair struct {
 	primary, standby *pgtest.Cluster
 	url              string // names both
 }
 
-func newPair(t *testing.T) *pair {
+func newPair(t *testing.T) *haPair {
 	t.Helper()
 	primary := pgtest.Start(t, pgtest.Options{})
-	p := &pair{primary: primary, standby: primary.Standby(t)}
+	p := &haPair{primary: primary, standby: primary.Standby(t)}
 	one, err := url.Parse(primary.URL(t))
 	if err != nil {
 		t.Fatal(err)
@@ -30,16 +30,16 @@ func newPair(t *testing.T) *pair {
 	return p
 }
 
-// asks leads those who look at the end to the server that is the primary by then.
-func (l *load) asks(host string) {
-	one, _ := url.Parse(l.database) // the daemons have understood it
+// checkOn leads those who look at the end to the server that is the primary by then.
+func (l *load) checkOn(host string) {
+	one, _ := url.Parse(l.Database) // the daemons have understood it
 	one.Host, one.RawQuery = host, "sslmode=disable"
-	l.database = one.String()
-	l.from.database = l.database
+	l.Database = one.String()
+	l.sources.database = l.Database
 }
 
-// fails kills the primary and promotes the standby.
-func (p *pair) fails(t *testing.T) {
+// failOver kills the primary and promotes the standby.
+func (p *haPair) failOver(t *testing.T) {
 	t.Helper()
 	p.primary.Kill(t)
 	p.standby.Promote(t)
@@ -47,15 +47,15 @@ func (p *pair) fails(t *testing.T) {
 }
 
 // rebuild makes a new standby of what was the primary, for which commits then wait.
-func (p *pair) rebuild(t *testing.T) {
+func (p *haPair) rebuild(t *testing.T) {
 	t.Helper()
 	p.standby.Follow(t, p.primary)
 	p.primary.Synchronous(t)
 }
 
 const (
-	rejoined = 5 * time.Second // how quickly requests are accepted again once a server takes writes
-	truth    = 2 * time.Second // how quickly /readyz tells that there is none
+	maxReconnect = 5 * time.Second // how quickly requests are accepted again once a server takes writes
+	maxNotReady  = 2 * time.Second // how quickly /readyz tells that there is none
 )
 
 // TestFailover holds that with a synchronous standby nothing that was accepted is lost when the primary
@@ -63,80 +63,80 @@ const (
 // but told to take no more writes, which breaks no connection.
 func TestFailover(t *testing.T) {
 	t.Parallel()
-	failovers := figure(1, 50)
+	failovers := Scaled(1, 50)
 	p := newPair(t)
-	l := loadOf(onPostgres(t, p.url), between*failovers)
-	l.late = patience
-	all := l.daemons(2, "--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s")
+	l := newLoadFor(NewPostgresShop(t, p.url), acceptedBetweenFaults*failovers)
+	l.maxLag = MaxWait
+	all := l.ServeAll(2, "--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s")
 	p.primary.Synchronous(t)
-	l.begin(all...)
+	l.start(all...)
 	var longest, ours time.Duration
 	for range failovers {
-		l.goesOn(between)
+		l.waitAccepted(acceptedBetweenFaults)
 		time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond) // because it may die anywhere
 		start := time.Now()
-		p.fails(t)
+		p.failOver(t)
 		promoted := time.Now()
-		l.goesOn(1)
+		l.waitAccepted(1)
 		longest, ours = max(longest, time.Since(start)), max(ours, time.Since(promoted))
 		p.rebuild(t)
 	}
-	l.goesOn(between)
-	ours = max(ours, l.switchesOver(p))
-	l.goesOn(between)
-	l.end()
-	l.asks(p.primary.Host())
-	f := l.settled()
+	l.waitAccepted(acceptedBetweenFaults)
+	ours = max(ours, l.switchOver(p))
+	l.waitAccepted(acceptedBetweenFaults)
+	l.stop()
+	l.checkOn(p.primary.Host())
+	f := l.finish()
 	for _, d := range all {
-		d.stop()
+		d.Stop()
 	}
-	if ours > rejoined {
+	if ours > maxReconnect {
 		t.Errorf("it took %s to find a server that takes writes", ours)
 	}
-	tried(t, failovers+1, failovers+1, "acked", f.acked, "unanswered", f.unanswered, "lost", f.lost, "away", longest, "after_promotion", ours)
+	Report(t, failovers+1, failovers+1, "acked", f.accepted, "unanswered", f.unanswered, "lost", f.lost, "away", longest, "after_promotion", ours)
 }
 
-// switchesOver makes the primary read-only and promotes the standby, and says how long requests were
+// switchOver makes the primary read-only and promotes the standby, and says how long requests were
 // refused after that.
-func (l *load) switchesOver(p *pair) time.Duration {
+func (l *load) switchOver(p *haPair) time.Duration {
 	l.Helper()
 	p.primary.Run(l, "ALTER SYSTEM SET default_transaction_read_only = on")
 	p.primary.Run(l, "SELECT pg_reload_conf()")
 	for _, d := range *l.serving.Load() {
-		l.until("it is not ready", func() bool { return d.ready() == http.StatusServiceUnavailable })
+		l.Eventually("it is not ready", func() bool { return d.ReadyStatus() == http.StatusServiceUnavailable })
 	}
 	p.primary.CaughtUp(l, p.standby)
 	p.standby.Promote(l)
 	p.primary, p.standby = p.standby, p.primary
 	start := time.Now()
-	l.goesOn(1)
+	l.waitAccepted(1)
 	took := time.Since(start)
 	for _, d := range *l.serving.Load() {
-		l.until("it is ready", func() bool { return d.ready() == http.StatusOK })
+		l.Eventually("it is ready", func() bool { return d.ReadyStatus() == http.StatusOK })
 	}
 	return took
 }
 
-// TestFailoverControl holds that the loss of what was accepted does not go unnoticed: the standby of
+// TestFailoverCheckerFindsLoss holds that the loss of what was accepted does not go unnoticed: the standby of
 // an asynchronous primary has not received the last of it.
-func TestFailoverControl(t *testing.T) {
+func TestFailoverCheckerFindsLoss(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
-	l := newLoad(onPostgres(t, p.url))
-	l.misled = true
-	l.begin(l.serve("--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s"))
-	l.goesOn(20)
+	l := newLoad(NewPostgresShop(t, p.url))
+	l.MayRepeat = true
+	l.start(l.Serve("--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s"))
+	l.waitAccepted(20)
 	p.standby.Detach(t, p.primary)
-	l.goesOn(20)
-	p.fails(t)
-	l.goesOn(10)
-	l.end()
-	l.asks(p.primary.Host())
-	l.until("every task ends", func() bool { return l.count(openTasks) == 0 })
+	l.waitAccepted(20)
+	p.failOver(t)
+	l.waitAccepted(10)
+	l.stop()
+	l.checkOn(p.primary.Host())
+	l.Eventually("every task ends", func() bool { return l.Count(OpenTasks) == 0 })
 	if err := l.close(); err != nil {
 		t.Fatal(err)
 	}
-	e, err := l.from.hear(t.Context())
+	e, err := l.sources.read(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

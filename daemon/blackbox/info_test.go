@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestShapesOfInfo has a key for every status and shape, each answer to the byte.
-func TestShapesOfInfo(t *testing.T) {
+// TestInfoShapes has a key for every status and shape, each answer to the byte.
+func TestInfoShapes(t *testing.T) {
 	const (
 		dates    = `"purchase_date":"2026-01-02T00:00:00Z","used_date":"2026-03-04T03:06:07Z"}`
 		no       = `"purchase_date":null,"used_date":null}`
@@ -27,100 +27,100 @@ func TestShapesOfInfo(t *testing.T) {
 		{"plain-2,active,1,,,,ann,1 Street,," + imported[1:], "plain-2", `{"status":"active","message":"","username":"ann","verify_address":"1 Street","used":1,` + dates},
 		{"done,success,,,inv,1 Old Street,ann,1 Street,," + imported[1:], "done", `{"status":"success","message":"","username":"ann","verify_address":"1 Street","used":1,` + dates},
 		{"failed-3,failed,,,,,,,,,", "failed-3", `{"status":"failed","message":"","username":"","verify_address":"","used":1,` + no},
-		{"revoked,active,0,a note,,,,,1,,", "revoked", notExist},
-		{"revoked-2,failed_upgrade,0,a note,,,,,1,,", "revoked-2", notExist},
+		{"revoked,active,0,a note,,,,,1,,", "revoked", NotExist},
+		{"revoked-2,failed_upgrade,0,a note,,,,,1,,", "revoked-2", NotExist},
 		{"1+1,,,,,,,,,,", "1+1", `{"status":"active","message":"","username":"","verify_address":"","used":0,` + no},
 	}
 	rows := []string{"code,status,used,message,invite,address,username,verify_address,revoked,purchase_date,used_date"}
 	for _, shape := range shapes {
 		rows = append(rows, shape.row)
 	}
-	eachDatabase(t, func(s *shop) {
-		s.importKeys(rows...)
-		s.fresh("queued")
-		s.importPlans("p,US,1,,")
-		d := s.serve()
-		d.accepted(upgrade("queued", pending, "US"))
-		d.is(d.get("info=queued"), http.StatusOK, `{"status":"in_queue","message":"","username":"","verify_address":"","used":0,`+no)
+	ForEachDatabase(t, func(s *Shop) {
+		s.ImportKeys(rows...)
+		s.AddKeys("queued")
+		s.ImportPlans("p,US,1,,")
+		d := s.Serve()
+		d.MustAccept(Upgrade("queued", PendingLogin, "US"))
+		d.Expect(d.Get("info=queued"), http.StatusOK, `{"status":"in_queue","message":"","username":"","verify_address":"","used":0,`+no)
 		for _, shape := range shapes {
-			d.is(d.get(q("info", shape.code)), http.StatusOK, shape.want)
-			d.is(d.post(q("info", "\t "+shape.code+" ")), http.StatusOK, shape.want)
+			d.Expect(d.Get(Query("info", shape.code)), http.StatusOK, shape.want)
+			d.Expect(d.Post(Query("info", "\t "+shape.code+" ")), http.StatusOK, shape.want)
 		}
 		for _, query := range []string{"info", "info=", "info=+", "info=nobody", "info=PLAIN", "info=p%6Cainx", "info=%C3%A9", "info=" + strings.Repeat("k", 129)} {
-			d.is(d.get(query), http.StatusOK, notExist)
+			d.Expect(d.Get(query), http.StatusOK, NotExist)
 		}
-		d.is(d.get("info=1+1"), http.StatusOK, shapes[len(shapes)-1].want)
-		d.is(d.get("info=p%6Cain"), http.StatusOK, shapes[8].want)
+		d.Expect(d.Get("info=1+1"), http.StatusOK, shapes[len(shapes)-1].want)
+		d.Expect(d.Get("info=p%6Cain"), http.StatusOK, shapes[8].want)
 	})
 }
 
 // TestCodesOfOurFormat holds that they are known in any case and with any dashes.
 func TestCodesOfOurFormat(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		code := strings.TrimSpace(s.must("keys", "generate", "--count", "1", "--order", "o-1"))
-		d := s.serve()
-		want := d.info(code)
+	ForEachDatabase(t, func(s *Shop) {
+		code := strings.TrimSpace(s.MustExec("keys", "generate", "--count", "1", "--order", "o-1"))
+		d := s.Serve()
+		want := d.Info(code)
 		if want.Status != "active" || want.Used != 0 || want.PurchaseDate == nil {
-			d.Errorf("a new key is %s", want.body)
+			d.Errorf("a new key is %s", want.Body)
 		}
 		bare := strings.ReplaceAll(code, "-", "")
 		for _, typed := range []string{strings.ToLower(code), bare, strings.ToLower(bare), " " + code + " ", bare[:7] + "-" + bare[7:]} {
-			d.is(d.get(q("info", typed)), http.StatusOK, want.body)
+			d.Expect(d.Get(Query("info", typed)), http.StatusOK, want.Body)
 		}
-		d.is(d.get(q("info", mistyped(bare))), http.StatusOK, notExist)
+		d.Expect(d.Get(Query("info", mistype(bare))), http.StatusOK, NotExist)
 	})
 }
 
-// mistyped is the code with its first character wrong.
-func mistyped(code string) string {
+// mistype is the code with its first character wrong.
+func mistype(code string) string {
 	if code[0] == '0' {
 		return "1" + code[1:]
 	}
 	return "0" + code[1:]
 }
 
-// TestALifeOfAKey follows one through upgrade, failed renew, renew, failed upgrade and reset.
-func TestALifeOfAKey(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.importKeys("code,purchase_date", "K,2026-01-02")
-		s.importPlans(`p,US,5,"1 Main Street, Springfield",inv`)
-		d := s.serve()
+// TestKeyLifecycle follows one through upgrade, failed renew, renew, failed upgrade and reset.
+func TestKeyLifecycle(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.ImportKeys("code,purchase_date", "K,2026-01-02")
+		s.ImportPlans(`p,US,5,"1 Main Street, Springfield",inv`)
+		d := s.Serve()
 		const bought = `"purchase_date":"2026-01-02T00:00:00Z",`
 		before := time.Now().Truncate(time.Second)
-		d.accepted(upgrade("K", "success@example.com", "US"))
-		up := d.ends("K")
-		used := stamp(d, up, before)
-		username := "user-" + s.provider.Requests()[0].Order.Task
-		d.is(d.get("info=K"), http.StatusOK, `{"status":"success","message":"","username":"`+username+`","verify_address":"1 Main Street, Springfield","used":1,`+bought+used+`}`)
+		d.MustAccept(Upgrade("K", "success@example.com", "US"))
+		up := d.WaitEnd("K")
+		used := usedDate(d, up, before)
+		username := "user-" + s.Provider.Requests()[0].Order.Task
+		d.Expect(d.Get("info=K"), http.StatusOK, `{"status":"success","message":"","username":"`+username+`","verify_address":"1 Main Street, Springfield","used":1,`+bought+used+`}`)
 
-		d.accepted(renew("K", "202+202+account_locked@example.com"))
-		d.is(d.get("info=K"), http.StatusOK, `{"status":"in_queue","message":"","username":"`+username+`","verify_address":"1 Main Street, Springfield","used":1,`+bought+used+`}`)
-		d.ends("K")
-		d.is(d.get("info=K"), http.StatusOK, `{"status":"failed","message":"`+messages["account_locked"]+`","used":1,`+bought+used+`}`)
+		d.MustAccept(Renew("K", "202+202+account_locked@example.com"))
+		d.Expect(d.Get("info=K"), http.StatusOK, `{"status":"in_queue","message":"","username":"`+username+`","verify_address":"1 Main Street, Springfield","used":1,`+bought+used+`}`)
+		d.WaitEnd("K")
+		d.Expect(d.Get("info=K"), http.StatusOK, `{"status":"failed","message":"`+Messages["account_locked"]+`","used":1,`+bought+used+`}`)
 
-		d.accepted(renew("K", "success@example.com"))
-		d.ends("K")
-		d.is(d.get("info=K"), http.StatusOK, `{"status":"success_renew","message":"Key Renewed","used":0,`+bought+used+`}`)
-		d.is(d.get(renew("K", "x")), http.StatusOK, refused(keyUnused))
+		d.MustAccept(Renew("K", "success@example.com"))
+		d.WaitEnd("K")
+		d.Expect(d.Get("info=K"), http.StatusOK, `{"status":"success_renew","message":"Key Renewed","used":0,`+bought+used+`}`)
+		d.Expect(d.Get(Renew("K", "x")), http.StatusOK, ErrorBody(KeyUnused))
 
-		d.accepted(upgrade("K", "202+wrong_address@example.com", "US"))
-		d.is(d.get("info=K"), http.StatusOK, `{"status":"in_queue","message":"","username":"","verify_address":"","used":0,`+bought+used+`}`)
-		d.ends("K")
-		d.is(d.get("info=K"), http.StatusOK, `{"status":"failed_upgrade","message":"Wrong address","used":0,`+bought+used+`}`)
+		d.MustAccept(Upgrade("K", "202+wrong_address@example.com", "US"))
+		d.Expect(d.Get("info=K"), http.StatusOK, `{"status":"in_queue","message":"","username":"","verify_address":"","used":0,`+bought+used+`}`)
+		d.WaitEnd("K")
+		d.Expect(d.Get("info=K"), http.StatusOK, `{"status":"failed_upgrade","message":"Wrong address","used":0,`+bought+used+`}`)
 
-		s.must("keys", "reset", "K")
-		d.is(d.get("info=K"), http.StatusOK, `{"status":"active","message":"","username":"","verify_address":"","used":0,`+bought+used+`}`)
-		if p := s.plans()["p"]; p.Spent != 1 || p.Free != 4 {
+		s.MustExec("keys", "reset", "K")
+		d.Expect(d.Get("info=K"), http.StatusOK, `{"status":"active","message":"","username":"","verify_address":"","used":0,`+bought+used+`}`)
+		if p := s.Plans()["p"]; p.Spent != 1 || p.Free != 4 {
 			s.Errorf("one slot was spent: %+v", p)
 		}
 	})
 }
 
-// stamp checks that the key was used since that time, and gives its used_date as it is shown.
-func stamp(d *daemon, k shown, since time.Time) string {
+// usedDate checks that the key was used since that time, and gives its used_date as it is shown.
+func usedDate(d *Daemon, k KeyInfo, since time.Time) string {
 	d.Helper()
 	if k.UsedDate == nil {
-		d.Fatalf("no used_date: %s", k.body)
+		d.Fatalf("no used_date: %s", k.Body)
 	}
 	at, err := time.Parse("2006-01-02T15:04:05Z", *k.UsedDate)
 	if err != nil || at.Before(since) || at.After(time.Now()) {

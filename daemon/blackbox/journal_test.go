@@ -6,27 +6,27 @@ import (
 	"sync"
 )
 
-// A journal is what a daemon logs.
-type journal struct {
+// A LogBuffer is what a daemon logs.
+type LogBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
 // Write implements [io.Writer].
-func (j *journal) Write(p []byte) (int, error) {
+func (j *LogBuffer) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.Write(p)
 }
 
-func (j *journal) String() string {
+func (j *LogBuffer) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.String()
 }
 
-// find gives the first line with that message; nil: there is none yet.
-func (j *journal) find(message string) map[string]any {
+// Find gives the first line with that message; nil: there is none yet.
+func (j *LogBuffer) Find(message string) map[string]any {
 	for line := range bytes.Lines([]byte(j.String())) {
 		var entry map[string]any
 		if json.Unmarshal(line, &entry) == nil && entry["msg"] == message {
@@ -36,8 +36,8 @@ func (j *journal) find(message string) map[string]any {
 	return nil
 }
 
-// tail is its end, for a person.
-func (j *journal) tail() string {
+// Tail is its end, for a person.
+func (j *LogBuffer) Tail() string {
 	text := j.String()
 	return text[max(0, len(text)-3000):]
 }

@@ -5,10 +5,10 @@ import (
 	"syscall"
 )
 
-// leash makes a process die with the tests, even where these are killed, and lead a group of its own.
-func leash() *syscall.SysProcAttr {
+// dieWithParent makes a process die with the tests, even where these are killed, and lead a group of its own.
+func dieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
-// finish ends a process as kill -9 does, and all that it has started.
-func finish(p *os.Process) error { return syscall.Kill(-p.Pid, syscall.SIGKILL) }
+// killGroup ends a process as kill -9 does, and all that it has started.
+func killGroup(p *os.Process) error { return syscall.Kill(-p.Pid, syscall.SIGKILL) }

@@ -6,8 +6,8 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// A keyLife is how a key stands in the model: an answer to info, and the task that is open.
-type keyLife struct {
+// A keyState is how a key stands in the model: an answer to info, and the task that is open.
+type keyState struct {
 	status  string
 	used    int
 	message string
@@ -18,10 +18,10 @@ type keyLife struct {
 // keyModel is a key that nobody has used. The end of its open task may come at any moment, of which
 // nobody is told: from each state the next step may be made before it or after it.
 var keyModel = porcupine.NondeterministicModel{
-	Init: func() []any { return []any{keyLife{status: "active"}} },
+	Init: func() []any { return []any{keyState{status: "active"}} },
 	Step: func(state, input, _ any) (next []any) {
-		life, d := state.(keyLife), input.(deed) //nolint:forcetypeassert // the model has no others
-		for _, from := range life.moments() {
+		life, d := state.(keyState), input.(operation) //nolint:forcetypeassert // the model has no others
+		for _, from := range life.possibleStates() {
 			if to, got := from.step(d); d.Got == "" || d.Got == got {
 				next = append(next, to)
 			}
@@ -31,46 +31,46 @@ var keyModel = porcupine.NondeterministicModel{
 	DescribeOperation: func(input, _ any) string { return fmt.Sprint(input) },
 }
 
-// moments are the states in which the next step may find the key.
-func (l keyLife) moments() []keyLife {
+// possibleStates are the states in which the next step may find the key.
+func (l keyState) possibleStates() []keyState {
 	if l.open == "" {
-		return []keyLife{l}
+		return []keyState{l}
 	}
-	return []keyLife{l, l.ended()}
+	return []keyState{l, l.afterEnd()}
 }
 
-func (l keyLife) ended() keyLife {
+func (l keyState) afterEnd() keyState {
 	switch {
 	case l.open == "upgrade" && l.outcome == "success":
-		return keyLife{status: "success", used: 1}
+		return keyState{status: "success", used: 1}
 	case l.open == "upgrade":
-		return keyLife{status: "failed_upgrade", message: messages[l.outcome]}
+		return keyState{status: "failed_upgrade", message: Messages[l.outcome]}
 	case l.outcome == "success":
-		return keyLife{status: "success_renew", message: "Key Renewed"}
+		return keyState{status: "success_renew", message: "Key Renewed"}
 	}
-	return keyLife{status: "failed", used: 1, message: messages[l.outcome]}
+	return keyState{status: "failed", used: 1, message: Messages[l.outcome]}
 }
 
 // step is the state after a call, and the call's answer.
-func (l keyLife) step(d deed) (keyLife, string) {
+func (l keyState) step(d operation) (keyState, string) {
 	switch {
 	case d.Do == "info":
-		return l, l.shows()
+		return l, l.info()
 	case l.open == "upgrade":
-		return l, refused(upgradeOpen)
+		return l, ErrorBody(UpgradeOpen)
 	case l.open == "renew":
-		return l, refused(renewOpen)
+		return l, ErrorBody(RenewOpen)
 	case d.Do == "upgrade" && l.used == 1:
-		return l, refused(keyUsed)
+		return l, ErrorBody(KeyUsed)
 	case d.Do == "renew" && l.used == 0:
-		return l, refused(keyUnused)
+		return l, ErrorBody(KeyUnused)
 	}
-	sent := upgradeSent
+	sent := UpgradeSent
 	if d.Do == "renew" {
-		sent = renewSent
+		sent = RenewSent
 	}
-	return keyLife{"in_queue", l.used, "", d.Do, d.With}, sent
+	return keyState{"in_queue", l.used, "", d.Do, d.With}, sent
 }
 
-// shows is what of an answer to info the model knows.
-func (l keyLife) shows() string { return fmt.Sprintf("%s %d %s", l.status, l.used, l.message) }
+// info is what of an answer to info the model knows.
+func (l keyState) info() string { return fmt.Sprintf("%s %d %s", l.status, l.used, l.message) }

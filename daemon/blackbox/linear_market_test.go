@@ -13,128 +13,128 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// A market is a shop that clients reach through bad networks, for one chronicle after the other.
-type market struct {
-	*shop
-	flags   []string
-	stalls  []*stall
-	cluster *pgtest.Cluster // nil on SQLite
-	network *proxy          // before the cluster
-	rounds  int
+// A cluster is a shop that clients reach through bad networks, for one chronicle after the other.
+type cluster struct {
+	*Shop
+	flags     []string
+	endpoints []*endpoint
+	cluster   *pgtest.Cluster // nil on SQLite
+	proxy     *Proxy          // before the cluster
+	runs      int
 }
 
-// A stall is a place where a daemon serves, one after the other.
-type stall struct {
-	daemon  *daemon
+// A endpoint is a place where a daemon serves, one after the other.
+type endpoint struct {
+	daemon  *Daemon
 	address atomic.Pointer[string] // through the network
-	network *proxy
+	proxy   *Proxy
 }
 
-// clientsOf is what all requests go through. It gives up late, since a daemon may sleep.
-var clientsOf = newClient()
+// httpClient is what all requests go through. It gives up late, since a daemon may sleep.
+var httpClient = NewClient()
 
-func newMarket(s *shop, stalls int, flags ...string) *market {
-	m := &market{shop: s, flags: append(flags, "--lease=500ms", "--key-task-limit=0", "--task-attempts=1000", "--connector-timeout=2s")}
+func newCluster(s *Shop, stalls int, flags ...string) *cluster {
+	m := &cluster{Shop: s, flags: append(flags, "--lease=500ms", "--key-task-limit=0", "--task-attempts=1000", "--connector-timeout=2s")}
 	for range stalls {
-		m.stalls = append(m.stalls, new(stall))
-		m.reopen(len(m.stalls) - 1)
+		m.endpoints = append(m.endpoints, new(endpoint))
+		m.serveAt(len(m.endpoints) - 1)
 	}
 	return m
 }
 
-// reopen serves at a stall where no daemon is.
-func (m *market) reopen(i int) {
+// serveAt serves at a stall where no daemon is.
+func (m *cluster) serveAt(i int) {
 	m.Helper()
-	here := m.stalls[i]
-	here.daemon = m.serve(m.flags...)
-	network, address := newProxy(m.T, here.daemon.url)
-	here.network = network
+	here := m.endpoints[i]
+	here.daemon = m.Serve(m.flags...)
+	network, address := NewProxy(m.T, here.daemon.URL)
+	here.proxy = network
 	here.address.Store(&address)
 }
 
-// A round is the time of one chronicle.
-type round struct {
-	*market
-	*chronicle
-	name     string
-	done     chan struct{}
-	doubtful []bid // not answered, and not accepted when they were looked at
+// A run is the time of one chronicle.
+type run struct {
+	*cluster
+	*history
+	name       string
+	done       chan struct{}
+	unanswered []attempt // not answered, and not accepted when they were looked at
 }
 
 const (
-	shared  = 3 // keys that several clients use
-	users   = 3 // of them
-	buyers  = 4 // each of whom wants slots for keys of its own
-	tickets = 8
-	sizer   = users + buyers // the client that changes the sizes of plans
+	sharedKeys  = 3 // keys that several clients use
+	keyUsers    = 3 // of them
+	slotBuyers  = 4 // each of whom wants slots for keys of its own
+	keysPerPlan = 8
+	resizerID   = keyUsers + slotBuyers // the client that changes the sizes of plans
 )
 
-// lands are where the plans are.
-var lands = []string{"US", "DE"}
+// countries are where the plans are.
+var countries = []string{"US", "DE"}
 
-func (r *round) key(i int) string        { return fmt.Sprintf("%s-key-%d", r.name, i) }
-func (r *round) plan(land string) string { return "plan " + r.name + "-" + land }
-func (r *round) ticket(plan string, n int) string {
+func (r *run) key(i int) string        { return fmt.Sprintf("%s-key-%d", r.name, i) }
+func (r *run) plan(land string) string { return "plan " + r.name + "-" + land }
+func (r *run) keyOf(plan string, n int) string {
 	return fmt.Sprintf("%s-%d", strings.TrimPrefix(plan, "plan "), n)
 }
 
-// play lets eight clients do what they do, with a fault in their midst, and records it.
-func (m *market) play(fault fault) *chronicle {
+// record lets eight clients do what they do, with a fault in their midst, and records it.
+func (m *cluster) record(fault fault) *history {
 	m.Helper()
-	m.rounds++
-	r := &round{market: m, chronicle: newChronicle(fault.name), name: fmt.Sprint("h", m.rounds), done: make(chan struct{})}
-	r.stockUp()
+	m.runs++
+	r := &run{cluster: m, history: newHistory(fault.name), name: fmt.Sprint("h", m.runs), done: make(chan struct{})}
+	r.importAll()
 	var busy, buying sync.WaitGroup
-	for client := range users {
-		busy.Go(func() { r.use(client) })
+	for client := range keyUsers {
+		busy.Go(func() { r.useKeys(client) })
 	}
-	for client := range buyers {
-		buying.Go(func() { r.shopping(users+client, client) })
+	for client := range slotBuyers {
+		buying.Go(func() { r.buySlots(keyUsers+client, client) })
 	}
-	busy.Go(r.resizing)
-	m.until("clients are at it", func() bool { return r.answered() > 30 })
-	fault.strike(m)
+	busy.Go(r.resizePlans)
+	m.Eventually("clients are at it", func() bool { return r.answered() > 30 })
+	fault.inject(m)
 	buying.Wait()
 	close(r.done)
 	busy.Wait()
-	r.closing()
-	return r.chronicle
+	r.finish()
+	return r.history
 }
 
-// stockUp brings in fresh keys and plans.
-func (r *round) stockUp() {
+// importAll brings in fresh keys and plans.
+func (r *run) importAll() {
 	r.Helper()
 	var codes []string
-	for i := range shared {
+	for i := range sharedKeys {
 		codes = append(codes, r.key(i))
 	}
-	for _, land := range lands {
-		for n := range tickets {
-			codes = append(codes, r.ticket(r.plan(land), n))
+	for _, land := range countries {
+		for n := range keysPerPlan {
+			codes = append(codes, r.keyOf(r.plan(land), n))
 		}
 	}
-	r.fresh(codes...)
-	r.importPlans(r.name + "-FR,FR,1000,,") // for the shared keys
-	for _, land := range lands {
-		r.resize(r.plan(land), 3)
+	r.AddKeys(codes...)
+	r.ImportPlans(r.name + "-FR,FR,1000,,") // for the shared keys
+	for _, land := range countries {
+		r.resizePlan(r.plan(land), 3)
 	}
 }
 
-// closing waits until all tasks have ended, notes it, and takes the plans out of stock.
-func (r *round) closing() {
+// finish waits until all tasks have ended, notes it, and takes the plans out of stock.
+func (r *run) finish() {
 	r.Helper()
-	for _, b := range r.doubtful {
-		r.follow(b.Client, b)
+	for _, b := range r.unanswered {
+		r.followAttempt(b.Client, b)
 	}
-	for i := range shared {
-		r.until("the task ends", func() bool { return !strings.HasPrefix(r.info(0, r.key(i)), "in_queue") })
+	for i := range sharedKeys {
+		r.Eventually("the task ends", func() bool { return !strings.HasPrefix(r.recordInfo(0, r.key(i)), "in_queue") })
 	}
-	for _, land := range append(lands, "FR") {
-		r.must("plans", "retire", r.name+"-"+land)
+	for _, land := range append(countries, "FR") {
+		r.MustExec("plans", "retire", r.name+"-"+land)
 	}
 }
 
-func (r *round) over() bool {
+func (r *run) over() bool {
 	select {
 	case <-r.done:
 		return true
@@ -143,24 +143,24 @@ func (r *round) over() bool {
 	}
 }
 
-// ask makes a call and records how it was answered, as read says. A question without an answer has
+// send makes a call and records how it was answered, as read says. A question without an answer has
 // changed nothing, and is left out.
-func (r *round) ask(d deed, form string, read func(body string) string) deed {
-	method, address, header := http.MethodGet, *r.stalls[rand.IntN(len(r.stalls))].address.Load()+"/API/", http.Header(nil)
+func (r *run) send(d operation, form string, read func(body string) string) operation {
+	method, address, header := http.MethodGet, *r.endpoints[rand.IntN(len(r.endpoints))].address.Load()+"/API/", http.Header(nil)
 	if d.Do == "upgrade" || d.Do == "renew" || d.Do == "take" {
-		method, header = http.MethodPost, asForm
+		method, header = http.MethodPost, FormHeader
 	} else {
 		address, form = address+"?"+form, ""
 	}
-	through := &daemon{shop: r.shop, client: clientsOf}
+	through := &Daemon{Shop: r.Shop, Client: httpClient}
 	d.Call = r.now()
-	a, err := through.try(method, address, form, header)
+	a, err := through.Send(method, address, form, header)
 	d.Return = r.now()
 	switch {
-	case err == nil && a.code == http.StatusOK:
-		d.Got = read(a.body)
-	case err == nil && (a.code != http.StatusServiceUnavailable || a.body != away):
-		r.Errorf("%s: %d %s", d.Do, a.code, a.body)
+	case err == nil && a.Code == http.StatusOK:
+		d.Got = read(a.Body)
+	case err == nil && (a.Code != http.StatusServiceUnavailable || a.Body != Unavailable):
+		r.Errorf("%s: %d %s", d.Do, a.Code, a.Body)
 	default:
 		d.Return = 0
 		time.Sleep(5 * time.Millisecond) // it is down: as a client would
@@ -174,68 +174,68 @@ func (r *round) ask(d deed, form string, read func(body string) string) deed {
 // A fault is what goes wrong in a round.
 type fault struct {
 	name   string
-	strike func(m *market)
+	inject func(m *cluster)
 }
 
 // faults are those of either database, and those of Postgres.
-func (m *market) faults() []fault {
-	all := []fault{{"a daemon is killed", (*market).killDaemon}}
+func (m *cluster) faults() []fault {
+	all := []fault{{"a daemon is killed", (*cluster).killDaemon}}
 	if m.cluster != nil {
-		all = append(all, fault{"the database is killed", (*market).killDatabase}, fault{"commits are lost", (*market).deafen})
+		all = append(all, fault{"the database is killed", (*cluster).killDatabase}, fault{"commits are lost", (*cluster).loseCommits})
 	}
-	all = append(all, fault{"a daemon sleeps past its leases", (*market).freeze}, fault{"clients are cut off", (*market).cutClients})
+	all = append(all, fault{"a daemon sleeps past its leases", (*cluster).stallDaemon}, fault{"clients are cut off", (*cluster).cutClients})
 	if m.cluster != nil {
-		all = append(all, fault{"the database is cut off", (*market).cutDatabase})
+		all = append(all, fault{"the database is cut off", (*cluster).cutDatabase})
 	}
 	return all
 }
 
-func (m *market) any() (int, *stall) {
-	i := rand.IntN(len(m.stalls))
-	return i, m.stalls[i]
+func (m *cluster) anyEndpoint() (int, *endpoint) {
+	i := rand.IntN(len(m.endpoints))
+	return i, m.endpoints[i]
 }
 
-func (m *market) killDaemon() {
-	i, unlucky := m.any()
-	unlucky.daemon.kill()
-	m.reopen(i)
+func (m *cluster) killDaemon() {
+	i, unlucky := m.anyEndpoint()
+	unlucky.daemon.Kill()
+	m.serveAt(i)
 }
 
-func (m *market) freeze() {
-	_, unlucky := m.any()
-	unlucky.daemon.signal(syscall.SIGSTOP)
+func (m *cluster) stallDaemon() {
+	_, unlucky := m.anyEndpoint()
+	unlucky.daemon.Signal(syscall.SIGSTOP)
 	time.Sleep(700 * time.Millisecond) // longer than a lease
-	unlucky.daemon.signal(syscall.SIGCONT)
+	unlucky.daemon.Signal(syscall.SIGCONT)
 }
 
-const snips = 10
+const cuts = 10
 
-func (m *market) cutClients() {
-	for range snips {
-		_, unlucky := m.any()
-		unlucky.network.cut()
+func (m *cluster) cutClients() {
+	for range cuts {
+		_, unlucky := m.anyEndpoint()
+		unlucky.proxy.Cut()
 		time.Sleep(time.Duration(5+rand.IntN(30)) * time.Millisecond) // it is cut in the midst of anything
 	}
 }
 
-func (m *market) cutDatabase() {
-	for range snips {
-		m.network.cut()
+func (m *cluster) cutDatabase() {
+	for range cuts {
+		m.proxy.Cut()
 		time.Sleep(time.Duration(5+rand.IntN(30)) * time.Millisecond) // it is cut in the midst of anything
 	}
 }
 
-func (m *market) killDatabase() {
+func (m *cluster) killDatabase() {
 	m.cluster.Kill(m)
 	m.cluster.Restart(m)
 }
 
-func (m *market) deafen() {
-	_, before := m.network.harm()
-	m.network.loseCommits(true)
-	m.until("commits are lost", func() bool {
-		_, now := m.network.harm()
+func (m *cluster) loseCommits() {
+	_, before := m.proxy.Damage()
+	m.proxy.LoseCommits(true)
+	m.Eventually("commits are lost", func() bool {
+		_, now := m.proxy.Damage()
 		return now >= before+5
 	})
-	m.network.loseCommits(false)
+	m.proxy.LoseCommits(false)
 }

@@ -8,30 +8,30 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// A shelf is the one plan of a country in the model.
-type shelf struct {
+// A planState is the one plan of a country in the model.
+type planState struct {
 	size, free int
 	slots      string // of each who has asked for one, what became of it
 }
 
 // What became of who asked for a slot, and what info then shows.
 const (
-	absent = '.' // not accepted yet
-	held   = 'h'
-	none   = 'o' // there was none left
-	spent  = 's'
-	back   = 'b' // given back
+	notAccepted = '.' // not accepted yet
+	held        = 'h'
+	none        = 'o' // there was none left
+	spent       = 's'
+	givenBack   = 'b' // given back
 )
 
-var seen = map[byte]string{absent: "active", held: "in_queue", none: "out_of_stock", spent: "success", back: "failed"}
+var infoOfSlot = map[byte]string{notAccepted: "active", held: "in_queue", none: "out_of_stock", spent: "success", givenBack: "failed"}
 
 // stockModel is a plan without slots. That a slot was spent or given back is a deed of its own,
 // because that changes what everybody sees; and it is known to have come between the request and the
 // first look that showed it.
 var stockModel = porcupine.Model{
-	Init: func() any { return shelf{} },
+	Init: func() any { return planState{} },
 	Step: func(state, input, _ any) (bool, any) {
-		s, d := state.(shelf), input.(deed) //nolint:forcetypeassert // the model has no others
+		s, d := state.(planState), input.(operation) //nolint:forcetypeassert // the model has no others
 		to, got := s.step(d)
 		return d.Got == "" || d.Got == got, to
 	},
@@ -39,21 +39,21 @@ var stockModel = porcupine.Model{
 }
 
 // step is the state after a call, and the call's answer.
-func (s shelf) step(d deed) (shelf, string) {
+func (s planState) step(d operation) (planState, string) {
 	switch d.Do {
 	case "size":
-		return s.resized(d.Slots)
+		return s.resize(d.Slots)
 	case "take":
-		return s.taken(d.Nth)
+		return s.take(d.Nth)
 	case "look":
-		return s, seen[s.slot(d.Nth)]
+		return s, infoOfSlot[s.slot(d.Nth)]
 	case "settle":
-		return s.settled(d.Nth, d.With)
+		return s.settle(d.Nth, d.With)
 	}
 	return s, strconv.Itoa(s.free)
 }
 
-func (s shelf) resized(to int) (shelf, string) {
+func (s planState) resize(to int) (planState, string) {
 	gone := s.size - s.free
 	if to < gone {
 		return s, "refused"
@@ -62,39 +62,39 @@ func (s shelf) resized(to int) (shelf, string) {
 	return s, "done"
 }
 
-func (s shelf) taken(nth int) (shelf, string) {
-	if s.slot(nth) != absent {
+func (s planState) take(nth int) (planState, string) {
+	if s.slot(nth) != notAccepted {
 		return s, "twice"
 	}
 	if s.free == 0 {
-		return s.with(nth, none), upgradeSent
+		return s.withSlot(nth, none), UpgradeSent
 	}
 	s.free--
-	return s.with(nth, held), upgradeSent
+	return s.withSlot(nth, held), UpgradeSent
 }
 
-func (s shelf) settled(nth int, outcome string) (shelf, string) {
+func (s planState) settle(nth int, outcome string) (planState, string) {
 	if s.slot(nth) != held {
 		return s, "nothing was held"
 	}
 	if outcome == "success" {
-		return s.with(nth, spent), "done"
+		return s.withSlot(nth, spent), "done"
 	}
 	s.free++
-	return s.with(nth, back), "done"
+	return s.withSlot(nth, givenBack), "done"
 }
 
-func (s shelf) slot(nth int) byte {
+func (s planState) slot(nth int) byte {
 	if nth >= len(s.slots) {
-		return absent
+		return notAccepted
 	}
 	return s.slots[nth]
 }
 
-// with is the shelf where that became of the slot of one.
-func (s shelf) with(nth int, what byte) shelf {
+// withSlot is the shelf where that became of the slot of one.
+func (s planState) withSlot(nth int, what byte) planState {
 	if missing := nth + 1 - len(s.slots); missing > 0 {
-		s.slots += strings.Repeat(string(absent), missing)
+		s.slots += strings.Repeat(string(notAccepted), missing)
 	}
 	s.slots = s.slots[:nth] + string(what) + s.slots[nth+1:]
 	return s

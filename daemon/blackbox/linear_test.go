@@ -11,8 +11,8 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// saved names a chronicle to judge again.
-var saved = flag.String("history", "", "a file that TestLinearizable has left behind, for TestASavedHistory to judge")
+// historyFile names a chronicle to judge again.
+var historyFile = flag.String("history", "", "a file that TestLinearizable has left behind, for TestASavedHistory to judge")
 
 // TestLinearizable holds that whatever happens to the daemons and the database, all answers of info,
 // upgrade, renew and stock could have been given by one machine that does one thing after the other;
@@ -21,88 +21,88 @@ func TestLinearizable(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		newMarket(onSQLite(t), 1).isLinearizable()
+		newCluster(NewSQLiteShop(t), 1).checkLinearizable()
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		cluster := pgtest.Start(t, pgtest.Options{})
-		s := onPostgres(t, cluster.URL(t))
-		network, url := newProxy(t, s.database)
-		m := newMarket(s, 2, "--database="+url)
-		m.cluster, m.network = cluster, network
-		m.isLinearizable()
+		s := NewPostgresShop(t, cluster.URL(t))
+		network, url := NewProxy(t, s.Database)
+		m := newCluster(s, 2, "--database="+url)
+		m.cluster, m.proxy = cluster, network
+		m.checkLinearizable()
 	})
 }
 
-func (m *market) isLinearizable() {
+func (m *cluster) checkLinearizable() {
 	m.Helper()
 	faults := m.faults()
-	histories := figure(max(5, len(faults)), 200)
+	histories := Scaled(max(5, len(faults)), 200)
 	deeds, open, oversells, stales := 0, 0, 0, 0
 	for i := range histories {
-		c := m.play(faults[i%len(faults)])
-		m.holds(c)
-		deeds += len(c.Deeds)
-		open += len(c.Deeds) - c.answered()
-		oversells += m.catches("an oversell", oversold(c))
-		stales += m.catches("a stale read", stale(c))
+		c := m.record(faults[i%len(faults)])
+		m.expectLinearizable(c)
+		deeds += len(c.Operations)
+		open += len(c.Operations) - c.answered()
+		oversells += m.expectIllegal("an oversell", mutateOversold(c))
+		stales += m.expectIllegal("a stale read", mutateStale(c))
 	}
-	tried(m, histories, histories, "deeds", deeds, "unanswered", open, "oversells_caught", oversells, "stale_reads_caught", stales)
+	Report(m, histories, histories, "deeds", deeds, "unanswered", open, "oversells_caught", oversells, "stale_reads_caught", stales)
 	m.Logf("%d histories of %d deeds, %d without an answer; caught %d oversells and %d stale reads", histories, deeds, open, oversells, stales)
 	if open == 0 || oversells == 0 || stales == 0 {
 		m.Error("nothing is proven")
 	}
-	m.agrees()
+	m.CheckProvider()
 }
 
-// holds fails the test, and keeps what shows why, unless the chronicle is linearizable.
-func (m *market) holds(c *chronicle) {
+// expectLinearizable fails the test, and keeps what shows why, unless the chronicle is linearizable.
+func (m *cluster) expectLinearizable(c *history) {
 	m.Helper()
-	all := judge(c)
-	result := worst(all)
+	all := checkHistory(c)
+	result := worstResult(all)
 	if result == porcupine.Ok {
 		return
 	}
-	name := fmt.Sprint("history-", m.rounds)
+	name := fmt.Sprint("history-", m.runs)
 	m.Errorf("%s, with %d deeds, is %s; kept in %s as %s.json, judge it again with -args -history FILE",
-		c.Fault, len(c.Deeds), result, m.ArtifactDir(), name)
-	if err := file(c, all, m.ArtifactDir(), name); err != nil {
+		c.Fault, len(c.Operations), result, m.ArtifactDir(), name)
+	if err := saveFailure(c, all, m.ArtifactDir(), name); err != nil {
 		m.Error(err)
 	}
 }
 
-// catches holds that a forgery, if there is one, is found out, and counts it.
-func (m *market) catches(what string, forged *chronicle) int {
+// expectIllegal holds that a forgery, if there is one, is found out, and counts it.
+func (m *cluster) expectIllegal(what string, forged *history) int {
 	m.Helper()
 	if forged == nil {
 		return 0
 	}
-	if result := worst(judge(forged)); result != porcupine.Illegal {
+	if result := worstResult(checkHistory(forged)); result != porcupine.Illegal {
 		m.Errorf("%s was planted, and the history is %s", what, result)
 	}
 	return 1
 }
 
-// TestASavedHistory judges a chronicle that was saved, or one that it makes up and saves itself.
-func TestASavedHistory(t *testing.T) {
+// TestSavedHistory judges a chronicle that was saved, or one that it makes up and saves itself.
+func TestSavedHistory(t *testing.T) {
 	t.Parallel()
-	if *saved != "" {
-		judged(t, *saved, porcupine.Ok)
+	if *historyFile != "" {
+		expectVerdict(t, *historyFile, porcupine.Ok)
 		return
 	}
-	for want, got := range map[porcupine.CheckResult]string{porcupine.Ok: upgradeSent, porcupine.Illegal: renewSent} {
-		c := newChronicle("none")
-		for i, d := range []deed{
+	for want, got := range map[porcupine.CheckResult]string{porcupine.Ok: UpgradeSent, porcupine.Illegal: RenewSent} {
+		c := newHistory("none")
+		for i, d := range []operation{
 			{Do: "upgrade", With: "success"}, // without an answer
 			{Do: "info", Got: "active 0 "},
 			{Do: "info", Got: "in_queue 0 "},
 			{Do: "info", Got: "success 1 "},
-			{Do: "upgrade", With: "success", Got: refused(keyUsed)},
-			{Do: "renew", With: "success", Got: renewSent},
+			{Do: "upgrade", With: "success", Got: ErrorBody(KeyUsed)},
+			{Do: "renew", With: "success", Got: RenewSent},
 			{Do: "upgrade", With: "wrong_address", Got: got},
 			{Do: "info", Got: "failed_upgrade 0 Wrong address"},
 		} {
-			d.About, d.Call = "K", int64(10*i+1)
+			d.Subject, d.Call = "K", int64(10*i+1)
 			if d.Got != "" {
 				d.Return = d.Call + 5
 			}
@@ -112,21 +112,21 @@ func TestASavedHistory(t *testing.T) {
 		if err := c.save(path); err != nil {
 			t.Fatal(err)
 		}
-		judged(t, path, want)
+		expectVerdict(t, path, want)
 	}
 }
 
-func judged(t *testing.T, path string, want porcupine.CheckResult) {
+func expectVerdict(t *testing.T, path string, want porcupine.CheckResult) {
 	t.Helper()
-	c, err := readChronicle(path)
+	c, err := readHistory(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := judge(c)
-	if result := worst(all); result != want {
+	all := checkHistory(c)
+	if result := worstResult(all); result != want {
 		t.Errorf("%s (%s) is %s", path, c.Fault, result)
 	}
-	if err := file(c, all, t.ArtifactDir(), "judged"); err != nil {
+	if err := saveFailure(c, all, t.ArtifactDir(), "judged"); err != nil {
 		t.Error(err)
 	}
 }

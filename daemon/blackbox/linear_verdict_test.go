@@ -11,8 +11,8 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// thought is how long a story may be thought about.
-const thought = 30 * time.Second
+// checkTimeout is how long a story may be thought about.
+const checkTimeout = 30 * time.Second
 
 // A verdict is the judgment of one story.
 type verdict struct {
@@ -22,23 +22,23 @@ type verdict struct {
 	info   porcupine.LinearizationInfo
 }
 
-// judge says of every story of a chronicle whether its calls can have happened one by one, each at
+// checkHistory says of every story of a chronicle whether its calls can have happened one by one, each at
 // some moment between its call and its answer.
-func judge(c *chronicle) (all []verdict) {
-	stories := c.stories()
+func checkHistory(c *history) (all []verdict) {
+	stories := c.bySubject()
 	for _, about := range slices.Sorted(maps.Keys(stories)) {
 		v := verdict{about: about, model: keyModel.ToModel()}
-		if ofPlan(about) {
+		if isPlan(about) {
 			v.model = stockModel
 		}
-		v.result, v.info = porcupine.CheckOperationsVerbose(v.model, operations(stories[about]), thought)
+		v.result, v.info = porcupine.CheckOperationsVerbose(v.model, operations(stories[about]), checkTimeout)
 		all = append(all, v)
 	}
 	return all
 }
 
 // operations are the deeds as the checker takes them. What had no answer ends after all else.
-func operations(story []deed) (all []porcupine.Operation) {
+func operations(story []operation) (all []porcupine.Operation) {
 	last := int64(0)
 	for _, d := range story {
 		last = max(last, d.Call+1, d.Return+1)
@@ -53,8 +53,8 @@ func operations(story []deed) (all []porcupine.Operation) {
 	return all
 }
 
-// worst is the result of all.
-func worst(all []verdict) porcupine.CheckResult {
+// worstResult is the result of all.
+func worstResult(all []verdict) porcupine.CheckResult {
 	result := porcupine.Ok
 	for _, v := range all {
 		if v.result == porcupine.Illegal || result == porcupine.Ok {
@@ -64,9 +64,9 @@ func worst(all []verdict) porcupine.CheckResult {
 	return result
 }
 
-// file leaves in a folder what is needed to look at a chronicle that was found faulty: itself, and a
+// saveFailure leaves in a folder what is needed to look at a chronicle that was found faulty: itself, and a
 // page for each faulty story.
-func file(c *chronicle, all []verdict, folder, name string) error {
+func saveFailure(c *history, all []verdict, folder, name string) error {
 	errs := []error{c.save(filepath.Join(folder, name+".json"))}
 	for i, v := range all {
 		if v.result != porcupine.Ok {

@@ -18,26 +18,26 @@ import (
 // becomes of the daemons. They write down what they do, and the provider keeps its ledger in a file:
 // the promises are held to these two and to the database.
 type load struct {
-	*shop
-	*notes
-	from    witnesses
-	scripts []string // what the provider does
-	least   int      // requests that must be accepted, or nothing is proven
-	late    time.Duration
-	slowest time.Duration
-	alone   bool
+	*Shop
+	*journal
+	sources         sources
+	scripts         []string // what the provider does
+	minAccepted     int      // requests that must be accepted, or nothing is proven
+	maxLag          time.Duration
+	maxTaskTime     time.Duration
+	lostWithPrimary bool
 
-	serving atomic.Pointer[[]*daemon] // which are asked, in any order
-	acked   atomic.Int64
-	asked   atomic.Int64
-	pace    atomic.Int64 // how long each client rests after a step, in nanoseconds
-	done    chan struct{}
-	clients sync.WaitGroup
+	serving  atomic.Pointer[[]*Daemon] // which are asked, in any order
+	accepted atomic.Int64
+	sent     atomic.Int64
+	pause    atomic.Int64 // how long each client rests after a step, in nanoseconds
+	done     chan struct{}
+	clients  sync.WaitGroup
 }
 
 const (
-	clients = 8
-	ownKeys = 30 // of each client
+	clientCount   = 8
+	keysPerClient = 30 // of each client
 
 	// What every login and password has in it, and nothing else.
 	loginMark    = ".login-5d2e.example.com"
@@ -51,58 +51,58 @@ var scripts = []string{
 }
 
 // newLoad stocks the shop for clients, and some hundreds of requests.
-func newLoad(s *shop) *load { return loadOf(s, 50) }
+func newLoad(s *Shop) *load { return newLoadFor(s, 50) }
 
-// loadOf stocks the shop for clients of which at least so many requests must be accepted. There are
+// newLoadFor stocks the shop for clients of which at least so many requests must be accepted. There are
 // slots for several times as many, since the clients do not stop at that number, and since a plan that
 // is found faulty takes its slots out of stock.
-func loadOf(s *shop, least int) *load {
+func newLoadFor(s *Shop, least int) *load {
 	s.Helper()
 	var codes, plans []string
-	for c := range clients {
-		for k := range ownKeys {
+	for c := range clientCount {
+		for k := range keysPerClient {
 			codes = append(codes, fmt.Sprintf("c%d-%d", c, k))
 		}
 	}
 	for p := range 50 + least/15 {
 		plans = append(plans, fmt.Sprintf("plan-%d,US,100,,", p))
 	}
-	l := emptyLoad(s, least)
-	s.fresh(codes...)
-	s.importPlans(plans...)
+	l := newEmptyLoad(s, least)
+	s.AddKeys(codes...)
+	s.ImportPlans(plans...)
 	return l
 }
 
-// emptyLoad has neither keys nor plans yet.
-func emptyLoad(s *shop, least int) *load {
+// newEmptyLoad has neither keys nor plans yet.
+func newEmptyLoad(s *Shop, least int) *load {
 	s.Helper()
 	folder := s.ArtifactDir()
-	w := witnesses{filepath.Join(folder, "notes"), filepath.Join(folder, "ledger"), s.database}
-	n, err := newNotes(w.notes)
+	w := sources{filepath.Join(folder, "notes"), filepath.Join(folder, "ledger"), s.Database}
+	n, err := newJournal(w.journal)
 	if err == nil {
-		err = s.provider.RecordTo(w.ledger)
+		err = s.Provider.RecordTo(w.ledger)
 	}
 	if err != nil {
 		s.Fatal(err)
 	}
-	return &load{shop: s, from: w, notes: n, scripts: scripts, least: least, done: make(chan struct{})}
+	return &load{Shop: s, sources: w, journal: n, scripts: scripts, minAccepted: least, done: make(chan struct{})}
 }
 
-// begin lets the clients loose on daemons, which others may follow.
-func (l *load) begin(all ...*daemon) {
-	l.use(all...)
-	for c := range clients {
+// start lets the clients loose on daemons, which others may follow.
+func (l *load) start(all ...*Daemon) {
+	l.useDaemons(all...)
+	for c := range clientCount {
 		l.clients.Go(func() {
 			for n := 0; !l.over(); n++ {
-				l.step(fmt.Sprintf("c%d-%d", c, rand.IntN(ownKeys)), fmt.Sprintf("%d-%d%s", c, n, loginMark))
-				time.Sleep(time.Duration(l.pace.Load()))
+				l.step(fmt.Sprintf("c%d-%d", c, rand.IntN(keysPerClient)), fmt.Sprintf("%d-%d%s", c, n, loginMark))
+				time.Sleep(time.Duration(l.pause.Load()))
 			}
 		})
 	}
 }
 
-// use leads the clients to these daemons, from their next calls on.
-func (l *load) use(all ...*daemon) { l.serving.Store(&all) }
+// useDaemons leads the clients to these daemons, from their next calls on.
+func (l *load) useDaemons(all ...*Daemon) { l.serving.Store(&all) }
 
 func (l *load) over() bool {
 	select {
@@ -113,37 +113,37 @@ func (l *load) over() bool {
 	}
 }
 
-// end stops the clients and waits for them.
-func (l *load) end() {
+// stop stops the clients and waits for them.
+func (l *load) stop() {
 	close(l.done)
 	l.clients.Wait()
 }
 
-// moment is how long a client waits before it looks again.
-const moment = 2 * time.Millisecond
+// retryPause is how long a client waits before it looks again.
+const retryPause = 2 * time.Millisecond
 
 // step does with a key what can be done with it, if it is not in the queue.
 func (l *load) step(code, domain string) {
 	all := *l.serving.Load()
 	d := all[rand.IntN(len(all))]
-	a, err := l.call(d, note{Call: "info", Key: code}, "")
+	a, err := l.call(d, journalEntry{Call: "info", Key: code}, "")
 	switch {
-	case err != nil || a.code != http.StatusOK || strings.Contains(a.body, "in_queue"):
-		time.Sleep(moment) // as a client would
+	case err != nil || a.Code != http.StatusOK || strings.Contains(a.Body, "in_queue"):
+		time.Sleep(retryPause) // as a client would
 		return
 	case rand.IntN(50) == 0:
-		_, _ = l.call(d, note{Call: "stock"}, "") // it is written down
+		_, _ = l.call(d, journalEntry{Call: "stock"}, "") // it is written down
 	}
 	script := l.scripts[rand.IntN(len(l.scripts))]
 	if rand.IntN(60) == 0 {
 		script = "plan_full.success"
 	}
-	l.submit(d, code, script+"@"+domain, "US", strings.Contains(a.body, `"used":1`))
+	l.submit(d, code, script+"@"+domain, "US", strings.Contains(a.Body, `"used":1`))
 }
 
 // submit asks for an upgrade, or for a renew if the key is used.
-func (l *load) submit(d *daemon, code, login, country string, used bool) answer {
-	n := note{Call: "upgrade", Key: code, Login: login, Country: country}
+func (l *load) submit(d *Daemon, code, login, country string, used bool) Response {
+	n := journalEntry{Call: "upgrade", Key: code, Login: login, Country: country}
 	if used {
 		n.Call = "renew"
 	}
@@ -154,74 +154,74 @@ func (l *load) submit(d *daemon, code, login, country string, used bool) answer 
 	n.Account = connectortest.HashAccount(tasks.Account{
 		Login: tasks.NewSecret(login), Password: tasks.NewSecret(password), NewPassword: tasks.NewSecret(next),
 	})
-	a, _ := l.call(d, n, q(n.Call, code, "login", login, "pwd", password, "country", n.Country, "newpwd", next)) // it is written down
-	if a.code == http.StatusOK && (a.body == upgradeSent || a.body == renewSent) {
-		l.acked.Add(1)
+	a, _ := l.call(d, n, Query(n.Call, code, "login", login, "pwd", password, "country", n.Country, "newpwd", next)) // it is written down
+	if a.Code == http.StatusOK && (a.Body == UpgradeSent || a.Body == RenewSent) {
+		l.accepted.Add(1)
 	}
 	return a
 }
 
 // call calls a daemon, with a form if there is one, and writes down both the call and its answer.
-func (l *load) call(d *daemon, n note, form string) (answer, error) {
-	n = l.before(n)
+func (l *load) call(d *Daemon, n journalEntry, form string) (Response, error) {
+	n = l.begin(n)
 	method, target, header := http.MethodGet, "/API/?stock", http.Header(nil)
 	switch {
 	case form != "":
-		method, target, header = http.MethodPost, "/API/", asForm
-		l.asked.Add(1)
+		method, target, header = http.MethodPost, "/API/", FormHeader
+		l.sent.Add(1)
 	case n.Call == "info":
-		target = "/API/?" + q("info", n.Key)
+		target = "/API/?" + Query("info", n.Key)
 	}
-	a, err := d.try(method, d.url+target, form, header)
-	l.after(n, a, err)
+	a, err := d.Send(method, d.URL+target, form, header)
+	l.end(n, a, err)
 	return a, err
 }
 
-// size is how many requests were made.
-func (l *load) size() int { return int(l.asked.Load()) }
+// requestCount is how many requests were made.
+func (l *load) requestCount() int { return int(l.sent.Load()) }
 
-// goesOn waits until so many more requests have been accepted.
-func (l *load) goesOn(n int) {
+// waitAccepted waits until so many more requests have been accepted.
+func (l *load) waitAccepted(n int) {
 	l.Helper()
-	goal := l.acked.Load() + int64(n)
-	l.until("requests are accepted", func() bool { return l.acked.Load() >= goal })
+	goal := l.accepted.Load() + int64(n)
+	l.Eventually("requests are accepted", func() bool { return l.accepted.Load() >= goal })
 }
 
 // totals are what a load has come to.
 type totals struct {
-	acked, unanswered int // requests
-	lost              int // requests that were accepted, but are not one task
-	stale             int // tasks with more writes than leases, or with one after the end
-	lostLeases        int
+	accepted, unanswered int // requests
+	lost                 int // requests that were accepted, but are not one task
+	stale                int // tasks with more writes than leases, or with one after the end
+	lostLeases           int
 }
 
-// figures are they, as [tried] takes them.
+// figures are they, as [blackbox.Report] takes them.
 func (f totals) figures(others ...any) []any {
 	return append([]any{
-		"acked", f.acked, "unanswered", f.unanswered, "lost", f.lost, "unleased_writes", f.stale, "lost_leases", f.lostLeases,
+		"acked", f.accepted, "unanswered", f.unanswered, "lost", f.lost, "unleased_writes", f.stale, "lost_leases", f.lostLeases,
 	}, others...)
 }
 
-// settled waits until every task has ended, and holds the promises to the evidence.
-func (l *load) settled() totals {
+// finish waits until every task has ended, and holds the promises to the evidence.
+func (l *load) finish() totals {
 	l.Helper()
-	l.until("every task ends", func() bool { return l.count(openTasks) == 0 })
+	l.Eventually("every task ends", func() bool { return l.Count(OpenTasks) == 0 })
 	if err := l.close(); err != nil {
 		l.Fatal(err)
 	}
-	e, err := l.from.hear(l.Context())
+	e, err := l.sources.read(l.Context())
 	if err != nil {
 		l.Fatal(err)
 	}
-	e.late, e.slowest, e.alone = max(e.late, l.late), max(e.slowest, l.slowest), l.alone
+	e.maxLag, e.maxTaskTime, e.lostWithPrimary = max(e.maxLag, l.maxLag), max(e.maxTaskTime, l.maxTaskTime), l.lostWithPrimary
 	if err := e.check(); err != nil {
 		l.Error(err)
 	}
-	l.well()
+	l.CheckDoctor()
 	f := e.totals()
-	l.Logf("%+v, %d idempotency keys were asked about", f, len(e.asked))
-	if f.acked < l.least {
-		l.Errorf("only %d requests were accepted: nothing is proven", f.acked)
+	l.Logf("%+v, %d idempotency keys were asked about", f, len(e.requests))
+	if f.accepted < l.minAccepted {
+		l.Errorf("only %d requests were accepted: nothing is proven", f.accepted)
 	}
 	return f
 }
@@ -229,12 +229,12 @@ func (l *load) settled() totals {
 func (e *evidence) totals() totals {
 	f := totals{lostLeases: e.lostLeases()}
 	e.acceptedIsOneTask(func(string, ...any) { f.lost++ })
-	e.staleWritesNothing(func(string, ...any) { f.stale++ })
-	for _, told := range e.story {
-		for _, x := range told {
+	e.writesHaveLeases(func(string, ...any) { f.stale++ })
+	for _, calls := range e.calls {
+		for _, x := range calls {
 			switch {
-			case x.acked():
-				f.acked++
+			case x.accepted():
+				f.accepted++
 			case x.Call != "info" && x.unknown():
 				f.unanswered++
 			}
@@ -243,17 +243,17 @@ func (e *evidence) totals() totals {
 	return f
 }
 
-// discreet holds that a daemon that has ended has logged no login and no password, and forgets what it
+// expectNoSecrets holds that a daemon that has ended has logged no login and no password, and forgets what it
 // has logged, because there may be a thousand of them.
-func (l *load) discreet(d *daemon) {
+func (l *load) expectNoSecrets(d *Daemon) {
 	l.Helper()
-	text := d.log.String()
-	for _, mark := range marks {
+	text := d.Logs.String()
+	for _, mark := range secretMarks {
 		if strings.Contains(text, mark) {
 			l.Errorf("a daemon has logged a login or a password")
 		}
 	}
-	d.log.mu.Lock()
-	defer d.log.mu.Unlock()
-	d.log.text.Reset()
+	d.Logs.mu.Lock()
+	defer d.Logs.mu.Unlock()
+	d.Logs.text.Reset()
 }

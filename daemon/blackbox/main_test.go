@@ -11,10 +11,10 @@ import (
 // binary is the program under test.
 var binary string
 
-func TestMain(m *testing.M) { os.Exit(built(m)) }
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
-// built runs the tests with the program, which goes with them.
-func built(m *testing.M) int {
+// runTests runs the tests with the program, which goes with them.
+func runTests(m *testing.M) int {
 	folder, err := os.MkdirTemp("", "keyseat-blackbox-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -12,16 +12,16 @@ import (
 	"github.com/keyseat/keyseat/adapters/connectortest"
 )
 
-// An awkward manner is how a provider treats a task, in the words of the fake one, and what then
+// An misbehaviour manner is how a provider treats a task, in the words of the fake one, and what then
 // becomes of the task and its slot.
-type awkward struct {
-	words   string // the local part of a login; DATE stands for two seconds from now
+type misbehaviour struct {
+	script  string // the local part of a login; DATE stands for two seconds from now
 	outcome string
 	slot    string // free, spent or suspect
 }
 
-// awkwards are all of them. Those that end well must have been asked again.
-var awkwards = []awkward{
+// misbehaviours are all of them. Those that end well must have been asked again.
+var misbehaviours = []misbehaviour{
 	{"invalid_credentials", "invalid_credentials", "free"},
 	{"422", "system_error", "free"},
 	{"odd_outcome", "system_error", "free"},
@@ -54,80 +54,80 @@ var awkwards = []awkward{
 	{"202", "system_error", "suspect"},
 }
 
-// An ordeal is tasks that a provider treats as their logins say.
-type ordeal struct {
-	*operator
+// An providerRun is tasks that a provider treats as their logins say.
+type providerRun struct {
+	*Operator
 	trials []trial
 }
 
 // A trial is one task of an ordeal.
 type trial struct {
-	awkward
+	misbehaviour
 	code, country, login string
 	used                 bool // the key is, so it is a renew
 }
 
-// ordealFlags make quick what is long by default. What a provider answers at once must not take as long
+// providerRunFlags make quick what is long by default. What a provider answers at once must not take as long
 // as a time-out, however many tasks there are.
-func ordealFlags() []string {
+func providerRunFlags() []string {
 	return []string{
-		"--task-attempts", "3", "--connector-timeout", fmt.Sprintf("%ds", figure(1, 3)), "--task-deadline", "3s",
-		"--workers", fmt.Sprint(figure(64, 512)), "--log-level", "info",
+		"--task-attempts", "3", "--connector-timeout", fmt.Sprintf("%ds", Scaled(1, 3)), "--task-deadline", "3s",
+		"--workers", fmt.Sprint(Scaled(64, 512)), "--log-level", "info",
 	}
 }
 
-// TestAwkwardProvider has every manner, for many keys at once. Each task must end as it should, with
+// TestProviderMisbehaves has every manner, for many keys at once. Each task must end as it should, with
 // nothing done twice and every slot where it belongs.
-func TestAwkwardProvider(t *testing.T) {
-	each := figure(1, 200)
-	eachDatabase(t, func(s *shop) {
+func TestProviderMisbehaves(t *testing.T) {
+	each := Scaled(1, 200)
+	ForEachDatabase(t, func(s *Shop) {
 		var all []trial
 		var plans []string
-		for i, a := range awkwards {
-			plans = append(plans, fmt.Sprintf("p%d,%s,%d,,", i, countries[i], each))
+		for i, a := range misbehaviours {
+			plans = append(plans, fmt.Sprintf("p%d,%s,%d,,", i, Countries[i], each))
 			for n := range each {
-				all = append(all, trial{awkward: a, code: fmt.Sprintf("K%d-%d", i, n), country: countries[i]})
+				all = append(all, trial{misbehaviour: a, code: fmt.Sprintf("K%d-%d", i, n), country: Countries[i]})
 			}
 		}
-		s.importPlans(plans...)
-		o := endure(s, all)
-		counts := s.plans()
-		for i, a := range awkwards {
-			if fault := misplaced(counts[fmt.Sprint("p", i)], map[string]int{a.slot: each}); fault != "" {
-				s.Errorf("%s: %s", a.words, fault)
+		s.ImportPlans(plans...)
+		o := runTrials(s, all)
+		counts := s.Plans()
+		for i, a := range misbehaviours {
+			if fault := slotFault(counts[fmt.Sprint("p", i)], map[string]int{a.slot: each}); fault != "" {
+				s.Errorf("%s: %s", a.script, fault)
 			}
 		}
-		o.stop()
-		tried(s, len(all), o.faults(), "manners", len(awkwards))
+		o.Stop()
+		Report(s, len(all), o.countFaults(), "manners", len(misbehaviours))
 	})
 }
 
-// endure brings the keys in, accepts all tasks at once, waits for their ends and looks at each.
-func endure(s *shop, all []trial) *ordeal {
+// runTrials brings the keys in, accepts all tasks at once, waits for their ends and looks at each.
+func runTrials(s *Shop, all []trial) *providerRun {
 	s.Helper()
 	rows := []string{"code,used"}
 	for i, t := range all {
-		all[i].login = t.words + "@" + t.code + ".example.com"
+		all[i].login = t.script + "@" + t.code + ".example.com"
 		rows = append(rows, fmt.Sprintf("%s,%v", t.code, map[bool]string{true: "1"}[t.used]))
 	}
-	s.importKeys(rows...)
-	s.provider.Hook = dated
-	admin, _ := s.administered(ordealFlags()...)
-	o := &ordeal{admin, all}
-	o.each(func(t trial) { o.accepted(t.form()) })
-	o.awaitEnds()
-	o.each(func(t trial) {
-		if fault := t.fault(o.info(t.code)); fault != "" {
+	s.ImportKeys(rows...)
+	s.Provider.Hook = fillDate
+	admin, _ := s.ServeAdmin(providerRunFlags()...)
+	o := &providerRun{admin, all}
+	o.forEachTrial(func(t trial) { o.MustAccept(t.form()) })
+	o.waitEnds()
+	o.forEachTrial(func(t trial) {
+		if fault := t.fault(o.Info(t.code)); fault != "" {
 			o.Errorf("%s: %s", t.login, fault)
 		}
 	})
-	s.agrees()
-	s.well()
+	s.CheckProvider()
+	s.CheckDoctor()
 	return o
 }
 
-// dated replaces what can only be said at the time.
-func dated(q connectortest.Request) string {
+// fillDate replaces what can only be said at the time.
+func fillDate(q connectortest.Request) string {
 	local, _, _ := strings.Cut(q.Order.Account.Login.Reveal(), "@")
 	if !strings.Contains(local, "DATE") {
 		return ""
@@ -137,14 +137,14 @@ func dated(q connectortest.Request) string {
 
 func (t trial) form() string {
 	if t.used {
-		return renew(t.code, t.login)
+		return Renew(t.code, t.login)
 	}
-	return upgrade(t.code, t.login, t.country)
+	return Upgrade(t.code, t.login, t.country)
 }
 
 // fault says how what a key shows differs from what it should.
-func (t trial) fault(k shown) string {
-	status, message := "failed_upgrade", messages[t.outcome]
+func (t trial) fault(k KeyInfo) string {
+	status, message := "failed_upgrade", Messages[t.outcome]
 	switch success := t.outcome == "success"; {
 	case success && t.used:
 		status, message = "success_renew", "Key Renewed"
@@ -154,13 +154,13 @@ func (t trial) fault(k shown) string {
 		status = "failed"
 	}
 	if k.Status != status || k.Message != message {
-		return "info shows " + k.body
+		return "info shows " + k.Body
 	}
 	return ""
 }
 
-// misplaced says how a plan's slots differ from what they should be; those not named are free.
-func misplaced(p plan, want map[string]int) string {
+// slotFault says how a plan's slots differ from what they should be; those not named are free.
+func slotFault(p Plan, want map[string]int) string {
 	want["free"] = p.Slots - want["spent"] - want["suspect"]
 	if p.Free != want["free"] || p.Spent != want["spent"] || p.Suspect != want["suspect"] || p.Held != 0 {
 		return fmt.Sprintf("the slots should be %v: %+v", want, p)
@@ -168,8 +168,8 @@ func misplaced(p plan, want map[string]int) string {
 	return ""
 }
 
-// each has sixteen clients take the trials in turn.
-func (o *ordeal) each(do func(t trial)) {
+// forEachTrial has sixteen clients take the trials in turn.
+func (o *providerRun) forEachTrial(do func(t trial)) {
 	var group sync.WaitGroup
 	for part := range slices.Chunk(o.trials, (len(o.trials)+15)/16) {
 		group.Go(func() {
@@ -181,12 +181,12 @@ func (o *ordeal) each(do func(t trial)) {
 	group.Wait()
 }
 
-// awaitEnds waits for all tasks. What a provider wants asked again in a day, which counts as two
+// waitEnds waits for all tasks. What a provider wants asked again in a day, which counts as two
 // minutes, an operator asks sooner.
-func (o *ordeal) awaitEnds() {
+func (o *providerRun) waitEnds() {
 	o.Helper()
 	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(500 * time.Millisecond) {
-		open := o.tasks("--state", "open")
+		open := o.Tasks("--state", "open")
 		if len(open) == 0 {
 			return
 		}
@@ -195,15 +195,15 @@ func (o *ordeal) awaitEnds() {
 		}
 		for _, t := range open {
 			if t.Leased == nil && t.Due != nil && time.Until(*t.Due) > time.Minute {
-				o.do(http.MethodPost, "/tasks/"+t.ID+"/retry", "")
+				o.Call(http.MethodPost, "/tasks/"+t.ID+"/retry", "")
 			}
 		}
 	}
 }
 
-// faults is how often the provider did not do at once what it was asked.
-func (o *ordeal) faults() (n int) {
-	for _, r := range o.provider.Requests() {
+// countFaults is how often the provider did not do at once what it was asked.
+func (o *providerRun) countFaults() (n int) {
+	for _, r := range o.Provider.Requests() {
 		login := r.Order.Account.Login.Reveal()
 		local, _, _ := strings.Cut(login, "@")
 		again := strings.HasSuffix(local, "+success") && r.Order.Attempt > 1

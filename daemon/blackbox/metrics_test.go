@@ -15,35 +15,35 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// busy has a daemon that has done some of everything, and one task that stays open.
-func busy(s *shop) *daemon {
-	s.importPlans("p,US,9,1 Main Street,inv", "q,FR,1,,", "r,DE,4,,")
-	s.must("plans", "retire", "r")
-	s.fresh("K1", "K2", "K3", "K4", "K5", "key-that-no-label-has")
-	d := s.serve("--task-attempts=2")
-	d.accepted(upgrade("K1", "success@canary.example", "US"))
-	d.accepted(upgrade("K2", "500@canary.example", "US"))
-	d.accepted(upgrade("K3", "success@canary.example", "ZW"))
-	d.accepted(upgrade("K4", "plan_full@canary.example", "FR"))
+// newBusyDaemon has a daemon that has done some of everything, and one task that stays open.
+func newBusyDaemon(s *Shop) *Daemon {
+	s.ImportPlans("p,US,9,1 Main Street,inv", "q,FR,1,,", "r,DE,4,,")
+	s.MustExec("plans", "retire", "r")
+	s.AddKeys("K1", "K2", "K3", "K4", "K5", "key-that-no-label-has")
+	d := s.Serve("--task-attempts=2")
+	d.MustAccept(Upgrade("K1", "success@canary.example", "US"))
+	d.MustAccept(Upgrade("K2", "500@canary.example", "US"))
+	d.MustAccept(Upgrade("K3", "success@canary.example", "ZW"))
+	d.MustAccept(Upgrade("K4", "plan_full@canary.example", "FR"))
 	for _, code := range []string{"K1", "K2", "K3", "K4"} {
-		d.ends(code)
+		d.WaitEnd(code)
 	}
-	d.accepted(renew("K1", "success@canary.example"))
-	d.ends("K1")
-	d.accepted(upgrade("K5", pending, "US"))
-	d.accepted(upgrade("key-that-no-label-has", "invalid_credentials@canary.example", "US"))
-	d.ends("key-that-no-label-has")
-	d.get("stock")
-	d.get("nothing")
-	d.is(d.get("info=nobody"), http.StatusOK, notExist)
+	d.MustAccept(Renew("K1", "success@canary.example"))
+	d.WaitEnd("K1")
+	d.MustAccept(Upgrade("K5", PendingLogin, "US"))
+	d.MustAccept(Upgrade("key-that-no-label-has", "invalid_credentials@canary.example", "US"))
+	d.WaitEnd("key-that-no-label-has")
+	d.Get("stock")
+	d.Get("nothing")
+	d.Expect(d.Get("info=nobody"), http.StatusOK, NotExist)
 	return d
 }
 
-// TestMetrics holds what a busy daemon shows against what it has done.
-func TestMetrics(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		d := busy(s)
-		m := d.scrape()
+// TestMetricsMatchActivity holds what a busy daemon shows against what it has done.
+func TestMetricsMatchActivity(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		d := newBusyDaemon(s)
+		m := d.Scrape()
 		for _, want := range []struct {
 			value  float64
 			metric string
@@ -78,66 +78,66 @@ func TestMetrics(t *testing.T) {
 			{6, "keyseat_requests_total", []string{"call", "upgrade", "status", "success"}},
 			{1, "keyseat_request_duration_seconds_count", []string{"call", "renew"}},
 		} {
-			if got := m.sum(want.metric, want.labels...); got != want.value {
+			if got := m.Sum(want.metric, want.labels...); got != want.value {
 				s.Errorf("%s%v is %v, not %v", want.metric, want.labels, got, want.value)
 			}
 		}
-		m.told(s)
+		m.expectClean(s)
 	})
 }
 
-// TestMetricsWithoutADatabase holds that a scrape is answered while Postgres is dead, and says so.
-func TestMetricsWithoutADatabase(t *testing.T) {
+// TestMetricsWithoutDatabase holds that a scrape is answered while Postgres is dead, and says so.
+func TestMetricsWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t, pgtest.Options{Durable: true})
-	s := onPostgres(t, cluster.URL(t))
-	s.importPlans("p,US,9,,")
-	d := s.serve()
-	up := func() float64 { return d.scrape().sum("keyseat_database_up") }
+	s := NewPostgresShop(t, cluster.URL(t))
+	s.ImportPlans("p,US,9,,")
+	d := s.Serve()
+	up := func() float64 { return d.Scrape().Sum("keyseat_database_up") }
 	if n := up(); n != 2 {
 		t.Errorf("%v readings succeed", n)
 	}
 	cluster.Kill(t)
-	var m scrape
-	s.until("no reading succeeds", func() bool { // backends outlive their postmaster by a moment
+	var m Scrape
+	s.Eventually("no reading succeeds", func() bool { // backends outlive their postmaster by a moment
 		start := time.Now()
-		if m = d.scrape(); time.Since(start) > 9*time.Second { // Prometheus waits for 10
+		if m = d.Scrape(); time.Since(start) > 9*time.Second { // Prometheus waits for 10
 			t.Errorf("a scrape took %s", time.Since(start))
 		}
-		return m.sum("keyseat_database_up") == 0
+		return m.Sum("keyseat_database_up") == 0
 	})
-	if strings.Contains(m.text, "keyseat_slots{") || strings.Contains(m.text, "keyseat_tasks_open{") {
+	if strings.Contains(m.Text, "keyseat_slots{") || strings.Contains(m.Text, "keyseat_tasks_open{") {
 		t.Error("what cannot be known is shown")
 	}
 	cluster.Restart(t)
-	s.until("it is read again", func() bool { return up() == 2 })
-	if n := d.scrape().sum("keyseat_slots", "state", "free"); n != 9 {
+	s.Eventually("it is read again", func() bool { return up() == 2 })
+	if n := d.Scrape().Sum("keyseat_slots", "state", "free"); n != 9 {
 		t.Errorf("%v slots are free", n)
 	}
 }
 
-// told holds that the metrics tell nothing secret, and keep to the rules of Prometheus.
-func (m scrape) told(s *shop) {
-	account := tasks.Account{Login: tasks.NewSecret("@canary.example"), Password: tasks.NewSecret(password)}
-	if found := connectortest.FindLeak(m.text, account); found != "" || strings.Contains(m.text, "no-label") {
+// expectClean holds that the metrics tell nothing secret, and keep to the rules of Prometheus.
+func (m Scrape) expectClean(s *Shop) {
+	account := tasks.Account{Login: tasks.NewSecret("@canary.example"), Password: tasks.NewSecret(Password)}
+	if found := connectortest.FindLeak(m.Text, account); found != "" || strings.Contains(m.Text, "no-label") {
 		s.Errorf("a secret is in the metrics: the %s", found)
 	}
-	problems, err := promlint.New(strings.NewReader(m.text)).Lint()
+	problems, err := promlint.New(strings.NewReader(m.Text)).Lint()
 	if err != nil {
 		s.Fatal(err)
 	}
 	for _, p := range problems {
 		s.Errorf("%s: %s", p.Metric, p.Text)
 	}
-	for _, sample := range m.samples {
-		if strings.HasPrefix(sample.name, "keyseat_") {
-			m.closed(sample)
+	for _, sample := range m.Samples {
+		if strings.HasPrefix(sample.Name, "keyseat_") {
+			m.expectKnownLabels(sample)
 		}
 	}
 }
 
-// sets are the values that a label can have.
-var sets = map[string][]string{
+// labelValues are the values that a label can have.
+var labelValues = map[string][]string{
 	"call":    {"info", "renew", "upgrade", "stock", "none", "find", "view", "apply", "lease", "extend"},
 	"status":  {"active", "in_queue", "success", "failed_upgrade", "success_renew", "failed", "not_exist", "error", "stock"},
 	"kind":    {"upgrade", "renew"},
@@ -152,29 +152,29 @@ var sets = map[string][]string{
 	},
 }
 
-// closed holds that each label has a value out of a set that cannot grow.
-func (m scrape) closed(s sample) {
+// expectKnownLabels holds that each label has a value out of a set that cannot grow.
+func (m Scrape) expectKnownLabels(s Sample) {
 	m.Helper()
-	for label, value := range s.labels {
+	for label, value := range s.Labels {
 		_, err := strconv.ParseFloat(value, 64)
 		number := err == nil && (label == "le" || label == "code")
-		if !number && label != "version" && !slices.Contains(sets[label], value) {
-			m.Errorf("%s has a label %s=%q", s.name, label, value)
+		if !number && label != "version" && !slices.Contains(labelValues[label], value) {
+			m.Errorf("%s has a label %s=%q", s.Name, label, value)
 		}
 	}
 }
 
-// TestOperatorsFilesNameMetrics holds that dashboard and alerts ask for what there is, and the
+// TestDashboardAndAlertsUseExistingMetrics holds that dashboard and alerts ask for what there is, and the
 // dashboard for all of it.
-func TestOperatorsFilesNameMetrics(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		there := busy(s).scrape().labels()
+func TestDashboardAndAlertsUseExistingMetrics(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		there := newBusyDaemon(s).Scrape().LabelsByMetric()
 		s.Helper()
-		for _, fault := range strangers(there, append(shownExpressions(s.T), alertExpressions(s.T)...)) {
+		for _, fault := range unknownMetrics(there, append(dashboardExpressions(s.T), alertExpressions(s.T)...)) {
 			s.Error(fault)
 		}
 		asked := map[string]bool{}
-		for _, expr := range shownExpressions(s.T) {
+		for _, expr := range dashboardExpressions(s.T) {
 			all, _ := mentions(expr)
 			for _, m := range all {
 				asked[family(m.metric)] = true
@@ -185,7 +185,7 @@ func TestOperatorsFilesNameMetrics(t *testing.T) {
 				s.Errorf("no panel shows %s", name)
 			}
 		}
-		if n := len(strangers(there, []string{"sum by (nothing) (keyseat_slots)", `keyseat_slots{key="x"}`, "keyseat_sluts", "rate(go_nothing[5m])"})); n != 4 {
+		if n := len(unknownMetrics(there, []string{"sum by (nothing) (keyseat_slots)", `keyseat_slots{key="x"}`, "keyseat_sluts", "rate(go_nothing[5m])"})); n != 4 {
 			s.Errorf("the checker finds %d of 4 faults", n)
 		}
 	})
@@ -199,9 +199,9 @@ func family(name string) string {
 	return name
 }
 
-// strangers are the metrics and labels that expressions ask for and that are not there. Prometheus
+// unknownMetrics are the metrics and labels that expressions ask for and that are not there. Prometheus
 // itself adds up, job and instance.
-func strangers(there map[string]map[string]bool, exprs []string) (faults []string) {
+func unknownMetrics(there map[string]map[string]bool, exprs []string) (faults []string) {
 	for _, expr := range exprs {
 		all, groups := mentions(expr)
 		known := map[string]bool{"job": true, "instance": true}

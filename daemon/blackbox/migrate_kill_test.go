@@ -14,69 +14,69 @@ import (
 // TestKilledMigrations holds that `migrate` may be killed at any moment, on an empty database and on each earlier
 // version with keys in it: the next one brings the schema up to date, and no key is lost.
 func TestKilledMigrations(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		kills, killed, trials, longest := figure(20, 300), 0, 0, 50*time.Millisecond
-		steps := s.steps()
+	ForEachDatabase(t, func(s *Shop) {
+		kills, killed, trials, longest := Scaled(20, 300), 0, 0, 50*time.Millisecond
+		steps := s.migrationFiles()
 		for ; killed < kills && trials < 20*kills; trials++ {
 			from := trials % len(steps)
-			s.earlier(steps[:from])
+			s.restoreVersion(steps[:from])
 			if trials < len(steps) { // to learn how long it takes
 				start := time.Now()
-				s.must("migrate")
+				s.MustExec("migrate")
 				longest = max(longest, time.Since(start))
-			} else if s.killed(longest) {
+			} else if s.migrateAndKill(longest) {
 				killed++
 			}
-			s.migrates(steps, from)
+			s.checkMigration(steps, from)
 		}
 		if killed < kills {
 			s.Errorf("of %d migrations only %d were killed before their end", trials, killed)
 		}
-		tried(s, trials, killed)
+		Report(s, trials, killed)
 	})
 }
 
-// killed starts a migration, kills it within that time, and says whether it was still running.
-func (s *shop) killed(longest time.Duration) bool {
+// migrateAndKill starts a migration, kills it within that time, and says whether it was still running.
+func (s *Shop) migrateAndKill(longest time.Duration) bool {
 	s.Helper()
-	cmd := s.command("migrate")
+	cmd := s.Command("migrate")
 	if err := cmd.Start(); err != nil {
 		s.Fatal(err)
 	}
 	time.Sleep(rand.N(longest)) // because it may die at any moment
-	_ = finish(cmd.Process)     // it may have ended
+	_ = killGroup(cmd.Process)  // it may have ended
 	_ = cmd.Wait()
 	return !cmd.ProcessState.Exited()
 }
 
-// earlierKeys is how many keys an earlier version of the database has.
-const earlierKeys = 100
+// oldKeys is how many keys an earlier version of the database has.
+const oldKeys = 100
 
-// migrates holds that a migration succeeds, notes each step once, and leaves the keys.
-func (s *shop) migrates(steps []string, from int) {
+// checkMigration holds that a migration succeeds, notes each step once, and leaves the keys.
+func (s *Shop) checkMigration(steps []string, from int) {
 	s.Helper()
-	if r := s.cli("migrate"); r.code != 0 {
-		s.Fatalf("after a migrate from version %d was killed: %s", from, r.err)
+	if r := s.Exec("migrate"); r.Code != 0 {
+		s.Fatalf("after a migrate from version %d was killed: %s", from, r.Err)
 	}
-	want := earlierKeys
+	want := oldKeys
 	if from == 0 {
 		want = 0
 	}
-	if n := strings.Count(s.must("keys", "export"), "\n") - 1; n != want {
+	if n := strings.Count(s.MustExec("keys", "export"), "\n") - 1; n != want {
 		s.Fatalf("%d keys of %d are there after a migrate from version %d", n, want, from)
 	}
-	s.must("keys", "generate", "--count", "1")
-	s.must("doctor")
-	if n := s.count(`SELECT count(*) FROM keyseat_migrations`); n != len(steps) {
+	s.MustExec("keys", "generate", "--count", "1")
+	s.MustExec("doctor")
+	if n := s.Count(`SELECT count(*) FROM keyseat_migrations`); n != len(steps) {
 		s.Fatalf("%d migrations are noted, not %d", n, len(steps))
 	}
 }
 
-// steps are the files of the migrations.
-func (s *shop) steps() []string {
+// migrationFiles are the files of the migrations.
+func (s *Shop) migrationFiles() []string {
 	s.Helper()
 	folder := "postgres"
-	if s.embedded() {
+	if s.IsSQLite() {
 		folder = "sqlite"
 	}
 	files, err := filepath.Glob(filepath.Join("../../adapters/bunstore/migrations", folder, "*.sql"))
@@ -86,16 +86,16 @@ func (s *shop) steps() []string {
 	return files
 }
 
-// earlier makes the database anew, as it was after those steps, with keys in it. No step: an empty database.
-func (s *shop) earlier(steps []string) {
+// restoreVersion makes the database anew, as it was after those steps, with keys in it. No step: an empty database.
+func (s *Shop) restoreVersion(steps []string) {
 	s.Helper()
-	db := s.emptied()
+	db := s.dropAll()
 	defer func() { _ = db.Close() }() // it has done its work
 	if len(steps) == 0 {
 		return
 	}
 	identity := "bigserial PRIMARY KEY"
-	if s.embedded() {
+	if s.IsSQLite() {
 		identity = "integer PRIMARY KEY AUTOINCREMENT"
 	}
 	do := []string{`CREATE TABLE keyseat_migrations (id ` + identity + `, name varchar, group_id bigint, migrated_at timestamp NOT NULL DEFAULT current_timestamp)`}
@@ -110,7 +110,7 @@ func (s *shop) earlier(steps []string) {
 	do = append(do, fmt.Sprintf(`
 		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
 		INSERT INTO keyseat_keys (code, version, status, used, revoked, message, username, verify_address, invite, address, order_id, task_id, batch_id)
-		SELECT 'old-' || CAST(i AS text), 1, 'active', false, false, '', '', '', '', '', '', '', 'batch' FROM n`, earlierKeys), `
+		SELECT 'old-' || CAST(i AS text), 1, 'active', false, false, '', '', '', '', '', '', '', 'batch' FROM n`, oldKeys), `
 		INSERT INTO keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome, plan_id, slot_from, slot_to, note)
 		SELECT code, batch_id, 0, created_at, 'imported', '', '', '', '', '', '', '' FROM keyseat_keys`,
 		`INSERT INTO keyseat_batches SELECT 'batch', min(created_at) FROM keyseat_keys`)
@@ -121,18 +121,18 @@ func (s *shop) earlier(steps []string) {
 	}
 }
 
-// emptied opens the database after all was removed from it.
-func (s *shop) emptied() *sql.DB {
+// dropAll opens the database after all was removed from it.
+func (s *Shop) dropAll() *sql.DB {
 	s.Helper()
-	driver, source := "pgx", s.database
-	if path, embedded := strings.CutPrefix(s.database, "sqlite:"); embedded {
+	driver, source := "pgx", s.Database
+	if path, embedded := strings.CutPrefix(s.Database, "sqlite:"); embedded {
 		driver, source = "sqlite", path
 		files, err := filepath.Glob(path + "*")
 		if err != nil {
 			s.Fatal(err)
 		}
 		for _, file := range files {
-			if file != s.masterKeys() {
+			if file != s.MasterKeyPath() {
 				_ = os.Remove(file) // it was there a moment ago
 			}
 		}

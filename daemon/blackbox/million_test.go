@@ -24,27 +24,27 @@ func TestRoundTrip(t *testing.T) {
 	if *roundTrip == 20_000 {
 		t.Parallel()
 	}
-	for name, open := range map[string]func(t *testing.T) *shop{
-		"sqlite":   onSQLite,
-		"postgres": func(t *testing.T) *shop { return onPostgres(t, pgtest.URL(t)) },
+	for name, open := range map[string]func(t *testing.T) *Shop{
+		"sqlite":   NewSQLiteShop,
+		"postgres": func(t *testing.T) *Shop { return NewPostgresShop(t, pgtest.URL(t)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			one, two := open(t), open(t)
-			file := filepath.Join(one.folder, "keys.csv")
+			file := filepath.Join(one.Folder, "keys.csv")
 			writeKeys(one, file, *roundTrip)
-			one.measured(nil, "keys", "import", "--dry-run", file)
-			one.measured(nil, "keys", "import", file)
-			first, again := filepath.Join(one.folder, "first.csv"), filepath.Join(one.folder, "again.csv")
-			one.measured(&first, "keys", "export")
-			two.measured(nil, "keys", "import", first)
-			two.measured(&again, "keys", "export")
+			one.execMeasured(nil, "keys", "import", "--dry-run", file)
+			one.execMeasured(nil, "keys", "import", file)
+			first, again := filepath.Join(one.Folder, "first.csv"), filepath.Join(one.Folder, "again.csv")
+			one.execMeasured(&first, "keys", "export")
+			two.execMeasured(nil, "keys", "import", first)
+			two.execMeasured(&again, "keys", "export")
 			sameFiles(t, first, again, *roundTrip+1)
 		})
 	}
 }
 
 // writeKeys writes a file of n keys of every kind.
-func writeKeys(s *shop, path string, n int) {
+func writeKeys(s *Shop, path string, n int) {
 	s.Helper()
 	file, err := os.Create(path)
 	if err != nil {
@@ -67,11 +67,11 @@ func writeKeys(s *shop, path string, n int) {
 	}
 }
 
-// measured runs a command into a file, and logs what it took. However many keys there are, few are in
+// execMeasured runs a command into a file, and logs what it took. However many keys there are, few are in
 // memory.
-func (s *shop) measured(into *string, args ...string) {
+func (s *Shop) execMeasured(into *string, args ...string) {
 	s.Helper()
-	cmd, said := s.command(args...), new(journal)
+	cmd, said := s.Command(args...), new(LogBuffer)
 	cmd.Stderr = said
 	if into != nil {
 		file, err := os.Create(*into)
@@ -85,7 +85,7 @@ func (s *shop) measured(into *string, args ...string) {
 	if err := cmd.Run(); err != nil {
 		s.Fatalf("%v: %v, %s", args, err, said)
 	}
-	took, memory := time.Since(start), peak(cmd.ProcessState)
+	took, memory := time.Since(start), PeakMemory(cmd.ProcessState)
 	s.Logf("%s: %v, %d MiB", strings.Join(args[:min(3, len(args))], " "), took.Round(time.Millisecond), memory)
 	if memory > 256 {
 		s.Errorf("%v took %d MiB", args, memory)

@@ -10,128 +10,128 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// answerTime is within what every request is answered.
-const answerTime = 5 * time.Second
+// maxAnswerTime is within what every request is answered.
+const maxAnswerTime = 5 * time.Second
 
-// TestABadNetworkToPostgres holds that a network which cuts connections, is slow, loses the answers to
+// TestBadNetwork holds that a network which cuts connections, is slow, loses the answers to
 // commits or goes silent costs no accepted request and doubles none, that every request is answered in
 // time all the while, and that the same daemons serve again once it is better.
-func TestABadNetworkToPostgres(t *testing.T) {
+func TestBadNetwork(t *testing.T) {
 	t.Parallel()
-	s := onPostgres(t, pgtest.URL(t))
-	p, url := newProxy(t, s.database)
-	cuts, ambiguous := figure(100, 2000), figure(40, 1000)
-	l := loadOf(s, 50+cuts/5+ambiguous/2)
-	l.late, l.slowest = 20*time.Second, 5*time.Minute
-	n := &network{load: l, proxy: p, watch: &stopwatch{inner: newClient().Transport}}
+	s := NewPostgresShop(t, pgtest.URL(t))
+	p, url := NewProxy(t, s.Database)
+	cuts, ambiguous := Scaled(100, 2000), Scaled(40, 1000)
+	l := newLoadFor(s, 50+cuts/5+ambiguous/2)
+	l.maxLag, l.maxTaskTime = 20*time.Second, 5*time.Minute
+	n := &badNetwork{load: l, Proxy: p, watch: &timedTransport{inner: NewClient().Transport}}
 	flags := []string{"--database", url, "--lease", "1s", "--key-task-limit", "0", "--connector-timeout", "2s", "--task-attempts", "100"}
 	for range 2 {
-		d := s.serve(flags...)
-		d.client.Transport = n.watch
+		d := s.Serve(flags...)
+		d.Client.Transport = n.watch
 		n.daemons = append(n.daemons, d)
 	}
-	l.begin(n.daemons[0])
-	n.isCut(cuts)
-	n.losesCommits(ambiguous)
-	n.isSlow()
-	n.isSilent()
-	l.end()
-	f := l.settled()
-	broken, commits := p.harm()
+	l.start(n.daemons[0])
+	n.runCuts(cuts)
+	n.runLostCommits(ambiguous)
+	n.runSlow()
+	n.runSilent()
+	l.stop()
+	f := l.finish()
+	broken, commits := p.Damage()
 	n.watch.report(s)
 	for _, d := range n.daemons {
-		d.stop()
-		l.discreet(d)
+		d.Stop()
+		l.expectNoSecrets(d)
 	}
-	tried(s, f.acked, cuts+commits, f.figures("cuts", cuts, "connections_cut", broken, "ambiguous", commits, "slowest", n.watch.slowest)...)
+	Report(s, f.accepted, cuts+commits, f.figures("cuts", cuts, "connections_cut", broken, "ambiguous", commits, "slowest", n.watch.slowest)...)
 }
 
-// A network is the load, the daemons that serve it, and the proxy that makes it hard.
-type network struct {
+// A badNetwork is the load, the daemons that serve it, and the proxy that makes it hard.
+type badNetwork struct {
 	*load
-	*proxy
-	daemons []*daemon
-	watch   *stopwatch
+	*Proxy
+	daemons []*Daemon
+	watch   *timedTransport
 	turn    int
 }
 
-// better holds that both daemons accept requests.
-func (n *network) better() {
+// expectRecovery holds that both daemons accept requests.
+func (n *badNetwork) expectRecovery() {
 	n.Helper()
 	start := time.Now()
 	for range n.daemons {
-		n.next()
-		n.goesOn(10)
+		n.useNextDaemon()
+		n.waitAccepted(10)
 	}
 	n.Logf("20 requests were accepted %s after it was better", time.Since(start).Round(time.Millisecond))
 }
 
-// next leads the clients to the other daemon.
-func (n *network) next() {
+// useNextDaemon leads the clients to the other daemon.
+func (n *badNetwork) useNextDaemon() {
 	n.turn++
-	n.use(n.daemons[n.turn%len(n.daemons)])
+	n.useDaemons(n.daemons[n.turn%len(n.daemons)])
 }
 
-// some are how many requests must be accepted between two rounds of trouble.
-const some = 20
+// acceptedBetween are how many requests must be accepted between two rounds of trouble.
+const acceptedBetween = 20
 
-// isCut cuts every connection, again and again, with a pause after each hundred.
-func (n *network) isCut(cuts int) {
+// runCuts cuts every connection, again and again, with a pause after each hundred.
+func (n *badNetwork) runCuts(cuts int) {
 	n.Helper()
-	n.goesOn(some)
+	n.waitAccepted(acceptedBetween)
 	for i := range cuts {
 		time.Sleep(time.Duration(15+rand.IntN(41)) * time.Millisecond) // it is cut in the midst of anything
-		n.cut()
-		n.next()
+		n.Cut()
+		n.useNextDaemon()
 		if i%100 == 99 {
-			n.goesOn(some)
+			n.waitAccepted(acceptedBetween)
 		}
 	}
-	if broken, _ := n.harm(); broken < cuts {
+	if broken, _ := n.Damage(); broken < cuts {
 		n.Errorf("%d cuts have broken %d connections: nothing is proven", cuts, broken)
 	}
-	n.better()
+	n.expectRecovery()
 }
 
-// losesCommits loses the answers to so many, with a pause after each forty.
-func (n *network) losesCommits(ambiguous int) {
+// runLostCommits loses the answers to so many, with a pause after each forty.
+func (n *badNetwork) runLostCommits(ambiguous int) {
 	n.Helper()
 	for goal := 0; goal < ambiguous; {
 		goal = min(goal+40, ambiguous)
-		n.loseCommits(true)
-		n.until("commits are lost", func() bool {
-			n.next()
-			_, commits := n.harm()
+		n.LoseCommits(true)
+		n.Eventually("commits are lost", func() bool {
+			n.useNextDaemon()
+			_, commits := n.Damage()
 			return commits >= goal
 		})
-		n.loseCommits(false)
-		n.goesOn(some)
+		n.LoseCommits(false)
+		n.waitAccepted(acceptedBetween)
 	}
-	n.better()
+	n.expectRecovery()
 }
 
-func (n *network) isSlow() {
+func (n *badNetwork) runSlow() {
 	n.Helper()
-	for range figure(1, 10) {
-		n.slow(2 * time.Second)
+	for range Scaled(1, 10) {
+		n.Delay(2 * time.Second)
 		time.Sleep(5 * time.Second) // in which requests must be answered all the same
-		n.slow(0)
-		n.better()
+		n.Delay(0)
+		n.expectRecovery()
 	}
 }
 
-func (n *network) isSilent() {
+func (n *badNetwork) runSilent() {
 	n.Helper()
-	for range figure(1, 10) {
-		n.silence(true)
+	for range Scaled(1, 10) {
+		n.Silence(true)
 		time.Sleep(5 * time.Second) // in which requests must be answered all the same
-		n.silence(false)
-		n.better()
+		n.Silence(false)
+		n.expectRecovery()
 	}
 }
 
-// A stopwatch looks how long each answer takes.
-type stopwatch struct {
+// A timedTransport looks how long each answer takes.
+type timedTransport struct {
 	inner http.RoundTripper
 
 	mu       sync.Mutex
@@ -141,7 +141,7 @@ type stopwatch struct {
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (w *stopwatch) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w *timedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	start := time.Now()
 	response, err := w.inner.RoundTrip(r)
 	took := time.Since(start)
@@ -155,12 +155,12 @@ func (w *stopwatch) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-func (w *stopwatch) report(s *shop) {
+func (w *timedTransport) report(s *Shop) {
 	s.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s.Logf("%d answers, the slowest after %s", w.answered, w.slowest)
-	if w.slowest > answerTime || len(w.failed) > 0 {
+	if w.slowest > maxAnswerTime || len(w.failed) > 0 {
 		s.Errorf("the slowest answer took %s; without an answer: %v", w.slowest, w.failed)
 	}
 }

@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// notes are what clients write down of their calls, in a file: a line before each, so that one whose
+// journal are what clients write down of their calls, in a file: a line before each, so that one whose
 // answer never came is known, and a line after it.
-type notes struct {
+type journal struct {
 	mu    sync.Mutex
 	file  *os.File
 	calls int64
-	fault error // of writing
+	err   error // of writing
 }
 
-// A note is a line of them. The line before a call says what is asked for, the one after it has the
+// A journalEntry is a line of them. The line before a call says what is asked for, the one after it has the
 // answer, or why there was none.
-type note struct {
+type journalEntry struct {
 	N  int64 `json:"n"`  // of the call: both of its lines have it
 	At int64 `json:"at"` // in microseconds since 1970
 
@@ -37,13 +37,13 @@ type note struct {
 	Lost string `json:"lost,omitempty"`
 }
 
-func newNotes(path string) (*notes, error) {
+func newJournal(path string) (*journal, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	return &notes{file: file}, err
+	return &journal{file: file}, err
 }
 
-// before writes down what is about to be asked for, and numbers it.
-func (w *notes) before(n note) note {
+// begin writes down what is about to be asked for, and numbers it.
+func (w *journal) begin(n journalEntry) journalEntry {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls++
@@ -52,67 +52,67 @@ func (w *notes) before(n note) note {
 	return n
 }
 
-// after writes down what came of it.
-func (w *notes) after(n note, a answer, err error) {
-	done := note{N: n.N, Code: a.code, Body: a.body}
+// end writes down what came of it.
+func (w *journal) end(n journalEntry, a Response, err error) {
+	done := journalEntry{N: n.N, Code: a.Code, Body: a.Body}
 	if err != nil {
-		done = note{N: n.N, Lost: err.Error()}
+		done = journalEntry{N: n.N, Lost: err.Error()}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.write(done)
 }
 
-func (w *notes) write(n note) {
+func (w *journal) write(n journalEntry) {
 	n.At = time.Now().UnixMicro()
 	line, err := json.Marshal(n)
 	if err == nil {
 		_, err = w.file.Write(append(line, '\n'))
 	}
 	if err != nil {
-		w.fault = err
+		w.err = err
 	}
 }
 
 // close ends the file, and says what was wrong with writing it.
-func (w *notes) close() error {
+func (w *journal) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.file.Close(); w.fault == nil {
-		w.fault = err
+	if err := w.file.Close(); w.err == nil {
+		w.err = err
 	}
-	return w.fault
+	return w.err
 }
 
-// An exchange is a call and what came of it.
-type exchange struct {
-	note        // of before
-	until int64 // when the answer came, or that there is none; for ever: neither was written down
-	code  int   // 0: there was no answer
-	body  string
+// An requestRecord is a call and what came of it.
+type requestRecord struct {
+	journalEntry       // of before
+	until        int64 // when the answer came, or that there is none; for ever: neither was written down
+	code         int   // 0: there was no answer
+	body         string
 }
 
-const forEver = math.MaxInt64
+const never = math.MaxInt64
 
-// acked says that the request was accepted.
-func (e exchange) acked() bool {
-	return e.code == 200 && (e.Call == "upgrade" && e.body == upgradeSent || e.Call == "renew" && e.body == renewSent)
+// accepted says that the request was accepted.
+func (e requestRecord) accepted() bool {
+	return e.code == 200 && (e.Call == "upgrade" && e.body == UpgradeSent || e.Call == "renew" && e.body == RenewSent)
 }
 
 // unknown says that nobody knows what became of the request.
-func (e exchange) unknown() bool { return e.code == 0 || e.code >= 500 }
+func (e requestRecord) unknown() bool { return e.code == 0 || e.code >= 500 }
 
-// readNotes reads a file of notes, each call when it was answered, and at last those that never were.
-func readNotes(path string) iter.Seq2[exchange, error] {
-	return func(yield func(exchange, error) bool) {
-		open := map[int64]exchange{}
-		for n, err := range readLines(path) {
+// readJournal reads a file of notes, each call when it was answered, and at last those that never were.
+func readJournal(path string) iter.Seq2[requestRecord, error] {
+	return func(yield func(requestRecord, error) bool) {
+		open := map[int64]requestRecord{}
+		for n, err := range readEntries(path) {
 			if err != nil {
-				yield(exchange{}, err)
+				yield(requestRecord{}, err)
 				return
 			}
 			if n.Call != "" {
-				open[n.N] = exchange{note: n, until: forEver}
+				open[n.N] = requestRecord{journalEntry: n, until: never}
 				continue
 			}
 			e := open[n.N]
@@ -122,11 +122,11 @@ func readNotes(path string) iter.Seq2[exchange, error] {
 				return
 			}
 		}
-		left := make([]exchange, 0, len(open))
+		left := make([]requestRecord, 0, len(open))
 		for _, e := range open {
 			left = append(left, e)
 		}
-		slices.SortFunc(left, func(a, b exchange) int { return int(a.N - b.N) })
+		slices.SortFunc(left, func(a, b requestRecord) int { return int(a.N - b.N) })
 		for _, e := range left {
 			if !yield(e, nil) {
 				return
@@ -135,24 +135,24 @@ func readNotes(path string) iter.Seq2[exchange, error] {
 	}
 }
 
-func readLines(path string) iter.Seq2[note, error] {
-	return func(yield func(note, error) bool) {
+func readEntries(path string) iter.Seq2[journalEntry, error] {
+	return func(yield func(journalEntry, error) bool) {
 		file, err := os.Open(path)
 		if err != nil {
-			yield(note{}, err)
+			yield(journalEntry{}, err)
 			return
 		}
 		defer func() { _ = file.Close() }() // it was only read
 		lines := bufio.NewScanner(file)
 		for lines.Scan() {
-			var n note
+			var n journalEntry
 			err := json.Unmarshal(lines.Bytes(), &n)
 			if !yield(n, err) || err != nil {
 				return
 			}
 		}
 		if err := lines.Err(); err != nil {
-			yield(note{}, err)
+			yield(journalEntry{}, err)
 		}
 	}
 }

@@ -9,57 +9,57 @@ import (
 	"time"
 )
 
-// TestAnOperatorsDay leads keys through what support does about them, with a daemon serving: it looks
+// TestSupportWorkflow leads keys through what support does about them, with a daemon serving: it looks
 // a key up, does what it is told there, and the holder goes on.
-func TestAnOperatorsDay(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		d := s.serve("--task-attempts=1", "--key-task-limit=0")
-		s.importPlans("elm,US,1,1 High Street,link")
-		s.importKeys("code,invite,address", "fresh,,", "second,,", "legacy,https://provider.example/i,2 Low Street")
-		s.told("fresh", "It has not been used, and can be upgraded.")
+func TestSupportWorkflow(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		d := s.Serve("--task-attempts=1", "--key-task-limit=0")
+		s.ImportPlans("elm,US,1,1 High Street,link")
+		s.ImportKeys("code,invite,address", "fresh,,", "second,,", "legacy,https://provider.example/i,2 Low Street")
+		s.expectShown("fresh", "It has not been used, and can be upgraded.")
 
-		d.accepted(upgrade("fresh", "account_locked@example.com", "US"))
-		d.endsAs("fresh", "failed_upgrade", messages["account_locked"])
-		s.told("fresh", "Its upgrade failed: the account is locked.", "The holder can try again in a few hours")
+		d.MustAccept(Upgrade("fresh", "account_locked@example.com", "US"))
+		d.ExpectEnd("fresh", "failed_upgrade", Messages["account_locked"])
+		s.expectShown("fresh", "Its upgrade failed: the account is locked.", "The holder can try again in a few hours")
 
-		d.accepted(upgrade("fresh", "cut_after@example.com", "US")) // the provider acts, and nobody sees it
-		d.endsAs("fresh", "failed_upgrade", messages["system_error"])
-		task := s.tasks("--state", "suspect")[0]
-		s.told("fresh", "Its upgrade failed: the provider gave no answer that settles it", "A slot of plan elm is suspect",
+		d.MustAccept(Upgrade("fresh", "cut_after@example.com", "US")) // the provider acts, and nobody sees it
+		d.ExpectEnd("fresh", "failed_upgrade", Messages["system_error"])
+		task := s.Tasks("--state", "suspect")[0]
+		s.expectShown("fresh", "Its upgrade failed: the provider gave no answer that settles it", "A slot of plan elm is suspect",
 			"`keyseatd tasks resolve "+task.ID+" --outcome success`")
-		s.must("tasks", "resolve", task.ID, "--outcome", "success")
-		s.told("fresh", "It is in use, since ", ", at 1 High Street.")
+		s.MustExec("tasks", "resolve", task.ID, "--outcome", "success")
+		s.expectShown("fresh", "It is in use, since ", ", at 1 High Street.")
 
-		d.accepted(upgrade("second", "success@example.com", "US"))
-		d.endsAs("second", "failed_upgrade", messages["out_of_stock"])
-		s.told("second", "there was no free slot in US")
-		d.accepted(renew("fresh", "success@example.com"))
-		d.endsAs("fresh", "success_renew", "Key Renewed")
-		s.told("fresh", "It was renewed, and can be upgraded.", "`keyseatd plans release "+task.ID+"` gives it back")
-		s.must("plans", "release", task.ID)
-		if got := s.must("keys", "show", "fresh"); strings.Contains(got, "plans release") || !strings.Contains(got, "released") {
+		d.MustAccept(Upgrade("second", "success@example.com", "US"))
+		d.ExpectEnd("second", "failed_upgrade", Messages["out_of_stock"])
+		s.expectShown("second", "there was no free slot in US")
+		d.MustAccept(Renew("fresh", "success@example.com"))
+		d.ExpectEnd("fresh", "success_renew", "Key Renewed")
+		s.expectShown("fresh", "It was renewed, and can be upgraded.", "`keyseatd plans release "+task.ID+"` gives it back")
+		s.MustExec("plans", "release", task.ID)
+		if got := s.MustExec("keys", "show", "fresh"); strings.Contains(got, "plans release") || !strings.Contains(got, "released") {
 			s.Errorf("after the release:\n%s", got)
 		}
-		d.accepted(upgrade("second", "success@example.com", "US"))
-		d.endsAs("second", "success", "")
-		if r := s.cli("plans", "release", task.ID); r.code != 1 || !strings.Contains(r.err, "has spent no slot") {
+		d.MustAccept(Upgrade("second", "success@example.com", "US"))
+		d.ExpectEnd("second", "success", "")
+		if r := s.Exec("plans", "release", task.ID); r.Code != 1 || !strings.Contains(r.Err, "has spent no slot") {
 			s.Errorf("released twice: %+v", r)
 		}
 
-		s.told("legacy", "It was last used with the old system", "`keyseatd keys reset legacy` makes it usable")
-		s.must("keys", "revoke", "second")
-		d.is(d.get("info=second"), 200, notExist)
-		s.told("second", "It is revoked", "`keyseatd keys restore second`")
-		s.must("keys", "restore", "second")
-		d.endsAs("second", "success", "")
-		s.journalOf("second", "imported", "accepted", "ended", "accepted", "ended", "revoked", "restored")
+		s.expectShown("legacy", "It was last used with the old system", "`keyseatd keys reset legacy` makes it usable")
+		s.MustExec("keys", "revoke", "second")
+		d.Expect(d.Get("info=second"), 200, NotExist)
+		s.expectShown("second", "It is revoked", "`keyseatd keys restore second`")
+		s.MustExec("keys", "restore", "second")
+		d.ExpectEnd("second", "success", "")
+		s.expectHistory("second", "imported", "accepted", "ended", "accepted", "ended", "revoked", "restored")
 	})
 }
 
-// told looks a key up, and expects those words.
-func (s *shop) told(code string, words ...string) {
+// expectShown looks a key up, and expects those words.
+func (s *Shop) expectShown(code string, words ...string) {
 	s.Helper()
-	out := s.must("keys", "show", code)
+	out := s.MustExec("keys", "show", code)
 	for _, w := range words {
 		if !strings.Contains(out, w) {
 			s.Errorf("of %s it is not told %q:\n%s", code, w, out)
@@ -70,14 +70,14 @@ func (s *shop) told(code string, words ...string) {
 	}
 }
 
-// journalOf holds that a key's history is that, for people and for programs.
-func (s *shop) journalOf(code string, causes ...string) {
+// expectHistory holds that a key's history is that, for people and for programs.
+func (s *Shop) expectHistory(code string, causes ...string) {
 	s.Helper()
 	var shown struct {
 		Story   struct{ Now string }
 		History []struct{ At, Event, Outcome, Plan string }
 	}
-	s.list(&shown, "keys", "show", code)
+	s.ExecJSON(&shown, "keys", "show", code)
 	var got []string
 	for _, e := range shown.History {
 		got = append(got, e.Event)
@@ -90,11 +90,11 @@ func (s *shop) journalOf(code string, causes ...string) {
 	}
 }
 
-// TestInterrupt holds that Ctrl-C ends a command at once, says so in one line, and leaves nothing.
-func TestInterrupt(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.must("migrate")
-		file := filepath.Join(s.folder, "keys.csv")
+// TestInterruptedCommandLeavesNothing holds that Ctrl-C ends a command at once, says so in one line, and leaves nothing.
+func TestInterruptedCommandLeavesNothing(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.MustExec("migrate")
+		file := filepath.Join(s.Folder, "keys.csv")
 		writeKeys(s, file, 300_000)
 		for _, args := range [][]string{
 			{"keys", "import", file},
@@ -102,21 +102,21 @@ func TestInterrupt(t *testing.T) {
 			{"keys", "import", "--dry-run", "-"},
 			{"plans", "import", "-"},
 		} {
-			s.interrupted(args...)
+			s.interrupt(args...)
 		}
-		if out := s.must("keys", "export"); strings.Count(out, "\n") != 1 {
+		if out := s.MustExec("keys", "export"); strings.Count(out, "\n") != 1 {
 			s.Errorf("%d lines are stored", strings.Count(out, "\n"))
 		}
-		s.must("keys", "import", file)
-		s.interrupted("keys", "export")
+		s.MustExec("keys", "import", file)
+		s.interrupt("keys", "export")
 	})
 }
 
-// interrupted runs a command with a standard input that never ends, and somebody who reads what it
+// interrupt runs a command with a standard input that never ends, and somebody who reads what it
 // prints only after Ctrl-C.
-func (s *shop) interrupted(args ...string) {
+func (s *Shop) interrupt(args ...string) {
 	s.Helper()
-	cmd, said := s.command(args...), new(journal)
+	cmd, said := s.Command(args...), new(LogBuffer)
 	in, silent, err := os.Pipe()
 	if err != nil {
 		s.Fatal(err)

@@ -14,8 +14,8 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// ops is the folder of what operators take as it is.
-const ops = "../ops"
+// opsFolder is the folder of what operators take as it is.
+const opsFolder = "../ops"
 
 // A panel is one of the dashboard's. A row has no targets.
 type panel struct {
@@ -50,15 +50,15 @@ func dashboard(t *testing.T) (panels []panel) {
 
 func opsFile(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(ops, name))
+	text, err := os.ReadFile(filepath.Join(opsFolder, name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
 }
 
-// TestDashboard holds that panels are told apart, say what they show, and do not lie on each other.
-func TestDashboard(t *testing.T) {
+// TestDashboardLayout holds that panels are told apart, say what they show, and do not lie on each other.
+func TestDashboardLayout(t *testing.T) {
 	taken, ids := map[[2]int]string{}, map[int]bool{}
 	for _, p := range dashboard(t) {
 		if ids[p.ID] || p.Title == "" || (p.Type == "row") != (len(p.Targets) == 0) {
@@ -83,8 +83,8 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// shownExpressions are those of the dashboard, as Grafana would send them.
-func shownExpressions(t *testing.T) (all []string) {
+// dashboardExpressions are those of the dashboard, as Grafana would send them.
+func dashboardExpressions(t *testing.T) (all []string) {
 	t.Helper()
 	variables := strings.NewReplacer("$__rate_interval", "1m", "$job", "keyseat", "$instance", ".*")
 	for _, p := range dashboard(t) {
@@ -133,11 +133,11 @@ func promtool(t *testing.T, folder string, args ...string) {
 	}
 }
 
-// TestAlerts has promtool read the rules and run their cases, of which each alert has some.
-func TestAlerts(t *testing.T) {
+// TestAlertRules has promtool read the rules and run their cases, of which each alert has some.
+func TestAlertRules(t *testing.T) {
 	t.Parallel()
-	promtool(t, ops, "check", "rules", "alerts.yml")
-	promtool(t, ops, "test", "rules", "alerts_test.yml")
+	promtool(t, opsFolder, "check", "rules", "alerts.yml")
+	promtool(t, opsFolder, "test", "rules", "alerts_test.yml")
 	cases := opsFile(t, "alerts_test.yml")
 	for _, alert := range alertName.FindAllStringSubmatch(opsFile(t, "alerts.yml"), -1) {
 		fires := regexp.MustCompile(`alertname: ` + alert[1] + `\n +exp_alerts:\n`).MatchString(cases)
@@ -153,7 +153,7 @@ func TestDashboardExpressions(t *testing.T) {
 	t.Parallel()
 	var rules strings.Builder
 	rules.WriteString("groups:\n  - name: dashboard\n    rules:\n")
-	for i, expr := range shownExpressions(t) {
+	for i, expr := range dashboardExpressions(t) {
 		quoted, _ := json.Marshal(expr) // a string always can be
 		fmt.Fprintf(&rules, "      - record: panel:%d\n        expr: %s\n", i, quoted)
 	}
@@ -192,7 +192,7 @@ func mentions(expr string) (all []mention, groups []string) {
 	return all, groups
 }
 
-func TestMentions(t *testing.T) {
+func TestPromQLParser(t *testing.T) {
 	for expr, want := range map[string]string{
 		`up{job="x"} == 0`: "[{up [job]}] []",
 		`sum by (a, b) (rate(x_total{c=~"5.. } b"}[5m])) / on (d) max(y) > 0.05 and z`: "[{x_total [c]} {y []} {z []}] [a b d]",

@@ -11,58 +11,58 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// TestTheDatabaseIsAway holds that while Postgres is dead every call is answered in time, and that
+// TestDatabaseOutage holds that while Postgres is dead every call is answered in time, and that
 // the same daemon serves again when it is back.
-func TestTheDatabaseIsAway(t *testing.T) {
+func TestDatabaseOutage(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t, pgtest.Options{Durable: true})
-	s := onPostgres(t, cluster.URL(t))
-	s.fresh("K", "L")
-	s.importPlans("p,US,5,,")
-	d := s.serve("--lease", "2s")
-	d.accepted(upgrade("K", "slow=1000+success@example.com", "US"))
+	s := NewPostgresShop(t, cluster.URL(t))
+	s.AddKeys("K", "L")
+	s.ImportPlans("p,US,5,,")
+	d := s.Serve("--lease", "2s")
+	d.MustAccept(Upgrade("K", "slow=1000+success@example.com", "US"))
 	for range 3 {
 		cluster.Kill(t)
-		for _, query := range []string{"info=K", "stock", "info=nobody", upgrade("L", "wrong_address@example.com", "US")} {
+		for _, query := range []string{"info=K", "stock", "info=nobody", Upgrade("L", "wrong_address@example.com", "US")} {
 			start := time.Now()
-			a := d.get(query)
-			d.is(a, 503, away)
-			if took := time.Since(start); took > 5*time.Second || a.header.Get("Retry-After") == "" {
-				t.Errorf("after %s, Retry-After %q", took, a.header.Get("Retry-After"))
+			a := d.Get(query)
+			d.Expect(a, 503, Unavailable)
+			if took := time.Since(start); took > 5*time.Second || a.Header.Get("Retry-After") == "" {
+				t.Errorf("after %s, Retry-After %q", took, a.Header.Get("Retry-After"))
 			}
 		}
-		d.is(d.get("info="), 200, notExist)
-		d.makes([]call{{"GET", "/API/", "", nil, 400}})
-		if code := d.ready(); code != 503 {
+		d.Expect(d.Get("info="), 200, NotExist)
+		d.ExpectStatus([]Request{{"GET", "/API/", "", nil, 400}})
+		if code := d.ReadyStatus(); code != 503 {
 			t.Errorf("readyz: %d", code)
 		}
-		if r := s.cli("check", "--url", d.admin); r.code != 1 || !strings.Contains(r.err, "/readyz answers 503: the database cannot be used: cannot reach PostgreSQL at ") || !strings.HasSuffix(r.err, ": connection refused\n") {
+		if r := s.Exec("check", "--url", d.AdminURL); r.Code != 1 || !strings.Contains(r.Err, "/readyz answers 503: the database cannot be used: cannot reach PostgreSQL at ") || !strings.HasSuffix(r.Err, ": connection refused\n") {
 			t.Errorf("check: %+v", r)
 		}
 		cluster.Restart(t)
 		start := time.Now()
-		s.until("it is ready", func() bool { return d.ready() == 200 })
-		if r := s.cli("check", "--url", d.admin); r.code != 0 || r.out != "ready\n" {
+		s.Eventually("it is ready", func() bool { return d.ReadyStatus() == 200 })
+		if r := s.Exec("check", "--url", d.AdminURL); r.Code != 0 || r.Out != "ready\n" {
 			t.Errorf("check: %+v", r)
 		}
-		if a := d.get("stock"); a.code != 200 {
-			t.Errorf("stock: %d %s", a.code, a.body)
+		if a := d.Get("stock"); a.Code != 200 {
+			t.Errorf("stock: %d %s", a.Code, a.Body)
 		}
 		t.Logf("served again %s after the database", time.Since(start))
-		d.ends("K")
-		d.accepted(upgrade("L", "wrong_address@example.com", "US"))
-		d.endsAs("L", "failed_upgrade", messages["wrong_address"])
+		d.WaitEnd("K")
+		d.MustAccept(Upgrade("L", "wrong_address@example.com", "US"))
+		d.ExpectEnd("L", "failed_upgrade", Messages["wrong_address"])
 	}
-	d.endsAs("K", "success", "")
-	s.agrees()
-	d.stop()
+	d.ExpectEnd("K", "success", "")
+	s.CheckProvider()
+	d.Stop()
 }
 
 // TestKilledPostmaster holds that the death of the database's server, all of it, loses nothing that
 // was accepted, and that the same daemons serve again as soon as it is back.
 func TestKilledPostmaster(t *testing.T) {
 	t.Parallel()
-	newOutage(t, figure(5, 200)).strikes(func(o *outage) {
+	newOutage(t, Scaled(5, 200)).run(func(o *outage) {
 		o.cluster.Kill(t)
 		o.cluster.Restart(t)
 	})
@@ -72,56 +72,56 @@ func TestKilledPostmaster(t *testing.T) {
 // the others and starts again.
 func TestKilledBackends(t *testing.T) {
 	t.Parallel()
-	newOutage(t, figure(5, 200)).strikes((*outage).killBackend)
+	newOutage(t, Scaled(5, 200)).run((*outage).killBackend)
 }
 
 // An outage is daemons at work on a server that dies again and again.
 type outage struct {
 	*load
 	cluster *pgtest.Cluster
-	daemons []*daemon
+	daemons []*Daemon
 	times   int
 	slowest time.Duration // from when the server was back to the first success
 }
 
 func newOutage(t *testing.T, times int) *outage {
 	cluster := pgtest.Start(t, pgtest.Options{Durable: true})
-	s := onPostgres(t, cluster.URL(t))
-	o := &outage{load: loadOf(s, 20*times), cluster: cluster, times: times}
-	o.late, o.load.slowest = 20*time.Second, 5*time.Minute
-	o.daemons = s.daemons(2, "--lease", "1s", "--key-task-limit", "0", "--connector-timeout", "2s", "--task-attempts", "100")
+	s := NewPostgresShop(t, cluster.URL(t))
+	o := &outage{load: newLoadFor(s, 20*times), cluster: cluster, times: times}
+	o.maxLag, o.load.maxTaskTime = 20*time.Second, 5*time.Minute
+	o.daemons = s.ServeAll(2, "--lease", "1s", "--key-task-limit", "0", "--connector-timeout", "2s", "--task-attempts", "100")
 	return o
 }
 
-// soon is within what a daemon must serve again.
-const soon = 2 * time.Second
+// maxRecovery is within what a daemon must serve again.
+const maxRecovery = 2 * time.Second
 
-func (o *outage) strikes(strike func(*outage)) {
-	o.begin(o.daemons...)
+func (o *outage) run(strike func(*outage)) {
+	o.start(o.daemons...)
 	for range o.times {
-		o.goesOn(20)
+		o.waitAccepted(20)
 		strike(o)
 		start := time.Now()
-		o.goesOn(1)
+		o.waitAccepted(1)
 		o.slowest = max(o.slowest, time.Since(start))
 	}
-	o.end()
-	f := o.settled()
+	o.stop()
+	f := o.finish()
 	for _, d := range o.daemons {
-		d.stop()
-		o.discreet(d)
+		d.Stop()
+		o.expectNoSecrets(d)
 	}
-	if o.slowest > soon {
+	if o.slowest > maxRecovery {
 		o.Errorf("the first request after an outage was accepted after %s", o.slowest)
 	}
-	tried(o, f.acked, o.times, f.figures("slowest", o.slowest)...)
+	Report(o, f.accepted, o.times, f.figures("slowest", o.slowest)...)
 }
 
 // killBackend kills one that serves a daemon, and waits until the server is back: first a connection
 // of our own must have been cut, then another be made.
 func (o *outage) killBackend() {
 	o.Helper()
-	db, err := readOnly(o.database)
+	db, err := OpenReadOnly(o.Database)
 	if err != nil {
 		o.Fatal(err)
 	}
@@ -144,11 +144,11 @@ func (o *outage) killBackend() {
 	if err != nil {
 		o.Fatal(err)
 	}
-	o.until("the server goes down", func() bool { return witness.PingContext(o.Context()) != nil })
-	o.until("the server is back", func() bool { return answers(o.Context(), db) })
+	o.Eventually("the server goes down", func() bool { return witness.PingContext(o.Context()) != nil })
+	o.Eventually("the server is back", func() bool { return canQuery(o.Context(), db) })
 }
 
-func answers(ctx context.Context, db *sql.DB) bool {
+func canQuery(ctx context.Context, db *sql.DB) bool {
 	var one int
 	return db.QueryRowContext(ctx, `SELECT 1`).Scan(&one) == nil
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// pasted are spellings of a code of our own format, as people hand it over.
-func pasted(code string) []string {
+// spellings are spellings of a code of our own format, as people hand it over.
+func spellings(code string) []string {
 	bare := strings.ReplaceAll(code, "-", "")
 	wide := strings.Map(func(r rune) rune { return r + '！' - '!' }, code)
 	all := []string{
@@ -25,10 +25,10 @@ func pasted(code string) []string {
 	return append(all, strings.ToLower(bare))
 }
 
-// issued makes keys of our own format, the first with a 0 and a 1 in it.
-func (s *shop) issued() (codes []string) {
+// issueKeys makes keys of our own format, the first with a 0 and a 1 in it.
+func (s *Shop) issueKeys() (codes []string) {
 	s.Helper()
-	codes = strings.Fields(s.must("keys", "generate", "--count", "64"))
+	codes = strings.Fields(s.MustExec("keys", "generate", "--count", "64"))
 	for i, code := range codes {
 		if strings.Contains(code, "0") && strings.Contains(code, "1") {
 			codes[0], codes[i] = codes[i], codes[0]
@@ -39,24 +39,24 @@ func (s *shop) issued() (codes []string) {
 	return nil
 }
 
-// TestPastedCodes hands a code over in every spelling, at every entry. None of them counts as an unknown
+// TestPastedCodesAreAccepted hands a code over in every spelling, at every entry. None of them counts as an unknown
 // key.
-func TestPastedCodes(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		codes := s.issued()
-		o, _ := s.administered("--unknown-key-limit", "1")
-		visitor, _ := o.visits(o.token)
-		customer, admin := o.customer(), o.operates(o.token)
-		want := o.info(codes[0])
-		for i, typed := range pasted(codes[0]) {
-			o.is(o.get(q("info", typed)), http.StatusOK, want.body)
-			o.is(o.post(q("info", typed)), http.StatusOK, want.body)
-			o.pasteAtPage(typed)
-			if a := visitor.send("GET", "/console/keys?"+q("q", typed), ""); a.code != http.StatusSeeOther || a.header.Get("Location") != keyAt(codes[0]) {
-				o.Errorf("%q at the console: %d, %s", typed, a.code, a.header.Get("Location"))
+func TestPastedCodesAreAccepted(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		codes := s.issueKeys()
+		o, _ := s.ServeAdmin("--unknown-key-limit", "1")
+		visitor, _ := o.SignIn(o.Token)
+		customer, admin := o.customer(), o.adminClient(o.Token)
+		want := o.Info(codes[0])
+		for i, typed := range spellings(codes[0]) {
+			o.Expect(o.Get(Query("info", typed)), http.StatusOK, want.Body)
+			o.Expect(o.Post(Query("info", typed)), http.StatusOK, want.Body)
+			o.submitAtPage(typed)
+			if a := visitor.Request("GET", "/console/keys?"+Query("q", typed), ""); a.Code != http.StatusSeeOther || a.Header.Get("Location") != KeyPath(codes[0]) {
+				o.Errorf("%q at the console: %d, %s", typed, a.Code, a.Header.Get("Location"))
 			}
-			if a := o.do("GET", "/keys/"+url.PathEscape(typed), ""); a.code != http.StatusOK || !strings.Contains(a.body, codes[0]) {
-				o.Errorf("%q at the admin API: %d %s", typed, a.code, a.body)
+			if a := o.Call("GET", "/keys/"+url.PathEscape(typed), ""); a.Code != http.StatusOK || !strings.Contains(a.Body, codes[0]) {
+				o.Errorf("%q at the admin API: %d %s", typed, a.Code, a.Body)
 			}
 			if info, err := customer.Info(s.Context(), keys.Code(typed)); err != nil || info.Status != keys.Active {
 				o.Errorf("%q by the client: %+v, %v", typed, info, err)
@@ -65,94 +65,94 @@ func TestPastedCodes(t *testing.T) {
 				o.Errorf("%q by the admin client: %+v, %v", typed, k, err)
 			}
 			if i < 4 || i == 12 { // each starts a process
-				s.told(typed, codes[0])
+				s.expectShown(typed, codes[0])
 			}
-			if r := s.feed("code\n\""+strings.ReplaceAll(typed, `"`, `""`)+"\"\n", "keys", "import", "-"); r.code != 1 || !strings.Contains(r.err, "line 2: the code exists already") {
+			if r := s.ExecInput("code\n\""+strings.ReplaceAll(typed, `"`, `""`)+"\"\n", "keys", "import", "-"); r.Code != 1 || !strings.Contains(r.Err, "line 2: the code exists already") {
 				o.Errorf("%q in a file: %+v", typed, r)
 			}
 			if i > 0 {
-				o.accepted(upgrade(pasted(codes[i])[i], pending, "FR")) // ends at once: no plan is there
-				o.endsAs(codes[i], "failed_upgrade", messages["out_of_stock"])
+				o.MustAccept(Upgrade(spellings(codes[i])[i], PendingLogin, "FR")) // ends at once: no plan is there
+				o.ExpectEnd(codes[i], "failed_upgrade", Messages["out_of_stock"])
 			}
 		}
-		o.is(o.get("info=%E2%80%8B"), http.StatusOK, notExist) // is empty, and does not count either
-		o.is(o.get("info=nobody"), http.StatusOK, notExist)
-		o.limited(o.get("info=nobody"), 60)
+		o.Expect(o.Get("info=%E2%80%8B"), http.StatusOK, NotExist) // is empty, and does not count either
+		o.Expect(o.Get("info=nobody"), http.StatusOK, NotExist)
+		o.ExpectLimited(o.Get("info=nobody"), 60)
 	})
 }
 
-// pasteAtPage sends a code by the form of the holder's page.
-func (d *daemon) pasteAtPage(typed string) {
+// submitAtPage sends a code by the form of the holder's page.
+func (d *Daemon) submitAtPage(typed string) {
 	d.Helper()
-	a, err := d.try(http.MethodPost, d.url+"/", q("do", "info", "key", typed), http.Header{"Content-Type": {formType}})
-	if err != nil || a.code != http.StatusOK || !strings.Contains(a.body, `data-state="active"`) {
-		d.Errorf("%q at the page: %d, %v", typed, a.code, err)
+	a, err := d.Send(http.MethodPost, d.URL+"/", Query("do", "info", "key", typed), http.Header{"Content-Type": {FormType}})
+	if err != nil || a.Code != http.StatusOK || !strings.Contains(a.Body, `data-state="active"`) {
+		d.Errorf("%q at the page: %d, %v", typed, a.Code, err)
 	}
 }
 
-// TestPastedForeignCodes holds that of a code of another format only the ends are trimmed.
-func TestPastedForeignCodes(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.importKeys("code", "OLD.KEY_1-O", "\"\u200b a+b\u00a0\"")
-		d := s.serve("--unknown-key-limit", "0")
-		known := d.info("OLD.KEY_1-O")
+// TestPastedForeignCodesAreTrimmed holds that of a code of another format only the ends are trimmed.
+func TestPastedForeignCodesAreTrimmed(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.ImportKeys("code", "OLD.KEY_1-O", "\"\u200b a+b\u00a0\"")
+		d := s.Serve("--unknown-key-limit", "0")
+		known := d.Info("OLD.KEY_1-O")
 		if known.Status != "active" {
 			s.Fatalf("%+v", known)
 		}
 		for _, typed := range []string{"\u200bOLD.KEY_1-O", "OLD.KEY_1-O\ufeff\u200e", "\u2800 OLD.KEY_1-O\n\t"} {
-			d.is(d.get(q("info", typed)), http.StatusOK, known.body)
+			d.Expect(d.Get(Query("info", typed)), http.StatusOK, known.Body)
 		}
 		for _, typed := range []string{"old.key_1-o", "OLD.KEY_1-0", "OLDKEY1O", "OLD.KEY_1–O", "“OLD.KEY_1-O”", "OLD\u200b.KEY_1-O", "ＯLD.KEY_1-O", "OLD.KEY 1-O"} {
-			d.is(d.get(q("info", typed)), http.StatusOK, notExist)
+			d.Expect(d.Get(Query("info", typed)), http.StatusOK, NotExist)
 		}
 		for _, typed := range []string{"a b", "a+b", "\u00a0a b\u200b"} {
-			if k := d.info(typed); k.Status != "active" {
-				s.Errorf("%q: %s", typed, k.body)
+			if k := d.Info(typed); k.Status != "active" {
+				s.Errorf("%q: %s", typed, k.Body)
 			}
 		}
 	})
 }
 
-// TestPastedRequests holds that login, new email and country reach the provider without what is
+// TestPastedFieldsAreTrimmed holds that login, new email and country reach the provider without what is
 // invisible at their ends, and the password as it was typed.
-func TestPastedRequests(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		s.importKeys("code,used", "K,", "L,1", "M,", "N,")
-		s.mustFeed("id,country,slots\np,\u00a0us\u200b,2\n", "plans", "import", "-")
-		o, _ := s.administered()
-		if a := o.do("PUT", "/plans/q", `{"country":" de\ufeff","slots":2}`); a.code != http.StatusNoContent {
-			s.Errorf("a plan: %d %s", a.code, a.body)
+func TestPastedFieldsAreTrimmed(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		s.ImportKeys("code,used", "K,", "L,1", "M,", "N,")
+		s.MustExecInput("id,country,slots\np,\u00a0us\u200b,2\n", "plans", "import", "-")
+		o, _ := s.ServeAdmin()
+		if a := o.Call("PUT", "/plans/q", `{"country":" de\ufeff","slots":2}`); a.Code != http.StatusNoContent {
+			s.Errorf("a plan: %d %s", a.Code, a.Body)
 		}
 		const secret = " correct horse 1\u00a0"
-		o.accepted(q("upgrade", "K", "login", "\ufeffann@example.com\r\n", "pwd", secret, "country", "\u200b us "))
-		o.accepted(q("renew", "L", "login", " bob@example.com\u200b", "pwd", secret, "country", "\tUS", "newemail", " new@example.com\u00a0", "newpwd", secret))
-		o.is(o.get(q("renew", "L", "login", "\u200b", "pwd", secret, "country", "US")), http.StatusOK, refused("The login is missing"))
-		o.endsAs("K", "success", "")
-		o.endsAs("L", "success_renew", "Key Renewed")
+		o.MustAccept(Query("upgrade", "K", "login", "\ufeffann@example.com\r\n", "pwd", secret, "country", "\u200b us "))
+		o.MustAccept(Query("renew", "L", "login", " bob@example.com\u200b", "pwd", secret, "country", "\tUS", "newemail", " new@example.com\u00a0", "newpwd", secret))
+		o.Expect(o.Get(Query("renew", "L", "login", "\u200b", "pwd", secret, "country", "US")), http.StatusOK, ErrorBody("The login is missing"))
+		o.ExpectEnd("K", "success", "")
+		o.ExpectEnd("L", "success_renew", "Key Renewed")
 		c := o.customer()
 		german := func(ctx context.Context, code keys.Code, a tasks.Account, _ string) error {
 			return c.Upgrade(ctx, code, a, " de\u200b")
 		}
-		c.waits("M", german, " cleo@example.com")
-		s.sentAs("ann@example.com", secret, "", "US")
-		s.sentAs("bob@example.com", secret, "new@example.com", "US")
-		if next := s.asked("bob@example.com")[0].Order.Account.NewPassword.Reveal(); next != secret {
+		c.changeAndWait("M", german, " cleo@example.com")
+		s.expectSent("ann@example.com", secret, "", "US")
+		s.expectSent("bob@example.com", secret, "new@example.com", "US")
+		if next := s.ProviderRequests("bob@example.com")[0].Order.Account.NewPassword.Reveal(); next != secret {
 			s.Errorf("the new password is %q", next)
 		}
-		s.sentAs("cleo@example.com", password, "", "DE")
+		s.expectSent("cleo@example.com", Password, "", "DE")
 
-		if a, err := o.try(http.MethodPost, o.url+"/", q("do", "upgrade", "key", "N", "login", " dora@example.com", "pwd", secret, "country", " us"), http.Header{"Content-Type": {formType}}); err != nil || !strings.Contains(a.body, `data-state="accepted"`) {
-			s.Errorf("at the page: %d, %v", a.code, err)
+		if a, err := o.Send(http.MethodPost, o.URL+"/", Query("do", "upgrade", "key", "N", "login", " dora@example.com", "pwd", secret, "country", " us"), http.Header{"Content-Type": {FormType}}); err != nil || !strings.Contains(a.Body, `data-state="accepted"`) {
+			s.Errorf("at the page: %d, %v", a.Code, err)
 		}
-		o.endsAs("N", "success", "")
-		s.sentAs("dora@example.com", secret, "", "US")
+		o.ExpectEnd("N", "success", "")
+		s.expectSent("dora@example.com", secret, "", "US")
 	})
 }
 
-// sentAs holds what the provider was sent for a login.
-func (s *shop) sentAs(login, password, email, country string) {
+// expectSent holds what the provider was sent for a login.
+func (s *Shop) expectSent(login, password, email, country string) {
 	s.Helper()
-	all := s.asked(login)
+	all := s.ProviderRequests(login)
 	if len(all) != 1 {
 		s.Fatalf("%s: %d requests", login, len(all))
 	}

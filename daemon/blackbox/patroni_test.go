@@ -15,29 +15,29 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// A quorum is the example of high availability, and the load on the daemons that use it.
-type quorum struct {
+// A haCluster is the example of high availability, and the load on the daemons that use it.
+type haCluster struct {
 	*load
-	trio    *pgtest.HACluster
-	daemons []*daemon
+	postgres *pgtest.HACluster
+	daemons  []*Daemon
 
 	promoted time.Duration // from a machine's death until another takes writes, at most
 	rejoined time.Duration // from then until a request is accepted, at most
 	away     time.Duration // from the death until then, at most
-	told     time.Duration // from the death until /readyz tells, at most
+	notReady time.Duration // from the death until /readyz tells, at most
 }
 
 const (
-	example = "../../examples/ha"
-	between = 20 // requests that are accepted before each fault, at least
+	haExample             = "../../examples/ha"
+	acceptedBetweenFaults = 20 // requests that are accepted before each fault, at least
 )
 
-// newQuorum brings up the example: three machines, and three daemons on its keyseat.json.
-func newQuorum(t *testing.T, kills int) *quorum {
-	trio := pgtest.StartHACluster(t, example)
-	s := newShop(t)
-	text := strings.ReplaceAll(trio.File(t, "keyseat.json"), "/etc/keyseat", s.folder)
-	config := filepath.Join(s.folder, "keyseat.json")
+// newHACluster brings up the example: three machines, and three daemons on its keyseat.json.
+func newHACluster(t *testing.T, kills int) *haCluster {
+	trio := pgtest.StartHACluster(t, haExample)
+	s := NewShop(t)
+	text := strings.ReplaceAll(trio.File(t, "keyseat.json"), "/etc/keyseat", s.Folder)
+	config := filepath.Join(s.Folder, "keyseat.json")
 	var settings struct {
 		Database  string
 		MasterKey string `json:"master-key-file"`
@@ -52,11 +52,11 @@ func newQuorum(t *testing.T, kills int) *quorum {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.database, s.keyFile = settings.Database, settings.MasterKey
-	s.must("master-key", "add", s.keyFile)
-	q := &quorum{load: loadOf(s, between*(kills+1)), trio: trio}
-	q.late, q.slowest = patience, 5*time.Minute
-	q.daemons = q.load.daemons(3, "--config", config, "--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s")
+	s.Database, s.KeyFile = settings.Database, settings.MasterKey
+	s.MustExec("master-key", "add", s.KeyFile)
+	q := &haCluster{load: newLoadFor(s, acceptedBetweenFaults*(kills+1)), postgres: trio}
+	q.maxLag, q.maxTaskTime = MaxWait, 5*time.Minute
+	q.daemons = q.load.ServeAll(3, "--config", config, "--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s")
 	return q
 }
 
@@ -65,60 +65,60 @@ func newQuorum(t *testing.T, kills int) *quorum {
 // once that it is not ready, and finds the next primary by itself.
 func TestPatroni(t *testing.T) {
 	t.Parallel()
-	kills := figure(1, 20)
-	q := newQuorum(t, kills)
-	q.begin(q.daemons...)
+	kills := Scaled(1, 20)
+	q := newHACluster(t, kills)
+	q.start(q.daemons...)
 	for range kills {
-		q.goesOn(between)
+		q.waitAccepted(acceptedBetweenFaults)
 		time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond) // because it may die anywhere
-		q.strike()
+		q.killPrimary()
 	}
-	q.goesOn(between)
-	q.end()
-	q.asks(q.trio.Primary(t).Host())
-	f := q.settled()
+	q.waitAccepted(acceptedBetweenFaults)
+	q.stop()
+	q.checkOn(q.postgres.Primary(t).Host())
+	f := q.finish()
 	for _, d := range q.daemons {
-		d.stop()
-		if strings.Contains(d.log.String(), notDurable) {
+		d.Stop()
+		if strings.Contains(d.Logs.String(), NotDurable) {
 			t.Error("a daemon finds the example not durable")
 		}
-		q.discreet(d)
+		q.expectNoSecrets(d)
 	}
-	q.judge()
-	tried(t, f.acked, kills, f.figures("promoted", q.promoted, "away", q.away, "after_promotion", q.rejoined, "told", q.told)...)
+	q.checkTimes()
+	Report(t, f.accepted, kills, f.figures("promoted", q.promoted, "away", q.away, "after_promotion", q.rejoined, "told", q.notReady)...)
 }
 
-// strike kills the machine of the primary, and brings it back once another has taken its place.
-func (q *quorum) strike() {
+// killPrimary kills the machine of the primary, and brings it back once another has taken its place.
+func (q *haCluster) killPrimary() {
 	q.Helper()
-	dying := q.trio.Primary(q)
+	dying := q.postgres.Primary(q)
 	dying.Kill(q)
 	start := time.Now()
-	q.tell(http.StatusServiceUnavailable)
+	q.waitReady(http.StatusServiceUnavailable)
 	told := time.Since(start)
-	q.trio.Primary(q)
+	q.postgres.Primary(q)
 	promoted := time.Since(start)
-	q.goesOn(1)
+	q.waitAccepted(1)
 	away := time.Since(start)
-	q.tell(http.StatusOK)
-	q.promoted, q.away, q.told = max(q.promoted, promoted), max(q.away, away), max(q.told, told)
+	q.waitReady(http.StatusOK)
+	q.promoted, q.away, q.notReady = max(q.promoted, promoted), max(q.away, away), max(q.notReady, told)
 	q.rejoined = max(q.rejoined, away-promoted)
 	q.Logf("promoted after %s, accepted %s after that, not ready after %s", promoted, away-promoted, told)
-	q.pace.Store(int64(100 * time.Millisecond)) // because that takes long, and slots are not without end
+	q.pause.Store(int64(100 * time.Millisecond)) // because that takes long, and slots are not without end
 	dying.Start(q)
-	q.trio.WaitHealthy(q)
-	q.pace.Store(0)
+	q.postgres.WaitHealthy(q)
+	q.pause.Store(0)
 }
 
-// tell waits until every daemon says that it is ready, or not.
-func (q *quorum) tell(status int) {
+// waitReady waits until every daemon says that it is ready, or not.
+func (q *haCluster) waitReady(status int) {
 	q.Helper()
-	q.until("/readyz of each daemon has the status", func() bool {
+	q.Eventually("/readyz of each daemon has the status", func() bool {
 		var others atomic.Int32
 		var calls sync.WaitGroup
 		for _, d := range q.daemons { // simultaneously, so that their times do not add up
 			calls.Go(func() {
-				if d.ready() != status {
+				if d.ReadyStatus() != status {
 					others.Add(1)
 				}
 			})
@@ -128,13 +128,13 @@ func (q *quorum) tell(status int) {
 	})
 }
 
-// judge holds the times to their bounds.
-func (q *quorum) judge() {
+// checkTimes holds the times to their bounds.
+func (q *haCluster) checkTimes() {
 	q.Helper()
-	if q.rejoined > rejoined {
+	if q.rejoined > maxReconnect {
 		q.Errorf("it took %s to find a server that takes writes", q.rejoined)
 	}
-	if q.told > truth {
-		q.Errorf("it took %s until /readyz said that the database is away", q.told)
+	if q.notReady > maxNotReady {
+		q.Errorf("it took %s until /readyz said that the database is away", q.notReady)
 	}
 }

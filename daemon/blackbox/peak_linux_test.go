@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// peak is the most memory that a process had, in MiB.
-func peak(p *os.ProcessState) int64 {
+// PeakMemory is the most memory that a process had, in MiB.
+func PeakMemory(p *os.ProcessState) int64 {
 	usage, known := p.SysUsage().(*syscall.Rusage)
 	if !known {
 		return 0

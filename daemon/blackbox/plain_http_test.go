@@ -7,58 +7,58 @@ import (
 )
 
 // overLAN is a daemon's address as a machine of its network has it.
-func overLAN(url string) string { return strings.Replace(url, "127.0.0.1", lan, 1) }
+func overLAN(url string) string { return strings.Replace(url, "127.0.0.1", LANHost, 1) }
 
-// TestTheConsoleOverPlainHTTP holds that an operator on a private network can sign in without TLS, and do
+// TestConsoleOverPlainHTTP holds that an operator on a private network can sign in without TLS, and do
 // something: browsers send other headers there than on 127.0.0.1.
-func TestTheConsoleOverPlainHTTP(t *testing.T) {
+func TestConsoleOverPlainHTTP(t *testing.T) {
 	t.Parallel()
-	s := onSQLite(t)
-	s.fresh("fresh")
-	o, file := s.administered()
-	o.admin = overLAN(o.admin)
-	k := &desk{openTab(t), o, file, s.token(file, "ann", "write")}
-	k.secret(k.token)
-	k.expectFault("The Cross-Origin-Opener-Policy header has been ignored") // it works in secure contexts alone
+	s := NewSQLiteShop(t)
+	s.AddKeys("fresh")
+	o, file := s.ServeAdmin()
+	o.AdminURL = overLAN(o.AdminURL)
+	k := &consoleUser{OpenTab(t), o, file, s.AddToken(file, "ann", "write")}
+	k.AddSecrets(k.token)
+	k.AllowError("The Cross-Origin-Opener-Policy header has been ignored") // it works in secure contexts alone
 	k.signIn(k.token)
-	k.sees("Overview")
-	if eval[bool](k.tab, "isSecureContext") {
-		t.Fatal("the browser takes " + lan + " for secure")
+	k.WaitText("Overview")
+	if Eval[bool](k.Tab, "isSecureContext") {
+		t.Fatal("the browser takes " + LANHost + " for secure")
 	}
-	k.does(keyAt("fresh"), "Revoke", "Revoke this key?", "The key is revoked.")
-	k.wrote("fresh", "revoked")
+	k.act(KeyPath("fresh"), "Revoke", "Revoke this key?", "The key is revoked.")
+	k.expectEvent("fresh", "revoked")
 	k.pressIn("header", "Sign out")
-	k.sees("Show a token")
+	k.WaitText("Show a token")
 }
 
-// TestThePageOverPlainHTTP holds the same of a key holder at the page, with script and without.
-func TestThePageOverPlainHTTP(t *testing.T) {
+// TestPageOverPlainHTTP holds the same of a key holder at the page, with script and without.
+func TestPageOverPlainHTTP(t *testing.T) {
 	t.Parallel()
-	s := onSQLite(t)
-	s.fresh("the-key")
-	s.importPlans("p,US,5,1 Street,")
-	d := s.serve()
-	d.url = overLAN(d.url)
-	d.eachReader(func(r reader) {
-		if eval[bool](r.tab, "isSecureContext") {
-			r.Fatal("the browser takes " + lan + " for secure")
+	s := NewSQLiteShop(t)
+	s.AddKeys("the-key")
+	s.ImportPlans("p,US,5,1 Street,")
+	d := s.Serve()
+	d.URL = overLAN(d.URL)
+	d.forEachPageUser(func(r pageUser) {
+		if Eval[bool](r.Tab, "isSecureContext") {
+			r.Fatal("the browser takes " + LANHost + " for secure")
 		}
-		r.asks("info", "the-key")
-		r.shows("active")
+		r.submit("info", "the-key")
+		r.expectAnswer("active")
 	})
 }
 
-// TestOriginsOfTheConsole holds whose forms are taken where a browser sends no fetch metadata.
-func TestOriginsOfTheConsole(t *testing.T) {
+// TestConsoleOrigins holds whose forms are taken where a browser sends no fetch metadata.
+func TestConsoleOrigins(t *testing.T) {
 	t.Parallel()
-	s := onSQLite(t)
-	o, _ := s.administered()
-	own := strings.TrimPrefix(o.admin, "http://")
-	for origin, want := range map[string]int{"http://" + own: 303, "http://evil.example": 403, "null": 403, "http://" + lan: 403} {
-		h := header("Origin", origin, "Content-Type", formType)
-		a, err := o.try(http.MethodPost, o.admin+"/console/signin", "token="+o.token, h)
-		if err != nil || a.code != want {
-			t.Errorf("%s: %d %v, want %d", origin, a.code, err, want)
+	s := NewSQLiteShop(t)
+	o, _ := s.ServeAdmin()
+	own := strings.TrimPrefix(o.AdminURL, "http://")
+	for origin, want := range map[string]int{"http://" + own: 303, "http://evil.example": 403, "null": 403, "http://" + LANHost: 403} {
+		h := Headers("Origin", origin, "Content-Type", FormType)
+		a, err := o.Send(http.MethodPost, o.AdminURL+"/console/signin", "token="+o.Token, h)
+		if err != nil || a.Code != want {
+			t.Errorf("%s: %d %v, want %d", origin, a.Code, err, want)
 		}
 	}
 }

@@ -8,18 +8,18 @@ import (
 	"testing"
 )
 
-// crashing gives the path of a program that dies where it is told to, panics at logins that begin with
+// FaultInjectingProgram gives the path of a program that dies where it is told to, panics at logins that begin with
 // panic, and lives by a clock that a file puts off. It is built for the first test that wants it.
-func crashing(t *testing.T) string {
+func FaultInjectingProgram(t *testing.T) string {
 	t.Helper()
-	path, err := buildCrashing()
+	path, err := buildFaultInjecting()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-var buildCrashing = sync.OnceValues(func() (string, error) {
+var buildFaultInjecting = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(filepath.Dir(binary), "keyseatd-crashpoints")
 	out, err := exec.Command("go", "build", "-tags", "crashpoints", "-o", path, "../keyseatd").CombinedOutput()
 	if err != nil {

@@ -7,56 +7,56 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// TestDeathMidCommit holds that a daemon which dies when its COMMIT has reached Postgres, and before
+// TestCrashDuringCommit holds that a daemon which dies when its COMMIT has reached Postgres, and before
 // the answer has come back, loses nothing that it has accepted and doubles nothing. Some of those commits
 // are of tasks that end: it goes on until one was of a request.
-func TestDeathMidCommit(t *testing.T) {
+func TestCrashDuringCommit(t *testing.T) {
 	t.Parallel()
-	s := onPostgres(t, pgtest.URL(t))
-	deaths := figure(5, 50)
-	m := newMortals(s, 4*deaths)
-	for n := 0; n < deaths || n < 4*deaths && m.unheard() == 0; n++ {
-		m.diesMidCommit()
+	s := NewPostgresShop(t, pgtest.URL(t))
+	deaths := Scaled(5, 50)
+	m := newCrashers(s, 4*deaths)
+	for n := 0; n < deaths || n < 4*deaths && m.unansweredStored() == 0; n++ {
+		m.crashDuringCommit()
 	}
-	m.settled()
-	stored := m.unheard()
+	m.finish()
+	stored := m.unansweredStored()
 	if stored == 0 {
 		t.Error("no request without an answer was stored: no commit was under way")
 	}
-	tried(t, m.deaths, m.deaths, "acked", m.count(acked), "unanswered", m.count(unanswered), "unanswered-stored", stored)
+	Report(t, m.deaths, m.deaths, "acked", m.count(accepted), "unanswered", m.count(unanswered), "unanswered-stored", stored)
 }
 
-// unheard counts the requests that were stored without an answer.
-func (m *mortals) unheard() (stored int) {
-	found := m.stored()
+// unansweredStored counts the requests that were stored without an answer.
+func (m *crashers) unansweredStored() (stored int) {
+	found := m.tasksByKey()
 	for _, r := range m.requests {
-		if r.answered == unanswered {
+		if r.result == unanswered {
 			stored += found[r.code]
 		}
 	}
 	return stored
 }
 
-// diesMidCommit lives a life that ends while an answer to a COMMIT is on its way, which takes longer
+// crashDuringCommit lives a life that ends while an answer to a COMMIT is on its way, which takes longer
 // than the daemon has.
-func (m *mortals) diesMidCommit() {
+func (m *crashers) crashDuringCommit() {
 	m.Helper()
-	p, url := newProxy(m.T, m.database)
-	d := m.serve(append([]string{"--database", url}, mortalFlags...)...)
+	p, url := NewProxy(m.T, m.Database)
+	d := m.Serve(append([]string{"--database", url}, crashFlags...)...)
 	go func() {
-		for !d.over() {
-			if _, commits := p.harm(); commits > 0 {
-				d.kill()
+		for !d.HasEnded() {
+			if _, commits := p.Damage(); commits > 0 {
+				d.Kill()
 			}
 			time.Sleep(time.Millisecond)
 		}
 	}()
-	m.live(d, func(int) {
-		p.slow(100 * time.Millisecond)
-		p.loseCommits(true)
+	m.runLife(d, func(int) {
+		p.Delay(100 * time.Millisecond)
+		p.LoseCommits(true)
 	})
-	m.until("it dies while it commits", d.over)
-	p.cut()
+	m.Eventually("it dies while it commits", d.HasEnded)
+	p.Cut()
 	m.lives++
 	m.deaths++
 }

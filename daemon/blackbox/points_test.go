@@ -11,9 +11,9 @@ import (
 	"github.com/keyseat/keyseat/adapters/connectortest"
 )
 
-// points are where a daemon dies: before and after each commit and each asking, and the same while it
+// crashPoints are where a daemon dies: before and after each commit and each asking, and the same while it
 // drains.
-var points = map[string]string{
+var crashPoints = map[string]string{
 	"accepting": "accept.before accept.after shortage.before shortage.after",
 	"leasing":   "lease.before lease.after extend.before extend.after back.before back.after",
 	"asking":    "send.before send.after retry.before retry.after move.before move.after end.before end.after",
@@ -24,19 +24,19 @@ var points = map[string]string{
 // TestCrashPoints holds that a daemon which dies at any of the points, with another after it which may
 // die as well, loses no accepted request and doubles none.
 func TestCrashPoints(t *testing.T) {
-	each := figure(2, 10)
-	for where, names := range points {
+	each := Scaled(2, 10)
+	for where, names := range crashPoints {
 		t.Run(where, func(t *testing.T) {
-			eachDatabase(t, func(s *shop) {
+			ForEachDatabase(t, func(s *Shop) {
 				points := strings.Fields(names)
-				m := newMortals(s, each*len(points))
+				m := newCrashers(s, each*len(points))
 				for round := range each {
 					for _, point := range points {
-						m.dies(point, round)
+						m.crashAt(point, round)
 					}
 				}
-				m.settled()
-				tried(s.T, m.lives, m.deaths, "points", len(points), "acked", m.count(acked), "unanswered", m.count(unanswered))
+				m.finish()
+				Report(s.T, m.lives, m.deaths, "points", len(points), "acked", m.count(accepted), "unanswered", m.count(unanswered))
 			})
 		})
 	}
@@ -44,72 +44,72 @@ func TestCrashPoints(t *testing.T) {
 
 // Mortals are daemons on one database, each of which dies before the next one starts, and what their
 // clients remember.
-type mortals struct {
-	*shop
+type crashers struct {
+	*Shop
 	lives  int
 	deaths int // where they were to be
 
 	mu       sync.Mutex
-	requests []request
+	requests []crashRequest
 }
 
-// A request is one that only one life gets, for a key of its own, and how it was answered.
-type request struct {
+// A crashRequest is one that only one life gets, for a key of its own, and how it was answered.
+type crashRequest struct {
 	code, login string
-	short       bool // of a country where nothing is in stock
-	answered    fate
+	outOfStock  bool // of a country where nothing is in stock
+	result      requestResult
 }
 
-// A fate is how a request was answered.
-type fate string
+// A requestResult is how a request was answered.
+type requestResult string
 
 // The fates.
 const (
-	acked      fate = "acked"      // with success
-	unanswered fate = "unanswered" // not at all, or with a system error: it may have been accepted
-	declined   fate = "declined"
+	accepted   requestResult = "acked"      // with success
+	unanswered requestResult = "unanswered" // not at all, or with a system error: it may have been accepted
+	declined   requestResult = "declined"
 )
 
-// lifeTries bounds how many lives may come to a point before one dies there.
-const lifeTries = 4
+// maxTries bounds how many lives may come to a point before one dies there.
+const maxTries = 4
 
-// lifeKeys are the keys of one life. Its requests take turns in what the provider does with them.
-const lifeKeys = 24
+// keysPerLife are the keys of one life. Its requests take turns in what the provider does with them.
+const keysPerLife = 24
 
 var lifeScripts = []string{
 	"slow=400+success", "500+slow=40+success", "plan_full.slow=40+success", "shortage",
 	"slow=40+success", "cut_after+success", "202+wrong_address", "404+slow=60+success",
 }
 
-// newMortals stocks the shop for so many deaths.
-func newMortals(s *shop, deaths int) *mortals {
-	lives := deaths + deaths/2 + lifeTries // some may be in vain
+// newCrashers stocks the shop for so many deaths.
+func newCrashers(s *Shop, deaths int) *crashers {
+	lives := deaths + deaths/2 + maxTries // some may be in vain
 	rows := []string{"code,used"}
 	var plans []string
 	for life := range lives {
-		for i := range lifeKeys {
+		for i := range keysPerLife {
 			rows = append(rows, fmt.Sprintf("%s,%d", lifeKey(life, i), i%7/6)) // one in seven for a renew
 		}
 	}
-	for p := range lives*lifeKeys/len(lifeScripts) + 10 { // each plan_full takes one out of stock
+	for p := range lives*keysPerLife/len(lifeScripts) + 10 { // each plan_full takes one out of stock
 		plans = append(plans, fmt.Sprintf("plan-%d,US,50,,", p))
 	}
-	s.importKeys(rows...)
-	s.importPlans(plans...)
-	return &mortals{shop: s}
+	s.ImportKeys(rows...)
+	s.ImportPlans(plans...)
+	return &crashers{Shop: s}
 }
 
 func lifeKey(life, i int) string { return fmt.Sprintf("life%d-%d", life, i) }
 
-// mortalFlags make leases short, so that the dead do not keep the living waiting.
-var mortalFlags = []string{"--lease", "300ms", "--connector-timeout", "2s", "--key-task-limit", "0"}
+// crashFlags make leases short, so that the dead do not keep the living waiting.
+var crashFlags = []string{"--lease", "300ms", "--connector-timeout", "2s", "--key-task-limit", "0"}
 
-// dies lives a life that ends at that point, in one round or another: what a life surely comes to more
+// crashAt lives a life that ends at that point, in one round or another: what a life surely comes to more
 // than once is let go by up to twice. On a machine that is too busy a daemon may lose its leases instead
 // of draining, and then another life comes to the point.
-func (m *mortals) dies(point string, round int) {
+func (m *crashers) crashAt(point string, round int) {
 	m.Helper()
-	flags, passes := mortalFlags, round%3
+	flags, passes := crashFlags, round%3
 	drains := strings.HasPrefix(point, "drain.")
 	if drains {
 		flags = []string{"--lease", "900ms", "--drain", "2s", "--connector-timeout", "5s", "--key-task-limit", "0"}
@@ -118,11 +118,11 @@ func (m *mortals) dies(point string, round int) {
 		passes = 0
 	}
 	var err error
-	for range lifeTries {
-		d := m.armed(point, passes).start(flags...)
-		m.until("it serves or has died already", func() bool { return d.listens() || d.over() })
-		m.live(d, m.midway(d, point))
-		m.until("it dies at "+point, d.over)
+	for range maxTries {
+		d := m.withCrashPoint(point, passes).Start(flags...)
+		m.Eventually("it serves or has died already", func() bool { return d.FindAddresses() || d.HasEnded() })
+		m.runLife(d, m.stopWhileDraining(d, point))
+		m.Eventually("it dies at "+point, d.HasEnded)
 		m.lives++
 		if err = diedAt(d, point); err == nil {
 			m.deaths++
@@ -132,34 +132,34 @@ func (m *mortals) dies(point string, round int) {
 	m.Error(err)
 }
 
-// armed is the shop with a program that dies at that point.
-func (s *shop) armed(point string, passes int) *shop {
+// withCrashPoint is the shop with a program that dies at that point.
+func (s *Shop) withCrashPoint(point string, passes int) *Shop {
 	armed := *s
-	armed.program = crashing(s.T)
-	armed.env = append(slices.Clone(s.env), fmt.Sprintf("KEYSEAT_CRASH=%s:%d", point, passes))
+	armed.Program = FaultInjectingProgram(s.T)
+	armed.Env = append(slices.Clone(s.Env), fmt.Sprintf("KEYSEAT_CRASH=%s:%d", point, passes))
 	return &armed
 }
 
 // diedAt says whether a daemon was killed by itself, at that point.
-func diedAt(d *daemon, point string) error {
-	if how := d.cmd.ProcessState.String(); how != "signal: killed" || !strings.Contains(d.log.String(), "dies at "+point+"\n") {
-		return fmt.Errorf("not dead at %s but by %s:\n%s", point, how, d.log.tail())
+func diedAt(d *Daemon, point string) error {
+	if how := d.Cmd.ProcessState.String(); how != "signal: killed" || !strings.Contains(d.Logs.String(), "dies at "+point+"\n") {
+		return fmt.Errorf("not dead at %s but by %s:\n%s", point, how, d.Logs.Tail())
 	}
 	return nil
 }
 
-// live makes the requests of a life, a few at once, until it is over; midway is called in the midst, in
+// runLife makes the requests of a life, a few at once, until it is over; midway is called in the midst, in
 // place of one of them.
-func (m *mortals) live(d *daemon, midway func(i int)) {
+func (m *crashers) runLife(d *Daemon, midway func(i int)) {
 	var next atomic.Int64
 	var clients sync.WaitGroup
 	for range 4 {
 		clients.Go(func() {
-			for i := int(next.Add(1)) - 1; i < lifeKeys && !d.over(); i = int(next.Add(1)) - 1 {
-				if i == lifeKeys/2 {
+			for i := int(next.Add(1)) - 1; i < keysPerLife && !d.HasEnded(); i = int(next.Add(1)) - 1 {
+				if i == keysPerLife/2 {
 					midway(i)
 				} else {
-					m.ask(d, i, lifeScripts[i%len(lifeScripts)])
+					m.sendRequest(d, i, lifeScripts[i%len(lifeScripts)])
 				}
 			}
 		})
@@ -167,14 +167,14 @@ func (m *mortals) live(d *daemon, midway func(i int)) {
 	clients.Wait()
 }
 
-// midway tells the daemon to stop, where it shall die while it drains, when the provider has just been
+// stopWhileDraining tells the daemon to stop, where it shall die while it drains, when the provider has just been
 // asked for something that takes it long.
-func (m *mortals) midway(d *daemon, point string) func(i int) {
+func (m *crashers) stopWhileDraining(d *Daemon, point string) func(i int) {
 	return func(i int) {
-		m.ask(d, i, longScript(point))
+		m.sendRequest(d, i, longScript(point))
 		if strings.HasPrefix(point, "drain.") {
-			m.untilAsked(d, longScript(point))
-			d.signal(terminate)
+			m.waitSent(d, longScript(point))
+			d.Signal(Terminate)
 		}
 	}
 }
@@ -187,84 +187,84 @@ func longScript(point string) string {
 	return "slow=700+success"
 }
 
-// untilAsked waits until the provider has the asking of this life, or life is over.
-func (m *mortals) untilAsked(d *daemon, script string) {
+// waitSent waits until the provider has the asking of this life, or life is over.
+func (m *crashers) waitSent(d *Daemon, script string) {
 	login := fmt.Sprintf("%s@%d-", script, m.lives)
-	m.until("the provider is asked", func() bool {
-		return d.over() || slices.ContainsFunc(m.provider.Requests(), func(r connectortest.Request) bool {
+	m.Eventually("the provider is asked", func() bool {
+		return d.HasEnded() || slices.ContainsFunc(m.Provider.Requests(), func(r connectortest.Request) bool {
 			return strings.HasPrefix(r.Order.Account.Login.Reveal(), login)
 		})
 	})
 }
 
-// ask makes one request and remembers it.
-func (m *mortals) ask(d *daemon, i int, script string) {
-	r := request{code: lifeKey(m.lives, i), login: fmt.Sprintf("%s@%d-%d.example.com", script, m.lives, i)}
-	form, sent := upgrade(r.code, r.login, "US"), upgradeSent
+// sendRequest makes one request and remembers it.
+func (m *crashers) sendRequest(d *Daemon, i int, script string) {
+	r := crashRequest{code: lifeKey(m.lives, i), login: fmt.Sprintf("%s@%d-%d.example.com", script, m.lives, i)}
+	form, sent := Upgrade(r.code, r.login, "US"), UpgradeSent
 	switch {
 	case i%7 == 6:
-		form, sent = renew(r.code, r.login), renewSent
+		form, sent = Renew(r.code, r.login), RenewSent
 	case script == "shortage":
-		r.short = true
-		form = upgrade(r.code, r.login, "FR")
+		r.outOfStock = true
+		form = Upgrade(r.code, r.login, "FR")
 	}
-	a, err := d.try("POST", d.url+"/API/", form, asForm)
+	a, err := d.Send("POST", d.URL+"/API/", form, FormHeader)
 	switch {
-	case err != nil || a.code != 200:
-		r.answered = unanswered
-	case a.body == sent:
-		r.answered = acked
+	case err != nil || a.Code != 200:
+		r.result = unanswered
+	case a.Body == sent:
+		r.result = accepted
 	default:
-		r.answered = declined
+		r.result = declined
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.requests = append(m.requests, r)
 }
 
-func (m *mortals) count(f fate) (n int) {
+func (m *crashers) count(f requestResult) (n int) {
 	for _, r := range m.requests {
-		if r.answered == f {
+		if r.result == f {
 			n++
 		}
 	}
 	return n
 }
 
-// settled lets one last daemon end what the others have left, and holds the database and the
+// finish lets one last daemon end what the others have left, and holds the database and the
 // provider's ledger to what the clients remember.
-func (m *mortals) settled() {
+func (m *crashers) finish() {
 	m.Helper()
-	d := m.serve(mortalFlags...)
-	m.until("every task ends", func() bool { return len(m.tasks("--state", "open")) == 0 })
+	d := m.Serve(crashFlags...)
+	m.Eventually("every task ends", func() bool { return len(m.Tasks("--state", "open")) == 0 })
 	for _, fault := range m.faults() {
 		m.Error(fault)
 	}
-	m.agrees()
-	d.stop()
-	m.well()
-	if n := m.count(acked); n < m.deaths/4 { // many die of what their predecessors have left
+	m.CheckProvider()
+	d.Stop()
+	m.CheckDoctor()
+	if n := m.count(accepted); n < m.deaths/4 { // many die of what their predecessors have left
 		m.Errorf("only %d requests were accepted in %d lives: nothing is proven", n, m.lives)
 	}
-	m.Logf("%d lives, %d deaths, %d requests accepted, %d without an answer", m.lives, m.deaths, m.count(acked), m.count(unanswered))
+	m.Logf("%d lives, %d deaths, %d requests accepted, %d without an answer", m.lives, m.deaths, m.count(accepted), m.count(unanswered))
 }
 
-// stored counts the tasks of each key.
-func (s *shop) stored() map[string]int {
+// tasksByKey counts the tasks of each key.
+func (s *Shop) tasksByKey() map[string]int {
 	s.Helper()
 	all := map[string]int{}
-	for _, t := range s.tasks() {
+	for _, t := range s.Tasks() {
 		all[t.Code]++
 	}
 	return all
 }
 
 // faults says what has become of the requests that must not have.
-func (m *mortals) faults() (all []string) {
+func (m *crashers) faults() (all []string) {
 	m.Helper()
-	stored := m.stored()
+	stored := m.tasksByKey()
 	asked := map[string]map[string]bool{} // tasks by login
-	for _, r := range m.provider.Requests() {
+	for _, r := range m.Provider.Requests() {
 		login := r.Order.Account.Login.Reveal()
 		if asked[login] == nil {
 			asked[login] = map[string]bool{}
@@ -281,13 +281,13 @@ func (m *mortals) faults() (all []string) {
 
 // fault says what is wrong if so many tasks are stored for a request, and the provider was asked for so
 // many.
-func (r request) fault(stored, asked int) string {
+func (r crashRequest) fault(stored, asked int) string {
 	switch {
-	case r.answered == acked && stored != 1,
-		r.answered == unanswered && stored > 1,
-		r.answered == declined:
+	case r.result == accepted && stored != 1,
+		r.result == unanswered && stored > 1,
+		r.result == declined:
 		return fmt.Sprintf("%+v has become %d tasks", r, stored)
-	case r.short && asked > 0, !r.short && asked != stored:
+	case r.outOfStock && asked > 0, !r.outOfStock && asked != stored:
 		return fmt.Sprintf("%+v has become %d tasks, and the provider was asked for %d", r, stored, asked)
 	}
 	return ""

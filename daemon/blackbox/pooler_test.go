@@ -13,10 +13,10 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// TestPoolers has two daemons serve behind a PgBouncer whose pool has fewer connections than they would
+// TestPgBouncer has two daemons serve behind a PgBouncer whose pool has fewer connections than they would
 // take, and an operator's commands run meanwhile.
-func TestPoolers(t *testing.T) {
-	besideOthers(t)
+func TestPgBouncer(t *testing.T) {
+	ParallelUnlessScaled(t)
 	for mode, flags := range map[string][]string{
 		"transaction": nil,
 		"session":     {"--database-conns=2"},
@@ -25,17 +25,17 @@ func TestPoolers(t *testing.T) {
 			const size, requests = 5, 2000
 			direct := pgtest.URL(t)
 			through := pgtest.Pooler(t, direct, "pool_mode = "+mode, fmt.Sprint("default_pool_size = ", size), "query_wait_timeout = 20")
-			clean := neighbour(t, through, size)
-			s := onPostgres(t, through)
+			clean := sessionState(t, through, size)
+			s := NewPostgresShop(t, through)
 			codes := make([]string, requests)
 			for i := range codes {
 				codes[i] = fmt.Sprint("K", i)
 			}
-			s.fresh(codes...)
-			s.importPlans(fmt.Sprintf("p,US,%d,,", requests))
-			daemons := []*daemon{s.serve(flags...), s.serve(flags...)}
+			s.AddKeys(codes...)
+			s.ImportPlans(fmt.Sprintf("p,US,%d,,", requests))
+			daemons := []*Daemon{s.Serve(flags...), s.Serve(flags...)}
 			for _, d := range daemons {
-				if found := d.log.find("connected to PostgreSQL"); found["pooler"] != mode {
+				if found := d.Logs.Find("connected to PostgreSQL"); found["pooler"] != mode {
 					t.Errorf("a daemon has found %v", found)
 				}
 			}
@@ -43,35 +43,35 @@ func TestPoolers(t *testing.T) {
 			go func() {
 				defer close(commands)
 				for range 5 {
-					if r := s.cli("stock"); r.code != 0 {
-						t.Errorf("stock: status %d, %s", r.code, r.err)
+					if r := s.Exec("stock"); r.Code != 0 {
+						t.Errorf("stock: status %d, %s", r.Code, r.Err)
 					}
 				}
 			}()
 			s.upgradeAll(daemons, codes)
 			<-commands
 			for _, code := range codes {
-				if k := daemons[0].ends(code); k.Used != 1 {
-					t.Errorf("%s ended as %s", code, k.body)
+				if k := daemons[0].WaitEnd(code); k.Used != 1 {
+					t.Errorf("%s ended as %s", code, k.Body)
 				}
 			}
-			s.well()
+			s.CheckDoctor()
 			for _, d := range daemons {
-				d.stop()
-				if strings.Contains(d.log.String(), `"level":"ERROR"`) {
-					t.Errorf("the daemon's log has an error:\n%s", d.log.tail())
+				d.Stop()
+				if strings.Contains(d.Logs.String(), `"level":"ERROR"`) {
+					t.Errorf("the daemon's log has an error:\n%s", d.Logs.Tail())
 				}
 			}
-			if now := neighbour(t, through, size); !slices.Equal(now, clean) {
+			if now := sessionState(t, through, size); !slices.Equal(now, clean) {
 				t.Errorf("a neighbour in the pool finds\n%s\nnot\n%s", now, clean)
 			}
-			tried(t, requests, 0, "pool", size)
+			Report(t, requests, 0, "pool", size)
 		})
 	}
 }
 
 // upgradeAll upgrades and looks at every key, and holds that no answer but 200 comes.
-func (s *shop) upgradeAll(daemons []*daemon, codes []string) {
+func (s *Shop) upgradeAll(daemons []*Daemon, codes []string) {
 	s.Helper()
 	var next atomic.Int64
 	var all sync.WaitGroup
@@ -83,8 +83,8 @@ func (s *shop) upgradeAll(daemons []*daemon, codes []string) {
 					"upgrade=" + codes[i] + "&country=US&login=success@" + codes[i] + ".example.com&pwd=p",
 					"info=" + codes[i],
 				} {
-					if a, err := d.try(http.MethodGet, d.url+"/API/?"+query, "", nil); err != nil || a.code != http.StatusOK {
-						s.Errorf("%s: status %d, %s, %v", query, a.code, a.body, err)
+					if a, err := d.Send(http.MethodGet, d.URL+"/API/?"+query, "", nil); err != nil || a.Code != http.StatusOK {
+						s.Errorf("%s: status %d, %s, %v", query, a.Code, a.Body, err)
 					}
 				}
 			}
@@ -93,9 +93,9 @@ func (s *shop) upgradeAll(daemons []*daemon, codes []string) {
 	all.Wait()
 }
 
-// neighbour gives what another client of a pool finds on each of its server connections: the settings,
+// sessionState gives what another client of a pool finds on each of its server connections: the settings,
 // prepared statements and advisory locks, each line once.
-func neighbour(t *testing.T, through string, size int) (found []string) {
+func sessionState(t *testing.T, through string, size int) (found []string) {
 	t.Helper()
 	db, err := sql.Open("pgx", through+"&default_query_exec_mode=exec")
 	if err != nil {

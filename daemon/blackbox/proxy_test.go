@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-// A proxy stands between the daemons and Postgres, and is as bad a network as it is told to be.
-type proxy struct {
+// A Proxy stands between the daemons and Postgres, and is as bad a network as it is told to be.
+type Proxy struct {
 	listener net.Listener
 	target   string
 
-	mu      sync.Mutex
-	links   map[*link]bool
-	delay   time.Duration // of what Postgres says
-	silent  bool          // nothing gets through, and nobody is told
-	deaf    bool          // the answer to a COMMIT is lost
-	broken  int           // links that were cut
-	commits int           // whose answers were lost
+	mu          sync.Mutex
+	links       map[*proxyConn]bool
+	delay       time.Duration // of what Postgres says
+	silent      bool          // nothing gets through, and nobody is told
+	loseCommits bool          // the answer to a COMMIT is lost
+	broken      int           // links that were cut
+	commits     int           // whose answers were lost
 }
 
-// A link is one connection through the proxy, its two ends.
-type link struct {
+// A proxyConn is one connection through the proxy, its two ends.
+type proxyConn struct {
 	client, server net.Conn
-	mute           bool // for ever
+	silent         bool // for ever
 	lost           bool // it is cut as soon as Postgres answers
 }
 
-// newProxy stands before the server of that URL, and gives the URL to use instead.
-func newProxy(t *testing.T, address string) (*proxy, string) {
+// NewProxy stands before the server of that URL, and gives the URL to use instead.
+func NewProxy(t *testing.T, address string) (*Proxy, string) {
 	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
@@ -41,42 +41,42 @@ func newProxy(t *testing.T, address string) (*proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: listener, target: u.Host, links: map[*link]bool{}}
+	p := &Proxy{listener: listener, target: u.Host, links: map[*proxyConn]bool{}}
 	t.Cleanup(func() {
 		_ = listener.Close() // nobody is left to care
-		p.cut()
+		p.Cut()
 	})
 	go p.serve()
 	u.Host = listener.Addr().String()
 	return p, u.String()
 }
 
-func (p *proxy) serve() {
+func (p *Proxy) serve() {
 	for {
 		client, err := p.listener.Accept()
 		if err != nil {
 			return // the test is over
 		}
-		go p.join(client)
+		go p.connect(client)
 	}
 }
 
-func (p *proxy) join(client net.Conn) {
+func (p *Proxy) connect(client net.Conn) {
 	server, err := net.Dial("tcp", p.target) //nolint:noctx // it is on this machine
 	if err != nil {
 		_ = client.Close() // which is how the client learns of it
 		return
 	}
-	l := &link{client: client, server: server}
+	l := &proxyConn{client: client, server: server}
 	p.mu.Lock()
-	p.links[l], l.mute = true, p.silent
+	p.links[l], l.silent = true, p.silent
 	p.mu.Unlock()
-	go p.pump(l, server, client, p.says)
-	p.pump(l, client, server, p.asked)
+	go p.copy(l, server, client, p.fromServer)
+	p.copy(l, client, server, p.fromClient)
 }
 
-// pump carries what one end says to the other, unless through keeps it.
-func (p *proxy) pump(l *link, from, to net.Conn, through func(*link, []byte) bool) {
+// copy carries what one end says to the other, unless through keeps it.
+func (p *Proxy) copy(l *proxyConn, from, to net.Conn, through func(*proxyConn, []byte) bool) {
 	defer p.drop(l)
 	chunk := make([]byte, 32<<10)
 	for {
@@ -93,21 +93,21 @@ func (p *proxy) pump(l *link, from, to net.Conn, through func(*link, []byte) boo
 	}
 }
 
-// asked looks at what a daemon says.
-func (p *proxy) asked(l *link, chunk []byte) bool {
+// fromClient looks at what a daemon says.
+func (p *Proxy) fromClient(l *proxyConn, chunk []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.deaf && !l.mute && bytes.Contains(bytes.ToLower(chunk), []byte("commit\x00")) {
+	if p.loseCommits && !l.silent && bytes.Contains(bytes.ToLower(chunk), []byte("commit\x00")) {
 		l.lost = true
 		p.commits++
 	}
-	return !l.mute
+	return !l.silent
 }
 
-// says looks at what Postgres says, and takes its time.
-func (p *proxy) says(l *link, _ []byte) bool {
+// fromServer looks at what Postgres says, and takes its time.
+func (p *Proxy) fromServer(l *proxyConn, _ []byte) bool {
 	p.mu.Lock()
-	delay, lost, mute := p.delay, l.lost, l.mute
+	delay, lost, mute := p.delay, l.lost, l.silent
 	p.mu.Unlock()
 	time.Sleep(delay) // that is the network which is simulated
 	if lost {
@@ -117,7 +117,7 @@ func (p *proxy) says(l *link, _ []byte) bool {
 }
 
 // drop closes a link, which ends both of its pumps.
-func (p *proxy) drop(l *link) {
+func (p *Proxy) drop(l *proxyConn) {
 	p.mu.Lock()
 	delete(p.links, l)
 	p.mu.Unlock()
@@ -125,10 +125,10 @@ func (p *proxy) drop(l *link) {
 	_ = l.server.Close()
 }
 
-// cut cuts every link.
-func (p *proxy) cut() {
+// Cut cuts every link.
+func (p *Proxy) Cut() {
 	p.mu.Lock()
-	var all []*link
+	var all []*proxyConn
 	for l := range p.links {
 		all = append(all, l)
 	}
@@ -139,33 +139,33 @@ func (p *proxy) cut() {
 	}
 }
 
-// slow delays all that Postgres says from now on.
-func (p *proxy) slow(d time.Duration) {
+// Delay delays all that Postgres says from now on.
+func (p *Proxy) Delay(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = d
 }
 
-// loseCommits cuts each link, from now on or no more, when Postgres answers to a COMMIT.
-func (p *proxy) loseCommits(on bool) {
+// LoseCommits cuts each link, from now on or no more, when Postgres answers to a COMMIT.
+func (p *Proxy) LoseCommits(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.deaf = on
+	p.loseCommits = on
 }
 
-// harm says how many links were cut, and how many commits had their answers lost.
-func (p *proxy) harm() (broken, commits int) {
+// Damage says how many links were cut, and how many commits had their answers lost.
+func (p *Proxy) Damage() (broken, commits int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.broken, p.commits
 }
 
-// silence makes every link mute for ever, and with on those too that are made from now on.
-func (p *proxy) silence(on bool) {
+// Silence makes every link mute for ever, and with on those too that are made from now on.
+func (p *Proxy) Silence(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.silent = on
 	for l := range p.links {
-		l.mute = l.mute || on
+		l.silent = l.silent || on
 	}
 }

@@ -10,21 +10,21 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// daemons serves with so many on a shared database, and with one on a file.
-func (s *shop) daemons(n int, flags ...string) []*daemon {
+// ServeAll serves with so many on a shared database, and with one on a file.
+func (s *Shop) ServeAll(n int, flags ...string) []*Daemon {
 	s.Helper()
-	if s.embedded() {
+	if s.IsSQLite() {
 		n = 1
 	}
-	all := make([]*daemon, n)
+	all := make([]*Daemon, n)
 	for i := range all {
-		all[i] = s.serve(flags...)
+		all[i] = s.Serve(flags...)
 	}
 	return all
 }
 
-// atOnce makes n calls at the same time, on the daemons in turn, and counts the answers.
-func atOnce(all []*daemon, n int, form func(i int) string) map[string]int {
+// sendSimultaneously makes n calls at the same time, on the daemons in turn, and counts the answers.
+func sendSimultaneously(all []*Daemon, n int, form func(i int) string) map[string]int {
 	bodies := make([]string, n)
 	start := make(chan struct{})
 	var group sync.WaitGroup
@@ -32,8 +32,8 @@ func atOnce(all []*daemon, n int, form func(i int) string) map[string]int {
 		group.Go(func() {
 			<-start
 			d := all[i%len(all)]
-			a, err := d.try("POST", d.url+"/API/", form(i), asForm)
-			bodies[i] = a.body
+			a, err := d.Send("POST", d.URL+"/API/", form(i), FormHeader)
+			bodies[i] = a.Body
 			if err != nil {
 				bodies[i] = err.Error()
 			}
@@ -51,67 +51,67 @@ func atOnce(all []*daemon, n int, form func(i int) string) map[string]int {
 // TestSimultaneousRequests holds that of any number for one key exactly one gets success.
 func TestSimultaneousRequests(t *testing.T) {
 	const requests = 64
-	rounds := figure(10, 100) // of two keys each
-	eachDatabase(t, func(s *shop) {
+	rounds := Scaled(10, 100) // of two keys each
+	ForEachDatabase(t, func(s *Shop) {
 		rows := []string{"code,used"}
 		for i := range rounds {
 			rows = append(rows, fmt.Sprintf("U%d,0", i), fmt.Sprintf("R%d,1", i))
 		}
-		s.importKeys(rows...)
-		s.importPlans("p,US,1000,,")
-		all := s.daemons(3)
+		s.ImportKeys(rows...)
+		s.ImportPlans("p,US,1000,,")
+		all := s.ServeAll(3)
 		for round := range rounds {
 			for _, kind := range []struct{ code, sent, open string }{
-				{fmt.Sprint("U", round), upgradeSent, refused(upgradeOpen)},
-				{fmt.Sprint("R", round), renewSent, refused(renewOpen)},
+				{fmt.Sprint("U", round), UpgradeSent, ErrorBody(UpgradeOpen)},
+				{fmt.Sprint("R", round), RenewSent, ErrorBody(RenewOpen)},
 			} {
-				got := atOnce(all, requests, func(int) string {
+				got := sendSimultaneously(all, requests, func(int) string {
 					if kind.code[0] == 'R' {
-						return renew(kind.code, pending)
+						return Renew(kind.code, PendingLogin)
 					}
-					return upgrade(kind.code, pending, "US")
+					return Upgrade(kind.code, PendingLogin, "US")
 				})
 				if got[kind.sent] != 1 || got[kind.open] != requests-1 {
 					s.Errorf("%s: %v", kind.code, got)
 				}
 			}
 		}
-		if p := s.plans()["p"]; p.Held != rounds || len(s.tasks()) != 2*rounds {
-			s.Errorf("%d tasks hold %+v", len(s.tasks()), p)
+		if p := s.Plans()["p"]; p.Held != rounds || len(s.Tasks()) != 2*rounds {
+			s.Errorf("%d tasks hold %+v", len(s.Tasks()), p)
 		}
-		tried(s, 2*rounds, 2*rounds*(requests-1), "daemons", len(all), "requests", 2*rounds*requests)
+		Report(s, 2*rounds, 2*rounds*(requests-1), "daemons", len(all), "requests", 2*rounds*requests)
 	})
 }
 
 // TestScarceSlots holds that of more keys than slots as many win as there are slots.
 func TestScarceSlots(t *testing.T) {
 	const keys, slots = 200, 37
-	eachDatabase(t, func(s *shop) {
+	ForEachDatabase(t, func(s *Shop) {
 		rows := make([]string, keys)
 		for i := range rows {
 			rows[i] = fmt.Sprint("K", i)
 		}
-		s.fresh(rows...)
-		s.importPlans("a,US,10,,", "b,US,1,,", "c,US,20,,", "d,US,6,,", "e,FR,100,,")
-		all := s.daemons(4)
-		got := atOnce(all, keys, func(i int) string { return upgrade(rows[i], fmt.Sprintf("success@%d.example.com", i), "US") })
-		if got[upgradeSent] != keys {
+		s.AddKeys(rows...)
+		s.ImportPlans("a,US,10,,", "b,US,1,,", "c,US,20,,", "d,US,6,,", "e,FR,100,,")
+		all := s.ServeAll(4)
+		got := sendSimultaneously(all, keys, func(i int) string { return Upgrade(rows[i], fmt.Sprintf("success@%d.example.com", i), "US") })
+		if got[UpgradeSent] != keys {
 			s.Errorf("answers: %v", got)
 		}
 		won := 0
 		for i, code := range rows {
-			switch k := all[i%len(all)].ends(code); {
+			switch k := all[i%len(all)].WaitEnd(code); {
 			case k.Status == "success":
 				won++
-			case k.Message != messages["out_of_stock"]:
-				s.Errorf("%s ended as %s", code, k.body)
+			case k.Message != Messages["out_of_stock"]:
+				s.Errorf("%s ended as %s", code, k.Body)
 			}
 		}
 		if won != slots {
 			s.Errorf("%d keys won %d slots", won, slots)
 		}
-		s.agrees()
-		if p := s.plans()["e"]; p.Free != 100 {
+		s.CheckProvider()
+		if p := s.Plans()["e"]; p.Free != 100 {
 			s.Errorf("another country's plan: %+v", p)
 		}
 	})
@@ -123,75 +123,75 @@ func TestScarceSlots(t *testing.T) {
 func TestSeveralDaemons(t *testing.T) {
 	t.Parallel()
 	crowds := []int{3}
-	if *scale > 0 {
+	if *Scale > 0 {
 		crowds = []int{2, 4, 8}
 	}
-	requests := figure(300, 20_000) / len(crowds)
+	requests := Scaled(300, 20_000) / len(crowds)
 	for _, n := range crowds {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			c := newCrowd(t, n, requests)
-			took := c.rush()
-			f := c.settled()
-			least := c.shared(c.daemons)
+			c := newContention(t, n, requests)
+			took := c.run()
+			f := c.finish()
+			least := c.expectShared(c.daemons)
 			for _, d := range c.daemons {
-				d.stop()
-				c.discreet(d)
+				d.Stop()
+				c.expectNoSecrets(d)
 			}
 			p99 := took[len(took)*99/100]
-			if *scale >= 1 && p99 > quick {
+			if *Scale >= 1 && p99 > maxP99 {
 				t.Errorf("99 of 100 requests were answered within %s, at %d a second", p99, c.rate)
 			}
-			sold, none := c.plans()["hot"].Spent, c.count(`SELECT count(*) FROM keyseat_tasks WHERE outcome = 'out_of_stock'`)
-			if sold <= scarce || none == 0 {
+			sold, none := c.Plans()["hot"].Spent, c.Count(`SELECT count(*) FROM keyseat_tasks WHERE outcome = 'out_of_stock'`)
+			if sold <= slotsAtATime || none == 0 {
 				t.Errorf("%d slots were sold and %d requests found none: nothing is proven", sold, none)
 			}
-			tried(t, f.acked, 0, f.figures("daemons", n, "rate", c.rate, "slots_sold", sold, "found_none", none, "least_share", fmt.Sprintf("%.2f", least), "p99", p99, "slowest", took[len(took)-1])...)
+			Report(t, f.accepted, 0, f.figures("daemons", n, "rate", c.rate, "slots_sold", sold, "found_none", none, "least_share", fmt.Sprintf("%.2f", least), "p99", p99, "slowest", took[len(took)-1])...)
 		})
 	}
 }
 
-// quick is within what 99 of 100 requests are answered, at the full rate.
-const quick = 100 * time.Millisecond
+// maxP99 is within what 99 of 100 requests are answered, at the full rate.
+const maxP99 = 100 * time.Millisecond
 
-// A crowd is daemons with requests for one country, each for a key of its own.
-type crowd struct {
+// A contention is daemons with requests for one country, each for a key of its own.
+type contention struct {
 	*load
-	daemons []*daemon
+	daemons []*Daemon
 	codes   []string
 	rate    int // requests a second, whether those before were answered or not
 }
 
-func newCrowd(t *testing.T, daemons, requests int) *crowd {
-	s := onPostgres(t, pgtest.URL(t))
-	c := &crowd{load: emptyLoad(s, requests), rate: figure(100, 300)}
+func newContention(t *testing.T, daemons, requests int) *contention {
+	s := NewPostgresShop(t, pgtest.URL(t))
+	c := &contention{load: newEmptyLoad(s, requests), rate: Scaled(100, 300)}
 	for i := range requests {
 		c.codes = append(c.codes, fmt.Sprint("K", i))
 	}
-	s.fresh(c.codes...)
+	s.AddKeys(c.codes...)
 	c.refill()
-	c.daemons = s.daemons(daemons, "--lease", "5s")
+	c.daemons = s.ServeAll(daemons, "--lease", "5s")
 	return c
 }
 
-// scarce is how many slots there are at a time.
-const scarce = 5
+// slotsAtATime is how many slots there are at a time.
+const slotsAtATime = 5
 
 // refill leaves so many slots free, or some fewer that were claimed meanwhile.
-func (c *crowd) refill() {
+func (c *contention) refill() {
 	c.Helper()
-	taken := c.count(`SELECT coalesce(sum(held + spent + suspect), 0) FROM keyseat_plans`)
-	c.importPlans(fmt.Sprintf("hot,US,%d,,", taken+scarce))
+	taken := c.Count(`SELECT coalesce(sum(held + spent + suspect), 0) FROM keyseat_plans`)
+	c.ImportPlans(fmt.Sprintf("hot,US,%d,,", taken+slotsAtATime))
 }
 
-// rush makes all requests, each at its time, and gives how long they took from then on, in order. All
+// run makes all requests, each at its time, and gives how long they took from then on, in order. All
 // the while an operator refills the stock.
-func (c *crowd) rush() []time.Duration {
+func (c *contention) run() []time.Duration {
 	c.Helper()
 	took := make([]time.Duration, len(c.codes))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		c.request(took)
+		c.sendAll(took)
 	}()
 	for {
 		select {
@@ -204,7 +204,7 @@ func (c *crowd) rush() []time.Duration {
 	}
 }
 
-func (c *crowd) request(took []time.Duration) {
+func (c *contention) sendAll(took []time.Duration) {
 	var requests sync.WaitGroup
 	start := time.Now()
 	for i, code := range c.codes {
@@ -219,17 +219,17 @@ func (c *crowd) request(took []time.Duration) {
 	requests.Wait()
 }
 
-// agrees compares the plans' counts with what the provider has done for them: never more than the
+// CheckProvider compares the plans' counts with what the provider has done for them: never more than the
 // plan's slots, all that counts as spent, and nothing that is neither spent nor suspect.
-func (s *shop) agrees() {
+func (s *Shop) CheckProvider() {
 	s.Helper()
 	done := map[string]int{}
-	for _, e := range s.provider.Effects() {
+	for _, e := range s.Provider.Effects() {
 		if e.Kind == "upgrade" && e.Outcome == "success" {
 			done[e.Plan]++
 		}
 	}
-	for id, p := range s.plans() {
+	for id, p := range s.Plans() {
 		if done[id] > p.Slots || done[id] < p.Spent || done[id] > p.Spent+p.Suspect || p.Held != 0 {
 			s.Errorf("the provider has filled %d slots of %+v", done[id], p)
 		}

@@ -10,12 +10,12 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-const root = "../.."
+const Root = "../.."
 
 // readme gives the fenced block of the README that a comment marks for its test.
 func readme(t *testing.T, mark string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	text, err := os.ReadFile(filepath.Join(Root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,36 +28,36 @@ func readme(t *testing.T, mark string) string {
 	return block
 }
 
-// shell is a script, in the shop's folder and with its environment, that runs as a daemon does.
-func (s *shop) shell(script string) *daemon {
+// runScript is a script, in the shop's folder and with its environment, that runs as a daemon does.
+func (s *Shop) runScript(script string) *Daemon {
 	s.Helper()
-	path, err := filepath.Abs(root)
+	path, err := filepath.Abs(Root)
 	if err != nil {
 		s.Fatal(err)
 	}
 	script = strings.ReplaceAll(script, "go build ", "go build -C '"+path+"' ")
-	script = strings.ReplaceAll(script, "-o keyseatd", "-o '"+s.folder+"/keyseatd'")
+	script = strings.ReplaceAll(script, "-o keyseatd", "-o '"+s.Folder+"/keyseatd'")
 	script = strings.ReplaceAll(script, "./keyseatd serve", "exec ./keyseatd serve") // so that a signal reaches it
-	return s.run(s.sh(script))
+	return s.StartCommand(s.shellCommand(script))
 }
 
-// sh is a script as a command of the shop's.
-func (s *shop) sh(script string) *exec.Cmd {
-	cmd := s.command()
+// shellCommand is a script as a command of the shop's.
+func (s *Shop) shellCommand(script string) *exec.Cmd {
+	cmd := s.Command()
 	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-ec", script}
 	return cmd
 }
 
-// free are addresses that no other test listens on, and a log that tells which.
-var free = []string{"KEYSEAT_LISTEN=127.0.0.1:0", "KEYSEAT_ADMIN_LISTEN=127.0.0.1:0", "KEYSEAT_LOG_FORMAT=json"}
+// freePorts are addresses that no other test listens on, and a log that tells which.
+var freePorts = []string{"KEYSEAT_LISTEN=127.0.0.1:0", "KEYSEAT_ADMIN_LISTEN=127.0.0.1:0", "KEYSEAT_LOG_FORMAT=json"}
 
 func TestREADMECalls(t *testing.T) {
 	t.Parallel()
-	s := onSQLite(t)
-	s.importPlans("p1,US,2,1 Main Street,i")
-	key := strings.TrimSpace(s.must("keys", "generate", "--count", "1"))
-	d := s.serve("--connector", "sim", "--sim-delay", "1h", "--drain", "1s")
-	script := strings.ReplaceAll(readme(t, "api"), "http://127.0.0.1:8080", d.url)
+	s := NewSQLiteShop(t)
+	s.ImportPlans("p1,US,2,1 Main Street,i")
+	key := strings.TrimSpace(s.MustExec("keys", "generate", "--count", "1"))
+	d := s.Serve("--connector", "sim", "--sim-delay", "1h", "--drain", "1s")
+	script := strings.ReplaceAll(readme(t, "api"), "http://127.0.0.1:8080", d.URL)
 	cmd := exec.CommandContext(t.Context(), "sh", "-ec", strings.ReplaceAll(script, "curl ", "curl -sSw '\\n' "))
 	cmd.Env = append(os.Environ(), "KEY="+key)
 	out, err := cmd.CombinedOutput()
@@ -79,10 +79,10 @@ func TestREADMECalls(t *testing.T) {
 
 func TestREADMEOrders(t *testing.T) {
 	t.Parallel()
-	s := onSQLite(t)
-	token := strings.TrimSpace(s.must("admin-token", "add", "admin-tokens", "--name", "webshop", "--role", "write"))
-	d := s.serve("--admin-token-file", "admin-tokens")
-	script := strings.ReplaceAll(readme(t, "admin"), "http://127.0.0.1:8081", d.admin)
+	s := NewSQLiteShop(t)
+	token := strings.TrimSpace(s.MustExec("admin-token", "add", "admin-tokens", "--name", "webshop", "--role", "write"))
+	d := s.Serve("--admin-token-file", "admin-tokens")
+	script := strings.ReplaceAll(readme(t, "admin"), "http://127.0.0.1:8081", d.AdminURL)
 	cmd := exec.CommandContext(t.Context(), "sh", "-ec", strings.ReplaceAll(script, "curl ", "curl -sS "))
 	cmd.Env = append(os.Environ(), "TOKEN="+token)
 	out, err := cmd.CombinedOutput()
@@ -93,13 +93,13 @@ func TestREADMEOrders(t *testing.T) {
 
 func TestREADMEWebhooks(t *testing.T) {
 	t.Parallel()
-	s := onSQLite(t)
-	if err := os.WriteFile(filepath.Join(s.folder, "hooks.json"), []byte(readme(t, "hooks")), 0o600); err != nil {
+	s := NewSQLiteShop(t)
+	if err := os.WriteFile(filepath.Join(s.Folder, "hooks.json"), []byte(readme(t, "hooks")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := s.serve("--webhook-file", "hooks.json")
-	s.until("the endpoint is listed", func() bool { return strings.Contains(s.must("webhooks", "list"), "shop") })
-	d.stop()
+	d := s.Serve("--webhook-file", "hooks.json")
+	s.Eventually("the endpoint is listed", func() bool { return strings.Contains(s.MustExec("webhooks", "list"), "shop") })
+	d.Stop()
 }
 
 func upTo(s, mark string) string {
@@ -109,37 +109,37 @@ func upTo(s, mark string) string {
 
 func TestREADMEOnSQLite(t *testing.T) {
 	t.Parallel()
-	s := newShop(t)
-	s.env = append(toolchain(t), free...)
-	s.database = "" // that of the README: keyseat.db in the folder
-	d := s.shell(readme(t, "sqlite"))
-	d.awaitReady()
-	if got := d.get("stock").body; !strings.Contains(got, `"country_code":"US","slots":2`) {
+	s := NewShop(t)
+	s.Env = append(toolchain(t), freePorts...)
+	s.Database = "" // that of the README: keyseat.db in the folder
+	d := s.runScript(readme(t, "sqlite"))
+	d.WaitReady()
+	if got := d.Get("stock").Body; !strings.Contains(got, `"country_code":"US","slots":2`) {
 		t.Errorf("stock is %s", got)
 	}
-	d.stop()
+	d.Stop()
 }
 
 func TestREADMEOnPostgres(t *testing.T) {
 	t.Parallel()
-	s := newShop(t)
-	s.env, s.database = free, ""
-	if err := os.Symlink(binary, filepath.Join(s.folder, "keyseatd")); err != nil {
+	s := NewShop(t)
+	s.Env, s.Database = freePorts, ""
+	if err := os.Symlink(binary, filepath.Join(s.Folder, "keyseatd")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(s.folder, "token"), []byte("a-token\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.Folder, "token"), []byte("a-token\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	script := readme(t, "postgres")
 	script = strings.ReplaceAll(script, "postgres://keyseat@127.0.0.1:5432/keyseat", pgtest.URL(t))
-	d := s.shell(strings.ReplaceAll(script, "https://your.service", s.provider.URL))
-	d.awaitReady()
-	d.stop()
+	d := s.runScript(strings.ReplaceAll(script, "https://your.service", s.Provider.URL))
+	d.WaitReady()
+	d.Stop()
 }
 
 // TestREADMEEmbeds holds the snippet to the example, which has a test of its own.
 func TestREADMEEmbeds(t *testing.T) {
-	example, err := os.ReadFile(filepath.Join(root, "examples/embed/main.go"))
+	example, err := os.ReadFile(filepath.Join(Root, "examples/embed/main.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,15 +148,15 @@ func TestREADMEEmbeds(t *testing.T) {
 	}
 }
 
-// TestExamplesRegister holds that no example and no document mounts /API/ alone, because the mux would then
+// TestExamplesMountBothPaths holds that no example and no document mounts /API/ alone, because the mux would then
 // redirect /API with the password of its query.
-func TestExamplesRegister(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(root, "examples/*/*.go"))
+func TestExamplesMountBothPaths(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(Root, "examples/*/*.go"))
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	registers := 0
-	for _, path := range append(files, filepath.Join(root, "README.md"), filepath.Join(root, "daemon/example_test.go"), filepath.Join(root, "daemon/client/example_test.go")) {
+	for _, path := range append(files, filepath.Join(Root, "README.md"), filepath.Join(Root, "daemon/example_test.go"), filepath.Join(Root, "daemon/client/example_test.go")) {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -174,7 +174,7 @@ func TestExamplesRegister(t *testing.T) {
 // TestREADMECommands runs the one of the two commands that does not run this test.
 func TestREADMECommands(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	text, err := os.ReadFile(filepath.Join(Root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,19 +183,19 @@ func TestREADMECommands(t *testing.T) {
 			t.Errorf("the README does not say %q", command)
 		}
 	}
-	if out, err := exec.CommandContext(t.Context(), "make", "-C", root, "-n", "test").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "make", "-C", Root, "-n", "test").CombinedOutput(); err != nil {
 		t.Errorf("make test: %v\n%s", err, out)
 	}
-	s := newShop(t)
-	s.env = toolchain(t)
-	here, err := filepath.Abs(root)
+	s := NewShop(t)
+	s.Env = toolchain(t)
+	here, err := filepath.Abs(Root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd, said := s.sh("cd '"+here+"' && go run ./daemon/keyseatd demo"), new(journal)
+	cmd, said := s.shellCommand("cd '"+here+"' && go run ./daemon/keyseatd demo"), new(LogBuffer)
 	cmd.Stdout = said
-	d := s.run(cmd)
-	d.until("the demo says what to try", func() bool { return strings.Contains(said.String(), "curl 'http://127.0.0.1:") })
+	d := s.StartCommand(cmd)
+	d.Eventually("the demo says what to try", func() bool { return strings.Contains(said.String(), "curl 'http://127.0.0.1:") })
 }
 
 // toolchain is what the go command needs of the environment.

@@ -19,41 +19,41 @@ import (
 // hookSecret signs in these tests.
 const hookSecret = "whsec_Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTEyMzQ="
 
-// A hooked is a receiver of webhooks, which verifies each and keeps it.
-type hooked struct {
-	*shop
+// A receiver is a receiver of webhooks, which verifies each and keeps it.
+type receiver struct {
+	*Shop
 	address string
 	server  *httptest.Server
 	file    string
 
-	mu    sync.Mutex
-	calls []hookCall
-	says  func(n int, c hookCall) (status int, header string) // nil: 200; n counts the calls from 1
+	mu      sync.Mutex
+	log     []received
+	respond func(n int, c received) (status int, header string) // nil: 200; n counts the calls from 1
 }
 
-// A hookCall is a webhook as it came in.
-type hookCall struct {
+// A received is a webhook as it came in.
+type received struct {
 	id, body string
 	Type     string
 	At       string `json:"timestamp"`
-	Data     hookData
+	Data     eventData
 	status   int
 }
 
-// hookData is what any of them carries.
-type hookData struct{ Key, Task, Outcome, Plan, Fault, Country, Batch string }
+// eventData is what any of them carries.
+type eventData struct{ Key, Task, Outcome, Plan, Fault, Country, Batch string }
 
-// hook makes a receiver that is up, and a file of endpoints with it.
-func (s *shop) hook(fields string) *hooked {
+// newReceiver makes a receiver that is up, and a file of endpoints with it.
+func (s *Shop) newReceiver(fields string) *receiver {
 	s.Helper()
-	h := &hooked{shop: s, file: filepath.Join(s.TempDir(), "hooks.json")}
-	h.up()
+	h := &receiver{Shop: s, file: filepath.Join(s.TempDir(), "hooks.json")}
+	h.listen()
 	h.configure(fields)
 	return h
 }
 
 // configure writes the file.
-func (h *hooked) configure(fields string) {
+func (h *receiver) configure(fields string) {
 	h.Helper()
 	text := `[{"name": "shop", "url": "http://` + h.address + `/hook?token=canary", "secrets": ["` + hookSecret + `"]` + fields + `}]`
 	if err := os.WriteFile(h.file, []byte(text), 0o600); err != nil {
@@ -61,8 +61,8 @@ func (h *hooked) configure(fields string) {
 	}
 }
 
-// up makes it answer, where it did before.
-func (h *hooked) up() {
+// listen makes it answer, where it did before.
+func (h *receiver) listen() {
 	h.Helper()
 	on := "127.0.0.1:0"
 	if h.address != "" {
@@ -78,22 +78,22 @@ func (h *hooked) up() {
 	h.Cleanup(h.server.Close)
 }
 
-// down makes connections be refused.
-func (h *hooked) down() { h.server.Close() }
+// close makes connections be refused.
+func (h *receiver) close() { h.server.Close() }
 
-// say sets what is answered from now on.
-func (h *hooked) say(says func(n int, c hookCall) (int, string)) {
+// respondWith sets what is answered from now on.
+func (h *receiver) respondWith(says func(n int, c received) (int, string)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.says = says
+	h.respond = says
 }
 
-func (h *hooked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return // the daemon was killed
 	}
-	c := hookCall{id: r.Header.Get("webhook-id"), body: string(body)}
+	c := received{id: r.Header.Get("webhook-id"), body: string(body)}
 	hook, err := standard.NewWebhook(hookSecret)
 	if err == nil {
 		err = hook.Verify(body, r.Header)
@@ -105,14 +105,14 @@ func (h *hooked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Errorf("a webhook that is none: %s %v %s", r.Method, err, body)
 	}
 	h.mu.Lock()
-	says, n := h.says, len(h.calls)+1
+	says, n := h.respond, len(h.log)+1
 	h.mu.Unlock()
 	header := ""
 	if c.status = http.StatusOK; says != nil {
 		c.status, header = says(n, c)
 	}
 	h.mu.Lock()
-	h.calls = append(h.calls, c)
+	h.log = append(h.log, c)
 	h.mu.Unlock()
 	if header != "" {
 		w.Header().Set("Retry-After", header)
@@ -120,11 +120,11 @@ func (h *hooked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(c.status)
 }
 
-// all are the calls that were answered so, 0 for all.
-func (h *hooked) all(status int) (all []hookCall) {
+// calls are the calls that were answered so, 0 for all.
+func (h *receiver) calls(status int) (all []received) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, c := range h.calls {
+	for _, c := range h.log {
 		if status == 0 || c.status == status {
 			all = append(all, c)
 		}
@@ -132,10 +132,10 @@ func (h *hooked) all(status int) (all []hookCall) {
 	return all
 }
 
-// took are the types that were answered with 200, by key or country, each event once.
-func (h *hooked) took() map[string][]string {
+// deliveredTypes are the types that were answered with 200, by key or country, each event once.
+func (h *receiver) deliveredTypes() map[string][]string {
 	seen, by := map[string]bool{}, map[string][]string{}
-	for _, c := range h.all(http.StatusOK) {
+	for _, c := range h.calls(http.StatusOK) {
 		if about := c.Data.Key + c.Data.Country; !seen[c.id] && about != "" {
 			by[about] = append(by[about], strings.TrimSuffix(c.Type+" "+c.Data.Outcome, " "))
 		}
@@ -144,28 +144,28 @@ func (h *hooked) took() map[string][]string {
 	return by
 }
 
-// hookFlags make a daemon call the receiver.
-func (h *hooked) hookFlags(flags ...string) []string {
+// flags make a daemon call the receiver.
+func (h *receiver) flags(flags ...string) []string {
 	return append([]string{"--webhook-file=" + h.file, "--webhook-private", "--webhook-plaintext", "--webhook-backoff=20ms"}, flags...)
 }
 
-// serves starts a daemon and waits until it has enlisted the endpoint.
-func (h *hooked) serves(flags ...string) *daemon {
+// serveWithEndpoint starts a daemon and waits until it has enlisted the endpoint.
+func (h *receiver) serveWithEndpoint(flags ...string) *Daemon {
 	h.Helper()
-	d := h.serve(h.hookFlags(flags...)...)
-	h.until("enlisted", func() bool { return len(h.endpoints()) == 1 })
+	d := h.Serve(h.flags(flags...)...)
+	h.Eventually("enlisted", func() bool { return len(h.endpoints()) == 1 })
 	return d
 }
 
-// An enlisted is a line of webhooks list.
-type enlisted struct {
+// An endpointState is a line of webhooks list.
+type endpointState struct {
 	Endpoint, State string
 	Waiting         int
 }
 
-func (s *shop) endpoints() (all []enlisted) {
+func (s *Shop) endpoints() (all []endpointState) {
 	s.Helper()
-	s.list(&all, "webhooks", "list")
+	s.ExecJSON(&all, "webhooks", "list")
 	return all
 }
 
@@ -175,25 +175,25 @@ type delivery struct {
 	Try, Status                                int
 }
 
-func (s *shop) deliveries(args ...string) (all []delivery) {
+func (s *Shop) deliveries(args ...string) (all []delivery) {
 	s.Helper()
-	s.list(&all, append([]string{"webhooks", "deliveries", "--count", "0"}, args...)...)
+	s.ExecJSON(&all, append([]string{"webhooks", "deliveries", "--count", "0"}, args...)...)
 	return all
 }
 
-// issue makes keys, and gives them as the shop would sell them.
-func (s *shop) issue(n int) []string {
+// generateKeys makes keys, and gives them as the shop would sell them.
+func (s *Shop) generateKeys(n int) []string {
 	s.Helper()
-	return strings.Fields(s.must("keys", "generate", "--count", fmt.Sprint(n)))
+	return strings.Fields(s.MustExec("keys", "generate", "--count", fmt.Sprint(n)))
 }
 
-// issueOne makes a key, and finds out what the webhooks call it.
-func (h *hooked) issueOne() (code, about string) {
+// generateKey makes a key, and finds out what the webhooks call it.
+func (h *receiver) generateKey() (code, about string) {
 	h.Helper()
-	before := h.took()
-	code = h.issue(1)[0]
-	h.until("issued", func() bool {
-		for key, told := range h.took() {
+	before := h.deliveredTypes()
+	code = h.generateKeys(1)[0]
+	h.Eventually("issued", func() bool {
+		for key, told := range h.deliveredTypes() {
 			if before[key] == nil && told[0] == "key.issued" {
 				about = key
 			}

@@ -11,22 +11,22 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// as makes the shop's commands use another role of its database, and gives the URL.
-func (s *shop) as(role string) string {
+// useRole makes the shop's commands use another role of its database, and gives the URL.
+func (s *Shop) useRole(role string) string {
 	s.Helper()
-	u, err := url.Parse(s.database)
+	u, err := url.Parse(s.Database)
 	if err != nil {
 		s.Fatal(err)
 	}
 	u.User = url.User(role)
-	s.database = u.String()
-	return s.database
+	s.Database = u.String()
+	return s.Database
 }
 
-// sql runs statements as a role.
-func (s *shop) sql(role, text string) {
+// execAs runs statements as a role.
+func (s *Shop) execAs(role, text string) {
 	s.Helper()
-	conn, err := pgx.Connect(s.Context(), s.as(role))
+	conn, err := pgx.Connect(s.Context(), s.useRole(role))
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -36,17 +36,17 @@ func (s *shop) sql(role, text string) {
 	}
 }
 
-// refuses holds that a command fails, with those words in one line.
-func (s *shop) refuses(words string, args ...string) {
+// expectFailure holds that a command fails, with those words in one line.
+func (s *Shop) expectFailure(words string, args ...string) {
 	s.Helper()
-	r := s.cli(args...)
-	if r.code != 1 || !strings.Contains(r.err, words) || strings.Count(r.err, "\n") != 1 {
-		s.Errorf("keyseatd %s: status %d, %s\nwant %s", strings.Join(args, " "), r.code, r.err, words)
+	r := s.Exec(args...)
+	if r.Code != 1 || !strings.Contains(r.Err, words) || strings.Count(r.Err, "\n") != 1 {
+		s.Errorf("keyseatd %s: status %d, %s\nwant %s", strings.Join(args, " "), r.Code, r.Err, words)
 	}
 }
 
-// reports are the commands that change nothing, with a key of code "first".
-var reports = [][]string{
+// readCommands are the commands that change nothing, with a key of code "first".
+var readCommands = [][]string{
 	{"keys", "show", "first"},
 	{"keys", "show", "first", "--output", "json"},
 	{"keys", "export"},
@@ -61,31 +61,31 @@ var reports = [][]string{
 	{"migrate"},
 }
 
-// reported runs all reports.
-func (s *shop) reported() (all []string) {
+// runReadCommands runs all reports.
+func (s *Shop) runReadCommands() (all []string) {
 	s.Helper()
-	for _, line := range reports {
-		all = append(all, s.must(line...))
+	for _, line := range readCommands {
+		all = append(all, s.MustExec(line...))
 	}
-	return append(all, s.mustFeed("code\nnew\n", "keys", "import", "--dry-run", "-"))
+	return append(all, s.MustExecInput("code\nnew\n", "keys", "import", "--dry-run", "-"))
 }
 
-// same holds that all reports are as they were.
-func (s *shop) same(want []string) {
+// expectSameReports holds that all reports are as they were.
+func (s *Shop) expectSameReports(want []string) {
 	s.Helper()
-	for i, got := range s.reported() {
+	for i, got := range s.runReadCommands() {
 		if got != want[i] {
-			s.Errorf("%v: got\n%s\nwant\n%s", reports[min(i, len(reports)-1)], got, want[i])
+			s.Errorf("%v: got\n%s\nwant\n%s", readCommands[min(i, len(readCommands)-1)], got, want[i])
 		}
 	}
 }
 
-// TestRoles follows the operations page: one role migrates, one serves without the right to change a table, and
+// TestDatabaseRoles follows the operations page: one role migrates, one serves without the right to change a table, and
 // one reports without the right to change a row. Then a standby gives the same reports.
-func TestRoles(t *testing.T) {
+func TestDatabaseRoles(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.Start(t, pgtest.Options{})
-	s := onPostgres(t, primary.URL(t))
+	s := NewPostgresShop(t, primary.URL(t))
 	_, section, _ := strings.Cut(opsFile(t, "README.md"), "\n## Roles of PostgreSQL\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(section, -1)
@@ -94,76 +94,76 @@ func TestRoles(t *testing.T) {
 	}
 	ofOwner, grants := blocks[0][1], blocks[1][1]
 	roles, create, _ := strings.Cut(ofOwner, "GRANT CREATE")
-	s.sql("keyseat", roles)
+	s.execAs("keyseat", roles)
 
-	s.as("keyseat_owner")
-	s.refuses("role keyseat_owner may not create tables in schema public, as is usual since PostgreSQL 15: "+
+	s.useRole("keyseat_owner")
+	s.expectFailure("role keyseat_owner may not create tables in schema public, as is usual since PostgreSQL 15: "+
 		"run `GRANT CREATE ON SCHEMA public TO keyseat_owner`", "migrate")
-	s.sql("keyseat", "GRANT CREATE"+create)
-	s.as("keyseat_owner")
-	s.must("migrate")
-	s.sql("keyseat_owner", grants)
+	s.execAs("keyseat", "GRANT CREATE"+create)
+	s.useRole("keyseat_owner")
+	s.MustExec("migrate")
+	s.execAs("keyseat_owner", grants)
 
-	s.as("keyseat_app")
-	s.sells()
-	want := s.reported()
-	s.as("keyseat_report")
-	s.same(want)
-	s.refuses("permission denied for table keyseat_", "keys", "generate", "--count", "1")
+	s.useRole("keyseat_app")
+	s.useEveryTable()
+	want := s.runReadCommands()
+	s.useRole("keyseat_report")
+	s.expectSameReports(want)
+	s.expectFailure("permission denied for table keyseat_", "keys", "generate", "--count", "1")
 
-	s.database = strings.Replace(s.database, primary.Host(), s.standby(primary).Host(), 1)
+	s.Database = strings.Replace(s.Database, primary.Host(), s.standby(primary).Host(), 1)
 	for _, role := range []string{"keyseat_report", "keyseat_owner"} {
-		s.as(role)
-		s.same(want)
+		s.useRole(role)
+		s.expectSameReports(want)
 	}
-	s.refuses("read-only", "keys", "generate", "--count", "1")
+	s.expectFailure("read-only", "keys", "generate", "--count", "1")
 }
 
 // standby makes one that has everything.
-func (s *shop) standby(primary *pgtest.Cluster) *pgtest.Cluster {
+func (s *Shop) standby(primary *pgtest.Cluster) *pgtest.Cluster {
 	s.Helper()
 	standby := primary.Standby(s)
 	primary.CaughtUp(s, standby)
 	return standby
 }
 
-// sells does with a daemon what writes to each table.
-func (s *shop) sells() {
+// useEveryTable does with a daemon what writes to each table.
+func (s *Shop) useEveryTable() {
 	s.Helper()
-	s.fresh("first", "second")
-	s.importPlans("p,US,9,1 High Street,")
-	h := s.hook(``)
-	d := h.serves("--unknown-key-limit", "100")
-	code, about := h.issueOne()
-	d.get("info=nobody")
+	s.AddKeys("first", "second")
+	s.ImportPlans("p,US,9,1 High Street,")
+	h := s.newReceiver(``)
+	d := h.serveWithEndpoint("--unknown-key-limit", "100")
+	code, about := h.generateKey()
+	d.Get("info=nobody")
 	for _, one := range []string{code, "first"} {
-		d.accepted(upgrade(one, "success@example.com", "US"))
-		d.endsAs(one, "success", "")
+		d.MustAccept(Upgrade(one, "success@example.com", "US"))
+		d.ExpectEnd(one, "success", "")
 	}
-	s.must("keys", "revoke", "second")
-	s.until("the endpoint knows of the key", func() bool { return len(h.took()[about]) == 2 })
-	d.stop()
-	s.must("archive", "--before", "2026-01-01", "--to", s.folder+"/archive")
-	s.must("doctor", "--repair")
+	s.MustExec("keys", "revoke", "second")
+	s.Eventually("the endpoint knows of the key", func() bool { return len(h.deliveredTypes()[about]) == 2 })
+	d.Stop()
+	s.MustExec("archive", "--before", "2026-01-01", "--to", s.Folder+"/archive")
+	s.MustExec("doctor", "--repair")
 }
 
-// TestAnOlderSchema holds what a role that may not change tables, and a standby, say of a schema that is not
+// TestOldSchemaIsReported holds what a role that may not change tables, and a standby, say of a schema that is not
 // up to date.
-func TestAnOlderSchema(t *testing.T) {
+func TestOldSchemaIsReported(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.Start(t, pgtest.Options{})
-	s := onPostgres(t, primary.URL(t))
-	s.must("migrate")
-	s.sql("keyseat", `
+	s := NewPostgresShop(t, primary.URL(t))
+	s.MustExec("migrate")
+	s.execAs("keyseat", `
 		CREATE ROLE app LOGIN;
 		GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app;
 		DROP TABLE keyseat_strangers, keyseat_daemons;
 		DELETE FROM keyseat_migrations WHERE name = '20261125000000'`)
-	s.as("app")
-	s.refuses("role app may not change the tables, and the schema lacks 20261125000000: run `keyseatd migrate` as their owner", "stock")
-	s.sql("keyseat", `GRANT CREATE ON SCHEMA public TO app`)
-	s.as("app")
-	s.refuses("role app may not change the tables", "stock")
-	s.database = strings.Replace(s.database, primary.Host(), s.standby(primary).Host(), 1)
-	s.refuses("the server is read-only, and the schema lacks 20261125000000: run `keyseatd migrate` on the server that takes writes", "stock")
+	s.useRole("app")
+	s.expectFailure("role app may not change the tables, and the schema lacks 20261125000000: run `keyseatd migrate` as their owner", "stock")
+	s.execAs("keyseat", `GRANT CREATE ON SCHEMA public TO app`)
+	s.useRole("app")
+	s.expectFailure("role app may not change the tables", "stock")
+	s.Database = strings.Replace(s.Database, primary.Host(), s.standby(primary).Host(), 1)
+	s.expectFailure("the server is read-only, and the schema lacks 20261125000000: run `keyseatd migrate` on the server that takes writes", "stock")
 }

@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// A sample is one line of a scrape.
-type sample struct {
-	name   string // with _bucket, _sum or _count, where it is of a histogram
-	labels map[string]string
-	value  float64
+// A Sample is one line of a scrape.
+type Sample struct {
+	Name   string // with _bucket, _sum or _count, where it is of a histogram
+	Labels map[string]string
+	Value  float64
 }
 
-// A scrape is what a daemon shows to Prometheus.
-type scrape struct {
-	*daemon
-	text    string
-	samples []sample
+// A Scrape is what a daemon shows to Prometheus.
+type Scrape struct {
+	*Daemon
+	Text    string
+	Samples []Sample
 }
 
 var (
@@ -26,23 +26,23 @@ var (
 	labelPair  = regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`)
 )
 
-// scrape asks for the metrics as Prometheus does.
-func (d *daemon) scrape() scrape {
+// Scrape asks for the metrics as Prometheus does.
+func (d *Daemon) Scrape() Scrape {
 	d.Helper()
-	a, err := d.try(http.MethodGet, d.admin+"/metrics", "", nil)
-	if err != nil || a.code != http.StatusOK {
-		d.Fatalf("metrics: %d %v", a.code, err)
+	a, err := d.Send(http.MethodGet, d.AdminURL+"/metrics", "", nil)
+	if err != nil || a.Code != http.StatusOK {
+		d.Fatalf("metrics: %d %v", a.Code, err)
 	}
-	s := scrape{d, a.body, nil}
-	for line := range strings.Lines(a.body) {
+	s := Scrape{d, a.Body, nil}
+	for line := range strings.Lines(a.Body) {
 		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") {
-			s.samples = append(s.samples, d.sample(line))
+			s.Samples = append(s.Samples, d.parseSample(line))
 		}
 	}
 	return s
 }
 
-func (d *daemon) sample(line string) sample {
+func (d *Daemon) parseSample(line string) Sample {
 	d.Helper()
 	parts := sampleLine.FindStringSubmatch(line)
 	if parts == nil {
@@ -52,20 +52,20 @@ func (d *daemon) sample(line string) sample {
 	if err != nil {
 		d.Fatalf("%s: %v", line, err)
 	}
-	s := sample{parts[1], map[string]string{}, value}
+	s := Sample{parts[1], map[string]string{}, value}
 	for _, pair := range labelPair.FindAllStringSubmatch(parts[2], -1) {
-		s.labels[pair[1]] = pair[2]
+		s.Labels[pair[1]] = pair[2]
 	}
 	return s
 }
 
-// sum adds up the samples of a metric that have those labels, given as names and values.
-func (s scrape) sum(metric string, labels ...string) float64 {
+// Sum adds up the samples of a metric that have those labels, given as names and values.
+func (s Scrape) Sum(metric string, labels ...string) float64 {
 	s.Helper()
 	total, found := 0.0, false
-	for _, sample := range s.samples {
-		if sample.name == metric && sample.has(labels) {
-			total, found = total+sample.value, true
+	for _, sample := range s.Samples {
+		if sample.Name == metric && sample.has(labels) {
+			total, found = total+sample.Value, true
 		}
 	}
 	if !found {
@@ -74,24 +74,24 @@ func (s scrape) sum(metric string, labels ...string) float64 {
 	return total
 }
 
-func (s sample) has(labels []string) bool {
+func (s Sample) has(labels []string) bool {
 	for i := 0; i < len(labels); i += 2 {
-		if s.labels[labels[i]] != labels[i+1] {
+		if s.Labels[labels[i]] != labels[i+1] {
 			return false
 		}
 	}
 	return true
 }
 
-// labels are those of each metric that is shown, and "" to say that it is.
-func (s scrape) labels() map[string]map[string]bool {
+// LabelsByMetric are those of each metric that is shown, and "" to say that it is.
+func (s Scrape) LabelsByMetric() map[string]map[string]bool {
 	all := map[string]map[string]bool{}
-	for _, sample := range s.samples {
-		if all[sample.name] == nil {
-			all[sample.name] = map[string]bool{"": true}
+	for _, sample := range s.Samples {
+		if all[sample.Name] == nil {
+			all[sample.Name] = map[string]bool{"": true}
 		}
-		for label := range sample.labels {
-			all[sample.name][label] = true
+		for label := range sample.Labels {
+			all[sample.Name][label] = true
 		}
 	}
 	return all

@@ -3,27 +3,27 @@ package blackbox_test
 // The API documentation's sentences, and those that it leaves to us, copied and not taken from the
 // program: a change of a letter there has to be seen here.
 const (
-	unknownKey      = "This key was not found in our database"
-	passwordMissing = "The password is missing"
-	passwordWeak    = "The password must be at least 10 characters long and include at least one number or special character (e.g., # ? ! &)"
-	loginMissing    = "The login is missing"
-	countryInvalid  = "The country must be an ISO 3166-1 alpha-2 code (e.g., US)"
-	emailInvalid    = "The new email address is invalid"
-	upgradeOpen     = "You are processing already an upgrade task, wait until the end, you can check the current status via the key info"
-	renewOpen       = "You are processing already a renew task, wait until the end, you can check the current status via the key info"
-	keyUsed         = "This key is not usable, your account is still premium, if not, renew it"
-	keyUnused       = "This key is usable, you can proceed with the upgrade"
-	keyLegacy       = "This key was last used with the old system, to proceed with the renew try to join again the family, you can retrieve invite and address in the info page. In case family is full or invite is expired, contact support by sending Key, Order ID and Downgrade screenshots"
+	UnknownKey      = "This key was not found in our database"
+	PasswordMissing = "The password is missing"
+	PasswordWeak    = "The password must be at least 10 characters long and include at least one number or special character (e.g., # ? ! &)"
+	LoginMissing    = "The login is missing"
+	CountryInvalid  = "The country must be an ISO 3166-1 alpha-2 code (e.g., US)"
+	EmailInvalid    = "The new email address is invalid"
+	UpgradeOpen     = "You are processing already an upgrade task, wait until the end, you can check the current status via the key info"
+	RenewOpen       = "You are processing already a renew task, wait until the end, you can check the current status via the key info"
+	KeyUsed         = "This key is not usable, your account is still premium, if not, renew it"
+	KeyUnused       = "This key is usable, you can proceed with the upgrade"
+	KeyLegacy       = "This key was last used with the old system, to proceed with the renew try to join again the family, you can retrieve invite and address in the info page. In case family is full or invite is expired, contact support by sending Key, Order ID and Downgrade screenshots"
 
-	notExist    = `{"status":"not_exist","message":"This key was not found in our database"}`
-	upgradeSent = `{"status":"success","message":"Upgrade request sent successfully, your account will be Premium in a few minutes, you can check the status via the key info"}`
-	renewSent   = `{"status":"success","message":"Renew request sent successfully, your account will be renewed in a few minutes you can check the status via the key info"}`
-	tooMany     = `{"status":"error","message":"Too many requests, try again later"}`
-	away        = `{"status":"error","message":"System error, try again and if the problem persists contact support"}`
+	NotExist    = `{"status":"not_exist","message":"This key was not found in our database"}`
+	UpgradeSent = `{"status":"success","message":"Upgrade request sent successfully, your account will be Premium in a few minutes, you can check the status via the key info"}`
+	RenewSent   = `{"status":"success","message":"Renew request sent successfully, your account will be renewed in a few minutes you can check the status via the key info"}`
+	TooMany     = `{"status":"error","message":"Too many requests, try again later"}`
+	Unavailable = `{"status":"error","message":"System error, try again and if the problem persists contact support"}`
 )
 
-// messages are what info shows after an outcome.
-var messages = map[string]string{
+// Messages are what info shows after an outcome.
+var Messages = map[string]string{
 	"system_error":        "System error, try again and if the problem persists contact support",
 	"invalid_credentials": "Account details provided are invalid",
 	"account_locked":      "Account has been temporarily locked by Spotify, please try again in a few hours. If the issue persists, consider using a different account",

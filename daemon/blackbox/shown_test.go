@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// A shown is what info shows of a key.
-type shown struct {
+// A KeyInfo is what info shows of a key.
+type KeyInfo struct {
 	Status        string
 	Message       string
 	Invite        string
@@ -17,34 +17,34 @@ type shown struct {
 	PurchaseDate  *string `json:"purchase_date"`
 	UsedDate      *string `json:"used_date"`
 
-	body string
+	Body string
 }
 
-// info asks for a key, which must be there.
-func (d *daemon) info(code string) shown {
+// Info asks for a key, which must be there.
+func (d *Daemon) Info(code string) KeyInfo {
 	d.Helper()
-	a := d.get(q("info", code))
-	k := shown{body: a.body}
-	if err := json.Unmarshal([]byte(a.body), &k); err != nil || a.code != http.StatusOK || k.Status == "not_exist" {
-		d.Fatalf("info: %d %s", a.code, a.body)
+	a := d.Get(Query("info", code))
+	k := KeyInfo{Body: a.Body}
+	if err := json.Unmarshal([]byte(a.Body), &k); err != nil || a.Code != http.StatusOK || k.Status == "not_exist" {
+		d.Fatalf("info: %d %s", a.Code, a.Body)
 	}
 	return k
 }
 
-// ends waits until the key's task has ended.
-func (d *daemon) ends(code string) (k shown) {
+// WaitEnd waits until the key's task has ended.
+func (d *Daemon) WaitEnd(code string) (k KeyInfo) {
 	d.Helper()
-	d.until("the task ends", func() bool {
-		k = d.info(code)
+	d.Eventually("the task ends", func() bool {
+		k = d.Info(code)
 		return k.Status != "in_queue"
 	})
 	return k
 }
 
-// endsAs waits for the end, which must be that.
-func (d *daemon) endsAs(code, status, message string) {
+// ExpectEnd waits for the end, which must be that.
+func (d *Daemon) ExpectEnd(code, status, message string) {
 	d.Helper()
-	if k := d.ends(code); k.Status != status || k.Message != message {
-		d.Errorf("%s ended as %s", code, k.body)
+	if k := d.WaitEnd(code); k.Status != status || k.Message != message {
+		d.Errorf("%s ended as %s", code, k.Body)
 	}
 }

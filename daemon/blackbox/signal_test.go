@@ -22,25 +22,25 @@ import (
 	"time"
 )
 
-// write writes a file that holds a secret, and returns its path.
-func (s *shop) write(name, text string) string {
+// WriteSecret writes a file that holds a secret, and returns its path.
+func (s *Shop) WriteSecret(name, text string) string {
 	s.Helper()
-	path := filepath.Join(s.folder, name)
+	path := filepath.Join(s.Folder, name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		s.Fatal(err)
 	}
 	return path
 }
 
-// certify writes a new certificate with that serial number, and its key.
-func (s *shop) certify(serial int64) (chain, key string) {
+// writeCertificate writes a new certificate with that serial number, and its key.
+func (s *Shop) writeCertificate(serial int64) (chain, key string) {
 	s.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		s.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: lan}, NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: LANHost}, NotAfter: time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
@@ -54,13 +54,13 @@ func (s *shop) certify(serial int64) (chain, key string) {
 	encode := func(kind string, der []byte) string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
-	return s.write("cert.pem", encode("CERTIFICATE", der)), s.write("key.pem", encode("PRIVATE KEY", secret))
+	return s.WriteSecret("cert.pem", encode("CERTIFICATE", der)), s.WriteSecret("key.pem", encode("PRIVATE KEY", secret))
 }
 
-// serial is that of the certificate that a daemon shows to a new connection.
-func (d *daemon) serial() int64 {
+// certificateSerial is that of the certificate that a daemon shows to a new connection.
+func (d *Daemon) certificateSerial() int64 {
 	d.Helper()
-	conn, err := tls.Dial("tcp", strings.TrimPrefix(d.url, "http://"), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec,noctx // it is looked at
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(d.URL, "http://"), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec,noctx // it is looked at
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -68,57 +68,57 @@ func (d *daemon) serial() int64 {
 	return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
 }
 
-// hangup sends SIGHUP and returns what the daemon has logged of the n-th.
-func (d *daemon) hangup(n int) map[string]any {
+// sendSIGHUP sends SIGHUP and returns what the daemon has logged of the n-th.
+func (d *Daemon) sendSIGHUP(n int) map[string]any {
 	d.Helper()
-	d.signal(syscall.SIGHUP)
+	d.Signal(syscall.SIGHUP)
 	var lines []map[string]any
-	d.until("SIGHUP is logged", func() bool { lines, _ = d.log.lines("SIGHUP: read files again"); return len(lines) == n })
+	d.Eventually("SIGHUP is logged", func() bool { lines, _ = d.Logs.Lines("SIGHUP: read files again"); return len(lines) == n })
 	return lines[n-1]
 }
 
-// authorization is what the provider was sent last.
-func (s *shop) authorization() string {
+// lastAuthorization is what the provider was sent last.
+func (s *Shop) lastAuthorization() string {
 	s.Helper()
-	all := s.provider.Requests()
+	all := s.Provider.Requests()
 	return all[len(all)-1].Header.Get("Authorization")
 }
 
-// TestHangup holds that SIGHUP makes a daemon read its files again, and that one with a fault changes nothing.
-func TestHangup(t *testing.T) {
+// TestSIGHUPReadsFilesAgain holds that SIGHUP makes a daemon read its files again, and that one with a fault changes nothing.
+func TestSIGHUPReadsFilesAgain(t *testing.T) {
 	t.Parallel()
-	s := onSQLite(t)
-	s.importPlans("p,US,9,,")
-	s.fresh("A", "B", "C")
-	chain, key := s.certify(1)
-	token := s.write("token", "first\n")
-	d := s.serve("--tls-cert", chain, "--tls-key", key, "--connector-token-file", token)
+	s := NewSQLiteShop(t)
+	s.ImportPlans("p,US,9,,")
+	s.AddKeys("A", "B", "C")
+	chain, key := s.writeCertificate(1)
+	token := s.WriteSecret("token", "first\n")
+	d := s.Serve("--tls-cert", chain, "--tls-key", key, "--connector-token-file", token)
 	try := func(code, want string) {
 		t.Helper()
-		d.accepted(upgrade(code, "success@example.com", "US"))
-		d.endsAs(code, "success", "")
-		if got := s.authorization(); got != "Bearer "+want {
+		d.MustAccept(Upgrade(code, "success@example.com", "US"))
+		d.ExpectEnd(code, "success", "")
+		if got := s.lastAuthorization(); got != "Bearer "+want {
 			t.Errorf("sent %q, want %s", got, want)
 		}
 	}
-	if d.serial() != 1 {
+	if d.certificateSerial() != 1 {
 		t.Error("another certificate")
 	}
-	d.client.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the certificate changes
-	d.url = strings.Replace(d.url, "http://", "https://", 1)
+	d.Client.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the certificate changes
+	d.URL = strings.Replace(d.URL, "http://", "https://", 1)
 	try("A", "first")
-	s.certify(2)
-	s.write("token", "\ufeffsecond\r\n")
-	if line := d.hangup(1); len(line["flags"].([]any)) != 2 || line["level"] != "info" {
+	s.writeCertificate(2)
+	s.WriteSecret("token", "\ufeffsecond\r\n")
+	if line := d.sendSIGHUP(1); len(line["flags"].([]any)) != 2 || line["level"] != "info" {
 		t.Errorf("%v", line)
 	}
 	try("B", "second")
-	s.write("cert.pem", "no certificate")
-	s.write("token", "two\nlines")
-	if line := d.hangup(2); len(line["flags"].([]any)) != 0 {
+	s.WriteSecret("cert.pem", "no certificate")
+	s.WriteSecret("token", "two\nlines")
+	if line := d.sendSIGHUP(2); len(line["flags"].([]any)) != 0 {
 		t.Errorf("%v", line)
 	}
-	faults, _ := d.log.lines("SIGHUP: cannot read a file again, the old value stays")
+	faults, _ := d.Logs.Lines("SIGHUP: cannot read a file again, the old value stays")
 	if len(faults) != 2 {
 		t.Fatalf("%v", faults)
 	}
@@ -128,28 +128,28 @@ func TestHangup(t *testing.T) {
 		}
 	}
 	try("C", "second")
-	d.url = strings.Replace(d.url, "https://", "http://", 1)
-	if d.serial() != 2 {
+	d.URL = strings.Replace(d.URL, "https://", "http://", 1)
+	if d.certificateSerial() != 2 {
 		t.Error("the certificate was not kept")
 	}
-	d.stop()
+	d.Stop()
 }
 
-// TestCleanStop holds what a daemon logs when it is stopped.
-func TestCleanStop(t *testing.T) {
-	eachDatabase(t, func(s *shop) {
-		d := s.serve()
+// TestStopIsLogged holds what a daemon logs when it is stopped.
+func TestStopIsLogged(t *testing.T) {
+	ForEachDatabase(t, func(s *Shop) {
+		d := s.Serve()
 		for range 3 {
-			d.signal(syscall.SIGUSR1) // no signal of these ends it
-			d.signal(syscall.SIGUSR2)
-			d.signal(syscall.SIGPIPE)
-			d.signal(syscall.SIGHUP)
+			d.Signal(syscall.SIGUSR1) // no signal of these ends it
+			d.Signal(syscall.SIGUSR2)
+			d.Signal(syscall.SIGPIPE)
+			d.Signal(syscall.SIGHUP)
 		}
-		if d.ready() != 200 {
+		if d.ReadyStatus() != 200 {
 			s.Error("it is not ready")
 		}
-		d.stop()
-		lines := strings.Split(strings.TrimSpace(d.log.String()), "\n")
+		d.Stop()
+		lines := strings.Split(strings.TrimSpace(d.Logs.String()), "\n")
 		var last struct{ Level, Msg, Duration string }
 		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
 			s.Fatal(err)
@@ -157,87 +157,87 @@ func TestCleanStop(t *testing.T) {
 		if _, err := time.ParseDuration(last.Duration); last.Msg != "stopped" || last.Level != "info" || err != nil {
 			s.Errorf("the last line is %s", lines[len(lines)-1])
 		}
-		if d.log.find("stopping") == nil {
+		if d.Logs.Find("stopping") == nil {
 			s.Error("the signal is not logged")
 		}
 	})
 }
 
-// TestImmediateEnds holds that a second SIGINT ends a drain, that SIGQUIT dumps the goroutines, and that
+// TestSecondSignalEndsDrain holds that a second SIGINT ends a drain, that SIGQUIT dumps the goroutines, and that
 // after both another daemon carries the task out.
-func TestImmediateEnds(t *testing.T) {
-	for name, end := range map[string]func(*daemon){
-		"second SIGINT": func(d *daemon) {
-			d.signal(syscall.SIGINT)
-			d.until("it drains", func() bool { return d.log.find("stopping") != nil })
-			d.signal(syscall.SIGINT)
-			d.exits(-1) // a signal has ended it
+func TestSecondSignalEndsDrain(t *testing.T) {
+	for name, end := range map[string]func(*Daemon){
+		"second SIGINT": func(d *Daemon) {
+			d.Signal(syscall.SIGINT)
+			d.Eventually("it drains", func() bool { return d.Logs.Find("stopping") != nil })
+			d.Signal(syscall.SIGINT)
+			d.WaitExit(-1) // a signal has ended it
 		},
-		"SIGQUIT": func(d *daemon) {
-			d.signal(syscall.SIGQUIT)
-			d.exits(2)
-			if !strings.Contains(d.log.String(), "goroutine ") {
+		"SIGQUIT": func(d *Daemon) {
+			d.Signal(syscall.SIGQUIT)
+			d.WaitExit(2)
+			if !strings.Contains(d.Logs.String(), "goroutine ") {
 				d.Error("there is no dump")
 			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := onSQLite(t)
-			s.fresh("K")
-			s.importPlans("p,US,5,,")
-			d := s.serve("--drain", "10m", "--connector-timeout", "10m", "--lease", "1s")
-			d.accepted(upgrade("K", "silent_after+success@example.com", "US"))
-			s.until("the provider is called", func() bool { return len(s.provider.Requests()) == 1 })
+			s := NewSQLiteShop(t)
+			s.AddKeys("K")
+			s.ImportPlans("p,US,5,,")
+			d := s.Serve("--drain", "10m", "--connector-timeout", "10m", "--lease", "1s")
+			d.MustAccept(Upgrade("K", "silent_after+success@example.com", "US"))
+			s.Eventually("the provider is called", func() bool { return len(s.Provider.Requests()) == 1 })
 			end(d)
-			s.serve().endsAs("K", "success", "")
-			s.agrees()
+			s.Serve().ExpectEnd("K", "success", "")
+			s.CheckProvider()
 		})
 	}
 }
 
-// TestBrokenLog holds that a daemon whose log nobody reads any more serves on.
-func TestBrokenLog(t *testing.T) {
+// TestBrokenLogPipe holds that a daemon whose log nobody reads any more serves on.
+func TestBrokenLogPipe(t *testing.T) {
 	t.Parallel()
-	s := onSQLite(t)
-	s.fresh("K")
-	s.importPlans("p,US,9,,")
+	s := NewSQLiteShop(t)
+	s.AddKeys("K")
+	s.ImportPlans("p,US,9,,")
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &daemon{shop: s, log: new(journal), ended: make(chan struct{}), client: newClient()}
-	d.cmd = s.command("serve", "--connector", s.provider.URL, "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--log-format=json", "--log-level=debug")
-	d.cmd.Stderr = w
-	if err := d.cmd.Start(); err != nil {
+	d := &Daemon{Shop: s, Logs: new(LogBuffer), ended: make(chan struct{}), Client: NewClient()}
+	d.Cmd = s.Command("serve", "--connector", s.Provider.URL, "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--log-format=json", "--log-level=debug")
+	d.Cmd.Stderr = w
+	if err := d.Cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { _ = d.cmd.Wait(); close(d.ended) }() // its status is looked at below
-	t.Cleanup(d.kill)
+	go func() { _ = d.Cmd.Wait(); close(d.ended) }() // its status is looked at below
+	t.Cleanup(d.Kill)
 	_ = w.Close() // the daemon has it
 	buffer := make([]byte, 64<<10)
-	s.until("it serves", func() bool {
+	s.Eventually("it serves", func() bool {
 		n, err := r.Read(buffer)
-		_, _ = d.log.Write(buffer[:n]) // it is memory
-		return err == nil && d.listens()
+		_, _ = d.Logs.Write(buffer[:n]) // it is memory
+		return err == nil && d.FindAddresses()
 	})
 	_ = r.Close() // from now on every line meets a broken pipe
-	d.accepted(upgrade("K", "success@example.com", "US"))
-	d.endsAs("K", "success", "")
-	d.stop()
+	d.MustAccept(Upgrade("K", "success@example.com", "US"))
+	d.ExpectEnd("K", "success", "")
+	d.Stop()
 }
 
-// TestHangupOfACommand holds that a closed terminal ends a command as Ctrl-C does.
-func TestHangupOfACommand(t *testing.T) {
+// TestSIGHUPInterruptsCommand holds that a closed terminal ends a command as Ctrl-C does.
+func TestSIGHUPInterruptsCommand(t *testing.T) {
 	t.Parallel()
-	s := onSQLite(t)
-	s.must("migrate")
+	s := NewSQLiteShop(t)
+	s.MustExec("migrate")
 	in, silent, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _, _ = in.Close(), silent.Close() }() // nothing was written
-	cmd, said := s.command("keys", "import", "-"), new(journal)
+	cmd, said := s.Command("keys", "import", "-"), new(LogBuffer)
 	cmd.Stdin, cmd.Stderr = in, said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
