@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/keyseat/keyseat/internal/httputil"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -47,7 +48,7 @@ func judge(ctx context.Context, r *http.Response) tasks.ConnectorResult {
 		a = settled(ctx, body, err)
 	}
 	if a.Effect != tasks.Settled {
-		a.RetryAfter = retryAfter(r.Header)
+		a.RetryAfter = httputil.RetryAfter(r.Header)
 	}
 	return a
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/keyseat/keyseat/internal/httputil"
 )
 
 // A request that was not sent is repeated up to repeats times, after pause and then 2*pause. This is enough
@@ -21,9 +23,7 @@ const (
 func newClient(transport http.RoundTripper) *retryablehttp.Client {
 	return &retryablehttp.Client{
 		HTTPClient: &http.Client{
-			// The struct hides the method CloseIdleConnections. If the library finds that method, it closes
-			// all idle connections at each failure.
-			Transport:     struct{ http.RoundTripper }{transport},
+			Transport:     httputil.Transport{RoundTripper: transport},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		RetryMax:     repeats,
@@ -36,7 +36,7 @@ func newClient(transport http.RoundTripper) *retryablehttp.Client {
 // unsent reports whether to repeat a request. It is true only for a request that failed and was certainly not
 // sent, and only until the context ends.
 func unsent(ctx context.Context, _ *http.Response, err error) (bool, error) {
-	return err != nil && ctx.Err() == nil && !followed(ctx).maybeSent(), nil
+	return err != nil && ctx.Err() == nil && !httputil.TraceOf(ctx).MaybeSent(), nil
 }
 
 // manyWorkers is the maximum number of idle connections: one for each worker that a daemon can have. Connections

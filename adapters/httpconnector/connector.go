@@ -2,6 +2,7 @@ package httpconnector
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/hashicorp/go-retryablehttp"
 
+	"github.com/keyseat/keyseat/internal/httputil"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -27,9 +29,9 @@ type Connector struct {
 // New returns a connector to the service at the URL base. The connector sends its requests to the paths upgrade
 // and renew below that URL. New itself sends nothing.
 func New(base string, o Options) (*Connector, error) {
-	u, err := parseBase(base, o.Plaintext)
+	u, err := httputil.ParseBase(base, o.Plaintext)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("httpconnector: %w", err)
 	}
 	if err := o.check(); err != nil {
 		return nil, err
@@ -75,7 +77,7 @@ func (c *Connector) Close() {
 func (c *Connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, late(c.timeout))
 	defer cancel()
-	ctx, trail := follow(ctx)
+	ctx, trace := httputil.WithTrace(ctx)
 	request, err := c.request(ctx, o)
 	if err != nil {
 		return tasks.ConnectorResult{Effect: tasks.None, Note: "the order cannot be written down"}
@@ -83,7 +85,11 @@ func (c *Connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.Conn
 	response, err := c.client.Do(request)
 	if err != nil {
 		discard(response)
-		return tasks.ConnectorResult{Effect: trail.effect(ctx), Note: words(ctx, err)}
+		effect := tasks.None
+		if trace.MaybeSent() {
+			effect = tasks.Unknown
+		}
+		return tasks.ConnectorResult{Effect: effect, Note: words(ctx, err)}
 	}
 	defer discard(response)
 	return c.checked(ctx, o, judge(ctx, response))

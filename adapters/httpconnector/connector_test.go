@@ -170,39 +170,6 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	at := time.Now().Add(-time.Hour).UTC() // the service's clock, which differs from that of the test
-	for header, want := range map[string]time.Duration{
-		"":                     0,
-		"0":                    0,
-		"5":                    5 * time.Second,
-		"8640":                 8640 * time.Second,
-		"-5":                   0,
-		"+5":                   0,
-		"1.5":                  0,
-		"soon":                 0,
-		"5 s":                  0,
-		"99999999999999999999": 9223372036 * time.Second,
-		at.Add(90 * time.Second).Format(time.RFC850):  90 * time.Second,
-		at.Add(time.Minute).Format(http.TimeFormat):   time.Minute,
-		at.Add(-time.Minute).Format(http.TimeFormat):  0,
-		"Fri, 99 Nov 2026 19:37:00 GMT":               0,
-		at.Add(time.Minute).Format(time.RFC3339):      0,
-		at.Add(20 * time.Second).Format(time.ANSIC):   20 * time.Second,
-		at.Add(time.Minute).Format(time.RFC1123)[:10]: 0,
-	} {
-		c := serve(t, httpconnector.Options{}, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Date", at.Format(http.TimeFormat))
-			w.Header().Set("Retry-After", header)
-			w.WriteHeader(http.StatusServiceUnavailable)
-		})
-		got := c.Do(t.Context(), connectortest.NewRequest(tasks.Renew, "x"))
-		if got.RetryAfter != want {
-			t.Errorf("%q: %s, want %s", header, got.RetryAfter, want)
-		}
-	}
-}
-
 func TestCutShort(t *testing.T) {
 	started := make(chan struct{})
 	c := serve(t, httpconnector.Options{}, func(_ http.ResponseWriter, r *http.Request) {

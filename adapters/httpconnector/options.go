@@ -3,12 +3,10 @@ package httpconnector
 import (
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
+	"github.com/keyseat/keyseat/internal/httputil"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -30,9 +28,9 @@ const DefaultTimeout = 30 * time.Second
 
 // Errors that [New] returns for invalid arguments. None quotes its argument, which may hold a secret.
 var (
-	ErrBase      = errors.New("httpconnector: the base is not an http:// or https:// URL with a host")
-	ErrBaseParts = errors.New("httpconnector: the base URL must have no user, query or fragment")
-	ErrPlaintext = errors.New("httpconnector: the base URL is http:// to another machine, where passwords could be read on the way")
+	ErrBase      = httputil.ErrBase      // the base is not an http:// or https:// URL with a host
+	ErrBaseParts = httputil.ErrBaseParts // the base URL has a user, query or fragment
+	ErrPlaintext = httputil.ErrPlaintext // the base URL is http:// to another machine, without [Options].Plaintext
 	ErrToken     = errors.New("httpconnector: the token has a character that no header can carry")
 	ErrTimeout   = errors.New("httpconnector: the timeout is negative")
 )
@@ -45,25 +43,8 @@ func (o Options) check() error {
 }
 
 func checkToken(token tasks.Secret) error {
-	if strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if !httputil.IsToken(token.Reveal()) {
 		return ErrToken
 	}
 	return nil
-}
-
-func parseBase(base string, plaintext bool) (*url.URL, error) {
-	u, err := url.Parse(base)
-	switch {
-	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
-		return nil, ErrBase
-	case u.User != nil || strings.ContainsAny(base, "?#"): // even empty ones
-		return nil, ErrBaseParts
-	case u.Scheme == "http" && !plaintext && !loopback(u.Hostname()):
-		return nil, ErrPlaintext
-	}
-	return u, nil
-}
-
-func loopback(host string) bool {
-	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }

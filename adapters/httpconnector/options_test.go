@@ -11,32 +11,11 @@ import (
 
 func TestBase(t *testing.T) {
 	for base, want := range map[string]error{
-		"https://service.example":            nil,
-		"https://service.example:8443/v1/":   nil,
-		"HTTPS://service.example":            nil,
-		"http://localhost:8080":              nil,
-		"http://127.0.0.1":                   nil,
-		"http://127.9.9.9":                   nil,
-		"http://[::1]:80":                    nil,
-		"http://service.example":             httpconnector.ErrPlaintext,
-		"http://10.0.0.1":                    httpconnector.ErrPlaintext,
-		"http://localhost.example":           httpconnector.ErrPlaintext,
-		"https://u:s3cret@service.example":   httpconnector.ErrBaseParts,
-		"https://s3cret@service.example":     httpconnector.ErrBaseParts,
-		"https://service.example?key=s3cret": httpconnector.ErrBaseParts,
-		"https://service.example/?":          httpconnector.ErrBaseParts,
-		"https://service.example/#s3cret":    httpconnector.ErrBaseParts,
-		"https://service.example#":           httpconnector.ErrBaseParts,
-		"":                                   httpconnector.ErrBase,
-		"sim":                                httpconnector.ErrBase,
-		"service.example":                    httpconnector.ErrBase,
-		"//service.example":                  httpconnector.ErrBase,
-		"https:service.example":              httpconnector.ErrBase,
-		"https://":                           httpconnector.ErrBase,
-		"https://:443":                       httpconnector.ErrBase,
-		"ftp://service.example":              httpconnector.ErrBase,
-		"https://s3cret%zz.example":          httpconnector.ErrBase,
-		"https://u:s3cret@service.example:x": httpconnector.ErrBase,
+		"https://service.example:8443/v1/": nil,
+		"http://localhost:8080":            nil,
+		"http://service.example":           httpconnector.ErrPlaintext,
+		"https://u:s3cret@service.example": httpconnector.ErrBaseParts,
+		"https://s3cret%zz.example":        httpconnector.ErrBase,
 	} {
 		c, err := httpconnector.New(base, httpconnector.Options{})
 		if !errors.Is(err, want) || (c == nil) != (want != nil) {

@@ -1,14 +1,13 @@
 package httpconnector
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 	"strconv"
 
 	"github.com/hashicorp/go-retryablehttp"
 
+	"github.com/keyseat/keyseat/internal/httputil"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -51,16 +50,8 @@ func newMessage(o tasks.ConnectorRequest) message {
 	return m
 }
 
-func (m message) encode() ([]byte, error) {
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false) // the body is not HTML
-	err := e.Encode(m)
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
-}
-
 func (c *Connector) request(ctx context.Context, o tasks.ConnectorRequest) (*retryablehttp.Request, error) {
-	body, err := newMessage(o).encode()
+	body, err := httputil.MarshalJSON(newMessage(o))
 	if err != nil {
 		return nil, err
 	}

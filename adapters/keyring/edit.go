@@ -2,10 +2,14 @@ package keyring
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/keyseat/keyseat/internal/safefile"
 )
 
 // Create makes a file with one new key, readable by its owner only, and returns the key's id. If the file exists,
@@ -59,29 +63,51 @@ func Prune(path string, needed func(id string) bool) (dropped []string, err erro
 
 // edit rewrites the file atomically: after a crash there is either the old file or the new one. The comments in
 // the file stay. If there is no file, old is nil, and the new file gets the owner of like unless that is nil.
-func edit(path string, like fs.FileInfo, change func(old []line) ([]line, error)) (err error) {
+//
+// While the temporary file exists, no other edit can begin. Two simultaneous edits could lose a key that has
+// encrypted something.
+func edit(path string, like fs.FileInfo, change func(old []line) ([]line, error)) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // replace the target of a link, not the link
 	}
-	temp, err := lock(path)
+	temp, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("key ring %s is being changed; if nobody is at it, remove %s.new", path, path)
+	}
 	if err != nil {
+		return fault(path, err)
+	}
+	return fault(path, safefile.Write(temp, path, func(f *os.File) error {
+		old, info, err := current(path)
+		if err != nil {
+			return err
+		}
+		lines, err := change(old)
+		if err != nil {
+			return err
+		}
+		if err := copyRights(f, info, like); err != nil {
+			return err
+		}
+		_, err = f.WriteString(render(lines))
 		return err
+	}, os.Rename))
+}
+
+// copyRights gives f the owner and mode of the old file. If old is nil, f gets the owner of like, if like is not nil.
+func copyRights(f *os.File, old, like fs.FileInfo) error {
+	switch {
+	case old != nil:
+		return errors.Join(safefile.ChownLike(f, old), f.Chmod(old.Mode().Perm()))
+	case like != nil:
+		return safefile.ChownLike(f, like)
 	}
-	defer func() { err = errors.Join(err, temp.release()) }()
-	old, info, err := current(path)
-	if err != nil {
-		return fault(path, err)
-	}
-	lines, err := change(old)
-	if err != nil {
-		return fault(path, err)
-	}
-	return fault(path, temp.replace(path, info, like, render(lines)))
+	return nil
 }
 
 // current reads the file. Without a file, all its results are nil.
 func current(path string) ([]line, fs.FileInfo, error) {
-	text, info, err := load(path)
+	text, info, err := safefile.Read(path, maxFile+1)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}

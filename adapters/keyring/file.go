@@ -3,11 +3,10 @@ package keyring
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 
-	"github.com/keyseat/keyseat/internal/secretfile"
+	"github.com/keyseat/keyseat/internal/safefile"
 )
 
 // seen is the state of a file when it was read last, and the error of that read.
@@ -17,8 +16,7 @@ type seen struct {
 }
 
 func (s *seen) unchanged(now fs.FileInfo) bool {
-	return s != nil && os.SameFile(s.FileInfo, now) && s.Mode() == now.Mode() &&
-		s.Size() == now.Size() && s.ModTime().Equal(now.ModTime())
+	return s != nil && safefile.Unchanged(s.FileInfo, now)
 }
 
 // refresh reads the file if it has changed since the last read. If it has not, refresh returns the error of the
@@ -42,7 +40,7 @@ func (r *Ring) refresh() error {
 func (r *Ring) reread() error {
 	r.reading.Lock()
 	defer r.reading.Unlock()
-	text, info, err := load(r.path)
+	text, info, err := safefile.Read(r.path, maxFile+1)
 	if err != nil {
 		return fault(r.path, err)
 	}
@@ -59,25 +57,9 @@ func (r *Ring) reread() error {
 	return err
 }
 
-// load returns the content and the state of a file. Both are of the same file, even if another file replaces it
-// during the call.
-func load(path string) ([]byte, fs.FileInfo, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = f.Close() }() // the file was only read
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, err
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	return text, info, err
-}
-
 // inspect parses the text of a file, and returns an error if other users can read or write the file.
 func inspect(text []byte, path string, info fs.FileInfo) ([]line, error) {
-	if err := secretfile.Check(path, info); err != nil {
+	if err := safefile.CheckPrivate(path, info); err != nil {
 		return nil, err
 	}
 	return parse(text)

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/keyseat/keyseat/internal/secretfile"
+	"github.com/keyseat/keyseat/internal/safefile"
 )
 
 // A TokenFile is the path of a file of tokens. The file is read again for each request: it is
@@ -78,7 +78,7 @@ func add(file *os.File, t Token) error {
 func load(file *os.File) (text []byte, all TokenList, err error) {
 	info, err := file.Stat()
 	if err == nil {
-		err = secretfile.Check(file.Name(), info)
+		err = safefile.CheckPrivate(file.Name(), info)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/keyseat/keyseat/internal/httputil"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -130,7 +131,7 @@ func status(r reply) error {
 // response.
 func (r reply) later() *RetryLaterError {
 	if r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable {
-		return &RetryLaterError{r.status, retryAfter(r.header)}
+		return &RetryLaterError{r.status, httputil.RetryAfter(r.header)}
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ type step struct {
 	header string
 	body   string
 	dial   error // the connection fails with this error
-	cut    error // the connection succeeds and then fails with this error
+	cut    error // the connection fails with this error after the request was sent
 }
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -49,11 +49,11 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, s.dial
 	}
 	trace.GotConn(httptrace.GotConnInfo{})
-	if s.status == 0 {
-		if s.cut == nil {
-			<-r.Context().Done()
-			return nil, r.Context().Err()
-		}
+	if s.status == 0 && s.cut == nil {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	if trace.WroteHeaderField("Host", nil); s.status == 0 {
 		return nil, s.cut
 	}
 	a := &http.Response{StatusCode: s.status, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(s.body))}

@@ -3,12 +3,14 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 
 	"github.com/hashicorp/go-retryablehttp"
 
+	"github.com/keyseat/keyseat/internal/httputil"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -41,9 +43,9 @@ type reply struct {
 }
 
 func newLine(base string, token tasks.Secret, most int64, fault func(reply) error, o Options) (*line, error) {
-	u, err := parseBase(base, o.Plaintext)
+	u, err := httputil.ParseBase(base, o.Plaintext)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("client: %w", err)
 	}
 	return &line{u, token, most, newHTTP(o.filled()), fault}, nil
 }
@@ -51,7 +53,7 @@ func newLine(base string, token tasks.Secret, most int64, fault func(reply) erro
 // send sends a message. It passes a response with the status 2xx to read. For any other status it returns
 // the error of l.fault.
 func (l *line) send(ctx context.Context, m message, read func(reply) error) error {
-	ctx, trail := follow(ctx, m.once)
+	ctx, trace := httputil.WithTrace(withOnce(ctx, m.once))
 	request, err := l.request(ctx, m)
 	if err != nil {
 		return errRequest
@@ -64,7 +66,7 @@ func (l *line) send(ctx context.Context, m message, read func(reply) error) erro
 	default:
 		err = l.fault(r)
 	}
-	if err != nil && m.once && trail.maybeSent() && !r.certain(err) {
+	if err != nil && m.once && trace.MaybeSent() && !r.certain(err) {
 		return unknown(err)
 	}
 	return err

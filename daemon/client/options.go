@@ -4,10 +4,9 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
+	"github.com/keyseat/keyseat/internal/httputil"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -33,8 +32,9 @@ const (
 
 // The errors of [New] and [NewAdmin]. They never quote an argument, because it may contain a secret.
 var (
-	ErrBase      = errors.New("client: the base is not an http:// or https:// URL with a host, and without user, query or fragment")
-	ErrPlaintext = errors.New("client: the base URL is http:// to another machine, where passwords could be read on the way")
+	ErrBase      = httputil.ErrBase      // the base is not an http:// or https:// URL with a host
+	ErrBaseParts = httputil.ErrBaseParts // the base URL has a user, query or fragment
+	ErrPlaintext = httputil.ErrPlaintext // the base URL is http:// to another machine, without [Options].Plaintext
 	ErrToken     = errors.New("client: the token is empty or has a character that no header can carry")
 )
 
@@ -55,26 +55,8 @@ func (o Options) filled() Options {
 	return o
 }
 
-func parseBase(base string, plaintext bool) (*url.URL, error) {
-	u, err := url.Parse(base)
-	switch {
-	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
-		return nil, ErrBase
-	case u.User != nil || strings.ContainsAny(base, "?#"): // even an empty query or fragment
-		return nil, ErrBase
-	case u.Scheme == "http" && !plaintext && !loopback(u.Hostname()):
-		return nil, ErrPlaintext
-	}
-	return u, nil
-}
-
-func loopback(host string) bool {
-	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
-}
-
 func checkToken(token tasks.Secret) error {
-	text := token.Reveal()
-	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if text := token.Reveal(); text == "" || !httputil.IsToken(text) {
 		return ErrToken
 	}
 	return nil

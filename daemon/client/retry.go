@@ -4,15 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"math"
 	"math/rand/v2"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/keyseat/keyseat/internal/httputil"
 )
 
 // newHTTP configures go-retryablehttp. By default that package logs URLs, repeats any POST, follows
@@ -21,7 +20,7 @@ func newHTTP(o Options) *retryablehttp.Client {
 	p := patience{o.MaxWait}
 	return &retryablehttp.Client{
 		HTTPClient: &http.Client{
-			Transport:     watched{o.Transport},
+			Transport:     statusTransport{httputil.Transport{RoundTripper: o.Transport}},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Timeout:       o.Timeout,
 		},
@@ -32,23 +31,35 @@ func newHTTP(o Options) *retryablehttp.Client {
 	}
 }
 
+type onceKey struct{}
+
+// withOnce returns a context whose request must not be carried out twice, if once is true.
+func withOnce(ctx context.Context, once bool) context.Context {
+	return context.WithValue(ctx, onceKey{}, once)
+}
+
+func isOnce(ctx context.Context) bool {
+	once, _ := ctx.Value(onceKey{}).(bool)
+	return once
+}
+
 // A patience decides which attempts are repeated, and after which pause.
 type patience struct{ most time.Duration }
 
 // again decides whether to repeat an attempt with this result.
 func (p patience) again(ctx context.Context, r *http.Response, err error) (bool, error) {
-	trail := followed(ctx)
+	trace, once := httputil.TraceOf(ctx), isOnce(ctx)
 	again := false
 	switch {
 	case ctx.Err() != nil, untrusted(err):
 	case err != nil:
-		again = !trail.once || !trail.maybeSent()
-	case retryAfter(r.Header) <= p.most:
+		again = !once || !trace.MaybeSent()
+	case httputil.RetryAfter(r.Header) <= p.most:
 		again = r.StatusCode == http.StatusTooManyRequests || // the daemon stored nothing
-			!trail.once && slices.Contains(passing, r.StatusCode)
+			!once && slices.Contains(passing, r.StatusCode)
 	}
 	if again {
-		trail.forget()
+		trace.Reset()
 	}
 	return again, nil
 }
@@ -70,30 +81,10 @@ const (
 
 func (patience) pause(_, _ time.Duration, n int, r *http.Response) time.Duration {
 	if r != nil {
-		if after := retryAfter(r.Header); after > 0 {
+		if after := httputil.RetryAfter(r.Header); after > 0 {
 			return after
 		}
 	}
 	pause := min(firstPause<<min(n, 10), lastPause)
 	return pause - time.Duration(rand.Float64()*float64(pause)/2) // random, to spread the clients that failed simultaneously
-}
-
-// retryAfter returns the pause of the header Retry-After, or 0 if there is no pause. The header is a number
-// of seconds or a date (RFC 9110, section 10.2.3). A date is compared with the header Date, which is the
-// server's clock, or with the local clock if that header is missing.
-func retryAfter(h http.Header) time.Duration {
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if text != "" && strings.Trim(text, "0123456789") == "" {
-		seconds, _ := strconv.ParseInt(text, 10, 64) // a number that is too large becomes the maximum
-		return time.Duration(min(seconds, math.MaxInt64/int64(time.Second))) * time.Second
-	}
-	at, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	sent, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		sent = time.Now()
-	}
-	return max(0, at.Sub(sent))
 }

@@ -10,6 +10,18 @@ import (
 // tooMany is the sentence of a response to a client that has exceeded a rate limit.
 const tooMany = "Too many requests, try again later"
 
+// A statusTransport sets the real status of each response.
+type statusTransport struct{ transport http.RoundTripper }
+
+// RoundTrip implements [http.RoundTripper].
+func (t statusTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := t.transport.RoundTrip(r)
+	if err == nil {
+		restore(answer)
+	}
+	return answer, err
+}
+
 // restore sets the real status of a response. A daemon with --http-status documented sends every response
 // with the status 200. It adds the header Retry-After if the real status is 429 or 503.
 func restore(r *http.Response) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/keys"
 )
 
@@ -36,20 +37,8 @@ func (c *Client) Wait(ctx context.Context, code keys.Code) (Info, error) {
 		case !errors.Is(err, ErrNoAnswer):
 			return info, err
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := clock.Sleep(ctx, pause); err != nil {
 			return last, err
 		}
-	}
-}
-
-// sleep waits for d. If the context ends first, it returns the context's error.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }

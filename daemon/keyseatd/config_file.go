@@ -13,7 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/keyseat/keyseat/internal/secretfile"
+	"github.com/keyseat/keyseat/internal/safefile"
 )
 
 // A configFile holds the values of the --config file by the names of serve's flags. Each value has the
@@ -74,7 +74,7 @@ func (f *configFile) checkMode(path string) error {
 	if err != nil || !slices.ContainsFunc(slices.Collect(maps.Values(f.values)), hasPassword) {
 		return err
 	}
-	if err := secretfile.Check(path, info); err != nil {
+	if err := safefile.CheckPrivate(path, info); err != nil {
 		return fmt.Errorf("it has a password, and %w", err)
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/httpconnector"
 	"github.com/keyseat/keyseat/adapters/simulator"
-	"github.com/keyseat/keyseat/internal/secretfile"
+	"github.com/keyseat/keyseat/internal/safefile"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -94,7 +94,7 @@ func readPrivate(path string) ([]byte, error) {
 	defer func() { _ = file.Close() }() // the file was only read
 	info, err := file.Stat()
 	if err == nil {
-		err = secretfile.Check(path, info)
+		err = safefile.CheckPrivate(path, info)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
+	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -105,12 +106,8 @@ func (c *Dispatcher) pause(ctx context.Context) {
 	if c.busy.Swap(false) || c.lull == 0 {
 		c.lull = c.Poll
 	}
-	timer := time.NewTimer(c.lull - time.Duration(float64(c.lull)*mathrand.Float64()/5)) // a random part less, so that the daemons do not poll simultaneously
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	case <-c.wake:
+	less := time.Duration(float64(c.lull) * mathrand.Float64() / 5) // so that the daemons do not poll simultaneously
+	if clock.SleepOrWake(ctx, c.lull-less, c.wake) {
 		c.busy.Store(true)
 	}
 }

@@ -1,15 +1,14 @@
 package webhooks
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/keyseat/keyseat/internal/httputil"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -46,15 +45,11 @@ type Event struct {
 
 // Body returns the event as JSON on one line. It does not escape &, < and >.
 func (e Event) Body() ([]byte, error) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(struct {
+	return httputil.MarshalJSON(struct {
 		Type Type   `json:"type"`
 		At   string `json:"timestamp"`
 		Data any    `json:"data"`
 	}{e.Type, e.At.UTC().Format(time.RFC3339Nano), e.Data})
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }
 
 // The data of each type of event. Key is always a fingerprint.

@@ -7,7 +7,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/keyseat/keyseat/internal/secretfile"
+	"github.com/keyseat/keyseat/internal/safefile"
 )
 
 // A File reads an operator's file of endpoints, with their secrets. It reads the file again when the file
@@ -39,7 +39,7 @@ func (f *File) Endpoints() ([]Endpoint, error) {
 		return f.all, nil
 	}
 	if err == nil {
-		err = secretfile.Check(f.path, now)
+		err = safefile.CheckPrivate(f.path, now)
 	}
 	var text []byte
 	if err == nil {

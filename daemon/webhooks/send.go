@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/keyseat/keyseat/internal/httputil"
 )
 
 // An Answer is the result of one attempt.
@@ -45,7 +45,7 @@ func Send(ctx context.Context, client *http.Client, to Endpoint, e Event) Answer
 	}
 	defer func() { _ = response.Body.Close() }()                         // an error has no consequence
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxAnswer)) // so that the connection can be reused
-	return Answer{response.StatusCode, retryAfter(response.Header, time.Now()), ""}
+	return Answer{response.StatusCode, httputil.RetryAfter(response.Header), ""}
 }
 
 // maxAnswer is the maximum number of bytes of a response that Send reads and discards.
@@ -67,19 +67,4 @@ func describe(err error) string {
 	}
 	note := strings.ToValidUTF8(err.Error(), "")
 	return strings.ToValidUTF8(note[:min(len(note), maxNote)], "")
-}
-
-// retryAfter returns the pause of the header Retry-After, which is a number of seconds or a date, or 0 if
-// there is no pause. The value has no upper bound, so the caller must limit it.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if text != "" && strings.Trim(text, "0123456789") == "" {
-		seconds, _ := strconv.ParseInt(text, 10, 64) // a number that is too large becomes the maximum
-		return time.Duration(min(seconds, math.MaxInt64/int64(time.Second))) * time.Second
-	}
-	at, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	return max(0, at.Sub(now))
 }

@@ -48,7 +48,8 @@ func TestSendSigns(t *testing.T) {
 }
 
 func TestAnswers(t *testing.T) {
-	header := http.Header{}
+	clock := time.Now().Add(-time.Hour).UTC() // the receiver's clock, by which it sends a date
+	header := http.Header{"Date": {clock.Format(http.TimeFormat)}}
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for name, values := range header {
 			w.Header()[name] = values
@@ -57,14 +58,14 @@ func TestAnswers(t *testing.T) {
 		_, _ = io.WriteString(w, strings.Repeat("canary", 100_000))
 	}))
 	client := webhooks.Client(webhooks.Policy{Private: true})
-	soon := time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat)
+	soon := clock.Add(90 * time.Second).Format(http.TimeFormat)
 	for text, want := range map[string]time.Duration{
-		"": 0, "7": 7 * time.Second, "99999999999999999999": 1<<63 - 1, "-5": 0, "soon": 0, soon: 90 * time.Second,
+		"": 0, "7": 7 * time.Second, "-5": 0, "soon": 0, soon: 90 * time.Second,
 		"Mon, 02 Jan 2006 15:04:05 GMT": 0,
 	} {
 		header.Set("Retry-After", text)
 		a := webhooks.Send(t.Context(), client, endpoint(receiver.URL), event())
-		if (a.After-want).Abs() > 2*time.Second || a.Status != 503 || strings.Contains(fmt.Sprint(a), "canary") {
+		if a.After != want || a.Status != 503 || strings.Contains(fmt.Sprint(a), "canary") {
 			t.Errorf("Retry-After: %s: %+v", text, a)
 		}
 	}

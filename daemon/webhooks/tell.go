@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -89,10 +90,7 @@ func (c *Dispatcher) post(ctx context.Context, m tasks.QueuedDelivery, d *tasks.
 				slog.String("endpoint", m.Subscriber), slog.String("error", err.Error()))
 			return
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
+		_ = clock.Sleep(ctx, time.Second) // the next attempt returns the error of ctx
 	}
 }
 

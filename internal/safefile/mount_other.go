@@ -1,6 +1,6 @@
 //go:build !linux
 
-package secretfile
+package safefile
 
 // isSecretMount returns false, because only Linux has the containers that mount secrets.
 func isSecretMount(string) bool { return false }

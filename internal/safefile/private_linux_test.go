@@ -1,4 +1,4 @@
-package secretfile_test
+package safefile_test
 
 import (
 	"fmt"
@@ -10,13 +10,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/keyseat/keyseat/internal/secretfile"
+	"github.com/keyseat/keyseat/internal/safefile"
 )
 
 // newFolder makes a folder that every user can enter. The temporary folder of a test is closed to other users.
 func newFolder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "secretfile") //nolint:usetesting // see above
+	dir, err := os.MkdirTemp("/tmp", "safefile") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func accepted(t *testing.T, path string) bool {
 	t.Helper()
 	info, err := os.Stat(path)
 	must(t, err)
-	ok := secretfile.Check(path, info) == nil
+	ok := safefile.CheckPrivate(path, info) == nil
 	if os.Geteuid() == 0 {
 		other := exec.CommandContext(t.Context(), "cat", path)
 		other.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
@@ -148,7 +148,7 @@ func TestMounts(t *testing.T) {
 		path := filepath.Join(dir, "secret")
 		info, err := os.Stat(path)
 		must(t, err)
-		if err := secretfile.Check(path, info); (err == nil) != want {
+		if err := safefile.CheckPrivate(path, info); (err == nil) != want {
 			t.Errorf("a file on %s: %v", what, err)
 		}
 	}

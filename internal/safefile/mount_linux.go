@@ -1,4 +1,4 @@
-package secretfile
+package safefile
 
 import "golang.org/x/sys/unix"
 
