@@ -20,41 +20,41 @@ func (s session) Apply(ctx context.Context, changes []tasks.Change) ([]error, er
 }
 
 func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
-	l, errs, err := decide(ctx, s.ask, changes, s.sharded())
+	l, errs, err := lockAndCheck(ctx, s.ask, changes, s.sharded())
 	if err != nil {
 		return nil, err
 	}
 	return errs, s.write(ctx, &l)
 }
 
-// decide locks the rows of the changes and checks each change. It returns a ledger of the changes that
+// lockAndCheck locks the rows of the changes and checks each change. It returns a ledger of the changes that
 // can be made, which the caller must write, and one error per change. The plans to read do not depend on
 // the locked rows, so both queries go in one round trip.
-func decide(ctx context.Context, ask asker, changes []tasks.Change, sharded bool) (ledger, []error, error) {
-	l := newLedger()
+func lockAndCheck(ctx context.Context, ask asker, changes []tasks.Change, sharded bool) (changeset, []error, error) {
+	l := newChangeset()
 	at, plans := time.Time{}, map[string]stock.Plan{}
-	first := []question{lock(&l, changes)}
+	first := []question{lockQuery(&l, changes)}
 	if sharded {
-		first = look(&l, changes)
+		first = readQueries(&l, changes)
 	}
-	if load, needed := load(&at, plans, changes); needed {
+	if load, needed := plansQuery(&at, plans, changes); needed {
 		first = append(first, load)
 	}
 	if err := ask(ctx, first...); err != nil {
 		return l, nil, err
 	}
-	l.open(at, plans)
+	l.loadPlans(at, plans)
 	errs := make([]error, len(changes))
 	for i, c := range changes {
-		errs[i] = l.enter(c)
+		errs[i] = l.apply(c)
 	}
-	return l, errs, recall(ctx, ask, changes, errs, sharded)
+	return l, errs, forgiveApplied(ctx, ask, changes, errs, sharded)
 }
 
-// lockText locks keys, then tasks, then countries, because UNION ALL reads its arms in order. It tests
+// lockSQL locks keys, then tasks, then countries, because UNION ALL reads its arms in order. It tests
 // every task of a key with CASE, because a key has few tasks. With OR instead of CASE, Postgres may read
 // every open task of the table.
-const lockText = `
+const lockSQL = `
 	WITH @about, @country,
 	k AS MATERIALIZED (
 		SELECT k.code, k.version FROM (SELECT code FROM about GROUP BY code ORDER BY code) a
@@ -69,27 +69,27 @@ const lockText = `
 	UNION ALL SELECT 'task', code, id, version, fence, ended_at FROM t
 	UNION ALL SELECT 'country', code, '', 0, 0, NULL FROM c`
 
-// lock returns the query that locks the keys, tasks and countries of the changes. Its rows go into l.
-func lock(l *ledger, changes []tasks.Change) question {
-	about, in := subjects(changes)
-	return question{lockText, args{"about": about, "country": in}, func(r row) error {
+// lockQuery returns the query that locks the keys, tasks and countries of the changes. Its rows go into l.
+func lockQuery(l *changeset, changes []tasks.Change) question {
+	about, in := rowsTouched(changes)
+	return question{lockSQL, args{"about": about, "country": in}, func(r row) error {
 		var what, code, id string
-		var now standing
+		var now rowVersion
 		err := r.scan([]field{
 			text[string]{&what},
 			text[string]{&code},
 			text[string]{&id},
 			whole[int64]{&now.version},
 			whole[int64]{&now.fence},
-			moment{&now.ended},
+			moment{&now.endedAt},
 		})
-		l.found(what, code, id, now)
+		l.lockedRow(what, code, id, now)
 		return err
 	}}
 }
 
-// subjects returns the keys and tasks of the changes (about), and the countries whose plans they change (in).
-func subjects(changes []tasks.Change) (about, in batch) {
+// rowsTouched returns the keys and tasks of the changes (about), and the countries whose plans they change (in).
+func rowsTouched(changes []tasks.Change) (about, in batch) {
 	about, in = batch{columns: "code text, id text"}, batch{columns: "code text"}
 	for _, c := range changes {
 		id := ""
@@ -107,20 +107,20 @@ func subjects(changes []tasks.Change) (about, in batch) {
 	return about, in
 }
 
-var loadText = `
+var plansSQL = `
 	WITH @moved, @wanted
 	SELECT @now, ` + planTable.columns.list("p.%") + ` FROM moved
 	JOIN LATERAL (SELECT * FROM keyseat_plans p WHERE p.id = moved.id AND p.country = moved.country LIMIT 1) p ON true
 	UNION ALL
 	SELECT @now, ` + planTable.columns.list("p.%") + ` FROM wanted CROSS JOIN @oldest`
 
-// load returns the query that reads the plans that the changes may need; needed is false if they need
+// plansQuery returns the query that reads the plans that the changes may need; needed is false if they need
 // none. The query is separate from the locking one, because a statement that has waited for a lock
 // still sees the rows from before the wait.
-func load(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q question, needed bool) {
-	moved, wanted, most := needs(changes)
+func plansQuery(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q question, needed bool) {
+	moved, wanted, most := plansNeeded(changes)
 	named := args{"moved": moved, "wanted": wanted, "most": most}
-	return question{loadText, named, func(r row) error {
+	return question{plansSQL, named, func(r row) error {
 		var p stock.Plan
 		err := r.scan([]field{moment{at}}, planTable.fields(&p))
 		plans[p.ID] = p
@@ -128,11 +128,11 @@ func load(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q
 	}}, len(moved.rows)+len(wanted.rows) > 0
 }
 
-// recall sets the error of a refused change to nil if the history has the change's id: an earlier call has
+// forgiveApplied sets the error of a refused change to nil if the history has the change's id: an earlier call has
 // made the change. This call may see the earlier change before a synchronous standby has it. The row locks
 // of this transaction are written to the log too, so its COMMIT waits for the standby. Therefore Apply
 // returns only after the standby has the earlier change.
-func recall(ctx context.Context, ask asker, changes []tasks.Change, errs []error, sharded bool) error {
+func forgiveApplied(ctx context.Context, ask asker, changes []tasks.Change, errs []error, sharded bool) error {
 	refused := batch{columns: "code text, id text, i bigint"}
 	for i, c := range changes {
 		if errs[i] != nil {
@@ -143,7 +143,7 @@ func recall(ctx context.Context, ask asker, changes []tasks.Change, errs []error
 		return nil
 	}
 	if sharded {
-		return ask(ctx, remember(changes, refused, errs)...)
+		return ask(ctx, appliedQueries(changes, refused, errs)...)
 	}
 	return ask(ctx, question{
 		`
@@ -160,8 +160,8 @@ func recall(ctx context.Context, ask asker, changes []tasks.Change, errs []error
 	})
 }
 
-// A taskName is the primary key of a task.
-type taskName struct {
+// A taskKey is the primary key of a task.
+type taskKey struct {
 	code keys.Code
 	id   string
 }

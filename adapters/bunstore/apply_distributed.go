@@ -8,26 +8,26 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// look is [lock] for a distributed store. It locks countries, which are on one server, and reads keys and
+// look is [lockQuery] for a distributed store. It locks countries, which are on one server, and reads keys and
 // tasks without a lock. The countries come first, because the wait for their locks can be long. Keys and
 // tasks are read after it, so that other transactions have little time to change them before the write.
-func look(l *ledger, changes []tasks.Change) []question {
-	about, in := subjects(changes)
+func readQueries(l *changeset, changes []tasks.Change) []question {
+	about, in := rowsTouched(changes)
 	named := args{"codes": about.texts(0), "ids": about.texts(1)}
 	all := []question{{`SELECT k.code, k.version FROM keyseat_keys k WHERE k.code = ANY (@codes)`, named, func(r row) error {
 		var code keys.Code
 		var version int64
 		err := r.scan([]field{text[keys.Code]{&code}, whole[int64]{&version}})
-		l.keys[code], l.read[taskName{code: code}] = version, version
+		l.keys[code], l.readVersions[taskKey{code: code}] = version, version
 		return err
 	}}, {`
 		SELECT t.code, t.id, t.version, t.fence, t.ended_at FROM keyseat_tasks t
 		WHERE t.code = ANY (@codes) AND (t.ended_at IS NULL OR t.id = ANY (@ids))`, named, func(r row) error {
-		var name taskName
-		var now standing
-		err := r.scan([]field{text[keys.Code]{&name.code}, text[string]{&name.id}, whole[int64]{&now.version}, whole[int64]{&now.fence}, moment{&now.ended}})
-		l.note(name.code, name.id, now)
-		l.read[name] = now.version
+		var name taskKey
+		var now rowVersion
+		err := r.scan([]field{text[keys.Code]{&name.code}, text[string]{&name.id}, whole[int64]{&now.version}, whole[int64]{&now.fence}, moment{&now.endedAt}})
+		l.noteTask(name.code, name.id, now)
+		l.readVersions[name] = now.version
 		return err
 	}}}
 	if len(in.rows) == 0 {
@@ -45,10 +45,10 @@ func look(l *ledger, changes []tasks.Change) []question {
 	})
 }
 
-// remember is [recall] for a distributed store. It locks the keys only because of the standby: see [recall].
-func remember(changes []tasks.Change, refused batch, errs []error) []question {
+// remember is [forgiveApplied] for a distributed store. It locks the keys only because of the standby: see [forgiveApplied].
+func appliedQueries(changes []tasks.Change, refused batch, errs []error) []question {
 	named := args{"codes": refused.texts(0), "ids": refused.texts(1)}
-	lock := question{lockKeys, named, func(row) error { return nil }}
+	lock := question{lockKeysSQL, named, func(row) error { return nil }}
 	return []question{lock, {`SELECT h.code, h.change_id FROM keyseat_history h WHERE h.code = ANY (@codes) AND h.change_id = ANY (@ids)`, named, func(r row) error {
 		var code keys.Code
 		var id string

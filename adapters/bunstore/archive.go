@@ -34,9 +34,9 @@ func (s *Store) Archive(ctx context.Context, cuts []tasks.ArchivePlan, keep func
 // archive deletes the rows of each key that it can lock and whose history matches its plan. Then it adds
 // the summary of the plan. All other keys get [tasks.ErrConflict].
 func (s session) archive(ctx context.Context, cuts []tasks.ArchivePlan, keep func(tasks.ArchivedRows) error) ([]error, error) {
-	find := s.ours
+	find := s.lockArchivable
 	if s.sharded() {
-		find = s.oursApart
+		find = s.lockArchivableDistributed
 	}
 	want, lines := batch{columns: "code text"}, map[keys.Code]int{}
 	for _, c := range cuts {
@@ -63,24 +63,24 @@ func (s session) archive(ctx context.Context, cuts []tasks.ArchivePlan, keep fun
 			stays = append(stays, line{e, c.ID, n})
 		}
 	}
-	past, err := s.remove(ctx, gone, cut)
+	past, err := s.deleteRows(ctx, gone, cut)
 	if err == nil {
 		err = keep(past)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return errs, s.addQuietly(ctx, stays)
+	return errs, s.insertRouted(ctx, stays)
 }
 
-// ours locks the wanted keys that no other transaction has locked. It returns the keys that can be archived:
+// lockArchivable locks the wanted keys that no other transaction has locked. It returns the keys that can be archived:
 //
 //   - the key has as many history entries as lines says;
 //   - every entry has been routed to the subscribers;
 //   - no delivery about the key is queued for a subscriber.
 //
 // A second statement checks this, because it sees the rows that others wrote before they released a lock.
-func (s session) ours(ctx context.Context, want batch, lines map[keys.Code]int) (map[keys.Code]bool, error) {
+func (s session) lockArchivable(ctx context.Context, want batch, lines map[keys.Code]int) (map[keys.Code]bool, error) {
 	free := batch{columns: "code text, lines bigint"}
 	err := s.query(ctx, `
 		WITH @want
@@ -110,18 +110,18 @@ func (s session) ours(ctx context.Context, want batch, lines map[keys.Code]int) 
 		})
 }
 
-// remove deletes the tasks in gone and the whole history of the keys in cut. It returns the deleted rows.
-func (s session) remove(ctx context.Context, gone, cut batch) (past tasks.ArchivedRows, err error) {
-	if past.Tasks, err = s.removeTasks(ctx, gone); err == nil && len(past.Tasks) != len(gone.rows) {
+// deleteRows deletes the tasks in gone and the whole history of the keys in cut. It returns the deleted rows.
+func (s session) deleteRows(ctx context.Context, gone, cut batch) (past tasks.ArchivedRows, err error) {
+	if past.Tasks, err = s.deleteTasks(ctx, gone); err == nil && len(past.Tasks) != len(gone.rows) {
 		err = errLost
 	}
 	if err == nil {
-		past.Lines, err = s.removeLines(ctx, cut)
+		past.Lines, err = s.deleteHistory(ctx, cut)
 	}
 	return past, err
 }
 
-func (s session) removeTasks(ctx context.Context, gone batch) (all []tasks.Task, err error) {
+func (s session) deleteTasks(ctx context.Context, gone batch) (all []tasks.Task, err error) {
 	text, column := `WITH @gone DELETE FROM keyseat_tasks WHERE (code, id) IN (SELECT code, id FROM gone)`, "%"
 	if s.sharded() {
 		text, column = `DELETE FROM keyseat_tasks AS x USING @r WHERE x.code = r.code AND x.id = r.id AND x.code = ANY (@codes)`, "x.%"
@@ -137,7 +137,7 @@ func (s session) removeTasks(ctx context.Context, gone batch) (all []tasks.Task,
 	return all, err
 }
 
-func (s session) removeLines(ctx context.Context, cut batch) (all []tasks.HistoryEntry, err error) {
+func (s session) deleteHistory(ctx context.Context, cut batch) (all []tasks.HistoryEntry, err error) {
 	text := `WITH @cut DELETE FROM keyseat_history WHERE code IN (SELECT code FROM cut)`
 	if s.sharded() {
 		text = `DELETE FROM keyseat_history WHERE code = ANY (@codes)`
@@ -155,12 +155,12 @@ func (s session) removeLines(ctx context.Context, cut batch) (all []tasks.Histor
 	return all, err
 }
 
-// addQuietly adds history entries that the outbox does not route, unlike the entries of [insertLines].
-func (s session) addQuietly(ctx context.Context, lines []line) error {
+// addQuietly adds history entries that the outbox does not route, unlike the entries of [insertHistoryFrom].
+func (s session) insertRouted(ctx context.Context, lines []line) error {
 	rows := historyTable.batch(lines)
-	text, named := "WITH @h "+insert(historyTable, "h"), args{"h": rows}
+	text, named := "WITH @h "+insertSQL(historyTable, "h"), args{"h": rows}
 	if s.sharded() {
-		text, named = insert(historyTable, "@r"), args{"r": inline{rows}}
+		text, named = insertSQL(historyTable, "@r"), args{"r": inline{rows}}
 	}
 	_, err := s.exec(ctx, text, named)
 	return err

@@ -6,11 +6,11 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// oursApart is [session.ours] for a distributed store. It waits for transactions that change the same keys.
-func (s session) oursApart(ctx context.Context, want batch, lines map[keys.Code]int) (map[keys.Code]bool, error) {
+// oursApart is [session.lockArchivable] for a distributed store. It waits for transactions that change the same keys.
+func (s session) lockArchivableDistributed(ctx context.Context, want batch, lines map[keys.Code]int) (map[keys.Code]bool, error) {
 	ours := map[keys.Code]bool{}
 	named := args{"codes": want.texts(0)}
-	if err := s.query(ctx, lockKeys, named, func(row) error { return nil }); err != nil {
+	if err := s.query(ctx, lockKeysSQL, named, func(row) error { return nil }); err != nil {
 		return nil, err
 	}
 	err := s.query(ctx, `

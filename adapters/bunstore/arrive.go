@@ -7,27 +7,27 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A runner runs a statement of a transaction and returns the number of rows that it has changed.
-type runner func(ctx context.Context, text string, named args) (int64, error)
+// A execFunc runs a statement of a transaction and returns the number of rows that it has changed.
+type execFunc func(ctx context.Context, text string, named args) (int64, error)
 
-// arrive imports a batch in the transaction of run. It records the batch, calls do, and adds a history entry
+// importBatch imports a batch in the transaction of run. It records the batch, calls do, and adds a history entry
 // for each key. The function do must write the keys, each with the batch's id. The batch is recorded first,
 // so that another import with the same id waits until this one has ended.
-func arrive(ctx context.Context, run runner, b tasks.ImportBatch, do func() error) error {
+func importBatch(ctx context.Context, run execFunc, b tasks.ImportBatch, do func() error) error {
 	named := args{"batch": b.ID, "cause": string(b.Type), "note": b.Note}
-	err := register(ctx, run, b)
+	err := recordBatch(ctx, run, b)
 	if err == nil {
 		err = do()
 	}
 	if err == nil {
 		_, err = run(ctx, `INSERT INTO keyseat_history (`+historyTable.columns.list("%")+`, fresh)
-			SELECT code, batch_id, 0, @now, @cause, '', '', '', '', '', '', @note, `+heard+` FROM keyseat_keys WHERE batch_id = @batch`, named)
+			SELECT code, batch_id, 0, @now, @cause, '', '', '', '', '', '', @note, `+hasSubscribersSQL+` FROM keyseat_keys WHERE batch_id = @batch`, named)
 	}
 	return err
 }
 
-// register records a batch. It returns [tasks.ErrBatch] if the batch is recorded already.
-func register(ctx context.Context, run runner, b tasks.ImportBatch) error {
+// recordBatch records a batch. It returns [tasks.ErrBatch] if the batch is recorded already.
+func recordBatch(ctx context.Context, run execFunc, b tasks.ImportBatch) error {
 	n, err := run(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`, args{"batch": b.ID})
 	if err == nil && n == 0 {
 		err = tasks.ErrBatch
@@ -47,8 +47,8 @@ func (s *Store) Batch(ctx context.Context, id string) (all []keys.Key, err error
 	return all, s.reader().tell("list a batch", err)
 }
 
-// unknown returns nil if the batch has not been imported yet, and [tasks.ErrBatch] otherwise.
-func (s session) unknown(ctx context.Context, b tasks.ImportBatch) error {
+// batchIsNew returns nil if the batch has not been imported yet, and [tasks.ErrBatch] otherwise.
+func (s session) batchIsNew(ctx context.Context, b tasks.ImportBatch) error {
 	return s.query(ctx, `SELECT 1 FROM keyseat_batches WHERE id = @batch`, args{"batch": b.ID},
 		func(row) error { return tasks.ErrBatch })
 }

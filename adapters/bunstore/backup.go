@@ -27,21 +27,21 @@ func (s *Store) Backup(ctx context.Context, file string, progress func(done, siz
 	if _, err := os.Lstat(file); err == nil {
 		return c, fmt.Errorf("%s: %w", file, fs.ErrExist)
 	}
-	err = inNewFile(file, 0o600, func(temp *os.File) error {
-		stop := s.watch(ctx, temp.Name(), progress)
+	err = writeNewFile(file, 0o600, func(temp *os.File) error {
+		stop := s.reportProgress(ctx, temp.Name(), progress)
 		defer stop()
 		if _, err := s.read.DB.ExecContext(ctx, "VACUUM INTO ?", temp.Name()); err != nil {
 			return s.reader().tell("backup", err)
 		}
 		c, err = verify(ctx, temp.Name())
 		return s.reader().tell("backup", err)
-	}, rename)
+	}, linkNew)
 	return c, err
 }
 
-// rename gives a new file its name. It returns [fs.ErrExist] if a file with that name exists. Only on a
+// linkNew gives a new file its name. It returns [fs.ErrExist] if a file with that name exists. Only on a
 // file system without hard links it replaces that file.
-func rename(temp, file string) error {
+func linkNew(temp, file string) error {
 	err := os.Link(temp, file) // unlike a rename it does not replace a file
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		return errors.Join(err, os.Remove(temp))
@@ -49,9 +49,9 @@ func rename(temp, file string) error {
 	return os.Rename(temp, file) // the file system has no hard links
 }
 
-// inNewFile creates a temporary file in the folder of file and calls write for it. When the content is on
+// writeNewFile creates a temporary file in the folder of file and calls write for it. When the content is on
 // disk, it calls place, which gives the file its name. After an error the temporary file is removed.
-func inNewFile(file string, mode fs.FileMode, write func(temp *os.File) error, place func(temp, file string) error) error {
+func writeNewFile(file string, mode fs.FileMode, write func(temp *os.File) error, place func(temp, file string) error) error {
 	temp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.part")
 	if err != nil {
 		return err
@@ -70,8 +70,8 @@ func inNewFile(file string, mode fs.FileMode, write func(temp *os.File) error, p
 	return syncFolder(filepath.Dir(file))
 }
 
-// watch calls progress about ten times a second with the size of the file, until stop is called.
-func (s *Store) watch(ctx context.Context, file string, progress func(done, size int64)) (stop func()) {
+// reportProgress calls progress about ten times a second with the size of the file, until stop is called.
+func (s *Store) reportProgress(ctx context.Context, file string, progress func(done, size int64)) (stop func()) {
 	if progress == nil {
 		return func() {}
 	}

@@ -23,7 +23,7 @@ import (
 type distributed struct {
 	postgres
 	at     time.Time     // the value of @now, read from the database; zero: each statement uses the clock of the database
-	rivals *atomic.Int32 // see [wariness]
+	rivals *atomic.Int32 // see [contentionTTL]
 }
 
 func newDistributed() distributed { return distributed{rivals: &atomic.Int32{}} }

@@ -39,7 +39,7 @@ func (sqlite) adapt(sql string) string {
 		`keyseat_plans p ON p.seq IN (SELECT p.seq FROM keyseat_plans p WHERE p.country = wanted.country AND `+claimable+` ORDER BY p.seq LIMIT @most)`)
 }
 
-// byName rewrites an [update]: the statement finds its rows by their keys instead of their place (ctid).
+// byName rewrites an [updateSQL]: the statement finds its rows by their keys instead of their place (ctid).
 func byName(sql string) string {
 	return spots.ReplaceAllStringFunc(sql, func(found string) string {
 		return "WHERE " + strings.ReplaceAll(spots.FindStringSubmatch(found)[1], "o.", "x.")

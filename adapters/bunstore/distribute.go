@@ -8,9 +8,9 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// byCode lists the tables to distribute by their column code. The second and third are colocated with the
+// distributedTables lists the tables to distribute by their column code. The second and third are colocated with the
 // first: the rows of one key are on one server.
-var byCode = []string{keyTable.name, taskTable.name, historyTable.name}
+var distributedTables = []string{keyTable.name, taskTable.name, historyTable.name}
 
 // The reasons for which [Store.Distribute] refuses a database.
 const (
@@ -37,19 +37,19 @@ func (s *Store) Distribute(ctx context.Context) (done []string, err error) {
 	if s.write.Stats().MaxOpenConnections == 1 { // the lock holds one connection
 		return nil, s.reader().tell("distribute", plainError("a pool of one connection is too small"))
 	}
-	err = s.alonePostgres(ctx, func(ctx context.Context, _ bun.Tx) error {
-		known, citus, err := s.distributed(ctx)
+	err = s.withMigrationLock(ctx, func(ctx context.Context, _ bun.Tx) error {
+		known, citus, err := s.readDistribution(ctx)
 		if err == nil && !citus {
 			err = errNoCitus
 		}
-		for i, table := range byCode {
+		for i, table := range distributedTables {
 			if err == nil && !slices.Contains(known, table) {
-				if err = s.distribute(ctx, table, i == 0); err == nil {
+				if err = s.distributeTable(ctx, table, i == 0); err == nil {
 					done = append(done, table)
 				}
 			}
 			if err == nil {
-				err = s.forgetLocal(ctx, table)
+				err = s.dropLocalCopy(ctx, table)
 			}
 		}
 		return err
@@ -57,10 +57,10 @@ func (s *Store) Distribute(ctx context.Context) (done []string, err error) {
 	return done, s.reader().tell("distribute", err)
 }
 
-// distribute distributes one table. first is true for the first table of [byCode]; the others are
+// distribute distributes one table. first is true for the first table of [distributedTables]; the others are
 // colocated with it.
-func (s *Store) distribute(ctx context.Context, table string, first bool) error {
-	beside := byCode[0]
+func (s *Store) distributeTable(ctx context.Context, table string, first bool) error {
+	beside := distributedTables[0]
 	if first {
 		beside = "none" // colocated with no table of another program
 	}
@@ -68,17 +68,17 @@ func (s *Store) distribute(ctx context.Context, table string, first bool) error 
 	return err
 }
 
-// forgetLocal removes the copy of a table's rows that Citus leaves on the disk of the coordinator, where no
+// dropLocalCopy removes the copy of a table's rows that Citus leaves on the disk of the coordinator, where no
 // query sees it. The copy holds sealed accounts, which must disappear together with their tasks. If a call
 // of [Store.Distribute] was interrupted, the next call removes the copy.
-func (s *Store) forgetLocal(ctx context.Context, table string) error {
+func (s *Store) dropLocalCopy(ctx context.Context, table string) error {
 	_, err := s.write.DB.ExecContext(ctx, `SELECT truncate_local_data_after_distributing_table(CAST($1 AS text)::regclass)
 		WHERE pg_relation_size(CAST($1 AS text)::regclass) > 0`, table)
 	return err
 }
 
-// distributed returns the distributed tables of keyseat, and whether the database has Citus.
-func (s *Store) distributed(ctx context.Context) (tables []string, citus bool, err error) {
+// readDistribution returns the distributed tables of keyseat, and whether the database has Citus.
+func (s *Store) readDistribution(ctx context.Context) (tables []string, citus bool, err error) {
 	err = s.reader().query(ctx, `SELECT 1 WHERE to_regclass('pg_dist_partition') IS NOT NULL`, nil, func(row) error {
 		citus = true
 		return nil

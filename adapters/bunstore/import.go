@@ -16,7 +16,7 @@ import (
 // On Postgres only one import runs at a time; the others wait. On SQLite an import ends with a
 // transaction that copies all keys into the table. All other writes wait for it: for a million keys, seconds.
 func (s *Store) ImportKeys(ctx context.Context, b tasks.ImportBatch, all iter.Seq2[keys.Key, error]) error {
-	from := &source{all: all}
+	from := &keySource{all: all}
 	bring := s.copyKeys
 	switch {
 	case s.embedded():
@@ -37,15 +37,15 @@ func (s *Store) ImportKeys(ctx context.Context, b tasks.ImportBatch, all iter.Se
 	return s.reader().tell("import", err)
 }
 
-// A source yields the keys of an import in the state in which they are first stored.
-type source struct {
+// A keySource yields the keys of an import in the state in which they are first stored.
+type keySource struct {
 	all iter.Seq2[keys.Key, error]
 	err error // the error that the sequence has yielded
 }
 
 // each calls do for every key, until the sequence yields an error or do returns one. It sets the fields that
 // belong to the store: Version, Task and NextTaskAt.
-func (s *source) each(do func(keys.Key) error) error {
+func (s *keySource) each(do func(keys.Key) error) error {
 	for k, err := range s.all {
 		if err != nil {
 			s.err = err

@@ -7,9 +7,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// insertKeys imports keys in groups of up to [staged] keys, each key with its history entry. It does not use
+// insertKeys imports keys in groups of up to [importChunk] keys, each key with its history entry. It does not use
 // COPY, because the error of a COPY to many servers does not name the row that failed.
-func (s *Store) insertKeys(ctx context.Context, b tasks.ImportBatch, from *source) error {
+func (s *Store) insertKeys(ctx context.Context, b tasks.ImportBatch, from *keySource) error {
 	tx, err := s.write.DB.BeginTx(ctx, s.transaction())
 	if err != nil {
 		return err
@@ -17,13 +17,13 @@ func (s *Store) insertKeys(ctx context.Context, b tasks.ImportBatch, from *sourc
 	defer func() { _ = tx.Rollback() }() // Rollback does nothing after a COMMIT
 	on, err := session{s.dialect, tx}.timed(ctx)
 	if err == nil {
-		_, err = on.exec(ctx, unhurried, nil)
+		_, err = on.exec(ctx, noTimeoutsSQL, nil)
 	}
 	if err == nil {
-		err = register(ctx, on.exec, b)
+		err = recordBatch(ctx, on.exec, b)
 	}
 	if err == nil && b.Type == tasks.EventImported { // imports take turns, as in [copyInto]
-		_, err = on.exec(ctx, importLock, nil)
+		_, err = on.exec(ctx, importLockSQL, nil)
 	}
 	if err == nil {
 		err = on.insertAll(ctx, b, from)
@@ -36,10 +36,10 @@ func (s *Store) insertKeys(ctx context.Context, b tasks.ImportBatch, from *sourc
 
 // insertAll inserts every key. If a code exists already or comes twice, it returns a [tasks.RowError] with the
 // first such row.
-func (s session) insertAll(ctx context.Context, b tasks.ImportBatch, from *source) error {
-	some, before := make([]keys.Key, 0, staged), 0
+func (s session) insertAll(ctx context.Context, b tasks.ImportBatch, from *keySource) error {
+	some, before := make([]keys.Key, 0, importChunk), 0
 	flush := func() error {
-		row, err := s.insertSome(ctx, b, some)
+		row, err := s.insertChunk(ctx, b, some)
 		if err == nil && row > 0 {
 			err = tasks.RowError{Row: before + row, Err: tasks.ErrExists}
 		}
@@ -47,7 +47,7 @@ func (s session) insertAll(ctx context.Context, b tasks.ImportBatch, from *sourc
 		return err
 	}
 	err := from.each(func(k keys.Key) error {
-		if some = append(some, k); len(some) < staged {
+		if some = append(some, k); len(some) < importChunk {
 			return nil
 		}
 		return flush()
@@ -58,9 +58,9 @@ func (s session) insertAll(ctx context.Context, b tasks.ImportBatch, from *sourc
 	return flush()
 }
 
-// insertSome inserts keys with their history entries, and returns 0. If a code exists already or comes twice,
+// insertChunk inserts keys with their history entries, and returns 0. If a code exists already or comes twice,
 // it returns the place of the first such key, from 1, and the caller must roll back.
-func (s session) insertSome(ctx context.Context, b tasks.ImportBatch, some []keys.Key) (int, error) {
+func (s session) insertChunk(ctx context.Context, b tasks.ImportBatch, some []keys.Key) (int, error) {
 	list := keyTable.columns.list("%")
 	fresh := map[keys.Code]bool{}
 	err := s.query(ctx, `
@@ -81,7 +81,7 @@ func (s session) insertSome(ctx context.Context, b tasks.ImportBatch, some []key
 		lines[i] = line{tasks.Event{At: s.now(), Type: b.Type, Code: k.Code, Note: b.Note}, b.ID, 0}
 	}
 	if err == nil {
-		_, err = s.exec(ctx, addLines, args{"r": inline{historyTable.batch(lines)}})
+		_, err = s.exec(ctx, addHistorySQL, args{"r": inline{historyTable.batch(lines)}})
 	}
 	return 0, err
 }

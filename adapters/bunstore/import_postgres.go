@@ -17,7 +17,7 @@ import (
 )
 
 // copyKeys imports keys in one transaction with COPY.
-func (s *Store) copyKeys(ctx context.Context, b tasks.ImportBatch, from *source) error {
+func (s *Store) copyKeys(ctx context.Context, b tasks.ImportBatch, from *keySource) error {
 	conn, err := s.write.DB.Conn(ctx)
 	if err != nil {
 		return err
@@ -29,21 +29,21 @@ func (s *Store) copyKeys(ctx context.Context, b tasks.ImportBatch, from *source)
 			return plainError("an import needs pgx's stdlib driver")
 		}
 		return pgx.BeginTxFunc(ctx, through.Conn(), pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, unhurried); err != nil {
+			if _, err := tx.Exec(ctx, noTimeoutsSQL); err != nil {
 				return err
 			}
-			return arrive(ctx, running(tx), b, func() error { return copyInto(ctx, tx, b, from) })
+			return importBatch(ctx, pgxExec(tx), b, func() error { return copyInto(ctx, tx, b, from) })
 		})
 	})
 }
 
-// unhurried removes the time limits of a transaction, because an import waits for other imports and its keys
+// noTimeoutsSQL removes the time limits of a transaction, because an import waits for other imports and its keys
 // may arrive slowly.
-const unhurried = `SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
+const noTimeoutsSQL = `SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
 	set_config('idle_in_transaction_session_timeout', '0', true)`
 
-// running returns a [runner] for a transaction of pgx.
-func running(tx pgx.Tx) runner {
+// running returns a [execFunc] for a transaction of pgx.
+func pgxExec(tx pgx.Tx) execFunc {
 	return func(ctx context.Context, text string, named args) (int64, error) {
 		text, values, err := compile(postgres{}, text, named)
 		if err != nil {
@@ -54,13 +54,13 @@ func running(tx pgx.Tx) runner {
 	}
 }
 
-const importLock = "SELECT pg_advisory_xact_lock(hashtext('keyseat import'))"
+const importLockSQL = "SELECT pg_advisory_xact_lock(hashtext('keyseat import'))"
 
-func copyInto(ctx context.Context, tx pgx.Tx, b tasks.ImportBatch, from *source) error {
+func copyInto(ctx context.Context, tx pgx.Tx, b tasks.ImportBatch, from *keySource) error {
 	// Imports take turns, because two imports of the same codes could deadlock on each other's rows. Issued
 	// keys need not wait, because their codes are new: no other batch has them.
 	if b.Type == tasks.EventImported {
-		if _, err := tx.Exec(ctx, importLock); err != nil {
+		if _, err := tx.Exec(ctx, importLockSQL); err != nil {
 			return err
 		}
 	}
@@ -69,12 +69,12 @@ func copyInto(ctx context.Context, tx pgx.Tx, b tasks.ImportBatch, from *source)
 	rows := newCopySource(b.ID, from)
 	defer rows.stop()
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{keyTable.name}, names, rows)
-	return duplicate(err)
+	return asRowError(err)
 }
 
-// duplicate converts the error of a COPY with a duplicate code to a [tasks.RowError] with the row. It returns
+// asRowError converts the error of a COPY with a duplicate code to a [tasks.RowError] with the row. It returns
 // other errors unchanged.
-func duplicate(err error) error {
+func asRowError(err error) error {
 	server, found := errors.AsType[*pgconn.PgError](err)
 	if !found || server.Code != "23505" {
 		return err
@@ -91,7 +91,7 @@ func copyLine(where string) int {
 	return line
 }
 
-// A copySource passes the keys of a [source] to COPY.
+// A copySource passes the keys of a [keySource] to COPY.
 type copySource struct {
 	next   func() ([]any, error, bool)
 	stop   func()
@@ -99,7 +99,7 @@ type copySource struct {
 	err    error
 }
 
-func newCopySource(batch string, from *source) *copySource {
+func newCopySource(batch string, from *keySource) *copySource {
 	c := &copySource{}
 	c.next, c.stop = iter.Pull2(func(yield func([]any, error) bool) {
 		err := from.each(func(k keys.Key) error {

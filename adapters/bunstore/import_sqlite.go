@@ -12,46 +12,46 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// staged is the number of keys in one INSERT of an import.
-const staged = 500
+// importChunk is the number of keys in one INSERT of an import.
+const importChunk = 500
 
 // stageKeys imports keys through a temporary table, which only its connection can see. Filling that table
 // locks nothing that other connections need. One transaction then copies all keys to keyseat_keys.
-func (s *Store) stageKeys(ctx context.Context, b tasks.ImportBatch, from *source) error {
+func (s *Store) stageKeys(ctx context.Context, b tasks.ImportBatch, from *keySource) error {
 	conn, err := s.read.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // returns the connection to its pool
 	stage := session{s.dialect, conn.Conn}
-	if err := stage.unknown(ctx, b); err != nil {
+	if err := stage.batchIsNew(ctx, b); err != nil {
 		return err // checked first, because reading the keys would be useless
 	}
-	if err := stage.unstaged(ctx); err != nil { // an earlier import may have failed to drop its table
+	if err := stage.dropStaging(ctx); err != nil { // an earlier import may have failed to drop its table
 		return err
 	}
 	if _, err := stage.exec(ctx, `CREATE TEMP TABLE keyseat_staged AS SELECT 0 AS row, `+keyTable.columns.list("%")+` FROM keyseat_keys WHERE false`, nil); err != nil {
 		return err
 	}
 	// Drop the table even if ctx has ended, because the connection returns to its pool.
-	defer func() { _ = stage.unstaged(context.WithoutCancel(ctx)) }() // the next import tries again
-	if err := stage.gather(ctx, from); err != nil {
+	defer func() { _ = stage.dropStaging(context.WithoutCancel(ctx)) }() // the next import tries again
+	if err := stage.fillStaging(ctx, from); err != nil {
 		return err
 	}
 	return conn.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		moving := session{s.dialect, tx.Tx}
-		return arrive(ctx, moving.exec, b, func() error { return moving.unstage(ctx, b) })
+		return importBatch(ctx, moving.exec, b, func() error { return moving.moveStaged(ctx, b) })
 	})
 }
 
-// unstaged drops the staging table if it exists.
-func (s session) unstaged(ctx context.Context) error {
+// dropStaging drops the staging table if it exists.
+func (s session) dropStaging(ctx context.Context) error {
 	_, err := s.exec(ctx, `DROP TABLE IF EXISTS temp.keyseat_staged`, nil)
 	return err
 }
 
-// gather fills the staging table with the keys, in groups of up to [staged] keys.
-func (s session) gather(ctx context.Context, from *source) error {
+// gather fills the staging table with the keys, in groups of up to [importChunk] keys.
+func (s session) fillStaging(ctx context.Context, from *keySource) error {
 	var some []keys.Key
 	row := 0
 	flush := func() error {
@@ -62,7 +62,7 @@ func (s session) gather(ctx context.Context, from *source) error {
 	}
 	err := from.each(func(k keys.Key) error {
 		some, row = append(some, k), row+1
-		if len(some) < staged {
+		if len(some) < importChunk {
 			return nil
 		}
 		return flush()
@@ -73,9 +73,9 @@ func (s session) gather(ctx context.Context, from *source) error {
 	return flush()
 }
 
-// unstage copies the staged keys to keyseat_keys. If a code exists already or comes twice, it returns a
+// moveStaged copies the staged keys to keyseat_keys. If a code exists already or comes twice, it returns a
 // [tasks.RowError] with the first such row.
-func (s session) unstage(ctx context.Context, b tasks.ImportBatch) error {
+func (s session) moveStaged(ctx context.Context, b tasks.ImportBatch) error {
 	_, err := s.exec(ctx, `INSERT INTO keyseat_keys (batch_id, `+keyTable.columns.list("%")+`) SELECT @batch, `+keyTable.columns.list("%")+
 		` FROM temp.keyseat_staged ORDER BY code`, args{"batch": b.ID})
 	broken, found := errors.AsType[*modernc.Error](err)

@@ -98,15 +98,15 @@ func (s session) records(ctx context.Context, codes []keys.Code) ([]tasks.Record
 		return err
 	})
 	if err == nil {
-		err = s.tasksUnder(ctx, want, at)
+		err = s.tasksOf(ctx, want, at)
 	}
 	if err == nil {
-		err = s.eventsUnder(ctx, want, at)
+		err = s.eventsOf(ctx, want, at)
 	}
 	return records, err
 }
 
-func (s session) tasksUnder(ctx context.Context, want batch, at map[keys.Code]*tasks.Record) error {
+func (s session) tasksOf(ctx context.Context, want batch, at map[keys.Code]*tasks.Record) error {
 	return s.query(ctx, `
 		WITH @want SELECT `+taskTable.columns.list("t.%")+` FROM want
 		JOIN keyseat_tasks t ON t.code = want.code ORDER BY t.created_at, t.id`, args{"want": want}, func(r row) error {
@@ -124,7 +124,7 @@ func (s session) tasksUnder(ctx context.Context, want batch, at map[keys.Code]*t
 	})
 }
 
-func (s session) eventsUnder(ctx context.Context, want batch, at map[keys.Code]*tasks.Record) error {
+func (s session) eventsOf(ctx context.Context, want batch, at map[keys.Code]*tasks.Record) error {
 	return s.query(ctx, `
 		WITH @want SELECT `+historyTable.columns.list("h.%")+` FROM want
 		JOIN keyseat_history h ON h.code = want.code ORDER BY h.seq`, args{"want": want}, func(r row) error {

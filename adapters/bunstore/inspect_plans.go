@@ -14,15 +14,15 @@ import (
 // PlanAudits implements [tasks.Inspector].
 func (s *Store) PlanAudits(ctx context.Context) (all []tasks.PlanAudit, err error) {
 	err = s.snapshot(ctx, func(tx session) error {
-		found, err := tx.tallies(ctx, "")
+		found, err := tx.planAudits(ctx, "")
 		all = slices.SortedFunc(maps.Values(found), func(x, y tasks.PlanAudit) int { return cmp.Compare(x.Plan.ID, y.Plan.ID) })
 		return err
 	})
 	return all, s.reader().tell("tally", err)
 }
 
-// tallies returns the audit of the plan with the given id, or of all plans if id is "". The map is by plan id.
-func (s session) tallies(ctx context.Context, id string) (map[string]tasks.PlanAudit, error) {
+// planAudits returns the audit of the plan with the given id, or of all plans if id is "". The map is by plan id.
+func (s session) planAudits(ctx context.Context, id string) (map[string]tasks.PlanAudit, error) {
 	s, err := s.timed(ctx)
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (s session) countSlots(ctx context.Context, id string, all map[string]tasks
 
 // FixCounters implements [tasks.Inspector].
 func (s *Store) FixCounters(ctx context.Context, c tasks.CounterFix) error {
-	err := s.transact(ctx, func(tx session) error { return tx.correct(ctx, c) })
+	err := s.transact(ctx, func(tx session) error { return tx.fixCounters(ctx, c) })
 	for _, refusal := range []error{tasks.ErrConflict, stock.ErrSlotState} {
 		if errors.Is(err, refusal) {
 			return err
@@ -81,9 +81,9 @@ func (s *Store) FixCounters(ctx context.Context, c tasks.CounterFix) error {
 	return s.reader().tell("correct", err)
 }
 
-// correct locks the plan's country, counts its slots again, and writes the corrected counters. Under this
+// fixCounters locks the plan's country, counts its slots again, and writes the corrected counters. Under this
 // lock no other transaction can transfer a slot of the plan.
-func (s session) correct(ctx context.Context, c tasks.CounterFix) error {
+func (s session) fixCounters(ctx context.Context, c tasks.CounterFix) error {
 	var held stock.Country
 	err := s.query(ctx, `
 		SELECT c.code FROM keyseat_countries c
@@ -92,7 +92,7 @@ func (s session) correct(ctx context.Context, c tasks.CounterFix) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.tallies(ctx, c.Event.Plan)
+	found, err := s.planAudits(ctx, c.Event.Plan)
 	if err != nil {
 		return err
 	}
@@ -106,5 +106,5 @@ func (s session) correct(ctx context.Context, c tasks.CounterFix) error {
 	if err := s.writePlans(ctx, []stock.Plan{plan}, nil); err != nil {
 		return err
 	}
-	return s.addQuietly(ctx, []line{{c.Event, c.ID, 0}}) // the event has no key
+	return s.insertRouted(ctx, []line{{c.Event, c.ID, 0}}) // the event has no key
 }

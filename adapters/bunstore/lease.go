@@ -8,17 +8,17 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// decided is SQL for the time of the newest history entry of a task t. The clock that set this time may have
+// lastDecidedSQL is SQL for the time of the newest history entry of a task t. The clock that set this time may have
 // been set back since.
-const decided = `(SELECT h.at FROM keyseat_history h WHERE h.code = t.code AND h.task_id = t.id ORDER BY h.seq DESC LIMIT 1)`
+const lastDecidedSQL = `(SELECT h.at FROM keyseat_history h WHERE h.code = t.code AND h.task_id = t.id ORDER BY h.seq DESC LIMIT 1)`
 
-// due chooses the tasks to lease. It uses the index on coalesce(leased_until, due), because a poll that finds
+// dueSQL chooses the tasks to lease. It uses the index on coalesce(leased_until, due), because a poll that finds
 // nothing must be cheap. There are two groups:
 //
 //   - late: open tasks that are due, or whose lease has expired;
 //   - ahead: open tasks with a time more than 2×ttl in the future, set by a clock that was later set back.
 //     A task of this group has a lease, or its newest history entry is also that far in the future.
-const due = `
+const dueSQL = `
 	late AS MATERIALIZED (
 		SELECT t.code, t.id, coalesce(t.leased_until, t.due) AS since FROM keyseat_tasks t
 		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) <= @now
@@ -26,15 +26,15 @@ const due = `
 	ahead AS MATERIALIZED (
 		SELECT t.code, t.id, coalesce(t.leased_until, t.due) AS since FROM keyseat_tasks t
 		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) > @now + @twice
-			AND (t.leased_until IS NOT NULL OR ` + decided + ` > @now + @twice)
+			AND (t.leased_until IS NOT NULL OR ` + lastDecidedSQL + ` > @now + @twice)
 		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n FOR UPDATE SKIP LOCKED),
 	due AS MATERIALIZED (
 		SELECT code, id, row_number() OVER (ORDER BY since) AS place
 		FROM (SELECT * FROM late UNION ALL SELECT * FROM ahead) AS both_kinds ORDER BY since LIMIT @n)`
 
-// take leases the tasks of due. The leases end one microsecond apart, so that tasks whose leases expire
+// takeSQL leases the tasks of due. The leases end one microsecond apart, so that tasks whose leases expire
 // together keep their order.
-const take = `
+const takeSQL = `
 	UPDATE keyseat_tasks AS x SET fence = x.fence + 1, worker = @worker, leased_until = @now + @ttl + due.place * @tick,
 		lost = x.lost + CASE WHEN x.leased_until IS NULL THEN 0 ELSE 1 END
 	FROM due JOIN LATERAL (SELECT o.ctid AS place FROM keyseat_tasks o WHERE o.code = due.code AND o.id = due.id LIMIT 1) o ON true WHERE x.ctid = o.place`
@@ -45,11 +45,11 @@ func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Durat
 		return nil, nil
 	}
 	if s.sharded() {
-		taken, err := s.leaseApart(ctx, worker, n, ttl)
+		taken, err := s.leaseDistributed(ctx, worker, n, ttl)
 		return taken.views(), s.tell("lease", err)
 	}
 	if s.embedded() {
-		views, err := s.leaseByTwo(ctx, leaseArgs(worker, n, ttl))
+		views, err := s.leaseSelectThenUpdate(ctx, leaseArgs(worker, n, ttl))
 		return views, s.tell("lease", err)
 	}
 	views, err := lease(ctx, s.ask, worker, n, ttl)
@@ -60,29 +60,29 @@ func leaseArgs(worker string, n int, ttl time.Duration) args {
 	return args{"worker": worker, "n": n, "ttl": ttl, "twice": 2 * ttl, "tick": time.Microsecond}
 }
 
-// leaseText is planned once, perhaps while the tables are empty: see [viewText].
-var leaseText = `
-	WITH ` + due + `, taken AS (` + take + ` RETURNING x.*, due.place)
+// leaseSQL is planned once, perhaps while the tables are empty: see [viewText].
+var leaseSQL = `
+	WITH ` + dueSQL + `, taken AS (` + takeSQL + ` RETURNING x.*, due.place)
 	SELECT @now, ` + viewColumns + `
 	FROM taken t JOIN LATERAL (SELECT * FROM keyseat_keys k WHERE k.code = t.code LIMIT 1) k ON true
 	ORDER BY t.place`
 
 func lease(ctx context.Context, ask asker, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
-	return readable(ctx, ask, leaseText, leaseArgs(worker, n, ttl))
+	return readableViews(ctx, ask, leaseSQL, leaseArgs(worker, n, ttl))
 }
 
-// leaseByTwo leases tasks for SQLite. It updates and reads in two statements, because SQLite does not allow
+// leaseSelectThenUpdate leases tasks for SQLite. It updates and reads in two statements, because SQLite does not allow
 // an UPDATE inside WITH.
-func (s session) leaseByTwo(ctx context.Context, named args) ([]tasks.Snapshot, error) {
-	chosen, err := s.due(ctx, named)
+func (s session) leaseSelectThenUpdate(ctx context.Context, named args) ([]tasks.Snapshot, error) {
+	chosen, err := s.dueTasks(ctx, named)
 	if err != nil || len(chosen.rows) == 0 {
 		return nil, err
 	}
 	named["due"] = chosen
-	if _, err := s.exec(ctx, `WITH @due `+take, named); err != nil {
+	if _, err := s.exec(ctx, `WITH @due `+takeSQL, named); err != nil {
 		return nil, err
 	}
-	return readable(ctx, s.ask, `
+	return readableViews(ctx, s.ask, `
 		WITH @due
 		SELECT @now, `+viewColumns+` FROM due
 		JOIN keyseat_tasks t ON t.code = due.code AND t.id = due.id
@@ -90,10 +90,10 @@ func (s session) leaseByTwo(ctx context.Context, named args) ([]tasks.Snapshot, 
 		ORDER BY due.place`, named)
 }
 
-// due returns the codes and ids of up to n tasks that can be leased, the longest due first. It only reads.
-func (s session) due(ctx context.Context, named args) (batch, error) {
+// dueTasks returns the codes and ids of up to n tasks that can be leased, the longest due first. It only reads.
+func (s session) dueTasks(ctx context.Context, named args) (batch, error) {
 	chosen := batch{columns: "code text, id text"}
-	err := s.query(ctx, `WITH `+due+` SELECT code, id FROM due ORDER BY place`, named, func(r row) error {
+	err := s.query(ctx, `WITH `+dueSQL+` SELECT code, id FROM due ORDER BY place`, named, func(r row) error {
 		var code, id string
 		err := r.scan([]field{text[string]{&code}, text[string]{&id}})
 		chosen.add(code, id)
@@ -102,8 +102,8 @@ func (s session) due(ctx context.Context, named args) (batch, error) {
 	return chosen, err
 }
 
-// readable runs a query and returns its snapshots, without the snapshots that cannot be read.
-func readable(ctx context.Context, ask asker, sql string, named args) (views []tasks.Snapshot, err error) {
+// readableViews runs a query and returns its snapshots, without the snapshots that cannot be read.
+func readableViews(ctx context.Context, ask asker, sql string, named args) (views []tasks.Snapshot, err error) {
 	one := newViewing()
 	err = ask(ctx, question{sql, named, func(r row) error {
 		if v, err := one.read(r); err == nil {
@@ -126,17 +126,17 @@ func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 }
 
 func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
-	had := map[tasks.Ref]bool{}
+	held := map[tasks.Ref]bool{}
 	extend := s.extendLocked
 	if s.sharded() {
-		extend = s.extendApart
+		extend = s.extendDistributed
 	}
-	if err := extend(ctx, refs, ttl, had); err != nil {
+	if err := extend(ctx, refs, ttl, held); err != nil {
 		return nil, err
 	}
 	errs := make([]error, len(refs))
 	for i, ref := range refs {
-		if !had[ref] {
+		if !held[ref] {
 			errs[i] = tasks.ErrFenced
 		}
 	}
@@ -144,7 +144,7 @@ func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 }
 
 // extendLocked extends leases and sets had[ref] for each extended lease. A ttl of 0 ends the leases.
-func (s session) extendLocked(ctx context.Context, refs []tasks.Ref, ttl time.Duration, had map[tasks.Ref]bool) error {
+func (s session) extendLocked(ctx context.Context, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error {
 	set := `leased_until = @now + @ttl + its_place * @tick`
 	if ttl == 0 {
 		set = `leased_until = NULL, worker = NULL`
@@ -160,15 +160,15 @@ func (s session) extendLocked(ctx context.Context, refs []tasks.Ref, ttl time.Du
 			WHERE t.ended_at IS NULL AND t.leased_until IS NOT NULL
 			ORDER BY t.code, t.id FOR UPDATE OF t)
 		UPDATE keyseat_tasks SET `+set+` FROM mine WHERE code = its_code AND id = its_id
-		RETURNING code, id, fence`, args{"want": want, "ttl": ttl, "tick": time.Microsecond}, extended(had))
+		RETURNING code, id, fence`, args{"want": want, "ttl": ttl, "tick": time.Microsecond}, markHeld(held))
 }
 
-// extended returns a function that reads a ref from a row and sets had[ref].
-func extended(had map[tasks.Ref]bool) func(r row) error {
+// markHeld returns a function that reads a ref from a row and sets had[ref].
+func markHeld(held map[tasks.Ref]bool) func(r row) error {
 	return func(r row) error {
 		var ref tasks.Ref
 		err := r.scan([]field{text[keys.Code]{&ref.Code}, text[string]{&ref.ID}, whole[int64]{&ref.Fence}})
-		had[ref] = true
+		held[ref] = true
 		return err
 	}
 }

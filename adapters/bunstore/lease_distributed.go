@@ -22,18 +22,18 @@ type candidate struct {
 
 type candidates []candidate
 
-// The queries for candidates of a distributed store. Like [due], they find two groups: late tasks, and tasks
+// The queries for candidates of a distributed store. Like [dueSQL], they find two groups: late tasks, and tasks
 // due in the future because a clock was set back. In the second group only the task's newest history entry
 // counts: h is the newest entry if no entry g comes after it.
 const candidateColumns = `t.code, t.id, t.version, t.fence, coalesce(t.leased_until, t.due), @now, `
 
 var (
-	lateText = `
+	lateSQL = `
 		SELECT ` + candidateColumns + viewColumns + `
 		FROM keyseat_tasks t JOIN keyseat_keys k ON k.code = t.code
 		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) <= @now
 		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n`
-	aheadText = `
+	aheadSQL = `
 		SELECT ` + candidateColumns + viewColumns + `
 		FROM keyseat_tasks t JOIN keyseat_keys k ON k.code = t.code
 		LEFT JOIN keyseat_history h ON h.code = t.code AND h.task_id = t.id AND h.at > @ahead AND t.leased_until IS NULL
@@ -41,7 +41,7 @@ var (
 		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) > @ahead
 			AND (t.leased_until IS NOT NULL OR h.code IS NOT NULL AND g.code IS NULL)
 		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n`
-	takeText = `
+	takeCandidatesSQL = `
 		UPDATE keyseat_tasks AS x SET fence = x.fence + 1, worker = @worker, leased_until = r.until,
 			lost = x.lost + CASE WHEN x.leased_until IS NULL THEN 0 ELSE 1 END
 		FROM @r WHERE x.code = r.code AND x.id = r.id AND x.version = r.version AND x.fence = r.fence AND x.ended_at IS NULL
@@ -50,49 +50,49 @@ var (
 )
 
 // Processes that lease simultaneously choose the same tasks, and only one of them gets each task. After such
-// a collision, the store reads [spread] times as many candidates as it wants, and chooses from them at
-// random. It does so for the next [wariness] leases.
+// a collision, the store reads [oversample] times as many candidates as it wants, and chooses from them at
+// random. It does so for the next [contentionTTL] leases.
 const (
-	spread   = 4  // factor
-	wariness = 16 // leases
+	oversample    = 4  // factor
+	contentionTTL = 16 // leases
 )
 
-// leaseApart chooses tasks without a lock, and leases the tasks that are still unchanged. If it gets none of
+// leaseDistributed chooses tasks without a lock, and leases the tasks that are still unchanged. If it gets none of
 // them, it chooses again, up to [reruns] times in all.
-func (s session) leaseApart(ctx context.Context, worker string, n int, ttl time.Duration) (taken candidates, err error) {
+func (s session) leaseDistributed(ctx context.Context, worker string, n int, ttl time.Duration) (taken candidates, err error) {
 	for range reruns {
 		at, err := s.timed(ctx)
 		if err != nil {
 			return nil, err
 		}
-		chosen, err := at.choose(ctx, n, at.now().Add(2*ttl))
+		chosen, err := at.chooseCandidates(ctx, n, at.now().Add(2*ttl))
 		if err != nil || len(chosen) == 0 {
 			return nil, err
 		}
-		if taken, err = at.take(ctx, chosen, worker, ttl); err != nil || len(taken) > 0 {
+		if taken, err = at.takeCandidates(ctx, chosen, worker, ttl); err != nil || len(taken) > 0 {
 			return taken, err
 		}
 	}
 	return nil, nil
 }
 
-// choose returns up to n candidates, the longest due first. After a collision it chooses at random.
-func (s session) choose(ctx context.Context, n int, ahead time.Time) (candidates, error) {
+// chooseCandidates returns up to n candidates, the longest due first. After a collision it chooses at random.
+func (s session) chooseCandidates(ctx context.Context, n int, ahead time.Time) (candidates, error) {
 	rivals := s.dialect.(distributed).rivals
 	if rivals.Load() <= 0 {
-		return s.candidates(ctx, n, ahead)
+		return s.readCandidates(ctx, n, ahead)
 	}
 	rivals.Add(-1)
-	all, err := s.candidates(ctx, spread*n, ahead)
+	all, err := s.readCandidates(ctx, oversample*n, ahead)
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	all = all[:min(n, len(all))]
 	slices.SortFunc(all, func(a, b candidate) int { return a.since.Compare(b.since) })
 	return all, err
 }
 
-// candidates returns up to n candidates: first the late ones, then those ahead, each the longest due first.
-func (s session) candidates(ctx context.Context, n int, ahead time.Time) (all candidates, err error) {
-	for _, text := range []string{lateText, aheadText} {
+// readCandidates returns up to n candidates: first the late ones, then those ahead, each the longest due first.
+func (s session) readCandidates(ctx context.Context, n int, ahead time.Time) (all candidates, err error) {
+	for _, text := range []string{lateSQL, aheadSQL} {
 		if len(all) == n || err != nil {
 			break
 		}
@@ -118,9 +118,9 @@ func (r row) candidate() (c candidate, err error) {
 	return c, err
 }
 
-// take leases the chosen tasks that no other transaction has leased or changed. It returns these. The leases
+// takeCandidates leases the chosen tasks that no other transaction has leased or changed. It returns these. The leases
 // end one microsecond apart, so that they keep their order.
-func (s session) take(ctx context.Context, chosen candidates, worker string, ttl time.Duration) (taken candidates, err error) {
+func (s session) takeCandidates(ctx context.Context, chosen candidates, worker string, ttl time.Duration) (taken candidates, err error) {
 	rows := batch{columns: "code text, id text, version bigint, fence bigint, since timestamptz, until timestamptz"}
 	for i := range chosen {
 		c := &chosen[i]
@@ -133,17 +133,17 @@ func (s session) take(ctx context.Context, chosen candidates, worker string, ttl
 			t.Fence, t.LeasedUntil = t.Fence+1, until
 		}
 	}
-	had := map[taskName]bool{}
-	err = s.query(ctx, takeText, args{"r": inline{rows}, "codes": rows.texts(0), "worker": worker}, func(r row) error {
-		var name taskName
+	had := map[taskKey]bool{}
+	err = s.query(ctx, takeCandidatesSQL, args{"r": inline{rows}, "codes": rows.texts(0), "worker": worker}, func(r row) error {
+		var name taskKey
 		err := r.scan([]field{text[keys.Code]{&name.code}, text[string]{&name.id}})
 		had[name] = true
 		return err
 	})
 	if len(had) < len(chosen) {
-		s.dialect.(distributed).rivals.Store(wariness)
+		s.dialect.(distributed).rivals.Store(contentionTTL)
 	}
-	return slices.DeleteFunc(chosen, func(c candidate) bool { return !had[taskName{c.code, c.id}] }), err
+	return slices.DeleteFunc(chosen, func(c candidate) bool { return !had[taskKey{c.code, c.id}] }), err
 }
 
 // views returns the snapshots that could be read.
@@ -156,8 +156,8 @@ func (all candidates) views() (views []tasks.Snapshot) {
 	return views
 }
 
-// extendApart is [session.extendLocked] for a distributed store.
-func (s session) extendApart(ctx context.Context, refs []tasks.Ref, ttl time.Duration, had map[tasks.Ref]bool) error {
+// extendDistributed is [session.extendLocked] for a distributed store.
+func (s session) extendDistributed(ctx context.Context, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error {
 	s, err := s.timed(ctx)
 	if err != nil {
 		return err
@@ -173,5 +173,5 @@ func (s session) extendApart(ctx context.Context, refs []tasks.Ref, ttl time.Dur
 	return s.query(ctx, `
 		UPDATE keyseat_tasks AS x SET `+set+` FROM @r
 		WHERE x.code = r.code AND x.id = r.id AND x.fence = r.fence AND x.ended_at IS NULL AND x.leased_until IS NOT NULL AND x.code = ANY (@codes)
-		RETURNING x.code, x.id, x.fence`, args{"r": inline{rows}, "codes": rows.texts(0)}, extended(had))
+		RETURNING x.code, x.id, x.fence`, args{"r": inline{rows}, "codes": rows.texts(0)}, markHeld(held))
 }

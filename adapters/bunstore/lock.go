@@ -25,7 +25,7 @@ const (
 // newLock returns a lock whose file is next to the database. A new file gets the database's owner and similar
 // permissions. Otherwise a file that root has created would lock the service out.
 func newLock(path, suffix string) (*flock.Flock, error) {
-	mode, like, err := rights(path)
+	mode, like, err := newFileRights(path)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +76,8 @@ func isServed(path string) bool {
 	return !taken
 }
 
-// locked runs do while this process holds the lock of a database.
-func locked(ctx context.Context, path, suffix string, do func() error) error {
+// withFileLock runs do while this process holds the lock of a database.
+func withFileLock(ctx context.Context, path, suffix string, do func() error) error {
 	lock, err := newLock(path, suffix)
 	if err != nil {
 		return err

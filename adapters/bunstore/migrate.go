@@ -17,38 +17,38 @@ import (
 // then, also on a standby. A store without [Options.Distributed] gets [ErrDistributed] if the tables
 // are distributed. Many processes may call Migrate simultaneously: one migrates, the others wait for it.
 func (s *Store) Migrate(ctx context.Context) error {
-	err := s.suits(ctx)
+	err := s.checkDistribution(ctx)
 	if err == nil {
-		err = s.update(ctx)
+		err = s.applyMissing(ctx)
 	}
 	return s.reader().tell("migrate", err)
 }
 
-// suits returns [ErrDistributed] if the tables are distributed and the store is not.
-func (s *Store) suits(ctx context.Context) error {
+// checkDistribution returns [ErrDistributed] if the tables are distributed and the store is not.
+func (s *Store) checkDistribution(ctx context.Context) error {
 	if s.embedded() || s.sharded() {
 		return nil
 	}
-	tables, _, err := s.distributed(ctx)
+	tables, _, err := s.readDistribution(ctx)
 	if err == nil && len(tables) > 0 {
 		err = ErrDistributed
 	}
 	return err
 }
 
-// update runs the migrations that the database lacks.
-func (s *Store) update(ctx context.Context) error {
+// applyMissing runs the migrations that the database lacks.
+func (s *Store) applyMissing(ctx context.Context) error {
 	now, err := s.reader().schema(ctx)
 	if err != nil || len(now.missing) == 0 {
 		return err
 	}
-	if err := s.refuse(ctx, now); err != nil {
+	if err := s.checkMayMigrate(ctx, now); err != nil {
 		return err
 	}
 	if s.embedded() {
 		return s.write.RunInTx(ctx, nil, s.migrate)
 	}
-	return s.lacksRight(ctx, s.alonePostgres(ctx, s.migrate))
+	return s.explainDenied(ctx, s.withMigrationLock(ctx, s.migrate))
 }
 
 // migrate runs each missing migration and records it. It reads the schema again, because another
@@ -64,7 +64,7 @@ func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 		return err
 	}
 	for _, m := range now.missing {
-		if !now.has(m) {
+		if !now.hasTablesOf(m) {
 			if _, err := tx.Tx.ExecContext(ctx, m.sql); err != nil {
 				return err
 			}
@@ -77,19 +77,19 @@ func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
-// has reports whether the database has every table that the migration creates. An older version of
+// hasTablesOf reports whether the database has every table that the migration creates. An older version of
 // keyseat recorded a migration after it had committed it. If it died in between, the record is missing.
-func (s schema) has(m migration) bool {
-	made := m.makes()
+func (s schema) hasTablesOf(m migration) bool {
+	made := m.createdTables()
 	return len(made) > 0 && !slices.ContainsFunc(made, func(table string) bool { return !slices.Contains(s.tables, table) })
 }
 
 var migrating sync.Mutex
 
-// alonePostgres runs do in a transaction that locks the only row of the table keyseat_migrating. Only one
+// withMigrationLock runs do in a transaction that locks the only row of the table keyseat_migrating. Only one
 // process can hold this lock.
-func (s *Store) alonePostgres(ctx context.Context, do func(ctx context.Context, tx bun.Tx) error) error {
-	if err := s.makeLock(ctx); err != nil {
+func (s *Store) withMigrationLock(ctx context.Context, do func(ctx context.Context, tx bun.Tx) error) error {
+	if err := s.createLockRow(ctx); err != nil {
 		return err
 	}
 	migrating.Lock() // otherwise waiting goroutines could hold all connections of a pool
@@ -113,10 +113,10 @@ func (s *Store) alonePostgres(ctx context.Context, do func(ctx context.Context, 
 	})
 }
 
-// makeLock creates the table keyseat_migrating and its row. If two processes create the table
+// createLockRow creates the table keyseat_migrating and its row. If two processes create the table
 // simultaneously, Postgres returns an error to one of them, even with IF NOT EXISTS. That process
 // finds the table on its next try.
-func (s *Store) makeLock(ctx context.Context) (err error) {
+func (s *Store) createLockRow(ctx context.Context) (err error) {
 	for range reruns {
 		_, err = s.write.DB.ExecContext(ctx, `
 			CREATE TABLE IF NOT EXISTS keyseat_migrating (one boolean PRIMARY KEY CHECK (one));

@@ -34,7 +34,7 @@ func openPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	pool.SetConnMaxIdleTime(idleTime)
 	db := bun.NewDB(pool, pgdialect.New())
 	s := &Store{
-		dialect: postgres{}, read: db, write: db, owned: true, fallback: several, dedicated: o.Dedicated, pooler: finder.pooler,
+		dialect: postgres{}, read: db, write: db, ownsDB: true, multiHost: several, dedicated: o.Dedicated, pooler: finder.pooler,
 	}
 	if o.Distributed {
 		s.dialect = newDistributed()

@@ -36,13 +36,13 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 		return nil, session{dialect: sqlite{path: path}}.tell("open", err)
 	}
 	path = file.path
-	s := &Store{dialect: sqlite{o.Now, path}, owned: true, dedicated: o.Dedicated, sweep: newSweep(), disk: &disk{}, kept: &kept{known: map[string]*sql.Stmt{}}}
+	s := &Store{dialect: sqlite{o.Now, path}, ownsDB: true, dedicated: o.Dedicated, wiper: newWALWiper(), disk: &disk{}, kept: &kept{known: map[string]*sql.Stmt{}}}
 	s.disk.file.Store(file)
 	if s.read, err = pool(path, o, o.Conns); err == nil {
 		s.write, err = pool(path, o, 1)
 	}
 	if err == nil && o.Dedicated {
-		err = s.refuseForeign(ctx) // before the first write
+		err = s.checkDedicated(ctx) // before the first write
 	}
 	if err == nil {
 		err = s.turnWAL(ctx, path)
@@ -86,7 +86,7 @@ func fileURI(path string, v url.Values) string {
 // other. The file keeps this mode. Only one process at a time switches it, because SQLite returns an error
 // if two do so simultaneously.
 func (s *Store) turnWAL(ctx context.Context, path string) error {
-	return locked(ctx, path, migrateLock, func() error {
+	return withFileLock(ctx, path, migrateLock, func() error {
 		var mode string
 		if err := s.write.DB.QueryRowContext(ctx, "PRAGMA journal_mode=WAL").Scan(&mode); err != nil {
 			return err

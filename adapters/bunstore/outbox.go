@@ -11,18 +11,18 @@ import (
 
 var _ tasks.Outbox = (*Store)(nil)
 
-// heard is true if a subscription exists that has not expired. Only then are history entries written as
+// hasSubscribersSQL is true if a subscription exists that has not expired. Only then are history entries written as
 // fresh, which means that [Store.Route] has yet to route them.
-const heard = `EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.until > @now)`
+const hasSubscribersSQL = `EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.until > @now)`
 
-// insertLines returns the SQL that inserts history entries in their order.
-func insertLines(from string) string {
+// insertHistoryFrom returns the SQL that inserts history entries in their order.
+func insertHistoryFrom(from string) string {
 	list := historyTable.columns.list("%")
-	return "INSERT INTO " + historyTable.name + " (" + list + ", fresh) SELECT " + list + ", " + heard + " FROM " + from + " ORDER BY place"
+	return "INSERT INTO " + historyTable.name + " (" + list + ", fresh) SELECT " + list + ", " + hasSubscribersSQL + " FROM " + from + " ORDER BY place"
 }
 
-// run executes statements in order in one transaction.
-func (s *Store) run(ctx context.Context, operation string, named args, statements ...string) error {
+// execTx executes statements in order in one transaction.
+func (s *Store) execTx(ctx context.Context, operation string, named args, statements ...string) error {
 	err := s.transact(ctx, func(tx session) error {
 		for _, sql := range statements {
 			if _, err := tx.exec(ctx, sql, named); err != nil {
@@ -40,7 +40,7 @@ func (s *Store) Subscribe(ctx context.Context, names []string, ttl time.Duration
 	for _, name := range names {
 		want.add(name)
 	}
-	return s.run(ctx, "enlist listeners", args{"want": want, "ttl": ttl},
+	return s.execTx(ctx, "enlist listeners", args{"want": want, "ttl": ttl},
 		`WITH @want INSERT INTO keyseat_listeners (name, until) SELECT name, @now + @ttl FROM want WHERE true ORDER BY name
 			ON CONFLICT (name) DO UPDATE SET until = excluded.until`,
 		`DELETE FROM keyseat_listeners WHERE until <= @now`,
@@ -50,18 +50,18 @@ func (s *Store) Subscribe(ctx context.Context, names []string, ttl time.Duration
 
 // Resume implements [tasks.Outbox].
 func (s *Store) Resume(ctx context.Context, name string) error {
-	return s.listener(ctx, "resume a listener", name, `UPDATE keyseat_listeners SET gone_at = NULL WHERE name = @name`)
+	return s.execForSubscriber(ctx, "resume a listener", name, `UPDATE keyseat_listeners SET gone_at = NULL WHERE name = @name`)
 }
 
 // Unsubscribe implements [tasks.Outbox].
 func (s *Store) Unsubscribe(ctx context.Context, name string) error {
-	return s.listener(ctx, "forget a listener", name,
+	return s.execForSubscriber(ctx, "forget a listener", name,
 		`DELETE FROM keyseat_listeners WHERE name = @name`, `DELETE FROM keyseat_mail WHERE listener = @name`)
 }
 
-// listener runs statements for one subscriber in a transaction. It returns [tasks.ErrNoSubscriber] if the
+// execForSubscriber runs statements for one subscriber in a transaction. It returns [tasks.ErrNoSubscriber] if the
 // first statement changes no row.
-func (s *Store) listener(ctx context.Context, operation, name string, first string, more ...string) error {
+func (s *Store) execForSubscriber(ctx context.Context, operation, name string, first string, more ...string) error {
 	named, found := args{"name": name}, int64(0)
 	err := s.transact(ctx, func(tx session) (err error) {
 		found, err = tx.exec(ctx, first, named)
@@ -122,9 +122,9 @@ var deliveryTable = table[tasks.Delivery]{
 	},
 }
 
-// given returns the condition, or "" if the value is "". Leaving a condition out lets an index serve the
+// optionalCond returns the condition, or "" if the value is "". Leaving a condition out lets an index serve the
 // other conditions; a condition that is always true would not.
-func given(value, condition string) string {
+func optionalCond(value, condition string) string {
 	if value == "" {
 		return ""
 	}
@@ -135,7 +135,7 @@ func given(value, condition string) string {
 func (s *Store) Deliveries(ctx context.Context, listener, event string, before int64, n int) (all []tasks.Delivery, err error) {
 	err = s.reader().query(ctx, `
 		SELECT seq, `+deliveryTable.columns.list("%")+` FROM keyseat_deliveries
-		WHERE true`+given(listener, " AND listener = @listener")+given(event, " AND event = @event")+` AND (@before = 0 OR seq < @before)
+		WHERE true`+optionalCond(listener, " AND listener = @listener")+optionalCond(event, " AND event = @event")+` AND (@before = 0 OR seq < @before)
 		ORDER BY seq DESC LIMIT @n`,
 		args{"listener": listener, "event": event, "before": int(before), "n": n}, func(r row) error {
 			var d tasks.Delivery

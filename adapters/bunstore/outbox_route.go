@@ -13,11 +13,11 @@ import (
 // lock and then finds the entries after them. Therefore two entries of a key are never routed in the wrong
 // order.
 func (s *Store) Route(ctx context.Context, causes []tasks.EventType, n int) (routed int, err error) {
-	if fresh, err := s.reader().fresh(ctx, n, ""); err != nil || len(fresh) == 0 { // a poll that finds nothing locks nothing
+	if fresh, err := s.reader().unrouted(ctx, n, ""); err != nil || len(fresh) == 0 { // a poll that finds nothing locks nothing
 		return 0, s.reader().tell("route", err)
 	}
 	err = s.transact(ctx, func(tx session) error {
-		fresh, err := tx.held(ctx, n)
+		fresh, err := tx.lockUnrouted(ctx, n)
 		routed = len(fresh)
 		if err != nil || routed == 0 {
 			return err
@@ -27,23 +27,23 @@ func (s *Store) Route(ctx context.Context, causes []tasks.EventType, n int) (rou
 	return routed, s.reader().tell("route", err)
 }
 
-// held reads and locks the oldest fresh history entries. A distributed store cannot lock them. It locks
-// the subscribers instead, which are all on one server, and [session.routed] checks that the entries
+// lockUnrouted reads and locks the oldest fresh history entries. A distributed store cannot lock them. It locks
+// the subscribers instead, which are all on one server, and [session.markRouted] checks that the entries
 // are still fresh.
-func (s session) held(ctx context.Context, n int) ([]tasks.HistoryEntry, error) {
+func (s session) lockUnrouted(ctx context.Context, n int) ([]tasks.HistoryEntry, error) {
 	if !s.sharded() {
-		return s.fresh(ctx, n, "FOR UPDATE OF h")
+		return s.unrouted(ctx, n, "FOR UPDATE OF h")
 	}
 	err := s.query(ctx, `SELECT l.name FROM keyseat_listeners l ORDER BY l.name FOR UPDATE OF l`, nil, func(row) error { return nil })
 	if err != nil {
 		return nil, err
 	}
-	return s.fresh(ctx, n, "")
+	return s.unrouted(ctx, n, "")
 }
 
-// fresh reads the oldest fresh history entries. It fills in only their sequence number, key and event
+// unrouted reads the oldest fresh history entries. It fills in only their sequence number, key and event
 // type.
-func (s session) fresh(ctx context.Context, n int, lock string) (lines []tasks.HistoryEntry, err error) {
+func (s session) unrouted(ctx context.Context, n int, lock string) (lines []tasks.HistoryEntry, err error) {
 	err = s.query(ctx, `SELECT h.seq, h.code, h.cause FROM keyseat_history h WHERE h.fresh ORDER BY h.seq LIMIT @n `+lock,
 		args{"n": n}, func(r row) error {
 			var l tasks.HistoryEntry
@@ -62,7 +62,7 @@ func (s session) route(ctx context.Context, fresh []tasks.HistoryEntry, causes [
 			kept.add(string(l.Code), l.Seq)
 		}
 	}
-	_, err := s.exec(ctx, `WITH @kept `+mail(`
+	_, err := s.exec(ctx, `WITH @kept `+upsertDeliverySQL(`
 		SELECT l.name, kept.code, '', min(kept.seq) - 1, 0, max(kept.seq), 0, @now, @now, ''
 		FROM kept CROSS JOIN keyseat_listeners l WHERE l.until > @now
 		GROUP BY l.name, kept.code ORDER BY l.name, kept.code`,
@@ -70,12 +70,12 @@ func (s session) route(ctx context.Context, fresh []tasks.HistoryEntry, causes [
 	if err != nil {
 		return err
 	}
-	return s.routed(ctx, taken)
+	return s.markRouted(ctx, taken)
 }
 
-// routed marks history entries as no longer fresh. In a distributed store it returns errAgain if another
+// markRouted marks history entries as no longer fresh. In a distributed store it returns errAgain if another
 // process has routed some of them.
-func (s session) routed(ctx context.Context, taken batch) error {
+func (s session) markRouted(ctx context.Context, taken batch) error {
 	if !s.sharded() {
 		_, err := s.exec(ctx, `WITH @taken UPDATE keyseat_history SET fresh = false WHERE fresh AND seq IN (SELECT seq FROM taken)`, args{"taken": taken})
 		return err
@@ -89,10 +89,10 @@ func (s session) routed(ctx context.Context, taken batch) error {
 	return err
 }
 
-// mail returns the SQL that inserts queued deliveries. Where a row for the same subscriber, key and country
+// upsertDeliverySQL returns the SQL that inserts queued deliveries. Where a row for the same subscriber, key and country
 // exists, the SQL changes that row.
-func mail(rows, change string) string {
-	return `INSERT INTO keyseat_mail AS m (` + mailTable.columns.list("%") + `) ` + rows +
+func upsertDeliverySQL(rows, change string) string {
+	return `INSERT INTO keyseat_mail AS m (` + queueTable.columns.list("%") + `) ` + rows +
 		` ON CONFLICT (listener, code, country) DO UPDATE SET ` + change
 }
 
@@ -113,10 +113,10 @@ func (s *Store) Replay(ctx context.Context, r tasks.Replay) (n int, err error) {
 		if err != nil {
 			return err
 		}
-		rows, err := tx.exec(ctx, `WITH @causes, @bounds `+mail(`
+		rows, err := tx.exec(ctx, `WITH @causes, @bounds `+upsertDeliverySQL(`
 			SELECT l.name, h.code, '', min(h.seq) - 1, 0, max(h.seq), 0, @now, @now, ''
 			FROM keyseat_history h CROSS JOIN bounds CROSS JOIN keyseat_listeners l
-			WHERE l.name = @listener`+given(string(r.Code), " AND h.code = @code")+` AND h.at >= bounds.since AND h.seq > bounds.after
+			WHERE l.name = @listener`+optionalCond(string(r.Code), " AND h.code = @code")+` AND h.at >= bounds.since AND h.seq > bounds.after
 				AND h.cause IN (SELECT cause FROM causes)
 			GROUP BY l.name, h.code ORDER BY l.name, h.code`, `
 			told = CASE WHEN excluded.told < m.told THEN excluded.told ELSE m.told END,
@@ -139,20 +139,20 @@ func (s *Store) SetLowStock(ctx context.Context, listener string, countries []st
 			known = append(known, c)
 			return err
 		})
-	if err != nil || same(known, countries) {
+	if err != nil || equalSets(known, countries) {
 		return s.reader().tell("note low stock", err)
 	}
 	low := batch{columns: "country text"}
 	for _, c := range countries {
 		low.add(string(c))
 	}
-	return s.run(ctx, "note low stock", args{"listener": listener, "low": low, "mark": int(mark)},
+	return s.execTx(ctx, "note low stock", args{"listener": listener, "low": low, "mark": int(mark)},
 		`WITH @low DELETE FROM keyseat_mail WHERE listener = @listener AND code = '' AND country NOT IN (SELECT country FROM low)`,
-		`WITH @low `+mail(`
+		`WITH @low `+upsertDeliverySQL(`
 			SELECT l.name, '', low.country, 0, 0, @mark, 0, @now, @now, '' FROM low CROSS JOIN keyseat_listeners l
 			WHERE l.name = @listener ORDER BY low.country`, `newest = m.newest`))
 }
 
-func same(x, y []stock.Country) bool {
+func equalSets(x, y []stock.Country) bool {
 	return slices.Equal(slices.Sorted(slices.Values(x)), slices.Sorted(slices.Values(y)))
 }

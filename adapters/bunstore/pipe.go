@@ -43,7 +43,7 @@ func (s *Store) applyPiped(ctx, life context.Context, conn *pgx.Conn, changes []
 	}()
 	short, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	l, errs, err := decide(short, p.ask, changes, s.sharded())
+	l, errs, err := lockAndCheck(short, p.ask, changes, s.sharded())
 	if err == nil {
 		err = short.Err()
 	}
@@ -51,11 +51,11 @@ func (s *Store) applyPiped(ctx, life context.Context, conn *pgx.Conn, changes []
 	switch {
 	case err != nil:
 	case s.sharded():
-		if err = l.writeApart(life, p.ask); err == nil {
+		if err = l.writeCAS(life, p.ask); err == nil {
 			err = p.ask(life, end...)
 		}
 	default:
-		err = lost(p.ask(life, append(writeAtOnce(l.steps()), end...)...))
+		err = asErrLost(p.ask(life, append(writeAllQuery(l.tableWrites()), end...)...))
 	}
 	return errs, err
 }

@@ -30,14 +30,14 @@ func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
 	for _, e := range edits {
 		want.add(e.ID)
 	}
-	before, err := s.plans(ctx, want, "")
+	before, err := s.readPlans(ctx, want, "")
 	if err != nil {
 		return err
 	}
 	if err := s.lockCountries(ctx, before, edits); err != nil {
 		return err
 	}
-	plans, err := s.plans(ctx, want, "FOR UPDATE OF p")
+	plans, err := s.readPlans(ctx, want, "FOR UPDATE OF p")
 	if err != nil {
 		return err
 	}
@@ -46,15 +46,15 @@ func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
 			return errAgain
 		}
 	}
-	changed, fresh, err := edit(plans, edits)
+	changed, fresh, err := applyEdits(plans, edits)
 	if err != nil {
 		return err
 	}
 	return s.writePlans(ctx, changed, fresh)
 }
 
-// plans reads the wanted plans, by their ids. The argument lock is "" or the SQL that locks their rows.
-func (s session) plans(ctx context.Context, want batch, lock string) (map[string]stock.Plan, error) {
+// readPlans reads the wanted plans, by their ids. The argument lock is "" or the SQL that locks their rows.
+func (s session) readPlans(ctx context.Context, want batch, lock string) (map[string]stock.Plan, error) {
 	plans := map[string]stock.Plan{}
 	err := s.query(ctx, `
 		WITH @want
@@ -92,9 +92,9 @@ func (s session) lockCountries(ctx context.Context, plans map[string]stock.Plan,
 		ORDER BY c.code FOR UPDATE OF c`, args{"country": in}, func(row) error { return nil })
 }
 
-// edit applies edits to plans, in order. It returns the changed plans and the new plans, each in the order
+// applyEdits applies edits to plans, in order. It returns the changed plans and the new plans, each in the order
 // of their first edit. A refused edit returns a [tasks.RowError].
-func edit(plans map[string]stock.Plan, edits []stock.PlanEdit) (changed, fresh []stock.Plan, err error) {
+func applyEdits(plans map[string]stock.Plan, edits []stock.PlanEdit) (changed, fresh []stock.Plan, err error) {
 	var order []string
 	touched := map[string]bool{}
 	for i, e := range edits {
@@ -120,13 +120,13 @@ func edit(plans map[string]stock.Plan, edits []stock.PlanEdit) (changed, fresh [
 // writePlans writes changed plans and inserts new plans. New plans get sequence numbers in the order of fresh.
 func (s session) writePlans(ctx context.Context, changed, fresh []stock.Plan) error {
 	if len(changed) > 0 {
-		if _, err := s.exec(ctx, `WITH @p `+updatePlans, args{"p": planTable.batch(changed)}); err != nil {
+		if _, err := s.exec(ctx, `WITH @p `+updatePlansSQL, args{"p": planTable.batch(changed)}); err != nil {
 			return err
 		}
 	}
 	if len(fresh) == 0 {
 		return nil
 	}
-	_, err := s.exec(ctx, `WITH @p `+insert(planTable, "p"), args{"p": planTable.batch(fresh)})
+	_, err := s.exec(ctx, `WITH @p `+insertSQL(planTable, "p"), args{"p": planTable.batch(fresh)})
 	return err
 }

@@ -21,7 +21,7 @@ func Restore(ctx context.Context, backup, database string) (kept string, c Conte
 		database = target
 	}
 	if c, err = verify(ctx, backup); err != nil {
-		return "", c, about(backup, err)
+		return "", c, fileError(backup, err)
 	}
 	lock, err := lockServing(ctx, database)
 	if errors.Is(err, ErrServed) {
@@ -31,7 +31,7 @@ func Restore(ctx context.Context, backup, database string) (kept string, c Conte
 		return "", c, err
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	err = locked(ctx, database, migrateLock, func() error { // under this lock no other command opens the database
+	err = withFileLock(ctx, database, migrateLock, func() error { // under this lock no other command opens the database
 		kept, c, err = replace(ctx, backup, database)
 		return err
 	})
@@ -40,11 +40,11 @@ func Restore(ctx context.Context, backup, database string) (kept string, c Conte
 
 // replace copies the backup to a file next to the database and renames the copy to the database.
 func replace(ctx context.Context, backup, database string) (kept string, c Contents, err error) {
-	mode, like, err := rights(database)
+	mode, like, err := newFileRights(database)
 	if err != nil {
 		return "", c, err
 	}
-	err = inNewFile(database, mode, func(temp *os.File) error {
+	err = writeNewFile(database, mode, func(temp *os.File) error {
 		c, err = copySQLite(ctx, backup, temp.Name())
 		return errors.Join(err, chownLike(temp, like))
 	}, func(temp, _ string) error {
@@ -56,9 +56,9 @@ func replace(ctx context.Context, backup, database string) (kept string, c Conte
 	return kept, c, err
 }
 
-// rights returns the mode and the owner for a new file next to a database: those of the database. If the
+// newFileRights returns the mode and the owner for a new file next to a database: those of the database. If the
 // database does not exist, the new file is for the owner of the folder only.
-func rights(database string) (fs.FileMode, fs.FileInfo, error) {
+func newFileRights(database string) (fs.FileMode, fs.FileInfo, error) {
 	old, err := os.Stat(database)
 	if errors.Is(err, fs.ErrNotExist) {
 		folder, err := os.Stat(filepath.Dir(database))
@@ -78,10 +78,10 @@ func copySQLite(ctx context.Context, backup, file string) (c Contents, err error
 	}
 	defer func() { _ = db.Close() }() // it was only read
 	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", file); err != nil {
-		return c, about(backup, err)
+		return c, fileError(backup, err)
 	}
 	c, err = verify(ctx, file)
-	return c, about(backup, err)
+	return c, fileError(backup, err)
 }
 
 // setAside gives the old database a second name, kept, and moves its log to that name. The path always names
@@ -107,7 +107,7 @@ func setAside(database string) (kept string, err error) {
 	return kept, nil
 }
 
-// about adds the name of the file to an error of SQLite.
-func about(file string, err error) error {
+// fileError adds the name of the file to an error of SQLite.
+func fileError(file string, err error) error {
 	return session{dialect: sqlite{path: file}}.tell("restore", err)
 }

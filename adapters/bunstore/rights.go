@@ -14,20 +14,20 @@ func refusal(format string, values ...any) error {
 	return storeError{text: fmt.Sprintf(format, values...)}
 }
 
-// refuse returns an error that says why this role cannot migrate the schema, or nil if it can. The schema
+// checkMayMigrate returns an error that says why this role cannot migrate the schema, or nil if it can. The schema
 // is not up to date.
-func (s *Store) refuse(ctx context.Context, now schema) error {
-	if err := s.foreign(ctx, now); err != nil || s.embedded() {
+func (s *Store) checkMayMigrate(ctx context.Context, now schema) error {
+	if err := s.checkNotForeign(ctx, now); err != nil || s.embedded() {
 		return err
 	}
-	u, err := s.user(ctx)
+	u, err := s.currentRole(ctx)
 	if err != nil {
 		return err
 	}
-	switch lacks := now.lacks(); {
+	switch lacks := now.missingText(); {
 	case u.readOnly:
 		return refusal("the server is read-only, and %s: run `keyseatd migrate` on the server that takes writes", lacks)
-	case u.creates:
+	case u.mayCreate:
 		return nil
 	case len(now.applied) > 0:
 		return refusal("role %s may not change the tables, and %s: run `keyseatd migrate` as their owner", u.name, lacks)
@@ -38,8 +38,8 @@ func (s *Store) refuse(ctx context.Context, now schema) error {
 		"run `GRANT CREATE ON SCHEMA %[2]s TO %[1]s`, or `CREATE SCHEMA %[1]s AUTHORIZATION %[1]s`", u.name, u.schema)
 }
 
-// lacks returns a clause that names the missing migrations.
-func (s schema) lacks() string {
+// missingText returns a clause that names the missing migrations.
+func (s schema) missingText() string {
 	var names []string
 	for _, m := range s.missing {
 		names = append(names, m.name)
@@ -47,70 +47,70 @@ func (s schema) lacks() string {
 	return "the schema lacks " + strings.Join(names, ", ")
 }
 
-// A user is the role of a connection to Postgres. Its name and schema are quoted for SQL.
-type user struct {
-	name, schema      string
-	creates, readOnly bool // may create tables in the schema; the server accepts no writes
+// A role is the role of a connection to Postgres. Its name and schema are quoted for SQL.
+type role struct {
+	name, schema        string
+	mayCreate, readOnly bool // may create tables in the schema; the server accepts no writes
 }
 
-func (s *Store) user(ctx context.Context) (u user, err error) {
+func (s *Store) currentRole(ctx context.Context) (u role, err error) {
 	err = s.reader().query(ctx, `
 		SELECT quote_ident(current_user), coalesce(quote_ident(current_schema()), ''),
 			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), current_setting('transaction_read_only') = 'on'`,
 		nil, func(r row) error {
-			return r.scan([]field{text[string]{&u.name}, text[string]{&u.schema}, flag{&u.creates}, flag{&u.readOnly}})
+			return r.scan([]field{text[string]{&u.name}, text[string]{&u.schema}, flag{&u.mayCreate}, flag{&u.readOnly}})
 		})
 	return u, err
 }
 
-// lacksRight replaces the error of a migration if the role lacks a privilege. The new error names the role
+// explainDenied replaces the error of a migration if the role lacks a privilege. The new error names the role
 // and the remedy. lacksRight returns other errors as they are.
-func (s *Store) lacksRight(ctx context.Context, err error) error {
+func (s *Store) explainDenied(ctx context.Context, err error) error {
 	if sqlState(err) != pgerrcode.InsufficientPrivilege {
 		return err
 	}
-	u, failed := s.user(ctx)
+	u, failed := s.currentRole(ctx)
 	if failed != nil {
 		return err
 	}
 	return refusal("role %s may not change the tables: run `keyseatd migrate` as their owner", u.name)
 }
 
-// foreign returns an error if a dedicated database has tables of another program and no tables of keyseat.
+// checkNotForeign returns an error if a dedicated database has tables of another program and no tables of keyseat.
 // See [Options.Dedicated].
-func (s *Store) foreign(ctx context.Context, now schema) error {
+func (s *Store) checkNotForeign(ctx context.Context, now schema) error {
 	ours := slices.ContainsFunc(now.tables, func(table string) bool { return strings.HasPrefix(table, "keyseat_") })
 	if !s.dedicated || ours || len(now.tables) == 0 {
 		return nil
 	}
-	where, err := s.place(ctx)
+	where, err := s.location(ctx)
 	if err != nil {
 		return err
 	}
 	return refusal("%s holds tables of another program (%s) and none of keyseat's: "+
-		"name another database, or let both share this one with `keyseatd migrate --shared`", where, some(now.tables))
+		"name another database, or let both share this one with `keyseatd migrate --shared`", where, firstNames(now.tables))
 }
 
-// refuseForeign reads the schema and does the check of [Store.foreign].
-func (s *Store) refuseForeign(ctx context.Context) error {
+// refuseForeign reads the schema and does the check of [Store.checkNotForeign].
+func (s *Store) checkDedicated(ctx context.Context) error {
 	now, err := s.reader().schema(ctx)
 	if err != nil {
 		return err
 	}
-	return s.foreign(ctx, now)
+	return s.checkNotForeign(ctx, now)
 }
 
-// place returns the location of the tables: the SQLite file, or the schema and the database.
-func (s *Store) place(ctx context.Context) (string, error) {
+// location returns the location of the tables: the SQLite file, or the schema and the database.
+func (s *Store) location(ctx context.Context) (string, error) {
 	if s.embedded() {
-		return s.file(ctx)
+		return s.filePath(ctx)
 	}
 	place, err := s.reader().names(ctx, `SELECT 'schema ' || quote_ident(current_schema()) || ' of database ' || quote_ident(current_database())`)
 	return strings.Join(place, ""), err
 }
 
-// some lists the first 3 names, and an ellipsis if there are more.
-func some(names []string) string {
+// firstNames lists the first 3 names, and an ellipsis if there are more.
+func firstNames(names []string) string {
 	const few = 3
 	if len(names) > few {
 		names = append(slices.Clone(names[:few]), "…")

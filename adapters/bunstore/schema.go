@@ -11,7 +11,7 @@ import (
 )
 
 //go:embed migrations
-var migrations embed.FS
+var migrationFiles embed.FS
 
 // migrationTable is the table with the names of the applied migrations. In older versions of keyseat the
 // package bun/migrate created it. Its columns are still the same.
@@ -22,26 +22,26 @@ type migration struct{ name, sql string }
 
 var createTable = regexp.MustCompile(`(?m)^CREATE (?:UNLOGGED )?TABLE (\w+)`)
 
-// makes lists the tables that the migration creates.
-func (m migration) makes() (tables []string) {
+// createdTables lists the tables that the migration creates.
+func (m migration) createdTables() (tables []string) {
 	for _, found := range createTable.FindAllStringSubmatch(m.sql, -1) {
 		tables = append(tables, found[1])
 	}
 	return tables
 }
 
-// steps returns all migrations of this program, in order.
-func (s session) steps() (all []migration, err error) {
+// migrations returns all migrations of this program, in order.
+func (s session) migrations() (all []migration, err error) {
 	folder := "migrations/postgres"
 	if s.embedded() {
 		folder = "migrations/sqlite"
 	}
-	files, err := fs.Glob(migrations, folder+"/*.sql") // sorted
+	files, err := fs.Glob(migrationFiles, folder+"/*.sql") // sorted
 	if err != nil {
 		return nil, err
 	}
 	for _, file := range files {
-		text, err := migrations.ReadFile(file)
+		text, err := migrationFiles.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +77,7 @@ func (s session) schema(ctx context.Context) (now schema, err error) {
 	if err != nil {
 		return now, err
 	}
-	all, err := s.steps()
+	all, err := s.migrations()
 	if err != nil {
 		return now, err
 	}
@@ -86,7 +86,7 @@ func (s session) schema(ctx context.Context) (now schema, err error) {
 			now.missing = append(now.missing, m)
 		}
 	}
-	return now, now.known(all)
+	return now, now.checkKnown(all)
 }
 
 // names runs a query with one text column and returns its values.
@@ -100,8 +100,8 @@ func (s session) names(ctx context.Context, query string) (all []string, err err
 	return all, err
 }
 
-// known returns an error if the database has a migration that this program does not have.
-func (s schema) known(all []migration) error {
+// checkKnown returns an error if the database has a migration that this program does not have.
+func (s schema) checkKnown(all []migration) error {
 	for _, name := range slices.Backward(s.applied) {
 		if !slices.ContainsFunc(all, func(m migration) bool { return m.name == name }) {
 			return refusal("the database is at version %s, made by a newer keyseat; this program knows up to %s: "+

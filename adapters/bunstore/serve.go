@@ -11,7 +11,7 @@ func (s *Store) Serve(ctx context.Context) (release func() error, err error) {
 	if !s.embedded() {
 		return func() error { return nil }, nil
 	}
-	path, err := s.file(ctx)
+	path, err := s.filePath(ctx)
 	if err != nil {
 		return nil, s.reader().tell("serve", err)
 	}
@@ -19,15 +19,15 @@ func (s *Store) Serve(ctx context.Context) (release func() error, err error) {
 	if err != nil {
 		return nil, s.reader().tell("serve", err)
 	}
-	if err := s.endLeases(ctx); err != nil {
+	if err := s.expireLeases(ctx); err != nil {
 		_ = lock.Unlock() // the other error is more important
 		return nil, s.reader().tell("serve", err)
 	}
 	return lock.Unlock, nil
 }
 
-// endLeases makes all leases of tasks and queued deliveries expire now.
-func (s *Store) endLeases(ctx context.Context) error {
+// expireLeases makes all leases of tasks and queued deliveries expire now.
+func (s *Store) expireLeases(ctx context.Context) error {
 	return s.transact(ctx, func(tx session) error {
 		_, err := tx.exec(ctx, `UPDATE keyseat_tasks SET leased_until = @now WHERE ended_at IS NULL AND leased_until IS NOT NULL`, nil)
 		if err == nil {
@@ -37,9 +37,9 @@ func (s *Store) endLeases(ctx context.Context) error {
 	})
 }
 
-// file returns the path of the SQLite file. It returns an error for a database in memory and for a file with
+// filePath returns the path of the SQLite file. It returns an error for a database in memory and for a file with
 // several names (hard links).
-func (s *Store) file(ctx context.Context) (path string, err error) {
+func (s *Store) filePath(ctx context.Context) (path string, err error) {
 	const own = `SELECT file FROM pragma_database_list WHERE name = 'main'`
 	err = s.read.DB.QueryRowContext(ctx, own).Scan(&path)
 	if err == nil && path == "" {

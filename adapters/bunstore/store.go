@@ -18,13 +18,13 @@ type Store struct {
 	dialect
 	read      *bun.DB
 	write     *bun.DB // for an SQLite file: one connection, because SQLite allows one writer
-	owned     bool    // Close closes read and write
-	fallback  bool    // the URL names several servers
+	ownsDB    bool    // Close closes read and write
+	multiHost bool    // the URL names several servers
 	dedicated bool    // the database is for keyseat only: see [Options.Dedicated]
 	pooler    Pooler
-	sweep     *sweep // wipes erased secrets from the log; SQLite only
-	kept      *kept  // prepared statements of the writer, for an SQLite file that [Open] has opened
-	disk      *disk  // SQLite only
+	wiper     *walWiper // wipes erased secrets from the log; SQLite only
+	kept      *kept     // prepared statements of the writer, for an SQLite file that [Open] has opened
+	disk      *disk     // SQLite only
 }
 
 var (
@@ -49,7 +49,7 @@ func New(db *bun.DB) (*Store, error) {
 	case known.PG:
 		return &Store{dialect: postgres{}, read: db, write: db}, nil
 	case known.SQLite:
-		return &Store{dialect: sqlite{time: time.Now}, read: db, write: db, sweep: newSweep(), disk: &disk{}}, nil
+		return &Store{dialect: sqlite{time: time.Now}, read: db, write: db, wiper: newWALWiper(), disk: &disk{}}, nil
 	}
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
 }
@@ -95,10 +95,10 @@ func (s *Store) Ping(ctx context.Context) error {
 // Close closes the connections that [Open] has opened. On SQLite it first wipes erased secrets from the log.
 // For a store of [New] it does nothing.
 func (s *Store) Close() error {
-	if !s.owned {
+	if !s.ownsDB {
 		return nil
 	}
-	wiped := s.wipe(context.Background())
+	wiped := s.wipeWAL(context.Background())
 	if s.read == s.write {
 		return errors.Join(wiped, s.read.Close())
 	}
@@ -169,7 +169,7 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) (errs []error
 	if err != nil {
 		return nil, s.reader().tell("apply", err)
 	}
-	s.erased(ctx, changes)
+	s.afterErase(ctx, changes)
 	return errs, nil
 }
 
@@ -177,7 +177,7 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) (errs []error
 func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
 	if s.sharded() && n > 0 {
 		err = repeat(ctx, func() error {
-			taken, err := s.reader().leaseApart(ctx, worker, n, ttl)
+			taken, err := s.reader().leaseDistributed(ctx, worker, n, ttl)
 			views = taken.views()
 			return err
 		})
@@ -190,8 +190,8 @@ func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 		})
 		return views, s.reader().tell("lease", err)
 	}
-	s.erased(ctx, nil)
-	waiting, err := s.reader().due(ctx, args{"n": n, "twice": 2 * ttl})
+	s.afterErase(ctx, nil)
+	waiting, err := s.reader().dueTasks(ctx, args{"n": n, "twice": 2 * ttl})
 	if err != nil || len(waiting.rows) == 0 {
 		return nil, s.reader().tell("lease", err)
 	}

@@ -6,32 +6,32 @@ import (
 	"time"
 )
 
-// over is true for the window of one minute of an address block if the window has ended. It is also true
+// windowOverSQL is true for the window of one minute of an address block if the window has ended. It is also true
 // if the window ends more than 2 minutes from now: then the clock was set back after the window began.
-const over = `(s.ends <= @now OR s.ends > @now + @twice)`
+const windowOverSQL = `(s.ends <= @now OR s.ends > @now + @twice)`
 
-// CountUnknownKeys adds counts of unknown keys, per block of addresses, to the current one-minute window of
+// CountStrangers adds counts of unknown keys, per block of addresses, to the current one-minute window of
 // each block. A window starts with its first count. For each block CountStrangers returns the new total and
 // the time left in the window, as arguments of tell. It calls tell only if the statement succeeded.
 //
 // CountStrangers works on Postgres only, because an SQLite file has only one daemon. The counts are lost
 // when the server crashes. All daemons write rows in the same order, so that they do not deadlock.
-func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]int, tell func(block netip.Prefix, unknown int, left time.Duration)) error {
-	guesses := batch{columns: "block text, unknown bigint"}
+func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]int, report func(block netip.Prefix, unknown int, left time.Duration)) error {
+	counts := batch{columns: "block text, unknown bigint"}
 	for block, n := range unknown {
-		guesses.add(block.String(), int64(n))
+		counts.add(block.String(), int64(n))
 	}
-	var told []func()
+	var calls []func()
 	err := s.reader().ask(ctx, question{
 		`
 		WITH @guesses
 		INSERT INTO keyseat_strangers AS s (block, ends, unknown)
 		SELECT block, @now + @minute, unknown FROM guesses ORDER BY block COLLATE "C"
 		ON CONFLICT (block) DO UPDATE SET
-			ends = CASE WHEN ` + over + ` THEN excluded.ends ELSE s.ends END,
-			unknown = CASE WHEN ` + over + ` THEN 0 ELSE s.unknown END + excluded.unknown
+			ends = CASE WHEN ` + windowOverSQL + ` THEN excluded.ends ELSE s.ends END,
+			unknown = CASE WHEN ` + windowOverSQL + ` THEN 0 ELSE s.unknown END + excluded.unknown
 		RETURNING s.block, s.unknown, CAST(1000000 * extract(epoch FROM least(s.ends - @now, @minute)) AS bigint)`,
-		args{"guesses": guesses, "minute": time.Minute, "twice": 2 * time.Minute},
+		args{"guesses": counts, "minute": time.Minute, "twice": 2 * time.Minute},
 		func(r row) error {
 			var block string
 			var n, left int64
@@ -40,30 +40,30 @@ func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]i
 				return err
 			}
 			prefix, _ := netip.ParsePrefix(block) // the invalid prefix, of an unknown address, is stored as text that does not parse
-			told = append(told, func() { tell(prefix, int(n), time.Duration(left)*time.Microsecond) })
+			calls = append(calls, func() { report(prefix, int(n), time.Duration(left)*time.Microsecond) })
 			return nil
 		},
 	})
 	if err != nil {
 		return s.reader().tell("count strangers", err)
 	}
-	for _, tell := range told {
-		tell()
+	for _, report := range calls {
+		report()
 	}
 	return nil
 }
 
-// Heartbeat records a heartbeat of the daemon with this name, valid for ttl from now. It returns the number of
-// daemons with a valid heartbeat, this one included. Like [Store.CountUnknownKeys] it works on Postgres only.
+// Attend records a heartbeat of the daemon with this name, valid for ttl from now. It returns the number of
+// daemons with a valid heartbeat, this one included. Like [Store.CountStrangers] it works on Postgres only.
 //
 // Attend also deletes expired heartbeats and the windows of CountStrangers that have ended. In a distributed
 // store two calls cannot skip each other's rows, so they may deadlock. Attend then runs again.
 func (s *Store) Heartbeat(ctx context.Context, name string, ttl time.Duration) (daemons int, err error) {
-	sign := question{
+	beat := question{
 		`
 		WITH swept AS (
 			DELETE FROM keyseat_strangers WHERE block IN (
-				SELECT s.block FROM keyseat_strangers s WHERE ` + over + ` ORDER BY s.block FOR UPDATE SKIP LOCKED)),
+				SELECT s.block FROM keyseat_strangers s WHERE ` + windowOverSQL + ` ORDER BY s.block FOR UPDATE SKIP LOCKED)),
 		gone AS (
 			DELETE FROM keyseat_daemons WHERE name IN (
 				SELECT d.name FROM keyseat_daemons d WHERE d.until <= @now AND d.name <> @name FOR UPDATE SKIP LOCKED)),
@@ -76,6 +76,6 @@ func (s *Store) Heartbeat(ctx context.Context, name string, ttl time.Duration) (
 			return r.scan([]field{whole[int]{&daemons}})
 		},
 	}
-	err = repeat(ctx, func() error { return s.reader().ask(ctx, sign) })
+	err = repeat(ctx, func() error { return s.reader().ask(ctx, beat) })
 	return daemons, s.reader().tell("attend", err)
 }

@@ -10,26 +10,26 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// sweepEvery is the minimum time between two truncations of SQLite's write-ahead log. While tasks are polled,
+// wipeInterval is the minimum time between two truncations of SQLite's write-ahead log. While tasks are polled,
 // an erased secret stays in the log for about that time at most.
-const sweepEvery = 5 * time.Second
+const wipeInterval = 5 * time.Second
 
-// A sweep records whether SQLite's write-ahead log may still contain erased secrets. The database file
+// A walWiper records whether SQLite's write-ahead log may still contain erased secrets. The database file
 // overwrites deleted data, but its log keeps the old pages until it is truncated.
-type sweep struct {
+type walWiper struct {
 	mu    sync.Mutex
 	left  bool      // the log may hold secrets that a previous process erased
 	dirty bool      // the log may hold secrets that this process erased
 	last  time.Time // the last time that due returned true because of dirty
 }
 
-// newSweep returns a sweep for a log that may hold erased secrets, because the previous process may have died
+// newWALWiper returns a sweep for a log that may hold erased secrets, because the previous process may have died
 // before it truncated the log.
-func newSweep() *sweep { return &sweep{left: true} }
+func newWALWiper() *walWiper { return &walWiper{left: true} }
 
-// due reports whether the caller must truncate the log. Of several simultaneous callers only one gets true.
+// isDue reports whether the caller must truncate the log. Of several simultaneous callers only one gets true.
 // The argument erased says that the caller has just erased a secret.
-func (w *sweep) due(erased bool, now time.Time) bool {
+func (w *walWiper) isDue(erased bool, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dirty = w.dirty || erased
@@ -37,50 +37,50 @@ func (w *sweep) due(erased bool, now time.Time) bool {
 		w.left, w.dirty = false, false
 		return true
 	}
-	if !w.dirty || now.Sub(w.last).Abs() < sweepEvery {
+	if !w.dirty || now.Sub(w.last).Abs() < wipeInterval {
 		return false
 	}
 	w.dirty, w.last = false, now
 	return true
 }
 
-// again records that the log could not be truncated.
-func (w *sweep) again() {
+// retryLater records that the log could not be truncated.
+func (w *walWiper) retryLater() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dirty = true
 }
 
-// erased takes the changes that were applied and truncates the log if that is due. Polls call it without
+// afterErase takes the changes that were applied and truncates the log if that is due. Polls call it without
 // changes, so that the last secret is wiped too. It does nothing on Postgres.
-func (s *Store) erased(ctx context.Context, changes []tasks.Change) {
-	if s.sweep == nil {
+func (s *Store) afterErase(ctx context.Context, changes []tasks.Change) {
+	if s.wiper == nil {
 		return
 	}
 	erased := false
 	for _, c := range changes {
 		erased = erased || c.Task != nil && !c.Task.Open()
 	}
-	if s.sweep.due(erased, time.Now()) {
-		_ = s.wipe(ctx) // a later call tries again
+	if s.wiper.isDue(erased, time.Now()) {
+		_ = s.wipeWAL(ctx) // a later call tries again
 	}
 }
 
-// wipe truncates SQLite's write-ahead log. If that fails or readers prevent it, a later call tries again.
-func (s *Store) wipe(ctx context.Context) error {
-	if s.sweep == nil {
+// wipeWAL truncates SQLite's write-ahead log. If that fails or readers prevent it, a later call tries again.
+func (s *Store) wipeWAL(ctx context.Context) error {
+	if s.wiper == nil {
 		return nil
 	}
-	busy, err := s.truncate(ctx)
+	busy, err := s.truncateWAL(ctx)
 	if err != nil || busy {
-		s.sweep.again()
+		s.wiper.retryLater()
 	}
 	return s.reader().tell("wipe the log", err)
 }
 
-// truncate truncates the log, and reports whether readers prevented it. It waits only 50 ms for readers,
+// truncateWAL truncates the log, and reports whether readers prevented it. It waits only 50 ms for readers,
 // because all writes wait for truncate. During a long read the log is not truncated; a later call does it.
-func (s *Store) truncate(ctx context.Context) (busy bool, err error) {
+func (s *Store) truncateWAL(ctx context.Context) (busy bool, err error) {
 	conn, err := s.write.DB.Conn(ctx)
 	if err != nil {
 		return false, err

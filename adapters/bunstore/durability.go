@@ -13,11 +13,11 @@ type Risk struct {
 
 // The explanations of all risks.
 const (
-	noFsync     = "what was accepted, or the whole database, is lost when the machine crashes or its power fails: set it on"
-	tornPages   = "a crash of the machine can leave pages half written, and the database damaged: set it on"
-	unconfirmed = "what was accepted in the last moments is lost when the server dies: set it on"
-	alone       = "what was accepted in the last moments is lost in a failover, because no commit waits for a synchronous standby: set it on"
-	nobody      = "what was accepted in the last moments is lost in a failover, because no standby is synchronous: name one (Patroni's synchronous_mode does)"
+	noFsync       = "what was accepted, or the whole database, is lost when the machine crashes or its power fails: set it on"
+	tornPages     = "a crash of the machine can leave pages half written, and the database damaged: set it on"
+	noFlushWait   = "what was accepted in the last moments is lost when the server dies: set it on"
+	noStandbyWait = "what was accepted in the last moments is lost in a failover, because no commit waits for a synchronous standby: set it on"
+	noSyncStandby = "what was accepted in the last moments is lost in a failover, because no standby is synchronous: name one (Patroni's synchronous_mode does)"
 )
 
 // Risks returns the settings with which the server can lose confirmed writes, or nil. It reads the settings
@@ -39,12 +39,12 @@ func (s *Store) Risks(ctx context.Context) ([]Risk, error) {
 	if err != nil {
 		return nil, s.reader().tell("settings", err)
 	}
-	return risks(set, s.fallback), nil
+	return durabilityRisks(set, s.multiHost), nil
 }
 
-// risks returns the risks of settings; set maps their names to their values. The argument fallback is true
+// durabilityRisks returns the risks of settings; set maps their names to their values. The argument fallback is true
 // if the URL names several hosts. Then the operator expects failovers.
-func risks(set map[string]string, fallback bool) (all []Risk) {
+func durabilityRisks(set map[string]string, multiHost bool) (all []Risk) {
 	standbys := strings.TrimSpace(set["synchronous_standby_names"]) != ""
 	for _, known := range []struct {
 		setting, value string
@@ -53,9 +53,9 @@ func risks(set map[string]string, fallback bool) (all []Risk) {
 	}{
 		{"fsync", "off", true, noFsync},
 		{"full_page_writes", "off", true, tornPages},
-		{"synchronous_commit", "off", true, unconfirmed},
-		{"synchronous_commit", "local", standbys, alone},
-		{"synchronous_standby_names", "", fallback, nobody},
+		{"synchronous_commit", "off", true, noFlushWait},
+		{"synchronous_commit", "local", standbys, noStandbyWait},
+		{"synchronous_standby_names", "", multiHost, noSyncStandby},
 	} {
 		if set[known.setting] == known.value && known.applies {
 			all = append(all, Risk{known.setting, known.value, known.means})

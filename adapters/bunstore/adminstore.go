@@ -51,15 +51,15 @@ func (s *Store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snaps
 		})
 }
 
-// keyOfTask is a join of a task t with its key k.
-const keyOfTask = "JOIN keyseat_keys AS k ON k.code = t.code"
+// joinKey is a join of a task t with its key k.
+const joinKey = "JOIN keyseat_keys AS k ON k.code = t.code"
 
 // Tasks implements [tasks.AdminStore].
 func (s *Store) Tasks(ctx context.Context, filter tasks.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
 	if n <= 0 {
 		return nil, nil
 	}
-	return s.views(ctx, "keyseat_tasks AS t", keyOfTask, n, func(q *bun.SelectQuery) *bun.SelectQuery {
+	return s.views(ctx, "keyseat_tasks AS t", joinKey, n, func(q *bun.SelectQuery) *bun.SelectQuery {
 		switch filter {
 		case tasks.AnyTask:
 		case tasks.OpenTask:
@@ -70,14 +70,14 @@ func (s *Store) Tasks(ctx context.Context, filter tasks.TaskFilter, after tasks.
 			q = q.Where("t.slot = ?", string(stock.Suspect))
 		}
 		if after.ID != "" {
-			q = q.Where("(t.created_at, t.id) > (?, ?)", s.stored(after.CreatedAt), after.ID)
+			q = q.Where("(t.created_at, t.id) > (?, ?)", s.timeArg(after.CreatedAt), after.ID)
 		}
 		return q.OrderExpr("t.created_at, t.id")
 	})
 }
 
-// stored returns a time as the argument of a query of bun. SQLite stores microseconds since 1970.
-func (s *Store) stored(at time.Time) any {
+// timeArg returns a time as the argument of a query of bun. SQLite stores microseconds since 1970.
+func (s *Store) timeArg(at time.Time) any {
 	if s.embedded() {
 		return at.UnixMicro()
 	}
@@ -86,7 +86,7 @@ func (s *Store) stored(at time.Time) any {
 
 // Task implements [tasks.AdminStore].
 func (s *Store) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
-	views, err := s.views(ctx, "keyseat_tasks AS t", keyOfTask, 1,
+	views, err := s.views(ctx, "keyseat_tasks AS t", joinKey, 1,
 		func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("t.id = ?", id) })
 	if err != nil || len(views) == 0 {
 		return tasks.Snapshot{}, err

@@ -9,9 +9,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// mailTable describes the table of queued deliveries. It leaves out the column leased_until, because only
+// queueTable describes the table of queued deliveries. It leaves out the column leased_until, because only
 // the SQL of this package reads that.
-var mailTable = table[tasks.QueuedDelivery]{
+var queueTable = table[tasks.QueuedDelivery]{
 	name: "keyseat_mail",
 	columns: "listener text, code text, country text, told bigint, part bigint, newest bigint, tries bigint, " +
 		"since timestamptz, due timestamptz, lease text",
@@ -31,54 +31,54 @@ var mailTable = table[tasks.QueuedDelivery]{
 	},
 }
 
-// dueMail selects up to @n queued deliveries to lease. The common table expression waiting also locks them, and
+// dueDeliveriesSQL selects up to @n queued deliveries to lease. The common table expression waiting also locks them, and
 // skips rows that another transaction has locked.
 const (
-	dueMail = `
+	dueDeliveriesSQL = `
 		SELECT m.code, m.country, coalesce(m.leased_until, m.due) FROM keyseat_mail m
 		WHERE m.listener = @listener AND m.newest > m.told AND coalesce(m.leased_until, m.due) <= @now
 			AND EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.name = @listener AND l.gone_at IS NULL)
 		ORDER BY coalesce(m.leased_until, m.due) LIMIT @n`
-	waiting = `
-	waiting (its_code, its_country, its_turn) AS MATERIALIZED (` + dueMail + ` FOR UPDATE OF m SKIP LOCKED)`
+	lockDueDeliveriesSQL = `
+	waiting (its_code, its_country, its_turn) AS MATERIALIZED (` + dueDeliveriesSQL + ` FOR UPDATE OF m SKIP LOCKED)`
 )
 
 // LeaseDeliveries implements [tasks.Outbox]. A poll that finds nothing writes nothing.
 func (s *Store) LeaseDeliveries(ctx context.Context, listener, lease string, n int, ttl time.Duration) (all []tasks.QueuedDelivery, err error) {
 	named := args{"listener": listener, "lease": lease, "n": n, "ttl": ttl}
 	found := false
-	err = s.reader().query(ctx, dueMail, named, func(row) error { // it locks nothing, so it cannot be in a deadlock
+	err = s.reader().query(ctx, dueDeliveriesSQL, named, func(row) error { // it locks nothing, so it cannot be in a deadlock
 		found = true
 		return nil
 	})
 	if err == nil && found {
 		err = s.transact(ctx, func(tx session) error {
-			all, err = tx.collect(ctx, named)
+			all, err = tx.leaseDeliveries(ctx, named)
 			return err
 		})
 	}
 	return all, s.reader().tell("collect mail", err)
 }
 
-func (s session) collect(ctx context.Context, named args) ([]tasks.QueuedDelivery, error) {
+func (s session) leaseDeliveries(ctx context.Context, named args) ([]tasks.QueuedDelivery, error) {
 	var all []tasks.QueuedDelivery
-	err := s.query(ctx, `WITH `+waiting+`
+	err := s.query(ctx, `WITH `+lockDueDeliveriesSQL+`
 		UPDATE keyseat_mail SET lease = @lease, leased_until = @now + @ttl FROM waiting
 		WHERE listener = @listener AND code = its_code AND country = its_country
-		RETURNING @now, `+mailTable.columns.list("%"), named, func(r row) error {
+		RETURNING @now, `+queueTable.columns.list("%"), named, func(r row) error {
 		var m tasks.QueuedDelivery
-		err := r.scan([]field{moment{&m.At}}, mailTable.fields(&m))
+		err := r.scan([]field{moment{&m.At}}, queueTable.fields(&m))
 		all = append(all, m)
 		return err
 	})
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	return all, s.lines(ctx, all)
+	return all, s.addEntries(ctx, all)
 }
 
-// lines reads the history entries of each queued delivery, up to [tasks.MaxEntries] of each.
-func (s session) lines(ctx context.Context, all []tasks.QueuedDelivery) error {
+// addEntries reads the history entries of each queued delivery, up to [tasks.MaxEntries] of each.
+func (s session) addEntries(ctx context.Context, all []tasks.QueuedDelivery) error {
 	want := batch{columns: "i bigint, code text, told bigint, newest bigint"}
 	for i, m := range all {
 		want.add(int64(i), string(m.Code), m.DeliveredSeq, m.LastSeq)
@@ -104,10 +104,10 @@ func (s session) lines(ctx context.Context, all []tasks.QueuedDelivery) error {
 func (s *Store) CompleteDelivery(ctx context.Context, m tasks.QueuedDelivery, d *tasks.Delivery) error {
 	fenced := false
 	err := s.transact(ctx, func(tx session) error {
-		n, err := tx.post(ctx, m)
+		n, err := tx.completeDelivery(ctx, m)
 		fenced = n == 0
 		if err == nil && d != nil {
-			err = tx.record(ctx, *d)
+			err = tx.recordDelivery(ctx, *d)
 		}
 		if err == nil && !fenced && d != nil && d.Result == tasks.SubscriberGone {
 			_, err = tx.exec(ctx, `UPDATE keyseat_listeners SET gone_at = @now WHERE name = @name AND gone_at IS NULL`, args{"name": m.Subscriber})
@@ -120,13 +120,13 @@ func (s *Store) CompleteDelivery(ctx context.Context, m tasks.QueuedDelivery, d 
 	return s.reader().tell("post mail", err)
 }
 
-// post stores the progress of a queued delivery and ends its lease. It returns the number of written rows: 0
+// completeDelivery stores the progress of a queued delivery and ends its lease. It returns the number of written rows: 0
 // if the lease is no longer valid.
 //
 // post deletes the queued delivery of a key when all its events are delivered. The next history entry of the
 // key adds it again.
-func (s session) post(ctx context.Context, m tasks.QueuedDelivery) (int64, error) {
-	named := args{"m": mailTable.batch([]tasks.QueuedDelivery{m})}
+func (s session) completeDelivery(ctx context.Context, m tasks.QueuedDelivery) (int64, error) {
+	named := args{"m": queueTable.batch([]tasks.QueuedDelivery{m})}
 	n, err := s.exec(ctx, `
 		WITH @m UPDATE keyseat_mail AS x
 		SET told = m.told, part = m.part, tries = m.tries, since = m.since, due = m.due, lease = '', leased_until = NULL
@@ -139,7 +139,7 @@ func (s session) post(ctx context.Context, m tasks.QueuedDelivery) (int64, error
 	return n, err
 }
 
-func (s session) record(ctx context.Context, d tasks.Delivery) error {
-	_, err := s.exec(ctx, "WITH @d "+insert(deliveryTable, "d"), args{"d": deliveryTable.batch([]tasks.Delivery{d})})
+func (s session) recordDelivery(ctx context.Context, d tasks.Delivery) error {
+	_, err := s.exec(ctx, "WITH @d "+insertSQL(deliveryTable, "d"), args{"d": deliveryTable.batch([]tasks.Delivery{d})})
 	return err
 }

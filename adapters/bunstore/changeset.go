@@ -1,0 +1,174 @@
+package bunstore
+
+import (
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A changeset holds the state against which a batch of changes is checked, and the rows to write. Each accepted
+// change updates the state, so that the next change is checked against the result.
+type changeset struct {
+	keys         map[keys.Code]int64 // versions
+	tasks        map[taskKey]rowVersion
+	openTaskOf   map[keys.Code]string // the id of a key's open task
+	countries    map[stock.Country]bool
+	allocator    *stock.Allocator
+	applied      map[taskKey]bool  // accepted changes, by key and change id
+	readVersions map[taskKey]int64 // versions before all changes, a key's under the id "": see [readQueries]
+
+	rows rowset
+}
+
+// A rowVersion holds the version and fence of a stored task, and the time at which the task ended.
+type rowVersion struct {
+	version, fence int64
+	endedAt        time.Time
+}
+
+func newChangeset() changeset {
+	return changeset{
+		keys:         map[keys.Code]int64{},
+		tasks:        map[taskKey]rowVersion{},
+		openTaskOf:   map[keys.Code]string{},
+		countries:    map[stock.Country]bool{},
+		allocator:    stock.NewAllocator(time.Time{}, nil),
+		applied:      map[taskKey]bool{},
+		readVersions: map[taskKey]int64{},
+		rows:         newRowset(),
+	}
+}
+
+// lockedRow records a locked row of a key, task or country.
+func (l changeset) lockedRow(what, code, id string, now rowVersion) {
+	switch what {
+	case "key":
+		l.keys[keys.Code(code)] = now.version
+	case "task":
+		l.noteTask(keys.Code(code), id, now)
+	case "country":
+		l.countries[stock.Country(code)] = true
+	}
+}
+
+// noteTask records the state of a task, and updates the key's open task.
+func (l changeset) noteTask(code keys.Code, id string, now rowVersion) {
+	l.tasks[taskKey{code, id}] = now
+	if now.endedAt.IsZero() {
+		l.openTaskOf[code] = id
+	} else if l.openTaskOf[code] == id {
+		delete(l.openTaskOf, code)
+	}
+}
+
+// plansNeeded returns the plans to load for the changes:
+//
+//   - moved: the plans whose slots are transferred;
+//   - wanted: per claimed country, the number of candidate plans to load;
+//   - most: the greatest of these numbers.
+//
+// The number is one per claim, exclusion and transfer in the country. Transfers count, because a transfer
+// may mark a candidate plan as faulty.
+func plansNeeded(changes []tasks.Change) (moved, wanted batch, most int) {
+	moved, wanted = batch{columns: "id text, country text"}, batch{columns: "country text, n bigint"}
+	claims, looks := map[stock.Country]bool{}, map[stock.Country]int{}
+	for _, c := range changes {
+		if c.Transfer != nil {
+			moved.add(c.Transfer.Plan, string(c.Transfer.Country))
+			looks[c.Transfer.Country]++
+		}
+		if c.Claim != nil {
+			claims[c.Claim.Country] = true
+			looks[c.Claim.Country] += 1 + len(c.Claim.Except)
+		}
+	}
+	for country := range claims {
+		wanted.add(string(country), int64(looks[country]))
+		most = max(most, looks[country])
+	}
+	return moved, wanted, most
+}
+
+// loadPlans creates the allocator with the loaded plans. It leaves out the plans of a country that is not locked,
+// because another transaction may change them. Such a country was added after the locks were taken.
+func (l *changeset) loadPlans(at time.Time, plans map[string]stock.Plan) {
+	loaded := make([]stock.Plan, 0, len(plans))
+	for _, p := range plans {
+		if l.countries[p.Country] {
+			loaded = append(loaded, p)
+		}
+	}
+	l.allocator = stock.NewAllocator(at, loaded)
+}
+
+// apply checks a change. It enters the change completely, or returns an error and leaves the ledger as it was.
+func (l *changeset) apply(c tasks.Change) error {
+	if l.applied[taskKey{c.Code(), c.ID}] {
+		return nil
+	}
+	if err := l.validate(c); err != nil {
+		return err
+	}
+	plan, err := l.allocator.Apply(c.Transfer, c.Claim)
+	if err != nil {
+		return err
+	}
+	l.applied[taskKey{c.Code(), c.ID}] = true
+	l.write(c.WithPlan(plan))
+	return nil
+}
+
+// validate returns [tasks.ErrConflict] or [tasks.ErrFenced] if the key or task of the change has moved on.
+func (l *changeset) validate(c tasks.Change) error {
+	version, exists := l.keys[c.Code()]
+	if c.Task != nil {
+		if err := l.validateTask(*c.Task); err != nil {
+			return err
+		}
+	}
+	if !exists || c.Key != nil && c.Key.Version != version {
+		return tasks.ErrConflict
+	}
+	return nil
+}
+
+func (l *changeset) validateTask(t tasks.Task) error {
+	now, exists := l.tasks[taskKey{t.Code, t.ID}]
+	switch {
+	case t.Version == 0:
+		if _, working := l.openTaskOf[t.Code]; exists || working {
+			return tasks.ErrConflict
+		}
+		return nil
+	case !exists:
+		return tasks.ErrConflict
+	case now.version == t.Version && now.fence == t.Fence:
+		return nil
+	case now.fence != t.Fence || !now.endedAt.IsZero():
+		return tasks.ErrFenced
+	}
+	return tasks.ErrConflict
+}
+
+// write adds the rows that a change writes, and updates the state of its key and task.
+func (l *changeset) write(c tasks.Change) {
+	if c.Key != nil {
+		key := *c.Key
+		key.Version++
+		l.keys[key.Code] = key.Version
+		l.rows.key(key)
+	}
+	if c.Task != nil {
+		task := *c.Task
+		fresh := task.Version == 0
+		task.Version++
+		task.LeasedUntil = time.Time{}
+		l.noteTask(task.Code, task.ID, rowVersion{task.Version, task.Fence, task.EndedAt})
+		l.rows.task(task, fresh)
+	}
+	for n, e := range c.Events {
+		l.rows.history = append(l.rows.history, line{e, c.ID, n})
+	}
+}
