@@ -82,11 +82,11 @@ func TestRestore(t *testing.T) {
 	if _, err := s.Backup(t.Context(), file, nil); err != nil {
 		t.Fatal(err)
 	}
-	release, err := s.Serve(t.Context())
+	release, err := s.AcquireServeLock(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := bunstore.Restore(t.Context(), file, path); !errors.Is(err, bunstore.ErrServed) || !strings.Contains(err.Error(), path) {
+	if _, _, err := bunstore.Restore(t.Context(), file, path); !errors.Is(err, bunstore.ErrAlreadyServed) || !strings.Contains(err.Error(), path) {
 		t.Errorf("restored under a daemon: %v", err)
 	}
 	if err := release(); err != nil {

@@ -41,7 +41,7 @@
 // joins a transaction of that owner. The names of all tables begin with keyseat_.
 //
 // On Postgres the clock of the server decides which tasks are due, so that any number of processes agree.
-// On SQLite the clock of the process decides, because one process serves the file ([Store.Serve]).
+// On SQLite the clock of the process decides, because one process serves the file ([Store.AcquireServeLock]).
 //
 // Processes on Postgres share some short-lived data ([Store.CountUnknownKeys], [Store.Heartbeat]). It is in
 // unlogged tables, which are empty after a crash of the server.

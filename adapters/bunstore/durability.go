@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A Risk is a setting of the server with which it can lose confirmed writes.
-type Risk struct {
+// A DurabilityRisk is a setting of the server with which it can lose confirmed writes.
+type DurabilityRisk struct {
 	Setting, Value string
 	Means          string // an explanation for the operator
 }
@@ -20,10 +20,10 @@ const (
 	noSyncStandby = "what was accepted in the last moments is lost in a failover, because no standby is synchronous: name one (Patroni's synchronous_mode does)"
 )
 
-// Risks returns the settings with which the server can lose confirmed writes, or nil. It reads the settings
+// DurabilityRisks returns the settings with which the server can lose confirmed writes, or nil. It reads the settings
 // that a session of the store has, from the server that accepts writes now. An SQLite file that
 // [Open] has opened has no risks.
-func (s *Store) Risks(ctx context.Context) ([]Risk, error) {
+func (s *Store) DurabilityRisks(ctx context.Context) ([]DurabilityRisk, error) {
 	if s.embedded() {
 		return nil, nil
 	}
@@ -44,7 +44,7 @@ func (s *Store) Risks(ctx context.Context) ([]Risk, error) {
 
 // durabilityRisks returns the risks of settings; set maps their names to their values. The argument fallback is true
 // if the URL names several hosts. Then the operator expects failovers.
-func durabilityRisks(set map[string]string, multiHost bool) (all []Risk) {
+func durabilityRisks(set map[string]string, multiHost bool) (all []DurabilityRisk) {
 	standbys := strings.TrimSpace(set["synchronous_standby_names"]) != ""
 	for _, known := range []struct {
 		setting, value string
@@ -58,7 +58,7 @@ func durabilityRisks(set map[string]string, multiHost bool) (all []Risk) {
 		{"synchronous_standby_names", "", multiHost, noSyncStandby},
 	} {
 		if set[known.setting] == known.value && known.applies {
-			all = append(all, Risk{known.setting, known.value, known.means})
+			all = append(all, DurabilityRisk{known.setting, known.value, known.means})
 		}
 	}
 	return all

@@ -37,7 +37,7 @@ func holdsRisks(t *testing.T, url string, want ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	risks, err := s.Risks(t.Context())
+	risks, err := s.DurabilityRisks(t.Context())
 	if err = errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,8 @@ import (
 	modernc "modernc.org/sqlite"
 )
 
-// ErrServed is the error of a process that wants to serve an SQLite file that another daemon serves.
-var ErrServed = errors.New("another daemon serves this database")
+// ErrAlreadyServed is the error of a process that wants to serve an SQLite file that another daemon serves.
+var ErrAlreadyServed = errors.New("another daemon serves this database")
 
 // A plainError is an error of this package. Its text may be shown, because it holds no stored value.
 type plainError string
@@ -81,7 +81,7 @@ var harmless = []struct {
 	error
 	text string
 }{
-	{ErrServed, ErrServed.Error()},
+	{ErrAlreadyServed, ErrAlreadyServed.Error()},
 	{ErrDistributed, ErrDistributed.Error()},
 	{context.Canceled, "the operation was cancelled"},
 	{context.DeadlineExceeded, "no answer in time"},

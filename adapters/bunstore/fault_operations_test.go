@@ -247,7 +247,7 @@ func reading() []operation {
 				return nil
 			}
 		}},
-		{name: "census", still: true, prepare: func(l *lab) func(s *bunstore.Store) error {
+		{name: "count by hour", still: true, prepare: func(l *lab) func(s *bunstore.Store) error {
 			task := l.leased().Task
 			return func(s *bunstore.Store) error {
 				all, err := s.CountByHour(l.life, task.CreatedAt.Add(-time.Hour), 2)
@@ -307,7 +307,7 @@ func managing() []operation {
 			return func(s *bunstore.Store) error { return s.EditPlans(l.life, edits) }
 		}},
 		{name: "archive", prepare: archiving},
-		{name: "correct", prepare: func(l *lab) func(s *bunstore.Store) error {
+		{name: "fix counters", prepare: func(l *lab) func(s *bunstore.Store) error {
 			l.leased()
 			if _, err := l.db.ExecContext(l.life, "UPDATE keyseat_plans SET spent = held, held = 0"); err != nil {
 				l.Fatal(err)
@@ -408,11 +408,11 @@ func mailing() []operation {
 				return err
 			}
 		}},
-		{name: "rewind", prepare: listened(written, func(l *lab, s *bunstore.Store) error {
+		{name: "replay", prepare: listened(written, func(l *lab, s *bunstore.Store) error {
 			_, err := s.Replay(l.life, tasks.Replay{Subscriber: "L", Causes: causes})
 			return err
 		})},
-		{name: "note low stock", prepare: listened(enlisted, func(l *lab, s *bunstore.Store) error {
+		{name: "set low stock", prepare: listened(enlisted, func(l *lab, s *bunstore.Store) error {
 			return s.SetLowStock(l.life, "L", []stock.Country{"US", "FR"}, 7)
 		})},
 		{name: "forget", prepare: listened(routed, func(l *lab, s *bunstore.Store) error {

@@ -18,7 +18,7 @@ func (s *Store) PlanAudits(ctx context.Context) (all []tasks.PlanAudit, err erro
 		all = slices.SortedFunc(maps.Values(found), func(x, y tasks.PlanAudit) int { return cmp.Compare(x.Plan.ID, y.Plan.ID) })
 		return err
 	})
-	return all, s.reader().tell("tally", err)
+	return all, s.reader().tell("audit plans", err)
 }
 
 // planAudits returns the audit of the plan with the given id, or of all plans if id is "". The map is by plan id.
@@ -78,7 +78,7 @@ func (s *Store) FixCounters(ctx context.Context, c tasks.CounterFix) error {
 			return err
 		}
 	}
-	return s.reader().tell("correct", err)
+	return s.reader().tell("fix counters", err)
 }
 
 // fixCounters locks the plan's country, counts its slots again, and writes the corrected counters. Under this

@@ -41,7 +41,7 @@ func newLock(path, suffix string) (*flock.Flock, error) {
 }
 
 // lockServing takes the lock of the process that serves a database. If another process holds it, lockServing
-// waits up to [serveWait] and then returns [ErrServed].
+// waits up to [serveWait] and then returns [ErrAlreadyServed].
 func lockServing(ctx context.Context, path string) (*flock.Flock, error) {
 	lock, err := newLock(path, serveLock)
 	if err != nil {
@@ -56,7 +56,7 @@ func lockServing(ctx context.Context, path string) (*flock.Flock, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case wait.Err() != nil:
-		return nil, ErrServed
+		return nil, ErrAlreadyServed
 	}
 	return nil, err
 }

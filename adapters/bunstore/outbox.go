@@ -40,7 +40,7 @@ func (s *Store) Subscribe(ctx context.Context, names []string, ttl time.Duration
 	for _, name := range names {
 		want.add(name)
 	}
-	return s.execTx(ctx, "enlist listeners", args{"want": want, "ttl": ttl},
+	return s.execTx(ctx, "subscribe", args{"want": want, "ttl": ttl},
 		`WITH @want INSERT INTO keyseat_listeners (name, until) SELECT name, @now + @ttl FROM want WHERE true ORDER BY name
 			ON CONFLICT (name) DO UPDATE SET until = excluded.until`,
 		`DELETE FROM keyseat_listeners WHERE until <= @now`,
@@ -50,12 +50,12 @@ func (s *Store) Subscribe(ctx context.Context, names []string, ttl time.Duration
 
 // Resume implements [tasks.Outbox].
 func (s *Store) Resume(ctx context.Context, name string) error {
-	return s.execForSubscriber(ctx, "resume a listener", name, `UPDATE keyseat_listeners SET gone_at = NULL WHERE name = @name`)
+	return s.execForSubscriber(ctx, "resume a subscriber", name, `UPDATE keyseat_listeners SET gone_at = NULL WHERE name = @name`)
 }
 
 // Unsubscribe implements [tasks.Outbox].
 func (s *Store) Unsubscribe(ctx context.Context, name string) error {
-	return s.execForSubscriber(ctx, "forget a listener", name,
+	return s.execForSubscriber(ctx, "unsubscribe", name,
 		`DELETE FROM keyseat_listeners WHERE name = @name`, `DELETE FROM keyseat_mail WHERE listener = @name`)
 }
 
@@ -97,7 +97,7 @@ func (s *Store) Subscribers(ctx context.Context) (all []tasks.Subscriber, err er
 		all = append(all, l)
 		return err
 	})
-	return all, s.reader().tell("list listeners", err)
+	return all, s.reader().tell("list subscribers", err)
 }
 
 var deliveryTable = table[tasks.Delivery]{

@@ -57,7 +57,7 @@ func (s *Store) LeaseDeliveries(ctx context.Context, listener, lease string, n i
 			return err
 		})
 	}
-	return all, s.reader().tell("collect mail", err)
+	return all, s.reader().tell("lease deliveries", err)
 }
 
 func (s session) leaseDeliveries(ctx context.Context, named args) ([]tasks.QueuedDelivery, error) {
@@ -117,7 +117,7 @@ func (s *Store) CompleteDelivery(ctx context.Context, m tasks.QueuedDelivery, d 
 	if err == nil && fenced {
 		return tasks.ErrFenced
 	}
-	return s.reader().tell("post mail", err)
+	return s.reader().tell("complete a delivery", err)
 }
 
 // completeDelivery stores the progress of a queued delivery and ends its lease. It returns the number of written rows: 0

@@ -126,7 +126,7 @@ func (s *Store) Replay(ctx context.Context, r tasks.Replay) (n int, err error) {
 		n = int(rows)
 		return err
 	})
-	return n, s.reader().tell("rewind", err)
+	return n, s.reader().tell("replay", err)
 }
 
 // SetLowStock implements [tasks.Outbox]. It writes nothing if the set of countries has not changed.
@@ -140,13 +140,13 @@ func (s *Store) SetLowStock(ctx context.Context, listener string, countries []st
 			return err
 		})
 	if err != nil || equalSets(known, countries) {
-		return s.reader().tell("note low stock", err)
+		return s.reader().tell("set low stock", err)
 	}
 	low := batch{columns: "country text"}
 	for _, c := range countries {
 		low.add(string(c))
 	}
-	return s.execTx(ctx, "note low stock", args{"listener": listener, "low": low, "mark": int(mark)},
+	return s.execTx(ctx, "set low stock", args{"listener": listener, "low": low, "mark": int(mark)},
 		`WITH @low DELETE FROM keyseat_mail WHERE listener = @listener AND code = '' AND country NOT IN (SELECT country FROM low)`,
 		`WITH @low `+upsertDeliverySQL(`
 			SELECT l.name, '', low.country, 0, 0, @mark, 0, @now, @now, '' FROM low CROSS JOIN keyseat_listeners l

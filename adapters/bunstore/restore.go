@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Restore replaces an SQLite database with a backup. It returns [ErrServed] if a process serves the database.
+// Restore replaces an SQLite database with a backup. It returns [ErrAlreadyServed] if a process serves the database.
 //
 // Restore copies the backup and verifies the copy before it replaces anything. It does not change the
 // backup. It keeps the old database, with its log, and returns the new name of that file, or "" if no
@@ -24,7 +24,7 @@ func Restore(ctx context.Context, backup, database string) (kept string, c Conte
 		return "", c, fileError(backup, err)
 	}
 	lock, err := lockServing(ctx, database)
-	if errors.Is(err, ErrServed) {
+	if errors.Is(err, ErrAlreadyServed) {
 		return "", c, fmt.Errorf("%s is served: stop the daemon first (%w)", database, err)
 	}
 	if err != nil {

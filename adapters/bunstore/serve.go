@@ -2,12 +2,12 @@ package bunstore
 
 import "context"
 
-// Serve makes this process the server of an SQLite file until it calls release. A file has only one such
-// process: a second one gets [ErrServed]. Serve also ends all leases of the previous process, so that this
+// AcquireServeLock makes this process the server of an SQLite file until it calls release. A file has only one such
+// process: a second one gets [ErrAlreadyServed]. Serve also ends all leases of the previous process, so that this
 // process can lease those tasks immediately.
 //
 // Any number of processes may serve a Postgres. There Serve does nothing.
-func (s *Store) Serve(ctx context.Context) (release func() error, err error) {
+func (s *Store) AcquireServeLock(ctx context.Context) (release func() error, err error) {
 	if !s.embedded() {
 		return func() error { return nil }, nil
 	}

@@ -22,11 +22,11 @@ func TestAnSQLiteFileIsServedByOne(t *testing.T) {
 	if got, err := s.Lease(t.Context(), "worker", 1, time.Hour); err != nil || len(got) != 1 {
 		t.Fatal(got, err)
 	}
-	release, err := s.Serve(t.Context())
+	release, err := s.AcquireServeLock(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.Serve(t.Context()); !errors.Is(err, bunstore.ErrServed) {
+	if _, err := other.AcquireServeLock(t.Context()); !errors.Is(err, bunstore.ErrAlreadyServed) {
 		t.Fatalf("served twice: %v", err)
 	}
 	views, err := s.Lease(t.Context(), "worker", 1, time.Hour)
@@ -36,7 +36,7 @@ func TestAnSQLiteFileIsServedByOne(t *testing.T) {
 	if err := release(); err != nil {
 		t.Fatal(err)
 	}
-	if release, err = other.Serve(t.Context()); err != nil {
+	if release, err = other.AcquireServeLock(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := release(); err != nil {
@@ -47,7 +47,7 @@ func TestAnSQLiteFileIsServedByOne(t *testing.T) {
 func TestAPostgresIsServedByMany(t *testing.T) {
 	s := open(t, databases["postgres"](t), bunstore.Options{})
 	for range 2 {
-		if _, err := s.Serve(t.Context()); err != nil {
+		if _, err := s.AcquireServeLock(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

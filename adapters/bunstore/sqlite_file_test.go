@@ -52,7 +52,7 @@ func TestAFileWithTwoNamesIsRefused(t *testing.T) {
 	if err := os.Link(path, other); err != nil {
 		t.Fatal(err)
 	}
-	_, err := embedded.Serve(t.Context())
+	_, err := embedded.AcquireServeLock(t.Context())
 	fails(t, err, path, "2 names")
 }
 
@@ -65,7 +65,7 @@ func TestSymbolicLinksAreOneFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, "sqlite:"+link, bunstore.Options{})
-	release, err := s.Serve(t.Context())
+	release, err := s.AcquireServeLock(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestPingNoticesAnotherFile(t *testing.T) {
 				if !own {
 					s = on(t, bun.NewDB(raw(t, "sqlite:"+path), sqlitedialect.New()), "sqlite:"+path)
 				}
-				release, err := s.Serve(t.Context())
+				release, err := s.AcquireServeLock(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -171,7 +171,7 @@ func TestFilesBesideBelongToTheOwner(t *testing.T) {
 	}
 	path := filepath.Join(folder, "keyseat.db")
 	s := open(t, "sqlite:"+path, bunstore.Options{})
-	release, err := s.Serve(context.WithoutCancel(t.Context()))
+	release, err := s.AcquireServeLock(context.WithoutCancel(t.Context()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,5 +30,5 @@ func (s *Store) CountByHour(ctx context.Context, from time.Time, n int) (all []t
 		all = append(all, c)
 		return err
 	})
-	return all, s.reader().tell("census", err)
+	return all, s.reader().tell("count by hour", err)
 }

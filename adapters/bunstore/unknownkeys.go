@@ -10,11 +10,11 @@ import (
 // if the window ends more than 2 minutes from now: then the clock was set back after the window began.
 const windowOverSQL = `(s.ends <= @now OR s.ends > @now + @twice)`
 
-// CountStrangers adds counts of unknown keys, per block of addresses, to the current one-minute window of
-// each block. A window starts with its first count. For each block CountStrangers returns the new total and
+// CountUnknownKeys adds counts of unknown keys, per block of addresses, to the current one-minute window of
+// each block. A window starts with its first count. For each block CountUnknownKeys returns the new total and
 // the time left in the window, as arguments of tell. It calls tell only if the statement succeeded.
 //
-// CountStrangers works on Postgres only, because an SQLite file has only one daemon. The counts are lost
+// CountUnknownKeys works on Postgres only, because an SQLite file has only one daemon. The counts are lost
 // when the server crashes. All daemons write rows in the same order, so that they do not deadlock.
 func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]int, report func(block netip.Prefix, unknown int, left time.Duration)) error {
 	counts := batch{columns: "block text, unknown bigint"}
@@ -45,7 +45,7 @@ func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]i
 		},
 	})
 	if err != nil {
-		return s.reader().tell("count strangers", err)
+		return s.reader().tell("count unknown keys", err)
 	}
 	for _, report := range calls {
 		report()
@@ -53,11 +53,11 @@ func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]i
 	return nil
 }
 
-// Attend records a heartbeat of the daemon with this name, valid for ttl from now. It returns the number of
-// daemons with a valid heartbeat, this one included. Like [Store.CountStrangers] it works on Postgres only.
+// Heartbeat records a heartbeat of the daemon with this name, valid for ttl from now. It returns the number of
+// daemons with a valid heartbeat, this one included. Like [Store.CountUnknownKeys] it works on Postgres only.
 //
-// Attend also deletes expired heartbeats and the windows of CountStrangers that have ended. In a distributed
-// store two calls cannot skip each other's rows, so they may deadlock. Attend then runs again.
+// Heartbeat also deletes expired heartbeats and the windows of CountUnknownKeys that have ended. In a distributed
+// store two calls cannot skip each other's rows, so they may deadlock. Heartbeat then runs again.
 func (s *Store) Heartbeat(ctx context.Context, name string, ttl time.Duration) (daemons int, err error) {
 	beat := question{
 		`
@@ -77,5 +77,5 @@ func (s *Store) Heartbeat(ctx context.Context, name string, ttl time.Duration) (
 		},
 	}
 	err = repeat(ctx, func() error { return s.reader().ask(ctx, beat) })
-	return daemons, s.reader().tell("attend", err)
+	return daemons, s.reader().tell("heartbeat", err)
 }

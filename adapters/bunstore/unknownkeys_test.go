@@ -18,7 +18,7 @@ type tally struct {
 	left    time.Duration
 }
 
-func countStrangers(t *testing.T, s *bunstore.Store, unknown map[netip.Prefix]int) map[netip.Prefix]tally {
+func countUnknownKeys(t *testing.T, s *bunstore.Store, unknown map[netip.Prefix]int) map[netip.Prefix]tally {
 	t.Helper()
 	all := map[netip.Prefix]tally{}
 	err := s.CountUnknownKeys(t.Context(), unknown, func(b netip.Prefix, n int, left time.Duration) {
@@ -41,10 +41,10 @@ func blocks(n int) []netip.Prefix {
 	return all
 }
 
-// TestStrangersOfManyStores counts the same blocks from several stores simultaneously.
-func TestStrangersOfManyStores(t *testing.T) { onPostgres(t, strangersOfManyStores) }
+// TestUnknownKeysOfManyStores counts the same blocks from several stores simultaneously.
+func TestUnknownKeysOfManyStores(t *testing.T) { onPostgres(t, unknownKeysOfManyStores) }
 
-func strangersOfManyStores(t *testing.T, url string) {
+func unknownKeysOfManyStores(t *testing.T, url string) {
 	const rounds = 20
 	all := blocks(50)
 	var group sync.WaitGroup
@@ -56,7 +56,7 @@ func strangersOfManyStores(t *testing.T, url string) {
 				for i, b := range all { // the iteration order of a map is random
 					some[b] = i + 1
 				}
-				countStrangers(t, s, some)
+				countUnknownKeys(t, s, some)
 			}
 		})
 	}
@@ -65,21 +65,21 @@ func strangersOfManyStores(t *testing.T, url string) {
 	for _, b := range all {
 		last[b] = 0
 	}
-	for b, n := range countStrangers(t, open(t, url, bunstore.Options{}), last) {
+	for b, n := range countUnknownKeys(t, open(t, url, bunstore.Options{}), last) {
 		if i := 1 + slices.Index(all, b); n.unknown != 4*rounds*i {
 			t.Errorf("%s has named %d keys, not %d", b, n.unknown, 4*rounds*i)
 		}
 	}
 }
 
-// TestAStrangersMinute checks that a new window begins when one has ended, and after the clock was set back.
-func TestAStrangersMinute(t *testing.T) { onPostgres(t, aStrangersMinute) }
+// TestUnknownKeyWindow checks that a new window begins when one has ended, and after the clock was set back.
+func TestUnknownKeyWindow(t *testing.T) { onPostgres(t, unknownKeyWindow) }
 
-func aStrangersMinute(t *testing.T, url string) {
+func unknownKeyWindow(t *testing.T, url string) {
 	s, db, b := open(t, url, bunstore.Options{}), raw(t, url), blocks(2)[1]
 	count := func(want int) time.Duration {
 		t.Helper()
-		got := countStrangers(t, s, map[netip.Prefix]int{b: 2})[b]
+		got := countUnknownKeys(t, s, map[netip.Prefix]int{b: 2})[b]
 		if got.unknown != want {
 			t.Errorf("%d keys, not %d", got.unknown, want)
 		}
@@ -105,10 +105,10 @@ func must(t *testing.T, db *sql.DB, statement string) {
 	}
 }
 
-// TestAttend counts daemons, and checks that expired heartbeats and ended windows are deleted.
-func TestAttend(t *testing.T) { onPostgres(t, attend) }
+// TestHeartbeat counts daemons, and checks that expired heartbeats and ended windows are deleted.
+func TestHeartbeat(t *testing.T) { onPostgres(t, heartbeat) }
 
-func attend(t *testing.T, url string) {
+func heartbeat(t *testing.T, url string) {
 	s, db := open(t, url, bunstore.Options{}), raw(t, url)
 	attend := func(name string, ttl time.Duration, want int) {
 		t.Helper()
@@ -125,7 +125,7 @@ func attend(t *testing.T, url string) {
 	for _, b := range blocks(9) {
 		unknown[b] = 1
 	}
-	countStrangers(t, s, unknown)
+	countUnknownKeys(t, s, unknown)
 	must(t, db, "UPDATE keyseat_strangers SET ends = now() - interval '1 second' WHERE block LIKE '192%'")
 	attend("a", time.Hour, 2)
 	for table, want := range map[string]int{"keyseat_strangers": 2, "keyseat_daemons": 2} {
@@ -136,18 +136,18 @@ func attend(t *testing.T, url string) {
 	}
 }
 
-// TestStrangersAfterACrash checks that the counts start from 0 after a crash. It also checks that the tables
+// TestUnknownKeysAfterACrash checks that the counts start from 0 after a crash. It also checks that the tables
 // are unlogged, so that no statement waits for the disk.
-func TestStrangersAfterACrash(t *testing.T) {
+func TestUnknownKeysAfterACrash(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t, pgtest.Options{})
 	url := cluster.URL(t)
 	s, b := open(t, url, bunstore.Options{}), blocks(2)[1]
-	countStrangers(t, s, map[netip.Prefix]int{b: 7})
+	countUnknownKeys(t, s, map[netip.Prefix]int{b: 7})
 	cluster.Kill(t)
 	cluster.Restart(t)
 	s = open(t, url, bunstore.Options{})
-	if n := countStrangers(t, s, map[netip.Prefix]int{b: 1})[b].unknown; n != 1 {
+	if n := countUnknownKeys(t, s, map[netip.Prefix]int{b: 1})[b].unknown; n != 1 {
 		t.Errorf("%d keys after a crash", n)
 	}
 	if n, err := s.Heartbeat(t.Context(), "a", time.Minute); n != 1 || err != nil {

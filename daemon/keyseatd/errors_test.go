@@ -128,7 +128,7 @@ func TestSQLiteErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		release, err := store.Serve(t.Context())
+		release, err := store.AcquireServeLock(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

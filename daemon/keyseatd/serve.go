@@ -124,7 +124,7 @@ func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
 }
 
 func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector tasks.Connector, hangups <-chan os.Signal, log *slog.Logger) (err error) {
-	release, err := store.Serve(ctx)
+	release, err := store.AcquireServeLock(ctx)
 	if err != nil {
 		return err
 	}
