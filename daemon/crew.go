@@ -70,6 +70,7 @@ func (c *Crew) Wake() {
 //
 // An error says that some tasks could not be settled in time. Their leases expire by themselves.
 func (c *Crew) Run(ctx context.Context, drain time.Duration) error {
+	defer c.repeated.Flush(context.WithoutCancel(ctx))
 	work := context.WithoutCancel(ctx) // calls that were sent continue after ctx ends
 	asking, cut := context.WithCancel(work)
 	defer cut()

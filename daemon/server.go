@@ -92,7 +92,7 @@ func (s *Server) Run(ctx context.Context) error {
 		err = errors.Join(context.Cause(working), err)
 	}
 	err = errors.Join(err, s.close(context.WithoutCancel(ctx), public, admin))
-	for _, lines := range []*loglimit.Limiter{&s.API.refused, &s.API.failed, &s.Crew.repeated, &s.repeated} {
+	for _, lines := range []*loglimit.Limiter{&s.API.refused, &s.API.failed, &s.repeated} {
 		lines.Flush(context.WithoutCancel(ctx))
 	}
 	return err
