@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -25,7 +25,7 @@ func hoard(t *testing.T, n int, takes, while time.Duration) (most, left int) {
 		done.Add(1)
 		leased.now.Add(-1)
 		return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
-	}), func(c *daemon.Crew) { c.Workers = 8 })
+	}), func(c *worker.Pool) { c.Workers = 8 })
 	time.Sleep(while)
 	if err := stop(); err != nil {
 		t.Error(err)
@@ -84,7 +84,7 @@ type hang struct {
 	stop        func() error
 }
 
-func hung(t *testing.T, set func(*daemon.Crew)) *hang {
+func hung(t *testing.T, set func(*worker.Pool)) *hang {
 	h := &hang{shop: open(t), over: make(chan struct{})}
 	h.fill(600)
 	begun := time.Now()
@@ -103,7 +103,7 @@ func hung(t *testing.T, set func(*daemon.Crew)) *hang {
 
 func TestHandsThatBecomeSlowGiveBackWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := hung(t, func(c *daemon.Crew) { c.Workers = 8 })
+		h := hung(t, func(c *worker.Pool) { c.Workers = 8 })
 		time.Sleep(6 * time.Second)
 		views, err := h.store.Lease(t.Context(), "another", 600, time.Minute)
 		if err != nil || len(views) != 600-int(h.asked.Load()) {
@@ -117,9 +117,9 @@ func TestHandsThatBecomeSlowGiveBackWhatWaits(t *testing.T) {
 // TestAJobThatHasLostItsLeaseIsNotBegun takes the leases of all waiting jobs away.
 func TestAJobThatHasLostItsLeaseIsNotBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := hung(t, func(c *daemon.Crew) {
+		h := hung(t, func(c *worker.Pool) {
 			c.Engine.Store = forgetful{c.Engine.Store}
-			c.Workers, c.Lease, c.Poll = 8, 333*time.Millisecond, 100*time.Millisecond
+			c.Workers, c.Lease, c.PollInterval = 8, 333*time.Millisecond, 100*time.Millisecond
 		})
 		time.Sleep(2500 * time.Millisecond)
 		close(h.over)
@@ -169,7 +169,7 @@ func TestHandsGoOnWhileAnswersAreSettled(t *testing.T) {
 			asked.Add(1)
 			time.Sleep(10 * time.Millisecond)
 			return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
-		}), func(c *daemon.Crew) { c.Workers, c.Poll = 8, time.Hour })
+		}), func(c *worker.Pool) { c.Workers, c.PollInterval = 8, time.Hour })
 		time.Sleep(500 * time.Millisecond)
 		if n := asked.Load(); n != 16 {
 			t.Errorf("8 hands have asked about %d tasks before the first is settled", n)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/memory"
-	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -40,7 +40,7 @@ func backlog(t *testing.T, n, slow int) (f *far, working int, stop func() error)
 		}
 		done.Add(1)
 		return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
-	}), func(c *daemon.Crew) { c.Workers, c.Poll = 8, 24*time.Hour })
+	}), func(c *worker.Pool) { c.Workers, c.PollInterval = 8, 24*time.Hour })
 	time.Sleep(2 * time.Second)
 	synctest.Wait()
 	return f, n - int(done.Load()), stop

@@ -12,7 +12,7 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/adapters/simulator"
-	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -25,9 +25,9 @@ func (c connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.Conne
 }
 
 // work runs a worker pool. The returned function stops it and returns the error of Run.
-func (s shop) work(c tasks.Connector, set ...func(*daemon.Crew)) (stop func() error) {
+func (s shop) work(c tasks.Connector, set ...func(*worker.Pool)) (stop func() error) {
 	s.engine.Connector = c
-	crew := daemon.NewCrew(s.engine)
+	crew := worker.New(s.engine)
 	crew.Log, crew.Name = quiet(), "crew"
 	s.api.Wake = crew.Wake
 	for _, f := range set {
@@ -104,7 +104,7 @@ func TestNoMoreAtOnceThanWorkers(t *testing.T) {
 			time.Sleep(time.Second)
 			now.Add(-1)
 			return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
-		}), func(c *daemon.Crew) { c.Workers = 3 })
+		}), func(c *worker.Pool) { c.Workers = 3 })
 		for i := range 10 {
 			code := keys.Code(fmt.Sprint("K", i))
 			s.bring(keys.Key{Code: code})
@@ -198,7 +198,7 @@ func TestALostLeaseEndsTheWork(t *testing.T) {
 			<-ctx.Done()
 			cut = time.Since(start)
 			return tasks.ConnectorResult{}
-		}), func(c *daemon.Crew) { c.Observe = func(r tasks.Report) { reported = r.Err } })
+		}), func(c *worker.Pool) { c.Observe = func(r tasks.Report) { reported = r.Err } })
 		s.upgrade("K", "a@example.com")
 		time.Sleep(59 * time.Second)
 		synctest.Wait()

@@ -1,17 +1,18 @@
 // Package daemon serves the API of keyseat over HTTP and works on the accepted tasks.
 //
 //   - [API] is a handler that mounts in any mux.
-//   - [Crew] is the worker pool that carries out accepted tasks.
+//   - [worker.Pool] is the worker pool that carries out accepted tasks.
 //   - [Server] runs both on its own listeners and stops them in order.
 //
-// They do not depend on a particular database or provider, because they use a [tasks.Engine].
+// The package worker has the pool that carries out accepted tasks. None of these depends on a particular
+// database or provider, because they use a [tasks.Engine].
 // [NewEngine] combines a store and a connector into an engine.
 //
 //	request ─▶ API ─▶ parse ─▶ Engine.Accept ─▶ Store       (the task is stored)
 //	            │                                 │
 //	            │ wakes                           │ due tasks
 //	            ▼                                 ▼
-//	          Crew ─────▶ poll ─────────▶ Engine.Lease
+//	       worker.Pool ─▶ poll ─────────▶ Engine.Lease
 //	                                              │
 //	            up to Workers simultaneously:     ▼
 //	                                      Engine.Call   ─▶ Connector ─▶ provider

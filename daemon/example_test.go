@@ -16,6 +16,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/simulator"
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/client"
+	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -37,15 +38,15 @@ func Example() {
 	defer stop()
 	var master [keyring.KeySize]byte // from crypto/rand or a file, in earnest
 	engine := daemon.NewEngine(stocked(ctx), simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
-	crew := daemon.NewCrew(engine)
+	pool := worker.New(engine)
 	ended := make(chan struct{})
-	crew.Observe = func(tasks.Report) { close(ended) } // for this example alone: there is but one task
+	pool.Observe = func(tasks.Report) { close(ended) } // for this example alone: there is but one task
 	mux := http.NewServeMux()
-	api := &daemon.API{Engine: engine, Wake: crew.Wake}
+	api := &daemon.API{Engine: engine, Wake: pool.Wake}
 	api.Register(mux)
 
 	worked := make(chan error)
-	go func() { worked <- crew.Run(ctx, 10*time.Second) }()
+	go func() { worked <- pool.Run(ctx, 10*time.Second) }()
 
 	ask := func(form url.Values) {
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/API/", strings.NewReader(form.Encode()))
@@ -76,9 +77,9 @@ func ExampleServer() {
 		return
 	}
 	engine := daemon.NewEngine(stocked(ctx), simulator.Connector{}, plain{}, tasks.DefaultRules())
-	crew := daemon.NewCrew(engine)
+	pool := worker.New(engine)
 	server := &daemon.Server{
-		API: &daemon.API{Engine: engine, Wake: crew.Wake}, Crew: crew,
+		API: &daemon.API{Engine: engine, Wake: pool.Wake}, Pool: pool,
 		Public: public, Drain: 10 * time.Second, Log: slog.New(slog.DiscardHandler),
 	}
 	ran := make(chan error)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
+	"github.com/keyseat/keyseat/daemon/worker"
 )
 
 // A Server runs an API and a worker pool on its own listeners, and stops them in order. Set its
@@ -21,7 +22,7 @@ import (
 type Server struct {
 	API      *API
 	Page     http.Handler // at / of the public listener; nil: no page
-	Crew     *Crew
+	Pool     *worker.Pool
 	Public   net.Listener
 	Admin    net.Listener                // nil: no admin listener
 	Metrics  http.Handler                // at /metrics on the admin listener; nil: not served
@@ -87,7 +88,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.API.UnknownKeyLimiter != nil {
 		go s.API.UnknownKeyLimiter.SendHeartbeats(working, s.Log)
 	}
-	err := s.Crew.Run(working, s.Drain)
+	err := s.Pool.Run(working, s.Drain)
 	if ctx.Err() == nil {
 		err = errors.Join(context.Cause(working), err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -24,7 +25,7 @@ func (s shop) serve(guests int) string {
 	listener, err := open.Listen(s.Context(), "tcp", "127.0.0.1:0")
 	s.must(err)
 	server := &daemon.Server{
-		API: s.api, Crew: daemon.NewCrew(s.engine), Public: listener, MaxConns: guests,
+		API: s.api, Pool: worker.New(s.engine), Public: listener, MaxConns: guests,
 		Ready: func(context.Context) error { return nil }, Drain: time.Second, Log: slog.New(slog.DiscardHandler),
 	}
 	ctx, stop := context.WithCancel(s.Context())

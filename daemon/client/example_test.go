@@ -15,6 +15,7 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/client"
+	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -22,14 +23,14 @@ import (
 func shop(ctx context.Context) (base string) {
 	store := memory.New(time.Now)
 	desk := daemon.NewEngine(store, simulator.Connector{}, keyring.New([keyring.KeySize]byte{}), tasks.DefaultRules())
-	crew := daemon.NewCrew(desk)
+	pool := worker.New(desk)
 	mux := http.NewServeMux()
-	api := &daemon.API{Engine: desk, Wake: crew.Wake}
+	api := &daemon.API{Engine: desk, Wake: pool.Wake}
 	api.Register(mux)
 	mux.Handle("/admin/v1/", &admin.API{Engine: desk, AdminStore: store, Tokens: admin.TokenList{admin.NewToken("shop", admin.Write, "a-long-secret")}})
 	server := httptest.NewServer(mux)
 	ended := make(chan struct{})
-	go func() { _ = crew.Run(ctx, time.Second); close(ended) }()
+	go func() { _ = pool.Run(ctx, time.Second); close(ended) }()
 	context.AfterFunc(ctx, func() { <-ended; server.Close() })
 	return server.URL
 }

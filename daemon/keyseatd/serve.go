@@ -17,6 +17,7 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
+	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -178,16 +179,16 @@ func (s *serveCmd) rules() tasks.Rules {
 
 // server builds the server: the API, the worker pool, the admin API, the page and the listeners.
 func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunstore.Store, m *metrics.Recorder, log *slog.Logger) (server *daemon.Server, err error) {
-	crew := daemon.NewCrew(engine)
-	crew.Name, crew.Workers, crew.Lease = workerName(), s.Workers, s.Lease
-	crew.Log, crew.Observe = log, m.Report
+	pool := worker.New(engine)
+	pool.Name, pool.Workers, pool.Lease = workerName(), s.Workers, s.Lease
+	pool.Log, pool.Observe = log, m.Report
 	api := &daemon.API{
 		Engine: engine, Proxies: parsePrefixes(s.TrustedProxies), PostOnly: s.NoGetSecrets,
 		HTTPStatus: daemon.HTTPStatus(s.HTTPStatus),
-		Log:        log, Observe: m.Request, Wake: crew.Wake,
+		Log:        log, Observe: m.Request, Wake: pool.Wake,
 	}
-	server = &daemon.Server{API: api, Crew: crew, Metrics: m.Handler(), Ready: store.Ping, Drain: s.Drain, Log: log}
-	if err := s.addAdminHandlers(server, store, m, crew.Wake); err != nil {
+	server = &daemon.Server{API: api, Pool: pool, Metrics: m.Handler(), Ready: store.Ping, Drain: s.Drain, Log: log}
+	if err := s.addAdminHandlers(server, store, m, pool.Wake); err != nil {
 		return nil, err
 	}
 	if server.Page, err = s.handler(api); err != nil {

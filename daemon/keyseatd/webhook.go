@@ -65,8 +65,8 @@ func (f webhookFlags) runWithWebhooks(ctx context.Context, server *daemon.Server
 	dispatcher := webhooks.New(outbox, file.Endpoints, webhooks.Client(f.policy()))
 	dispatcher.Rules.Backoff, dispatcher.Rules.MaxAge = f.WebhookBackoff, time.Duration(f.WebhookDays)*24*time.Hour
 	dispatcher.Stock, dispatcher.Log = engine.Stock, log
-	observe := server.Crew.Observe
-	server.Crew.Observe = func(r tasks.Report) {
+	observe := server.Pool.Observe
+	server.Pool.Observe = func(r tasks.Report) {
 		observe(r)
 		dispatcher.Wake()
 	}

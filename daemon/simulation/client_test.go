@@ -74,7 +74,7 @@ func (w *world) request(d *daemonOf, s step) {
 		}})
 		r.answered = r.err == nil || final(r.err)
 		if r.err == nil {
-			l.crew.Wake()
+			l.pool.Wake()
 			w.visible(w.daemon(d.id+1), r)
 		}
 	})

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/batchstore"
-	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -40,7 +40,7 @@ type life struct {
 	dead chan struct{}
 	end  context.CancelFunc
 	done chan struct{}
-	crew *daemon.Crew
+	pool *worker.Pool
 }
 
 // start starts a process, unless one is running or the run of the world has ended.
@@ -53,12 +53,12 @@ func (d *daemonOf) start() {
 	d.lives++
 	ctx, end := context.WithCancel(context.Background())
 	l := &life{daemonOf: d, name: fmt.Sprintf("d%d.%d", d.id, d.lives), dead: make(chan struct{}), end: end, done: make(chan struct{})}
-	l.crew = daemon.NewCrew(l.engine())
-	l.crew.Name, l.crew.Lease, l.crew.Workers, l.crew.Poll = l.name, d.Lease, 3, 2*time.Second
+	l.pool = worker.New(l.engine())
+	l.pool.Name, l.pool.Lease, l.pool.Workers, l.pool.PollInterval = l.name, d.Lease, 3, 2*time.Second
 	d.life = l
 	go func() {
 		defer close(l.done)
-		_ = l.crew.Run(ctx, 25*time.Second) // the checks find everything that it leaves unfinished
+		_ = l.pool.Run(ctx, 25*time.Second) // the checks find everything that it leaves unfinished
 	}()
 }
 

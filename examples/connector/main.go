@@ -33,6 +33,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -44,8 +45,8 @@ func serve(ctx context.Context, c tasks.Connector, mux *http.ServeMux) error {
 	_, _ = rand.Read(master[:]) // never fails
 	store := memory.New(time.Now)
 	engine := daemon.NewEngine(store, c, keyring.New(master), tasks.DefaultRules())
-	crew := daemon.NewCrew(engine)
-	api := &daemon.API{Engine: engine, Wake: crew.Wake}
+	pool := worker.New(engine)
+	api := &daemon.API{Engine: engine, Wake: pool.Wake}
 	api.Register(mux)
 	err := store.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}})
 	if err != nil {
@@ -54,7 +55,7 @@ func serve(ctx context.Context, c tasks.Connector, mux *http.ServeMux) error {
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
 	batch := tasks.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
 	err = store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
-	return errors.Join(err, crew.Run(ctx, 10*time.Second))
+	return errors.Join(err, pool.Run(ctx, 10*time.Second))
 }
 
 func main() {

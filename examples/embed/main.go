@@ -16,6 +16,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/adapters/simulator"
 	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -27,8 +28,8 @@ func embed(ctx context.Context, mux *http.ServeMux) error {
 	rand.Read(master[:])
 	store := memory.New(time.Now)
 	engine := daemon.NewEngine(store, simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
-	crew := daemon.NewCrew(engine)
-	api := &daemon.API{Engine: engine, Wake: crew.Wake}
+	pool := worker.New(engine)
+	api := &daemon.API{Engine: engine, Wake: pool.Wake}
 	api.Register(mux)
 	country, size := stock.Country("US"), 5
 	err := store.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: &country, Size: &size}})
@@ -38,7 +39,7 @@ func embed(ctx context.Context, mux *http.ServeMux) error {
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
 	batch := tasks.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
 	err = store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
-	return errors.Join(err, crew.Run(ctx, 10*time.Second))
+	return errors.Join(err, pool.Run(ctx, 10*time.Second))
 }
 
 func main() {

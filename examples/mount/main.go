@@ -37,6 +37,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/worker"
 )
 
 // openShop opens the shop's database. bunstore.New requires the options in the URL.
@@ -51,14 +52,14 @@ func openShop(ctx context.Context, path string) (*bun.DB, error) {
 }
 
 // mount registers all handlers in the shop's mux. It returns the worker pool, which the caller runs.
-func mount(s *shop, mux *http.ServeMux) *daemon.Crew {
-	crew := daemon.NewCrew(s.engine)
-	s.wake = crew.Wake
-	api := &daemon.API{Engine: s.engine, Wake: crew.Wake}
+func mount(s *shop, mux *http.ServeMux) *worker.Pool {
+	pool := worker.New(s.engine)
+	s.wake = pool.Wake
+	api := &daemon.API{Engine: s.engine, Wake: pool.Wake}
 	api.Register(mux)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "the shop's own page") })
 	mux.HandleFunc("POST /buy", s.buy)
-	return crew
+	return pool
 }
 
 func run(ctx context.Context, path string) (err error) {
@@ -75,11 +76,11 @@ func run(ctx context.Context, path string) (err error) {
 		return err
 	}
 	mux := http.NewServeMux()
-	crew := mount(s, mux)
+	pool := mount(s, mux)
 	server := &http.Server{Addr: "127.0.0.1:8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	go func() { fmt.Println(server.ListenAndServe()) }()
-	return crew.Run(ctx, 10*time.Second)
+	return pool.Run(ctx, 10*time.Second)
 }
 
 func main() {

@@ -31,8 +31,8 @@ func TestMount(t *testing.T) {
 		t.Fatal(err)
 	}
 	mux, done := http.NewServeMux(), make(chan error, 1)
-	crew := mount(s, mux)
-	go func() { done <- crew.Run(ctx, time.Second) }()
+	pool := mount(s, mux)
+	go func() { done <- pool.Run(ctx, time.Second) }()
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	c, err := client.New(server.URL, client.Options{})

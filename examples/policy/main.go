@@ -33,6 +33,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/adapters/simulator"
 	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -67,12 +68,12 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	crew := daemon.NewCrew(engine)
-	server := &http.Server{Addr: "127.0.0.1:8080", Handler: routes(engine, crew.Wake), ReadTimeout: 5 * time.Second}
+	pool := worker.New(engine)
+	server := &http.Server{Addr: "127.0.0.1:8080", Handler: routes(engine, pool.Wake), ReadTimeout: 5 * time.Second}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()
-	err = crew.Run(ctx, 10*time.Second)
+	err = pool.Run(ctx, 10*time.Second)
 	if listen := <-failed; !errors.Is(listen, http.ErrServerClosed) {
 		err = errors.Join(err, listen)
 	}

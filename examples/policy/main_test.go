@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -20,8 +20,8 @@ func TestPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	crew, done := daemon.NewCrew(engine), make(chan error, 1)
-	mux := routes(engine, crew.Wake)
+	pool, done := worker.New(engine), make(chan error, 1)
+	mux := routes(engine, pool.Wake)
 	ask := func(path, key, password string) string {
 		form := url.Values{"key": {key}, "login": {"anna@example.com"}, "pwd": {password}, "country": {"DE"}}
 		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(form.Encode()))
@@ -42,7 +42,7 @@ func TestPolicy(t *testing.T) {
 			t.Errorf("%s %s: %s", c.path, c.key, got)
 		}
 	}
-	go func() { done <- crew.Run(ctx, time.Second) }()
+	go func() { done <- pool.Run(ctx, time.Second) }()
 	for end := time.Now().Add(10 * time.Second); !strings.Contains(ask("/aktivieren", "MEIN-SCHLUESSEL", "p"), "in Gebrauch"); {
 		if time.Now().After(end) {
 			t.Fatal("it is not carried out")

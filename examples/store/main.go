@@ -31,6 +31,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/adapters/simulator"
 	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/worker"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -41,10 +42,10 @@ func serve(ctx context.Context, s *store, mux *http.ServeMux) error {
 	var master [keyring.KeySize]byte
 	_, _ = rand.Read(master[:]) // never fails
 	engine := daemon.NewEngine(s, simulator.Connector{}, keyring.New(master), tasks.DefaultRules())
-	crew := daemon.NewCrew(engine)
-	api := &daemon.API{Engine: engine, Wake: crew.Wake}
+	pool := worker.New(engine)
+	api := &daemon.API{Engine: engine, Wake: pool.Wake}
 	api.Register(mux)
-	return crew.Run(ctx, 10*time.Second)
+	return pool.Run(ctx, 10*time.Second)
 }
 
 // fill makes a plan and issues a key on the first start. A later start finds that the batch exists.

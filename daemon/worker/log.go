@@ -1,4 +1,4 @@
-package daemon
+package worker
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // report observes and logs a finished job. Each task has one line when it ends. The lines about
 // attempts that leave a task open are limited, because a provider that is down causes them for
 // every task.
-func (c *Crew) report(ctx context.Context, r tasks.Report) {
+func (c *Pool) report(ctx context.Context, r tasks.Report) {
 	if c.Observe != nil {
 		c.Observe(r)
 	}
@@ -43,12 +43,12 @@ func (c *Crew) report(ctx context.Context, r tasks.Report) {
 
 // logBounded logs a line through the log limiter. Lines with the same message and reason share one
 // limit.
-func (c *Crew) logBounded(ctx context.Context, level slog.Level, message, reason string, attrs ...slog.Attr) {
+func (c *Pool) logBounded(ctx context.Context, level slog.Level, message, reason string, attrs ...slog.Attr) {
 	c.repeated.Log(ctx, c.Log, loglimit.Event{Subject: message + ": " + reason, Level: level, Message: message, Attrs: attrs})
 }
 
 // logState logs that an operation on the store failed, or that it works again (err is nil).
-func (c *Crew) logState(ctx context.Context, failure string, err error) {
+func (c *Pool) logState(ctx context.Context, failure string, err error) {
 	if err != nil {
 		c.repeated.Log(ctx, c.Log, loglimit.Event{
 			Subject: failure, Level: slog.LevelError, Message: failure, Attrs: []slog.Attr{slog.String("error", err.Error())},

@@ -1,4 +1,4 @@
-package daemon
+package worker
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 
 // keepAlive sends heartbeats: it extends the leases of all jobs, also of waiting jobs, three times
 // per lease duration.
-func (c *Crew) keepAlive(ctx context.Context) {
+func (c *Pool) keepAlive(ctx context.Context) {
 	beat := time.NewTicker(c.Lease / 3)
 	defer beat.Stop()
 	for {
@@ -25,7 +25,7 @@ func (c *Crew) keepAlive(ctx context.Context) {
 
 // beat extends all leases in one call. It cancels jobs whose lease is lost, or would expire before
 // the next heartbeat.
-func (c *Crew) beat(ctx context.Context) {
+func (c *Pool) beat(ctx context.Context) {
 	refs := c.refs()
 	if len(refs) == 0 {
 		return
@@ -40,7 +40,7 @@ func (c *Crew) beat(ctx context.Context) {
 	}
 }
 
-func (c *Crew) refs() []tasks.Ref {
+func (c *Pool) refs() []tasks.Ref {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	refs := make([]tasks.Ref, 0, len(c.jobs))
@@ -51,7 +51,7 @@ func (c *Crew) refs() []tasks.Ref {
 }
 
 // extended records the result of the heartbeat for one lease.
-func (c *Crew) extended(ref tasks.Ref, start time.Time, ours, lost bool) {
+func (c *Pool) extended(ref tasks.Ref, start time.Time, ours, lost bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	j, working := c.jobs[ref]
@@ -75,7 +75,7 @@ var errLeft = errors.New("some tasks could not be settled in time: their leases 
 
 // drained waits up to drain for all workers. It calls cut shortly before that, to cancel the
 // remaining connector calls.
-func (c *Crew) drained(cut context.CancelFunc, drain time.Duration) error {
+func (c *Pool) drained(cut context.CancelFunc, drain time.Duration) error {
 	done := make(chan struct{})
 	go func() {
 		c.hands.Wait()
@@ -98,7 +98,7 @@ func (c *Crew) drained(cut context.CancelFunc, drain time.Duration) error {
 	}
 }
 
-func (c *Crew) dropAll() {
+func (c *Pool) dropAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, j := range c.jobs {

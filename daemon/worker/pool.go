@@ -1,4 +1,4 @@
-package daemon
+package worker
 
 import (
 	"context"
@@ -11,19 +11,19 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A Crew is a worker pool. It leases due tasks and calls the connector for up to Workers of them
+// A Pool is a worker pool. It leases due tasks and calls the connector for up to Workers of them
 // simultaneously. While results are being settled, up to 2×Workers tasks are in progress. If at
 // least Workers tasks finish per second, it leases up to Workers more in advance.
 //
-// Use [NewCrew] to create a Crew. Set its exported fields before Run, which is called once.
-type Crew struct {
-	Engine  tasks.Engine
-	Name    string             // worker name in each lease, for operators; may be empty
-	Workers int                // connector calls that run simultaneously, at least 1; NewCrew sets 64
-	Lease   time.Duration      // how long a lease lasts without a heartbeat; NewCrew sets 1m
-	Poll    time.Duration      // time between polls, which find tasks that other daemons accepted; 0: 1s
-	Log     *slog.Logger       // NewCrew sets a logger that discards every line
-	Observe func(tasks.Report) // is called with each report; nil: not called
+// Use [New] to create a Crew. Set its exported fields before Run, which is called once.
+type Pool struct {
+	Engine       tasks.Engine
+	Name         string             // worker name in each lease, for operators; may be empty
+	Workers      int                // connector calls that run simultaneously, at least 1; New sets 64
+	Lease        time.Duration      // how long a lease lasts without a heartbeat; New sets 1m
+	PollInterval time.Duration      // time between polls, which find tasks that other daemons accepted; 0: 1s
+	Log          *slog.Logger       // New sets a logger that discards every line
+	Observe      func(tasks.Report) // is called with each report; nil: not called
 
 	wake  chan struct{} // holds up to one request for an immediate poll
 	hands sync.WaitGroup
@@ -48,16 +48,16 @@ type job struct {
 	work  func(asking context.Context, answered func()) error
 }
 
-// NewCrew returns a worker pool with default settings. Set its fields to change them.
-func NewCrew(engine tasks.Engine) *Crew {
-	return &Crew{
+// New returns a worker pool with default settings. Set its fields to change them.
+func New(engine tasks.Engine) *Pool {
+	return &Pool{
 		Engine: engine, Workers: 64, Lease: time.Minute, Log: slog.New(slog.DiscardHandler),
 		wake: make(chan struct{}, 1), jobs: map[tasks.Ref]*job{},
 	}
 }
 
 // Wake makes the pool poll immediately. It never blocks.
-func (c *Crew) Wake() {
+func (c *Pool) Wake() {
 	select {
 	case c.wake <- struct{}{}:
 	default: // a poll is requested already
@@ -69,7 +69,7 @@ func (c *Crew) Wake() {
 // settles those tasks too.
 //
 // An error says that some tasks could not be settled in time. Their leases expire by themselves.
-func (c *Crew) Run(ctx context.Context, drain time.Duration) error {
+func (c *Pool) Run(ctx context.Context, drain time.Duration) error {
 	defer c.repeated.Flush(context.WithoutCancel(ctx))
 	work := context.WithoutCancel(ctx) // calls that were sent continue after ctx ends
 	asking, cut := context.WithCancel(work)
@@ -82,7 +82,7 @@ func (c *Crew) Run(ctx context.Context, drain time.Duration) error {
 }
 
 // enlist tracks a leased task, which then waits for a worker.
-func (c *Crew) enlist(work context.Context, leased tasks.Job) {
+func (c *Pool) enlist(work context.Context, leased tasks.Job) {
 	settling, drop := context.WithCancel(work)
 	until := leased.LeasedAt.Add(c.Lease)
 	j := &job{Job: leased, until: until, end: time.AfterFunc(until.Sub(c.Engine.Now()), drop), drop: drop}
@@ -95,7 +95,7 @@ func (c *Crew) enlist(work context.Context, leased tasks.Job) {
 
 // start works on a job in a new goroutine. The job occupies a worker only until its connector call
 // returns; settling occupies no worker. The caller holds mu.
-func (c *Crew) start(ctx, asking context.Context, j *job) {
+func (c *Pool) start(ctx, asking context.Context, j *job) {
 	c.asking++
 	c.hands.Go(func() {
 		err := j.work(asking, func() { c.free(ctx, asking) })
@@ -104,7 +104,7 @@ func (c *Crew) start(ctx, asking context.Context, j *job) {
 }
 
 // free releases the worker of a job whose connector call has returned, and dispatches further jobs.
-func (c *Crew) free(ctx, asking context.Context) {
+func (c *Pool) free(ctx, asking context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asking--
@@ -113,7 +113,7 @@ func (c *Crew) free(ctx, asking context.Context) {
 
 // work calls the connector and settles the task. It returns an error if the store fails. A lost
 // lease is not an error.
-func (c *Crew) work(asking, settling context.Context, j *job, answered func()) error {
+func (c *Pool) work(asking, settling context.Context, j *job, answered func()) error {
 	defer j.drop()
 	defer j.end.Stop()
 	if settling.Err() != nil { // the lease was lost while the job waited
@@ -133,7 +133,7 @@ func (c *Crew) work(asking, settling context.Context, j *job, answered func()) e
 }
 
 // ask calls the connector. The call is cancelled when the lease is lost.
-func (c *Crew) ask(ctx, settling context.Context, j tasks.Job) tasks.Attempt {
+func (c *Pool) ask(ctx, settling context.Context, j tasks.Job) tasks.Attempt {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	defer context.AfterFunc(settling, end)()
@@ -145,14 +145,14 @@ func (c *Crew) ask(ctx, settling context.Context, j tasks.Job) tasks.Attempt {
 const early = 2 * time.Millisecond
 
 // wakeFor polls as soon as the task is due again, if the next regular poll would be later.
-func (c *Crew) wakeFor(r tasks.Report) {
-	if r.Err == nil && r.Task.Open() && r.Again < c.poll() {
+func (c *Pool) wakeFor(r tasks.Report) {
+	if r.Err == nil && r.Task.Open() && r.Again < c.interval() {
 		time.AfterFunc(r.Again+early, c.Wake)
 	}
 }
 
 // finish removes a job and dispatches further jobs, because another task can now be settled.
-func (c *Crew) finish(ctx, asking context.Context, done *job, err error) {
+func (c *Pool) finish(ctx, asking context.Context, done *job, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.jobs, done.Task.Ref())
@@ -162,7 +162,7 @@ func (c *Crew) finish(ctx, asking context.Context, done *job, err error) {
 }
 
 // next removes the job that has waited longest from waiting and returns it.
-func (c *Crew) next() (j *job) {
+func (c *Pool) next() (j *job) {
 	j, c.waiting = c.waiting[0], c.waiting[1:]
 	return j
 }

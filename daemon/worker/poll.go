@@ -1,4 +1,4 @@
-package daemon
+package worker
 
 import (
 	"context"
@@ -9,27 +9,27 @@ import (
 
 // lookout polls for tasks and dispatches them until ctx ends. It then returns the leases of jobs
 // that no worker has started, while the running jobs finish.
-func (c *Crew) lookout(ctx, asking context.Context) {
+func (c *Pool) lookout(ctx, asking context.Context) {
 	for ctx.Err() == nil {
 		c.look(ctx, asking)
-		c.pauseOrWake(ctx, jittered(c.poll(), c.Engine.Jitter()))
+		c.pauseOrWake(ctx, jittered(c.interval(), c.Engine.Jitter()))
 	}
 	unused := c.dismiss()
 	c.hands.Go(func() { c.giveBack(ctx, unused) })
 }
 
-func (c *Crew) poll() time.Duration {
-	if c.Poll == 0 {
+func (c *Pool) interval() time.Duration {
+	if c.PollInterval == 0 {
 		return time.Second
 	}
-	return c.Poll
+	return c.PollInterval
 }
 
 func jittered(d time.Duration, jitter float64) time.Duration {
 	return d - time.Duration(float64(d)*jitter/5)
 }
 
-func (c *Crew) pauseOrWake(ctx context.Context, d time.Duration) {
+func (c *Pool) pauseOrWake(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -45,7 +45,7 @@ const lookTime = 5 * time.Second
 
 // look leases due tasks: one per idle worker, plus the prefetch. If the workers have become slow,
 // it first returns the prefetched tasks.
-func (c *Crew) look(ctx, asking context.Context) {
+func (c *Pool) look(ctx, asking context.Context) {
 	if c.stalled() {
 		c.giveBack(ctx, c.dismiss())
 	}
@@ -61,7 +61,7 @@ func (c *Crew) look(ctx, asking context.Context) {
 	c.note(ctx, asking, more)
 }
 
-func (c *Crew) lease(ctx context.Context, most int) (n int, err error) {
+func (c *Pool) lease(ctx context.Context, most int) (n int, err error) {
 	work := context.WithoutCancel(ctx)
 	bound, cancel := context.WithTimeout(work, lookTime)
 	defer cancel()
@@ -77,7 +77,7 @@ func (c *Crew) lease(ctx context.Context, most int) (n int, err error) {
 //
 // If few jobs wait and more tasks may be due, it requests a poll. Requests coalesce while a lease
 // is being made, so each lease still takes many tasks. The caller holds mu.
-func (c *Crew) goOn(ctx, asking context.Context) {
+func (c *Pool) goOn(ctx, asking context.Context) {
 	for ctx.Err() == nil && !c.failing && c.idle() > 0 && len(c.waiting) > 0 {
 		c.start(ctx, asking, c.next())
 	}
@@ -89,20 +89,20 @@ func (c *Crew) goOn(ctx, asking context.Context) {
 // idle returns how many workers may start a job: Workers minus the running connector calls. It is
 // less if more than Workers results are being settled, because at most 2×Workers jobs are in
 // progress.
-func (c *Crew) idle() int {
+func (c *Pool) idle() int {
 	taken := len(c.jobs) - len(c.waiting)
 	return min(c.Workers-c.asking, 2*c.Workers-taken)
 }
 
 // stalled reports whether jobs wait although the throughput is too low for a prefetch.
-func (c *Crew) stalled() bool {
+func (c *Pool) stalled() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.waiting) > 0 && c.ahead() == 0
 }
 
 // dismiss removes the jobs that no worker has started, and returns them.
-func (c *Crew) dismiss() []*job {
+func (c *Pool) dismiss() []*job {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	waiting := c.waiting
@@ -116,7 +116,7 @@ func (c *Crew) dismiss() []*job {
 }
 
 // giveBack ends the leases of unused jobs, so that any daemon can lease those tasks.
-func (c *Crew) giveBack(ctx context.Context, unused []*job) {
+func (c *Pool) giveBack(ctx context.Context, unused []*job) {
 	if len(unused) == 0 {
 		return
 	}
@@ -131,7 +131,7 @@ func (c *Crew) giveBack(ctx context.Context, unused []*job) {
 }
 
 // note records after a poll whether more tasks may be due, and dispatches jobs.
-func (c *Crew) note(ctx, asking context.Context, more bool) {
+func (c *Pool) note(ctx, asking context.Context, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.more, c.failing = more, false
@@ -139,7 +139,7 @@ func (c *Crew) note(ctx, asking context.Context, more bool) {
 }
 
 // room returns how many tasks to lease now.
-func (c *Crew) room() int {
+func (c *Pool) room() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.spare()
@@ -147,7 +147,7 @@ func (c *Crew) room() int {
 
 // spare returns how many tasks to lease now: idle workers plus prefetch, minus the jobs that wait
 // already. The caller holds mu.
-func (c *Crew) spare() int { return c.idle() + c.ahead() - len(c.waiting) }
+func (c *Pool) spare() int { return c.idle() + c.ahead() - len(c.waiting) }
 
 // ahead returns how many tasks to lease in advance: Workers if at least Workers tasks finish per
 // second, otherwise 0. So no task waits here for much longer than a second while another daemon has
@@ -155,7 +155,7 @@ func (c *Crew) spare() int { return c.idle() + c.ahead() - len(c.waiting) }
 //
 // If this daemon dies, prefetched tasks count as attempted, because no record shows that the
 // provider was not called.
-func (c *Crew) ahead() int {
+func (c *Pool) ahead() int {
 	if c.pace.of(c.Engine.Now()) < c.Workers {
 		return 0
 	}
