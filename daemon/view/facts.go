@@ -48,7 +48,7 @@ func (f *facts) noteSlot(last slot) {
 	f.slots = append(f.slots, last)
 }
 
-// overdueAfter is how long an open task can be due without an attempt while a daemon serves.
+// A daemon that serves makes an attempt within overdueAfter after a task is due.
 const overdueAfter = time.Minute
 
 func (f facts) missing() bool             { return !f.Key.Exists() }

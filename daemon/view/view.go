@@ -1,3 +1,21 @@
+// Package view defines the JSON for keys, tasks, plans and stock that operators see. The admin API,
+// the console and the command line share it.
+//
+//	tasks.Snapshot, its history ─▶ NewKey, NewKeyDetail, NewTask, NewEvents ─┐
+//	                            └▶ Explain ─▶ Explanation                    │
+//	stock.Plan                  ─▶ NewPlan                                   ├─▶ encoding/json
+//	stock.Level                 ─▶ Level                                     ┘
+//
+// Every field is always present. A missing text is "", a missing number 0, and an unknown time
+// null. The only account data is the username that the provider reported.
+//
+// An [Explanation] is for a person who is asked "why is this key not working?". It says in words what
+// the state of the key is, and what the holder or the operator can do next. Its texts are rows of
+// tables. The first rule that fits explains the state of the key. A failure reason explains why the
+// key's last task failed. A leftover slot is always mentioned.
+//
+// The package is pure. Its output is not secret, because neither a snapshot nor a history contains
+// secrets.
 package view
 
 import (
@@ -135,4 +153,52 @@ func (t Time) MarshalJSON() ([]byte, error) {
 		return []byte("null"), nil
 	}
 	return json.Marshal(t.String())
+}
+
+// A Level is the slot counts of a country. Idle slots are free slots of plans that are out of
+// stock.
+type Level struct {
+	Country stock.Country `json:"country"`
+	Size    int           `json:"size"`
+	Free    int           `json:"free"`
+	Held    int           `json:"held"`
+	Spent   int           `json:"spent"`
+	Suspect int           `json:"suspect"`
+	Idle    int           `json:"idle"`
+}
+
+// A Plan is a plan and its slots. Its state is live, or the reason why it is out of stock: retired,
+// expired, full or invalid.
+type Plan struct {
+	ID        string        `json:"id"`
+	Country   stock.Country `json:"country"`
+	State     string        `json:"state"`
+	Slots     int           `json:"slots"`
+	Free      int           `json:"free"`
+	Held      int           `json:"held"`
+	Spent     int           `json:"spent"`
+	Suspect   int           `json:"suspect"`
+	ExpiresAt Time          `json:"expires_at"`
+	Address   string        `json:"address"`
+	Invite    string        `json:"invite"`
+}
+
+// NewPlan converts a plan, with its state at the given time.
+func NewPlan(p stock.Plan, now time.Time) Plan {
+	return Plan{
+		p.ID, p.Country, planState(p, now), p.Size, p.Free(), p.Held, p.Spent, p.Suspect,
+		Time(p.ExpiresAt), p.Address, p.Invite,
+	}
+}
+
+func planState(p stock.Plan, now time.Time) string {
+	switch {
+	case p.Available(now):
+		return "live"
+	case p.Retired:
+		return "retired"
+	case p.Fault != "":
+		return string(p.Fault)
+	}
+	return string(stock.Expired)
 }
