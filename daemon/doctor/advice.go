@@ -2,9 +2,9 @@ package doctor
 
 // Texts that several codes share.
 const (
-	realigns = "The key is made to name its own latest task, and stands as that task leaves it: in the queue if it is open."
-	resolve  = "If the slot becomes suspect: ask the provider whether the account is in the plan, then `keyseatd tasks resolve`."
-	backup   = "Compare with a backup and with the provider, and bring back what is missing."
+	latestTask = "The key names its own latest task again. If that task is open, the key is put into the queue. If it has ended, a key in the queue gets the status that the task left."
+	resolve    = "If the slot becomes suspect: ask the provider whether the account is in the plan, then run `keyseatd tasks resolve`."
+	backup     = "Compare with a backup and with the provider, and restore what is missing."
 )
 
 var advice = map[Code]Advice{
@@ -14,92 +14,92 @@ var advice = map[Code]Advice{
 	},
 	TaskMissing: {
 		Means:  "The key names a latest task that is not stored. Its status may come from a task that nobody can look up.",
-		Repair: realigns + " Without any task a key in the queue fails as with a system error, and can be used again.",
+		Repair: latestTask + " A key without any task in the queue fails as with a system error, and can be used again.",
 	},
 	TaskForeign: {
-		Means:  "The key names a task of another key as its latest, so it waits for what is not its own.",
-		Repair: realigns,
+		Means:  "The key names a task of another key as its latest task, so its holder waits for the wrong task.",
+		Repair: latestTask,
 	},
 	TaskLost: {
-		Means:  "The history tells of a task that is not stored any more. If it had a slot, the plan's counters keep that slot taken.",
+		Means:  "The history names a task that is not stored. If the task had a slot, the plan's counters keep that slot taken.",
 		Decide: backup,
 	},
 	TaskUnread: {
-		Means:  "A task is stored in a form that no program can read: it is not worked on. Nothing else is said of its key, and nothing mended, while it is so.",
-		Decide: "Its row was changed past the program, or the disk is damaged: bring it back from a backup.",
+		Means:  "A task's row cannot be read, so the task is not carried out. Until it can be read, nothing else about the key is checked or repaired.",
+		Decide: "The row was changed by another program, or the disk is damaged: restore the row from a backup.",
 	},
 	TaskExtraOpen: {
-		Means:  "A task is open, but another is the one that its key waits for. Its end would change the key behind its holder's back, and two tasks may put two accounts into plans.",
-		Repair: "The task is ended with a system error and its secret erased. Its slot is freed if it was never asked about without an answer, and suspect else.",
+		Means:  "A task is open in addition to the key's latest task. Its end would change the key unexpectedly, and two tasks may put two accounts into plans.",
+		Repair: "The task is ended with a system error, and its secret is erased. Its slot becomes free if no attempt can have had an effect, and suspect otherwise.",
 		Decide: resolve,
 	},
 	TaskUnnamed: {
-		Means:  "A task is open that its key does not know of: info does not show that it is at work.",
-		Repair: realigns,
+		Means:  "A task is open that its key does not name: info does not show that the key is in the queue.",
+		Repair: latestTask,
 	},
 	QueueEmpty: {
-		Means:  "The key is in the queue, but no task is open: it would wait for ever, and its holder can do nothing.",
-		Repair: "The key stands as its latest task has ended. Without any task it fails as with a system error, and can be used again.",
+		Means:  "The key is in the queue, but no task is open: the key would wait forever, and its holder can do nothing.",
+		Repair: "The key gets the status that its latest task left. Without any task it fails as with a system error, and can be used again.",
 	},
 	QueueLeft: {
-		Means:  "The key's latest task is open, but the key is not in the queue: info shows what is not so.",
+		Means:  "The key's latest task is open, but the key is not in the queue: info shows a wrong status.",
 		Repair: "The key is put into the queue until the task ends.",
 	},
 	StatusUsed: {
-		Means:  "The key's status and its use contradict each other, so upgrade and renew may both be refused, or the wrong one accepted.",
-		Repair: "Status and use become what the end of its latest task, or its last reset, has left. Where there was neither, the use follows the status.",
+		Means:  "The key's status contradicts its use or its latest task, so upgrade and renew may both be refused, or the wrong one accepted.",
+		Repair: "Status and use become those after the key's last reset, or after the end of its latest task. If there was neither, the use is changed to fit the status.",
 	},
 	UpgradedTwice: {
-		Means:  "Two upgrades of the key have succeeded with no renew or reset between them: one key may occupy two slots.",
-		Decide: "Ask the provider which of the two accounts is in its plan, and give the other's slot back (`keyseatd plans release`).",
+		Means:  "Two upgrades of the key succeeded with no renew or reset between them: one key may occupy two slots.",
+		Decide: "Ask the provider which of the two accounts is in its plan, and release the other's slot (`keyseatd plans release`).",
 	},
 	SecretLeft: {
 		Means:  "A task has ended, but the account that was sealed for it is still stored. Nobody needs it any more.",
 		Repair: "The secret is erased.",
 	},
 	SecretMissing: {
-		Means:  "A task is open, but the account that it is for is gone: the provider cannot be asked.",
-		Repair: "The task is ended with a system error, so that the holder can try again. Its slot is freed if no asking can have had an effect, and suspect else.",
+		Means:  "A task is open, but its account is gone: the provider cannot be asked.",
+		Repair: "The task is ended with a system error, so that the holder can try again. Its slot becomes free if no attempt can have had an effect, and suspect otherwise.",
 		Decide: resolve,
 	},
 	SecretSealed: {
-		Means:  "None of the given master keys opens the account of an open task. A daemon with these keys asks the provider nothing, and ends the task with a system error once it has tried for as long as --task-deadline.",
-		Decide: "Put the master key that it was sealed with back into the file: daemons read it again. If that key is lost, leave the task to end, and tell the holder to try again.",
+		Means:  "None of the given master keys opens the account of an open task. A daemon with these keys makes no attempt, and ends the task with a system error after --task-deadline.",
+		Decide: "Put the master key that sealed it back into the file: daemons read the file again. If that key is lost, let the task end, and tell the holder to try again.",
 	},
 	LeaseStale: {
-		Means:  "A daemon had the task and did not come back, and none has taken it over: perhaps no daemon serves.",
-		Repair: "The lease is ended, as one that was lost: the asking may have had an effect. The next daemon goes on at once.",
+		Means:  "A daemon leased the task and did not come back, and no daemon has taken it over: perhaps no daemon serves.",
+		Repair: "The lease is ended and counts as lost, because an attempt may have had an effect. The next daemon continues immediately.",
 		Decide: "See that a daemon serves.",
 	},
 	SlotHistory: {
-		Means:  "Where the task says that its slot is and where the recorded moves have left it are two places: one of them was changed past the program, or is lost.",
-		Repair: "The plan's counters decide. If they agree with the history the task is corrected, else the missing moves are added to the history.",
+		Means:  "The task and the recorded moves disagree about the place of the task's slot: one of them was lost, or was changed by another program.",
+		Repair: "The plan's counters decide. If they agree with the history, the task is corrected. Otherwise the missing moves are added to the history.",
 	},
 	SlotOrder: {
-		Means:  "The moves of the task's slot add up, but not in their order: it was held twice, or its hold was closed twice, or a line is lost.",
-		Repair: "A line is drawn in the history: what was before it is not judged again.",
-		Decide: "If the history was not touched by hand, this is a fault in the program: report it.",
+		Means:  "The moves of the task's slot have the right sum, but not the right order: the slot was held or closed twice, or a history entry is lost.",
+		Repair: "An entry is added to the history. The moves before it are not checked again.",
+		Decide: "If nobody changed the history by hand, this is a fault in the program: report it.",
 	},
 	SlotHeld: {
 		Means:  "A task has ended, but still holds its slot, which nobody can buy or use.",
-		Repair: "The slot is spent if the task has succeeded, and else suspect.",
+		Repair: "The slot becomes spent if the task succeeded, and suspect otherwise.",
 		Decide: resolve,
 	},
 	PlanCount: {
-		Means:  "A counter of the plan is negative, or more slots are taken than it has: it may be oversold, and upgrades in its country may fail.",
-		Repair: "The counters become the sum of the recorded moves, which is noted in the history. If that is more than the plan's slots, nothing is changed.",
-		Decide: "If more slots are taken than the plan has: give it as many (`keyseatd plans import`), or release some.",
+		Means:  "A counter of the plan is negative, or more slots are taken than the plan has: it may be oversold, and upgrades in its country may fail.",
+		Repair: "The counters become the sum of the recorded moves, and the history records the correction. If that sum is more than the plan's slots, nothing is changed.",
+		Decide: "If more slots are taken than the plan has: raise its slots (`keyseatd plans import`), or release some.",
 	},
 	PlanMoves: {
-		Means:  "The plan's counters are not the sum of the recorded moves: they were changed past the program. Slots are lost to sale, or sold twice.",
-		Repair: "The counters become that sum, which is noted in the history.",
+		Means:  "The plan's counters are not the sum of the recorded moves: another program changed them. Slots cannot be sold, or are sold twice.",
+		Repair: "The counters become that sum, and the history records the correction.",
 	},
 	PlanTasks: {
-		Means:  "The plan's tasks have other slots than its history tells: a task or a key was lost, or its slot is still to be put right.",
-		Decide: backup + " Until then the slots stay as the history has them, so that none is sold twice.",
+		Means:  "The plan's tasks have other slots than its history says: a task or a key was lost, or a task's slot needs a repair.",
+		Decide: backup + " Until then the slots stay as in the history, so that no slot is sold twice.",
 	},
 	PlanMissing: {
-		Means:  "Tasks or moves name a plan that is not stored: its slots cannot be spent or given back.",
+		Means:  "Tasks or moves name a plan that is not stored: its slots cannot be spent or released.",
 		Decide: "Import the plan again under its id, with its slots (`keyseatd plans import`), then let the doctor repair the rest.",
 	},
 }

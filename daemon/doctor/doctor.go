@@ -1,3 +1,17 @@
+// Package doctor finds inconsistencies in a store, explains them to a person, and repairs them if
+// that is safe.
+//
+//	Store.Records    ─▶ one code: its key, tasks, history ─▶ checks ─▶ findings ─▶ repairs  ─▶ Store.Apply
+//	Store.PlanAudits ─▶ one plan: counters, tasks, moves  ─▶ checks ─▶ findings ─▶ counters ─▶ Store.FixCounters
+//
+// Each check is a pure function of one record or plan audit. Each of these was read at one moment,
+// so a doctor may run while daemons serve. A finding is reported only after the data was read a
+// second time. A page of records is in memory at a time, and an audit of every plan.
+//
+// A repair is written like any other write: by a change that is based on a version, with an entry
+// in the history. Three sources record the place of a slot: its task, the history and the plan's
+// counters. If two of them agree, the third is corrected. The doctor does not change facts that
+// only a person can know, and says so.
 package doctor
 
 import (
@@ -35,28 +49,28 @@ func (d Doctor) Examine(ctx context.Context) iter.Seq2[Finding, error] {
 			if err == nil && !d.Healthy(r) {
 				r, err = d.Store.Record(ctx, r.Code) // the first read may have overlapped a change
 			}
-			if !d.give(ctx, r, err, yield) {
+			if !d.yieldRecord(ctx, r, err, yield) {
 				return
 			}
 		}
-		found, err := d.plans(ctx)
-		tell(found, err, yield)
+		found, err := d.planFindings(ctx)
+		yieldAll(found, err, yield)
 	}
 }
 
-// give yields the findings of a record. It returns false after an error, or if the caller wants no
+// yieldRecord yields the findings of a record. It returns false after an error, or if the caller wants no
 // more.
-func (d Doctor) give(ctx context.Context, r tasks.Record, err error, yield func(Finding, error) bool) bool {
+func (d Doctor) yieldRecord(ctx context.Context, r tasks.Record, err error, yield func(Finding, error) bool) bool {
 	var found []Finding
 	if err == nil {
-		found, err = d.named(ctx, d.check(r))
+		found, err = d.classifyMissing(ctx, d.check(r))
 	}
-	return tell(found, err, yield)
+	return yieldAll(found, err, yield)
 }
 
-// tell yields findings, or the error. It returns false after an error, or if the caller wants no
+// yieldAll yields findings, or the error. It returns false after an error, or if the caller wants no
 // more.
-func tell(found []Finding, err error, yield func(Finding, error) bool) bool {
+func yieldAll(found []Finding, err error, yield func(Finding, error) bool) bool {
 	if err != nil {
 		yield(Finding{}, err)
 		return false
@@ -99,7 +113,7 @@ func (d Doctor) Healthy(r tasks.Record) bool { return len(d.check(r)) == 0 }
 func (d Doctor) check(r tasks.Record) []Finding {
 	var found []Finding
 	for _, id := range r.Unreadable {
-		found = append(found, of(TaskUnread, r, id, "the task's row cannot be read")...)
+		found = append(found, newFinding(TaskUnread, r, id, "the task's row cannot be read")...)
 	}
 	if len(found) > 0 {
 		return found
@@ -110,9 +124,9 @@ func (d Doctor) check(r tasks.Record) []Finding {
 	return found
 }
 
-// named distinguishes tasks that do not exist from tasks of another key. A single key's record
+// classifyMissing distinguishes tasks that do not exist from tasks of another key. A single key's record
 // cannot show the difference.
-func (d Doctor) named(ctx context.Context, found []Finding) ([]Finding, error) {
+func (d Doctor) classifyMissing(ctx context.Context, found []Finding) ([]Finding, error) {
 	for i, f := range found {
 		if f.Code != TaskMissing {
 			continue
@@ -128,21 +142,21 @@ func (d Doctor) named(ctx context.Context, found []Finding) ([]Finding, error) {
 	return found, nil
 }
 
-// plans returns the findings about plans. If there are any, it reads again and returns the findings
+// planFindings returns the findings about plans. If there are any, it reads again and returns the findings
 // of the second read.
-func (d Doctor) plans(ctx context.Context) ([]Finding, error) {
-	found, err := d.lookAtPlans(ctx)
+func (d Doctor) planFindings(ctx context.Context) ([]Finding, error) {
+	found, err := d.auditPlans(ctx)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	return d.lookAtPlans(ctx)
+	return d.auditPlans(ctx)
 }
 
-func (d Doctor) lookAtPlans(ctx context.Context) ([]Finding, error) {
+func (d Doctor) auditPlans(ctx context.Context) ([]Finding, error) {
 	all, err := d.Store.PlanAudits(ctx)
 	var found []Finding
 	for _, t := range all {
-		found = append(found, plan(t)...)
+		found = append(found, checkPlan(t)...)
 	}
 	return found, err
 }

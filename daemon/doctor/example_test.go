@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A key that is said to be in the queue, though no task is open, would wait for ever.
+// A key in the queue without an open task would wait forever.
 func ExampleDoctor() {
 	ctx, store := context.Background(), memory.New(time.Now)
 	stuck := keys.Key{Code: "STUCK", Status: keys.InQueue}
@@ -20,15 +20,15 @@ func ExampleDoctor() {
 	if err := store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(stuck, nil) }); err != nil {
 		fmt.Println(err)
 	}
-	desk := daemon.NewEngine(store, nil, nil, tasks.Rules{})
-	doc := doctor.Doctor{Store: store, Stale: 10 * time.Minute, NewID: desk.NewID}
+	engine := daemon.NewEngine(store, nil, nil, tasks.Rules{})
+	doc := doctor.Doctor{Store: store, Stale: 10 * time.Minute, NewID: engine.NewID}
 	for f, err := range doc.Examine(ctx) {
 		fmt.Println(f.Code, f.Key, f.Found, err)
 	}
 	for f, err := range doc.Repair(ctx) {
 		fmt.Println(f.Done, err)
 	}
-	key, err := desk.Info(ctx, "STUCK")
+	key, err := engine.Info(ctx, "STUCK")
 	fmt.Println(key.Status, err)
 	// Output:
 	// queue_empty STUCK the key is in the queue, but no task of it is open <nil>

@@ -17,7 +17,7 @@ const (
 	TaskUnnamed   Code = "task_unnamed"    // a task is open that the key does not name
 	QueueEmpty    Code = "queue_empty"     // the key is in the queue, but no task is open
 	QueueLeft     Code = "queue_left"      // the latest task is open, but the key is not in the queue
-	StatusUsed    Code = "status_used"     // the status does not agree with the use
+	StatusUsed    Code = "status_used"     // the status does not agree with the use or with the latest task
 	UpgradedTwice Code = "upgraded_twice"  // two upgrades succeeded for one use
 	SecretLeft    Code = "secret_left"     // an ended task still has its secret
 	SecretMissing Code = "secret_missing"  // an open task has no secret

@@ -10,29 +10,29 @@ import (
 )
 
 const (
-	rounds   = 4  // of a repair, because a repair may depend on another one
-	attempts = 32 // to repair one record in a round
+	maxPasses  = 4  // over the store, because a repair may depend on another one
+	maxRepairs = 32 // of one record in a pass; failed repairs count too
 )
 
 // Repair repairs the findings that it can. It returns each repaired finding, and then, like
 // Examine, the findings that are left.
 func (d Doctor) Repair(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
-		for range rounds {
-			found, mended := 0, 0
-			for f, err := range d.round(ctx) {
+		for range maxPasses {
+			found, repaired := 0, 0
+			for f, err := range d.repairPass(ctx) {
 				found++
 				if f.Done == "" && err == nil {
 					continue
 				}
-				if mended++; !yield(f, err) || err != nil {
+				if repaired++; !yield(f, err) || err != nil {
 					return
 				}
 			}
 			if found == 0 {
 				return
 			}
-			if mended == 0 {
+			if repaired == 0 {
 				break
 			}
 		}
@@ -44,83 +44,83 @@ func (d Doctor) Repair(ctx context.Context) iter.Seq2[Finding, error] {
 	}
 }
 
-// round examines the whole store and returns all findings, repaired or not.
-func (d Doctor) round(ctx context.Context) iter.Seq2[Finding, error] {
+// repairPass examines the whole store and returns all findings, repaired or not.
+func (d Doctor) repairPass(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
-		counted, err := d.counted(ctx)
+		countersMatch, err := d.countersMatch(ctx)
 		if err != nil {
 			yield(Finding{}, err)
 			return
 		}
-		unsettled := map[string]bool{}
+		slotsBroken := map[string]bool{}
 		for r, err := range d.records(ctx) {
 			var found []Finding
 			if err == nil {
-				found, err = d.treat(ctx, r, counted)
+				found, err = d.repairRecord(ctx, r, countersMatch)
 			}
 			for _, f := range found {
-				unsettled[f.Plan] = unsettled[f.Plan] || f.Code == SlotHistory && f.Done == ""
+				slotsBroken[f.Plan] = slotsBroken[f.Plan] || f.Code == SlotHistory && f.Done == ""
 			}
-			if !tell(found, err, yield) {
+			if !yieldAll(found, err, yield) {
 				return
 			}
 		}
-		found, err := d.recount(ctx, unsettled)
-		tell(found, err, yield)
+		found, err := d.fixCounters(ctx, slotsBroken)
+		yieldAll(found, err, yield)
 	}
 }
 
-// counted returns for each plan whether its counters agree with its history.
-func (d Doctor) counted(ctx context.Context) (map[string]bool, error) {
+// countersMatch returns for each plan whether its counters agree with its history.
+func (d Doctor) countersMatch(ctx context.Context) (map[string]bool, error) {
 	all, err := d.Store.PlanAudits(ctx)
-	counted := map[string]bool{}
+	match := map[string]bool{}
 	for _, t := range all {
-		counted[t.Plan.ID] = t.Plan.Counts() == t.Moves
+		match[t.Plan.ID] = t.Plan.Counts() == t.Moves
 	}
-	return counted, err
+	return match, err
 }
 
-// treat repairs the findings of a record one at a time, because each change is based on the result
-// of the change before. It returns the repaired findings first, then the others.
-func (d Doctor) treat(ctx context.Context, r tasks.Record, counted map[string]bool) (mended []Finding, err error) {
-	given := map[Finding]bool{} // findings that cannot be repaired
-	for range attempts {
-		found, err := d.named(ctx, d.check(r))
+// repairRecord repairs the findings of a record one at a time, because each change is based on the
+// result of the change before. It returns the repaired findings first, then the others.
+func (d Doctor) repairRecord(ctx context.Context, r tasks.Record, countersMatch map[string]bool) (repaired []Finding, err error) {
+	failed := map[Finding]bool{} // findings that cannot be repaired
+	for range maxRepairs {
+		found, err := d.classifyMissing(ctx, d.check(r))
 		if err != nil {
-			return mended, err
+			return repaired, err
 		}
-		f, c := d.next(r, found, given, counted)
+		f, c := d.nextRepair(r, found, failed, countersMatch)
 		if c.ID == "" {
-			return append(mended, found...), nil
+			return append(repaired, found...), nil
 		}
 		errs, err := d.Store.Apply(ctx, []tasks.Change{c})
 		if err != nil {
-			return mended, err
+			return repaired, err
 		}
 		switch err := errs[0]; {
 		case err == nil:
 			f.Done = c.Events[0].Note
-			mended = append(mended, f)
+			repaired = append(repaired, f)
 		case !errors.Is(err, tasks.ErrConflict) && !errors.Is(err, tasks.ErrFenced):
-			given[f] = true
+			failed[f] = true
 		}
 		if r, err = d.Store.Record(ctx, r.Code); err != nil {
-			return mended, err
+			return repaired, err
 		}
 	}
-	found, err := d.named(ctx, d.check(r))
-	return append(mended, found...), err
+	found, err := d.classifyMissing(ctx, d.check(r))
+	return append(repaired, found...), err
 }
 
-// recount corrects counters that are not the sum of the moves. It skips a plan while the slot of
+// fixCounters corrects counters that are not the sum of the moves. It skips a plan while the slot of
 // one of its tasks needs a repair.
-func (d Doctor) recount(ctx context.Context, unsettled map[string]bool) ([]Finding, error) {
+func (d Doctor) fixCounters(ctx context.Context, slotsBroken map[string]bool) ([]Finding, error) {
 	all, err := d.Store.PlanAudits(ctx)
 	var found []Finding
 	for _, t := range all {
-		some := plan(t)
-		if t.Plan.Seq > 0 && t.Plan.Counts() != t.Moves && !unsettled[t.Plan.ID] {
-			if some[0].Done, err = d.correct(ctx, t); err != nil {
+		some := checkPlan(t)
+		if t.Plan.Seq > 0 && t.Plan.Counts() != t.Moves && !slotsBroken[t.Plan.ID] {
+			if some[0].Done, err = d.fixPlan(ctx, t); err != nil {
 				return found, err
 			}
 		}
@@ -129,15 +129,74 @@ func (d Doctor) recount(ctx context.Context, unsettled map[string]bool) ([]Findi
 	return found, err
 }
 
-// correct corrects the counters of a plan. It returns a description of the correction, or "" if the
+// fixPlan corrects the counters of a plan. It returns a description of the correction, or "" if the
 // plan could not be corrected.
-func (d Doctor) correct(ctx context.Context, t tasks.PlanAudit) (string, error) {
+func (d Doctor) fixPlan(ctx context.Context, t tasks.PlanAudit) (string, error) {
 	c, err := t.FixCounters(d.NewID())
 	if err == nil {
 		err = d.Store.FixCounters(ctx, c)
 	}
 	if errors.Is(err, stock.ErrSlotState) || errors.Is(err, tasks.ErrConflict) {
-		return "", nil // the next round tries again
+		return "", nil // the next pass tries again
 	}
 	return c.Event.Note, err
+}
+
+// A repair returns the change that repairs a finding. countersMatch says whether the counters of the
+// finding's plan agree with the history.
+type repair func(r tasks.Record, f Finding, countersMatch bool, id string) tasks.Change
+
+var repairs = map[Code]repair{
+	TaskMissing: repairLatestTask,
+	TaskForeign: repairLatestTask,
+	TaskUnnamed: repairLatestTask,
+	QueueEmpty:  repairLatestTask,
+	QueueLeft:   repairLatestTask,
+	StatusUsed: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+		return r.RepairStatus(repairNote(f, "status and use were put right"), id)
+	},
+	TaskExtraOpen: failTask,
+	SecretMissing: failTask,
+	SecretLeft: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+		return r.EraseSecret(*r.Task(f.Task), repairNote(f, "the secret was erased"), id)
+	},
+	LeaseStale: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+		return r.ExpireLease(*r.Task(f.Task), repairNote(f, "the lease was ended"), id)
+	},
+	SlotHistory: repairSlot,
+	SlotOrder:   repairSlot,
+	SlotHeld: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+		return r.CloseHold(*r.Task(f.Task), repairNote(f, "the slot is no longer held"), id)
+	},
+}
+
+func repairLatestTask(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+	return r.RepairLatestTask(repairNote(f, "the key follows its own latest task"), id)
+}
+
+func failTask(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+	return r.FailTask(*r.Task(f.Task), repairNote(f, "the task was ended"), id)
+}
+
+func repairSlot(r tasks.Record, f Finding, countersMatch bool, id string) tasks.Change {
+	return r.RepairSlot(*r.Task(f.Task), countersMatch, repairNote(f, "the task's slot and its history were made to agree"), id)
+}
+
+// repairNote returns the history entry's note for a repair.
+func repairNote(f Finding, done string) string { return string(f.Code) + ": " + f.Found + "; " + done }
+
+// nextRepair returns the first finding that can be repaired now, and the change. If no finding can be
+// repaired, the change has no id.
+func (d Doctor) nextRepair(r tasks.Record, found []Finding, failed map[Finding]bool, countersMatch map[string]bool) (Finding, tasks.Change) {
+	for _, f := range found {
+		repair := repairs[f.Code]
+		if repair == nil || failed[f] || !r.Key.Exists() { // without a key, no change is made
+			continue
+		}
+		c := repair(r, f, countersMatch[f.Plan], d.NewID())
+		if c.Task == nil || !r.Task(c.Task.ID).LeasedUntil.After(r.At) { // not while a daemon is working on the task
+			return f, c
+		}
+	}
+	return Finding{}, tasks.Change{}
 }
