@@ -82,13 +82,21 @@ func queueMatchesTask(r tasks.Record) []Finding {
 	return nil
 }
 
-// statusIsPossible checks that the status agrees with the use.
+// statusIsPossible checks that the status agrees with the use. It also checks that an active key has
+// no ended task since its last reset, because no task makes a key active.
 func statusIsPossible(r tasks.Record) []Finding {
-	if !r.Key.Exists() || r.Key.Status.AllowsUsed(r.Key.Used) {
+	switch {
+	case !r.Key.Exists():
 		return nil
+	case !r.Key.Status.AllowsUsed(r.Key.Used):
+		used := map[bool]string{true: "used", false: "not used"}[r.Key.Used]
+		return newFinding(StatusUsed, r, "", "the key's status is %q, but it is %s", string(r.Key.Status), used)
+	case r.Key.Status == keys.Active:
+		if status := r.RepairStatus("", "").Key.Status; status != keys.Active {
+			return newFinding(StatusUsed, r, "", "the key is active, but its latest task has left it %s, and no reset came later", status)
+		}
 	}
-	used := map[bool]string{true: "used", false: "not used"}[r.Key.Used]
-	return newFinding(StatusUsed, r, "", "the key's status is %q, but it is %s", string(r.Key.Status), used)
+	return nil
 }
 
 // upgradedOnce checks for a renew or a reset between two successful upgrades. If the operator has

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"testing"
@@ -122,6 +123,24 @@ func TestPages(t *testing.T) {
 	fx.finds(fx.doc.Examine(t.Context()), want...)
 	fx.finds(fx.doc.Repair(t.Context()), want...)
 	fx.finds(fx.doc.Examine(t.Context()))
+}
+
+// TestActiveAfterATask checks that an active key is found if its latest task left another status. The key
+// would otherwise be usable a second time. A reset makes a key active rightly.
+func TestActiveAfterATask(t *testing.T) {
+	fx := newFixture(t, 2)
+	for i := range 2 {
+		fx.accept(code(i), "success@example.com")
+	}
+	fx.work()
+	fx.must(fx.engine.Update(t.Context(), func(ctx context.Context) (tasks.Snapshot, error) { return fx.engine.Snapshot(ctx, code(0)) }, tasks.Reset))
+	fx.finds(fx.doc.Examine(t.Context()))
+	fx.corrupt(code(1), func(_ tasks.Snapshot, c *tasks.Change) { c.Key.Status, c.Key.Used = keys.Active, false })
+	fx.finds(fx.doc.Repair(t.Context()), doctor.StatusUsed)
+	fx.finds(fx.doc.Examine(t.Context()))
+	if v, err := fx.engine.Snapshot(t.Context(), code(1)); err != nil || v.Key.Status != keys.Success || !v.Key.Used {
+		t.Errorf("%+v, %v", v.Key, err)
+	}
 }
 
 // TestCountersFollowMoves checks that counters follow the recorded moves, and that the correction is recorded.
