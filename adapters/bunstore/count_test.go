@@ -80,7 +80,7 @@ func counts(t *testing.T, s *bunstore.Store, sent *atomic.Int64, n int) map[stri
 func counted(t *testing.T, url string) (*bunstore.Store, *atomic.Int64) {
 	t.Helper()
 	sent := &atomic.Int64{}
-	name, dsn := keySource(url)
+	name, dsn := dataSource(url)
 	inner, err := stdlib.GetDefaultDriver().(driver.DriverContext).OpenConnector(dsn)
 	var speaks schema.Dialect = pgdialect.New()
 	if name == "sqlite" {

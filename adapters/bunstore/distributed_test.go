@@ -87,18 +87,18 @@ func TestChangesNameTheirKeys(t *testing.T) {
 		l.make(o)
 	}
 	for _, sql := range l.sent {
-		if spreadOut.MatchString(sql) && !distributedTables.MatchString(sql) && !strings.HasPrefix(sql, "INSERT INTO") {
+		if spreadOut.MatchString(sql) && !namesCodes.MatchString(sql) && !strings.HasPrefix(sql, "INSERT INTO") {
 			t.Errorf("it names no keys: %s", sql)
 		}
 	}
 }
 
 var (
-	spreadOut         = regexp.MustCompile(`keyseat_(keys|tasks|history)\b`)
-	refused           = regexp.MustCompile(`FOR UPDATE|FOR SHARE|LATERAL|\bctid\b|EXISTS \(SELECT 1 FROM keyseat_(keys|tasks|history)|FROM want\s+LEFT JOIN`)
-	rowset            = regexp.MustCompile(`(UPDATE|DELETE FROM|INSERT INTO) keyseat_(keys|tasks|history)\b`)
-	theirClock        = regexp.MustCompile(`statement_timestamp|\bnow\(\)|clock_timestamp`)
-	distributedTables = regexp.MustCompile(`\bcode = ANY \(CAST\(\$\d+ AS text\[\]\)\)`)
+	spreadOut    = regexp.MustCompile(`keyseat_(keys|tasks|history)\b`)
+	refused      = regexp.MustCompile(`FOR UPDATE|FOR SHARE|LATERAL|\bctid\b|EXISTS \(SELECT 1 FROM keyseat_(keys|tasks|history)|FROM want\s+LEFT JOIN`)
+	writesTables = regexp.MustCompile(`(UPDATE|DELETE FROM|INSERT INTO) keyseat_(keys|tasks|history)\b`)
+	theirClock   = regexp.MustCompile(`statement_timestamp|\bnow\(\)|clock_timestamp`)
+	namesCodes   = regexp.MustCompile(`\bcode = ANY \(CAST\(\$\d+ AS text\[\]\)\)`)
 )
 
 // unfit returns the fault of a statement for many servers, or "".
@@ -114,9 +114,9 @@ func unfit(sql string) string {
 		return "it has " + refused.FindString(text)
 	case theirClock.MatchString(text) && !inserts:
 		return "it asks many clocks"
-	case strings.HasPrefix(text, "UPDATE") && !distributedTables.MatchString(text):
+	case strings.HasPrefix(text, "UPDATE") && !namesCodes.MatchString(text):
 		return "it names no codes"
-	case strings.HasPrefix(text, "WITH") && rowset.MatchString(text):
+	case strings.HasPrefix(text, "WITH") && writesTables.MatchString(text):
 		return "it writes beside a WITH"
 	}
 	return ""

@@ -67,7 +67,7 @@ func emptyLab(t *testing.T, url string, wire bool) *lab {
 	l.db = sql.OpenDB(inner)
 	l.pool = sql.OpenDB(frailDriver{inner, l.faults})
 	if wire {
-		_, dsn := keySource(url)
+		_, dsn := dataSource(url)
 		config, err := pgx.ParseConfig(dsn)
 		if err != nil {
 			t.Fatal(err)
@@ -81,7 +81,7 @@ func emptyLab(t *testing.T, url string, wire bool) *lab {
 
 func connector(t *testing.T, url string) (driver.Connector, schema.Dialect) {
 	t.Helper()
-	name, dsn := keySource(url)
+	name, dsn := dataSource(url)
 	var inner driver.Connector
 	var speaks schema.Dialect = pgdialect.New()
 	var err error

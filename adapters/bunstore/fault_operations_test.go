@@ -284,7 +284,7 @@ func managing() []operation {
 			fill(l, l.plain, 1)
 			batch := imported()
 			return func(s *bunstore.Store) error {
-				err := s.ImportKeys(l.life, batch, firstNames("N", 600))
+				err := s.ImportKeys(l.life, batch, someKeys("N", 600))
 				if errors.Is(err, tasks.ErrBatch) {
 					return nil
 				}
@@ -294,7 +294,7 @@ func managing() []operation {
 		{name: "import a key that exists", imports: true, still: true, prepare: func(l *lab) func(s *bunstore.Store) error {
 			fill(l, l.plain, 1)
 			return func(s *bunstore.Store) error {
-				err := s.ImportKeys(l.life, imported(), with(firstNames("N", 2), 2, code("K", 0)))
+				err := s.ImportKeys(l.life, imported(), with(someKeys("N", 2), 2, code("K", 0)))
 				if fault, found := errors.AsType[tasks.RowError](err); found && fault.Row == 2 {
 					return nil
 				}

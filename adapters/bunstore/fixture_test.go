@@ -10,8 +10,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// firstNames yields n unused keys: prefix00000, prefix00001, …
-func firstNames(prefix string, n int) func(func(keys.Key, error) bool) {
+// someKeys yields n unused keys: prefix00000, prefix00001, …
+func someKeys(prefix string, n int) func(func(keys.Key, error) bool) {
 	return func(yield func(keys.Key, error) bool) {
 		for i := range n {
 			if !yield(keys.Key{Code: code(prefix, i), Status: keys.Active}, nil) {
@@ -27,7 +27,7 @@ func code(prefix string, i int) keys.Code { return keys.Code(fmt.Sprintf("%s%05d
 func fill(t testing.TB, s tasks.AdminStore, n int) {
 	t.Helper()
 	country := stock.Country("US")
-	if err := s.ImportKeys(t.Context(), imported(), firstNames("K", n)); err != nil {
+	if err := s.ImportKeys(t.Context(), imported(), someKeys("K", n)); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &n}}); err != nil {

@@ -18,7 +18,7 @@ func TestALargeImport(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})
 		start := time.Now()
-		if err := s.ImportKeys(t.Context(), imported(), firstNames("K", n)); err != nil {
+		if err := s.ImportKeys(t.Context(), imported(), someKeys("K", n)); err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("%d keys in %v", n, time.Since(start))
@@ -27,8 +27,8 @@ func TestALargeImport(t *testing.T) {
 			t.Fatalf("the last page: %v, %v", page, err)
 		}
 		for _, at := range []int{1, 700, 1500, 2999} {
-			wantFault(t, s, with(firstNames("L", 3000), at, "K00007"), at, tasks.ErrExists)
-			wantFault(t, s, with(firstNames("L", 3000), at, code("L", 0)), max(at, 2), tasks.ErrExists)
+			wantFault(t, s, with(someKeys("L", 3000), at, "K00007"), at, tasks.ErrExists)
+			wantFault(t, s, with(someKeys("L", 3000), at, code("L", 0)), max(at, 2), tasks.ErrExists)
 		}
 		if page, err := s.Keys(t.Context(), "L", 1); err != nil || len(page) > 0 {
 			t.Fatalf("a failed import has left %v, %v", page, err)
@@ -67,7 +67,7 @@ func TestAnImportEndsWithTheErrorOfItsRows(t *testing.T) {
 		s := open(t, url, bunstore.Options{})
 		for range 2 {
 			err := s.ImportKeys(t.Context(), imported(), func(yield func(keys.Key, error) bool) {
-				for k, err := range firstNames("K", 700) {
+				for k, err := range someKeys("K", 700) {
 					if !yield(k, err) {
 						return
 					}
@@ -78,7 +78,7 @@ func TestAnImportEndsWithTheErrorOfItsRows(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.ImportKeys(t.Context(), imported(), firstNames("K", 700)); err != nil {
+		if err := s.ImportKeys(t.Context(), imported(), someKeys("K", 700)); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -89,8 +89,8 @@ func open(t testing.TB, url string, o bunstore.Options) *bunstore.Store {
 	return s
 }
 
-// keySource returns the driver of a database and the data source name for it.
-func keySource(address string) (driver, dsn string) {
+// dataSource returns the driver of a database and the data source name for it.
+func dataSource(address string) (driver, dsn string) {
 	address, _ = form(address)
 	path, embedded := strings.CutPrefix(address, "sqlite:")
 	if !embedded {
@@ -103,7 +103,7 @@ func keySource(address string) (driver, dsn string) {
 // raw opens a database without a store.
 func raw(t testing.TB, address string) *sql.DB {
 	t.Helper()
-	driver, dsn := keySource(address)
+	driver, dsn := dataSource(address)
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		t.Fatal(err)

@@ -126,7 +126,7 @@ func TestALineThatAnotherRoutesIsNotRoutedTwice(t *testing.T) {
 			routed <- n
 		}()
 		for waits := false; !waits; {
-			waits = lockDueDeliveriesSQL(t, db)
+			waits = waitsForLock(t, db)
 		}
 		if err := other.Commit(); err != nil {
 			t.Fatal(err)
@@ -139,8 +139,8 @@ func TestALineThatAnotherRoutesIsNotRoutedTwice(t *testing.T) {
 	})
 }
 
-// lockDueDeliveriesSQL reports whether a session of the database waits for a lock.
-func lockDueDeliveriesSQL(t *testing.T, db *sql.DB) (waits bool) {
+// waitsForLock reports whether a session of the database waits for a lock.
+func waitsForLock(t *testing.T, db *sql.DB) (waits bool) {
 	t.Helper()
 	const locked = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 	if err := db.QueryRowContext(t.Context(), locked).Scan(&waits); err != nil {
@@ -176,7 +176,7 @@ func TestLinesOfAKeyTakeTurns(t *testing.T) {
 			errs, err := s.Apply(t.Context(), []tasks.Change{revoke})
 			done <- errors.Join(append(errs, err)...)
 		}()
-		for !lockDueDeliveriesSQL(t, db) {
+		for !waitsForLock(t, db) {
 			select {
 			case err := <-done:
 				t.Fatalf("the other was written at once: %v", err)

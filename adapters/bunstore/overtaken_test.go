@@ -50,7 +50,7 @@ func overtaken(t *testing.T, url, sql string, want error) {
 		errs, err := s.Apply(t.Context(), []tasks.Change{success(views[0])})
 		verdict <- errors.Join(append(errs, err)...)
 	}()
-	for !lockDueDeliveriesSQL(t, db) {
+	for !waitsForLock(t, db) {
 		if len(verdict) > 0 {
 			t.Fatalf("it has not waited: %v", <-verdict)
 		}

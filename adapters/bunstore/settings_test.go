@@ -125,7 +125,7 @@ func TestIsolation(t *testing.T) {
 func TestAnImportOutlastsTheStatementTimeout(t *testing.T) {
 	underSettings(t, []string{`statement_timeout = '300ms'`}, func(t *testing.T, _ string, s *bunstore.Store) {
 		slowly := func(yield func(keys.Key, error) bool) {
-			for k, err := range firstNames("K", 2) {
+			for k, err := range someKeys("K", 2) {
 				if time.Sleep(400 * time.Millisecond); !yield(k, err) { // this is also the duration of the statement
 					return
 				}
