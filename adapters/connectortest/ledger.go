@@ -45,8 +45,8 @@ func (l *ledger) open(path string) (err error) {
 		if err != nil {
 			return err
 		}
-		if line.Done != nil {
-			l.add(*line.Done)
+		if line.Effect != nil {
+			l.add(*line.Effect)
 		}
 	}
 	return nil
@@ -57,10 +57,10 @@ func (l *ledger) enter(q Request) int {
 	if l.file == nil {
 		l.requests = append(l.requests, q)
 	} else {
-		l.write(Line{Asked: q.asked()})
+		l.write(Line{Request: q.asked()})
 	}
 	set(&l.askings, q.Key(), l.askings[q.Key()]+1)
-	plan := q.Order.Task + " " + q.Order.Plan.ID
+	plan := q.Content.Task + " " + q.Content.Plan.ID
 	if key, known := l.plans[plan]; known && key != q.Key() {
 		l.faults = append(l.faults, fmt.Errorf("%s and %s ask for the same task and plan", key, q.Key()))
 	}
@@ -80,14 +80,14 @@ func (l *ledger) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
 	if e := l.effects[q.Key()]; e != nil {
 		return e.Outcome
 	}
-	o := q.Order
+	o := q.Content
 	e := Effect{
 		Key: q.Key(), Task: o.Task, Kind: o.Kind, Plan: o.Plan.ID,
 		Login: o.Account.Login.Reveal(), Outcome: outcome, Body: hash(q),
 	}
 	l.add(e)
 	if l.file != nil {
-		l.write(Line{Done: &e})
+		l.write(Line{Effect: &e})
 	}
 	return outcome
 }

@@ -16,9 +16,9 @@ import (
 
 // A Line is one line of the file that [Provider.RecordTo] writes: a received request, or an effect.
 type Line struct {
-	At    time.Time    `json:"at"`
-	Asked *RequestLine `json:"asked,omitempty"`
-	Done  *Effect      `json:"done,omitempty"`
+	At      time.Time    `json:"at"`
+	Request *RequestLine `json:"asked,omitempty"`
+	Effect  *Effect      `json:"done,omitempty"`
 }
 
 // A RequestLine is the part of a request that the file keeps. Of the account it has a hash and the login. The
@@ -36,7 +36,7 @@ type RequestLine struct {
 }
 
 func (q Request) asked() *RequestLine {
-	o := q.Order
+	o := q.Content
 	a := o.Account
 	return &RequestLine{
 		Key: q.Key(), Task: o.Task, Kind: o.Kind, Country: o.Country, Plan: o.Plan.ID, Attempt: o.Attempt,

@@ -131,7 +131,7 @@ func (p *Provider) enter(q Request, err error) int {
 
 // part returns the step for the n-th attempt of a key, from 1.
 func (p *Provider) part(q Request, n int) part {
-	s := read(q.Order.Account.Login.Reveal(), q.Order.Ordinal)
+	s := read(q.Content.Account.Login.Reveal(), q.Content.Ordinal)
 	if p.Hook != nil {
 		if word := p.Hook(q); word != "" {
 			s = strings.Split(word, "+")
@@ -160,8 +160,8 @@ func (p *Provider) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
 // the login.
 func answer(w http.ResponseWriter, q Request, outcome tasks.Outcome) {
 	body := map[string]string{"outcome": string(outcome)}
-	if outcome == tasks.Success && q.Order.Kind == tasks.Upgrade {
-		body["username"] = "user-" + q.Order.Task
+	if outcome == tasks.Success && q.Content.Kind == tasks.Upgrade {
+		body["username"] = "user-" + q.Content.Task
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(body) // the client may have disconnected

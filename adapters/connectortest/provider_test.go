@@ -151,13 +151,13 @@ func TestKeep(t *testing.T) {
 		switch {
 		case err != nil:
 			t.Fatal(err)
-		case line.Asked != nil:
-			story = append(story, "asked "+line.Asked.Login)
-			if line.Asked.Account != connectortest.HashAccount(tasks.Account{Login: tasks.NewSecret(line.Asked.Login), Password: tasks.NewSecret("p")}) || line.At.IsZero() {
-				t.Errorf("%+v", line.Asked)
+		case line.Request != nil:
+			story = append(story, "asked "+line.Request.Login)
+			if line.Request.Account != connectortest.HashAccount(tasks.Account{Login: tasks.NewSecret(line.Request.Login), Password: tasks.NewSecret("p")}) || line.At.IsZero() {
+				t.Errorf("%+v", line.Request)
 			}
 		default:
-			story = append(story, "done "+line.Done.Login)
+			story = append(story, "done "+line.Effect.Login)
 		}
 	}
 	if got := strings.Join(story, ", "); got != "asked plan_full, done plan_full, asked plan_full, asked another, asked plan_full, done plan_full" {

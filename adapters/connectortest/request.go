@@ -16,10 +16,10 @@ import (
 
 // A Request is one attempt, as the [Provider] received it.
 type Request struct {
-	Path   string
-	Header http.Header
-	Body   []byte
-	Order  tasks.ConnectorRequest // the content of the body, with the ordinal and the attempt from the headers
+	Path    string
+	Header  http.Header
+	Body    []byte
+	Content tasks.ConnectorRequest // the content of the body, with the ordinal and the attempt from the headers
 }
 
 // Key returns the idempotency key in the header of the request.
@@ -62,7 +62,7 @@ func receive(r *http.Request) (Request, error) {
 	if err := d.Decode(&m); err != nil {
 		return q, errors.New("the body is not the JSON that it should be")
 	}
-	q.Order = m.order()
+	q.Content = m.order()
 	return q, q.headers(m)
 }
 
@@ -79,9 +79,9 @@ func (m message) order() tasks.ConnectorRequest {
 	return o
 }
 
-// headers adds the values in the headers to q.Order, and checks that they match the body.
+// headers adds the values in the headers to q.Content, and checks that they match the body.
 func (q *Request) headers(m message) (err error) {
-	o := &q.Order
+	o := &q.Content
 	if o.Attempt, err = strconv.Atoi(q.Header.Get("Keyseat-Attempt")); err != nil || o.Attempt < 1 {
 		return fmt.Errorf("%s: Keyseat-Attempt is no count", q.Key())
 	}

@@ -55,8 +55,8 @@ func (e *evidence) tasksByLogin() map[string][]string {
 	all := map[string][]string{}
 	for _, lines := range e.requests {
 		for _, l := range lines {
-			if ids := all[l.Asked.Login]; !slices.Contains(ids, l.Asked.Task) {
-				all[l.Asked.Login] = append(ids, l.Asked.Task)
+			if ids := all[l.Request.Login]; !slices.Contains(ids, l.Request.Task) {
+				all[l.Request.Login] = append(ids, l.Request.Task)
 			}
 		}
 	}
@@ -93,7 +93,7 @@ func (e *evidence) acceptedIsOneTask(report violation) {
 func (e *evidence) firstRequests() map[string]*connectortest.RequestLine {
 	all := map[string]*connectortest.RequestLine{}
 	for _, lines := range e.requests {
-		all[lines[0].Asked.Task] = lines[0].Asked
+		all[lines[0].Request.Task] = lines[0].Request
 	}
 	return all
 }

@@ -66,7 +66,7 @@ func (e *evidence) holdsCloseOnce(report violation) {
 func (e *evidence) effectsAreCounted(report violation) {
 	perPlan, perTask := map[string]int{}, map[string]int{}
 	for _, lines := range e.effects {
-		if d := lines[0].Done; d.Kind == "upgrade" && d.Outcome == "success" {
+		if d := lines[0].Effect; d.Kind == "upgrade" && d.Outcome == "success" {
 			perPlan[d.Plan]++
 			perTask[d.Task+" "+d.Plan]++
 		}

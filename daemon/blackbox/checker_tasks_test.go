@@ -32,7 +32,7 @@ func (e *evidence) oneTaskAtATime(report violation) {
 func (e *evidence) oneUpgradePerUse(report violation) {
 	done := map[string]bool{}
 	for _, lines := range e.effects {
-		if d := lines[0].Done; d.Outcome == "success" {
+		if d := lines[0].Effect; d.Outcome == "success" {
 			done[d.Task] = true
 		}
 	}
@@ -118,17 +118,17 @@ func (e *evidence) oneEffectPerKey(report violation) {
 		if len(lines) != 1 {
 			report("%s had %d effects", key, len(lines))
 		}
-		if len(e.requests[key]) == 0 || e.requests[key][0].Asked.Body != lines[0].Done.Body {
+		if len(e.requests[key]) == 0 || e.requests[key][0].Request.Body != lines[0].Effect.Body {
 			report("%s had an effect that nobody has asked for", key)
 		}
 	}
 	for key, lines := range e.requests {
 		for _, l := range lines {
-			if l.Asked.Body != lines[0].Asked.Body {
+			if l.Request.Body != lines[0].Request.Body {
 				report("%s came with another body", key)
 			}
 		}
-		if t := tasks[lines[0].Asked.Task]; t.ended != 0 && lines[0].At.UnixMicro() > t.ended {
+		if t := tasks[lines[0].Request.Task]; t.ended != 0 && lines[0].At.UnixMicro() > t.ended {
 			report("%s was first sent after its task had ended", key)
 		}
 	}

@@ -46,10 +46,10 @@ func (w sources) read(ctx context.Context) (*evidence, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case line.Asked != nil:
-			e.requests[line.Asked.Key] = append(e.requests[line.Asked.Key], line)
-		case line.Done != nil:
-			e.effects[line.Done.Key] = append(e.effects[line.Done.Key], line)
+		case line.Request != nil:
+			e.requests[line.Request.Key] = append(e.requests[line.Request.Key], line)
+		case line.Effect != nil:
+			e.effects[line.Effect.Key] = append(e.effects[line.Effect.Key], line)
 		}
 	}
 	var err error

@@ -120,7 +120,7 @@ func (c *clocks) runRound(by time.Duration) {
 func (c *clocks) logins() string {
 	var all strings.Builder
 	for _, r := range c.Provider.Requests() {
-		all.WriteString(r.Order.Account.Login.Reveal() + "\n")
+		all.WriteString(r.Content.Account.Login.Reveal() + "\n")
 	}
 	return all.String()
 }

@@ -163,7 +163,7 @@ func (d *Daemon) expectSameRequest(login string, times int) {
 		d.Errorf("%s: asked %d times, not %d", login, len(all), times)
 	}
 	for i, r := range all {
-		if r.Key() != r.Order.Task+"-1" || string(r.Body) != string(all[0].Body) || r.Header.Get("Keyseat-Attempt") != fmt.Sprint(i+1) {
+		if r.Key() != r.Content.Task+"-1" || string(r.Body) != string(all[0].Body) || r.Header.Get("Keyseat-Attempt") != fmt.Sprint(i+1) {
 			d.Errorf("asking %d of %s has the key %s and the attempt %s", i+1, login, r.Key(), r.Header.Get("Keyseat-Attempt"))
 		}
 	}
@@ -294,7 +294,7 @@ func TestConnectorRequests(t *testing.T) {
 				s.Fatalf("asked %d times for %s", len(all), login)
 			}
 			r := all[0]
-			id, _ := json.Marshal(r.Order.Task) // a string always can be
+			id, _ := json.Marshal(r.Content.Task) // a string always can be
 			if got := string(r.Body); got != `{"task_id":`+string(id)+`,`+want {
 				s.Errorf("the request is %s", got)
 			}

@@ -90,7 +90,7 @@ func TestKeyLifecycle(t *testing.T) {
 		d.MustAccept(Upgrade("K", "success@example.com", "US"))
 		up := d.WaitEnd("K")
 		used := usedDate(d, up, before)
-		username := "user-" + s.Provider.Requests()[0].Order.Task
+		username := "user-" + s.Provider.Requests()[0].Content.Task
 		d.Expect(d.Get("info=K"), http.StatusOK, `{"status":"success","message":"","username":"`+username+`","verify_address":"1 Main Street, Springfield","used":1,`+bought+used+`}`)
 
 		d.MustAccept(Renew("K", "202+202+account_locked@example.com"))

@@ -128,7 +128,7 @@ func runTrials(s *Shop, all []trial) *providerRun {
 
 // fillDate replaces what can only be said at the time.
 func fillDate(q connectortest.Request) string {
-	local, _, _ := strings.Cut(q.Order.Account.Login.Reveal(), "@")
+	local, _, _ := strings.Cut(q.Content.Account.Login.Reveal(), "@")
 	if !strings.Contains(local, "DATE") {
 		return ""
 	}
@@ -204,9 +204,9 @@ func (o *providerRun) waitEnds() {
 // countFaults is how often the provider did not do at once what it was asked.
 func (o *providerRun) countFaults() (n int) {
 	for _, r := range o.Provider.Requests() {
-		login := r.Order.Account.Login.Reveal()
+		login := r.Content.Account.Login.Reveal()
 		local, _, _ := strings.Cut(login, "@")
-		again := strings.HasSuffix(local, "+success") && r.Order.Attempt > 1
+		again := strings.HasSuffix(local, "+success") && r.Content.Attempt > 1
 		if local != "success" && !again {
 			n++
 		}

@@ -91,7 +91,7 @@ func TestOutOfStockEndsImmediately(t *testing.T) {
 // ProviderRequests lists the requests that the provider had for a login, in order.
 func (s *Shop) ProviderRequests(login string) []connectortest.Request {
 	return slices.DeleteFunc(s.Provider.Requests(), func(r connectortest.Request) bool {
-		return r.Order.Account.Login.Reveal() != login
+		return r.Content.Account.Login.Reveal() != login
 	})
 }
 
@@ -105,9 +105,9 @@ func TestThreePlansAreTried(t *testing.T) {
 		d.MustAccept(Upgrade("K", login, "US"))
 		d.ExpectEnd("K", "failed_upgrade", Messages["plan_invalid"])
 		for i, r := range s.ProviderRequests(login) {
-			want := fmt.Sprintf("%s-%d", r.Order.Task, i+1)
-			if r.Key() != want || r.Order.Plan.ID != string("abc"[i]) || r.Order.Attempt != i+1 {
-				s.Errorf("asking %d has the key %s (not %s), the plan %s and the attempt %d", i+1, r.Key(), want, r.Order.Plan.ID, r.Order.Attempt)
+			want := fmt.Sprintf("%s-%d", r.Content.Task, i+1)
+			if r.Key() != want || r.Content.Plan.ID != string("abc"[i]) || r.Content.Attempt != i+1 {
+				s.Errorf("asking %d has the key %s (not %s), the plan %s and the attempt %d", i+1, r.Key(), want, r.Content.Plan.ID, r.Content.Attempt)
 			}
 		}
 		if n := len(s.ProviderRequests(login)); n != 3 {
@@ -121,7 +121,7 @@ func TestThreePlansAreTried(t *testing.T) {
 		}
 		var keys []string
 		for _, r := range s.ProviderRequests("500+plan_full.500+success@example.com") {
-			keys = append(keys, fmt.Sprintf("%s %d %s", strings.TrimPrefix(r.Key(), r.Order.Task), r.Order.Attempt, r.Order.Plan.ID))
+			keys = append(keys, fmt.Sprintf("%s %d %s", strings.TrimPrefix(r.Key(), r.Content.Task), r.Content.Attempt, r.Content.Plan.ID))
 		}
 		if got := strings.Join(keys, ", "); got != "-1 1 d, -1 2 d, -2 3 e, -2 4 e" {
 			s.Errorf("asked: %s", got)

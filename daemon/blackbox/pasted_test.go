@@ -136,7 +136,7 @@ func TestPastedFieldsAreTrimmed(t *testing.T) {
 		c.changeAndWait("M", german, " cleo@example.com")
 		s.expectSent("ann@example.com", secret, "", "US")
 		s.expectSent("bob@example.com", secret, "new@example.com", "US")
-		if next := s.ProviderRequests("bob@example.com")[0].Order.Account.NewPassword.Reveal(); next != secret {
+		if next := s.ProviderRequests("bob@example.com")[0].Content.Account.NewPassword.Reveal(); next != secret {
 			s.Errorf("the new password is %q", next)
 		}
 		s.expectSent("cleo@example.com", Password, "", "DE")
@@ -156,8 +156,8 @@ func (s *Shop) expectSent(login, password, email, country string) {
 	if len(all) != 1 {
 		s.Fatalf("%s: %d requests", login, len(all))
 	}
-	a := all[0].Order.Account
-	if a.Password.Reveal() != password || a.NewEmail.Reveal() != email || string(all[0].Order.Country) != country {
-		s.Errorf("%s: %q, %q, %s", login, a.Password.Reveal(), a.NewEmail.Reveal(), all[0].Order.Country)
+	a := all[0].Content.Account
+	if a.Password.Reveal() != password || a.NewEmail.Reveal() != email || string(all[0].Content.Country) != country {
+		s.Errorf("%s: %q, %q, %s", login, a.Password.Reveal(), a.NewEmail.Reveal(), all[0].Content.Country)
 	}
 }

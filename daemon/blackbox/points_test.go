@@ -192,7 +192,7 @@ func (m *crashers) waitSent(d *Daemon, script string) {
 	login := fmt.Sprintf("%s@%d-", script, m.lives)
 	m.Eventually("the provider is asked", func() bool {
 		return d.HasEnded() || slices.ContainsFunc(m.Provider.Requests(), func(r connectortest.Request) bool {
-			return strings.HasPrefix(r.Order.Account.Login.Reveal(), login)
+			return strings.HasPrefix(r.Content.Account.Login.Reveal(), login)
 		})
 	})
 }
@@ -265,11 +265,11 @@ func (m *crashers) faults() (all []string) {
 	stored := m.tasksByKey()
 	asked := map[string]map[string]bool{} // tasks by login
 	for _, r := range m.Provider.Requests() {
-		login := r.Order.Account.Login.Reveal()
+		login := r.Content.Account.Login.Reveal()
 		if asked[login] == nil {
 			asked[login] = map[string]bool{}
 		}
-		asked[login][r.Order.Task] = true
+		asked[login][r.Content.Task] = true
 	}
 	for _, r := range m.requests {
 		if fault := r.fault(stored[r.code], len(asked[r.login])); fault != "" {

@@ -184,7 +184,7 @@ func (p *poisonedShop) checkEnds() (bad int) {
 	p.Helper()
 	asked := map[string]bool{} // logins
 	for _, r := range p.Provider.Requests() {
-		asked[r.Order.Account.Login.Reveal()] = true
+		asked[r.Content.Account.Login.Reveal()] = true
 	}
 	all := p.Tasks()
 	if len(all) != len(p.codes)+1 { // the blocker is the one more
