@@ -91,6 +91,9 @@ func TestAKeyHasSoManyTasksAnHour(t *testing.T) {
 		if got := s.ask("POST", "/API/", upgradeK).Body.String(); got != sent {
 			t.Fatalf("got %s", got)
 		}
+		if got := s.get(url.Values{"info": {"K"}}); got != strings.Replace(fresh, "active", "in_queue", 1) {
+			t.Errorf("got %s", got)
+		}
 		s.end(tasks.AccountLocked)
 	}
 	r := s.ask("POST", "/API/", upgradeK)

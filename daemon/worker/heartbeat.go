@@ -3,6 +3,8 @@ package worker
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/keyseat/keyseat/tasks"
@@ -10,78 +12,78 @@ import (
 
 // keepAlive sends heartbeats: it extends the leases of all jobs, also of waiting jobs, three times
 // per lease duration.
-func (c *Pool) keepAlive(ctx context.Context) {
-	beat := time.NewTicker(c.Lease / 3)
-	defer beat.Stop()
+func (p *Pool) keepAlive(ctx context.Context) {
+	tick := time.NewTicker(p.Lease / 3)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-beat.C:
-			c.beat(ctx)
+		case <-tick.C:
+			p.extendLeases(ctx)
 		}
 	}
 }
 
-// beat extends all leases in one call. It cancels jobs whose lease is lost, or would expire before
-// the next heartbeat.
-func (c *Pool) beat(ctx context.Context) {
-	refs := c.refs()
+// extendLeases extends all leases in one call. It cancels jobs whose lease is lost, or would expire
+// before the next heartbeat.
+func (p *Pool) extendLeases(ctx context.Context) {
+	refs := p.refs()
 	if len(refs) == 0 {
 		return
 	}
-	start := c.Engine.Now() // before the store reads its clock, so that no lease is assumed to last longer than it does
-	bound, cancel := context.WithTimeout(ctx, c.Lease/3)
+	start := p.Engine.Now() // before the store reads its clock, so that no lease is assumed to last longer than it does
+	ctx, cancel := context.WithTimeout(ctx, p.Lease/3)
 	defer cancel()
-	verdicts, err := c.Engine.Store.Extend(bound, refs, c.Lease)
-	c.logState(ctx, "cannot extend leases", err)
+	verdicts, err := p.Engine.Store.Extend(ctx, refs, p.Lease)
+	p.logState(ctx, "cannot extend leases", err)
 	for i, ref := range refs {
-		c.extended(ref, start, err == nil && verdicts[i] == nil, err == nil && errors.Is(verdicts[i], tasks.ErrFenced))
+		if err != nil {
+			p.onExtended(ref, start, err)
+		} else {
+			p.onExtended(ref, start, verdicts[i])
+		}
 	}
 }
 
-func (c *Pool) refs() []tasks.Ref {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	refs := make([]tasks.Ref, 0, len(c.jobs))
-	for ref := range c.jobs {
-		refs = append(refs, ref)
-	}
-	return refs
+func (p *Pool) refs() []tasks.Ref {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Keys(p.jobs))
 }
 
-// extended records the result of the heartbeat for one lease.
-func (c *Pool) extended(ref tasks.Ref, start time.Time, ours, lost bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	j, working := c.jobs[ref]
+// onExtended handles the result of the heartbeat for one lease.
+func (p *Pool) onExtended(ref tasks.Ref, start time.Time, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	j, tracked := p.jobs[ref]
 	switch {
-	case !working:
-	case ours:
-		j.until = start.Add(c.Lease)
-		j.end.Reset(j.until.Sub(c.Engine.Now()))
-	case lost, !c.Engine.Now().Add(c.Lease / 3).Before(j.until):
-		j.drop()
+	case !tracked:
+	case err == nil:
+		j.leasedUntil = start.Add(p.Lease)
+		j.expiry.Reset(j.leasedUntil.Sub(p.Engine.Now()))
+	case errors.Is(err, tasks.ErrFenced), !p.Engine.Now().Add(p.Lease / 3).Before(j.leasedUntil):
+		j.cancel()
 	}
 }
 
-// cutting is the time between the cancellation of the remaining connector calls and the end of the
-// drain. The tasks that these calls leave open are settled in that time. If the drain is shorter
+// cancelBefore is the time between the cancellation of the remaining connector calls and the end of
+// the drain. The tasks that these calls leave open are settled in that time. If the drain is shorter
 // than twice this time, the connector calls get half of the drain.
-const cutting = 2 * time.Second
+const cancelBefore = 2 * time.Second
 
-// errLeft says that some tasks were not settled.
-var errLeft = errors.New("some tasks could not be settled in time: their leases run out by themselves")
+// errNotDrained says that some tasks were not settled.
+var errNotDrained = errors.New("some tasks could not be settled in time: their leases expire by themselves")
 
-// drained waits up to drain for all workers. It calls cut shortly before that, to cancel the
+// waitDrained waits up to drain for all jobs. It calls cancelCalls shortly before that, to cancel the
 // remaining connector calls.
-func (c *Pool) drained(cut context.CancelFunc, drain time.Duration) error {
+func (p *Pool) waitDrained(cancelCalls context.CancelFunc, drain time.Duration) error {
 	done := make(chan struct{})
 	go func() {
-		c.hands.Wait()
+		p.workers.Wait()
 		close(done)
 	}()
-	late := time.NewTimer(max(drain-cutting, drain/2))
+	late := time.NewTimer(max(drain-cancelBefore, drain/2))
 	defer late.Stop()
 	end := time.NewTimer(drain)
 	defer end.Stop()
@@ -90,18 +92,18 @@ func (c *Pool) drained(cut context.CancelFunc, drain time.Duration) error {
 		case <-done:
 			return nil
 		case <-late.C:
-			cut()
+			cancelCalls()
 		case <-end.C:
-			c.dropAll()
-			return errLeft
+			p.cancelAll()
+			return errNotDrained
 		}
 	}
 }
 
-func (c *Pool) dropAll() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, j := range c.jobs {
-		j.drop()
+func (p *Pool) cancelAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, j := range p.jobs {
+		j.cancel()
 	}
 }

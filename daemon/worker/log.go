@@ -12,48 +12,48 @@ import (
 // report observes and logs a finished job. Each task has one line when it ends. The lines about
 // attempts that leave a task open are limited, because a provider that is down causes them for
 // every task.
-func (c *Pool) report(ctx context.Context, r tasks.Report) {
-	if c.Observe != nil {
-		c.Observe(r)
+func (p *Pool) report(ctx context.Context, r tasks.Report) {
+	if p.Observe != nil {
+		p.Observe(r)
 	}
 	attrs := []slog.Attr{
-		slog.String("task", r.Task.ID), slog.String("kind", string(r.Task.Kind)), slog.Int("asked", r.Task.Attempts),
-		slog.String("key", r.Task.Code.Fingerprint()), slog.Duration("took", r.Took), slog.String("note", r.Result.Note),
+		slog.String("task", r.Task.ID), slog.String("kind", string(r.Task.Kind)), slog.Int("attempts", r.Task.Attempts),
+		slog.String("key", r.Task.Code.Fingerprint()), slog.Duration("duration", r.Took), slog.String("note", r.Result.Note),
 	}
 	outcome := slog.String("outcome", string(r.Task.Outcome))
 	switch {
 	case errors.Is(r.Err, tasks.ErrFenced): // another worker has the task now
-		c.logBounded(ctx, slog.LevelWarn, "lease lost", "", attrs...)
+		p.logRepeated(ctx, slog.LevelWarn, "lease lost", "", attrs...)
 	case r.Err != nil:
-		c.logBounded(ctx, slog.LevelError, "cannot settle", "", append(attrs, slog.String("error", r.Err.Error()))...)
+		p.logRepeated(ctx, slog.LevelError, "cannot settle", "", append(attrs, slog.String("error", r.Err.Error()))...)
 	case r.Result.Effect == tasks.Settled && !r.Result.Outcome.Fits(r.Task.Kind):
-		c.logBounded(ctx, slog.LevelError, "the connector gave an outcome that does not fit", "", append(attrs, outcome)...)
+		p.logRepeated(ctx, slog.LevelError, "the connector gave an outcome that does not fit", "", append(attrs, outcome)...)
 	case r.Unopened != nil && r.Task.Open():
 		why := r.Unopened.Error()
-		c.logBounded(ctx, slog.LevelError, "the account of a task does not open, so the provider was not asked", why,
+		p.logRepeated(ctx, slog.LevelError, "the account of a task does not open, so the provider was not called", why,
 			append(attrs, slog.String("error", why), slog.Time("due", r.Task.DueAt))...)
 	case !r.Task.Open():
-		c.Log.LogAttrs(ctx, slog.LevelInfo, "ended", append(attrs, outcome, slog.String("slot", string(r.Task.Slot)))...)
+		p.Log.LogAttrs(ctx, slog.LevelInfo, "ended", append(attrs, outcome, slog.String("slot", string(r.Task.Slot)))...)
 	case r.Result.Effect == tasks.Pending:
-		c.Log.LogAttrs(ctx, slog.LevelDebug, "the provider is still at work", append(attrs, slog.Time("due", r.Task.DueAt))...)
+		p.Log.LogAttrs(ctx, slog.LevelDebug, "the provider is still at work", append(attrs, slog.Time("due", r.Task.DueAt))...)
 	default:
-		c.logBounded(ctx, slog.LevelWarn, "attempt failed, the task stays open", r.Result.Note, append(attrs, slog.Time("due", r.Task.DueAt))...)
+		p.logRepeated(ctx, slog.LevelWarn, "attempt failed, the task stays open", r.Result.Note, append(attrs, slog.Time("due", r.Task.DueAt))...)
 	}
 }
 
-// logBounded logs a line through the log limiter. Lines with the same message and reason share one
+// logRepeated logs a line through the log limiter. Lines with the same message and reason share one
 // limit.
-func (c *Pool) logBounded(ctx context.Context, level slog.Level, message, reason string, attrs ...slog.Attr) {
-	c.repeated.Log(ctx, c.Log, loglimit.Event{Subject: message + ": " + reason, Level: level, Message: message, Attrs: attrs})
+func (p *Pool) logRepeated(ctx context.Context, level slog.Level, message, reason string, attrs ...slog.Attr) {
+	p.repeated.Log(ctx, p.Log, loglimit.Event{Subject: message + ": " + reason, Level: level, Message: message, Attrs: attrs})
 }
 
 // logState logs that an operation on the store failed, or that it works again (err is nil).
-func (c *Pool) logState(ctx context.Context, failure string, err error) {
+func (p *Pool) logState(ctx context.Context, failure string, err error) {
 	if err != nil {
-		c.repeated.Log(ctx, c.Log, loglimit.Event{
+		p.repeated.Log(ctx, p.Log, loglimit.Event{
 			Subject: failure, Level: slog.LevelError, Message: failure, Attrs: []slog.Attr{slog.String("error", err.Error())},
 		})
 		return
 	}
-	c.repeated.Recovered(ctx, failure)
+	p.repeated.Recovered(ctx, failure)
 }

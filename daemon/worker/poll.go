@@ -7,116 +7,116 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// lookout polls for tasks and dispatches them until ctx ends. It then returns the leases of jobs
+// pollLoop polls for tasks and dispatches them until ctx ends. It then returns the leases of jobs
 // that no worker has started, while the running jobs finish.
-func (c *Pool) lookout(ctx, asking context.Context) {
+func (p *Pool) pollLoop(ctx, calls context.Context) {
 	for ctx.Err() == nil {
-		c.look(ctx, asking)
-		c.pauseOrWake(ctx, jittered(c.interval(), c.Engine.Jitter()))
+		p.poll(ctx, calls)
+		p.waitForPoll(ctx)
 	}
-	unused := c.dismiss()
-	c.hands.Go(func() { c.giveBack(ctx, unused) })
+	unused := p.takeWaiting()
+	p.workers.Go(func() { p.returnLeases(ctx, unused) })
 }
 
-func (c *Pool) interval() time.Duration {
-	if c.PollInterval == 0 {
+func (p *Pool) interval() time.Duration {
+	if p.PollInterval == 0 {
 		return time.Second
 	}
-	return c.PollInterval
+	return p.PollInterval
 }
 
-func jittered(d time.Duration, jitter float64) time.Duration {
-	return d - time.Duration(float64(d)*jitter/5)
-}
-
-func (c *Pool) pauseOrWake(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
+// waitForPoll waits for the poll interval less up to a fifth, so that daemons do not poll in step. It
+// returns earlier if ctx ends or a poll is requested.
+func (p *Pool) waitForPoll(ctx context.Context) {
+	d := p.interval()
+	timer := time.NewTimer(d - time.Duration(float64(d)*p.Engine.Jitter()/5))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
-	case <-c.wake:
+	case <-p.wake:
 	}
 }
 
-// lookTime limits the duration of a poll. The end of ctx does not cancel a poll. Otherwise the
+// pollTimeout limits the duration of a poll. The end of ctx does not cancel a poll. Otherwise the
 // store could give leases that the daemon does not know of, and they would have to expire.
-const lookTime = 5 * time.Second
+const pollTimeout = 5 * time.Second
 
-// look leases due tasks: one per idle worker, plus the prefetch. If the workers have become slow,
+// poll leases due tasks: one per idle worker, plus the prefetch. If the workers have become slow,
 // it first returns the prefetched tasks.
-func (c *Pool) look(ctx, asking context.Context) {
-	if c.stalled() {
-		c.giveBack(ctx, c.dismiss())
+func (p *Pool) poll(ctx, calls context.Context) {
+	if p.shouldReturnPrefetched() {
+		p.returnLeases(ctx, p.takeWaiting())
 	}
-	free, more := c.room(), true
-	if free > 0 {
-		n, err := c.lease(ctx, free)
-		c.logState(ctx, "cannot lease tasks", err)
+	capacity, moreDue := p.leaseCapacity(), true
+	if capacity > 0 {
+		n, err := p.lease(ctx, capacity)
+		p.logState(ctx, "cannot lease tasks", err)
 		if err != nil {
 			return
 		}
-		more = n == free
+		moreDue = n == capacity
 	}
-	c.note(ctx, asking, more)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.moreDue, p.storeFailing = moreDue, false
+	p.dispatch(ctx, calls)
 }
 
-func (c *Pool) lease(ctx context.Context, most int) (n int, err error) {
+func (p *Pool) lease(ctx context.Context, limit int) (n int, err error) {
 	work := context.WithoutCancel(ctx)
-	bound, cancel := context.WithTimeout(work, lookTime)
+	ctx, cancel := context.WithTimeout(work, pollTimeout)
 	defer cancel()
-	leased, err := c.Engine.Lease(bound, c.Name, most, c.Lease)
+	leased, err := p.Engine.Lease(ctx, p.Name, limit, p.Lease)
 	for _, one := range leased {
-		c.enlist(work, one)
+		p.track(work, one)
 	}
 	return len(leased), err
 }
 
-// goOn dispatches waiting jobs to idle workers. It dispatches nothing while the pool is stopping,
-// while too many results are being settled, or while the store fails.
+// dispatch starts waiting jobs on idle workers. It starts none while the pool is stopping, while too
+// many results are being settled, or while the store fails.
 //
 // If few jobs wait and more tasks may be due, it requests a poll. Requests coalesce while a lease
 // is being made, so each lease still takes many tasks. The caller holds mu.
-func (c *Pool) goOn(ctx, asking context.Context) {
-	for ctx.Err() == nil && !c.failing && c.idle() > 0 && len(c.waiting) > 0 {
-		c.start(ctx, asking, c.next())
+func (p *Pool) dispatch(ctx, calls context.Context) {
+	for ctx.Err() == nil && !p.storeFailing && p.idleWorkers() > 0 && len(p.waiting) > 0 {
+		p.dispatchJob(ctx, calls, p.pop())
 	}
-	if c.more && len(c.waiting) <= c.ahead()/2 && c.spare() > 0 {
-		c.Wake()
+	if p.moreDue && len(p.waiting) <= p.prefetch()/2 && p.spareCapacity() > 0 {
+		p.Wake()
 	}
 }
 
-// idle returns how many workers may start a job: Workers minus the running connector calls. It is
-// less if more than Workers results are being settled, because at most 2×Workers jobs are in
-// progress.
-func (c *Pool) idle() int {
-	taken := len(c.jobs) - len(c.waiting)
-	return min(c.Workers-c.asking, 2*c.Workers-taken)
+// pop removes the job that has waited longest from waiting and returns it.
+func (p *Pool) pop() (j *job) {
+	j, p.waiting = p.waiting[0], p.waiting[1:]
+	return j
 }
 
-// stalled reports whether jobs wait although the throughput is too low for a prefetch.
-func (c *Pool) stalled() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.waiting) > 0 && c.ahead() == 0
+// shouldReturnPrefetched reports whether jobs wait although the throughput is too low for a prefetch.
+func (p *Pool) shouldReturnPrefetched() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waiting) > 0 && p.prefetch() == 0
 }
 
-// dismiss removes the jobs that no worker has started, and returns them.
-func (c *Pool) dismiss() []*job {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	waiting := c.waiting
-	c.waiting = nil
+// takeWaiting removes the jobs that no worker has started, and returns them.
+func (p *Pool) takeWaiting() []*job {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	waiting := p.waiting
+	p.waiting = nil
 	for _, j := range waiting {
-		delete(c.jobs, j.Task.Ref())
-		j.end.Stop()
-		j.drop()
+		delete(p.jobs, j.Task.Ref())
+		j.expiry.Stop()
+		j.cancel()
 	}
 	return waiting
 }
 
-// giveBack ends the leases of unused jobs, so that any daemon can lease those tasks.
-func (c *Pool) giveBack(ctx context.Context, unused []*job) {
+// returnLeases ends the leases of unused jobs, so that any daemon can lease those tasks.
+func (p *Pool) returnLeases(ctx context.Context, unused []*job) {
 	if len(unused) == 0 {
 		return
 	}
@@ -124,63 +124,63 @@ func (c *Pool) giveBack(ctx context.Context, unused []*job) {
 	for i, j := range unused {
 		refs[i] = j.Task.Ref()
 	}
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pollTimeout)
 	defer cancel()
-	_, err := c.Engine.Store.Extend(bound, refs, 0)
-	c.logState(ctx, "cannot give leases back, they will run out", err)
+	_, err := p.Engine.Store.Extend(ctx, refs, 0)
+	p.logState(ctx, "cannot return leases, they expire by themselves", err)
 }
 
-// note records after a poll whether more tasks may be due, and dispatches jobs.
-func (c *Pool) note(ctx, asking context.Context, more bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.more, c.failing = more, false
-	c.goOn(ctx, asking)
+// leaseCapacity returns how many tasks to lease now.
+func (p *Pool) leaseCapacity() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.spareCapacity()
 }
 
-// room returns how many tasks to lease now.
-func (c *Pool) room() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.spare()
+// spareCapacity returns idle workers plus prefetch, minus the jobs that wait already. The caller
+// holds mu.
+func (p *Pool) spareCapacity() int { return p.idleWorkers() + p.prefetch() - len(p.waiting) }
+
+// idleWorkers returns how many workers may start a job: Workers minus the running connector calls. It
+// is less if more than Workers results are being settled, because at most 2×Workers jobs are in
+// progress. The caller holds mu.
+func (p *Pool) idleWorkers() int {
+	started := len(p.jobs) - len(p.waiting)
+	return min(p.Workers-p.calling, 2*p.Workers-started)
 }
 
-// spare returns how many tasks to lease now: idle workers plus prefetch, minus the jobs that wait
-// already. The caller holds mu.
-func (c *Pool) spare() int { return c.idle() + c.ahead() - len(c.waiting) }
-
-// ahead returns how many tasks to lease in advance: Workers if at least Workers tasks finish per
+// prefetch returns how many tasks to lease in advance: Workers if at least Workers tasks finish per
 // second, otherwise 0. So no task waits here for much longer than a second while another daemon has
 // idle workers.
 //
 // If this daemon dies, prefetched tasks count as attempted, because no record shows that the
-// provider was not called.
-func (c *Pool) ahead() int {
-	if c.pace.of(c.Engine.Now()) < c.Workers {
+// provider was not called. The caller holds mu.
+func (p *Pool) prefetch() int {
+	if p.throughput.at(p.Engine.Now()) < p.Workers {
 		return 0
 	}
-	return c.Workers
+	return p.Workers
 }
 
-// A pace measures throughput: tasks finished per second, over the last second or more.
-type pace struct {
+// A throughput measures tasks finished per second, over the last second or more.
+type throughput struct {
 	since     time.Time
 	now, last int
 }
 
-func (p *pace) count(at time.Time) {
-	if past := at.Sub(p.since); past >= time.Second {
-		p.last = int(float64(p.now) / past.Seconds())
-		p.now, p.since = 0, at
+func (t *throughput) count(now time.Time) {
+	if d := now.Sub(t.since); d >= time.Second {
+		t.last = int(float64(t.now) / d.Seconds())
+		t.now, t.since = 0, now
 	}
-	p.now++
+	t.now++
 }
 
-// of returns the throughput at a given time. It is 0 if the measurement is 2 seconds old or older,
+// at returns the throughput at a given time. It is 0 if the measurement is 2 seconds old or older,
 // because then no task has finished recently.
-func (p *pace) of(at time.Time) int {
-	if at.Sub(p.since) >= 2*time.Second {
+func (t *throughput) at(now time.Time) int {
+	if now.Sub(t.since) >= 2*time.Second {
 		return 0
 	}
-	return p.last
+	return t.last
 }

@@ -15,7 +15,7 @@ import (
 // simultaneously. While results are being settled, up to 2×Workers tasks are in progress. If at
 // least Workers tasks finish per second, it leases up to Workers more in advance.
 //
-// Use [New] to create a Crew. Set its exported fields before Run, which is called once.
+// Use [New] to create a Pool. Set its exported fields before Run, which is called once.
 type Pool struct {
 	Engine       tasks.Engine
 	Name         string             // worker name in each lease, for operators; may be empty
@@ -25,16 +25,16 @@ type Pool struct {
 	Log          *slog.Logger       // New sets a logger that discards every line
 	Observe      func(tasks.Report) // is called with each report; nil: not called
 
-	wake  chan struct{} // holds up to one request for an immediate poll
-	hands sync.WaitGroup
+	wake    chan struct{} // holds up to one request for an immediate poll
+	workers sync.WaitGroup
 
-	mu      sync.Mutex
-	jobs    map[tasks.Ref]*job
-	waiting []*job // the jobs that no worker has started yet
-	asking  int    // number of jobs whose connector call is running
-	more    bool   // the last poll took all it could, so more tasks may be due
-	failing bool   // the last job could not be settled, and no poll has succeeded since
-	pace    pace
+	mu           sync.Mutex
+	jobs         map[tasks.Ref]*job
+	waiting      []*job // the jobs that no worker has started yet
+	calling      int    // number of jobs whose connector call is running
+	moreDue      bool   // the last poll took all it could, so more tasks may be due
+	storeFailing bool   // the last job could not be settled, and no poll has succeeded since
+	throughput   throughput
 
 	repeated loglimit.Limiter // limits log lines that a provider or a database can cause without end
 }
@@ -42,10 +42,10 @@ type Pool struct {
 // A job is a leased task.
 type job struct {
 	tasks.Job
-	until time.Time          // when the lease ends, by the engine's clock
-	end   *time.Timer        // calls drop when the lease ends, because the store may not answer before that
-	drop  context.CancelFunc // cancels the work on the job, because its lease is lost
-	work  func(asking context.Context, answered func()) error
+	ctx         context.Context // of the work on the job; ends when the lease is lost
+	cancel      context.CancelFunc
+	leasedUntil time.Time   // by the engine's clock
+	expiry      *time.Timer // calls cancel when the lease ends, because the store may not answer before that
 }
 
 // New returns a worker pool with default settings. Set its fields to change them.
@@ -57,9 +57,9 @@ func New(engine tasks.Engine) *Pool {
 }
 
 // Wake makes the pool poll immediately. It never blocks.
-func (c *Pool) Wake() {
+func (p *Pool) Wake() {
 	select {
-	case c.wake <- struct{}{}:
+	case p.wake <- struct{}{}:
 	default: // a poll is requested already
 	}
 }
@@ -69,100 +69,93 @@ func (c *Pool) Wake() {
 // settles those tasks too.
 //
 // An error says that some tasks could not be settled in time. Their leases expire by themselves.
-func (c *Pool) Run(ctx context.Context, drain time.Duration) error {
-	defer c.repeated.Flush(context.WithoutCancel(ctx))
+func (p *Pool) Run(ctx context.Context, drain time.Duration) error {
 	work := context.WithoutCancel(ctx) // calls that were sent continue after ctx ends
-	asking, cut := context.WithCancel(work)
-	defer cut()
+	defer p.repeated.Flush(work)
+	calls, cancelCalls := context.WithCancel(work)
+	defer cancelCalls()
 	beats, stop := context.WithCancel(work)
 	defer stop()
-	go c.keepAlive(beats)
-	c.lookout(ctx, asking)
-	return c.drained(cut, drain)
+	go p.keepAlive(beats)
+	p.pollLoop(ctx, calls)
+	return p.waitDrained(cancelCalls, drain)
 }
 
-// enlist tracks a leased task, which then waits for a worker.
-func (c *Pool) enlist(work context.Context, leased tasks.Job) {
-	settling, drop := context.WithCancel(work)
-	until := leased.LeasedAt.Add(c.Lease)
-	j := &job{Job: leased, until: until, end: time.AfterFunc(until.Sub(c.Engine.Now()), drop), drop: drop}
-	j.work = func(asking context.Context, answered func()) error { return c.work(asking, settling, j, answered) }
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.jobs[j.Task.Ref()] = j
-	c.waiting = append(c.waiting, j)
+// track adds a leased task, which then waits for a worker.
+func (p *Pool) track(work context.Context, leased tasks.Job) {
+	j := &job{Job: leased, leasedUntil: leased.LeasedAt.Add(p.Lease)}
+	j.ctx, j.cancel = context.WithCancel(work)
+	j.expiry = time.AfterFunc(j.leasedUntil.Sub(p.Engine.Now()), j.cancel)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.jobs[j.Task.Ref()] = j
+	p.waiting = append(p.waiting, j)
 }
 
-// start works on a job in a new goroutine. The job occupies a worker only until its connector call
-// returns; settling occupies no worker. The caller holds mu.
-func (c *Pool) start(ctx, asking context.Context, j *job) {
-	c.asking++
-	c.hands.Go(func() {
-		err := j.work(asking, func() { c.free(ctx, asking) })
-		c.finish(ctx, asking, j, err)
+// dispatchJob works on a job in a new goroutine. The job occupies a worker only until its connector
+// call returns; settling occupies no worker. The caller holds mu.
+func (p *Pool) dispatchJob(ctx, calls context.Context, j *job) {
+	p.calling++
+	p.workers.Go(func() {
+		err := p.work(calls, j, func() { p.release(ctx, calls) })
+		p.done(ctx, calls, j, err)
 	})
 }
 
-// free releases the worker of a job whose connector call has returned, and dispatches further jobs.
-func (c *Pool) free(ctx, asking context.Context) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.asking--
-	c.goOn(ctx, asking)
-}
-
-// work calls the connector and settles the task. It returns an error if the store fails. A lost
-// lease is not an error.
-func (c *Pool) work(asking, settling context.Context, j *job, answered func()) error {
-	defer j.drop()
-	defer j.end.Stop()
-	if settling.Err() != nil { // the lease was lost while the job waited
-		answered()
-		c.report(asking, tasks.Report{Task: *j.Task, Err: tasks.ErrFenced})
+// work calls the connector, then release, and settles the task. It returns an error if the store
+// fails. A lost lease is not an error.
+func (p *Pool) work(calls context.Context, j *job, release func()) error {
+	defer j.cancel()
+	defer j.expiry.Stop()
+	if j.ctx.Err() != nil { // the lease was lost while the job waited
+		release()
+		p.report(context.WithoutCancel(calls), tasks.Report{Task: *j.Task, Err: tasks.ErrFenced})
 		return nil
 	}
-	a := c.ask(asking, settling, j.Job)
-	answered()
-	report := c.Engine.Settle(settling, j.Job, a)
-	c.report(context.WithoutCancel(asking), report)
-	c.wakeFor(report)
+	attempt := p.call(calls, j)
+	release()
+	report := p.Engine.Settle(j.ctx, j.Job, attempt)
+	p.report(context.WithoutCancel(calls), report)
+	p.wakeWhenDue(report)
 	if errors.Is(report.Err, tasks.ErrFenced) {
 		return nil
 	}
 	return report.Err
 }
 
-// ask calls the connector. The call is cancelled when the lease is lost.
-func (c *Pool) ask(ctx, settling context.Context, j tasks.Job) tasks.Attempt {
-	ctx, end := context.WithCancel(ctx)
-	defer end()
-	defer context.AfterFunc(settling, end)()
-	return c.Engine.Call(ctx, j)
+// call calls the connector. The call is cancelled when the lease is lost.
+func (p *Pool) call(calls context.Context, j *job) tasks.Attempt {
+	ctx, cancel := context.WithCancel(calls)
+	defer cancel()
+	defer context.AfterFunc(j.ctx, cancel)()
+	return p.Engine.Call(ctx, j.Job)
 }
 
-// early is added to the time until a task is due, because this daemon's clock may be that far ahead
-// of the store's clock.
-const early = 2 * time.Millisecond
+// release frees the worker of a job whose connector call has returned, and dispatches further jobs.
+func (p *Pool) release(ctx, calls context.Context) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calling--
+	p.dispatch(ctx, calls)
+}
 
-// wakeFor polls as soon as the task is due again, if the next regular poll would be later.
-func (c *Pool) wakeFor(r tasks.Report) {
-	if r.Err == nil && r.Task.Open() && r.Again < c.interval() {
-		time.AfterFunc(r.Again+early, c.Wake)
+// done removes a job and dispatches further jobs, because another task can now be settled.
+func (p *Pool) done(ctx, calls context.Context, j *job, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.jobs, j.Task.Ref())
+	p.throughput.count(p.Engine.Now())
+	p.storeFailing = err != nil
+	p.dispatch(ctx, calls)
+}
+
+// clockSlack is added to the time until a task is due, because this daemon's clock may be that far
+// ahead of the store's clock.
+const clockSlack = 2 * time.Millisecond
+
+// wakeWhenDue polls as soon as the task is due again, if the next regular poll would be later.
+func (p *Pool) wakeWhenDue(r tasks.Report) {
+	if r.Err == nil && r.Task.Open() && r.Again < p.interval() {
+		time.AfterFunc(r.Again+clockSlack, p.Wake)
 	}
-}
-
-// finish removes a job and dispatches further jobs, because another task can now be settled.
-func (c *Pool) finish(ctx, asking context.Context, done *job, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.jobs, done.Task.Ref())
-	c.pace.count(c.Engine.Now())
-	c.failing = err != nil
-	c.goOn(ctx, asking)
-}
-
-// next removes the job that has waited longest from waiting and returns it.
-func (c *Pool) next() (j *job) {
-	j, c.waiting = c.waiting[0], c.waiting[1:]
-	return j
 }
