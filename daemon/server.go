@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/connlimit"
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/daemon/worker"
 )
@@ -138,7 +139,7 @@ func (s *Server) server(handler http.Handler) *http.Server {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     log.New(errorLog{s}, "", 0),
 	}
-	newCrowd(max(0, cmp.Or(s.MaxConns, DefaultConnections))).watch(server)
+	connlimit.New(max(0, cmp.Or(s.MaxConns, DefaultConnections))).Install(server)
 	return server
 }
 

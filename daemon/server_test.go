@@ -19,13 +19,13 @@ import (
 )
 
 // serve runs a server with a limit on its connections, and returns its address.
-func (s shop) serve(guests int) string {
+func (s shop) serve(maxConns int) string {
 	s.Helper()
 	var open net.ListenConfig
 	listener, err := open.Listen(s.Context(), "tcp", "127.0.0.1:0")
 	s.must(err)
 	server := &daemon.Server{
-		API: s.api, Pool: worker.New(s.engine), Public: listener, MaxConns: guests,
+		API: s.api, Pool: worker.New(s.engine), Public: listener, MaxConns: maxConns,
 		Ready: func(context.Context) error { return nil }, Drain: time.Second, Log: slog.New(slog.DiscardHandler),
 	}
 	ctx, stop := context.WithCancel(s.Context())
@@ -81,35 +81,15 @@ func (p peer) hears() (code int, body string) {
 	return r.StatusCode, string(text)
 }
 
-// asks makes a call, and reports whether it was answered.
-func (p peer) asks() bool {
-	p.Helper()
-	p.say("GET /API/?stock HTTP/1.1\r\nHost: x\r\n\r\n")
-	code, _ := p.hears()
-	return code == http.StatusOK
-}
-
-// TestTheSlowestGoes fills a server. Each new connection then replaces the connection that the
-// server has waited for longest, which is not the oldest connection.
-func TestTheSlowestGoes(t *testing.T) {
-	s := open(t)
-	address := s.serve(3)
-	first, second, third := s.connect(address), s.connect(address), s.connect(address)
-	for _, p := range []peer{second, third, first} {
-		if !p.asks() {
-			t.Fatal("there is room for three")
-		}
+func TestServerLimitsItsConnections(t *testing.T) {
+	address := open(t).serve(1)
+	first, second := open(t).connect(address), open(t).connect(address)
+	if code, _ := first.hears(); code != 0 {
+		t.Errorf("the first connection is not closed but answered %d", code)
 	}
-	for _, goes := range []peer{second, third} {
-		if !s.connect(address).asks() {
-			t.Error("a newcomer was not served")
-		}
-		if code, _ := goes.hears(); code != 0 {
-			t.Errorf("the slowest was not closed but answered %d", code)
-		}
-	}
-	if !first.asks() {
-		t.Error("one that was not the slowest was closed")
+	second.say("GET /API/?stock HTTP/1.1\r\nHost: x\r\n\r\n")
+	if code, _ := second.hears(); code != 200 {
+		t.Errorf("the second connection is answered %d", code)
 	}
 }
 
@@ -127,32 +107,6 @@ func (p pondering) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, err
 	p.asked <- struct{}{}
 	<-p.may
 	return p.Store.Find(ctx, codes)
-}
-
-// TestWhoIsWorkedForStays fills a server with connections whose requests are in progress. A new
-// connection is then closed.
-func TestWhoIsWorkedForStays(t *testing.T) {
-	s := open(t)
-	s.bring(keys.Key{Code: "K"})
-	store := ponder(s)
-	s.api.Engine.Store = store
-	address := s.serve(2)
-	var working []peer
-	for range 2 {
-		p := s.connect(address)
-		p.say("GET /API/?info=K HTTP/1.1\r\nHost: x\r\n\r\n")
-		<-store.asked
-		working = append(working, p)
-	}
-	if code, _ := s.connect(address).hears(); code != 0 {
-		t.Errorf("the newcomer: %d", code)
-	}
-	close(store.may)
-	for _, p := range working {
-		if code, body := p.hears(); code != 200 || body != fresh {
-			t.Errorf("one that was worked for: %d %s", code, body)
-		}
-	}
 }
 
 // TestCallsAreBounded checks that requests past the limit immediately get the answer of a busy
