@@ -66,7 +66,7 @@ func (v Snapshot) newTask(q Request, id string) (Task, error) {
 }
 
 func accepted(key keys.Key, task Task) Change {
-	event := task.event(EventAccepted, task.CreatedAt)
+	event := task.Event(EventAccepted, task.CreatedAt)
 	c := Change{ID: task.ID, Key: &key, Task: &task}
 	if task.Kind == Upgrade {
 		task.Slot = stock.Held
@@ -81,7 +81,7 @@ func accepted(key keys.Key, task Task) Change {
 // and the key's rate limit is not charged.
 func (v Snapshot) outOfStock(task Task) Change {
 	key := v.Key.Enqueue(task.ID).Apply(keys.NotUpgraded, OutOfStock.Message(task.Kind))
-	begun := task.event(EventAccepted, v.At)
+	begun := task.Event(EventAccepted, v.At)
 	task.EndedAt, task.Outcome = v.At, OutOfStock
-	return Change{ID: task.ID, Key: &key, Task: &task, Events: []Event{begun, task.event(EventEnded, v.At)}}
+	return Change{ID: task.ID, Key: &key, Task: &task, Events: []Event{begun, task.Event(EventEnded, v.At)}}
 }

@@ -61,7 +61,7 @@ func RetryNow(v Snapshot, id string) (Change, error) {
 	}
 	task := *v.Task
 	task.DueAt = v.At
-	return Change{ID: id, Task: &task, Events: []Event{task.event(EventRetryNow, v.At)}}, nil
+	return Change{ID: id, Task: &task, Events: []Event{task.Event(EventRetryNow, v.At)}}, nil
 }
 
 // Resolve settles the suspect slot of an ended task. The slot becomes spent if the outcome is [Success],
@@ -81,13 +81,13 @@ func Resolve(v Snapshot, outcome Outcome, id string) (Change, error) {
 	if outcome == Success {
 		task.Slot = stock.Spent
 	}
-	event := task.event(EventResolved, v.At)
+	event := task.Event(EventResolved, v.At)
 	event.Plan, event.From, event.To = task.Plan.ID, stock.Suspect, task.Slot
 	c := Change{ID: id, Task: &task, Events: []Event{event}, Transfer: &stock.Transfer{
 		Plan: task.Plan.ID, Country: task.Country, From: stock.Suspect, To: task.Slot, Fault: outcome.Fault(),
 	}}
 	if v.Key.Task == task.ID {
-		key := task.keyAfter(v.Key, v.At, ConnectorResult{})
+		key := task.KeyAfter(v.Key, v.At, ConnectorResult{})
 		c.Key = &key
 	}
 	return c, nil
@@ -104,7 +104,7 @@ func Release(v Snapshot, id string) (Change, error) {
 	}
 	task := *v.Task
 	task.Slot = stock.Free
-	event := task.event(EventReleased, v.At)
+	event := task.Event(EventReleased, v.At)
 	event.Plan, event.From, event.To = task.Plan.ID, stock.Spent, stock.Free
 	return Change{ID: id, Task: &task, Events: []Event{event}, Transfer: &stock.Transfer{
 		Plan: task.Plan.ID, Country: task.Country, From: stock.Spent, To: stock.Free,

@@ -49,7 +49,7 @@ type ArchivePlan struct {
 //   - No client applies a change again after that time, and no subscriber waits for a delivery that long.
 const ArchiveAge = MaxHours * time.Hour
 
-// Archive plans the archiving of a record without a change since the time before and within [ArchiveAge].
+// Decide plans the archiving of a record without a change since the time before and within [ArchiveAge].
 // It returns false if there is nothing to archive, for one of these reasons:
 //
 //   - the record has changed since then;
@@ -61,20 +61,20 @@ const ArchiveAge = MaxHours * time.Hour
 // The key's latest task stays. So does each task with a spent slot, because an operator may release the
 // slot later. For each task that stays, one summary line records the state of its slot. Therefore all
 // sums of slots stay the same.
-func (r Record) Archive(before time.Time, id string) (ArchivePlan, bool) {
+func Decide(r Record, before time.Time, id string) (ArchivePlan, bool) {
 	if latest := r.At.Add(-ArchiveAge); latest.Before(before) {
 		before = latest
 	}
-	if !r.isArchivable(before) {
+	if !isArchivable(r, before) {
 		return ArchivePlan{}, false
 	}
 	c := ArchivePlan{ID: id, Code: r.Code, Lines: len(r.Events)}
 	for _, t := range r.Tasks {
-		if t.ID != r.Key.Task && t.place() == (slotLocation{}) {
+		if t.ID != r.Key.Task && !hasSlot(t) {
 			c.Tasks = append(c.Tasks, t.ID)
 			continue
 		}
-		c.Summary = append(c.Summary, t.summary(r.At))
+		c.Summary = append(c.Summary, summary(t, r.At))
 	}
 	if len(c.Summary) == 0 {
 		c.Summary = []Event{{At: r.At, Type: EventArchived, Code: r.Code}}
@@ -83,10 +83,10 @@ func (r Record) Archive(before time.Time, id string) (ArchivePlan, bool) {
 	return c, c.Lines > len(c.Summary) || len(c.Tasks) > 0
 }
 
-// isArchivable reports whether the key has no event since the given time and no event to come. No task is
+// isArchivable reports whether the record's key has no event since the given time and no event to come. No task is
 // open, and no slot is suspect. Every slot has the state that its own task says; it keeps this state
 // forever or until an operator releases it.
-func (r Record) isArchivable(before time.Time) bool {
+func isArchivable(r Record, before time.Time) bool {
 	for _, e := range r.Events {
 		if !e.At.Before(before) || e.Task != "" && r.Task(e.Task) == nil || e.Task == "" && e.To != "" {
 			return false
@@ -97,17 +97,20 @@ func (r Record) isArchivable(before time.Time) bool {
 			return false
 		}
 	}
-	return r.Key.Exists() && len(r.Unreadable) == 0 && !r.wasReset(r.ExpectedLatest())
+	return r.Key.Exists() && len(r.Unreadable) == 0 && !r.WasReset(r.ExpectedLatest())
 }
 
 // summary returns the line that replaces all lines of history about the task.
-func (t Task) summary(at time.Time) Event {
-	event := t.event(EventArchived, at)
-	if at := t.place(); at != (slotLocation{}) {
-		event.Plan, event.From, event.To = at.plan, stock.Free, at.state
+func summary(t Task, at time.Time) Event {
+	event := t.Event(EventArchived, at)
+	if hasSlot(t) {
+		event.Plan, event.From, event.To = t.Plan.ID, stock.Free, t.Slot
 	}
 	return event
 }
+
+// hasSlot reports whether a slot of a plan belongs to the task.
+func hasSlot(t Task) bool { return t.Slot != "" && t.Slot != stock.Free }
 
 // note describes the number of removed rows and the time of the last removed line.
 func (c ArchivePlan) note(gone []Event) string {

@@ -80,3 +80,11 @@ type Event struct {
 	To      stock.State
 	Note    string // the reason, for the operator
 }
+
+// A HistoryEntry is an event of the history with its position.
+type HistoryEntry struct {
+	Seq    int64  // greater than the Seq of every earlier line of the same key
+	Change string // the id of the change or the batch that wrote it
+	N      int    // its index among the events of that change
+	Event
+}

@@ -85,19 +85,6 @@ func (r Record) ExpectedLatest() *Task {
 	return named
 }
 
-// snapshot returns the record's key with the given task, for a decision about the task.
-func (r Record) snapshot(t *Task) Snapshot { return Snapshot{At: r.At, Key: r.Key, Task: t} }
-
-// Opens checks that the task's sealed account can be decrypted. The error contains the reason and no part
-// of the account.
-func (t Task) Opens(s Sealer) error {
-	plain, err := s.Open(t.Sealed, t.bound())
-	if err == nil {
-		_, err = decodeAccount(plain)
-	}
-	return err
-}
-
 // A PlanAudit contains three counts of the slots of one plan. They are equal in a consistent store:
 //
 //   - the plan's own counters;

@@ -73,14 +73,6 @@ type Subscriber struct {
 	Since     time.Time // when the oldest of them was queued; zero: nothing is queued
 }
 
-// A HistoryEntry is an event of the history with its position.
-type HistoryEntry struct {
-	Seq    int64  // greater than the Seq of every earlier line of the same key
-	Change string // the id of the change or the batch that wrote it
-	N      int    // its index among the events of that change
-	Event
-}
-
 // A QueuedDelivery contains the events about one key that a subscriber has not received yet. They are the
 // lines of history after DeliveredSeq, up to LastSeq. With a country and no code, it reports that the
 // stock of the country is low.

@@ -29,12 +29,3 @@ func (q QueueStats) Add(t Task, at time.Time) QueueStats {
 	}
 	return q
 }
-
-// LeasableAt returns the time from which a worker can lease the open task. It is the end of the current
-// lease, or DueAt if the task is not leased.
-func (t Task) LeasableAt() time.Time {
-	if t.LeasedUntil.IsZero() {
-		return t.DueAt
-	}
-	return t.LeasedUntil
-}

@@ -15,7 +15,7 @@ import (
 func (r Record) repair(key *keys.Key, task *Task, note, id string) Change {
 	event := Event{At: r.At, Type: EventRepaired, Code: r.Code, Note: note}
 	if task != nil {
-		event = task.event(EventRepaired, r.At)
+		event = task.Event(EventRepaired, r.At)
 		event.Note = note
 	}
 	return Change{ID: id, Key: key, Task: task, Events: []Event{event}}
@@ -28,11 +28,11 @@ func (r Record) RepairLatestTask(note, id string) Change {
 	key, latest := r.Key, r.ExpectedLatest()
 	switch {
 	case latest == nil && key.Status == keys.InQueue:
-		key = lostTask(key).keyAfter(key, r.At, ConnectorResult{})
+		key = lostTask(key).KeyAfter(key, r.At, ConnectorResult{})
 	case latest != nil && latest.Open():
 		key = key.Enqueue(latest.ID)
 	case latest != nil && key.Status == keys.InQueue:
-		key = latest.keyAfter(key, latest.EndedAt, ConnectorResult{})
+		key = latest.KeyAfter(key, latest.EndedAt, ConnectorResult{})
 	}
 	key.Task = ""
 	if latest != nil {
@@ -56,10 +56,10 @@ func lostTask(key keys.Key) Task {
 func (r Record) RepairStatus(note, id string) Change {
 	key, latest := r.Key, r.ExpectedLatest()
 	switch {
-	case r.wasReset(latest):
+	case r.WasReset(latest):
 		key = key.Apply(keys.Reset, "")
 	case latest != nil && !latest.Open():
-		done := latest.keyAfter(key, latest.EndedAt, ConnectorResult{})
+		done := latest.KeyAfter(key, latest.EndedAt, ConnectorResult{})
 		key.Status, key.Used, key.Message = done.Status, done.Used, done.Message
 	case key.Status.AllowsUsed(!key.Used):
 		key.Used = !key.Used
@@ -69,9 +69,9 @@ func (r Record) RepairStatus(note, id string) Change {
 	return r.repair(&key, nil, note, id)
 }
 
-// wasReset reports whether the key was reset after the last event of the given task. If latest is nil, it
+// WasReset reports whether the key was reset after the last event of the given task. If latest is nil, it
 // reports whether the key was reset after the last event of any task.
-func (r Record) wasReset(latest *Task) bool {
+func (r Record) WasReset(latest *Task) bool {
 	reset := false
 	for _, e := range r.Events {
 		switch e.Type { //nolint:exhaustive // the others leave the key as it is
@@ -91,9 +91,7 @@ func (r Record) FailTask(t Task, note, id string) Change {
 	if !t.LeasedUntil.IsZero() {
 		t.LostLeases++ // the worker with that lease may have made an attempt
 	}
-	v := r.snapshot(&t)
-	d := decision{view: v, task: t.withLostLeases(), id: id}
-	c := d.end(SystemError, d.finalSlotState())
+	c := Fail(Snapshot{At: r.At, Key: r.Key, Task: &t}, "", id)
 	if r.Key.Task != t.ID || r.Key.Status != keys.InQueue {
 		c.Key = nil
 	}

@@ -88,3 +88,13 @@ func decodeAccount(plain []byte) (Account, error) {
 	}
 	return a, nil
 }
+
+// Opens checks that the task's sealed account can be decrypted. The error contains the reason and no part
+// of the account.
+func (t Task) Opens(s Sealer) error {
+	plain, err := s.Open(t.Sealed, t.bound())
+	if err == nil {
+		_, err = decodeAccount(plain)
+	}
+	return err
+}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -114,5 +115,39 @@ func TestSecretsListsEveryField(t *testing.T) {
 	}
 	if want := []string{"Login", "Password", "NewEmail", "NewPassword"}; len(got) != fields.NumField() || !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// junk is a Sealer that opens everything. The result is never an account.
+type junk struct{ box }
+
+func (junk) Open(_, _ []byte) ([]byte, error) { return []byte(canary), nil }
+
+// TestOpens tests that a sealed account opens only for its own task, and that no error contains it.
+func TestOpens(t *testing.T) {
+	s := open(t)
+	s.key(keys.Key{Status: keys.Success, Used: true})
+	if err := s.Accept(t.Context(), s.request(tasks.Renew)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*tasks.Task)
+		sealer tasks.Sealer
+		opens  bool
+	}{
+		{"its own", func(*tasks.Task) {}, box{}, true},
+		{"another task's", func(k *tasks.Task) { k.ID = "other" }, box{}, false},
+		{"another kind's", func(k *tasks.Task) { k.Kind = tasks.Upgrade }, box{}, false},
+		{"another key's", func(k *tasks.Task) { k.Code = "OTHER" }, box{}, false},
+		{"none", func(k *tasks.Task) { k.Sealed = nil }, box{}, false},
+		{"no account", func(*tasks.Task) {}, junk{}, false},
+	} {
+		task := *s.view().Task
+		c.change(&task)
+		err := task.Opens(c.sealer)
+		if (err == nil) != c.opens || err != nil && strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: %v", c.name, err)
+		}
 	}
 }

@@ -76,8 +76,13 @@ func (r Rules) Exhausted(v Snapshot) bool {
 }
 
 // GiveUp ends an exhausted task without a call of the connector.
-func (r Rules) GiveUp(v Snapshot, id string) Change {
-	d := decision{r, v, v.Task.withLostLeases(), Attempt{Result: ConnectorResult{Note: "no attempt is left"}}, id}
+func (r Rules) GiveUp(v Snapshot, id string) Change { return Fail(v, "no attempt is left", id) }
+
+// Fail ends the snapshot's open task as a task without attempts left, and records the note. The slot becomes
+// suspect if an attempt may have had an effect, and free otherwise.
+func Fail(v Snapshot, note, id string) Change {
+	result := Attempt{Result: ConnectorResult{Note: note}}
+	d := decision{view: v, task: v.Task.withLostLeases(), Attempt: result, id: id}
 	return d.end(SystemError, d.finalSlotState())
 }
 
@@ -148,7 +153,7 @@ func (d decision) nextPlan(outcome Outcome) Change {
 	t.Faulty = append(append([]string(nil), t.Faulty...), t.Plan.ID)
 	t.Plan, t.Ordinal, t.CountedAttempts = PlanSnapshot{}, t.Ordinal+1, 0
 	t.DueAt = d.view.At
-	claimed := t.event(EventClaimed, d.view.At)
+	claimed := t.Event(EventClaimed, d.view.At)
 	claimed.From, claimed.To = stock.Free, stock.Held
 	c := d.change(given, claimed)
 	c.Transfer, c.Claim = move, &stock.Claim{Country: t.Country, Except: t.Faulty}
@@ -164,7 +169,7 @@ func (d decision) end(outcome Outcome, slot stock.State) Change {
 	}
 	event.Type, event.Outcome = EventEnded, outcome
 	c := d.change(event)
-	key := d.task.keyAfter(d.view.Key, d.view.At, d.Result)
+	key := d.task.KeyAfter(d.view.Key, d.view.At, d.Result)
 	c.Key, c.Transfer = &key, move
 	return c
 }
@@ -188,18 +193,19 @@ func (d decision) change(events ...Event) Change {
 }
 
 func (d decision) event(cause EventType) Event {
-	e := d.task.event(cause, d.view.At)
+	e := d.task.Event(cause, d.view.At)
 	e.Note = sanitize(d.Result.Note)
 	return e
 }
 
-// event returns a line of history about the task.
-func (t Task) event(cause EventType, at time.Time) Event {
+// Event returns a line of history about the task.
+func (t Task) Event(cause EventType, at time.Time) Event {
 	return Event{At: at, Type: cause, Code: t.Code, Task: t.ID, Kind: t.Kind, Outcome: t.Outcome}
 }
 
-// keyAfter returns the key after the task has ended. The result has the username and the address.
-func (t Task) keyAfter(key keys.Key, at time.Time, a ConnectorResult) keys.Key {
+// KeyAfter returns the key after the ended task. The username and the address come from the result of its last
+// attempt; the address of the task's plan replaces a missing one.
+func (t Task) KeyAfter(key keys.Key, at time.Time, a ConnectorResult) keys.Key {
 	message := t.Message()
 	switch {
 	case t.Kind == Upgrade && t.Outcome == Success:

@@ -45,6 +45,15 @@ type PlanSnapshot struct{ ID, Address, Invite string }
 // Open reports whether the task has not ended.
 func (t Task) Open() bool { return t.EndedAt.IsZero() }
 
+// LeasableAt returns the time from which a worker can lease the open task. It is the end of the current
+// lease, or DueAt if the task is not leased.
+func (t Task) LeasableAt() time.Time {
+	if t.LeasedUntil.IsZero() {
+		return t.DueAt
+	}
+	return t.LeasedUntil
+}
+
 // Message returns the message that the info response shows after the task has ended.
 func (t Task) Message() string { return t.Outcome.Message(t.Kind) }
 

@@ -71,7 +71,7 @@ func (f archive) archivePlan(code keys.Code) tasks.ArchivePlan {
 			r.At = old
 		}
 	}
-	plan, found := r.Archive(r.At, id())
+	plan, found := tasks.Decide(r, r.At, id())
 	f.want("something to archive of "+string(code), found, true)
 	return plan
 }
@@ -122,7 +122,7 @@ func archiveCounts(f archive) {
 	got.At, want.At = time.Time{}, time.Time{}
 	f.want("another key", got, want)
 	r := f.record("A")
-	_, found := r.Archive(r.At.Add(time.Hour), id())
+	_, found := tasks.Decide(r, r.At.Add(time.Hour), id())
 	f.want("more to archive", found, false)
 	errs, rows = f.runArchive(c)
 	f.want("again", errs, []error{tasks.ErrConflict})

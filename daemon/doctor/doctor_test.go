@@ -257,7 +257,7 @@ func TestArchivedStore(t *testing.T) {
 		r, err := fx.store.Record(t.Context(), code(i))
 		fx.must(err)
 		r.At = r.At.Add(2 * tasks.ArchiveAge)
-		cut, found := r.Archive(r.At, fx.engine.NewID())
+		cut, found := tasks.Decide(r, r.At, fx.engine.NewID())
 		if !found || !fx.doc.Healthy(r) {
 			t.Fatal("nothing to archive")
 		}

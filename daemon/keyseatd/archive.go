@@ -115,7 +115,7 @@ func (a *archiveRun) plan(page []tasks.Record) (cuts []tasks.ArchivePlan) {
 	doc := doctor.Doctor{Stale: staleLease}
 	newID := operatorEngine(a.Store).NewID
 	for _, r := range page {
-		switch cut, found := r.Archive(a.before, newID()); {
+		switch cut, found := tasks.Decide(r, a.before, newID()); {
 		case !found:
 		case !doc.Healthy(r):
 			a.skipped++
