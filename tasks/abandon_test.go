@@ -60,10 +60,10 @@ func TestFailTask(t *testing.T) {
 	}
 }
 
-// TestClose tests that a slot which an ended task still holds becomes spent only after a success.
-func TestClose(t *testing.T) {
-	for _, outcome := range outcomeRules[tasks.Upgrade] {
-		v := suspect()
+// TestCloseHold tests that a slot which an ended task still holds becomes spent only after a success.
+func TestCloseHold(t *testing.T) {
+	for _, outcome := range tasks.Outcomes(tasks.Upgrade) {
+		v := suspectSlot()
 		v.Task.Outcome, v.Task.Slot = outcome, stock.Held
 		got := tasks.Record{At: auditNow, Code: "CODE", Key: v.Key}.CloseHold(*v.Task, "why", "id")
 
@@ -80,18 +80,31 @@ func TestClose(t *testing.T) {
 	}
 }
 
-func TestErase(t *testing.T) {
-	task := *suspect().Task
+func TestEraseSecret(t *testing.T) {
+	task := *suspectSlot().Task
 	task.Sealed = []byte("sealed")
 	got := tasks.Record{At: auditNow, Code: "CODE"}.EraseSecret(task, "why", "id")
 	task.Sealed = nil
 	repaired(t, "a secret", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{mended(task)}})
 }
 
-// TestUnlease tests that an expired lease counts as lost, unlike a lease that was returned.
-func TestUnlease(t *testing.T) {
+// TestExpireLease tests that an expired lease counts as lost, unlike a lease that was returned.
+func TestExpireLease(t *testing.T) {
 	task := tasks.Task{ID: "T", Code: "CODE", Kind: tasks.Renew, Version: 3, Fence: 2, LostLeases: 1, LeasedUntil: auditNow.Add(-time.Hour), Sealed: []byte("sealed")}
 	got := tasks.Record{At: auditNow, Code: "CODE"}.ExpireLease(task, "why", "id")
 	task.LeasedUntil, task.LostLeases = time.Time{}, 2
 	repaired(t, "a lease", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{mended(task)}})
+}
+
+// suspectSlot returns an ended task with a suspect slot. It is the latest task of its key.
+func suspectSlot() tasks.Snapshot {
+	return tasks.Snapshot{
+		At:  auditNow,
+		Key: keys.Key{Code: "CODE", Version: 8, Status: keys.FailedUpgrade, Task: "T", Message: systemError},
+		Task: &tasks.Task{
+			ID: "T", Code: "CODE", Kind: tasks.Upgrade, Country: "US", Version: 3, Fence: 2, Ordinal: 2, InDoubt: true,
+			Plan: tasks.PlanSnapshot{ID: "elm", Address: "street"}, Slot: stock.Suspect,
+			EndedAt: auditNow.Add(-time.Hour), Outcome: tasks.SystemError,
+		},
+	}
 }
