@@ -137,8 +137,8 @@ func (r Record) ExpireLease(t Task, note, id string) Change {
 // this rule, RepairSlot uses the other one.
 func (r Record) RepairSlot(t Task, counted bool, note, id string) Change {
 	told := r.SlotHistory(t.ID)
-	fixed, fits := t.withSlotOf(told)
-	if fits && (counted || !t.holdsSlotRightly()) {
+	fixed, fits := withSlotOf(t, told)
+	if fits && (counted || !holdsSlotRightly(t)) {
 		return r.repair(nil, &fixed, note, id)
 	}
 	c := r.repair(nil, &t, note, id)
@@ -155,7 +155,7 @@ func (r Record) RepairSlot(t Task, counted bool, note, id string) Change {
 }
 
 // withSlotOf returns the task with its slot as in the history, and reports whether that slot is possible.
-func (t Task) withSlotOf(told SlotHistory) (Task, bool) {
+func withSlotOf(t Task, told SlotHistory) (Task, bool) {
 	at, one := told.place()
 	if !one || at.plan != "" && at.plan != t.Plan.ID || told.Matches(t) {
 		return t, false
@@ -164,10 +164,10 @@ func (t Task) withSlotOf(told SlotHistory) (Task, bool) {
 	if at.state == "" && t.Plan.ID != "" {
 		t.Slot = stock.Free
 	}
-	return t, t.holdsSlotRightly()
+	return t, holdsSlotRightly(t)
 }
 
 // holdsSlotRightly reports whether the task follows the rule that open upgrades, and only they, hold a slot.
-func (t Task) holdsSlotRightly() bool {
+func holdsSlotRightly(t Task) bool {
 	return (t.Slot == stock.Held) == (t.Open() && t.Kind == Upgrade)
 }

@@ -54,8 +54,8 @@ func newSlotLocation(plan string, s stock.State) slotLocation {
 	return slotLocation{plan, s}
 }
 
-// place returns the location of the task's slot according to the task.
-func (t Task) place() slotLocation { return newSlotLocation(t.Plan.ID, t.Slot) }
+// slotOf returns the location of the task's slot according to the task.
+func slotOf(t Task) slotLocation { return newSlotLocation(t.Plan.ID, t.Slot) }
 
 // OutOfOrder reports whether a transfer began at a location without the slot. For example, the slot was held
 // twice or released twice.
@@ -111,7 +111,7 @@ func (t SlotHistory) missingMoves(task Task) []Event {
 	for plan := range t.sums {
 		want[plan] = stock.SlotCounts{}
 	}
-	if at := task.place(); at != (slotLocation{}) {
+	if at := slotOf(task); at != (slotLocation{}) {
 		want[at.plan] = want[at.plan].Add(at.state, 1)
 	}
 	var moves []Event
