@@ -14,9 +14,9 @@ import (
 
 var _ tasks.Outbox = (*Store)(nil)
 
-// An outbox holds the history, the subscribers and their queued deliveries. Its zero value is empty. [Store.mu]
+// An outboxState holds the history, the subscribers and their queued deliveries. Its zero value is empty. [Store.mu]
 // protects it.
-type outbox struct {
+type outboxState struct {
 	entries     []tasks.HistoryEntry // the history of all keys, ordered by Seq
 	lastSeq     int64                // the Seq of the newest entry
 	unrouted    []tasks.HistoryEntry
@@ -52,7 +52,7 @@ func (q queued) leasableAt() time.Time {
 }
 
 // write appends events to the history. If the outbox has subscribers, [Store.Route] routes the entries later.
-func (o *outbox) write(change string, at time.Time, events ...tasks.Event) {
+func (o *outboxState) write(change string, at time.Time, events ...tasks.Event) {
 	entries := o.appendEntries(change, events...)
 	if len(o.subscribersAt(at)) > 0 {
 		o.unrouted = append(o.unrouted, entries...)
@@ -60,7 +60,7 @@ func (o *outbox) write(change string, at time.Time, events ...tasks.Event) {
 }
 
 // appendEntries appends events to the history and returns the new entries.
-func (o *outbox) appendEntries(change string, events ...tasks.Event) []tasks.HistoryEntry {
+func (o *outboxState) appendEntries(change string, events ...tasks.Event) []tasks.HistoryEntry {
 	for n, e := range events {
 		o.lastSeq++
 		o.entries = append(o.entries, tasks.HistoryEntry{Seq: o.lastSeq, Change: change, N: n, Event: e})
@@ -69,7 +69,7 @@ func (o *outbox) appendEntries(change string, events ...tasks.Event) []tasks.His
 }
 
 // subscribersAt returns the sorted names of the subscribers whose subscription has not expired at that time.
-func (o *outbox) subscribersAt(at time.Time) []string {
+func (o *outboxState) subscribersAt(at time.Time) []string {
 	var names []string
 	for name, s := range o.subscribers {
 		if s.ExpiresAt.After(at) {
@@ -81,7 +81,7 @@ func (o *outbox) subscribersAt(at time.Time) []string {
 }
 
 // hasPending reports whether a subscriber has a pending delivery for a key, or an event of the key is not routed yet.
-func (o *outbox) hasPending(code keys.Code) bool {
+func (o *outboxState) hasPending(code keys.Code) bool {
 	for key, q := range o.queue {
 		if key.code == code && q.pending() {
 			return true

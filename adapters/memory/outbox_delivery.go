@@ -29,7 +29,7 @@ func (s *Store) Route(_ context.Context, types []tasks.EventType, n int) (int, e
 }
 
 // enqueue adds a history entry to the subscriber's queued delivery for its key.
-func (o *outbox) enqueue(subscriber string, e tasks.HistoryEntry, at time.Time) {
+func (o *outboxState) enqueue(subscriber string, e tasks.HistoryEntry, at time.Time) {
 	q, found := o.queue[deliveryKey{subscriber, e.Code, ""}]
 	if !found {
 		q.QueuedDelivery = tasks.QueuedDelivery{Subscriber: subscriber, Code: e.Code, DeliveredSeq: e.Seq - 1, Since: at, DueAt: at}
@@ -38,7 +38,7 @@ func (o *outbox) enqueue(subscriber string, e tasks.HistoryEntry, at time.Time) 
 	o.put(q)
 }
 
-func (o *outbox) put(q queued) {
+func (o *outboxState) put(q queued) {
 	if o.queue == nil {
 		o.queue = map[deliveryKey]queued{}
 	}
@@ -64,7 +64,7 @@ func (s *Store) Replay(_ context.Context, r tasks.Replay) (int, error) {
 
 // replay enqueues a history entry. The delivery starts again from that entry, even if the subscriber has received
 // the entry before.
-func (o *outbox) replay(subscriber string, e tasks.HistoryEntry, at time.Time) {
+func (o *outboxState) replay(subscriber string, e tasks.HistoryEntry, at time.Time) {
 	o.enqueue(subscriber, e, at)
 	q := o.queue[deliveryKey{subscriber, e.Code, ""}]
 	q.DeliveredSeq, q.DeliveredEvent, q.Attempts, q.Since, q.DueAt = min(q.DeliveredSeq, e.Seq-1), 0, 0, at, at
@@ -118,7 +118,7 @@ func (s *Store) LeaseDeliveries(_ context.Context, subscriber, lease string, n i
 }
 
 // entriesOf returns the next history entries of a queued delivery, up to [tasks.MaxEntries].
-func (o *outbox) entriesOf(q tasks.QueuedDelivery) (entries []tasks.HistoryEntry) {
+func (o *outboxState) entriesOf(q tasks.QueuedDelivery) (entries []tasks.HistoryEntry) {
 	for _, e := range o.entries {
 		if e.Code == q.Code && e.Seq > q.DeliveredSeq && e.Seq <= q.LastSeq && len(entries) < tasks.MaxEntries {
 			entries = append(entries, e)
@@ -148,7 +148,7 @@ func (s *Store) CompleteDelivery(_ context.Context, q tasks.QueuedDelivery, d *t
 	return nil
 }
 
-func (o *outbox) record(d *tasks.Delivery) {
+func (o *outboxState) record(d *tasks.Delivery) {
 	if d == nil {
 		return
 	}
@@ -159,7 +159,7 @@ func (o *outbox) record(d *tasks.Delivery) {
 }
 
 // disableIfGone disables the subscriber if the result of the delivery is [tasks.SubscriberGone].
-func (o *outbox) disableIfGone(d *tasks.Delivery, at time.Time) {
+func (o *outboxState) disableIfGone(d *tasks.Delivery, at time.Time) {
 	if d == nil || d.Result != tasks.SubscriberGone {
 		return
 	}

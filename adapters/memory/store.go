@@ -24,7 +24,7 @@ type Store struct {
 	history map[keys.Code][]tasks.Event
 	applied map[changeKey]bool
 	batches map[string][]keys.Code
-	outbox  outbox
+	outbox  outboxState
 }
 
 // A changeKey identifies a change.

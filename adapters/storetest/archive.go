@@ -20,7 +20,7 @@ type ArchiveStore interface {
 
 // RunArchive tests whether a store keeps the contract of [tasks.Archiver].
 func RunArchive(t *testing.T, open func(t testing.TB) ArchiveStore) {
-	for name, run := range map[string]func(f archive){
+	for name, run := range map[string]func(f archiveFixture){
 		"Archive/finished tasks are removed and all counts stay": archiveCounts,
 		"Archive/a consumed slot can be released":                archiveReleases,
 		"Archive/nothing is removed if the archive fails":        archiveKeeps,
@@ -29,20 +29,20 @@ func RunArchive(t *testing.T, open func(t testing.TB) ArchiveStore) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
-			run(archive{newFixture(t, s), s})
+			run(archiveFixture{newFixture(t, s), s})
 		})
 	}
 }
 
-// An archive is a fixture together with the other ports of the store.
-type archive struct {
+// An archiveFixture is a fixture together with the other ports of the store.
+type archiveFixture struct {
 	fixture
 	all ArchiveStore
 }
 
 // finishTasks makes a key with four tasks: a failed upgrade, a successful one, a renewal and another successful upgrade.
 // The first and the third task can be archived.
-func (f archive) finishTasks(code keys.Code) {
+func (f archiveFixture) finishTasks(code keys.Code) {
 	f.Helper()
 	f.plan("plan-"+string(code), "US", 2)
 	f.issue(code)
@@ -55,7 +55,7 @@ func (f archive) finishTasks(code keys.Code) {
 	}
 }
 
-func (f archive) record(code keys.Code) tasks.Record {
+func (f archiveFixture) record(code keys.Code) tasks.Record {
 	f.Helper()
 	r, err := f.all.Record(f.ctx, code)
 	f.must(err)
@@ -63,7 +63,7 @@ func (f archive) record(code keys.Code) tasks.Record {
 }
 
 // archivePlan returns an archive plan of the key, made as if the key had not changed for 2×[tasks.ArchiveAge].
-func (f archive) archivePlan(code keys.Code) tasks.ArchivePlan {
+func (f archiveFixture) archivePlan(code keys.Code) tasks.ArchivePlan {
 	f.Helper()
 	r := f.record(code)
 	for _, e := range r.Events {
@@ -77,7 +77,7 @@ func (f archive) archivePlan(code keys.Code) tasks.ArchivePlan {
 }
 
 // runArchive runs archive plans. It returns the verdict on each, and the archived rows.
-func (f archive) runArchive(plans ...tasks.ArchivePlan) (errs []error, rows tasks.ArchivedRows) {
+func (f archiveFixture) runArchive(plans ...tasks.ArchivePlan) (errs []error, rows tasks.ArchivedRows) {
 	f.Helper()
 	errs, err := f.all.Archive(f.ctx, plans, func(p tasks.ArchivedRows) error {
 		rows = p
@@ -88,7 +88,7 @@ func (f archive) runArchive(plans ...tasks.ArchivePlan) (errs []error, rows task
 }
 
 // planAudits returns the audits of all plans, without their times.
-func (f archive) planAudits() []tasks.PlanAudit {
+func (f archiveFixture) planAudits() []tasks.PlanAudit {
 	f.Helper()
 	all, err := f.all.PlanAudits(f.ctx)
 	f.must(err)
@@ -98,7 +98,7 @@ func (f archive) planAudits() []tasks.PlanAudit {
 	return all
 }
 
-func archiveCounts(f archive) {
+func archiveCounts(f archiveFixture) {
 	f.finishTasks("A")
 	f.finishTasks("B")
 	f.issue("fresh")
@@ -129,7 +129,7 @@ func archiveCounts(f archive) {
 	f.want("archived again", len(rows.Lines), 0)
 }
 
-func archiveReleases(f archive) {
+func archiveReleases(f archiveFixture) {
 	f.finishTasks("A")
 	f.runArchive(f.archivePlan("A"))
 	first := f.record("A").Tasks[0]
@@ -142,7 +142,7 @@ func archiveReleases(f archive) {
 	f.want("moves", f.planAudits()[0].Moves, stock.SlotCounts{Spent: 1})
 }
 
-func archiveKeeps(f archive) {
+func archiveKeeps(f archiveFixture) {
 	f.finishTasks("A")
 	before := f.record("A")
 	_, err := f.all.Archive(f.ctx, []tasks.ArchivePlan{f.archivePlan("A")}, func(tasks.ArchivedRows) error { return errSource })
@@ -152,7 +152,7 @@ func archiveKeeps(f archive) {
 	f.want("record", after, before)
 }
 
-func archiveChanged(f archive) {
+func archiveChanged(f archiveFixture) {
 	f.finishTasks("A")
 	f.finishTasks("B")
 	plans := []tasks.ArchivePlan{f.archivePlan("A"), f.archivePlan("B"), f.archivePlan("B")}
@@ -172,8 +172,8 @@ func archiveChanged(f archive) {
 	f.want("record", after, before)
 }
 
-func archivePending(f archive) {
-	o := outbox{f.fixture, f.all}
+func archivePending(f archiveFixture) {
+	o := outboxFixture{f.fixture, f.all}
 	o.subscribe("L")
 	f.finishTasks("A")
 	archive := func(when string, want error) {

@@ -17,7 +17,7 @@ func RunOutbox(t *testing.T, open func(t testing.TB) OutboxStore) {
 	for _, c := range outboxCases {
 		t.Run(c.name, func(t *testing.T) {
 			s := open(t)
-			c.run(outbox{newFixture(t, s), s})
+			c.run(outboxFixture{newFixture(t, s), s})
 		})
 	}
 }
@@ -28,15 +28,15 @@ type OutboxStore interface {
 	tasks.Outbox
 }
 
-// An outbox is a fixture with the outbox of its store.
-type outbox struct {
+// An outboxFixture is a fixture with the outbox of its store.
+type outboxFixture struct {
 	fixture
 	tasks.Outbox
 }
 
 var outboxCases = []struct {
 	name string
-	run  func(f outbox)
+	run  func(f outboxFixture)
 }{
 	{"Outbox/events before a subscription are not queued", outboxBefore},
 	{"Outbox/each event is queued once for each subscriber", outboxRoutes},
@@ -57,13 +57,13 @@ var outboxCases = []struct {
 // routedTypes lists the event types that the cases route.
 var routedTypes = []tasks.EventType{tasks.EventIssued, tasks.EventRevoked, tasks.EventEnded}
 
-func (f outbox) subscribe(names ...string) {
+func (f outboxFixture) subscribe(names ...string) {
 	f.Helper()
 	f.must(f.Subscribe(f.ctx, names, ttl))
 }
 
 // revoke revokes keys. Each revocation is one history entry that the cases route.
-func (f outbox) revoke(codes ...keys.Code) {
+func (f outboxFixture) revoke(codes ...keys.Code) {
 	f.Helper()
 	for _, code := range codes {
 		c, err := tasks.Revoke(f.snapshot(code), id())
@@ -73,7 +73,7 @@ func (f outbox) revoke(codes ...keys.Code) {
 }
 
 // restore restores a key. This is one history entry of a type for which no delivery is queued.
-func (f outbox) restore(code keys.Code) {
+func (f outboxFixture) restore(code keys.Code) {
 	f.Helper()
 	c, err := tasks.Restore(f.snapshot(code), id())
 	f.must(err)
@@ -81,7 +81,7 @@ func (f outbox) restore(code keys.Code) {
 }
 
 // route routes all unrouted history entries and returns their number.
-func (f outbox) route() (all int) {
+func (f outboxFixture) route() (all int) {
 	f.Helper()
 	for {
 		n, err := f.Route(f.ctx, routedTypes, 3)
@@ -93,7 +93,7 @@ func (f outbox) route() (all int) {
 }
 
 // leaseAll leases all due deliveries of a subscriber.
-func (f outbox) leaseAll(subscriber string) []tasks.QueuedDelivery {
+func (f outboxFixture) leaseAll(subscriber string) []tasks.QueuedDelivery {
 	f.Helper()
 	all, err := f.LeaseDeliveries(f.ctx, subscriber, id(), 100, ttl)
 	f.must(err)
@@ -101,7 +101,7 @@ func (f outbox) leaseAll(subscriber string) []tasks.QueuedDelivery {
 }
 
 // leaseOne leases the only queued delivery of a subscriber.
-func (f outbox) leaseOne(subscriber string) tasks.QueuedDelivery {
+func (f outboxFixture) leaseOne(subscriber string) tasks.QueuedDelivery {
 	f.Helper()
 	all := f.leaseAll(subscriber)
 	if len(all) != 1 {
@@ -127,7 +127,7 @@ func allDelivered(m tasks.QueuedDelivery) tasks.QueuedDelivery {
 
 // outboxParallel runs writers of several keys, and simultaneously workers that route entries and lease deliveries. Each
 // entry must be delivered once, and the entries of each key in order.
-func outboxParallel(f outbox) {
+func outboxParallel(f outboxFixture) {
 	const writers, entries, workers = 8, 12, 4
 	f.subscribe("L")
 	var writing, working sync.WaitGroup
@@ -164,7 +164,7 @@ func outboxParallel(f outbox) {
 }
 
 // revokeParallel is like revoke, for use in other goroutines than that of the test.
-func (f outbox) revokeParallel(code keys.Code) {
+func (f outboxFixture) revokeParallel(code keys.Code) {
 	snapshots, err := f.Snapshots(f.ctx, []keys.Code{code})
 	if err == nil {
 		c, _ := tasks.Revoke(snapshots[0], id())
@@ -182,7 +182,7 @@ type receiver struct {
 }
 
 // work routes entries, leases deliveries, and delivers one entry of each. It returns false if there was nothing to do.
-func (f outbox) work(to *receiver) bool {
+func (f outboxFixture) work(to *receiver) bool {
 	n, err := f.Route(f.ctx, routedTypes, 5)
 	if err != nil {
 		f.Error(err)

@@ -8,7 +8,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-func outboxBefore(f outbox) {
+func outboxBefore(f outboxFixture) {
 	f.issue("A", "B")
 	f.revoke("A")
 	f.want("routed without a subscriber", f.route(), 0)
@@ -20,7 +20,7 @@ func outboxBefore(f outbox) {
 	f.want("entries", eventTypes(f.leaseOne("L")), "revoked")
 }
 
-func outboxRoutes(f outbox) {
+func outboxRoutes(f outboxFixture) {
 	f.subscribe("L", "M")
 	f.must(f.batch(tasks.ImportBatch{ID: "order", Type: tasks.EventIssued}, keys.Key{Code: "A", Status: keys.Active}))
 	f.issue("B")
@@ -41,7 +41,7 @@ func outboxRoutes(f outbox) {
 	f.want("history", len(history), 3)
 }
 
-func outboxLeases(f outbox) {
+func outboxLeases(f outboxFixture) {
 	f.subscribe("L")
 	f.issue("A", "B", "C")
 	f.revoke("B")
@@ -57,7 +57,7 @@ func outboxLeases(f outbox) {
 	f.want("no subscriber", len(f.leaseAll("X")), 0)
 }
 
-func outboxFenced(f outbox) {
+func outboxFenced(f outboxFixture) {
 	f.subscribe("L")
 	f.issue("A")
 	f.revoke("A")
@@ -82,7 +82,7 @@ func outboxFenced(f outbox) {
 	f.want("none left", len(f.leaseAll("L")), 0)
 }
 
-func outboxDue(f outbox) {
+func outboxDue(f outboxFixture) {
 	f.subscribe("L")
 	f.issue("A")
 	f.revoke("A")
@@ -105,7 +105,7 @@ func outboxDue(f outbox) {
 	f.want("stored", []any{last.Attempts, last.DeliveredEvent, last.Since, last.DueAt}, []any{2, 1, again.Since, again.At})
 }
 
-func outboxMeanwhile(f outbox) {
+func outboxMeanwhile(f outboxFixture) {
 	f.subscribe("L")
 	f.issue("A")
 	f.revoke("A")
@@ -120,7 +120,7 @@ func outboxMeanwhile(f outbox) {
 	f.want("entries", eventTypes(next), "revoked")
 }
 
-func outboxRequeue(f outbox) {
+func outboxRequeue(f outboxFixture) {
 	f.subscribe("L")
 	f.issue("A")
 	f.revoke("A")
@@ -134,7 +134,7 @@ func outboxRequeue(f outbox) {
 	f.want("entries", eventTypes(f.leaseOne("L")), "revoked")
 }
 
-func outboxLong(f outbox) {
+func outboxLong(f outboxFixture) {
 	f.subscribe("L")
 	f.issue("A")
 	for range tasks.MaxEntries + 2 {

@@ -8,7 +8,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-func outboxGone(f outbox) {
+func outboxGone(f outboxFixture) {
 	f.subscribe("L", "M")
 	f.issue("A")
 	f.revoke("A")
@@ -35,7 +35,7 @@ func outboxGone(f outbox) {
 	f.want("no subscriber", f.Resume(f.ctx, "X"), tasks.ErrNoSubscriber)
 }
 
-func outboxLowStock(f outbox) {
+func outboxLowStock(f outboxFixture) {
 	f.subscribe("L")
 	low := func(id int64, countries ...stock.Country) {
 		f.Helper()
@@ -60,7 +60,7 @@ func outboxLowStock(f outbox) {
 	f.want("deleted", f.CompleteDelivery(f.ctx, m, nil), tasks.ErrFenced)
 }
 
-func outboxReplay(f outbox) {
+func outboxReplay(f outboxFixture) {
 	f.issue("A", "B")
 	f.revoke("A", "B")
 	f.subscribe("L")
@@ -90,7 +90,7 @@ func outboxReplay(f outbox) {
 	f.want("no subscriber", n, 0)
 }
 
-func outboxUnsubscribe(f outbox) {
+func outboxUnsubscribe(f outboxFixture) {
 	f.subscribe("L", "M")
 	f.issue("A")
 	f.revoke("A")
@@ -105,7 +105,7 @@ func outboxUnsubscribe(f outbox) {
 	f.want("routed without a subscriber", f.route(), 0)
 }
 
-func outboxExpires(f outbox) {
+func outboxExpires(f outboxFixture) {
 	f.must(f.Subscribe(f.ctx, []string{"L"}, briefTTL))
 	f.subscribe("M")
 	f.issue("A")
