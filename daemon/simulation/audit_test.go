@@ -13,9 +13,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An audit is the store that the daemons share. At each call it checks the invariants that hold at any
+// An auditor is the store that the daemons share. At each call it checks the invariants that hold at any
 // moment.
-type audit struct {
+type auditor struct {
 	*memory.Store // the store without a bug, for the checks
 	*world
 	inner tasks.Store // the same store, perhaps with a bug
@@ -29,8 +29,8 @@ type audit struct {
 // A hold identifies the lease of a worker on a task.
 type hold struct{ worker, task string }
 
-func newAudit(w *world, s *memory.Store) *audit {
-	a := &audit{Store: s, world: w, inner: s, leases: map[hold]tasks.Ref{}, until: map[tasks.Ref]time.Time{}}
+func newAudit(w *world, s *memory.Store) *auditor {
+	a := &auditor{Store: s, world: w, inner: s, leases: map[hold]tasks.Ref{}, until: map[tasks.Ref]time.Time{}}
 	if w.bug.below != nil {
 		a.inner = w.bug.below(s)
 	}
@@ -38,30 +38,30 @@ func newAudit(w *world, s *memory.Store) *audit {
 }
 
 // lease returns a worker's latest lease of a task.
-func (a *audit) lease(worker, task string) tasks.Ref {
+func (a *auditor) lease(worker, task string) tasks.Ref {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.leases[hold{worker, task}]
 }
 
 // late returns the time since a lease has expired. It is negative if the lease has not expired.
-func (a *audit) late(ref tasks.Ref) time.Duration {
+func (a *auditor) late(ref tasks.Ref) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return time.Since(a.until[ref])
 }
 
-func (a *audit) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
+func (a *auditor) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
 	return a.inner.Snapshots(ctx, codes)
 }
 
-func (a *audit) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
+func (a *auditor) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
 	return a.inner.Find(ctx, codes)
 }
 
-func (a *audit) Stock(ctx context.Context) ([]stock.Level, error) { return a.inner.Stock(ctx) }
+func (a *auditor) Stock(ctx context.Context) ([]stock.Level, error) { return a.inner.Stock(ctx) }
 
-func (a *audit) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
+func (a *auditor) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	views, err := a.inner.Lease(ctx, worker, n, ttl)
@@ -73,7 +73,7 @@ func (a *audit) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 	return views, err
 }
 
-func (a *audit) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
+func (a *auditor) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var fences []int64
@@ -94,7 +94,7 @@ func (a *audit) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 }
 
 // Apply applies the changes one by one and checks each of them.
-func (a *audit) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+func (a *auditor) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var all []error
@@ -114,13 +114,13 @@ func (a *audit) Apply(ctx context.Context, changes []tasks.Change) ([]error, err
 }
 
 // record and task read the store without its bugs.
-func (a *audit) record(code keys.Code) tasks.Record {
+func (a *auditor) record(code keys.Code) tasks.Record {
 	r, err := a.Record(a.ctx, code)
 	a.must(err)
 	return r
 }
 
-func (a *audit) task(id string) tasks.Task {
+func (a *auditor) task(id string) tasks.Task {
 	v, err := a.Task(a.ctx, id)
 	a.must(err)
 	if v.Task == nil {
@@ -134,7 +134,7 @@ func (a *audit) task(id string) tasks.Task {
 const ahead = time.Minute
 
 // looked checks that one change had only permitted effects.
-func (a *audit) looked(c tasks.Change, before, after tasks.Record, verdict error) {
+func (a *auditor) looked(c tasks.Change, before, after tasks.Record, verdict error) {
 	if verdict != nil || len(after.Events) == len(before.Events) {
 		if c.Key != nil && before.Key != after.Key && len(c.Events) > 0 {
 			a.faults.add("Apply", "the change %s was refused (%v) and has left a trace", c.ID, verdict)
@@ -155,7 +155,7 @@ func (a *audit) looked(c tasks.Change, before, after tasks.Record, verdict error
 }
 
 // newest checks that the holder of the newest lease has made a change.
-func (a *audit) newest(c tasks.Change, stored *tasks.Task) {
+func (a *auditor) newest(c tasks.Change, stored *tasks.Task) {
 	if stored != nil && stored.Fence != c.Task.Fence {
 		a.faults.add("I10", "a change of task %s with fence %d was made, its fence is %d", c.Task.ID, c.Task.Fence, stored.Fence)
 	}
@@ -165,7 +165,7 @@ func (a *audit) newest(c tasks.Change, stored *tasks.Task) {
 }
 
 // sound checks the invariants that hold for all data at any moment.
-func (a *audit) sound() {
+func (a *auditor) sound() {
 	ctx := a.ctx
 	plans, err := a.Plans(ctx, 0, 100)
 	a.must(err)
@@ -192,7 +192,7 @@ func (a *audit) sound() {
 }
 
 // legal checks the transition of a key against the table of the documentation.
-func (a *audit) legal(c tasks.Change, from, to keys.Key) {
+func (a *auditor) legal(c tasks.Change, from, to keys.Key) {
 	if from.Status == to.Status && from.Used == to.Used {
 		return
 	}

@@ -20,7 +20,7 @@ type world struct {
 	history
 	ctx      context.Context // never ends, so that no check is interrupted
 	bug      bug
-	store    *audit
+	store    *auditor
 	provider *provider
 	daemons  []*daemonOf
 	clients  sync.WaitGroup
