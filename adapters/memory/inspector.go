@@ -68,13 +68,13 @@ func (s *Store) planAudits() map[string]tasks.PlanAudit {
 		if from == to {
 			return
 		}
-		audit, found := all[id]
+		plan, found := all[id]
 		if !found {
-			audit = tasks.PlanAudit{At: s.now(), Plan: stock.Plan{ID: id}}
+			plan = tasks.PlanAudit{At: s.now(), Plan: stock.Plan{ID: id}}
 		}
-		c := counts(&audit)
+		c := counts(&plan)
 		*c = c.Transfer(from, to, 1)
-		all[id] = audit
+		all[id] = plan
 	}
 	for _, t := range s.tasks {
 		count(t.Plan.ID, "", t.Slot, func(a *tasks.PlanAudit) *stock.SlotCounts { return &a.Tasks })

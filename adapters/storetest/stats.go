@@ -96,7 +96,7 @@ func RunStats(t *testing.T, open func(t testing.TB) StatsStore) {
 	}
 }
 
-func countByHour(f fixture, stats tasks.TaskStats) {
+func countByHour(f fixture, counter tasks.TaskStats) {
 	f.plan("p", "US", 9)
 	f.must(f.importKeys(keys.Key{Code: "R", Status: keys.Active, Used: true}))
 	f.issue("A", "B", "C", "D")
@@ -109,7 +109,7 @@ func countByHour(f fixture, stats tasks.TaskStats) {
 	f.accept(tasks.Upgrade, "D", "US")
 	f.accept(tasks.Renew, "R", "US")
 	accepted := f.snapshot("A").Task.CreatedAt
-	got, err := stats.CountByHour(f.ctx, accepted.Add(-90*time.Minute), 3)
+	got, err := counter.CountByHour(f.ctx, accepted.Add(-90*time.Minute), 3)
 	f.must(err)
 	f.want("counts", got, []tasks.HourCount{
 		{Hour: 1, Kind: tasks.Renew, Outcome: "", Tasks: 1},
@@ -120,7 +120,7 @@ func countByHour(f fixture, stats tasks.TaskStats) {
 }
 
 // countByHourBounds checks that an hour includes its first moment and excludes the first moment of the next hour.
-func countByHourBounds(f fixture, stats tasks.TaskStats) {
+func countByHourBounds(f fixture, counter tasks.TaskStats) {
 	f.plan("p", "US", 1)
 	f.issue("A")
 	f.accept(tasks.Upgrade, "A", "US")
@@ -139,7 +139,7 @@ func countByHourBounds(f fixture, stats tasks.TaskStats) {
 		{accepted, 0, ""},
 		{accepted, -1, ""},
 	} {
-		got, err := stats.CountByHour(f.ctx, c.from, c.n)
+		got, err := counter.CountByHour(f.ctx, c.from, c.n)
 		f.must(err)
 		hour := ""
 		for _, c := range got {
