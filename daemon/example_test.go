@@ -20,13 +20,14 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // stocked returns a store with a plan of two slots and one key.
 func stocked(ctx context.Context) *memory.Store {
 	store := memory.New(time.Now)
 	_ = store.EditPlans(ctx, []stock.PlanEdit{{ID: "elm", Country: new(stock.Country("US")), Size: new(2)}})
-	_ = store.ImportKeys(ctx, tasks.ImportBatch{ID: "order-1", Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
+	_ = store.ImportKeys(ctx, adminstore.ImportBatch{ID: "order-1", Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
 		yield(keys.Key{Code: "SOLD-1", Status: keys.Active}, nil)
 	})
 	return store

@@ -15,6 +15,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A shop is an API on a memory store, with keys and plans.
@@ -46,7 +47,7 @@ func (s shop) must(err error) {
 
 func (s shop) bring(all ...keys.Key) {
 	s.Helper()
-	s.must(s.store.ImportKeys(s.Context(), tasks.ImportBatch{ID: s.engine.NewID(), Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
+	s.must(s.store.ImportKeys(s.Context(), adminstore.ImportBatch{ID: s.engine.NewID(), Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for _, k := range all {
 			if k.Status == "" {
 				k.Status = keys.Active

@@ -15,6 +15,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // newBenchAPI returns an API on a memory store of n unused keys and enough slots.
@@ -22,7 +23,7 @@ func newBenchAPI(b *testing.B, n int) *daemon.API {
 	b.Helper()
 	store := memory.New(time.Now)
 	country, size := stock.Country("US"), 2*n
-	err := store.ImportKeys(b.Context(), tasks.ImportBatch{ID: "bench", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
+	err := store.ImportKeys(b.Context(), adminstore.ImportBatch{ID: "bench", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for i := range n {
 			if !yield(keys.Key{Code: keys.Code(fmt.Sprint("K", i)), Status: keys.Active}, nil) {
 				return

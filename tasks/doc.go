@@ -27,11 +27,11 @@
 //
 // A store can implement further ports:
 //
-//   - [AdminStore] for an operator's lists and imports;
-//   - [Outbox] for deliveries to subscribers;
-//   - [Inspector] for checks and repairs;
-//   - [TaskStats] for monitoring;
-//   - [Archiver] for finished tasks.
+//   - [adminstore.AdminStore] for an operator's lists and imports;
+//   - [outbox.Outbox] for deliveries to subscribers;
+//   - [audit.Inspector] for checks and repairs;
+//   - [stats.TaskStats] for monitoring;
+//   - [archive.Archiver] for finished tasks.
 //
 // A task is open until a change ends it. Each lease raises the fence of its task. A write with an older
 // fence changes nothing. The task of an upgrade holds one slot of a plan; the task of a renew holds no

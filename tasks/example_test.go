@@ -9,6 +9,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A decision is a value. It contains everything that the store writes for a request.
@@ -85,7 +86,7 @@ func ExampleEngine() {
 	}
 	country, size := stock.Country("US"), 6
 	_ = store.EditPlans(ctx, []stock.PlanEdit{{ID: "elm", Country: &country, Size: &size}})
-	_ = store.ImportKeys(ctx, tasks.ImportBatch{ID: "order-1", Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
+	_ = store.ImportKeys(ctx, adminstore.ImportBatch{ID: "order-1", Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
 		yield(keys.Key{Code: "SOLD-1", Status: keys.Active}, nil)
 	})
 

@@ -13,6 +13,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A shop is an Engine with a memory store. The test controls its clock, its provider and its faults.
@@ -63,7 +64,7 @@ func (s *shop) pause(ctx context.Context, d time.Duration) error {
 func (s *shop) key(k keys.Key) {
 	s.t.Helper()
 	k.Code = "K"
-	if err := s.store.ImportKeys(s.t.Context(), tasks.ImportBatch{Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) { yield(k, nil) }); err != nil {
+	if err := s.store.ImportKeys(s.t.Context(), adminstore.ImportBatch{Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) { yield(k, nil) }); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -14,12 +14,13 @@ import (
 	"github.com/keyseat/keyseat/adapters/storetest"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // batched is a store with both ports. The package batchstore wraps only its [tasks.Store].
 type batched struct {
 	*batchstore.Store
-	tasks.AdminStore
+	adminstore.AdminStore
 }
 
 func TestStore(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // clockColumn adds the current time as a column to a query of bun. It is the time of the store's clock: on
@@ -40,7 +41,7 @@ func (s *Store) views(ctx context.Context, from, join string, n int, which func(
 	return views, s.reader().tell("list", err)
 }
 
-// Keys implements [tasks.AdminStore].
+// Keys implements [adminstore.AdminStore].
 func (s *Store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snapshot, error) {
 	if n <= 0 {
 		return nil, nil // for bun a limit of 0 means no limit
@@ -54,19 +55,19 @@ func (s *Store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snaps
 // joinKey is a join of a task t with its key k.
 const joinKey = "JOIN keyseat_keys AS k ON k.code = t.code"
 
-// Tasks implements [tasks.AdminStore].
-func (s *Store) Tasks(ctx context.Context, filter tasks.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
+// Tasks implements [adminstore.AdminStore].
+func (s *Store) Tasks(ctx context.Context, filter adminstore.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
 	if n <= 0 {
 		return nil, nil
 	}
 	return s.views(ctx, "keyseat_tasks AS t", joinKey, n, func(q *bun.SelectQuery) *bun.SelectQuery {
 		switch filter {
-		case tasks.AnyTask:
-		case tasks.OpenTask:
+		case adminstore.AnyTask:
+		case adminstore.OpenTask:
 			q = q.Where("t.ended_at IS NULL")
-		case tasks.EndedTask:
+		case adminstore.EndedTask:
 			q = q.Where("t.ended_at IS NOT NULL")
-		case tasks.SuspectTask:
+		case adminstore.SuspectTask:
 			q = q.Where("t.slot = ?", string(stock.Suspect))
 		}
 		if after.ID != "" {
@@ -84,7 +85,7 @@ func (s *Store) timeArg(at time.Time) any {
 	return at
 }
 
-// Task implements [tasks.AdminStore].
+// Task implements [adminstore.AdminStore].
 func (s *Store) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
 	views, err := s.views(ctx, "keyseat_tasks AS t", joinKey, 1,
 		func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("t.id = ?", id) })
@@ -94,7 +95,7 @@ func (s *Store) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
 	return views[0], nil
 }
 
-// Plans implements [tasks.AdminStore].
+// Plans implements [adminstore.AdminStore].
 func (s *Store) Plans(ctx context.Context, after int64, n int) (plans []stock.Plan, err error) {
 	if n <= 0 {
 		return nil, nil
@@ -110,7 +111,7 @@ func (s *Store) Plans(ctx context.Context, after int64, n int) (plans []stock.Pl
 	return plans, s.reader().tell("list plans", err)
 }
 
-// History implements [tasks.AdminStore].
+// History implements [adminstore.AdminStore].
 func (s *Store) History(ctx context.Context, code keys.Code) (events []tasks.Event, err error) {
 	rows, err := s.read.NewSelect().ColumnExpr(historyTable.columns.list("%")).TableExpr(historyTable.name).
 		Where("code = ?", string(code)).OrderExpr("seq").Rows(ctx)

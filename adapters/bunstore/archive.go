@@ -7,16 +7,17 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/archive"
 )
 
-var _ tasks.Archiver = (*Store)(nil)
+var _ archive.Archiver = (*Store)(nil)
 
-// Archive implements [tasks.Archiver] in one transaction. It waits for locks on keys only in a
+// Archive implements [archive.Archiver] in one transaction. It waits for locks on keys only in a
 // distributed store; otherwise it skips locked keys. On SQLite all other writes wait while keep runs.
-func (s *Store) Archive(ctx context.Context, cuts []tasks.ArchivePlan, keep func(tasks.ArchivedRows) error) (errs []error, err error) {
+func (s *Store) Archive(ctx context.Context, cuts []archive.Plan, keep func(archive.Rows) error) (errs []error, err error) {
 	var refused error
 	err = s.transact(ctx, func(tx session) error {
-		errs, err = tx.archive(ctx, cuts, func(p tasks.ArchivedRows) error {
+		errs, err = tx.archive(ctx, cuts, func(p archive.Rows) error {
 			refused = keep(p)
 			return refused
 		})
@@ -33,7 +34,7 @@ func (s *Store) Archive(ctx context.Context, cuts []tasks.ArchivePlan, keep func
 
 // archive deletes the rows of each key that it can lock and whose history matches its plan. Then it adds
 // the summary of the plan. All other keys get [tasks.ErrConflict].
-func (s session) archive(ctx context.Context, cuts []tasks.ArchivePlan, keep func(tasks.ArchivedRows) error) ([]error, error) {
+func (s session) archive(ctx context.Context, cuts []archive.Plan, keep func(archive.Rows) error) ([]error, error) {
 	find := s.lockArchivable
 	if s.sharded() {
 		find = s.lockArchivableDistributed
@@ -111,7 +112,7 @@ func (s session) lockArchivable(ctx context.Context, want batch, lines map[keys.
 }
 
 // deleteRows deletes the tasks in gone and the whole history of the keys in cut. It returns the deleted rows.
-func (s session) deleteRows(ctx context.Context, gone, cut batch) (past tasks.ArchivedRows, err error) {
+func (s session) deleteRows(ctx context.Context, gone, cut batch) (past archive.Rows, err error) {
 	if past.Tasks, err = s.deleteTasks(ctx, gone); err == nil && len(past.Tasks) != len(gone.rows) {
 		err = errLost
 	}

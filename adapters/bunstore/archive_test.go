@@ -9,6 +9,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 	"github.com/keyseat/keyseat/adapters/storetest"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/archive"
 )
 
 func TestArchive(t *testing.T) {
@@ -35,12 +36,12 @@ func TestArchiveWaitsForNobody(t *testing.T) {
 	if _, err := tx.ExecContext(t.Context(), `SELECT 1 FROM keyseat_keys WHERE code = 'K00000' FOR UPDATE`); err != nil {
 		t.Fatal(err)
 	}
-	cut := func(i int) tasks.ArchivePlan {
+	cut := func(i int) archive.Plan {
 		stays := tasks.Event{At: time.Now(), Type: tasks.EventArchived, Code: code("K", i)}
-		return tasks.ArchivePlan{ID: id(), Code: stays.Code, Lines: 1, Summary: []tasks.Event{stays}}
+		return archive.Plan{ID: id(), Code: stays.Code, Lines: 1, Summary: []tasks.Event{stays}}
 	}
-	var kept tasks.ArchivedRows
-	errs, err := s.Archive(t.Context(), []tasks.ArchivePlan{cut(0), cut(1)}, func(p tasks.ArchivedRows) error {
+	var kept archive.Rows
+	errs, err := s.Archive(t.Context(), []archive.Plan{cut(0), cut(1)}, func(p archive.Rows) error {
 		kept = p
 		return nil
 	})

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A execFunc runs a statement of a transaction and returns the number of rows that it has changed.
@@ -13,7 +13,7 @@ type execFunc func(ctx context.Context, text string, named args) (int64, error)
 // importBatch imports a batch in the transaction of run. It records the batch, calls do, and adds a history entry
 // for each key. The function do must write the keys, each with the batch's id. The batch is recorded first,
 // so that another import with the same id waits until this one has ended.
-func importBatch(ctx context.Context, run execFunc, b tasks.ImportBatch, do func() error) error {
+func importBatch(ctx context.Context, run execFunc, b adminstore.ImportBatch, do func() error) error {
 	named := args{"batch": b.ID, "cause": string(b.Type), "note": b.Note}
 	err := recordBatch(ctx, run, b)
 	if err == nil {
@@ -26,16 +26,16 @@ func importBatch(ctx context.Context, run execFunc, b tasks.ImportBatch, do func
 	return err
 }
 
-// recordBatch records a batch. It returns [tasks.ErrBatch] if the batch is recorded already.
-func recordBatch(ctx context.Context, run execFunc, b tasks.ImportBatch) error {
+// recordBatch records a batch. It returns [adminstore.ErrBatch] if the batch is recorded already.
+func recordBatch(ctx context.Context, run execFunc, b adminstore.ImportBatch) error {
 	n, err := run(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`, args{"batch": b.ID})
 	if err == nil && n == 0 {
-		err = tasks.ErrBatch
+		err = adminstore.ErrBatch
 	}
 	return err
 }
 
-// Batch implements [tasks.AdminStore].
+// Batch implements [adminstore.AdminStore].
 func (s *Store) Batch(ctx context.Context, id string) (all []keys.Key, err error) {
 	err = s.reader().query(ctx, `SELECT `+keyTable.columns.list("%")+` FROM keyseat_keys WHERE batch_id = @batch ORDER BY code`,
 		args{"batch": id}, func(r row) error {
@@ -47,8 +47,8 @@ func (s *Store) Batch(ctx context.Context, id string) (all []keys.Key, err error
 	return all, s.reader().tell("list a batch", err)
 }
 
-// batchIsNew returns nil if the batch has not been imported yet, and [tasks.ErrBatch] otherwise.
-func (s session) batchIsNew(ctx context.Context, b tasks.ImportBatch) error {
+// batchIsNew returns nil if the batch has not been imported yet, and [adminstore.ErrBatch] otherwise.
+func (s session) batchIsNew(ctx context.Context, b adminstore.ImportBatch) error {
 	return s.query(ctx, `SELECT 1 FROM keyseat_batches WHERE id = @batch`, args{"batch": b.ID},
-		func(row) error { return tasks.ErrBatch })
+		func(row) error { return adminstore.ErrBatch })
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // TestStatementsForManyServers checks that Citus accepts all statements of a distributed store about tables on
@@ -45,15 +46,15 @@ func (l *lab) tour() []string {
 	l.clear()
 	l.leased()
 	s := l.frail
-	page, err := s.Tasks(l.life, tasks.AnyTask, tasks.Task{}, 9)
+	page, err := s.Tasks(l.life, adminstore.AnyTask, tasks.Task{}, 9)
 	if err != nil || len(page) != 1 {
 		l.Fatal(page, err)
 	}
 	task := *page[0].Task
 	for _, read := range []func() error{
 		func() error { _, err := s.Keys(l.life, "", 9); return err },
-		func() error { _, err := s.Tasks(l.life, tasks.OpenTask, task, 9); return err },
-		func() error { _, err := s.Tasks(l.life, tasks.SuspectTask, tasks.Task{}, 9); return err },
+		func() error { _, err := s.Tasks(l.life, adminstore.OpenTask, task, 9); return err },
+		func() error { _, err := s.Tasks(l.life, adminstore.SuspectTask, tasks.Task{}, 9); return err },
 		func() error { _, err := s.Task(l.life, task.ID); return err },
 		func() error { _, err := s.Batch(l.life, "none"); return err },
 		func() error { _, err := s.History(l.life, task.Code); return err },

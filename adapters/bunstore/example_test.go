@@ -10,6 +10,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 func ExampleOpen() {
@@ -31,7 +32,7 @@ func ExampleOpen() {
 	bought := func(yield func(keys.Key, error) bool) {
 		yield(keys.Key{Code: "SPRING-2026", Status: keys.Active}, nil)
 	}
-	if err := store.ImportKeys(ctx, tasks.ImportBatch{ID: "order-1", Type: tasks.EventIssued}, bought); err != nil {
+	if err := store.ImportKeys(ctx, adminstore.ImportBatch{ID: "order-1", Type: tasks.EventIssued}, bought); err != nil {
 		log.Fatal(err)
 	}
 	views, err := store.Snapshots(ctx, []keys.Code{"SPRING-2026", "unknown"})

@@ -9,6 +9,10 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+	"github.com/keyseat/keyseat/tasks/archive"
+	"github.com/keyseat/keyseat/tasks/outbox"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
 // An operation is a call of the store. prepare prepares the database and returns the call. A test repeats the
@@ -254,7 +258,7 @@ func reading() []operation {
 				if err != nil {
 					return err
 				}
-				if len(all) != 1 || all[0] != (tasks.HourCount{Hour: 1, Kind: task.Kind, Tasks: 1}) {
+				if len(all) != 1 || all[0] != (stats.HourCount{Hour: 1, Kind: task.Kind, Tasks: 1}) {
 					l.Errorf("counted %+v", all)
 				}
 				return nil
@@ -285,7 +289,7 @@ func managing() []operation {
 			batch := imported()
 			return func(s *bunstore.Store) error {
 				err := s.ImportKeys(l.life, batch, someKeys("N", 600))
-				if errors.Is(err, tasks.ErrBatch) {
+				if errors.Is(err, adminstore.ErrBatch) {
 					return nil
 				}
 				return err
@@ -295,7 +299,7 @@ func managing() []operation {
 			fill(l, l.plain, 1)
 			return func(s *bunstore.Store) error {
 				err := s.ImportKeys(l.life, imported(), with(someKeys("N", 2), 2, code("K", 0)))
-				if fault, found := errors.AsType[tasks.RowError](err); found && fault.Row == 2 {
+				if fault, found := errors.AsType[adminstore.RowError](err); found && fault.Row == 2 {
 					return nil
 				}
 				return fmt.Errorf("imported with %w", err)
@@ -337,9 +341,9 @@ func archiving(l *lab) func(s *bunstore.Store) error {
 	apply(l, l.plain, l.settle(tasks.DefaultRules(), tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.WrongAddress}))
 	task := l.view().Task
 	stays := tasks.Event{At: task.EndedAt, Type: tasks.EventArchived, Code: task.Code}
-	cuts := []tasks.ArchivePlan{{ID: id(), Code: task.Code, Lines: 3, Tasks: []string{task.ID}, Summary: []tasks.Event{stays}}}
-	kept := tasks.ArchivedRows{}
-	keep := func(p tasks.ArchivedRows) error {
+	cuts := []archive.Plan{{ID: id(), Code: task.Code, Lines: 3, Tasks: []string{task.ID}, Summary: []tasks.Event{stays}}}
+	kept := archive.Rows{}
+	keep := func(p archive.Rows) error {
 		if len(p.Lines) > 0 {
 			kept = p
 		}
@@ -409,7 +413,7 @@ func mailing() []operation {
 			}
 		}},
 		{name: "replay", prepare: listened(written, func(l *lab, s *bunstore.Store) error {
-			_, err := s.Replay(l.life, tasks.Replay{Subscriber: "L", Causes: causes})
+			_, err := s.Replay(l.life, outbox.Replay{Subscriber: "L", Causes: causes})
 			return err
 		})},
 		{name: "set low stock", prepare: listened(enlisted, func(l *lab, s *bunstore.Store) error {
@@ -417,7 +421,7 @@ func mailing() []operation {
 		})},
 		{name: "forget", prepare: listened(routed, func(l *lab, s *bunstore.Store) error {
 			err := s.Unsubscribe(l.life, "L")
-			if errors.Is(err, tasks.ErrNoSubscriber) {
+			if errors.Is(err, outbox.ErrNoSubscriber) {
 				return nil
 			}
 			return err

@@ -8,6 +8,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // someKeys yields n unused keys: prefix00000, prefix00001, …
@@ -24,7 +25,7 @@ func someKeys(prefix string, n int) func(func(keys.Key, error) bool) {
 func code(prefix string, i int) keys.Code { return keys.Code(fmt.Sprintf("%s%05d", prefix, i)) }
 
 // fill imports n keys, and a plan in the US with n slots.
-func fill(t testing.TB, s tasks.AdminStore, n int) {
+func fill(t testing.TB, s adminstore.AdminStore, n int) {
 	t.Helper()
 	country := stock.Country("US")
 	if err := s.ImportKeys(t.Context(), imported(), someKeys("K", n)); err != nil {
@@ -40,7 +41,9 @@ var minted atomic.Int64
 func id() string { return fmt.Sprint("id", minted.Add(1)) }
 
 // imported returns a new batch.
-func imported() tasks.ImportBatch { return tasks.ImportBatch{ID: id(), Type: tasks.EventImported} }
+func imported() adminstore.ImportBatch {
+	return adminstore.ImportBatch{ID: id(), Type: tasks.EventImported}
+}
 
 // upgrades returns changes that accept an upgrade of each of the first n keys.
 func upgrades(t testing.TB, s tasks.Store, n int) []tasks.Change {

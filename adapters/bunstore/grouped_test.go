@@ -8,12 +8,13 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/storetest"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // grouped is a store with batched calls of tasks.Store, as in the daemon.
 type grouped struct {
 	*batchstore.Store
-	tasks.AdminStore
+	adminstore.AdminStore
 }
 
 func TestStoreGrouped(t *testing.T) {

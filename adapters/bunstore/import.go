@@ -7,15 +7,15 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// ImportKeys implements [tasks.AdminStore]. It streams the keys, so that only a few are in memory at a time.
+// ImportKeys implements [adminstore.AdminStore]. It streams the keys, so that only a few are in memory at a time.
 // The daemon continues to serve requests and to issue keys during an import.
 //
 // On Postgres only one import runs at a time; the others wait. On SQLite an import ends with a
 // transaction that copies all keys into the table. All other writes wait for it: for a million keys, seconds.
-func (s *Store) ImportKeys(ctx context.Context, b tasks.ImportBatch, all iter.Seq2[keys.Key, error]) error {
+func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all iter.Seq2[keys.Key, error]) error {
 	from := &keySource{all: all}
 	bring := s.copyKeys
 	switch {
@@ -25,14 +25,14 @@ func (s *Store) ImportKeys(ctx context.Context, b tasks.ImportBatch, all iter.Se
 		bring = s.insertKeys
 	}
 	err := bring(ctx, b, from)
-	fault, found := errors.AsType[tasks.RowError](err)
+	fault, found := errors.AsType[adminstore.RowError](err)
 	switch {
 	case from.err != nil:
 		return from.err
 	case found:
 		return fault
-	case errors.Is(err, tasks.ErrBatch):
-		return tasks.ErrBatch
+	case errors.Is(err, adminstore.ErrBatch):
+		return adminstore.ErrBatch
 	}
 	return s.reader().tell("import", err)
 }

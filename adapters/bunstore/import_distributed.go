@@ -5,11 +5,12 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // insertKeys imports keys in groups of up to [importChunk] keys, each key with its history entry. It does not use
 // COPY, because the error of a COPY to many servers does not name the row that failed.
-func (s *Store) insertKeys(ctx context.Context, b tasks.ImportBatch, from *keySource) error {
+func (s *Store) insertKeys(ctx context.Context, b adminstore.ImportBatch, from *keySource) error {
 	tx, err := s.write.DB.BeginTx(ctx, s.transaction())
 	if err != nil {
 		return err
@@ -34,14 +35,14 @@ func (s *Store) insertKeys(ctx context.Context, b tasks.ImportBatch, from *keySo
 	return tx.Commit()
 }
 
-// insertAll inserts every key. If a code exists already or comes twice, it returns a [tasks.RowError] with the
+// insertAll inserts every key. If a code exists already or comes twice, it returns a [adminstore.RowError] with the
 // first such row.
-func (s session) insertAll(ctx context.Context, b tasks.ImportBatch, from *keySource) error {
+func (s session) insertAll(ctx context.Context, b adminstore.ImportBatch, from *keySource) error {
 	some, before := make([]keys.Key, 0, importChunk), 0
 	flush := func() error {
 		row, err := s.insertChunk(ctx, b, some)
 		if err == nil && row > 0 {
-			err = tasks.RowError{Row: before + row, Err: tasks.ErrExists}
+			err = adminstore.RowError{Row: before + row, Err: adminstore.ErrExists}
 		}
 		some, before = some[:0], before+len(some)
 		return err
@@ -60,7 +61,7 @@ func (s session) insertAll(ctx context.Context, b tasks.ImportBatch, from *keySo
 
 // insertChunk inserts keys with their history entries, and returns 0. If a code exists already or comes twice,
 // it returns the place of the first such key, from 1, and the caller must roll back.
-func (s session) insertChunk(ctx context.Context, b tasks.ImportBatch, some []keys.Key) (int, error) {
+func (s session) insertChunk(ctx context.Context, b adminstore.ImportBatch, some []keys.Key) (int, error) {
 	list := keyTable.columns.list("%")
 	fresh := map[keys.Code]bool{}
 	err := s.query(ctx, `

@@ -14,10 +14,11 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // copyKeys imports keys in one transaction with COPY.
-func (s *Store) copyKeys(ctx context.Context, b tasks.ImportBatch, from *keySource) error {
+func (s *Store) copyKeys(ctx context.Context, b adminstore.ImportBatch, from *keySource) error {
 	conn, err := s.write.DB.Conn(ctx)
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func pgxExec(tx pgx.Tx) execFunc {
 
 const importLockSQL = "SELECT pg_advisory_xact_lock(hashtext('keyseat import'))"
 
-func copyInto(ctx context.Context, tx pgx.Tx, b tasks.ImportBatch, from *keySource) error {
+func copyInto(ctx context.Context, tx pgx.Tx, b adminstore.ImportBatch, from *keySource) error {
 	// Imports take turns, because two imports of the same codes could deadlock on each other's rows. Issued
 	// keys need not wait, because their codes are new: no other batch has them.
 	if b.Type == tasks.EventImported {
@@ -72,14 +73,14 @@ func copyInto(ctx context.Context, tx pgx.Tx, b tasks.ImportBatch, from *keySour
 	return asRowError(err)
 }
 
-// asRowError converts the error of a COPY with a duplicate code to a [tasks.RowError] with the row. It returns
+// asRowError converts the error of a COPY with a duplicate code to a [adminstore.RowError] with the row. It returns
 // other errors unchanged.
 func asRowError(err error) error {
 	server, found := errors.AsType[*pgconn.PgError](err)
 	if !found || server.Code != "23505" {
 		return err
 	}
-	return tasks.RowError{Row: copyLine(server.Where), Err: tasks.ErrExists}
+	return adminstore.RowError{Row: copyLine(server.Where), Err: adminstore.ErrExists}
 }
 
 var number = regexp.MustCompile(`\d+`)

@@ -9,7 +9,7 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // importChunk is the number of keys in one INSERT of an import.
@@ -17,7 +17,7 @@ const importChunk = 500
 
 // stageKeys imports keys through a temporary table, which only its connection can see. Filling that table
 // locks nothing that other connections need. One transaction then copies all keys to keyseat_keys.
-func (s *Store) stageKeys(ctx context.Context, b tasks.ImportBatch, from *keySource) error {
+func (s *Store) stageKeys(ctx context.Context, b adminstore.ImportBatch, from *keySource) error {
 	conn, err := s.read.Conn(ctx)
 	if err != nil {
 		return err
@@ -74,8 +74,8 @@ func (s session) fillStaging(ctx context.Context, from *keySource) error {
 }
 
 // moveStaged copies the staged keys to keyseat_keys. If a code exists already or comes twice, it returns a
-// [tasks.RowError] with the first such row.
-func (s session) moveStaged(ctx context.Context, b tasks.ImportBatch) error {
+// [adminstore.RowError] with the first such row.
+func (s session) moveStaged(ctx context.Context, b adminstore.ImportBatch) error {
 	_, err := s.exec(ctx, `INSERT INTO keyseat_keys (batch_id, `+keyTable.columns.list("%")+`) SELECT @batch, `+keyTable.columns.list("%")+
 		` FROM temp.keyseat_staged ORDER BY code`, args{"batch": b.ID})
 	broken, found := errors.AsType[*modernc.Error](err)
@@ -89,7 +89,7 @@ func (s session) firstDuplicate(ctx context.Context) error {
 	if _, err := s.exec(ctx, `CREATE INDEX temp.keyseat_staged_code ON keyseat_staged (code, row)`, nil); err != nil {
 		return err
 	}
-	fault := tasks.RowError{Err: tasks.ErrExists}
+	fault := adminstore.RowError{Err: adminstore.ErrExists}
 	err := s.query(ctx, `
 		SELECT min(row) FROM temp.keyseat_staged AS x
 		WHERE EXISTS (SELECT 1 FROM keyseat_keys k WHERE k.code = x.code)

@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 func TestALargeImport(t *testing.T) {
@@ -27,8 +27,8 @@ func TestALargeImport(t *testing.T) {
 			t.Fatalf("the last page: %v, %v", page, err)
 		}
 		for _, at := range []int{1, 700, 1500, 2999} {
-			wantFault(t, s, with(someKeys("L", 3000), at, "K00007"), at, tasks.ErrExists)
-			wantFault(t, s, with(someKeys("L", 3000), at, code("L", 0)), max(at, 2), tasks.ErrExists)
+			wantFault(t, s, with(someKeys("L", 3000), at, "K00007"), at, adminstore.ErrExists)
+			wantFault(t, s, with(someKeys("L", 3000), at, code("L", 0)), max(at, 2), adminstore.ErrExists)
 		}
 		if page, err := s.Keys(t.Context(), "L", 1); err != nil || len(page) > 0 {
 			t.Fatalf("a failed import has left %v, %v", page, err)
@@ -52,9 +52,9 @@ func with(all iter.Seq2[keys.Key, error], at int, c keys.Code) iter.Seq2[keys.Ke
 	}
 }
 
-func wantFault(t *testing.T, s tasks.AdminStore, all iter.Seq2[keys.Key, error], row int, cause error) {
+func wantFault(t *testing.T, s adminstore.AdminStore, all iter.Seq2[keys.Key, error], row int, cause error) {
 	t.Helper()
-	var fault tasks.RowError
+	var fault adminstore.RowError
 	err := s.ImportKeys(t.Context(), imported(), all)
 	if !errors.As(err, &fault) || fault.Row != row || !errors.Is(fault.Err, cause) {
 		t.Errorf("got %v, want row %d: %v", err, row, cause)
@@ -104,7 +104,7 @@ func TestManyPlansAtOnce(t *testing.T) {
 		if err != nil || len(plans) != n || plans[0].ID != fmt.Sprint("plan", n) || plans[n-1].ID != "plan1" {
 			t.Fatalf("%d plans, %v", len(plans), err)
 		}
-		var fault tasks.RowError
+		var fault adminstore.RowError
 		if err := s.EditPlans(t.Context(), append(edits[:2:2], stock.PlanEdit{ID: "none", Retire: true})); !errors.As(err, &fault) || fault.Row != 3 {
 			t.Fatal(err)
 		}

@@ -7,12 +7,13 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
-var _ tasks.Inspector = (*Store)(nil)
+var _ audit.Inspector = (*Store)(nil)
 
-// Records implements [tasks.Inspector].
-func (s *Store) Records(ctx context.Context, after keys.Code, n int) (records []tasks.Record, err error) {
+// Records implements [audit.Inspector].
+func (s *Store) Records(ctx context.Context, after keys.Code, n int) (records []audit.Record, err error) {
 	if n <= 0 {
 		return nil, nil
 	}
@@ -27,8 +28,8 @@ func (s *Store) Records(ctx context.Context, after keys.Code, n int) (records []
 	return records, s.reader().tell("inspect", err)
 }
 
-// Record implements [tasks.Inspector].
-func (s *Store) Record(ctx context.Context, code keys.Code) (record tasks.Record, err error) {
+// Record implements [audit.Inspector].
+func (s *Store) Record(ctx context.Context, code keys.Code) (record audit.Record, err error) {
 	err = s.snapshot(ctx, func(tx session) error {
 		records, err := tx.records(ctx, []keys.Code{code})
 		if err == nil {
@@ -73,16 +74,16 @@ func (s session) codes(ctx context.Context, after keys.Code, n int) (codes []key
 }
 
 // records returns the record of each code, in the order of the codes.
-func (s session) records(ctx context.Context, codes []keys.Code) ([]tasks.Record, error) {
+func (s session) records(ctx context.Context, codes []keys.Code) ([]audit.Record, error) {
 	s, err := s.timed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	records := make([]tasks.Record, len(codes))
-	want, at := batch{columns: "code text"}, map[keys.Code]*tasks.Record{}
+	records := make([]audit.Record, len(codes))
+	want, at := batch{columns: "code text"}, map[keys.Code]*audit.Record{}
 	for i, code := range codes {
 		want.add(string(code))
-		records[i] = tasks.Record{At: s.now(), Code: code}
+		records[i] = audit.Record{At: s.now(), Code: code}
 		at[code] = &records[i]
 	}
 	join := "LEFT JOIN"
@@ -92,7 +93,7 @@ func (s session) records(ctx context.Context, codes []keys.Code) ([]tasks.Record
 	err = s.query(ctx, `
 		WITH @want SELECT @now, want.code, `+keyTable.columns.list("k.%")+` FROM want
 		`+join+` keyseat_keys k ON k.code = want.code`, args{"want": want}, func(r row) error {
-		var one tasks.Record
+		var one audit.Record
 		err := r.scan([]field{moment{&one.At}, text[keys.Code]{&one.Code}}, keyTable.fields(&one.Key))
 		*at[one.Code] = one
 		return err
@@ -106,7 +107,7 @@ func (s session) records(ctx context.Context, codes []keys.Code) ([]tasks.Record
 	return records, err
 }
 
-func (s session) tasksOf(ctx context.Context, want batch, at map[keys.Code]*tasks.Record) error {
+func (s session) tasksOf(ctx context.Context, want batch, at map[keys.Code]*audit.Record) error {
 	return s.query(ctx, `
 		WITH @want SELECT `+taskTable.columns.list("t.%")+` FROM want
 		JOIN keyseat_tasks t ON t.code = want.code ORDER BY t.created_at, t.id`, args{"want": want}, func(r row) error {
@@ -124,7 +125,7 @@ func (s session) tasksOf(ctx context.Context, want batch, at map[keys.Code]*task
 	})
 }
 
-func (s session) eventsOf(ctx context.Context, want batch, at map[keys.Code]*tasks.Record) error {
+func (s session) eventsOf(ctx context.Context, want batch, at map[keys.Code]*audit.Record) error {
 	return s.query(ctx, `
 		WITH @want SELECT `+historyTable.columns.list("h.%")+` FROM want
 		JOIN keyseat_history h ON h.code = want.code ORDER BY h.seq`, args{"want": want}, func(r row) error {

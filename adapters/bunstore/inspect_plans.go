@@ -9,29 +9,30 @@ import (
 
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
-// PlanAudits implements [tasks.Inspector].
-func (s *Store) PlanAudits(ctx context.Context) (all []tasks.PlanAudit, err error) {
+// PlanAudits implements [audit.Inspector].
+func (s *Store) PlanAudits(ctx context.Context) (all []audit.PlanAudit, err error) {
 	err = s.snapshot(ctx, func(tx session) error {
 		found, err := tx.planAudits(ctx, "")
-		all = slices.SortedFunc(maps.Values(found), func(x, y tasks.PlanAudit) int { return cmp.Compare(x.Plan.ID, y.Plan.ID) })
+		all = slices.SortedFunc(maps.Values(found), func(x, y audit.PlanAudit) int { return cmp.Compare(x.Plan.ID, y.Plan.ID) })
 		return err
 	})
 	return all, s.reader().tell("audit plans", err)
 }
 
 // planAudits returns the audit of the plan with the given id, or of all plans if id is "". The map is by plan id.
-func (s session) planAudits(ctx context.Context, id string) (map[string]tasks.PlanAudit, error) {
+func (s session) planAudits(ctx context.Context, id string) (map[string]audit.PlanAudit, error) {
 	s, err := s.timed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]tasks.PlanAudit{}
+	all := map[string]audit.PlanAudit{}
 	err = s.query(ctx, `
 		SELECT @now, `+planTable.columns.list("%")+` FROM keyseat_plans WHERE @id = '' OR id = @id`,
 		args{"id": id}, func(r row) error {
-			var t tasks.PlanAudit
+			var t audit.PlanAudit
 			err := r.scan([]field{moment{&t.At}}, planTable.fields(&t.Plan))
 			all[t.Plan.ID] = t
 			return err
@@ -43,14 +44,14 @@ func (s session) planAudits(ctx context.Context, id string) (map[string]tasks.Pl
 }
 
 // countSlots adds the slot counts of the tasks (Tasks) and of the history entries (Moves) to the audits.
-func (s session) countSlots(ctx context.Context, id string, all map[string]tasks.PlanAudit) error {
+func (s session) countSlots(ctx context.Context, id string, all map[string]audit.PlanAudit) error {
 	const these = ` AND (@id = '' OR plan_id = @id) GROUP BY plan_id, `
 	return s.query(ctx, `
 		SELECT @now, plan_id, slot, 1, count(*) FROM keyseat_tasks WHERE slot NOT IN ('', 'free')`+these+`slot
 		UNION ALL SELECT @now, plan_id, slot_to, 0, count(*) FROM keyseat_history WHERE slot_to NOT IN ('', 'free')`+these+`slot_to
 		UNION ALL SELECT @now, plan_id, slot_from, 0, -count(*) FROM keyseat_history WHERE slot_from NOT IN ('', 'free')`+these+`slot_from`,
 		args{"id": id}, func(r row) error {
-			var t tasks.PlanAudit
+			var t audit.PlanAudit
 			var state stock.State
 			var ofTask bool
 			var n int
@@ -70,8 +71,8 @@ func (s session) countSlots(ctx context.Context, id string, all map[string]tasks
 		})
 }
 
-// FixCounters implements [tasks.Inspector].
-func (s *Store) FixCounters(ctx context.Context, c tasks.CounterFix) error {
+// FixCounters implements [audit.Inspector].
+func (s *Store) FixCounters(ctx context.Context, c audit.CounterFix) error {
 	err := s.transact(ctx, func(tx session) error { return tx.fixCounters(ctx, c) })
 	for _, refusal := range []error{tasks.ErrConflict, stock.ErrSlotState} {
 		if errors.Is(err, refusal) {
@@ -83,7 +84,7 @@ func (s *Store) FixCounters(ctx context.Context, c tasks.CounterFix) error {
 
 // fixCounters locks the plan's country, counts its slots again, and writes the corrected counters. Under this
 // lock no other transaction can transfer a slot of the plan.
-func (s session) fixCounters(ctx context.Context, c tasks.CounterFix) error {
+func (s session) fixCounters(ctx context.Context, c audit.CounterFix) error {
 	var held stock.Country
 	err := s.query(ctx, `
 		SELECT c.code FROM keyseat_countries c

@@ -9,6 +9,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
 // TestRecords checks that pages cover all stored rows, even rows without a key, in the order of the codes'
@@ -69,7 +70,7 @@ func TestCorrect(t *testing.T) {
 		if _, err := raw(t, url).ExecContext(t.Context(), `UPDATE keyseat_plans SET held = 1, spent = 3`); err != nil {
 			t.Fatal(err)
 		}
-		tally := func() tasks.PlanAudit {
+		tally := func() audit.PlanAudit {
 			t.Helper()
 			all, err := s.PlanAudits(t.Context())
 			if err != nil || len(all) != 1 {

@@ -6,10 +6,10 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-var _ tasks.Outbox = (*Store)(nil)
+var _ outbox.Outbox = (*Store)(nil)
 
 // hasSubscribersSQL is true if a subscription exists that has not expired. Only then are history entries written as
 // fresh, which means that [Store.Route] has yet to route them.
@@ -34,7 +34,7 @@ func (s *Store) execTx(ctx context.Context, operation string, named args, statem
 	return s.reader().tell(operation, err)
 }
 
-// Subscribe implements [tasks.Outbox].
+// Subscribe implements [outbox.Outbox].
 func (s *Store) Subscribe(ctx context.Context, names []string, ttl time.Duration) error {
 	want := batch{columns: "name text"}
 	for _, name := range names {
@@ -48,18 +48,18 @@ func (s *Store) Subscribe(ctx context.Context, names []string, ttl time.Duration
 		`DELETE FROM keyseat_deliveries WHERE at <= @now - @ttl`)
 }
 
-// Resume implements [tasks.Outbox].
+// Resume implements [outbox.Outbox].
 func (s *Store) Resume(ctx context.Context, name string) error {
 	return s.execForSubscriber(ctx, "resume a subscriber", name, `UPDATE keyseat_listeners SET gone_at = NULL WHERE name = @name`)
 }
 
-// Unsubscribe implements [tasks.Outbox].
+// Unsubscribe implements [outbox.Outbox].
 func (s *Store) Unsubscribe(ctx context.Context, name string) error {
 	return s.execForSubscriber(ctx, "unsubscribe", name,
 		`DELETE FROM keyseat_listeners WHERE name = @name`, `DELETE FROM keyseat_mail WHERE listener = @name`)
 }
 
-// execForSubscriber runs statements for one subscriber in a transaction. It returns [tasks.ErrNoSubscriber] if the
+// execForSubscriber runs statements for one subscriber in a transaction. It returns [outbox.ErrNoSubscriber] if the
 // first statement changes no row.
 func (s *Store) execForSubscriber(ctx context.Context, operation, name string, first string, more ...string) error {
 	named, found := args{"name": name}, int64(0)
@@ -73,20 +73,20 @@ func (s *Store) execForSubscriber(ctx context.Context, operation, name string, f
 		return err
 	})
 	if err == nil && found == 0 {
-		return tasks.ErrNoSubscriber
+		return outbox.ErrNoSubscriber
 	}
 	return s.reader().tell(operation, err)
 }
 
-// Subscribers implements [tasks.Outbox].
-func (s *Store) Subscribers(ctx context.Context) (all []tasks.Subscriber, err error) {
+// Subscribers implements [outbox.Outbox].
+func (s *Store) Subscribers(ctx context.Context) (all []outbox.Subscriber, err error) {
 	err = s.reader().query(ctx, `
 		SELECT l.name, l.until, l.gone_at, count(m.listener), min(m.since) FROM keyseat_listeners l
 		LEFT JOIN keyseat_mail m ON m.listener = l.name AND m.newest > m.told
 		WHERE l.until > @now
 		GROUP BY l.name, l.until, l.gone_at
 		ORDER BY l.name`, nil, func(r row) error {
-		var l tasks.Subscriber
+		var l outbox.Subscriber
 		err := r.scan([]field{
 			text[string]{&l.Name},
 			moment{&l.ExpiresAt},
@@ -100,11 +100,11 @@ func (s *Store) Subscribers(ctx context.Context) (all []tasks.Subscriber, err er
 	return all, s.reader().tell("list subscribers", err)
 }
 
-var deliveryTable = table[tasks.Delivery]{
+var deliveryTable = table[outbox.Delivery]{
 	name: "keyseat_deliveries",
 	columns: "at timestamptz, listener text, event text, type text, code text, country text, line bigint, " +
 		"try bigint, result text, status bigint, took bigint, note text",
-	fields: func(d *tasks.Delivery) []field {
+	fields: func(d *outbox.Delivery) []field {
 		return []field{
 			moment{&d.At},
 			text[string]{&d.Subscriber},
@@ -114,7 +114,7 @@ var deliveryTable = table[tasks.Delivery]{
 			text[stock.Country]{&d.Country},
 			whole[int64]{&d.Line},
 			whole[int]{&d.Attempt},
-			text[tasks.DeliveryResult]{&d.Result},
+			text[outbox.Result]{&d.Result},
 			whole[int]{&d.Status},
 			whole[time.Duration]{&d.Took},
 			text[string]{&d.Note},
@@ -131,14 +131,14 @@ func optionalCond(value, condition string) string {
 	return condition
 }
 
-// Deliveries implements [tasks.Outbox].
-func (s *Store) Deliveries(ctx context.Context, listener, event string, before int64, n int) (all []tasks.Delivery, err error) {
+// Deliveries implements [outbox.Outbox].
+func (s *Store) Deliveries(ctx context.Context, listener, event string, before int64, n int) (all []outbox.Delivery, err error) {
 	err = s.reader().query(ctx, `
 		SELECT seq, `+deliveryTable.columns.list("%")+` FROM keyseat_deliveries
 		WHERE true`+optionalCond(listener, " AND listener = @listener")+optionalCond(event, " AND event = @event")+` AND (@before = 0 OR seq < @before)
 		ORDER BY seq DESC LIMIT @n`,
 		args{"listener": listener, "event": event, "before": int(before), "n": n}, func(r row) error {
-			var d tasks.Delivery
+			var d outbox.Delivery
 			err := r.scan([]field{whole[int64]{&d.Seq}}, deliveryTable.fields(&d))
 			all = append(all, d)
 			return err

@@ -7,15 +7,16 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // queueTable describes the table of queued deliveries. It leaves out the column leased_until, because only
 // the SQL of this package reads that.
-var queueTable = table[tasks.QueuedDelivery]{
+var queueTable = table[outbox.QueuedDelivery]{
 	name: "keyseat_mail",
 	columns: "listener text, code text, country text, told bigint, part bigint, newest bigint, tries bigint, " +
 		"since timestamptz, due timestamptz, lease text",
-	fields: func(m *tasks.QueuedDelivery) []field {
+	fields: func(m *outbox.QueuedDelivery) []field {
 		return []field{
 			text[string]{&m.Subscriber},
 			text[keys.Code]{&m.Code},
@@ -43,8 +44,8 @@ const (
 	waiting (its_code, its_country, its_turn) AS MATERIALIZED (` + dueDeliveriesSQL + ` FOR UPDATE OF m SKIP LOCKED)`
 )
 
-// LeaseDeliveries implements [tasks.Outbox]. A poll that finds nothing writes nothing.
-func (s *Store) LeaseDeliveries(ctx context.Context, listener, lease string, n int, ttl time.Duration) (all []tasks.QueuedDelivery, err error) {
+// LeaseDeliveries implements [outbox.Outbox]. A poll that finds nothing writes nothing.
+func (s *Store) LeaseDeliveries(ctx context.Context, listener, lease string, n int, ttl time.Duration) (all []outbox.QueuedDelivery, err error) {
 	named := args{"listener": listener, "lease": lease, "n": n, "ttl": ttl}
 	found := false
 	err = s.reader().query(ctx, dueDeliveriesSQL, named, func(row) error { // it locks nothing, so it cannot be in a deadlock
@@ -60,13 +61,13 @@ func (s *Store) LeaseDeliveries(ctx context.Context, listener, lease string, n i
 	return all, s.reader().tell("lease deliveries", err)
 }
 
-func (s session) leaseDeliveries(ctx context.Context, named args) ([]tasks.QueuedDelivery, error) {
-	var all []tasks.QueuedDelivery
+func (s session) leaseDeliveries(ctx context.Context, named args) ([]outbox.QueuedDelivery, error) {
+	var all []outbox.QueuedDelivery
 	err := s.query(ctx, `WITH `+lockDueDeliveriesSQL+`
 		UPDATE keyseat_mail SET lease = @lease, leased_until = @now + @ttl FROM waiting
 		WHERE listener = @listener AND code = its_code AND country = its_country
 		RETURNING @now, `+queueTable.columns.list("%"), named, func(r row) error {
-		var m tasks.QueuedDelivery
+		var m outbox.QueuedDelivery
 		err := r.scan([]field{moment{&m.At}}, queueTable.fields(&m))
 		all = append(all, m)
 		return err
@@ -77,8 +78,8 @@ func (s session) leaseDeliveries(ctx context.Context, named args) ([]tasks.Queue
 	return all, s.addEntries(ctx, all)
 }
 
-// addEntries reads the history entries of each queued delivery, up to [tasks.MaxEntries] of each.
-func (s session) addEntries(ctx context.Context, all []tasks.QueuedDelivery) error {
+// addEntries reads the history entries of each queued delivery, up to [outbox.MaxEntries] of each.
+func (s session) addEntries(ctx context.Context, all []outbox.QueuedDelivery) error {
 	want := batch{columns: "i bigint, code text, told bigint, newest bigint"}
 	for i, m := range all {
 		want.add(int64(i), string(m.Code), m.DeliveredSeq, m.LastSeq)
@@ -89,7 +90,7 @@ func (s session) addEntries(ctx context.Context, all []tasks.QueuedDelivery) err
 			SELECT want.i, h.seq, `+historyTable.columns.list("h.%")+`, row_number() OVER (PARTITION BY h.code, want.i ORDER BY h.seq) AS nth
 			FROM want JOIN keyseat_history h ON h.code = want.code AND h.seq > want.told AND h.seq <= want.newest) AS x
 		WHERE x.nth <= @most ORDER BY x.i, x.seq`,
-		args{"want": want, "most": tasks.MaxEntries}, func(r row) error {
+		args{"want": want, "most": outbox.MaxEntries}, func(r row) error {
 			var i int
 			var at tasks.HistoryEntry
 			var l line
@@ -100,8 +101,8 @@ func (s session) addEntries(ctx context.Context, all []tasks.QueuedDelivery) err
 		})
 }
 
-// CompleteDelivery implements [tasks.Outbox].
-func (s *Store) CompleteDelivery(ctx context.Context, m tasks.QueuedDelivery, d *tasks.Delivery) error {
+// CompleteDelivery implements [outbox.Outbox].
+func (s *Store) CompleteDelivery(ctx context.Context, m outbox.QueuedDelivery, d *outbox.Delivery) error {
 	fenced := false
 	err := s.transact(ctx, func(tx session) error {
 		n, err := tx.completeDelivery(ctx, m)
@@ -109,7 +110,7 @@ func (s *Store) CompleteDelivery(ctx context.Context, m tasks.QueuedDelivery, d 
 		if err == nil && d != nil {
 			err = tx.recordDelivery(ctx, *d)
 		}
-		if err == nil && !fenced && d != nil && d.Result == tasks.SubscriberGone {
+		if err == nil && !fenced && d != nil && d.Result == outbox.SubscriberGone {
 			_, err = tx.exec(ctx, `UPDATE keyseat_listeners SET gone_at = @now WHERE name = @name AND gone_at IS NULL`, args{"name": m.Subscriber})
 		}
 		return err
@@ -125,8 +126,8 @@ func (s *Store) CompleteDelivery(ctx context.Context, m tasks.QueuedDelivery, d 
 //
 // post deletes the queued delivery of a key when all its events are delivered. The next history entry of the
 // key adds it again.
-func (s session) completeDelivery(ctx context.Context, m tasks.QueuedDelivery) (int64, error) {
-	named := args{"m": queueTable.batch([]tasks.QueuedDelivery{m})}
+func (s session) completeDelivery(ctx context.Context, m outbox.QueuedDelivery) (int64, error) {
+	named := args{"m": queueTable.batch([]outbox.QueuedDelivery{m})}
 	n, err := s.exec(ctx, `
 		WITH @m UPDATE keyseat_mail AS x
 		SET told = m.told, part = m.part, tries = m.tries, since = m.since, due = m.due, lease = '', leased_until = NULL
@@ -139,7 +140,7 @@ func (s session) completeDelivery(ctx context.Context, m tasks.QueuedDelivery) (
 	return n, err
 }
 
-func (s session) recordDelivery(ctx context.Context, d tasks.Delivery) error {
-	_, err := s.exec(ctx, "WITH @d "+insertSQL(deliveryTable, "d"), args{"d": deliveryTable.batch([]tasks.Delivery{d})})
+func (s session) recordDelivery(ctx context.Context, d outbox.Delivery) error {
+	_, err := s.exec(ctx, "WITH @d "+insertSQL(deliveryTable, "d"), args{"d": deliveryTable.batch([]outbox.Delivery{d})})
 	return err
 }

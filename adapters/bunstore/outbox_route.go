@@ -7,9 +7,10 @@ import (
 
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-// Route implements [tasks.Outbox]. It locks the oldest fresh history entries. A second call waits for the
+// Route implements [outbox.Outbox]. It locks the oldest fresh history entries. A second call waits for the
 // lock and then finds the entries after them. Therefore two entries of a key are never routed in the wrong
 // order.
 func (s *Store) Route(ctx context.Context, causes []tasks.EventType, n int) (routed int, err error) {
@@ -96,8 +97,8 @@ func upsertDeliverySQL(rows, change string) string {
 		` ON CONFLICT (listener, code, country) DO UPDATE SET ` + change
 }
 
-// Replay implements [tasks.Outbox].
-func (s *Store) Replay(ctx context.Context, r tasks.Replay) (n int, err error) {
+// Replay implements [outbox.Outbox].
+func (s *Store) Replay(ctx context.Context, r outbox.Replay) (n int, err error) {
 	causes := batch{columns: "cause text"}
 	for _, c := range r.Causes {
 		causes.add(string(c))
@@ -129,7 +130,7 @@ func (s *Store) Replay(ctx context.Context, r tasks.Replay) (n int, err error) {
 	return n, s.reader().tell("replay", err)
 }
 
-// SetLowStock implements [tasks.Outbox]. It writes nothing if the set of countries has not changed.
+// SetLowStock implements [outbox.Outbox]. It writes nothing if the set of countries has not changed.
 func (s *Store) SetLowStock(ctx context.Context, listener string, countries []stock.Country, mark int64) error {
 	var known []stock.Country
 	err := s.reader().query(ctx, `SELECT country FROM keyseat_mail WHERE listener = @listener AND code = ''`,

@@ -14,6 +14,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // TestPlansMadeWhenTablesWereEmpty checks the plans of frequent statements, which the server plans only
@@ -81,7 +82,7 @@ func (p planner) must(err error) {
 
 func (p planner) issue(batch string, codes ...keys.Code) {
 	p.Helper()
-	p.must(p.store.ImportKeys(p.Context(), tasks.ImportBatch{ID: batch, Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
+	p.must(p.store.ImportKeys(p.Context(), adminstore.ImportBatch{ID: batch, Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for _, code := range codes {
 			if !yield(keys.Key{Code: code, Status: keys.Active}, nil) {
 				return

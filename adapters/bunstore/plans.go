@@ -5,16 +5,16 @@ import (
 	"errors"
 
 	"github.com/keyseat/keyseat/stock"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// EditPlans implements [tasks.AdminStore].
+// EditPlans implements [adminstore.AdminStore].
 func (s *Store) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
 	if len(edits) == 0 {
 		return nil
 	}
 	err := s.transact(ctx, func(tx session) error { return tx.editPlans(ctx, edits) })
-	if fault, found := errors.AsType[tasks.RowError](err); found {
+	if fault, found := errors.AsType[adminstore.RowError](err); found {
 		return fault
 	}
 	return s.reader().tell("edit plans", err)
@@ -93,14 +93,14 @@ func (s session) lockCountries(ctx context.Context, plans map[string]stock.Plan,
 }
 
 // applyEdits applies edits to plans, in order. It returns the changed plans and the new plans, each in the order
-// of their first edit. A refused edit returns a [tasks.RowError].
+// of their first edit. A refused edit returns a [adminstore.RowError].
 func applyEdits(plans map[string]stock.Plan, edits []stock.PlanEdit) (changed, fresh []stock.Plan, err error) {
 	var order []string
 	touched := map[string]bool{}
 	for i, e := range edits {
 		p, err := e.Apply(plans[e.ID])
 		if err != nil {
-			return nil, nil, tasks.RowError{Row: i + 1, Err: err}
+			return nil, nil, adminstore.RowError{Row: i + 1, Err: err}
 		}
 		plans[e.ID] = p
 		if !touched[e.ID] {

@@ -14,6 +14,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 	"github.com/keyseat/keyseat/adapters/storetest"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // poolSize is the number of server connections that a pooler of these tests has for each database.
@@ -257,7 +258,7 @@ func work(t *testing.T, s *bunstore.Store, mayFail bool) {
 	if _, err := s.Extend(ctx, refs, time.Minute); err != nil && !mayFail {
 		t.Error(err)
 	}
-	if _, err := s.Tasks(ctx, tasks.AnyTask, tasks.Task{}, 40); err != nil && !mayFail {
+	if _, err := s.Tasks(ctx, adminstore.AnyTask, tasks.Task{}, 40); err != nil && !mayFail {
 		t.Error(err)
 	}
 }

@@ -4,18 +4,18 @@ import (
 	"context"
 	"time"
 
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
-// The conditions that classify an open task, as [tasks.QueueStats.Add] does.
+// The conditions that classify an open task, as [stats.Queue.Add] does.
 const (
 	isLeased  = `leased_until > @now`
 	isWaiting = `leased_until IS NULL AND due > @now`
 	isDue     = `coalesce(leased_until, due) <= @now`
 )
 
-// QueueStats implements [tasks.AdminStore]. It uses the index on open tasks.
-func (s *Store) QueueStats(ctx context.Context) (q tasks.QueueStats, err error) {
+// QueueStats implements [adminstore.AdminStore]. It uses the index on open tasks.
+func (s *Store) QueueStats(ctx context.Context) (q stats.Queue, err error) {
 	at, err := s.reader().timed(ctx)
 	if err != nil {
 		return q, at.tell("queue", err)

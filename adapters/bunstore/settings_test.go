@@ -12,6 +12,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // underSettings runs a test on databases with the given settings, with and without a pooler.
@@ -53,7 +54,7 @@ func through(t *testing.T, s *bunstore.Store) {
 	if err != nil || len(records) != 2 {
 		t.Fatalf("%d records, %v", len(records), err)
 	}
-	listed, err := s.Tasks(t.Context(), tasks.EndedTask, tasks.Task{}, 9)
+	listed, err := s.Tasks(t.Context(), adminstore.EndedTask, tasks.Task{}, 9)
 	if err != nil || len(listed) != 1 || !listed[0].Task.EndedAt.Equal(records[0].Tasks[0].EndedAt) || time.Since(listed[0].Task.EndedAt).Abs() > time.Hour {
 		t.Fatalf("listed %v, %v", listed, err)
 	}

@@ -5,15 +5,16 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
-var _ tasks.TaskStats = (*Store)(nil)
+var _ stats.TaskStats = (*Store)(nil)
 
-// CountByHour implements [tasks.TaskStats]. It uses the index on the time at which tasks were accepted. The
+// CountByHour implements [stats.TaskStats]. It uses the index on the time at which tasks were accepted. The
 // hours are passed as rows, because PostgreSQL and SQLite compute the hour of a time differently.
-func (s *Store) CountByHour(ctx context.Context, from time.Time, n int) (all []tasks.HourCount, err error) {
+func (s *Store) CountByHour(ctx context.Context, from time.Time, n int) (all []stats.HourCount, err error) {
 	hours := batch{columns: "n bigint, first timestamptz, after timestamptz"}
-	for i := range min(n, tasks.MaxHours) {
+	for i := range min(n, stats.MaxHours) {
 		first := from.UTC().Add(time.Duration(i) * time.Hour)
 		hours.add(int64(i), first, first.Add(time.Hour))
 	}
@@ -25,7 +26,7 @@ func (s *Store) CountByHour(ctx context.Context, from time.Time, n int) (all []t
 		SELECT hour.n, t.kind, t.outcome, count(*) FROM hour
 		JOIN keyseat_tasks t ON t.created_at >= hour.first AND t.created_at < hour.after
 		GROUP BY hour.n, t.kind, t.outcome ORDER BY hour.n, t.kind, t.outcome`, args{"hour": hours}, func(r row) error {
-		var c tasks.HourCount
+		var c stats.HourCount
 		err := r.scan([]field{whole[int]{&c.Hour}, text[tasks.Kind]{&c.Kind}, text[tasks.Outcome]{&c.Outcome}, whole[int]{&c.Tasks}})
 		all = append(all, c)
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A Store keeps all data in one database. Multiple goroutines may use it simultaneously.
@@ -28,8 +29,8 @@ type Store struct {
 }
 
 var (
-	_ tasks.Store      = (*Store)(nil)
-	_ tasks.AdminStore = (*Store)(nil)
+	_ tasks.Store           = (*Store)(nil)
+	_ adminstore.AdminStore = (*Store)(nil)
 )
 
 // NewDistributed is like [New], for the PostgreSQL databases that [Options.Distributed] describes.

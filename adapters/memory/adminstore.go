@@ -11,15 +11,17 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
-// ImportKeys implements [tasks.AdminStore].
-func (s *Store) ImportKeys(_ context.Context, b tasks.ImportBatch, all iter.Seq2[keys.Key, error]) error {
+// ImportKeys implements [adminstore.AdminStore].
+func (s *Store) ImportKeys(_ context.Context, b adminstore.ImportBatch, all iter.Seq2[keys.Key, error]) error {
 	imported := map[keys.Code]keys.Key{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.batches[b.ID]; known {
-		return tasks.ErrBatch
+		return adminstore.ErrBatch
 	}
 	row := 0
 	for key, err := range all {
@@ -28,7 +30,7 @@ func (s *Store) ImportKeys(_ context.Context, b tasks.ImportBatch, all iter.Seq2
 			return err
 		}
 		if _, twice := imported[key.Code]; twice || s.keys[key.Code].Exists() {
-			return tasks.RowError{Row: row, Err: tasks.ErrExists}
+			return adminstore.RowError{Row: row, Err: adminstore.ErrExists}
 		}
 		key.Version, key.Task, key.NextTaskAt = 1, "", time.Time{}
 		imported[key.Code] = key
@@ -43,7 +45,7 @@ func (s *Store) ImportKeys(_ context.Context, b tasks.ImportBatch, all iter.Seq2
 	return nil
 }
 
-// Batch implements [tasks.AdminStore].
+// Batch implements [adminstore.AdminStore].
 func (s *Store) Batch(_ context.Context, id string) ([]keys.Key, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +56,7 @@ func (s *Store) Batch(_ context.Context, id string) ([]keys.Key, error) {
 	return all, nil
 }
 
-// EditPlans implements [tasks.AdminStore].
+// EditPlans implements [adminstore.AdminStore].
 func (s *Store) EditPlans(_ context.Context, edits []stock.PlanEdit) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,7 +64,7 @@ func (s *Store) EditPlans(_ context.Context, edits []stock.PlanEdit) error {
 	for i, e := range edits {
 		p, err := e.Apply(plans[e.ID])
 		if err != nil {
-			return tasks.RowError{Row: i + 1, Err: err}
+			return adminstore.RowError{Row: i + 1, Err: err}
 		}
 		if p.Seq == 0 {
 			seq++
@@ -74,7 +76,7 @@ func (s *Store) EditPlans(_ context.Context, edits []stock.PlanEdit) error {
 	return nil
 }
 
-// Keys implements [tasks.AdminStore].
+// Keys implements [adminstore.AdminStore].
 func (s *Store) Keys(_ context.Context, after keys.Code, n int) ([]tasks.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,7 +89,7 @@ func (s *Store) Keys(_ context.Context, after keys.Code, n int) ([]tasks.Snapsho
 	return snapshots, nil
 }
 
-// Plans implements [tasks.AdminStore].
+// Plans implements [adminstore.AdminStore].
 func (s *Store) Plans(_ context.Context, after int64, n int) ([]stock.Plan, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,8 +102,8 @@ func (s *Store) Plans(_ context.Context, after int64, n int) ([]stock.Plan, erro
 	return page, nil
 }
 
-// Tasks implements [tasks.AdminStore].
-func (s *Store) Tasks(_ context.Context, filter tasks.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
+// Tasks implements [adminstore.AdminStore].
+func (s *Store) Tasks(_ context.Context, filter adminstore.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var snapshots []tasks.Snapshot
@@ -117,22 +119,22 @@ func older(x, y tasks.Task) int {
 	return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID))
 }
 
-// Task implements [tasks.AdminStore].
+// Task implements [adminstore.AdminStore].
 func (s *Store) Task(_ context.Context, id string) (tasks.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.snapshot(s.keys[s.tasks[id].Code], id), nil
 }
 
-// History implements [tasks.AdminStore].
+// History implements [adminstore.AdminStore].
 func (s *Store) History(_ context.Context, code keys.Code) ([]tasks.Event, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.history[code]), nil
 }
 
-// QueueStats implements [tasks.AdminStore].
-func (s *Store) QueueStats(context.Context) (q tasks.QueueStats, err error) {
+// QueueStats implements [adminstore.AdminStore].
+func (s *Store) QueueStats(context.Context) (q stats.Queue, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -142,25 +144,25 @@ func (s *Store) QueueStats(context.Context) (q tasks.QueueStats, err error) {
 	return q, nil
 }
 
-var _ tasks.TaskStats = (*Store)(nil)
+var _ stats.TaskStats = (*Store)(nil)
 
-// CountByHour implements [tasks.TaskStats].
-func (s *Store) CountByHour(_ context.Context, from time.Time, n int) ([]tasks.HourCount, error) {
+// CountByHour implements [stats.TaskStats].
+func (s *Store) CountByHour(_ context.Context, from time.Time, n int) ([]stats.HourCount, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sums := map[tasks.HourCount]int{}
+	sums := map[stats.HourCount]int{}
 	for _, t := range s.tasks {
 		hour := int(t.CreatedAt.Sub(from) / time.Hour)
-		if !t.CreatedAt.Before(from) && hour < min(n, tasks.MaxHours) {
-			sums[tasks.HourCount{Hour: hour, Kind: t.Kind, Outcome: t.Outcome}]++
+		if !t.CreatedAt.Before(from) && hour < min(n, stats.MaxHours) {
+			sums[stats.HourCount{Hour: hour, Kind: t.Kind, Outcome: t.Outcome}]++
 		}
 	}
-	all := make([]tasks.HourCount, 0, len(sums))
+	all := make([]stats.HourCount, 0, len(sums))
 	for c, sum := range sums {
 		c.Tasks = sum
 		all = append(all, c)
 	}
-	slices.SortFunc(all, func(x, y tasks.HourCount) int {
+	slices.SortFunc(all, func(x, y stats.HourCount) int {
 		return cmp.Or(cmp.Compare(x.Hour, y.Hour), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Outcome, y.Outcome))
 	})
 	return all, nil

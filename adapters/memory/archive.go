@@ -6,16 +6,17 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/archive"
 )
 
-var _ tasks.Archiver = (*Store)(nil)
+var _ archive.Archiver = (*Store)(nil)
 
-// Archive implements [tasks.Archiver].
-func (s *Store) Archive(_ context.Context, plans []tasks.ArchivePlan, keep func(tasks.ArchivedRows) error) ([]error, error) {
+// Archive implements [archive.Archiver].
+func (s *Store) Archive(_ context.Context, plans []archive.Plan, keep func(archive.Rows) error) ([]error, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	errs, archived := make([]error, len(plans)), map[keys.Code]bool{}
-	var rows tasks.ArchivedRows
+	var rows archive.Rows
 	for i, p := range plans {
 		if len(s.history[p.Code]) != p.Lines || s.outbox.hasPending(p.Code) || archived[p.Code] {
 			errs[i] = tasks.ErrConflict
@@ -41,7 +42,7 @@ func (s *Store) Archive(_ context.Context, plans []tasks.ArchivePlan, keep func(
 }
 
 // archive deletes the tasks of a plan and replaces the history of its key by the summary.
-func (s *Store) archive(p tasks.ArchivePlan) {
+func (s *Store) archive(p archive.Plan) {
 	for _, id := range p.Tasks {
 		delete(s.tasks, id)
 	}

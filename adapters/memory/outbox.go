@@ -10,9 +10,10 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-var _ tasks.Outbox = (*Store)(nil)
+var _ outbox.Outbox = (*Store)(nil)
 
 // An outboxState holds the history, the subscribers and their queued deliveries. Its zero value is empty. [Store.mu]
 // protects it.
@@ -20,10 +21,10 @@ type outboxState struct {
 	entries     []tasks.HistoryEntry // the history of all keys, ordered by Seq
 	lastSeq     int64                // the Seq of the newest entry
 	unrouted    []tasks.HistoryEntry
-	subscribers map[string]tasks.Subscriber
+	subscribers map[string]outbox.Subscriber
 	queue       map[deliveryKey]queued
-	deliveries  []tasks.Delivery // ordered by Seq, from 1
-	deliverySeq int64            // the Seq of the newest delivery
+	deliveries  []outbox.Delivery // ordered by Seq, from 1
+	deliverySeq int64             // the Seq of the newest delivery
 }
 
 // A deliveryKey identifies a queued delivery: the subscriber, and either the key or the country.
@@ -35,7 +36,7 @@ type deliveryKey struct {
 
 // A queued delivery has the end of its lease in leasedUntil, which is zero without a lease.
 type queued struct {
-	tasks.QueuedDelivery
+	outbox.QueuedDelivery
 	leasedUntil time.Time
 }
 
@@ -90,12 +91,12 @@ func (o *outboxState) hasPending(code keys.Code) bool {
 	return slices.ContainsFunc(o.unrouted, func(e tasks.HistoryEntry) bool { return e.Code == code })
 }
 
-// Subscribe implements [tasks.Outbox].
+// Subscribe implements [outbox.Outbox].
 func (s *Store) Subscribe(_ context.Context, names []string, ttl time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.outbox.subscribers == nil {
-		s.outbox.subscribers = map[string]tasks.Subscriber{}
+		s.outbox.subscribers = map[string]outbox.Subscriber{}
 	}
 	now := s.now()
 	for _, name := range names {
@@ -103,45 +104,45 @@ func (s *Store) Subscribe(_ context.Context, names []string, ttl time.Duration) 
 		subscriber.Name, subscriber.ExpiresAt = name, now.Add(ttl)
 		s.outbox.subscribers[name] = subscriber
 	}
-	maps.DeleteFunc(s.outbox.subscribers, func(_ string, s tasks.Subscriber) bool { return !s.ExpiresAt.After(now) })
+	maps.DeleteFunc(s.outbox.subscribers, func(_ string, s outbox.Subscriber) bool { return !s.ExpiresAt.After(now) })
 	maps.DeleteFunc(s.outbox.queue, func(key deliveryKey, _ queued) bool {
 		_, found := s.outbox.subscribers[key.subscriber]
 		return !found
 	})
-	s.outbox.deliveries = slices.DeleteFunc(s.outbox.deliveries, func(d tasks.Delivery) bool { return !d.At.After(now.Add(-ttl)) })
+	s.outbox.deliveries = slices.DeleteFunc(s.outbox.deliveries, func(d outbox.Delivery) bool { return !d.At.After(now.Add(-ttl)) })
 	return nil
 }
 
-// Resume implements [tasks.Outbox].
+// Resume implements [outbox.Outbox].
 func (s *Store) Resume(_ context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	subscriber, found := s.outbox.subscribers[name]
 	if !found {
-		return tasks.ErrNoSubscriber
+		return outbox.ErrNoSubscriber
 	}
 	subscriber.Disabled = time.Time{}
 	s.outbox.subscribers[name] = subscriber
 	return nil
 }
 
-// Unsubscribe implements [tasks.Outbox].
+// Unsubscribe implements [outbox.Outbox].
 func (s *Store) Unsubscribe(_ context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, found := s.outbox.subscribers[name]; !found {
-		return tasks.ErrNoSubscriber
+		return outbox.ErrNoSubscriber
 	}
 	delete(s.outbox.subscribers, name)
 	maps.DeleteFunc(s.outbox.queue, func(key deliveryKey, _ queued) bool { return key.subscriber == name })
 	return nil
 }
 
-// Subscribers implements [tasks.Outbox].
-func (s *Store) Subscribers(context.Context) ([]tasks.Subscriber, error) {
+// Subscribers implements [outbox.Outbox].
+func (s *Store) Subscribers(context.Context) ([]outbox.Subscriber, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []tasks.Subscriber
+	var all []outbox.Subscriber
 	for _, name := range s.outbox.subscribersAt(s.now()) {
 		subscriber := s.outbox.subscribers[name]
 		for key, q := range s.outbox.queue {
@@ -158,16 +159,16 @@ func (s *Store) Subscribers(context.Context) ([]tasks.Subscriber, error) {
 	return all, nil
 }
 
-// Deliveries implements [tasks.Outbox].
-func (s *Store) Deliveries(_ context.Context, subscriber, event string, before int64, n int) ([]tasks.Delivery, error) {
+// Deliveries implements [outbox.Outbox].
+func (s *Store) Deliveries(_ context.Context, subscriber, event string, before int64, n int) ([]outbox.Delivery, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []tasks.Delivery
+	var all []outbox.Delivery
 	for _, d := range s.outbox.deliveries {
 		if cmp.Or(subscriber, d.Subscriber) == d.Subscriber && cmp.Or(event, d.Event) == d.Event && (before == 0 || d.Seq < before) {
 			all = append(all, d)
 		}
 	}
-	slices.SortFunc(all, func(x, y tasks.Delivery) int { return cmp.Compare(y.Seq, x.Seq) })
+	slices.SortFunc(all, func(x, y outbox.Delivery) int { return cmp.Compare(y.Seq, x.Seq) })
 	return all[:min(n, len(all))], nil
 }

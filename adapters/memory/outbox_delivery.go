@@ -9,9 +9,10 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-// Route implements [tasks.Outbox].
+// Route implements [outbox.Outbox].
 func (s *Store) Route(_ context.Context, types []tasks.EventType, n int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,7 +33,7 @@ func (s *Store) Route(_ context.Context, types []tasks.EventType, n int) (int, e
 func (o *outboxState) enqueue(subscriber string, e tasks.HistoryEntry, at time.Time) {
 	q, found := o.queue[deliveryKey{subscriber, e.Code, ""}]
 	if !found {
-		q.QueuedDelivery = tasks.QueuedDelivery{Subscriber: subscriber, Code: e.Code, DeliveredSeq: e.Seq - 1, Since: at, DueAt: at}
+		q.QueuedDelivery = outbox.QueuedDelivery{Subscriber: subscriber, Code: e.Code, DeliveredSeq: e.Seq - 1, Since: at, DueAt: at}
 	}
 	q.LastSeq = max(q.LastSeq, e.Seq)
 	o.put(q)
@@ -45,8 +46,8 @@ func (o *outboxState) put(q queued) {
 	o.queue[q.key()] = q
 }
 
-// Replay implements [tasks.Outbox].
-func (s *Store) Replay(_ context.Context, r tasks.Replay) (int, error) {
+// Replay implements [outbox.Outbox].
+func (s *Store) Replay(_ context.Context, r outbox.Replay) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	replayed := map[keys.Code]bool{}
@@ -72,7 +73,7 @@ func (o *outboxState) replay(subscriber string, e tasks.HistoryEntry, at time.Ti
 	o.put(q)
 }
 
-// SetLowStock implements [tasks.Outbox].
+// SetLowStock implements [outbox.Outbox].
 func (s *Store) SetLowStock(_ context.Context, subscriber string, countries []stock.Country, id int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,7 +85,7 @@ func (s *Store) SetLowStock(_ context.Context, subscriber string, countries []st
 	}
 	for _, country := range countries {
 		if _, found := s.outbox.queue[deliveryKey{subscriber, "", country}]; !found {
-			s.outbox.put(queued{QueuedDelivery: tasks.QueuedDelivery{
+			s.outbox.put(queued{QueuedDelivery: outbox.QueuedDelivery{
 				Subscriber: subscriber, Country: country, LastSeq: id, Since: s.now(), DueAt: s.now(),
 			}})
 		}
@@ -92,8 +93,8 @@ func (s *Store) SetLowStock(_ context.Context, subscriber string, countries []st
 	return nil
 }
 
-// LeaseDeliveries implements [tasks.Outbox].
-func (s *Store) LeaseDeliveries(_ context.Context, subscriber, lease string, n int, ttl time.Duration) ([]tasks.QueuedDelivery, error) {
+// LeaseDeliveries implements [outbox.Outbox].
+func (s *Store) LeaseDeliveries(_ context.Context, subscriber, lease string, n int, ttl time.Duration) ([]outbox.QueuedDelivery, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -107,7 +108,7 @@ func (s *Store) LeaseDeliveries(_ context.Context, subscriber, lease string, n i
 		}
 	}
 	slices.SortFunc(due, func(x, y queued) int { return x.leasableAt().Compare(y.leasableAt()) })
-	var all []tasks.QueuedDelivery
+	var all []outbox.QueuedDelivery
 	for _, q := range due[:min(n, len(due))] {
 		q.Lease, q.leasedUntil = lease, now.Add(ttl)
 		s.outbox.put(q)
@@ -117,18 +118,18 @@ func (s *Store) LeaseDeliveries(_ context.Context, subscriber, lease string, n i
 	return all, nil
 }
 
-// entriesOf returns the next history entries of a queued delivery, up to [tasks.MaxEntries].
-func (o *outboxState) entriesOf(q tasks.QueuedDelivery) (entries []tasks.HistoryEntry) {
+// entriesOf returns the next history entries of a queued delivery, up to [outbox.MaxEntries].
+func (o *outboxState) entriesOf(q outbox.QueuedDelivery) (entries []tasks.HistoryEntry) {
 	for _, e := range o.entries {
-		if e.Code == q.Code && e.Seq > q.DeliveredSeq && e.Seq <= q.LastSeq && len(entries) < tasks.MaxEntries {
+		if e.Code == q.Code && e.Seq > q.DeliveredSeq && e.Seq <= q.LastSeq && len(entries) < outbox.MaxEntries {
 			entries = append(entries, e)
 		}
 	}
 	return entries
 }
 
-// CompleteDelivery implements [tasks.Outbox].
-func (s *Store) CompleteDelivery(_ context.Context, q tasks.QueuedDelivery, d *tasks.Delivery) error {
+// CompleteDelivery implements [outbox.Outbox].
+func (s *Store) CompleteDelivery(_ context.Context, q outbox.QueuedDelivery, d *outbox.Delivery) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.outbox.record(d)
@@ -148,7 +149,7 @@ func (s *Store) CompleteDelivery(_ context.Context, q tasks.QueuedDelivery, d *t
 	return nil
 }
 
-func (o *outboxState) record(d *tasks.Delivery) {
+func (o *outboxState) record(d *outbox.Delivery) {
 	if d == nil {
 		return
 	}
@@ -158,9 +159,9 @@ func (o *outboxState) record(d *tasks.Delivery) {
 	o.deliveries = append(o.deliveries, recorded)
 }
 
-// disableIfGone disables the subscriber if the result of the delivery is [tasks.SubscriberGone].
-func (o *outboxState) disableIfGone(d *tasks.Delivery, at time.Time) {
-	if d == nil || d.Result != tasks.SubscriberGone {
+// disableIfGone disables the subscriber if the result of the delivery is [outbox.SubscriberGone].
+func (o *outboxState) disableIfGone(d *outbox.Delivery, at time.Time) {
+	if d == nil || d.Result != outbox.SubscriberGone {
 		return
 	}
 	if s, found := o.subscribers[d.Subscriber]; found && s.Disabled.IsZero() {

@@ -10,6 +10,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A Store keeps everything under one lock. Any number of goroutines may use it simultaneously.
@@ -47,8 +48,8 @@ func New(clock func() time.Time) *Store {
 }
 
 var (
-	_ tasks.Store      = (*Store)(nil)
-	_ tasks.AdminStore = (*Store)(nil)
+	_ tasks.Store           = (*Store)(nil)
+	_ adminstore.AdminStore = (*Store)(nil)
 )
 
 // Snapshots implements [tasks.Store].

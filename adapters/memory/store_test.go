@@ -11,6 +11,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 func open(testing.TB) storetest.Store { return memory.New(storetest.Clock()) }
@@ -38,7 +39,7 @@ func Example() {
 	err := store.EditPlans(ctx, []stock.PlanEdit{{ID: "elm", Country: new(stock.Country("US")), Size: new(6)}})
 	fmt.Println(err)
 
-	order := tasks.ImportBatch{ID: "order-1", Type: tasks.EventIssued}
+	order := adminstore.ImportBatch{ID: "order-1", Type: tasks.EventIssued}
 	key := keys.Key{Code: "SOLD-1", Status: keys.Active}
 	err = store.ImportKeys(ctx, order, func(yield func(keys.Key, error) bool) { yield(key, nil) })
 	fmt.Println(err)

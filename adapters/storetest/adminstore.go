@@ -8,6 +8,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 var adminCases = []testCase{
@@ -26,17 +27,17 @@ var adminCases = []testCase{
 func importAllOrNone(f fixture) {
 	f.issue("A")
 	unused := func(code keys.Code) keys.Key { return keys.Key{Code: code, Status: keys.Active} }
-	var row tasks.RowError
+	var row adminstore.RowError
 	for _, all := range [][]keys.Key{
 		{unused("B"), unused("C"), unused("A")},
 		{unused("D"), unused("E"), unused("D")},
 	} {
 		err := f.importKeys(all...)
-		if !errors.As(err, &row) || row.Row != 3 || !errors.Is(err, tasks.ErrExists) {
+		if !errors.As(err, &row) || row.Row != 3 || !errors.Is(err, adminstore.ErrExists) {
 			f.Fatalf("got %v", err)
 		}
 	}
-	failed := tasks.ImportBatch{ID: id(), Type: tasks.EventImported}
+	failed := adminstore.ImportBatch{ID: id(), Type: tasks.EventImported}
 	err := f.ImportKeys(f.ctx, failed, func(yield func(keys.Key, error) bool) {
 		_ = yield(unused("F"), nil) && yield(keys.Key{}, errSource)
 	})
@@ -50,13 +51,13 @@ func importAllOrNone(f fixture) {
 }
 
 func importBatchOnce(f fixture) {
-	b := tasks.ImportBatch{ID: id(), Type: tasks.EventIssued, Note: "order 7"}
+	b := adminstore.ImportBatch{ID: id(), Type: tasks.EventIssued, Note: "order 7"}
 	all := []keys.Key{{Code: "b", Status: keys.Active, OrderID: "o"}, {Code: "B", Status: keys.Success, Used: true}, {Code: "a", Status: keys.Active}}
 	f.must(f.batch(b, all...))
 	f.issue("A")
-	f.want("again", f.batch(b, all...), tasks.ErrBatch)
-	f.want("with another key", f.batch(b, keys.Key{Code: "C", Status: keys.Active}), tasks.ErrBatch)
-	f.want("with an error", f.ImportKeys(f.ctx, b, func(yield func(keys.Key, error) bool) { yield(keys.Key{}, errSource) }), tasks.ErrBatch)
+	f.want("again", f.batch(b, all...), adminstore.ErrBatch)
+	f.want("with another key", f.batch(b, keys.Key{Code: "C", Status: keys.Active}), adminstore.ErrBatch)
+	f.want("with an error", f.ImportKeys(f.ctx, b, func(yield func(keys.Key, error) bool) { yield(keys.Key{}, errSource) }), adminstore.ErrBatch)
 	f.want("the other key", f.snapshot("C").Key.Exists(), false)
 	got, err := f.Batch(f.ctx, b.ID)
 	f.must(err)
@@ -69,7 +70,7 @@ func importBatchOnce(f fixture) {
 var errSource = errors.New("an error in the file")
 
 func importHistory(f fixture) {
-	b := tasks.ImportBatch{ID: id(), Type: tasks.EventIssued, Note: "order 7"}
+	b := adminstore.ImportBatch{ID: id(), Type: tasks.EventIssued, Note: "order 7"}
 	before := f.snapshot("K").At
 	f.must(f.batch(b, keys.Key{Code: "K", Status: keys.Active}, keys.Key{Code: "L", Status: keys.Active}))
 	events, err := f.History(f.ctx, "K")
@@ -77,7 +78,7 @@ func importHistory(f fixture) {
 	f.want("events", len(events), 1)
 	f.want("its time is wrong", events[0].At.Before(before) || events[0].At.After(f.snapshot("K").At), false)
 	f.want("event", events[0], b.Event(events[0].At, "K"))
-	f.want("the same batch again", f.batch(b, keys.Key{Code: "M", Status: keys.Active}), tasks.ErrBatch)
+	f.want("the same batch again", f.batch(b, keys.Key{Code: "M", Status: keys.Active}), adminstore.ErrBatch)
 	events, err = f.History(f.ctx, "M")
 	f.must(err)
 	f.want("events of the batch that was not imported", len(events), 0)
@@ -101,7 +102,7 @@ func editPlans(f fixture) {
 		{ID: "b", Country: &us, Size: &size},
 		{ID: "c", Retire: true},
 	}
-	var row tasks.RowError
+	var row adminstore.RowError
 	if err := f.EditPlans(f.ctx, edits); !errors.As(err, &row) || row.Row != 3 || !errors.Is(err, stock.ErrPlan) {
 		f.Fatalf("got %v", err)
 	}
@@ -197,8 +198,8 @@ func pageTasks(f fixture) {
 	f.accept(tasks.Upgrade, "B", "US")
 	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{}, false)))
 	f.accept(tasks.Upgrade, "C", "US")
-	for filter, want := range map[tasks.TaskFilter]string{
-		tasks.AnyTask: "ABC", tasks.OpenTask: "C", tasks.EndedTask: "AB", tasks.SuspectTask: "B",
+	for filter, want := range map[adminstore.TaskFilter]string{
+		adminstore.AnyTask: "ABC", adminstore.OpenTask: "C", adminstore.EndedTask: "AB", adminstore.SuspectTask: "B",
 	} {
 		got, after := "", tasks.Task{}
 		for {

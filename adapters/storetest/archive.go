@@ -8,17 +8,20 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/archive"
+	"github.com/keyseat/keyseat/tasks/audit"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // An ArchiveStore is a store that archives finished tasks.
 type ArchiveStore interface {
 	Store
-	tasks.Inspector
-	tasks.Outbox
-	tasks.Archiver
+	audit.Inspector
+	outbox.Outbox
+	archive.Archiver
 }
 
-// RunArchive tests whether a store keeps the contract of [tasks.Archiver].
+// RunArchive tests whether a store keeps the contract of [archive.Archiver].
 func RunArchive(t *testing.T, open func(t testing.TB) ArchiveStore) {
 	for name, run := range map[string]func(f archiveFixture){
 		"Archive/finished tasks are removed and all counts stay": archiveCounts,
@@ -55,31 +58,31 @@ func (f archiveFixture) finishTasks(code keys.Code) {
 	}
 }
 
-func (f archiveFixture) record(code keys.Code) tasks.Record {
+func (f archiveFixture) record(code keys.Code) audit.Record {
 	f.Helper()
 	r, err := f.all.Record(f.ctx, code)
 	f.must(err)
 	return r
 }
 
-// archivePlan returns an archive plan of the key, made as if the key had not changed for 2×[tasks.ArchiveAge].
-func (f archiveFixture) archivePlan(code keys.Code) tasks.ArchivePlan {
+// archivePlan returns an archive plan of the key, made as if the key had not changed for 2×[archive.MinAge].
+func (f archiveFixture) archivePlan(code keys.Code) archive.Plan {
 	f.Helper()
 	r := f.record(code)
 	for _, e := range r.Events {
-		if old := e.At.Add(2 * tasks.ArchiveAge); old.After(r.At) {
+		if old := e.At.Add(2 * archive.MinAge); old.After(r.At) {
 			r.At = old
 		}
 	}
-	plan, found := tasks.Decide(r, r.At, id())
+	plan, found := archive.Decide(r, r.At, id())
 	f.want("something to archive of "+string(code), found, true)
 	return plan
 }
 
 // runArchive runs archive plans. It returns the verdict on each, and the archived rows.
-func (f archiveFixture) runArchive(plans ...tasks.ArchivePlan) (errs []error, rows tasks.ArchivedRows) {
+func (f archiveFixture) runArchive(plans ...archive.Plan) (errs []error, rows archive.Rows) {
 	f.Helper()
-	errs, err := f.all.Archive(f.ctx, plans, func(p tasks.ArchivedRows) error {
+	errs, err := f.all.Archive(f.ctx, plans, func(p archive.Rows) error {
 		rows = p
 		return nil
 	})
@@ -88,7 +91,7 @@ func (f archiveFixture) runArchive(plans ...tasks.ArchivePlan) (errs []error, ro
 }
 
 // planAudits returns the audits of all plans, without their times.
-func (f archiveFixture) planAudits() []tasks.PlanAudit {
+func (f archiveFixture) planAudits() []audit.PlanAudit {
 	f.Helper()
 	all, err := f.all.PlanAudits(f.ctx)
 	f.must(err)
@@ -122,7 +125,7 @@ func archiveCounts(f archiveFixture) {
 	got.At, want.At = time.Time{}, time.Time{}
 	f.want("another key", got, want)
 	r := f.record("A")
-	_, found := tasks.Decide(r, r.At.Add(time.Hour), id())
+	_, found := archive.Decide(r, r.At.Add(time.Hour), id())
 	f.want("more to archive", found, false)
 	errs, rows = f.runArchive(c)
 	f.want("again", errs, []error{tasks.ErrConflict})
@@ -145,7 +148,7 @@ func archiveReleases(f archiveFixture) {
 func archiveKeeps(f archiveFixture) {
 	f.finishTasks("A")
 	before := f.record("A")
-	_, err := f.all.Archive(f.ctx, []tasks.ArchivePlan{f.archivePlan("A")}, func(tasks.ArchivedRows) error { return errSource })
+	_, err := f.all.Archive(f.ctx, []archive.Plan{f.archivePlan("A")}, func(archive.Rows) error { return errSource })
 	f.want("error", errors.Is(err, errSource), true)
 	after := f.record("A")
 	before.At, after.At = time.Time{}, time.Time{}
@@ -155,7 +158,7 @@ func archiveKeeps(f archiveFixture) {
 func archiveChanged(f archiveFixture) {
 	f.finishTasks("A")
 	f.finishTasks("B")
-	plans := []tasks.ArchivePlan{f.archivePlan("A"), f.archivePlan("B"), f.archivePlan("B")}
+	plans := []archive.Plan{f.archivePlan("A"), f.archivePlan("B"), f.archivePlan("B")}
 	unknown := plans[0]
 	unknown.Code, unknown.Tasks = "unknown", nil
 	c, err := tasks.Revoke(f.snapshot("A"), id())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // Compare runs two stores through the same random histories. After each step, the verdicts of both must be equal.
@@ -91,7 +92,7 @@ func (s *side) dump() string {
 			fmt.Fprintln(&b, "batch", i, formatKey(k))
 		}
 	}
-	all, err := s.Tasks(s.ctx, tasks.AnyTask, tasks.Task{}, 1000)
+	all, err := s.Tasks(s.ctx, adminstore.AnyTask, tasks.Task{}, 1000)
 	s.must(err)
 	lines := make([]string, len(all))
 	for i, v := range all {

@@ -10,6 +10,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // The generators draw from few values, so that the steps of a history affect each other.
@@ -31,7 +32,7 @@ func (p pair) issue(r *rapid.T) {
 		for i, code := range codes {
 			all[i] = keys.Key{Code: code, Status: keys.Active, Used: used}
 		}
-		return fmt.Sprint(s.batch(tasks.ImportBatch{ID: fmt.Sprint("b", batch), Type: tasks.EventIssued, Note: "one"}, all...))
+		return fmt.Sprint(s.batch(adminstore.ImportBatch{ID: fmt.Sprint("b", batch), Type: tasks.EventIssued, Note: "one"}, all...))
 	})
 }
 

@@ -10,9 +10,10 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-// RunOutbox tests whether a store keeps the contract of [tasks.Outbox].
+// RunOutbox tests whether a store keeps the contract of [outbox.Outbox].
 func RunOutbox(t *testing.T, open func(t testing.TB) OutboxStore) {
 	for _, c := range outboxCases {
 		t.Run(c.name, func(t *testing.T) {
@@ -25,13 +26,13 @@ func RunOutbox(t *testing.T, open func(t testing.TB) OutboxStore) {
 // An OutboxStore is a store with an outbox.
 type OutboxStore interface {
 	Store
-	tasks.Outbox
+	outbox.Outbox
 }
 
 // An outboxFixture is a fixture with the outbox of its store.
 type outboxFixture struct {
 	fixture
-	tasks.Outbox
+	outbox.Outbox
 }
 
 var outboxCases = []struct {
@@ -93,7 +94,7 @@ func (f outboxFixture) route() (all int) {
 }
 
 // leaseAll leases all due deliveries of a subscriber.
-func (f outboxFixture) leaseAll(subscriber string) []tasks.QueuedDelivery {
+func (f outboxFixture) leaseAll(subscriber string) []outbox.QueuedDelivery {
 	f.Helper()
 	all, err := f.LeaseDeliveries(f.ctx, subscriber, id(), 100, ttl)
 	f.must(err)
@@ -101,7 +102,7 @@ func (f outboxFixture) leaseAll(subscriber string) []tasks.QueuedDelivery {
 }
 
 // leaseOne leases the only queued delivery of a subscriber.
-func (f outboxFixture) leaseOne(subscriber string) tasks.QueuedDelivery {
+func (f outboxFixture) leaseOne(subscriber string) outbox.QueuedDelivery {
 	f.Helper()
 	all := f.leaseAll(subscriber)
 	if len(all) != 1 {
@@ -111,7 +112,7 @@ func (f outboxFixture) leaseOne(subscriber string) tasks.QueuedDelivery {
 }
 
 // eventTypes returns the event types of the entries of a queued delivery.
-func eventTypes(m tasks.QueuedDelivery) string {
+func eventTypes(m outbox.QueuedDelivery) string {
 	var all []string
 	for _, l := range m.Entries {
 		all = append(all, string(l.Type))
@@ -120,7 +121,7 @@ func eventTypes(m tasks.QueuedDelivery) string {
 }
 
 // allDelivered returns the queued delivery with all its entries delivered.
-func allDelivered(m tasks.QueuedDelivery) tasks.QueuedDelivery {
+func allDelivered(m outbox.QueuedDelivery) outbox.QueuedDelivery {
 	m.DeliveredSeq = m.Entries[len(m.Entries)-1].Seq
 	return m
 }

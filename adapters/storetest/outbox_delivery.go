@@ -6,6 +6,8 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 func outboxBefore(f outboxFixture) {
@@ -22,7 +24,7 @@ func outboxBefore(f outboxFixture) {
 
 func outboxRoutes(f outboxFixture) {
 	f.subscribe("L", "M")
-	f.must(f.batch(tasks.ImportBatch{ID: "order", Type: tasks.EventIssued}, keys.Key{Code: "A", Status: keys.Active}))
+	f.must(f.batch(adminstore.ImportBatch{ID: "order", Type: tasks.EventIssued}, keys.Key{Code: "A", Status: keys.Active}))
 	f.issue("B")
 	f.restore("A")
 	f.revoke("A")
@@ -51,7 +53,7 @@ func outboxLeases(f outboxFixture) {
 	first, err := f.LeaseDeliveries(f.ctx, "L", id(), 2, ttl)
 	f.must(err)
 	f.want("first", len(first), 2)
-	f.want("longest due", slices.ContainsFunc(first, func(m tasks.QueuedDelivery) bool { return m.Code == "B" }), true)
+	f.want("longest due", slices.ContainsFunc(first, func(m outbox.QueuedDelivery) bool { return m.Code == "B" }), true)
 	f.want("rest", len(f.leaseAll("L")), 1)
 	f.want("none left", len(f.leaseAll("L")), 0)
 	f.want("no subscriber", len(f.leaseAll("X")), 0)
@@ -67,11 +69,11 @@ func outboxFenced(f outboxFixture) {
 	f.want("stale", len(stale), 1)
 	m := f.leaseOne("L")
 	f.want("the same", []any{m.DeliveredSeq, m.LastSeq, eventTypes(m)}, []any{stale[0].DeliveredSeq, stale[0].LastSeq, eventTypes(stale[0])})
-	f.want("late", f.CompleteDelivery(f.ctx, allDelivered(stale[0]), &tasks.Delivery{At: m.At, Subscriber: "L", Event: "e", Result: tasks.Delivered}), tasks.ErrFenced)
+	f.want("late", f.CompleteDelivery(f.ctx, allDelivered(stale[0]), &outbox.Delivery{At: m.At, Subscriber: "L", Event: "e", Result: outbox.Delivered}), tasks.ErrFenced)
 	logged, err := f.Deliveries(f.ctx, "L", "e", 0, 9)
 	f.must(err)
 	f.want("logged nevertheless", len(logged), 1)
-	gone := &tasks.Delivery{At: m.At, Subscriber: "L", Event: "e", Result: tasks.SubscriberGone}
+	gone := &outbox.Delivery{At: m.At, Subscriber: "L", Event: "e", Result: outbox.SubscriberGone}
 	f.want("late and gone", f.CompleteDelivery(f.ctx, allDelivered(stale[0]), gone), tasks.ErrFenced)
 	f.revoke("A")
 	f.route()
@@ -94,7 +96,7 @@ func outboxDue(f outboxFixture) {
 	f.revoke("A")
 	f.route()
 	f.want("a new event does not make it due earlier", len(f.leaseAll("L")), 0)
-	n, err := f.Replay(f.ctx, tasks.Replay{Subscriber: "L", Code: "A", After: m.DeliveredSeq, Causes: routedTypes})
+	n, err := f.Replay(f.ctx, outbox.Replay{Subscriber: "L", Code: "A", After: m.DeliveredSeq, Causes: routedTypes})
 	f.must(err)
 	f.want("replayed", n, 1)
 	again := f.leaseOne("L")
@@ -137,12 +139,12 @@ func outboxRequeue(f outboxFixture) {
 func outboxLong(f outboxFixture) {
 	f.subscribe("L")
 	f.issue("A")
-	for range tasks.MaxEntries + 2 {
+	for range outbox.MaxEntries + 2 {
 		f.revoke("A")
 	}
 	f.route()
 	m := f.leaseOne("L")
-	f.want("part", len(m.Entries), tasks.MaxEntries)
+	f.want("part", len(m.Entries), outbox.MaxEntries)
 	f.must(f.CompleteDelivery(f.ctx, allDelivered(m), nil))
 	f.want("rest", len(f.leaseOne("L").Entries), 2)
 }

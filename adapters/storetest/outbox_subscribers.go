@@ -6,6 +6,7 @@ import (
 
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 func outboxGone(f outboxFixture) {
@@ -14,9 +15,9 @@ func outboxGone(f outboxFixture) {
 	f.revoke("A")
 	f.route()
 	m := f.leaseOne("L")
-	d := &tasks.Delivery{
+	d := &outbox.Delivery{
 		At: m.At, Subscriber: "L", Event: "e", Type: "t", Code: "A", Line: m.LastSeq, Attempt: 1,
-		Result: tasks.SubscriberGone, Status: 410, Took: time.Second, Note: "it is gone",
+		Result: outbox.SubscriberGone, Status: 410, Took: time.Second, Note: "it is gone",
 	}
 	f.must(f.CompleteDelivery(f.ctx, m, d))
 	f.want("nothing is leased", len(f.leaseAll("L")), 0)
@@ -29,10 +30,10 @@ func outboxGone(f outboxFixture) {
 	logged, err := f.Deliveries(f.ctx, "", "", 0, 9)
 	f.must(err)
 	d.Seq = logged[0].Seq
-	f.want("log", logged, []tasks.Delivery{*d})
+	f.want("log", logged, []outbox.Delivery{*d})
 	f.must(f.Resume(f.ctx, "L"))
 	f.want("resumed", eventTypes(f.leaseOne("L")), "revoked")
-	f.want("no subscriber", f.Resume(f.ctx, "X"), tasks.ErrNoSubscriber)
+	f.want("no subscriber", f.Resume(f.ctx, "X"), outbox.ErrNoSubscriber)
 }
 
 func outboxLowStock(f outboxFixture) {
@@ -68,24 +69,24 @@ func outboxReplay(f outboxFixture) {
 	f.route()
 	m := f.leaseOne("L")
 	first := m.Entries[0]
-	replay := func(r tasks.Replay) int {
+	replay := func(r outbox.Replay) int {
 		f.Helper()
 		r.Subscriber, r.Causes = "L", routedTypes
 		n, err := f.Replay(f.ctx, r)
 		f.must(err)
 		return n
 	}
-	f.want("one entry", replay(tasks.Replay{Code: "A", After: first.Seq - 1}), 1)
+	f.want("one entry", replay(outbox.Replay{Code: "A", After: first.Seq - 1}), 1)
 	f.want("fenced", f.CompleteDelivery(f.ctx, allDelivered(m), nil), tasks.ErrFenced)
 	again := f.leaseOne("L")
 	f.want("from that entry", []any{again.Entries[0].Seq, eventTypes(again)}, []any{first.Seq, "revoked revoked"})
-	f.want("a key", replay(tasks.Replay{Code: "A"}), 1)
+	f.want("a key", replay(outbox.Replay{Code: "A"}), 1)
 	f.want("with the entries before the subscription", eventTypes(f.leaseOne("L")), "revoked revoked revoked")
-	f.want("since", replay(tasks.Replay{Since: first.At}), 1)
-	f.want("all", replay(tasks.Replay{}), 2)
-	f.want("later", replay(tasks.Replay{Since: m.At.Add(time.Hour)}), 0)
+	f.want("since", replay(outbox.Replay{Since: first.At}), 1)
+	f.want("all", replay(outbox.Replay{}), 2)
+	f.want("later", replay(outbox.Replay{Since: m.At.Add(time.Hour)}), 0)
 	f.want("deliveries", len(f.leaseAll("L")), 2)
-	n, err := f.Replay(f.ctx, tasks.Replay{Subscriber: "X", Causes: routedTypes})
+	n, err := f.Replay(f.ctx, outbox.Replay{Subscriber: "X", Causes: routedTypes})
 	f.must(err)
 	f.want("no subscriber", n, 0)
 }
@@ -96,7 +97,7 @@ func outboxUnsubscribe(f outboxFixture) {
 	f.revoke("A")
 	f.route()
 	f.must(f.Unsubscribe(f.ctx, "L"))
-	f.want("no subscriber", f.Unsubscribe(f.ctx, "L"), tasks.ErrNoSubscriber)
+	f.want("no subscriber", f.Unsubscribe(f.ctx, "L"), outbox.ErrNoSubscriber)
 	f.subscribe("L")
 	f.want("deliveries", []int{len(f.leaseAll("L")), len(f.leaseAll("M"))}, []int{0, 1})
 	f.must(f.Unsubscribe(f.ctx, "L"))
@@ -115,9 +116,9 @@ func outboxExpires(f outboxFixture) {
 	f.must(err)
 	f.want("subscribers", []any{len(all), all[0].Name, all[0].Waiting, all[0].Since.IsZero()}, []any{1, "M", 1, false})
 	m := f.leaseOne("M")
-	f.must(f.CompleteDelivery(f.ctx, m, &tasks.Delivery{At: m.At, Subscriber: "M", Event: "e"}))
+	f.must(f.CompleteDelivery(f.ctx, m, &outbox.Delivery{At: m.At, Subscriber: "M", Event: "e"}))
 	for at := int64(0); at < 3; at++ {
-		f.must(f.CompleteDelivery(f.ctx, f.leaseOne("M"), &tasks.Delivery{At: m.At, Subscriber: "M", Event: fmt.Sprint("e", at)}))
+		f.must(f.CompleteDelivery(f.ctx, f.leaseOne("M"), &outbox.Delivery{At: m.At, Subscriber: "M", Event: fmt.Sprint("e", at)}))
 	}
 	page, err := f.Deliveries(f.ctx, "M", "", 0, 2)
 	f.must(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 var raceCases = []testCase{
@@ -148,7 +149,7 @@ func raceWorkers(f fixture) {
 }
 
 func raceBatch(f fixture) {
-	b := tasks.ImportBatch{ID: id(), Type: tasks.EventIssued}
+	b := adminstore.ImportBatch{ID: id(), Type: tasks.EventIssued}
 	var won atomic.Int64
 	runParallel(8, func(i int) {
 		all := make([]keys.Key, 50)
@@ -158,7 +159,7 @@ func raceBatch(f fixture) {
 		switch err := f.batch(b, all...); {
 		case err == nil:
 			won.Add(1)
-		case !errors.Is(err, tasks.ErrBatch):
+		case !errors.Is(err, adminstore.ErrBatch):
 			f.Error(err)
 		}
 	})

@@ -12,12 +12,13 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A Store is a store with both required ports.
 type Store interface {
 	tasks.Store
-	tasks.AdminStore
+	adminstore.AdminStore
 }
 
 // An Open returns an empty store, which is closed when the test ends.
@@ -34,7 +35,7 @@ func Clock() func() time.Time {
 	return func() time.Time { return time.Now().Add(time.Duration(calls.Add(1)) * 10 * time.Microsecond) }
 }
 
-// Run tests whether the stores that open makes keep the contract of [tasks.Store] and [tasks.AdminStore].
+// Run tests whether the stores that open makes keep the contract of [tasks.Store] and [adminstore.AdminStore].
 func Run(t *testing.T, open Open) {
 	cases := slices.Concat(snapshotCases, applyCases, settleCases, leaseCases, adminCases, statsCases, raceCases)
 	for _, c := range cases {
@@ -98,11 +99,11 @@ func (f fixture) issue(codes ...keys.Code) {
 
 // importKeys imports keys as they are, in a new batch.
 func (f fixture) importKeys(all ...keys.Key) error {
-	return f.batch(tasks.ImportBatch{ID: id(), Type: tasks.EventImported}, all...)
+	return f.batch(adminstore.ImportBatch{ID: id(), Type: tasks.EventImported}, all...)
 }
 
 // batch imports a batch of keys.
-func (f fixture) batch(b tasks.ImportBatch, all ...keys.Key) error {
+func (f fixture) batch(b adminstore.ImportBatch, all ...keys.Key) error {
 	return f.ImportKeys(f.ctx, b, func(yield func(keys.Key, error) bool) {
 		for _, k := range all {
 			if !yield(k, nil) {

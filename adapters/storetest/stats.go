@@ -6,6 +6,7 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
 var statsCases = []testCase{
@@ -26,7 +27,7 @@ func queue(f fixture) {
 	f.want("without tasks", f.queueCounts(), [3]int{})
 	q, err := f.QueueStats(f.ctx)
 	f.must(err)
-	f.want("times without tasks", q, tasks.QueueStats{})
+	f.want("times without tasks", q, stats.Queue{})
 	for _, code := range []keys.Code{"A", "B", "C"} {
 		f.issue(code)
 		f.accept(tasks.Upgrade, code, "US")
@@ -50,7 +51,7 @@ func queueAges(f fixture) {
 	f.plan("p", "US", 1)
 	f.issue("A")
 	f.accept(tasks.Upgrade, "A", "US")
-	var first tasks.QueueStats
+	var first stats.Queue
 	f.eventually("the task has waited", func() bool {
 		q, err := f.QueueStats(f.ctx)
 		f.must(err)
@@ -80,12 +81,12 @@ func (f fixture) eventually(what string, holds func() bool) {
 // A StatsStore is a store that counts tasks over time.
 type StatsStore interface {
 	Store
-	tasks.TaskStats
+	stats.TaskStats
 }
 
-// RunStats tests whether a store keeps the contract of [tasks.TaskStats].
+// RunStats tests whether a store keeps the contract of [stats.TaskStats].
 func RunStats(t *testing.T, open func(t testing.TB) StatsStore) {
-	for name, run := range map[string]func(f fixture, c tasks.TaskStats){
+	for name, run := range map[string]func(f fixture, c stats.TaskStats){
 		"CountByHour/by hour, kind and outcome": countByHour,
 		"CountByHour/only of the given hours":   countByHourBounds,
 	} {
@@ -96,7 +97,7 @@ func RunStats(t *testing.T, open func(t testing.TB) StatsStore) {
 	}
 }
 
-func countByHour(f fixture, counter tasks.TaskStats) {
+func countByHour(f fixture, counter stats.TaskStats) {
 	f.plan("p", "US", 9)
 	f.must(f.importKeys(keys.Key{Code: "R", Status: keys.Active, Used: true}))
 	f.issue("A", "B", "C", "D")
@@ -111,7 +112,7 @@ func countByHour(f fixture, counter tasks.TaskStats) {
 	accepted := f.snapshot("A").Task.CreatedAt
 	got, err := counter.CountByHour(f.ctx, accepted.Add(-90*time.Minute), 3)
 	f.must(err)
-	f.want("counts", got, []tasks.HourCount{
+	f.want("counts", got, []stats.HourCount{
 		{Hour: 1, Kind: tasks.Renew, Outcome: "", Tasks: 1},
 		{Hour: 1, Kind: tasks.Upgrade, Outcome: "", Tasks: 1},
 		{Hour: 1, Kind: tasks.Upgrade, Outcome: tasks.Success, Tasks: 1},
@@ -120,7 +121,7 @@ func countByHour(f fixture, counter tasks.TaskStats) {
 }
 
 // countByHourBounds checks that an hour includes its first moment and excludes the first moment of the next hour.
-func countByHourBounds(f fixture, counter tasks.TaskStats) {
+func countByHourBounds(f fixture, counter stats.TaskStats) {
 	f.plan("p", "US", 1)
 	f.issue("A")
 	f.accept(tasks.Upgrade, "A", "US")
@@ -135,7 +136,7 @@ func countByHourBounds(f fixture, counter tasks.TaskStats) {
 		{accepted.Add(-time.Hour), 1, ""},
 		{accepted.Add(-time.Hour), 2, "1"},
 		{accepted.Add(-time.Hour + time.Microsecond), 1, "0"},
-		{accepted.Add(-tasks.MaxHours * time.Hour), tasks.MaxHours + 1, ""},
+		{accepted.Add(-stats.MaxHours * time.Hour), stats.MaxHours + 1, ""},
 		{accepted, 0, ""},
 		{accepted, -1, ""},
 	} {

@@ -12,13 +12,14 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // An API serves the admin API below /admin/v1/. Set its fields before the first use; then any
 // number of goroutines may use it.
 type API struct {
 	Engine     tasks.Engine // does not accept requests or work on tasks here, so fields for that may be unset
-	AdminStore tasks.AdminStore
+	AdminStore adminstore.AdminStore
 	Tokens     Tokens
 	Wake       func()        // is called when an admin action makes a task due; nil: not called
 	Timeout    time.Duration // for one request; 0: 10s

@@ -9,6 +9,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // TestRoutesStandInTheDocument checks that the handler and its document have the same operations.
@@ -50,7 +51,7 @@ func TestNamesStandInTheDocument(t *testing.T) {
 	same(t, doc.enum("Code"), texts(admin.Codes()))
 	same(t, doc.enum("Status"), texts(keys.Statuses()))
 	same(t, doc.enum("Kind"), texts(tasks.Kinds()))
-	same(t, doc.enum("TaskState"), texts([]tasks.TaskFilter{tasks.OpenTask, tasks.EndedTask, tasks.SuspectTask}))
+	same(t, doc.enum("TaskState"), texts([]adminstore.TaskFilter{adminstore.OpenTask, adminstore.EndedTask, adminstore.SuspectTask}))
 	same(t, doc.enum("Outcome"), texts(slices.Concat(tasks.Outcomes(tasks.Upgrade), tasks.Outcomes(tasks.Renew))))
 }
 

@@ -15,12 +15,13 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // broken is a store that is unavailable, or in which another change always comes first.
 type broken struct {
 	tasks.Store
-	tasks.AdminStore
+	adminstore.AdminStore
 	away  error
 	apply error
 }
@@ -42,7 +43,7 @@ func (b broken) History(context.Context, keys.Code) ([]tasks.Event, error) {
 	return nil, b.away
 }
 
-func (b broken) ImportKeys(context.Context, tasks.ImportBatch, iter.Seq2[keys.Key, error]) error {
+func (b broken) ImportKeys(context.Context, adminstore.ImportBatch, iter.Seq2[keys.Key, error]) error {
 	return b.away
 }
 
@@ -50,7 +51,7 @@ func (b broken) Keys(context.Context, keys.Code, int) ([]tasks.Snapshot, error) 
 
 func (b broken) Plans(context.Context, int64, int) ([]stock.Plan, error) { return nil, b.away }
 
-func (b broken) Tasks(context.Context, tasks.TaskFilter, tasks.Task, int) ([]tasks.Snapshot, error) {
+func (b broken) Tasks(context.Context, adminstore.TaskFilter, tasks.Task, int) ([]tasks.Snapshot, error) {
 	return nil, b.away
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // The tokens of a shop.
@@ -64,7 +65,7 @@ func (s shop) must(err error) {
 
 func (s shop) bring(all ...keys.Key) {
 	s.Helper()
-	batch := tasks.ImportBatch{ID: s.engine.NewID(), Type: tasks.EventImported}
+	batch := adminstore.ImportBatch{ID: s.engine.NewID(), Type: tasks.EventImported}
 	s.must(s.store.ImportKeys(s.Context(), batch, func(yield func(keys.Key, error) bool) {
 		for _, k := range all {
 			if k.Status == "" {

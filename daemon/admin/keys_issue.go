@@ -16,6 +16,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // maxIssue is the maximum number of keys in one order.
@@ -73,7 +74,7 @@ func (c *call) issueKeys() (answer, error) {
 	fresh := o.issue(time.Now())
 	err = c.AdminStore.ImportKeys(c.r.Context(), batch, each(fresh))
 	switch {
-	case errors.Is(err, tasks.ErrBatch):
+	case errors.Is(err, adminstore.ErrBatch):
 		return c.replay(o, batch)
 	case err != nil:
 		return answer{}, err
@@ -86,14 +87,14 @@ const maxIdempotencyKey = 255
 
 // batch returns the import batch for the request's Idempotency-Key. It does not depend on the
 // token. So an order that is repeated with a new token is not carried out again.
-func (c *call) batch() (tasks.ImportBatch, error) {
+func (c *call) batch() (adminstore.ImportBatch, error) {
 	given := c.r.Header["Idempotency-Key"]
 	if len(given) != 1 || given[0] == "" || len(given[0]) > maxIdempotencyKey {
-		return tasks.ImportBatch{}, fault{KeyMissing, fmt.Sprintf("send one Idempotency-Key of 1 to %d bytes, the same for each repetition of an order", maxIdempotencyKey)}
+		return adminstore.ImportBatch{}, fault{KeyMissing, fmt.Sprintf("send one Idempotency-Key of 1 to %d bytes, the same for each repetition of an order", maxIdempotencyKey)}
 	}
 	hash := sha256.Sum256([]byte("POST /keys\x00" + given[0]))
 	id := "order-" + base32.StdEncoding.EncodeToString(hash[:20])
-	return tasks.ImportBatch{ID: id, Type: tasks.EventIssued}, nil
+	return adminstore.ImportBatch{ID: id, Type: tasks.EventIssued}, nil
 }
 
 // issue returns new keys that are bought at the given time, sorted by code.
@@ -120,7 +121,7 @@ func each(fresh []keys.Key) func(func(keys.Key, error) bool) {
 
 // replay returns the original answer to an order that was carried out before. An order with another
 // count or order_id is an error.
-func (c *call) replay(o order, b tasks.ImportBatch) (answer, error) {
+func (c *call) replay(o order, b adminstore.ImportBatch) (answer, error) {
 	all, err := c.AdminStore.Batch(c.r.Context(), b.ID)
 	if err != nil {
 		return answer{}, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A listed is a page of keys.
@@ -68,7 +69,7 @@ func TestKeysAreListed(t *testing.T) {
 
 // counting counts the keys that are read for one answer.
 type counting struct {
-	tasks.AdminStore
+	adminstore.AdminStore
 	looked int
 }
 

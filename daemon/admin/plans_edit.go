@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A planEdit is the body of PUT /plans/{id}. A field that is not given keeps its value.
@@ -93,7 +93,7 @@ func (c *call) planID() (string, error) {
 // operators may see it.
 func (c *call) edit(e stock.PlanEdit) error {
 	err := c.AdminStore.EditPlans(c.r.Context(), []stock.PlanEdit{e})
-	row, is := errors.AsType[tasks.RowError](err)
+	row, is := errors.AsType[adminstore.RowError](err)
 	if is && !errors.Is(err, stock.ErrPlan) {
 		return fault{PlanInUse, row.Err.Error()}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A taskPage is a page of tasks. Next is the parameter after of the next page, or nil on the last
@@ -18,9 +19,9 @@ type taskPage struct {
 
 func (c *call) listTasks() (answer, error) {
 	q := c.query("after", "limit", "state")
-	limit, filter := q.limit(), tasks.TaskFilter(q.values.Get("state"))
+	limit, filter := q.limit(), adminstore.TaskFilter(q.values.Get("state"))
 	switch filter {
-	case tasks.AnyTask, tasks.OpenTask, tasks.EndedTask, tasks.SuspectTask:
+	case adminstore.AnyTask, adminstore.OpenTask, adminstore.EndedTask, adminstore.SuspectTask:
 	default: // the parameter may contain any text
 		q.fail("state must be open, ended or suspect")
 	}

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/archive"
 )
 
 // ageByMonth makes everything under the keys whose codes begin so a month older than it is.
@@ -26,7 +26,7 @@ UPDATE keyseat_tasks SET created_at = created_at` + ago + `, due = due` + ago + 
 
 // weekAgo is the youngest date that may be archived.
 func weekAgo() string {
-	return time.Now().UTC().Add(-tasks.ArchiveAge - time.Minute).Format(time.RFC3339)
+	return time.Now().UTC().Add(-archive.MinAge - time.Minute).Format(time.RFC3339)
 }
 
 // archiveWeekOld archives what is over for a week.

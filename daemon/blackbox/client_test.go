@@ -12,6 +12,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A customer uses the API of a daemon through the client that ships with it.
@@ -201,7 +202,7 @@ func TestAdminClient(t *testing.T) {
 
 		suspect, err := a.Key(ctx, doubt)
 		must("key", err)
-		if suspect.Task.State != tasks.SuspectTask || suspect.Task.Slot != stock.Suspect || suspect.Task.Plan != "p" || suspect.Story.Now == "" || suspect.History[0].Cause != tasks.EventIssued || suspect.History[0].Note != "n (by webshop)" {
+		if suspect.Task.State != adminstore.SuspectTask || suspect.Task.Slot != stock.Suspect || suspect.Task.Plan != "p" || suspect.Story.Now == "" || suspect.History[0].Cause != tasks.EventIssued || suspect.History[0].Note != "n (by webshop)" {
 			s.Errorf("%+v", suspect)
 		}
 		resolved, err := a.Resolve(ctx, suspect.Task.ID, tasks.WrongAddress)
@@ -249,7 +250,7 @@ func (o *Operator) changeByAdminClient(a *client.Admin, done, open keys.Code) {
 	o.Helper()
 	ctx := o.Context()
 	busy, err := a.Key(ctx, open)
-	if err != nil || busy.Task.State != tasks.OpenTask || busy.Task.Kind != tasks.Upgrade || busy.Task.Country != "US" {
+	if err != nil || busy.Task.State != adminstore.OpenTask || busy.Task.Kind != tasks.Upgrade || busy.Task.Country != "US" {
 		o.Fatalf("%+v, %v", busy, err)
 	}
 	o.Eventually("the task is retried", func() bool {
@@ -286,7 +287,7 @@ func (o *Operator) checkListsByAdminClient(a *client.Admin, codes []keys.Code) {
 	if !slices.Equal(got, codes) {
 		o.Errorf("%q", got)
 	}
-	for filter, want := range map[tasks.TaskFilter]int{tasks.AnyTask: 3, tasks.OpenTask: 1, tasks.EndedTask: 2, tasks.SuspectTask: 0} {
+	for filter, want := range map[adminstore.TaskFilter]int{adminstore.AnyTask: 3, adminstore.OpenTask: 1, adminstore.EndedTask: 2, adminstore.SuspectTask: 0} {
 		n := 0
 		for _, err := range a.Tasks(ctx, filter) {
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A Key is a key as an operator sees it. A zero time means that the time is not known.
@@ -56,20 +57,20 @@ type Event struct {
 // A Task is an accepted upgrade or renew, without its account. A zero time means that the event has not
 // happened.
 type Task struct {
-	ID      string           `json:"id"`
-	Code    keys.Code        `json:"code"` // the code of its key
-	Kind    tasks.Kind       `json:"kind"`
-	Country stock.Country    `json:"country"`
-	State   tasks.TaskFilter `json:"state"`   // open, ended, or suspect: ended with a slot to resolve
-	Outcome tasks.Outcome    `json:"outcome"` // "" while it is open
-	Plan    string           `json:"plan"`    // the plan whose slot the task holds or held last
-	Slot    stock.State      `json:"slot"`    // the state of that slot, "" if the task never had a slot
-	Asked   int              `json:"asked"`   // the number of attempts
-	Doubt   bool             `json:"in_doubt"`
-	Created time.Time        `json:"created"`
-	Due     time.Time        `json:"due"` // the time of the next attempt
-	Leased  time.Time        `json:"leased_until"`
-	Ended   time.Time        `json:"ended"`
+	ID      string                `json:"id"`
+	Code    keys.Code             `json:"code"` // the code of its key
+	Kind    tasks.Kind            `json:"kind"`
+	Country stock.Country         `json:"country"`
+	State   adminstore.TaskFilter `json:"state"`   // open, ended, or suspect: ended with a slot to resolve
+	Outcome tasks.Outcome         `json:"outcome"` // "" while it is open
+	Plan    string                `json:"plan"`    // the plan whose slot the task holds or held last
+	Slot    stock.State           `json:"slot"`    // the state of that slot, "" if the task never had a slot
+	Asked   int                   `json:"asked"`   // the number of attempts
+	Doubt   bool                  `json:"in_doubt"`
+	Created time.Time             `json:"created"`
+	Due     time.Time             `json:"due"` // the time of the next attempt
+	Leased  time.Time             `json:"leased_until"`
+	Ended   time.Time             `json:"ended"`
 }
 
 func (t Task) strange() bool { return t.ID == "" }

@@ -7,13 +7,14 @@ import (
 	"net/url"
 
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // Tasks lists the tasks that match the filter, oldest first. It reads page by page during the iteration.
 // The first error ends the sequence.
-func (a *Admin) Tasks(ctx context.Context, filter tasks.TaskFilter) iter.Seq2[Task, error] {
+func (a *Admin) Tasks(ctx context.Context, filter adminstore.TaskFilter) iter.Seq2[Task, error] {
 	q := url.Values{}
-	if filter != tasks.AnyTask {
+	if filter != adminstore.AnyTask {
 		q.Set("state", string(filter))
 	}
 	return each[Task](ctx, a, "tasks", q)

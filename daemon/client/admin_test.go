@@ -18,6 +18,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/client"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // serve serves a real admin API on a store in memory.
@@ -40,7 +41,7 @@ func serve(t *testing.T) (*client.Admin, *memory.Store) {
 func TestOddCodes(t *testing.T) {
 	a, store := serve(t)
 	codes := []keys.Code{".", "..", "a/b", "a//b", "%2F", "?x=1#", "+", "a&b", "revoke"}
-	err := store.ImportKeys(t.Context(), tasks.ImportBatch{ID: "b", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
+	err := store.ImportKeys(t.Context(), adminstore.ImportBatch{ID: "b", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for _, c := range codes {
 			if !yield(keys.Key{Code: c, Status: keys.Active}, nil) {
 				return

@@ -12,6 +12,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
 // Options configure a console. API, Tokens, Engine and AdminStore are required.
@@ -19,8 +21,8 @@ type Options struct {
 	API            http.Handler // an [admin.API] with the same tokens: the console sends every change to it
 	Tokens         admin.Tokens
 	Engine         tasks.Engine // the console uses its read methods only
-	AdminStore     tasks.AdminStore
-	TaskStats      tasks.TaskStats                 // nil: the overview has no chart of outcomes
+	AdminStore     adminstore.AdminStore
+	TaskStats      stats.TaskStats                 // nil: the overview has no chart of outcomes
 	ConnectorStats func() []metrics.ConnectorStats // of this daemon's connector; nil: not shown
 	Proxies        []netip.Prefix                  // proxies whose X-Forwarded-For is trusted when failed sign-ins are counted
 	Now            func() time.Time                // nil: time.Now

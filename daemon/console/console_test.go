@@ -18,6 +18,8 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
 const token = "a-token-of-ann-0001"
@@ -132,10 +134,10 @@ func TestTroubles(t *testing.T) {
 	}
 }
 
-type failing struct{ tasks.AdminStore }
+type failing struct{ adminstore.AdminStore }
 
-func (failing) QueueStats(context.Context) (tasks.QueueStats, error) {
-	return tasks.QueueStats{}, errors.New("postgres://secret")
+func (failing) QueueStats(context.Context) (stats.Queue, error) {
+	return stats.Queue{}, errors.New("postgres://secret")
 }
 
 // TestWithoutACensus checks that the overview works without task statistics and without connector
@@ -159,7 +161,7 @@ func TestPagesGoOn(t *testing.T) {
 	if err := s.store.EditPlans(t.Context(), edits); err != nil {
 		t.Fatal(err)
 	}
-	err := s.store.ImportKeys(t.Context(), tasks.ImportBatch{ID: "b", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
+	err := s.store.ImportKeys(t.Context(), adminstore.ImportBatch{ID: "b", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for i := range 120 {
 			if !yield(keys.Key{Code: keys.Code("K&" + string(rune('a'+i/26)) + string(rune('a'+i%26))), Status: keys.Active}, nil) {
 				return

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
 // A fate is a group of outcomes that the chart shows as one series.
@@ -56,7 +57,7 @@ type tide struct {
 }
 
 // newTide groups the counts of cohorts by hour and fate. The first hour begins at from.
-func newTide(from time.Time, cohorts []tasks.HourCount) tide {
+func newTide(from time.Time, cohorts []stats.HourCount) tide {
 	t := tide{Fates: fates, Hours: make([]hour, past)}
 	for i := range t.Hours {
 		t.Hours[i] = hour{From: from.Add(time.Duration(i) * time.Hour), Counts: make([]int, len(fates))}
@@ -75,7 +76,7 @@ func newTide(from time.Time, cohorts []tasks.HourCount) tide {
 	return t
 }
 
-func (t *tide) add(c tasks.HourCount) {
+func (t *tide) add(c stats.HourCount) {
 	for i, s := range t.Sums {
 		if s.Outcome == c.Outcome && s.Kind == c.Kind {
 			t.Sums[i].Tasks += c.Tasks

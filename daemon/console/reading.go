@@ -9,12 +9,14 @@ import (
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
 // A reading is the data of the overview, read from the store.
 type reading struct {
 	At     time.Time
-	Queue  tasks.QueueStats
+	Queue  stats.Queue
 	Levels []stock.Level
 	Tide   *tide // nil: the store does not count tasks by hour
 	Recent []view.Task
@@ -109,7 +111,7 @@ func (c *Console) newest(ctx context.Context, now time.Time, n int) ([]view.Task
 func (c *Console) since(ctx context.Context, from time.Time, n int) (last []view.Task, err error) {
 	after := tasks.Task{CreatedAt: from}
 	for range bulks {
-		views, err := c.AdminStore.Tasks(ctx, tasks.AnyTask, after, bulk)
+		views, err := c.AdminStore.Tasks(ctx, adminstore.AnyTask, after, bulk)
 		if err != nil {
 			return nil, err
 		}

@@ -7,12 +7,13 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A taskList is one page of the list of tasks. Without a state it holds the newest tasks, the newest
 // first.
 type taskList struct {
-	State tasks.TaskFilter
+	State adminstore.TaskFilter
 	Tasks []view.Task
 	Next  string
 }
@@ -21,11 +22,11 @@ type taskList struct {
 // listed with the oldest first, because operators process them in that order.
 func (v *visit) tasks() (err error) {
 	query := v.r.URL.Query()
-	l := taskList{State: tasks.TaskFilter(query.Get("state"))}
+	l := taskList{State: adminstore.TaskFilter(query.Get("state"))}
 	switch l.State {
-	case tasks.AnyTask:
+	case adminstore.AnyTask:
 		l.Tasks, err = v.newest(v.r.Context(), v.Now(), rows)
-	case tasks.OpenTask, tasks.SuspectTask, tasks.EndedTask:
+	case adminstore.OpenTask, adminstore.SuspectTask, adminstore.EndedTask:
 		err = v.page(&l, query.Get("after"))
 	default: // the query can contain any text
 		return errNowhere

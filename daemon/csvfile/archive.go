@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/archive"
 )
 
 // An Archive writes archived rows of a store as two CSV files: ended tasks, and lines of history. Each file
@@ -31,7 +32,7 @@ func NewArchive(ended, lines io.Writer) (*Archive, error) {
 }
 
 // Write adds rows to both files. If it returns nil, the writers have received all of these rows.
-func (a *Archive) Write(p tasks.ArchivedRows) error {
+func (a *Archive) Write(p archive.Rows) error {
 	for _, t := range p.Tasks {
 		if err := a.tasks.Write(taskCells(t)); err != nil {
 			return err

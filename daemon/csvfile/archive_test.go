@@ -8,6 +8,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/archive"
 )
 
 func TestArchive(t *testing.T) {
@@ -17,7 +18,7 @@ func TestArchive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, past := range []tasks.ArchivedRows{{}, {
+	for _, past := range []archive.Rows{{}, {
 		Tasks: []tasks.Task{{
 			ID: "T", Code: "=K", Kind: tasks.Upgrade, Country: "US", Version: 3, Fence: 2, Ordinal: 1, Faulty: []string{"elm", "oak"}, Slot: stock.Free,
 			Plan: tasks.PlanSnapshot{ID: "ash", Address: "1 High Street,\nLondon", Invite: "link"}, Attempts: 4, CountedAttempts: 3, LostLeases: 1, InDoubt: true,

@@ -9,6 +9,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A file is imported as a whole or not at all. An error contains the line of the invalid row.
@@ -20,7 +21,7 @@ func Example() {
 		"code,used\nDDD,perhaps\n",
 	} {
 		s := csvfile.New(strings.NewReader(file))
-		fmt.Println(s.LineOf(store.ImportKeys(ctx, tasks.ImportBatch{ID: fmt.Sprint("file-", i), Type: tasks.EventImported}, s.Keys())))
+		fmt.Println(s.LineOf(store.ImportKeys(ctx, adminstore.ImportBatch{ID: fmt.Sprint("file-", i), Type: tasks.EventImported}, s.Keys())))
 	}
 	// Output:
 	// <nil>

@@ -13,7 +13,7 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // read returns the keys of a file, up to its first error.
@@ -204,8 +204,8 @@ func TestLocate(t *testing.T) {
 		}
 	}
 	for i, line := range want {
-		err := s.LineOf(fmt.Errorf("import: %w", tasks.RowError{Row: i + 1, Err: tasks.ErrExists}))
-		if wanted := (csvfile.LineError{Line: line, Err: tasks.ErrExists}); !errors.Is(err, wanted) {
+		err := s.LineOf(fmt.Errorf("import: %w", adminstore.RowError{Row: i + 1, Err: adminstore.ErrExists}))
+		if wanted := (csvfile.LineError{Line: line, Err: adminstore.ErrExists}); !errors.Is(err, wanted) {
 			t.Fatalf("row %d: %v, not %v", i+1, err, wanted)
 		}
 	}
@@ -215,7 +215,7 @@ func TestLocate(t *testing.T) {
 	if err := s.LineOf(io.ErrUnexpectedEOF); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("got %v", err)
 	}
-	if err := s.LineOf(tasks.RowError{Err: tasks.ErrExists}); err != tasks.ErrExists { //nolint:errorlint // it stands alone
+	if err := s.LineOf(adminstore.RowError{Err: adminstore.ErrExists}); err != adminstore.ErrExists { //nolint:errorlint // it stands alone
 		t.Errorf("got %v", err)
 	}
 	if err := s.LineOf(nil); err != nil {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A LineError is the error of an invalid row, with the line on which the row begins. Lines are counted from
@@ -74,11 +74,11 @@ func (s *Reader) open() error {
 	return nil
 }
 
-// LineOf converts a [tasks.RowError] to a [LineError], which has the line on which the row begins. If the
+// LineOf converts a [adminstore.RowError] to a [LineError], which has the line on which the row begins. If the
 // store does not know the row (row 0), LineOf returns the error of the row alone. It returns any other
 // error unchanged.
 func (s *Reader) LineOf(err error) error {
-	var row tasks.RowError
+	var row adminstore.RowError
 	if !errors.As(err, &row) {
 		return err
 	}

@@ -6,10 +6,11 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
 // A check examines one record.
-type check func(r tasks.Record) []Finding
+type check func(r audit.Record) []Finding
 
 // checks returns the checks in the order in which their findings are repaired.
 func (d Doctor) checks() []check {
@@ -20,12 +21,12 @@ func (d Doctor) checks() []check {
 }
 
 // newFinding returns a finding about the record's key and one of its tasks.
-func newFinding(code Code, r tasks.Record, task, format string, args ...any) []Finding {
+func newFinding(code Code, r audit.Record, task, format string, args ...any) []Finding {
 	return []Finding{{Code: code, Key: r.Code, Task: task, Found: fmt.Sprintf(format, args...)}}
 }
 
 // keyExists checks that nothing is stored under a code without a key.
-func keyExists(r tasks.Record) []Finding {
+func keyExists(r audit.Record) []Finding {
 	if r.Key.Exists() || len(r.Tasks)+len(r.Events) == 0 {
 		return nil
 	}
@@ -33,7 +34,7 @@ func keyExists(r tasks.Record) []Finding {
 }
 
 // latestTaskExists checks that the task which the key names exists and belongs to the key.
-func latestTaskExists(r tasks.Record) []Finding {
+func latestTaskExists(r audit.Record) []Finding {
 	if r.Key.Task == "" || r.Task(r.Key.Task) != nil {
 		return nil
 	}
@@ -41,7 +42,7 @@ func latestTaskExists(r tasks.Record) []Finding {
 }
 
 // tasksExist checks that every task of the history is stored.
-func tasksExist(r tasks.Record) []Finding {
+func tasksExist(r audit.Record) []Finding {
 	var found []Finding
 	seen := map[string]bool{"": true}
 	for _, e := range r.Events {
@@ -54,7 +55,7 @@ func tasksExist(r tasks.Record) []Finding {
 }
 
 // onlyLatestIsOpen checks that a key has up to one open task, and that this is its latest task.
-func onlyLatestIsOpen(r tasks.Record) []Finding {
+func onlyLatestIsOpen(r audit.Record) []Finding {
 	var found []Finding
 	latest := r.ExpectedLatest()
 	for _, t := range r.Open() {
@@ -70,7 +71,7 @@ func onlyLatestIsOpen(r tasks.Record) []Finding {
 }
 
 // queueMatchesTask checks that a key is in the queue if, and only if, its latest task is open.
-func queueMatchesTask(r tasks.Record) []Finding {
+func queueMatchesTask(r audit.Record) []Finding {
 	named := r.Task(r.Key.Task)
 	queued, open := r.Key.Status == keys.InQueue, named != nil && named.Open()
 	switch {
@@ -84,7 +85,7 @@ func queueMatchesTask(r tasks.Record) []Finding {
 
 // statusIsPossible checks that the status agrees with the use. It also checks that an active key has
 // no ended task since its last reset, because no task makes a key active.
-func statusIsPossible(r tasks.Record) []Finding {
+func statusIsPossible(r audit.Record) []Finding {
 	switch {
 	case !r.Key.Exists():
 		return nil
@@ -101,7 +102,7 @@ func statusIsPossible(r tasks.Record) []Finding {
 
 // upgradedOnce checks for a renew or a reset between two successful upgrades. If the operator has
 // released a slot of the two, that is not a finding.
-func upgradedOnce(r tasks.Record) []Finding {
+func upgradedOnce(r audit.Record) []Finding {
 	var pairs [][2]string
 	using, latest := "", ""
 	for _, e := range r.Events {

@@ -6,11 +6,12 @@ import (
 
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
 // slotsMatchHistory checks that each task's slot is where its history says. It also checks that each move
 // starts where the move before it ended.
-func slotsMatchHistory(r tasks.Record) []Finding {
+func slotsMatchHistory(r audit.Record) []Finding {
 	var found []Finding
 	for _, t := range r.Tasks {
 		history := r.SlotHistory(t.ID)
@@ -38,7 +39,7 @@ func describeSlot(t tasks.Task) string {
 }
 
 // endedTasksHoldNoSlot checks that only open tasks hold slots.
-func endedTasksHoldNoSlot(r tasks.Record) []Finding {
+func endedTasksHoldNoSlot(r audit.Record) []Finding {
 	var found []Finding
 	for _, t := range r.Tasks {
 		if !t.Open() && t.Slot == stock.Held {
@@ -51,7 +52,7 @@ func endedTasksHoldNoSlot(r tasks.Record) []Finding {
 }
 
 // secretsMatchTasks checks that a task has a secret if, and only if, it is open.
-func secretsMatchTasks(r tasks.Record) []Finding {
+func secretsMatchTasks(r audit.Record) []Finding {
 	var found []Finding
 	for _, t := range r.Tasks {
 		switch {
@@ -65,7 +66,7 @@ func secretsMatchTasks(r tasks.Record) []Finding {
 }
 
 // secretsDecrypt checks that the secrets of open tasks can be opened, if there are master keys.
-func (d Doctor) secretsDecrypt(r tasks.Record) []Finding {
+func (d Doctor) secretsDecrypt(r audit.Record) []Finding {
 	if d.Sealer == nil {
 		return nil
 	}
@@ -82,7 +83,7 @@ func (d Doctor) secretsDecrypt(r tasks.Record) []Finding {
 }
 
 // leasesAreCurrent checks that no lease expired long ago.
-func (d Doctor) leasesAreCurrent(r tasks.Record) []Finding {
+func (d Doctor) leasesAreCurrent(r audit.Record) []Finding {
 	var found []Finding
 	for _, t := range r.Open() {
 		if !t.LeasedUntil.IsZero() && r.At.Sub(t.LeasedUntil) > d.Stale {
@@ -94,7 +95,7 @@ func (d Doctor) leasesAreCurrent(r tasks.Record) []Finding {
 
 // checkPlan checks one audit. The plan must exist, and its counters must be possible. The counters must
 // be the sum of the recorded moves. The plan's tasks must have the same number of slots.
-func checkPlan(t tasks.PlanAudit) []Finding {
+func checkPlan(t audit.PlanAudit) []Finding {
 	var found []Finding
 	add := func(code Code, format string, args ...any) {
 		found = append(found, Finding{Code: code, Plan: t.Plan.ID, Found: fmt.Sprintf(format, args...)})

@@ -21,13 +21,15 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
 // A Store is the store that a doctor examines.
 type Store interface {
 	tasks.Store
-	tasks.AdminStore
-	tasks.Inspector
+	adminstore.AdminStore
+	audit.Inspector
 }
 
 // A Doctor examines and repairs a store. Only Sealer may be nil; secrets are then not checked.
@@ -60,7 +62,7 @@ func (d Doctor) Examine(ctx context.Context) iter.Seq2[Finding, error] {
 
 // yieldRecord yields the findings of a record. It returns false after an error, or if the caller wants no
 // more.
-func (d Doctor) yieldRecord(ctx context.Context, r tasks.Record, err error, yield func(Finding, error) bool) bool {
+func (d Doctor) yieldRecord(ctx context.Context, r audit.Record, err error, yield func(Finding, error) bool) bool {
 	var found []Finding
 	if err == nil {
 		found, err = d.classifyMissing(ctx, d.check(r))
@@ -84,12 +86,12 @@ func yieldAll(found []Finding, err error, yield func(Finding, error) bool) bool 
 }
 
 // records returns all records, page by page.
-func (d Doctor) records(ctx context.Context) iter.Seq2[tasks.Record, error] {
-	return func(yield func(tasks.Record, error) bool) {
+func (d Doctor) records(ctx context.Context) iter.Seq2[audit.Record, error] {
+	return func(yield func(audit.Record, error) bool) {
 		for after := keys.Code(""); ; {
 			page, err := d.Store.Records(ctx, after, pageSize)
 			if err != nil {
-				yield(tasks.Record{}, err)
+				yield(audit.Record{}, err)
 				return
 			}
 			for _, r := range page {
@@ -106,11 +108,11 @@ func (d Doctor) records(ctx context.Context) iter.Seq2[tasks.Record, error] {
 }
 
 // Healthy reports whether a record has no findings.
-func (d Doctor) Healthy(r tasks.Record) bool { return len(d.check(r)) == 0 }
+func (d Doctor) Healthy(r audit.Record) bool { return len(d.check(r)) == 0 }
 
 // check runs all checks on a record. If a task cannot be read, it reports only that, because the
 // record then cannot be judged.
-func (d Doctor) check(r tasks.Record) []Finding {
+func (d Doctor) check(r audit.Record) []Finding {
 	var found []Finding
 	for _, id := range r.Unreadable {
 		found = append(found, newFinding(TaskUnread, r, id, "the task's row cannot be read")...)

@@ -14,6 +14,8 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+	"github.com/keyseat/keyseat/tasks/archive"
 )
 
 // plain is a sealer that does not encrypt.
@@ -37,7 +39,7 @@ func newFixture(t *testing.T, n int) fixture {
 	fx := fixture{t, store, engine, doctor.Doctor{Store: store, Sealer: plain{}, Stale: time.Minute, NewID: engine.NewID}}
 	country := stock.Country("US")
 	fx.must(store.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &n}}))
-	fx.must(store.ImportKeys(t.Context(), tasks.ImportBatch{ID: "b", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
+	fx.must(store.ImportKeys(t.Context(), adminstore.ImportBatch{ID: "b", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for i := range n {
 			if !yield(keys.Key{Code: code(i), Status: keys.Active}, nil) {
 				return
@@ -256,12 +258,12 @@ func TestArchivedStore(t *testing.T) {
 	for i := range 5 {
 		r, err := fx.store.Record(t.Context(), code(i))
 		fx.must(err)
-		r.At = r.At.Add(2 * tasks.ArchiveAge)
-		cut, found := tasks.Decide(r, r.At, fx.engine.NewID())
+		r.At = r.At.Add(2 * archive.MinAge)
+		cut, found := archive.Decide(r, r.At, fx.engine.NewID())
 		if !found || !fx.doc.Healthy(r) {
 			t.Fatal("nothing to archive")
 		}
-		_, err = fx.store.Archive(t.Context(), []tasks.ArchivePlan{cut}, func(tasks.ArchivedRows) error { return nil })
+		_, err = fx.store.Archive(t.Context(), []archive.Plan{cut}, func(archive.Rows) error { return nil })
 		fx.must(err)
 	}
 	fx.finds(fx.doc.Examine(t.Context()))

@@ -10,13 +10,14 @@ import (
 	"github.com/keyseat/keyseat/daemon/doctor"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A key in the queue without an open task would wait forever.
 func ExampleDoctor() {
 	ctx, store := context.Background(), memory.New(time.Now)
 	stuck := keys.Key{Code: "STUCK", Status: keys.InQueue}
-	batch := tasks.ImportBatch{ID: "1", Type: tasks.EventImported}
+	batch := adminstore.ImportBatch{ID: "1", Type: tasks.EventImported}
 	if err := store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(stuck, nil) }); err != nil {
 		fmt.Println(err)
 	}

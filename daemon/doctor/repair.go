@@ -7,6 +7,7 @@ import (
 
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
 const (
@@ -82,7 +83,7 @@ func (d Doctor) countersMatch(ctx context.Context) (map[string]bool, error) {
 
 // repairRecord repairs the findings of a record one at a time, because each change is based on the
 // result of the change before. It returns the repaired findings first, then the others.
-func (d Doctor) repairRecord(ctx context.Context, r tasks.Record, countersMatch map[string]bool) (repaired []Finding, err error) {
+func (d Doctor) repairRecord(ctx context.Context, r audit.Record, countersMatch map[string]bool) (repaired []Finding, err error) {
 	failed := map[Finding]bool{} // findings that cannot be repaired
 	for range maxRepairs {
 		found, err := d.classifyMissing(ctx, d.check(r))
@@ -131,7 +132,7 @@ func (d Doctor) fixCounters(ctx context.Context, slotsBroken map[string]bool) ([
 
 // fixPlan corrects the counters of a plan. It returns a description of the correction, or "" if the
 // plan could not be corrected.
-func (d Doctor) fixPlan(ctx context.Context, t tasks.PlanAudit) (string, error) {
+func (d Doctor) fixPlan(ctx context.Context, t audit.PlanAudit) (string, error) {
 	c, err := t.FixCounters(d.NewID())
 	if err == nil {
 		err = d.Store.FixCounters(ctx, c)
@@ -144,7 +145,7 @@ func (d Doctor) fixPlan(ctx context.Context, t tasks.PlanAudit) (string, error) 
 
 // A repair returns the change that repairs a finding. countersMatch says whether the counters of the
 // finding's plan agree with the history.
-type repair func(r tasks.Record, f Finding, countersMatch bool, id string) tasks.Change
+type repair func(r audit.Record, f Finding, countersMatch bool, id string) tasks.Change
 
 var repairs = map[Code]repair{
 	TaskMissing: repairLatestTask,
@@ -152,33 +153,33 @@ var repairs = map[Code]repair{
 	TaskUnnamed: repairLatestTask,
 	QueueEmpty:  repairLatestTask,
 	QueueLeft:   repairLatestTask,
-	StatusUsed: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+	StatusUsed: func(r audit.Record, f Finding, _ bool, id string) tasks.Change {
 		return r.RepairStatus(repairNote(f, "status and use were put right"), id)
 	},
 	TaskExtraOpen: failTask,
 	SecretMissing: failTask,
-	SecretLeft: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+	SecretLeft: func(r audit.Record, f Finding, _ bool, id string) tasks.Change {
 		return r.EraseSecret(*r.Task(f.Task), repairNote(f, "the secret was erased"), id)
 	},
-	LeaseStale: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+	LeaseStale: func(r audit.Record, f Finding, _ bool, id string) tasks.Change {
 		return r.ExpireLease(*r.Task(f.Task), repairNote(f, "the lease was ended"), id)
 	},
 	SlotHistory: repairSlot,
 	SlotOrder:   repairSlot,
-	SlotHeld: func(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+	SlotHeld: func(r audit.Record, f Finding, _ bool, id string) tasks.Change {
 		return r.CloseHold(*r.Task(f.Task), repairNote(f, "the slot is no longer held"), id)
 	},
 }
 
-func repairLatestTask(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+func repairLatestTask(r audit.Record, f Finding, _ bool, id string) tasks.Change {
 	return r.RepairLatestTask(repairNote(f, "the key follows its own latest task"), id)
 }
 
-func failTask(r tasks.Record, f Finding, _ bool, id string) tasks.Change {
+func failTask(r audit.Record, f Finding, _ bool, id string) tasks.Change {
 	return r.FailTask(*r.Task(f.Task), repairNote(f, "the task was ended"), id)
 }
 
-func repairSlot(r tasks.Record, f Finding, countersMatch bool, id string) tasks.Change {
+func repairSlot(r audit.Record, f Finding, countersMatch bool, id string) tasks.Change {
 	return r.RepairSlot(*r.Task(f.Task), countersMatch, repairNote(f, "the task's slot and its history were made to agree"), id)
 }
 
@@ -187,7 +188,7 @@ func repairNote(f Finding, done string) string { return string(f.Code) + ": " + 
 
 // nextRepair returns the first finding that can be repaired now, and the change. If no finding can be
 // repaired, the change has no id.
-func (d Doctor) nextRepair(r tasks.Record, found []Finding, failed map[Finding]bool, countersMatch map[string]bool) (Finding, tasks.Change) {
+func (d Doctor) nextRepair(r audit.Record, found []Finding, failed map[Finding]bool, countersMatch map[string]bool) (Finding, tasks.Change) {
 	for _, f := range found {
 		repair := repairs[f.Code]
 		if repair == nil || failed[f] || !r.Key.Exists() { // without a key, no change is made

@@ -19,6 +19,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // open returns an API on a memory store with two keys and a plan.
@@ -31,7 +32,7 @@ func open(t *testing.T) *daemon.API {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = store.ImportKeys(t.Context(), tasks.ImportBatch{ID: "b", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
+	err = store.ImportKeys(t.Context(), adminstore.ImportBatch{ID: "b", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		_ = yield(keys.Key{Code: "K", Status: keys.Active}, nil) &&
 			yield(keys.Key{Code: "L", Status: keys.Active, Used: true, Invite: "<inv>", Address: "2 & 3"}, nil)
 	})

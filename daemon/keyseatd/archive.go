@@ -10,7 +10,8 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/doctor"
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/archive"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
 // archiveCmd is the command keyseatd archive.
@@ -53,14 +54,14 @@ func (a *archiveCmd) Run(ctx context.Context, c stdio) error {
 	})
 }
 
-// before parses --before. The date must be at least [tasks.ArchiveAge] ago.
+// before parses --before. The date must be at least [archive.MinAge] ago.
 func (a *archiveCmd) before(now time.Time) (time.Time, error) {
 	at, err := csvfile.ParseTime(a.Before)
 	if err != nil {
 		return at, usageError{fmt.Errorf("--before %w", err)}
 	}
-	if at.After(now.Add(-tasks.ArchiveAge)) {
-		return at, usageError{fmt.Errorf("--before must be at least %d days ago: younger tasks may still change", tasks.ArchiveAge/(24*time.Hour))}
+	if at.After(now.Add(-archive.MinAge)) {
+		return at, usageError{fmt.Errorf("--before must be at least %d days ago: younger tasks may still change", archive.MinAge/(24*time.Hour))}
 	}
 	return at, nil
 }
@@ -89,7 +90,7 @@ func (a *archiveRun) String() string {
 
 // all archives all keys, page by page. It calls passed with the number of keys of each page.
 func (a *archiveRun) all(ctx context.Context, passed func(n int)) error {
-	var cuts []tasks.ArchivePlan
+	var cuts []archive.Plan
 	for after := keys.Code(""); ; {
 		page, err := a.Records(ctx, after, archivePage)
 		if err != nil {
@@ -111,11 +112,11 @@ func (a *archiveRun) all(ctx context.Context, passed func(n int)) error {
 
 // plan returns the archive plans for a page of keys. It skips a key with a doctor's finding, because the
 // repair needs the key's history. A skipped key counts as left.
-func (a *archiveRun) plan(page []tasks.Record) (cuts []tasks.ArchivePlan) {
+func (a *archiveRun) plan(page []audit.Record) (cuts []archive.Plan) {
 	doc := doctor.Doctor{Stale: staleLease}
 	newID := operatorEngine(a.Store).NewID
 	for _, r := range page {
-		switch cut, found := tasks.Decide(r, a.before, newID()); {
+		switch cut, found := archive.Decide(r, a.before, newID()); {
 		case !found:
 		case !doc.Healthy(r):
 			a.skipped++
@@ -128,12 +129,12 @@ func (a *archiveRun) plan(page []tasks.Record) (cuts []tasks.ArchivePlan) {
 
 // apply applies the archive plans and counts the archived rows. The rows are in the files before they leave
 // the database. A plan that the store rejects counts as left.
-func (a *archiveRun) apply(ctx context.Context, cuts []tasks.ArchivePlan) error {
+func (a *archiveRun) apply(ctx context.Context, cuts []archive.Plan) error {
 	if len(cuts) == 0 {
 		return nil
 	}
-	var kept tasks.ArchivedRows
-	errs, err := a.Archive(ctx, cuts, func(p tasks.ArchivedRows) error {
+	var kept archive.Rows
+	errs, err := a.Archive(ctx, cuts, func(p archive.Rows) error {
 		kept = p
 		return a.files.write(p)
 	})

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/archive"
 )
 
 // archiveFiles are the two CSV files of a run. They are created at the first write.
@@ -20,7 +20,7 @@ type archiveFiles struct {
 }
 
 // write appends rows to the files. When it returns nil, the rows are on disk.
-func (a *archiveFiles) write(p tasks.ArchivedRows) error {
+func (a *archiveFiles) write(p archive.Rows) error {
 	if len(p.Tasks)+len(p.Lines) == 0 {
 		return nil
 	}

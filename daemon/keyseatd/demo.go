@@ -22,6 +22,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // demoCmd runs a complete daemon in one process. It deletes its database at the end.
@@ -129,7 +130,7 @@ func seed(ctx context.Context, store *bunstore.Store, engine tasks.Engine) ([]de
 		return nil, err
 	}
 	all, list := demoKeys()
-	err := store.ImportKeys(ctx, tasks.ImportBatch{ID: engine.NewID(), Type: tasks.EventImported, Note: "demo"}, each(all))
+	err := store.ImportKeys(ctx, adminstore.ImportBatch{ID: engine.NewID(), Type: tasks.EventImported, Note: "demo"}, each(all))
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // keysGenerate is the command keyseatd keys generate.
@@ -32,7 +33,7 @@ func (*keysGenerate) Help() string {
 func (k *keysGenerate) Run(ctx context.Context, c stdio) error {
 	return k.create(ctx, func(s *bunstore.Store) error {
 		fresh := k.issue(time.Now())
-		batch := tasks.ImportBatch{ID: operatorEngine(s).NewID(), Type: tasks.EventIssued}
+		batch := adminstore.ImportBatch{ID: operatorEngine(s).NewID(), Type: tasks.EventIssued}
 		find := "`keyseatd keys export --batch " + batch.ID + "` prints them, and `keyseatd keys revoke` withdraws one"
 		if err := s.ImportKeys(ctx, batch, each(fresh)); err != nil {
 			return fmt.Errorf("%w; if the keys are stored all the same, %s", err, find)

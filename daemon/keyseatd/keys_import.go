@@ -12,6 +12,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // keysImport is the command keyseatd keys import.
@@ -42,7 +43,7 @@ func (k *keysImport) Run(ctx context.Context, c stdio) error {
 	if err != nil {
 		return err
 	}
-	n, batch := 0, tasks.ImportBatch{Type: tasks.EventImported}
+	n, batch := 0, adminstore.ImportBatch{Type: tasks.EventImported}
 	err = k.create(ctx, func(s *bunstore.Store) error {
 		table := csvfile.New(file)
 		batch.ID = operatorEngine(s).NewID()

@@ -12,6 +12,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // errInvalidFile is the error of a dry run that has found errors in the file.
@@ -96,7 +97,7 @@ func (r *dryRun) conflict(v csvfile.RowResult, exists bool) error {
 	first, twice := r.lines[hash]
 	switch {
 	case exists:
-		return tasks.ErrExists
+		return adminstore.ErrExists
 	case twice:
 		return fmt.Errorf("the code comes on line %d already", first)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/keyring"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // masterKeyPrune is the command keyseatd master-key prune.
@@ -46,9 +46,9 @@ func (m *masterKeyPrune) Run(ctx context.Context, c stdio) error {
 }
 
 // neededMasterKeys returns the ids of the master keys that open tasks need.
-func neededMasterKeys(ctx context.Context, s tasks.AdminStore) (map[string]bool, error) {
+func neededMasterKeys(ctx context.Context, s adminstore.AdminStore) (map[string]bool, error) {
 	ids := map[string]bool{}
-	for v, err := range allTasks(ctx, s, tasks.OpenTask) {
+	for v, err := range allTasks(ctx, s, adminstore.OpenTask) {
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // pageSize is the number of rows that are in memory simultaneously.
@@ -62,18 +63,18 @@ func each[T any](rows []T) iter.Seq2[T, error] {
 	}
 }
 
-func allKeys(ctx context.Context, s tasks.AdminStore) iter.Seq2[keys.Key, error] {
+func allKeys(ctx context.Context, s adminstore.AdminStore) iter.Seq2[keys.Key, error] {
 	page := func(after keys.Code, n int) ([]tasks.Snapshot, error) { return s.Keys(ctx, after, n) }
 	views := paged(page, func(v tasks.Snapshot) keys.Code { return v.Key.Code })
 	return mapped(views, func(v tasks.Snapshot) keys.Key { return v.Key })
 }
 
-func allPlans(ctx context.Context, s tasks.AdminStore) iter.Seq2[stock.Plan, error] {
+func allPlans(ctx context.Context, s adminstore.AdminStore) iter.Seq2[stock.Plan, error] {
 	page := func(after int64, n int) ([]stock.Plan, error) { return s.Plans(ctx, after, n) }
 	return paged(page, func(p stock.Plan) int64 { return p.Seq })
 }
 
-func allTasks(ctx context.Context, s tasks.AdminStore, f tasks.TaskFilter) iter.Seq2[tasks.Snapshot, error] {
+func allTasks(ctx context.Context, s adminstore.AdminStore, f adminstore.TaskFilter) iter.Seq2[tasks.Snapshot, error] {
 	page := func(after tasks.Task, n int) ([]tasks.Snapshot, error) { return s.Tasks(ctx, f, after, n) }
 	return paged(page, func(v tasks.Snapshot) tasks.Task { return *v.Task })
 }

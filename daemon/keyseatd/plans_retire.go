@@ -6,7 +6,7 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/stock"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // plansRetire is the command keyseatd plans retire.
@@ -26,7 +26,7 @@ func (p *plansRetire) Run(ctx context.Context, c stdio) error {
 	err := p.open(ctx, func(s *bunstore.Store) error {
 		return s.EditPlans(ctx, []stock.PlanEdit{{ID: p.ID, Retire: true}})
 	})
-	var row tasks.RowError
+	var row adminstore.RowError
 	if errors.As(err, &row) { // the row number is omitted, because there is only one row
 		return row.Err
 	}

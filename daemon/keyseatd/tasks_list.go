@@ -7,6 +7,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // tasksList is the command keyseatd tasks list.
@@ -25,9 +26,9 @@ func (*tasksList) Help() string {
 
 // Run lists the tasks in the given state.
 func (t *tasksList) Run(ctx context.Context, c stdio) error {
-	filter := tasks.AnyTask
+	filter := adminstore.AnyTask
 	if t.State != "any" {
-		filter = tasks.TaskFilter(t.State)
+		filter = adminstore.TaskFilter(t.State)
 	}
 	return t.open(ctx, func(s *bunstore.Store) error {
 		return list(c.out, t.outputFlag, taskHeader, mapped(allTasks(ctx, s, filter), newTaskRow))

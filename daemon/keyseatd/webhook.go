@@ -10,6 +10,7 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/webhooks"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // endpointFlags select the webhook endpoints and restrict their addresses.
@@ -54,7 +55,7 @@ func (f webhookFlags) checkWebhooks() error {
 
 // runWithWebhooks runs the server. If the flags name a file of endpoints, it also runs a webhook dispatcher until
 // the server has stopped.
-func (f webhookFlags) runWithWebhooks(ctx context.Context, server *daemon.Server, outbox tasks.Outbox, engine tasks.Engine, log *slog.Logger) error {
+func (f webhookFlags) runWithWebhooks(ctx context.Context, server *daemon.Server, outbox outbox.Outbox, engine tasks.Engine, log *slog.Logger) error {
 	if f.WebhookFile == "" {
 		return server.Run(ctx)
 	}

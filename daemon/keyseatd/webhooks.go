@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // webhooksCmd groups the commands on webhooks.
@@ -19,7 +19,7 @@ type webhooksCmd struct {
 }
 
 // checkEndpoint returns an error unless a subscriber with the given name exists.
-func checkEndpoint(ctx context.Context, s tasks.Outbox, name string) error {
+func checkEndpoint(ctx context.Context, s outbox.Outbox, name string) error {
 	all, err := s.Subscribers(ctx)
 	if err != nil {
 		return err

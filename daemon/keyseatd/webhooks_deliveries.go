@@ -9,7 +9,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/daemon/webhooks"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // webhooksDeliveries is the command keyseatd webhooks deliveries.
@@ -35,12 +35,12 @@ func (w *webhooksDeliveries) Run(ctx context.Context, c stdio) error {
 	})
 }
 
-func (w *webhooksDeliveries) deliveries(ctx context.Context, s tasks.Outbox) iter.Seq2[tasks.Delivery, error] {
-	page := func(before int64, n int) ([]tasks.Delivery, error) {
+func (w *webhooksDeliveries) deliveries(ctx context.Context, s outbox.Outbox) iter.Seq2[outbox.Delivery, error] {
+	page := func(before int64, n int) ([]outbox.Delivery, error) {
 		return s.Deliveries(ctx, w.Endpoint, w.Event, before, n)
 	}
-	all := paged(page, func(d tasks.Delivery) int64 { return d.Seq })
-	return func(yield func(tasks.Delivery, error) bool) {
+	all := paged(page, func(d outbox.Delivery) int64 { return d.Seq })
+	return func(yield func(outbox.Delivery, error) bool) {
 		n := 0
 		for d, err := range all {
 			if n++; !yield(d, err) || n == w.Count {
@@ -54,19 +54,19 @@ const deliveryHeader = "AT ENDPOINT~ EVENT TYPE ABOUT TRY? RESULT STATUS TOOK? N
 
 // A deliveryRow is one delivery attempt, as a row of a list.
 type deliveryRow struct {
-	At       view.Time            `json:"at"`
-	Endpoint string               `json:"endpoint"`
-	Event    string               `json:"event"`
-	Type     string               `json:"type"`
-	About    string               `json:"about"` // a key's fingerprint, or a country
-	Try      int                  `json:"try"`
-	Result   tasks.DeliveryResult `json:"result"`
-	Status   int                  `json:"status"` // 0: no response
-	Took     float64              `json:"seconds"`
-	Note     string               `json:"note"`
+	At       view.Time     `json:"at"`
+	Endpoint string        `json:"endpoint"`
+	Event    string        `json:"event"`
+	Type     string        `json:"type"`
+	About    string        `json:"about"` // a key's fingerprint, or a country
+	Try      int           `json:"try"`
+	Result   outbox.Result `json:"result"`
+	Status   int           `json:"status"` // 0: no response
+	Took     float64       `json:"seconds"`
+	Note     string        `json:"note"`
 }
 
-func newDeliveryRow(d tasks.Delivery) deliveryRow {
+func newDeliveryRow(d outbox.Delivery) deliveryRow {
 	return deliveryRow{
 		view.Time(d.At), d.Subscriber, d.Event, d.Type, webhooks.Subject(d.Code, d.Country), d.Attempt, d.Result, d.Status, d.Took.Seconds(), d.Note,
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // webhooksForget is the command keyseatd webhooks forget.
@@ -23,7 +23,7 @@ func (*webhooksForget) Help() string {
 // Run removes the endpoint and its queued deliveries.
 func (w *webhooksForget) Run(ctx context.Context, c stdio) error {
 	err := w.open(ctx, func(s *bunstore.Store) error { return s.Unsubscribe(ctx, w.Endpoint) })
-	if errors.Is(err, tasks.ErrNoSubscriber) {
+	if errors.Is(err, outbox.ErrNoSubscriber) {
 		err = errNoEndpoint(w.Endpoint)
 	}
 	if err != nil {

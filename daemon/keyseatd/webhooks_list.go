@@ -6,7 +6,7 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon/view"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // webhooksList is the command keyseatd webhooks list.
@@ -44,7 +44,7 @@ type endpointRow struct {
 	Until   view.Time `json:"kept_until"`
 }
 
-func newEndpointRow(l tasks.Subscriber) endpointRow {
+func newEndpointRow(l outbox.Subscriber) endpointRow {
 	state := "live"
 	if !l.Disabled.IsZero() {
 		state = "gone"

@@ -10,6 +10,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/webhooks"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // webhooksReplay is the command keyseatd webhooks replay.
@@ -48,7 +49,7 @@ func (w *webhooksReplay) Run(ctx context.Context, c stdio) error {
 	}
 	var n int
 	err = w.open(ctx, func(s *bunstore.Store) error {
-		r := tasks.Replay{Subscriber: w.Endpoint, Since: since, Causes: webhooks.EventTypes()}
+		r := outbox.Replay{Subscriber: w.Endpoint, Since: since, Causes: webhooks.EventTypes()}
 		if err := w.choose(ctx, s, &r); err != nil {
 			return err
 		}
@@ -63,7 +64,7 @@ func (w *webhooksReplay) Run(ctx context.Context, c stdio) error {
 
 // choose sets the key to replay, and with --event also the position in its history. With --since alone it
 // sets neither. It returns an error if the endpoint, the key or the event does not exist.
-func (w *webhooksReplay) choose(ctx context.Context, s *bunstore.Store, r *tasks.Replay) (err error) {
+func (w *webhooksReplay) choose(ctx context.Context, s *bunstore.Store, r *outbox.Replay) (err error) {
 	if err := checkEndpoint(ctx, s, w.Endpoint); err != nil {
 		return err
 	}

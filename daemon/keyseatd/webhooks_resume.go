@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // webhooksResume is the command keyseatd webhooks resume.
@@ -20,7 +20,7 @@ func (*webhooksResume) Help() string { return examples("", "keyseatd webhooks re
 // Run makes the daemons send to the endpoint again.
 func (w *webhooksResume) Run(ctx context.Context, c stdio) error {
 	err := w.open(ctx, func(s *bunstore.Store) error { return s.Resume(ctx, w.Endpoint) })
-	if errors.Is(err, tasks.ErrNoSubscriber) {
+	if errors.Is(err, outbox.ErrNoSubscriber) {
 		err = errNoEndpoint(w.Endpoint)
 	}
 	if err != nil {

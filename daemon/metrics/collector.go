@@ -10,13 +10,13 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/stock"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
 // A Source returns the state of the task queue and of the stock. A store that is a [tasks.Store] and a
-// [tasks.AdminStore] is a Source.
+// [adminstore.AdminStore] is a Source.
 type Source interface {
-	QueueStats(ctx context.Context) (tasks.QueueStats, error)
+	QueueStats(ctx context.Context) (stats.Queue, error)
 	Stock(ctx context.Context) ([]stock.Level, error)
 }
 
@@ -88,7 +88,7 @@ func (w *watch) told(to chan<- prometheus.Metric, reading string, err error) boo
 	return true
 }
 
-func queued(to chan<- prometheus.Metric, q tasks.QueueStats) {
+func queued(to chan<- prometheus.Metric, q stats.Queue) {
 	gauge(to, open, float64(q.Due), "due")
 	gauge(to, open, float64(q.Leased), "leased")
 	gauge(to, open, float64(q.Waiting), "waiting")

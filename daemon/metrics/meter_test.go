@@ -17,6 +17,8 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
 // shows checks that a scrape contains all these complete lines.
@@ -72,7 +74,7 @@ func TestStore(t *testing.T) {
 		m, inner := metrics.New(""), memory.New(time.Now)
 		country, size := stock.Country("US"), 1
 		must(t, inner.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &size}}))
-		must(t, inner.ImportKeys(t.Context(), tasks.ImportBatch{ID: "b", Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
+		must(t, inner.ImportKeys(t.Context(), adminstore.ImportBatch{ID: "b", Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
 			_ = yield(keys.Key{Code: "A", Status: keys.Active}, nil) && yield(keys.Key{Code: "B", Status: keys.Active}, nil)
 		}))
 		m.Watch(inner, slog.New(slog.DiscardHandler))
@@ -153,8 +155,8 @@ func (b broken) Apply(context.Context, []tasks.Change) ([]error, error) { return
 
 func (b broken) Do(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult { panic(errBroken) }
 
-func (b broken) QueueStats(context.Context) (tasks.QueueStats, error) {
-	return tasks.QueueStats{Due: 7}, errBroken
+func (b broken) QueueStats(context.Context) (stats.Queue, error) {
+	return stats.Queue{Due: 7}, errBroken
 }
 
 func (b broken) Extend(context.Context, []tasks.Ref, time.Duration) ([]error, error) {

@@ -11,6 +11,8 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
 // An auditor is the store that the daemons share. At each call it checks the invariants that hold at any
@@ -114,7 +116,7 @@ func (a *auditor) Apply(ctx context.Context, changes []tasks.Change) ([]error, e
 }
 
 // record and task read the store without its bugs.
-func (a *auditor) record(code keys.Code) tasks.Record {
+func (a *auditor) record(code keys.Code) audit.Record {
 	r, err := a.Record(a.ctx, code)
 	a.must(err)
 	return r
@@ -134,7 +136,7 @@ func (a *auditor) task(id string) tasks.Task {
 const ahead = time.Minute
 
 // looked checks that one change had only permitted effects.
-func (a *auditor) looked(c tasks.Change, before, after tasks.Record, verdict error) {
+func (a *auditor) looked(c tasks.Change, before, after audit.Record, verdict error) {
 	if verdict != nil || len(after.Events) == len(before.Events) {
 		if c.Key != nil && before.Key != after.Key && len(c.Events) > 0 {
 			a.faults.add("Apply", "the change %s was refused (%v) and has left a trace", c.ID, verdict)
@@ -174,7 +176,7 @@ func (a *auditor) sound() {
 			a.faults.add("I1", "plan %s of %d slots has %s", p.ID, p.Size, p.Counts())
 		}
 	}
-	all, err := a.Tasks(ctx, tasks.AnyTask, tasks.Task{}, 1000)
+	all, err := a.Tasks(ctx, adminstore.AnyTask, tasks.Task{}, 1000)
 	a.must(err)
 	open := map[keys.Code]int{}
 	for _, v := range all {

@@ -9,6 +9,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A bug is planted around the core, and the core itself stays unchanged. The zero bug changes nothing.
@@ -148,7 +149,7 @@ type reaper struct {
 }
 
 func (r reaper) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
-	open, err := r.store.Tasks(ctx, tasks.OpenTask, tasks.Task{}, 1000)
+	open, err := r.store.Tasks(ctx, adminstore.OpenTask, tasks.Task{}, 1000)
 	if err != nil {
 		return nil, err
 	}

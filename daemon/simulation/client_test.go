@@ -11,6 +11,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A journal records the requests of the clients and the answers to them.
@@ -132,7 +133,7 @@ func (w *world) operate(s step) {
 
 // hurryOne makes an open task due now.
 func (w *world) hurryOne(tool tasks.Engine, s step) {
-	open, err := w.store.Tasks(w.ctx, tasks.OpenTask, tasks.Task{}, 100)
+	open, err := w.store.Tasks(w.ctx, adminstore.OpenTask, tasks.Task{}, 100)
 	w.must(err)
 	if len(open) == 0 {
 		return
@@ -146,7 +147,7 @@ func (w *world) hurryOne(tool tasks.Engine, s step) {
 // have an effect.
 func (w *world) resolveAll(tool tasks.Engine) {
 	ctx := w.ctx
-	suspects, err := w.store.Tasks(ctx, tasks.SuspectTask, tasks.Task{}, 1000)
+	suspects, err := w.store.Tasks(ctx, adminstore.SuspectTask, tasks.Task{}, 1000)
 	w.must(err)
 	for _, v := range suspects {
 		login := v.Task.ID + domain

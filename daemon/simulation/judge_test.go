@@ -7,6 +7,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/doctor"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // judge compares the journal, the store and the provider's ledger when all work has ended. It compares the
@@ -27,7 +28,7 @@ func (w *world) judge() {
 }
 
 func (w *world) all() []tasks.Task {
-	views, err := w.store.Tasks(w.ctx, tasks.AnyTask, tasks.Task{}, 1000)
+	views, err := w.store.Tasks(w.ctx, adminstore.AnyTask, tasks.Task{}, 1000)
 	w.must(err)
 	var all []tasks.Task
 	for _, v := range views {

@@ -12,6 +12,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A world is one run of a history, with or without a bug. It is made and used in a bubble of
@@ -77,7 +78,7 @@ func (w *world) open() {
 		id := fmt.Sprint("p", i)
 		w.must(w.store.EditPlans(ctx, []stock.PlanEdit{{ID: id, Country: &p.Country, Size: &p.Size, Address: &id}}))
 	}
-	batch := tasks.ImportBatch{ID: "batch", Type: tasks.EventImported}
+	batch := adminstore.ImportBatch{ID: "batch", Type: tasks.EventImported}
 	w.must(w.store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) {
 		for i := range w.Keys {
 			if !yield(keys.Key{Code: w.code(i), Status: keys.Active, Used: i == 2}, nil) {
@@ -168,7 +169,7 @@ func (w *world) quiet() {
 }
 
 func (w *world) busy() bool {
-	open, err := w.store.Tasks(w.ctx, tasks.OpenTask, tasks.Task{}, 1)
+	open, err := w.store.Tasks(w.ctx, adminstore.OpenTask, tasks.Task{}, 1)
 	return err != nil || len(open) > 0
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A Key is a key and its latest task.
@@ -74,20 +75,20 @@ func NewKeyDetail(v tasks.Snapshot, history []tasks.Event) KeyDetail {
 // ended, and its slot must be resolved. Attempts also counts lost leases, because a lost lease may have
 // included an attempt.
 type Task struct {
-	ID          string           `json:"id"`
-	Code        keys.Code        `json:"code"`
-	Kind        tasks.Kind       `json:"kind"`
-	Country     stock.Country    `json:"country"`
-	State       tasks.TaskFilter `json:"state"`
-	Outcome     tasks.Outcome    `json:"outcome"`
-	Plan        string           `json:"plan"` // id of the plan whose slot it holds or held last
-	Slot        stock.State      `json:"slot"` // state of that slot
-	Attempts    int              `json:"asked"`
-	InDoubt     bool             `json:"in_doubt"` // an attempt may have had an effect that no daemon has seen
-	CreatedAt   Time             `json:"created"`
-	DueAt       Time             `json:"due"` // of an open task
-	LeasedUntil Time             `json:"leased_until"`
-	EndedAt     Time             `json:"ended"`
+	ID          string                `json:"id"`
+	Code        keys.Code             `json:"code"`
+	Kind        tasks.Kind            `json:"kind"`
+	Country     stock.Country         `json:"country"`
+	State       adminstore.TaskFilter `json:"state"`
+	Outcome     tasks.Outcome         `json:"outcome"`
+	Plan        string                `json:"plan"` // id of the plan whose slot it holds or held last
+	Slot        stock.State           `json:"slot"` // state of that slot
+	Attempts    int                   `json:"asked"`
+	InDoubt     bool                  `json:"in_doubt"` // an attempt may have had an effect that no daemon has seen
+	CreatedAt   Time                  `json:"created"`
+	DueAt       Time                  `json:"due"` // of an open task
+	LeasedUntil Time                  `json:"leased_until"`
+	EndedAt     Time                  `json:"ended"`
 }
 
 // NewTask converts a task.
@@ -104,13 +105,13 @@ func NewTask(t tasks.Task) Task {
 }
 
 // taskState returns the narrowest filter that matches the task.
-func taskState(t tasks.Task) tasks.TaskFilter {
-	for _, f := range []tasks.TaskFilter{tasks.SuspectTask, tasks.OpenTask} {
+func taskState(t tasks.Task) adminstore.TaskFilter {
+	for _, f := range []adminstore.TaskFilter{adminstore.SuspectTask, adminstore.OpenTask} {
 		if f.Match(t) {
 			return f
 		}
 	}
-	return tasks.EndedTask
+	return adminstore.EndedTask
 }
 
 // An Event is an entry of a key's history.

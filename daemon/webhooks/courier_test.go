@@ -22,6 +22,8 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // A receiver records the events that it has accepted. A test sets its answers.
@@ -140,7 +142,7 @@ func (f *fixture) run() (stop func()) {
 	return stop
 }
 
-func (f *fixture) listeners() []tasks.Subscriber {
+func (f *fixture) listeners() []outbox.Subscriber {
 	f.Helper()
 	all, err := f.store.Subscribers(f.Context())
 	f.must(err)
@@ -165,7 +167,7 @@ func (f *fixture) until(what string, holds func() bool) {
 
 func (f *fixture) issue(codes ...keys.Code) {
 	f.Helper()
-	f.must(f.store.ImportKeys(f.Context(), tasks.ImportBatch{ID: f.desk.NewID(), Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
+	f.must(f.store.ImportKeys(f.Context(), adminstore.ImportBatch{ID: f.desk.NewID(), Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
 		for _, code := range codes {
 			if !yield(keys.Key{Code: code, Status: keys.Active}, nil) {
 				return
@@ -281,14 +283,14 @@ func TestGivenUp(t *testing.T) {
 	f.issue("A")
 	f.steer("A", tasks.Revoke)
 	f.takes(revokedKey("A"))
-	var logged []tasks.Delivery
+	var logged []outbox.Delivery
 	f.until("the delivery is logged", func() bool {
 		var err error
 		logged, err = f.store.Deliveries(t.Context(), "L", "", 0, 2)
 		f.must(err)
-		return logged[0].Result == tasks.Delivered
+		return logged[0].Result == outbox.Delivered
 	})
-	if logged[1].Result != tasks.GivenUp || logged[1].Status != http.StatusBadRequest {
+	if logged[1].Result != outbox.GivenUp || logged[1].Status != http.StatusBadRequest {
 		t.Errorf("logged %+v", logged)
 	}
 }

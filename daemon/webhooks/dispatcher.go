@@ -13,7 +13,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/stock"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // The limits and intervals of a dispatcher.
@@ -32,15 +32,15 @@ const (
 // of processes, share the work. [New] makes a Dispatcher. Set its exported fields before Run; Stock is
 // required.
 type Dispatcher struct {
-	Outbox    tasks.Outbox
+	Outbox    outbox.Outbox
 	Stock     func(context.Context) ([]stock.Level, error) // of [tasks.Store]; required
 	Endpoints func() ([]Endpoint, error)                   // the current endpoints; with an error, the latest valid ones
 	Client    *http.Client
 	Rules     RetryPolicy
-	Poll      time.Duration        // between polls for events, up to four times that while there are no events; default of New: 1s
-	StockPoll time.Duration        // between polls of the stock; default of New: 15s
-	Log       *slog.Logger         // default of New: a logger that discards
-	Observe   func(tasks.Delivery) // called after each attempt; nil: no observer
+	Poll      time.Duration         // between polls for events, up to four times that while there are no events; default of New: 1s
+	StockPoll time.Duration         // between polls of the stock; default of New: 15s
+	Log       *slog.Logger          // default of New: a logger that discards
+	Observe   func(outbox.Delivery) // called after each attempt; nil: no observer
 
 	wake   chan struct{} // holds up to one request to poll immediately
 	busy   atomic.Bool   // since the last pause an event was found, or an endpoint failed
@@ -62,7 +62,7 @@ type run struct {
 }
 
 // New returns a Dispatcher with default settings. Set its other fields before Run.
-func New(outbox tasks.Outbox, endpoints func() ([]Endpoint, error), client *http.Client) *Dispatcher {
+func New(outbox outbox.Outbox, endpoints func() ([]Endpoint, error), client *http.Client) *Dispatcher {
 	return &Dispatcher{
 		Outbox: outbox, Endpoints: endpoints, Client: client, Rules: DefaultRules(), Poll: time.Second,
 		StockPoll: 15 * time.Second, Log: slog.New(slog.DiscardHandler),

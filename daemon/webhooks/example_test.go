@@ -14,6 +14,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/webhooks"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // An endpoint verifies the webhooks that it gets. It gets an event when a key is issued.
@@ -43,7 +44,7 @@ func Example() {
 	for listeners, _ := store.Subscribers(ctx); len(listeners) == 0; listeners, _ = store.Subscribers(ctx) {
 		time.Sleep(time.Millisecond) // events before the subscription are not sent
 	}
-	issued := tasks.ImportBatch{ID: "order-1", Type: tasks.EventIssued}
+	issued := adminstore.ImportBatch{ID: "order-1", Type: tasks.EventIssued}
 	_ = store.ImportKeys(ctx, issued, func(yield func(keys.Key, error) bool) { yield(keys.Key{Code: "SPRING-2026", Status: keys.Active}, nil) })
 	courier.Wake()
 	fmt.Println(<-told)

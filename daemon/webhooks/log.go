@@ -6,12 +6,12 @@ import (
 	"log/slog"
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // report passes an attempt to Observe and logs it. It bounds the number of log lines about an endpoint that
 // fails.
-func (c *Dispatcher) report(ctx context.Context, d tasks.Delivery) {
+func (c *Dispatcher) report(ctx context.Context, d outbox.Delivery) {
 	if c.Observe != nil {
 		c.Observe(d)
 	}
@@ -22,13 +22,13 @@ func (c *Dispatcher) report(ctx context.Context, d tasks.Delivery) {
 	}
 	reason := fmt.Sprint(d.Subscriber, " ", d.Status)
 	switch d.Result {
-	case tasks.Delivered:
+	case outbox.Delivered:
 		c.Log.LogAttrs(ctx, slog.LevelDebug, "webhook delivered", attrs...)
-	case tasks.Failed:
+	case outbox.Failed:
 		c.logBounded(ctx, slog.LevelWarn, "webhook failed, it is tried again", reason, attrs...)
-	case tasks.GivenUp:
+	case outbox.GivenUp:
 		c.logBounded(ctx, slog.LevelError, "webhook given up", reason, attrs...)
-	case tasks.SubscriberGone:
+	case outbox.SubscriberGone:
 		c.logBounded(ctx, slog.LevelError, "the endpoint is gone (410), it is told nothing until `keyseatd webhooks resume`", reason, attrs...)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // A RetryPolicy states when a dispatcher retries.
@@ -25,13 +25,13 @@ func DefaultRules() RetryPolicy {
 type Message struct {
 	Event Event
 	Line  int64 // the number of its line of history, 0 for none
-	Told  tasks.QueuedDelivery
+	Told  outbox.QueuedDelivery
 }
 
 // Next returns the next event of a key's queued delivery that the endpoint wants. It returns false if none
 // of the lines in m causes a wanted event. In that case Told of the message is the queued delivery after
 // all these lines.
-func Next(m tasks.QueuedDelivery, wants func(Type) bool) (Message, bool) {
+func Next(m outbox.QueuedDelivery, wants func(Type) bool) (Message, bool) {
 	if len(m.Entries) == 0 { // the lines were archived after the delivery was queued again
 		m.DeliveredSeq, m.DeliveredEvent = m.LastSeq, 0
 	}
@@ -67,28 +67,28 @@ const enough = 5
 
 // Settle decides the new state of a leased delivery after an attempt to send a message of it. It also
 // returns the log entry of the attempt. Settle is a pure function.
-func (r RetryPolicy) Settle(m tasks.QueuedDelivery, l Message, a Attempt) (tasks.QueuedDelivery, tasks.Delivery) {
-	d := tasks.Delivery{
+func (r RetryPolicy) Settle(m outbox.QueuedDelivery, l Message, a Attempt) (outbox.QueuedDelivery, outbox.Delivery) {
+	d := outbox.Delivery{
 		At: a.At, Subscriber: m.Subscriber, Event: l.Event.ID, Type: string(l.Event.Type), Code: m.Code, Country: m.Country,
 		Line: l.Line, Attempt: m.Attempts + 1, Status: a.Status, Took: a.Took, Note: a.Note,
 	}
 	waited := a.At.Sub(later(m.Since, l.Event.At))
 	switch {
 	case a.OK():
-		d.Result, m = tasks.Delivered, afresh(l.Told, a.At)
+		d.Result, m = outbox.Delivered, afresh(l.Told, a.At)
 	case a.Status == http.StatusGone:
-		d.Result, m.DueAt = tasks.SubscriberGone, a.At
+		d.Result, m.DueAt = outbox.SubscriberGone, a.At
 	case waited >= r.MaxAge && m.Attempts >= enough:
-		d.Result, m = tasks.GivenUp, afresh(l.Told, a.At)
+		d.Result, m = outbox.GivenUp, afresh(l.Told, a.At)
 	default:
 		m.Attempts++
-		d.Result, m.DueAt = tasks.Failed, a.At.Add(r.pause(m.Attempts, a))
+		d.Result, m.DueAt = outbox.Failed, a.At.Add(r.pause(m.Attempts, a))
 	}
 	return m, d
 }
 
 // afresh returns the queued delivery with no attempt at its next event.
-func afresh(m tasks.QueuedDelivery, at time.Time) tasks.QueuedDelivery {
+func afresh(m outbox.QueuedDelivery, at time.Time) outbox.QueuedDelivery {
 	m.Attempts, m.DueAt = 0, at
 	return m
 }

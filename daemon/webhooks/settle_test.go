@@ -7,13 +7,14 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/webhooks"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // everything wants events of all types.
 func everything(webhooks.Type) bool { return true }
 
 // read sends all events of a queued delivery and returns a description of each.
-func read(m tasks.QueuedDelivery, wants func(webhooks.Type) bool) (all []string) {
+func read(m outbox.QueuedDelivery, wants func(webhooks.Type) bool) (all []string) {
 	for {
 		letter, found := webhooks.Next(m, wants)
 		m = letter.Told
@@ -32,7 +33,7 @@ func TestNext(t *testing.T) {
 		line(3, tasks.EventAccepted, "", ""), line(5, tasks.EventPlanFaulty, tasks.PlanFull, "p"), line(6, tasks.EventClaimed, "", "q"),
 		line(7, tasks.EventEnded, tasks.PlanExpired, "q"), line(9, tasks.EventRevoked, "", ""), line(10, tasks.EventReset, "", ""),
 	}
-	m := tasks.QueuedDelivery{Code: code, DeliveredSeq: 2, LastSeq: 10, Entries: lines}
+	m := outbox.QueuedDelivery{Code: code, DeliveredSeq: 2, LastSeq: 10, Entries: lines}
 	only := func(t webhooks.Type) func(webhooks.Type) bool { return func(u webhooks.Type) bool { return t == u } }
 	for _, c := range []struct {
 		wants func(webhooks.Type) bool
@@ -59,7 +60,7 @@ func TestNext(t *testing.T) {
 
 func TestSettle(t *testing.T) {
 	r := webhooks.RetryPolicy{Backoff: time.Second, MaxBackoff: 4 * time.Second, MaxRetryAfter: time.Minute, MaxAge: time.Hour}
-	m := tasks.QueuedDelivery{Code: code, DeliveredSeq: 4, LastSeq: 9, Since: at, Entries: []tasks.HistoryEntry{line(5, tasks.EventRevoked, "", "")}}
+	m := outbox.QueuedDelivery{Code: code, DeliveredSeq: 4, LastSeq: 9, Since: at, Entries: []tasks.HistoryEntry{line(5, tasks.EventRevoked, "", "")}}
 	letter, _ := webhooks.Next(m, everything)
 	for _, c := range []struct {
 		tries  int
@@ -96,10 +97,10 @@ func TestSettle(t *testing.T) {
 // old event that is sent again gets as many retries as a new one.
 func TestPatienceBeginsWithTheMail(t *testing.T) {
 	r := webhooks.DefaultRules()
-	m := tasks.QueuedDelivery{Code: code, Since: at.Add(1000 * time.Hour), Entries: []tasks.HistoryEntry{line(5, tasks.EventRevoked, "", "")}}
+	m := outbox.QueuedDelivery{Code: code, Since: at.Add(1000 * time.Hour), Entries: []tasks.HistoryEntry{line(5, tasks.EventRevoked, "", "")}}
 	letter, _ := webhooks.Next(m, everything)
 	_, d := r.Settle(m, letter, webhooks.Attempt{At: at.Add(1001 * time.Hour)})
-	if d.Result != tasks.Failed {
+	if d.Result != outbox.Failed {
 		t.Errorf("got %s", d.Result)
 	}
 }

@@ -12,11 +12,12 @@ import (
 	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // tellAll sends the next event of each leased delivery, all simultaneously. The flag well is true if at
 // least one call succeeded. The duration rest is the longest pause that the endpoint has requested.
-func (c *Dispatcher) tellAll(ctx context.Context, e Endpoint, mail []tasks.QueuedDelivery, taken time.Time) (well bool, rest time.Duration) {
+func (c *Dispatcher) tellAll(ctx context.Context, e Endpoint, mail []outbox.QueuedDelivery, taken time.Time) (well bool, rest time.Duration) {
 	answers := make([]Answer, len(mail))
 	var group sync.WaitGroup
 	for i, m := range mail {
@@ -35,7 +36,7 @@ func (c *Dispatcher) tellAll(ctx context.Context, e Endpoint, mail []tasks.Queue
 // tell sends the next event of a delivery. The lease of the delivery began at the time taken. If no event
 // is left to send, it returns success. The call ends before the lease does, because another daemon can
 // lease the delivery after that.
-func (c *Dispatcher) tell(ctx context.Context, e Endpoint, m tasks.QueuedDelivery, taken time.Time) Answer {
+func (c *Dispatcher) tell(ctx context.Context, e Endpoint, m outbox.QueuedDelivery, taken time.Time) Answer {
 	now := func() time.Time { return m.At.Add(time.Since(taken)) }
 	letter, found := c.letter(ctx, e, m, now())
 	if !found {
@@ -55,7 +56,7 @@ func (c *Dispatcher) tell(ctx context.Context, e Endpoint, m tasks.QueuedDeliver
 // letter returns the next event to send. If the country of a delivery is no longer low, it returns false
 // and postpones the delivery by two polls of the stock. In this time a poll removes the country from the
 // queue.
-func (c *Dispatcher) letter(ctx context.Context, e Endpoint, m tasks.QueuedDelivery, now time.Time) (Message, bool) {
+func (c *Dispatcher) letter(ctx context.Context, e Endpoint, m outbox.QueuedDelivery, now time.Time) (Message, bool) {
 	if m.Code != "" {
 		return Next(m, e.Wants)
 	}
@@ -73,7 +74,7 @@ func (c *Dispatcher) letter(ctx context.Context, e Endpoint, m tasks.QueuedDeliv
 
 // post writes the result of an attempt. It retries until the lease or ctx ends. If the result cannot be
 // written, the event is sent again.
-func (c *Dispatcher) post(ctx context.Context, m tasks.QueuedDelivery, d *tasks.Delivery, taken time.Time) {
+func (c *Dispatcher) post(ctx context.Context, m outbox.QueuedDelivery, d *outbox.Delivery, taken time.Time) {
 	writing, end := context.WithDeadline(context.WithoutCancel(ctx), taken.Add(leased))
 	defer end()
 	for {

@@ -12,6 +12,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A fixture is a memory store with keys and plans, and the engine of a worker pool on it.
@@ -44,7 +45,7 @@ func (f *fixture) must(err error) {
 
 func (f *fixture) importKeys(codes ...keys.Code) {
 	f.Helper()
-	f.must(f.store.ImportKeys(f.Context(), tasks.ImportBatch{ID: f.engine.NewID(), Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
+	f.must(f.store.ImportKeys(f.Context(), adminstore.ImportBatch{ID: f.engine.NewID(), Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for _, code := range codes {
 			if !yield(keys.Key{Code: code, Status: keys.Active}, nil) {
 				return

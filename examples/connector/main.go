@@ -37,6 +37,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // serve mounts the API on the connector, and carries out accepted tasks until the context ends.
@@ -53,7 +54,7 @@ func serve(ctx context.Context, c tasks.Connector, mux *http.ServeMux) error {
 		return err
 	}
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
-	batch := tasks.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
+	batch := adminstore.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
 	err = store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
 	return errors.Join(err, pool.Run(ctx, 10*time.Second))
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // embed mounts the API, and carries out accepted tasks until the context ends.
@@ -37,7 +38,7 @@ func embed(ctx context.Context, mux *http.ServeMux) error {
 		return err
 	}
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
-	batch := tasks.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
+	batch := adminstore.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
 	err = store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
 	return errors.Join(err, pool.Run(ctx, 10*time.Second))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A wallet is the shop's own table.
@@ -100,9 +101,9 @@ func (s *shop) buy(w http.ResponseWriter, r *http.Request) {
 // stock makes a plan, a key and a wallet for a try, once.
 func (s *shop) stock(ctx context.Context) error {
 	key := keys.Key{Code: "ANNAS-KEY", Status: keys.Active}
-	batch := tasks.ImportBatch{ID: "annas-order", Type: tasks.EventIssued}
+	batch := adminstore.ImportBatch{ID: "annas-order", Type: tasks.EventIssued}
 	err := s.store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
-	if errors.Is(err, tasks.ErrBatch) {
+	if errors.Is(err, adminstore.ErrBatch) {
 		return nil
 	}
 	if err == nil {

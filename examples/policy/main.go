@@ -37,6 +37,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // rules returns keyseat's default rules with a longer minimum for passwords.
@@ -56,7 +57,7 @@ func open(ctx context.Context) (tasks.Engine, error) {
 	if err != nil {
 		return engine, err
 	}
-	batch := tasks.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
+	batch := adminstore.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
 	return engine, store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) {
 		_ = yield(keys.Key{Code: "MEIN-SCHLUESSEL", Status: keys.Active}, nil) &&
 			yield(keys.Key{Code: "BENUTZT", Status: keys.Success, Used: true}, nil)

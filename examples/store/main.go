@@ -35,6 +35,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // serve mounts the API on the store, and carries out accepted tasks until the context ends.
@@ -51,9 +52,9 @@ func serve(ctx context.Context, s *store, mux *http.ServeMux) error {
 // fill makes a plan and issues a key on the first start. A later start finds that the batch exists.
 func fill(ctx context.Context, s *store) error {
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
-	batch := tasks.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
+	batch := adminstore.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
 	err := s.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
-	if errors.Is(err, tasks.ErrBatch) {
+	if errors.Is(err, adminstore.ErrBatch) {
 		return nil
 	}
 	return errors.Join(err, s.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}}))

@@ -11,21 +11,23 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
-var _ tasks.AdminStore = (*store)(nil)
+var _ adminstore.AdminStore = (*store)(nil)
 
-func (s *store) ImportKeys(ctx context.Context, b tasks.ImportBatch, all iter.Seq2[keys.Key, error]) error {
+func (s *store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all iter.Seq2[keys.Key, error]) error {
 	_, err := do(ctx, s, func(h *state) (row int, _ error) {
 		if _, known := h.Batches[b.ID]; known {
-			return 0, tasks.ErrBatch
+			return 0, adminstore.ErrBatch
 		}
 		h.Batches[b.ID] = []keys.Code{}
 		for key, err := range all {
 			if row++; err != nil {
 				return 0, err
 			} else if h.Keys[key.Code].Exists() {
-				return 0, tasks.RowError{Row: row, Err: tasks.ErrExists}
+				return 0, adminstore.RowError{Row: row, Err: adminstore.ErrExists}
 			}
 			key.Version, key.Task, key.NextTaskAt = 1, "", time.Time{}
 			h.Keys[key.Code] = key
@@ -54,7 +56,7 @@ func (s *store) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
 			}
 			p, err := e.Apply(h.Plans[at])
 			if err != nil {
-				return 0, tasks.RowError{Row: row, Err: err}
+				return 0, adminstore.RowError{Row: row, Err: err}
 			}
 			p.Seq = int64(at + 1)
 			h.Plans[at] = p
@@ -82,7 +84,7 @@ func (s *store) Plans(ctx context.Context, after int64, n int) ([]stock.Plan, er
 	})
 }
 
-func (s *store) Tasks(ctx context.Context, f tasks.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
+func (s *store) Tasks(ctx context.Context, f adminstore.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
 	older := func(x, y tasks.Task) int { return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID)) }
 	return do(ctx, s, func(h *state) ([]tasks.Snapshot, error) {
 		all := page(slices.SortedFunc(maps.Values(h.Tasks), older), func(t tasks.Task) bool { return older(t, after) > 0 && f.Match(t) }, n)
@@ -98,8 +100,8 @@ func (s *store) History(ctx context.Context, code keys.Code) ([]tasks.Event, err
 	return do(ctx, s, func(h *state) ([]tasks.Event, error) { return h.History[code], nil })
 }
 
-func (s *store) QueueStats(ctx context.Context) (tasks.QueueStats, error) {
-	return do(ctx, s, func(h *state) (q tasks.QueueStats, _ error) {
+func (s *store) QueueStats(ctx context.Context) (stats.Queue, error) {
+	return do(ctx, s, func(h *state) (q stats.Queue, _ error) {
 		for _, t := range h.Tasks {
 			q = q.Add(t, now())
 		}

@@ -1,4 +1,4 @@
-package tasks_test
+package audit_test
 
 import (
 	"fmt"
@@ -8,9 +8,10 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
-// TestFailTask tests the slot state after [tasks.Record.FailTask], and in which cases the key changes too.
+// TestFailTask tests the slot state after [audit.Record.FailTask], and in which cases the key changes too.
 func TestFailTask(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -36,7 +37,7 @@ func TestFailTask(t *testing.T) {
 				task.Plan, task.Slot = tasks.PlanSnapshot{ID: "elm"}, stock.Held
 			}
 			key.Code, key.Version, key.Used = "CODE", 5, c.kind == tasks.Renew
-			got := tasks.Record{At: auditNow, Code: "CODE", Key: key, Tasks: []tasks.Task{task}}.FailTask(task, "why", "id")
+			got := audit.Record{At: auditNow, Code: "CODE", Key: key, Tasks: []tasks.Task{task}}.FailTask(task, "why", "id")
 
 			task.Attempts, task.CountedAttempts, task.LostLeases, task.InDoubt = c.tries-c.task.CountedAttempts, c.tries, 0, c.doubt
 			task.EndedAt, task.Outcome, task.Slot, task.Sealed = auditNow, tasks.SystemError, c.slot, nil
@@ -65,7 +66,7 @@ func TestCloseHold(t *testing.T) {
 	for _, outcome := range tasks.Outcomes(tasks.Upgrade) {
 		v := suspectSlot()
 		v.Task.Outcome, v.Task.Slot = outcome, stock.Held
-		got := tasks.Record{At: auditNow, Code: "CODE", Key: v.Key}.CloseHold(*v.Task, "why", "id")
+		got := audit.Record{At: auditNow, Code: "CODE", Key: v.Key}.CloseHold(*v.Task, "why", "id")
 
 		task := *v.Task
 		if task.Slot = stock.Suspect; outcome == tasks.Success {
@@ -83,7 +84,7 @@ func TestCloseHold(t *testing.T) {
 func TestEraseSecret(t *testing.T) {
 	task := *suspectSlot().Task
 	task.Sealed = []byte("sealed")
-	got := tasks.Record{At: auditNow, Code: "CODE"}.EraseSecret(task, "why", "id")
+	got := audit.Record{At: auditNow, Code: "CODE"}.EraseSecret(task, "why", "id")
 	task.Sealed = nil
 	repaired(t, "a secret", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{mended(task)}})
 }
@@ -91,7 +92,7 @@ func TestEraseSecret(t *testing.T) {
 // TestExpireLease tests that an expired lease counts as lost, unlike a lease that was returned.
 func TestExpireLease(t *testing.T) {
 	task := tasks.Task{ID: "T", Code: "CODE", Kind: tasks.Renew, Version: 3, Fence: 2, LostLeases: 1, LeasedUntil: auditNow.Add(-time.Hour), Sealed: []byte("sealed")}
-	got := tasks.Record{At: auditNow, Code: "CODE"}.ExpireLease(task, "why", "id")
+	got := audit.Record{At: auditNow, Code: "CODE"}.ExpireLease(task, "why", "id")
 	task.LeasedUntil, task.LostLeases = time.Time{}, 2
 	repaired(t, "a lease", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{mended(task)}})
 }

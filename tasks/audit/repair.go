@@ -1,38 +1,39 @@
-package tasks
+package audit
 
 import (
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // The repairs are decisions on an inconsistent [Record]. The first event of each repair is an
-// [EventRepaired] with the note. A repair that ends a task also has an [EventEnded]. Every transfer
+// [tasks.EventRepaired] with the note. A repair that ends a task also has an [tasks.EventEnded]. Every transfer
 // of a slot is recorded in one of the events.
 
 // repair returns a change of the record's key or task, or of both, with the event of the repair.
-func (r Record) repair(key *keys.Key, task *Task, note, id string) Change {
-	event := Event{At: r.At, Type: EventRepaired, Code: r.Code, Note: note}
+func (r Record) repair(key *keys.Key, task *tasks.Task, note, id string) tasks.Change {
+	event := tasks.Event{At: r.At, Type: tasks.EventRepaired, Code: r.Code, Note: note}
 	if task != nil {
-		event = task.Event(EventRepaired, r.At)
+		event = task.Event(tasks.EventRepaired, r.At)
 		event.Note = note
 	}
-	return Change{ID: id, Key: key, Task: task, Events: []Event{event}}
+	return tasks.Change{ID: id, Key: key, Task: task, Events: []tasks.Event{event}}
 }
 
 // RepairLatestTask makes [Record.ExpectedLatest] the key's latest task. The key becomes in_queue if that task
 // is open. If the task has ended and the key is in_queue, the key gets the status after the task. If there
 // is no task and the key is in_queue, the key gets the status after a failed task.
-func (r Record) RepairLatestTask(note, id string) Change {
+func (r Record) RepairLatestTask(note, id string) tasks.Change {
 	key, latest := r.Key, r.ExpectedLatest()
 	switch {
 	case latest == nil && key.Status == keys.InQueue:
-		key = lostTask(key).KeyAfter(key, r.At, ConnectorResult{})
+		key = lostTask(key).KeyAfter(key, r.At, tasks.ConnectorResult{})
 	case latest != nil && latest.Open():
 		key = key.Enqueue(latest.ID)
 	case latest != nil && key.Status == keys.InQueue:
-		key = latest.KeyAfter(key, latest.EndedAt, ConnectorResult{})
+		key = latest.KeyAfter(key, latest.EndedAt, tasks.ConnectorResult{})
 	}
 	key.Task = ""
 	if latest != nil {
@@ -43,23 +44,23 @@ func (r Record) RepairLatestTask(note, id string) Change {
 
 // lostTask returns a failed task in place of a missing one. For a used key it is a renew, because an
 // open task of a used key can only be a renew.
-func lostTask(key keys.Key) Task {
+func lostTask(key keys.Key) tasks.Task {
 	if key.Used {
-		return Task{Kind: Renew, Outcome: SystemError}
+		return tasks.Task{Kind: tasks.Renew, Outcome: tasks.SystemError}
 	}
-	return Task{Kind: Upgrade, Outcome: SystemError}
+	return tasks.Task{Kind: tasks.Upgrade, Outcome: tasks.SystemError}
 }
 
 // RepairStatus sets the key's status and Used according to its history. They are those after its last
 // reset, or after the end of its latest task. If the history has neither, Used changes to fit the status.
 // An unknown status becomes active.
-func (r Record) RepairStatus(note, id string) Change {
+func (r Record) RepairStatus(note, id string) tasks.Change {
 	key, latest := r.Key, r.ExpectedLatest()
 	switch {
 	case r.WasReset(latest):
 		key = key.Apply(keys.Reset, "")
 	case latest != nil && !latest.Open():
-		done := latest.KeyAfter(key, latest.EndedAt, ConnectorResult{})
+		done := latest.KeyAfter(key, latest.EndedAt, tasks.ConnectorResult{})
 		key.Status, key.Used, key.Message = done.Status, done.Used, done.Message
 	case key.Status.AllowsUsed(!key.Used):
 		key.Used = !key.Used
@@ -71,13 +72,13 @@ func (r Record) RepairStatus(note, id string) Change {
 
 // WasReset reports whether the key was reset after the last event of the given task. If latest is nil, it
 // reports whether the key was reset after the last event of any task.
-func (r Record) WasReset(latest *Task) bool {
+func (r Record) WasReset(latest *tasks.Task) bool {
 	reset := false
 	for _, e := range r.Events {
 		switch e.Type { //nolint:exhaustive // the others leave the key as it is
-		case EventReset:
+		case tasks.EventReset:
 			reset = true
-		case EventAccepted, EventEnded, EventResolved:
+		case tasks.EventAccepted, tasks.EventEnded, tasks.EventResolved:
 			reset = reset && latest != nil && e.Task != latest.ID
 		}
 	}
@@ -87,11 +88,11 @@ func (r Record) WasReset(latest *Task) bool {
 // FailTask ends an open task like a task without attempts left. The slot becomes suspect if an attempt
 // may have had an effect, and free otherwise. The key changes too if the task is its latest and the key
 // is in_queue.
-func (r Record) FailTask(t Task, note, id string) Change {
+func (r Record) FailTask(t tasks.Task, note, id string) tasks.Change {
 	if !t.LeasedUntil.IsZero() {
 		t.LostLeases++ // the worker with that lease may have made an attempt
 	}
-	c := Fail(Snapshot{At: r.At, Key: r.Key, Task: &t}, "", id)
+	c := tasks.Fail(tasks.Snapshot{At: r.At, Key: r.Key, Task: &t}, "", id)
 	if r.Key.Task != t.ID || r.Key.Status != keys.InQueue {
 		c.Key = nil
 	}
@@ -101,9 +102,9 @@ func (r Record) FailTask(t Task, note, id string) Change {
 
 // CloseHold moves the slot that an ended task still holds out of held. The slot becomes spent if the task
 // succeeded. Otherwise it becomes suspect, because its real state is unknown.
-func (r Record) CloseHold(t Task, note, id string) Change {
+func (r Record) CloseHold(t tasks.Task, note, id string) tasks.Change {
 	to := stock.Suspect
-	if t.Outcome == Success {
+	if t.Outcome == tasks.Success {
 		to = stock.Spent
 	}
 	move := &stock.Transfer{Plan: t.Plan.ID, Country: t.Country, From: t.Slot, To: to}
@@ -115,14 +116,14 @@ func (r Record) CloseHold(t Task, note, id string) Change {
 }
 
 // EraseSecret erases the sealed account that an ended task still has.
-func (r Record) EraseSecret(t Task, note, id string) Change {
+func (r Record) EraseSecret(t tasks.Task, note, id string) tasks.Change {
 	t.Sealed = nil
 	return r.repair(nil, &t, note, id)
 }
 
-// ExpireLease ends an expired lease in the same way as the next [Store.Lease]. It counts a lost lease,
+// ExpireLease ends an expired lease in the same way as the next [tasks.Store.Lease]. It counts a lost lease,
 // because the worker may have made an attempt that had an effect.
-func (r Record) ExpireLease(t Task, note, id string) Change {
+func (r Record) ExpireLease(t tasks.Task, note, id string) tasks.Change {
 	t.LeasedUntil, t.LostLeases = time.Time{}, t.LostLeases+1
 	return r.repair(nil, &t, note, id)
 }
@@ -135,7 +136,7 @@ func (r Record) ExpireLease(t Task, note, id string) Change {
 //
 // There is one exception. Open upgrades, and only they, hold a slot. If one of the two versions breaks
 // this rule, RepairSlot uses the other one.
-func (r Record) RepairSlot(t Task, counted bool, note, id string) Change {
+func (r Record) RepairSlot(t tasks.Task, counted bool, note, id string) tasks.Change {
 	told := r.SlotHistory(t.ID)
 	fixed, fits := withSlotOf(t, told)
 	if fits && (counted || !holdsSlotRightly(t)) {
@@ -149,13 +150,13 @@ func (r Record) RepairSlot(t Task, counted bool, note, id string) Change {
 		c.Events = append(c.Events, line)
 	}
 	if c.Events == nil { // only the order of the transfers is wrong
-		c.Events = []Event{line}
+		c.Events = []tasks.Event{line}
 	}
 	return c
 }
 
 // withSlotOf returns the task with its slot as in the history, and reports whether that slot is possible.
-func withSlotOf(t Task, told SlotHistory) (Task, bool) {
+func withSlotOf(t tasks.Task, told SlotHistory) (tasks.Task, bool) {
 	at, one := told.place()
 	if !one || at.plan != "" && at.plan != t.Plan.ID || told.Matches(t) {
 		return t, false
@@ -168,6 +169,6 @@ func withSlotOf(t Task, told SlotHistory) (Task, bool) {
 }
 
 // holdsSlotRightly reports whether the task follows the rule that open upgrades, and only they, hold a slot.
-func holdsSlotRightly(t Task) bool {
-	return (t.Slot == stock.Held) == (t.Open() && t.Kind == Upgrade)
+func holdsSlotRightly(t tasks.Task) bool {
+	return (t.Slot == stock.Held) == (t.Open() && t.Kind == tasks.Upgrade)
 }

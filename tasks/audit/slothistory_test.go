@@ -1,10 +1,11 @@
-package tasks_test
+package audit_test
 
 import (
 	"testing"
 
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
 // moved returns a line of history of task T with a transfer. The event type is optional.
@@ -42,7 +43,7 @@ func TestTrail(t *testing.T) {
 			moved("elm", "free", "held"), moved("elm", "free", "held"), moved("elm", "held", "free"), moved("", "", "", tasks.EventRepaired), moved("elm", "held", "spent"),
 		}, "elm", "spent", true, false},
 	} {
-		trail := tasks.Record{Events: c.events}.SlotHistory("T")
+		trail := audit.Record{Events: c.events}.SlotHistory("T")
 		task := tasks.Task{ID: "T", Plan: tasks.PlanSnapshot{ID: c.plan}, Slot: c.slot}
 		if trail.Matches(task) != c.agrees || trail.OutOfOrder() != c.broken {
 			t.Errorf("%s: agrees %v, broken %v: %s", c.name, trail.Matches(task), trail.OutOfOrder(), trail)
@@ -58,7 +59,7 @@ func TestTrailSays(t *testing.T) {
 		"0 held, 0 spent, 1 suspect of plan oak": {moved("elm", "free", "held"), moved("elm", "held", "free"), moved("oak", "free", "suspect")},
 		"0 held, 1 spent, 0 suspect of plan elm, -1 held, 1 spent, 0 suspect of plan oak": {moved("oak", "held", "spent"), moved("elm", "free", "spent")},
 	} {
-		if got := (tasks.Record{Events: events}).SlotHistory("T").String(); got != want {
+		if got := (audit.Record{Events: events}).SlotHistory("T").String(); got != want {
 			t.Errorf("%q, not %q", got, want)
 		}
 	}

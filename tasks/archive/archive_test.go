@@ -1,4 +1,4 @@
-package tasks_test
+package archive_test
 
 import (
 	"fmt"
@@ -8,14 +8,16 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/archive"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
 // archiveNow is the time of the store's clock in these tests.
 var archiveNow = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
 
 // life returns a record with a failed upgrade (T1), an upgrade (T2) and a renew (T3), long before now.
-func life() tasks.Record {
-	long := archiveNow.Add(-2 * tasks.ArchiveAge)
+func life() audit.Record {
+	long := archiveNow.Add(-2 * archive.MinAge)
 	task := func(id string, kind tasks.Kind, o tasks.Outcome, plan string, slot stock.State) tasks.Task {
 		return tasks.Task{ID: id, Code: "CODE", Version: 2, Kind: kind, Plan: tasks.PlanSnapshot{ID: plan}, Slot: slot, CreatedAt: long, EndedAt: long, Outcome: o}
 	}
@@ -29,7 +31,7 @@ func life() tasks.Record {
 	t1 := task("T1", tasks.Upgrade, tasks.WrongAddress, "elm", stock.Free)
 	t2 := task("T2", tasks.Upgrade, tasks.Success, "oak", stock.Spent)
 	t3 := task("T3", tasks.Renew, tasks.Success, "", "")
-	return tasks.Record{
+	return audit.Record{
 		At: archiveNow, Code: "CODE", Key: keys.Key{Code: "CODE", Version: 7, Status: keys.SuccessRenew, Task: "T3"},
 		Tasks: []tasks.Task{t1, t2, t3},
 		Events: []tasks.Event{
@@ -42,10 +44,10 @@ func life() tasks.Record {
 }
 
 func TestArchive(t *testing.T) {
-	c, found := tasks.Decide(life(), archiveNow.Add(-tasks.ArchiveAge), "id")
-	want := tasks.ArchivePlan{ID: "id", Code: "CODE", Lines: 7, Tasks: []string{"T1"}, Summary: []tasks.Event{
+	c, found := archive.Decide(life(), archiveNow.Add(-archive.MinAge), "id")
+	want := archive.Plan{ID: "id", Code: "CODE", Lines: 7, Tasks: []string{"T1"}, Summary: []tasks.Event{
 		{At: archiveNow, Type: tasks.EventArchived, Code: "CODE", Task: "T2", Kind: tasks.Upgrade, Outcome: tasks.Success, Plan: "oak", From: stock.Free, To: stock.Spent},
-		{At: archiveNow, Type: tasks.EventArchived, Code: "CODE", Task: "T3", Kind: tasks.Renew, Outcome: tasks.Success, Note: "7 lines of history until " + archiveNow.Add(-2*tasks.ArchiveAge).Format(time.RFC3339) + ", 1 tasks"},
+		{At: archiveNow, Type: tasks.EventArchived, Code: "CODE", Task: "T3", Kind: tasks.Renew, Outcome: tasks.Success, Note: "7 lines of history until " + archiveNow.Add(-2*archive.MinAge).Format(time.RFC3339) + ", 1 tasks"},
 	}}
 	if !found || fmt.Sprintf("%+v", c) != fmt.Sprintf("%+v", want) {
 		t.Errorf("got %+v, %v", c, found)
@@ -54,31 +56,31 @@ func TestArchive(t *testing.T) {
 
 // TestWhatIsNotArchived tests that a record which may still be needed is not archived.
 func TestWhatIsNotArchived(t *testing.T) {
-	before := archiveNow.Add(-tasks.ArchiveAge)
-	for name, change := range map[string]func(r *tasks.Record){
-		"a line at that time":       func(r *tasks.Record) { r.Events[6].At = before },
-		"a line of yesterday":       func(r *tasks.Record) { before, r.Events[6].At = archiveNow, archiveNow.Add(-24*time.Hour) },
-		"an open task":              func(r *tasks.Record) { r.Tasks[2].EndedAt = time.Time{} },
-		"a suspect slot":            func(r *tasks.Record) { r.Tasks[1].Slot, r.Events[4].To = stock.Suspect, stock.Suspect },
-		"a slot that is elsewhere":  func(r *tasks.Record) { r.Tasks[1].Slot = stock.Free },
-		"a task that was lost":      func(r *tasks.Record) { r.Tasks = r.Tasks[1:] },
-		"a move of no task":         func(r *tasks.Record) { r.Events[0].Plan, r.Events[0].To = "elm", stock.Spent },
-		"a task that is not read":   func(r *tasks.Record) { r.Unreadable = []string{"T0"} },
-		"a key that was lost":       func(r *tasks.Record) { r.Key = keys.Key{} },
-		"a key that stands by that": func(r *tasks.Record) { r.Events = append(r.Events, tasks.Event{Type: tasks.EventReset}) },
-		"a key that was never used": func(r *tasks.Record) { r.Key.Task, r.Tasks, r.Events = "", nil, r.Events[:1] },
-		"one that was archived": func(r *tasks.Record) {
-			c, _ := tasks.Decide(*r, before, "id")
+	before := archiveNow.Add(-archive.MinAge)
+	for name, change := range map[string]func(r *audit.Record){
+		"a line at that time":       func(r *audit.Record) { r.Events[6].At = before },
+		"a line of yesterday":       func(r *audit.Record) { before, r.Events[6].At = archiveNow, archiveNow.Add(-24*time.Hour) },
+		"an open task":              func(r *audit.Record) { r.Tasks[2].EndedAt = time.Time{} },
+		"a suspect slot":            func(r *audit.Record) { r.Tasks[1].Slot, r.Events[4].To = stock.Suspect, stock.Suspect },
+		"a slot that is elsewhere":  func(r *audit.Record) { r.Tasks[1].Slot = stock.Free },
+		"a task that was lost":      func(r *audit.Record) { r.Tasks = r.Tasks[1:] },
+		"a move of no task":         func(r *audit.Record) { r.Events[0].Plan, r.Events[0].To = "elm", stock.Spent },
+		"a task that is not read":   func(r *audit.Record) { r.Unreadable = []string{"T0"} },
+		"a key that was lost":       func(r *audit.Record) { r.Key = keys.Key{} },
+		"a key that stands by that": func(r *audit.Record) { r.Events = append(r.Events, tasks.Event{Type: tasks.EventReset}) },
+		"a key that was never used": func(r *audit.Record) { r.Key.Task, r.Tasks, r.Events = "", nil, r.Events[:1] },
+		"one that was archived": func(r *audit.Record) {
+			c, _ := archive.Decide(*r, before, "id")
 			r.Tasks, r.Events = r.Tasks[1:], c.Summary
-			r.At = archiveNow.Add(2 * tasks.ArchiveAge)
+			r.At = archiveNow.Add(2 * archive.MinAge)
 			before = r.At
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := life()
-			before = archiveNow.Add(-tasks.ArchiveAge)
+			before = archiveNow.Add(-archive.MinAge)
 			change(&r)
-			if c, found := tasks.Decide(r, before, "id"); found {
+			if c, found := archive.Decide(r, before, "id"); found {
 				t.Errorf("got %+v", c)
 			}
 		})

@@ -1,4 +1,4 @@
-package tasks_test
+package audit_test
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
 // auditNow is the time of the store's clock in these tests.
@@ -36,7 +37,7 @@ func TestExpectedLatest(t *testing.T) {
 		{"", []tasks.Task{open("A", 1), open("B", 2)}, "B"},
 	} {
 		got := ""
-		if latest := (tasks.Record{Key: keys.Key{Task: c.named}, Tasks: c.tasks}).ExpectedLatest(); latest != nil {
+		if latest := (audit.Record{Key: keys.Key{Task: c.named}, Tasks: c.tasks}).ExpectedLatest(); latest != nil {
 			got = latest.ID
 		}
 		if got != c.want {
@@ -46,14 +47,14 @@ func TestExpectedLatest(t *testing.T) {
 }
 
 // counted returns the audit of a plan of three slots.
-func counted(counters, moves stock.SlotCounts) tasks.PlanAudit {
+func counted(counters, moves stock.SlotCounts) audit.PlanAudit {
 	p := stock.Plan{ID: "elm", Seq: 7, Size: 3, Held: counters.Held, Spent: counters.Spent, Suspect: counters.Suspect}
-	return tasks.PlanAudit{At: auditNow, Plan: p, Moves: moves}
+	return audit.PlanAudit{At: auditNow, Plan: p, Moves: moves}
 }
 
 func TestFixCountersOfPlanAudit(t *testing.T) {
 	c, err := counted(stock.SlotCounts{Held: 2}, stock.SlotCounts{Held: 1, Spent: 1}).FixCounters("id")
-	want := tasks.CounterFix{ID: "id", Add: stock.SlotCounts{Held: -1, Spent: 1}, Event: tasks.Event{
+	want := audit.CounterFix{ID: "id", Add: stock.SlotCounts{Held: -1, Spent: 1}, Event: tasks.Event{
 		At: auditNow, Type: tasks.EventRepaired, Plan: "elm",
 		Note: "the counters were 2 held, 0 spent, 0 suspect and are 1 held, 1 spent, 0 suspect",
 	}}
@@ -77,7 +78,7 @@ func TestCounterFixAppliesToSameDifference(t *testing.T) {
 	gone.Plan.Seq = 0
 	for _, is := range []struct {
 		name  string
-		tally tasks.PlanAudit
+		tally audit.PlanAudit
 		err   error
 	}{
 		{"as it was", counted(stock.SlotCounts{Held: 1}, stock.SlotCounts{Spent: 1}), nil},

@@ -1,4 +1,4 @@
-package tasks
+package archive
 
 import (
 	"context"
@@ -7,6 +7,9 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/audit"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
 // An Archiver moves finished tasks and their history out of the store. The store keeps only the rows
@@ -18,38 +21,38 @@ type Archiver interface {
 	// with the same rows. It never removes a row that keep did not receive.
 	//
 	// The returned slice has an error for each plan, in the order of the plans. The error is nil or
-	// [ErrConflict]. A plan with ErrConflict has had no effect. The reasons for ErrConflict are:
+	// [tasks.ErrConflict]. A plan with ErrConflict has had no effect. The reasons for ErrConflict are:
 	//
 	//   - the key's history has more or fewer lines than the plan says;
 	//   - a delivery about the key is still queued for a subscriber;
 	//   - a concurrent change of the key (possible, not certain).
-	Archive(ctx context.Context, cuts []ArchivePlan, keep func(ArchivedRows) error) ([]error, error)
+	Archive(ctx context.Context, cuts []Plan, keep func(Rows) error) ([]error, error)
 }
 
-// ArchivedRows holds the rows that archive plans remove. The rows of one key are in order, the oldest
+// Rows holds the rows that archive plans remove. The rows of one key are in order, the oldest
 // first.
-type ArchivedRows struct {
-	Tasks []Task
-	Lines []HistoryEntry
+type Rows struct {
+	Tasks []tasks.Task
+	Lines []tasks.HistoryEntry
 }
 
-// An ArchivePlan removes the whole history of a key and the tasks that are no longer needed. It does not
+// An Plan removes the whole history of a key and the tasks that are no longer needed. It does not
 // change the key.
-type ArchivePlan struct {
-	ID      string // of the write, like the id of a [Change]
+type Plan struct {
+	ID      string // of the write, like the id of a [tasks.Change]
 	Code    keys.Code
-	Lines   int      // the number of lines in the history now
-	Tasks   []string // the ids of the tasks to remove
-	Summary []Event  // the lines that replace the history; subscribers are not notified of them
+	Lines   int           // the number of lines in the history now
+	Tasks   []string      // the ids of the tasks to remove
+	Summary []tasks.Event // the lines that replace the history; subscribers are not notified of them
 }
 
-// ArchiveAge is the minimum age of archived rows. It has two reasons:
+// MinAge is the minimum age of archived rows. It has two reasons:
 //
-//   - [TaskStats] counts the tasks of a period of this length.
+//   - [stats.TaskStats] counts the tasks of a period of this length.
 //   - No client applies a change again after that time, and no subscriber waits for a delivery that long.
-const ArchiveAge = MaxHours * time.Hour
+const MinAge = stats.MaxHours * time.Hour
 
-// Decide plans the archiving of a record without a change since the time before and within [ArchiveAge].
+// Decide plans the archiving of a record without a change since the time before and within [MinAge].
 // It returns false if there is nothing to archive, for one of these reasons:
 //
 //   - the record has changed since then;
@@ -61,14 +64,14 @@ const ArchiveAge = MaxHours * time.Hour
 // The key's latest task stays. So does each task with a spent slot, because an operator may release the
 // slot later. For each task that stays, one summary line records the state of its slot. Therefore all
 // sums of slots stay the same.
-func Decide(r Record, before time.Time, id string) (ArchivePlan, bool) {
-	if latest := r.At.Add(-ArchiveAge); latest.Before(before) {
+func Decide(r audit.Record, before time.Time, id string) (Plan, bool) {
+	if latest := r.At.Add(-MinAge); latest.Before(before) {
 		before = latest
 	}
 	if !isArchivable(r, before) {
-		return ArchivePlan{}, false
+		return Plan{}, false
 	}
-	c := ArchivePlan{ID: id, Code: r.Code, Lines: len(r.Events)}
+	c := Plan{ID: id, Code: r.Code, Lines: len(r.Events)}
 	for _, t := range r.Tasks {
 		if t.ID != r.Key.Task && !hasSlot(t) {
 			c.Tasks = append(c.Tasks, t.ID)
@@ -77,7 +80,7 @@ func Decide(r Record, before time.Time, id string) (ArchivePlan, bool) {
 		c.Summary = append(c.Summary, summary(t, r.At))
 	}
 	if len(c.Summary) == 0 {
-		c.Summary = []Event{{At: r.At, Type: EventArchived, Code: r.Code}}
+		c.Summary = []tasks.Event{{At: r.At, Type: tasks.EventArchived, Code: r.Code}}
 	}
 	c.Summary[len(c.Summary)-1].Note = c.note(r.Events)
 	return c, c.Lines > len(c.Summary) || len(c.Tasks) > 0
@@ -86,7 +89,7 @@ func Decide(r Record, before time.Time, id string) (ArchivePlan, bool) {
 // isArchivable reports whether the record's key has no event since the given time and no event to come. No task is
 // open, and no slot is suspect. Every slot has the state that its own task says; it keeps this state
 // forever or until an operator releases it.
-func isArchivable(r Record, before time.Time) bool {
+func isArchivable(r audit.Record, before time.Time) bool {
 	for _, e := range r.Events {
 		if !e.At.Before(before) || e.Task != "" && r.Task(e.Task) == nil || e.Task == "" && e.To != "" {
 			return false
@@ -101,8 +104,8 @@ func isArchivable(r Record, before time.Time) bool {
 }
 
 // summary returns the line that replaces all lines of history about the task.
-func summary(t Task, at time.Time) Event {
-	event := t.Event(EventArchived, at)
+func summary(t tasks.Task, at time.Time) tasks.Event {
+	event := t.Event(tasks.EventArchived, at)
 	if hasSlot(t) {
 		event.Plan, event.From, event.To = t.Plan.ID, stock.Free, t.Slot
 	}
@@ -110,10 +113,10 @@ func summary(t Task, at time.Time) Event {
 }
 
 // hasSlot reports whether a slot of a plan belongs to the task.
-func hasSlot(t Task) bool { return t.Slot != "" && t.Slot != stock.Free }
+func hasSlot(t tasks.Task) bool { return t.Slot != "" && t.Slot != stock.Free }
 
 // note describes the number of removed rows and the time of the last removed line.
-func (c ArchivePlan) note(gone []Event) string {
+func (c Plan) note(gone []tasks.Event) string {
 	until := ""
 	if len(gone) > 0 {
 		until = " until " + gone[len(gone)-1].At.UTC().Format(time.RFC3339)

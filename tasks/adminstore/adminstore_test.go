@@ -1,4 +1,4 @@
-package tasks_test
+package adminstore_test
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // adminNow is the time of the store's clock in these tests.
@@ -22,8 +23,8 @@ func TestFilter(t *testing.T) {
 		"suspect": {tasks.Task{Slot: stock.Suspect, EndedAt: adminNow}, false, true, true},
 		"renewed": {tasks.Task{EndedAt: adminNow}, false, true, false},
 	} {
-		for filter, want := range map[tasks.TaskFilter]bool{
-			tasks.AnyTask: true, tasks.OpenTask: c.open, tasks.EndedTask: c.ended, tasks.SuspectTask: c.inSuspense, "nonsense": false,
+		for filter, want := range map[adminstore.TaskFilter]bool{
+			adminstore.AnyTask: true, adminstore.OpenTask: c.open, adminstore.EndedTask: c.ended, adminstore.SuspectTask: c.inSuspense, "nonsense": false,
 		} {
 			if got := filter.Match(c.task); got != want {
 				t.Errorf("%s passes %q: %v", name, filter, got)
@@ -33,8 +34,8 @@ func TestFilter(t *testing.T) {
 }
 
 func TestRowError(t *testing.T) {
-	var err error = tasks.RowError{Row: 3, Err: tasks.ErrExists}
-	if got := err.Error(); got != "row 3: the code exists already" || !errors.Is(err, tasks.ErrExists) {
+	var err error = adminstore.RowError{Row: 3, Err: adminstore.ErrExists}
+	if got := err.Error(); got != "row 3: the code exists already" || !errors.Is(err, adminstore.ErrExists) {
 		t.Error(got)
 	}
 }

@@ -1,10 +1,11 @@
-package tasks
+package audit
 
 import (
 	"maps"
 	"slices"
 
 	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // A SlotHistory is the history of one task's slot.
@@ -33,13 +34,13 @@ func (r Record) SlotHistory(id string) SlotHistory {
 	return t
 }
 
-func (t *SlotHistory) follow(e Event) {
+func (t *SlotHistory) follow(e tasks.Event) {
 	if e.To != "" {
 		t.broken = t.broken || newSlotLocation(e.Plan, e.From) != t.at
 		t.at = newSlotLocation(e.Plan, e.To)
 		t.sums[e.Plan] = t.sums[e.Plan].Transfer(e.From, e.To, 1)
 	}
-	if e.Type == EventRepaired {
+	if e.Type == tasks.EventRepaired {
 		t.broken = false
 		t.at, _ = t.place()
 	}
@@ -55,14 +56,14 @@ func newSlotLocation(plan string, s stock.State) slotLocation {
 }
 
 // slotOf returns the location of the task's slot according to the task.
-func slotOf(t Task) slotLocation { return newSlotLocation(t.Plan.ID, t.Slot) }
+func slotOf(t tasks.Task) slotLocation { return newSlotLocation(t.Plan.ID, t.Slot) }
 
 // OutOfOrder reports whether a transfer began at a location without the slot. For example, the slot was held
 // twice or released twice.
 func (t SlotHistory) OutOfOrder() bool { return t.broken }
 
 // Matches reports whether the sum of the transfers is the location of the slot in the task.
-func (t SlotHistory) Matches(task Task) bool { return len(t.missingMoves(task)) == 0 }
+func (t SlotHistory) Matches(task tasks.Task) bool { return len(t.missingMoves(task)) == 0 }
 
 // String returns the sums as a text for people, or "nothing" if all sums are zero.
 func (t SlotHistory) String() string {
@@ -106,7 +107,7 @@ var taken = []stock.State{stock.Held, stock.Spent, stock.Suspect}
 
 // missingMoves returns the transfers that the history lacks. With them, the sum of the transfers is the
 // location of the slot in the task. The events have only Plan, From and To.
-func (t SlotHistory) missingMoves(task Task) []Event {
+func (t SlotHistory) missingMoves(task tasks.Task) []tasks.Event {
 	want := map[string]stock.SlotCounts{}
 	for plan := range t.sums {
 		want[plan] = stock.SlotCounts{}
@@ -114,7 +115,7 @@ func (t SlotHistory) missingMoves(task Task) []Event {
 	if at := slotOf(task); at != (slotLocation{}) {
 		want[at.plan] = want[at.plan].Add(at.state, 1)
 	}
-	var moves []Event
+	var moves []tasks.Event
 	for _, plan := range slices.Sorted(maps.Keys(want)) {
 		moves = append(moves, movesFor(plan, want[plan].Sub(t.sums[plan]))...)
 	}
@@ -122,7 +123,7 @@ func (t SlotHistory) missingMoves(task Task) []Event {
 }
 
 // movesFor returns the transfers of one plan with the sum d.
-func movesFor(plan string, d stock.SlotCounts) []Event {
+func movesFor(plan string, d stock.SlotCounts) []tasks.Event {
 	var from, to []stock.State
 	for _, s := range taken {
 		for range max(-d.Of(s), 0) {
@@ -132,9 +133,9 @@ func movesFor(plan string, d stock.SlotCounts) []Event {
 			to = append(to, s)
 		}
 	}
-	moves := make([]Event, max(len(from), len(to)))
+	moves := make([]tasks.Event, max(len(from), len(to)))
 	for i := range moves {
-		moves[i] = Event{Plan: plan, From: stock.Free, To: stock.Free}
+		moves[i] = tasks.Event{Plan: plan, From: stock.Free, To: stock.Free}
 		if i < len(from) {
 			moves[i].From = from[i]
 		}

@@ -1,4 +1,4 @@
-package tasks_test
+package audit_test
 
 import (
 	"reflect"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
 // TestReslotAgrees tests that the history matches the task after every repair.
@@ -19,7 +20,7 @@ func TestReslotAgrees(t *testing.T) {
 					if i%2 == 1 {
 						task.EndedAt = auditNow
 					}
-					r := tasks.Record{Tasks: []tasks.Task{task}, Events: []tasks.Event{moved("oak", from, to), moved("elm", "free", from), moved("elm", from, to)}}
+					r := audit.Record{Tasks: []tasks.Task{task}, Events: []tasks.Event{moved("oak", from, to), moved("elm", "free", from), moved("elm", from, to)}}
 					c := r.RepairSlot(task, i > 1, "why", "id")
 					r.Events = append(r.Events, c.Events...)
 					if trail := r.SlotHistory("T"); !trail.Matches(*c.Task) || trail.OutOfOrder() || len(c.Events) == 0 {
@@ -54,7 +55,7 @@ func TestReslotBelieves(t *testing.T) {
 		{"both, but for the order of the moves", []tasks.Event{held, held, spent, moved("elm", "held", "free")}, upgraded("elm", "spent"), true, "spent", nil},
 		{"both, of a slot that never was", []tasks.Event{moved("elm", "held", "free"), held}, upgraded("elm", ""), true, "", nil},
 	} {
-		change := tasks.Record{At: auditNow, Code: "CODE", Tasks: []tasks.Task{c.task}, Events: c.events}.RepairSlot(c.task, c.counted, "why", "id")
+		change := audit.Record{At: auditNow, Code: "CODE", Tasks: []tasks.Task{c.task}, Events: c.events}.RepairSlot(c.task, c.counted, "why", "id")
 		task, want := c.task, []tasks.Event{{}}
 		if task.Slot = c.slot; c.added != nil {
 			want = c.added

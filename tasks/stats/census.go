@@ -1,7 +1,8 @@
-package tasks
+package stats
 
 import (
 	"context"
+	"github.com/keyseat/keyseat/tasks"
 	"time"
 )
 
@@ -20,7 +21,7 @@ const MaxHours = 7 * 24
 // An HourCount is the number of tasks of one kind and outcome that were accepted in the same hour.
 type HourCount struct {
 	Hour    int // from 0
-	Kind    Kind
-	Outcome Outcome // "" for open tasks
+	Kind    tasks.Kind
+	Outcome tasks.Outcome // "" for open tasks
 	Tasks   int
 }

@@ -1,4 +1,4 @@
-package tasks
+package adminstore
 
 import (
 	"context"
@@ -9,10 +9,12 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
 // An AdminStore is the port for an operator's lists and imports. It has no method that changes a key or
-// a task, because an operator's changes are a [Change] too and go through [Store.Apply]. All methods are
+// a task, because an operator's changes are a [tasks.Change] too and go through [tasks.Store.Apply]. All methods are
 // safe for concurrent use. The argument n is at least 1. An error that is not documented here comes from
 // the store; then it is unknown whether the call had an effect.
 type AdminStore interface {
@@ -32,7 +34,7 @@ type AdminStore interface {
 
 	// Keys lists up to n keys with their latest tasks, in the order of their codes' bytes. The list
 	// starts after the given code; the first page starts after "".
-	Keys(ctx context.Context, after keys.Code, n int) ([]Snapshot, error)
+	Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snapshot, error)
 
 	// Plans lists up to n plans in the order of import. The list starts after the given Seq; the first
 	// page starts after 0.
@@ -40,31 +42,31 @@ type AdminStore interface {
 
 	// Tasks lists up to n tasks that match the filter, each with its key, the oldest first. The list
 	// starts after the given task; the first page starts after the zero Task.
-	Tasks(ctx context.Context, filter TaskFilter, after Task, n int) ([]Snapshot, error)
+	Tasks(ctx context.Context, filter TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error)
 
 	// Task reads one task with its key. If there is no task with that id, the snapshot has no task.
-	Task(ctx context.Context, id string) (Snapshot, error)
+	Task(ctx context.Context, id string) (tasks.Snapshot, error)
 
 	// History lists the events of a key, the oldest first.
-	History(ctx context.Context, code keys.Code) ([]Event, error)
+	History(ctx context.Context, code keys.Code) ([]tasks.Event, error)
 
-	// QueueStats counts the open tasks, all at one moment during the call.
-	QueueStats(ctx context.Context) (QueueStats, error)
+	// Queue counts the open tasks, all at one moment during the call.
+	QueueStats(ctx context.Context) (stats.Queue, error)
 }
 
 // An ImportBatch describes one import of keys.
 type ImportBatch struct {
-	ID   string    // made by the caller, or the id of an order: a batch is imported once
-	Type EventType // [EventIssued] or [EventImported]
-	Note string    // for the operator
+	ID   string          // made by the caller, or the id of an order: a batch is imported once
+	Type tasks.EventType // [tasks.EventIssued] or [tasks.EventImported]
+	Note string          // for the operator
 }
 
 // ErrBatch reports that a batch was imported before.
 var ErrBatch = errors.New("this batch was imported already")
 
 // Event returns the line of history for a key that is imported at the given time.
-func (b ImportBatch) Event(at time.Time, code keys.Code) Event {
-	return Event{At: at, Type: b.Type, Code: code, Note: b.Note}
+func (b ImportBatch) Event(at time.Time, code keys.Code) tasks.Event {
+	return tasks.Event{At: at, Type: b.Type, Code: code, Note: b.Note}
 }
 
 // A TaskFilter selects the tasks to list.
@@ -79,7 +81,7 @@ const (
 )
 
 // Match reports whether the filter selects the task. An unknown filter selects no task.
-func (f TaskFilter) Match(t Task) bool {
+func (f TaskFilter) Match(t tasks.Task) bool {
 	switch f {
 	case AnyTask:
 		return true

@@ -1,10 +1,11 @@
-package tasks_test
+package stats_test
 
 import (
 	"testing"
 	"time"
 
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
 // statsNow is the time of the store's clock in these tests.
@@ -17,19 +18,19 @@ func TestQueue(t *testing.T) {
 	for _, c := range []struct {
 		name               string
 		due, leased, ended time.Time
-		want               tasks.QueueStats
+		want               stats.Queue
 	}{
-		{"due", ago(5), time.Time{}, time.Time{}, tasks.QueueStats{Due: 1, Late: 5 * time.Minute, Age: hour}},
-		{"due just now", statsNow, time.Time{}, time.Time{}, tasks.QueueStats{Due: 1, Age: hour}},
-		{"to be asked about later", ago(-5), time.Time{}, time.Time{}, tasks.QueueStats{Waiting: 1, Age: hour}},
-		{"leased", ago(5), ago(-1), time.Time{}, tasks.QueueStats{Leased: 1, Age: hour}},
-		{"its lease has run out", ago(5), ago(2), time.Time{}, tasks.QueueStats{Due: 1, Late: 2 * time.Minute, Age: hour}},
-		{"its lease runs out now", ago(5), statsNow, time.Time{}, tasks.QueueStats{Due: 1, Age: hour}},
-		{"its lease has run out before it was due", ago(-5), ago(2), time.Time{}, tasks.QueueStats{Due: 1, Late: 2 * time.Minute, Age: hour}},
-		{"ended", ago(5), time.Time{}, ago(1), tasks.QueueStats{}},
+		{"due", ago(5), time.Time{}, time.Time{}, stats.Queue{Due: 1, Late: 5 * time.Minute, Age: hour}},
+		{"due just now", statsNow, time.Time{}, time.Time{}, stats.Queue{Due: 1, Age: hour}},
+		{"to be asked about later", ago(-5), time.Time{}, time.Time{}, stats.Queue{Waiting: 1, Age: hour}},
+		{"leased", ago(5), ago(-1), time.Time{}, stats.Queue{Leased: 1, Age: hour}},
+		{"its lease has run out", ago(5), ago(2), time.Time{}, stats.Queue{Due: 1, Late: 2 * time.Minute, Age: hour}},
+		{"its lease runs out now", ago(5), statsNow, time.Time{}, stats.Queue{Due: 1, Age: hour}},
+		{"its lease has run out before it was due", ago(-5), ago(2), time.Time{}, stats.Queue{Due: 1, Late: 2 * time.Minute, Age: hour}},
+		{"ended", ago(5), time.Time{}, ago(1), stats.Queue{}},
 	} {
 		task := tasks.Task{CreatedAt: ago(60), DueAt: c.due, LeasedUntil: c.leased, EndedAt: c.ended}
-		if got := (tasks.QueueStats{}).Add(task, statsNow); got != c.want {
+		if got := (stats.Queue{}).Add(task, statsNow); got != c.want {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
@@ -39,9 +40,9 @@ func TestQueue(t *testing.T) {
 func TestQueueAddsUp(t *testing.T) {
 	early := tasks.Task{CreatedAt: statsNow.Add(-3 * time.Hour), DueAt: statsNow.Add(-time.Minute)}
 	late := tasks.Task{CreatedAt: statsNow.Add(-time.Hour), DueAt: statsNow.Add(-time.Hour)}
-	want := tasks.QueueStats{Due: 2, Leased: 3, Waiting: 4, Late: time.Hour, Age: 3 * time.Hour}
+	want := stats.Queue{Due: 2, Leased: 3, Waiting: 4, Late: time.Hour, Age: 3 * time.Hour}
 	for _, pair := range [][2]tasks.Task{{early, late}, {late, early}} {
-		q := tasks.QueueStats{Leased: 3, Waiting: 4}
+		q := stats.Queue{Leased: 3, Waiting: 4}
 		for _, task := range pair {
 			q = q.Add(task, statsNow)
 		}

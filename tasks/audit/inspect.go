@@ -1,4 +1,4 @@
-package tasks
+package audit
 
 import (
 	"context"
@@ -6,10 +6,11 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // An Inspector reads all data of a store, also inconsistent data. It also corrects the counters of a plan,
-// because no [Change] can do that. All methods are safe for concurrent use.
+// because no [tasks.Change] can do that. All methods are safe for concurrent use.
 type Inspector interface {
 	// Records reads the records of up to n codes after the given code, in the order of the codes' bytes.
 	// It includes codes that have a task or a line of history but no key. Each record is a consistent
@@ -24,7 +25,7 @@ type Inspector interface {
 	// task or a line of history names. The result is in the order of the ids' bytes.
 	PlanAudits(ctx context.Context) ([]PlanAudit, error)
 
-	// FixCounters makes a correction completely or not at all. The error is [ErrConflict] if the
+	// FixCounters makes a correction completely or not at all. The error is [tasks.ErrConflict] if the
 	// difference between the counters and the history is no longer c.Add. The error is
 	// [stock.ErrSlotState] if the plan has fewer slots than the correction needs.
 	FixCounters(ctx context.Context, c CounterFix) error
@@ -34,14 +35,14 @@ type Inspector interface {
 type Record struct {
 	At         time.Time // the store's clock
 	Code       keys.Code
-	Key        keys.Key // does not exist if the code has only tasks or events
-	Tasks      []Task   // the oldest first
-	Events     []Event  // in the order in which they were written
-	Unreadable []string // the ids of tasks with unreadable rows; Tasks does not contain them
+	Key        keys.Key      // does not exist if the code has only tasks or events
+	Tasks      []tasks.Task  // the oldest first
+	Events     []tasks.Event // in the order in which they were written
+	Unreadable []string      // the ids of tasks with unreadable rows; Tasks does not contain them
 }
 
 // Task returns the task with the given id, or nil.
-func (r Record) Task(id string) *Task {
+func (r Record) Task(id string) *tasks.Task {
 	for i := range r.Tasks {
 		if r.Tasks[i].ID == id {
 			return &r.Tasks[i]
@@ -51,8 +52,8 @@ func (r Record) Task(id string) *Task {
 }
 
 // Open returns the tasks that have not ended.
-func (r Record) Open() []Task {
-	var open []Task
+func (r Record) Open() []tasks.Task {
+	var open []tasks.Task
 	for _, t := range r.Tasks {
 		if t.Open() {
 			open = append(open, t)
@@ -68,7 +69,7 @@ func (r Record) Open() []Task {
 //   - the newest open task, if it is newer than the task that the key names, or if the latter is missing;
 //   - the task that the key names;
 //   - the newest task.
-func (r Record) ExpectedLatest() *Task {
+func (r Record) ExpectedLatest() *tasks.Task {
 	named := r.Task(r.Key.Task)
 	if named != nil && named.Open() {
 		return named
@@ -100,9 +101,9 @@ type PlanAudit struct {
 // A CounterFix adds the difference between the history's transfers and a plan's counters to the counters.
 // Its event is a line of history without a key. The event transfers no slot.
 type CounterFix struct {
-	ID    string           // of the write, like the id of a [Change]
+	ID    string           // of the write, like the id of a [tasks.Change]
 	Add   stock.SlotCounts // added to the counters; negative for a counter that is too high
-	Event Event            // names the plan
+	Event tasks.Event      // names the plan
 }
 
 // FixCounters returns the fix that sets the plan's counters to the sum of its transfers. The error is
@@ -110,16 +111,16 @@ type CounterFix struct {
 func (t PlanAudit) FixCounters(id string) (CounterFix, error) {
 	_, err := t.Plan.WithCounts(t.Moves)
 	note := "the counters were " + t.Plan.Counts().String() + " and are " + t.Moves.String()
-	event := Event{At: t.At, Type: EventRepaired, Plan: t.Plan.ID, Note: note}
+	event := tasks.Event{At: t.At, Type: tasks.EventRepaired, Plan: t.Plan.ID, Note: note}
 	return CounterFix{ID: id, Add: t.Moves.Sub(t.Plan.Counts()), Event: event}, err
 }
 
 // Apply returns the plan of the audit with corrected counters. The audit must be a new one. The error is
-// [ErrConflict] if the plan does not exist or the difference is no longer c.Add. It is
+// [tasks.ErrConflict] if the plan does not exist or the difference is no longer c.Add. It is
 // [stock.ErrSlotState] if the plan has too few slots.
 func (c CounterFix) Apply(t PlanAudit) (stock.Plan, error) {
 	if t.Plan.Seq == 0 || t.Moves.Sub(t.Plan.Counts()) != c.Add {
-		return t.Plan, ErrConflict
+		return t.Plan, tasks.ErrConflict
 	}
 	return t.Plan.WithCounts(t.Moves)
 }

@@ -1,4 +1,4 @@
-package tasks
+package outbox
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // ErrNoSubscriber reports that no subscriber has the given name.
@@ -28,7 +29,7 @@ type Outbox interface {
 	// Route reads up to n lines of history that were not routed before. It queues each line of one of the
 	// given types for every subscriber. It routes each line once, and the lines of a key in order. The
 	// result is the number of lines that it read.
-	Route(ctx context.Context, causes []EventType, n int) (int, error)
+	Route(ctx context.Context, causes []tasks.EventType, n int) (int, error)
 
 	// SetLowStock replaces the set of countries that are low in stock for a subscriber. It queues a
 	// delivery for each country that was not in the set before. The mark (> 0) identifies that delivery.
@@ -42,7 +43,7 @@ type Outbox interface {
 	// CompleteDelivery stores the result of a leased delivery and ends the lease. It writes DeliveredSeq,
 	// DeliveredEvent, Attempts, Since and DueAt of m. It logs d, unless d is nil. If the result of d is
 	// [SubscriberGone], it disables the subscriber. If the lease was lost, it only logs d and returns
-	// [ErrFenced].
+	// [tasks.ErrFenced].
 	CompleteDelivery(ctx context.Context, m QueuedDelivery, d *Delivery) error
 
 	// Replay queues events for a subscriber again, even if they were delivered before. The result is the
@@ -89,22 +90,22 @@ type QueuedDelivery struct {
 	DueAt          time.Time
 	Lease          string
 
-	At      time.Time      // the store's clock
-	Entries []HistoryEntry // of a key: the lines after DeliveredSeq, in order, at most [MaxEntries]; empty only if they were archived
+	At      time.Time            // the store's clock
+	Entries []tasks.HistoryEntry // of a key: the lines after DeliveredSeq, in order, at most [MaxEntries]; empty only if they were archived
 }
 
 // MaxEntries is the maximum number of lines in one [QueuedDelivery].
 const MaxEntries = 32
 
-// A DeliveryResult is the result of a delivery.
-type DeliveryResult string
+// A Result is the result of a delivery.
+type Result string
 
 // The results.
 const (
-	Delivered      DeliveryResult = "delivered"
-	Failed         DeliveryResult = "failed"   // a later attempt follows
-	GivenUp        DeliveryResult = "given_up" // failed for too long: no further attempt follows
-	SubscriberGone DeliveryResult = "gone"     // the subscriber wants no more deliveries
+	Delivered      Result = "delivered"
+	Failed         Result = "failed"   // a later attempt follows
+	GivenUp        Result = "given_up" // failed for too long: no further attempt follows
+	SubscriberGone Result = "gone"     // the subscriber wants no more deliveries
 )
 
 // A Delivery is one attempt to send one event to a subscriber.
@@ -118,7 +119,7 @@ type Delivery struct {
 	Country    stock.Country
 	Line       int64 // the Seq of the line of history with the event
 	Attempt    int   // from 1
-	Result     DeliveryResult
+	Result     Result
 	Status     int // the HTTP status of the response, 0 without a response
 	Took       time.Duration
 	Note       string // a description for the operator; contains no secret
@@ -132,5 +133,5 @@ type Replay struct {
 	Code       keys.Code // "" for all keys
 	After      int64
 	Since      time.Time
-	Causes     []EventType
+	Causes     []tasks.EventType
 }

@@ -1,9 +1,12 @@
-package tasks
+package stats
 
-import "time"
+import (
+	"github.com/keyseat/keyseat/tasks"
+	"time"
+)
 
-// QueueStats counts the open tasks by their state at one moment, and has the longest waiting times.
-type QueueStats struct {
+// Queue counts the open tasks by their state at one moment, and has the longest waiting times.
+type Queue struct {
 	Due     int // due, or with an expired lease: a worker can lease the task
 	Leased  int // leased by a worker
 	Waiting int // due later, for the next attempt
@@ -13,7 +16,7 @@ type QueueStats struct {
 }
 
 // Add returns the counts with one more task, in its state at the given time. It ignores an ended task.
-func (q QueueStats) Add(t Task, at time.Time) QueueStats {
+func (q Queue) Add(t tasks.Task, at time.Time) Queue {
 	if !t.Open() {
 		return q
 	}

@@ -1,4 +1,4 @@
-package tasks_test
+package audit_test
 
 import (
 	"reflect"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
 // TestRestand tests the repair of a key with an inconsistent status and Used.
@@ -29,7 +30,7 @@ func TestRestand(t *testing.T) {
 		{"its status", nil, nil, keys.Key{Status: keys.Failed}, keys.Failed, true},
 		{"nothing", nil, nil, keys.Key{Status: "eaten", Used: true}, keys.Active, true},
 	} {
-		change := tasks.Record{Key: c.key, Tasks: c.tasks, Events: c.events}.RepairStatus("why", "id")
+		change := audit.Record{Key: c.key, Tasks: c.tasks, Events: c.events}.RepairStatus("why", "id")
 		if k := change.Key; k.Status != c.status || k.Used != c.used || !k.Status.AllowsUsed(k.Used) || change.Events[0].Type != tasks.EventRepaired {
 			t.Errorf("%s: %+v", c.name, k)
 		}
@@ -101,7 +102,7 @@ func TestRealign(t *testing.T) {
 		},
 	} {
 		c.key.Code, c.key.Version, c.want.Code, c.want.Version = "CODE", 5, "CODE", 5
-		got := tasks.Record{At: auditNow, Code: "CODE", Key: c.key, Tasks: c.tasks}.RepairLatestTask("why", "id")
+		got := audit.Record{At: auditNow, Code: "CODE", Key: c.key, Tasks: c.tasks}.RepairLatestTask("why", "id")
 		repaired(t, c.name, got, tasks.Change{ID: "id", Key: &c.want, Events: []tasks.Event{{At: auditNow, Type: tasks.EventRepaired, Code: "CODE", Note: "why"}}})
 	}
 }
