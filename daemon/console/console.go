@@ -1,3 +1,20 @@
+// Package console is the web interface for operators. It shows the state of the shop and the history of a
+// key, and it has buttons for the actions of the admin API.
+//
+// [Console] handles the path / and the paths below /console/. An operator signs in with a token of the
+// admin API and gets a session, which is a cookie. Each request looks the token up again. Therefore a
+// session ends when the token's line is removed from the file.
+//
+// Pages read from the store. Changes go through the admin API itself, in the same process and with the
+// session's own token. Therefore a change from the console has the same role checks, rules, history and
+// audit log as any other.
+//
+//	browser ─▶ Console ─▶ session, token ─▶ page ◀── tasks.Engine, tasks.AdminStore, tasks.TaskStats
+//	               │
+//	               └─ form ─▶ confirm ─▶ POST /admin/v1/… ─▶ tasks.Engine
+//
+// Every page works without JavaScript. JavaScript draws the charts and refreshes the data. A page
+// loads nothing from other hosts, and it never contains a login, a password or a token.
 package console
 
 import (
@@ -33,12 +50,12 @@ type Options struct {
 // It is safe for concurrent use.
 type Console struct {
 	Options
-	sessions *sessions
-	guesses  *ratelimit.Limiter // wrong tokens per client address
-	denied   loglimit.Limiter   // limits the log lines about wrong tokens
-	failed   loglimit.Limiter   // limits the log lines about pages that failed
-	readings readings
-	handler  http.Handler
+	sessions  *sessions
+	guesses   *ratelimit.Limiter // wrong tokens per client address
+	deniedLog loglimit.Limiter   // limits the log lines about wrong tokens
+	failedLog loglimit.Limiter   // limits the log lines about pages that failed
+	cache     overviewCache
+	handler   http.Handler
 }
 
 // maxGuesses is the number of wrong tokens that an address may submit per minute.
@@ -70,49 +87,49 @@ func New(o Options) (*Console, error) {
 func (c *Console) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /console/assets/{name}", serveAsset)
-	mux.Handle("GET /console/signin", c.open((*visit).signInPage))
-	mux.Handle("POST /console/signin", c.open((*visit).signIn))
-	mux.Handle("POST /console/signout", c.signedIn((*visit).signOut))
-	mux.Handle("GET /{$}", c.signedIn((*visit).overview))
-	mux.Handle("GET /console/{$}", c.signedIn((*visit).overview))
-	mux.Handle("GET /console/keys", c.signedIn((*visit).keys))
-	mux.Handle("GET /console/key", c.signedIn((*visit).key))
-	mux.Handle("GET /console/plans", c.signedIn((*visit).plans))
-	mux.Handle("GET /console/tasks", c.signedIn((*visit).tasks))
-	mux.Handle("GET /console/task", c.signedIn((*visit).task))
-	mux.Handle("GET /console/issue", c.signedIn((*visit).issuePage))
-	mux.Handle("POST /console/issue", c.signedIn((*visit).issue))
-	mux.Handle("GET /console/{noun}/{verb}", c.signedIn((*visit).confirm))
-	mux.Handle("POST /console/{noun}/{verb}", c.signedIn((*visit).act))
-	mux.Handle("/", c.open((*visit).nowhere))
-	strangers := http.NewCrossOriginProtection()
-	strangers.SetDenyHandler(c.open((*visit).foreign))
-	return strangers.Handler(mux)
+	mux.Handle("GET /console/signin", c.public((*request).signInPage))
+	mux.Handle("POST /console/signin", c.public((*request).signIn))
+	mux.Handle("POST /console/signout", c.signedIn((*request).signOut))
+	mux.Handle("GET /{$}", c.signedIn((*request).showOverview))
+	mux.Handle("GET /console/{$}", c.signedIn((*request).showOverview))
+	mux.Handle("GET /console/keys", c.signedIn((*request).listKeys))
+	mux.Handle("GET /console/key", c.signedIn((*request).showKey))
+	mux.Handle("GET /console/plans", c.signedIn((*request).listPlans))
+	mux.Handle("GET /console/tasks", c.signedIn((*request).listTasks))
+	mux.Handle("GET /console/task", c.signedIn((*request).showTask))
+	mux.Handle("GET /console/issue", c.signedIn((*request).newOrder))
+	mux.Handle("POST /console/issue", c.signedIn((*request).submitOrder))
+	mux.Handle("GET /console/{noun}/{verb}", c.signedIn((*request).confirmAction))
+	mux.Handle("POST /console/{noun}/{verb}", c.signedIn((*request).doAction))
+	mux.Handle("/", c.public((*request).notFound))
+	sameSite := http.NewCrossOriginProtection()
+	sameSite.SetDenyHandler(c.public((*request).crossSite))
+	return sameSite.Handler(mux)
 }
 
-// policy lets a page load files of the console only, and forbids every site to frame it.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+// contentPolicy lets a page load files of the console only, and forbids every site to frame it.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// patience is the time limit of a request. It is shorter than a browser's own limit, so that the browser
+// requestTimeout is the time limit of a request. It is shorter than a browser's own limit, so that the browser
 // shows our error page when the database is down.
-const patience = 12 * time.Second
+const requestTimeout = 12 * time.Second
 
-// maxForm is the maximum size of a submitted form, in bytes.
-const maxForm = 64 << 10
+// maxFormSize is the maximum size of a submitted form, in bytes.
+const maxFormSize = 64 << 10
 
 // ServeHTTP implements [http.Handler].
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", contentPolicy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "same-origin") // with no-referrer a browser sends "Origin: null" with our own forms
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	r.Body = http.MaxBytesReader(w, r.Body, maxFormSize)
 	c.handler.ServeHTTP(w, r.WithContext(ctx))
 }

@@ -17,69 +17,69 @@ import (
 type order struct {
 	Count, OrderID, Note string
 	ID                   string // the idempotency key; set when the page asks for confirmation
-	Fault                string
+	Error                string
 	Codes                []keys.Code
 	PurchaseDate         time.Time
 }
 
-func (v *visit) issuePage() error { return v.showOrder(http.StatusOK, order{Count: "1"}) }
+func (r *request) newOrder() error { return r.showOrder(http.StatusOK, order{Count: "1"}) }
 
-func (v *visit) showOrder(status int, o order) error {
-	return v.show(status, page{"issue", "Issue keys", "issue", o})
+func (r *request) showOrder(status int, o order) error {
+	return r.render(status, page{"issue", "Issue keys", "issue", o})
 }
 
 // The steps of an order, in the form's field "step".
 const (
-	check    = ""
-	carryOut = "issue"
-	download = "csv"
+	stepConfirm = ""
+	stepIssue   = "issue"
+	stepCSV     = "csv"
 )
 
-// issue handles the form of all three steps. It asks for confirmation, issues the keys, or sends them as a
-// file.
-func (v *visit) issue() error {
-	form := v.r.PostForm
+// submitOrder handles the form of all three steps. It asks for confirmation, issues the keys, or sends them
+// as a file.
+func (r *request) submitOrder() error {
+	form := r.req.PostForm
 	o := order{
 		Count: keys.Trim(form.Get("count")), OrderID: keys.Trim(form.Get("order_id")),
 		Note: keys.Trim(form.Get("note")), ID: form.Get("id"),
 	}
 	step := form.Get("step")
-	if step == check {
+	if step == stepConfirm {
 		o.ID = rand.Text()
-		return v.showOrder(http.StatusOK, o)
+		return r.showOrder(http.StatusOK, o)
 	}
-	err := v.carryOut(&o)
-	if refused, is := errors.AsType[refusal](err); is {
-		o.ID, o.Fault = "", refused.Says()
-		return v.showOrder(refused.Status, o)
+	err := r.issueKeys(&o)
+	if e, is := errors.AsType[apiError](err); is {
+		o.ID, o.Error = "", e.Message()
+		return r.showOrder(e.Status, o)
 	}
 	if err != nil {
 		return err
 	}
-	if step == download {
-		return v.send(o)
+	if step == stepCSV {
+		return r.sendCSV(o)
 	}
-	return v.show(http.StatusOK, page{"issued", "Keys issued", "issue", o})
+	return r.render(http.StatusOK, page{"issued", "Keys issued", "issue", o})
 }
 
-// carryOut issues the keys through the admin API. It stores the codes and the purchase date in o.
-func (v *visit) carryOut(o *order) error {
+// issueKeys issues the keys through the admin API. It stores the codes and the purchase date in o.
+func (r *request) issueKeys(o *order) error {
 	count, err := strconv.Atoi(o.Count)
 	if err != nil {
-		return refusal{http.StatusUnprocessableEntity, "The order is not valid", "the number of keys is no number", ""}
+		return apiError{http.StatusUnprocessableEntity, "The order is not valid", "the number of keys is no number", ""}
 	}
 	body := map[string]any{"count": count, "order_id": o.OrderID, "note": o.Note}
 	var issued struct {
 		Codes        []keys.Code `json:"codes"`
 		PurchaseDate time.Time   `json:"purchase_date"`
 	}
-	err = v.ask("/admin/v1/keys", body, &issued, http.Header{"Idempotency-Key": {o.ID}})
+	err = r.callAdmin("/admin/v1/keys", body, &issued, http.Header{"Idempotency-Key": {o.ID}})
 	o.Codes, o.PurchaseDate = issued.Codes, issued.PurchaseDate
 	return err
 }
 
-// send sends the keys as a CSV file for a spreadsheet.
-func (v *visit) send(o order) error {
+// sendCSV sends the keys as a CSV file for a spreadsheet.
+func (r *request) sendCSV(o order) error {
 	var b bytes.Buffer
 	err := csvfile.WriteKeys(&b, func(yield func(keys.Key, error) bool) {
 		for _, code := range o.Codes {
@@ -91,10 +91,10 @@ func (v *visit) send(o order) error {
 	if err != nil {
 		return err
 	}
-	h := v.w.Header()
+	h := r.w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="keys.csv"`)
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
-	_, _ = v.w.Write(b.Bytes()) // a browser that has disconnected is not an error
+	_, _ = r.w.Write(b.Bytes()) // a browser that has disconnected is not an error
 	return nil
 }

@@ -2,10 +2,15 @@ package console
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"html/template"
+	"io/fs"
 	"net/http"
+	"path"
 	"strconv"
+	"time"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 )
@@ -14,50 +19,98 @@ import (
 type page struct {
 	name  string // of the template
 	Title string
-	Here  string // the menu entry to highlight
+	Menu  string // the menu entry to highlight
 	Body  any
 }
 
 // A frame is the data of the frame template: the page and the parts that all pages share.
 type frame struct {
 	page
-	Token admin.Token // has no role if the visitor is not signed in
-	Form  string      // the session's secret, included in every form
-	Note  string      // a message about the last action
-	May   bool        // the visitor can change data
+	Token      admin.Token // has no role if nobody is signed in
+	FormSecret string      // the session's secret, included in every form
+	Note       string      // a message about the last action
+	CanWrite   bool        // the operator may change data
 }
 
 //go:embed pages/*.html
-var texts embed.FS
+var pageFiles embed.FS
 
-var templates = parse("signin", "trouble", "overview", "keys", "key", "plans", "tasks", "task", "issue", "issued", "confirm")
+var templates = parseTemplates("signin", "error", "overview", "keys", "key", "plans", "tasks", "task", "issue", "issued", "confirm")
 
-// parse parses each page template together with the frame and the shared parts.
-func parse(names ...string) map[string]*template.Template {
+// parseTemplates parses each page template together with the frame and the shared parts.
+func parseTemplates(names ...string) map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range names {
-		all[name] = template.Must(template.New("frame.html").Funcs(words).ParseFS(texts, "pages/frame.html", "pages/parts.html", "pages/"+name+".html"))
+		all[name] = template.Must(template.New("frame.html").Funcs(templateFuncs).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html", "pages/"+name+".html"))
 	}
 	return all
 }
 
-// show renders a page and sends it with the given status. It renders the whole page first, so that a
+// render renders a page and sends it with the given status. It renders the whole page first, so that a
 // template error never leaves a partial response.
-func (v *visit) show(status int, p page) error {
-	f := frame{page: p, Token: v.token, May: v.may()}
-	if v.session != nil {
-		f.Form, f.Note = v.session.form, v.session.told()
+func (r *request) render(status int, p page) error {
+	f := frame{page: p, Token: r.token, CanWrite: r.canWrite()}
+	if r.session != nil {
+		f.FormSecret, f.Note = r.session.formSecret, r.session.takeNote()
 	}
 	var b bytes.Buffer
 	if err := templates[p.name].Execute(&b, f); err != nil {
 		return err
 	}
-	h := v.w.Header()
+	h := r.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
-	v.w.WriteHeader(status)
-	if v.r.Method != http.MethodHead {
-		_, _ = v.w.Write(b.Bytes()) // a browser that has disconnected is not an error
+	r.w.WriteHeader(status)
+	if r.req.Method != http.MethodHead {
+		_, _ = r.w.Write(b.Bytes()) // a browser that has disconnected is not an error
 	}
 	return nil
+}
+
+// The charts are drawn by uPlot. Its licence is in the same folder.
+//
+//go:embed assets
+var assetFiles embed.FS
+
+// An asset is a file that pages load. Its tag is a hash of the content.
+type asset struct {
+	text []byte
+	tag  string
+}
+
+var assets = loadAssets()
+
+func loadAssets() map[string]asset {
+	all := map[string]asset{}
+	entries, _ := fs.ReadDir(assetFiles, "assets") // reading embedded files does not fail
+	for _, entry := range entries {
+		text, _ := assetFiles.ReadFile("assets/" + entry.Name())
+		hash := sha256.Sum256(text)
+		all[entry.Name()] = asset{text, hex.EncodeToString(hash[:8])}
+	}
+	return all
+}
+
+// assetURL returns the URL of an asset for use in a page. The URL changes with the content of the file, so
+// browsers may cache it.
+func assetURL(name string) string { return "/console/assets/" + name + "?v=" + assets[name].tag }
+
+var contentTypes = map[string]string{
+	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
+}
+
+// serveAsset serves an asset. It needs no session, because assets contain no data of the shop.
+func serveAsset(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	a, is := assets[name]
+	if !is {
+		http.NotFound(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", contentTypes[path.Ext(name)])
+	if r.URL.Query().Get("v") == a.tag {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(a.text))
 }

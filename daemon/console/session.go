@@ -4,61 +4,71 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/daemon/loglimit"
+	"github.com/keyseat/keyseat/daemon/ratelimit"
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
 
 // The limits of sessions. If there are more than maxSessions, the least recently used one ends.
 const (
-	maxSessions = 1000
-	maxAge      = 12 * time.Hour // since sign-in
-	maxIdle     = 2 * time.Hour
+	maxSessions    = 1000
+	sessionMaxAge  = 12 * time.Hour // since sign-in
+	sessionMaxIdle = 2 * time.Hour
 )
 
 // A session is a browser that has signed in with a token.
 type session struct {
-	id    string // the cookie's value
-	token tasks.Secret
-	form  string // a secret in every form of the session; pages of other sites cannot know it
-	began time.Time
+	id         string // the cookie's value
+	token      tasks.Secret
+	formSecret string // a secret in every form of the session; pages of other sites cannot know it
+	startedAt  time.Time
 
-	mu   sync.Mutex
-	seen time.Time
-	note string // message for the next page
+	mu       sync.Mutex
+	lastUsed time.Time
+	note     string // message for the next page
 }
 
-// tell stores a message for the next page.
-func (s *session) tell(note string) {
+// setNote stores a message for the next page.
+func (s *session) setNote(note string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.note = note
 }
 
-// told returns the stored message and clears it.
-func (s *session) told() (note string) {
+// takeNote returns the stored message and clears it.
+func (s *session) takeNote() (note string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	note, s.note = s.note, ""
 	return note
 }
 
-// sent reports whether form is the session's own form secret. It compares in constant time.
-func (s *session) sent(form string) bool {
-	return subtle.ConstantTimeCompare([]byte(form), []byte(s.form)) == 1
+// isFormSecret reports whether form is the session's own form secret. It compares in constant time.
+func (s *session) isFormSecret(form string) bool {
+	return subtle.ConstantTimeCompare([]byte(form), []byte(s.formSecret)) == 1
 }
 
-// fresh reports whether the session is still valid at now. If it is, fresh records the use.
-func (s *session) fresh(now time.Time) bool {
+// touch reports whether the session is still valid at now. If it is, touch records the use.
+func (s *session) touch(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now.Sub(s.began) > maxAge || now.Sub(s.seen) > maxIdle {
+	if now.Sub(s.startedAt) > sessionMaxAge || now.Sub(s.lastUsed) > sessionMaxIdle {
 		return false
 	}
-	s.seen = now
+	s.lastUsed = now
 	return true
 }
 
@@ -75,12 +85,12 @@ func newSessions(now func() time.Time) (*sessions, error) {
 	return &sessions{now, all}, err
 }
 
-// begin creates a session for an operator with the given token.
-func (s *sessions) begin(token string) *session {
+// start creates a session for an operator with the given token.
+func (s *sessions) start(token string) *session {
 	now := s.now()
-	fresh := &session{id: rand.Text(), form: rand.Text(), token: tasks.NewSecret(token), began: now, seen: now}
-	s.all.Add(sha256.Sum256([]byte(fresh.id)), fresh)
-	return fresh
+	started := &session{id: rand.Text(), formSecret: rand.Text(), token: tasks.NewSecret(token), startedAt: now, lastUsed: now}
+	s.all.Add(sha256.Sum256([]byte(started.id)), started)
+	return started
 }
 
 // find returns the session with the given id. It returns nil if the session does not exist or has expired.
@@ -89,11 +99,79 @@ func (s *sessions) find(id string) *session {
 	if !is {
 		return nil
 	}
-	if !found.fresh(s.now()) {
+	if !found.touch(s.now()) {
 		s.end(found)
 		return nil
 	}
 	return found
 }
 
-func (s *sessions) end(over *session) { s.all.Remove(sha256.Sum256([]byte(over.id))) }
+func (s *sessions) end(ended *session) { s.all.Remove(sha256.Sum256([]byte(ended.id))) }
+
+const cookieName = "keyseat_console"
+
+// signInPage shows the form for the token.
+func (r *request) signInPage() error { return r.showSignIn(http.StatusOK, "") }
+
+func (r *request) showSignIn(status int, message string) error {
+	return r.render(status, page{"signin", "Sign in", "", message})
+}
+
+// signIn opens a session for a valid token. Wrong tokens are limited per client address. Tokens are too
+// long to guess, so the limit only keeps repeated attempts from making noise.
+func (r *request) signIn() error {
+	client := ratelimit.ClientAddress(r.req, r.Proxies)
+	if wait := r.guesses.Blocked(client); wait > 0 {
+		r.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		return r.showSignIn(http.StatusTooManyRequests, "Too many wrong tokens were shown from your address. Try again in a minute.")
+	}
+	text := keys.Trim(r.req.PostFormValue("token"))
+	token, err := r.Tokens.Find(text)
+	if err != nil {
+		return err
+	}
+	r.logSignIn(token, client)
+	if token.Role == "" {
+		r.guesses.Record(r.req.Context(), client)
+		return r.showSignIn(http.StatusForbidden, "Nobody has this token.")
+	}
+	if before := r.cookieSession(); before != nil {
+		r.sessions.end(before)
+	}
+	r.setCookie(r.sessions.start(text).id, int(sessionMaxAge.Seconds()))
+	r.redirect("/")
+	return nil
+}
+
+// logSignIn logs a sign-in or a failed attempt. The number of lines about failed attempts is limited.
+func (r *request) logSignIn(token admin.Token, client netip.Addr) {
+	attrs := []slog.Attr{slog.String("action", "sign in"), slog.String("token", token.Name), slog.String("client", client.String())}
+	if token.Role != "" {
+		r.Log.LogAttrs(r.req.Context(), slog.LevelInfo, "console", attrs...)
+		return
+	}
+	attrs[1] = slog.String("token", "nobody")
+	r.deniedLog.Log(r.req.Context(), r.Log, loglimit.Event{Subject: client.String(), Level: slog.LevelWarn, Message: "console", Attrs: attrs})
+}
+
+func (r *request) signOut() error {
+	r.sessions.end(r.session)
+	r.setCookie("", -1)
+	r.redirect("/console/signin")
+	return nil
+}
+
+// setCookie sets the session cookie for the given number of seconds. A negative number deletes the cookie.
+func (r *request) setCookie(id string, seconds int) {
+	http.SetCookie(r.w, &http.Cookie{
+		Name: cookieName, Value: id, Path: "/", MaxAge: seconds,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.encrypted(),
+	})
+}
+
+// encrypted reports whether the browser uses TLS, with the daemon or with a proxy. It trusts
+// X-Forwarded-Proto. A client that forges this header only marks its own cookie as Secure, so its browser
+// does not send the cookie back.
+func (r *request) encrypted() bool {
+	return r.req.TLS != nil || strings.EqualFold(r.req.Header.Get("X-Forwarded-Proto"), "https")
+}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/keyseat/keyseat/internal/httputil"
 )
 
 // An Answer is the API's answer to a form. It is the data of the template "answer".
@@ -26,26 +28,26 @@ type Answer struct {
 	UsedDate     *time.Time `json:"used_date"`     // nil: never used, or not known
 }
 
-// answer parses the body of a reply. A body that is not JSON comes from a handler before the API; its
+// newAnswer parses a response of the API. A body that is not JSON comes from a handler before the API; its
 // Answer has the status "error" and no message.
-func (a reply) answer(q asked) Answer {
-	var said Answer
-	if json.Unmarshal(a.body.Bytes(), &said) != nil {
-		said = Answer{Status: "error"}
+func newAnswer(f form, response *httputil.Recorder) Answer {
+	var a Answer
+	if json.Unmarshal(response.Body.Bytes(), &a) != nil {
+		a = Answer{Status: "error"}
 	}
-	said.Do, said.Key, said.Code, said.Wait = q.Do, q.Key, a.code, a.header.Get("Retry-After")
-	return said
+	a.Do, a.Key, a.Code, a.Wait = f.Do, f.Key, response.Status(), response.Header().Get("Retry-After")
+	return a
 }
 
 // The states of an [Answer] in addition to the statuses of a key.
 const (
-	stateAccepted = "accepted" // the API accepted an upgrade or renew
-	stateRefused  = "refused"  // the API refused the call, for a documented reason
-	stateLegacy   = "legacy"   // the holder of the key joins the plan manually, with an invite
-	stateUsed     = "used"     // the key is active, and counts as used
-	stateLimited  = "limited"  // the client has sent too many requests
-	stateAway     = "away"     // the API cannot answer now
-	stateWrong    = "wrong"    // the request was not a valid call
+	stateAccepted    = "accepted" // the API accepted an upgrade or renew
+	stateRefused     = "refused"  // the API refused the call, for a documented reason
+	stateLegacy      = "legacy"   // the holder of the key joins the plan manually, with an invite
+	stateUsed        = "used"     // the key is active, and counts as used
+	stateLimited     = "limited"  // the client has sent too many requests
+	stateUnavailable = "away"     // the API cannot answer now
+	stateInvalid     = "wrong"    // the request was not a valid call
 )
 
 // State returns the state that determines texts and style. It is one of:
@@ -58,9 +60,9 @@ func (a Answer) State() string {
 	case a.Code == http.StatusTooManyRequests:
 		return stateLimited
 	case a.Code >= http.StatusInternalServerError:
-		return stateAway
+		return stateUnavailable
 	case a.Code != http.StatusOK:
-		return stateWrong
+		return stateInvalid
 	case a.Status == "error":
 		return stateRefused
 	case a.Do != doInfo && a.Status == "success":
@@ -85,7 +87,7 @@ func (a Answer) CSSClass() string {
 		return "ready"
 	case stateAccepted, "in_queue":
 		return "busy"
-	case "failed_upgrade", "failed", stateRefused, "not_exist", stateWrong, stateAway, stateLimited:
+	case "failed_upgrade", "failed", stateRefused, "not_exist", stateInvalid, stateUnavailable, stateLimited:
 		return "bad"
 	}
 	return "plain"

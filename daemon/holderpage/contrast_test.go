@@ -24,19 +24,19 @@ func TestContrast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	day, night, found := strings.Cut(string(style), "prefers-color-scheme: dark")
+	light, dark, found := strings.Cut(string(style), "prefers-color-scheme: dark")
 	if !found {
-		t.Fatal("there is no night")
+		t.Fatal("the style has no dark colors")
 	}
-	night, _, _ = strings.Cut(night, "\n}\n")
-	for name, css := range map[string]string{"day": day, "night": night} {
-		colours := map[string]string{}
+	dark, _, _ = strings.Cut(dark, "\n}\n")
+	for name, css := range map[string]string{"light": light, "dark": dark} {
+		colors := map[string]string{}
 		for _, m := range regexp.MustCompile(`--([a-z-]+): #([0-9a-f]{6});`).FindAllStringSubmatch(css, -1) {
-			colours[m[1]] = m[2]
+			colors[m[1]] = m[2]
 		}
 		for pair, want := range pairs {
 			text, ground, _ := strings.Cut(pair, " ")
-			if got := contrast(colours[text], colours[ground]); got < want {
+			if got := contrast(colors[text], colors[ground]); got < want {
 				t.Errorf("%s: the contrast of %s is %.2f, not %.1f", name, pair, got, want)
 			}
 		}
@@ -49,9 +49,9 @@ func contrast(x, y string) float64 {
 	return (max(a, b) + .05) / (min(a, b) + .05)
 }
 
-func luminance(colour string) float64 {
+func luminance(color string) float64 {
 	var c [3]uint8
-	_, _ = fmt.Sscanf(colour, "%02x%02x%02x", &c[0], &c[1], &c[2]) // an invalid color counts as black
+	_, _ = fmt.Sscanf(color, "%02x%02x%02x", &c[0], &c[1], &c[2]) // an invalid color counts as black
 	sum := 0.0
 	for i, weight := range []float64{.2126, .7152, .0722} {
 		v := float64(c[i]) / 255
@@ -65,9 +65,9 @@ func luminance(colour string) float64 {
 	return sum
 }
 
-// TestTheCheckerOfContrastFails checks the function contrast: its smallest and largest value, and a color
+// TestContrastFunction checks the function contrast: its smallest and largest value, and a color
 // that is just too faint.
-func TestTheCheckerOfContrastFails(t *testing.T) {
+func TestContrastFunction(t *testing.T) {
 	if got := contrast("ffffff", "000000"); got != 21 {
 		t.Errorf("white on black: %f", got)
 	}
@@ -75,6 +75,6 @@ func TestTheCheckerOfContrastFails(t *testing.T) {
 		t.Errorf("grey on white: %f", got)
 	}
 	if contrast("", "") >= 3 {
-		t.Error("a colour that is missing passes")
+		t.Error("a color that is missing passes")
 	}
 }

@@ -18,8 +18,8 @@ import (
 
 // A shop mounts the API and a page with its own name, texts and color.
 func Example() {
-	desk := daemon.NewEngine(memory.New(time.Now), simulator.Connector{}, plain{}, tasks.DefaultRules())
-	api := &daemon.API{Engine: desk}
+	engine := daemon.NewEngine(memory.New(time.Now), simulator.Connector{}, plain{}, tasks.DefaultRules())
+	api := &daemon.API{Engine: engine}
 	holders, err := holderpage.New(api, fstest.MapFS{ // in production: an embed.FS, or os.DirFS
 		"brand.html": {Data: []byte(`{{define "brand"}}Seat Shop{{end}} {{define "lead-title"}}Hello!{{end}}`)},
 		"theme.css":  {Data: []byte(`:root { --accent: #0a6a5d; --accent-deep: #07564b; }`)},

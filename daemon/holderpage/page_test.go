@@ -22,11 +22,11 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// open returns an API on a memory store with two keys and a plan.
-func open(t *testing.T) *daemon.API {
+// newAPI returns an API on a memory store with two keys and a plan.
+func newAPI(t *testing.T) *daemon.API {
 	t.Helper()
 	store := memory.New(time.Now)
-	desk := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
+	engine := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
 	country, size, address := stock.Country("TR"), 1, "1 <Main> Street"
 	err := store.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &size, Address: &address}})
 	if err != nil {
@@ -39,10 +39,10 @@ func open(t *testing.T) *daemon.API {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &daemon.API{Engine: desk}
+	return &daemon.API{Engine: engine}
 }
 
-func made(t *testing.T, api http.Handler, custom fs.FS) *holderpage.Page {
+func newPage(t *testing.T, api http.Handler, custom fs.FS) *holderpage.Page {
 	t.Helper()
 	p, err := holderpage.New(api, custom)
 	if err != nil {
@@ -51,7 +51,7 @@ func made(t *testing.T, api http.Handler, custom fs.FS) *holderpage.Page {
 	return p
 }
 
-func ask(t *testing.T, h http.Handler, method, target string, body io.Reader, kind string) *httptest.ResponseRecorder {
+func send(t *testing.T, h http.Handler, method, target string, body io.Reader, kind string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, body)
 	if kind != "" {
@@ -71,36 +71,36 @@ func TestEveryAnswer(t *testing.T) {
 	for name, c := range map[string]struct {
 		method, target, body, kind string
 		code                       int
-		says                       string
+		want                       string
 	}{
-		"the page":           {"GET", "/", "", "", 200, "Türkiye"},
-		"without its body":   {"HEAD", "/", "", "", 200, ""},
-		"the URL says none":  {"GET", "/?info=K&%zz", "", "", 200, "Türkiye"},
-		"no key of the URL":  {"POST", "/?upgrade=K", "do=info&key=K", formType, 200, "Ready to use"},
-		"a key":              {"POST", "/", "do=info&key=K", formType, 200, "Ready to use"},
-		"a legacy key":       {"POST", "/", "do=info&key=L", formType, 200, "<code>&lt;inv&gt;</code>"},
-		"an unknown key":     {"POST", "/", "do=info&key=%3Cb%3E", formType, 200, `value="&lt;b&gt;"`},
-		"no key":             {"POST", "/", "do=info&key=", formType, 200, "This key was not found in our database"},
-		"a refused upgrade":  {"POST", "/", "do=upgrade&key=K", formType, 200, "The password is missing"},
-		"an upgrade":         {"POST", "/", "do=upgrade&key=K&login=l&pwd=secret&country=TR", formType, 200, "Upgrade request sent successfully"},
-		"nothing to do":      {"POST", "/", "key=K", formType, 400, "Exactly one of info, renew, upgrade and stock must be named"},
-		"another thing":      {"POST", "/", "do=stock&key=K", formType, 400, "Exactly one of"},
-		"two things":         {"POST", "/", "do=info&do=renew&key=K", formType, 400, "Exactly one of"},
-		"two keys":           {"POST", "/", "do=info&key=K&key=L", formType, 400, "A parameter is given twice"},
-		"no text":            {"POST", "/", "do=info&key=%ff", formType, 400, "not UTF-8"},
-		"malformed":          {"POST", "/", "do=info&key=%zz", formType, 400, "The body cannot be parsed"},
-		"empty":              {"POST", "/", "", formType, 400, "Exactly one of"},
-		"no form":            {"POST", "/", `{"do":"info"}`, "application/json", 415, "must be application/x-www-form-urlencoded"},
-		"too long":           {"POST", "/", long, formType, 413, "The body is too large"},
-		"much too long":      {"POST", "/", long + long + long + long, formType, 413, "The body is too large"},
-		"a method":           {"DELETE", "/", "", "", 405, "use GET, HEAD, POST"},
-		"a part":             {"POST", "/", "do=info&key=K&part=answer", formType, 200, "Ready to use"},
-		"a part of an error": {"POST", "/", "key=K&part=answer", formType, 400, "Exactly one of"},
+		"the page":                   {"GET", "/", "", "", 200, "Türkiye"},
+		"without its body":           {"HEAD", "/", "", "", 200, ""},
+		"parameters in the URL":      {"GET", "/?info=K&%zz", "", "", 200, "Türkiye"},
+		"a key in the URL":           {"POST", "/?upgrade=K", "do=info&key=K", formType, 200, "Ready to use"},
+		"a key":                      {"POST", "/", "do=info&key=K", formType, 200, "Ready to use"},
+		"a legacy key":               {"POST", "/", "do=info&key=L", formType, 200, "<code>&lt;inv&gt;</code>"},
+		"an unknown key":             {"POST", "/", "do=info&key=%3Cb%3E", formType, 200, `value="&lt;b&gt;"`},
+		"no key":                     {"POST", "/", "do=info&key=", formType, 200, "This key was not found in our database"},
+		"a refused upgrade":          {"POST", "/", "do=upgrade&key=K", formType, 200, "The password is missing"},
+		"an upgrade":                 {"POST", "/", "do=upgrade&key=K&login=l&pwd=secret&country=TR", formType, 200, "Upgrade request sent successfully"},
+		"no action":                  {"POST", "/", "key=K", formType, 400, "Exactly one of info, renew, upgrade and stock must be named"},
+		"unknown action":             {"POST", "/", "do=stock&key=K", formType, 400, "Exactly one of"},
+		"two actions":                {"POST", "/", "do=info&do=renew&key=K", formType, 400, "Exactly one of"},
+		"two keys":                   {"POST", "/", "do=info&key=K&key=L", formType, 400, "A parameter is given twice"},
+		"not UTF-8":                  {"POST", "/", "do=info&key=%ff", formType, 400, "not UTF-8"},
+		"malformed":                  {"POST", "/", "do=info&key=%zz", formType, 400, "The body cannot be parsed"},
+		"empty":                      {"POST", "/", "", formType, 400, "Exactly one of"},
+		"no form":                    {"POST", "/", `{"do":"info"}`, "application/json", 415, "must be application/x-www-form-urlencoded"},
+		"too long":                   {"POST", "/", long, formType, 413, "The body is too large"},
+		"much too long":              {"POST", "/", long + long + long + long, formType, 413, "The body is too large"},
+		"a method":                   {"DELETE", "/", "", "", 405, "use GET, HEAD, POST"},
+		"a partial page":             {"POST", "/", "do=info&key=K&part=answer", formType, 200, "Ready to use"},
+		"a partial page of an error": {"POST", "/", "key=K&part=answer", formType, 400, "Exactly one of"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := ask(t, made(t, open(t), nil), c.method, c.target, strings.NewReader(c.body), c.kind)
-			if w.Code != c.code || !strings.Contains(w.Body.String(), c.says) {
-				t.Errorf("%d, and does it say %q?\n%s", w.Code, c.says, w.Body)
+			w := send(t, newPage(t, newAPI(t), nil), c.method, c.target, strings.NewReader(c.body), c.kind)
+			if w.Code != c.code || !strings.Contains(w.Body.String(), c.want) {
+				t.Errorf("%d, want %q in\n%s", w.Code, c.want, w.Body)
 			}
 			for name, want := range map[string]string{
 				"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
@@ -117,18 +117,18 @@ func TestEveryAnswer(t *testing.T) {
 			if strings.Contains(w.Body.String(), "secret") {
 				t.Error("the password is in the page")
 			}
-			if whole := strings.Contains(w.Body.String(), "<html"); strings.HasPrefix(name, "a part") && whole {
-				t.Error("the whole page is sent where a part of it is wanted")
+			if whole := strings.Contains(w.Body.String(), "<html"); strings.HasPrefix(name, "a partial page") && whole {
+				t.Error("the whole page is sent instead of the answer alone")
 			}
 		})
 	}
 }
 
-// TestACutForm checks that an incomplete form causes no call.
-func TestACutForm(t *testing.T) {
-	cut := io.MultiReader(strings.NewReader("do=upgrade&key=K&login=l&pwd=secret&country=TR"), iotest.ErrReader(io.ErrUnexpectedEOF))
-	api := open(t)
-	w := ask(t, made(t, api, nil), "POST", "/", cut, formType)
+// TestIncompleteForm checks that an incomplete form causes no call.
+func TestIncompleteForm(t *testing.T) {
+	incomplete := io.MultiReader(strings.NewReader("do=upgrade&key=K&login=l&pwd=secret&country=TR"), iotest.ErrReader(io.ErrUnexpectedEOF))
+	api := newAPI(t)
+	w := send(t, newPage(t, api, nil), "POST", "/", incomplete, formType)
 	if w.Code != 400 || !strings.Contains(w.Body.String(), "The body cannot be read") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
@@ -137,45 +137,45 @@ func TestACutForm(t *testing.T) {
 	}
 }
 
-// TestLimitsAreTheAPIs checks that the limits of the API apply to the page, and that the page shows the
+// TestAPILimitsApply checks that the limits of the API apply to the page, and that the page shows the
 // time to wait.
-func TestLimitsAreTheAPIs(t *testing.T) {
-	api := open(t)
+func TestAPILimitsApply(t *testing.T) {
+	api := newAPI(t)
 	var err error
 	if api.UnknownKeyLimiter, err = ratelimit.New(1, nil, time.Now); err != nil {
 		t.Fatal(err)
 	}
-	p := made(t, api, nil)
+	p := newPage(t, api, nil)
 	for _, code := range []int{200, 429} {
-		w := ask(t, p, "POST", "/", strings.NewReader("do=info&key=none"), formType)
+		w := send(t, p, "POST", "/", strings.NewReader("do=info&key=none"), formType)
 		if w.Code != code || code == 429 != (w.Header().Get("Retry-After") != "") {
 			t.Errorf("%d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 		}
 	}
-	if w := ask(t, api, "GET", "/API/?info=K", nil, ""); w.Code != 429 {
-		t.Errorf("the API does not know of the page's: %d", w.Code)
+	if w := send(t, api, "GET", "/API/?info=K", nil, ""); w.Code != 429 {
+		t.Errorf("the API does not count the call of the page: %d", w.Code)
 	}
 	api.Stop()
 	for _, method := range []string{"GET", "POST"} {
-		w := ask(t, p, method, "/", strings.NewReader("do=info&key=K"), formType)
+		w := send(t, p, method, "/", strings.NewReader("do=info&key=K"), formType)
 		if w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "System error, try again") {
 			t.Errorf("%s: %d %s", method, w.Code, w.Body)
 		}
 	}
 }
 
-// TestAnotherHandler checks that a handler before the API may answer in its own format.
-func TestAnotherHandler(t *testing.T) {
-	p := made(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "slow down", http.StatusTooManyRequests) }), nil)
-	w := ask(t, p, "POST", "/", strings.NewReader("do=info&key=K"), formType)
+// TestHandlerBeforeTheAPI checks that a handler before the API may answer in its own format.
+func TestHandlerBeforeTheAPI(t *testing.T) {
+	p := newPage(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "slow down", http.StatusTooManyRequests) }), nil)
+	w := send(t, p, "POST", "/", strings.NewReader("do=info&key=K"), formType)
 	if w.Code != 429 || !strings.Contains(w.Body.String(), "A little too fast") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
 
 func TestCustomFiles(t *testing.T) {
-	w := ask(t, made(t, open(t), fstest.MapFS{
-		"words.html": {Data: []byte(`{{define "language"}}de{{end}}{{define "headline"}}[{{.State}}]{{end}}`)},
+	w := send(t, newPage(t, newAPI(t), fstest.MapFS{
+		"texts.html": {Data: []byte(`{{define "language"}}de{{end}}{{define "headline"}}[{{.State}}]{{end}}`)},
 		"script.js":  {Data: nil},
 		"style.css":  {Data: []byte("body { color: red }")},
 		"theme.css":  {Data: []byte("p { color: blue }")},
@@ -189,7 +189,7 @@ func TestCustomFiles(t *testing.T) {
 		"bad.html": "{{define", "worse.html": `{{define "hint"}}{{if eq .State "limited"}}{{.NoSuch}}{{end}}{{end}}`, "gone.html": `{{define "free"}}{{template "nothing"}}{{end}}`,
 		"script.js": "x</script>y", "style.css": "</STYLE>", "theme.css": "</style>",
 	} {
-		if _, err := holderpage.New(open(t), fstest.MapFS{name: {Data: []byte(content)}}); err == nil {
+		if _, err := holderpage.New(newAPI(t), fstest.MapFS{name: {Data: []byte(content)}}); err == nil {
 			t.Errorf("%s may be %q", name, content)
 		}
 	}

@@ -1,21 +1,20 @@
-// What script adds to the console: charts, pages that keep up with the shop, and a copy button. Every
-// page is whole without it.
+// The script adds charts, live pages and a copy button to the console. Every page works without it.
 "use strict";
 
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
-// hours reads the table of an outcome chart: a chart shows what its table has, and nothing else.
-function hours(table) {
-  const fates = [...table.querySelectorAll("thead th[data-fate]")].map((th) => ({ name: th.dataset.fate, says: th.textContent }));
+// readTable returns the numbers of an outcome chart's table. A chart shows only what its table has.
+function readTable(table) {
+  const groups = [...table.querySelectorAll("thead th[data-fate]")].map((th) => ({ name: th.dataset.fate, label: th.textContent }));
   const rows = [...table.querySelectorAll("tbody tr")];
   return {
-    fates,
+    groups,
     labels: rows.map((row) => row.querySelector("th").textContent),
-    counts: fates.map((_, i) => rows.map((row) => Number(row.querySelectorAll("td")[i].dataset.n))),
+    counts: groups.map((_, i) => rows.map((row) => Number(row.querySelectorAll("td")[i].dataset.n))),
   };
 }
 
-// stacked adds each series to those before it, so that columns stand on one another.
+// stacked adds each series to the series before it, so that the columns are stacked.
 function stacked(counts) {
   const sums = counts[0].map(() => 0);
   return counts.map((series) => series.map((n, i) => (sums[i] += n)));
@@ -24,17 +23,17 @@ function stacked(counts) {
 const chartHeight = 180; // pixels
 
 function drawHours(box) {
-  const { fates, labels, counts } = hours(document.getElementById(box.dataset.chart));
+  const { groups, labels, counts } = readTable(document.getElementById(box.dataset.chart));
   const heights = stacked(counts);
   const tip = document.createElement("p");
   tip.className = "tip";
   tip.setAttribute("aria-hidden", "true");
-  const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+  const axis = { stroke: color("soft"), grid: { stroke: color("line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
   const bars = uPlot.paths.bars({ size: [0.75, 40], radius: 0 });
-  const tell = (u) => {
+  const showTip = (u) => {
     const i = u.cursor.idx;
-    const told = i == null ? [] : fates.map((f, n) => [counts[n][i], f.says]).filter(([n]) => n > 0);
-    tip.textContent = i == null ? "" : labels[i] + ": " + (told.map(([n, says]) => n + " " + says).join(", ") || "none");
+    const parts = i == null ? [] : groups.map((g, n) => [counts[n][i], g.label]).filter(([n]) => n > 0);
+    tip.textContent = i == null ? "" : labels[i] + ": " + (parts.map(([n, label]) => n + " " + label).join(", ") || "none");
   };
   const options = {
     width: box.clientWidth, height: chartHeight, legend: { show: false },
@@ -44,8 +43,8 @@ function drawHours(box) {
       { ...axis, grid: { show: false }, size: 26, values: (_, at) => at.map((i) => labels[i] ?? ""), incrs: [1, 2, 3, 6, 12], space: 46 },
       { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6], space: 30 },
     ],
-    series: [{}, ...fates.map((f) => ({ fill: colour(f.name), width: 0, paths: bars, points: { show: false } })).reverse()],
-    hooks: { setCursor: [tell] },
+    series: [{}, ...groups.map((g) => ({ fill: color(g.name), width: 0, paths: bars, points: { show: false } })).reverse()],
+    hooks: { setCursor: [showTip] },
   };
   box.replaceChildren();
   const plot = new uPlot(options, [labels.map((_, i) => i), ...heights.reverse()], box);
@@ -61,7 +60,7 @@ const fitted = new ResizeObserver((entries) => {
   for (const { target } of entries) plots.get(target)?.setSize({ width: target.clientWidth, height: chartHeight });
 });
 
-// draw draws all charts anew. The library keeps a chart until it is told that nobody looks at it.
+// draw draws all charts again. It destroys the old charts, because the library keeps them otherwise.
 function draw() {
   fitted.disconnect();
   for (const plot of plots.values()) plot.destroy();
@@ -71,14 +70,14 @@ function draw() {
   }
 }
 
-// keep reads the page again and puts its live parts in the place of the old ones, but for one that
-// somebody is using. A session that has ended shows by another page.
-async function keep() {
+// refresh loads the page again and replaces its live parts, except a part that the operator is using. After
+// the end of a session the daemon redirects to the sign-in page.
+async function refresh() {
   let answer;
   try {
     answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   } catch {
-    return; // the daemon is away: the next time
+    return; // the daemon does not answer: try again next time
   }
   if (answer.redirected) location.reload();
   if (!answer.ok) return;
@@ -98,24 +97,24 @@ function holdsSelection(element) {
   return !selection.isCollapsed && selection.containsNode(element, true);
 }
 
-const pace = 10_000; // milliseconds
+const refreshInterval = 10_000; // milliseconds
 
-function keepUp() {
+function startRefresh() {
   if (!document.querySelector("[data-live]")) return;
-  setInterval(() => { if (!document.hidden) keep(); }, pace);
+  setInterval(() => { if (!document.hidden) refresh(); }, refreshInterval);
 }
 
 function copyButtons() {
   for (const button of document.querySelectorAll("[data-copy]")) {
-    if (!navigator.clipboard) continue; // only where the page came safely
+    if (!navigator.clipboard) continue; // browsers have no clipboard for pages without TLS
     button.hidden = false;
     button.addEventListener("click", async () => {
-      const said = button.parentElement.querySelector("[data-copied]");
+      const status = button.parentElement.querySelector("[data-copied]");
       try {
         await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
-        said.textContent = "Copied.";
+        status.textContent = "Copied.";
       } catch {
-        said.textContent = "The browser does not allow it.";
+        status.textContent = "The browser does not allow it.";
       }
     });
   }
@@ -123,5 +122,5 @@ function copyButtons() {
 
 draw();
 copyButtons();
-keepUp();
+startRefresh();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

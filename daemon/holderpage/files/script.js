@@ -1,13 +1,13 @@
 
-// The page works without this: it sends the same forms without loading the page again, and keeps
-// asking while a task is open. It keeps nothing.
+// The page works without this script. The script sends the same forms without a reload of the page, and
+// checks the key again while a task is open. It stores nothing.
 "use strict";
 (() => {
   const ask = document.getElementById("ask"), slot = document.getElementById("slot"), live = document.getElementById("live");
-  const shortest = 1000, longest = 10000; // between two looks, in milliseconds
+  const shortest = 1000, longest = 10000; // between two checks, in milliseconds
   let timer = 0, pause = shortest, turn = 0;
 
-  // send posts a form and gives the answer's part of the page.
+  // send posts a form and returns the answer.
   async function send(form) {
     const data = new FormData(form);
     data.set("part", "answer");
@@ -18,12 +18,13 @@
     return { ok: response.ok, after: 1000 * (response.headers.get("Retry-After") || 0), answer: part.content.querySelector("section") };
   }
 
-  // show puts an answer into the page; who has asked for it, or was in the last one, is brought to it.
-  function show(answer, asked) {
+  // show puts an answer into the page. It focuses the answer if the reader requested it, or if the focus was
+  // in the answer before.
+  function show(answer, requested) {
     const inside = slot.contains(document.activeElement);
-    answer.removeAttribute("autofocus"); // which is for a page that is loaded
+    answer.removeAttribute("autofocus"); // it is for a page that the browser loads
     slot.replaceChildren(answer);
-    if (asked || inside) {
+    if (requested || inside) {
       answer.focus();
       answer.scrollIntoView({ block: "nearest" });
     } else {
@@ -33,21 +34,21 @@
     watch(pause);
   }
 
-  // watch looks again after a while, as long as a task is open.
+  // watch schedules the next check while a task is open.
   function watch(after) {
     clearTimeout(timer);
     if (!slot.querySelector("[data-waiting]")) return;
     slot.firstElementChild.classList.add("watching");
-    looked();
-    timer = setTimeout(look, after);
+    showTime();
+    timer = setTimeout(check, after);
   }
 
-  function looked() {
+  function showTime() {
     const time = slot.querySelector(".looked time");
     if (time) time.textContent = new Date().toLocaleTimeString();
   }
 
-  async function look() {
+  async function check() {
     const again = slot.querySelector("form.again"), mine = turn;
     if (!again) return;
     if (document.hidden) {
@@ -55,13 +56,13 @@
       return;
     }
     pause = Math.min(longest, pause * 1.4);
-    const said = await send(again).catch(() => ({ ok: false, after: 0 }));
-    if (mine !== turn) return; // the reader has asked for something else
-    if (said.ok && said.answer && !said.answer.hasAttribute("data-waiting")) show(said.answer, false);
-    else watch(Math.max(pause, said.after));
+    const result = await send(again).catch(() => ({ ok: false, after: 0 }));
+    if (mine !== turn) return; // the reader has sent another form
+    if (result.ok && result.answer && !result.answer.hasAttribute("data-waiting")) show(result.answer, false);
+    else watch(Math.max(pause, result.after));
   }
 
-  // submit sends what the reader asks for, one at a time.
+  // submit sends the form of the reader, one at a time.
   async function submit(event) {
     const form = event.target, button = form.querySelector("button");
     event.preventDefault();
@@ -70,10 +71,10 @@
     turn++;
     clearTimeout(timer);
     live.textContent = button.dataset.busy || "";
-    const said = await send(form).catch(() => ({ ok: false }));
+    const result = await send(form).catch(() => ({ ok: false }));
     live.textContent = "";
     button.removeAttribute("aria-disabled");
-    const answer = said.answer || document.getElementById("offline").content.firstElementChild.cloneNode(true);
+    const answer = result.answer || document.getElementById("offline").content.firstElementChild.cloneNode(true);
     if (answer.dataset.state === "accepted") ["login", "pwd", "newemail"].forEach((name) => { ask.elements[name].value = ""; });
     show(answer, true);
   }

@@ -13,25 +13,25 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// words are the functions of the templates.
-var words = template.FuncMap{
-	"asset":   assetURL,
-	"country": daemon.CountryName,
-	"number":  number,
-	"at":      at,
-	"span":    span,
-	"keyURL":  keyURL,
-	"taskURL": taskURL,
-	"parts":   parts,
-	"tone":    tone,
-	"plain":   func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
+// templateFuncs are the functions of the templates.
+var templateFuncs = template.FuncMap{
+	"asset":    assetURL,
+	"country":  daemon.CountryName,
+	"number":   formatNumber,
+	"time":     formatTime,
+	"duration": formatDuration,
+	"keyURL":   keyURL,
+	"taskURL":  taskURL,
+	"commands": splitCommands,
+	"class":    cssClass,
+	"spaced":   func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 }
 
 func keyURL(code keys.Code) string { return "/console/key?code=" + url.QueryEscape(string(code)) }
 func taskURL(id string) string     { return "/console/task?id=" + url.QueryEscape(id) }
 
-// number groups digits by three for easier reading.
-func number(n int) string {
+// formatNumber groups digits by three for easier reading.
+func formatNumber(n int) string {
 	text := strconv.Itoa(n)
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
 		text = text[:i] + "\u202f" + text[i:]
@@ -39,8 +39,8 @@ func number(n int) string {
 	return text
 }
 
-// at formats a time in UTC, to the second.
-func at(m view.Time) template.HTML {
+// formatTime formats a time in UTC, to the second.
+func formatTime(m view.Time) template.HTML {
 	if m.String() == "" {
 		return "–"
 	}
@@ -49,8 +49,8 @@ func at(m view.Time) template.HTML {
 	return template.HTML(`<time datetime="` + m.String() + `">` + text + `</time>`) //nolint:gosec // nothing but digits
 }
 
-// span formats a duration with a unit that fits its size.
-func span(d time.Duration) string {
+// formatDuration formats a duration with a unit that fits its size.
+func formatDuration(d time.Duration) string {
 	switch {
 	case d <= 0:
 		return "0\u00a0s"
@@ -68,31 +68,31 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%.0f\u00a0days", d.Hours()/24)
 }
 
-// A part is a piece of a text. It is either a command or prose.
-type part struct {
+// A textPart is a piece of a text. It is either a command or prose.
+type textPart struct {
 	Text    string
 	Command bool
 }
 
-// parts splits a sentence of an explanation at backquotes. The text between backquotes is a command.
-func parts(sentence string) (all []part) {
+// splitCommands splits a sentence of an explanation at backquotes. The text between backquotes is a command.
+func splitCommands(sentence string) (all []textPart) {
 	for i, text := range strings.Split(sentence, "`") {
 		if text != "" {
-			all = append(all, part{text, i%2 == 1})
+			all = append(all, textPart{text, i%2 == 1})
 		}
 	}
 	return all
 }
 
-// tones maps a status, outcome or state to a CSS class. The class adds a colour to the word, which stays
+// cssClasses maps a status, outcome or state to a CSS class. The class adds a colour to the word, which stays
 // visible.
-var tones = map[string]string{
+var cssClasses = map[string]string{
 	"live": "good", "success": "good", "settled": "good", "success_renew": "good",
 	"open": "busy", "in_queue": "busy", "pending": "busy", "held": "busy",
 	"suspect": "bad", "system_error": "bad", "unknown": "bad", "full": "bad", "expired": "bad", "invalid": "bad", "revoked": "bad",
 	"failed": "warn", "failed_upgrade": "warn", "none": "warn", "out_of_stock": "warn",
 }
 
-// tone returns the CSS class of a word, or "". For example, invalid_credentials has no class, because the
+// cssClass returns the CSS class of a word, or "". For example, invalid_credentials has no class, because the
 // shop is not at fault.
-func tone(word any) string { return tones[fmt.Sprint(word)] }
+func cssClass(word any) string { return cssClasses[fmt.Sprint(word)] }

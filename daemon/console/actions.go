@@ -1,0 +1,166 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// An action changes one key, plan or task. It is an operation of the admin API that the operator confirms
+// first.
+type action struct {
+	Noun, Verb   string // POST /admin/v1/{noun}s/{id}/{verb}
+	Button       string
+	Question     string
+	Consequences string // for the page that asks for confirmation
+	Done         string // the message on the page after the action
+	Danger       bool
+}
+
+var actions = []action{
+	{"key", "revoke", "Revoke", "Revoke this key?", "To its holder it will not exist any more. A task that is open runs to its end. It can be restored.", "The key is revoked.", true},
+	{"key", "restore", "Restore", "Restore this key?", "It will be what it was before it was revoked.", "The key is restored.", false},
+	{"key", "reset", "Reset", "Reset this key?", "It will be usable again, whatever it was. What is known of its last use is forgotten, its history stays.", "The key is reset.", true},
+	{"plan", "retire", "Retire", "Retire this plan?", "No more slots of it are given out. Those that are held or spent stay as they are. To put it back into stock, import it again.", "The plan is retired.", true},
+	{"task", "retry", "Retry now", "Ask the provider about this task now?", "It will be due at once instead of later.", "The task is due now.", false},
+	{"task", "resolve", "Resolve", "Resolve the suspect slot of this task?", "Find out at the provider first whether the account has joined the plan. If it has, choose success: the slot is spent. If not, choose what went wrong: the slot is free again.", "The slot is resolved.", false},
+	{"task", "release", "Release the slot", "Give back the slot that this task has spent?", "Do it once that member has left the plan: the slot can then be given to somebody else. The key stays as it is.", "The slot is free again.", true},
+}
+
+// findAction returns the action with the given noun and verb, and whether there is such an action.
+func findAction(noun, verb string) (action, bool) {
+	for _, a := range actions {
+		if a.Noun == noun && a.Verb == verb {
+			return a, true
+		}
+	}
+	return action{}, false
+}
+
+// selectActions returns the actions on a noun whose verb is true in wanted.
+func selectActions(noun string, wanted map[string]bool) (all []action) {
+	for _, a := range actions {
+		if a.Noun == noun && wanted[a.Verb] {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// idParam returns the query parameter that identifies the object of the action: "code" for a key, else "id".
+func (a action) idParam() string {
+	if a.Noun == "key" {
+		return "code"
+	}
+	return "id"
+}
+
+// URL returns the path of the page that asks for confirmation of the action on id.
+func (a action) URL(id string) string {
+	return "/console/" + a.Noun + "/" + a.Verb + "?" + a.idParam() + "=" + url.QueryEscape(id)
+}
+
+// back returns the path of the page to show after the action: the object's own page, or the list of plans.
+func (a action) back(id string) string {
+	if a.Noun == "plan" {
+		return "/console/plans"
+	}
+	return "/console/" + a.Noun + "?" + a.idParam() + "=" + url.QueryEscape(id)
+}
+
+// A confirmation is the content of the page that asks the operator to confirm an action.
+type confirmation struct {
+	action
+	ID       string
+	IDParam  string
+	Back     string
+	Outcomes []tasks.Outcome // the possible choices, only for resolve
+	Chosen   tasks.Outcome
+	Error    string // why the action failed, "" before it is tried
+}
+
+// confirmAction shows the page that asks for confirmation. It changes nothing.
+func (r *request) confirmAction() error {
+	c, err := r.confirmation(r.req.URL.Query())
+	if err != nil {
+		return err
+	}
+	return r.render(http.StatusOK, page{"confirm", c.Question, c.Noun + "s", c})
+}
+
+// confirmation builds the confirmation for the action of the path and the object that form names. It returns
+// errNotFound for an unknown action or an empty id, and [tasks.ErrNoTask] if the task to resolve does not
+// exist.
+func (r *request) confirmation(form url.Values) (confirmation, error) {
+	a, is := findAction(r.req.PathValue("noun"), r.req.PathValue("verb"))
+	id := form.Get(a.idParam())
+	if !is || id == "" {
+		return confirmation{}, errNotFound
+	}
+	c := confirmation{action: a, ID: id, IDParam: a.idParam(), Back: a.back(id), Chosen: tasks.Outcome(form.Get("outcome"))}
+	if a.Verb != "resolve" {
+		return c, nil
+	}
+	found, err := r.taskByID(id)
+	if err != nil {
+		return c, err
+	}
+	if found.Task == nil {
+		return c, tasks.ErrNoTask
+	}
+	c.Outcomes = tasks.Outcomes(found.Task.Kind)
+	return c, nil
+}
+
+// doAction performs the action through the admin API. Then it redirects to the page of the object. The
+// confirmation page shows an error.
+func (r *request) doAction() error {
+	c, err := r.confirmation(r.req.PostForm)
+	if err != nil {
+		return err
+	}
+	body := map[string]string{}
+	if c.Outcomes != nil {
+		body["outcome"] = string(c.Chosen)
+	}
+	err = r.callAdmin(objectPath(c.Noun+"s", c.ID, c.Verb), body, nil, nil)
+	if e, is := errors.AsType[apiError](err); is {
+		c.Error = e.Message()
+		return r.render(e.Status, page{"confirm", c.Question, c.Noun + "s", c})
+	}
+	if err != nil {
+		return err
+	}
+	r.session.setNote(c.Done)
+	r.redirect(c.Back)
+	return nil
+}
+
+// keyActions returns the actions that the rules allow on the key of v.
+func keyActions(v tasks.Snapshot) []action {
+	return selectActions("key", map[string]bool{"revoke": !v.Key.Revoked, "restore": v.Key.Revoked, "reset": allowed(tasks.Reset, v)})
+}
+
+// taskActions returns the actions that the rules allow on the task of v.
+func taskActions(v tasks.Snapshot) []action {
+	return selectActions("task", map[string]bool{
+		"retry":   allowed(tasks.RetryNow, v),
+		"resolve": v.Task.Slot == stock.Suspect,
+		"release": allowed(tasks.Release, v),
+	})
+}
+
+// allowed reports whether a rule of package tasks allows its change on v. It stores nothing.
+func allowed(decide func(tasks.Snapshot, string) (tasks.Change, error), v tasks.Snapshot) bool {
+	_, err := decide(v, "")
+	return err == nil
+}
+
+// planActions returns the actions that are allowed on a plan: a retired plan cannot be retired.
+func planActions(p view.Plan) []action {
+	return selectActions("plan", map[string]bool{"retire": p.State != "retired"})
+}

@@ -1,0 +1,101 @@
+package holderpage
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/internal/httputil"
+)
+
+// The calls that a form can request. Each is the name of the API parameter that contains the key.
+const (
+	doInfo    = "info"
+	doUpgrade = "upgrade"
+	doRenew   = "renew"
+)
+
+// A form has the fields that the page returns with the answer, so that the reader need not type them again.
+// It has no field for a login, a password or a new email.
+type form struct {
+	Do      string // info, upgrade or renew
+	Key     string // as the reader typed it
+	Country string // the country code
+
+	partial bool // the client wants only the answer, not the whole page
+}
+
+// maxFormSize is the maximum size of a form, in bytes. The API accepts less.
+const maxFormSize = 64 << 10
+
+// parseForm converts the request of a form into a call of the API. A form has one field for the action and
+// one for the key; the API has one parameter for both. If parseForm cannot parse a form, it passes the form
+// to the API unchanged, and the API returns the error.
+func parseForm(r *http.Request) (form, *http.Request) {
+	text, err := io.ReadAll(io.LimitReader(r.Body, maxFormSize))
+	values, malformed := url.ParseQuery(string(text))
+	if err != nil || malformed != nil || len(text) == maxFormSize {
+		return form{Do: doInfo}, apiRequest(r, http.MethodPost, "", io.MultiReader(bytes.NewReader(text), r.Body))
+	}
+	f := form{Do: doInfo, Key: values.Get("key"), Country: values.Get("country"), partial: values.Get("part") == "answer"}
+	for _, do := range values["do"] {
+		if do == doInfo || do == doUpgrade || do == doRenew {
+			f.Do = do
+			values[do] = values["key"]
+		}
+	}
+	call := apiRequest(r, http.MethodPost, "", strings.NewReader(values.Encode()))
+	call.ContentLength = int64(len(values.Encode()))
+	return f, call
+}
+
+// apiRequest returns a request to the API on behalf of the client that sent r. It uses nothing of the
+// page's URL. The API answers it with the real HTTP status, because the page depends on the status.
+func apiRequest(r *http.Request, method, query string, body io.Reader) *http.Request {
+	call := r.Clone(daemon.WithRealStatus(r.Context()))
+	call.Method, call.Body = method, io.NopCloser(body)
+	call.URL = &url.URL{Path: "/API/", RawQuery: query}
+	return call
+}
+
+// callAPI makes a call of the API and returns the response.
+func (p *Page) callAPI(call *http.Request) *httputil.Recorder {
+	response := new(httputil.Recorder)
+	p.api.ServeHTTP(response, call)
+	return response
+}
+
+// A Country is a possible country of an account.
+type Country struct {
+	Name  string `json:"country"`
+	Code  string `json:"country_code"`
+	Slots int    // the number of free slots
+}
+
+// A Stock lists all countries, sorted by name within each list.
+type Stock struct {
+	Known  bool      // false: the API did not return the stock, and Others lists every country
+	Free   []Country // the countries with a free slot
+	Others []Country // the countries without a free slot
+}
+
+// stock calls the API for the free slots.
+func (p *Page) stock(r *http.Request) (Stock, *httputil.Recorder) {
+	response := p.callAPI(apiRequest(r, http.MethodGet, "stock", http.NoBody))
+	var s Stock
+	s.Known = response.Status() == http.StatusOK && json.Unmarshal(response.Body.Bytes(), &s.Free) == nil
+	free := make(map[string]bool, len(s.Free))
+	for _, c := range s.Free {
+		free[c.Code] = true
+	}
+	for _, c := range daemon.Countries() {
+		if !free[string(c)] {
+			s.Others = append(s.Others, Country{Name: daemon.CountryName(c), Code: string(c)})
+		}
+	}
+	return s, response
+}
