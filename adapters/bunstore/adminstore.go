@@ -6,39 +6,30 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// clockColumn adds the current time as a column to a query of bun. It is the time of the store's clock: on
-// Postgres the clock of the server, on SQLite the clock of this process.
-func (s *Store) clockColumn(q *bun.SelectQuery) *bun.SelectQuery {
-	var now []any
-	sql := s.clock(func(of func(any) any) string {
-		now = append(now, of(s.now()))
-		return "?"
-	})
-	return q.ColumnExpr(sql, now...)
-}
-
 // views runs a query and returns up to n snapshots of keys k and their tasks t. The argument which is a
 // function that adds conditions and an order to the query.
 func (s *Store) views(ctx context.Context, from, join string, n int, which func(q *bun.SelectQuery) *bun.SelectQuery) (views []tasks.Snapshot, err error) {
-	s, err = s.timed(ctx)
+	at, err := s.reader().timed(ctx)
 	if err != nil {
-		return nil, s.reader().tell("list", err)
+		return nil, s.wrap("list", err)
 	}
-	q := s.clockColumn(s.read.NewSelect()).ColumnExpr(viewColumns).TableExpr(from).Join(join).Limit(int64(n))
+	now, args := query.Now(at.sql)
+	q := s.read.NewSelect().ColumnExpr(now, args...).ColumnExpr(viewColumns).TableExpr(from).Join(join).Limit(int64(n))
 	rows, err := which(q).Rows(ctx)
-	one := newViewing()
-	err = drain(rows, err, func(r row) error {
-		v, err := one.read(r)
+	one := newSnapshotScanner()
+	err = query.ScanRows(rows, err, func(r query.Row) error {
+		v, err := one.scan(r)
 		views = append(views, v)
 		return err
 	})
-	return views, s.reader().tell("list", err)
+	return views, s.wrap("list", err)
 }
 
 // Keys implements [adminstore.AdminStore].
@@ -79,7 +70,7 @@ func (s *Store) Tasks(ctx context.Context, filter adminstore.TaskFilter, after t
 
 // timeArg returns a time as the argument of a query of bun. SQLite stores microseconds since 1970.
 func (s *Store) timeArg(at time.Time) any {
-	if s.embedded() {
+	if s.isSQLite {
 		return at.UnixMicro()
 	}
 	return at
@@ -100,26 +91,26 @@ func (s *Store) Plans(ctx context.Context, after int64, n int) (plans []stock.Pl
 	if n <= 0 {
 		return nil, nil
 	}
-	rows, err := s.read.NewSelect().ColumnExpr(planTable.columns.list("%")).TableExpr(planTable.name).
+	rows, err := s.read.NewSelect().ColumnExpr(planTable.Columns.List("%")).TableExpr(planTable.Name).
 		Where("seq > ?", after).OrderExpr("seq").Limit(int64(n)).Rows(ctx)
-	err = drain(rows, err, func(r row) error {
+	err = query.ScanRows(rows, err, func(r query.Row) error {
 		var p stock.Plan
-		err := r.scan(planTable.fields(&p))
+		err := r.Scan(planTable.Fields(&p))
 		plans = append(plans, p)
 		return err
 	})
-	return plans, s.reader().tell("list plans", err)
+	return plans, s.wrap("list plans", err)
 }
 
 // History implements [adminstore.AdminStore].
 func (s *Store) History(ctx context.Context, code keys.Code) (events []tasks.Event, err error) {
-	rows, err := s.read.NewSelect().ColumnExpr(historyTable.columns.list("%")).TableExpr(historyTable.name).
+	rows, err := s.read.NewSelect().ColumnExpr(historyTable.Columns.List("%")).TableExpr(historyTable.Name).
 		Where("code = ?", string(code)).OrderExpr("seq").Rows(ctx)
-	err = drain(rows, err, func(r row) error {
-		var l line
-		err := r.scan(historyTable.fields(&l))
+	err = query.ScanRows(rows, err, func(r query.Row) error {
+		var l historyRow
+		err := r.Scan(historyTable.Fields(&l))
 		events = append(events, l.Event)
 		return err
 	})
-	return events, s.reader().tell("list history", err)
+	return events, s.wrap("list history", err)
 }

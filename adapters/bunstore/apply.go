@@ -2,8 +2,10 @@ package bunstore
 
 import (
 	"context"
+	_ "embed" // for the files of SQL
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -16,11 +18,11 @@ func (s session) Apply(ctx context.Context, changes []tasks.Change) ([]error, er
 		return nil, nil
 	}
 	errs, err := s.apply(ctx, changes)
-	return errs, s.tell("apply", err)
+	return errs, s.wrap("apply", err)
 }
 
 func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
-	l, errs, err := lockAndCheck(ctx, s.ask, changes, s.sharded())
+	l, errs, err := lockAndCheck(ctx, s.runCached, changes, s.distributed)
 	if err != nil {
 		return nil, err
 	}
@@ -30,17 +32,17 @@ func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, er
 // lockAndCheck locks the rows of the changes and checks each change. It returns a ledger of the changes that
 // can be made, which the caller must write, and one error per change. The plans to read do not depend on
 // the locked rows, so both queries go in one round trip.
-func lockAndCheck(ctx context.Context, ask asker, changes []tasks.Change, sharded bool) (changeset, []error, error) {
+func lockAndCheck(ctx context.Context, run query.Runner, changes []tasks.Change, sharded bool) (changeset, []error, error) {
 	l := newChangeset()
 	at, plans := time.Time{}, map[string]stock.Plan{}
-	first := []question{lockQuery(&l, changes)}
+	first := []query.Query{lockQuery(&l, changes)}
 	if sharded {
 		first = readQueries(&l, changes)
 	}
 	if load, needed := plansQuery(&at, plans, changes); needed {
 		first = append(first, load)
 	}
-	if err := ask(ctx, first...); err != nil {
+	if err := run(ctx, first...); err != nil {
 		return l, nil, err
 	}
 	l.loadPlans(at, plans)
@@ -48,40 +50,32 @@ func lockAndCheck(ctx context.Context, ask asker, changes []tasks.Change, sharde
 	for i, c := range changes {
 		errs[i] = l.apply(c)
 	}
-	return l, errs, forgiveApplied(ctx, ask, changes, errs, sharded)
+	return l, errs, forgiveApplied(ctx, run, changes, errs, sharded)
 }
 
-// lockSQL locks keys, then tasks, then countries, because UNION ALL reads its arms in order. It tests
-// every task of a key with CASE, because a key has few tasks. With OR instead of CASE, Postgres may read
-// every open task of the table.
-const lockSQL = `
-	WITH @about, @country,
-	k AS MATERIALIZED (
-		SELECT k.code, k.version FROM (SELECT code FROM about GROUP BY code ORDER BY code) a
-		JOIN LATERAL (SELECT * FROM keyseat_keys k WHERE k.code = a.code FOR UPDATE) k ON true),
-	t AS MATERIALIZED (
-		SELECT t.code, t.id, t.version, t.fence, t.ended_at FROM (SELECT code, id FROM about GROUP BY code, id ORDER BY code, id) a
-		JOIN LATERAL (SELECT * FROM keyseat_tasks t WHERE t.code = a.code AND CASE WHEN t.ended_at IS NULL THEN true ELSE t.id = a.id END FOR UPDATE) t ON true),
-	c AS MATERIALIZED (
-		SELECT c.code FROM keyseat_countries c
-		WHERE c.code IN (SELECT code FROM country) ORDER BY c.code FOR UPDATE OF c)
-	SELECT 'key', code, '', version, CAST(0 AS bigint), CAST(NULL AS timestamptz) FROM k
-	UNION ALL SELECT 'task', code, id, version, fence, ended_at FROM t
-	UNION ALL SELECT 'country', code, '', 0, 0, NULL FROM c`
+// lockSQL locks keys, then tasks, then countries, because UNION ALL reads its arms in order. It tests every task of a
+// key with CASE, because a key has few tasks. With OR instead of CASE, PostgreSQL may read every open task of the
+// table. SQLite has locked the whole database already, and only reads.
+var (
+	//go:embed sql/apply_lock.postgres.sql
+	lockSQL string
+	//go:embed sql/apply_lock.sqlite.sql
+	lockSQLite string
+)
 
 // lockQuery returns the query that locks the keys, tasks and countries of the changes. Its rows go into l.
-func lockQuery(l *changeset, changes []tasks.Change) question {
+func lockQuery(l *changeset, changes []tasks.Change) query.Query {
 	about, in := rowsTouched(changes)
-	return question{lockSQL, args{"about": about, "country": in}, func(r row) error {
+	return query.Query{SQL: lockSQL, SQLite: lockSQLite, Args: query.Args{"about": about, "country": in}, Scan: func(r query.Row) error {
 		var what, code, id string
 		var now rowVersion
-		err := r.scan([]field{
-			text[string]{&what},
-			text[string]{&code},
-			text[string]{&id},
-			whole[int64]{&now.version},
-			whole[int64]{&now.fence},
-			moment{&now.endedAt},
+		err := r.Scan([]query.Column{
+			query.Text(&what),
+			query.Text(&code),
+			query.Text(&id),
+			query.Int(&now.version),
+			query.Int(&now.fence),
+			query.Time(&now.endedAt),
 		})
 		l.lockedRow(what, code, id, now)
 		return err
@@ -89,71 +83,73 @@ func lockQuery(l *changeset, changes []tasks.Change) question {
 }
 
 // rowsTouched returns the keys and tasks of the changes (about), and the countries whose plans they change (in).
-func rowsTouched(changes []tasks.Change) (about, in batch) {
-	about, in = batch{columns: "code text, id text"}, batch{columns: "code text"}
+func rowsTouched(changes []tasks.Change) (about, in query.Rows) {
+	about, in = query.Rows{Columns: "code text, id text"}, query.Rows{Columns: "code text"}
 	for _, c := range changes {
 		id := ""
 		if c.Task != nil {
 			id = c.Task.ID
 		}
-		about.add(string(c.Code()), id)
+		about.Add(string(c.Code()), id)
 		if c.Transfer != nil {
-			in.add(string(c.Transfer.Country))
+			in.Add(string(c.Transfer.Country))
 		}
 		if c.Claim != nil {
-			in.add(string(c.Claim.Country))
+			in.Add(string(c.Claim.Country))
 		}
 	}
 	return about, in
 }
 
-var plansSQL = `
-	WITH @moved, @wanted
-	SELECT @now, ` + planTable.columns.list("p.%") + ` FROM moved
-	JOIN LATERAL (SELECT * FROM keyseat_plans p WHERE p.id = moved.id AND p.country = moved.country LIMIT 1) p ON true
-	UNION ALL
-	SELECT @now, ` + planTable.columns.list("p.%") + ` FROM wanted CROSS JOIN @oldest`
+// plansSQL reads the plans of transfers, and the oldest plans with a free slot in each country of a claim. On SQLite
+// all countries have the same limit, because a LIMIT cannot depend on a row there.
+var (
+	//go:embed sql/apply_plans.postgres.sql
+	plansSQL string
+	//go:embed sql/apply_plans.sqlite.sql
+	plansSQLite string
+)
 
 // plansQuery returns the query that reads the plans that the changes may need; needed is false if they need
 // none. The query is separate from the locking one, because a statement that has waited for a lock
 // still sees the rows from before the wait.
-func plansQuery(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q question, needed bool) {
+func plansQuery(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q query.Query, needed bool) {
 	moved, wanted, most := plansNeeded(changes)
-	named := args{"moved": moved, "wanted": wanted, "most": most}
-	return question{plansSQL, named, func(r row) error {
+	named := query.Args{"moved": moved, "wanted": wanted, "most": most}
+	return query.Query{SQL: plansSQL, SQLite: plansSQLite, Args: named, Scan: func(r query.Row) error {
 		var p stock.Plan
-		err := r.scan([]field{moment{at}}, planTable.fields(&p))
+		err := r.Scan([]query.Column{query.Time(at)}, planTable.Fields(&p))
 		plans[p.ID] = p
 		return err
-	}}, len(moved.rows)+len(wanted.rows) > 0
+	}}, len(moved.Values)+len(wanted.Values) > 0
 }
 
 // forgiveApplied sets the error of a refused change to nil if the history has the change's id: an earlier call has
 // made the change. This call may see the earlier change before a synchronous standby has it. The row locks
 // of this transaction are written to the log too, so its COMMIT waits for the standby. Therefore Apply
 // returns only after the standby has the earlier change.
-func forgiveApplied(ctx context.Context, ask asker, changes []tasks.Change, errs []error, sharded bool) error {
-	refused := batch{columns: "code text, id text, i bigint"}
+func forgiveApplied(ctx context.Context, run query.Runner, changes []tasks.Change, errs []error, sharded bool) error {
+	refused := query.Rows{Columns: "code text, id text, i bigint"}
 	for i, c := range changes {
 		if errs[i] != nil {
-			refused.add(string(c.Code()), c.ID, int64(i))
+			refused.Add(string(c.Code()), c.ID, int64(i))
 		}
 	}
-	if len(refused.rows) == 0 {
+	if len(refused.Values) == 0 {
 		return nil
 	}
 	if sharded {
-		return ask(ctx, appliedQueries(changes, refused, errs)...)
+		return run(ctx, appliedQueries(changes, refused, errs)...)
 	}
-	return ask(ctx, question{
-		`
+	return run(ctx, query.Query{
+		SQL: `
 		WITH @refused
 		SELECT refused.i FROM refused
 		WHERE EXISTS (SELECT 1 FROM keyseat_history h WHERE h.code = refused.code AND h.change_id = refused.id)`,
-		args{"refused": refused},
-		func(r row) error {
+		Args: query.Args{"refused": refused},
+		Scan: func(r query.Row) error {
 			var i int
-			err := r.scan([]field{whole[int]{&i}})
+			err := r.Scan([]query.Column{query.Int(&i)})
 			errs[i] = nil
 			return err
 		},

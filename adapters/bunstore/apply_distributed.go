@@ -3,6 +3,7 @@ package bunstore
 import (
 	"slices"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -11,34 +12,34 @@ import (
 // look is [lockQuery] for a distributed store. It locks countries, which are on one server, and reads keys and
 // tasks without a lock. The countries come first, because the wait for their locks can be long. Keys and
 // tasks are read after it, so that other transactions have little time to change them before the write.
-func readQueries(l *changeset, changes []tasks.Change) []question {
+func readQueries(l *changeset, changes []tasks.Change) []query.Query {
 	about, in := rowsTouched(changes)
-	named := args{"codes": about.texts(0), "ids": about.texts(1)}
-	all := []question{{`SELECT k.code, k.version FROM keyseat_keys k WHERE k.code = ANY (@codes)`, named, func(r row) error {
+	named := query.Args{"codes": about.Texts(0), "ids": about.Texts(1)}
+	all := []query.Query{{SQL: `SELECT k.code, k.version FROM keyseat_keys k WHERE k.code = ANY (@codes)`, Args: named, Scan: func(r query.Row) error {
 		var code keys.Code
 		var version int64
-		err := r.scan([]field{text[keys.Code]{&code}, whole[int64]{&version}})
+		err := r.Scan([]query.Column{query.Text(&code), query.Int(&version)})
 		l.keys[code], l.readVersions[taskKey{code: code}] = version, version
 		return err
-	}}, {`
+	}}, {SQL: `
 		SELECT t.code, t.id, t.version, t.fence, t.ended_at FROM keyseat_tasks t
-		WHERE t.code = ANY (@codes) AND (t.ended_at IS NULL OR t.id = ANY (@ids))`, named, func(r row) error {
+		WHERE t.code = ANY (@codes) AND (t.ended_at IS NULL OR t.id = ANY (@ids))`, Args: named, Scan: func(r query.Row) error {
 		var name taskKey
 		var now rowVersion
-		err := r.scan([]field{text[keys.Code]{&name.code}, text[string]{&name.id}, whole[int64]{&now.version}, whole[int64]{&now.fence}, moment{&now.endedAt}})
+		err := r.Scan([]query.Column{query.Text(&name.code), query.Text(&name.id), query.Int(&now.version), query.Int(&now.fence), query.Time(&now.endedAt)})
 		l.noteTask(name.code, name.id, now)
 		l.readVersions[name] = now.version
 		return err
 	}}}
-	if len(in.rows) == 0 {
+	if len(in.Values) == 0 {
 		return all
 	}
-	return slices.Insert(all, 0, question{
-		`SELECT c.code FROM keyseat_countries c WHERE c.code = ANY (@in) ORDER BY c.code FOR UPDATE OF c`,
-		args{"in": in.texts(0)},
-		func(r row) error {
+	return slices.Insert(all, 0, query.Query{
+		SQL:  `SELECT c.code FROM keyseat_countries c WHERE c.code = ANY (@in) ORDER BY c.code FOR UPDATE OF c`,
+		Args: query.Args{"in": in.Texts(0)},
+		Scan: func(r query.Row) error {
 			var code stock.Country
-			err := r.scan([]field{text[stock.Country]{&code}})
+			err := r.Scan([]query.Column{query.Text(&code)})
 			l.countries[code] = true
 			return err
 		},
@@ -46,13 +47,13 @@ func readQueries(l *changeset, changes []tasks.Change) []question {
 }
 
 // remember is [forgiveApplied] for a distributed store. It locks the keys only because of the standby: see [forgiveApplied].
-func appliedQueries(changes []tasks.Change, refused batch, errs []error) []question {
-	named := args{"codes": refused.texts(0), "ids": refused.texts(1)}
-	lock := question{lockKeysSQL, named, func(row) error { return nil }}
-	return []question{lock, {`SELECT h.code, h.change_id FROM keyseat_history h WHERE h.code = ANY (@codes) AND h.change_id = ANY (@ids)`, named, func(r row) error {
+func appliedQueries(changes []tasks.Change, refused query.Rows, errs []error) []query.Query {
+	named := query.Args{"codes": refused.Texts(0), "ids": refused.Texts(1)}
+	lock := query.Query{SQL: lockKeysSQL, Args: named, Scan: func(query.Row) error { return nil }}
+	return []query.Query{lock, {SQL: `SELECT h.code, h.change_id FROM keyseat_history h WHERE h.code = ANY (@codes) AND h.change_id = ANY (@ids)`, Args: named, Scan: func(r query.Row) error {
 		var code keys.Code
 		var id string
-		err := r.scan([]field{text[keys.Code]{&code}, text[string]{&id}})
+		err := r.Scan([]query.Column{query.Text(&code), query.Text(&id)})
 		for i, c := range changes {
 			if c.Code() == code && c.ID == id {
 				errs[i] = nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/archive"
@@ -27,7 +28,7 @@ func (s *Store) Archive(ctx context.Context, cuts []archive.Plan, keep func(arch
 	case refused != nil:
 		return nil, refused
 	case err != nil:
-		return nil, s.reader().tell("archive", err)
+		return nil, s.wrap("archive", err)
 	}
 	return errs, nil
 }
@@ -36,12 +37,12 @@ func (s *Store) Archive(ctx context.Context, cuts []archive.Plan, keep func(arch
 // the summary of the plan. All other keys get [tasks.ErrConflict].
 func (s session) archive(ctx context.Context, cuts []archive.Plan, keep func(archive.Rows) error) ([]error, error) {
 	find := s.lockArchivable
-	if s.sharded() {
+	if s.distributed {
 		find = s.lockArchivableDistributed
 	}
-	want, lines := batch{columns: "code text"}, map[keys.Code]int{}
+	want, lines := query.Rows{Columns: "code text"}, map[keys.Code]int{}
 	for _, c := range cuts {
-		want.add(string(c.Code))
+		want.Add(string(c.Code))
 		lines[c.Code] = c.Lines
 	}
 	ours, err := find(ctx, want, lines)
@@ -49,19 +50,19 @@ func (s session) archive(ctx context.Context, cuts []archive.Plan, keep func(arc
 		return nil, err
 	}
 	errs := make([]error, len(cuts))
-	gone, cut, stays := batch{columns: "code text, id text"}, batch{columns: "code text"}, []line{}
+	gone, cut, stays := query.Rows{Columns: "code text, id text"}, query.Rows{Columns: "code text"}, []historyRow{}
 	for i, c := range cuts {
 		if !ours[c.Code] {
 			errs[i] = tasks.ErrConflict
 			continue
 		}
 		ours[c.Code] = false // so that a second plan for the same key is refused
-		cut.add(string(c.Code))
+		cut.Add(string(c.Code))
 		for _, id := range c.Tasks {
-			gone.add(string(c.Code), id)
+			gone.Add(string(c.Code), id)
 		}
 		for n, e := range c.Summary {
-			stays = append(stays, line{e, c.ID, n})
+			stays = append(stays, historyRow{e, c.ID, n})
 		}
 	}
 	past, err := s.deleteRows(ctx, gone, cut)
@@ -81,39 +82,39 @@ func (s session) archive(ctx context.Context, cuts []archive.Plan, keep func(arc
 //   - no delivery about the key is queued for a subscriber.
 //
 // A second statement checks this, because it sees the rows that others wrote before they released a lock.
-func (s session) lockArchivable(ctx context.Context, want batch, lines map[keys.Code]int) (map[keys.Code]bool, error) {
-	free := batch{columns: "code text, lines bigint"}
-	err := s.query(ctx, `
+func (s session) lockArchivable(ctx context.Context, want query.Rows, lines map[keys.Code]int) (map[keys.Code]bool, error) {
+	free := query.Rows{Columns: "code text, lines bigint"}
+	err := s.runOnce(ctx, `
 		WITH @want
-		SELECT k.code FROM keyseat_keys k WHERE k.code IN (SELECT code FROM want) ORDER BY k.code FOR UPDATE OF k SKIP LOCKED`,
-		args{"want": want}, func(r row) error {
+		SELECT k.code FROM keyseat_keys k WHERE k.code IN (SELECT code FROM want) ORDER BY k.code`+s.forUpdate("k")+s.skipLocked(),
+		query.Args{"want": want}, func(r query.Row) error {
 			var code keys.Code
-			err := r.scan([]field{text[keys.Code]{&code}})
-			free.add(string(code), int64(lines[code]))
+			err := r.Scan([]query.Column{query.Text(&code)})
+			free.Add(string(code), int64(lines[code]))
 			return err
 		})
 	if err != nil {
 		return nil, err
 	}
 	ours := map[keys.Code]bool{}
-	return ours, s.query(ctx, `
+	return ours, s.runOnce(ctx, `
 		WITH @free
 		SELECT free.code FROM free
 		WHERE (SELECT count(*) FROM keyseat_history h WHERE h.code = free.code) = free.lines
 			AND NOT EXISTS (SELECT 1 FROM keyseat_history h WHERE h.code = free.code AND h.fresh)
 			AND NOT EXISTS (SELECT 1 FROM keyseat_listeners l JOIN keyseat_mail m ON m.listener = l.name
 				WHERE m.code = free.code AND m.country = '' AND m.newest > m.told)`,
-		args{"free": free}, func(r row) error {
+		query.Args{"free": free}, func(r query.Row) error {
 			var code keys.Code
-			err := r.scan([]field{text[keys.Code]{&code}})
+			err := r.Scan([]query.Column{query.Text(&code)})
 			ours[code] = true
 			return err
 		})
 }
 
 // deleteRows deletes the tasks in gone and the whole history of the keys in cut. It returns the deleted rows.
-func (s session) deleteRows(ctx context.Context, gone, cut batch) (past archive.Rows, err error) {
-	if past.Tasks, err = s.deleteTasks(ctx, gone); err == nil && len(past.Tasks) != len(gone.rows) {
+func (s session) deleteRows(ctx context.Context, gone, cut query.Rows) (past archive.Rows, err error) {
+	if past.Tasks, err = s.deleteTasks(ctx, gone); err == nil && len(past.Tasks) != len(gone.Values) {
 		err = errLost
 	}
 	if err == nil {
@@ -122,15 +123,15 @@ func (s session) deleteRows(ctx context.Context, gone, cut batch) (past archive.
 	return past, err
 }
 
-func (s session) deleteTasks(ctx context.Context, gone batch) (all []tasks.Task, err error) {
+func (s session) deleteTasks(ctx context.Context, gone query.Rows) (all []tasks.Task, err error) {
 	text, column := `WITH @gone DELETE FROM keyseat_tasks WHERE (code, id) IN (SELECT code, id FROM gone)`, "%"
-	if s.sharded() {
+	if s.distributed {
 		text, column = `DELETE FROM keyseat_tasks AS x USING @r WHERE x.code = r.code AND x.id = r.id AND x.code = ANY (@codes)`, "x.%"
 	}
-	named := args{"gone": gone, "r": inline{gone}, "codes": gone.texts(0)}
-	err = s.query(ctx, text+" RETURNING "+taskTable.columns.list(column), named, func(r row) error {
+	named := query.Args{"gone": gone, "r": query.InlineRows(gone), "codes": gone.Texts(0)}
+	err = s.runOnce(ctx, text+" RETURNING "+taskTable.Columns.List(column), named, func(r query.Row) error {
 		var t tasks.Task
-		err := r.scan(taskTable.fields(&t))
+		err := r.Scan(taskTable.Fields(&t))
 		all = append(all, t)
 		return err
 	})
@@ -138,16 +139,16 @@ func (s session) deleteTasks(ctx context.Context, gone batch) (all []tasks.Task,
 	return all, err
 }
 
-func (s session) deleteHistory(ctx context.Context, cut batch) (all []tasks.HistoryEntry, err error) {
+func (s session) deleteHistory(ctx context.Context, cut query.Rows) (all []tasks.HistoryEntry, err error) {
 	text := `WITH @cut DELETE FROM keyseat_history WHERE code IN (SELECT code FROM cut)`
-	if s.sharded() {
+	if s.distributed {
 		text = `DELETE FROM keyseat_history WHERE code = ANY (@codes)`
 	}
-	named := args{"cut": cut, "codes": cut.texts(0)}
-	err = s.query(ctx, text+" RETURNING seq, "+historyTable.columns.list("%"), named, func(r row) error {
+	named := query.Args{"cut": cut, "codes": cut.Texts(0)}
+	err = s.runOnce(ctx, text+" RETURNING seq, "+historyTable.Columns.List("%"), named, func(r query.Row) error {
 		var at tasks.HistoryEntry
-		var l line
-		err := r.scan([]field{whole[int64]{&at.Seq}}, historyTable.fields(&l))
+		var l historyRow
+		err := r.Scan([]query.Column{query.Int(&at.Seq)}, historyTable.Fields(&l))
 		at.Change, at.N, at.Event = l.change, l.n, l.Event
 		all = append(all, at)
 		return err
@@ -157,11 +158,11 @@ func (s session) deleteHistory(ctx context.Context, cut batch) (all []tasks.Hist
 }
 
 // addQuietly adds history entries that the outbox does not route, unlike the entries of [insertHistoryFrom].
-func (s session) insertRouted(ctx context.Context, lines []line) error {
-	rows := historyTable.batch(lines)
-	text, named := "WITH @h "+insertSQL(historyTable, "h"), args{"h": rows}
-	if s.sharded() {
-		text, named = insertSQL(historyTable, "@r"), args{"r": inline{rows}}
+func (s session) insertRouted(ctx context.Context, lines []historyRow) error {
+	rows := historyTable.Rows(lines)
+	text, named := "WITH @h "+insertSQL(historyTable, "h"), query.Args{"h": rows}
+	if s.distributed {
+		text, named = insertSQL(historyTable, "@r"), query.Args{"r": query.InlineRows(rows)}
 	}
 	_, err := s.exec(ctx, text, named)
 	return err

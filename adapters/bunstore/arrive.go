@@ -3,24 +3,25 @@ package bunstore
 import (
 	"context"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A execFunc runs a statement of a transaction and returns the number of rows that it has changed.
-type execFunc func(ctx context.Context, text string, named args) (int64, error)
+type execFunc func(ctx context.Context, text string, named query.Args) (int64, error)
 
 // importBatch imports a batch in the transaction of run. It records the batch, calls do, and adds a history entry
 // for each key. The function do must write the keys, each with the batch's id. The batch is recorded first,
 // so that another import with the same id waits until this one has ended.
 func importBatch(ctx context.Context, run execFunc, b adminstore.ImportBatch, do func() error) error {
-	named := args{"batch": b.ID, "cause": string(b.Type), "note": b.Note}
+	named := query.Args{"batch": b.ID, "cause": string(b.Type), "note": b.Note}
 	err := recordBatch(ctx, run, b)
 	if err == nil {
 		err = do()
 	}
 	if err == nil {
-		_, err = run(ctx, `INSERT INTO keyseat_history (`+historyTable.columns.list("%")+`, fresh)
+		_, err = run(ctx, `INSERT INTO keyseat_history (`+historyTable.Columns.List("%")+`, fresh)
 			SELECT code, batch_id, 0, @now, @cause, '', '', '', '', '', '', @note, `+hasSubscribersSQL+` FROM keyseat_keys WHERE batch_id = @batch`, named)
 	}
 	return err
@@ -28,7 +29,7 @@ func importBatch(ctx context.Context, run execFunc, b adminstore.ImportBatch, do
 
 // recordBatch records a batch. It returns [adminstore.ErrBatch] if the batch is recorded already.
 func recordBatch(ctx context.Context, run execFunc, b adminstore.ImportBatch) error {
-	n, err := run(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`, args{"batch": b.ID})
+	n, err := run(ctx, `INSERT INTO keyseat_batches (id, created_at) VALUES (@batch, @now) ON CONFLICT DO NOTHING`, query.Args{"batch": b.ID})
 	if err == nil && n == 0 {
 		err = adminstore.ErrBatch
 	}
@@ -37,18 +38,18 @@ func recordBatch(ctx context.Context, run execFunc, b adminstore.ImportBatch) er
 
 // Batch implements [adminstore.AdminStore].
 func (s *Store) Batch(ctx context.Context, id string) (all []keys.Key, err error) {
-	err = s.reader().query(ctx, `SELECT `+keyTable.columns.list("%")+` FROM keyseat_keys WHERE batch_id = @batch ORDER BY code`,
-		args{"batch": id}, func(r row) error {
+	err = s.reader().runOnce(ctx, `SELECT `+keyTable.Columns.List("%")+` FROM keyseat_keys WHERE batch_id = @batch ORDER BY code`,
+		query.Args{"batch": id}, func(r query.Row) error {
 			var k keys.Key
-			err := r.scan(keyTable.fields(&k))
+			err := r.Scan(keyTable.Fields(&k))
 			all = append(all, k)
 			return err
 		})
-	return all, s.reader().tell("list a batch", err)
+	return all, s.wrap("list a batch", err)
 }
 
 // batchIsNew returns nil if the batch has not been imported yet, and [adminstore.ErrBatch] otherwise.
 func (s session) batchIsNew(ctx context.Context, b adminstore.ImportBatch) error {
-	return s.query(ctx, `SELECT 1 FROM keyseat_batches WHERE id = @batch`, args{"batch": b.ID},
-		func(row) error { return adminstore.ErrBatch })
+	return s.runOnce(ctx, `SELECT 1 FROM keyseat_batches WHERE id = @batch`, query.Args{"batch": b.ID},
+		func(query.Row) error { return adminstore.ErrBatch })
 }

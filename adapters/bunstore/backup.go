@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 )
 
 // errNotSQLite is the error of a backup of PostgreSQL, which is not one file that can be copied.
-const errNotSQLite = plainError("PostgreSQL is backed up with pg_dump or continuous archiving")
+const errNotSQLite = dberr.Public("PostgreSQL is backed up with pg_dump or continuous archiving")
 
 // Backup writes a copy of an SQLite database, as it is at one moment, to a new file that only its owner can
 // read. The daemon continues to serve requests. The copy holds no deleted content, because SQLite builds
@@ -21,7 +23,7 @@ const errNotSQLite = plainError("PostgreSQL is backed up with pg_dump or continu
 // progress is called about ten times a second. done is the size of the copy so far, and size is the
 // size of the database, both in bytes. It may be nil.
 func (s *Store) Backup(ctx context.Context, file string, progress func(done, size int64)) (c Contents, err error) {
-	if !s.embedded() {
+	if !s.isSQLite {
 		return c, errNotSQLite
 	}
 	if _, err := os.Lstat(file); err == nil {
@@ -31,10 +33,10 @@ func (s *Store) Backup(ctx context.Context, file string, progress func(done, siz
 		stop := s.reportProgress(ctx, temp.Name(), progress)
 		defer stop()
 		if _, err := s.read.DB.ExecContext(ctx, "VACUUM INTO ?", temp.Name()); err != nil {
-			return s.reader().tell("backup", err)
+			return s.wrap("backup", err)
 		}
 		c, err = verify(ctx, temp.Name())
-		return s.reader().tell("backup", err)
+		return s.wrap("backup", err)
 	}, linkNew)
 	return c, err
 }

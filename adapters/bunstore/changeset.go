@@ -3,6 +3,7 @@ package bunstore
 import (
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -71,12 +72,12 @@ func (l changeset) noteTask(code keys.Code, id string, now rowVersion) {
 //
 // The number is one per claim, exclusion and transfer in the country. Transfers count, because a transfer
 // may mark a candidate plan as faulty.
-func plansNeeded(changes []tasks.Change) (moved, wanted batch, most int) {
-	moved, wanted = batch{columns: "id text, country text"}, batch{columns: "country text, n bigint"}
+func plansNeeded(changes []tasks.Change) (moved, wanted query.Rows, most int) {
+	moved, wanted = query.Rows{Columns: "id text, country text"}, query.Rows{Columns: "country text, n bigint"}
 	claims, looks := map[stock.Country]bool{}, map[stock.Country]int{}
 	for _, c := range changes {
 		if c.Transfer != nil {
-			moved.add(c.Transfer.Plan, string(c.Transfer.Country))
+			moved.Add(c.Transfer.Plan, string(c.Transfer.Country))
 			looks[c.Transfer.Country]++
 		}
 		if c.Claim != nil {
@@ -85,7 +86,7 @@ func plansNeeded(changes []tasks.Change) (moved, wanted batch, most int) {
 		}
 	}
 	for country := range claims {
-		wanted.add(string(country), int64(looks[country]))
+		wanted.Add(string(country), int64(looks[country]))
 		most = max(most, looks[country])
 	}
 	return moved, wanted, most
@@ -169,6 +170,6 @@ func (l *changeset) write(c tasks.Change) {
 		l.rows.task(task, fresh)
 	}
 	for n, e := range c.Events {
-		l.rows.history = append(l.rows.history, line{e, c.ID, n})
+		l.rows.history = append(l.rows.history, historyRow{e, c.ID, n})
 	}
 }

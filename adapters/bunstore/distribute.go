@@ -2,26 +2,24 @@ package bunstore
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/uptrace/bun"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 )
 
 // distributedTables lists the tables to distribute by their column code. The second and third are colocated with the
 // first: the rows of one key are on one server.
-var distributedTables = []string{keyTable.name, taskTable.name, historyTable.name}
+var distributedTables = []string{keyTable.Name, taskTable.Name, historyTable.Name}
 
-// The reasons for which [Store.Distribute] refuses a database.
-const (
-	errNoCitus = plainError("the database has no Citus: install the extension on every server " +
-		"(shared_preload_libraries = 'citus'), CREATE EXTENSION citus, and add the workers with citus_add_node")
-	errNotPostgres = plainError("only PostgreSQL's tables can be distributed, not those of SQLite")
-)
+const errNoCitus = dberr.Public("the database has no Citus: install the extension on every server " +
+	"(shared_preload_libraries = 'citus'), CREATE EXTENSION citus, and add the workers with citus_add_node")
 
 // ErrDistributed is the error of a store that was opened without [Options.Distributed] although its tables
 // are distributed.
-var ErrDistributed = errors.New("the tables are distributed by Citus: the store must be opened for that (--database-distributed)")
+var ErrDistributed error = dberr.Public("the tables are distributed by Citus: the store must be opened for that (--database-distributed)")
 
 // Distribute distributes keyseat_keys, keyseat_tasks and keyseat_history over the workers of Citus 12 or
 // later. The key's code decides the worker, so all rows of a key are on one worker. The other tables stay
@@ -31,11 +29,11 @@ var ErrDistributed = errors.New("the tables are distributed by Citus: the store 
 // No other program may use the database while Distribute runs. Afterwards every store must be opened with
 // [Options.Distributed].
 func (s *Store) Distribute(ctx context.Context) (done []string, err error) {
-	if s.embedded() {
-		return nil, s.reader().tell("distribute", errNotPostgres)
+	if s.isSQLite {
+		return nil, s.wrap("distribute", errNotPostgres)
 	}
 	if s.write.Stats().MaxOpenConnections == 1 { // the lock holds one connection
-		return nil, s.reader().tell("distribute", plainError("a pool of one connection is too small"))
+		return nil, s.wrap("distribute", dberr.Public("a pool of one connection is too small"))
 	}
 	err = s.withMigrationLock(ctx, func(ctx context.Context, _ bun.Tx) error {
 		known, citus, err := s.readDistribution(ctx)
@@ -54,7 +52,7 @@ func (s *Store) Distribute(ctx context.Context) (done []string, err error) {
 		}
 		return err
 	})
-	return done, s.reader().tell("distribute", err)
+	return done, s.wrap("distribute", err)
 }
 
 // distribute distributes one table. first is true for the first table of [distributedTables]; the others are
@@ -79,17 +77,17 @@ func (s *Store) dropLocalCopy(ctx context.Context, table string) error {
 
 // readDistribution returns the distributed tables of keyseat, and whether the database has Citus.
 func (s *Store) readDistribution(ctx context.Context) (tables []string, citus bool, err error) {
-	err = s.reader().query(ctx, `SELECT 1 WHERE to_regclass('pg_dist_partition') IS NOT NULL`, nil, func(row) error {
+	err = s.reader().runOnce(ctx, `SELECT 1 WHERE to_regclass('pg_dist_partition') IS NOT NULL`, nil, func(query.Row) error {
 		citus = true
 		return nil
 	})
 	if err != nil || !citus {
 		return nil, citus, err
 	}
-	err = s.reader().query(ctx, `SELECT CAST(c.relname AS text) FROM pg_dist_partition p JOIN pg_class c ON c.oid = p.logicalrelid
-		WHERE p.partmethod = 'h' AND c.oid = to_regclass(c.relname) AND c.relname LIKE 'keyseat%'`, nil, func(r row) error {
+	err = s.reader().runOnce(ctx, `SELECT CAST(c.relname AS text) FROM pg_dist_partition p JOIN pg_class c ON c.oid = p.logicalrelid
+		WHERE p.partmethod = 'h' AND c.oid = to_regclass(c.relname) AND c.relname LIKE 'keyseat%'`, nil, func(r query.Row) error {
 		var name string
-		err := r.scan([]field{text[string]{&name}})
+		err := r.Scan([]query.Column{query.Text(&name)})
 		tables = append(tables, name)
 		return err
 	})

@@ -3,6 +3,8 @@ package bunstore
 import (
 	"context"
 	"strings"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 )
 
 // A DurabilityRisk is a setting of the server with which it can lose confirmed writes.
@@ -24,20 +26,20 @@ const (
 // that a session of the store has, from the server that accepts writes now. An SQLite file that
 // [Open] has opened has no risks.
 func (s *Store) DurabilityRisks(ctx context.Context) ([]DurabilityRisk, error) {
-	if s.embedded() {
+	if s.isSQLite {
 		return nil, nil
 	}
 	set := map[string]string{}
-	err := s.reader().query(ctx, `
+	err := s.reader().runOnce(ctx, `
 		SELECT name, setting FROM pg_settings
-		WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names')`, nil, func(r row) error {
+		WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names')`, nil, func(r query.Row) error {
 		var name, value string
-		err := r.scan([]field{text[string]{&name}, text[string]{&value}})
+		err := r.Scan([]query.Column{query.Text(&name), query.Text(&value)})
 		set[name] = value
 		return err
 	})
 	if err != nil {
-		return nil, s.reader().tell("settings", err)
+		return nil, s.wrap("settings", err)
 	}
 	return durabilityRisks(set, s.multiHost), nil
 }

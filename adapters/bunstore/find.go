@@ -3,47 +3,63 @@ package bunstore
 import (
 	"context"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 )
 
-// The statements that find keys: findText finds several keys. findOneText finds one key, at the least cost
+// The statements that find keys: findManySQL finds several keys. findOneSQL finds one key, at the least cost
 // for the database.
 var (
-	findText    = `SELECT ` + keyTable.columns.list("%") + ` FROM keyseat_keys WHERE code = ANY (@codes)`
-	findOneText = `SELECT ` + keyTable.columns.list("%") + ` FROM keyseat_keys WHERE code = @code`
+	findManySQL    = `SELECT ` + keyTable.Columns.List("%") + ` FROM keyseat_keys WHERE code = ANY (@codes)`
+	findManySQLite = `SELECT ` + keyTable.Columns.List("%") + ` FROM keyseat_keys WHERE code IN (SELECT value FROM json_each(@codes))`
+	findOneSQL     = `SELECT ` + keyTable.Columns.List("%") + ` FROM keyseat_keys WHERE code = @code`
 )
+
+// Find implements [tasks.Store].
+func (s *Store) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
+	if s.isSQLite || len(codes) == 0 {
+		return s.reader().Find(ctx, codes)
+	}
+	err = s.retryRead(ctx, pgxconn.Statements, func(run query.Runner) error {
+		found, err = find(ctx, run, codes)
+		return err
+	})
+	return found, s.wrap("find", err)
+}
 
 // Find implements [tasks.Store].
 func (s session) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
 	if len(codes) == 0 {
 		return nil, nil
 	}
-	found, err := find(ctx, s.ask, codes)
-	return found, s.tell("find", err)
+	found, err := find(ctx, s.runCached, codes)
+	return found, s.wrap("find", err)
 }
 
-func find(ctx context.Context, ask asker, codes []keys.Code) ([]keys.Key, error) {
+func find(ctx context.Context, run query.Runner, codes []keys.Code) ([]keys.Key, error) {
 	found := make([]keys.Key, 0, len(codes))
 	var one keys.Key
-	into := targets(keyTable.fields(&one))
-	text, named := findNamed(codes)
-	err := ask(ctx, question{text, named, func(r row) error {
+	into := query.ScanTargets(keyTable.Fields(&one))
+	q := findQuery(codes)
+	q.Scan = func(r query.Row) error {
 		err := r(into...)
 		found = append(found, one)
 		return err
-	}})
+	}
+	err := run(ctx, q)
 	return inOrder(found, codes), err
 }
 
-func findNamed(codes []keys.Code) (string, args) {
+func findQuery(codes []keys.Code) query.Query {
 	if len(codes) == 1 {
-		return findOneText, args{"code": string(codes[0])}
+		return query.Query{SQL: findOneSQL, Args: query.Args{"code": string(codes[0])}}
 	}
-	return findText, args{"codes": codeTexts(codes)}
+	return query.Query{SQL: findManySQL, SQLite: findManySQLite, Args: query.Args{"codes": codeTexts(codes)}}
 }
 
-func codeTexts(codes []keys.Code) texts {
-	all := make(texts, len(codes))
+func codeTexts(codes []keys.Code) query.TextArray {
+	all := make(query.TextArray, len(codes))
 	for i, code := range codes {
 		all[i] = string(code)
 	}

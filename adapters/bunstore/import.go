@@ -19,9 +19,9 @@ func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all it
 	from := &keySource{all: all}
 	bring := s.copyKeys
 	switch {
-	case s.embedded():
+	case s.isSQLite:
 		bring = s.stageKeys
-	case s.sharded():
+	case s.distributed:
 		bring = s.insertKeys
 	}
 	err := bring(ctx, b, from)
@@ -34,7 +34,7 @@ func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all it
 	case errors.Is(err, adminstore.ErrBatch):
 		return adminstore.ErrBatch
 	}
-	return s.reader().tell("import", err)
+	return s.wrap("import", err)
 }
 
 // A keySource yields the keys of an import in the state in which they are first stored.

@@ -3,6 +3,7 @@ package bunstore
 import (
 	"context"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
@@ -11,12 +12,12 @@ import (
 // insertKeys imports keys in groups of up to [importChunk] keys, each key with its history entry. It does not use
 // COPY, because the error of a COPY to many servers does not name the row that failed.
 func (s *Store) insertKeys(ctx context.Context, b adminstore.ImportBatch, from *keySource) error {
-	tx, err := s.write.DB.BeginTx(ctx, s.transaction())
+	tx, err := s.write.DB.BeginTx(ctx, s.txOptions())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // Rollback does nothing after a COMMIT
-	on, err := session{s.dialect, tx}.timed(ctx)
+	on, err := s.session(tx).timed(ctx)
 	if err == nil {
 		_, err = on.exec(ctx, noTimeoutsSQL, nil)
 	}
@@ -62,27 +63,27 @@ func (s session) insertAll(ctx context.Context, b adminstore.ImportBatch, from *
 // insertChunk inserts keys with their history entries, and returns 0. If a code exists already or comes twice,
 // it returns the place of the first such key, from 1, and the caller must roll back.
 func (s session) insertChunk(ctx context.Context, b adminstore.ImportBatch, some []keys.Key) (int, error) {
-	list := keyTable.columns.list("%")
+	list := keyTable.Columns.List("%")
 	fresh := map[keys.Code]bool{}
-	err := s.query(ctx, `
+	err := s.runOnce(ctx, `
 		INSERT INTO keyseat_keys (batch_id, `+list+`) SELECT @batch, `+list+` FROM @r ORDER BY place
 		ON CONFLICT (code) DO NOTHING RETURNING code`,
-		args{"r": inline{keyTable.batch(some)}, "batch": b.ID}, func(r row) error {
+		query.Args{"r": query.InlineRows(keyTable.Rows(some)), "batch": b.ID}, func(r query.Row) error {
 			var code keys.Code
-			err := r.scan([]field{text[keys.Code]{&code}})
+			err := r.Scan([]query.Column{query.Text(&code)})
 			fresh[code] = true
 			return err
 		})
-	lines := make([]line, len(some))
+	lines := make([]historyRow, len(some))
 	for i, k := range some {
 		if err == nil && !fresh[k.Code] {
 			return i + 1, nil
 		}
 		delete(fresh, k.Code) // a later key with this code is a duplicate
-		lines[i] = line{tasks.Event{At: s.now(), Type: b.Type, Code: k.Code, Note: b.Note}, b.ID, 0}
+		lines[i] = historyRow{tasks.Event{At: s.processTime(), Type: b.Type, Code: k.Code, Note: b.Note}, b.ID, 0}
 	}
 	if err == nil {
-		_, err = s.exec(ctx, addHistorySQL, args{"r": inline{historyTable.batch(lines)}})
+		_, err = s.exec(ctx, addHistorySQL, query.Args{"r": query.InlineRows(historyTable.Rows(lines))})
 	}
 	return 0, err
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
@@ -27,7 +29,7 @@ func (s *Store) copyKeys(ctx context.Context, b adminstore.ImportBatch, from *ke
 	return conn.Raw(func(driver any) error {
 		through, isPgx := driver.(*stdlib.Conn)
 		if !isPgx {
-			return plainError("an import needs pgx's stdlib driver")
+			return dberr.Public("an import needs pgx's stdlib driver")
 		}
 		return pgx.BeginTxFunc(ctx, through.Conn(), pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, noTimeoutsSQL); err != nil {
@@ -45,8 +47,8 @@ const noTimeoutsSQL = `SELECT set_config('lock_timeout', '0', true), set_config(
 
 // running returns a [execFunc] for a transaction of pgx.
 func pgxExec(tx pgx.Tx) execFunc {
-	return func(ctx context.Context, text string, named args) (int64, error) {
-		text, values, err := compile(postgres{}, text, named)
+	return func(ctx context.Context, text string, named query.Args) (int64, error) {
+		text, values, err := query.Compile(query.Postgres(), query.Query{SQL: text, Args: named})
 		if err != nil {
 			return 0, err
 		}
@@ -66,10 +68,10 @@ func copyInto(ctx context.Context, tx pgx.Tx, b adminstore.ImportBatch, from *ke
 		}
 	}
 	names := []string{"batch_id"}
-	keyTable.columns.each(func(name, _ string) { names = append(names, name) })
+	keyTable.Columns.Each(func(name, _ string) { names = append(names, name) })
 	rows := newCopySource(b.ID, from)
 	defer rows.stop()
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{keyTable.name}, names, rows)
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{keyTable.Name}, names, rows)
 	return asRowError(err)
 }
 
@@ -87,7 +89,7 @@ var number = regexp.MustCompile(`\d+`)
 
 // copyLine returns the line number in a text such as "COPY keyseat_keys, line 5", in any language.
 func copyLine(where string) int {
-	_, where, _ = strings.Cut(where, keyTable.name)
+	_, where, _ = strings.Cut(where, keyTable.Name)
 	line, _ := strconv.Atoi(number.FindString(where)) // 0 if the text has no number
 	return line
 }
@@ -104,8 +106,8 @@ func newCopySource(batch string, from *keySource) *copySource {
 	c := &copySource{}
 	c.next, c.stop = iter.Pull2(func(yield func([]any, error) bool) {
 		err := from.each(func(k keys.Key) error {
-			if !yield(append([]any{batch}, values(keyTable.fields(&k))...), nil) {
-				return errAgain // ends the loop: COPY has stopped; any error would do
+			if !yield(append([]any{batch}, query.Values(keyTable.Fields(&k))...), nil) {
+				return dberr.ErrRetry // ends the loop: COPY has stopped; any error would do
 			}
 			return nil
 		})

@@ -8,6 +8,7 @@ import (
 	modernc "modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -23,14 +24,14 @@ func (s *Store) stageKeys(ctx context.Context, b adminstore.ImportBatch, from *k
 		return err
 	}
 	defer func() { _ = conn.Close() }() // returns the connection to its pool
-	stage := session{s.dialect, conn.Conn}
+	stage := s.session(conn.Conn)
 	if err := stage.batchIsNew(ctx, b); err != nil {
 		return err // checked first, because reading the keys would be useless
 	}
 	if err := stage.dropStaging(ctx); err != nil { // an earlier import may have failed to drop its table
 		return err
 	}
-	if _, err := stage.exec(ctx, `CREATE TEMP TABLE keyseat_staged AS SELECT 0 AS row, `+keyTable.columns.list("%")+` FROM keyseat_keys WHERE false`, nil); err != nil {
+	if _, err := stage.exec(ctx, `CREATE TEMP TABLE keyseat_staged AS SELECT 0 AS row, `+keyTable.Columns.List("%")+` FROM keyseat_keys WHERE false`, nil); err != nil {
 		return err
 	}
 	// Drop the table even if ctx has ended, because the connection returns to its pool.
@@ -39,7 +40,7 @@ func (s *Store) stageKeys(ctx context.Context, b adminstore.ImportBatch, from *k
 		return err
 	}
 	return conn.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		moving := session{s.dialect, tx.Tx}
+		moving := s.session(tx.Tx)
 		return importBatch(ctx, moving.exec, b, func() error { return moving.moveStaged(ctx, b) })
 	})
 }
@@ -55,8 +56,8 @@ func (s session) fillStaging(ctx context.Context, from *keySource) error {
 	var some []keys.Key
 	row := 0
 	flush := func() error {
-		_, err := s.exec(ctx, `WITH @k INSERT INTO temp.keyseat_staged SELECT k.place + @first, `+keyTable.columns.list("k.%")+` FROM k`,
-			args{"k": keyTable.batch(some), "first": row - len(some) + 1})
+		_, err := s.exec(ctx, `WITH @k INSERT INTO temp.keyseat_staged SELECT k.place + @first, `+keyTable.Columns.List("k.%")+` FROM k`,
+			query.Args{"k": keyTable.Rows(some), "first": row - len(some) + 1})
 		some = some[:0]
 		return err
 	}
@@ -76,8 +77,8 @@ func (s session) fillStaging(ctx context.Context, from *keySource) error {
 // moveStaged copies the staged keys to keyseat_keys. If a code exists already or comes twice, it returns a
 // [adminstore.RowError] with the first such row.
 func (s session) moveStaged(ctx context.Context, b adminstore.ImportBatch) error {
-	_, err := s.exec(ctx, `INSERT INTO keyseat_keys (batch_id, `+keyTable.columns.list("%")+`) SELECT @batch, `+keyTable.columns.list("%")+
-		` FROM temp.keyseat_staged ORDER BY code`, args{"batch": b.ID})
+	_, err := s.exec(ctx, `INSERT INTO keyseat_keys (batch_id, `+keyTable.Columns.List("%")+`) SELECT @batch, `+keyTable.Columns.List("%")+
+		` FROM temp.keyseat_staged ORDER BY code`, query.Args{"batch": b.ID})
 	broken, found := errors.AsType[*modernc.Error](err)
 	if !found || broken.Code() != lib.SQLITE_CONSTRAINT_PRIMARYKEY {
 		return err
@@ -90,11 +91,11 @@ func (s session) firstDuplicate(ctx context.Context) error {
 		return err
 	}
 	fault := adminstore.RowError{Err: adminstore.ErrExists}
-	err := s.query(ctx, `
+	err := s.runOnce(ctx, `
 		SELECT min(row) FROM temp.keyseat_staged AS x
 		WHERE EXISTS (SELECT 1 FROM keyseat_keys k WHERE k.code = x.code)
 			OR EXISTS (SELECT 1 FROM temp.keyseat_staged y WHERE y.code = x.code AND y.row < x.row)`,
-		nil, func(r row) error { return r.scan([]field{whole[int]{&fault.Row}}) })
+		nil, func(r query.Row) error { return r.Scan([]query.Column{query.Int(&fault.Row)}) })
 	if err != nil {
 		return err
 	}

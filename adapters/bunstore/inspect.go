@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"strings"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/audit"
@@ -25,7 +26,7 @@ func (s *Store) Records(ctx context.Context, after keys.Code, n int) (records []
 		records, err = tx.records(ctx, codes)
 		return err
 	})
-	return records, s.reader().tell("inspect", err)
+	return records, s.wrap("inspect", err)
 }
 
 // Record implements [audit.Inspector].
@@ -37,14 +38,14 @@ func (s *Store) Record(ctx context.Context, code keys.Code) (record audit.Record
 		}
 		return err
 	})
-	return record, s.reader().tell("inspect", err)
+	return record, s.wrap("inspect", err)
 }
 
 // snapshot calls do in a read-only transaction whose statements all see the state that the first one sees.
 // Statements on many servers do not, because the servers share no snapshot.
 func (s *Store) snapshot(ctx context.Context, do func(tx session) error) error {
 	one := &sql.TxOptions{ReadOnly: true} // every transaction of SQLite has such a snapshot
-	if !s.embedded() {
+	if !s.isSQLite {
 		one.Isolation = sql.LevelRepeatableRead
 	}
 	tx, err := s.read.DB.BeginTx(ctx, one)
@@ -52,21 +53,21 @@ func (s *Store) snapshot(ctx context.Context, do func(tx session) error) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // there is nothing to commit
-	return do(session{s.dialect, tx})
+	return do(s.session(tx))
 }
 
 // codes returns the first n codes after the given code that have a key, a task or a history entry. Each table
 // yields its own first n codes by its primary key.
 func (s session) codes(ctx context.Context, after keys.Code, n int) (codes []keys.Code, err error) {
 	var firsts []string
-	for _, table := range []string{keyTable.name, taskTable.name, historyTable.name} {
+	for _, table := range []string{keyTable.Name, taskTable.Name, historyTable.Name} {
 		firsts = append(firsts, `SELECT code FROM (
 			SELECT DISTINCT code FROM `+table+` WHERE code > @after ORDER BY code LIMIT @n) AS `+table+`_first`)
 	}
-	err = s.query(ctx, `SELECT code FROM (`+strings.Join(firsts, " UNION ")+`) AS firsts ORDER BY code LIMIT @n`,
-		args{"after": string(after), "n": n}, func(r row) error {
+	err = s.runOnce(ctx, `SELECT code FROM (`+strings.Join(firsts, " UNION ")+`) AS firsts ORDER BY code LIMIT @n`,
+		query.Args{"after": string(after), "n": n}, func(r query.Row) error {
 			var code keys.Code
-			err := r.scan([]field{text[keys.Code]{&code}})
+			err := r.Scan([]query.Column{query.Text(&code)})
 			codes = append(codes, code)
 			return err
 		})
@@ -80,21 +81,21 @@ func (s session) records(ctx context.Context, codes []keys.Code) ([]audit.Record
 		return nil, err
 	}
 	records := make([]audit.Record, len(codes))
-	want, at := batch{columns: "code text"}, map[keys.Code]*audit.Record{}
+	want, at := query.Rows{Columns: "code text"}, map[keys.Code]*audit.Record{}
 	for i, code := range codes {
-		want.add(string(code))
-		records[i] = audit.Record{At: s.now(), Code: code}
+		want.Add(string(code))
+		records[i] = audit.Record{At: s.processTime(), Code: code}
 		at[code] = &records[i]
 	}
 	join := "LEFT JOIN"
-	if s.sharded() {
+	if s.distributed {
 		join = "JOIN" // Citus cannot LEFT JOIN passed rows to a distributed table
 	}
-	err = s.query(ctx, `
-		WITH @want SELECT @now, want.code, `+keyTable.columns.list("k.%")+` FROM want
-		`+join+` keyseat_keys k ON k.code = want.code`, args{"want": want}, func(r row) error {
+	err = s.runOnce(ctx, `
+		WITH @want SELECT @now, want.code, `+keyTable.Columns.List("k.%")+` FROM want
+		`+join+` keyseat_keys k ON k.code = want.code`, query.Args{"want": want}, func(r query.Row) error {
 		var one audit.Record
-		err := r.scan([]field{moment{&one.At}, text[keys.Code]{&one.Code}}, keyTable.fields(&one.Key))
+		err := r.Scan([]query.Column{query.Time(&one.At), query.Text(&one.Code)}, keyTable.Fields(&one.Key))
 		*at[one.Code] = one
 		return err
 	})
@@ -107,12 +108,12 @@ func (s session) records(ctx context.Context, codes []keys.Code) ([]audit.Record
 	return records, err
 }
 
-func (s session) tasksOf(ctx context.Context, want batch, at map[keys.Code]*audit.Record) error {
-	return s.query(ctx, `
-		WITH @want SELECT `+taskTable.columns.list("t.%")+` FROM want
-		JOIN keyseat_tasks t ON t.code = want.code ORDER BY t.created_at, t.id`, args{"want": want}, func(r row) error {
+func (s session) tasksOf(ctx context.Context, want query.Rows, at map[keys.Code]*audit.Record) error {
+	return s.runOnce(ctx, `
+		WITH @want SELECT `+taskTable.Columns.List("t.%")+` FROM want
+		JOIN keyseat_tasks t ON t.code = want.code ORDER BY t.created_at, t.id`, query.Args{"want": want}, func(r query.Row) error {
 		var t tasks.Task
-		err := r.scan(taskTable.fields(&t))
+		err := r.Scan(taskTable.Fields(&t))
 		switch one := at[t.Code]; { // the code and the id are readable even if a later column is not
 		case err == nil:
 			one.Tasks = append(one.Tasks, t)
@@ -125,12 +126,12 @@ func (s session) tasksOf(ctx context.Context, want batch, at map[keys.Code]*audi
 	})
 }
 
-func (s session) eventsOf(ctx context.Context, want batch, at map[keys.Code]*audit.Record) error {
-	return s.query(ctx, `
-		WITH @want SELECT `+historyTable.columns.list("h.%")+` FROM want
-		JOIN keyseat_history h ON h.code = want.code ORDER BY h.seq`, args{"want": want}, func(r row) error {
-		var l line
-		err := r.scan(historyTable.fields(&l))
+func (s session) eventsOf(ctx context.Context, want query.Rows, at map[keys.Code]*audit.Record) error {
+	return s.runOnce(ctx, `
+		WITH @want SELECT `+historyTable.Columns.List("h.%")+` FROM want
+		JOIN keyseat_history h ON h.code = want.code ORDER BY h.seq`, query.Args{"want": want}, func(r query.Row) error {
+		var l historyRow
+		err := r.Scan(historyTable.Fields(&l))
 		if one := at[l.Code]; err == nil {
 			one.Events = append(one.Events, l.Event)
 		}

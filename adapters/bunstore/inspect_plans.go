@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/audit"
@@ -19,7 +21,7 @@ func (s *Store) PlanAudits(ctx context.Context) (all []audit.PlanAudit, err erro
 		all = slices.SortedFunc(maps.Values(found), func(x, y audit.PlanAudit) int { return cmp.Compare(x.Plan.ID, y.Plan.ID) })
 		return err
 	})
-	return all, s.reader().tell("audit plans", err)
+	return all, s.wrap("audit plans", err)
 }
 
 // planAudits returns the audit of the plan with the given id, or of all plans if id is "". The map is by plan id.
@@ -29,11 +31,11 @@ func (s session) planAudits(ctx context.Context, id string) (map[string]audit.Pl
 		return nil, err
 	}
 	all := map[string]audit.PlanAudit{}
-	err = s.query(ctx, `
-		SELECT @now, `+planTable.columns.list("%")+` FROM keyseat_plans WHERE @id = '' OR id = @id`,
-		args{"id": id}, func(r row) error {
+	err = s.runOnce(ctx, `
+		SELECT @now, `+planTable.Columns.List("%")+` FROM keyseat_plans WHERE @id = '' OR id = @id`,
+		query.Args{"id": id}, func(r query.Row) error {
 			var t audit.PlanAudit
-			err := r.scan([]field{moment{&t.At}}, planTable.fields(&t.Plan))
+			err := r.Scan([]query.Column{query.Time(&t.At)}, planTable.Fields(&t.Plan))
 			all[t.Plan.ID] = t
 			return err
 		})
@@ -46,17 +48,17 @@ func (s session) planAudits(ctx context.Context, id string) (map[string]audit.Pl
 // countSlots adds the slot counts of the tasks (Tasks) and of the history entries (Moves) to the audits.
 func (s session) countSlots(ctx context.Context, id string, all map[string]audit.PlanAudit) error {
 	const these = ` AND (@id = '' OR plan_id = @id) GROUP BY plan_id, `
-	return s.query(ctx, `
+	return s.runOnce(ctx, `
 		SELECT @now, plan_id, slot, 1, count(*) FROM keyseat_tasks WHERE slot NOT IN ('', 'free')`+these+`slot
 		UNION ALL SELECT @now, plan_id, slot_to, 0, count(*) FROM keyseat_history WHERE slot_to NOT IN ('', 'free')`+these+`slot_to
 		UNION ALL SELECT @now, plan_id, slot_from, 0, -count(*) FROM keyseat_history WHERE slot_from NOT IN ('', 'free')`+these+`slot_from`,
-		args{"id": id}, func(r row) error {
+		query.Args{"id": id}, func(r query.Row) error {
 			var t audit.PlanAudit
 			var state stock.State
 			var ofTask bool
 			var n int
-			err := r.scan([]field{
-				moment{&t.At}, text[string]{&t.Plan.ID}, text[stock.State]{&state}, flag{&ofTask}, whole[int]{&n},
+			err := r.Scan([]query.Column{
+				query.Time(&t.At), query.Text(&t.Plan.ID), query.Text(&state), query.Bool(&ofTask), query.Int(&n),
 			})
 			if known, found := all[t.Plan.ID]; found {
 				t = known
@@ -79,17 +81,17 @@ func (s *Store) FixCounters(ctx context.Context, c audit.CounterFix) error {
 			return err
 		}
 	}
-	return s.reader().tell("fix counters", err)
+	return s.wrap("fix counters", err)
 }
 
 // fixCounters locks the plan's country, counts its slots again, and writes the corrected counters. Under this
 // lock no other transaction can transfer a slot of the plan.
 func (s session) fixCounters(ctx context.Context, c audit.CounterFix) error {
 	var held stock.Country
-	err := s.query(ctx, `
+	err := s.runOnce(ctx, `
 		SELECT c.code FROM keyseat_countries c
-		WHERE c.code IN (SELECT country FROM keyseat_plans WHERE id = @id) FOR UPDATE OF c`,
-		args{"id": c.Event.Plan}, func(r row) error { return r.scan([]field{text[stock.Country]{&held}}) })
+		WHERE c.code IN (SELECT country FROM keyseat_plans WHERE id = @id)`+s.forUpdate("c"),
+		query.Args{"id": c.Event.Plan}, func(r query.Row) error { return r.Scan([]query.Column{query.Text(&held)}) })
 	if err != nil {
 		return err
 	}
@@ -98,7 +100,7 @@ func (s session) fixCounters(ctx context.Context, c audit.CounterFix) error {
 		return err
 	}
 	if p := found[c.Event.Plan].Plan; p.ID != "" && p.Country != held {
-		return errAgain
+		return dberr.ErrRetry
 	}
 	plan, err := c.Apply(found[c.Event.Plan])
 	if err != nil {
@@ -107,5 +109,5 @@ func (s session) fixCounters(ctx context.Context, c audit.CounterFix) error {
 	if err := s.writePlans(ctx, []stock.Plan{plan}, nil); err != nil {
 		return err
 	}
-	return s.insertRouted(ctx, []line{{c.Event, c.ID, 0}}) // the event has no key
+	return s.insertRouted(ctx, []historyRow{{c.Event, c.ID, 0}}) // the event has no key
 }

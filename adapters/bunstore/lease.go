@@ -2,116 +2,141 @@ package bunstore
 
 import (
 	"context"
+	_ "embed" // for the files of SQL
 	"time"
 
-	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// lastDecidedSQL is SQL for the time of the newest history entry of a task t. The clock that set this time may have
-// been set back since.
-const lastDecidedSQL = `(SELECT h.at FROM keyseat_history h WHERE h.code = t.code AND h.task_id = t.id ORDER BY h.seq DESC LIMIT 1)`
-
-// dueSQL chooses the tasks to lease. It uses the index on coalesce(leased_until, due), because a poll that finds
-// nothing must be cheap. There are two groups:
+// The statements that lease tasks. They use the index on coalesce(leased_until, due), because a poll that finds nothing
+// must be cheap. There are two groups of tasks:
 //
 //   - late: open tasks that are due, or whose lease has expired;
 //   - ahead: open tasks with a time more than 2×ttl in the future, set by a clock that was later set back.
 //     A task of this group has a lease, or its newest history entry is also that far in the future.
-const dueSQL = `
-	late AS MATERIALIZED (
-		SELECT t.code, t.id, coalesce(t.leased_until, t.due) AS since FROM keyseat_tasks t
-		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) <= @now
-		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n FOR UPDATE SKIP LOCKED),
-	ahead AS MATERIALIZED (
-		SELECT t.code, t.id, coalesce(t.leased_until, t.due) AS since FROM keyseat_tasks t
-		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) > @now + @twice
-			AND (t.leased_until IS NOT NULL OR ` + lastDecidedSQL + ` > @now + @twice)
-		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n FOR UPDATE SKIP LOCKED),
-	due AS MATERIALIZED (
-		SELECT code, id, row_number() OVER (ORDER BY since) AS place
-		FROM (SELECT * FROM late UNION ALL SELECT * FROM ahead) AS both_kinds ORDER BY since LIMIT @n)`
+//
+// The leases end one microsecond apart, so that tasks whose leases expire together keep their order. On PostgreSQL
+// the statement is planned once, perhaps while the tables are empty: see [snapshotsSQL]. SQLite needs three
+// statements, because it allows no UPDATE inside WITH.
+var (
+	//go:embed sql/lease.postgres.sql
+	leaseSQL string
 
-// takeSQL leases the tasks of due. The leases end one microsecond apart, so that tasks whose leases expire
-// together keep their order.
-const takeSQL = `
-	UPDATE keyseat_tasks AS x SET fence = x.fence + 1, worker = @worker, leased_until = @now + @ttl + due.place * @tick,
-		lost = x.lost + CASE WHEN x.leased_until IS NULL THEN 0 ELSE 1 END
-	FROM due JOIN LATERAL (SELECT o.ctid AS place FROM keyseat_tasks o WHERE o.code = due.code AND o.id = due.id LIMIT 1) o ON true WHERE x.ctid = o.place`
+	//go:embed sql/lease_due.sqlite.sql
+	leaseDueSQLite string
+	//go:embed sql/lease_take.sqlite.sql
+	leaseTakeSQLite string
+	//go:embed sql/lease_read.sqlite.sql
+	leaseReadSQLite string
+)
+
+// Lease implements [tasks.Store]. On SQLite a poll that finds nothing writes nothing.
+func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
+	if s.distributed && n > 0 {
+		err = retry(ctx, func() error {
+			taken, err := s.reader().leaseDistributed(ctx, worker, n, ttl)
+			views = taken.views()
+			return err
+		})
+		return views, s.wrap("lease", err)
+	}
+	if !s.isSQLite {
+		err = s.onPgx(ctx, s.takeRunner(), pgxconn.IfNotSent, func(run query.Runner) error {
+			views, err = lease(ctx, run, worker, n, ttl)
+			return err
+		})
+		return views, s.wrap("lease", err)
+	}
+	s.afterErase(ctx, nil)
+	waiting, err := s.reader().dueTasks(ctx, query.Args{"n": n, "twice": 2 * ttl})
+	if err != nil || len(waiting.Values) == 0 {
+		return nil, s.wrap("lease", err)
+	}
+	err = s.transact(ctx, func(tx session) error {
+		views, err = tx.Lease(ctx, worker, n, ttl)
+		return err
+	})
+	return views, s.wrap("lease", err)
+}
 
 // Lease implements [tasks.Store]. On SQLite the session must be in a transaction.
 func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	if n <= 0 {
 		return nil, nil
 	}
-	if s.sharded() {
+	if s.distributed {
 		taken, err := s.leaseDistributed(ctx, worker, n, ttl)
-		return taken.views(), s.tell("lease", err)
+		return taken.views(), s.wrap("lease", err)
 	}
-	if s.embedded() {
+	if s.isSQLite {
 		views, err := s.leaseSelectThenUpdate(ctx, leaseArgs(worker, n, ttl))
-		return views, s.tell("lease", err)
+		return views, s.wrap("lease", err)
 	}
-	views, err := lease(ctx, s.ask, worker, n, ttl)
-	return views, s.tell("lease", err)
+	views, err := lease(ctx, s.runCached, worker, n, ttl)
+	return views, s.wrap("lease", err)
 }
 
-func leaseArgs(worker string, n int, ttl time.Duration) args {
-	return args{"worker": worker, "n": n, "ttl": ttl, "twice": 2 * ttl, "tick": time.Microsecond}
+func leaseArgs(worker string, n int, ttl time.Duration) query.Args {
+	return query.Args{"worker": worker, "n": n, "ttl": ttl, "twice": 2 * ttl, "tick": time.Microsecond}
 }
 
-// leaseSQL is planned once, perhaps while the tables are empty: see [viewText].
-var leaseSQL = `
-	WITH ` + dueSQL + `, taken AS (` + takeSQL + ` RETURNING x.*, due.place)
-	SELECT @now, ` + viewColumns + `
-	FROM taken t JOIN LATERAL (SELECT * FROM keyseat_keys k WHERE k.code = t.code LIMIT 1) k ON true
-	ORDER BY t.place`
-
-func lease(ctx context.Context, ask asker, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
-	return readableViews(ctx, ask, leaseSQL, leaseArgs(worker, n, ttl))
+func lease(ctx context.Context, run query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
+	return readableViews(ctx, run, leaseSQL, leaseArgs(worker, n, ttl))
 }
 
-// leaseSelectThenUpdate leases tasks for SQLite. It updates and reads in two statements, because SQLite does not allow
-// an UPDATE inside WITH.
-func (s session) leaseSelectThenUpdate(ctx context.Context, named args) ([]tasks.Snapshot, error) {
+// leaseSelectThenUpdate leases tasks for SQLite.
+func (s session) leaseSelectThenUpdate(ctx context.Context, named query.Args) ([]tasks.Snapshot, error) {
 	chosen, err := s.dueTasks(ctx, named)
-	if err != nil || len(chosen.rows) == 0 {
+	if err != nil || len(chosen.Values) == 0 {
 		return nil, err
 	}
 	named["due"] = chosen
-	if _, err := s.exec(ctx, `WITH @due `+takeSQL, named); err != nil {
+	if _, err := s.exec(ctx, leaseTakeSQLite, named); err != nil {
 		return nil, err
 	}
-	return readableViews(ctx, s.ask, `
-		WITH @due
-		SELECT @now, `+viewColumns+` FROM due
-		JOIN keyseat_tasks t ON t.code = due.code AND t.id = due.id
-		JOIN keyseat_keys k ON k.code = t.code
-		ORDER BY due.place`, named)
+	return readableViews(ctx, s.runCached, leaseReadSQLite, named)
 }
 
 // dueTasks returns the codes and ids of up to n tasks that can be leased, the longest due first. It only reads.
-func (s session) dueTasks(ctx context.Context, named args) (batch, error) {
-	chosen := batch{columns: "code text, id text"}
-	err := s.query(ctx, `WITH `+dueSQL+` SELECT code, id FROM due ORDER BY place`, named, func(r row) error {
+func (s session) dueTasks(ctx context.Context, named query.Args) (query.Rows, error) {
+	chosen := query.Rows{Columns: "code text, id text"}
+	err := s.runOnce(ctx, leaseDueSQLite, named, func(r query.Row) error {
 		var code, id string
-		err := r.scan([]field{text[string]{&code}, text[string]{&id}})
-		chosen.add(code, id)
+		err := r.Scan([]query.Column{query.Text(&code), query.Text(&id)})
+		chosen.Add(code, id)
 		return err
 	})
 	return chosen, err
 }
 
 // readableViews runs a query and returns its snapshots, without the snapshots that cannot be read.
-func readableViews(ctx context.Context, ask asker, sql string, named args) (views []tasks.Snapshot, err error) {
-	one := newViewing()
-	err = ask(ctx, question{sql, named, func(r row) error {
-		if v, err := one.read(r); err == nil {
+func readableViews(ctx context.Context, run query.Runner, sql string, named query.Args) (views []tasks.Snapshot, err error) {
+	one := newSnapshotScanner()
+	err = run(ctx, query.Query{SQL: sql, Args: named, Scan: func(r query.Row) error {
+		if v, err := one.scan(r); err == nil {
 			views = append(views, v)
 		}
 		return nil
 	}})
 	return views, err
+}
+
+// Extend implements [tasks.Store].
+func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) (errs []error, err error) {
+	on := s.reader()
+	if s.isSQLite {
+		on.on = s.write.DB
+	}
+	if !s.distributed {
+		return on.Extend(ctx, refs, ttl)
+	}
+	err = retry(ctx, func() error {
+		errs, err = on.extend(ctx, refs, ttl)
+		return err
+	})
+	return errs, on.wrap("extend", err)
 }
 
 // Extend implements [tasks.Store]. It uses a fresh plan each time. It waits for rows and writes them in the
@@ -122,13 +147,13 @@ func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 		return nil, nil
 	}
 	errs, err := s.extend(ctx, refs, ttl)
-	return errs, s.tell("extend", err)
+	return errs, s.wrap("extend", err)
 }
 
 func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
 	held := map[tasks.Ref]bool{}
 	extend := s.extendLocked
-	if s.sharded() {
+	if s.distributed {
 		extend = s.extendDistributed
 	}
 	if err := extend(ctx, refs, ttl, held); err != nil {
@@ -149,25 +174,25 @@ func (s session) extendLocked(ctx context.Context, refs []tasks.Ref, ttl time.Du
 	if ttl == 0 {
 		set = `leased_until = NULL, worker = NULL`
 	}
-	want := batch{columns: "code text, id text, fence bigint"}
+	want := query.Rows{Columns: "code text, id text, fence bigint"}
 	for _, ref := range refs {
-		want.add(string(ref.Code), ref.ID, ref.Fence)
+		want.Add(string(ref.Code), ref.ID, ref.Fence)
 	}
-	return s.query(ctx, `
+	return s.runOnce(ctx, `
 		WITH @want, mine (its_code, its_id, its_place) AS MATERIALIZED (
 			SELECT t.code, t.id, want.place FROM want
 			JOIN keyseat_tasks t ON t.code = want.code AND t.id = want.id AND t.fence = want.fence
 			WHERE t.ended_at IS NULL AND t.leased_until IS NOT NULL
-			ORDER BY t.code, t.id FOR UPDATE OF t)
+			ORDER BY t.code, t.id`+s.forUpdate("t")+`)
 		UPDATE keyseat_tasks SET `+set+` FROM mine WHERE code = its_code AND id = its_id
-		RETURNING code, id, fence`, args{"want": want, "ttl": ttl, "tick": time.Microsecond}, markHeld(held))
+		RETURNING code, id, fence`, query.Args{"want": want, "ttl": ttl, "tick": time.Microsecond}, markHeld(held))
 }
 
 // markHeld returns a function that reads a ref from a row and sets had[ref].
-func markHeld(held map[tasks.Ref]bool) func(r row) error {
-	return func(r row) error {
+func markHeld(held map[tasks.Ref]bool) func(r query.Row) error {
+	return func(r query.Row) error {
 		var ref tasks.Ref
-		err := r.scan([]field{text[keys.Code]{&ref.Code}, text[string]{&ref.ID}, whole[int64]{&ref.Fence}})
+		err := r.Scan([]query.Column{query.Text(&ref.Code), query.Text(&ref.ID), query.Int(&ref.Fence)})
 		held[ref] = true
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -58,14 +59,14 @@ const (
 )
 
 // leaseDistributed chooses tasks without a lock, and leases the tasks that are still unchanged. If it gets none of
-// them, it chooses again, up to [reruns] times in all.
+// them, it chooses again, up to [maxTxRetries] times in all.
 func (s session) leaseDistributed(ctx context.Context, worker string, n int, ttl time.Duration) (taken candidates, err error) {
-	for range reruns {
+	for range maxTxRetries {
 		at, err := s.timed(ctx)
 		if err != nil {
 			return nil, err
 		}
-		chosen, err := at.chooseCandidates(ctx, n, at.now().Add(2*ttl))
+		chosen, err := at.chooseCandidates(ctx, n, at.processTime().Add(2*ttl))
 		if err != nil || len(chosen) == 0 {
 			return nil, err
 		}
@@ -78,7 +79,7 @@ func (s session) leaseDistributed(ctx context.Context, worker string, n int, ttl
 
 // chooseCandidates returns up to n candidates, the longest due first. After a collision it chooses at random.
 func (s session) chooseCandidates(ctx context.Context, n int, ahead time.Time) (candidates, error) {
-	rivals := s.dialect.(distributed).rivals
+	rivals := s.contention
 	if rivals.Load() <= 0 {
 		return s.readCandidates(ctx, n, ahead)
 	}
@@ -96,8 +97,8 @@ func (s session) readCandidates(ctx context.Context, n int, ahead time.Time) (al
 		if len(all) == n || err != nil {
 			break
 		}
-		err = s.ask(ctx, question{text, args{"n": n - len(all), "ahead": ahead}, func(r row) error {
-			c, err := r.candidate()
+		err = s.runCached(ctx, query.Query{SQL: text, Args: query.Args{"n": n - len(all), "ahead": ahead}, Scan: func(r query.Row) error {
+			c, err := readCandidate(r)
 			all = append(all, c)
 			return err
 		}})
@@ -106,11 +107,11 @@ func (s session) readCandidates(ctx context.Context, n int, ahead time.Time) (al
 }
 
 // candidate reads a candidate from a row. If only its snapshot cannot be read, it sets c.err and returns no error.
-func (r row) candidate() (c candidate, err error) {
+func readCandidate(r query.Row) (c candidate, err error) {
 	var t tasks.Task
-	c.err = r.scan([]field{
-		text[keys.Code]{&c.code}, text[string]{&c.id}, whole[int64]{&c.version}, whole[int64]{&c.fence}, moment{&c.since}, moment{&c.view.At},
-	}, keyTable.fields(&c.view.Key), taskTable.fields(&t))
+	c.err = r.Scan([]query.Column{
+		query.Text(&c.code), query.Text(&c.id), query.Int(&c.version), query.Int(&c.fence), query.Time(&c.since), query.Time(&c.view.At),
+	}, keyTable.Fields(&c.view.Key), taskTable.Fields(&t))
 	c.view.Task = &t
 	if c.since.IsZero() { // not even the first columns could be read
 		err = c.err
@@ -121,11 +122,11 @@ func (r row) candidate() (c candidate, err error) {
 // takeCandidates leases the chosen tasks that no other transaction has leased or changed. It returns these. The leases
 // end one microsecond apart, so that they keep their order.
 func (s session) takeCandidates(ctx context.Context, chosen candidates, worker string, ttl time.Duration) (taken candidates, err error) {
-	rows := batch{columns: "code text, id text, version bigint, fence bigint, since timestamptz, until timestamptz"}
+	rows := query.Rows{Columns: "code text, id text, version bigint, fence bigint, since timestamptz, until timestamptz"}
 	for i := range chosen {
 		c := &chosen[i]
-		until := s.now().Add(ttl + time.Duration(i)*time.Microsecond)
-		rows.add(string(c.code), c.id, c.version, c.fence, c.since, until)
+		until := s.processTime().Add(ttl + time.Duration(i)*time.Microsecond)
+		rows.Add(string(c.code), c.id, c.version, c.fence, c.since, until)
 		if t := c.view.Task; c.err == nil {
 			if !t.LeasedUntil.IsZero() {
 				t.LostLeases++
@@ -134,14 +135,14 @@ func (s session) takeCandidates(ctx context.Context, chosen candidates, worker s
 		}
 	}
 	had := map[taskKey]bool{}
-	err = s.query(ctx, takeCandidatesSQL, args{"r": inline{rows}, "codes": rows.texts(0), "worker": worker}, func(r row) error {
+	err = s.runOnce(ctx, takeCandidatesSQL, query.Args{"r": query.InlineRows(rows), "codes": rows.Texts(0), "worker": worker}, func(r query.Row) error {
 		var name taskKey
-		err := r.scan([]field{text[keys.Code]{&name.code}, text[string]{&name.id}})
+		err := r.Scan([]query.Column{query.Text(&name.code), query.Text(&name.id)})
 		had[name] = true
 		return err
 	})
 	if len(had) < len(chosen) {
-		s.dialect.(distributed).rivals.Store(contentionTTL)
+		s.contention.Store(contentionTTL)
 	}
 	return slices.DeleteFunc(chosen, func(c candidate) bool { return !had[taskKey{c.code, c.id}] }), err
 }
@@ -166,12 +167,12 @@ func (s session) extendDistributed(ctx context.Context, refs []tasks.Ref, ttl ti
 	if ttl == 0 {
 		set = `leased_until = NULL, worker = NULL`
 	}
-	rows := batch{columns: "code text, id text, fence bigint, until timestamptz"}
+	rows := query.Rows{Columns: "code text, id text, fence bigint, until timestamptz"}
 	for i, ref := range refs {
-		rows.add(string(ref.Code), ref.ID, ref.Fence, s.now().Add(ttl+time.Duration(i)*time.Microsecond))
+		rows.Add(string(ref.Code), ref.ID, ref.Fence, s.processTime().Add(ttl+time.Duration(i)*time.Microsecond))
 	}
-	return s.query(ctx, `
+	return s.runOnce(ctx, `
 		UPDATE keyseat_tasks AS x SET `+set+` FROM @r
 		WHERE x.code = r.code AND x.id = r.id AND x.fence = r.fence AND x.ended_at IS NULL AND x.leased_until IS NOT NULL AND x.code = ANY (@codes)
-		RETURNING x.code, x.id, x.fence`, args{"r": inline{rows}, "codes": rows.texts(0)}, markHeld(held))
+		RETURNING x.code, x.id, x.fence`, query.Args{"r": query.InlineRows(rows), "codes": rows.Texts(0)}, markHeld(held))
 }

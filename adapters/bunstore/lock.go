@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 )
 
 // The suffixes of two lock files next to an SQLite file. They have no content.
@@ -21,6 +23,9 @@ const (
 	lockPoll  = 10 * time.Millisecond  // between two tries
 	serveWait = 300 * time.Millisecond // in all; longer than [isServed] holds the lock
 )
+
+// ErrAlreadyServed is the error of a process that wants to serve an SQLite file that another daemon serves.
+var ErrAlreadyServed error = dberr.Public("another daemon serves this database")
 
 // newLock returns a lock whose file is next to the database. A new file gets the database's owner and similar
 // permissions. Otherwise a file that root has created would lock the service out.

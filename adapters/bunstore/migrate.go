@@ -8,6 +8,9 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/migrate"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 )
 
 // Migrate brings the schema up to date in one transaction. A process that dies in Migrate leaves
@@ -21,12 +24,12 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err == nil {
 		err = s.applyMissing(ctx)
 	}
-	return s.reader().tell("migrate", err)
+	return s.wrap("migrate", err)
 }
 
 // checkDistribution returns [ErrDistributed] if the tables are distributed and the store is not.
 func (s *Store) checkDistribution(ctx context.Context) error {
-	if s.embedded() || s.sharded() {
+	if s.isSQLite || s.distributed {
 		return nil
 	}
 	tables, _, err := s.readDistribution(ctx)
@@ -45,7 +48,7 @@ func (s *Store) applyMissing(ctx context.Context) error {
 	if err := s.checkMayMigrate(ctx, now); err != nil {
 		return err
 	}
-	if s.embedded() {
+	if s.isSQLite {
 		return s.write.RunInTx(ctx, nil, s.migrate)
 	}
 	return s.explainDenied(ctx, s.withMigrationLock(ctx, s.migrate))
@@ -58,7 +61,7 @@ func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 	if err != nil {
 		return err
 	}
-	in := session{s.dialect, tx.Tx}
+	in := s.session(tx.Tx)
 	now, err := in.schema(ctx)
 	if err != nil {
 		return err
@@ -70,7 +73,7 @@ func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 			}
 		}
 		const note = `INSERT INTO ` + migrationTable + ` (name, group_id) SELECT CAST(@name AS text), coalesce(max(group_id), 0) + 1 FROM ` + migrationTable
-		if _, err := in.exec(ctx, note, args{"name": m.name}); err != nil {
+		if _, err := in.exec(ctx, note, query.Args{"name": m.name}); err != nil {
 			return err
 		}
 	}
@@ -117,11 +120,11 @@ func (s *Store) withMigrationLock(ctx context.Context, do func(ctx context.Conte
 // simultaneously, Postgres returns an error to one of them, even with IF NOT EXISTS. That process
 // finds the table on its next try.
 func (s *Store) createLockRow(ctx context.Context) (err error) {
-	for range reruns {
+	for range maxTxRetries {
 		_, err = s.write.DB.ExecContext(ctx, `
 			CREATE TABLE IF NOT EXISTS keyseat_migrating (one boolean PRIMARY KEY CHECK (one));
 			INSERT INTO keyseat_migrating VALUES (true) ON CONFLICT DO NOTHING`)
-		switch sqlState(err) {
+		switch dberr.SQLState(err) {
 		case "23505", "42P07", "42710", "XX000": // another process created the row, the table, its type, its catalog entry
 		default:
 			return err

@@ -11,33 +11,33 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 )
 
 func openPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, describeURL(err)
+		return nil, dberr.DescribeURL(err)
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	several := follow(config)
-	finder := &poolerFinder{o.Pooler, settings(o.Distributed)}
+	multiHost := followPrimary(config)
+	finder := &poolerFinder{o.Pooler, sessionSettings(o.Distributed)}
 	if _, named := config.RuntimeParams["application_name"]; !named {
 		finder.settings += "; SET application_name = keyseat" // a connection parameter would be visible to other clients of a pooler
 	}
 	begin(config)
 	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(finder.connected))
 	if err := finder.find(ctx, pool); err != nil {
-		return nil, errors.Join(session{on: pool, dialect: postgres{}}.tell("connect", err), pool.Close())
+		return nil, errors.Join(postgresDialect(false).wrap("connect", err), pool.Close())
 	}
 	pool.SetMaxOpenConns(o.Conns)
 	pool.SetMaxIdleConns(o.Conns)
 	pool.SetConnMaxIdleTime(idleTime)
 	db := bun.NewDB(pool, pgdialect.New())
 	s := &Store{
-		dialect: postgres{}, read: db, write: db, ownsDB: true, multiHost: several, dedicated: o.Dedicated, pooler: finder.pooler,
-	}
-	if o.Distributed {
-		s.dialect = newDistributed()
+		database: database{dialect: postgresDialect(o.Distributed), read: db, write: db},
+		ownsDB:   true, multiHost: multiHost, dedicated: o.Dedicated, pooler: finder.pooler,
 	}
 	if s.pooler == PoolerTransaction {
 		return s.BehindPooler(), nil
@@ -52,7 +52,7 @@ const idleTime = 10 * time.Second
 // readOnly is the SQLSTATE of a write on a read-only server.
 const readOnly = "25006"
 
-// follow makes the pool use the server that accepts writes, also after a failover. It reports whether the
+// followPrimary makes the pool use the server that accepts writes, also after a failover. It reports whether the
 // URL names several hosts.
 //
 //   - Of several hosts, the pool connects only to a host that accepts writes. A value of
@@ -60,7 +60,7 @@ const readOnly = "25006"
 //   - Each of several hosts has a connect timeout of 1 s, so that a request has time to try the next host.
 //     A single host has 5 s. The URL may set another timeout.
 //   - A connection is closed when a statement shows that its server has become read-only.
-func follow(c *pgx.ConnConfig) (several bool) {
+func followPrimary(c *pgx.ConnConfig) (several bool) {
 	timeout := 5 * time.Second
 	several = slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.Host != c.Host || f.Port != c.Port })
 	if several {
@@ -77,7 +77,7 @@ func follow(c *pgx.ConnConfig) (several bool) {
 	return several
 }
 
-// settings returns the SQL that sets up a session. The settings are not parameters of the connection,
+// sessionSettings returns the SQL that sets up a session. The settings are not parameters of the connection,
 // because poolers refuse unknown parameters. They override settings of the database or the role, such as
 // the isolation level.
 //
@@ -100,7 +100,7 @@ func follow(c *pgx.ConnConfig) (several bool) {
 //
 // A distributed store uses custom plans, because Citus needs the arguments to plan a statement on several
 // servers.
-func settings(distributed bool) string {
+func sessionSettings(distributed bool) string {
 	plan := `plan_cache_mode = force_generic_plan`
 	if distributed {
 		plan = `plan_cache_mode = force_custom_plan`

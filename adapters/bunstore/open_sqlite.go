@@ -12,6 +12,8 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	_ "modernc.org/sqlite" // the driver
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 )
 
 func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
@@ -25,18 +27,21 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := makeFile(path); err != nil {
-		return nil, session{dialect: sqlite{path: path}}.tell("open", err)
+	if err := createFile(path); err != nil {
+		return nil, sqliteDialect(nil, path).wrap("open", err)
 	}
 	file, err := findSQLite(path)
 	if err == nil {
 		err = checkLeftLog(ctx, file.path)
 	}
 	if err != nil {
-		return nil, session{dialect: sqlite{path: path}}.tell("open", err)
+		return nil, sqliteDialect(nil, path).wrap("open", err)
 	}
 	path = file.path
-	s := &Store{dialect: sqlite{o.Now, path}, ownsDB: true, dedicated: o.Dedicated, wiper: newWALWiper(), disk: &disk{}, kept: &kept{known: map[string]*sql.Stmt{}}}
+	s := &Store{
+		database: database{dialect: sqliteDialect(o.Now, path), stmts: newStmtCache(), disk: &disk{}},
+		ownsDB:   true, dedicated: o.Dedicated, wiper: newWALWiper(),
+	}
 	s.disk.file.Store(file)
 	if s.read, err = pool(path, o, o.Conns); err == nil {
 		s.write, err = pool(path, o, 1)
@@ -45,10 +50,10 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 		err = s.checkDedicated(ctx) // before the first write
 	}
 	if err == nil {
-		err = s.turnWAL(ctx, path)
+		err = s.enableWAL(ctx, path)
 	}
 	if err != nil {
-		return nil, s.reader().tell("open", err)
+		return nil, s.wrap("open", err)
 	}
 	return s, nil
 }
@@ -76,23 +81,17 @@ func dsn(path string, o Options) string {
 	return fileURI(path, v)
 }
 
-// fileURI returns the URI of a file with the options v for opening it.
-func fileURI(path string, v url.Values) string {
-	path = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
-	return "file:" + path + "?" + v.Encode()
-}
-
-// turnWAL switches the file to a write-ahead log, so that readers and the writer do not wait for each
+// enableWAL switches the file to a write-ahead log, so that readers and the writer do not wait for each
 // other. The file keeps this mode. Only one process at a time switches it, because SQLite returns an error
 // if two do so simultaneously.
-func (s *Store) turnWAL(ctx context.Context, path string) error {
+func (s *Store) enableWAL(ctx context.Context, path string) error {
 	return withFileLock(ctx, path, migrateLock, func() error {
 		var mode string
 		if err := s.write.DB.QueryRowContext(ctx, "PRAGMA journal_mode=WAL").Scan(&mode); err != nil {
 			return err
 		}
 		if mode != "wal" {
-			return plainError("SQLite WAL mode is not available on this file system: use a local disk")
+			return dberr.Public("SQLite WAL mode is not available on this file system: use a local disk")
 		}
 		return nil
 	})

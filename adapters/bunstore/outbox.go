@@ -4,8 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
@@ -17,12 +16,12 @@ const hasSubscribersSQL = `EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.unt
 
 // insertHistoryFrom returns the SQL that inserts history entries in their order.
 func insertHistoryFrom(from string) string {
-	list := historyTable.columns.list("%")
-	return "INSERT INTO " + historyTable.name + " (" + list + ", fresh) SELECT " + list + ", " + hasSubscribersSQL + " FROM " + from + " ORDER BY place"
+	list := historyTable.Columns.List("%")
+	return "INSERT INTO " + historyTable.Name + " (" + list + ", fresh) SELECT " + list + ", " + hasSubscribersSQL + " FROM " + from + " ORDER BY place"
 }
 
 // execTx executes statements in order in one transaction.
-func (s *Store) execTx(ctx context.Context, operation string, named args, statements ...string) error {
+func (s *Store) execTx(ctx context.Context, operation string, named query.Args, statements ...string) error {
 	err := s.transact(ctx, func(tx session) error {
 		for _, sql := range statements {
 			if _, err := tx.exec(ctx, sql, named); err != nil {
@@ -31,16 +30,16 @@ func (s *Store) execTx(ctx context.Context, operation string, named args, statem
 		}
 		return nil
 	})
-	return s.reader().tell(operation, err)
+	return s.wrap(operation, err)
 }
 
 // Subscribe implements [outbox.Outbox].
 func (s *Store) Subscribe(ctx context.Context, names []string, ttl time.Duration) error {
-	want := batch{columns: "name text"}
+	want := query.Rows{Columns: "name text"}
 	for _, name := range names {
-		want.add(name)
+		want.Add(name)
 	}
-	return s.execTx(ctx, "subscribe", args{"want": want, "ttl": ttl},
+	return s.execTx(ctx, "subscribe", query.Args{"want": want, "ttl": ttl},
 		`WITH @want INSERT INTO keyseat_listeners (name, until) SELECT name, @now + @ttl FROM want WHERE true ORDER BY name
 			ON CONFLICT (name) DO UPDATE SET until = excluded.until`,
 		`DELETE FROM keyseat_listeners WHERE until <= @now`,
@@ -62,7 +61,7 @@ func (s *Store) Unsubscribe(ctx context.Context, name string) error {
 // execForSubscriber runs statements for one subscriber in a transaction. It returns [outbox.ErrNoSubscriber] if the
 // first statement changes no row.
 func (s *Store) execForSubscriber(ctx context.Context, operation, name string, first string, more ...string) error {
-	named, found := args{"name": name}, int64(0)
+	named, found := query.Args{"name": name}, int64(0)
 	err := s.transact(ctx, func(tx session) (err error) {
 		found, err = tx.exec(ctx, first, named)
 		for _, sql := range more {
@@ -75,49 +74,49 @@ func (s *Store) execForSubscriber(ctx context.Context, operation, name string, f
 	if err == nil && found == 0 {
 		return outbox.ErrNoSubscriber
 	}
-	return s.reader().tell(operation, err)
+	return s.wrap(operation, err)
 }
 
 // Subscribers implements [outbox.Outbox].
 func (s *Store) Subscribers(ctx context.Context) (all []outbox.Subscriber, err error) {
-	err = s.reader().query(ctx, `
+	err = s.reader().runOnce(ctx, `
 		SELECT l.name, l.until, l.gone_at, count(m.listener), min(m.since) FROM keyseat_listeners l
 		LEFT JOIN keyseat_mail m ON m.listener = l.name AND m.newest > m.told
 		WHERE l.until > @now
 		GROUP BY l.name, l.until, l.gone_at
-		ORDER BY l.name`, nil, func(r row) error {
+		ORDER BY l.name`, nil, func(r query.Row) error {
 		var l outbox.Subscriber
-		err := r.scan([]field{
-			text[string]{&l.Name},
-			moment{&l.ExpiresAt},
-			moment{&l.Disabled},
-			whole[int]{&l.Waiting},
-			moment{&l.Since},
+		err := r.Scan([]query.Column{
+			query.Text(&l.Name),
+			query.Time(&l.ExpiresAt),
+			query.Time(&l.Disabled),
+			query.Int(&l.Waiting),
+			query.Time(&l.Since),
 		})
 		all = append(all, l)
 		return err
 	})
-	return all, s.reader().tell("list subscribers", err)
+	return all, s.wrap("list subscribers", err)
 }
 
-var deliveryTable = table[outbox.Delivery]{
-	name: "keyseat_deliveries",
-	columns: "at timestamptz, listener text, event text, type text, code text, country text, line bigint, " +
+var deliveryTable = query.Table[outbox.Delivery]{
+	Name: "keyseat_deliveries",
+	Columns: "at timestamptz, listener text, event text, type text, code text, country text, line bigint, " +
 		"try bigint, result text, status bigint, took bigint, note text",
-	fields: func(d *outbox.Delivery) []field {
-		return []field{
-			moment{&d.At},
-			text[string]{&d.Subscriber},
-			text[string]{&d.Event},
-			text[string]{&d.Type},
-			text[keys.Code]{&d.Code},
-			text[stock.Country]{&d.Country},
-			whole[int64]{&d.Line},
-			whole[int]{&d.Attempt},
-			text[outbox.Result]{&d.Result},
-			whole[int]{&d.Status},
-			whole[time.Duration]{&d.Took},
-			text[string]{&d.Note},
+	Fields: func(d *outbox.Delivery) []query.Column {
+		return []query.Column{
+			query.Time(&d.At),
+			query.Text(&d.Subscriber),
+			query.Text(&d.Event),
+			query.Text(&d.Type),
+			query.Text(&d.Code),
+			query.Text(&d.Country),
+			query.Int(&d.Line),
+			query.Int(&d.Attempt),
+			query.Text(&d.Result),
+			query.Int(&d.Status),
+			query.Int(&d.Took),
+			query.Text(&d.Note),
 		}
 	},
 }
@@ -133,15 +132,15 @@ func optionalCond(value, condition string) string {
 
 // Deliveries implements [outbox.Outbox].
 func (s *Store) Deliveries(ctx context.Context, listener, event string, before int64, n int) (all []outbox.Delivery, err error) {
-	err = s.reader().query(ctx, `
-		SELECT seq, `+deliveryTable.columns.list("%")+` FROM keyseat_deliveries
+	err = s.reader().runOnce(ctx, `
+		SELECT seq, `+deliveryTable.Columns.List("%")+` FROM keyseat_deliveries
 		WHERE true`+optionalCond(listener, " AND listener = @listener")+optionalCond(event, " AND event = @event")+` AND (@before = 0 OR seq < @before)
 		ORDER BY seq DESC LIMIT @n`,
-		args{"listener": listener, "event": event, "before": int(before), "n": n}, func(r row) error {
+		query.Args{"listener": listener, "event": event, "before": int(before), "n": n}, func(r query.Row) error {
 			var d outbox.Delivery
-			err := r.scan([]field{whole[int64]{&d.Seq}}, deliveryTable.fields(&d))
+			err := r.Scan([]query.Column{query.Int(&d.Seq)}, deliveryTable.Fields(&d))
 			all = append(all, d)
 			return err
 		})
-	return all, s.reader().tell("list deliveries", err)
+	return all, s.wrap("list deliveries", err)
 }

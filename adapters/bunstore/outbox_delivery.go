@@ -4,51 +4,45 @@ import (
 	"context"
 	"time"
 
-	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // queueTable describes the table of queued deliveries. It leaves out the column leased_until, because only
 // the SQL of this package reads that.
-var queueTable = table[outbox.QueuedDelivery]{
-	name: "keyseat_mail",
-	columns: "listener text, code text, country text, told bigint, part bigint, newest bigint, tries bigint, " +
+var queueTable = query.Table[outbox.QueuedDelivery]{
+	Name: "keyseat_mail",
+	Columns: "listener text, code text, country text, told bigint, part bigint, newest bigint, tries bigint, " +
 		"since timestamptz, due timestamptz, lease text",
-	fields: func(m *outbox.QueuedDelivery) []field {
-		return []field{
-			text[string]{&m.Subscriber},
-			text[keys.Code]{&m.Code},
-			text[stock.Country]{&m.Country},
-			whole[int64]{&m.DeliveredSeq},
-			whole[int]{&m.DeliveredEvent},
-			whole[int64]{&m.LastSeq},
-			whole[int]{&m.Attempts},
-			moment{&m.Since},
-			moment{&m.DueAt},
-			text[string]{&m.Lease},
+	Fields: func(m *outbox.QueuedDelivery) []query.Column {
+		return []query.Column{
+			query.Text(&m.Subscriber),
+			query.Text(&m.Code),
+			query.Text(&m.Country),
+			query.Int(&m.DeliveredSeq),
+			query.Int(&m.DeliveredEvent),
+			query.Int(&m.LastSeq),
+			query.Int(&m.Attempts),
+			query.Time(&m.Since),
+			query.Time(&m.DueAt),
+			query.Text(&m.Lease),
 		}
 	},
 }
 
-// dueDeliveriesSQL selects up to @n queued deliveries to lease. The common table expression waiting also locks them, and
-// skips rows that another transaction has locked.
-const (
-	dueDeliveriesSQL = `
-		SELECT m.code, m.country, coalesce(m.leased_until, m.due) FROM keyseat_mail m
-		WHERE m.listener = @listener AND m.newest > m.told AND coalesce(m.leased_until, m.due) <= @now
-			AND EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.name = @listener AND l.gone_at IS NULL)
-		ORDER BY coalesce(m.leased_until, m.due) LIMIT @n`
-	lockDueDeliveriesSQL = `
-	waiting (its_code, its_country, its_turn) AS MATERIALIZED (` + dueDeliveriesSQL + ` FOR UPDATE OF m SKIP LOCKED)`
-)
+// dueDeliveriesSQL selects up to @n queued deliveries to lease.
+const dueDeliveriesSQL = `
+	SELECT m.code, m.country, coalesce(m.leased_until, m.due) FROM keyseat_mail m
+	WHERE m.listener = @listener AND m.newest > m.told AND coalesce(m.leased_until, m.due) <= @now
+		AND EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.name = @listener AND l.gone_at IS NULL)
+	ORDER BY coalesce(m.leased_until, m.due) LIMIT @n`
 
 // LeaseDeliveries implements [outbox.Outbox]. A poll that finds nothing writes nothing.
 func (s *Store) LeaseDeliveries(ctx context.Context, listener, lease string, n int, ttl time.Duration) (all []outbox.QueuedDelivery, err error) {
-	named := args{"listener": listener, "lease": lease, "n": n, "ttl": ttl}
+	named := query.Args{"listener": listener, "lease": lease, "n": n, "ttl": ttl}
 	found := false
-	err = s.reader().query(ctx, dueDeliveriesSQL, named, func(row) error { // it locks nothing, so it cannot be in a deadlock
+	err = s.reader().runOnce(ctx, dueDeliveriesSQL, named, func(query.Row) error { // it locks nothing, so it cannot be in a deadlock
 		found = true
 		return nil
 	})
@@ -58,17 +52,19 @@ func (s *Store) LeaseDeliveries(ctx context.Context, listener, lease string, n i
 			return err
 		})
 	}
-	return all, s.reader().tell("lease deliveries", err)
+	return all, s.wrap("lease deliveries", err)
 }
 
-func (s session) leaseDeliveries(ctx context.Context, named args) ([]outbox.QueuedDelivery, error) {
+// leaseDeliveries leases due deliveries. It skips rows that another transaction has locked.
+func (s session) leaseDeliveries(ctx context.Context, named query.Args) ([]outbox.QueuedDelivery, error) {
 	var all []outbox.QueuedDelivery
-	err := s.query(ctx, `WITH `+lockDueDeliveriesSQL+`
+	err := s.runOnce(ctx, `
+		WITH waiting (its_code, its_country, its_turn) AS MATERIALIZED (`+dueDeliveriesSQL+s.forUpdate("m")+s.skipLocked()+`)
 		UPDATE keyseat_mail SET lease = @lease, leased_until = @now + @ttl FROM waiting
 		WHERE listener = @listener AND code = its_code AND country = its_country
-		RETURNING @now, `+queueTable.columns.list("%"), named, func(r row) error {
+		RETURNING @now, `+queueTable.Columns.List("%"), named, func(r query.Row) error {
 		var m outbox.QueuedDelivery
-		err := r.scan([]field{moment{&m.At}}, queueTable.fields(&m))
+		err := r.Scan([]query.Column{query.Time(&m.At)}, queueTable.Fields(&m))
 		all = append(all, m)
 		return err
 	})
@@ -80,21 +76,21 @@ func (s session) leaseDeliveries(ctx context.Context, named args) ([]outbox.Queu
 
 // addEntries reads the history entries of each queued delivery, up to [outbox.MaxEntries] of each.
 func (s session) addEntries(ctx context.Context, all []outbox.QueuedDelivery) error {
-	want := batch{columns: "i bigint, code text, told bigint, newest bigint"}
+	want := query.Rows{Columns: "i bigint, code text, told bigint, newest bigint"}
 	for i, m := range all {
-		want.add(int64(i), string(m.Code), m.DeliveredSeq, m.LastSeq)
+		want.Add(int64(i), string(m.Code), m.DeliveredSeq, m.LastSeq)
 	}
-	return s.query(ctx, `
+	return s.runOnce(ctx, `
 		WITH @want
-		SELECT x.i, x.seq, `+historyTable.columns.list("x.%")+` FROM (
-			SELECT want.i, h.seq, `+historyTable.columns.list("h.%")+`, row_number() OVER (PARTITION BY h.code, want.i ORDER BY h.seq) AS nth
+		SELECT x.i, x.seq, `+historyTable.Columns.List("x.%")+` FROM (
+			SELECT want.i, h.seq, `+historyTable.Columns.List("h.%")+`, row_number() OVER (PARTITION BY h.code, want.i ORDER BY h.seq) AS nth
 			FROM want JOIN keyseat_history h ON h.code = want.code AND h.seq > want.told AND h.seq <= want.newest) AS x
 		WHERE x.nth <= @most ORDER BY x.i, x.seq`,
-		args{"want": want, "most": outbox.MaxEntries}, func(r row) error {
+		query.Args{"want": want, "most": outbox.MaxEntries}, func(r query.Row) error {
 			var i int
 			var at tasks.HistoryEntry
-			var l line
-			err := r.scan([]field{whole[int]{&i}, whole[int64]{&at.Seq}}, historyTable.fields(&l))
+			var l historyRow
+			err := r.Scan([]query.Column{query.Int(&i), query.Int(&at.Seq)}, historyTable.Fields(&l))
 			at.Change, at.N, at.Event = l.change, l.n, l.Event
 			all[i].Entries = append(all[i].Entries, at)
 			return err
@@ -111,14 +107,14 @@ func (s *Store) CompleteDelivery(ctx context.Context, m outbox.QueuedDelivery, d
 			err = tx.recordDelivery(ctx, *d)
 		}
 		if err == nil && !fenced && d != nil && d.Result == outbox.SubscriberGone {
-			_, err = tx.exec(ctx, `UPDATE keyseat_listeners SET gone_at = @now WHERE name = @name AND gone_at IS NULL`, args{"name": m.Subscriber})
+			_, err = tx.exec(ctx, `UPDATE keyseat_listeners SET gone_at = @now WHERE name = @name AND gone_at IS NULL`, query.Args{"name": m.Subscriber})
 		}
 		return err
 	})
 	if err == nil && fenced {
 		return tasks.ErrFenced
 	}
-	return s.reader().tell("complete a delivery", err)
+	return s.wrap("complete a delivery", err)
 }
 
 // completeDelivery stores the progress of a queued delivery and ends its lease. It returns the number of written rows: 0
@@ -127,7 +123,7 @@ func (s *Store) CompleteDelivery(ctx context.Context, m outbox.QueuedDelivery, d
 // post deletes the queued delivery of a key when all its events are delivered. The next history entry of the
 // key adds it again.
 func (s session) completeDelivery(ctx context.Context, m outbox.QueuedDelivery) (int64, error) {
-	named := args{"m": queueTable.batch([]outbox.QueuedDelivery{m})}
+	named := query.Args{"m": queueTable.Rows([]outbox.QueuedDelivery{m})}
 	n, err := s.exec(ctx, `
 		WITH @m UPDATE keyseat_mail AS x
 		SET told = m.told, part = m.part, tries = m.tries, since = m.since, due = m.due, lease = '', leased_until = NULL
@@ -141,6 +137,6 @@ func (s session) completeDelivery(ctx context.Context, m outbox.QueuedDelivery) 
 }
 
 func (s session) recordDelivery(ctx context.Context, d outbox.Delivery) error {
-	_, err := s.exec(ctx, "WITH @d "+insertSQL(deliveryTable, "d"), args{"d": deliveryTable.batch([]outbox.Delivery{d})})
+	_, err := s.exec(ctx, "WITH @d "+insertSQL(deliveryTable, "d"), query.Args{"d": deliveryTable.Rows([]outbox.Delivery{d})})
 	return err
 }

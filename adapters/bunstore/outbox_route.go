@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/outbox"
@@ -15,7 +17,7 @@ import (
 // order.
 func (s *Store) Route(ctx context.Context, causes []tasks.EventType, n int) (routed int, err error) {
 	if fresh, err := s.reader().unrouted(ctx, n, ""); err != nil || len(fresh) == 0 { // a poll that finds nothing locks nothing
-		return 0, s.reader().tell("route", err)
+		return 0, s.wrap("route", err)
 	}
 	err = s.transact(ctx, func(tx session) error {
 		fresh, err := tx.lockUnrouted(ctx, n)
@@ -25,17 +27,17 @@ func (s *Store) Route(ctx context.Context, causes []tasks.EventType, n int) (rou
 		}
 		return tx.route(ctx, fresh, causes)
 	})
-	return routed, s.reader().tell("route", err)
+	return routed, s.wrap("route", err)
 }
 
 // lockUnrouted reads and locks the oldest fresh history entries. A distributed store cannot lock them. It locks
 // the subscribers instead, which are all on one server, and [session.markRouted] checks that the entries
 // are still fresh.
 func (s session) lockUnrouted(ctx context.Context, n int) ([]tasks.HistoryEntry, error) {
-	if !s.sharded() {
-		return s.unrouted(ctx, n, "FOR UPDATE OF h")
+	if !s.distributed {
+		return s.unrouted(ctx, n, s.forUpdate("h"))
 	}
-	err := s.query(ctx, `SELECT l.name FROM keyseat_listeners l ORDER BY l.name FOR UPDATE OF l`, nil, func(row) error { return nil })
+	err := s.runOnce(ctx, `SELECT l.name FROM keyseat_listeners l ORDER BY l.name FOR UPDATE OF l`, nil, func(query.Row) error { return nil })
 	if err != nil {
 		return nil, err
 	}
@@ -45,10 +47,10 @@ func (s session) lockUnrouted(ctx context.Context, n int) ([]tasks.HistoryEntry,
 // unrouted reads the oldest fresh history entries. It fills in only their sequence number, key and event
 // type.
 func (s session) unrouted(ctx context.Context, n int, lock string) (lines []tasks.HistoryEntry, err error) {
-	err = s.query(ctx, `SELECT h.seq, h.code, h.cause FROM keyseat_history h WHERE h.fresh ORDER BY h.seq LIMIT @n `+lock,
-		args{"n": n}, func(r row) error {
+	err = s.runOnce(ctx, `SELECT h.seq, h.code, h.cause FROM keyseat_history h WHERE h.fresh ORDER BY h.seq LIMIT @n `+lock,
+		query.Args{"n": n}, func(r query.Row) error {
 			var l tasks.HistoryEntry
-			err := r.scan([]field{whole[int64]{&l.Seq}, text[string]{(*string)(&l.Code)}, text[tasks.EventType]{&l.Type}})
+			err := r.Scan([]query.Column{query.Int(&l.Seq), query.Text((*string)(&l.Code)), query.Text(&l.Type)})
 			lines = append(lines, l)
 			return err
 		})
@@ -56,36 +58,36 @@ func (s session) unrouted(ctx context.Context, n int, lock string) (lines []task
 }
 
 func (s session) route(ctx context.Context, fresh []tasks.HistoryEntry, causes []tasks.EventType) error {
-	taken, kept := batch{columns: "code text, seq bigint"}, batch{columns: "code text, seq bigint"}
+	taken, kept := query.Rows{Columns: "code text, seq bigint"}, query.Rows{Columns: "code text, seq bigint"}
 	for _, l := range fresh {
-		taken.add(string(l.Code), l.Seq)
+		taken.Add(string(l.Code), l.Seq)
 		if slices.Contains(causes, l.Type) {
-			kept.add(string(l.Code), l.Seq)
+			kept.Add(string(l.Code), l.Seq)
 		}
 	}
 	_, err := s.exec(ctx, `WITH @kept `+upsertDeliverySQL(`
 		SELECT l.name, kept.code, '', min(kept.seq) - 1, 0, max(kept.seq), 0, @now, @now, ''
 		FROM kept CROSS JOIN keyseat_listeners l WHERE l.until > @now
 		GROUP BY l.name, kept.code ORDER BY l.name, kept.code`,
-		`newest = CASE WHEN excluded.newest > m.newest THEN excluded.newest ELSE m.newest END`), args{"kept": kept})
+		`newest = CASE WHEN excluded.newest > m.newest THEN excluded.newest ELSE m.newest END`), query.Args{"kept": kept})
 	if err != nil {
 		return err
 	}
 	return s.markRouted(ctx, taken)
 }
 
-// markRouted marks history entries as no longer fresh. In a distributed store it returns errAgain if another
+// markRouted marks history entries as no longer fresh. In a distributed store it returns dberr.ErrRetry if another
 // process has routed some of them.
-func (s session) markRouted(ctx context.Context, taken batch) error {
-	if !s.sharded() {
-		_, err := s.exec(ctx, `WITH @taken UPDATE keyseat_history SET fresh = false WHERE fresh AND seq IN (SELECT seq FROM taken)`, args{"taken": taken})
+func (s session) markRouted(ctx context.Context, taken query.Rows) error {
+	if !s.distributed {
+		_, err := s.exec(ctx, `WITH @taken UPDATE keyseat_history SET fresh = false WHERE fresh AND seq IN (SELECT seq FROM taken)`, query.Args{"taken": taken})
 		return err
 	}
 	n, err := s.exec(ctx, `
 		UPDATE keyseat_history AS x SET fresh = false FROM @r
-		WHERE x.code = r.code AND x.seq = r.seq AND x.fresh AND x.code = ANY (@codes)`, args{"r": inline{taken}, "codes": taken.texts(0)})
-	if err == nil && n != int64(len(taken.rows)) {
-		err = errAgain
+		WHERE x.code = r.code AND x.seq = r.seq AND x.fresh AND x.code = ANY (@codes)`, query.Args{"r": query.InlineRows(taken), "codes": taken.Texts(0)})
+	if err == nil && n != int64(len(taken.Values)) {
+		err = dberr.ErrRetry
 	}
 	return err
 }
@@ -93,22 +95,22 @@ func (s session) markRouted(ctx context.Context, taken batch) error {
 // upsertDeliverySQL returns the SQL that inserts queued deliveries. Where a row for the same subscriber, key and country
 // exists, the SQL changes that row.
 func upsertDeliverySQL(rows, change string) string {
-	return `INSERT INTO keyseat_mail AS m (` + queueTable.columns.list("%") + `) ` + rows +
+	return `INSERT INTO keyseat_mail AS m (` + queueTable.Columns.List("%") + `) ` + rows +
 		` ON CONFLICT (listener, code, country) DO UPDATE SET ` + change
 }
 
 // Replay implements [outbox.Outbox].
 func (s *Store) Replay(ctx context.Context, r outbox.Replay) (n int, err error) {
-	causes := batch{columns: "cause text"}
+	causes := query.Rows{Columns: "cause text"}
 	for _, c := range r.Causes {
-		causes.add(string(c))
+		causes.Add(string(c))
 	}
 	since := r.Since.UTC()
 	if r.Since.IsZero() {
 		since = time.Unix(0, 0).UTC()
 	}
-	bounds := batch{columns: "since timestamptz, after bigint"}
-	bounds.add(since, r.After)
+	bounds := query.Rows{Columns: "since timestamptz, after bigint"}
+	bounds.Add(since, r.After)
 	err = s.transact(ctx, func(tx session) error {
 		tx, err := tx.timed(ctx)
 		if err != nil {
@@ -123,31 +125,31 @@ func (s *Store) Replay(ctx context.Context, r outbox.Replay) (n int, err error) 
 			told = CASE WHEN excluded.told < m.told THEN excluded.told ELSE m.told END,
 			newest = CASE WHEN excluded.newest > m.newest THEN excluded.newest ELSE m.newest END,
 			part = 0, tries = 0, since = excluded.since, due = excluded.due, lease = '', leased_until = NULL`),
-			args{"listener": r.Subscriber, "code": string(r.Code), "causes": causes, "bounds": bounds})
+			query.Args{"listener": r.Subscriber, "code": string(r.Code), "causes": causes, "bounds": bounds})
 		n = int(rows)
 		return err
 	})
-	return n, s.reader().tell("replay", err)
+	return n, s.wrap("replay", err)
 }
 
 // SetLowStock implements [outbox.Outbox]. It writes nothing if the set of countries has not changed.
 func (s *Store) SetLowStock(ctx context.Context, listener string, countries []stock.Country, mark int64) error {
 	var known []stock.Country
-	err := s.reader().query(ctx, `SELECT country FROM keyseat_mail WHERE listener = @listener AND code = ''`,
-		args{"listener": listener}, func(r row) error {
+	err := s.reader().runOnce(ctx, `SELECT country FROM keyseat_mail WHERE listener = @listener AND code = ''`,
+		query.Args{"listener": listener}, func(r query.Row) error {
 			var c stock.Country
-			err := r.scan([]field{text[stock.Country]{&c}})
+			err := r.Scan([]query.Column{query.Text(&c)})
 			known = append(known, c)
 			return err
 		})
 	if err != nil || equalSets(known, countries) {
-		return s.reader().tell("set low stock", err)
+		return s.wrap("set low stock", err)
 	}
-	low := batch{columns: "country text"}
+	low := query.Rows{Columns: "country text"}
 	for _, c := range countries {
-		low.add(string(c))
+		low.Add(string(c))
 	}
-	return s.execTx(ctx, "set low stock", args{"listener": listener, "low": low, "mark": int(mark)},
+	return s.execTx(ctx, "set low stock", query.Args{"listener": listener, "low": low, "mark": int(mark)},
 		`WITH @low DELETE FROM keyseat_mail WHERE listener = @listener AND code = '' AND country NOT IN (SELECT country FROM low)`,
 		`WITH @low `+upsertDeliverySQL(`
 			SELECT l.name, '', low.country, 0, 0, @mark, 0, @now, @now, '' FROM low CROSS JOIN keyseat_listeners l

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -17,18 +19,18 @@ func (s *Store) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
 	if fault, found := errors.AsType[adminstore.RowError](err); found {
 		return fault
 	}
-	return s.reader().tell("edit plans", err)
+	return s.wrap("edit plans", err)
 }
 
 func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
-	if !s.embedded() { // an import of plans has no time limit
+	if !s.isSQLite { // an import of plans has no time limit
 		if _, err := s.exec(ctx, `SELECT set_config('statement_timeout', '0', true)`, nil); err != nil {
 			return err
 		}
 	}
-	want := batch{columns: "id text"}
+	want := query.Rows{Columns: "id text"}
 	for _, e := range edits {
-		want.add(e.ID)
+		want.Add(e.ID)
 	}
 	before, err := s.readPlans(ctx, want, "")
 	if err != nil {
@@ -37,13 +39,13 @@ func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
 	if err := s.lockCountries(ctx, before, edits); err != nil {
 		return err
 	}
-	plans, err := s.readPlans(ctx, want, "FOR UPDATE OF p")
+	plans, err := s.readPlans(ctx, want, s.forUpdate("p"))
 	if err != nil {
 		return err
 	}
 	for id, p := range plans {
 		if before[id].Country != p.Country { // the new country of the plan is not locked
-			return errAgain
+			return dberr.ErrRetry
 		}
 	}
 	changed, fresh, err := applyEdits(plans, edits)
@@ -54,14 +56,14 @@ func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
 }
 
 // readPlans reads the wanted plans, by their ids. The argument lock is "" or the SQL that locks their rows.
-func (s session) readPlans(ctx context.Context, want batch, lock string) (map[string]stock.Plan, error) {
+func (s session) readPlans(ctx context.Context, want query.Rows, lock string) (map[string]stock.Plan, error) {
 	plans := map[string]stock.Plan{}
-	err := s.query(ctx, `
+	err := s.runOnce(ctx, `
 		WITH @want
-		SELECT `+planTable.columns.list("p.%")+` FROM keyseat_plans p
-		WHERE p.id IN (SELECT id FROM want) ORDER BY p.seq `+lock, args{"want": want}, func(r row) error {
+		SELECT `+planTable.Columns.List("p.%")+` FROM keyseat_plans p
+		WHERE p.id IN (SELECT id FROM want) ORDER BY p.seq `+lock, query.Args{"want": want}, func(r query.Row) error {
 		var p stock.Plan
-		err := r.scan(planTable.fields(&p))
+		err := r.Scan(planTable.Fields(&p))
 		plans[p.ID] = p
 		return err
 	})
@@ -71,25 +73,25 @@ func (s session) readPlans(ctx context.Context, want batch, lock string) (map[st
 // lockCountries locks the present countries of the plans and the countries that edits move plans to. It
 // adds new countries to the table.
 func (s session) lockCountries(ctx context.Context, plans map[string]stock.Plan, edits []stock.PlanEdit) error {
-	in := batch{columns: "code text"}
+	in := query.Rows{Columns: "code text"}
 	for _, p := range plans {
-		in.add(string(p.Country))
+		in.Add(string(p.Country))
 	}
 	for _, e := range edits {
 		if e.Country != nil {
-			in.add(string(*e.Country))
+			in.Add(string(*e.Country))
 		}
 	}
 	if _, err := s.exec(ctx, `
 		WITH @country
 		INSERT INTO keyseat_countries (code) SELECT DISTINCT code FROM country WHERE true ORDER BY code
-		ON CONFLICT DO NOTHING`, args{"country": in}); err != nil {
+		ON CONFLICT DO NOTHING`, query.Args{"country": in}); err != nil {
 		return err
 	}
-	return s.query(ctx, `
+	return s.runOnce(ctx, `
 		WITH @country
 		SELECT c.code FROM keyseat_countries c WHERE c.code IN (SELECT code FROM country)
-		ORDER BY c.code FOR UPDATE OF c`, args{"country": in}, func(row) error { return nil })
+		ORDER BY c.code`+s.forUpdate("c"), query.Args{"country": in}, func(query.Row) error { return nil })
 }
 
 // applyEdits applies edits to plans, in order. It returns the changed plans and the new plans, each in the order
@@ -120,13 +122,13 @@ func applyEdits(plans map[string]stock.Plan, edits []stock.PlanEdit) (changed, f
 // writePlans writes changed plans and inserts new plans. New plans get sequence numbers in the order of fresh.
 func (s session) writePlans(ctx context.Context, changed, fresh []stock.Plan) error {
 	if len(changed) > 0 {
-		if _, err := s.exec(ctx, `WITH @p `+updatePlansSQL, args{"p": planTable.batch(changed)}); err != nil {
+		if _, err := s.exec(ctx, `WITH @p `+updatePlansSQLite, query.Args{"p": planTable.Rows(changed)}); err != nil {
 			return err
 		}
 	}
 	if len(fresh) == 0 {
 		return nil
 	}
-	_, err := s.exec(ctx, `WITH @p `+insertSQL(planTable, "p"), args{"p": planTable.batch(fresh)})
+	_, err := s.exec(ctx, `WITH @p `+insertSQL(planTable, "p"), query.Args{"p": planTable.Rows(fresh)})
 	return err
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 )
 
 // A Pooler is the kind of connection pooler between a store and its PostgreSQL server.
@@ -57,7 +59,7 @@ func begin(c *pgx.ConnConfig) {
 func heeded(conn *pgconn.PgConn) error {
 	for _, name := range []string{"client_encoding", "standard_conforming_strings", "DateStyle"} {
 		if got := conn.ParameterStatus(name); got != startup[name] {
-			return plainError(fmt.Sprintf("the server or its pooler has %s = %q, and does not take %q when a connection starts", name, got, startup[name]))
+			return dberr.Public(fmt.Sprintf("the server or its pooler has %s = %q, and does not take %q when a connection starts", name, got, startup[name]))
 		}
 	}
 	return nil

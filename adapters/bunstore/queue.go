@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/tasks/stats"
 )
 
@@ -18,14 +19,14 @@ const (
 func (s *Store) QueueStats(ctx context.Context) (q stats.Queue, err error) {
 	at, err := s.reader().timed(ctx)
 	if err != nil {
-		return q, at.tell("queue", err)
+		return q, at.wrap("queue", err)
 	}
-	err = at.query(ctx, `
+	err = at.runOnce(ctx, `
 		SELECT @now, count(*) FILTER (WHERE `+isDue+`), count(*) FILTER (WHERE `+isLeased+`), count(*) FILTER (WHERE `+isWaiting+`),
 			min(coalesce(leased_until, due)), min(created_at)
-		FROM keyseat_tasks WHERE ended_at IS NULL`, nil, func(r row) error {
+		FROM keyseat_tasks WHERE ended_at IS NULL`, nil, func(r query.Row) error {
 		var now, since, created time.Time
-		err := r.scan([]field{moment{&now}, whole[int]{&q.Due}, whole[int]{&q.Leased}, whole[int]{&q.Waiting}, moment{&since}, moment{&created}})
+		err := r.Scan([]query.Column{query.Time(&now), query.Int(&q.Due), query.Int(&q.Leased), query.Int(&q.Waiting), query.Time(&since), query.Time(&created)})
 		if q.Due > 0 {
 			q.Late = now.Sub(since)
 		}
@@ -34,5 +35,5 @@ func (s *Store) QueueStats(ctx context.Context) (q stats.Queue, err error) {
 		}
 		return err
 	})
-	return q, s.reader().tell("queue", err)
+	return q, s.wrap("queue", err)
 }

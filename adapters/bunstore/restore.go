@@ -56,20 +56,6 @@ func replace(ctx context.Context, backup, database string) (kept string, c Conte
 	return kept, c, err
 }
 
-// newFileRights returns the mode and the owner for a new file next to a database: those of the database. If the
-// database does not exist, the new file is for the owner of the folder only.
-func newFileRights(database string) (fs.FileMode, fs.FileInfo, error) {
-	old, err := os.Stat(database)
-	if errors.Is(err, fs.ErrNotExist) {
-		folder, err := os.Stat(filepath.Dir(database))
-		return 0o600, folder, err
-	}
-	if err != nil {
-		return 0, nil, err
-	}
-	return old.Mode().Perm(), old, nil
-}
-
 // copySQLite copies a backup, with its log if it has one, into an empty file, and verifies the copy.
 func copySQLite(ctx context.Context, backup, file string) (c Contents, err error) {
 	db, err := openReadOnly(backup)
@@ -109,5 +95,5 @@ func setAside(database string) (kept string, err error) {
 
 // fileError adds the name of the file to an error of SQLite.
 func fileError(file string, err error) error {
-	return session{dialect: sqlite{path: file}}.tell("restore", err)
+	return sqliteDialect(nil, file).wrap("restore", err)
 }

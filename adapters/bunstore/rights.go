@@ -2,22 +2,19 @@ package bunstore
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgerrcode"
-)
 
-// refusal returns an error for the operator. Its text is complete without the name of an operation.
-func refusal(format string, values ...any) error {
-	return storeError{text: fmt.Sprintf(format, values...)}
-}
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
+)
 
 // checkMayMigrate returns an error that says why this role cannot migrate the schema, or nil if it can. The schema
 // is not up to date.
 func (s *Store) checkMayMigrate(ctx context.Context, now schema) error {
-	if err := s.checkNotForeign(ctx, now); err != nil || s.embedded() {
+	if err := s.checkNotForeign(ctx, now); err != nil || s.isSQLite {
 		return err
 	}
 	u, err := s.currentRole(ctx)
@@ -26,15 +23,15 @@ func (s *Store) checkMayMigrate(ctx context.Context, now schema) error {
 	}
 	switch lacks := now.missingText(); {
 	case u.readOnly:
-		return refusal("the server is read-only, and %s: run `keyseatd migrate` on the server that takes writes", lacks)
+		return dberr.Refuse("the server is read-only, and %s: run `keyseatd migrate` on the server that takes writes", lacks)
 	case u.mayCreate:
 		return nil
 	case len(now.applied) > 0:
-		return refusal("role %s may not change the tables, and %s: run `keyseatd migrate` as their owner", u.name, lacks)
+		return dberr.Refuse("role %s may not change the tables, and %s: run `keyseatd migrate` as their owner", u.name, lacks)
 	case u.schema == "":
-		return refusal("role %[1]s has no schema for its tables: run `CREATE SCHEMA %[1]s AUTHORIZATION %[1]s`", u.name)
+		return dberr.Refuse("role %[1]s has no schema for its tables: run `CREATE SCHEMA %[1]s AUTHORIZATION %[1]s`", u.name)
 	}
-	return refusal("role %[1]s may not create tables in schema %[2]s, as is usual since PostgreSQL 15: "+
+	return dberr.Refuse("role %[1]s may not create tables in schema %[2]s, as is usual since PostgreSQL 15: "+
 		"run `GRANT CREATE ON SCHEMA %[2]s TO %[1]s`, or `CREATE SCHEMA %[1]s AUTHORIZATION %[1]s`", u.name, u.schema)
 }
 
@@ -54,11 +51,11 @@ type role struct {
 }
 
 func (s *Store) currentRole(ctx context.Context) (u role, err error) {
-	err = s.reader().query(ctx, `
+	err = s.reader().runOnce(ctx, `
 		SELECT quote_ident(current_user), coalesce(quote_ident(current_schema()), ''),
 			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), current_setting('transaction_read_only') = 'on'`,
-		nil, func(r row) error {
-			return r.scan([]field{text[string]{&u.name}, text[string]{&u.schema}, flag{&u.mayCreate}, flag{&u.readOnly}})
+		nil, func(r query.Row) error {
+			return r.Scan([]query.Column{query.Text(&u.name), query.Text(&u.schema), query.Bool(&u.mayCreate), query.Bool(&u.readOnly)})
 		})
 	return u, err
 }
@@ -66,14 +63,14 @@ func (s *Store) currentRole(ctx context.Context) (u role, err error) {
 // explainDenied replaces the error of a migration if the role lacks a privilege. The new error names the role
 // and the remedy. lacksRight returns other errors as they are.
 func (s *Store) explainDenied(ctx context.Context, err error) error {
-	if sqlState(err) != pgerrcode.InsufficientPrivilege {
+	if dberr.SQLState(err) != pgerrcode.InsufficientPrivilege {
 		return err
 	}
 	u, failed := s.currentRole(ctx)
 	if failed != nil {
 		return err
 	}
-	return refusal("role %s may not change the tables: run `keyseatd migrate` as their owner", u.name)
+	return dberr.Refuse("role %s may not change the tables: run `keyseatd migrate` as their owner", u.name)
 }
 
 // checkNotForeign returns an error if a dedicated database has tables of another program and no tables of keyseat.
@@ -87,7 +84,7 @@ func (s *Store) checkNotForeign(ctx context.Context, now schema) error {
 	if err != nil {
 		return err
 	}
-	return refusal("%s holds tables of another program (%s) and none of keyseat's: "+
+	return dberr.Refuse("%s holds tables of another program (%s) and none of keyseat's: "+
 		"name another database, or let both share this one with `keyseatd migrate --shared`", where, firstNames(now.tables))
 }
 
@@ -102,7 +99,7 @@ func (s *Store) checkDedicated(ctx context.Context) error {
 
 // location returns the location of the tables: the SQLite file, or the schema and the database.
 func (s *Store) location(ctx context.Context) (string, error) {
-	if s.embedded() {
+	if s.isSQLite {
 		return s.filePath(ctx)
 	}
 	place, err := s.reader().names(ctx, `SELECT 'schema ' || quote_ident(current_schema()) || ' of database ' || quote_ident(current_database())`)

@@ -8,6 +8,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 )
 
 //go:embed migrations
@@ -33,7 +36,7 @@ func (m migration) createdTables() (tables []string) {
 // migrations returns all migrations of this program, in order.
 func (s session) migrations() (all []migration, err error) {
 	folder := "migrations/postgres"
-	if s.embedded() {
+	if s.isSQLite {
 		folder = "migrations/sqlite"
 	}
 	files, err := fs.Glob(migrationFiles, folder+"/*.sql") // sorted
@@ -65,7 +68,7 @@ func (s session) schema(ctx context.Context) (now schema, err error) {
 		WHERE c.relkind IN ('r', 'p') AND n.nspname = current_schema()
 			AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 		ORDER BY c.relname`
-	if s.embedded() {
+	if s.isSQLite {
 		tables = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`
 	}
 	if now.tables, err = s.names(ctx, tables); err != nil {
@@ -90,10 +93,10 @@ func (s session) schema(ctx context.Context) (now schema, err error) {
 }
 
 // names runs a query with one text column and returns its values.
-func (s session) names(ctx context.Context, query string) (all []string, err error) {
-	err = s.query(ctx, query, nil, func(r row) error {
+func (s session) names(ctx context.Context, sql string) (all []string, err error) {
+	err = s.runOnce(ctx, sql, nil, func(r query.Row) error {
 		var name string
-		err := r.scan([]field{text[string]{&name}})
+		err := r.Scan([]query.Column{query.Text(&name)})
 		all = append(all, name)
 		return err
 	})
@@ -104,7 +107,7 @@ func (s session) names(ctx context.Context, query string) (all []string, err err
 func (s schema) checkKnown(all []migration) error {
 	for _, name := range slices.Backward(s.applied) {
 		if !slices.ContainsFunc(all, func(m migration) bool { return m.name == name }) {
-			return refusal("the database is at version %s, made by a newer keyseat; this program knows up to %s: "+
+			return dberr.Refuse("the database is at version %s, made by a newer keyseat; this program knows up to %s: "+
 				"run the newer program, or restore a backup", name, all[len(all)-1].name)
 		}
 	}

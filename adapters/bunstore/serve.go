@@ -1,6 +1,8 @@
 package bunstore
 
-import "context"
+import (
+	"context"
+)
 
 // AcquireServeLock makes this process the server of an SQLite file until it calls release. A file has only one such
 // process: a second one gets [ErrAlreadyServed]. Serve also ends all leases of the previous process, so that this
@@ -8,20 +10,20 @@ import "context"
 //
 // Any number of processes may serve a Postgres. There Serve does nothing.
 func (s *Store) AcquireServeLock(ctx context.Context) (release func() error, err error) {
-	if !s.embedded() {
+	if !s.isSQLite {
 		return func() error { return nil }, nil
 	}
 	path, err := s.filePath(ctx)
 	if err != nil {
-		return nil, s.reader().tell("serve", err)
+		return nil, s.wrap("serve", err)
 	}
 	lock, err := lockServing(ctx, path)
 	if err != nil {
-		return nil, s.reader().tell("serve", err)
+		return nil, s.wrap("serve", err)
 	}
 	if err := s.expireLeases(ctx); err != nil {
 		_ = lock.Unlock() // the other error is more important
-		return nil, s.reader().tell("serve", err)
+		return nil, s.wrap("serve", err)
 	}
 	return lock.Unlock, nil
 }
@@ -35,23 +37,4 @@ func (s *Store) expireLeases(ctx context.Context) error {
 		}
 		return err
 	})
-}
-
-// filePath returns the path of the SQLite file. It returns an error for a database in memory and for a file with
-// several names (hard links).
-func (s *Store) filePath(ctx context.Context) (path string, err error) {
-	const own = `SELECT file FROM pragma_database_list WHERE name = 'main'`
-	err = s.read.DB.QueryRowContext(ctx, own).Scan(&path)
-	if err == nil && path == "" {
-		err = plainError("a database in memory has no file to lock")
-	}
-	if err != nil {
-		return "", err
-	}
-	file, err := findSQLite(path)
-	if err != nil {
-		return "", err
-	}
-	s.disk.file.CompareAndSwap(nil, file) // [New] does not know the path
-	return file.path, nil
 }

@@ -3,6 +3,10 @@ package bunstore
 import (
 	"context"
 	"database/sql"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 )
 
 // A conn is a pool, a connection or a transaction. It runs statements.
@@ -15,63 +19,47 @@ type conn interface {
 // that needs a transaction expects the conn to be one.
 type session struct {
 	dialect
-	on conn
+	on  conn
+	own query.Runner // runs a query in a transaction of its own; nil: on runs it
 }
 
-// A question is a statement with its arguments, and the function each for every row of its result.
-type question struct {
-	text  string
-	named args
-	each  func(row) error
-}
+func (d dialect) session(on conn) session { return session{dialect: d, on: on} }
 
-// An asker runs statements in order, until one returns an error.
-type asker func(ctx context.Context, all ...question) error
-
-// ask is an [asker] for frequent statements: the database keeps their plans, if its dialect allows that.
-func (s session) ask(ctx context.Context, all ...question) error {
+// runCached is a [query.Runner] for frequent statements: PostgreSQL keeps their plans, unless a pooler is in
+// between.
+func (s session) runCached(ctx context.Context, all ...query.Query) error {
+	var options []any
+	if !s.isSQLite && !s.pooled {
+		options = pgxconn.CacheOptions()
+	}
 	for _, q := range all {
-		if err := s.run(ctx, s.hot(), q); err != nil {
+		if err := s.run(ctx, options, q); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// query runs a rare statement, whose plan is not kept. It calls each for every row of the result.
-func (s session) query(ctx context.Context, text string, named args, each func(row) error) error {
-	return s.run(ctx, nil, question{text, named, each})
+// runOnce runs a rare statement, whose plan is not kept. It calls scan for every row of the result.
+func (s session) runOnce(ctx context.Context, sql string, args query.Args, scan func(query.Row) error) error {
+	return s.run(ctx, nil, query.Query{SQL: sql, Args: args, Scan: scan})
 }
 
-func (s session) run(ctx context.Context, options []any, q question) error {
-	if single, is := s.on.(flights); is {
-		return single.ask(ctx, q)
+func (s session) run(ctx context.Context, options []any, q query.Query) error {
+	if s.own != nil {
+		return s.own(ctx, q)
 	}
-	text, values, err := compile(s.dialect, q.text, q.named)
+	text, values, err := query.Compile(s.sql, q)
 	if err != nil {
 		return err
 	}
 	rows, err := s.on.QueryContext(ctx, text, append(options, values...)...)
-	return drain(rows, err, q.each)
-}
-
-// drain calls each for every row of a query's result and closes rows. If err is not nil, it returns err.
-func drain(rows *sql.Rows, err error, each func(row) error) error {
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }() // rows.Err returns the same error
-	for rows.Next() {
-		if err := each(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return query.ScanRows(rows, err, q.Scan)
 }
 
 // exec runs a statement and returns the number of rows that it has changed.
-func (s session) exec(ctx context.Context, text string, named args) (int64, error) {
-	text, values, err := compile(s.dialect, text, named)
+func (s session) exec(ctx context.Context, sql string, args query.Args) (int64, error) {
+	text, values, err := query.Compile(s.sql, query.Query{SQL: sql, Args: args})
 	if err != nil {
 		return 0, err
 	}
@@ -80,4 +68,18 @@ func (s session) exec(ctx context.Context, text string, named args) (int64, erro
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+// timed returns a session whose @now is the present time of the database, which it reads first. A session that
+// is not distributed is returned unchanged.
+func (s session) timed(ctx context.Context) (session, error) {
+	if !s.distributed {
+		return s, nil
+	}
+	var now time.Time
+	err := s.runCached(ctx, query.Query{SQL: `SELECT @now`, Scan: func(r query.Row) error {
+		return r.Scan([]query.Column{query.Time(&now)})
+	}})
+	s.dialect = s.at(now)
+	return s, err
 }

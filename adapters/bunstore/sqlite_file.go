@@ -4,8 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 )
 
 // A sqliteFile is the SQLite file of a store.
@@ -22,14 +29,14 @@ type sqliteFile struct {
 func findSQLite(path string) (*sqliteFile, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return nil, plainError(err.Error())
+		return nil, dberr.Public(err.Error())
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, plainError(err.Error())
+		return nil, dberr.Public(err.Error())
 	}
 	if n := linkCount(info); n > 1 {
-		return nil, plainError(fmt.Sprintf("%s has %d names (hard links), and two programs that open two of them destroy the database: "+
+		return nil, dberr.Public(fmt.Sprintf("%s has %d names (hard links), and two programs that open two of them destroy the database: "+
 			"remove the other names (find them with: find / -xdev -samefile %s)", path, n, path))
 	}
 	return &sqliteFile{path, info}, nil
@@ -41,19 +48,19 @@ func (f *sqliteFile) inPlace() error {
 	now, err := os.Stat(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return plainError(f.path + " was moved or removed" + remedy)
+		return dberr.Public(f.path + " was moved or removed" + remedy)
 	case err != nil:
-		return plainError(err.Error())
+		return dberr.Public(err.Error())
 	case !os.SameFile(now, f.info):
-		return plainError("another file has replaced " + f.path + remedy)
+		return dberr.Public("another file has replaced " + f.path + remedy)
 	}
 	return nil
 }
 
-// makeFile creates a missing file that only its owner can read and write. SQLite gives the files next to it
+// createFile creates a missing file that only its owner can read and write. SQLite gives the files next to it
 // the same mode. If root creates the file, it gets the owner of its folder, because the service that owns
 // the folder must be able to use it.
-func makeFile(path string) error {
+func createFile(path string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := noLogAlone(path); err != nil {
 			return err
@@ -87,7 +94,7 @@ func noLogAlone(path string) error {
 	if logSize(path) == 0 {
 		return nil
 	}
-	return plainError(fmt.Sprintf("%s is missing, but its log %s%s is there and may hold accepted tasks: "+
+	return dberr.Public(fmt.Sprintf("%s is missing, but its log %s%s is there and may hold accepted tasks: "+
 		"put the database back, or run `keyseatd restore`", path, path, walSuffix))
 }
 
@@ -104,4 +111,41 @@ func logSize(path string) int64 {
 		return 0
 	}
 	return info.Size()
+}
+
+// A disk holds the state of an SQLite file on its disk, for [Store.Ping].
+type disk struct {
+	file   atomic.Pointer[sqliteFile] // nil until the path is known
+	failed atomic.Pointer[error]      // the last error of [disk.note]; nil after a successful probeWrite
+}
+
+// note stores err if it says that no write can succeed: the disk is full, broken or read-only.
+func (d *disk) note(err error) {
+	if d == nil {
+		return
+	}
+	switch dberr.SQLiteCode(err) {
+	case lib.SQLITE_FULL, lib.SQLITE_IOERR, lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN:
+		d.failed.Store(&err)
+	}
+}
+
+// newFileRights returns the mode and the owner for a new file next to a database: those of the database. If the
+// database does not exist, the new file is for the owner of the folder only.
+func newFileRights(database string) (fs.FileMode, fs.FileInfo, error) {
+	old, err := os.Stat(database)
+	if errors.Is(err, fs.ErrNotExist) {
+		folder, err := os.Stat(filepath.Dir(database))
+		return 0o600, folder, err
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	return old.Mode().Perm(), old, nil
+}
+
+// fileURI returns the URI of a file with the options v for opening it.
+func fileURI(path string, v url.Values) string {
+	path = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
+	return "file:" + path + "?" + v.Encode()
 }

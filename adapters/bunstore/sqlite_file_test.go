@@ -16,6 +16,7 @@ import (
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // fails checks that the text of an error contains the words.
@@ -187,5 +188,21 @@ func TestFilesBesideBelongToTheOwner(t *testing.T) {
 	}
 	if err := release(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestALockedFile checks the error of a database that another program has locked.
+func TestALockedFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keyseat.db")
+	s := open(t, "sqlite:"+path, bunstore.Options{Busy: time.Millisecond})
+	tx, err := raw(t, "sqlite:"+path).BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }() // it has written nothing
+	_, err = s.Apply(t.Context(), make([]tasks.Change, 1))
+	want := "another program has locked the database (SQLite " + path + ", apply, SQLITE_BUSY); wait until it has ended, then try again"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
 	}
 }

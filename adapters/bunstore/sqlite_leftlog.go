@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 )
 
 // checkLeftLog returns an error if the database was replaced while the log of the old one stayed next to it.
@@ -24,7 +26,7 @@ func checkLeftLog(ctx context.Context, path string) error {
 	if err != nil || damage == "" {
 		return ctx.Err() // opening the file returns another error again
 	}
-	return plainError(fmt.Sprintf("%s does not belong to the log %s%s (%s): the database was replaced and the log of the old one was left; "+
+	return dberr.Public(fmt.Sprintf("%s does not belong to the log %s%s (%s): the database was replaced and the log of the old one was left; "+
 		"if %s is the right copy, remove %s%s and %s%s, else run `keyseatd restore`",
 		path, path, walSuffix, damage, path, path, walSuffix, path, shmSuffix))
 }

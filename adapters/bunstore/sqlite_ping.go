@@ -3,27 +3,10 @@ package bunstore
 import (
 	"context"
 	"strconv"
-	"sync/atomic"
 
-	lib "modernc.org/sqlite/lib"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 )
-
-// A disk holds the state of an SQLite file on its disk, for [Store.Ping].
-type disk struct {
-	file   atomic.Pointer[sqliteFile] // nil until the path is known
-	failed atomic.Pointer[error]      // the last error of [disk.note]; nil after a successful probeWrite
-}
-
-// note stores err if it says that no write can succeed: the disk is full, broken or read-only.
-func (d *disk) note(err error) {
-	if d == nil {
-		return
-	}
-	switch sqliteCode(err) {
-	case lib.SQLITE_FULL, lib.SQLITE_IOERR, lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN:
-		d.failed.Store(&err)
-	}
-}
 
 // pingSQLite returns an error in these cases:
 //
@@ -54,11 +37,30 @@ func (s *Store) pingSQLite(ctx context.Context) error {
 func (s *Store) probeWrite(ctx context.Context) error {
 	return s.transact(ctx, func(tx session) error {
 		var version int
-		err := tx.query(ctx, "PRAGMA user_version", nil, func(r row) error { return r(&version) })
+		err := tx.runOnce(ctx, "PRAGMA user_version", nil, func(r query.Row) error { return r(&version) })
 		if err != nil {
 			return err
 		}
 		_, err = tx.on.ExecContext(ctx, "PRAGMA user_version = "+strconv.Itoa(version))
 		return err
 	})
+}
+
+// filePath returns the path of the SQLite file. It returns an error for a database in memory and for a file with
+// several names (hard links).
+func (s *Store) filePath(ctx context.Context) (path string, err error) {
+	const own = `SELECT file FROM pragma_database_list WHERE name = 'main'`
+	err = s.read.DB.QueryRowContext(ctx, own).Scan(&path)
+	if err == nil && path == "" {
+		err = dberr.Public("a database in memory has no file to lock")
+	}
+	if err != nil {
+		return "", err
+	}
+	file, err := findSQLite(path)
+	if err != nil {
+		return "", err
+	}
+	s.disk.file.CompareAndSwap(nil, file) // [New] does not know the path
+	return file.path, nil
 }

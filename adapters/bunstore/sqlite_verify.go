@@ -8,9 +8,11 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	modernc "modernc.org/sqlite"
-	lib "modernc.org/sqlite/lib"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 )
 
 // Contents describe a backup.
@@ -34,7 +36,7 @@ func openReadOnly(file string) (*sql.DB, error) {
 // was migrated by a newer version.
 func verify(ctx context.Context, file string) (c Contents, err error) {
 	if _, err := os.Stat(file); err != nil {
-		return c, plainError(err.Error())
+		return c, dberr.Public(err.Error())
 	}
 	db, err := openReadOnly(file)
 	if err != nil {
@@ -57,8 +59,8 @@ func verify(ctx context.Context, file string) (c Contents, err error) {
 func findDamage(ctx context.Context, db *sql.DB) (damage string, err error) {
 	err = db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&damage)
 	switch {
-	case isCorrupt(err):
-		return modernc.ErrorCodeString[sqliteCode(err)], nil
+	case dberr.IsCorrupt(err):
+		return modernc.ErrorCodeString[dberr.SQLiteCode(err)], nil
 	case err != nil:
 		return "", err
 	case damage == "ok":
@@ -71,30 +73,17 @@ func damaged(damage string) error {
 	if damage == "" {
 		return nil
 	}
-	return plainError("the file is damaged: " + damage)
-}
-
-func isCorrupt(err error) bool {
-	code := sqliteCode(err)
-	return code == lib.SQLITE_CORRUPT || code == lib.SQLITE_NOTADB
-}
-
-// sqliteCode returns the primary result code of an error of SQLite, or 0.
-func sqliteCode(err error) int {
-	if file, found := errors.AsType[*modernc.Error](err); found {
-		return file.Code() & 0xff
-	}
-	return 0
+	return dberr.Public("the file is damaged: " + damage)
 }
 
 // checkSchema returns an error for a database of another program or of a newer version of keyseat.
 func checkSchema(ctx context.Context, db *sql.DB) error {
-	now, err := session{sqlite{}, db}.schema(ctx)
+	now, err := sqliteDialect(time.Now, "").session(db).schema(ctx)
 	if err == nil && (len(now.applied) == 0 || !slices.Contains(now.tables, "keyseat_keys")) {
-		err = plainError("it is no database of keyseat")
+		err = dberr.Public("it is no database of keyseat")
 	}
-	if refused, is := errors.AsType[storeError](err); is {
-		err = plainError(refused.text) // without the name of the file, because the caller adds it
+	if refused, is := errors.AsType[dberr.Refusal](err); is {
+		err = dberr.Public(refused) // without the name of the file, because the caller adds it
 	}
 	return err
 }

@@ -2,30 +2,60 @@ package bunstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
 	"github.com/uptrace/bun"
 	known "github.com/uptrace/bun/dialect"
 
-	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
+// Options control how [Open] opens a database. The zero Options suit most programs.
+type Options struct {
+	Conns int              // the maximum of simultaneous connections to Postgres, or of SQLite readers; 0: 16
+	Busy  time.Duration    // the time that SQLite waits for a transaction of another process; 0: 10 s
+	Now   func() time.Time // on SQLite, the clock by which tasks are due and leases expire; nil: time.Now
+
+	// Pooler is the kind of connection pooler between the store and a Postgres; "": PoolerAuto.
+	Pooler Pooler
+
+	// Distributed is for a Postgres whose tables [Store.Distribute] has distributed. It is also for
+	// databases that use the protocol of Postgres and lack SKIP LOCKED.
+	Distributed bool
+
+	// Dedicated makes [Open] and [Store.Migrate] refuse a database that has tables of other programs and
+	// no tables of keyseat. Without Dedicated keyseat may share a database with the program that embeds it.
+	Dedicated bool
+}
+
+func (o Options) filled() Options {
+	if o.Conns == 0 {
+		o.Conns = 16
+	}
+	if o.Busy == 0 {
+		o.Busy = 10 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Pooler == "" {
+		o.Pooler = PoolerAuto
+	}
+	return o
+}
+
 // A Store keeps all data in one database. Multiple goroutines may use it simultaneously.
 type Store struct {
-	dialect
-	read      *bun.DB
-	write     *bun.DB // for an SQLite file: one connection, because SQLite allows one writer
-	ownsDB    bool    // Close closes read and write
-	multiHost bool    // the URL names several servers
-	dedicated bool    // the database is for keyseat only: see [Options.Dedicated]
+	database
+	ownsDB    bool // Close closes read and write
+	multiHost bool // the URL names several servers
+	dedicated bool // the database is for keyseat only: see [Options.Dedicated]
 	pooler    Pooler
 	wiper     *walWiper // wipes erased secrets from the log; SQLite only
-	kept      *kept     // prepared statements of the writer, for an SQLite file that [Open] has opened
-	disk      *disk     // SQLite only
 }
 
 var (
@@ -33,12 +63,15 @@ var (
 	_ adminstore.AdminStore = (*Store)(nil)
 )
 
+// errNotPostgres refuses to distribute the tables of SQLite.
+const errNotPostgres = dberr.Public("only PostgreSQL's tables can be distributed, not those of SQLite")
+
 // NewDistributed is like [New], for the PostgreSQL databases that [Options.Distributed] describes.
 func NewDistributed(db *bun.DB) (*Store, error) {
 	if db.Dialect().Name() != known.PG {
 		return nil, errNotPostgres
 	}
-	return &Store{dialect: newDistributed(), read: db, write: db}, nil
+	return &Store{database: database{dialect: postgresDialect(true), read: db, write: db}}, nil
 }
 
 // New returns a store on a database that the caller has opened. The caller also closes the database.
@@ -48,9 +81,9 @@ func NewDistributed(db *bun.DB) (*Store, error) {
 func New(db *bun.DB) (*Store, error) {
 	switch db.Dialect().Name() { //nolint:exhaustive // the others are refused
 	case known.PG:
-		return &Store{dialect: postgres{}, read: db, write: db}, nil
+		return &Store{database: database{dialect: postgresDialect(false), read: db, write: db}}, nil
 	case known.SQLite:
-		return &Store{dialect: sqlite{time: time.Now}, read: db, write: db, wiper: newWALWiper(), disk: &disk{}}, nil
+		return &Store{database: database{dialect: sqliteDialect(time.Now, ""), read: db, write: db, disk: &disk{}}, wiper: newWALWiper()}, nil
 	}
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
 }
@@ -59,7 +92,7 @@ func New(db *bun.DB) (*Store, error) {
 // caller has opened.
 func (s *Store) BehindPooler() *Store {
 	pooled := *s
-	pooled.pooler, pooled.dialect = PoolerTransaction, s.transactional()
+	pooled.pooler, pooled.pooled = PoolerTransaction, true
 	return &pooled
 }
 
@@ -68,29 +101,35 @@ func (s *Store) BehindPooler() *Store {
 func (s *Store) Pooler() Pooler { return s.pooler }
 
 // Embedded reports whether the database is an SQLite file.
-func (s *Store) Embedded() bool { return s.embedded() }
+func (s *Store) Embedded() bool { return s.isSQLite }
 
 // Path returns the path of the SQLite file that [Open] has opened, without symbolic links. It returns "" for
 // other stores.
-func (s *Store) Path() string {
-	file, _ := s.dialect.(sqlite)
-	return file.path
-}
+func (s *Store) Path() string { return s.path }
 
 // errReadOnly means that the server is a standby, or that its settings forbid writes.
-const errReadOnly = plainError("the server is read-only")
+const errReadOnly = dberr.Public("the server is read-only")
 
 // Ping returns an error if the database does not answer or does not accept writes.
 func (s *Store) Ping(ctx context.Context) error {
-	if s.embedded() {
-		return s.reader().tell("ping", s.pingSQLite(ctx))
+	if s.isSQLite {
+		return s.wrap("ping", s.pingSQLite(ctx))
 	}
 	var shut string
 	err := s.read.DB.QueryRowContext(ctx, `SHOW transaction_read_only`).Scan(&shut)
 	if err == nil && shut == "on" {
 		err = errReadOnly
 	}
-	return s.reader().tell("ping", err)
+	return s.wrap("ping", err)
+}
+
+// Pools returns the connection pools by name, for example for metrics. A Postgres store has "main"; an
+// SQLite store that [Open] has opened has "read" and "write".
+func (s *Store) Pools() map[string]*sql.DB {
+	if s.read == s.write {
+		return map[string]*sql.DB{"main": s.read.DB}
+	}
+	return map[string]*sql.DB{"read": s.read.DB, "write": s.write.DB}
 }
 
 // Close closes the connections that [Open] has opened. On SQLite it first wipes erased secrets from the log.
@@ -112,109 +151,4 @@ func (s *Store) Close() error {
 //
 // On Postgres, the caller must roll back the transaction after an error. In a distributed store such an error
 // may also mean that other transactions have changed the same rows.
-func (s *Store) In(tx bun.Tx) tasks.Store { return session{s.dialect, tx.Tx} }
-
-// reader returns the session for single statements outside a transaction.
-func (s *Store) reader() session {
-	if s.pooled() {
-		return session{s.dialect, flights{s.read.DB, s}}
-	}
-	return session{s.dialect, s.read.DB}
-}
-
-// Snapshots implements [tasks.Store].
-func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {
-	if s.embedded() || s.sharded() || len(codes) == 0 {
-		return s.reader().Snapshots(ctx, codes)
-	}
-	err = s.look(ctx, looker, func(ask asker) error {
-		views, err = view(ctx, ask, codes)
-		return err
-	})
-	return views, s.reader().tell("view", err)
-}
-
-// Find implements [tasks.Store].
-func (s *Store) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
-	if s.embedded() || len(codes) == 0 {
-		return s.reader().Find(ctx, codes)
-	}
-	err = s.look(ctx, looker, func(ask asker) error {
-		found, err = find(ctx, ask, codes)
-		return err
-	})
-	return found, s.reader().tell("find", err)
-}
-
-// Stock implements [tasks.Store].
-func (s *Store) Stock(ctx context.Context) (all []stock.Level, err error) {
-	if s.embedded() {
-		return s.reader().Stock(ctx)
-	}
-	err = s.look(ctx, scanner, func(ask asker) error {
-		all, err = levels(ctx, ask)
-		return err
-	})
-	return all, s.reader().tell("stock", err)
-}
-
-// Apply implements [tasks.Store].
-func (s *Store) Apply(ctx context.Context, changes []tasks.Change) (errs []error, err error) {
-	if len(changes) == 0 {
-		return nil, nil
-	}
-	err = s.rerun(ctx, func(life context.Context, conn bun.Conn) error {
-		errs, err = s.applyOnce(ctx, life, conn, changes)
-		return err
-	})
-	if err != nil {
-		return nil, s.reader().tell("apply", err)
-	}
-	s.afterErase(ctx, changes)
-	return errs, nil
-}
-
-// Lease implements [tasks.Store]. On SQLite a poll that finds nothing writes nothing.
-func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
-	if s.sharded() && n > 0 {
-		err = repeat(ctx, func() error {
-			taken, err := s.reader().leaseDistributed(ctx, worker, n, ttl)
-			views = taken.views()
-			return err
-		})
-		return views, s.reader().tell("lease", err)
-	}
-	if !s.embedded() {
-		err = s.past(ctx, s.taker(), unsent, func(ask asker) error {
-			views, err = lease(ctx, ask, worker, n, ttl)
-			return err
-		})
-		return views, s.reader().tell("lease", err)
-	}
-	s.afterErase(ctx, nil)
-	waiting, err := s.reader().dueTasks(ctx, args{"n": n, "twice": 2 * ttl})
-	if err != nil || len(waiting.rows) == 0 {
-		return nil, s.reader().tell("lease", err)
-	}
-	err = s.transact(ctx, func(tx session) error {
-		views, err = tx.Lease(ctx, worker, n, ttl)
-		return err
-	})
-	return views, s.reader().tell("lease", err)
-}
-
-// Extend implements [tasks.Store].
-func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) (errs []error, err error) {
-	on := s.reader()
-	if s.embedded() {
-		on.on = s.write.DB
-	}
-	if !s.sharded() {
-		return on.Extend(ctx, refs, ttl)
-	}
-	err = repeat(ctx, func() error {
-		errs, err = on.extend(ctx, refs, ttl)
-		return err
-	})
-	return errs, on.tell("extend", err)
-}
+func (s *Store) In(tx bun.Tx) tasks.Store { return s.session(tx.Tx) }

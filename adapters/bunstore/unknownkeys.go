@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/netip"
 	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 )
 
 // windowOverSQL is true for the window of one minute of an address block if the window has ended. It is also true
@@ -17,13 +19,13 @@ const windowOverSQL = `(s.ends <= @now OR s.ends > @now + @twice)`
 // CountUnknownKeys works on Postgres only, because an SQLite file has only one daemon. The counts are lost
 // when the server crashes. All daemons write rows in the same order, so that they do not deadlock.
 func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]int, report func(block netip.Prefix, unknown int, left time.Duration)) error {
-	counts := batch{columns: "block text, unknown bigint"}
+	counts := query.Rows{Columns: "block text, unknown bigint"}
 	for block, n := range unknown {
-		counts.add(block.String(), int64(n))
+		counts.Add(block.String(), int64(n))
 	}
 	var calls []func()
-	err := s.reader().ask(ctx, question{
-		`
+	err := s.reader().runCached(ctx, query.Query{
+		SQL: `
 		WITH @guesses
 		INSERT INTO keyseat_strangers AS s (block, ends, unknown)
 		SELECT block, @now + @minute, unknown FROM guesses ORDER BY block COLLATE "C"
@@ -31,11 +33,11 @@ func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]i
 			ends = CASE WHEN ` + windowOverSQL + ` THEN excluded.ends ELSE s.ends END,
 			unknown = CASE WHEN ` + windowOverSQL + ` THEN 0 ELSE s.unknown END + excluded.unknown
 		RETURNING s.block, s.unknown, CAST(1000000 * extract(epoch FROM least(s.ends - @now, @minute)) AS bigint)`,
-		args{"guesses": counts, "minute": time.Minute, "twice": 2 * time.Minute},
-		func(r row) error {
+		Args: query.Args{"guesses": counts, "minute": time.Minute, "twice": 2 * time.Minute},
+		Scan: func(r query.Row) error {
 			var block string
 			var n, left int64
-			err := r.scan([]field{text[string]{&block}, whole[int64]{&n}, whole[int64]{&left}})
+			err := r.Scan([]query.Column{query.Text(&block), query.Int(&n), query.Int(&left)})
 			if err != nil {
 				return err
 			}
@@ -45,7 +47,7 @@ func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]i
 		},
 	})
 	if err != nil {
-		return s.reader().tell("count unknown keys", err)
+		return s.wrap("count unknown keys", err)
 	}
 	for _, report := range calls {
 		report()
@@ -59,23 +61,23 @@ func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]i
 // Heartbeat also deletes expired heartbeats and the windows of CountUnknownKeys that have ended. In a distributed
 // store two calls cannot skip each other's rows, so they may deadlock. Heartbeat then runs again.
 func (s *Store) Heartbeat(ctx context.Context, name string, ttl time.Duration) (daemons int, err error) {
-	beat := question{
-		`
+	beat := query.Query{
+		SQL: `
 		WITH swept AS (
 			DELETE FROM keyseat_strangers WHERE block IN (
-				SELECT s.block FROM keyseat_strangers s WHERE ` + windowOverSQL + ` ORDER BY s.block FOR UPDATE SKIP LOCKED)),
+				SELECT s.block FROM keyseat_strangers s WHERE ` + windowOverSQL + ` ORDER BY s.block` + s.forUpdate("s") + s.skipLocked() + `)),
 		gone AS (
 			DELETE FROM keyseat_daemons WHERE name IN (
-				SELECT d.name FROM keyseat_daemons d WHERE d.until <= @now AND d.name <> @name FOR UPDATE SKIP LOCKED)),
+				SELECT d.name FROM keyseat_daemons d WHERE d.until <= @now AND d.name <> @name` + s.forUpdate("d") + s.skipLocked() + `)),
 		here AS (
 			INSERT INTO keyseat_daemons (name, until) VALUES (@name, @now + @ttl)
 			ON CONFLICT (name) DO UPDATE SET until = excluded.until)
 		SELECT 1 + count(*) FROM keyseat_daemons WHERE until > @now AND name <> @name`,
-		args{"name": name, "ttl": ttl, "twice": 2 * time.Minute},
-		func(r row) error {
-			return r.scan([]field{whole[int]{&daemons}})
+		Args: query.Args{"name": name, "ttl": ttl, "twice": 2 * time.Minute},
+		Scan: func(r query.Row) error {
+			return r.Scan([]query.Column{query.Int(&daemons)})
 		},
 	}
-	err = repeat(ctx, func() error { return s.reader().ask(ctx, beat) })
-	return daemons, s.reader().tell("heartbeat", err)
+	err = retry(ctx, func() error { return s.reader().runCached(ctx, beat) })
+	return daemons, s.wrap("heartbeat", err)
 }

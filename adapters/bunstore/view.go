@@ -2,86 +2,146 @@ package bunstore
 
 import (
 	"context"
+	_ "embed" // for the files of SQL
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// viewText reads the snapshots of keys. The server plans it once, and the tables may have been empty at that
+// snapshotsSQL reads the snapshots of keys. PostgreSQL plans it once, and the tables may have been empty at that
 // moment. For empty tables every index and every join order seem good to the planner. Therefore the LATERAL
 // joins fix the order. The CASE keeps the planner from an index on the task's id: the server reads
 // all tasks of a key, which are few.
-var viewText = `
-	WITH @want
-	SELECT @now, ` + viewColumns + `
-	FROM want
-	LEFT JOIN LATERAL (SELECT * FROM keyseat_keys k WHERE k.code = want.code LIMIT 1) k ON true
-	LEFT JOIN LATERAL (SELECT * FROM keyseat_tasks t WHERE t.code = k.code AND CASE t.id WHEN k.task_id THEN true END LIMIT 1) t ON true
-	ORDER BY want.place`
+var (
+	//go:embed sql/snapshots.postgres.sql
+	snapshotsSQL string
+	//go:embed sql/snapshots.sqlite.sql
+	snapshotsSQLite string
+)
+
+// Snapshots implements [tasks.Store].
+func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {
+	if s.isSQLite || s.distributed || len(codes) == 0 {
+		return s.reader().Snapshots(ctx, codes)
+	}
+	err = s.retryRead(ctx, pgxconn.Statements, func(run query.Runner) error {
+		views, err = view(ctx, run, codes)
+		return err
+	})
+	return views, s.wrap("view", err)
+}
 
 // Snapshots implements [tasks.Store].
 func (s session) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
 	if len(codes) == 0 {
 		return nil, nil
 	}
-	if s.sharded() {
+	if s.distributed {
 		views, err := s.viewApart(ctx, codes)
-		return views, s.tell("view", err)
+		return views, s.wrap("view", err)
 	}
-	views, err := view(ctx, s.ask, codes)
-	return views, s.tell("view", err)
+	views, err := view(ctx, s.runCached, codes)
+	return views, s.wrap("view", err)
 }
 
-func view(ctx context.Context, ask asker, codes []keys.Code) ([]tasks.Snapshot, error) {
+func view(ctx context.Context, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error) {
 	views := make([]tasks.Snapshot, 0, len(codes))
-	one := newViewing()
-	want := batch{columns: "code text"}
+	one := newSnapshotScanner()
+	want := query.Rows{Columns: "code text"}
 	for _, code := range codes {
-		want.add(string(code))
+		want.Add(string(code))
 	}
-	err := ask(ctx, question{viewText, args{"want": want}, func(r row) error {
-		v, err := one.read(r)
+	err := run(ctx, query.Query{SQL: snapshotsSQL, SQLite: snapshotsSQLite, Args: query.Args{"want": want}, Scan: func(r query.Row) error {
+		v, err := one.scan(r)
 		views = append(views, v)
 		return err
 	}})
 	return views, err
 }
 
-// Conditions on a plan p: live plans are in stock at @now, claimable plans also have a free slot.
-const (
-	live      = `(NOT p.retired AND p.fault = '' AND (p.expires_at IS NULL OR p.expires_at > @now))`
-	claimable = live + ` AND p.held + p.spent + p.suspect < p.size`
-)
+// viewColumns lists the columns of a key k and a task t. A snapshotScanner reads them after the time.
+var viewColumns = keyTable.Columns.List("k.%") + ", " + taskTable.Columns.List("t.%")
+
+// A snapshotScanner reads snapshots row by row. All rows are scanned into the same variables.
+type snapshotScanner struct {
+	view  tasks.Snapshot
+	task  tasks.Task
+	into  []any
+	array string         // the text of the column for list
+	list  query.JSONList // decoded after the scan, because a failed scan ends the reading of the other rows
+}
+
+func newSnapshotScanner() *snapshotScanner {
+	v := &snapshotScanner{}
+	v.into = query.ScanTargets([]query.Column{query.Time(&v.view.At)}, keyTable.Fields(&v.view.Key), taskTable.Fields(&v.task))
+	for i, f := range v.into {
+		if l, is := f.(query.JSONList); is {
+			v.into[i], v.list = query.Text(&v.array), l
+		}
+	}
+	return v
+}
+
+// scan reads a row: a time, a key, and a task that may be missing.
+func (v *snapshotScanner) scan(r query.Row) (tasks.Snapshot, error) {
+	err := r(v.into...)
+	if err == nil {
+		err = v.list.Scan(v.array)
+	}
+	view := v.view
+	if v.task.ID != "" {
+		task := v.task
+		view.Task = &task
+	}
+	return view, err
+}
+
+// availableSQL is the condition that a plan p is in stock at @now.
+const availableSQL = `(NOT p.retired AND p.fault = '' AND (p.expires_at IS NULL OR p.expires_at > @now))`
+
+// Stock implements [tasks.Store].
+func (s *Store) Stock(ctx context.Context) (all []stock.Level, err error) {
+	if s.isSQLite {
+		return s.reader().Stock(ctx)
+	}
+	err = s.retryRead(ctx, pgxconn.Scans, func(run query.Runner) error {
+		all, err = levels(ctx, run)
+		return err
+	})
+	return all, s.wrap("stock", err)
+}
 
 // Stock implements [tasks.Store].
 func (s session) Stock(ctx context.Context) ([]stock.Level, error) {
-	levels, err := levels(ctx, s.ask)
-	return levels, s.tell("stock", err)
+	levels, err := levels(ctx, s.runCached)
+	return levels, s.wrap("stock", err)
 }
 
-const free = `p.size - p.held - p.spent - p.suspect`
+const freeSlotsSQL = `p.size - p.held - p.spent - p.suspect`
 
-const levelsText = `
+const levelsSQL = `
 	SELECT p.country, CAST(sum(p.size) AS bigint),
-		CAST(sum(CASE WHEN ` + live + ` THEN ` + free + ` ELSE 0 END) AS bigint),
+		CAST(sum(CASE WHEN ` + availableSQL + ` THEN ` + freeSlotsSQL + ` ELSE 0 END) AS bigint),
 		CAST(sum(p.held) AS bigint), CAST(sum(p.spent) AS bigint), CAST(sum(p.suspect) AS bigint),
-		CAST(sum(CASE WHEN ` + live + ` THEN 0 ELSE ` + free + ` END) AS bigint)
+		CAST(sum(CASE WHEN ` + availableSQL + ` THEN 0 ELSE ` + freeSlotsSQL + ` END) AS bigint)
 	FROM keyseat_plans p
 	GROUP BY p.country
 	ORDER BY p.country`
 
-func levels(ctx context.Context, ask asker) (all []stock.Level, err error) {
-	err = ask(ctx, question{levelsText, nil, func(r row) error {
+func levels(ctx context.Context, run query.Runner) (all []stock.Level, err error) {
+	err = run(ctx, query.Query{SQL: levelsSQL, Scan: func(r query.Row) error {
 		var l stock.Level
-		err := r.scan([]field{
-			text[stock.Country]{&l.Country},
-			whole[int]{&l.Size},
-			whole[int]{&l.Free},
-			whole[int]{&l.Held},
-			whole[int]{&l.Spent},
-			whole[int]{&l.Suspect},
-			whole[int]{&l.Idle},
+		err := r.Scan([]query.Column{
+			query.Text(&l.Country),
+			query.Int(&l.Size),
+			query.Int(&l.Free),
+			query.Int(&l.Held),
+			query.Int(&l.Spent),
+			query.Int(&l.Suspect),
+			query.Int(&l.Idle),
 		})
 		all = append(all, l)
 		return err

@@ -3,6 +3,7 @@ package bunstore
 import (
 	"context"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -19,9 +20,9 @@ func (s session) viewApart(ctx context.Context, codes []keys.Code) ([]tasks.Snap
 	if err != nil {
 		return nil, err
 	}
-	found, one := map[keys.Code]tasks.Snapshot{}, newViewing()
-	err = s.ask(ctx, question{viewApartText, args{"codes": codeTexts(codes)}, func(r row) error {
-		v, err := one.read(r)
+	found, one := map[keys.Code]tasks.Snapshot{}, newSnapshotScanner()
+	err = s.runCached(ctx, query.Query{SQL: viewApartText, Args: query.Args{"codes": codeTexts(codes)}, Scan: func(r query.Row) error {
+		v, err := one.scan(r)
 		found[v.Key.Code] = v
 		return err
 	}})
@@ -29,7 +30,7 @@ func (s session) viewApart(ctx context.Context, codes []keys.Code) ([]tasks.Snap
 	for i, code := range codes {
 		v, known := found[code]
 		if !known {
-			v.At = s.now()
+			v.At = s.processTime()
 		}
 		views[i] = v
 	}

@@ -75,7 +75,7 @@ func (s *Store) wipeWAL(ctx context.Context) error {
 	if err != nil || busy {
 		s.wiper.retryLater()
 	}
-	return s.reader().tell("wipe the log", err)
+	return s.wrap("wipe the log", err)
 }
 
 // truncateWAL truncates the log, and reports whether readers prevented it. It waits only 50 ms for readers,

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -15,7 +17,7 @@ type rowset struct {
 	keys          []keys.Key
 	updated       []tasks.Task // tasks to update
 	inserted      []tasks.Task // tasks to insert
-	history       []line       // history to insert
+	history       []historyRow // history to insert
 	keyIndex      map[keys.Code]int
 	updatedIndex  map[taskKey]int
 	insertedIndex map[taskKey]int
@@ -48,17 +50,24 @@ func upsert[K comparable, T any](rows *[]T, at map[K]int, name K, r T) {
 
 // A tableWrite is the statement that writes the rows of one table.
 type tableWrite struct {
-	name string
-	rows batch
-	sql  string
+	name   string
+	rows   query.Rows
+	sql    string
+	sqlite string // the same for SQLite
 }
 
 // The statements that write the tables.
 var (
-	updateKeysSQL    = updateSQL(keyTable, "k", "o.code = k.code")
-	updateTasksSQL   = updateSQL(taskTable, "t", "o.code = t.code AND CASE o.id WHEN t.id THEN true END", "worker = NULL")
+	updateKeysSQL    = updateByCtid(keyTable, "k", "o.code = k.code")
+	updateKeysSQLite = updateByKey(keyTable, "k", "x.code = k.code")
+
+	updateTasksSQL    = updateByCtid(taskTable, "t", "o.code = t.code AND CASE o.id WHEN t.id THEN true END", "worker = NULL")
+	updateTasksSQLite = updateByKey(taskTable, "t", "x.code = t.code AND x.id = t.id", "worker = NULL")
+
+	updatePlansSQL    = updateByCtid(planTable, "p", "o.id = p.id")
+	updatePlansSQLite = updateByKey(planTable, "p", "x.id = p.id")
+
 	insertTasksSQL   = insertSQL(taskTable, "n")
-	updatePlansSQL   = updateSQL(planTable, "p", "o.id = p.id")
 	insertHistorySQL = insertHistoryFrom("h")
 )
 
@@ -66,30 +75,46 @@ var (
 // previous task must end before its new task begins.
 func (l *changeset) tableWrites() []tableWrite {
 	all := []tableWrite{
-		{"k", keyTable.batch(l.rows.keys), updateKeysSQL},
-		{"t", taskTable.batch(l.rows.updated), updateTasksSQL},
-		{"n", taskTable.batch(l.rows.inserted), insertTasksSQL},
-		{"p", planTable.batch(l.allocator.Changed()), updatePlansSQL},
-		{"h", historyTable.batch(l.rows.history), insertHistorySQL},
+		{"k", keyTable.Rows(l.rows.keys), updateKeysSQL, updateKeysSQLite},
+		{"t", taskTable.Rows(l.rows.updated), updateTasksSQL, updateTasksSQLite},
+		{"n", taskTable.Rows(l.rows.inserted), insertTasksSQL, insertTasksSQL},
+		{"p", planTable.Rows(l.allocator.Changed()), updatePlansSQL, updatePlansSQLite},
+		{"h", historyTable.Rows(l.rows.history), insertHistorySQL, insertHistorySQL},
 	}
-	return slices.DeleteFunc(all, func(s tableWrite) bool { return len(s.rows.rows) == 0 })
+	return slices.DeleteFunc(all, func(s tableWrite) bool { return len(s.rows.Values) == 0 })
 }
 
 // immutable lists the columns that never change.
 var immutable = map[string]bool{"code": true, "id": true, "seq": true}
 
-// updateSQL returns the SQL that overwrites the stored rows o with the rows of from. On Postgres it finds them by
-// their physical position (ctid), which cannot change because the rows are locked. On SQLite and in a
-// distributed store the dialect replaces the position by the condition where.
-func updateSQL[T any](t table[T], from, where string, also ...string) string {
-	return "UPDATE " + t.name + " AS x SET " + strings.Join(assignments(t, from, also), ", ") + " FROM " + from +
-		" JOIN LATERAL (SELECT o.ctid AS place FROM " + t.name + " o WHERE " + where + " LIMIT 1) o ON true WHERE x.ctid = o.place"
+// updateByCtid returns the SQL that overwrites stored rows with the rows of from. It finds them by their physical
+// position (ctid), which cannot change because the rows are locked. For the keys it is:
+//
+//	UPDATE keyseat_keys AS x SET version = k.version, …
+//	FROM k JOIN LATERAL (SELECT o.ctid AS place FROM keyseat_keys o WHERE o.code = k.code LIMIT 1) o ON true
+//	WHERE x.ctid = o.place
+//
+// The server plans this once, perhaps while the tables are empty. The LATERAL join fixes the order of the join.
+func updateByCtid[T any](t query.Table[T], from, where string, also ...string) string {
+	return updateSet(t, from, also) +
+		" JOIN LATERAL (SELECT o.ctid AS place FROM " + t.Name + " o WHERE " + where + " LIMIT 1) o ON true WHERE x.ctid = o.place"
+}
+
+// updateByKey returns the same for SQLite, where the stored rows x are found by their keys:
+//
+//	UPDATE keyseat_keys AS x SET version = k.version, … FROM k WHERE x.code = k.code
+func updateByKey[T any](t query.Table[T], from, where string, also ...string) string {
+	return updateSet(t, from, also) + " WHERE " + where
+}
+
+func updateSet[T any](t query.Table[T], from string, also []string) string {
+	return "UPDATE " + t.Name + " AS x SET " + strings.Join(assignments(t, from, also), ", ") + " FROM " + from
 }
 
 // assignments returns an assignment for each column that may change, after those of also.
-func assignments[T any](t table[T], from string, also []string) []string {
+func assignments[T any](t query.Table[T], from string, also []string) []string {
 	set := also
-	t.columns.each(func(name, _ string) {
+	t.Columns.Each(func(name, _ string) {
 		if !immutable[name] {
 			set = append(set, name+" = "+from+"."+name)
 		}
@@ -99,33 +124,33 @@ func assignments[T any](t table[T], from string, also []string) []string {
 
 // insertSQL returns the SQL that inserts the rows of from in their order. It leaves out the column seq, which the
 // database numbers itself.
-func insertSQL[T any](t table[T], from string) string {
+func insertSQL[T any](t query.Table[T], from string) string {
 	var names []string
-	t.columns.each(func(name, _ string) {
+	t.Columns.Each(func(name, _ string) {
 		if name != "seq" {
 			names = append(names, name)
 		}
 	})
 	list := strings.Join(names, ", ")
-	return "INSERT INTO " + t.name + " (" + list + ") SELECT " + list + " FROM " + from + " ORDER BY place"
+	return "INSERT INTO " + t.Name + " (" + list + ") SELECT " + list + " FROM " + from + " ORDER BY place"
 }
 
 // errLost means that a locked row was missing when it was to be written.
-const errLost = plainError("a row has vanished while it was locked")
+const errLost = dberr.Public("a row has vanished while it was locked")
 
 // write writes the rows of the ledger. It returns errLost if a locked row is missing. In a distributed store
-// it returns errAgain if other transactions have changed some of the rows.
+// it returns dberr.ErrRetry if other transactions have changed some of the rows.
 func (s session) write(ctx context.Context, l *changeset) error {
-	if s.sharded() {
-		return l.writeCAS(ctx, s.ask)
+	if s.distributed {
+		return l.writeCAS(ctx, s.runCached)
 	}
 	steps := l.tableWrites()
-	if !s.embedded() {
-		return asErrLost(s.ask(ctx, writeAllQuery(steps)...))
+	if !s.isSQLite {
+		return asErrLost(s.runCached(ctx, writeAllQuery(steps)...))
 	}
 	for _, step := range steps {
-		n, err := s.exec(ctx, "WITH @"+step.name+" "+step.sql, args{step.name: step.rows})
-		if err == nil && n != int64(len(step.rows.rows)) {
+		n, err := s.exec(ctx, "WITH @"+step.name+" "+step.sqlite, query.Args{step.name: step.rows})
+		if err == nil && n != int64(len(step.rows.Values)) {
 			err = errLost
 		}
 		if err != nil {
@@ -139,32 +164,34 @@ func (s session) write(ctx context.Context, l *changeset) error {
 // has this form:
 //
 //	WITH @k, k_done AS (UPDATE … RETURNING 1), @t, t_done AS (UPDATE … RETURNING 1)
-//	SELECT 1 / CASE WHEN (SELECT count(*) FROM k_done) + (SELECT count(*) FROM t_done) = @want THEN 1 ELSE 0 END
+//	SELECT assert((SELECT count(*) FROM k_done) + (SELECT count(*) FROM t_done) = @want)
 //
 // The steps run in order, because each count reads its step to the end before the next count starts. The
-// statement fails with a division by zero if the number of written rows is wrong. Therefore the client
-// can send a COMMIT directly after it, without waiting for its result.
-func writeAllQuery(steps []tableWrite) []question {
+// statement fails if the number of written rows is wrong, see [query.Assert]. Therefore the client can send a
+// COMMIT directly after it, without waiting for its result.
+func writeAllQuery(steps []tableWrite) []query.Query {
 	if len(steps) == 0 {
 		return nil
 	}
 	var with, counts []string
-	named, want := args{}, 0
+	named, want := query.Args{}, 0
 	for _, step := range steps {
 		done := step.name + "_done"
 		with = append(with, "@"+step.name, done+" AS ("+step.sql+" RETURNING 1)")
 		counts = append(counts, "(SELECT count(*) FROM "+done+")")
-		named[step.name], want = step.rows, want+len(step.rows.rows)
+		named[step.name], want = step.rows, want+len(step.rows.Values)
 	}
 	named["want"] = want
-	text := "WITH " + strings.Join(with, ", ") + " SELECT 1 / CASE WHEN " + strings.Join(counts, " + ") + " = @want THEN 1 ELSE 0 END"
-	return []question{{text, named, func(row) error { return nil }}}
+	return []query.Query{{
+		SQL:  "WITH " + strings.Join(with, ", ") + " SELECT " + query.Assert(strings.Join(counts, " + ")+" = @want"),
+		Args: named, Scan: func(query.Row) error { return nil },
+	}}
 }
 
-// lost replaces a division by zero with errLost: with it [writeAllQuery] reports that rows were not written.
-// It returns other errors as they are.
+// asErrLost replaces the error of a failed [query.Assert] with errLost: with it [writeAllQuery] reports that rows
+// were not written. It returns other errors as they are.
 func asErrLost(err error) error {
-	if sqlState(err) == "22012" {
+	if query.AssertFailed(err) {
 		return errLost
 	}
 	return err

@@ -1,4 +1,4 @@
-package bunstore
+package dberr
 
 import (
 	"errors"
@@ -12,9 +12,9 @@ import (
 var errURL = errors.New("the database URL is not valid: want postgres://user:password@host:port/database?sslmode=…, " +
 	"special characters in the password percent-encoded")
 
-// describeURL returns an error that names the wrong parameter of the URL. Of all values it quotes only the
+// DescribeURL returns an error that names the wrong parameter of the URL. Of all values it quotes only the
 // path of a file.
-func describeURL(err error) error {
+func DescribeURL(err error) error {
 	parse, found := errors.AsType[*pgconn.ParseConfigError](err)
 	if !found {
 		return errURL

@@ -1,4 +1,4 @@
-package bunstore
+package dberr
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package bunstore
+package dberr
 
 import (
 	"context"
@@ -12,13 +12,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib"
 	modernc "modernc.org/sqlite"
 
 	"github.com/keyseat/keyseat/adapters/pgtest"
-	"github.com/keyseat/keyseat/tasks"
 )
 
 const canary = "hunter2canary"
@@ -106,9 +105,9 @@ func TestErrorTexts(t *testing.T) {
 		{errors.New(""), "an error without a text (PostgreSQL, migrate)"},
 		{io.ErrUnexpectedEOF, "the server has closed the connection (PostgreSQL, migrate)"},
 		{fmt.Errorf("x: %w", context.DeadlineExceeded), "no answer in time (PostgreSQL, migrate)"},
-		{errReadOnly, "the server is read-only (PostgreSQL, migrate)"},
+		{Public("the server is read-only"), "the server is read-only (PostgreSQL, migrate)"},
 	} {
-		got := session{dialect: postgres{}}.tell("migrate", c.err).Error()
+		got := Wrap("PostgreSQL", "migrate", c.err).Error()
 		if checkText(t, got); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
@@ -127,19 +126,19 @@ func TestEverySQLiteCodeHasWords(t *testing.T) {
 	}
 	for _, code := range codes {
 		d := describeSQLite(code, canary)
-		checkText(t, d.text("SQLite, open"))
+		checkText(t, d.publicText("SQLite, open"))
 		if !strings.HasPrefix(d.code, "SQLITE_") {
 			t.Errorf("%d is called %q", code, d.code)
 		}
 	}
-	got := describeSQLite(1, "SQL logic error: table keyseat_keys already exists (1)").text("SQLite /k.db, migrate")
+	got := describeSQLite(1, "SQL logic error: table keyseat_keys already exists (1)").publicText("SQLite /k.db, migrate")
 	if want := "SQLite refuses a statement: table keyseat_keys already exists (SQLite /k.db, migrate, SQLITE_ERROR)"; got != want {
 		t.Errorf("got %s", got)
 	}
 }
 
 // TestNoValueInErrors provokes errors that quote a parameter or a literal. It checks that the text of
-// [session.tell] has no such value. As a control, at least two of the original errors must quote the value.
+// [Wrap] has no such value. As a control, at least two of the original errors must quote the value.
 func TestNoValueInErrors(t *testing.T) {
 	const setup = `CREATE TABLE t (v text PRIMARY KEY CHECK (v <> 'x'), n int)`
 	statements := map[string][]string{
@@ -155,7 +154,7 @@ func TestNoValueInErrors(t *testing.T) {
 			`SELECT '` + canary + `' FROM "` + canary + `"`, `SELECT json('` + canary + `')`, `SELECT '` + canary, `SELECT raise('` + canary + `')`,
 		},
 	}
-	d := map[string]dialect{"pgx": postgres{}, "sqlite": sqlite{time: time.Now}}
+	system := map[string]string{"pgx": "PostgreSQL", "sqlite": "SQLite"}
 	for driver, all := range statements {
 		t.Run(driver, func(t *testing.T) {
 			dsn := t.TempDir() + "/k.db"
@@ -180,17 +179,17 @@ func TestNoValueInErrors(t *testing.T) {
 				if strings.Contains(fmt.Sprintf("%+v", *asAny(err)), canary) {
 					quoted++
 				}
-				checkText(t, session{dialect: d[driver]}.tell("apply", err).Error())
+				checkText(t, Wrap(system[driver], "apply", err).Error())
 			}
 			if quoted < 2 {
 				t.Errorf("only %d of the errors quote the value, so the test shows nothing", quoted)
 			}
 			var n int
 			err = db.QueryRowContext(t.Context(), `SELECT '`+canary+`'`).Scan(&n)
-			checkText(t, session{dialect: d[driver]}.tell("view", err).Error())
+			checkText(t, Wrap(system[driver], "view", err).Error())
 			_, err = db.ExecContext(t.Context(), `UPDATE t SET n = $1::int`, canary)
 			if driver == "pgx" {
-				checkText(t, session{dialect: d[driver]}.tell("apply", err).Error())
+				checkText(t, Wrap(system[driver], "apply", err).Error())
 			}
 		})
 	}
@@ -205,30 +204,4 @@ func asAny(err error) *any {
 	return &all
 }
 
-// TestALockedFile checks the error of a database that another program has locked.
-func TestALockedFile(t *testing.T) {
-	path := t.TempDir() + "/k.db"
-	s, err := Open(t.Context(), "sqlite:"+path, Options{Busy: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	other, err := sql.Open("sqlite", path+"?_txlock=exclusive")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tx, err := other.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = s.Apply(t.Context(), make([]tasks.Change, 1))
-	want := "another program has locked the database (SQLite " + path + ", apply, SQLITE_BUSY); wait until it has ended, then try again"
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v", err)
-	}
-	if err := errors.Join(tx.Rollback(), other.Close(), s.Close()); err != nil {
-		t.Error(err)
-	}
-}
+func TestMain(m *testing.M) { pgtest.Main(m) }

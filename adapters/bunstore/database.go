@@ -1,0 +1,151 @@
+package bunstore
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/uptrace/bun"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
+)
+
+// A database has the connection pools of a store.
+//
+//	reader       single statements, through database/sql
+//	onPgx        frequent statements, on a connection of pgx
+//	transact     a transaction, repeated after a conflict
+type database struct {
+	dialect
+	read  *bun.DB
+	write *bun.DB    // for an SQLite file: one connection, because SQLite allows one writer
+	stmts *stmtCache // prepared statements of the writer, for an SQLite file that [Open] has opened
+	disk  *disk      // SQLite only
+}
+
+// maxTxRetries is the maximum number of runs of a transaction that conflicts with others.
+const maxTxRetries = 8
+
+// retry calls run until it succeeds, up to maxTxRetries times. It stops early if another try would not help, see
+// [dberr.Retryable], or if ctx has ended.
+func retry(ctx context.Context, run func() error) (err error) {
+	for range maxTxRetries {
+		if err = run(); !dberr.Retryable(err) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// reader returns the session for single statements outside a transaction. Behind a pooler each statement is a
+// transaction of its own, with the settings of [pgxconn.PooledSettings]. It runs again only if it was certainly
+// not sent.
+func (d *database) reader() session {
+	s := d.session(d.read.DB)
+	if d.pooled {
+		s.own = func(ctx context.Context, all ...query.Query) error {
+			return d.onPgx(ctx, pgxconn.Transaction, pgxconn.IfNotSent, func(run query.Runner) error { return run(ctx, all...) })
+		}
+	}
+	return s
+}
+
+// onPgx calls do with a runner on a connection of the pool, without database/sql in between. After an error that
+// the check marks as not started, it tries again on another connection, up to maxTxRetries times in all. If the
+// driver is not pgx, do runs its queries through database/sql.
+func (d *database) onPgx(ctx context.Context, runner pgxconn.RunnerFor, check pgxconn.RetryCheck, do func(run query.Runner) error) (err error) {
+	for range maxTxRetries {
+		err = d.withConn(ctx, func(conn bun.Conn) error {
+			isPgx, err := pgxconn.With(conn.Conn, d.sql, d.pooled, func(c pgxconn.Conn) error { return check(ctx, c, do(runner(c))) })
+			if isPgx || err != nil {
+				return err
+			}
+			return do(d.session(conn.Conn).runCached)
+		})
+		if !dberr.NotStarted(err) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// retryRead calls do with a runner on a connection of the pool, and again on another one if the first was dead.
+func (d *database) retryRead(ctx context.Context, runner pgxconn.RunnerFor, do func(run query.Runner) error) error {
+	return d.onPgx(ctx, runner, pgxconn.IfDead, do)
+}
+
+// takeRunner returns the runner for a single statement that writes.
+func (d *database) takeRunner() pgxconn.RunnerFor {
+	if d.pooled {
+		return pgxconn.Transaction
+	}
+	return pgxconn.Statements
+}
+
+// withConn calls run with a connection of the pool, and returns the connection afterwards.
+func (d *database) withConn(ctx context.Context, run func(conn bun.Conn) error) error {
+	conn, err := d.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // this returns it to its pool
+	return run(conn)
+}
+
+// transact runs do in a transaction. It repeats the whole transaction like [database.retryTx].
+func (d *database) transact(ctx context.Context, do func(tx session) error) error {
+	return d.retryTx(ctx, func(life context.Context, conn bun.Conn) error { return d.inTx(life, conn, do) })
+}
+
+// retryTx runs a transaction. It runs the transaction again after a conflict, or if the connection was dead: up
+// to maxTxRetries times in all. Each run has a connection to itself until it ends.
+//
+// The end of ctx ends the statements of a run, but not its COMMIT, because the result of an interrupted
+// COMMIT would be unknown. The COMMIT has the context life, which ends after [dberr.TxTimeout].
+func (d *database) retryTx(ctx context.Context, run func(life context.Context, conn bun.Conn) error) error {
+	err := retry(ctx, func() error {
+		if d.stmts != nil {
+			d.stmts.prepare(ctx, d.write.DB)
+		}
+		return d.withConn(ctx, func(conn bun.Conn) error {
+			life, cancel := context.WithTimeout(context.WithoutCancel(ctx), dberr.TxTimeout)
+			defer cancel()
+			return run(life, conn)
+		})
+	})
+	d.disk.note(err)
+	return err
+}
+
+// inTx runs do in one transaction on conn. It rolls back after an error of do, otherwise it commits.
+func (d *database) inTx(life context.Context, conn bun.Conn, do func(tx session) error) error {
+	tx, err := conn.BeginTx(life, d.txOptions())
+	if err != nil && !d.isSQLite {
+		return dberr.NotStartedError{Err: err}
+	}
+	if err == nil && d.pooled {
+		_, err = tx.Tx.ExecContext(life, pgxconn.PooledSettings)
+	}
+	if err != nil {
+		return err
+	}
+	s := d.session(tx.Tx)
+	if d.stmts != nil {
+		s.on = cachedTx{tx.Tx, d.stmts}
+	}
+	if err := do(s); err != nil {
+		_ = tx.Rollback() // the first error is more important
+		return err
+	}
+	return tx.Commit()
+}
+
+// txOptions returns the options of a transaction. Behind a pooler they name the isolation level, because the
+// settings of the session do not apply there.
+func (d *database) txOptions() *sql.TxOptions {
+	if d.pooled {
+		return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	return nil
+}

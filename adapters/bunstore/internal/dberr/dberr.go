@@ -1,0 +1,165 @@
+// Package dberr describes the errors of both databases in texts without stored values: no bind parameter, no
+// literal of a statement, no detail of the server's error, and not the password of a URL.
+//
+//	an error of a driver ── Wrap ──▶ "what happened (system, operation, code); what the operator can do"
+//
+// Errors with a text for people are values of [Public], or come from [Refuse]. [Retryable], [NotStarted],
+// [SQLState] and [SQLiteCode] tell errors apart. They expect errors that are not wrapped yet.
+package dberr
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	modernc "modernc.org/sqlite"
+)
+
+// TxTimeout is the time limit of one transaction, COMMIT included. The text of an error names it.
+const TxTimeout = 10 * time.Second
+
+// A Public error has a text that may be shown, because it holds no stored value.
+type Public string
+
+// Error returns the text.
+func (e Public) Error() string { return string(e) }
+
+// ErrRetry means that another transaction was faster, and that the whole transaction must run again.
+const ErrRetry = Public("other transactions keep changing the same rows: try again")
+
+// A wrapped error is a database error as callers of the store see it.
+type wrapped struct {
+	text  string
+	cause error // an error of [publicErrors], a [Public] error, or nil
+}
+
+func (e wrapped) Error() string { return e.text }
+func (e wrapped) Unwrap() error { return e.cause }
+
+// A Refusal is an error for the operator. Its text is complete without the name of an operation.
+type Refusal string
+
+// Error returns the text.
+func (e Refusal) Error() string { return string(e) }
+
+// Refuse returns a [Refusal] with a formatted text.
+func Refuse(format string, values ...any) error {
+	return Refusal(fmt.Sprintf(format, values...))
+}
+
+// Wrap converts an operation's error to an error whose text holds no stored value. The system is the name of the
+// database, such as "PostgreSQL" or "SQLite /path". Wrap returns nil, a [Refusal] and a wrapped error unchanged.
+func Wrap(system, operation string, err error) error {
+	_, isWrapped := errors.AsType[wrapped](err)
+	_, isRefusal := errors.AsType[Refusal](err)
+	if err == nil || isWrapped || isRefusal {
+		return err
+	}
+	d := describe(err)
+	return wrapped{d.publicText(system + ", " + operation), d.cause}
+}
+
+// A description holds the facts about an error that an operator needs.
+type description struct {
+	what   string // what happened
+	code   string // the database's name for the error, or ""
+	advice string // what the operator can do, or ""
+	placed bool   // true if the text of what names the file or server
+	cause  error  // see [wrapped]
+}
+
+// publicText returns one line: first what happened, then where, then what the operator can do.
+func (d description) publicText(where string) string {
+	text := d.what
+	if d.code != "" {
+		where += ", " + d.code
+	}
+	if !d.placed {
+		text += " (" + where + ")"
+	}
+	if d.advice != "" {
+		text += "; " + d.advice
+	}
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// publicErrors lists errors whose text has no stored value. text is the text that an operator reads instead.
+var publicErrors = []struct {
+	error
+	text string
+}{
+	{context.Canceled, "the operation was cancelled"},
+	{context.DeadlineExceeded, "no answer in time"},
+	{sql.ErrTxDone, "the transaction took longer than " + TxTimeout.String() + ", or was cancelled"},
+	{sql.ErrConnDone, "the connection is closed"},
+	{driver.ErrBadConn, "the connection is lost"},
+	{pgconn.ErrConnClosed, "the connection is lost"},
+	{io.EOF, "the server has closed the connection"},
+	{io.ErrUnexpectedEOF, "the server has closed the connection"},
+	{net.ErrClosed, "the connection is closed"},
+}
+
+// describe returns a description without stored values. It uses the first of these that exists:
+//
+//  1. The text of a [Public] error.
+//  2. The description of an error of a driver, a file or the network ([describeDriver]).
+//  3. The text of an error of [publicErrors].
+//  4. The redacted text ([redact]).
+func describe(err error) (d description) {
+	known := -1
+	for i := range publicErrors {
+		if errors.Is(err, publicErrors[i].error) {
+			known = i
+			break
+		}
+	}
+	switch public, isPublic := errors.AsType[Public](err); {
+	case isPublic:
+		d.what, d.cause = public.Error(), public
+	case describeDriver(err, &d):
+	case known >= 0:
+		d.what = publicErrors[known].text
+	default:
+		d.what = redact(err.Error())
+	}
+	if known >= 0 {
+		d.cause = publicErrors[known].error
+	}
+	return d
+}
+
+// describeDriver describes an error of either driver, of a file or of the network. It returns false for
+// other errors.
+func describeDriver(err error, d *description) bool {
+	if connect, found := errors.AsType[*pgconn.ConnectError](err); found {
+		*d = describeConnect(connect)
+	} else if server, found := errors.AsType[*pgconn.PgError](err); found {
+		*d = describeServer(server)
+	} else if file, found := errors.AsType[*modernc.Error](err); found {
+		*d = describeSQLite(file.Code(), file.Error())
+	} else if path, found := errors.AsType[*fs.PathError](err); found {
+		*d = describePath(path)
+	} else if network, found := errors.AsType[*net.OpError](err); found && network.Addr != nil && !errors.Is(err, net.ErrClosed) {
+		*d = description{what: "the connection to PostgreSQL at " + network.Addr.String() + " broke: " + reason(network), placed: true}
+	} else {
+		return false
+	}
+	return true
+}
+
+// describePath returns a description with the file and the reason that the operating system gives.
+func describePath(err *fs.PathError) description {
+	d := description{what: "cannot " + err.Op + " " + err.Path + ": " + reason(err), placed: true}
+	if errors.Is(err, fs.ErrPermission) {
+		d.advice = "the user that runs keyseatd must own it, or be allowed to read and write it and its folder"
+	}
+	return d
+}

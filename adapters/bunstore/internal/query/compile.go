@@ -1,0 +1,156 @@
+package query
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// A Dialect writes the parts of a statement that differ between PostgreSQL and SQLite: parameters, row sets
+// and the current time. It does not change the rest of the text. [Postgres], [PostgresAt] and [SQLite] return
+// one.
+type Dialect interface {
+	// name is a part of the cache key. Dialects that compile a statement to different texts have different
+	// names.
+	name() string
+	// now returns the value of "@now" if this process provides it, as the argument of nowSQL.
+	now() any
+	// nowSQL returns the SQL of "@now".
+	nowSQL(bindFunc) string
+	// placeholder returns the SQL of the n-th parameter, counted from 1.
+	placeholder(n int) string
+	// scalarSQL returns the SQL of a single value.
+	scalarSQL(value any, bind bindFunc) string
+	// rowsSQL returns the SQL for FROM that yields the columns of rows and then their order.
+	rowsSQL(columns Columns, bind bindFunc) string
+	// oneRowSQL returns the same for one row.
+	oneRowSQL(columns Columns, bind bindFunc) string
+	// noRowsSQL returns the same for no row.
+	noRowsSQL(columns Columns) string
+}
+
+// A bindFunc adds a bind parameter to a statement and returns its placeholder. The function convert makes
+// the value of the parameter from the named argument.
+type bindFunc func(convert func(arg any) any) string
+
+// Compile returns the text of a query for a database, and the values of its bind parameters. It returns an error
+// if a text among the arguments cannot be stored.
+func Compile(d Dialect, q Query) (string, []any, error) {
+	for _, value := range q.Args {
+		if !validText(value) {
+			return "", nil, errInvalidText
+		}
+	}
+	sql := q.SQL
+	if _, is := d.(sqlite); is && q.SQLite != "" {
+		sql = q.SQLite
+	}
+	c := compiledFor(d, sql, q.Args)
+	values := make([]any, len(c.params))
+	for i, p := range c.params {
+		if p.name == "now" {
+			values[i] = p.convert(d.now())
+		} else {
+			values[i] = p.convert(q.Args[p.name])
+		}
+	}
+	return c.text, values, nil
+}
+
+// Now returns the SQL of "@now" for a query that is not compiled here. Its arguments have the placeholder "?".
+func Now(d Dialect) (sql string, args []any) {
+	sql = d.nowSQL(func(convert func(any) any) string {
+		args = append(args, convert(d.now()))
+		return "?"
+	})
+	return sql, args
+}
+
+// A compiled statement has the text for the database and the origin of each bind parameter.
+type compiled struct {
+	text   string
+	params []bindParam
+}
+
+type bindParam struct {
+	name    string // of the argument
+	convert func(arg any) any
+}
+
+// cache holds the compiled statements, because compiling one takes longer than binding its arguments. It stays
+// small, because bunstore has few texts, and each has few forms.
+var cache sync.Map // *compiled by cacheKey
+
+// A cacheKey also lists the row sets of no row (none) and of one row (one), because they compile to shorter
+// SQL.
+type cacheKey struct{ dialect, sql, none, one string }
+
+// rowSetsOfSize returns the sorted names of the row sets that have exactly that number of rows.
+func rowSetsOfSize(args Args, n int) string {
+	var names []string
+	for name, value := range args {
+		if r, isRows := value.(Rows); isRows && len(r.Values) == n {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}
+
+var argument = regexp.MustCompile(`@\w+`)
+
+func compiledFor(d Dialect, sql string, args Args) *compiled {
+	key := cacheKey{d.name(), sql, rowSetsOfSize(args, 0), rowSetsOfSize(args, 1)}
+	if c, found := cache.Load(key); found {
+		return c.(*compiled)
+	}
+	c := &compiler{Dialect: d}
+	replaced := map[string]string{}
+	c.text = argument.ReplaceAllStringFunc(sql, func(name string) string {
+		if _, again := replaced[name]; !again {
+			replaced[name] = c.replacement(name[1:], args[name[1:]])
+		}
+		return replaced[name]
+	})
+	cache.Store(key, &c.compiled)
+	return &c.compiled
+}
+
+// A compiler makes a compiled statement.
+type compiler struct {
+	Dialect
+	compiled
+}
+
+// replacement returns the SQL for "@name", and adds the parameters that it has.
+func (c *compiler) replacement(name string, value any) string {
+	bind := func(convert func(any) any) string {
+		c.params = append(c.params, bindParam{name, convert})
+		return c.placeholder(len(c.params))
+	}
+	if name == "now" {
+		return c.nowSQL(bind)
+	}
+	switch value := value.(type) {
+	case Rows:
+		return name + " (" + value.Columns.List("%") + ", place) AS (SELECT * FROM " + c.from(value, bind) + ")"
+	case InlineRows:
+		table := c.rowsSQL(value.Columns, func(convert func(any) any) string {
+			return bind(func(arg any) any { return convert(Rows(arg.(InlineRows))) })
+		})
+		return table + " AS " + name + " (" + value.Columns.List("%") + ", place)"
+	}
+	return c.scalarSQL(value, bind)
+}
+
+// from returns the SQL of a row set for FROM.
+func (c *compiler) from(r Rows, bind bindFunc) string {
+	switch len(r.Values) {
+	case 0:
+		return c.noRowsSQL(r.Columns)
+	case 1:
+		return c.oneRowSQL(r.Columns, bind)
+	}
+	return c.rowsSQL(r.Columns, bind)
+}

@@ -1,0 +1,13 @@
+WITH @moved, @wanted
+SELECT @now, p.id, p.country, p.address, p.invite, p.size, p.held, p.spent, p.suspect, p.expires_at, p.retired, p.fault, p.seq
+FROM moved
+JOIN keyseat_plans p ON p.id = moved.id AND p.country = moved.country
+UNION ALL
+SELECT @now, p.id, p.country, p.address, p.invite, p.size, p.held, p.spent, p.suspect, p.expires_at, p.retired, p.fault, p.seq
+FROM wanted
+JOIN keyseat_plans p ON p.seq IN (
+	SELECT p.seq FROM keyseat_plans p
+	WHERE p.country = wanted.country
+		AND NOT p.retired AND p.fault = '' AND (p.expires_at IS NULL OR p.expires_at > @now)
+		AND p.held + p.spent + p.suspect < p.size
+	ORDER BY p.seq LIMIT @most)
