@@ -10,177 +10,173 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
+// checks are the duties of a connector.
 var checks = []struct {
-	name  string
-	holds func(context.Context, Subject) error
+	name string
+	run  func(context.Context, Subject) error
 }{
-	{"outcomes", outcomes},
-	{"repeated", repeated},
-	{"at once", atOnce},
-	{"many keys", manyKeys},
-	{"next plan", nextPlan},
-	{"cancelled", cancelled},
-	{"past deadline", pastDeadline},
-	{"ended before", endedBefore},
-	{"secrets", secrets},
+	{"outcomes", checkOutcomes},
+	{"repeated", checkRepeated},
+	{"simultaneous", checkSimultaneous},
+	{"many keys", checkManyKeys},
+	{"next plan", checkNextPlan},
+	{"cancelled", checkCancelled},
+	{"deadline", checkDeadline},
+	{"ended context", checkEndedContext},
+	{"secrets", checkSecrets},
 }
 
-// outcomes checks that a task ends with the outcome that its login provokes, for every outcome that can be provoked.
-func outcomes(ctx context.Context, s Subject) error {
-	for o, want := range s.orders() {
-		if got := s.ask(ctx, o); got.Effect != tasks.Settled || got.Outcome != want {
-			return fmt.Errorf("%s, to end with %s: %+v", o.Kind, want, got)
+// checkOutcomes checks that a task ends with the outcome that its login provokes, for every outcome that can be
+// provoked.
+func checkOutcomes(ctx context.Context, s Subject) error {
+	for r, want := range s.requests() {
+		if got := s.doUntilDone(ctx, r); got.Effect != tasks.Settled || got.Outcome != want {
+			return fmt.Errorf("%s that should end with %s: %+v", r.Kind, want, got)
 		}
 	}
 	return nil
 }
 
-// repeated checks that a repeated idempotency key gets the first result, and that its work is done once.
-func repeated(ctx context.Context, s Subject) error {
-	for o := range s.orders() {
-		first := final(s.ask(ctx, o))
-		for o.Attempt = 2; o.Attempt < 4; o.Attempt++ {
-			if again := final(s.Connector.Do(ctx, o)); again != first {
-				return fmt.Errorf("asked again: first %+v, then %+v", first, again)
+// checkRepeated checks that a repeated idempotency key gets the first result, and that its work is done once.
+func checkRepeated(ctx context.Context, s Subject) error {
+	for r := range s.requests() {
+		first := repeatable(s.doUntilDone(ctx, r))
+		for attempt := 2; attempt < 4; attempt++ {
+			if again := repeatable(s.Connector.Do(ctx, withAttempt(r, attempt))); again != first {
+				return fmt.Errorf("repeated attempt: first %+v, then %+v", first, again)
 			}
 		}
-		if err := s.once(o); err != nil {
+		if err := s.wantOneEffect(r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// atOnce checks the same for eight simultaneous attempts with one key, as several processes would make them.
-func atOnce(ctx context.Context, s Subject) error {
-	o := s.success(tasks.Upgrade)
-	answers := make([]tasks.ConnectorResult, 8)
+// checkSimultaneous checks the same for eight simultaneous attempts with one key, as several processes would make
+// them.
+func checkSimultaneous(ctx context.Context, s Subject) error {
+	r := s.succeeding(tasks.Upgrade)
+	results := make([]tasks.ConnectorResult, 8)
 	var group sync.WaitGroup
-	for i := range answers {
-		group.Go(func() { answers[i] = s.Connector.Do(ctx, again(o, i+1)) })
+	for i := range results {
+		group.Go(func() { results[i] = s.Connector.Do(ctx, withAttempt(r, i+1)) })
 	}
 	group.Wait()
-	last := final(s.ask(ctx, again(o, len(answers)+1)))
-	for _, a := range answers {
-		if a.Effect == tasks.Settled && final(a) != last {
-			return fmt.Errorf("asked at once: %+v, then %+v", final(a), last)
+	last := repeatable(s.doUntilDone(ctx, withAttempt(r, len(results)+1)))
+	for _, got := range results {
+		if got.Effect == tasks.Settled && repeatable(got) != last {
+			return fmt.Errorf("simultaneous attempts: %+v, then %+v", repeatable(got), last)
 		}
 	}
-	return s.once(o)
+	return s.wantOneEffect(r)
 }
 
-// manyKeys checks that 32 simultaneous requests with different keys each succeed and have their own effect.
-func manyKeys(ctx context.Context, s Subject) error {
-	faults := make([]error, 32)
+// checkManyKeys checks that 32 simultaneous requests with different keys each succeed and have their own effect.
+func checkManyKeys(ctx context.Context, s Subject) error {
+	errs := make([]error, 32)
 	var group sync.WaitGroup
-	for i := range faults {
-		group.Go(func() { faults[i] = s.endsWith(ctx, s.success(tasks.Upgrade), tasks.Success) })
+	for i := range errs {
+		group.Go(func() { errs[i] = s.wantOutcome(ctx, s.succeeding(tasks.Upgrade), tasks.Success) })
 	}
 	group.Wait()
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }
 
-// nextPlan checks that each plan of a task has its own effect.
-func nextPlan(ctx context.Context, s Subject) error {
+// checkNextPlan checks that each plan of a task has its own effect.
+func checkNextPlan(ctx context.Context, s Subject) error {
 	login := s.Login(tasks.Upgrade, tasks.PlanFull)
 	if login == "" {
 		return nil
 	}
-	o := NewRequest(tasks.Upgrade, login)
-	err := s.endsWith(ctx, o, tasks.PlanFull)
-	o.Ordinal, o.Attempt, o.Plan.ID = 2, 2, o.Plan.ID+"-2"
-	return errors.Join(err, s.endsWith(ctx, o, tasks.PlanFull))
-}
-
-// endsWith returns an error unless the request ends with the outcome want and its work is done once.
-func (s Subject) endsWith(ctx context.Context, o tasks.ConnectorRequest, want tasks.Outcome) error {
-	if got := s.ask(ctx, o); got.Effect != tasks.Settled || got.Outcome != want {
-		return fmt.Errorf("plan %d of a task, to end with %s: %+v", o.Ordinal, want, got)
-	}
-	return s.once(o)
+	r := NewRequest(tasks.Upgrade, login)
+	err := s.wantOutcome(ctx, r, tasks.PlanFull)
+	r.Ordinal, r.Attempt, r.Plan.ID = 2, 2, r.Plan.ID+"-2"
+	return errors.Join(err, s.wantOutcome(ctx, r, tasks.PlanFull))
 }
 
 // The bounds of a call whose context ends.
 const (
-	patience = 100 * time.Millisecond // the time until the context ends
-	soon     = 5 * time.Second        // the time in which Do must return then; long, for slow machines
+	contextTimeout = 100 * time.Millisecond // the time until the context ends
+	returnTimeout  = 5 * time.Second        // the time in which Do must return then; long, for slow machines
 )
 
-// cancelled checks that Do returns within [soon] after a cancellation of its context. The effect must be
-// [tasks.Unknown] or [tasks.Pending].
-func cancelled(ctx context.Context, s Subject) error {
+// checkCancelled checks that Do returns within [returnTimeout] after a cancellation of its context. The effect must
+// be [tasks.Unknown] or [tasks.Pending].
+func checkCancelled(ctx context.Context, s Subject) error {
 	ctx, cancel := context.WithCancel(ctx)
-	timer := time.AfterFunc(patience, cancel)
+	timer := time.AfterFunc(contextTimeout, cancel)
 	defer timer.Stop()
-	return s.cutShort(ctx)
+	return s.wantInterrupted(ctx)
 }
 
-// pastDeadline checks the same for a context whose deadline passes.
-func pastDeadline(ctx context.Context, s Subject) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// checkDeadline checks the same for a context whose deadline passes.
+func checkDeadline(ctx context.Context, s Subject) error {
+	ctx, cancel := context.WithTimeout(ctx, contextTimeout)
 	defer cancel()
-	return s.cutShort(ctx)
+	return s.wantInterrupted(ctx)
 }
 
-func (s Subject) cutShort(ctx context.Context) error {
-	got, err := timely(ctx, s.Slow, s.success(tasks.Upgrade))
+func (s Subject) wantInterrupted(ctx context.Context) error {
+	got, err := doInTime(ctx, s.Slow, s.succeeding(tasks.Upgrade))
 	if err == nil && got.Effect != tasks.Unknown && got.Effect != tasks.Pending {
-		err = fmt.Errorf("cut short while the provider was at work: %+v", got)
+		err = fmt.Errorf("the context ended while the provider worked: %+v", got)
 	}
 	return err
 }
 
-// endedBefore checks that Do returns within [soon] if its context has ended before the call. The effect must not be
-// [tasks.Settled] or [tasks.Refused].
-func endedBefore(ctx context.Context, s Subject) error {
+// checkEndedContext checks that Do returns within [returnTimeout] if its context has ended before the call. The
+// effect must not be [tasks.Settled] or [tasks.Refused].
+func checkEndedContext(ctx context.Context, s Subject) error {
 	ctx, cancel := context.WithCancel(ctx)
 	cancel()
-	got, err := timely(ctx, s.Slow, s.success(tasks.Renew))
+	got, err := doInTime(ctx, s.Slow, s.succeeding(tasks.Renew))
 	if err == nil && (got.Effect == tasks.Settled || got.Effect == tasks.Refused) {
-		err = fmt.Errorf("asked with a context that had ended: %+v", got)
+		err = fmt.Errorf("the context had ended before the call: %+v", got)
 	}
 	return err
 }
 
-func timely(ctx context.Context, c tasks.Connector, o tasks.ConnectorRequest) (tasks.ConnectorResult, error) {
+// doInTime returns an error unless Do returns in time after the end of its context.
+func doInTime(ctx context.Context, c tasks.Connector, r tasks.ConnectorRequest) (tasks.ConnectorResult, error) {
 	if c == nil {
 		return tasks.ConnectorResult{}, errors.New("the subject has no Slow, a connector whose provider takes a minute or longer")
 	}
 	done := make(chan tasks.ConnectorResult, 1)
-	go func() { done <- c.Do(ctx, o) }()
+	go func() { done <- c.Do(ctx, r) }()
 	select {
-	case a := <-done:
-		return a, nil
-	case <-time.After(patience + soon):
-		return tasks.ConnectorResult{}, fmt.Errorf("no return %s after the context had ended", soon)
+	case got := <-done:
+		return got, nil
+	case <-time.After(contextTimeout + returnTimeout):
+		return tasks.ConnectorResult{}, fmt.Errorf("no return %s after the end of the context", returnTimeout)
 	}
 }
 
-// secrets checks that no result holds a secret of the account, also when it is printed with %+v or %#v.
-func secrets(ctx context.Context, s Subject) error {
-	for o := range s.orders() {
+// checkSecrets checks that no result holds a secret of the account, also when it is printed with %+v or %#v.
+func checkSecrets(ctx context.Context, s Subject) error {
+	for r := range s.requests() {
 		for range 2 { // the first result may be Pending
-			if err := clean(s.Connector.Do(ctx, o), o.Account); err != nil {
+			if err := wantNoLeak(s.Connector.Do(ctx, r), r.Account); err != nil {
 				return err
 			}
 		}
-		if err := clean(s.ask(ctx, o), o.Account); err != nil {
+		if err := wantNoLeak(s.doUntilDone(ctx, r), r.Account); err != nil {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, contextTimeout)
 	defer cancel()
-	o := s.success(tasks.Renew)
-	got, err := timely(ctx, s.Slow, o)
+	r := s.succeeding(tasks.Renew)
+	got, err := doInTime(ctx, s.Slow, r)
 	if err != nil {
 		return err
 	}
-	return clean(got, o.Account)
+	return wantNoLeak(got, r.Account)
 }
 
-func clean(a tasks.ConnectorResult, secret tasks.Account) error {
-	if what := FindLeak(fmt.Sprintf("%+v %#v", a, a), secret); what != "" {
-		return fmt.Errorf("the answer holds the %s", what)
+func wantNoLeak(r tasks.ConnectorResult, secret tasks.Account) error {
+	if name := FindLeak(fmt.Sprintf("%+v %#v", r, r), secret); name != "" {
+		return fmt.Errorf("the result holds the %s", name)
 	}
 	return nil
 }

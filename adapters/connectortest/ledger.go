@@ -1,12 +1,11 @@
 package connectortest
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/keyseat/keyseat/tasks"
@@ -25,15 +24,15 @@ type Effect struct {
 	Count   int           `json:"-"`       // how often the work was done: more than once is an error
 }
 
-// A ledger is the memory of a provider. [Provider.mu] protects it.
+// A ledger has the requests and the work of a provider. [Provider.mu] protects it.
 type ledger struct {
-	file     *os.File // the file of requests and effects; nil: requests are kept in memory
-	requests []Request
-	askings  map[string]int     // by key
-	bodies   map[string]string  // by key, the hash of the first request
-	plans    map[string]string  // by task and plan, the key of the first request
-	effects  map[string]*Effect // by key
-	faults   []error
+	file       *os.File // the file of requests and effects; nil: requests are kept in memory
+	requests   []Request
+	attempts   map[string]int     // by key
+	bodies     map[string]string  // by key, the hash of the first request
+	plans      map[string]string  // by task and plan, the key of the first request
+	effects    map[string]*Effect // by key
+	violations []error
 }
 
 // open reads the effects from a file. From then on, requests and effects are appended to the file.
@@ -46,32 +45,32 @@ func (l *ledger) open(path string) (err error) {
 			return err
 		}
 		if line.Effect != nil {
-			l.add(*line.Effect)
+			l.addEffect(*line.Effect)
 		}
 	}
 	return nil
 }
 
-// enter records a request and returns its number among the requests of its key, from 1.
-func (l *ledger) enter(q Request) int {
+// record records a request and returns its number among the requests of its key, from 1.
+func (l *ledger) record(q Request) int {
 	if l.file == nil {
 		l.requests = append(l.requests, q)
 	} else {
-		l.write(Line{Request: q.asked()})
+		l.write(Line{Request: q.line()})
 	}
-	set(&l.askings, q.Key(), l.askings[q.Key()]+1)
+	set(&l.attempts, q.Key(), l.attempts[q.Key()]+1)
 	plan := q.Content.Task + " " + q.Content.Plan.ID
 	if key, known := l.plans[plan]; known && key != q.Key() {
-		l.faults = append(l.faults, fmt.Errorf("%s and %s ask for the same task and plan", key, q.Key()))
+		l.violations = append(l.violations, fmt.Errorf("%s and %s are for the same task and plan", key, q.Key()))
 	}
 	set(&l.plans, plan, q.Key())
 	switch first, known := l.bodies[q.Key()]; {
 	case !known:
-		set(&l.bodies, q.Key(), hash(q))
-	case first != hash(q):
-		l.faults = append(l.faults, fmt.Errorf("%s came with another body", q.Key()))
+		set(&l.bodies, q.Key(), q.hash())
+	case first != q.hash():
+		l.violations = append(l.violations, fmt.Errorf("%s came with another body", q.Key()))
 	}
-	return l.askings[q.Key()]
+	return l.attempts[q.Key()]
 }
 
 // carryOut returns the outcome of the work for the request's key. If the work is not done yet, carryOut does it, with
@@ -80,12 +79,12 @@ func (l *ledger) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
 	if e := l.effects[q.Key()]; e != nil {
 		return e.Outcome
 	}
-	o := q.Content
+	c := q.Content
 	e := Effect{
-		Key: q.Key(), Task: o.Task, Kind: o.Kind, Plan: o.Plan.ID,
-		Login: o.Account.Login.Reveal(), Outcome: outcome, Body: hash(q),
+		Key: q.Key(), Task: c.Task, Kind: c.Kind, Plan: c.Plan.ID,
+		Login: c.Account.Login.Reveal(), Outcome: outcome, Body: q.hash(),
 	}
-	l.add(e)
+	l.addEffect(e)
 	if l.file != nil {
 		l.write(Line{Effect: &e})
 	}
@@ -100,11 +99,11 @@ func (l *ledger) write(line Line) {
 		_, err = l.file.Write(append(text, '\n'))
 	}
 	if err != nil {
-		l.faults = append(l.faults, err)
+		l.violations = append(l.violations, err)
 	}
 }
 
-func (l *ledger) add(e Effect) {
+func (l *ledger) addEffect(e Effect) {
 	if l.effects[e.Key] == nil {
 		set(&l.effects, e.Key, &e)
 		set(&l.bodies, e.Key, e.Body)
@@ -114,26 +113,21 @@ func (l *ledger) add(e Effect) {
 
 // check returns the violations of the protocol that the ledger shows, or nil.
 func (l *ledger) check() error {
-	faults := append([]error(nil), l.faults...)
-	done := map[string]string{}
+	violations := slices.Clone(l.violations)
+	succeeded := map[string]string{} // by task, the key
 	for key, e := range l.effects {
 		if e.Count > 1 {
-			faults = append(faults, fmt.Errorf("%s was done %d times", key, e.Count))
+			violations = append(violations, fmt.Errorf("%s was done %d times", key, e.Count))
 		}
 		if e.Outcome != tasks.Success {
 			continue
 		}
-		if other, known := done[e.Task]; known {
-			faults = append(faults, fmt.Errorf("%s and %s both succeeded", other, key))
+		if other, found := succeeded[e.Task]; found {
+			violations = append(violations, fmt.Errorf("%s and %s both succeeded", other, key))
 		}
-		done[e.Task] = key
+		succeeded[e.Task] = key
 	}
-	return errors.Join(faults...)
-}
-
-func hash(q Request) string {
-	sum := sha256.Sum256(q.Body)
-	return hex.EncodeToString(sum[:])
+	return errors.Join(violations...)
 }
 
 func set[V any](m *map[string]V, key string, value V) {

@@ -35,9 +35,9 @@ import (
 // Except for a good response, these words leave no work done. With the suffix _after (cut_after, 503_after=2) the
 // work is done before the response. The last word names its outcome; the default is success.
 type Provider struct {
-	URL   string                      // the address of the server, if [NewProvider] made it
-	Token string                      // the bearer token that requests must have; "": any
-	Hook  func(q Request) (as string) // returns the words to use, or "" for those of the login; may block
+	URL   string                       // the address of the server, if [NewProvider] made it
+	Token string                       // the bearer token that requests must have; "": any
+	Hook  func(Request) (words string) // returns the words to use, or "" to use the login; may block
 
 	mu     sync.Mutex
 	ledger ledger
@@ -102,52 +102,52 @@ func (p *Provider) Check() error {
 func (p *Provider) CheckAll(t testing.TB) {
 	t.Helper()
 	if err := p.Check(); err != nil {
-		t.Errorf("the provider was not asked as it should be:\n%v", err)
+		t.Errorf("the connector violates the protocol:\n%v", err)
 	}
 }
 
 // ServeHTTP responds to one attempt.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	q, err := receive(r)
-	n := p.enter(q, err)
+	q, err := parseRequest(r)
+	n := p.record(q, err)
 	switch {
 	case err != nil:
 		w.WriteHeader(http.StatusBadRequest)
 	case p.Token != "" && q.Header.Get("Authorization") != "Bearer "+p.Token:
 		w.WriteHeader(http.StatusUnauthorized)
 	default:
-		p.play(w, r, q, p.part(q, n))
+		p.respond(w, r, q, p.step(q, n))
 	}
 }
 
-func (p *Provider) enter(q Request, err error) int {
+func (p *Provider) record(q Request, err error) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
-		p.ledger.faults = append(p.ledger.faults, err)
+		p.ledger.violations = append(p.ledger.violations, err)
 	}
-	return p.ledger.enter(q)
+	return p.ledger.record(q)
 }
 
-// part returns the step for the n-th attempt of a key, from 1.
-func (p *Provider) part(q Request, n int) part {
-	s := read(q.Content.Account.Login.Reveal(), q.Content.Ordinal)
+// step returns the step for the n-th attempt of a key, from 1.
+func (p *Provider) step(q Request, n int) step {
+	s := parseScript(q.Content.Account.Login.Reveal(), q.Content.Ordinal)
 	if p.Hook != nil {
 		if word := p.Hook(q); word != "" {
 			s = strings.Split(word, "+")
 		}
 	}
-	return s.part(n)
+	return s.step(n)
 }
 
-func (p *Provider) play(w http.ResponseWriter, r *http.Request, q Request, as part) {
-	if as.after {
-		p.carryOut(q, as.outcome)
+func (p *Provider) respond(w http.ResponseWriter, r *http.Request, q Request, s step) {
+	if s.after {
+		p.carryOut(q, s.outcome)
 	}
-	if as.manner != nil && !as.manner(w, r, as.arg) {
+	if s.misbehavior != nil && !s.misbehavior(w, r, s.arg) {
 		return
 	}
-	answer(w, q, p.carryOut(q, as.outcome))
+	respondWell(w, q, p.carryOut(q, s.outcome))
 }
 
 func (p *Provider) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
@@ -156,9 +156,9 @@ func (p *Provider) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
 	return p.ledger.carryOut(q, outcome)
 }
 
-// answer writes the good response. After an upgrade that has a username, which is made from the task and not from
+// respondWell writes the good response. After an upgrade that has a username, which is made from the task and not from
 // the login.
-func answer(w http.ResponseWriter, q Request, outcome tasks.Outcome) {
+func respondWell(w http.ResponseWriter, q Request, outcome tasks.Outcome) {
 	body := map[string]string{"outcome": string(outcome)}
 	if outcome == tasks.Success && q.Content.Kind == tasks.Upgrade {
 		body["username"] = "user-" + q.Content.Task

@@ -16,15 +16,15 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An asking is a request that a test sends without the connector, so that it can be invalid.
-type asking struct {
+// A rawRequest is a request that a test sends without the connector, so that it can be invalid.
+type rawRequest struct {
 	method, path, contentType, key, attempt, token string
 	body                                           any
 }
 
-func upgrade(key, login string) asking {
+func upgrade(key, login string) rawRequest {
 	task, _, _ := strings.Cut(key, "-")
-	return asking{
+	return rawRequest{
 		http.MethodPost, "/upgrade", "application/json", key, "1", "",
 		map[string]any{
 			"task_id": task, "kind": "upgrade", "country": "US",
@@ -34,8 +34,8 @@ func upgrade(key, login string) asking {
 	}
 }
 
-// ask returns the status and body of the response, or the error.
-func ask(t *testing.T, p *connectortest.Provider, a asking) string {
+// send returns the status and body of the response, or the error.
+func send(t *testing.T, p *connectortest.Provider, a rawRequest) string {
 	t.Helper()
 	body, _ := json.Marshal(a.body)
 	r, err := http.NewRequestWithContext(t.Context(), a.method, p.URL+a.path, strings.NewReader(string(body)))
@@ -47,16 +47,16 @@ func ask(t *testing.T, p *connectortest.Provider, a asking) string {
 		"Keyseat-Attempt": {a.attempt}, "Authorization": {"Bearer " + a.token},
 	}
 	r.GetBody = nil // otherwise net/http repeats the request
-	answer, err := http.DefaultTransport.RoundTrip(r)
+	response, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
 		return "cut"
 	}
-	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(answer.Body)
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return "cut within"
 	}
-	return fmt.Sprint(answer.StatusCode, " ", answer.Header.Get("Retry-After"), strings.TrimSpace(string(text)))
+	return fmt.Sprint(response.StatusCode, " ", response.Header.Get("Retry-After"), strings.TrimSpace(string(text)))
 }
 
 func TestScript(t *testing.T) {
@@ -75,8 +75,8 @@ func TestScript(t *testing.T) {
 	} {
 		p := connectortest.NewProvider(t)
 		for i, w := range want {
-			if got := ask(t, p, upgrade("T1-1", login)); got != w {
-				t.Errorf("%s, asking %d: %s, want %s", login, i+1, got, w)
+			if got := send(t, p, upgrade("T1-1", login)); got != w {
+				t.Errorf("%s, attempt %d: %s, want %s", login, i+1, got, w)
 			}
 		}
 		p.CheckAll(t)
@@ -86,7 +86,7 @@ func TestScript(t *testing.T) {
 func TestPlans(t *testing.T) {
 	p := connectortest.NewProvider(t)
 	for i, want := range []string{"plan_full", "plan_expired", "plan_expired"} {
-		if got := ask(t, p, upgrade(fmt.Sprintf("T1-%d", i+1), "plan_full.plan_expired@example.com")); !strings.Contains(got, want) {
+		if got := send(t, p, upgrade(fmt.Sprintf("T1-%d", i+1), "plan_full.plan_expired@example.com")); !strings.Contains(got, want) {
 			t.Errorf("plan %d: %s", i+1, got)
 		}
 	}
@@ -96,8 +96,8 @@ func TestPlans(t *testing.T) {
 func TestEffects(t *testing.T) {
 	p := connectortest.NewProvider(t)
 	for range 3 {
-		ask(t, p, upgrade("T1-1", "500+500_after+cut@example.com"))
-		ask(t, p, upgrade("T2-1", "500@example.com"))
+		send(t, p, upgrade("T1-1", "500+500_after+cut@example.com"))
+		send(t, p, upgrade("T2-1", "500@example.com"))
 	}
 	e := p.Effects()["T1-1"]
 	e.Body = ""
@@ -116,99 +116,99 @@ func TestHookAndToken(t *testing.T) {
 	p.Token = "right"
 	p.Hook = func(q connectortest.Request) string { return map[string]string{"T1-1": "503+wrong_address"}[q.Key()] }
 	a, b := upgrade("T1-1", "anna"), upgrade("T2-1", "anna")
-	if got := ask(t, p, a); got != "401 " {
+	if got := send(t, p, a); got != "401 " {
 		t.Error(got)
 	}
 	a.token, b.token = "right", "right"
-	if got := ask(t, p, a); got != `200 {"outcome":"wrong_address"}` { // the 503 was for the first attempt
+	if got := send(t, p, a); got != `200 {"outcome":"wrong_address"}` { // the 503 was for the first attempt
 		t.Error(got)
 	}
-	if got := ask(t, p, b); !strings.Contains(got, "success") {
+	if got := send(t, p, b); !strings.Contains(got, "success") {
 		t.Error(got)
 	}
 }
 
-// TestKeep checks that a second provider continues from the file of the first one.
-func TestKeep(t *testing.T) {
+// TestRecordTo checks that a second provider continues from the file of the first one.
+func TestRecordTo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger")
 	first, second, other := connectortest.NewProvider(t), connectortest.NewProvider(t), connectortest.NewProvider(t)
-	keep(t, first, path)
-	keep(t, other, path)
-	ask(t, first, upgrade("T1-1", "plan_full"))
-	keep(t, second, path)
+	recordTo(t, first, path)
+	recordTo(t, other, path)
+	send(t, first, upgrade("T1-1", "plan_full"))
+	recordTo(t, second, path)
 	second.Hook = func(connectortest.Request) string { return "success" }
-	if got := ask(t, second, upgrade("T1-1", "plan_full")); !strings.Contains(got, "plan_full") {
-		t.Errorf("not the first answer: %s", got)
+	if got := send(t, second, upgrade("T1-1", "plan_full")); !strings.Contains(got, "plan_full") {
+		t.Errorf("not the first result: %s", got)
 	}
 	second.CheckAll(t)
-	ask(t, second, upgrade("T1-1", "another"))
+	send(t, second, upgrade("T1-1", "another"))
 	if err := second.Check(); err == nil || !strings.Contains(err.Error(), "another body") {
 		t.Error(err)
 	}
-	ask(t, other, upgrade("T1-1", "plan_full")) // which has not received the first request
-	var story []string
+	send(t, other, upgrade("T1-1", "plan_full")) // which has not received the first request
+	var lines []string
 	for line, err := range connectortest.ReadLedger(path) {
 		switch {
 		case err != nil:
 			t.Fatal(err)
 		case line.Request != nil:
-			story = append(story, "asked "+line.Request.Login)
+			lines = append(lines, "request "+line.Request.Login)
 			if line.Request.Account != connectortest.HashAccount(tasks.Account{Login: tasks.NewSecret(line.Request.Login), Password: tasks.NewSecret("p")}) || line.At.IsZero() {
 				t.Errorf("%+v", line.Request)
 			}
 		default:
-			story = append(story, "done "+line.Effect.Login)
+			lines = append(lines, "effect "+line.Effect.Login)
 		}
 	}
-	if got := strings.Join(story, ", "); got != "asked plan_full, done plan_full, asked plan_full, asked another, asked plan_full, done plan_full" {
+	if got := strings.Join(lines, ", "); got != "request plan_full, effect plan_full, request plan_full, request another, request plan_full, effect plan_full" {
 		t.Error(got)
 	}
 	last := connectortest.NewProvider(t)
-	keep(t, last, path)
+	recordTo(t, last, path)
 	if err := last.Check(); err == nil || !strings.Contains(err.Error(), "T1-1 was done 2 times") {
 		t.Error(err)
 	}
 }
 
-func keep(t *testing.T, p *connectortest.Provider, path string) {
+func recordTo(t *testing.T, p *connectortest.Provider, path string) {
 	t.Helper()
 	if err := p.RecordTo(path); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestFaults sends requests that violate the protocol.
-func TestFaults(t *testing.T) {
-	with := func(change func(*asking)) []asking {
+// TestViolations sends requests that violate the protocol.
+func TestViolations(t *testing.T) {
+	with := func(change func(*rawRequest)) []rawRequest {
 		a := upgrade("T1-1", "anna")
 		change(&a)
-		return []asking{a}
+		return []rawRequest{a}
 	}
-	body := func(change func(map[string]any)) []asking {
-		return with(func(a *asking) { change(a.body.(map[string]any)) })
+	body := func(change func(map[string]any)) []rawRequest {
+		return with(func(a *rawRequest) { change(a.body.(map[string]any)) })
 	}
 	samePlan := upgrade("T1-2", "plan_full")
 	samePlan.body.(map[string]any)["plan"] = upgrade("T1-1", "").body.(map[string]any)["plan"]
-	for want, askings := range map[string][]asking{
-		"GET with":                       with(func(a *asking) { a.method = http.MethodGet }),
-		"content type":                   with(func(a *asking) { a.contentType = "text/plain" }),
-		"Keyseat-Attempt is no count":    with(func(a *asking) { a.attempt = "0" }),
-		`the key "T1" is not`:            with(func(a *asking) { a.key = "T1" }),
-		`the key "T2-1" is not`:          with(func(a *asking) { a.key = "T2-1" }),
-		`the key "T1-01" is not`:         with(func(a *asking) { a.key = "T1-01" }),
-		"was sent to /renew":             with(func(a *asking) { a.path = "/renew" }),
-		"was sent to /upgrade?a=b":       with(func(a *asking) { a.path = "/upgrade?a=b" }),
-		"not the JSON":                   with(func(a *asking) { a.body = "text" }),
-		"not the JSON that it":           body(func(m map[string]any) { m["more"] = 1 }),
-		"an upgrade without a plan":      body(func(m map[string]any) { delete(m, "plan") }),
-		"T1-1 came with another body":    {upgrade("T1-1", "anna"), upgrade("T1-1", "otto")},
-		"T1-1 and T1-2 ask for the same": {upgrade("T1-1", "plan_full"), samePlan},
-		"both succeeded":                 {upgrade("T1-1", "anna"), upgrade("T1-2", "anna")},
-		"a renew with a plan":            with(func(a *asking) { a.path = "/renew"; a.body.(map[string]any)["kind"] = "renew" }),
+	for want, requests := range map[string][]rawRequest{
+		"GET with":                          with(func(a *rawRequest) { a.method = http.MethodGet }),
+		"content type":                      with(func(a *rawRequest) { a.contentType = "text/plain" }),
+		"Keyseat-Attempt is not a positive": with(func(a *rawRequest) { a.attempt = "0" }),
+		`the key "T1" is not`:               with(func(a *rawRequest) { a.key = "T1" }),
+		`the key "T2-1" is not`:             with(func(a *rawRequest) { a.key = "T2-1" }),
+		`the key "T1-01" is not`:            with(func(a *rawRequest) { a.key = "T1-01" }),
+		"was sent to /renew":                with(func(a *rawRequest) { a.path = "/renew" }),
+		"was sent to /upgrade?a=b":          with(func(a *rawRequest) { a.path = "/upgrade?a=b" }),
+		"not the JSON":                      with(func(a *rawRequest) { a.body = "text" }),
+		"not the JSON of a request":         body(func(m map[string]any) { m["more"] = 1 }),
+		"an upgrade without a plan":         body(func(m map[string]any) { delete(m, "plan") }),
+		"T1-1 came with another body":       {upgrade("T1-1", "anna"), upgrade("T1-1", "otto")},
+		"T1-1 and T1-2 are for the same":    {upgrade("T1-1", "plan_full"), samePlan},
+		"both succeeded":                    {upgrade("T1-1", "anna"), upgrade("T1-2", "anna")},
+		"a renew with a plan":               with(func(a *rawRequest) { a.path = "/renew"; a.body.(map[string]any)["kind"] = "renew" }),
 	} {
 		p := connectortest.NewProvider(t)
-		for _, a := range askings {
-			ask(t, p, a)
+		for _, a := range requests {
+			send(t, p, a)
 		}
 		if err := p.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)

@@ -2,6 +2,8 @@ package connectortest
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,8 +27,14 @@ type Request struct {
 // Key returns the idempotency key in the header of the request.
 func (q Request) Key() string { return q.Header.Get("Idempotency-Key") }
 
-// A message is the body of a request.
-type message struct {
+// hash returns the SHA-256 of the body, in hexadecimal.
+func (q Request) hash() string {
+	sum := sha256.Sum256(q.Body)
+	return hex.EncodeToString(sum[:])
+}
+
+// A requestBody is the JSON body of a request.
+type requestBody struct {
 	TaskID  string        `json:"task_id"`
 	Kind    tasks.Kind    `json:"kind"`
 	Country stock.Country `json:"country"`
@@ -46,54 +54,54 @@ type message struct {
 // maxBody is the maximum size of a body, in bytes. It is larger than any valid request.
 const maxBody = 64 << 10
 
-// receive reads a request. If the request is invalid, receive returns the error and the part that it has read.
-func receive(r *http.Request) (Request, error) {
+// parseRequest reads a request. If the request is invalid, parseRequest returns the error and what it has parsed.
+func parseRequest(r *http.Request) (Request, error) {
 	q := Request{Path: r.URL.RequestURI(), Header: r.Header.Clone()}
 	var err error
 	if q.Body, err = io.ReadAll(io.LimitReader(r.Body, maxBody)); err != nil {
-		return q, errors.New("the body was cut")
+		return q, errors.New("the body is incomplete")
 	}
 	if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" {
 		return q, fmt.Errorf("%s with content type %q", r.Method, r.Header.Get("Content-Type"))
 	}
-	var m message
+	var b requestBody
 	d := json.NewDecoder(bytes.NewReader(q.Body))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&m); err != nil {
-		return q, errors.New("the body is not the JSON that it should be")
+	if err := d.Decode(&b); err != nil {
+		return q, errors.New("the body is not the JSON of a request")
 	}
-	q.Content = m.order()
-	return q, q.headers(m)
+	q.Content = b.content()
+	return q, q.parseHeaders(b)
 }
 
-func (m message) order() tasks.ConnectorRequest {
-	o := tasks.ConnectorRequest{Task: m.TaskID, Kind: m.Kind, Country: m.Country, Account: tasks.Account{
-		Login:       tasks.NewSecret(m.Account.Login),
-		Password:    tasks.NewSecret(m.Account.Password),
-		NewEmail:    tasks.NewSecret(m.Account.NewEmail),
-		NewPassword: tasks.NewSecret(m.Account.NewPassword),
+func (b requestBody) content() tasks.ConnectorRequest {
+	r := tasks.ConnectorRequest{Task: b.TaskID, Kind: b.Kind, Country: b.Country, Account: tasks.Account{
+		Login:       tasks.NewSecret(b.Account.Login),
+		Password:    tasks.NewSecret(b.Account.Password),
+		NewEmail:    tasks.NewSecret(b.Account.NewEmail),
+		NewPassword: tasks.NewSecret(b.Account.NewPassword),
 	}}
-	if m.Plan != nil {
-		o.Plan = tasks.PlanSnapshot{ID: m.Plan.ID, Address: m.Plan.Address, Invite: m.Plan.Invite}
+	if b.Plan != nil {
+		r.Plan = tasks.PlanSnapshot{ID: b.Plan.ID, Address: b.Plan.Address, Invite: b.Plan.Invite}
 	}
-	return o
+	return r
 }
 
-// headers adds the values in the headers to q.Content, and checks that they match the body.
-func (q *Request) headers(m message) (err error) {
-	o := &q.Content
-	if o.Attempt, err = strconv.Atoi(q.Header.Get("Keyseat-Attempt")); err != nil || o.Attempt < 1 {
-		return fmt.Errorf("%s: Keyseat-Attempt is no count", q.Key())
+// parseHeaders adds the values in the headers to q.Content, and checks that they match the body.
+func (q *Request) parseHeaders(b requestBody) (err error) {
+	c := &q.Content
+	if c.Attempt, err = strconv.Atoi(q.Header.Get("Keyseat-Attempt")); err != nil || c.Attempt < 1 {
+		return fmt.Errorf("%s: Keyseat-Attempt is not a positive number", q.Key())
 	}
-	o.Ordinal, err = strconv.Atoi(strings.TrimPrefix(q.Key(), m.TaskID+"-"))
+	c.Ordinal, err = strconv.Atoi(strings.TrimPrefix(q.Key(), b.TaskID+"-"))
 	switch {
-	case err != nil || o.Ordinal < 1 || q.Key() != o.IdempotencyKey():
+	case err != nil || c.Ordinal < 1 || q.Key() != c.IdempotencyKey():
 		return fmt.Errorf("the key %q is not the task id and an ordinal", q.Key())
-	case q.Path != "/"+string(m.Kind):
-		return fmt.Errorf("%s: a task of the kind %q was sent to %s", q.Key(), m.Kind, q.Path)
-	case m.Kind == tasks.Upgrade && (m.Plan == nil || m.Country == ""):
+	case q.Path != "/"+string(b.Kind):
+		return fmt.Errorf("%s: a task of kind %q was sent to %s", q.Key(), b.Kind, q.Path)
+	case b.Kind == tasks.Upgrade && (b.Plan == nil || b.Country == ""):
 		return fmt.Errorf("%s: an upgrade without a plan or a country", q.Key())
-	case m.Kind == tasks.Renew && (m.Plan != nil || o.Ordinal != 1):
+	case b.Kind == tasks.Renew && (b.Plan != nil || c.Ordinal != 1):
 		return fmt.Errorf("%s: a renew with a plan", q.Key())
 	}
 	return nil

@@ -1,14 +1,20 @@
 package connectortest
 
 import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"iter"
 	"testing"
+	"time"
 
+	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
 // A Subject is a connector under test.
 type Subject struct {
-	// Connector is a connector whose provider is quick. While the provider works, the connector may return
+	// Connector is a connector whose provider is fast. While the provider works, the connector may return
 	// [tasks.Pending]. The suite then repeats the attempt for up to 5 seconds.
 	Connector tasks.Connector
 
@@ -31,9 +37,94 @@ type Factory func(t testing.TB) Subject
 func Run(t *testing.T, open Factory) {
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {
-			if err := c.holds(t.Context(), open(t)); err != nil {
+			if err := c.run(t.Context(), open(t)); err != nil {
 				t.Error(err)
 			}
 		})
 	}
+}
+
+// NewRequest returns the first attempt of a new task, for an account with that login. The other secrets of the
+// account are random, so that [FindLeak] does not find them by chance.
+func NewRequest(kind tasks.Kind, login string) tasks.ConnectorRequest {
+	r := tasks.ConnectorRequest{Task: rand.Text(), Kind: kind, Country: "US", Ordinal: 1, Attempt: 1}
+	r.Account.Login = tasks.NewSecret(login)
+	r.Account.Password = tasks.NewSecret(`pwd "<&é> ` + rand.Text())
+	switch kind {
+	case tasks.Upgrade:
+		r.Plan = tasks.PlanSnapshot{ID: "plan-" + rand.Text(), Address: "1 Main Street", Invite: "https://invite.example/a?b=1&c=2"}
+	case tasks.Renew:
+		r.Account.NewEmail = tasks.NewSecret("new." + rand.Text() + "@example.com")
+		r.Account.NewPassword = tasks.NewSecret(`new "<&é> ` + rand.Text())
+	}
+	return r
+}
+
+// requests yields a new request for each outcome that can be provoked, with that outcome.
+func (s Subject) requests() iter.Seq2[tasks.ConnectorRequest, tasks.Outcome] {
+	return func(yield func(tasks.ConnectorRequest, tasks.Outcome) bool) {
+		for _, kind := range tasks.Kinds() {
+			for _, outcome := range tasks.Outcomes(kind) {
+				login := s.Login(kind, outcome)
+				if login != "" && !yield(NewRequest(kind, login), outcome) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// succeeding returns a new request that succeeds.
+func (s Subject) succeeding(kind tasks.Kind) tasks.ConnectorRequest {
+	return NewRequest(kind, s.Login(kind, tasks.Success))
+}
+
+// The bounds of the pause after a pending result, whatever pause the connector returns.
+const (
+	minPause = time.Millisecond
+	maxPause = 100 * time.Millisecond
+)
+
+// doUntilDone repeats the attempt while the result is [tasks.Pending], for up to [returnTimeout]. Each repetition has
+// the next attempt number.
+func (s Subject) doUntilDone(ctx context.Context, r tasks.ConnectorRequest) tasks.ConnectorResult {
+	for end := time.Now().Add(returnTimeout); ; r.Attempt++ {
+		got := s.Connector.Do(ctx, r)
+		if got.Effect != tasks.Pending || time.Now().After(end) {
+			return got
+		}
+		_ = clock.Sleep(ctx, min(max(got.RetryAfter, minPause), maxPause)) // after the end of ctx, the next attempt returns
+	}
+}
+
+// wantOutcome returns an error unless the request ends with the outcome and its work is done once.
+func (s Subject) wantOutcome(ctx context.Context, r tasks.ConnectorRequest, want tasks.Outcome) error {
+	if got := s.doUntilDone(ctx, r); got.Effect != tasks.Settled || got.Outcome != want {
+		return fmt.Errorf("plan %d of a task that should end with %s: %+v", r.Ordinal, want, got)
+	}
+	return s.wantOneEffect(r)
+}
+
+// wantOneEffect returns an error unless the work of the request was done once. It returns nil if effects cannot be
+// counted.
+func (s Subject) wantOneEffect(r tasks.ConnectorRequest) error {
+	if s.Effects == nil {
+		return nil
+	}
+	if n := s.Effects(r.IdempotencyKey()); n != 1 {
+		return fmt.Errorf("the work of one key was done %d times", n)
+	}
+	return nil
+}
+
+// withAttempt returns the request with that attempt number.
+func withAttempt(r tasks.ConnectorRequest, attempt int) tasks.ConnectorRequest {
+	r.Attempt = attempt
+	return r
+}
+
+// repeatable returns the part of a result that must be the same for all attempts with one key.
+func repeatable(r tasks.ConnectorResult) tasks.ConnectorResult {
+	r.Note, r.RetryAfter = "", 0
+	return r
 }

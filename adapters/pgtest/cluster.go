@@ -5,13 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
@@ -26,28 +24,36 @@ type Options struct {
 
 // A Cluster is a PostgreSQL server with its own data folder. Only one goroutine at a time may use it.
 type Cluster struct {
-	options Options
-	bin     string
-	folder  string // holds the data and the log
-	port    int
-	keeper  *exec.Cmd
-	leash   io.WriteCloser // the keeper's stdin
+	options    Options
+	bin        string
+	folder     string // holds the data and the log
+	port       int
+	supervisor *supervisor // nil: not running
 }
 
 // Start creates and starts a cluster. When the test ends, the cluster is stopped and removed.
 func Start(t testing.TB, o Options) *Cluster {
 	t.Helper()
-	c, err := start(o)
-	check(t, err)
+	c, err := newCluster(o, (*Cluster).initCluster)
+	requirePostgres(t, err)
 	t.Cleanup(c.remove)
 	return c
 }
 
-func start(o Options) (*Cluster, error) { return founded(o, (*Cluster).initdb) }
+// Launch creates and starts a cluster for a program that is not a test, such as a benchmark. It returns a URL with
+// the cluster's administrator as the user, so that the program can create databases. The cluster is removed when the
+// program calls stop, or when the program ends, also when it is killed.
+func Launch(o Options) (admin string, stop func(), err error) {
+	c, err := newCluster(o, (*Cluster).initCluster)
+	if err != nil {
+		return "", nil, err
+	}
+	return c.admin(), c.remove, nil
+}
 
-// founded creates a cluster, calls found to fill its data folder, and starts it.
-func founded(o Options, found func(*Cluster) error) (*Cluster, error) {
-	bin, err := programs()
+// newCluster creates a cluster, calls fill to fill its data folder, and starts it.
+func newCluster(o Options, fill func(*Cluster) error) (*Cluster, error) {
+	bin, err := findBinaries()
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +63,7 @@ func founded(o Options, found func(*Cluster) error) (*Cluster, error) {
 	}
 	c := &Cluster{options: o, bin: bin, folder: folder}
 	if c.port, err = freePort(); err == nil {
-		err = c.found(found)
+		err = c.create(fill)
 	}
 	if err != nil {
 		c.remove()
@@ -66,20 +72,22 @@ func founded(o Options, found func(*Cluster) error) (*Cluster, error) {
 	return c, nil
 }
 
-func (c *Cluster) found(fill func(*Cluster) error) error {
-	if err := errors.Join(own(c.folder), os.MkdirAll(c.data(), 0o700), own(c.data()), fill(c)); err != nil {
+func (c *Cluster) create(fill func(*Cluster) error) error {
+	err := errors.Join(chownToServer(c.folder), os.MkdirAll(c.data(), 0o700), chownToServer(c.data()), fill(c))
+	if err != nil {
 		return err
 	}
 	return c.run()
 }
 
-func (c *Cluster) initdb() error {
-	return c.program("initdb", "--pgdata="+c.data(),
+// initCluster fills the data folder of a new cluster.
+func (c *Cluster) initCluster() error {
+	return c.runBinary("initdb", "--pgdata="+c.data(),
 		"--username=keyseat", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 }
 
-// program runs one of the programs of PostgreSQL until it exits.
-func (c *Cluster) program(name string, args ...string) error {
+// runBinary runs one of the programs of PostgreSQL until it exits.
+func (c *Cluster) runBinary(name string, args ...string) error {
 	cmd := exec.Command(filepath.Join(c.bin, name), args...) //nolint:noctx // it ends by itself
 	cmd.Dir, cmd.SysProcAttr = c.folder, unprivileged()
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -91,7 +99,7 @@ func (c *Cluster) program(name string, args ...string) error {
 // URL creates an empty database in the cluster and returns its URL. The database is dropped when the test ends.
 func (c *Cluster) URL(t testing.TB) string {
 	t.Helper()
-	return newDatabase(t, c.admin())
+	return createDatabase(t, c.admin())
 }
 
 // Run runs a statement as the cluster's owner, on a new connection. If that fails, the test ends.
@@ -116,70 +124,27 @@ func (c *Cluster) Kill(t testing.TB) {
 	if err != nil {
 		t.Fatalf("kill the postmaster: %v", err)
 	}
-	c.release("keep\n")
-}
-
-func killServer(pid int) error {
-	others := children(pid)
-	if err := kill(pid); err != nil {
-		return err
-	}
-	for _, other := range others {
-		_ = kill(other) // the process may have ended already
-	}
-	return nil
-}
-
-// children returns the ids of the processes that the process parent has started.
-func children(parent int) []int {
-	list, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output() //nolint:noctx // it ends by itself
-	if err != nil {
-		return nil // they end by themselves a little after the postmaster
-	}
-	var pids []int
-	for line := range strings.Lines(string(list)) {
-		var pid, of int
-		if n, _ := fmt.Sscan(line, &pid, &of); n == 2 && of == parent {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
+	c.stop(keepFolder)
 }
 
 // Down reports whether the server has ended, by itself, after a signal or by [Cluster.Kill].
-func (c *Cluster) Down() bool { return c.keeper == nil || c.ended() }
+func (c *Cluster) Down() bool { return c.supervisor == nil || c.ended() }
 
 // Restart starts the server again after [Cluster.Kill], or after it ended by itself. The port stays the same. Restart
 // returns when the server answers.
 func (c *Cluster) Restart(t testing.TB) {
 	t.Helper()
-	c.release("keep\n")
+	c.stop(keepFolder)
 	if err := c.run(); err != nil {
 		t.Fatalf("restart: %v", err)
 	}
 }
 
 // Postmaster returns the process id of the running server.
-func (c *Cluster) Postmaster() (int, error) { return postmaster(c.data()) }
-
-func postmaster(data string) (int, error) {
-	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
-	if err != nil {
-		return 0, err
-	}
-	first, _, _ := strings.Cut(string(text), "\n")
-	return strconv.Atoi(first)
-}
+func (c *Cluster) Postmaster() (int, error) { return readPostmaster(c.data()) }
 
 // Log returns the log of the server.
 func (c *Cluster) Log() ([]byte, error) { return os.ReadFile(filepath.Join(c.folder, "log")) }
-
-func (c *Cluster) data() string {
-	if c.options.Data != "" {
-		return c.options.Data
-	}
-	return filepath.Join(c.folder, "data")
-}
 
 // Host returns the address of the server as host:port.
 func (c *Cluster) Host() string { return fmt.Sprintf("127.0.0.1:%d", c.port) }
@@ -188,59 +153,40 @@ func (c *Cluster) admin() string {
 	return "postgres://keyseat@" + c.Host() + "/postgres?sslmode=disable"
 }
 
-// keeper is a shell script that starts the server, and stops it when the script's own stdin ends. That happens also
-// if the test process dies. When the server has ended, the script creates the file "ended". It then removes the
-// folder, unless the word "keep" was written to its stdin.
-const keeper = `
-trap '' INT HUP
-folder=$1; shift
-exec 3<&0 # because a command in the background has no stdin
-"$@" >>"$folder/log" 2>&1 </dev/null 3<&- &
-pid=$!
-(
-	read -r word <&3
-	[ "$word" != keep ] || : >"$folder/keep"
-	[ -e "$folder/ended" ] || kill -QUIT $pid
-) &
-wait $pid
-: >"$folder/ended"
-wait
-[ -e "$folder/keep" ] || rm -rf "$folder"
-`
+func (c *Cluster) data() string {
+	if c.options.Data != "" {
+		return c.options.Data
+	}
+	return filepath.Join(c.folder, "data")
+}
 
-// patience is the maximum time for the start of a server. After a kill, the server has to recover, and to wait
+// startTimeout is the maximum time for the start of a server. After a kill, the server has to recover, and to wait
 // until the last of its old processes has ended.
-const patience = 30 * time.Second
+const startTimeout = 30 * time.Second
 
+// run starts the server, if necessary several times, until it answers.
 func (c *Cluster) run() error {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(startTimeout)
 	for {
-		err := c.try(deadline)
+		err := c.runOnce(deadline)
 		if err == nil || time.Now().After(deadline) {
 			return err
 		}
-		c.release("keep\n")
+		c.stop(keepFolder)
 	}
 }
 
-// try starts the server once. It returns when the server answers or has ended, or at the deadline.
-func (c *Cluster) try(deadline time.Time) error {
+// runOnce starts the server once. It returns when the server answers or has ended, or at the deadline.
+func (c *Cluster) runOnce(deadline time.Time) (err error) {
 	for _, mark := range []string{"ended", "keep"} {
 		if err := os.RemoveAll(filepath.Join(c.folder, mark)); err != nil {
 			return err
 		}
 	}
-	args := append([]string{"-c", keeper, "keeper", c.folder, filepath.Join(c.bin, "postgres")}, c.settings()...)
-	cmd := exec.Command("/bin/sh", args...) //nolint:noctx // the keeper lives as long as its stdin
-	cmd.Dir, cmd.SysProcAttr = os.TempDir(), unprivileged()
-	leash, err := cmd.StdinPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
+	args := append([]string{c.folder, filepath.Join(c.bin, "postgres")}, c.settings()...)
+	if c.supervisor, err = supervise(supervisePostgres, args...); err != nil {
 		return err
 	}
-	c.keeper, c.leash = cmd, leash
 	for {
 		if err = execute(context.Background(), c.admin(), "SELECT 1"); err == nil {
 			return nil
@@ -253,16 +199,15 @@ func (c *Cluster) try(deadline time.Time) error {
 	}
 }
 
-func (c *Cluster) ended() bool {
-	_, err := os.Stat(filepath.Join(c.folder, "ended"))
-	return err == nil
-}
-
 func (c *Cluster) settings() []string {
 	settings := []string{"-D", c.data(), "-p", strconv.Itoa(c.port)}
+	durable := "off"
+	if c.options.Durable {
+		durable = "on"
+	}
 	config := append([]string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200",
-		"fsync=" + onOff(c.options.Durable), "full_page_writes=" + onOff(c.options.Durable),
+		"fsync=" + durable, "full_page_writes=" + durable,
 	}, c.options.Config...)
 	for _, s := range config {
 		settings = append(settings, "-c", s)
@@ -270,26 +215,22 @@ func (c *Cluster) settings() []string {
 	return settings
 }
 
-func onOff(on bool) string {
-	if on {
-		return "on"
-	}
-	return "off"
+// ended reports whether the server's process has ended.
+func (c *Cluster) ended() bool {
+	_, err := os.Stat(filepath.Join(c.folder, "ended"))
+	return err == nil
 }
 
-// release writes the word to the stdin of the keeper, closes the stdin, and waits until the keeper has ended.
-func (c *Cluster) release(word string) {
-	if c.keeper == nil {
-		return
+// stop stops the server, if it runs, and its supervisor.
+func (c *Cluster) stop(line string) {
+	if c.supervisor != nil {
+		c.supervisor.stop(line)
+		c.supervisor = nil
 	}
-	_, _ = io.WriteString(c.leash, word) // the keeper may have ended already
-	_ = c.leash.Close()
-	_ = c.keeper.Wait() // its status has no meaning: it is that of rm or of the stopped server
-	c.keeper = nil
 }
 
 func (c *Cluster) remove() {
-	c.release("")
+	c.stop(removeFolder)
 	_ = os.RemoveAll(c.folder) // the operating system cleans its temporary folder too
 	_ = os.RemoveAll(c.data())
 }

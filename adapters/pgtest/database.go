@@ -3,16 +3,46 @@ package pgtest
 import (
 	"context"
 	"crypto/rand"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// newDatabase creates a database on the server of the URL admin and returns its URL. It drops the database when the
+// sharedCluster is the cluster that all tests of the binary use.
+var sharedCluster struct {
+	once    sync.Once
+	cluster *Cluster
+	err     error
+}
+
+// URL creates an empty database and returns its URL. The database is dropped when the test ends.
+func URL(t testing.TB) string {
+	t.Helper()
+	if url := os.Getenv(EnvURL); url != "" {
+		return createDatabase(t, url)
+	}
+	sharedCluster.once.Do(func() { sharedCluster.cluster, sharedCluster.err = newCluster(Options{}, (*Cluster).initCluster) })
+	requirePostgres(t, sharedCluster.err)
+	return sharedCluster.cluster.URL(t)
+}
+
+// Main runs the tests of a package, stops the shared cluster, and exits. Call it in TestMain. Without it the cluster
+// stops a moment after the binary has ended.
+func Main(m *testing.M) {
+	code := m.Run()
+	if sharedCluster.cluster != nil {
+		sharedCluster.cluster.remove()
+	}
+	os.Exit(code)
+}
+
+// createDatabase creates a database on the server of the URL admin and returns its URL. It drops the database when the
 // test ends.
-func newDatabase(t testing.TB, admin string) string {
+func createDatabase(t testing.TB, admin string) string {
 	t.Helper()
 	name := "keyseat_" + strings.ToLower(rand.Text())
 	if err := execute(t.Context(), admin, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
@@ -48,4 +78,15 @@ func execute(ctx context.Context, url, sql string) error {
 	defer func() { _ = conn.Close(ctx) }() // the statement has ended
 	_, err = conn.Exec(ctx, sql)
 	return err
+}
+
+// queryBool runs a query that returns a bool, on a new connection.
+func queryBool(ctx context.Context, url, sql string) (value bool, err error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.Close(ctx) }() // the query has ended
+	err = conn.QueryRow(ctx, sql).Scan(&value)
+	return value, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -13,16 +12,6 @@ import (
 	"testing"
 	"time"
 )
-
-// pooler is a shell script that runs PgBouncer until its own stdin ends. That happens also if the test binary dies.
-const pooler = `
-log=$1; shift
-exec 3<&0 # because a command in the background has no stdin
-"$@" >>"$log" 2>&1 </dev/null 3<&- &
-read -r word <&3
-kill -TERM $!
-wait
-`
 
 // Pooler starts a PgBouncer in front of the server of the URL target, and returns the URL that leads through
 // PgBouncer. The settings are lines of the section [pgbouncer] of its configuration, such as "pool_mode =
@@ -33,12 +22,8 @@ func Pooler(t testing.TB, target string, settings ...string) string {
 	if err != nil {
 		program, err = exec.LookPath("/usr/sbin/pgbouncer")
 	}
-	switch {
-	case err == nil:
-	case Required():
-		t.Fatal(installPooler)
-	default:
-		t.Skip("SKIPPED, NOTHING WAS TESTED: " + installPooler)
+	if err != nil {
+		skipOrFail(t, "no PgBouncer was found; install it (apt-get install pgbouncer, or brew install pgbouncer)")
 	}
 	through, err := startPooler(t, program, target, settings)
 	if err != nil {
@@ -46,8 +31,6 @@ func Pooler(t testing.TB, target string, settings ...string) string {
 	}
 	return through
 }
-
-const installPooler = "no PgBouncer was found; install it (apt-get install pgbouncer, or brew install pgbouncer)"
 
 func startPooler(t testing.TB, program, target string, settings []string) (through string, err error) {
 	u, err := url.Parse(target)
@@ -68,37 +51,22 @@ func startPooler(t testing.TB, program, target string, settings []string) (throu
 		"[pgbouncer]", "listen_addr = 127.0.0.1", fmt.Sprint("listen_port = ", port), "unix_socket_dir =", "auth_type = any",
 	}, settings...)
 	file, log := filepath.Join(folder, "pgbouncer.ini"), filepath.Join(folder, "log")
-	err = errors.Join(os.WriteFile(file, []byte(strings.Join(config, "\n")+"\n"), 0o644), own(folder), //nolint:gosec // another user reads it
-		keepPooler(t, log, program, file))
+	err = errors.Join(os.WriteFile(file, []byte(strings.Join(config, "\n")+"\n"), 0o644), chownToServer(folder)) //nolint:gosec // another user reads it
 	if err != nil {
 		return "", err
 	}
-	u.Host = fmt.Sprintf("127.0.0.1:%d", port)
-	return u.String(), answers(u.String(), log)
-}
-
-// keepPooler starts PgBouncer as a user other than root, because it refuses root.
-func keepPooler(t testing.TB, log, program, file string) error {
-	cmd := exec.Command("/bin/sh", "-c", pooler, "pooler", log, program, file) //nolint:noctx // it lives as long as its stdin
-	cmd.Dir, cmd.SysProcAttr = os.TempDir(), unprivileged()
-	stdin, err := cmd.StdinPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
+	s, err := supervise(supervisePgBouncer, log, program, file)
 	if err != nil {
-		return err
+		return "", err
 	}
-	t.Cleanup(func() {
-		_, _ = io.WriteString(stdin, "stop\n") // the script may have ended already
-		_ = stdin.Close()
-		_ = cmd.Wait() // its status has no meaning after the stop
-	})
-	return nil
+	t.Cleanup(func() { s.stop("") })
+	u.Host = fmt.Sprintf("127.0.0.1:%d", port)
+	return u.String(), waitForPooler(u.String(), log)
 }
 
-// answers waits until the server responds through the pooler.
-func answers(through, log string) error {
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+// waitForPooler waits until the server responds through the pooler.
+func waitForPooler(through, log string) error {
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(10 * time.Millisecond) {
 		err := execute(context.Background(), through, "SELECT 1")
 		if err == nil {
 			return nil

@@ -9,7 +9,7 @@ import (
 
 func unprivileged() *syscall.SysProcAttr { return nil }
 
-func own(string) error { return nil }
+func chownToServer(string) error { return nil }
 
 func kill(pid int) error {
 	p, err := os.FindProcess(pid)

@@ -16,15 +16,15 @@ const nobody = 65534
 // refuse root. The program gets its own process group, so that an interrupt at the terminal reaches only the test.
 func unprivileged() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true}
-	if uid, gid, root := server(); root {
+	if uid, gid, root := serverUser(); root {
 		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	}
 	return attr
 }
 
-// server returns the user and group of PostgreSQL's processes if the test runs as root. They are postgres if there is
+// serverUser returns the user and group of PostgreSQL's processes if the test runs as root. They are postgres if there is
 // such a user, and otherwise nobody. root is false if the test does not run as root.
-func server() (uid, gid int, root bool) {
+func serverUser() (uid, gid int, root bool) {
 	uid, gid, root = nobody, nobody, os.Geteuid() == 0
 	if u, err := user.Lookup("postgres"); err == nil {
 		if id, err := strconv.Atoi(u.Uid); err == nil {
@@ -37,9 +37,9 @@ func server() (uid, gid int, root bool) {
 	return uid, gid, root
 }
 
-// own makes the user of PostgreSQL's processes the owner of a folder.
-func own(folder string) error {
-	if uid, gid, root := server(); root {
+// chownToServer makes the user of PostgreSQL's processes the owner of a folder.
+func chownToServer(folder string) error {
+	if uid, gid, root := serverUser(); root {
 		return os.Chown(folder, uid, gid)
 	}
 	return nil

@@ -6,16 +6,14 @@ import (
 	"os"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Standby creates and starts a hot standby of the cluster. The standby is removed when the test ends. Commits do not
 // wait for it before [Cluster.Synchronous].
 func (c *Cluster) Standby(t testing.TB) *Cluster {
 	t.Helper()
-	s, err := founded(c.options, c.copy)
-	check(t, err)
+	s, err := newCluster(c.options, c.copyTo)
+	requirePostgres(t, err)
 	t.Cleanup(s.remove)
 	return s
 }
@@ -24,15 +22,15 @@ func (c *Cluster) Standby(t testing.TB) *Cluster {
 // old data and keeps its port.
 func (c *Cluster) Follow(t testing.TB, primary *Cluster) {
 	t.Helper()
-	c.release("keep\n")
-	if err := errors.Join(os.RemoveAll(c.data()), c.found(primary.copy)); err != nil {
+	c.stop(keepFolder)
+	if err := errors.Join(os.RemoveAll(c.data()), c.create(primary.copyTo)); err != nil {
 		t.Fatalf("follow: %v", err)
 	}
 }
 
-// copy fills the data folder of a standby with a copy of the cluster.
-func (c *Cluster) copy(standby *Cluster) error {
-	return standby.program("pg_basebackup", "--dbname="+c.admin(), "--pgdata="+standby.data(),
+// copyTo fills the data folder of a standby with a copy of the cluster.
+func (c *Cluster) copyTo(standby *Cluster) error {
+	return standby.runBinary("pg_basebackup", "--dbname="+c.admin(), "--pgdata="+standby.data(),
 		"--wal-method=stream", "--checkpoint=fast", "--write-recovery-conf", "--no-sync")
 }
 
@@ -42,23 +40,23 @@ func (c *Cluster) Synchronous(t testing.TB) {
 	t.Helper()
 	c.Run(t, "ALTER SYSTEM SET synchronous_standby_names = '*'")
 	c.Run(t, "SELECT pg_reload_conf()")
-	c.await(t, "a synchronous standby", "SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'")
+	c.waitFor(t, "a synchronous standby", "SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'")
 	c.Run(t, "CHECKPOINT") // commits wait only after the checkpointer has read the setting
 }
 
 // Promote makes a standby a primary, and returns when it accepts writes.
 func (c *Cluster) Promote(t testing.TB) {
 	t.Helper()
-	c.await(t, "the promotion", "SELECT pg_promote(true, 30)")
+	c.waitFor(t, "the promotion", "SELECT pg_promote(true, 30)")
 }
 
 // CaughtUp waits until the standby has received and replayed everything that the primary has written. The primary
 // must run, and must not write any more.
 func (c *Cluster) CaughtUp(t testing.TB, standby *Cluster) {
 	t.Helper()
-	c.await(t, "a standby that has everything",
+	c.waitFor(t, "a standby with all data",
 		"SELECT count(*) > 0 FROM pg_stat_replication WHERE flush_lsn >= pg_current_wal_flush_lsn()")
-	standby.await(t, "a standby that has everything", "SELECT pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()")
+	standby.waitFor(t, "a standby with all data", "SELECT pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()")
 }
 
 // Detach makes a standby receive nothing more from its primary.
@@ -66,18 +64,18 @@ func (c *Cluster) Detach(t testing.TB, primary *Cluster) {
 	t.Helper()
 	c.Run(t, "ALTER SYSTEM SET primary_conninfo = ''")
 	c.Run(t, "SELECT pg_reload_conf()")
-	primary.await(t, "the standby's departure", "SELECT count(*) = 0 FROM pg_stat_replication")
+	primary.waitFor(t, "the end of the standby's connection", "SELECT count(*) = 0 FROM pg_stat_replication")
 }
 
-// await repeats a query until its result is true. The test ends after [patience], or if the query fails.
-func (c *Cluster) await(t testing.TB, what, sql string) {
+// waitFor repeats a query until its result is true. The test ends after [startTimeout], or if the query fails.
+func (c *Cluster) waitFor(t testing.TB, what, sql string) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(startTimeout)
 	for {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		yes, err := asked(ctx, c.admin(), sql)
+		ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+		done, err := queryBool(ctx, c.admin(), sql)
 		cancel()
-		if yes {
+		if done {
 			return
 		}
 		if err != nil || time.Now().After(deadline) {
@@ -85,14 +83,4 @@ func (c *Cluster) await(t testing.TB, what, sql string) {
 		}
 		time.Sleep(10 * time.Millisecond) // the server does not notify clients of such changes
 	}
-}
-
-func asked(ctx context.Context, url, sql string) (yes bool, err error) {
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return false, err
-	}
-	defer func() { _ = conn.Close(ctx) }() // the query has ended
-	err = conn.QueryRow(ctx, sql).Scan(&yes)
-	return yes, err
 }

@@ -1,3 +1,8 @@
+// Package simulator is a connector for demos and tests. It calls no service. The local part of the login determines
+// how a task ends.
+//
+//	account_locked@example.com ──▶ account_locked, if a task of that kind can end so
+//	anybody.else@example.com   ──▶ success
 package simulator
 
 import (
@@ -5,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -18,38 +24,29 @@ type Connector struct {
 }
 
 // Do returns the result after the delay. If the context ends first, the effect is [tasks.Unknown].
-func (c Connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
-	if err := pause(ctx, c.Delay); err != nil {
+func (c Connector) Do(ctx context.Context, r tasks.ConnectorRequest) tasks.ConnectorResult {
+	if c.Delay > 0 {
+		_ = clock.Sleep(ctx, c.Delay) // its error is that of the context
+	}
+	if ctx.Err() != nil {
 		return tasks.ConnectorResult{Effect: tasks.Unknown, Note: "cut short"}
 	}
-	a := tasks.ConnectorResult{Effect: tasks.Settled, Outcome: outcome(o)}
-	if a.Outcome == tasks.Success && o.Kind == tasks.Upgrade {
-		a.Username = username(o)
+	result := tasks.ConnectorResult{Effect: tasks.Settled, Outcome: outcome(r)}
+	if result.Outcome == tasks.Success && r.Kind == tasks.Upgrade {
+		result.Username = username(r)
 	}
-	return a
+	return result
 }
 
-func outcome(o tasks.ConnectorRequest) tasks.Outcome {
-	local, _, _ := strings.Cut(o.Account.Login.Reveal(), "@")
-	if named := tasks.Outcome(strings.ToLower(local)); named.Fits(o.Kind) {
+func outcome(r tasks.ConnectorRequest) tasks.Outcome {
+	local, _, _ := strings.Cut(r.Account.Login.Reveal(), "@")
+	if named := tasks.Outcome(strings.ToLower(local)); named.Fits(r.Kind) {
 		return named
 	}
 	return tasks.Success
 }
 
 // username returns a name made from the task id, because the login must not be shown.
-func username(o tasks.ConnectorRequest) string {
-	return "sim-" + strings.ToLower(o.Task[:min(8, len(o.Task))])
-}
-
-func pause(ctx context.Context, delay time.Duration) error {
-	if delay > 0 {
-		timer := time.NewTimer(delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-	}
-	return ctx.Err()
+func username(r tasks.ConnectorRequest) string {
+	return "sim-" + strings.ToLower(r.Task[:min(8, len(r.Task))])
 }

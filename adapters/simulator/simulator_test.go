@@ -53,16 +53,16 @@ func TestDelay(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		if took := time.Since(start); took != time.Minute {
-			t.Errorf("it took %s", took)
+			t.Errorf("took %s", took)
 		}
 	})
 }
 
 func ExampleConnector() {
-	order := tasks.ConnectorRequest{Task: "t1", Kind: tasks.Upgrade, Country: "US"}
-	order.Account.Login = tasks.NewSecret("account_locked@example.com")
+	request := tasks.ConnectorRequest{Task: "t1", Kind: tasks.Upgrade, Country: "US"}
+	request.Account.Login = tasks.NewSecret("account_locked@example.com")
 
-	answer := simulator.Connector{}.Do(context.Background(), order)
-	fmt.Println(answer.Outcome)
+	result := simulator.Connector{}.Do(context.Background(), request)
+	fmt.Println(result.Outcome)
 	// Output: account_locked
 }

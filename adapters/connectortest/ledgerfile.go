@@ -35,12 +35,11 @@ type RequestLine struct {
 	Body    string        `json:"body"`    // the SHA-256 of the request, in hexadecimal
 }
 
-func (q Request) asked() *RequestLine {
-	o := q.Content
-	a := o.Account
+func (q Request) line() *RequestLine {
+	c := q.Content
 	return &RequestLine{
-		Key: q.Key(), Task: o.Task, Kind: o.Kind, Country: o.Country, Plan: o.Plan.ID, Attempt: o.Attempt,
-		Login: a.Login.Reveal(), Account: HashAccount(a), Body: hash(q),
+		Key: q.Key(), Task: c.Task, Kind: c.Kind, Country: c.Country, Plan: c.Plan.ID, Attempt: c.Attempt,
+		Login: c.Account.Login.Reveal(), Account: HashAccount(c.Account), Body: q.hash(),
 	}
 }
 

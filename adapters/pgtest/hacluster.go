@@ -1,0 +1,162 @@
+package pgtest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A HACluster is a highly available PostgreSQL cluster of three machines. Each machine has its own address of the
+// loopback network, and runs etcd, Patroni, and the PostgreSQL server that Patroni manages. One of the servers is
+// the primary. Only one goroutine at a time may use a HACluster.
+type HACluster struct {
+	nodes         [3]*Node
+	config        string // the folder of the configuration files
+	folder        string
+	substitutions []string // texts in those files, each followed by its replacement
+}
+
+// StartHACluster sets up three machines as an operator would, from the files in the folder config. The files are
+// patroni.yml, patroni.env and etcd.env, written for the addresses 10.0.0.1 to 10.0.0.3, and create.sql.
+//
+// StartHACluster returns when all machines are healthy and have the database. The machines are removed when the
+// test ends.
+func StartHACluster(t testing.TB, config string) *HACluster {
+	t.Helper()
+	bin := requireHA(t)
+	folder, err := os.MkdirTemp("", "keyseat-ha-") //nolint:usetesting // that of the test is closed to other users
+	if err == nil {
+		t.Cleanup(func() { _ = os.RemoveAll(folder) }) // the operating system cleans its temporary folder too
+		err = chownToServer(folder)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &HACluster{config: config, folder: folder, substitutions: newSubstitutions(t, bin)}
+	for i, name := range []string{"one", "two", "three"} {
+		c.nodes[i] = c.newNode(t, name, c.substitute(fmt.Sprintf("10.0.0.%d", i+1)))
+		c.nodes[i].Start(t)
+	}
+	c.WaitHealthy(t)
+	c.create(t)
+	return c
+}
+
+// create runs create.sql, which creates the role and the database, and waits until every server has replayed it.
+func (c *HACluster) create(t testing.TB) {
+	t.Helper()
+	primary := c.Primary(t)
+	for statement := range strings.SplitSeq(strings.TrimSpace(c.File(t, "create.sql")), ";\n") {
+		if err := execute(t.Context(), primary.admin(), statement); err != nil {
+			t.Fatalf("create.sql: %v", err)
+		}
+	}
+	c.waitFor(t, "standbys with the database", 50*time.Millisecond, func() bool {
+		return primary.queryBool(t.Context(), "SELECT count(*) = 2 FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()")
+	})
+}
+
+// requireHA returns the folder of PostgreSQL's programs. It skips or fails the test if a machine's program is missing.
+func requireHA(t testing.TB) string {
+	t.Helper()
+	bin, err := findBinaries()
+	requirePostgres(t, err)
+	for _, program := range []string{"patroni", "etcd"} {
+		if _, err := exec.LookPath(program); err == nil {
+			continue
+		}
+		if runtime.GOOS != "linux" { // other systems have no loopback address but 127.0.0.1
+			t.Skip("SKIPPED, NOTHING WAS TESTED: " + program + " needs Linux here")
+		}
+		skipOrFail(t, program+" is missing: run .ci/needs")
+	}
+	return bin
+}
+
+// newSubstitutions returns the replacements for the network, the ports and the program folder in the files.
+func newSubstitutions(t testing.TB, bin string) []string {
+	t.Helper()
+	all := []string{
+		"10.0.0.", fmt.Sprintf("127.%d.%d.", 1+rand.IntN(254), rand.IntN(256)),
+		"/usr/lib/postgresql/15/bin", bin,
+	}
+	for _, port := range []string{"5432", "8008", "2379", "2380"} {
+		free, err := freePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, port, strconv.Itoa(free))
+	}
+	return all
+}
+
+// File returns the text of one of the files with the addresses and ports of these machines.
+func (c *HACluster) File(t testing.TB, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(c.config, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.substitute(string(text))
+}
+
+// substitute replaces the addresses, ports and folders of the files by those of these machines.
+func (c *HACluster) substitute(text string) string {
+	return strings.NewReplacer(c.substitutions...).Replace(text)
+}
+
+// Primary waits until one of the machines accepts writes, and returns that machine.
+func (c *HACluster) Primary(t testing.TB) (primary *Node) {
+	t.Helper()
+	c.waitFor(t, "a primary", 50*time.Millisecond, func() bool {
+		for _, n := range c.nodes {
+			if n.queryBool(t.Context(), "SELECT NOT pg_is_in_recovery()") {
+				primary = n
+			}
+		}
+		return primary != nil
+	})
+	return primary
+}
+
+// redundant is a query that is true on a primary if both other servers follow it and commits wait for one of them.
+const redundant = `SELECT NOT pg_is_in_recovery() AND count(*) = 2 AND count(*) FILTER (WHERE sync_state = 'sync') = 1
+	FROM pg_stat_replication WHERE state = 'streaming' AND application_name IN ('one', 'two', 'three')`
+
+// WaitHealthy waits until the cluster can lose a machine. There is then a primary with two standbys, Patroni would
+// promote one of these, and every etcd is healthy.
+func (c *HACluster) WaitHealthy(t testing.TB) {
+	t.Helper()
+	c.waitFor(t, "three healthy machines", 200*time.Millisecond, func() bool {
+		successors, primaries := 0, 0
+		for _, n := range c.nodes {
+			if !n.isHealthy(t.Context(), "2379", "/health") {
+				return false
+			}
+			if n.isHealthy(t.Context(), "8008", "/synchronous") {
+				successors++
+			}
+			if n.queryBool(t.Context(), redundant) {
+				primaries++
+			}
+		}
+		return successors == 1 && primaries == 1
+	})
+}
+
+// waitFor calls done repeatedly, with a pause of every, until it returns true. After 3×[startTimeout] it fails the test.
+func (c *HACluster) waitFor(t testing.TB, what string, every time.Duration, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(3 * startTimeout); !done(); time.Sleep(every) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package pgtest
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// A supervisor is a running shell script that starts programs, and stops them when its own stdin ends. The stdin
+// ends also if the test process dies.
+type supervisor struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+}
+
+// supervise starts a script as a user other than root, because PostgreSQL and PgBouncer refuse root.
+func supervise(script string, args ...string) (*supervisor, error) {
+	args = append([]string{"-c", script, "supervisor"}, args...)
+	cmd := exec.Command("/bin/sh", args...) //nolint:noctx // it lives as long as its stdin
+	cmd.Dir, cmd.SysProcAttr = os.TempDir(), unprivileged()
+	stdin, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &supervisor{cmd, stdin}, nil
+}
+
+// stop writes a line to the script's stdin, closes the stdin, and waits until the script has ended. Nothing is left
+// to do if the script has ended already.
+func (s *supervisor) stop(line string) {
+	_, _ = io.WriteString(s.stdin, line+"\n")
+	_ = s.stdin.Close()
+	_ = s.cmd.Wait() // the status is that of rm or of a stopped program, which has no meaning
+}
+
+// killServer kills a postmaster and the processes that it has started.
+func killServer(pid int) error {
+	others := children(pid)
+	if err := kill(pid); err != nil {
+		return err
+	}
+	for _, other := range others {
+		_ = kill(other) // the process may have ended already
+	}
+	return nil
+}
+
+// children returns the ids of the processes that the process parent has started.
+func children(parent int) []int {
+	list, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output() //nolint:noctx // it ends by itself
+	if err != nil {
+		return nil // they end by themselves a little after the postmaster
+	}
+	var pids []int
+	for line := range strings.Lines(string(list)) {
+		var pid, of int
+		if n, _ := fmt.Sscan(line, &pid, &of); n == 2 && of == parent {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// readPostmaster returns the process id of the server that runs on a data folder.
+func readPostmaster(data string) (int, error) {
+	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	return strconv.Atoi(first)
+}
+
+// supervisePostgres starts a server and logs its output to a file. When the server has ended, it creates the file
+// "ended". It then removes the folder, unless its stdin has the line [keepFolder].
+const supervisePostgres = `
+trap '' INT HUP
+folder=$1; shift
+exec 3<&0 # because a command in the background has no stdin
+"$@" >>"$folder/log" 2>&1 </dev/null 3<&- &
+pid=$!
+(
+	read -r line <&3
+	[ "$line" != keep ] || : >"$folder/keep"
+	[ -e "$folder/ended" ] || kill -QUIT $pid
+) &
+wait $pid
+: >"$folder/ended"
+wait
+[ -e "$folder/keep" ] || rm -rf "$folder"
+`
+
+// The lines for the stdin of [supervisePostgres].
+const (
+	keepFolder   = "keep"
+	removeFolder = ""
+)
+
+// supervisePgBouncer starts PgBouncer and logs its output to a file.
+const supervisePgBouncer = `
+log=$1; shift
+exec 3<&0 # because a command in the background has no stdin
+"$@" >>"$log" 2>&1 </dev/null 3<&- &
+read -r line <&3
+kill -TERM $!
+wait
+`
+
+// superviseNode starts etcd and Patroni on a machine. At its end it stops all processes of the machine and removes
+// the machine's folder.
+const superviseNode = `
+trap '' INT HUP
+cd "$1"
+(set -a; . ./etcd.env; exec etcd) >>etcd.log 2>&1 &
+etcd=$!
+(set -a; . ./patroni.env; exec patroni patroni.yml) >>patroni.log 2>&1 &
+patroni=$!
+read -r _
+trap '' TERM
+kill -KILL $patroni $etcd
+kill -TERM 0 # the programs that Patroni has started; they may be copying a server
+wait
+pid=$(head -n 1 postgresql/keyseat/postmaster.pid)
+serves() { [ "$(ps -o comm= -p "$pid")" = postgres ]; } # another program may have the id of a dead server
+serves && kill -QUIT "$pid"
+while serves; do sleep 0.1; done
+until rm -rf "$1"; do sleep 0.1; done
+rmdir "${1%/*}" # by the last of the machines
+`
