@@ -1,3 +1,17 @@
+// Package admin serves the admin API. Its clients are the operator's programs: a shop that issues a
+// key for each order, a support desk, a dashboard.
+//
+// [API] is a handler that mounts in any mux. It uses JSON below /admin/v1/. Each error is a problem
+// of RFC 9457 with a stable [Code]. [Tokens] decide which clients may read and which may write;
+// usually they come from a [TokenFile]. The package has no rules for changes: [tasks.Engine]
+// decides them.
+//
+//	request ─▶ route ─▶ token, role ─▶ decode ─▶ tasks.Engine, tasks.AdminStore ─▶ response or problem
+//	                                                                           │
+//	                                                        a line of the audit log per write
+//
+// Two documents in OpenAPI 3.1 describe the admin API and the public API: openapi.json and
+// public-openapi.json. Both are served below /admin/v1/ without a token.
 package admin
 
 import (
@@ -35,12 +49,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	c := &call{API: a, r: r.WithContext(ctx), id: rand.Text()[:16], start: time.Now()}
 	w.Header().Set("X-Request-Id", c.id)
-	said, err := c.answer()
+	resp, err := c.handle()
 	if err != nil {
-		said = faultOf(err).answer()
+		resp = toAPIError(err).response()
 	}
-	said.write(w)
-	c.log(ctx, said, err)
+	resp.write(w)
+	c.log(ctx, resp, err)
 }
 
 func (a *API) timeout() time.Duration {
@@ -53,38 +67,38 @@ func (a *API) timeout() time.Duration {
 // A call is one request in progress.
 type call struct {
 	*API
-	r        *http.Request
-	id       string // of the request
-	start    time.Time
-	route    route
-	variable string // from the path: a code or an id
-	token    Token
-	about    []slog.Attr // attributes for the log, such as the key, the task or the plan
+	r         *http.Request
+	id        string // of the request
+	start     time.Time
+	route     route
+	pathParam string // from the path: a code or an id
+	token     Token
+	logAttrs  []slog.Attr // for the log, such as the key, the task or the plan
 }
 
-// answer finds the route and runs it. A panic becomes an error without the panic's value, because
-// the value could contain submitted data.
-func (c *call) answer() (said answer, err error) {
+// handle finds the route of the request and runs it. A panic becomes an error without the panic's value,
+// because the value could contain submitted data.
+func (c *call) handle() (resp response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic with a %T", p)
 		}
 	}()
-	matching, variable := match(c.r.URL.EscapedPath())
-	chosen, is := choose(matching, c.r.Method)
-	c.route, c.variable = chosen, variable
-	if !is || chosen.role != "" {
+	matching, pathParam := match(c.r.URL.EscapedPath())
+	chosen, found := selectMethod(matching, c.r.Method)
+	c.route, c.pathParam = chosen, pathParam
+	if !found || chosen.role != "" {
 		if c.token, err = c.authenticate(); err != nil {
-			return said, err
+			return resp, err
 		}
 	}
 	switch {
 	case len(matching) == 0:
-		return said, fault{NotFound, "the API is described at " + base + "/openapi.json"}
-	case !is:
-		return notAllowed(methods(matching)), nil
-	case chosen.role != "" && !c.token.Role.may(chosen.role):
-		return said, fault{Forbidden, "this needs a token with the role " + string(chosen.role)}
+		return resp, apiError{NotFound, "the API is described at " + base + "/openapi.json"}
+	case !found:
+		return methodNotAllowed(allowedMethods(matching)), nil
+	case chosen.role != "" && !c.token.Role.allows(chosen.role):
+		return resp, apiError{Forbidden, "this needs a token with the role " + string(chosen.role)}
 	}
 	return chosen.do(c)
 }
@@ -93,11 +107,11 @@ func (c *call) answer() (said answer, err error) {
 func (c *call) authenticate() (Token, error) {
 	scheme, text, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || len(c.r.Header["Authorization"]) != 1 {
-		return Token{}, fault{Unauthorized, "send a token as Authorization: Bearer TOKEN"}
+		return Token{}, apiError{Unauthorized, "send a token as Authorization: Bearer TOKEN"}
 	}
 	t, err := c.Tokens.Find(strings.TrimSpace(text))
 	if err == nil && t.Role == "" {
-		err = fault{Unauthorized, "nobody has this token"}
+		err = apiError{Unauthorized, "nobody has this token"}
 	}
 	return t, err
 }
@@ -108,21 +122,21 @@ func (c *call) authenticate() (Token, error) {
 //
 // The lines about other refused or failed requests are limited. A client without a token can repeat
 // its requests, and so can any client while the store fails.
-func (c *call) log(ctx context.Context, said answer, err error) {
-	level := c.level(said)
+func (c *call) log(ctx context.Context, resp response, err error) {
+	level := c.level(resp)
 	if c.Log == nil || !c.Log.Enabled(ctx, level) {
 		return
 	}
 	attrs := []slog.Attr{
 		slog.String("request", c.id), slog.String("action", c.route.String()), slog.String("token", c.token.Name),
-		slog.Int("code", said.status), slog.Duration("took", time.Since(c.start)), slog.String("client", c.r.RemoteAddr),
+		slog.Int("code", resp.status), slog.Duration("took", time.Since(c.start)), slog.String("client", c.r.RemoteAddr),
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	attrs = append(attrs, c.about...)
+	attrs = append(attrs, c.logAttrs...)
 	switch {
-	case said.status == http.StatusUnauthorized:
+	case resp.status == http.StatusUnauthorized:
 		host, _, _ := net.SplitHostPort(c.r.RemoteAddr) // "" for an invalid address, so that all of them count as one client
 		c.unauthorized.Log(ctx, c.Log, loglimit.Event{Subject: host, Level: level, Message: "admin", Attrs: attrs})
 	case level == slog.LevelError && (c.token.Role == "" || c.route.role != Write):
@@ -132,11 +146,11 @@ func (c *call) log(ctx context.Context, said answer, err error) {
 	}
 }
 
-func (c *call) level(said answer) slog.Level {
+func (c *call) level(resp response) slog.Level {
 	switch {
-	case said.status == http.StatusServiceUnavailable:
+	case resp.status == http.StatusServiceUnavailable:
 		return slog.LevelError
-	case said.status == http.StatusUnauthorized:
+	case resp.status == http.StatusUnauthorized:
 		return slog.LevelWarn
 	case c.route.role == Write:
 		return slog.LevelInfo

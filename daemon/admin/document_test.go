@@ -1,9 +1,12 @@
 package admin_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/keyseat/keyseat/daemon/admin"
@@ -12,8 +15,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// TestRoutesStandInTheDocument checks that the handler and its document have the same operations.
-func TestRoutesStandInTheDocument(t *testing.T) {
+// TestDocumentHasRoutes checks that the handler and its document have the same operations.
+func TestDocumentHasRoutes(t *testing.T) {
 	same(t, admins(t).operations(), admin.Routes())
 }
 
@@ -46,7 +49,7 @@ func same(t *testing.T, got, want []string) {
 	}
 }
 
-func TestNamesStandInTheDocument(t *testing.T) {
+func TestDocumentHasNames(t *testing.T) {
 	doc := admins(t)
 	same(t, doc.enum("Code"), texts(admin.Codes()))
 	same(t, doc.enum("Status"), texts(keys.Statuses()))
@@ -61,9 +64,9 @@ var refusals = []tasks.Refusal{
 	tasks.KeyGone, tasks.UpgradeOpen, tasks.RenewOpen, tasks.KeyUsed, tasks.KeyUnused, tasks.KeyLegacy,
 }
 
-// TestSentencesStandInThePublicDocument checks that the document contains every message to clients
+// TestPublicDocumentHasMessages checks that the document contains every message to clients
 // literally.
-func TestSentencesStandInThePublicDocument(t *testing.T) {
+func TestPublicDocumentHasMessages(t *testing.T) {
 	doc := served(t, "public-openapi.json")
 	same(t, doc.enum("Status"), texts(keys.Statuses()))
 	var refused, accepted, ended []string
@@ -84,12 +87,12 @@ func TestSentencesStandInThePublicDocument(t *testing.T) {
 		t.Errorf("an unknown key: %q", got)
 	}
 	if got := schemas["Unavailable"].Value.Properties["message"].Value.Const; got != tasks.SystemError.Message(tasks.Upgrade) {
-		t.Errorf("the database away: %q", got)
+		t.Errorf("the database is unavailable: %q", got)
 	}
 }
 
-// TestTheSpecIsStrict checks that the checker of answers can fail.
-func TestTheSpecIsStrict(t *testing.T) {
+// TestResponseCheckFails checks that the check of responses can fail.
+func TestResponseCheckFails(t *testing.T) {
 	doc := admins(t)
 	for body, fits := range map[string]bool{
 		`{"stock":[]}`:         true,
@@ -104,6 +107,56 @@ func TestTheSpecIsStrict(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/admin/v1/stock", nil)
 		if err := doc.check(r, w); (err == nil) != fits {
 			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+// TestDocumentsSuitClientGenerators checks two needs of client generators. Each enum and const must have
+// a type, and no parameter may have the name of a schema.
+func TestDocumentsSuitClientGenerators(t *testing.T) {
+	for _, name := range []string{"openapi.json", "public-openapi.json"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc struct {
+			Components struct {
+				Parameters, Schemas map[string]json.RawMessage
+			}
+		}
+		var all any
+		if err := json.Unmarshal(text, &doc); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, &all); err != nil {
+			t.Fatal(err)
+		}
+		untyped(all, name, func(path string) { t.Errorf("%s has no type", path) })
+		for schema := range doc.Components.Schemas {
+			for parameter := range doc.Components.Parameters {
+				if strings.EqualFold(schema, parameter) {
+					t.Errorf("%s: %s is a schema and a parameter", name, schema)
+				}
+			}
+		}
+	}
+}
+
+// untyped reports every schema with an enum or a const and without a type.
+func untyped(node any, path string, report func(string)) {
+	switch node := node.(type) {
+	case map[string]any:
+		_, enum := node["enum"].([]any)
+		_, constant := node["const"]
+		if _, typed := node["type"]; (enum || constant) && !typed {
+			report(path)
+		}
+		for name, child := range node {
+			untyped(child, path+"/"+name, report)
+		}
+	case []any:
+		for _, child := range node {
+			untyped(child, path, report)
 		}
 	}
 }

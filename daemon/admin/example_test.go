@@ -22,7 +22,7 @@ func Example() {
 	mux := http.NewServeMux()
 	mux.Handle("/admin/v1/", &admin.API{Engine: engine, AdminStore: store, Tokens: tokens})
 
-	ask := func(method, target, body string) {
+	send := func(method, target, body string) {
 		r := httptest.NewRequestWithContext(context.Background(), method, target, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer a-long-and-random-token")
 		r.Header.Set("Content-Type", "application/json")
@@ -30,9 +30,9 @@ func Example() {
 		mux.ServeHTTP(w, r)
 		fmt.Println(strings.TrimSpace(fmt.Sprint(w.Code, " ", w.Body)))
 	}
-	ask("PUT", "/admin/v1/plans/elm", `{"country":"US","slots":6}`)
-	ask("GET", "/admin/v1/stock", "")
-	ask("PUT", "/admin/v1/plans/elm", `{"slots":-1}`)
+	send("PUT", "/admin/v1/plans/elm", `{"country":"US","slots":6}`)
+	send("GET", "/admin/v1/stock", "")
+	send("PUT", "/admin/v1/plans/elm", `{"slots":-1}`)
 	// Output:
 	// 204
 	// 200 {"stock":[{"country":"US","size":6,"free":6,"held":0,"spent":0,"suspect":0,"idle":0}]}

@@ -27,8 +27,8 @@ const (
 	writer = "writer-token-000000"
 )
 
-// A shop is an API on a memory store. Every answer is checked against the document.
-type shop struct {
+// A fixture is an API on a memory store. Every answer is checked against the document.
+type fixture struct {
 	*testing.T
 	store  *memory.Store
 	engine tasks.Engine
@@ -43,7 +43,7 @@ type plain struct{}
 func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
 func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
-func open(t *testing.T) shop {
+func newFixture(t *testing.T) fixture {
 	store, log := memory.New(time.Now), new(bytes.Buffer)
 	engine := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
 	api := &admin.API{
@@ -53,17 +53,17 @@ func open(t *testing.T) shop {
 			admin.NewToken("webshop", admin.Write, writer),
 		},
 	}
-	return shop{t, store, engine, api, admins(t), log}
+	return fixture{t, store, engine, api, admins(t), log}
 }
 
-func (s shop) must(err error) {
+func (s fixture) must(err error) {
 	s.Helper()
 	if err != nil {
 		s.Fatal(err)
 	}
 }
 
-func (s shop) bring(all ...keys.Key) {
+func (s fixture) importKeys(all ...keys.Key) {
 	s.Helper()
 	batch := adminstore.ImportBatch{ID: s.engine.NewID(), Type: tasks.EventImported}
 	s.must(s.store.ImportKeys(s.Context(), batch, func(yield func(keys.Key, error) bool) {
@@ -78,13 +78,13 @@ func (s shop) bring(all ...keys.Key) {
 	}))
 }
 
-func (s shop) plan(id string, country stock.Country, size int) {
+func (s fixture) plan(id string, country stock.Country, size int) {
 	s.Helper()
 	s.must(s.store.EditPlans(s.Context(), []stock.PlanEdit{{ID: id, Country: &country, Size: &size}}))
 }
 
 // accept opens an upgrade of the key and returns its task's id.
-func (s shop) accept(code keys.Code) string {
+func (s fixture) accept(code keys.Code) string {
 	s.Helper()
 	account := tasks.Account{Login: tasks.NewSecret("canary-login"), Password: tasks.NewSecret("canary-password")}
 	s.must(s.engine.Accept(s.Context(), tasks.Request{Kind: tasks.Upgrade, Code: code, Country: "US", Account: account}))
@@ -94,7 +94,7 @@ func (s shop) accept(code keys.Code) string {
 }
 
 // end settles the due task with the connector's result.
-func (s shop) end(a tasks.ConnectorResult) {
+func (s fixture) end(a tasks.ConnectorResult) {
 	s.Helper()
 	jobs, err := s.engine.Lease(s.Context(), "test", 1, time.Minute)
 	s.must(err)
@@ -111,22 +111,22 @@ func (f fixed) Do(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult
 }
 
 // suspect ends a key's task in doubt, and returns the task's id.
-func (s shop) suspect(code keys.Code) string {
+func (s fixture) suspect(code keys.Code) string {
 	s.Helper()
 	id := s.accept(code)
 	s.end(tasks.ConnectorResult{Effect: tasks.Unknown})
 	return id
 }
 
-// A reply is an answer that was checked against the document.
-type reply struct {
+// A result is a response that was checked against the document.
+type result struct {
 	code   int
 	header http.Header
 	body   string
 }
 
-// ask sends a request; edit may change it first.
-func (s shop) ask(method, target, body string, edit ...func(*http.Request)) reply {
+// send sends a request; edit may change it first.
+func (s fixture) send(method, target, body string, edit ...func(*http.Request)) result {
 	s.Helper()
 	r := httptest.NewRequestWithContext(s.Context(), method, "/admin/v1"+target, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+writer)
@@ -142,14 +142,14 @@ func (s shop) ask(method, target, body string, edit ...func(*http.Request)) repl
 		s.Errorf("%s %s: %d %s\n%v", method, target, w.Code, w.Body, err)
 	}
 	if strings.Contains(w.Body.String(), `\u0026`) || strings.Count(w.Body.String(), "\n") > 1 {
-		s.Errorf("%s is not on one line as it is: %s", target, w.Body)
+		s.Errorf("%s is not one line without escapes: %s", target, w.Body)
 	}
 	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} {
 		if got := w.Header().Get(name); got != want {
 			s.Errorf("%s is %q", name, got)
 		}
 	}
-	return reply{w.Code, w.Header(), w.Body.String()}
+	return result{w.Code, w.Header(), w.Body.String()}
 }
 
 func as(token string) func(*http.Request) {
@@ -161,13 +161,13 @@ func with(name, value string) func(*http.Request) {
 }
 
 // get reads a resource that must exist.
-func (s shop) get(target string, into any) {
+func (s fixture) get(target string, into any) {
 	s.Helper()
-	s.read(s.ask(http.MethodGet, target, "", as(reader)), http.StatusOK, into)
+	s.read(s.send(http.MethodGet, target, "", as(reader)), http.StatusOK, into)
 }
 
 // read checks the status of an answer and decodes it.
-func (s shop) read(r reply, code int, into any) {
+func (s fixture) read(r result, code int, into any) {
 	s.Helper()
 	if r.code != code {
 		s.Fatalf("got %d %s, want %d", r.code, r.body, code)
@@ -176,7 +176,7 @@ func (s shop) read(r reply, code int, into any) {
 }
 
 // refused checks that an answer is a problem with that code.
-func (s shop) refused(r reply, code int, problem string) {
+func (s fixture) refused(r result, code int, problem string) {
 	s.Helper()
 	var p struct {
 		Status int

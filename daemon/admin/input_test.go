@@ -8,7 +8,7 @@ import (
 
 // TestBadInput checks that invalid input is refused and changes nothing.
 func TestBadInput(t *testing.T) {
-	s := open(t)
+	s := newFixture(t)
 	s.plan("p", "US", 2)
 	for _, c := range []struct {
 		method, target, body string
@@ -88,10 +88,10 @@ func TestBadInput(t *testing.T) {
 		{"DELETE", "/keys/a", ``, 405, "method_not_allowed"},
 		{"OPTIONS", "/stock", ``, 405, "method_not_allowed"},
 	} {
-		s.refused(s.ask(c.method, c.target, c.body, with("Idempotency-Key", "k")), c.code, c.problem)
+		s.refused(s.send(c.method, c.target, c.body, with("Idempotency-Key", "k")), c.code, c.problem)
 	}
 	s.stored(0)
-	if r := s.ask("DELETE", "/keys", ""); r.header.Get("Allow") != "GET, HEAD, POST" {
+	if r := s.send("DELETE", "/keys", ""); r.header.Get("Allow") != "GET, HEAD, POST" {
 		t.Errorf("Allow: %s", r.header.Get("Allow"))
 	}
 	var plans struct{ Plans []struct{ Slots int } }
@@ -103,7 +103,7 @@ func TestBadInput(t *testing.T) {
 
 // TestMediaTypes checks that a body must have the media type of JSON.
 func TestMediaTypes(t *testing.T) {
-	s := open(t)
+	s := newFixture(t)
 	for media, code := range map[string]int{
 		"application/json":                  http.StatusNoContent,
 		"Application/JSON; charset=utf-8":   http.StatusNoContent,
@@ -112,7 +112,7 @@ func TestMediaTypes(t *testing.T) {
 		"application/x-www-form-urlencoded": http.StatusUnsupportedMediaType,
 		"application/jsonx":                 http.StatusUnsupportedMediaType,
 	} {
-		if r := s.ask("PUT", "/plans/p", `{"country":"us","slots":1}`, with("Content-Type", media)); r.code != code {
+		if r := s.send("PUT", "/plans/p", `{"country":"us","slots":1}`, with("Content-Type", media)); r.code != code {
 			t.Errorf("%q: %d %s", media, r.code, r.body)
 		}
 	}

@@ -11,22 +11,22 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-type issue struct {
+type issuedKeys struct {
 	OrderID string `json:"order_id"`
 	Count   int
 	Codes   []keys.Code
 }
 
 // order sends an order with an Idempotency-Key.
-func (s shop) order(key, body string, edit ...func(*http.Request)) reply {
+func (s fixture) order(key, body string, edit ...func(*http.Request)) result {
 	s.Helper()
-	return s.ask(http.MethodPost, "/keys", body, append(edit, with("Idempotency-Key", key))...)
+	return s.send(http.MethodPost, "/keys", body, append(edit, with("Idempotency-Key", key))...)
 }
 
-func TestAnOrderIsIssuedOnce(t *testing.T) {
-	s := open(t)
+func TestOrderIsIssuedOnce(t *testing.T) {
+	s := newFixture(t)
 	first := s.order("hook-1", `{"count":3,"order_id":"o-1","note":"by hand"}`)
-	var got issue
+	var got issuedKeys
 	s.read(first, http.StatusCreated, &got)
 	if got.Count != 3 || len(got.Codes) != 3 || got.OrderID != "o-1" || first.header.Get("Idempotent-Replayed") != "" {
 		t.Errorf("issued %+v", got)
@@ -42,7 +42,7 @@ func TestAnOrderIsIssuedOnce(t *testing.T) {
 			t.Errorf("%s: %+v", code, whole)
 		}
 	}
-	s.ask(http.MethodPost, "/keys/"+string(got.Codes[0])+"/revoke", "") // what becomes of a key changes no repetition
+	s.send(http.MethodPost, "/keys/"+string(got.Codes[0])+"/revoke", "") // a later change of a key does not change the response
 	var revoked struct {
 		History []struct{ Event, Note string }
 	}
@@ -61,7 +61,7 @@ func TestAnOrderIsIssuedOnce(t *testing.T) {
 }
 
 // stored counts the keys.
-func (s shop) stored(want int) {
+func (s fixture) stored(want int) {
 	s.Helper()
 	views, err := s.store.Keys(s.Context(), "", want+100_000)
 	s.must(err)
@@ -70,9 +70,9 @@ func (s shop) stored(want int) {
 	}
 }
 
-// TestOrdersAtOnce sends each of several orders many times simultaneously.
-func TestOrdersAtOnce(t *testing.T) {
-	s := open(t)
+// TestSimultaneousOrders sends each of several orders many times simultaneously.
+func TestSimultaneousOrders(t *testing.T) {
+	s := newFixture(t)
 	var all sync.Map // the order's body by its key
 	var at sync.WaitGroup
 	for i := range 200 {
@@ -91,9 +91,9 @@ func TestOrdersAtOnce(t *testing.T) {
 	s.stored(20)
 }
 
-func TestTheLargestOrder(t *testing.T) {
-	s := open(t)
-	var got issue
+func TestLargestOrder(t *testing.T) {
+	s := newFixture(t)
+	var got issuedKeys
 	s.read(s.order("k", `{"count":10000,"order_id":"`+strings.Repeat("o", 1024)+`"}`), http.StatusCreated, &got)
 	if len(got.Codes) != 10000 {
 		t.Errorf("%d codes", len(got.Codes))
@@ -101,11 +101,11 @@ func TestTheLargestOrder(t *testing.T) {
 	s.stored(10000)
 }
 
-func TestAnOrderNeedsItsKey(t *testing.T) {
-	s := open(t)
+func TestOrderNeedsIdempotencyKey(t *testing.T) {
+	s := newFixture(t)
 	const body = `{"count":1,"order_id":"o"}`
 	for _, keys := range [][]string{nil, {""}, {"a", "a"}, {strings.Repeat("k", 256)}} {
-		s.refused(s.ask(http.MethodPost, "/keys", body, func(r *http.Request) { r.Header["Idempotency-Key"] = keys }), 400, "idempotency_key_missing")
+		s.refused(s.send(http.MethodPost, "/keys", body, func(r *http.Request) { r.Header["Idempotency-Key"] = keys }), 400, "idempotency_key_missing")
 	}
 	s.stored(0)
 }

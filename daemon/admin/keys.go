@@ -3,6 +3,8 @@ package admin
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
@@ -10,53 +12,145 @@ import (
 )
 
 // showKey returns a key's state, its latest task, its explanation and its whole history.
-func (c *call) showKey() (answer, error) {
+func (c *call) showKey() (response, error) {
 	code, err := c.code()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	v, err := c.Engine.Snapshot(c.r.Context(), code)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if !v.Key.Exists() {
-		return answer{}, tasks.ErrNoKey
+		return response{}, tasks.ErrNoKey
 	}
 	history, err := c.AdminStore.History(c.r.Context(), code)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return found(view.NewKeyDetail(v, history))
+	return okResponse(view.NewKeyDetail(v, history))
 }
 
 // code returns the key's code from the path. Text that cannot be a code counts as a key that does
 // not exist.
 func (c *call) code() (keys.Code, error) {
-	code, err := keys.ParseTyped(c.variable)
+	code, err := keys.ParseTyped(c.pathParam)
 	if err != nil {
 		return "", tasks.ErrNoKey
 	}
-	c.about = []slog.Attr{slog.String("key", code.Fingerprint())}
+	c.logAttrs = []slog.Attr{slog.String("key", code.Fingerprint())}
 	return code, nil
 }
 
-func (c *call) revokeKey() (answer, error)  { return c.steerKey(tasks.Revoke) }
-func (c *call) restoreKey() (answer, error) { return c.steerKey(tasks.Restore) }
-func (c *call) resetKey() (answer, error)   { return c.steerKey(tasks.Reset) }
+func (c *call) revokeKey() (response, error)  { return c.mutateKey(tasks.Revoke) }
+func (c *call) restoreKey() (response, error) { return c.mutateKey(tasks.Restore) }
+func (c *call) resetKey() (response, error)   { return c.mutateKey(tasks.Reset) }
 
-// steerKey applies an admin action to a key and returns the changed key.
-func (c *call) steerKey(decide decision) (answer, error) {
+// mutateKey applies an admin action to a key and returns the changed key.
+func (c *call) mutateKey(decide mutation) (response, error) {
 	code, err := c.code()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if err := c.nothing(); err != nil {
-		return answer{}, err
+	if err := c.noBody(); err != nil {
+		return response{}, err
 	}
 	read := func(ctx context.Context) (tasks.Snapshot, error) { return c.Engine.Snapshot(ctx, code) }
-	v, err := c.steer(read, decide)
+	v, err := c.mutate(read, decide)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return found(view.NewKey(v))
+	return okResponse(view.NewKey(v))
+}
+
+// A list with a filter reads up to maxKeyReads times keysPerRead keys, and then returns the keys that it
+// has found. Therefore a request takes a bounded time even if few keys match.
+const (
+	keysPerRead = 1000
+	maxKeyReads = 10
+)
+
+// A keyPage is a page of keys. Next is the parameter after of the next page, or nil on the last
+// page.
+type keyPage struct {
+	Keys []view.Key `json:"keys"`
+	Next *keys.Code `json:"next"`
+}
+
+// A keyFilter selects the keys of a list, and its first key.
+type keyFilter struct {
+	after    keys.Code
+	limit    int
+	statuses []keys.Status // nil: any status
+	used     *bool
+	revoked  *bool
+	order    *string
+}
+
+func (c *call) listKeys() (response, error) {
+	f, err := c.keyFilter()
+	if err != nil {
+		return response{}, err
+	}
+	page := keyPage{Keys: []view.Key{}}
+	for range maxKeyReads {
+		n := f.readSize()
+		views, err := c.AdminStore.Keys(c.r.Context(), f.after, n)
+		if err != nil {
+			return response{}, err
+		}
+		for _, v := range views {
+			f.after = v.Key.Code
+			if f.matches(v.Key) {
+				page.Keys = append(page.Keys, view.NewKey(v))
+			}
+			if len(page.Keys) == f.limit {
+				page.Next = &f.after
+				return okResponse(page)
+			}
+		}
+		if len(views) < n {
+			return okResponse(page)
+		}
+	}
+	page.Next = &f.after
+	return okResponse(page)
+}
+
+func (c *call) keyFilter() (f keyFilter, err error) {
+	q := c.parseQuery("after", "limit", "status", "used", "revoked", "order_id")
+	f.limit, f.used, f.revoked = q.limit(), q.boolean("used"), q.boolean("revoked")
+	if after := q.values.Get("after"); after != "" {
+		if f.after, err = keys.Parse(after); err != nil {
+			q.fail("after must be the next of the page before")
+		}
+	}
+	if q.values.Has("order_id") {
+		f.order = new(q.values.Get("order_id"))
+	}
+	if q.values.Has("status") {
+		for s := range strings.SplitSeq(q.values.Get("status"), ",") {
+			f.statuses = append(f.statuses, keys.Status(s))
+			if !slices.Contains(keys.Statuses(), keys.Status(s)) {
+				q.fail("status must be statuses of keys, with commas between them")
+			}
+		}
+	}
+	return f, q.err
+}
+
+// readSize returns how many keys to read at a time. Without a filter that is limit, because every key
+// matches.
+func (f keyFilter) readSize() int {
+	if f.statuses == nil && f.used == nil && f.revoked == nil && f.order == nil {
+		return f.limit
+	}
+	return keysPerRead
+}
+
+func (f keyFilter) matches(k keys.Key) bool {
+	return (f.statuses == nil || slices.Contains(f.statuses, k.Status)) &&
+		(f.used == nil || *f.used == k.Used) &&
+		(f.revoked == nil || *f.revoked == k.Revoked) &&
+		(f.order == nil || *f.order == k.OrderID)
 }

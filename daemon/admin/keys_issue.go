@@ -14,6 +14,7 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
@@ -36,19 +37,19 @@ func (o order) check() error {
 	case o.OrderID == "":
 		return invalid("order_id", "is missing")
 	}
-	return cmp.Or(text("order_id", o.OrderID), text("note", o.Note))
+	return cmp.Or(checkText("order_id", o.OrderID), checkText("note", o.Note))
 }
 
-// text checks that a field fits into a cell of a CSV file, because keys are exported.
-func text(field, value string) error {
+// checkText checks that a field fits into a cell of a CSV file, because keys are exported.
+func checkText(field, value string) error {
 	if err := csvfile.CheckText(value); err != nil {
 		return invalid(field, err.Error())
 	}
 	return nil
 }
 
-// An issue is the answer to an order.
-type issue struct {
+// issuedKeys is the body of the response to an order.
+type issuedKeys struct {
 	OrderID      string      `json:"order_id"`
 	Count        int         `json:"count"`
 	PurchaseDate view.Time   `json:"purchase_date"`
@@ -56,30 +57,30 @@ type issue struct {
 }
 
 // issueKeys issues the keys of an order, once for each Idempotency-Key. A client that repeats a
-// request gets the same answer, because the store imports a batch only once.
-func (c *call) issueKeys() (answer, error) {
+// request gets the same response, because the store imports a batch only once.
+func (c *call) issueKeys() (response, error) {
 	batch, err := c.batch()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	o, err := decode[order](c)
 	if err == nil {
 		err = o.check()
 	}
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	c.about = []slog.Attr{slog.String("batch", batch.ID), slog.String("order", o.OrderID), slog.Int("count", o.Count)}
-	batch.Note = c.signed(o.Note)
-	fresh := o.issue(time.Now())
-	err = c.AdminStore.ImportKeys(c.r.Context(), batch, each(fresh))
+	c.logAttrs = []slog.Attr{slog.String("batch", batch.ID), slog.String("order", o.OrderID), slog.Int("count", o.Count)}
+	batch.Note = c.attributedNote(o.Note)
+	fresh := o.generate(time.Now())
+	err = c.AdminStore.ImportKeys(c.r.Context(), batch, seq.All(fresh))
 	switch {
 	case errors.Is(err, adminstore.ErrBatch):
 		return c.replay(o, batch)
 	case err != nil:
-		return answer{}, err
+		return response{}, err
 	}
-	return issued(fresh), nil
+	return issuedResponse(fresh), nil
 }
 
 // maxIdempotencyKey is the maximum length of an Idempotency-Key, in bytes.
@@ -90,15 +91,15 @@ const maxIdempotencyKey = 255
 func (c *call) batch() (adminstore.ImportBatch, error) {
 	given := c.r.Header["Idempotency-Key"]
 	if len(given) != 1 || given[0] == "" || len(given[0]) > maxIdempotencyKey {
-		return adminstore.ImportBatch{}, fault{KeyMissing, fmt.Sprintf("send one Idempotency-Key of 1 to %d bytes, the same for each repetition of an order", maxIdempotencyKey)}
+		return adminstore.ImportBatch{}, apiError{KeyMissing, fmt.Sprintf("send one Idempotency-Key of 1 to %d bytes, the same for each repetition of an order", maxIdempotencyKey)}
 	}
 	hash := sha256.Sum256([]byte("POST /keys\x00" + given[0]))
 	id := "order-" + base32.StdEncoding.EncodeToString(hash[:20])
 	return adminstore.ImportBatch{ID: id, Type: tasks.EventIssued}, nil
 }
 
-// issue returns new keys that are bought at the given time, sorted by code.
-func (o order) issue(at time.Time) []keys.Key {
+// generate returns new keys that are bought at the given time, sorted by code.
+func (o order) generate(at time.Time) []keys.Key {
 	fresh := make([]keys.Key, o.Count)
 	for i := range fresh {
 		var random [keys.EntropyBytes]byte
@@ -109,35 +110,25 @@ func (o order) issue(at time.Time) []keys.Key {
 	return fresh
 }
 
-func each(fresh []keys.Key) func(func(keys.Key, error) bool) {
-	return func(yield func(keys.Key, error) bool) {
-		for _, k := range fresh {
-			if !yield(k, nil) {
-				return
-			}
-		}
-	}
-}
-
-// replay returns the original answer to an order that was carried out before. An order with another
+// replay returns the original response to an order that was carried out before. An order with another
 // count or order_id is an error.
-func (c *call) replay(o order, b adminstore.ImportBatch) (answer, error) {
+func (c *call) replay(o order, b adminstore.ImportBatch) (response, error) {
 	all, err := c.AdminStore.Batch(c.r.Context(), b.ID)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if len(all) != o.Count || all[0].OrderID != o.OrderID {
-		return answer{}, fault{KeyReused, "it came with another count or order_id before"}
+		return response{}, apiError{KeyReused, "it came with another count or order_id before"}
 	}
-	a := issued(all)
-	a.header = map[string]string{"Idempotent-Replayed": "true"}
-	return a, nil
+	r := issuedResponse(all)
+	r.header = map[string]string{"Idempotent-Replayed": "true"}
+	return r, nil
 }
 
-func issued(all []keys.Key) answer {
-	body := issue{OrderID: all[0].OrderID, Count: len(all), PurchaseDate: view.Time(all[0].PurchaseDate)}
+func issuedResponse(all []keys.Key) response {
+	body := issuedKeys{OrderID: all[0].OrderID, Count: len(all), PurchaseDate: view.Time(all[0].PurchaseDate)}
 	for _, k := range all {
 		body.Codes = append(body.Codes, k.Code)
 	}
-	return answer{status: http.StatusCreated, body: body}
+	return response{status: http.StatusCreated, body: body}
 }

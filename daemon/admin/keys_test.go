@@ -25,7 +25,7 @@ type listed struct {
 }
 
 // all reads all pages of a list. It returns the codes and the number of pages.
-func (s shop) all(query string) (codes []string, pages int) {
+func (s fixture) all(query string) (codes []string, pages int) {
 	s.Helper()
 	for after := ""; ; pages++ {
 		var page listed
@@ -40,9 +40,9 @@ func (s shop) all(query string) (codes []string, pages int) {
 	}
 }
 
-func TestKeysAreListed(t *testing.T) {
-	s := open(t)
-	s.bring(
+func TestListKeys(t *testing.T) {
+	s := newFixture(t)
+	s.importKeys(
 		keys.Key{Code: "a", OrderID: "o & o"}, keys.Key{Code: "b", Revoked: true}, keys.Key{Code: "c", Used: true},
 		keys.Key{Code: "d+/%?#", Status: keys.Failed, Used: true}, keys.Key{Code: "e", Status: keys.Success, Used: true, OrderID: "o & o"},
 	)
@@ -67,48 +67,48 @@ func TestKeysAreListed(t *testing.T) {
 	}
 }
 
-// counting counts the keys that are read for one answer.
-type counting struct {
+// countingStore counts the keys that are read for one response.
+type countingStore struct {
 	adminstore.AdminStore
-	looked int
+	reads int
 }
 
-func (c *counting) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snapshot, error) {
+func (c *countingStore) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snapshot, error) {
 	views, err := c.AdminStore.Keys(ctx, after, n)
-	c.looked += len(views)
+	c.reads += len(views)
 	return views, err
 }
 
-// TestAFilterLooksAtSoMany checks that a request with few matches takes a bounded time, and that
+// TestFilterReadsBoundedNumber checks that a request with few matches takes a bounded time, and that
 // its pages still contain every match.
-func TestAFilterLooksAtSoMany(t *testing.T) {
-	s := open(t)
+func TestFilterReadsBoundedNumber(t *testing.T) {
+	s := newFixture(t)
 	all := make([]keys.Key, 25_000)
 	for i := range all {
 		all[i] = keys.Key{Code: keys.Code(fmt.Sprintf("k%06d", i)), Revoked: i == 3 || i == 24_999}
 	}
-	s.bring(all...)
-	office := &counting{AdminStore: s.store}
-	s.api.AdminStore = office
+	s.importKeys(all...)
+	store := &countingStore{AdminStore: s.store}
+	s.api.AdminStore = store
 	var page listed
 	s.get("/keys?revoked=true", &page)
-	if len(page.Keys) != 1 || page.Next == nil || office.looked > 10_000 {
-		t.Errorf("%d keys found, %d looked at, then %v", len(page.Keys), office.looked, page.Next)
+	if len(page.Keys) != 1 || page.Next == nil || store.reads > 10_000 {
+		t.Errorf("%d keys found, %d reads at, then %v", len(page.Keys), store.reads, page.Next)
 	}
 	if codes, pages := s.all("revoked=true"); !slices.Equal(codes, []string{"k000003", "k024999"}) || pages != 3 {
 		t.Errorf("%q on %d pages", codes, pages)
 	}
-	office.looked = 0
+	store.reads = 0
 	s.get("/keys?limit=7", &page)
-	if office.looked != 7 {
-		t.Errorf("%d keys are looked at for 7", office.looked)
+	if store.reads != 7 {
+		t.Errorf("%d keys are reads at for 7", store.reads)
 	}
 }
 
-func TestAKeyIsShownWhole(t *testing.T) {
-	s := open(t)
+func TestShowKey(t *testing.T) {
+	s := newFixture(t)
 	own := keys.Generate([keys.EntropyBytes]byte{1})
-	s.bring(keys.Key{Code: "a/b+c", OrderID: "o"}, keys.Key{Code: own})
+	s.importKeys(keys.Key{Code: "a/b+c", OrderID: "o"}, keys.Key{Code: own})
 	s.plan("p", "US", 1)
 	id := s.accept("a/b+c")
 	s.end(tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success, Username: "u"})
@@ -125,14 +125,14 @@ func TestAKeyIsShownWhole(t *testing.T) {
 		t.Errorf("%+v", whole.History)
 	}
 	s.get("/keys/"+strings.ToLower(strings.ReplaceAll(string(own), "-", "")), &whole)
-	if r := s.ask(http.MethodHead, "/keys/"+string(own), ""); r.code != 200 {
+	if r := s.send(http.MethodHead, "/keys/"+string(own), ""); r.code != 200 {
 		t.Errorf("HEAD: %d", r.code)
 	}
 }
 
-func TestKeysAreSteered(t *testing.T) {
-	s := open(t)
-	s.bring(keys.Key{Code: "K", Used: true, Invite: "i"})
+func TestKeyActions(t *testing.T) {
+	s := newFixture(t)
+	s.importKeys(keys.Key{Code: "K", Used: true, Invite: "i"})
 	s.plan("p", "US", 1)
 	for _, step := range []struct {
 		action, status string
@@ -149,11 +149,11 @@ func TestKeysAreSteered(t *testing.T) {
 			Status        string
 			Used, Revoked bool
 		}
-		s.read(s.ask(http.MethodPost, "/keys/K/"+step.action, ""), 200, &got)
+		s.read(s.send(http.MethodPost, "/keys/K/"+step.action, ""), 200, &got)
 		if got.Status != step.status || got.Used != step.used || got.Revoked != step.revoked {
 			t.Errorf("%s: %+v", step.action, got)
 		}
 	}
 	s.accept("K")
-	s.refused(s.ask(http.MethodPost, "/keys/K/reset", "{}"), 409, "task_open")
+	s.refused(s.send(http.MethodPost, "/keys/K/reset", "{}"), 409, "task_open")
 }

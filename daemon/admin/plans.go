@@ -1,10 +1,20 @@
 package admin
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A planPage is a page of plans. Next is the parameter after of the next page, or nil on the last
@@ -14,8 +24,8 @@ type planPage struct {
 	Next  *string     `json:"next"`
 }
 
-func (c *call) listPlans() (answer, error) {
-	q := c.query("after", "limit")
+func (c *call) listPlans() (response, error) {
+	q := c.parseQuery("after", "limit")
 	limit, after := q.limit(), int64(0)
 	if text := q.values.Get("after"); text != "" {
 		var err error
@@ -24,11 +34,11 @@ func (c *call) listPlans() (answer, error) {
 		}
 	}
 	if q.err != nil {
-		return answer{}, q.err
+		return response{}, q.err
 	}
 	plans, err := c.AdminStore.Plans(c.r.Context(), after, limit)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	page, now := planPage{Plans: []view.Plan{}}, time.Now()
 	for _, p := range plans {
@@ -37,5 +47,108 @@ func (c *call) listPlans() (answer, error) {
 	if len(plans) == limit {
 		page.Next = new(strconv.FormatInt(plans[limit-1].Seq, 10))
 	}
-	return found(page)
+	return okResponse(page)
+}
+
+// A planEdit is the body of PUT /plans/{id}. A field that is not given keeps its value.
+type planEdit struct {
+	Country *string      `json:"country"`
+	Slots   *int         `json:"slots"`
+	Address *string      `json:"address"`
+	Invite  *string      `json:"invite"`
+	Expires nullableTime `json:"expires_at"`
+}
+
+// edit checks the body by the rules for a CSV file of plans.
+func (b planEdit) edit(id string) (stock.PlanEdit, error) {
+	e := stock.PlanEdit{ID: id, Size: b.Slots, Address: b.Address, Invite: b.Invite, ExpiresAt: b.Expires.at}
+	if b.Country != nil {
+		country, err := stock.ParseCountry(keys.Trim(*b.Country))
+		if err != nil {
+			return e, invalid("country", "must be an ISO 3166-1 alpha-2 code (e.g., US)")
+		}
+		e.Country = &country
+	}
+	if b.Slots != nil && (*b.Slots < 0 || *b.Slots > stock.MaxSize) {
+		return e, invalid("slots", fmt.Sprintf("must be 0 to %d", stock.MaxSize))
+	}
+	return e, cmp.Or(checkMultiline("address", b.Address), checkMultiline("invite", b.Invite))
+}
+
+// checkMultiline checks a text that may have line breaks, such as an address.
+func checkMultiline(field string, value *string) error {
+	if value == nil {
+		return nil
+	}
+	return checkText(field, strings.ReplaceAll(*value, "\n", " "))
+}
+
+// editPlan creates or changes a plan, and puts it into stock. The response does not contain the plan,
+// because a plan cannot be read by its id.
+func (c *call) editPlan() (response, error) {
+	id, err := c.planID()
+	if err != nil {
+		return response{}, err
+	}
+	body, err := decode[planEdit](c)
+	if err != nil {
+		return response{}, err
+	}
+	edit, err := body.edit(id)
+	if err != nil {
+		return response{}, err
+	}
+	err = c.edit(edit)
+	if errors.Is(err, stock.ErrPlan) {
+		err = invalid("country", "and slots are needed, since the plan is new")
+	}
+	return response{status: http.StatusNoContent}, err
+}
+
+func (c *call) retirePlan() (response, error) {
+	id, err := c.planID()
+	if err == nil {
+		err = c.noBody()
+	}
+	if err == nil {
+		err = c.edit(stock.PlanEdit{ID: id, Retire: true})
+	}
+	return response{status: http.StatusNoContent}, err
+}
+
+// planID returns the plan's id from the path.
+func (c *call) planID() (string, error) {
+	if !csvfile.ValidID(c.pathParam) {
+		return "", stock.ErrPlan
+	}
+	c.logAttrs = []slog.Attr{slog.String("plan", c.pathParam)}
+	return c.pathParam, nil
+}
+
+// edit makes one edit. If the plan does not allow it, the error contains the reason, because
+// operators may see it.
+func (c *call) edit(e stock.PlanEdit) error {
+	err := c.AdminStore.EditPlans(c.r.Context(), []stock.PlanEdit{e})
+	row, isRow := errors.AsType[adminstore.RowError](err)
+	if isRow && !errors.Is(err, stock.ErrPlan) {
+		return apiError{PlanInUse, row.Err.Error()}
+	}
+	return err
+}
+
+// stockLevels is the body of the response to GET /stock.
+type stockLevels struct {
+	Stock []view.Level `json:"stock"`
+}
+
+func (c *call) stock() (response, error) {
+	all, err := c.Engine.Stock(c.r.Context())
+	if err != nil {
+		return response{}, err
+	}
+	body := stockLevels{Stock: []view.Level{}}
+	for _, l := range all {
+		body.Stock = append(body.Stock, view.Level(l))
+	}
+	return okResponse(body)
 }

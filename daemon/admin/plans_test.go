@@ -13,7 +13,7 @@ type shownPlan struct {
 	Expires                             *string `json:"expires_at"`
 }
 
-func (s shop) plans() map[string]shownPlan {
+func (s fixture) plans() map[string]shownPlan {
 	s.Helper()
 	all := map[string]shownPlan{}
 	for after := ""; ; {
@@ -33,10 +33,10 @@ func (s shop) plans() map[string]shownPlan {
 }
 
 func TestPlans(t *testing.T) {
-	s := open(t)
+	s := newFixture(t)
 	put := func(id, body string, code int) {
 		t.Helper()
-		if r := s.ask(http.MethodPut, "/plans/"+id, body); r.code != code {
+		if r := s.send(http.MethodPut, "/plans/"+id, body); r.code != code {
 			t.Errorf("%s: %d %s", body, r.code, r.body)
 		}
 	}
@@ -59,11 +59,11 @@ func TestPlans(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	put("p", `{"expires_at":null}`, 204)
-	s.bring(keys.Key{Code: "K"})
+	s.importKeys(keys.Key{Code: "K"})
 	s.accept("K")
-	s.refused(s.ask(http.MethodPut, "/plans/p", `{"slots":0}`), 409, "plan_in_use")
-	s.refused(s.ask(http.MethodPut, "/plans/p", `{"country":"DE"}`), 409, "plan_in_use")
-	if r := s.ask(http.MethodPost, "/plans/p/retire", ""); r.code != 204 || s.plans()["p"].State != "retired" {
+	s.refused(s.send(http.MethodPut, "/plans/p", `{"slots":0}`), 409, "plan_in_use")
+	s.refused(s.send(http.MethodPut, "/plans/p", `{"country":"DE"}`), 409, "plan_in_use")
+	if r := s.send(http.MethodPost, "/plans/p/retire", ""); r.code != 204 || s.plans()["p"].State != "retired" {
 		t.Errorf("%d %s", r.code, r.body)
 	}
 	var level struct {

@@ -39,14 +39,14 @@ const (
 	Unavailable    Code = "unavailable"            // the database is unavailable: repeat the request after Retry-After
 )
 
-// A kind is the part that all problems with the same code share.
-type kind struct {
+// A problemType is the part that all problems with the same code share.
+type problemType struct {
 	code   Code
 	status int
 	title  string
 }
 
-var kinds = []kind{
+var problemTypes = []problemType{
 	{BodyMalformed, http.StatusBadRequest, "The body cannot be read"},
 	{QueryInvalid, http.StatusBadRequest, "The query is not valid"},
 	{KeyMissing, http.StatusBadRequest, "The Idempotency-Key is missing or not valid"},
@@ -74,23 +74,23 @@ var kinds = []kind{
 
 // Codes lists every code.
 func Codes() []Code {
-	all := make([]Code, len(kinds))
-	for i, k := range kinds {
-		all[i] = k.code
+	all := make([]Code, len(problemTypes))
+	for i, p := range problemTypes {
+		all[i] = p.code
 	}
 	return all
 }
 
-// A fault is an error with a code.
-type fault struct {
+// An apiError is an error with a code.
+type apiError struct {
 	code   Code
 	detail string
 }
 
-func (f fault) Error() string { return f.detail }
+func (e apiError) Error() string { return e.detail }
 
-// coded maps errors of the packages tasks and stock to codes.
-var coded = []struct {
+// errorCodes maps errors of the packages tasks and stock to codes.
+var errorCodes = []struct {
 	err  error
 	code Code
 }{
@@ -106,28 +106,28 @@ var coded = []struct {
 }
 
 const (
-	tryAgain = "the database is away or slow: repeat the request, since a change may have been made or not"
-	contend  = "another change was made at the same time: repeat the request"
+	unavailableDetail = "the database is away or slow: repeat the request, since a change may have been made or not"
+	conflictDetail    = "another change was made at the same time: repeat the request"
 )
 
-// faultOf returns the fault for an error. It is the only place where an error gets a code. An error
+// toAPIError returns the apiError for an error. It is the only place where an error gets a code. An error
 // that it does not know becomes [Unavailable]; the log contains the details.
-func faultOf(err error) fault {
-	if f, is := errors.AsType[fault](err); is {
-		return f
+func toAPIError(err error) apiError {
+	if e, is := errors.AsType[apiError](err); is {
+		return e
 	}
-	for _, k := range coded {
-		if errors.Is(err, k.err) {
-			return fault{k.code, k.err.Error()}
+	for _, c := range errorCodes {
+		if errors.Is(err, c.err) {
+			return apiError{c.code, c.err.Error()}
 		}
 	}
 	if errors.Is(err, tasks.ErrConflict) || errors.Is(err, tasks.ErrFenced) {
-		return fault{Contended, contend}
+		return apiError{Contended, conflictDetail}
 	}
-	return fault{Unavailable, tryAgain}
+	return apiError{Unavailable, unavailableDetail}
 }
 
-// A problem is a fault in the format of RFC 9457.
+// A problem is an error in the format of RFC 9457.
 type problem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
@@ -136,11 +136,11 @@ type problem struct {
 	Code   Code   `json:"code"`
 }
 
-func (f fault) problem() problem {
-	for _, k := range kinds {
-		if k.code == f.code {
-			return problem{"urn:keyseat:problem:" + string(k.code), k.title, k.status, f.detail, k.code}
+func (e apiError) problem() problem {
+	for _, p := range problemTypes {
+		if p.code == e.code {
+			return problem{"urn:keyseat:problem:" + string(p.code), p.title, p.status, e.detail, p.code}
 		}
 	}
-	return fault{Unavailable, tryAgain}.problem() // not reached: the table contains every code
+	return apiError{Unavailable, unavailableDetail}.problem() // not reached: the table contains every code
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestThePublicDocument checks the answers of the public API against its document, and causes each
+// TestPublicDocument checks the answers of the public API against its document, and causes each
 // of them.
-func TestThePublicDocument(t *testing.T) {
-	s := open(t)
+func TestPublicDocument(t *testing.T) {
+	s := newFixture(t)
 	doc := served(t, "public-openapi.json")
 	strangers, err := ratelimit.New(1, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, time.Now)
 	s.must(err)
 	api := &daemon.API{Engine: s.engine, UnknownKeyLimiter: strangers}
-	ask := func(method, query, body string, edit ...func(*http.Request)) string {
+	send := func(method, query, body string, edit ...func(*http.Request)) string {
 		t.Helper()
 		r := httptest.NewRequestWithContext(t.Context(), method, "/API/?"+query, strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -37,7 +37,7 @@ func TestThePublicDocument(t *testing.T) {
 		return w.Body.String()
 	}
 	s.plan("p", "US", 3)
-	s.bring(
+	s.importKeys(
 		keys.Key{Code: "K"}, keys.Key{Code: "invite", Used: true, Invite: "i", Address: "a"}, keys.Key{Code: "said", Message: "by hand"},
 		keys.Key{Code: "used", Status: keys.Success, Used: true, Username: "u", UsedDate: time.Now()}, keys.Key{Code: "gone", Revoked: true},
 		keys.Key{Code: "failed", Status: keys.Failed, Used: true, Message: "x", PurchaseDate: time.Now()},
@@ -51,32 +51,32 @@ func TestThePublicDocument(t *testing.T) {
 			"upgrade=K" + account, "renew=K" + account, "", "info=K&stock", "info=%zz", "info=%ff",
 		} {
 			if method == "GET" {
-				ask(method, query, "")
+				send(method, query, "")
 			} else {
-				ask(method, "", query)
+				send(method, "", query)
 			}
 		}
-		ask(method, "info=none", "", func(r *http.Request) { r.RemoteAddr = "198.51.100.1:1" })
-		ask(method, "info=K", "", func(r *http.Request) { r.RemoteAddr = "198.51.100.1:1" })
-		ask(method, "info=K", "", func(r *http.Request) { r.RequestURI = strings.Repeat("x", 17<<10) })
-		ask(method, "info=K", "", func(r *http.Request) { r.Header.Set("X", strings.Repeat("x", 17<<10)) })
-		ask("PUT", "info=K", "")
+		send(method, "info=none", "", func(r *http.Request) { r.RemoteAddr = "198.51.100.1:1" })
+		send(method, "info=K", "", func(r *http.Request) { r.RemoteAddr = "198.51.100.1:1" })
+		send(method, "info=K", "", func(r *http.Request) { r.RequestURI = strings.Repeat("x", 17<<10) })
+		send(method, "info=K", "", func(r *http.Request) { r.Header.Set("X", strings.Repeat("x", 17<<10)) })
+		send("PUT", "info=K", "")
 	}
-	ask("POST", "info=K", "x=1", func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") })
-	ask("POST", "info=K", strings.Repeat("x", 17<<10))
+	send("POST", "info=K", "x=1", func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") })
+	send("POST", "info=K", strings.Repeat("x", 17<<10))
 	for _, kind := range tasks.Kinds() {
 		for _, o := range tasks.Outcomes(kind) {
 			info := keys.Key{Code: keys.Code(string(kind) + "-" + string(o)), Message: o.Message(kind)}
-			s.bring(info)
-			ask("GET", "info="+string(info.Code), "")
+			s.importKeys(info)
+			send("GET", "info="+string(info.Code), "")
 		}
 	}
 	api.Stop()
-	ask("GET", "stock", "")
-	ask("POST", "stock", "")
+	send("GET", "stock", "")
+	send("POST", "stock", "")
 	for _, answer := range doc.declared() {
 		if !doc.seen[answer] && !strings.HasSuffix(answer, " 404") { // which is for another path than the document's
-			t.Errorf("the document has %s, which nothing brought about", answer)
+			t.Errorf("no request caused the documented response %s", answer)
 		}
 	}
 }

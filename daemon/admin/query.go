@@ -20,8 +20,8 @@ type query struct {
 	err    error
 }
 
-// query parses the parameters. A parameter that is not known is an error.
-func (c *call) query(known ...string) *query {
+// parseQuery parses the parameters. A parameter that is not known is an error.
+func (c *call) parseQuery(known ...string) *query {
 	values, err := url.ParseQuery(c.r.URL.RawQuery)
 	q := &query{values: values}
 	if err != nil {
@@ -42,7 +42,7 @@ func (c *call) query(known ...string) *query {
 
 func (q *query) fail(detail string) {
 	if q.err == nil {
-		q.err = fault{QueryInvalid, detail}
+		q.err = apiError{QueryInvalid, detail}
 	}
 }
 
@@ -58,8 +58,8 @@ func (q *query) limit() int {
 	return n
 }
 
-// flag returns a boolean parameter, or nil if it is not given.
-func (q *query) flag(name string) *bool {
+// boolean returns a boolean parameter, or nil if it is not given.
+func (q *query) boolean(name string) *bool {
 	switch {
 	case !q.values.Has(name):
 		return nil

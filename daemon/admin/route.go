@@ -1,6 +1,8 @@
 package admin
 
 import (
+	_ "embed" // for the documents
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,7 +17,7 @@ type route struct {
 	method  string
 	pattern string // below base
 	role    Role   // "": no token is needed
-	do      func(*call) (answer, error)
+	do      func(*call) (response, error)
 }
 
 var routes = []route{
@@ -92,8 +94,8 @@ func (r route) match(path string) (variable string, fits bool) {
 	return variable, true
 }
 
-// choose returns the route for a method. HEAD counts as GET; the answer to it has no body.
-func choose(matching []route, method string) (route, bool) {
+// selectMethod returns the route for a method. HEAD counts as GET; the response to it has no body.
+func selectMethod(matching []route, method string) (route, bool) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
@@ -104,8 +106,8 @@ func choose(matching []route, method string) (route, bool) {
 	return matching[i], true
 }
 
-// methods returns the allowed methods.
-func methods(matching []route) []string {
+// allowedMethods returns the methods of the matching routes.
+func allowedMethods(matching []route) []string {
 	var all []string
 	for _, r := range matching {
 		all = append(all, r.method)
@@ -114,4 +116,17 @@ func methods(matching []route) []string {
 		}
 	}
 	return all
+}
+
+// The documents are not generated. The tests check every response against them.
+var (
+	//go:embed openapi.json
+	adminDocument []byte
+	//go:embed public-openapi.json
+	publicDocument []byte
+)
+
+// document serves a document without a token, because the description of the API is not secret.
+func document(text []byte) func(*call) (response, error) {
+	return func(*call) (response, error) { return okResponse(json.RawMessage(text)) }
 }

@@ -17,8 +17,8 @@ type taskPage struct {
 	Next  *string     `json:"next"`
 }
 
-func (c *call) listTasks() (answer, error) {
-	q := c.query("after", "limit", "state")
+func (c *call) listTasks() (response, error) {
+	q := c.parseQuery("after", "limit", "state")
 	limit, filter := q.limit(), adminstore.TaskFilter(q.values.Get("state"))
 	switch filter {
 	case adminstore.AnyTask, adminstore.OpenTask, adminstore.EndedTask, adminstore.SuspectTask:
@@ -26,15 +26,15 @@ func (c *call) listTasks() (answer, error) {
 		q.fail("state must be open, ended or suspect")
 	}
 	if q.err != nil {
-		return answer{}, q.err
+		return response{}, q.err
 	}
 	after, err := c.cursor(q.values.Get("after"))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	views, err := c.AdminStore.Tasks(c.r.Context(), filter, after, limit)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	page := taskPage{Tasks: []view.Task{}}
 	for _, v := range views {
@@ -43,7 +43,7 @@ func (c *call) listTasks() (answer, error) {
 	if len(views) == limit {
 		page.Next = &views[limit-1].Task.ID
 	}
-	return found(page)
+	return okResponse(page)
 }
 
 // cursor returns the last task of the page before, from its id.
@@ -56,7 +56,7 @@ func (c *call) cursor(id string) (tasks.Task, error) {
 		return tasks.Task{}, err
 	}
 	if v.Task == nil {
-		return tasks.Task{}, fault{QueryInvalid, "after must be the next of the page before"}
+		return tasks.Task{}, apiError{QueryInvalid, "after must be the next of the page before"}
 	}
 	return *v.Task, nil
 }
@@ -69,27 +69,27 @@ func (c *call) task(ctx context.Context, id string) (tasks.Snapshot, error) {
 	return c.AdminStore.Task(ctx, id)
 }
 
-func (c *call) showTask() (answer, error) {
-	v, err := c.task(c.r.Context(), c.variable)
+func (c *call) showTask() (response, error) {
+	v, err := c.task(c.r.Context(), c.pathParam)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if v.Task == nil {
-		return answer{}, tasks.ErrNoTask
+		return response{}, tasks.ErrNoTask
 	}
-	return found(view.NewTask(*v.Task))
+	return okResponse(view.NewTask(*v.Task))
 }
 
 // retryTask makes an open task due now.
-func (c *call) retryTask() (answer, error) {
-	if err := c.nothing(); err != nil {
-		return answer{}, err
+func (c *call) retryTask() (response, error) {
+	if err := c.noBody(); err != nil {
+		return response{}, err
 	}
-	a, err := c.steerTask(tasks.RetryNow)
+	r, err := c.mutateTask(tasks.RetryNow)
 	if err == nil && c.Wake != nil {
 		c.Wake()
 	}
-	return a, err
+	return r, err
 }
 
 // A resolution is the body of POST /tasks/{id}/resolve.
@@ -98,31 +98,31 @@ type resolution struct {
 }
 
 // resolveTask settles a suspect slot by the outcome that the operator has found out.
-func (c *call) resolveTask() (answer, error) {
+func (c *call) resolveTask() (response, error) {
 	body, err := decode[resolution](c)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return c.steerTask(func(v tasks.Snapshot, id string) (tasks.Change, error) { return tasks.Resolve(v, body.Outcome, id) })
+	return c.mutateTask(func(v tasks.Snapshot, id string) (tasks.Change, error) { return tasks.Resolve(v, body.Outcome, id) })
 }
 
 // releaseTask gives back the slot that a task has consumed.
-func (c *call) releaseTask() (answer, error) {
-	if err := c.nothing(); err != nil {
-		return answer{}, err
+func (c *call) releaseTask() (response, error) {
+	if err := c.noBody(); err != nil {
+		return response{}, err
 	}
-	return c.steerTask(tasks.Release)
+	return c.mutateTask(tasks.Release)
 }
 
-// steerTask applies an admin action to a task and returns the changed task.
-func (c *call) steerTask(decide decision) (answer, error) {
-	read := func(ctx context.Context) (tasks.Snapshot, error) { return c.task(ctx, c.variable) }
-	v, err := c.steer(read, decide)
+// mutateTask applies an admin action to a task and returns the changed task.
+func (c *call) mutateTask(decide mutation) (response, error) {
+	read := func(ctx context.Context) (tasks.Snapshot, error) { return c.task(ctx, c.pathParam) }
+	v, err := c.mutate(read, decide)
 	if v.Task != nil {
-		c.about = []slog.Attr{slog.String("task", v.Task.ID), slog.String("key", v.Task.Code.Fingerprint())}
+		c.logAttrs = []slog.Attr{slog.String("task", v.Task.ID), slog.String("key", v.Task.Code.Fingerprint())}
 	}
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return found(view.NewTask(*v.Task))
+	return okResponse(view.NewTask(*v.Task))
 }

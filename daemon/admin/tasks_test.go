@@ -13,7 +13,7 @@ import (
 type shownTask struct{ ID, Code, State, Outcome, Slot string }
 
 // ids reads all pages of a list of tasks.
-func (s shop) ids(state string) (ids []string) {
+func (s fixture) ids(state string) (ids []string) {
 	s.Helper()
 	for after := ""; ; {
 		var page struct {
@@ -31,13 +31,13 @@ func (s shop) ids(state string) (ids []string) {
 	}
 }
 
-func TestTasksAreListed(t *testing.T) {
-	s := open(t)
+func TestListTasks(t *testing.T) {
+	s := newFixture(t)
 	s.plan("p", "US", 9)
 	var want []string
 	for i := range 5 {
 		code := keys.Code(fmt.Sprint("K", i))
-		s.bring(keys.Key{Code: code})
+		s.importKeys(keys.Key{Code: code})
 		if i < 2 {
 			want = append(want, s.suspect(code))
 		} else {
@@ -56,23 +56,23 @@ func TestTasksAreListed(t *testing.T) {
 	}
 }
 
-func TestTasksAreSteered(t *testing.T) {
-	s := open(t)
+func TestTaskActions(t *testing.T) {
+	s := newFixture(t)
 	s.plan("p", "US", 9)
-	s.bring(keys.Key{Code: "K"}, keys.Key{Code: "L"})
+	s.importKeys(keys.Key{Code: "K"}, keys.Key{Code: "L"})
 	woken := 0
 	s.api.Wake = func() { woken++ }
 	post := func(id, action, body string, want shownTask) {
 		t.Helper()
 		var got shownTask
-		s.read(s.ask(http.MethodPost, "/tasks/"+id+"/"+action, body), 200, &got)
+		s.read(s.send(http.MethodPost, "/tasks/"+id+"/"+action, body), 200, &got)
 		if got.Outcome != want.Outcome || got.Slot != want.Slot || got.State != want.State {
 			t.Errorf("%s: %+v", action, got)
 		}
 	}
 	refused := func(id, action, body string, code int, problem string) {
 		t.Helper()
-		s.refused(s.ask(http.MethodPost, "/tasks/"+id+"/"+action, body), code, problem)
+		s.refused(s.send(http.MethodPost, "/tasks/"+id+"/"+action, body), code, problem)
 	}
 	id := s.accept("K")
 	post(id, "retry", "", shownTask{State: "open", Slot: "held"})
@@ -101,23 +101,23 @@ func TestTasksAreSteered(t *testing.T) {
 	}
 }
 
-// TestNothingSecret checks that answers and log contain no account data, and that the log contains
+// TestNoSecrets checks that answers and log contain no account data, and that the log contains
 // no key.
-func TestNothingSecret(t *testing.T) {
-	s := open(t)
+func TestNoSecrets(t *testing.T) {
+	s := newFixture(t)
 	own := keys.Generate([keys.EntropyBytes]byte{2})
 	s.plan("p", "US", 9)
-	s.bring(keys.Key{Code: own})
+	s.importKeys(keys.Key{Code: own})
 	id := s.accept(own)
 	said := ""
 	for _, target := range []string{"/keys", "/keys/" + string(own), "/tasks", "/tasks/" + id, "/plans", "/stock"} {
-		said += s.ask(http.MethodGet, target, "").body
+		said += s.send(http.MethodGet, target, "").body
 	}
-	said += s.ask(http.MethodPost, "/tasks/"+id+"/retry", "").body + s.ask(http.MethodPost, "/keys/"+string(own)+"/revoke", "").body
-	s.refused(s.ask(http.MethodGet, "/stock", "", as("canary-token")), 401, "unauthorized")
+	said += s.send(http.MethodPost, "/tasks/"+id+"/retry", "").body + s.send(http.MethodPost, "/keys/"+string(own)+"/revoke", "").body
+	s.refused(s.send(http.MethodGet, "/stock", "", as("canary-token")), 401, "unauthorized")
 	for _, secret := range []string{"canary", reader, writer, "sealed"} {
 		if strings.Contains(said+s.log.String(), secret) {
-			t.Errorf("%s is told", secret)
+			t.Errorf("%s is in a response or in the log", secret)
 		}
 	}
 	if strings.Contains(s.log.String(), string(own)) {

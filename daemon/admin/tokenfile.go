@@ -15,8 +15,8 @@ import (
 // is accepted.
 type TokenFile string
 
-// maxFile limits a file of tokens, in bytes.
-const maxFile = 1 << 20
+// maxFileSize limits a file of tokens, in bytes.
+const maxFileSize = 1 << 20
 
 // Find implements [Tokens].
 func (f TokenFile) Find(text string) (Token, error) {
@@ -32,11 +32,11 @@ func (f TokenFile) Find(text string) (Token, error) {
 func (f TokenFile) Load() (TokenList, error) {
 	file, err := os.Open(string(f))
 	if err != nil {
-		return nil, f.fault(err)
+		return nil, f.wrapError(err)
 	}
 	defer func() { _ = file.Close() }() // the file was only read
-	_, all, err := load(file)
-	return all, f.fault(err)
+	_, all, err := readTokens(file)
+	return all, f.wrapError(err)
 }
 
 // Add appends a token to the file. If the file does not exist, Add creates it with mode 0600. Only
@@ -44,24 +44,24 @@ func (f TokenFile) Load() (TokenList, error) {
 func (f TokenFile) Add(t Token) error {
 	file, err := os.OpenFile(string(f), os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
-		return f.fault(err)
+		return f.wrapError(err)
 	}
-	return f.fault(errors.Join(add(file, t), file.Close()))
+	return f.wrapError(errors.Join(appendToken(file, t), file.Close()))
 }
 
-func add(file *os.File, t Token) error {
-	text, all, err := load(file)
+func appendToken(file *os.File, t Token) error {
+	text, all, err := readTokens(file)
 	if err != nil {
 		return err
 	}
-	if all.named(t.Name) {
+	if all.hasName(t.Name) {
 		return fmt.Errorf("%s is in the file already: choose another name, or delete its line first", t.Name)
 	}
 	line := t.line() + "\n"
 	if len(text) > 0 && text[len(text)-1] != '\n' {
 		line = "\n" + line
 	}
-	if _, err := parse(append(text, line...)); err != nil {
+	if _, err := parseTokens(append(text, line...)); err != nil {
 		return err
 	}
 	_, err = file.WriteString(line)
@@ -74,8 +74,8 @@ func add(file *os.File, t Token) error {
 	return nil
 }
 
-// load checks the permissions of an open file, and reads its tokens.
-func load(file *os.File) (text []byte, all TokenList, err error) {
+// readTokens checks the permissions of an open file, and reads its tokens.
+func readTokens(file *os.File) (text []byte, all TokenList, err error) {
 	info, err := file.Stat()
 	if err == nil {
 		err = safefile.CheckPrivate(file.Name(), info)
@@ -83,19 +83,19 @@ func load(file *os.File) (text []byte, all TokenList, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	text, err = io.ReadAll(io.LimitReader(file, maxFile+1))
+	text, err = io.ReadAll(io.LimitReader(file, maxFileSize+1))
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case len(text) > maxFile:
-		return nil, nil, fmt.Errorf("it is longer than %d bytes", maxFile)
+	case len(text) > maxFileSize:
+		return nil, nil, fmt.Errorf("it is longer than %d bytes", maxFileSize)
 	}
-	all, err = parse(text)
+	all, err = parseTokens(text)
 	return text, all, err
 }
 
-// fault adds the name of the file to an error. Errors of package os contain the path already.
-func (f TokenFile) fault(err error) error {
+// wrapError adds the name of the file to an error. Errors of package os contain the path already.
+func (f TokenFile) wrapError(err error) error {
 	var known *fs.PathError
 	switch {
 	case err == nil:

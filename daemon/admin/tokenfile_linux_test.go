@@ -10,9 +10,9 @@ import (
 	"github.com/keyseat/keyseat/daemon/admin"
 )
 
-// TestATokenThatDoesNotFit checks that a full disk leaves the file unchanged. Half a line would
+// TestAddTokenToFullDisk checks that a full disk leaves the file unchanged. Half a line would
 // make the whole file invalid.
-func TestATokenThatDoesNotFit(t *testing.T) {
+func TestAddTokenToFullDisk(t *testing.T) {
 	file := admin.TokenFile(filepath.Join(t.TempDir(), "tokens"))
 	if err := file.Add(admin.NewToken("first", admin.Read, "a long enough token")); err != nil {
 		t.Fatal(err)
@@ -34,7 +34,7 @@ func TestATokenThatDoesNotFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	if failed == nil {
-		t.Fatal("the token has fitted")
+		t.Fatal("the token was added")
 	}
 	if all, err := file.Load(); err != nil || len(all) != 1 {
 		t.Errorf("%d tokens, %v", len(all), err)

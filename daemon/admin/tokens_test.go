@@ -47,7 +47,7 @@ func TestTokenFile(t *testing.T) {
 	}
 }
 
-func TestTokenFileFaults(t *testing.T) {
+func TestTokenFileErrors(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"shop write", "line 1: a line is"},
 		{"\nshop write " + canary + " " + canary, "line 2: a line is"},
@@ -70,11 +70,11 @@ func TestTokenFileFaults(t *testing.T) {
 			t.Errorf("%.50q: %v, %+v", c.text, err, found)
 		}
 		if err != nil && strings.Contains(err.Error(), "canary") {
-			t.Errorf("the fault tells what stands there: %v", err)
+			t.Errorf("the error quotes the file: %v", err)
 		}
 	}
 	if _, err := admin.TokenFile(filepath.Join(t.TempDir(), "none")).Find(canary); err == nil {
-		t.Error("there is no file, and no fault")
+		t.Error("a missing file is no error")
 	}
 }
 
@@ -93,7 +93,7 @@ func openFolder(t *testing.T) string {
 	return dir
 }
 
-func TestTokenFileOpenToAll(t *testing.T) {
+func TestTokenFilePermissions(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		return
 	}
@@ -114,12 +114,12 @@ func TestTokenFileOpenToAll(t *testing.T) {
 	}
 }
 
-// TestTokensRotate checks that changes of the file take effect immediately.
-func TestTokensRotate(t *testing.T) {
-	s := open(t)
+// TestTokenRotation checks that changes of the file take effect immediately.
+func TestTokenRotation(t *testing.T) {
+	s := newFixture(t)
 	f := admin.TokenFile(filepath.Join(t.TempDir(), "tokens"))
 	s.api.Tokens = f
-	s.refused(s.ask("GET", "/keys", ""), 503, "unavailable")
+	s.refused(s.send("GET", "/keys", ""), 503, "unavailable")
 	s.must(f.Add(admin.NewToken("old", admin.Write, writer)))
 	if info, err := os.Stat(string(f)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
@@ -131,7 +131,7 @@ func TestTokensRotate(t *testing.T) {
 	text, err := os.ReadFile(string(f))
 	s.must(err)
 	if strings.Contains(string(text), writer) || strings.Contains(string(text), reader) {
-		t.Errorf("the file tells its tokens: %s", text)
+		t.Errorf("the file has the tokens themselves: %s", text)
 	}
 	s.must(os.WriteFile(string(f), text[strings.IndexByte(string(text), '\n')+1:], 0o600))
 	s.asked(reader, 200)
@@ -139,18 +139,18 @@ func TestTokensRotate(t *testing.T) {
 	s.must(os.WriteFile(string(f), []byte("nonsense\n"+string(text)), 0o600))
 	s.asked(reader, 503)
 	if err := f.Add(admin.NewToken("new", admin.Read, canary)); err == nil {
-		t.Error("a file with a fault is added to")
+		t.Error("a token is added to an invalid file")
 	}
 }
 
-func (s shop) asked(token string, code int) {
+func (s fixture) asked(token string, code int) {
 	s.Helper()
-	if r := s.ask("GET", "/keys", "", as(token)); r.code != code {
+	if r := s.send("GET", "/keys", "", as(token)); r.code != code {
 		s.Errorf("%d %s, not %d", r.code, r.body, code)
 	}
 }
 
-func TestTokensAreAdded(t *testing.T) {
+func TestAddToken(t *testing.T) {
 	f := file(t, "a read "+reader) // with no end of line
 	for _, token := range []admin.Token{
 		admin.NewToken("a", admin.Write, writer), admin.NewToken("b", admin.Read, reader),

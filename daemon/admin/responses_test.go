@@ -18,52 +18,56 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// broken is a store that is unavailable, or in which another change always comes first.
-type broken struct {
+// failingStore is a store that is unavailable, or in which another change always comes first.
+type failingStore struct {
 	tasks.Store
 	adminstore.AdminStore
-	away  error
-	apply error
+	unavailable error
+	apply       error
 }
 
-func (b broken) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
-	if b.away != nil {
-		return nil, b.away
+func (b failingStore) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
+	if b.unavailable != nil {
+		return nil, b.unavailable
 	}
 	return b.Store.Snapshots(ctx, codes)
 }
 
-func (b broken) Apply(context.Context, []tasks.Change) ([]error, error) {
-	return []error{b.apply}, b.away
+func (b failingStore) Apply(context.Context, []tasks.Change) ([]error, error) {
+	return []error{b.apply}, b.unavailable
 }
-func (b broken) Stock(context.Context) ([]stock.Level, error)      { return nil, b.away }
-func (b broken) EditPlans(context.Context, []stock.PlanEdit) error { return b.away }
-func (b broken) Batch(context.Context, string) ([]keys.Key, error) { return nil, b.away }
-func (b broken) History(context.Context, keys.Code) ([]tasks.Event, error) {
-	return nil, b.away
-}
-
-func (b broken) ImportKeys(context.Context, adminstore.ImportBatch, iter.Seq2[keys.Key, error]) error {
-	return b.away
+func (b failingStore) Stock(context.Context) ([]stock.Level, error)      { return nil, b.unavailable }
+func (b failingStore) EditPlans(context.Context, []stock.PlanEdit) error { return b.unavailable }
+func (b failingStore) Batch(context.Context, string) ([]keys.Key, error) { return nil, b.unavailable }
+func (b failingStore) History(context.Context, keys.Code) ([]tasks.Event, error) {
+	return nil, b.unavailable
 }
 
-func (b broken) Keys(context.Context, keys.Code, int) ([]tasks.Snapshot, error) { return nil, b.away }
-
-func (b broken) Plans(context.Context, int64, int) ([]stock.Plan, error) { return nil, b.away }
-
-func (b broken) Tasks(context.Context, adminstore.TaskFilter, tasks.Task, int) ([]tasks.Snapshot, error) {
-	return nil, b.away
+func (b failingStore) ImportKeys(context.Context, adminstore.ImportBatch, iter.Seq2[keys.Key, error]) error {
+	return b.unavailable
 }
 
-func (b broken) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
-	if b.away != nil {
-		return tasks.Snapshot{}, b.away
+func (b failingStore) Keys(context.Context, keys.Code, int) ([]tasks.Snapshot, error) {
+	return nil, b.unavailable
+}
+
+func (b failingStore) Plans(context.Context, int64, int) ([]stock.Plan, error) {
+	return nil, b.unavailable
+}
+
+func (b failingStore) Tasks(context.Context, adminstore.TaskFilter, tasks.Task, int) ([]tasks.Snapshot, error) {
+	return nil, b.unavailable
+}
+
+func (b failingStore) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
+	if b.unavailable != nil {
+		return tasks.Snapshot{}, b.unavailable
 	}
 	return b.AdminStore.Task(ctx, id)
 }
 
-// on returns the shop with another store.
-func (s shop) on(b broken) shop {
+// on returns the fixture with another store.
+func (s fixture) on(b failingStore) fixture {
 	api := &admin.API{Engine: s.engine, AdminStore: b, Tokens: s.api.Tokens, Log: s.api.Log}
 	api.Engine.Store = b
 	api.Engine.Pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
@@ -71,16 +75,16 @@ func (s shop) on(b broken) shop {
 	return s
 }
 
-// TestEveryAnswer causes every answer in the document, and no other answer.
-func TestEveryAnswer(t *testing.T) {
-	s := open(t)
+// TestEveryDocumentedResponse causes every response in the document, and no other response.
+func TestEveryDocumentedResponse(t *testing.T) {
+	s := newFixture(t)
 	s.plan("p", "US", 9)
-	s.bring(keys.Key{Code: "S"}, keys.Key{Code: "T"}, keys.Key{Code: "O"}, keys.Key{Code: "K"})
+	s.importKeys(keys.Key{Code: "S"}, keys.Key{Code: "T"}, keys.Key{Code: "O"}, keys.Key{Code: "K"})
 	suspect, spent := s.suspect("S"), s.accept("T")
 	s.end(tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success})
 	open := s.accept("O")
-	away := s.on(broken{s.store, s.store, errors.New("away"), nil})
-	contended := s.on(broken{s.store, s.store, nil, tasks.ErrConflict})
+	away := s.on(failingStore{s.store, s.store, errors.New("away"), nil})
+	contended := s.on(failingStore{s.store, s.store, nil, tasks.ErrConflict})
 
 	ids := map[string]string{"retry": open, "resolve": suspect, "release": spent}
 	bodies := map[string]string{
@@ -98,8 +102,8 @@ func TestEveryAnswer(t *testing.T) {
 		}
 		target := strings.NewReplacer("{code}", "K", "{id}", id).Replace(path)
 		body := bodies[method+" "+path]
-		try := func(on shop, body, target string, edit ...func(*http.Request)) {
-			on.ask(method, target, body, append([]func(*http.Request){with("Idempotency-Key", "k")}, edit...)...)
+		try := func(on fixture, body, target string, edit ...func(*http.Request)) {
+			on.send(method, target, body, append([]func(*http.Request){with("Idempotency-Key", "k")}, edit...)...)
 		}
 		try(s, body, target, func(r *http.Request) { r.Header.Del("Authorization") })
 		try(s, body, target, func(r *http.Request) { r.Method = "DELETE"; r.Header.Del("Authorization") })
@@ -118,40 +122,40 @@ func TestEveryAnswer(t *testing.T) {
 		}
 	}
 	s.accept("K") // now it has an open task
-	s.ask("POST", "/keys/K/reset", "")
-	s.ask("PUT", "/plans/p", `{"slots":0}`)
+	s.send("POST", "/keys/K/reset", "")
+	s.send("PUT", "/plans/p", `{"slots":0}`)
 	for _, answer := range s.spec.declared() {
 		if !s.spec.seen[answer] {
-			t.Errorf("the document has %s, which nothing brought about", answer)
+			t.Errorf("no request caused the documented response %s", answer)
 		}
 	}
 }
 
-// TestTheStoreIsAway checks that no answer hides that the store is unavailable.
-func TestTheStoreIsAway(t *testing.T) {
-	s := open(t)
-	s.bring(keys.Key{Code: "K"})
-	s = s.on(broken{s.store, s.store, errors.New("the trouble"), nil})
+// TestStoreUnavailable checks that no answer hides that the store is unavailable.
+func TestStoreUnavailable(t *testing.T) {
+	s := newFixture(t)
+	s.importKeys(keys.Key{Code: "K"})
+	s = s.on(failingStore{s.store, s.store, errors.New("the trouble"), nil})
 	for _, target := range []string{"GET /keys", "GET /keys/K", "POST /keys/K/revoke", "GET /plans", "POST /plans/p/retire", "GET /tasks/t", "GET /stock"} {
 		method, path, _ := strings.Cut(target, " ")
-		r := s.ask(method, path, "")
+		r := s.send(method, path, "")
 		s.refused(r, 503, "unavailable")
 		if strings.Contains(r.body, "trouble") || r.header.Get("Retry-After") != "2" {
 			t.Errorf("%s: %+v", target, r)
 		}
 	}
 	if !strings.Contains(s.log.String(), `"level":"ERROR"`) || !strings.Contains(s.log.String(), "the trouble") {
-		t.Errorf("the log does not tell: %s", s.log)
+		t.Errorf("the log does not have the error: %s", s.log)
 	}
 }
 
-// TestAPanicIsAnswered checks that a panic is answered without its value.
-func TestAPanicIsAnswered(t *testing.T) {
-	s := open(t)
+// TestPanics checks that a panic is answered without its value.
+func TestPanics(t *testing.T) {
+	s := newFixture(t)
 	s.api.AdminStore = nil
-	s.refused(s.ask("GET", "/plans", ""), 503, "unavailable")
+	s.refused(s.send("GET", "/plans", ""), 503, "unavailable")
 	s.api.Tokens = panicking{}
-	s.refused(s.ask("GET", "/plans", ""), 503, "unavailable")
+	s.refused(s.send("GET", "/plans", ""), 503, "unavailable")
 	if strings.Contains(s.log.String(), "canary") {
 		t.Errorf("the log: %s", s.log)
 	}
@@ -163,12 +167,12 @@ func (panicking) Find(string) (admin.Token, error) { panic("canary") }
 
 // TestRoles checks that a reader cannot write, and the answer for each token.
 func TestRoles(t *testing.T) {
-	s := open(t)
-	s.bring(keys.Key{Code: "K"})
+	s := newFixture(t)
+	s.importKeys(keys.Key{Code: "K"})
 	for _, route := range admin.Routes() {
 		method, path, _ := strings.Cut(strings.Replace(route, "/admin/v1", "", 1), " ")
 		target := strings.NewReplacer("{code}", "K", "{id}", "x").Replace(path)
-		r := s.ask(method, target, "", as(reader))
+		r := s.send(method, target, "", as(reader))
 		if wrote := method != http.MethodGet; wrote != (r.code == http.StatusForbidden) {
 			t.Errorf("%s with a read token: %d", route, r.code)
 		}
@@ -186,7 +190,7 @@ func TestRoles(t *testing.T) {
 		{"Bearer " + writer, "Bearer " + writer},
 	} {
 		for _, target := range []string{"/keys", "/nothing", "/keys/K/revoke"} {
-			r := s.ask(http.MethodGet, target, "", func(r *http.Request) { r.Header["Authorization"] = authorization })
+			r := s.send(http.MethodGet, target, "", func(r *http.Request) { r.Header["Authorization"] = authorization })
 			s.refused(r, 401, "unauthorized")
 			if !strings.HasPrefix(r.header.Get("WWW-Authenticate"), "Bearer") {
 				t.Errorf("WWW-Authenticate: %s", r.header.Get("WWW-Authenticate"))
@@ -194,7 +198,7 @@ func TestRoles(t *testing.T) {
 		}
 	}
 	for _, scheme := range []string{"bearer ", "BEARER  "} {
-		if r := s.ask("GET", "/keys", "", func(r *http.Request) { r.Header.Set("Authorization", scheme+reader) }); r.code != 200 {
+		if r := s.send("GET", "/keys", "", func(r *http.Request) { r.Header.Set("Authorization", scheme+reader) }); r.code != 200 {
 			t.Errorf("%q: %d", scheme, r.code)
 		}
 	}
@@ -202,17 +206,17 @@ func TestRoles(t *testing.T) {
 
 // TestAudit checks that each write logs a line with the token, the action and the key.
 func TestAudit(t *testing.T) {
-	s := open(t)
-	s.bring(keys.Key{Code: "K"})
+	s := newFixture(t)
+	s.importKeys(keys.Key{Code: "K"})
 	s.plan("p", "US", 9)
 	id := s.suspect("K")
-	s.ask("GET", "/keys", "")
+	s.send("GET", "/keys", "")
 	s.order("h", `{"count":2,"order_id":"o-7"}`)
-	s.ask("POST", "/keys/K/revoke", "")
-	s.ask("POST", "/keys/K/revoke", "", as(reader))
-	s.ask("POST", "/plans/p/retire", "")
-	s.ask("POST", "/tasks/"+id+"/resolve", `{"outcome":"success"}`)
-	s.ask("POST", "/tasks/"+id+"/resolve", `{"outcome":"success"}`)
+	s.send("POST", "/keys/K/revoke", "")
+	s.send("POST", "/keys/K/revoke", "", as(reader))
+	s.send("POST", "/plans/p/retire", "")
+	s.send("POST", "/tasks/"+id+"/resolve", `{"outcome":"success"}`)
+	s.send("POST", "/tasks/"+id+"/resolve", `{"outcome":"success"}`)
 	lines := strings.Split(strings.TrimSpace(s.log.String()), "\n")
 	want := [][]string{
 		{`"action":"POST /admin/v1/keys"`, `"token":"webshop"`, `"code":201`, `"order":"o-7"`, `"count":2`, `"batch":"order-`},

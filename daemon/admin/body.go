@@ -1,0 +1,140 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"time"
+	"unicode/utf8"
+
+	"github.com/keyseat/keyseat/daemon/csvfile"
+)
+
+// maxBodySize limits a body, in bytes.
+const maxBodySize = 64 << 10
+
+// decode parses the body into T, a struct. A field that T does not have is an error, because part
+// of the request would be lost if a mistyped field were ignored.
+func decode[T any](c *call) (body T, err error) {
+	text, err := c.readBody()
+	if err != nil {
+		return body, err
+	}
+	given, err := parseObject(text)
+	if err != nil {
+		return body, err
+	}
+	v := reflect.ValueOf(&body).Elem()
+	for i := range v.NumField() {
+		field := v.Type().Field(i).Tag.Get("json")
+		raw, found := given[field]
+		delete(given, field)
+		if found && !decodeField(v.Field(i), raw) {
+			return body, invalid(field, "is of the wrong type")
+		}
+	}
+	for field := range given {
+		return body, invalid(field, "is no field of this body")
+	}
+	return body, nil
+}
+
+// invalid returns the error for a field of the body.
+func invalid(field, reason string) error {
+	if !namePattern.MatchString(field) {
+		field = "a field" // input is not repeated unless it looks like a name
+	}
+	return apiError{FieldInvalid, field + " " + reason}
+}
+
+// A nullable is a value that gives null a meaning.
+type nullable interface{ null() }
+
+// decodeField decodes one value. It reports false if the type is wrong, or if the value is null and the
+// field is not [nullable].
+func decodeField(field reflect.Value, raw json.RawMessage) bool {
+	into := field.Addr().Interface()
+	if _, hasNull := into.(nullable); !hasNull && string(raw) == "null" {
+		return false
+	}
+	return json.Unmarshal(raw, into) == nil
+}
+
+// readBody reads the body of the request. It must be JSON unless it is empty.
+func (c *call) readBody() ([]byte, error) {
+	text, err := io.ReadAll(http.MaxBytesReader(nil, c.r.Body, maxBodySize))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, apiError{TooLarge, "a body has 64 KiB at most"}
+	}
+	if err != nil {
+		return nil, apiError{BodyMalformed, "the body ends too early"}
+	}
+	if len(text) == 0 {
+		return nil, nil
+	}
+	if media, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return nil, apiError{MediaType, "send it as Content-Type: application/json"}
+	}
+	return text, nil
+}
+
+var errObject = apiError{BodyMalformed, "the body must be one JSON object in UTF-8, with no field twice"}
+
+// parseObject parses the fields of a JSON object. An empty body has no fields.
+func parseObject(text []byte) (map[string]json.RawMessage, error) {
+	fields := map[string]json.RawMessage{}
+	if len(text) == 0 {
+		return fields, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if begin, err := d.Token(); err != nil || begin != json.Delim('{') || !utf8.Valid(text) {
+		return nil, errObject
+	}
+	for d.More() {
+		key, err := d.Token()
+		field, isString := key.(string)
+		_, twice := fields[field]
+		var value json.RawMessage
+		if err != nil || !isString || twice || d.Decode(&value) != nil {
+			return nil, errObject
+		}
+		fields[field] = value
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, errObject
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errObject
+	}
+	return fields, nil
+}
+
+// noBody checks that the request has no body, or an empty object.
+func (c *call) noBody() error {
+	_, err := decode[struct{}](c)
+	return err
+}
+
+// A nullableTime is a field with three states. Not given: at is nil. A time: at points to it. Null,
+// which means never: at points to the zero time.
+type nullableTime struct{ at *time.Time }
+
+var _ nullable = (*nullableTime)(nil)
+
+func (*nullableTime) null() {}
+
+// UnmarshalJSON implements [json.Unmarshaler] for null and for the formats of [csvfile.ParseEnd].
+func (t *nullableTime) UnmarshalJSON(text []byte) error {
+	t.at = new(time.Time)
+	var s *string
+	if err := json.Unmarshal(text, &s); err != nil || s == nil {
+		return err
+	}
+	at, err := csvfile.ParseEnd(*s)
+	*t.at = at
+	return err
+}

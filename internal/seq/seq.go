@@ -1,0 +1,15 @@
+// Package seq makes sequences as the stores take them.
+package seq
+
+import "iter"
+
+// All returns the elements of a slice, without an error.
+func All[T any](all []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, v := range all {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
