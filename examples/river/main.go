@@ -36,6 +36,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // serve mounts the API on the database, and carries out accepted tasks until the context ends.
@@ -68,9 +69,9 @@ func serve(ctx context.Context, url string, c tasks.Connector, mux *http.ServeMu
 // fill makes a plan and issues a key, on the first start only.
 func fill(ctx context.Context, store *bunstore.Store) error {
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
-	batch := tasks.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
+	batch := adminstore.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
 	err := store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
-	if errors.Is(err, tasks.ErrBatch) {
+	if errors.Is(err, adminstore.ErrBatch) {
 		return nil
 	}
 	return errors.Join(err, store.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}}))
