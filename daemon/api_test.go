@@ -10,7 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -19,8 +18,8 @@ import (
 
 func TestInfoHasFiveShapes(t *testing.T) {
 	bought := time.Date(2026, 11, 22, 20, 37, 0, 999, time.FixedZone("CET", 3600))
-	s := open(t)
-	s.bring(
+	f := newFixture(t)
+	f.importKeys(
 		keys.Key{Code: "revoked", Revoked: true},
 		keys.Key{Code: "failed_upgrade", Status: keys.FailedUpgrade, Message: "Wrong address", Username: "u", PurchaseDate: bought},
 		keys.Key{Code: "success_renew", Status: keys.SuccessRenew, Message: "Key Renewed", UsedDate: bought},
@@ -40,63 +39,55 @@ func TestInfoHasFiveShapes(t *testing.T) {
 		"success":        `{"status":"success","message":"","username":"u","verify_address":"a","used":1,"purchase_date":null,"used_date":"2026-11-22T19:37:00Z"}`,
 		"active":         fresh,
 	} {
-		if got := s.get(url.Values{"info": {code}}); got != want {
+		if got := f.get(url.Values{"info": {code}}); got != want {
 			t.Errorf("%s:\n got %s\nwant %s", code, got, want)
 		}
 	}
 }
 
-func TestOurCodesAreFoundAsTheyAreTyped(t *testing.T) {
-	s := open(t)
+func TestOwnCodesAreFoundInEverySpelling(t *testing.T) {
+	f := newFixture(t)
 	code := keys.Generate([keys.EntropyBytes]byte{1, 2, 3})
-	s.bring(keys.Key{Code: code})
+	f.importKeys(keys.Key{Code: code})
 	for _, typed := range []string{string(code), strings.ToLower(string(code)), strings.ReplaceAll(string(code), "-", "")} {
-		if got := s.get(url.Values{"info": {typed}}); got != fresh {
+		if got := f.get(url.Values{"info": {typed}}); got != fresh {
 			t.Errorf("%s: %s", typed, got)
 		}
 	}
 }
 
 func TestStockIsSortedByName(t *testing.T) {
-	s := open(t)
+	f := newFixture(t)
 	for i, c := range []stock.Country{"ZW", "AX", "AT", "AL", "US", "KR", "MK", "SZ", "TR", "CZ", "TT"} {
-		s.plan(fmt.Sprint("p", i), c, i+1)
+		f.addPlan(fmt.Sprint("p", i), c, i+1)
 	}
-	s.plan("none", "FR", 0)
+	f.addPlan("none", "FR", 0)
 	want := `[{"country":"Åland Islands","country_code":"AX","slots":2},{"country":"Albania","country_code":"AL","slots":4},` +
 		`{"country":"Austria","country_code":"AT","slots":3},{"country":"Czechia","country_code":"CZ","slots":10},` +
 		`{"country":"Eswatini","country_code":"SZ","slots":8},{"country":"North Macedonia","country_code":"MK","slots":7},` +
 		`{"country":"South Korea","country_code":"KR","slots":6},{"country":"Trinidad & Tobago","country_code":"TT","slots":11},` +
 		`{"country":"Türkiye","country_code":"TR","slots":9},{"country":"United States","country_code":"US","slots":5},` +
 		`{"country":"Zimbabwe","country_code":"ZW","slots":1}]`
-	if got := s.get(url.Values{"stock": {""}}); got != want {
+	if got := f.get(url.Values{"stock": {""}}); got != want {
 		t.Errorf("got %s", got)
 	}
 }
 
-func TestEveryCountryHasAName(t *testing.T) {
-	for _, c := range stock.Countries() {
-		if name := daemon.CountryName(c); name == string(c) || name == "" || strings.Contains(name, "SAR") {
-			t.Errorf("%s is called %q", c, name)
-		}
-	}
-}
-
-func TestAKeyHasSoManyTasksAnHour(t *testing.T) {
-	s := open(t)
-	s.api.Engine.Rules.KeyTasks = 2
-	s.bring(keys.Key{Code: "K"})
-	s.plan("p", "US", 1)
+func TestKeyTasksPerHourAreLimited(t *testing.T) {
+	f := newFixture(t)
+	f.api.Engine.Rules.KeyTasks = 2
+	f.importKeys(keys.Key{Code: "K"})
+	f.addPlan("p", "US", 1)
 	for range 2 {
-		if got := s.ask("POST", "/API/", upgradeK).Body.String(); got != sent {
+		if got := f.send("POST", "/API/", upgradeK).Body.String(); got != sent {
 			t.Fatalf("got %s", got)
 		}
-		if got := s.get(url.Values{"info": {"K"}}); got != strings.Replace(fresh, "active", "in_queue", 1) {
+		if got := f.get(url.Values{"info": {"K"}}); got != strings.Replace(fresh, "active", "in_queue", 1) {
 			t.Errorf("got %s", got)
 		}
-		s.end(tasks.AccountLocked)
+		f.settle(tasks.AccountLocked)
 	}
-	r := s.ask("POST", "/API/", upgradeK)
+	r := f.send("POST", "/API/", upgradeK)
 	if r.Code != 429 || r.Header().Get("Retry-After") != "1800" {
 		t.Errorf("got %d, %q", r.Code, r.Header().Get("Retry-After"))
 	}
@@ -105,36 +96,36 @@ func TestAKeyHasSoManyTasksAnHour(t *testing.T) {
 	}
 }
 
-// end settles the due task.
-func (s shop) end(o tasks.Outcome) {
-	s.Helper()
-	jobs, err := s.engine.Lease(s.Context(), "test", 1, time.Minute)
-	s.must(err)
-	asked := tasks.Attempt{Sent: jobs[0].At, Result: tasks.ConnectorResult{Effect: tasks.Settled, Outcome: o}}
-	verdicts, err := s.store.Apply(s.Context(), []tasks.Change{s.engine.Rules.Settle(jobs[0].Snapshot, asked, s.engine.NewID(), false)})
-	s.must(err)
-	s.must(verdicts[0])
+// settle settles the due task.
+func (f fixture) settle(o tasks.Outcome) {
+	f.Helper()
+	jobs, err := f.engine.Lease(f.Context(), "test", 1, time.Minute)
+	f.must(err)
+	attempt := tasks.Attempt{Sent: jobs[0].At, Result: tasks.ConnectorResult{Effect: tasks.Settled, Outcome: o}}
+	verdicts, err := f.store.Apply(f.Context(), []tasks.Change{f.engine.Rules.Settle(jobs[0].Snapshot, attempt, f.engine.NewID(), false)})
+	f.must(err)
+	f.must(verdicts[0])
 }
 
-func TestStrangersAreRefusedUntilTheirMinuteIsOver(t *testing.T) {
+func TestUnknownKeysAreLimitedPerMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := open(t)
+		f := newFixture(t)
 		own := keys.Generate([keys.EntropyBytes]byte{9})
-		s.bring(keys.Key{Code: "K"}, keys.Key{Code: "R", Revoked: true}, keys.Key{Code: own})
+		f.importKeys(keys.Key{Code: "K"}, keys.Key{Code: "R", Revoked: true}, keys.Key{Code: own})
 		trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::7/128")}
 		var err error
-		s.api.UnknownKeyLimiter, err = ratelimit.New(3, trusted, time.Now)
-		s.must(err)
-		code := func(from, query string) int {
-			return s.ask("GET", "/API/?"+query, "", func(r *http.Request) { r.RemoteAddr = from }).Code
+		f.api.UnknownKeyLimiter, err = ratelimit.New(3, trusted, time.Now)
+		f.must(err)
+		get := func(from, query string) int {
+			return f.send("GET", "/API/?"+query, "", func(r *http.Request) { r.RemoteAddr = from }).Code
 		}
-		want := func(from, query string, code2 int) {
+		want := func(from, query string, status int) {
 			t.Helper()
-			if got := code(from, query); got != code2 {
-				t.Fatalf("%s from %s: %d, want %d", query, from, got, code2)
+			if got := get(from, query); got != status {
+				t.Fatalf("%s from %s: %d, want %d", query, from, got, status)
 			}
 		}
-		for range 9 { // none of these counts
+		for range 9 { // none of these is counted
 			want("[2001:db8::1]:1", "info=K", 200)
 			want("[2001:db8::1]:1", "info=R", 200)
 			want("[2001:db8::1]:1", "info=", 200)
@@ -150,7 +141,7 @@ func TestStrangersAreRefusedUntilTheirMinuteIsOver(t *testing.T) {
 		for _, query := range []string{"info=none", "info=K", "renew=K", "info=R"} {
 			want("[2001:db8::4]:1", query, 429)
 		}
-		want("[2001:db8::7]:1", "info=K", 200) // a trusted one of that block
+		want("[2001:db8::7]:1", "info=K", 200) // a trusted address of that block
 		want("[2001:db8::4]:1", "info=", 200)
 		want("[2001:db8::4]:1", "stock", 200)
 		want("[2001:db8::4]:1", "info="+string(own), 200)
@@ -161,10 +152,10 @@ func TestStrangersAreRefusedUntilTheirMinuteIsOver(t *testing.T) {
 	})
 }
 
-func TestAStoppingDaemonAnswers503(t *testing.T) {
-	s := open(t)
-	s.api.Stop()
-	r := s.ask("GET", "/API/?stock", "")
+func TestStoppingAPIAnswers503(t *testing.T) {
+	f := newFixture(t)
+	f.api.Stop()
+	r := f.send("GET", "/API/?stock", "")
 	if r.Code != 503 || r.Header().Get("Retry-After") == "" {
 		t.Errorf("got %d", r.Code)
 	}

@@ -37,6 +37,9 @@ var acts = map[string][]string{
 	"fmt":  {"Print", "Printf", "Println", "Scan", "Scanf", "Scanln"},
 }
 
+// belowDaemon are packages in daemon that import nothing else of it but loglimit.
+var belowDaemon = []string{"connlimit", "loglimit", "ratelimit", "worker"}
+
 // outside is a neighbouring folder that no file may mention, because a clone of the module does not
 // contain it.
 const outside = "../" + "shared"
@@ -161,7 +164,9 @@ func (c *checker) forbidden(layer, rest, imported string) bool {
 	case "internal":
 		return strings.HasPrefix(imported, module)
 	case "daemon":
-		return within(imported, module+"adapters") && !strings.HasPrefix(rest, "keyseatd/")
+		own, _, _ := strings.Cut(rest, "/")
+		up := slices.Contains(belowDaemon, own) && within(imported, module+"daemon") && imported != module+"daemon/loglimit"
+		return up || within(imported, module+"adapters") && own != "keyseatd"
 	}
 	return false
 }
@@ -201,6 +206,9 @@ func TestArchitectureCheckerFails(t *testing.T) {
 		"adapters/memory/good.go":        imports(module+"adapters/memory/page", "github.com/keyseat/keyseat/adaptersmore"),
 		"adapters/memory/good_test.go":   imports(module + "adapters/storetest"),
 		"daemon/bad.go":                  imports(module + "adapters/memory"),
+		"daemon/worker/bad.go":           imports(module+"daemon", module+"daemon/ratelimit"),
+		"daemon/worker/good.go":          imports(module+"daemon/loglimit", module+"tasks"),
+		"daemon/good.go":                 imports(module + "daemon/worker"),
 		"daemon/keyseatd/good.go":        imports(module+"adapters/memory", module+"daemon"),
 		"daemon/bench/go.mod":            {},
 		"daemon/bench/good.go":           imports(module + "adapters/memory"),
@@ -217,6 +225,8 @@ func TestArchitectureCheckerFails(t *testing.T) {
 		"adapters/memory/bad.go: imports " + module + "adapters/batchstore",
 		"adapters/memory/bad.go: imports " + module + "daemon",
 		"daemon/bad.go: imports " + module + "adapters/memory",
+		"daemon/worker/bad.go: imports " + module + "daemon",
+		"daemon/worker/bad.go: imports " + module + "daemon/ratelimit",
 		"internal/x/bad.go: imports " + module + "tasks",
 		"keys/bad.go: imports os",
 		"keys/deeper/bad.go: imports net/http",

@@ -52,12 +52,12 @@ var byName = sync.OnceValue(func() []stock.Country {
 	return all
 })
 
-// ranks returns the position of each country in the order of [Countries].
-func ranks() map[stock.Country]int {
+// nameOrder returns the position of each country in the order of [Countries].
+var nameOrder = sync.OnceValue(func() map[stock.Country]int {
 	all := byName()
-	places := make(map[stock.Country]int, len(all))
+	order := make(map[stock.Country]int, len(all))
 	for i, c := range all {
-		places[c] = i
+		order[c] = i
 	}
-	return places
-}
+	return order
+})

@@ -1,16 +1,20 @@
 package daemon
 
 import (
-	"github.com/keyseat/keyseat/daemon/ratelimit"
-	"net/http"
+	"crypto/rand"
+	mathrand "math/rand/v2"
 	"time"
+
+	"github.com/keyseat/keyseat/daemon/ratelimit"
+	"github.com/keyseat/keyseat/internal/clock"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // The default limits of an [API] and of a [Server].
 const (
 	DefaultUnknownKeys = 30   // unknown keys per minute and client address, in this process
-	DefaultCalls       = 1024 // calls that are carried out simultaneously
-	DefaultConnections = 4096 // connections of each listener
+	DefaultMaxInFlight = 1024 // requests that are carried out simultaneously
+	DefaultMaxConns    = 4096 // connections of each listener
 )
 
 // NoLimit switches a limit off, as the value of [API.MaxInFlight] or [Server.MaxConns].
@@ -20,25 +24,16 @@ const NoLimit = -1
 // Clients can then try keys as fast as the API answers.
 var NoUnknownKeyLimit = new(ratelimit.Limiter)
 
-// limiter returns Strangers if it is set, and otherwise a limiter with the default limit.
-func (a *API) limiter() *ratelimit.Limiter {
-	if a.UnknownKeyLimiter != nil {
-		return a.UnknownKeyLimiter
+// NewEngine returns an engine with the real clock, real randomness and real waiting.
+func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer, rules tasks.Rules) tasks.Engine {
+	return tasks.Engine{
+		Store:     store,
+		Connector: connector,
+		Sealer:    sealer,
+		Rules:     rules,
+		NewID:     rand.Text,
+		Now:       time.Now,
+		Jitter:    mathrand.Float64,
+		Pause:     clock.Sleep,
 	}
-	a.standard.Do(func() {
-		a.standard.Limiter, _ = ratelimit.New(DefaultUnknownKeys, nil, time.Now) // fails only for a cache of size 0
-	})
-	return a.standard.Limiter
-}
-
-// Register mounts the API in a mux at both its paths, /API and everything below /API/. With /API/
-// alone the mux would redirect a request for /API. The redirect would repeat the query in the
-// header Location, with the password.
-//
-// In a router of another kind, mount both paths as well. Below a prefix use [http.StripPrefix]. An
-// [http.ServeMux] redirects every path that is not clean, such as //API/, to the clean path with
-// its query.
-func (a *API) Register(mux *http.ServeMux) {
-	mux.Handle("/API", a)
-	mux.Handle("/API/", a)
 }

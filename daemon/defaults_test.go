@@ -11,13 +11,13 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// TestRegister checks that a mux answers at both paths itself, so that no redirect repeats a
+// TestRegisterMountsBothPaths checks that a mux answers at both paths itself, so that no redirect repeats a
 // password.
-func TestRegister(t *testing.T) {
-	s := open(t)
-	s.bring(keys.Key{Code: "K"})
+func TestRegisterMountsBothPaths(t *testing.T) {
+	f := newFixture(t)
+	f.importKeys(keys.Key{Code: "K"})
 	mux := http.NewServeMux()
-	s.api.Register(mux)
+	f.api.Register(mux)
 	for _, target := range []string{"/API?info=K", "/API/?info=K"} {
 		for _, method := range []string{"GET", "POST"} {
 			w := httptest.NewRecorder()
@@ -30,56 +30,56 @@ func TestRegister(t *testing.T) {
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/API/x", nil))
 	if w.Code != 404 || !strings.HasPrefix(w.Body.String(), `{"status":"error"`) {
-		t.Errorf("below it: %d %s", w.Code, w.Body)
+		t.Errorf("below /API/: %d %s", w.Code, w.Body)
 	}
 }
 
-// TestAnAPIThatSetsNoLimitHasThem checks that limits are on unless they are explicitly switched
+// TestLimitsAreOnByDefault checks that limits are on unless they are explicitly switched
 // off.
-func TestAnAPIThatSetsNoLimitHasThem(t *testing.T) {
-	s := open(t)
-	s.bring(keys.Key{Code: "K"})
+func TestLimitsAreOnByDefault(t *testing.T) {
+	f := newFixture(t)
+	f.importKeys(keys.Key{Code: "K"})
 	for range 3 * daemon.DefaultUnknownKeys {
-		if code := s.ask("GET", "/API/?info=none", "").Code; code != 200 {
+		if code := f.send("GET", "/API/?info=none", "").Code; code != 200 {
 			t.Fatalf("with the limit off: %d", code)
 		}
 	}
-	s.api = &daemon.API{Engine: s.engine}
+	f.api = &daemon.API{Engine: f.engine}
 	for i := range daemon.DefaultUnknownKeys {
-		if code := s.ask("GET", "/API/?info=none", "").Code; code != 200 {
+		if code := f.send("GET", "/API/?info=none", "").Code; code != 200 {
 			t.Fatalf("unknown key %d: %d", i+1, code)
 		}
 	}
 	for _, key := range []string{"none", "K"} {
-		if r := s.ask("GET", "/API/?info="+key, ""); r.Code != 429 || r.Header().Get("Retry-After") == "" {
+		if r := f.send("GET", "/API/?info="+key, ""); r.Code != 429 || r.Header().Get("Retry-After") == "" {
 			t.Errorf("%s, after %d unknown keys: %d", key, daemon.DefaultUnknownKeys, r.Code)
 		}
 	}
 }
 
-// TestCallsAreBoundedByDefault makes as many simultaneous calls as the default limit allows.
-func TestCallsAreBoundedByDefault(t *testing.T) {
-	s := open(t)
-	s.bring(keys.Key{Code: "K"})
+// TestInFlightLimitIsOnByDefault makes as many simultaneous calls as the default limit allows.
+func TestInFlightLimitIsOnByDefault(t *testing.T) {
+	f := newFixture(t)
+	f.importKeys(keys.Key{Code: "K"})
 	for calls, want := range map[int]int{0: 503, daemon.NoLimit: 200} {
-		store := ponder(s)
-		s.api.Engine.Store, s.api.MaxInFlight = store, calls
+		store := newBlockingStore(f)
+		f.api.Engine.Store, f.api.MaxInFlight = store, calls
 		var all sync.WaitGroup
-		for range daemon.DefaultCalls {
-			all.Go(func() { s.ask("GET", "/API/?info=K", "") })
-			<-store.asked
+		for range daemon.DefaultMaxInFlight {
+			all.Go(func() { f.send("GET", "/API/?info=K", "") })
+			<-store.entered
 		}
 		last := make(chan int, 1)
-		go func() { last <- s.ask("GET", "/API/?info=K", "").Code }()
+		go func() { last <- f.send("GET", "/API/?info=K", "").Code }()
 		if want == 200 {
-			<-store.asked
+			<-store.entered
 		} else if code := <-last; code != want {
-			t.Errorf("Calls is %d: one more is answered %d", calls, code)
+			t.Errorf("MaxInFlight is %d: one more request is answered %d", calls, code)
 		}
-		close(store.may)
+		close(store.release)
 		all.Wait()
 		if want == 200 && <-last != want {
-			t.Error("a call is refused though there is no limit")
+			t.Error("a request is refused without a limit")
 		}
 	}
 }

@@ -1,27 +1,23 @@
-// Package daemon serves the API of keyseat over HTTP and works on the accepted tasks.
+// Package daemon serves the API of keyseat over HTTP.
 //
 //   - [API] is a handler that mounts in any mux.
-//   - [worker.Pool] is the worker pool that carries out accepted tasks.
-//   - [Server] runs both on its own listeners and stops them in order.
+//   - [Server] runs the API and a worker pool on its own listeners, and stops them in order.
+//   - [NewEngine] combines a store and a connector into the engine that both use.
 //
-// The package worker has the pool that carries out accepted tasks. None of these depends on a particular
-// database or provider, because they use a [tasks.Engine].
-// [NewEngine] combines a store and a connector into an engine.
+// A request takes this way:
 //
-//	request ─▶ API ─▶ parse ─▶ Engine.Accept ─▶ Store       (the task is stored)
-//	            │                                 │
-//	            │ wakes                           │ due tasks
-//	            ▼                                 ▼
-//	       worker.Pool ─▶ poll ─────────▶ Engine.Lease
-//	                                              │
-//	            up to Workers simultaneously:     ▼
-//	                                      Engine.Call   ─▶ Connector ─▶ provider
-//	                                              │ result
-//	            up to 2×Workers in progress:      ▼
-//	                                      Engine.Settle ─▶ Store
+//	Server ─▶ connlimit ─▶ API ─▶ parse ─▶ ratelimit ─▶ Engine.Accept ─▶ Store
+//	                        │                           Engine.Info
+//	                        │ stock: stock cache ─────▶ Engine.Stock
+//	                        │
+//	                        └─ wakes after Accept ─▶ worker.Pool
 //
-// Heartbeats extend the leases until a task is settled.
+// The packages below have the parts, and depend on nothing of this package:
 //
-// Other packages contain the admin API (admin), the console, the page for key holders, webhooks,
-// metrics, a Go client, and the program itself (keyseatd).
+//   - worker has the pool that carries out accepted tasks.
+//   - ratelimit limits the unknown keys of a client, and connlimit the connections of a server.
+//   - loglimit limits log lines that repeat.
+//
+// Other packages have the admin API (admin), the console, the page for key holders (holderpage),
+// webhooks, metrics, a Go client, and the program itself (keyseatd).
 package daemon

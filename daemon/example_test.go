@@ -86,12 +86,12 @@ func ExampleServer() {
 	ran := make(chan error)
 	go func() { ran <- server.Run(ctx) }()
 
-	shop, err := client.New("http://"+public.Addr().String(), client.Options{})
+	fixture, err := client.New("http://"+public.Addr().String(), client.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	onSale, err := shop.Stock(ctx)
+	onSale, err := fixture.Stock(ctx)
 	fmt.Println(onSale, err)
 	stop()
 	fmt.Println("stopped:", <-ran)

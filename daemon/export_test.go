@@ -7,6 +7,6 @@ import (
 
 // WithDeadline returns a request's deadline, in the manner of [context.WithTimeout].
 func WithDeadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	one := newDeadline(ctx, d)
-	return one, one.end
+	one := newLazyDeadline(ctx, d)
+	return one, one.cancel
 }

@@ -1,7 +1,6 @@
 package daemon_test
 
 import (
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -18,8 +17,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A shop is an API on a memory store, with keys and plans.
-type shop struct {
+// A fixture is an API on a memory store, with keys and plans.
+type fixture struct {
 	*testing.T
 	store  *memory.Store
 	engine tasks.Engine
@@ -32,22 +31,22 @@ type plain struct{}
 func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
 func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
-func open(t *testing.T) shop {
+func newFixture(t *testing.T) fixture {
 	store := memory.New(time.Now)
 	engine := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
-	return shop{t, store, engine, &daemon.API{Engine: engine, UnknownKeyLimiter: daemon.NoUnknownKeyLimit}}
+	return fixture{t, store, engine, &daemon.API{Engine: engine, UnknownKeyLimiter: daemon.NoUnknownKeyLimit}}
 }
 
-func (s shop) must(err error) {
-	s.Helper()
+func (f fixture) must(err error) {
+	f.Helper()
 	if err != nil {
-		s.Fatal(err)
+		f.Fatal(err)
 	}
 }
 
-func (s shop) bring(all ...keys.Key) {
-	s.Helper()
-	s.must(s.store.ImportKeys(s.Context(), adminstore.ImportBatch{ID: s.engine.NewID(), Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
+func (f fixture) importKeys(all ...keys.Key) {
+	f.Helper()
+	f.must(f.store.ImportKeys(f.Context(), adminstore.ImportBatch{ID: f.engine.NewID(), Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for _, k := range all {
 			if k.Status == "" {
 				k.Status = keys.Active
@@ -59,15 +58,15 @@ func (s shop) bring(all ...keys.Key) {
 	}))
 }
 
-func (s shop) plan(id string, country stock.Country, size int) {
-	s.Helper()
+func (f fixture) addPlan(id string, country stock.Country, size int) {
+	f.Helper()
 	address := id + " street"
-	s.must(s.store.EditPlans(s.Context(), []stock.PlanEdit{{ID: id, Country: &country, Size: &size, Address: &address}}))
+	f.must(f.store.EditPlans(f.Context(), []stock.PlanEdit{{ID: id, Country: &country, Size: &size, Address: &address}}))
 }
 
-// ask sends a request; edit may change it first.
-func (s shop) ask(method, target, body string, edit ...func(*http.Request)) *httptest.ResponseRecorder {
-	r := httptest.NewRequestWithContext(s.Context(), method, "/API/", strings.NewReader(body))
+// send sends a request; edit may change it first.
+func (f fixture) send(method, target, body string, edit ...func(*http.Request)) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(f.Context(), method, "/API/", strings.NewReader(body))
 	parsed, rest, _ := strings.Cut(target, "?")
 	r.URL.Path, r.URL.RawQuery, r.RequestURI = parsed, rest, target
 	if method == http.MethodPost {
@@ -77,14 +76,12 @@ func (s shop) ask(method, target, body string, edit ...func(*http.Request)) *htt
 		e(r)
 	}
 	w := httptest.NewRecorder()
-	s.api.ServeHTTP(w, r)
+	f.api.ServeHTTP(w, r)
 	return w
 }
 
-// get returns the body of the answer to a GET.
-func (s shop) get(query url.Values) string {
-	s.Helper()
-	return s.ask(http.MethodGet, "/API/?"+query.Encode(), "").Body.String()
+// get returns the body of the response to a GET.
+func (f fixture) get(query url.Values) string {
+	f.Helper()
+	return f.send(http.MethodGet, "/API/?"+query.Encode(), "").Body.String()
 }
-
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

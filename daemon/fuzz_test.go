@@ -26,8 +26,8 @@ func FuzzQuery(f *testing.F) {
 		f.Add(q)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
-		s := open(t)
-		r := s.ask(http.MethodGet, "/API/?"+query, "")
+		f := newFixture(t)
+		r := f.send(http.MethodGet, "/API/?"+query, "")
 		body := r.Body.String()
 		if want := expected(query); r.Code != want {
 			t.Fatalf("%q: %d %s, not %d", query, r.Code, body, want)
@@ -47,8 +47,8 @@ func FuzzForm(f *testing.F) {
 		if len(text) > 16_000 || text == "" {
 			return // past the limits they differ, and nothing at all is no form
 		}
-		s := open(t)
-		form, query := s.ask(http.MethodPost, "/API/", text), s.ask(http.MethodGet, "/API/?"+text, "")
+		f := newFixture(t)
+		form, query := f.send(http.MethodPost, "/API/", text), f.send(http.MethodGet, "/API/?"+text, "")
 		if form.Code != query.Code || strings.ReplaceAll(form.Body.String(), "body", "query") != query.Body.String() {
 			t.Fatalf("%q: as a form %d %s, as a query %d %s", text, form.Code, form.Body, query.Code, query.Body)
 		}
@@ -62,12 +62,12 @@ func FuzzInfo(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, username, address string, bought int64) {
 		at := time.Unix(bought%(200*365*24*3600), 5)
-		s := open(t)
-		s.bring(keys.Key{Code: "K", Status: keys.Success, Used: true, Username: username, VerifyAddress: address, PurchaseDate: at})
+		f := newFixture(t)
+		f.importKeys(keys.Key{Code: "K", Status: keys.Success, Used: true, Username: username, VerifyAddress: address, PurchaseDate: at})
 		var want bytes.Buffer
 		encoder := json.NewEncoder(&want)
 		encoder.SetEscapeHTML(false)
-		s.must(encoder.Encode(struct {
+		f.must(encoder.Encode(struct {
 			Status    string  `json:"status"`
 			Message   string  `json:"message"`
 			Username  string  `json:"username"`
@@ -76,7 +76,7 @@ func FuzzInfo(f *testing.F) {
 			Purchased string  `json:"purchase_date"`
 			UsedDate  *string `json:"used_date"`
 		}{"success", "", username, address, 1, at.UTC().Format(time.RFC3339), nil}))
-		if got := s.get(url.Values{"info": {"K"}}); got+"\n" != want.String() {
+		if got := f.get(url.Values{"info": {"K"}}); got+"\n" != want.String() {
 			t.Errorf("%s\nnot %s", got, want.String())
 		}
 	})

@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -36,12 +37,12 @@ func newBenchAPI(b *testing.B, n int) *daemon.API {
 	if err != nil {
 		b.Fatal(err)
 	}
-	strangers, err := ratelimit.New(30, nil, time.Now)
+	limiter, err := ratelimit.New(30, nil, time.Now)
 	if err != nil {
 		b.Fatal(err)
 	}
 	engine := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
-	return &daemon.API{Engine: engine, UnknownKeyLimiter: strangers, Log: quiet()}
+	return &daemon.API{Engine: engine, UnknownKeyLimiter: limiter, Log: slog.New(slog.DiscardHandler)}
 }
 
 // serveBench answers one request and expects a given text in its body.

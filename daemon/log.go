@@ -7,57 +7,77 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"strconv"
+	"time"
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 )
 
-// panicked is the error of a panic. Its text contains only the type of the value.
-type panicked struct{ value any }
+// An Observation describes one answered request, for metrics. A request that was cancelled because
+// its client disconnected is not observed.
+type Observation struct {
+	Call   string // info, renew, upgrade, stock or none
+	Status string // status in the body
+	Code   int    // HTTP status, as with RealStatus
+	Took   time.Duration
+}
 
-func (p panicked) Error() string { return fmt.Sprintf("panic with a %T", p.value) }
+// A panicError is the error of a panic. Its text contains only the type of the value.
+type panicError struct{ value any }
+
+func (p panicError) Error() string { return fmt.Sprintf("panic with a %T", p.value) }
 
 // requestID returns the id of one request, for the log and the client.
 func requestID() string { return strconv.FormatUint(rand.Uint64(), 36) } //nolint:gosec // it is no secret
 
-// log writes a line about the request: its call and its result, never its parameters. Lines about
+// A requestLog logs requests: the call and the result of each, never its parameters. Lines about
 // refused and failed requests are limited, because a client can repeat such requests.
-func (a *API) log(r *http.Request, id string, o Observation, said answer) {
-	level := said.level(o)
-	if said.unheard(r) {
-		level = slog.LevelDebug
-	}
-	if a.Log == nil || !a.Log.Enabled(r.Context(), level) {
+type requestLog struct{ refused, failed loglimit.Limiter }
+
+// write logs one request. log may be nil.
+func (l *requestLog) write(log *slog.Logger, r *http.Request, proxies []netip.Prefix, id string, o Observation, resp response) {
+	level := resp.level(r, o)
+	if log == nil || !log.Enabled(r.Context(), level) {
 		return
 	}
+	client := ratelimit.ClientAddress(r, proxies)
 	attrs := []slog.Attr{
 		slog.String("request", id), slog.String("method", r.Method), slog.String("call", o.Call),
-		slog.Int("code", o.Code), slog.String("status", o.Status), slog.Duration("took", o.Took),
-		slog.String("client", ratelimit.ClientAddress(r, a.Proxies).String()),
+		slog.Int("code", o.Code), slog.String("status", o.Status), slog.Duration("duration", o.Took),
+		slog.String("client", client.String()),
 	}
-	if said.key != "" {
-		attrs = append(attrs, slog.String("key", said.key.Fingerprint()))
+	if resp.key != "" {
+		attrs = append(attrs, slog.String("key", resp.key.Fingerprint()))
 	}
-	if said.problem != nil {
-		attrs = append(attrs, slog.String("error", said.problem.Error()))
+	if resp.err != nil {
+		attrs = append(attrs, slog.String("error", resp.err.Error()))
 	}
 	switch {
 	case o.Code == http.StatusTooManyRequests:
-		subject := ratelimit.AddressBlock(ratelimit.ClientAddress(r, a.Proxies)).String()
-		a.refused.Log(r.Context(), a.Log, loglimit.Event{Subject: subject, Level: level, Message: "client refused", Attrs: attrs})
+		subject := ratelimit.AddressBlock(client).String()
+		l.refused.Log(r.Context(), log, loglimit.Event{Subject: subject, Level: level, Message: "client refused", Attrs: attrs})
 	case level == slog.LevelError:
-		a.failed.Log(r.Context(), a.Log, loglimit.Event{Subject: said.problem.Error(), Level: level, Message: "answered", Attrs: attrs})
+		l.failed.Log(r.Context(), log, loglimit.Event{Subject: resp.err.Error(), Level: level, Message: "answered", Attrs: attrs})
 	default:
-		a.Log.LogAttrs(r.Context(), level, "answered", attrs...)
+		log.LogAttrs(r.Context(), level, "answered", attrs...)
 	}
 }
 
-// level returns the log level of an answer: error for an error of this daemon, info for a change or
+// flush logs the numbers of the lines that were left out.
+func (l *requestLog) flush(ctx context.Context) {
+	l.refused.Flush(ctx)
+	l.failed.Flush(ctx)
+}
+
+// level returns the log level of a response: error for an error of this daemon, info for a change or
 // a refused client, debug otherwise.
-func (said answer) level(o Observation) slog.Level {
+func (resp response) level(r *http.Request, o Observation) slog.Level {
 	switch {
-	case said.problem != nil:
+	case resp.clientGone(r):
+		return slog.LevelDebug
+	case resp.err != nil:
 		return slog.LevelError
 	case o.Status == statusSuccess && o.Call != callInfo, o.Code == http.StatusTooManyRequests:
 		return slog.LevelInfo
@@ -65,8 +85,8 @@ func (said answer) level(o Observation) slog.Level {
 	return slog.LevelDebug
 }
 
-// unheard reports whether the request was cancelled because the client disconnected. That is not an
-// error of this daemon.
-func (said answer) unheard(r *http.Request) bool {
-	return errors.Is(said.problem, context.Canceled) && r.Context().Err() != nil
+// clientGone reports whether the request was cancelled because the client disconnected. That is not
+// an error of this daemon.
+func (resp response) clientGone(r *http.Request) bool {
+	return errors.Is(resp.err, context.Canceled) && r.Context().Err() != nil
 }

@@ -25,18 +25,121 @@ const (
 
 // The parameters of all calls. Other parameters are ignored.
 var (
-	calls  = []string{callInfo, callRenew, callUpgrade, callStock}
-	known  = append(slices.Concat(calls, secret), "country")
-	secret = []string{"login", "pwd", "newemail", "newpwd"}
+	calls        = []string{callInfo, callRenew, callUpgrade, callStock}
+	knownParams  = append(slices.Concat(calls, secretParams), "country")
+	secretParams = []string{"login", "pwd", "newemail", "newpwd"}
 )
 
 // maxSize limits the URL, the headers and the body, each, in bytes.
 const maxSize = 16 << 10
 
+// precheck checks a request before it is parsed. If the request is invalid, it returns a response.
+func precheck(r *http.Request, postOnly bool) *response {
+	allow := checkMethod(r, postOnly)
+	switch {
+	case r.URL.Path != "/API/" && r.URL.Path != "/API":
+		return invalid(http.StatusNotFound, "There is nothing here, the API is at /API/")
+	case allow != "":
+		resp := methodNotAllowed(allow)
+		return &resp
+	case len(r.RequestURI) > maxSize:
+		return invalid(http.StatusRequestURITooLong, "The URL is too long")
+	case headerSize(r.Header) > maxSize:
+		return invalid(http.StatusRequestHeaderFieldsTooLarge, "The headers are too large")
+	}
+	return nil
+}
+
+// The methods that a call allows.
+var (
+	readMethods   = []string{http.MethodGet, http.MethodHead, http.MethodPost}
+	changeMethods = []string{http.MethodGet, http.MethodPost}
+	postMethods   = []string{http.MethodPost}
+)
+
+// checkMethod returns "" if the call allows the request's method, and otherwise the allowed methods.
+func checkMethod(r *http.Request, postOnly bool) (allow string) {
+	allowed := readMethods
+	if queryNames(r, callUpgrade, callRenew) {
+		allowed = changeMethods
+		if postOnly {
+			allowed = postMethods
+		}
+	}
+	if slices.Contains(allowed, r.Method) {
+		return ""
+	}
+	return strings.Join(allowed, ", ")
+}
+
+func headerSize(h http.Header) int {
+	size := 0
+	for name, values := range h {
+		for _, value := range values {
+			size += len(name) + len(value) + len(": \r\n")
+		}
+	}
+	return size
+}
+
 // A request is a parsed request: its call and its parameters.
 type request struct {
 	Call   string
 	values url.Values
+}
+
+// parse parses a request. If the request is invalid, it returns a response that says why.
+func parse(r *http.Request) (request, *response) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return request{}, badRequest("The query cannot be parsed")
+	}
+	body, resp := parseBody(r)
+	if resp != nil {
+		return request{}, resp
+	}
+	for _, name := range knownParams {
+		switch {
+		case !body.Has(name):
+		case query.Has(name):
+			return request{}, badRequest("The parameter " + name + " stands in the query and in the body")
+		case r.Method != http.MethodPost:
+			return request{}, badRequest("A body with parameters needs POST")
+		}
+	}
+	text := isText(query) && isText(body)
+	maps.Copy(query, body) // only one of the two has values for a known parameter
+	call, n := callsNamed(query)
+	switch {
+	case n != 1:
+		return request{}, badRequest("Exactly one of info, renew, upgrade and stock must be named")
+	case !text:
+		return request{}, badRequest("The parameters are not UTF-8 text")
+	case slices.ContainsFunc(knownParams, func(name string) bool { return conflicting(query[name]) }):
+		return request{}, badRequest("A parameter is given twice with different values")
+	}
+	return request{call, query}, nil
+}
+
+func badRequest(text string) *response { return invalid(http.StatusBadRequest, text) }
+
+func invalid(code int, text string) *response {
+	resp := errorResponse(code, text)
+	return &resp
+}
+
+// callsNamed returns how many calls the parameters name, and the name of a call.
+func callsNamed(values url.Values) (call string, n int) {
+	for _, name := range calls {
+		if values.Has(name) {
+			call, n = name, n+1
+		}
+	}
+	return call, n
+}
+
+func conflicting(values []string) bool {
+	return slices.ContainsFunc(values, func(v string) bool { return v != values[0] })
 }
 
 func isText(values url.Values) bool {
@@ -48,98 +151,42 @@ func isText(values url.Values) bool {
 	return true
 }
 
-// parse parses a request. If the request is invalid, it returns an answer that says why.
-func parse(r *http.Request) (request, *answer) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return fault(http.StatusBadRequest, "The query cannot be parsed")
-	}
-	body, a := parseBody(r)
-	if a != nil {
-		return request{}, a
-	}
-	for _, name := range known {
-		switch {
-		case !body.Has(name):
-		case query.Has(name):
-			return fault(http.StatusBadRequest, "The parameter "+name+" stands in the query and in the body")
-		case r.Method != http.MethodPost:
-			return fault(http.StatusBadRequest, "A body with parameters needs POST")
-		}
-	}
-	text := isText(query) && isText(body)
-	maps.Copy(query, body) // only one of the two has values for a known parameter
-	call, n := called(query)
-	switch {
-	case n != 1:
-		return fault(http.StatusBadRequest, "Exactly one of info, renew, upgrade and stock must be named")
-	case !text:
-		return fault(http.StatusBadRequest, "The parameters are not UTF-8 text")
-	case slices.ContainsFunc(known, func(name string) bool { return differ(query[name]) }):
-		return fault(http.StatusBadRequest, "A parameter is given twice with different values")
-	}
-	return request{call, query}, nil
-}
-
-func fault(code int, message string) (request, *answer) {
-	a := wrong(code, message)
-	return request{}, &a
-}
-
-// called returns how many calls the parameters name, and the name of a call.
-func called(values url.Values) (call string, n int) {
-	for _, name := range calls {
-		if values.Has(name) {
-			call, n = name, n+1
-		}
-	}
-	return call, n
-}
-
-func differ(values []string) bool {
-	return slices.ContainsFunc(values, func(v string) bool { return v != values[0] })
-}
-
-// parseBody parses the form in the body of a request. If the body is invalid, it returns an answer.
-func parseBody(r *http.Request) (url.Values, *answer) {
+// parseBody parses the form in the body of a request. If the body is invalid, it returns a response.
+func parseBody(r *http.Request) (url.Values, *response) {
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxSize))
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		_, a := fault(http.StatusRequestEntityTooLarge, "The body is too large")
-		return nil, a
+		return nil, invalid(http.StatusRequestEntityTooLarge, "The body is too large")
 	}
 	if err != nil {
-		_, a := fault(http.StatusBadRequest, "The body cannot be read")
-		return nil, a
+		return nil, badRequest("The body cannot be read")
 	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); len(text) > 0 && (err != nil || kind != "application/x-www-form-urlencoded") {
-		_, a := fault(http.StatusUnsupportedMediaType, "The body must be application/x-www-form-urlencoded")
-		return nil, a
+		return nil, invalid(http.StatusUnsupportedMediaType, "The body must be application/x-www-form-urlencoded")
 	}
 	values, err := url.ParseQuery(string(text))
 	if err != nil {
-		_, a := fault(http.StatusBadRequest, "The body cannot be parsed")
-		return nil, a
+		return nil, badRequest("The body cannot be parsed")
 	}
 	return values, nil
 }
 
-// names reports whether the query has one of the given parameters, even if the rest of the query is
-// malformed.
-func names(r *http.Request, calls ...string) bool {
+// queryNames reports whether the query has one of the given parameters, even if the rest of the query
+// is malformed.
+func queryNames(r *http.Request, params ...string) bool {
 	for pair := range strings.FieldsFuncSeq(r.URL.RawQuery, func(c rune) bool { return c == '&' || c == ';' }) {
 		name, _, _ := strings.Cut(pair, "=")
-		if name, err := url.QueryUnescape(name); err == nil && slices.Contains(calls, name) {
+		if name, err := url.QueryUnescape(name); err == nil && slices.Contains(params, name) {
 			return true
 		}
 	}
 	return false
 }
 
-// prefetched reports whether the request is a browser's prefetch.
-func prefetched(r *http.Request) bool {
+// isPrefetch reports whether the request is a browser's prefetch.
+func isPrefetch(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose"} {
 		if strings.Contains(strings.ToLower(strings.Join(r.Header.Values(name), ",")), "prefetch") {
 			return true

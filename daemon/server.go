@@ -31,9 +31,9 @@ type Server struct {
 	Console  http.Handler                // at / and /console/ on the admin listener; nil: not served
 	Ready    func(context.Context) error // returns why no request can be served, for /readyz; required with Admin
 	TLS      *tls.Config                 // of the public listener; nil: plain HTTP
-	Drain    time.Duration               // how long a stop waits for calls that were sent; closing takes some seconds more
+	Drain    time.Duration               // how long a stop waits for calls that were sent; shutdownGrace takes some seconds more
 	// Connections of each listener. Past the limit, the server closes the connection that has kept
-	// it waiting longest. 0: DefaultConnections; NoLimit: no limit.
+	// it waiting longest. 0: DefaultMaxConns; NoLimit: no limit.
 	MaxConns int
 	Log      *slog.Logger
 
@@ -43,24 +43,24 @@ type Server struct {
 // The limits of a connection. Answers are small and quick, so a client that needs longer is broken
 // or malicious.
 const (
-	headerTime  = 5 * time.Second
-	readTime    = 10 * time.Second
-	writeTime   = 15 * time.Second
-	idleTime    = 2 * time.Minute
-	headerBytes = 2 * maxSize // of the URL and the headers together; the API checks each
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 10 * time.Second
+	writeTimeout   = 15 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 2 * maxSize // of the URL and the headers together; the API checks each
 )
 
-// streams limits HTTP/2, which needs TLS: the simultaneous requests of a connection, and the bytes
+// http2Config limits HTTP/2, which needs TLS: the simultaneous requests of a connection, and the bytes
 // that it may send ahead.
-var streams = http.HTTP2Config{
+var http2Config = http.HTTP2Config{
 	MaxConcurrentStreams:          32,
 	MaxDecoderHeaderTableSize:     4 << 10,
 	MaxReadFrameSize:              maxSize,
 	MaxReceiveBufferPerConnection: 64 << 10,
 	MaxReceiveBufferPerStream:     maxSize,
 	SendPingTimeout:               30 * time.Second,
-	PingTimeout:                   headerTime,
-	WriteByteTimeout:              headerTime,
+	PingTimeout:                   headerTimeout,
+	WriteByteTimeout:              headerTimeout,
 }
 
 // Run serves until ctx ends, and then drains. It reports that it is not ready, refuses new
@@ -69,10 +69,10 @@ var streams = http.HTTP2Config{
 //
 // The error is nil if no listener failed and no work was left behind.
 func (s *Server) Run(ctx context.Context) error {
-	public, admin := s.server(s.front()), s.server(s.admin())
+	public, admin := s.newServer(s.publicHandler()), s.newServer(s.adminHandler())
 	public.TLSConfig = s.TLS
 	failed := make(chan error, 2)
-	go func() { failed <- serve(public, s.public()) }()
+	go func() { failed <- serve(public, s.publicListener()) }()
 	if s.Admin != nil {
 		go func() { failed <- serve(admin, s.Admin) }()
 	}
@@ -93,20 +93,19 @@ func (s *Server) Run(ctx context.Context) error {
 	if ctx.Err() == nil {
 		err = errors.Join(context.Cause(working), err)
 	}
-	err = errors.Join(err, s.close(context.WithoutCancel(ctx), public, admin))
-	for _, lines := range []*loglimit.Limiter{&s.API.refused, &s.API.failed, &s.repeated} {
-		lines.Flush(context.WithoutCancel(ctx))
-	}
+	err = errors.Join(err, s.shutdown(context.WithoutCancel(ctx), public, admin))
+	s.API.requestLog.flush(context.WithoutCancel(ctx))
+	s.repeated.Flush(context.WithoutCancel(ctx))
 	return err
 }
 
-// public returns the listener of the API. Without TLS, it answers in JSON even if net/http cannot
+// publicListener returns the listener of the API. Without TLS, it answers in JSON even if net/http cannot
 // parse a request. With TLS, net/http answers such a request itself.
-func (s *Server) public() net.Listener {
+func (s *Server) publicListener() net.Listener {
 	if s.TLS != nil {
 		return s.Public
 	}
-	return unparsed{s.Public, s.API.HTTPStatus}
+	return jsonErrorListener{s.Public, s.API.HTTPStatus}
 }
 
 func serve(server *http.Server, on net.Listener) error {
@@ -122,24 +121,24 @@ func serve(server *http.Server, on net.Listener) error {
 	return fmt.Errorf("serving on %s: %w", on.Addr(), err)
 }
 
-func (s *Server) server(handler http.Handler) *http.Server {
+func (s *Server) newServer(handler http.Handler) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true) // only over TLS
 	server := &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: headerTime,
-		ReadTimeout:       readTime,
-		WriteTimeout:      writeTime,
-		IdleTimeout:       idleTime,
-		MaxHeaderBytes:    headerBytes,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
 		Protocols:         protocols,
-		HTTP2:             &streams,
+		HTTP2:             &http2Config,
 		// OPTIONS * is refused like any other path that does not exist.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     log.New(errorLog{s}, "", 0),
 	}
-	connlimit.New(max(0, cmp.Or(s.MaxConns, DefaultConnections))).Install(server)
+	connlimit.New(max(0, cmp.Or(s.MaxConns, DefaultMaxConns))).Install(server)
 	return server
 }
 
@@ -154,18 +153,18 @@ func (l errorLog) Write(p []byte) (int, error) {
 		l.Log.Debug(text)
 		return len(p), nil
 	}
-	const message = "cannot accept connections"
+	const acceptFailed = "cannot accept connections"
 	l.repeated.Log(context.Background(), l.Log, loglimit.Event{
-		Subject: message, Level: slog.LevelError, Message: message, Attrs: []slog.Attr{slog.String("error", text)},
+		Subject: acceptFailed, Level: slog.LevelError, Message: acceptFailed, Attrs: []slog.Attr{slog.String("error", text)},
 	})
 	return len(p), nil
 }
 
-// closing limits how long answers in progress may take after the worker pool has drained.
-const closing = 5 * time.Second
+// shutdownGrace limits how long responses in progress may take after the worker pool has drained.
+const shutdownGrace = 5 * time.Second
 
-func (*Server) close(ctx context.Context, servers ...*http.Server) error {
-	ctx, cancel := context.WithTimeout(ctx, closing)
+func (*Server) shutdown(ctx context.Context, servers ...*http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, shutdownGrace)
 	defer cancel()
 	var errs []error
 	for _, server := range servers {
@@ -178,8 +177,8 @@ func (*Server) close(ctx context.Context, servers ...*http.Server) error {
 	return errors.Join(errs...)
 }
 
-// front serves the page at /, and passes every other path to the API.
-func (s *Server) front() http.Handler {
+// publicHandler serves the page at /, and passes every other path to the API.
+func (s *Server) publicHandler() http.Handler {
 	if s.Page == nil {
 		return s.API
 	}
@@ -192,15 +191,15 @@ func (s *Server) front() http.Handler {
 	})
 }
 
-// readyTime limits a check of the database.
-const readyTime = 1500 * time.Millisecond
+// readyTimeout limits a check of the database.
+const readyTimeout = 1500 * time.Millisecond
 
-// admin serves operators: whether the daemon is alive, whether it is ready, metrics, the admin API
+// adminHandler serves operators: whether the daemon is alive, whether it is ready, metrics, the admin API
 // and the console.
-func (s *Server) admin() http.Handler {
+func (s *Server) adminHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", s.ready)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", s.serveReady)
 	if s.Metrics != nil {
 		mux.Handle("GET /metrics", s.Metrics)
 	}
@@ -216,25 +215,25 @@ func (s *Server) admin() http.Handler {
 
 const notReady = "not ready"
 
-func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 	if s.API.stopping.Load() {
-		plain(w, http.StatusServiceUnavailable, "stopping")
+		writeText(w, http.StatusServiceUnavailable, "stopping")
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
 	if err := s.Ready(ctx); err != nil {
 		s.repeated.Log(ctx, s.Log, loglimit.Event{
 			Subject: notReady, Level: slog.LevelWarn, Message: notReady, Attrs: []slog.Attr{slog.String("error", err.Error())},
 		})
-		plain(w, http.StatusServiceUnavailable, "the database cannot be used: "+err.Error())
+		writeText(w, http.StatusServiceUnavailable, "the database cannot be used: "+err.Error())
 		return
 	}
 	s.repeated.Recovered(ctx, notReady)
-	plain(w, http.StatusOK, "ready")
+	writeText(w, http.StatusOK, "ready")
 }
 
-func plain(w http.ResponseWriter, code int, text string) {
+func writeText(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)

@@ -19,22 +19,22 @@ import (
 )
 
 // serve runs a server with a limit on its connections, and returns its address.
-func (s shop) serve(maxConns int) string {
-	s.Helper()
+func (f fixture) serve(maxConns int) string {
+	f.Helper()
 	var open net.ListenConfig
-	listener, err := open.Listen(s.Context(), "tcp", "127.0.0.1:0")
-	s.must(err)
+	listener, err := open.Listen(f.Context(), "tcp", "127.0.0.1:0")
+	f.must(err)
 	server := &daemon.Server{
-		API: s.api, Pool: worker.New(s.engine), Public: listener, MaxConns: maxConns,
+		API: f.api, Pool: worker.New(f.engine), Public: listener, MaxConns: maxConns,
 		Ready: func(context.Context) error { return nil }, Drain: time.Second, Log: slog.New(slog.DiscardHandler),
 	}
-	ctx, stop := context.WithCancel(s.Context())
+	ctx, stop := context.WithCancel(f.Context())
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()
-	s.Cleanup(func() {
+	f.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
-			s.Error(err)
+			f.Error(err)
 		}
 	})
 	return listener.Addr().String()
@@ -42,28 +42,28 @@ func (s shop) serve(maxConns int) string {
 
 // A peer is the other end of a connection.
 type peer struct {
-	shop
+	fixture
 	net.Conn
 	in *bufio.Reader
 }
 
-func (s shop) connect(address string) peer {
-	s.Helper()
-	conn, err := new(net.Dialer).DialContext(s.Context(), "tcp", address)
-	s.must(err)
-	s.must(conn.SetDeadline(time.Now().Add(20 * time.Second)))
-	s.Cleanup(func() { _ = conn.Close() }) // it may have gone
-	return peer{s, conn, bufio.NewReader(conn)}
+func (f fixture) connect(address string) peer {
+	f.Helper()
+	conn, err := new(net.Dialer).DialContext(f.Context(), "tcp", address)
+	f.must(err)
+	f.must(conn.SetDeadline(time.Now().Add(20 * time.Second)))
+	f.Cleanup(func() { _ = conn.Close() }) // it may have gone
+	return peer{f, conn, bufio.NewReader(conn)}
 }
 
-func (p peer) say(text string) {
+func (p peer) send(text string) {
 	p.Helper()
 	_, err := io.WriteString(p.Conn, text)
 	p.must(err)
 }
 
-// hears reads an answer. It returns "" if the connection is closed instead.
-func (p peer) hears() (code int, body string) {
+// receive reads a response. It returns "" if the connection is closed instead.
+func (p peer) receive() (code int, body string) {
 	p.Helper()
 	r, err := http.ReadResponse(p.in, nil)
 	if err != nil {
@@ -82,59 +82,58 @@ func (p peer) hears() (code int, body string) {
 }
 
 func TestServerLimitsItsConnections(t *testing.T) {
-	address := open(t).serve(1)
-	first, second := open(t).connect(address), open(t).connect(address)
-	if code, _ := first.hears(); code != 0 {
+	address := newFixture(t).serve(1)
+	first, second := newFixture(t).connect(address), newFixture(t).connect(address)
+	if code, _ := first.receive(); code != 0 {
 		t.Errorf("the first connection is not closed but answered %d", code)
 	}
-	second.say("GET /API/?stock HTTP/1.1\r\nHost: x\r\n\r\n")
-	if code, _ := second.hears(); code != 200 {
+	second.send("GET /API/?stock HTTP/1.1\r\nHost: x\r\n\r\n")
+	if code, _ := second.receive(); code != 200 {
 		t.Errorf("the second connection is answered %d", code)
 	}
 }
 
-// A pondering store signals each read, and answers when it is allowed to.
-type pondering struct {
+// A blockingStore signals each read, and answers after release is closed.
+type blockingStore struct {
 	tasks.Store
-	asked, may chan struct{}
+	entered, release chan struct{}
 }
 
-func ponder(s shop) pondering {
-	return pondering{s.store, make(chan struct{}, 10), make(chan struct{})}
+func newBlockingStore(f fixture) blockingStore {
+	return blockingStore{f.store, make(chan struct{}, 10), make(chan struct{})}
 }
 
-func (p pondering) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
-	p.asked <- struct{}{}
-	<-p.may
-	return p.Store.Find(ctx, codes)
+func (b blockingStore) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
+	b.entered <- struct{}{}
+	<-b.release
+	return b.Store.Find(ctx, codes)
 }
 
-// TestCallsAreBounded checks that requests past the limit immediately get the answer of a busy
-// daemon.
-func TestCallsAreBounded(t *testing.T) {
-	s := open(t)
-	s.bring(keys.Key{Code: "K"})
-	store := ponder(s)
-	s.api.Engine.Store, s.api.MaxInFlight = store, 1
+// TestRequestsOverInFlightLimitGet503 checks that requests past the limit immediately get a 503.
+func TestRequestsOverInFlightLimitGet503(t *testing.T) {
+	f := newFixture(t)
+	f.importKeys(keys.Key{Code: "K"})
+	store := newBlockingStore(f)
+	f.api.Engine.Store, f.api.MaxInFlight = store, 1
 	first := make(chan int)
-	go func() { first <- s.ask("GET", "/API/?info=K", "").Code }()
-	<-store.asked
-	r := s.ask("GET", "/API/?info=K", "")
+	go func() { first <- f.send("GET", "/API/?info=K", "").Code }()
+	<-store.entered
+	r := f.send("GET", "/API/?info=K", "")
 	if r.Code != 503 || r.Header().Get("Retry-After") == "" || !strings.Contains(r.Body.String(), "System error") {
 		t.Errorf("%d %v %s", r.Code, r.Header(), r.Body)
 	}
-	close(store.may)
+	close(store.release)
 	if code := <-first; code != 200 {
 		t.Errorf("the first: %d", code)
 	}
-	if r := s.ask("GET", "/API/?info=K", ""); r.Code != 200 {
+	if r := f.send("GET", "/API/?info=K", ""); r.Code != 200 {
 		t.Errorf("afterwards: %d", r.Code)
 	}
 }
 
-// TestWhatCannotBeParsedIsAnsweredInJSON sends requests that do not reach a handler.
-func TestWhatCannotBeParsedIsAnsweredInJSON(t *testing.T) {
-	address := open(t).serve(0)
+// TestUnparsableRequestsAreAnsweredInJSON sends requests that do not reach a handler.
+func TestUnparsableRequestsAreAnsweredInJSON(t *testing.T) {
+	address := newFixture(t).serve(0)
 	for request, want := range map[string]int{
 		"GET /API/?info=a b HTTP/1.1\r\nHost: x\r\n\r\n":                                       400,
 		"GET /API/?stock HTTP/1.1\r\n\r\n":                                                     400,
@@ -145,9 +144,9 @@ func TestWhatCannotBeParsedIsAnsweredInJSON(t *testing.T) {
 		"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 20<<10) + "\r\n\r\n":     404,
 		"GET /API/ HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 20<<10) + "\r\n\r\n": 431,
 	} {
-		p := open(t).connect(address)
-		p.say(request)
-		code, body := p.hears()
+		p := newFixture(t).connect(address)
+		p.send(request)
+		code, body := p.receive()
 		if code != want || !strings.HasPrefix(body, `{"status":"error","message":"`) || strings.Contains(body, "\n") {
 			t.Errorf("%.40q: %d %s, not %d", request, code, body, want)
 		}

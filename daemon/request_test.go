@@ -14,9 +14,9 @@ const (
 	fresh    = `{"status":"active","message":"","username":"","verify_address":"","used":0,"purchase_date":null,"used_date":null}`
 )
 
-func TestWhatIsNoCallIsRefused(t *testing.T) {
-	s := open(t)
-	s.bring(keys.Key{Code: "K"})
+func TestInvalidRequestsAreRejected(t *testing.T) {
+	f := newFixture(t)
+	f.importKeys(keys.Key{Code: "K"})
 	long := strings.Repeat("x", 17<<10)
 	for _, c := range []struct {
 		method, target, body string
@@ -49,7 +49,7 @@ func TestWhatIsNoCallIsRefused(t *testing.T) {
 		{"POST", "/API/", "info=" + long, 413, ""},
 		{"POST", "/API/?stock", "a=" + long, 413, ""},
 	} {
-		r := s.ask(c.method, c.target, c.body)
+		r := f.send(c.method, c.target, c.body)
 		if r.Code != c.code || r.Header().Get("Allow") != c.allow {
 			t.Errorf("%s %.40s: %d %q, want %d %q", c.method, c.target, r.Code, r.Header().Get("Allow"), c.code, c.allow)
 		}
@@ -59,9 +59,9 @@ func TestWhatIsNoCallIsRefused(t *testing.T) {
 	}
 }
 
-func TestWhatIsACallIsAnswered(t *testing.T) {
-	s := open(t)
-	s.bring(keys.Key{Code: "K"}, keys.Key{Code: "A+B"})
+func TestValidRequestsAreAnswered(t *testing.T) {
+	f := newFixture(t)
+	f.importKeys(keys.Key{Code: "K"}, keys.Key{Code: "A+B"})
 	for _, c := range []struct{ method, target, body, want string }{
 		{"GET", "/API/?info=K", "", fresh},
 		{"GET", "/API?info=K", "", fresh},
@@ -81,17 +81,17 @@ func TestWhatIsACallIsAnswered(t *testing.T) {
 		{"GET", "/API/?stock", "", "[]"},
 		{"POST", "/API/?stock=", "", "[]"},
 	} {
-		r := s.ask(c.method, c.target, c.body)
+		r := f.send(c.method, c.target, c.body)
 		if got := r.Body.String(); r.Code != 200 || got != c.want {
 			t.Errorf("%s %s: %d %s", c.method, c.target, r.Code, got)
 		}
 	}
 }
 
-func TestEveryAnswerHasItsHeaders(t *testing.T) {
-	s := open(t)
+func TestResponsesHaveSecurityHeaders(t *testing.T) {
+	f := newFixture(t)
 	for _, target := range []string{"/API/?info=K", "/API/?stock", "/API/", "/nowhere"} {
-		h := s.ask("GET", target, "").Header()
+		h := f.send("GET", target, "").Header()
 		for name, want := range map[string]string{
 			"Content-Type":           "application/json; charset=utf-8",
 			"Cache-Control":          "no-store",
@@ -105,8 +105,8 @@ func TestEveryAnswerHasItsHeaders(t *testing.T) {
 	}
 }
 
-func TestBodiesOfAnotherKindAreRefused(t *testing.T) {
-	s := open(t)
+func TestOnlyFormBodiesAreAccepted(t *testing.T) {
+	f := newFixture(t)
 	kind := func(value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set("Content-Type", value) }
 	}
@@ -119,36 +119,36 @@ func TestBodiesOfAnotherKindAreRefused(t *testing.T) {
 		{"text/plain", "", 200},
 		{"application/x-www-form-urlencoded; charset=UTF-8", "", 200},
 	} {
-		if r := s.ask("POST", "/API/?stock", c.body, kind(c.kind)); r.Code != c.code {
+		if r := f.send("POST", "/API/?stock", c.body, kind(c.kind)); r.Code != c.code {
 			t.Errorf("%q: %d", c.kind, r.Code)
 		}
 	}
-	if r := s.ask("POST", "/API/", "info=K", kind("application/x-www-form-urlencoded; charset=UTF-8")); r.Code != 200 {
+	if r := f.send("POST", "/API/", "info=K", kind("application/x-www-form-urlencoded; charset=UTF-8")); r.Code != 200 {
 		t.Errorf("a form with a character set: %d", r.Code)
 	}
 }
 
 const upgradeK = "upgrade=K&login=a@example.com&pwd=p%26%3D&country=us"
 
-func TestAPrefetchChangesNothing(t *testing.T) {
-	s := open(t)
-	s.bring(keys.Key{Code: "K"})
+func TestPrefetchChangesNothing(t *testing.T) {
+	f := newFixture(t)
+	f.importKeys(keys.Key{Code: "K"})
 	for name, value := range map[string]string{"Sec-Purpose": "prefetch;prerender", "Purpose": "prefetch"} {
-		r := s.ask("GET", "/API/?"+upgradeK, "", func(r *http.Request) { r.Header.Set(name, value) })
+		r := f.send("GET", "/API/?"+upgradeK, "", func(r *http.Request) { r.Header.Set(name, value) })
 		if r.Code != 400 {
 			t.Errorf("%s: %d", name, r.Code)
 		}
 	}
-	if got := s.ask("GET", "/API/?info=K", "", func(r *http.Request) { r.Header.Set("Purpose", "prefetch") }).Body.String(); got != fresh {
+	if got := f.send("GET", "/API/?info=K", "", func(r *http.Request) { r.Header.Set("Purpose", "prefetch") }).Body.String(); got != fresh {
 		t.Errorf("info: %s", got)
 	}
 }
 
 func TestPostOnlyKeepsSecretsOutOfURLs(t *testing.T) {
-	s := open(t)
-	s.bring(keys.Key{Code: "K"})
-	s.plan("p", "US", 1)
-	s.api.PostOnly = true
+	f := newFixture(t)
+	f.importKeys(keys.Key{Code: "K"})
+	f.addPlan("p", "US", 1)
+	f.api.PostOnly = true
 	for _, c := range []struct {
 		method, target, body string
 		code                 int
@@ -161,16 +161,16 @@ func TestPostOnlyKeepsSecretsOutOfURLs(t *testing.T) {
 		{"GET", "/API/?info=K", "", 200, ""},
 		{"POST", "/API/?upgrade=K", "login=a@example.com&pwd=p&country=us", 200, ""},
 	} {
-		r := s.ask(c.method, c.target, c.body)
+		r := f.send(c.method, c.target, c.body)
 		if r.Code != c.code || r.Header().Get("Allow") != c.allow {
 			t.Errorf("%s %s: %d %q", c.method, c.target, r.Code, r.Header().Get("Allow"))
 		}
 	}
 }
 
-func TestHeadersAreBounded(t *testing.T) {
-	s := open(t)
-	r := s.ask("GET", "/API/?stock", "", func(r *http.Request) { r.Header.Set("X-Long", strings.Repeat("x", 17<<10)) })
+func TestLargeHeadersAreRejected(t *testing.T) {
+	f := newFixture(t)
+	r := f.send("GET", "/API/?stock", "", func(r *http.Request) { r.Header.Set("X-Long", strings.Repeat("x", 17<<10)) })
 	if r.Code != 431 {
 		t.Errorf("got %d", r.Code)
 	}

@@ -2,16 +2,18 @@ package daemon_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/go-playground/validator/v10"
 	"golang.org/x/text/language"
 
+	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/stock"
 )
 
-// TestCountriesAgree compares the countries, code by code, with two lists from other sources.
-func TestCountriesAgree(t *testing.T) {
+// TestCountriesMatchISO3166 compares the countries, code by code, with two lists from other sources.
+func TestCountriesMatchISO3166(t *testing.T) {
 	v := validator.New()
 	ours := stock.Countries()
 	for a := 'A'; a <= 'Z'; a++ {
@@ -25,6 +27,14 @@ func TestCountriesAgree(t *testing.T) {
 			if known && (err != nil || !region.IsCountry() || region.String() != code) {
 				t.Errorf("%s is no country to x/text: %v, %v", code, region, err)
 			}
+		}
+	}
+}
+
+func TestEveryCountryHasAName(t *testing.T) {
+	for _, c := range stock.Countries() {
+		if name := daemon.CountryName(c); name == string(c) || name == "" || strings.Contains(name, "SAR") {
+			t.Errorf("%s is called %q", c, name)
 		}
 	}
 }

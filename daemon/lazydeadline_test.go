@@ -10,9 +10,9 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 )
 
-// TestADeadlineIsAContext compares a deadline with context.WithDeadline, with and without a
+// TestLazyDeadlineIsAContext compares a lazy deadline with context.WithDeadline, with and without a
 // goroutine that waits for its end.
-func TestADeadlineIsAContext(t *testing.T) {
+func TestLazyDeadlineIsAContext(t *testing.T) {
 	for _, waits := range []bool{false, true} {
 		for name, c := range map[string]struct {
 			do   func(leave, end context.CancelFunc)
@@ -51,7 +51,7 @@ func TestADeadlineIsAContext(t *testing.T) {
 	}
 }
 
-func TestADeadlineIsNoLaterThanItsParents(t *testing.T) {
+func TestLazyDeadlineIsNotLaterThanItsParent(t *testing.T) {
 	parent, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
 	soon, _ := parent.Deadline()

@@ -1,0 +1,165 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A response is the API's response: an HTTP status, headers if needed, and a body.
+type response struct {
+	code       int
+	status     string        // status in the body, for metrics
+	retryAfter time.Duration // 0: no such header
+	allow      string        // "": no such header
+	body       []byte        // one line of JSON; other responses share it, so it must not be changed
+	err        error         // the error of this daemon, for the log
+	keyUnknown bool          // the request named a key that does not exist
+	key        keys.Code     // "" if the request named no key
+}
+
+// The values of the field status that are not statuses of a key.
+const (
+	statusNotExist = "not_exist"
+	statusError    = "error"
+	statusSuccess  = "success"
+)
+
+func message(code int, status, text string) response {
+	return response{code: code, status: status, body: jsonObject{}.str("status", status).str("message", text).bytes()}
+}
+
+func errorResponse(code int, text string) response { return message(code, statusError, text) }
+
+// notExist is the response for a key that does not exist. revoked is true if the key exists but is
+// revoked.
+func notExist(revoked bool) response {
+	resp := message(http.StatusOK, statusNotExist, tasks.UnknownKey.Error())
+	resp.keyUnknown = !revoked
+	return resp
+}
+
+func methodNotAllowed(allow string) response {
+	resp := errorResponse(http.StatusMethodNotAllowed, "The method is not allowed, use "+allow)
+	resp.allow = allow
+	return resp
+}
+
+func rateLimited(retryAfter time.Duration) response {
+	resp := errorResponse(http.StatusTooManyRequests, "Too many requests, try again later")
+	resp.retryAfter = retryAfter
+	return resp
+}
+
+// unavailableRetryAfter is the Retry-After of a response that the daemon cannot serve the request now.
+const unavailableRetryAfter = 2 * time.Second
+
+func unavailable(err error) response {
+	resp := errorResponse(http.StatusServiceUnavailable, tasks.SystemError.Message(tasks.Upgrade))
+	resp.retryAfter, resp.err = unavailableRetryAfter, err
+	return resp
+}
+
+// taskResponse returns the response for the result of an upgrade or renew. It is the only place where
+// an error becomes an HTTP status.
+func taskResponse(kind tasks.Kind, err error) response {
+	var refusal tasks.Refusal
+	var limited tasks.RateLimited
+	switch {
+	case err == nil:
+		return message(http.StatusOK, statusSuccess, kind.Accepted())
+	case errors.Is(err, tasks.UnknownKey):
+		return notExist(false)
+	case errors.As(err, &refusal):
+		return errorResponse(http.StatusOK, refusal.Error())
+	case errors.As(err, &limited):
+		return rateLimited(limited.RetryAfter)
+	}
+	return unavailable(err)
+}
+
+// infoResponse returns the response for a key: the fields of the key's shape ([keys.Key.InfoShape]),
+// in the documented order.
+func infoResponse(k keys.Key) response {
+	shape := k.InfoShape()
+	if shape == keys.NotFound {
+		return notExist(k.Exists())
+	}
+	o := jsonObject{}.str("status", string(k.Status)).str("message", k.Message)
+	switch shape {
+	case keys.ByInvite:
+		o = o.str("invite", k.Invite).str("address", k.Address)
+	case keys.ByAccount:
+		o = o.str("username", k.Username).str("verify_address", k.VerifyAddress)
+	case keys.NotFound, keys.Reusable, keys.ByMessage: // these shapes add no fields
+	}
+	used := 0
+	if k.Used {
+		used = 1
+	}
+	body := o.integer("used", used).time("purchase_date", k.PurchaseDate).time("used_date", k.UsedDate).bytes()
+	return response{code: http.StatusOK, status: string(k.Status), body: body}
+}
+
+// The values of the headers that every response has. All responses share these slices. Appending to a
+// slice copies it, because its length is equal to its capacity.
+var (
+	jsonText   = []string{"application/json; charset=utf-8"}
+	noStore    = []string{"no-store"}
+	noReferrer = []string{"no-referrer"}
+	noSniff    = []string{"nosniff"}
+)
+
+// write sends the response with the given HTTP status.
+func (resp response) write(w http.ResponseWriter, status int) {
+	h := w.Header()
+	h["Content-Type"] = jsonText
+	h["Cache-Control"] = noStore
+	h["Referrer-Policy"] = noReferrer
+	h["X-Content-Type-Options"] = noSniff
+	h["Content-Length"] = []string{strconv.Itoa(len(resp.body))}
+	if resp.allow != "" {
+		h.Set("Allow", resp.allow)
+	}
+	if resp.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(resp.retryAfter.Seconds()))))
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(resp.body) // an error means that the client has disconnected
+}
+
+// An HTTPStatus says which HTTP statuses an [API] answers with.
+type HTTPStatus string
+
+const (
+	// RealStatus gives every response its own HTTP status. It is the default.
+	RealStatus HTTPStatus = "real"
+
+	// DocumentedStatus gives every response at /API and below /API/ the HTTP status 200, because
+	// clients of the documented API expect no other status. The body and the other headers stay the
+	// same.
+	DocumentedStatus HTTPStatus = "documented"
+)
+
+type realStatusKey struct{}
+
+// WithRealStatus makes an [API] answer a request of that context with [RealStatus], whatever the API is
+// set to. It is for a handler that calls the API in the same process and reads the status.
+func WithRealStatus(ctx context.Context) context.Context {
+	return context.WithValue(ctx, realStatusKey{}, true)
+}
+
+// sent returns the HTTP status to send for a response with the given code.
+func (s HTTPStatus) sent(r *http.Request, code int) int {
+	if s != DocumentedStatus || r.URL.Path != "/API" && !strings.HasPrefix(r.URL.Path, "/API/") || r.Context().Value(realStatusKey{}) != nil {
+		return code
+	}
+	return http.StatusOK
+}

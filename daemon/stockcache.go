@@ -1,0 +1,90 @@
+package daemon
+
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/keyseat/keyseat/stock"
+)
+
+// A stockLine is a country's entry in the stock response.
+type stockLine struct {
+	Country string        `json:"country"`
+	Code    stock.Country `json:"country_code"`
+	Slots   int           `json:"slots"`
+}
+
+// A stockCache serves the stock response. Under low load every request reads the store. If
+// [crowdSize] or more requests are in progress during one read, later requests share its result for up
+// to [maxAge]. The reason is that summing all plans is slow, and repeated reads would slow down all
+// other requests.
+//
+// A stockCache is safe for concurrent use.
+type stockCache struct {
+	requests   atomic.Int64 // number of requests so far
+	inProgress atomic.Int64 // number of requests in progress
+	latest     atomic.Pointer[cached]
+}
+
+// A cached is a response body with the data that it was made from.
+type cached struct {
+	levels     []stock.Level
+	body       []byte
+	readAt     time.Time   // when the read began
+	shared     bool        // many requests were in progress during the read, so later requests may share it
+	refreshing atomic.Bool // a request reads the next one
+}
+
+const (
+	maxAge    = 500 * time.Millisecond // of a shared response
+	crowdSize = 64                     // number of requests during one read that makes its result shared
+)
+
+// get returns the response body. It reads the store unless a shared body is available.
+func (s *stockCache) get(read func() ([]stock.Level, error)) ([]byte, error) {
+	before := s.requests.Add(1) - s.inProgress.Add(1) // number of requests answered so far
+	defer s.inProgress.Add(-1)
+	if last := s.latest.Load(); last != nil && last.usable() {
+		return last.body, nil
+	}
+	start := time.Now()
+	levels, err := read()
+	if err != nil {
+		return nil, err
+	}
+	next := &cached{levels: levels, readAt: start, shared: s.requests.Load()-before >= crowdSize}
+	next.body = next.bodyAfter(s.latest.Load())
+	s.latest.Store(next)
+	return next.body, nil
+}
+
+// usable reports whether a request may use this body. When half of its lifetime is over, the first
+// request may not: it reads the next one for all.
+func (c *cached) usable() bool {
+	age := time.Since(c.readAt)
+	return c.shared && age < maxAge && (age < maxAge/2 || !c.refreshing.CompareAndSwap(false, true))
+}
+
+// bodyAfter returns the body of the last result if the levels are equal, because comparing is faster
+// than sorting and encoding.
+func (c *cached) bodyAfter(last *cached) []byte {
+	if last != nil && slices.Equal(last.levels, c.levels) {
+		return last.body
+	}
+	return marshal(available(c.levels))
+}
+
+// available returns the countries with a free slot, sorted by name.
+func available(levels []stock.Level) []stockLine {
+	lines := make([]stockLine, 0, len(levels))
+	for _, l := range levels {
+		if l.Free > 0 {
+			lines = append(lines, stockLine{CountryName(l.Country), l.Country, l.Free})
+		}
+	}
+	order := nameOrder()
+	slices.SortFunc(lines, func(x, y stockLine) int { return cmp.Compare(order[x.Code], order[y.Code]) })
+	return lines
+}
