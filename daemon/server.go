@@ -72,9 +72,9 @@ func (s *Server) Run(ctx context.Context) error {
 	public, admin := s.newServer(s.publicHandler()), s.newServer(s.adminHandler())
 	public.TLSConfig = s.TLS
 	failed := make(chan error, 2)
-	go func() { failed <- serve(public, s.publicListener()) }()
+	go func() { failed <- serveOn(public, s.publicListener()) }()
 	if s.Admin != nil {
-		go func() { failed <- serve(admin, s.Admin) }()
+		go func() { failed <- serveOn(admin, s.Admin) }()
 	}
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -108,7 +108,7 @@ func (s *Server) publicListener() net.Listener {
 	return jsonErrorListener{s.Public, s.API.HTTPStatus}
 }
 
-func serve(server *http.Server, on net.Listener) error {
+func serveOn(server *http.Server, on net.Listener) error {
 	err := error(nil)
 	if server.TLSConfig != nil {
 		err = server.ServeTLS(on, "", "")

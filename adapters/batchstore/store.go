@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/keyseat/keyseat/internal/batch"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -45,10 +46,10 @@ func defaultTo[T int | time.Duration](value, missing T) T {
 // goroutine of its caller. After a cancellation it returns its result, at the latest at the deadline.
 type Store struct {
 	inner     tasks.Store
-	snapshots *batcher[keys.Code, tasks.Snapshot]
-	finds     *batcher[keys.Code, keys.Key]
-	applies   *batcher[tasks.Change, error]
-	stocks    *batcher[struct{}, []stock.Level]
+	snapshots *batch.Batcher[keys.Code, tasks.Snapshot]
+	finds     *batch.Batcher[keys.Code, keys.Key]
+	applies   *batch.Batcher[tasks.Change, error]
+	stocks    *batch.Batcher[struct{}, []stock.Level]
 }
 
 var _ tasks.Store = (*Store)(nil)
@@ -63,12 +64,14 @@ func New(inner tasks.Store, o Options) *Store {
 		applies:   newBatcher(o, "apply", inner.Apply, o.MaxWrites),
 	}
 	s.stocks = newBatcher(o, "stock", s.sharedStock, 1)
-	s.snapshots.allowInline, s.finds.allowInline, s.applies.retryIndividually = true, true, true
+	s.snapshots.AllowInline, s.finds.AllowInline, s.applies.RetryIndividually = true, true, true
 	return s
 }
 
-func newBatcher[Q, R any](o Options, name string, call func(context.Context, []Q) ([]R, error), maxInFlight int) *batcher[Q, R] {
-	return &batcher[Q, R]{call: withObserver(o, name, call), maxBatch: o.MaxBatch, maxInFlight: maxInFlight, callTimeout: o.CallTimeout}
+func newBatcher[Q, R any](o Options, name string, call func(context.Context, []Q) ([]R, error), maxInFlight int) *batch.Batcher[Q, R] {
+	return &batch.Batcher[Q, R]{
+		Call: withObserver(o, name, call), MaxBatch: o.MaxBatch, MaxInFlight: maxInFlight, CallTimeout: o.CallTimeout,
+	}
 }
 
 // withObserver returns call with a call of o.Observe before each batch. It returns call itself if Observe is nil.
@@ -76,9 +79,9 @@ func withObserver[Q, R any](o Options, name string, call func(context.Context, [
 	if o.Observe == nil {
 		return call
 	}
-	return func(ctx context.Context, batch []Q) ([]R, error) {
-		o.Observe(name, len(batch))
-		return call(ctx, batch)
+	return func(ctx context.Context, items []Q) ([]R, error) {
+		o.Observe(name, len(items))
+		return call(ctx, items)
 	}
 }
 
@@ -87,7 +90,7 @@ func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snaps
 	if len(codes) != 1 {
 		return s.inner.Snapshots(ctx, codes)
 	}
-	return s.snapshots.do(ctx, codes[0])
+	return s.snapshots.Do(ctx, codes[0])
 }
 
 // Find implements [tasks.Store]. A call for several keys goes directly to the inner store.
@@ -95,7 +98,7 @@ func (s *Store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error)
 	if len(codes) != 1 {
 		return s.inner.Find(ctx, codes)
 	}
-	return s.finds.do(ctx, codes[0])
+	return s.finds.Do(ctx, codes[0])
 }
 
 // Apply implements [tasks.Store]. A call with several changes goes directly to the inner store.
@@ -103,7 +106,7 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) ([]error, err
 	if len(changes) != 1 {
 		return s.inner.Apply(ctx, changes)
 	}
-	return s.applies.do(ctx, changes[0])
+	return s.applies.Do(ctx, changes[0])
 }
 
 // Lease implements [tasks.Store].
@@ -118,7 +121,7 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 
 // Stock implements [tasks.Store]. Callers that share a call share the slice, so they must not change it.
 func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) {
-	levels, err := s.stocks.do(ctx, struct{}{})
+	levels, err := s.stocks.Do(ctx, struct{}{})
 	if err != nil {
 		return nil, err
 	}

@@ -92,10 +92,10 @@ func (l *Limiter) Record(ctx context.Context, a netip.Addr) (blocked time.Durati
 	case l.shared == nil:
 		return 0
 	}
-	position, rest, err := l.shared.count(ctx, block)
+	p, err := l.shared.count(ctx, block)
 	switch {
-	case err == nil && position > l.limit:
-		return rest
+	case err == nil && p.n > l.limit:
+		return p.left
 	case err != nil && w.local > l.shared.localShare(l.limit):
 		if ctx.Err() == nil { // otherwise the error says nothing about the shared counter
 			l.applyShared(block, l.limit, left) // so that Blocked blocks further calls

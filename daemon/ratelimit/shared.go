@@ -2,11 +2,17 @@ package ratelimit
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
+	"math"
 	"net/netip"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
+	"github.com/keyseat/keyseat/internal/batch"
+	"github.com/keyseat/keyseat/internal/clock"
 )
 
 // A SharedCounter counts unknown keys for all daemons that share a database. It is safe for
@@ -25,13 +31,69 @@ type SharedCounter interface {
 
 const (
 	heartbeatEvery = 10 * time.Second
-	heartbeatTTL   = 3 * heartbeatEvery // tolerates two missed heartbeats
+	heartbeatTTL   = 3 * heartbeatEvery     // tolerates two missed heartbeats
+	waitTimeout    = 250 * time.Millisecond // how long a call waits for the counts of other daemons
+	flushTimeout   = 2 * time.Second        // timeout of a heartbeat and of a batch; later counts wait for the next batch
 )
+
+// A counter batches counts for a [SharedCounter] while a statement is running. So at most one
+// statement runs at a time, however many clients guess keys.
+type counter struct {
+	shared  SharedCounter
+	name    string       // name of this daemon in its heartbeats
+	daemons atomic.Int64 // number of daemons at the last heartbeat; 0: unknown
+	batcher *batch.Batcher[netip.Prefix, position]
+}
+
+// A position is the number of an unknown key among all of its window.
+type position struct {
+	n    int
+	left time.Duration // time left in the window
+}
+
+// newCounter returns a counter that calls apply with each total that the shared counter returns.
+func newCounter(shared SharedCounter, apply func(block netip.Prefix, total int, left time.Duration)) *counter {
+	flush := func(ctx context.Context, blocks []netip.Prefix) ([]position, error) {
+		counts := make(map[netip.Prefix]int, len(blocks))
+		for _, b := range blocks {
+			counts[b]++
+		}
+		last := make(map[netip.Prefix]position, len(counts))
+		err := shared.CountUnknownKeys(ctx, counts, func(b netip.Prefix, total int, left time.Duration) {
+			last[b] = position{total, left}
+			apply(b, total, left)
+		})
+		positions := make([]position, len(blocks))
+		for i, b := range slices.Backward(blocks) {
+			positions[i] = last[b]
+			last[b] = position{last[b].n - 1, last[b].left}
+		}
+		return positions, err
+	}
+	return &counter{shared: shared, name: rand.Text(), batcher: &batch.Batcher[netip.Prefix, position]{
+		Call: flush, MaxBatch: math.MaxInt, MaxInFlight: 1, CallTimeout: flushTimeout,
+	}}
+}
+
+// count counts an unknown key of a block. It waits up to [waitTimeout] for the result; after that, or
+// when ctx ends, it returns an error. The key is counted all the same.
+func (c *counter) count(ctx context.Context, block netip.Prefix) (position, error) {
+	done := c.batcher.Start(context.WithoutCancel(ctx), block)
+	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
+	defer cancel()
+	select {
+	case r := <-done:
+		if r.Err != nil {
+			return position{}, r.Err
+		}
+		return r.Value[0], nil
+	case <-ctx.Done():
+		return position{}, ctx.Err()
+	}
+}
 
 // sendHeartbeats sends heartbeats until ctx ends.
 func (c *counter) sendHeartbeats(ctx context.Context, log *slog.Logger) {
-	tick := time.NewTicker(heartbeatEvery)
-	defer tick.Stop()
 	var repeated loglimit.Limiter
 	const message = "cannot count unknown keys with the other daemons, the limit is stricter meanwhile"
 	for ctx.Err() == nil {
@@ -43,10 +105,7 @@ func (c *counter) sendHeartbeats(ctx context.Context, log *slog.Logger) {
 				Subject: message, Level: slog.LevelWarn, Message: message, Attrs: []slog.Attr{slog.String("error", err.Error())},
 			})
 		}
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
+		_ = clock.Sleep(ctx, heartbeatEvery) // an error means that ctx has ended
 	}
 }
 
@@ -54,22 +113,18 @@ func (c *counter) heartbeat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	n, err := c.shared.Heartbeat(ctx, c.name, heartbeatTTL)
-	if err != nil {
-		return err
+	if err == nil {
+		c.daemons.Store(int64(n))
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.daemons = n
-	return nil
+	return err
 }
 
 // localShare returns how many unknown keys this daemon may allow without the shared counter: an equal
 // share of the limit, at least 1. It is 1 while the number of daemons is unknown.
 func (c *counter) localShare(limit int) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.daemons == 0 {
+	daemons := int(c.daemons.Load())
+	if daemons == 0 {
 		return 1
 	}
-	return max(1, limit/c.daemons)
+	return max(1, limit/daemons)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -29,13 +30,7 @@ func (p *Pool) interval() time.Duration {
 // returns earlier if ctx ends or a poll is requested.
 func (p *Pool) waitForPoll(ctx context.Context) {
 	d := p.interval()
-	timer := time.NewTimer(d - time.Duration(float64(d)*p.Engine.Jitter()/5))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	case <-p.wake:
-	}
+	clock.SleepOrWake(ctx, d-time.Duration(float64(d)*p.Engine.Jitter()/5), p.wake)
 }
 
 // pollTimeout limits the duration of a poll. The end of ctx does not cancel a poll. Otherwise the

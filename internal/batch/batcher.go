@@ -1,4 +1,6 @@
-package batchstore
+// Package batch makes concurrent callers share calls. A [Batcher] queues their items while a call runs, and sends
+// all queued items in the next one.
+package batch
 
 import (
 	"context"
@@ -7,13 +9,14 @@ import (
 	"time"
 )
 
-// A batcher sends the requests of many callers to one method of the inner store, in few calls. Q is the type of
-// the item in a request, such as a key's code, and R is the type of its result.
+// A Batcher sends the items of many callers in few calls. Q is the type of an item, such as a key's code, and R is
+// the type of its result. Set the exported fields before the first use. A Batcher is safe for concurrent use, and
+// has goroutines of its own only while calls run.
 //
-// A request is queued while the store is busy. When the store becomes free, a goroutine takes up to maxBatch
-// queued requests and sends them in one call. The states of a request are:
+// A request is queued while a call runs. When the call returns, a goroutine takes up to MaxBatch queued requests and
+// sends them in one call. The states of a request are:
 //
-//	do ─▶ queued ─▶ in a batch ─▶ completed ─▶ do returns
+//	Do ─▶ queued ─▶ in a batch ─▶ completed ─▶ Do returns
 //	        │           │              ▲
 //	        └───────────┴──────────────┘ its context has ended, and a slow call notices it
 //
@@ -28,15 +31,15 @@ import (
 // A single request needs no goroutine. Its caller counts as one, sends the request inline, and leaves the requests
 // that arrive in the meantime to a new goroutine.
 //
-// A goroutine starts only while no other one is fast and fewer than maxInFlight run. The fast goroutine takes the
+// A goroutine starts only while no other one is fast and fewer than MaxInFlight run. The fast goroutine takes the
 // queued requests after its call, so no request is forgotten.
-type batcher[Q, R any] struct {
-	call              func(context.Context, []Q) ([]R, error)
-	maxBatch          int           // requests in one call
-	maxInFlight       int           // simultaneous calls
-	callTimeout       time.Duration // of one call
-	retryIndividually bool          // if a batch fails, send each of its requests again by itself
-	allowInline       bool          // run a single request in the goroutine of its caller
+type Batcher[Q, R any] struct {
+	Call              func(ctx context.Context, items []Q) ([]R, error) // returns one result for each item
+	MaxBatch          int                                               // items in one call
+	MaxInFlight       int                                               // simultaneous calls
+	CallTimeout       time.Duration                                     // of one call
+	RetryIndividually bool                                              // if a batch fails, send each of its items again by itself
+	AllowInline       bool                                              // run a single request in the goroutine of its caller
 
 	mu           sync.Mutex
 	queue        []request[Q, R]
@@ -48,18 +51,22 @@ type batcher[Q, R any] struct {
 type request[Q, R any] struct {
 	ctx  context.Context // of the caller
 	item Q
-	done chan result[R] // has a buffer of one
+	done chan Result[R] // has a buffer of one
 }
 
-// A result is the result of one request. Its value is a slice of length one of the batch's results, so that
+func newRequest[Q, R any](ctx context.Context, item Q) request[Q, R] {
+	return request[Q, R]{ctx, item, make(chan Result[R], 1)}
+}
+
+// A Result is the result of one request. Its Value is a slice of length one of the batch's results, so that
 // nothing is copied.
-type result[R any] struct {
-	value []R
-	err   error
+type Result[R any] struct {
+	Value []R
+	Err   error
 }
 
 // complete sets the result. It does nothing if the request has a result already.
-func (r request[Q, R]) complete(with result[R]) {
+func (r request[Q, R]) complete(with Result[R]) {
 	select {
 	case r.done <- with:
 	default:
@@ -71,7 +78,7 @@ func (r request[Q, R]) complete(with result[R]) {
 func (r request[Q, R]) cancelled() bool {
 	err := r.ctx.Err()
 	if err != nil {
-		r.complete(result[R]{err: err})
+		r.complete(Result[R]{Err: err})
 	}
 	return err != nil
 }
@@ -80,15 +87,15 @@ func (r request[Q, R]) cancelled() bool {
 // Instead, a slow call completes the requests of all callers whose context has ended.
 func (r request[Q, R]) wait() ([]R, error) {
 	got := <-r.done
-	return got.value, got.err
+	return got.Value, got.Err
 }
 
-// do sends one item, and returns its result as a slice of length one. If ctx ends first, do returns the error of
-// ctx. The store may or may not have received the item then.
-func (b *batcher[Q, R]) do(ctx context.Context, item Q) ([]R, error) {
-	r := request[Q, R]{ctx, item, make(chan result[R], 1)}
+// Do sends one item, and returns its result as a slice of length one. If ctx ends first, Do returns the error of
+// ctx within 50 ms. The item may or may not have been sent then.
+func (b *Batcher[Q, R]) Do(ctx context.Context, item Q) ([]R, error) {
+	r := newRequest[Q, R](ctx, item)
 	if b.enqueue(r) {
-		if deadline, has := ctx.Deadline(); has && b.allowInline && b.takeIfOnly() {
+		if deadline, has := ctx.Deadline(); has && b.AllowInline && b.takeIfOnly() {
 			return b.runInline(ctx, deadline, item)
 		}
 		go b.runLoop()
@@ -96,9 +103,19 @@ func (b *batcher[Q, R]) do(ctx context.Context, item Q) ([]R, error) {
 	return r.wait()
 }
 
+// Start sends one item without waiting. The returned channel receives one result. Use it for an item that must be
+// sent although its caller may not wait for the result.
+func (b *Batcher[Q, R]) Start(ctx context.Context, item Q) <-chan Result[R] {
+	r := newRequest[Q, R](ctx, item)
+	if b.enqueue(r) {
+		go b.runLoop()
+	}
+	return r.done
+}
+
 // enqueue adds a request to the queue. It reports whether the caller must start a goroutine that sends it, or send
 // it inline.
-func (b *batcher[Q, R]) enqueue(r request[Q, R]) bool {
+func (b *Batcher[Q, R]) enqueue(r request[Q, R]) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.queue = append(b.queue, r)
@@ -106,8 +123,8 @@ func (b *batcher[Q, R]) enqueue(r request[Q, R]) bool {
 }
 
 // acquire reports whether another goroutine may send batches, and counts it as fast. The caller holds b.mu.
-func (b *batcher[Q, R]) acquire() bool {
-	if b.fastInFlight > 0 || b.inFlight >= b.maxInFlight {
+func (b *Batcher[Q, R]) acquire() bool {
+	if b.fastInFlight > 0 || b.inFlight >= b.MaxInFlight {
 		return false
 	}
 	b.inFlight++
@@ -116,14 +133,14 @@ func (b *batcher[Q, R]) acquire() bool {
 }
 
 // release counts one fast goroutine less. The caller holds b.mu.
-func (b *batcher[Q, R]) release() {
+func (b *Batcher[Q, R]) release() {
 	b.inFlight--
 	b.fastInFlight--
 }
 
 // runLoop sends batches until no request is queued. Before each batch it yields once, because goroutines that
 // are ready to run may add requests.
-func (b *batcher[Q, R]) runLoop() {
+func (b *Batcher[Q, R]) runLoop() {
 	runtime.Gosched()
 	for batch := b.takeBatch(); batch != nil; batch = b.takeBatch() {
 		c := b.watchSlow(batch)
@@ -135,10 +152,10 @@ func (b *batcher[Q, R]) runLoop() {
 
 // takeBatch removes the next batch from the queue. It returns nil, and releases the goroutine, in two cases. No
 // request is queued, or another goroutine is fast, which takes the requests then.
-func (b *batcher[Q, R]) takeBatch() []request[Q, R] {
+func (b *Batcher[Q, R]) takeBatch() []request[Q, R] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := min(len(b.queue), b.maxBatch)
+	n := min(len(b.queue), b.MaxBatch)
 	if n == 0 {
 		b.queue = nil // frees the array, which a load peak has made large
 	}
@@ -153,7 +170,7 @@ func (b *batcher[Q, R]) takeBatch() []request[Q, R] {
 
 // takeIfOnly yields once, so that goroutines that are ready to run can add requests. If the caller's request is
 // still the only one, takeIfOnly removes it from the queue and returns true.
-func (b *batcher[Q, R]) takeIfOnly() bool {
+func (b *Batcher[Q, R]) takeIfOnly() bool {
 	runtime.Gosched()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -166,16 +183,16 @@ func (b *batcher[Q, R]) takeIfOnly() bool {
 
 // runInline sends one request in the goroutine of its caller. The caller's deadline bounds the call, but a
 // cancellation of ctx does not end it, because the database connection would be closed then.
-func (b *batcher[Q, R]) runInline(ctx context.Context, deadline time.Time, item Q) ([]R, error) {
+func (b *Batcher[Q, R]) runInline(ctx context.Context, deadline time.Time, item Q) ([]R, error) {
 	defer b.finishInline()
 	defer b.watchSlow(nil).finish()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(time.Until(deadline), b.callTimeout))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(time.Until(deadline), b.CallTimeout))
 	defer cancel()
-	return b.call(ctx, []Q{item})
+	return b.Call(ctx, []Q{item})
 }
 
 // finishInline releases the caller of an inline call. If requests are queued, a goroutine takes its place.
-func (b *batcher[Q, R]) finishInline() {
+func (b *Batcher[Q, R]) finishInline() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.queue) > 0 {

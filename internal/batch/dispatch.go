@@ -1,4 +1,4 @@
-package batchstore
+package batch
 
 import (
 	"context"
@@ -7,9 +7,9 @@ import (
 )
 
 // send sends a batch in one call and completes its requests. It leaves out the requests whose context has ended.
-// If the call fails, its outcome is not known. Then send repeats each request by itself if b.retryIndividually
+// If the call fails, its outcome is not known. Then send repeats each request by itself if b.RetryIndividually
 // is set.
-func (b *batcher[Q, R]) send(batch []request[Q, R]) {
+func (b *Batcher[Q, R]) send(batch []request[Q, R]) {
 	live := make([]request[Q, R], 0, len(batch))
 	items := make([]Q, 0, len(batch))
 	for _, r := range batch {
@@ -24,21 +24,21 @@ func (b *batcher[Q, R]) send(batch []request[Q, R]) {
 	for i, r := range live {
 		switch {
 		case err == nil:
-			r.complete(result[R]{value: values[i : i+1 : i+1]})
-		case b.retryIndividually && len(live) > 1:
+			r.complete(Result[R]{Value: values[i : i+1 : i+1]})
+		case b.RetryIndividually && len(live) > 1:
 			value, err := b.callOnce(r.ctx, items[i:i+1])
-			r.complete(result[R]{value, err})
+			r.complete(Result[R]{value, err})
 		default:
-			r.complete(result[R]{err: err})
+			r.complete(Result[R]{Err: err})
 		}
 	}
 }
 
-// callOnce calls the inner store. The timeout bounds the call, but the end of a caller's context does not end it.
-func (b *batcher[Q, R]) callOnce(ctx context.Context, items []Q) ([]R, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.callTimeout)
+// callOnce makes one call. The timeout bounds the call, but the end of a caller's context does not end it.
+func (b *Batcher[Q, R]) callOnce(ctx context.Context, items []Q) ([]R, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.CallTimeout)
 	defer cancel()
-	return b.call(ctx, items)
+	return b.Call(ctx, items)
 }
 
 // A call becomes slow after slowAfter: then another call may start. Before that, one call at a time has the
@@ -50,7 +50,7 @@ const (
 
 // A slowCall is one running call, with the timer that makes it slow. The batcher's mutex protects its fields.
 type slowCall[Q, R any] struct {
-	batcher *batcher[Q, R]
+	batcher *Batcher[Q, R]
 	batch   []request[Q, R]
 	timer   *time.Timer
 	slow    bool
@@ -58,7 +58,7 @@ type slowCall[Q, R any] struct {
 }
 
 // watchSlow starts the timer of a call. The call ends with [slowCall.finish].
-func (b *batcher[Q, R]) watchSlow(batch []request[Q, R]) *slowCall[Q, R] {
+func (b *Batcher[Q, R]) watchSlow(batch []request[Q, R]) *slowCall[Q, R] {
 	c := &slowCall[Q, R]{batcher: b, batch: batch}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -88,7 +88,7 @@ func (c *slowCall[Q, R]) onSlow() {
 
 // startAnother counts the goroutine of a slow call as not fast. If requests are queued, it starts another
 // goroutine for them. The caller holds b.mu.
-func (b *batcher[Q, R]) startAnother() {
+func (b *Batcher[Q, R]) startAnother() {
 	b.fastInFlight--
 	if len(b.queue) > 0 && b.acquire() {
 		go b.runLoop()
