@@ -2,14 +2,13 @@ package bunstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
 )
 
 // errNotSQLite is the error of a backup of PostgreSQL, which is not one file that can be copied.
@@ -29,7 +28,7 @@ func (s *Store) Backup(ctx context.Context, file string, progress func(done, siz
 	if _, err := os.Lstat(file); err == nil {
 		return c, fmt.Errorf("%s: %w", file, fs.ErrExist)
 	}
-	err = writeNewFile(file, 0o600, func(temp *os.File) error {
+	err = sqlitefile.WriteNew(file, 0o600, func(temp *os.File) error {
 		stop := s.reportProgress(ctx, temp.Name(), progress)
 		defer stop()
 		if _, err := s.read.DB.ExecContext(ctx, "VACUUM INTO ?", temp.Name()); err != nil {
@@ -37,39 +36,8 @@ func (s *Store) Backup(ctx context.Context, file string, progress func(done, siz
 		}
 		c, err = verify(ctx, temp.Name())
 		return s.wrap("backup", err)
-	}, linkNew)
+	}, sqlitefile.LinkNew)
 	return c, err
-}
-
-// linkNew gives a new file its name. It returns [fs.ErrExist] if a file with that name exists. Only on a
-// file system without hard links it replaces that file.
-func linkNew(temp, file string) error {
-	err := os.Link(temp, file) // unlike a rename it does not replace a file
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		return errors.Join(err, os.Remove(temp))
-	}
-	return os.Rename(temp, file) // the file system has no hard links
-}
-
-// writeNewFile creates a temporary file in the folder of file and calls write for it. When the content is on
-// disk, it calls place, which gives the file its name. After an error the temporary file is removed.
-func writeNewFile(file string, mode fs.FileMode, write func(temp *os.File) error, place func(temp, file string) error) error {
-	temp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.part")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(temp.Name()) }() // after place there is no such file
-	err = write(temp)
-	if err == nil {
-		err = errors.Join(temp.Chmod(mode), temp.Sync())
-	}
-	if err = errors.Join(err, temp.Close()); err != nil {
-		return err
-	}
-	if err := place(temp.Name(), file); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(file))
 }
 
 // reportProgress calls progress about ten times a second with the size of the file, until stop is called.

@@ -9,6 +9,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
 )
 
 // A database has the connection pools of a store.
@@ -19,9 +20,9 @@ import (
 type database struct {
 	dialect
 	read  *bun.DB
-	write *bun.DB    // for an SQLite file: one connection, because SQLite allows one writer
-	stmts *stmtCache // prepared statements of the writer, for an SQLite file that [Open] has opened
-	disk  *disk      // SQLite only
+	write *bun.DB          // for an SQLite file: one connection, because SQLite allows one writer
+	stmts *stmtCache       // prepared statements of the writer, for an SQLite file that [Open] has opened
+	disk  *sqlitefile.Disk // SQLite only
 }
 
 // maxTxRetries is the maximum number of runs of a transaction that conflicts with others.
@@ -114,7 +115,7 @@ func (d *database) retryTx(ctx context.Context, run func(life context.Context, c
 			return run(life, conn)
 		})
 	})
-	d.disk.note(err)
+	d.disk.Note(err)
 	return err
 }
 

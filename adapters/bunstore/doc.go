@@ -5,8 +5,8 @@
 //	Apply                   ──▶ BEGIN
 //	                             1 lock keys, tasks, countries   ← in one order, so without deadlock
 //	                             2 read the plans that may be needed
-//	                               check and count, in Go        ← the ledger and stock.Allocator
-//	                             3 look the refused changes up: were they made before?
+//	                               check and count, in Go        ← the changeset and stock.Allocator
+//	                             3 read the history of refused changes: were they made before?
 //	                             4 write
 //	                            COMMIT                           ← never cancelled half way
 //	Route, LeaseDeliveries  ──▶ one short transaction, if there is anything to do; history entries
@@ -36,6 +36,24 @@
 //
 //	by the key's code   keyseat_keys, keyseat_tasks, keyseat_history
 //	on one server       all others
+//
+// Calls go down only:
+//
+//	one file for each port     lease.go, import.go, outbox.go, …; distributed stores: *_distributed.go
+//	statements                 sql, write.go, tables.go
+//	a store and its pools      store.go, open.go, database.go (transactions, retries), session.go
+//	─────────────────────────
+//	internal/query             compiles statements for a database, and reads rows
+//	internal/pgxconn           runs them on PostgreSQL, without database/sql
+//	internal/sqlitefile        the files of SQLite: locks, logs, damage
+//	internal/dberr             errors without stored values
+//
+// A statement that differs between the databases is there twice. Long ones are files in the folder sql. They run
+// in psql and sqlite3 when each name with @ is replaced: after WITH by a table, such as
+//
+//	want (code, place) AS (VALUES ('A', 1), ('B', 2))
+//
+// and elsewhere by a value.
 //
 // [Open] makes a [Store] from a URL. [New] makes a Store from a bun.DB that its owner shares. [Store.In]
 // joins a transaction of that owner. The names of all tables begin with keyseat_.

@@ -14,6 +14,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
 )
 
 func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
@@ -27,22 +28,22 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := createFile(path); err != nil {
+	if err := sqlitefile.Create(path); err != nil {
 		return nil, sqliteDialect(nil, path).wrap("open", err)
 	}
-	file, err := findSQLite(path)
+	file, err := sqlitefile.Find(path)
 	if err == nil {
-		err = checkLeftLog(ctx, file.path)
+		err = sqlitefile.CheckLeftLog(ctx, file.Path)
 	}
 	if err != nil {
 		return nil, sqliteDialect(nil, path).wrap("open", err)
 	}
-	path = file.path
+	path = file.Path
 	s := &Store{
-		database: database{dialect: sqliteDialect(o.Now, path), stmts: newStmtCache(), disk: &disk{}},
+		database: database{dialect: sqliteDialect(o.Now, path), stmts: newStmtCache(), disk: &sqlitefile.Disk{}},
 		ownsDB:   true, dedicated: o.Dedicated, wiper: newWALWiper(),
 	}
-	s.disk.file.Store(file)
+	s.disk.File.Store(file)
 	if s.read, err = pool(path, o, o.Conns); err == nil {
 		s.write, err = pool(path, o, 1)
 	}
@@ -78,14 +79,14 @@ func dsn(path string, o Options) string {
 	v.Set("_synchronous", "FULL")
 	v.Set("_foreign_keys", "on")
 	v.Set("_pragma", "secure_delete(1)")
-	return fileURI(path, v)
+	return sqlitefile.URI(path, v)
 }
 
 // enableWAL switches the file to a write-ahead log, so that readers and the writer do not wait for each
 // other. The file keeps this mode. Only one process at a time switches it, because SQLite returns an error
 // if two do so simultaneously.
 func (s *Store) enableWAL(ctx context.Context, path string) error {
-	return withFileLock(ctx, path, migrateLock, func() error {
+	return sqlitefile.WithMigrateLock(ctx, path, func() error {
 		var mode string
 		if err := s.write.DB.QueryRowContext(ctx, "PRAGMA journal_mode=WAL").Scan(&mode); err != nil {
 			return err

@@ -2,13 +2,17 @@ package bunstore
 
 import (
 	"context"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
 )
 
+// ErrAlreadyServed is the error of a process that wants to serve an SQLite file that another daemon serves.
+var ErrAlreadyServed error = sqlitefile.ErrServed
+
 // AcquireServeLock makes this process the server of an SQLite file until it calls release. A file has only one such
-// process: a second one gets [ErrAlreadyServed]. Serve also ends all leases of the previous process, so that this
+// process: a second one gets [ErrAlreadyServed]. AcquireServeLock also ends all leases of the previous process, so that this
 // process can lease those tasks immediately.
 //
-// Any number of processes may serve a Postgres. There Serve does nothing.
+// Any number of processes may serve a Postgres. There it does nothing.
 func (s *Store) AcquireServeLock(ctx context.Context) (release func() error, err error) {
 	if !s.isSQLite {
 		return func() error { return nil }, nil
@@ -17,7 +21,7 @@ func (s *Store) AcquireServeLock(ctx context.Context) (release func() error, err
 	if err != nil {
 		return nil, s.wrap("serve", err)
 	}
-	lock, err := lockServing(ctx, path)
+	lock, err := sqlitefile.LockServing(ctx, path)
 	if err != nil {
 		return nil, s.wrap("serve", err)
 	}

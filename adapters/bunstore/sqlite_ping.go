@@ -6,6 +6,7 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
 )
 
 // pingSQLite returns an error in these cases:
@@ -14,22 +15,22 @@ import (
 //   - The database does not answer.
 //   - The last write failed, and a write that changes nothing fails too.
 func (s *Store) pingSQLite(ctx context.Context) error {
-	if file := s.disk.file.Load(); file != nil {
-		if err := file.inPlace(); err != nil {
+	if file := s.disk.File.Load(); file != nil {
+		if err := file.InPlace(); err != nil {
 			return err
 		}
 	}
 	if err := s.read.PingContext(ctx); err != nil {
 		return err
 	}
-	failed := s.disk.failed.Load()
+	failed := s.disk.Failed.Load()
 	if failed == nil {
 		return nil
 	}
 	if s.probeWrite(ctx) != nil {
 		return *failed
 	}
-	s.disk.failed.CompareAndSwap(failed, nil)
+	s.disk.Failed.CompareAndSwap(failed, nil)
 	return nil
 }
 
@@ -57,10 +58,10 @@ func (s *Store) filePath(ctx context.Context) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	file, err := findSQLite(path)
+	file, err := sqlitefile.Find(path)
 	if err != nil {
 		return "", err
 	}
-	s.disk.file.CompareAndSwap(nil, file) // [New] does not know the path
-	return file.path, nil
+	s.disk.File.CompareAndSwap(nil, file) // [New] does not know the path
+	return file.Path, nil
 }

@@ -4,15 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"net/url"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
-	modernc "modernc.org/sqlite"
-
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
 )
 
 // Contents describe a backup.
@@ -22,28 +19,18 @@ type Contents struct {
 	Size int64 // of the file, in bytes
 }
 
-// openReadOnly opens a file without changing it. If no log is next to the file, openReadOnly does not even
-// lock it. Such a file may be on a read-only medium.
-func openReadOnly(file string) (*sql.DB, error) {
-	v := url.Values{"mode": {"ro"}, "_busy_timeout": {"10000"}}
-	if logSize(file) == 0 {
-		v.Set("immutable", "1")
-	}
-	return sql.Open("sqlite", fileURI(file, v))
-}
-
 // verify reads a whole file. It returns an error if the file is damaged, is not a database of keyseat, or
 // was migrated by a newer version.
 func verify(ctx context.Context, file string) (c Contents, err error) {
 	if _, err := os.Stat(file); err != nil {
 		return c, dberr.Public(err.Error())
 	}
-	db, err := openReadOnly(file)
+	db, err := sqlitefile.OpenReadOnly(file)
 	if err != nil {
 		return c, err
 	}
 	defer func() { _ = db.Close() }() // it was only read
-	if damage, err := findDamage(ctx, db); err != nil || damage != "" {
+	if damage, err := sqlitefile.FindDamage(ctx, db); err != nil || damage != "" {
 		return c, errors.Join(err, damaged(damage))
 	}
 	if err := checkSchema(ctx, db); err != nil {
@@ -52,21 +39,6 @@ func verify(ctx context.Context, file string) (c Contents, err error) {
 	const count = `SELECT (SELECT count(*) FROM keyseat_keys), (SELECT count(*) FROM keyseat_tasks WHERE ended_at IS NULL),
 		page_count * page_size FROM pragma_page_count, pragma_page_size`
 	return c, db.QueryRowContext(ctx, count).Scan(&c.Keys, &c.Open, &c.Size)
-}
-
-// findDamage reads the whole file and returns the first fault that SQLite finds, or "". The text names tables
-// and pages, but no stored values.
-func findDamage(ctx context.Context, db *sql.DB) (damage string, err error) {
-	err = db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&damage)
-	switch {
-	case dberr.IsCorrupt(err):
-		return modernc.ErrorCodeString[dberr.SQLiteCode(err)], nil
-	case err != nil:
-		return "", err
-	case damage == "ok":
-		return "", nil
-	}
-	return strings.Join(strings.Fields(damage), " "), nil
 }
 
 func damaged(damage string) error {

@@ -10,6 +10,7 @@ import (
 	known "github.com/uptrace/bun/dialect"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -83,7 +84,7 @@ func New(db *bun.DB) (*Store, error) {
 	case known.PG:
 		return &Store{database: database{dialect: postgresDialect(false), read: db, write: db}}, nil
 	case known.SQLite:
-		return &Store{database: database{dialect: sqliteDialect(time.Now, ""), read: db, write: db, disk: &disk{}}, wiper: newWALWiper()}, nil
+		return &Store{database: database{dialect: sqliteDialect(time.Now, ""), read: db, write: db, disk: &sqlitefile.Disk{}}, wiper: newWALWiper()}, nil
 	}
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
 }

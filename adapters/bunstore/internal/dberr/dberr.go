@@ -1,10 +1,10 @@
-// Package dberr describes the errors of both databases in texts without stored values: no bind parameter, no
-// literal of a statement, no detail of the server's error, and not the password of a URL.
+// Package dberr describes the errors of both databases in texts without stored values. Such a text has no bind
+// parameter, no literal of a statement, no detail of the server's error, and no password of a URL.
 //
 //	an error of a driver ── Wrap ──▶ "what happened (system, operation, code); what the operator can do"
 //
 // Errors with a text for people are values of [Public], or come from [Refuse]. [Retryable], [NotStarted],
-// [SQLState] and [SQLiteCode] tell errors apart. They expect errors that are not wrapped yet.
+// [SQLState] and [SQLiteCode] classify errors. They expect errors that are not wrapped yet.
 package dberr
 
 import (

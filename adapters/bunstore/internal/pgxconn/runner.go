@@ -76,6 +76,6 @@ func (c Conn) begin() []query.Query {
 }
 
 // CacheOptions returns the options with which a query of database/sql is prepared, so that the server plans it
-// once. They come before the arguments. Without them the query has the pool's mode, which prepares nothing:
-// bun writes its arguments into the text, so that each text would be another prepared statement.
+// once. They come before the arguments. Without them the query has the pool's mode, which prepares nothing,
+// because bun writes its arguments into the text. Each such text would be another prepared statement.
 func CacheOptions() []any { return []any{pgx.QueryExecModeCacheStatement} }

@@ -10,8 +10,8 @@
 //	                             ▼
 //	Row ──▶ Column             one column of the result ──▶ one field of a struct
 //
-// A [Table] lists the columns of a database table beside the fields of a struct. It serves both directions:
-// [Table.Rows] makes [Rows] of structs, which are an argument, and [Row.Scan] reads its fields.
+// A [Table] pairs the columns of a database table with the fields of a struct. [Table.Rows] makes an argument of
+// structs, and [Row.Scan] reads a row into the fields of a struct.
 //
 // The package knows nothing of keys, tasks and plans, and has no connection. A [Runner] has one.
 package query

@@ -28,7 +28,7 @@ func (p postgres) name() string {
 func (p postgres) now() any { return p.at }
 
 // nowSQL returns statement_timestamp(). It is not now(), because now() is the time at which the transaction
-// began, and the transaction may be one of the program that embeds keyseat.
+// began. That can be long ago if the program that embeds keyseat began it.
 func (p postgres) nowSQL(bind bindFunc) string {
 	if p.at.IsZero() {
 		return "statement_timestamp()"

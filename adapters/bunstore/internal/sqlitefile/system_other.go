@@ -1,15 +1,12 @@
 //go:build !unix
 
-package bunstore
+package sqlitefile
 
 import (
 	"io/fs"
 	"os"
 	"time"
 )
-
-// chownLike does nothing, because files have no Unix owner here.
-func chownLike(*os.File, fs.FileInfo) error { return nil }
 
 // linkCount returns 1, because this system does not report the number of names.
 func linkCount(fs.FileInfo) uint64 { return 1 }
@@ -22,6 +19,3 @@ func changedAt(path string) (time.Time, error) {
 	}
 	return info.ModTime(), nil
 }
-
-// syncFolder does nothing, because folders cannot be synced here.
-func syncFolder(string) error { return nil }

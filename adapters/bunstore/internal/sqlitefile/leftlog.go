@@ -1,4 +1,4 @@
-package bunstore
+package sqlitefile
 
 import (
 	"context"
@@ -8,21 +8,21 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 )
 
-// checkLeftLog returns an error if the database was replaced while the log of the old one stayed next to it.
+// CheckLeftLog returns an error if the database was replaced while the log of the old one stayed next to it.
 // SQLite would copy pages of the old database into the new one.
 //
 // This is possible only if no process serves the database and the file was changed after its log. Then
-// checkLeftLog reads the database together with the log, and returns an error if the result is damaged.
-func checkLeftLog(ctx context.Context, path string) error {
+// CheckLeftLog reads the database together with the log, and returns an error if the result is damaged.
+func CheckLeftLog(ctx context.Context, path string) error {
 	if logSize(path) == 0 || !changedAfterLog(path) || isServed(path) {
 		return nil
 	}
-	db, err := openReadOnly(path) // a connection that writes would do the damage when it closes
+	db, err := OpenReadOnly(path) // a connection that writes would do the damage when it closes
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }() // it was only read
-	damage, err := findDamage(ctx, db)
+	damage, err := FindDamage(ctx, db)
 	if err != nil || damage == "" {
 		return ctx.Err() // opening the file returns another error again
 	}

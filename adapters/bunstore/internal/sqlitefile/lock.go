@@ -1,4 +1,4 @@
-package bunstore
+package sqlitefile
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/internal/safefile"
 )
 
 // The suffixes of two lock files next to an SQLite file. They have no content.
@@ -24,20 +25,20 @@ const (
 	serveWait = 300 * time.Millisecond // in all; longer than [isServed] holds the lock
 )
 
-// ErrAlreadyServed is the error of a process that wants to serve an SQLite file that another daemon serves.
-var ErrAlreadyServed error = dberr.Public("another daemon serves this database")
+// ErrServed is the error of a process that wants to serve an SQLite file that another daemon serves.
+var ErrServed error = dberr.Public("another daemon serves this database")
 
 // newLock returns a lock whose file is next to the database. A new file gets the database's owner and similar
 // permissions. Otherwise a file that root has created would lock the service out.
 func newLock(path, suffix string) (*flock.Flock, error) {
-	mode, like, err := newFileRights(path)
+	mode, like, err := NewFileRights(path)
 	if err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(path+suffix, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err == nil {
 		mode = mode&0o660 | 0o600 // a user who can read the file can hold the lock
-		err = errors.Join(f.Chmod(mode), chownLike(f, like), f.Close())
+		err = errors.Join(f.Chmod(mode), safefile.ChownLike(f, like), f.Close())
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
@@ -45,9 +46,9 @@ func newLock(path, suffix string) (*flock.Flock, error) {
 	return flock.New(path + suffix), nil
 }
 
-// lockServing takes the lock of the process that serves a database. If another process holds it, lockServing
-// waits up to [serveWait] and then returns [ErrAlreadyServed].
-func lockServing(ctx context.Context, path string) (*flock.Flock, error) {
+// LockServing takes the lock of the process that serves a database. If another process holds it, LockServing
+// waits up to [serveWait] and then returns [ErrServed].
+func LockServing(ctx context.Context, path string) (*flock.Flock, error) {
 	lock, err := newLock(path, serveLock)
 	if err != nil {
 		return nil, err
@@ -61,7 +62,7 @@ func lockServing(ctx context.Context, path string) (*flock.Flock, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case wait.Err() != nil:
-		return nil, ErrAlreadyServed
+		return nil, ErrServed
 	}
 	return nil, err
 }
@@ -81,9 +82,10 @@ func isServed(path string) bool {
 	return !taken
 }
 
-// withFileLock runs do while this process holds the lock of a database.
-func withFileLock(ctx context.Context, path, suffix string, do func() error) error {
-	lock, err := newLock(path, suffix)
+// WithMigrateLock runs do while this process may enable WAL mode for a database or replace it. It waits for other
+// processes that do so.
+func WithMigrateLock(ctx context.Context, path string, do func() error) error {
+	lock, err := newLock(path, migrateLock)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,14 @@
-package bunstore
+// Package sqlitefile takes care of the file of an SQLite database, and of the files next to it:
+//
+//	keyseat.db              the database
+//	keyseat.db-wal          its write-ahead log: until SQLite copies it into the database, only the log has the last writes
+//	keyseat.db-shm          an index of the log
+//	keyseat.db-lock         locked by the process that serves the database
+//	keyseat.db-migrate      locked by a process that enables WAL mode or restores a backup
+//
+// SQLite trusts the names of these files. A database with the log of another one, or a log that two programs find
+// under different names, is damaged at the next write. The functions of this package return an error before that.
+package sqlitefile
 
 import (
 	"errors"
@@ -13,20 +23,21 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/internal/safefile"
 )
 
-// A sqliteFile is the SQLite file of a store.
-type sqliteFile struct {
-	path string // without symbolic links
+// A File is the SQLite file of a store.
+type File struct {
+	Path string // without symbolic links
 	info fs.FileInfo
 }
 
-// findSQLite returns the file at a path. It resolves symbolic links, because the files next to the database
+// Find returns the file at a path. It resolves symbolic links, because the files next to the database
 // (log, locks, master keys) must have the same names for all processes.
 //
-// findSQLite returns an error for a file with several names (hard links). SQLite derives the name of the log
+// Find returns an error for a file with several names (hard links). SQLite derives the name of the log
 // from the name of the file. Two programs that use two names would have two logs and destroy the database.
-func findSQLite(path string) (*sqliteFile, error) {
+func Find(path string) (*File, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, dberr.Public(err.Error())
@@ -39,28 +50,28 @@ func findSQLite(path string) (*sqliteFile, error) {
 		return nil, dberr.Public(fmt.Sprintf("%s has %d names (hard links), and two programs that open two of them destroy the database: "+
 			"remove the other names (find them with: find / -xdev -samefile %s)", path, n, path))
 	}
-	return &sqliteFile{path, info}, nil
+	return &File{path, info}, nil
 }
 
-// inPlace reports an error if the path no longer names the file that was opened.
-func (f *sqliteFile) inPlace() error {
+// InPlace reports an error if the path no longer names the file that was opened.
+func (f *File) InPlace() error {
 	const remedy = "; stop this daemon, which still uses the old file, and put the right file there"
-	now, err := os.Stat(f.path)
+	now, err := os.Stat(f.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return dberr.Public(f.path + " was moved or removed" + remedy)
+		return dberr.Public(f.Path + " was moved or removed" + remedy)
 	case err != nil:
 		return dberr.Public(err.Error())
 	case !os.SameFile(now, f.info):
-		return dberr.Public("another file has replaced " + f.path + remedy)
+		return dberr.Public("another file has replaced " + f.Path + remedy)
 	}
 	return nil
 }
 
-// createFile creates a missing file that only its owner can read and write. SQLite gives the files next to it
+// Create creates a missing file that only its owner can read and write. SQLite gives the files next to it
 // the same mode. If root creates the file, it gets the owner of its folder, because the service that owns
 // the folder must be able to use it.
-func createFile(path string) error {
+func Create(path string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := noLogAlone(path); err != nil {
 			return err
@@ -76,7 +87,7 @@ func createFile(path string) error {
 	}
 	folder, err := os.Stat(filepath.Dir(path))
 	if err == nil {
-		err = chownLike(f, folder)
+		err = safefile.ChownLike(f, folder)
 	}
 	return errors.Join(err, f.Close())
 }
@@ -113,39 +124,25 @@ func logSize(path string) int64 {
 	return info.Size()
 }
 
-// A disk holds the state of an SQLite file on its disk, for [Store.Ping].
-type disk struct {
-	file   atomic.Pointer[sqliteFile] // nil until the path is known
-	failed atomic.Pointer[error]      // the last error of [disk.note]; nil after a successful probeWrite
+// A disk holds the state of an SQLite file on its disk, for [bunstore.Store.Ping].
+type Disk struct {
+	File   atomic.Pointer[File]  // nil until the path is known
+	Failed atomic.Pointer[error] // the last error of [Disk.Note]; nil after a successful probeWrite
 }
 
-// note stores err if it says that no write can succeed: the disk is full, broken or read-only.
-func (d *disk) note(err error) {
+// Note stores err if it says that no write can succeed: the disk is full, broken or read-only.
+func (d *Disk) Note(err error) {
 	if d == nil {
 		return
 	}
 	switch dberr.SQLiteCode(err) {
 	case lib.SQLITE_FULL, lib.SQLITE_IOERR, lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN:
-		d.failed.Store(&err)
+		d.Failed.Store(&err)
 	}
 }
 
-// newFileRights returns the mode and the owner for a new file next to a database: those of the database. If the
-// database does not exist, the new file is for the owner of the folder only.
-func newFileRights(database string) (fs.FileMode, fs.FileInfo, error) {
-	old, err := os.Stat(database)
-	if errors.Is(err, fs.ErrNotExist) {
-		folder, err := os.Stat(filepath.Dir(database))
-		return 0o600, folder, err
-	}
-	if err != nil {
-		return 0, nil, err
-	}
-	return old.Mode().Perm(), old, nil
-}
-
-// fileURI returns the URI of a file with the options v for opening it.
-func fileURI(path string, v url.Values) string {
+// URI returns the URI of a file with the options v for opening it.
+func URI(path string, v url.Values) string {
 	path = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
 	return "file:" + path + "?" + v.Encode()
 }
