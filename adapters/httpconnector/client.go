@@ -11,11 +11,11 @@ import (
 	"github.com/keyseat/keyseat/internal/httputil"
 )
 
-// A request that was not sent is repeated up to repeats times, after pause and then 2*pause. This is enough
+// A request that was not sent is repeated up to maxRetries times, after retryPause and then 2*retryPause. This is enough
 // for a connection that the service has just closed, and for a service that restarts quickly.
 const (
-	repeats = 2
-	pause   = 50 * time.Millisecond
+	maxRetries = 2
+	retryPause = 50 * time.Millisecond
 )
 
 // newClient configures go-retryablehttp. By default that logs URLs, repeats requests that may have taken effect,
@@ -26,22 +26,22 @@ func newClient(transport http.RoundTripper) *retryablehttp.Client {
 			Transport:     httputil.Transport{RoundTripper: transport},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		RetryMax:     repeats,
-		CheckRetry:   unsent,
-		Backoff:      func(_, _ time.Duration, n int, _ *http.Response) time.Duration { return pause << n },
+		RetryMax:     maxRetries,
+		CheckRetry:   notSent,
+		Backoff:      func(_, _ time.Duration, n int, _ *http.Response) time.Duration { return retryPause << n },
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 }
 
-// unsent reports whether to repeat a request. It is true only for a request that failed and was certainly not
+// notSent reports whether to repeat a request. It is true only for a request that failed and was certainly not
 // sent, and only until the context ends.
-func unsent(ctx context.Context, _ *http.Response, err error) (bool, error) {
+func notSent(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	return err != nil && ctx.Err() == nil && !httputil.TraceOf(ctx).MaybeSent(), nil
 }
 
-// manyWorkers is the maximum number of idle connections: one for each worker that a daemon can have. Connections
+// maxIdleConns is the maximum number of idle connections: one for each worker that a daemon can have. Connections
 // stay open for the next attempts, because a new connection takes longer than an attempt.
-const manyWorkers = 10_000
+const maxIdleConns = 10_000
 
 // newTransport returns a transport for one host that many workers call simultaneously.
 func newTransport() *http.Transport {
@@ -51,9 +51,9 @@ func newTransport() *http.Transport {
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConnsPerHost:    manyWorkers,
+		MaxIdleConnsPerHost:    maxIdleConns,
 		IdleConnTimeout:        30 * time.Second, // shorter than the timeout of servers, so that they do not close first
-		MaxResponseHeaderBytes: maxAnswer,
-		DisableCompression:     true, // maxAnswer would otherwise bound the compressed size
+		MaxResponseHeaderBytes: maxResponse,
+		DisableCompression:     true, // maxResponse would otherwise bound the compressed size
 	}
 }

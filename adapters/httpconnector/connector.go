@@ -75,12 +75,12 @@ func (c *Connector) Close() {
 // Do sends one attempt of a task to the service, as [tasks.Connector] demands. It returns at the latest when the
 // context ends or the timeout has passed.
 func (c *Connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, late(c.timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, timeoutError(c.timeout))
 	defer cancel()
 	ctx, trace := httputil.WithTrace(ctx)
-	request, err := c.request(ctx, o)
+	request, err := c.newRequest(ctx, o)
 	if err != nil {
-		return tasks.ConnectorResult{Effect: tasks.None, Note: "the order cannot be written down"}
+		return tasks.ConnectorResult{Effect: tasks.None, Note: "the request cannot be encoded"}
 	}
 	response, err := c.client.Do(request)
 	if err != nil {
@@ -89,10 +89,10 @@ func (c *Connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.Conn
 		if trace.MaybeSent() {
 			effect = tasks.Unknown
 		}
-		return tasks.ConnectorResult{Effect: effect, Note: words(ctx, err)}
+		return tasks.ConnectorResult{Effect: effect, Note: describeError(ctx, err)}
 	}
 	defer discard(response)
-	return c.checked(ctx, o, judge(ctx, response))
+	return c.sanitize(ctx, o, interpret(ctx, response))
 }
 
 func discard(r *http.Response) {
@@ -101,31 +101,31 @@ func discard(r *http.Response) {
 	}
 }
 
-// checked removes secrets of the account from a result. It logs a warning about them, and about an outcome that
+// sanitize removes secrets of the account from a result. It logs a warning about them, and about an outcome that
 // a task of this kind cannot have. The operator of the service has to correct both.
-func (c *Connector) checked(ctx context.Context, o tasks.ConnectorRequest, a tasks.ConnectorResult) tasks.ConnectorResult {
-	if a.Effect == tasks.Settled && !a.Outcome.Fits(o.Kind) {
-		c.log.WarnContext(ctx, "the service answered with an outcome that a task of this kind cannot have", "task", o.Task)
-		a.Note = "an outcome that does not fit"
+func (c *Connector) sanitize(ctx context.Context, o tasks.ConnectorRequest, r tasks.ConnectorResult) tasks.ConnectorResult {
+	if r.Effect == tasks.Settled && !r.Outcome.Fits(o.Kind) {
+		c.log.WarnContext(ctx, "the service sent an outcome that a task of this kind cannot have", "task", o.Task)
+		r.Note = "a task of this kind cannot have this outcome"
 	}
-	for _, told := range []*string{&a.Username, &a.VerifyAddress} {
-		if secret(*told, o.Account) {
-			c.log.WarnContext(ctx, "the service answered with what is secret", "task", o.Task)
-			*told = ""
+	for _, text := range []*string{&r.Username, &r.VerifyAddress} {
+		if containsSecret(*text, o.Account) {
+			c.log.WarnContext(ctx, "the service sent a secret of the account as the username or address", "task", o.Task)
+			*text = ""
 		}
 	}
-	return a
+	return r
 }
 
-// telling is the minimum length, in bytes, of a secret that is looked for inside a longer text. A shorter one may
-// be part of the text by chance.
-const telling = 8
+// minSecretMatch is the minimum length, in bytes, of a secret that is searched for inside a longer text. A shorter
+// secret may be part of the text by chance.
+const minSecretMatch = 8
 
-// secret reports whether text is a secret of the account, or contains a secret of at least [telling] bytes. The
-// check is necessary because usernames are stored and shown in plain.
-func secret(text string, a tasks.Account) bool {
+// containsSecret reports whether text is a secret of the account, or contains a secret of at least [minSecretMatch]
+// bytes. The check is necessary because usernames are stored and shown in plain.
+func containsSecret(text string, a tasks.Account) bool {
 	for _, s := range a.Secrets() {
-		if hidden := s.Reveal(); text != "" && text == hidden || len(hidden) >= telling && strings.Contains(text, hidden) {
+		if hidden := s.Reveal(); text != "" && text == hidden || len(hidden) >= minSecretMatch && strings.Contains(text, hidden) {
 			return true
 		}
 	}

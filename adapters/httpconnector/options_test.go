@@ -22,7 +22,7 @@ func TestBase(t *testing.T) {
 			t.Errorf("%s: %v, want %v", base, err, want)
 		}
 		if err != nil && strings.Contains(err.Error(), "s3cret") {
-			t.Errorf("%v tells a secret", err)
+			t.Errorf("%v quotes a secret", err)
 		}
 	}
 	if _, err := httpconnector.New("http://10.0.0.1", httpconnector.Options{Plaintext: true}); err != nil {

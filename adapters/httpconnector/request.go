@@ -12,9 +12,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A message is the body of a request. It depends on the task and its plan alone, so every attempt with the same
+// A requestBody is the body of a request. It depends on the task and its plan alone, so every attempt with the same
 // plan sends the same bytes.
-type message struct {
+type requestBody struct {
 	TaskID  string        `json:"task_id"`
 	Kind    tasks.Kind    `json:"kind"`
 	Country stock.Country `json:"country,omitempty"`
@@ -35,23 +35,24 @@ type plan struct {
 	Invite  string `json:"invite"`
 }
 
-func newMessage(o tasks.ConnectorRequest) message {
-	m := message{TaskID: o.Task, Kind: o.Kind, Country: o.Country, Account: account{
+func newRequestBody(o tasks.ConnectorRequest) requestBody {
+	b := requestBody{TaskID: o.Task, Kind: o.Kind, Country: o.Country, Account: account{
 		Login:    o.Account.Login.Reveal(),
 		Password: o.Account.Password.Reveal(),
 	}}
 	switch o.Kind {
 	case tasks.Upgrade:
-		m.Plan = &plan{o.Plan.ID, o.Plan.Address, o.Plan.Invite}
+		b.Plan = &plan{o.Plan.ID, o.Plan.Address, o.Plan.Invite}
 	case tasks.Renew:
-		m.Account.NewEmail = o.Account.NewEmail.Reveal()
-		m.Account.NewPassword = o.Account.NewPassword.Reveal()
+		b.Account.NewEmail = o.Account.NewEmail.Reveal()
+		b.Account.NewPassword = o.Account.NewPassword.Reveal()
 	}
-	return m
+	return b
 }
 
-func (c *Connector) request(ctx context.Context, o tasks.ConnectorRequest) (*retryablehttp.Request, error) {
-	body, err := httputil.MarshalJSON(newMessage(o))
+// newRequest returns the HTTP request of one attempt.
+func (c *Connector) newRequest(ctx context.Context, o tasks.ConnectorRequest) (*retryablehttp.Request, error) {
+	body, err := httputil.MarshalJSON(newRequestBody(o))
 	if err != nil {
 		return nil, err
 	}

@@ -31,10 +31,10 @@ func TestRequest(t *testing.T) {
 	secret := tasks.NewSecret
 	account := tasks.Account{Login: secret("anna@example.com"), Password: secret(`p"<&>é\ ` + "\u2028"), NewEmail: secret("new@example.com"), NewPassword: secret(`n"<&>`)}
 	for _, c := range []struct {
-		base  string
-		order tasks.ConnectorRequest
-		url   string
-		body  string
+		base    string
+		request tasks.ConnectorRequest
+		url     string
+		body    string
 	}{
 		{
 			"",
@@ -56,7 +56,7 @@ func TestRequest(t *testing.T) {
 		},
 	} {
 		connector, got := record(t, c.base, httpconnector.Options{Token: secret("t0ken")})
-		o := c.order
+		o := c.request
 		o.Task, o.Country, o.Ordinal, o.Account = "T1", "US", 2, account
 		for o.Attempt = 3; o.Attempt <= 4; o.Attempt++ {
 			connector.Do(t.Context(), o)
@@ -86,7 +86,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-func TestNothingNew(t *testing.T) {
+func TestEmptyFieldsAreOmitted(t *testing.T) {
 	connector, got := record(t, "", httpconnector.Options{})
 	connector.Do(t.Context(), tasks.ConnectorRequest{Task: "T1", Kind: tasks.Renew, Country: "DE", Ordinal: 1, Attempt: 1})
 	connector.Do(t.Context(), tasks.ConnectorRequest{Task: "T1", Kind: tasks.Renew, Ordinal: 1, Attempt: 1})

@@ -20,7 +20,7 @@ func Create(path string) (id string, err error) {
 			return nil, fs.ErrExist
 		}
 		var first line
-		id, first.text = generate()
+		id, first.text = generateKey()
 		return []line{first}, nil
 	})
 	return id, err
@@ -35,7 +35,7 @@ func Add(path string) (id string, err error) { return AddFor(path, nil) }
 func AddFor(path string, like fs.FileInfo) (id string, err error) {
 	err = edit(path, like, func(old []line) ([]line, error) {
 		var first line
-		id, first.text = generate()
+		id, first.text = generateKey()
 		at := max(0, slices.IndexFunc(old, func(l line) bool { return l.key != nil }))
 		return slices.Insert(old, at, first), nil
 	})
@@ -51,9 +51,9 @@ func Prune(path string, needed func(id string) bool) (dropped []string, err erro
 			return nil, fs.ErrNotExist
 		}
 		return slices.DeleteFunc(old, func(l line) bool {
-			drop := l.key != nil && l.key.id != keys[0].id && !needed(l.key.name())
+			drop := l.key != nil && l.key.id != keys[0].id && !needed(l.key.hexID())
 			if drop {
-				dropped = append(dropped, l.key.name())
+				dropped = append(dropped, l.key.hexID())
 			}
 			return drop
 		}), nil
@@ -72,12 +72,12 @@ func edit(path string, like fs.FileInfo, change func(old []line) ([]line, error)
 	}
 	temp, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("key ring %s is being changed; if nobody is at it, remove %s.new", path, path)
+		return fmt.Errorf("key ring %s is being changed; if no other command runs, remove %s.new", path, path)
 	}
 	if err != nil {
-		return fault(path, err)
+		return wrapErr(path, err)
 	}
-	return fault(path, safefile.Write(temp, path, func(f *os.File) error {
+	return wrapErr(path, safefile.Write(temp, path, func(f *os.File) error {
 		old, info, err := current(path)
 		if err != nil {
 			return err
@@ -114,7 +114,7 @@ func current(path string) ([]line, fs.FileInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	lines, err := inspect(text, path, info)
+	lines, err := parseChecked(text, path, info)
 	return lines, info, err
 }
 

@@ -9,13 +9,13 @@ import (
 	"github.com/keyseat/keyseat/internal/safefile"
 )
 
-// seen is the state of a file when it was read last, and the error of that read.
-type seen struct {
+// fileState is the state of a file when it was read last, and the error of that read.
+type fileState struct {
 	fs.FileInfo
 	err error
 }
 
-func (s *seen) unchanged(now fs.FileInfo) bool {
+func (s *fileState) unchanged(now fs.FileInfo) bool {
 	return s != nil && safefile.Unchanged(s.FileInfo, now)
 }
 
@@ -27,47 +27,47 @@ func (r *Ring) refresh() error {
 	}
 	now, err := os.Stat(r.path)
 	if err != nil {
-		return fault(r.path, err)
+		return wrapErr(r.path, err)
 	}
-	if last := r.seen.Load(); last.unchanged(now) {
+	if last := r.lastRead.Load(); last.unchanged(now) {
 		return last.err
 	}
-	return r.reread()
+	return r.reload()
 }
 
-// reread reads the file, one goroutine at a time. A goroutine that waited for another one's read uses that read's
+// reload reads the file, one goroutine at a time. A goroutine that waited for another one's read uses that read's
 // result.
-func (r *Ring) reread() error {
-	r.reading.Lock()
-	defer r.reading.Unlock()
+func (r *Ring) reload() error {
+	r.readLock.Lock()
+	defer r.readLock.Unlock()
 	text, info, err := safefile.Read(r.path, maxFile+1)
 	if err != nil {
-		return fault(r.path, err)
+		return wrapErr(r.path, err)
 	}
-	if last := r.seen.Load(); last.unchanged(info) {
+	if last := r.lastRead.Load(); last.unchanged(info) {
 		return last.err
 	}
-	lines, err := inspect(text, r.path, info)
+	lines, err := parseChecked(text, r.path, info)
 	if err == nil {
 		keys := keysOf(lines)
 		r.keys.Store(&keys)
 	}
-	err = fault(r.path, err)
-	r.seen.Store(&seen{info, err})
+	err = wrapErr(r.path, err)
+	r.lastRead.Store(&fileState{info, err})
 	return err
 }
 
-// inspect parses the text of a file, and returns an error if other users can read or write the file.
-func inspect(text []byte, path string, info fs.FileInfo) ([]line, error) {
+// parseChecked parses the text of a file, and returns an error if other users can read or write the file.
+func parseChecked(text []byte, path string, info fs.FileInfo) ([]line, error) {
 	if err := safefile.CheckPrivate(path, info); err != nil {
 		return nil, err
 	}
 	return parse(text)
 }
 
-// fault adds "key ring" and the path of the file to an error. It omits the path if an error of package os has it
+// wrapErr adds "key ring" and the path of the file to an error. It omits the path if an error of package os has it
 // already.
-func fault(path string, err error) error {
+func wrapErr(path string, err error) error {
 	var known *fs.PathError
 	switch {
 	case err == nil:

@@ -36,7 +36,7 @@ func open(t testing.TB, path string) *keyring.Ring {
 	return r
 }
 
-func sealedWith(t testing.TB, r *keyring.Ring) string {
+func sealingKey(t testing.TB, r *keyring.Ring) string {
 	t.Helper()
 	id, _ := keyring.KeyID(seal(t, r, "secret", "b"))
 	return id
@@ -73,11 +73,11 @@ func TestCreate(t *testing.T) {
 	if _, err := keyring.Open(path + "-none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
-	noneBeside(t, path)
+	checkNoTempFile(t, path)
 }
 
-// noneBeside checks that no temporary file was left.
-func noneBeside(t *testing.T, path string) {
+// checkNoTempFile checks that no temporary file was left.
+func checkNoTempFile(t *testing.T, path string) {
 	t.Helper()
 	if all, _ := os.ReadDir(filepath.Dir(path)); len(all) != 1 {
 		t.Errorf("%v", all)
@@ -107,13 +107,13 @@ func TestAdd(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	noneBeside(t, path)
+	checkNoTempFile(t, path)
 }
 
 func TestAddCreates(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys")
 	id, err := keyring.Add(path)
-	if err != nil || sealedWith(t, open(t, path)) != id {
+	if err != nil || sealingKey(t, open(t, path)) != id {
 		t.Error(err)
 	}
 }
@@ -130,7 +130,7 @@ func TestPrune(t *testing.T) {
 	if text := read(t, path); strings.Contains(text, oldest) || !strings.HasPrefix(text, first) || !strings.Contains(text, older) {
 		t.Errorf("%q", text)
 	}
-	if id := sealedWith(t, serving); id != first {
+	if id := sealingKey(t, serving); id != first {
 		t.Errorf("sealed with %s", id)
 	}
 	if dropped, err := keyring.Prune(path, func(string) bool { return false }); err != nil || !slices.Equal(dropped, []string{older}) {
@@ -139,11 +139,11 @@ func TestPrune(t *testing.T) {
 	if _, err := keyring.Prune(path+"-none", nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
-	noneBeside(t, path)
+	checkNoTempFile(t, path)
 }
 
-// TestAddsAtOnce checks that simultaneous calls of Add lose no key, though some of them fail.
-func TestAddsAtOnce(t *testing.T) {
+// TestConcurrentAdds checks that simultaneous calls of Add lose no key, though some of them fail.
+func TestConcurrentAdds(t *testing.T) {
 	path, _ := newFile(t)
 	serving := open(t, path)
 	var mu sync.Mutex
@@ -169,28 +169,28 @@ func TestAddsAtOnce(t *testing.T) {
 	if len(added) == 0 || strings.Count(text, "\n") != 1+len(added) {
 		t.Errorf("%d added: %q", len(added), text)
 	}
-	noneBeside(t, path)
+	checkNoTempFile(t, path)
 }
 
-func TestLocked(t *testing.T) {
+func TestEditInProgress(t *testing.T) {
 	path, _ := newFile(t)
 	write(t, path+".new", "")
 	if _, err := keyring.Add(path); err == nil || !strings.Contains(err.Error(), "remove "+path+".new") {
 		t.Error(err)
 	}
 	if _, err := os.Stat(path + ".new"); err != nil {
-		t.Error("another's lock was removed")
+		t.Error("the lock of another edit was removed")
 	}
 }
 
-func TestLinkStays(t *testing.T) {
+func TestSymlinkIsKept(t *testing.T) {
 	path, _ := newFile(t)
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
 	id, err := keyring.Add(link)
-	if err != nil || sealedWith(t, open(t, path)) != id {
+	if err != nil || sealingKey(t, open(t, path)) != id {
 		t.Error(err)
 	}
 	if target, _ := os.Readlink(link); target != path {
@@ -198,8 +198,8 @@ func TestLinkStays(t *testing.T) {
 	}
 }
 
-// TestFaults checks that errors name the line and never quote it.
-func TestFaults(t *testing.T) {
+// TestInvalidFiles checks that errors name the line and never quote it.
+func TestInvalidFiles(t *testing.T) {
 	path, id := newFile(t)
 	good := read(t, path)
 	for text, want := range map[string]string{
@@ -248,7 +248,7 @@ func openFolder(t *testing.T) string {
 	return dir
 }
 
-func TestOpenToAll(t *testing.T) {
+func TestReadableByOthers(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		return
 	}
@@ -265,13 +265,13 @@ func TestOpenToAll(t *testing.T) {
 			t.Errorf("%s: %v", mode, err)
 		}
 		if _, err := r.Seal(nil, nil); (err == nil) != fine {
-			t.Errorf("%s, while serving: %v", mode, err)
+			t.Errorf("%s, while in use: %v", mode, err)
 		}
 	}
 }
 
-// TestBrokenWhileServing checks that a ring with a broken file decrypts, does not encrypt, and recovers.
-func TestBrokenWhileServing(t *testing.T) {
+// TestFileBreaksWhileInUse checks that a ring with a broken file decrypts, does not encrypt, and recovers.
+func TestFileBreaksWhileInUse(t *testing.T) {
 	path, id := newFile(t)
 	text := read(t, path)
 	r := open(t, path)
@@ -292,7 +292,7 @@ func TestBrokenWhileServing(t *testing.T) {
 			}
 		}
 		write(t, path, text)
-		if got := sealedWith(t, r); got != id {
+		if got := sealingKey(t, r); got != id {
 			t.Errorf("%s: sealed with %s", name, got)
 		}
 	}
@@ -306,11 +306,11 @@ func FuzzParse(f *testing.F) {
 	for _, text := range []string{good, "# c\r\n\r\n" + good, good[:30], good + good, "", " \t", "a b c"} {
 		f.Add([]byte(text))
 	}
-	faults := regexp.MustCompile(`^key ring: (line [0-9]+: )?(it|the|there) [a-z0-9,:' ]+$`)
+	messages := regexp.MustCompile(`^key ring: (line [0-9]+: )?(it|the|there) [a-z0-9,:' ]+$`)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r, err := keyring.Parse(text)
 		if err != nil {
-			if r != nil || !faults.MatchString(err.Error()) {
+			if r != nil || !messages.MatchString(err.Error()) {
 				t.Errorf("%q: %v", text, err)
 			}
 			return

@@ -18,8 +18,8 @@ const idSize = 4
 
 // The purposes for which bytes are derived from a master key.
 const (
-	forID   = "keyseat keyring id"
-	forSeal = "keyseat keyring seal v1"
+	purposeID   = "keyseat keyring id"
+	purposeSeal = "keyseat keyring seal v1"
 )
 
 // A key is a master key that is ready for use. It does not keep the bytes of the master key.
@@ -29,7 +29,7 @@ type key struct {
 }
 
 func newKey(master [KeySize]byte) key {
-	block, err := aes.NewCipher(derive(master, forSeal, KeySize))
+	block, err := aes.NewCipher(deriveBytes(master, purposeSeal, KeySize))
 	if err != nil {
 		panic("keyring: " + err.Error()) // the only error is about the size of the key
 	}
@@ -37,12 +37,12 @@ func newKey(master [KeySize]byte) key {
 	if err != nil {
 		panic("keyring: " + err.Error()) // the only error is about ciphers other than AES
 	}
-	return key{string(derive(master, forID, idSize)), aead}
+	return key{string(deriveBytes(master, purposeID, idSize)), aead}
 }
 
-func (k key) name() string { return hex.EncodeToString([]byte(k.id)) }
+func (k key) hexID() string { return hex.EncodeToString([]byte(k.id)) }
 
-func derive(master [KeySize]byte, purpose string, size int) []byte {
+func deriveBytes(master [KeySize]byte, purpose string, size int) []byte {
 	out, err := hkdf.Key(sha256.New, master[:], nil, purpose, size)
 	if err != nil {
 		panic("keyring: " + err.Error()) // the only errors are about sizes
@@ -50,10 +50,37 @@ func derive(master [KeySize]byte, purpose string, size int) []byte {
 	return out
 }
 
-// generate makes a new key. It returns the key's id in hexadecimal and the key's line in a file.
-func generate() (name, line string) {
+// generateKey makes a new key. It returns the key's id in hexadecimal and the key's line in a file.
+func generateKey() (id, text string) {
 	var master [KeySize]byte
 	_, _ = rand.Read(master[:]) // Read never returns an error; it ends the program instead
-	name = newKey(master).name()
-	return name, name + " " + base64.StdEncoding.EncodeToString(master[:])
+	id = newKey(master).hexID()
+	return id, id + " " + base64.StdEncoding.EncodeToString(master[:])
+}
+
+// The layout of an envelope: see the package comment.
+const (
+	version    = 1
+	headerSize = 1 + idSize
+	overhead   = 12 + 16 // nonce and tag
+)
+
+// newEnvelope returns the header of an envelope, with capacity for the rest. size is the length of the content.
+func newEnvelope(k key, size int) []byte {
+	out := make([]byte, 0, headerSize+size+overhead)
+	return append(append(out, version), k.id...)
+}
+
+func splitEnvelope(sealed []byte) (id string, content []byte, ok bool) {
+	if len(sealed) < headerSize+overhead || sealed[0] != version {
+		return "", nil, false
+	}
+	return string(sealed[1:headerSize]), sealed[headerSize:], true
+}
+
+// KeyID returns the id of the key that encrypted an envelope, in the form of the key ring file. It returns false
+// if sealed is not an envelope.
+func KeyID(sealed []byte) (string, bool) {
+	id, _, ok := splitEnvelope(sealed)
+	return hex.EncodeToString([]byte(id)), ok
 }

@@ -16,11 +16,11 @@ type line struct {
 
 // The errors of a line and of a file. None quotes the text.
 var (
-	errLine   = errors.New("it is not a key's id, a space and 32 bytes in base64")
-	errID     = errors.New("the id is not that of the key: one of them was changed")
-	errTwice  = errors.New("the key is in the file twice")
-	errNoKey  = errors.New("there is no key in it")
-	errTooBig = errors.New("it is too large for a key ring")
+	errLine      = errors.New("it is not a key's id, a space and 32 bytes in base64")
+	errID        = errors.New("the id is not that of the key: one of them was changed")
+	errDuplicate = errors.New("the key is in the file twice")
+	errNoKey     = errors.New("there is no key in it")
+	errTooBig    = errors.New("it is too large for a key ring")
 )
 
 // maxFile is the maximum size of a file, in bytes: enough for a thousand keys.
@@ -35,7 +35,7 @@ func parse(text []byte) ([]line, error) {
 	for n, s := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
 		l, err := parseLine(s)
 		if err == nil && l.key != nil && slices.ContainsFunc(lines, l.same) {
-			err = errTwice
+			err = errDuplicate
 		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", n+1, err)
@@ -61,7 +61,7 @@ func parseLine(text string) (line, error) {
 		return line{}, errLine
 	}
 	k := newKey([KeySize]byte(master))
-	if !strings.EqualFold(fields[0], k.name()) {
+	if !strings.EqualFold(fields[0], k.hexID()) {
 		return line{}, errID
 	}
 	return line{text, &k}, nil

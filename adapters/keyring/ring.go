@@ -12,7 +12,7 @@ var (
 	// ErrUnknownKey says that the envelope was sealed with a key that is not in the ring.
 	ErrUnknownKey = errors.New("keyring: sealed with a key that is not in the ring")
 	// ErrSealed says that the bytes are not an envelope, were changed, or are bound to other bytes.
-	ErrSealed = errors.New("keyring: it does not open")
+	ErrSealed = errors.New("keyring: the envelope does not decrypt")
 )
 
 // A Ring encrypts and decrypts. Many goroutines may use it simultaneously.
@@ -20,8 +20,8 @@ type Ring struct {
 	path string // "" for a ring in memory
 	keys atomic.Pointer[[]key]
 
-	reading sync.Mutex           // held during a read of the file
-	seen    atomic.Pointer[seen] // the last read; nil for a ring in memory
+	readLock sync.Mutex                // held during a read of the file
+	lastRead atomic.Pointer[fileState] // the last read; nil for a ring in memory
 }
 
 // New returns a ring in memory. The first key encrypts, and all keys decrypt.
@@ -37,7 +37,7 @@ func New(first [KeySize]byte, others ...[KeySize]byte) *Ring {
 func Parse(text []byte) (*Ring, error) {
 	lines, err := parse(text)
 	if err != nil {
-		return nil, fault("", err)
+		return nil, wrapErr("", err)
 	}
 	return inMemory(keysOf(lines)), nil
 }
@@ -68,13 +68,13 @@ func (r *Ring) Seal(plain, bound []byte) ([]byte, error) {
 		return nil, err
 	}
 	k := (*r.keys.Load())[0]
-	return k.aead.Seal(header(k, len(plain)), nil, plain, bound), nil
+	return k.aead.Seal(newEnvelope(k, len(plain)), nil, plain, bound), nil
 }
 
 // Open decrypts an envelope that is bound to the bytes bound. The error is [ErrUnknownKey], with the id of the key,
 // or [ErrSealed].
 func (r *Ring) Open(sealed, bound []byte) ([]byte, error) {
-	id, content, ok := split(sealed)
+	id, content, ok := splitEnvelope(sealed)
 	if !ok {
 		return nil, ErrSealed
 	}
@@ -82,7 +82,7 @@ func (r *Ring) Open(sealed, bound []byte) ([]byte, error) {
 	if !known {
 		_ = r.refresh() // reads only a changed file, so an invalid envelope costs no more than a stat
 		if k, known = r.find(id); !known {
-			return nil, fmt.Errorf("%w (%s)", ErrUnknownKey, key{id: id}.name())
+			return nil, fmt.Errorf("%w (%s)", ErrUnknownKey, key{id: id}.hexID())
 		}
 	}
 	plain, err := k.aead.Open(nil, nil, content, bound)

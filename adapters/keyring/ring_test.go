@@ -30,7 +30,7 @@ func seal(t testing.TB, r *keyring.Ring, plain, bound string) []byte {
 	return sealed
 }
 
-func TestOpensWhatWasSealed(t *testing.T) {
+func TestSealAndOpen(t *testing.T) {
 	r := keyring.New(newMaster())
 	for _, plain := range []string{"", "x", "anna@example.com", strings.Repeat("long", 1<<14)} {
 		sealed := seal(t, r, plain, "task 1")
@@ -42,12 +42,12 @@ func TestOpensWhatWasSealed(t *testing.T) {
 			t.Errorf("%.20q: %d bytes sealed", plain, len(sealed))
 		}
 		if again := seal(t, r, plain, "task 1"); bytes.Equal(again, sealed) {
-			t.Error("sealed twice it is the same")
+			t.Error("two envelopes of one text are equal")
 		}
 	}
 }
 
-func TestBound(t *testing.T) {
+func TestOtherBoundBytes(t *testing.T) {
 	r := keyring.New(newMaster())
 	sealed := seal(t, r, "secret", "task 1")
 	for _, bound := range []string{"", "task 2", "task 1 ", "task 1\x00"} {
@@ -57,23 +57,23 @@ func TestBound(t *testing.T) {
 	}
 }
 
-// TestChanged flips each bit of an envelope, and truncates the envelope at each byte.
-func TestChanged(t *testing.T) {
+// TestChangedEnvelope flips each bit of an envelope, and truncates the envelope at each byte.
+func TestChangedEnvelope(t *testing.T) {
 	r := keyring.New(newMaster())
 	sealed := seal(t, r, "secret", "task 1")
 	for i := range sealed {
 		for bit := range 8 {
 			changed := bytes.Clone(sealed)
 			changed[i] ^= 1 << bit
-			refused(t, r, changed)
+			checkRefused(t, r, changed)
 		}
-		refused(t, r, sealed[:i])
+		checkRefused(t, r, sealed[:i])
 	}
-	refused(t, r, append(bytes.Clone(sealed), 0))
-	refused(t, r, nil)
+	checkRefused(t, r, append(bytes.Clone(sealed), 0))
+	checkRefused(t, r, nil)
 }
 
-func refused(t *testing.T, r *keyring.Ring, sealed []byte) {
+func checkRefused(t *testing.T, r *keyring.Ring, sealed []byte) {
 	t.Helper()
 	plain, err := r.Open(sealed, []byte("task 1"))
 	if plain != nil || (!errors.Is(err, keyring.ErrSealed) && !errors.Is(err, keyring.ErrUnknownKey)) {
@@ -81,7 +81,7 @@ func refused(t *testing.T, r *keyring.Ring, sealed []byte) {
 	}
 }
 
-func TestOlderKeysOpen(t *testing.T) {
+func TestOlderKeys(t *testing.T) {
 	older, newer := newMaster(), newMaster()
 	before, after, other := keyring.New(older), keyring.New(newer, older), keyring.New(newer)
 	sealed := seal(t, before, "secret", "")
@@ -101,7 +101,7 @@ func TestOlderKeysOpen(t *testing.T) {
 	}
 }
 
-func TestAtOnce(t *testing.T) {
+func TestConcurrentUse(t *testing.T) {
 	r := keyring.New(newMaster())
 	var group sync.WaitGroup
 	for i := range 16 {
@@ -118,7 +118,7 @@ func TestAtOnce(t *testing.T) {
 // stored is an envelope as existing databases hold it: "secret", bound to "b", under the key 1, 0, 0, ….
 const stored = "01273f8e0c37ca14d554a828a109c5522ff0f36ef3abbf55860956406c39057698338e979f3423"
 
-func TestStored(t *testing.T) {
+func TestStoredEnvelope(t *testing.T) {
 	sealed, _ := hex.DecodeString(stored)
 	plain, err := keyring.New([keyring.KeySize]byte{1}).Open(sealed, []byte("b"))
 	if err != nil || string(plain) != "secret" {
@@ -136,8 +136,8 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, data, bound []byte) {
 		plain, err := r.Open(data, bound)
-		honest := bytes.Equal(data, sealed) && string(bound) == "b"
-		if (err == nil) != honest || (err != nil && plain != nil) {
+		valid := bytes.Equal(data, sealed) && string(bound) == "b"
+		if (err == nil) != valid || (err != nil && plain != nil) {
 			t.Errorf("%x: %q, %v", data, plain, err)
 		}
 	})
@@ -153,5 +153,5 @@ func ExampleNew() {
 	plain, _ := ring.Open(sealed, []byte("task 1"))
 	_, err = ring.Open(sealed, []byte("task 2"))
 	fmt.Printf("%s; %v\n", plain, err)
-	// Output: a secret; keyring: it does not open
+	// Output: a secret; keyring: the envelope does not decrypt
 }

@@ -157,7 +157,7 @@ func TestClientReportsRetryLater(t *testing.T) {
 			}
 		}
 		d.Stop()
-		if err := c.Upgrade(c.Context(), "K", newAccount("a"), "US"); !errors.Is(err, client.ErrNoAnswer) || errors.Is(err, client.ErrUnknown) {
+		if err := c.Upgrade(c.Context(), "K", newAccount("a"), "US"); !errors.Is(err, client.ErrNoResponse) || errors.Is(err, client.ErrUnknown) {
 			c.Errorf("nobody is there: %v", err)
 		}
 	})
@@ -202,7 +202,7 @@ func TestAdminClient(t *testing.T) {
 
 		suspect, err := a.Key(ctx, doubt)
 		must("key", err)
-		if suspect.Task.State != adminstore.SuspectTask || suspect.Task.Slot != stock.Suspect || suspect.Task.Plan != "p" || suspect.Story.Now == "" || suspect.History[0].Cause != tasks.EventIssued || suspect.History[0].Note != "n (by webshop)" {
+		if suspect.Task.State != adminstore.SuspectTask || suspect.Task.Slot != stock.Suspect || suspect.Task.Plan != "p" || suspect.Explanation.Now == "" || suspect.History[0].Type != tasks.EventIssued || suspect.History[0].Note != "n (by webshop)" {
 			s.Errorf("%+v", suspect)
 		}
 		resolved, err := a.Resolve(ctx, suspect.Task.ID, tasks.WrongAddress)
@@ -211,7 +211,7 @@ func TestAdminClient(t *testing.T) {
 		must("key", err)
 		released, err := a.Release(ctx, spent.Task.ID)
 		must("release", err)
-		if resolved.Slot != stock.Free || released.Slot != stock.Free || released.Outcome != tasks.Success || released.Created.IsZero() || released.Ended.IsZero() {
+		if resolved.Slot != stock.Free || released.Slot != stock.Free || released.Outcome != tasks.Success || released.CreatedAt.IsZero() || released.EndedAt.IsZero() {
 			s.Errorf("%+v, %+v", resolved, released)
 		}
 		o.changeByAdminClient(a, done, open)
@@ -235,7 +235,7 @@ func (o *Operator) checkAdminProblems(a, reader *client.Admin, done keys.Code, r
 	_, ended := a.Retry(ctx, resolved)
 	_, free := a.Release(ctx, resolved)
 	for want, err := range map[client.Code]error{
-		client.TaskNotFound: unknown, client.FieldInvalid: invalid, client.KeyReused: reused, client.KeyMissing: noKey,
+		client.TaskNotFound: unknown, client.FieldInvalid: invalid, client.IdempotencyKeyReused: reused, client.IdempotencyKeyMissing: noKey,
 		client.Forbidden: forbidden, client.Unauthorized: stranger, client.NotSuspect: settled, client.TaskEnded: ended, client.NotSpent: free,
 		client.PlanNotFound: a.RetirePlan(ctx, "none"), client.PlanInUse: a.EditPlan(ctx, "p", client.PlanEdit{Slots: new(0)}),
 	} {

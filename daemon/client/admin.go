@@ -18,7 +18,7 @@ import (
 // Of the methods that change data, only [Admin.Issue] repeats its request automatically. If another method
 // returns [ErrUnknown], read the key, the plan or the task, or make the call again. A repeated call has the
 // same result as one call, or the API refuses it with a [Code] that says so, such as [NotSuspect].
-type Admin struct{ line *line }
+type Admin struct{ transport *transport }
 
 // maxPage is the maximum size of a response of the admin API, in bytes. A page with long texts needs only a
 // small part of it.
@@ -30,18 +30,18 @@ func NewAdmin(base string, token tasks.Secret, o Options) (*Admin, error) {
 	if err := checkToken(token); err != nil {
 		return nil, err
 	}
-	l, err := newLine(base, token, maxPage, problem, o)
-	return &Admin{l}, err
+	t, err := newTransport(base, token, maxPage, problemErr, o)
+	return &Admin{t}, err
 }
 
-// errNoName says that a code or an id is empty. A path cannot contain an empty name.
-var errNoName = errors.New("client: the code or id is empty")
+// errEmptyName says that a code or an id is empty. A path cannot contain an empty name.
+var errEmptyName = errors.New("client: the code or id is empty")
 
 // path returns the path of an object in a list, or of an action on the object. The action is "" to read the
 // object.
 func path(list, name, action string) (string, error) {
 	if name == "" {
-		return "", errNoName
+		return "", errEmptyName
 	}
 	p := list + "/" + segment(name)
 	if action != "" {
@@ -59,55 +59,55 @@ func segment(name string) string {
 	return url.PathEscape(name)
 }
 
-// A request is one call of the admin API.
-type request struct {
+// An adminCall is one call of the admin API.
+type adminCall struct {
 	method, path string
 	query        url.Values
 	body         any // nil: no body
 	header       http.Header
-	again        bool // the request changes data, but its header makes a repetition safe
+	repeatable   bool // the request changes data, but its header makes a repetition safe
 }
 
 // do makes a call and decodes the response into the value that into points to. If into is nil, it ignores
 // the response.
-func (a *Admin) do(ctx context.Context, q request, into any) error {
-	m := message{
+func (a *Admin) do(ctx context.Context, q adminCall, into any) error {
+	out := request{
 		method: q.method, path: "admin/v1/" + q.path, query: q.query.Encode(),
-		header: q.header, once: q.method != http.MethodGet && !q.again,
+		header: q.header, notRepeatable: q.method != http.MethodGet && !q.repeatable,
 	}
 	if q.body != nil {
 		body, err := json.Marshal(q.body)
 		if err != nil {
 			return errRequest
 		}
-		m.kind, m.body = "application/json", body
+		out.contentType, out.body = "application/json", body
 	}
-	return a.line.send(ctx, m, func(r reply) error {
-		if into != nil && json.Unmarshal(r.body, into) != nil || strange(into) {
-			return ErrAnswer
+	return a.transport.send(ctx, out, func(r response) error {
+		if into != nil && json.Unmarshal(r.body, into) != nil || isInvalid(into) {
+			return ErrInvalidResponse
 		}
 		return nil
 	})
 }
 
-// strange reports whether a decoded value lacks a required field. Then the response was not what a daemon
+// isInvalid reports whether a decoded value lacks a required field. Then the response was not what a daemon
 // sends.
-func strange(told any) bool {
-	s, is := told.(interface{ strange() bool })
-	return is && s.strange()
+func isInvalid(value any) bool {
+	v, is := value.(interface{ invalid() bool })
+	return is && v.invalid()
 }
 
-// one makes a call about one object and returns the decoded response.
-func one[T any](ctx context.Context, a *Admin, method, list, name, action string, body any) (told T, err error) {
+// callObject makes a call about one object and returns the decoded response.
+func callObject[T any](ctx context.Context, a *Admin, method, list, name, action string, body any) (value T, err error) {
 	p, err := path(list, name, action)
 	if err == nil {
-		err = a.do(ctx, request{method: method, path: p, body: body}, &told)
+		err = a.do(ctx, adminCall{method: method, path: p, body: body}, &value)
 	}
-	return told, err
+	return value, err
 }
 
-// each iterates over all pages of a list. The first error ends the sequence.
-func each[T any](ctx context.Context, a *Admin, list string, query url.Values) iter.Seq2[T, error] {
+// listAll iterates over all pages of a list. The first error ends the sequence.
+func listAll[T any](ctx context.Context, a *Admin, list string, query url.Values) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for next := ""; ; {
 			entries, after, err := page[T](ctx, a, list, query, next)
@@ -139,14 +139,14 @@ func page[T any](ctx context.Context, a *Admin, list string, query url.Values, a
 		q.Set("after", after)
 	}
 	var body map[string]json.RawMessage
-	if err := a.do(ctx, request{method: http.MethodGet, path: list, query: q}, &body); err != nil {
+	if err := a.do(ctx, adminCall{method: http.MethodGet, path: list, query: q}, &body); err != nil {
 		return nil, nil, err
 	}
 	if json.Unmarshal(body[list], &entries) != nil || json.Unmarshal(body["next"], &next) != nil {
-		return nil, nil, ErrAnswer
+		return nil, nil, ErrInvalidResponse
 	}
-	if next != nil && *next == after || slices.ContainsFunc(entries, func(e T) bool { return strange(e) }) {
-		return nil, nil, ErrAnswer // the same cursor again would cause an endless loop
+	if next != nil && *next == after || slices.ContainsFunc(entries, func(e T) bool { return isInvalid(e) }) {
+		return nil, nil, ErrInvalidResponse // the same cursor again would cause an endless loop
 	}
 	return entries, next, nil
 }

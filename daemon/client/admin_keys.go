@@ -27,7 +27,7 @@ type Issue struct {
 	Codes        []keys.Code `json:"codes"` // in ascending order
 }
 
-func (i Issue) strange() bool { return i.Count < 1 || len(i.Codes) != i.Count }
+func (i Issue) invalid() bool { return i.Count < 1 || len(i.Codes) != i.Count }
 
 // Issue creates the keys of an order, once for each idempotency key (1 to 255 bytes). A good idempotency
 // key is the id of the webhook that reported the order.
@@ -36,8 +36,8 @@ func (i Issue) strange() bool { return i.Count < 1 || len(i.Codes) != i.Count }
 // later time. Therefore Issue repeats its request automatically, and after any error you can call it again.
 func (a *Admin) Issue(ctx context.Context, idempotencyKey string, o Order) (Issue, error) {
 	var i Issue
-	err := a.do(ctx, request{
-		method: http.MethodPost, path: "keys", body: o, again: true,
+	err := a.do(ctx, adminCall{
+		method: http.MethodPost, path: "keys", body: o, repeatable: true,
 		header: http.Header{"Idempotency-Key": {idempotencyKey}},
 	}, &i)
 	return i, err
@@ -71,31 +71,31 @@ func (a *Admin) Keys(ctx context.Context, f KeyFilter) iter.Seq2[Key, error] {
 	if f.OrderID != nil {
 		q.Set("order_id", *f.OrderID)
 	}
-	return each[Key](ctx, a, "keys", q)
+	return listAll[Key](ctx, a, "keys", q)
 }
 
 // Key returns a key with its explanation and its history. If the key does not exist, the error is
 // [KeyNotFound].
 func (a *Admin) Key(ctx context.Context, code keys.Code) (KeyDetail, error) {
-	return one[KeyDetail](ctx, a, http.MethodGet, "keys", string(code), "", nil)
+	return callObject[KeyDetail](ctx, a, http.MethodGet, "keys", string(code), "", nil)
 }
 
 // Revoke revokes a key. An open task of the key continues to its end.
 func (a *Admin) Revoke(ctx context.Context, code keys.Code) (Key, error) {
-	return a.steerKey(ctx, code, "revoke")
+	return a.changeKey(ctx, code, "revoke")
 }
 
 // Restore gives a revoked key the state that it had before.
 func (a *Admin) Restore(ctx context.Context, code keys.Code) (Key, error) {
-	return a.steerKey(ctx, code, "restore")
+	return a.changeKey(ctx, code, "restore")
 }
 
 // Reset makes a key usable again, whatever its status. If the key has an open task, the error is
 // [TaskOpen]: the task must end first.
 func (a *Admin) Reset(ctx context.Context, code keys.Code) (Key, error) {
-	return a.steerKey(ctx, code, "reset")
+	return a.changeKey(ctx, code, "reset")
 }
 
-func (a *Admin) steerKey(ctx context.Context, code keys.Code, action string) (Key, error) {
-	return one[Key](ctx, a, http.MethodPost, "keys", string(code), action, nil)
+func (a *Admin) changeKey(ctx context.Context, code keys.Code, action string) (Key, error) {
+	return callObject[Key](ctx, a, http.MethodPost, "keys", string(code), action, nil)
 }

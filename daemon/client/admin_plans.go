@@ -45,7 +45,7 @@ func (a *Admin) EditPlan(ctx context.Context, id string, e PlanEdit) error {
 	if err != nil {
 		return err
 	}
-	return a.do(ctx, request{method: http.MethodPut, path: p, body: e.body()}, nil)
+	return a.do(ctx, adminCall{method: http.MethodPut, path: p, body: e.body()}, nil)
 }
 
 // RetirePlan takes a plan out of stock. Its open tasks continue to their end.
@@ -54,23 +54,23 @@ func (a *Admin) RetirePlan(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return a.do(ctx, request{method: http.MethodPost, path: p}, nil)
+	return a.do(ctx, adminCall{method: http.MethodPost, path: p}, nil)
 }
 
 // Plans lists the plans in the order of import. It reads page by page during the iteration. The first error
 // ends the sequence.
 func (a *Admin) Plans(ctx context.Context) iter.Seq2[Plan, error] {
-	return each[Plan](ctx, a, "plans", nil)
+	return listAll[Plan](ctx, a, "plans", nil)
 }
 
 // Stock returns the slots of each country that has a plan, summed over its plans.
 func (a *Admin) Stock(ctx context.Context) ([]stock.Level, error) {
-	var body levels
-	err := a.do(ctx, request{method: http.MethodGet, path: "stock"}, &body)
+	var body stockBody
+	err := a.do(ctx, adminCall{method: http.MethodGet, path: "stock"}, &body)
 	return body.Stock, err
 }
 
 // The type levels is the response of the call stock. A level has the same field names in Go and in JSON.
-type levels struct{ Stock []stock.Level }
+type stockBody struct{ Stock []stock.Level }
 
-func (l levels) strange() bool { return l.Stock == nil }
+func (l stockBody) invalid() bool { return l.Stock == nil }

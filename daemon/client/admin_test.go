@@ -37,8 +37,8 @@ func serve(t *testing.T) (*client.Admin, *memory.Store) {
 	return a, store
 }
 
-// TestOddCodes calls the API with key codes that have a special meaning in a path.
-func TestOddCodes(t *testing.T) {
+// TestCodesAreEscapedInPaths calls the API with key codes that have a special meaning in a path.
+func TestCodesAreEscapedInPaths(t *testing.T) {
 	a, store := serve(t)
 	codes := []keys.Code{".", "..", "a/b", "a//b", "%2F", "?x=1#", "+", "a&b", "revoke"}
 	err := store.ImportKeys(t.Context(), adminstore.ImportBatch{ID: "b", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
@@ -53,9 +53,9 @@ func TestOddCodes(t *testing.T) {
 	}
 	for _, c := range codes {
 		revoked, err := a.Revoke(t.Context(), c)
-		wants(t, string(c), err)
+		checkErr(t, string(c), err)
 		read, err := a.Key(t.Context(), c)
-		wants(t, string(c), err)
+		checkErr(t, string(c), err)
 		if revoked.Code != c || read.Code != c || !read.Revoked {
 			t.Errorf("%s: %+v, %+v", c, revoked, read)
 		}
@@ -64,21 +64,21 @@ func TestOddCodes(t *testing.T) {
 		t.Error("a key with no code was read")
 	}
 	_, err = a.Key(t.Context(), "none")
-	wants(t, "none", err, client.KeyNotFound)
+	checkErr(t, "none", err, client.KeyNotFound)
 }
 
-func TestPages(t *testing.T) {
+func TestListReadsAllPages(t *testing.T) {
 	a, _ := serve(t)
 	issue, err := a.Issue(t.Context(), "hook", client.Order{Count: 250, OrderID: "o"})
-	wants(t, "issue", err)
+	checkErr(t, "issue", err)
 	again, err := a.Issue(t.Context(), "hook", client.Order{Count: 250, OrderID: "o"})
-	wants(t, "again", err)
+	checkErr(t, "again", err)
 	if !reflect.DeepEqual(issue, again) || issue.PurchaseDate.IsZero() {
 		t.Error("the same order had other keys")
 	}
 	var all []keys.Code
 	for k, err := range a.Keys(t.Context(), client.KeyFilter{Statuses: []keys.Status{keys.Active, keys.Failed}, Used: new(false), Revoked: new(false), OrderID: new("o")}) {
-		wants(t, "keys", err)
+		checkErr(t, "keys", err)
 		all = append(all, k.Code)
 	}
 	if !slices.Equal(all, issue.Codes) {
@@ -88,17 +88,17 @@ func TestPages(t *testing.T) {
 		t.Errorf("another order has a key: %+v, %v", k, err)
 	}
 	for _, err := range a.Keys(t.Context(), client.KeyFilter{}) {
-		wants(t, "the first key", err)
+		checkErr(t, "the first key", err)
 		break // and read no further pages
 	}
 }
 
-// TestAdminRepeats checks that an order is repeated, and that no other change is repeated.
-func TestAdminRepeats(t *testing.T) {
+// TestOnlyIssueIsRepeated checks that an order is repeated, and that no other change is repeated.
+func TestOnlyIssueIsRepeated(t *testing.T) {
 	away := step{status: 503, header: "Retry-After: 0", body: `{"type":"urn:keyseat:problem:unavailable","title":"t","status":503,"detail":"d","code":"unavailable"}`}
 	a, w := openAdmin(t, away)
 	_, err := a.Issue(t.Context(), "hook", client.Order{Count: 1, OrderID: "o"})
-	wants(t, "issue", err, client.Unavailable)
+	checkErr(t, "issue", err, client.Unavailable)
 	later, is := errors.AsType[*client.RetryLaterError](err)
 	if p, also := errors.AsType[*client.Problem](err); !is || later.Status != 503 || !also || p.Detail != "d" || len(w.sent) != 1+client.DefaultRepeats {
 		t.Errorf("%v, sent %d times", err, len(w.sent))
@@ -123,7 +123,7 @@ func TestAdminRepeats(t *testing.T) {
 		"release": func(ctx context.Context, a *client.Admin) error { _, err := a.Release(ctx, "t"); return err },
 	} {
 		a, w := openAdmin(t, away)
-		wants(t, what, change(t.Context(), a), client.Unavailable, client.ErrUnknown)
+		checkErr(t, what, change(t.Context(), a), client.Unavailable, client.ErrUnknown)
 		if len(w.sent) != 1 {
 			t.Errorf("%s was sent %d times", what, len(w.sent))
 		}
@@ -139,28 +139,28 @@ func TestPlanEdit(t *testing.T) {
 		`{"address":"","country":"us","invite":"i","slots":0}`: {Country: new("us"), Slots: new(0), Address: new(""), Invite: new("i")},
 	} {
 		a, w := openAdmin(t, step{status: 204})
-		wants(t, want, a.EditPlan(t.Context(), "p", e))
+		checkErr(t, want, a.EditPlan(t.Context(), "p", e))
 		if r := w.sent[0]; w.body[0] != want || r.Method != http.MethodPut || r.URL.String() != "https://keys.example/admin/v1/plans/p" {
 			t.Errorf("%s %s %s", r.Method, r.URL, w.body[0])
 		}
 	}
 }
 
-// TestOddAdmin checks responses that no admin API sends.
-func TestOddAdmin(t *testing.T) {
+// TestInvalidAdminResponses checks responses that no admin API sends.
+func TestInvalidAdminResponses(t *testing.T) {
 	for _, body := range []string{``, `{}`, `[]`, `null`, `<html>`, `{"keys":[{}],"next":null}`, `{"keys":[],"next":""}`, `{"keys":[]}`, `{"codes":[],"count":0}`} {
 		a, _ := openAdmin(t, step{status: 200, body: body})
 		_, issue := a.Issue(t.Context(), "hook", client.Order{})
 		_, key := a.Key(t.Context(), code)
 		_, levels := a.Stock(t.Context())
 		for _, err := range []error{issue, key, levels} {
-			wants(t, body, err, client.ErrAnswer)
+			checkErr(t, body, err, client.ErrInvalidResponse)
 		}
 		_, task := a.Retry(t.Context(), "t")
-		wants(t, body, task, client.ErrAnswer, client.ErrUnknown)
+		checkErr(t, body, task, client.ErrInvalidResponse, client.ErrUnknown)
 		n := 0
 		for _, err := range a.Keys(t.Context(), client.KeyFilter{}) {
-			wants(t, body, err, client.ErrAnswer)
+			checkErr(t, body, err, client.ErrInvalidResponse)
 			n++
 		}
 		if n != 1 {
@@ -176,13 +176,13 @@ func TestOddAdmin(t *testing.T) {
 	}
 }
 
-// TestCodes compares the codes with those of the admin API.
-func TestCodes(t *testing.T) {
+// TestCodesMatchAdminAPI compares the codes with those of the admin API.
+func TestCodesMatchAdminAPI(t *testing.T) {
 	all := []client.Code{
-		client.BodyMalformed, client.QueryInvalid, client.KeyMissing, client.Unauthorized, client.Forbidden, client.NotFound,
-		client.KeyNotFound, client.TaskNotFound, client.PlanNotFound, client.NotAllowed, client.TaskOpen, client.TaskEnded,
-		client.TaskLeased, client.NotSuspect, client.NotSpent, client.PlanInUse, client.Contended, client.TooLarge, client.MediaType,
-		client.FieldInvalid, client.OutcomeInvalid, client.KeyReused, client.Unavailable,
+		client.BodyMalformed, client.QueryInvalid, client.IdempotencyKeyMissing, client.Unauthorized, client.Forbidden, client.NotFound,
+		client.KeyNotFound, client.TaskNotFound, client.PlanNotFound, client.MethodNotAllowed, client.TaskOpen, client.TaskEnded,
+		client.TaskLeased, client.NotSuspect, client.NotSpent, client.PlanInUse, client.Conflict, client.TooLarge, client.MediaType,
+		client.FieldInvalid, client.OutcomeInvalid, client.IdempotencyKeyReused, client.Unavailable,
 	}
 	for i, c := range admin.Codes() {
 		if len(all) != len(admin.Codes()) || string(c) != all[i].Error() {

@@ -7,31 +7,30 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/keyseat/keyseat/internal/httputil"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
 // A Client makes the four calls of the API. It is safe for concurrent use.
-type Client struct{ line *line }
+type Client struct{ transport *transport }
 
-// maxAnswer is the maximum size of a response of the API, in bytes. The response of stock with every
+// maxResponse is the maximum size of a response of the API, in bytes. The response of stock with every
 // country has a quarter of this size.
-const maxAnswer = 64 << 10
+const maxResponse = 64 << 10
 
 // New returns a client of the daemon whose API is at /API/ below base. An example of a base is
 // https://keys.example. New sends no request.
 func New(base string, o Options) (*Client, error) {
-	l, err := newLine(base, tasks.Secret{}, maxAnswer, status, o)
-	return &Client{l}, err
+	t, err := newTransport(base, tasks.Secret{}, maxResponse, statusErr, o)
+	return &Client{t}, err
 }
 
 // Info returns the state of a key. The code can be as its holder typed it. If the key does not exist or is
 // revoked, the error is [tasks.UnknownKey].
 func (c *Client) Info(ctx context.Context, code keys.Code) (info Info, err error) {
-	err = c.line.send(ctx, call(url.Values{"info": {string(code)}}), func(r reply) error {
-		info, err = readInfo(r.body)
+	err = c.transport.send(ctx, formRequest(url.Values{"info": {string(code)}}), func(r response) error {
+		info, err = parseInfo(r.body)
 		return err
 	})
 	return info, err
@@ -39,9 +38,9 @@ func (c *Client) Info(ctx context.Context, code keys.Code) (info Info, err error
 
 // Stock lists the countries that have a free slot, sorted by name.
 func (c *Client) Stock(ctx context.Context) (all []CountryStock, err error) {
-	err = c.line.send(ctx, call(url.Values{"stock": {""}}), func(r reply) error {
-		if json.Unmarshal(r.body, &all) != nil || all == nil || slices.ContainsFunc(all, CountryStock.strange) {
-			return ErrAnswer
+	err = c.transport.send(ctx, formRequest(url.Values{"stock": {""}}), func(r response) error {
+		if json.Unmarshal(r.body, &all) != nil || all == nil || slices.ContainsFunc(all, CountryStock.invalid) {
+			return ErrInvalidResponse
 		}
 		return nil
 	})
@@ -58,7 +57,7 @@ type CountryStock struct {
 	Slots   int           `json:"slots"` // the number of free slots, at least 1
 }
 
-func (s CountryStock) strange() bool { return s.Code == "" || s.Slots < 1 }
+func (s CountryStock) invalid() bool { return s.Code == "" || s.Slots < 1 }
 
 // Upgrade requests that the account joins a plan in the country (an ISO 3166-1 alpha-2 code). If Upgrade
 // returns nil, the daemon has stored the request and carries it out within a few minutes: see
@@ -97,41 +96,16 @@ func (c *Client) change(ctx context.Context, kind tasks.Kind, code keys.Code, a 
 			form.Set(name, value)
 		}
 	}
-	m := call(form)
-	m.once = true
-	return c.line.send(ctx, m, func(r reply) error { return readVerdict(r.body) })
+	q := formRequest(form)
+	q.notRepeatable = true
+	return c.transport.send(ctx, q, func(r response) error { return parseStatus(r.body) })
 }
 
-// call returns a request with the call as a form in the body. The URL contains no value, because proxies
+// formRequest returns a call whose parameters are a form in the body. The URL contains no value, because proxies
 // and logs record URLs.
-func call(form url.Values) message {
-	return message{
+func formRequest(form url.Values) request {
+	return request{
 		method: http.MethodPost, path: "API/",
-		kind: "application/x-www-form-urlencoded", body: []byte(form.Encode()),
+		contentType: "application/x-www-form-urlencoded", body: []byte(form.Encode()),
 	}
-}
-
-// A verdict is the body of every response except those of info and stock.
-type verdict struct {
-	Status  string `json:"status"`
-	Message string `json:"message"`
-}
-
-// status returns the error for a response whose status is not 2xx.
-func status(r reply) error {
-	if l := r.later(); l != nil {
-		return l
-	}
-	var v verdict
-	_ = json.Unmarshal(r.body, &v) // another body has no message
-	return &StatusError{r.status, v.Message}
-}
-
-// later returns the error for a response that asks the client to retry later, or nil for any other
-// response.
-func (r reply) later() *RetryLaterError {
-	if r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable {
-		return &RetryLaterError{r.status, httputil.RetryAfter(r.header)}
-	}
-	return nil
 }

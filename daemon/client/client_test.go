@@ -29,7 +29,7 @@ func TestInfo(t *testing.T) {
 	} {
 		c, w := open(t, step{status: 200, body: body})
 		got, err := c.Info(t.Context(), code)
-		wants(t, body, err)
+		checkErr(t, body, err)
 		if got != want {
 			t.Errorf("%s:\n%+v", body, got)
 		}
@@ -40,7 +40,7 @@ func TestInfo(t *testing.T) {
 	}
 	c, _ := open(t, step{status: 200, body: `{"status":"not_exist","message":"This key was not found in our database"}`})
 	info, err := c.Info(t.Context(), code)
-	wants(t, "not there", err, tasks.UnknownKey)
+	checkErr(t, "not there", err, tasks.UnknownKey)
 	if info.Shape != keys.NotFound {
 		t.Errorf("%+v", info)
 	}
@@ -68,7 +68,7 @@ func TestOutcome(t *testing.T) {
 func TestStock(t *testing.T) {
 	c, _ := open(t, step{status: 200, body: `[{"country":"Germany","country_code":"DE","slots":10}]`})
 	got, err := c.Stock(t.Context())
-	wants(t, "stock", err)
+	checkErr(t, "stock", err)
 	if want := []client.CountryStock{{"Germany", "DE", 10}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}
@@ -79,20 +79,20 @@ func TestStock(t *testing.T) {
 	for _, body := range []string{`null`, `{}`, `[{}]`, `[{"country":"Germany","country_code":"DE","slots":0}]`, `[1]`} {
 		c, _ = open(t, step{status: 200, body: body})
 		got, err = c.Stock(t.Context())
-		wants(t, body, err, client.ErrAnswer)
+		checkErr(t, body, err, client.ErrInvalidResponse)
 		if got != nil {
 			t.Errorf("%s: %v", body, got)
 		}
 	}
 }
 
-// TestChanges checks the data that is sent, and that each sentence becomes its refusal.
-func TestChanges(t *testing.T) {
+// TestUpgradeAndRenew checks the data that is sent, and that each sentence becomes its refusal.
+func TestUpgradeAndRenew(t *testing.T) {
 	c, w := open(t, step{status: 200, body: `{"status":"success","message":"sent"}`})
 	old := tasks.Account{Login: account.Login, Password: account.Password}
-	wants(t, "upgrade", c.Upgrade(t.Context(), code, account, "US"))
-	wants(t, "renew", c.Renew(t.Context(), code, account, "US"))
-	wants(t, "renew with nothing new", c.Renew(t.Context(), code, old, ""))
+	checkErr(t, "upgrade", c.Upgrade(t.Context(), code, account, "US"))
+	checkErr(t, "renew", c.Renew(t.Context(), code, account, "US"))
+	checkErr(t, "renew with nothing new", c.Renew(t.Context(), code, old, ""))
 	for i, want := range []url.Values{
 		{"upgrade": {code}, "login": {"canary@login.example"}, "pwd": {"canary password 1"}, "country": {"US"}},
 		{"renew": {code}, "login": {"canary@login.example"}, "pwd": {"canary password 1"}, "country": {"US"}, "newemail": {"canary@email.example"}, "newpwd": {"canary password 2"}},
@@ -109,13 +109,13 @@ func TestChanges(t *testing.T) {
 	} {
 		c, w := open(t, step{status: 200, body: `{"status":"error","message":"` + r.Error() + `"}`})
 		err := c.Upgrade(t.Context(), code, account, "US")
-		wants(t, string(r), err, r)
+		checkErr(t, string(r), err, r)
 		if refused, is := errors.AsType[*client.RefusedError](err); !is || refused.Message != r.Error() || len(w.sent) != 1 {
 			t.Errorf("%v, sent %d times", err, len(w.sent))
 		}
 	}
 	c, _ = open(t, step{status: 200, body: `{"status":"not_exist","message":"` + tasks.UnknownKey.Error() + `"}`})
-	wants(t, "not there", c.Renew(t.Context(), code, account, "US"), tasks.UnknownKey)
+	checkErr(t, "not there", c.Renew(t.Context(), code, account, "US"), tasks.UnknownKey)
 	c, _ = open(t, step{status: 200, body: `{"status":"error","message":"Not on Sundays"}`})
 	err := c.Renew(t.Context(), code, account, "US")
 	if refused, is := errors.AsType[*client.RefusedError](err); !is || refused.Refusal != "" || refused.Message != "Not on Sundays" || errors.Unwrap(err) != nil {
@@ -123,9 +123,9 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// TestOddAnswers checks responses that no daemon sends. After such a response the effect of a change is not
+// TestInvalidResponses checks responses that no daemon sends. After such a response the effect of a change is not
 // known.
-func TestOddAnswers(t *testing.T) {
+func TestInvalidResponses(t *testing.T) {
 	for what, s := range map[string]step{
 		"nothing":          {status: 200},
 		"a page":           {status: 200, body: "<html>We will be back soon</html>"},
@@ -135,7 +135,7 @@ func TestOddAnswers(t *testing.T) {
 		"no message":       {status: 200, body: `{"status":"active","used":0}`},
 		"used twice":       {status: 200, body: `{"status":"active","message":"","used":2}`},
 		"an odd time":      {status: 200, body: `{"status":"active","message":"","used":0,"used_date":"yesterday"}`},
-		"two answers":      {status: 200, body: `{"status":"success"}{"status":"success"}`},
+		"two objects":      {status: 200, body: `{"status":"success"}{"status":"success"}`},
 		"too much":         {status: 200, body: `{"status":"success","message":"` + strings.Repeat("m", 64<<10) + `"}`},
 		"another 2xx":      {status: 204},
 		"without an end":   {status: 200, body: strings.Repeat(" ", 1<<20)},
@@ -144,17 +144,17 @@ func TestOddAnswers(t *testing.T) {
 	} {
 		c, w := open(t, s)
 		_, err := c.Info(t.Context(), code)
-		wants(t, what, err, client.ErrAnswer)
+		checkErr(t, what, err, client.ErrInvalidResponse)
 		err = c.Upgrade(t.Context(), code, account, "US")
-		wants(t, what, err, client.ErrAnswer, client.ErrUnknown)
+		checkErr(t, what, err, client.ErrInvalidResponse, client.ErrUnknown)
 		if len(w.sent) != 2 {
 			t.Errorf("%s: sent %d times", what, len(w.sent))
 		}
 	}
 }
 
-// TestStatuses checks responses with a status other than 200. The client neither repeats nor follows them.
-func TestStatuses(t *testing.T) {
+// TestErrorStatuses checks responses with a status other than 200. The client neither repeats nor follows them.
+func TestErrorStatuses(t *testing.T) {
 	for status, unknown := range map[int]bool{301: true, 307: true, 400: false, 404: false, 405: false, 413: false, 415: false, 500: true, 501: true} {
 		c, w := open(t, step{status: status, header: "Location: https://elsewhere.example/", body: `{"status":"error","message":"what is wrong"}`})
 		_, read := c.Info(t.Context(), code)
@@ -177,18 +177,18 @@ func TestWait(t *testing.T) {
 		start := time.Now()
 		c, w := open(t, queued, queued, step{dial: io.EOF}, step{dial: io.EOF}, step{dial: io.EOF}, step{dial: io.EOF}, step{status: 503, header: "Retry-After: 60"}, queued, ended)
 		info, err := c.Wait(t.Context(), code)
-		wants(t, "wait", err)
+		checkErr(t, "wait", err)
 		if info.Outcome() != tasks.WrongAddress || len(w.sent) != len(w.steps) || time.Since(start) < time.Minute {
-			t.Errorf("%+v after %s and %d looks", info, time.Since(start), len(w.sent))
+			t.Errorf("%+v after %s and %d requests", info, time.Since(start), len(w.sent))
 		}
 		c, _ = open(t, queued, step{status: 200, body: `{"status":"not_exist","message":""}`})
 		_, err = c.Wait(t.Context(), code)
-		wants(t, "revoked meanwhile", err, tasks.UnknownKey)
+		checkErr(t, "revoked meanwhile", err, tasks.UnknownKey)
 		c, _ = open(t, queued, queued, step{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		info, err = c.Wait(ctx, code)
-		wants(t, "too long", err, context.DeadlineExceeded)
+		checkErr(t, "too long", err, context.DeadlineExceeded)
 		if !info.Open() {
 			t.Errorf("the last was %+v", info)
 		}

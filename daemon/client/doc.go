@@ -21,8 +21,8 @@
 //	retry later                  *RetryLaterError: 429 or 503, with the time to wait; also from a
 //	                             daemon with --http-status documented, which sends them as 200
 //	any other status             *StatusError
-//	no response                  ErrNoAnswer; also context.DeadlineExceeded if that is the reason
-//	an invalid response          ErrAnswer
+//	no response                  ErrNoResponse; also context.DeadlineExceeded if that is the reason
+//	an invalid response          ErrInvalidResponse
 //	perhaps carried out          ErrUnknown, together with one of the errors above
 //
 // # Automatic repetition

@@ -22,12 +22,12 @@ import (
 // shop serves both APIs, on a store in memory, until the context ends.
 func shop(ctx context.Context) (base string) {
 	store := memory.New(time.Now)
-	desk := daemon.NewEngine(store, simulator.Connector{}, keyring.New([keyring.KeySize]byte{}), tasks.DefaultRules())
-	pool := worker.New(desk)
+	engine := daemon.NewEngine(store, simulator.Connector{}, keyring.New([keyring.KeySize]byte{}), tasks.DefaultRules())
+	pool := worker.New(engine)
 	mux := http.NewServeMux()
-	api := &daemon.API{Engine: desk, Wake: pool.Wake}
+	api := &daemon.API{Engine: engine, Wake: pool.Wake}
 	api.Register(mux)
-	mux.Handle("/admin/v1/", &admin.API{Engine: desk, AdminStore: store, Tokens: admin.TokenList{admin.NewToken("shop", admin.Write, "a-long-secret")}})
+	mux.Handle("/admin/v1/", &admin.API{Engine: engine, AdminStore: store, Tokens: admin.TokenList{admin.NewToken("shop", admin.Write, "a-long-secret")}})
 	server := httptest.NewServer(mux)
 	ended := make(chan struct{})
 	go func() { _ = pool.Run(ctx, time.Second); close(ended) }()
@@ -76,19 +76,19 @@ func ExampleClient_Upgrade() {
 		log.Fatal(err)
 	}
 	err = holder.Upgrade(context.Background(), "MY-KEY", tasks.Account{}, "US")
-	later, busy := errors.AsType[*client.RetryLaterError](err)
+	retryLater, isRetryLater := errors.AsType[*client.RetryLaterError](err)
 	refused, isRefused := errors.AsType[*client.RefusedError](err)
 	switch {
 	case err == nil:
 		fmt.Println("accepted")
 	case errors.Is(err, client.ErrUnknown):
-		fmt.Println("perhaps accepted: ask info in some seconds")
+		fmt.Println("perhaps accepted: call Info in some seconds")
 	case isRefused:
 		fmt.Println("not accepted:", refused.Message)
-	case busy:
-		fmt.Println("not accepted: come back in", later.RetryAfter)
-	case errors.Is(err, client.ErrNoAnswer):
-		fmt.Println("not accepted: nobody there")
+	case isRetryLater:
+		fmt.Println("not accepted: retry in", retryLater.RetryAfter)
+	case errors.Is(err, client.ErrNoResponse):
+		fmt.Println("not accepted: no response")
 	}
-	// Output: not accepted: nobody there
+	// Output: not accepted: no response
 }

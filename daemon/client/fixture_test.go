@@ -101,8 +101,8 @@ var account = tasks.Account{
 	NewEmail: tasks.NewSecret("canary@email.example"), NewPassword: tasks.NewSecret("canary password 2"),
 }
 
-// wants checks that an error wraps each of the given errors, and no other one.
-func wants(t *testing.T, what string, err error, all ...error) {
+// checkErr checks that an error wraps each of the given errors, and no other one.
+func checkErr(t *testing.T, what string, err error, all ...error) {
 	t.Helper()
 	for _, want := range all {
 		if !errors.Is(err, want) {

@@ -1,9 +1,12 @@
 package client
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
+	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -66,16 +69,16 @@ type infoBody struct {
 	UsedDate      time.Time   `json:"used_date"`
 }
 
-func readInfo(body []byte) (Info, error) {
+func parseInfo(body []byte) (Info, error) {
 	var b infoBody
 	if json.Unmarshal(body, &b) != nil || b.Status == "" || b.Message == nil {
-		return Info{}, ErrAnswer
+		return Info{}, ErrInvalidResponse
 	}
 	if b.Status == statusNotExist {
 		return Info{Shape: keys.NotFound}, &RefusedError{tasks.UnknownKey, *b.Message}
 	}
 	if b.Used == nil || *b.Used < 0 || *b.Used > 1 {
-		return Info{}, ErrAnswer
+		return Info{}, ErrInvalidResponse
 	}
 	i := Info{
 		Shape: b.shape(), Status: b.Status, Message: *b.Message,
@@ -101,4 +104,38 @@ func (b infoBody) shape() keys.InfoShape {
 		return keys.ByAccount
 	}
 	return keys.ByMessage
+}
+
+// The pauses between two polls of a key. Each is 1.5 times as long as the one before, because a task
+// that has taken long will probably take longer.
+const (
+	firstPoll = 200 * time.Millisecond
+	lastPoll  = 5 * time.Second
+)
+
+// Wait calls Info until no upgrade or renew of the key is open, and returns the last info. [Info.Outcome]
+// returns how the task ended.
+//
+// Use a context with a deadline, because a task may take a quarter of an hour. If the context ends, Wait
+// returns its error and the latest info. Wait continues after [ErrNoResponse] and after a [RetryLaterError];
+// it returns any other error.
+func (c *Client) Wait(ctx context.Context, code keys.Code) (Info, error) {
+	var last Info
+	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
+		info, err := c.Info(ctx, code)
+		retryLater, isRetryLater := errors.AsType[*RetryLaterError](err)
+		switch {
+		case err == nil && !info.Open():
+			return info, nil
+		case err == nil:
+			last = info
+		case isRetryLater:
+			pause = max(pause, retryLater.RetryAfter)
+		case !errors.Is(err, ErrNoResponse):
+			return info, err
+		}
+		if err := clock.Sleep(ctx, pause); err != nil {
+			return last, err
+		}
+	}
 }

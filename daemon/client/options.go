@@ -38,7 +38,7 @@ var (
 	ErrToken     = errors.New("client: the token is empty or has a character that no header can carry")
 )
 
-func (o Options) filled() Options {
+func (o Options) withDefaults() Options {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
 	}
@@ -49,7 +49,7 @@ func (o Options) filled() Options {
 		o.MaxWait = DefaultMaxWait
 	}
 	if o.Transport == nil {
-		o.Transport = newTransport()
+		o.Transport = newHTTPTransport()
 	}
 	o.Repeats = max(o.Repeats, 0)
 	return o
@@ -62,8 +62,8 @@ func checkToken(token tasks.Secret) error {
 	return nil
 }
 
-// newTransport returns a transport for connections to one host.
-func newTransport() *http.Transport {
+// newHTTPTransport returns a transport for connections to one host.
+func newHTTPTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,

@@ -11,29 +11,29 @@ type Code string
 
 // The codes of this version of the API.
 const (
-	BodyMalformed  Code = "body_malformed"
-	QueryInvalid   Code = "query_invalid"
-	KeyMissing     Code = "idempotency_key_missing"
-	Unauthorized   Code = "unauthorized"
-	Forbidden      Code = "forbidden" // the token may read only
-	NotFound       Code = "not_found" // the path does not exist
-	KeyNotFound    Code = "key_not_found"
-	TaskNotFound   Code = "task_not_found"
-	PlanNotFound   Code = "plan_not_found"
-	NotAllowed     Code = "method_not_allowed"
-	TaskOpen       Code = "task_open"
-	TaskEnded      Code = "task_ended"
-	TaskLeased     Code = "task_at_work" // a worker is working on the task
-	NotSuspect     Code = "not_suspect"
-	NotSpent       Code = "not_spent"
-	PlanInUse      Code = "plan_in_use" // the slots of the plan do not allow the edit
-	Contended      Code = "conflict"    // a simultaneous change was faster: repeat the request
-	TooLarge       Code = "too_large"
-	MediaType      Code = "unsupported_media_type"
-	FieldInvalid   Code = "field_invalid"
-	OutcomeInvalid Code = "outcome_invalid"        // the kind of the task does not have this outcome
-	KeyReused      Code = "idempotency_key_reused" // the key was used for an order with another count or id
-	Unavailable    Code = "unavailable"
+	BodyMalformed         Code = "body_malformed"
+	QueryInvalid          Code = "query_invalid"
+	IdempotencyKeyMissing Code = "idempotency_key_missing"
+	Unauthorized          Code = "unauthorized"
+	Forbidden             Code = "forbidden" // the token may read only
+	NotFound              Code = "not_found" // the path does not exist
+	KeyNotFound           Code = "key_not_found"
+	TaskNotFound          Code = "task_not_found"
+	PlanNotFound          Code = "plan_not_found"
+	MethodNotAllowed      Code = "method_not_allowed"
+	TaskOpen              Code = "task_open"
+	TaskEnded             Code = "task_ended"
+	TaskLeased            Code = "task_at_work" // a worker is working on the task
+	NotSuspect            Code = "not_suspect"
+	NotSpent              Code = "not_spent"
+	PlanInUse             Code = "plan_in_use" // the slots of the plan do not allow the edit
+	Conflict              Code = "conflict"    // a simultaneous change was faster: repeat the request
+	TooLarge              Code = "too_large"
+	MediaType             Code = "unsupported_media_type"
+	FieldInvalid          Code = "field_invalid"
+	OutcomeInvalid        Code = "outcome_invalid"        // the kind of the task does not have this outcome
+	IdempotencyKeyReused  Code = "idempotency_key_reused" // the key was used for an order with another count or id
+	Unavailable           Code = "unavailable"
 )
 
 // Error returns the code.
@@ -48,7 +48,7 @@ type Problem struct {
 	Detail string `json:"detail"` // for people
 	Code   Code   `json:"code"`
 
-	later *RetryLaterError
+	retryLater *RetryLaterError
 }
 
 // Error returns the status, the code and the detail.
@@ -58,19 +58,19 @@ func (p *Problem) Error() string {
 
 // Unwrap returns the code, and the [*RetryLaterError] if there is one.
 func (p *Problem) Unwrap() []error {
-	if p.later == nil {
+	if p.retryLater == nil {
 		return []error{p.Code}
 	}
-	return []error{p.Code, p.later}
+	return []error{p.Code, p.retryLater}
 }
 
-// problem returns the error for a response of the admin API whose status is not 2xx. If the body is not a
-// problem, the response comes from another server, such as a proxy. Then problem returns the error of the
-// function status.
-func problem(r reply) error {
-	p := Problem{later: r.later()}
+// problemErr returns the error for a response of the admin API whose status is not 2xx. If the body is not a
+// problem, the response comes from another server, such as a proxy. Then problemErr returns
+// the error of statusErr.
+func problemErr(r response) error {
+	p := Problem{retryLater: r.retryLater()}
 	if json.Unmarshal(r.body, &p) != nil || p.Code == "" || p.Status != r.status {
-		return status(r)
+		return statusErr(r)
 	}
 	return &p
 }

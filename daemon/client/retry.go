@@ -1,12 +1,15 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -14,10 +17,10 @@ import (
 	"github.com/keyseat/keyseat/internal/httputil"
 )
 
-// newHTTP configures go-retryablehttp. By default that package logs URLs, repeats any POST, follows
+// newRetryClient configures go-retryablehttp. By default that package logs URLs, repeats any POST, follows
 // redirects, obeys any Retry-After, and hides the last response.
-func newHTTP(o Options) *retryablehttp.Client {
-	p := patience{o.MaxWait}
+func newRetryClient(o Options) *retryablehttp.Client {
+	p := retryPolicy{o.MaxWait}
 	return &retryablehttp.Client{
 		HTTPClient: &http.Client{
 			Transport:     statusTransport{httputil.Transport{RoundTripper: o.Transport}},
@@ -25,50 +28,50 @@ func newHTTP(o Options) *retryablehttp.Client {
 			Timeout:       o.Timeout,
 		},
 		RetryMax:     o.Repeats,
-		CheckRetry:   p.again,
+		CheckRetry:   p.check,
 		Backoff:      p.pause,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 }
 
-type onceKey struct{}
+type notRepeatableKey struct{}
 
-// withOnce returns a context whose request must not be carried out twice, if once is true.
-func withOnce(ctx context.Context, once bool) context.Context {
-	return context.WithValue(ctx, onceKey{}, once)
+// withNotRepeatable returns a context that says whether its request must not be carried out twice.
+func withNotRepeatable(ctx context.Context, is bool) context.Context {
+	return context.WithValue(ctx, notRepeatableKey{}, is)
 }
 
-func isOnce(ctx context.Context) bool {
-	once, _ := ctx.Value(onceKey{}).(bool)
-	return once
+func isNotRepeatable(ctx context.Context) bool {
+	is, _ := ctx.Value(notRepeatableKey{}).(bool)
+	return is
 }
 
-// A patience decides which attempts are repeated, and after which pause.
-type patience struct{ most time.Duration }
+// A retryPolicy decides which attempts are repeated, and after which pause.
+type retryPolicy struct{ maxWait time.Duration }
 
-// again decides whether to repeat an attempt with this result.
-func (p patience) again(ctx context.Context, r *http.Response, err error) (bool, error) {
-	trace, once := httputil.TraceOf(ctx), isOnce(ctx)
-	again := false
+// check decides whether to repeat an attempt with this result.
+func (p retryPolicy) check(ctx context.Context, r *http.Response, err error) (bool, error) {
+	trace, repeatable := httputil.TraceOf(ctx), !isNotRepeatable(ctx)
+	repeat := false
 	switch {
-	case ctx.Err() != nil, untrusted(err):
+	case ctx.Err() != nil, isUntrusted(err):
 	case err != nil:
-		again = !once || !trace.MaybeSent()
-	case httputil.RetryAfter(r.Header) <= p.most:
-		again = r.StatusCode == http.StatusTooManyRequests || // the daemon stored nothing
-			!once && slices.Contains(passing, r.StatusCode)
+		repeat = repeatable || !trace.MaybeSent()
+	case httputil.RetryAfter(r.Header) <= p.maxWait:
+		repeat = r.StatusCode == http.StatusTooManyRequests || // the daemon stored nothing
+			repeatable && slices.Contains(transientStatuses, r.StatusCode)
 	}
-	if again {
+	if repeat {
 		trace.Reset()
 	}
-	return again, nil
+	return repeat, nil
 }
 
-// passing lists the statuses of failures that are usually temporary.
-var passing = []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
+// transientStatuses lists the statuses of failures that are usually temporary.
+var transientStatuses = []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 
-// untrusted reports whether the error is an untrusted certificate. A repetition cannot succeed then.
-func untrusted(err error) bool {
+// isUntrusted reports whether the error is an untrusted certificate. A repetition cannot succeed then.
+func isUntrusted(err error) bool {
 	_, is := errors.AsType[*tls.CertificateVerificationError](err)
 	return is
 }
@@ -79,7 +82,7 @@ const (
 	lastPause  = 2 * time.Second
 )
 
-func (patience) pause(_, _ time.Duration, n int, r *http.Response) time.Duration {
+func (retryPolicy) pause(_, _ time.Duration, n int, r *http.Response) time.Duration {
 	if r != nil {
 		if after := httputil.RetryAfter(r.Header); after > 0 {
 			return after
@@ -87,4 +90,36 @@ func (patience) pause(_, _ time.Duration, n int, r *http.Response) time.Duration
 	}
 	pause := min(firstPause<<min(n, 10), lastPause)
 	return pause - time.Duration(rand.Float64()*float64(pause)/2) // random, to spread the clients that failed simultaneously
+}
+
+// rateLimitSentence is the sentence of a response to a client that has exceeded a rate limit.
+const rateLimitSentence = "Too many requests, try again later"
+
+// A statusTransport sets the real status of each response.
+type statusTransport struct{ inner http.RoundTripper }
+
+// RoundTrip implements [http.RoundTripper].
+func (t statusTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	in, err := t.inner.RoundTrip(r)
+	if err == nil {
+		restoreStatus(in)
+	}
+	return in, err
+}
+
+// restoreStatus sets the real status of a response. A daemon with --http-status documented sends every response
+// with the status 200. It adds the header Retry-After if the real status is 429 or 503.
+func restoreStatus(r *http.Response) {
+	if r.StatusCode != http.StatusOK || r.Header.Get("Retry-After") == "" {
+		return
+	}
+	r.StatusCode = http.StatusServiceUnavailable
+	start, _ := io.ReadAll(io.LimitReader(r.Body, 256)) // the next read of the body returns an error again
+	if strings.Contains(string(start), rateLimitSentence) {
+		r.StatusCode = http.StatusTooManyRequests
+	}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(start), r.Body), r.Body}
 }

@@ -17,9 +17,9 @@ import (
 
 const sent = `{"status":"success","message":"sent"}`
 
-// TestRepeats checks how often a read and a change are sent, the resulting errors, and the time that this
+// TestRetries checks how often a read and a change are sent, the resulting errors, and the time that this
 // takes.
-func TestRepeats(t *testing.T) {
+func TestRetries(t *testing.T) {
 	good := step{status: 200, body: sent}
 	busy := func(status int, after string) step { return step{status: status, header: "Retry-After: " + after} }
 	documented := func(message string) step {
@@ -34,10 +34,10 @@ func TestRepeats(t *testing.T) {
 	}{
 		"good":               {[]step{good}, 1, 1, nil, 0},
 		"refused connection": {[]step{{dial: syscall.ECONNREFUSED}, {dial: syscall.ECONNREFUSED}, good}, 3, 3, nil, 0},
-		"never there":        {[]step{{dial: syscall.ECONNREFUSED}}, 4, 4, []error{client.ErrNoAnswer, syscall.ECONNREFUSED}, 0},
-		"cut":                {[]step{{cut: syscall.ECONNRESET}, good}, 2, 1, []error{client.ErrNoAnswer, client.ErrUnknown, syscall.ECONNRESET}, 0},
-		"cut within":         {[]step{{status: 200, body: sent, cut: syscall.ECONNRESET}}, 1, 1, []error{client.ErrNoAnswer, client.ErrUnknown}, 0},
-		"silent":             {[]step{{}, good}, 2, 1, []error{client.ErrNoAnswer, client.ErrUnknown}, client.DefaultTimeout},
+		"never there":        {[]step{{dial: syscall.ECONNREFUSED}}, 4, 4, []error{client.ErrNoResponse, syscall.ECONNREFUSED}, 0},
+		"cut":                {[]step{{cut: syscall.ECONNRESET}, good}, 2, 1, []error{client.ErrNoResponse, client.ErrUnknown, syscall.ECONNRESET}, 0},
+		"cut within":         {[]step{{status: 200, body: sent, cut: syscall.ECONNRESET}}, 1, 1, []error{client.ErrNoResponse, client.ErrUnknown}, 0},
+		"silent":             {[]step{{}, good}, 2, 1, []error{client.ErrNoResponse, client.ErrUnknown}, client.DefaultTimeout},
 		"away":               {[]step{busy(503, "2"), good}, 2, 1, []error{client.ErrUnknown}, 0},
 		"too many":           {[]step{busy(429, "3"), good}, 2, 2, nil, 3 * time.Second},
 		"away, with 200":     {[]step{documented("System error, try again and if the problem persists contact support"), good}, 2, 1, []error{client.ErrUnknown}, 0},
@@ -45,8 +45,8 @@ func TestRepeats(t *testing.T) {
 		"and still too many": {[]step{documented("Too many requests, try again later")}, 4, 4, []error{later}, 9 * time.Second},
 		"too many for long":  {[]step{busy(429, "86400"), good}, 1, 1, []error{later}, 0},
 		"still too many":     {[]step{busy(429, "1")}, 4, 4, []error{later}, 3 * time.Second},
-		"then refused":       {[]step{busy(429, "1"), {dial: syscall.ECONNREFUSED}}, 4, 4, []error{client.ErrNoAnswer}, time.Second},
-		"then cut":           {[]step{busy(429, "1"), {cut: net.ErrClosed}}, 4, 2, []error{client.ErrNoAnswer, client.ErrUnknown}, time.Second},
+		"then refused":       {[]step{busy(429, "1"), {dial: syscall.ECONNREFUSED}}, 4, 4, []error{client.ErrNoResponse}, time.Second},
+		"then cut":           {[]step{busy(429, "1"), {cut: net.ErrClosed}}, 4, 2, []error{client.ErrNoResponse, client.ErrUnknown}, time.Second},
 		"a date to come":     {[]step{busy(429, "Sat, 01 Jan 2000 01:00:00 GMT"), good}, 1, 1, []error{later}, 0}, // the bubble's clock begins an hour before
 		"garbage":            {[]step{busy(429, "soon"), good}, 2, 2, nil, 0},
 		"a date":             {[]step{busy(429, "Mon, 01 Jan 1990 00:00:00 GMT"), good}, 2, 2, nil, 0},
@@ -68,17 +68,17 @@ func TestRepeats(t *testing.T) {
 				}
 				return
 			}
-			wants(t, what, err, c.err...)
+			checkErr(t, what, err, c.err...)
 		})
 	}
 }
 
-// TestEnded ends the context at each possible moment.
-func TestEnded(t *testing.T) {
+// TestContextEnds ends the context at each possible moment.
+func TestContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for what, s := range map[string]step{
-			"while there is no answer":   {},
-			"while it waits for another": {status: 429, header: "Retry-After: 5"},
+			"while there is no response":          {},
+			"while it waits for the next attempt": {status: 429, header: "Retry-After: 5"},
 		} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			c, w := open(t, s)
@@ -88,7 +88,7 @@ func TestEnded(t *testing.T) {
 			}
 			cancel()
 			before := len(w.sent)
-			if _, err := c.Info(ctx, code); !errors.Is(err, client.ErrNoAnswer) || len(w.sent) > before+1 {
+			if _, err := c.Info(ctx, code); !errors.Is(err, client.ErrNoResponse) || len(w.sent) > before+1 {
 				t.Errorf("%s: %v, sent %d times", what, err, len(w.sent))
 			}
 		}
@@ -120,18 +120,18 @@ func TestOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Stock(t.Context()); !errors.Is(err, client.ErrNoAnswer) || len(w.sent) != 1 {
+	if _, err := c.Stock(t.Context()); !errors.Is(err, client.ErrNoResponse) || len(w.sent) != 1 {
 		t.Errorf("%v, sent %d times", err, len(w.sent))
 	}
 }
 
-// TestNobody uses the real transport with a port on which no server listens.
-func TestNobody(t *testing.T) {
+// TestConnectionRefused uses the real transport with a port on which no server listens.
+func TestConnectionRefused(t *testing.T) {
 	server := httptest.NewServer(nil)
 	server.Close()
 	c, err := client.New(server.URL, client.Options{Repeats: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wants(t, "nobody", c.Upgrade(t.Context(), code, account, "US"), client.ErrNoAnswer, syscall.ECONNREFUSED)
+	checkErr(t, "nobody", c.Upgrade(t.Context(), code, account, "US"), client.ErrNoResponse, syscall.ECONNREFUSED)
 }

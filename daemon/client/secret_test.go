@@ -19,46 +19,46 @@ import (
 // canaries lists the texts that no error may contain, in every spelling that a request can send.
 var canaries = []string{"canary", "CANARY"}
 
-// TestSilence returns everything that was sent, in every way that a peer or a transport can return it. No
+// TestErrorsContainNoSecret returns everything that was sent, in every way that a peer or a transport can return it. No
 // error may contain any of it.
-func TestSilence(t *testing.T) {
+func TestErrorsContainNoSecret(t *testing.T) {
 	for what, handler := range map[string]http.HandlerFunc{
 		"in a refusal": func(w http.ResponseWriter, r *http.Request) {
-			_, _ = fmt.Fprintf(w, `{"status":"error","message":%q}`, heard(r))
+			_, _ = fmt.Fprintf(w, `{"status":"error","message":%q}`, requestText(r))
 		},
 		"with a status": func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusBadRequest)
-			_, _ = fmt.Fprintf(w, `{"status":"error","message":%q}`, heard(r))
+			_, _ = fmt.Fprintf(w, `{"status":"error","message":%q}`, requestText(r))
 		},
-		"as text": func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, heard(r)) },
+		"as text": func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, requestText(r)) },
 		"in a header that is none": func(w http.ResponseWriter, r *http.Request) {
-			raw(w, "HTTP/1.1 200 OK\r\n"+heard(r)+"\r\n\r\n")
+			raw(w, "HTTP/1.1 200 OK\r\n"+requestText(r)+"\r\n\r\n")
 		},
-		"in a status that is none": func(w http.ResponseWriter, r *http.Request) { raw(w, heard(r)+"\r\n\r\n") },
+		"in a status that is none": func(w http.ResponseWriter, r *http.Request) { raw(w, requestText(r)+"\r\n\r\n") },
 		"in a length": func(w http.ResponseWriter, r *http.Request) {
-			raw(w, "HTTP/1.1 200 OK\r\nContent-Length: "+heard(r)+"\r\n\r\n")
+			raw(w, "HTTP/1.1 200 OK\r\nContent-Length: "+requestText(r)+"\r\n\r\n")
 		},
 		"in a redirect": func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Location", "http://%zz/"+url.QueryEscape(heard(r)))
+			w.Header().Set("Location", "http://%zz/"+url.QueryEscape(requestText(r)))
 			w.WriteHeader(http.StatusTemporaryRedirect)
 		},
 		"in a pause": func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Retry-After", url.QueryEscape(heard(r)))
+			w.Header().Set("Retry-After", url.QueryEscape(requestText(r)))
 			w.WriteHeader(http.StatusServiceUnavailable)
 		},
 		"cut": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		server := httptest.NewServer(handler)
 		server.Config.ErrorLog = nil
-		tell(t, what, server.URL)
+		checkErrors(t, what, server.URL)
 		server.Close()
-		tell(t, what+", later", server.URL)
+		checkErrors(t, what+", later", server.URL)
 	}
-	tell(t, "no such host", "https://canary.invalid")
+	checkErrors(t, "no such host", "https://canary.invalid")
 }
 
-// tell makes every kind of call. It checks that each call fails and that its error contains no canary.
-func tell(t *testing.T, what, base string) {
+// checkErrors makes every kind of call. It checks that each call fails and that its error contains no canary.
+func checkErrors(t *testing.T, what, base string) {
 	t.Helper()
 	o := client.Options{Repeats: -1}
 	c, err := client.New(base, o)
@@ -77,15 +77,15 @@ func tell(t *testing.T, what, base string) {
 		for ; err != nil; err = errors.Unwrap(err) {
 			for _, canary := range canaries {
 				if text := fmt.Sprintf("%v %+v %q", err, err, err); strings.Contains(text, canary) {
-					t.Errorf("%s: call %d says %s", what, i, text)
+					t.Errorf("%s: the error of call %d has %s", what, i, text)
 				}
 			}
 		}
 	}
 }
 
-// heard returns all text of a request.
-func heard(r *http.Request) string {
+// requestText returns all text of a request.
+func requestText(r *http.Request) string {
 	body, _ := io.ReadAll(r.Body)
 	text, _ := url.QueryUnescape(string(body))
 	return strings.ReplaceAll(r.URL.Path+" "+r.Header.Get("Authorization")+" "+text, "\n", " ")

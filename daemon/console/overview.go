@@ -95,7 +95,7 @@ func newConnectorStats(all []metrics.ConnectorStats) []connectorStats {
 	var stats []connectorStats
 	for _, a := range all {
 		stats = append(stats, connectorStats{
-			ConnectorStats: a, Mean: a.Took / time.Duration(a.Count), Median: a.Quantile(0.5), P95: a.Quantile(0.95), Bars: bucketBars(a.Buckets),
+			ConnectorStats: a, Mean: a.Total / time.Duration(a.Count), Median: a.Quantile(0.5), P95: a.Quantile(0.95), Bars: bucketBars(a.Buckets),
 		})
 	}
 	return stats
@@ -105,7 +105,7 @@ func bucketBars(buckets []metrics.Bucket) []bucketBar {
 	var all []bucketBar
 	before, highest := uint64(0), uint64(1)
 	for i, b := range buckets {
-		all = append(all, bucketBar{X: float64(i), Most: b.Most, Count: b.Count - before})
+		all = append(all, bucketBar{X: float64(i), Most: b.UpperBound, Count: b.Count - before})
 		highest, before = max(highest, b.Count-before), b.Count
 	}
 	for i := range all {

@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 )
 
-func TestInspect(t *testing.T) {
+func TestCheck(t *testing.T) {
 	long := strings.Repeat("x", 70<<10)
 	for file, want := range map[string]string{
 		"code\nA\nB\n": "2 A | 3 B",
@@ -23,14 +23,14 @@ func TestInspect(t *testing.T) {
 		"code,colour\nA,red\n":                         "error line 1: column 2 (colour) is none of " + strings.Join(csvfile.KeyColumns(), ","),
 	} {
 		var got []string
-		for v, err := range csvfile.New(strings.NewReader(file)).Check() {
+		for result, err := range csvfile.New(strings.NewReader(file)).Check() {
 			switch {
 			case err != nil:
 				got = append(got, "error "+err.Error())
-			case v.Fault != nil:
-				got = append(got, fmt.Sprintf("%d! %v", v.Line, v.Fault))
+			case result.Err != nil:
+				got = append(got, fmt.Sprintf("%d! %v", result.Line, result.Err))
 			default:
-				got = append(got, fmt.Sprintf("%d %s", v.Line, v.Key.Code))
+				got = append(got, fmt.Sprintf("%d %s", result.Line, result.Key.Code))
 			}
 		}
 		if all := strings.Join(got, " | "); all != want {
@@ -39,39 +39,39 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// TestInspectAgrees checks that Check finds no error in a file exactly if Keys can read the file.
-func TestInspectAgrees(t *testing.T) {
+// TestCheckAgreesWithKeys checks that Check finds no error in a file exactly if Keys can read the file.
+func TestCheckAgreesWithKeys(t *testing.T) {
 	for _, row := range []string{"A,,", "A,1,active", "A,0,success", "A,1,success", "a b,,", "A,2,", "A,", "A,,,", "A,,in_queue", "\"A,,", "A\",,", ""} {
 		file := "code,used,status\nfirst,,\n" + row + "\nlast,,\n"
 		var first error
 		for _, err := range csvfile.New(strings.NewReader(file)).Keys() {
 			first = err
 		}
-		var faults []error
-		for v, err := range csvfile.New(strings.NewReader(file)).Check() {
+		var invalid []error
+		for result, err := range csvfile.New(strings.NewReader(file)).Check() {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if v.Fault != nil {
-				faults = append(faults, csvfile.LineError{Line: v.Line, Err: v.Fault})
+			if result.Err != nil {
+				invalid = append(invalid, csvfile.LineError{Line: result.Line, Err: result.Err})
 			}
 		}
 		switch {
-		case first == nil && len(faults) == 0:
-		case first == nil || len(faults) == 0 || first.Error() != faults[0].Error():
-			t.Errorf("%q: %v, but %v", row, first, faults)
+		case first == nil && len(invalid) == 0:
+		case first == nil || len(invalid) == 0 || first.Error() != invalid[0].Error():
+			t.Errorf("%q: %v, but %v", row, first, invalid)
 		}
 	}
 }
 
-func TestInspectStops(t *testing.T) {
+func TestCheckReadsOnce(t *testing.T) {
 	s := csvfile.New(strings.NewReader("code\nA\nB\n"))
-	for v, err := range s.Check() {
+	for result, err := range s.Check() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v.Key.Code != "A" {
-			t.Error(v)
+		if result.Key.Code != "A" {
+			t.Error(result)
 		}
 		break
 	}

@@ -12,10 +12,10 @@ import (
 
 // The errors of the beginning of a file.
 var (
-	ErrWorkbook  = errors.New("the file is a spreadsheet's own format: save it as CSV")
-	ErrSeparator = errors.New("the first line must name the columns with one separator between them, and it has several of comma, semicolon and tab")
-	errDeclared  = errors.New("sep= must name a comma, a semicolon or a tab")
-	ErrUTF16     = errors.New("the file is not valid UTF-16 here: save it as UTF-8")
+	ErrWorkbook      = errors.New("the file is a spreadsheet's own format: save it as CSV")
+	ErrSeparator     = errors.New("the first line must name the columns with one separator between them, and it has several of comma, semicolon and tab")
+	errSeparatorLine = errors.New("sep= must name a comma, a semicolon or a tab")
+	ErrUTF16         = errors.New("the file is not valid UTF-16 here: save it as UTF-8")
 )
 
 // decode returns the text of a file as UTF-8 without a byte order mark. The flag wide reports whether the
@@ -29,8 +29,8 @@ func decode(in *bufio.Reader) (text *bufio.Reader, wide bool, err error) {
 	case bytes.HasPrefix(first, []byte("\ufeff")):
 		_, _ = in.Discard(len("\ufeff")) // cannot fail: the bytes were peeked
 		return in, false, nil
-	case bytes.HasPrefix(first, []byte("\xff\xfe")) || zeros(first, 1, 3):
-	case bytes.HasPrefix(first, []byte("\xfe\xff")) || zeros(first, 0, 2):
+	case bytes.HasPrefix(first, []byte("\xff\xfe")) || zerosAt(first, 1, 3):
+	case bytes.HasPrefix(first, []byte("\xfe\xff")) || zerosAt(first, 0, 2):
 		order = unicode.BigEndian
 	default:
 		return in, false, nil
@@ -39,16 +39,16 @@ func decode(in *bufio.Reader) (text *bufio.Reader, wide bool, err error) {
 	return bufio.NewReaderSize(decoder.Reader(in), maxRow), true, nil
 }
 
-// zeros reports whether first has four bytes, and the bytes i and j are the only ones that are zero.
-func zeros(first []byte, i, j int) bool {
+// zerosAt reports whether first has four bytes, and the bytes i and j are the only ones that are zero.
+func zerosAt(first []byte, i, j int) bool {
 	return len(first) == 4 && bytes.Count(first, []byte{0}) == 2 && first[i] == 0 && first[j] == 0
 }
 
 // separators lists the characters that can separate cells.
 const separators = ",;\t"
 
-// declared matches a first line by which spreadsheets declare the separator.
-var declared = regexp.MustCompile(`(?i)^"?sep=(.)"?$`)
+// separatorLine matches a first line by which spreadsheets declare the separator.
+var separatorLine = regexp.MustCompile(`(?i)^"?sep=(.)"?$`)
 
 // findSeparator returns the separator of a file:
 //
@@ -58,9 +58,9 @@ var declared = regexp.MustCompile(`(?i)^"?sep=(.)"?$`)
 func findSeparator(in *bufio.Reader) (rune, error) {
 	before, first := peekLine(in)
 	line := 1 + strings.Count(before, "\n")
-	if found := declared.FindStringSubmatch(first); found != nil {
+	if found := separatorLine.FindStringSubmatch(first); found != nil {
 		if !strings.Contains(separators, found[1]) {
-			return 0, LineError{line, errDeclared}
+			return 0, LineError{line, errSeparatorLine}
 		}
 		_, _ = in.Discard(len(before) + len(first)) // cannot fail: the bytes were peeked
 		return rune(found[1][0]), nil

@@ -89,7 +89,7 @@ var formatFaults = map[string]string{
 	"\xff\xfec\x00o\x00d\x00e\x00\n\x00a":                   "line 2: the file is not valid UTF-16 here: save it as UTF-8",
 }
 
-func TestFormatFaults(t *testing.T) {
+func TestInvalidFormats(t *testing.T) {
 	for file, want := range formatFaults {
 		_, err := read(file)
 		var line csvfile.LineError
@@ -110,8 +110,8 @@ func TestFormatFaults(t *testing.T) {
 	}
 }
 
-// TestOddCodesStay checks that codes are accepted unchanged if they only resemble a spreadsheet's form.
-func TestOddCodesStay(t *testing.T) {
+// TestUnusualCodesAreKept checks that codes are accepted unchanged if they only resemble a spreadsheet's form.
+func TestUnusualCodesAreKept(t *testing.T) {
 	for _, code := range []keys.Code{"00012", "123456789012345678", "1E5", "1E+5", "1.5", "=1+1", "+a", "-a", "@a", "'a", "'1'", "E+5", "a=\"b\"", "sep=;", "\"a\""} {
 		got, err := read(write(t, false, keys.Key{Code: code, Status: keys.Active}))
 		if err != nil || len(got) != 1 || got[0].Code != code {
@@ -134,8 +134,8 @@ func TestOddCodesStay(t *testing.T) {
 	}
 }
 
-// TestSlowly reads files that arrive byte by byte.
-func TestSlowly(t *testing.T) {
+// TestInputByteByByte reads files that arrive byte by byte.
+func TestInputByteByByte(t *testing.T) {
 	for _, file := range []string{"sep=;\ncode;used\na;1\n", utf16(t, unicode.BigEndian, unicode.UseBOM, "code\tused\na\t1\n"), "\ufeffcode,used\na,1"} {
 		n := 0
 		for k, err := range csvfile.New(iotest.OneByteReader(strings.NewReader(file))).Keys() {
@@ -149,9 +149,9 @@ func TestSlowly(t *testing.T) {
 	}
 }
 
-// TestReadsNoFurther checks that the header is validated before the rows arrive, for example when a person
+// TestHeaderIsCheckedFirst checks that the header is validated before the rows arrive, for example when a person
 // types them.
-func TestReadsNoFurther(t *testing.T) {
+func TestHeaderIsCheckedFirst(t *testing.T) {
 	for _, header := range []string{"code,colour\n", "code;colour\n"} {
 		for _, err := range csvfile.New(io.MultiReader(strings.NewReader(header), broken{io.ErrNoProgress})).Keys() {
 			if err == nil || !strings.Contains(err.Error(), "column 2 (colour)") {
@@ -163,7 +163,7 @@ func TestReadsNoFurther(t *testing.T) {
 
 // TestSpreadsheetCopy checks which cells get an apostrophe, and that a copy for spreadsheets is rejected.
 func TestSpreadsheetCopy(t *testing.T) {
-	for text, guarded := range map[string]bool{
+	for text, escaped := range map[string]bool{
 		"00012": true, "12345678901234567890": true, "123456789012": true, "1E5": true, "1.50": true, "1,5": true, "2026-11-22": true,
 		"1/2": true, "12:30": true, "1 000": true, ".5": true, "=a": true, "-1": true,
 		"0": false, "12": false, "12345678901": false, "a1": false, "1a": false, "4711-b": false, "": false,
@@ -177,7 +177,7 @@ func TestSpreadsheetCopy(t *testing.T) {
 			continue
 		}
 		want := text
-		if guarded {
+		if escaped {
 			want = "'" + text
 		}
 		if cells[2] != want || cells[7] != want {

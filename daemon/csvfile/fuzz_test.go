@@ -28,7 +28,7 @@ func FuzzKeys(f *testing.F) {
 	f.Fuzz(func(t *testing.T, file string) {
 		all, err := read(file)
 		if err != nil {
-			oneLine(t, err)
+			checkOneLine(t, err)
 			return
 		}
 		for _, k := range all {
@@ -47,15 +47,15 @@ func FuzzKeys(f *testing.F) {
 	})
 }
 
-// FuzzEdits checks that each file has either an error of one line, or edits that can be stored.
-func FuzzEdits(f *testing.F) {
+// FuzzPlans checks that each file has either an error of one line, or edits that can be stored.
+func FuzzPlans(f *testing.F) {
 	for _, file := range files {
 		f.Add(file)
 	}
 	f.Fuzz(func(t *testing.T, file string) {
 		edits, err := csvfile.New(strings.NewReader(file)).Plans()
 		if err != nil {
-			oneLine(t, err)
+			checkOneLine(t, err)
 			return
 		}
 		for _, e := range edits {
@@ -66,7 +66,7 @@ func FuzzEdits(f *testing.F) {
 	})
 }
 
-func oneLine(t *testing.T, err error) {
+func checkOneLine(t *testing.T, err error) {
 	var line csvfile.LineError
 	if !errors.As(err, &line) || line.Line < 1 || !utf8.ValidString(err.Error()) || strings.ContainsAny(err.Error(), "\r\n\x00") {
 		t.Fatalf("%q", err)

@@ -22,11 +22,11 @@ func KeyColumns() []string { return slices.Clone(keyColumns) }
 
 // Keys reads keys. The first error ends the sequence; if a line is invalid, it is a [LineError]. A file can
 // be read only once: a second iteration yields [ErrAlreadyRead] instead of nothing.
-func (s *Reader) Keys() iter.Seq2[keys.Key, error] {
+func (f *Reader) Keys() iter.Seq2[keys.Key, error] {
 	return func(yield func(keys.Key, error) bool) {
-		r, err := s.begin(keyColumns, []string{"code"})
+		r, err := f.begin(keyColumns, []string{"code"})
 		for err == nil {
-			if err = s.next(r); err != nil {
+			if err = f.next(r); err != nil {
 				break
 			}
 			key := r.key()
@@ -40,6 +40,37 @@ func (s *Reader) Keys() iter.Seq2[keys.Key, error] {
 	}
 }
 
+// A RowResult is the result of checking one row of a file of keys.
+type RowResult struct {
+	Line int // the line on which the row begins
+	Key  keys.Key
+	Err  error // nil: the row is a valid key; never a [LineError]
+}
+
+// Check reads keys as [Reader.Keys] does, but it continues after an invalid row, and returns the error of
+// each. An error of the sequence is its last element: the rest of the file cannot be read.
+func (f *Reader) Check() iter.Seq2[RowResult, error] {
+	return func(yield func(RowResult, error) bool) {
+		r, err := f.begin(keyColumns, []string{"code"})
+		for err == nil {
+			var result RowResult
+			if err = f.next(r); err == nil {
+				result.Key, err = r.key(), r.err
+			}
+			result.Line = f.line
+			if invalid := (LineError{}); errors.As(err, &invalid) && !errors.Is(err, ErrRowTooLong) {
+				result.Key, result.Err, err = keys.Key{}, invalid.Err, nil
+			}
+			if err == nil && !yield(result, nil) {
+				return
+			}
+		}
+		if !errors.Is(err, io.EOF) {
+			yield(RowResult{}, err)
+		}
+	}
+}
+
 // key reads a row. A key with an invite is a legacy key, and a legacy key is used.
 func (r *row) key() keys.Key {
 	k := keys.Key{
@@ -49,10 +80,10 @@ func (r *row) key() keys.Key {
 		UsedDate:      r.time("used_date"),
 		OrderID:       r.text("order_id"),
 		Invite:        r.text("invite"),
-		Address:       r.prose("address"),
+		Address:       r.multiline("address"),
 		Username:      r.text("username"),
-		VerifyAddress: r.prose("verify_address"),
-		Message:       r.prose("message"),
+		VerifyAddress: r.multiline("verify_address"),
+		Message:       r.multiline("message"),
 		Revoked:       r.flag("revoked", false),
 	}
 	k.Used = r.flag("used", k.Legacy() || !k.Status.AllowsUsed(false))
@@ -71,14 +102,14 @@ func (r *row) code() keys.Code {
 	if err != nil {
 		r.fail("code", "must be 1 to 128 printable ASCII characters with no space")
 	} else if !code.Generated() {
-		r.undamaged("code", string(code))
+		r.rejectDamaged("code", string(code))
 	}
 	return code
 }
 
-// imported lists the statuses that an imported key can have: all except in_queue, because a file cannot
+// importableStatuses lists the statuses that an imported key can have: all except in_queue, because a file cannot
 // hold an open task.
-var imported = slices.DeleteFunc(keys.Statuses(), func(s keys.Status) bool { return s == keys.InQueue })
+var importableStatuses = slices.DeleteFunc(keys.Statuses(), func(s keys.Status) bool { return s == keys.InQueue })
 
 // status reads a status. An empty cell means active.
 func (r *row) status() keys.Status {
@@ -86,10 +117,10 @@ func (r *row) status() keys.Status {
 	switch {
 	case cell == "":
 		return keys.Active
-	case slices.Contains(imported, cell):
+	case slices.Contains(importableStatuses, cell):
 		return cell
 	}
-	r.fail("status", "must be one of "+join(imported))
+	r.fail("status", "must be one of "+join(importableStatuses))
 	return keys.Active
 }
 

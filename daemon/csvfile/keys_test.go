@@ -76,8 +76,8 @@ func TestKeys(t *testing.T) {
 
 var long = strings.Repeat("x", csvfile.MaxText+1)
 
-// keyFaults contains files of keys, and the beginning of the error of each.
-var keyFaults = map[string]string{
+// invalidKeys contains files of keys, and the beginning of the error of each.
+var invalidKeys = map[string]string{
 	"":                                        "line 1: the file is empty",
 	"\ufeff":                                  "line 1: the file is empty",
 	"\n\n":                                    "line 1: the file is empty",
@@ -130,21 +130,21 @@ var keyFaults = map[string]string{
 	"code,address\na,\"1\n2\n3\"\n\nb,\"4\n5\"\nc d,\n": "line 8: code must be",
 }
 
-func TestKeysFaults(t *testing.T) {
-	for file, want := range keyFaults {
+func TestInvalidKeys(t *testing.T) {
+	for file, want := range invalidKeys {
 		_, err := read(file)
 		var line csvfile.LineError
 		if err == nil || !strings.HasPrefix(err.Error(), want) || !errors.As(err, &line) {
 			t.Errorf("%.60q: %v\nwant %s", file, err, want)
 		}
 		if err != nil && strings.ContainsAny(err.Error(), "\n\r\x00") {
-			t.Errorf("%.60q: %q is no one line", file, err)
+			t.Errorf("%.60q: %q is not one line", file, err)
 		}
 	}
 }
 
-// TestFaultsTellNoCode checks that the error of a file without a header does not quote the file.
-func TestFaultsTellNoCode(t *testing.T) {
+// TestErrorsQuoteNoCode checks that the error of a file without a header does not quote the file.
+func TestErrorsQuoteNoCode(t *testing.T) {
 	for _, file := range []string{"SECRETCODE\n", "code\nSECRET CODE\n", "code,SECRETCOD3\n", "code,used\na,SECRETCODE\n", "code,used\nSECRETCODE\n"} {
 		if _, err := read(file); err == nil || strings.Contains(err.Error(), "SECRET") {
 			t.Errorf("%q: %v", file, err)
@@ -152,9 +152,9 @@ func TestFaultsTellNoCode(t *testing.T) {
 	}
 }
 
-// TestSecondWalk checks that a second iteration returns an error, so that a store that retries does not
+// TestSecondRead checks that a second iteration returns an error, so that a store that retries does not
 // import an empty file.
-func TestSecondWalk(t *testing.T) {
+func TestSecondRead(t *testing.T) {
 	s := csvfile.New(strings.NewReader("code\na\n"))
 	for _, err := range s.Keys() {
 		if err != nil {
@@ -168,17 +168,17 @@ func TestSecondWalk(t *testing.T) {
 		}
 		return
 	}
-	t.Error("the second walk yields nothing")
+	t.Error("the second read yields nothing")
 }
 
 func TestReadError(t *testing.T) {
-	fault := errors.New("the disk is gone")
-	s := csvfile.New(io.MultiReader(strings.NewReader("code\na\n"), broken{fault}))
+	failure := errors.New("the disk is gone")
+	s := csvfile.New(io.MultiReader(strings.NewReader("code\na\n"), broken{failure}))
 	var last error
 	for _, err := range s.Keys() {
 		last = err
 	}
-	if !errors.Is(last, fault) {
+	if !errors.Is(last, failure) {
 		t.Errorf("got %v", last)
 	}
 }
@@ -187,8 +187,8 @@ type broken struct{ err error }
 
 func (b broken) Read([]byte) (int, error) { return 0, b.err }
 
-// TestLocate checks the line of every row of a file in which row numbers and line numbers differ.
-func TestLocate(t *testing.T) {
+// TestLineOf checks the line of every row of a file in which row numbers and line numbers differ.
+func TestLineOf(t *testing.T) {
 	file, want := "code,address\n", []int{}
 	for i, lines := 0, 1; i < 1000; i++ {
 		want = append(want, lines+1)

@@ -21,14 +21,14 @@ const MaxID = 128
 
 // Plans reads plans and returns the edit that imports each of them. If the file lacks a column, the edits
 // keep its value. If a line is invalid, the error is a [LineError].
-func (s *Reader) Plans() ([]stock.PlanEdit, error) {
-	r, err := s.begin(planColumns, []string{"id", "country", "slots"})
+func (f *Reader) Plans() ([]stock.PlanEdit, error) {
+	r, err := f.begin(planColumns, []string{"id", "country", "slots"})
 	if err != nil {
 		return nil, err
 	}
 	var edits []stock.PlanEdit
 	for {
-		err := s.next(r)
+		err := f.next(r)
 		if errors.Is(err, io.EOF) {
 			return edits, nil
 		}
@@ -48,14 +48,14 @@ func (r *row) edit() stock.PlanEdit {
 		ID:        r.planID(),
 		Country:   new(r.country()),
 		Size:      new(r.slots()),
-		Address:   given(r, "address", r.prose),
-		Invite:    given(r, "invite", r.text),
-		ExpiresAt: given(r, "expires_at", r.end),
+		Address:   optional(r, "address", r.multiline),
+		Invite:    optional(r, "invite", r.text),
+		ExpiresAt: optional(r, "expires_at", r.endTime),
 	}
 }
 
-// given reads a cell, or returns nil if the file lacks the column.
-func given[T any](r *row, column string, read func(string) T) *T {
+// optional reads a cell, or returns nil if the file lacks the column.
+func optional[T any](r *row, column string, read func(string) T) *T {
 	if !r.has(column) {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (r *row) planID() string {
 	if !ValidID(id) {
 		r.fail("id", fmt.Sprintf("must be 1 to %d printable ASCII characters with no space", MaxID))
 	} else {
-		r.undamaged("id", id)
+		r.rejectDamaged("id", id)
 	}
 	return id
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-func TestEdits(t *testing.T) {
+func TestPlans(t *testing.T) {
 	us, de := stock.Country("US"), stock.Country("DE")
 	for file, want := range map[string][]stock.PlanEdit{
 		"id,country,slots\n": nil,
@@ -33,7 +33,7 @@ func TestEdits(t *testing.T) {
 	}
 }
 
-func TestEditsFaults(t *testing.T) {
+func TestInvalidPlans(t *testing.T) {
 	for file, want := range map[string]string{
 		"":                             "line 1: the file is empty",
 		"id,country\n":                 "line 1: the column slots is missing",

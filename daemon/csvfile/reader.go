@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strings"
 	"unicode/utf8"
 
@@ -42,13 +43,13 @@ const maxRow = 64 << 10
 // A Reader reads one CSV file, once, with [Reader.Keys], [Reader.Check] or [Reader.Plans]. It is not safe
 // for concurrent use.
 type Reader struct {
-	in    *bufio.Reader
-	gate  *gate
-	csv   *csv.Reader
-	wide  bool // the file is in UTF-16
-	line  int  // on which the latest row begins
-	lines lines
-	spent bool
+	in      *bufio.Reader
+	limit   *rowLimitReader
+	csv     *csv.Reader
+	wide    bool // the file is in UTF-16
+	line    int  // on which the latest row begins
+	lines   lineMap
+	started bool
 }
 
 // New returns a Reader of a file in UTF-8 or UTF-16, with or without a byte order mark. The separator is a
@@ -57,8 +58,8 @@ type Reader struct {
 func New(r io.Reader) *Reader { return &Reader{in: bufio.NewReaderSize(r, maxRow)} }
 
 // open detects the encoding and the separator of the file.
-func (s *Reader) open() error {
-	text, wide, err := decode(s.in)
+func (f *Reader) open() error {
+	text, wide, err := decode(f.in)
 	if err != nil {
 		return err
 	}
@@ -66,18 +67,18 @@ func (s *Reader) open() error {
 	if err != nil {
 		return err
 	}
-	s.gate, s.wide = &gate{from: text}, wide
-	s.csv = csv.NewReader(s.gate)
-	s.csv.Comma = separator
-	s.csv.ReuseRecord = true
-	s.csv.FieldsPerRecord = -1 // because the error of the CSV reader does not contain the expected number
+	f.limit, f.wide = &rowLimitReader{from: text}, wide
+	f.csv = csv.NewReader(f.limit)
+	f.csv.Comma = separator
+	f.csv.ReuseRecord = true
+	f.csv.FieldsPerRecord = -1 // because the error of the CSV reader does not contain the expected number
 	return nil
 }
 
 // LineOf converts a [adminstore.RowError] to a [LineError], which has the line on which the row begins. If the
 // store does not know the row (row 0), LineOf returns the error of the row alone. It returns any other
 // error unchanged.
-func (s *Reader) LineOf(err error) error {
+func (f *Reader) LineOf(err error) error {
 	var row adminstore.RowError
 	if !errors.As(err, &row) {
 		return err
@@ -85,19 +86,19 @@ func (s *Reader) LineOf(err error) error {
 	if row.Row < 1 {
 		return row.Err
 	}
-	return LineError{s.lines.of(row.Row), row.Err}
+	return LineError{f.lines.lineOf(row.Row), row.Err}
 }
 
 // begin reads the header. The header may name the columns in columns, and must name the columns in need.
-func (s *Reader) begin(columns, need []string) (*row, error) {
-	if s.spent {
+func (f *Reader) begin(columns, need []string) (*row, error) {
+	if f.started {
 		return nil, ErrAlreadyRead
 	}
-	s.spent = true
-	if err := s.open(); err != nil {
+	f.started = true
+	if err := f.open(); err != nil {
 		return nil, err
 	}
-	cells, line, err := s.read()
+	cells, line, err := f.read()
 	if errors.Is(err, io.EOF) {
 		return nil, LineError{1, ErrEmpty}
 	}
@@ -108,16 +109,16 @@ func (s *Reader) begin(columns, need []string) (*row, error) {
 	if err != nil {
 		return nil, LineError{line, err}
 	}
-	return &row{columns: header, width: len(cells), exported: slices.Equal(cells, keyColumns)}, nil
+	return &row{columns: header, width: len(cells), canonical: slices.Equal(cells, keyColumns)}, nil
 }
 
 // next reads the next row into r. It returns io.EOF at the end of the file.
-func (s *Reader) next(r *row) error {
-	cells, line, err := s.read()
+func (f *Reader) next(r *row) error {
+	cells, line, err := f.read()
 	if err != nil {
 		return err
 	}
-	s.lines.add(line)
+	f.lines.add(line)
 	r.cells, r.line, r.err = cells, line, nil
 	if len(cells) != r.width {
 		return LineError{line, fmt.Errorf("%d cells under a header of %d", len(cells), r.width)}
@@ -126,61 +127,91 @@ func (s *Reader) next(r *row) error {
 }
 
 // read returns the cells of the next row and the line on which it begins.
-func (s *Reader) read() ([]string, int, error) {
-	s.gate.left, s.gate.formula = maxRow, false
-	cells, err := s.csv.Read()
-	var fault *csv.ParseError
+func (f *Reader) read() ([]string, int, error) {
+	f.limit.left, f.limit.formula = maxRow, false
+	cells, err := f.csv.Read()
+	var invalid *csv.ParseError
 	switch {
-	case errors.As(err, &fault):
-		s.line, err = fault.StartLine, ErrQuote
-		if s.gate.formula {
+	case errors.As(err, &invalid):
+		f.line, err = invalid.StartLine, ErrQuote
+		if f.limit.formula {
 			err = ErrFormula
 		}
 	case err == nil:
-		if s.line, _ = s.csv.FieldPos(0); s.wide && slices.ContainsFunc(cells, isBroken) {
+		if f.line, _ = f.csv.FieldPos(0); f.wide && slices.ContainsFunc(cells, isBroken) {
 			err = ErrUTF16
 		}
 	case !errors.Is(err, io.EOF):
 		return nil, 0, err
 	}
-	if s.gate.left == 0 {
+	if f.limit.left == 0 {
 		err = ErrRowTooLong
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = LineError{s.line, err}
+		err = LineError{f.line, err}
 	}
-	return cells, s.line, err
+	return cells, f.line, err
 }
 
 // isBroken reports whether a cell has the replacement character, which the decoder writes for invalid
 // UTF-16.
 func isBroken(cell string) bool { return strings.ContainsRune(cell, utf8.RuneError) }
 
-// A gate limits how many bytes the CSV reader gets for one row, and then returns io.EOF. It does not return
+// A rowLimitReader limits how many bytes the CSV reader gets for one row, and then returns io.EOF. It does not return
 // an error instead, because the CSV reader gives the line on which a row began only after an end of file.
 // One call of Read returns at most one line. Therefore all bytes that it has returned since the last row
 // belong to the current row.
-type gate struct {
+type rowLimitReader struct {
 	from    *bufio.Reader
 	left    int
 	formula bool // the row has the beginning of a formula that is not valid CSV
 }
 
 // Read implements [io.Reader].
-func (g *gate) Read(p []byte) (int, error) {
-	if g.left == 0 {
+func (l *rowLimitReader) Read(p []byte) (int, error) {
+	if l.left == 0 {
 		return 0, io.EOF
 	}
-	if _, err := g.from.Peek(1); err != nil {
+	if _, err := l.from.Peek(1); err != nil {
 		return 0, err
 	}
-	line, _ := g.from.Peek(min(len(p), g.left, g.from.Buffered())) // cannot fail
+	line, _ := l.from.Peek(min(len(p), l.left, l.from.Buffered())) // cannot fail
 	if end := bytes.IndexByte(line, '\n'); end >= 0 {
 		line = line[:end+1]
 	}
-	g.formula = g.formula || bytes.Contains(line, []byte(`="`))
+	l.formula = l.formula || bytes.Contains(line, []byte(`="`))
 	n := copy(p, line)
-	_, _ = g.from.Discard(n) // cannot fail: the bytes were peeked
-	g.left -= n
+	_, _ = l.from.Discard(n) // cannot fail: the bytes were peeked
+	l.left -= n
 	return n, nil
+}
+
+// A lineMap records on which line each row begins. The distance between row number and line number
+// changes only after a cell of several lines or an empty line. It stores a segment only for such a
+// change, so a million plain rows need almost no memory.
+type lineMap struct {
+	rows     int // the number of rows that were added
+	segments []segment
+}
+
+// A segment is valid from firstRow to the first row of the next segment. Each of these rows begins on the line
+// with its own number plus offset.
+type segment struct{ firstRow, offset int }
+
+// add records the line on which the next row begins.
+func (m *lineMap) add(line int) {
+	m.rows++
+	offset := line - m.rows
+	if n := len(m.segments); n == 0 || m.segments[n-1].offset != offset {
+		m.segments = append(m.segments, segment{m.rows, offset})
+	}
+}
+
+// lineOf returns the line on which a row begins. Rows and lines are counted from 1.
+func (m *lineMap) lineOf(row int) int {
+	i := sort.Search(len(m.segments), func(i int) bool { return m.segments[i].firstRow > row })
+	if i == 0 {
+		return row
+	}
+	return row + m.segments[i-1].offset
 }

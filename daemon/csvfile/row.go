@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -34,6 +35,50 @@ func CheckText(s string) error {
 	return nil
 }
 
+// parseHeader returns the position of each column. The header may name the columns in columns, and must
+// name the columns in need.
+func parseHeader(cells, columns, need []string) (map[string]int, error) {
+	if slices.Contains(cells, copyColumn) {
+		return nil, errCopy
+	}
+	if !slices.ContainsFunc(cells, func(c string) bool { return slices.Contains(columns, strings.ToLower(c)) }) {
+		return nil, fmt.Errorf("the first line must name the columns: some of %s", strings.Join(columns, ","))
+	}
+	header := map[string]int{}
+	for i, name := range cells {
+		if lower := strings.ToLower(name); lower != name && slices.Contains(columns, lower) {
+			return nil, fmt.Errorf("column %d (%s) must be written in lower case: %s", i+1, name, lower)
+		}
+		if !slices.Contains(columns, name) {
+			return nil, fmt.Errorf("column %d%s is none of %s", i+1, quoteColumn(name), strings.Join(columns, ","))
+		}
+		if _, twice := header[name]; twice {
+			return nil, fmt.Errorf("the column %s comes twice", name)
+		}
+		header[name] = i
+	}
+	for _, name := range need {
+		if _, found := header[name]; !found {
+			return nil, fmt.Errorf("the column %s is missing", name)
+		}
+	}
+	return header, nil
+}
+
+// maxQuoted is the maximum length of an unknown column name that an error quotes, in bytes.
+const maxQuoted = 32
+
+// quoteColumn returns an unknown column name for use in an error. It returns "" if the text may be a code,
+// because an error must not quote a code.
+func quoteColumn(name string) string {
+	if name == "" || len(name) > maxQuoted || strings.ContainsFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && r != '_' && r != '-' && r != ' '
+	}) {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", name)
+}
+
 // A row returns its cells by column name. It keeps the first error, so that its caller can read all cells
 // and check for an error once, at the end.
 type row struct {
@@ -43,20 +88,20 @@ type row struct {
 	line    int
 	err     error
 
-	exported bool // the file has the columns that WriteKeys writes for an import
+	canonical bool // the file has the columns that WriteKeys writes for an import
 }
 
 // fail records an error, unless the row has one already.
-func (r *row) fail(column, fault string) {
+func (r *row) fail(column, reason string) {
 	if r.err == nil {
-		r.err = LineError{r.line, fmt.Errorf("%s %s", column, fault)}
+		r.err = LineError{r.line, fmt.Errorf("%s %s", column, reason)}
 	}
 }
 
-// undamaged records an error if a spreadsheet has changed a code or an id.
-func (r *row) undamaged(column, cell string) {
-	if fault := damage(cell, r.exported); fault != "" {
-		r.fail(column, fault)
+// rejectDamaged records an error if a spreadsheet has changed a code or an id.
+func (r *row) rejectDamaged(column, cell string) {
+	if reason := spreadsheetDamage(cell, r.canonical); reason != "" {
+		r.fail(column, reason)
 	}
 }
 
@@ -72,47 +117,47 @@ func (r *row) text(column string) string {
 	if !found {
 		return ""
 	}
-	return r.checked(column, r.cells[i], r.cells[i])
+	return r.checkedText(column, r.cells[i], r.cells[i])
 }
 
-// prose returns a cell that may have line breaks, as addresses do, or "" if the file lacks the column.
-func (r *row) prose(column string) string {
+// multiline returns a cell that may have line breaks, as addresses do, or "" if the file lacks the column.
+func (r *row) multiline(column string) string {
 	i, found := r.columns[column]
 	if !found {
 		return ""
 	}
-	return r.checked(column, r.cells[i], strings.ReplaceAll(r.cells[i], "\n", " "))
+	return r.checkedText(column, r.cells[i], strings.ReplaceAll(r.cells[i], "\n", " "))
 }
 
-// checked returns cell if the text looked is valid. Otherwise it records an error and returns "". The text
-// looked is the cell, or the cell without its line breaks.
-func (r *row) checked(column, cell, looked string) string {
-	if err := CheckText(looked); err != nil {
+// checkedText returns cell if text is valid. Otherwise it records an error and returns "". text is the cell, or the
+// cell without its line breaks.
+func (r *row) checkedText(column, cell, text string) string {
+	if err := CheckText(text); err != nil {
 		r.fail(column, err.Error())
 		return ""
 	}
 	return cell
 }
 
-// flag reads a Boolean. An empty cell means otherwise.
-func (r *row) flag(column string, otherwise bool) bool {
+// flag reads a Boolean. An empty cell means ifEmpty.
+func (r *row) flag(column string, ifEmpty bool) bool {
 	switch strings.ToLower(r.text(column)) {
 	case "":
-		return otherwise
+		return ifEmpty
 	case "0", "false":
 		return false
 	case "1", "true":
 		return true
 	}
 	r.fail(column, "must be 0, 1, true or false")
-	return otherwise
+	return ifEmpty
 }
 
 // time reads a time with [ParseTime]. An empty cell is the zero time.
 func (r *row) time(column string) time.Time { return r.parsed(column, ParseTime) }
 
-// end reads a time with [ParseEnd]. An empty cell is the zero time.
-func (r *row) end(column string) time.Time { return r.parsed(column, ParseEnd) }
+// endTime reads a time with [ParseEnd]. An empty cell is the zero time.
+func (r *row) endTime(column string) time.Time { return r.parsed(column, ParseEnd) }
 
 func (r *row) parsed(column string, parse func(string) (time.Time, error)) (t time.Time) {
 	if cell := r.text(column); cell != "" {

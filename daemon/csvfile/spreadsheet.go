@@ -16,26 +16,26 @@ var (
 // ErrFormula says that a cell is a formula with which a spreadsheet displays a text.
 var ErrFormula = errors.New(`a cell looks like a spreadsheet's formula (such as ="000124"): write the text alone`)
 
-// damage describes how a spreadsheet has changed a code or an id. It returns "" if the cell is unchanged.
+// spreadsheetDamage describes how a spreadsheet has changed a code or an id. It returns "" if the cell is unchanged.
 //
 // A file that was exported without --spreadsheet never contains formulas or apostrophes that a spreadsheet
-// added, even after a spreadsheet has saved it. In such a file they are part of the code, so damage accepts
+// added, even after a spreadsheet has saved it. In such a file they are part of the code, so spreadsheetDamage accepts
 // them.
-func damage(cell string, exported bool) string {
+func spreadsheetDamage(cell string, exported bool) string {
 	switch first := cell[0]; {
 	case first >= '0' && first <= '9' && rounded.MatchString(cell):
 		return "looks like a number that a spreadsheet has rounded (such as 1.23457E+15): take it from the original file, in a column of type text"
 	case !exported && first == '=' && formula.MatchString(cell):
 		return `looks like a spreadsheet's formula (such as ="000124"): write the text alone`
-	case !exported && first == '\'' && guarded(cell[1:]):
+	case !exported && first == '\'' && needsEscape(cell[1:]):
 		return "begins with an apostrophe, as in a copy for spreadsheets: import a file that was exported without --spreadsheet"
 	}
 	return ""
 }
 
-// triggers lists the characters with which a cell begins that spreadsheets read as a formula, or that they
+// formulaPrefixes lists the characters with which a cell begins that spreadsheets read as a formula, or that they
 // skip before they detect one.
-const triggers = "=+-@\t\r\n＝＋－＠"
+const formulaPrefixes = "=+-@\t\r\n＝＋－＠"
 
 // The cells that spreadsheets read as a number or a date, and the short numbers that spreadsheets keep unchanged.
 var (
@@ -43,10 +43,10 @@ var (
 	short   = regexp.MustCompile(`^(0|[1-9]\d{0,10})$`)
 )
 
-// guarded reports whether a spreadsheet would change the cell. Such a cell is a formula, a number with
+// needsEscape reports whether a spreadsheet would change the cell. Such a cell is a formula, a number with
 // leading zeros or many digits, or a date. In a copy for spreadsheets an apostrophe protects it.
-func guarded(cell string) bool {
-	return strings.IndexAny(cell, triggers) == 0 || numeric.MatchString(cell) && !short.MatchString(cell)
+func needsEscape(cell string) bool {
+	return strings.IndexAny(cell, formulaPrefixes) == 0 || numeric.MatchString(cell) && !short.MatchString(cell)
 }
 
 // copyColumn is the last column of a copy for spreadsheets. Its cells are empty: the name alone marks the

@@ -2,12 +2,16 @@ package csvfile
 
 import (
 	"encoding/csv"
+	"errors"
 	"io"
 	"iter"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/archive"
 )
 
 // WriteKeys writes keys with all their columns. [Reader.Keys] reads the same keys from the file, and
@@ -33,7 +37,7 @@ func WriteKeys(w io.Writer, all iter.Seq2[keys.Key, error], spreadsheet bool) er
 		}
 		cells := keyCells(key)
 		if spreadsheet {
-			cells = guard(cells)
+			cells = escapeCells(cells)
 		}
 		if err := out.Write(cells); err != nil {
 			return err
@@ -50,27 +54,82 @@ func keyCells(k keys.Key) []string {
 		status = keys.Active
 	}
 	return []string{
-		string(k.Code), stamp(k.PurchaseDate), k.OrderID, bit(k.Used), stamp(k.UsedDate), k.Invite, k.Address,
-		k.Username, k.VerifyAddress, string(status), k.Message, bit(k.Revoked),
+		string(k.Code), formatTime(k.PurchaseDate), k.OrderID, formatBool(k.Used), formatTime(k.UsedDate), k.Invite, k.Address,
+		k.Username, k.VerifyAddress, string(status), k.Message, formatBool(k.Revoked),
 	}
 }
 
-func stamp(t time.Time) string {
+func formatTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-func bit(b bool) string { return strconv.Itoa(digit(b)) }
+func formatBool(b bool) string { return strconv.Itoa(digit(b)) }
 
-// guard adds an apostrophe to the cells that a spreadsheet would change, so that it reads them as text. It
+// escapeCells adds an apostrophe to the cells that a spreadsheet would change, so that it reads them as text. It
 // also appends the empty cell of the last column.
-func guard(cells []string) []string {
+func escapeCells(cells []string) []string {
 	for i, c := range cells {
-		if guarded(c) {
+		if needsEscape(c) {
 			cells[i] = "'" + c
 		}
 	}
 	return append(cells, "")
+}
+
+// An Archive writes archived rows of a store as two CSV files: ended tasks, and lines of history. Each file
+// has all columns, with the values as they were stored. An Archive is not safe for concurrent use.
+type Archive struct{ tasks, history *csv.Writer }
+
+// The columns of an [Archive]. A task is identified by code and id, a line of history by code, change and
+// n.
+var (
+	taskColumns = []string{
+		"code", "id", "kind", "country", "version", "fence", "plan", "plan_address", "plan_invite", "ordinal", "slot", "faulty",
+		"asked", "tries", "lost", "doubt", "first_asked", "created", "due", "ended", "outcome",
+	}
+	historyColumns = []string{"code", "change", "n", "at", "cause", "task", "kind", "outcome", "plan", "from", "to", "note"}
+)
+
+// NewArchive writes the headers of two CSV files: ended tasks, and lines of history.
+func NewArchive(tasksFile, historyFile io.Writer) (*Archive, error) {
+	a := &Archive{csv.NewWriter(tasksFile), csv.NewWriter(historyFile)}
+	return a, errors.Join(a.tasks.Write(taskColumns), a.history.Write(historyColumns))
+}
+
+// Write adds rows to both files. If it returns nil, the writers have received all of these rows.
+func (a *Archive) Write(p archive.Rows) error {
+	for _, t := range p.Tasks {
+		if err := a.tasks.Write(taskCells(t)); err != nil {
+			return err
+		}
+	}
+	for _, l := range p.Lines {
+		if err := a.history.Write(historyCells(l)); err != nil {
+			return err
+		}
+	}
+	a.tasks.Flush()
+	a.history.Flush()
+	return errors.Join(a.tasks.Error(), a.history.Error())
+}
+
+// taskCells returns the cells of an ended task. They have no secret and no lease, because an ended task has
+// neither.
+func taskCells(t tasks.Task) []string {
+	return []string{
+		string(t.Code), t.ID, string(t.Kind), string(t.Country), strconv.FormatInt(t.Version, 10), strconv.FormatInt(t.Fence, 10),
+		t.Plan.ID, t.Plan.Address, t.Plan.Invite, strconv.Itoa(t.Ordinal), string(t.Slot), strings.Join(t.Faulty, " "),
+		strconv.Itoa(t.Attempts), strconv.Itoa(t.CountedAttempts), strconv.Itoa(t.LostLeases), formatBool(t.InDoubt),
+		formatTime(t.FirstAttempt), formatTime(t.CreatedAt), formatTime(t.DueAt), formatTime(t.EndedAt), string(t.Outcome),
+	}
+}
+
+func historyCells(l tasks.HistoryEntry) []string {
+	return []string{
+		string(l.Code), l.Change, strconv.Itoa(l.N), formatTime(l.At), string(l.Type), l.Task, string(l.Kind), string(l.Outcome),
+		l.Plan, string(l.From), string(l.To), l.Note,
+	}
 }

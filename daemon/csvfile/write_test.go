@@ -12,6 +12,9 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/archive"
 )
 
 func TestWriteKeys(t *testing.T) {
@@ -33,14 +36,14 @@ Land",success,,1
 	}
 }
 
-func TestSpreadsheet(t *testing.T) {
+func TestFormulasAreEscaped(t *testing.T) {
 	var all []keys.Key
 	for _, s := range []string{"=a", "+a", "-a", "@a", "\ta", "\ra", "\na", "＝a", "a=", "'a", ""} {
 		all = append(all, keys.Key{Code: "=c", Status: keys.Active, OrderID: "o", Address: s})
 	}
 	got := write(t, true, all...)
 	if n := strings.Count(got, "'=c,"); n != len(all) {
-		t.Errorf("%d codes are disarmed", n)
+		t.Errorf("%d codes are escaped", n)
 	}
 	if n := strings.Count(got, ",'") + strings.Count(got, ",\"'"); n != 9 {
 		t.Errorf("%d addresses begin with an apostrophe: %s", n, got)
@@ -48,9 +51,9 @@ func TestSpreadsheet(t *testing.T) {
 }
 
 func TestWriteErrors(t *testing.T) {
-	fault := errors.New("the store is gone")
-	err := csvfile.WriteKeys(io.Discard, func(yield func(keys.Key, error) bool) { yield(keys.Key{}, fault) }, false)
-	if !errors.Is(err, fault) {
+	failure := errors.New("the store is gone")
+	err := csvfile.WriteKeys(io.Discard, func(yield func(keys.Key, error) bool) { yield(keys.Key{}, failure) }, false)
+	if !errors.Is(err, failure) {
 		t.Errorf("got %v", err)
 	}
 	if err := csvfile.WriteKeys(full{}, seq(keys.Key{}), false); !errors.Is(err, io.ErrShortWrite) {
@@ -63,9 +66,9 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 var (
-	cell   = rapid.StringMatching("[ -~é=+@'\"＝,-]{0,20}")
-	prose  = rapid.StringMatching("[ -~é=+@'\",\n-]{0,20}")
-	moment = rapid.Custom(func(t *rapid.T) time.Time {
+	cell      = rapid.StringMatching("[ -~é=+@'\"＝,-]{0,20}")
+	multiline = rapid.StringMatching("[ -~é=+@'\",\n-]{0,20}")
+	anyTime   = rapid.Custom(func(t *rapid.T) time.Time {
 		micros := rapid.Int64Range(-1, 4_000_000_000_000_000).Draw(t, "micros")
 		if micros < 0 {
 			return time.Time{}
@@ -79,9 +82,9 @@ var (
 		}
 		k := keys.Key{
 			Code: code, Status: rapid.SampledFrom(keys.Statuses()).Draw(t, "status"),
-			PurchaseDate: moment.Draw(t, "purchased"), UsedDate: moment.Draw(t, "used at"),
-			OrderID: cell.Draw(t, "order"), Username: cell.Draw(t, "username"), VerifyAddress: prose.Draw(t, "verify"),
-			Address: prose.Draw(t, "address"), Message: prose.Draw(t, "message"), Revoked: rapid.Bool().Draw(t, "revoked"),
+			PurchaseDate: anyTime.Draw(t, "purchased"), UsedDate: anyTime.Draw(t, "used at"),
+			OrderID: cell.Draw(t, "order"), Username: cell.Draw(t, "username"), VerifyAddress: multiline.Draw(t, "verify"),
+			Address: multiline.Draw(t, "address"), Message: multiline.Draw(t, "message"), Revoked: rapid.Bool().Draw(t, "revoked"),
 		}
 		k.Used = !k.Status.AllowsUsed(false) || k.Status.AllowsUsed(true) && rapid.Bool().Draw(t, "used")
 		if k.Used {
@@ -113,4 +116,36 @@ func TestRoundTrip(t *testing.T) {
 			rt.Fatalf("%s\nbecomes\n%s", file, again)
 		}
 	})
+}
+
+func TestArchive(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	var ended, history strings.Builder
+	a, err := csvfile.NewArchive(&ended, &history)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rows := range []archive.Rows{{}, {
+		Tasks: []tasks.Task{{
+			ID: "T", Code: "=K", Kind: tasks.Upgrade, Country: "US", Version: 3, Fence: 2, Ordinal: 1, Faulty: []string{"elm", "oak"}, Slot: stock.Free,
+			Plan: tasks.PlanSnapshot{ID: "ash", Address: "1 High Street,\nLondon", Invite: "link"}, Attempts: 4, CountedAttempts: 3, LostLeases: 1, InDoubt: true,
+			FirstAttempt: at, CreatedAt: at, DueAt: at, EndedAt: at, Outcome: tasks.SystemError, Sealed: []byte("secret"),
+		}},
+		Lines: []tasks.HistoryEntry{{Seq: 9, Change: "C", N: 1, Event: tasks.Event{
+			At: at, Type: tasks.EventEnded, Code: "=K", Task: "T", Kind: tasks.Upgrade, Outcome: tasks.SystemError,
+			Plan: "ash", From: stock.Held, To: stock.Free, Note: `a "note"`,
+		}}},
+	}} {
+		if err := a.Write(rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const when = "2026-01-02T03:04:05.000006Z"
+	wantTasks := "code,id,kind,country,version,fence,plan,plan_address,plan_invite,ordinal,slot,faulty,asked,tries,lost,doubt,first_asked,created,due,ended,outcome\n" +
+		"=K,T,upgrade,US,3,2,ash,\"1 High Street,\nLondon\",link,1,free,elm oak,4,3,1,1," + when + "," + when + "," + when + "," + when + ",system_error\n"
+	wantHistory := "code,change,n,at,cause,task,kind,outcome,plan,from,to,note\n" +
+		"=K,C,1," + when + `,ended,T,upgrade,system_error,ash,held,free,"a ""note"""` + "\n"
+	if ended.String() != wantTasks || history.String() != wantHistory {
+		t.Errorf("got\n%s\n%s", ended.String(), history.String())
+	}
 }

@@ -44,7 +44,7 @@ func newDryRun(w io.Writer, find finder) *dryRun {
 func (r *dryRun) run(ctx context.Context, rows iter.Seq2[csvfile.RowResult, error]) error {
 	for v, err := range rows {
 		if fault := (csvfile.LineError{}); errors.As(err, &fault) {
-			v.Line, v.Fault, err = fault.Line, fmt.Errorf("%w; nothing after it was read", fault.Err), nil
+			v.Line, v.Err, err = fault.Line, fmt.Errorf("%w; nothing after it was read", fault.Err), nil
 		}
 		if err != nil {
 			return err
@@ -74,7 +74,7 @@ func (r *dryRun) checkPage(ctx context.Context) error {
 	}
 	for _, v := range r.page {
 		r.rows++
-		fault := v.Fault
+		fault := v.Err
 		if fault == nil {
 			fault = r.conflict(v, found[v.Key.Code])
 		}
@@ -109,7 +109,7 @@ func (r *dryRun) conflict(v csvfile.RowResult, exists bool) error {
 func (r *dryRun) existing(ctx context.Context) (map[keys.Code]bool, error) {
 	var codes []keys.Code
 	for _, v := range r.page {
-		if v.Fault == nil {
+		if v.Err == nil {
 			codes = append(codes, v.Key.Code)
 		}
 	}

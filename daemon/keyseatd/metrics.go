@@ -12,7 +12,7 @@ import (
 func newMetrics(store *bunstore.Store, log *slog.Logger) *metrics.Recorder {
 	m := metrics.New(strings.TrimPrefix(version(), "keyseatd "))
 	for name, pool := range store.Pools() {
-		m.Pool(name, pool)
+		m.WatchPool(name, pool)
 	}
 	m.Watch(store, log)
 	return m

@@ -139,7 +139,7 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 		return err
 	}
 	m := newMetrics(store, log)
-	shared := batchstore.New(trapStore(ctx, m.Store(store)), batchstore.Options{Observe: m.Group})
+	shared := batchstore.New(trapStore(ctx, m.Store(store)), batchstore.Options{Observe: m.ObserveBatch})
 	engine := daemon.NewEngine(shared, trapConnector(ctx, m.Connector(connector)), ring, s.rules())
 	engine.Now = clock
 	server, err := s.server(ctx, engine, store, m, log)
@@ -181,11 +181,11 @@ func (s *serveCmd) rules() tasks.Rules {
 func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunstore.Store, m *metrics.Recorder, log *slog.Logger) (server *daemon.Server, err error) {
 	pool := worker.New(engine)
 	pool.Name, pool.Workers, pool.Lease = workerName(), s.Workers, s.Lease
-	pool.Log, pool.Observe = log, m.Report
+	pool.Log, pool.Observe = log, m.ObserveReport
 	api := &daemon.API{
 		Engine: engine, Proxies: parsePrefixes(s.TrustedProxies), PostOnly: s.NoGetSecrets,
 		HTTPStatus: daemon.HTTPStatus(s.HTTPStatus),
-		Log:        log, Observe: m.Request, Wake: pool.Wake,
+		Log:        log, Observe: m.ObserveRequest, Wake: pool.Wake,
 	}
 	server = &daemon.Server{API: api, Pool: pool, Metrics: m.Handler(), Ready: store.Ping, Drain: s.Drain, Log: log}
 	if err := s.addAdminHandlers(server, store, m, pool.Wake); err != nil {

@@ -64,7 +64,7 @@ func (f webhookFlags) runWithWebhooks(ctx context.Context, server *daemon.Server
 		return err
 	}
 	dispatcher := webhooks.New(outbox, file.Endpoints, webhooks.Client(f.policy()))
-	dispatcher.Rules.Backoff, dispatcher.Rules.MaxAge = f.WebhookBackoff, time.Duration(f.WebhookDays)*24*time.Hour
+	dispatcher.Retry.Backoff, dispatcher.Retry.MaxAge = f.WebhookBackoff, time.Duration(f.WebhookDays)*24*time.Hour
 	dispatcher.Stock, dispatcher.Log = engine.Stock, log
 	observe := server.Pool.Observe
 	server.Pool.Observe = func(r tasks.Report) {

@@ -45,7 +45,7 @@ func (w *webhooksTry) Run(ctx context.Context, c stdio) error {
 
 func (w *webhooksTry) send(ctx context.Context, c stdio, e webhooks.Endpoint) error {
 	start := time.Now()
-	answer := webhooks.Send(ctx, webhooks.Client(w.policy()), e, webhooks.NewTest(rand.Text(), start))
+	answer := webhooks.Send(ctx, webhooks.Client(w.policy()), e, webhooks.NewTestEvent(rand.Text(), start))
 	switch {
 	case answer.Status == 0:
 		return errors.New(answer.Note)

@@ -1,3 +1,15 @@
+// Package loglimit bounds the log lines of an event that repeats.
+//
+// A client, a provider or a broken database can cause the same event a thousand times a second.
+// A [Limiter] logs the first event of a subject immediately. It logs each later event only at the level debug,
+// and counts it. At the end of each minute it logs the number of these events. If a subject has no event for a
+// minute, the Limiter forgets the subject, so that its next event counts as a first one again.
+//
+//	event     x xxxxxxxx xx       xxxxxxxxx       ·  nothing  ·        x
+//	log line  1                 60 s: 10 more   120 s: 9 more   180 s  1
+//
+// A client can change its identity, for example its IPv6 address. Therefore at most [MaxSubjects]
+// subjects have lines of their own. The Limiter counts the events of all other subjects together.
 package loglimit
 
 import (
@@ -31,16 +43,16 @@ type Limiter struct {
 
 // A subject is the state of the events with one subject name.
 type subject struct {
-	log    *slog.Logger
-	last   Event
-	unsaid int       // events since the last line
-	began  time.Time // when the first event happened
-	fails  bool      // the latest call was an event, not a recovery
-	solved bool      // a recovery was logged in this window
+	log            *slog.Logger
+	last           Event
+	unlogged       int       // events since the last line
+	began          time.Time // when the first event happened
+	failing        bool      // the latest call was an event, not a recovery
+	recoveryLogged bool      // a recovery was logged in this window
 }
 
-// others is the name of the subject that counts the events of all subjects past [MaxSubjects].
-const others = "\x00others"
+// overflow is the name of the subject that counts the events of all subjects past [MaxSubjects].
+const overflow = "\x00others"
 
 // Log logs the event if it is the first one of its subject. Otherwise it counts the event, and logs it at
 // debug.
@@ -48,12 +60,13 @@ func (l *Limiter) Log(ctx context.Context, log *slog.Logger, e Event) {
 	if log == nil || !log.Enabled(ctx, e.Level) {
 		return
 	}
-	said, first := l.record(log, e) //nolint:contextcheck // a line that counts events belongs to no request
-	if !first {
-		said = e
-		said.Level = slog.LevelDebug
+	recorded, first := l.record(log, e) //nolint:contextcheck // a line that counts events belongs to no request
+	if first {
+		e = recorded
+	} else {
+		e.Level = slog.LevelDebug
 	}
-	log.LogAttrs(ctx, said.Level, said.Message, said.Attrs...)
+	log.LogAttrs(ctx, e.Level, e.Message, e.Attrs...)
 }
 
 // record counts an event. If the event is the first one of its subject, it returns the event to log.
@@ -61,14 +74,14 @@ func (l *Limiter) record(log *slog.Logger, e Event) (_ Event, first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s := l.find(&e); s != nil {
-		s.last, s.fails = e, true
-		s.unsaid++
+		s.last, s.failing = e, true
+		s.unlogged++
 		return e, false
 	}
 	if l.subjects == nil {
 		l.subjects = map[string]*subject{}
 	}
-	s := &subject{log: log, last: e, began: time.Now(), fails: true}
+	s := &subject{log: log, last: e, began: time.Now(), failing: true}
 	l.subjects[e.Subject] = s
 	l.endWindowLater(e.Subject, s)
 	return e, true
@@ -80,8 +93,8 @@ func (l *Limiter) find(e *Event) *subject {
 	if s := l.subjects[e.Subject]; s != nil || len(l.subjects) < MaxSubjects {
 		return s
 	}
-	e.Subject, e.Attrs = others, []slog.Attr{slog.Int("subjects_above", MaxSubjects)}
-	return l.subjects[others]
+	e.Subject, e.Attrs = overflow, []slog.Attr{slog.Int("subjects_above", MaxSubjects)}
+	return l.subjects[overflow]
 }
 
 func (l *Limiter) endWindowLater(name string, s *subject) {
@@ -92,12 +105,12 @@ func (l *Limiter) endWindowLater(name string, s *subject) {
 func (l *Limiter) endWindow(name string, s *subject) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if s.unsaid == 0 {
+	if s.unlogged == 0 {
 		delete(l.subjects, name)
 		return
 	}
 	s.logCount(context.Background())
-	if s.solved = false; !s.fails {
+	if s.recoveryLogged = false; !s.failing {
 		s.logRecovery(context.Background())
 	}
 	l.endWindowLater(name, s)
@@ -108,15 +121,15 @@ func (l *Limiter) Flush(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.subjects {
-		if s.unsaid > 0 {
+		if s.unlogged > 0 {
 			s.logCount(ctx)
 		}
 	}
 }
 
 func (s *subject) logCount(ctx context.Context) {
-	attrs := append(slices.Clone(s.last.Attrs), slog.Int("repeated", s.unsaid))
-	s.unsaid = 0
+	attrs := append(slices.Clone(s.last.Attrs), slog.Int("repeated", s.unlogged))
+	s.unlogged = 0
 	s.log.LogAttrs(ctx, s.last.Level, s.last.Message, attrs...)
 }
 
@@ -126,16 +139,16 @@ func (l *Limiter) Recovered(ctx context.Context, name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.subjects[name]
-	if s == nil || !s.fails {
+	if s == nil || !s.failing {
 		return
 	}
-	if s.fails = false; !s.solved {
+	if s.failing = false; !s.recoveryLogged {
 		s.logRecovery(ctx)
 	}
 }
 
 func (s *subject) logRecovery(ctx context.Context) {
-	s.solved = true
+	s.recoveryLogged = true
 	s.log.LogAttrs(ctx, slog.LevelInfo, "works again",
 		slog.String("failure", s.last.Message), slog.Duration("duration", time.Since(s.began).Round(time.Millisecond)))
 }

@@ -9,53 +9,54 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 )
 
-// The type api holds the metrics of the API: the number and the duration of requests.
-type api struct {
+// apiMetrics are the metrics of the API: the number and the duration of requests.
+type apiMetrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
-	known    *sync.Map // the series of each kind of answer, keyed by answered
+	series   *sync.Map // the series of each kind of answer, keyed by seriesKey
 }
 
-// quick holds the histogram buckets for operations that normally take milliseconds: 0.25 ms to 4 s.
-var quick = prometheus.ExponentialBuckets(0.00025, 2, 15)
+// fastBuckets holds the histogram buckets for operations that normally take milliseconds: 0.25 ms to 4 s.
+var fastBuckets = prometheus.ExponentialBuckets(0.00025, 2, 15)
 
-func newAPI() api {
-	return api{
+func newAPIMetrics() apiMetrics {
+	return apiMetrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keyseat_requests_total", Help: "Requests answered, by call, status in the body and HTTP code.",
 		}, []string{"call", "status", "code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "keyseat_request_duration_seconds", Help: "Time to the answer of a request.", Buckets: quick,
+			Name: "keyseat_request_duration_seconds", Help: "Time to the answer of a request.", Buckets: fastBuckets,
 		}, []string{"call"}),
-		known: &sync.Map{},
+		series: &sync.Map{},
 	}
 }
 
-// Request counts an answered request. Use it as [daemon.API.Observe].
-func (m *Recorder) Request(o daemon.Observation) {
-	a := m.api.of(answered{o.Call, o.Status, o.Code})
+// ObserveRequest counts an answered request. Use it as [daemon.API.Observe].
+func (m *Recorder) ObserveRequest(o daemon.Observation) {
+	a := m.api.seriesFor(seriesKey{o.Call, o.Status, o.Code})
 	a.requests.Inc()
 	a.seconds.Observe(o.Took.Seconds())
 }
 
-type answered struct {
+// A seriesKey identifies the series of one kind of answer by its label values.
+type seriesKey struct {
 	call, status string
 	code         int
 }
 
-// A series holds the metrics that count the answers of one kind.
+// A series holds the metrics that count the answers of one key.
 type series struct {
 	requests prometheus.Counter
 	seconds  prometheus.Observer
 }
 
-// of returns the series of one kind of answer. It caches them, because a lookup by label values is slower.
+// seriesFor returns the series of one kind of answer. It caches them, because a lookup by label values is slower.
 // The cache stays small because the labels have few values.
-func (a *api) of(kind answered) series {
-	if known, found := a.known.Load(kind); found {
+func (a *apiMetrics) seriesFor(key seriesKey) series {
+	if known, found := a.series.Load(key); found {
 		return known.(series)
 	}
-	s := series{a.requests.WithLabelValues(kind.call, kind.status, strconv.Itoa(kind.code)), a.seconds.WithLabelValues(kind.call)}
-	a.known.Store(kind, s)
+	s := series{a.requests.WithLabelValues(key.call, key.status, strconv.Itoa(key.code)), a.seconds.WithLabelValues(key.call)}
+	a.series.Store(key, s)
 	return s
 }

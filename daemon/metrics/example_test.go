@@ -19,14 +19,14 @@ import (
 func Example() {
 	m, store := metrics.New("v1"), memory.New(time.Now)
 	m.Watch(store, slog.Default())
-	desk := daemon.NewEngine(m.Store(store), m.Connector(simulator.Connector{}), nil, tasks.DefaultRules())
-	api := &daemon.API{Engine: desk, Observe: m.Request}
+	engine := daemon.NewEngine(m.Store(store), m.Connector(simulator.Connector{}), nil, tasks.DefaultRules())
+	api := &daemon.API{Engine: engine, Observe: m.ObserveRequest}
 
-	ask := httptest.NewRequestWithContext(context.Background(), "GET", "/API/?info=nobody", nil)
-	api.ServeHTTP(httptest.NewRecorder(), ask)
+	request := httptest.NewRequestWithContext(context.Background(), "GET", "/API/?info=nobody", nil)
+	api.ServeHTTP(httptest.NewRecorder(), request)
 
 	scrape := httptest.NewRecorder()
-	m.Handler().ServeHTTP(scrape, ask)
+	m.Handler().ServeHTTP(scrape, request)
 	for line := range strings.Lines(scrape.Body.String()) {
 		if strings.HasPrefix(line, "keyseat_requests_total") || strings.HasPrefix(line, "keyseat_database_up") {
 			fmt.Print(line)

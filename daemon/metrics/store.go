@@ -11,17 +11,17 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The type calls holds the metrics of the calls of the store.
-type calls struct {
+// storeMetrics are the metrics of the calls of the store.
+type storeMetrics struct {
 	seconds *prometheus.HistogramVec
 	failed  *prometheus.CounterVec
 	sizes   *prometheus.HistogramVec
 }
 
-func newCalls() calls {
-	c := calls{
+func newStoreMetrics() storeMetrics {
+	m := storeMetrics{
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "keyseat_store_duration_seconds", Help: "Time of a call of the store.", Buckets: quick,
+			Name: "keyseat_store_duration_seconds", Help: "Time of a call of the store.", Buckets: fastBuckets,
 		}, []string{"call"}),
 		failed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keyseat_store_errors_total", Help: "Calls of the store that failed whole.",
@@ -32,21 +32,21 @@ func newCalls() calls {
 		}, []string{"call"}),
 	}
 	for _, call := range []string{"view", "find", "apply", "lease", "extend", "stock"} {
-		c.failed.WithLabelValues(call)
+		m.failed.WithLabelValues(call)
 	}
-	return c
+	return m
 }
 
-// Group records how many callers shared one call of the store. Use it as the Observe function of the
+// ObserveBatch records how many callers shared one call of the store. Use it as the Observe function of the
 // package batchstore.
-func (m *Recorder) Group(call string, size int) {
-	m.calls.sizes.WithLabelValues(call).Observe(float64(size))
+func (m *Recorder) ObserveBatch(call string, size int) {
+	m.store.sizes.WithLabelValues(call).Observe(float64(size))
 }
 
 // Store returns a store that calls inner, measures each call, and counts the events of tasks.
-func (m *Recorder) Store(inner tasks.Store) tasks.Store { return store{inner, m} }
+func (m *Recorder) Store(inner tasks.Store) tasks.Store { return measuredStore{inner, m} }
 
-type store struct {
+type measuredStore struct {
 	inner tasks.Store
 	*Recorder
 }
@@ -55,39 +55,39 @@ type store struct {
 func (m *Recorder) timed(call string) func(*error) {
 	start := time.Now()
 	return func(err *error) {
-		m.calls.seconds.WithLabelValues(call).Observe(time.Since(start).Seconds())
+		m.store.seconds.WithLabelValues(call).Observe(time.Since(start).Seconds())
 		if *err != nil {
-			m.calls.failed.WithLabelValues(call).Inc()
+			m.store.failed.WithLabelValues(call).Inc()
 		}
 	}
 }
 
 // Snapshots implements [tasks.Store].
-func (s store) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {
+func (s measuredStore) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {
 	defer s.timed("view")(&err)
 	return s.inner.Snapshots(ctx, codes)
 }
 
 // Find implements [tasks.Store].
-func (s store) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
+func (s measuredStore) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
 	defer s.timed("find")(&err)
 	return s.inner.Find(ctx, codes)
 }
 
 // Apply implements [tasks.Store].
-func (s store) Apply(ctx context.Context, changes []tasks.Change) (verdicts []error, err error) {
+func (s measuredStore) Apply(ctx context.Context, changes []tasks.Change) (verdicts []error, err error) {
 	defer s.timed("apply")(&err)
 	verdicts, err = s.inner.Apply(ctx, changes)
 	for i, verdict := range verdicts {
 		if err == nil && verdict == nil {
-			s.tasks.made(changes[i])
+			s.tasks.countEvents(changes[i])
 		}
 	}
 	return verdicts, err
 }
 
 // Lease implements [tasks.Store].
-func (s store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
+func (s measuredStore) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
 	defer s.timed("lease")(&err)
 	views, err = s.inner.Lease(ctx, worker, n, ttl)
 	for _, v := range views {
@@ -99,13 +99,13 @@ func (s store) Lease(ctx context.Context, worker string, n int, ttl time.Duratio
 }
 
 // Extend implements [tasks.Store].
-func (s store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) (verdicts []error, err error) {
+func (s measuredStore) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) (verdicts []error, err error) {
 	defer s.timed("extend")(&err)
 	return s.inner.Extend(ctx, refs, ttl)
 }
 
 // Stock implements [tasks.Store].
-func (s store) Stock(ctx context.Context) (levels []stock.Level, err error) {
+func (s measuredStore) Stock(ctx context.Context) (levels []stock.Level, err error) {
 	defer s.timed("stock")(&err)
 	return s.inner.Stock(ctx)
 }

@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -60,7 +62,7 @@ func Parse(text []byte, p Policy) ([]Endpoint, error) {
 	decoder.DisallowUnknownFields()
 	var entries []entry
 	if err := decoder.Decode(&entries); err != nil {
-		return nil, plainly(err)
+		return nil, sanitizeJSONError(err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("unexpected text after the list of endpoints")
@@ -79,8 +81,8 @@ func Parse(text []byte, p Policy) ([]Endpoint, error) {
 	return all, nil
 }
 
-// plainly describes an error of JSON without any text of the file.
-func plainly(err error) error {
+// sanitizeJSONError describes an error of JSON without any text of the file.
+func sanitizeJSONError(err error) error {
 	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
 		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
 	}
@@ -93,10 +95,10 @@ func plainly(err error) error {
 	return errors.New("want a JSON array of objects with name, url, secrets, events, stock_low, and no other field")
 }
 
-var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 func (e entry) endpoint(p Policy) (Endpoint, error) {
-	if !names.MatchString(e.Name) {
+	if !validName.MatchString(e.Name) {
 		return Endpoint{}, errors.New("a name is 1 to 64 letters, digits, dots, dashes and underscores")
 	}
 	if err := checkURL(e.URL, p); err != nil {
@@ -155,6 +157,26 @@ func checkURL(text string, p Policy) error {
 		return errors.New("url must be https://, unless --webhook-plaintext is given")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return errors.New("url must be https://")
+	}
+	return nil
+}
+
+// The minimum and maximum length of a secret, in bytes.
+const (
+	minSecret = 24
+	maxSecret = 64
+)
+
+const secretPrefix = "whsec_"
+
+var errSecret = errors.New("a secret must be whsec_ followed by the base64 of 24 to 64 random bytes")
+
+// checkSecret returns an error if s is not a valid secret. The error never quotes s.
+func checkSecret(s string) error {
+	encoded, prefixed := strings.CutPrefix(s, secretPrefix)
+	key, err := base64.StdEncoding.DecodeString(encoded)
+	if !prefixed || err != nil || len(key) < minSecret || len(key) > maxSecret {
+		return errSecret
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseFaults(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	entry := func(fields string) string { return `[{` + fields + `}]` }
 	const canary = "canary"
 	fine := `"name": "a", "url": "https://example.com/canary", "secrets": ["` + secret + `"]`
@@ -95,10 +95,10 @@ func TestFileIsReadAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := func(what string, names int, fault bool) {
+	want := func(what string, names int, fails bool) {
 		t.Helper()
 		all, err := f.Endpoints()
-		if len(all) != names || (err != nil) != fault {
+		if len(all) != names || (err != nil) != fails {
 			t.Errorf("%s: %d endpoints, %v", what, len(all), err)
 		}
 	}
@@ -107,12 +107,12 @@ func TestFileIsReadAgain(t *testing.T) {
 	want("changed", 2, false)
 	write("a", "a", "c")
 	want("broken", 2, true)
-	want("told once", 2, false)
+	want("the same error again", 2, false)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
 	want("away", 2, true)
-	want("told once", 2, false)
+	want("the same error again", 2, false)
 	write("a")
 	if err := os.Chtimes(path, time.Now(), time.Now().Add(time.Second)); err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ const (
 	KeyRevoked   Type = "key.revoked"
 	PlanFaulted  Type = "plan.faulted" // a plan was found faulty and is out of stock
 	StockLow     Type = "stock.low"    // the free slots of a country have dropped to its threshold
-	Test         Type = "webhook.test" // sent only on request of an operator
+	WebhookTest  Type = "webhook.test" // sent only on request of an operator
 )
 
 // Types returns the types that an endpoint can subscribe to.
@@ -54,7 +54,7 @@ func (e Event) Body() ([]byte, error) {
 
 // The data of each type of event. Key is always a fingerprint.
 type (
-	finished struct {
+	finishedTask struct {
 		Key      string        `json:"key"`
 		Task     string        `json:"task"`
 		Kind     tasks.Kind    `json:"kind"`
@@ -64,19 +64,19 @@ type (
 		Slot     stock.State   `json:"slot,omitempty"` // the state of the plan's slot now
 		Resolved bool          `json:"resolved"`       // by an operator, after the task had ended
 	}
-	issued struct {
+	issuedKey struct {
 		Key   string `json:"key"`
 		Batch string `json:"batch"`
 	}
-	revoked struct {
+	revokedKey struct {
 		Key string `json:"key"`
 	}
-	faulted struct {
+	faultyPlan struct {
 		Plan  string      `json:"plan"`
 		Fault stock.Fault `json:"fault"`
 		Task  string      `json:"task"` // the task that has found the fault
 	}
-	low struct {
+	lowStock struct {
 		Country   stock.Country `json:"country"`
 		Free      int           `json:"free"`
 		Threshold int           `json:"threshold"`
@@ -91,26 +91,26 @@ func Events(l tasks.HistoryEntry) []Event {
 	}
 	key := l.Code.Fingerprint()
 	var all []Event
-	tell := func(t Type, data any) { all = append(all, Event{lineID(l, t), t, l.At, data}) }
+	add := func(t Type, data any) { all = append(all, Event{lineID(l, t), t, l.At, data}) }
 	switch l.Type { //nolint:exhaustive // lines of other types cause no event about a key
 	case tasks.EventIssued:
-		tell(KeyIssued, issued{key, l.Change})
+		add(KeyIssued, issuedKey{key, l.Change})
 	case tasks.EventRevoked:
-		tell(KeyRevoked, revoked{key})
+		add(KeyRevoked, revokedKey{key})
 	case tasks.EventEnded, tasks.EventResolved:
-		tell(TaskFinished, finished{
+		add(TaskFinished, finishedTask{
 			key, l.Task, l.Kind, l.Outcome, l.Outcome.Message(l.Kind), l.Plan, l.To, l.Type == tasks.EventResolved,
 		})
 	}
 	if l.Plan != "" && l.Outcome.Fault() != "" {
-		tell(PlanFaulted, faulted{l.Plan, l.Outcome.Fault(), l.Task})
+		add(PlanFaulted, faultyPlan{l.Plan, l.Outcome.Fault(), l.Task})
 	}
 	return all
 }
 
-// lowEvent returns the event that a country is low. The number mark identifies the occasion.
-func lowEvent(listener string, mark int64, at time.Time, l low) Event {
-	return Event{id(StockLow, listener, string(l.Country), strconv.FormatInt(mark, 10)), StockLow, at, l}
+// lowStockEvent returns the event that a country is low. The number occasion makes its id unique.
+func lowStockEvent(subscriber string, occasion int64, at time.Time, l lowStock) Event {
+	return Event{id(StockLow, subscriber, string(l.Country), strconv.FormatInt(occasion, 10)), StockLow, at, l}
 }
 
 func lineID(l tasks.HistoryEntry, t Type) string {
@@ -133,7 +133,7 @@ func Subject(code keys.Code, country stock.Country) string {
 	return code.Fingerprint()
 }
 
-// NewTest returns an event without data, for a test of an endpoint.
-func NewTest(name string, at time.Time) Event {
-	return Event{id(Test, name), Test, at, struct{}{}}
+// NewTestEvent returns an event without data, for a test of an endpoint.
+func NewTestEvent(name string, at time.Time) Event {
+	return Event{id(WebhookTest, name), WebhookTest, at, struct{}{}}
 }

@@ -17,9 +17,9 @@ const code keys.Code = "WHOLE-KEY-CANARY"
 var at = time.Date(2026, 11, 22, 19, 37, 0, 500_000_000, time.UTC)
 
 // line returns a line of history about a task.
-func line(seq int64, cause tasks.EventType, outcome tasks.Outcome, plan string) tasks.HistoryEntry {
+func line(seq int64, event tasks.EventType, outcome tasks.Outcome, plan string) tasks.HistoryEntry {
 	return tasks.HistoryEntry{Seq: seq, Change: "change", N: int(seq), Event: tasks.Event{
-		At: at, Type: cause, Code: code, Task: "T", Kind: tasks.Upgrade, Outcome: outcome, Plan: plan,
+		At: at, Type: event, Code: code, Task: "T", Kind: tasks.Upgrade, Outcome: outcome, Plan: plan,
 		From: stock.Held, To: stock.Free, Note: "note-canary",
 	}}
 }
@@ -64,8 +64,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestEventsHaveAName checks that each event has its own id, and always the same one.
-func TestEventsHaveAName(t *testing.T) {
+// TestEventIDs checks that each event has its own id, and always the same one.
+func TestEventIDs(t *testing.T) {
 	seen := map[string]bool{}
 	other := line(1, tasks.EventEnded, tasks.PlanFull, "p")
 	other.Code = "ANOTHER"
@@ -73,7 +73,7 @@ func TestEventsHaveAName(t *testing.T) {
 	for _, l := range []tasks.HistoryEntry{line(1, tasks.EventEnded, tasks.PlanFull, "p"), other, later} {
 		for _, e := range webhooks.Events(l) {
 			if seen[e.ID] {
-				t.Errorf("two events are called %s", e.ID)
+				t.Errorf("two events have the id %s", e.ID)
 			}
 			seen[e.ID] = true
 		}
@@ -81,20 +81,20 @@ func TestEventsHaveAName(t *testing.T) {
 	again := line(1, tasks.EventEnded, tasks.PlanFull, "p")
 	again.Seq = 99 // as after a restore from a backup
 	if id := webhooks.Events(again)[1].ID; !seen[id] || strings.ContainsAny(id, ".") {
-		t.Errorf("the id is another: %s", id)
+		t.Errorf("the id has changed: %s", id)
 	}
 }
 
-// TestOnlyWhatIsRoutedTells checks that exactly the routed types of lines cause events. The lines have the
+// TestEventTypes checks that exactly the routed types of lines cause events. The lines have the
 // data for every event.
-func TestOnlyWhatIsRoutedTells(t *testing.T) {
-	for _, cause := range []tasks.EventType{
+func TestEventTypes(t *testing.T) {
+	for _, event := range []tasks.EventType{
 		tasks.EventIssued, tasks.EventImported, tasks.EventAccepted, tasks.EventRetried, tasks.EventPlanFaulty, tasks.EventClaimed, tasks.EventEnded,
 		tasks.EventRetryNow, tasks.EventResolved, tasks.EventReleased, tasks.EventRevoked, tasks.EventRestored, tasks.EventReset,
 	} {
-		tells := len(webhooks.Events(line(1, cause, tasks.PlanFull, "p"))) > 0
-		if routed := slices.Contains(webhooks.EventTypes(), cause); routed != tells {
-			t.Errorf("%s: tells %v, is routed %v", cause, tells, routed)
+		causes := len(webhooks.Events(line(1, event, tasks.PlanFull, "p"))) > 0
+		if routed := slices.Contains(webhooks.EventTypes(), event); routed != causes {
+			t.Errorf("%s: causes events: %v, is routed: %v", event, causes, routed)
 		}
 	}
 }

@@ -20,11 +20,11 @@ import (
 // An endpoint verifies the webhooks that it gets. It gets an event when a key is issued.
 func Example() {
 	const secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-	told := make(chan string)
+	got := make(chan string)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		hook, _ := standard.NewWebhook(secret)
-		told <- fmt.Sprint("genuine: ", hook.Verify(body, r.Header) == nil)
+		got <- fmt.Sprint("genuine: ", hook.Verify(body, r.Header) == nil)
 	}))
 	defer receiver.Close()
 
@@ -35,18 +35,18 @@ func Example() {
 		return
 	}
 	store := memory.New(time.Now)
-	courier := webhooks.New(store, func() ([]webhooks.Endpoint, error) { return all, nil }, webhooks.Client(allowed))
-	courier.Stock = store.Stock
+	dispatcher := webhooks.New(store, func() ([]webhooks.Endpoint, error) { return all, nil }, webhooks.Client(allowed))
+	dispatcher.Stock = store.Stock
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	go courier.Run(ctx, time.Second)
+	go dispatcher.Run(ctx, time.Second)
 
-	for listeners, _ := store.Subscribers(ctx); len(listeners) == 0; listeners, _ = store.Subscribers(ctx) {
+	for subscribers, _ := store.Subscribers(ctx); len(subscribers) == 0; subscribers, _ = store.Subscribers(ctx) {
 		time.Sleep(time.Millisecond) // events before the subscription are not sent
 	}
 	issued := adminstore.ImportBatch{ID: "order-1", Type: tasks.EventIssued}
 	_ = store.ImportKeys(ctx, issued, func(yield func(keys.Key, error) bool) { yield(keys.Key{Code: "SPRING-2026", Status: keys.Active}, nil) })
-	courier.Wake()
-	fmt.Println(<-told)
+	dispatcher.Wake()
+	fmt.Println(<-got)
 	// Output: genuine: true
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"sync"
 
@@ -35,15 +36,15 @@ func (f *File) Endpoints() ([]Endpoint, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now, err := os.Stat(f.path)
-	if err == nil && f.unchanged(now) {
+	if err == nil && safefile.Unchanged(f.seen, now) {
 		return f.all, nil
-	}
-	if err == nil {
-		err = safefile.CheckPrivate(f.path, now)
 	}
 	var text []byte
 	if err == nil {
-		text, err = os.ReadFile(f.path)
+		text, now, err = safefile.Read(f.path, math.MaxInt64)
+	}
+	if err == nil {
+		err = safefile.CheckPrivate(f.path, now)
 	}
 	var all []Endpoint
 	if err == nil {
@@ -54,15 +55,10 @@ func (f *File) Endpoints() ([]Endpoint, error) {
 	} else if known := (*fs.PathError)(nil); !errors.As(err, &known) { // the text of a PathError contains the path already
 		err = fmt.Errorf("%s: %w", f.path, err)
 	}
-	told := f.err != nil && err != nil && f.err.Error() == err.Error()
+	repeated := f.err != nil && err != nil && f.err.Error() == err.Error()
 	f.seen, f.err = now, err
-	if told {
+	if repeated {
 		return f.all, nil
 	}
 	return f.all, err
-}
-
-func (f *File) unchanged(now fs.FileInfo) bool {
-	return f.seen != nil && os.SameFile(f.seen, now) && f.seen.Mode() == now.Mode() &&
-		f.seen.Size() == now.Size() && f.seen.ModTime().Equal(now.ModTime())
 }

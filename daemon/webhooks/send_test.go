@@ -47,7 +47,7 @@ func TestSendSigns(t *testing.T) {
 	}
 }
 
-func TestAnswers(t *testing.T) {
+func TestResponses(t *testing.T) {
 	clock := time.Now().Add(-time.Hour).UTC() // the receiver's clock, by which it sends a date
 	header := http.Header{"Date": {clock.Format(http.TimeFormat)}}
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -65,7 +65,7 @@ func TestAnswers(t *testing.T) {
 	} {
 		header.Set("Retry-After", text)
 		a := webhooks.Send(t.Context(), client, endpoint(receiver.URL), event())
-		if a.After != want || a.Status != 503 || strings.Contains(fmt.Sprint(a), "canary") {
+		if a.RetryAfter != want || a.Status != 503 || strings.Contains(fmt.Sprint(a), "canary") {
 			t.Errorf("Retry-After: %s: %+v", text, a)
 		}
 	}
@@ -76,8 +76,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestSlow has a receiver that answers too late. The effect is then not known, so the event is sent again.
-func TestSlow(t *testing.T) {
+// TestTimeout has a receiver that answers too late. The effect is then not known, so the event is sent again.
+func TestTimeout(t *testing.T) {
 	hang := make(chan struct{})
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
 	defer receiver.Close()

@@ -30,8 +30,8 @@ const (
 	othersEnter = 0o001
 )
 
-// CheckPrivate returns an error if other users of the machine can read or write the file at path. info describes the
-// file as it was opened.
+// CheckPrivate returns an error if other users of the machine can read or write the file at path. The state info is that
+// of the opened file.
 func CheckPrivate(path string, info fs.FileInfo) error {
 	switch mode := info.Mode().Perm(); {
 	case !hasModes || mode&(othersRead|othersWrite) == 0:
@@ -82,8 +82,8 @@ func Unchanged(before, now fs.FileInfo) bool {
 		before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
 }
 
-// Write fills the new file temp, and renames it to path when its content is on disk. After a crash there is either the
-// complete new file or what was there before. temp must be in the folder of path. Write closes it, and removes it after
+// Write fills the new file temp, and renames it to path when its content is on disk. After a crash the path names either the
+// complete new file or the old one. temp must be in the folder of path. Write closes it, and removes it after
 // an error.
 //
 // fill writes the content, and sets the mode and the owner. rename is [os.Rename], or a function that keeps or saves an

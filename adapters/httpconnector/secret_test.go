@@ -17,9 +17,9 @@ import (
 
 var discardLog = log.New(io.Discard, "", 0)
 
-// TestSilence calls services that echo the request in each part of a response. Neither the results of the connector
+// TestResultsContainNoSecret calls services that echo the request in each part of a response. Neither the results of the connector
 // nor its log may contain a secret.
-func TestSilence(t *testing.T) {
+func TestResultsContainNoSecret(t *testing.T) {
 	echoes := map[string]func(w http.ResponseWriter, body string){
 		"outcome": func(w http.ResponseWriter, body string) { _, _ = fmt.Fprintf(w, `{"outcome":"odd","error":%q}`, body) },
 		"page":    func(w http.ResponseWriter, body string) { _, _ = fmt.Fprint(w, body) },
@@ -44,9 +44,9 @@ func TestSilence(t *testing.T) {
 		})
 		o := connectortest.NewRequest(tasks.Renew, "canary-login@example.com")
 		got := connector.Do(t.Context(), o)
-		said := fmt.Sprintf("%+v %s %+v", got, logged.String(), connector)
-		if what := connectortest.FindLeak(said, o.Account); what != "" || strings.Contains(said, "t0ken") || strings.Contains(said, "/renew") {
-			t.Errorf("%s: the %s is in %s", name, what, said)
+		output := fmt.Sprintf("%+v %s %+v", got, logged.String(), connector)
+		if what := connectortest.FindLeak(output, o.Account); what != "" || strings.Contains(output, "t0ken") || strings.Contains(output, "/renew") {
+			t.Errorf("%s: the %s is in %s", name, what, output)
 		}
 	}
 }
@@ -59,7 +59,7 @@ func raw(w http.ResponseWriter, answer string) {
 	}
 }
 
-func TestLogged(t *testing.T) {
+func TestLogsInvalidOutcomes(t *testing.T) {
 	for login, want := range map[string]bool{
 		"still_premium@example.com": true, // an outcome of renews only
 		"odd_outcome@example.com":   true,

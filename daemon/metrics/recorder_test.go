@@ -21,8 +21,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/stats"
 )
 
-// shows checks that a scrape contains all these complete lines.
-func shows(t *testing.T, m *metrics.Recorder, lines ...string) {
+// checkScrape checks that a scrape contains all these complete lines.
+func checkScrape(t *testing.T, m *metrics.Recorder, lines ...string) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
@@ -31,13 +31,13 @@ func shows(t *testing.T, m *metrics.Recorder, lines ...string) {
 	}
 	for _, line := range lines {
 		if !strings.Contains(w.Body.String(), "\n"+line+"\n") {
-			t.Errorf("no line %s in\n%s", line, about(w.Body.String(), line))
+			t.Errorf("no line %s in\n%s", line, sameMetric(w.Body.String(), line))
 		}
 	}
 }
 
-// about returns the lines of the same metric.
-func about(text, line string) string {
+// sameMetric returns the lines of the same metric.
+func sameMetric(text, line string) string {
 	name, _, _ := strings.Cut(strings.ReplaceAll(line, "{", " "), " ")
 	var b strings.Builder
 	for l := range strings.Lines(text) {
@@ -50,12 +50,12 @@ func about(text, line string) string {
 
 func TestRequest(t *testing.T) {
 	m := metrics.New("v1.2.3")
-	m.Request(daemon.Observation{Call: "info", Status: "active", Code: 200, Took: 3 * time.Millisecond})
-	m.Request(daemon.Observation{Call: "info", Status: "error", Code: 503, Took: 2 * time.Second})
-	m.Group("view", 3)
-	m.Report(tasks.Report{Err: tasks.ErrFenced})
-	m.Report(tasks.Report{})
-	shows(t, m,
+	m.ObserveRequest(daemon.Observation{Call: "info", Status: "active", Code: 200, Took: 3 * time.Millisecond})
+	m.ObserveRequest(daemon.Observation{Call: "info", Status: "error", Code: 503, Took: 2 * time.Second})
+	m.ObserveBatch("view", 3)
+	m.ObserveReport(tasks.Report{Err: tasks.ErrFenced})
+	m.ObserveReport(tasks.Report{})
+	checkScrape(t, m,
 		`keyseat_build_info{version="v1.2.3"} 1`,
 		`keyseat_requests_total{call="info",code="200",status="active"} 1`,
 		`keyseat_requests_total{call="info",code="503",status="error"} 1`,
@@ -78,22 +78,22 @@ func TestStore(t *testing.T) {
 			_ = yield(keys.Key{Code: "A", Status: keys.Active}, nil) && yield(keys.Key{Code: "B", Status: keys.Active}, nil)
 		}))
 		m.Watch(inner, slog.New(slog.DiscardHandler))
-		desk := daemon.NewEngine(m.Store(inner), m.Connector(answers{tasks.ConnectorResult{Effect: tasks.Refused, Outcome: tasks.WrongAddress}}), open{}, tasks.DefaultRules())
-		accept(t, desk, "A")
-		accept(t, desk, "B") // no slot is free
+		engine := daemon.NewEngine(m.Store(inner), m.Connector(answers{tasks.ConnectorResult{Effect: tasks.Refused, Outcome: tasks.WrongAddress}}), openTasks{}, tasks.DefaultRules())
+		accept(t, engine, "A")
+		accept(t, engine, "B") // no slot is free
 		time.Sleep(3 * time.Second)
-		shows(t, m,
+		checkScrape(t, m,
 			`keyseat_tasks_open{state="due"} 1`, `keyseat_queue_age_seconds 3`, `keyseat_oldest_task_age_seconds 3`,
 			`keyseat_slots{country="US",state="held"} 1`, `keyseat_slots{country="US",state="free"} 0`,
 			`keyseat_tasks_ended_total{kind="upgrade",outcome="out_of_stock"} 1`,
 			`keyseat_task_events_total{event="accepted",kind="upgrade"} 2`,
 		)
-		lease(t, desk, time.Second)
-		shows(t, m, `keyseat_tasks_open{state="leased"} 1`, `keyseat_queue_age_seconds 0`, `keyseat_leases_expired_total 0`)
+		lease(t, engine, time.Second)
+		checkScrape(t, m, `keyseat_tasks_open{state="leased"} 1`, `keyseat_queue_age_seconds 0`, `keyseat_leases_expired_total 0`)
 		time.Sleep(2 * time.Second)
-		report := desk.Work(t.Context(), t.Context(), lease(t, desk, time.Minute))
+		report := engine.Work(t.Context(), t.Context(), lease(t, engine, time.Minute))
 		must(t, report.Err)
-		shows(t, m,
+		checkScrape(t, m,
 			`keyseat_leases_expired_total 1`, `keyseat_tasks_open{state="due"} 0`, `keyseat_oldest_task_age_seconds 0`,
 			`keyseat_connector_duration_seconds_count{effect="refused",kind="upgrade"} 1`,
 			`keyseat_tasks_ended_total{kind="upgrade",outcome="`+string(report.Task.Outcome)+`"} 1`,
@@ -109,17 +109,17 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func accept(t *testing.T, desk tasks.Engine, code keys.Code) {
+func accept(t *testing.T, engine tasks.Engine, code keys.Code) {
 	t.Helper()
-	must(t, desk.Accept(t.Context(), tasks.Request{
+	must(t, engine.Accept(t.Context(), tasks.Request{
 		Kind: tasks.Upgrade, Code: code, Country: "US",
 		Account: tasks.Account{Login: tasks.NewSecret("a"), Password: tasks.NewSecret("b")},
 	}))
 }
 
-func lease(t *testing.T, desk tasks.Engine, ttl time.Duration) tasks.Job {
+func lease(t *testing.T, engine tasks.Engine, ttl time.Duration) tasks.Job {
 	t.Helper()
-	jobs, err := desk.Lease(t.Context(), "w", 5, ttl)
+	jobs, err := engine.Lease(t.Context(), "w", 5, ttl)
 	if err != nil || len(jobs) != 1 {
 		t.Fatalf("leased %d, %v", len(jobs), err)
 	}
@@ -127,10 +127,10 @@ func lease(t *testing.T, desk tasks.Engine, ttl time.Duration) tasks.Job {
 }
 
 // The sealer open does not encrypt.
-type open struct{}
+type openTasks struct{}
 
-func (open) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
-func (open) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
+func (openTasks) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
+func (openTasks) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
 // The connector answers always returns the same result.
 type answers struct{ answer tasks.ConnectorResult }
@@ -174,7 +174,7 @@ func (b broken) Stock(ctx context.Context) ([]stock.Level, error) {
 	return nil, errBroken
 }
 
-func TestWhatFailsIsCounted(t *testing.T) {
+func TestErrorsAreCounted(t *testing.T) {
 	m := metrics.New("")
 	s := m.Store(broken{})
 	_, _ = s.Snapshots(t.Context(), nil)
@@ -191,24 +191,59 @@ func TestWhatFailsIsCounted(t *testing.T) {
 	for _, call := range []string{"view", "find", "apply", "lease", "extend", "stock"} {
 		lines = append(lines, `keyseat_store_errors_total{call="`+call+`"} 1`, `keyseat_store_duration_seconds_count{call="`+call+`"} 1`)
 	}
-	shows(t, m, lines...)
+	checkScrape(t, m, lines...)
 }
 
-// TestAScrapeEnds checks that a scrape is answered in time even if all queries hang, and that it contains
+// TestScrapeTimeout checks that a scrape is answered in time even if all queries hang, and that it contains
 // no outdated number.
-func TestAScrapeEnds(t *testing.T) {
+func TestScrapeTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := metrics.New("")
 		m.Watch(broken{wait: true}, slog.New(slog.DiscardHandler))
 		start := time.Now()
-		shows(t, m, `keyseat_database_up{reading="queue"} 0`, `keyseat_database_up{reading="stock"} 0`)
+		checkScrape(t, m, `keyseat_database_up{reading="queue"} 0`, `keyseat_database_up{reading="stock"} 0`)
 		if took := time.Since(start); took != 3*time.Second {
 			t.Errorf("took %s", took)
 		}
 		w := httptest.NewRecorder()
 		m.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 		if strings.Contains(w.Body.String(), "keyseat_tasks_open") {
-			t.Error("what could not be read is shown")
+			t.Error("the scrape has a number that was not read")
+		}
+	})
+}
+
+// The connector slow answers a little later each time.
+type slow struct{ took time.Duration }
+
+func (s *slow) Do(context.Context, tasks.ConnectorRequest) tasks.ConnectorResult {
+	time.Sleep(s.took)
+	s.took += 100 * time.Millisecond
+	return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}
+}
+
+func TestConnectorStats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := metrics.New("test")
+		if all := m.ConnectorStats(); len(all) != 0 {
+			t.Errorf("before the first call: %+v", all)
+		}
+		c := m.Connector(&slow{})
+		for range 11 { // 0 to 1 s
+			c.Do(t.Context(), tasks.ConnectorRequest{Kind: tasks.Renew})
+		}
+		all := m.ConnectorStats()
+		if len(all) != 1 || all[0].Kind != tasks.Renew || all[0].Effect != "settled" || all[0].Count != 11 || all[0].Total != 5500*time.Millisecond {
+			t.Fatalf("%+v", all)
+		}
+		for share, want := range map[float64]time.Duration{0.01: 10 * time.Millisecond, 0.5: 640 * time.Millisecond, 0.95: 1280 * time.Millisecond} {
+			if got := all[0].Quantile(share); got != want {
+				t.Errorf("%g within %s, want %s", share, got, want)
+			}
+		}
+		all[0].Buckets = all[0].Buckets[:3]
+		if got := all[0].Quantile(0.95); got != 0 {
+			t.Errorf("above the last bucket: %s", got)
 		}
 	})
 }

@@ -26,15 +26,15 @@ import (
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-// A receiver records the events that it has accepted. A test sets its answers.
+// A receiver records the events that it has accepted. A test sets its responses.
 type receiver struct {
 	*testing.T
 	*httptest.Server
 
-	mu    sync.Mutex
-	took  []string // the type of each event that was answered with 200
-	tried int
-	says  func(kind string, data map[string]any) int
+	mu        sync.Mutex
+	accepted  []string // the type of each event that was answered with 200
+	attempted int
+	respond   func(kind string, data map[string]any) int
 }
 
 func newReceiver(t *testing.T) *receiver {
@@ -44,11 +44,11 @@ func newReceiver(t *testing.T) *receiver {
 	return r
 }
 
-// say sets the answers from now on.
-func (r *receiver) say(says func(kind string, data map[string]any) int) {
+// respondWith sets the responses from now on.
+func (r *receiver) respondWith(respond func(kind string, data map[string]any) int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.says = says
+	r.respond = respond
 }
 
 func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
@@ -69,80 +69,80 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tried++
+	r.attempted++
 	status := http.StatusOK
-	if r.says != nil {
-		status = r.says(e.Type, e.Data)
+	if r.respond != nil {
+		status = r.respond(e.Type, e.Data)
 	}
 	if status == http.StatusOK {
 		about, _ := e.Data["key"].(string)
 		country, _ := e.Data["country"].(string)
-		r.took = append(r.took, e.Type+" "+about+country)
+		r.accepted = append(r.accepted, e.Type+" "+about+country)
 	}
 	w.WriteHeader(status)
 }
 
-func (r *receiver) taken() []string {
+func (r *receiver) acceptedEvents() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.took)
+	return slices.Clone(r.accepted)
 }
 
-func (r *receiver) tries() int {
+func (r *receiver) attempts() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.tried
+	return r.attempted
 }
 
 // A fixture is a store, dispatchers and a receiver.
 type fixture struct {
 	*receiver
-	store *memory.Store
-	desk  tasks.Engine
-	low   map[stock.Country]int
-	rules webhooks.RetryPolicy
-	looks atomic.Int64
+	store  *memory.Store
+	engine tasks.Engine
+	low    map[stock.Country]int
+	rules  webhooks.RetryPolicy
+	polls  atomic.Int64
 }
 
 func newFixture(t *testing.T) *fixture {
 	store := memory.New(time.Now)
-	rules := webhooks.DefaultRules()
+	rules := webhooks.DefaultRetryPolicy()
 	rules.Backoff, rules.MaxBackoff = time.Millisecond, 10*time.Millisecond
-	return &fixture{receiver: newReceiver(t), store: store, desk: daemon.NewEngine(store, nil, nil, tasks.DefaultRules()), rules: rules}
+	return &fixture{receiver: newReceiver(t), store: store, engine: daemon.NewEngine(store, nil, nil, tasks.DefaultRules()), rules: rules}
 }
 
 // stock returns the stock and counts its calls.
 func (f *fixture) stock(ctx context.Context) ([]stock.Level, error) {
-	f.looks.Add(1)
-	return f.desk.Stock(ctx)
+	f.polls.Add(1)
+	return f.engine.Stock(ctx)
 }
 
 // run starts a dispatcher. It ends when stop is called, or at the end of the test.
 func (f *fixture) run() (stop func()) {
 	f.Helper()
-	c := webhooks.New(f.store, func() ([]webhooks.Endpoint, error) {
+	d := webhooks.New(f.store, func() ([]webhooks.Endpoint, error) {
 		e := endpoint(f.URL)
 		e.Low = f.low
 		return []webhooks.Endpoint{e}, nil
 	}, webhooks.Client(webhooks.Policy{Private: true}))
-	c.Rules, c.Poll, c.StockPoll, c.Stock = f.rules, 5*time.Millisecond, 5*time.Millisecond, f.stock
+	d.Retry, d.Poll, d.StockPoll, d.Stock = f.rules, 5*time.Millisecond, 5*time.Millisecond, f.stock
 	ctx, cancel := context.WithCancel(context.WithoutCancel(f.Context()))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		c.Run(ctx, 10*time.Second)
-		c.Client.CloseIdleConnections()
+		d.Run(ctx, 10*time.Second)
+		d.Client.CloseIdleConnections()
 	}()
 	stop = func() {
 		cancel()
 		<-ended
 	}
 	f.Cleanup(stop)
-	f.until("enlisted", func() bool { return len(f.listeners()) == 1 })
+	f.until("subscribed", func() bool { return len(f.subscribers()) == 1 })
 	return stop
 }
 
-func (f *fixture) listeners() []outbox.Subscriber {
+func (f *fixture) subscribers() []outbox.Subscriber {
 	f.Helper()
 	all, err := f.store.Subscribers(f.Context())
 	f.must(err)
@@ -160,14 +160,14 @@ func (f *fixture) until(what string, holds func() bool) {
 	f.Helper()
 	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			f.Fatalf("waited in vain: %s; taken: %v", what, f.taken())
+			f.Fatalf("not in time: %s; accepted: %v", what, f.acceptedEvents())
 		}
 	}
 }
 
 func (f *fixture) issue(codes ...keys.Code) {
 	f.Helper()
-	f.must(f.store.ImportKeys(f.Context(), adminstore.ImportBatch{ID: f.desk.NewID(), Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
+	f.must(f.store.ImportKeys(f.Context(), adminstore.ImportBatch{ID: f.engine.NewID(), Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
 		for _, code := range codes {
 			if !yield(keys.Key{Code: code, Status: keys.Active}, nil) {
 				return
@@ -176,19 +176,19 @@ func (f *fixture) issue(codes ...keys.Code) {
 	}))
 }
 
-// steer makes an operator's change of a key.
-func (f *fixture) steer(code keys.Code, decide func(tasks.Snapshot, string) (tasks.Change, error)) {
+// update makes an operator's change of a key.
+func (f *fixture) update(code keys.Code, decide func(tasks.Snapshot, string) (tasks.Change, error)) {
 	f.Helper()
-	read := func(ctx context.Context) (tasks.Snapshot, error) { return f.desk.Snapshot(ctx, code) }
-	f.must(f.desk.Update(f.Context(), read, decide))
+	read := func(ctx context.Context) (tasks.Snapshot, error) { return f.engine.Snapshot(ctx, code) }
+	f.must(f.engine.Update(f.Context(), read, decide))
 }
 
-// takes waits until the receiver has accepted exactly these events, in this order.
-func (f *fixture) takes(want ...string) {
+// wantEvents waits until the receiver has accepted exactly these events, in this order.
+func (f *fixture) wantEvents(want ...string) {
 	f.Helper()
-	f.until(fmt.Sprint(want), func() bool { return len(f.taken()) >= len(want) })
-	if got := f.taken(); !slices.Equal(got, want) {
-		f.Errorf("took\n%v\nnot\n%v", got, want)
+	f.until(fmt.Sprint(want), func() bool { return len(f.acceptedEvents()) >= len(want) })
+	if got := f.acceptedEvents(); !slices.Equal(got, want) {
+		f.Errorf("accepted\n%v\nnot\n%v", got, want)
 	}
 }
 
@@ -198,35 +198,35 @@ func revokedKey(code keys.Code) string {
 	return "key.revoked " + code.Fingerprint()
 }
 
-// TestAReceiverThatWasDownGetsAllInOrder lets the events of one key fail for a while and those of another
+// TestEventsArriveInOrderAfterFailures lets the events of one key fail for a while and those of another
 // key succeed.
-func TestAReceiverThatWasDownGetsAllInOrder(t *testing.T) {
+func TestEventsArriveInOrderAfterFailures(t *testing.T) {
 	f := newFixture(t)
 	f.issue("BEFORE")
 	f.run()
-	f.say(func(string, map[string]any) int { return http.StatusBadGateway })
+	f.respondWith(func(string, map[string]any) int { return http.StatusBadGateway })
 	f.issue("A")
-	f.steer("A", tasks.Revoke)
-	f.until("some tries", func() bool { return f.tries() >= 3 })
-	f.say(func(_ string, data map[string]any) int {
+	f.update("A", tasks.Revoke)
+	f.until("some attempts", func() bool { return f.attempts() >= 3 })
+	f.respondWith(func(_ string, data map[string]any) int {
 		if data["key"] == keys.Code("A").Fingerprint() {
 			return http.StatusInternalServerError
 		}
 		return http.StatusOK
 	})
-	f.steer("BEFORE", tasks.Revoke)
-	f.takes(revokedKey("BEFORE"))
-	f.say(nil)
-	f.takes(revokedKey("BEFORE"), issuedKey("A"), revokedKey("A"))
+	f.update("BEFORE", tasks.Revoke)
+	f.wantEvents(revokedKey("BEFORE"))
+	f.respondWith(nil)
+	f.wantEvents(revokedKey("BEFORE"), issuedKey("A"), revokedKey("A"))
 }
 
-// TestManyCouriersKeepTheOrder lets four dispatchers send the events of many keys to a receiver that
+// TestDispatchersKeepTheOrder lets four dispatchers send the events of many keys to a receiver that
 // sometimes fails.
-func TestManyCouriersKeepTheOrder(t *testing.T) {
+func TestDispatchersKeepTheOrder(t *testing.T) {
 	const rounds = 10
 	f := newFixture(t)
 	n := 0
-	f.say(func(string, map[string]any) int {
+	f.respondWith(func(string, map[string]any) int {
 		if n++; n%5 == 0 {
 			return http.StatusServiceUnavailable
 		}
@@ -239,50 +239,50 @@ func TestManyCouriersKeepTheOrder(t *testing.T) {
 	f.issue(codes...)
 	for range rounds {
 		for _, code := range codes {
-			f.steer(code, tasks.Revoke)
-			f.steer(code, tasks.Restore)
+			f.update(code, tasks.Revoke)
+			f.update(code, tasks.Restore)
 		}
 	}
-	f.until("all", func() bool { return len(f.taken()) == len(codes)*(rounds+1) })
+	f.until("all", func() bool { return len(f.acceptedEvents()) == len(codes)*(rounds+1) })
 	for _, code := range codes {
-		i := slices.Index(f.taken(), revokedKey(code))
-		if j := slices.Index(f.taken(), issuedKey(code)); j > i {
+		i := slices.Index(f.acceptedEvents(), revokedKey(code))
+		if j := slices.Index(f.acceptedEvents(), issuedKey(code)); j > i {
 			t.Errorf("%s was revoked before it was issued", code)
 		}
 	}
 }
 
-func TestAnEndpointThatIsGone(t *testing.T) {
+func TestGoneEndpointIsDisabled(t *testing.T) {
 	f := newFixture(t)
 	stop := f.run()
-	f.say(func(string, map[string]any) int { return http.StatusGone })
+	f.respondWith(func(string, map[string]any) int { return http.StatusGone })
 	f.issue("A")
-	f.until("gone", func() bool { return !f.listeners()[0].Disabled.IsZero() })
+	f.until("gone", func() bool { return !f.subscribers()[0].Disabled.IsZero() })
 	f.issue("B")
-	f.until("routed", func() bool { return f.listeners()[0].Waiting == 2 })
+	f.until("routed", func() bool { return f.subscribers()[0].Waiting == 2 })
 	stop()
 	f.run()
-	f.say(nil)
-	if n := f.tries(); n != 1 {
+	f.respondWith(nil)
+	if n := f.attempts(); n != 1 {
 		t.Errorf("called %d times", n)
 	}
 	f.must(f.store.Resume(f.Context(), "L"))
-	f.until("all", func() bool { return len(f.taken()) == 2 })
+	f.until("all", func() bool { return len(f.acceptedEvents()) == 2 })
 }
 
-func TestGivenUp(t *testing.T) {
+func TestEventIsGivenUp(t *testing.T) {
 	f := newFixture(t)
 	f.rules.MaxAge = 20 * time.Millisecond
 	f.run()
-	f.say(func(kind string, _ map[string]any) int {
+	f.respondWith(func(kind string, _ map[string]any) int {
 		if kind == string(webhooks.KeyIssued) {
 			return http.StatusBadRequest
 		}
 		return http.StatusOK
 	})
 	f.issue("A")
-	f.steer("A", tasks.Revoke)
-	f.takes(revokedKey("A"))
+	f.update("A", tasks.Revoke)
+	f.wantEvents(revokedKey("A"))
 	var logged []outbox.Delivery
 	f.until("the delivery is logged", func() bool {
 		var err error
@@ -305,24 +305,24 @@ func TestStockLow(t *testing.T) {
 	size("US", 3)
 	size("DE", 0)
 	f.run()
-	f.takes("stock.low FR") // the country has no plan
+	f.wantEvents("stock.low FR") // the country has no plan
 	size("US", 2)
-	f.takes("stock.low FR", "stock.low US")
+	f.wantEvents("stock.low FR", "stock.low US")
 	size("US", 1)
 	size("US", 5)
-	before := f.looks.Load() // when a second further poll begins, the first one has ended
-	f.until("forgotten", func() bool { return f.looks.Load() > before+1 })
+	before := f.polls.Load() // when a second further poll begins, the first one has ended
+	f.until("forgotten", func() bool { return f.polls.Load() > before+1 })
 	size("US", 0)
-	f.takes("stock.low FR", "stock.low US", "stock.low US")
+	f.wantEvents("stock.low FR", "stock.low US", "stock.low US")
 }
 
-// TestTheDaemonEndsWhileItCalls checks that the result of a call in progress is written when the daemon
+// TestShutdownStoresResultOfCall checks that the result of a call in progress is written when the daemon
 // stops.
-func TestTheDaemonEndsWhileItCalls(t *testing.T) {
+func TestShutdownStoresResultOfCall(t *testing.T) {
 	f := newFixture(t)
 	stop := f.run()
 	called, answer := make(chan struct{}), make(chan struct{})
-	f.say(func(string, map[string]any) int {
+	f.respondWith(func(string, map[string]any) int {
 		close(called)
 		<-answer
 		return http.StatusOK
@@ -334,27 +334,27 @@ func TestTheDaemonEndsWhileItCalls(t *testing.T) {
 		close(answer)
 	}()
 	stop()
-	f.takes(issuedKey("A"))
-	if n := f.listeners()[0].Waiting; n != 0 {
-		t.Errorf("%d mails wait", n)
+	f.wantEvents(issuedKey("A"))
+	if n := f.subscribers()[0].Waiting; n != 0 {
+		t.Errorf("%d deliveries wait", n)
 	}
 }
 
-// TestAnIdleCourierLooksSeldom counts the polls of an idle dispatcher, and its polls after a Wake.
-func TestAnIdleCourierLooksSeldom(t *testing.T) {
+// TestIdleDispatcherPollsRarely counts the polls of an idle dispatcher, and its polls after a Wake.
+func TestIdleDispatcherPollsRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var looks atomic.Int64
-		c := webhooks.New(memory.New(time.Now), func() ([]webhooks.Endpoint, error) { looks.Add(1); return []webhooks.Endpoint{{Name: "L"}}, nil }, nil)
-		go c.Run(t.Context(), time.Second)
+		var polls atomic.Int64
+		d := webhooks.New(memory.New(time.Now), func() ([]webhooks.Endpoint, error) { polls.Add(1); return []webhooks.Endpoint{{Name: "L"}}, nil }, nil)
+		go d.Run(t.Context(), time.Second)
 		time.Sleep(4 * time.Minute)
-		if n := looks.Load(); n < 60 || n > 80 {
-			t.Errorf("%d looks in four minutes", n)
+		if n := polls.Load(); n < 60 || n > 80 {
+			t.Errorf("%d polls in four minutes", n)
 		}
-		looks.Store(0)
-		c.Wake()
+		polls.Store(0)
+		d.Wake()
 		time.Sleep(1100 * time.Millisecond)
-		if n := looks.Load(); n != 2 {
-			t.Errorf("%d looks in the second after it was woken", n)
+		if n := polls.Load(); n != 2 {
+			t.Errorf("%d polls in the second after it was woken", n)
 		}
 	})
 }

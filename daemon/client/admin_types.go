@@ -26,17 +26,17 @@ type Key struct {
 	Task          *Task       `json:"task"` // the latest task; nil: no task
 }
 
-func (k Key) strange() bool { return k.Code == "" }
+func (k Key) invalid() bool { return k.Code == "" }
 
 // A KeyDetail is a key with the explanation of its state and its history.
 type KeyDetail struct {
 	Key
-	Story   Story   `json:"story"`
-	History []Event `json:"history"` // oldest first
+	Explanation Explanation `json:"story"`
+	History     []Event     `json:"history"` // oldest first
 }
 
-// A Story explains the state of a key in sentences for people.
-type Story struct {
+// A Explanation explains the state of a key in sentences for people.
+type Explanation struct {
 	Now  string   `json:"now"`
 	Next []string `json:"next"` // possible actions
 }
@@ -44,7 +44,7 @@ type Story struct {
 // An Event is a line of a key's history.
 type Event struct {
 	At      time.Time       `json:"at"`
-	Cause   tasks.EventType `json:"event"`
+	Type    tasks.EventType `json:"event"`
 	Task    string          `json:"task"` // the id of the task, "" for an event without a task
 	Kind    tasks.Kind      `json:"kind"`
 	Outcome tasks.Outcome   `json:"outcome"`
@@ -57,23 +57,23 @@ type Event struct {
 // A Task is an accepted upgrade or renew, without its account. A zero time means that the event has not
 // happened.
 type Task struct {
-	ID      string                `json:"id"`
-	Code    keys.Code             `json:"code"` // the code of its key
-	Kind    tasks.Kind            `json:"kind"`
-	Country stock.Country         `json:"country"`
-	State   adminstore.TaskFilter `json:"state"`   // open, ended, or suspect: ended with a slot to resolve
-	Outcome tasks.Outcome         `json:"outcome"` // "" while it is open
-	Plan    string                `json:"plan"`    // the plan whose slot the task holds or held last
-	Slot    stock.State           `json:"slot"`    // the state of that slot, "" if the task never had a slot
-	Asked   int                   `json:"asked"`   // the number of attempts
-	Doubt   bool                  `json:"in_doubt"`
-	Created time.Time             `json:"created"`
-	Due     time.Time             `json:"due"` // the time of the next attempt
-	Leased  time.Time             `json:"leased_until"`
-	Ended   time.Time             `json:"ended"`
+	ID          string                `json:"id"`
+	Code        keys.Code             `json:"code"` // the code of its key
+	Kind        tasks.Kind            `json:"kind"`
+	Country     stock.Country         `json:"country"`
+	State       adminstore.TaskFilter `json:"state"`   // open, ended, or suspect: ended with a slot to resolve
+	Outcome     tasks.Outcome         `json:"outcome"` // "" while it is open
+	Plan        string                `json:"plan"`    // the plan whose slot the task holds or held last
+	Slot        stock.State           `json:"slot"`    // the state of that slot, "" if the task never had a slot
+	Attempts    int                   `json:"asked"`   // the number of attempts
+	InDoubt     bool                  `json:"in_doubt"`
+	CreatedAt   time.Time             `json:"created"`
+	DueAt       time.Time             `json:"due"` // the time of the next attempt
+	LeasedUntil time.Time             `json:"leased_until"`
+	EndedAt     time.Time             `json:"ended"`
 }
 
-func (t Task) strange() bool { return t.ID == "" }
+func (t Task) invalid() bool { return t.ID == "" }
 
 // A Plan is a family plan and its slots.
 type Plan struct {
@@ -90,4 +90,4 @@ type Plan struct {
 	Invite    string        `json:"invite"`
 }
 
-func (p Plan) strange() bool { return p.ID == "" }
+func (p Plan) invalid() bool { return p.ID == "" }

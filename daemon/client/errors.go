@@ -1,0 +1,169 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// The errors that the daemon itself does not report.
+var (
+	// ErrNoResponse says that the client got no response, or not in time.
+	ErrNoResponse = errors.New("client: no response")
+
+	// ErrInvalidResponse says that the response is too long, or is not a response of a daemon. Perhaps the server at
+	// the base URL is not a daemon.
+	ErrInvalidResponse = errors.New("client: the response is invalid")
+
+	// ErrUnknown says that a request that changes data may have been carried out, or may be carried out
+	// soon. The error also wraps the reason. The methods document what to do.
+	ErrUnknown = errors.New("client: unknown whether the request was carried out")
+)
+
+var errRequest = errors.New("client: the request cannot be encoded")
+
+// A RetryLaterError is a response that asks the client to retry later.
+type RetryLaterError struct {
+	Status     int           // 429: too many requests; 503: the database is away, or the daemon is stopping
+	RetryAfter time.Duration // the time to wait; 0: the response does not say
+}
+
+// Error returns the status and the time to wait.
+func (l *RetryLaterError) Error() string {
+	return fmt.Sprintf("client: status %d, retry after %s", l.Status, l.RetryAfter)
+}
+
+// A StatusError is an undocumented response. Documented responses become [RetryLaterError], [Problem] or
+// [RefusedError].
+type StatusError struct {
+	Code    int
+	Message string // the daemon's message for people, or "". The text of the error does not contain it.
+}
+
+// Error returns the status.
+func (s *StatusError) Error() string { return "client: status " + strconv.Itoa(s.Code) }
+
+// A RefusedError is an upgrade or a renew that the API refuses. It wraps its [tasks.Refusal], if this
+// package knows it.
+type RefusedError struct {
+	Refusal tasks.Refusal // "" if this package does not know the sentence
+	Message string        // the API's sentence, for people
+}
+
+// Error returns the sentence of the refusal if the API documents it, and a fixed text otherwise.
+func (r *RefusedError) Error() string {
+	if r.Refusal == "" {
+		return "client: the request was refused with an unknown message"
+	}
+	return r.Refusal.Error()
+}
+
+// Unwrap returns the refusal, or nil if it is not known.
+func (r *RefusedError) Unwrap() error {
+	if r.Refusal == "" {
+		return nil
+	}
+	return r.Refusal
+}
+
+// unknownErr wraps an error with [ErrUnknown].
+func unknownErr(err error) error { return fmt.Errorf("%w: %w", ErrUnknown, err) }
+
+// noResponse returns [ErrNoResponse] with the reason. The text of the reason is the package's own, because an
+// error of net/http may quote the URL or received data.
+func noResponse(ctx context.Context, err error) error {
+	var (
+		dns    *net.DNSError
+		cert   *tls.CertificateVerificationError
+		netErr net.Error
+		errno  syscall.Errno
+	)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", ErrNoResponse, ctx.Err())
+	case errors.As(err, &dns):
+		return fmt.Errorf("%w: the host name does not resolve", ErrNoResponse)
+	case errors.As(err, &cert):
+		return fmt.Errorf("%w: the certificate is not trusted", ErrNoResponse)
+	case errors.As(err, &errno):
+		return fmt.Errorf("%w: %w", ErrNoResponse, errno)
+	case errors.As(err, &netErr) && netErr.Timeout():
+		return fmt.Errorf("%w: not in time", ErrNoResponse)
+	}
+	return fmt.Errorf("%w: the connection failed", ErrNoResponse)
+}
+
+// The statuses of a response in addition to the statuses of a key.
+const (
+	statusNotExist = "not_exist"
+	statusError    = "error"
+	statusSuccess  = "success"
+)
+
+// refusals lists the refusals that have the status error. Each of them has its own sentence.
+var refusals = []tasks.Refusal{
+	tasks.PasswordMissing, tasks.PasswordWeak, tasks.LoginMissing, tasks.CountryInvalid, tasks.EmailInvalid,
+	tasks.KeyGone, tasks.UpgradeOpen, tasks.RenewOpen, tasks.KeyUsed, tasks.KeyUnused, tasks.KeyLegacy,
+}
+
+// A statusBody is the body of every response except those of info and stock.
+type statusBody struct {
+	Status  string `json:"status"`
+	Message string `json:"message"`
+}
+
+// parseStatus parses the response of an upgrade or a renew.
+func parseStatus(body []byte) error {
+	var b statusBody
+	if json.Unmarshal(body, &b) != nil {
+		return ErrInvalidResponse
+	}
+	switch b.Status {
+	case statusSuccess:
+		return nil
+	case statusNotExist:
+		return &RefusedError{tasks.UnknownKey, b.Message}
+	case statusError:
+		return b.refusal()
+	}
+	return ErrInvalidResponse
+}
+
+// refusal returns the refusal that has the sentence of the body.
+func (b statusBody) refusal() error {
+	for _, r := range refusals {
+		if r.Error() == b.Message {
+			return &RefusedError{r, b.Message}
+		}
+	}
+	return &RefusedError{"", b.Message}
+}
+
+// statusErr returns the error for a response whose status is not 2xx.
+func statusErr(r response) error {
+	if err := r.retryLater(); err != nil {
+		return err
+	}
+	var b statusBody
+	_ = json.Unmarshal(r.body, &b) // another body has no message
+	return &StatusError{r.status, b.Message}
+}
+
+// retryLater returns the error for a response that asks the client to retry later, or nil for any other
+// response.
+func (r response) retryLater() *RetryLaterError {
+	if r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable {
+		return &RetryLaterError{r.status, httputil.RetryAfter(r.header)}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A transport sends the requests of both clients. It repeats a request where that is safe, and returns a
+// different error for each kind of failure.
+type transport struct {
+	base     *url.URL
+	token    tasks.Secret // "": no token
+	maxSize  int64        // the maximum size of a response, in bytes
+	http     *retryablehttp.Client
+	errorFor func(response) error // returns the error for a response whose status is not 2xx
+}
+
+// A request is one call of the API, without the URL and the token that all calls share.
+type request struct {
+	method        string
+	path          string // below the base, and escaped
+	query         string
+	contentType   string // of the body
+	body          []byte
+	header        http.Header // additional headers; may be nil
+	notRepeatable bool        // the request must not be carried out twice
+}
+
+// A response is an HTTP response whose body was read.
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func newTransport(base string, token tasks.Secret, maxSize int64, errorFor func(response) error, o Options) (*transport, error) {
+	u, err := httputil.ParseBase(base, o.Plaintext)
+	if err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
+	return &transport{u, token, maxSize, newRetryClient(o.withDefaults()), errorFor}, nil
+}
+
+// send makes a call. It passes a response with the status 2xx to read. For any other status it returns the
+// error of t.errorFor.
+func (t *transport) send(ctx context.Context, q request, read func(response) error) error {
+	ctx, trace := httputil.WithTrace(withNotRepeatable(ctx, q.notRepeatable))
+	out, err := t.newRequest(ctx, q)
+	if err != nil {
+		return errRequest
+	}
+	r, err := t.exchange(ctx, out)
+	switch {
+	case err != nil:
+	case r.status/100 == 2:
+		err = read(r)
+	default:
+		err = t.errorFor(r)
+	}
+	if err != nil && q.notRepeatable && trace.MaybeSent() && !r.isCertain(err) {
+		return unknownErr(err)
+	}
+	return err
+}
+
+// isCertain reports whether a response shows whether the request was carried out.
+func (r response) isCertain(err error) bool {
+	switch r.status / 100 {
+	case 2:
+		return !errors.Is(err, ErrInvalidResponse) && !errors.Is(err, ErrNoResponse)
+	case 4:
+		return true // the daemon refused the request
+	}
+	return false
+}
+
+// newRequest returns the HTTP request of a call.
+func (t *transport) newRequest(ctx context.Context, q request) (*retryablehttp.Request, error) {
+	u := *t.base.JoinPath(q.path)
+	u.RawQuery = q.query
+	var body any // nil needs no type: a typed nil would be a body of zero bytes
+	if q.body != nil {
+		body = q.body
+	}
+	r, err := retryablehttp.NewRequestWithContext(ctx, q.method, u.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	// With GetBody, net/http itself would send some requests again if a reused connection breaks.
+	r.GetBody = nil
+	for name, values := range q.header {
+		r.Header[name] = values
+	}
+	r.Header.Set("User-Agent", "keyseat-client")
+	r.Header.Set("Accept", "application/json")
+	if q.contentType != "" {
+		r.Header.Set("Content-Type", q.contentType)
+	}
+	if text := t.token.Reveal(); text != "" {
+		r.Header.Set("Authorization", "Bearer "+text)
+	}
+	return r, nil
+}
+
+// exchange sends a request and reads the response. An incomplete response is treated as no response.
+func (t *transport) exchange(ctx context.Context, q *retryablehttp.Request) (response, error) {
+	in, err := t.http.Do(q)
+	if err != nil {
+		if in != nil {
+			_ = in.Body.Close() // the body is not needed
+		}
+		return response{}, noResponse(ctx, err)
+	}
+	defer func() { _ = in.Body.Close() }() // the body was read already
+	body, err := io.ReadAll(io.LimitReader(in.Body, t.maxSize+1))
+	r := response{in.StatusCode, in.Header, body}
+	switch {
+	case err != nil:
+		return r, noResponse(ctx, err)
+	case int64(len(body)) > t.maxSize:
+		return r, ErrInvalidResponse
+	}
+	return r, nil
+}

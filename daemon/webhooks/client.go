@@ -1,0 +1,144 @@
+package webhooks
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"syscall"
+	"time"
+)
+
+// ErrPrivate says that an endpoint has an address outside the public Internet.
+var ErrPrivate = errors.New("the address is not public: --webhook-private allows it")
+
+// specialPurpose lists the networks that look public and are not:
+//
+//   - special-purpose networks
+//   - networks whose addresses contain another address
+//   - the address at which a cloud provider serves its virtual machines
+var specialPurpose = parsePrefixes(
+	"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
+	"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "168.63.129.16/32",
+	"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
+)
+
+// globalUnicast is the part of IPv6 that is assigned for use on the Internet.
+var globalUnicast = netip.MustParsePrefix("2000::/3")
+
+func parsePrefixes(texts ...string) (all []netip.Prefix) {
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}
+
+// IsPublic reports whether an address belongs to the public Internet.
+func IsPublic(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Is6() && !globalUnicast.Contains(a) {
+		return false
+	}
+	for _, p := range specialPurpose {
+		if p.Contains(a) {
+			return false
+		}
+	}
+	return true
+}
+
+// The timeouts of one call: to connect, and for the whole call.
+const (
+	dialTimeout = 5 * time.Second
+	callTimeout = 15 * time.Second
+)
+
+// Client returns an HTTP client for calls to endpoints.
+//
+//   - It uses the proxy that the environment names, unless the policy forbids that.
+//   - It connects only to public addresses, unless the policy allows private ones.
+//   - It does not follow redirects.
+func Client(p Policy) *http.Client {
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	if !p.Private {
+		dialer.Control = allowPublic
+	}
+	var transport http.RoundTripper = newTransport(dialer)
+	if !p.NoProxy {
+		viaProxy := newTransport(&net.Dialer{Timeout: dialTimeout})
+		viaProxy.Proxy = http.ProxyFromEnvironment
+		transport = proxyTransport{direct: transport, viaProxy: viaProxy, private: p.Private}
+	}
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       callTimeout,
+	}
+}
+
+func newTransport(dialer *net.Dialer) *http.Transport {
+	return &http.Transport{
+		DialContext: dialer.DialContext, TLSHandshakeTimeout: dialTimeout, ForceAttemptHTTP2: true,
+		MaxIdleConnsPerHost: maxConcurrent, IdleConnTimeout: time.Minute, DisableCompression: true,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+// allowPublic checks the address right before the connection, after the name was resolved. A name that
+// resolves to another address later therefore cannot evade the check.
+func allowPublic(_, address string, _ syscall.RawConn) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil || !IsPublic(to.Addr()) {
+		return ErrPrivate
+	}
+	return nil
+}
+
+// The errors of calls through a proxy.
+var (
+	errProxy      = errors.New("HTTP_PROXY or HTTPS_PROXY holds no URL of a proxy")
+	errUnresolved = errors.New("cannot check the address, because the name does not resolve here: --webhook-private leaves that to the proxy")
+)
+
+// A proxyTransport transport sends a request through the proxy that the environment names for it, or directly if
+// the environment names no proxy. Through a proxy, the dialed address is the address of the proxy.
+// Therefore the transport resolves and checks the endpoint's name itself, before it sends the request.
+type proxyTransport struct {
+	direct, viaProxy http.RoundTripper
+	private          bool // allow addresses that are not public
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (p proxyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	proxy, err := http.ProxyFromEnvironment(r)
+	switch {
+	case err != nil:
+		err = errProxy // the error of net/http may quote a password
+	case proxy == nil:
+		return p.direct.RoundTrip(r)
+	case !p.private:
+		err = checkPublic(r.Context(), r.URL.Hostname())
+	}
+	if err != nil {
+		if r.Body != nil {
+			_ = r.Body.Close() // RoundTrip must close the body even if nothing was read
+		}
+		return nil, err
+	}
+	return p.viaProxy.RoundTrip(r)
+}
+
+// checkPublic returns an error if at least one address of the host is not public.
+func checkPublic(ctx context.Context, host string) error {
+	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return errUnresolved
+	}
+	for _, a := range addresses {
+		if !IsPublic(a) {
+			return ErrPrivate
+		}
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package webhooks
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon/loglimit"
+	"github.com/keyseat/keyseat/internal/clock"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
+)
+
+// deliverDue delivers the due events of an endpoint. It stops if no event is due, if all calls of a batch
+// fail, or if the endpoint requests a pause.
+func (d *Dispatcher) deliverDue(ctx, callCtx context.Context, e Endpoint, s *endpointState) {
+	for ctx.Err() == nil {
+		n := maxConcurrent
+		if s.failing {
+			n = 1
+		}
+		leasedAt := time.Now()
+		due, err := d.Outbox.LeaseDeliveries(ctx, e.Name, rand.Text(), n, leaseTTL)
+		d.logState(ctx, "cannot lease webhooks", e.Name, err)
+		if len(due) > 0 || s.failing {
+			d.busy.Store(true)
+		}
+		if len(due) == 0 {
+			return
+		}
+		anyOK, pause := d.deliverAll(callCtx, e, due, leasedAt)
+		s.failing, s.pausedUntil = !anyOK, time.Now().Add(pause)
+		if s.failing || pause > 0 {
+			return
+		}
+	}
+}
+
+// deliverAll sends the next event of each leased delivery, all simultaneously. It returns whether at least
+// one call succeeded, and the longest pause that the endpoint has requested.
+func (d *Dispatcher) deliverAll(ctx context.Context, e Endpoint, due []outbox.QueuedDelivery, leasedAt time.Time) (anyOK bool, pause time.Duration) {
+	responses := make([]Response, len(due))
+	var group sync.WaitGroup
+	for i, q := range due {
+		group.Go(func() { responses[i] = d.deliver(ctx, e, q, leasedAt) })
+	}
+	group.Wait()
+	for _, r := range responses {
+		anyOK = anyOK || r.OK()
+		if !r.OK() {
+			pause = max(pause, min(r.RetryAfter, d.Retry.MaxRetryAfter))
+		}
+	}
+	return anyOK, pause
+}
+
+// deliver sends the next event of a delivery. If no event is left to send, it returns success. The call
+// ends before the lease does, because another daemon can lease the delivery after that.
+func (d *Dispatcher) deliver(ctx context.Context, e Endpoint, q outbox.QueuedDelivery, leasedAt time.Time) Response {
+	now := func() time.Time { return q.At.Add(time.Since(leasedAt)) }
+	message, found := d.nextMessage(ctx, e, q, now())
+	if !found {
+		d.ack(ctx, message.Acked, nil, leasedAt)
+		return Response{Status: http.StatusNoContent}
+	}
+	start := time.Now()
+	callCtx, cancel := context.WithDeadline(ctx, leasedAt.Add(leaseTTL-ackReserve))
+	defer cancel()
+	response := Send(callCtx, d.Client, e, message.Event)
+	q, entry := d.Retry.Settle(q, message, Attempt{response, now(), time.Since(start), mathrand.Float64()})
+	d.ack(ctx, q, &entry, leasedAt)
+	d.report(ctx, entry)
+	return response
+}
+
+// nextMessage returns the next event to send. If the country of a delivery is no longer low, it returns
+// false and postpones the delivery by two polls of the stock. In this time a poll removes the country from
+// the queue.
+func (d *Dispatcher) nextMessage(ctx context.Context, e Endpoint, q outbox.QueuedDelivery, now time.Time) (Message, bool) {
+	if q.Code != "" {
+		return Next(q, e.Wants)
+	}
+	levels, err := d.Stock(ctx)
+	for _, l := range e.lowCountries(levels) {
+		if l.Country == q.Country && err == nil {
+			acked := q
+			acked.DeliveredSeq = q.LastSeq
+			return Message{lowStockEvent(e.Name, q.LastSeq, q.Since, l), 0, acked}, true
+		}
+	}
+	q.DueAt = now.Add(2 * d.StockPoll)
+	return Message{Acked: q}, false
+}
+
+// ack writes the result of an attempt. It retries until the lease or ctx ends. If the result cannot be
+// written, the event is sent again.
+func (d *Dispatcher) ack(ctx context.Context, q outbox.QueuedDelivery, entry *outbox.Delivery, leasedAt time.Time) {
+	writeCtx, cancel := context.WithDeadline(context.WithoutCancel(ctx), leasedAt.Add(leaseTTL))
+	defer cancel()
+	for {
+		err := d.Outbox.CompleteDelivery(writeCtx, q, entry)
+		switch {
+		case err == nil:
+			return
+		case errors.Is(err, tasks.ErrFenced):
+			d.logBounded(ctx, slog.LevelInfo, "another daemon has leased the webhook, or it is sent again", q.Subscriber,
+				slog.String("endpoint", q.Subscriber), slog.String("subject", Subject(q.Code, q.Country)))
+			return
+		case ctx.Err() != nil || writeCtx.Err() != nil:
+			d.logBounded(ctx, slog.LevelError, "cannot store the result of a webhook, it is sent again", q.Subscriber,
+				slog.String("endpoint", q.Subscriber), slog.String("error", err.Error()))
+			return
+		}
+		_ = clock.Sleep(ctx, time.Second) // the next attempt returns the error of ctx
+	}
+}
+
+// report passes an attempt to Observe and logs it. It bounds the number of log lines about an endpoint that
+// fails.
+func (d *Dispatcher) report(ctx context.Context, entry outbox.Delivery) {
+	if d.Observe != nil {
+		d.Observe(entry)
+	}
+	attrs := []slog.Attr{
+		slog.String("endpoint", entry.Subscriber), slog.String("event", entry.Event), slog.String("type", entry.Type),
+		slog.String("subject", Subject(entry.Code, entry.Country)), slog.Int("try", entry.Attempt), slog.Int("status", entry.Status),
+		slog.Duration("took", entry.Took), slog.String("note", entry.Note),
+	}
+	reason := fmt.Sprint(entry.Subscriber, " ", entry.Status)
+	switch entry.Result {
+	case outbox.Delivered:
+		d.Log.LogAttrs(ctx, slog.LevelDebug, "webhook delivered", attrs...)
+	case outbox.Failed:
+		d.logBounded(ctx, slog.LevelWarn, "webhook failed, it is tried again", reason, attrs...)
+	case outbox.GivenUp:
+		d.logBounded(ctx, slog.LevelError, "webhook given up", reason, attrs...)
+	case outbox.SubscriberGone:
+		d.logBounded(ctx, slog.LevelError, "the endpoint is gone (410), it gets no event until `keyseatd webhooks resume`", reason, attrs...)
+	}
+}
+
+// logBounded logs a line. If lines with the same message and reason repeat, it logs the first one and
+// counts the others.
+func (d *Dispatcher) logBounded(ctx context.Context, level slog.Level, message, reason string, attrs ...slog.Attr) {
+	d.repeated.Log(ctx, d.Log, loglimit.Event{Subject: message + ": " + reason, Level: level, Message: message, Attrs: attrs})
+}
+
+// logState logs that the outbox fails, or that it works again. The endpoint is "" if the failure affects
+// all endpoints. After the end of ctx it logs nothing, because the error can then be the cancellation
+// itself.
+func (d *Dispatcher) logState(ctx context.Context, failure, endpoint string, err error) {
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		d.logBounded(ctx, slog.LevelError, failure, endpoint, slog.String("endpoint", endpoint), slog.String("error", err.Error()))
+	default:
+		d.repeated.Recovered(ctx, failure+": "+endpoint)
+	}
+}
