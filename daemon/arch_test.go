@@ -151,13 +151,14 @@ func (c *checker) source(name string, content []byte) {
 }
 
 // forbidden checks the imports between layers, which have one direction. keys and stock import no
-// layer; tasks imports these two. Adapters import these three but not each other. daemon imports no
+// layer; tasks imports these two. The packages below tasks import tasks, and tasks none of them. Adapters import these three but not each other. daemon imports no
 // adapter; only the command in daemon/keyseatd does. Packages in internal may be imported by all of
 // these and import none of them.
 func (c *checker) forbidden(layer, rest, imported string) bool {
 	switch layer {
 	case "keys", "stock", "tasks":
-		return !slices.Contains(allow[layer], imported)
+		below := strings.Contains(rest, "/") && within(imported, module+layer)
+		return !slices.Contains(allow[layer], imported) && !below
 	case "adapters":
 		own, _, _ := strings.Cut(rest, "/")
 		return within(imported, module+"daemon") || within(imported, module+"adapters") && !within(imported, module+"adapters/"+own)
@@ -200,6 +201,9 @@ func TestArchitectureCheckerFails(t *testing.T) {
 		"keys/good_test.go":              imports("os", module+"adapters/memory"),
 		"stock/bad.go":                   imports("time", module+"keys"),
 		"tasks/bad.go":                   imports("context", module+"keys", module+"adapters/memory", "log/slog"),
+		"tasks/up.go":                    imports(module + "tasks/audit"),
+		"tasks/audit/good.go":            imports(module+"tasks", module+"tasks/stats", module+"keys"),
+		"tasks/audit/bad.go":             imports("os"),
 		"tasks/acts.go":                  {Data: []byte("package p\nfunc f() { go f(); fmt.Println(time.Now()); fmt.Sprint(time.Hour) }\n")},
 		"tasks/broken.go":                {Data: []byte("package")},
 		"adapters/memory/bad.go":         imports(module+"tasks", module+"adapters/batchstore", module+"daemon"),

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
@@ -209,7 +210,7 @@ func (t Task) KeyAfter(key keys.Key, at time.Time, a ConnectorResult) keys.Key {
 	message := t.Message()
 	switch {
 	case t.Kind == Upgrade && t.Outcome == Success:
-		return key.Upgrade(at, sanitize(a.Username), or(sanitize(a.VerifyAddress), t.Plan.Address))
+		return key.Upgrade(at, sanitize(a.Username), cmp.Or(sanitize(a.VerifyAddress), t.Plan.Address))
 	case t.Kind == Upgrade:
 		return key.Apply(keys.NotUpgraded, message)
 	case t.Outcome == Success:

@@ -1,4 +1,4 @@
-// Package storetest tests whether a store keeps the contract of [tasks.Store] and [tasks.AdminStore].
+// Package storetest tests whether a store keeps the contract of [tasks.Store] and [adminstore.AdminStore].
 //
 // The test of a store is a few lines:
 //

@@ -1,8 +1,8 @@
 // Package webhooks sends events to the endpoints of an operator, as signed webhooks (the scheme of
 // https://www.standardwebhooks.com).
 //
-//	history ─▶ tasks.Outbox ─▶ Dispatcher ─▶ Events (pure) ─▶ POST, signed ─▶ endpoint
-//	                 ▲            │
+//	history ─▶ outbox.Outbox ─▶ Dispatcher ─▶ Events (pure) ─▶ POST, signed ─▶ endpoint
+//	                 ▲             │
 //	                 └── Settle (pure): delivered, failed (retry later), given up, gone
 //
 // Events come from the history, which every change writes in its own transaction. There is no separate event

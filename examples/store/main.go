@@ -8,7 +8,7 @@
 //	hot.go      the methods for requests and workers (with store.go, 190 lines of code)
 //	office.go   the methods for an operator: nine independent calls that list, find or import (80 lines)
 //
-// tasks.Store and tasks.AdminStore document the contracts. The suite in adapters/storetest checks them:
+// tasks.Store and adminstore.AdminStore document the contracts. The suite in adapters/storetest checks them:
 //
 //	go run ./examples/store shop.json
 //	go test ./examples/store

@@ -1,3 +1,5 @@
+// Package adminstore has the port for an operator's lists and imports of keys and plans. A store that implements
+// [AdminStore] works with the admin API, the console and the command line.
 package adminstore
 
 import (

@@ -10,8 +10,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// adminNow is the time of the store's clock in these tests.
-var adminNow = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
+// now is the time of the store's clock in these tests.
+var now = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
 
 func TestFilter(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -19,9 +19,9 @@ func TestFilter(t *testing.T) {
 		open, ended, inSuspense bool
 	}{
 		"waiting": {tasks.Task{Slot: stock.Held}, true, false, false},
-		"spent":   {tasks.Task{Slot: stock.Spent, EndedAt: adminNow}, false, true, false},
-		"suspect": {tasks.Task{Slot: stock.Suspect, EndedAt: adminNow}, false, true, true},
-		"renewed": {tasks.Task{EndedAt: adminNow}, false, true, false},
+		"spent":   {tasks.Task{Slot: stock.Spent, EndedAt: now}, false, true, false},
+		"suspect": {tasks.Task{Slot: stock.Suspect, EndedAt: now}, false, true, true},
+		"renewed": {tasks.Task{EndedAt: now}, false, true, false},
 	} {
 		for filter, want := range map[adminstore.TaskFilter]bool{
 			adminstore.AnyTask: true, adminstore.OpenTask: c.open, adminstore.EndedTask: c.ended, adminstore.SuspectTask: c.inSuspense, "nonsense": false,

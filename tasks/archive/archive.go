@@ -1,3 +1,5 @@
+// Package archive moves finished tasks and their history out of a store. [Decide] plans what one key no longer
+// needs, and an [Archiver] carries the plan out. No sum of slots changes.
 package archive
 
 import (

@@ -12,12 +12,12 @@ import (
 	"github.com/keyseat/keyseat/tasks/audit"
 )
 
-// archiveNow is the time of the store's clock in these tests.
-var archiveNow = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
+// now is the time of the store's clock in these tests.
+var now = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
 
 // life returns a record with a failed upgrade (T1), an upgrade (T2) and a renew (T3), long before now.
 func life() audit.Record {
-	long := archiveNow.Add(-2 * archive.MinAge)
+	long := now.Add(-2 * archive.MinAge)
 	task := func(id string, kind tasks.Kind, o tasks.Outcome, plan string, slot stock.State) tasks.Task {
 		return tasks.Task{ID: id, Code: "CODE", Version: 2, Kind: kind, Plan: tasks.PlanSnapshot{ID: plan}, Slot: slot, CreatedAt: long, EndedAt: long, Outcome: o}
 	}
@@ -32,7 +32,7 @@ func life() audit.Record {
 	t2 := task("T2", tasks.Upgrade, tasks.Success, "oak", stock.Spent)
 	t3 := task("T3", tasks.Renew, tasks.Success, "", "")
 	return audit.Record{
-		At: archiveNow, Code: "CODE", Key: keys.Key{Code: "CODE", Version: 7, Status: keys.SuccessRenew, Task: "T3"},
+		At: now, Code: "CODE", Key: keys.Key{Code: "CODE", Version: 7, Status: keys.SuccessRenew, Task: "T3"},
 		Tasks: []tasks.Task{t1, t2, t3},
 		Events: []tasks.Event{
 			{At: long, Type: tasks.EventIssued, Code: "CODE"},
@@ -44,10 +44,10 @@ func life() audit.Record {
 }
 
 func TestArchive(t *testing.T) {
-	c, found := archive.Decide(life(), archiveNow.Add(-archive.MinAge), "id")
+	c, found := archive.Decide(life(), now.Add(-archive.MinAge), "id")
 	want := archive.Plan{ID: "id", Code: "CODE", Lines: 7, Tasks: []string{"T1"}, Summary: []tasks.Event{
-		{At: archiveNow, Type: tasks.EventArchived, Code: "CODE", Task: "T2", Kind: tasks.Upgrade, Outcome: tasks.Success, Plan: "oak", From: stock.Free, To: stock.Spent},
-		{At: archiveNow, Type: tasks.EventArchived, Code: "CODE", Task: "T3", Kind: tasks.Renew, Outcome: tasks.Success, Note: "7 lines of history until " + archiveNow.Add(-2*archive.MinAge).Format(time.RFC3339) + ", 1 tasks"},
+		{At: now, Type: tasks.EventArchived, Code: "CODE", Task: "T2", Kind: tasks.Upgrade, Outcome: tasks.Success, Plan: "oak", From: stock.Free, To: stock.Spent},
+		{At: now, Type: tasks.EventArchived, Code: "CODE", Task: "T3", Kind: tasks.Renew, Outcome: tasks.Success, Note: "7 lines of history until " + now.Add(-2*archive.MinAge).Format(time.RFC3339) + ", 1 tasks"},
 	}}
 	if !found || fmt.Sprintf("%+v", c) != fmt.Sprintf("%+v", want) {
 		t.Errorf("got %+v, %v", c, found)
@@ -56,10 +56,10 @@ func TestArchive(t *testing.T) {
 
 // TestWhatIsNotArchived tests that a record which may still be needed is not archived.
 func TestWhatIsNotArchived(t *testing.T) {
-	before := archiveNow.Add(-archive.MinAge)
+	before := now.Add(-archive.MinAge)
 	for name, change := range map[string]func(r *audit.Record){
 		"a line at that time":       func(r *audit.Record) { r.Events[6].At = before },
-		"a line of yesterday":       func(r *audit.Record) { before, r.Events[6].At = archiveNow, archiveNow.Add(-24*time.Hour) },
+		"a line of yesterday":       func(r *audit.Record) { before, r.Events[6].At = now, now.Add(-24*time.Hour) },
 		"an open task":              func(r *audit.Record) { r.Tasks[2].EndedAt = time.Time{} },
 		"a suspect slot":            func(r *audit.Record) { r.Tasks[1].Slot, r.Events[4].To = stock.Suspect, stock.Suspect },
 		"a slot that is elsewhere":  func(r *audit.Record) { r.Tasks[1].Slot = stock.Free },
@@ -72,13 +72,13 @@ func TestWhatIsNotArchived(t *testing.T) {
 		"one that was archived": func(r *audit.Record) {
 			c, _ := archive.Decide(*r, before, "id")
 			r.Tasks, r.Events = r.Tasks[1:], c.Summary
-			r.At = archiveNow.Add(2 * archive.MinAge)
+			r.At = now.Add(2 * archive.MinAge)
 			before = r.At
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := life()
-			before = archiveNow.Add(-archive.MinAge)
+			before = now.Add(-archive.MinAge)
 			change(&r)
 			if c, found := archive.Decide(r, before, "id"); found {
 				t.Errorf("got %+v", c)

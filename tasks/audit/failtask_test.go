@@ -24,8 +24,8 @@ func TestFailTask(t *testing.T) {
 		{"nothing was asked", tasks.Upgrade, tasks.Task{}, 0, false, stock.Free},
 		{"asked in vain", tasks.Upgrade, tasks.Task{CountedAttempts: 2}, 2, false, stock.Free},
 		{"asked, who knows", tasks.Upgrade, tasks.Task{CountedAttempts: 2, InDoubt: true}, 2, true, stock.Suspect},
-		{"somebody had it", tasks.Upgrade, tasks.Task{LeasedUntil: auditNow.Add(-time.Hour)}, 1, true, stock.Suspect},
-		{"two had it", tasks.Upgrade, tasks.Task{LeasedUntil: auditNow.Add(-time.Hour), LostLeases: 1}, 2, true, stock.Suspect},
+		{"somebody had it", tasks.Upgrade, tasks.Task{LeasedUntil: now.Add(-time.Hour)}, 1, true, stock.Suspect},
+		{"two had it", tasks.Upgrade, tasks.Task{LeasedUntil: now.Add(-time.Hour), LostLeases: 1}, 2, true, stock.Suspect},
 		{"a renew", tasks.Renew, tasks.Task{InDoubt: true}, 0, true, ""},
 	} {
 		for _, key := range []keys.Key{
@@ -37,11 +37,11 @@ func TestFailTask(t *testing.T) {
 				task.Plan, task.Slot = tasks.PlanSnapshot{ID: "elm"}, stock.Held
 			}
 			key.Code, key.Version, key.Used = "CODE", 5, c.kind == tasks.Renew
-			got := audit.Record{At: auditNow, Code: "CODE", Key: key, Tasks: []tasks.Task{task}}.FailTask(task, "why", "id")
+			got := audit.Record{At: now, Code: "CODE", Key: key, Tasks: []tasks.Task{task}}.FailTask(task, "why", "id")
 
 			task.Attempts, task.CountedAttempts, task.LostLeases, task.InDoubt = c.tries-c.task.CountedAttempts, c.tries, 0, c.doubt
-			task.EndedAt, task.Outcome, task.Slot, task.Sealed = auditNow, tasks.SystemError, c.slot, nil
-			line := tasks.Event{At: auditNow, Type: tasks.EventRepaired, Code: "CODE", Task: "T", Kind: c.kind, Outcome: tasks.SystemError, Note: "why"}
+			task.EndedAt, task.Outcome, task.Slot, task.Sealed = now, tasks.SystemError, c.slot, nil
+			line := tasks.Event{At: now, Type: tasks.EventRepaired, Code: "CODE", Task: "T", Kind: c.kind, Outcome: tasks.SystemError, Note: "why"}
 			want := tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{line, line}}
 			ended := &want.Events[1]
 			ended.Type, ended.Note = tasks.EventEnded, ""
@@ -66,7 +66,7 @@ func TestCloseHold(t *testing.T) {
 	for _, outcome := range tasks.Outcomes(tasks.Upgrade) {
 		v := suspectSlot()
 		v.Task.Outcome, v.Task.Slot = outcome, stock.Held
-		got := audit.Record{At: auditNow, Code: "CODE", Key: v.Key}.CloseHold(*v.Task, "why", "id")
+		got := audit.Record{At: now, Code: "CODE", Key: v.Key}.CloseHold(*v.Task, "why", "id")
 
 		task := *v.Task
 		if task.Slot = stock.Suspect; outcome == tasks.Success {
@@ -84,15 +84,15 @@ func TestCloseHold(t *testing.T) {
 func TestEraseSecret(t *testing.T) {
 	task := *suspectSlot().Task
 	task.Sealed = []byte("sealed")
-	got := audit.Record{At: auditNow, Code: "CODE"}.EraseSecret(task, "why", "id")
+	got := audit.Record{At: now, Code: "CODE"}.EraseSecret(task, "why", "id")
 	task.Sealed = nil
 	repaired(t, "a secret", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{mended(task)}})
 }
 
 // TestExpireLease tests that an expired lease counts as lost, unlike a lease that was returned.
 func TestExpireLease(t *testing.T) {
-	task := tasks.Task{ID: "T", Code: "CODE", Kind: tasks.Renew, Version: 3, Fence: 2, LostLeases: 1, LeasedUntil: auditNow.Add(-time.Hour), Sealed: []byte("sealed")}
-	got := audit.Record{At: auditNow, Code: "CODE"}.ExpireLease(task, "why", "id")
+	task := tasks.Task{ID: "T", Code: "CODE", Kind: tasks.Renew, Version: 3, Fence: 2, LostLeases: 1, LeasedUntil: now.Add(-time.Hour), Sealed: []byte("sealed")}
+	got := audit.Record{At: now, Code: "CODE"}.ExpireLease(task, "why", "id")
 	task.LeasedUntil, task.LostLeases = time.Time{}, 2
 	repaired(t, "a lease", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{mended(task)}})
 }
@@ -100,12 +100,12 @@ func TestExpireLease(t *testing.T) {
 // suspectSlot returns an ended task with a suspect slot. It is the latest task of its key.
 func suspectSlot() tasks.Snapshot {
 	return tasks.Snapshot{
-		At:  auditNow,
+		At:  now,
 		Key: keys.Key{Code: "CODE", Version: 8, Status: keys.FailedUpgrade, Task: "T", Message: systemError},
 		Task: &tasks.Task{
 			ID: "T", Code: "CODE", Kind: tasks.Upgrade, Country: "US", Version: 3, Fence: 2, Ordinal: 2, InDoubt: true,
 			Plan: tasks.PlanSnapshot{ID: "elm", Address: "street"}, Slot: stock.Suspect,
-			EndedAt: auditNow.Add(-time.Hour), Outcome: tasks.SystemError,
+			EndedAt: now.Add(-time.Hour), Outcome: tasks.SystemError,
 		},
 	}
 }

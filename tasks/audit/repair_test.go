@@ -12,7 +12,7 @@ import (
 
 // TestRestand tests the repair of a key with an inconsistent status and Used.
 func TestRestand(t *testing.T) {
-	success := tasks.Task{ID: "T", Kind: tasks.Upgrade, Outcome: tasks.Success, EndedAt: auditNow}
+	success := tasks.Task{ID: "T", Kind: tasks.Upgrade, Outcome: tasks.Success, EndedAt: now}
 	ended, reset := tasks.Event{Type: tasks.EventEnded, Task: "T"}, tasks.Event{Type: tasks.EventReset}
 	released := tasks.Event{Type: tasks.EventReleased, Task: "T"}
 	for _, c := range []struct {
@@ -41,8 +41,8 @@ const systemError = "System error, try again and if the problem persists contact
 
 // TestRealign tests the repair of a key that does not match its tasks.
 func TestRealign(t *testing.T) {
-	before := auditNow.Add(-time.Hour)
-	open := tasks.Task{ID: "T", Kind: tasks.Renew, CreatedAt: auditNow}
+	before := now.Add(-time.Hour)
+	open := tasks.Task{ID: "T", Kind: tasks.Renew, CreatedAt: now}
 	done := tasks.Task{ID: "T", Kind: tasks.Upgrade, Plan: tasks.PlanSnapshot{Address: "street"}, Outcome: tasks.Success, EndedAt: before}
 	failed := tasks.Task{ID: "T", Kind: tasks.Renew, Outcome: tasks.SystemError, EndedAt: before}
 	earlier := tasks.Task{ID: "old", Kind: tasks.Upgrade, Outcome: tasks.Success, EndedAt: before}
@@ -102,14 +102,14 @@ func TestRealign(t *testing.T) {
 		},
 	} {
 		c.key.Code, c.key.Version, c.want.Code, c.want.Version = "CODE", 5, "CODE", 5
-		got := audit.Record{At: auditNow, Code: "CODE", Key: c.key, Tasks: c.tasks}.RepairLatestTask("why", "id")
-		repaired(t, c.name, got, tasks.Change{ID: "id", Key: &c.want, Events: []tasks.Event{{At: auditNow, Type: tasks.EventRepaired, Code: "CODE", Note: "why"}}})
+		got := audit.Record{At: now, Code: "CODE", Key: c.key, Tasks: c.tasks}.RepairLatestTask("why", "id")
+		repaired(t, c.name, got, tasks.Change{ID: "id", Key: &c.want, Events: []tasks.Event{{At: now, Type: tasks.EventRepaired, Code: "CODE", Note: "why"}}})
 	}
 }
 
 // mended returns the line of history for a repair of the given task.
 func mended(k tasks.Task) tasks.Event {
-	return tasks.Event{At: auditNow, Type: tasks.EventRepaired, Code: "CODE", Task: k.ID, Kind: k.Kind, Outcome: k.Outcome, Note: "why"}
+	return tasks.Event{At: now, Type: tasks.EventRepaired, Code: "CODE", Task: k.ID, Kind: k.Kind, Outcome: k.Outcome, Note: "why"}
 }
 
 func repaired(t *testing.T, name string, got, want tasks.Change) {

@@ -18,7 +18,7 @@ func TestReslotAgrees(t *testing.T) {
 				for i := range 4 {
 					task := tasks.Task{ID: "T", Kind: tasks.Upgrade, Plan: tasks.PlanSnapshot{ID: "elm"}, Slot: slot}
 					if i%2 == 1 {
-						task.EndedAt = auditNow
+						task.EndedAt = now
 					}
 					r := audit.Record{Tasks: []tasks.Task{task}, Events: []tasks.Event{moved("oak", from, to), moved("elm", "free", from), moved("elm", from, to)}}
 					c := r.RepairSlot(task, i > 1, "why", "id")
@@ -55,14 +55,14 @@ func TestReslotBelieves(t *testing.T) {
 		{"both, but for the order of the moves", []tasks.Event{held, held, spent, moved("elm", "held", "free")}, upgraded("elm", "spent"), true, "spent", nil},
 		{"both, of a slot that never was", []tasks.Event{moved("elm", "held", "free"), held}, upgraded("elm", ""), true, "", nil},
 	} {
-		change := audit.Record{At: auditNow, Code: "CODE", Tasks: []tasks.Task{c.task}, Events: c.events}.RepairSlot(c.task, c.counted, "why", "id")
+		change := audit.Record{At: now, Code: "CODE", Tasks: []tasks.Task{c.task}, Events: c.events}.RepairSlot(c.task, c.counted, "why", "id")
 		task, want := c.task, []tasks.Event{{}}
 		if task.Slot = c.slot; c.added != nil {
 			want = c.added
 		}
 		for i := range want {
 			want[i] = tasks.Event{
-				At: auditNow, Type: tasks.EventRepaired, Code: "CODE", Task: "T", Kind: tasks.Upgrade, Outcome: tasks.Success,
+				At: now, Type: tasks.EventRepaired, Code: "CODE", Task: "T", Kind: tasks.Upgrade, Outcome: tasks.Success,
 				Plan: want[i].Plan, From: want[i].From, To: want[i].To, Note: "why",
 			}
 		}
@@ -74,5 +74,5 @@ func TestReslotBelieves(t *testing.T) {
 
 // upgraded returns an ended upgrade with the given slot.
 func upgraded(plan string, slot stock.State) tasks.Task {
-	return tasks.Task{ID: "T", Code: "CODE", Kind: tasks.Upgrade, Plan: tasks.PlanSnapshot{ID: plan}, Slot: slot, EndedAt: auditNow, Outcome: tasks.Success}
+	return tasks.Task{ID: "T", Code: "CODE", Kind: tasks.Upgrade, Plan: tasks.PlanSnapshot{ID: plan}, Slot: slot, EndedAt: now, Outcome: tasks.Success}
 }

@@ -1,3 +1,6 @@
+// Package outbox has the port that delivers events to subscribers outside, for example to webhooks. An [Outbox]
+// knows how far each subscriber has received the history of each key. The package daemon/webhooks sends the
+// deliveries.
 package outbox
 
 import (
@@ -11,7 +14,7 @@ import (
 )
 
 // ErrNoSubscriber reports that no subscriber has the given name.
-var ErrNoSubscriber = errors.New("there is no such listener")
+var ErrNoSubscriber = errors.New("no subscriber has this name")
 
 // An Outbox queues events for subscribers, for example for webhooks. It does not copy the events, because
 // the history has them. For each subscriber and key it stores the last delivered line of the history, and

@@ -8,12 +8,12 @@ import (
 	"github.com/keyseat/keyseat/tasks/stats"
 )
 
-// statsNow is the time of the store's clock in these tests.
-var statsNow = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
+// now is the time of the store's clock in these tests.
+var now = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
 
 // TestQueue tests in which state a task is counted, and since when it is late.
 func TestQueue(t *testing.T) {
-	ago := func(minutes int) time.Time { return statsNow.Add(-time.Duration(minutes) * time.Minute) }
+	ago := func(minutes int) time.Time { return now.Add(-time.Duration(minutes) * time.Minute) }
 	hour := time.Hour
 	for _, c := range []struct {
 		name               string
@@ -21,16 +21,16 @@ func TestQueue(t *testing.T) {
 		want               stats.Queue
 	}{
 		{"due", ago(5), time.Time{}, time.Time{}, stats.Queue{Due: 1, Late: 5 * time.Minute, Age: hour}},
-		{"due just now", statsNow, time.Time{}, time.Time{}, stats.Queue{Due: 1, Age: hour}},
+		{"due just now", now, time.Time{}, time.Time{}, stats.Queue{Due: 1, Age: hour}},
 		{"to be asked about later", ago(-5), time.Time{}, time.Time{}, stats.Queue{Waiting: 1, Age: hour}},
 		{"leased", ago(5), ago(-1), time.Time{}, stats.Queue{Leased: 1, Age: hour}},
 		{"its lease has run out", ago(5), ago(2), time.Time{}, stats.Queue{Due: 1, Late: 2 * time.Minute, Age: hour}},
-		{"its lease runs out now", ago(5), statsNow, time.Time{}, stats.Queue{Due: 1, Age: hour}},
+		{"its lease runs out now", ago(5), now, time.Time{}, stats.Queue{Due: 1, Age: hour}},
 		{"its lease has run out before it was due", ago(-5), ago(2), time.Time{}, stats.Queue{Due: 1, Late: 2 * time.Minute, Age: hour}},
 		{"ended", ago(5), time.Time{}, ago(1), stats.Queue{}},
 	} {
 		task := tasks.Task{CreatedAt: ago(60), DueAt: c.due, LeasedUntil: c.leased, EndedAt: c.ended}
-		if got := (stats.Queue{}).Add(task, statsNow); got != c.want {
+		if got := (stats.Queue{}).Add(task, now); got != c.want {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
@@ -38,13 +38,13 @@ func TestQueue(t *testing.T) {
 
 // TestQueueAddsUp tests that Late and Age are maximums, whatever the order of the tasks.
 func TestQueueAddsUp(t *testing.T) {
-	early := tasks.Task{CreatedAt: statsNow.Add(-3 * time.Hour), DueAt: statsNow.Add(-time.Minute)}
-	late := tasks.Task{CreatedAt: statsNow.Add(-time.Hour), DueAt: statsNow.Add(-time.Hour)}
+	early := tasks.Task{CreatedAt: now.Add(-3 * time.Hour), DueAt: now.Add(-time.Minute)}
+	late := tasks.Task{CreatedAt: now.Add(-time.Hour), DueAt: now.Add(-time.Hour)}
 	want := stats.Queue{Due: 2, Leased: 3, Waiting: 4, Late: time.Hour, Age: 3 * time.Hour}
 	for _, pair := range [][2]tasks.Task{{early, late}, {late, early}} {
 		q := stats.Queue{Leased: 3, Waiting: 4}
 		for _, task := range pair {
-			q = q.Add(task, statsNow)
+			q = q.Add(task, now)
 		}
 		if q != want {
 			t.Errorf("%+v", q)

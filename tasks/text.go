@@ -22,10 +22,3 @@ func sanitize(s string) string {
 	}
 	return s
 }
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
-}

@@ -11,15 +11,15 @@ import (
 	"github.com/keyseat/keyseat/tasks/audit"
 )
 
-// auditNow is the time of the store's clock in these tests.
-var auditNow = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
+// now is the time of the store's clock in these tests.
+var now = time.Date(2026, 11, 22, 19, 37, 0, 0, time.UTC)
 
 // TestExpectedLatest tests which task is the expected latest task of a key.
 func TestExpectedLatest(t *testing.T) {
 	ended := func(id string, at time.Duration) tasks.Task {
-		return tasks.Task{ID: id, CreatedAt: auditNow.Add(at), EndedAt: auditNow.Add(at + 1)}
+		return tasks.Task{ID: id, CreatedAt: now.Add(at), EndedAt: now.Add(at + 1)}
 	}
-	open := func(id string, at time.Duration) tasks.Task { return tasks.Task{ID: id, CreatedAt: auditNow.Add(at)} }
+	open := func(id string, at time.Duration) tasks.Task { return tasks.Task{ID: id, CreatedAt: now.Add(at)} }
 	for _, c := range []struct {
 		named string
 		tasks []tasks.Task
@@ -49,13 +49,13 @@ func TestExpectedLatest(t *testing.T) {
 // counted returns the audit of a plan of three slots.
 func counted(counters, moves stock.SlotCounts) audit.PlanAudit {
 	p := stock.Plan{ID: "elm", Seq: 7, Size: 3, Held: counters.Held, Spent: counters.Spent, Suspect: counters.Suspect}
-	return audit.PlanAudit{At: auditNow, Plan: p, Moves: moves}
+	return audit.PlanAudit{At: now, Plan: p, Moves: moves}
 }
 
 func TestFixCountersOfPlanAudit(t *testing.T) {
 	c, err := counted(stock.SlotCounts{Held: 2}, stock.SlotCounts{Held: 1, Spent: 1}).FixCounters("id")
 	want := audit.CounterFix{ID: "id", Add: stock.SlotCounts{Held: -1, Spent: 1}, Event: tasks.Event{
-		At: auditNow, Type: tasks.EventRepaired, Plan: "elm",
+		At: now, Type: tasks.EventRepaired, Plan: "elm",
 		Note: "the counters were 2 held, 0 spent, 0 suspect and are 1 held, 1 spent, 0 suspect",
 	}}
 	if err != nil || c != want {

@@ -1,3 +1,13 @@
+// Package audit finds and repairs records that contradict each other.
+//
+//	Inspector ─▶ Record, PlanAudit ─▶ checks (package daemon/doctor)
+//	    ▲               │
+//	    │               ▼
+//	    │      repairs (pure): RepairStatus, RepairSlot, FailTask, … ─▶ tasks.Change ─▶ tasks.Store
+//	    └───── CounterFix
+//
+// A repair is a decision like any other: it reads a [Record] and returns a [tasks.Change] for [tasks.Store].
+// Only the counters of a plan need a port of their own, [Inspector.FixCounters].
 package audit
 
 import (

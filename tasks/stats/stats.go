@@ -1,0 +1,58 @@
+// Package stats has the counts of tasks for operators that monitor a shop: [TaskStats] over time, and [Queue]
+// for the open tasks of one moment.
+package stats
+
+import (
+	"context"
+	"time"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TaskStats counts tasks over time, for operators that monitor a shop. A store does not have to implement
+// TaskStats.
+type TaskStats interface {
+	// CountByHour counts the tasks that were accepted in each of the n hours from the given time on, all
+	// at one moment during the call. It counts no hour after the first [MaxHours]. The result has no entry
+	// for a count of 0. It is sorted by hour, then kind, then outcome.
+	CountByHour(ctx context.Context, from time.Time, n int) ([]HourCount, error)
+}
+
+// MaxHours is the maximum number of hours that [TaskStats] counts in one call: one week.
+const MaxHours = 7 * 24
+
+// An HourCount is the number of tasks of one kind and outcome that were accepted in the same hour.
+type HourCount struct {
+	Hour    int // from 0
+	Kind    tasks.Kind
+	Outcome tasks.Outcome // "" for open tasks
+	Tasks   int
+}
+
+// Queue counts the open tasks by their state at one moment, and has the longest waiting times.
+type Queue struct {
+	Due     int // due, or with an expired lease: a worker can lease the task
+	Leased  int // leased by a worker
+	Waiting int // due later, for the next attempt
+
+	Late time.Duration // the time since the longest due task became due; 0: no task is due
+	Age  time.Duration // the time since the oldest open task was accepted; 0: no task is open
+}
+
+// Add returns the counts with one more task, in its state at the given time. It ignores an ended task.
+func (q Queue) Add(t tasks.Task, at time.Time) Queue {
+	if !t.Open() {
+		return q
+	}
+	q.Age = max(q.Age, at.Sub(t.CreatedAt))
+	switch {
+	case t.LeasedUntil.After(at):
+		q.Leased++
+	case t.LeasedUntil.IsZero() && t.DueAt.After(at):
+		q.Waiting++
+	default:
+		q.Due++
+		q.Late = max(q.Late, at.Sub(t.LeasableAt()))
+	}
+	return q
+}
