@@ -238,9 +238,11 @@ func TestArchitectureCheckerFails(t *testing.T) {
 		"tasks/acts.go: calls fmt.Println",
 		"tasks/acts.go: calls time.Now",
 		"tasks/acts.go: starts a goroutine",
+		"tasks/audit/bad.go: imports os",
 		"tasks/bad.go: imports " + module + "adapters/memory",
 		"tasks/bad.go: imports log/slog",
 		"tasks/broken.go: tasks/broken.go:1:8: expected 'IDENT', found 'EOF'",
+		"tasks/up.go: imports " + module + "tasks/audit",
 	}
 	slices.Sort(c.faults)
 	if !slices.Equal(c.faults, want) {
