@@ -1,13 +1,13 @@
-// Soak tests keyseat's promises at length. It runs the test of every promise with its full figure. It prints
+// Soak tests keyseat's promises at length. It runs the test of every promise at full length. It prints
 // one table with the trials, the faults that were injected, and the violations that were found.
 //
-//	go -C daemon/soak run .                       every promise at its full figure: an hour or two
+//	go -C daemon/soak run .                       every promise at full length: an hour or two
 //	go -C daemon/soak run . --length 0.05         a twentieth of it
 //	go -C daemon/soak run . --only kill,failover  some promises
 //	go -C daemon/soak run . --list                lists the promises
 //
 // The tests are those of `go test ./...`, which test each promise a few times with every change. Only
-// the figures differ. The tests start the program, their own PostgreSQL and a fake provider as
+// the numbers of trials differ. The tests start the program, their own PostgreSQL and a fake provider as
 // processes on loopback, and end them.
 //
 // The files of a failing test stay in the folder that --keep names. They are its output, the journals of

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// options are the values of the command line, and the folders that soak uses.
+// options are the values of the command line, and the folders of one run.
 type options struct {
 	length    float64
 	keep      string // the folder that keeps the files of tests
@@ -35,17 +35,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	length := flags.Float64("length", 1, "the share of each full figure that is tried")
 	only := flags.String("only", "", "the promises to try, by name, with commas between them")
 	keep := flags.String("keep", "", "the folder that keeps what failing tests leave; a temporary one if empty")
-	list := flags.Bool("list", false, "list the promises and try none")
+	onlyList := flags.Bool("list", false, "list the promises and try none")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	some, unknown := chosen(*only)
+	selected, unknown := selectRows(*only)
 	if len(unknown) > 0 || *length <= 0 {
-		_, _ = fmt.Fprintf(stderr, "no such promise: %s; --list names them. The length is more than 0.\n", strings.Join(unknown, ", "))
+		_, _ = fmt.Fprintf(stderr, "no such promise: %s; --list names them. The length must be more than 0.\n", strings.Join(unknown, ", "))
 		return 2
 	}
-	if *list {
-		index(stdout, some)
+	if *onlyList {
+		list(stdout, selected)
 		return 0
 	}
 	o, err := prepare(*length, *keep)
@@ -53,11 +53,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintln(stderr, err)
 		return 2
 	}
-	return o.soak(ctx, some, stdout, stderr)
+	return o.soak(ctx, selected, stdout, stderr)
 }
 
-func index(w io.Writer, some []row) {
-	for _, r := range some {
+func list(w io.Writer, selected []row) {
+	for _, r := range selected {
 		_, _ = fmt.Fprintf(w, "%-15s %s\n", r.name, r.promise)
 	}
 }
@@ -86,25 +86,25 @@ func prepare(length float64, keep string) (o options, err error) {
 }
 
 // soak runs the rows one after another, so that no row disturbs the figures of another.
-func (o options) soak(ctx context.Context, some []row, stdout, stderr io.Writer) int {
+func (o options) soak(ctx context.Context, selected []row, stdout, stderr io.Writer) int {
 	defer func() { _ = os.RemoveAll(o.temporary) }()
 	status := 0
-	var broken []trial
-	o.heading(ctx, stdout, time.Now())
-	for _, r := range some {
+	var violated []rowRun
+	o.printHeading(ctx, stdout, time.Now())
+	for _, r := range selected {
 		if ctx.Err() != nil {
 			status = 1
 			break
 		}
 		_, _ = fmt.Fprintf(stderr, "%s %s …\n", time.Now().Format(time.TimeOnly), r.name)
-		t := o.try(ctx, r)
-		t.print(stdout)
-		if t.failure != nil {
-			status, broken = 1, append(broken, t)
+		run := o.runRow(ctx, r)
+		run.print(stdout)
+		if run.err != nil {
+			status, violated = 1, append(violated, run)
 		}
 	}
-	for _, t := range broken {
-		t.replay(stderr)
+	for _, run := range violated {
+		run.printCommand(stderr)
 	}
 	return status
 }

@@ -11,11 +11,11 @@ type row struct {
 	promise string
 	pkg     string // package path in the main module
 	test    string // as for go test -run
-	figure  figure
+	args    argsFunc
 }
 
-// A figure returns the arguments of a test for a length, which is 1 for the full figure.
-type figure func(length float64) []string
+// An argsFunc returns the arguments of a test for a length, which is 1 for a full run.
+type argsFunc func(length float64) []string
 
 var rows = []row{
 	{"kill", "accepted tasks survive kill -9 of the daemon, at any moment", blackbox, "TestKilledDaemons|TestCheckerFindsFaults", scaled},
@@ -26,33 +26,33 @@ var rows = []row{
 	{"patroni", "and the death of the primary's machine under Patroni", blackbox, "TestPatroni|TestNothingIsAcceptedWithoutStandby", scaled},
 	{"network", "a cut, slow, silent or forgetful network to PostgreSQL is harmless", blackbox, "TestBadNetwork", scaled},
 	{"provider", "the provider may misbehave", blackbox, "TestProviderMisbehaves|TestProviderRarelyMisbehaves|TestProviderCheckerFindsFaults", scaled},
-	{"duplicates", "of identical requests at once exactly one is accepted", blackbox, "TestSimultaneousRequests", scaled},
-	{"fleet", "several daemons never oversell, and share the work", blackbox, "TestSeveralDaemons|TestBacklogIsShared", scaled},
-	{"idle", "an idle fleet costs its database little", blackbox, "TestIdleDaemonsCostLittle", scaled},
-	{"lease", "daemons that lose their leases lose and double nothing", blackbox, "TestStalledDaemons", scaled},
+	{"duplicates", "of identical simultaneous requests, exactly one is accepted", blackbox, "TestSimultaneousRequests", scaled},
+	{"daemons", "several daemons never oversell, and share the work", blackbox, "TestSeveralDaemons|TestBacklogIsShared", scaled},
+	{"idle", "idle daemons cost their database little", blackbox, "TestIdleDaemonsCostLittle", scaled},
+	{"lease", "daemons that lose their leases lose no task and do none twice", blackbox, "TestStalledDaemons", scaled},
 	{"clock", "clocks may be wrong and step", blackbox, "TestClockSteps|TestDaemonClocksDiffer|TestClockCheckerFindsFaults", scaled},
 	{"disk", "a full disk loses nothing", blackbox, "TestDiskFull", scaled},
 	{"stop", "a stop leaves no lease and loses nothing", blackbox, "TestStopUnderLoad", scaled},
-	{"poison", "what cannot be read or answered delays no neighbour", blackbox, "TestPoisonedTasks|TestPoisonCheckerFindsFaults", scaled},
+	{"poison", "a task that cannot be read or settled delays no other", blackbox, "TestPoisonedTasks|TestPoisonCheckerFindsFaults", scaled},
 	{"migrate", "kill -9 of a migration, at any moment, leaves the old schema or the new one", blackbox, "TestKilledMigrations", scaled},
-	{"collision", "serialization failures and deadlocks are run again", bunstore, "TestCollisions|TestADeadlock", always},
-	{"statement", "every statement may fail, in every way", bunstore, "TestEveryStatementMayFail", always},
-	{"simulation", "random histories in simulated time break nothing", "./daemon/simulation", "TestNothingBreaks", checks(200_000)},
-	{"bugs", "and eight planted bugs are caught", "./daemon/simulation", "TestPlantedBugsAreCaught", always},
+	{"collision", "serialization failures and deadlocks are retried", bunstore, "TestCollisions|TestADeadlock", sameArgs},
+	{"statement", "every statement may fail, in every way", bunstore, "TestEveryStatementMayFail", sameArgs},
+	{"simulation", "random histories in simulated time break nothing", "./daemon/simulation", "TestNothingBreaks", rapidChecks(200_000)},
+	{"bugs", "and eight planted bugs are found", "./daemon/simulation", "TestPlantedBugsAreCaught", sameArgs},
 	{"linear", "what clients see is linearizable, keys and stock", blackbox, "TestLinearizable|TestSavedHistory", scaled},
-	{"model", "the databases do what the model does", bunstore, "TestModel", checks(3_500)}, // about 30 steps each
-	{"secrets", "a canary's credentials are found nowhere", blackbox, "TestSecretsLeaveNoTrace|TestCanaryFindsLoggedURL", always},
-	{"strangers", "strangers and attackers do not disturb the honest", blackbox, "TestAttacks|TestGuessedKeysAreLimited|TestGuessedKeysAreLimitedAcrossDaemons|TestGuessedKeysAreLimitedOnSlowDatabase|TestAttackCheckerFindsFaults|TestGuessCheckerFindsFaults|TestLeakCheckFindsLeaks", scaled},
-	parser("parse-query", "queries", "./daemon", "FuzzQuery"),
-	parser("parse-form", "forms", "./daemon", "FuzzForm"),
-	parser("parse-code", "codes", "./keys", "FuzzParse"),
-	parser("parse-typed", "codes as people type them", "./keys", "FuzzParseTyped"),
-	parser("parse-pasted", "codes as people paste them", "./keys", "FuzzPasted"),
-	parser("parse-password", "passwords", "./tasks", "FuzzPolicy"),
-	parser("parse-keys", "CSV of keys", "./daemon/csvfile", "FuzzKeys"),
-	parser("parse-plans", "CSV of plans", "./daemon/csvfile", "FuzzEdits"),
-	parser("parse-answer", "the provider's answers", "./adapters/httpconnector", "FuzzAnswer"),
-	parser("parse-envelope", "sealed envelopes", "./adapters/keyring", "FuzzOpen"),
+	{"model", "the databases behave as the store in memory", bunstore, "TestModel", rapidChecks(3_500)}, // about 30 steps each
+	{"secrets", "a canary's credentials are found nowhere", blackbox, "TestSecretsLeaveNoTrace|TestCanaryFindsLoggedURL", sameArgs},
+	{"attacks", "guesses and attacks do not disturb other clients", blackbox, "TestAttacks|TestGuessedKeysAreLimited|TestGuessedKeysAreLimitedAcrossDaemons|TestGuessedKeysAreLimitedOnSlowDatabase|TestAttackCheckerFindsFaults|TestGuessCheckerFindsFaults|TestLeakCheckFindsLeaks", scaled},
+	fuzz("parse-query", "queries", "./daemon", "FuzzQuery"),
+	fuzz("parse-form", "forms", "./daemon", "FuzzForm"),
+	fuzz("parse-code", "codes", "./keys", "FuzzParse"),
+	fuzz("parse-typed", "codes as people type them", "./keys", "FuzzParseTyped"),
+	fuzz("parse-pasted", "codes as people paste them", "./keys", "FuzzPasted"),
+	fuzz("parse-password", "passwords", "./tasks", "FuzzPolicy"),
+	fuzz("parse-keys", "CSV of keys", "./daemon/csvfile", "FuzzKeys"),
+	fuzz("parse-plans", "CSV of plans", "./daemon/csvfile", "FuzzEdits"),
+	fuzz("parse-answer", "the provider's answers", "./adapters/httpconnector", "FuzzAnswer"),
+	fuzz("parse-envelope", "sealed envelopes", "./adapters/keyring", "FuzzOpen"),
 }
 
 const (
@@ -60,44 +60,44 @@ const (
 	bunstore = "./adapters/bunstore"
 )
 
-// scaled is the figure of tests that scale their own full figures.
+// scaled returns the arguments of tests that scale their own numbers.
 func scaled(length float64) []string {
 	return []string{"-args", "-scale", strconv.FormatFloat(length, 'g', -1, 64)}
 }
 
-// always is the figure of tests that have only one figure.
-func always(float64) []string { return nil }
+// sameArgs returns no arguments, for tests that take the same time at every length.
+func sameArgs(float64) []string { return nil }
 
-// checks is the figure of tests with random histories. full is their number at full length.
-func checks(full float64) figure {
-	return func(length float64) []string { return []string{"-rapid.checks=" + number(full*length)} }
+// rapidChecks returns the arguments of tests with random histories. full is their number in a full run.
+func rapidChecks(full float64) argsFunc {
+	return func(length float64) []string { return []string{"-rapid.checks=" + atLeastOne(full*length)} }
 }
 
-// parser returns the row of a fuzz target. It gets a million inputs at full length.
-func parser(name, of, pkg, target string) row {
+// fuzz returns the row of a fuzz target. It gets a million inputs in a full run.
+func fuzz(name, of, pkg, target string) row {
 	return row{name, "no input breaks the parsing of " + of, pkg, "^$", func(length float64) []string {
-		return []string{"-fuzz", "^" + target + "$", "-fuzztime", number(1e6*length) + "x"}
+		return []string{"-fuzz", "^" + target + "$", "-fuzztime", atLeastOne(1e6*length) + "x"}
 	}}
 }
 
-func number(n float64) string { return strconv.Itoa(max(1, int(n))) }
+func atLeastOne(n float64) string { return strconv.Itoa(max(1, int(n))) }
 
-// chosen returns the rows with the given names, or all rows if only is empty. It also returns the names that
+// selectRows returns the rows with the given names, or all rows if only is empty. It also returns the names that
 // no row has.
-func chosen(only string) (some []row, unknown []string) {
+func selectRows(only string) (selected []row, unknown []string) {
 	if only == "" {
 		return rows, nil
 	}
 	for name := range strings.SplitSeq(only, ",") {
-		before := len(some)
+		before := len(selected)
 		for _, r := range rows {
 			if r.name == name {
-				some = append(some, r)
+				selected = append(selected, r)
 			}
 		}
-		if len(some) == before {
+		if len(selected) == before {
 			unknown = append(unknown, name)
 		}
 	}
-	return some, unknown
+	return selected, unknown
 }

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// together makes a command the leader of a process group. When its context ends, the whole group is killed.
-func together(cmd *exec.Cmd) {
+// startProcessGroup makes a command the leader of a process group. When its context ends, the whole group is killed.
+func startProcessGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
