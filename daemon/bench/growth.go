@@ -3,10 +3,15 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // few is the number of keys of the smaller store.
@@ -95,4 +100,115 @@ func (b *bench) grown(ctx context.Context, n int) ([]figure, error) {
 		}
 	}
 	return g.all, nil
+}
+
+// A meter is a position in the write-ahead log. PostgreSQL's statistics were reset at that position.
+type meter string
+
+func (g *growth) meter(ctx context.Context) (m meter, err error) {
+	if err := execute(ctx, g.url, "SELECT pg_stat_statements_reset()"); err != nil {
+		return "", err
+	}
+	err = connected(ctx, g.url, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "SELECT pg_current_wal_lsn()::text").Scan(&m)
+	})
+	return m, err
+}
+
+// spent adds the cost of each of n things since m: processor time, time in statements, write-ahead log, and
+// the number of whole pages in that log.
+func (g *growth) spent(ctx context.Context, m meter, what string, n int, each work) error {
+	var ms float64
+	var wal, pages int
+	err := connected(ctx, g.url, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, `SELECT (pg_current_wal_lsn() - $1::pg_lsn)::bigint, sum(total_exec_time), sum(wal_fpi)::bigint
+			FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())`, string(m)).Scan(&wal, &ms, &pages)
+	})
+	if err != nil {
+		return err
+	}
+	if all := float64(each.server + each.database); all > 0 {
+		g.add("CPU of an "+what+", keyseatd + PostgreSQL", all, "%s + %s", duration(float64(each.server)), duration(float64(each.database)))
+	}
+	in := ms * float64(time.Millisecond) / float64(n)
+	g.add("time in statements of an "+what, in, "%s", duration(in))
+	if wal > n {
+		g.add("write-ahead log of an "+what, float64(wal)/float64(n), "%d bytes (%.2f whole pages)", wal/n, float64(pages)/float64(n))
+	}
+	return nil
+}
+
+// vacuum measures a VACUUM after the upgrades, and then the latency of info during repeated VACUUMs.
+func (g *growth) vacuum(ctx context.Context) error {
+	dead, err := number(ctx, g.url, "SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables")
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	if err := execute(ctx, g.url, tidy[0]); err != nil {
+		return err
+	}
+	g.add("VACUUM (ANALYZE) after the upgrades", 0, "%s, %d dead rows", duration(float64(time.Since(begun))), dead)
+	got, err := g.whileTidied(ctx)
+	if err != nil {
+		return err
+	}
+	g.waits(fmt.Sprintf("info at %d/s beside VACUUM", calm), got)
+	runs, err := number(ctx, g.url, "SELECT sum(autovacuum_count)::bigint FROM pg_stat_user_tables")
+	g.add("runs of autovacuum until then", 0, "%d", runs)
+	return err
+}
+
+// whileTidied measures info at the calm rate while one VACUUM follows another.
+func (g *growth) whileTidied(ctx context.Context) (sample, error) {
+	tidying, stop := context.WithCancel(ctx)
+	failed := make(chan error, 1)
+	go func() {
+		var err error
+		for err == nil && tidying.Err() == nil {
+			err = execute(ctx, g.url, tidy[0])
+		}
+		failed <- err
+	}()
+	start := func(ctx context.Context) (*server, error) { return g.serve(ctx, "--connector", "sim") }
+	got, _, err := g.once(ctx, start, load{32, g.length, calm, g.infos})
+	stop()
+	return got, errors.Join(err, <-failed)
+}
+
+// archive measures the archiving of the used keys, a tenth of all, and a VACUUM after it.
+func (g *growth) archive(ctx context.Context) error {
+	before, err := g.sizes(ctx)
+	if err != nil {
+		return err
+	}
+	m, err := g.meter(ctx)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	cmd := exec.CommandContext(ctx, g.keyseatd, "archive", "--database", g.url, "--to", g.path("archive"),
+		"--before", start.Add(-30*24*time.Hour).UTC().Format(time.RFC3339))
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = filepath.Dir(g.path("run")), environment(), dieWithParent()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("archive: %w: %s", err, out)
+	}
+	took := time.Since(start)
+	var tasks, lines, keys int
+	if _, err := fmt.Sscanf(string(out), "archived %d tasks and %d lines of history of %d keys", &tasks, &lines, &keys); err != nil || keys != g.used {
+		return fmt.Errorf("%w: %s", errWrong, out)
+	}
+	million := func(n int) string { return duration(float64(took) * 1e6 / float64(n)) }
+	g.add("archive", 0, "%s; per million keys looked at %s, per million lines that went %s", duration(float64(took)), million(g.keys), million(lines))
+	if err := g.spent(ctx, m, "archived line", lines, work{}); err != nil {
+		return err
+	}
+	start = time.Now()
+	if err := execute(ctx, g.url, tidy...); err != nil {
+		return err
+	}
+	after, err := g.sizes(ctx)
+	g.add("VACUUM after it", 0, "%s; the tables took %d MB before, and %d MB now", duration(float64(time.Since(start))), before/1e6, after/1e6)
+	return err
 }

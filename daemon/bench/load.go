@@ -5,9 +5,77 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"strconv"
 	"sync"
 	"time"
 )
+
+// A client is one persistent connection with a minimal HTTP/1.1. It uses little processor time, which leaves
+// the two cores to the measured programs. Every response must have a Content-Length.
+type client struct {
+	conn net.Conn
+	buf  []byte
+}
+
+func dial(ctx context.Context, addr string) (*client, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	return &client{conn: conn, buf: make([]byte, 4096)}, err
+}
+
+var (
+	headEnd   = []byte("\r\n\r\n")
+	hasLength = []byte("Content-Length: ")
+	good      = []byte("HTTP/1.1 200 ")
+)
+
+var errAnswer = errors.New("an answer that is no 200, or has no length")
+
+// ask sends a request and returns the body of its response. The body is valid until the next call.
+func (c *client) ask(request []byte) ([]byte, error) {
+	if _, err := c.conn.Write(request); err != nil {
+		return nil, err
+	}
+	n, begin, end := 0, 0, -1
+	for end < 0 || n < end {
+		if n == len(c.buf) {
+			c.buf = append(c.buf, make([]byte, len(c.buf))...)
+		}
+		more, err := c.conn.Read(c.buf[n:])
+		if err != nil {
+			return nil, err
+		}
+		n += more
+		if end < 0 {
+			if begin, end, err = extent(c.buf[:n]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if !bytes.HasPrefix(c.buf, good) {
+		return nil, errAnswer
+	}
+	return c.buf[begin:end], nil
+}
+
+// extent returns where the body of a message begins and ends. The end is -1 while it is not known.
+func extent(message []byte) (begin, end int, err error) {
+	head := bytes.Index(message, headEnd)
+	if head < 0 {
+		return 0, -1, nil
+	}
+	_, length, found := bytes.Cut(message[:head+2], hasLength)
+	if !found {
+		return 0, 0, errAnswer
+	}
+	length, _, _ = bytes.Cut(length, headEnd[:2])
+	n, err := strconv.Atoi(string(length))
+	begin = head + len(headEnd)
+	return begin, begin + n, err
+}
 
 // A load describes the requests to a server.
 type load struct {
@@ -106,4 +174,32 @@ func first(errs []error) error {
 		}
 	}
 	return nil
+}
+
+// schedule returns the times at which requests of an open loop are due, and sends each when it has come. The
+// times form a Poisson process, as of many independent clients, and are the same for every side. For a closed
+// loop schedule returns nil.
+func (l load) schedule(ctx context.Context) <-chan time.Time {
+	if l.rate == 0 {
+		return nil
+	}
+	// The buffer is large enough for all due times, so that a slow side never delays the schedule.
+	due := make(chan time.Time, int(2*l.rate*l.length.Seconds())+1000)
+	go func() {
+		runtime.LockOSThread() // sleep blocks the thread, because the runtime's timers have a resolution of a millisecond
+		defer runtime.UnlockOSThread()
+		defer close(due)
+		draw := rand.New(rand.NewPCG(1, 2))
+		start := time.Now()
+		for at := time.Duration(0); at < l.length && ctx.Err() == nil; at += gap(draw, l.rate) {
+			sleep(time.Until(start.Add(at)))
+			due <- start.Add(at)
+		}
+	}()
+	return due
+}
+
+// gap returns the random time between two requests.
+func gap(draw *rand.Rand, rate float64) time.Duration {
+	return time.Duration(draw.ExpFloat64() / rate * float64(time.Second))
 }

@@ -2,12 +2,19 @@ package main
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // asPeer is the first argument of this program when it runs as a peer.
@@ -62,4 +69,133 @@ func respond(w http.ResponseWriter, body []byte, err error) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	_, _ = w.Write(body) // ignore a client that has left
+}
+
+// A shown is the response to info, as keyseatd sends it for a key in use.
+type shown struct {
+	Status   string     `json:"status"`
+	Message  string     `json:"message"`
+	Username string     `json:"username"`
+	Address  string     `json:"verify_address"`
+	Used     int        `json:"used"`
+	Bought   *time.Time `json:"purchase_date"`
+	Since    *time.Time `json:"used_date"`
+}
+
+const infoQuery = `SELECT status, message, username, verify_address, used::int, date_trunc('second', purchase_date), date_trunc('second', used_date)
+	FROM keyseat_keys WHERE code = $1 AND NOT revoked`
+
+// peerInfo answers info with one prepared query per request, over as many connections as keyseatd uses.
+func peerInfo(ctx context.Context, args []string) error {
+	pool, err := openPool(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
+		var k shown
+		err := pool.QueryRow(r.Context(), infoQuery, r.URL.Query().Get("info")).
+			Scan(&k.Status, &k.Message, &k.Username, &k.Address, &k.Used, utc{&k.Bought}, utc{&k.Since})
+		body, _ := json.Marshal(k) // shown can always be encoded
+		respond(w, body, err)
+	})
+}
+
+// conns is the number of connections of a side to the database. It is keyseatd's default.
+const conns = 16
+
+// openPool opens a pool that prepares its statements, which is pgx's default.
+func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = conns
+	return pgxpool.NewWithConfig(ctx, config)
+}
+
+// peerConstant answers info without a database. It measures the cost of net/http and JSON alone.
+func peerConstant(ctx context.Context, _ []string) error {
+	now := time.Now().UTC().Truncate(time.Second)
+	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
+		k := shown{"success", "", "u-" + r.URL.Query().Get("info"), "1 Main Street, Springfield", 1, &now, &now}
+		body, _ := json.Marshal(k) // shown can always be encoded
+		respond(w, body, nil)
+	})
+}
+
+// utc scans a time and converts it to UTC, as the response shows it.
+type utc struct{ into **time.Time }
+
+// Scan implements [database/sql.Scanner].
+func (u utc) Scan(value any) error {
+	switch value := value.(type) {
+	case nil:
+		return nil
+	case time.Time:
+		value = value.UTC()
+		*u.into = &value
+		return nil
+	}
+	return errors.New("no time")
+}
+
+// claim accepts an upgrade in one statement. It takes a slot of the oldest plan whose row is not locked,
+// updates the key, and adds the task and the line of history. It returns the number of added tasks.
+const claim = `
+	WITH plan AS (
+		SELECT id, address, invite FROM keyseat_plans
+		WHERE country = $3 AND NOT retired AND fault = '' AND held + spent + suspect < size
+		ORDER BY country, seq LIMIT 1 FOR UPDATE SKIP LOCKED),
+	k AS (
+		UPDATE keyseat_keys SET status = 'in_queue', message = '', version = version + 1, task_id = $2
+		FROM plan WHERE code = $1 AND NOT revoked AND NOT used AND status IN ('active', 'failed_upgrade', 'success_renew')
+		RETURNING code),
+	p AS (
+		UPDATE keyseat_plans SET held = held + 1 FROM plan, k WHERE keyseat_plans.id = plan.id RETURNING 1),
+	t AS (
+		INSERT INTO keyseat_tasks (code, id, kind, country, version, fence, plan_id, plan_address, plan_invite, ordinal, slot, faulty,
+			asked, tries, lost, doubt, created_at, due, outcome, sealed)
+		SELECT code, $2, 'upgrade', $3, 1, 0, id, address, invite, 1, 'held', '', 0, 0, 0, false, now(), now(), '', $4 FROM k, plan
+		RETURNING 1),
+	h AS (
+		INSERT INTO keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome, plan_id, slot_from, slot_to, note)
+		SELECT code, $2, 0, now(), 'accepted', $2, 'upgrade', '', id, 'free', 'held', '' FROM k, plan
+		RETURNING 1)
+	SELECT count(*) FROM t, p, h`
+
+// peerUpgrade accepts each upgrade with one statement, which is a transaction.
+func peerUpgrade(ctx context.Context, args []string) error {
+	pool, err := openPool(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	seal := sealer()
+	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
+		var n int
+		err := pool.QueryRow(r.Context(), claim, r.PostFormValue("upgrade"), rand.Text(), r.PostFormValue("country"), seal(r)).Scan(&n)
+		respond(w, verdicts[n], err)
+	})
+}
+
+// verdicts are the response bodies, by the number of added tasks.
+var verdicts = [][]byte{
+	[]byte(`{"status":"error","message":"This key is not usable, your account is still premium, if not, renew it"}`),
+	[]byte(`{"status":"success","message":"Upgrade request sent successfully, your account will be Premium in a few minutes, you can check the status via the key info"}`),
+}
+
+// sealer returns a function that encrypts the secrets of a request, as every real store does.
+func sealer() func(r *http.Request) []byte {
+	block, err := aes.NewCipher(make([]byte, 32))
+	if err != nil {
+		panic(err) // the length is right
+	}
+	box, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(err) // the block is AES's
+	}
+	return func(r *http.Request) []byte {
+		return box.Seal(nil, nil, []byte(r.PostFormValue("login")+"\n"+r.PostFormValue("pwd")), nil)
+	}
 }

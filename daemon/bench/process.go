@@ -3,12 +3,17 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // A process is a running program. It is killed when its context ends, and on Linux also when we end.
@@ -41,7 +46,7 @@ func (b *bench) start(ctx context.Context, name, program string, args ...string)
 	}
 	defer func() { _ = log.Close() }() // the process has its own descriptor
 	p.cmd = exec.CommandContext(ctx, program, args...)
-	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr, p.cmd.SysProcAttr = b.folder, environment(), log, leashed()
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr, p.cmd.SysProcAttr = b.folder, environment(), log, dieWithParent()
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -98,4 +103,106 @@ func (p *process) tail() string {
 		return err.Error()
 	}
 	return strings.TrimSpace(string(text[max(0, len(text)-1000):]))
+}
+
+// A server is a process that serves HTTP.
+type server struct {
+	*process
+	addr  string
+	admin string // address of keyseatd's admin listener
+}
+
+// A starter starts one side of a comparison.
+type starter func(ctx context.Context) (*server, error)
+
+// serve starts keyseatd on a database, with defaults except for the flags, and waits until it is ready.
+// Its log goes to a file, at the default level.
+func (b *bench) serve(ctx context.Context, database string, flags ...string) (*server, error) {
+	s, err := b.launch(ctx, database, flags...)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.awaitReady(ctx); err != nil {
+		s.kill()
+		return nil, err
+	}
+	return s, nil
+}
+
+// launch starts keyseatd and does not wait.
+func (b *bench) launch(ctx context.Context, database string, flags ...string) (*server, error) {
+	public, admin, err := freePorts()
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{"serve", "--database", database, "--listen", public, "--admin-listen", admin}, flags...)
+	p, err := b.start(ctx, "keyseatd", b.keyseatd, args...)
+	if err != nil {
+		return nil, err
+	}
+	return &server{process: p, addr: public, admin: admin}, nil
+}
+
+// patience bounds waits that only an error can make longer.
+const patience = 30 * time.Second
+
+func (s *server) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for !s.ready(ctx, client) {
+		select {
+		case <-s.ended:
+			return fmt.Errorf("keyseatd has ended: %s", s.tail())
+		case <-ctx.Done():
+			return fmt.Errorf("keyseatd is not ready: %w: %s", ctx.Err(), s.tail())
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func (s *server) ready(ctx context.Context, client *http.Client) bool {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.admin+"/readyz", http.NoBody)
+	if err != nil {
+		return false
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		return false
+	}
+	_ = answer.Body.Close() // only the status matters
+	return answer.StatusCode == http.StatusOK
+}
+
+// command runs a command of keyseatd to its end.
+func (b *bench) command(ctx context.Context, stdin io.Reader, args ...string) error {
+	cmd := exec.CommandContext(ctx, b.keyseatd, args...)
+	cmd.Dir, cmd.Env, cmd.Stdin, cmd.SysProcAttr = b.folder, environment(), stdin, dieWithParent()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("keyseatd %s: %w: %s", args[0], err, out)
+	}
+	return nil
+}
+
+// masterKey returns the path of a file of master keys, the same for the whole run.
+func (b *bench) masterKey(ctx context.Context) (string, error) {
+	file := filepath.Join(b.folder, "master.key")
+	if err := b.command(ctx, nil, "master-key", "add", file); err != nil {
+		return "", err
+	}
+	return file, nil
+}
+
+// freePorts returns two addresses that currently have no listener.
+func freePorts() (string, string, error) {
+	one, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
+	if err != nil {
+		return "", "", err
+	}
+	other, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
+	if err != nil {
+		return "", "", errors.Join(err, one.Close())
+	}
+	return one.Addr().String(), other.Addr().String(), errors.Join(one.Close(), other.Close())
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -68,4 +69,115 @@ func field(file, name string) string {
 		}
 	}
 	return ""
+}
+
+// A result is one line of the table.
+type result struct {
+	row    int
+	what   string
+	ours   string
+	theirs string // "" without another side
+	figure string // the value that the target limits
+	target string // "" without a target
+	met    bool
+}
+
+func (r result) String() string {
+	return fmt.Sprintf("%s: %s against %s: %s (%s) %s", r.what, r.ours, r.theirs, r.figure, r.target, r.verdict())
+}
+
+func (r result) verdict() string {
+	switch {
+	case r.target == "":
+		return ""
+	case r.met:
+		return "yes"
+	}
+	return "**no**"
+}
+
+// A goal is the range that a figure must be in.
+type goal struct {
+	least, most float64 // bounds, of which one is set; 0: no such bound
+	aim         float64 // a better value that is wanted but not required; 0: no such value
+}
+
+func (g goal) met(figure float64) bool {
+	return (g.least == 0 || figure >= g.least) && (g.most == 0 || figure <= g.most) && !math.IsNaN(figure)
+}
+
+func (g goal) String() string {
+	text := ""
+	if g.least > 0 {
+		text = fmt.Sprintf("≥ %.4g ×", g.least)
+	}
+	if g.most > 0 {
+		text = fmt.Sprintf("≤ %.4g ×", g.most)
+	}
+	if g.aim > 0 {
+		text += fmt.Sprintf(", aim %.4g ×", g.aim)
+	}
+	return text
+}
+
+// throughput compares the throughput of two sides.
+func throughput(what string, ours, theirs series, g goal) result {
+	ratio := ours.against(theirs, rate)
+	return result{
+		what: what, ours: ours.loaded(), theirs: theirs.loaded(),
+		figure: fmt.Sprintf("%.2f ×", ratio), target: g.String(), met: g.met(ratio),
+	}
+}
+
+// latency compares one quantile of the latencies of two sides.
+func latency(what string, ours, theirs series, of func(sample) float64, g goal) result {
+	ratio := ours.against(theirs, of)
+	return result{
+		what: what, ours: ours.waited(), theirs: theirs.waited(),
+		figure: fmt.Sprintf("%.2f ×", ratio), target: g.String(), met: g.met(ratio),
+	}
+}
+
+// loaded formats the medians of throughput, and of latency if it was measured.
+func (s series) loaded() string {
+	text := fmt.Sprintf("%.0f/s", s.median(rate))
+	if s.median(p99) > 0 {
+		text += ", " + s.quantiles()
+	}
+	return text + s.used()
+}
+
+// waited formats the medians of latency.
+func (s series) waited() string { return s.quantiles() + s.used() }
+
+func (s series) quantiles() string {
+	return fmt.Sprintf("p50 %s, p99 %s", duration(s.median(p50)), duration(s.median(p99)))
+}
+
+// used formats the medians of processor time per response, if they are known.
+func (s series) used() string {
+	if s.median(onServer) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", CPU %s + %s", duration(s.median(onServer)), duration(s.median(onDatabase)))
+}
+
+// duration formats nanoseconds with three digits and a unit.
+func duration(ns float64) string {
+	switch d := time.Duration(ns); {
+	case d >= time.Second:
+		return fmt.Sprintf("%.3g s", d.Seconds())
+	case d >= time.Millisecond:
+		return fmt.Sprintf("%.3g ms", float64(d)/float64(time.Millisecond))
+	default:
+		return fmt.Sprintf("%.3g µs", float64(d)/float64(time.Microsecond))
+	}
+}
+
+// bounded compares a duration with its upper bound.
+func bounded(what string, ours string, figure, most time.Duration) result {
+	return result{
+		what: what, ours: ours, figure: duration(float64(figure)),
+		target: "≤ " + duration(float64(most)), met: figure <= most,
+	}
 }

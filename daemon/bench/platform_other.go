@@ -1,0 +1,13 @@
+//go:build !linux
+
+package main
+
+import (
+	"syscall"
+	"time"
+)
+
+// dieWithParent returns no attributes: a process is killed only when its context ends.
+func dieWithParent() *syscall.SysProcAttr { return nil }
+
+func sleep(d time.Duration) { time.Sleep(d) }

@@ -1,7 +1,0 @@
-//go:build !unix
-
-package main
-
-import "time"
-
-func sleep(d time.Duration) { time.Sleep(d) }
