@@ -65,7 +65,7 @@ func (b *bench) close() {
 		b.stop()
 	}
 	if err := os.RemoveAll(b.folder); err != nil {
-		b.say("%v", err)
+		b.logf("%v", err)
 	}
 }
 
@@ -92,8 +92,8 @@ func (b *bench) build(ctx context.Context) (string, error) {
 	return program, nil
 }
 
-// say prints progress to standard error. Standard output gets only the table.
-func (b *bench) say(format string, args ...any) {
+// logf prints progress to standard error. Standard output gets only the table.
+func (b *bench) logf(format string, args ...any) {
 	_, _ = fmt.Fprintf(os.Stderr, format+"\n", args...) // if standard error is closed, progress is lost
 }
 
@@ -103,11 +103,11 @@ func (b *bench) path(name string) string {
 	return filepath.Join(b.folder, fmt.Sprintf("%d-%s", b.made, name))
 }
 
-var errWrong = errors.New("a wrong answer")
+var errUnexpected = errors.New("a wrong answer")
 
-// recorder is a source file that is added to a profiled keyseatd. From its start until it is killed, that
+// profileSource is a source file that is added to a profiled keyseatd. From its start until it is killed, that
 // keyseatd writes numbered CPU profiles of a few seconds each.
-const recorder = `package main
+const profileSource = `package main
 
 import (
 	"fmt"
@@ -134,8 +134,8 @@ func record(pattern string) {
 }
 `
 
-// seconds is the length of each profile.
-const seconds = 3
+// profileSeconds is the length of each profile.
+const profileSeconds = 3
 
 // overlay returns the path of an overlay file for go build, which adds recorder to keyseatd. So keyseatd
 // itself contains no code for profiles.
@@ -149,7 +149,7 @@ func (b *bench) overlay(root string) (string, error) {
 	}
 	source, list := b.path("profile.go"), b.path("overlay.json")
 	into := filepath.Join(folder, "keyseatd-%d-%02d.pprof")
-	if err := os.WriteFile(source, fmt.Appendf(nil, recorder, into, seconds), 0o600); err != nil {
+	if err := os.WriteFile(source, fmt.Appendf(nil, profileSource, into, profileSeconds), 0o600); err != nil {
 		return "", err
 	}
 	seen := filepath.Join(root, "daemon", "keyseatd", "profile_of_bench.go")

@@ -8,21 +8,21 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// database creates a database with keyseat's tables. It returns its URL and a function that drops it.
-func (b *bench) database(ctx context.Context) (url string, drop func(), err error) {
-	url, drop, err = b.empty(ctx)
+// createMigrated creates a database with keyseat's tables. It returns its URL and a function that drops it.
+func (b *bench) createMigrated(ctx context.Context) (url string, drop func(), err error) {
+	url, drop, err = b.createDatabase(ctx)
 	if err != nil {
 		return "", nil, err
 	}
-	if err := b.command(ctx, nil, "migrate", "--database", url); err != nil {
+	if err := b.runKeyseatd(ctx, nil, "migrate", "--database", url); err != nil {
 		drop()
 		return "", nil, err
 	}
 	return url, drop, nil
 }
 
-// empty creates a database without tables.
-func (b *bench) empty(ctx context.Context) (url string, drop func(), err error) {
+// createDatabase creates a database without tables.
+func (b *bench) createDatabase(ctx context.Context) (url string, drop func(), err error) {
 	b.made++
 	name := fmt.Sprint("bench", b.made)
 	if err := execute(ctx, b.admin, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
@@ -31,14 +31,14 @@ func (b *bench) empty(ctx context.Context) (url string, drop func(), err error) 
 	return strings.Replace(b.admin, "/postgres?", "/"+name+"?", 1), func() {
 		err := execute(context.WithoutCancel(ctx), b.admin, "DROP DATABASE "+name+" WITH (FORCE)")
 		if err != nil {
-			b.say("%v", err)
+			b.logf("%v", err)
 		}
 	}, nil
 }
 
 // execute runs each statement in its own transaction, on a new connection.
 func execute(ctx context.Context, url string, statements ...string) error {
-	return connected(ctx, url, func(conn *pgx.Conn) error {
+	return withConn(ctx, url, func(conn *pgx.Conn) error {
 		for _, sql := range statements {
 			if _, err := conn.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 				return fmt.Errorf("%.60s: %w", sql, err)
@@ -48,7 +48,7 @@ func execute(ctx context.Context, url string, statements ...string) error {
 	})
 }
 
-func connected(ctx context.Context, url string, do func(*pgx.Conn) error) error {
+func withConn(ctx context.Context, url string, do func(*pgx.Conn) error) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
@@ -57,46 +57,46 @@ func connected(ctx context.Context, url string, do func(*pgx.Conn) error) error 
 	return do(conn)
 }
 
-// number returns the one number that a query yields.
-func number(ctx context.Context, url, sql string) (n int, err error) {
-	err = connected(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&n) })
+// queryInt returns the one number that a query yields.
+func queryInt(ctx context.Context, url, sql string) (n int, err error) {
+	err = withConn(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&n) })
 	return n, err
 }
 
-// holds returns nil if the query yields the number want.
-func holds(ctx context.Context, url, sql string, want int) error {
-	n, err := number(ctx, url, sql)
+// expectCount returns nil if the query yields the number want.
+func expectCount(ctx context.Context, url, sql string, want int) error {
+	n, err := queryInt(ctx, url, sql)
 	if err == nil && n != want {
-		err = fmt.Errorf("%w: there should be %d, but %d are what this finds: %s", errWrong, want, n, sql)
+		err = fmt.Errorf("%w: there should be %d, but %d are what this finds: %s", errUnexpected, want, n, sql)
 	}
 	return err
 }
 
-// wipe empties the tables.
-const wipe = `TRUNCATE keyseat_keys, keyseat_tasks, keyseat_history, keyseat_batches, keyseat_plans, keyseat_countries RESTART IDENTITY`
+// truncateSQL empties the tables.
+const truncateSQL = `TRUNCATE keyseat_keys, keyseat_tasks, keyseat_history, keyseat_batches, keyseat_plans, keyseat_countries RESTART IDENTITY`
 
-// tidy does pending maintenance now, so that no vacuum or checkpoint falls into one side's measurement.
-var tidy = []string{"VACUUM (ANALYZE) keyseat_keys, keyseat_tasks, keyseat_history, keyseat_plans", "CHECKPOINT"}
+// maintenanceSQL does pending maintenance now, so that no vacuum or checkpoint falls into one side's measurement.
+var maintenanceSQL = []string{"VACUUM (ANALYZE) keyseat_keys, keyseat_tasks, keyseat_history, keyseat_plans", "CHECKPOINT"}
 
-// usedKeys replaces the content of all tables with n keys in use. Each key's username contains its code.
-func usedKeys(ctx context.Context, url string, n int) error {
-	return execute(ctx, url, append([]string{wipe, fillKeys(n, "success", true)}, tidy...)...)
+// fillUsedKeys replaces the content of all tables with n keys in use. Each key's username contains its code.
+func fillUsedKeys(ctx context.Context, url string, n int) error {
+	return execute(ctx, url, append([]string{truncateSQL, insertKeysSQL(n, "success", true)}, maintenanceSQL...)...)
 }
 
-// slotsOf is the number of slots of a plan. It is small, as in a family plan.
-const slotsOf = 5
+// slotsPerPlan is the number of slots of a plan. It is small, as in a family plan.
+const slotsPerPlan = 5
 
-// freshKeys replaces the content of all tables with n unused keys, and at least one free slot for each.
-func freshKeys(ctx context.Context, url string, n int) error {
+// fillUnusedKeys replaces the content of all tables with n unused keys, and at least one free slot for each.
+func fillUnusedKeys(ctx context.Context, url string, n int) error {
 	plans := fmt.Sprintf(`
 		INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)
 		SELECT 'plan-' || i, 'US', i || ' Main Street', 'https://provider.example/invite/' || i, %d, 0, 0, 0, false, ''
-		FROM generate_series(1, %d) i`, slotsOf, n/slotsOf+1)
-	fill := []string{wipe, fillKeys(n, "active", false), "INSERT INTO keyseat_countries VALUES ('US')", plans}
-	return execute(ctx, url, append(fill, tidy...)...)
+		FROM generate_series(1, %d) i`, slotsPerPlan, n/slotsPerPlan+1)
+	fill := []string{truncateSQL, insertKeysSQL(n, "active", false), "INSERT INTO keyseat_countries VALUES ('US')", plans}
+	return execute(ctx, url, append(fill, maintenanceSQL...)...)
 }
 
-func fillKeys(n int, status string, used bool) string {
+func insertKeysSQL(n int, status string, used bool) string {
 	return fmt.Sprintf(`
 		INSERT INTO keyseat_keys (code, version, status, used, revoked, message, username, verify_address, invite, address,
 			order_id, purchase_date, used_date, task_id, batch_id)
@@ -106,9 +106,9 @@ func fillKeys(n int, status string, used bool) string {
 		FROM generate_series(0, %[3]d) i`, status, used, n-1)
 }
 
-// text returns the one text that a query yields, or the text of its error.
-func text(ctx context.Context, url, sql string) (s string) {
-	err := connected(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&s) })
+// queryText returns the one text that a query yields, or the text of its error.
+func queryText(ctx context.Context, url, sql string) (s string) {
+	err := withConn(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&s) })
 	if err != nil {
 		return err.Error()
 	}

@@ -14,61 +14,61 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// few is the number of keys of the smaller store.
-const few = 100_000
+// smallStore is the number of keys of the smaller store.
+const smallStore = 100_000
 
-// archived is the largest number of keys for which archiving is measured. Archiving reads all keys, and takes
+// maxArchived is the largest number of keys for which archiving is measured. Archiving reads all keys, and takes
 // at least half a minute per million.
-const archived = 2_000_000
+const maxArchived = 2_000_000
 
 // growth measures the cost of one store. The program measures a store with many keys and one with few in
 // the same way, one after the other. Each has its own database.
 type growth struct {
 	*bench
-	url   string
-	flags []string // of every daemon
-	keys  int
-	used  int // number of keys in use, which have the lowest numbers; archived at the end
-	fresh int // number of keys to upgrade, which have the highest numbers
-	all   []figure
+	url          string
+	flags        []string // of every daemon
+	keys         int
+	used         int // number of keys in use, which have the lowest numbers; archived at the end
+	unused       int // number of keys to upgrade, which have the highest numbers
+	measurements []measurement
 }
 
-// A figure is a cell of the table. If its value is 0, the table shows no ratio.
-type figure struct {
+// A measurement is a cell of the table. If its value is 0, the table shows no ratio.
+type measurement struct {
 	what, text string
 	value      float64
 }
 
 func (g *growth) add(what string, value float64, format string, args ...any) {
-	g.all = append(g.all, figure{what, fmt.Sprintf(format, args...), value})
-	g.say("  %s: %s", what, g.all[len(g.all)-1].text)
+	g.measurements = append(g.measurements, measurement{what, fmt.Sprintf(format, args...), value})
+	g.logf("  %s: %s", what, g.measurements[len(g.measurements)-1].text)
 }
 
-// grow measures both stores and prints the table.
-func (b *bench) grow(ctx context.Context, w io.Writer) error {
-	var sides [][]figure
-	for _, n := range []int{min(few, b.growth), b.growth} {
-		b.say("among %d keys", n)
-		all, err := b.grown(ctx, n)
+// runGrowth measures both stores and prints the table.
+func (b *bench) runGrowth(ctx context.Context, w io.Writer) error {
+	var sides [][]measurement
+	for _, n := range []int{min(smallStore, b.growth), b.growth} {
+		b.logf("among %d keys", n)
+		all, err := b.measureStore(ctx, n)
 		if err != nil {
 			return fmt.Errorf("among %d keys: %w", n, err)
 		}
 		sides = append(sides, all)
 	}
 	out := bufio.NewWriter(w)
-	_, _ = fmt.Fprintf(out, "%s; %s; measurements of %v\n\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"), b.surroundings(ctx), b.length)
-	_, _ = fmt.Fprintf(out, "| | %d keys | %d keys | ratio |\n| --- | ---: | ---: | ---: |\n", min(few, b.growth), b.growth)
+	_, _ = fmt.Fprintf(out, "%s; %s; measurements of %v\n\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"), b.environment(ctx), b.length)
+	_, _ = fmt.Fprintf(out, "| | %d keys | %d keys | ratio |\n| --- | ---: | ---: | ---: |\n", min(smallStore, b.growth), b.growth)
 	for _, f := range sides[0] {
-		_, _ = fmt.Fprintln(out, f.beside(sides[1]))
+		_, _ = fmt.Fprintln(out, f.tableLine(sides[1]))
 	}
 	return out.Flush()
 }
 
-// beside returns a line of the table. It has figure f of the smaller store, and the same figure of the
+// tableLine returns a line of the table. It has figure f of the smaller store, and the same figure of the
 // larger store if it was measured.
-func (f figure) beside(many []figure) string {
+func (f measurement) tableLine(many []measurement) string {
 	text, ratio := "", ""
-	if i := slices.IndexFunc(many, func(m figure) bool { return m.what == f.what }); i >= 0 {
+	if i := slices.IndexFunc(many, func(m measurement) bool { return m.what == f.what }); i >= 0 {
 		text = many[i].text
 		if f.value > 0 {
 			ratio = fmt.Sprintf("%.2f", many[i].value/f.value)
@@ -77,9 +77,9 @@ func (f figure) beside(many []figure) string {
 	return fmt.Sprintf("| %s | %s | %s | %s |", f.what, f.text, text, ratio)
 }
 
-// grown makes all measurements of a store with n keys.
-func (b *bench) grown(ctx context.Context, n int) ([]figure, error) {
-	url, drop, err := b.database(ctx)
+// measureStore makes all measurements of a store with n keys.
+func (b *bench) measureStore(ctx context.Context, n int) ([]measurement, error) {
+	url, drop, err := b.createMigrated(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +88,10 @@ func (b *bench) grown(ctx context.Context, n int) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	enough := int(fastest * (b.length + min(warmth, b.length)).Seconds())
-	g := &growth{bench: b, url: url, flags: []string{"--master-key-file", master}, keys: n, used: n / 10, fresh: min(enough, n/2)}
-	steps := []func(context.Context) error{g.fill, g.weigh, g.info, g.stock, g.upgrade, g.vacuum}
-	if n <= archived {
+	enough := int(maxUpgradeRate * (b.length + min(warmup, b.length)).Seconds())
+	g := &growth{bench: b, url: url, flags: []string{"--master-key-file", master}, keys: n, used: n / 10, unused: min(enough, n/2)}
+	steps := []func(context.Context) error{g.fill, g.measureSize, g.info, g.stock, g.upgrade, g.vacuum}
+	if n <= maxArchived {
 		steps = append(steps, g.archive)
 	}
 	for _, step := range steps {
@@ -99,28 +99,28 @@ func (b *bench) grown(ctx context.Context, n int) ([]figure, error) {
 			return nil, err
 		}
 	}
-	return g.all, nil
+	return g.measurements, nil
 }
 
-// A meter is a position in the write-ahead log. PostgreSQL's statistics were reset at that position.
-type meter string
+// A pgStats is a position in the write-ahead log. PostgreSQL's statistics were reset at that position.
+type pgStats string
 
-func (g *growth) meter(ctx context.Context) (m meter, err error) {
+func (g *growth) pgStats(ctx context.Context) (m pgStats, err error) {
 	if err := execute(ctx, g.url, "SELECT pg_stat_statements_reset()"); err != nil {
 		return "", err
 	}
-	err = connected(ctx, g.url, func(conn *pgx.Conn) error {
+	err = withConn(ctx, g.url, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, "SELECT pg_current_wal_lsn()::text").Scan(&m)
 	})
 	return m, err
 }
 
-// spent adds the cost of each of n things since m: processor time, time in statements, write-ahead log, and
+// addCost adds the cost of each of n things since m: processor time, time in statements, write-ahead log, and
 // the number of whole pages in that log.
-func (g *growth) spent(ctx context.Context, m meter, what string, n int, each work) error {
+func (g *growth) addCost(ctx context.Context, m pgStats, what string, n int, each cpuTime) error {
 	var ms float64
 	var wal, pages int
-	err := connected(ctx, g.url, func(conn *pgx.Conn) error {
+	err := withConn(ctx, g.url, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, `SELECT (pg_current_wal_lsn() - $1::pg_lsn)::bigint, sum(total_exec_time), sum(wal_fpi)::bigint
 			FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())`, string(m)).Scan(&wal, &ms, &pages)
 	})
@@ -140,38 +140,38 @@ func (g *growth) spent(ctx context.Context, m meter, what string, n int, each wo
 
 // vacuum measures a VACUUM after the upgrades, and then the latency of info during repeated VACUUMs.
 func (g *growth) vacuum(ctx context.Context) error {
-	dead, err := number(ctx, g.url, "SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables")
+	dead, err := queryInt(ctx, g.url, "SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables")
 	if err != nil {
 		return err
 	}
 	begun := time.Now()
-	if err := execute(ctx, g.url, tidy[0]); err != nil {
+	if err := execute(ctx, g.url, maintenanceSQL[0]); err != nil {
 		return err
 	}
 	g.add("VACUUM (ANALYZE) after the upgrades", 0, "%s, %d dead rows", duration(float64(time.Since(begun))), dead)
-	got, err := g.whileTidied(ctx)
+	got, err := g.infoDuringVacuum(ctx)
 	if err != nil {
 		return err
 	}
-	g.waits(fmt.Sprintf("info at %d/s beside VACUUM", calm), got)
-	runs, err := number(ctx, g.url, "SELECT sum(autovacuum_count)::bigint FROM pg_stat_user_tables")
+	g.addLatencies(fmt.Sprintf("info at %d/s beside VACUUM", openLoopRate), got)
+	runs, err := queryInt(ctx, g.url, "SELECT sum(autovacuum_count)::bigint FROM pg_stat_user_tables")
 	g.add("runs of autovacuum until then", 0, "%d", runs)
 	return err
 }
 
-// whileTidied measures info at the calm rate while one VACUUM follows another.
-func (g *growth) whileTidied(ctx context.Context) (sample, error) {
+// infoDuringVacuum measures info at the calm rate while one VACUUM follows another.
+func (g *growth) infoDuringVacuum(ctx context.Context) (sample, error) {
 	tidying, stop := context.WithCancel(ctx)
 	failed := make(chan error, 1)
 	go func() {
 		var err error
 		for err == nil && tidying.Err() == nil {
-			err = execute(ctx, g.url, tidy[0])
+			err = execute(ctx, g.url, maintenanceSQL[0])
 		}
 		failed <- err
 	}()
 	start := func(ctx context.Context) (*server, error) { return g.serve(ctx, "--connector", "sim") }
-	got, _, err := g.once(ctx, start, load{32, g.length, calm, g.infos})
+	got, _, err := g.measureOnce(ctx, start, load{32, g.length, openLoopRate, g.infoRequests})
 	stop()
 	return got, errors.Join(err, <-failed)
 }
@@ -182,14 +182,14 @@ func (g *growth) archive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m, err := g.meter(ctx)
+	m, err := g.pgStats(ctx)
 	if err != nil {
 		return err
 	}
 	start := time.Now()
 	cmd := exec.CommandContext(ctx, g.keyseatd, "archive", "--database", g.url, "--to", g.path("archive"),
 		"--before", start.Add(-30*24*time.Hour).UTC().Format(time.RFC3339))
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = filepath.Dir(g.path("run")), environment(), dieWithParent()
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = filepath.Dir(g.path("run")), minimalEnv(), dieWithParent()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("archive: %w: %s", err, out)
@@ -197,15 +197,15 @@ func (g *growth) archive(ctx context.Context) error {
 	took := time.Since(start)
 	var tasks, lines, keys int
 	if _, err := fmt.Sscanf(string(out), "archived %d tasks and %d lines of history of %d keys", &tasks, &lines, &keys); err != nil || keys != g.used {
-		return fmt.Errorf("%w: %s", errWrong, out)
+		return fmt.Errorf("%w: %s", errUnexpected, out)
 	}
 	million := func(n int) string { return duration(float64(took) * 1e6 / float64(n)) }
 	g.add("archive", 0, "%s; per million keys looked at %s, per million lines that went %s", duration(float64(took)), million(g.keys), million(lines))
-	if err := g.spent(ctx, m, "archived line", lines, work{}); err != nil {
+	if err := g.addCost(ctx, m, "archived line", lines, cpuTime{}); err != nil {
 		return err
 	}
 	start = time.Now()
-	if err := execute(ctx, g.url, tidy...); err != nil {
+	if err := execute(ctx, g.url, maintenanceSQL...); err != nil {
 		return err
 	}
 	after, err := g.sizes(ctx)

@@ -46,9 +46,9 @@ const fillStep = 1_000_000
 func (g *growth) fill(ctx context.Context) error {
 	start := time.Now()
 	all := []string{
-		"CREATE EXTENSION pg_stat_statements", wipe,
+		"CREATE EXTENSION pg_stat_statements", truncateSQL,
 		"ALTER TABLE keyseat_keys DROP CONSTRAINT keyseat_keys_pkey", "DROP INDEX keyseat_keys_batch", "ALTER TABLE keyseat_history DROP CONSTRAINT keyseat_history_pkey",
-		"INSERT INTO keyseat_countries VALUES ('US')", growthPlans("old", slotsOf, g.used), growthPlans("new", 0, g.fresh),
+		"INSERT INTO keyseat_countries VALUES ('US')", growthPlans("old", slotsPerPlan, g.used), growthPlans("new", 0, g.unused),
 	}
 	all = append(all, inSteps(growthUsed, 0, g.used)...)
 	all = append(all, inSteps(growthKeys, g.used, g.keys)...)
@@ -64,7 +64,7 @@ func growthPlans(name string, spent, n int) string {
 	return fmt.Sprintf(`
 		INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)
 		SELECT '%s-' || i, 'US', i || ' Main Street', 'https://provider.example/invite/' || i, %d, 0, %d, 0, false, ''
-		FROM generate_series(0, %d) i`, name, slotsOf, spent, n/slotsOf)
+		FROM generate_series(0, %d) i`, name, slotsPerPlan, spent, n/slotsPerPlan)
 }
 
 // inSteps completes the statements for ranges of up to fillStep rows.
@@ -77,10 +77,10 @@ func inSteps(statements []string, first, after int) (all []string) {
 	return all
 }
 
-// weigh measures the disk space of the tables, and the duration of their first VACUUM.
-func (g *growth) weigh(ctx context.Context) error {
+// measureSize measures the disk space of the tables, and the duration of their first VACUUM.
+func (g *growth) measureSize(ctx context.Context) error {
 	start := time.Now()
-	if err := execute(ctx, g.url, tidy...); err != nil {
+	if err := execute(ctx, g.url, maintenanceSQL...); err != nil {
 		return err
 	}
 	g.add("first VACUUM (ANALYZE) of all", 0, "%s", duration(float64(time.Since(start))))
@@ -88,7 +88,7 @@ func (g *growth) weigh(ctx context.Context) error {
 		name string
 		rows int
 	}{{"keys", g.keys}, {"history", g.keys + 2*g.used}, {"tasks", g.used}} {
-		heap, err := number(ctx, g.url, "SELECT pg_table_size('keyseat_"+t.name+"')")
+		heap, err := queryInt(ctx, g.url, "SELECT pg_table_size('keyseat_"+t.name+"')")
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (g *growth) weigh(ctx context.Context) error {
 
 // size returns the size of a table with its indexes, in bytes.
 func (g *growth) size(ctx context.Context, table string) (int, error) {
-	return number(ctx, g.url, "SELECT pg_total_relation_size('keyseat_"+table+"')")
+	return queryInt(ctx, g.url, "SELECT pg_total_relation_size('keyseat_"+table+"')")
 }
 
 // sizes returns the size of the three growing tables, in bytes.

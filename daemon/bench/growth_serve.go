@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// calm is the rate of the open loop for latencies, in requests per second. It is far below saturation.
-const calm = 1000
+// openLoopRate is the rate of the open loop for latencies, in requests per second. It is far below saturation.
+const openLoopRate = 1000
 
-// infos requests info of random keys, except for the keys that upgrades uses.
-func (g *growth) infos() asker {
-	return func(q *question) bool {
-		i := rand.IntN(g.keys - g.fresh)
+// infoRequests requests info of random keys, except for the keys that upgrades uses.
+func (g *growth) infoRequests() generator {
+	return func(q *request) bool {
+		i := rand.IntN(g.keys - g.unused)
 		code := growthCode(i)
-		q.request = fmt.Appendf(q.request[:0], "GET /API/?info=%s HTTP/1.1\r\nHost: bench\r\n\r\n", code)
+		q.raw = fmt.Appendf(q.raw[:0], "GET /API/?info=%s HTTP/1.1\r\nHost: bench\r\n\r\n", code)
 		if q.want = append(q.want[:0], `{"status":"active"`...); i < g.used {
 			q.want = fmt.Appendf(q.want[:0], `"username":"u-%s"`, code)
 		}
@@ -25,16 +25,16 @@ func (g *growth) infos() asker {
 	}
 }
 
-// upgrades requests an upgrade of each fresh key in turn. All connections share the sequence.
-func (g *growth) upgrades() func() asker {
+// upgradeRequests requests an upgrade of each fresh key in turn. All connections share the sequence.
+func (g *growth) upgradeRequests() func() generator {
 	var next atomic.Int64
-	return func() asker {
-		return func(q *question) bool {
+	return func() generator {
+		return func(q *request) bool {
 			i := int(next.Add(1))
 			body := "upgrade=" + growthCode(g.keys-i) + upgradeForm
-			q.request = fmt.Appendf(q.request[:0], "POST /API/ HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+			q.raw = fmt.Appendf(q.raw[:0], "POST /API/ HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 			q.want = append(q.want[:0], `{"status":"success","message":"Upgrade request sent successfully`...)
-			return i <= g.fresh
+			return i <= g.unused
 		}
 	}
 }
@@ -47,28 +47,28 @@ func (g *growth) serve(ctx context.Context, flags ...string) (*server, error) {
 // info measures throughput in a closed loop, and latency at the calm rate.
 func (g *growth) info(ctx context.Context) error {
 	start := func(ctx context.Context) (*server, error) { return g.serve(ctx, "--connector", "sim") }
-	m, err := g.meter(ctx)
+	m, err := g.pgStats(ctx)
 	if err != nil {
 		return err
 	}
-	got, all, err := g.once(ctx, start, load{crowd, g.length, 0, g.infos})
+	got, all, err := g.measureOnce(ctx, start, load{highConcurrency, g.length, 0, g.infoRequests})
 	if err != nil {
 		return err
 	}
 	g.add("info, requests/s", got.rate, "%.0f", got.rate)
-	if err := g.spent(ctx, m, "info", all, got.each); err != nil {
+	if err := g.addCost(ctx, m, "info", all, got.cpu); err != nil {
 		return err
 	}
-	got, _, err = g.once(ctx, start, load{32, g.length, calm, g.infos})
+	got, _, err = g.measureOnce(ctx, start, load{32, g.length, openLoopRate, g.infoRequests})
 	if err != nil {
 		return err
 	}
-	g.waits(fmt.Sprintf("info at %d/s", calm), got)
+	g.addLatencies(fmt.Sprintf("info at %d/s", openLoopRate), got)
 	return nil
 }
 
-// waits adds the latencies of a sample.
-func (g *growth) waits(what string, s sample) {
+// addLatencies adds the latencies of a sample.
+func (g *growth) addLatencies(what string, s sample) {
 	g.add(what+", p50", float64(s.p50), "%s", duration(float64(s.p50)))
 	g.add(what+", p99", float64(s.p99), "%s", duration(float64(s.p99)))
 }
@@ -76,16 +76,16 @@ func (g *growth) waits(what string, s sample) {
 // stock measures stock, the only call that reads every plan, on one connection.
 func (g *growth) stock(ctx context.Context) error {
 	start := func(ctx context.Context) (*server, error) { return g.serve(ctx, "--connector", "sim") }
-	ask := func() asker {
-		return func(q *question) bool {
-			q.request = append(q.request[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)
+	ask := func() generator {
+		return func(q *request) bool {
+			q.raw = append(q.raw[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)
 			q.want = append(q.want[:0], `"country_code":"US"`...)
 			return true
 		}
 	}
-	got, _, err := g.once(ctx, start, load{1, g.length, 0, ask})
+	got, _, err := g.measureOnce(ctx, start, load{1, g.length, 0, ask})
 	if err == nil {
-		g.add(fmt.Sprintf("stock, p50, among %d slots a plan", slotsOf), float64(got.p50), "%s (%d plans)", duration(float64(got.p50)), g.used/slotsOf+g.fresh/slotsOf+2)
+		g.add(fmt.Sprintf("stock, p50, among %d slots a plan", slotsPerPlan), float64(got.p50), "%s (%d plans)", duration(float64(got.p50)), g.used/slotsPerPlan+g.unused/slotsPerPlan+2)
 	}
 	return err
 }
@@ -119,38 +119,38 @@ func (g *growth) accept(ctx context.Context) (accepted int, err error) {
 		return 0, err
 	}
 	go silent.run()
-	m, err := g.meter(ctx)
+	m, err := g.pgStats(ctx)
 	if err != nil {
 		return 0, err
 	}
 	start := func(ctx context.Context) (*server, error) {
 		return g.serve(ctx, "--connector", silent.url(), "--workers", "1", "--connector-timeout", "1h", "--lease", "100ms")
 	}
-	got, accepted, err := g.once(ctx, start, load{crowd, g.length, 0, g.upgrades()})
+	got, accepted, err := g.measureOnce(ctx, start, load{highConcurrency, g.length, 0, g.upgradeRequests()})
 	if err != nil {
 		return 0, err
 	}
 	g.add("upgrades accepted/s", got.rate, "%.0f", got.rate)
-	return accepted, g.spent(ctx, m, "accepted upgrade", accepted, got.each)
+	return accepted, g.addCost(ctx, m, "accepted upgrade", accepted, got.cpu)
 }
 
 // work measures how fast the simulator works off the backlog.
 func (g *growth) work(ctx context.Context, backlog int) error {
-	m, err := g.meter(ctx)
+	m, err := g.pgStats(ctx)
 	if err != nil {
 		return err
 	}
-	s, err := g.serve(ctx, "--connector", "sim", "--sim-delay", "0s", "--workers", strconv.Itoa(hands))
+	s, err := g.serve(ctx, "--connector", "sim", "--sim-delay", "0s", "--workers", strconv.Itoa(workers))
 	if err != nil {
 		return err
 	}
 	defer s.kill()
 	now := time.Now()
 	begun := func() (time.Time, error) { return now, nil }
-	got, err := g.finished(ctx, s.process, g.url, begun, backlog, `SELECT EXISTS (SELECT 1 FROM keyseat_tasks WHERE ended_at IS NULL)::int`)
+	got, err := g.waitFinished(ctx, s.process, g.url, begun, backlog, `SELECT EXISTS (SELECT 1 FROM keyseat_tasks WHERE ended_at IS NULL)::int`)
 	if err != nil {
 		return err
 	}
 	g.add("tasks worked off/s", got.rate, "%.0f", got.rate)
-	return g.spent(ctx, m, "ended task", backlog, got.each)
+	return g.addCost(ctx, m, "ended task", backlog, got.cpu)
 }

@@ -27,15 +27,15 @@ func dial(ctx context.Context, addr string) (*client, error) {
 }
 
 var (
-	headEnd   = []byte("\r\n\r\n")
-	hasLength = []byte("Content-Length: ")
-	good      = []byte("HTTP/1.1 200 ")
+	headEnd       = []byte("\r\n\r\n")
+	contentLength = []byte("Content-Length: ")
+	statusOK      = []byte("HTTP/1.1 200 ")
 )
 
-var errAnswer = errors.New("an answer that is no 200, or has no length")
+var errResponse = errors.New("an answer that is no 200, or has no length")
 
-// ask sends a request and returns the body of its response. The body is valid until the next call.
-func (c *client) ask(request []byte) ([]byte, error) {
+// do sends a request and returns the body of its response. The body is valid until the next call.
+func (c *client) do(request []byte) ([]byte, error) {
 	if _, err := c.conn.Write(request); err != nil {
 		return nil, err
 	}
@@ -50,26 +50,26 @@ func (c *client) ask(request []byte) ([]byte, error) {
 		}
 		n += more
 		if end < 0 {
-			if begin, end, err = extent(c.buf[:n]); err != nil {
+			if begin, end, err = bodyExtent(c.buf[:n]); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if !bytes.HasPrefix(c.buf, good) {
-		return nil, errAnswer
+	if !bytes.HasPrefix(c.buf, statusOK) {
+		return nil, errResponse
 	}
 	return c.buf[begin:end], nil
 }
 
-// extent returns where the body of a message begins and ends. The end is -1 while it is not known.
-func extent(message []byte) (begin, end int, err error) {
+// bodyExtent returns where the body of a message begins and ends. The end is -1 while it is not known.
+func bodyExtent(message []byte) (begin, end int, err error) {
 	head := bytes.Index(message, headEnd)
 	if head < 0 {
 		return 0, -1, nil
 	}
-	_, length, found := bytes.Cut(message[:head+2], hasLength)
+	_, length, found := bytes.Cut(message[:head+2], contentLength)
 	if !found {
-		return 0, 0, errAnswer
+		return 0, 0, errResponse
 	}
 	length, _, _ = bytes.Cut(length, headEnd[:2])
 	n, err := strconv.Atoi(string(length))
@@ -79,10 +79,10 @@ func extent(message []byte) (begin, end int, err error) {
 
 // A load describes the requests to a server.
 type load struct {
-	conns  int
-	length time.Duration
-	rate   float64 // of an open loop: requests due per second; 0: a closed loop
-	askers func() asker
+	conns      int
+	length     time.Duration
+	rate       float64 // of an open loop: requests due per second; 0: a closed loop
+	generators func() generator
 }
 
 // on runs the load against an address.
@@ -111,7 +111,7 @@ func (l load) dial(ctx context.Context, addr string) (clients []*client, err err
 			return clients, err
 		}
 		clients = append(clients, c)
-		if err := c.conn.SetDeadline(time.Now().Add(l.length + patience)); err != nil {
+		if err := c.conn.SetDeadline(time.Now().Add(l.length + waitTimeout)); err != nil {
 			return clients, err
 		}
 	}
@@ -125,7 +125,7 @@ func (l load) run(ctx context.Context, clients []*client) (sample, error) {
 	var all sync.WaitGroup
 	start := time.Now()
 	for i, c := range clients {
-		all.Go(func() { seen[i], errs[i] = l.each(c, start.Add(l.length), due) })
+		all.Go(func() { seen[i], errs[i] = l.sendRequests(c, start.Add(l.length), due) })
 	}
 	all.Wait()
 	took := time.Since(start)
@@ -135,10 +135,10 @@ func (l load) run(ctx context.Context, clients []*client) (sample, error) {
 	return newSample(seen, took), nil
 }
 
-// each sends requests one after another. It ends when the time is over, or when no further request exists or
+// sendRequests sends requests one after another. It ends when the time is over, or when no further request exists or
 // is due.
-func (l load) each(c *client, end time.Time, due <-chan time.Time) (took []time.Duration, err error) {
-	ask, q := l.askers(), &question{}
+func (l load) sendRequests(c *client, end time.Time, due <-chan time.Time) (took []time.Duration, err error) {
+	ask, q := l.generators(), &request{}
 	for now := time.Now(); now.Before(end) && ask(q); {
 		begun := now
 		if due != nil {
@@ -147,7 +147,7 @@ func (l load) each(c *client, end time.Time, due <-chan time.Time) (took []time.
 				break
 			}
 		}
-		if err := c.check(q); err != nil {
+		if err := c.doChecked(q); err != nil {
 			return nil, err
 		}
 		now = time.Now()
@@ -156,13 +156,13 @@ func (l load) each(c *client, end time.Time, due <-chan time.Time) (took []time.
 	return took, nil
 }
 
-func (c *client) check(q *question) error {
-	body, err := c.ask(q.request)
+func (c *client) doChecked(q *request) error {
+	body, err := c.do(q.raw)
 	if err != nil {
 		return err
 	}
 	if !bytes.Contains(body, q.want) {
-		return fmt.Errorf("%w: %.200s", errWrong, body)
+		return fmt.Errorf("%w: %.200s", errUnexpected, body)
 	}
 	return nil
 }

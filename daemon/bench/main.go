@@ -38,7 +38,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer b.close()
 	if b.growth > 0 {
-		return b.grow(ctx, os.Stdout)
+		return b.runGrowth(ctx, os.Stdout)
 	}
 	results, err := b.measure(ctx)
 	// After an interrupt or a failure, report the rows measured before it.
@@ -51,14 +51,14 @@ func (b *bench) measure(ctx context.Context) (all []result, err error) {
 		if !b.wanted(r.number) {
 			continue
 		}
-		b.say("row %d: %s", r.number, r.name)
+		b.logf("row %d: %s", r.number, r.name)
 		results, err := r.run(ctx, b)
 		if err != nil {
 			return all, fmt.Errorf("row %d: %w", r.number, err)
 		}
 		for _, result := range results {
 			result.row = r.number
-			b.say("  %s", result)
+			b.logf("  %s", result)
 			all = append(all, result)
 		}
 	}
@@ -136,9 +136,9 @@ type row struct {
 
 var rows = []row{
 	{1, "info, 256 connections", rowInfo},
-	{2, "info, 1 connection", rowInfoAlone},
+	{2, "info, 1 connection", rowInfoSingle},
 	{3, "upgrade accepted and durable, 256 connections", rowUpgrade},
-	{4, "upgrade, 1 connection", rowUpgradeAlone},
+	{4, "upgrade, 1 connection", rowUpgradeSingle},
 	{5, "tasks leased, asked and settled", rowWork},
 	{6, "upgrade on SQLite, 64 connections", rowSQLite},
 	{7, "stock with 100,000 plans in 200 countries", rowStock},

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// A side makes one complete measurement of one program.
-type side func(ctx context.Context) (sample, error)
+// A candidate makes one complete measurement of one program.
+type candidate func(ctx context.Context) (sample, error)
 
 // alternate measures every side once per round. Each round reverses the order.
-func (b *bench) alternate(ctx context.Context, sides ...side) ([]series, error) {
+func (b *bench) alternate(ctx context.Context, sides ...candidate) ([]series, error) {
 	all := make([]series, len(sides))
 	for round := range b.rounds {
 		order := []int{}
@@ -33,35 +33,35 @@ func (b *bench) alternate(ctx context.Context, sides ...side) ([]series, error) 
 	return all, nil
 }
 
-// warmth is the time for which a server gets load before the measurement.
-const warmth = time.Second
+// warmup is the time for which a server gets load before the measurement.
+const warmup = time.Second
 
-// loaded returns a side that starts a server, warms it up, measures it under a load and stops it.
-func (b *bench) loaded(start starter, l func() load) side {
+// underLoad returns a side that starts a server, warms it up, measures it under a load and stops it.
+func (b *bench) underLoad(start starter, l func() load) candidate {
 	return func(ctx context.Context) (sample, error) {
-		got, _, err := b.once(ctx, start, l())
+		got, _, err := b.measureOnce(ctx, start, l())
 		return got, err
 	}
 }
 
-// once makes the measurement of loaded. It also returns the number of all responses, including the warm-up.
-func (b *bench) once(ctx context.Context, start starter, l load) (got sample, all int, err error) {
+// measureOnce makes the measurement of loaded. It also returns the number of all responses, including the warm-up.
+func (b *bench) measureOnce(ctx context.Context, start starter, l load) (got sample, all int, err error) {
 	s, err := start(ctx)
 	if err != nil {
 		return got, 0, err
 	}
 	defer s.kill()
 	warm := l
-	warm.length, warm.rate = min(warmth, l.length), 0
+	warm.length, warm.rate = min(warmup, l.length), 0
 	first, err := warm.on(ctx, s.addr)
-	before := b.used(s.process)
+	before := b.cpuOf(s.process)
 	if err == nil {
 		got, err = l.on(ctx, s.addr)
 	}
 	if err != nil {
-		return got, 0, fmt.Errorf("%s: %w: %s", s.name, err, s.tail())
+		return got, 0, fmt.Errorf("%s: %w: %s", s.name, err, s.logTail())
 	}
-	got.each = b.used(s.process).since(before).each(got.n)
+	got.cpu = b.cpuOf(s.process).since(before).per(got.n)
 	return got, first.n + got.n, nil
 }
 
@@ -70,7 +70,7 @@ type sample struct {
 	n        int
 	rate     float64 // per second
 	p50, p99 time.Duration
-	each     work // per response
+	cpu      cpuTime // per response
 }
 
 func newSample(seen [][]time.Duration, took time.Duration) sample {
@@ -92,8 +92,8 @@ func median[T cmp.Ordered](values []T) T { return quantile(slices.Sorted(slices.
 // A series is the samples of one side, one per round.
 type series []sample
 
-// each returns one figure of every round.
-func (s series) each(of func(sample) float64) []float64 {
+// values returns one figure of every round.
+func (s series) values(of func(sample) float64) []float64 {
 	all := make([]float64, len(s))
 	for i := range s {
 		all[i] = of(s[i])
@@ -105,10 +105,10 @@ func rate(s sample) float64 { return s.rate }
 func p50(s sample) float64  { return float64(s.p50) }
 func p99(s sample) float64  { return float64(s.p99) }
 
-func onServer(s sample) float64   { return float64(s.each.server) }
-func onDatabase(s sample) float64 { return float64(s.each.database) }
+func onServer(s sample) float64   { return float64(s.cpu.server) }
+func onDatabase(s sample) float64 { return float64(s.cpu.database) }
 
-func (s series) median(of func(sample) float64) float64 { return median(s.each(of)) }
+func (s series) median(of func(sample) float64) float64 { return median(s.values(of)) }
 
 // against returns the median of the rounds' ratios. It compares within a round, because other load on the
 // machine affects both sides of a round.

@@ -53,12 +53,12 @@ func serveAPI(ctx context.Context, handler http.HandlerFunc) error {
 	mux.HandleFunc("/API/", handler)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
-	tell("serving", on.Addr())
+	printLine("serving", on.Addr())
 	return server.Serve(on)
 }
 
-// tell sends a line to the parent process.
-func tell(word string, what any) { _, _ = fmt.Fprintln(os.Stdout, word, what) }
+// printLine sends a line to the parent process.
+func printLine(word string, what any) { _, _ = fmt.Fprintln(os.Stdout, word, what) }
 
 // respond sends a response, or status 500 after an error.
 func respond(w http.ResponseWriter, body []byte, err error) {
@@ -71,8 +71,8 @@ func respond(w http.ResponseWriter, body []byte, err error) {
 	_, _ = w.Write(body) // ignore a client that has left
 }
 
-// A shown is the response to info, as keyseatd sends it for a key in use.
-type shown struct {
+// A infoResponse is the response to info, as keyseatd sends it for a key in use.
+type infoResponse struct {
 	Status   string     `json:"status"`
 	Message  string     `json:"message"`
 	Username string     `json:"username"`
@@ -93,7 +93,7 @@ func peerInfo(ctx context.Context, args []string) error {
 	}
 	defer pool.Close()
 	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
-		var k shown
+		var k infoResponse
 		err := pool.QueryRow(r.Context(), infoQuery, r.URL.Query().Get("info")).
 			Scan(&k.Status, &k.Message, &k.Username, &k.Address, &k.Used, utc{&k.Bought}, utc{&k.Since})
 		body, _ := json.Marshal(k) // shown can always be encoded
@@ -101,8 +101,8 @@ func peerInfo(ctx context.Context, args []string) error {
 	})
 }
 
-// conns is the number of connections of a side to the database. It is keyseatd's default.
-const conns = 16
+// poolSize is the number of connections of a side to the database. It is keyseatd's default.
+const poolSize = 16
 
 // openPool opens a pool that prepares its statements, which is pgx's default.
 func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
@@ -110,7 +110,7 @@ func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.MaxConns = conns
+	config.MaxConns = poolSize
 	return pgxpool.NewWithConfig(ctx, config)
 }
 
@@ -118,7 +118,7 @@ func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 func peerConstant(ctx context.Context, _ []string) error {
 	now := time.Now().UTC().Truncate(time.Second)
 	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
-		k := shown{"success", "", "u-" + r.URL.Query().Get("info"), "1 Main Street, Springfield", 1, &now, &now}
+		k := infoResponse{"success", "", "u-" + r.URL.Query().Get("info"), "1 Main Street, Springfield", 1, &now, &now}
 		body, _ := json.Marshal(k) // shown can always be encoded
 		respond(w, body, nil)
 	})
@@ -140,9 +140,9 @@ func (u utc) Scan(value any) error {
 	return errors.New("no time")
 }
 
-// claim accepts an upgrade in one statement. It takes a slot of the oldest plan whose row is not locked,
+// upgradeSQL accepts an upgrade in one statement. It takes a slot of the oldest plan whose row is not locked,
 // updates the key, and adds the task and the line of history. It returns the number of added tasks.
-const claim = `
+const upgradeSQL = `
 	WITH plan AS (
 		SELECT id, address, invite FROM keyseat_plans
 		WHERE country = $3 AND NOT retired AND fault = '' AND held + spent + suspect < size
@@ -174,13 +174,13 @@ func peerUpgrade(ctx context.Context, args []string) error {
 	seal := sealer()
 	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
 		var n int
-		err := pool.QueryRow(r.Context(), claim, r.PostFormValue("upgrade"), rand.Text(), r.PostFormValue("country"), seal(r)).Scan(&n)
-		respond(w, verdicts[n], err)
+		err := pool.QueryRow(r.Context(), upgradeSQL, r.PostFormValue("upgrade"), rand.Text(), r.PostFormValue("country"), seal(r)).Scan(&n)
+		respond(w, upgradeResponses[n], err)
 	})
 }
 
-// verdicts are the response bodies, by the number of added tasks.
-var verdicts = [][]byte{
+// upgradeResponses are the response bodies, by the number of added tasks.
+var upgradeResponses = [][]byte{
 	[]byte(`{"status":"error","message":"This key is not usable, your account is still premium, if not, renew it"}`),
 	[]byte(`{"status":"success","message":"Upgrade request sent successfully, your account will be Premium in a few minutes, you can check the status via the key info"}`),
 }

@@ -17,7 +17,7 @@ import (
 // peerRiver inserts jobs, prints a line, and runs the jobs with workers. Its arguments are the database's URL,
 // the number of jobs and the number of workers. A job does nothing. The peer prints the time of the first one.
 func peerRiver(ctx context.Context, args []string) error {
-	jobs, workers, err := two(args[1:])
+	jobs, workers, err := twoInts(args[1:])
 	if err != nil {
 		return err
 	}
@@ -30,10 +30,10 @@ func peerRiver(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := insert(ctx, client, jobs); err != nil {
+	if err := insertJobs(ctx, client, jobs); err != nil {
 		return err
 	}
-	tell("serving", "jobs")
+	printLine("serving", "jobs")
 	if err := client.Start(ctx); err != nil {
 		return err
 	}
@@ -41,31 +41,31 @@ func peerRiver(ctx context.Context, args []string) error {
 	return nil
 }
 
-func two(args []string) (one, other int, err error) {
+func twoInts(args []string) (one, other int, err error) {
 	if one, err = strconv.Atoi(args[0]); err == nil {
 		other, err = strconv.Atoi(args[1])
 	}
 	return one, other, err
 }
 
-// A noop is a job that does nothing.
-type noop struct {
+// A noopJob is a job that does nothing.
+type noopJob struct {
 	N int `json:"n"`
 }
 
 // Kind implements [river.JobArgs].
-func (noop) Kind() string { return "noop" }
+func (noopJob) Kind() string { return "noop" }
 
-// A worker prints the time of its first call.
-type worker struct {
-	river.WorkerDefaults[noop]
+// A noopWorker prints the time of its first call.
+type noopWorker struct {
+	river.WorkerDefaults[noopJob]
 	called atomic.Bool
 }
 
 // Work implements [river.Worker].
-func (w *worker) Work(context.Context, *river.Job[noop]) error {
+func (w *noopWorker) Work(context.Context, *river.Job[noopJob]) error {
 	if !w.called.Swap(true) {
-		tell("first", time.Now().UnixNano())
+		printLine("first", time.Now().UnixNano())
 	}
 	return nil
 }
@@ -82,7 +82,7 @@ func newRiver(ctx context.Context, pool *pgxpool.Pool, workers int) (*river.Clie
 		return nil, err
 	}
 	known := river.NewWorkers()
-	river.AddWorker(known, &worker{})
+	river.AddWorker(known, &noopWorker{})
 	return river.NewClient(driver, &river.Config{
 		Queues:            map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
 		Workers:           known,
@@ -91,13 +91,13 @@ func newRiver(ctx context.Context, pool *pgxpool.Pool, workers int) (*river.Clie
 	})
 }
 
-// insert adds the jobs in batches.
-func insert(ctx context.Context, client *river.Client[pgx.Tx], jobs int) error {
+// insertJobs adds the jobs in batches.
+func insertJobs(ctx context.Context, client *river.Client[pgx.Tx], jobs int) error {
 	const batch = 1000
 	for n := 0; n < jobs; n += batch {
 		var some []river.InsertManyParams
 		for i := n; i < min(n+batch, jobs); i++ {
-			some = append(some, river.InsertManyParams{Args: noop{i}})
+			some = append(some, river.InsertManyParams{Args: noopJob{i}})
 		}
 		if _, err := client.InsertManyFast(ctx, some); err != nil {
 			return err

@@ -26,9 +26,9 @@ type process struct {
 	ended chan struct{}
 }
 
-// environment returns only the variables that programs need, because the user's environment may configure
+// minimalEnv returns only the variables that programs need, because the user's environment may configure
 // another keyseatd.
-func environment() []string {
+func minimalEnv() []string {
 	var kept []string
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "GOGC", "GOMEMLIMIT"} {
 		if value, set := os.LookupEnv(name); set {
@@ -38,7 +38,7 @@ func environment() []string {
 	return kept
 }
 
-func (b *bench) start(ctx context.Context, name, program string, args ...string) (*process, error) {
+func (b *bench) startProcess(ctx context.Context, name, program string, args ...string) (*process, error) {
 	p := &process{name: name, log: b.path(name + ".log"), ended: make(chan struct{})}
 	log, err := os.Create(p.log)
 	if err != nil {
@@ -46,7 +46,7 @@ func (b *bench) start(ctx context.Context, name, program string, args ...string)
 	}
 	defer func() { _ = log.Close() }() // the process has its own descriptor
 	p.cmd = exec.CommandContext(ctx, program, args...)
-	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr, p.cmd.SysProcAttr = b.folder, environment(), log, dieWithParent()
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr, p.cmd.SysProcAttr = b.folder, minimalEnv(), log, dieWithParent()
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -67,11 +67,11 @@ func (b *bench) start(ctx context.Context, name, program string, args ...string)
 
 // peer starts this program as a peer, and waits until it serves.
 func (b *bench) peer(ctx context.Context, name string, args ...string) (*server, error) {
-	p, err := b.start(ctx, name, b.self, append([]string{asPeer, name}, args...)...)
+	p, err := b.startProcess(ctx, name, b.self, append([]string{asPeer, name}, args...)...)
 	if err != nil {
 		return nil, err
 	}
-	addr, err := p.line("serving")
+	addr, err := p.waitLine("serving")
 	if err != nil {
 		p.kill()
 		return nil, err
@@ -79,14 +79,14 @@ func (b *bench) peer(ctx context.Context, name string, args ...string) (*server,
 	return &server{process: p, addr: addr}, nil
 }
 
-// line waits for a line of the peer that begins with word, and returns the rest of the line.
-func (p *process) line(word string) (string, error) {
+// waitLine waits for a line of the peer that begins with word, and returns the rest of the line.
+func (p *process) waitLine(word string) (string, error) {
 	for p.lines.Scan() {
 		if rest, found := strings.CutPrefix(p.lines.Text(), word+" "); found {
 			return rest, nil
 		}
 	}
-	return "", fmt.Errorf("%s has ended: %s", p.name, p.tail())
+	return "", fmt.Errorf("%s has ended: %s", p.name, p.logTail())
 }
 
 // kill ends the process immediately, so that its shutdown is not measured.
@@ -96,8 +96,8 @@ func (p *process) kill() {
 	_ = p.stdin.Close()
 }
 
-// tail returns the last 1000 bytes of the log.
-func (p *process) tail() string {
+// logTail returns the last 1000 bytes of the log.
+func (p *process) logTail() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
 		return err.Error()
@@ -118,44 +118,44 @@ type starter func(ctx context.Context) (*server, error)
 // serve starts keyseatd on a database, with defaults except for the flags, and waits until it is ready.
 // Its log goes to a file, at the default level.
 func (b *bench) serve(ctx context.Context, database string, flags ...string) (*server, error) {
-	s, err := b.launch(ctx, database, flags...)
+	s, err := b.startKeyseatd(ctx, database, flags...)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.awaitReady(ctx); err != nil {
+	if err := s.waitReady(ctx); err != nil {
 		s.kill()
 		return nil, err
 	}
 	return s, nil
 }
 
-// launch starts keyseatd and does not wait.
-func (b *bench) launch(ctx context.Context, database string, flags ...string) (*server, error) {
+// startKeyseatd starts keyseatd and does not wait.
+func (b *bench) startKeyseatd(ctx context.Context, database string, flags ...string) (*server, error) {
 	public, admin, err := freePorts()
 	if err != nil {
 		return nil, err
 	}
 	args := append([]string{"serve", "--database", database, "--listen", public, "--admin-listen", admin}, flags...)
-	p, err := b.start(ctx, "keyseatd", b.keyseatd, args...)
+	p, err := b.startProcess(ctx, "keyseatd", b.keyseatd, args...)
 	if err != nil {
 		return nil, err
 	}
 	return &server{process: p, addr: public, admin: admin}, nil
 }
 
-// patience bounds waits that only an error can make longer.
-const patience = 30 * time.Second
+// waitTimeout bounds waits that only an error can make longer.
+const waitTimeout = 30 * time.Second
 
-func (s *server) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (s *server) waitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for !s.ready(ctx, client) {
 		select {
 		case <-s.ended:
-			return fmt.Errorf("keyseatd has ended: %s", s.tail())
+			return fmt.Errorf("keyseatd has ended: %s", s.logTail())
 		case <-ctx.Done():
-			return fmt.Errorf("keyseatd is not ready: %w: %s", ctx.Err(), s.tail())
+			return fmt.Errorf("keyseatd is not ready: %w: %s", ctx.Err(), s.logTail())
 		case <-time.After(time.Millisecond):
 		}
 	}
@@ -175,10 +175,10 @@ func (s *server) ready(ctx context.Context, client *http.Client) bool {
 	return answer.StatusCode == http.StatusOK
 }
 
-// command runs a command of keyseatd to its end.
-func (b *bench) command(ctx context.Context, stdin io.Reader, args ...string) error {
+// runKeyseatd runs a command of keyseatd to its end.
+func (b *bench) runKeyseatd(ctx context.Context, stdin io.Reader, args ...string) error {
 	cmd := exec.CommandContext(ctx, b.keyseatd, args...)
-	cmd.Dir, cmd.Env, cmd.Stdin, cmd.SysProcAttr = b.folder, environment(), stdin, dieWithParent()
+	cmd.Dir, cmd.Env, cmd.Stdin, cmd.SysProcAttr = b.folder, minimalEnv(), stdin, dieWithParent()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("keyseatd %s: %w: %s", args[0], err, out)
 	}
@@ -188,7 +188,7 @@ func (b *bench) command(ctx context.Context, stdin io.Reader, args ...string) er
 // masterKey returns the path of a file of master keys, the same for the whole run.
 func (b *bench) masterKey(ctx context.Context) (string, error) {
 	file := filepath.Join(b.folder, "master.key")
-	if err := b.command(ctx, nil, "master-key", "add", file); err != nil {
+	if err := b.runKeyseatd(ctx, nil, "master-key", "add", file); err != nil {
 		return "", err
 	}
 	return file, nil

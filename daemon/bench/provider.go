@@ -10,9 +10,9 @@ import (
 // A provider is the service that keyseatd's connector calls. It answers every request with success
 // immediately, or never if it is silent.
 type provider struct {
-	silent bool
-	told   func(order []byte) // called for each received request, unless nil
-	on     net.Listener
+	silent   bool
+	onOrder  func(order []byte) // called for each received request, unless nil
+	listener net.Listener
 }
 
 // newProvider opens a listener that closes when the context ends. The caller calls run.
@@ -21,17 +21,17 @@ func newProvider(ctx context.Context, silent bool) (*provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &provider{silent: silent, on: on}
+	p := &provider{silent: silent, listener: on}
 	context.AfterFunc(ctx, func() { _ = on.Close() })
 	return p, nil
 }
 
-func (p *provider) url() string { return "http://" + p.on.Addr().String() }
+func (p *provider) url() string { return "http://" + p.listener.Addr().String() }
 
 // run accepts connections until the listener is closed.
 func (p *provider) run() {
 	for {
-		conn, err := p.on.Accept()
+		conn, err := p.listener.Accept()
 		if err != nil {
 			return
 		}
@@ -41,8 +41,8 @@ func (p *provider) run() {
 
 const outcome = `{"outcome":"success","username":"someone","verify_address":"1 Main Street"}`
 
-// answered is the response to every request.
-var answered = fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(outcome), outcome)
+// providerResponse is the response to every request.
+var providerResponse = fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(outcome), outcome)
 
 // serve reads one request after another from a connection, until the connection is closed.
 func (p *provider) serve(conn net.Conn) {
@@ -53,7 +53,7 @@ func (p *provider) serve(conn net.Conn) {
 			return
 		}
 		n += more
-		begin, end, err := extent(buf[:n])
+		begin, end, err := bodyExtent(buf[:n])
 		if err != nil {
 			return
 		}
@@ -61,19 +61,19 @@ func (p *provider) serve(conn net.Conn) {
 			continue
 		}
 		n = 0
-		if err := p.answer(conn, bytes.Clone(buf[begin:end])); err != nil {
+		if err := p.respond(conn, bytes.Clone(buf[begin:end])); err != nil {
 			return
 		}
 	}
 }
 
-func (p *provider) answer(conn net.Conn, order []byte) error {
-	if p.told != nil {
-		p.told(order)
+func (p *provider) respond(conn net.Conn, order []byte) error {
+	if p.onOrder != nil {
+		p.onOrder(order)
 	}
 	if p.silent {
 		return nil
 	}
-	_, err := conn.Write(answered)
+	_, err := conn.Write(providerResponse)
 	return err
 }

@@ -21,28 +21,28 @@ func (b *bench) report(ctx context.Context, w io.Writer, results []result) error
 	}
 	out := bufio.NewWriter(w)
 	_, _ = fmt.Fprintf(out, "%s; %s\n\nMedians of %d rounds of %v, the sides in turn. CPU is that of one answer, in the server + in the database.\n\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"),
-		b.surroundings(context.WithoutCancel(ctx)), b.rounds, b.length)
+		b.environment(context.WithoutCancel(ctx)), b.rounds, b.length)
 	_, _ = fmt.Fprintln(out, "| row | what | keyseatd | beside it | measured | target | met |\n| --- | --- | --- | --- | --- | --- | --- |")
 	for _, r := range results {
-		_, _ = fmt.Fprintf(out, "| %d | %s | %s | %s | %s | %s | %s |\n", r.row, r.what, r.ours, r.theirs, r.figure, r.target, r.verdict())
+		_, _ = fmt.Fprintf(out, "| %d | %s | %s | %s | %s | %s | %s |\n", r.row, r.what, r.ours, r.theirs, r.value, r.target, r.metText())
 	}
 	return out.Flush()
 }
 
-// surroundings describes the machine and the versions of all programs.
-func (b *bench) surroundings(ctx context.Context) string {
+// environment describes the machine and the versions of all programs.
+func (b *bench) environment(ctx context.Context) string {
 	return strings.Join([]string{
-		fmt.Sprintf("%s, %d cores, %s/%s", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH),
+		fmt.Sprintf("%s, %d cores, %s/%s", cpuModel(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH),
 		runtime.Version(),
 		"PostgreSQL " + b.postgres(ctx),
 		"keyseatd " + commit(ctx),
 		"River " + riverVersion(),
-		"load of the machine at the end " + cmp.Or(field("/proc/loadavg", ""), "unknown"),
+		"load of the machine at the end " + cmp.Or(fileField("/proc/loadavg", ""), "unknown"),
 	}, "; ")
 }
 
 func (b *bench) postgres(ctx context.Context) string {
-	return text(ctx, b.admin, "SELECT current_setting('server_version') || ' (fsync ' || current_setting('fsync') || ', synchronous_commit ' || current_setting('synchronous_commit') || ')'")
+	return queryText(ctx, b.admin, "SELECT current_setting('server_version') || ' (fsync ' || current_setting('fsync') || ', synchronous_commit ' || current_setting('synchronous_commit') || ')'")
 }
 
 func commit(ctx context.Context) string {
@@ -53,12 +53,12 @@ func commit(ctx context.Context) string {
 	return strings.TrimSpace(string(out))
 }
 
-func processor() string {
-	return cmp.Or(strings.TrimLeft(field("/proc/cpuinfo", "model name"), "\t :"), "unknown processor")
+func cpuModel() string {
+	return cmp.Or(strings.TrimLeft(fileField("/proc/cpuinfo", "model name"), "\t :"), "unknown processor")
 }
 
-// field returns the rest of the first line of a file that begins with name, or "".
-func field(file, name string) string {
+// fileField returns the rest of the first line of a file that begins with name, or "".
+func fileField(file, name string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return ""
@@ -77,16 +77,16 @@ type result struct {
 	what   string
 	ours   string
 	theirs string // "" without another side
-	figure string // the value that the target limits
+	value  string // the value that the target limits
 	target string // "" without a target
 	met    bool
 }
 
 func (r result) String() string {
-	return fmt.Sprintf("%s: %s against %s: %s (%s) %s", r.what, r.ours, r.theirs, r.figure, r.target, r.verdict())
+	return fmt.Sprintf("%s: %s against %s: %s (%s) %s", r.what, r.ours, r.theirs, r.value, r.target, r.metText())
 }
 
-func (r result) verdict() string {
+func (r result) metText() string {
 	switch {
 	case r.target == "":
 		return ""
@@ -98,21 +98,21 @@ func (r result) verdict() string {
 
 // A goal is the range that a figure must be in.
 type goal struct {
-	least, most float64 // bounds, of which one is set; 0: no such bound
-	aim         float64 // a better value that is wanted but not required; 0: no such value
+	min, max float64 // bounds, of which one is set; 0: no such bound
+	aim      float64 // a better value that is wanted but not required; 0: no such value
 }
 
 func (g goal) met(figure float64) bool {
-	return (g.least == 0 || figure >= g.least) && (g.most == 0 || figure <= g.most) && !math.IsNaN(figure)
+	return (g.min == 0 || figure >= g.min) && (g.max == 0 || figure <= g.max) && !math.IsNaN(figure)
 }
 
 func (g goal) String() string {
 	text := ""
-	if g.least > 0 {
-		text = fmt.Sprintf("≥ %.4g ×", g.least)
+	if g.min > 0 {
+		text = fmt.Sprintf("≥ %.4g ×", g.min)
 	}
-	if g.most > 0 {
-		text = fmt.Sprintf("≤ %.4g ×", g.most)
+	if g.max > 0 {
+		text = fmt.Sprintf("≤ %.4g ×", g.max)
 	}
 	if g.aim > 0 {
 		text += fmt.Sprintf(", aim %.4g ×", g.aim)
@@ -124,8 +124,8 @@ func (g goal) String() string {
 func throughput(what string, ours, theirs series, g goal) result {
 	ratio := ours.against(theirs, rate)
 	return result{
-		what: what, ours: ours.loaded(), theirs: theirs.loaded(),
-		figure: fmt.Sprintf("%.2f ×", ratio), target: g.String(), met: g.met(ratio),
+		what: what, ours: ours.throughputText(), theirs: theirs.throughputText(),
+		value: fmt.Sprintf("%.2f ×", ratio), target: g.String(), met: g.met(ratio),
 	}
 }
 
@@ -133,29 +133,29 @@ func throughput(what string, ours, theirs series, g goal) result {
 func latency(what string, ours, theirs series, of func(sample) float64, g goal) result {
 	ratio := ours.against(theirs, of)
 	return result{
-		what: what, ours: ours.waited(), theirs: theirs.waited(),
-		figure: fmt.Sprintf("%.2f ×", ratio), target: g.String(), met: g.met(ratio),
+		what: what, ours: ours.latencyText(), theirs: theirs.latencyText(),
+		value: fmt.Sprintf("%.2f ×", ratio), target: g.String(), met: g.met(ratio),
 	}
 }
 
-// loaded formats the medians of throughput, and of latency if it was measured.
-func (s series) loaded() string {
+// throughputText formats the medians of throughput, and of latency if it was measured.
+func (s series) throughputText() string {
 	text := fmt.Sprintf("%.0f/s", s.median(rate))
 	if s.median(p99) > 0 {
 		text += ", " + s.quantiles()
 	}
-	return text + s.used()
+	return text + s.cpuText()
 }
 
-// waited formats the medians of latency.
-func (s series) waited() string { return s.quantiles() + s.used() }
+// latencyText formats the medians of latency.
+func (s series) latencyText() string { return s.quantiles() + s.cpuText() }
 
 func (s series) quantiles() string {
 	return fmt.Sprintf("p50 %s, p99 %s", duration(s.median(p50)), duration(s.median(p99)))
 }
 
-// used formats the medians of processor time per response, if they are known.
-func (s series) used() string {
+// cpuText formats the medians of processor time per response, if they are known.
+func (s series) cpuText() string {
 	if s.median(onServer) == 0 {
 		return ""
 	}
@@ -174,10 +174,10 @@ func duration(ns float64) string {
 	}
 }
 
-// bounded compares a duration with its upper bound.
-func bounded(what string, ours string, figure, most time.Duration) result {
+// atMost compares a duration with its upper bound.
+func atMost(what string, ours string, figure, most time.Duration) result {
 	return result{
-		what: what, ours: ours, figure: duration(float64(figure)),
+		what: what, ours: ours, value: duration(float64(figure)),
 		target: "≤ " + duration(float64(most)), met: figure <= most,
 	}
 }

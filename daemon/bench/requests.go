@@ -7,12 +7,12 @@ import (
 	"sync/atomic"
 )
 
-// A question is a request, and a text that its response must contain.
-type question struct{ request, want []byte }
+// A request is a request, and a text that its response must contain.
+type request struct{ raw, want []byte }
 
-// An asker overwrites q with the next question. It returns false if no question is left. An asker belongs to
+// An generator overwrites q with the next question. It returns false if no question is left. An asker belongs to
 // one connection.
-type asker func(q *question) bool
+type generator func(q *request) bool
 
 // codeOf returns the code of the i-th key.
 func codeOf(i int) string { return fmt.Sprintf("K%09d", i) }
@@ -22,14 +22,14 @@ func appendCode(to []byte, i int) []byte {
 	return append(append(to, 'K'), strconv.Itoa(1_000_000_000 + i)[1:]...)
 }
 
-// infos requests info of random keys. A key's username contains its code, so that the check finds responses
+// infoRequests requests info of random keys. A key's username contains its code, so that the check finds responses
 // for another key.
-func infos(keys int) func() asker {
-	return func() asker {
-		return func(q *question) bool {
+func infoRequests(keys int) func() generator {
+	return func() generator {
+		return func(q *request) bool {
 			i := rand.IntN(keys)
-			q.request = appendCode(append(q.request[:0], "GET /API/?info="...), i)
-			q.request = append(q.request, " HTTP/1.1\r\nHost: bench\r\n\r\n"...)
+			q.raw = appendCode(append(q.raw[:0], "GET /API/?info="...), i)
+			q.raw = append(q.raw, " HTTP/1.1\r\nHost: bench\r\n\r\n"...)
 			q.want = append(appendCode(append(q.want[:0], `"username":"u-`...), i), '"')
 			return true
 		}
@@ -38,27 +38,27 @@ func infos(keys int) func() asker {
 
 const upgradeForm = "&login=someone%40example.com&pwd=a-secret-of-theirs-1&country=US"
 
-// upgrades requests an upgrade of each key in turn. All connections share the sequence.
-func upgrades(keys int) func() asker {
+// upgradeRequests requests an upgrade of each key in turn. All connections share the sequence.
+func upgradeRequests(keys int) func() generator {
 	var next atomic.Int64
 	length := len("upgrade=") + len(codeOf(0)) + len(upgradeForm)
 	head := "POST /API/ HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: " +
 		strconv.Itoa(length) + "\r\n\r\nupgrade="
-	return func() asker {
-		return func(q *question) bool {
+	return func() generator {
+		return func(q *request) bool {
 			i := int(next.Add(1)) - 1
-			q.request = append(appendCode(append(q.request[:0], head...), i), upgradeForm...)
+			q.raw = append(appendCode(append(q.raw[:0], head...), i), upgradeForm...)
 			q.want = append(q.want[:0], `{"status":"success","message":"Upgrade request sent successfully`...)
 			return i < keys
 		}
 	}
 }
 
-// stocks requests the stock. The response must contain the last country.
-func stocks() func() asker {
-	return func() asker {
-		return func(q *question) bool {
-			q.request = append(q.request[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)
+// stockRequests requests the stock. The response must contain the last country.
+func stockRequests() func() generator {
+	return func() generator {
+		return func(q *request) bool {
+			q.raw = append(q.raw[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)
 			q.want = append(q.want[:0], `"country_code":"ZW"`...)
 			return true
 		}

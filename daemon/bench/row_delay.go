@@ -12,7 +12,7 @@ import (
 // rowDelay measures the time from a client's request to the daemon's call of the provider. It measures this
 // with an idle daemon, and with another daemon that makes the call because the first one has no free worker.
 func rowDelay(ctx context.Context, b *bench) ([]result, error) {
-	s, drop, err := b.upgradeStage(ctx)
+	s, drop, err := b.newUpgradeSetup(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -24,33 +24,33 @@ func rowDelay(ctx context.Context, b *bench) ([]result, error) {
 		return nil, err
 	}
 	come := make(chan []byte, 1000)
-	p.told = func(order []byte) { come <- order }
+	p.onOrder = func(order []byte) { come <- order }
 	go p.run()
-	d := &delays{s, p, come}
-	own, err := d.own(ctx, b.rounds*100)
+	d := &delaySetup{s, p, come}
+	own, err := d.measureOwn(ctx, b.rounds*100)
 	if err != nil {
 		return nil, err
 	}
-	other, err := d.other(ctx, b.rounds*5)
+	other, err := d.measureOther(ctx, b.rounds*5)
 	if err != nil {
 		return nil, err
 	}
 	return []result{
-		bounded("request to provider asked, idle daemon, p99", own.waited(), own[0].p99, 20*time.Millisecond),
-		bounded("the same, asked by another daemon, longest", "p50 "+duration(float64(median(other))), slices.Max(other), 1100*time.Millisecond),
+		atMost("request to provider asked, idle daemon, p99", own.latencyText(), own[0].p99, 20*time.Millisecond),
+		atMost("the same, asked by another daemon, longest", "p50 "+duration(float64(median(other))), slices.Max(other), 1100*time.Millisecond),
 	}, nil
 }
 
-// delays measures the time from a client's request to the call of the provider.
-type delays struct {
-	*stage
+// delaySetup measures the time from a client's request to the call of the provider.
+type delaySetup struct {
+	*setup
 	provider *provider
-	come     <-chan []byte
+	received <-chan []byte
 }
 
-// own measures with one daemon.
-func (d *delays) own(ctx context.Context, n int) (series, error) {
-	if err := freshKeys(ctx, d.url, n); err != nil {
+// measureOwn measures with one daemon.
+func (d *delaySetup) measureOwn(ctx context.Context, n int) (series, error) {
+	if err := fillUnusedKeys(ctx, d.url, n); err != nil {
 		return nil, err
 	}
 	s, err := d.worker(ctx)
@@ -58,22 +58,22 @@ func (d *delays) own(ctx context.Context, n int) (series, error) {
 		return nil, err
 	}
 	defer s.kill()
-	all, err := d.each(ctx, s.addr, upgrades(n)(), n, 20*time.Millisecond)
+	all, err := d.measureEach(ctx, s.addr, upgradeRequests(n)(), n, 20*time.Millisecond)
 	return series{newSample([][]time.Duration{all}, time.Second)}, err
 }
 
-// other measures with two daemons. One accepts, and its only worker is busy with the first task forever. The
+// measureOther measures with two daemons. One accepts, and its only worker is busy with the first task forever. The
 // other one is idle.
-func (d *delays) other(ctx context.Context, n int) ([]time.Duration, error) {
-	if err := freshKeys(ctx, d.url, n+1); err != nil {
+func (d *delaySetup) measureOther(ctx context.Context, n int) ([]time.Duration, error) {
+	if err := fillUnusedKeys(ctx, d.url, n+1); err != nil {
 		return nil, err
 	}
-	busy, err := d.ours(ctx)
+	busy, err := d.startOurs(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer busy.kill()
-	ask := upgrades(n + 1)()
+	ask := upgradeRequests(n + 1)()
 	if err := d.occupy(ctx, busy.addr, ask); err != nil {
 		return nil, err
 	}
@@ -82,23 +82,23 @@ func (d *delays) other(ctx context.Context, n int) ([]time.Duration, error) {
 		return nil, err
 	}
 	defer idle.kill()
-	return d.each(ctx, busy.addr, ask, n, time.Second)
+	return d.measureEach(ctx, busy.addr, ask, n, time.Second)
 }
 
 // occupy sends a daemon its first task, and waits until the daemon has leased it.
-func (d *delays) occupy(ctx context.Context, addr string, ask asker) error {
+func (d *delaySetup) occupy(ctx context.Context, addr string, ask generator) error {
 	c, err := dial(ctx, addr)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = c.conn.Close() }() // the measurement is over
-	q := &question{}
+	q := &request{}
 	ask(q)
-	if err := c.check(q); err != nil {
+	if err := c.doChecked(q); err != nil {
 		return err
 	}
 	for {
-		n, err := number(ctx, d.url, `SELECT count(*) FROM keyseat_tasks WHERE leased_until IS NOT NULL`)
+		n, err := queryInt(ctx, d.url, `SELECT count(*) FROM keyseat_tasks WHERE leased_until IS NOT NULL`)
 		if err != nil || n == 1 {
 			return err
 		}
@@ -107,26 +107,26 @@ func (d *delays) occupy(ctx context.Context, addr string, ask asker) error {
 }
 
 // worker starts a daemon whose provider answers.
-func (d *delays) worker(ctx context.Context) (*server, error) {
-	return d.serve(ctx, d.url, "--master-key-file", d.flag[1], "--connector", d.provider.url())
+func (d *delaySetup) worker(ctx context.Context) (*server, error) {
+	return d.serve(ctx, d.url, "--master-key-file", d.flags[1], "--connector", d.provider.url())
 }
 
-// each sends n requests one after another, with random pauses of up to pause. So the daemon is idle, and the
+// measureEach sends n requests one after another, with random pauses of up to pause. So the daemon is idle, and the
 // requests arrive at any time between two of its polls.
-func (d *delays) each(ctx context.Context, addr string, ask asker, n int, pause time.Duration) (all []time.Duration, err error) {
+func (d *delaySetup) measureEach(ctx context.Context, addr string, ask generator, n int, pause time.Duration) (all []time.Duration, err error) {
 	c, err := dial(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = c.conn.Close() }() // the measurement is over
-	for q := (&question{}); len(all) < n && ctx.Err() == nil; {
+	for q := (&request{}); len(all) < n && ctx.Err() == nil; {
 		time.Sleep(time.Duration(rand.Int64N(int64(pause))))
 		ask(q)
 		start := time.Now()
-		if err := c.check(q); err != nil {
+		if err := c.doChecked(q); err != nil {
 			return nil, err
 		}
-		if err := d.await(ctx); err != nil {
+		if err := d.waitOrder(ctx); err != nil {
 			return nil, err
 		}
 		all = append(all, time.Since(start))
@@ -134,16 +134,16 @@ func (d *delays) each(ctx context.Context, addr string, ask asker, n int, pause 
 	return all, ctx.Err()
 }
 
-// await waits for the provider's next request.
-func (d *delays) await(ctx context.Context) error {
+// waitOrder waits for the provider's next request.
+func (d *delaySetup) waitOrder(ctx context.Context) error {
 	select {
-	case order := <-d.come:
+	case order := <-d.received:
 		if !bytes.Contains(order, []byte(`"someone@example.com"`)) {
-			return fmt.Errorf("%w: an order without its login", errWrong)
+			return fmt.Errorf("%w: an order without its login", errUnexpected)
 		}
 		return nil
-	case <-time.After(patience):
-		return fmt.Errorf("%w: nobody has asked the provider", errWrong)
+	case <-time.After(waitTimeout):
+		return fmt.Errorf("%w: nobody has asked the provider", errUnexpected)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

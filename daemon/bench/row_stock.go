@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// lands are 200 country codes, with ZW as the last one. Some countries are left out to make 200.
-const lands = `
+// countryCodes are 200 country codes, with ZW as the last one. Some countries are left out to make 200.
+const countryCodes = `
 	AD AE AF AG AI AL AM AO AR AT AU AW AZ BA BB BD BE BF BG BH BI BJ BM BN BO BR BS BT BW BY BZ CA CD CF CG CH CI CL CM CN
 	CO CR CU CV CY CZ DE DJ DK DM DO DZ EC EE EG ER ES ET FI FJ FM FR GA GB GD GE GH GM GN GQ GR GT GW GY HK HN HR HT HU ID
 	IE IL IN IQ IR IS IT JM JO JP KE KG KH KI KM KN KP KR KW KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MG MH MK ML MM
@@ -21,7 +21,7 @@ const lands = `
 // rowStock compares the throughput of stock with that of info, on the same database. It also measures the age
 // of stock responses under that load.
 func rowStock(ctx context.Context, b *bench) ([]result, error) {
-	s, drop, err := b.infoStage(ctx, b.size(100_000))
+	s, drop, err := b.newInfoSetup(ctx, b.size(100_000))
 	if err != nil {
 		return nil, err
 	}
@@ -29,38 +29,38 @@ func rowStock(ctx context.Context, b *bench) ([]result, error) {
 	if err := s.fillPlans(ctx, b.size(100_000)); err != nil {
 		return nil, err
 	}
-	asked := func() load { return load{crowd, s.length, 0, stocks()} }
-	got, err := b.alternate(ctx, s.loaded(s.ours, asked), s.loaded(s.ours, s.infos(crowd, 0)))
+	asked := func() load { return load{highConcurrency, s.length, 0, stockRequests()} }
+	got, err := b.alternate(ctx, s.underLoad(s.startOurs, asked), s.underLoad(s.startOurs, s.infoLoad(highConcurrency, 0)))
 	if err != nil {
 		return nil, err
 	}
-	age, err := s.age(ctx, asked())
+	age, err := s.measureAge(ctx, asked())
 	if err != nil {
 		return nil, err
 	}
 	return []result{
-		throughput("stock, 256 connections, beside keyseatd's own info", got[0], got[1], goal{least: 0.8}),
-		bounded("age of a stock answer under that load", "oldest seen "+duration(float64(age)), age, time.Second),
+		throughput("stock, 256 connections, beside keyseatd's own info", got[0], got[1], goal{min: 0.8}),
+		atMost("age of a stock answer under that load", "oldest seen "+duration(float64(age)), age, time.Second),
 	}, nil
 }
 
-func (s *stage) fillPlans(ctx context.Context, n int) error {
-	countries := `SELECT country, row_number() OVER () - 1 AS i FROM regexp_split_to_table('` + strings.TrimSpace(lands) + `', '\s+') country`
+func (s *setup) fillPlans(ctx context.Context, n int) error {
+	countries := `SELECT country, row_number() OVER () - 1 AS i FROM regexp_split_to_table('` + strings.TrimSpace(countryCodes) + `', '\s+') country`
 	return execute(ctx, s.url, append([]string{
 		`INSERT INTO keyseat_countries SELECT country FROM (` + countries + `) c`,
 		fmt.Sprintf(`INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)
 			SELECT 'plan-' || n, country, n || ' Main Street', 'https://provider.example/invite/' || n, %d, n %% 3, n %% 2, 0, false, ''
-			FROM generate_series(1, %d) n JOIN (%s) c ON c.i = n %% (SELECT count(*) FROM keyseat_countries)`, slotsOf, n, countries),
-	}, tidy...)...)
+			FROM generate_series(1, %d) n JOIN (%s) c ON c.i = n %% (SELECT count(*) FROM keyseat_countries)`, slotsPerPlan, n, countries),
+	}, maintenanceSQL...)...)
 }
 
-// probes is the number of measurements of the age.
-const probes = 5
+// ageProbes is the number of measurements of the age.
+const ageProbes = 5
 
-// age returns the largest age of a stock response under the load. It changes the slots of one country
+// measureAge returns the largest age of a stock response under the load. It changes the slots of one country
 // repeatedly. The age is the time from the commit to the last request whose response shows the old count.
-func (s *stage) age(ctx context.Context, l load) (oldest time.Duration, err error) {
-	server, err := s.ours(ctx)
+func (s *setup) measureAge(ctx context.Context, l load) (oldest time.Duration, err error) {
+	server, err := s.startOurs(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -69,9 +69,9 @@ func (s *stage) age(ctx context.Context, l load) (oldest time.Duration, err erro
 	defer cancel()
 	l.length = time.Minute // the context ends earlier
 	go func() { _, _ = l.on(ctx, server.addr) }()
-	time.Sleep(warmth) // then the load runs
-	for n := range probes {
-		age, err := s.probe(ctx, server.addr, 1_000_000+n)
+	time.Sleep(warmup) // then the load runs
+	for n := range ageProbes {
+		age, err := s.probeAge(ctx, server.addr, 1_000_000+n)
 		if err != nil {
 			return 0, err
 		}
@@ -80,42 +80,42 @@ func (s *stage) age(ctx context.Context, l load) (oldest time.Duration, err erro
 	return oldest, nil
 }
 
-// probe sets the size of Germany's first plan, and waits until a response shows the change.
-func (s *stage) probe(ctx context.Context, addr string, size int) (age time.Duration, err error) {
+// probeAge sets the size of Germany's first plan, and waits until a response shows the change.
+func (s *setup) probeAge(ctx context.Context, addr string, size int) (age time.Duration, err error) {
 	c, err := dial(ctx, addr)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = c.conn.Close() }() // the measurement is over
-	q, ask := &question{}, stocks()()
+	q, ask := &request{}, stockRequests()()
 	ask(q)
-	before, err := c.free(q)
+	before, err := c.freeSlots(q)
 	if err != nil {
 		return 0, err
 	}
-	err = connected(ctx, s.url, func(conn *pgx.Conn) error {
+	err = withConn(ctx, s.url, func(conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, `UPDATE keyseat_plans SET size = $1 WHERE seq = (SELECT min(seq) FROM keyseat_plans WHERE country = 'DE')`, size)
 		return err
 	})
 	changed := time.Now()
 	for now, after := changed, before; err == nil && bytes.Equal(before, after); now = time.Now() {
-		if after, err = c.free(q); bytes.Equal(before, after) {
+		if after, err = c.freeSlots(q); bytes.Equal(before, after) {
 			age = now.Sub(changed)
 		}
-		if age > patience {
-			return 0, fmt.Errorf("%w: the change never shows", errWrong)
+		if age > waitTimeout {
+			return 0, fmt.Errorf("%w: the change never shows", errUnexpected)
 		}
 	}
 	return age, err
 }
 
-// free returns the number of free slots in Germany, as the response has it.
-func (c *client) free(q *question) ([]byte, error) {
-	body, err := c.ask(q.request)
+// freeSlots returns the number of free slots in Germany, as the response has it.
+func (c *client) freeSlots(q *request) ([]byte, error) {
+	body, err := c.do(q.raw)
 	_, rest, _ := bytes.Cut(body, []byte(`"country_code":"DE","slots":`))
 	slots, _, found := bytes.Cut(rest, []byte("}"))
 	if err == nil && !found {
-		err = fmt.Errorf("%w: no slots in Germany", errWrong)
+		err = fmt.Errorf("%w: no slots in Germany", errUnexpected)
 	}
 	return bytes.Clone(slots), err
 }

@@ -9,19 +9,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// hands is the number of workers of each side. It is keyseatd's default.
-const hands = 64
+// workers is the number of workers of each side. It is keyseatd's default.
+const workers = 64
 
 // rowWork measures how fast each side works off a backlog from its own tables. The runs of keyseatd have
 // different connectors: the simulator, which does nothing, and one that calls a provider over HTTP. For each
 // task, keyseatd writes key, task, slot and history. River's jobs do nothing.
 func rowWork(ctx context.Context, b *bench) ([]result, error) {
-	s, drop, err := b.upgradeStage(ctx)
+	s, drop, err := b.newUpgradeSetup(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer drop()
-	river, dropRiver, err := b.empty(ctx)
+	river, dropRiver, err := b.createDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -34,131 +34,131 @@ func rowWork(ctx context.Context, b *bench) ([]result, error) {
 	}
 	go p.run()
 	backlog := b.size(20_000)
-	idle := s.settles(backlog, `'sim-' || lower(left(task_id, 8))`, "sim", "--sim-delay", "0s")
-	asked := s.settles(backlog, `'someone'`, p.url())
-	got, err := b.alternate(ctx, idle, b.rivers(river, backlog), asked)
+	idle := s.settleCandidate(backlog, `'sim-' || lower(left(task_id, 8))`, "sim", "--sim-delay", "0s")
+	asked := s.settleCandidate(backlog, `'someone'`, p.url())
+	got, err := b.alternate(ctx, idle, b.riverCandidate(river, backlog), asked)
 	if err != nil {
 		return nil, err
 	}
 	return []result{
-		throughput(fmt.Sprintf("tasks leased, asked of a connector that does nothing and settled, %d workers, beside River's no-op jobs", hands),
-			got[0], got[1], goal{least: 0.5, aim: 1}),
+		throughput(fmt.Sprintf("tasks leased, asked of a connector that does nothing and settled, %d workers, beside River's no-op jobs", workers),
+			got[0], got[1], goal{min: 0.5, aim: 1}),
 		throughput("the same, asked of a provider over HTTP", got[2], got[1], goal{}),
 	}, nil
 }
 
-// settles returns a side that accepts a backlog, and then works it off with a connector. username is SQL for
+// settleCandidate returns a side that accepts a backlog, and then works it off with a connector. username is SQL for
 // the name that the connector returns for each account.
-func (s *stage) settles(backlog int, username string, connector ...string) side {
+func (s *setup) settleCandidate(backlog int, username string, connector ...string) candidate {
 	return func(ctx context.Context) (sample, error) {
-		if err := s.accept(ctx, backlog); err != nil {
+		if err := s.acceptBacklog(ctx, backlog); err != nil {
 			return sample{}, err
 		}
-		flags := append([]string{"--master-key-file", s.flag[1], "--workers", strconv.Itoa(hands), "--connector"}, connector...)
+		flags := append([]string{"--master-key-file", s.flags[1], "--workers", strconv.Itoa(workers), "--connector"}, connector...)
 		server, err := s.serve(ctx, s.url, flags...)
 		if err != nil {
 			return sample{}, err
 		}
 		defer server.kill()
-		got, err := s.finished(ctx, server.process, s.url, s.begun(ctx), backlog, `SELECT EXISTS (SELECT 1 FROM keyseat_tasks WHERE ended_at IS NULL)::int`)
+		got, err := s.waitFinished(ctx, server.process, s.url, s.firstAttempt(ctx), backlog, `SELECT EXISTS (SELECT 1 FROM keyseat_tasks WHERE ended_at IS NULL)::int`)
 		if err != nil {
 			return sample{}, err
 		}
-		return got, s.spent(ctx, backlog, username)
+		return got, s.expectSettled(ctx, backlog, username)
 	}
 }
 
-// begun returns the time of the first attempt. Its function works only after a first attempt has ended.
-func (s *stage) begun(ctx context.Context) func() (at time.Time, err error) {
+// firstAttempt returns the time of the first attempt. Its function works only after a first attempt has ended.
+func (s *setup) firstAttempt(ctx context.Context) func() (at time.Time, err error) {
 	return func() (at time.Time, err error) {
-		err = connected(ctx, s.url, func(conn *pgx.Conn) error {
+		err = withConn(ctx, s.url, func(conn *pgx.Conn) error {
 			return conn.QueryRow(ctx, `SELECT min(first_asked) FROM keyseat_tasks`).Scan(&at)
 		})
 		return at, err
 	}
 }
 
-// accept fills the backlog, and then kills the daemon that accepted it. That daemon holds the lease of one
+// acceptBacklog fills the backlog, and then kills the daemon that accepted it. That daemon holds the lease of one
 // task, so the lease is short.
-func (s *stage) accept(ctx context.Context, backlog int) error {
-	if err := freshKeys(ctx, s.url, backlog); err != nil {
+func (s *setup) acceptBacklog(ctx context.Context, backlog int) error {
+	if err := fillUnusedKeys(ctx, s.url, backlog); err != nil {
 		return err
 	}
-	server, err := s.serve(ctx, s.url, append([]string{"--lease", "100ms"}, s.flag...)...)
+	server, err := s.serve(ctx, s.url, append([]string{"--lease", "100ms"}, s.flags...)...)
 	if err != nil {
 		return err
 	}
 	defer server.kill()
-	got, err := load{crowd, patience, 0, upgrades(backlog)}.on(ctx, server.addr)
+	got, err := load{highConcurrency, waitTimeout, 0, upgradeRequests(backlog)}.on(ctx, server.addr)
 	if err == nil && got.n != backlog {
-		err = fmt.Errorf("%w: %d of %d were accepted", errWrong, got.n, backlog)
+		err = fmt.Errorf("%w: %d of %d were accepted", errUnexpected, got.n, backlog)
 	}
 	return err
 }
 
-// settled are queries that must all return the number of settled upgrades, in addition to keys in use.
-var settled = []string{
+// settledCounts are queries that must all return the number of settled upgrades, in addition to keys in use.
+var settledCounts = []string{
 	`SELECT sum(spent)::bigint FROM keyseat_plans WHERE held = 0 AND suspect = 0`,
 	`SELECT count(*) FROM keyseat_history WHERE cause = 'ended' AND slot_to = 'spent'`,
 }
 
-func (s *stage) spent(ctx context.Context, want int, username string) error {
+func (s *setup) expectSettled(ctx context.Context, want int, username string) error {
 	used := `SELECT count(*) FROM keyseat_keys WHERE status = 'success' AND used AND username = ` + username
-	for _, sql := range append([]string{used}, settled...) {
-		if err := holds(ctx, s.url, sql, want); err != nil {
+	for _, sql := range append([]string{used}, settledCounts...) {
+		if err := expectCount(ctx, s.url, sql, want); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// rivers returns the side of River, which starts with empty tables.
-func (b *bench) rivers(url string, backlog int) side {
+// riverCandidate returns the side of River, which starts with empty tables.
+func (b *bench) riverCandidate(url string, backlog int) candidate {
 	return func(ctx context.Context) (sample, error) {
 		if err := execute(ctx, url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"); err != nil {
 			return sample{}, err
 		}
-		p, err := b.peer(ctx, "river", url, strconv.Itoa(backlog), strconv.Itoa(hands))
+		p, err := b.peer(ctx, "river", url, strconv.Itoa(backlog), strconv.Itoa(workers))
 		if err != nil {
 			return sample{}, err
 		}
 		defer p.kill()
 		begun := func() (time.Time, error) {
-			line, err := p.line("first")
+			line, err := p.waitLine("first")
 			if err != nil {
 				return time.Time{}, err
 			}
 			ns, err := strconv.ParseInt(line, 10, 64)
 			return time.Unix(0, ns), err
 		}
-		got, err := b.finished(ctx, p.process, url, begun, backlog, `SELECT EXISTS (SELECT 1 FROM river_job WHERE state IN ('available', 'running'))::int`)
+		got, err := b.waitFinished(ctx, p.process, url, begun, backlog, `SELECT EXISTS (SELECT 1 FROM river_job WHERE state IN ('available', 'running'))::int`)
 		if err != nil {
 			return sample{}, err
 		}
-		return got, holds(ctx, url, `SELECT count(*) FROM river_job WHERE state = 'completed'`, backlog)
+		return got, expectCount(ctx, url, `SELECT count(*) FROM river_job WHERE state = 'completed'`, backlog)
 	}
 }
 
-// backlogTime bounds how long a backlog may take.
-const backlogTime = 10 * time.Minute
+// backlogTimeout bounds how long a backlog may take.
+const backlogTimeout = 10 * time.Minute
 
-// finished waits until no task of n is left. It queries the database ten times a second, which costs nearly
+// waitFinished waits until no task of n is left. It queries the database ten times a second, which costs nearly
 // nothing. It returns the rate since begun, and the processor time since the start of the process.
-func (b *bench) finished(ctx context.Context, p *process, url string, begun func() (time.Time, error), n int, left string) (sample, error) {
-	ctx, cancel := context.WithTimeout(ctx, backlogTime)
+func (b *bench) waitFinished(ctx context.Context, p *process, url string, begun func() (time.Time, error), n int, left string) (sample, error) {
+	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)
 	defer cancel()
-	before := work{database: b.used(p).database}
+	before := cpuTime{database: b.cpuOf(p).database}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for ; ; <-tick.C {
-		some, err := number(ctx, url, left)
+		some, err := queryInt(ctx, url, left)
 		if err != nil {
 			return sample{}, err
 		}
 		if some == 0 {
-			end, used := time.Now(), b.used(p).since(before)
+			end, used := time.Now(), b.cpuOf(p).since(before)
 			start, err := begun()
-			return sample{n: n, rate: float64(n) / end.Sub(start).Seconds(), each: used.each(n)}, err
+			return sample{n: n, rate: float64(n) / end.Sub(start).Seconds(), cpu: used.per(n)}, err
 		}
 	}
 }
