@@ -22,11 +22,11 @@ type bench struct {
 	admin      string // URL of the server
 	postmaster int    // id of its first process; 0: unknown
 	stop       func() // stops the server
-	made       int    // number of names given to databases and files
+	names      int    // number of names of databases and files
 }
 
 // settings are those of the server, in addition to durability. They avoid a checkpoint during the
-// measurement of one side only. They give enough memory for the indexes of the biggest tables.
+// measurement of one program only. They give enough memory for the indexes of the biggest tables.
 var settings = []string{
 	"synchronous_commit=on", "shared_buffers=1GB", "max_wal_size=16GB", "checkpoint_timeout=1h", "maintenance_work_mem=512MB",
 }
@@ -46,7 +46,7 @@ func newBench(ctx context.Context, o options) (b *bench, err error) {
 	if o.growth > 0 {
 		all = slices.Concat(settings, growthSettings, o.settings)
 	}
-	b.admin, b.stop, err = pgtest.Launch(pgtest.Options{Durable: true, Config: all}) //nolint:contextcheck // it bounds itself
+	b.admin, b.stop, err = pgtest.Launch(pgtest.Options{Durable: true, Config: all}) //nolint:contextcheck // it has its own timeout
 	if err == nil {
 		b.postmaster, err = postmasterOf(ctx, b.admin)
 	}
@@ -99,11 +99,11 @@ func (b *bench) logf(format string, args ...any) {
 
 // path returns an unused path for a new file.
 func (b *bench) path(name string) string {
-	b.made++
-	return filepath.Join(b.folder, fmt.Sprintf("%d-%s", b.made, name))
+	b.names++
+	return filepath.Join(b.folder, fmt.Sprintf("%d-%s", b.names, name))
 }
 
-var errUnexpected = errors.New("a wrong answer")
+var errUnexpected = errors.New("unexpected result")
 
 // profileSource is a source file that is added to a profiled keyseatd. From its start until it is killed, that
 // keyseatd writes numbered CPU profiles of a few seconds each.
@@ -137,7 +137,7 @@ func record(pattern string) {
 // profileSeconds is the length of each profile.
 const profileSeconds = 3
 
-// overlay returns the path of an overlay file for go build, which adds recorder to keyseatd. So keyseatd
+// overlay returns the path of an overlay file for go build, which adds [profileSource] to keyseatd. So keyseatd
 // itself contains no code for profiles.
 func (b *bench) overlay(root string) (string, error) {
 	folder, err := filepath.Abs(b.profile)
@@ -147,15 +147,15 @@ func (b *bench) overlay(root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	source, list := b.path("profile.go"), b.path("overlay.json")
-	into := filepath.Join(folder, "keyseatd-%d-%02d.pprof")
-	if err := os.WriteFile(source, fmt.Appendf(nil, profileSource, into, profileSeconds), 0o600); err != nil {
+	source, overlay := b.path("profile.go"), b.path("overlay.json")
+	pattern := filepath.Join(folder, "keyseatd-%d-%02d.pprof")
+	if err := os.WriteFile(source, fmt.Appendf(nil, profileSource, pattern, profileSeconds), 0o600); err != nil {
 		return "", err
 	}
-	seen := filepath.Join(root, "daemon", "keyseatd", "profile_of_bench.go")
-	text, err := json.Marshal(map[string]map[string]string{"Replace": {seen: source}})
+	added := filepath.Join(root, "daemon", "keyseatd", "profile_of_bench.go")
+	text, err := json.Marshal(map[string]map[string]string{"Replace": {added: source}})
 	if err != nil {
 		return "", err
 	}
-	return list, os.WriteFile(list, text, 0o600)
+	return overlay, os.WriteFile(overlay, text, 0o600)
 }

@@ -12,21 +12,21 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// cpuTime is the processor time that a server and all processes of PostgreSQL have used. On a machine with
+// A cpuTime is the processor time that a server and all processes of PostgreSQL have used. On a machine with
 // other load, it is more reliable than elapsed time.
 type cpuTime struct{ server, database time.Duration }
 
-func (w cpuTime) since(before cpuTime) cpuTime {
-	return cpuTime{w.server - before.server, w.database - before.database}
+func (c cpuTime) since(before cpuTime) cpuTime {
+	return cpuTime{c.server - before.server, c.database - before.database}
 }
 
-// per returns the work per response, for n responses.
-func (w cpuTime) per(n int) cpuTime {
+// per returns the time per response, for n responses.
+func (c cpuTime) per(n int) cpuTime {
 	n = max(n, 1)
-	return cpuTime{w.server / time.Duration(n), w.database / time.Duration(n)}
+	return cpuTime{c.server / time.Duration(n), c.database / time.Duration(n)}
 }
 
-// cpuOf returns the work so far. It is 0 on systems other than Linux.
+// cpuOf returns the time so far. It is 0 on systems other than Linux.
 func (b *bench) cpuOf(p *process) cpuTime {
 	return cpuTime{server: processCPU(p.cmd.Process.Pid), database: childrenCPU(b.postmaster)}
 }
@@ -41,7 +41,7 @@ func statFields(pid int) []string {
 	return strings.Fields(line[strings.LastIndexByte(line, ')')+1:])
 }
 
-// The indexes of fields that stat returns, and the length of a tick, which is constant on Linux.
+// The indexes of fields that [statFields] returns, and the length of a tick, which is constant on Linux.
 const (
 	statParent   = 1
 	statUser     = 11 // the next field is system

@@ -23,8 +23,8 @@ func (b *bench) createMigrated(ctx context.Context) (url string, drop func(), er
 
 // createDatabase creates a database without tables.
 func (b *bench) createDatabase(ctx context.Context) (url string, drop func(), err error) {
-	b.made++
-	name := fmt.Sprint("bench", b.made)
+	b.names++
+	name := fmt.Sprint("bench", b.names)
 	if err := execute(ctx, b.admin, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
 		return "", nil, err
 	}
@@ -48,6 +48,7 @@ func execute(ctx context.Context, url string, statements ...string) error {
 	})
 }
 
+// withConn calls do with a new connection.
 func withConn(ctx context.Context, url string, do func(*pgx.Conn) error) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -63,11 +64,11 @@ func queryInt(ctx context.Context, url, sql string) (n int, err error) {
 	return n, err
 }
 
-// expectCount returns nil if the query yields the number want.
+// expectCount returns an error unless the query yields the number want.
 func expectCount(ctx context.Context, url, sql string, want int) error {
 	n, err := queryInt(ctx, url, sql)
 	if err == nil && n != want {
-		err = fmt.Errorf("%w: there should be %d, but %d are what this finds: %s", errUnexpected, want, n, sql)
+		err = fmt.Errorf("%w: %d, want %d, from %s", errUnexpected, n, want, sql)
 	}
 	return err
 }
@@ -75,7 +76,7 @@ func expectCount(ctx context.Context, url, sql string, want int) error {
 // truncateSQL empties the tables.
 const truncateSQL = `TRUNCATE keyseat_keys, keyseat_tasks, keyseat_history, keyseat_batches, keyseat_plans, keyseat_countries RESTART IDENTITY`
 
-// maintenanceSQL does pending maintenance now, so that no vacuum or checkpoint falls into one side's measurement.
+// maintenanceSQL does pending maintenance now, so that no vacuum or checkpoint falls into the measurement of one program.
 var maintenanceSQL = []string{"VACUUM (ANALYZE) keyseat_keys, keyseat_tasks, keyseat_history, keyseat_plans", "CHECKPOINT"}
 
 // fillUsedKeys replaces the content of all tables with n keys in use. Each key's username contains its code.

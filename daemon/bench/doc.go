@@ -1,8 +1,8 @@
 // Command bench compares keyseatd with possible replacements, and prints one Markdown table:
 //
-//	go -C daemon/bench run .                 # everything, some twenty minutes
+//	go -C daemon/bench run .                 # everything, about twenty minutes
 //	go -C daemon/bench run . --only 1,2,3    # some rows
-//	go -C daemon/bench run . --quick         # does it still work? the figures mean little
+//	go -C daemon/bench run . --quick         # a short test that everything works
 //	go -C daemon/bench run . --growth N      # instead: the cost of N keys, compared with 100,000
 //
 // It starts all programs that it needs, and leaves nothing behind. They are a PostgreSQL with durable
@@ -12,11 +12,11 @@
 //
 //	          ┌─ keyseatd ──┬─▶ provider (answers immediately, or never)
 //	load ─────┤             │
-//	(1, 32,   ├─ bare ──────┼─▶ PostgreSQL, fsync and synchronous_commit on
-//	256 conns)│             │
-//	          └─ no database┘      copy, river ─▶
+//	(1, 32,   ├─ bare peer ─┴─▶ PostgreSQL, with fsync and synchronous_commit
+//	256 conns)│                     ▲
+//	          └─ constant peer      └── COPY, River
 //
-// The program measures the sides in turn, with the same data and nothing else running. Each round reverses
+// Bench measures the programs in turn, with the same data and nothing else running. Each round reverses
 // their order. A ratio is the median of the rounds' ratios.
 //
 // Throughput is measured in a closed loop. Latency under a given load is measured in an open loop. It counts

@@ -21,7 +21,7 @@ const smallStore = 100_000
 // at least half a minute per million.
 const maxArchived = 2_000_000
 
-// growth measures the cost of one store. The program measures a store with many keys and one with few in
+// A growth measures the cost of one store. The program measures a store with many keys and one with few in
 // the same way, one after the other. Each has its own database.
 type growth struct {
 	*bench
@@ -39,6 +39,7 @@ type measurement struct {
 	value      float64
 }
 
+// add adds a measurement. A value of 0 has no ratio.
 func (g *growth) add(what string, value float64, format string, args ...any) {
 	g.measurements = append(g.measurements, measurement{what, fmt.Sprintf(format, args...), value})
 	g.logf("  %s: %s", what, g.measurements[len(g.measurements)-1].text)
@@ -46,35 +47,35 @@ func (g *growth) add(what string, value float64, format string, args ...any) {
 
 // runGrowth measures both stores and prints the table.
 func (b *bench) runGrowth(ctx context.Context, w io.Writer) error {
-	var sides [][]measurement
+	var stores [][]measurement
 	for _, n := range []int{min(smallStore, b.growth), b.growth} {
 		b.logf("among %d keys", n)
 		all, err := b.measureStore(ctx, n)
 		if err != nil {
 			return fmt.Errorf("among %d keys: %w", n, err)
 		}
-		sides = append(sides, all)
+		stores = append(stores, all)
 	}
 	out := bufio.NewWriter(w)
 	_, _ = fmt.Fprintf(out, "%s; %s; measurements of %v\n\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"), b.environment(ctx), b.length)
 	_, _ = fmt.Fprintf(out, "| | %d keys | %d keys | ratio |\n| --- | ---: | ---: | ---: |\n", min(smallStore, b.growth), b.growth)
-	for _, f := range sides[0] {
-		_, _ = fmt.Fprintln(out, f.tableLine(sides[1]))
+	for _, m := range stores[0] {
+		_, _ = fmt.Fprintln(out, m.tableLine(stores[1]))
 	}
 	return out.Flush()
 }
 
-// tableLine returns a line of the table. It has figure f of the smaller store, and the same figure of the
-// larger store if it was measured.
-func (f measurement) tableLine(many []measurement) string {
+// tableLine returns a line of the table. It has measurement m of the smaller store, and the same measurement of the
+// larger store if that was made.
+func (m measurement) tableLine(larger []measurement) string {
 	text, ratio := "", ""
-	if i := slices.IndexFunc(many, func(m measurement) bool { return m.what == f.what }); i >= 0 {
-		text = many[i].text
-		if f.value > 0 {
-			ratio = fmt.Sprintf("%.2f", many[i].value/f.value)
+	if i := slices.IndexFunc(larger, func(l measurement) bool { return l.what == m.what }); i >= 0 {
+		text = larger[i].text
+		if m.value > 0 {
+			ratio = fmt.Sprintf("%.2f", larger[i].value/m.value)
 		}
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s |", f.what, f.text, text, ratio)
+	return fmt.Sprintf("| %s | %s | %s | %s |", m.what, m.text, text, ratio)
 }
 
 // measureStore makes all measurements of a store with n keys.
@@ -102,27 +103,28 @@ func (b *bench) measureStore(ctx context.Context, n int) ([]measurement, error) 
 	return g.measurements, nil
 }
 
-// A pgStats is a position in the write-ahead log. PostgreSQL's statistics were reset at that position.
+// A pgStats is the position in the write-ahead log at which PostgreSQL's statistics were reset.
 type pgStats string
 
-func (g *growth) pgStats(ctx context.Context) (m pgStats, err error) {
+// resetStats resets PostgreSQL's statistics.
+func (g *growth) resetStats(ctx context.Context) (since pgStats, err error) {
 	if err := execute(ctx, g.url, "SELECT pg_stat_statements_reset()"); err != nil {
 		return "", err
 	}
 	err = withConn(ctx, g.url, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, "SELECT pg_current_wal_lsn()::text").Scan(&m)
+		return conn.QueryRow(ctx, "SELECT pg_current_wal_lsn()::text").Scan(&since)
 	})
-	return m, err
+	return since, err
 }
 
-// addCost adds the cost of each of n things since m: processor time, time in statements, write-ahead log, and
+// addCost adds the cost of each of n operations since a reset: processor time, time in statements, write-ahead log, and
 // the number of whole pages in that log.
-func (g *growth) addCost(ctx context.Context, m pgStats, what string, n int, each cpuTime) error {
+func (g *growth) addCost(ctx context.Context, since pgStats, what string, n int, each cpuTime) error {
 	var ms float64
 	var wal, pages int
 	err := withConn(ctx, g.url, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, `SELECT (pg_current_wal_lsn() - $1::pg_lsn)::bigint, sum(total_exec_time), sum(wal_fpi)::bigint
-			FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())`, string(m)).Scan(&wal, &ms, &pages)
+			FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())`, string(since)).Scan(&wal, &ms, &pages)
 	})
 	if err != nil {
 		return err
@@ -130,8 +132,8 @@ func (g *growth) addCost(ctx context.Context, m pgStats, what string, n int, eac
 	if all := float64(each.server + each.database); all > 0 {
 		g.add("CPU of an "+what+", keyseatd + PostgreSQL", all, "%s + %s", duration(float64(each.server)), duration(float64(each.database)))
 	}
-	in := ms * float64(time.Millisecond) / float64(n)
-	g.add("time in statements of an "+what, in, "%s", duration(in))
+	statements := ms * float64(time.Millisecond) / float64(n)
+	g.add("time in statements of an "+what, statements, "%s", duration(statements))
 	if wal > n {
 		g.add("write-ahead log of an "+what, float64(wal)/float64(n), "%d bytes (%.2f whole pages)", wal/n, float64(pages)/float64(n))
 	}
@@ -144,28 +146,28 @@ func (g *growth) vacuum(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	begun := time.Now()
+	start := time.Now()
 	if err := execute(ctx, g.url, maintenanceSQL[0]); err != nil {
 		return err
 	}
-	g.add("VACUUM (ANALYZE) after the upgrades", 0, "%s, %d dead rows", duration(float64(time.Since(begun))), dead)
+	g.add("VACUUM (ANALYZE) after the upgrades", 0, "%s, %d dead rows", duration(float64(time.Since(start))), dead)
 	got, err := g.infoDuringVacuum(ctx)
 	if err != nil {
 		return err
 	}
-	g.addLatencies(fmt.Sprintf("info at %d/s beside VACUUM", openLoopRate), got)
+	g.addLatencies(fmt.Sprintf("info at %d/s during VACUUM", openLoopRate), got)
 	runs, err := queryInt(ctx, g.url, "SELECT sum(autovacuum_count)::bigint FROM pg_stat_user_tables")
 	g.add("runs of autovacuum until then", 0, "%d", runs)
 	return err
 }
 
-// infoDuringVacuum measures info at the calm rate while one VACUUM follows another.
+// infoDuringVacuum measures info in an open loop while one VACUUM follows another.
 func (g *growth) infoDuringVacuum(ctx context.Context) (sample, error) {
-	tidying, stop := context.WithCancel(ctx)
+	vacuuming, stop := context.WithCancel(ctx)
 	failed := make(chan error, 1)
 	go func() {
 		var err error
-		for err == nil && tidying.Err() == nil {
+		for err == nil && vacuuming.Err() == nil {
 			err = execute(ctx, g.url, maintenanceSQL[0])
 		}
 		failed <- err
@@ -182,7 +184,7 @@ func (g *growth) archive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m, err := g.pgStats(ctx)
+	since, err := g.resetStats(ctx)
 	if err != nil {
 		return err
 	}
@@ -195,13 +197,13 @@ func (g *growth) archive(ctx context.Context) error {
 		return fmt.Errorf("archive: %w: %s", err, out)
 	}
 	took := time.Since(start)
-	var tasks, lines, keys int
-	if _, err := fmt.Sscanf(string(out), "archived %d tasks and %d lines of history of %d keys", &tasks, &lines, &keys); err != nil || keys != g.used {
+	var tasks, entries, keys int
+	if _, err := fmt.Sscanf(string(out), "archived %d tasks and %d lines of history of %d keys", &tasks, &entries, &keys); err != nil || keys != g.used {
 		return fmt.Errorf("%w: %s", errUnexpected, out)
 	}
 	million := func(n int) string { return duration(float64(took) * 1e6 / float64(n)) }
-	g.add("archive", 0, "%s; per million keys looked at %s, per million lines that went %s", duration(float64(took)), million(g.keys), million(lines))
-	if err := g.addCost(ctx, m, "archived line", lines, cpuTime{}); err != nil {
+	g.add("archive", 0, "%s; per million keys read %s, per million history entries archived %s", duration(float64(took)), million(g.keys), million(entries))
+	if err := g.addCost(ctx, since, "archived entry", entries, cpuTime{}); err != nil {
 		return err
 	}
 	start = time.Now()
@@ -209,6 +211,6 @@ func (g *growth) archive(ctx context.Context) error {
 		return err
 	}
 	after, err := g.sizes(ctx)
-	g.add("VACUUM after it", 0, "%s; the tables took %d MB before, and %d MB now", duration(float64(time.Since(start))), before/1e6, after/1e6)
+	g.add("VACUUM after the archive", 0, "%s; the tables had %d MB before, and have %d MB now", duration(float64(time.Since(start))), before/1e6, after/1e6)
 	return err
 }

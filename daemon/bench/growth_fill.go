@@ -41,8 +41,8 @@ var (
 // fillStep is the number of keys per statement.
 const fillStep = 1_000_000
 
-// fill makes the keys, each with its line of history. A tenth of the keys is in use, by a task that has
-// spent a slot. fill builds the indexes of the two big tables at the end.
+// fill makes the keys, each with its history entry. A tenth of the keys is in use, by a task that has
+// spent a slot. Finally it builds the indexes of the two big tables.
 func (g *growth) fill(ctx context.Context) error {
 	start := time.Now()
 	all := []string{
@@ -55,7 +55,7 @@ func (g *growth) fill(ctx context.Context) error {
 	err := execute(ctx, g.url, append(all,
 		"ALTER TABLE keyseat_keys ADD PRIMARY KEY (code)", "CREATE INDEX keyseat_keys_batch ON keyseat_keys (batch_id, code)",
 		"ALTER TABLE keyseat_history ADD PRIMARY KEY (code, change_id, n)", "CHECKPOINT")...)
-	g.add("filled in", 0, "%s", duration(float64(time.Since(start))))
+	g.add("time to fill", 0, "%s", duration(float64(time.Since(start))))
 	return err
 }
 

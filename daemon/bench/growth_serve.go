@@ -12,28 +12,28 @@ import (
 // openLoopRate is the rate of the open loop for latencies, in requests per second. It is far below saturation.
 const openLoopRate = 1000
 
-// infoRequests requests info of random keys, except for the keys that upgrades uses.
+// infoRequests requests info of random keys, except for the keys that [growth.upgradeRequests] uses.
 func (g *growth) infoRequests() generator {
-	return func(q *request) bool {
+	return func(r *request) bool {
 		i := rand.IntN(g.keys - g.unused)
 		code := growthCode(i)
-		q.raw = fmt.Appendf(q.raw[:0], "GET /API/?info=%s HTTP/1.1\r\nHost: bench\r\n\r\n", code)
-		if q.want = append(q.want[:0], `{"status":"active"`...); i < g.used {
-			q.want = fmt.Appendf(q.want[:0], `"username":"u-%s"`, code)
+		r.raw = fmt.Appendf(r.raw[:0], "GET /API/?info=%s HTTP/1.1\r\nHost: bench\r\n\r\n", code)
+		if r.want = append(r.want[:0], `{"status":"active"`...); i < g.used {
+			r.want = fmt.Appendf(r.want[:0], `"username":"u-%s"`, code)
 		}
 		return true
 	}
 }
 
-// upgradeRequests requests an upgrade of each fresh key in turn. All connections share the sequence.
+// upgradeRequests requests an upgrade of each unused key in turn. All connections share the sequence.
 func (g *growth) upgradeRequests() func() generator {
 	var next atomic.Int64
 	return func() generator {
-		return func(q *request) bool {
+		return func(r *request) bool {
 			i := int(next.Add(1))
 			body := "upgrade=" + growthCode(g.keys-i) + upgradeForm
-			q.raw = fmt.Appendf(q.raw[:0], "POST /API/ HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-			q.want = append(q.want[:0], `{"status":"success","message":"Upgrade request sent successfully`...)
+			r.raw = fmt.Appendf(r.raw[:0], "POST /API/ HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+			r.want = append(r.want[:0], `{"status":"success","message":"Upgrade request sent successfully`...)
 			return i <= g.unused
 		}
 	}
@@ -44,10 +44,10 @@ func (g *growth) serve(ctx context.Context, flags ...string) (*server, error) {
 	return g.bench.serve(ctx, g.url, append(flags, g.flags...)...)
 }
 
-// info measures throughput in a closed loop, and latency at the calm rate.
+// info measures throughput in a closed loop, and latency in an open loop.
 func (g *growth) info(ctx context.Context) error {
 	start := func(ctx context.Context) (*server, error) { return g.serve(ctx, "--connector", "sim") }
-	m, err := g.pgStats(ctx)
+	since, err := g.resetStats(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (g *growth) info(ctx context.Context) error {
 		return err
 	}
 	g.add("info, requests/s", got.rate, "%.0f", got.rate)
-	if err := g.addCost(ctx, m, "info", all, got.cpu); err != nil {
+	if err := g.addCost(ctx, since, "info", all, got.cpu); err != nil {
 		return err
 	}
 	got, _, err = g.measureOnce(ctx, start, load{32, g.length, openLoopRate, g.infoRequests})
@@ -76,16 +76,16 @@ func (g *growth) addLatencies(what string, s sample) {
 // stock measures stock, the only call that reads every plan, on one connection.
 func (g *growth) stock(ctx context.Context) error {
 	start := func(ctx context.Context) (*server, error) { return g.serve(ctx, "--connector", "sim") }
-	ask := func() generator {
-		return func(q *request) bool {
-			q.raw = append(q.raw[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)
-			q.want = append(q.want[:0], `"country_code":"US"`...)
+	requests := func() generator {
+		return func(r *request) bool {
+			r.raw = append(r.raw[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)
+			r.want = append(r.want[:0], `"country_code":"US"`...)
 			return true
 		}
 	}
-	got, _, err := g.measureOnce(ctx, start, load{1, g.length, 0, ask})
+	got, _, err := g.measureOnce(ctx, start, load{1, g.length, 0, requests})
 	if err == nil {
-		g.add(fmt.Sprintf("stock, p50, among %d slots a plan", slotsPerPlan), float64(got.p50), "%s (%d plans)", duration(float64(got.p50)), g.used/slotsPerPlan+g.unused/slotsPerPlan+2)
+		g.add(fmt.Sprintf("stock, p50, %d slots per plan", slotsPerPlan), float64(got.p50), "%s (%d plans)", duration(float64(got.p50)), g.used/slotsPerPlan+g.unused/slotsPerPlan+2)
 	}
 	return err
 }
@@ -106,7 +106,7 @@ func (g *growth) upgrade(ctx context.Context) error {
 	}
 	after, err := g.sizes(ctx)
 	each := float64(after-before) / float64(accepted)
-	g.add("MB that a million upgrades add, before VACUUM", each, "%.0f", each)
+	g.add("MB per million upgrades, before VACUUM", each, "%.0f", each)
 	return err
 }
 
@@ -119,7 +119,7 @@ func (g *growth) accept(ctx context.Context) (accepted int, err error) {
 		return 0, err
 	}
 	go silent.run()
-	m, err := g.pgStats(ctx)
+	since, err := g.resetStats(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -131,12 +131,12 @@ func (g *growth) accept(ctx context.Context) (accepted int, err error) {
 		return 0, err
 	}
 	g.add("upgrades accepted/s", got.rate, "%.0f", got.rate)
-	return accepted, g.addCost(ctx, m, "accepted upgrade", accepted, got.cpu)
+	return accepted, g.addCost(ctx, since, "accepted upgrade", accepted, got.cpu)
 }
 
 // work measures how fast the simulator works off the backlog.
 func (g *growth) work(ctx context.Context, backlog int) error {
-	m, err := g.pgStats(ctx)
+	since, err := g.resetStats(ctx)
 	if err != nil {
 		return err
 	}
@@ -146,11 +146,11 @@ func (g *growth) work(ctx context.Context, backlog int) error {
 	}
 	defer s.kill()
 	now := time.Now()
-	begun := func() (time.Time, error) { return now, nil }
-	got, err := g.waitFinished(ctx, s.process, g.url, begun, backlog, `SELECT EXISTS (SELECT 1 FROM keyseat_tasks WHERE ended_at IS NULL)::int`)
+	first := func() (time.Time, error) { return now, nil }
+	got, err := g.waitFinished(ctx, s.process, g.url, first, backlog, `SELECT EXISTS (SELECT 1 FROM keyseat_tasks WHERE ended_at IS NULL)::int`)
 	if err != nil {
 		return err
 	}
 	g.add("tasks worked off/s", got.rate, "%.0f", got.rate)
-	return g.addCost(ctx, m, "ended task", backlog, got.cpu)
+	return g.addCost(ctx, since, "ended task", backlog, got.cpu)
 }

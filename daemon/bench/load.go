@@ -32,7 +32,7 @@ var (
 	statusOK      = []byte("HTTP/1.1 200 ")
 )
 
-var errResponse = errors.New("an answer that is no 200, or has no length")
+var errResponse = errors.New("the response is not 200 OK with a Content-Length")
 
 // do sends a request and returns the body of its response. The body is valid until the next call.
 func (c *client) do(request []byte) ([]byte, error) {
@@ -121,47 +121,48 @@ func (l load) dial(ctx context.Context, addr string) (clients []*client, err err
 // run lets all clients send requests simultaneously, and collects their latencies.
 func (l load) run(ctx context.Context, clients []*client) (sample, error) {
 	due := l.schedule(ctx)
-	seen, errs := make([][]time.Duration, len(clients)), make([]error, len(clients))
+	latencies, errs := make([][]time.Duration, len(clients)), make([]error, len(clients))
 	var all sync.WaitGroup
 	start := time.Now()
 	for i, c := range clients {
-		all.Go(func() { seen[i], errs[i] = l.sendRequests(c, start.Add(l.length), due) })
+		all.Go(func() { latencies[i], errs[i] = l.sendRequests(c, start.Add(l.length), due) })
 	}
 	all.Wait()
 	took := time.Since(start)
 	if err := errors.Join(ctx.Err(), first(errs)); err != nil {
 		return sample{}, err
 	}
-	return newSample(seen, took), nil
+	return newSample(latencies, took), nil
 }
 
 // sendRequests sends requests one after another. It ends when the time is over, or when no further request exists or
 // is due.
 func (l load) sendRequests(c *client, end time.Time, due <-chan time.Time) (took []time.Duration, err error) {
-	ask, q := l.generators(), &request{}
-	for now := time.Now(); now.Before(end) && ask(q); {
-		begun := now
+	next, r := l.generators(), &request{}
+	for now := time.Now(); now.Before(end) && next(r); {
+		start := now
 		if due != nil {
 			var more bool
-			if begun, more = <-due; !more {
+			if start, more = <-due; !more {
 				break
 			}
 		}
-		if err := c.doChecked(q); err != nil {
+		if err := c.doChecked(r); err != nil {
 			return nil, err
 		}
 		now = time.Now()
-		took = append(took, now.Sub(begun))
+		took = append(took, now.Sub(start))
 	}
 	return took, nil
 }
 
-func (c *client) doChecked(q *request) error {
-	body, err := c.do(q.raw)
+// doChecked sends a request and checks its response.
+func (c *client) doChecked(r *request) error {
+	body, err := c.do(r.raw)
 	if err != nil {
 		return err
 	}
-	if !bytes.Contains(body, q.want) {
+	if !bytes.Contains(body, r.want) {
 		return fmt.Errorf("%w: %.200s", errUnexpected, body)
 	}
 	return nil
@@ -177,13 +178,13 @@ func first(errs []error) error {
 }
 
 // schedule returns the times at which requests of an open loop are due, and sends each when it has come. The
-// times form a Poisson process, as of many independent clients, and are the same for every side. For a closed
+// times form a Poisson process, as of many independent clients, and are the same for every program. For a closed
 // loop schedule returns nil.
 func (l load) schedule(ctx context.Context) <-chan time.Time {
 	if l.rate == 0 {
 		return nil
 	}
-	// The buffer is large enough for all due times, so that a slow side never delays the schedule.
+	// The buffer is large enough for all due times, so that a slow program never delays the schedule.
 	due := make(chan time.Time, int(2*l.rate*l.length.Seconds())+1000)
 	go func() {
 		runtime.LockOSThread() // sleep blocks the thread, because the runtime's timers have a resolution of a millisecond

@@ -29,6 +29,9 @@ func run(ctx context.Context, args []string) error {
 		return runPeer(ctx, args[1:])
 	}
 	o, err := parseOptions(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -79,18 +82,18 @@ type options struct {
 
 func parseOptions(args []string) (o options, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	seconds := flags.Float64("seconds", 5, "how long one measurement takes")
-	flags.IntVar(&o.rounds, "rounds", 5, "how often each side is measured")
-	flags.BoolVar(&o.quick, "quick", false, "one round of a second, of less data: only shows that it works")
-	flags.StringVar(&o.keyseatd, "keyseatd", "", "measure that `program`, an earlier one say, instead of building one")
-	flags.StringVar(&o.profile, "profile", "", "write CPU profiles of keyseatd into that `folder`")
-	flags.IntVar(&o.growth, "growth", 0, "measure, in place of the rows, what so many `keys` cost beside 100000")
-	flags.Func("setting", "a further `name=value` of PostgreSQL's, as often as needed", func(s string) error {
+	seconds := flags.Float64("seconds", 5, "duration of one measurement")
+	flags.IntVar(&o.rounds, "rounds", 5, "number of measurements of each program")
+	flags.BoolVar(&o.quick, "quick", false, "one round of a second with less data, to see that everything works")
+	flags.StringVar(&o.keyseatd, "keyseatd", "", "measure this `program`, such as an older version, instead of building one")
+	flags.StringVar(&o.profile, "profile", "", "write CPU profiles of keyseatd into this `folder`")
+	flags.IntVar(&o.growth, "growth", 0, "measure the cost of this number of `keys`, compared with 100000, instead of the rows")
+	flags.Func("setting", "a further setting of PostgreSQL, as `name=value`; repeatable", func(s string) error {
 		o.settings = append(o.settings, s)
 		return nil
 	})
-	flags.Func("only", "the `rows` to measure, as 1,2,3", func(list string) (err error) {
-		o.only, err = numbers(list)
+	flags.Func("only", "the `rows` to measure, such as 1,2,3", func(list string) (err error) {
+		o.only, err = parseInts(list)
 		return err
 	})
 	if err := flags.Parse(args); err != nil {
@@ -101,12 +104,12 @@ func parseOptions(args []string) (o options, err error) {
 		o.rounds, o.length = 1, time.Second
 	}
 	if o.rounds < 1 || o.length <= 0 || flags.NArg() > 0 {
-		return o, fmt.Errorf("there must be a round and some time, and no argument: %q", args)
+		return o, fmt.Errorf("need at least one round, a positive duration and no argument: %q", args)
 	}
 	return o, nil
 }
 
-func numbers(list string) (all []int, err error) {
+func parseInts(list string) (all []int, err error) {
 	for text := range strings.SplitSeq(list, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil {
@@ -139,10 +142,10 @@ var rows = []row{
 	{2, "info, 1 connection", rowInfoSingle},
 	{3, "upgrade accepted and durable, 256 connections", rowUpgrade},
 	{4, "upgrade, 1 connection", rowUpgradeSingle},
-	{5, "tasks leased, asked and settled", rowWork},
+	{5, "tasks leased, carried out and settled", rowWork},
 	{6, "upgrade on SQLite, 64 connections", rowSQLite},
 	{7, "stock with 100,000 plans in 200 countries", rowStock},
-	{8, "from accepted to asked", rowDelay},
+	{8, "from accepted to the provider's call", rowDelay},
 	{9, "import of 1,000,000 keys", rowImport},
 	{10, "info among 10,000,000 keys", rowSize},
 	{11, "resident memory", rowMemory},

@@ -11,21 +11,21 @@ import (
 // A candidate makes one complete measurement of one program.
 type candidate func(ctx context.Context) (sample, error)
 
-// alternate measures every side once per round. Each round reverses the order.
-func (b *bench) alternate(ctx context.Context, sides ...candidate) ([]series, error) {
-	all := make([]series, len(sides))
+// alternate measures every candidate once per round. Each round reverses the order.
+func (b *bench) alternate(ctx context.Context, candidates ...candidate) ([]series, error) {
+	all := make([]series, len(candidates))
 	for round := range b.rounds {
 		order := []int{}
-		for i := range sides {
+		for i := range candidates {
 			order = append(order, i)
 		}
 		if round%2 == 1 {
 			slices.Reverse(order)
 		}
 		for _, i := range order {
-			s, err := sides[i](ctx)
+			s, err := candidates[i](ctx)
 			if err != nil {
-				return nil, fmt.Errorf("side %d of round %d: %w", i+1, round+1, err)
+				return nil, fmt.Errorf("candidate %d of round %d: %w", i+1, round+1, err)
 			}
 			all[i] = append(all[i], s)
 		}
@@ -36,7 +36,7 @@ func (b *bench) alternate(ctx context.Context, sides ...candidate) ([]series, er
 // warmup is the time for which a server gets load before the measurement.
 const warmup = time.Second
 
-// underLoad returns a side that starts a server, warms it up, measures it under a load and stops it.
+// underLoad returns a candidate that starts a server, warms it up, measures it under a load and stops it.
 func (b *bench) underLoad(start starter, l func() load) candidate {
 	return func(ctx context.Context) (sample, error) {
 		got, _, err := b.measureOnce(ctx, start, l())
@@ -44,7 +44,7 @@ func (b *bench) underLoad(start starter, l func() load) candidate {
 	}
 }
 
-// measureOnce makes the measurement of loaded. It also returns the number of all responses, including the warm-up.
+// measureOnce makes the measurement of [bench.underLoad]. It also returns the number of all responses, including the warm-up.
 func (b *bench) measureOnce(ctx context.Context, start starter, l load) (got sample, all int, err error) {
 	s, err := start(ctx)
 	if err != nil {
@@ -73,8 +73,8 @@ type sample struct {
 	cpu      cpuTime // per response
 }
 
-func newSample(seen [][]time.Duration, took time.Duration) sample {
-	all := slices.Concat(seen...)
+func newSample(latencies [][]time.Duration, took time.Duration) sample {
+	all := slices.Concat(latencies...)
 	slices.Sort(all)
 	return sample{n: len(all), rate: float64(len(all)) / took.Seconds(), p50: quantile(all, 0.5), p99: quantile(all, 0.99)}
 }
@@ -89,10 +89,10 @@ func quantile[T any](sorted []T, q float64) (v T) {
 
 func median[T cmp.Ordered](values []T) T { return quantile(slices.Sorted(slices.Values(values)), 0.5) }
 
-// A series is the samples of one side, one per round.
+// A series is the samples of one candidate, one per round.
 type series []sample
 
-// values returns one figure of every round.
+// values returns one value of every round.
 func (s series) values(of func(sample) float64) []float64 {
 	all := make([]float64, len(s))
 	for i := range s {
@@ -111,7 +111,7 @@ func onDatabase(s sample) float64 { return float64(s.cpu.database) }
 func (s series) median(of func(sample) float64) float64 { return median(s.values(of)) }
 
 // against returns the median of the rounds' ratios. It compares within a round, because other load on the
-// machine affects both sides of a round.
+// machine affects both candidates of a round.
 func (s series) against(other series, of func(sample) float64) float64 {
 	ratios := make([]float64, len(s))
 	for i := range s {

@@ -45,7 +45,7 @@ func runPeer(ctx context.Context, args []string) error {
 
 // serveAPI serves a handler at /API/ with a plain net/http server, and prints its address.
 func serveAPI(ctx context.Context, handler http.HandlerFunc) error {
-	on, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -53,8 +53,8 @@ func serveAPI(ctx context.Context, handler http.HandlerFunc) error {
 	mux.HandleFunc("/API/", handler)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
-	printLine("serving", on.Addr())
-	return server.Serve(on)
+	printLine("serving", listener.Addr())
+	return server.Serve(listener)
 }
 
 // printLine sends a line to the parent process.
@@ -71,7 +71,7 @@ func respond(w http.ResponseWriter, body []byte, err error) {
 	_, _ = w.Write(body) // ignore a client that has left
 }
 
-// A infoResponse is the response to info, as keyseatd sends it for a key in use.
+// An infoResponse is the response to info, as keyseatd sends it for a key in use.
 type infoResponse struct {
 	Status   string     `json:"status"`
 	Message  string     `json:"message"`
@@ -96,12 +96,12 @@ func peerInfo(ctx context.Context, args []string) error {
 		var k infoResponse
 		err := pool.QueryRow(r.Context(), infoQuery, r.URL.Query().Get("info")).
 			Scan(&k.Status, &k.Message, &k.Username, &k.Address, &k.Used, utc{&k.Bought}, utc{&k.Since})
-		body, _ := json.Marshal(k) // shown can always be encoded
+		body, _ := json.Marshal(k) // infoResponse can always be encoded
 		respond(w, body, err)
 	})
 }
 
-// poolSize is the number of connections of a side to the database. It is keyseatd's default.
+// poolSize is the number of connections of a program to the database. It is keyseatd's default.
 const poolSize = 16
 
 // openPool opens a pool that prepares its statements, which is pgx's default.
@@ -119,7 +119,7 @@ func peerConstant(ctx context.Context, _ []string) error {
 	now := time.Now().UTC().Truncate(time.Second)
 	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
 		k := infoResponse{"success", "", "u-" + r.URL.Query().Get("info"), "1 Main Street, Springfield", 1, &now, &now}
-		body, _ := json.Marshal(k) // shown can always be encoded
+		body, _ := json.Marshal(k) // infoResponse can always be encoded
 		respond(w, body, nil)
 	})
 }
@@ -137,11 +137,11 @@ func (u utc) Scan(value any) error {
 		*u.into = &value
 		return nil
 	}
-	return errors.New("no time")
+	return errors.New("not a time")
 }
 
 // upgradeSQL accepts an upgrade in one statement. It takes a slot of the oldest plan whose row is not locked,
-// updates the key, and adds the task and the line of history. It returns the number of added tasks.
+// updates the key, and adds the task and the history entry. It returns the number of added tasks.
 const upgradeSQL = `
 	WITH plan AS (
 		SELECT id, address, invite FROM keyseat_plans

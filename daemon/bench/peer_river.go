@@ -41,11 +41,11 @@ func peerRiver(ctx context.Context, args []string) error {
 	return nil
 }
 
-func twoInts(args []string) (one, other int, err error) {
-	if one, err = strconv.Atoi(args[0]); err == nil {
-		other, err = strconv.Atoi(args[1])
+func twoInts(args []string) (first, second int, err error) {
+	if first, err = strconv.Atoi(args[0]); err == nil {
+		second, err = strconv.Atoi(args[1])
 	}
-	return one, other, err
+	return first, second, err
 }
 
 // A noopJob is a job that does nothing.
@@ -81,11 +81,11 @@ func newRiver(ctx context.Context, pool *pgxpool.Pool, workers int) (*river.Clie
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return nil, err
 	}
-	known := river.NewWorkers()
-	river.AddWorker(known, &noopWorker{})
+	registry := river.NewWorkers()
+	river.AddWorker(registry, &noopWorker{})
 	return river.NewClient(driver, &river.Config{
 		Queues:            map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
-		Workers:           known,
+		Workers:           registry,
 		FetchCooldown:     river.FetchCooldownMin,
 		FetchPollInterval: 5 * time.Millisecond,
 	})

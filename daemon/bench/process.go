@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// A process is a running program. It is killed when its context ends, and on Linux also when we end.
+// A process is a running program. It is killed when its context ends, and on Linux also when this program ends.
 type process struct {
 	name  string
 	cmd   *exec.Cmd
@@ -112,7 +112,7 @@ type server struct {
 	admin string // address of keyseatd's admin listener
 }
 
-// A starter starts one side of a comparison.
+// A starter starts one program of a comparison.
 type starter func(ctx context.Context) (*server, error)
 
 // serve starts keyseatd on a database, with defaults except for the flags, and waits until it is ready.
@@ -167,12 +167,12 @@ func (s *server) ready(ctx context.Context, client *http.Client) bool {
 	if err != nil {
 		return false
 	}
-	answer, err := client.Do(r)
+	response, err := client.Do(r)
 	if err != nil {
 		return false
 	}
-	_ = answer.Body.Close() // only the status matters
-	return answer.StatusCode == http.StatusOK
+	_ = response.Body.Close() // only the status matters
+	return response.StatusCode == http.StatusOK
 }
 
 // runKeyseatd runs a command of keyseatd to its end.
@@ -196,13 +196,13 @@ func (b *bench) masterKey(ctx context.Context) (string, error) {
 
 // freePorts returns two addresses that currently have no listener.
 func freePorts() (string, string, error) {
-	one, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
+	first, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
 	if err != nil {
 		return "", "", err
 	}
-	other, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
+	second, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
 	if err != nil {
-		return "", "", errors.Join(err, one.Close())
+		return "", "", errors.Join(err, first.Close())
 	}
-	return one.Addr().String(), other.Addr().String(), errors.Join(one.Close(), other.Close())
+	return first.Addr().String(), second.Addr().String(), errors.Join(first.Close(), second.Close())
 }

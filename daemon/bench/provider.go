@@ -11,18 +11,18 @@ import (
 // immediately, or never if it is silent.
 type provider struct {
 	silent   bool
-	onOrder  func(order []byte) // called for each received request, unless nil
+	onOrder  func(body []byte) // called for each received request, unless nil
 	listener net.Listener
 }
 
 // newProvider opens a listener that closes when the context ends. The caller calls run.
 func newProvider(ctx context.Context, silent bool) (*provider, error) {
-	on, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	p := &provider{silent: silent, listener: on}
-	context.AfterFunc(ctx, func() { _ = on.Close() })
+	p := &provider{silent: silent, listener: listener}
+	context.AfterFunc(ctx, func() { _ = listener.Close() })
 	return p, nil
 }
 
@@ -67,9 +67,9 @@ func (p *provider) serve(conn net.Conn) {
 	}
 }
 
-func (p *provider) respond(conn net.Conn, order []byte) error {
+func (p *provider) respond(conn net.Conn, body []byte) error {
 	if p.onOrder != nil {
-		p.onOrder(order)
+		p.onOrder(body)
 	}
 	if p.silent {
 		return nil

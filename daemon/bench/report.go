@@ -20,9 +20,9 @@ func (b *bench) report(ctx context.Context, w io.Writer, results []result) error
 		return nil
 	}
 	out := bufio.NewWriter(w)
-	_, _ = fmt.Fprintf(out, "%s; %s\n\nMedians of %d rounds of %v, the sides in turn. CPU is that of one answer, in the server + in the database.\n\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"),
+	_, _ = fmt.Fprintf(out, "%s; %s\n\nMedians of %d rounds of %v, the programs in turn. CPU is the processor time per response, in the server + in the database.\n\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"),
 		b.environment(context.WithoutCancel(ctx)), b.rounds, b.length)
-	_, _ = fmt.Fprintln(out, "| row | what | keyseatd | beside it | measured | target | met |\n| --- | --- | --- | --- | --- | --- | --- |")
+	_, _ = fmt.Fprintln(out, "| row | what | keyseatd | compared with | measured | target | met |\n| --- | --- | --- | --- | --- | --- | --- |")
 	for _, r := range results {
 		_, _ = fmt.Fprintf(out, "| %d | %s | %s | %s | %s | %s | %s |\n", r.row, r.what, r.ours, r.theirs, r.value, r.target, r.metText())
 	}
@@ -76,7 +76,7 @@ type result struct {
 	row    int
 	what   string
 	ours   string
-	theirs string // "" without another side
+	theirs string // "" without another program
 	value  string // the value that the target limits
 	target string // "" without a target
 	met    bool
@@ -96,14 +96,14 @@ func (r result) metText() string {
 	return "**no**"
 }
 
-// A goal is the range that a figure must be in.
+// A goal is the range of a value.
 type goal struct {
 	min, max float64 // bounds, of which one is set; 0: no such bound
 	aim      float64 // a better value that is wanted but not required; 0: no such value
 }
 
-func (g goal) met(figure float64) bool {
-	return (g.min == 0 || figure >= g.min) && (g.max == 0 || figure <= g.max) && !math.IsNaN(figure)
+func (g goal) met(value float64) bool {
+	return (g.min == 0 || value >= g.min) && (g.max == 0 || value <= g.max) && !math.IsNaN(value)
 }
 
 func (g goal) String() string {
@@ -120,7 +120,7 @@ func (g goal) String() string {
 	return text
 }
 
-// throughput compares the throughput of two sides.
+// throughput compares the throughput of two programs.
 func throughput(what string, ours, theirs series, g goal) result {
 	ratio := ours.against(theirs, rate)
 	return result{
@@ -129,7 +129,7 @@ func throughput(what string, ours, theirs series, g goal) result {
 	}
 }
 
-// latency compares one quantile of the latencies of two sides.
+// latency compares one quantile of the latencies of two programs.
 func latency(what string, ours, theirs series, of func(sample) float64, g goal) result {
 	ratio := ours.against(theirs, of)
 	return result{
@@ -175,9 +175,9 @@ func duration(ns float64) string {
 }
 
 // atMost compares a duration with its upper bound.
-func atMost(what string, ours string, figure, most time.Duration) result {
+func atMost(what string, ours string, value, most time.Duration) result {
 	return result{
-		what: what, ours: ours, value: duration(float64(figure)),
-		target: "≤ " + duration(float64(most)), met: figure <= most,
+		what: what, ours: ours, value: duration(float64(value)),
+		target: "≤ " + duration(float64(most)), met: value <= most,
 	}
 }

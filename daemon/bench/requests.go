@@ -7,12 +7,12 @@ import (
 	"sync/atomic"
 )
 
-// A request is a request, and a text that its response must contain.
+// A request is an HTTP request, and a text that its response must contain.
 type request struct{ raw, want []byte }
 
-// An generator overwrites q with the next question. It returns false if no question is left. An asker belongs to
-// one connection.
-type generator func(q *request) bool
+// A generator overwrites r with the next request. It returns false if no request is left. A generator belongs to one
+// connection.
+type generator func(r *request) bool
 
 // codeOf returns the code of the i-th key.
 func codeOf(i int) string { return fmt.Sprintf("K%09d", i) }
@@ -26,17 +26,17 @@ func appendCode(to []byte, i int) []byte {
 // for another key.
 func infoRequests(keys int) func() generator {
 	return func() generator {
-		return func(q *request) bool {
+		return func(r *request) bool {
 			i := rand.IntN(keys)
-			q.raw = appendCode(append(q.raw[:0], "GET /API/?info="...), i)
-			q.raw = append(q.raw, " HTTP/1.1\r\nHost: bench\r\n\r\n"...)
-			q.want = append(appendCode(append(q.want[:0], `"username":"u-`...), i), '"')
+			r.raw = appendCode(append(r.raw[:0], "GET /API/?info="...), i)
+			r.raw = append(r.raw, " HTTP/1.1\r\nHost: bench\r\n\r\n"...)
+			r.want = append(appendCode(append(r.want[:0], `"username":"u-`...), i), '"')
 			return true
 		}
 	}
 }
 
-const upgradeForm = "&login=someone%40example.com&pwd=a-secret-of-theirs-1&country=US"
+const upgradeForm = "&login=someone%40example.com&pwd=a-secret-password-1&country=US"
 
 // upgradeRequests requests an upgrade of each key in turn. All connections share the sequence.
 func upgradeRequests(keys int) func() generator {
@@ -45,10 +45,10 @@ func upgradeRequests(keys int) func() generator {
 	head := "POST /API/ HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: " +
 		strconv.Itoa(length) + "\r\n\r\nupgrade="
 	return func() generator {
-		return func(q *request) bool {
+		return func(r *request) bool {
 			i := int(next.Add(1)) - 1
-			q.raw = append(appendCode(append(q.raw[:0], head...), i), upgradeForm...)
-			q.want = append(q.want[:0], `{"status":"success","message":"Upgrade request sent successfully`...)
+			r.raw = append(appendCode(append(r.raw[:0], head...), i), upgradeForm...)
+			r.want = append(r.want[:0], `{"status":"success","message":"Upgrade request sent successfully`...)
 			return i < keys
 		}
 	}
@@ -57,10 +57,37 @@ func upgradeRequests(keys int) func() generator {
 // stockRequests requests the stock. The response must contain the last country.
 func stockRequests() func() generator {
 	return func() generator {
-		return func(q *request) bool {
-			q.raw = append(q.raw[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)
-			q.want = append(q.want[:0], `"country_code":"ZW"`...)
+		return func(r *request) bool {
+			r.raw = append(r.raw[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)
+			r.want = append(r.want[:0], `"country_code":"ZW"`...)
 			return true
 		}
 	}
 }
+
+// anyStockRequests requests the stock and accepts any stock.
+func anyStockRequests() func() generator {
+	return func() generator {
+		return func(r *request) bool {
+			r.raw = append(r.raw[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)
+			r.want = append(r.want[:0], '[')
+			return true
+		}
+	}
+}
+
+// anyInfoRequests requests info of random keys and accepts any status.
+func anyInfoRequests(keys int) func() generator {
+	generators := infoRequests(keys)
+	return func() generator {
+		next := generators()
+		return func(r *request) bool {
+			more := next(r)
+			r.want = append(r.want[:0], `"purchase_date":"`...)
+			return more
+		}
+	}
+}
+
+// startsPerRound is the number of measured starts per round.
+const startsPerRound = 5

@@ -23,10 +23,10 @@ func rowDelay(ctx context.Context, b *bench) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	come := make(chan []byte, 1000)
-	p.onOrder = func(order []byte) { come <- order }
+	received := make(chan []byte, 1000)
+	p.onOrder = func(body []byte) { received <- body }
 	go p.run()
-	d := &delaySetup{s, p, come}
+	d := &delaySetup{s, p, received}
 	own, err := d.measureOwn(ctx, b.rounds*100)
 	if err != nil {
 		return nil, err
@@ -36,16 +36,16 @@ func rowDelay(ctx context.Context, b *bench) ([]result, error) {
 		return nil, err
 	}
 	return []result{
-		atMost("request to provider asked, idle daemon, p99", own.latencyText(), own[0].p99, 20*time.Millisecond),
-		atMost("the same, asked by another daemon, longest", "p50 "+duration(float64(median(other))), slices.Max(other), 1100*time.Millisecond),
+		atMost("from a request to the provider's call, idle daemon, p99", own.latencyText(), own[0].p99, 20*time.Millisecond),
+		atMost("the same with the call by another daemon, longest", "p50 "+duration(float64(median(other))), slices.Max(other), 1100*time.Millisecond),
 	}, nil
 }
 
-// delaySetup measures the time from a client's request to the call of the provider.
+// A delaySetup measures the time from a client's request to the call of the provider.
 type delaySetup struct {
 	*setup
 	provider *provider
-	received <-chan []byte
+	received <-chan []byte // the requests to the provider
 }
 
 // measureOwn measures with one daemon.
@@ -73,8 +73,8 @@ func (d *delaySetup) measureOther(ctx context.Context, n int) ([]time.Duration, 
 		return nil, err
 	}
 	defer busy.kill()
-	ask := upgradeRequests(n + 1)()
-	if err := d.occupy(ctx, busy.addr, ask); err != nil {
+	next := upgradeRequests(n + 1)()
+	if err := d.occupy(ctx, busy.addr, next); err != nil {
 		return nil, err
 	}
 	idle, err := d.worker(ctx)
@@ -82,19 +82,19 @@ func (d *delaySetup) measureOther(ctx context.Context, n int) ([]time.Duration, 
 		return nil, err
 	}
 	defer idle.kill()
-	return d.measureEach(ctx, busy.addr, ask, n, time.Second)
+	return d.measureEach(ctx, busy.addr, next, n, time.Second)
 }
 
 // occupy sends a daemon its first task, and waits until the daemon has leased it.
-func (d *delaySetup) occupy(ctx context.Context, addr string, ask generator) error {
+func (d *delaySetup) occupy(ctx context.Context, addr string, next generator) error {
 	c, err := dial(ctx, addr)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = c.conn.Close() }() // the measurement is over
-	q := &request{}
-	ask(q)
-	if err := c.doChecked(q); err != nil {
+	r := &request{}
+	next(r)
+	if err := c.doChecked(r); err != nil {
 		return err
 	}
 	for {
@@ -113,17 +113,17 @@ func (d *delaySetup) worker(ctx context.Context) (*server, error) {
 
 // measureEach sends n requests one after another, with random pauses of up to pause. So the daemon is idle, and the
 // requests arrive at any time between two of its polls.
-func (d *delaySetup) measureEach(ctx context.Context, addr string, ask generator, n int, pause time.Duration) (all []time.Duration, err error) {
+func (d *delaySetup) measureEach(ctx context.Context, addr string, next generator, n int, pause time.Duration) (all []time.Duration, err error) {
 	c, err := dial(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = c.conn.Close() }() // the measurement is over
-	for q := (&request{}); len(all) < n && ctx.Err() == nil; {
+	for r := (&request{}); len(all) < n && ctx.Err() == nil; {
 		time.Sleep(time.Duration(rand.Int64N(int64(pause))))
-		ask(q)
+		next(r)
 		start := time.Now()
-		if err := c.doChecked(q); err != nil {
+		if err := c.doChecked(r); err != nil {
 			return nil, err
 		}
 		if err := d.waitOrder(ctx); err != nil {
@@ -134,16 +134,16 @@ func (d *delaySetup) measureEach(ctx context.Context, addr string, ask generator
 	return all, ctx.Err()
 }
 
-// waitOrder waits for the provider's next request.
+// waitOrder waits until the provider receives its next request.
 func (d *delaySetup) waitOrder(ctx context.Context) error {
 	select {
-	case order := <-d.received:
-		if !bytes.Contains(order, []byte(`"someone@example.com"`)) {
-			return fmt.Errorf("%w: an order without its login", errUnexpected)
+	case body := <-d.received:
+		if !bytes.Contains(body, []byte(`"someone@example.com"`)) {
+			return fmt.Errorf("%w: a request without its login", errUnexpected)
 		}
 		return nil
 	case <-time.After(waitTimeout):
-		return fmt.Errorf("%w: nobody has asked the provider", errUnexpected)
+		return fmt.Errorf("%w: the provider has received no request", errUnexpected)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

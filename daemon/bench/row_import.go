@@ -11,7 +11,7 @@ import (
 )
 
 // rowImport compares a whole run of keyseatd keys import with COPY. The copied files contain the same rows:
-// keys, and a line of history for each.
+// keys, and a history entry for each.
 func rowImport(ctx context.Context, b *bench) ([]result, error) {
 	i := &importSetup{bench: b, keys: b.size(1_000_000)}
 	url, drop, err := b.createMigrated(ctx)
@@ -27,10 +27,10 @@ func rowImport(ctx context.Context, b *bench) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []result{throughput(fmt.Sprintf("import of %d keys, beside COPY of keys and history", i.keys), got[0], got[1], goal{min: 0.6})}, nil
+	return []result{throughput(fmt.Sprintf("import of %d keys, compared with COPY of keys and history", i.keys), got[0], got[1], goal{min: 0.6})}, nil
 }
 
-// importSetup is one set of keys, in three files.
+// An importSetup is one set of keys, in three files.
 type importSetup struct {
 	*bench
 	url                string
@@ -64,7 +64,7 @@ func writeLines(path, head string, n int, format string) error {
 	return out.Flush()
 }
 
-// candidate returns a side that fills empty tables, and counts their rows at the end.
+// candidate returns a candidate that fills empty tables, and counts their rows at the end.
 func (i *importSetup) candidate(do func(ctx context.Context) error) candidate {
 	return func(ctx context.Context) (sample, error) {
 		if err := execute(ctx, i.url, truncateSQL, "CHECKPOINT"); err != nil {
@@ -84,6 +84,7 @@ func (i *importSetup) candidate(do func(ctx context.Context) error) candidate {
 	}
 }
 
+// runImport imports the CSV file with keyseatd.
 func (i *importSetup) runImport(ctx context.Context) error {
 	return i.runKeyseatd(ctx, nil, "keys", "import", i.csv, "--database", i.url)
 }

@@ -16,7 +16,7 @@ type setup struct {
 	flags []string // flags of keyseatd
 }
 
-// newInfoSetup makes a stage with keys in use. It accepts no request, so the connector has nothing to do.
+// newInfoSetup makes a setup with keys in use. It accepts no request, so the connector has nothing to do.
 func (b *bench) newInfoSetup(ctx context.Context, keys int) (*setup, func(), error) {
 	url, drop, err := b.createMigrated(ctx)
 	if err != nil {
@@ -39,10 +39,12 @@ func (b *bench) keyseatdFlags(ctx context.Context, connector string) ([]string, 
 	return []string{"--master-key-file", file, "--connector", connector}, err
 }
 
+// startOurs starts keyseatd.
 func (s *setup) startOurs(ctx context.Context) (*server, error) {
 	return s.serve(ctx, s.url, s.flags...)
 }
 
+// peerStarter returns a function that starts a peer.
 func (s *setup) peerStarter(peer string) starter {
 	return func(ctx context.Context) (*server, error) { return s.peer(ctx, peer, s.url) }
 }
@@ -51,7 +53,7 @@ func (s *setup) infoLoad(conns int, rate float64) func() load {
 	return func() load { return load{conns, s.length, rate, infoRequests(s.keys)} }
 }
 
-// openLoopShare is the rate of the open loop for both sides, as a part of the bare handler's throughput.
+// openLoopShare is the rate of the open loop for both programs, as a part of the bare handler's throughput.
 const openLoopShare = 0.7
 
 func rowInfo(ctx context.Context, b *bench) ([]result, error) {
@@ -79,10 +81,10 @@ func rowInfo(ctx context.Context, b *bench) ([]result, error) {
 		return nil, err
 	}
 	return []result{
-		throughput("info, 256 connections, beside net/http + pgx with one prepared query", got[0], got[1], goal{min: 2.3, aim: 3}),
-		latency(fmt.Sprintf("p99 of info at %.0f/s, 70 %% of what that one can", paced().rate), open[0], open[1], p99, goal{max: 0.8}),
-		throughput("info, 256 connections, beside a handler with no database", got[0], got[2], goal{min: 0.7}),
-		throughput("info, 32 connections, beside net/http + pgx", fewer[0], fewer[1], goal{}),
+		throughput("info, 256 connections, compared with net/http + pgx with one prepared query", got[0], got[1], goal{min: 2.3, aim: 3}),
+		latency(fmt.Sprintf("p99 of info at %.0f/s, 70 %% of that program's throughput", paced().rate), open[0], open[1], p99, goal{max: 0.8}),
+		throughput("info, 256 connections, compared with a handler without a database", got[0], got[2], goal{min: 0.7}),
+		throughput("info, 32 connections, compared with net/http + pgx", fewer[0], fewer[1], goal{}),
 	}, nil
 }
 
@@ -97,23 +99,23 @@ func rowInfoSingle(ctx context.Context, b *bench) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []result{throughput("info, 1 connection, beside net/http + pgx", got[0], got[1], goal{min: 0.85})}, nil
+	return []result{throughput("info, 1 connection, compared with net/http + pgx", got[0], got[1], goal{min: 0.85})}, nil
 }
 
-// expectSameResponse returns an error unless two sides send the same response.
+// expectSameResponse returns an error unless two programs send the same response to info.
 func (s *setup) expectSameResponse(ctx context.Context, one, other starter) error {
-	first, err := s.body(ctx, one)
+	first, err := s.infoBody(ctx, one)
 	if err != nil {
 		return err
 	}
-	second, err := s.body(ctx, other)
+	second, err := s.infoBody(ctx, other)
 	if err == nil && first != second {
 		err = fmt.Errorf("%w: %s and %s", errUnexpected, first, second)
 	}
 	return err
 }
 
-func (s *setup) body(ctx context.Context, start starter) (string, error) {
+func (s *setup) infoBody(ctx context.Context, start starter) (string, error) {
 	server, err := start(ctx)
 	if err != nil {
 		return "", err
@@ -124,9 +126,9 @@ func (s *setup) body(ctx context.Context, start starter) (string, error) {
 		return "", err
 	}
 	defer func() { _ = c.conn.Close() }() // the measurement is over
-	q := &request{}
-	infoRequests(1)()(q)
-	body, err := c.do(q.raw)
+	r := &request{}
+	infoRequests(1)()(r)
+	body, err := c.do(r.raw)
 	return string(body), err
 }
 
@@ -146,5 +148,5 @@ func rowSize(ctx context.Context, b *bench) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []result{latency(fmt.Sprintf("p50 of info among %d keys, beside %d", many.keys, few.keys), got[0], got[1], p50, goal{max: 1.3})}, nil
+	return []result{latency(fmt.Sprintf("p50 of info among %d keys, compared with %d", many.keys, few.keys), got[0], got[1], p50, goal{max: 1.3})}, nil
 }

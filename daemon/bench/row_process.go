@@ -35,8 +35,8 @@ func rowMemory(ctx context.Context, b *bench) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, askers := range []func() generator{upgradeRequests(n), anyStockRequests(), anyInfoRequests(n)} {
-		if _, err := (load{highConcurrency, b.length, 0, askers}).on(ctx, server.addr); err != nil {
+	for _, generators := range []func() generator{upgradeRequests(n), anyStockRequests(), anyInfoRequests(n)} {
+		if _, err := (load{highConcurrency, b.length, 0, generators}).on(ctx, server.addr); err != nil {
 			return nil, fmt.Errorf("%w: %s", err, server.logTail())
 		}
 	}
@@ -47,7 +47,7 @@ func rowMemory(ctx context.Context, b *bench) ([]result, error) {
 	return []result{memoryResult("idle", idle, 48), memoryResult("at most, under upgrade, stock and info, 256 connections", busy, 128)}, nil
 }
 
-// residentMemory reads a memory figure of the process from Linux, in MiB.
+// residentMemory reads a value of the process's memory from Linux, in MiB.
 func (p *process) residentMemory(name string) (float64, error) {
 	kib, _, _ := strings.Cut(fileField(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid), name), " ")
 	n, err := strconv.Atoi(kib)
@@ -64,33 +64,6 @@ func memoryResult(when string, mib, most float64) result {
 	}
 }
 
-// anyStockRequests requests the stock and accepts any stock.
-func anyStockRequests() func() generator {
-	return func() generator {
-		return func(q *request) bool {
-			q.raw = append(q.raw[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)
-			q.want = append(q.want[:0], '[')
-			return true
-		}
-	}
-}
-
-// anyInfoRequests requests info of random keys and accepts any status.
-func anyInfoRequests(keys int) func() generator {
-	askers := infoRequests(keys)
-	return func() generator {
-		ask := askers()
-		return func(q *request) bool {
-			more := ask(q)
-			q.want = append(q.want[:0], `"purchase_date":"`...)
-			return more
-		}
-	}
-}
-
-// startsPerRound is the number of measured starts per round.
-const startsPerRound = 5
-
 // rowStart measures the time from the start of the process until it is ready. The file does not exist before,
 // so the process also makes the tables and the master key.
 func rowStart(ctx context.Context, b *bench) ([]result, error) {
@@ -103,9 +76,10 @@ func rowStart(ctx context.Context, b *bench) ([]result, error) {
 		all = append(all, took)
 	}
 	s := series{newSample([][]time.Duration{all}, time.Second)}
-	return []result{atMost("start to ready on SQLite, with no file yet", s.latencyText(), s[0].p50, 150*time.Millisecond)}, nil
+	return []result{atMost("start to ready on SQLite, without a file", s.latencyText(), s[0].p50, 150*time.Millisecond)}, nil
 }
 
+// measureStart measures one start.
 func (b *bench) measureStart(ctx context.Context) (time.Duration, error) {
 	path := b.path("empty.db")
 	start := time.Now()

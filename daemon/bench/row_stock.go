@@ -29,21 +29,22 @@ func rowStock(ctx context.Context, b *bench) ([]result, error) {
 	if err := s.fillPlans(ctx, b.size(100_000)); err != nil {
 		return nil, err
 	}
-	asked := func() load { return load{highConcurrency, s.length, 0, stockRequests()} }
-	got, err := b.alternate(ctx, s.underLoad(s.startOurs, asked), s.underLoad(s.startOurs, s.infoLoad(highConcurrency, 0)))
+	stockLoad := func() load { return load{highConcurrency, s.length, 0, stockRequests()} }
+	got, err := b.alternate(ctx, s.underLoad(s.startOurs, stockLoad), s.underLoad(s.startOurs, s.infoLoad(highConcurrency, 0)))
 	if err != nil {
 		return nil, err
 	}
-	age, err := s.measureAge(ctx, asked())
+	age, err := s.measureAge(ctx, stockLoad())
 	if err != nil {
 		return nil, err
 	}
 	return []result{
-		throughput("stock, 256 connections, beside keyseatd's own info", got[0], got[1], goal{min: 0.8}),
-		atMost("age of a stock answer under that load", "oldest seen "+duration(float64(age)), age, time.Second),
+		throughput("stock, 256 connections, compared with keyseatd's own info", got[0], got[1], goal{min: 0.8}),
+		atMost("age of a stock response under that load", "oldest "+duration(float64(age)), age, time.Second),
 	}, nil
 }
 
+// fillPlans adds n plans in all countries.
 func (s *setup) fillPlans(ctx context.Context, n int) error {
 	countries := `SELECT country, row_number() OVER () - 1 AS i FROM regexp_split_to_table('` + strings.TrimSpace(countryCodes) + `', '\s+') country`
 	return execute(ctx, s.url, append([]string{
@@ -87,9 +88,9 @@ func (s *setup) probeAge(ctx context.Context, addr string, size int) (age time.D
 		return 0, err
 	}
 	defer func() { _ = c.conn.Close() }() // the measurement is over
-	q, ask := &request{}, stockRequests()()
-	ask(q)
-	before, err := c.freeSlots(q)
+	r := &request{}
+	stockRequests()()(r)
+	before, err := c.freeSlots(r)
 	if err != nil {
 		return 0, err
 	}
@@ -99,19 +100,19 @@ func (s *setup) probeAge(ctx context.Context, addr string, size int) (age time.D
 	})
 	changed := time.Now()
 	for now, after := changed, before; err == nil && bytes.Equal(before, after); now = time.Now() {
-		if after, err = c.freeSlots(q); bytes.Equal(before, after) {
+		if after, err = c.freeSlots(r); bytes.Equal(before, after) {
 			age = now.Sub(changed)
 		}
 		if age > waitTimeout {
-			return 0, fmt.Errorf("%w: the change never shows", errUnexpected)
+			return 0, fmt.Errorf("%w: no response shows the change", errUnexpected)
 		}
 	}
 	return age, err
 }
 
 // freeSlots returns the number of free slots in Germany, as the response has it.
-func (c *client) freeSlots(q *request) ([]byte, error) {
-	body, err := c.do(q.raw)
+func (c *client) freeSlots(r *request) ([]byte, error) {
+	body, err := c.do(r.raw)
 	_, rest, _ := bytes.Cut(body, []byte(`"country_code":"DE","slots":`))
 	slots, _, found := bytes.Cut(rest, []byte("}"))
 	if err == nil && !found {

@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// newUpgradeSetup makes a stage for upgrades. Each measurement fills it with unused keys. Only acceptance is
+// newUpgradeSetup makes a setup for upgrades. Each measurement fills it with unused keys. Only acceptance is
 // measured, because the connector never answers and the daemon has one worker.
 func (b *bench) newUpgradeSetup(ctx context.Context) (*setup, func(), error) {
 	url, drop, err := b.createMigrated(ctx)
@@ -16,7 +16,7 @@ func (b *bench) newUpgradeSetup(ctx context.Context) (*setup, func(), error) {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	end := func() { cancel(); drop() }
+	stop := func() { cancel(); drop() }
 	s := &setup{bench: b, url: url}
 	silent, err := newProvider(ctx, true)
 	if err == nil {
@@ -24,17 +24,17 @@ func (b *bench) newUpgradeSetup(ctx context.Context) (*setup, func(), error) {
 		s.flags, err = b.keyseatdFlags(ctx, silent.url())
 	}
 	if err != nil {
-		end()
+		stop()
 		return nil, nil, err
 	}
 	s.flags = append(s.flags, "--workers", "1", "--connector-timeout", "1h")
-	return s, end, nil
+	return s, stop, nil
 }
 
-// maxUpgradeRate is more upgrades per second than any side reaches. It determines the number of keys.
+// maxUpgradeRate is more upgrades per second than any program reaches. It determines the number of keys.
 const maxUpgradeRate = 20_000
 
-// upgradeCandidate returns a side that starts with unused keys, and counts the accepted tasks at the end.
+// upgradeCandidate returns a candidate that starts with unused keys, and counts the accepted tasks at the end.
 func (s *setup) upgradeCandidate(start starter, conns int) candidate {
 	return func(ctx context.Context) (sample, error) {
 		s.keys = int(maxUpgradeRate * (s.length + min(warmup, s.length)).Seconds())
@@ -44,8 +44,7 @@ func (s *setup) upgradeCandidate(start starter, conns int) candidate {
 		if err := fillUnusedKeys(ctx, s.url, s.keys); err != nil {
 			return sample{}, err
 		}
-		askers := upgradeRequests(s.keys)
-		got, all, err := s.measureOnce(ctx, start, load{conns, s.length, 0, askers})
+		got, all, err := s.measureOnce(ctx, start, load{conns, s.length, 0, upgradeRequests(s.keys)})
 		if err != nil {
 			return sample{}, err
 		}
@@ -53,11 +52,11 @@ func (s *setup) upgradeCandidate(start starter, conns int) candidate {
 	}
 }
 
-// acceptedCounts are queries, for every table, that must all return the number of accepted upgrades.
+// acceptedCounts are queries, for every table and for both databases. All must return the number of accepted upgrades.
 var acceptedCounts = []string{
 	`SELECT count(*) FROM keyseat_tasks WHERE ended_at IS NULL AND slot = 'held' AND sealed IS NOT NULL`,
 	`SELECT count(*) FROM keyseat_keys k JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id WHERE k.status = 'in_queue'`,
-	`SELECT sum(held)::bigint FROM keyseat_plans`,
+	`SELECT CAST(sum(held) AS bigint) FROM keyseat_plans`,
 	`SELECT count(*) FROM keyseat_history WHERE cause = 'accepted' AND slot_to = 'held'`,
 }
 
@@ -83,8 +82,8 @@ func rowUpgrade(ctx context.Context, b *bench) ([]result, error) {
 		return nil, err
 	}
 	return []result{
-		throughput("upgrade, 256 connections, beside net/http + pgx with one statement", got[0], got[1], goal{min: 2, aim: 4}),
-		throughput("upgrade, 32 connections, beside the same", got[2], got[3], goal{}),
+		throughput("upgrade, 256 connections, compared with net/http + pgx with one statement", got[0], got[1], goal{min: 2, aim: 4}),
+		throughput("upgrade, 32 connections, compared with the same", got[2], got[3], goal{}),
 	}, nil
 }
 
@@ -98,10 +97,10 @@ func rowUpgradeSingle(ctx context.Context, b *bench) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []result{throughput("upgrade, 1 connection, beside net/http + pgx with one statement", got[0], got[1], goal{min: 0.6, aim: 0.9})}, nil
+	return []result{throughput("upgrade, 1 connection, compared with net/http + pgx with one statement", got[0], got[1], goal{min: 0.6, aim: 0.9})}, nil
 }
 
-// maxSQLiteRate is more upgrades per second than any side reaches on a file.
+// maxSQLiteRate is more upgrades per second than any program reaches on a file.
 const maxSQLiteRate = 8_000
 
 // rowSQLite compares upgrades on SQLite. Each measurement gets a copy of one file.
@@ -125,7 +124,7 @@ func rowSQLite(ctx context.Context, b *bench) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []result{throughput("upgrade on SQLite, 64 connections, beside one transaction each", got[0], got[1], goal{min: 3, aim: 5})}, nil
+	return []result{throughput("upgrade on SQLite, 64 connections, compared with one transaction each", got[0], got[1], goal{min: 3, aim: 5})}, nil
 }
 
 // A sqliteFile is a database that is copied.
@@ -150,7 +149,7 @@ func (f *sqliteFile) fill(ctx context.Context) error {
 	return f.runKeyseatd(ctx, plans, "plans", "import", "-", "--database", "sqlite:"+f.path)
 }
 
-// candidate returns a side that works on a copy of the file, and counts the accepted upgrades in it at the end.
+// candidate returns a candidate that works on a copy of the file, and counts the accepted upgrades in it at the end.
 func (f *sqliteFile) candidate(start func(ctx context.Context, path string) (*server, error)) candidate {
 	return func(ctx context.Context) (sample, error) {
 		path := f.bench.path("upgrades.db")
@@ -170,21 +169,13 @@ func (f *sqliteFile) candidate(start func(ctx context.Context, path string) (*se
 	}
 }
 
-// acceptedInSQLite are queries that must all return the number of accepted upgrades.
-var acceptedInSQLite = []string{
-	`SELECT count(*) FROM keyseat_tasks WHERE ended_at IS NULL AND slot = 'held' AND sealed IS NOT NULL`,
-	`SELECT count(*) FROM keyseat_keys k JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id WHERE k.status = 'in_queue'`,
-	`SELECT sum(held) FROM keyseat_plans`,
-	`SELECT count(*) FROM keyseat_history WHERE cause = 'accepted' AND slot_to = 'held'`,
-}
-
 func expectAcceptedInFile(ctx context.Context, path string, want int) error {
 	db, err := openFile(path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }() // it was only read
-	for _, query := range acceptedInSQLite {
+	for _, query := range acceptedCounts {
 		if err := expectRowCount(ctx, db, query, want); err != nil {
 			return err
 		}
@@ -198,7 +189,7 @@ func expectRowCount(ctx context.Context, db *sql.DB, query string, want int) err
 		return err
 	}
 	if n != want {
-		return fmt.Errorf("%w: there should be %d, but %d are what this finds: %s", errUnexpected, want, n, query)
+		return fmt.Errorf("%w: %d, want %d, from %s", errUnexpected, n, want, query)
 	}
 	return nil
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// workers is the number of workers of each side. It is keyseatd's default.
+// workers is the number of workers of each program. It is keyseatd's default.
 const workers = 64
 
-// rowWork measures how fast each side works off a backlog from its own tables. The runs of keyseatd have
-// different connectors: the simulator, which does nothing, and one that calls a provider over HTTP. For each
+// rowWork measures how fast each program works off a backlog from its own tables. The runs of keyseatd have
+// different connectors: the simulator, which does nothing, and the HTTP connector. For each
 // task, keyseatd writes key, task, slot and history. River's jobs do nothing.
 func rowWork(ctx context.Context, b *bench) ([]result, error) {
 	s, drop, err := b.newUpgradeSetup(ctx)
@@ -34,21 +34,21 @@ func rowWork(ctx context.Context, b *bench) ([]result, error) {
 	}
 	go p.run()
 	backlog := b.size(20_000)
-	idle := s.settleCandidate(backlog, `'sim-' || lower(left(task_id, 8))`, "sim", "--sim-delay", "0s")
-	asked := s.settleCandidate(backlog, `'someone'`, p.url())
-	got, err := b.alternate(ctx, idle, b.riverCandidate(river, backlog), asked)
+	simulated := s.settleCandidate(backlog, `'sim-' || lower(left(task_id, 8))`, "sim", "--sim-delay", "0s")
+	overHTTP := s.settleCandidate(backlog, `'someone'`, p.url())
+	got, err := b.alternate(ctx, simulated, b.riverCandidate(river, backlog), overHTTP)
 	if err != nil {
 		return nil, err
 	}
 	return []result{
-		throughput(fmt.Sprintf("tasks leased, asked of a connector that does nothing and settled, %d workers, beside River's no-op jobs", workers),
+		throughput(fmt.Sprintf("tasks leased, carried out by a connector that does nothing, and settled, %d workers, compared with River's no-op jobs", workers),
 			got[0], got[1], goal{min: 0.5, aim: 1}),
-		throughput("the same, asked of a provider over HTTP", got[2], got[1], goal{}),
+		throughput("the same with a provider over HTTP", got[2], got[1], goal{}),
 	}, nil
 }
 
-// settleCandidate returns a side that accepts a backlog, and then works it off with a connector. username is SQL for
-// the name that the connector returns for each account.
+// settleCandidate returns a candidate that accepts a backlog, and then works it off with a connector. The username
+// is SQL for the name that the connector returns for each account.
 func (s *setup) settleCandidate(backlog int, username string, connector ...string) candidate {
 	return func(ctx context.Context) (sample, error) {
 		if err := s.acceptBacklog(ctx, backlog); err != nil {
@@ -68,7 +68,7 @@ func (s *setup) settleCandidate(backlog int, username string, connector ...strin
 	}
 }
 
-// firstAttempt returns the time of the first attempt. Its function works only after a first attempt has ended.
+// firstAttempt returns a function that returns the time of the first attempt. It works after a first attempt has ended.
 func (s *setup) firstAttempt(ctx context.Context) func() (at time.Time, err error) {
 	return func() (at time.Time, err error) {
 		err = withConn(ctx, s.url, func(conn *pgx.Conn) error {
@@ -112,7 +112,7 @@ func (s *setup) expectSettled(ctx context.Context, want int, username string) er
 	return nil
 }
 
-// riverCandidate returns the side of River, which starts with empty tables.
+// riverCandidate returns the candidate of River, which starts with empty tables.
 func (b *bench) riverCandidate(url string, backlog int) candidate {
 	return func(ctx context.Context) (sample, error) {
 		if err := execute(ctx, url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"); err != nil {
@@ -123,7 +123,7 @@ func (b *bench) riverCandidate(url string, backlog int) candidate {
 			return sample{}, err
 		}
 		defer p.kill()
-		begun := func() (time.Time, error) {
+		firstJob := func() (time.Time, error) {
 			line, err := p.waitLine("first")
 			if err != nil {
 				return time.Time{}, err
@@ -131,7 +131,7 @@ func (b *bench) riverCandidate(url string, backlog int) candidate {
 			ns, err := strconv.ParseInt(line, 10, 64)
 			return time.Unix(0, ns), err
 		}
-		got, err := b.waitFinished(ctx, p.process, url, begun, backlog, `SELECT EXISTS (SELECT 1 FROM river_job WHERE state IN ('available', 'running'))::int`)
+		got, err := b.waitFinished(ctx, p.process, url, firstJob, backlog, `SELECT EXISTS (SELECT 1 FROM river_job WHERE state IN ('available', 'running'))::int`)
 		if err != nil {
 			return sample{}, err
 		}
@@ -143,21 +143,21 @@ func (b *bench) riverCandidate(url string, backlog int) candidate {
 const backlogTimeout = 10 * time.Minute
 
 // waitFinished waits until no task of n is left. It queries the database ten times a second, which costs nearly
-// nothing. It returns the rate since begun, and the processor time since the start of the process.
-func (b *bench) waitFinished(ctx context.Context, p *process, url string, begun func() (time.Time, error), n int, left string) (sample, error) {
+// nothing. It returns the rate since the time of first, and the processor time since the start of the process.
+func (b *bench) waitFinished(ctx context.Context, p *process, url string, first func() (time.Time, error), n int, remaining string) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)
 	defer cancel()
 	before := cpuTime{database: b.cpuOf(p).database}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for ; ; <-tick.C {
-		some, err := queryInt(ctx, url, left)
+		left, err := queryInt(ctx, url, remaining)
 		if err != nil {
 			return sample{}, err
 		}
-		if some == 0 {
+		if left == 0 {
 			end, used := time.Now(), b.cpuOf(p).since(before)
-			start, err := begun()
+			start, err := first()
 			return sample{n: n, rate: float64(n) / end.Sub(start).Seconds(), cpu: used.per(n)}, err
 		}
 	}
