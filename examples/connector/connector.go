@@ -8,14 +8,14 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A connector calls the club. It has no state of its own, because the club knows all earlier calls.
-type connector struct{ club *club }
+// A connector calls the provider. It has no state of its own, because the provider knows all earlier calls.
+type connector struct{ provider *provider }
 
 var _ tasks.Connector = connector{}
 
-// words maps the club's words for results to keyseat's outcomes. The connector returns a word that is
-// missing here unchanged. keyseat does not know it, makes a system error of it and logs it.
-var words = map[string]tasks.Outcome{
+// outcomes maps the provider's results to keyseat's outcomes. The connector returns a result that is missing
+// here unchanged. keyseat does not know it, makes a system error of it and logs it.
+var outcomes = map[string]tasks.Outcome{
 	"joined":          tasks.Success,
 	"renewed":         tasks.Success,
 	"wrong password":  tasks.InvalidCredentials,
@@ -26,35 +26,35 @@ var words = map[string]tasks.Outcome{
 }
 
 // Do implements [tasks.Connector].
-func (c connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
-	state, err := c.club.Look(ctx, o.IdempotencyKey())
+func (c connector) Do(ctx context.Context, r tasks.ConnectorRequest) tasks.ConnectorResult {
+	result, err := c.provider.Status(ctx, r.IdempotencyKey())
 	switch {
 	case errors.Is(err, errNoReference):
-		return c.join(ctx, o)
+		return c.submit(ctx, r)
 	case err != nil: // a failed look-up has no effect
-		return tasks.ConnectorResult{Effect: tasks.None, Note: "the club does not answer"}
-	case state == "":
+		return tasks.ConnectorResult{Effect: tasks.None, Note: "the provider does not answer"}
+	case result == "":
 		return tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Second}
 	}
-	outcome, known := words[state]
+	outcome, known := outcomes[result]
 	if !known {
-		outcome = tasks.Outcome(state)
+		outcome = tasks.Outcome(result)
 	}
 	return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: outcome}
 }
 
-// join starts the work. A later attempt returns its result.
-func (c connector) join(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
-	err := c.club.Join(ctx, application{
-		Reference: o.IdempotencyKey(), Group: o.Plan.ID, Renew: o.Kind == tasks.Renew,
-		Login: o.Account.Login.Reveal(), Password: o.Account.Password.Reveal(), NewEmail: o.Account.NewEmail.Reveal(),
-		NewPassword: o.Account.NewPassword.Reveal(),
+// submit starts the work. A later attempt returns its result.
+func (c connector) submit(ctx context.Context, r tasks.ConnectorRequest) tasks.ConnectorResult {
+	err := c.provider.Submit(ctx, joinRequest{
+		Reference: r.IdempotencyKey(), Group: r.Plan.ID, Renew: r.Kind == tasks.Renew,
+		Login: r.Account.Login.Reveal(), Password: r.Account.Password.Reveal(), NewEmail: r.Account.NewEmail.Reveal(),
+		NewPassword: r.Account.NewPassword.Reveal(),
 	})
 	switch {
-	case err == nil, errors.Is(err, errTaken): // taken: another process or an earlier attempt has joined
+	case err == nil, errors.Is(err, errDuplicate): // duplicate: another process or an earlier attempt has submitted it
 		return tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Second}
-	case errors.Is(err, errMalformed):
-		return tasks.ConnectorResult{Effect: tasks.Refused, Note: "the club does not take such an order"}
+	case errors.Is(err, errInvalid):
+		return tasks.ConnectorResult{Effect: tasks.Refused, Note: "the provider refuses such a request"}
 	}
-	return tasks.ConnectorResult{Effect: tasks.Unknown, Note: "the club did not say whether it has taken the order"}
+	return tasks.ConnectorResult{Effect: tasks.Unknown, Note: "it is unknown whether the provider received the request"}
 }

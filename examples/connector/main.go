@@ -1,17 +1,17 @@
-// Connector shows a custom connector, for a provider without an HTTP service. The provider here is a club
-// with a client library in Go. It joins members under a reference, and takes seconds to do so.
+// Connector shows a custom connector, for a provider without an HTTP service. The provider here has a
+// client library in Go. It joins members under a reference, and takes seconds to do so.
 //
-//	Do ─▶ club.Look(reference) ── not there ─▶ club.Join(reference, …) ─▶ Pending
+//	Do ─▶ provider.Status(reference) ── not found ─▶ provider.Submit(reference, …) ─▶ Pending
 //	                │
-//	                ├── at work ─▶ Pending: call again later
-//	                └── ended ───▶ Settled, with keyseat's outcome
+//	                ├── in progress ─▶ Pending: call again later
+//	                └── ended ───────▶ Settled, with keyseat's outcome
 //
 // The documentation of tasks.Connector lists a connector's duties. There are three:
 //
 //   - The same request twice has one effect. The connector sends ConnectorRequest.IdempotencyKey to the
-//     provider as the reference, so that of two simultaneous processes only one can join.
-//   - If the effect is uncertain, the result is tasks.Unknown. For example, a Join that timed out may have
-//     joined. A guess would sell a slot twice, or lose one.
+//     provider as the reference, so that of two simultaneous processes only one can submit.
+//   - If the effect is uncertain, the result is tasks.Unknown. For example, a Submit that timed out may have
+//     arrived. A guess would sell a slot twice, or lose one.
 //   - A result contains no secret.
 //
 // The suite in adapters/connectortest checks them:
@@ -67,7 +67,7 @@ func main() {
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	go func() { fmt.Println(server.ListenAndServe()) }()
 	fmt.Println("try http://127.0.0.1:8080/API/?info=MY-FIRST-KEY")
-	if err := serve(ctx, connector{newClub(3 * time.Second)}, mux); err != nil {
+	if err := serve(ctx, connector{newProvider(3 * time.Second)}, mux); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -14,23 +14,23 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestContract runs the suite. It passes the suite a login for each outcome, or "" if the club does not know
-// the outcome.
+// TestContract runs the suite. It passes the suite a login for each outcome, or "" if the provider does not
+// know the outcome.
 func TestContract(t *testing.T) {
 	connectortest.Run(t, func(testing.TB) connectortest.Subject {
-		quick := newClub(10 * time.Millisecond)
+		fast := newProvider(10 * time.Millisecond)
 		return connectortest.Subject{
-			Connector: connector{quick},
-			Slow:      connector{newClub(time.Hour)},
+			Connector: connector{fast},
+			Slow:      connector{newProvider(time.Hour)},
 			Effects: func(key string) int {
-				quick.mu.Lock()
-				defer quick.mu.Unlock()
-				return quick.joined[key]
+				fast.mu.Lock()
+				defer fast.mu.Unlock()
+				return fast.joined[key]
 			},
 			Login: func(_ tasks.Kind, o tasks.Outcome) string {
-				for word, outcome := range words {
+				for result, outcome := range outcomes {
 					if outcome == o {
-						return strings.ReplaceAll(word, " ", "_") + "@example.com"
+						return strings.ReplaceAll(result, " ", "_") + "@example.com"
 					}
 				}
 				return ""
@@ -42,7 +42,7 @@ func TestContract(t *testing.T) {
 func TestServe(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	mux, done := http.NewServeMux(), make(chan error, 1)
-	go func() { done <- serve(ctx, connector{newClub(0)}, mux) }()
+	go func() { done <- serve(ctx, connector{newProvider(0)}, mux) }()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { mux.ServeHTTP(w, r) }))
 	defer server.Close()
 	c, err := client.New(server.URL, client.Options{})

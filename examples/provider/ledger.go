@@ -11,12 +11,11 @@ import (
 	"sync"
 )
 
-// An entry is a line of the ledger. Without an answer it means that an order was begun. With an answer it
-// says how the order ended.
+// An entry is a line of the ledger. Without an answer, the order was started. With an answer, it has ended.
 type entry struct {
-	Key    string  `json:"key"`
-	About  about   `json:"about"`
-	Answer *answer `json:"answer,omitempty"`
+	Key    string    `json:"key"`
+	Info   orderInfo `json:"about"`
+	Answer *answer   `json:"answer,omitempty"`
 }
 
 // A ledger is an append-only file of entries. Any number of goroutines may use it, but only one
@@ -25,7 +24,7 @@ type ledger struct {
 	mu      sync.Mutex
 	file    *os.File
 	entries map[string]entry // the last one of each key
-	broken  error            // the failed write; if set, the ledger writes nothing more
+	failed  error            // the failed write; if set, the ledger writes nothing more
 }
 
 // openLedger reads the existing entries. It cuts off an incomplete last line that a crash has left, because
@@ -36,12 +35,12 @@ func openLedger(path string) (*ledger, error) {
 		return nil, err
 	}
 	l := &ledger{file: file, entries: map[string]entry{}}
-	whole, err := l.load()
+	length, err := l.load()
 	if err == nil {
-		err = file.Truncate(whole)
+		err = file.Truncate(length)
 	}
 	if err == nil {
-		_, err = file.Seek(whole, io.SeekStart)
+		_, err = file.Seek(length, io.SeekStart)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the ledger %s: %w", path, err), file.Close())
@@ -50,21 +49,21 @@ func openLedger(path string) (*ledger, error) {
 }
 
 // load reads the complete lines and returns their length in bytes.
-func (l *ledger) load() (whole int64, err error) {
+func (l *ledger) load() (length int64, err error) {
 	lines := bufio.NewReader(l.file)
 	for {
 		line, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return whole, nil
+			return length, nil
 		}
 		var e entry
 		if err == nil {
 			err = json.Unmarshal(bytes.TrimSpace(line), &e)
 		}
 		if err != nil {
-			return whole, err
+			return length, err
 		}
-		whole += int64(len(line))
+		length += int64(len(line))
 		l.entries[e.Key] = e
 	}
 }
@@ -86,14 +85,14 @@ func (l *ledger) write(e entry) error {
 	if err != nil {
 		return err
 	}
-	if l.broken == nil {
+	if l.failed == nil {
 		_, err = l.file.Write(append(line, '\n'))
-		l.broken = errors.Join(err, l.file.Sync())
+		l.failed = errors.Join(err, l.file.Sync())
 	}
-	if l.broken == nil {
+	if l.failed == nil {
 		l.entries[e.Key] = e
 	}
-	return l.broken
+	return l.failed
 }
 
 // Close closes the file.

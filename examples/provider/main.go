@@ -1,7 +1,7 @@
 // Provider is a service that keyseat's HTTP connector calls. It is a starting point for your own service.
-// The work at the provider is simulated (pretend.go). Keep everything around it:
+// The work at the provider is simulated (simulate.go). Keep everything around it:
 //
-//		keyseatd ──POST /upgrade, /renew──▶ service ──▶ ledger: "begun"     (on disk before anything is done)
+//		keyseatd ──POST /upgrade, /renew──▶ service ──▶ ledger: started    (on disk before anything is done)
 //		                                       │
 //		                                       ├──────▶ provider.Do        (yours)
 //		                                       ├──────▶ ledger: the answer  (on disk before it is sent)
@@ -9,7 +9,7 @@
 //
 //	  - Requests with the same Idempotency-Key cause the work once. Later ones get the ledger's answer, or
 //	    a 202 while the work goes on. This holds even if this service was killed in the middle.
-//	  - After a crash, interrupted work runs again with again = true. Then check first at the provider whether
+//	  - After a crash, interrupted work runs again with retried = true. Then check first at the provider whether
 //	    the work was done.
 //	  - Work goes on when its HTTP request ends. A repeated request waits for the same work.
 //	  - No login and no password is in the ledger, a log or an answer.
@@ -44,11 +44,11 @@ func run(ctx context.Context, listen, tokenFile, ledgerFile string) error {
 	if len(strings.TrimSpace(string(token))) < 16 {
 		return errors.New("the token is shorter than 16 characters")
 	}
-	book, err := openLedger(ledgerFile)
+	l, err := openLedger(ledgerFile)
 	if err != nil {
 		return err
 	}
-	s := newService(strings.TrimSpace(string(token)), book, &pretend{takes: time.Second})
+	s := newService(strings.TrimSpace(string(token)), l, &simulated{duration: time.Second})
 	server := &http.Server{Addr: listen, Handler: s, ReadTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	context.AfterFunc(ctx, func() { _ = server.Shutdown(context.WithoutCancel(ctx)) })
 	fmt.Println("listening on", listen)
@@ -56,17 +56,17 @@ func run(ctx context.Context, listen, tokenFile, ledgerFile string) error {
 		return err
 	}
 	s.stop() // interrupted work runs again when keyseat repeats the request
-	return book.Close()
+	return l.Close()
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	listen := flag.String("listen", "127.0.0.1:9090", "address to listen on")
-	token := flag.String("token-file", "token", "file with the token that keyseatd shows")
-	book := flag.String("ledger", "ledger.jsonl", "file of what was begun and done")
+	tokenFile := flag.String("token-file", "token", "file with the token that keyseatd sends")
+	ledgerFile := flag.String("ledger", "ledger.jsonl", "file of started and ended orders")
 	flag.Parse()
-	if err := run(ctx, *listen, *token, *book); err != nil {
+	if err := run(ctx, *listen, *tokenFile, *ledgerFile); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

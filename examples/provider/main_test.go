@@ -25,17 +25,17 @@ const token = "a-token-of-some-length"
 // start runs the service with a ledger until the test ends or stop is called.
 func start(t testing.TB, p provider, path string) (s *service, base string, stop func()) {
 	t.Helper()
-	book, err := openLedger(path)
+	l, err := openLedger(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = newService(token, book, p)
-	s.patience = 200 * time.Millisecond
+	s = newService(token, l, p)
+	s.maxWait = 200 * time.Millisecond
 	server := httptest.NewServer(s)
 	stop = func() {
 		server.Close()
 		s.stop()
-		_ = book.Close()
+		_ = l.Close()
 	}
 	t.Cleanup(stop)
 	return s, server.URL, stop
@@ -54,23 +54,23 @@ func connect(t testing.TB, base, token string) tasks.Connector {
 // TestContract checks that the HTTP connector with this service keeps the contract of connectors.
 func TestContract(t *testing.T) {
 	connectortest.Run(t, func(t testing.TB) connectortest.Subject {
-		quick := new(pretend)
-		_, base, _ := start(t, quick, filepath.Join(t.TempDir(), "quick"))
-		_, slow, _ := start(t, &pretend{takes: time.Hour}, filepath.Join(t.TempDir(), "slow"))
+		fast := new(simulated)
+		_, base, _ := start(t, fast, filepath.Join(t.TempDir(), "fast"))
+		_, slow, _ := start(t, &simulated{duration: time.Hour}, filepath.Join(t.TempDir(), "slow"))
 		return connectortest.Subject{
-			Connector: connect(t, base, token), Slow: connect(t, slow, token), Effects: quick.count,
+			Connector: connect(t, base, token), Slow: connect(t, slow, token), Effects: fast.count,
 			Login: func(_ tasks.Kind, o tasks.Outcome) string { return string(o) + "@example.com" },
 		}
 	})
 }
 
-// TestAfterACrash interrupts work and damages the end of the ledger. Then it repeats the request at two further
+// TestCrash interrupts work and damages the end of the ledger. Then it repeats the request at two further
 // services. The first one carries out the work, and the second one returns the stored answer.
-func TestAfterACrash(t *testing.T) {
-	path, slow, o := filepath.Join(t.TempDir(), "ledger"), &pretend{takes: time.Hour}, connectortest.NewRequest(tasks.Upgrade, "wrong_address@example.com")
+func TestCrash(t *testing.T) {
+	path, slow, o := filepath.Join(t.TempDir(), "ledger"), &simulated{duration: time.Hour}, connectortest.NewRequest(tasks.Upgrade, "wrong_address@example.com")
 	_, base, stop := start(t, slow, path)
 	if a := connect(t, base, token).Do(t.Context(), o); a.Effect != tasks.Pending || a.RetryAfter != time.Second {
-		t.Errorf("at work: %+v", a)
+		t.Errorf("in progress: %+v", a)
 	}
 	stop()
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
@@ -79,15 +79,15 @@ func TestAfterACrash(t *testing.T) {
 	}
 	_, _ = file.WriteString(`{"key":"torn`)
 	_ = file.Close()
-	quick, unasked := new(pretend), new(pretend)
-	for _, p := range []*pretend{quick, unasked} {
+	fast, notCalled := new(simulated), new(simulated)
+	for _, p := range []*simulated{fast, notCalled} {
 		_, base, stop = start(t, p, path)
 		if a := connect(t, base, token).Do(t.Context(), o); a.Effect != tasks.Settled || a.Outcome != tasks.WrongAddress {
 			t.Errorf("after a crash: %+v", a)
 		}
 		stop()
 	}
-	if n, again := quick.count(o.IdempotencyKey()), unasked.count(o.IdempotencyKey()); n != 1 || again != 0 {
+	if n, again := fast.count(o.IdempotencyKey()), notCalled.count(o.IdempotencyKey()); n != 1 || again != 0 {
 		t.Errorf("it was done %d times, and %d times again", n, again)
 	}
 	text, err := os.ReadFile(path)
@@ -96,9 +96,9 @@ func TestAfterACrash(t *testing.T) {
 	}
 }
 
-// TestRefusals sends invalid requests.
-func TestRefusals(t *testing.T) {
-	s, base, _ := start(t, new(pretend), filepath.Join(t.TempDir(), "ledger"))
+// TestInvalidRequests sends invalid requests.
+func TestInvalidRequests(t *testing.T) {
+	s, base, _ := start(t, new(simulated), filepath.Join(t.TempDir(), "ledger"))
 	o := connectortest.NewRequest(tasks.Upgrade, "a@example.com")
 	if a := connect(t, base, "another").Do(t.Context(), o); a.Effect != tasks.None || a.Note != "status 401" {
 		t.Errorf("another token: %+v", a)
@@ -112,7 +112,7 @@ func TestRefusals(t *testing.T) {
 	}
 	_ = s.ledger.Close() // as with a full disk, writes fail
 	if a := good.Do(t.Context(), connectortest.NewRequest(tasks.Renew, "a@example.com")); a.Effect != tasks.None {
-		t.Errorf("with no ledger: %+v", a)
+		t.Errorf("without a ledger: %+v", a)
 	}
 	for _, r := range []*http.Request{
 		httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/upgrade", nil),
@@ -142,7 +142,7 @@ func TestWithKeyseatd(t *testing.T) {
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "../../daemon/keyseatd").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	work := &pretend{takes: 500 * time.Millisecond}
+	work := &simulated{duration: 500 * time.Millisecond}
 	_, base, _ := start(t, work, filepath.Join(folder, "ledger"))
 	if err := os.WriteFile(filepath.Join(folder, "token"), []byte(token+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -161,7 +161,7 @@ func TestWithKeyseatd(t *testing.T) {
 		}
 	}
 	serve := command("", "serve", "--connector", base, "--connector-token-file", "token", "--log-format", "json", "--task-backoff", "50ms")
-	c := ask(t, serve)
+	c := startDaemon(t, serve)
 	account := tasks.Account{Login: tasks.NewSecret("a@example.com"), Password: tasks.NewSecret("p")}
 	if err := c.Upgrade(ctx, "MY-KEY", account, "US"); err != nil {
 		t.Fatal(err)
@@ -172,10 +172,10 @@ func TestWithKeyseatd(t *testing.T) {
 	}
 }
 
-var listens = regexp.MustCompile(`"listen":"([^"]+)"`)
+var listenAddress = regexp.MustCompile(`"listen":"([^"]+)"`)
 
-// ask starts a daemon, which ends with the test, and reads its address from its log.
-func ask(t *testing.T, serve *exec.Cmd) *client.Client {
+// startDaemon starts a daemon, which ends with the test, and reads its address from its log.
+func startDaemon(t *testing.T, serve *exec.Cmd) *client.Client {
 	t.Helper()
 	log, err := serve.StderrPipe()
 	if err != nil {
@@ -189,14 +189,14 @@ func ask(t *testing.T, serve *exec.Cmd) *client.Client {
 		_ = serve.Wait()
 	})
 	text, piece := "", make([]byte, 4096)
-	for !listens.MatchString(text) {
+	for !listenAddress.MatchString(text) {
 		n, err := log.Read(piece)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, text)
 		}
 		text += string(piece[:n])
 	}
-	c, err := client.New("http://"+listens.FindStringSubmatch(text)[1], client.Options{})
+	c, err := client.New("http://"+listenAddress.FindStringSubmatch(text)[1], client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,17 +2,17 @@ package main
 
 import "context"
 
-// A provider does the work. Replace [pretend] with yours.
+// A provider does the work. Replace [simulated] with yours.
 type provider interface {
-	// Do carries out an order. The reference is unique to the order. If again is true, an earlier call may have
+	// Do carries out an order. The reference is unique to the order. If retried is true, an earlier call may have
 	// carried out the order, or a part of it: check that first. Return an answer if the result is certain, and
 	// an error if it is not. After an error, keyseat repeats the request.
-	Do(ctx context.Context, reference string, o order, again bool) (answer, error)
+	Do(ctx context.Context, reference string, o order, retried bool) (answer, error)
 }
 
 // An order is the body of a request.
 type order struct {
-	about
+	orderInfo
 	Account struct {
 		Login       string `json:"login"`
 		Password    string `json:"password"`
@@ -21,8 +21,8 @@ type order struct {
 	} `json:"account"`
 }
 
-// about is the part of an order that may be stored.
-type about struct {
+// An orderInfo is the part of an order that may be stored.
+type orderInfo struct {
 	Task    string `json:"task_id"`
 	Kind    string `json:"kind"`    // upgrade or renew
 	Country string `json:"country"` // may be empty for a renew

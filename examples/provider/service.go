@@ -16,9 +16,9 @@ type service struct {
 	token    string
 	ledger   *ledger
 	provider provider
-	patience time.Duration // how long a request waits for the work before it gets a 202
+	maxWait  time.Duration // how long a request waits for the work before it gets a 202
 
-	work  context.Context //nolint:containedctx // of all work, which outlives the request that started it
+	ctx   context.Context //nolint:containedctx // of all work, which outlives the request that started it
 	start func(func())    // runs a function in a new goroutine
 	stop  func()          // cancels the work, and waits until it has ended
 
@@ -33,18 +33,18 @@ type job struct {
 }
 
 func newService(token string, l *ledger, p provider) *service {
-	s := &service{token: token, ledger: l, provider: p, patience: 5 * time.Second, jobs: map[string]*job{}}
-	work, cancel := context.WithCancel(context.Background())
-	var hands sync.WaitGroup
-	s.work = work
-	s.stop = func() { cancel(); hands.Wait() }
-	s.start = func(f func()) { hands.Go(f) }
+	s := &service{token: token, ledger: l, provider: p, maxWait: 5 * time.Second, jobs: map[string]*job{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	s.ctx = ctx
+	s.stop = func() { cancel(); running.Wait() }
+	s.start = func(f func()) { running.Go(f) }
 	return s
 }
 
 // ServeHTTP answers one request of the connector.
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	key, o, status := s.receive(r)
+	key, o, status := s.parse(r)
 	if status != 0 {
 		w.WriteHeader(status)
 		return
@@ -54,11 +54,11 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		return
 	}
-	timer := time.NewTimer(s.patience)
+	timer := time.NewTimer(s.maxWait)
 	defer timer.Stop()
 	select {
 	case <-j.done:
-		j.tell(w)
+		j.respond(w)
 	case <-timer.C:
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusAccepted)
@@ -66,8 +66,8 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// tell sends the answer of a finished job.
-func (j *job) tell(w http.ResponseWriter) {
+// respond sends the answer of a finished job.
+func (j *job) respond(w http.ResponseWriter) {
 	if j.answer == nil {
 		w.WriteHeader(http.StatusServiceUnavailable) // so that keyseat repeats the request
 		return
@@ -76,9 +76,9 @@ func (j *job) tell(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(j.answer) // a client that has left repeats the request
 }
 
-// receive reads a request, or returns the status that refuses it. After a 401 keyseat repeats the request,
+// parse reads a request, or returns the status that refuses it. After a 401 keyseat repeats the request,
 // because an operator may correct the token. A 400 ends the task.
-func (s *service) receive(r *http.Request) (key string, o order, status int) {
+func (s *service) parse(r *http.Request) (key string, o order, status int) {
 	want, got := sha256.Sum256([]byte("Bearer "+s.token)), sha256.Sum256([]byte(r.Header.Get("Authorization")))
 	if subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
 		return "", o, http.StatusUnauthorized
@@ -97,9 +97,9 @@ func (s *service) receive(r *http.Request) (key string, o order, status int) {
 func (s *service) job(key string, o order) (*job, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, begun := s.ledger.find(key)
+	e, started := s.ledger.find(key)
 	switch {
-	case begun && e.About != o.about:
+	case started && e.Info != o.orderInfo:
 		return nil, http.StatusUnprocessableEntity // the key belongs to another order
 	case e.Answer != nil:
 		j := &job{make(chan struct{}), e.Answer}
@@ -108,30 +108,30 @@ func (s *service) job(key string, o order) (*job, int) {
 	case s.jobs[key] != nil:
 		return s.jobs[key], 0
 	}
-	if !begun {
-		if err := s.ledger.write(entry{Key: key, About: o.about}); err != nil {
-			log.Print("nothing is done, because the ledger cannot be written: ", err)
+	if !started {
+		if err := s.ledger.write(entry{Key: key, Info: o.orderInfo}); err != nil {
+			log.Print("refused an order, because the ledger cannot be written: ", err)
 			return nil, http.StatusTooManyRequests // this status means that the service did nothing
 		}
 	}
 	j := &job{done: make(chan struct{})}
 	s.jobs[key] = j
-	s.start(func() { s.do(key, o, begun, j) })
+	s.start(func() { s.do(key, o, started, j) })
 	return j, 0
 }
 
 // do runs a job. It sets the answer only after the answer is on the disk.
-func (s *service) do(key string, o order, again bool, j *job) {
-	told, err := s.provider.Do(s.work, key, o, again)
+func (s *service) do(key string, o order, retried bool, j *job) {
+	result, err := s.provider.Do(s.ctx, key, o, retried)
 	if err == nil {
-		err = s.ledger.write(entry{key, o.about, &told})
+		err = s.ledger.write(entry{key, o.orderInfo, &result})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
-		j.answer = &told
+		j.answer = &result
 	} else {
-		log.Printf("%s: it is not known what has become of it: %v", key, err)
+		log.Printf("%s: the result is unknown: %v", key, err)
 	}
 	delete(s.jobs, key)
 	close(j.done)

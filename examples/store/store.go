@@ -1,14 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
@@ -16,95 +10,141 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A store keeps all data in a JSON file that each write replaces.
-type store struct {
-	path string
-	sync func(*os.File) error // flushes a file to the disk
-	mu   sync.Mutex
-	text []byte // the file's content
+var _ tasks.Store = (*store)(nil)
+
+func (s *store) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
+	return do(ctx, s, func(h *state) ([]tasks.Snapshot, error) { return each(codes, h.key), nil })
 }
 
-// A state is the parsed file.
-type state struct {
-	Keys    map[keys.Code]keys.Key
-	Tasks   map[string]tasks.Task
-	Plans   []stock.Plan // in the order of import
-	History map[keys.Code][]tasks.Event
-	Made    map[string]bool // applied changes, by code and id: the store makes a repeated change only once
-	Batches map[string][]keys.Code
+func (s *store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
+	return do(ctx, s, func(h *state) ([]keys.Key, error) {
+		return each(codes, func(code keys.Code) keys.Key { return h.Keys[code] }), nil
+	})
 }
 
-// open reads the file. If the file does not exist, the store is empty.
-func open(path string) (*store, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		text, err = []byte("{}"), nil
+func (s *store) Stock(ctx context.Context) ([]stock.Level, error) {
+	return do(ctx, s, func(h *state) ([]stock.Level, error) { return stock.Levels(now(), h.Plans), nil })
+}
+
+func (s *store) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	return do(ctx, s, func(h *state) ([]error, error) { return each(changes, h.apply), nil })
+}
+
+// apply makes one change as a whole or not at all, because every check comes before the first write. A
+// stock.Allocator counts the slots, as in every store.
+func (h *state) apply(c tasks.Change) error {
+	made := string(c.Code()) + " " + c.ID
+	if h.Made[made] {
+		return nil
 	}
-	return &store{path: path, sync: (*os.File).Sync, text: text}, err
-}
-
-// do runs one call of the store. It parses a new state from the text, runs act on it, and saves the state
-// unless act failed. So every call takes effect as a whole or not at all, and calls share no memory.
-func do[T any](ctx context.Context, s *store, act func(*state) (T, error)) (T, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var none T
-	h := state{map[keys.Code]keys.Key{}, map[string]tasks.Task{}, nil, map[keys.Code][]tasks.Event{}, map[string]bool{}, map[string][]keys.Code{}}
-	if err := errors.Join(ctx.Err(), json.Unmarshal(s.text, &h)); err != nil {
-		return none, err
-	}
-	found, err := act(&h)
-	if err != nil {
-		return none, err
-	}
-	return found, s.save(h)
-}
-
-// save writes a new file to the disk, and then renames it over the old one. It returns after the rename is
-// on the disk too.
-func (s *store) save(h state) error {
-	text, err := json.Marshal(h)
-	if err != nil || bytes.Equal(text, s.text) {
+	if err := h.refuse(c); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(s.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	book := stock.NewAllocator(now(), h.Plans)
+	plan, err := book.Apply(c.Transfer, c.Claim)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(text)
-	if err = errors.Join(err, s.sync(file), file.Close()); err == nil {
-		err = os.Rename(file.Name(), s.path)
+	for _, p := range book.Changed() {
+		h.Plans[p.Seq-1] = p
 	}
-	if err != nil {
-		return err
-	}
-	s.text = text
-	folder, err := os.Open(filepath.Dir(s.path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(s.sync(folder), folder.Close())
+	h.put(c.WithPlan(plan))
+	h.Made[made] = true
+	return nil
 }
 
-func now() time.Time { return time.Now().UTC() }
-
-// key returns the snapshot of a key and its latest task. task returns that of one task and its key.
-func (h *state) key(code keys.Code) tasks.Snapshot { return h.view(code, h.Keys[code].Task) }
-func (h *state) task(id string) tasks.Snapshot     { return h.view(h.Tasks[id].Code, id) }
-
-func (h *state) view(code keys.Code, id string) tasks.Snapshot {
-	v := tasks.Snapshot{At: now(), Key: h.Keys[code]}
-	if t, found := h.Tasks[id]; found {
-		v.Task = &t
+func (h *state) refuse(c tasks.Change) error {
+	if t := c.Task; t != nil {
+		stored, latest := h.Tasks[t.ID], h.Tasks[h.Keys[t.Code].Task]
+		switch {
+		case t.Version == 0 && latest.ID != "" && latest.Open():
+			return tasks.ErrConflict
+		case t.Version > 0 && (stored.Fence != t.Fence || stored.Version != t.Version && !stored.Open()):
+			return tasks.ErrFenced
+		case stored.Version != t.Version:
+			return tasks.ErrConflict
+		}
 	}
-	return v
+	if c.Key != nil && h.Keys[c.Key.Code].Version != c.Key.Version {
+		return tasks.ErrConflict
+	}
+	return nil
 }
 
-// each returns the results of f, in order.
-func each[A, B any](all []A, f func(A) B) []B {
-	made := make([]B, len(all))
-	for i, a := range all {
-		made[i] = f(a)
+func (h *state) put(c tasks.Change) {
+	if c.Key != nil {
+		key := *c.Key
+		key.Version++
+		h.Keys[key.Code] = key
 	}
-	return made
+	if c.Task != nil {
+		task := *c.Task
+		task.Version++
+		task.LeasedUntil = time.Time{}
+		h.Tasks[task.ID] = task
+	}
+	h.History[c.Code()] = append(h.History[c.Code()], c.Events...)
+}
+
+func (s *store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
+	return do(ctx, s, func(h *state) (views []tasks.Snapshot, _ error) {
+		due := h.due(ttl)
+		for _, t := range due[:min(n, len(due))] {
+			if !t.LeasedUntil.IsZero() {
+				t.LostLeases++
+			}
+			t.Fence, t.LeasedUntil = t.Fence+1, now().Add(ttl)
+			h.Tasks[t.ID] = t
+			views = append(views, h.task(t.ID))
+		}
+		return views, nil
+	})
+}
+
+// due returns the open tasks that can be leased, the longest due first.
+func (h *state) due(ttl time.Duration) (due []tasks.Task) {
+	ahead := now().Add(2 * ttl) // a later time comes from a clock that was since set back
+	for _, t := range h.Tasks {
+		if t.Open() && (!ready(t).After(now()) || t.LeasedUntil.After(ahead) || t.LeasedUntil.IsZero() && h.decided(t).After(ahead)) {
+			due = append(due, t)
+		}
+	}
+	return slices.SortedFunc(slices.Values(due), func(x, y tasks.Task) int { return ready(x).Compare(ready(y)) })
+}
+
+// decided returns the time of the task's last event.
+func (h *state) decided(t tasks.Task) (at time.Time) {
+	for _, e := range h.History[t.Code] {
+		if e.Task == t.ID {
+			at = e.At
+		}
+	}
+	return at
+}
+
+// ready returns the time from which a task can be leased.
+func ready(t tasks.Task) time.Time {
+	if t.LeasedUntil.IsZero() {
+		return t.DueAt
+	}
+	return t.LeasedUntil
+}
+
+func (s *store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
+	return do(ctx, s, func(h *state) ([]error, error) {
+		return each(refs, func(r tasks.Ref) error { return h.extend(r, ttl) }), nil
+	})
+}
+
+func (h *state) extend(ref tasks.Ref, ttl time.Duration) error {
+	t := h.Tasks[ref.ID]
+	if t.Ref() != ref || !t.Open() || t.LeasedUntil.IsZero() {
+		return tasks.ErrFenced
+	}
+	t.LeasedUntil = time.Time{}
+	if ttl > 0 {
+		t.LeasedUntil = now().Add(ttl)
+	}
+	h.Tasks[t.ID] = t
+	return nil
 }

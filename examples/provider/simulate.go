@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// A pretend provider ends each order with the outcome that the login's local part names, or else with
+// A simulated provider ends each order with the outcome that the login's local part names, or else with
 // success. It counts how often it has carried out each order.
 //
-// If again is true, a real provider first checks whether the account is in the plan already. It returns a
+// If retried is true, a real provider first checks whether the account is in the plan already. It returns a
 // certain result as an answer (account_locked, plan_full, …), and an uncertain one as an error. The service
 // logs its errors, so they must contain no login or password.
-type pretend struct {
-	takes time.Duration
+type simulated struct {
+	duration time.Duration
 
 	mu   sync.Mutex
 	done map[string]int // number of executions, by reference
 }
 
 // Do implements [provider].
-func (p *pretend) Do(ctx context.Context, reference string, o order, again bool) (answer, error) {
-	if again && p.count(reference) > 0 {
+func (p *simulated) Do(ctx context.Context, reference string, o order, retried bool) (answer, error) {
+	if retried && p.count(reference) > 0 {
 		return p.answer(o), nil // the work was done, and only the answer was lost
 	}
-	timer := time.NewTimer(p.takes)
+	timer := time.NewTimer(p.duration)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -41,7 +41,7 @@ func (p *pretend) Do(ctx context.Context, reference string, o order, again bool)
 	return p.answer(o), nil
 }
 
-func (p *pretend) count(reference string) int {
+func (p *simulated) count(reference string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.done[reference]
@@ -55,7 +55,7 @@ var outcomes = map[string]string{
 	"still_premium": "renew",
 }
 
-func (*pretend) answer(o order) answer {
+func (*simulated) answer(o order) answer {
 	local, _, _ := strings.Cut(o.Account.Login, "@")
 	if kind, known := outcomes[local]; known && (kind == "" || kind == o.Kind) {
 		return answer{Outcome: local}

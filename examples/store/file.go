@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A store keeps all data in a JSON file that each write replaces.
+type store struct {
+	path string
+	sync func(*os.File) error // flushes a file to the disk
+	mu   sync.Mutex
+	text []byte // the file's content
+}
+
+// A state is the parsed file.
+type state struct {
+	Keys    map[keys.Code]keys.Key
+	Tasks   map[string]tasks.Task
+	Plans   []stock.Plan // in the order of import
+	History map[keys.Code][]tasks.Event
+	Made    map[string]bool // applied changes, by code and id: the store makes a repeated change only once
+	Batches map[string][]keys.Code
+}
+
+// open reads the file. If the file does not exist, the store is empty.
+func open(path string) (*store, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		text, err = []byte("{}"), nil
+	}
+	return &store{path: path, sync: (*os.File).Sync, text: text}, err
+}
+
+// do runs one call of the store. It parses a new state from the text, runs act on it, and saves the state
+// unless act failed. So every call takes effect as a whole or not at all, and calls share no memory.
+func do[T any](ctx context.Context, s *store, act func(*state) (T, error)) (T, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var none T
+	h := state{map[keys.Code]keys.Key{}, map[string]tasks.Task{}, nil, map[keys.Code][]tasks.Event{}, map[string]bool{}, map[string][]keys.Code{}}
+	if err := errors.Join(ctx.Err(), json.Unmarshal(s.text, &h)); err != nil {
+		return none, err
+	}
+	found, err := act(&h)
+	if err != nil {
+		return none, err
+	}
+	return found, s.save(h)
+}
+
+// save writes a new file to the disk, and then renames it over the old one. It returns after the rename is
+// on the disk too.
+func (s *store) save(h state) error {
+	text, err := json.Marshal(h)
+	if err != nil || bytes.Equal(text, s.text) {
+		return err
+	}
+	file, err := os.OpenFile(s.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err = errors.Join(err, s.sync(file), file.Close()); err == nil {
+		err = os.Rename(file.Name(), s.path)
+	}
+	if err != nil {
+		return err
+	}
+	s.text = text
+	folder, err := os.Open(filepath.Dir(s.path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.sync(folder), folder.Close())
+}
+
+func now() time.Time { return time.Now().UTC() }
+
+// key returns the snapshot of a key and its latest task. task returns that of one task and its key.
+func (h *state) key(code keys.Code) tasks.Snapshot { return h.view(code, h.Keys[code].Task) }
+func (h *state) task(id string) tasks.Snapshot     { return h.view(h.Tasks[id].Code, id) }
+
+func (h *state) view(code keys.Code, id string) tasks.Snapshot {
+	v := tasks.Snapshot{At: now(), Key: h.Keys[code]}
+	if t, found := h.Tasks[id]; found {
+		v.Task = &t
+	}
+	return v
+}
+
+// each returns the results of f, in order.
+func each[A, B any](all []A, f func(A) B) []B {
+	made := make([]B, len(all))
+	for i, a := range all {
+		made[i] = f(a)
+	}
+	return made
+}
