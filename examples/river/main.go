@@ -4,7 +4,7 @@
 //	/API/ ──▶ Engine.Accept ──▶ keyseat's tables
 //	            │ Wake
 //	            └──▶ river: a "keyseat_work" job ──▶ Engine.Lease ─▶ Engine.Work ──▶ ended, or snoozed
-//	       every 5s: another one ─────────────────────▲                          until it is due again
+//	       every 5s: one more job ────────────────────▲                          until it is due again
 //
 // It replaces only the worker pool of package daemon. keyseat's own tables stay the queue: they record
 // which task is due, its lease and the number of attempts. A River job only leases the next due task. So it
@@ -45,7 +45,7 @@ func serve(ctx context.Context, url string, c tasks.Connector, mux *http.ServeMu
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }() //nolint:contextcheck // closing must not be cut short
+	defer func() { err = errors.Join(err, store.Close()) }() //nolint:contextcheck // the end of ctx must not interrupt closing
 	if err := errors.Join(store.Migrate(ctx), fill(ctx, store)); err != nil {
 		return err
 	}

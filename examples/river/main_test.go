@@ -17,11 +17,11 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// hesitant is a provider that is still at work during the first two attempts.
-type hesitant struct{ asked atomic.Int32 }
+// A pendingTwice is a connector whose first two attempts return Pending.
+type pendingTwice struct{ attempts atomic.Int32 }
 
-func (h *hesitant) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
-	if h.asked.Add(1) <= 2 {
+func (p *pendingTwice) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
+	if p.attempts.Add(1) <= 2 {
 		return tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: 10 * time.Millisecond}
 	}
 	return simulator.Connector{}.Do(ctx, o)
@@ -30,9 +30,9 @@ func (h *hesitant) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.Conne
 func TestRiver(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
-	mux, done, h := http.NewServeMux(), make(chan error, 1), new(hesitant)
+	mux, done, connector := http.NewServeMux(), make(chan error, 1), new(pendingTwice)
 	url := pgtest.URL(t)
-	go func() { done <- serve(ctx, url, h, mux) }()
+	go func() { done <- serve(ctx, url, connector, mux) }()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { mux.ServeHTTP(w, r) }))
 	defer server.Close()
 	c, err := client.New(server.URL, client.Options{})
@@ -43,8 +43,8 @@ func TestRiver(t *testing.T) {
 	for err = c.Upgrade(ctx, "MY-FIRST-KEY", account, "US"); err != nil && ctx.Err() == nil && len(done) == 0; time.Sleep(10 * time.Millisecond) {
 		err = c.Upgrade(ctx, "MY-FIRST-KEY", account, "US") // the API is mounted soon
 	}
-	if info, err := c.Wait(ctx, "MY-FIRST-KEY"); err != nil || info.Status != keys.Success || h.asked.Load() != 3 {
-		t.Errorf("%+v, %v, asked %d times", info, err, h.asked.Load())
+	if info, err := c.Wait(ctx, "MY-FIRST-KEY"); err != nil || info.Status != keys.Success || connector.attempts.Load() != 3 {
+		t.Errorf("%+v, %v, %d attempts", info, err, connector.attempts.Load())
 	}
 	if err := c.Renew(ctx, "MY-FIRST-KEY", account, "US"); err != nil {
 		t.Error(err)

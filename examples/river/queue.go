@@ -14,47 +14,46 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
-// The length of a lease, and the longest that an attempt may take. The rest of the lease is for storing
-// the result.
+// The duration of a lease, and the timeout of an attempt. The rest of the lease is for storing the result.
 const (
-	lease  = time.Minute
-	asking = 45 * time.Second
+	leaseTTL       = time.Minute
+	attemptTimeout = 45 * time.Second
 )
 
-// often is the interval of the periodic job, which makes up for lost jobs.
-const often = 5 * time.Second
+// pollInterval is the interval of the periodic job, which makes up for lost jobs.
+const pollInterval = 5 * time.Second
 
-// work is the job. It has no arguments, because it leases any due task.
-type work struct{}
+// A workJob is the job. It has no arguments, because it leases any due task.
+type workJob struct{}
 
 // Kind implements [river.JobArgs].
-func (work) Kind() string { return "keyseat_work" }
+func (workJob) Kind() string { return "keyseat_work" }
 
 // A worker carries out the job with an engine.
 type worker struct {
-	river.WorkerDefaults[work]
+	river.WorkerDefaults[workJob]
 	engine tasks.Engine
 }
 
 // Timeout implements [river.Worker]. Work ends earlier, by its own deadlines.
-func (*worker) Timeout(*river.Job[work]) time.Duration { return lease }
+func (*worker) Timeout(*river.Job[workJob]) time.Duration { return leaseTTL }
 
 // Work leases one task and makes one attempt. If the task stays open, Work snoozes the job until the task is
 // due again. If Work cannot store the result, it only logs the error, because the lease runs out and another
 // job takes the task.
-func (w *worker) Work(ctx context.Context, _ *river.Job[work]) error {
-	leased, err := w.engine.Lease(ctx, "river", 1, lease)
+func (w *worker) Work(ctx context.Context, _ *river.Job[workJob]) error {
+	leased, err := w.engine.Lease(ctx, "river", 1, leaseTTL)
 	if err != nil || len(leased) == 0 {
 		return err // River tries again after an error
 	}
-	settling, done := context.WithDeadline(context.WithoutCancel(ctx), leased[0].LeasedAt.Add(lease)) // not cancelled by a stop
-	defer done()
-	ask, end := context.WithTimeout(ctx, asking)
-	defer end()
-	report := w.engine.Work(ask, settling, leased[0])
+	storeCtx, cancelStore := context.WithDeadline(context.WithoutCancel(ctx), leased[0].LeasedAt.Add(leaseTTL)) // not cancelled by a stop
+	defer cancelStore()
+	attemptCtx, cancelAttempt := context.WithTimeout(ctx, attemptTimeout)
+	defer cancelAttempt()
+	report := w.engine.Work(attemptCtx, storeCtx, leased[0])
 	switch {
 	case report.Err != nil:
-		slog.ErrorContext(ctx, "cannot settle", "task", report.Task.ID, "problem", report.Err)
+		slog.ErrorContext(ctx, "cannot settle", "task", report.Task.ID, "error", report.Err)
 	case report.Task.Open():
 		return river.JobSnooze(max(report.Again, 0))
 	}
@@ -81,8 +80,8 @@ func newQueue(ctx context.Context, pool *pgxpool.Pool, engine tasks.Engine) (*qu
 		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 64}},
 		Workers: workers,
 		PeriodicJobs: []*river.PeriodicJob{river.NewPeriodicJob(
-			river.PeriodicInterval(often),
-			func() (river.JobArgs, *river.InsertOpts) { return work{}, nil },
+			river.PeriodicInterval(pollInterval),
+			func() (river.JobArgs, *river.InsertOpts) { return workJob{}, nil },
 			&river.PeriodicJobOpts{RunOnStart: true},
 		)},
 	})
@@ -94,23 +93,23 @@ func newQueue(ctx context.Context, pool *pgxpool.Pool, engine tasks.Engine) (*qu
 func (q *queue) wake() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if _, err := q.client.Insert(ctx, work{}, nil); err != nil {
-		slog.WarnContext(ctx, "the task waits for the next look", "problem", err)
+	if _, err := q.client.Insert(ctx, workJob{}, nil); err != nil {
+		slog.WarnContext(ctx, "cannot insert a job; the task waits for the next periodic one", "error", err)
 	}
 }
 
 // run works until the context ends. Then it waits up to ten seconds for running jobs, and cancels the rest.
 // A later lease repeats the cancelled attempts.
 func (q *queue) run(ctx context.Context) error {
-	work := context.WithoutCancel(ctx)
-	if err := q.client.Start(work); err != nil {
+	workCtx := context.WithoutCancel(ctx)
+	if err := q.client.Start(workCtx); err != nil {
 		return err
 	}
 	<-ctx.Done()
-	gentle, cancel := context.WithTimeout(work, 10*time.Second)
+	stopCtx, cancel := context.WithTimeout(workCtx, 10*time.Second)
 	defer cancel()
-	if err := q.client.Stop(gentle); !errors.Is(err, context.DeadlineExceeded) {
+	if err := q.client.Stop(stopCtx); !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return q.client.StopAndCancel(work)
+	return q.client.StopAndCancel(workCtx)
 }

@@ -18,48 +18,48 @@ import (
 var _ adminstore.AdminStore = (*store)(nil)
 
 func (s *store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all iter.Seq2[keys.Key, error]) error {
-	_, err := do(ctx, s, func(h *state) (row int, _ error) {
-		if _, known := h.Batches[b.ID]; known {
+	_, err := do(ctx, s, func(st *state) (row int, _ error) {
+		if _, known := st.Batches[b.ID]; known {
 			return 0, adminstore.ErrBatch
 		}
-		h.Batches[b.ID] = []keys.Code{}
+		st.Batches[b.ID] = []keys.Code{}
 		for key, err := range all {
 			if row++; err != nil {
 				return 0, err
-			} else if h.Keys[key.Code].Exists() {
+			} else if st.Keys[key.Code].Exists() {
 				return 0, adminstore.RowError{Row: row, Err: adminstore.ErrExists}
 			}
 			key.Version, key.Task, key.NextTaskAt = 1, "", time.Time{}
-			h.Keys[key.Code] = key
-			h.Batches[b.ID] = append(h.Batches[b.ID], key.Code)
-			h.History[key.Code] = append(h.History[key.Code], b.Event(now(), key.Code))
+			st.Keys[key.Code] = key
+			st.Batches[b.ID] = append(st.Batches[b.ID], key.Code)
+			st.History[key.Code] = append(st.History[key.Code], b.Event(now(), key.Code))
 		}
-		slices.Sort(h.Batches[b.ID])
+		slices.Sort(st.Batches[b.ID])
 		return row, nil
 	})
 	return err
 }
 
 func (s *store) Batch(ctx context.Context, id string) ([]keys.Key, error) {
-	return do(ctx, s, func(h *state) ([]keys.Key, error) {
-		return each(h.Batches[id], func(code keys.Code) keys.Key { return h.Keys[code] }), nil
+	return do(ctx, s, func(st *state) ([]keys.Key, error) {
+		return mapSlice(st.Batches[id], func(code keys.Code) keys.Key { return st.Keys[code] }), nil
 	})
 }
 
 func (s *store) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
-	_, err := do(ctx, s, func(h *state) (row int, _ error) {
+	_, err := do(ctx, s, func(st *state) (row int, _ error) {
 		for _, e := range edits {
 			row++
-			at := slices.IndexFunc(h.Plans, func(p stock.Plan) bool { return p.ID == e.ID })
+			at := slices.IndexFunc(st.Plans, func(p stock.Plan) bool { return p.ID == e.ID })
 			if at < 0 {
-				at, h.Plans = len(h.Plans), append(h.Plans, stock.Plan{})
+				at, st.Plans = len(st.Plans), append(st.Plans, stock.Plan{})
 			}
-			p, err := e.Apply(h.Plans[at])
+			p, err := e.Apply(st.Plans[at])
 			if err != nil {
 				return 0, adminstore.RowError{Row: row, Err: err}
 			}
 			p.Seq = int64(at + 1)
-			h.Plans[at] = p
+			st.Plans[at] = p
 		}
 		return row, nil
 	})
@@ -73,36 +73,36 @@ func page[T any](all []T, after func(T) bool, n int) []T {
 }
 
 func (s *store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snapshot, error) {
-	return do(ctx, s, func(h *state) ([]tasks.Snapshot, error) {
-		return each(page(slices.Sorted(maps.Keys(h.Keys)), func(c keys.Code) bool { return c > after }, n), h.key), nil
+	return do(ctx, s, func(st *state) ([]tasks.Snapshot, error) {
+		return mapSlice(page(slices.Sorted(maps.Keys(st.Keys)), func(c keys.Code) bool { return c > after }, n), st.keySnapshot), nil
 	})
 }
 
 func (s *store) Plans(ctx context.Context, after int64, n int) ([]stock.Plan, error) {
-	return do(ctx, s, func(h *state) ([]stock.Plan, error) {
-		return page(h.Plans, func(p stock.Plan) bool { return p.Seq > after }, n), nil
+	return do(ctx, s, func(st *state) ([]stock.Plan, error) {
+		return page(st.Plans, func(p stock.Plan) bool { return p.Seq > after }, n), nil
 	})
 }
 
 func (s *store) Tasks(ctx context.Context, f adminstore.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
 	older := func(x, y tasks.Task) int { return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID)) }
-	return do(ctx, s, func(h *state) ([]tasks.Snapshot, error) {
-		all := page(slices.SortedFunc(maps.Values(h.Tasks), older), func(t tasks.Task) bool { return older(t, after) > 0 && f.Match(t) }, n)
-		return each(all, func(t tasks.Task) tasks.Snapshot { return h.task(t.ID) }), nil
+	return do(ctx, s, func(st *state) ([]tasks.Snapshot, error) {
+		all := page(slices.SortedFunc(maps.Values(st.Tasks), older), func(t tasks.Task) bool { return older(t, after) > 0 && f.Match(t) }, n)
+		return mapSlice(all, func(t tasks.Task) tasks.Snapshot { return st.taskSnapshot(t.ID) }), nil
 	})
 }
 
 func (s *store) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
-	return do(ctx, s, func(h *state) (tasks.Snapshot, error) { return h.task(id), nil })
+	return do(ctx, s, func(st *state) (tasks.Snapshot, error) { return st.taskSnapshot(id), nil })
 }
 
 func (s *store) History(ctx context.Context, code keys.Code) ([]tasks.Event, error) {
-	return do(ctx, s, func(h *state) ([]tasks.Event, error) { return h.History[code], nil })
+	return do(ctx, s, func(st *state) ([]tasks.Event, error) { return st.History[code], nil })
 }
 
 func (s *store) QueueStats(ctx context.Context) (stats.Queue, error) {
-	return do(ctx, s, func(h *state) (q stats.Queue, _ error) {
-		for _, t := range h.Tasks {
+	return do(ctx, s, func(st *state) (q stats.Queue, _ error) {
+		for _, t := range st.Tasks {
 			q = q.Add(t, now())
 		}
 		return q, nil

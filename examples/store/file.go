@@ -30,7 +30,7 @@ type state struct {
 	Tasks   map[string]tasks.Task
 	Plans   []stock.Plan // in the order of import
 	History map[keys.Code][]tasks.Event
-	Made    map[string]bool // applied changes, by code and id: the store makes a repeated change only once
+	Applied map[string]bool // applied changes, by code and id: the store makes a repeated change only once
 	Batches map[string][]keys.Code
 }
 
@@ -49,21 +49,21 @@ func do[T any](ctx context.Context, s *store, act func(*state) (T, error)) (T, e
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var none T
-	h := state{map[keys.Code]keys.Key{}, map[string]tasks.Task{}, nil, map[keys.Code][]tasks.Event{}, map[string]bool{}, map[string][]keys.Code{}}
-	if err := errors.Join(ctx.Err(), json.Unmarshal(s.text, &h)); err != nil {
+	st := state{map[keys.Code]keys.Key{}, map[string]tasks.Task{}, nil, map[keys.Code][]tasks.Event{}, map[string]bool{}, map[string][]keys.Code{}}
+	if err := errors.Join(ctx.Err(), json.Unmarshal(s.text, &st)); err != nil {
 		return none, err
 	}
-	found, err := act(&h)
+	found, err := act(&st)
 	if err != nil {
 		return none, err
 	}
-	return found, s.save(h)
+	return found, s.save(st)
 }
 
 // save writes a new file to the disk, and then renames it over the old one. It returns after the rename is
 // on the disk too.
-func (s *store) save(h state) error {
-	text, err := json.Marshal(h)
+func (s *store) save(st state) error {
+	text, err := json.Marshal(st)
 	if err != nil || bytes.Equal(text, s.text) {
 		return err
 	}
@@ -88,23 +88,25 @@ func (s *store) save(h state) error {
 
 func now() time.Time { return time.Now().UTC() }
 
-// key returns the snapshot of a key and its latest task. task returns that of one task and its key.
-func (h *state) key(code keys.Code) tasks.Snapshot { return h.view(code, h.Keys[code].Task) }
-func (h *state) task(id string) tasks.Snapshot     { return h.view(h.Tasks[id].Code, id) }
+// keySnapshot returns the snapshot of a key and its latest task. taskSnapshot returns that of one task and its key.
+func (st *state) keySnapshot(code keys.Code) tasks.Snapshot {
+	return st.snapshot(code, st.Keys[code].Task)
+}
+func (st *state) taskSnapshot(id string) tasks.Snapshot { return st.snapshot(st.Tasks[id].Code, id) }
 
-func (h *state) view(code keys.Code, id string) tasks.Snapshot {
-	v := tasks.Snapshot{At: now(), Key: h.Keys[code]}
-	if t, found := h.Tasks[id]; found {
+func (st *state) snapshot(code keys.Code, id string) tasks.Snapshot {
+	v := tasks.Snapshot{At: now(), Key: st.Keys[code]}
+	if t, found := st.Tasks[id]; found {
 		v.Task = &t
 	}
 	return v
 }
 
-// each returns the results of f, in order.
-func each[A, B any](all []A, f func(A) B) []B {
-	made := make([]B, len(all))
+// mapSlice returns the results of f, in order.
+func mapSlice[A, B any](all []A, f func(A) B) []B {
+	results := make([]B, len(all))
 	for i, a := range all {
-		made[i] = f(a)
+		results[i] = f(a)
 	}
-	return made
+	return results
 }

@@ -4,9 +4,9 @@
 // keys that wants a readable file. It also shows the duties of a store: to keep, find and compare values. A
 // store knows no rule.
 //
-//	store.go    the file
-//	hot.go      the methods for requests and workers (with store.go, 190 lines of code)
-//	office.go   the methods for an operator: nine independent calls that list, find or import (80 lines)
+//	file.go     the file
+//	store.go    tasks.Store, the methods for requests and workers (with file.go, 190 lines of code)
+//	admin.go    adminstore.AdminStore, nine independent methods that list, find or import (80 lines)
 //
 // tasks.Store and adminstore.AdminStore document the contracts. The suite in adapters/storetest checks them:
 //

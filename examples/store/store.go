@@ -13,49 +13,50 @@ import (
 var _ tasks.Store = (*store)(nil)
 
 func (s *store) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
-	return do(ctx, s, func(h *state) ([]tasks.Snapshot, error) { return each(codes, h.key), nil })
+	return do(ctx, s, func(st *state) ([]tasks.Snapshot, error) { return mapSlice(codes, st.keySnapshot), nil })
 }
 
 func (s *store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
-	return do(ctx, s, func(h *state) ([]keys.Key, error) {
-		return each(codes, func(code keys.Code) keys.Key { return h.Keys[code] }), nil
+	return do(ctx, s, func(st *state) ([]keys.Key, error) {
+		return mapSlice(codes, func(code keys.Code) keys.Key { return st.Keys[code] }), nil
 	})
 }
 
 func (s *store) Stock(ctx context.Context) ([]stock.Level, error) {
-	return do(ctx, s, func(h *state) ([]stock.Level, error) { return stock.Levels(now(), h.Plans), nil })
+	return do(ctx, s, func(st *state) ([]stock.Level, error) { return stock.Levels(now(), st.Plans), nil })
 }
 
 func (s *store) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
-	return do(ctx, s, func(h *state) ([]error, error) { return each(changes, h.apply), nil })
+	return do(ctx, s, func(st *state) ([]error, error) { return mapSlice(changes, st.apply), nil })
 }
 
 // apply makes one change as a whole or not at all, because every check comes before the first write. A
 // stock.Allocator counts the slots, as in every store.
-func (h *state) apply(c tasks.Change) error {
-	made := string(c.Code()) + " " + c.ID
-	if h.Made[made] {
+func (st *state) apply(c tasks.Change) error {
+	id := string(c.Code()) + " " + c.ID
+	if st.Applied[id] {
 		return nil
 	}
-	if err := h.refuse(c); err != nil {
+	if err := st.check(c); err != nil {
 		return err
 	}
-	book := stock.NewAllocator(now(), h.Plans)
-	plan, err := book.Apply(c.Transfer, c.Claim)
+	allocator := stock.NewAllocator(now(), st.Plans)
+	plan, err := allocator.Apply(c.Transfer, c.Claim)
 	if err != nil {
 		return err
 	}
-	for _, p := range book.Changed() {
-		h.Plans[p.Seq-1] = p
+	for _, p := range allocator.Changed() {
+		st.Plans[p.Seq-1] = p
 	}
-	h.put(c.WithPlan(plan))
-	h.Made[made] = true
+	st.commit(c.WithPlan(plan))
+	st.Applied[id] = true
 	return nil
 }
 
-func (h *state) refuse(c tasks.Change) error {
+// check returns the error that prevents a change, or nil.
+func (st *state) check(c tasks.Change) error {
 	if t := c.Task; t != nil {
-		stored, latest := h.Tasks[t.ID], h.Tasks[h.Keys[t.Code].Task]
+		stored, latest := st.Tasks[t.ID], st.Tasks[st.Keys[t.Code].Task]
 		switch {
 		case t.Version == 0 && latest.ID != "" && latest.Open():
 			return tasks.ErrConflict
@@ -65,56 +66,56 @@ func (h *state) refuse(c tasks.Change) error {
 			return tasks.ErrConflict
 		}
 	}
-	if c.Key != nil && h.Keys[c.Key.Code].Version != c.Key.Version {
+	if c.Key != nil && st.Keys[c.Key.Code].Version != c.Key.Version {
 		return tasks.ErrConflict
 	}
 	return nil
 }
 
-func (h *state) put(c tasks.Change) {
+func (st *state) commit(c tasks.Change) {
 	if c.Key != nil {
 		key := *c.Key
 		key.Version++
-		h.Keys[key.Code] = key
+		st.Keys[key.Code] = key
 	}
 	if c.Task != nil {
 		task := *c.Task
 		task.Version++
 		task.LeasedUntil = time.Time{}
-		h.Tasks[task.ID] = task
+		st.Tasks[task.ID] = task
 	}
-	h.History[c.Code()] = append(h.History[c.Code()], c.Events...)
+	st.History[c.Code()] = append(st.History[c.Code()], c.Events...)
 }
 
 func (s *store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
-	return do(ctx, s, func(h *state) (views []tasks.Snapshot, _ error) {
-		due := h.due(ttl)
+	return do(ctx, s, func(st *state) (snapshots []tasks.Snapshot, _ error) {
+		due := st.due(ttl)
 		for _, t := range due[:min(n, len(due))] {
 			if !t.LeasedUntil.IsZero() {
 				t.LostLeases++
 			}
 			t.Fence, t.LeasedUntil = t.Fence+1, now().Add(ttl)
-			h.Tasks[t.ID] = t
-			views = append(views, h.task(t.ID))
+			st.Tasks[t.ID] = t
+			snapshots = append(snapshots, st.taskSnapshot(t.ID))
 		}
-		return views, nil
+		return snapshots, nil
 	})
 }
 
 // due returns the open tasks that can be leased, the longest due first.
-func (h *state) due(ttl time.Duration) (due []tasks.Task) {
-	ahead := now().Add(2 * ttl) // a later time comes from a clock that was since set back
-	for _, t := range h.Tasks {
-		if t.Open() && (!ready(t).After(now()) || t.LeasedUntil.After(ahead) || t.LeasedUntil.IsZero() && h.decided(t).After(ahead)) {
+func (st *state) due(ttl time.Duration) (due []tasks.Task) {
+	latest := now().Add(2 * ttl) // a later time comes from a clock that was since set back
+	for _, t := range st.Tasks {
+		if t.Open() && (!leasableAt(t).After(now()) || t.LeasedUntil.After(latest) || t.LeasedUntil.IsZero() && st.lastDecided(t).After(latest)) {
 			due = append(due, t)
 		}
 	}
-	return slices.SortedFunc(slices.Values(due), func(x, y tasks.Task) int { return ready(x).Compare(ready(y)) })
+	return slices.SortedFunc(slices.Values(due), func(x, y tasks.Task) int { return leasableAt(x).Compare(leasableAt(y)) })
 }
 
-// decided returns the time of the task's last event.
-func (h *state) decided(t tasks.Task) (at time.Time) {
-	for _, e := range h.History[t.Code] {
+// lastDecided returns the time of the task's last event.
+func (st *state) lastDecided(t tasks.Task) (at time.Time) {
+	for _, e := range st.History[t.Code] {
 		if e.Task == t.ID {
 			at = e.At
 		}
@@ -122,8 +123,8 @@ func (h *state) decided(t tasks.Task) (at time.Time) {
 	return at
 }
 
-// ready returns the time from which a task can be leased.
-func ready(t tasks.Task) time.Time {
+// leasableAt returns the time from which a task can be leased.
+func leasableAt(t tasks.Task) time.Time {
 	if t.LeasedUntil.IsZero() {
 		return t.DueAt
 	}
@@ -131,13 +132,13 @@ func ready(t tasks.Task) time.Time {
 }
 
 func (s *store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
-	return do(ctx, s, func(h *state) ([]error, error) {
-		return each(refs, func(r tasks.Ref) error { return h.extend(r, ttl) }), nil
+	return do(ctx, s, func(st *state) ([]error, error) {
+		return mapSlice(refs, func(r tasks.Ref) error { return st.extend(r, ttl) }), nil
 	})
 }
 
-func (h *state) extend(ref tasks.Ref, ttl time.Duration) error {
-	t := h.Tasks[ref.ID]
+func (st *state) extend(ref tasks.Ref, ttl time.Duration) error {
+	t := st.Tasks[ref.ID]
 	if t.Ref() != ref || !t.Open() || t.LeasedUntil.IsZero() {
 		return tasks.ErrFenced
 	}
@@ -145,6 +146,6 @@ func (h *state) extend(ref tasks.Ref, ttl time.Duration) error {
 	if ttl > 0 {
 		t.LeasedUntil = now().Add(ttl)
 	}
-	h.Tasks[t.ID] = t
+	st.Tasks[t.ID] = t
 	return nil
 }
