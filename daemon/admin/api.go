@@ -6,7 +6,7 @@
 // usually they come from a [TokenFile]. The package has no rules for changes: [tasks.Engine]
 // decides them.
 //
-//	request ─▶ route ─▶ token, role ─▶ decode ─▶ tasks.Engine, tasks.AdminStore ─▶ response or problem
+//	request ─▶ route ─▶ token, role ─▶ decode ─▶ tasks.Engine, adminstore ─▶ response or problem
 //	                                                                           │
 //	                                                        a line of the audit log per write
 //

@@ -9,7 +9,7 @@
 // session's own token. Therefore a change from the console has the same role checks, rules, history and
 // audit log as any other.
 //
-//	browser ─▶ Console ─▶ session, token ─▶ page ◀── tasks.Engine, tasks.AdminStore, tasks.TaskStats
+//	browser ─▶ Console ─▶ session, token ─▶ page ◀── tasks.Engine, adminstore, stats
 //	               │
 //	               └─ form ─▶ confirm ─▶ POST /admin/v1/… ─▶ tasks.Engine
 //
