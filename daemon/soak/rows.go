@@ -18,31 +18,31 @@ type row struct {
 type argsFunc func(length float64) []string
 
 var rows = []row{
-	{"kill", "accepted tasks survive kill -9 of the daemon, at any moment", blackbox, "TestKilledDaemons|TestCheckerFindsFaults", scaled},
-	{"points", "and at each named point, before and after each commit and each send of a task", blackbox, "TestCrashPoints|TestCrashDuringCommit|TestCrashCheckerFindsFaults", scaled},
-	{"postgres", "and kill -9 of PostgreSQL", blackbox, "TestKilledPostmaster", scaled},
-	{"backend", "and kill -9 of its backends", blackbox, "TestKilledBackends", scaled},
-	{"failover", "and a failover to a synchronous standby", blackbox, "TestFailover|TestFailoverCheckerFindsLoss", scaled},
-	{"patroni", "and the death of the primary's machine under Patroni", blackbox, "TestPatroni|TestNothingIsAcceptedWithoutStandby", scaled},
-	{"network", "a cut, slow, silent or forgetful network to PostgreSQL is harmless", blackbox, "TestBadNetwork", scaled},
-	{"provider", "the provider may misbehave", blackbox, "TestProviderMisbehaves|TestProviderRarelyMisbehaves|TestProviderCheckerFindsFaults", scaled},
-	{"duplicates", "of identical simultaneous requests, exactly one is accepted", blackbox, "TestSimultaneousRequests", scaled},
-	{"daemons", "several daemons never oversell, and share the work", blackbox, "TestSeveralDaemons|TestBacklogIsShared", scaled},
-	{"idle", "idle daemons cost their database little", blackbox, "TestIdleDaemonsCostLittle", scaled},
-	{"lease", "daemons that lose their leases lose no task and do none twice", blackbox, "TestStalledDaemons", scaled},
-	{"clock", "clocks may be wrong and step", blackbox, "TestClockSteps|TestDaemonClocksDiffer|TestClockCheckerFindsFaults", scaled},
-	{"disk", "a full disk loses nothing", blackbox, "TestDiskFull", scaled},
-	{"stop", "a stop leaves no lease and loses nothing", blackbox, "TestStopUnderLoad", scaled},
-	{"poison", "a task that cannot be read or settled delays no other", blackbox, "TestPoisonedTasks|TestPoisonCheckerFindsFaults", scaled},
-	{"migrate", "kill -9 of a migration, at any moment, leaves the old schema or the new one", blackbox, "TestKilledMigrations", scaled},
+	{"kill", "accepted tasks survive kill -9 of the daemon, at any moment", faults, "TestKilledDaemons|TestCheckerFindsFaults", scaled},
+	{"points", "and at each named point, before and after each commit and each send of a task", faults, "TestCrashPoints|TestCrashDuringCommit|TestCrashCheckerFindsFaults", scaled},
+	{"postgres", "and kill -9 of PostgreSQL", faults, "TestKilledPostmaster", scaled},
+	{"backend", "and kill -9 of its backends", faults, "TestKilledBackends", scaled},
+	{"failover", "and a failover to a synchronous standby", faults, "TestFailover|TestFailoverCheckerFindsLoss", scaled},
+	{"patroni", "and the death of the primary's machine under Patroni", faults, "TestPatroni|TestNothingIsAcceptedWithoutStandby", scaled},
+	{"network", "a cut, slow, silent or forgetful network to PostgreSQL is harmless", faults, "TestBadNetwork", scaled},
+	{"provider", "the provider may misbehave", faults, "TestProviderMisbehaves|TestProviderRarelyMisbehaves|TestProviderCheckerFindsFaults", scaled},
+	{"duplicates", "of identical simultaneous requests, exactly one is accepted", faults, "TestSimultaneousRequests", scaled},
+	{"daemons", "several daemons never oversell, and share the work", faults, "TestSeveralDaemons|TestBacklogIsShared", scaled},
+	{"idle", "idle daemons cost their database little", operator, "TestIdleDaemonsCostLittle", scaled},
+	{"lease", "daemons that lose their leases lose no task and do none twice", faults, "TestStalledDaemons", scaled},
+	{"clock", "clocks may be wrong and step", faults, "TestClockSteps|TestDaemonClocksDiffer|TestClockCheckerFindsFaults", scaled},
+	{"disk", "a full disk loses nothing", faults, "TestDiskFull", scaled},
+	{"stop", "a stop leaves no lease and loses nothing", faults, "TestStopUnderLoad", scaled},
+	{"poison", "a task that cannot be read or settled delays no other", faults, "TestPoisonedTasks|TestPoisonCheckerFindsFaults", scaled},
+	{"migrate", "kill -9 of a migration, at any moment, leaves the old schema or the new one", faults, "TestKilledMigrations", scaled},
 	{"collision", "serialization failures and deadlocks are retried", bunstore, "TestCollisions|TestADeadlock", sameArgs},
 	{"statement", "every statement may fail, in every way", bunstore, "TestEveryStatementMayFail", sameArgs},
 	{"simulation", "random histories in simulated time break nothing", "./daemon/simulation", "TestNothingBreaks", rapidChecks(200_000)},
 	{"bugs", "and eight planted bugs are found", "./daemon/simulation", "TestPlantedBugsAreCaught", sameArgs},
-	{"linear", "what clients see is linearizable, keys and stock", blackbox, "TestLinearizable|TestSavedHistory", scaled},
+	{"linear", "what clients see is linearizable, keys and stock", linear, "TestLinearizable|TestSavedHistory", scaled},
 	{"model", "the databases behave as the store in memory", bunstore, "TestModel", rapidChecks(3_500)}, // about 30 steps each
-	{"secrets", "a canary's credentials are found nowhere", blackbox, "TestSecretsLeaveNoTrace|TestCanaryFindsLoggedURL", sameArgs},
-	{"attacks", "guesses and attacks do not disturb other clients", blackbox, "TestAttacks|TestGuessedKeysAreLimited|TestGuessedKeysAreLimitedAcrossDaemons|TestGuessedKeysAreLimitedOnSlowDatabase|TestAttackCheckerFindsFaults|TestGuessCheckerFindsFaults|TestLeakCheckFindsLeaks", scaled},
+	{"secrets", "a canary's credentials are found nowhere", attacks, "TestSecretsLeaveNoTrace|TestCanaryFindsLoggedURL", sameArgs},
+	{"attacks", "guesses and attacks do not disturb other clients", attacks, "TestAttacks|TestGuessedKeysAreLimited|TestGuessedKeysAreLimitedAcrossDaemons|TestGuessedKeysAreLimitedOnSlowDatabase|TestAttackCheckerFindsFaults|TestGuessCheckerFindsFaults|TestLeakCheckFindsLeaks", scaled},
 	fuzz("parse-query", "queries", "./daemon", "FuzzQuery"),
 	fuzz("parse-form", "forms", "./daemon", "FuzzForm"),
 	fuzz("parse-code", "codes", "./keys", "FuzzParse"),
@@ -56,7 +56,10 @@ var rows = []row{
 }
 
 const (
-	blackbox = "./daemon/blackbox"
+	operator = "./daemon/blackbox/operator"
+	faults   = "./daemon/blackbox/faults"
+	linear   = "./daemon/blackbox/linear"
+	attacks  = "./daemon/blackbox/attacks"
 	bunstore = "./adapters/bunstore"
 )
 

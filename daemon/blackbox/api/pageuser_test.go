@@ -1,0 +1,174 @@
+package api_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/keyseat/keyseat/daemon/blackbox/harness"
+)
+
+// A pageUser is the holder of a key, at the page.
+type pageUser struct {
+	*harness.Tab
+	d *harness.Daemon
+}
+
+// forEachPageUser runs a test with scripts and without.
+func forEachPageUser(d *harness.Daemon, test func(r pageUser)) {
+	d.Run("script", func(t *testing.T) { test(openPage(d, t, true)) })
+	d.Run("scriptless", func(t *testing.T) { test(openPage(d, t, false)) })
+}
+
+// openPage opens the page of a daemon. No URL may contain what the user types.
+func openPage(d *harness.Daemon, t *testing.T, script bool) pageUser {
+	t.Helper()
+	b := harness.OpenTab(t)
+	if !script {
+		b.DisableScript()
+	}
+	b.AddSecrets(harness.Password, "@example.com", "-key")
+	b.Do(chromedp.Navigate(d.URL + "/?utm=1"))
+	return pageUser{b, d}
+}
+
+// submit fills the form and sends it. fields are pairs of names and values.
+func (r pageUser) submit(do, key string, fields ...string) {
+	r.Helper()
+	r.Do(chromedp.Click(chromedp.CSS("input[value=" + do + "]")))
+	for pair := range slices.Chunk(append([]string{"key", key}, fields...), 2) {
+		harness.Eval[string](r.Tab, fmt.Sprintf("document.getElementById(%q).value = %q", pair[0], ""))
+		switch {
+		case pair[0] == "country":
+			r.Do(chromedp.SetValue(chromedp.CSS("#country"), pair[1]))
+		case pair[1] != "":
+			r.Do(chromedp.SendKeys(chromedp.CSS("#"+pair[0]), pair[1]))
+		}
+	}
+	harness.Eval[string](r.Tab, "document.getElementById('slot').textContent = ''")
+	r.Do(chromedp.Click(chromedp.CSS("#ask button")))
+}
+
+// expectAnswer waits for an answer with a state, and checks that it has the focus and the texts. The page must not
+// contain a secret.
+func (r pageUser) expectAnswer(state string, texts ...string) {
+	r.Helper()
+	r.waitAnswer(state)
+	r.Eventually("the answer has the focus", "document.activeElement.dataset.state !== undefined")
+	for _, text := range texts {
+		r.WaitText(text)
+	}
+	html := harness.Eval[string](r.Tab, "document.documentElement.outerHTML")
+	if strings.Contains(html, harness.Password) || strings.Contains(html, "@example.com") {
+		r.Errorf("the page with the state %s has a login, a password or an email address", state)
+	}
+}
+
+// waitAnswer waits for an answer with a state, without any action of the user.
+func (r pageUser) waitAnswer(state string) {
+	r.Helper()
+	r.Eventually("the answer is "+state, fmt.Sprintf("document.querySelector('#slot > [data-state=%q]') !== null", state))
+}
+
+// waitTaskEnd waits until the page shows the end of a task. Without scripts the user presses a button for that.
+func (r pageUser) waitTaskEnd(state string) {
+	r.Helper()
+	r.Eventually("the task ends as "+state, fmt.Sprintf(`(() => {
+		const again = document.querySelector('.answer:not(.watching) form.again');
+		if (again) again.submit();
+		return document.querySelector('#slot > [data-state=%q]') !== null;
+	})()`, state))
+}
+
+// sentence returns the message in a body of the API.
+func sentence(body string) string {
+	_, text, _ := strings.Cut(body, `"message":"`)
+	return strings.TrimSuffix(text, `"}`)
+}
+
+// waitEitherAnswer waits for one of two states, because users with one address share a limit.
+func (r pageUser) waitEitherAnswer(x, y string) {
+	r.Helper()
+	r.Eventually(x+" or "+y, fmt.Sprintf("document.querySelector('#slot > [data-state=%q], #slot > [data-state=%q]') !== null", x, y))
+}
+
+// TestPageWorksByKeyboard uses the page with keys only.
+func TestPageWorksByKeyboard(t *testing.T) {
+	t.Parallel()
+	s := harness.NewSQLiteShop(t)
+	s.AddKeys("some-key")
+	s.ImportPlans("p,US,5,1 Main Street,")
+	r := openPage(s.Serve(), t, true)
+	for _, keys := range []string{
+		kb.Tab, kb.ArrowRight, kb.Tab, "some-key", kb.Tab, "l@example.com", kb.Tab, harness.Password, kb.Tab, "Unit", kb.Enter,
+	} {
+		r.Do(chromedp.KeyEvent(keys))
+	}
+	if country := harness.Eval[string](r.Tab, "document.getElementById('country').value"); country != "US" {
+		t.Errorf("the country is %q", country)
+	}
+	r.Do(chromedp.Focus(chromedp.CSS("#pwd")), chromedp.KeyEvent(kb.Enter))
+	r.expectAnswer("accepted", sentence(harness.UpgradeSent))
+	if left := harness.Eval[string](r.Tab, "document.getElementById('pwd').value + document.getElementById('login').value"); left != "" {
+		t.Error("login or password is still in the form")
+	}
+	r.waitAnswer("success")
+	r.Eventually("the focus stays with the answer", "document.activeElement.dataset.state === 'success'")
+}
+
+// TestPageAnnouncesChanges checks that a change is announced while the user is elsewhere on the page, and that the
+// focus does not move.
+func TestPageAnnouncesChanges(t *testing.T) {
+	t.Parallel()
+	s := harness.NewSQLiteShop(t)
+	s.AddKeys("some-key")
+	s.ImportPlans("p,US,5,,")
+	d := s.Serve()
+	d.MustAccept(harness.Upgrade("some-key", harness.PendingLogin, "US"))
+	r := openPage(d, t, true)
+	r.submit("info", "some-key")
+	r.expectAnswer("in_queue")
+	r.Do(chromedp.Focus(chromedp.CSS("#key")))
+	s.MustExec("keys", "revoke", "some-key")
+	r.waitAnswer("not_exist")
+	r.Eventually("it is announced", "document.getElementById('live').textContent.includes('We do not know this key')")
+	if focus := harness.Eval[string](r.Tab, "document.activeElement.id"); focus != "key" {
+		t.Errorf("the focus has moved to %q", focus)
+	}
+}
+
+// TestPageHasAccessibleNames checks that everything on the page has a name for assistive technology.
+func TestPageHasAccessibleNames(t *testing.T) {
+	t.Parallel()
+	s := harness.NewSQLiteShop(t)
+	s.AddKeys("some-key")
+	s.ImportPlans("p,US,5,,")
+	d := s.Serve()
+	d.MustAccept(harness.Upgrade("some-key", harness.PendingLogin, "US"))
+	forEachPageUser(d, func(r pageUser) {
+		r.submit("info", "some-key")
+		r.expectAnswer("in_queue")
+		r.Do(chromedp.Click(chromedp.CSS("input[value=renew]")))
+		names := r.AccessibleNames()
+		for _, want := range []string{
+			"heading: Your key, looked after.", "group: What would you like to do?", "radio: Check", "radio: Upgrade", "radio: Renew",
+			"textbox: Key", "textbox: Account login", "textbox: Account password", "combobox: Country of the account (needed only with a new email address)",
+			"textbox: New email address (optional)", "button: Send the renew", "heading: Your request is under way",
+			"progressbar: Your request is being worked on", "button: Check again", "heading: Free slots", "status: ",
+		} {
+			if !slices.Contains(names, want) {
+				r.Errorf("the page lacks %q: %q", want, names[:min(len(names), 90)])
+			}
+		}
+		for _, name := range names {
+			role, name, _ := strings.Cut(name, ": ")
+			if name == "" && slices.Contains([]string{"button", "textbox", "combobox", "radio", "link", "heading", "progressbar"}, role) {
+				r.Errorf("a %s has no name", role)
+			}
+		}
+	})
+}

@@ -1,0 +1,149 @@
+package harness
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// An OpenAPI is a document in which a daemon describes one of its APIs.
+type OpenAPI struct{ *openapi3.T }
+
+// OpenAPI reads a document. No token is needed for that.
+func (d *Daemon) OpenAPI(name string) OpenAPI {
+	d.Helper()
+	a, err := d.Send("GET", d.AdminURL+"/admin/v1/"+name, "", nil)
+	if err != nil || a.Code != 200 {
+		d.Fatalf("%s: %d, %v", name, a.Code, err)
+	}
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(a.Body))
+	if err == nil {
+		err = doc.Validate(d.Context())
+	}
+	if err != nil {
+		d.Fatalf("%s: %v", name, err)
+	}
+	return OpenAPI{doc}
+}
+
+// Check returns an error if the document does not allow the response to a request.
+func (s OpenAPI) Check(method, target string, a Response) error {
+	u, err := url.Parse(target)
+	if err != nil {
+		return err
+	}
+	operation := s.operation(method, u.EscapedPath())
+	if operation == nil {
+		return fmt.Errorf("the document lacks %s %s", method, u.Path)
+	}
+	declared := operation.Responses.Value(strconv.Itoa(a.Code))
+	if declared == nil {
+		return fmt.Errorf("the document of %s lacks the status %d", operation.OperationID, a.Code)
+	}
+	if declared.Value.Content == nil {
+		return nil
+	}
+	media := declared.Value.Content.Get(a.Header.Get("Content-Type"))
+	if media == nil {
+		return fmt.Errorf("the document of %s lacks the type %s", operation.OperationID, a.Header.Get("Content-Type"))
+	}
+	var body any
+	if err := json.Unmarshal([]byte(a.Body), &body); err != nil {
+		return err
+	}
+	return media.Schema.Value.VisitJSON(body, openapi3.EnableJSONSchema2020(), openapi3.EnableFormatValidation())
+}
+
+// operation returns the operation whose path template fits the path, or nil.
+func (s OpenAPI) operation(method, path string) *openapi3.Operation {
+	got := strings.Split(path, "/")
+	for template, item := range s.Paths.Map() {
+		want := strings.Split(template, "/")
+		fits := len(want) == len(got)
+		for i := range want {
+			fits = fits && (want[i] == got[i] || strings.HasPrefix(want[i], "{"))
+		}
+		if fits {
+			return item.GetOperation(method)
+		}
+	}
+	return nil
+}
+
+// An Operator uses the admin API of a daemon. It checks every response against the OpenAPI document of that daemon.
+type Operator struct {
+	*Daemon
+	Token string
+	Doc   OpenAPI
+}
+
+// AddToken makes a token with the command line and returns it.
+func (s *Shop) AddToken(file, name, role string) string {
+	s.Helper()
+	return strings.TrimSpace(s.MustExec("admin-token", "add", file, "--name", name, "--role", role))
+}
+
+// ServeAdmin starts a daemon with a file of tokens, and returns an operator with a token of the role write.
+func (s *Shop) ServeAdmin(flags ...string) (o *Operator, file string) {
+	s.Helper()
+	file = filepath.Join(s.Folder, "admin-tokens")
+	token := s.AddToken(file, "webshop", "write")
+	d := s.Serve(append(flags, "--admin-token-file", file)...)
+	return &Operator{d, token, d.OpenAPI("openapi.json")}, file
+}
+
+// Call sends a request with the operator's token. headers are pairs of names and values.
+func (o *Operator) Call(method, target, body string, headers ...string) Response {
+	o.Helper()
+	header := http.Header{"Authorization": {"Bearer " + o.Token}}
+	if body != "" {
+		header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		header.Set(headers[i], headers[i+1])
+	}
+	a, err := o.Send(method, o.AdminURL+"/admin/v1"+target, body, header)
+	if err == nil {
+		err = o.Doc.Check(method, "/admin/v1"+target, a)
+	}
+	if err != nil || a.Header.Get("Cache-Control") != "no-store" {
+		o.Errorf("%s %s: %d %s: %v", method, target, a.Code, a.Body, err)
+	}
+	return a
+}
+
+// Read reads the JSON at a path, which must exist.
+func (o *Operator) Read(into any, target string) {
+	o.Helper()
+	o.Decode(o.Call("GET", target, ""), 200, into)
+}
+
+// Decode decodes a response, which must have the status.
+func (o *Operator) Decode(a Response, code int, into any) {
+	o.Helper()
+	if a.Code != code {
+		o.Fatalf("got %d %s, want %d", a.Code, a.Body, code)
+	}
+	if err := json.Unmarshal([]byte(a.Body), into); err != nil {
+		o.Fatal(err)
+	}
+}
+
+// ExpectProblem checks that a response is the problem with that status and code.
+func (o *Operator) ExpectProblem(a Response, code int, problem string) {
+	o.Helper()
+	var p struct{ Code string }
+	o.Decode(a, code, &p)
+	if p.Code != problem || a.Header.Get("Content-Type") != "application/problem+json" {
+		o.Errorf("%d %s, want %s", a.Code, a.Body, problem)
+	}
+}
+
+// On returns the same operator at another daemon.
+func (o *Operator) On(d *Daemon) *Operator { return &Operator{d, o.Token, o.Doc} }

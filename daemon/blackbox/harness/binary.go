@@ -1,0 +1,97 @@
+package harness
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// Main runs the tests of a package, removes what the harness has made for them, and returns the exit status. Call it
+// in TestMain.
+func Main(m *testing.M) int {
+	defer cleanUp()
+	return m.Run()
+}
+
+// commonFolder makes the folder for the programs and for the files of the browser.
+var commonFolder = sync.OnceValues(func() (string, error) {
+	folder, err := os.MkdirTemp("", "keyseat-blackbox-")
+	removeFolder = func() { _ = os.RemoveAll(folder) } // the operating system cleans its temporary folder too
+	return folder, err
+})
+
+var removeFolder = func() {}
+
+func cleanUp() {
+	stopBrowser()
+	removeFolder()
+}
+
+// Program returns the path of keyseatd. The first call in a test process builds it. For later test packages the cache
+// of the go command has almost all of it.
+func Program(t testing.TB) string {
+	t.Helper()
+	return built(t, buildProgram)
+}
+
+// FaultInjectingProgram returns the path of a keyseatd with fault injection. It kills itself at the point that
+// KEYSEAT_CRASH names. Its connector panics at logins that begin with "panic". Its clock has the offset in the file that
+// KEYSEAT_SKEW names. The first call in a test process builds the program.
+func FaultInjectingProgram(t testing.TB) string {
+	t.Helper()
+	return built(t, buildFaultInjecting)
+}
+
+var (
+	buildProgram        = sync.OnceValues(func() (string, error) { return build("keyseatd") })
+	buildFaultInjecting = sync.OnceValues(func() (string, error) { return build("keyseatd-crashpoints", "-tags", "crashpoints") })
+)
+
+// Build builds keyseatd with further flags of the go command, and returns the path of the program.
+func Build(t testing.TB, name string, flags ...string) string {
+	t.Helper()
+	return built(t, func() (string, error) { return build(name, flags...) })
+}
+
+func built(t testing.TB, build func() (string, error)) string {
+	t.Helper()
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func build(name string, flags ...string) (string, error) {
+	folder, err := commonFolder()
+	if err == nil {
+		err = readSources()
+	}
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(folder, name)
+	args := append([]string{"build", "-C", filepath.Join(Root, "daemon", "keyseatd"), "-o", path}, flags...)
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil { //nolint:noctx // it ends by itself
+		return "", fmt.Errorf("go build %v: %w\n%s", flags, err, out)
+	}
+	return path, nil
+}
+
+// readSources reads the folders of the sources. The go command repeats a cached result of a test until a file changes
+// that the test has opened. It does not see the files that "go build" opens.
+func readSources() error {
+	return filepath.WalkDir(Root, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && entry.Name() == ".git" {
+			return filepath.SkipDir
+		}
+		return err
+	})
+}
+
+// Root is the path of the module, relative to the folder of a test package below daemon/blackbox.
+const Root = "../../.."

@@ -1,0 +1,221 @@
+package harness
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A Daemon is a running keyseatd serve, or another command that runs until it is stopped.
+type Daemon struct {
+	*Shop
+	Cmd      *exec.Cmd
+	Logs     *LogBuffer
+	ended    chan struct{}
+	URL      string // of its public listener
+	AdminURL string // of its admin listener
+	Client   *http.Client
+}
+
+// Serve starts a daemon and waits until it is ready.
+func (s *Shop) Serve(flags ...string) *Daemon {
+	s.Helper()
+	d := s.Start(flags...)
+	d.WaitReady()
+	return d
+}
+
+// Start starts a daemon with the given flags. It adds flags that make tests quick, unless they are given.
+func (s *Shop) Start(flags ...string) *Daemon {
+	s.Helper()
+	defaults := [][2]string{
+		{"--database", s.Database},
+		{"--connector", s.Provider.URL},
+		{"--listen", "127.0.0.1:0"},
+		{"--admin-listen", "127.0.0.1:0"},
+		{"--log-level", "debug"},
+		{"--log-format", "json"},
+		{"--task-backoff", "10ms"},
+		{"--unknown-key-limit", "0"},
+		{"--master-key-file", s.KeyFile},
+	}
+	for _, flag := range defaults {
+		if flag[1] != "" && !slices.ContainsFunc(flags, func(f string) bool { return flagName(f) == flag[0] }) {
+			flags = append(flags, flag[0]+"="+flag[1])
+		}
+	}
+	return s.Launch(append([]string{"serve"}, flags...)...)
+}
+
+// flagName returns the name of a flag that has a value.
+func flagName(flag string) string {
+	name, _, _ := strings.Cut(flag, "=")
+	return name
+}
+
+// Launch starts a command that runs until it is stopped.
+func (s *Shop) Launch(args ...string) *Daemon {
+	s.Helper()
+	return s.StartCommand(s.Command(args...))
+}
+
+// StartCommand starts a command that runs until it is stopped. Its standard error goes to Logs, unless the command
+// has one.
+func (s *Shop) StartCommand(cmd *exec.Cmd) *Daemon {
+	s.Helper()
+	d := &Daemon{Shop: s, Cmd: cmd, Logs: new(LogBuffer), ended: make(chan struct{}), Client: NewClient()}
+	if cmd.Stderr == nil {
+		cmd.Stderr = d.Logs
+	}
+	if err := cmd.Start(); err != nil {
+		s.Fatal(err)
+	}
+	go func() {
+		_ = cmd.Wait() // WaitExit checks the status
+		close(d.ended)
+	}()
+	s.Cleanup(func() {
+		d.Kill()
+		if tail := d.Logs.Tail(); s.Failed() && testing.Verbose() && tail != "" {
+			s.Logf("the daemon's log ends with\n%s", tail)
+		}
+	})
+	return d
+}
+
+// MaxWait is the maximum time for any event on a slow machine. Tests of promised times have shorter limits of their
+// own.
+const MaxWait = 60 * time.Second
+
+// Eventually polls a condition until it is true. After [MaxWait] it ends the test.
+func (s *Shop) Eventually(what string, holds func() bool) {
+	s.Helper()
+	for end := time.Now().Add(MaxWait); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.Fatalf("timed out waiting: %s", what)
+		}
+	}
+}
+
+// WaitReady waits until /readyz answers 200.
+func (d *Daemon) WaitReady() {
+	d.Helper()
+	d.Eventually("the daemon is ready", func() bool {
+		if d.HasEnded() {
+			d.Fatalf("the daemon has ended with status %d:\n%s", d.ExitCode(), d.Logs.Tail())
+		}
+		return d.FindAddresses() && d.ReadyStatus() == http.StatusOK
+	})
+}
+
+// FindAddresses reads the addresses of the listeners from the log, and reports whether they are there.
+func (d *Daemon) FindAddresses() bool {
+	entry := d.Logs.Find("serving")
+	if entry == nil {
+		return false
+	}
+	listen, _ := entry["listen"].(string)
+	admin, _ := entry["admin"].(string)
+	d.URL, d.AdminURL = "http://"+listen, "http://"+admin
+	return true
+}
+
+// ReadyStatus returns the status of /readyz. It is 0 without a response.
+func (d *Daemon) ReadyStatus() int {
+	a, err := d.Send(http.MethodGet, d.AdminURL+"/readyz", "", nil)
+	if err != nil {
+		return 0
+	}
+	return a.Code
+}
+
+// HasEnded reports whether the process has ended.
+func (d *Daemon) HasEnded() bool {
+	select {
+	case <-d.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// ExitCode returns the exit status of a process that has ended.
+func (d *Daemon) ExitCode() int { return d.Cmd.ProcessState.ExitCode() }
+
+// Signal sends a signal to the process.
+func (d *Daemon) Signal(sig os.Signal) { _ = d.Cmd.Process.Signal(sig) } // the process may have ended already
+
+// Kill ends the process and its children as kill -9 does.
+func (d *Daemon) Kill() {
+	if !d.HasEnded() {
+		_ = KillGroup(d.Cmd.Process) // the process may end at this moment
+	}
+	<-d.ended
+}
+
+// Terminate is the signal with which an operator stops a daemon.
+const Terminate = syscall.SIGTERM
+
+// Stop stops the daemon as an operator does. The exit status must be 0.
+func (d *Daemon) Stop() {
+	d.Helper()
+	d.Signal(Terminate)
+	d.WaitExit(0)
+}
+
+// WaitExit waits for the end of the process, and checks its exit status.
+func (d *Daemon) WaitExit(code int) {
+	d.Helper()
+	select {
+	case <-d.ended:
+	case <-time.After(MaxWait):
+		d.Fatal("the daemon does not end")
+	}
+	if d.ExitCode() != code {
+		d.Fatalf("the daemon ended with status %d, not %d:\n%s", d.ExitCode(), code, d.Logs.Tail())
+	}
+}
+
+// WithT returns the daemon for a subtest.
+func (d *Daemon) WithT(t *testing.T) *Daemon {
+	s := *d.Shop
+	s.T = t
+	c := *d
+	c.Shop = &s
+	return &c
+}
+
+// ExpectNotReady checks that /readyz answers 503 with the given texts.
+func (d *Daemon) ExpectNotReady(words ...string) {
+	d.Helper()
+	a, err := d.Send(http.MethodGet, d.AdminURL+"/readyz", "", nil)
+	if err != nil {
+		d.Fatal(err)
+	}
+	if a.Code != http.StatusServiceUnavailable {
+		d.Errorf("/readyz is %d: %s", a.Code, a.Body)
+	}
+	for _, w := range words {
+		if !strings.Contains(a.Body, w) {
+			d.Errorf("/readyz lacks %q: %s", w, a.Body)
+		}
+	}
+}
+
+// ServeAll starts n daemons on a shared database. On SQLite it starts one.
+func (s *Shop) ServeAll(n int, flags ...string) []*Daemon {
+	s.Helper()
+	if s.IsSQLite() {
+		n = 1
+	}
+	all := make([]*Daemon, n)
+	for i := range all {
+		all[i] = s.Serve(flags...)
+	}
+	return all
+}

@@ -1,0 +1,97 @@
+package harness
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // A Database is the database of a shop, with a connection of the test's own.
+	_ "modernc.org/sqlite"             // OpenDatabase connects to the database, without the constraints that would reject faulty records.
+)
+
+// Edit runs statements that are written for PostgreSQL. Each must change at least one row.
+type Database struct {
+	*Shop
+	DB *sql.DB
+}
+
+// OpenReadOnly connects to the database of a URL. The caller closes the connection.
+func (s *Shop) OpenDatabase() *Database {
+	s.Helper()
+	driver, url := "pgx", s.Database
+	if s.IsSQLite() {
+		driver, url = "sqlite", "file:"+strings.TrimPrefix(s.Database, "sqlite:")+"?_pragma=busy_timeout(10000)&_pragma=ignore_check_constraints(1)"
+	}
+	db, err := sql.Open(driver, url)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { _ = db.Close() })
+	d := &Database{s, db}
+	if !s.IsSQLite() {
+		const drop = `DO $$ DECLARE c record; BEGIN
+			FOR c IN SELECT conrelid::regclass AS t, conname FROM pg_constraint WHERE contype = 'c' AND conrelid::regclass::text LIKE 'keyseat_%' LOOP
+				EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.t, c.conname);
+			END LOOP; END $$`
+		if _, err := db.ExecContext(s.Context(), drop); err != nil {
+			s.Fatal(err)
+		}
+	}
+	return d
+}
+
+// Count runs a query for one number. While the database is unreachable, it waits.
+func (d *Database) Edit(statements string) {
+	d.Helper()
+	if d.IsSQLite() {
+		statements = strings.NewReplacer(
+			"now()", "CAST(unixepoch() AS INTEGER) * 1000000", " - interval '1 hour'", " - 3600000000", " - interval '720 hours'", " - 2592000000000",
+			`'\x00'::bytea`, "X'00'", "NOT used", "1 - used",
+		).Replace(statements)
+	}
+	ctx, cancel := context.WithTimeout(d.Context(), MaxWait)
+	defer cancel()
+	for statement := range strings.SplitSeq(statements, ";\n") {
+		r, err := d.DB.ExecContext(ctx, statement)
+		if err != nil {
+			d.Fatalf("%s: %v", statement, err)
+		}
+		if n, err := r.RowsAffected(); n == 0 && err == nil && !strings.HasPrefix(strings.TrimSpace(statement), "D") {
+			d.Errorf("no row was changed by %s", statement)
+		}
+	}
+}
+
+// the connection has only read
+func OpenReadOnly(url string) (*sql.DB, error) {
+	if path, embedded := strings.CutPrefix(url, "sqlite:"); embedded {
+		return sql.Open("sqlite", "file:"+path+"?_pragma=query_only(1)&_pragma=busy_timeout(5000)")
+	}
+	separator := "?"
+	if strings.Contains(url, "?") {
+		separator = "&"
+	}
+	return sql.Open("pgx", url+separator+"application_name=checker&default_transaction_read_only=on")
+}
+
+// Queries for [Shop.Count].
+func (s *Shop) Count(query string) (n int) {
+	s.Helper()
+	db, err := OpenReadOnly(s.Database)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer func() { _ = db.Close() }() // it was only read
+	s.Eventually("the database answers", func() bool {
+		err = db.QueryRowContext(s.Context(), query).Scan(&n)
+		return err == nil
+	})
+	return n
+}
+
+// The questions that tests ask with [blackbox.Shop.Count].
+const (
+	OpenTasks  = `SELECT count(*) FROM keyseat_tasks WHERE ended_at IS NULL`
+	LeasesLeft = `SELECT count(*) FROM keyseat_tasks WHERE leased_until IS NOT NULL OR worker IS NOT NULL`
+	Backends   = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'keyseat'`
+)

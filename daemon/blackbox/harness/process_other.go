@@ -1,0 +1,16 @@
+//go:build !linux
+
+package harness
+
+import (
+	"os"
+	"syscall"
+)
+
+func dieWithParent() *syscall.SysProcAttr { return nil }
+
+// KillGroup kills a process.
+func KillGroup(p *os.Process) error { return p.Kill() }
+
+// PeakMemory returns 0, because this system does not report the peak.
+func PeakMemory(*os.ProcessState) int64 { return 0 }

@@ -1,0 +1,144 @@
+package linear_test
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// An operation is a call of a client with its answer, or a known effect at the provider. Its times are nanoseconds
+// since the start of the history.
+type operation struct {
+	Client  int
+	Subject string // the key or plan that it belongs to
+	Do      string // of a key: upgrade, renew, info; of a plan: size, take, look, settle, count
+	Nth     int    `json:",omitempty"` // of take, look, settle: whose slot
+	With    string `json:",omitempty"` // of upgrade, renew, settle: the outcome that the provider gives
+	Slots   int    `json:",omitempty"` // of size: how many are wanted
+	Got     string // the answer; "": none, so the operation happens at any later time or never
+	Call    int64
+	Return  int64 // 0 without an answer
+}
+
+// A history is all operations of a run. Several goroutines may write it.
+type history struct {
+	Fault      string // what broke in the middle
+	Operations []operation
+
+	start time.Time
+	mu    sync.Mutex
+}
+
+func newHistory(fault string) *history { return &history{Fault: fault, start: time.Now()} }
+
+// now returns the time since the start. It does not follow the wall clock.
+func (c *history) now() int64 { return int64(time.Since(c.start)) + 1 }
+
+func (c *history) write(d operation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Operations = append(c.Operations, d)
+}
+
+// answered counts the operations with an answer.
+func (c *history) answered() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, d := range c.Operations {
+		if d.Got != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// bySubject groups the operations, because each key and each plan has a state of its own.
+func (c *history) bySubject() map[string][]operation {
+	all := map[string][]operation{}
+	for _, d := range c.Operations {
+		all[d.Subject] = append(all[d.Subject], d)
+	}
+	return all
+}
+
+// isPlan reports whether a subject is a plan.
+func isPlan(about string) bool { return strings.HasPrefix(about, "plan ") }
+
+func (c *history) clone() *history {
+	return &history{Fault: c.Fault, Operations: slices.Clone(c.Operations)}
+}
+
+// save writes the history to a file for readHistory.
+func (c *history) save(path string) error {
+	text, err := json.MarshalIndent(c, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, text, 0o600)
+}
+
+func readHistory(path string) (*history, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	c := new(history)
+	return c, json.Unmarshal(text, c)
+}
+
+// mutateOversold returns a history in which every request that found no slot gets one. It returns nil if the plans
+// were large enough for that.
+func mutateOversold(c *history) *history {
+	mutated := c.clone()
+	sold, largest := map[string]int{}, map[string]int{}
+	var settled []operation
+	for i, d := range mutated.Operations {
+		switch {
+		case d.Do == "size":
+			largest[d.Subject] = max(largest[d.Subject], d.Slots)
+		case d.Do == "settle" && d.With == "success":
+			sold[d.Subject]++
+		case d.Do == "look" && d.Got == infoOfSlot[none]:
+			mutated.Operations[i].Got = infoOfSlot[spent]
+			sold[d.Subject]++
+			settled = append(settled, operation{
+				Client: 100 + d.Nth, Subject: d.Subject, Do: "settle", Nth: d.Nth, With: "success", Got: "done", Call: 1, Return: d.Return,
+			})
+		}
+	}
+	mutated.Operations = append(mutated.Operations, settled...)
+	for plan := range sold {
+		if sold[plan] > largest[plan] {
+			return mutated
+		}
+	}
+	return nil
+}
+
+// mutateStale returns a history in which the last info of a key shows its first state. It returns nil if no request
+// was accepted.
+func mutateStale(c *history) *history {
+	mutated := c.clone()
+	accepted, last := map[string]bool{}, map[string]int{}
+	for i, d := range mutated.Operations {
+		if isPlan(d.Subject) {
+			continue
+		}
+		if strings.HasPrefix(d.Got, `{"status":"success"`) {
+			accepted[d.Subject] = true
+		}
+		if d.Do == "info" {
+			last[d.Subject] = i
+		}
+	}
+	for key, i := range last {
+		if accepted[key] {
+			mutated.Operations[i].Got = keyState{status: "active"}.info()
+			return mutated
+		}
+	}
+	return nil
+}

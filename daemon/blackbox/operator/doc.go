@@ -1,0 +1,3 @@
+// Package operator tests what an operator uses: commands, settings, the admin API, the console, webhooks, logs and
+// metrics. The package contains only tests.
+package operator

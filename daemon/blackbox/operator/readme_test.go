@@ -1,0 +1,210 @@
+package operator_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/adapters/pgtest"
+	"github.com/keyseat/keyseat/daemon/blackbox/harness"
+)
+
+// readme returns the fenced block of the README after the comment of a test.
+func readme(t *testing.T, mark string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(harness.Root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "<!-- test: "+mark+" -->\n```")
+	_, rest, _ = strings.Cut(rest, "\n")
+	block, _, ends := strings.Cut(rest, "```\n")
+	if !found || !ends {
+		t.Fatalf("the README has no block %q", mark)
+	}
+	return block
+}
+
+// runScript starts a script in the folder of the shop, with its environment.
+func runScript(s *harness.Shop, script string) *harness.Daemon {
+	s.Helper()
+	path, err := filepath.Abs(harness.Root)
+	if err != nil {
+		s.Fatal(err)
+	}
+	script = strings.ReplaceAll(script, "go build ", "go build -C '"+path+"' ")
+	script = strings.ReplaceAll(script, "-o keyseatd", "-o '"+s.Folder+"/keyseatd'")
+	script = strings.ReplaceAll(script, "./keyseatd serve", "exec ./keyseatd serve") // so that a signal reaches it
+	return s.StartCommand(shellCommand(s, script))
+}
+
+// shellCommand returns a command of the shop that runs a script.
+func shellCommand(s *harness.Shop, script string) *exec.Cmd {
+	cmd := s.Command()
+	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-ec", script}
+	return cmd
+}
+
+// freePorts are settings for free ports, with a log that names them.
+var freePorts = []string{"KEYSEAT_LISTEN=127.0.0.1:0", "KEYSEAT_ADMIN_LISTEN=127.0.0.1:0", "KEYSEAT_LOG_FORMAT=json"}
+
+func TestREADMECalls(t *testing.T) {
+	t.Parallel()
+	s := harness.NewSQLiteShop(t)
+	s.ImportPlans("p1,US,2,1 Main Street,i")
+	key := strings.TrimSpace(s.MustExec("keys", "generate", "--count", "1"))
+	d := s.Serve("--connector", "sim", "--sim-delay", "1h", "--drain", "1s")
+	script := strings.ReplaceAll(readme(t, "api"), "http://127.0.0.1:8080", d.URL)
+	cmd := exec.CommandContext(t.Context(), "sh", "-ec", strings.ReplaceAll(script, "curl ", "curl -sSw '\\n' "))
+	cmd.Env = append(os.Environ(), "KEY="+key)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got := strings.Split(strings.TrimSpace(string(out)), "\n")
+	want := strings.Split(strings.TrimSpace(readme(t, "answers")), "\n")
+	for i := range want {
+		a, b := got[i], want[i]
+		if i == 1 { // the key was bought just now
+			a, b = upTo(a, `"purchase_date"`), upTo(b, `"purchase_date"`)
+		}
+		if a != b {
+			t.Errorf("the README promises\n%s\nthe daemon answers\n%s", b, a)
+		}
+	}
+}
+
+func TestREADMEOrders(t *testing.T) {
+	t.Parallel()
+	s := harness.NewSQLiteShop(t)
+	token := strings.TrimSpace(s.MustExec("admin-token", "add", "admin-tokens", "--name", "webshop", "--role", "write"))
+	d := s.Serve("--admin-token-file", "admin-tokens")
+	script := strings.ReplaceAll(readme(t, "admin"), "http://127.0.0.1:8081", d.AdminURL)
+	cmd := exec.CommandContext(t.Context(), "sh", "-ec", strings.ReplaceAll(script, "curl ", "curl -sS "))
+	cmd.Env = append(os.Environ(), "TOKEN="+token)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), `"codes":[`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestREADMEWebhooks(t *testing.T) {
+	t.Parallel()
+	s := harness.NewSQLiteShop(t)
+	if err := os.WriteFile(filepath.Join(s.Folder, "hooks.json"), []byte(readme(t, "hooks")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := s.Serve("--webhook-file", "hooks.json")
+	s.Eventually("the endpoint is listed", func() bool { return strings.Contains(s.MustExec("webhooks", "list"), "shop") })
+	d.Stop()
+}
+
+func upTo(s, mark string) string {
+	head, _, _ := strings.Cut(s, mark)
+	return head
+}
+
+func TestREADMEOnSQLite(t *testing.T) {
+	t.Parallel()
+	s := harness.NewShop(t)
+	s.Env = append(toolchain(t), freePorts...)
+	s.Database = "" // the README's: keyseat.db in the folder
+	d := runScript(s, readme(t, "sqlite"))
+	d.WaitReady()
+	if got := d.Get("stock").Body; !strings.Contains(got, `"country_code":"US","slots":2`) {
+		t.Errorf("stock is %s", got)
+	}
+	d.Stop()
+}
+
+func TestREADMEOnPostgres(t *testing.T) {
+	t.Parallel()
+	s := harness.NewShop(t)
+	s.Env, s.Database = freePorts, ""
+	if err := os.Symlink(harness.Program(t), filepath.Join(s.Folder, "keyseatd")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.Folder, "token"), []byte("a-token\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := readme(t, "postgres")
+	script = strings.ReplaceAll(script, "postgres://keyseat@127.0.0.1:5432/keyseat", pgtest.URL(t))
+	d := runScript(s, strings.ReplaceAll(script, "https://your.service", s.Provider.URL))
+	d.WaitReady()
+	d.Stop()
+}
+
+// TestREADMEEmbeds checks that the example contains the snippet. The example has its own test.
+func TestREADMEEmbeds(t *testing.T) {
+	example, err := os.ReadFile(filepath.Join(harness.Root, "examples/embed/main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if block := readme(t, "embed"); strings.TrimSpace(block) == "" || !strings.Contains(string(example), block) {
+		t.Error("the snippet does not stand in examples/embed/main.go as it is")
+	}
+}
+
+// TestExamplesMountBothPaths checks that examples and documents use Register. With /API/ alone, the mux would
+// redirect /API with the password of its query.
+func TestExamplesMountBothPaths(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(harness.Root, "examples/*/*.go"))
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	registers := 0
+	for _, path := range append(files, filepath.Join(harness.Root, "README.md"), filepath.Join(harness.Root, "daemon/example_test.go"), filepath.Join(harness.Root, "daemon/client/example_test.go")) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), `Handle("/API`) {
+			t.Errorf("%s mounts the API without Register", path)
+		}
+		registers += strings.Count(string(text), "api.Register(mux)")
+	}
+	if registers < 8 {
+		t.Errorf("only %d places register the API", registers)
+	}
+}
+
+// TestREADMECommands runs the demo. The other command runs this test.
+func TestREADMECommands(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(harness.Root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"go run ./daemon/keyseatd demo", "make test"} {
+		if !strings.Contains(string(text), "```sh\n"+command+"\n```") {
+			t.Errorf("the README does not say %q", command)
+		}
+	}
+	if out, err := exec.CommandContext(t.Context(), "make", "-C", harness.Root, "-n", "test").CombinedOutput(); err != nil {
+		t.Errorf("make test: %v\n%s", err, out)
+	}
+	s := harness.NewShop(t)
+	s.Env = toolchain(t)
+	here, err := filepath.Abs(harness.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd, printed := shellCommand(s, "cd '"+here+"' && go run ./daemon/keyseatd demo"), new(harness.LogBuffer)
+	cmd.Stdout = printed
+	d := s.StartCommand(cmd)
+	d.Eventually("the demo prints its calls", func() bool { return strings.Contains(printed.String(), "curl 'http://127.0.0.1:") })
+}
+
+// toolchain returns the environment that the go command needs.
+func toolchain(t *testing.T) []string {
+	t.Helper()
+	var env []string
+	for _, name := range []string{"HOME", "GOPATH", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GOTOOLCHAIN"} {
+		if value, set := os.LookupEnv(name); set {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
