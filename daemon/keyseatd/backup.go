@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 
-	"github.com/schollz/progressbar/v3"
-
 	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon/faultinject"
+	"github.com/keyseat/keyseat/daemon/terminal"
 )
 
 // backupCmd is the command keyseatd backup.
@@ -35,13 +37,13 @@ func (b *backupCmd) Run(ctx context.Context, c stdio) error {
 	if err := b.exists(); err != nil {
 		return err
 	}
-	s, err := bunstore.Open(ctx, b.Database, bunstore.Options{Now: clock})
+	s, err := bunstore.Open(ctx, b.Database, bunstore.Options{Now: faultinject.Now})
 	if err != nil {
 		return err
 	}
-	progress, done := c.byteProgress("backing up")
-	got, err := s.Backup(ctx, b.File, progress)
-	done()
+	bar := terminal.NewByteBar(c.err, "backing up", -1)
+	got, err := s.Backup(ctx, b.File, bar.Set)
+	bar.Clear()
 	if err = errors.Join(err, s.Close()); err != nil { //nolint:contextcheck // closing must not be cut short
 		return err
 	}
@@ -67,15 +69,66 @@ func summary(got bunstore.Contents) string {
 	return fmt.Sprintf("%d keys and %d open tasks", got.Keys, got.Open)
 }
 
-// byteProgress shows a progress bar on a terminal: n of size bytes are written. done removes the bar. progress is
-// nil if standard error is not a terminal.
-func (c stdio) byteProgress(what string) (progress func(n, size int64), done func()) {
-	bar := c.bar(what, -1, progressbar.OptionShowBytes(true))
-	if bar == nil {
-		return nil, func() {}
+// restoreCmd is the command keyseatd restore.
+type restoreCmd struct {
+	databaseFlag
+	File          string `arg:"" help:"The backup." validate:"required"`
+	MasterKeyFile string `placeholder:"FILE" help:"Keys that encrypt what is secret. Those next to the database if not given."`
+}
+
+// Help explains what happens to the old database and shows examples.
+func (*restoreCmd) Help() string {
+	return examples("It puts a backup in the place of an SQLite database. Stop the daemon first: a database that is served is left alone. "+
+		"The backup is checked before anything is replaced, and is not changed. The old database is kept next to the new one, with its log. "+
+		"Then the doctor looks at what was restored; the status is 1 if it finds something. "+
+		"The database does not know of what the provider has done since the backup: compare both before you serve. "+
+		"PostgreSQL has tools of its own: daemon/ops/README.md shows them.",
+		"keyseatd restore /var/backups/keyseat/monday.db",
+		"keyseatd restore --database sqlite:/var/lib/keyseat/keyseat.db monday.db")
+}
+
+// Run replaces the database with the backup and examines the result with the doctor.
+func (r *restoreCmd) Run(ctx context.Context, c stdio) error {
+	if err := r.onlySQLite("restore", r.File); err != nil {
+		return err
 	}
-	return func(n, size int64) {
-		bar.ChangeMax64(size)
-		_ = bar.Set64(n) // a bar that cannot be drawn does not stop the backup
-	}, func() { _ = bar.Clear() }
+	path := strings.TrimPrefix(r.Database, sqlitePrefix)
+	kept, got, err := bunstore.Restore(ctx, r.File, path)
+	if kept != "" {
+		if _, told := fmt.Fprintf(c.out, "the old database is kept as %s\n", kept); told != nil {
+			return errors.Join(err, told)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(c.out, "restored %s to %s\n", summary(got), path); err != nil {
+		return err
+	}
+	doctor := doctorCmd{databaseFlag: r.databaseFlag, MasterKeyFile: r.MasterKeyFile}
+	if doctor.MasterKeyFile == "" {
+		if doctor.MasterKeyFile, err = r.masterKeys(ctx, got.Open); err != nil {
+			return err
+		}
+	}
+	return doctor.Run(ctx, c)
+}
+
+// masterKeys returns the path of the master key file next to the database. If the file is missing, it
+// returns "", or an error if tasks are open.
+func (r *restoreCmd) masterKeys(ctx context.Context, open int64) (path string, err error) {
+	err = r.open(ctx, func(s *bunstore.Store) error {
+		path = defaultMasterKeyFile(s.Path())
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return path, err
+	}
+	if open > 0 {
+		return "", fmt.Errorf("%d open tasks need their master keys: put their file back as %s, and run `keyseatd doctor`", open, path)
+	}
+	return "", nil
 }

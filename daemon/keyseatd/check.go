@@ -1,101 +1,112 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
-	"reflect"
-	"strconv"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
 	"strings"
+	"syscall"
+	"time"
 
-	"github.com/go-playground/validator/v10"
-
-	"github.com/keyseat/keyseat/daemon/csvfile"
+	"github.com/keyseat/keyseat/daemon/terminal"
 )
 
-// fieldRules validates the validate tags of the commands' fields. Its errors call a field by the name of its
-// flag.
-var fieldRules = newFieldRules()
-
-func newFieldRules() *validator.Validate {
-	v := validator.New(validator.WithRequiredStructEnabled())
-	v.RegisterTagNameFunc(flagName)
-	for rule, holds := range map[string]validator.Func{"database": isDatabase, "listen": isListen, "text": isText} {
-		if err := v.RegisterValidation(rule, holds); err != nil {
-			panic(err) // only a programming error causes it
-		}
-	}
-	return v
+// checkCmd is the command keyseatd check.
+type checkCmd struct {
+	AdminListen string `default:"127.0.0.1:8081" empty:"nowhere" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"The admin listener of the daemon on this machine."`
+	URL         string `name:"url" validate:"omitempty,http_url" placeholder:"URL" help:"The admin listener's URL, if it is elsewhere. A path in it is called instead of /readyz."`
 }
 
-// isListen implements the validate rule "listen": HOST:PORT, where port 0 selects a free port.
-func isListen(f validator.FieldLevel) bool {
-	_, port, err := net.SplitHostPort(f.Field().String())
-	_, bad := strconv.ParseUint(port, 10, 16)
-	return err == nil && bad == nil
+// checkTime is the time limit of the command. It is a little longer than the daemon's own limit for
+// /readyz.
+const checkTime = 3 * time.Second
+
+// maxReason is the maximum number of bytes that the command reads from a response.
+const maxReason = 200
+
+// Help explains when a daemon is ready and shows examples.
+func (*checkCmd) Help() string {
+	return examples("The status is 0 if the daemon would serve a request now, and 1 if not, with one line that says why. "+
+		"It is for the health checks of containers.",
+		"keyseatd check",
+		"keyseatd check --url http://127.0.0.1:8081",
+		"keyseatd check --url http://127.0.0.1:8081/healthz")
 }
 
-// flagName returns the name of a field on the command line: --flag, or ARGUMENT if it is positional.
-func flagName(f reflect.StructField) string {
-	name := f.Tag.Get("name")
-	if name == "" {
-		name = kebabCase(f.Name)
-	}
-	if _, positional := f.Tag.Lookup("arg"); positional {
-		return strings.ToUpper(name)
-	}
-	return "--" + name
-}
-
-// checkFields validates a command's fields against their validate tags. The error is a [usageError]. It names
-// the first invalid flag and its rule, but never the value, because the value may be secret.
-func checkFields(fields any) error {
-	err := fieldRules.Struct(fields)
-	var faults validator.ValidationErrors
-	if !errors.As(err, &faults) {
+// Run calls /readyz and prints the response.
+func (k *checkCmd) Run(ctx context.Context, c stdio) error {
+	target, err := k.target()
+	if err != nil {
 		return err
 	}
-	fault := faults[0]
-	return usageError{fmt.Errorf("%s %s%s", fault.Field(), describeRule(fault.Tag(), fault.Param()), missingHints[fault.Field()])}
-}
-
-// missingHints has a hint for required flags: the values that a user can give.
-var missingHints = map[string]string{
-	"--connector": ": give the https:// URL of the service that carries tasks out, or sim for a trial",
-}
-
-// isText implements the validate rule "text": a text that fits into a cell of a CSV file.
-func isText(f validator.FieldLevel) bool { return csvfile.CheckText(f.Field().String()) == nil }
-
-// describeRule returns the end of an error message for a validate rule, such as "must be at least 3".
-func describeRule(rule, param string) string {
-	switch rule {
-	case "required", "required_if", "required_unless":
-		return "is missing"
-	case "required_with":
-		return "is needed with --" + kebabCase(param)
-	case "required_without":
-		return "is needed without --" + kebabCase(param)
-	case "min", "gte":
-		return "must be at least " + param
-	case "max", "lte":
-		return "must be at most " + param
-	case "gt":
-		return "must be more than " + param
-	case "oneof":
-		return "must be one of " + strings.ReplaceAll(param, " ", ", ")
-	case "listen":
-		return "must be HOST:PORT"
-	case "ip|cidr", "cidr|ip":
-		return "must be an address or a network, such as 10.0.0.0/8"
-	case "url", "uri", "http_url":
-		return "must be a URL"
-	case "printascii":
-		return "must be printable ASCII characters"
-	case "text":
-		return fmt.Sprintf("must be UTF-8 with no control characters, at most %d bytes", csvfile.MaxText)
-	case "database":
-		return "must be sqlite:PATH or a postgres:// URL"
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return err
 	}
-	return "is not valid (" + rule + ")"
+	client := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true}, // and no Proxy: the call is direct
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("cannot reach %s: %w", target.Redacted(), dialError(err))
+	}
+	defer func() { _ = answer.Body.Close() }()                         // the body was only read
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxReason))      // the status decides, not the text
+	reason, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n") // another server may respond with a page of HTML
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(strings.TrimSuffix(fmt.Sprintf("%s answers %d: %s", target.Redacted(), answer.StatusCode, reason), ": "))
+	}
+	_, err = fmt.Fprintln(c.out, terminal.Printable(reason))
+	return err
+}
+
+// target returns the URL to call.
+func (k *checkCmd) target() (*url.URL, error) {
+	if k.URL != "" {
+		target, err := url.Parse(k.URL)
+		if err == nil && strings.Trim(target.Path, "/") == "" {
+			target.Path = "/readyz"
+		}
+		return target, err
+	}
+	if k.AdminListen == "" {
+		return nil, errors.New("there is no admin listener to check: --admin-listen is empty")
+	}
+	host, port, err := net.SplitHostPort(k.AdminListen)
+	if err != nil {
+		return nil, err
+	}
+	address, _ := netip.ParseAddr(host) // the zero address if host is a name
+	switch {
+	case host == "" || address.IsUnspecified() && address.Is4():
+		host = "127.0.0.1" // a daemon that listens on all addresses listens on loopback
+	case address.IsUnspecified():
+		host = "::1"
+	}
+	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port), Path: "/readyz"}, nil
+}
+
+// dialError returns the cause of an error of [http.Client]. It removes the URL and the addresses from the
+// message.
+func dialError(err error) error {
+	var code syscall.Errno
+	var wrapped *url.Error
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("no answer within %s", checkTime)
+	case errors.As(err, &code):
+		return code
+	case errors.As(err, &wrapped):
+		return wrapped.Err
+	}
+	return err
 }

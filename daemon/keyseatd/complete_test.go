@@ -94,8 +94,8 @@ func TestCompletionInShells(t *testing.T) {
 		}
 		for _, want := range map[string][]string{
 			"bash": {"json\nrevoke restore reset\n", "-F _keyseatd keyseatd"},
-			"fish": {"json\n", "reset\tMake a key usable again, whatever it was.\n", "restore\t", "revoke\t", "table.go\n"},
-			"zsh":  {"_keyseatd keyseatd\n", "restore:Take a key's revocation back. reset:Make", "files\n"},
+			"fish": {"json\n", "reset\tMake a key usable again, whatever its state.\n", "restore\t", "revoke\t", "main.go\n"},
+			"zsh":  {"_keyseatd keyseatd\n", "restore:Reverse the revocation of a key. reset:Make", "files\n"},
 		}[name] {
 			if !strings.Contains(string(out), want) {
 				t.Errorf("%s: %q is not in\n%s", name, want, out)

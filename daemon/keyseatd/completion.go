@@ -4,6 +4,10 @@ import (
 	"context"
 	"embed"
 	"io"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
 )
 
 // completionCmd is the command keyseatd completion.
@@ -53,4 +57,126 @@ func (k *completeCmd) Run(_ context.Context, c stdio) error {
 		}
 	}
 	return nil
+}
+
+// A candidate is a possible completion of a word, with its help text.
+type candidate struct{ text, help string }
+
+// complete returns the possible completions of the last word. words are the words after the program's
+// name. The result is empty for file names and for values that only the database knows.
+func complete(root *kong.Node, words []string) []candidate {
+	if len(words) == 0 {
+		words = []string{""}
+	}
+	w := &parserState{node: root}
+	last := len(words) - 1
+	for _, word := range words[:last] {
+		w.step(word)
+	}
+	if words[last] == "=" {
+		words[last] = "" // bash passes = as a separate word
+	}
+	var found []candidate
+	for _, c := range w.candidates(words[last]) {
+		if strings.HasPrefix(c.text, words[last]) {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// A parserState is the state of the parser after some words of the command line.
+type parserState struct {
+	node    *kong.Node
+	flag    *kong.Flag // the flag whose value comes next; nil: none
+	args    int        // the number of positional arguments so far
+	literal bool       // after --, where no word is a flag
+}
+
+func (w *parserState) step(word string) {
+	switch {
+	case word == "=": // separates a flag from its value
+	case w.flag != nil:
+		w.flag = nil
+	case word == "--":
+		w.literal = true
+	case strings.HasPrefix(word, "-") && !w.literal:
+		if f := w.find(word); f != nil && !f.IsBool() {
+			w.flag = f
+		}
+	default:
+		w.enter(word)
+	}
+}
+
+func (w *parserState) enter(word string) {
+	for _, child := range w.node.Children {
+		if child.Name == word {
+			w.node = child
+			return
+		}
+	}
+	w.args++
+}
+
+// find returns the flag with the name in word, or nil. word must not contain a value (--flag=value).
+func (w *parserState) find(word string) *kong.Flag {
+	for _, f := range w.flags() {
+		if word == "--"+f.Name {
+			return f
+		}
+	}
+	return nil
+}
+
+func (w *parserState) flags() []*kong.Flag { return slices.Concat(w.node.AllFlags(true)...) }
+
+func (w *parserState) candidates(word string) []candidate {
+	name, _, assigned := strings.Cut(word, "=")
+	switch {
+	case w.flag != nil:
+		return values(w.flag.Value, "")
+	case strings.HasPrefix(word, "-") && !w.literal && assigned:
+		if f := w.find(name); f != nil {
+			return values(f.Value, name+"=")
+		}
+		return nil
+	case strings.HasPrefix(word, "-") && !w.literal:
+		return w.names()
+	case len(w.node.Children) > 0:
+		return w.commands()
+	case w.args < len(w.node.Positional):
+		return values(w.node.Positional[w.args], "")
+	}
+	return nil
+}
+
+func (w *parserState) commands() []candidate {
+	var all []candidate
+	for _, child := range w.node.Children {
+		if !child.Hidden {
+			all = append(all, candidate{child.Name, child.Help})
+		}
+	}
+	return all
+}
+
+func (w *parserState) names() []candidate {
+	var all []candidate
+	for _, f := range w.flags() {
+		all = append(all, candidate{"--" + f.Name, f.Help})
+	}
+	return all
+}
+
+// values returns the possible values of a flag or argument with an enum. Each is prefixed with before.
+func values(v *kong.Value, before string) []candidate {
+	if v.Enum == "" {
+		return nil
+	}
+	var all []candidate
+	for _, value := range v.EnumSlice() {
+		all = append(all, candidate{before + value, ""})
+	}
+	return all
 }

@@ -7,7 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keyseat/keyseat/internal/seq"
+
 	"github.com/alecthomas/kong"
+
+	"github.com/keyseat/keyseat/daemon/terminal"
 )
 
 // configCmd is the command keyseatd config. It accepts the flags of serve and prints their values.
@@ -21,10 +25,10 @@ type configCmd struct {
 // Help explains the file of --config and shows examples.
 func (*configCmd) Help() string {
 	return examples(
-		`It takes what serve takes, and prints each value with its source: flag, environment, file or default; what is secret is hidden. `+
-			`A fault that serve would refuse ends it with status 2. The file of --config (or $KEYSEAT_CONFIG) is a JSON object of `+
+		`It takes the flags of serve and prints each value with its source: flag, environment, file or default. Secrets are hidden. `+
+			`A value that serve would refuse ends it with status 2. The file of --config (or $KEYSEAT_CONFIG) is a JSON object of `+
 			`flags of serve: {"database": "postgres://…", "workers": 32, "trusted-proxies": ["10.0.0.0/8"]}. `+
-			`A path in it counts from where keyseatd is run.`,
+			`A path in it is relative to the folder in which keyseatd runs.`,
 		"keyseatd config --connector sim",
 		"keyseatd config --connector sim --output json",
 	)
@@ -33,7 +37,7 @@ func (*configCmd) Help() string {
 // Run prints the settings. Then it fails with the error that serve would return before it opens a
 // database.
 func (k *configCmd) Run(_ context.Context, c stdio) error {
-	if err := list(c.out, k.outputFlag, settingHeader, each(k.settings)); err != nil {
+	if err := terminal.PrintList(c.out, k.Output, settingTable, seq.All(k.settings)); err != nil {
 		return err
 	}
 	if err := checkFields(k); err != nil {
@@ -43,10 +47,13 @@ func (k *configCmd) Run(_ context.Context, c stdio) error {
 	return err
 }
 
-// late implements [selfChecked], because the command prints the settings even if one is invalid.
+// selfChecks implements [selfChecked], because the command prints the settings even if one is invalid.
 func (*configCmd) selfChecks() {}
 
-const settingHeader = "NAME VALUE SOURCE"
+var settingTable = terminal.Layout[setting]{
+	Header: "NAME VALUE SOURCE",
+	Cells:  func(s setting) []string { return []string{s.Name, s.Value, s.Source} },
+}
 
 // A setting is a flag with its current value and source. Secret parts of the value are hidden.
 type setting struct {
@@ -55,10 +62,8 @@ type setting struct {
 	Source string `json:"source"` // flag, environment, file or default
 }
 
-func (s setting) cells() []string { return []string{s.Name, s.Value, s.Source} }
-
 // AfterApply collects the settings. It runs while kong still knows the source of each value.
-func (k *configCmd) AfterApply(c *kong.Context, f *configFile, env environment) error { //nolint:unparam // kong calls only what can fail
+func (k *configCmd) AfterApply(c *kong.Context, f configFile, env environment) error { //nolint:unparam // kong calls only what can fail
 	for _, flag := range slices.Concat(c.Model.Flags, c.Selected().Flags) {
 		if variable(flag) != "" {
 			k.settings = append(k.settings, setting{flag.Name, displayValue(flag), source(c, flag, f, env)})
@@ -67,7 +72,8 @@ func (k *configCmd) AfterApply(c *kong.Context, f *configFile, env environment) 
 	return nil
 }
 
-func source(c *kong.Context, flag *kong.Flag, f *configFile, env environment) string {
+// source returns the source of a flag's value.
+func source(c *kong.Context, flag *kong.Flag, f configFile, env environment) string {
 	for _, p := range c.Path {
 		if p.Flag == flag && !p.Resolved {
 			return "flag"
@@ -76,12 +82,13 @@ func source(c *kong.Context, flag *kong.Flag, f *configFile, env environment) st
 	if _, set := env.value(flag); set {
 		return "environment"
 	}
-	if _, set := f.values[flag.Name]; set {
+	if _, set := f.value(flag); set {
 		return "file"
 	}
 	return "default"
 }
 
+// displayValue returns a flag's value without secrets.
 func displayValue(flag *kong.Flag) string {
 	switch value := flag.Target.Interface().(type) {
 	case string:
@@ -91,4 +98,61 @@ func displayValue(flag *kong.Flag) string {
 	default:
 		return fmt.Sprint(value)
 	}
+}
+
+// redacted replaces a secret.
+const redacted = "***"
+
+// publicParams are the URL parameters that may be printed. Every other parameter is hidden.
+var publicParams = []string{
+	"application_name", "channel_binding", "connect_timeout", "sslcert", "sslkey", "sslmode", "sslrootcert", "target_session_attrs",
+}
+
+// redactURL hides the secrets in a value that is a URL: a password or a token before the host, and unknown
+// parameters. It works on the text without a URL parser, because an invalid URL may contain secrets too.
+func redactURL(value string) string {
+	scheme, rest, isURL := strings.Cut(value, "://")
+	if !isURL {
+		return value
+	}
+	user := ""
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		user, rest = redactUser(scheme, rest[:at])+"@", rest[at+1:]
+	}
+	path, query, hasQuery := strings.Cut(rest, "?")
+	if hasQuery {
+		path += "?" + redactQuery(query)
+	}
+	return scheme + "://" + user + path
+}
+
+// hasPassword reports whether a value is a URL with a password or a token.
+func hasPassword(value string) bool {
+	base, query, _ := strings.Cut(value, "?")
+	return redactURL(base) != base || strings.Contains("&"+query, "&password=")
+}
+
+// redactUser returns the printable form of the part before the @. A database URL shows the user's name.
+// Anything else is hidden, because it may be a token.
+func redactUser(scheme, userinfo string) string {
+	name, _, password := strings.Cut(userinfo, ":")
+	switch {
+	case !strings.HasPrefix(scheme, "postgres") || strings.ContainsAny(userinfo, "/?#@"):
+		return redacted
+	case password:
+		return name + ":" + redacted
+	}
+	return name
+}
+
+// redactQuery hides the values of unknown parameters.
+func redactQuery(query string) string {
+	all := strings.Split(query, "&")
+	for i, pair := range all {
+		name, _, _ := strings.Cut(pair, "=")
+		if !slices.Contains(publicParams, name) {
+			all[i] = name + "=" + redacted
+		}
+	}
+	return strings.Join(all, "&")
 }

@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -18,13 +16,14 @@ import (
 // connectorFlags select the connector. There is no default, because a daemon must not pretend to deliver
 // when a flag is missing.
 type connectorFlags struct {
-	Connector          string        `validate:"required" placeholder:"URL" help:"Base URL of the service that carries tasks out, or sim."`
+	Connector          string        `validate:"required" placeholder:"URL" help:"Base URL of the service that carries out tasks, or sim for a simulator."`
 	ConnectorPlaintext bool          `help:"Allow http:// to a connector that is not on loopback."`
 	ConnectorTokenFile string        `placeholder:"FILE" help:"Bearer token for the connector. SIGHUP reads it again."`
-	ConnectorTimeout   time.Duration `default:"30s" validate:"min=1ms,max=1h" placeholder:"30s" help:"How long one attempt may take."`
-	SimDelay           time.Duration `default:"1s" validate:"min=0" placeholder:"1s" help:"How long sim takes."`
+	ConnectorTimeout   time.Duration `default:"30s" validate:"min=1ms,max=1h" placeholder:"30s" help:"Time limit of one attempt."`
+	SimDelay           time.Duration `default:"1s" validate:"min=0" placeholder:"1s" help:"Duration of an attempt of sim."`
 }
 
+// connector returns the connector that the flags select.
 func (f connectorFlags) connector(noProxy bool, log *slog.Logger) (tasks.Connector, error) {
 	if f.Connector == "sim" {
 		log.Warn("the connector is a simulator: nothing is delivered")
@@ -38,22 +37,22 @@ func (f connectorFlags) connector(noProxy bool, log *slog.Logger) (tasks.Connect
 		Token: token, Timeout: f.ConnectorTimeout, Plaintext: f.ConnectorPlaintext, NoProxy: noProxy, Logger: log,
 	})
 	if err != nil {
-		return nil, usageError{connectorFault(err)}
+		return nil, usageError{connectorError(err)}
 	}
 	return c, nil
 }
 
-// connectorFault translates an error of the connector into terms of the flags.
-func connectorFault(err error) error {
+// connectorError translates an error of the connector into terms of the flags.
+func connectorError(err error) error {
 	switch {
 	case errors.Is(err, httpconnector.ErrBase):
 		return errors.New("--connector must be an https:// URL with a host, or sim")
 	case errors.Is(err, httpconnector.ErrBaseParts):
 		return errors.New("--connector must have no user, query or fragment: a token goes into --connector-token-file")
 	case errors.Is(err, httpconnector.ErrPlaintext):
-		return errors.New("--connector must be https://, because passwords could be read on the way: --connector-plaintext allows http://")
+		return errors.New("--connector must be https://, because http:// does not protect passwords: --connector-plaintext allows http://")
 	case errors.Is(err, httpconnector.ErrToken):
-		return errors.New("--connector-token-file: the token has a blank or another character that no header can carry")
+		return errors.New("--connector-token-file: the token has a space or another character that is not allowed in a header")
 	}
 	return fmt.Errorf("--connector: %w", err)
 }
@@ -77,6 +76,21 @@ func readToken(path string) (tasks.Secret, error) {
 	return tasks.NewSecret(token), nil
 }
 
+// reloadToken adds the connector's token to the reloads, if the token is from a file.
+func (s *serveCmd) reloadToken(connector tasks.Connector) {
+	c, is := connector.(*httpconnector.Connector)
+	if !is || s.ConnectorTokenFile == "" {
+		return
+	}
+	s.reloads = append(s.reloads, reload{"--connector-token-file", func() error {
+		token, err := readToken(s.ConnectorTokenFile)
+		if err == nil {
+			err = withName(s.ConnectorTokenFile, c.SetToken(token))
+		}
+		return err
+	}})
+}
+
 // withName adds the name of a flag or a file to an error. It returns nil if err is nil.
 func withName(name string, err error) error {
 	if err == nil {
@@ -85,19 +99,14 @@ func withName(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
+// maxSecretFile is the maximum number of bytes that are read from a file with a secret.
+const maxSecretFile = 1 << 20
+
 // readPrivate reads a file with a secret. It refuses a file that other users can read.
 func readPrivate(path string) ([]byte, error) {
-	file, err := os.Open(path)
+	text, info, err := safefile.Read(path, maxSecretFile)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = file.Close() }() // the file was only read
-	info, err := file.Stat()
-	if err == nil {
-		err = safefile.CheckPrivate(path, info)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return io.ReadAll(file)
+	return text, withName(path, safefile.CheckPrivate(path, info))
 }

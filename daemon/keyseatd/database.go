@@ -4,21 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"strings"
 
 	"github.com/go-playground/validator/v10"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon/faultinject"
 )
 
 // databaseFlag selects the database.
 type databaseFlag struct {
 	Database            string `help:"The database: sqlite:PATH or a postgres:// URL." default:"sqlite:keyseat.db" placeholder:"URL" validate:"database"`
-	DatabaseDistributed bool   `help:"Do without SKIP LOCKED, and without locks on keys and tasks. Found out where Citus has distributed the tables."`
-	DatabasePooler      string `enum:"auto,none,session,transaction" default:"auto" help:"What is between keyseat and PostgreSQL: none, or a pooler in session or transaction mode. Auto finds out."`
-	DatabaseConns       int    `default:"16" validate:"min=2,max=10000" placeholder:"N" help:"Most connections of serve to the database. Other commands have 2."`
+	DatabaseDistributed bool   `help:"Do without SKIP LOCKED, and without locks on keys and tasks. Detected if Citus has distributed the tables."`
+	DatabasePooler      string `enum:"auto,none,session,transaction" default:"auto" help:"What is between keyseat and PostgreSQL: none, or a pooler in session or transaction mode. Auto detects it."`
+	DatabaseConns       int    `default:"16" validate:"min=2,max=10000" placeholder:"N" help:"The maximum of connections of serve to the database. Other commands have 2."`
 }
 
 // commandConns is the maximum number of connections of a command other than serve. It is small, so that a
@@ -60,11 +63,11 @@ func (d databaseFlag) missing() bool {
 
 // create works like [databaseFlag.open], but it creates an SQLite file that does not exist.
 func (d databaseFlag) create(ctx context.Context, do func(s *bunstore.Store) error) error {
-	return d.with(ctx, bunstore.Options{Dedicated: true, Conns: commandConns}, do)
+	return d.openWith(ctx, bunstore.Options{Dedicated: true, Conns: commandConns}, do)
 }
 
-// with works like [databaseFlag.create], with further options of the store.
-func (d databaseFlag) with(ctx context.Context, o bunstore.Options, do func(s *bunstore.Store) error) error {
+// openWith works like [databaseFlag.create], with further options of the store.
+func (d databaseFlag) openWith(ctx context.Context, o bunstore.Options, do func(s *bunstore.Store) error) error {
 	o.Distributed, o.Pooler = d.DatabaseDistributed, bunstore.Pooler(d.DatabasePooler)
 	s, err := openStore(ctx, d.Database, o)
 	if err != nil {
@@ -75,4 +78,86 @@ func (d databaseFlag) with(ctx context.Context, o bunstore.Options, do func(s *b
 		return fmt.Errorf("the command has done its work, but closing the database failed: %w", closed)
 	}
 	return errors.Join(err, closed)
+}
+
+// openStore opens a database and migrates its schema. If the tables turn out to be distributed, it opens
+// the database again as a distributed one. Therefore the flag is not required.
+func openStore(ctx context.Context, url string, o bunstore.Options) (*bunstore.Store, error) {
+	o.Now = faultinject.Now
+	store, err := bunstore.Open(ctx, url, o)
+	if err != nil {
+		return nil, err
+	}
+	switch err := store.Migrate(ctx); {
+	case err == nil:
+		return store, nil
+	case errors.Is(err, bunstore.ErrDistributed):
+		_ = store.Close() //nolint:contextcheck // closing must not be cut short; nothing was written
+		o.Distributed = true
+		return openStore(ctx, url, o)
+	default:
+		return nil, errors.Join(err, store.Close()) //nolint:contextcheck // closing must not be cut short
+	}
+}
+
+// logDurability logs the database settings that put accepted data at risk. The daemon serves nevertheless.
+func logDurability(ctx context.Context, store *bunstore.Store, log *slog.Logger) {
+	risks, err := store.DurabilityRisks(ctx)
+	if err != nil {
+		log.WarnContext(ctx, "cannot check whether the database is durable", "error", err)
+	}
+	for _, r := range risks {
+		log.WarnContext(ctx, "the database is not durable", "setting", r.Setting, "value", r.Value, "means", r.Means)
+	}
+}
+
+// printDurability prints the same warnings for an operator. They are not findings, because the stored data is
+// consistent.
+func printDurability(ctx context.Context, store *bunstore.Store, to io.Writer) error {
+	risks, err := store.DurabilityRisks(ctx)
+	for _, r := range risks {
+		_, _ = fmt.Fprintf(to, "warning: the database is not durable: %s is %q: %s\n", r.Setting, r.Value, r.Means) // the output has precedence, so an error is ignored
+	}
+	return err
+}
+
+// migrateCmd is the command keyseatd migrate.
+type migrateCmd struct {
+	databaseFlag
+
+	Shared     bool `help:"Create the tables even if the database holds tables of another program."`
+	Distribute bool `help:"Distribute the tables of keys, tasks and history by the key's code, with Citus. Stop every daemon first."`
+}
+
+// Help shows examples.
+func (*migrateCmd) Help() string {
+	return examples("",
+		"keyseatd migrate",
+		"keyseatd migrate --database postgres://keyseat@127.0.0.1:5432/keyseat",
+		"keyseatd migrate --distribute")
+}
+
+// Run brings the schema up to date. With --distribute it also distributes the tables.
+func (m *migrateCmd) Run(ctx context.Context, c stdio) error {
+	return m.openWith(ctx, bunstore.Options{Dedicated: !m.Shared, Conns: commandConns}, func(s *bunstore.Store) error {
+		err := c.done("the schema is up to date", "`keyseatd migrate` may be run again")
+		if err == nil && m.Distribute {
+			err = distribute(ctx, c, s)
+		}
+		return err
+	})
+}
+
+// distribute distributes the tables with Citus. It prints which tables are distributed, even if it fails
+// for the others.
+func distribute(ctx context.Context, c stdio, s *bunstore.Store) error {
+	done, err := s.Distribute(ctx)
+	result := "the tables were distributed already"
+	if len(done) > 0 {
+		result = "distributed by the key's code: " + strings.Join(done, ", ")
+	}
+	if err != nil && len(done) == 0 {
+		return err
+	}
+	return errors.Join(err, c.done(result, "`keyseatd migrate --distribute` may be run again"))
 }

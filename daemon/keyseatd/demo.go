@@ -15,6 +15,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/keyseat/keyseat/internal/seq"
+
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/adapters/simulator"
@@ -130,7 +132,7 @@ func seed(ctx context.Context, store *bunstore.Store, engine tasks.Engine) ([]de
 		return nil, err
 	}
 	all, list := demoKeys()
-	err := store.ImportKeys(ctx, adminstore.ImportBatch{ID: engine.NewID(), Type: tasks.EventImported, Note: "demo"}, each(all))
+	err := store.ImportKeys(ctx, adminstore.ImportBatch{ID: engine.NewID(), Type: tasks.EventImported, Note: "demo"}, seq.All(all))
 	if err != nil {
 		return nil, err
 	}

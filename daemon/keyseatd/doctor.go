@@ -9,6 +9,8 @@ import (
 	"iter"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/terminal"
+
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/daemon/doctor"
@@ -91,8 +93,8 @@ func findingRows(found iter.Seq2[doctor.Finding, error], left *int) iter.Seq2[fi
 }
 
 func (d *doctorCmd) print(w io.Writer, found iter.Seq2[findingRow, error]) error {
-	if d.Output == "json" {
-		return list(w, d.outputFlag, "", found)
+	if d.Output == terminal.JSON {
+		return terminal.PrintArray(w, found)
 	}
 	out := bufio.NewWriter(w)
 	n := 0
@@ -127,8 +129,6 @@ func newFindingRow(f doctor.Finding) findingRow {
 	return findingRow{f.Code, f.Key, f.Task, f.Plan, f.Found, a.Means, a.Repair, a.Decide, f.Done}
 }
 
-func (f findingRow) cells() []string { return []string{string(f.Code), f.Found} }
-
 // print writes the finding as a paragraph for a person.
 func (f findingRow) print(w io.Writer) {
 	title := string(f.Code)
@@ -137,7 +137,7 @@ func (f findingRow) print(w io.Writer) {
 			title += ", " + where[0] + " " + where[1]
 		}
 	}
-	_, _ = fmt.Fprintln(w, printable(title)) // bufio.Writer keeps the error until Flush
+	_, _ = fmt.Fprintln(w, terminal.Printable(title)) // bufio.Writer keeps the error until Flush
 	for _, said := range [][2]string{
 		{"found", f.Found},
 		{"means", f.Means},
@@ -146,7 +146,7 @@ func (f findingRow) print(w io.Writer) {
 		{"done", f.Done},
 	} {
 		if said[1] != "" && (said[0] != "repair" || f.Done == "") {
-			_, _ = fmt.Fprintf(w, "  %-8s%s\n", said[0]+":", printable(said[1]))
+			_, _ = fmt.Fprintf(w, "  %-8s%s\n", said[0]+":", terminal.Printable(said[1]))
 		}
 	}
 	_, _ = fmt.Fprintln(w)

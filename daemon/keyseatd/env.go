@@ -1,19 +1,24 @@
 package main
 
 import (
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
-	"unicode"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/keyseat/keyseat/daemon/terminal"
 )
 
 // An environment holds the environment variables of the process. A setting that the command line does not
-// give takes the value of its variable.
+// give takes the value of its variable. An unknown variable is not an error; it only causes a warning.
 type environment map[string]string
-
-var _ kong.Resolver = environment{}
 
 func parseEnviron(environ []string) environment {
 	env := environment{}
@@ -22,18 +27,6 @@ func parseEnviron(environ []string) environment {
 		env[name] = value
 	}
 	return env
-}
-
-// Validate implements [kong.Resolver]. An unknown variable is not an error; it only causes a warning.
-func (environment) Validate(*kong.Application) error { return nil }
-
-// Resolve implements [kong.Resolver].
-func (env environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	value, set := env.value(flag)
-	if !set {
-		return nil, nil //nolint:nilnil // kong's way to say that there is no value
-	}
-	return value, nil
 }
 
 // value returns the value of a flag's variable. An empty variable counts as not set, because unit files
@@ -71,18 +64,78 @@ var settings = sync.OnceValue(func() map[string]bool {
 	return names
 })
 
-// kebabCase converts a field's name to a flag's name: TLSCert becomes tls-cert.
-func kebabCase(field string) string {
-	var b strings.Builder
-	runes := []rune(field)
-	for i, r := range runes {
-		if i > 0 && unicode.IsUpper(r) {
-			ends := unicode.IsUpper(runes[i-1]) && i+1 < len(runes) && unicode.IsLower(runes[i+1])
-			if ends || !unicode.IsUpper(runes[i-1]) {
-				b.WriteByte('-')
-			}
-		}
-		b.WriteRune(unicode.ToLower(r))
+// notSettings matches variables that start with KEYSEAT_ but are not settings. The tests of keyseatd use some.
+// Kubernetes sets the others for a service whose name starts with keyseat.
+var notSettings = regexp.MustCompile(`^KEYSEAT_(TEST_.*|REQUIRE_.*|CRASH|SKEW|(.*_)?SERVICE_(HOST|PORT(_.*)?)|(.*_)?PORT(_\d+_.*)?)$`)
+
+// warnOfVariables warns of each variable that looks like a setting but has no effect. It writes to the log
+// if the command has one, else to standard error. The completion command gives no warning, because a shell
+// runs it while a user types.
+func (c stdio) warnOfVariables(cmd command) {
+	if _, typing := cmd.(*completeCmd); typing {
+		return
 	}
-	return b.String()
+	for _, text := range c.env.unknownVariables() {
+		if logs, ok := cmd.(interface {
+			logger(w io.Writer) *slog.Logger
+		}); ok {
+			logs.logger(c.err).Warn(text)
+		} else {
+			_, _ = fmt.Fprintf(c.err, "keyseatd: warning: %s\n", terminal.Printable(text)) // the command continues
+		}
+	}
+}
+
+// unknownVariables returns a warning for each variable without an effect. The warning suggests the setting with a
+// similar name.
+func (env environment) unknownVariables() (texts []string) {
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		upper := strings.ToUpper(strings.TrimPrefix(name, "\ufeff")) // an editor may write a byte order mark before the first line
+		rest, ours := strings.CutPrefix(upper, variablePrefix)
+		if !ours || env[name] == "" || notSettings.MatchString(name) {
+			continue
+		}
+		setting := closestVariable(rest)
+		switch {
+		case name == setting:
+		case setting == "":
+			texts = append(texts, "the variable "+name+" has no effect: it is not a setting of keyseatd")
+		default:
+			texts = append(texts, "the variable "+name+" has no effect: did you mean "+setting+"?")
+		}
+	}
+	return texts
+}
+
+// closestVariable returns the variable of the setting whose name differs by at most two edits, or "".
+func closestVariable(rest string) (best string) {
+	least := 3
+	for name := range settings() {
+		known := variableOf(name)
+		if d := editDistance(rest, strings.TrimPrefix(known, variablePrefix)); d < least || d == least && known < best {
+			best, least = known, d
+		}
+	}
+	return best
+}
+
+// editDistance returns the number of bytes to insert, delete or replace to change a into b (Levenshtein
+// distance).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
 }

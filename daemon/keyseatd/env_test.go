@@ -37,7 +37,7 @@ func TestVariablesAreSettings(t *testing.T) {
 		t.Errorf("status %d\n%s%s", status, out, err)
 	}
 	out, err, status = sh.run("", "stock")
-	if status != exitDone || strings.HasPrefix(out, "[") || strings.Count(err, "has no effect: it is no setting of keyseatd\n") != len(sh.env) {
+	if status != exitDone || strings.HasPrefix(out, "[") || strings.Count(err, "has no effect: it is not a setting of keyseatd\n") != len(sh.env) {
 		t.Errorf("status %d\n%s%s", status, out, err)
 	}
 }
@@ -49,11 +49,11 @@ func TestUnknownVariables(t *testing.T) {
 	database := "KEYSEAT_DATABASE=sqlite:" + filepath.Join(dir, "k.db")
 	for pair, want := range map[string]string{
 		"KEYSEAT_CONECTOR=sim":                      "the variable KEYSEAT_CONECTOR has no effect: did you mean KEYSEAT_CONNECTOR?",
-		"KEYSEAT_TRUSTED_PROXY=::1":                 "the variable KEYSEAT_TRUSTED_PROXY has no effect: it is no setting of keyseatd",
+		"KEYSEAT_TRUSTED_PROXY=::1":                 "the variable KEYSEAT_TRUSTED_PROXY has no effect: it is not a setting of keyseatd",
 		"KEYSEAT_DATABSE=sqlite:x.db":               "the variable KEYSEAT_DATABSE has no effect: did you mean KEYSEAT_DATABASE?",
 		"keyseat_workers=3":                         "the variable keyseat_workers has no effect: did you mean KEYSEAT_WORKERS?",
 		"\ufeffKEYSEAT_WORKERS=3":                   "the variable \ufffdKEYSEAT_WORKERS has no effect: did you mean KEYSEAT_WORKERS?",
-		"KEYSEAT_SOMETHING=1":                       "the variable KEYSEAT_SOMETHING has no effect: it is no setting of keyseatd",
+		"KEYSEAT_SOMETHING=1":                       "the variable KEYSEAT_SOMETHING has no effect: it is not a setting of keyseatd",
 		"KEYSEAT_CONECTOR=":                         "",
 		"KEYSEAT_WORKERS=3":                         "",
 		"KEYSEATING=1":                              "",

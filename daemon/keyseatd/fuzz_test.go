@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/keyseat/keyseat/daemon/terminal"
 )
 
 // FuzzParse checks that every command line names a command, prints help or gives a usage error. Parsing
@@ -22,7 +24,7 @@ func FuzzParse(f *testing.F) {
 		if usage := (usageError{}); err != nil && !errors.As(err, &usage) {
 			t.Fatalf("%q: %v", line, err)
 		}
-		if err != nil && strings.Contains(printable(err.Error()), "\n") {
+		if err != nil && strings.Contains(terminal.Printable(err.Error()), "\n") {
 			t.Fatalf("%q: %q", line, err)
 		}
 	})

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mattn/go-runewidth"
+
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -109,7 +111,7 @@ func TestHelpFits(t *testing.T) {
 	for _, leaf := range parser.Model.Leaves(true) {
 		out := sh.ok(append(strings.Fields(leaf.Path()), "--help")...)
 		for line := range strings.Lines(out) {
-			if textWidth(strings.TrimRight(line, "\n")) > 80 {
+			if runewidth.StringWidth(strings.TrimRight(line, "\n")) > 80 {
 				t.Errorf("%s: %s", leaf.Path(), line)
 			}
 		}

@@ -1,15 +1,42 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/keyring"
+	"github.com/keyseat/keyseat/daemon"
 )
+
+// listen opens the listeners. It runs last, because a daemon must not accept a connection that it cannot
+// serve.
+func (s *serveCmd) listen(ctx context.Context, server *daemon.Server, log *slog.Logger) (err error) {
+	cert, err := s.certificate()
+	if err != nil {
+		return err
+	}
+	if cert != nil {
+		server.TLS = cert.config()
+		s.reloads = append(s.reloads, reload{"--tls-cert", cert.read})
+	}
+	if server.Public, server.Admin, err = s.listeners(ctx); err != nil {
+		return err
+	}
+	admin := "off"
+	if server.Admin != nil {
+		admin = server.Admin.Addr().String()
+	}
+	log.Info("serving", "listen", server.Public.Addr().String(), "admin", admin, "tls", server.TLS != nil)
+	return nil
+}
 
 // listeners opens both listeners. admin is nil if --admin-listen is empty.
 func (s *serveCmd) listeners(ctx context.Context) (public, admin net.Listener, err error) {
@@ -22,9 +49,10 @@ func (s *serveCmd) listeners(ctx context.Context) (public, admin net.Listener, e
 	return public, admin, nil
 }
 
+// listenOn listens on an address. Its error names the flag and the address.
 func listenOn(ctx context.Context, flag, address string) (net.Listener, error) {
-	open := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
-	l, err := open.Listen(ctx, "tcp", address)
+	config := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
+	l, err := config.Listen(ctx, "tcp", address)
 	if failed, is := errors.AsType[syscall.Errno](err); is {
 		err = failed // without a second mention of the address
 	} else if failed, is := errors.AsType[*net.OpError](err); is {
@@ -56,4 +84,66 @@ func (s *serveCmd) preflight(ctx context.Context) error {
 		err = errors.Join(err, admin.Close())
 	}
 	return err
+}
+
+// A certificate holds the certificate and key of --tls-cert and --tls-key. It is safe to read the files
+// again while connections use the certificate.
+type certificate struct {
+	chain, key string // paths
+	pair       atomic.Pointer[tls.Certificate]
+}
+
+// certificate reads the certificate. It returns nil if the flags name none.
+func (s *serveCmd) certificate() (*certificate, error) {
+	if s.TLSCert == "" {
+		return nil, nil //nolint:nilnil // the flags name no certificate
+	}
+	c := &certificate{chain: s.TLSCert, key: s.TLSKey}
+	return c, withName("--tls-cert, --tls-key", c.read())
+}
+
+// read loads both files. It keeps the old pair if the new files do not match, or if other users can read
+// the key.
+func (c *certificate) read() error {
+	if _, err := readPrivate(c.key); err != nil {
+		return err
+	}
+	pair, err := tls.LoadX509KeyPair(c.chain, c.key)
+	if err != nil {
+		return fmt.Errorf("%s, %s: %w", c.chain, c.key, err)
+	}
+	c.pair.Store(&pair)
+	return nil
+}
+
+// config returns a TLS configuration that always uses the newest pair.
+func (c *certificate) config() *tls.Config {
+	return &tls.Config{
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.pair.Load(), nil },
+		MinVersion:     tls.VersionTLS12,
+	}
+}
+
+// checkTLSKey refuses a private key file that other users can read.
+func (s *serveCmd) checkTLSKey() error {
+	if s.TLSKey == "" {
+		return nil
+	}
+	_, err := readPrivate(s.TLSKey)
+	return withName("--tls-key", err)
+}
+
+// limitFlags limit the number of simultaneous connections and requests.
+type limitFlags struct {
+	MaxConnections int `default:"4096" validate:"min=0" placeholder:"N" help:"Limit of connections to each listener, at most a quarter of the files that the process may open. Over the limit, the connections that have been waited for longest are closed. 0: no limit."`
+	MaxRequests    int `default:"1024" validate:"min=0" placeholder:"N" help:"Limit of simultaneous API requests. Over the limit, the response is 503. 0: no limit."`
+}
+
+// applyLimits sets the limits of a server. Connections are limited to a quarter of the files that the process
+// may open.
+func (f limitFlags) applyLimits(server *daemon.Server) {
+	server.API.MaxInFlight, server.MaxConns = cmp.Or(f.MaxRequests, daemon.NoLimit), cmp.Or(f.MaxConnections, daemon.NoLimit)
+	if limit := maxFiles() / 4; limit > 0 && server.MaxConns > 0 { // the other files are for databases, the provider and the other listener
+		server.MaxConns = min(server.MaxConns, limit)
+	}
 }

@@ -1,3 +1,20 @@
+// Command keyseatd serves keyseat's API and is the tool for its operators.
+//
+// Each command is a type. Its fields are the flags, and its method Run does the work. A file has the commands
+// of one group. [commands] lists all commands. The error of Run determines the exit status, and its text is
+// the one line on standard error.
+//
+// The package only wires: it opens the store, calls the package that does the work, and prints the result.
+//
+// Everything that a command needs from the process is a parameter of [run]. Only main reads the process's
+// arguments, environment and streams.
+//
+//	arguments ┐
+//	KEYSEAT_… ┤
+//	--config  ┴─▶ kong ─▶ a command's fields ─▶ checkFields ─▶ Run(ctx, stdio) ─▶ 0
+//	                │                               │           │
+//	                └────────▶ usageError ◀─────────┘           └▶ error ─▶ 1
+//	                              └▶ 2
 package main
 
 import (
@@ -12,6 +29,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/keyseat/keyseat/daemon/terminal"
 )
 
 func main() {
@@ -26,41 +45,33 @@ func main() {
 
 // commands are all commands and global flags.
 type commands struct {
-	Serve      serveCmd      `cmd:"" help:"Serve the API and work on what it accepts."`
+	Serve      serveCmd      `cmd:"" help:"Serve the API and carry out its tasks."`
 	Demo       demoCmd       `cmd:"" help:"Try everything in one process, with nothing to set up."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database's schema up to date."`
-	MasterKey  masterKeyCmd  `cmd:"" help:"Look after the file of master keys."`
-	AdminToken adminTokenCmd `cmd:"" help:"Look after the file of the admin API's tokens."`
-	Keys       keysCmd       `cmd:"" help:"Make, import, export and look after keys."`
-	Plans      plansCmd      `cmd:"" help:"Import, list and retire plans."`
-	Tasks      tasksCmd      `cmd:"" help:"See and steer tasks."`
+	MasterKey  masterKeyCmd  `cmd:"" help:"Manage the file of master keys."`
+	AdminToken adminTokenCmd `cmd:"" help:"Manage the file of the admin API's tokens."`
+	Keys       keysCmd       `cmd:"" help:"Generate, import, export and manage keys."`
+	Plans      plansCmd      `cmd:"" help:"Import, list, retire and release plans."`
+	Tasks      tasksCmd      `cmd:"" help:"List, retry and resolve tasks."`
 	Stock      stockCmd      `cmd:"" help:"Show the slots of each country."`
-	Webhooks   webhooksCmd   `cmd:"" help:"See and steer what endpoints are told."`
-	Completion completionCmd `cmd:"" help:"Print what makes a shell complete these commands."`
+	Webhooks   webhooksCmd   `cmd:"" help:"List, replay and test webhooks."`
+	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
 	Complete   completeCmd   `cmd:"" hidden:"" passthrough:"" help:"Complete a command line."`
 	Check      checkCmd      `cmd:"" help:"Check whether a daemon would serve a request now."`
-	Doctor     doctorCmd     `cmd:"" help:"Find what does not fit together in the database, and mend it."`
-	Archive    archiveCmd    `cmd:"" help:"Move what is over out of the database, into CSV files."`
+	Doctor     doctorCmd     `cmd:"" help:"Find and repair inconsistencies in the database."`
+	Archive    archiveCmd    `cmd:"" help:"Move finished tasks and history out of the database, into CSV files."`
 	Backup     backupCmd     `cmd:"" help:"Copy an SQLite database to a file, while daemons serve."`
-	Restore    restoreCmd    `cmd:"" help:"Put a backup in the place of an SQLite database."`
-	Settings   configCmd     `cmd:"" name:"config" help:"Show what is in force for serve, and where it comes from."`
-	Build      versionCmd    `cmd:"" name:"version" help:"Show what this program was built from."`
+	Restore    restoreCmd    `cmd:"" help:"Replace an SQLite database with a backup."`
+	Settings   configCmd     `cmd:"" name:"config" help:"Show the settings of serve and the source of each."`
+	Build      versionCmd    `cmd:"" name:"version" help:"Show the version, the sources and the toolchain of this program."`
 
-	Config  string           `placeholder:"FILE" help:"JSON file of the flags of serve: {\"workers\": 32}. Flags and variables win over it."`
+	Config  string           `placeholder:"FILE" help:"JSON file of the flags of serve: {\"workers\": 32}. Flags and variables override it."`
 	Version kong.VersionFlag `help:"Show the version."`
 }
 
 // A command does its work in Run. A signal cancels the context.
 type command interface {
 	Run(ctx context.Context, c stdio) error
-}
-
-// A stdio holds the streams and the environment of a command.
-type stdio struct {
-	in  io.Reader
-	out io.Writer // the requested output
-	err io.Writer // warnings, progress and errors
-	env environment
 }
 
 // The exit statuses.
@@ -90,7 +101,7 @@ func oneLine(err error) string {
 		}
 		text = strings.Replace(text, file.Error(), fmt.Sprintf("cannot %s %s: %v", action, file.Path, file.Err), 1)
 	}
-	return printable(text)
+	return terminal.Printable(text)
 }
 
 // run executes one command line and returns the exit status. environ has the format of [os.Environ].

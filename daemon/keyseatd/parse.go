@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -12,21 +14,21 @@ import (
 // parse finds the command and fills its fields from the arguments, the environment and the config file. It
 // returns nil after it has printed the help or the version. An invalid command line gives a [usageError].
 func parse(args []string, c stdio) (command, error) {
-	shown := false
-	parser, err := newParser(c, func(int) { shown = true })
+	printed := false
+	parser, err := newParser(c, func(int) { printed = true })
 	if err != nil {
 		return nil, err
 	}
-	args, bare := helpArgs(parser.Model.Node, args)
-	if bare {
+	args, noCommand := helpArgs(parser.Model.Node, args)
+	if noCommand {
 		parser.Stdout = c.err
 	}
 	found, err := parser.Parse(args)
 	switch {
-	case shown && bare:
+	case printed && noCommand:
 		return nil, usageError{errNoCommand}
-	case shown:
-		return nil, nil //nolint:nilnil // the help is no command and no fault
+	case printed:
+		return nil, nil //nolint:nilnil // to print the help runs no command
 	case err != nil:
 		return nil, usageError{fmt.Errorf("%w (see keyseatd --help)", err)}
 	}
@@ -46,20 +48,30 @@ func parse(args []string, c stdio) (command, error) {
 // newParser returns the parser of the command line. It calls exit after it has printed the help or the
 // version.
 func newParser(c stdio, exit func(int)) (*kong.Kong, error) {
-	file := &configFile{}
+	file := configFile{}
 	return kong.New(
 		&commands{},
 		kong.Name("keyseatd"),
-		kong.Description("keyseatd sells slots of family plans against prepaid keys: it serves the API and steers its store."),
+		kong.Description("keyseatd sells slots of family plans for prepaid keys: it serves the API and manages the database."),
 		kong.Writers(c.out, c.err),
 		kong.Exit(exit),
 		kong.FlagNamer(kebabCase),
 		kong.Bind(file, c.env),
-		kong.Resolvers(file, c.env), // the last resolver wins
+		kong.Resolvers(resolver(file.value), resolver(c.env.value)), // the last resolver wins
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ValueFormatter(flagHelp),
 		kong.Vars{"version": version(), "outcomes": outcomes()},
 	)
+}
+
+// resolver returns a resolver of the flags that have a value.
+func resolver(value func(*kong.Flag) (text string, set bool)) kong.Resolver {
+	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		if text, set := value(flag); set {
+			return text, nil
+		}
+		return nil, nil //nolint:nilnil // kong's way to say that there is no value
+	})
 }
 
 // flagHelp returns the help text of a flag, with its default and its variable.
@@ -77,23 +89,56 @@ func flagHelp(v *kong.Value) string {
 	return fmt.Sprintf("%s (%s)", v.Help, strings.Join(sources, "; "))
 }
 
-// version returns the program's name and the module's version, as the toolchain recorded it.
-func version() string { return "keyseatd " + newBuild().Version }
-
 // outcomes lists the possible outcomes of a resolved task.
 func outcomes() string {
 	var all []string
-	seen := map[tasks.Outcome]bool{}
 	for _, kind := range tasks.Kinds() {
 		for _, o := range tasks.Outcomes(kind) {
-			if !seen[o] {
+			if !slices.Contains(all, string(o)) {
 				all = append(all, string(o))
 			}
-			seen[o] = true
 		}
 	}
 	return strings.Join(all, ", ")
 }
 
 // A selfChecked is a command that validates its fields itself.
-type selfChecked interface{ late() }
+type selfChecked interface{ selfChecks() }
+
+// errNoCommand is the error after the help, if the command line names no command.
+var errNoCommand = errors.New("a command is missing")
+
+// helpArgs converts "help keys" and "keys help" to "keys --help". It also adds --help to arguments that
+// end before they name a command, such as "keys". In that case noCommand is true.
+func helpArgs(node *kong.Node, args []string) (converted []string, noCommand bool) {
+	for i, arg := range args {
+		next := slices.IndexFunc(node.Children, func(child *kong.Node) bool { return child.Name == arg })
+		switch {
+		case len(node.Children) == 0:
+			return args, false
+		case arg == "help":
+			return append(slices.Delete(slices.Clone(args), i, i+1), "--help"), false
+		case next < 0:
+			return args, false
+		}
+		node = node.Children[next]
+	}
+	if len(node.Children) == 0 {
+		return args, false
+	}
+	return append(slices.Clone(args), "--help"), true
+}
+
+// examples returns the long help of a command: an explanation and example commands. The examples are
+// indented, because kong keeps the line breaks of indented lines.
+func examples(about string, lines ...string) string {
+	var b strings.Builder
+	if about != "" {
+		b.WriteString(about + "\n\n")
+	}
+	b.WriteString("Examples:\n")
+	for _, line := range lines {
+		b.WriteString("\n    " + line)
+	}
+	return b.String()
+}

@@ -80,7 +80,7 @@ func (sh shell) exports(batch string, n int) {
 	if out := sh.ok("keys", "export", "--batch", batch); strings.Count(out, "\n") != n+1 {
 		sh.Errorf("batch %s: %q", batch, out)
 	}
-	sh.fails(exitFailed, "no keys are of batch "+batch+"X", "", "keys", "export", "--batch", batch+"X")
+	sh.fails(exitFailed, "batch "+batch+"X has no keys", "", "keys", "export", "--batch", batch+"X")
 }
 
 // TestAReportForNobody checks that a report without a reader ends as other programs do.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mattn/go-runewidth"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/keyseat/keyseat/tasks"
@@ -83,7 +85,7 @@ func TestTerminalWidth(t *testing.T) {
 			}
 		})
 		for row := range strings.Lines(all) {
-			if textWidth(strings.TrimRight(row, "\n")) > 80 {
+			if runewidth.StringWidth(strings.TrimRight(row, "\n")) > 80 {
 				t.Errorf("%s: %s", line, row)
 			}
 		}

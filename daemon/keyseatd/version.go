@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/keyseat/keyseat/daemon/terminal"
 )
 
 // versionCmd is the command keyseatd version.
@@ -19,12 +20,15 @@ func (*versionCmd) Help() string {
 // Run prints the version, the revision of the sources, the toolchain and the platform.
 func (v *versionCmd) Run(_ context.Context, c stdio) error {
 	b := newBuild()
-	if v.Output == "json" {
-		return json.NewEncoder(c.out).Encode(b)
+	if v.Output == terminal.JSON {
+		return terminal.PrintJSON(c.out, b)
 	}
 	_, err := fmt.Fprintf(c.out, "%s\nrevision  %s\nof        %s\nbuilt by  %s for %s\n", version(), b.Revision, b.Time, b.Go, b.Platform)
 	return err
 }
+
+// version returns the program's name and the module's version, as the toolchain recorded it.
+func version() string { return "keyseatd " + newBuild().Version }
 
 // A build is the build information that the toolchain stores in the program.
 type build struct {

@@ -2,55 +2,144 @@ package main
 
 import (
 	"context"
+	"iter"
+	"strconv"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/csvfile"
+	"github.com/keyseat/keyseat/internal/seq"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon/terminal"
+	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/daemon/webhooks"
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // webhooksCmd groups the commands on webhooks.
 type webhooksCmd struct {
-	List       webhooksList       `cmd:"" help:"Show the endpoints, and how much waits for each."`
-	Deliveries webhooksDeliveries `cmd:"" help:"Show what was sent, the newest first."`
-	Replay     webhooksReplay     `cmd:"" help:"Tell an endpoint again what has happened."`
-	Resume     webhooksResume     `cmd:"" help:"Tell an endpoint that has answered 410 (gone) what it has missed, and what comes."`
-	Forget     webhooksForget     `cmd:"" help:"Keep nothing more for an endpoint that was taken out of the file."`
-	Test       webhooksTry        `cmd:"" help:"Send an endpoint a test."`
+	List       webhooksList       `cmd:"" help:"List the endpoints, with the number of queued deliveries."`
+	Deliveries webhooksDeliveries `cmd:"" help:"List delivery attempts, the newest first."`
+	Replay     webhooksReplay     `cmd:"" help:"Send past events to an endpoint again."`
+	Resume     webhooksResume     `cmd:"" help:"Send to an endpoint again that has answered 410 (Gone), also what it missed."`
+	Forget     webhooksForget     `cmd:"" help:"Delete an endpoint that was removed from the file, and its queued deliveries."`
+	Test       webhooksTest       `cmd:"" help:"Send a test event to an endpoint."`
 }
 
-// checkEndpoint returns an error unless a subscriber with the given name exists.
-func checkEndpoint(ctx context.Context, s outbox.Outbox, name string) error {
-	all, err := s.Subscribers(ctx)
-	if err != nil {
-		return err
+// webhooksList is the command keyseatd webhooks list.
+type webhooksList struct {
+	databaseFlag
+	outputFlag
+}
+
+// Help explains how endpoints are removed and shows an example.
+func (*webhooksList) Help() string {
+	return examples("An endpoint that was removed from --webhook-file is deleted after 30 days, or with `keyseatd webhooks forget`.", "keyseatd webhooks list")
+}
+
+// Run lists the endpoints that daemons have registered as subscribers.
+func (w *webhooksList) Run(ctx context.Context, c stdio) error {
+	return w.open(ctx, func(s *bunstore.Store) error {
+		all, err := s.Subscribers(ctx)
+		if err != nil {
+			return err
+		}
+		return terminal.PrintList(c.out, w.Output, endpointTable, mapped(seq.All(all), newEndpoint))
+	})
+}
+
+var endpointTable = terminal.Layout[endpoint]{
+	Header: "ENDPOINT STATE WAITING SINCE KEPT_UNTIL?",
+	Cells: func(e endpoint) []string {
+		return []string{e.Name, e.State, strconv.Itoa(e.Waiting), e.Since.String(), e.Until.String()}
+	},
+}
+
+// An endpoint is an endpoint as the list shows it. Waiting counts its queued deliveries: keys, and
+// countries that are low in stock.
+type endpoint struct {
+	Name    string    `json:"endpoint"`
+	State   string    `json:"state"` // live or gone
+	Waiting int       `json:"waiting"`
+	Since   view.Time `json:"waiting_since"`
+	Gone    view.Time `json:"gone_since"`
+	Until   view.Time `json:"kept_until"`
+}
+
+func newEndpoint(s outbox.Subscriber) endpoint {
+	state := "live"
+	if !s.Disabled.IsZero() {
+		state = "gone"
 	}
-	for _, l := range all {
-		if l.Name == name {
-			return nil
+	return endpoint{s.Name, state, s.Waiting, view.Time(s.Since), view.Time(s.Disabled), view.Time(s.ExpiresAt)}
+}
+
+// webhooksDeliveries is the command keyseatd webhooks deliveries.
+type webhooksDeliveries struct {
+	databaseFlag
+	outputFlag
+	Endpoint string `help:"Only deliveries to this endpoint." placeholder:"NAME"`
+	Event    string `help:"Only deliveries of this event." placeholder:"ID"`
+	Count    int    `help:"Maximum number of attempts, 0 for all." default:"100" validate:"min=0" placeholder:"N"`
+}
+
+// Help explains the output and shows examples.
+func (*webhooksDeliveries) Help() string {
+	return examples("Each attempt is a line. Attempts are kept for 30 days. A key is shown as its fingerprint, as in the log.",
+		"keyseatd webhooks deliveries",
+		"keyseatd webhooks deliveries --endpoint shop --count 0 --output json")
+}
+
+// Run lists the delivery attempts, the newest first.
+func (w *webhooksDeliveries) Run(ctx context.Context, c stdio) error {
+	return w.open(ctx, func(s *bunstore.Store) error {
+		return terminal.PrintList(c.out, w.Output, deliveryTable, mapped(w.deliveries(ctx, s), newDelivery))
+	})
+}
+
+// deliveries yields up to Count delivery attempts, the newest first.
+func (w *webhooksDeliveries) deliveries(ctx context.Context, s outbox.Outbox) iter.Seq2[outbox.Delivery, error] {
+	page := func(before int64, n int) ([]outbox.Delivery, error) {
+		return s.Deliveries(ctx, w.Endpoint, w.Event, before, n)
+	}
+	all := paged(page, func(d outbox.Delivery) int64 { return d.Seq })
+	return func(yield func(outbox.Delivery, error) bool) {
+		n := 0
+		for d, err := range all {
+			if n++; !yield(d, err) || n == w.Count {
+				return
+			}
 		}
 	}
-	return errNoEndpoint(name)
 }
 
-// An errNoEndpoint is the name of an endpoint that no daemon has registered as a subscriber.
-type errNoEndpoint string
-
-// Error names the endpoint and a command that lists the known ones.
-func (e errNoEndpoint) Error() string {
-	return "no daemon has served with an endpoint " + string(e) + " (keyseatd webhooks list shows those that are known)"
+var deliveryTable = terminal.Layout[delivery]{
+	Header: "AT ENDPOINT~ EVENT TYPE ABOUT TRY? RESULT STATUS TOOK? NOTE~",
+	Cells: func(d delivery) []string {
+		status := ""
+		if d.Status != 0 {
+			status = strconv.Itoa(d.Status)
+		}
+		took := time.Duration(d.Took * float64(time.Second)).Round(time.Millisecond)
+		return []string{d.At.String(), d.Endpoint, d.Event, d.Type, d.About, strconv.Itoa(d.Try), string(d.Result), status, took.String(), d.Note}
+	},
 }
 
-// parseSince parses a time: RFC 3339, a date, or a duration before now. An empty text gives the zero time.
-func parseSince(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
+// A delivery is a delivery attempt as the list shows it.
+type delivery struct {
+	At       view.Time     `json:"at"`
+	Endpoint string        `json:"endpoint"`
+	Event    string        `json:"event"`
+	Type     string        `json:"type"`
+	About    string        `json:"about"` // a key's fingerprint, or a country
+	Try      int           `json:"try"`
+	Result   outbox.Result `json:"result"`
+	Status   int           `json:"status"` // 0: no response
+	Took     float64       `json:"seconds"`
+	Note     string        `json:"note"`
+}
+
+func newDelivery(d outbox.Delivery) delivery {
+	return delivery{
+		view.Time(d.At), d.Subscriber, d.Event, d.Type, webhooks.Subject(d.Code, d.Country), d.Attempt, d.Result, d.Status, d.Took.Seconds(), d.Note,
 	}
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
-	}
-	at, err := csvfile.ParseTime(text)
-	if err != nil {
-		return at, usageError{errSince}
-	}
-	return at, nil
 }

@@ -1,0 +1,127 @@
+// Package archive moves finished tasks and their history out of a store, into CSV files, while daemons serve.
+//
+//	Records ─▶ plan ─▶ plans of at least 500 keys ─▶ Archive ─▶ keep: append to the files, sync ─▶ remove
+//	            └ skips a key that is not healthy       └ skips a key that has changed
+//
+// Rows are on disk before they leave the store. If a run is interrupted, its last rows may be in the files
+// and still in the store; the next run then writes them again.
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	taskarchive "github.com/keyseat/keyseat/tasks/archive"
+	"github.com/keyseat/keyseat/tasks/audit"
+)
+
+// A Store is a store whose rows can be archived.
+type Store interface {
+	audit.Inspector
+	taskarchive.Archiver
+}
+
+// A Run archives all keys without a change since Before. All fields but Progress are required.
+type Run struct {
+	Store    Store
+	Before   time.Time
+	Folder   string                  // of the files; created if it does not exist
+	NewID    func() string           // returns the id of a write
+	Healthy  func(audit.Record) bool // a key that is not healthy is skipped: its repair needs the history
+	Progress func(keys int)          // receives the number of keys in each page that was read; nil: no report
+
+	files  files
+	result Result
+}
+
+// A Result counts what a run has archived.
+type Result struct {
+	Keys, Tasks, Events int
+	Skipped             int // keys that were not healthy, have changed, or have a queued delivery
+}
+
+// String returns the result as a sentence for the operator.
+func (r Result) String() string {
+	s := fmt.Sprintf("archived %d tasks and %d lines of history of %d keys", r.Tasks, r.Events, r.Keys)
+	if r.Skipped > 0 {
+		s += fmt.Sprintf("; %d keys were left, since they changed, a webhook is to be told of them, or the doctor finds a fault", r.Skipped)
+	}
+	return s
+}
+
+// pageSize is the number of keys per read. It is also the minimum number of keys per write; only the last
+// write may have fewer.
+const pageSize = 500
+
+// Do archives the keys, page by page. After an error, the result has what was archived before.
+func (r *Run) Do(ctx context.Context) (Result, error) {
+	r.result, r.files = Result{}, files{folder: r.Folder}
+	err := r.pages(ctx)
+	return r.result, errors.Join(err, r.files.close())
+}
+
+func (r *Run) pages(ctx context.Context) error {
+	var plans []taskarchive.Plan
+	for after := keys.Code(""); ; {
+		page, err := r.Store.Records(ctx, after, pageSize)
+		if err != nil {
+			return err
+		}
+		if plans = append(plans, r.plan(page)...); len(plans) >= pageSize || len(page) == 0 {
+			if err := r.apply(ctx, plans); err != nil {
+				return err
+			}
+			plans = nil
+		}
+		if len(page) == 0 {
+			return nil
+		}
+		if r.Progress != nil {
+			r.Progress(len(page))
+		}
+		after = page[len(page)-1].Code
+	}
+}
+
+// plan returns the archive plans for a page of keys.
+func (r *Run) plan(page []audit.Record) (plans []taskarchive.Plan) {
+	for _, record := range page {
+		switch plan, found := taskarchive.Decide(record, r.Before, r.NewID()); {
+		case !found:
+		case !r.Healthy(record):
+			r.result.Skipped++
+		default:
+			plans = append(plans, plan)
+		}
+	}
+	return plans
+}
+
+// apply applies the archive plans and counts the archived rows. A plan that the store rejects counts as
+// skipped.
+func (r *Run) apply(ctx context.Context, plans []taskarchive.Plan) error {
+	if len(plans) == 0 {
+		return nil
+	}
+	var kept taskarchive.Rows
+	errs, err := r.Store.Archive(ctx, plans, func(rows taskarchive.Rows) error {
+		kept = rows
+		return r.files.write(rows)
+	})
+	if err != nil {
+		return err
+	}
+	for _, err := range errs {
+		if err != nil {
+			r.result.Skipped++
+		} else {
+			r.result.Keys++
+		}
+	}
+	r.result.Tasks += len(kept.Tasks)
+	r.result.Events += len(kept.Lines)
+	return nil
+}

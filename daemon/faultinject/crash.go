@@ -1,0 +1,135 @@
+//go:build crashpoints
+
+package faultinject
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A crashPoint kills this process at the point that KEYSEAT_CRASH names, as kill -9 does.
+type crashPoint struct {
+	draining context.Context // ends when the daemon starts to drain
+	name     string
+}
+
+// passes is the number of passes left to skip. All crash points share it.
+var passes atomic.Int64
+
+func newCrashPoint(ctx context.Context) crashPoint {
+	name, count, _ := strings.Cut(os.Getenv("KEYSEAT_CRASH"), ":")
+	n, _ := strconv.ParseInt(count, 10, 64) // 0 if absent
+	passes.Store(n)
+	return crashPoint{ctx, name}
+}
+
+// pass kills the process if name is the crash point and no passes are left to skip.
+func (p crashPoint) pass(name string) {
+	point, onlyDraining := strings.CutPrefix(p.name, "drain.")
+	if name != point || onlyDraining && p.draining.Err() == nil || passes.Add(-1) >= 0 {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "dies at", p.name)
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // killing this process does not fail
+	select {}
+}
+
+// leased makes the daemon drain if the crash point is "back", so that it gives its leases back.
+func (p crashPoint) leased() {
+	if strings.HasPrefix(p.name, "back") {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM) // killing this process does not fail
+		<-p.draining.Done()
+	}
+}
+
+// Store adds crash points before and after every write. ctx ends when the daemon starts to drain.
+func Store(ctx context.Context, s tasks.Store) tasks.Store { return store{s, newCrashPoint(ctx)} }
+
+type store struct {
+	tasks.Store
+	crash crashPoint
+}
+
+// Apply implements [tasks.Store].
+func (s store) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+	for _, c := range changes {
+		s.crash.pass(pointOf(c) + ".before")
+	}
+	errs, err := s.Store.Apply(ctx, changes)
+	for i, failed := range errs {
+		if err == nil && failed == nil {
+			s.crash.pass(pointOf(changes[i]) + ".after")
+		}
+	}
+	return errs, err
+}
+
+// pointOf returns the crash point's name for a change.
+func pointOf(c tasks.Change) string {
+	switch {
+	case c.Task == nil:
+		return "edit"
+	case c.Task.Version == 0 && c.Task.Open():
+		return "accept"
+	case c.Task.Version == 0:
+		return "shortage"
+	case !c.Task.Open():
+		return "end"
+	case c.Claim != nil:
+		return "move"
+	}
+	return "retry"
+}
+
+// Lease implements [tasks.Store].
+func (s store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
+	s.crash.pass("lease.before")
+	leased, err := s.Store.Lease(ctx, worker, n, ttl)
+	if len(leased) > 0 {
+		s.crash.pass("lease.after")
+		s.crash.leased()
+	}
+	return leased, err
+}
+
+// Extend implements [tasks.Store].
+func (s store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
+	name := "extend"
+	if ttl == 0 {
+		name = "back"
+	}
+	s.crash.pass(name + ".before")
+	errs, err := s.Store.Extend(ctx, refs, ttl)
+	s.crash.pass(name + ".after")
+	return errs, err
+}
+
+// Connector adds crash points before and after every attempt. It panics if a login starts with "panic". The
+// panic's value contains the login. ctx ends when the daemon starts to drain.
+func Connector(ctx context.Context, c tasks.Connector) tasks.Connector {
+	return connector{c, newCrashPoint(ctx)}
+}
+
+type connector struct {
+	tasks.Connector
+	crash crashPoint
+}
+
+// Do implements [tasks.Connector].
+func (c connector) Do(ctx context.Context, r tasks.ConnectorRequest) tasks.ConnectorResult {
+	if login := r.Account.Login.Reveal(); strings.HasPrefix(login, "panic") {
+		panic("no good: " + login)
+	}
+	c.crash.pass("send.before")
+	result := c.Connector.Do(ctx, r)
+	c.crash.pass("send.after")
+	return result
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/alecthomas/kong"
+	"github.com/go-playground/validator/v10"
+
+	"github.com/keyseat/keyseat/daemon/csvfile"
+	"github.com/keyseat/keyseat/daemon/terminal"
+)
+
+// fieldRules validates the validate tags of the commands' fields. Its errors call a field by the name of its
+// flag.
+var fieldRules = newFieldRules()
+
+func newFieldRules() *validator.Validate {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(flagName)
+	for rule, isValid := range map[string]validator.Func{"database": isDatabase, "listen": isListen, "text": isText} {
+		if err := v.RegisterValidation(rule, isValid); err != nil {
+			panic(err) // only a programming error causes it
+		}
+	}
+	return v
+}
+
+// isListen implements the validate rule "listen": HOST:PORT, where port 0 selects a free port.
+func isListen(f validator.FieldLevel) bool {
+	_, port, err := net.SplitHostPort(f.Field().String())
+	_, notNumber := strconv.ParseUint(port, 10, 16)
+	return err == nil && notNumber == nil
+}
+
+// isText implements the validate rule "text": a text that fits into a cell of a CSV file.
+func isText(f validator.FieldLevel) bool { return csvfile.CheckText(f.Field().String()) == nil }
+
+// flagName returns the name of a field on the command line: --flag, or ARGUMENT if it is positional.
+func flagName(f reflect.StructField) string {
+	name := f.Tag.Get("name")
+	if name == "" {
+		name = kebabCase(f.Name)
+	}
+	if _, positional := f.Tag.Lookup("arg"); positional {
+		return strings.ToUpper(name)
+	}
+	return "--" + name
+}
+
+// wordStart matches the last letter of a word and the start of the next one, in a field's name.
+var wordStart = regexp.MustCompile(`([a-z])([A-Z])|([A-Z])([A-Z][a-z])`)
+
+// kebabCase converts a field's name to a flag's name: TLSCert becomes tls-cert.
+func kebabCase(field string) string {
+	return strings.ToLower(wordStart.ReplaceAllString(field, "$1$3-$2$4"))
+}
+
+// checkFields validates a command's fields against their validate tags. The error is a [usageError]. It names
+// the first invalid flag and its rule, but never the value, because the value may be secret.
+func checkFields(fields any) error {
+	err := fieldRules.Struct(fields)
+	invalid, is := errors.AsType[validator.ValidationErrors](err)
+	if !is {
+		return err
+	}
+	first := invalid[0]
+	return usageError{fmt.Errorf("%s %s%s", first.Field(), describeRule(first.Tag(), first.Param()), missingHints[first.Field()])}
+}
+
+// missingHints has a hint for required flags: the values that a user can give.
+var missingHints = map[string]string{
+	"--connector": ": give the https:// URL of the service that carries tasks out, or sim for a trial",
+}
+
+// describeRule returns the end of an error message for a validate rule, such as "must be at least 3".
+func describeRule(rule, param string) string {
+	switch rule {
+	case "required":
+		return "is missing"
+	case "required_with":
+		return "is needed with --" + kebabCase(param)
+	case "min":
+		return "must be at least " + param
+	case "max":
+		return "must be at most " + param
+	case "listen":
+		return "must be HOST:PORT"
+	case "ip|cidr":
+		return "must be an address or a network, such as 10.0.0.0/8"
+	case "http_url":
+		return "must be a URL"
+	case "text":
+		return fmt.Sprintf("must be UTF-8 with no control characters, at most %d bytes", csvfile.MaxText)
+	case "database":
+		return "must be sqlite:PATH or a postgres:// URL"
+	}
+	return "is not valid (" + rule + ")"
+}
+
+// checkVariables refuses an environment variable with invisible characters. For example, an env file with
+// Windows line ends adds a carriage return to each value. The path of a database would then name a new,
+// empty file.
+func (env environment) checkVariables(flags []*kong.Flag) error {
+	for _, flag := range flags {
+		value, _ := env.value(flag)
+		_, list := flag.Target.Interface().(textList)
+		if err := checkText(value, list); err != nil {
+			return fmt.Errorf("the variable %s %w", variable(flag), err)
+		}
+	}
+	return nil
+}
+
+// checkText refuses invisible characters in a setting, and white space at its start or end. In a list,
+// white space there is allowed, because items are trimmed later. The error does not quote the value, because the
+// value may be secret.
+func checkText(value string, list bool) error {
+	for _, r := range value {
+		switch {
+		case r == '\r':
+			return fmt.Errorf("has a carriage return (%U): save the file with the line ends of Unix", r)
+		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
+			return fmt.Errorf("has the invisible character %U: remove it", r)
+		}
+	}
+	if !list && strings.TrimSpace(value) != value {
+		return errors.New("has white space at its start or its end: remove it")
+	}
+	return nil
+}
+
+// checkArguments refuses control characters in flags and in positional arguments. It does not check a
+// key's code, because the command trims the code when it parses it.
+func checkArguments(path []*kong.Path) error {
+	for _, p := range path {
+		switch {
+		case p.Flag != nil && hasControl(p.Flag.Value):
+			return usageError{fmt.Errorf("--%s must have no control characters", p.Flag.Name)}
+		case p.Positional != nil && p.Positional.Name != "code" && hasControl(p.Positional):
+			return usageError{fmt.Errorf("%s must have no control characters", strings.ToUpper(p.Positional.Name))}
+		}
+	}
+	return nil
+}
+
+func hasControl(v *kong.Value) bool {
+	text, is := v.Target.Interface().(string)
+	return is && strings.ContainsFunc(text, unicode.IsControl)
+}
+
+// A textList is the value of a flag with several items, separated by commas. White space around each item
+// is removed.
+type textList []string
+
+// Decode implements [kong.MapperValue].
+func (l *textList) Decode(ctx *kong.DecodeContext) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("list", &text); err != nil {
+		return err
+	}
+	for _, item := range kong.SplitEscaped(text, ctx.Value.Tag.Sep) {
+		*l = append(*l, strings.TrimSpace(item))
+	}
+	return nil
+}
+
+// outputFlag selects a table for people or JSON for programs.
+type outputFlag struct {
+	Output terminal.Format `help:"Print a table for people, or json for programs." enum:"table,json" default:"table"`
+}

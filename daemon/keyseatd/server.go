@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/holderpage"
+	"github.com/keyseat/keyseat/daemon/metrics"
+	"github.com/keyseat/keyseat/daemon/ratelimit"
+	"github.com/keyseat/keyseat/daemon/worker"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// server builds the server: the API, the worker pool, the admin API, the page and the listeners.
+func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunstore.Store, m *metrics.Recorder, log *slog.Logger) (server *daemon.Server, err error) {
+	pool := worker.New(engine)
+	pool.Name, pool.Workers, pool.Lease = workerName(), s.Workers, s.Lease
+	pool.Log, pool.Observe = log, m.ObserveReport
+	api := &daemon.API{
+		Engine: engine, Proxies: parsePrefixes(s.TrustedProxies), PostOnly: s.NoGetSecrets,
+		HTTPStatus: daemon.HTTPStatus(s.HTTPStatus),
+		Log:        log, Observe: m.ObserveRequest, Wake: pool.Wake,
+	}
+	server = &daemon.Server{API: api, Pool: pool, Metrics: m.Handler(), Ready: store.Ping, Drain: s.Drain, Log: log}
+	if err := s.addAdminHandlers(server, store, m, pool.Wake); err != nil {
+		return nil, err
+	}
+	if server.Page, err = s.pageHandler(api); err != nil {
+		return nil, err
+	}
+	s.applyLimits(server)
+	if api.UnknownKeyLimiter, err = s.unknownKeyLimiter(store); err != nil {
+		return nil, err
+	}
+	return server, s.listen(ctx, server, log)
+}
+
+// unknownKeyLimiter returns the limiter of requests for unknown keys. Daemons with a PostgreSQL database share
+// their counts.
+func (s *serveCmd) unknownKeyLimiter(store *bunstore.Store) (*ratelimit.Limiter, error) {
+	if s.UnknownKeyLimit == 0 {
+		return daemon.NoUnknownKeyLimit, nil
+	}
+	limiter, err := ratelimit.New(s.UnknownKeyLimit, parsePrefixes(s.TrustedCallers), time.Now)
+	if err == nil && !store.Embedded() {
+		limiter.UseShared(store)
+	}
+	return limiter, err
+}
+
+// workerName returns a name of this process that is unique among the daemons.
+func workerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), rand.Text()[:6])
+}
+
+// parsePrefixes parses addresses and networks. The caller has validated them.
+func parsePrefixes(texts []string) []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range texts {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			all = append(all, p.Masked())
+		} else if a, err := netip.ParseAddr(text); err == nil {
+			all = append(all, netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()))
+		}
+	}
+	return all
+}
+
+// pageFlag turns the page for key holders on or off.
+type pageFlag struct {
+	Page string `default:"on" enum:"on,off" placeholder:"on|off" help:"Serve a page for key holders at / beside the API: on or off."`
+}
+
+// pageHandler returns the page for key holders, or nil if the page is off.
+func (f pageFlag) pageHandler(api http.Handler) (http.Handler, error) {
+	if f.Page == "off" {
+		return nil, nil //nolint:nilnil // the flag turns the page off
+	}
+	return holderpage.New(api, nil)
+}

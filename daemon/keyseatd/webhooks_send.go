@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon/csvfile"
+	"github.com/keyseat/keyseat/daemon/webhooks"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/outbox"
+)
+
+// webhooksReplay is the command keyseatd webhooks replay.
+type webhooksReplay struct {
+	databaseFlag
+	Endpoint string `arg:"" help:"The endpoint's name."`
+	Event    string `help:"Start with this event of its key." placeholder:"ID" xor:"what"`
+	Key      string `help:"Only the history of this key, since --since if given." placeholder:"CODE" xor:"what"`
+	Since    string `help:"Start at this time: RFC 3339, a date (its first moment in UTC), or a duration before now (24h)." placeholder:"TIME"`
+}
+
+// Help explains the order of events and shows examples.
+func (*webhooksReplay) Help() string {
+	return examples("The events of a key are sent in order, so all later events of the key are sent again too. An event keeps its id, so the "+
+		"endpoint can recognize it. Events from before the endpoint was configured can be replayed too.",
+		"keyseatd webhooks replay shop --event evt_0123456789abcdef0123456789abcdef",
+		"keyseatd webhooks replay shop --key 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN",
+		"keyseatd webhooks replay shop --since 2026-11-22T19:37:00Z")
+}
+
+var (
+	errSince     = errors.New("--since must be a time (2026-11-22T19:37:00Z), a date or a duration before now (24h)")
+	errReplay    = errors.New("one of --event, --key and --since is needed")
+	errNoEvent   = errors.New("no such event was sent to this endpoint")
+	errNoHistory = errors.New("this event is not part of a key's history, so it cannot be replayed")
+)
+
+// Run queues the events for delivery to the endpoint. The daemons send them.
+func (w *webhooksReplay) Run(ctx context.Context, c stdio) error {
+	since, err := parseSince(w.Since, time.Now())
+	if err != nil {
+		return err
+	}
+	if w.Event == "" && w.Key == "" && w.Since == "" {
+		return usageError{errReplay}
+	}
+	var n int
+	err = w.open(ctx, func(s *bunstore.Store) error {
+		r := outbox.Replay{Subscriber: w.Endpoint, Since: since, Causes: webhooks.EventTypes()}
+		if err := w.selectKey(ctx, s, &r); err != nil {
+			return err
+		}
+		n, err = s.Replay(ctx, r)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.done(fmt.Sprintf("%d keys are told again", n), hintEndpoints+" with their queued deliveries")
+}
+
+// selectKey sets the key to replay, and with --event also the position in its history. With --since alone it
+// sets neither. It returns an error if the endpoint, the key or the event does not exist.
+func (w *webhooksReplay) selectKey(ctx context.Context, s *bunstore.Store, r *outbox.Replay) (err error) {
+	if err := checkEndpoint(ctx, s, w.Endpoint); err != nil {
+		return err
+	}
+	switch {
+	case w.Key != "":
+		if r.Code, err = keys.ParseTyped(w.Key); err != nil {
+			return err
+		}
+		v, err := operatorEngine(s).Snapshot(ctx, r.Code)
+		if err == nil && !v.Key.Exists() {
+			err = tasks.ErrNoKey
+		}
+		return err
+	case w.Event != "":
+		sent, err := s.Deliveries(ctx, w.Endpoint, w.Event, 0, 1)
+		switch {
+		case err != nil:
+			return err
+		case len(sent) == 0:
+			return errNoEvent
+		case sent[0].Code == "":
+			return errNoHistory
+		}
+		r.Code, r.After = sent[0].Code, sent[0].Line-1
+	}
+	return nil
+}
+
+// checkEndpoint returns an error unless a subscriber with the given name exists.
+func checkEndpoint(ctx context.Context, s outbox.Outbox, name string) error {
+	all, err := s.Subscribers(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(all, func(s outbox.Subscriber) bool { return s.Name == name }) {
+		return endpointError(name, outbox.ErrNoSubscriber)
+	}
+	return nil
+}
+
+// endpointError adds the endpoint's name to [outbox.ErrNoSubscriber], and a command that lists the known
+// endpoints. It returns every other error unchanged.
+func endpointError(name string, err error) error {
+	if errors.Is(err, outbox.ErrNoSubscriber) {
+		return fmt.Errorf("no daemon has served with an endpoint %s (keyseatd webhooks list shows the known endpoints)", name)
+	}
+	return err
+}
+
+// parseSince parses a time: RFC 3339, a date, or a duration before now. An empty text gives the zero time.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	at, err := csvfile.ParseTime(text)
+	if err != nil {
+		return at, usageError{errSince}
+	}
+	return at, nil
+}
+
+// webhooksResume is the command keyseatd webhooks resume.
+type webhooksResume struct {
+	databaseFlag
+	Endpoint string `arg:"" help:"The endpoint's name."`
+}
+
+// Help shows an example.
+func (*webhooksResume) Help() string { return examples("", "keyseatd webhooks resume shop") }
+
+// Run makes the daemons send to the endpoint again.
+func (w *webhooksResume) Run(ctx context.Context, c stdio) error {
+	err := w.open(ctx, func(s *bunstore.Store) error { return s.Resume(ctx, w.Endpoint) })
+	if err != nil {
+		return endpointError(w.Endpoint, err)
+	}
+	return c.done("the endpoint is told again", hintEndpoints)
+}
+
+// webhooksForget is the command keyseatd webhooks forget.
+type webhooksForget struct {
+	databaseFlag
+	Endpoint string `arg:"" help:"The endpoint's name."`
+}
+
+// Help explains the effect and shows an example.
+func (*webhooksForget) Help() string {
+	return examples("An endpoint that is still in the file of a daemon comes back. An endpoint that was removed from the file is "+
+		"deleted after 30 days even without this command.", "keyseatd webhooks forget shop")
+}
+
+// Run removes the endpoint and its queued deliveries.
+func (w *webhooksForget) Run(ctx context.Context, c stdio) error {
+	err := w.open(ctx, func(s *bunstore.Store) error { return s.Unsubscribe(ctx, w.Endpoint) })
+	if err != nil {
+		return endpointError(w.Endpoint, err)
+	}
+	return c.done("the endpoint is forgotten", hintEndpoints)
+}
+
+// webhooksTest is the command keyseatd webhooks test.
+type webhooksTest struct {
+	endpointFlags
+	Endpoint string `arg:"" help:"The endpoint's name in the file."`
+}
+
+// Help explains the test and shows an example.
+func (*webhooksTest) Help() string {
+	return examples("The test is a signed event of the type webhook.test. This command sends it once; it needs no database.",
+		"keyseatd webhooks test shop --webhook-file hooks.json")
+}
+
+// Run sends one test event and prints the result.
+func (w *webhooksTest) Run(ctx context.Context, c stdio) error {
+	if w.WebhookFile == "" {
+		return usageError{errors.New("--webhook-file is missing: name the JSON file of the endpoints")}
+	}
+	file, err := w.endpoints()
+	if err != nil {
+		return err
+	}
+	all, err := file.Endpoints()
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if e.Name == w.Endpoint {
+			return w.send(ctx, c, e)
+		}
+	}
+	return fmt.Errorf("no endpoint %s in %s", w.Endpoint, w.WebhookFile)
+}
+
+// send sends one test event to the endpoint.
+func (w *webhooksTest) send(ctx context.Context, c stdio, e webhooks.Endpoint) error {
+	start := time.Now()
+	answer := webhooks.Send(ctx, webhooks.Client(w.policy()), e, webhooks.NewTestEvent(rand.Text(), start))
+	switch {
+	case answer.Status == 0:
+		return errors.New(answer.Note)
+	case !answer.OK():
+		return fmt.Errorf("the endpoint answered with status %d", answer.Status)
+	}
+	result := fmt.Sprintf("the endpoint has answered %d after %v", answer.Status, time.Since(start).Round(time.Millisecond))
+	return c.done(result, "a second test does no harm")
+}

@@ -1,0 +1,29 @@
+package terminal
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestTableFitsTheWidthOfTheTerminal(t *testing.T) {
+	layout := Layout[[]string]{"ID ADDRESS~ DUE?", slices.Clone[[]string]}
+	rows := func(yield func([]string, error) bool) {
+		_ = yield([]string{"plan-1", "a long street in 東京都", "2026-01-01"}, nil) && yield([]string{"plan-2", "", "-"}, nil)
+	}
+	for width, want := range map[int]string{
+		0:  "ID      ADDRESS                  DUE\nplan-1  a long street in 東京都  2026-01-01\nplan-2  -                        -\n",
+		41: "ID      ADDRESS                DUE\nplan-1  a long street in 東…   2026-01-01\nplan-2  -                      -\n",
+		26: "ID      ADDRESS\nplan-1  a long street in …\nplan-2  -\n",
+		16: "ID      ADDRESS\nplan-1  a long …\nplan-2  -\n",
+		9:  "ID   ADD…\npl…  a l…\npl…  -\n",
+	} {
+		var out strings.Builder
+		if err := printTable(&out, width, layout, rows); err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != want {
+			t.Errorf("%d columns: got\n%swant\n%s", width, out.String(), want)
+		}
+	}
+}
