@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
-	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -154,10 +153,4 @@ func forgiveApplied(ctx context.Context, run query.Runner, changes []tasks.Chang
 			return err
 		},
 	})
-}
-
-// A taskKey is the primary key of a task.
-type taskKey struct {
-	code keys.Code
-	id   string
 }

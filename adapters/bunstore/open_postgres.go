@@ -60,10 +60,10 @@ const readOnly = "25006"
 //   - Each of several hosts has a connect timeout of 1 s, so that a request has time to try the next host.
 //     A single host has 5 s. The URL may set another timeout.
 //   - A connection is closed when a statement shows that its server has become read-only.
-func followPrimary(c *pgx.ConnConfig) (several bool) {
+func followPrimary(c *pgx.ConnConfig) (multiHost bool) {
 	timeout := 5 * time.Second
-	several = slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.Host != c.Host || f.Port != c.Port })
-	if several {
+	multiHost = slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.Host != c.Host || f.Port != c.Port })
+	if multiHost {
 		timeout = time.Second
 		if c.ValidateConnect == nil {
 			c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
@@ -74,7 +74,7 @@ func followPrimary(c *pgx.ConnConfig) (several bool) {
 	}
 	fatal := c.OnPgError
 	c.OnPgError = func(conn *pgconn.PgConn, e *pgconn.PgError) bool { return e.Code != readOnly && fatal(conn, e) }
-	return several
+	return multiHost
 }
 
 // sessionSettings returns the SQL that sets up a session. The settings are not parameters of the connection,

@@ -118,3 +118,9 @@ var historyTable = query.Table[historyRow]{
 		}
 	},
 }
+
+// A taskKey is the primary key of a task.
+type taskKey struct {
+	code keys.Code
+	id   string
+}

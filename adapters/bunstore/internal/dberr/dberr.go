@@ -16,7 +16,6 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -65,30 +64,6 @@ func Wrap(system, operation string, err error) error {
 	}
 	d := describe(err)
 	return wrapped{d.publicText(system + ", " + operation), d.cause}
-}
-
-// A description holds the facts about an error that an operator needs.
-type description struct {
-	what   string // what happened
-	code   string // the database's name for the error, or ""
-	advice string // what the operator can do, or ""
-	placed bool   // true if the text of what names the file or server
-	cause  error  // see [wrapped]
-}
-
-// publicText returns one line: first what happened, then where, then what the operator can do.
-func (d description) publicText(where string) string {
-	text := d.what
-	if d.code != "" {
-		where += ", " + d.code
-	}
-	if !d.placed {
-		text += " (" + where + ")"
-	}
-	if d.advice != "" {
-		text += "; " + d.advice
-	}
-	return strings.Join(strings.Fields(text), " ")
 }
 
 // publicErrors lists errors whose text has no stored value. text is the text that an operator reads instead.
@@ -153,13 +128,4 @@ func describeDriver(err error, d *description) bool {
 		return false
 	}
 	return true
-}
-
-// describePath returns a description with the file and the reason that the operating system gives.
-func describePath(err *fs.PathError) description {
-	d := description{what: "cannot " + err.Op + " " + err.Path + ": " + reason(err), placed: true}
-	if errors.Is(err, fs.ErrPermission) {
-		d.advice = "the user that runs keyseatd must own it, or be allowed to read and write it and its folder"
-	}
-	return d
 }

@@ -3,6 +3,7 @@ package query
 import (
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
@@ -39,6 +40,20 @@ func (r *Rows) Add(values ...any) { r.Values = append(r.Values, values) }
 
 // Texts returns the i-th column, counted from 0.
 func (r Rows) Texts(i int) TextArray { return columnOf[string](r.Values, i) }
+
+// columnOf returns the i-th column of rows, whose values are of type T or nil.
+func columnOf[T any](rows [][]any, i int) []T {
+	all := make([]T, len(rows))
+	for n, row := range rows {
+		switch value := row[i].(type) {
+		case T:
+			all[n] = value
+		case time.Time: // here T is *time.Time, because NULL is nil
+			all[n] = any(&value).(T)
+		}
+	}
+	return all
+}
 
 // InlineRows are rows that become a table in FROM. Distributed stores need them, because a statement on many
 // servers cannot have WITH.

@@ -25,6 +25,8 @@ func (p postgres) name() string {
 	return "postgres at"
 }
 
+func (postgres) statement(q Query) string { return q.SQL }
+
 func (p postgres) now() any { return p.at }
 
 // nowSQL returns statement_timestamp(). It is not now(), because now() is the time at which the transaction
@@ -52,10 +54,6 @@ func (postgres) scalarSQL(value any, bind bindFunc) string {
 		return "CAST(" + bind(unchanged) + " AS text)"
 	}
 }
-
-func unchanged(arg any) any { return arg }
-
-func microseconds(arg any) any { return arg.(time.Duration).Microseconds() }
 
 func (postgres) rowsSQL(columns Columns, bind bindFunc) string {
 	var arrays []string
@@ -98,17 +96,4 @@ func arrayOf(kind string, rows [][]any, i int) any {
 	default:
 		return columnOf[string](rows, i)
 	}
-}
-
-func columnOf[T any](rows [][]any, i int) []T {
-	all := make([]T, len(rows))
-	for n, row := range rows {
-		switch value := row[i].(type) {
-		case T:
-			all[n] = value
-		case time.Time: // here T is *time.Time, because NULL is nil
-			all[n] = any(&value).(T)
-		}
-	}
-	return all
 }

@@ -18,6 +18,13 @@ func SQLite(clock func() time.Time) Dialect { return sqlite{clock} }
 
 func (sqlite) name() string { return "sqlite" }
 
+func (sqlite) statement(q Query) string {
+	if q.SQLite != "" {
+		return q.SQLite
+	}
+	return q.SQL
+}
+
 func (d sqlite) now() any { return d.clock() }
 
 func (sqlite) nowSQL(bind bindFunc) string {
