@@ -49,7 +49,7 @@ var retired = map[string]string{
 	"Desk": "Engine", "Asking": "Attempt", "Askings": "ConnectorStats", "PlanCopy": "PlanSnapshot", "Hurry": "RetryNow",
 	"Census": "TaskStats", "Cohort": "HourCount", "Cohorts": "CountByHour", "Tally": "PlanAudit", "Allotted": "WithPlan",
 	"Realign": "RepairLatestTask", "Restand": "RepairStatus", "Reslot": "RepairSlot", "Unlease": "ExpireLease",
-	"Courier": "Dispatcher", "WholeKey": "KeyDetail",
+	"Courier": "Dispatcher", "WholeKey": "KeyDetail", "RunCensus": "RunStats", "CensusStore": "StatsStore", "Trio": "HACluster",
 }
 
 var retiredName = regexp.MustCompile(`\b(` + strings.Join(slices.Collect(maps.Keys(retired)), "|") + `)\b`)

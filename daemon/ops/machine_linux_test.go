@@ -16,22 +16,22 @@ type tool struct {
 	program   string
 	apt, path string // the package, and where in it the program is
 	brew      string // "" where brew has no such package
-	only      bool   // whether the program is taken out of apt's package, because the whole package starts a server
-	linux     bool   // whether only Linux needs it
+	extract   bool   // only the program is extracted from apt's package, because the whole package starts a server
+	linux     bool   // only Linux needs it
 }
 
 var tools = []tool{
 	{program: "make", apt: "make", path: "bin/make", brew: "make"},
 	{program: "initdb", apt: "postgresql", path: "usr/lib/postgresql/15/bin/initdb", brew: "postgresql@17"},
-	{program: "pgbouncer", apt: "pgbouncer", path: "usr/sbin/pgbouncer", brew: "pgbouncer", only: true},
+	{program: "pgbouncer", apt: "pgbouncer", path: "usr/sbin/pgbouncer", brew: "pgbouncer", extract: true},
 	{program: "curl", apt: "curl", path: "bin/curl", brew: "curl"},
 	{program: "ps", apt: "procps", path: "bin/ps", brew: "procps"},
 	{program: "zsh", apt: "zsh", path: "bin/zsh", brew: "zsh"},
 	{program: "fish", apt: "fish", path: "bin/fish", brew: "fish"},
 	{program: "chromium", apt: "chromium", path: "bin/chromium", brew: "chromium"},
-	{program: "promtool", apt: "prometheus", path: "usr/bin/promtool", brew: "prometheus", only: true},
+	{program: "promtool", apt: "prometheus", path: "usr/bin/promtool", brew: "prometheus", extract: true},
 	{program: "patroni", apt: "patroni", path: "bin/patroni", linux: true},
-	{program: "etcd", apt: "etcd-server", path: "usr/bin/etcd", brew: "etcd", only: true, linux: true},
+	{program: "etcd", apt: "etcd-server", path: "usr/bin/etcd", brew: "etcd", extract: true, linux: true},
 }
 
 // The package managers of a machine log their arguments, and install from a folder of packages.
@@ -56,8 +56,8 @@ echo "sudo $*" >>"$LOG"
 exec "$@"`,
 }
 
-// borrowed are the programs of this machine that the scripts and the stubs use.
-var borrowed = []string{"bash", "cp", "dirname", "env", "mkdir", "mktemp", "rm", "sed", "sh", "tar", "tee", "tr"}
+// hostPrograms are the programs of this machine that the scripts and the stubs use.
+var hostPrograms = []string{"bash", "cp", "dirname", "env", "mkdir", "mktemp", "rm", "sed", "sh", "tar", "tee", "tr"}
 
 // A machine is a PATH of stubs and a root folder of its own.
 type machine struct {
@@ -75,7 +75,7 @@ func newMachine(t *testing.T, system string) *machine {
 		"PATH=" + m.root + "/bin:" + m.root + "/usr/local/bin", "TMPDIR=" + dir, "LOG=" + m.log,
 		"PACKAGES=" + m.packages, "ROOT=" + m.root, "KEYSEAT_NEEDS_ROOT=" + m.root,
 	}
-	for _, name := range borrowed {
+	for _, name := range hostPrograms {
 		path, err := exec.LookPath(name)
 		if err == nil {
 			err = errors.Join(os.MkdirAll(m.root+"/bin", 0o700), os.Symlink(path, m.root+"/bin/"+name))
@@ -96,7 +96,7 @@ func linux(t *testing.T) *machine {
 	m.program("bin/apt-get", managers["apt-get"])
 	m.program("bin/dpkg-deb", managers["dpkg-deb"])
 	for _, tool := range tools {
-		m.write(filepath.Join(m.packages, tool.apt, tool.path), logged(tool.program))
+		m.write(filepath.Join(m.packages, tool.apt, tool.path), loggingStub(tool.program))
 	}
 	return m
 }
@@ -107,13 +107,13 @@ func withBrew(t *testing.T, system string) *machine {
 	m := newMachine(t, system)
 	m.program("bin/brew", managers["brew"])
 	for _, tool := range tools {
-		m.write(filepath.Join(m.packages, tool.brew, "bin", tool.program), logged(tool.program))
+		m.write(filepath.Join(m.packages, tool.brew, "bin", tool.program), loggingStub(tool.program))
 	}
 	return m
 }
 
-// logged is a stub of a program, which logs how it is called.
-func logged(program string) string { return `echo "` + program + ` $*" >>"$LOG"` }
+// loggingStub returns a stub of a program, which logs its arguments.
+func loggingStub(program string) string { return `echo "` + program + ` $*" >>"$LOG"` }
 
 // has reports whether a file is on the machine.
 func (m *machine) has(path string) bool {
@@ -140,12 +140,12 @@ func (m *machine) install(missing string) {
 	m.Helper()
 	for _, tool := range tools {
 		if tool.program != missing {
-			m.program("bin/"+tool.program, logged(tool.program))
+			m.program("bin/"+tool.program, loggingStub(tool.program))
 		}
 	}
 }
 
-// run runs a script of the project. It gives its exit status, its output, and what was logged.
+// run runs a script of the project. It returns the exit status, the output, and the log of the stubs.
 func (m *machine) run(script string, args ...string) (status int, output, log string) {
 	m.Helper()
 	path, err := filepath.Abs(filepath.Join(project, script))

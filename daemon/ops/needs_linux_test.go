@@ -13,8 +13,8 @@ import (
 
 const needs = ".ci/needs"
 
-// asked are the names of packages that a package manager was asked for, without its own words.
-func asked(log, manager, verb string) (names []string) {
+// installed returns the packages that a package manager was called with, without its own options.
+func installed(log, manager, verb string) (names []string) {
 	for line := range strings.Lines(log) {
 		words := strings.Fields(line)
 		if words[0] != manager || !slices.Contains(words, verb) {
@@ -29,7 +29,7 @@ func asked(log, manager, verb string) (names []string) {
 	return names
 }
 
-// TestNeedsWithApt holds that each missing program is asked for by the name of its package, alone and
+// TestNeedsWithApt checks that each missing program is installed by the name of its package, alone and
 // without its server, and is found afterwards.
 func TestNeedsWithApt(t *testing.T) {
 	t.Parallel()
@@ -37,9 +37,9 @@ func TestNeedsWithApt(t *testing.T) {
 		m := linux(t)
 		m.install(tool.program)
 		status, out, log := m.run(needs)
-		downloaded, installed := asked(log, "apt-get", "download"), asked(log, "apt-get", "install")
+		downloaded, installed := installed(log, "apt-get", "download"), installed(log, "apt-get", "install")
 		want := []string{tool.apt}
-		if tool.only {
+		if tool.extract {
 			want = []string{"libc6", "libevent-2.1-7"}
 			if !slices.Equal(downloaded, []string{tool.apt}) || !m.has("usr/local/bin/"+tool.program) {
 				t.Errorf("%s: downloaded %q\n%s", tool.program, downloaded, log)
@@ -62,7 +62,7 @@ func TestNeedsWithApt(t *testing.T) {
 	}
 }
 
-// TestNeedsNothing holds that nothing is done where nothing is missing.
+// TestNeedsNothing checks that the script does nothing if nothing is missing.
 func TestNeedsNothing(t *testing.T) {
 	t.Parallel()
 	for _, m := range []*machine{linux(t), withBrew(t, "Linux"), withBrew(t, "Darwin"), newMachine(t, "Linux")} {
@@ -75,7 +75,7 @@ func TestNeedsNothing(t *testing.T) {
 	}
 }
 
-// TestNeedsEverything holds that a bare machine is asked for all of it, in one line and one command.
+// TestNeedsEverything checks that a bare machine gets all programs, with one line of output and one command.
 func TestNeedsEverything(t *testing.T) {
 	t.Parallel()
 	m := linux(t)
@@ -83,7 +83,7 @@ func TestNeedsEverything(t *testing.T) {
 	if status != 0 || strings.Count(out, "\n") != 1 || strings.Count(log, "apt-get install")+strings.Count(log, "apt-get -y") > 1 {
 		t.Errorf("status %d\n%s%s", status, out, log)
 	}
-	got := slices.Concat(asked(log, "apt-get", "download"), asked(log, "apt-get", "install"))
+	got := slices.Concat(installed(log, "apt-get", "download"), installed(log, "apt-get", "install"))
 	for _, tool := range tools {
 		if !slices.Contains(got, tool.apt) || !strings.Contains(out, " "+tool.apt+" ") {
 			t.Errorf("%s is not asked for\n%s%s", tool.apt, out, log)
@@ -91,7 +91,7 @@ func TestNeedsEverything(t *testing.T) {
 	}
 }
 
-// TestNeedsNo holds that NEEDS=no installs nothing and says what is missing.
+// TestNeedsNo checks that NEEDS=no installs nothing and reports the missing programs.
 func TestNeedsNo(t *testing.T) {
 	t.Parallel()
 	m := linux(t)
@@ -105,7 +105,7 @@ func TestNeedsNo(t *testing.T) {
 	}
 }
 
-// TestNeedsWithBrew holds that brew is asked for its own names, and for no package that it lacks.
+// TestNeedsWithBrew checks that brew is called with its own names, and without the packages that it lacks.
 func TestNeedsWithBrew(t *testing.T) {
 	t.Parallel()
 	for _, system := range []string{"Darwin", "Linux"} {
@@ -113,7 +113,7 @@ func TestNeedsWithBrew(t *testing.T) {
 			m := withBrew(t, system)
 			m.install(tool.program)
 			status, out, log := m.run(needs)
-			got := asked(log, "brew", "install")
+			got := installed(log, "brew", "install")
 			var want []string
 			switch byHand := tool.brew == "" || tool.program == "chromium" && system == "Linux"; {
 			case tool.linux && system != "Linux":
@@ -135,7 +135,7 @@ func TestNeedsWithBrew(t *testing.T) {
 	}
 }
 
-// TestNeedsFails holds that what cannot be installed is an error of one line.
+// TestNeedsFails checks that a failed installation is an error of one line.
 func TestNeedsFails(t *testing.T) {
 	t.Parallel()
 	bare := newMachine(t, "Linux")
@@ -157,7 +157,7 @@ func TestNeedsFails(t *testing.T) {
 	}
 }
 
-// TestNeedsWithSudo holds that a user who is not root changes the machine by sudo alone.
+// TestNeedsWithSudo checks that without root, the script changes the machine only with sudo.
 func TestNeedsWithSudo(t *testing.T) {
 	t.Parallel()
 	m := linux(t)
@@ -174,12 +174,12 @@ func TestNeedsWithSudo(t *testing.T) {
 	}
 }
 
-// TestNeedsFindsWhatTestsFind holds that the script looks where the tests look.
+// TestNeedsFindsWhatTestsFind checks that the script searches the same folders as the tests.
 func TestNeedsFindsWhatTestsFind(t *testing.T) {
 	t.Parallel()
 	script := read(t, needs)
 	paths := regexp.MustCompile(`"(/(?:usr|opt|home|Applications)/[^"]+)"`)
-	for _, file := range []string{"adapters/pgtest/find.go", "daemon/blackbox/harness/browser.go"} {
+	for _, file := range []string{"adapters/pgtest/binaries.go", "daemon/blackbox/harness/browser.go"} {
 		found := paths.FindAllStringSubmatch(read(t, file), -1)
 		if len(found) == 0 {
 			t.Errorf("%s has no path", file)
@@ -192,7 +192,7 @@ func TestNeedsFindsWhatTestsFind(t *testing.T) {
 	}
 }
 
-// TestNeedsShadowsNoProgram holds that no function of the script hides a program from it.
+// TestNeedsShadowsNoProgram checks that no function of the script hides a program from it.
 func TestNeedsShadowsNoProgram(t *testing.T) {
 	t.Parallel()
 	for _, name := range regexp.MustCompile(`(?m)^(\w+)\(\)`).FindAllStringSubmatch(read(t, needs), -1) {
@@ -212,7 +212,7 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-// TestRun holds that .ci/run installs what is missing, make too, and then runs make.
+// TestRun checks that .ci/run installs the missing programs, including make, and then runs make.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	for _, missing := range []string{"", "make", "chromium"} {
@@ -231,7 +231,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestMakeTest holds that make test requires what it has installed, and NEEDS=no neither.
+// TestMakeTest checks that make test requires the installed programs, and with NEEDS=no does not.
 func TestMakeTest(t *testing.T) {
 	t.Parallel()
 	makeProgram, err := exec.LookPath("make")
@@ -252,6 +252,19 @@ func TestMakeTest(t *testing.T) {
 		status, out, log := m.execute(m.root + "/make-test")
 		if status != 0 || strings.Count(log, "go ["+required+"]") < 4 || strings.Contains(log, "install") != (needs == "") {
 			t.Errorf("%s: status %d\n%s%s", needs, status, out, log)
+		}
+	}
+}
+
+// TestHealthChecks checks that the image and the compose file check the daemon by its own command.
+func TestHealthChecks(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]string{
+		"Dockerfile":              `CMD ["/usr/local/bin/keyseatd", "check"]`,
+		"daemon/ops/compose.yaml": `test: ["CMD", "/usr/local/bin/keyseatd", "check"]`,
+	} {
+		if !strings.Contains(read(t, file), want) {
+			t.Errorf("%s has no %s", file, want)
 		}
 	}
 }

@@ -72,7 +72,7 @@ func run(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.stock(ctx); err != nil {
+	if err := s.fill(ctx); err != nil {
 		return err
 	}
 	mux := http.NewServeMux()

@@ -27,7 +27,7 @@ func TestMount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.stock(ctx); err != nil {
+	if err := s.fill(ctx); err != nil {
 		t.Fatal(err)
 	}
 	mux, done := http.NewServeMux(), make(chan error, 1)

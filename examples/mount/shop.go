@@ -98,8 +98,8 @@ func (s *shop) buy(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// stock makes a plan, a key and a wallet for a try, once.
-func (s *shop) stock(ctx context.Context) error {
+// fill makes a plan, a key and a wallet for a try, once.
+func (s *shop) fill(ctx context.Context) error {
 	key := keys.Key{Code: "ANNAS-KEY", Status: keys.Active}
 	batch := adminstore.ImportBatch{ID: "annas-order", Type: tasks.EventIssued}
 	err := s.store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })

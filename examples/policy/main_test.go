@@ -22,7 +22,7 @@ func TestPolicy(t *testing.T) {
 	}
 	pool, done := worker.New(engine), make(chan error, 1)
 	mux := routes(engine, pool.Wake)
-	ask := func(path, key, password string) string {
+	post := func(path, key, password string) string {
 		form := url.Values{"key": {key}, "login": {"anna@example.com"}, "pwd": {password}, "country": {"DE"}}
 		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(form.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -38,14 +38,14 @@ func TestPolicy(t *testing.T) {
 		{"/erneuern", "BENUTZT", "vierzehn, 1234", "Die Erneuerung läuft bereits."},
 		{"/aktivieren", "MEIN-SCHLUESSEL", "p", "Angenommen. In wenigen Minuten ist es so weit."},
 	} {
-		if got := ask(c.path, c.key, c.password); got != c.want {
+		if got := post(c.path, c.key, c.password); got != c.want {
 			t.Errorf("%s %s: %s", c.path, c.key, got)
 		}
 	}
 	go func() { done <- pool.Run(ctx, time.Second) }()
-	for end := time.Now().Add(10 * time.Second); !strings.Contains(ask("/aktivieren", "MEIN-SCHLUESSEL", "p"), "in Gebrauch"); {
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(post("/aktivieren", "MEIN-SCHLUESSEL", "p"), "in Gebrauch"); {
 		if time.Now().After(end) {
-			t.Fatal("it is not carried out")
+			t.Fatal("the task has not ended")
 		}
 	}
 	stop()
@@ -54,18 +54,18 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// TestSentences checks that every refusal has a sentence.
-func TestSentences(t *testing.T) {
+// TestMessages checks that every refusal has a sentence.
+func TestMessages(t *testing.T) {
 	for _, r := range []tasks.Refusal{
 		tasks.UnknownKey, tasks.PasswordMissing, tasks.PasswordWeak, tasks.LoginMissing, tasks.CountryInvalid, tasks.EmailInvalid,
 		tasks.KeyGone, tasks.UpgradeOpen, tasks.RenewOpen, tasks.KeyUsed, tasks.KeyUnused, tasks.KeyLegacy,
 	} {
-		if _, text := answer(r); text == "" || text == r.Error() {
+		if _, text := response(r); text == "" || text == r.Error() {
 			t.Errorf("%s: %q", r, text)
 		}
 	}
 	for want, err := range map[int]error{429: tasks.RateLimited{RetryAfter: 90 * time.Second}, 503: errors.New("the store is away")} {
-		if status, text := answer(err); status != want || strings.Contains(text, "store") {
+		if status, text := response(err); status != want || strings.Contains(text, "store") {
 			t.Errorf("%v: %d %s", err, status, text)
 		}
 	}

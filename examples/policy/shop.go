@@ -17,14 +17,14 @@ func routes(engine tasks.Engine, wake func()) *http.ServeMux {
 	for path, kind := range map[string]tasks.Kind{"/aktivieren": tasks.Upgrade, "/erneuern": tasks.Renew} {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
-			code, text := answer(accept(r, engine, kind))
+			code, text := response(accept(r, engine, kind))
 			if code == http.StatusAccepted {
 				wake()
 			}
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 			w.Header().Set("Cache-Control", "no-store")
 			w.WriteHeader(code)
-			_, _ = fmt.Fprintln(w, text) // ignore a client that has left
+			_, _ = fmt.Fprintln(w, text) // ignore a client that has disconnected
 		})
 	}
 	return mux
@@ -37,28 +37,28 @@ func accept(r *http.Request, engine tasks.Engine, kind tasks.Kind) error {
 		return tasks.UnknownKey
 	}
 	account := tasks.Account{Login: tasks.NewSecret(r.PostFormValue("login")), Password: tasks.NewSecret(r.PostFormValue("pwd"))}
-	if err := refuse(account); err != nil {
+	if err := checkAccount(account); err != nil {
 		return err
 	}
 	return engine.Accept(r.Context(), tasks.Request{Kind: kind, Code: code, Country: r.PostFormValue("country"), Account: account})
 }
 
-// errCommon is the shop's own refusal.
-var errCommon = errors.New("the password is one that everybody tries first")
+// errCommonPassword is the shop's own refusal.
+var errCommonPassword = errors.New("the password is easy to guess")
 
-// common lists passwords that are long enough but easy to guess.
-var common = []string{"passwort1234567", "123456789012345", "qwertzuiopü123"}
+// commonPasswords lists passwords that are long enough but easy to guess.
+var commonPasswords = []string{"passwort1234567", "123456789012345", "qwertzuiopü123"}
 
-// refuse is the shop's own rule.
-func refuse(a tasks.Account) error {
-	if slices.Contains(common, strings.ToLower(a.Password.Reveal())) {
-		return errCommon
+// checkAccount is the shop's own rule.
+func checkAccount(a tasks.Account) error {
+	if slices.Contains(commonPasswords, strings.ToLower(a.Password.Reveal())) {
+		return errCommonPassword
 	}
 	return nil
 }
 
-// sentences has a message for every refusal. A test checks that.
-var sentences = map[tasks.Refusal]string{
+// messages has a message for every refusal. A test checks that.
+var messages = map[tasks.Refusal]string{
 	tasks.UnknownKey:      "Diesen Schlüssel kennen wir nicht.",
 	tasks.PasswordMissing: "Bitte geben Sie das Passwort an.",
 	tasks.PasswordWeak:    fmt.Sprintf("Das Passwort braucht mindestens %d Zeichen, darunter eine Ziffer oder ein Sonderzeichen.", rules().Password.Length),
@@ -73,16 +73,16 @@ var sentences = map[tasks.Refusal]string{
 	tasks.KeyLegacy:       "Dieser Schlüssel stammt aus dem alten System. Bitte wenden Sie sich an den Kundendienst.",
 }
 
-// answer returns the HTTP status and the customer's message for the result of a request.
-func answer(err error) (status int, text string) {
+// response returns the HTTP status and the customer's message for the result of a request.
+func response(err error) (status int, text string) {
 	refusal, refused := errors.AsType[tasks.Refusal](err)
 	limited, tooMany := errors.AsType[tasks.RateLimited](err)
 	switch {
 	case err == nil:
 		return http.StatusAccepted, "Angenommen. In wenigen Minuten ist es so weit."
 	case refused:
-		return http.StatusConflict, sentences[refusal]
-	case errors.Is(err, errCommon):
+		return http.StatusConflict, messages[refusal]
+	case errors.Is(err, errCommonPassword):
 		return http.StatusConflict, "Dieses Passwort wird als Erstes ausprobiert. Bitte wählen Sie ein anderes."
 	case tooMany:
 		return http.StatusTooManyRequests, fmt.Sprintf("Bitte versuchen Sie es in %.0f Minuten wieder.", math.Ceil(limited.RetryAfter.Minutes()))
