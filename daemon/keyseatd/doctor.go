@@ -35,7 +35,7 @@ func (*doctorCmd) Help() string {
 	return examples("It looks at every key, task and plan, and tells what is wrong, what that means, what a repair would do and "+
 		"what only you can decide. Without --repair nothing is changed. Daemons may serve meanwhile. "+
 		"The status is 0 if nothing is found, or all of it was mended, and 1 if something is left. "+
-		"Settings of PostgreSQL by which it may lose what was accepted are told beside, and do not count.",
+		"Settings of PostgreSQL that may lose accepted data are printed as warnings, and do not count.",
 		"keyseatd doctor --master-key-file master.key", "keyseatd doctor --repair")
 }
 

@@ -307,7 +307,7 @@ func TestFileErrors(t *testing.T) {
 		serve + "--config text":           "--config: text: line 1: the file must be one JSON object: {\"name\": value, …} (see keyseatd --help)",
 		"serve":                           "--connector is missing: give the https:// URL of the service that carries tasks out, or sim for a trial",
 		"serve --connector shop":          "--connector must be an https:// URL with a host, or sim",
-		"serve --connector http://shop":   "--connector must be https://, because passwords could be read on the way: --connector-plaintext allows http://",
+		"serve --connector http://shop":   "--connector must be https://, because http:// does not protect passwords: --connector-plaintext allows http://",
 		"serve --connector https://u:p@h": "--connector must have no user, query or fragment: a token goes into --connector-token-file",
 		"webhooks test shop":              "--webhook-file is missing: name the JSON file of the endpoints",
 		"stock --database sqlite:":        "--database must be sqlite:PATH or a postgres:// URL",
