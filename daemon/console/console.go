@@ -73,11 +73,11 @@ func New(o Options) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := newSessions(o.Now)
+	all, err := newSessions(o.Now)
 	if err != nil {
 		return nil, err
 	}
-	c := &Console{Options: o, sessions: sessions, guesses: guesses}
+	c := &Console{Options: o, sessions: all, guesses: guesses}
 	c.handler = c.routes()
 	return c, nil
 }

@@ -84,7 +84,7 @@ func splitCommands(sentence string) (all []textPart) {
 	return all
 }
 
-// cssClasses maps a status, outcome or state to a CSS class. The class adds a colour to the word, which stays
+// cssClasses maps a status, outcome or state to a CSS class. The class adds a color to the word, which stays
 // visible.
 var cssClasses = map[string]string{
 	"live": "good", "success": "good", "settled": "good", "success_renew": "good",

@@ -179,14 +179,14 @@ const maxReads = 20
 
 // lastTasks returns the last n tasks of a list, the newest first. It reads the list on from its first page.
 // Only a list of tasks that were all accepted within [minPeriod] has more than one page.
-func (c *Console) lastTasks(ctx context.Context, page []tasks.Snapshot, n int) (last []view.Task, err error) {
-	all := page
-	for reads := 1; len(page) == newestPage && reads < maxReads; reads++ {
-		page, err = c.AdminStore.Tasks(ctx, adminstore.AnyTask, *page[newestPage-1].Task, newestPage)
+func (c *Console) lastTasks(ctx context.Context, first []tasks.Snapshot, n int) (last []view.Task, err error) {
+	all, read := first, first
+	for reads := 1; len(read) == newestPage && reads < maxReads; reads++ {
+		read, err = c.AdminStore.Tasks(ctx, adminstore.AnyTask, *read[newestPage-1].Task, newestPage)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, page...)
+		all = append(all, read...)
 	}
 	for _, v := range slices.Backward(all[max(0, len(all)-n):]) {
 		last = append(last, view.NewTask(*v.Task))

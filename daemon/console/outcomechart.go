@@ -11,7 +11,7 @@ import (
 
 // An outcomeGroup is a group of outcomes that the chart shows as one series.
 type outcomeGroup struct {
-	Name     string // also selects the colour
+	Name     string // also selects the color
 	Label    string
 	outcomes []tasks.Outcome
 }

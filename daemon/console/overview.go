@@ -25,16 +25,16 @@ func (r *request) showOverview() error {
 		return err
 	}
 	o := overview{overviewData: data}
-	var sum stock.Level
+	var total stock.Level
 	for _, l := range data.Levels {
 		o.Stock = append(o.Stock, newStockBar(l))
-		sum.Size, sum.Free, sum.Held = sum.Size+l.Size, sum.Free+l.Free, sum.Held+l.Held
-		sum.Spent, sum.Suspect, sum.Idle = sum.Spent+l.Spent, sum.Suspect+l.Suspect, sum.Idle+l.Idle
+		total.Size, total.Free, total.Held = total.Size+l.Size, total.Free+l.Free, total.Held+l.Held
+		total.Spent, total.Suspect, total.Idle = total.Spent+l.Spent, total.Suspect+l.Suspect, total.Idle+l.Idle
 		if l.Free == 0 {
 			o.Empty++
 		}
 	}
-	o.Sum = newStockBar(sum)
+	o.Sum = newStockBar(total)
 	if r.ConnectorStats != nil {
 		o.Connector = newConnectorStats(r.ConnectorStats())
 	}

@@ -120,8 +120,8 @@ func (d Doctor) check(r audit.Record) []Finding {
 	if len(found) > 0 {
 		return found
 	}
-	for _, check := range d.checks() {
-		found = append(found, check(r)...)
+	for _, findings := range d.checks() {
+		found = append(found, findings(r)...)
 	}
 	return found
 }

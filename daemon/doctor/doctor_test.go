@@ -21,7 +21,7 @@ import (
 // plain is a sealer that does not encrypt.
 type plain struct{}
 
-func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
+func (plain) Seal(text, _ []byte) ([]byte, error)   { return text, nil }
 func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
 // A fixture is a store in memory, its engine and its doctor.

@@ -190,11 +190,11 @@ func repairNote(f Finding, done string) string { return string(f.Code) + ": " + 
 // repaired, the change has no id.
 func (d Doctor) nextRepair(r audit.Record, found []Finding, failed map[Finding]bool, countersMatch map[string]bool) (Finding, tasks.Change) {
 	for _, f := range found {
-		repair := repairs[f.Code]
-		if repair == nil || failed[f] || !r.Key.Exists() { // without a key, no change is made
+		change := repairs[f.Code]
+		if change == nil || failed[f] || !r.Key.Exists() { // without a key, no change is made
 			continue
 		}
-		c := repair(r, f, countersMatch[f.Plan], d.NewID())
+		c := change(r, f, countersMatch[f.Plan], d.NewID())
 		if c.Task == nil || !r.Task(c.Task.ID).LeasedUntil.After(r.At) { // not while a daemon is working on the task
 			return f, c
 		}

@@ -46,5 +46,5 @@ func Example() {
 // The sealer plain does not encrypt. In production, use a keyring.
 type plain struct{}
 
-func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
+func (plain) Seal(text, _ []byte) ([]byte, error)   { return text, nil }
 func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }

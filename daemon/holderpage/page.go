@@ -116,15 +116,15 @@ func (p *Page) showForm(w http.ResponseWriter, r *http.Request) {
 // submit makes the call of a form and shows the answer. The script requests the answer without the rest of
 // the page.
 func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
-	form, call := parseForm(r)
+	f, call := parseForm(r)
 	response := p.callAPI(call)
-	answer := newAnswer(form, response)
-	if form.partial {
+	answer := newAnswer(f, response)
+	if f.partial {
 		p.render(w, response, "answer", answer)
 		return
 	}
 	stock, _ := p.stock(r) // the answer is useful without the stock
-	p.render(w, response, "page", pageData{Stock: stock, Form: form, Answer: &answer})
+	p.render(w, response, "page", pageData{Stock: stock, Form: f, Answer: &answer})
 }
 
 // render sends a template with the status of the API's response. It sends the first byte only after the
