@@ -50,6 +50,8 @@ var retired = map[string]string{
 	"Census": "TaskStats", "Cohort": "HourCount", "Cohorts": "CountByHour", "Tally": "PlanAudit", "Allotted": "WithPlan",
 	"Realign": "RepairLatestTask", "Restand": "RepairStatus", "Reslot": "RepairSlot", "Unlease": "ExpireLease",
 	"Courier": "Dispatcher", "WholeKey": "KeyDetail", "RunCensus": "RunStats", "CensusStore": "StatsStore", "Trio": "HACluster",
+	"TaskStray": "TaskExtraOpen", "steerKey": "mutateKey", "steerTask": "mutateTask", "faultOf": "toAPIError",
+	"troubleOf": "toPageError", "errNowhere": "errNotFound", "newTide": "newOutcomeChart", "lookAtPlans": "auditPlans",
 }
 
 var retiredName = regexp.MustCompile(`\b(` + strings.Join(slices.Collect(maps.Keys(retired)), "|") + `)\b`)

@@ -31,11 +31,11 @@ func (s *spec) enum(schema string) []string {
 }
 
 func texts[S ~string](all []S) []string {
-	var plain []string
+	var out []string
 	for _, s := range all {
-		plain = append(plain, string(s))
+		out = append(out, string(s))
 	}
-	return plain
+	return out
 }
 
 // same checks that two sets are equal, in any order.

@@ -40,7 +40,7 @@ type fixture struct {
 // plain is a sealer that does not encrypt.
 type plain struct{}
 
-func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
+func (plain) Seal(text, _ []byte) ([]byte, error)   { return text, nil }
 func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
 func newFixture(t *testing.T) fixture {

@@ -13,11 +13,11 @@ import (
 // TestAddTokenToFullDisk checks that a full disk leaves the file unchanged. Half a line would
 // make the whole file invalid.
 func TestAddTokenToFullDisk(t *testing.T) {
-	file := admin.TokenFile(filepath.Join(t.TempDir(), "tokens"))
-	if err := file.Add(admin.NewToken("first", admin.Read, "a long enough token")); err != nil {
+	tokens := admin.TokenFile(filepath.Join(t.TempDir(), "tokens"))
+	if err := tokens.Add(admin.NewToken("first", admin.Read, "a long enough token")); err != nil {
 		t.Fatal(err)
 	}
-	before, err := os.ReadFile(string(file))
+	before, err := os.ReadFile(string(tokens))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,17 +29,17 @@ func TestAddTokenToFullDisk(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: uint64(len(before) + 10), Max: usual.Max}); err != nil {
 		t.Fatal(err)
 	}
-	failed := file.Add(admin.NewToken("second", admin.Read, "another long token"))
+	failed := tokens.Add(admin.NewToken("second", admin.Read, "another long token"))
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &usual); err != nil {
 		t.Fatal(err)
 	}
 	if failed == nil {
 		t.Fatal("the token was added")
 	}
-	if all, err := file.Load(); err != nil || len(all) != 1 {
+	if all, err := tokens.Load(); err != nil || len(all) != 1 {
 		t.Errorf("%d tokens, %v", len(all), err)
 	}
-	if after, err := os.ReadFile(string(file)); err != nil || string(after) != string(before) {
+	if after, err := os.ReadFile(string(tokens)); err != nil || string(after) != string(before) {
 		t.Errorf("%q, %v", after, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 )
 
@@ -80,14 +81,12 @@ func (r *request) issueKeys(o *order) error {
 
 // sendCSV sends the keys as a CSV file for a spreadsheet.
 func (r *request) sendCSV(o order) error {
+	all := make([]keys.Key, len(o.Codes))
+	for i, code := range o.Codes {
+		all[i] = keys.Key{Code: code, Status: keys.Active, OrderID: o.OrderID, PurchaseDate: o.PurchaseDate}
+	}
 	var b bytes.Buffer
-	err := csvfile.WriteKeys(&b, func(yield func(keys.Key, error) bool) {
-		for _, code := range o.Codes {
-			if !yield(keys.Key{Code: code, Status: keys.Active, OrderID: o.OrderID, PurchaseDate: o.PurchaseDate}, nil) {
-				return
-			}
-		}
-	}, true)
+	err := csvfile.WriteKeys(&b, seq.All(all), true)
 	if err != nil {
 		return err
 	}
