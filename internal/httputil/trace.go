@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
+	"time"
 )
 
 // A Trace records how far a request has got, over all attempts since the last [Trace.Reset]. After a failure it answers
@@ -69,18 +70,15 @@ func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	trace := TraceOf(r.Context())
 	trace.begun.Store(true)
 	response, err := t.RoundTripper.RoundTrip(r)
-	if err != nil && trace.got.Load() && ended(r) {
+	if err != nil && trace.got.Load() && ended(r.Context()) {
 		trace.wrote.Store(true)
 	}
 	return response, err
 }
 
-// ended reports whether the request was cancelled.
-func ended(r *http.Request) bool {
-	select {
-	case <-r.Cancel: //nolint:staticcheck // the field is deprecated, but http.Client.Timeout closes this channel
-		return true
-	default:
-		return r.Context().Err() != nil
-	}
+// ended reports whether the context has ended or is about to end. The timeout of an [http.Client] is the deadline of the
+// context, but it may cancel a request a moment before the context ends.
+func ended(ctx context.Context) bool {
+	deadline, has := ctx.Deadline()
+	return ctx.Err() != nil || has && !time.Now().Before(deadline)
 }
