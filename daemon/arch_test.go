@@ -52,6 +52,7 @@ var retired = map[string]string{
 	"Courier": "Dispatcher", "WholeKey": "KeyDetail", "RunCensus": "RunStats", "CensusStore": "StatsStore", "Trio": "HACluster",
 	"TaskStray": "TaskExtraOpen", "steerKey": "mutateKey", "steerTask": "mutateTask", "faultOf": "toAPIError",
 	"troubleOf": "toPageError", "errNowhere": "errNotFound", "newTide": "newOutcomeChart", "lookAtPlans": "auditPlans",
+	"secretfile": "safefile", "ErrNoAnswer": "ErrNoResponse", "ErrAnswer": "ErrInvalidResponse",
 }
 
 var retiredName = regexp.MustCompile(`\b(` + strings.Join(slices.Collect(maps.Keys(retired)), "|") + `)\b`)
