@@ -50,8 +50,8 @@ var rows = []row{
 	fuzz("parse-pasted", "codes as people paste them", "./keys", "FuzzPasted"),
 	fuzz("parse-password", "passwords", "./tasks", "FuzzPolicy"),
 	fuzz("parse-keys", "CSV of keys", "./daemon/csvfile", "FuzzKeys"),
-	fuzz("parse-plans", "CSV of plans", "./daemon/csvfile", "FuzzEdits"),
-	fuzz("parse-answer", "the provider's answers", "./adapters/httpconnector", "FuzzAnswer"),
+	fuzz("parse-plans", "CSV of plans", "./daemon/csvfile", "FuzzPlans"),
+	fuzz("parse-answer", "the provider's answers", "./adapters/httpconnector", "FuzzResponse"),
 	fuzz("parse-envelope", "sealed envelopes", "./adapters/keyring", "FuzzOpen"),
 }
 

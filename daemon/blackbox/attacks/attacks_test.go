@@ -73,29 +73,29 @@ const (
 func underAttack(s *harness.Shop, flags []string) {
 	h := newVisitors(s)
 	d := s.Serve(append(flags, "--log-level", "info", "--key-task-limit", "0")...)
-	peace := h.visit(d, time.Duration(harness.Scaled(200, 2000))*time.Millisecond)
+	undisturbed := h.visit(d, time.Duration(harness.Scaled(200, 2000))*time.Millisecond)
 	before := measureUsage(d)
-	s.Logf("%-22s %v", "peace", peace)
-	if *harness.Scale > 0 && peace.p99 > maxVisitP99/2 {
-		s.Errorf("the machine is busy with other things, nothing is proven: in peace p99 is %s", peace.p99)
+	s.Logf("%-22s %v", "undisturbed", undisturbed)
+	if *harness.Scale > 0 && undisturbed.p99 > maxVisitP99/2 {
+		s.Errorf("the machine is too busy, nothing is proven: p99 before the attack is %s", undisturbed.p99)
 	}
 	var worst visitResult
-	strikes := 0
+	attempts := 0
 	for _, attack := range attacks {
 		a := &attackers{Daemon: d}
 		seen := a.run(attack, h)
-		s.Logf("%-22s %7d strikes %7d done; %v", attack.name, a.attempts.Load(), a.completed.Load(), seen)
+		s.Logf("%-22s %7d attempts %7d done; %v", attack.name, a.attempts.Load(), a.completed.Load(), seen)
 		if n := a.wrongAnswers.Load(); n > 0 || a.completed.Load() == 0 {
-			s.Errorf("%s: %d strikes went as meant, %d got a wrong answer", attack.name, a.completed.Load(), n)
+			s.Errorf("%s: %d attempts went as intended, %d got a wrong answer", attack.name, a.completed.Load(), n)
 		}
 		for _, fault := range seen.faults(*harness.Scale > 0) {
 			s.Errorf("%s: %s", attack.name, fault)
 		}
-		worst, strikes = worst.worst(seen), strikes+int(a.attempts.Load())
-		s.Eventually("what attackers took is given back after "+attack.name, func() bool { return measureUsage(d).withinLeakLimit(before) })
+		worst, attempts = worst.worst(seen), attempts+int(a.attempts.Load())
+		s.Eventually("resources are released after "+attack.name, func() bool { return measureUsage(d).withinLeakLimit(before) })
 	}
 	memory := stopAttacked(d)
-	harness.Report(s, len(attacks), strikes, "honest", worst.requests, "peace", peace.p99, "p99", worst.p99, "slowest", worst.slowest, "MiB", memory)
+	harness.Report(s, len(attacks), attempts, "visits", worst.requests, "p99_before", undisturbed.p99, "p99", worst.p99, "slowest", worst.slowest, "MiB", memory)
 }
 
 // stopAttacked stops a daemon after an attack, and returns its peak memory.
