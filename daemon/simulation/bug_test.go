@@ -15,37 +15,37 @@ import (
 // A bug is planted around the core, and the core itself stays unchanged. The zero bug changes nothing.
 type bug struct {
 	name      string
-	above     func(*life, tasks.Store) tasks.Store // between a daemon and its line
-	below     func(*memory.Store) tasks.Store      // in the database
+	above     func(*process, tasks.Store) tasks.Store // between a daemon and its line
+	below     func(*memory.Store) tasks.Store         // in the database
 	connector func(tasks.Connector) tasks.Connector
 	wall      bool // the daemon uses the wall clock, which is adjusted, instead of a monotonic clock
 }
 
 var bugs = []bug{
-	{name: "no fence", below: func(s *memory.Store) tasks.Store { return unfenced{s, func(tasks.Task) bool { return false }} }},
+	{name: "no fence", below: func(s *memory.Store) tasks.Store { return unfencedStore{s, func(tasks.Task) bool { return false }} }},
 	{name: "fence only on settle", below: func(s *memory.Store) tasks.Store {
-		return unfenced{s, func(t tasks.Task) bool { return !t.Open() }}
+		return unfencedStore{s, func(t tasks.Task) bool { return !t.Open() }}
 	}},
-	{name: "slot freed on time-out", above: func(_ *life, s tasks.Store) tasks.Store { return freeing{s} }},
-	{name: "slot before task", above: func(l *life, s tasks.Store) tasks.Store { return hasty{s, l.world} }},
-	{name: "reaper without guard", above: func(l *life, s tasks.Store) tasks.Store { return reaper{s, l.world} }},
-	{name: "idempotency key per attempt", connector: func(c tasks.Connector) tasks.Connector { return forgetful{c} }},
-	{name: "secret erased in a second transaction", above: func(l *life, s tasks.Store) tasks.Store { return tidy{s, l.world} }},
+	{name: "slot freed on time-out", above: func(_ *process, s tasks.Store) tasks.Store { return freeingStore{s} }},
+	{name: "slot before task", above: func(l *process, s tasks.Store) tasks.Store { return twoStepStore{s, l.world} }},
+	{name: "reaper without guard", above: func(l *process, s tasks.Store) tasks.Store { return reapingStore{s, l.world} }},
+	{name: "idempotency key per attempt", connector: func(c tasks.Connector) tasks.Connector { return keyPerAttempt{c} }},
+	{name: "secret erased in a second transaction", above: func(l *process, s tasks.Store) tasks.Store { return lateErasingStore{s, l.world} }},
 	{name: "wall-clock lease", wall: true},
 }
 
-// The store unfenced accepts a change with an old fence and an old version, unless fenced returns true for
+// An unfencedStore accepts a change with an old fence and an old version, unless fenced returns true for
 // its task.
-type unfenced struct {
+type unfencedStore struct {
 	*memory.Store
 	fenced func(tasks.Task) bool
 }
 
-func (u unfenced) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+func (u unfencedStore) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
 	var all []tasks.Change
 	for _, c := range changes {
 		if c.Task != nil && c.Task.Version > 0 && !u.fenced(*c.Task) {
-			c = u.renewed(ctx, c)
+			c = u.withCurrentFence(ctx, c)
 		}
 		all = append(all, c)
 	}
@@ -53,7 +53,7 @@ func (u unfenced) Apply(ctx context.Context, changes []tasks.Change) ([]error, e
 }
 
 // Extend extends the current lease of a task, whichever lease the caller has.
-func (u unfenced) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
+func (u unfencedStore) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
 	var all []tasks.Ref
 	for _, ref := range refs {
 		if v, err := u.Task(ctx, ref.ID); err == nil && v.Task != nil {
@@ -64,7 +64,7 @@ func (u unfenced) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duratio
 	return u.Store.Extend(ctx, all, ttl)
 }
 
-func (u unfenced) renewed(ctx context.Context, c tasks.Change) tasks.Change {
+func (u unfencedStore) withCurrentFence(ctx context.Context, c tasks.Change) tasks.Change {
 	v, err := u.Task(ctx, c.Task.ID)
 	if err != nil || v.Task == nil || v.Task.Fence == c.Task.Fence {
 		return c
@@ -80,10 +80,10 @@ func (u unfenced) renewed(ctx context.Context, c tasks.Change) tasks.Change {
 	return c
 }
 
-// The store freeing frees every slot that becomes suspect.
-type freeing struct{ tasks.Store }
+// A freeingStore frees every slot that becomes suspect.
+type freeingStore struct{ tasks.Store }
 
-func (f freeing) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+func (f freeingStore) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
 	var all []tasks.Change
 	for _, c := range changes {
 		if c.Transfer != nil && c.Transfer.To == stock.Suspect {
@@ -97,18 +97,18 @@ func (f freeing) Apply(ctx context.Context, changes []tasks.Change) ([]error, er
 	return f.Store.Apply(ctx, all)
 }
 
-// The store hasty claims the slot in a first transaction and stores the task in a second one.
-type hasty struct {
+// A twoStepStore claims the slot in a first transaction and stores the task in a second one.
+type twoStepStore struct {
 	tasks.Store
 	*world
 }
 
-func (h hasty) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+func (h twoStepStore) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
 	c := changes[0]
 	if c.Claim == nil || c.Task.Version > 0 {
 		return h.Store.Apply(ctx, changes)
 	}
-	plan, err := h.take(ctx, c)
+	plan, err := h.claimSlot(ctx, c)
 	if err != nil {
 		return []error{err}, nil
 	}
@@ -119,8 +119,8 @@ func (h hasty) Apply(ctx context.Context, changes []tasks.Change) ([]error, erro
 	return h.Store.Apply(ctx, []tasks.Change{c})
 }
 
-// take is the first transaction.
-func (h hasty) take(ctx context.Context, c tasks.Change) (stock.Plan, error) {
+// claimSlot is the first transaction.
+func (h twoStepStore) claimSlot(ctx context.Context, c tasks.Change) (stock.Plan, error) {
 	plans, err := h.store.Plans(ctx, 0, 100)
 	if err != nil {
 		return stock.Plan{}, err
@@ -142,13 +142,13 @@ func (h hasty) take(ctx context.Context, c tasks.Change) (stock.Plan, error) {
 	return stock.Plan{}, stock.ErrOutOfStock
 }
 
-// The store reaper ends the tasks with an expired lease at each poll.
-type reaper struct {
+// A reapingStore ends the tasks with an expired lease at each poll.
+type reapingStore struct {
 	tasks.Store
 	*world
 }
 
-func (r reaper) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
+func (r reapingStore) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	open, err := r.store.Tasks(ctx, adminstore.OpenTask, tasks.Task{}, 1000)
 	if err != nil {
 		return nil, err
@@ -161,21 +161,21 @@ func (r reaper) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 	return r.Store.Lease(ctx, worker, n, ttl)
 }
 
-// The connector forgetful uses another idempotency key for each attempt.
-type forgetful struct{ tasks.Connector }
+// The connector keyPerAttempt uses another idempotency key for each attempt.
+type keyPerAttempt struct{ tasks.Connector }
 
-func (f forgetful) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
+func (f keyPerAttempt) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	o.Task = fmt.Sprintf("%s-%d", o.Task, o.Attempt)
 	return f.Connector.Do(ctx, o)
 }
 
-// The store tidy ends a task in one transaction and erases its secret in the next one.
-type tidy struct {
+// A lateErasingStore ends a task in one transaction and erases its secret in the next one.
+type lateErasingStore struct {
 	tasks.Store
 	*world
 }
 
-func (t tidy) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
+func (t lateErasingStore) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
 	c := changes[0]
 	if c.Task.Open() || c.Task.Version == 0 {
 		return t.Store.Apply(ctx, changes)

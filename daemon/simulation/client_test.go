@@ -27,7 +27,7 @@ type request struct {
 	kind     tasks.Kind
 	country  stock.Country
 	password string
-	ask      ask
+	script   script
 
 	answered bool // the client has received an acceptance or a refusal
 	err      error
@@ -57,13 +57,13 @@ func (j *journal) write(r *request) {
 const clientTime = 5 * time.Second
 
 // request sends a request to a daemon, if the daemon is running.
-func (w *world) request(d *daemonOf, s step) {
+func (w *world) request(d *simDaemon, s step) {
 	l := d.current()
 	if l == nil {
 		return
 	}
 	id := fmt.Sprint("t", w.ids.Add(1))
-	r := &request{id: id, code: w.code(s.Key), kind: tasks.Kind(s.Do), country: s.Ask.Country, password: "secret of " + id + "!", ask: s.Ask}
+	r := &request{id: id, code: w.code(s.Key), kind: tasks.Kind(s.Do), country: s.Script.Country, password: "secret of " + id + "!", script: s.Script}
 	w.journal.write(r)
 	w.clients.Go(func() {
 		ctx, cancel := context.WithTimeout(w.ctx, clientTime)
@@ -73,23 +73,23 @@ func (w *world) request(d *daemonOf, s step) {
 		r.err = engine.Accept(ctx, tasks.Request{Kind: r.kind, Code: r.code, Country: string(r.country), Account: tasks.Account{
 			Login: tasks.NewSecret(r.login()), Password: tasks.NewSecret(r.password),
 		}})
-		r.answered = r.err == nil || final(r.err)
+		r.answered = r.err == nil || isAnswer(r.err)
 		if r.err == nil {
 			l.pool.Wake()
-			w.visible(w.daemon(d.id+1), r)
+			w.checkVisible(w.daemon(d.id+1), r)
 		}
 	})
 }
 
-// final reports whether an error is an answer: the request was not accepted and never will be.
-func final(err error) bool {
+// isAnswer reports whether an error is an answer: the request was not accepted and never will be.
+func isAnswer(err error) bool {
 	var no tasks.Refusal
 	var later tasks.RateLimited
 	return errors.As(err, &no) || errors.As(err, &later)
 }
 
-// visible checks that the given daemon shows an accepted request immediately.
-func (w *world) visible(d *daemonOf, r *request) {
+// checkVisible checks that the given daemon shows an accepted request immediately.
+func (w *world) checkVisible(d *simDaemon, r *request) {
 	l := d.current()
 	if l == nil {
 		return
@@ -106,7 +106,7 @@ func (w *world) visible(d *daemonOf, r *request) {
 // operate makes an operator's change. The operator's tool has a direct connection to the store.
 func (w *world) operate(s step) {
 	tool := tasks.Engine{
-		Store: w.store, Sealer: plain{}, Rules: rules(), NewID: w.newID, Now: time.Now,
+		Store: w.store, Sealer: noSealer{}, Rules: rules(), NewID: w.newID, Now: time.Now,
 		Jitter: func() float64 { return 0 },
 		Pause:  func(context.Context, time.Duration) error { return errLost },
 	}
@@ -119,20 +119,20 @@ func (w *world) operate(s step) {
 		_ = tool.Update(ctx, key, tasks.Restore)
 	case reset:
 		_ = tool.Update(ctx, key, tasks.Reset)
-	case hurry:
-		w.hurryOne(tool, s)
+	case retryNow:
+		w.retryOne(tool, s)
 	case resolve:
 		w.resolveAll(tool)
 	case release:
 		w.releaseOne(tool, s)
 	case retire, relist:
 		w.edit(s)
-	case upgrade, renew, kill, stop, freeze, cut, hush, adjust: // not actions of an operator
+	case upgrade, renew, kill, stop, freeze, cut, silence, adjust: // not actions of an operator
 	}
 }
 
-// hurryOne makes an open task due now.
-func (w *world) hurryOne(tool tasks.Engine, s step) {
+// retryOne makes an open task due now.
+func (w *world) retryOne(tool tasks.Engine, s step) {
 	open, err := w.store.Tasks(w.ctx, adminstore.OpenTask, tasks.Task{}, 100)
 	w.must(err)
 	if len(open) == 0 {
@@ -167,7 +167,7 @@ func (w *world) resolveAll(tool tasks.Engine) {
 // make before.
 func (w *world) anyFrozen() bool {
 	for _, d := range w.daemons {
-		if left, _ := d.frozen(); left > 0 && !w.calm.Load() {
+		if left, _ := d.frozen(); left > 0 && !w.faultsOver.Load() {
 			return true
 		}
 	}

@@ -12,30 +12,30 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A daemonOf a world is a program that can start and die any number of times.
-type daemonOf struct {
+// A simDaemon a world is a program that can start and die any number of times.
+type simDaemon struct {
 	*world
-	id     int
-	mu     sync.Mutex
-	life   *life // nil: the daemon is not running
-	lives  int
-	counts map[call]int
-	thaw   time.Time    // the daemon is frozen until this time
-	froze  bool         // the daemon was frozen at least once, so its calls may arrive late
-	back   time.Time    // the store is unreachable until this time
-	silent bool         // while the store is unreachable, calls hang instead of failing
-	wall   atomic.Int64 // the sum of all adjustments of its wall clock
+	id          int
+	mu          sync.Mutex
+	process     *process // nil: the daemon is not running
+	processes   int
+	counts      map[call]int
+	frozenUntil time.Time    // the daemon is frozen until this time
+	everFrozen  bool         // the daemon was frozen at least once, so its calls may arrive late
+	cutUntil    time.Time    // the store is unreachable until this time
+	silent      bool         // while the store is unreachable, calls hang instead of failing
+	wall        atomic.Int64 // the sum of all adjustments of its wall clock
 }
 
 // random and noise return numbers of the daemon's own, so that it does not act at the same instants as the
 // others.
-func (d *daemonOf) random(salt uint64) uint64 { return d.world.random(salt<<8 | uint64(d.id+1)) }
+func (d *simDaemon) random(salt uint64) uint64 { return d.world.random(salt<<8 | uint64(d.id+1)) }
 
-func (d *daemonOf) noise(salt uint64) time.Duration { return d.world.noise(salt<<8 | uint64(d.id+1)) }
+func (d *simDaemon) noise(salt uint64) time.Duration { return d.world.noise(salt<<8 | uint64(d.id+1)) }
 
-// A life is one process of a daemon.
-type life struct {
-	*daemonOf
+// A process is one process of a daemon.
+type process struct {
+	*simDaemon
 	name string
 	dead chan struct{}
 	end  context.CancelFunc
@@ -44,52 +44,52 @@ type life struct {
 }
 
 // start starts a process, unless one is running or the run of the world has ended.
-func (d *daemonOf) start() {
+func (d *simDaemon) start() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.life != nil || d.over.Load() {
+	if d.process != nil || d.noMoreStarts.Load() {
 		return
 	}
-	d.lives++
+	d.processes++
 	ctx, end := context.WithCancel(context.Background())
-	l := &life{daemonOf: d, name: fmt.Sprintf("d%d.%d", d.id, d.lives), dead: make(chan struct{}), end: end, done: make(chan struct{})}
+	l := &process{simDaemon: d, name: fmt.Sprintf("d%d.%d", d.id, d.processes), dead: make(chan struct{}), end: end, done: make(chan struct{})}
 	l.pool = worker.New(l.engine())
 	l.pool.Name, l.pool.Lease, l.pool.Workers, l.pool.PollInterval = l.name, d.Lease, 3, 2*time.Second
-	d.life = l
+	d.process = l
 	go func() {
 		defer close(l.done)
 		_ = l.pool.Run(ctx, 25*time.Second) // the checks find everything that it leaves unfinished
 	}()
 }
 
-func (l *life) engine() tasks.Engine {
-	var store tasks.Store = wire{l}
+func (l *process) engine() tasks.Engine {
+	var store tasks.Store = lineStore{l}
 	if l.Grouped {
 		store = batchstore.New(store, batchstore.Options{})
 	}
 	if l.bug.above != nil {
 		store = l.bug.above(l, store)
 	}
-	var connector tasks.Connector = phone{l}
+	var connector tasks.Connector = lineConnector{l}
 	if l.bug.connector != nil {
 		connector = l.bug.connector(connector)
 	}
 	return tasks.Engine{
-		Store: store, Connector: connector, Sealer: plain{}, Rules: rules(),
+		Store: store, Connector: connector, Sealer: noSealer{}, Rules: rules(),
 		NewID: l.newID, Now: l.now, Pause: l.pause,
 		Jitter: func() float64 { return float64(l.random(2)%1000) / 1000 },
 	}
 }
 
-// The sealer plain does not encrypt, because no test here reads the sealed data.
-type plain struct{}
+// A noSealer does not encrypt, because no test here reads the sealed data.
+type noSealer struct{}
 
-func (plain) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
-func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
+func (noSealer) Seal(text, _ []byte) ([]byte, error)   { return text, nil }
+func (noSealer) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
 // now returns the time of a clock with a large constant offset. The clock runs evenly, as a monotonic clock
 // does.
-func (l *life) now() time.Time {
+func (l *process) now() time.Time {
 	off := time.Duration(l.id-1) * 10 * time.Minute
 	if l.bug.wall {
 		off += time.Duration(l.wall.Load())
@@ -97,7 +97,7 @@ func (l *life) now() time.Time {
 	return time.Now().Add(off)
 }
 
-func (l *life) pause(ctx context.Context, d time.Duration) error {
+func (l *process) pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -109,8 +109,8 @@ func (l *life) pause(ctx context.Context, d time.Duration) error {
 }
 
 // kill ends a process immediately. Calls that have already left the process still arrive.
-func (d *daemonOf) kill() {
-	if l := d.leave(); l != nil {
+func (d *simDaemon) kill() {
+	if l := d.detach(); l != nil {
 		close(l.dead)
 		l.end()
 	}
@@ -120,7 +120,7 @@ func (d *daemonOf) kill() {
 const restart = 3 * time.Second
 
 // die ends the process because of a fault.
-func (l *life) die() {
+func (l *process) die() {
 	if l.current() == l {
 		l.kill()
 		time.AfterFunc(restart, l.start)
@@ -128,28 +128,28 @@ func (l *life) die() {
 }
 
 // stop ends a process as a signal does, and waits for its end.
-func (d *daemonOf) stop() {
-	if l := d.leave(); l != nil {
+func (d *simDaemon) stop() {
+	if l := d.detach(); l != nil {
 		l.end()
 		<-l.done
 	}
 }
 
-func (d *daemonOf) leave() *life {
+func (d *simDaemon) detach() *process {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	l := d.life
-	d.life = nil
+	l := d.process
+	d.process = nil
 	return l
 }
 
-func (d *daemonOf) current() *life {
+func (d *simDaemon) current() *process {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.life
+	return d.process
 }
 
-func (l *life) isDead() bool {
+func (l *process) isDead() bool {
 	select {
 	case <-l.dead:
 		return true
@@ -159,54 +159,54 @@ func (l *life) isDead() bool {
 }
 
 // freeze freezes a daemon as SIGSTOP does. Each of its goroutines stops at its next call.
-func (d *daemonOf) freeze(long time.Duration) {
+func (d *simDaemon) freeze(long time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.thaw, d.froze = time.Now().Add(long), true
+	d.frozenUntil, d.everFrozen = time.Now().Add(long), true
 }
 
-func (d *daemonOf) frozen() (left time.Duration, ever bool) {
+func (d *simDaemon) frozen() (left time.Duration, ever bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return time.Until(d.thaw), d.froze
+	return time.Until(d.frozenUntil), d.everFrozen
 }
 
-// awake waits until the daemon is not frozen.
-func (d *daemonOf) awake() {
+// waitThawed waits until the daemon is not frozen.
+func (d *simDaemon) waitThawed() {
 	for {
 		left, _ := d.frozen()
-		if left <= 0 || d.calm.Load() {
+		if left <= 0 || d.faultsOver.Load() {
 			return
 		}
 		time.Sleep(left)
 	}
 }
 
-// away makes the store unreachable for the daemon.
-func (d *daemonOf) away(long time.Duration, silent bool) {
+// cutStore makes the store unreachable for the daemon.
+func (d *simDaemon) cutStore(long time.Duration, silent bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.back, d.silent = time.Now().Add(long), silent
+	d.cutUntil, d.silent = time.Now().Add(long), silent
 }
 
-// reach returns how long the store is still unreachable, and whether calls hang.
-func (d *daemonOf) reach() (left time.Duration, silent bool) {
+// unreachable returns how long the store is still unreachable, and whether calls hang.
+func (d *simDaemon) unreachable() (left time.Duration, silent bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.calm.Load() {
+	if d.faultsOver.Load() {
 		return 0, false
 	}
-	return time.Until(d.back), d.silent
+	return time.Until(d.cutUntil), d.silent
 }
 
-// next returns the fault of the next call of a kind, if there is one.
-func (d *daemonOf) next(c call) (fault, bool) {
+// nextFault returns the fault of the next call of a kind, if there is one.
+func (d *simDaemon) nextFault(c call) (fault, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n := d.counts[c]
 	d.counts[c]++
 	for _, f := range d.Faults {
-		if f.Daemon%d.Daemons == d.id && f.Call == c && f.Nth == n && !d.calm.Load() {
+		if f.Daemon%d.Daemons == d.id && f.Call == c && f.Nth == n && !d.faultsOver.Load() {
 			return f, true
 		}
 	}

@@ -17,14 +17,14 @@ type history struct {
 	Daemons int
 	Grouped bool // the daemons batch calls of the store
 	Lease   time.Duration
-	Plans   []plot
+	Plans   []planSize
 	Keys    int
 	Steps   []step
 	Faults  []fault
 }
 
-// A plot is a plan to import.
-type plot struct {
+// A planSize is a plan to import.
+type planSize struct {
 	Country stock.Country
 	Size    int
 }
@@ -32,66 +32,66 @@ type plot struct {
 // A step is one action of a client, of an operator, or of the environment.
 type step struct {
 	After  time.Duration // the pause since the step before
-	Do     deed
+	Do     action
 	Daemon int
 	Key    int
 	Plan   int
 	For    time.Duration
-	Ask    ask
+	Script script
 }
 
-// A deed is the kind of a step.
-type deed string
+// A action is the kind of a step.
+type action string
 
 const (
-	upgrade deed = "upgrade"
-	renew   deed = "renew"
-	revoke  deed = "revoke"
-	restore deed = "restore"
-	reset   deed = "reset"
-	hurry   deed = "hurry"
-	resolve deed = "resolve"
-	release deed = "release"
-	retire  deed = "retire"
-	relist  deed = "relist" // put a plan back into stock, with one more slot
-	kill    deed = "kill"
-	stop    deed = "stop" // stop a daemon as a signal does
-	freeze  deed = "freeze"
-	cut     deed = "cut"    // make the store unreachable for a daemon: its calls fail immediately
-	hush    deed = "hush"   // make the store unreachable for a daemon: its calls hang
-	adjust  deed = "adjust" // adjust a daemon's wall clock
+	upgrade  action = "upgrade"
+	renew    action = "renew"
+	revoke   action = "revoke"
+	restore  action = "restore"
+	reset    action = "reset"
+	retryNow action = "retry now"
+	resolve  action = "resolve"
+	release  action = "release"
+	retire   action = "retire"
+	relist   action = "relist" // put a plan back into stock, with one more slot
+	kill     action = "kill"
+	stop     action = "stop" // stop a daemon as a signal does
+	freeze   action = "freeze"
+	cut      action = "cut"     // make the store unreachable for a daemon: its calls fail immediately
+	silence  action = "silence" // make the store unreachable for a daemon: its calls hang
+	adjust   action = "adjust"  // adjust a daemon's wall clock
 )
 
-// deeds has more upgrades than other steps, because most other steps need an upgrade to have an effect.
-var deeds = slices.Concat(slices.Repeat([]deed{upgrade}, 9), slices.Repeat([]deed{renew, hurry}, 3), slices.Repeat([]deed{kill, freeze}, 2), []deed{
-	revoke, restore, reset, resolve, release, retire, relist, stop, cut, hush, adjust,
+// actions has more upgrades than other steps, because most other steps need an upgrade to have an effect.
+var actions = slices.Concat(slices.Repeat([]action{upgrade}, 9), slices.Repeat([]action{renew, retryNow}, 3), slices.Repeat([]action{kill, freeze}, 2), []action{
+	revoke, restore, reset, resolve, release, retire, relist, stop, cut, silence, adjust,
 })
 
-// An ask is the content of a request and the provider's reaction to it.
-type ask struct {
-	Country  stock.Country
-	Again    int             // the number of identical simultaneous requests in addition
-	Outcomes []tasks.Outcome // indexed by the plan's ordinal; after the last one: success
-	Manners  []manner        // indexed by the attempt; after the last one: good
+// An script is the content of a request and the provider's reaction to it.
+type script struct {
+	Country    stock.Country
+	Duplicates int             // the number of identical simultaneous requests in addition
+	Outcomes   []tasks.Outcome // indexed by the plan's ordinal; after the last one: success
+	Behaviours []behaviour     // indexed by the attempt; after the last one: good
 }
 
-// A manner is the provider's reaction to one call.
-type manner struct {
-	Kind   way
+// A behaviour is the provider's reaction to one call.
+type behaviour struct {
+	Kind   behaviourKind
 	Before time.Duration // until the effect
 	After  time.Duration // from the effect to the answer
 }
 
-// A way is the kind of a manner.
-type way string
+// A behaviourKind is the kind of a behaviour.
+type behaviourKind string
 
 const (
-	good      way = "good"
-	refused   way = "refused"    // the connection fails
-	rejected  way = "rejected"   // a final rejection without an effect
-	busy      way = "busy"       // the provider is still working: the effect comes later
-	cutBefore way = "cut before" // the connection breaks, without an effect
-	cutAfter  way = "cut after"  // the connection breaks after the effect
+	good      behaviourKind = "good"
+	refused   behaviourKind = "refused"    // the connection fails
+	rejected  behaviourKind = "rejected"   // a final rejection without an effect
+	busy      behaviourKind = "busy"       // the provider is still working: the effect comes later
+	cutBefore behaviourKind = "cut before" // the connection breaks, without an effect
+	cutAfter  behaviourKind = "cut after"  // the connection breaks after the effect
 )
 
 // A fault affects one call of a daemon: the call number Nth of its kind since the run began, counted from
@@ -100,7 +100,7 @@ type fault struct {
 	Daemon int
 	Call   call
 	Nth    int
-	Kind   mishap
+	Kind   faultKind
 	For    time.Duration
 }
 
@@ -116,18 +116,18 @@ const (
 	send   call = "send"
 )
 
-// A mishap is the kind of a fault.
-type mishap string
+// A faultKind is the kind of a fault.
+type faultKind string
 
 const (
-	diesBefore mishap = "dies before"
-	diesAfter  mishap = "dies after"
-	lostBefore mishap = "lost before" // the call is lost
-	lostAfter  mishap = "lost after"  // the answer is lost
-	orphaned   mishap = "orphaned"    // the daemon dies while the call is on its way, and the call arrives late
-	slowBefore mishap = "slow before" // the call arrives late, even if its caller no longer waits
-	slowAfter  mishap = "slow after"  // the answer arrives late
-	freezes    mishap = "freezes"     // the daemon freezes before the call
+	diesBefore faultKind = "dies before"
+	diesAfter  faultKind = "dies after"
+	lostBefore faultKind = "lost before" // the call is lost
+	lostAfter  faultKind = "lost after"  // the answer is lost
+	orphaned   faultKind = "orphaned"    // the daemon dies while the call is on its way, and the call arrives late
+	slowBefore faultKind = "slow before" // the call arrives late, even if its caller no longer waits
+	slowAfter  faultKind = "slow after"  // the answer arrives late
+	freezes    faultKind = "freezes"     // the daemon freezes before the call
 )
 
 // countries has one country several times, so that this country has further plans if a plan fails.
@@ -147,7 +147,7 @@ var histories = rapid.Custom(func(t *rapid.T) history {
 		Lease:   time.Duration(rapid.SampledFrom([]int{10, 15}).Draw(t, "lease")) * time.Second,
 		Keys:    rapid.SampledFrom([]int{6, 8, 3, 1}).Draw(t, "keys"),
 	}
-	h.Plans = rapid.SliceOfN(rapid.Custom(drawPlot), 1, 6).Draw(t, "plans")
+	h.Plans = rapid.SliceOfN(rapid.Custom(drawPlanSize), 1, 6).Draw(t, "plans")
 	for range 8 { // random slices are short, so several of them are concatenated
 		h.Steps = append(h.Steps, rapid.SliceOfN(rapid.Custom(drawStep), 1, 20).Draw(t, "steps")...)
 		h.Faults = append(h.Faults, rapid.SliceOfN(rapid.Custom(drawFault), 0, 8).Draw(t, "faults")...)
@@ -155,52 +155,52 @@ var histories = rapid.Custom(func(t *rapid.T) history {
 	return h
 })
 
-func drawPlot(t *rapid.T) plot {
-	return plot{rapid.SampledFrom(countries).Draw(t, "country"), rapid.SampledFrom([]int{2, 1, 3, 5, 0}).Draw(t, "size")}
+func drawPlanSize(t *rapid.T) planSize {
+	return planSize{rapid.SampledFrom(countries).Draw(t, "country"), rapid.SampledFrom([]int{2, 1, 3, 5, 0}).Draw(t, "size")}
 }
 
 func drawStep(t *rapid.T) step {
 	s := step{
 		After:  min(times.Draw(t, "after"), 7*time.Second),
-		Do:     rapid.SampledFrom(deeds).Draw(t, "do"),
+		Do:     rapid.SampledFrom(actions).Draw(t, "do"),
 		Daemon: rapid.SampledFrom([]int{0, 1, 2}).Draw(t, "daemon"),
 		Key:    rapid.SampledFrom([]int{0, 1, 2, 3, 4, 5, 6, 7}).Draw(t, "key"),
 		Plan:   rapid.SampledFrom([]int{0, 1, 2, 3}).Draw(t, "plan"),
 		For:    times.Draw(t, "for"),
 	}
 	if s.Do == upgrade || s.Do == renew {
-		s.Ask = drawAsk(t, s.Do)
+		s.Script = drawScript(t, s.Do)
 	}
 	return s
 }
 
-func drawAsk(t *rapid.T, do deed) ask {
+func drawScript(t *rapid.T, do action) script {
 	outcomes := append(slices.Repeat([]tasks.Outcome{tasks.Success, tasks.PlanFull}, 4), tasks.Outcomes(tasks.Kind(do))...)
-	return ask{
-		Country:  rapid.SampledFrom(countries).Draw(t, "country"),
-		Again:    rapid.SampledFrom([]int{0, 0, 0, 1, 3}).Draw(t, "again"),
-		Outcomes: rapid.SliceOfN(rapid.SampledFrom(outcomes), 0, 3).Draw(t, "outcomes"),
-		Manners:  rapid.SliceOfN(rapid.Custom(drawManner), 0, 6).Draw(t, "manners"),
+	return script{
+		Country:    rapid.SampledFrom(countries).Draw(t, "country"),
+		Duplicates: rapid.SampledFrom([]int{0, 0, 0, 1, 3}).Draw(t, "again"),
+		Outcomes:   rapid.SliceOfN(rapid.SampledFrom(outcomes), 0, 3).Draw(t, "outcomes"),
+		Behaviours: rapid.SliceOfN(rapid.Custom(drawBehaviour), 0, 6).Draw(t, "behaviours"),
 	}
 }
 
-func drawManner(t *rapid.T) manner {
-	return manner{
-		Kind:   rapid.SampledFrom([]way{good, good, refused, rejected, busy, cutBefore, cutAfter, cutAfter}).Draw(t, "way"),
+func drawBehaviour(t *rapid.T) behaviour {
+	return behaviour{
+		Kind:   rapid.SampledFrom([]behaviourKind{good, good, refused, rejected, busy, cutBefore, cutAfter, cutAfter}).Draw(t, "way"),
 		Before: times.Draw(t, "before"),
 		After:  times.Draw(t, "after"),
 	}
 }
 
-// nths lists the numbers of the calls that can have a fault.
-var nths = []int{0, 1, 2, 3, 4, 5, 7, 10, 14}
+// faultNumbers lists the numbers of the calls that can have a fault.
+var faultNumbers = []int{0, 1, 2, 3, 4, 5, 7, 10, 14}
 
 func drawFault(t *rapid.T) fault {
 	f := fault{
 		Daemon: rapid.SampledFrom([]int{0, 1, 2}).Draw(t, "daemon"),
 		Call:   rapid.SampledFrom([]call{view, accept, accept, settle, settle, settle, lease, extend, extend, send, send}).Draw(t, "call"),
-		Nth:    rapid.SampledFrom(nths).Draw(t, "nth"),
-		Kind: rapid.SampledFrom([]mishap{
+		Nth:    rapid.SampledFrom(faultNumbers).Draw(t, "nth"),
+		Kind: rapid.SampledFrom([]faultKind{
 			diesBefore, diesAfter, lostBefore, lostAfter, orphaned, orphaned, slowBefore, slowAfter, freezes,
 		}).Draw(t, "kind"),
 		For: times.Draw(t, "for"),

@@ -11,10 +11,10 @@ import (
 // independent of the store.
 type provider struct {
 	*world
-	mu      sync.Mutex
-	ledger  map[string]*entry // keyed by idempotency key
-	askings map[string]int    // the number of calls, keyed by login
-	at      map[string]int    // the number of operations in progress, keyed by login
+	mu         sync.Mutex
+	ledger     map[string]*entry // keyed by idempotency key
+	calls      map[string]int    // the number of calls, keyed by login
+	inProgress map[string]int    // the number of operations in progress, keyed by login
 }
 
 // An entry is the ledger's data of one idempotency key.
@@ -27,10 +27,10 @@ type entry struct {
 }
 
 func newProvider(w *world) *provider {
-	return &provider{world: w, ledger: map[string]*entry{}, askings: map[string]int{}, at: map[string]int{}}
+	return &provider{world: w, ledger: map[string]*entry{}, calls: map[string]int{}, inProgress: map[string]int{}}
 }
 
-// serve answers one call in the manner that the client's script defines. A call is stale if its sender was
+// serve answers one call as the client's script defines. A call is stale if its sender was
 // frozen before it, or if it was on its way for a long time.
 func (p *provider) serve(o tasks.ConnectorRequest, stale bool) tasks.ConnectorResult {
 	login := o.Account.Login.Reveal()
@@ -64,12 +64,12 @@ func (p *provider) serve(o tasks.ConnectorRequest, stale bool) tasks.ConnectorRe
 // begin runs do in the background. The work continues even if its caller no longer waits.
 func (p *provider) begin(login string, do func()) {
 	p.mu.Lock()
-	p.at[login]++
+	p.inProgress[login]++
 	p.mu.Unlock()
 	go func() {
 		do()
 		p.mu.Lock()
-		p.at[login]--
+		p.inProgress[login]--
 		p.mu.Unlock()
 	}()
 }
@@ -78,32 +78,32 @@ func (p *provider) begin(login string, do func()) {
 func (p *provider) idle(login string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.at[login] == 0
+	return p.inProgress[login] == 0
 }
 
-func (p *provider) receive(o tasks.ConnectorRequest, login string, stale bool) (*entry, manner) {
+func (p *provider) receive(o tasks.ConnectorRequest, login string, stale bool) (*entry, behaviour) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := p.askings[login]
-	p.askings[login]++
+	n := p.calls[login]
+	p.calls[login]++
 	r := p.journal.of(login)
-	m := manner{Kind: good}
-	if n < len(r.ask.Manners) && !p.calm.Load() {
-		m = r.ask.Manners[n]
+	m := behaviour{Kind: good}
+	if n < len(r.script.Behaviours) && !p.faultsOver.Load() {
+		m = r.script.Behaviours[n]
 	}
 	e, known := p.ledger[o.IdempotencyKey()]
 	if !known {
 		e = &entry{order: o, login: login}
 		p.ledger[o.IdempotencyKey()] = e
 		if t := p.store.task(r.id); !t.Open() && !stale {
-			p.faults.add("I11", "task %s is asked about for the first time %v after its end", o.Task, time.Since(t.EndedAt))
+			p.faults.add("I11", "task %s is sent for the first time %v after its end", o.Task, time.Since(t.EndedAt))
 		}
 	}
 	if e.login != login || e.order.Plan != o.Plan || e.order.Kind != o.Kind || e.order.Country != o.Country {
 		p.faults.add("I11", "the idempotency key %s came with another payload", o.IdempotencyKey())
 	}
 	if r.kind != o.Kind || r.country != o.Country || r.password != o.Account.Password.Reveal() {
-		p.faults.add("I6", "task %s does not ask for what was submitted", o.Task)
+		p.faults.add("I6", "task %s does not have what was submitted", o.Task)
 	}
 	return e, m
 }
@@ -116,19 +116,19 @@ func (p *provider) settle(e *entry) *tasks.ConnectorResult {
 		return e.answer
 	}
 	outcome := tasks.Success
-	if script := p.journal.of(e.login).ask.Outcomes; e.order.Ordinal <= len(script) {
+	if script := p.journal.of(e.login).script.Outcomes; e.order.Ordinal <= len(script) {
 		outcome = script[e.order.Ordinal-1]
 	}
 	e.answer = &tasks.ConnectorResult{Effect: tasks.Settled, Outcome: outcome}
 	e.effect = outcome == tasks.Success
 	if e.effect {
-		p.once(e)
+		p.checkOneEffect(e)
 	}
 	return e.answer
 }
 
-// once checks that no request has two effects.
-func (p *provider) once(e *entry) {
+// checkOneEffect checks that no request has two effects.
+func (p *provider) checkOneEffect(e *entry) {
 	for _, other := range p.ledger {
 		if other != e && other.login == e.login && other.effect {
 			p.faults.add("I5", "the request %s had an effect as %s and as %s", e.login, other.order.IdempotencyKey(), e.order.IdempotencyKey())

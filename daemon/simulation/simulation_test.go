@@ -24,14 +24,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// in runs a history in its own synctest bubble and returns the violations that it found.
-func in(t *testing.T, h history, b bug) []string {
+// runHistory runs a history in its own synctest bubble and returns the violations that it found.
+func runHistory(t *testing.T, h history, b bug) []string {
 	var w *world
 	synctest.Test(t, func(*testing.T) { w = run(h, b) })
 	return w.faults.found
 }
 
-func TestNothingBreaks(t *testing.T) {
+func TestRandomHistoriesKeepInvariants(t *testing.T) {
 	played, faults := 0, 0
 	defer func() {
 		t.Attr("trials", strconv.Itoa(played))
@@ -40,36 +40,36 @@ func TestNothingBreaks(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		h := histories.Draw(r, "history")
 		played, faults = played+1, faults+len(h.Faults)
-		for _, fault := range in(t, h, bug{}) {
+		for _, fault := range runHistory(t, h, bug{}) {
 			r.Error(fault)
 		}
 	})
 }
 
-// within is the number of histories in which each bug must be caught.
+// within is the number of histories in which each bug must be found.
 const within = 100
 
-// TestPlantedBugsAreCaught checks that the checks of TestNothingBreaks can fail. The violation must come
+// TestPlantedBugsAreFound checks that the checks of TestRandomHistoriesKeepInvariants can fail. The violation must come
 // from the bug: without the bug, the same history has no violation.
-func TestPlantedBugsAreCaught(t *testing.T) {
+func TestPlantedBugsAreFound(t *testing.T) {
 	t.Attr("faults", strconv.Itoa(len(bugs)))
 	for _, b := range bugs {
 		t.Run(b.name, func(t *testing.T) {
 			for seed := range within {
 				h := histories.Example(seed)
-				if found := in(t, h, b); len(found) > 0 && len(in(t, h, bug{})) == 0 {
-					t.Logf("caught by history %d: %s", seed, found[0])
+				if found := runHistory(t, h, b); len(found) > 0 && len(runHistory(t, h, bug{})) == 0 {
+					t.Logf("found by history %d: %s", seed, found[0])
 					return
 				}
 			}
-			t.Errorf("not caught within %d histories", within)
+			t.Errorf("not found within %d histories", within)
 		})
 	}
 }
 
-// TestHistoriesAreEventful checks that the histories cover enough: every type of event of a task or a key
+// TestHistoriesCoverEveryEvent checks that the histories cover enough: every type of event of a task or a key
 // occurs, and daemons send stale writes.
-func TestHistoriesAreEventful(t *testing.T) {
+func TestHistoriesCoverEveryEvent(t *testing.T) {
 	seen, fenced := map[tasks.EventType]int{}, 0
 	for seed := range within {
 		synctest.Test(t, func(*testing.T) {
@@ -96,21 +96,21 @@ func TestHistoriesAreEventful(t *testing.T) {
 	}
 }
 
-// TestNoAskingOutlivesItsLease makes the store unreachable and then lets a call hang, so that the last
+// TestNoAttemptOutlivesItsLease makes the store unreachable and then lets a call hang, so that the last
 // extension is on its way when the lease expires.
-func TestNoAskingOutlivesItsLease(t *testing.T) {
+func TestNoAttemptOutlivesItsLease(t *testing.T) {
 	var all []fault
-	for n, kind := range []mishap{lostBefore, lostBefore, slowBefore} {
+	for n, kind := range []faultKind{lostBefore, lostBefore, slowBefore} {
 		all = append(all, fault{Call: extend, Nth: n, Kind: kind, For: 45 * time.Second})
 	}
-	patient := manner{Kind: good, Before: 45 * time.Second}
+	patient := behaviour{Kind: good, Before: 45 * time.Second}
 	for after := range 10 {
-		h := history{Daemons: 1, Lease: 30 * time.Second, Keys: 1, Plans: []plot{{"US", 1}}, Faults: all}
+		h := history{Daemons: 1, Lease: 30 * time.Second, Keys: 1, Plans: []planSize{{"US", 1}}, Faults: all}
 		h.Steps = []step{
-			{After: time.Duration(after) * time.Second, Do: upgrade, Ask: ask{Country: "US", Manners: []manner{patient}}},
+			{After: time.Duration(after) * time.Second, Do: upgrade, Script: script{Country: "US", Behaviours: []behaviour{patient}}},
 			{After: 100 * time.Second, Do: adjust},
 		}
-		for _, fault := range in(t, h, bug{}) {
+		for _, fault := range runHistory(t, h, bug{}) {
 			t.Errorf("after %d s: %s", after, fault)
 		}
 	}

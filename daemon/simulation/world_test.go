@@ -19,17 +19,17 @@ import (
 // testing/synctest.
 type world struct {
 	history
-	ctx      context.Context // never ends, so that no check is interrupted
-	bug      bug
-	store    *auditor
-	provider *provider
-	daemons  []*daemonOf
-	clients  sync.WaitGroup
-	journal  journal
-	ids      atomic.Int64
-	calm     atomic.Bool // no further faults
-	over     atomic.Bool // no daemon starts any more
-	faults   report
+	ctx          context.Context // never ends, so that no check is interrupted
+	bug          bug
+	store        *auditor
+	provider     *provider
+	daemons      []*simDaemon
+	clients      sync.WaitGroup
+	journal      journal
+	ids          atomic.Int64
+	faultsOver   atomic.Bool // no further faults
+	noMoreStarts atomic.Bool // no daemon starts any more
+	faults       report
 }
 
 // A report lists the violations that were found.
@@ -65,10 +65,10 @@ func run(h history, b bug) *world {
 	w.open()
 	for _, s := range h.Steps {
 		time.Sleep(s.After + w.noise(1))
-		w.play(s)
+		w.execute(s)
 	}
-	w.quiet()
-	w.judge()
+	w.finish()
+	w.checkEnd()
 	return w
 }
 
@@ -87,7 +87,7 @@ func (w *world) open() {
 		}
 	}))
 	for i := range w.Daemons {
-		d := &daemonOf{world: w, id: i, counts: map[call]int{}}
+		d := &simDaemon{world: w, id: i, counts: map[call]int{}}
 		d.start()
 		w.daemons = append(w.daemons, d)
 	}
@@ -95,7 +95,7 @@ func (w *world) open() {
 
 func (w *world) code(i int) keys.Code { return keys.Code(fmt.Sprint("K", i%w.Keys)) }
 
-func (w *world) daemon(i int) *daemonOf { return w.daemons[i%len(w.daemons)] }
+func (w *world) daemon(i int) *simDaemon { return w.daemons[i%len(w.daemons)] }
 
 func (w *world) must(err error) {
 	if err != nil {
@@ -118,12 +118,12 @@ func (w *world) random(salt uint64) uint64 {
 	return x ^ x>>31
 }
 
-// play executes one step.
-func (w *world) play(s step) {
+// execute executes one step.
+func (w *world) execute(s step) {
 	d := w.daemon(s.Daemon)
 	switch s.Do {
 	case upgrade, renew:
-		for range 1 + s.Ask.Again {
+		for range 1 + s.Script.Duplicates {
 			w.request(d, s)
 			d = w.daemon(d.id + 1)
 		}
@@ -136,32 +136,32 @@ func (w *world) play(s step) {
 	case freeze:
 		d.freeze(s.For)
 	case cut:
-		d.away(s.For, false)
-	case hush:
-		d.away(s.For, true)
+		d.cutStore(s.For, false)
+	case silence:
+		d.cutStore(s.For, true)
 	case adjust:
 		d.wall.Add(int64(s.For-20*time.Second) * 30)
-	case revoke, restore, reset, hurry, resolve, release, retire, relist:
+	case revoke, restore, reset, retryNow, resolve, release, retire, relist:
 		w.operate(s)
 	}
 }
 
-// patience is the maximum time that open tasks need to end after the last fault. It covers a lease, all
+// maxQuietTime is the maximum time that open tasks need to end after the last fault. It covers a lease, all
 // attempts with about three plans, up to the deadline of the task, and some pauses.
-const patience = 6 * time.Minute
+const maxQuietTime = 6 * time.Minute
 
-// quiet stops all faults and waits until all tasks have ended.
-func (w *world) quiet() {
-	w.calm.Store(true)
+// finish stops all faults and waits until all tasks have ended.
+func (w *world) finish() {
+	w.faultsOver.Store(true)
 	w.clients.Wait()
 	time.Sleep(time.Minute) // calls on their way have arrived then
 	for _, d := range w.daemons {
 		d.start()
 	}
-	for end := time.Now().Add(patience); w.busy() && time.Now().Before(end); {
+	for end := time.Now().Add(maxQuietTime); w.busy() && time.Now().Before(end); {
 		time.Sleep(5 * time.Second)
 	}
-	w.over.Store(true)
+	w.noMoreStarts.Store(true)
 	for _, d := range w.daemons {
 		d.stop()
 	}

@@ -37,8 +37,8 @@ var rows = []row{
 	{"migrate", "kill -9 of a migration, at any moment, leaves the old schema or the new one", faults, "TestKilledMigrations", scaled},
 	{"collision", "serialization failures and deadlocks are retried", bunstore, "TestCollisions|TestADeadlock", sameArgs},
 	{"statement", "every statement may fail, in every way", bunstore, "TestEveryStatementMayFail", sameArgs},
-	{"simulation", "random histories in simulated time break nothing", "./daemon/simulation", "TestNothingBreaks", rapidChecks(200_000)},
-	{"bugs", "and eight planted bugs are found", "./daemon/simulation", "TestPlantedBugsAreCaught", sameArgs},
+	{"simulation", "random histories in simulated time break nothing", "./daemon/simulation", "TestRandomHistoriesKeepInvariants", rapidChecks(200_000)},
+	{"bugs", "and eight planted bugs are found", "./daemon/simulation", "TestPlantedBugsAreFound", sameArgs},
 	{"linear", "what clients see is linearizable, keys and stock", linear, "TestLinearizable|TestSavedHistory", scaled},
 	{"model", "the databases behave as the store in memory", bunstore, "TestModel", rapidChecks(3_500)}, // about 30 steps each
 	{"secrets", "a canary's credentials are found nowhere", attacks, "TestSecretsLeaveNoTrace|TestCanaryFindsLoggedURL", sameArgs},

@@ -23,16 +23,16 @@ type auditor struct {
 	inner tasks.Store // the same store, perhaps with a bug
 
 	mu     sync.Mutex
-	fenced int                // changes that were rejected because of their fence
-	leases map[hold]tasks.Ref // the latest lease of each hold
+	fenced int                    // changes that were rejected because of their fence
+	leases map[leaseKey]tasks.Ref // the latest lease of each hold
 	until  map[tasks.Ref]time.Time
 }
 
-// A hold identifies the lease of a worker on a task.
-type hold struct{ worker, task string }
+// A leaseKey identifies the lease of a worker on a task.
+type leaseKey struct{ worker, task string }
 
 func newAudit(w *world, s *memory.Store) *auditor {
-	a := &auditor{Store: s, world: w, inner: s, leases: map[hold]tasks.Ref{}, until: map[tasks.Ref]time.Time{}}
+	a := &auditor{Store: s, world: w, inner: s, leases: map[leaseKey]tasks.Ref{}, until: map[tasks.Ref]time.Time{}}
 	if w.bug.below != nil {
 		a.inner = w.bug.below(s)
 	}
@@ -43,7 +43,7 @@ func newAudit(w *world, s *memory.Store) *auditor {
 func (a *auditor) lease(worker, task string) tasks.Ref {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.leases[hold{worker, task}]
+	return a.leases[leaseKey{worker, task}]
 }
 
 // late returns the time since a lease has expired. It is negative if the lease has not expired.
@@ -68,10 +68,10 @@ func (a *auditor) Lease(ctx context.Context, worker string, n int, ttl time.Dura
 	defer a.mu.Unlock()
 	views, err := a.inner.Lease(ctx, worker, n, ttl)
 	for _, v := range views {
-		a.leases[hold{worker, v.Task.ID}] = v.Task.Ref()
+		a.leases[leaseKey{worker, v.Task.ID}] = v.Task.Ref()
 		a.until[v.Task.Ref()] = time.Now().Add(ttl)
 	}
-	a.sound()
+	a.checkInvariants()
 	return views, err
 }
 
@@ -110,7 +110,7 @@ func (a *auditor) Apply(ctx context.Context, changes []tasks.Change) ([]error, e
 		if errors.Is(errs[0], tasks.ErrFenced) {
 			a.fenced++
 		}
-		a.looked(c, before, a.record(c.Code()), errs[0])
+		a.checkChange(c, before, a.record(c.Code()), errs[0])
 	}
 	return all, nil
 }
@@ -131,33 +131,33 @@ func (a *auditor) task(id string) tasks.Task {
 	return *v.Task
 }
 
-// ahead is the maximum difference between a daemon's estimate of the store's clock and that clock. The
+// maxClockLead is the maximum difference between a daemon's estimate of the store's clock and that clock. The
 // estimate can be ahead by the time that a call took on its way to the store.
-const ahead = time.Minute
+const maxClockLead = time.Minute
 
-// looked checks that one change had only permitted effects.
-func (a *auditor) looked(c tasks.Change, before, after audit.Record, verdict error) {
+// checkChange checks that one change had only permitted effects.
+func (a *auditor) checkChange(c tasks.Change, before, after audit.Record, verdict error) {
 	if verdict != nil || len(after.Events) == len(before.Events) {
 		if c.Key != nil && before.Key != after.Key && len(c.Events) > 0 {
 			a.faults.add("Apply", "the change %s was refused (%v) and has left a trace", c.ID, verdict)
 		}
-		a.sound()
+		a.checkInvariants()
 		return
 	}
 	if c.Task != nil && c.Task.Version > 0 {
-		a.newest(c, before.Task(c.Task.ID))
+		a.checkFence(c, before.Task(c.Task.ID))
 	}
 	for _, e := range c.Events {
-		if e.Task != "" && (e.At.After(time.Now().Add(ahead)) || e.At.Before(after.Task(e.Task).CreatedAt)) {
+		if e.Task != "" && (e.At.After(time.Now().Add(maxClockLead)) || e.At.Before(after.Task(e.Task).CreatedAt)) {
 			a.faults.add("clocks", "task %s has a line of history of %v (%s), which is not between its beginning and now", e.Task, e.At, e.Type)
 		}
 	}
-	a.legal(c, before.Key, after.Key)
-	a.sound()
+	a.checkTransition(c, before.Key, after.Key)
+	a.checkInvariants()
 }
 
-// newest checks that the holder of the newest lease has made a change.
-func (a *auditor) newest(c tasks.Change, stored *tasks.Task) {
+// checkFence checks that the holder of the newest lease has made a change.
+func (a *auditor) checkFence(c tasks.Change, stored *tasks.Task) {
 	if stored != nil && stored.Fence != c.Task.Fence {
 		a.faults.add("I10", "a change of task %s with fence %d was made, its fence is %d", c.Task.ID, c.Task.Fence, stored.Fence)
 	}
@@ -166,8 +166,8 @@ func (a *auditor) newest(c tasks.Change, stored *tasks.Task) {
 	}
 }
 
-// sound checks the invariants that hold for all data at any moment.
-func (a *auditor) sound() {
+// checkInvariants checks the invariants that hold for all data at any moment.
+func (a *auditor) checkInvariants() {
 	ctx := a.ctx
 	plans, err := a.Plans(ctx, 0, 100)
 	a.must(err)
@@ -193,16 +193,16 @@ func (a *auditor) sound() {
 	}
 }
 
-// legal checks the transition of a key against the table of the documentation.
-func (a *auditor) legal(c tasks.Change, from, to keys.Key) {
+// checkTransition checks the transition of a key against the table of the documentation.
+func (a *auditor) checkTransition(c tasks.Change, from, to keys.Key) {
 	if from.Status == to.Status && from.Used == to.Used {
 		return
 	}
 	last := c.Events[len(c.Events)-1]
 	want := map[tasks.EventType][]keys.Status{
 		tasks.EventAccepted: {keys.InQueue},
-		tasks.EventEnded:    {ending(last)},
-		tasks.EventResolved: {ending(last)},
+		tasks.EventEnded:    {statusAfter(last)},
+		tasks.EventResolved: {statusAfter(last)},
 		tasks.EventReset:    {keys.Active},
 	}[last.Type]
 	used := map[keys.Status]bool{keys.Success: true, keys.Failed: true, keys.InQueue: from.Used}[to.Status]
@@ -213,8 +213,8 @@ func (a *auditor) legal(c tasks.Change, from, to keys.Key) {
 	}
 }
 
-// ending returns the status of a key after its task has ended with this event.
-func ending(e tasks.Event) keys.Status {
+// statusAfter returns the status of a key after its task has ended with this event.
+func statusAfter(e tasks.Event) keys.Status {
 	switch {
 	case e.Kind == tasks.Upgrade && e.Outcome == tasks.Success:
 		return keys.Success

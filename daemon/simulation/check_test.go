@@ -10,21 +10,21 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// judge compares the journal, the store and the provider's ledger when all work has ended. It compares the
+// checkEnd compares the journal, the store and the provider's ledger when all work has ended. It compares the
 // store and the ledger again after the operator has resolved the suspect slots.
-func (w *world) judge() {
-	w.ended()
-	w.answers()
-	w.effects()
-	w.folds()
-	w.healthy()
+func (w *world) checkEnd() {
+	w.checkEnded()
+	w.checkAnswers()
+	w.checkEffects()
+	w.checkCounters()
+	w.checkDoctor()
 	w.resolveAll(tasks.Engine{
 		Store: w.store, Rules: rules(), NewID: w.newID, Now: time.Now,
 		Pause: func(context.Context, time.Duration) error { return errLost },
 	})
-	w.effects()
-	w.exact()
-	w.folds()
+	w.checkEffects()
+	w.checkResolved()
+	w.checkCounters()
 }
 
 func (w *world) all() []tasks.Task {
@@ -37,11 +37,11 @@ func (w *world) all() []tasks.Task {
 	return all
 }
 
-// ended checks that every task has ended exactly once.
-func (w *world) ended() {
+// checkEnded checks that every task has ended exactly once.
+func (w *world) checkEnded() {
 	for _, t := range w.all() {
 		if t.Open() {
-			w.faults.add("I8", "task %s is still open: %s, due %v, leased until %v, asked %d times", t.ID, t.Kind, t.DueAt, t.LeasedUntil, t.Attempts)
+			w.faults.add("I8", "task %s is still open: %s, due %v, leased until %v, %d attempts", t.ID, t.Kind, t.DueAt, t.LeasedUntil, t.Attempts)
 		}
 		n := 0
 		for _, e := range w.store.record(t.Code).Events {
@@ -55,14 +55,14 @@ func (w *world) ended() {
 	}
 }
 
-// answers compares the journal with the tasks. An accepted request has exactly one task, with the data of
+// checkAnswers compares the journal with the tasks. An accepted request has exactly one task, with the data of
 // the request. A refused request has no task, and no task exists without a request.
-func (w *world) answers() {
+func (w *world) checkAnswers() {
 	for _, t := range w.all() {
 		r := w.journal.byID[t.ID]
 		switch {
 		case r == nil:
-			w.faults.add("I7", "nobody has asked for task %s", t.ID)
+			w.faults.add("I7", "no request for task %s", t.ID)
 		case r.answered && r.err != nil:
 			w.faults.add("I7", "request %s was answered %v, and there is a task", r.id, r.err)
 		case r.code != t.Code || r.kind != t.Kind || r.country != t.Country:
@@ -76,9 +76,9 @@ func (w *world) answers() {
 	}
 }
 
-// effects compares the counters with the provider's ledger. No plan is oversold. Each slot whose request
+// checkEffects compares the counters with the provider's ledger. No plan is oversold. Each slot whose request
 // may have had an effect is spent or suspect.
-func (w *world) effects() {
+func (w *world) checkEffects() {
 	plans, err := w.store.Plans(w.ctx, 0, 100)
 	w.must(err)
 	for _, p := range plans {
@@ -96,9 +96,9 @@ func (w *world) effects() {
 	}
 }
 
-// exact checks the state after the operator has resolved all suspect slots. No slot is suspect or held, and
+// checkResolved checks the state after the operator has resolved all suspect slots. No slot is suspect or held, and
 // each plan has as many spent slots as it has members at the provider.
-func (w *world) exact() {
+func (w *world) checkResolved() {
 	plans, err := w.store.Plans(w.ctx, 0, 100)
 	w.must(err)
 	for _, p := range plans {
@@ -108,24 +108,24 @@ func (w *world) exact() {
 	}
 }
 
-// A spot is the location of a slot: a plan and a state.
-type spot struct {
+// A slotLocation is the location of a slot: a plan and a state.
+type slotLocation struct {
 	plan  string
 	state stock.State
 }
 
-// folds checks that the counters are the sum of the recorded transfers. Each transfer of a slot must begin
+// checkCounters checks that the counters are the sum of the recorded transfers. Each transfer of a slot must begin
 // where the one before has ended.
-func (w *world) folds() {
-	counted := map[spot]int{}
+func (w *world) checkCounters() {
+	counted := map[slotLocation]int{}
 	for i := range w.Keys {
-		slots := map[string]spot{} // keyed by task; a task without a slot has no entry
+		slots := map[string]slotLocation{} // keyed by task; a task without a slot has no entry
 		for _, e := range w.store.record(w.code(i)).Events {
 			if e.To == "" {
 				continue
 			}
-			from, to := spot{e.Plan, e.From}, spot{e.Plan, e.To}
-			if has := slots[e.Task]; has != from && (has != spot{} || e.From != stock.Free) {
+			from, to := slotLocation{e.Plan, e.From}, slotLocation{e.Plan, e.To}
+			if has := slots[e.Task]; has != from && (has != slotLocation{} || e.From != stock.Free) {
 				w.faults.add("I2", "the slot of task %s goes from %v to %v, but is %v", e.Task, from, to, has)
 			}
 			counted[from]--
@@ -139,15 +139,15 @@ func (w *world) folds() {
 	plans, err := w.store.Plans(w.ctx, 0, 100)
 	w.must(err)
 	for _, p := range plans {
-		sum := stock.SlotCounts{Held: counted[spot{p.ID, stock.Held}], Spent: counted[spot{p.ID, stock.Spent}], Suspect: counted[spot{p.ID, stock.Suspect}]}
+		sum := stock.SlotCounts{Held: counted[slotLocation{p.ID, stock.Held}], Spent: counted[slotLocation{p.ID, stock.Spent}], Suspect: counted[slotLocation{p.ID, stock.Suspect}]}
 		if sum != p.Counts() {
-			w.faults.add("I2", "plan %s has %s, its moves add up to %s", p.ID, p.Counts(), sum)
+			w.faults.add("I2", "plan %s has %s, its transfers add up to %s", p.ID, p.Counts(), sum)
 		}
 	}
 }
 
-// healthy runs the doctor, which makes further checks.
-func (w *world) healthy() {
+// checkDoctor runs the doctor, which makes further checks.
+func (w *world) checkDoctor() {
 	d := doctor.Doctor{Store: w.store, Stale: time.Hour, NewID: w.newID}
 	for f, err := range d.Examine(w.ctx) {
 		w.must(err)
