@@ -53,6 +53,7 @@ var retired = map[string]string{
 	"TaskStray": "TaskExtraOpen", "steerKey": "mutateKey", "steerTask": "mutateTask", "faultOf": "toAPIError",
 	"troubleOf": "toPageError", "errNowhere": "errNotFound", "newTide": "newOutcomeChart", "lookAtPlans": "auditPlans",
 	"secretfile": "safefile", "ErrNoAnswer": "ErrNoResponse", "ErrAnswer": "ErrInvalidResponse",
+	"CountStrangers": "CountUnknownKeys",
 }
 
 var retiredName = regexp.MustCompile(`\b(` + strings.Join(slices.Collect(maps.Keys(retired)), "|") + `)\b`)
