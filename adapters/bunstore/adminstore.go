@@ -22,7 +22,7 @@ func (s *Store) views(ctx context.Context, from, join string, n int, which func(
 	}
 	now, args := query.Now(at.sql)
 	q := s.read.NewSelect().ColumnExpr(now, args...).ColumnExpr(viewColumns).TableExpr(from).Join(join).Limit(int64(n))
-	rows, err := which(q).Rows(ctx)
+	rows, err := which(q).Rows(ctx) //nolint:rowserrcheck // ScanRows checks it
 	one := newSnapshotScanner()
 	err = query.ScanRows(rows, err, func(r query.Row) error {
 		v, err := one.scan(r)
@@ -91,6 +91,7 @@ func (s *Store) Plans(ctx context.Context, after int64, n int) (plans []stock.Pl
 	if n <= 0 {
 		return nil, nil
 	}
+	//nolint:rowserrcheck // ScanRows checks it
 	rows, err := s.read.NewSelect().ColumnExpr(planTable.Columns.List("%")).TableExpr(planTable.Name).
 		Where("seq > ?", after).OrderExpr("seq").Limit(int64(n)).Rows(ctx)
 	err = query.ScanRows(rows, err, func(r query.Row) error {
@@ -104,6 +105,7 @@ func (s *Store) Plans(ctx context.Context, after int64, n int) (plans []stock.Pl
 
 // History implements [adminstore.AdminStore].
 func (s *Store) History(ctx context.Context, code keys.Code) (events []tasks.Event, err error) {
+	//nolint:rowserrcheck // ScanRows checks it
 	rows, err := s.read.NewSelect().ColumnExpr(historyTable.Columns.List("%")).TableExpr(historyTable.Name).
 		Where("code = ?", string(code)).OrderExpr("seq").Rows(ctx)
 	err = query.ScanRows(rows, err, func(r query.Row) error {

@@ -2,6 +2,7 @@ package bunstore
 
 import (
 	"context"
+
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
 )
 

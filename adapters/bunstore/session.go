@@ -53,7 +53,7 @@ func (s session) run(ctx context.Context, options []any, q query.Query) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.on.QueryContext(ctx, text, append(options, values...)...)
+	rows, err := s.on.QueryContext(ctx, text, append(options, values...)...) //nolint:rowserrcheck // ScanRows checks it
 	return query.ScanRows(rows, err, q.Scan)
 }
 

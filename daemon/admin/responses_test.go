@@ -36,9 +36,11 @@ func (b failingStore) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks
 func (b failingStore) Apply(context.Context, []tasks.Change) ([]error, error) {
 	return []error{b.apply}, b.unavailable
 }
+
 func (b failingStore) Stock(context.Context) ([]stock.Level, error)      { return nil, b.unavailable }
 func (b failingStore) EditPlans(context.Context, []stock.PlanEdit) error { return b.unavailable }
 func (b failingStore) Batch(context.Context, string) ([]keys.Key, error) { return nil, b.unavailable }
+
 func (b failingStore) History(context.Context, keys.Code) ([]tasks.Event, error) {
 	return nil, b.unavailable
 }

@@ -7,11 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/keyseat/keyseat/internal/seq"
-
 	"github.com/alecthomas/kong"
 
 	"github.com/keyseat/keyseat/daemon/terminal"
+	"github.com/keyseat/keyseat/internal/seq"
 )
 
 // configCmd is the command keyseatd config. It accepts the flags of serve and prints their values.

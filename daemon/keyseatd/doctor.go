@@ -9,11 +9,10 @@ import (
 	"iter"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/terminal"
-
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/daemon/doctor"
+	"github.com/keyseat/keyseat/daemon/terminal"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/mattn/go-runewidth"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/keyseat/keyseat/tasks"

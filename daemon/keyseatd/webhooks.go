@@ -6,12 +6,11 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/keyseat/keyseat/internal/seq"
-
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon/terminal"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/daemon/webhooks"
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 

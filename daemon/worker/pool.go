@@ -114,7 +114,7 @@ func (p *Pool) work(calls context.Context, j *job, release func()) error {
 	}
 	attempt := p.call(calls, j)
 	release()
-	report := p.Engine.Settle(j.ctx, j.Job, attempt)
+	report := p.Engine.Settle(j.ctx, j.Job, attempt) //nolint:contextcheck // the job's context ends with its lease
 	p.report(context.WithoutCancel(calls), report)
 	p.wakeWhenDue(report)
 	if errors.Is(report.Err, tasks.ErrFenced) {
@@ -127,7 +127,7 @@ func (p *Pool) work(calls context.Context, j *job, release func()) error {
 func (p *Pool) call(calls context.Context, j *job) tasks.Attempt {
 	ctx, cancel := context.WithCancel(calls)
 	defer cancel()
-	defer context.AfterFunc(j.ctx, cancel)()
+	defer context.AfterFunc(j.ctx, cancel)() //nolint:contextcheck // the job's context ends with its lease
 	return p.Engine.Call(ctx, j.Job)
 }
 

@@ -92,6 +92,7 @@ func now() time.Time { return time.Now().UTC() }
 func (st *state) keySnapshot(code keys.Code) tasks.Snapshot {
 	return st.snapshot(code, st.Keys[code].Task)
 }
+
 func (st *state) taskSnapshot(id string) tasks.Snapshot { return st.snapshot(st.Tasks[id].Code, id) }
 
 func (st *state) snapshot(code keys.Code, id string) tasks.Snapshot {

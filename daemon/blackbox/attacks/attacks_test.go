@@ -131,7 +131,7 @@ func (a *attackers) run(x attack, h *visitors) visitResult {
 }
 
 func (a *attackers) attempt(ctx context.Context, x attack, i int) {
-	conn, err := dialFrom(a.Daemon, ctx, i)
+	conn, err := dialFrom(ctx, a.Daemon, i)
 	if err != nil {
 		return
 	}
@@ -143,7 +143,7 @@ func (a *attackers) attempt(ctx context.Context, x attack, i int) {
 }
 
 // dialFrom connects from one of 200 loopback addresses, if the system has them.
-func dialFrom(d *harness.Daemon, ctx context.Context, i int) (net.Conn, error) {
+func dialFrom(ctx context.Context, d *harness.Daemon, i int) (net.Conn, error) {
 	from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%200))}}
 	address := strings.TrimPrefix(d.URL, "http://")
 	conn, err := from.DialContext(ctx, "tcp", address)
@@ -216,7 +216,7 @@ func TestLeakCheckFindsLeaks(t *testing.T) {
 	before := measureUsage(d)
 	const sockets = 200
 	for i := range sockets {
-		conn, err := dialFrom(d, s.Context(), i)
+		conn, err := dialFrom(s.Context(), d, i)
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -227,7 +227,7 @@ func TestLeakCheckFindsLeaks(t *testing.T) {
 	d = s.Serve("--max-connections", "8", "--log-level", "info")
 	before = measureUsage(d)
 	for i := range sockets {
-		conn, err := dialFrom(d, s.Context(), i)
+		conn, err := dialFrom(s.Context(), d, i)
 		if err != nil {
 			s.Fatal(err)
 		}

@@ -92,7 +92,7 @@ func TestSeveralDaemons(t *testing.T) {
 			c := newContention(t, n, requests)
 			took := c.run()
 			f := c.finish()
-			least := expectShared(c.load.Shop, c.daemons)
+			least := expectShared(c.Shop, c.daemons)
 			for _, d := range c.daemons {
 				d.Stop()
 				c.expectNoSecrets(d)

@@ -91,7 +91,7 @@ func newOutage(t *testing.T, times int) *outage {
 	cluster := pgtest.Start(t, pgtest.Options{Durable: true})
 	s := harness.NewPostgresShop(t, cluster.URL(t))
 	o := &outage{load: newLoadFor(s, 20*times), cluster: cluster, times: times}
-	o.maxLag, o.load.maxTaskTime = 20*time.Second, 5*time.Minute
+	o.maxLag, o.maxTaskTime = 20*time.Second, 5*time.Minute
 	o.daemons = s.ServeAll(2, "--lease", "1s", "--key-task-limit", "0", "--connector-timeout", "2s", "--task-attempts", "100")
 	return o
 }

@@ -57,7 +57,7 @@ func newHACluster(t *testing.T, kills int) *haCluster {
 	s.MustExec("master-key", "add", s.KeyFile)
 	q := &haCluster{load: newLoadFor(s, acceptedBetweenFaults*(kills+1)), postgres: trio}
 	q.maxLag, q.maxTaskTime = harness.MaxWait, 5*time.Minute
-	q.daemons = q.load.ServeAll(3, "--config", config, "--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s")
+	q.daemons = q.ServeAll(3, "--config", config, "--lease", "500ms", "--key-task-limit", "0", "--connector-timeout", "2s")
 	return q
 }
 

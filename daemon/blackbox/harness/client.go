@@ -40,7 +40,7 @@ func (d *Daemon) Send(method, target, body string, header http.Header) (Response
 	for name, values := range header {
 		r.Header[name] = values
 	}
-	response, err := d.Client.Do(r)
+	response, err := d.Client.Do(r) //nolint:bodyclose // ReadResponse closes it
 	if err != nil {
 		return Response{}, err
 	}

@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// KeyPath and TaskPath return the paths of the pages of a key and of a task.
+// KeyPath returns the path of the page of a key.
 func KeyPath(code string) string { return "/console/key?code=" + url.QueryEscape(code) }
 
+// TaskPath returns the path of the page of a task.
 func TaskPath(id string) string { return "/console/task?id=" + id }
 
 // A Session uses the console without a browser, with a cookie.

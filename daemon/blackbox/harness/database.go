@@ -5,17 +5,17 @@ import (
 	"database/sql"
 	"strings"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // A Database is the database of a shop, with a connection of the test's own.
-	_ "modernc.org/sqlite"             // OpenDatabase connects to the database, without the constraints that would reject faulty records.
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite"
 )
 
-// Edit runs statements that are written for PostgreSQL. Each must change at least one row.
+// A Database is the database of a shop, with a connection of the test's own.
 type Database struct {
 	*Shop
 	DB *sql.DB
 }
 
-// OpenReadOnly connects to the database of a URL. The caller closes the connection.
+// OpenDatabase connects to the database, without the constraints that would reject faulty records.
 func (s *Shop) OpenDatabase() *Database {
 	s.Helper()
 	driver, url := "pgx", s.Database
@@ -40,7 +40,7 @@ func (s *Shop) OpenDatabase() *Database {
 	return d
 }
 
-// Count runs a query for one number. While the database is unreachable, it waits.
+// Edit runs statements that are written for PostgreSQL. Each must change at least one row.
 func (d *Database) Edit(statements string) {
 	d.Helper()
 	if d.IsSQLite() {
@@ -62,7 +62,7 @@ func (d *Database) Edit(statements string) {
 	}
 }
 
-// the connection has only read
+// OpenReadOnly connects to the database of a URL. The caller closes the connection.
 func OpenReadOnly(url string) (*sql.DB, error) {
 	if path, embedded := strings.CutPrefix(url, "sqlite:"); embedded {
 		return sql.Open("sqlite", "file:"+path+"?_pragma=query_only(1)&_pragma=busy_timeout(5000)")
@@ -74,7 +74,7 @@ func OpenReadOnly(url string) (*sql.DB, error) {
 	return sql.Open("pgx", url+separator+"application_name=checker&default_transaction_read_only=on")
 }
 
-// Queries for [Shop.Count].
+// Count runs a query for one number. While the database is unreachable, it waits.
 func (s *Shop) Count(query string) (n int) {
 	s.Helper()
 	db, err := OpenReadOnly(s.Database)
@@ -89,7 +89,7 @@ func (s *Shop) Count(query string) (n int) {
 	return n
 }
 
-// The questions that tests ask with [blackbox.Shop.Count].
+// Queries for [Shop.Count].
 const (
 	OpenTasks  = `SELECT count(*) FROM keyseat_tasks WHERE ended_at IS NULL`
 	LeasesLeft = `SELECT count(*) FROM keyseat_tasks WHERE leased_until IS NOT NULL OR worker IS NOT NULL`

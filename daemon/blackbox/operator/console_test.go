@@ -131,7 +131,7 @@ func (k *consoleUser) act(path, button, question, done string) {
 // expectEvent checks the last event of a key.
 func (k *consoleUser) expectEvent(code, event string) {
 	k.Helper()
-	if last := lastEvent(k.o.Daemon.Shop, code); last.Event != event || last.Note != "by ann" {
+	if last := lastEvent(k.o.Shop, code); last.Event != event || last.Note != "by ann" {
 		k.Errorf("the history of %s ends with %+v, want %s by ann", code, last, event)
 	}
 }
@@ -155,7 +155,7 @@ func (k *consoleUser) changeKeys() {
 	}
 	k.visit("/")
 	k.Do(chromedp.SendKeys(chromedp.CSS("#q"), "doubt\r"))
-	story := explanation(k.o.Daemon.Shop, "doubt")
+	story := explanation(k.o.Shop, "doubt")
 	for _, text := range append(story.Next, story.Now) {
 		k.WaitText(strings.ReplaceAll(text, "`", ""))
 	}
@@ -227,7 +227,7 @@ func (k *consoleUser) issueKeys() {
 	if len(codes) != 3 || k.o.Info(codes[0]).Status != "active" {
 		k.Errorf("the codes are %q", codes)
 	}
-	if first := lastEvent(k.o.Daemon.Shop, codes[0]); first.Event != "issued" || first.Note != "a gift (by ann)" {
+	if first := lastEvent(k.o.Shop, codes[0]); first.Event != "issued" || first.Note != "a gift (by ann)" {
 		k.Errorf("the history has %+v", first)
 	}
 	harness.Eval[any](k.Tab, `window.answer = ""; window.form = document.querySelector("main form");

@@ -1,4 +1,4 @@
-package dberr
+package dberr //nolint:testpackage // tests texts that are not exported
 
 import (
 	"context"

@@ -124,7 +124,7 @@ func logSize(path string) int64 {
 	return info.Size()
 }
 
-// A disk holds the state of an SQLite file on its disk, for [bunstore.Store.Ping].
+// A Disk holds the state of an SQLite file on its disk, for [bunstore.Store.Ping].
 type Disk struct {
 	File   atomic.Pointer[File]  // nil until the path is known
 	Failed atomic.Pointer[error] // the last error of [Disk.Note]; nil after a successful probeWrite
