@@ -139,7 +139,7 @@ func TestMissingMasterKeyIsNoAttempt(t *testing.T) {
 		right, wrong := s.MasterKeyPath(), filepath.Join(s.Folder, "wrong-keys")
 		id := strings.TrimSpace(s.MustExec("master-key", "add", wrong))
 		d := s.Serve("--master-key-file", wrong, "--task-attempts", "2", "--lease", "1s")
-		const message = "the account of a task does not open, so the provider was not asked"
+		const message = "the account of a task does not open, so the provider was not called"
 		s.Eventually("it was tried more often than an attempt may fail", func() bool {
 			var shown struct{ History []struct{ Event string } }
 			s.ExecJSON(&shown, "keys", "show", "K")
