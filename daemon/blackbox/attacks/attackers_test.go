@@ -67,7 +67,7 @@ func slowReaders(ctx context.Context, a *attackers, conn net.Conn) {
 // without a response. A connection that closes during a write may lose the response.
 func (a *attackers) send(conn net.Conn, write func(to io.Writer) error) int {
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	go func() { _ = write(conn) }() // it may be cut off
+	go func() { _ = write(conn) }()                                // it may be cut off
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // ReadResponse closes it
 	if err != nil {
 		return 0
