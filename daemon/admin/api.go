@@ -129,7 +129,7 @@ func (c *call) log(ctx context.Context, resp response, err error) {
 	}
 	attrs := []slog.Attr{
 		slog.String("request", c.id), slog.String("action", c.route.String()), slog.String("token", c.token.Name),
-		slog.Int("code", resp.status), slog.Duration("took", time.Since(c.start)), slog.String("client", c.r.RemoteAddr),
+		slog.Int("code", resp.status), slog.Duration("duration", time.Since(c.start)), slog.String("client", c.r.RemoteAddr),
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))

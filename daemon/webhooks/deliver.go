@@ -130,7 +130,7 @@ func (d *Dispatcher) report(ctx context.Context, entry outbox.Delivery) {
 	attrs := []slog.Attr{
 		slog.String("endpoint", entry.Subscriber), slog.String("event", entry.Event), slog.String("type", entry.Type),
 		slog.String("subject", Subject(entry.Code, entry.Country)), slog.Int("try", entry.Attempt), slog.Int("status", entry.Status),
-		slog.Duration("took", entry.Took), slog.String("note", entry.Note),
+		slog.Duration("duration", entry.Took), slog.String("note", entry.Note),
 	}
 	reason := fmt.Sprint(entry.Subscriber, " ", entry.Status)
 	switch entry.Result {
