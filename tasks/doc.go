@@ -25,13 +25,13 @@
 // [Engine.Work] combines Call and Settle in one call, for a simple worker. The daemon calls them separately,
 // because the call for the next task can start while Settle stores the result of the last one.
 //
-// A store can implement further ports:
+// A store can implement further ports, which are packages below this one:
 //
-//   - [adminstore.AdminStore] for an operator's lists and imports;
-//   - [outbox.Outbox] for deliveries to subscribers;
-//   - [audit.Inspector] for checks and repairs;
-//   - [stats.TaskStats] for monitoring;
-//   - [archive.Archiver] for finished tasks.
+//   - adminstore.AdminStore for an operator's lists and imports;
+//   - outbox.Outbox for deliveries to subscribers;
+//   - audit.Inspector for checks and repairs;
+//   - stats.TaskStats for monitoring;
+//   - archive.Archiver for finished tasks.
 //
 // A task is open until a change ends it. Each lease raises the fence of its task. A write with an older
 // fence changes nothing. The task of an upgrade holds one slot of a plan; the task of a renew holds no
