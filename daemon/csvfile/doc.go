@@ -1,7 +1,7 @@
 // Package csvfile reads and writes keys and plans as CSV, in constant memory.
 //
 //	file ─▶ New ─▶ Reader ─▶ Keys  ─▶ a store's ImportKeys ─┐
-//	                 │    └▶ Plans ─▶ a store's EditPlans ──┤ tasks.RowError
+//	                 │    └▶ Plans ─▶ a store's EditPlans ──┤ adminstore.RowError
 //	                 └─▶ LineOf ◀───────────────────────────┘
 //	                        └▶ LineError: the line of the invalid row, and its error
 //

@@ -31,7 +31,7 @@ func (s *Reader) DryRun(ctx context.Context, w io.Writer, find Finder) error {
 	if err := d.run(ctx, s.Check()); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(d.out, "checked: %d rows, %d at fault; nothing was stored\n", d.rows, d.invalid) // Flush returns the error
+	_, _ = fmt.Fprintf(d.out, "checked: %d rows, %d invalid; nothing was stored\n", d.rows, d.invalid) // Flush returns the error
 	if err := d.out.Flush(); err != nil || d.invalid == 0 {
 		return err
 	}

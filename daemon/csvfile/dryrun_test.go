@@ -40,15 +40,15 @@ line 9: the code exists already
 line 10: 1 cells under a header of 3
 line 11: the code comes on line 8 already
 line 12: the code exists already
-checked: 10 rows, 8 at fault; nothing was stored
+checked: 10 rows, 8 invalid; nothing was stored
 `,
-		"code\nA\nB\n": "checked: 2 rows, 0 at fault; nothing was stored\n",
-		"code\n":       "checked: 0 rows, 0 at fault; nothing was stored\n",
+		"code\nA\nB\n": "checked: 2 rows, 0 invalid; nothing was stored\n",
+		"code\n":       "checked: 0 rows, 0 invalid; nothing was stored\n",
 		"code,colour\nA,red\n": "line 1: column 2 (colour) is none of " + strings.Join(csvfile.KeyColumns(), ",") + "; nothing after it was read\n" +
-			"checked: 1 rows, 1 at fault; nothing was stored\n",
+			"checked: 1 rows, 1 invalid; nothing was stored\n",
 		"code\nold\n" + strings.Repeat("x", 70<<10) + "\nA\n": `line 2: the code exists already
 line 3: the row is longer than 64 KiB; nothing after it was read
-checked: 2 rows, 2 at fault; nothing was stored
+checked: 2 rows, 2 invalid; nothing was stored
 `,
 	} {
 		var out strings.Builder
@@ -71,7 +71,7 @@ func TestDryRunRemembersCodesOfEarlierPages(t *testing.T) {
 	const want = `line 3001: the code exists already
 line 3009: the code comes on line 5 already
 line 3010: the code exists already
-checked: 3009 rows, 3 at fault; nothing was stored
+checked: 3009 rows, 3 invalid; nothing was stored
 `
 	if !errors.Is(err, csvfile.ErrInvalidFile) || out.String() != want {
 		t.Errorf("%v\n%s", err, out.String())

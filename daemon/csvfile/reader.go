@@ -75,7 +75,7 @@ func (f *Reader) open() error {
 	return nil
 }
 
-// LineOf converts a [adminstore.RowError] to a [LineError], which has the line on which the row begins. If the
+// LineOf converts an [adminstore.RowError] to a [LineError], which has the line on which the row begins. If the
 // store does not know the row (row 0), LineOf returns the error of the row alone. It returns any other
 // error unchanged.
 func (f *Reader) LineOf(err error) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -29,9 +30,9 @@ line 3: code must be 1 to 128 printable ASCII characters with no space
 line 4: the code exists already
 line 5: the code comes on line 2 already
 line 6: the code exists already
-checked: 5 rows, 4 at fault; nothing was stored
+checked: 5 rows, 4 invalid; nothing was stored
 `)
-		sh.golden(sh.dry(exitDone, "code\nA\nB\n"), "checked: 2 rows, 0 at fault; nothing was stored\n")
+		sh.golden(sh.dry(exitDone, "code\nA\nB\n"), "checked: 2 rows, 0 invalid; nothing was stored\n")
 		if after := sh.ok("keys", "export"); after != before {
 			sh.Errorf("stored: %s", after)
 		}
@@ -39,10 +40,27 @@ checked: 5 rows, 4 at fault; nothing was stored
 	})
 }
 
+// TestDryRunOfSeveralPages checks that every page of a long file is compared with the database.
+func TestDryRunOfSeveralPages(t *testing.T) {
+	const n = 3*pageSize + 7
+	onEveryDatabase(t, func(sh shell) {
+		sh.feed(keysCSV("code", n), "keys", "import", "-")
+		if out := sh.dry(exitDone, keysCSV("more", n)); out != "checked: 3007 rows, 0 invalid; nothing was stored\n" {
+			sh.Errorf("got %.200s", out)
+		}
+		if out := sh.dry(exitFailed, keysCSV("code", n)); strings.Count(out, ": the code exists already\n") != n {
+			sh.Errorf("got %.200s", out)
+		}
+		if rest := sh.ok("keys", "export"); strings.Count(rest, "\n") != n+1 {
+			sh.Errorf("%d lines are stored", strings.Count(rest, "\n"))
+		}
+	})
+}
+
 func TestDryRunCreatesNoDatabase(t *testing.T) {
 	t.Chdir(t.TempDir())
 	sh := shell{T: t}
-	sh.golden(sh.dry(exitFailed, "code\nA\nA\n"), "line 3: the code comes on line 2 already\nchecked: 2 rows, 1 at fault; nothing was stored\n")
+	sh.golden(sh.dry(exitFailed, "code\nA\nA\n"), "line 3: the code comes on line 2 already\nchecked: 2 rows, 1 invalid; nothing was stored\n")
 	if _, err := os.Stat("keyseat.db"); err == nil {
 		t.Error("a database was made")
 	}
