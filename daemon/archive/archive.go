@@ -47,7 +47,7 @@ type Result struct {
 func (r Result) String() string {
 	s := fmt.Sprintf("archived %d tasks and %d lines of history of %d keys", r.Tasks, r.Events, r.Keys)
 	if r.Skipped > 0 {
-		s += fmt.Sprintf("; %d keys were left, since they changed, a webhook is to be told of them, or the doctor finds a fault", r.Skipped)
+		s += fmt.Sprintf("; %d keys were skipped, because they have changed, have a queued delivery or have a finding of the doctor", r.Skipped)
 	}
 	return s
 }

@@ -17,21 +17,21 @@ import (
 // archiveCmd is the command keyseatd archive.
 type archiveCmd struct {
 	databaseFlag
-	Before string `required:"" placeholder:"DATE" help:"Archive the keys to which nothing has happened since: a time, or a date (its first moment in UTC); at least a week ago."`
-	To     string `required:"" placeholder:"FOLDER" help:"Where the files go; the folder is made where there is none."`
+	Before string `required:"" placeholder:"DATE" help:"Archive the keys without a change since then: a time, or a date (its first moment in UTC), at least a week ago."`
+	To     string `required:"" placeholder:"FOLDER" help:"Folder of the files; it is created if it does not exist."`
 }
 
 // Help explains which rows move, which rows stay, and what the files contain.
 func (*archiveCmd) Help() string {
 	return examples("It moves ended tasks and history into CSV files of this run, tasks-TIME.csv and history-TIME.csv, a few hundred "+
-		"keys at a time, while daemons serve. Keys stay and answer as before, and so do the latest task of each and the "+
-		"tasks whose slot is spent, which `keyseatd plans release` can still give back. Left alone are keys that are at "+
-		"work, have a suspect slot, stand by a reset, that a webhook is still to be told of, and those in which the doctor finds a fault. "+
-		"`keyseatd webhooks replay` tells nothing of what is gone.\n\n"+
-		"Rows are on disk before they leave the database. If a run is cut short, the last rows of its files may be there "+
-		"again in the next run's, and the very last may be incomplete: a task is named by code and id, a line of history by "+
-		"code, change and n. The files hold the codes of keys and the invites of plans, so nobody else may read them (mode 0600); "+
-		"a spreadsheet could take their cells for formulas.",
+		"keys at a time, while daemons serve. Keys stay and answer as before. The latest task of each key stays too, and so do "+
+		"tasks whose slot is spent: `keyseatd plans release` can still give the slot back. A key is skipped if it has an open task, a suspect slot, "+
+		"a queued delivery or a finding of the doctor, or if it was reset after its latest task. "+
+		"`keyseatd webhooks replay` does not send archived events.\n\n"+
+		"Rows are on disk before they leave the database. If a run is interrupted, the next run may write the last rows of its files "+
+		"again, and the very last row may be incomplete. A task is identified by code and id, a line of history by "+
+		"code, change and n. The files contain the codes of keys and the invites of plans, so only their owner may read them (mode 0600). "+
+		"A spreadsheet may read their cells as formulas.",
 		"keyseatd archive --before 2026-01-01 --to /var/backups/keyseat")
 }
 
