@@ -6,8 +6,8 @@ import (
 	"net/url"
 
 	"github.com/keyseat/keyseat/daemon/view"
-	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // An action changes one key, plan or task. It is an operation of the admin API that the operator confirms
@@ -149,7 +149,7 @@ func keyActions(v tasks.Snapshot) []action {
 func taskActions(v tasks.Snapshot) []action {
 	return selectActions("task", map[string]bool{
 		"retry":   allowed(tasks.RetryNow, v),
-		"resolve": v.Task.Slot == stock.Suspect,
+		"resolve": adminstore.SuspectTask.Match(*v.Task),
 		"release": allowed(tasks.Release, v),
 	})
 }
