@@ -93,7 +93,7 @@ func TestFilterReadsBoundedNumber(t *testing.T) {
 	var page listed
 	s.get("/keys?revoked=true", &page)
 	if len(page.Keys) != 1 || page.Next == nil || store.reads > 10_000 {
-		t.Errorf("%d keys found, %d reads at, then %v", len(page.Keys), store.reads, page.Next)
+		t.Errorf("%d keys found, %d read, then %v", len(page.Keys), store.reads, page.Next)
 	}
 	if codes, pages := s.all("revoked=true"); !slices.Equal(codes, []string{"k000003", "k024999"}) || pages != 3 {
 		t.Errorf("%q on %d pages", codes, pages)
@@ -101,7 +101,7 @@ func TestFilterReadsBoundedNumber(t *testing.T) {
 	store.reads = 0
 	s.get("/keys?limit=7", &page)
 	if store.reads != 7 {
-		t.Errorf("%d keys are reads at for 7", store.reads)
+		t.Errorf("%d keys are read for 7", store.reads)
 	}
 }
 

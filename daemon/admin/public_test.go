@@ -19,9 +19,9 @@ import (
 func TestPublicDocument(t *testing.T) {
 	s := newFixture(t)
 	doc := served(t, "public-openapi.json")
-	strangers, err := ratelimit.New(1, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, time.Now)
+	limiter, err := ratelimit.New(1, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, time.Now)
 	s.must(err)
-	api := &daemon.API{Engine: s.engine, UnknownKeyLimiter: strangers}
+	api := &daemon.API{Engine: s.engine, UnknownKeyLimiter: limiter}
 	send := func(method, query, body string, edit ...func(*http.Request)) string {
 		t.Helper()
 		r := httptest.NewRequestWithContext(t.Context(), method, "/API/?"+query, strings.NewReader(body))

@@ -124,26 +124,26 @@ func TestTokenRotation(t *testing.T) {
 	if info, err := os.Stat(string(f)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	s.asked(writer, 200)
+	s.checkStatus(writer, 200)
 	s.must(f.Add(admin.NewToken("new", admin.Read, reader)))
-	s.asked(reader, 200)
-	s.asked(writer, 200)
+	s.checkStatus(reader, 200)
+	s.checkStatus(writer, 200)
 	text, err := os.ReadFile(string(f))
 	s.must(err)
 	if strings.Contains(string(text), writer) || strings.Contains(string(text), reader) {
 		t.Errorf("the file has the tokens themselves: %s", text)
 	}
 	s.must(os.WriteFile(string(f), text[strings.IndexByte(string(text), '\n')+1:], 0o600))
-	s.asked(reader, 200)
-	s.asked(writer, 401)
+	s.checkStatus(reader, 200)
+	s.checkStatus(writer, 401)
 	s.must(os.WriteFile(string(f), []byte("nonsense\n"+string(text)), 0o600))
-	s.asked(reader, 503)
+	s.checkStatus(reader, 503)
 	if err := f.Add(admin.NewToken("new", admin.Read, canary)); err == nil {
 		t.Error("a token is added to an invalid file")
 	}
 }
 
-func (s fixture) asked(token string, code int) {
+func (s fixture) checkStatus(token string, code int) {
 	s.Helper()
 	if r := s.send("GET", "/keys", "", as(token)); r.code != code {
 		s.Errorf("%d %s, not %d", r.code, r.body, code)
