@@ -89,9 +89,9 @@ func TestPrintListAlignsATableAndWritesJSON(t *testing.T) {
 }
 
 func TestPrintListReturnsErrorsOfReadingAndWriting(t *testing.T) {
-	fault := errors.New("the store is gone")
+	failure := errors.New("the store is gone")
 	for _, format := range []terminal.Format{terminal.Table, terminal.JSON} {
-		if err := terminal.PrintList(io.Discard, format, layout, levels(3, fault)); !errors.Is(err, fault) {
+		if err := terminal.PrintList(io.Discard, format, layout, levels(3, failure)); !errors.Is(err, failure) {
 			t.Errorf("%s: %v", format, err)
 		}
 		if err := terminal.PrintList(fullWriter{}, format, layout, levels(3000, nil)); !errors.Is(err, io.ErrShortWrite) {

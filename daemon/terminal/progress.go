@@ -2,11 +2,9 @@ package terminal
 
 import (
 	"io"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
 // A Bar shows the progress of a command. A nil Bar shows nothing. A bar that cannot be drawn does not stop
@@ -25,7 +23,7 @@ func NewByteBar(w io.Writer, what string, size int64) *Bar {
 }
 
 func newBar(w io.Writer, what string, size int64, more ...progressbar.Option) *Bar {
-	if f, isFile := w.(*os.File); !isFile || !term.IsTerminal(int(f.Fd())) {
+	if _, is := terminalFD(w); !is {
 		return nil
 	}
 	return &Bar{progressbar.NewOptions64(size, append(more,

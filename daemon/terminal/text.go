@@ -12,15 +12,25 @@ import (
 
 // Width returns the width of the terminal w in columns, or 0 if w is not a terminal.
 func Width(w io.Writer) int {
-	f, isFile := w.(*os.File)
-	if !isFile || !term.IsTerminal(int(f.Fd())) {
+	fd, is := terminalFD(w)
+	if !is {
 		return 0
 	}
-	width, _, err := term.GetSize(int(f.Fd()))
+	width, _, err := term.GetSize(fd)
 	if err != nil {
 		return 0
 	}
 	return width
+}
+
+// terminalFD returns the file descriptor of w, and whether w is a terminal.
+func terminalFD(w io.Writer) (fd int, is bool) {
+	f, isFile := w.(*os.File)
+	if !isFile {
+		return 0, false
+	}
+	fd = int(f.Fd())
+	return fd, term.IsTerminal(fd)
 }
 
 // Printable makes a text safe for one line of a terminal. It replaces control characters, because a
