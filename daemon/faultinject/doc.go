@@ -10,7 +10,8 @@
 //
 //	accept, shortage     a request's commit: a task that stays open, one that ends because no slot is free
 //	retry, move, end     a settlement's commit: due again, continued with another plan, ended
-//	lease, extend, back  a lease's: taken (after: only if a task was leased), extended, given back
+//	edit                 a commit without a task, such as an admin action on a key
+//	lease, extend, back  a lease is taken (after: only if a task was leased), extended, given back
 //	send                 a call of the provider
 //
 // The prefix "drain." restricts a point to the time in which the daemon drains. A point that starts with
