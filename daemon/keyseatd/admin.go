@@ -16,7 +16,7 @@ import (
 
 // adminFlags enable the admin API and select the file of its tokens.
 type adminFlags struct {
-	AdminTokenFile string `placeholder:"FILE" help:"Tokens of the admin API and the console, which are served with health and metrics. Without it there are none."`
+	AdminTokenFile string `placeholder:"FILE" help:"Tokens of the admin API and the console, which are served with health and metrics. Without it, neither is served."`
 }
 
 // checkAdmin refuses a token file without tokens, and a token file without an admin listener. It also
@@ -58,14 +58,14 @@ type adminTokenCmd struct {
 // adminTokenAdd is the command keyseatd admin-token add.
 type adminTokenAdd struct {
 	File string     `arg:"" help:"The file of tokens; it is made with mode 0600." validate:"required"`
-	Name string     `help:"Whose token it is, for the audit log." required:"" placeholder:"NAME"`
-	Role admin.Role `help:"What it is good for: ${enum}. Write is read too." required:"" enum:"read,write" placeholder:"ROLE"`
+	Name string     `help:"Name of the token, for the audit log." required:"" placeholder:"NAME"`
+	Role admin.Role `help:"Role of the token: ${enum}. Write includes read." required:"" enum:"read,write" placeholder:"ROLE"`
 }
 
 // Help explains the token file and shows examples.
 func (*adminTokenAdd) Help() string {
 	return examples("The token is printed once, and only its SHA-256 is stored. A line of the file is a name, a role and the token "+
-		"or its hash: to take a token away, delete its line. A daemon that serves knows the file as it is now.",
+		"or its hash: to remove a token, delete its line. A daemon reads the file for each request.",
 		"keyseatd admin-token add admin-tokens --name webshop --role write",
 		"keyseatd admin-token add admin-tokens --name dashboard --role read")
 }

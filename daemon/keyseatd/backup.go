@@ -73,7 +73,7 @@ func summary(got bunstore.Contents) string {
 type restoreCmd struct {
 	databaseFlag
 	File          string `arg:"" help:"The backup." validate:"required"`
-	MasterKeyFile string `placeholder:"FILE" help:"Keys that encrypt what is secret. Those next to the database if not given."`
+	MasterKeyFile string `placeholder:"FILE" help:"Keys that encrypt secrets. By default the file next to the database."`
 }
 
 // Help explains what happens to the old database and shows examples.
@@ -95,8 +95,8 @@ func (r *restoreCmd) Run(ctx context.Context, c stdio) error {
 	path := strings.TrimPrefix(r.Database, sqlitePrefix)
 	kept, got, err := bunstore.Restore(ctx, r.File, path)
 	if kept != "" {
-		if _, told := fmt.Fprintf(c.out, "the old database is kept as %s\n", kept); told != nil {
-			return errors.Join(err, told)
+		if _, printErr := fmt.Fprintf(c.out, "the old database is kept as %s\n", kept); printErr != nil {
+			return errors.Join(err, printErr)
 		}
 	}
 	if err != nil {

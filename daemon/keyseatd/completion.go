@@ -17,7 +17,7 @@ type completionCmd struct {
 
 // Help explains how to load the script.
 func (*completionCmd) Help() string {
-	return examples("The script goes into what the shell reads when it starts.",
+	return examples("Load the script in a startup file of the shell.",
 		"source <(keyseatd completion bash)",
 		"source <(keyseatd completion zsh)",
 		"keyseatd completion fish | source")

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -41,7 +40,7 @@ func (*demoCmd) Help() string {
 
 // Run serves a demo shop with sample data until a signal arrives.
 func (d *demoCmd) Run(ctx context.Context, c stdio) (err error) {
-	signal.Ignore(syscall.SIGPIPE) // so that the folder is removed after `keyseatd demo | head`
+	ignoreSIGPIPE() // so that the folder is removed after `keyseatd demo | head`
 	folder, err := os.MkdirTemp("", "keyseat-demo-")
 	if err != nil {
 		return err
@@ -118,7 +117,7 @@ func (l neverEnding) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.Con
 	return l.Connector.Do(ctx, o)
 }
 
-// An demoKey is a sample key of the demo with a description.
+// A demoKey is a sample key of the demo with a description.
 type demoKey struct {
 	code        keys.Code
 	description string

@@ -21,8 +21,8 @@ import (
 type doctorCmd struct {
 	databaseFlag
 	outputFlag
-	Repair        bool   `help:"Mend what can be mended safely."`
-	MasterKeyFile string `placeholder:"FILE" help:"Keys that encrypt what is secret; with them the secrets of open tasks are tried."`
+	Repair        bool   `help:"Make the repairs that are safe."`
+	MasterKeyFile string `placeholder:"FILE" help:"Keys that encrypt secrets. With them, the doctor also checks that the secrets of open tasks can be opened."`
 }
 
 // staleLease is the time after which an expired lease is a finding. A running daemon takes a task over
@@ -31,9 +31,9 @@ const staleLease = 10 * time.Minute
 
 // Help explains what the doctor examines and shows examples.
 func (*doctorCmd) Help() string {
-	return examples("It looks at every key, task and plan, and tells what is wrong, what that means, what a repair would do and "+
+	return examples("It examines every key, task and plan. For each finding it prints what is wrong, what that means, what a repair would do and "+
 		"what only you can decide. Without --repair nothing is changed. Daemons may serve meanwhile. "+
-		"The status is 0 if nothing is found, or all of it was mended, and 1 if something is left. "+
+		"The status is 0 if nothing is found or everything was repaired, and 1 if something is left. "+
 		"Settings of PostgreSQL that may lose accepted data are printed as warnings, and do not count.",
 		"keyseatd doctor --master-key-file master.key", "keyseatd doctor --repair")
 }
@@ -46,13 +46,13 @@ func (d *doctorCmd) Run(ctx context.Context, c stdio) error {
 	}
 	return d.open(ctx, func(s *bunstore.Store) error {
 		doc := doctor.Doctor{Store: s, Sealer: sealer, Stale: staleLease, NewID: operatorEngine(s).NewID}
-		look := doc.Examine
+		examine := doc.Examine
 		if d.Repair {
-			look = doc.Repair
+			examine = doc.Repair
 			ignoreSIGPIPE()
 		}
 		left := 0
-		if err := d.print(c.out, findingRows(look(ctx), &left)); err != nil {
+		if err := d.print(c.out, findingRows(examine(ctx), &left)); err != nil {
 			return d.unfinished(err)
 		}
 		if err := printDurability(ctx, s, c.err); err != nil {
@@ -81,7 +81,7 @@ func (d *doctorCmd) sealer() (tasks.Sealer, error) {
 	return keyring.Open(d.MasterKeyFile)
 }
 
-// findingRows yields the findings as lines. It counts the unrepaired ones in left.
+// findingRows yields the findings as rows. It counts the unrepaired ones in left.
 func findingRows(found iter.Seq2[doctor.Finding, error], left *int) iter.Seq2[findingRow, error] {
 	return mapped(found, func(f doctor.Finding) findingRow {
 		if f.Done == "" {
@@ -137,15 +137,15 @@ func (f findingRow) print(w io.Writer) {
 		}
 	}
 	_, _ = fmt.Fprintln(w, terminal.Printable(title)) // bufio.Writer keeps the error until Flush
-	for _, said := range [][2]string{
+	for _, line := range [][2]string{
 		{"found", f.Found},
 		{"means", f.Means},
 		{"repair", f.Repair},
 		{"you", f.Decide},
 		{"done", f.Done},
 	} {
-		if said[1] != "" && (said[0] != "repair" || f.Done == "") {
-			_, _ = fmt.Fprintf(w, "  %-8s%s\n", said[0]+":", terminal.Printable(said[1]))
+		if line[1] != "" && (line[0] != "repair" || f.Done == "") {
+			_, _ = fmt.Fprintf(w, "  %-8s%s\n", line[0]+":", terminal.Printable(line[1]))
 		}
 	}
 	_, _ = fmt.Fprintln(w)

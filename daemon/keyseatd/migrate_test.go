@@ -33,7 +33,7 @@ func TestDistribute(t *testing.T) {
 		"distributed by the key's code: keyseat_keys, keyseat_tasks, keyseat_history", "the tables were distributed already",
 	} {
 		if got := sh.ok("migrate", "--distribute"); !strings.Contains(got, want) {
-			t.Errorf("told %q", got)
+			t.Errorf("printed %q", got)
 		}
 	}
 	sh.ok("keys", "generate", "--count", "2") // the command detects the distributed tables

@@ -80,7 +80,7 @@ func parsePrefixes(texts []string) []netip.Prefix {
 
 // pageFlag turns the page for key holders on or off.
 type pageFlag struct {
-	Page string `default:"on" enum:"on,off" placeholder:"on|off" help:"Serve a page for key holders at / beside the API: on or off."`
+	Page string `default:"on" enum:"on,off" placeholder:"on|off" help:"Serve a page for key holders at /, next to the API: on or off."`
 }
 
 // pageHandler returns the page for key holders, or nil if the page is off.

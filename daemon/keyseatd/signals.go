@@ -37,7 +37,7 @@ func runToHangup(ctx context.Context, cmd command, c stdio) error {
 // It also ignores SIGPIPE. Therefore a broken pipe of standard output or error does not end the process,
 // but later log lines are lost.
 func catchHangups() (hangups <-chan os.Signal, stop func()) {
-	signal.Ignore(syscall.SIGPIPE)
+	ignoreSIGPIPE()
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGHUP)
 	return c, func() { signal.Stop(c) }

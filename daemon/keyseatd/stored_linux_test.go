@@ -29,12 +29,12 @@ func (sh shell) full(gone bool, input string, args ...string) (stderr string, st
 		out = writer
 	}
 	defer func() { _ = out.Close() }() // no output is expected in it
-	var told strings.Builder
+	var printed strings.Builder
 	cmd := exec.CommandContext(sh.Context(), self, args...)
 	cmd.Env = append(append(os.Environ(), asProgram+"=yes"), sh.env...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), out, &told
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), out, &printed
 	_ = cmd.Run() // the exit status is read below
-	return told.String(), cmd.ProcessState.ExitCode()
+	return printed.String(), cmd.ProcessState.ExitCode()
 }
 
 // TestStoredButNotPrinted checks the error of a command that has stored a change but cannot print. The
@@ -60,13 +60,13 @@ func TestStoredButNotPrinted(t *testing.T) {
 				{"admin-token add " + tokens + " --name web --role read", "", "the token of web is in " + tokens, "delete the line that begins with web"},
 				{"archive --before 2020-01-01 --to " + sh.dir + "/archive", "", "archived 0 tasks", sh.dir + "/archive"},
 			} {
-				told, status := sh.full(gone, c.input, strings.Fields(c.line)...)
-				line, rest, _ := strings.Cut(told, "\n")
+				stderr, status := sh.full(gone, c.input, strings.Fields(c.line)...)
+				line, rest, _ := strings.Cut(stderr, "\n")
 				if status != exitFailed || rest != "" || !strings.HasPrefix(line, "keyseatd: cannot write the output (") ||
 					!strings.Contains(line, ", but ") || !strings.Contains(line, c.want) || !strings.Contains(line, c.next) {
-					t.Errorf("%s: status %d, %q\nwant %s, %s", c.line, status, told, c.want, c.next)
+					t.Errorf("%s: status %d, %q\nwant %s, %s", c.line, status, stderr, c.want, c.next)
 				}
-				if batch := regexp.MustCompile(`keys export --batch (\w+)`).FindStringSubmatch(told); batch != nil {
+				if batch := regexp.MustCompile(`keys export --batch (\w+)`).FindStringSubmatch(stderr); batch != nil {
 					sh.exports(batch[1], strings.Count(c.line, "generate")*2+1)
 				}
 			}
@@ -88,7 +88,7 @@ func TestAReportForNobody(t *testing.T) {
 	sh := shell{t, t.TempDir(), nil}
 	sh.env = []string{"KEYSEAT_DATABASE=sqlite:" + sh.dir + "/keyseat.db"}
 	sh.ok("keys", "generate", "--count", "10")
-	if told, status := sh.full(true, "", "keys", "export"); told != "" || status == exitDone {
-		t.Errorf("status %d, %q", status, told)
+	if stderr, status := sh.full(true, "", "keys", "export"); stderr != "" || status == exitDone {
+		t.Errorf("status %d, %q", status, stderr)
 	}
 }

@@ -114,13 +114,13 @@ US  3  0  1  1  1  0
 			sh.Errorf("got %s", out)
 		}
 		sh.fails(exitFailed, "the key has an open task", "", "keys", "reset", "cat")
-		s.steer()
+		s.retryAndResolve()
 		s.noSecrets()
 	})
 }
 
-// steer retries and resolves the existing tasks.
-func (s shop) steer() {
+// retryAndResolve retries and resolves the existing tasks.
+func (s shop) retryAndResolve() {
 	s.Helper()
 	id := func(code string) string {
 		for _, row := range s.rows("tasks", "list") {

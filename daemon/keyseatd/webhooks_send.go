@@ -62,7 +62,7 @@ func (w *webhooksReplay) Run(ctx context.Context, c stdio) error {
 	if err != nil {
 		return err
 	}
-	return c.done(fmt.Sprintf("%d keys are told again", n), hintEndpoints+" with their queued deliveries")
+	return c.done(fmt.Sprintf("queued for delivery: %d keys", n), hintEndpoints+" with their queued deliveries")
 }
 
 // selectKey sets the key to replay, and with --event also the position in its history. With --since alone it
@@ -147,7 +147,7 @@ func (w *webhooksResume) Run(ctx context.Context, c stdio) error {
 	if err != nil {
 		return endpointError(w.Endpoint, err)
 	}
-	return c.done("the endpoint is told again", hintEndpoints)
+	return c.done("the endpoint receives events again", hintEndpoints)
 }
 
 // webhooksForget is the command keyseatd webhooks forget.
