@@ -35,7 +35,7 @@ type KeyDetail struct {
 	History     []Event     `json:"history"` // oldest first
 }
 
-// A Explanation explains the state of a key in sentences for people.
+// An Explanation explains the state of a key in sentences for people.
 type Explanation struct {
 	Now  string   `json:"now"`
 	Next []string `json:"next"` // possible actions

@@ -38,7 +38,7 @@ type Rows struct {
 	Lines []tasks.HistoryEntry
 }
 
-// An Plan removes the whole history of a key and the tasks that are no longer needed. It does not
+// A Plan removes the whole history of a key and the tasks that are no longer needed. It does not
 // change the key.
 type Plan struct {
 	ID      string // of the write, like the id of a [tasks.Change]
