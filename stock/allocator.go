@@ -43,38 +43,38 @@ type Allocator struct {
 
 // NewAllocator returns an Allocator for the given plans. The time decides which plans have expired.
 func NewAllocator(at time.Time, plans []Plan) *Allocator {
-	b := &Allocator{at: at, plans: map[string]Plan{}, order: map[Country][]string{}, changed: map[string]bool{}}
+	a := &Allocator{at: at, plans: map[string]Plan{}, order: map[Country][]string{}, changed: map[string]bool{}}
 	plans = slices.SortedFunc(slices.Values(plans), func(x, y Plan) int { return cmp.Compare(x.Seq, y.Seq) })
 	for _, p := range plans {
-		b.plans[p.ID] = p
-		b.order[p.Country] = append(b.order[p.Country], p.ID)
+		a.plans[p.ID] = p
+		a.order[p.Country] = append(a.order[p.Country], p.ID)
 	}
-	return b
+	return a
 }
 
 // Apply makes a transfer and then a claim; either may be nil. If one of them fails, neither is made. The
 // claim can take the slot that the transfer frees. Apply returns the claimed plan after both, or the zero
 // Plan if c is nil. The error is [ErrOutOfStock] or [ErrSlotState].
-func (b *Allocator) Apply(m *Transfer, c *Claim) (Plan, error) {
+func (a *Allocator) Apply(m *Transfer, c *Claim) (Plan, error) {
 	var moved, claimed Plan
 	var err error
 	if m != nil {
-		if moved, err = b.move(*m); err != nil {
+		if moved, err = a.move(*m); err != nil {
 			return Plan{}, err
 		}
 	}
 	if c != nil {
-		if claimed, err = b.claim(*c, moved); err != nil {
+		if claimed, err = a.claim(*c, moved); err != nil {
 			return Plan{}, err
 		}
 	}
-	b.write(moved)
-	b.write(claimed)
+	a.write(moved)
+	a.write(claimed)
 	return claimed, nil
 }
 
-func (b *Allocator) move(m Transfer) (Plan, error) {
-	p, found := b.plans[m.Plan]
+func (a *Allocator) move(m Transfer) (Plan, error) {
+	p, found := a.plans[m.Plan]
 	if !found {
 		return p, fmt.Errorf("plan %s: %w", m.Plan, ErrSlotState)
 	}
@@ -86,30 +86,30 @@ func (b *Allocator) move(m Transfer) (Plan, error) {
 
 // claim takes a slot of the oldest available plan with a free slot. It sees moved, the plan of the
 // transfer, as it is after the transfer.
-func (b *Allocator) claim(c Claim, moved Plan) (Plan, error) {
-	for _, id := range b.order[c.Country] {
-		p := b.plans[id]
+func (a *Allocator) claim(c Claim, moved Plan) (Plan, error) {
+	for _, id := range a.order[c.Country] {
+		p := a.plans[id]
 		if id == moved.ID {
 			p = moved
 		}
-		if p.Free() > 0 && p.Available(b.at) && !slices.Contains(c.Except, id) {
+		if p.Free() > 0 && p.Available(a.at) && !slices.Contains(c.Except, id) {
 			return p.transfer(Free, Held)
 		}
 	}
 	return Plan{}, ErrOutOfStock
 }
 
-func (b *Allocator) write(p Plan) {
+func (a *Allocator) write(p Plan) {
 	if p.ID != "" {
-		b.plans[p.ID], b.changed[p.ID] = p, true
+		a.plans[p.ID], a.changed[p.ID] = p, true
 	}
 }
 
 // Changed returns the plans that Apply has changed, in the order of import.
-func (b *Allocator) Changed() []Plan {
+func (a *Allocator) Changed() []Plan {
 	var changed []Plan
-	for id := range b.changed {
-		changed = append(changed, b.plans[id])
+	for id := range a.changed {
+		changed = append(changed, a.plans[id])
 	}
 	slices.SortFunc(changed, func(x, y Plan) int { return cmp.Compare(x.Seq, y.Seq) })
 	return changed

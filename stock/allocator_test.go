@@ -66,8 +66,8 @@ func (m model) byID(id string) *shelf {
 	return nil
 }
 
-// post returns the model after a transfer and a claim. It returns the same model if they are rejected.
-func (m model) post(move *stock.Transfer, claim *stock.Claim) (model, stock.Plan, error) {
+// apply returns the model after a transfer and a claim. It returns the same model if they are rejected.
+func (m model) apply(move *stock.Transfer, claim *stock.Claim) (model, stock.Plan, error) {
 	after := m.copy()
 	if move != nil {
 		s := after.byID(move.Plan)
@@ -140,8 +140,8 @@ func drawClaim(t *rapid.T) *stock.Claim {
 	}
 }
 
-// TestBookAgainstSlots makes random transfers and claims in an Allocator and in a model, and compares the two.
-func TestBookAgainstSlots(t *testing.T) {
+// TestAllocatorAgainstModel makes random transfers and claims in an Allocator and in a model, and compares the two.
+func TestAllocatorAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
 		var plans []stock.Plan
@@ -151,7 +151,7 @@ func TestBookAgainstSlots(t *testing.T) {
 		b := stock.NewAllocator(now, rapid.Permutation(plans).Draw(t, "order of loading"))
 		for range rapid.IntRange(1, 12).Draw(t, "posts") {
 			move, claim := drawMove(t), drawClaim(t)
-			after, want, wantErr := m.post(move, claim)
+			after, want, wantErr := m.apply(move, claim)
 			got, err := b.Apply(move, claim)
 			if !errors.Is(err, wantErr) || got != want {
 				t.Fatalf("%+v, %+v:\n got %+v, %v\nwant %+v, %v", move, claim, got, err, want, wantErr)
@@ -189,7 +189,7 @@ func TestFreedSlotIsClaimed(t *testing.T) {
 			t.Errorf("the claim gave %+v", got)
 		}
 		if err != nil && len(b.Changed()) != 0 {
-			t.Errorf("a refused post left %+v", b.Changed())
+			t.Errorf("a rejected transfer or claim left %+v", b.Changed())
 		}
 	}
 }
@@ -200,21 +200,21 @@ func TestNeverOversold(t *testing.T) {
 		{ID: "second", Seq: 2, Country: "US", Size: 2, Spent: 1},
 		{ID: "first", Seq: 1, Country: "US", Size: 2},
 	})
-	var given []string
+	var claimed []string
 	for {
 		p, err := b.Apply(nil, &stock.Claim{Country: "US"})
 		if errors.Is(err, stock.ErrOutOfStock) {
 			break
 		}
-		given = append(given, p.ID)
+		claimed = append(claimed, p.ID)
 	}
-	if fmt.Sprint(given) != "[first first second]" {
-		t.Errorf("the claims were given %v", given)
+	if fmt.Sprint(claimed) != "[first first second]" {
+		t.Errorf("the claims returned %v", claimed)
 	}
 }
 
-// TestPostNothing tests that Apply without a transfer and a claim changes nothing.
-func TestPostNothing(t *testing.T) {
+// TestApplyNothing tests that Apply without a transfer and a claim changes nothing.
+func TestApplyNothing(t *testing.T) {
 	b := stock.NewAllocator(now, []stock.Plan{{ID: "a", Country: "US", Size: 1}})
 	if p, err := b.Apply(nil, nil); p != (stock.Plan{}) || err != nil || b.Changed() != nil {
 		t.Errorf("%+v, %v, %v", p, err, b.Changed())

@@ -36,9 +36,9 @@ func TestEditApply(t *testing.T) {
 		"more than any plan has":       {plan, stock.PlanEdit{ID: "a", Size: new(stock.MaxSize + 1)}, nil, "1000001"},
 		"a country that is none":       {stock.Plan{}, stock.PlanEdit{ID: "n", Country: new(stock.Country("de")), Size: new(1)}, nil, "ISO 3166-1"},
 		"a new plan below nothing":     {stock.Plan{}, stock.PlanEdit{ID: "n", Country: new(stock.Country("DE")), Size: new(-1)}, nil, "-1"},
-		"retiring what is not there":   {stock.Plan{}, stock.PlanEdit{ID: "n", Country: new(stock.Country("DE")), Size: new(1), Retire: true}, nil, "no such plan"},
+		"retiring an unknown plan":     {stock.Plan{}, stock.PlanEdit{ID: "n", Country: new(stock.Country("DE")), Size: new(1), Retire: true}, nil, "no such plan"},
 
-		"nothing said":     {plan, stock.PlanEdit{ID: "a"}, func(*stock.Plan) {}, ""},
+		"nothing edited":   {plan, stock.PlanEdit{ID: "a"}, func(*stock.Plan) {}, ""},
 		"the address":      {plan, stock.PlanEdit{ID: "a", Address: new("")}, func(p *stock.Plan) { p.Address = "" }, ""},
 		"the invite":       {plan, stock.PlanEdit{ID: "a", Invite: new("new")}, func(p *stock.Plan) { p.Invite = "new" }, ""},
 		"the end":          {plan, stock.PlanEdit{ID: "a", ExpiresAt: &soon}, func(p *stock.Plan) { p.ExpiresAt = soon }, ""},

@@ -28,13 +28,13 @@ func Levels(at time.Time, plans []Plan) []Level {
 	return slices.SortedFunc(maps.Values(sums), func(x, y Level) int { return cmp.Compare(x.Country, y.Country) })
 }
 
-func (l Level) plus(p Plan, live bool) Level {
+func (l Level) plus(p Plan, available bool) Level {
 	l.Country = p.Country
 	l.Size += p.Size
 	l.Held += p.Held
 	l.Spent += p.Spent
 	l.Suspect += p.Suspect
-	if live {
+	if available {
 		l.Free += p.Free()
 	} else {
 		l.Idle += p.Free()
