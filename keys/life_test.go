@@ -52,7 +52,7 @@ func everyKey() (all []keys.Key) {
 
 func TestEveryMoveOfEveryKey(t *testing.T) {
 	if len(transitions) != len(keys.Transitions()) {
-		t.Fatalf("the table has %d moves, the package %d", len(transitions), len(keys.Transitions()))
+		t.Fatalf("the table has %d transitions, the package %d", len(transitions), len(keys.Transitions()))
 	}
 	for _, row := range transitions {
 		for _, before := range everyKey() {
@@ -102,7 +102,7 @@ func TestNamedSteps(t *testing.T) {
 			Code: "CODE", Version: 7, Status: keys.Active, OrderID: "order",
 			PurchaseDate: bought, UsedDate: joined, Task: "task",
 		}
-		expect(t, "Restart", before, before.Reset(), want)
+		expect(t, "Reset", before, before.Reset(), want)
 	}
 }
 
@@ -146,8 +146,8 @@ func TestAgrees(t *testing.T) {
 	}
 }
 
-// TestMovesAgree tests that the status and Used of a key are consistent after every transition.
-func TestMovesAgree(t *testing.T) {
+// TestTransitionsAgree tests that the status and Used of a key are consistent after every transition.
+func TestTransitionsAgree(t *testing.T) {
 	for _, k := range everyKey() {
 		for _, m := range keys.Transitions() {
 			if got := k.Apply(m, ""); !got.Status.AllowsUsed(got.Used) {
