@@ -214,9 +214,9 @@ func TestAcceptOutOfStock(t *testing.T) {
 	}
 }
 
-// TestAllotted tests that [tasks.Change.WithPlan] copies the plan into the task and the event, and does not
+// TestWithPlan tests that [tasks.Change.WithPlan] copies the plan into the task and the event, and does not
 // modify the original change.
-func TestAllotted(t *testing.T) {
+func TestWithPlan(t *testing.T) {
 	a := application{tasks.Snapshot{At: now, Key: keys.Key{Code: "CODE", Version: 1, Status: keys.Active}}, tasks.Upgrade, "x", "ann", "US", "", ""}
 	c, err := tasks.DefaultRules().Accept(a.view, a.request(), "new", false)
 	if err != nil {
@@ -231,7 +231,7 @@ func TestAllotted(t *testing.T) {
 	}
 	c.Claim = nil
 	if got := c.WithPlan(stock.Plan{ID: "elm"}); got.Task != c.Task || got.Task.Plan.ID != "" {
-		t.Error("a plan was given to a change that claims none")
+		t.Error("a change without a claim got a plan")
 	}
 }
 

@@ -9,26 +9,26 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestSettleLeavesTheViewAlone tests that Settle does not modify the snapshot, so that it can decide again.
-func TestSettleLeavesTheViewAlone(t *testing.T) {
+// TestSettleKeepsTheSnapshot tests that Settle does not modify the snapshot, so that it can decide again.
+func TestSettleKeepsTheSnapshot(t *testing.T) {
 	for _, a := range everyAnswer() {
 		c := trial{kind: tasks.Upgrade, answer: a, ordinal: 1, lost: 1}
 		v := c.view()
 		v.Task.Faulty = make([]string, 1, 8) // spare capacity that an append could write to
 		before := *v.Task
-		asking := tasks.Attempt{Sent: c.sent(), Result: a, Jitter: jitter}
-		first := settleRules.Settle(v, asking, "change", false)
-		if again := settleRules.Settle(v, asking, "change", false); !reflect.DeepEqual(first, again) {
+		attempt := tasks.Attempt{Sent: c.sent(), Result: a, Jitter: jitter}
+		first := settleRules.Settle(v, attempt, "change", false)
+		if again := settleRules.Settle(v, attempt, "change", false); !reflect.DeepEqual(first, again) {
 			t.Errorf("%+v: %+v, then %+v", a, first, again)
 		}
 		if !reflect.DeepEqual(before, *v.Task) || v.Task.Faulty[:2][1] != "" {
-			t.Errorf("%+v changed the view", a)
+			t.Errorf("%+v changed the snapshot", a)
 		}
 	}
 }
 
-// TestUpgradeTells tests the source of the key's username and address after an upgrade.
-func TestUpgradeTells(t *testing.T) {
+// TestUpgradeSetsTheAccount tests the source of the key's username and address after an upgrade.
+func TestUpgradeSetsTheAccount(t *testing.T) {
 	for _, c := range []struct{ username, address, wantName, wantAddress string }{
 		{"ann", "road", "ann", "road"},
 		{"", "", "", "street"},

@@ -16,7 +16,7 @@ func consistent(before tasks.Snapshot, c tasks.Change) error {
 	was.LostLeases = 0
 	switch {
 	case c.ID != "change" || len(c.Events) == 0 || c.Events[0].Note == "":
-		return fmt.Errorf("it is not told: %+v", c)
+		return fmt.Errorf("the change has another id, no event or no note: %+v", c)
 	case is.Version != was.Version || is.Fence != was.Fence || is.LostLeases != 0:
 		return fmt.Errorf("version, fence or lost leases")
 	case is.Open() != (is.Sealed != nil) || is.Open() && !bytes.Equal(is.Sealed, was.Sealed):
@@ -61,13 +61,13 @@ func finished(was, is keys.Key, t tasks.Task) error {
 
 // slots checks that the events record the transfer and the claim, and that a renew has neither.
 func slots(was tasks.Task, c tasks.Change) error {
-	var told []stock.Transfer
+	var recorded []stock.Transfer
 	for _, e := range c.Events {
 		if e.To != "" {
-			told = append(told, stock.Transfer{Plan: e.Plan, From: e.From, To: e.To})
+			recorded = append(recorded, stock.Transfer{Plan: e.Plan, From: e.From, To: e.To})
 		}
 		if e.At != now || e.Code != "CODE" || e.Task != "T" || e.Kind != was.Kind {
-			return fmt.Errorf("%+v tells of something else", e)
+			return fmt.Errorf("%+v is not about the task", e)
 		}
 	}
 	var done []stock.Transfer
@@ -86,8 +86,8 @@ func slots(was tasks.Task, c tasks.Change) error {
 			return fmt.Errorf("the next plan is not a new one")
 		}
 	}
-	if !slices.Equal(told, done) || was.Kind == tasks.Renew && len(done) > 0 || c.Key != nil && was.Slot == stock.Held && len(done) != 1 {
-		return fmt.Errorf("told %+v, done %+v", told, done)
+	if !slices.Equal(recorded, done) || was.Kind == tasks.Renew && len(done) > 0 || c.Key != nil && was.Slot == stock.Held && len(done) != 1 {
+		return fmt.Errorf("recorded %+v, done %+v", recorded, done)
 	}
 	return nil
 }

@@ -24,14 +24,14 @@ type Engine struct {
 }
 
 // Info reads a key. A key that does not exist is not an error: its [keys.Key.InfoShape] is [keys.NotFound].
-func (d Engine) Info(ctx context.Context, code keys.Code) (keys.Key, error) {
-	return readOne(ctx, d, code, d.Store.Find)
+func (e Engine) Info(ctx context.Context, code keys.Code) (keys.Key, error) {
+	return readOne(ctx, e, code, e.Store.Find)
 }
 
 // Stock reads the numbers of slots for every country that has a plan, in the order of the countries' codes.
-func (d Engine) Stock(ctx context.Context) (levels []stock.Level, err error) {
-	err = d.read(ctx, func() error {
-		levels, err = d.Store.Stock(ctx)
+func (e Engine) Stock(ctx context.Context) (levels []stock.Level, err error) {
+	err = e.read(ctx, func() error {
+		levels, err = e.Store.Stock(ctx)
 		return err
 	})
 	return levels, err
@@ -40,14 +40,14 @@ func (d Engine) Stock(ctx context.Context) (levels []stock.Level, err error) {
 // Accept accepts an upgrade or a renew. If it returns nil, the task is stored durably. The error is a
 // [Refusal], a [RateLimited], or an error of the store or the sealer. After an error of the store or the
 // sealer it is unknown whether the task was accepted; [Engine.Info] shows it.
-func (d Engine) Accept(ctx context.Context, q Request) error {
+func (e Engine) Accept(ctx context.Context, q Request) error {
 	if q.Kind != Renew {
 		q.Account.NewEmail, q.Account.NewPassword = Secret{}, Secret{} // only a renew uses them
 	}
 	q = q.trimmed()
-	id, empty, known := d.NewID(), false, false
+	id, empty, known := e.NewID(), false, false
 	for range maxConflictRetries {
-		v, err := d.Snapshot(ctx, q.Code)
+		v, err := e.Snapshot(ctx, q.Code)
 		if err != nil {
 			return err
 		}
@@ -55,14 +55,14 @@ func (d Engine) Accept(ctx context.Context, q Request) error {
 			return KeyGone
 		}
 		known = v.Key.Exists()
-		c, err := d.Rules.Accept(v, q, id, empty)
+		c, err := e.Rules.Accept(v, q, id, empty)
 		if err != nil {
 			return err
 		}
-		if err := d.seal(&c, q.Account); err != nil {
+		if err := e.seal(&c, q.Account); err != nil {
 			return err
 		}
-		err = d.apply(ctx, c)
+		err = e.apply(ctx, c)
 		if !errors.Is(err, stock.ErrOutOfStock) && !errors.Is(err, ErrConflict) {
 			return err
 		}
@@ -72,9 +72,9 @@ func (d Engine) Accept(ctx context.Context, q Request) error {
 }
 
 // seal encrypts the account into the change's task, if that task is open.
-func (d Engine) seal(c *Change, a Account) (err error) {
+func (e Engine) seal(c *Change, a Account) (err error) {
 	if c.Task.Open() {
-		c.Task.Sealed, err = d.Sealer.Seal(a.encode(), c.Task.bound())
+		c.Task.Sealed, err = e.Sealer.Seal(a.encode(), c.Task.bound())
 	}
 	return err
 }
@@ -82,8 +82,8 @@ func (d Engine) seal(c *Change, a Account) (err error) {
 // Update makes one of an operator's changes. Each try reads a new snapshot and decides again, because the
 // key or the lease of its task may have changed since the last try. Update returns the error of the read,
 // the decision or the store. It returns [ErrConflict] if concurrent changes were faster in every try.
-func (d Engine) Update(ctx context.Context, read func(context.Context) (Snapshot, error), decide func(Snapshot, string) (Change, error)) error {
-	id := d.NewID()
+func (e Engine) Update(ctx context.Context, read func(context.Context) (Snapshot, error), decide func(Snapshot, string) (Change, error)) error {
+	id := e.NewID()
 	for range maxConflictRetries {
 		v, err := read(ctx)
 		if err != nil {
@@ -93,7 +93,7 @@ func (d Engine) Update(ctx context.Context, read func(context.Context) (Snapshot
 		if err != nil {
 			return err
 		}
-		if err := d.apply(ctx, c); !errors.Is(err, ErrConflict) && !errors.Is(err, ErrFenced) {
+		if err := e.apply(ctx, c); !errors.Is(err, ErrConflict) && !errors.Is(err, ErrFenced) {
 			return err
 		}
 	}
@@ -106,13 +106,13 @@ const maxConflictRetries = 64
 
 // Snapshot reads a key and its latest task. An unknown code is not an error: the snapshot then has a key
 // that does not exist.
-func (d Engine) Snapshot(ctx context.Context, code keys.Code) (Snapshot, error) {
-	return readOne(ctx, d, code, d.Store.Snapshots)
+func (e Engine) Snapshot(ctx context.Context, code keys.Code) (Snapshot, error) {
+	return readOne(ctx, e, code, e.Store.Snapshots)
 }
 
 // readOne calls read for one code and returns the only result.
-func readOne[T any](ctx context.Context, d Engine, code keys.Code, read func(context.Context, []keys.Code) ([]T, error)) (got T, err error) {
-	err = d.read(ctx, func() error {
+func readOne[T any](ctx context.Context, e Engine, code keys.Code, read func(context.Context, []keys.Code) ([]T, error)) (got T, err error) {
+	err = e.read(ctx, func() error {
 		all, err := read(ctx, []keys.Code{code})
 		if err == nil {
 			got = all[0]
@@ -131,10 +131,10 @@ const (
 )
 
 // read repeats a failed read up to readTries times in total. That hides a broken connection from the caller.
-func (d Engine) read(ctx context.Context, do func() error) error {
+func (e Engine) read(ctx context.Context, do func() error) error {
 	err := do()
 	for i, pause := 1, firstPause; err != nil && i < readTries; i, pause = i+1, 2*pause {
-		if d.Pause(ctx, pause) != nil {
+		if e.Pause(ctx, pause) != nil {
 			break
 		}
 		err = do()
@@ -145,14 +145,14 @@ func (d Engine) read(ctx context.Context, do func() error) error {
 // apply makes one change. If the store fails, it is unknown whether the change was made. apply then
 // applies the same change again, up to applyTries times in total. The store returns nil for a change that
 // it has already made. There is no other way to find the result of a commit after a lost connection.
-func (d Engine) apply(ctx context.Context, c Change) (err error) {
+func (e Engine) apply(ctx context.Context, c Change) (err error) {
 	pause := firstPause
 	for range applyTries {
 		var errs []error
-		if errs, err = d.Store.Apply(ctx, []Change{c}); err == nil {
+		if errs, err = e.Store.Apply(ctx, []Change{c}); err == nil {
 			return errs[0]
 		}
-		if d.Pause(ctx, pause) != nil {
+		if e.Pause(ctx, pause) != nil {
 			break
 		}
 		pause = min(2*pause, lastPause)

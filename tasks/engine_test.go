@@ -16,9 +16,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// TestAcceptWithTheAnswerLost tests that Accept repeats the same change after a lost result. The change is made
+// TestAcceptWithLostResult tests that Accept repeats the same change after a lost result. The change is made
 // once.
-func TestAcceptWithTheAnswerLost(t *testing.T) {
+func TestAcceptWithLostResult(t *testing.T) {
 	for name, faults := range map[string][]fault{
 		"no fault":                 nil,
 		"the call lost":            {callLost},
@@ -83,8 +83,8 @@ func TestAcceptRetriesConflicts(t *testing.T) {
 	}
 }
 
-// TestAcceptOutOfStockAtTheDesk tests that no account is stored and no task is leased after a claim without a slot.
-func TestAcceptOutOfStockAtTheDesk(t *testing.T) {
+// TestEngineAcceptOutOfStock tests that no account is stored and no task is leased after a claim without a slot.
+func TestEngineAcceptOutOfStock(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Active})
 	s.plan("elm", "US", 0)
@@ -168,7 +168,7 @@ func TestReadsAreRepeated(t *testing.T) {
 	cancel()
 	s.views = []error{errAway, nil}
 	if _, err := s.Snapshot(ctx, "K"); !errors.Is(err, errAway) || len(s.views) != 1 {
-		t.Errorf("a caller who has gone: %v", err)
+		t.Errorf("an ended context: %v", err)
 	}
 }
 
@@ -212,8 +212,8 @@ func (u unsure) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 	return views, errors.Join(err, errAway)
 }
 
-// TestALeaseThatIsNotKnownIsNone tests that Lease returns no job if the store returns leases with an error.
-func TestALeaseThatIsNotKnownIsNone(t *testing.T) {
+// TestUncertainLeaseReturnsNoJob tests that Lease returns no job if the store returns leases with an error.
+func TestUncertainLeaseReturnsNoJob(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Active})
 	s.plan("elm", "US", 1)

@@ -48,12 +48,12 @@ func ExampleRules_Settle() {
 	again := rules.Settle(view, silent, "change-1", false)
 	fmt.Println("open:", again.Task.Open(), "in doubt:", again.Task.InDoubt, "moves a slot:", again.Transfer != nil)
 
-	said := tasks.Attempt{Sent: at, Result: tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.PlanFull}}
-	other := rules.Settle(view, said, "change-2", false)
+	final := tasks.Attempt{Sent: at, Result: tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.PlanFull}}
+	other := rules.Settle(view, final, "change-2", false)
 	fmt.Println("open:", other.Task.Open(), "slot of elm:", other.Transfer.To, "not again:", other.Claim.Except)
 
-	said.Result.Outcome = tasks.AccountLocked
-	end := rules.Settle(view, said, "change-3", false)
+	final.Result.Outcome = tasks.AccountLocked
+	end := rules.Settle(view, final, "change-3", false)
 	fmt.Println("open:", end.Task.Open(), "slot of elm:", end.Transfer.To, "key:", end.Key.Status)
 	// Output:
 	// open: true in doubt: true moves a slot: false
@@ -77,7 +77,7 @@ func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 // An Engine accepts requests, and carries out the accepted tasks.
 func ExampleEngine() {
 	ctx, store, ids := context.Background(), memory.New(time.Now), 0
-	desk := tasks.Engine{
+	engine := tasks.Engine{
 		Store: store, Connector: always{}, Sealer: plain{}, Rules: tasks.DefaultRules(),
 		NewID:  func() string { ids++; return fmt.Sprint(ids) },
 		Now:    time.Now,
@@ -90,17 +90,17 @@ func ExampleEngine() {
 		yield(keys.Key{Code: "SOLD-1", Status: keys.Active}, nil)
 	})
 
-	err := desk.Accept(ctx, tasks.Request{
+	err := engine.Accept(ctx, tasks.Request{
 		Kind: tasks.Upgrade, Code: "SOLD-1", Country: "us",
 		Account: tasks.Account{Login: tasks.NewSecret("ann"), Password: tasks.NewSecret("hunter2")},
 	})
 	fmt.Println(tasks.Upgrade.Accepted(), err)
 
-	jobs, _ := desk.Lease(ctx, "worker", 10, time.Minute)
+	jobs, _ := engine.Lease(ctx, "worker", 10, time.Minute)
 	for _, job := range jobs {
-		fmt.Println(desk.Work(ctx, ctx, job).Task.Outcome)
+		fmt.Println(engine.Work(ctx, ctx, job).Task.Outcome)
 	}
-	key, _ := desk.Info(ctx, "SOLD-1")
+	key, _ := engine.Info(ctx, "SOLD-1")
 	fmt.Println(key.Status, key.Username)
 	// Output:
 	// Upgrade request sent successfully, your account will be Premium in a few minutes, you can check the status via the key info <nil>

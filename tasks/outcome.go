@@ -86,7 +86,7 @@ func Outcomes(k Kind) []Outcome {
 
 // Fits reports whether a task of the given kind can have this outcome. It returns false for an unknown
 // outcome.
-func (o Outcome) Fits(k Kind) bool { return slices.Contains(o.ending().kinds, k) }
+func (o Outcome) Fits(k Kind) bool { return slices.Contains(o.rule().kinds, k) }
 
 // Message returns the message that the info response shows after a task of the given kind ended with this
 // outcome.
@@ -94,13 +94,13 @@ func (o Outcome) Message(k Kind) string {
 	if o == Success && k == Renew {
 		return renewed
 	}
-	return o.ending().message
+	return o.rule().message
 }
 
 // Fault returns the fault of the plan that the outcome reports, or "" if it reports no fault.
-func (o Outcome) Fault() stock.Fault { return o.ending().fault }
+func (o Outcome) Fault() stock.Fault { return o.rule().fault }
 
-func (o Outcome) ending() outcomeRule {
+func (o Outcome) rule() outcomeRule {
 	for _, e := range outcomeRules {
 		if e.outcome == o {
 			return e

@@ -17,38 +17,38 @@ func TestSentences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := sentences()
+	texts := sentences()
 	for line := range strings.SplitSeq(string(text), "\n") {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		what, want, _ := strings.Cut(line, "\t")
-		if got, found := said[what]; !found || got != want {
+		if got, found := texts[what]; !found || got != want {
 			t.Errorf("%s: %q, not %q", what, got, want)
 		}
-		delete(said, what)
+		delete(texts, what)
 	}
-	for what, got := range said {
+	for what, got := range texts {
 		t.Errorf("%s: %q is in no documentation", what, got)
 	}
 }
 
 // sentences returns the sentences of the package by their names.
 func sentences() map[string]string {
-	said := map[string]string{}
+	texts := map[string]string{}
 	for _, k := range tasks.Kinds() {
-		said["accepted "+string(k)] = k.Accepted()
+		texts["accepted "+string(k)] = k.Accepted()
 		for _, o := range tasks.Outcomes(k) {
-			said[string(k)+" "+string(o)] = o.Message(k)
+			texts[string(k)+" "+string(o)] = o.Message(k)
 		}
 	}
 	for _, r := range []tasks.Refusal{
 		tasks.UnknownKey, tasks.PasswordMissing, tasks.PasswordWeak, tasks.LoginMissing, tasks.CountryInvalid, tasks.EmailInvalid,
 		tasks.KeyGone, tasks.UpgradeOpen, tasks.RenewOpen, tasks.KeyUsed, tasks.KeyUnused, tasks.KeyLegacy,
 	} {
-		said["refused "+string(r)] = r.Error()
+		texts["refused "+string(r)] = r.Error()
 	}
-	return said
+	return texts
 }
 
 func TestOutcomes(t *testing.T) {

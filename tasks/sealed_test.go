@@ -32,9 +32,9 @@ func TestWhatAnEarlierVersionSealed(t *testing.T) {
 		task.Sealed = append(bytes.Clone(bound), scramble([]byte(content))...)
 		changed := job
 		changed.Task = &task
-		asking := s.Call(t.Context(), changed)
-		if (asking.Result.Effect == tasks.Settled) != opens || len(s.orders) == 1 != opens {
-			t.Errorf("%q: %+v, %d orders", content, asking, len(s.orders))
+		attempt := s.Call(t.Context(), changed)
+		if (attempt.Result.Effect == tasks.Settled) != opens || len(s.orders) == 1 != opens {
+			t.Errorf("%q: %+v, %d requests", content, attempt, len(s.orders))
 		}
 		if opens && s.orders[0].Account.Password.Reveal() != strongPassword {
 			t.Errorf("%q: another password", content)

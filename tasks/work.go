@@ -27,9 +27,9 @@ type Report struct {
 
 // Lease leases up to n due tasks for ttl. The worker's name is only for operators. The caller must settle
 // each task, or extend its lease with [Store.Extend], before ttl has passed.
-func (d Engine) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]Job, error) {
-	taken := d.Now()
-	views, err := d.Store.Lease(ctx, worker, n, ttl)
+func (e Engine) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]Job, error) {
+	taken := e.Now()
+	views, err := e.Store.Lease(ctx, worker, n, ttl)
 	if err != nil {
 		return nil, err // also with snapshots: the leases may not be committed
 	}
@@ -43,46 +43,46 @@ func (d Engine) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 // Work calls [Engine.Call] with the first context and then [Engine.Settle] with the second. If the first
 // context ends during the connector call, the effect of the attempt is unknown. The second context must
 // end before the lease, because another worker may have the task afterwards.
-func (d Engine) Work(asking, settling context.Context, job Job) Report {
-	return d.Settle(settling, job, d.Call(asking, job))
+func (e Engine) Work(calling, settling context.Context, job Job) Report {
+	return e.Settle(settling, job, e.Call(calling, job))
 }
 
 // Call makes one attempt: it calls the connector for the job. The caller must then pass the attempt to
 // [Engine.Settle] for the same job. If the job has no attempts left, Call does nothing and returns the zero
 // Attempt; Settle then ends the task. If the account cannot be decrypted, Call does not call the connector.
-func (d Engine) Call(ctx context.Context, job Job) Attempt {
-	if d.Rules.Exhausted(job.Snapshot) {
+func (e Engine) Call(ctx context.Context, job Job) Attempt {
+	if e.Rules.Exhausted(job.Snapshot) {
 		return Attempt{}
 	}
-	start, a := d.Now(), Attempt{Sent: d.at(job), Jitter: d.Jitter()}
-	account, err := d.open(*job.Task)
+	start, a := e.Now(), Attempt{Sent: e.at(job), Jitter: e.Jitter()}
+	account, err := e.open(*job.Task)
 	if err != nil {
 		a.Unopened, a.Result = err, ConnectorResult{Effect: None, Note: "the sealed account does not open"}
 		return a
 	}
-	a.Result = d.call(ctx, job.Task.attempted(a.Sent).connectorRequest(account))
-	a.Took = d.Now().Sub(start)
+	a.Result = e.call(ctx, job.Task.attempted(a.Sent).connectorRequest(account))
+	a.Took = e.Now().Sub(start)
 	return a
 }
 
 // Settle decides how the job continues after the attempt, and writes the change. The context must end
 // before the lease.
-func (d Engine) Settle(ctx context.Context, job Job, a Attempt) Report {
-	id := d.NewID()
-	if d.Rules.Exhausted(job.Snapshot) {
-		return d.settle(ctx, job, func(v Snapshot, _ bool) Change { return d.Rules.GiveUp(v, id) })
+func (e Engine) Settle(ctx context.Context, job Job, a Attempt) Report {
+	id := e.NewID()
+	if e.Rules.Exhausted(job.Snapshot) {
+		return e.settle(ctx, job, func(v Snapshot, _ bool) Change { return e.Rules.GiveUp(v, id) })
 	}
-	report := d.settle(ctx, job, func(v Snapshot, empty bool) Change { return d.Rules.Settle(v, a, id, empty) })
+	report := e.settle(ctx, job, func(v Snapshot, empty bool) Change { return e.Rules.Settle(v, a, id, empty) })
 	report.Result, report.Unopened, report.Took = a.Result, a.Unopened, a.Took
 	return report
 }
 
 // at returns the current time of the store's clock.
-func (d Engine) at(job Job) time.Time { return job.At.Add(d.Now().Sub(job.LeasedAt)) }
+func (e Engine) at(job Job) time.Time { return job.At.Add(e.Now().Sub(job.LeasedAt)) }
 
 // open decrypts the account of the task.
-func (d Engine) open(t Task) (Account, error) {
-	plain, err := d.Sealer.Open(t.Sealed, t.bound())
+func (e Engine) open(t Task) (Account, error) {
+	plain, err := e.Sealer.Open(t.Sealed, t.bound())
 	if err != nil {
 		return Account{}, err
 	}
@@ -90,31 +90,31 @@ func (d Engine) open(t Task) (Account, error) {
 }
 
 // call calls the connector. It returns a panic of the connector as a result with the effect [Unknown].
-func (d Engine) call(ctx context.Context, o ConnectorRequest) (answer ConnectorResult) {
+func (e Engine) call(ctx context.Context, o ConnectorRequest) (answer ConnectorResult) {
 	defer func() {
 		if p := recover(); p != nil { // the note has only the type of p, because its value may contain a secret
 			answer = ConnectorResult{Effect: Unknown, Note: fmt.Sprintf("the connector panicked with a %T", p)}
 		}
 	}()
-	return d.Connector.Do(ctx, o)
+	return e.Connector.Do(ctx, o)
 }
 
 // settle decides and applies until the change is written, another worker has the task, the store fails or
 // maxConflictRetries is reached.
-func (d Engine) settle(ctx context.Context, job Job, decide func(Snapshot, bool) Change) Report {
+func (e Engine) settle(ctx context.Context, job Job, decide func(Snapshot, bool) Change) Report {
 	empty := false
 	for range maxConflictRetries {
 		v := job.Snapshot
-		v.At = d.at(job)
+		v.At = e.at(job)
 		c := decide(v, empty)
-		err := d.apply(ctx, c)
+		err := e.apply(ctx, c)
 		switch {
 		case err == nil:
-			return Report{Task: *c.Task, Again: c.Task.DueAt.Sub(d.at(job))}
+			return Report{Task: *c.Task, Again: c.Task.DueAt.Sub(e.at(job))}
 		case errors.Is(err, stock.ErrOutOfStock):
 			empty = true
 		case errors.Is(err, ErrConflict):
-			if job, err = d.reread(ctx, job); err != nil {
+			if job, err = e.reread(ctx, job); err != nil {
 				return Report{Task: *job.Task, Err: err}
 			}
 			empty = false
@@ -127,9 +127,9 @@ func (d Engine) settle(ctx context.Context, job Job, decide func(Snapshot, bool)
 
 // reread reads a new snapshot of a job after a concurrent change. The error is [ErrFenced] if the job's
 // lease is lost or the task has ended.
-func (d Engine) reread(ctx context.Context, job Job) (Job, error) {
-	taken := d.Now()
-	v, err := d.Snapshot(ctx, job.Task.Code)
+func (e Engine) reread(ctx context.Context, job Job) (Job, error) {
+	taken := e.Now()
+	v, err := e.Snapshot(ctx, job.Task.Code)
 	if err != nil {
 		return job, err
 	}

@@ -60,9 +60,9 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestSettleWithTheAnswerLost tests that Settle repeats the same change after a lost result. The change is made
+// TestSettleWithLostResult tests that Settle repeats the same change after a lost result. The change is made
 // once.
-func TestSettleWithTheAnswerLost(t *testing.T) {
+func TestSettleWithLostResult(t *testing.T) {
 	s := upgrading(t)
 	s.applies = []fault{answerLost, callLost, answerLost}
 	report := s.work(s.lease())
@@ -251,10 +251,10 @@ func TestSettleFails(t *testing.T) {
 // TestSettlingHasAContextOfItsOwn tests that an attempt with a cancelled context is settled.
 func TestSettlingHasAContextOfItsOwn(t *testing.T) {
 	s := upgrading(t)
-	asking, cancel := context.WithCancel(t.Context())
+	calling, cancel := context.WithCancel(t.Context())
 	cancel()
 	s.provider = func(tasks.ConnectorRequest) tasks.ConnectorResult { return tasks.ConnectorResult{} }
-	if report := s.Work(asking, t.Context(), s.lease()); report.Err != nil || !s.view().Task.InDoubt {
+	if report := s.Work(calling, t.Context(), s.lease()); report.Err != nil || !s.view().Task.InDoubt {
 		t.Errorf("%+v", report)
 	}
 }

@@ -52,7 +52,7 @@ type AdminStore interface {
 	// History lists the events of a key, the oldest first.
 	History(ctx context.Context, code keys.Code) ([]tasks.Event, error)
 
-	// Queue counts the open tasks, all at one moment during the call.
+	// QueueStats counts the open tasks, all at one moment during the call.
 	QueueStats(ctx context.Context) (stats.Queue, error)
 }
 

@@ -28,7 +28,7 @@ type Archiver interface {
 	//   - the key's history has more or fewer lines than the plan says;
 	//   - a delivery about the key is still queued for a subscriber;
 	//   - a concurrent change of the key (possible, not certain).
-	Archive(ctx context.Context, cuts []Plan, keep func(Rows) error) ([]error, error)
+	Archive(ctx context.Context, plans []Plan, keep func(Rows) error) ([]error, error)
 }
 
 // Rows holds the rows that archive plans remove. The rows of one key are in order, the oldest
@@ -73,19 +73,19 @@ func Decide(r audit.Record, before time.Time, id string) (Plan, bool) {
 	if !isArchivable(r, before) {
 		return Plan{}, false
 	}
-	c := Plan{ID: id, Code: r.Code, Lines: len(r.Events)}
+	p := Plan{ID: id, Code: r.Code, Lines: len(r.Events)}
 	for _, t := range r.Tasks {
 		if t.ID != r.Key.Task && !hasSlot(t) {
-			c.Tasks = append(c.Tasks, t.ID)
+			p.Tasks = append(p.Tasks, t.ID)
 			continue
 		}
-		c.Summary = append(c.Summary, summary(t, r.At))
+		p.Summary = append(p.Summary, summary(t, r.At))
 	}
-	if len(c.Summary) == 0 {
-		c.Summary = []tasks.Event{{At: r.At, Type: tasks.EventArchived, Code: r.Code}}
+	if len(p.Summary) == 0 {
+		p.Summary = []tasks.Event{{At: r.At, Type: tasks.EventArchived, Code: r.Code}}
 	}
-	c.Summary[len(c.Summary)-1].Note = c.note(r.Events)
-	return c, c.Lines > len(c.Summary) || len(c.Tasks) > 0
+	p.Summary[len(p.Summary)-1].Note = p.note(r.Events)
+	return p, p.Lines > len(p.Summary) || len(p.Tasks) > 0
 }
 
 // isArchivable reports whether the record's key has no event since the given time and no event to come. No task is
@@ -118,10 +118,10 @@ func summary(t tasks.Task, at time.Time) tasks.Event {
 func hasSlot(t tasks.Task) bool { return t.Slot != "" && t.Slot != stock.Free }
 
 // note describes the number of removed rows and the time of the last removed line.
-func (c Plan) note(gone []tasks.Event) string {
+func (p Plan) note(gone []tasks.Event) string {
 	until := ""
 	if len(gone) > 0 {
 		until = " until " + gone[len(gone)-1].At.UTC().Format(time.RFC3339)
 	}
-	return fmt.Sprintf("%d lines of history%s, %d tasks", len(gone), until, len(c.Tasks))
+	return fmt.Sprintf("%d lines of history%s, %d tasks", len(gone), until, len(p.Tasks))
 }

@@ -21,11 +21,11 @@ func TestFailTask(t *testing.T) {
 		doubt bool
 		slot  stock.State
 	}{
-		{"nothing was asked", tasks.Upgrade, tasks.Task{}, 0, false, stock.Free},
-		{"asked in vain", tasks.Upgrade, tasks.Task{CountedAttempts: 2}, 2, false, stock.Free},
-		{"asked, who knows", tasks.Upgrade, tasks.Task{CountedAttempts: 2, InDoubt: true}, 2, true, stock.Suspect},
-		{"somebody had it", tasks.Upgrade, tasks.Task{LeasedUntil: now.Add(-time.Hour)}, 1, true, stock.Suspect},
-		{"two had it", tasks.Upgrade, tasks.Task{LeasedUntil: now.Add(-time.Hour), LostLeases: 1}, 2, true, stock.Suspect},
+		{"no attempt", tasks.Upgrade, tasks.Task{}, 0, false, stock.Free},
+		{"two attempts without effect", tasks.Upgrade, tasks.Task{CountedAttempts: 2}, 2, false, stock.Free},
+		{"two attempts, in doubt", tasks.Upgrade, tasks.Task{CountedAttempts: 2, InDoubt: true}, 2, true, stock.Suspect},
+		{"an expired lease", tasks.Upgrade, tasks.Task{LeasedUntil: now.Add(-time.Hour)}, 1, true, stock.Suspect},
+		{"two lost leases", tasks.Upgrade, tasks.Task{LeasedUntil: now.Add(-time.Hour), LostLeases: 1}, 2, true, stock.Suspect},
 		{"a renew", tasks.Renew, tasks.Task{InDoubt: true}, 0, true, ""},
 	} {
 		for _, key := range []keys.Key{
@@ -72,7 +72,7 @@ func TestCloseHold(t *testing.T) {
 		if task.Slot = stock.Suspect; outcome == tasks.Success {
 			task.Slot = stock.Spent
 		}
-		line := mended(task)
+		line := repairEvent(task)
 		line.Plan, line.From, line.To = "elm", stock.Held, task.Slot
 		repaired(t, string(outcome), got, tasks.Change{
 			ID: "id", Task: &task, Events: []tasks.Event{line},
@@ -86,7 +86,7 @@ func TestEraseSecret(t *testing.T) {
 	task.Sealed = []byte("sealed")
 	got := audit.Record{At: now, Code: "CODE"}.EraseSecret(task, "why", "id")
 	task.Sealed = nil
-	repaired(t, "a secret", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{mended(task)}})
+	repaired(t, "a secret", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{repairEvent(task)}})
 }
 
 // TestExpireLease tests that an expired lease counts as lost, unlike a lease that was returned.
@@ -94,7 +94,7 @@ func TestExpireLease(t *testing.T) {
 	task := tasks.Task{ID: "T", Code: "CODE", Kind: tasks.Renew, Version: 3, Fence: 2, LostLeases: 1, LeasedUntil: now.Add(-time.Hour), Sealed: []byte("sealed")}
 	got := audit.Record{At: now, Code: "CODE"}.ExpireLease(task, "why", "id")
 	task.LeasedUntil, task.LostLeases = time.Time{}, 2
-	repaired(t, "a lease", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{mended(task)}})
+	repaired(t, "a lease", got, tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{repairEvent(task)}})
 }
 
 // suspectSlot returns an ended task with a suspect slot. It is the latest task of its key.

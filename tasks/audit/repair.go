@@ -137,15 +137,15 @@ func (r Record) ExpireLease(t tasks.Task, note, id string) tasks.Change {
 // There is one exception. Open upgrades, and only they, hold a slot. If one of the two versions breaks
 // this rule, RepairSlot uses the other one.
 func (r Record) RepairSlot(t tasks.Task, counted bool, note, id string) tasks.Change {
-	told := r.SlotHistory(t.ID)
-	fixed, fits := withSlotOf(t, told)
+	history := r.SlotHistory(t.ID)
+	fixed, fits := withSlotOf(t, history)
 	if fits && (counted || !holdsSlotRightly(t)) {
 		return r.repair(nil, &fixed, note, id)
 	}
 	c := r.repair(nil, &t, note, id)
 	line := c.Events[0]
 	c.Events = nil
-	for _, move := range told.missingMoves(t) {
+	for _, move := range history.missingMoves(t) {
 		line.Plan, line.From, line.To = move.Plan, move.From, move.To
 		c.Events = append(c.Events, line)
 	}
@@ -156,9 +156,9 @@ func (r Record) RepairSlot(t tasks.Task, counted bool, note, id string) tasks.Ch
 }
 
 // withSlotOf returns the task with its slot as in the history, and reports whether that slot is possible.
-func withSlotOf(t tasks.Task, told SlotHistory) (tasks.Task, bool) {
-	at, one := told.place()
-	if !one || at.plan != "" && at.plan != t.Plan.ID || told.Matches(t) {
+func withSlotOf(t tasks.Task, history SlotHistory) (tasks.Task, bool) {
+	at, one := history.place()
+	if !one || at.plan != "" && at.plan != t.Plan.ID || history.Matches(t) {
 		return t, false
 	}
 	t.Slot = at.state

@@ -10,8 +10,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/audit"
 )
 
-// TestRestand tests the repair of a key with an inconsistent status and Used.
-func TestRestand(t *testing.T) {
+// TestRepairStatus tests the repair of a key with an inconsistent status and Used.
+func TestRepairStatus(t *testing.T) {
 	success := tasks.Task{ID: "T", Kind: tasks.Upgrade, Outcome: tasks.Success, EndedAt: now}
 	ended, reset := tasks.Event{Type: tasks.EventEnded, Task: "T"}, tasks.Event{Type: tasks.EventReset}
 	released := tasks.Event{Type: tasks.EventReleased, Task: "T"}
@@ -39,8 +39,8 @@ func TestRestand(t *testing.T) {
 
 const systemError = "System error, try again and if the problem persists contact support"
 
-// TestRealign tests the repair of a key that does not match its tasks.
-func TestRealign(t *testing.T) {
+// TestRepairLatestTask tests the repair of a key that does not match its tasks.
+func TestRepairLatestTask(t *testing.T) {
 	before := now.Add(-time.Hour)
 	open := tasks.Task{ID: "T", Kind: tasks.Renew, CreatedAt: now}
 	done := tasks.Task{ID: "T", Kind: tasks.Upgrade, Plan: tasks.PlanSnapshot{Address: "street"}, Outcome: tasks.Success, EndedAt: before}
@@ -107,8 +107,8 @@ func TestRealign(t *testing.T) {
 	}
 }
 
-// mended returns the line of history for a repair of the given task.
-func mended(k tasks.Task) tasks.Event {
+// repairEvent returns the line of history for a repair of the given task.
+func repairEvent(k tasks.Task) tasks.Event {
 	return tasks.Event{At: now, Type: tasks.EventRepaired, Code: "CODE", Task: k.ID, Kind: k.Kind, Outcome: k.Outcome, Note: "why"}
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/audit"
 )
 
-// TestReslotAgrees tests that the history matches the task after every repair.
-func TestReslotAgrees(t *testing.T) {
+// TestRepairSlotMakesHistoryMatch tests that the history matches the task after every repair.
+func TestRepairSlotMakesHistoryMatch(t *testing.T) {
 	states := []stock.State{stock.Free, stock.Held, stock.Spent, stock.Suspect}
 	for _, from := range states {
 		for _, to := range states {
@@ -23,8 +23,8 @@ func TestReslotAgrees(t *testing.T) {
 					r := audit.Record{Tasks: []tasks.Task{task}, Events: []tasks.Event{moved("oak", from, to), moved("elm", "free", from), moved("elm", from, to)}}
 					c := r.RepairSlot(task, i > 1, "why", "id")
 					r.Events = append(r.Events, c.Events...)
-					if trail := r.SlotHistory("T"); !trail.Matches(*c.Task) || trail.OutOfOrder() || len(c.Events) == 0 {
-						t.Errorf("%s to %s, the task %q: it is %q, the history says %s", from, to, slot, c.Task.Slot, trail)
+					if history := r.SlotHistory("T"); !history.Matches(*c.Task) || history.OutOfOrder() || len(c.Events) == 0 {
+						t.Errorf("%s to %s, the task %q: it is %q, the history says %s", from, to, slot, c.Task.Slot, history)
 					}
 				}
 			}
@@ -32,9 +32,9 @@ func TestReslotAgrees(t *testing.T) {
 	}
 }
 
-// TestReslotBelieves tests whether the repair changes the task or the history. It changes the task if the
+// TestRepairSlotChoosesTaskOrHistory tests whether the repair changes the task or the history. It changes the task if the
 // counters match the history, and the history otherwise. It never keeps a version that is impossible.
-func TestReslotBelieves(t *testing.T) {
+func TestRepairSlotChoosesTaskOrHistory(t *testing.T) {
 	held, spent := moved("elm", "free", "held"), moved("elm", "held", "spent")
 	for _, c := range []struct {
 		name    string

@@ -17,8 +17,8 @@ func moved(plan string, from, to stock.State, cause ...tasks.EventType) tasks.Ev
 	return e
 }
 
-// TestTrail tests the locations of a slot in its history.
-func TestTrail(t *testing.T) {
+// TestSlotHistory tests the locations of a slot in its history.
+func TestSlotHistory(t *testing.T) {
 	other := tasks.Event{Task: "U", Plan: "elm", From: stock.Free, To: stock.Held}
 	for _, c := range []struct {
 		name           string
@@ -43,16 +43,16 @@ func TestTrail(t *testing.T) {
 			moved("elm", "free", "held"), moved("elm", "free", "held"), moved("elm", "held", "free"), moved("", "", "", tasks.EventRepaired), moved("elm", "held", "spent"),
 		}, "elm", "spent", true, false},
 	} {
-		trail := audit.Record{Events: c.events}.SlotHistory("T")
+		history := audit.Record{Events: c.events}.SlotHistory("T")
 		task := tasks.Task{ID: "T", Plan: tasks.PlanSnapshot{ID: c.plan}, Slot: c.slot}
-		if trail.Matches(task) != c.agrees || trail.OutOfOrder() != c.broken {
-			t.Errorf("%s: agrees %v, broken %v: %s", c.name, trail.Matches(task), trail.OutOfOrder(), trail)
+		if history.Matches(task) != c.agrees || history.OutOfOrder() != c.broken {
+			t.Errorf("%s: agrees %v, broken %v: %s", c.name, history.Matches(task), history.OutOfOrder(), history)
 		}
 	}
 }
 
-// TestTrailSays tests the text of the sums of a slot's transfers.
-func TestTrailSays(t *testing.T) {
+// TestSlotHistoryString tests the text of the sums of a slot's transfers.
+func TestSlotHistoryString(t *testing.T) {
 	for want, events := range map[string][]tasks.Event{
 		"nothing":                                nil,
 		"1 held, 0 spent, 0 suspect of plan elm": {moved("elm", "free", "held")},

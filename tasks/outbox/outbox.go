@@ -32,16 +32,16 @@ type Outbox interface {
 	// Route reads up to n lines of history that were not routed before. It queues each line of one of the
 	// given types for every subscriber. It routes each line once, and the lines of a key in order. The
 	// result is the number of lines that it read.
-	Route(ctx context.Context, causes []tasks.EventType, n int) (int, error)
+	Route(ctx context.Context, types []tasks.EventType, n int) (int, error)
 
 	// SetLowStock replaces the set of countries that are low in stock for a subscriber. It queues a
 	// delivery for each country that was not in the set before. The mark (> 0) identifies that delivery.
 	// It removes the countries that are no longer in the set.
-	SetLowStock(ctx context.Context, listener string, countries []stock.Country, mark int64) error
+	SetLowStock(ctx context.Context, subscriber string, countries []stock.Country, mark int64) error
 
 	// LeaseDeliveries leases up to n due deliveries of a subscriber for ttl, the longest due first. It
 	// returns none for a disabled subscriber. The lease must be a new unique name.
-	LeaseDeliveries(ctx context.Context, listener, lease string, n int, ttl time.Duration) ([]QueuedDelivery, error)
+	LeaseDeliveries(ctx context.Context, subscriber, lease string, n int, ttl time.Duration) ([]QueuedDelivery, error)
 
 	// CompleteDelivery stores the result of a leased delivery and ends the lease. It writes DeliveredSeq,
 	// DeliveredEvent, Attempts, Since and DueAt of m. It logs d, unless d is nil. If the result of d is
@@ -65,7 +65,7 @@ type Outbox interface {
 	// Deliveries lists up to n logged deliveries, the newest first. The list has the deliveries before
 	// the given Seq; 0 starts with the newest. An empty subscriber selects all subscribers, and an empty
 	// event selects all events.
-	Deliveries(ctx context.Context, listener, event string, before int64, n int) ([]Delivery, error)
+	Deliveries(ctx context.Context, subscriber, event string, before int64, n int) ([]Delivery, error)
 }
 
 // A Subscriber is an external receiver of events.

@@ -29,7 +29,7 @@ type HourCount struct {
 	Tasks   int
 }
 
-// Queue counts the open tasks by their state at one moment, and has the longest waiting times.
+// A Queue counts the open tasks by their state at one moment, and has the longest waiting times.
 type Queue struct {
 	Due     int // due, or with an expired lease: a worker can lease the task
 	Leased  int // leased by a worker
