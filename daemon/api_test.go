@@ -152,6 +152,23 @@ func TestUnknownKeysAreLimitedPerMinute(t *testing.T) {
 	})
 }
 
+// TestAcceptedTaskCallsWake checks that only an accepted task calls Wake.
+func TestAcceptedTaskCallsWake(t *testing.T) {
+	f := newFixture(t)
+	f.importKeys(keys.Key{Code: "K"})
+	f.addPlan("p", "US", 1)
+	wakes := 0
+	f.api.Wake = func() { wakes++ }
+	for _, c := range []struct {
+		body  string
+		wakes int // after the request
+	}{{"info=K", 0}, {"upgrade=K", 0}, {upgradeK, 1}, {upgradeK, 1}} {
+		if f.send("POST", "/API/", c.body); wakes != c.wakes {
+			t.Errorf("%s: %d calls of Wake, want %d", c.body, wakes, c.wakes)
+		}
+	}
+}
+
 func TestStoppingAPIAnswers503(t *testing.T) {
 	f := newFixture(t)
 	f.api.Stop()

@@ -77,7 +77,7 @@ func TestArchitecture(t *testing.T) {
 	}
 	for _, layer := range []string{"keys", "stock", "tasks", "adapters", "daemon"} {
 		if c.seen[layer] == 0 {
-			t.Errorf("not one file of %s was looked at", layer)
+			t.Errorf("no file of %s was checked", layer)
 		}
 	}
 }
@@ -157,8 +157,8 @@ func (c *checker) source(name string, content []byte) {
 // forbidden checks the imports between layers, which have one direction. keys and stock import no
 // layer; tasks imports these two. The packages below tasks import tasks, and tasks imports none of
 // them. Adapters import these three but not each other. daemon imports no adapter; only the command
-// in daemon/keyseatd and the harness of its tests do. Packages in internal may be imported by all
-// of these and import none of them.
+// in daemon/keyseatd and the harness of its tests do. Packages in internal may be imported by
+// adapters and daemon, and import no package of this module.
 func (c *checker) forbidden(layer, rest, imported string) bool {
 	switch layer {
 	case "keys", "stock", "tasks":

@@ -88,7 +88,7 @@ type request struct {
 	values url.Values
 }
 
-// parse parses a request. If the request is invalid, it returns a response that says why.
+// parse parses a request. If the request is invalid, it returns a response with the reason.
 func parse(r *http.Request) (request, *response) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
