@@ -13,5 +13,5 @@
 //
 // A poll happens after each interval, after [Pool.Wake], and when the pool has capacity and more tasks
 // may be due. Run's context ends the polls. The connector calls have a context of their own, which ends
-// shortly before the drain is over. Settling has no end but the loss of the lease.
+// shortly before the drain is over. The context of settling ends when the lease is lost or the drain is over.
 package worker

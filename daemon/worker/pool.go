@@ -42,7 +42,7 @@ type Pool struct {
 // A job is a leased task.
 type job struct {
 	tasks.Job
-	ctx         context.Context // of the work on the job; ends when the lease is lost
+	ctx         context.Context // of the work on the job; ends when the lease is lost or the drain is over
 	cancel      context.CancelFunc
 	leasedUntil time.Time   // by the engine's clock
 	expiry      *time.Timer // calls cancel when the lease ends, because the store may not answer before that
