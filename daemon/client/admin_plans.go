@@ -70,7 +70,7 @@ func (a *Admin) Stock(ctx context.Context) ([]stock.Level, error) {
 	return body.Stock, err
 }
 
-// The type levels is the response of the call stock. A level has the same field names in Go and in JSON.
+// A stockBody is the response of the call stock. A level has the same field names in Go and in JSON.
 type stockBody struct{ Stock []stock.Level }
 
-func (l stockBody) invalid() bool { return l.Stock == nil }
+func (b stockBody) invalid() bool { return b.Stock == nil }

@@ -78,7 +78,7 @@ func TestStore(t *testing.T) {
 			_ = yield(keys.Key{Code: "A", Status: keys.Active}, nil) && yield(keys.Key{Code: "B", Status: keys.Active}, nil)
 		}))
 		m.Watch(inner, slog.New(slog.DiscardHandler))
-		engine := daemon.NewEngine(m.Store(inner), m.Connector(answers{tasks.ConnectorResult{Effect: tasks.Refused, Outcome: tasks.WrongAddress}}), openTasks{}, tasks.DefaultRules())
+		engine := daemon.NewEngine(m.Store(inner), m.Connector(answers{tasks.ConnectorResult{Effect: tasks.Refused, Outcome: tasks.WrongAddress}}), noSealer{}, tasks.DefaultRules())
 		accept(t, engine, "A")
 		accept(t, engine, "B") // no slot is free
 		time.Sleep(3 * time.Second)
@@ -126,11 +126,11 @@ func lease(t *testing.T, engine tasks.Engine, ttl time.Duration) tasks.Job {
 	return jobs[0]
 }
 
-// The sealer open does not encrypt.
-type openTasks struct{}
+// noSealer is a sealer that does not encrypt.
+type noSealer struct{}
 
-func (openTasks) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
-func (openTasks) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
+func (noSealer) Seal(plain, _ []byte) ([]byte, error)  { return plain, nil }
+func (noSealer) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 
 // The connector answers always returns the same result.
 type answers struct{ answer tasks.ConnectorResult }

@@ -101,7 +101,7 @@ var (
 	errUnresolved = errors.New("cannot check the address, because the name does not resolve here: --webhook-private leaves that to the proxy")
 )
 
-// A proxyTransport transport sends a request through the proxy that the environment names for it, or directly if
+// A proxyTransport sends a request through the proxy that the environment names for it, or directly if
 // the environment names no proxy. Through a proxy, the dialed address is the address of the proxy.
 // Therefore the transport resolves and checks the endpoint's name itself, before it sends the request.
 type proxyTransport struct {

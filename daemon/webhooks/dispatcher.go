@@ -36,7 +36,7 @@ type Dispatcher struct {
 	Endpoints func() ([]Endpoint, error)                   // the current endpoints; with an error, the latest valid ones
 	Client    *http.Client
 	Retry     RetryPolicy
-	Poll      time.Duration         // between polls for events, up to four times that while there are no events; default of New: 1s
+	Poll      time.Duration         // between polls for events; without events the pause grows to idleFactor times Poll; default of New: 1s
 	StockPoll time.Duration         // between polls of the stock; default of New: 15s
 	Log       *slog.Logger          // default of New: a logger that discards
 	Observe   func(outbox.Delivery) // called after each attempt; nil: no observer
