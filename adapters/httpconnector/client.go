@@ -18,7 +18,7 @@ const (
 	retryPause = 50 * time.Millisecond
 )
 
-// newClient configures go-retryablehttp. By default that logs URLs, repeats requests that may have taken effect,
+// newClient configures go-retryablehttp. By default that package logs URLs, repeats requests that may have taken effect,
 // obeys any Retry-After, and hides the last response.
 func newClient(transport http.RoundTripper) *retryablehttp.Client {
 	return &retryablehttp.Client{

@@ -25,7 +25,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// dialWith is a transport whose connections arrived from a function.
+// dialWith returns a transport that gets its connections from the function dial.
 func dialWith(dial func(context.Context) (net.Conn, error)) *http.Transport {
 	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
 }

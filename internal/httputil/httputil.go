@@ -46,9 +46,9 @@ func IsToken(text string) bool {
 }
 
 // RetryAfter returns the pause in the Retry-After header of a response: a number of seconds or a date (RFC 9110,
-// section 10.2.3). A date is by the server's clock, so it is compared with the Date header. Without
-// that header it is compared with the local clock. RetryAfter returns 0 without the header, for a date in the past, and for any other text. The pause has
-// no upper bound, so callers must limit it.
+// section 10.2.3). A date is by the server's clock, so it is compared with the Date header. Without a Date header it is
+// compared with the local clock. RetryAfter returns 0 without a Retry-After header, for a date in the past, and for any
+// other text. The pause has no upper bound, so callers must limit it.
 func RetryAfter(h http.Header) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if text != "" && strings.Trim(text, "0123456789") == "" {

@@ -30,7 +30,7 @@ const (
 	othersEnter = 0o001
 )
 
-// CheckPrivate returns an error if other users of the machine can read or write the file at path. The state info is that
+// CheckPrivate returns an error if other users of the machine can read or write the file at path. info is the state
 // of the opened file.
 func CheckPrivate(path string, info fs.FileInfo) error {
 	switch mode := info.Mode().Perm(); {

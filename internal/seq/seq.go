@@ -1,4 +1,4 @@
-// Package seq makes sequences as the stores take them.
+// Package seq converts slices to the sequences that a store imports.
 package seq
 
 import "iter"
