@@ -5,7 +5,7 @@
 //
 // When the store becomes free, all queued requests go out as one call. A batch is therefore as large as the load
 // makes it, and no request waits for a batch to fill. A single request goes out immediately, as a batch of one.
-// A single read with a deadline even runs in the goroutine of its caller.
+// A single Snapshots or Find with a deadline even runs in the goroutine of its caller.
 //
 //	caller ─┐                      ┌─▶ caller
 //	caller ─┼─▶ queue ─▶ one call ─┼─▶ caller

@@ -42,8 +42,8 @@ func defaultTo[T int | time.Duration](value, missing T) T {
 // goroutines of its own only while calls run.
 //
 // A caller whose context ends returns within 50 ms. The running call continues, because a commit must not be
-// interrupted and other callers wait for it. The exception is a single read with a deadline, which runs in the
-// goroutine of its caller. After a cancellation it returns its result, at the latest at the deadline.
+// interrupted and other callers wait for it. The exception is a single Snapshots or Find with a deadline, which
+// runs in the goroutine of its caller. After a cancellation it returns its result, at the latest at the deadline.
 type Store struct {
 	inner     tasks.Store
 	snapshots *batch.Batcher[keys.Code, tasks.Snapshot]

@@ -150,8 +150,8 @@ func (b *Batcher[Q, R]) runLoop() {
 	}
 }
 
-// takeBatch removes the next batch from the queue. It returns nil, and releases the goroutine, in two cases. No
-// request is queued, or another goroutine is fast, which takes the requests then.
+// takeBatch removes the next batch from the queue. It returns nil, and releases the goroutine, if no request is queued.
+// It does the same if another goroutine is fast too, because that one takes the requests.
 func (b *Batcher[Q, R]) takeBatch() []request[Q, R] {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -41,8 +41,9 @@ func (b *Batcher[Q, R]) callOnce(ctx context.Context, items []Q) ([]R, error) {
 	return b.Call(ctx, items)
 }
 
-// A call becomes slow after slowAfter: then another call may start. Before that, one call at a time has the
-// largest batches. From then on, every cancelPoll, requests whose context has ended are completed with its error.
+// A call becomes slow after slowAfter: then another call may start. Before that, only
+// one call runs at a time, because that gives the largest batches. Then, and every cancelPoll after it, the requests
+// whose context has ended are completed with its error.
 const (
 	slowAfter  = 5 * time.Millisecond
 	cancelPoll = 50 * time.Millisecond
