@@ -92,12 +92,9 @@ func applySecondTask(f fixture) {
 	f.accept(tasks.Upgrade, "K", "US")
 	v := f.snapshot("K")
 	v.Task = nil // a decision that did not see the open task
-	c, err := f.rules.Accept(v, tasks.Request{
-		Kind: tasks.Upgrade, Code: "K", Country: "US",
-		Account: tasks.Account{Login: tasks.NewSecret("a"), Password: tasks.NewSecret("b")},
-	}, id(), false)
+	c, err := f.rules.Accept(v, newRequest(tasks.Upgrade, "K", "US"), id(), false)
 	f.must(err)
-	c.Task.Sealed = []byte("x")
+	seal(&c)
 	f.want("verdict", f.apply(c), tasks.ErrConflict)
 	f.want("slots", f.slots("p"), "1/1/0/0")
 }

@@ -138,12 +138,9 @@ func (n *bench) upgrades() []tasks.Change {
 	n.must(err)
 	changes := make([]tasks.Change, len(snapshots))
 	for i, v := range snapshots {
-		c, err := n.rules.Accept(v, tasks.Request{
-			Kind: tasks.Upgrade, Code: v.Key.Code, Country: "US",
-			Account: tasks.Account{Login: tasks.NewSecret("a@example.com"), Password: tasks.NewSecret("long enough, 1")},
-		}, id(), false)
+		c, err := n.rules.Accept(v, newRequest(tasks.Upgrade, v.Key.Code, "US"), id(), false)
 		n.must(err)
-		c.Task.Sealed = []byte("\x00sealed " + c.Task.ID)
+		seal(&c)
 		changes[i] = c
 	}
 	return changes

@@ -60,27 +60,15 @@ func (p pair) accept(r *rapid.T) {
 		var results []string
 		var changes []tasks.Change
 		for _, code := range codes {
-			c, err := s.rules.Accept(s.snapshot(code), s.request(kind, code, country), s.id(), empty)
+			c, err := s.rules.Accept(s.snapshot(code), newRequest(kind, code, country), s.id(), empty)
 			results = append(results, fmt.Sprint(err))
 			if err == nil {
-				s.seal(&c)
+				seal(&c)
 				changes = append(changes, c)
 			}
 		}
 		return strings.Join(results, ",") + s.applyAll(changes...)
 	})
-}
-
-func (*side) request(kind tasks.Kind, code keys.Code, country string) tasks.Request {
-	return tasks.Request{Kind: kind, Code: code, Country: country, Account: tasks.Account{
-		Login: tasks.NewSecret("a@example.com"), Password: tasks.NewSecret("long enough, 1"),
-	}}
-}
-
-func (*side) seal(c *tasks.Change) {
-	if c.Task.Open() {
-		c.Task.Sealed = []byte("sealed " + c.Task.ID)
-	}
 }
 
 // id returns a new id. Both sides get the same sequence of ids.

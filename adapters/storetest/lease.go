@@ -141,8 +141,8 @@ func leaseFenced(f fixture) {
 	f.want("extend after the end", f.extend(held.Task.Ref(), ttl), tasks.ErrFenced)
 }
 
-// leaseClockSetBack checks times that a clock has set which was set back later. Its leases have the duration [briefTTL], for
-// which a time one hour in the future is more than twice the duration.
+// leaseClockSetBack checks times that come from before the clock was set back. It leases for [briefTTL], so a time one
+// hour in the future is more than twice that duration away.
 func leaseClockSetBack(f fixture) {
 	f.issue("A", "B")
 	f.plan("p", "US", 2)

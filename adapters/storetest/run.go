@@ -131,15 +131,24 @@ func (f fixture) snapshot(code keys.Code) tasks.Snapshot {
 // decide returns the change that accepts a task, with a sealed account.
 func (f fixture) decide(kind tasks.Kind, code keys.Code, country string, empty bool) tasks.Change {
 	f.Helper()
-	c, err := f.rules.Accept(f.snapshot(code), tasks.Request{
-		Kind: kind, Code: code, Country: country,
-		Account: tasks.Account{Login: tasks.NewSecret("a@example.com"), Password: tasks.NewSecret("long enough, 1")},
-	}, id(), empty)
+	c, err := f.rules.Accept(f.snapshot(code), newRequest(kind, code, country), id(), empty)
 	f.must(err)
+	seal(&c)
+	return c
+}
+
+// newRequest returns a request for a task, with an account.
+func newRequest(kind tasks.Kind, code keys.Code, country string) tasks.Request {
+	return tasks.Request{Kind: kind, Code: code, Country: country, Account: tasks.Account{
+		Login: tasks.NewSecret("a@example.com"), Password: tasks.NewSecret("long enough, 1"),
+	}}
+}
+
+// seal sets the sealed account of an open task.
+func seal(c *tasks.Change) {
 	if c.Task.Open() {
 		c.Task.Sealed = []byte("\x00sealed " + c.Task.ID)
 	}
-	return c
 }
 
 // accept opens a task.
