@@ -28,14 +28,14 @@ func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, er
 	return errs, s.write(ctx, &l)
 }
 
-// lockAndCheck locks the rows of the changes and checks each change. It returns a ledger of the changes that
-// can be made, which the caller must write, and one error per change. The plans to read do not depend on
-// the locked rows, so both queries go in one round trip.
-func lockAndCheck(ctx context.Context, run query.Runner, changes []tasks.Change, sharded bool) (changeset, []error, error) {
+// lockAndCheck locks the rows of the changes and checks each change. It returns a changeset with
+// the rows of the accepted changes, which the caller must write, and one error per change. The plans to read
+// do not depend on the locked rows, so both queries go in one round trip.
+func lockAndCheck(ctx context.Context, run query.Runner, changes []tasks.Change, distributed bool) (changeset, []error, error) {
 	l := newChangeset()
 	at, plans := time.Time{}, map[string]stock.Plan{}
 	first := []query.Query{lockQuery(&l, changes)}
-	if sharded {
+	if distributed {
 		first = readQueries(&l, changes)
 	}
 	if load, needed := plansQuery(&at, plans, changes); needed {
@@ -49,7 +49,7 @@ func lockAndCheck(ctx context.Context, run query.Runner, changes []tasks.Change,
 	for i, c := range changes {
 		errs[i] = l.apply(c)
 	}
-	return l, errs, forgiveApplied(ctx, run, changes, errs, sharded)
+	return l, errs, forgiveApplied(ctx, run, changes, errs, distributed)
 }
 
 // lockSQL locks keys, then tasks, then countries, because UNION ALL reads its arms in order. It tests every task of a
@@ -127,7 +127,7 @@ func plansQuery(at *time.Time, plans map[string]stock.Plan, changes []tasks.Chan
 // made the change. This call may see the earlier change before a synchronous standby has it. The row locks
 // of this transaction are written to the log too, so its COMMIT waits for the standby. Therefore Apply
 // returns only after the standby has the earlier change.
-func forgiveApplied(ctx context.Context, run query.Runner, changes []tasks.Change, errs []error, sharded bool) error {
+func forgiveApplied(ctx context.Context, run query.Runner, changes []tasks.Change, errs []error, distributed bool) error {
 	refused := query.Rows{Columns: "code text, id text, i bigint"}
 	for i, c := range changes {
 		if errs[i] != nil {
@@ -137,7 +137,7 @@ func forgiveApplied(ctx context.Context, run query.Runner, changes []tasks.Chang
 	if len(refused.Values) == 0 {
 		return nil
 	}
-	if sharded {
+	if distributed {
 		return run(ctx, appliedQueries(changes, refused, errs)...)
 	}
 	return run(ctx, query.Query{

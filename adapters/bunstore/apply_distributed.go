@@ -9,9 +9,9 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// look is [lockQuery] for a distributed store. It locks countries, which are on one server, and reads keys and
+// readQueries is [lockQuery] for a distributed store. It locks countries, which are on one server, and reads keys and
 // tasks without a lock. The countries come first, because the wait for their locks can be long. Keys and
-// tasks are read after it, so that other transactions have little time to change them before the write.
+// tasks are read after this wait, so that other transactions have little time to change them before the write.
 func readQueries(l *changeset, changes []tasks.Change) []query.Query {
 	about, in := rowsTouched(changes)
 	named := query.Args{"codes": about.Texts(0), "ids": about.Texts(1)}
@@ -46,7 +46,8 @@ func readQueries(l *changeset, changes []tasks.Change) []query.Query {
 	})
 }
 
-// remember is [forgiveApplied] for a distributed store. It locks the keys only because of the standby: see [forgiveApplied].
+// appliedQueries returns the queries of [forgiveApplied] for a distributed store. The first one locks the keys, only so
+// that COMMIT waits for a synchronous standby: see [forgiveApplied].
 func appliedQueries(changes []tasks.Change, refused query.Rows, errs []error) []query.Query {
 	named := query.Args{"codes": refused.Texts(0), "ids": refused.Texts(1)}
 	lock := query.Query{SQL: lockKeysSQL, Args: named, Scan: func(query.Row) error { return nil }}

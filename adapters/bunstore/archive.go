@@ -15,10 +15,10 @@ var _ archive.Archiver = (*Store)(nil)
 
 // Archive implements [archive.Archiver] in one transaction. It waits for locks on keys only in a
 // distributed store; otherwise it skips locked keys. On SQLite all other writes wait while keep runs.
-func (s *Store) Archive(ctx context.Context, cuts []archive.Plan, keep func(archive.Rows) error) (errs []error, err error) {
+func (s *Store) Archive(ctx context.Context, plans []archive.Plan, keep func(archive.Rows) error) (errs []error, err error) {
 	var refused error
 	err = s.transact(ctx, func(tx session) error {
-		errs, err = tx.archive(ctx, cuts, func(p archive.Rows) error {
+		errs, err = tx.archive(ctx, plans, func(p archive.Rows) error {
 			refused = keep(p)
 			return refused
 		})
@@ -35,13 +35,13 @@ func (s *Store) Archive(ctx context.Context, cuts []archive.Plan, keep func(arch
 
 // archive deletes the rows of each key that it can lock and whose history matches its plan. Then it adds
 // the summary of the plan. All other keys get [tasks.ErrConflict].
-func (s session) archive(ctx context.Context, cuts []archive.Plan, keep func(archive.Rows) error) ([]error, error) {
+func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(archive.Rows) error) ([]error, error) {
 	find := s.lockArchivable
 	if s.distributed {
 		find = s.lockArchivableDistributed
 	}
 	want, lines := query.Rows{Columns: "code text"}, map[keys.Code]int{}
-	for _, c := range cuts {
+	for _, c := range plans {
 		want.Add(string(c.Code))
 		lines[c.Code] = c.Lines
 	}
@@ -49,9 +49,9 @@ func (s session) archive(ctx context.Context, cuts []archive.Plan, keep func(arc
 	if err != nil {
 		return nil, err
 	}
-	errs := make([]error, len(cuts))
-	gone, cut, stays := query.Rows{Columns: "code text, id text"}, query.Rows{Columns: "code text"}, []historyRow{}
-	for i, c := range cuts {
+	errs := make([]error, len(plans))
+	gone, cut, summaries := query.Rows{Columns: "code text, id text"}, query.Rows{Columns: "code text"}, []historyRow{}
+	for i, c := range plans {
 		if !ours[c.Code] {
 			errs[i] = tasks.ErrConflict
 			continue
@@ -62,17 +62,17 @@ func (s session) archive(ctx context.Context, cuts []archive.Plan, keep func(arc
 			gone.Add(string(c.Code), id)
 		}
 		for n, e := range c.Summary {
-			stays = append(stays, historyRow{e, c.ID, n})
+			summaries = append(summaries, historyRow{e, c.ID, n})
 		}
 	}
-	past, err := s.deleteRows(ctx, gone, cut)
+	archived, err := s.deleteRows(ctx, gone, cut)
 	if err == nil {
-		err = keep(past)
+		err = keep(archived)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return errs, s.insertRouted(ctx, stays)
+	return errs, s.insertRouted(ctx, summaries)
 }
 
 // lockArchivable locks the wanted keys that no other transaction has locked. It returns the keys that can be archived:
@@ -113,14 +113,14 @@ func (s session) lockArchivable(ctx context.Context, want query.Rows, lines map[
 }
 
 // deleteRows deletes the tasks in gone and the whole history of the keys in cut. It returns the deleted rows.
-func (s session) deleteRows(ctx context.Context, gone, cut query.Rows) (past archive.Rows, err error) {
-	if past.Tasks, err = s.deleteTasks(ctx, gone); err == nil && len(past.Tasks) != len(gone.Values) {
+func (s session) deleteRows(ctx context.Context, gone, cut query.Rows) (archived archive.Rows, err error) {
+	if archived.Tasks, err = s.deleteTasks(ctx, gone); err == nil && len(archived.Tasks) != len(gone.Values) {
 		err = errLost
 	}
 	if err == nil {
-		past.Lines, err = s.deleteHistory(ctx, cut)
+		archived.Lines, err = s.deleteHistory(ctx, cut)
 	}
-	return past, err
+	return archived, err
 }
 
 func (s session) deleteTasks(ctx context.Context, gone query.Rows) (all []tasks.Task, err error) {
@@ -157,7 +157,7 @@ func (s session) deleteHistory(ctx context.Context, cut query.Rows) (all []tasks
 	return all, err
 }
 
-// addQuietly adds history entries that the outbox does not route, unlike the entries of [insertHistoryFrom].
+// insertRouted inserts history entries that the outbox does not route, unlike the entries of [insertHistoryFrom].
 func (s session) insertRouted(ctx context.Context, lines []historyRow) error {
 	rows := historyTable.Rows(lines)
 	text, named := "WITH @h "+insertSQL(historyTable, "h"), query.Args{"h": rows}

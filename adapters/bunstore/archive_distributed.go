@@ -7,7 +7,8 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// oursApart is [session.lockArchivable] for a distributed store. It waits for transactions that change the same keys.
+// lockArchivableDistributed is [session.lockArchivable] for a distributed store. It waits for transactions that
+// change the same keys.
 func (s session) lockArchivableDistributed(ctx context.Context, want query.Rows, lines map[keys.Code]int) (map[keys.Code]bool, error) {
 	ours := map[keys.Code]bool{}
 	named := query.Args{"codes": want.Texts(0)}

@@ -11,19 +11,19 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// grouped is a store with batched calls of tasks.Store, as in the daemon.
-type grouped struct {
+// batched is a store with batched calls of tasks.Store, as in the daemon.
+type batched struct {
 	*batchstore.Store
 	adminstore.AdminStore
 }
 
-func TestStoreGrouped(t *testing.T) {
+func TestStoreBatched(t *testing.T) {
 	for name, url := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, func(t testing.TB) storetest.Store {
 				s := open(t, url(t), bunstore.Options{})
-				return grouped{batchstore.New(s, batchstore.Options{}), s}
+				return batched{batchstore.New(s, batchstore.Options{}), s}
 			})
 		})
 	}

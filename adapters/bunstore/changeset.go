@@ -104,7 +104,7 @@ func (l *changeset) loadPlans(at time.Time, plans map[string]stock.Plan) {
 	l.allocator = stock.NewAllocator(at, loaded)
 }
 
-// apply checks a change. It enters the change completely, or returns an error and leaves the ledger as it was.
+// apply checks a change. It adds the change completely, or returns an error and leaves the changeset as it was.
 func (l *changeset) apply(c tasks.Change) error {
 	if l.applied[taskKey{c.Code(), c.ID}] {
 		return nil

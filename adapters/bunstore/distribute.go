@@ -55,14 +55,14 @@ func (s *Store) Distribute(ctx context.Context) (done []string, err error) {
 	return done, s.wrap("distribute", err)
 }
 
-// distribute distributes one table. first is true for the first table of [distributedTables]; the others are
+// distributeTable distributes one table. first is true for the first table of [distributedTables]; the others are
 // colocated with it.
 func (s *Store) distributeTable(ctx context.Context, table string, first bool) error {
-	beside := distributedTables[0]
+	colocate := distributedTables[0]
 	if first {
-		beside = "none" // colocated with no table of another program
+		colocate = "none" // colocated with no table of another program
 	}
-	_, err := s.write.DB.ExecContext(ctx, `SELECT create_distributed_table($1, 'code', colocate_with => $2)`, table, beside)
+	_, err := s.write.DB.ExecContext(ctx, `SELECT create_distributed_table($1, 'code', colocate_with => $2)`, table, colocate)
 	return err
 }
 

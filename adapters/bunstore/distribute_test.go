@@ -10,8 +10,8 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// stand creates fakes of the functions of Citus that [bunstore.Store.Distribute] calls. They record the calls.
-const stand = `
+// fakeCitus creates fakes of the functions of Citus that [bunstore.Store.Distribute] calls. They record the calls.
+const fakeCitus = `
 	CREATE TABLE pg_dist_partition (nth serial, logicalrelid regclass, partmethod "char", said text);
 	CREATE FUNCTION truncate_local_data_after_distributing_table(name regclass) RETURNS void LANGUAGE sql
 		AS $$ INSERT INTO pg_dist_partition (said) VALUES ('no local ' || name) $$;
@@ -27,7 +27,7 @@ func TestDistribute(t *testing.T) {
 	if _, err := s.Distribute(t.Context()); err == nil || !strings.Contains(err.Error(), "has no Citus") {
 		t.Errorf("without Citus: %v", err)
 	}
-	if _, err := db.ExecContext(t.Context(), stand); err != nil {
+	if _, err := db.ExecContext(t.Context(), fakeCitus); err != nil {
 		t.Fatal(err)
 	}
 	fill(t, s, 1)

@@ -114,11 +114,11 @@ func unfit(sql string) string {
 	case refused.MatchString(text):
 		return "it has " + refused.FindString(text)
 	case theirClock.MatchString(text) && !inserts:
-		return "it asks many clocks"
+		return "it reads the clocks of many servers"
 	case strings.HasPrefix(text, "UPDATE") && !namesCodes.MatchString(text):
 		return "it names no codes"
 	case strings.HasPrefix(text, "WITH") && writesTables.MatchString(text):
-		return "it writes beside a WITH"
+		return "it writes in a statement with WITH"
 	}
 	return ""
 }

@@ -44,7 +44,7 @@ func (s *Store) DurabilityRisks(ctx context.Context) ([]DurabilityRisk, error) {
 	return durabilityRisks(set, s.multiHost), nil
 }
 
-// durabilityRisks returns the risks of settings; set maps their names to their values. The argument fallback is true
+// durabilityRisks returns the risks of settings; set maps their names to their values. The argument multiHost is true
 // if the URL names several hosts. Then the operator expects failovers.
 func durabilityRisks(set map[string]string, multiHost bool) (all []DurabilityRisk) {
 	standbys := strings.TrimSpace(set["synchronous_standby_names"]) != ""

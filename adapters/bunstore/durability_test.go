@@ -10,16 +10,16 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// TestRisks checks that Risks returns each setting that is not durable, and no other.
-func TestRisks(t *testing.T) {
+// TestDurabilityRisks checks that DurabilityRisks returns each setting that is not durable, and no other.
+func TestDurabilityRisks(t *testing.T) {
 	hasty, durable := pgtest.Start(t, pgtest.Options{}).URL(t), pgtest.Start(t, pgtest.Options{Durable: true})
 	url := durable.URL(t)
-	holdsRisks(t, hasty, "fsync=off", "full_page_writes=off")
-	holdsRisks(t, url)
-	holdsRisks(t, url+"&synchronous_commit=off", "synchronous_commit=off")
-	holdsRisks(t, url+"&synchronous_commit=local")
-	holdsRisks(t, strings.Replace(url, durable.Host(), durable.Host()+",127.0.0.1:1", 1), "synchronous_standby_names=")
-	holdsRisks(t, "sqlite:"+t.TempDir()+"/keyseat.db")
+	wantRisks(t, hasty, "fsync=off", "full_page_writes=off")
+	wantRisks(t, url)
+	wantRisks(t, url+"&synchronous_commit=off", "synchronous_commit=off")
+	wantRisks(t, url+"&synchronous_commit=local")
+	wantRisks(t, strings.Replace(url, durable.Host(), durable.Host()+",127.0.0.1:1", 1), "synchronous_standby_names=")
+	wantRisks(t, "sqlite:"+t.TempDir()+"/keyseat.db")
 
 	durable.Run(t, "ALTER SYSTEM SET synchronous_standby_names = '*'")
 	t.Cleanup(func() { // otherwise dropping a database would wait for a standby
@@ -27,11 +27,11 @@ func TestRisks(t *testing.T) {
 		durable.Run(t, "SELECT pg_reload_conf()")
 	})
 	durable.Run(t, "SELECT pg_reload_conf()")
-	holdsRisks(t, strings.Replace(url, durable.Host(), durable.Host()+",127.0.0.1:1", 1))
-	holdsRisks(t, url+"&synchronous_commit=local", "synchronous_commit=local")
+	wantRisks(t, strings.Replace(url, durable.Host(), durable.Host()+",127.0.0.1:1", 1))
+	wantRisks(t, url+"&synchronous_commit=local", "synchronous_commit=local")
 }
 
-func holdsRisks(t *testing.T, url string, want ...string) {
+func wantRisks(t *testing.T, url string, want ...string) {
 	t.Helper()
 	s, err := bunstore.Open(t.Context(), url, bunstore.Options{})
 	if err != nil {

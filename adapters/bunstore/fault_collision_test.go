@@ -16,7 +16,7 @@ const mostRuns = 8
 // TestCollisions makes each statement fail with a serialization failure or a deadlock:
 //
 //   - A transaction that fails once runs again, and its caller sees no error.
-//   - A transaction that fails every time returns an error after [bunstore.mostRuns] runs.
+//   - A transaction that fails every time returns an error after [mostRuns] runs.
 //   - A call that is a single statement may return an error. Then it has had no effect.
 func TestCollisions(t *testing.T) {
 	inLabs(t, func(l *lab) {

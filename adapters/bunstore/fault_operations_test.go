@@ -27,7 +27,7 @@ type operation struct {
 }
 
 func operations() []operation {
-	return append(append(append(changing(), leasing()...), reading()...), append(mailing(), managing()...)...)
+	return append(append(append(changing(), leasing()...), reading()...), append(delivering(), managing()...)...)
 }
 
 // applying applies changes. Their errors must be the wanted ones each time.
@@ -82,11 +82,11 @@ func changing() []operation {
 		{name: "end and begin", prepare: applying((*lab).endAndBegin, nil, nil)},
 		{name: "revoke", prepare: applying(func(l *lab) []tasks.Change {
 			l.accept(1)
-			return l.steer(tasks.Revoke(l.view(), id()))
+			return l.decided(tasks.Revoke(l.view(), id()))
 		}, nil)},
 		{name: "resolve", prepare: applying(func(l *lab) []tasks.Change {
 			apply(l, l.plain, l.settle(hasty, tasks.ConnectorResult{}))
-			return l.steer(tasks.Resolve(l.view(), tasks.Success, id()))
+			return l.decided(tasks.Resolve(l.view(), tasks.Success, id()))
 		}, nil)},
 	}
 }
@@ -107,7 +107,8 @@ func (l *lab) edit(plan string, size int) {
 	}
 }
 
-func (l *lab) steer(c tasks.Change, err error) []tasks.Change {
+// decided returns the change of a decision, which must not fail.
+func (l *lab) decided(c tasks.Change, err error) []tasks.Change {
 	l.Helper()
 	if err != nil {
 		l.Fatal(err)
@@ -145,7 +146,7 @@ func (l *lab) settle(r tasks.Rules, a tasks.ConnectorResult) tasks.Change {
 func (l *lab) outOfStock() []tasks.Change {
 	l.Helper()
 	l.accept(1)
-	return l.steer(tasks.DefaultRules().Accept(l.view(), tasks.Request{
+	return l.decided(tasks.DefaultRules().Accept(l.view(), tasks.Request{
 		Kind: tasks.Upgrade, Code: code("K", 0), Country: "US",
 		Account: tasks.Account{Login: tasks.NewSecret("a"), Password: tasks.NewSecret("b")},
 	}, id(), true))
@@ -190,7 +191,7 @@ func leasing() []operation {
 			}
 		}},
 		{name: "extend", still: true, repeats: true, prepare: extending(time.Hour)},
-		{name: "give back", repeats: true, prepare: extending(0, tasks.ErrFenced)},
+		{name: "return a lease", repeats: true, prepare: extending(0, tasks.ErrFenced)},
 	}
 }
 
@@ -369,10 +370,10 @@ func archiving(l *lab) func(s *bunstore.Store) error {
 	}
 }
 
-// mailing returns the operations of the Outbox.
-func mailing() []operation {
+// delivering returns the operations of the Outbox.
+func delivering() []operation {
 	causes := []tasks.EventType{tasks.EventAccepted}
-	listened := func(steps int, call func(l *lab, s *bunstore.Store) error) func(l *lab) func(s *bunstore.Store) error {
+	subscribed := func(steps int, call func(l *lab, s *bunstore.Store) error) func(l *lab) func(s *bunstore.Store) error {
 		return func(l *lab) func(s *bunstore.Store) error {
 			l.post(causes, steps)
 			return func(s *bunstore.Store) error { return call(l, s) }
@@ -380,14 +381,14 @@ func mailing() []operation {
 	}
 	const enlisted, written, routed = 1, 2, 3
 	return []operation{
-		{name: "listen", prepare: listened(0, func(l *lab, s *bunstore.Store) error {
+		{name: "subscribe", prepare: subscribed(0, func(l *lab, s *bunstore.Store) error {
 			return s.Subscribe(l.life, []string{"L", "M"}, time.Hour)
 		})},
-		{name: "route", prepare: listened(written, func(l *lab, s *bunstore.Store) error {
+		{name: "route", prepare: subscribed(written, func(l *lab, s *bunstore.Store) error {
 			_, err := s.Route(l.life, causes, 9)
 			return err
 		})},
-		{name: "collect", prepare: listened(routed, func(l *lab, s *bunstore.Store) error {
+		{name: "lease deliveries", prepare: subscribed(routed, func(l *lab, s *bunstore.Store) error {
 			for l.life.Err() == nil {
 				if all, err := s.LeaseDeliveries(l.life, "L", "lease", 9, time.Millisecond); err != nil || len(all) == 1 && len(all[0].Entries) > 0 {
 					return err
@@ -396,7 +397,7 @@ func mailing() []operation {
 			}
 			return l.life.Err()
 		})},
-		{name: "post", prepare: func(l *lab) func(s *bunstore.Store) error {
+		{name: "complete a delivery", prepare: func(l *lab) func(s *bunstore.Store) error {
 			l.post(causes, routed)
 			all, err := l.plain.LeaseDeliveries(l.life, "L", "lease", 9, time.Hour)
 			if err != nil || len(all) != 1 {
@@ -412,14 +413,14 @@ func mailing() []operation {
 				return err
 			}
 		}},
-		{name: "replay", prepare: listened(written, func(l *lab, s *bunstore.Store) error {
+		{name: "replay", prepare: subscribed(written, func(l *lab, s *bunstore.Store) error {
 			_, err := s.Replay(l.life, outbox.Replay{Subscriber: "L", Causes: causes})
 			return err
 		})},
-		{name: "set low stock", prepare: listened(enlisted, func(l *lab, s *bunstore.Store) error {
+		{name: "set low stock", prepare: subscribed(enlisted, func(l *lab, s *bunstore.Store) error {
 			return s.SetLowStock(l.life, "L", []stock.Country{"US", "FR"}, 7)
 		})},
-		{name: "forget", prepare: listened(routed, func(l *lab, s *bunstore.Store) error {
+		{name: "unsubscribe", prepare: subscribed(routed, func(l *lab, s *bunstore.Store) error {
 			err := s.Unsubscribe(l.life, "L")
 			if errors.Is(err, outbox.ErrNoSubscriber) {
 				return nil

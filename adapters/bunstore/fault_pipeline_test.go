@@ -11,7 +11,7 @@ var obstacles = map[string]string{
 	"commit": `CREATE CONSTRAINT TRIGGER obstacle AFTER INSERT ON keyseat_history DEFERRABLE INITIALLY DEFERRED`,
 }
 
-// TestObstacles makes the server refuse the writes of a pipe, because a driver cannot. After one refusal the
+// TestObstacles makes the server refuse the writes of a pipeline, because a test driver cannot. After one refusal the
 // transaction runs again, and its caller sees no error. If every run is refused, no change is left.
 func TestObstacles(t *testing.T) {
 	inLabs(t, func(l *lab) {

@@ -17,14 +17,14 @@ import (
 // transaction that copies all keys into the table. All other writes wait for it: for a million keys, seconds.
 func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all iter.Seq2[keys.Key, error]) error {
 	from := &keySource{all: all}
-	bring := s.copyKeys
+	write := s.copyKeys
 	switch {
 	case s.isSQLite:
-		bring = s.stageKeys
+		write = s.stageKeys
 	case s.distributed:
-		bring = s.insertKeys
+		write = s.insertKeys
 	}
-	err := bring(ctx, b, from)
+	err := write(ctx, b, from)
 	fault, found := errors.AsType[adminstore.RowError](err)
 	switch {
 	case from.err != nil:
@@ -36,6 +36,9 @@ func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all it
 	}
 	return s.wrap("import", err)
 }
+
+// importChunk is the number of keys in one INSERT of an import without COPY.
+const importChunk = 500
 
 // A keySource yields the keys of an import in the state in which they are first stored.
 type keySource struct {

@@ -8,7 +8,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A execFunc runs a statement of a transaction and returns the number of rows that it has changed.
+// An execFunc runs a statement of a transaction and returns the number of rows that it has changed.
 type execFunc func(ctx context.Context, text string, named query.Args) (int64, error)
 
 // importBatch imports a batch in the transaction of run. It records the batch, calls do, and adds a history entry

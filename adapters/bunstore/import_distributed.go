@@ -9,7 +9,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// insertKeys imports keys in groups of up to [importChunk] keys, each key with its history entry. It does not use
+// insertKeys imports keys in chunks of up to [importChunk] keys, each key with its history entry. It does not use
 // COPY, because the error of a COPY to many servers does not name the row that failed.
 func (s *Store) insertKeys(ctx context.Context, b adminstore.ImportBatch, from *keySource) error {
 	tx, err := s.write.DB.BeginTx(ctx, s.txOptions())
@@ -36,7 +36,7 @@ func (s *Store) insertKeys(ctx context.Context, b adminstore.ImportBatch, from *
 	return tx.Commit()
 }
 
-// insertAll inserts every key. If a code exists already or comes twice, it returns a [adminstore.RowError] with the
+// insertAll inserts every key. If a code exists already or comes twice, it returns an [adminstore.RowError] with the
 // first such row.
 func (s session) insertAll(ctx context.Context, b adminstore.ImportBatch, from *keySource) error {
 	some, before := make([]keys.Key, 0, importChunk), 0
@@ -80,7 +80,7 @@ func (s session) insertChunk(ctx context.Context, b adminstore.ImportBatch, some
 			return i + 1, nil
 		}
 		delete(fresh, k.Code) // a later key with this code is a duplicate
-		lines[i] = historyRow{tasks.Event{At: s.processTime(), Type: b.Type, Code: k.Code, Note: b.Note}, b.ID, 0}
+		lines[i] = historyRow{b.Event(s.processTime(), k.Code), b.ID, 0}
 	}
 	if err == nil {
 		_, err = s.exec(ctx, addHistorySQL, query.Args{"r": query.InlineRows(historyTable.Rows(lines))})

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -45,7 +46,7 @@ func (s *Store) copyKeys(ctx context.Context, b adminstore.ImportBatch, from *ke
 const noTimeoutsSQL = `SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
 	set_config('idle_in_transaction_session_timeout', '0', true)`
 
-// running returns a [execFunc] for a transaction of pgx.
+// pgxExec returns an [execFunc] for a transaction of pgx.
 func pgxExec(tx pgx.Tx) execFunc {
 	return func(ctx context.Context, text string, named query.Args) (int64, error) {
 		text, values, err := query.Compile(query.Postgres(), query.Query{SQL: text, Args: named})
@@ -75,11 +76,11 @@ func copyInto(ctx context.Context, tx pgx.Tx, b adminstore.ImportBatch, from *ke
 	return asRowError(err)
 }
 
-// asRowError converts the error of a COPY with a duplicate code to a [adminstore.RowError] with the row. It returns
+// asRowError converts the error of a COPY with a duplicate code to an [adminstore.RowError] with the row. It returns
 // other errors unchanged.
 func asRowError(err error) error {
 	server, found := errors.AsType[*pgconn.PgError](err)
-	if !found || server.Code != "23505" {
+	if !found || server.Code != pgerrcode.UniqueViolation {
 		return err
 	}
 	return adminstore.RowError{Row: copyLine(server.Where), Err: adminstore.ErrExists}

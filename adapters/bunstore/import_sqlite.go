@@ -13,9 +13,6 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// importChunk is the number of keys in one INSERT of an import.
-const importChunk = 500
-
 // stageKeys imports keys through a temporary table, which only its connection can see. Filling that table
 // locks nothing that other connections need. One transaction then copies all keys to keyseat_keys.
 func (s *Store) stageKeys(ctx context.Context, b adminstore.ImportBatch, from *keySource) error {
@@ -51,7 +48,7 @@ func (s session) dropStaging(ctx context.Context) error {
 	return err
 }
 
-// gather fills the staging table with the keys, in groups of up to [importChunk] keys.
+// fillStaging fills the staging table with the keys, in chunks of up to [importChunk] keys.
 func (s session) fillStaging(ctx context.Context, from *keySource) error {
 	var some []keys.Key
 	row := 0
@@ -74,7 +71,7 @@ func (s session) fillStaging(ctx context.Context, from *keySource) error {
 	return flush()
 }
 
-// moveStaged copies the staged keys to keyseat_keys. If a code exists already or comes twice, it returns a
+// moveStaged copies the staged keys to keyseat_keys. If a code exists already or comes twice, it returns an
 // [adminstore.RowError] with the first such row.
 func (s session) moveStaged(ctx context.Context, b adminstore.ImportBatch) error {
 	_, err := s.exec(ctx, `INSERT INTO keyseat_keys (batch_id, `+keyTable.Columns.List("%")+`) SELECT @batch, `+keyTable.Columns.List("%")+

@@ -61,8 +61,8 @@ func TestRecords(t *testing.T) {
 	})
 }
 
-// TestCorrect checks that a correction is made only once, and only if the counters are off as it expects.
-func TestCorrect(t *testing.T) {
+// TestFixCounters checks that a correction is made only once, and only if the counters are off as it expects.
+func TestFixCounters(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})
 		fill(t, s, 5)

@@ -139,9 +139,8 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 	return errs, on.wrap("extend", err)
 }
 
-// Extend implements [tasks.Store]. It uses a fresh plan each time. It waits for rows and writes them in the
-// same statement, and no way to write that statement leaves the planner only one join order. With a
-// generic plan the planner may choose a bad one.
+// Extend implements [tasks.Store]. The server plans the statement each time, because a generic plan may
+// have a bad join order. The statement waits for rows and writes them, and no form of it fixes the join order.
 func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
 	if len(refs) == 0 {
 		return nil, nil
@@ -168,7 +167,7 @@ func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 	return errs, nil
 }
 
-// extendLocked extends leases and sets had[ref] for each extended lease. A ttl of 0 ends the leases.
+// extendLocked extends leases and sets held[ref] for each extended lease. A ttl of 0 ends the leases.
 func (s session) extendLocked(ctx context.Context, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error {
 	set := `leased_until = @now + @ttl + its_place * @tick`
 	if ttl == 0 {
@@ -188,7 +187,7 @@ func (s session) extendLocked(ctx context.Context, refs []tasks.Ref, ttl time.Du
 		RETURNING code, id, fence`, query.Args{"want": want, "ttl": ttl, "tick": time.Microsecond}, markHeld(held))
 }
 
-// markHeld returns a function that reads a ref from a row and sets had[ref].
+// markHeld returns a function that reads a ref from a row and sets held[ref].
 func markHeld(held map[tasks.Ref]bool) func(r query.Row) error {
 	return func(r query.Row) error {
 		var ref tasks.Ref

@@ -23,7 +23,7 @@ type candidate struct {
 
 type candidates []candidate
 
-// The queries for candidates of a distributed store. Like [dueSQL], they find two groups: late tasks, and tasks
+// The queries for candidates of a distributed store. Like [leaseSQL], they find two groups: late tasks, and tasks
 // due in the future because a clock was set back. In the second group only the task's newest history entry
 // counts: h is the newest entry if no entry g comes after it.
 const candidateColumns = `t.code, t.id, t.version, t.fence, coalesce(t.leased_until, t.due), @now, `
@@ -106,7 +106,7 @@ func (s session) readCandidates(ctx context.Context, n int, ahead time.Time) (al
 	return all, err
 }
 
-// candidate reads a candidate from a row. If only its snapshot cannot be read, it sets c.err and returns no error.
+// readCandidate reads a candidate from a row. If only its snapshot cannot be read, it sets c.err and returns no error.
 func readCandidate(r query.Row) (c candidate, err error) {
 	var t tasks.Task
 	c.err = r.Scan([]query.Column{

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/migrate"
 
@@ -81,7 +82,7 @@ func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 }
 
 // hasTablesOf reports whether the database has every table that the migration creates. An older version of
-// keyseat recorded a migration after it had committed it. If it died in between, the record is missing.
+// keyseat committed a migration before it recorded it. If that process died in between, the record is missing.
 func (s schema) hasTablesOf(m migration) bool {
 	made := m.createdTables()
 	return len(made) > 0 && !slices.ContainsFunc(made, func(table string) bool { return !slices.Contains(s.tables, table) })
@@ -125,7 +126,8 @@ func (s *Store) createLockRow(ctx context.Context) (err error) {
 			CREATE TABLE IF NOT EXISTS keyseat_migrating (one boolean PRIMARY KEY CHECK (one));
 			INSERT INTO keyseat_migrating VALUES (true) ON CONFLICT DO NOTHING`)
 		switch dberr.SQLState(err) {
-		case "23505", "42P07", "42710", "XX000": // another process created the row, the table, its type, its catalog entry
+		// Another process created the row, the table, its type or its catalog entry.
+		case pgerrcode.UniqueViolation, pgerrcode.DuplicateTable, pgerrcode.DuplicateObject, pgerrcode.InternalError:
 		default:
 			return err
 		}

@@ -212,8 +212,8 @@ func TestTheDatabaseOfAnotherProgram(t *testing.T) {
 			if err := db.QueryRowContext(t.Context(), "PRAGMA journal_mode").Scan(&mode); err != nil || mode != "delete" {
 				t.Errorf("its journal is %s now (%v)", mode, err)
 			}
-			if beside, _ := filepath.Glob(strings.ReplaceAll(path, "?", "[?]") + "-*"); len(beside) > 0 {
-				t.Errorf("beside it are %v", beside)
+			if others, _ := filepath.Glob(strings.ReplaceAll(path, "?", "[?]") + "-*"); len(others) > 0 {
+				t.Errorf("next to it are %v", others)
 			}
 		}
 		fill(t, open(t, url, bunstore.Options{}), 1)

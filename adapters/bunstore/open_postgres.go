@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -26,7 +27,7 @@ func openPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	if _, named := config.RuntimeParams["application_name"]; !named {
 		finder.settings += "; SET application_name = keyseat" // a connection parameter would be visible to other clients of a pooler
 	}
-	begin(config)
+	setStartupParams(config)
 	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(finder.connected))
 	if err := finder.find(ctx, pool); err != nil {
 		return nil, errors.Join(postgresDialect(false).wrap("connect", err), pool.Close())
@@ -49,9 +50,6 @@ func openPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 // connections, and other processes wait for them, such as a command of an operator.
 const idleTime = 10 * time.Second
 
-// readOnly is the SQLSTATE of a write on a read-only server.
-const readOnly = "25006"
-
 // followPrimary makes the pool use the server that accepts writes, also after a failover. It reports whether the
 // URL names several hosts.
 //
@@ -73,7 +71,9 @@ func followPrimary(c *pgx.ConnConfig) (multiHost bool) {
 		c.ConnectTimeout = timeout
 	}
 	fatal := c.OnPgError
-	c.OnPgError = func(conn *pgconn.PgConn, e *pgconn.PgError) bool { return e.Code != readOnly && fatal(conn, e) }
+	c.OnPgError = func(conn *pgconn.PgConn, e *pgconn.PgError) bool {
+		return e.Code != pgerrcode.ReadOnlySQLTransaction && fatal(conn, e)
+	}
 	return multiHost
 }
 

@@ -120,7 +120,7 @@ func (s *Store) CompleteDelivery(ctx context.Context, m outbox.QueuedDelivery, d
 // completeDelivery stores the progress of a queued delivery and ends its lease. It returns the number of written rows: 0
 // if the lease is no longer valid.
 //
-// post deletes the queued delivery of a key when all its events are delivered. The next history entry of the
+// completeDelivery deletes the queued delivery of a key when all its events are delivered. The next history entry of the
 // key adds it again.
 func (s session) completeDelivery(ctx context.Context, m outbox.QueuedDelivery) (int64, error) {
 	named := query.Args{"m": queueTable.Rows([]outbox.QueuedDelivery{m})}

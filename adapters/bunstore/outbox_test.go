@@ -24,9 +24,9 @@ func TestOutbox(t *testing.T) {
 	}
 }
 
-// TestALineThatBecomesVisibleLateIsRouted writes a history entry in a transaction that commits after later
+// TestEntryThatBecomesVisibleLateIsRouted writes a history entry in a transaction that commits after later
 // entries were routed. (SQLite has only one such transaction at a time.)
-func TestALineThatBecomesVisibleLateIsRouted(t *testing.T) {
+func TestEntryThatBecomesVisibleLateIsRouted(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})
 		fill(t, s, 2)
@@ -49,23 +49,23 @@ func TestALineThatBecomesVisibleLateIsRouted(t *testing.T) {
 			return n
 		}
 		if n := route(); n != 1 {
-			t.Errorf("%d lines routed, want the one that is committed", n)
+			t.Errorf("%d entries routed, want the one that is committed", n)
 		}
 		if err := tx.Commit(); err != nil {
 			t.Fatal(err)
 		}
 		if n := route(); n != 1 {
-			t.Errorf("%d lines routed, want the one that was committed late", n)
+			t.Errorf("%d entries routed, want the one that was committed late", n)
 		}
 		all, err := s.LeaseDeliveries(t.Context(), "L", "lease", 9, time.Minute)
 		if err != nil || len(all) != 2 || all[0].LastSeq < all[1].LastSeq {
-			t.Errorf("collected %v, %v", all, err)
+			t.Errorf("leased %v, %v", all, err)
 		}
 	})
 }
 
-// TestNothingIsKeptWhileNobodyListens checks that history entries are fresh only if a subscriber exists.
-func TestNothingIsKeptWhileNobodyListens(t *testing.T) {
+// TestNoFreshEntriesWithoutSubscribers checks that history entries are fresh only if a subscriber exists.
+func TestNoFreshEntriesWithoutSubscribers(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s, db := open(t, url, bunstore.Options{}), raw(t, url)
 		fill(t, s, 2)
@@ -82,27 +82,27 @@ func TestNothingIsKeptWhileNobodyListens(t *testing.T) {
 		}
 		apply(t, s, changes[0])
 		if n := count(); n != 0 {
-			t.Errorf("%d fresh lines with nobody there", n)
+			t.Errorf("%d fresh entries without a subscriber", n)
 		}
 		if err := s.Subscribe(t.Context(), []string{"L"}, time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		apply(t, s, changes[1])
 		if n := count(); n != 1 {
-			t.Errorf("%d fresh lines, want 1", n)
+			t.Errorf("%d fresh entries, want 1", n)
 		}
 		if _, err := s.Route(t.Context(), nil, 9); err != nil {
 			t.Fatal(err)
 		}
 		if n := count(); n != 0 {
-			t.Errorf("%d fresh lines after they were routed", n)
+			t.Errorf("%d fresh entries after they were routed", n)
 		}
 	})
 }
 
-// TestALineThatAnotherRoutesIsNotRoutedTwice has a second router, whose transaction marks an entry as routed.
+// TestEntryIsNotRoutedTwice has a second router, whose transaction marks an entry as routed.
 // That transaction commits only when the first router waits for its lock.
-func TestALineThatAnotherRoutesIsNotRoutedTwice(t *testing.T) {
+func TestEntryIsNotRoutedTwice(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {
 		s, db := open(t, url, bunstore.Options{}), raw(t, url)
 		fill(t, s, 1)
@@ -134,7 +134,7 @@ func TestALineThatAnotherRoutesIsNotRoutedTwice(t *testing.T) {
 		n := <-routed
 		all, err := s.LeaseDeliveries(t.Context(), "L", "lease", 9, time.Minute)
 		if n != 0 || err != nil || len(all) != 0 {
-			t.Errorf("%d lines were routed once more: %v, %v", n, all, err)
+			t.Errorf("%d entries were routed once more: %v, %v", n, all, err)
 		}
 	})
 }
@@ -149,10 +149,10 @@ func waitsForLock(t *testing.T, db *sql.DB) (waits bool) {
 	return waits
 }
 
-// TestLinesOfAKeyTakeTurns checks that two history entries of a key are committed in order. One transaction
+// TestEntriesOfAKeyAreCommittedInOrder checks that two history entries of a key are committed in order. One transaction
 // writes an entry and the task of a key, but not the key, and does not commit yet. A second change of the key
 // must wait. Otherwise its entry could be delivered first, and the earlier entry never.
-func TestLinesOfAKeyTakeTurns(t *testing.T) {
+func TestEntriesOfAKeyAreCommittedInOrder(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {
 		s, db := open(t, url, bunstore.Options{}), raw(t, url)
 		fill(t, s, 1)
@@ -179,7 +179,7 @@ func TestLinesOfAKeyTakeTurns(t *testing.T) {
 		for !waitsForLock(t, db) {
 			select {
 			case err := <-done:
-				t.Fatalf("the other was written at once: %v", err)
+				t.Fatalf("the other change did not wait: %v", err)
 			default:
 			}
 		}

@@ -20,9 +20,9 @@ var overtakes = map[string]struct {
 	"the task's fence": {`UPDATE keyseat_tasks SET fence = fence + 1`, tasks.ErrFenced},
 }
 
-// TestWhoIsOvertakenWritesNothing has another process write while a change waits for its lock. The change must
+// TestOvertakenChangeWritesNothing has another process write while a change waits for its lock. The change must
 // then be refused and write nothing.
-func TestWhoIsOvertakenWritesNothing(t *testing.T) {
+func TestOvertakenChangeWritesNothing(t *testing.T) {
 	for what, other := range overtakes {
 		t.Run(what, func(t *testing.T) {
 			onPostgres(t, func(t *testing.T, url string) { overtaken(t, url, other.sql, other.want) })

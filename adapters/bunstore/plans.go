@@ -95,7 +95,7 @@ func (s session) lockCountries(ctx context.Context, plans map[string]stock.Plan,
 }
 
 // applyEdits applies edits to plans, in order. It returns the changed plans and the new plans, each in the order
-// of their first edit. A refused edit returns a [adminstore.RowError].
+// of their first edit. A refused edit returns an [adminstore.RowError].
 func applyEdits(plans map[string]stock.Plan, edits []stock.PlanEdit) (changed, fresh []stock.Plan, err error) {
 	var order []string
 	touched := map[string]bool{}

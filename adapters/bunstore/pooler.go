@@ -38,9 +38,9 @@ var startup = map[string]string{
 	"TimeZone":                    "UTC",
 }
 
-// begin puts the parameters of startup into a configuration. They replace parameters of the same names
+// setStartupParams puts the parameters of startup into a configuration. They replace parameters of the same names
 // from the URL or the environment.
-func begin(c *pgx.ConnConfig) {
+func setStartupParams(c *pgx.ConnConfig) {
 	for given := range c.RuntimeParams {
 		for name := range startup {
 			if strings.EqualFold(given, name) {
@@ -53,10 +53,10 @@ func begin(c *pgx.ConnConfig) {
 	}
 }
 
-// heeded returns an error if the server, or the pooler in front of it, has not accepted the parameters.
+// checkStartupParams returns an error if the server, or the pooler in front of it, has not accepted the parameters.
 // Without them text would be stored wrongly. An argument inside the text of a statement could also end its
 // quotes.
-func heeded(conn *pgconn.PgConn) error {
+func checkStartupParams(conn *pgconn.PgConn) error {
 	for _, name := range []string{"client_encoding", "standard_conforming_strings", "DateStyle"} {
 		if got := conn.ParameterStatus(name); got != startup[name] {
 			return dberr.Public(fmt.Sprintf("the server or its pooler has %s = %q, and does not take %q when a connection starts", name, got, startup[name]))
@@ -75,7 +75,7 @@ type poolerFinder struct {
 // invents one. With [PoolerAuto] the first connection compares this id with the id that a statement
 // returns. If they are equal, no pooler is in between.
 func (f *poolerFinder) connected(ctx context.Context, conn *pgx.Conn) error {
-	if err := heeded(conn.PgConn()); err != nil {
+	if err := checkStartupParams(conn.PgConn()); err != nil {
 		return err
 	}
 	if f.pooler == PoolerAuto {
@@ -122,8 +122,8 @@ func discard(conn *sql.Conn) {
 }
 
 const (
-	poolerTries    = 8
-	poolerPatience = 2 * time.Second // the wait for a second server connection
+	poolerTries = 8
+	poolerWait  = 2 * time.Second // the wait for a second server connection
 )
 
 // holdsSession reports whether a connection keeps its server connection while another is in a transaction.
@@ -136,7 +136,7 @@ const (
 //	one: pid, pid          pid
 //	two:          BEGIN, pid     ROLLBACK
 func holdsSession(ctx context.Context, pool *sql.DB, one *sql.Conn) (bool, error) {
-	short, cancel := context.WithTimeout(ctx, poolerPatience)
+	short, cancel := context.WithTimeout(ctx, poolerWait)
 	defer cancel()
 	two, err := pool.Conn(short)
 	if err != nil {

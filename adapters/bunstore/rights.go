@@ -61,7 +61,7 @@ func (s *Store) currentRole(ctx context.Context) (u role, err error) {
 }
 
 // explainDenied replaces the error of a migration if the role lacks a privilege. The new error names the role
-// and the remedy. lacksRight returns other errors as they are.
+// and the remedy. explainDenied returns other errors as they are.
 func (s *Store) explainDenied(ctx context.Context, err error) error {
 	if dberr.SQLState(err) != pgerrcode.InsufficientPrivilege {
 		return err
@@ -88,7 +88,7 @@ func (s *Store) checkNotForeign(ctx context.Context, now schema) error {
 		"name another database, or let both share this one with `keyseatd migrate --shared`", where, firstNames(now.tables))
 }
 
-// refuseForeign reads the schema and does the check of [Store.checkNotForeign].
+// checkDedicated reads the schema and does the check of [Store.checkNotForeign].
 func (s *Store) checkDedicated(ctx context.Context) error {
 	now, err := s.reader().schema(ctx)
 	if err != nil {

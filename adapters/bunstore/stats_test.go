@@ -7,7 +7,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/storetest"
 )
 
-func TestCensus(t *testing.T) {
+func TestStats(t *testing.T) {
 	for name, url := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -27,7 +27,7 @@ func (k *stmtCache) prepare(ctx context.Context, db *sql.DB) {
 		s, err := db.PrepareContext(ctx, text) //nolint:sqlclosecheck // it lives as long as the pool
 		k.mu.Lock()
 		if k.prepared[text] = s; err != nil {
-			delete(k.prepared, text) // the next get asks for it again
+			delete(k.prepared, text) // the next get adds it to pending again
 		}
 		k.mu.Unlock()
 	}

@@ -51,7 +51,7 @@ func TestIn(t *testing.T) {
 	})
 }
 
-func TestErrorsTellNothingThatIsStored(t *testing.T) {
+func TestErrorsHoldNoStoredValue(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		s := open(t, url, bunstore.Options{})
 		fill(t, s, 2)

@@ -14,7 +14,7 @@ const windowOverSQL = `(s.ends <= @now OR s.ends > @now + @twice)`
 
 // CountUnknownKeys adds counts of unknown keys, per block of addresses, to the current one-minute window of
 // each block. A window starts with its first count. For each block CountUnknownKeys returns the new total and
-// the time left in the window, as arguments of tell. It calls tell only if the statement succeeded.
+// the time left in the window, as arguments of report. It calls report only if the statement succeeded.
 //
 // CountUnknownKeys works on Postgres only, because an SQLite file has only one daemon. The counts are lost
 // when the server crashes. All daemons write rows in the same order, so that they do not deadlock.
@@ -26,14 +26,14 @@ func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]i
 	var calls []func()
 	err := s.reader().runCached(ctx, query.Query{
 		SQL: `
-		WITH @guesses
+		WITH @counts
 		INSERT INTO keyseat_strangers AS s (block, ends, unknown)
-		SELECT block, @now + @minute, unknown FROM guesses ORDER BY block COLLATE "C"
+		SELECT block, @now + @minute, unknown FROM counts ORDER BY block COLLATE "C"
 		ON CONFLICT (block) DO UPDATE SET
 			ends = CASE WHEN ` + windowOverSQL + ` THEN excluded.ends ELSE s.ends END,
 			unknown = CASE WHEN ` + windowOverSQL + ` THEN 0 ELSE s.unknown END + excluded.unknown
 		RETURNING s.block, s.unknown, CAST(1000000 * extract(epoch FROM least(s.ends - @now, @minute)) AS bigint)`,
-		Args: query.Args{"guesses": counts, "minute": time.Minute, "twice": 2 * time.Minute},
+		Args: query.Args{"counts": counts, "minute": time.Minute, "twice": 2 * time.Minute},
 		Scan: func(r query.Row) error {
 			var block string
 			var n, left int64

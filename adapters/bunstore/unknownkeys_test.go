@@ -23,12 +23,12 @@ func countUnknownKeys(t *testing.T, s *bunstore.Store, unknown map[netip.Prefix]
 	all := map[netip.Prefix]tally{}
 	err := s.CountUnknownKeys(t.Context(), unknown, func(b netip.Prefix, n int, left time.Duration) {
 		if _, twice := all[b]; twice || left <= 0 || left > time.Minute {
-			t.Errorf("%s: told twice (%t), or %s are left", b, twice, left)
+			t.Errorf("%s: reported twice (%t), or %s are left", b, twice, left)
 		}
 		all[b] = tally{n, left}
 	})
 	if err != nil || len(all) != len(unknown) {
-		t.Fatalf("told of %d blocks, not %d: %v", len(all), len(unknown), err)
+		t.Fatalf("reported %d blocks, not %d: %v", len(all), len(unknown), err)
 	}
 	return all
 }

@@ -28,7 +28,7 @@ func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks
 		return s.reader().Snapshots(ctx, codes)
 	}
 	err = s.retryRead(ctx, pgxconn.Statements, func(run query.Runner) error {
-		views, err = view(ctx, run, codes)
+		views, err = readSnapshots(ctx, run, codes)
 		return err
 	})
 	return views, s.wrap("view", err)
@@ -40,14 +40,14 @@ func (s session) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snap
 		return nil, nil
 	}
 	if s.distributed {
-		views, err := s.viewApart(ctx, codes)
+		views, err := s.snapshotsDistributed(ctx, codes)
 		return views, s.wrap("view", err)
 	}
-	views, err := view(ctx, s.runCached, codes)
+	views, err := readSnapshots(ctx, s.runCached, codes)
 	return views, s.wrap("view", err)
 }
 
-func view(ctx context.Context, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error) {
+func readSnapshots(ctx context.Context, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error) {
 	views := make([]tasks.Snapshot, 0, len(codes))
 	one := newSnapshotScanner()
 	want := query.Rows{Columns: "code text"}
@@ -71,7 +71,7 @@ func (s *Store) Stock(ctx context.Context) (all []stock.Level, err error) {
 		return s.reader().Stock(ctx)
 	}
 	err = s.retryRead(ctx, pgxconn.Scans, func(run query.Runner) error {
-		all, err = levels(ctx, run)
+		all, err = readLevels(ctx, run)
 		return err
 	})
 	return all, s.wrap("stock", err)
@@ -79,7 +79,7 @@ func (s *Store) Stock(ctx context.Context) (all []stock.Level, err error) {
 
 // Stock implements [tasks.Store].
 func (s session) Stock(ctx context.Context) ([]stock.Level, error) {
-	levels, err := levels(ctx, s.runCached)
+	levels, err := readLevels(ctx, s.runCached)
 	return levels, s.wrap("stock", err)
 }
 
@@ -94,7 +94,7 @@ const levelsSQL = `
 	GROUP BY p.country
 	ORDER BY p.country`
 
-func levels(ctx context.Context, run query.Runner) (all []stock.Level, err error) {
+func readLevels(ctx context.Context, run query.Runner) (all []stock.Level, err error) {
 	err = run(ctx, query.Query{SQL: levelsSQL, Scan: func(r query.Row) error {
 		var l stock.Level
 		err := r.Scan([]query.Column{

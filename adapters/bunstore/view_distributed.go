@@ -8,20 +8,20 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-var viewApartText = `
+var snapshotsDistributedSQL = `
 	SELECT @now, ` + viewColumns + ` FROM keyseat_keys k
 	LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id
 	WHERE k.code = ANY (@codes)`
 
-// viewApart does the work of [session.Snapshots] in a distributed store. There a statement cannot join the
-// wanted codes with the keys, so its result lacks unknown keys. viewApart adds an empty snapshot for each.
-func (s session) viewApart(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
+// snapshotsDistributed does the work of [session.Snapshots] in a distributed store. There a statement cannot join the
+// wanted codes with the keys, so its result lacks unknown keys. snapshotsDistributed adds an empty snapshot for each.
+func (s session) snapshotsDistributed(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
 	s, err := s.timed(ctx)
 	if err != nil {
 		return nil, err
 	}
 	found, one := map[keys.Code]tasks.Snapshot{}, newSnapshotScanner()
-	err = s.runCached(ctx, query.Query{SQL: viewApartText, Args: query.Args{"codes": codeTexts(codes)}, Scan: func(r query.Row) error {
+	err = s.runCached(ctx, query.Query{SQL: snapshotsDistributedSQL, Args: query.Args{"codes": codeTexts(codes)}, Scan: func(r query.Row) error {
 		v, err := one.scan(r)
 		found[v.Key.Code] = v
 		return err

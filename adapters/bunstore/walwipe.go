@@ -20,10 +20,10 @@ type walWiper struct {
 	mu    sync.Mutex
 	left  bool      // the log may hold secrets that a previous process erased
 	dirty bool      // the log may hold secrets that this process erased
-	last  time.Time // the last time that due returned true because of dirty
+	last  time.Time // the last time that isDue returned true because of dirty
 }
 
-// newWALWiper returns a sweep for a log that may hold erased secrets, because the previous process may have died
+// newWALWiper returns a wiper for a log that may hold erased secrets, because the previous process may have died
 // before it truncated the log.
 func newWALWiper() *walWiper { return &walWiper{left: true} }
 
@@ -79,7 +79,7 @@ func (s *Store) wipeWAL(ctx context.Context) error {
 }
 
 // truncateWAL truncates the log, and reports whether readers prevented it. It waits only 50 ms for readers,
-// because all writes wait for truncate. During a long read the log is not truncated; a later call does it.
+// because all writes wait for truncateWAL. During a long read the log is not truncated; a later call does it.
 func (s *Store) truncateWAL(ctx context.Context) (busy bool, err error) {
 	conn, err := s.write.DB.Conn(ctx)
 	if err != nil {

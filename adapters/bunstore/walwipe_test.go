@@ -1,8 +1,6 @@
 package bunstore_test
 
 import (
-	"bytes"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -26,36 +24,16 @@ func TestALogThatWasLeft(t *testing.T) {
 		apply(t, s, success(v))
 	}
 	for _, end := range []string{"", "-wal"} {
-		text, err := os.ReadFile(from + end)
-		if err == nil {
-			err = os.WriteFile(to+end, text, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		copyFile(t, from+end, to+end)
 	}
-	if !holds(t, to, "sealed id") {
+	if !found(t, to, []byte("sealed id")) {
 		t.Fatal("the log holds no secret that was erased")
 	}
 	next := open(t, "sqlite:"+to, bunstore.Options{})
 	if _, err := next.Lease(t.Context(), "w", 1, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if holds(t, to, "sealed id") {
+	if found(t, to, []byte("sealed id")) {
 		t.Error("a secret is left")
 	}
-}
-
-// holds reports whether a text is in the file of a database or in its log.
-func holds(t *testing.T, path, text string) bool {
-	t.Helper()
-	found := false
-	for _, end := range []string{"", "-wal"} {
-		all, err := os.ReadFile(path + end)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found = found || bytes.Contains(all, []byte(text))
-	}
-	return found
 }

@@ -71,7 +71,7 @@ var (
 	insertHistorySQL = insertHistoryFrom("h")
 )
 
-// tableWrites returns the necessary steps in order. Tasks are updated before new tasks are inserted, because a key's
+// tableWrites returns the statements for the tables that have rows to write, in order. Tasks are updated before new tasks are inserted, because a key's
 // previous task must end before its new task begins.
 func (l *changeset) tableWrites() []tableWrite {
 	all := []tableWrite{
@@ -100,7 +100,8 @@ func updateByCtid[T any](t query.Table[T], from, where string, also ...string) s
 		" JOIN LATERAL (SELECT o.ctid AS place FROM " + t.Name + " o WHERE " + where + " LIMIT 1) o ON true WHERE x.ctid = o.place"
 }
 
-// updateByKey returns the same for SQLite, where the stored rows x are found by their keys:
+// updateByKey returns SQL that does the same, but finds the stored rows x by their keys. SQLite needs it, because
+// it has no ctid. Rare statements for PostgreSQL use it too:
 //
 //	UPDATE keyseat_keys AS x SET version = k.version, … FROM k WHERE x.code = k.code
 func updateByKey[T any](t query.Table[T], from, where string, also ...string) string {
@@ -138,7 +139,7 @@ func insertSQL[T any](t query.Table[T], from string) string {
 // errLost means that a locked row was missing when it was to be written.
 const errLost = dberr.Public("a row has vanished while it was locked")
 
-// write writes the rows of the ledger. It returns errLost if a locked row is missing. In a distributed store
+// write writes the rows of the changeset. It returns errLost if a locked row is missing. In a distributed store
 // it returns dberr.ErrRetry if other transactions have changed some of the rows.
 func (s session) write(ctx context.Context, l *changeset) error {
 	if s.distributed {

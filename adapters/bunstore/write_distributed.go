@@ -28,7 +28,7 @@ func compareAndSetSQL[T any](t query.Table[T], where string, also ...string) str
 		" FROM @r WHERE x.code = r.code AND " + where + " AND x.code = ANY (@codes) RETURNING x.code"
 }
 
-// writeCAS writes the rows of the ledger, with one statement for each table. It returns dberr.ErrRetry if other
+// writeCAS writes the rows of the changeset, with one statement for each table. It returns dberr.ErrRetry if other
 // transactions have changed some of the rows. The whole transaction then runs again.
 func (l *changeset) writeCAS(ctx context.Context, run query.Runner) error {
 	var w casWriter
@@ -59,7 +59,7 @@ func withReadVersions[T any](l *changeset, t query.Table[T], rows []T, name func
 	return b
 }
 
-// unwrittenKeys returns the keys that get history entries but are not written themselves. writeApart locks them
+// unwrittenKeys returns the keys that get history entries but are not written themselves. writeCAS locks them
 // too. Otherwise a later entry of a key could become visible, and reach subscribers, before an earlier one.
 func (l *changeset) unwrittenKeys() (codes query.TextArray) {
 	known := map[keys.Code]bool{}

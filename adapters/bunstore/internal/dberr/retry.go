@@ -10,7 +10,8 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
-// A NotStartedError means that nothing was executed, not even the BEGIN, because the connection was dead.
+// A NotStartedError means that the same statements may run again on another connection, because the first one was dead.
+// Either nothing was executed, not even the BEGIN, or the statements may run twice.
 type NotStartedError struct{ Err error }
 
 // Error returns the text of the error of the connection.
@@ -19,7 +20,7 @@ func (e NotStartedError) Error() string { return e.Err.Error() }
 // Unwrap returns the error of the connection.
 func (e NotStartedError) Unwrap() error { return e.Err }
 
-// NotStarted reports whether nothing was executed because the connection was dead.
+// NotStarted reports whether err is a [NotStartedError], or means that the driver has executed nothing.
 func NotStarted(err error) bool {
 	_, dead := errors.AsType[NotStartedError](err)
 	return dead || errors.Is(err, driver.ErrBadConn)

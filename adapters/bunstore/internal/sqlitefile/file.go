@@ -53,7 +53,7 @@ func Find(path string) (*File, error) {
 	return &File{path, info}, nil
 }
 
-// InPlace reports an error if the path no longer names the file that was opened.
+// InPlace returns an error if the path no longer names the file that was opened.
 func (f *File) InPlace() error {
 	const remedy = "; stop this daemon, which still uses the old file, and put the right file there"
 	now, err := os.Stat(f.Path)
@@ -127,7 +127,7 @@ func logSize(path string) int64 {
 // A Disk holds the state of an SQLite file on its disk, for [bunstore.Store.Ping].
 type Disk struct {
 	File   atomic.Pointer[File]  // nil until the path is known
-	Failed atomic.Pointer[error] // the last error of [Disk.Note]; nil after a successful probeWrite
+	Failed atomic.Pointer[error] // the last error of [Disk.Note]; nil after Ping has made a successful test write
 }
 
 // Note stores err if it says that no write can succeed: the disk is full, broken or read-only.
