@@ -1,6 +1,7 @@
 package bunstore_test
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -32,6 +33,9 @@ func TestALogThatWasLeft(t *testing.T) {
 	next := open(t, "sqlite:"+to, bunstore.Options{})
 	if _, err := next.Lease(t.Context(), "w", 1, time.Minute); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat(to + "-wal"); err != nil {
+		t.Fatal(err) // without a log the next check would prove nothing
 	}
 	if found(t, to, []byte("sealed id")) {
 		t.Error("a secret is left")
