@@ -82,7 +82,7 @@ func TestCanaryFindsLoggedURL(t *testing.T) {
 // buildURLLogging builds a program with one more line.
 func buildURLLogging(s *harness.Shop) string {
 	s.Helper()
-	const anchor = "\tcall, said := a.answer(r)\n"
+	const anchor = "\tcall, resp := a.respond(r)\n"
 	path, err := filepath.Abs(filepath.Join(harness.Root, "daemon", "api.go"))
 	if err != nil {
 		s.Fatal(err)

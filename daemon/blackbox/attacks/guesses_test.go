@@ -182,7 +182,7 @@ func TestGuessedKeysAreLimitedOnSlowDatabase(t *testing.T) {
 	answered, limit := g.answered.Load(), guessLimit*(1+int64(time.Since(start)/time.Minute))
 	refused := g.refused.Load()
 	if answered == 0 || answered > limit || refused == 0 || answered+refused != guessesEach {
-		s.Errorf("%d guesses were answered, of which at limit %d should be; %d were refused, %d had another answer", answered, limit, refused, g.other.Load())
+		s.Errorf("%d guesses were answered, of which at most %d should be; %d were refused, %d had another answer", answered, limit, refused, g.other.Load())
 	}
 	for _, d := range all {
 		stopAttacked(d)
