@@ -10,7 +10,8 @@
 //	                      │
 //	                      └──HTTP──▶ provider ──▶ its ledger
 //
-// The tests call none of the program's packages, so a promise counts as kept only if the whole program keeps it.
+// Apart from the Go clients, the tests call none of the program's packages. They import the others only for types and
+// constants. So a promise counts as kept only if the whole program keeps it.
 //
 //   - harness builds and runs the program, its databases, its clients and the browser. The other packages use it.
 //   - api has the tests of what holders, shops and the provider see: the API, the clients, the page and the connector.
@@ -84,7 +85,8 @@
 //		operator.TestPlaintextConnectorNeedsFlag operator.TestInterruptedCommandLeavesNothing
 //		operator.TestSIGHUPInterruptsCommand
 //	Flags take precedence over variables, and variables over the file. config shows no secret.
-//		operator.TestSettingsPrecedence operator.TestConfigHidesSecrets operator.TestSecretFilesMustBePrivate
+//		operator.TestSettingsPrecedence operator.TestSettingsFromVariables operator.TestConfigHidesSecrets
+//		operator.TestSecretFilesMustBePrivate
 //	An export can be imported. Files of spreadsheets are read, and damaged codes refused.
 //		operator.TestExportCanBeImported operator.TestRoundTrip operator.TestSpreadsheetFiles
 //	keys show explains a key, and says what to do next.
@@ -102,7 +104,7 @@
 //	An SQLite file has one daemon, and a daemon notices that its file is gone.
 //		operator.TestSQLiteFileHasOneDaemon operator.TestHardLinkedDatabaseIsRefused
 //		operator.TestMovedDatabaseFileIsNotReady
-//	PostgreSQL needs only the documented roles, works behind PgBouncer, and is not asked much by idle daemons.
+//	PostgreSQL needs only the documented roles, works behind PgBouncer, and gets few statements from idle daemons.
 //		operator.TestDatabaseRoles operator.TestOldSchemaIsReported operator.TestPgBouncer
 //		operator.TestIdleDaemonsCostLittle operator.TestSimultaneousMigrations
 //	Settings of a server that can lose confirmed commits are reported.
@@ -138,7 +140,7 @@
 //		faults.TestSimultaneousRequests faults.TestScarceSlots
 //	Several daemons never oversell, and share the work.
 //		faults.TestSeveralDaemons faults.TestBacklogIsShared
-//	Daemons that lose their leases lose and double nothing.
+//	Daemons that lose their leases lose no task and do none twice.
 //		faults.TestStalledDaemons
 //	Clocks may be wrong and step.
 //		faults.TestClockSteps faults.TestDaemonClocksDiffer faults.TestClockCheckerFindsFaults

@@ -36,6 +36,9 @@ func TestTabReportsPageErrors(t *testing.T) {
 			t.Fatal("a warning and an exception were not both reported")
 		}
 	}
+	if found != 2 {
+		t.Errorf("a warning and an exception were reported as %d errors", found)
+	}
 }
 
 func TestPageChecksKeys(t *testing.T) {

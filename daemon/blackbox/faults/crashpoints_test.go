@@ -105,8 +105,8 @@ func lifeKey(life, i int) string { return fmt.Sprintf("life%d-%d", life, i) }
 // crashFlags make leases short, so that the next daemon can take over soon.
 var crashFlags = []string{"--lease", "300ms", "--connector-timeout", "2s", "--key-task-limit", "0"}
 
-// crashAt lets a daemon die at a point. In later rounds it passes the point once or twice before, if every daemon
-// reaches it that often. On a busy machine a daemon may lose its leases instead of draining. Then another daemon
+// crashAt lets a daemon die at a point. In two of three rounds, the daemon survives the point once or
+// twice first, if every daemon reaches the point that often. On a busy machine a daemon may lose its leases instead of draining. Then another daemon
 // tries.
 func (m *crashers) crashAt(point string, round int) {
 	m.Helper()
@@ -243,7 +243,7 @@ func (m *crashers) finish() {
 	m.CheckProvider()
 	d.Stop()
 	m.CheckDoctor()
-	if n := m.count(accepted); n < m.deaths/4 { // many die of the work that was left
+	if n := m.count(accepted); n < m.deaths/4 { // many daemons die while they carry out older tasks
 		m.Errorf("only %d requests were accepted in %d lives: nothing is proven", n, m.lives)
 	}
 	m.Logf("%d lives, %d deaths, %d requests accepted, %d without an answer", m.lives, m.deaths, m.count(accepted), m.count(unanswered))
@@ -279,7 +279,7 @@ func (m *crashers) faults() (all []string) {
 	return all
 }
 
-// fault returns what is wrong with a request that has some number of tasks, of which some number was sent.
+// fault returns what is wrong with a request, given the number of its stored tasks, and of its sent tasks.
 func (r crashRequest) fault(stored, sent int) string {
 	switch {
 	case r.result == accepted && stored != 1,

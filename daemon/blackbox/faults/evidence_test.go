@@ -11,7 +11,7 @@ import (
 )
 
 // evidence is what three independent sources record: the clients' journal, the provider's ledger and the database.
-// The checker holds each of the promises against it.
+// The checker compares each promise with it.
 type evidence struct {
 	records
 	calls    map[string][]requestRecord // by key, in order; of infos that show the same, the first

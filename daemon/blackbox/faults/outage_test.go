@@ -34,7 +34,7 @@ func TestDatabaseOutage(t *testing.T) {
 			}
 		}
 		d.Expect(d.Get("info="), 200, harness.NotExist)
-		if a := d.Get(""); a.Code != http.StatusBadRequest {
+		if a := d.Get(""); a.Code != http.StatusBadRequest || !strings.HasPrefix(a.Body, `{"status":"error","message":"`) {
 			t.Errorf("a call that names nothing: %d %s", a.Code, a.Body)
 		}
 		if code := d.ReadyStatus(); code != 503 {

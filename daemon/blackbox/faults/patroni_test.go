@@ -22,10 +22,11 @@ type haCluster struct {
 	postgres *pgtest.HACluster
 	daemons  []*harness.Daemon
 
-	promoted time.Duration // from a machine's death until another takes writes, at most
-	rejoined time.Duration // from then until a request is accepted, at most
-	away     time.Duration // from the death until then, at most
-	notReady time.Duration // from the death until /readyz reports it, at most
+	// The longest times of all rounds.
+	promoted time.Duration // from a machine's death until another takes writes
+	rejoined time.Duration // from the first possible write until a request is accepted
+	away     time.Duration // from the death until a request is accepted
+	notReady time.Duration // from the death until /readyz reports it
 }
 
 const (

@@ -53,7 +53,7 @@ const (
 	huge        poison = "huge"
 )
 
-// poisons are those of ten poisoned tasks, and of two whose secrets are swapped back.
+// poisons has the poisons of ten poisoned tasks, and of two tasks whose secrets are swapped twice.
 var poisons = []poison{garbled, unknown, swapped, swapped, panics, huge, garbled, unknown, panics, huge, swappedBack, swappedBack}
 
 // A poisonedShop has tasks of which one in ten is poisoned.
@@ -210,7 +210,7 @@ func (v poison) fault(t harness.Task, sent bool) string {
 	case good, swappedBack:
 		outcome, slot, send = "success", "spent", true
 	case panics:
-		slot = "suspect" // for all that the daemon knows, it had an effect
+		slot = "suspect" // the daemon cannot exclude an effect
 	case huge:
 		slot, send = "suspect", true
 	case garbled, unknown, swapped:

@@ -14,7 +14,7 @@ type misbehaviour struct {
 	slot    string // free, spent or suspect
 }
 
-// misbehaviours are all of them. A task that ends well needs a second call.
+// misbehaviours lists every misbehaviour. A task that ends well needs a second call.
 var misbehaviours = []misbehaviour{
 	{"invalid_credentials", "invalid_credentials", "free"},
 	{"422", "system_error", "free"},

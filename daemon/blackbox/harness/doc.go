@@ -1,4 +1,4 @@
-// Package harness runs the real program for the tests of the packages beside it.
+// Package harness runs the real program for the tests of the other packages in daemon/blackbox.
 //
 // A [Shop] is a database, the command line of its operator, and a provider. A [Daemon] is a running keyseatd serve.
 // Everything that a test starts ends with the test. Then the provider must have been called as its protocol says.

@@ -160,7 +160,8 @@ func (p *Proxy) Damage() (broken, commits int) {
 	return p.broken, p.commits
 }
 
-// Silence makes every open connection silent for ever. If on is true, also those that are opened from now on.
+// Silence(true) makes every open connection silent forever, and every new one too. Silence(false) ends that for
+// connections that open later.
 func (p *Proxy) Silence(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// useKeys calls anything for the shared keys, until the run ends.
+// useKeys makes calls of every kind for the shared keys, until the run ends.
 func (r *run) useKeys(client int) {
 	for !r.over() {
 		key := r.key(rand.IntN(sharedKeys))

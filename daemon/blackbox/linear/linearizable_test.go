@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
 // historyFile names a history to check again.
-var historyFile = flag.String("history", "", "a file that TestLinearizable has left behind, for TestASavedHistory to judge")
+var historyFile = flag.String("history", "", "a file that TestLinearizable has left behind, for TestSavedHistory to check")
 
 // TestLinearizable breaks daemons and databases. All answers of info, upgrade, renew and stock could have come from
 // one machine that does one thing after another. An operation without an answer happens once at some time, or never.

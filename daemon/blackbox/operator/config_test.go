@@ -64,9 +64,7 @@ func TestSettingsPrecedence(t *testing.T) {
 		}
 		d := s.Launch("serve", "--unknown-key-limit=1")
 		d.WaitReady()
-		if a := d.Get(harness.Upgrade("K", "l", "US")); a.Code != http.StatusMethodNotAllowed {
-			s.Errorf("an upgrade by GET: %d %s", a.Code, a.Body)
-		}
+		expectPOSTOnly(d, harness.Upgrade("K", "l", "US"))
 		d.Expect(d.GetFrom("192.0.2.1", "info=a"), http.StatusOK, harness.NotExist)
 		d.ExpectLimited(d.GetFrom("192.0.2.1", "info=a"), 60)
 		d.MustAccept(harness.Upgrade("K", "500@example.com", "US"))
@@ -85,6 +83,41 @@ func TestSettingsPrecedence(t *testing.T) {
 		if r := s.Exec("serve"); r.Code != 2 || !strings.Contains(r.Err, "--workers") {
 			s.Errorf("serve: %+v", r)
 		}
+	})
+}
+
+// expectPOSTOnly checks that a call by GET is refused, and that the response allows only POST.
+func expectPOSTOnly(d *harness.Daemon, query string) {
+	d.Helper()
+	a := d.Get(query)
+	if allow := a.Header.Get("Allow"); a.Code != http.StatusMethodNotAllowed || allow != http.MethodPost {
+		d.Errorf("by GET: %d %s, Allow is %q", a.Code, a.Body, allow)
+	}
+}
+
+// TestSettingsFromVariables checks that a daemon can get all of its settings from variables. An empty variable is
+// not set.
+func TestSettingsFromVariables(t *testing.T) {
+	harness.ForEachDatabase(t, func(s *harness.Shop) {
+		s.Env = []string{
+			"KEYSEAT_CONNECTOR=" + s.Provider.URL, "KEYSEAT_LISTEN=127.0.0.1:0", "KEYSEAT_ADMIN_LISTEN=127.0.0.1:0",
+			"KEYSEAT_LOG_FORMAT=json", "KEYSEAT_MASTER_KEY_FILE=" + s.KeyFile, "KEYSEAT_UNKNOWN_KEY_LIMIT=1",
+			"KEYSEAT_TASK_ATTEMPTS=1", "KEYSEAT_NO_GET_SECRETS=true", "KEYSEAT_TRUSTED_PROXIES=127.0.0.1,::1", "KEYSEAT_LEASE=",
+		}
+		s.AddKeys("K")
+		s.ImportPlans("p,US,1,,")
+		d := s.Launch("serve")
+		d.WaitReady()
+		d.Expect(d.GetFrom("192.0.2.1", "info=a"), http.StatusOK, harness.NotExist)
+		d.ExpectLimited(d.GetFrom("192.0.2.1", "info=a"), 60)
+		d.Expect(d.GetFrom("192.0.2.2", "info=a"), http.StatusOK, harness.NotExist)
+		expectPOSTOnly(d, harness.Upgrade("K", "l", "US"))
+		d.MustAccept(harness.Upgrade("K", "500@example.com", "US"))
+		d.ExpectEnd("K", "failed_upgrade", harness.Messages["system_error"])
+		if n := len(s.Provider.Requests()); n != 1 {
+			s.Errorf("%d attempts", n)
+		}
+		d.Stop()
 	})
 }
 
@@ -178,7 +211,7 @@ func secretFiles(s *harness.Shop, folder string) map[string]string {
 	for flag, text := range map[string]string{
 		"--connector-token-file": "s3cret",
 		"--webhook-file":         `[{"name":"shop","url":"https://shop.example/hook","secrets":["` + hookSecret + `"]}]`,
-		"--config":               `{"database": "postgres://u:s3cret@127.0.0.1:1/d"}`, // which a flag wins over
+		"--config":               `{"database": "postgres://u:s3cret@127.0.0.1:1/d"}`, // a flag overrides it
 	} {
 		if err := os.WriteFile(files[flag], []byte(text), 0o600); err != nil {
 			s.Fatal(err)

@@ -14,7 +14,7 @@ type corruption struct {
 	found string                    // codes
 	left  string                    // codes after the repair
 	after func(d *harness.Database) // checks the repaired records
-	undo  string                    // statements that correct what is left, as far as the doctor does not
+	undo  string                    // statements that correct what the doctor leaves
 }
 
 // keyStatus returns the status of a key, and whether it is used.
@@ -105,7 +105,7 @@ INSERT INTO keyseat_tasks (code, id, plan_id, slot, ` + taskColumns + `) SELECT 
 		found: "status_used", after: expectStatus("done", "success true"),
 	},
 	{
-		name: "a status that is none", sql: `UPDATE keyseat_keys SET status = 'eaten' WHERE code = 'renewed'`,
+		name: "an unknown status", sql: `UPDATE keyseat_keys SET status = 'eaten' WHERE code = 'renewed'`,
 		found: "status_used", after: expectStatus("renewed", "success_renew false"),
 	},
 	{

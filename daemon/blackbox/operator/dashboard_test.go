@@ -44,7 +44,7 @@ func dashboard(t *testing.T) (panels []panel) {
 		t.Errorf("no dashboard of today's Grafana with its source as a variable: %d, %v", d.SchemaVersion, d.Templating)
 	}
 	if others := strings.Count(text, `"uid": "`) - strings.Count(text, `"uid": "${datasource}"`); others != 2 {
-		t.Errorf("%d names of sources beside the variable, not just the dashboard's own and Grafana's", others)
+		t.Errorf("%d names of sources in addition to the variable, not just the dashboard's own and Grafana's", others)
 	}
 	return d.Panels
 }
@@ -92,7 +92,7 @@ func dashboardExpressions(t *testing.T) (all []string) {
 		for _, target := range p.Targets {
 			expr := variables.Replace(target.Expr)
 			if strings.Contains(expr, "$") {
-				t.Errorf("%s has a variable that is none: %s", p.Title, expr)
+				t.Errorf("%s has an unknown variable: %s", p.Title, expr)
 			}
 			all = append(all, expr)
 		}

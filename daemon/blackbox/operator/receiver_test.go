@@ -105,7 +105,7 @@ func (h *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = json.Unmarshal(body, &c)
 	}
 	if err != nil || r.Method != http.MethodPost {
-		h.Errorf("a webhook that is none: %s %v %s", r.Method, err, body)
+		h.Errorf("not a webhook: %s %v %s", r.Method, err, body)
 	}
 	h.mu.Lock()
 	respond, n := h.respond, len(h.log)+1

@@ -123,7 +123,7 @@ func newOutboundProxy(t *testing.T) *outboundProxy {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.hosts = append(o.hosts, r.Method+" "+r.Host)
-		_, _ = w.Write([]byte(`{"outcome":"success"}`)) // a client that has left is no concern
+		_, _ = w.Write([]byte(`{"outcome":"success"}`)) // ignore a client that has disconnected
 	}))
 	t.Cleanup(o.Close)
 	return o
