@@ -192,7 +192,7 @@ func (c *Cluster) runOnce(deadline time.Time) (err error) {
 			return nil
 		}
 		if c.ended() || time.Now().After(deadline) {
-			log, _ := c.Log() // without a log, the error holds no more
+			log, _ := c.Log() // without a log, the error has no details
 			return fmt.Errorf("%w: %s", err, log[max(0, len(log)-2000):])
 		}
 		time.Sleep(10 * time.Millisecond) // a starting server sends no signal when it is ready

@@ -31,7 +31,7 @@ type HACluster struct {
 func StartHACluster(t testing.TB, config string) *HACluster {
 	t.Helper()
 	bin := requireHA(t)
-	folder, err := os.MkdirTemp("", "keyseat-ha-") //nolint:usetesting // that of the test is closed to other users
+	folder, err := os.MkdirTemp("", "keyseat-ha-") //nolint:usetesting // a folder of the test is closed to other users
 	if err == nil {
 		t.Cleanup(func() { _ = os.RemoveAll(folder) }) // the operating system cleans its temporary folder too
 		err = chownToServer(folder)

@@ -72,7 +72,7 @@ func waitForPooler(through, log string) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(log) // without a log, the error holds no more
+			text, _ := os.ReadFile(log) // without a log, the error has no details
 			return fmt.Errorf("%w: %s", err, text)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A simDaemon a world is a program that can start and die any number of times.
+// A simDaemon is a program of a world that can start and die any number of times.
 type simDaemon struct {
 	*world
 	id          int
@@ -27,8 +27,7 @@ type simDaemon struct {
 	wall        atomic.Int64 // the sum of all adjustments of its wall clock
 }
 
-// random and noise return numbers of the daemon's own, so that it does not act at the same instants as the
-// others.
+// random and noise return different numbers for each daemon, so that daemons do not act at the same instants.
 func (d *simDaemon) random(salt uint64) uint64 { return d.world.random(salt<<8 | uint64(d.id+1)) }
 
 func (d *simDaemon) noise(salt uint64) time.Duration { return d.world.noise(salt<<8 | uint64(d.id+1)) }

@@ -67,7 +67,7 @@ var actions = slices.Concat(slices.Repeat([]action{upgrade}, 9), slices.Repeat([
 	revoke, restore, reset, resolve, release, retire, relist, stop, cut, silence, adjust,
 })
 
-// An script is the content of a request and the provider's reaction to it.
+// A script is the content of a request and the provider's reaction to it.
 type script struct {
 	Country    stock.Country
 	Duplicates int             // the number of identical simultaneous requests in addition

@@ -32,7 +32,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	length := flags.Float64("length", 1, "the share of each full figure that is tried")
+	length := flags.Float64("length", 1, "the part of the full length to run")
 	only := flags.String("only", "", "the promises to try, by name, with commas between them")
 	keep := flags.String("keep", "", "the folder that keeps what failing tests leave; a temporary one if empty")
 	onlyList := flags.Bool("list", false, "list the promises and try none")

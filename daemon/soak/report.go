@@ -140,5 +140,5 @@ func (r *rowRun) hasSubtestReport(of *report) bool {
 
 // printCommand prints the log of a violation, and the command that runs its test again.
 func (r *rowRun) printCommand(w io.Writer) {
-	_, _ = fmt.Fprintf(w, "\n%s: see %s and the files beside it; run it again with\n\t%s\n", r.name, r.log, r.command)
+	_, _ = fmt.Fprintf(w, "\n%s: see %s and the other files in its folder; run it again with\n\t%s\n", r.name, r.log, r.command)
 }

@@ -5,7 +5,7 @@
 // store knows no rule.
 //
 //	file.go     the file
-//	store.go    tasks.Store, the methods for requests and workers (with file.go, 190 lines of code)
+//	store.go    tasks.Store, the methods for requests and workers (with file.go, 200 lines of code)
 //	admin.go    adminstore.AdminStore, nine independent methods that list, find or import (80 lines)
 //
 // tasks.Store and adminstore.AdminStore document the contracts. The suite in adapters/storetest checks them:
