@@ -141,7 +141,7 @@
 //	Several daemons never oversell, and share the work.
 //		faults.TestSeveralDaemons faults.TestBacklogIsShared
 //	Daemons that lose their leases lose no task and do none twice.
-//		faults.TestStalledDaemons
+//		faults.TestStalledDaemon faults.TestStalledDaemons
 //	Clocks may be wrong and step.
 //		faults.TestClockSteps faults.TestDaemonClocksDiffer faults.TestClockCheckerFindsFaults
 //	A full disk loses nothing, and /readyz reports it.

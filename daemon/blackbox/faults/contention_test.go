@@ -25,6 +25,9 @@ func TestDoctorFindsNothingUnderLoad(t *testing.T) {
 		l.stop()
 		l.finish()
 		d.Stop()
+		if out := s.MustExec("doctor"); out != "nothing is wrong\n" {
+			s.Errorf("after the load: %s", out)
+		}
 	})
 }
 

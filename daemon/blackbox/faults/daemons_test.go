@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"syscall"
@@ -138,6 +139,44 @@ func TestDrainTimesOut(t *testing.T) {
 		d.ExpectEnd("K", "success", "")
 		s.CheckProvider()
 	})
+}
+
+// TestStalledDaemon stops a daemon until its leases have expired and another daemon has done its work. The daemon
+// then makes no stale write, and serves again.
+func TestStalledDaemon(t *testing.T) {
+	t.Parallel()
+	s := harness.NewPostgresShop(t, pgtest.URL(t))
+	const n = 20
+	var codes []string
+	for i := range n {
+		codes = append(codes, fmt.Sprint("K", i))
+	}
+	s.AddKeys(codes...)
+	s.ImportPlans("p,US,50,,")
+	stalled := s.Serve("--lease", "500ms")
+	for i, code := range codes {
+		stalled.MustAccept(harness.Upgrade(code, fmt.Sprintf("slow=700+success@%d.example.com", i), "US"))
+	}
+	s.Eventually("the provider is called", func() bool { return len(s.Provider.Requests()) == n })
+	stalled.Signal(syscall.SIGSTOP)
+	other := s.Serve("--lease", "500ms")
+	for _, code := range codes {
+		other.ExpectEnd(code, "success", "")
+	}
+	stalled.Signal(syscall.SIGCONT)
+	stalled.MustAccept(harness.Renew("K0", "still_premium@example.com"))
+	stalled.ExpectEnd("K0", "failed", harness.Messages["still_premium"])
+	stalled.Stop()
+	for _, code := range codes[1:] {
+		other.ExpectEnd(code, "success", "")
+	}
+	if calls := len(s.Provider.Requests()); calls != 2*n+1 {
+		t.Errorf("%d calls: the other daemon did not take over", calls)
+	}
+	if p := s.Plans()["p"]; p.Spent != n || p.Suspect != 0 {
+		t.Errorf("%d tasks have spent %+v", n, p)
+	}
+	s.CheckProvider()
 }
 
 // TestStalledDaemons stops daemons for one to three leases at any moment, while others take over. No accepted request
