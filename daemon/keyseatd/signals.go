@@ -68,8 +68,9 @@ func reloadOn(ctx context.Context, hangups <-chan os.Signal, all []reload, log *
 func logStop(ctx context.Context, log *slog.Logger) (logStopped func(err error)) {
 	began := make(chan time.Time, 1)
 	cancel := context.AfterFunc(ctx, func() {
-		began <- time.Now()
+		now := time.Now()
 		log.Info("stopping")
+		began <- now // only now may "stopped" be logged
 	})
 	return func(err error) {
 		if err != nil {
