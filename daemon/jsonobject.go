@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/jsoncodec"
 )
 
 // A jsonObject is a JSON object that is being written, its fields in the order of the calls. The most
@@ -59,7 +59,7 @@ func needsNoEscape(s string) bool {
 
 // marshal encodes a value as one line of JSON, the fields of a struct in their order.
 func marshal(value any) []byte {
-	text, err := httputil.MarshalJSON(value)
+	text, err := jsoncodec.Marshal(value)
 	if err != nil {
 		panic(err) // all values of this package can be encoded
 	}

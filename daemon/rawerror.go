@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
 // A jsonErrorListener answers in JSON if net/http cannot parse a request. Such a request does not
@@ -71,7 +71,7 @@ func (c jsonErrorConn) writeError(code int) error {
 	if c.status == DocumentedStatus { // the path is unknown, so it counts as below /API/
 		status = http.StatusOK
 	}
-	var rec httputil.Recorder
+	var rec httpclient.Recorder
 	errorResponse(code, text).write(&rec, status)
 	raw := http.Response{
 		ProtoMajor: 1, ProtoMinor: 1, StatusCode: rec.Status(), Header: rec.Header(), Close: true,

@@ -8,7 +8,7 @@ import (
 
 	"github.com/hashicorp/go-retryablehttp"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
 // A request that was not sent is repeated up to maxRetries times, after retryPause and then 2*retryPause. This is enough
@@ -23,8 +23,8 @@ const (
 func newClient(transport http.RoundTripper) *retryablehttp.Client {
 	return &retryablehttp.Client{
 		HTTPClient: &http.Client{
-			Transport:     httputil.Transport{RoundTripper: transport},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Transport:     httpclient.Transport{RoundTripper: transport},
+			CheckRedirect: httpclient.NoRedirect,
 		},
 		RetryMax:     maxRetries,
 		CheckRetry:   notSent,
@@ -36,7 +36,7 @@ func newClient(transport http.RoundTripper) *retryablehttp.Client {
 // notSent reports whether to repeat a request. It is true only for a request that failed and was certainly not
 // sent, and only until the context ends.
 func notSent(ctx context.Context, _ *http.Response, err error) (bool, error) {
-	return err != nil && ctx.Err() == nil && !httputil.TraceOf(ctx).MaybeSent(), nil
+	return err != nil && ctx.Err() == nil && !httpclient.TraceOf(ctx).MaybeSent(), nil
 }
 
 // maxIdleConns is the maximum number of idle connections: one for each worker that a daemon can have. Connections
@@ -46,14 +46,5 @@ const maxIdleConns = 10_000
 // newTransport returns a transport for one host that many workers call simultaneously.
 func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
-		ForceAttemptHTTP2:      true,
-		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConnsPerHost:    maxIdleConns,
-		IdleConnTimeout:        30 * time.Second, // shorter than the timeout of servers, so that they do not close first
-		MaxResponseHeaderBytes: maxResponse,
-		DisableCompression:     true, // maxResponse would otherwise bound the compressed size
-	}
+	return httpclient.NewTransport(dialer, maxIdleConns, 30*time.Second) // servers keep idle connections longer, so they do not close first
 }

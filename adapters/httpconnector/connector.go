@@ -12,7 +12,8 @@ import (
 
 	"github.com/hashicorp/go-retryablehttp"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
+
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -29,7 +30,7 @@ type Connector struct {
 // New returns a connector to the service at the URL base. The connector sends its requests to the paths upgrade
 // and renew below that URL. New itself sends nothing.
 func New(base string, o Options) (*Connector, error) {
-	u, err := httputil.ParseBase(base, o.Plaintext)
+	u, err := httpclient.ParseBase(base, o.Plaintext)
 	if err != nil {
 		return nil, fmt.Errorf("httpconnector: %w", err)
 	}
@@ -77,7 +78,7 @@ func (c *Connector) Close() {
 func (c *Connector) Do(ctx context.Context, o tasks.ConnectorRequest) tasks.ConnectorResult {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, timeoutError(c.timeout))
 	defer cancel()
-	ctx, trace := httputil.WithTrace(ctx)
+	ctx, trace := httpclient.WithTrace(ctx)
 	request, err := c.newRequest(ctx, o)
 	if err != nil {
 		return tasks.ConnectorResult{Effect: tasks.None, Note: "the request cannot be encoded"}

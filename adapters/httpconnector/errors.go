@@ -3,37 +3,31 @@ package httpconnector
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
 // describeError describes an error without quoting it, because an error of net/http may quote the URL, a header of the
 // response, or the token.
 func describeError(ctx context.Context, err error) string {
-	var (
-		dns        *net.DNSError
-		cert       *tls.CertificateVerificationError
-		netErr     net.Error
-		unreadable unreadableError
-	)
+	unreadable, isUnreadable := errors.AsType[unreadableError](err)
+	fault := httpclient.ServerFault(err)
 	switch {
 	case ctx.Err() != nil:
 		return endReason(ctx)
-	case errors.As(err, &unreadable):
+	case isUnreadable:
 		return unreadable.Error()
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"
-	case errors.As(err, &dns):
-		return "the service's host name does not resolve"
-	case errors.As(err, &cert):
-		return "the service's certificate is not trusted"
-	case errors.As(err, &netErr) && netErr.Timeout():
+	case fault != "":
+		return "the service's " + fault
+	case httpclient.IsTimeout(err):
 		return "no connection in time"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "connection lost"

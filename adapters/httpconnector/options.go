@@ -6,7 +6,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
+
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -28,9 +29,9 @@ const DefaultTimeout = 30 * time.Second
 
 // Errors that [New] returns for invalid arguments. None quotes its argument, which may hold a secret.
 var (
-	ErrBase      = httputil.ErrBase      // the base is not an http:// or https:// URL with a host
-	ErrBaseParts = httputil.ErrBaseParts // the base URL has a user, query or fragment
-	ErrPlaintext = httputil.ErrPlaintext // the base URL is http:// to another machine, without [Options].Plaintext
+	ErrBase      = httpclient.ErrBase      // the base is not an http:// or https:// URL with a host
+	ErrBaseParts = httpclient.ErrBaseParts // the base URL has a user, query or fragment
+	ErrPlaintext = httpclient.ErrPlaintext // the base URL is http:// to another machine, without [Options].Plaintext
 	ErrToken     = errors.New("httpconnector: the token has a character that no header can carry")
 	ErrTimeout   = errors.New("httpconnector: the timeout is negative")
 )
@@ -43,7 +44,7 @@ func (o Options) check() error {
 }
 
 func checkToken(token tasks.Secret) error {
-	if !httputil.IsToken(token.Reveal()) {
+	if !httpclient.IsToken(token.Reveal()) {
 		return ErrToken
 	}
 	return nil

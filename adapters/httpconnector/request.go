@@ -7,7 +7,7 @@ import (
 
 	"github.com/hashicorp/go-retryablehttp"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/jsoncodec"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -52,7 +52,7 @@ func newRequestBody(o tasks.ConnectorRequest) requestBody {
 
 // newRequest returns the HTTP request of one attempt.
 func (c *Connector) newRequest(ctx context.Context, o tasks.ConnectorRequest) (*retryablehttp.Request, error) {
-	body, err := httputil.MarshalJSON(newRequestBody(o))
+	body, err := jsoncodec.Marshal(newRequestBody(o))
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
+
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -28,7 +29,7 @@ func interpret(ctx context.Context, r *http.Response) tasks.ConnectorResult {
 		result = parseResult(ctx, body, err)
 	}
 	if result.Effect != tasks.Settled {
-		result.RetryAfter = httputil.RetryAfter(r.Header)
+		result.RetryAfter = httpclient.RetryAfter(r.Header)
 	}
 	return result
 }

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/jsoncodec"
 )
 
 // A response is a response of the API.
@@ -64,7 +64,7 @@ func (r response) write(w http.ResponseWriter) {
 	if _, isProblem := r.body.(problem); isProblem {
 		h.Set("Content-Type", "application/problem+json")
 	}
-	line, _ := httputil.MarshalJSON(r.body) // all bodies of this package can be encoded
+	line, _ := jsoncodec.Marshal(r.body) // all bodies of this package can be encoded
 	line = append(line, '\n')
 	h.Set("Content-Length", strconv.Itoa(len(line)))
 	w.WriteHeader(r.status)

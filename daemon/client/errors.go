@@ -2,17 +2,16 @@ package client
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strconv"
 	"syscall"
 	"time"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
+
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -82,22 +81,16 @@ func unknownErr(err error) error { return fmt.Errorf("%w: %w", ErrUnknown, err) 
 // noResponse returns [ErrNoResponse] with the reason. The text of the reason is the package's own, because an
 // error of net/http may quote the URL or received data.
 func noResponse(ctx context.Context, err error) error {
-	var (
-		dns    *net.DNSError
-		cert   *tls.CertificateVerificationError
-		netErr net.Error
-		errno  syscall.Errno
-	)
+	errno, isErrno := errors.AsType[syscall.Errno](err)
+	fault := httpclient.ServerFault(err)
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", ErrNoResponse, ctx.Err())
-	case errors.As(err, &dns):
-		return fmt.Errorf("%w: the host name does not resolve", ErrNoResponse)
-	case errors.As(err, &cert):
-		return fmt.Errorf("%w: the certificate is not trusted", ErrNoResponse)
-	case errors.As(err, &errno):
+	case fault != "":
+		return fmt.Errorf("%w: the %s", ErrNoResponse, fault)
+	case isErrno:
 		return fmt.Errorf("%w: %w", ErrNoResponse, errno)
-	case errors.As(err, &netErr) && netErr.Timeout():
+	case httpclient.IsTimeout(err):
 		return fmt.Errorf("%w: not in time", ErrNoResponse)
 	}
 	return fmt.Errorf("%w: the connection failed", ErrNoResponse)
@@ -163,7 +156,7 @@ func statusErr(r response) error {
 // response.
 func (r response) retryLater() *RetryLaterError {
 	if r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable {
-		return &RetryLaterError{r.status, httputil.RetryAfter(r.header)}
+		return &RetryLaterError{r.status, httpclient.RetryAfter(r.header)}
 	}
 	return nil
 }

@@ -6,7 +6,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
+
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -32,9 +33,9 @@ const (
 
 // The errors of [New] and [NewAdmin]. They never quote an argument, because it may contain a secret.
 var (
-	ErrBase      = httputil.ErrBase      // the base is not an http:// or https:// URL with a host
-	ErrBaseParts = httputil.ErrBaseParts // the base URL has a user, query or fragment
-	ErrPlaintext = httputil.ErrPlaintext // the base URL is http:// to another machine, without [Options].Plaintext
+	ErrBase      = httpclient.ErrBase      // the base is not an http:// or https:// URL with a host
+	ErrBaseParts = httpclient.ErrBaseParts // the base URL has a user, query or fragment
+	ErrPlaintext = httpclient.ErrPlaintext // the base URL is http:// to another machine, without [Options].Plaintext
 	ErrToken     = errors.New("client: the token is empty or has a character that no header can carry")
 )
 
@@ -49,30 +50,16 @@ func (o Options) withDefaults() Options {
 		o.MaxWait = DefaultMaxWait
 	}
 	if o.Transport == nil {
-		o.Transport = newHTTPTransport()
+		dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+		o.Transport = httpclient.NewTransport(dialer, 16, time.Minute) // the daemon keeps idle connections longer, so it does not close first
 	}
 	o.Repeats = max(o.Repeats, 0)
 	return o
 }
 
 func checkToken(token tasks.Secret) error {
-	if text := token.Reveal(); text == "" || !httputil.IsToken(text) {
+	if text := token.Reveal(); text == "" || !httpclient.IsToken(text) {
 		return ErrToken
 	}
 	return nil
-}
-
-// newHTTPTransport returns a transport for connections to one host.
-func newHTTPTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
-		ForceAttemptHTTP2:      true,
-		TLSHandshakeTimeout:    5 * time.Second,
-		MaxIdleConnsPerHost:    16,
-		IdleConnTimeout:        time.Minute, // below the daemon's idle timeout, so that the daemon does not close connections first
-		MaxResponseHeaderBytes: 64 << 10,
-		DisableCompression:     true, // otherwise the size limit would apply to the compressed response
-	}
 }

@@ -14,52 +14,38 @@ import (
 
 	"github.com/hashicorp/go-retryablehttp"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
 // newRetryClient configures go-retryablehttp. By default that package logs URLs, repeats any POST, follows
 // redirects, obeys any Retry-After, and hides the last response.
-func newRetryClient(o Options) *retryablehttp.Client {
-	p := retryPolicy{o.MaxWait}
+func (t *transport) newRetryClient(p retryPolicy) *retryablehttp.Client {
 	return &retryablehttp.Client{
-		HTTPClient: &http.Client{
-			Transport:     statusTransport{httputil.Transport{RoundTripper: o.Transport}},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			Timeout:       o.Timeout,
-		},
-		RetryMax:     o.Repeats,
+		HTTPClient:   t.http,
+		RetryMax:     t.repeats,
 		CheckRetry:   p.check,
 		Backoff:      p.pause,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 }
 
-type notRepeatableKey struct{}
-
-// withNotRepeatable returns a context that says whether its request must not be carried out twice.
-func withNotRepeatable(ctx context.Context, is bool) context.Context {
-	return context.WithValue(ctx, notRepeatableKey{}, is)
+// A retryPolicy decides which attempts of one request are repeated, and after which pause.
+type retryPolicy struct {
+	maxWait    time.Duration // the longest pause that the client waits for
+	repeatable bool          // the request may be carried out twice
 }
-
-func isNotRepeatable(ctx context.Context) bool {
-	is, _ := ctx.Value(notRepeatableKey{}).(bool)
-	return is
-}
-
-// A retryPolicy decides which attempts are repeated, and after which pause.
-type retryPolicy struct{ maxWait time.Duration }
 
 // check decides whether to repeat an attempt with this result.
 func (p retryPolicy) check(ctx context.Context, r *http.Response, err error) (bool, error) {
-	trace, repeatable := httputil.TraceOf(ctx), !isNotRepeatable(ctx)
+	trace := httpclient.TraceOf(ctx)
 	repeat := false
 	switch {
 	case ctx.Err() != nil, isUntrusted(err):
 	case err != nil:
-		repeat = repeatable || !trace.MaybeSent()
-	case httputil.RetryAfter(r.Header) <= p.maxWait:
+		repeat = p.repeatable || !trace.MaybeSent()
+	case httpclient.RetryAfter(r.Header) <= p.maxWait:
 		repeat = r.StatusCode == http.StatusTooManyRequests || // the daemon stored nothing
-			repeatable && slices.Contains(transientStatuses, r.StatusCode)
+			p.repeatable && slices.Contains(transientStatuses, r.StatusCode)
 	}
 	if repeat {
 		trace.Reset()
@@ -84,7 +70,7 @@ const (
 
 func (retryPolicy) pause(_, _ time.Duration, n int, r *http.Response) time.Duration {
 	if r != nil {
-		if after := httputil.RetryAfter(r.Header); after > 0 {
+		if after := httpclient.RetryAfter(r.Header); after > 0 {
 			return after
 		}
 	}

@@ -7,10 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
+
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -20,7 +22,9 @@ type transport struct {
 	base     *url.URL
 	token    tasks.Secret // "": no token
 	maxSize  int64        // the maximum size of a response, in bytes
-	http     *retryablehttp.Client
+	http     *http.Client
+	repeats  int // the number of further attempts where a repetition is safe
+	maxWait  time.Duration
 	errorFor func(response) error // returns the error for a response whose status is not 2xx
 }
 
@@ -43,22 +47,30 @@ type response struct {
 }
 
 func newTransport(base string, token tasks.Secret, maxSize int64, errorFor func(response) error, o Options) (*transport, error) {
-	u, err := httputil.ParseBase(base, o.Plaintext)
+	u, err := httpclient.ParseBase(base, o.Plaintext)
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
-	return &transport{u, token, maxSize, newRetryClient(o.withDefaults()), errorFor}, nil
+	o = o.withDefaults()
+	return &transport{
+		base: u, token: token, maxSize: maxSize, repeats: o.Repeats, maxWait: o.MaxWait, errorFor: errorFor,
+		http: &http.Client{
+			Transport:     statusTransport{httpclient.Transport{RoundTripper: o.Transport}},
+			CheckRedirect: httpclient.NoRedirect,
+			Timeout:       o.Timeout,
+		},
+	}, nil
 }
 
 // send makes a call. It passes a response with the status 2xx to read. For any other status it returns the
 // error of t.errorFor.
 func (t *transport) send(ctx context.Context, q request, read func(response) error) error {
-	ctx, trace := httputil.WithTrace(withNotRepeatable(ctx, q.notRepeatable))
+	ctx, trace := httpclient.WithTrace(ctx)
 	out, err := t.newRequest(ctx, q)
 	if err != nil {
 		return errRequest
 	}
-	r, err := t.exchange(ctx, out)
+	r, err := t.exchange(ctx, t.newRetryClient(retryPolicy{t.maxWait, !q.notRepeatable}), out)
 	switch {
 	case err != nil:
 	case r.status/100 == 2:
@@ -112,8 +124,8 @@ func (t *transport) newRequest(ctx context.Context, q request) (*retryablehttp.R
 }
 
 // exchange sends a request and reads the response. An incomplete response is treated as no response.
-func (t *transport) exchange(ctx context.Context, q *retryablehttp.Request) (response, error) {
-	in, err := t.http.Do(q)
+func (t *transport) exchange(ctx context.Context, client *retryablehttp.Client, q *retryablehttp.Request) (response, error) {
+	in, err := client.Do(q)
 	if err != nil {
 		if in != nil {
 			_ = in.Body.Close() // the body is not needed

@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
 // An apiError is an error response of the admin API.
@@ -41,7 +41,7 @@ func (r *request) callAdmin(path string, body any, into any, header http.Header)
 	for name, values := range header {
 		call.Header[name] = values
 	}
-	var response httputil.Recorder
+	var response httpclient.Recorder
 	r.API.ServeHTTP(&response, call)
 	if status := response.Status(); status >= http.StatusBadRequest {
 		e := apiError{Status: status}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
 // An Answer is the API's answer to a form. It is the data of the template "answer".
@@ -30,7 +30,7 @@ type Answer struct {
 
 // newAnswer parses a response of the API. A body that is not JSON comes from a handler before the API; its
 // Answer has the status "error" and no message.
-func newAnswer(f form, response *httputil.Recorder) Answer {
+func newAnswer(f form, response *httpclient.Recorder) Answer {
 	var a Answer
 	if json.Unmarshal(response.Body.Bytes(), &a) != nil {
 		a = Answer{Status: "error"}

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/keyseat/keyseat/daemon"
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
 // The calls that a form can request. Each is the name of the API parameter that contains the key.
@@ -63,8 +63,8 @@ func apiRequest(r *http.Request, method, query string, body io.Reader) *http.Req
 }
 
 // callAPI makes a call of the API and returns the response.
-func (p *Page) callAPI(call *http.Request) *httputil.Recorder {
-	response := new(httputil.Recorder)
+func (p *Page) callAPI(call *http.Request) *httpclient.Recorder {
+	response := new(httpclient.Recorder)
 	p.api.ServeHTTP(response, call)
 	return response
 }
@@ -84,7 +84,7 @@ type Stock struct {
 }
 
 // stock calls the API for the free slots.
-func (p *Page) stock(r *http.Request) (Stock, *httputil.Recorder) {
+func (p *Page) stock(r *http.Request) (Stock, *httpclient.Recorder) {
 	response := p.callAPI(apiRequest(r, http.MethodGet, "stock", http.NoBody))
 	var s Stock
 	s.Known = response.Status() == http.StatusOK && json.Unmarshal(response.Body.Bytes(), &s.Free) == nil

@@ -39,7 +39,7 @@ import (
 	"io/fs"
 	"net/http"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
 // A Page serves the page. It can be mounted at any path. It is safe for concurrent use.
@@ -129,7 +129,7 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 
 // render sends a template with the status of the API's response. It sends the first byte only after the
 // whole template was rendered.
-func (p *Page) render(w http.ResponseWriter, response *httputil.Recorder, name string, data any) {
+func (p *Page) render(w http.ResponseWriter, response *httpclient.Recorder, name string, data any) {
 	if page, is := data.(pageData); is {
 		page.Style, page.Script = p.style, p.script
 		data = page

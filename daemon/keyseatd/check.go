@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/terminal"
+	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
 // checkCmd is the command keyseatd check.
@@ -53,7 +54,7 @@ func (k *checkCmd) Run(ctx context.Context, c stdio) error {
 	}
 	client := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true}, // and no Proxy: the call is direct
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		CheckRedirect: httpclient.NoRedirect,
 	}
 	answer, err := client.Do(request)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"io"
 	"iter"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/jsoncodec"
 )
 
 // A Format is the form in which a list is printed.
@@ -47,7 +47,7 @@ func PrintArray[T any](w io.Writer, values iter.Seq2[T, error]) error {
 		if err != nil {
 			return err
 		}
-		text, err := httputil.MarshalJSON(value)
+		text, err := jsoncodec.Marshal(value)
 		if err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func PrintArray[T any](w io.Writer, values iter.Seq2[T, error]) error {
 
 // PrintJSON prints a value as JSON on one line.
 func PrintJSON(w io.Writer, value any) error {
-	text, err := httputil.MarshalJSON(value)
+	text, err := jsoncodec.Marshal(value)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+
+	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
 // ErrPrivate says that an endpoint has an address outside the public Internet.
@@ -64,24 +66,17 @@ func Client(p Policy) *http.Client {
 	if !p.Private {
 		dialer.Control = allowPublic
 	}
-	var transport http.RoundTripper = newTransport(dialer)
+	direct := httpclient.NewTransport(dialer, maxConcurrent, time.Minute)
+	direct.Proxy = nil
+	var transport http.RoundTripper = direct
 	if !p.NoProxy {
-		viaProxy := newTransport(&net.Dialer{Timeout: dialTimeout})
-		viaProxy.Proxy = http.ProxyFromEnvironment
-		transport = proxyTransport{direct: transport, viaProxy: viaProxy, private: p.Private}
+		viaProxy := httpclient.NewTransport(&net.Dialer{Timeout: dialTimeout}, maxConcurrent, time.Minute)
+		transport = proxyTransport{direct: direct, viaProxy: viaProxy, private: p.Private}
 	}
 	return &http.Client{
 		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		CheckRedirect: httpclient.NoRedirect,
 		Timeout:       callTimeout,
-	}
-}
-
-func newTransport(dialer *net.Dialer) *http.Transport {
-	return &http.Transport{
-		DialContext: dialer.DialContext, TLSHandshakeTimeout: dialTimeout, ForceAttemptHTTP2: true,
-		MaxIdleConnsPerHost: maxConcurrent, IdleConnTimeout: time.Minute, DisableCompression: true,
-		MaxResponseHeaderBytes: 64 << 10,
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/jsoncodec"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -45,7 +45,7 @@ type Event struct {
 
 // Body returns the event as JSON on one line. It does not escape &, < and >.
 func (e Event) Body() ([]byte, error) {
-	return httputil.MarshalJSON(struct {
+	return jsoncodec.Marshal(struct {
 		Type Type   `json:"type"`
 		At   string `json:"timestamp"`
 		Data any    `json:"data"`

@@ -14,7 +14,8 @@ import (
 
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
+
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -49,7 +50,7 @@ func Send(ctx context.Context, client *http.Client, to Endpoint, e Event) Respon
 	}
 	defer func() { _ = response.Body.Close() }()                           // an error has no consequence
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxResponse)) // so that the connection can be reused
-	return Response{response.StatusCode, httputil.RetryAfter(response.Header), ""}
+	return Response{response.StatusCode, httpclient.RetryAfter(response.Header), ""}
 }
 
 // maxResponse is the maximum number of bytes of a response that Send reads and discards.

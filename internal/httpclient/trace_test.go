@@ -1,4 +1,4 @@
-package httputil_test
+package httpclient_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
 // A transport reports its events and fails, or blocks until the request is cancelled.
@@ -35,7 +35,7 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, errors.New("failed")
 }
 
-// TestMaybeSent checks each line of the table of [httputil.Trace]. It cancels a request in both ways: by its context and
+// TestMaybeSent checks each line of the table of [httpclient.Trace]. It cancels a request in both ways: by its context and
 // by the timeout of the client.
 func TestMaybeSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -53,12 +53,12 @@ func TestMaybeSent(t *testing.T) {
 			for _, timeout := range []time.Duration{0, time.Second} {
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 				defer cancel()
-				ctx, trace := httputil.WithTrace(ctx)
+				ctx, trace := httpclient.WithTrace(ctx)
 				if trace.MaybeSent() {
 					t.Error("maybe sent before the first attempt")
 				}
 				request, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://service.example", nil)
-				client := http.Client{Transport: httputil.Transport{RoundTripper: c.transport}, Timeout: timeout}
+				client := http.Client{Transport: httpclient.Transport{RoundTripper: c.transport}, Timeout: timeout}
 				if response, err := client.Do(request); err == nil {
 					_ = response.Body.Close()
 				}

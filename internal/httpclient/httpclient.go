@@ -1,9 +1,13 @@
-// Package httputil has the parts that several HTTP clients and handlers of keyseat share.
-package httputil
+// Package httpclient has the parts that keyseat's HTTP clients share. A client calls a server over the network, or a
+// handler in the same process.
+//
+//	ParseBase ─▶ NewTransport ─▶ Transport, which fills a Trace ─▶ RetryAfter  (network)
+//	handler.ServeHTTP(Recorder, request)                                       (same process)
+package httpclient
 
 import (
 	"bytes"
-	"encoding/json"
+	"crypto/tls"
 	"errors"
 	"math"
 	"net"
@@ -39,6 +43,44 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }
 
+// NewTransport returns a transport that keeps up to maxIdle idle connections to each host for idle, and uses the proxy
+// that the environment names. The timeout of the dialer also limits the TLS handshake. Response headers have up to
+// 64 KiB. Responses are not compressed, so that a size limit of the caller applies to what it reads.
+func NewTransport(dialer *net.Dialer, maxIdle int, idle time.Duration) *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    dialer.Timeout,
+		MaxIdleConnsPerHost:    maxIdle,
+		IdleConnTimeout:        idle,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true,
+	}
+}
+
+// NoRedirect makes an [http.Client] return a redirect as it is, because a redirect could send secrets to another server.
+// Use it as CheckRedirect.
+func NoRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// ServerFault returns what is wrong with the server that a request should reach, such as "host name does not resolve".
+// It returns "" if the error has another reason. It quotes nothing of the error.
+func ServerFault(err error) string {
+	if _, is := errors.AsType[*net.DNSError](err); is {
+		return "host name does not resolve"
+	}
+	if _, is := errors.AsType[*tls.CertificateVerificationError](err); is {
+		return "certificate is not trusted"
+	}
+	return ""
+}
+
+// IsTimeout reports whether a network operation took too long.
+func IsTimeout(err error) bool {
+	timeout, is := errors.AsType[net.Error](err)
+	return is && timeout.Timeout()
+}
+
 // IsToken reports whether a header can carry the text as a token: it has only visible ASCII characters. The text may be
 // empty.
 func IsToken(text string) bool {
@@ -64,15 +106,6 @@ func RetryAfter(h http.Header) time.Duration {
 		now = time.Now()
 	}
 	return max(0, at.Sub(now))
-}
-
-// MarshalJSON is like [json.Marshal], but does not escape the HTML characters <, > and &.
-func MarshalJSON(value any) ([]byte, error) {
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	err := e.Encode(value)
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }
 
 // A Recorder is an [http.ResponseWriter] that keeps the response in memory. The zero Recorder is ready for use.

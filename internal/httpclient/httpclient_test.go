@@ -1,4 +1,4 @@
-package httputil_test
+package httpclient_test
 
 import (
 	"errors"
@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keyseat/keyseat/internal/httputil"
+	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
 func TestParseBase(t *testing.T) {
@@ -19,27 +19,27 @@ func TestParseBase(t *testing.T) {
 		"http://127.0.0.1":                   nil,
 		"http://127.9.9.9":                   nil,
 		"http://[::1]:80":                    nil,
-		"http://service.example":             httputil.ErrPlaintext,
-		"http://10.0.0.1":                    httputil.ErrPlaintext,
-		"http://localhost.example":           httputil.ErrPlaintext,
-		"https://u:s3cret@service.example":   httputil.ErrBaseParts,
-		"https://s3cret@service.example":     httputil.ErrBaseParts,
-		"https://service.example?key=s3cret": httputil.ErrBaseParts,
-		"https://service.example/?":          httputil.ErrBaseParts,
-		"https://service.example/#s3cret":    httputil.ErrBaseParts,
-		"https://service.example#":           httputil.ErrBaseParts,
-		"":                                   httputil.ErrBase,
-		"sim":                                httputil.ErrBase,
-		"service.example":                    httputil.ErrBase,
-		"//service.example":                  httputil.ErrBase,
-		"https:service.example":              httputil.ErrBase,
-		"https://":                           httputil.ErrBase,
-		"https://:443":                       httputil.ErrBase,
-		"ftp://service.example":              httputil.ErrBase,
-		"https://s3cret%zz.example":          httputil.ErrBase,
-		"https://u:s3cret@service.example:x": httputil.ErrBase,
+		"http://service.example":             httpclient.ErrPlaintext,
+		"http://10.0.0.1":                    httpclient.ErrPlaintext,
+		"http://localhost.example":           httpclient.ErrPlaintext,
+		"https://u:s3cret@service.example":   httpclient.ErrBaseParts,
+		"https://s3cret@service.example":     httpclient.ErrBaseParts,
+		"https://service.example?key=s3cret": httpclient.ErrBaseParts,
+		"https://service.example/?":          httpclient.ErrBaseParts,
+		"https://service.example/#s3cret":    httpclient.ErrBaseParts,
+		"https://service.example#":           httpclient.ErrBaseParts,
+		"":                                   httpclient.ErrBase,
+		"sim":                                httpclient.ErrBase,
+		"service.example":                    httpclient.ErrBase,
+		"//service.example":                  httpclient.ErrBase,
+		"https:service.example":              httpclient.ErrBase,
+		"https://":                           httpclient.ErrBase,
+		"https://:443":                       httpclient.ErrBase,
+		"ftp://service.example":              httpclient.ErrBase,
+		"https://s3cret%zz.example":          httpclient.ErrBase,
+		"https://u:s3cret@service.example:x": httpclient.ErrBase,
 	} {
-		u, err := httputil.ParseBase(base, false)
+		u, err := httpclient.ParseBase(base, false)
 		if !errors.Is(err, want) || (u == nil) != (want != nil) {
 			t.Errorf("%s: %v, want %v", base, err, want)
 		}
@@ -47,7 +47,7 @@ func TestParseBase(t *testing.T) {
 			t.Errorf("%v quotes a secret", err)
 		}
 	}
-	if _, err := httputil.ParseBase("http://10.0.0.1", true); err != nil {
+	if _, err := httpclient.ParseBase("http://10.0.0.1", true); err != nil {
 		t.Error(err)
 	}
 }
@@ -74,12 +74,12 @@ func TestRetryAfter(t *testing.T) {
 		server.Add(time.Minute).Format(time.RFC1123)[:10]: 0,
 	} {
 		h := http.Header{"Date": {server.Format(http.TimeFormat)}, "Retry-After": {text}}
-		if got := httputil.RetryAfter(h); got != want {
+		if got := httpclient.RetryAfter(h); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}
 	h := http.Header{"Retry-After": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}}
-	if got := httputil.RetryAfter(h); got < 58*time.Minute || got > time.Hour {
+	if got := httpclient.RetryAfter(h); got < 58*time.Minute || got > time.Hour {
 		t.Errorf("%s without a Date header", got)
 	}
 }
@@ -89,25 +89,15 @@ func TestRecorder(t *testing.T) {
 		200: func(http.ResponseWriter, *http.Request) {},
 		404: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); w.WriteHeader(500) },
 	} {
-		var r httputil.Recorder
+		var r httpclient.Recorder
 		h(&r, nil)
 		if r.Status() != want {
 			t.Errorf("status %d, want %d", r.Status(), want)
 		}
 	}
-	var r httputil.Recorder
+	var r httpclient.Recorder
 	http.Error(&r, "no", http.StatusTeapot)
 	if r.Status() != http.StatusTeapot || r.Body.String() != "no\n" || r.Header().Get("Content-Type") == "" {
 		t.Errorf("%d %q %v", r.Status(), r.Body.String(), r.Header())
-	}
-}
-
-func TestMarshalJSON(t *testing.T) {
-	got, err := httputil.MarshalJSON(map[string]string{"a": "<b> & c"})
-	if err != nil || string(got) != `{"a":"<b> & c"}` {
-		t.Errorf("%s, %v", got, err)
-	}
-	if _, err := httputil.MarshalJSON(func() {}); err == nil {
-		t.Error("a function was encoded")
 	}
 }
