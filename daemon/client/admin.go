@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -131,10 +132,7 @@ func listAll[T any](ctx context.Context, a *Admin, list string, query url.Values
 
 // page reads one page of a list. It also returns the cursor of the next page, or nil after the last page.
 func page[T any](ctx context.Context, a *Admin, list string, query url.Values, after string) (entries []T, next *string, err error) {
-	q := url.Values{}
-	for name, values := range query {
-		q[name] = values
-	}
+	q := maps.Clone(query)
 	if after != "" {
 		q.Set("after", after)
 	}

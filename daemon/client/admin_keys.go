@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // An Order is a request for new keys.
@@ -99,3 +102,103 @@ func (a *Admin) Reset(ctx context.Context, code keys.Code) (Key, error) {
 func (a *Admin) changeKey(ctx context.Context, code keys.Code, action string) (Key, error) {
 	return callObject[Key](ctx, a, http.MethodPost, "keys", string(code), action, nil)
 }
+
+// A Key is a key as an operator sees it. A zero time means that the time is not known.
+type Key struct {
+	Code          keys.Code   `json:"code"`
+	Status        keys.Status `json:"status"`
+	Used          bool        `json:"used"`
+	Revoked       bool        `json:"revoked"`
+	Message       string      `json:"message"`
+	OrderID       string      `json:"order_id"`
+	PurchaseDate  time.Time   `json:"purchase_date"`
+	UsedDate      time.Time   `json:"used_date"`
+	Invite        string      `json:"invite"` // of a legacy key
+	Address       string      `json:"address"`
+	Username      string      `json:"username"`
+	VerifyAddress string      `json:"verify_address"`
+	Task          *Task       `json:"task"` // the latest task; nil: no task
+}
+
+func (k Key) invalid() bool { return k.Code == "" }
+
+// A KeyDetail is a key with the explanation of its state and its history.
+type KeyDetail struct {
+	Key
+	Explanation Explanation `json:"story"`
+	History     []Event     `json:"history"` // oldest first
+}
+
+// An Explanation explains the state of a key in sentences for people.
+type Explanation struct {
+	Now  string   `json:"now"`
+	Next []string `json:"next"` // possible actions
+}
+
+// An Event is a line of a key's history.
+type Event struct {
+	At      time.Time       `json:"at"`
+	Type    tasks.EventType `json:"event"`
+	Task    string          `json:"task"` // the id of the task, "" for an event without a task
+	Kind    tasks.Kind      `json:"kind"`
+	Outcome tasks.Outcome   `json:"outcome"`
+	Plan    string          `json:"plan"`
+	From    stock.State     `json:"from"` // From and To: the states of a slot of the plan that changed, "" if no slot did
+	To      stock.State     `json:"to"`
+	Note    string          `json:"note"`
+}
+
+// Tasks lists the tasks that match the filter, oldest first. It reads page by page during the iteration.
+// The first error ends the sequence.
+func (a *Admin) Tasks(ctx context.Context, filter adminstore.TaskFilter) iter.Seq2[Task, error] {
+	q := url.Values{}
+	if filter != adminstore.AnyTask {
+		q.Set("state", string(filter))
+	}
+	return listAll[Task](ctx, a, "tasks", q)
+}
+
+// Task returns a task. If the task does not exist, the error is [TaskNotFound].
+func (a *Admin) Task(ctx context.Context, id string) (Task, error) {
+	return callObject[Task](ctx, a, http.MethodGet, "tasks", id, "", nil)
+}
+
+// Retry makes an open task due now. If the task is not open, the error is [TaskEnded]. If a worker is
+// working on it, the error is [TaskLeased].
+func (a *Admin) Retry(ctx context.Context, id string) (Task, error) {
+	return callObject[Task](ctx, a, http.MethodPost, "tasks", id, "retry", nil)
+}
+
+// Resolve decides the state of a suspect slot: spent if the outcome is success, and free for any other
+// outcome. If the task is the latest of its key, the key's status follows the outcome. If the task has no
+// suspect slot, the error is [NotSuspect].
+func (a *Admin) Resolve(ctx context.Context, id string, o tasks.Outcome) (Task, error) {
+	return callObject[Task](ctx, a, http.MethodPost, "tasks", id, "resolve", map[string]tasks.Outcome{"outcome": o})
+}
+
+// Release frees the slot that a task has spent. Call it after the member has left the plan. If the task has
+// no spent slot, the error is [NotSpent].
+func (a *Admin) Release(ctx context.Context, id string) (Task, error) {
+	return callObject[Task](ctx, a, http.MethodPost, "tasks", id, "release", nil)
+}
+
+// A Task is an accepted upgrade or renew, without its account. A zero time means that the event has not
+// happened.
+type Task struct {
+	ID          string                `json:"id"`
+	Code        keys.Code             `json:"code"` // the code of its key
+	Kind        tasks.Kind            `json:"kind"`
+	Country     stock.Country         `json:"country"`
+	State       adminstore.TaskFilter `json:"state"`   // open, ended, or suspect: ended with a slot to resolve
+	Outcome     tasks.Outcome         `json:"outcome"` // "" while it is open
+	Plan        string                `json:"plan"`    // the plan whose slot the task holds or held last
+	Slot        stock.State           `json:"slot"`    // the state of that slot, "" if the task never had a slot
+	Attempts    int                   `json:"asked"`   // the number of attempts
+	InDoubt     bool                  `json:"in_doubt"`
+	CreatedAt   time.Time             `json:"created"`
+	DueAt       time.Time             `json:"due"` // the time of the next attempt
+	LeasedUntil time.Time             `json:"leased_until"`
+	EndedAt     time.Time             `json:"ended"`
+}
+
+func (t Task) invalid() bool { return t.ID == "" }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/keyseat/keyseat/stock"
@@ -12,30 +13,27 @@ import (
 // A PlanEdit contains the changes of a plan. A nil field keeps its value. A new plan needs a country and
 // slots.
 type PlanEdit struct {
-	Country   *string // the country code, in upper or lower case
-	Slots     *int    // at least the number of slots that are held, spent or suspect
-	Address   *string
-	Invite    *string
-	ExpiresAt *time.Time // the zero time: never
+	Country   *string    `json:"country,omitempty"` // the country code, in upper or lower case
+	Slots     *int       `json:"slots,omitempty"`   // at least the number of slots that are held, spent or suspect
+	Address   *string    `json:"address,omitempty"`
+	Invite    *string    `json:"invite,omitempty"`
+	ExpiresAt *time.Time `json:"-"` // the zero time: never
 }
 
-func (e PlanEdit) body() map[string]any {
-	body := map[string]any{}
-	put(body, "country", e.Country)
-	put(body, "slots", e.Slots)
-	put(body, "address", e.Address)
-	put(body, "invite", e.Invite)
-	put(body, "expires_at", e.ExpiresAt)
-	if e.ExpiresAt != nil && e.ExpiresAt.IsZero() {
-		body["expires_at"] = nil
+// body returns the JSON of the edit. In it, null as the time means never.
+func (e PlanEdit) body() any {
+	body := struct {
+		PlanEdit
+
+		Expires **time.Time `json:"expires_at,omitempty"`
+	}{PlanEdit: e}
+	if e.ExpiresAt != nil {
+		body.Expires = &e.ExpiresAt
+		if e.ExpiresAt.IsZero() {
+			body.Expires = new(*time.Time)
+		}
 	}
 	return body
-}
-
-func put[T any](body map[string]any, name string, value *T) {
-	if value != nil {
-		body[name] = *value
-	}
 }
 
 // EditPlan creates or changes a plan and puts it into stock: the plan is no longer retired, and its fault
@@ -60,7 +58,7 @@ func (a *Admin) RetirePlan(ctx context.Context, id string) error {
 // Plans lists the plans in the order of import. It reads page by page during the iteration. The first error
 // ends the sequence.
 func (a *Admin) Plans(ctx context.Context) iter.Seq2[Plan, error] {
-	return listAll[Plan](ctx, a, "plans", nil)
+	return listAll[Plan](ctx, a, "plans", url.Values{})
 }
 
 // Stock returns the slots of each country that has a plan, summed over its plans.
@@ -74,3 +72,20 @@ func (a *Admin) Stock(ctx context.Context) ([]stock.Level, error) {
 type stockBody struct{ Stock []stock.Level }
 
 func (b stockBody) invalid() bool { return b.Stock == nil }
+
+// A Plan is a family plan and its slots.
+type Plan struct {
+	ID        string        `json:"id"`
+	Country   stock.Country `json:"country"`
+	State     string        `json:"state"` // live, or the reason why it is out of stock: retired, expired, full, invalid
+	Slots     int           `json:"slots"` // the sum of free, held, spent and suspect
+	Free      int           `json:"free"`
+	Held      int           `json:"held"`
+	Spent     int           `json:"spent"`
+	Suspect   int           `json:"suspect"`
+	ExpiresAt time.Time     `json:"expires_at"` // zero: never
+	Address   string        `json:"address"`
+	Invite    string        `json:"invite"`
+}
+
+func (p Plan) invalid() bool { return p.ID == "" }

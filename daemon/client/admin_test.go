@@ -136,7 +136,7 @@ func TestPlanEdit(t *testing.T) {
 		`{}`:                                    {},
 		`{"expires_at":null}`:                   {ExpiresAt: new(time.Time{})},
 		`{"expires_at":"2030-01-02T03:04:05Z"}`: {ExpiresAt: &at},
-		`{"address":"","country":"us","invite":"i","slots":0}`: {Country: new("us"), Slots: new(0), Address: new(""), Invite: new("i")},
+		`{"country":"us","slots":0,"address":"","invite":"i"}`: {Country: new("us"), Slots: new(0), Address: new(""), Invite: new("i")},
 	} {
 		a, w := openAdmin(t, step{status: 204})
 		checkErr(t, want, a.EditPlan(t.Context(), "p", e))

@@ -1,12 +1,64 @@
+// Package client is a client of a keyseat daemon, for shops and programs written in Go.
+//
+//	New      ──▶ Client   info, upgrade, renew, stock     for a program that has keys
+//	NewAdmin ──▶ Admin    keys, plans, tasks, stock       for the operator's programs, with a token
+//
+// A [Client] makes the calls of the public API, an [Admin] makes the calls of the admin API. The daemon carries
+// out an accepted upgrade or renew later. [Client.Wait] returns when it has ended:
+//
+//	err := shop.Upgrade(ctx, code, account, "US")
+//	if errors.Is(err, tasks.KeyUsed) {
+//		// renew it first
+//	}
+//	info, err := shop.Wait(ctx, code)
+//
+// # Errors
+//
+// Use [errors.Is] and [errors.As] to distinguish errors:
+//
+//	a refusal of the API         a tasks.Refusal, such as tasks.KeyUsed; any refusal: *RefusedError
+//	a problem of the admin API   a Code, such as TaskOpen; any problem: *Problem
+//	retry later                  *RetryLaterError: 429 or 503, with the time to wait; also from a
+//	                             daemon with --http-status documented, which sends them as 200
+//	any other status             *StatusError
+//	no response                  ErrNoResponse; also context.DeadlineExceeded if that is the reason
+//	an invalid response          ErrInvalidResponse
+//	perhaps carried out          ErrUnknown, together with one of the errors above
+//
+// # Automatic repetition
+//
+// The client repeats reads a few times. The pauses grow, or have the length that the daemon requests. It also
+// repeats [Admin.Issue], because an idempotency key makes the repetition safe.
+//
+// The client repeats any other request that changes data in two cases only:
+//
+//   - It certainly sent no part of the request.
+//   - The response is a 429, which says that the daemon stored nothing.
+//
+// If neither is the case and the effect is not known, the error is [ErrUnknown]. For example, a 503 can follow
+// a request that was stored: if the database fails during the request, it may have kept the data.
+//
+// # Secrets
+//
+// Requests are forms and JSON in bodies. Only the admin API has key codes in URLs.
+//
+// No error contains a URL, sent data, or an unknown text of a response. The only exceptions are the problems of
+// the admin API, because no account is ever sent to that API.
+//
+// The client does not follow redirects, because a redirect could send secrets to another server.
 package client
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
+	"github.com/keyseat/keyseat/internal/httpclient"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -108,4 +160,57 @@ func formRequest(form url.Values) request {
 		method: http.MethodPost, path: "API/",
 		contentType: "application/x-www-form-urlencoded", body: []byte(form.Encode()),
 	}
+}
+
+// Options configure a client. The zero Options are suitable for a daemon with an https:// URL.
+type Options struct {
+	Timeout   time.Duration // for one attempt, from the dial to the last byte; 0: [DefaultTimeout]
+	Repeats   int           // the number of further attempts where a repetition is safe; 0: [DefaultRepeats]; negative: no repetition
+	MaxWait   time.Duration // the longest pause of a [RetryLaterError] that the client waits for; 0: [DefaultMaxWait]
+	Plaintext bool          // allow http:// to a host that is not loopback
+
+	// Transport sends the requests; nil: a transport of the client's own. It must support
+	// net/http/httptrace, as the transports of net/http do. Otherwise the client always assumes that a
+	// request may have been sent.
+	Transport http.RoundTripper
+}
+
+// The defaults of [Options].
+const (
+	DefaultTimeout = 10 * time.Second // the daemon answers or gives up in less time
+	DefaultRepeats = 3
+	DefaultMaxWait = 5 * time.Second
+)
+
+// The errors of [New] and [NewAdmin]. They never quote an argument, because it may contain a secret.
+var (
+	ErrBase      = httpclient.ErrBase      // the base is not an http:// or https:// URL with a host
+	ErrBaseParts = httpclient.ErrBaseParts // the base URL has a user, query or fragment
+	ErrPlaintext = httpclient.ErrPlaintext // the base URL is http:// to another machine, without [Options].Plaintext
+	ErrToken     = errors.New("client: the token is empty or has a character that no header can carry")
+)
+
+func (o Options) withDefaults() Options {
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Repeats == 0 {
+		o.Repeats = DefaultRepeats
+	}
+	if o.MaxWait <= 0 {
+		o.MaxWait = DefaultMaxWait
+	}
+	if o.Transport == nil {
+		dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+		o.Transport = httpclient.NewTransport(dialer, 16, time.Minute) // the daemon keeps idle connections longer, so it does not close first
+	}
+	o.Repeats = max(o.Repeats, 0)
+	return o
+}
+
+func checkToken(token tasks.Secret) error {
+	if text := token.Reveal(); text == "" || !httpclient.IsToken(text) {
+		return ErrToken
+	}
+	return nil
 }
