@@ -13,7 +13,7 @@ import (
 )
 
 func TestArchive(t *testing.T) {
-	for name, url := range databases {
+	for name, url := range migrated {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.RunArchive(t, func(t testing.TB) storetest.ArchiveStore { return open(t, url(t), bunstore.Options{}) })

@@ -18,7 +18,7 @@ type batched struct {
 }
 
 func TestStoreBatched(t *testing.T) {
-	for name, url := range databases {
+	for name, url := range migrated {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, func(t testing.TB) storetest.Store {

@@ -1,7 +1,9 @@
 package bunstore_test
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"flag"
 	"net/url"
 	"path/filepath"
@@ -32,6 +34,23 @@ var databases = map[string]func(testing.TB) string{
 	"distributed": func(t testing.TB) string { return "distributed:" + pgtest.URL(t) },
 	"sqlite":      func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "key seat?%.db") },
 }
+
+// migrated maps each kind of database to a function that creates a database for a store and returns its URL. On
+// Postgres, the database has the tables already.
+var migrated = map[string]func(testing.TB) string{
+	"postgres":    withTables.URL,
+	"distributed": func(t testing.TB) string { return "distributed:" + withTables.URL(t) },
+	"sqlite":      databases["sqlite"],
+}
+
+// withTables is a database with the tables of the newest version.
+var withTables = pgtest.Template{Fill: func(url string) error {
+	s, err := bunstore.Open(context.Background(), url, bunstore.Options{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Migrate(context.Background()), s.Close())
+}}
 
 // onBoth runs a test on SQLite, on Postgres and on distributed Postgres, in parallel.
 func onBoth(t *testing.T, test func(t *testing.T, url string)) {
@@ -117,7 +136,7 @@ func raw(t testing.TB, address string) *sql.DB {
 }
 
 func TestStore(t *testing.T) {
-	for name, url := range databases {
+	for name, url := range migrated {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, func(t testing.TB) storetest.Store { return open(t, url(t), bunstore.Options{}) })

@@ -16,7 +16,7 @@ import (
 )
 
 func TestOutbox(t *testing.T) {
-	for name, url := range databases {
+	for name, url := range migrated {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.RunOutbox(t, func(t testing.TB) storetest.OutboxStore { return open(t, url(t), bunstore.Options{}) })

@@ -20,7 +20,7 @@ import (
 // poolSize is the number of server connections that a pooler of these tests has for each database.
 const poolSize = 4
 
-// bounced starts a PgBouncer. It returns a function that creates an empty database and returns its URL behind
+// bounced starts a PgBouncer. It returns a function that creates a database with tables and returns its URL behind
 // that PgBouncer.
 func bounced(t testing.TB, mode string) func(testing.TB) string {
 	t.Helper()
@@ -29,7 +29,7 @@ func bounced(t testing.TB, mode string) func(testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(t testing.TB) string { return behind(t, pgtest.URL(t), through.Host) }
+	return func(t testing.TB) string { return behind(t, withTables.URL(t), through.Host) }
 }
 
 // behind replaces the host of a URL.

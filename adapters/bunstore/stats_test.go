@@ -8,7 +8,7 @@ import (
 )
 
 func TestStats(t *testing.T) {
-	for name, url := range databases {
+	for name, url := range migrated {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.RunStats(t, func(t testing.TB) storetest.StatsStore { return open(t, url(t), bunstore.Options{}) })

@@ -22,12 +22,49 @@ var sharedCluster struct {
 // URL creates an empty database and returns its URL. The database is dropped when the test ends.
 func URL(t testing.TB) string {
 	t.Helper()
+	return createDatabase(t, adminURL(t), "template0")
+}
+
+// adminURL returns the URL of the cluster that the tests of the binary share, with its administrator as the user.
+func adminURL(t testing.TB) string {
+	t.Helper()
 	if url := os.Getenv(EnvURL); url != "" {
-		return createDatabase(t, url)
+		return url
 	}
 	sharedCluster.once.Do(func() { sharedCluster.cluster, sharedCluster.err = newCluster(Options{}, (*Cluster).initCluster) })
 	requirePostgres(t, sharedCluster.err)
-	return sharedCluster.cluster.URL(t)
+	return sharedCluster.cluster.admin()
+}
+
+// A Template is a database that tests copy, because a copy takes less time than to fill a new database.
+type Template struct {
+	Fill func(url string) error // fills the empty database of the URL and closes its connections
+
+	once sync.Once
+	name string
+}
+
+// templates has the names of all templates, for [Main].
+var templates struct {
+	sync.Mutex
+	names []string
+}
+
+// URL creates a copy of the template and returns its URL. The copy is dropped when the test ends. The first call fills
+// the template.
+func (p *Template) URL(t testing.TB) string {
+	t.Helper()
+	p.once.Do(func() {
+		name := newDatabase(t, adminURL(t), "template0")
+		templates.Lock()
+		templates.names = append(templates.names, name)
+		templates.Unlock()
+		if err := p.Fill(withDatabase(adminURL(t), name)); err != nil {
+			t.Fatalf("fill a template: %v", err)
+		}
+		p.name = name
+	})
+	return createDatabase(t, adminURL(t), p.name)
 }
 
 // Main runs the tests of a package, stops the shared cluster, and exits. Call it in TestMain. Without it the cluster
@@ -36,23 +73,35 @@ func Main(m *testing.M) {
 	code := m.Run()
 	if sharedCluster.cluster != nil {
 		sharedCluster.cluster.remove()
+	} else {
+		for _, name := range templates.names {
+			dropDatabase(os.Getenv(EnvURL), name)
+		}
 	}
 	os.Exit(code)
 }
 
 // createDatabase creates a database on the server of the URL admin and returns its URL. It drops the database when the
 // test ends.
-func createDatabase(t testing.TB, admin string) string {
+func createDatabase(t testing.TB, admin, template string) string {
+	t.Helper()
+	name := newDatabase(t, admin, template)
+	t.Cleanup(func() { dropDatabase(admin, name) })
+	return withDatabase(admin, name)
+}
+
+func newDatabase(t testing.TB, admin, template string) string {
 	t.Helper()
 	name := "keyseat_" + strings.ToLower(rand.Text())
-	if err := execute(t.Context(), admin, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+	if err := execute(t.Context(), admin, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
 		t.Fatalf("create a database: %v", err)
 	}
-	t.Cleanup(func() {
-		// The test's context has ended by now. The error does not matter, because the test may have killed the server.
-		_ = execute(context.Background(), admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
-	})
-	return withDatabase(admin, name)
+	return name
+}
+
+// dropDatabase ignores the error, because the test may have killed the server.
+func dropDatabase(admin, name string) {
+	_ = execute(context.Background(), admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 }
 
 // withDatabase returns the URL with another database. The URL may name several hosts.
