@@ -1,10 +1,13 @@
 package keyring
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/keyseat/keyseat/internal/safefile"
 )
@@ -76,4 +79,76 @@ func wrapErr(path string, err error) error {
 		return fmt.Errorf("key ring: %w", err)
 	}
 	return fmt.Errorf("key ring %s: %w", path, err)
+}
+
+// A line of a key ring file.
+type line struct {
+	text string
+	key  *key // nil for a comment or an empty line
+}
+
+// The errors of a line and of a file. None quotes the text.
+var (
+	errLine      = errors.New("it is not a key's id, a space and 32 bytes in base64")
+	errID        = errors.New("the id is not that of the key: one of them was changed")
+	errDuplicate = errors.New("the key is in the file twice")
+	errNoKey     = errors.New("there is no key in it")
+	errTooBig    = errors.New("it is too large for a key ring")
+)
+
+// maxFile is the maximum size of a file, in bytes: enough for a thousand keys.
+const maxFile = 64 << 10
+
+// parse parses the text of a file. An error holds the number of the line but nothing of its text.
+func parse(text []byte) ([]line, error) {
+	if len(text) > maxFile {
+		return nil, errTooBig
+	}
+	var lines []line
+	for n, s := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
+		l, err := parseLine(s)
+		if err == nil && l.key != nil && slices.ContainsFunc(lines, l.same) {
+			err = errDuplicate
+		}
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", n+1, err)
+		}
+		lines = append(lines, l)
+	}
+	if len(keysOf(lines)) == 0 {
+		return nil, errNoKey
+	}
+	return lines, nil
+}
+
+func parseLine(text string) (line, error) {
+	fields := strings.Fields(text)
+	if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+		return line{text: text}, nil
+	}
+	if len(fields) != 2 {
+		return line{}, errLine
+	}
+	master, err := base64.StdEncoding.Strict().DecodeString(fields[1])
+	if err != nil || len(master) != KeySize {
+		return line{}, errLine
+	}
+	k := newKey([KeySize]byte(master))
+	if !strings.EqualFold(fields[0], k.hexID()) {
+		return line{}, errID
+	}
+	return line{text, &k}, nil
+}
+
+// same reports whether the other line has the same key.
+func (l line) same(other line) bool { return other.key != nil && other.key.id == l.key.id }
+
+func keysOf(lines []line) []key {
+	var keys []key
+	for _, l := range lines {
+		if l.key != nil {
+			keys = append(keys, *l.key)
+		}
+	}
+	return keys
 }

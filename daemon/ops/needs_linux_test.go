@@ -179,7 +179,7 @@ func TestNeedsFindsWhatTestsFind(t *testing.T) {
 	t.Parallel()
 	script := read(t, needs)
 	paths := regexp.MustCompile(`"(/(?:usr|opt|home|Applications)/[^"]+)"`)
-	for _, file := range []string{"adapters/pgtest/binaries.go", "daemon/blackbox/harness/browser.go"} {
+	for _, file := range []string{"adapters/pgtest/process.go", "daemon/blackbox/harness/browser.go"} {
 		found := paths.FindAllStringSubmatch(read(t, file), -1)
 		if len(found) == 0 {
 			t.Errorf("%s has no path", file)

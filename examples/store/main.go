@@ -4,8 +4,7 @@
 // keys that wants a readable file. It also shows the duties of a store: to keep, find and compare values. A
 // store knows no rule.
 //
-//	file.go     the file
-//	store.go    tasks.Store, the methods for requests and workers (with file.go, 200 lines of code)
+//	store.go    the file, and tasks.Store, the methods for requests and workers (200 lines of code)
 //	admin.go    adminstore.AdminStore, nine independent methods that list, find or import (80 lines)
 //
 // tasks.Store and adminstore.AdminStore document the contracts. The suite in adapters/storetest checks them:

@@ -1,10 +1,18 @@
 package harness
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
 	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyseat/keyseat/adapters/connectortest"
 	"github.com/keyseat/keyseat/adapters/pgtest"
@@ -101,4 +109,89 @@ func ClosedPort(s *Shop) string {
 	}
 	defer func() { _ = l.Close() }() // the address is known
 	return l.Addr().String()
+}
+
+// A Result is the output and the exit status of a command.
+type Result struct {
+	Out, Err string
+	Code     int
+}
+
+// Exec runs keyseatd with arguments and waits for its end.
+func (s *Shop) Exec(args ...string) Result { return s.ExecInput("", args...) }
+
+// ExecInput is like Exec, with a standard input.
+func (s *Shop) ExecInput(stdin string, args ...string) Result {
+	s.Helper()
+	var out, err bytes.Buffer
+	cmd := s.Command(args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &err
+	failed := cmd.Run()
+	var status *exec.ExitError
+	if failed != nil && !errors.As(failed, &status) {
+		s.Fatal(failed)
+	}
+	return Result{out.String(), err.String(), cmd.ProcessState.ExitCode()}
+}
+
+// Command returns a command that has not started. It is killed when its test ends.
+func (s *Shop) Command(args ...string) *exec.Cmd {
+	program := s.Program
+	if program == "" {
+		program = Program(s)
+	}
+	cmd := exec.CommandContext(s.Context(), program, args...)
+	cmd.Dir, cmd.SysProcAttr = s.Folder, dieWithParent()
+	cmd.Cancel = func() error { return KillGroup(cmd.Process) }
+	cmd.WaitDelay = 5 * time.Second // for programs that it has started and that still have its streams
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + s.Folder}, s.Env...)
+	if s.Database != "" {
+		cmd.Env = append(cmd.Env, "KEYSEAT_DATABASE="+s.Database)
+	}
+	return cmd
+}
+
+// MustExec runs a command that must succeed, and returns its output.
+func (s *Shop) MustExec(args ...string) string { return s.MustExecInput("", args...) }
+
+// MustExecInput is like MustExec, with a standard input.
+func (s *Shop) MustExecInput(stdin string, args ...string) string {
+	s.Helper()
+	r := s.ExecInput(stdin, args...)
+	if r.Code != 0 {
+		s.Fatalf("keyseatd %s: status %d, %s", strings.Join(args[:2], " "), r.Code, r.Err)
+	}
+	return r.Out
+}
+
+// ExecJSON runs a command with --output json, and decodes its output.
+func (s *Shop) ExecJSON(into any, args ...string) {
+	s.Helper()
+	if err := json.Unmarshal([]byte(s.MustExec(append(args, "--output", "json")...)), into); err != nil {
+		s.Fatalf("keyseatd %s: %v", args[0], err)
+	}
+}
+
+// Scale is the part of the full length of a test that runs. With 0, a test runs as often as with every change.
+var Scale = flag.Float64("scale", 0, "the part of the full length of each test; 0: short")
+
+// Scaled returns how often a test does something: full times the scale, but at least few.
+func Scaled(few, full int) int { return max(few, int(*Scale*float64(full))) }
+
+// Report reports figures to daemon/soak: the trials, the injected faults, and further figures as pairs of names and
+// values.
+func Report(t testing.TB, trials, faults int, others ...any) {
+	t.Helper()
+	t.Attr("trials", fmt.Sprint(trials))
+	t.Attr("faults", fmt.Sprint(faults))
+	for i := 0; i+1 < len(others); i += 2 {
+		t.Attr(fmt.Sprint(others[i]), fmt.Sprint(others[i+1]))
+	}
+}
+
+// ParallelUnlessScaled makes a test parallel, unless the scale is above 0. Then the test measures times.
+func ParallelUnlessScaled(t *testing.T) {
+	if *Scale == 0 {
+		t.Parallel()
+	}
 }
