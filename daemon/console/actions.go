@@ -1,11 +1,15 @@
 package console
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/internal/httpclient"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -163,4 +167,55 @@ func allowed(decide func(tasks.Snapshot, string) (tasks.Change, error), v tasks.
 // planActions returns the actions that are allowed on a plan: a retired plan cannot be retired.
 func planActions(p view.Plan) []action {
 	return selectActions("plan", map[string]bool{"retire": p.State != "retired"})
+}
+
+// An apiError is an error response of the admin API.
+type apiError struct {
+	Status int
+	Title  string
+	Detail string
+	Code   string
+}
+
+func (e apiError) Error() string { return e.Detail }
+
+// Message returns the error as one sentence for the operator.
+func (e apiError) Message() string { return e.Title + ": " + e.Detail + "." }
+
+// callAdmin sends a POST request with a JSON body to the admin API, which runs in the same process. The
+// request carries the token of the session. It also carries the headers in header, which may be nil. The
+// response is decoded into into, unless into is nil. An error response becomes an [apiError], or
+// errUnavailable if it is not JSON.
+func (r *request) callAdmin(path string, body any, into any, header http.Header) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	call, err := http.NewRequestWithContext(r.req.Context(), http.MethodPost, path, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	call.RemoteAddr = r.req.RemoteAddr // the audit log names the address of the browser
+	call.Header = http.Header{"Authorization": {"Bearer " + r.session.token.Reveal()}, "Content-Type": {"application/json"}}
+	for name, values := range header {
+		call.Header[name] = values
+	}
+	var response httpclient.Recorder
+	r.API.ServeHTTP(&response, call)
+	if status := response.Status(); status >= http.StatusBadRequest {
+		e := apiError{Status: status}
+		if json.Unmarshal(response.Body.Bytes(), &e) != nil {
+			return errUnavailable
+		}
+		return e
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(response.Body.Bytes(), into)
+}
+
+// objectPath returns the path of the admin API's operation verb on the object id.
+func objectPath(noun, id, verb string) string {
+	return strings.Join([]string{"/admin/v1", noun, url.PathEscape(id), verb}, "/")
 }

@@ -1,6 +1,8 @@
 package doctor
 
-import "github.com/keyseat/keyseat/keys"
+import (
+	"github.com/keyseat/keyseat/keys"
+)
 
 // A Code identifies a kind of finding, for programs. Its meaning never changes. [Finding.Advice]
 // explains each code.
@@ -64,4 +66,108 @@ func Codes() []Code {
 		SecretLeft, SecretMissing, SecretSealed, LeaseStale, SlotHistory, SlotOrder, SlotHeld,
 		PlanCount, PlanMoves, PlanTasks, PlanMissing,
 	}
+}
+
+// Texts that several codes share.
+const (
+	latestTask = "The key names its own latest task again. If that task is open, the key is put into the queue. If it has ended, a key in the queue gets the status that the task left."
+	resolve    = "If the slot becomes suspect: ask the provider whether the account is in the plan, then run `keyseatd tasks resolve`."
+	backup     = "Compare with a backup and with the provider, and restore what is missing."
+)
+
+var advice = map[Code]Advice{
+	KeyMissing: {
+		Means:  "Tasks or history are stored under a code that has no key: the key's row was lost. Its holder is told that the key does not exist.",
+		Decide: "Import the key again (`keyseatd keys import`), then let the doctor repair the rest.",
+	},
+	TaskMissing: {
+		Means:  "The key names a latest task that is not stored. Its status may come from a task that nobody can look up.",
+		Repair: latestTask + " A key without any task in the queue fails as with a system error, and can be used again.",
+	},
+	TaskForeign: {
+		Means:  "The key names a task of another key as its latest task, so its holder waits for the wrong task.",
+		Repair: latestTask,
+	},
+	TaskLost: {
+		Means:  "The history names a task that is not stored. If the task had a slot, the plan's counters keep that slot taken.",
+		Decide: backup,
+	},
+	TaskUnread: {
+		Means:  "A task's row cannot be read, so the task is not carried out. Until it can be read, nothing else about the key is checked or repaired.",
+		Decide: "The row was changed by another program, or the disk is damaged: restore the row from a backup.",
+	},
+	TaskExtraOpen: {
+		Means:  "A task is open in addition to the key's latest task. Its end would change the key unexpectedly, and two tasks may put two accounts into plans.",
+		Repair: "The task is ended with a system error, and its secret is erased. Its slot becomes free if no attempt can have had an effect, and suspect otherwise.",
+		Decide: resolve,
+	},
+	TaskUnnamed: {
+		Means:  "A task is open that its key does not name: info does not show that the key is in the queue.",
+		Repair: latestTask,
+	},
+	QueueEmpty: {
+		Means:  "The key is in the queue, but no task is open: the key would wait forever, and its holder can do nothing.",
+		Repair: "The key gets the status that its latest task left. Without any task it fails as with a system error, and can be used again.",
+	},
+	QueueLeft: {
+		Means:  "The key's latest task is open, but the key is not in the queue: info shows a wrong status.",
+		Repair: "The key is put into the queue until the task ends.",
+	},
+	StatusUsed: {
+		Means:  "The key's status contradicts its use or its latest task, so upgrade and renew may both be refused, or the wrong one accepted.",
+		Repair: "Status and use become those after the key's last reset, or after the end of its latest task. If there was neither, the use is changed to fit the status.",
+	},
+	UpgradedTwice: {
+		Means:  "Two upgrades of the key succeeded with no renew or reset between them: one key may occupy two slots.",
+		Decide: "Ask the provider which of the two accounts is in its plan, and release the other's slot (`keyseatd plans release`).",
+	},
+	SecretLeft: {
+		Means:  "A task has ended, but the account that was sealed for it is still stored. Nobody needs it any more.",
+		Repair: "The secret is erased.",
+	},
+	SecretMissing: {
+		Means:  "A task is open, but its account is gone: the provider cannot be asked.",
+		Repair: "The task is ended with a system error, so that the holder can try again. Its slot becomes free if no attempt can have had an effect, and suspect otherwise.",
+		Decide: resolve,
+	},
+	SecretSealed: {
+		Means:  "None of the given master keys opens the account of an open task. A daemon with these keys makes no attempt, and ends the task with a system error after --task-deadline.",
+		Decide: "Put the master key that sealed it back into the file: daemons read the file again. If that key is lost, let the task end, and tell the holder to try again.",
+	},
+	LeaseStale: {
+		Means:  "A daemon leased the task and did not come back, and no daemon has taken it over: perhaps no daemon serves.",
+		Repair: "The lease is ended and counts as lost, because an attempt may have had an effect. The next daemon continues immediately.",
+		Decide: "See that a daemon serves.",
+	},
+	SlotHistory: {
+		Means:  "The task and the recorded moves disagree about the place of the task's slot: one of them was lost, or was changed by another program.",
+		Repair: "The plan's counters decide. If they agree with the history, the task is corrected. Otherwise the missing moves are added to the history.",
+	},
+	SlotOrder: {
+		Means:  "The moves of the task's slot have the right sum, but not the right order: the slot was held or closed twice, or a history entry is lost.",
+		Repair: "An entry is added to the history. The moves before it are not checked again.",
+		Decide: "If nobody changed the history by hand, this is a fault in the program: report it.",
+	},
+	SlotHeld: {
+		Means:  "A task has ended, but still holds its slot, which nobody can buy or use.",
+		Repair: "The slot becomes spent if the task succeeded, and suspect otherwise.",
+		Decide: resolve,
+	},
+	PlanCount: {
+		Means:  "A counter of the plan is negative, or more slots are taken than the plan has: it may be oversold, and upgrades in its country may fail.",
+		Repair: "The counters become the sum of the recorded moves, and the history records the correction. If that sum is more than the plan's slots, nothing is changed.",
+		Decide: "If more slots are taken than the plan has: raise its slots (`keyseatd plans import`), or release some.",
+	},
+	PlanMoves: {
+		Means:  "The plan's counters are not the sum of the recorded moves: another program changed them. Slots cannot be sold, or are sold twice.",
+		Repair: "The counters become that sum, and the history records the correction.",
+	},
+	PlanTasks: {
+		Means:  "The plan's tasks have other slots than its history says: a task or a key was lost, or a task's slot needs a repair.",
+		Decide: backup + " Until then the slots stay as in the history, so that no slot is sold twice.",
+	},
+	PlanMissing: {
+		Means:  "Tasks or moves name a plan that is not stored: its slots cannot be spent or released.",
+		Decide: "Import the plan again under its id, with its slots (`keyseatd plans import`), then let the doctor repair the rest.",
+	},
 }
