@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -63,11 +64,11 @@ func (c *call) mutateKey(decide mutation) (response, error) {
 	return okResponse(view.NewKey(v))
 }
 
-// A list with a filter reads up to maxKeyReads times keysPerRead keys, and then returns the keys that it
-// has found. Therefore a request takes a bounded time even if few keys match.
+// A list with a filter reads up to maxKeysRead keys, and then returns the keys that it has found. Therefore
+// a request takes a bounded time even if few keys match.
 const (
 	keysPerRead = 1000
-	maxKeyReads = 10
+	maxKeysRead = 10 * keysPerRead
 )
 
 // A keyPage is a page of keys. Next is the parameter after of the next page, or nil on the last
@@ -93,27 +94,22 @@ func (c *call) listKeys() (response, error) {
 		return response{}, err
 	}
 	page := keyPage{Keys: []view.Key{}}
-	for range maxKeyReads {
-		n := f.readSize()
-		views, err := c.AdminStore.Keys(c.r.Context(), f.after, n)
+	read := func(after keys.Code, n int) ([]tasks.Snapshot, error) {
+		return c.AdminStore.Keys(c.r.Context(), after, n)
+	}
+	n := 0
+	for v, err := range seq.Pages(f.after, f.readSize(), read, func(v tasks.Snapshot) keys.Code { return v.Key.Code }) {
 		if err != nil {
 			return response{}, err
 		}
-		for _, v := range views {
-			f.after = v.Key.Code
-			if f.matches(v.Key) {
-				page.Keys = append(page.Keys, view.NewKey(v))
-			}
-			if len(page.Keys) == f.limit {
-				page.Next = &f.after
-				return okResponse(page)
-			}
+		if f.matches(v.Key) {
+			page.Keys = append(page.Keys, view.NewKey(v))
 		}
-		if len(views) < n {
-			return okResponse(page)
+		if n++; len(page.Keys) == f.limit || n == maxKeysRead {
+			page.Next = &v.Key.Code
+			break
 		}
 	}
-	page.Next = &f.after
 	return okResponse(page)
 }
 

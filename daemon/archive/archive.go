@@ -1,7 +1,7 @@
 // Package archive moves finished tasks and their history out of a store, into CSV files, while daemons serve.
 //
-//	Records ─▶ plan ─▶ plans of at least 500 keys ─▶ Archive ─▶ keep: append to the files, sync ─▶ remove
-//	            └ skips a key that is not healthy       └ skips a key that has changed
+//	Records ─▶ plan ─▶ plans of up to 500 keys ─▶ Archive ─▶ keep: append to the files, sync ─▶ remove
+//	            └ skips a key that is not healthy    └ skips a key that has changed
 //
 // Rows are on disk before they leave the store. If a run is interrupted, its last rows may be in the files
 // and still in the store; the next run then writes them again.
@@ -18,6 +18,7 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/internal/safefile"
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 	taskarchive "github.com/keyseat/keyseat/tasks/archive"
 	"github.com/keyseat/keyseat/tasks/audit"
@@ -36,7 +37,7 @@ type Run struct {
 	Folder   string                  // of the files; created if it does not exist
 	NewID    func() string           // returns the id of a write
 	Healthy  func(audit.Record) bool // a key that is not healthy is skipped: its repair needs the history
-	Progress func(keys int)          // receives the number of keys in each page that was read; nil: no report
+	Progress func(keys int)          // receives the number of keys that were read since the last report; nil: no report
 
 	files  files
 	result Result
@@ -57,43 +58,23 @@ func (r Result) String() string {
 	return s
 }
 
-// pageSize is the number of keys per read. It is also the minimum number of keys per write; only the last
-// write may have fewer.
+// pageSize is the number of keys per read, and the maximum number of keys per write.
 const pageSize = 500
 
-// Do archives the keys, page by page. After an error, the result has what was archived before.
+// Do archives the keys. After an error, the result has what was archived before.
 func (r *Run) Do(ctx context.Context) (Result, error) {
 	r.result, r.files = Result{}, files{folder: r.Folder}
-	err := r.pages(ctx)
+	err := r.archive(ctx)
 	return r.result, errors.Join(err, r.files.close())
 }
 
-func (r *Run) pages(ctx context.Context) error {
+func (r *Run) archive(ctx context.Context) error {
+	read := func(after keys.Code, n int) ([]audit.Record, error) { return r.Store.Records(ctx, after, n) }
 	var plans []taskarchive.Plan
-	for after := keys.Code(""); ; {
-		page, err := r.Store.Records(ctx, after, pageSize)
+	for record, err := range seq.Pages("", pageSize, read, func(record audit.Record) keys.Code { return record.Code }) {
 		if err != nil {
 			return err
 		}
-		if plans = append(plans, r.plan(page)...); len(plans) >= pageSize || len(page) == 0 {
-			if err := r.apply(ctx, plans); err != nil {
-				return err
-			}
-			plans = nil
-		}
-		if len(page) == 0 {
-			return nil
-		}
-		if r.Progress != nil {
-			r.Progress(len(page))
-		}
-		after = page[len(page)-1].Code
-	}
-}
-
-// plan returns the archive plans for a page of keys.
-func (r *Run) plan(page []audit.Record) (plans []taskarchive.Plan) {
-	for _, record := range page {
 		switch plan, found := taskarchive.Decide(record, r.Before, r.NewID()); {
 		case !found:
 		case !r.Healthy(record):
@@ -101,8 +82,17 @@ func (r *Run) plan(page []audit.Record) (plans []taskarchive.Plan) {
 		default:
 			plans = append(plans, plan)
 		}
+		if len(plans) == pageSize {
+			if err := r.apply(ctx, plans); err != nil {
+				return err
+			}
+			plans = nil
+		}
+		if r.Progress != nil {
+			r.Progress(1)
+		}
 	}
-	return plans
+	return r.apply(ctx, plans)
 }
 
 // apply applies the archive plans and counts the archived rows. A plan that the store rejects counts as

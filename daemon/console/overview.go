@@ -8,6 +8,7 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks/stats"
 )
@@ -183,37 +184,33 @@ func (c *Console) readRecent(ctx context.Context, d *overviewData) (err error) {
 	return err
 }
 
-// The limits of readUnavailablePlans: plansPerRead plans per read, maxPlanReads reads, and maxUnavailable
+// The limits of readUnavailablePlans: plansPerRead plans per read, maxPlansRead plans, and maxUnavailable
 // plans in the result.
 const (
 	plansPerRead   = 1000
-	maxPlanReads   = 20
+	maxPlansRead   = 20 * plansPerRead
 	maxUnavailable = 20
 )
 
 // readUnavailablePlans finds the plans that are unavailable although no operator has retired them.
 func (c *Console) readUnavailablePlans(ctx context.Context, d *overviewData) error {
-	after := int64(0)
-	for range maxPlanReads {
-		plans, err := c.AdminStore.Plans(ctx, after, plansPerRead)
+	read := func(after int64, n int) ([]stock.Plan, error) { return c.AdminStore.Plans(ctx, after, n) }
+	n := 0
+	for p, err := range seq.Pages(0, plansPerRead, read, func(p stock.Plan) int64 { return p.Seq }) {
 		if err != nil {
 			return err
 		}
-		for _, p := range plans {
-			after = p.Seq
-			if p.Available(d.At) || p.Retired {
-				continue
-			}
-			if len(d.Unavailable) == maxUnavailable {
-				d.More = true
-				return nil
-			}
+		unavailable := !p.Available(d.At) && !p.Retired
+		d.More = unavailable && len(d.Unavailable) == maxUnavailable
+		if unavailable && !d.More {
 			d.Unavailable = append(d.Unavailable, view.NewPlan(p, d.At))
 		}
-		if len(plans) < plansPerRead {
-			return nil
+		if n++; n == maxPlansRead {
+			d.More = true // the later plans are not checked
+		}
+		if d.More {
+			break
 		}
 	}
-	d.More = true // the plans after the last read one are unchecked
 	return nil
 }

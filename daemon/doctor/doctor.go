@@ -19,6 +19,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
@@ -87,24 +88,8 @@ func yieldAll(found []Finding, err error, yield func(Finding, error) bool) bool 
 
 // records returns all records, page by page.
 func (d Doctor) records(ctx context.Context) iter.Seq2[audit.Record, error] {
-	return func(yield func(audit.Record, error) bool) {
-		for after := keys.Code(""); ; {
-			page, err := d.Store.Records(ctx, after, pageSize)
-			if err != nil {
-				yield(audit.Record{}, err)
-				return
-			}
-			for _, r := range page {
-				if !yield(r, nil) {
-					return
-				}
-				after = r.Code
-			}
-			if len(page) < pageSize {
-				return
-			}
-		}
-	}
+	read := func(after keys.Code, n int) ([]audit.Record, error) { return d.Store.Records(ctx, after, n) }
+	return seq.Pages("", pageSize, read, func(r audit.Record) keys.Code { return r.Code })
 }
 
 // Healthy reports whether a record has no findings.

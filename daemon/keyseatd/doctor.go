@@ -13,6 +13,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/daemon/doctor"
 	"github.com/keyseat/keyseat/daemon/terminal"
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -83,7 +84,7 @@ func (d *doctorCmd) sealer() (tasks.Sealer, error) {
 
 // findingRows yields the findings as rows. It counts the unrepaired ones in left.
 func findingRows(found iter.Seq2[doctor.Finding, error], left *int) iter.Seq2[findingRow, error] {
-	return mapped(found, func(f doctor.Finding) findingRow {
+	return seq.Map(found, func(f doctor.Finding) findingRow {
 		if f.Done == "" {
 			*left++
 		}

@@ -50,7 +50,7 @@ func (k *keysImport) Run(ctx context.Context, c stdio) error {
 	err = k.create(ctx, func(s *bunstore.Store) error {
 		batch.ID = operatorEngine(s).NewID()
 		table := csvfile.New(file)
-		counted := mapped(table.Keys(), func(k keys.Key) keys.Key {
+		counted := seq.Map(table.Keys(), func(k keys.Key) keys.Key {
 			n++
 			return k
 		})
@@ -106,7 +106,7 @@ func (k *keysExport) Run(ctx context.Context, c stdio) error {
 		if terminal.Width(c.out) == 0 { // a bar would mix with rows on a terminal
 			bar := terminal.NewRowBar(c.err, "exporting")
 			defer bar.Clear()
-			found = mapped(found, func(k keys.Key) keys.Key {
+			found = seq.Map(found, func(k keys.Key) keys.Key {
 				bar.Add(1)
 				return k
 			})

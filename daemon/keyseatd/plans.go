@@ -85,7 +85,7 @@ const narrowHelp = "On a narrow terminal, the table omits or truncates less impo
 func (p *plansList) Run(ctx context.Context, c stdio) error {
 	return p.open(ctx, func(s *bunstore.Store) error {
 		now := time.Now()
-		plans := mapped(allPlans(ctx, s), func(p stock.Plan) view.Plan { return view.NewPlan(p, now) })
+		plans := seq.Map(allPlans(ctx, s), func(p stock.Plan) view.Plan { return view.NewPlan(p, now) })
 		return terminal.PrintList(c.out, p.Output, planTable, plans)
 	})
 }
@@ -167,7 +167,7 @@ func (k *stockCmd) Run(ctx context.Context, c stdio) error {
 		if err != nil {
 			return err
 		}
-		views := mapped(seq.All(levels), func(l stock.Level) view.Level { return view.Level(l) })
+		views := seq.Map(seq.All(levels), func(l stock.Level) view.Level { return view.Level(l) })
 		return terminal.PrintList(c.out, k.Output, stockTable, views)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon/terminal"
 	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -39,7 +40,7 @@ func (t *tasksList) Run(ctx context.Context, c stdio) error {
 		filter = adminstore.TaskFilter(t.State)
 	}
 	return t.open(ctx, func(s *bunstore.Store) error {
-		views := mapped(allTasks(ctx, s, filter), func(v tasks.Snapshot) view.Task { return view.NewTask(*v.Task) })
+		views := seq.Map(allTasks(ctx, s, filter), func(v tasks.Snapshot) view.Task { return view.NewTask(*v.Task) })
 		return terminal.PrintList(c.out, t.Output, taskTable, views)
 	})
 }

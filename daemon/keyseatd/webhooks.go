@@ -46,7 +46,7 @@ func (w *webhooksList) Run(ctx context.Context, c stdio) error {
 		if err != nil {
 			return err
 		}
-		return terminal.PrintList(c.out, w.Output, endpointTable, mapped(seq.All(all), newEndpoint))
+		return terminal.PrintList(c.out, w.Output, endpointTable, seq.Map(seq.All(all), newEndpoint))
 	})
 }
 
@@ -95,7 +95,7 @@ func (*webhooksDeliveries) Help() string {
 // Run lists the delivery attempts, the newest first.
 func (w *webhooksDeliveries) Run(ctx context.Context, c stdio) error {
 	return w.open(ctx, func(s *bunstore.Store) error {
-		return terminal.PrintList(c.out, w.Output, deliveryTable, mapped(w.deliveries(ctx, s), newDelivery))
+		return terminal.PrintList(c.out, w.Output, deliveryTable, seq.Map(w.deliveries(ctx, s), newDelivery))
 	})
 }
 
@@ -104,7 +104,7 @@ func (w *webhooksDeliveries) deliveries(ctx context.Context, s outbox.Outbox) it
 	page := func(before int64, n int) ([]outbox.Delivery, error) {
 		return s.Deliveries(ctx, w.Endpoint, w.Event, before, n)
 	}
-	all := paged(page, func(d outbox.Delivery) int64 { return d.Seq })
+	all := seq.Pages(0, pageSize, page, func(d outbox.Delivery) int64 { return d.Seq })
 	return func(yield func(outbox.Delivery, error) bool) {
 		n := 0
 		for d, err := range all {

@@ -1,4 +1,4 @@
-// Package seq converts slices to the sequences that a store imports.
+// Package seq makes sequences of rows that can end in an error.
 package seq
 
 import "iter"
@@ -8,6 +8,44 @@ func All[T any](all []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, v := range all {
 			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Pages yields the rows of a list that is read in pages of size rows. read returns up to n rows after a cursor, and
+// cursor returns the cursor of a row. The first page follows the cursor after. An error of read ends the sequence.
+func Pages[T, C any](after C, size int, read func(after C, n int) ([]T, error), cursor func(T) C) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for after := after; ; {
+			rows, err := read(after, size)
+			if err != nil {
+				yield(*new(T), err)
+				return
+			}
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
+				}
+				after = cursor(row)
+			}
+			if len(rows) < size {
+				return
+			}
+		}
+	}
+}
+
+// Map converts each row with to.
+func Map[T, U any](rows iter.Seq2[T, error], to func(T) U) iter.Seq2[U, error] {
+	return func(yield func(U, error) bool) {
+		for row, err := range rows {
+			if err != nil {
+				yield(*new(U), err)
+				return
+			}
+			if !yield(to(row), nil) {
 				return
 			}
 		}
