@@ -43,14 +43,24 @@ var migrated = map[string]func(testing.TB) string{
 	"sqlite":      databases["sqlite"],
 }
 
-// withTables is a database with the tables of the newest version.
-var withTables = pgtest.Template{Fill: func(url string) error {
-	s, err := bunstore.Open(context.Background(), url, bunstore.Options{})
-	if err != nil {
-		return err
-	}
-	return errors.Join(s.Migrate(context.Background()), s.Close())
-}}
+// withTables has databases with the tables of the newest version and without rows.
+var withTables = pgtest.Pool{
+	Fill: func(url string) error {
+		s, err := bunstore.Open(context.Background(), url, bunstore.Options{})
+		if err != nil {
+			return err
+		}
+		return errors.Join(s.Migrate(context.Background()), s.Close())
+	},
+	Clear: func(url string) error {
+		db, err := sql.Open("pgx", url)
+		if err != nil {
+			return err
+		}
+		_, err = db.ExecContext(context.Background(), "DELETE FROM keyseat_daemons; DELETE FROM keyseat_strangers; DELETE FROM "+strings.Join(tables, "; DELETE FROM "))
+		return errors.Join(err, db.Close())
+	},
+}
 
 // onBoth runs a test on SQLite, on Postgres and on distributed Postgres, in parallel.
 func onBoth(t *testing.T, test func(t *testing.T, url string)) {

@@ -27,7 +27,7 @@ var sharedCluster struct {
 // URL creates an empty database and returns its URL. The database is dropped when the test ends.
 func URL(t testing.TB) string {
 	t.Helper()
-	return createDatabase(t, adminURL(t), "template0")
+	return createDatabase(t, adminURL(t))
 }
 
 // adminURL returns the URL of the cluster that the tests of the binary share, with its administrator as the user.
@@ -41,35 +41,59 @@ func adminURL(t testing.TB) string {
 	return sharedCluster.cluster.admin()
 }
 
-// A Template is a database that tests copy, because a copy takes less time than to fill a new database.
-type Template struct {
-	Fill func(url string) error // fills the empty database of the URL and closes its connections
+// A Pool has databases that tests use one after another, because to empty a database takes less time than to create
+// and fill one.
+type Pool struct {
+	Fill  func(url string) error // fills a new database and closes its connections
+	Clear func(url string) error // brings a database back to that state after a test, and closes its connections
 
-	once sync.Once
-	name string
+	mu   sync.Mutex
+	free []string
 }
 
-// templates has the names of all templates, for [Main].
-var templates struct {
+// pooled has the names of the databases of all pools, for [Main].
+var pooled struct {
 	sync.Mutex
 	names []string
 }
 
-// URL creates a copy of the template and returns its URL. The copy is dropped when the test ends. The first call fills
-// the template.
-func (p *Template) URL(t testing.TB) string {
+// URL returns the URL of a filled database that no other test uses. The database returns to the pool when the test ends.
+func (p *Pool) URL(t testing.TB) string {
 	t.Helper()
-	p.once.Do(func() {
-		name := newDatabase(t, adminURL(t), "template0")
-		templates.Lock()
-		templates.names = append(templates.names, name)
-		templates.Unlock()
+	name := p.take()
+	if name == "" {
+		name = newDatabase(t, adminURL(t))
+		pooled.Lock()
+		pooled.names = append(pooled.names, name)
+		pooled.Unlock()
 		if err := p.Fill(withDatabase(adminURL(t), name)); err != nil {
-			t.Fatalf("fill a template: %v", err)
+			t.Fatalf("fill a database: %v", err)
 		}
-		p.name = name
+	}
+	url := withDatabase(adminURL(t), name)
+	t.Cleanup(func() {
+		if err := p.Clear(url); err != nil {
+			t.Errorf("clear a database: %v", err)
+			return
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.free = append(p.free, name)
 	})
-	return createDatabase(t, adminURL(t), p.name)
+	return url
+}
+
+// take returns the name of a free database, or "".
+func (p *Pool) take() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := len(p.free) - 1
+	if last < 0 {
+		return ""
+	}
+	name := p.free[last]
+	p.free = p.free[:last]
+	return name
 }
 
 // Main runs the tests of a package, stops the shared cluster, and exits. Call it in TestMain. Without it the cluster
@@ -79,7 +103,7 @@ func Main(m *testing.M) {
 	if sharedCluster.cluster != nil {
 		sharedCluster.cluster.remove()
 	} else {
-		for _, name := range templates.names {
+		for _, name := range pooled.names {
 			dropDatabase(os.Getenv(EnvURL), name)
 		}
 	}
@@ -88,17 +112,17 @@ func Main(m *testing.M) {
 
 // createDatabase creates a database on the server of the URL admin and returns its URL. It drops the database when the
 // test ends.
-func createDatabase(t testing.TB, admin, template string) string {
+func createDatabase(t testing.TB, admin string) string {
 	t.Helper()
-	name := newDatabase(t, admin, template)
+	name := newDatabase(t, admin)
 	t.Cleanup(func() { dropDatabase(admin, name) })
 	return withDatabase(admin, name)
 }
 
-func newDatabase(t testing.TB, admin, template string) string {
+func newDatabase(t testing.TB, admin string) string {
 	t.Helper()
 	name := "keyseat_" + strings.ToLower(rand.Text())
-	if err := execute(t.Context(), admin, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
+	if err := execute(t.Context(), admin, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
 		t.Fatalf("create a database: %v", err)
 	}
 	return name
