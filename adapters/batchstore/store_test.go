@@ -108,7 +108,7 @@ func TestInvalidBoundsMeanTheDefaults(t *testing.T) {
 		t.Error(err)
 	}
 	verdicts, err := store.Apply(t.Context(), []tasks.Change{{ID: "c", Key: &keys.Key{Code: "K"}}})
-	if err != nil || verdicts[0] != nil {
+	if err != nil || !errors.Is(verdicts[0], tasks.ErrConflict) { // there is no such key
 		t.Error(verdicts, err)
 	}
 }

@@ -38,9 +38,7 @@ func (s *Store) ImportKeys(_ context.Context, b adminstore.ImportBatch, all iter
 	s.batches[b.ID] = slices.Sorted(maps.Keys(imported))
 	for code, key := range imported {
 		s.keys[code] = key
-		event := b.Event(s.now(), code)
-		s.history[code] = append(s.history[code], event)
-		s.outbox.write(b.ID, event.At, event)
+		s.addEvents(code, b.ID, b.Event(s.now(), code))
 	}
 	return nil
 }

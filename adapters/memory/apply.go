@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -45,21 +46,22 @@ func (s *Store) check(c tasks.Change) error {
 			return err
 		}
 	}
-	if c.Key != nil && s.keys[c.Key.Code].Version != c.Key.Version {
+	key := s.keys[c.Code()]
+	if !key.Exists() || c.Key != nil && key.Version != c.Key.Version {
 		return tasks.ErrConflict
 	}
 	return nil
 }
 
 func (s *Store) checkTask(t tasks.Task) error {
+	stored := s.tasks[t.ID]
 	if t.Version == 0 {
-		latest, found := s.tasks[s.keys[t.Code].Task]
-		if found && latest.Open() {
+		latest := s.tasks[s.keys[t.Code].Task]
+		if stored.Version > 0 || latest.Version > 0 && latest.Open() {
 			return tasks.ErrConflict
 		}
 		return nil
 	}
-	stored := s.tasks[t.ID]
 	switch {
 	case stored.Version == t.Version && stored.Fence == t.Fence:
 		return nil
@@ -100,6 +102,11 @@ func (s *Store) commit(c tasks.Change) {
 		s.tasks[task.ID] = task
 	}
 	s.applied[changeKey{c.Code(), c.ID}] = true
-	s.history[c.Code()] = append(s.history[c.Code()], c.Events...)
-	s.outbox.write(c.ID, s.now(), c.Events...)
+	s.addEvents(c.Code(), c.ID, c.Events...)
+}
+
+// addEvents adds the events of a change to the history of a key, and to the outbox.
+func (s *Store) addEvents(code keys.Code, change string, events ...tasks.Event) {
+	s.history[code] = append(s.history[code], events...)
+	s.outbox.write(change, s.now(), events...)
 }

@@ -26,6 +26,9 @@ func (s *Store) Records(_ context.Context, after keys.Code, n int) ([]audit.Reco
 	for _, t := range s.tasks {
 		codes[t.Code] = true
 	}
+	for code := range s.history {
+		codes[code] = true
+	}
 	var all []audit.Record
 	for _, code := range slices.Sorted(maps.Keys(codes)) {
 		if code > after && len(all) < n {
@@ -99,6 +102,7 @@ func (s *Store) FixCounters(_ context.Context, c audit.CounterFix) error {
 	}
 	s.plans[plan.ID] = plan
 	s.history[c.Event.Code] = append(s.history[c.Event.Code], c.Event)
+	s.outbox.appendEntries(c.ID, c.Event)
 	return nil
 }
 

@@ -16,6 +16,7 @@ var applyCases = []testCase{
 	{"Apply/an old version is a conflict", applyConflict},
 	{"Apply/of two changes of one key, one is a conflict", applySameKey},
 	{"Apply/a second open task is a conflict", applySecondTask},
+	{"Apply/a new task with the id of an ended one is a conflict", applyKnownTask},
 	{"Apply/a rejected change does not affect the others", applyRejected},
 	{"Apply/a repeated change is applied once", applyRepeated},
 	{"Apply/a large batch", applyLarge},
@@ -68,11 +69,12 @@ func applyConflict(f fixture) {
 	f.want("verdict", f.apply(c), tasks.ErrConflict)
 	f.want("slots", f.slots("p"), "2/0/0/0")
 	f.want("history", f.history("K"), "imported::> revoked::>")
-	ghost := c
-	key := *c.Key
-	key.Code, key.Version = "ghost", 1
-	ghost.Key = &key
-	f.want("ghost", f.apply(ghost), tasks.ErrConflict)
+	for version := range int64(2) {
+		ghost, key := c, *c.Key
+		key.Code, key.Version = "ghost", version
+		ghost.Key = &key
+		f.want("ghost", f.apply(ghost), tasks.ErrConflict)
+	}
 }
 
 func applySameKey(f fixture) {
@@ -97,6 +99,20 @@ func applySecondTask(f fixture) {
 	seal(&c)
 	f.want("verdict", f.apply(c), tasks.ErrConflict)
 	f.want("slots", f.slots("p"), "1/1/0/0")
+}
+
+func applyKnownTask(f fixture) {
+	f.issue("K")
+	f.plan("p", "US", 1)
+	ended := f.accept(tasks.Upgrade, "K", "US")
+	f.end(f.lease(), tasks.WrongAddress)
+	c, err := f.rules.Accept(f.snapshot("K"), newRequest(tasks.Upgrade, "K", "US"), ended.ID, false)
+	f.must(err)
+	c.ID = id() // otherwise it would be a repeated change
+	seal(&c)
+	f.want("verdict", f.apply(c), tasks.ErrConflict)
+	f.want("outcome", f.snapshot("K").Task.Outcome, tasks.WrongAddress)
+	f.want("slots", f.slots("p"), "1/0/0/0")
 }
 
 func applyRejected(f fixture) {

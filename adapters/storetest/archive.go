@@ -21,7 +21,7 @@ type ArchiveStore interface {
 	archive.Archiver
 }
 
-// RunArchive tests whether a store keeps the contract of [archive.Archiver].
+// RunArchive tests whether a store keeps the contracts of [archive.Archiver] and [audit.Inspector].
 func RunArchive(t *testing.T, open func(t testing.TB) ArchiveStore) {
 	for name, run := range map[string]func(f archiveFixture){
 		"Archive/finished tasks are removed and all counts stay": archiveCounts,
@@ -29,6 +29,8 @@ func RunArchive(t *testing.T, open func(t testing.TB) ArchiveStore) {
 		"Archive/nothing is removed if the archive fails":        archiveKeeps,
 		"Archive/a changed key is not archived":                  archiveChanged,
 		"Archive/a key with a pending delivery is not archived":  archivePending,
+		"Records/pages": inspectPages,
+		"FixCounters/the counters become those of the history": inspectCounters,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
@@ -192,4 +194,48 @@ func archivePending(f archiveFixture) {
 	f.must(f.all.CompleteDelivery(f.ctx, m, nil))
 	archive("delivered", nil)
 	f.want("deliveries of the archive", o.route()+len(o.leaseAll("L")), 0)
+}
+
+func inspectPages(f archiveFixture) {
+	f.finishTasks("b")
+	f.issue("a", "B", "-")
+	var got []keys.Code
+	for after := keys.Code(""); ; {
+		page, err := f.all.Records(f.ctx, after, 3)
+		f.must(err)
+		if len(page) == 0 {
+			break
+		}
+		for _, r := range page {
+			after = r.Code
+			got = append(got, r.Code)
+			want := f.record(r.Code)
+			r.At, want.At = time.Time{}, time.Time{}
+			f.want("record", r, want)
+		}
+	}
+	f.want("codes", got, []keys.Code{"-", "B", "a", "b"})
+}
+
+// inspectCounters makes the counters of a plan wrong with a transfer that no event records.
+func inspectCounters(f archiveFixture) {
+	f.finishTasks("A")
+	o := outboxFixture{f.fixture, f.all}
+	o.subscribe("L")
+	v := f.snapshot("A")
+	c, err := tasks.Release(v, id())
+	f.must(err)
+	c.Task, c.Events = nil, nil
+	c.Key = &v.Key
+	f.must(f.apply(c))
+	f.want("slots", f.slots("plan-A"), "1/0/1/0")
+	audits, err := f.all.PlanAudits(f.ctx)
+	f.must(err)
+	fix, err := audits[0].FixCounters(id())
+	f.must(err)
+	f.must(f.all.FixCounters(f.ctx, fix))
+	f.want("corrected", f.slots("plan-A"), "0/0/2/0")
+	f.want("again", f.all.FixCounters(f.ctx, fix), tasks.ErrConflict)
+	f.want("history", f.history(""), "repaired:plan-A:>")
+	f.want("routed", o.route(), 0)
 }

@@ -42,8 +42,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	selected, unknown := selectRows(*only)
-	if len(unknown) > 0 || *length <= 0 {
-		_, _ = fmt.Fprintf(stderr, "no such promise: %s; --list names them. The length must be more than 0.\n", strings.Join(unknown, ", "))
+	if len(unknown) > 0 {
+		_, _ = fmt.Fprintf(stderr, "no such promise: %s; --list names them\n", strings.Join(unknown, ", "))
+		return 2
+	}
+	if *length <= 0 {
+		_, _ = fmt.Fprintln(stderr, "--length must be more than 0")
 		return 2
 	}
 	if *onlyList {

@@ -74,12 +74,16 @@ func (r pageUser) waitAnswer(state string) {
 	r.Eventually("the answer is "+state, fmt.Sprintf("document.querySelector('#slot > [data-state=%q]') !== null", state))
 }
 
-// waitTaskEnd waits until the page shows the end of a task. Without scripts the user presses a button for that.
+// waitTaskEnd waits until the page shows the end of a task. Without scripts the user presses a button for that, once on
+// each page. A second press would cancel the request of the first one, again and again if the answer takes long.
 func (r pageUser) waitTaskEnd(state string) {
 	r.Helper()
 	r.Eventually("the task ends as "+state, fmt.Sprintf(`(() => {
 		const again = document.querySelector('.answer:not(.watching) form.again');
-		if (again) again.submit();
+		if (again && !again.pressed) {
+			again.pressed = true;
+			again.submit();
+		}
 		return document.querySelector('#slot > [data-state=%q]') !== null;
 	})()`, state))
 }

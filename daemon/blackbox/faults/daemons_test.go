@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -158,12 +157,12 @@ func TestStalledDaemon(t *testing.T) {
 		stalled.MustAccept(harness.Upgrade(code, fmt.Sprintf("slow=700+success@%d.example.com", i), "US"))
 	}
 	s.Eventually("the provider is called", func() bool { return len(s.Provider.Requests()) == n })
-	stalled.Signal(syscall.SIGSTOP)
+	stalled.Pause()
 	other := s.Serve("--lease", "500ms")
 	for _, code := range codes {
 		other.ExpectEnd(code, "success", "")
 	}
-	stalled.Signal(syscall.SIGCONT)
+	stalled.Resume()
 	stalled.MustAccept(harness.Renew("K0", "still_premium@example.com"))
 	stalled.ExpectEnd("K0", "failed", harness.Messages["still_premium"])
 	stalled.Stop()
@@ -199,9 +198,9 @@ func TestStalledDaemons(t *testing.T) {
 		var group sync.WaitGroup
 		for _, d := range all[:asleep] {
 			group.Go(func() {
-				d.Signal(syscall.SIGSTOP)
+				d.Pause()
 				time.Sleep(lease*11/10 + rand.N(lease*19/10)) // the stall
-				d.Signal(syscall.SIGCONT)
+				d.Resume()
 			})
 		}
 		group.Wait()

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -149,6 +150,20 @@ func (d *Daemon) ExitCode() int { return d.Cmd.ProcessState.ExitCode() }
 
 // Signal sends a signal to the process.
 func (d *Daemon) Signal(sig os.Signal) { _ = d.Cmd.Process.Signal(sig) } // the process may have ended already
+
+// Pause stops the process as kill -STOP does, until [Daemon.Resume].
+func (d *Daemon) Pause() { d.killCommand("STOP") }
+
+// Resume continues the process after [Daemon.Pause].
+func (d *Daemon) Resume() { d.killCommand("CONT") }
+
+// killCommand sends a signal that package syscall does not have on every system.
+func (d *Daemon) killCommand(signal string) {
+	kill := exec.Command("/bin/sh", "-c", fmt.Sprintf("kill -%s %d", signal, d.Cmd.Process.Pid)) //nolint:noctx // it ends by itself
+	if out, err := kill.CombinedOutput(); err != nil {
+		d.Errorf("kill -%s: %v: %s", signal, err, out)
+	}
+}
 
 // Kill ends the process and its children as kill -9 does.
 func (d *Daemon) Kill() {

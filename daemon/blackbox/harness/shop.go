@@ -159,7 +159,7 @@ func (s *Shop) MustExecInput(stdin string, args ...string) string {
 	s.Helper()
 	r := s.ExecInput(stdin, args...)
 	if r.Code != 0 {
-		s.Fatalf("keyseatd %s: status %d, %s", strings.Join(args[:2], " "), r.Code, r.Err)
+		s.Fatalf("keyseatd %s: status %d, %s", strings.Join(args[:min(2, len(args))], " "), r.Code, r.Err)
 	}
 	return r.Out
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/pgtest"
@@ -206,9 +205,9 @@ func (m *cluster) killDaemon() {
 
 func (m *cluster) stallDaemon() {
 	_, victim := m.anyEndpoint()
-	victim.daemon.Signal(syscall.SIGSTOP)
+	victim.daemon.Pause()
 	time.Sleep(700 * time.Millisecond) // longer than a lease
-	victim.daemon.Signal(syscall.SIGCONT)
+	victim.daemon.Resume()
 }
 
 const cuts = 10
