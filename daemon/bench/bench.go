@@ -17,12 +17,14 @@ import (
 // A bench is the state that all rows share.
 type bench struct {
 	options
-	folder     string // contains all files of the run
-	self       string // this program
-	admin      string // URL of the server
-	postmaster int    // id of its first process; 0: unknown
-	stop       func() // stops the server
-	names      int    // number of names of databases and files
+	folder     string   // contains all files of the run
+	self       string   // this program
+	admin      string   // URL of the server
+	postmaster int      // id of its first process; 0: unknown
+	stop       func()   // stops the server
+	names      int      // number of names of databases and files
+	databases  []string // names of the databases that exist
+	master     string   // path of the file of master keys
 }
 
 // settings are those of the server, in addition to durability. They avoid a checkpoint during the
@@ -52,6 +54,10 @@ func newBench(ctx context.Context, o options) (b *bench, err error) {
 	}
 	if err == nil && b.keyseatd == "" {
 		b.keyseatd, err = b.build(ctx)
+	}
+	if err == nil {
+		b.master = b.path("master.key")
+		_, err = b.runKeyseatd(ctx, nil, "master-key", "add", b.master)
 	}
 	if err != nil {
 		b.close()

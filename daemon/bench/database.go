@@ -8,32 +8,51 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// createMigrated creates a database with keyseat's tables. It returns its URL and a function that drops it.
-func (b *bench) createMigrated(ctx context.Context) (url string, drop func(), err error) {
-	url, drop, err = b.createDatabase(ctx)
-	if err != nil {
-		return "", nil, err
-	}
-	if err := b.runKeyseatd(ctx, nil, "migrate", "--database", url); err != nil {
-		drop()
-		return "", nil, err
-	}
-	return url, drop, nil
+// A setup is a database with keyseat's tables, and the flags of the daemons on it.
+type setup struct {
+	*bench
+	url   string
+	keys  int
+	flags []string // flags of keyseatd
 }
 
-// createDatabase creates a database without tables.
-func (b *bench) createDatabase(ctx context.Context) (url string, drop func(), err error) {
+// newSetup makes a setup. Its daemons get the flags.
+func (b *bench) newSetup(ctx context.Context, flags ...string) (*setup, error) {
+	url, err := b.createDatabase(ctx)
+	if err == nil {
+		_, err = b.runKeyseatd(ctx, nil, "migrate", "--database", url)
+	}
+	return &setup{bench: b, url: url, flags: flags}, err
+}
+
+// startOurs starts keyseatd with the flags of the setup.
+func (s *setup) startOurs(ctx context.Context) (*server, error) { return s.serve(ctx, s.flags...) }
+
+// serve starts keyseatd with the given flags, and not with those of the setup.
+func (s *setup) serve(ctx context.Context, flags ...string) (*server, error) {
+	return s.bench.serve(ctx, s.url, append(flags, "--master-key-file", s.master)...)
+}
+
+// peerStarter returns a function that starts a peer.
+func (s *setup) peerStarter(peer string) starter {
+	return func(ctx context.Context) (*server, error) { return s.peer(ctx, peer, s.url) }
+}
+
+// createDatabase creates a database without tables, and returns its URL. [bench.dropDatabases] drops it.
+func (b *bench) createDatabase(ctx context.Context) (string, error) {
 	b.names++
 	name := fmt.Sprint("bench", b.names)
-	if err := execute(ctx, b.admin, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
-		return "", nil, err
-	}
-	return strings.Replace(b.admin, "/postgres?", "/"+name+"?", 1), func() {
-		err := execute(context.WithoutCancel(ctx), b.admin, "DROP DATABASE "+name+" WITH (FORCE)")
-		if err != nil {
+	b.databases = append(b.databases, name)
+	return strings.Replace(b.admin, "/postgres?", "/"+name+"?", 1), execute(ctx, b.admin, "CREATE DATABASE "+name+" TEMPLATE template0")
+}
+
+func (b *bench) dropDatabases(ctx context.Context) {
+	for _, name := range b.databases {
+		if err := execute(ctx, b.admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
 			b.logf("%v", err)
 		}
-	}, nil
+	}
+	b.databases = nil
 }
 
 // execute runs each statement in its own transaction, on a new connection.
@@ -58,19 +77,29 @@ func withConn(ctx context.Context, url string, do func(*pgx.Conn) error) error {
 	return do(conn)
 }
 
-// queryInt returns the one number that a query yields.
-func queryInt(ctx context.Context, url, sql string) (n int, err error) {
-	err = withConn(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&n) })
-	return n, err
+// query returns the one value that a query yields.
+func query[T any](ctx context.Context, url, sql string, args ...any) (value T, err error) {
+	err = withConn(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql, args...).Scan(&value) })
+	return value, err
 }
 
-// expectCount returns an error unless the query yields the number want.
-func expectCount(ctx context.Context, url, sql string, want int) error {
-	n, err := queryInt(ctx, url, sql)
-	if err == nil && n != want {
-		err = fmt.Errorf("%w: %d, want %d, from %s", errUnexpected, n, want, sql)
+// expectCounts returns an error unless each of the queries yields the number want.
+func expectCounts(ctx context.Context, url string, want int, queries ...string) error {
+	return compareCounts(want, queries, func(sql string) (int, error) { return query[int](ctx, url, sql) })
+}
+
+// compareCounts is [expectCounts] for any database. The function count runs a query.
+func compareCounts(want int, queries []string, count func(sql string) (int, error)) error {
+	for _, sql := range queries {
+		n, err := count(sql)
+		if err != nil {
+			return err
+		}
+		if n != want {
+			return fmt.Errorf("%w: %d, want %d, from %s", errUnexpected, n, want, sql)
+		}
 	}
-	return err
+	return nil
 }
 
 // truncateSQL empties the tables.
@@ -105,13 +134,4 @@ func insertKeysSQL(n int, status string, used bool) string {
 			CASE WHEN %[2]t THEN '1 Main Street, Springfield' ELSE '' END, '', '', 'order-' || i / 3,
 			now(), CASE WHEN %[2]t THEN now() END, '', 'batch-' || i / 1000
 		FROM generate_series(0, %[3]d) i`, status, used, n-1)
-}
-
-// queryText returns the one text that a query yields, or the text of its error.
-func queryText(ctx context.Context, url, sql string) (s string) {
-	err := withConn(ctx, url, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&s) })
-	if err != nil {
-		return err.Error()
-	}
-	return s
 }

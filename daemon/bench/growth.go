@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -24,10 +22,7 @@ const maxArchived = 2_000_000
 // A growth measures the cost of one store. The program measures a store with many keys and one with few in
 // the same way, one after the other. Each has its own database.
 type growth struct {
-	*bench
-	url          string
-	flags        []string // of every daemon
-	keys         int
+	*setup
 	used         int // number of keys in use, which have the lowest numbers; archived at the end
 	unused       int // number of keys to upgrade, which have the highest numbers
 	measurements []measurement
@@ -80,17 +75,16 @@ func (m measurement) tableLine(larger []measurement) string {
 
 // measureStore makes all measurements of a store with n keys.
 func (b *bench) measureStore(ctx context.Context, n int) ([]measurement, error) {
-	url, drop, err := b.createMigrated(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer b.dropDatabases(context.WithoutCancel(ctx))
+	s, err := b.newSetup(ctx, "--connector", "sim")
 	if err != nil {
 		return nil, err
 	}
-	defer drop()
-	master, err := b.masterKey(ctx)
-	if err != nil {
-		return nil, err
-	}
+	s.keys = n
 	enough := int(maxUpgradeRate * (b.length + min(warmup, b.length)).Seconds())
-	g := &growth{bench: b, url: url, flags: []string{"--master-key-file", master}, keys: n, used: n / 10, unused: min(enough, n/2)}
+	g := &growth{setup: s, used: n / 10, unused: min(enough, n/2)}
 	steps := []func(context.Context) error{g.fill, g.measureSize, g.info, g.stock, g.upgrade, g.vacuum}
 	if n <= maxArchived {
 		steps = append(steps, g.archive)
@@ -111,10 +105,7 @@ func (g *growth) resetStats(ctx context.Context) (since pgStats, err error) {
 	if err := execute(ctx, g.url, "SELECT pg_stat_statements_reset()"); err != nil {
 		return "", err
 	}
-	err = withConn(ctx, g.url, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, "SELECT pg_current_wal_lsn()::text").Scan(&since)
-	})
-	return since, err
+	return query[pgStats](ctx, g.url, "SELECT pg_current_wal_lsn()::text")
 }
 
 // addCost adds the cost of each of n operations since a reset: processor time, time in statements, write-ahead log, and
@@ -142,7 +133,7 @@ func (g *growth) addCost(ctx context.Context, since pgStats, what string, n int,
 
 // vacuum measures a VACUUM after the upgrades, and then the latency of info during repeated VACUUMs.
 func (g *growth) vacuum(ctx context.Context) error {
-	dead, err := queryInt(ctx, g.url, "SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables")
+	dead, err := query[int](ctx, g.url, "SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables")
 	if err != nil {
 		return err
 	}
@@ -156,7 +147,7 @@ func (g *growth) vacuum(ctx context.Context) error {
 		return err
 	}
 	g.addLatencies(fmt.Sprintf("info at %d/s during VACUUM", openLoopRate), got)
-	runs, err := queryInt(ctx, g.url, "SELECT sum(autovacuum_count)::bigint FROM pg_stat_user_tables")
+	runs, err := query[int](ctx, g.url, "SELECT sum(autovacuum_count)::bigint FROM pg_stat_user_tables")
 	g.add("runs of autovacuum until then", 0, "%d", runs)
 	return err
 }
@@ -172,8 +163,7 @@ func (g *growth) infoDuringVacuum(ctx context.Context) (sample, error) {
 		}
 		failed <- err
 	}()
-	start := func(ctx context.Context) (*server, error) { return g.serve(ctx, "--connector", "sim") }
-	got, _, err := g.measureOnce(ctx, start, load{32, g.length, openLoopRate, g.infoRequests})
+	got, _, err := g.measureOnce(ctx, g.startOurs, load{32, g.length, openLoopRate, g.infoRequests})
 	stop()
 	return got, errors.Join(err, <-failed)
 }
@@ -189,12 +179,10 @@ func (g *growth) archive(ctx context.Context) error {
 		return err
 	}
 	start := time.Now()
-	cmd := exec.CommandContext(ctx, g.keyseatd, "archive", "--database", g.url, "--to", g.path("archive"),
+	out, err := g.runKeyseatd(ctx, nil, "archive", "--database", g.url, "--to", g.path("archive"),
 		"--before", start.Add(-30*24*time.Hour).UTC().Format(time.RFC3339))
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = filepath.Dir(g.path("run")), minimalEnv(), dieWithParent()
-	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("archive: %w: %s", err, out)
+		return err
 	}
 	took := time.Since(start)
 	var tasks, entries, keys int

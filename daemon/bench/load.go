@@ -1,88 +1,23 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// A client is one persistent connection with a minimal HTTP/1.1. It uses little processor time, which leaves
-// the two cores to the measured programs. Every response must have a Content-Length.
-type client struct {
-	conn net.Conn
-	buf  []byte
-}
-
-func dial(ctx context.Context, addr string) (*client, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
-	return &client{conn: conn, buf: make([]byte, 4096)}, err
-}
-
-var (
-	headEnd       = []byte("\r\n\r\n")
-	contentLength = []byte("Content-Length: ")
-	statusOK      = []byte("HTTP/1.1 200 ")
-)
-
-var errResponse = errors.New("the response is not 200 OK with a Content-Length")
-
-// do sends a request and returns the body of its response. The body is valid until the next call.
-func (c *client) do(request []byte) ([]byte, error) {
-	if _, err := c.conn.Write(request); err != nil {
-		return nil, err
-	}
-	n, begin, end := 0, 0, -1
-	for end < 0 || n < end {
-		if n == len(c.buf) {
-			c.buf = append(c.buf, make([]byte, len(c.buf))...)
-		}
-		more, err := c.conn.Read(c.buf[n:])
-		if err != nil {
-			return nil, err
-		}
-		n += more
-		if end < 0 {
-			if begin, end, err = bodyExtent(c.buf[:n]); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if !bytes.HasPrefix(c.buf, statusOK) {
-		return nil, errResponse
-	}
-	return c.buf[begin:end], nil
-}
-
-// bodyExtent returns where the body of a message begins and ends. The end is -1 while it is not known.
-func bodyExtent(message []byte) (begin, end int, err error) {
-	head := bytes.Index(message, headEnd)
-	if head < 0 {
-		return 0, -1, nil
-	}
-	_, length, found := bytes.Cut(message[:head+2], contentLength)
-	if !found {
-		return 0, 0, errResponse
-	}
-	length, _, _ = bytes.Cut(length, headEnd[:2])
-	n, err := strconv.Atoi(string(length))
-	begin = head + len(headEnd)
-	return begin, begin + n, err
-}
-
 // A load describes the requests to a server.
 type load struct {
-	conns      int
-	length     time.Duration
-	rate       float64 // of an open loop: requests due per second; 0: a closed loop
-	generators func() generator
+	conns  int
+	length time.Duration
+	rate   float64 // of an open loop: requests due per second; 0: a closed loop
+	next   generator
 }
 
 // on runs the load against an address.
@@ -138,8 +73,8 @@ func (l load) run(ctx context.Context, clients []*client) (sample, error) {
 // sendRequests sends requests one after another. It ends when the time is over, or when no further request exists or
 // is due.
 func (l load) sendRequests(c *client, end time.Time, due <-chan time.Time) (took []time.Duration, err error) {
-	next, r := l.generators(), &request{}
-	for now := time.Now(); now.Before(end) && next(r); {
+	r := &request{}
+	for now := time.Now(); now.Before(end) && l.next(r); {
 		start := now
 		if due != nil {
 			var more bool
@@ -154,18 +89,6 @@ func (l load) sendRequests(c *client, end time.Time, due <-chan time.Time) (took
 		took = append(took, now.Sub(start))
 	}
 	return took, nil
-}
-
-// doChecked sends a request and checks its response.
-func (c *client) doChecked(r *request) error {
-	body, err := c.do(r.raw)
-	if err != nil {
-		return err
-	}
-	if !bytes.Contains(body, r.want) {
-		return fmt.Errorf("%w: %.200s", errUnexpected, body)
-	}
-	return nil
 }
 
 func first(errs []error) error {
@@ -203,4 +126,70 @@ func (l load) schedule(ctx context.Context) <-chan time.Time {
 // gap returns the random time between two requests.
 func gap(draw *rand.Rand, rate float64) time.Duration {
 	return time.Duration(draw.ExpFloat64() / rate * float64(time.Second))
+}
+
+// A request is an HTTP request, and a text that its response must contain.
+type request struct{ raw, want []byte }
+
+// A generator overwrites r with the next request. It returns false if no request is left. Any number of connections may
+// use a generator simultaneously.
+type generator func(r *request) bool
+
+// codeOf returns the code of the i-th key.
+func codeOf(i int) string { return fmt.Sprintf("K%09d", i) }
+
+// appendCode appends the code of the i-th key, without an allocation for the code.
+func appendCode(to []byte, i int) []byte {
+	return append(append(to, 'K'), strconv.Itoa(1_000_000_000 + i)[1:]...)
+}
+
+// infoRequests requests info of random keys. A key's username contains its code, so that the check finds responses
+// for another key.
+func infoRequests(keys int) generator {
+	return func(r *request) bool {
+		i := rand.IntN(keys)
+		r.raw = appendCode(append(r.raw[:0], "GET /API/?info="...), i)
+		r.raw = append(r.raw, " HTTP/1.1\r\nHost: bench\r\n\r\n"...)
+		r.want = append(appendCode(append(r.want[:0], `"username":"u-`...), i), '"')
+		return true
+	}
+}
+
+// anyInfoRequests requests info of random keys and accepts any status.
+func anyInfoRequests(keys int) generator {
+	next := infoRequests(keys)
+	return func(r *request) bool {
+		more := next(r)
+		r.want = append(r.want[:0], `"purchase_date":"`...)
+		return more
+	}
+}
+
+const upgradeForm = "&login=someone%40example.com&pwd=a-secret-password-1&country=US"
+
+// upgradeRequests requests an upgrade of each of n keys in turn. All connections share the sequence. The function code
+// appends the code of the i-th key.
+func upgradeRequests(n int, code func(to []byte, i int) []byte) generator {
+	var next atomic.Int64
+	length := len("upgrade=") + len(code(nil, 0)) + len(upgradeForm)
+	head := "POST /API/ HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: " +
+		strconv.Itoa(length) + "\r\n\r\nupgrade="
+	return func(r *request) bool {
+		i := int(next.Add(1)) - 1
+		if i >= n {
+			return false
+		}
+		r.raw = append(code(append(r.raw[:0], head...), i), upgradeForm...)
+		r.want = append(r.want[:0], `{"status":"success","message":"Upgrade request sent successfully`...)
+		return true
+	}
+}
+
+// stockRequests requests the stock. Each response must contain the text want.
+func stockRequests(want string) generator {
+	return func(r *request) bool {
+		r.raw = append(r.raw[:0], "GET /API/?stock HTTP/1.1\r\nHost: bench\r\n\r\n"...)
+		r.want = append(r.want[:0], want...)
+		return true
+	}
 }

@@ -55,7 +55,7 @@ func (b *bench) measure(ctx context.Context) (all []result, err error) {
 			continue
 		}
 		b.logf("row %d: %s", r.number, r.name)
-		results, err := r.run(ctx, b)
+		results, err := b.runRow(ctx, r)
 		if err != nil {
 			return all, fmt.Errorf("row %d: %w", r.number, err)
 		}
@@ -66,6 +66,14 @@ func (b *bench) measure(ctx context.Context) (all []result, err error) {
 		}
 	}
 	return all, nil
+}
+
+// runRow measures a row. Then it drops the row's databases, and stops its providers.
+func (b *bench) runRow(ctx context.Context, r row) ([]result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer b.dropDatabases(context.WithoutCancel(ctx))
+	return r.run(ctx, b)
 }
 
 // options are the values of the command line.

@@ -10,9 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -91,7 +89,7 @@ func (p *process) waitLine(word string) (string, error) {
 
 // kill ends the process immediately, so that its shutdown is not measured.
 func (p *process) kill() {
-	_ = p.cmd.Process.Signal(syscall.SIGKILL) // it may have ended already
+	_ = p.cmd.Process.Kill() // it may have ended already
 	<-p.ended
 	_ = p.stdin.Close()
 }
@@ -118,19 +116,6 @@ type starter func(ctx context.Context) (*server, error)
 // serve starts keyseatd on a database, with defaults except for the flags, and waits until it is ready.
 // Its log goes to a file, at the default level.
 func (b *bench) serve(ctx context.Context, database string, flags ...string) (*server, error) {
-	s, err := b.startKeyseatd(ctx, database, flags...)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.waitReady(ctx); err != nil {
-		s.kill()
-		return nil, err
-	}
-	return s, nil
-}
-
-// startKeyseatd starts keyseatd and does not wait.
-func (b *bench) startKeyseatd(ctx context.Context, database string, flags ...string) (*server, error) {
 	public, admin, err := freePorts()
 	if err != nil {
 		return nil, err
@@ -140,7 +125,12 @@ func (b *bench) startKeyseatd(ctx context.Context, database string, flags ...str
 	if err != nil {
 		return nil, err
 	}
-	return &server{process: p, addr: public, admin: admin}, nil
+	s := &server{process: p, addr: public, admin: admin}
+	if err := s.waitReady(ctx); err != nil {
+		s.kill()
+		return nil, err
+	}
+	return s, nil
 }
 
 // waitTimeout bounds waits that only an error can make longer.
@@ -175,23 +165,15 @@ func (s *server) ready(ctx context.Context, client *http.Client) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// runKeyseatd runs a command of keyseatd to its end.
-func (b *bench) runKeyseatd(ctx context.Context, stdin io.Reader, args ...string) error {
+// runKeyseatd runs a command of keyseatd to its end, and returns its output.
+func (b *bench) runKeyseatd(ctx context.Context, stdin io.Reader, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, b.keyseatd, args...)
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.SysProcAttr = b.folder, minimalEnv(), stdin, dieWithParent()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("keyseatd %s: %w: %s", args[0], err, out)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("keyseatd %s: %w: %s", args[0], err, out)
 	}
-	return nil
-}
-
-// masterKey returns the path of a file of master keys, the same for the whole run.
-func (b *bench) masterKey(ctx context.Context) (string, error) {
-	file := filepath.Join(b.folder, "master.key")
-	if err := b.runKeyseatd(ctx, nil, "master-key", "add", file); err != nil {
-		return "", err
-	}
-	return file, nil
+	return out, err
 }
 
 // freePorts returns two addresses that currently have no listener.

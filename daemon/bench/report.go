@@ -42,7 +42,11 @@ func (b *bench) environment(ctx context.Context) string {
 }
 
 func (b *bench) postgres(ctx context.Context) string {
-	return queryText(ctx, b.admin, "SELECT current_setting('server_version') || ' (fsync ' || current_setting('fsync') || ', synchronous_commit ' || current_setting('synchronous_commit') || ')'")
+	text, err := query[string](ctx, b.admin, "SELECT current_setting('server_version') || ' (fsync ' || current_setting('fsync') || ', synchronous_commit ' || current_setting('synchronous_commit') || ')'")
+	if err != nil {
+		return err.Error()
+	}
+	return text
 }
 
 func commit(ctx context.Context) string {

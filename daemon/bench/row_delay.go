@@ -12,21 +12,16 @@ import (
 // rowDelay measures the time from a client's request to the daemon's call of the provider. It measures this
 // with an idle daemon, and with another daemon that makes the call because the first one has no free worker.
 func rowDelay(ctx context.Context, b *bench) ([]result, error) {
-	s, drop, err := b.newUpgradeSetup(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer drop()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	p, err := newProvider(ctx, false)
+	s, err := b.newUpgradeSetup(ctx)
 	if err != nil {
 		return nil, err
 	}
 	received := make(chan []byte, 1000)
-	p.onOrder = func(body []byte) { received <- body }
-	go p.run()
-	d := &delaySetup{s, p, received}
+	url, err := (&provider{onOrder: func(body []byte) { received <- body }}).start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := &delaySetup{s, url, received}
 	own, err := d.measureOwn(ctx, b.rounds*100)
 	if err != nil {
 		return nil, err
@@ -44,7 +39,7 @@ func rowDelay(ctx context.Context, b *bench) ([]result, error) {
 // A delaySetup measures the time from a client's request to the call of the provider.
 type delaySetup struct {
 	*setup
-	provider *provider
+	provider string        // URL
 	received <-chan []byte // the requests to the provider
 }
 
@@ -58,7 +53,7 @@ func (d *delaySetup) measureOwn(ctx context.Context, n int) (series, error) {
 		return nil, err
 	}
 	defer s.kill()
-	all, err := d.measureEach(ctx, s.addr, upgradeRequests(n)(), n, 20*time.Millisecond)
+	all, err := d.measureEach(ctx, s.addr, upgradeRequests(n, appendCode), n, 20*time.Millisecond)
 	return series{newSample([][]time.Duration{all}, time.Second)}, err
 }
 
@@ -73,7 +68,7 @@ func (d *delaySetup) measureOther(ctx context.Context, n int) ([]time.Duration, 
 		return nil, err
 	}
 	defer busy.kill()
-	next := upgradeRequests(n + 1)()
+	next := upgradeRequests(n+1, appendCode)
 	if err := d.occupy(ctx, busy.addr, next); err != nil {
 		return nil, err
 	}
@@ -98,7 +93,7 @@ func (d *delaySetup) occupy(ctx context.Context, addr string, next generator) er
 		return err
 	}
 	for {
-		n, err := queryInt(ctx, d.url, `SELECT count(*) FROM keyseat_tasks WHERE leased_until IS NOT NULL`)
+		n, err := query[int](ctx, d.url, `SELECT count(*) FROM keyseat_tasks WHERE leased_until IS NOT NULL`)
 		if err != nil || n == 1 {
 			return err
 		}
@@ -108,7 +103,7 @@ func (d *delaySetup) occupy(ctx context.Context, addr string, next generator) er
 
 // worker starts a daemon whose provider answers.
 func (d *delaySetup) worker(ctx context.Context) (*server, error) {
-	return d.serve(ctx, d.url, "--master-key-file", d.flags[1], "--connector", d.provider.url())
+	return d.serve(ctx, "--connector", d.provider)
 }
 
 // measureEach sends n requests one after another, with random pauses of up to pause. So the daemon is idle, and the

@@ -1,31 +1,33 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // rowMemory reads the resident memory of keyseatd: idle after its start, and the maximum under load. The
 // load is all calls over 256 connections, while workers carry out the tasks.
 func rowMemory(ctx context.Context, b *bench) ([]result, error) {
-	s, drop, err := b.newUpgradeSetup(ctx)
+	s, err := b.newUpgradeSetup(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer drop()
 	n := int(maxUpgradeRate * b.length.Seconds())
 	if err := fillUnusedKeys(ctx, s.url, n); err != nil {
 		return nil, err
 	}
-	p, err := newProvider(ctx, false)
+	responsive, err := new(provider).start(ctx)
 	if err != nil {
 		return nil, err
 	}
-	go p.run()
-	server, err := s.serve(ctx, s.url, "--master-key-file", s.flags[1], "--connector", p.url())
+	server, err := s.serve(ctx, "--connector", responsive)
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +37,8 @@ func rowMemory(ctx context.Context, b *bench) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, generators := range []func() generator{upgradeRequests(n), anyStockRequests(), anyInfoRequests(n)} {
-		if _, err := (load{highConcurrency, b.length, 0, generators}).on(ctx, server.addr); err != nil {
+	for _, next := range []generator{upgradeRequests(n, appendCode), stockRequests("["), anyInfoRequests(n)} {
+		if _, err := (load{highConcurrency, b.length, 0, next}).on(ctx, server.addr); err != nil {
 			return nil, fmt.Errorf("%w: %s", err, server.logTail())
 		}
 	}
@@ -64,6 +66,9 @@ func memoryResult(when string, mib, most float64) result {
 	}
 }
 
+// startsPerRound is the number of measured starts per round.
+const startsPerRound = 5
+
 // rowStart measures the time from the start of the process until it is ready. The file does not exist before,
 // so the process also makes the tables and the master key.
 func rowStart(ctx context.Context, b *bench) ([]result, error) {
@@ -89,4 +94,102 @@ func (b *bench) measureStart(ctx context.Context) (time.Duration, error) {
 	}
 	defer s.kill()
 	return time.Since(start), nil
+}
+
+// rowImport compares a whole run of keyseatd keys import with COPY. The copied files contain the same rows:
+// keys, and a history entry for each.
+func rowImport(ctx context.Context, b *bench) ([]result, error) {
+	s, err := b.newSetup(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.keys = b.size(1_000_000)
+	i := &importSetup{setup: s}
+	if err := i.writeFiles(); err != nil {
+		return nil, err
+	}
+	got, err := b.alternate(ctx, i.candidate(i.runImport), i.candidate(i.copyRows))
+	if err != nil {
+		return nil, err
+	}
+	return []result{throughput(fmt.Sprintf("import of %d keys, compared with COPY of keys and history", i.keys), got[0], got[1], goal{min: 0.6})}, nil
+}
+
+// An importSetup is one set of keys, in three files.
+type importSetup struct {
+	*setup
+	csv, rows, history string
+}
+
+func (i *importSetup) writeFiles() (err error) {
+	i.csv, i.rows, i.history = i.path("keys.csv"), i.path("rows.copy"), i.path("history.copy")
+	if err := writeLines(i.csv, "code,order_id,purchase_date\n", i.keys, "%s,order-%d,2026-01-02T03:04:05Z\n"); err != nil {
+		return err
+	}
+	if err := writeLines(i.rows, "", i.keys, "%s,1,active,f,f,\"\",\"\",\"\",\"\",\"\",order-%d,2026-01-02 03:04:05Z,,\"\",batch\n"); err != nil {
+		return err
+	}
+	return writeLines(i.history, "", i.keys, "%s,batch,0,2026-01-02 03:04:05.%dZ,imported,\"\",\"\",\"\",\"\",\"\",\"\",\"\"\n")
+}
+
+// writeLines writes a file with one line per key.
+func writeLines(path, head string, n int, format string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // Flush returns the error
+	out := bufio.NewWriter(f)
+	_, _ = out.WriteString(head) // Flush returns the error
+	for k := range n {
+		_, _ = fmt.Fprintf(out, format, codeOf(k), k%1000)
+	}
+	return out.Flush()
+}
+
+// candidate returns a candidate that fills empty tables, and counts their rows at the end.
+func (i *importSetup) candidate(do func(ctx context.Context) error) candidate {
+	return func(ctx context.Context) (sample, error) {
+		if err := execute(ctx, i.url, truncateSQL, "CHECKPOINT"); err != nil {
+			return sample{}, err
+		}
+		start := time.Now()
+		if err := do(ctx); err != nil {
+			return sample{}, err
+		}
+		took := time.Since(start)
+		return sample{n: i.keys, rate: float64(i.keys) / took.Seconds()},
+			expectCounts(ctx, i.url, i.keys, "SELECT count(*) FROM keyseat_keys", "SELECT count(*) FROM keyseat_history")
+	}
+}
+
+// runImport imports the CSV file with keyseatd.
+func (i *importSetup) runImport(ctx context.Context) error {
+	_, err := i.runKeyseatd(ctx, nil, "keys", "import", i.csv, "--database", i.url)
+	return err
+}
+
+// copyRows imports both files with COPY, in one transaction.
+func (i *importSetup) copyRows(ctx context.Context) error {
+	return withConn(ctx, i.url, func(conn *pgx.Conn) error {
+		return pgx.BeginFunc(ctx, conn, func(pgx.Tx) error {
+			err := copyFile(ctx, conn, i.rows, `COPY keyseat_keys (code, version, status, used, revoked, message, username,
+				verify_address, invite, address, order_id, purchase_date, used_date, task_id, batch_id) FROM STDIN (FORMAT csv)`)
+			if err != nil {
+				return err
+			}
+			return copyFile(ctx, conn, i.history, `COPY keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome,
+				plan_id, slot_from, slot_to, note) FROM STDIN (FORMAT csv)`)
+		})
+	})
+}
+
+func copyFile(ctx context.Context, conn *pgx.Conn, path, sql string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	_, err = conn.PgConn().CopyFrom(ctx, f, sql)
+	return err
 }

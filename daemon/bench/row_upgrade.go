@@ -3,32 +3,23 @@ package main
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"fmt"
 	"os"
 )
 
 // newUpgradeSetup makes a setup for upgrades. Each measurement fills it with unused keys. Only acceptance is
 // measured, because the connector never answers and the daemon has one worker.
-func (b *bench) newUpgradeSetup(ctx context.Context) (*setup, func(), error) {
-	url, drop, err := b.createMigrated(ctx)
+func (b *bench) newUpgradeSetup(ctx context.Context) (*setup, error) {
+	silent, err := (&provider{silent: true}).start(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	stop := func() { cancel(); drop() }
-	s := &setup{bench: b, url: url}
-	silent, err := newProvider(ctx, true)
-	if err == nil {
-		go silent.run()
-		s.flags, err = b.keyseatdFlags(ctx, silent.url())
-	}
-	if err != nil {
-		stop()
-		return nil, nil, err
-	}
-	s.flags = append(s.flags, "--workers", "1", "--connector-timeout", "1h")
-	return s, stop, nil
+	return b.newSetup(ctx, acceptOnly(silent)...)
+}
+
+// acceptOnly returns the flags of a daemon that accepts tasks and finishes none. The provider is a silent one.
+func acceptOnly(provider string) []string {
+	return []string{"--connector", provider, "--workers", "1", "--connector-timeout", "1h"}
 }
 
 // maxUpgradeRate is more upgrades per second than any program reaches. It determines the number of keys.
@@ -44,11 +35,11 @@ func (s *setup) upgradeCandidate(start starter, conns int) candidate {
 		if err := fillUnusedKeys(ctx, s.url, s.keys); err != nil {
 			return sample{}, err
 		}
-		got, all, err := s.measureOnce(ctx, start, load{conns, s.length, 0, upgradeRequests(s.keys)})
+		got, all, err := s.measureOnce(ctx, start, load{conns, s.length, 0, upgradeRequests(s.keys, appendCode)})
 		if err != nil {
 			return sample{}, err
 		}
-		return got, s.expectAccepted(ctx, all)
+		return got, expectCounts(ctx, s.url, all, acceptedCounts...)
 	}
 }
 
@@ -60,22 +51,11 @@ var acceptedCounts = []string{
 	`SELECT count(*) FROM keyseat_history WHERE cause = 'accepted' AND slot_to = 'held'`,
 }
 
-// expectAccepted returns an error unless the database has exactly want accepted upgrades.
-func (s *setup) expectAccepted(ctx context.Context, want int) error {
-	for _, sql := range acceptedCounts {
-		if err := expectCount(ctx, s.url, sql, want); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func rowUpgrade(ctx context.Context, b *bench) ([]result, error) {
-	s, drop, err := b.newUpgradeSetup(ctx)
+	s, err := b.newUpgradeSetup(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer drop()
 	bare := s.peerStarter("bare-upgrade")
 	got, err := b.alternate(ctx, s.upgradeCandidate(s.startOurs, highConcurrency), s.upgradeCandidate(bare, highConcurrency), s.upgradeCandidate(s.startOurs, 32), s.upgradeCandidate(bare, 32))
 	if err != nil {
@@ -88,11 +68,10 @@ func rowUpgrade(ctx context.Context, b *bench) ([]result, error) {
 }
 
 func rowUpgradeSingle(ctx context.Context, b *bench) ([]result, error) {
-	s, drop, err := b.newUpgradeSetup(ctx)
+	s, err := b.newUpgradeSetup(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer drop()
 	got, err := b.alternate(ctx, s.upgradeCandidate(s.startOurs, 1), s.upgradeCandidate(s.peerStarter("bare-upgrade"), 1))
 	if err != nil {
 		return nil, err
@@ -105,19 +84,16 @@ const maxSQLiteRate = 8_000
 
 // rowSQLite compares upgrades on SQLite. Each measurement gets a copy of one file.
 func rowSQLite(ctx context.Context, b *bench) ([]result, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	silent, err := newProvider(ctx, true)
+	silent, err := (&provider{silent: true}).start(ctx)
 	if err != nil {
 		return nil, err
 	}
-	go silent.run()
 	f := &sqliteFile{bench: b, path: b.path("template.db"), keys: int(maxSQLiteRate * (b.length + min(warmup, b.length)).Seconds())}
 	if err := f.fill(ctx); err != nil {
 		return nil, err
 	}
 	ours := func(ctx context.Context, path string) (*server, error) {
-		return b.serve(ctx, "sqlite:"+path, "--connector", silent.url(), "--workers", "1", "--connector-timeout", "1h")
+		return b.serve(ctx, "sqlite:"+path, acceptOnly(silent)...)
 	}
 	theirs := func(ctx context.Context, path string) (*server, error) { return b.peer(ctx, "bare-sqlite", path) }
 	got, err := b.alternate(ctx, f.candidate(ours), f.candidate(theirs))
@@ -143,10 +119,11 @@ func (f *sqliteFile) fill(ctx context.Context) error {
 	for i := range f.keys/slotsPerPlan + 1 {
 		fmt.Fprintf(plans, "plan-%d,US,%d Main Street,%d\n", i, i, slotsPerPlan)
 	}
-	if err := f.runKeyseatd(ctx, keys, "keys", "import", "-", "--database", "sqlite:"+f.path); err != nil {
+	if _, err := f.runKeyseatd(ctx, keys, "keys", "import", "-", "--database", "sqlite:"+f.path); err != nil {
 		return err
 	}
-	return f.runKeyseatd(ctx, plans, "plans", "import", "-", "--database", "sqlite:"+f.path)
+	_, err := f.runKeyseatd(ctx, plans, "plans", "import", "-", "--database", "sqlite:"+f.path)
+	return err
 }
 
 // candidate returns a candidate that works on a copy of the file, and counts the accepted upgrades in it at the end.
@@ -161,7 +138,7 @@ func (f *sqliteFile) candidate(start func(ctx context.Context, path string) (*se
 			return sample{}, err
 		}
 		got, all, err := f.measureOnce(ctx, func(ctx context.Context) (*server, error) { return start(ctx, path) },
-			load{64, f.length, 0, upgradeRequests(f.keys)})
+			load{64, f.length, 0, upgradeRequests(f.keys, appendCode)})
 		if err != nil {
 			return sample{}, err
 		}
@@ -175,21 +152,8 @@ func expectAcceptedInFile(ctx context.Context, path string, want int) error {
 		return err
 	}
 	defer func() { _ = db.Close() }() // it was only read
-	for _, query := range acceptedCounts {
-		if err := expectRowCount(ctx, db, query, want); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func expectRowCount(ctx context.Context, db *sql.DB, query string, want int) error {
-	var n int
-	if err := db.QueryRowContext(ctx, query).Scan(&n); err != nil {
-		return err
-	}
-	if n != want {
-		return fmt.Errorf("%w: %d, want %d, from %s", errUnexpected, n, want, query)
-	}
-	return nil
+	return compareCounts(want, acceptedCounts, func(sql string) (n int, err error) {
+		err = db.QueryRowContext(ctx, sql).Scan(&n)
+		return n, err
+	})
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // workers is the number of workers of each program. It is keyseatd's default.
@@ -16,26 +14,21 @@ const workers = 64
 // different connectors: the simulator, which does nothing, and the HTTP connector. For each
 // task, keyseatd writes key, task, slot and history. River's jobs do nothing.
 func rowWork(ctx context.Context, b *bench) ([]result, error) {
-	s, drop, err := b.newUpgradeSetup(ctx)
+	s, err := b.newUpgradeSetup(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer drop()
-	river, dropRiver, err := b.createDatabase(ctx)
+	river, err := b.createDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer dropRiver()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	p, err := newProvider(ctx, false)
+	responsive, err := new(provider).start(ctx)
 	if err != nil {
 		return nil, err
 	}
-	go p.run()
 	backlog := b.size(20_000)
 	simulated := s.settleCandidate(backlog, `'sim-' || lower(left(task_id, 8))`, "sim", "--sim-delay", "0s")
-	overHTTP := s.settleCandidate(backlog, `'someone'`, p.url())
+	overHTTP := s.settleCandidate(backlog, `'someone'`, responsive)
 	got, err := b.alternate(ctx, simulated, b.riverCandidate(river, backlog), overHTTP)
 	if err != nil {
 		return nil, err
@@ -54,27 +47,20 @@ func (s *setup) settleCandidate(backlog int, username string, connector ...strin
 		if err := s.acceptBacklog(ctx, backlog); err != nil {
 			return sample{}, err
 		}
-		flags := append([]string{"--master-key-file", s.flags[1], "--workers", strconv.Itoa(workers), "--connector"}, connector...)
-		server, err := s.serve(ctx, s.url, flags...)
+		server, err := s.serve(ctx, append([]string{"--workers", strconv.Itoa(workers), "--connector"}, connector...)...)
 		if err != nil {
 			return sample{}, err
 		}
 		defer server.kill()
-		got, err := s.waitFinished(ctx, server.process, s.url, s.firstAttempt(ctx), backlog, `SELECT EXISTS (SELECT 1 FROM keyseat_tasks WHERE ended_at IS NULL)::int`)
+		firstAttempt := func() (time.Time, error) { // works after a first attempt has ended
+			return query[time.Time](ctx, s.url, `SELECT min(first_asked) FROM keyseat_tasks`)
+		}
+		got, err := s.waitFinished(ctx, server.process, s.url, firstAttempt, backlog, openTasksLeft)
 		if err != nil {
 			return sample{}, err
 		}
-		return got, s.expectSettled(ctx, backlog, username)
-	}
-}
-
-// firstAttempt returns a function that returns the time of the first attempt. It works after a first attempt has ended.
-func (s *setup) firstAttempt(ctx context.Context) func() (at time.Time, err error) {
-	return func() (at time.Time, err error) {
-		err = withConn(ctx, s.url, func(conn *pgx.Conn) error {
-			return conn.QueryRow(ctx, `SELECT min(first_asked) FROM keyseat_tasks`).Scan(&at)
-		})
-		return at, err
+		used := `SELECT count(*) FROM keyseat_keys WHERE status = 'success' AND used AND username = ` + username
+		return got, expectCounts(ctx, s.url, backlog, append([]string{used}, settledCounts...)...)
 	}
 }
 
@@ -84,32 +70,25 @@ func (s *setup) acceptBacklog(ctx context.Context, backlog int) error {
 	if err := fillUnusedKeys(ctx, s.url, backlog); err != nil {
 		return err
 	}
-	server, err := s.serve(ctx, s.url, append([]string{"--lease", "100ms"}, s.flags...)...)
+	server, err := s.serve(ctx, append([]string{"--lease", "100ms"}, s.flags...)...)
 	if err != nil {
 		return err
 	}
 	defer server.kill()
-	got, err := load{highConcurrency, waitTimeout, 0, upgradeRequests(backlog)}.on(ctx, server.addr)
+	got, err := load{highConcurrency, waitTimeout, 0, upgradeRequests(backlog, appendCode)}.on(ctx, server.addr)
 	if err == nil && got.n != backlog {
 		err = fmt.Errorf("%w: %d of %d were accepted", errUnexpected, got.n, backlog)
 	}
 	return err
 }
 
+// openTasksLeft is a query that yields 1 while a task is open, and then 0.
+const openTasksLeft = `SELECT EXISTS (SELECT 1 FROM keyseat_tasks WHERE ended_at IS NULL)::int`
+
 // settledCounts are queries that must all return the number of settled upgrades, in addition to keys in use.
 var settledCounts = []string{
 	`SELECT sum(spent)::bigint FROM keyseat_plans WHERE held = 0 AND suspect = 0`,
 	`SELECT count(*) FROM keyseat_history WHERE cause = 'ended' AND slot_to = 'spent'`,
-}
-
-func (s *setup) expectSettled(ctx context.Context, want int, username string) error {
-	used := `SELECT count(*) FROM keyseat_keys WHERE status = 'success' AND used AND username = ` + username
-	for _, sql := range append([]string{used}, settledCounts...) {
-		if err := expectCount(ctx, s.url, sql, want); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // riverCandidate returns the candidate of River, which starts with empty tables.
@@ -135,7 +114,7 @@ func (b *bench) riverCandidate(url string, backlog int) candidate {
 		if err != nil {
 			return sample{}, err
 		}
-		return got, expectCount(ctx, url, `SELECT count(*) FROM river_job WHERE state = 'completed'`, backlog)
+		return got, expectCounts(ctx, url, backlog, `SELECT count(*) FROM river_job WHERE state = 'completed'`)
 	}
 }
 
@@ -151,7 +130,7 @@ func (b *bench) waitFinished(ctx context.Context, p *process, url string, first 
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for ; ; <-tick.C {
-		left, err := queryInt(ctx, url, remaining)
+		left, err := query[int](ctx, url, remaining)
 		if err != nil {
 			return sample{}, err
 		}
