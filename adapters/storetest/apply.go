@@ -177,9 +177,7 @@ func applyLarge(f fixture) {
 }
 
 func applySlotState(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 1)
-	f.accept(tasks.Upgrade, "K", "US")
+	f.openUpgrade("K")
 	c := f.settle(f.lease(), tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}, false)
 	c.Transfer.From = stock.Suspect
 	if err := f.apply(c); !errors.Is(err, stock.ErrSlotState) {

@@ -55,8 +55,7 @@ func (f archiveFixture) finishTasks(code keys.Code) {
 		kind    tasks.Kind
 		outcome tasks.Outcome
 	}{{tasks.Upgrade, tasks.WrongAddress}, {tasks.Upgrade, tasks.Success}, {tasks.Renew, tasks.Success}, {tasks.Upgrade, tasks.Success}} {
-		f.accept(task.kind, code, "US")
-		f.end(f.lease(), task.outcome)
+		f.finish(task.kind, code, task.outcome)
 	}
 }
 

@@ -39,9 +39,7 @@ func leaseOrder(f fixture) {
 }
 
 func leaseDue(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 1)
-	f.accept(tasks.Upgrade, "K", "US")
+	f.openUpgrade("K")
 	f.rules.Backoff, f.rules.MaxBackoff = time.Hour, time.Hour
 	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{Effect: tasks.None}, false)))
 	f.want("leased", f.leasesNothing(), true)
@@ -73,9 +71,7 @@ func (f fixture) leaseBriefly() tasks.Snapshot {
 }
 
 func leaseLost(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 1)
-	f.accept(tasks.Upgrade, "K", "US")
+	f.openUpgrade("K")
 	for lost := range 3 {
 		v := f.leaseBriefly()
 		f.want("lost", v.Task.LostLeases, lost)
@@ -86,9 +82,7 @@ func leaseLost(f fixture) {
 }
 
 func leaseReturned(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 1)
-	f.accept(tasks.Upgrade, "K", "US")
+	f.openUpgrade("K")
 	v := f.lease()
 	ref := v.Task.Ref()
 	f.want("returned", f.extend(ref, 0), nil)
@@ -126,9 +120,7 @@ func leaseExtended(f fixture) {
 }
 
 func leaseFenced(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 1)
-	f.accept(tasks.Upgrade, "K", "US")
+	f.openUpgrade("K")
 	stale := f.leaseBriefly()
 	held := f.lease()
 	f.want("settle", f.apply(f.settle(stale, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}, false)), tasks.ErrFenced)

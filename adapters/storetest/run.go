@@ -158,6 +158,21 @@ func (f fixture) accept(kind tasks.Kind, code keys.Code, country string) tasks.T
 	return *f.snapshot(code).Task
 }
 
+// openUpgrade issues a key, creates the plan p in US with one slot, and opens an upgrade of the key.
+func (f fixture) openUpgrade(code keys.Code) {
+	f.Helper()
+	f.issue(code)
+	f.plan("p", "US", 1)
+	f.accept(tasks.Upgrade, code, "US")
+}
+
+// finish opens a task of the key, and ends it with an outcome. No other task may be due.
+func (f fixture) finish(kind tasks.Kind, code keys.Code, o tasks.Outcome) {
+	f.Helper()
+	f.accept(kind, code, "US")
+	f.end(f.lease(), o)
+}
+
 // apply makes one change.
 func (f fixture) apply(c tasks.Change) error {
 	f.Helper()

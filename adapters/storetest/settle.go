@@ -22,9 +22,7 @@ var settleCases = []testCase{
 }
 
 func settleSuccess(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 1)
-	f.accept(tasks.Upgrade, "K", "US")
+	f.openUpgrade("K")
 	v := f.lease()
 	f.must(f.apply(f.settle(v, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success, Username: "u"}, false)))
 	got := f.snapshot("K")
@@ -42,17 +40,14 @@ func settleFailure(f fixture) {
 	f.issue("K")
 	f.plan("p", "US", 1)
 	for range 2 {
-		f.accept(tasks.Upgrade, "K", "US")
-		f.end(f.lease(), tasks.AccountLocked)
+		f.finish(tasks.Upgrade, "K", tasks.AccountLocked)
 		f.want("message", f.snapshot("K").Key.Message, tasks.AccountLocked.Message(tasks.Upgrade))
 		f.want("slots", f.slots("p"), "1/0/0/0")
 	}
 }
 
 func settleRetry(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 1)
-	f.accept(tasks.Upgrade, "K", "US")
+	f.openUpgrade("K")
 	v := f.lease()
 	f.must(f.apply(f.settle(v, tasks.ConnectorResult{Effect: tasks.Unknown, Note: "cut"}, false)))
 	again := f.lease()
@@ -71,8 +66,7 @@ func settleNextPlan(f fixture) {
 	f.issue("K", "L")
 	f.plan("p", "US", 2)
 	f.plan("q", "US", 1)
-	f.accept(tasks.Upgrade, "K", "US")
-	f.end(f.lease(), tasks.PlanFull)
+	f.finish(tasks.Upgrade, "K", tasks.PlanFull)
 	v := f.lease()
 	f.want("plan", v.Task.Plan, tasks.PlanSnapshot{ID: "q", Address: "q street", Invite: "q-invite"})
 	f.want("faulty", v.Task.Faulty, []string{"p"})
@@ -97,9 +91,7 @@ func settleNoPlan(f fixture) {
 }
 
 func settleSuspect(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 1)
-	f.accept(tasks.Upgrade, "K", "US")
+	f.openUpgrade("K")
 	f.rules.Attempts = 1
 	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{}, false)))
 	f.want("slots", f.slots("p"), "0/0/0/1")
@@ -115,8 +107,7 @@ func settleSuspect(f fixture) {
 func settleReleased(f fixture) {
 	f.issue("K", "L")
 	f.plan("p", "US", 1)
-	f.accept(tasks.Upgrade, "K", "US")
-	f.end(f.lease(), tasks.Success)
+	f.finish(tasks.Upgrade, "K", tasks.Success)
 	ended := f.snapshot("K").Key.Task
 	f.release(ended)
 	f.want("slots", f.slots("p"), "1/0/0/0")
@@ -151,20 +142,16 @@ func (f fixture) release(task string) {
 
 func settleRenew(f fixture) {
 	f.must(f.importKeys(keys.Key{Code: "K", Status: keys.Success, Used: true, Username: "u"}))
-	f.accept(tasks.Renew, "K", "US")
-	f.end(f.lease(), tasks.StillPremium)
+	f.finish(tasks.Renew, "K", tasks.StillPremium)
 	f.want("status", f.snapshot("K").Key.Status, keys.Failed)
-	f.accept(tasks.Renew, "K", "US")
-	f.end(f.lease(), tasks.Success)
+	f.finish(tasks.Renew, "K", tasks.Success)
 	f.want("status", f.snapshot("K").Key.Status, keys.SuccessRenew)
 	f.want("message", f.snapshot("K").Key.Message, "Key Renewed")
 	f.want("username", f.snapshot("K").Key.Username, "")
 }
 
 func settleRepeated(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 1)
-	f.accept(tasks.Upgrade, "K", "US")
+	f.openUpgrade("K")
 	c := f.settle(f.lease(), tasks.ConnectorResult{}, false)
 	f.must(f.apply(c))
 	f.lease()
@@ -174,9 +161,7 @@ func settleRepeated(f fixture) {
 }
 
 func settleEnded(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 1)
-	f.accept(tasks.Upgrade, "K", "US")
+	f.openUpgrade("K")
 	v := f.lease()
 	f.end(v, tasks.Success)
 	f.want("verdict", f.apply(f.settle(v, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.WrongAddress}, false)), tasks.ErrFenced)

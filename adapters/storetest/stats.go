@@ -48,9 +48,7 @@ func queue(f fixture) {
 // queueAges checks that Late and Age grow with time. Late is the time since the longest due
 // task became due; it must be 0 while no task is due.
 func queueAges(f fixture) {
-	f.plan("p", "US", 1)
-	f.issue("A")
-	f.accept(tasks.Upgrade, "A", "US")
+	f.openUpgrade("A")
 	var first stats.Queue
 	f.eventually("the task has waited", func() bool {
 		q, err := f.QueueStats(f.ctx)
@@ -101,11 +99,9 @@ func countByHour(f fixture, counter stats.TaskStats) {
 	f.plan("p", "US", 9)
 	f.must(f.importKeys(keys.Key{Code: "R", Status: keys.Active, Used: true}))
 	f.issue("A", "B", "C", "D")
-	f.accept(tasks.Upgrade, "A", "US")
-	f.end(f.lease(), tasks.Success)
+	f.finish(tasks.Upgrade, "A", tasks.Success)
 	for _, code := range []keys.Code{"B", "C"} {
-		f.accept(tasks.Upgrade, code, "US")
-		f.end(f.lease(), tasks.WrongAddress)
+		f.finish(tasks.Upgrade, code, tasks.WrongAddress)
 	}
 	f.accept(tasks.Upgrade, "D", "US")
 	f.accept(tasks.Renew, "R", "US")
@@ -122,9 +118,7 @@ func countByHour(f fixture, counter stats.TaskStats) {
 
 // countByHourBounds checks that an hour includes its first moment and excludes the first moment of the next hour.
 func countByHourBounds(f fixture, counter stats.TaskStats) {
-	f.plan("p", "US", 1)
-	f.issue("A")
-	f.accept(tasks.Upgrade, "A", "US")
+	f.openUpgrade("A")
 	accepted := f.snapshot("A").Task.CreatedAt
 	for _, c := range []struct {
 		from time.Time
