@@ -100,7 +100,8 @@ func (st *state) check(c tasks.Change) error {
 			return tasks.ErrConflict
 		}
 	}
-	if c.Key != nil && st.Keys[c.Key.Code].Version != c.Key.Version {
+	key := st.Keys[c.Code()]
+	if !key.Exists() || c.Key != nil && key.Version != c.Key.Version {
 		return tasks.ErrConflict
 	}
 	return nil
