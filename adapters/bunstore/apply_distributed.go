@@ -14,7 +14,7 @@ import (
 // tasks are read after this wait, so that other transactions have little time to change them before the write.
 func readQueries(l *changeset, changes []tasks.Change) []query.Query {
 	about, in := rowsTouched(changes)
-	named := query.Args{"codes": about.Texts(0), "ids": about.Texts(1)}
+	named := query.Args{"codes": about.Texts("code"), "ids": about.Texts("id")}
 	all := []query.Query{{SQL: `SELECT k.code, k.version FROM keyseat_keys k WHERE k.code = ANY (@codes)`, Args: named, Scan: func(r query.Row) error {
 		var code keys.Code
 		var version int64
@@ -36,7 +36,7 @@ func readQueries(l *changeset, changes []tasks.Change) []query.Query {
 	}
 	return slices.Insert(all, 0, query.Query{
 		SQL:  `SELECT c.code FROM keyseat_countries c WHERE c.code = ANY (@in) ORDER BY c.code FOR UPDATE OF c`,
-		Args: query.Args{"in": in.Texts(0)},
+		Args: query.Args{"in": in.Texts("code")},
 		Scan: func(r query.Row) error {
 			var code stock.Country
 			err := r.Scan([]query.Column{query.Text(&code)})
@@ -49,7 +49,7 @@ func readQueries(l *changeset, changes []tasks.Change) []query.Query {
 // appliedQueries returns the queries of [forgiveApplied] for a distributed store. The first one locks the keys, only so
 // that COMMIT waits for a synchronous standby: see [forgiveApplied].
 func appliedQueries(changes []tasks.Change, refused query.Rows, errs []error) []query.Query {
-	named := query.Args{"codes": refused.Texts(0), "ids": refused.Texts(1)}
+	named := query.Args{"codes": refused.Texts("code"), "ids": refused.Texts("id")}
 	lock := query.Query{SQL: lockKeysSQL, Args: named, Scan: func(query.Row) error { return nil }}
 	return []query.Query{lock, {SQL: `SELECT h.code, h.change_id FROM keyseat_history h WHERE h.code = ANY (@codes) AND h.change_id = ANY (@ids)`, Args: named, Scan: func(r query.Row) error {
 		var code keys.Code

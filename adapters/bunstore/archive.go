@@ -50,7 +50,7 @@ func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(ar
 		return nil, err
 	}
 	errs := make([]error, len(plans))
-	gone, cut, summaries := query.Rows{Columns: "code text, id text"}, query.Rows{Columns: "code text"}, []historyRow{}
+	gone, cut, summaries := query.Rows{Columns: "code text, id text"}, query.Rows{Columns: "code text"}, []tasks.HistoryEntry{}
 	for i, c := range plans {
 		if !ours[c.Code] {
 			errs[i] = tasks.ErrConflict
@@ -62,7 +62,7 @@ func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(ar
 			gone.Add(string(c.Code), id)
 		}
 		for n, e := range c.Summary {
-			summaries = append(summaries, historyRow{e, c.ID, n})
+			summaries = append(summaries, tasks.HistoryEntry{Change: c.ID, N: n, Event: e})
 		}
 	}
 	archived, err := s.deleteRows(ctx, gone, cut)
@@ -128,7 +128,7 @@ func (s session) deleteTasks(ctx context.Context, gone query.Rows) (all []tasks.
 	if s.distributed {
 		text, column = `DELETE FROM keyseat_tasks AS x USING @r WHERE x.code = r.code AND x.id = r.id AND x.code = ANY (@codes)`, "x.%"
 	}
-	named := query.Args{"gone": gone, "r": query.InlineRows(gone), "codes": gone.Texts(0)}
+	named := query.Args{"gone": gone, "r": query.InlineRows(gone), "codes": gone.Texts("code")}
 	err = s.runOnce(ctx, text+" RETURNING "+taskTable.Columns.List(column), named, func(r query.Row) error {
 		var t tasks.Task
 		err := r.Scan(taskTable.Fields(&t))
@@ -144,22 +144,20 @@ func (s session) deleteHistory(ctx context.Context, cut query.Rows) (all []tasks
 	if s.distributed {
 		text = `DELETE FROM keyseat_history WHERE code = ANY (@codes)`
 	}
-	named := query.Args{"cut": cut, "codes": cut.Texts(0)}
+	named := query.Args{"cut": cut, "codes": cut.Texts("code")}
 	err = s.runOnce(ctx, text+" RETURNING seq, "+historyTable.Columns.List("%"), named, func(r query.Row) error {
-		var at tasks.HistoryEntry
-		var l historyRow
-		err := r.Scan([]query.Column{query.Int(&at.Seq)}, historyTable.Fields(&l))
-		at.Change, at.N, at.Event = l.change, l.n, l.Event
-		all = append(all, at)
+		var e tasks.HistoryEntry
+		err := r.Scan([]query.Column{query.Int(&e.Seq)}, historyTable.Fields(&e))
+		all = append(all, e)
 		return err
 	})
 	slices.SortFunc(all, func(x, y tasks.HistoryEntry) int { return cmp.Compare(x.Seq, y.Seq) })
 	return all, err
 }
 
-// insertRouted inserts history entries that the outbox does not route, unlike the entries of [insertHistoryFrom].
-func (s session) insertRouted(ctx context.Context, lines []historyRow) error {
-	rows := historyTable.Rows(lines)
+// insertRouted adds history entries that the outbox does not route, unlike the entries of [insertHistoryFrom].
+func (s session) insertRouted(ctx context.Context, entries []tasks.HistoryEntry) error {
+	rows := historyTable.Rows(entries)
 	text, named := "WITH @h "+insertSQL(historyTable, "h"), query.Args{"h": rows}
 	if s.distributed {
 		text, named = insertSQL(historyTable, "@r"), query.Args{"r": query.InlineRows(rows)}

@@ -11,7 +11,7 @@ import (
 // change the same keys.
 func (s session) lockArchivableDistributed(ctx context.Context, want query.Rows, lines map[keys.Code]int) (map[keys.Code]bool, error) {
 	ours := map[keys.Code]bool{}
-	named := query.Args{"codes": want.Texts(0)}
+	named := query.Args{"codes": want.Texts("code")}
 	if err := s.runOnce(ctx, lockKeysSQL, named, func(query.Row) error { return nil }); err != nil {
 		return nil, err
 	}

@@ -170,6 +170,6 @@ func (l *changeset) write(c tasks.Change) {
 		l.rows.task(task, fresh)
 	}
 	for n, e := range c.Events {
-		l.rows.history = append(l.rows.history, historyRow{e, c.ID, n})
+		l.rows.history = append(l.rows.history, tasks.HistoryEntry{Change: c.ID, N: n, Event: e})
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"strings"
 
-	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
+	"github.com/uptrace/bun"
 )
 
 // A DurabilityRisk is a setting of the server with which it can lose confirmed writes.
@@ -22,6 +22,12 @@ const (
 	noSyncStandby = "what was accepted in the last moments is lost in a failover, because no standby is synchronous: name one (Patroni's synchronous_mode does)"
 )
 
+type settingModel struct {
+	bun.BaseModel `bun:"table:pg_settings"`
+	Name          string `bun:"name"`
+	Setting       string `bun:"setting"`
+}
+
 // DurabilityRisks returns the settings with which the server can lose confirmed writes, or nil. It reads the settings
 // that a session of the store has, from the server that accepts writes now. An SQLite file that
 // [Open] has opened has no risks.
@@ -29,17 +35,15 @@ func (s *Store) DurabilityRisks(ctx context.Context) ([]DurabilityRisk, error) {
 	if s.isSQLite {
 		return nil, nil
 	}
-	set := map[string]string{}
-	err := s.reader().runOnce(ctx, `
-		SELECT name, setting FROM pg_settings
-		WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names')`, nil, func(r query.Row) error {
-		var name, value string
-		err := r.Scan([]query.Column{query.Text(&name), query.Text(&value)})
-		set[name] = value
-		return err
-	})
+	var rows []settingModel
+	err := s.reader().selectInto(&rows).
+		Where("name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names')").Scan(ctx)
 	if err != nil {
 		return nil, s.wrap("settings", err)
+	}
+	set := map[string]string{}
+	for _, r := range rows {
+		set[r.Name] = r.Setting
 	}
 	return durabilityRisks(set, s.multiHost), nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
-	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -21,7 +20,8 @@ func importBatch(ctx context.Context, run execFunc, b adminstore.ImportBatch, do
 		err = do()
 	}
 	if err == nil {
-		_, err = run(ctx, `INSERT INTO keyseat_history (`+historyTable.Columns.List("%")+`, fresh)
+		_, err = run(ctx, `
+			INSERT INTO keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome, plan_id, slot_from, slot_to, note, fresh)
 			SELECT code, batch_id, 0, @now, @cause, '', '', '', '', '', '', @note, `+hasSubscribersSQL+` FROM keyseat_keys WHERE batch_id = @batch`, named)
 	}
 	return err
@@ -34,18 +34,6 @@ func recordBatch(ctx context.Context, run execFunc, b adminstore.ImportBatch) er
 		err = adminstore.ErrBatch
 	}
 	return err
-}
-
-// Batch implements [adminstore.AdminStore].
-func (s *Store) Batch(ctx context.Context, id string) (all []keys.Key, err error) {
-	err = s.reader().runOnce(ctx, `SELECT `+keyTable.Columns.List("%")+` FROM keyseat_keys WHERE batch_id = @batch ORDER BY code`,
-		query.Args{"batch": id}, func(r query.Row) error {
-			var k keys.Key
-			err := r.Scan(keyTable.Fields(&k))
-			all = append(all, k)
-			return err
-		})
-	return all, s.wrap("list a batch", err)
 }
 
 // batchIsNew returns nil if the batch has not been imported yet, and [adminstore.ErrBatch] otherwise.

@@ -74,13 +74,13 @@ func (s session) insertChunk(ctx context.Context, b adminstore.ImportBatch, some
 			fresh[code] = true
 			return err
 		})
-	lines := make([]historyRow, len(some))
+	lines := make([]tasks.HistoryEntry, len(some))
 	for i, k := range some {
 		if err == nil && !fresh[k.Code] {
 			return i + 1, nil
 		}
 		delete(fresh, k.Code) // a later key with this code is a duplicate
-		lines[i] = historyRow{b.Event(s.processTime(), k.Code), b.ID, 0}
+		lines[i] = tasks.HistoryEntry{Change: b.ID, Event: b.Event(s.processTime(), k.Code)}
 	}
 	if err == nil {
 		_, err = s.exec(ctx, addHistorySQL, query.Args{"r": query.InlineRows(historyTable.Rows(lines))})

@@ -130,7 +130,7 @@ func (s session) eventsOf(ctx context.Context, want query.Rows, at map[keys.Code
 	return s.runOnce(ctx, `
 		WITH @want SELECT `+historyTable.Columns.List("h.%")+` FROM want
 		JOIN keyseat_history h ON h.code = want.code ORDER BY h.seq`, query.Args{"want": want}, func(r query.Row) error {
-		var l historyRow
+		var l tasks.HistoryEntry
 		err := r.Scan(historyTable.Fields(&l))
 		if one := at[l.Code]; err == nil {
 			one.Events = append(one.Events, l.Event)

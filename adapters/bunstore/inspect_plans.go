@@ -109,5 +109,5 @@ func (s session) fixCounters(ctx context.Context, c audit.CounterFix) error {
 	if err := s.writePlans(ctx, []stock.Plan{plan}, nil); err != nil {
 		return err
 	}
-	return s.insertRouted(ctx, []historyRow{{c.Event, c.ID, 0}}) // the event has no key
+	return s.insertRouted(ctx, []tasks.HistoryEntry{{Change: c.ID, Event: c.Event}}) // the event has no key
 }

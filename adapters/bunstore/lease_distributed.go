@@ -135,7 +135,7 @@ func (s session) takeCandidates(ctx context.Context, chosen candidates, worker s
 		}
 	}
 	had := map[taskKey]bool{}
-	err = s.runOnce(ctx, takeCandidatesSQL, query.Args{"r": query.InlineRows(rows), "codes": rows.Texts(0), "worker": worker}, func(r query.Row) error {
+	err = s.runOnce(ctx, takeCandidatesSQL, query.Args{"r": query.InlineRows(rows), "codes": rows.Texts("code"), "worker": worker}, func(r query.Row) error {
 		var name taskKey
 		err := r.Scan([]query.Column{query.Text(&name.code), query.Text(&name.id)})
 		had[name] = true
@@ -174,5 +174,5 @@ func (s session) extendDistributed(ctx context.Context, refs []tasks.Ref, ttl ti
 	return s.runOnce(ctx, `
 		UPDATE keyseat_tasks AS x SET `+set+` FROM @r
 		WHERE x.code = r.code AND x.id = r.id AND x.fence = r.fence AND x.ended_at IS NULL AND x.leased_until IS NOT NULL AND x.code = ANY (@codes)
-		RETURNING x.code, x.id, x.fence`, query.Args{"r": query.InlineRows(rows), "codes": rows.Texts(0)}, markHeld(held))
+		RETURNING x.code, x.id, x.fence`, query.Args{"r": query.InlineRows(rows), "codes": rows.Texts("code")}, markHeld(held))
 }

@@ -2,9 +2,11 @@ package bunstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
@@ -20,31 +22,36 @@ func insertHistoryFrom(from string) string {
 	return "INSERT INTO " + historyTable.Name + " (" + list + ", fresh) SELECT " + list + ", " + hasSubscribersSQL + " FROM " + from + " ORDER BY place"
 }
 
-// execTx executes statements in order in one transaction.
-func (s *Store) execTx(ctx context.Context, operation string, named query.Args, statements ...string) error {
-	err := s.transact(ctx, func(tx session) error {
-		for _, sql := range statements {
-			if _, err := tx.exec(ctx, sql, named); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return s.wrap(operation, err)
-}
-
 // Subscribe implements [outbox.Outbox].
 func (s *Store) Subscribe(ctx context.Context, names []string, ttl time.Duration) error {
 	want := query.Rows{Columns: "name text"}
 	for _, name := range names {
 		want.Add(name)
 	}
-	return s.execTx(ctx, "subscribe", query.Args{"want": want, "ttl": ttl},
-		`WITH @want INSERT INTO keyseat_listeners (name, until) SELECT name, @now + @ttl FROM want WHERE true ORDER BY name
-			ON CONFLICT (name) DO UPDATE SET until = excluded.until`,
-		`DELETE FROM keyseat_listeners WHERE until <= @now`,
-		`DELETE FROM keyseat_mail WHERE listener NOT IN (SELECT name FROM keyseat_listeners)`,
-		`DELETE FROM keyseat_deliveries WHERE at <= @now - @ttl`)
+	err := s.transact(ctx, func(tx session) error {
+		_, err := tx.execAll(ctx, query.Args{"want": want, "ttl": ttl},
+			`WITH @want INSERT INTO keyseat_listeners (name, until) SELECT name, @now + @ttl FROM want WHERE true ORDER BY name
+				ON CONFLICT (name) DO UPDATE SET until = excluded.until`,
+			`DELETE FROM keyseat_listeners WHERE until <= @now`,
+			`DELETE FROM keyseat_mail WHERE listener NOT IN (SELECT name FROM keyseat_listeners)`,
+			`DELETE FROM keyseat_deliveries WHERE at <= @now - @ttl`)
+		return err
+	})
+	return s.wrap("subscribe", err)
+}
+
+// execAll executes statements in order. It returns the number of rows that the first one has changed.
+func (s session) execAll(ctx context.Context, args query.Args, statements ...string) (changed int64, err error) {
+	for i, sql := range statements {
+		n, err := s.exec(ctx, sql, args)
+		if err != nil {
+			return 0, err
+		}
+		if i == 0 {
+			changed = n
+		}
+	}
+	return changed, nil
 }
 
 // Resume implements [outbox.Outbox].
@@ -58,17 +65,12 @@ func (s *Store) Unsubscribe(ctx context.Context, name string) error {
 		`DELETE FROM keyseat_listeners WHERE name = @name`, `DELETE FROM keyseat_mail WHERE listener = @name`)
 }
 
-// execForSubscriber runs statements for one subscriber in a transaction. It returns [outbox.ErrNoSubscriber] if the
-// first statement changes no row.
-func (s *Store) execForSubscriber(ctx context.Context, operation, name string, first string, more ...string) error {
-	named, found := query.Args{"name": name}, int64(0)
+// execForSubscriber executes statements for one subscriber in a transaction. It returns [outbox.ErrNoSubscriber] if
+// the first statement changes no row.
+func (s *Store) execForSubscriber(ctx context.Context, operation, name string, statements ...string) error {
+	var found int64
 	err := s.transact(ctx, func(tx session) (err error) {
-		found, err = tx.exec(ctx, first, named)
-		for _, sql := range more {
-			if err == nil {
-				_, err = tx.exec(ctx, sql, named)
-			}
-		}
+		found, err = tx.execAll(ctx, query.Args{"name": name}, statements...)
 		return err
 	})
 	if err == nil && found == 0 {
@@ -78,69 +80,74 @@ func (s *Store) execForSubscriber(ctx context.Context, operation, name string, f
 }
 
 // Subscribers implements [outbox.Outbox].
-func (s *Store) Subscribers(ctx context.Context) (all []outbox.Subscriber, err error) {
-	err = s.reader().runOnce(ctx, `
-		SELECT l.name, l.until, l.gone_at, count(m.listener), min(m.since) FROM keyseat_listeners l
-		LEFT JOIN keyseat_mail m ON m.listener = l.name AND m.newest > m.told
-		WHERE l.until > @now
-		GROUP BY l.name, l.until, l.gone_at
-		ORDER BY l.name`, nil, func(r query.Row) error {
-		var l outbox.Subscriber
-		err := r.Scan([]query.Column{
-			query.Text(&l.Name),
-			query.Time(&l.ExpiresAt),
-			query.Time(&l.Disabled),
-			query.Int(&l.Waiting),
-			query.Time(&l.Since),
-		})
-		all = append(all, l)
-		return err
-	})
-	return all, s.wrap("list subscribers", err)
-}
-
-var deliveryTable = query.Table[outbox.Delivery]{
-	Name: "keyseat_deliveries",
-	Columns: "at timestamptz, listener text, event text, type text, code text, country text, line bigint, " +
-		"try bigint, result text, status bigint, took bigint, note text",
-	Fields: func(d *outbox.Delivery) []query.Column {
-		return []query.Column{
-			query.Time(&d.At),
-			query.Text(&d.Subscriber),
-			query.Text(&d.Event),
-			query.Text(&d.Type),
-			query.Text(&d.Code),
-			query.Text(&d.Country),
-			query.Int(&d.Line),
-			query.Int(&d.Attempt),
-			query.Text(&d.Result),
-			query.Int(&d.Status),
-			query.Int(&d.Took),
-			query.Text(&d.Note),
-		}
-	},
-}
-
-// optionalCond returns the condition, or "" if the value is "". Leaving a condition out lets an index serve the
-// other conditions; a condition that is always true would not.
-func optionalCond(value, condition string) string {
-	if value == "" {
-		return ""
-	}
-	return condition
+func (s *Store) Subscribers(ctx context.Context) ([]outbox.Subscriber, error) {
+	var rows []subscriberModel
+	q := s.reader().selectInto(&rows)
+	err := q.Column("name", "until", "gone_at").ColumnExpr("count(m.listener) AS waiting, min(m.since) AS since").
+		Join("LEFT JOIN keyseat_mail AS m ON m.listener = l.name AND m.newest > m.told").
+		Where("l.until > ?", q.now()).Group("l.name", "l.until", "l.gone_at").OrderExpr("l.name").Scan(ctx)
+	return mapped(rows, func(l subscriberModel) outbox.Subscriber { return outbox.Subscriber(l.subscriberColumns) }), s.wrap("list subscribers", err)
 }
 
 // Deliveries implements [outbox.Outbox].
-func (s *Store) Deliveries(ctx context.Context, listener, event string, before int64, n int) (all []outbox.Delivery, err error) {
-	err = s.reader().runOnce(ctx, `
-		SELECT seq, `+deliveryTable.Columns.List("%")+` FROM keyseat_deliveries
-		WHERE true`+optionalCond(listener, " AND listener = @listener")+optionalCond(event, " AND event = @event")+` AND (@before = 0 OR seq < @before)
-		ORDER BY seq DESC LIMIT @n`,
-		query.Args{"listener": listener, "event": event, "before": int(before), "n": n}, func(r query.Row) error {
-			var d outbox.Delivery
-			err := r.Scan([]query.Column{query.Int(&d.Seq)}, deliveryTable.Fields(&d))
-			all = append(all, d)
+func (s *Store) Deliveries(ctx context.Context, listener, event string, before int64, n int) ([]outbox.Delivery, error) {
+	if n <= 0 {
+		return nil, nil
+	}
+	var rows []deliveryModel
+	q := s.reader().selectInto(&rows)
+	if listener != "" {
+		q.Where("d.listener = ?", q.bind(listener))
+	}
+	if event != "" {
+		q.Where("d.event = ?", q.bind(event))
+	}
+	if before != 0 {
+		q.Where("d.seq < ?", q.bind(int(before)))
+	}
+	err := q.OrderExpr("d.seq DESC").Limit(int64(n)).Scan(ctx)
+	return mapped(rows, func(d deliveryModel) outbox.Delivery { return outbox.Delivery(d.deliveryColumns) }), s.wrap("list deliveries", err)
+}
+
+// SetLowStock implements [outbox.Outbox]. It writes nothing if the set of countries has not changed. Two calls for
+// one subscriber take turns to write. Otherwise neither would see the countries of the other, and both sets
+// would stay.
+func (s *Store) SetLowStock(ctx context.Context, listener string, countries []stock.Country, mark int64) error {
+	err := s.transact(ctx, func(tx session) error {
+		known, err := tx.lowStock(ctx, listener)
+		if err != nil || equalSets(known, countries) {
 			return err
-		})
-	return all, s.wrap("list deliveries", err)
+		}
+		return tx.setLowStock(ctx, listener, countries, mark)
+	})
+	return s.wrap("set low stock", err)
+}
+
+// lowStock returns the countries that are low in stock for a subscriber.
+func (s session) lowStock(ctx context.Context, listener string) (countries []stock.Country, err error) {
+	q := s.selectInto((*deliveryQueueModel)(nil))
+	err = q.Column("country").Where("m.listener = ? AND m.code = ''", q.bind(listener)).Scan(ctx, &countries)
+	return countries, err
+}
+
+func (s session) setLowStock(ctx context.Context, listener string, countries []stock.Country, mark int64) error {
+	low := query.Rows{Columns: "country text"}
+	for _, c := range countries {
+		low.Add(string(c))
+	}
+	args := query.Args{"listener": listener, "low": low, "mark": int(mark)}
+	lock := `SELECT l.name FROM keyseat_listeners l WHERE l.name = @listener` + s.forUpdate("l")
+	if err := s.runOnce(ctx, lock, args, func(query.Row) error { return nil }); err != nil {
+		return err
+	}
+	_, err := s.execAll(ctx, args,
+		`WITH @low DELETE FROM keyseat_mail WHERE listener = @listener AND code = '' AND country NOT IN (SELECT country FROM low)`,
+		`WITH @low `+upsertDeliverySQL(`
+			SELECT l.name, '', low.country, 0, 0, @mark, 0, @now, @now, '' FROM low CROSS JOIN keyseat_listeners l
+			WHERE l.name = @listener ORDER BY low.country`, `newest = m.newest`))
+	return err
+}
+
+func equalSets(x, y []stock.Country) bool {
+	return slices.Equal(slices.Sorted(slices.Values(x)), slices.Sorted(slices.Values(y)))
 }

@@ -9,28 +9,6 @@ import (
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-// queueTable describes the table of queued deliveries. It leaves out the column leased_until, because only
-// the SQL of this package reads that.
-var queueTable = query.Table[outbox.QueuedDelivery]{
-	Name: "keyseat_mail",
-	Columns: "listener text, code text, country text, told bigint, part bigint, newest bigint, tries bigint, " +
-		"since timestamptz, due timestamptz, lease text",
-	Fields: func(m *outbox.QueuedDelivery) []query.Column {
-		return []query.Column{
-			query.Text(&m.Subscriber),
-			query.Text(&m.Code),
-			query.Text(&m.Country),
-			query.Int(&m.DeliveredSeq),
-			query.Int(&m.DeliveredEvent),
-			query.Int(&m.LastSeq),
-			query.Int(&m.Attempts),
-			query.Time(&m.Since),
-			query.Time(&m.DueAt),
-			query.Text(&m.Lease),
-		}
-	},
-}
-
 // dueDeliveriesSQL selects up to @n queued deliveries to lease.
 const dueDeliveriesSQL = `
 	SELECT m.code, m.country, coalesce(m.leased_until, m.due) FROM keyseat_mail m
@@ -88,11 +66,9 @@ func (s session) addEntries(ctx context.Context, all []outbox.QueuedDelivery) er
 		WHERE x.nth <= @most ORDER BY x.i, x.seq`,
 		query.Args{"want": want, "most": outbox.MaxEntries}, func(r query.Row) error {
 			var i int
-			var at tasks.HistoryEntry
-			var l historyRow
-			err := r.Scan([]query.Column{query.Int(&i), query.Int(&at.Seq)}, historyTable.Fields(&l))
-			at.Change, at.N, at.Event = l.change, l.n, l.Event
-			all[i].Entries = append(all[i].Entries, at)
+			var e tasks.HistoryEntry
+			err := r.Scan([]query.Column{query.Int(&i), query.Int(&e.Seq)}, historyTable.Fields(&e))
+			all[i].Entries = append(all[i].Entries, e)
 			return err
 		})
 }

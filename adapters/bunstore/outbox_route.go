@@ -7,7 +7,6 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
-	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
@@ -85,7 +84,7 @@ func (s session) markRouted(ctx context.Context, taken query.Rows) error {
 	}
 	n, err := s.exec(ctx, `
 		UPDATE keyseat_history AS x SET fresh = false FROM @r
-		WHERE x.code = r.code AND x.seq = r.seq AND x.fresh AND x.code = ANY (@codes)`, query.Args{"r": query.InlineRows(taken), "codes": taken.Texts(0)})
+		WHERE x.code = r.code AND x.seq = r.seq AND x.fresh AND x.code = ANY (@codes)`, query.Args{"r": query.InlineRows(taken), "codes": taken.Texts("code")})
 	if err == nil && n != int64(len(taken.Values)) {
 		err = dberr.ErrRetry
 	}
@@ -105,57 +104,30 @@ func (s *Store) Replay(ctx context.Context, r outbox.Replay) (n int, err error) 
 	for _, c := range r.Causes {
 		causes.Add(string(c))
 	}
-	since := r.Since.UTC()
+	since, code := r.Since.UTC(), ""
 	if r.Since.IsZero() {
 		since = time.Unix(0, 0).UTC()
 	}
-	bounds := query.Rows{Columns: "since timestamptz, after bigint"}
-	bounds.Add(since, r.After)
+	if r.Code != "" {
+		code = "AND h.code = @code"
+	}
 	err = s.transact(ctx, func(tx session) error {
 		tx, err := tx.timed(ctx)
 		if err != nil {
 			return err
 		}
-		rows, err := tx.exec(ctx, `WITH @causes, @bounds `+upsertDeliverySQL(`
+		rows, err := tx.exec(ctx, `WITH @causes `+upsertDeliverySQL(`
 			SELECT l.name, h.code, '', min(h.seq) - 1, 0, max(h.seq), 0, @now, @now, ''
-			FROM keyseat_history h CROSS JOIN bounds CROSS JOIN keyseat_listeners l
-			WHERE l.name = @listener`+optionalCond(string(r.Code), " AND h.code = @code")+` AND h.at >= bounds.since AND h.seq > bounds.after
+			FROM keyseat_history h CROSS JOIN keyseat_listeners l
+			WHERE l.name = @listener AND h.at >= @since AND h.seq > @after `+code+`
 				AND h.cause IN (SELECT cause FROM causes)
 			GROUP BY l.name, h.code ORDER BY l.name, h.code`, `
 			told = CASE WHEN excluded.told < m.told THEN excluded.told ELSE m.told END,
 			newest = CASE WHEN excluded.newest > m.newest THEN excluded.newest ELSE m.newest END,
 			part = 0, tries = 0, since = excluded.since, due = excluded.due, lease = '', leased_until = NULL`),
-			query.Args{"listener": r.Subscriber, "code": string(r.Code), "causes": causes, "bounds": bounds})
+			query.Args{"listener": r.Subscriber, "code": string(r.Code), "causes": causes, "since": since, "after": int(r.After)})
 		n = int(rows)
 		return err
 	})
 	return n, s.wrap("replay", err)
-}
-
-// SetLowStock implements [outbox.Outbox]. It writes nothing if the set of countries has not changed.
-func (s *Store) SetLowStock(ctx context.Context, listener string, countries []stock.Country, mark int64) error {
-	var known []stock.Country
-	err := s.reader().runOnce(ctx, `SELECT country FROM keyseat_mail WHERE listener = @listener AND code = ''`,
-		query.Args{"listener": listener}, func(r query.Row) error {
-			var c stock.Country
-			err := r.Scan([]query.Column{query.Text(&c)})
-			known = append(known, c)
-			return err
-		})
-	if err != nil || equalSets(known, countries) {
-		return s.wrap("set low stock", err)
-	}
-	low := query.Rows{Columns: "country text"}
-	for _, c := range countries {
-		low.Add(string(c))
-	}
-	return s.execTx(ctx, "set low stock", query.Args{"listener": listener, "low": low, "mark": int(mark)},
-		`WITH @low DELETE FROM keyseat_mail WHERE listener = @listener AND code = '' AND country NOT IN (SELECT country FROM low)`,
-		`WITH @low `+upsertDeliverySQL(`
-			SELECT l.name, '', low.country, 0, 0, @mark, 0, @now, @now, '' FROM low CROSS JOIN keyseat_listeners l
-			WHERE l.name = @listener ORDER BY low.country`, `newest = m.newest`))
-}
-
-func equalSets(x, y []stock.Country) bool {
-	return slices.Equal(slices.Sorted(slices.Values(x)), slices.Sorted(slices.Values(y)))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/storetest"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -188,6 +189,47 @@ func TestEntriesOfAKeyAreCommittedInOrder(t *testing.T) {
 		}
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestSetsOfLowCountriesTakeTurns has another process that replaces the low countries of a subscriber and does not
+// commit yet. A second call must wait, and then remove the countries of the first.
+func TestSetsOfLowCountriesTakeTurns(t *testing.T) {
+	onPostgres(t, func(t *testing.T, url string) {
+		s, db := open(t, url, bunstore.Options{}), raw(t, url)
+		if err := s.Subscribe(t.Context(), []string{"L"}, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		other, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sql := range []string{
+			`SELECT name FROM keyseat_listeners WHERE name = 'L' FOR UPDATE`,
+			`INSERT INTO keyseat_mail (listener, code, country, told, part, newest, tries, since, due, lease)
+				VALUES ('L', '', 'DE', 0, 0, 1, 0, now(), now(), '')`,
+		} {
+			if _, err := other.ExecContext(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+		done := make(chan error, 1)
+		go func() { done <- s.SetLowStock(t.Context(), "L", []stock.Country{"US"}, 2) }()
+		for !waitsForLock(t, db) {
+			if len(done) > 0 {
+				t.Fatalf("it has not waited: %v", <-done)
+			}
+		}
+		if err := other.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		var low string
+		if err := db.QueryRowContext(t.Context(), `SELECT string_agg(country, ' ') FROM keyseat_mail WHERE code = ''`).Scan(&low); err != nil || low != "US" {
+			t.Errorf("low are %q, %v", low, err)
 		}
 	})
 }

@@ -2,18 +2,16 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 	"time"
+
+	"github.com/uptrace/bun"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 )
 
 // A conn is a pool, a connection or a transaction. It runs statements.
-type conn interface {
-	QueryContext(ctx context.Context, sql string, args ...any) (*sql.Rows, error)
-	ExecContext(ctx context.Context, sql string, args ...any) (sql.Result, error)
-}
+type conn = bun.IConn
 
 // A session is a conn with the dialect of its database. It does the work of the methods of [Store]. A method
 // that needs a transaction expects the conn to be one.

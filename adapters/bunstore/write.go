@@ -15,9 +15,9 @@ import (
 // because one statement can change a row only once. The maps hold the indexes of the rows.
 type rowset struct {
 	keys          []keys.Key
-	updated       []tasks.Task // tasks to update
-	inserted      []tasks.Task // tasks to insert
-	history       []historyRow // history to insert
+	updated       []tasks.Task         // tasks to update
+	inserted      []tasks.Task         // tasks to insert
+	history       []tasks.HistoryEntry // history to insert
 	keyIndex      map[keys.Code]int
 	updatedIndex  map[taskKey]int
 	insertedIndex map[taskKey]int

@@ -87,7 +87,7 @@ func (w *casWriter) set(text string, named query.Args, n int) {
 // compareAndSet adds a compare-and-set of rows, if there are any.
 func (w *casWriter) compareAndSet(text string, rows query.Rows) {
 	if len(rows.Values) > 0 {
-		w.set(text, query.Args{"r": query.InlineRows(rows), "codes": rows.Texts(0)}, len(rows.Values))
+		w.set(text, query.Args{"r": query.InlineRows(rows), "codes": rows.Texts("code")}, len(rows.Values))
 	}
 }
 

@@ -38,8 +38,17 @@ type Rows struct {
 // Add appends a row.
 func (r *Rows) Add(values ...any) { r.Values = append(r.Values, values) }
 
-// Texts returns the i-th column, counted from 0.
-func (r Rows) Texts(i int) TextArray { return columnOf[string](r.Values, i) }
+// Texts returns the values of a column.
+func (r Rows) Texts(column string) (all TextArray) {
+	i := 0
+	r.Columns.Each(func(name, _ string) {
+		if name == column {
+			all = columnOf[string](r.Values, i)
+		}
+		i++
+	})
+	return all
+}
 
 // columnOf returns the i-th column of rows, whose values are of type T or nil.
 func columnOf[T any](rows [][]any, i int) []T {

@@ -27,15 +27,6 @@ func Compile(d Dialect, q Query) (string, []any, error) {
 	return c.text, values, nil
 }
 
-// Now returns the SQL of "@now" for a query that is not compiled here. Its arguments have the placeholder "?".
-func Now(d Dialect) (sql string, args []any) {
-	sql = d.nowSQL(func(convert func(any) any) string {
-		args = append(args, convert(d.now()))
-		return "?"
-	})
-	return sql, args
-}
-
 // A compiled statement has the text for the database and the origin of each bind parameter.
 type compiled struct {
 	text   string
