@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"iter"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -86,6 +87,30 @@ func (s *Store) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
 		return tasks.Snapshot{}, s.wrap("list", err)
 	}
 	return row.snapshot(), nil
+}
+
+// ImportKeys implements [adminstore.AdminStore]. It streams the keys, so that only a few are in memory at a time.
+// The daemon continues to serve requests and to issue keys during an import.
+//
+// On Postgres only one import runs at a time; the others wait. On SQLite an import ends with a
+// transaction that copies all keys into the table. All other writes wait for it: for a million keys, seconds.
+func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all iter.Seq2[keys.Key, error]) (err error) {
+	from := &keySource{all: all}
+	if s.isSQLite {
+		err = s.stageKeys(ctx, b, from)
+	} else {
+		err = s.layout.importKeys(ctx, s.session(nil), s.write, b, from)
+	}
+	fault, found := errors.AsType[adminstore.RowError](err)
+	switch {
+	case from.err != nil:
+		return from.err
+	case found:
+		return fault
+	case errors.Is(err, adminstore.ErrBatch):
+		return adminstore.ErrBatch
+	}
+	return s.wrap("import", err)
 }
 
 // Batch implements [adminstore.AdminStore].

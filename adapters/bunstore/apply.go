@@ -5,10 +5,72 @@ import (
 	_ "embed" // for the files of SQL
 	"time"
 
+	"github.com/uptrace/bun"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
+
+// Apply implements [tasks.Store].
+func (s *Store) Apply(ctx context.Context, changes []tasks.Change) (errs []error, err error) {
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	err = s.retryTx(ctx, func(life context.Context, conn bun.Conn) error {
+		errs, err = s.applyInTx(ctx, life, conn, changes)
+		return err
+	})
+	if err != nil {
+		return nil, s.wrap("apply", err)
+	}
+	s.wiper.afterErase(ctx, changes)
+	return errs, nil
+}
+
+// applyInTx applies changes in one transaction on conn: pipelined if its driver is pgx, otherwise through
+// database/sql. The end of ctx does not end a COMMIT; the end of life does.
+func (s *Store) applyInTx(ctx, life context.Context, conn bun.Conn, changes []tasks.Change) (errs []error, err error) {
+	isPgx, err := pgxconn.With(conn.Conn, s.sql, s.pooled, func(c pgxconn.Conn) (err error) {
+		errs, err = s.applyPipelined(ctx, life, c.Pipeline(), changes)
+		return err
+	})
+	if isPgx || err != nil {
+		return errs, err
+	}
+	err = s.inTx(life, conn, func(tx session) error {
+		errs, err = tx.apply(ctx, changes)
+		return err
+	})
+	return errs, err
+}
+
+// applyPipelined does the work of [session.apply] in two round trips:
+//
+//	1  BEGIN, locks, reads
+//	2  writes, COMMIT      the server skips the COMMIT if a write fails
+//
+// A refused change takes one more round trip. So does the COMMIT of a distributed store, and each
+// statement that the connection has not prepared yet.
+func (s *Store) applyPipelined(ctx, life context.Context, p *pgxconn.Pipeline, changes []tasks.Change) (errs []error, err error) {
+	defer func() {
+		if err != nil {
+			p.Rollback(life)
+		}
+	}()
+	short, cancel := context.WithTimeout(ctx, dberr.TxTimeout)
+	defer cancel()
+	cs, errs, err := lockAndCheck(short, s.layout, p.Run, changes)
+	if err == nil {
+		err = short.Err()
+	}
+	if err == nil {
+		err = s.layout.write(life, p.Run, p.Commit, &cs)
+	}
+	return errs, err
+}
 
 // Apply implements [tasks.Store] in the session's transaction. It always locks keys, then tasks, then
 // countries, each in the order of their codes. Therefore two calls never wait for each other.
@@ -21,35 +83,32 @@ func (s session) Apply(ctx context.Context, changes []tasks.Change) ([]error, er
 }
 
 func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
-	l, errs, err := lockAndCheck(ctx, s.runCached, changes, s.distributed)
+	cs, errs, err := lockAndCheck(ctx, s.layout, s.runCached, changes)
 	if err != nil {
 		return nil, err
 	}
-	return errs, s.write(ctx, &l)
+	return errs, s.write(ctx, &cs)
 }
 
-// lockAndCheck locks the rows of the changes and checks each change. It returns a changeset with
-// the rows of the accepted changes, which the caller must write, and one error per change. The plans to read
-// do not depend on the locked rows, so both queries go in one round trip.
-func lockAndCheck(ctx context.Context, run query.Runner, changes []tasks.Change, distributed bool) (changeset, []error, error) {
-	l := newChangeset()
+// lockAndCheck locks the rows of the changes and checks each change. It returns a changeset of the changes that
+// can be made, which the caller must write, and one error per change. The plans to read do not depend on
+// the locked rows, so all queries go in one round trip.
+func lockAndCheck(ctx context.Context, where layout, run query.Runner, changes []tasks.Change) (changeset, []error, error) {
+	cs := newChangeset()
 	at, plans := time.Time{}, map[string]stock.Plan{}
-	first := []query.Query{lockQuery(&l, changes)}
-	if distributed {
-		first = readQueries(&l, changes)
-	}
+	first := where.lockQueries(&cs, changes)
 	if load, needed := plansQuery(&at, plans, changes); needed {
 		first = append(first, load)
 	}
 	if err := run(ctx, first...); err != nil {
-		return l, nil, err
+		return cs, nil, err
 	}
-	l.loadPlans(at, plans)
+	cs.loadPlans(at, plans)
 	errs := make([]error, len(changes))
 	for i, c := range changes {
-		errs[i] = l.apply(c)
+		errs[i] = cs.apply(c)
 	}
-	return l, errs, forgiveApplied(ctx, run, changes, errs, distributed)
+	return cs, errs, forgiveApplied(ctx, where, run, changes, errs)
 }
 
 // lockSQL locks keys, then tasks, then countries, because UNION ALL reads its arms in order. It tests every task of a
@@ -62,10 +121,10 @@ var (
 	lockSQLite string
 )
 
-// lockQuery returns the query that locks the keys, tasks and countries of the changes. Its rows go into l.
-func lockQuery(l *changeset, changes []tasks.Change) query.Query {
+// lockQueries implements [layout]. It locks the keys, tasks and countries of the changes.
+func (oneServer) lockQueries(cs *changeset, changes []tasks.Change) []query.Query {
 	about, in := rowsTouched(changes)
-	return query.Query{SQL: lockSQL, SQLite: lockSQLite, Args: query.Args{"about": about, "country": in}, Scan: func(r query.Row) error {
+	return []query.Query{{SQL: lockSQL, SQLite: lockSQLite, Args: query.Args{"about": about, "country": in}, Scan: func(r query.Row) error {
 		var what, code, id string
 		var now rowVersion
 		err := r.Scan([]query.Column{
@@ -76,9 +135,9 @@ func lockQuery(l *changeset, changes []tasks.Change) query.Query {
 			query.Int(&now.fence),
 			query.Time(&now.endedAt),
 		})
-		l.lockedRow(what, code, id, now)
+		cs.lockedRow(what, code, id, now)
 		return err
-	}}
+	}}}
 }
 
 // rowsTouched returns the keys and tasks of the changes (about), and the countries whose plans they change (in).
@@ -127,7 +186,7 @@ func plansQuery(at *time.Time, plans map[string]stock.Plan, changes []tasks.Chan
 // made the change. This call may see the earlier change before a synchronous standby has it. The row locks
 // of this transaction are written to the log too, so its COMMIT waits for the standby. Therefore Apply
 // returns only after the standby has the earlier change.
-func forgiveApplied(ctx context.Context, run query.Runner, changes []tasks.Change, errs []error, distributed bool) error {
+func forgiveApplied(ctx context.Context, where layout, run query.Runner, changes []tasks.Change, errs []error) error {
 	refused := query.Rows{Columns: "code text, id text, i bigint"}
 	for i, c := range changes {
 		if errs[i] != nil {
@@ -137,10 +196,12 @@ func forgiveApplied(ctx context.Context, run query.Runner, changes []tasks.Chang
 	if len(refused.Values) == 0 {
 		return nil
 	}
-	if distributed {
-		return run(ctx, appliedQueries(changes, refused, errs)...)
-	}
-	return run(ctx, query.Query{
+	return run(ctx, where.appliedQueries(changes, refused, errs)...)
+}
+
+// appliedQueries implements [layout].
+func (oneServer) appliedQueries(_ []tasks.Change, refused query.Rows, errs []error) []query.Query {
+	return []query.Query{{
 		SQL: `
 		WITH @refused
 		SELECT refused.i FROM refused
@@ -152,5 +213,5 @@ func forgiveApplied(ctx context.Context, run query.Runner, changes []tasks.Chang
 			errs[i] = nil
 			return err
 		},
-	})
+	}}
 }

@@ -36,16 +36,12 @@ func (s *Store) Archive(ctx context.Context, plans []archive.Plan, keep func(arc
 // archive deletes the rows of each key that it can lock and whose history matches its plan. Then it adds
 // the summary of the plan. All other keys get [tasks.ErrConflict].
 func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(archive.Rows) error) ([]error, error) {
-	find := s.lockArchivable
-	if s.distributed {
-		find = s.lockArchivableDistributed
-	}
 	want, lines := query.Rows{Columns: "code text"}, map[keys.Code]int{}
 	for _, c := range plans {
 		want.Add(string(c.Code))
 		lines[c.Code] = c.Lines
 	}
-	ours, err := find(ctx, want, lines)
+	ours, err := s.layout.lockArchivable(ctx, s, want, lines)
 	if err != nil {
 		return nil, err
 	}
@@ -75,14 +71,15 @@ func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(ar
 	return errs, s.insertRouted(ctx, summaries)
 }
 
-// lockArchivable locks the wanted keys that no other transaction has locked. It returns the keys that can be archived:
+// lockArchivable implements [layout]. It locks the wanted keys that no other transaction has locked. It returns the
+// keys that can be archived:
 //
 //   - the key has as many history entries as lines says;
 //   - every entry has been routed to the subscribers;
 //   - no delivery about the key is queued for a subscriber.
 //
 // A second statement checks this, because it sees the rows that others wrote before they released a lock.
-func (s session) lockArchivable(ctx context.Context, want query.Rows, lines map[keys.Code]int) (map[keys.Code]bool, error) {
+func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows, lines map[keys.Code]int) (map[keys.Code]bool, error) {
 	free := query.Rows{Columns: "code text, lines bigint"}
 	err := s.runOnce(ctx, `
 		WITH @want
@@ -124,12 +121,8 @@ func (s session) deleteRows(ctx context.Context, gone, cut query.Rows) (archived
 }
 
 func (s session) deleteTasks(ctx context.Context, gone query.Rows) (all []tasks.Task, err error) {
-	text, column := `WITH @gone DELETE FROM keyseat_tasks WHERE (code, id) IN (SELECT code, id FROM gone)`, "%"
-	if s.distributed {
-		text, column = `DELETE FROM keyseat_tasks AS x USING @r WHERE x.code = r.code AND x.id = r.id AND x.code = ANY (@codes)`, "x.%"
-	}
-	named := query.Args{"gone": gone, "r": query.InlineRows(gone), "codes": gone.Texts("code")}
-	err = s.runOnce(ctx, text+" RETURNING "+taskTable.Columns.List(column), named, func(r query.Row) error {
+	q := s.layout.deleteTasks(gone)
+	err = s.runOnce(ctx, q.SQL, q.Args, func(r query.Row) error {
 		var t tasks.Task
 		err := r.Scan(taskTable.Fields(&t))
 		all = append(all, t)
@@ -139,13 +132,18 @@ func (s session) deleteTasks(ctx context.Context, gone query.Rows) (all []tasks.
 	return all, err
 }
 
-func (s session) deleteHistory(ctx context.Context, cut query.Rows) (all []tasks.HistoryEntry, err error) {
-	text := `WITH @cut DELETE FROM keyseat_history WHERE code IN (SELECT code FROM cut)`
-	if s.distributed {
-		text = `DELETE FROM keyseat_history WHERE code = ANY (@codes)`
+// deleteTasks implements [layout].
+func (oneServer) deleteTasks(gone query.Rows) query.Query {
+	return query.Query{
+		SQL: `WITH @gone DELETE FROM keyseat_tasks WHERE (code, id) IN (SELECT code, id FROM gone)
+			RETURNING ` + taskTable.Columns.List("%"),
+		Args: query.Args{"gone": gone},
 	}
-	named := query.Args{"cut": cut, "codes": cut.Texts("code")}
-	err = s.runOnce(ctx, text+" RETURNING seq, "+historyTable.Columns.List("%"), named, func(r query.Row) error {
+}
+
+func (s session) deleteHistory(ctx context.Context, cut query.Rows) (all []tasks.HistoryEntry, err error) {
+	q := s.layout.deleteHistory(cut)
+	err = s.runOnce(ctx, q.SQL, q.Args, func(r query.Row) error {
 		var e tasks.HistoryEntry
 		err := r.Scan([]query.Column{query.Int(&e.Seq)}, historyTable.Fields(&e))
 		all = append(all, e)
@@ -155,13 +153,10 @@ func (s session) deleteHistory(ctx context.Context, cut query.Rows) (all []tasks
 	return all, err
 }
 
-// insertRouted adds history entries that the outbox does not route, unlike the entries of [insertHistoryFrom].
-func (s session) insertRouted(ctx context.Context, entries []tasks.HistoryEntry) error {
-	rows := historyTable.Rows(entries)
-	text, named := "WITH @h "+insertSQL(historyTable, "h"), query.Args{"h": rows}
-	if s.distributed {
-		text, named = insertSQL(historyTable, "@r"), query.Args{"r": query.InlineRows(rows)}
+// deleteHistory implements [layout].
+func (oneServer) deleteHistory(cut query.Rows) query.Query {
+	return query.Query{
+		SQL:  `WITH @cut DELETE FROM keyseat_history WHERE code IN (SELECT code FROM cut) RETURNING seq, ` + historyTable.Columns.List("%"),
+		Args: query.Args{"cut": cut},
 	}
-	_, err := s.exec(ctx, text, named)
-	return err
 }

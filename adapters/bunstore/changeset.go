@@ -18,7 +18,7 @@ type changeset struct {
 	countries    map[stock.Country]bool
 	allocator    *stock.Allocator
 	applied      map[taskKey]bool  // accepted changes, by key and change id
-	readVersions map[taskKey]int64 // versions before all changes, a key's under the id "": see [readQueries]
+	readVersions map[taskKey]int64 // versions before all changes, a key's under the id ""; only of a [distributed] database
 
 	rows rowset
 }
@@ -43,24 +43,24 @@ func newChangeset() changeset {
 }
 
 // lockedRow records a locked row of a key, task or country.
-func (l changeset) lockedRow(what, code, id string, now rowVersion) {
+func (cs changeset) lockedRow(what, code, id string, now rowVersion) {
 	switch what {
 	case "key":
-		l.keys[keys.Code(code)] = now.version
+		cs.keys[keys.Code(code)] = now.version
 	case "task":
-		l.noteTask(keys.Code(code), id, now)
+		cs.noteTask(keys.Code(code), id, now)
 	case "country":
-		l.countries[stock.Country(code)] = true
+		cs.countries[stock.Country(code)] = true
 	}
 }
 
 // noteTask records the state of a task, and updates the key's open task.
-func (l changeset) noteTask(code keys.Code, id string, now rowVersion) {
-	l.tasks[taskKey{code, id}] = now
+func (cs changeset) noteTask(code keys.Code, id string, now rowVersion) {
+	cs.tasks[taskKey{code, id}] = now
 	if now.endedAt.IsZero() {
-		l.openTaskOf[code] = id
-	} else if l.openTaskOf[code] == id {
-		delete(l.openTaskOf, code)
+		cs.openTaskOf[code] = id
+	} else if cs.openTaskOf[code] == id {
+		delete(cs.openTaskOf, code)
 	}
 }
 
@@ -74,58 +74,58 @@ func (l changeset) noteTask(code keys.Code, id string, now rowVersion) {
 // may mark a candidate plan as faulty.
 func plansNeeded(changes []tasks.Change) (moved, wanted query.Rows, most int) {
 	moved, wanted = query.Rows{Columns: "id text, country text"}, query.Rows{Columns: "country text, n bigint"}
-	claims, looks := map[stock.Country]bool{}, map[stock.Country]int{}
+	claims, candidates := map[stock.Country]bool{}, map[stock.Country]int{}
 	for _, c := range changes {
 		if c.Transfer != nil {
 			moved.Add(c.Transfer.Plan, string(c.Transfer.Country))
-			looks[c.Transfer.Country]++
+			candidates[c.Transfer.Country]++
 		}
 		if c.Claim != nil {
 			claims[c.Claim.Country] = true
-			looks[c.Claim.Country] += 1 + len(c.Claim.Except)
+			candidates[c.Claim.Country] += 1 + len(c.Claim.Except)
 		}
 	}
 	for country := range claims {
-		wanted.Add(string(country), int64(looks[country]))
-		most = max(most, looks[country])
+		wanted.Add(string(country), int64(candidates[country]))
+		most = max(most, candidates[country])
 	}
 	return moved, wanted, most
 }
 
 // loadPlans creates the allocator with the loaded plans. It leaves out the plans of a country that is not locked,
 // because another transaction may change them. Such a country was added after the locks were taken.
-func (l *changeset) loadPlans(at time.Time, plans map[string]stock.Plan) {
+func (cs *changeset) loadPlans(at time.Time, plans map[string]stock.Plan) {
 	loaded := make([]stock.Plan, 0, len(plans))
 	for _, p := range plans {
-		if l.countries[p.Country] {
+		if cs.countries[p.Country] {
 			loaded = append(loaded, p)
 		}
 	}
-	l.allocator = stock.NewAllocator(at, loaded)
+	cs.allocator = stock.NewAllocator(at, loaded)
 }
 
 // apply checks a change. It adds the change completely, or returns an error and leaves the changeset as it was.
-func (l *changeset) apply(c tasks.Change) error {
-	if l.applied[taskKey{c.Code(), c.ID}] {
+func (cs *changeset) apply(c tasks.Change) error {
+	if cs.applied[taskKey{c.Code(), c.ID}] {
 		return nil
 	}
-	if err := l.validate(c); err != nil {
+	if err := cs.validate(c); err != nil {
 		return err
 	}
-	plan, err := l.allocator.Apply(c.Transfer, c.Claim)
+	plan, err := cs.allocator.Apply(c.Transfer, c.Claim)
 	if err != nil {
 		return err
 	}
-	l.applied[taskKey{c.Code(), c.ID}] = true
-	l.write(c.WithPlan(plan))
+	cs.applied[taskKey{c.Code(), c.ID}] = true
+	cs.write(c.WithPlan(plan))
 	return nil
 }
 
 // validate returns [tasks.ErrConflict] or [tasks.ErrFenced] if the key or task of the change has moved on.
-func (l *changeset) validate(c tasks.Change) error {
-	version, exists := l.keys[c.Code()]
+func (cs *changeset) validate(c tasks.Change) error {
+	version, exists := cs.keys[c.Code()]
 	if c.Task != nil {
-		if err := l.validateTask(*c.Task); err != nil {
+		if err := cs.validateTask(*c.Task); err != nil {
 			return err
 		}
 	}
@@ -135,11 +135,11 @@ func (l *changeset) validate(c tasks.Change) error {
 	return nil
 }
 
-func (l *changeset) validateTask(t tasks.Task) error {
-	now, exists := l.tasks[taskKey{t.Code, t.ID}]
+func (cs *changeset) validateTask(t tasks.Task) error {
+	now, exists := cs.tasks[taskKey{t.Code, t.ID}]
 	switch {
 	case t.Version == 0:
-		if _, working := l.openTaskOf[t.Code]; exists || working {
+		if _, working := cs.openTaskOf[t.Code]; exists || working {
 			return tasks.ErrConflict
 		}
 		return nil
@@ -154,22 +154,65 @@ func (l *changeset) validateTask(t tasks.Task) error {
 }
 
 // write adds the rows that a change writes, and updates the state of its key and task.
-func (l *changeset) write(c tasks.Change) {
+func (cs *changeset) write(c tasks.Change) {
 	if c.Key != nil {
 		key := *c.Key
 		key.Version++
-		l.keys[key.Code] = key.Version
-		l.rows.key(key)
+		cs.keys[key.Code] = key.Version
+		cs.rows.key(key)
 	}
 	if c.Task != nil {
 		task := *c.Task
-		fresh := task.Version == 0
+		isNew := task.Version == 0
 		task.Version++
 		task.LeasedUntil = time.Time{}
-		l.noteTask(task.Code, task.ID, rowVersion{task.Version, task.Fence, task.EndedAt})
-		l.rows.task(task, fresh)
+		cs.noteTask(task.Code, task.ID, rowVersion{task.Version, task.Fence, task.EndedAt})
+		cs.rows.task(task, isNew)
 	}
 	for n, e := range c.Events {
-		l.rows.history = append(l.rows.history, tasks.HistoryEntry{Change: c.ID, N: n, Event: e})
+		cs.rows.history = append(cs.rows.history, tasks.HistoryEntry{Change: c.ID, N: n, Event: e})
 	}
+}
+
+// A taskKey is the primary key of a task.
+type taskKey struct {
+	code keys.Code
+	id   string
+}
+
+// rowset collects the rows that a batch of changes writes. It has each row once, in its final state,
+// because one statement can change a row only once. The maps hold the indexes of the rows.
+type rowset struct {
+	keys          []keys.Key
+	updated       []tasks.Task         // tasks to update
+	inserted      []tasks.Task         // tasks to insert
+	history       []tasks.HistoryEntry // history to insert
+	keyIndex      map[keys.Code]int
+	updatedIndex  map[taskKey]int
+	insertedIndex map[taskKey]int
+}
+
+func newRowset() rowset {
+	return rowset{keyIndex: map[keys.Code]int{}, updatedIndex: map[taskKey]int{}, insertedIndex: map[taskKey]int{}}
+}
+
+func (w *rowset) key(k keys.Key) { upsert(&w.keys, w.keyIndex, k.Code, k) }
+
+func (w *rowset) task(t tasks.Task, isNew bool) {
+	name := taskKey{t.Code, t.ID}
+	if _, began := w.insertedIndex[name]; began || isNew {
+		upsert(&w.inserted, w.insertedIndex, name, t)
+		return
+	}
+	upsert(&w.updated, w.updatedIndex, name, t)
+}
+
+// upsert replaces the row with that name, or appends it.
+func upsert[K comparable, T any](rows *[]T, at map[K]int, name K, r T) {
+	i, found := at[name]
+	if !found {
+		i = len(*rows)
+		at[name], *rows = i, append(*rows, r)
+	}
+	(*rows)[i] = r
 }

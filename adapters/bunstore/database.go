@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/uptrace/bun"
 
@@ -19,10 +18,11 @@ import (
 //	transact     a transaction, repeated after a conflict
 type database struct {
 	dialect
-	read  *bun.DB
-	write *bun.DB          // for an SQLite file: one connection, because SQLite allows one writer
-	stmts *stmtCache       // prepared statements of the writer, for an SQLite file that [Open] has opened
-	disk  *sqlitefile.Disk // SQLite only
+	layout layout
+	read   *bun.DB
+	write  *bun.DB          // for an SQLite file: one connection, because SQLite allows one writer
+	stmts  *stmtCache       // prepared statements of the writer, for an SQLite file that [Open] has opened
+	disk   *sqlitefile.Disk // SQLite only
 }
 
 // maxTxRetries is the maximum number of runs of a transaction that conflicts with others.
@@ -37,6 +37,11 @@ func retry(ctx context.Context, run func() error) (err error) {
 		}
 	}
 	return err
+}
+
+// session returns a session on a conn of the database.
+func (d *database) session(on conn) session {
+	return session{dialect: d.dialect, layout: d.layout, on: on}
 }
 
 // reader returns the session for single statements outside a transaction. Behind a pooler each statement is a
@@ -73,6 +78,9 @@ func (d *database) onPgx(ctx context.Context, runner pgxconn.RunnerFor, check pg
 
 // retryRead calls do with a runner on a connection of the pool, and again on another one if the first was dead.
 func (d *database) retryRead(ctx context.Context, runner pgxconn.RunnerFor, do func(run query.Runner) error) error {
+	if d.isSQLite {
+		return do(d.reader().runCached)
+	}
 	return d.onPgx(ctx, runner, pgxconn.IfDead, do)
 }
 
@@ -140,13 +148,4 @@ func (d *database) inTx(life context.Context, conn bun.Conn, do func(tx session)
 		return err
 	}
 	return tx.Commit()
-}
-
-// txOptions returns the options of a transaction. Behind a pooler they name the isolation level, because the
-// settings of the session do not apply there.
-func (d *database) txOptions() *sql.TxOptions {
-	if d.pooled {
-		return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
-	}
-	return nil
 }

@@ -12,17 +12,17 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
-	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// copyKeys imports keys in one transaction with COPY.
-func (s *Store) copyKeys(ctx context.Context, b adminstore.ImportBatch, from *keySource) error {
-	conn, err := s.write.DB.Conn(ctx)
+// importKeys implements [layout] for PostgreSQL: with COPY in one transaction.
+func (oneServer) importKeys(ctx context.Context, _ session, pool *bun.DB, b adminstore.ImportBatch, from *keySource) error {
+	conn, err := pool.DB.Conn(ctx)
 	if err != nil {
 		return err
 	}
@@ -70,9 +70,15 @@ func copyInto(ctx context.Context, tx pgx.Tx, b adminstore.ImportBatch, from *ke
 	}
 	names := []string{"batch_id"}
 	keyTable.Columns.Each(func(name, _ string) { names = append(names, name) })
-	rows := newCopySource(b.ID, from)
-	defer rows.stop()
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{keyTable.Name}, names, rows)
+	next, stop := iter.Pull2(from.keys)
+	defer stop()
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{keyTable.Name}, names, pgx.CopyFromFunc(func() ([]any, error) {
+		k, err, more := next()
+		if !more || err != nil {
+			return nil, err
+		}
+		return append([]any{b.ID}, query.Values(keyTable.Fields(&k))...), nil
+	}))
 	return asRowError(err)
 }
 
@@ -94,40 +100,3 @@ func copyLine(where string) int {
 	line, _ := strconv.Atoi(number.FindString(where)) // 0 if the text has no number
 	return line
 }
-
-// A copySource passes the keys of a [keySource] to COPY.
-type copySource struct {
-	next   func() ([]any, error, bool)
-	stop   func()
-	values []any
-	err    error
-}
-
-func newCopySource(batch string, from *keySource) *copySource {
-	c := &copySource{}
-	c.next, c.stop = iter.Pull2(func(yield func([]any, error) bool) {
-		err := from.each(func(k keys.Key) error {
-			if !yield(append([]any{batch}, query.Values(keyTable.Fields(&k))...), nil) {
-				return dberr.ErrRetry // ends the loop: COPY has stopped; any error would do
-			}
-			return nil
-		})
-		if from.err != nil {
-			yield(nil, err)
-		}
-	})
-	return c
-}
-
-// Next implements [pgx.CopyFromSource].
-func (c *copySource) Next() bool {
-	var more bool
-	c.values, c.err, more = c.next()
-	return more && c.err == nil
-}
-
-// Values implements [pgx.CopyFromSource].
-func (c *copySource) Values() ([]any, error) { return c.values, nil }
-
-// Err implements [pgx.CopyFromSource].
-func (c *copySource) Err() error { return c.err }

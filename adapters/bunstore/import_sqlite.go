@@ -15,13 +15,13 @@ import (
 
 // stageKeys imports keys through a temporary table, which only its connection can see. Filling that table
 // locks nothing that other connections need. One transaction then copies all keys to keyseat_keys.
-func (s *Store) stageKeys(ctx context.Context, b adminstore.ImportBatch, from *keySource) error {
-	conn, err := s.read.Conn(ctx)
+func (d *database) stageKeys(ctx context.Context, b adminstore.ImportBatch, from *keySource) error {
+	conn, err := d.read.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // returns the connection to its pool
-	stage := s.session(conn.Conn)
+	stage := d.session(conn.Conn)
 	if err := stage.batchIsNew(ctx, b); err != nil {
 		return err // checked first, because reading the keys would be useless
 	}
@@ -37,9 +37,15 @@ func (s *Store) stageKeys(ctx context.Context, b adminstore.ImportBatch, from *k
 		return err
 	}
 	return conn.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		moving := s.session(tx.Tx)
+		moving := d.session(tx.Tx)
 		return importBatch(ctx, moving.exec, b, func() error { return moving.moveStaged(ctx, b) })
 	})
+}
+
+// batchIsNew returns nil if the batch has not been imported yet, and [adminstore.ErrBatch] otherwise.
+func (s session) batchIsNew(ctx context.Context, b adminstore.ImportBatch) error {
+	return s.runOnce(ctx, `SELECT 1 FROM keyseat_batches WHERE id = @batch`, query.Args{"batch": b.ID},
+		func(query.Row) error { return adminstore.ErrBatch })
 }
 
 // dropStaging drops the staging table if it exists.
@@ -48,27 +54,13 @@ func (s session) dropStaging(ctx context.Context) error {
 	return err
 }
 
-// fillStaging fills the staging table with the keys, in chunks of up to [importChunk] keys.
+// fillStaging fills the staging table with the keys.
 func (s session) fillStaging(ctx context.Context, from *keySource) error {
-	var some []keys.Key
-	row := 0
-	flush := func() error {
+	return from.chunks(func(before int, some []keys.Key) error {
 		_, err := s.exec(ctx, `WITH @k INSERT INTO temp.keyseat_staged SELECT k.place + @first, `+keyTable.Columns.List("k.%")+` FROM k`,
-			query.Args{"k": keyTable.Rows(some), "first": row - len(some) + 1})
-		some = some[:0]
+			query.Args{"k": keyTable.Rows(some), "first": before + 1})
 		return err
-	}
-	err := from.each(func(k keys.Key) error {
-		some, row = append(some, k), row+1
-		if len(some) < importChunk {
-			return nil
-		}
-		return flush()
 	})
-	if err != nil {
-		return err
-	}
-	return flush()
 }
 
 // moveStaged copies the staged keys to keyseat_keys. If a code exists already or comes twice, it returns an

@@ -76,7 +76,11 @@ func (s session) codes(ctx context.Context, after keys.Code, n int) (codes []key
 
 // records returns the record of each code, in the order of the codes.
 func (s session) records(ctx context.Context, codes []keys.Code) ([]audit.Record, error) {
-	s, err := s.timed(ctx)
+	now, err := readTime(ctx, s.runCached)
+	if err != nil {
+		return nil, err
+	}
+	found, err := find(ctx, s.runCached, codes)
 	if err != nil {
 		return nil, err
 	}
@@ -84,28 +88,13 @@ func (s session) records(ctx context.Context, codes []keys.Code) ([]audit.Record
 	want, at := query.Rows{Columns: "code text"}, map[keys.Code]*audit.Record{}
 	for i, code := range codes {
 		want.Add(string(code))
-		records[i] = audit.Record{At: s.processTime(), Code: code}
+		records[i] = audit.Record{At: now, Code: code, Key: found[i]}
 		at[code] = &records[i]
 	}
-	join := "LEFT JOIN"
-	if s.distributed {
-		join = "JOIN" // Citus cannot LEFT JOIN passed rows to a distributed table
+	if err := s.tasksOf(ctx, want, at); err != nil {
+		return nil, err
 	}
-	err = s.runOnce(ctx, `
-		WITH @want SELECT @now, want.code, `+keyTable.Columns.List("k.%")+` FROM want
-		`+join+` keyseat_keys k ON k.code = want.code`, query.Args{"want": want}, func(r query.Row) error {
-		var one audit.Record
-		err := r.Scan([]query.Column{query.Time(&one.At), query.Text(&one.Code)}, keyTable.Fields(&one.Key))
-		*at[one.Code] = one
-		return err
-	})
-	if err == nil {
-		err = s.tasksOf(ctx, want, at)
-	}
-	if err == nil {
-		err = s.eventsOf(ctx, want, at)
-	}
-	return records, err
+	return records, s.eventsOf(ctx, want, at)
 }
 
 func (s session) tasksOf(ctx context.Context, want query.Rows, at map[keys.Code]*audit.Record) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
@@ -26,49 +27,48 @@ func (s *Store) PlanAudits(ctx context.Context) (all []audit.PlanAudit, err erro
 
 // planAudits returns the audit of the plan with the given id, or of all plans if id is "". The map is by plan id.
 func (s session) planAudits(ctx context.Context, id string) (map[string]audit.PlanAudit, error) {
-	s, err := s.timed(ctx)
+	now, err := readTime(ctx, s.runCached)
 	if err != nil {
+		return nil, err
+	}
+	var rows []planModel
+	q := s.selectInto(&rows)
+	if id != "" {
+		q.Where("p.id = ?", q.bind(id))
+	}
+	if err := q.Scan(ctx); err != nil {
 		return nil, err
 	}
 	all := map[string]audit.PlanAudit{}
-	err = s.runOnce(ctx, `
-		SELECT @now, `+planTable.Columns.List("%")+` FROM keyseat_plans WHERE @id = '' OR id = @id`,
-		query.Args{"id": id}, func(r query.Row) error {
-			var t audit.PlanAudit
-			err := r.Scan([]query.Column{query.Time(&t.At)}, planTable.Fields(&t.Plan))
-			all[t.Plan.ID] = t
-			return err
-		})
-	if err != nil {
-		return nil, err
+	for _, p := range rows {
+		all[p.ID] = audit.PlanAudit{At: now, Plan: stock.Plan(p.planColumns)}
 	}
-	return all, s.countSlots(ctx, id, all)
+	return all, s.countSlots(ctx, id, now, all)
 }
 
 // countSlots adds the slot counts of the tasks (Tasks) and of the history entries (Moves) to the audits.
-func (s session) countSlots(ctx context.Context, id string, all map[string]audit.PlanAudit) error {
+func (s session) countSlots(ctx context.Context, id string, at time.Time, all map[string]audit.PlanAudit) error {
 	const these = ` AND (@id = '' OR plan_id = @id) GROUP BY plan_id, `
 	return s.runOnce(ctx, `
-		SELECT @now, plan_id, slot, 1, count(*) FROM keyseat_tasks WHERE slot NOT IN ('', 'free')`+these+`slot
-		UNION ALL SELECT @now, plan_id, slot_to, 0, count(*) FROM keyseat_history WHERE slot_to NOT IN ('', 'free')`+these+`slot_to
-		UNION ALL SELECT @now, plan_id, slot_from, 0, -count(*) FROM keyseat_history WHERE slot_from NOT IN ('', 'free')`+these+`slot_from`,
+		SELECT plan_id, slot, 1, count(*) FROM keyseat_tasks WHERE slot NOT IN ('', 'free')`+these+`slot
+		UNION ALL SELECT plan_id, slot_to, 0, count(*) FROM keyseat_history WHERE slot_to NOT IN ('', 'free')`+these+`slot_to
+		UNION ALL SELECT plan_id, slot_from, 0, -count(*) FROM keyseat_history WHERE slot_from NOT IN ('', 'free')`+these+`slot_from`,
 		query.Args{"id": id}, func(r query.Row) error {
-			var t audit.PlanAudit
+			var plan string
 			var state stock.State
 			var ofTask bool
 			var n int
-			err := r.Scan([]query.Column{
-				query.Time(&t.At), query.Text(&t.Plan.ID), query.Text(&state), query.Bool(&ofTask), query.Int(&n),
-			})
-			if known, found := all[t.Plan.ID]; found {
-				t = known
+			err := r.Scan([]query.Column{query.Text(&plan), query.Text(&state), query.Bool(&ofTask), query.Int(&n)})
+			sums, found := all[plan]
+			if !found {
+				sums = audit.PlanAudit{At: at, Plan: stock.Plan{ID: plan}}
 			}
 			if ofTask {
-				t.Tasks = t.Tasks.Add(state, n)
+				sums.Tasks = sums.Tasks.Add(state, n)
 			} else {
-				t.Moves = t.Moves.Add(state, n)
+				sums.Moves = sums.Moves.Add(state, n)
 			}
-			all[t.Plan.ID] = t
+			all[plan] = sums
 			return err
 		})
 }

@@ -32,49 +32,47 @@ var (
 	leaseReadSQLite string
 )
 
-// Lease implements [tasks.Store]. On SQLite a poll that finds nothing writes nothing.
+// Lease implements [tasks.Store].
 func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
-	if s.distributed && n > 0 {
-		err = retry(ctx, func() error {
-			taken, err := s.reader().leaseDistributed(ctx, worker, n, ttl)
-			views = taken.views()
-			return err
-		})
+	if s.isSQLite {
+		views, err = s.leaseSQLite(ctx, worker, n, ttl)
 		return views, s.wrap("lease", err)
 	}
-	if !s.isSQLite {
-		err = s.onPgx(ctx, s.takeRunner(), pgxconn.IfNotSent, func(run query.Runner) error {
-			views, err = lease(ctx, run, worker, n, ttl)
+	if n <= 0 {
+		return nil, nil
+	}
+	err = s.layout.retry(ctx, func() error {
+		return s.onPgx(ctx, s.takeRunner(), pgxconn.IfNotSent, func(run query.Runner) error {
+			views, err = s.layout.lease(ctx, run, worker, n, ttl)
 			return err
 		})
-		return views, s.wrap("lease", err)
-	}
-	s.afterErase(ctx, nil)
+	})
+	return views, s.wrap("lease", err)
+}
+
+// leaseSQLite leases tasks in a transaction. If there is nothing to lease, it writes nothing.
+func (s *Store) leaseSQLite(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
+	s.wiper.afterErase(ctx, nil)
 	waiting, err := s.reader().dueTasks(ctx, query.Args{"n": n, "twice": 2 * ttl})
 	if err != nil || len(waiting.Values) == 0 {
-		return nil, s.wrap("lease", err)
+		return nil, err
 	}
 	err = s.transact(ctx, func(tx session) error {
 		views, err = tx.Lease(ctx, worker, n, ttl)
 		return err
 	})
-	return views, s.wrap("lease", err)
+	return views, err
 }
 
 // Lease implements [tasks.Store]. On SQLite the session must be in a transaction.
-func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
-	if n <= 0 {
-		return nil, nil
+func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
+	switch {
+	case n <= 0:
+	case s.isSQLite:
+		views, err = s.leaseSelectThenUpdate(ctx, leaseArgs(worker, n, ttl))
+	default:
+		views, err = s.layout.lease(ctx, s.runCached, worker, n, ttl)
 	}
-	if s.distributed {
-		taken, err := s.leaseDistributed(ctx, worker, n, ttl)
-		return taken.views(), s.wrap("lease", err)
-	}
-	if s.isSQLite {
-		views, err := s.leaseSelectThenUpdate(ctx, leaseArgs(worker, n, ttl))
-		return views, s.wrap("lease", err)
-	}
-	views, err := lease(ctx, s.runCached, worker, n, ttl)
 	return views, s.wrap("lease", err)
 }
 
@@ -82,7 +80,8 @@ func leaseArgs(worker string, n int, ttl time.Duration) query.Args {
 	return query.Args{"worker": worker, "n": n, "ttl": ttl, "twice": 2 * ttl, "tick": time.Microsecond}
 }
 
-func lease(ctx context.Context, run query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
+// lease implements [layout] for PostgreSQL.
+func (oneServer) lease(ctx context.Context, run query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	return readableViews(ctx, run, leaseSQL, leaseArgs(worker, n, ttl))
 }
 
@@ -129,33 +128,25 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 	if s.isSQLite {
 		on.on = s.write.DB
 	}
-	if !s.distributed {
-		return on.Extend(ctx, refs, ttl)
-	}
-	err = retry(ctx, func() error {
+	err = s.layout.retry(ctx, func() error {
 		errs, err = on.extend(ctx, refs, ttl)
 		return err
 	})
-	return errs, on.wrap("extend", err)
+	return errs, s.wrap("extend", err)
 }
 
-// Extend implements [tasks.Store]. The server plans the statement each time, because a generic plan may
-// have a bad join order. The statement waits for rows and writes them, and no form of it fixes the join order.
+// Extend implements [tasks.Store].
 func (s session) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
-	if len(refs) == 0 {
-		return nil, nil
-	}
 	errs, err := s.extend(ctx, refs, ttl)
 	return errs, s.wrap("extend", err)
 }
 
 func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
-	held := map[tasks.Ref]bool{}
-	extend := s.extendLocked
-	if s.distributed {
-		extend = s.extendDistributed
+	if len(refs) == 0 {
+		return nil, nil
 	}
-	if err := extend(ctx, refs, ttl, held); err != nil {
+	held := map[tasks.Ref]bool{}
+	if err := s.layout.extend(ctx, s, refs, ttl, held); err != nil {
 		return nil, err
 	}
 	errs := make([]error, len(refs))
@@ -167,8 +158,11 @@ func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 	return errs, nil
 }
 
-// extendLocked extends leases and sets held[ref] for each extended lease. A ttl of 0 ends the leases.
-func (s session) extendLocked(ctx context.Context, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error {
+// extend implements [layout]. A ttl of 0 ends the leases.
+//
+// The statement has a fresh plan each time. It waits for rows and writes them, and no way to write it leaves the
+// planner only one join order. With a generic plan the planner may choose a bad one.
+func (oneServer) extend(ctx context.Context, s session, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error {
 	set := `leased_until = @now + @ttl + its_place * @tick`
 	if ttl == 0 {
 		set = `leased_until = NULL, worker = NULL`

@@ -21,16 +21,20 @@ import (
 // then, also on a standby. A store without [Options.Distributed] gets [ErrDistributed] if the tables
 // are distributed. Many processes may call Migrate simultaneously: one migrates, the others wait for it.
 func (s *Store) Migrate(ctx context.Context) error {
-	err := s.checkDistribution(ctx)
+	err := s.layout.checkTables(ctx, s.reader())
 	if err == nil {
 		err = s.applyMissing(ctx)
 	}
 	return s.wrap("migrate", err)
 }
 
-// checkDistribution returns [ErrDistributed] if the tables are distributed and the store is not.
-func (s *Store) checkDistribution(ctx context.Context) error {
-	if s.isSQLite || s.distributed {
+// ErrDistributed is the error of a store that was opened without [Options.Distributed] although its tables
+// are distributed.
+var ErrDistributed error = dberr.Public("the tables are distributed by Citus: the store must be opened for that (--database-distributed)")
+
+// checkTables implements [layout]. It returns [ErrDistributed] if the tables are distributed.
+func (oneServer) checkTables(ctx context.Context, s session) error {
+	if s.isSQLite {
 		return nil
 	}
 	tables, _, err := s.readDistribution(ctx)
@@ -38,6 +42,25 @@ func (s *Store) checkDistribution(ctx context.Context) error {
 		err = ErrDistributed
 	}
 	return err
+}
+
+// readDistribution returns the distributed tables of keyseat, and whether the database has Citus.
+func (s session) readDistribution(ctx context.Context) (tables []string, citus bool, err error) {
+	err = s.runOnce(ctx, `SELECT 1 WHERE to_regclass('pg_dist_partition') IS NOT NULL`, nil, func(query.Row) error {
+		citus = true
+		return nil
+	})
+	if err != nil || !citus {
+		return nil, citus, err
+	}
+	err = s.runOnce(ctx, `SELECT CAST(c.relname AS text) FROM pg_dist_partition p JOIN pg_class c ON c.oid = p.logicalrelid
+		WHERE p.partmethod = 'h' AND c.oid = to_regclass(c.relname) AND c.relname LIKE 'keyseat%'`, nil, func(r query.Row) error {
+		var name string
+		err := r.Scan([]query.Column{query.Text(&name)})
+		tables = append(tables, name)
+		return err
+	})
+	return tables, citus, err
 }
 
 // applyMissing runs the migrations that the database lacks.

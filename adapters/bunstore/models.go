@@ -198,9 +198,3 @@ type deliveryColumns struct {
 	Took       time.Duration `bun:"took"`
 	Note       string        `bun:"note"`
 }
-
-// A taskKey is the primary key of a task.
-type taskKey struct {
-	code keys.Code
-	id   string
-}

@@ -40,12 +40,15 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	}
 	path = file.Path
 	s := &Store{
-		database: database{dialect: sqliteDialect(o.Now, path), stmts: newStmtCache(), disk: &sqlitefile.Disk{}},
-		ownsDB:   true, dedicated: o.Dedicated, wiper: newWALWiper(),
+		database: database{dialect: sqliteDialect(o.Now, path), layout: oneServer{}, stmts: newStmtCache(), disk: &sqlitefile.Disk{}},
+		ownsDB:   true, dedicated: o.Dedicated,
 	}
 	s.disk.File.Store(file)
 	if s.read, err = pool(path, o, o.Conns); err == nil {
 		s.write, err = pool(path, o, 1)
+	}
+	if err == nil {
+		s.wiper = newWALWiper(s.write.DB)
 	}
 	if err == nil && o.Dedicated {
 		err = s.checkDedicated(ctx) // before the first write

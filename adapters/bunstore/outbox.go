@@ -12,16 +12,6 @@ import (
 
 var _ outbox.Outbox = (*Store)(nil)
 
-// hasSubscribersSQL is true if a subscription exists that has not expired. Only then are history entries written as
-// fresh, which means that [Store.Route] has yet to route them.
-const hasSubscribersSQL = `EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.until > @now)`
-
-// insertHistoryFrom returns the SQL that inserts history entries in their order.
-func insertHistoryFrom(from string) string {
-	list := historyTable.Columns.List("%")
-	return "INSERT INTO " + historyTable.Name + " (" + list + ", fresh) SELECT " + list + ", " + hasSubscribersSQL + " FROM " + from + " ORDER BY place"
-}
-
 // Subscribe implements [outbox.Outbox].
 func (s *Store) Subscribe(ctx context.Context, names []string, ttl time.Duration) error {
 	want := query.Rows{Columns: "name text"}

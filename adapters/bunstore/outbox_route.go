@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/outbox"
@@ -19,7 +18,7 @@ func (s *Store) Route(ctx context.Context, causes []tasks.EventType, n int) (rou
 		return 0, s.wrap("route", err)
 	}
 	err = s.transact(ctx, func(tx session) error {
-		fresh, err := tx.lockUnrouted(ctx, n)
+		fresh, err := tx.layout.lockUnrouted(ctx, tx, n)
 		routed = len(fresh)
 		if err != nil || routed == 0 {
 			return err
@@ -29,18 +28,9 @@ func (s *Store) Route(ctx context.Context, causes []tasks.EventType, n int) (rou
 	return routed, s.wrap("route", err)
 }
 
-// lockUnrouted reads and locks the oldest fresh history entries. A distributed store cannot lock them. It locks
-// the subscribers instead, which are all on one server, and [session.markRouted] checks that the entries
-// are still fresh.
-func (s session) lockUnrouted(ctx context.Context, n int) ([]tasks.HistoryEntry, error) {
-	if !s.distributed {
-		return s.unrouted(ctx, n, s.forUpdate("h"))
-	}
-	err := s.runOnce(ctx, `SELECT l.name FROM keyseat_listeners l ORDER BY l.name FOR UPDATE OF l`, nil, func(query.Row) error { return nil })
-	if err != nil {
-		return nil, err
-	}
-	return s.unrouted(ctx, n, "")
+// lockUnrouted implements [layout]. It reads and locks the oldest fresh history entries.
+func (oneServer) lockUnrouted(ctx context.Context, s session, n int) ([]tasks.HistoryEntry, error) {
+	return s.unrouted(ctx, n, s.forUpdate("h"))
 }
 
 // unrouted reads the oldest fresh history entries. It fills in only their sequence number, key and event
@@ -72,22 +62,12 @@ func (s session) route(ctx context.Context, fresh []tasks.HistoryEntry, causes [
 	if err != nil {
 		return err
 	}
-	return s.markRouted(ctx, taken)
+	return s.layout.markRouted(ctx, s, taken)
 }
 
-// markRouted marks history entries as no longer fresh. In a distributed store it returns dberr.ErrRetry if another
-// process has routed some of them.
-func (s session) markRouted(ctx context.Context, taken query.Rows) error {
-	if !s.distributed {
-		_, err := s.exec(ctx, `WITH @taken UPDATE keyseat_history SET fresh = false WHERE fresh AND seq IN (SELECT seq FROM taken)`, query.Args{"taken": taken})
-		return err
-	}
-	n, err := s.exec(ctx, `
-		UPDATE keyseat_history AS x SET fresh = false FROM @r
-		WHERE x.code = r.code AND x.seq = r.seq AND x.fresh AND x.code = ANY (@codes)`, query.Args{"r": query.InlineRows(taken), "codes": taken.Texts("code")})
-	if err == nil && n != int64(len(taken.Values)) {
-		err = dberr.ErrRetry
-	}
+// markRouted implements [layout]. It marks history entries as no longer fresh.
+func (oneServer) markRouted(ctx context.Context, s session, taken query.Rows) error {
+	_, err := s.exec(ctx, `WITH @taken UPDATE keyseat_history SET fresh = false WHERE fresh AND seq IN (SELECT seq FROM taken)`, query.Args{"taken": taken})
 	return err
 }
 

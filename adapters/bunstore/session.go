@@ -8,20 +8,79 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A conn is a pool, a connection or a transaction. It runs statements.
 type conn = bun.IConn
 
-// A session is a conn with the dialect of its database. It does the work of the methods of [Store]. A method
-// that needs a transaction expects the conn to be one.
+// A session is a conn with the dialect and the layout of its database. It does the work of the methods of
+// [Store]. A method that needs a transaction expects the conn to be one.
 type session struct {
 	dialect
-	on  conn
-	own query.Runner // runs a query in a transaction of its own; nil: on runs it
+	layout layout
+	on     conn
+	own    query.Runner // runs a query in a transaction of its own; nil: on runs it
 }
 
-func (d dialect) session(on conn) session { return session{dialect: d, on: on} }
+// A layout is where the rows of keys, tasks and the history are: on one server ([oneServer]) or on many
+// ([distributed]). It has the statements that differ.
+type layout interface {
+	// timed returns a session whose statements may run on many servers and have the same @now.
+	timed(ctx context.Context, s session) (session, error)
+	// retry runs a statement that writes, outside a transaction.
+	retry(ctx context.Context, run func() error) error
+	// checkTables returns [ErrDistributed] if the tables have another layout.
+	checkTables(ctx context.Context, s session) error
+	// skipLocked returns the clause after FOR UPDATE that leaves out rows that another transaction has locked.
+	skipLocked() string
+	// planCacheMode returns the setting of PostgreSQL of that name.
+	planCacheMode() string
+
+	snapshots(ctx context.Context, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error)
+	lease(ctx context.Context, run query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error)
+	// extend sets held[ref] for each extended lease.
+	extend(ctx context.Context, s session, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error
+
+	// lockQueries read the rows of the changes into c, and lock them as far as the layout does that.
+	lockQueries(c *changeset, changes []tasks.Change) []query.Query
+	// appliedQueries set the errors of refused changes to nil that the history has already.
+	appliedQueries(changes []tasks.Change, refused query.Rows, errs []error) []query.Query
+	// write writes the rows of c. The runner last runs the last queries, and may commit the transaction.
+	write(ctx context.Context, run, last query.Runner, c *changeset) error
+
+	importKeys(ctx context.Context, s session, pool *bun.DB, b adminstore.ImportBatch, from *keySource) error
+
+	lockArchivable(ctx context.Context, s session, want query.Rows, lines map[keys.Code]int) (map[keys.Code]bool, error)
+	deleteTasks(gone query.Rows) query.Query
+	deleteHistory(cut query.Rows) query.Query
+	insertRouted(entries []tasks.HistoryEntry) query.Query
+
+	lockUnrouted(ctx context.Context, s session, n int) ([]tasks.HistoryEntry, error)
+	markRouted(ctx context.Context, s session, taken query.Rows) error
+}
+
+// oneServer is the layout of a PostgreSQL server and of an SQLite file.
+type oneServer struct{}
+
+// timed returns the session: one server has one clock.
+func (oneServer) timed(_ context.Context, s session) (session, error) { return s, nil }
+
+// retry runs the statement once.
+func (oneServer) retry(_ context.Context, run func() error) error { return run() }
+
+func (oneServer) skipLocked() string { return " SKIP LOCKED" }
+
+// planCacheMode makes the server plan a prepared statement once, because planning takes longer than running it.
+func (oneServer) planCacheMode() string { return "force_generic_plan" }
+
+// timed returns a session with one @now for all its statements, see [layout].
+func (s session) timed(ctx context.Context) (session, error) { return s.layout.timed(ctx, s) }
+
+// skipLocked returns the clause after [dialect.forUpdate] that leaves out rows that another transaction has locked.
+func (s session) skipLocked() string { return s.either(s.layout.skipLocked(), "") }
 
 // runCached is a [query.Runner] for frequent statements: PostgreSQL keeps their plans, unless a pooler is in
 // between.
@@ -68,16 +127,8 @@ func (s session) exec(ctx context.Context, sql string, args query.Args) (int64, 
 	return result.RowsAffected()
 }
 
-// timed returns a session whose @now is the present time of the database, which it reads first. A session that
-// is not distributed is returned unchanged.
-func (s session) timed(ctx context.Context) (session, error) {
-	if !s.distributed {
-		return s, nil
-	}
-	var now time.Time
-	err := s.runCached(ctx, query.Query{SQL: `SELECT @now`, Scan: func(r query.Row) error {
-		return r.Scan([]query.Column{query.Time(&now)})
-	}})
-	s.dialect = s.at(now)
-	return s, err
+// readTime returns the present time of the store.
+func readTime(ctx context.Context, run query.Runner) (now time.Time, err error) {
+	err = run(ctx, query.Query{SQL: `SELECT @now`, Scan: func(r query.Row) error { return r.Scan([]query.Column{query.Time(&now)}) }})
+	return now, err
 }

@@ -14,29 +14,29 @@ import (
 //   - The file was moved, removed or replaced.
 //   - The database does not answer.
 //   - The last write failed, and a write that changes nothing fails too.
-func (s *Store) pingSQLite(ctx context.Context) error {
-	if file := s.disk.File.Load(); file != nil {
+func (d *database) pingSQLite(ctx context.Context) error {
+	if file := d.disk.File.Load(); file != nil {
 		if err := file.InPlace(); err != nil {
 			return err
 		}
 	}
-	if err := s.read.PingContext(ctx); err != nil {
+	if err := d.read.PingContext(ctx); err != nil {
 		return err
 	}
-	failed := s.disk.Failed.Load()
+	failed := d.disk.Failed.Load()
 	if failed == nil {
 		return nil
 	}
-	if s.probeWrite(ctx) != nil {
+	if d.probeWrite(ctx) != nil {
 		return *failed
 	}
-	s.disk.Failed.CompareAndSwap(failed, nil)
+	d.disk.Failed.CompareAndSwap(failed, nil)
 	return nil
 }
 
 // probeWrite makes a write that changes nothing: it sets the user version of the file to its present value.
-func (s *Store) probeWrite(ctx context.Context) error {
-	return s.transact(ctx, func(tx session) error {
+func (d *database) probeWrite(ctx context.Context) error {
+	return d.transact(ctx, func(tx session) error {
 		var version int
 		err := tx.runOnce(ctx, "PRAGMA user_version", nil, func(r query.Row) error { return r(&version) })
 		if err != nil {
@@ -49,9 +49,9 @@ func (s *Store) probeWrite(ctx context.Context) error {
 
 // filePath returns the path of the SQLite file. It returns an error for a database in memory and for a file with
 // several names (hard links).
-func (s *Store) filePath(ctx context.Context) (path string, err error) {
+func (d *database) filePath(ctx context.Context) (path string, err error) {
 	const own = `SELECT file FROM pragma_database_list WHERE name = 'main'`
-	err = s.read.DB.QueryRowContext(ctx, own).Scan(&path)
+	err = d.read.DB.QueryRowContext(ctx, own).Scan(&path)
 	if err == nil && path == "" {
 		err = dberr.Public("a database in memory has no file to lock")
 	}
@@ -62,6 +62,6 @@ func (s *Store) filePath(ctx context.Context) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	s.disk.File.CompareAndSwap(nil, file) // [New] does not know the path
+	d.disk.File.CompareAndSwap(nil, file) // [New] does not know the path
 	return file.Path, nil
 }

@@ -50,7 +50,7 @@ func damaged(damage string) error {
 
 // checkSchema returns an error for a database of another program or of a newer version of keyseat.
 func checkSchema(ctx context.Context, db *sql.DB) error {
-	now, err := sqliteDialect(time.Now, "").session(db).schema(ctx)
+	now, err := session{dialect: sqliteDialect(time.Now, ""), layout: oneServer{}, on: db}.schema(ctx)
 	if err == nil && (len(now.applied) == 0 || !slices.Contains(now.tables, "keyseat_keys")) {
 		err = dberr.Public("it is no database of keyseat")
 	}

@@ -72,7 +72,7 @@ func NewDistributed(db *bun.DB) (*Store, error) {
 	if db.Dialect().Name() != known.PG {
 		return nil, errNotPostgres
 	}
-	return &Store{database: database{dialect: postgresDialect(true), read: db, write: db}}, nil
+	return &Store{database: database{dialect: postgresDialect(), layout: newDistributed(), read: db, write: db}}, nil
 }
 
 // New returns a store on a database that the caller has opened. The caller also closes the database.
@@ -82,9 +82,9 @@ func NewDistributed(db *bun.DB) (*Store, error) {
 func New(db *bun.DB) (*Store, error) {
 	switch db.Dialect().Name() { //nolint:exhaustive // the others are refused
 	case known.PG:
-		return &Store{database: database{dialect: postgresDialect(false), read: db, write: db}}, nil
+		return &Store{database: database{dialect: postgresDialect(), layout: oneServer{}, read: db, write: db}}, nil
 	case known.SQLite:
-		return &Store{database: database{dialect: sqliteDialect(time.Now, ""), read: db, write: db, disk: &sqlitefile.Disk{}}, wiper: newWALWiper()}, nil
+		return &Store{database: database{dialect: sqliteDialect(time.Now, ""), layout: oneServer{}, read: db, write: db, disk: &sqlitefile.Disk{}}, wiper: newWALWiper(db.DB)}, nil
 	}
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
 }
@@ -139,7 +139,7 @@ func (s *Store) Close() error {
 	if !s.ownsDB {
 		return nil
 	}
-	wiped := s.wipeWAL(context.Background())
+	wiped := s.wrap("wipe the log", s.wiper.wipe(context.Background()))
 	if s.read == s.write {
 		return errors.Join(wiped, s.read.Close())
 	}

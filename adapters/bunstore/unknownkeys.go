@@ -65,10 +65,10 @@ func (s *Store) Heartbeat(ctx context.Context, name string, ttl time.Duration) (
 		SQL: `
 		WITH swept AS (
 			DELETE FROM keyseat_strangers WHERE block IN (
-				SELECT s.block FROM keyseat_strangers s WHERE ` + windowOverSQL + ` ORDER BY s.block` + s.forUpdate("s") + s.skipLocked() + `)),
+				SELECT s.block FROM keyseat_strangers s WHERE ` + windowOverSQL + ` ORDER BY s.block` + s.forUpdate("s") + s.reader().skipLocked() + `)),
 		gone AS (
 			DELETE FROM keyseat_daemons WHERE name IN (
-				SELECT d.name FROM keyseat_daemons d WHERE d.until <= @now AND d.name <> @name` + s.forUpdate("d") + s.skipLocked() + `)),
+				SELECT d.name FROM keyseat_daemons d WHERE d.until <= @now AND d.name <> @name` + s.forUpdate("d") + s.reader().skipLocked() + `)),
 		here AS (
 			INSERT INTO keyseat_daemons (name, until) VALUES (@name, @now + @ttl)
 			ON CONFLICT (name) DO UPDATE SET until = excluded.until)

@@ -2,6 +2,7 @@ package bunstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -17,15 +18,16 @@ const wipeInterval = 5 * time.Second
 // A walWiper records whether SQLite's write-ahead log may still contain erased secrets. The database file
 // overwrites deleted data, but its log keeps the old pages until it is truncated.
 type walWiper struct {
+	db    *sql.DB // the pool of the writer
 	mu    sync.Mutex
 	left  bool      // the log may hold secrets that a previous process erased
 	dirty bool      // the log may hold secrets that this process erased
 	last  time.Time // the last time that isDue returned true because of dirty
 }
 
-// newWALWiper returns a wiper for a log that may hold erased secrets, because the previous process may have died
+// newWALWiper returns a walWiper for a log that may hold erased secrets, because the previous process may have died
 // before it truncated the log.
-func newWALWiper() *walWiper { return &walWiper{left: true} }
+func newWALWiper(db *sql.DB) *walWiper { return &walWiper{db: db, left: true} }
 
 // isDue reports whether the caller must truncate the log. Of several simultaneous callers only one gets true.
 // The argument erased says that the caller has just erased a secret.
@@ -52,36 +54,37 @@ func (w *walWiper) retryLater() {
 }
 
 // afterErase takes the changes that were applied and truncates the log if that is due. Polls call it without
-// changes, so that the last secret is wiped too. It does nothing on Postgres.
-func (s *Store) afterErase(ctx context.Context, changes []tasks.Change) {
-	if s.wiper == nil {
+// changes, so that the last secret is wiped too. A nil walWiper does nothing.
+func (w *walWiper) afterErase(ctx context.Context, changes []tasks.Change) {
+	if w == nil {
 		return
 	}
 	erased := false
 	for _, c := range changes {
 		erased = erased || c.Task != nil && !c.Task.Open()
 	}
-	if s.wiper.isDue(erased, time.Now()) {
-		_ = s.wipeWAL(ctx) // a later call tries again
+	if w.isDue(erased, time.Now()) {
+		_ = w.wipe(ctx) // a later call tries again
 	}
 }
 
-// wipeWAL truncates SQLite's write-ahead log. If that fails or readers prevent it, a later call tries again.
-func (s *Store) wipeWAL(ctx context.Context) error {
-	if s.wiper == nil {
+// wipe truncates the log. If that fails or readers prevent it, a later call tries again. A nil walWiper does
+// nothing.
+func (w *walWiper) wipe(ctx context.Context) error {
+	if w == nil {
 		return nil
 	}
-	busy, err := s.truncateWAL(ctx)
+	busy, err := w.truncate(ctx)
 	if err != nil || busy {
-		s.wiper.retryLater()
+		w.retryLater()
 	}
-	return s.wrap("wipe the log", err)
+	return err
 }
 
-// truncateWAL truncates the log, and reports whether readers prevented it. It waits only 50 ms for readers,
-// because all writes wait for truncateWAL. During a long read the log is not truncated; a later call does it.
-func (s *Store) truncateWAL(ctx context.Context) (busy bool, err error) {
-	conn, err := s.write.DB.Conn(ctx)
+// truncate truncates the log, and reports whether readers prevented it. It waits only 50 ms for readers, because
+// all writes wait for it. During a long read the log is not truncated; a later call does it.
+func (w *walWiper) truncate(ctx context.Context) (busy bool, err error) {
+	conn, err := w.db.Conn(ctx)
 	if err != nil {
 		return false, err
 	}

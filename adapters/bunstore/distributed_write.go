@@ -28,43 +28,46 @@ func compareAndSetSQL[T any](t query.Table[T], where string, also ...string) str
 		" FROM @r WHERE x.code = r.code AND " + where + " AND x.code = ANY (@codes) RETURNING x.code"
 }
 
-// writeCAS writes the rows of the changeset, with one statement for each table. It returns dberr.ErrRetry if other
-// transactions have changed some of the rows. The whole transaction then runs again.
-func (l *changeset) writeCAS(ctx context.Context, run query.Runner) error {
+// write implements [layout], with one statement for each table. It returns [dberr.ErrRetry] if other transactions
+// have changed some of the rows. The whole transaction then runs again.
+func (distributed) write(ctx context.Context, run, last query.Runner, cs *changeset) error {
 	var w casWriter
-	if codes := l.unwrittenKeys(); len(codes) > 0 {
+	if codes := cs.unwrittenKeys(); len(codes) > 0 {
 		w.set(lockKeysSQL, query.Args{"codes": codes}, len(codes))
 	}
-	w.compareAndSet(casKeysSQL, withReadVersions(l, keyTable, l.rows.keys, func(k keys.Key) taskKey { return taskKey{code: k.Code} }))
-	w.compareAndSet(casTasksSQL, withReadVersions(l, taskTable, l.rows.updated, func(t tasks.Task) taskKey { return taskKey{t.Code, t.ID} }))
-	w.insert(addTasksSQL, taskTable.Rows(l.rows.inserted))
-	if plans := planTable.Rows(l.allocator.Changed()); len(plans.Values) > 0 {
+	w.compareAndSet(casKeysSQL, withReadVersions(cs, keyTable, cs.rows.keys, func(k keys.Key) taskKey { return taskKey{code: k.Code} }))
+	w.compareAndSet(casTasksSQL, withReadVersions(cs, taskTable, cs.rows.updated, func(t tasks.Task) taskKey { return taskKey{t.Code, t.ID} }))
+	w.insert(addTasksSQL, taskTable.Rows(cs.rows.inserted))
+	if plans := planTable.Rows(cs.allocator.Changed()); len(plans.Values) > 0 {
 		w.set(setPlansSQL, query.Args{"p": plans}, len(plans.Values))
 	}
-	w.insert(addHistorySQL, historyTable.Rows(l.rows.history))
+	w.insert(addHistorySQL, historyTable.Rows(cs.rows.history))
 	err := run(ctx, w.queries...)
-	if err == nil && w.changed != w.want {
-		err = dberr.ErrRetry
+	switch {
+	case err != nil:
+		return err
+	case w.changed != w.want:
+		return dberr.ErrRetry
 	}
-	return err
+	return last(ctx)
 }
 
 // withReadVersions returns rows to write, each with the version that was read, in the column "was".
-func withReadVersions[T any](l *changeset, t query.Table[T], rows []T, name func(T) taskKey) query.Rows {
+func withReadVersions[T any](cs *changeset, t query.Table[T], rows []T, name func(T) taskKey) query.Rows {
 	b := t.Rows(rows)
 	b.Columns += ", was bigint"
 	for i, row := range rows {
-		b.Values[i] = append(b.Values[i], l.readVersions[name(row)])
+		b.Values[i] = append(b.Values[i], cs.readVersions[name(row)])
 	}
 	return b
 }
 
-// unwrittenKeys returns the keys that get history entries but are not written themselves. writeCAS locks them
+// unwrittenKeys returns the keys that get history entries but are not written themselves. [distributed.write] locks them
 // too. Otherwise a later entry of a key could become visible, and reach subscribers, before an earlier one.
-func (l *changeset) unwrittenKeys() (codes query.TextArray) {
+func (cs *changeset) unwrittenKeys() (codes query.TextArray) {
 	known := map[keys.Code]bool{}
-	for _, line := range l.rows.history {
-		if _, written := l.rows.keyIndex[line.Code]; !written && !known[line.Code] {
+	for _, line := range cs.rows.history {
+		if _, written := cs.rows.keyIndex[line.Code]; !written && !known[line.Code] {
 			known[line.Code] = true
 			codes = append(codes, string(line.Code))
 		}

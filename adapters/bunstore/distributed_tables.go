@@ -7,7 +7,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
-	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 )
 
 // distributedTables lists the tables to distribute by their column code. The second and third are colocated with the
@@ -16,10 +15,6 @@ var distributedTables = []string{keyTable.Name, taskTable.Name, historyTable.Nam
 
 const errNoCitus = dberr.Public("the database has no Citus: install the extension on every server " +
 	"(shared_preload_libraries = 'citus'), CREATE EXTENSION citus, and add the workers with citus_add_node")
-
-// ErrDistributed is the error of a store that was opened without [Options.Distributed] although its tables
-// are distributed.
-var ErrDistributed error = dberr.Public("the tables are distributed by Citus: the store must be opened for that (--database-distributed)")
 
 // Distribute distributes keyseat_keys, keyseat_tasks and keyseat_history over the workers of Citus 12 or
 // later. The key's code decides the worker, so all rows of a key are on one worker. The other tables stay
@@ -36,7 +31,7 @@ func (s *Store) Distribute(ctx context.Context) (done []string, err error) {
 		return nil, s.wrap("distribute", dberr.Public("a pool of one connection is too small"))
 	}
 	err = s.withMigrationLock(ctx, func(ctx context.Context, _ bun.Tx) error {
-		known, citus, err := s.readDistribution(ctx)
+		known, citus, err := s.reader().readDistribution(ctx)
 		if err == nil && !citus {
 			err = errNoCitus
 		}
@@ -73,23 +68,4 @@ func (s *Store) dropLocalCopy(ctx context.Context, table string) error {
 	_, err := s.write.DB.ExecContext(ctx, `SELECT truncate_local_data_after_distributing_table(CAST($1 AS text)::regclass)
 		WHERE pg_relation_size(CAST($1 AS text)::regclass) > 0`, table)
 	return err
-}
-
-// readDistribution returns the distributed tables of keyseat, and whether the database has Citus.
-func (s *Store) readDistribution(ctx context.Context) (tables []string, citus bool, err error) {
-	err = s.reader().runOnce(ctx, `SELECT 1 WHERE to_regclass('pg_dist_partition') IS NOT NULL`, nil, func(query.Row) error {
-		citus = true
-		return nil
-	})
-	if err != nil || !citus {
-		return nil, citus, err
-	}
-	err = s.reader().runOnce(ctx, `SELECT CAST(c.relname AS text) FROM pg_dist_partition p JOIN pg_class c ON c.oid = p.logicalrelid
-		WHERE p.partmethod = 'h' AND c.oid = to_regclass(c.relname) AND c.relname LIKE 'keyseat%'`, nil, func(r query.Row) error {
-		var name string
-		err := r.Scan([]query.Column{query.Text(&name)})
-		tables = append(tables, name)
-		return err
-	})
-	return tables, citus, err
 }

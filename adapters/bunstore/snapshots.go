@@ -2,11 +2,60 @@ package bunstore
 
 import (
 	"context"
+	_ "embed" // for the files of SQL
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
 )
+
+// snapshotsSQL reads the snapshots of keys. PostgreSQL plans it once, and the tables may have been empty at that
+// moment. For empty tables every index and every join order seem good to the planner. Therefore the LATERAL
+// joins fix the order. The CASE keeps the planner from an index on the task's id: the server reads
+// all tasks of a key, which are few.
+var (
+	//go:embed sql/snapshots.postgres.sql
+	snapshotsSQL string
+	//go:embed sql/snapshots.sqlite.sql
+	snapshotsSQLite string
+)
+
+// Snapshots implements [tasks.Store].
+func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {
+	if len(codes) == 0 {
+		return nil, nil
+	}
+	err = s.retryRead(ctx, pgxconn.Statements, func(run query.Runner) error {
+		views, err = s.layout.snapshots(ctx, run, codes)
+		return err
+	})
+	return views, s.wrap("view", err)
+}
+
+// Snapshots implements [tasks.Store].
+func (s session) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
+	if len(codes) == 0 {
+		return nil, nil
+	}
+	views, err := s.layout.snapshots(ctx, s.runCached, codes)
+	return views, s.wrap("view", err)
+}
+
+func (oneServer) snapshots(ctx context.Context, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error) {
+	views := make([]tasks.Snapshot, 0, len(codes))
+	one := newSnapshotScanner()
+	want := query.Rows{Columns: "code text"}
+	for _, code := range codes {
+		want.Add(string(code))
+	}
+	err := run(ctx, query.Query{SQL: snapshotsSQL, SQLite: snapshotsSQLite, Args: query.Args{"want": want}, Scan: func(r query.Row) error {
+		v, err := one.scan(r)
+		views = append(views, v)
+		return err
+	}})
+	return views, err
+}
 
 // The statements that find keys: findManySQL finds several keys. findOneSQL finds one key, at the least cost
 // for the database.
@@ -18,8 +67,8 @@ var (
 
 // Find implements [tasks.Store].
 func (s *Store) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
-	if s.isSQLite || len(codes) == 0 {
-		return s.reader().Find(ctx, codes)
+	if len(codes) == 0 {
+		return nil, nil
 	}
 	err = s.retryRead(ctx, pgxconn.Statements, func(run query.Runner) error {
 		found, err = find(ctx, run, codes)

@@ -1,6 +1,7 @@
 package bunstore
 
 import (
+	"context"
 	"slices"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
@@ -9,17 +10,47 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// readQueries is [lockQuery] for a distributed store. It locks countries, which are on one server, and reads keys and
-// tasks without a lock. The countries come first, because the wait for their locks can be long. Keys and
-// tasks are read after this wait, so that other transactions have little time to change them before the write.
-func readQueries(l *changeset, changes []tasks.Change) []query.Query {
+var snapshotsDistributedSQL = `
+	SELECT @at, ` + viewColumns + ` FROM keyseat_keys k
+	LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id
+	WHERE k.code = ANY (@codes)`
+
+// snapshots implements [layout]. A statement cannot join the wanted codes with the keys of many servers, so its
+// result lacks unknown keys. Each of them gets an empty snapshot.
+func (distributed) snapshots(ctx context.Context, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error) {
+	now, err := readTime(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	found, one := map[keys.Code]tasks.Snapshot{}, newSnapshotScanner()
+	args := query.Args{"at": now, "codes": codeTexts(codes)}
+	err = run(ctx, query.Query{SQL: snapshotsDistributedSQL, Args: args, Scan: func(r query.Row) error {
+		v, err := one.scan(r)
+		found[v.Key.Code] = v
+		return err
+	}})
+	views := make([]tasks.Snapshot, len(codes))
+	for i, code := range codes {
+		v, known := found[code]
+		if !known {
+			v.At = now
+		}
+		views[i] = v
+	}
+	return views, err
+}
+
+// lockQueries implements [layout]. It locks countries, which are on one server, and reads keys and tasks without a
+// lock. The countries come first, because the wait for their locks can be long. Keys and tasks are read after
+// it, so that other transactions have little time to change them before the write.
+func (distributed) lockQueries(cs *changeset, changes []tasks.Change) []query.Query {
 	about, in := rowsTouched(changes)
 	named := query.Args{"codes": about.Texts("code"), "ids": about.Texts("id")}
 	all := []query.Query{{SQL: `SELECT k.code, k.version FROM keyseat_keys k WHERE k.code = ANY (@codes)`, Args: named, Scan: func(r query.Row) error {
 		var code keys.Code
 		var version int64
 		err := r.Scan([]query.Column{query.Text(&code), query.Int(&version)})
-		l.keys[code], l.readVersions[taskKey{code: code}] = version, version
+		cs.keys[code], cs.readVersions[taskKey{code: code}] = version, version
 		return err
 	}}, {SQL: `
 		SELECT t.code, t.id, t.version, t.fence, t.ended_at FROM keyseat_tasks t
@@ -27,8 +58,8 @@ func readQueries(l *changeset, changes []tasks.Change) []query.Query {
 		var name taskKey
 		var now rowVersion
 		err := r.Scan([]query.Column{query.Text(&name.code), query.Text(&name.id), query.Int(&now.version), query.Int(&now.fence), query.Time(&now.endedAt)})
-		l.noteTask(name.code, name.id, now)
-		l.readVersions[name] = now.version
+		cs.noteTask(name.code, name.id, now)
+		cs.readVersions[name] = now.version
 		return err
 	}}}
 	if len(in.Values) == 0 {
@@ -40,15 +71,14 @@ func readQueries(l *changeset, changes []tasks.Change) []query.Query {
 		Scan: func(r query.Row) error {
 			var code stock.Country
 			err := r.Scan([]query.Column{query.Text(&code)})
-			l.countries[code] = true
+			cs.countries[code] = true
 			return err
 		},
 	})
 }
 
-// appliedQueries returns the queries of [forgiveApplied] for a distributed store. The first one locks the keys, only so
-// that COMMIT waits for a synchronous standby: see [forgiveApplied].
-func appliedQueries(changes []tasks.Change, refused query.Rows, errs []error) []query.Query {
+// appliedQueries implements [layout]. It locks the keys only because of the standby: see [forgiveApplied].
+func (distributed) appliedQueries(changes []tasks.Change, refused query.Rows, errs []error) []query.Query {
 	named := query.Args{"codes": refused.Texts("code"), "ids": refused.Texts("id")}
 	lock := query.Query{SQL: lockKeysSQL, Args: named, Scan: func(query.Row) error { return nil }}
 	return []query.Query{lock, {SQL: `SELECT h.code, h.change_id FROM keyseat_history h WHERE h.code = ANY (@codes) AND h.change_id = ANY (@ids)`, Args: named, Scan: func(r query.Row) error {

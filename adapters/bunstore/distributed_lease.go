@@ -26,13 +26,13 @@ type candidates []candidate
 // The queries for candidates of a distributed store. Like [leaseSQL], they find two groups: late tasks, and tasks
 // due in the future because a clock was set back. In the second group only the task's newest history entry
 // counts: h is the newest entry if no entry g comes after it.
-const candidateColumns = `t.code, t.id, t.version, t.fence, coalesce(t.leased_until, t.due), @now, `
+const candidateColumns = `t.code, t.id, t.version, t.fence, coalesce(t.leased_until, t.due), @at, `
 
 var (
 	lateSQL = `
 		SELECT ` + candidateColumns + viewColumns + `
 		FROM keyseat_tasks t JOIN keyseat_keys k ON k.code = t.code
-		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) <= @now
+		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) <= @at
 		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n`
 	aheadSQL = `
 		SELECT ` + candidateColumns + viewColumns + `
@@ -58,33 +58,33 @@ const (
 	contentionTTL = 16 // leases
 )
 
-// leaseDistributed chooses tasks without a lock, and leases the tasks that are still unchanged. If it gets none of
-// them, it chooses again, up to [maxTxRetries] times in all.
-func (s session) leaseDistributed(ctx context.Context, worker string, n int, ttl time.Duration) (taken candidates, err error) {
+// lease implements [layout]. It chooses tasks without a lock, and leases the tasks that are still unchanged. If it
+// gets none of them, it chooses again, up to [maxTxRetries] times in all.
+func (d distributed) lease(ctx context.Context, run query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	for range maxTxRetries {
-		at, err := s.timed(ctx)
+		now, err := readTime(ctx, run)
 		if err != nil {
 			return nil, err
 		}
-		chosen, err := at.chooseCandidates(ctx, n, at.processTime().Add(2*ttl))
+		chosen, err := d.chooseCandidates(ctx, run, n, query.Args{"at": now, "ahead": now.Add(2 * ttl)})
 		if err != nil || len(chosen) == 0 {
 			return nil, err
 		}
-		if taken, err = at.takeCandidates(ctx, chosen, worker, ttl); err != nil || len(taken) > 0 {
-			return taken, err
+		taken, err := d.takeCandidates(ctx, run, chosen, worker, now.Add(ttl))
+		if err != nil || len(taken) > 0 {
+			return taken.views(), err
 		}
 	}
 	return nil, nil
 }
 
 // chooseCandidates returns up to n candidates, the longest due first. After a collision it chooses at random.
-func (s session) chooseCandidates(ctx context.Context, n int, ahead time.Time) (candidates, error) {
-	rivals := s.contention
-	if rivals.Load() <= 0 {
-		return s.readCandidates(ctx, n, ahead)
+func (d distributed) chooseCandidates(ctx context.Context, run query.Runner, n int, times query.Args) (candidates, error) {
+	if d.contention.Load() <= 0 {
+		return readCandidates(ctx, run, n, times)
 	}
-	rivals.Add(-1)
-	all, err := s.readCandidates(ctx, oversample*n, ahead)
+	d.contention.Add(-1)
+	all, err := readCandidates(ctx, run, oversample*n, times)
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	all = all[:min(n, len(all))]
 	slices.SortFunc(all, func(a, b candidate) int { return a.since.Compare(b.since) })
@@ -92,12 +92,13 @@ func (s session) chooseCandidates(ctx context.Context, n int, ahead time.Time) (
 }
 
 // readCandidates returns up to n candidates: first the late ones, then those ahead, each the longest due first.
-func (s session) readCandidates(ctx context.Context, n int, ahead time.Time) (all candidates, err error) {
+func readCandidates(ctx context.Context, run query.Runner, n int, times query.Args) (all candidates, err error) {
 	for _, text := range []string{lateSQL, aheadSQL} {
 		if len(all) == n || err != nil {
 			break
 		}
-		err = s.runCached(ctx, query.Query{SQL: text, Args: query.Args{"n": n - len(all), "ahead": ahead}, Scan: func(r query.Row) error {
+		args := query.Args{"n": n - len(all), "at": times["at"], "ahead": times["ahead"]}
+		err = run(ctx, query.Query{SQL: text, Args: args, Scan: func(r query.Row) error {
 			c, err := readCandidate(r)
 			all = append(all, c)
 			return err
@@ -119,13 +120,12 @@ func readCandidate(r query.Row) (c candidate, err error) {
 	return c, err
 }
 
-// takeCandidates leases the chosen tasks that no other transaction has leased or changed. It returns these. The leases
-// end one microsecond apart, so that they keep their order.
-func (s session) takeCandidates(ctx context.Context, chosen candidates, worker string, ttl time.Duration) (taken candidates, err error) {
+// takeCandidates leases the chosen tasks that no other transaction has leased or changed, and returns them. The
+// leases end one microsecond apart, the first at the given time, so that they keep their order.
+func (d distributed) takeCandidates(ctx context.Context, run query.Runner, chosen candidates, worker string, first time.Time) (taken candidates, err error) {
 	rows := query.Rows{Columns: "code text, id text, version bigint, fence bigint, since timestamptz, until timestamptz"}
 	for i := range chosen {
-		c := &chosen[i]
-		until := s.processTime().Add(ttl + time.Duration(i)*time.Microsecond)
+		c, until := &chosen[i], first.Add(time.Duration(i)*time.Microsecond)
 		rows.Add(string(c.code), c.id, c.version, c.fence, c.since, until)
 		if t := c.view.Task; c.err == nil {
 			if !t.LeasedUntil.IsZero() {
@@ -134,17 +134,18 @@ func (s session) takeCandidates(ctx context.Context, chosen candidates, worker s
 			t.Fence, t.LeasedUntil = t.Fence+1, until
 		}
 	}
-	had := map[taskKey]bool{}
-	err = s.runOnce(ctx, takeCandidatesSQL, query.Args{"r": query.InlineRows(rows), "codes": rows.Texts("code"), "worker": worker}, func(r query.Row) error {
+	leased := map[taskKey]bool{}
+	args := query.Args{"r": query.InlineRows(rows), "codes": rows.Texts("code"), "worker": worker}
+	err = run(ctx, query.Query{SQL: takeCandidatesSQL, Args: args, Scan: func(r query.Row) error {
 		var name taskKey
 		err := r.Scan([]query.Column{query.Text(&name.code), query.Text(&name.id)})
-		had[name] = true
+		leased[name] = true
 		return err
-	})
-	if len(had) < len(chosen) {
-		s.contention.Store(contentionTTL)
+	}})
+	if len(leased) < len(chosen) {
+		d.contention.Store(contentionTTL)
 	}
-	return slices.DeleteFunc(chosen, func(c candidate) bool { return !had[taskKey{c.code, c.id}] }), err
+	return slices.DeleteFunc(chosen, func(c candidate) bool { return !leased[taskKey{c.code, c.id}] }), err
 }
 
 // views returns the snapshots that could be read.
@@ -157,9 +158,9 @@ func (all candidates) views() (views []tasks.Snapshot) {
 	return views
 }
 
-// extendDistributed is [session.extendLocked] for a distributed store.
-func (s session) extendDistributed(ctx context.Context, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error {
-	s, err := s.timed(ctx)
+// extend implements [layout].
+func (distributed) extend(ctx context.Context, s session, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error {
+	now, err := readTime(ctx, s.runCached)
 	if err != nil {
 		return err
 	}
@@ -169,7 +170,7 @@ func (s session) extendDistributed(ctx context.Context, refs []tasks.Ref, ttl ti
 	}
 	rows := query.Rows{Columns: "code text, id text, fence bigint, until timestamptz"}
 	for i, ref := range refs {
-		rows.Add(string(ref.Code), ref.ID, ref.Fence, s.processTime().Add(ttl+time.Duration(i)*time.Microsecond))
+		rows.Add(string(ref.Code), ref.ID, ref.Fence, now.Add(ttl+time.Duration(i)*time.Microsecond))
 	}
 	return s.runOnce(ctx, `
 		UPDATE keyseat_tasks AS x SET `+set+` FROM @r

@@ -1,0 +1,80 @@
+package bunstore
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+)
+
+// importKeys implements [layout]. It does not use COPY, because the error of a COPY to many servers does not name
+// the row that failed.
+func (distributed) importKeys(ctx context.Context, s session, pool *bun.DB, b adminstore.ImportBatch, from *keySource) error {
+	tx, err := pool.DB.BeginTx(ctx, s.txOptions())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // Rollback does nothing after a COMMIT
+	s.on = tx
+	if err := s.importDistributed(ctx, b, from); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func (s session) importDistributed(ctx context.Context, b adminstore.ImportBatch, from *keySource) error {
+	now, err := readTime(ctx, s.runCached)
+	if err == nil {
+		_, err = s.exec(ctx, noTimeoutsSQL, nil)
+	}
+	if err == nil {
+		err = recordBatch(ctx, s.exec, b)
+	}
+	if err == nil && b.Type == tasks.EventImported { // imports take turns, as in [copyInto]
+		_, err = s.exec(ctx, importLockSQL, nil)
+	}
+	if err != nil {
+		return err
+	}
+	event := tasks.Event{At: now, Type: b.Type, Note: b.Note}
+	return from.chunks(func(before int, some []keys.Key) error {
+		row, err := s.insertChunk(ctx, b.ID, event, some)
+		if err == nil && row > 0 {
+			err = adminstore.RowError{Row: before + row, Err: adminstore.ErrExists}
+		}
+		return err
+	})
+}
+
+// insertChunk inserts keys, each with a history entry of the event, and returns 0. If a code exists already or comes
+// twice, it returns the place of the first such key, from 1, and the caller must roll back.
+func (s session) insertChunk(ctx context.Context, batch string, event tasks.Event, some []keys.Key) (int, error) {
+	list := keyTable.Columns.List("%")
+	inserted := map[keys.Code]bool{}
+	err := s.runOnce(ctx, `
+		INSERT INTO keyseat_keys (batch_id, `+list+`) SELECT @batch, `+list+` FROM @r ORDER BY place
+		ON CONFLICT (code) DO NOTHING RETURNING code`,
+		query.Args{"r": query.InlineRows(keyTable.Rows(some)), "batch": batch}, func(r query.Row) error {
+			var code keys.Code
+			err := r.Scan([]query.Column{query.Text(&code)})
+			inserted[code] = true
+			return err
+		})
+	entries := make([]tasks.HistoryEntry, len(some))
+	for i, k := range some {
+		if err == nil && !inserted[k.Code] {
+			return i + 1, nil
+		}
+		delete(inserted, k.Code) // a later key with this code is a duplicate
+		event.Code = k.Code
+		entries[i] = tasks.HistoryEntry{Change: batch, Event: event}
+	}
+	if err == nil {
+		_, err = s.exec(ctx, addHistorySQL, query.Args{"r": query.InlineRows(historyTable.Rows(entries))})
+	}
+	return 0, err
+}
