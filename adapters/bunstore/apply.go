@@ -90,8 +90,8 @@ func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, er
 	return errs, s.write(ctx, &cs)
 }
 
-// lockAndCheck locks the rows of the changes and checks each change. It returns a changeset of the changes that
-// can be made, which the caller must write, and one error per change. The plans to read do not depend on
+// lockAndCheck locks the rows of the changes and checks each change. It returns a changeset with the rows of the
+// accepted changes, which the caller must write, and one error per change. The plans to read do not depend on
 // the locked rows, so all queries go in one round trip.
 func lockAndCheck(ctx context.Context, where layout, run query.Runner, changes []tasks.Change) (changeset, []error, error) {
 	cs := newChangeset()

@@ -2,6 +2,7 @@ package bunstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -40,9 +41,8 @@ func (s session) importDistributed(ctx context.Context, b adminstore.ImportBatch
 	if err != nil {
 		return err
 	}
-	event := tasks.Event{At: now, Type: b.Type, Note: b.Note}
 	return from.chunks(func(before int, some []keys.Key) error {
-		row, err := s.insertChunk(ctx, b.ID, event, some)
+		row, err := s.insertChunk(ctx, b, now, some)
 		if err == nil && row > 0 {
 			err = adminstore.RowError{Row: before + row, Err: adminstore.ErrExists}
 		}
@@ -50,15 +50,15 @@ func (s session) importDistributed(ctx context.Context, b adminstore.ImportBatch
 	})
 }
 
-// insertChunk inserts keys, each with a history entry of the event, and returns 0. If a code exists already or comes
+// insertChunk inserts keys, each with its history entry, and returns 0. If a code exists already or comes
 // twice, it returns the place of the first such key, from 1, and the caller must roll back.
-func (s session) insertChunk(ctx context.Context, batch string, event tasks.Event, some []keys.Key) (int, error) {
+func (s session) insertChunk(ctx context.Context, b adminstore.ImportBatch, now time.Time, some []keys.Key) (int, error) {
 	list := keyTable.Columns.List("%")
 	inserted := map[keys.Code]bool{}
 	err := s.runOnce(ctx, `
 		INSERT INTO keyseat_keys (batch_id, `+list+`) SELECT @batch, `+list+` FROM @r ORDER BY place
 		ON CONFLICT (code) DO NOTHING RETURNING code`,
-		query.Args{"r": query.InlineRows(keyTable.Rows(some)), "batch": batch}, func(r query.Row) error {
+		query.Args{"r": query.InlineRows(keyTable.Rows(some)), "batch": b.ID}, func(r query.Row) error {
 			var code keys.Code
 			err := r.Scan([]query.Column{query.Text(&code)})
 			inserted[code] = true
@@ -70,8 +70,7 @@ func (s session) insertChunk(ctx context.Context, batch string, event tasks.Even
 			return i + 1, nil
 		}
 		delete(inserted, k.Code) // a later key with this code is a duplicate
-		event.Code = k.Code
-		entries[i] = tasks.HistoryEntry{Change: batch, Event: event}
+		entries[i] = tasks.HistoryEntry{Change: b.ID, Event: b.Event(now, k.Code)}
 	}
 	if err == nil {
 		_, err = s.exec(ctx, addHistorySQL, query.Args{"r": query.InlineRows(historyTable.Rows(entries))})

@@ -42,7 +42,7 @@ func (distributed) snapshots(ctx context.Context, run query.Runner, codes []keys
 
 // lockQueries implements [layout]. It locks countries, which are on one server, and reads keys and tasks without a
 // lock. The countries come first, because the wait for their locks can be long. Keys and tasks are read after
-// it, so that other transactions have little time to change them before the write.
+// this wait, so that other transactions have little time to change them before the write.
 func (distributed) lockQueries(cs *changeset, changes []tasks.Change) []query.Query {
 	about, in := rowsTouched(changes)
 	named := query.Args{"codes": about.Texts("code"), "ids": about.Texts("id")}
@@ -77,7 +77,8 @@ func (distributed) lockQueries(cs *changeset, changes []tasks.Change) []query.Qu
 	})
 }
 
-// appliedQueries implements [layout]. It locks the keys only because of the standby: see [forgiveApplied].
+// appliedQueries implements [layout]. The first query locks the keys, only so that COMMIT waits for a synchronous
+// standby: see [forgiveApplied].
 func (distributed) appliedQueries(changes []tasks.Change, refused query.Rows, errs []error) []query.Query {
 	named := query.Args{"codes": refused.Texts("code"), "ids": refused.Texts("id")}
 	lock := query.Query{SQL: lockKeysSQL, Args: named, Scan: func(query.Row) error { return nil }}

@@ -32,7 +32,7 @@ func (s *keySource) keys(yield func(keys.Key, error) bool) {
 	}
 }
 
-// chunks calls do for groups of up to 500 keys. The argument before is the number of keys before the group.
+// chunks calls do for chunks of up to 500 keys. The argument before is the number of keys before the chunk.
 func (s *keySource) chunks(do func(before int, some []keys.Key) error) error {
 	const size = 500
 	some, before := make([]keys.Key, 0, size), 0

@@ -160,8 +160,8 @@ func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 
 // extend implements [layout]. A ttl of 0 ends the leases.
 //
-// The statement has a fresh plan each time. It waits for rows and writes them, and no way to write it leaves the
-// planner only one join order. With a generic plan the planner may choose a bad one.
+// The server plans the statement each time, because a generic plan may have a bad join order. The statement waits
+// for rows and writes them, and no form of it fixes the join order.
 func (oneServer) extend(ctx context.Context, s session, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error {
 	set := `leased_until = @now + @ttl + its_place * @tick`
 	if ttl == 0 {

@@ -140,7 +140,7 @@ const availableSQL = `(NOT p.retired AND p.fault = '' AND (p.expires_at IS NULL 
 // Stock implements [tasks.Store].
 func (s *Store) Stock(ctx context.Context) (all []stock.Level, err error) {
 	err = s.retryRead(ctx, pgxconn.Scans, func(run query.Runner) error {
-		all, err = levels(ctx, run)
+		all, err = readLevels(ctx, run)
 		return err
 	})
 	return all, s.wrap("stock", err)
@@ -148,7 +148,7 @@ func (s *Store) Stock(ctx context.Context) (all []stock.Level, err error) {
 
 // Stock implements [tasks.Store].
 func (s session) Stock(ctx context.Context) ([]stock.Level, error) {
-	levels, err := levels(ctx, s.runCached)
+	levels, err := readLevels(ctx, s.runCached)
 	return levels, s.wrap("stock", err)
 }
 
@@ -163,7 +163,7 @@ const levelsSQL = `
 	GROUP BY p.country
 	ORDER BY p.country`
 
-func levels(ctx context.Context, run query.Runner) (all []stock.Level, err error) {
+func readLevels(ctx context.Context, run query.Runner) (all []stock.Level, err error) {
 	err = run(ctx, query.Query{SQL: levelsSQL, Scan: func(r query.Row) error {
 		var l stock.Level
 		err := r.Scan([]query.Column{

@@ -18,8 +18,8 @@ type tableWrite struct {
 	sqlite string // the same for SQLite
 }
 
-// tableWrites returns the necessary writes in order. Tasks are updated before new tasks are inserted, because a key's
-// previous task must end before its new task begins.
+// tableWrites returns the statements for the tables that have rows to write, in order. Tasks are updated before new
+// tasks are inserted, because a key's previous task must end before its new task begins.
 func (cs *changeset) tableWrites() []tableWrite {
 	all := []tableWrite{
 		{"k", keyTable.Rows(cs.rows.keys), updateKeysSQL, updateKeysSQLite},
@@ -89,7 +89,7 @@ func writeAllQuery(writes []tableWrite) []query.Query {
 	}}
 }
 
-// insertRouted adds history entries that the outbox does not route, unlike the entries of [insertHistoryFrom].
+// insertRouted inserts history entries that the outbox does not route, unlike the entries of [insertHistoryFrom].
 func (s session) insertRouted(ctx context.Context, entries []tasks.HistoryEntry) error {
 	q := s.layout.insertRouted(entries)
 	_, err := s.exec(ctx, q.SQL, q.Args)

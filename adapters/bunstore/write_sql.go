@@ -37,7 +37,8 @@ func updateByCtid[T any](t query.Table[T], from, where string, also ...string) s
 		" JOIN LATERAL (SELECT o.ctid AS place FROM " + t.Name + " o WHERE " + where + " LIMIT 1) o ON true WHERE x.ctid = o.place"
 }
 
-// updateByKey returns the same for SQLite, where the stored rows x are found by their keys:
+// updateByKey returns SQL that does the same, but finds the stored rows x by their keys. SQLite needs it, because
+// it has no ctid. Rare statements for PostgreSQL use it too:
 //
 //	UPDATE keyseat_keys AS x SET version = k.version, … FROM k WHERE x.code = k.code
 func updateByKey[T any](t query.Table[T], from, where string, also ...string) string {
