@@ -3,6 +3,7 @@ package bunstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"net/url"
 	"path/filepath"
@@ -11,7 +12,7 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
-	_ "modernc.org/sqlite" // the driver
+	"modernc.org/sqlite"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
@@ -39,37 +40,36 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 		return nil, sqliteDialect(nil, path).wrap("open", err)
 	}
 	path = file.Path
+	connector, err := sqlite.NewConnector(dsn(path, o))
+	if err != nil {
+		return nil, sqliteDialect(nil, path).wrap("open", err)
+	}
+	read, write := newPool(connector, o.Conns), newPool(connector, 1)
 	s := &Store{
-		database: database{dialect: sqliteDialect(o.Now, path), layout: oneServer{}, stmts: newStmtCache(), disk: &sqlitefile.Disk{}},
-		ownsDB:   true, dedicated: o.Dedicated,
+		database: database{
+			dialect: sqliteDialect(o.Now, path), layout: oneServer{}, read: read, write: write, stmts: newStmtCache(), disk: &sqlitefile.Disk{},
+		},
+		ownsDB: true, dedicated: o.Dedicated, wiper: newWALWiper(write.DB),
 	}
 	s.disk.File.Store(file)
-	if s.read, err = pool(path, o, o.Conns); err == nil {
-		s.write, err = pool(path, o, 1)
-	}
-	if err == nil {
-		s.wiper = newWALWiper(s.write.DB)
-	}
-	if err == nil && o.Dedicated {
+	if o.Dedicated {
 		err = s.checkDedicated(ctx) // before the first write
 	}
 	if err == nil {
 		err = s.enableWAL(ctx, path)
 	}
 	if err != nil {
-		return nil, s.wrap("open", err)
+		return nil, errors.Join(s.wrap("open", err), write.Close(), read.Close())
 	}
 	return s, nil
 }
 
-func pool(path string, o Options, conns int) (*bun.DB, error) {
-	db, err := sql.Open("sqlite", dsn(path, o))
-	if err != nil {
-		return nil, err
-	}
+// newPool returns a pool that has no connection yet.
+func newPool(to driver.Connector, conns int) *bun.DB {
+	db := sql.OpenDB(to)
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
-	return bun.NewDB(db, sqlitedialect.New()), nil
+	return bun.NewDB(db, sqlitedialect.New())
 }
 
 // dsn returns the data source name: the file and the settings of each connection. A transaction locks the

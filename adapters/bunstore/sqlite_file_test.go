@@ -191,6 +191,36 @@ func TestFilesBesideBelongToTheOwner(t *testing.T) {
 	}
 }
 
+// TestAFailedOpenClosesTheFile opens the database of another program, which a dedicated store refuses.
+func TestAFailedOpenClosesTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "other.db")
+	if _, err := raw(t, "sqlite:"+path).ExecContext(t.Context(), "CREATE TABLE other (id int)"); err != nil {
+		t.Fatal(err)
+	}
+	before := openFiles(t, path)
+	_, err := bunstore.Open(t.Context(), "sqlite:"+path, bunstore.Options{Dedicated: true})
+	fails(t, err, "holds tables of another program")
+	if after := openFiles(t, path); after != before {
+		t.Errorf("the file is open %d times, and was %d times before", after, before)
+	}
+}
+
+// openFiles returns how often this process has a file open.
+func openFiles(t *testing.T, path string) (n int) {
+	t.Helper()
+	const all = "/proc/self/fd"
+	entries, err := os.ReadDir(all)
+	if err != nil {
+		t.Skip("only Linux lists the open files of a process")
+	}
+	for _, e := range entries {
+		if file, _ := os.Readlink(filepath.Join(all, e.Name())); file == path {
+			n++
+		}
+	}
+	return n
+}
+
 // TestALockedFile checks the error of a database that another program has locked.
 func TestALockedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyseat.db")
