@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -14,10 +15,10 @@ import (
 
 // selectSnapshots returns a query that reads up to n keys or tasks into a model. Each row also has the row of
 // the relation, and the time.
-func (s *Store) selectSnapshots(ctx context.Context, model any, relation string, n int) selection {
+func (s *Store) selectSnapshots(ctx context.Context, model any, relation string, n int) query.Select {
 	at, err := s.reader().timed(ctx)
 	q := at.selectInto(model)
-	q.Err(err).ColumnExpr("?TableColumns").ColumnExpr("? AS at", q.now()).Relation(relation).Limit(int64(n))
+	q.Err(err).ColumnExpr("?TableColumns").ColumnExpr("? AS at", q.Now()).Relation(relation).Limit(int64(n))
 	return q
 }
 
@@ -44,7 +45,7 @@ func (s *Store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snaps
 	}
 	var rows []keyModel
 	q := s.selectSnapshots(ctx, &rows, "LatestTask", n)
-	err := q.Where("k.code > ?", q.bind(string(after))).OrderExpr("k.code").Scan(ctx)
+	err := q.Where("k.code > ?", q.Bind(string(after))).OrderExpr("k.code").Scan(ctx)
 	return mapped(rows, keyModel.snapshot), s.wrap("list", err)
 }
 
@@ -69,7 +70,7 @@ func (s *Store) Tasks(ctx context.Context, filter adminstore.TaskFilter, after t
 		q.Where("t.slot = ?", string(stock.Suspect))
 	}
 	if after.ID != "" {
-		q.Where("(t.created_at, t.id) > (?, ?)", q.bind(after.CreatedAt), q.bind(after.ID))
+		q.Where("(t.created_at, t.id) > (?, ?)", q.Bind(after.CreatedAt), q.Bind(after.ID))
 	}
 	err := q.OrderExpr("t.created_at, t.id").Scan(ctx)
 	return mapped(rows, taskModel.snapshot), s.wrap("list", err)
@@ -79,7 +80,7 @@ func (s *Store) Tasks(ctx context.Context, filter adminstore.TaskFilter, after t
 func (s *Store) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
 	var row taskModel
 	q := s.selectSnapshots(ctx, &row, "Key", 1)
-	err := q.Where(hasKey).Where("t.id = ?", q.bind(id)).Scan(ctx)
+	err := q.Where(hasKey).Where("t.id = ?", q.Bind(id)).Scan(ctx)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return tasks.Snapshot{}, nil
@@ -117,7 +118,7 @@ func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all it
 func (s *Store) Batch(ctx context.Context, id string) ([]keys.Key, error) {
 	var rows []keyModel
 	q := s.reader().selectInto(&rows)
-	err := q.Where("k.batch_id = ?", q.bind(id)).OrderExpr("k.code").Scan(ctx)
+	err := q.Where("k.batch_id = ?", q.Bind(id)).OrderExpr("k.code").Scan(ctx)
 	return mapped(rows, func(k keyModel) keys.Key { return keys.Key(k.keyColumns) }), s.wrap("list a batch", err)
 }
 
@@ -128,7 +129,7 @@ func (s *Store) Plans(ctx context.Context, after int64, n int) ([]stock.Plan, er
 	}
 	var rows []planModel
 	q := s.reader().selectInto(&rows)
-	err := q.Where("p.seq > ?", q.bind(int(after))).OrderExpr("p.seq").Limit(int64(n)).Scan(ctx)
+	err := q.Where("p.seq > ?", q.Bind(int(after))).OrderExpr("p.seq").Limit(int64(n)).Scan(ctx)
 	return mapped(rows, func(p planModel) stock.Plan { return stock.Plan(p.planColumns) }), s.wrap("list plans", err)
 }
 
@@ -136,6 +137,6 @@ func (s *Store) Plans(ctx context.Context, after int64, n int) ([]stock.Plan, er
 func (s *Store) History(ctx context.Context, code keys.Code) ([]tasks.Event, error) {
 	var rows []historyModel
 	q := s.reader().selectInto(&rows)
-	err := q.Where("h.code = ?", q.bind(string(code))).OrderExpr("h.seq").Scan(ctx)
+	err := q.Where("h.code = ?", q.Bind(string(code))).OrderExpr("h.seq").Scan(ctx)
 	return mapped(rows, func(h historyModel) tasks.Event { return tasks.Event(h.eventColumns) }), s.wrap("list history", err)
 }

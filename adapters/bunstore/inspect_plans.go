@@ -34,7 +34,7 @@ func (s session) planAudits(ctx context.Context, id string) (map[string]audit.Pl
 	var rows []planModel
 	q := s.selectInto(&rows)
 	if id != "" {
-		q.Where("p.id = ?", q.bind(id))
+		q.Where("p.id = ?", q.Bind(id))
 	}
 	if err := q.Scan(ctx); err != nil {
 		return nil, err

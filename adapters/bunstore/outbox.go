@@ -75,7 +75,7 @@ func (s *Store) Subscribers(ctx context.Context) ([]outbox.Subscriber, error) {
 	q := s.reader().selectInto(&rows)
 	err := q.Column("name", "until", "gone_at").ColumnExpr("count(m.listener) AS waiting, min(m.since) AS since").
 		Join("LEFT JOIN keyseat_mail AS m ON m.listener = l.name AND m.newest > m.told").
-		Where("l.until > ?", q.now()).Group("l.name", "l.until", "l.gone_at").OrderExpr("l.name").Scan(ctx)
+		Where("l.until > ?", q.Now()).Group("l.name", "l.until", "l.gone_at").OrderExpr("l.name").Scan(ctx)
 	return mapped(rows, func(l subscriberModel) outbox.Subscriber { return outbox.Subscriber(l.subscriberColumns) }), s.wrap("list subscribers", err)
 }
 
@@ -87,13 +87,13 @@ func (s *Store) Deliveries(ctx context.Context, listener, event string, before i
 	var rows []deliveryModel
 	q := s.reader().selectInto(&rows)
 	if listener != "" {
-		q.Where("d.listener = ?", q.bind(listener))
+		q.Where("d.listener = ?", q.Bind(listener))
 	}
 	if event != "" {
-		q.Where("d.event = ?", q.bind(event))
+		q.Where("d.event = ?", q.Bind(event))
 	}
 	if before != 0 {
-		q.Where("d.seq < ?", q.bind(int(before)))
+		q.Where("d.seq < ?", q.Bind(int(before)))
 	}
 	err := q.OrderExpr("d.seq DESC").Limit(int64(n)).Scan(ctx)
 	return mapped(rows, func(d deliveryModel) outbox.Delivery { return outbox.Delivery(d.deliveryColumns) }), s.wrap("list deliveries", err)
@@ -116,7 +116,7 @@ func (s *Store) SetLowStock(ctx context.Context, listener string, countries []st
 // lowStock returns the countries that are low in stock for a subscriber.
 func (s session) lowStock(ctx context.Context, listener string) (countries []stock.Country, err error) {
 	q := s.selectInto((*deliveryQueueModel)(nil))
-	err = q.Column("country").Where("m.listener = ? AND m.code = ''", q.bind(listener)).Scan(ctx, &countries)
+	err = q.Column("country").Where("m.listener = ? AND m.code = ''", q.Bind(listener)).Scan(ctx, &countries)
 	return countries, err
 }
 

@@ -114,6 +114,9 @@ func (s session) run(ctx context.Context, options []any, q query.Query) error {
 	return query.ScanRows(rows, err, q.Scan)
 }
 
+// selectInto returns a query of bun that reads rows into a model.
+func (s session) selectInto(model any) query.Select { return query.NewSelect(s.sql, s.on, model) }
+
 // exec runs a statement and returns the number of rows that it has changed.
 func (s session) exec(ctx context.Context, sql string, args query.Args) (int64, error) {
 	text, values, err := query.Compile(s.sql, query.Query{SQL: sql, Args: args})

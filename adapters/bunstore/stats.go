@@ -28,13 +28,13 @@ type hourColumns struct {
 func (s *Store) CountByHour(ctx context.Context, from time.Time, n int) ([]stats.HourCount, error) {
 	var rows []hourModel
 	q := s.reader().selectInto(&rows)
-	first := q.bind(from)
+	first := q.Bind(from)
 	q.ColumnExpr(s.either(
 		"CAST(floor(extract(epoch FROM t.created_at - ?) / 3600) AS bigint) AS hour",
 		"(t.created_at - ?) / 3600000000 AS hour"), first)
 	end := from.Add(time.Duration(max(0, min(n, stats.MaxHours))) * time.Hour)
 	err := q.ColumnExpr("t.kind, t.outcome, count(*) AS tasks").
-		Where("t.created_at >= ? AND t.created_at < ?", first, q.bind(end)).
+		Where("t.created_at >= ? AND t.created_at < ?", first, q.Bind(end)).
 		GroupExpr("1, t.kind, t.outcome").OrderExpr("1, t.kind, t.outcome").Scan(ctx)
 	return mapped(rows, func(h hourModel) stats.HourCount { return stats.HourCount(h.hourColumns) }), s.wrap("count by hour", err)
 }
@@ -56,7 +56,7 @@ func (s *Store) QueueStats(ctx context.Context) (stats stats.Queue, err error) {
 	at, err := s.reader().timed(ctx)
 	var row queueModel
 	q := at.selectInto(&row)
-	now := q.now()
+	now := q.Now()
 	err = q.Err(err).ColumnExpr("? AS at", now).
 		ColumnExpr("count(*) FILTER (WHERE coalesce(t.leased_until, t.due) <= ?) AS due_tasks", now).
 		ColumnExpr("count(*) FILTER (WHERE t.leased_until > ?) AS leased", now).

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
+
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/tasks"
@@ -55,7 +57,7 @@ func (s session) write(ctx context.Context, cs *changeset) error {
 // write implements [layout] for PostgreSQL.
 func (oneServer) write(ctx context.Context, _, last query.Runner, cs *changeset) error {
 	err := last(ctx, writeAllQuery(cs.tableWrites())...)
-	if query.AssertFailed(err) {
+	if assertFailed(err) {
 		return errLost
 	}
 	return err
@@ -68,7 +70,7 @@ func (oneServer) write(ctx context.Context, _, last query.Runner, cs *changeset)
 //	SELECT assert((SELECT count(*) FROM k_done) + (SELECT count(*) FROM t_done) = @want)
 //
 // The writes run in order, because each count reads its write to the end before the next count starts. The
-// statement fails if the number of written rows is wrong, see [query.Assert]. Therefore the client can send a
+// statement fails if the number of written rows is wrong, see [assertSQL]. Therefore the client can send a
 // COMMIT directly after it, without waiting for its result.
 func writeAllQuery(writes []tableWrite) []query.Query {
 	if len(writes) == 0 {
@@ -84,9 +86,22 @@ func writeAllQuery(writes []tableWrite) []query.Query {
 	}
 	named["want"] = want
 	return []query.Query{{
-		SQL:  "WITH " + strings.Join(with, ", ") + " SELECT " + query.Assert(strings.Join(counts, " + ")+" = @want"),
+		SQL:  "WITH " + strings.Join(with, ", ") + " SELECT " + assertSQL(strings.Join(counts, " + ")+" = @want"),
 		Args: named, Scan: func(query.Row) error { return nil },
 	}}
+}
+
+// assertSQL returns an expression of PostgreSQL that is 1 if the condition is true. Otherwise the statement fails, and
+// the server skips all statements that were sent after it, also a COMMIT. [assertFailed] recognizes the error.
+//
+// The expression divides by zero, because only a stored function of PostgreSQL could raise another error.
+func assertSQL(condition string) string {
+	return "1 / CASE WHEN " + condition + " THEN 1 ELSE 0 END"
+}
+
+// assertFailed reports whether err is the error of a failed [assertSQL].
+func assertFailed(err error) bool {
+	return dberr.SQLState(err) == pgerrcode.DivisionByZero
 }
 
 // insertRouted inserts history entries that the outbox does not route, unlike the entries of [insertHistoryFrom].

@@ -1,6 +1,15 @@
 package query
 
-import "time"
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+)
 
 // A Dialect writes the parts of a statement that differ between PostgreSQL and SQLite: parameters, row sets
 // and the current time. It does not change the rest of the text. [Postgres], [PostgresAt] and [SQLite] return
@@ -11,6 +20,8 @@ type Dialect interface {
 	name() string
 	// statement returns the text of a query for this database.
 	statement(Query) string
+	// models returns the database of bun that writes a [Select].
+	models() *bun.DB
 	// now returns the value of "@now" if this process provides it, as the argument of nowSQL.
 	now() any
 	// nowSQL returns the SQL of "@now".
@@ -34,3 +45,180 @@ type bindFunc func(convert func(arg any) any) string
 func unchanged(arg any) any { return arg }
 
 func microseconds(arg any) any { return arg.(time.Duration).Microseconds() }
+
+// postgres is the dialect of PostgreSQL. It passes rows as one array per column.
+type postgres struct {
+	at time.Time // the value of @now; zero: the clock of the server
+}
+
+// Postgres returns the dialect of PostgreSQL. Its @now is the clock of the server.
+func Postgres() Dialect { return postgres{} }
+
+// PostgresAt returns the dialect of PostgreSQL with a fixed @now. The time travels as an argument. A statement
+// on many servers needs that, because each server has its own clock.
+func PostgresAt(now time.Time) Dialect { return postgres{now} }
+
+func (p postgres) name() string {
+	if p.at.IsZero() {
+		return "postgres"
+	}
+	return "postgres at"
+}
+
+func (postgres) models() *bun.DB { return postgresModels }
+
+func (postgres) statement(q Query) string { return q.SQL }
+
+func (p postgres) now() any { return p.at }
+
+// nowSQL returns statement_timestamp(). It is not now(), because now() is the time at which the transaction
+// began. That can be long ago if the program that embeds keyseat began it.
+func (p postgres) nowSQL(bind bindFunc) string {
+	if p.at.IsZero() {
+		return "statement_timestamp()"
+	}
+	return p.scalarSQL(p.at, bind)
+}
+
+func (postgres) placeholder(n int) string { return "$" + strconv.Itoa(n) }
+
+func (postgres) scalarSQL(value any, bind bindFunc) string {
+	switch value.(type) {
+	case int:
+		return "CAST(" + bind(func(arg any) any { return int64(arg.(int)) }) + " AS bigint)"
+	case time.Time:
+		return "CAST(" + bind(unchanged) + " AS timestamptz)"
+	case time.Duration:
+		return "(CAST(" + bind(microseconds) + " AS bigint) * interval '1 microsecond')"
+	case TextArray:
+		return "CAST(" + bind(func(arg any) any { return []string(arg.(TextArray)) }) + " AS text[])"
+	default:
+		return "CAST(" + bind(unchanged) + " AS text)"
+	}
+}
+
+func (postgres) rowsSQL(columns Columns, bind bindFunc) string {
+	var arrays []string
+	columns.Each(func(_, kind string) {
+		i := len(arrays)
+		array := bind(func(arg any) any { return arrayOf(kind, arg.(Rows).Values, i) })
+		arrays = append(arrays, "CAST("+array+" AS "+kind+"[])")
+	})
+	return "unnest(" + strings.Join(arrays, ", ") + ") WITH ORDINALITY"
+}
+
+// oneRowSQL passes each value of the only row as an argument, not as an array. One change would need 60
+// arrays, and the server would spend a large part of the statement's time to unpack them.
+func (postgres) oneRowSQL(columns Columns, bind bindFunc) string {
+	var values []string
+	columns.Each(func(_, kind string) {
+		i := len(values)
+		values = append(values, "CAST("+bind(func(arg any) any { return arg.(Rows).Values[0][i] })+" AS "+kind+")")
+	})
+	return "(SELECT " + strings.Join(values, ", ") + ", CAST(1 AS bigint)) AS one"
+}
+
+func (postgres) noRowsSQL(columns Columns) string {
+	var values []string
+	columns.Each(func(_, kind string) { values = append(values, "CAST(NULL AS "+kind+")") })
+	return "(SELECT " + strings.Join(values, ", ") + ", CAST(1 AS bigint) WHERE false) AS none"
+}
+
+// arrayOf returns the i-th column of the rows as a slice whose element type suits kind, a type of PostgreSQL.
+func arrayOf(kind string, rows [][]any, i int) any {
+	switch kind {
+	case "bigint":
+		return columnOf[int64](rows, i)
+	case "boolean":
+		return columnOf[bool](rows, i)
+	case "timestamptz":
+		return columnOf[*time.Time](rows, i)
+	case "bytea":
+		return columnOf[[]byte](rows, i)
+	default:
+		return columnOf[string](rows, i)
+	}
+}
+
+// sqlite is the dialect of SQLite. It passes rows as one JSON array of arrays, which is one parameter for any
+// number of rows. A time is an integer: the microseconds since 1970.
+type sqlite struct{ clock func() time.Time }
+
+// SQLite returns the dialect of SQLite. Its @now is the time of the given clock.
+func SQLite(clock func() time.Time) Dialect { return sqlite{clock} }
+
+func (sqlite) name() string { return "sqlite" }
+
+func (sqlite) models() *bun.DB { return sqliteModels }
+
+func (sqlite) statement(q Query) string {
+	if q.SQLite != "" {
+		return q.SQLite
+	}
+	return q.SQL
+}
+
+func (d sqlite) now() any { return d.clock() }
+
+func (sqlite) nowSQL(bind bindFunc) string {
+	return bind(func(arg any) any { return arg.(time.Time).UnixMicro() })
+}
+
+func (sqlite) placeholder(n int) string { return "?" + strconv.Itoa(n) }
+
+func (d sqlite) scalarSQL(value any, bind bindFunc) string {
+	switch value.(type) {
+	case time.Time:
+		return d.nowSQL(bind)
+	case time.Duration:
+		return bind(microseconds)
+	case TextArray:
+		return bind(func(arg any) any { return encodeJSON(arg) })
+	}
+	return bind(unchanged)
+}
+
+func (sqlite) rowsSQL(columns Columns, bind bindFunc) string {
+	var selected []string
+	columns.Each(func(_, kind string) {
+		format := "value->>%d"
+		if kind == "bytea" {
+			format = "unhex(value->>%d)"
+		}
+		selected = append(selected, fmt.Sprintf(format, len(selected)))
+	})
+	rows := bind(func(arg any) any { return encodeRows(arg.(Rows).Values) })
+	return "(SELECT " + strings.Join(selected, ", ") + ", key FROM json_each(" + rows + "))"
+}
+
+func (d sqlite) oneRowSQL(columns Columns, bind bindFunc) string { return d.rowsSQL(columns, bind) }
+
+func (sqlite) noRowsSQL(columns Columns) string {
+	return "(SELECT " + columns.List("NULL") + ", 0 WHERE false)"
+}
+
+// encodeRows returns rows as JSON. SQLite has no JSON type for times and bytes: times become integers, and
+// bytes become hexadecimal texts.
+func encodeRows(rows [][]any) string {
+	out := make([][]any, len(rows))
+	for n, row := range rows {
+		out[n] = make([]any, len(row))
+		for i, value := range row {
+			switch value := value.(type) {
+			case time.Time:
+				out[n][i] = value.UnixMicro()
+			case []byte:
+				out[n][i] = hex.EncodeToString(value)
+			default:
+				out[n][i] = value
+			}
+		}
+	}
+	return encodeJSON(out)
+}
+
+// encodeJSON cannot fail: the texts are valid UTF-8, and all other values can be encoded.
+func encodeJSON(value any) string {
+	text, _ := json.Marshal(value)
+	return string(text)
+}

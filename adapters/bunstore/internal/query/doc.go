@@ -13,7 +13,7 @@
 // A [Table] pairs the columns of a database table with the fields of a struct. [Table.Rows] makes an argument of
 // structs, and [Row.Scan] reads a row into the fields of a struct.
 //
-// A [Binder] binds the arguments of a statement that bun writes.
+// A [Select] is a query that bun writes for a model.
 //
 // The package knows nothing of keys, tasks and plans, and has no connection. A [Runner] has one.
 package query
