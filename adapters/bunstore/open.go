@@ -2,19 +2,71 @@ package bunstore
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
-	"slices"
+	"net/url"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	"modernc.org/sqlite"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
+)
+
+// Options control how [Open] opens a database. The zero Options suit most programs.
+type Options struct {
+	Conns int              // the maximum of simultaneous connections to Postgres, or of SQLite readers; 0: 16
+	Busy  time.Duration    // the time that SQLite waits for a transaction of another process; 0: 10 s
+	Now   func() time.Time // on SQLite, the clock by which tasks are due and leases expire; nil: time.Now
+
+	// Pooler is the kind of connection pooler between the store and a Postgres; "": PoolerAuto.
+	Pooler Pooler
+
+	// Distributed is for a Postgres whose tables [Store.Distribute] has distributed. It is also for
+	// databases that use the protocol of Postgres and lack SKIP LOCKED.
+	Distributed bool
+
+	// Dedicated makes [Open] and [Store.Migrate] refuse a database that has tables of other programs and
+	// no tables of keyseat. Without Dedicated keyseat may share a database with the program that embeds it.
+	Dedicated bool
+}
+
+func (o Options) filled() Options {
+	if o.Conns == 0 {
+		o.Conns = 16
+	}
+	if o.Busy == 0 {
+		o.Busy = 10 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Pooler == "" {
+		o.Pooler = PoolerAuto
+	}
+	return o
+}
+
+// A Pooler is the kind of connection pooler between a store and its PostgreSQL server.
+type Pooler string
+
+// The kinds of poolers. With a pooler in transaction mode each transaction may run on another server
+// connection, which other programs also use. The store then changes no setting beyond its transaction and
+// prepares no statement. This mode is correct behind every pooler, but slower.
+const (
+	PoolerAuto        Pooler = pgxconn.PoolerAuto        // [Open] connects and detects the pooler
+	PoolerNone        Pooler = pgxconn.PoolerNone        // each connection is a server connection
+	PoolerSession     Pooler = pgxconn.PoolerSession     // each connection keeps its server connection
+	PoolerTransaction Pooler = pgxconn.PoolerTransaction // a connection keeps nothing from one transaction to the next
 )
 
 // Open opens a database. The URL has one of these forms:
@@ -42,28 +94,21 @@ func openPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, dberr.DescribeURL(err)
 	}
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	multiHost := followPrimary(config)
 	var where layout = oneServer{}
 	if o.Distributed {
 		where = newDistributed()
 	}
-	finder := &poolerFinder{o.Pooler, sessionSettings(where)}
-	if _, named := config.RuntimeParams["application_name"]; !named {
-		finder.settings += "; SET application_name = keyseat" // a connection parameter would be visible to other clients of a pooler
-	}
-	setStartupParams(config)
-	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(finder.connected))
-	if err := finder.find(ctx, pool); err != nil {
-		return nil, errors.Join(postgresDialect().wrap("connect", err), pool.Close())
+	pool, err := pgxconn.Open(ctx, config, string(o.Pooler), sessionSettings(where))
+	if err != nil {
+		return nil, postgresDialect().wrap("connect", err)
 	}
 	pool.SetMaxOpenConns(o.Conns)
 	pool.SetMaxIdleConns(o.Conns)
 	pool.SetConnMaxIdleTime(idleTime)
-	db := bun.NewDB(pool, pgdialect.New())
+	db := bun.NewDB(pool.DB, pgdialect.New())
 	s := &Store{
 		database: database{dialect: postgresDialect(), layout: where, read: db, write: db},
-		ownsDB:   true, multiHost: multiHost, dedicated: o.Dedicated, pooler: finder.pooler,
+		ownsDB:   true, multiHost: pool.MultiHost, dedicated: o.Dedicated, pooler: Pooler(pool.Pooler),
 	}
 	if s.pooler == PoolerTransaction {
 		return s.BehindPooler(), nil
@@ -74,33 +119,6 @@ func openPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 // idleTime is the time after which an idle connection is closed. A server or a pooler has few
 // connections, and other processes wait for them, such as a command of an operator.
 const idleTime = 10 * time.Second
-
-// followPrimary makes the pool use the server that accepts writes, also after a failover. It reports whether the
-// URL names several hosts.
-//
-//   - Of several hosts, the pool connects only to a host that accepts writes. A value of
-//     target_session_attrs in the URL, other than any, takes precedence.
-//   - Each of several hosts has a connect timeout of 1 s, so that a request has time to try the next host.
-//     A single host has 5 s. The URL may set another timeout.
-//   - A connection is closed when a statement shows that its server has become read-only.
-func followPrimary(c *pgx.ConnConfig) (multiHost bool) {
-	timeout := 5 * time.Second
-	multiHost = slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.Host != c.Host || f.Port != c.Port })
-	if multiHost {
-		timeout = time.Second
-		if c.ValidateConnect == nil {
-			c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-		}
-	}
-	if c.ConnectTimeout == 0 {
-		c.ConnectTimeout = timeout
-	}
-	fatal := c.OnPgError
-	c.OnPgError = func(conn *pgconn.PgConn, e *pgconn.PgError) bool {
-		return e.Code != pgerrcode.ReadOnlySQLTransaction && fatal(conn, e)
-	}
-	return multiHost
-}
 
 // sessionSettings returns the SQL that sets up a session. The settings are not parameters of the connection,
 // because poolers refuse unknown parameters. They override settings of the database or the role, such as
@@ -133,4 +151,87 @@ func sessionSettings(where layout) string {
 		SET enable_bitmapscan = off;
 		SET enable_memoize = off;
 		SET jit = off`
+}
+
+func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
+	if o.Distributed {
+		return nil, errNotPostgres
+	}
+	if path == "" || strings.HasPrefix(path, ":") {
+		return nil, errors.New("sqlite: needs a file path, such as sqlite:keyseat.db")
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := sqlitefile.Create(path); err != nil {
+		return nil, sqliteDialect(nil, path).wrap("open", err)
+	}
+	file, err := sqlitefile.Find(path)
+	if err == nil {
+		err = sqlitefile.CheckLeftLog(ctx, file.Path)
+	}
+	if err != nil {
+		return nil, sqliteDialect(nil, path).wrap("open", err)
+	}
+	path = file.Path
+	connector, err := sqlite.NewConnector(dsn(path, o))
+	if err != nil {
+		return nil, sqliteDialect(nil, path).wrap("open", err)
+	}
+	read, write := newPool(connector, o.Conns), newPool(connector, 1)
+	s := &Store{
+		database: database{
+			dialect: sqliteDialect(o.Now, path), layout: oneServer{}, read: read, write: write, stmts: newStmtCache(), disk: &sqlitefile.Disk{},
+		},
+		ownsDB: true, dedicated: o.Dedicated, wiper: newWALWiper(write.DB),
+	}
+	s.disk.File.Store(file)
+	if o.Dedicated {
+		err = s.checkDedicated(ctx) // before the first write
+	}
+	if err == nil {
+		err = s.enableWAL(ctx, path)
+	}
+	if err != nil {
+		return nil, errors.Join(s.wrap("open", err), write.Close(), read.Close())
+	}
+	return s, nil
+}
+
+// newPool returns a pool that has no connection yet.
+func newPool(to driver.Connector, conns int) *bun.DB {
+	db := sql.OpenDB(to)
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return bun.NewDB(db, sqlitedialect.New())
+}
+
+// dsn returns the data source name: the file and the settings of each connection. A transaction locks the
+// database when it begins. Otherwise another process could write between the first read of a transaction
+// and its first write, and the transaction would fail.
+func dsn(path string, o Options) string {
+	v := url.Values{}
+	v.Set("_txlock", "immediate")
+	v.Set("_busy_timeout", strconv.FormatInt(o.Busy.Milliseconds(), 10))
+	v.Set("_synchronous", "FULL")
+	v.Set("_foreign_keys", "on")
+	v.Set("_pragma", "secure_delete(1)")
+	return sqlitefile.URI(path, v)
+}
+
+// enableWAL switches the file to a write-ahead log, so that readers and the writer do not wait for each
+// other. The file keeps this mode. Only one process at a time switches it, because SQLite returns an error
+// if two do so simultaneously.
+func (s *Store) enableWAL(ctx context.Context, path string) error {
+	return sqlitefile.WithMigrateLock(ctx, path, func() error {
+		var mode string
+		if err := s.write.DB.QueryRowContext(ctx, "PRAGMA journal_mode=WAL").Scan(&mode); err != nil {
+			return err
+		}
+		if mode != "wal" {
+			return dberr.Public("SQLite WAL mode is not available on this file system: use a local disk")
+		}
+		return nil
+	})
 }

@@ -15,40 +15,6 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// Options control how [Open] opens a database. The zero Options suit most programs.
-type Options struct {
-	Conns int              // the maximum of simultaneous connections to Postgres, or of SQLite readers; 0: 16
-	Busy  time.Duration    // the time that SQLite waits for a transaction of another process; 0: 10 s
-	Now   func() time.Time // on SQLite, the clock by which tasks are due and leases expire; nil: time.Now
-
-	// Pooler is the kind of connection pooler between the store and a Postgres; "": PoolerAuto.
-	Pooler Pooler
-
-	// Distributed is for a Postgres whose tables [Store.Distribute] has distributed. It is also for
-	// databases that use the protocol of Postgres and lack SKIP LOCKED.
-	Distributed bool
-
-	// Dedicated makes [Open] and [Store.Migrate] refuse a database that has tables of other programs and
-	// no tables of keyseat. Without Dedicated keyseat may share a database with the program that embeds it.
-	Dedicated bool
-}
-
-func (o Options) filled() Options {
-	if o.Conns == 0 {
-		o.Conns = 16
-	}
-	if o.Busy == 0 {
-		o.Busy = 10 * time.Second
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Pooler == "" {
-		o.Pooler = PoolerAuto
-	}
-	return o
-}
-
 // A Store keeps all data in one database. Multiple goroutines may use it simultaneously.
 type Store struct {
 	database

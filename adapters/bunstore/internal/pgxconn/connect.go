@@ -1,4 +1,4 @@
-package bunstore
+package pgxconn
 
 import (
 	"context"
@@ -6,27 +6,77 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 )
 
-// A Pooler is the kind of connection pooler between a store and its PostgreSQL server.
-type Pooler string
-
-// The kinds of poolers. With a pooler in transaction mode each transaction may run on another server
-// connection, which other programs also use. The store then changes no setting beyond its transaction and
-// prepares no statement. This mode is correct behind every pooler, but slower.
+// The kinds of connection poolers, see bunstore.Pooler.
 const (
-	PoolerAuto        Pooler = "auto"        // [Open] connects and detects the pooler
-	PoolerNone        Pooler = "none"        // each connection is a server connection
-	PoolerSession     Pooler = "session"     // each connection keeps its server connection
-	PoolerTransaction Pooler = "transaction" // a connection keeps nothing from one transaction to the next
+	PoolerAuto        = "auto"
+	PoolerNone        = "none"
+	PoolerSession     = "session"
+	PoolerTransaction = "transaction"
 )
+
+// A Pool is a pool of connections to a PostgreSQL server. With several hosts it uses the host that accepts writes.
+type Pool struct {
+	*sql.DB
+	Pooler    string // the pooler that was given or detected
+	MultiHost bool   // the configuration names several hosts
+}
+
+// Open returns a pool for a configuration, which it changes. The settings are SQL that sets up a session. Open sets
+// up no session behind a pooler in transaction mode. With [PoolerAuto] it connects and detects the pooler;
+// otherwise the first statement connects.
+func Open(ctx context.Context, c *pgx.ConnConfig, pooler, settings string) (Pool, error) {
+	c.DefaultQueryExecMode = pgx.QueryExecModeExec
+	multiHost := followPrimary(c)
+	finder := &poolerFinder{pooler, settings}
+	if _, named := c.RuntimeParams["application_name"]; !named {
+		finder.settings += "; SET application_name = keyseat" // a connection parameter would be visible to other clients of a pooler
+	}
+	setStartupParams(c)
+	pool := stdlib.OpenDB(*c, stdlib.OptionAfterConnect(finder.connected))
+	if err := finder.find(ctx, pool); err != nil {
+		return Pool{}, errors.Join(err, pool.Close())
+	}
+	return Pool{pool, finder.pooler, multiHost}, nil
+}
+
+// followPrimary makes the pool use the server that accepts writes, also after a failover. It reports whether the
+// URL names several hosts.
+//
+//   - Of several hosts, the pool connects only to a host that accepts writes. A value of
+//     target_session_attrs in the URL, other than any, takes precedence.
+//   - Each of several hosts has a connect timeout of 1 s, so that a request has time to try the next host.
+//     A single host has 5 s. The URL may set another timeout.
+//   - A connection is closed when a statement shows that its server has become read-only.
+func followPrimary(c *pgx.ConnConfig) (multiHost bool) {
+	timeout := 5 * time.Second
+	multiHost = slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.Host != c.Host || f.Port != c.Port })
+	if multiHost {
+		timeout = time.Second
+		if c.ValidateConnect == nil {
+			c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+		}
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = timeout
+	}
+	fatal := c.OnPgError
+	c.OnPgError = func(conn *pgconn.PgConn, e *pgconn.PgError) bool {
+		return e.Code != pgerrcode.ReadOnlySQLTransaction && fatal(conn, e)
+	}
+	return multiHost
+}
 
 // startup holds parameters of each connection. PgBouncer keeps them for each of its clients in every mode,
 // so no other client sees them. DateStyle and TimeZone have the spelling that the server reports.
@@ -67,7 +117,7 @@ func checkStartupParams(conn *pgconn.PgConn) error {
 
 // A poolerFinder detects the pooler and sets up new connections, as far as the pooler allows.
 type poolerFinder struct {
-	pooler   Pooler
+	pooler   string
 	settings string
 }
 
