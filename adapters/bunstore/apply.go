@@ -3,6 +3,7 @@ package bunstore
 import (
 	"context"
 	_ "embed" // for the files of SQL
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -26,7 +27,7 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) (errs []error
 	if err != nil {
 		return nil, s.wrap("apply", err)
 	}
-	s.wiper.afterErase(ctx, changes)
+	s.wiper.WipeIfDue(ctx, slices.ContainsFunc(changes, func(c tasks.Change) bool { return c.Task != nil && !c.Task.Open() }))
 	return errs, nil
 }
 

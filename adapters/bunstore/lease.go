@@ -52,7 +52,7 @@ func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 
 // leaseSQLite leases tasks in a transaction. If there is nothing to lease, it writes nothing.
 func (s *Store) leaseSQLite(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
-	s.wiper.afterErase(ctx, nil)
+	s.wiper.WipeIfDue(ctx, false)
 	waiting, err := s.reader().dueTasks(ctx, query.Args{"n": n, "twice": 2 * ttl})
 	if err != nil || len(waiting.Values) == 0 {
 		return nil, err

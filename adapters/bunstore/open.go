@@ -184,7 +184,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 		database: database{
 			dialect: sqliteDialect(o.Now, path), layout: oneServer{}, read: read, write: write, stmts: newStmtCache(), disk: &sqlitefile.Disk{},
 		},
-		ownsDB: true, dedicated: o.Dedicated, wiper: newWALWiper(write.DB),
+		ownsDB: true, dedicated: o.Dedicated, wiper: sqlitefile.NewWALWiper(write.DB),
 	}
 	s.disk.File.Store(file)
 	if o.Dedicated {

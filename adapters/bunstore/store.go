@@ -22,7 +22,7 @@ type Store struct {
 	multiHost bool // the URL names several servers
 	dedicated bool // the database is for keyseat only: see [Options.Dedicated]
 	pooler    Pooler
-	wiper     *walWiper // wipes erased secrets from the log; SQLite only
+	wiper     *sqlitefile.WALWiper // wipes erased secrets from the log; SQLite only
 }
 
 var (
@@ -50,7 +50,7 @@ func New(db *bun.DB) (*Store, error) {
 	case known.PG:
 		return &Store{database: database{dialect: postgresDialect(), layout: oneServer{}, read: db, write: db}}, nil
 	case known.SQLite:
-		return &Store{database: database{dialect: sqliteDialect(time.Now, ""), layout: oneServer{}, read: db, write: db, disk: &sqlitefile.Disk{}}, wiper: newWALWiper(db.DB)}, nil
+		return &Store{database: database{dialect: sqliteDialect(time.Now, ""), layout: oneServer{}, read: db, write: db, disk: &sqlitefile.Disk{}}, wiper: sqlitefile.NewWALWiper(db.DB)}, nil
 	}
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
 }
@@ -105,7 +105,7 @@ func (s *Store) Close() error {
 	if !s.ownsDB {
 		return nil
 	}
-	wiped := s.wrap("wipe the log", s.wiper.wipe(context.Background()))
+	wiped := s.wrap("wipe the log", s.wiper.Wipe(context.Background()))
 	if s.read == s.write {
 		return errors.Join(wiped, s.read.Close())
 	}

@@ -1,0 +1,155 @@
+package sqlitefile
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	modernc "modernc.org/sqlite"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+)
+
+// wipeInterval is the minimum time between two truncations of SQLite's write-ahead log. While tasks are polled,
+// an erased secret stays in the log for about that time at most.
+const wipeInterval = 5 * time.Second
+
+// A WALWiper records whether SQLite's write-ahead log may still contain erased secrets. The database file
+// overwrites deleted data, but its log keeps the old pages until it is truncated.
+type WALWiper struct {
+	db    *sql.DB // the pool of the writer
+	mu    sync.Mutex
+	left  bool      // the log may hold secrets that a previous process erased
+	dirty bool      // the log may hold secrets that this process erased
+	last  time.Time // the last time that isDue returned true because of dirty
+}
+
+// NewWALWiper returns a WALWiper for a log that may hold erased secrets, because the previous process may have died
+// before it truncated the log.
+func NewWALWiper(db *sql.DB) *WALWiper { return &WALWiper{db: db, left: true} }
+
+// WipeIfDue truncates the log if that is due. The argument erased says that the caller has just erased a secret.
+// Polls call it too, so that the last secret is wiped. A nil WALWiper does nothing.
+func (w *WALWiper) WipeIfDue(ctx context.Context, erased bool) {
+	if w != nil && w.isDue(erased, time.Now()) {
+		_ = w.Wipe(ctx) // a later call tries again
+	}
+}
+
+// Wipe truncates the log. If that fails or readers prevent it, a later call tries again. A nil WALWiper does
+// nothing.
+func (w *WALWiper) Wipe(ctx context.Context) error {
+	if w == nil {
+		return nil
+	}
+	busy, err := w.truncate(ctx)
+	if err != nil || busy {
+		w.retryLater()
+	}
+	return err
+}
+
+// isDue reports whether the caller must truncate the log. Of several simultaneous callers only one gets true.
+// The argument erased says that the caller has just erased a secret.
+func (w *WALWiper) isDue(erased bool, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dirty = w.dirty || erased
+	if w.left { // last stays as it is, so that the first secret of this process does not wait
+		w.left, w.dirty = false, false
+		return true
+	}
+	if !w.dirty || now.Sub(w.last).Abs() < wipeInterval {
+		return false
+	}
+	w.dirty, w.last = false, now
+	return true
+}
+
+// retryLater records that the log could not be truncated.
+func (w *WALWiper) retryLater() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dirty = true
+}
+
+// truncate truncates the log, and reports whether readers prevented it. It waits only 50 ms for readers, because
+// all writes wait for it. During a long read the log is not truncated; a later call does it.
+func (w *WALWiper) truncate(ctx context.Context) (busy bool, err error) {
+	conn, err := w.db.Conn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.Close() }() // this returns it to its pool
+	var usual, failed, pages, moved int
+	if err := conn.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&usual); err != nil {
+		return false, err
+	}
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 50"); err != nil {
+		return false, err
+	}
+	err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&failed, &pages, &moved)
+	_, restored := conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf("PRAGMA busy_timeout = %d", usual))
+	return failed != 0, errors.Join(err, restored)
+}
+
+// CheckLeftLog returns an error if the database was replaced while the log of the old one stayed next to it.
+// SQLite would copy pages of the old database into the new one.
+//
+// This is possible only if no process serves the database and the file was changed after its log. Then
+// CheckLeftLog reads the database together with the log, and returns an error if the result is damaged.
+func CheckLeftLog(ctx context.Context, path string) error {
+	if logSize(path) == 0 || !changedAfterLog(path) || isServed(path) {
+		return nil
+	}
+	db, err := OpenReadOnly(path) // a connection that writes would do the damage when it closes
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // it was only read
+	damage, err := FindDamage(ctx, db)
+	if err != nil || damage == "" {
+		return ctx.Err() // opening the file returns another error again
+	}
+	return dberr.Public(fmt.Sprintf("%s does not belong to the log %s%s (%s): the database was replaced and the log of the old one was left; "+
+		"if %s is the right copy, remove %s%s and %s%s, else run `keyseatd restore`",
+		path, path, walSuffix, damage, path, path, walSuffix, path, shmSuffix))
+}
+
+// changedAfterLog reports whether a file was written, or got its name, after the last write to its log.
+func changedAfterLog(path string) bool {
+	database, err := changedAt(path)
+	log, logErr := os.Stat(path + walSuffix)
+	return err == nil && logErr == nil && database.After(log.ModTime())
+}
+
+// OpenReadOnly opens a file without changing it. If no log is next to the file, OpenReadOnly does not even
+// lock it. Such a file may be on a read-only medium.
+func OpenReadOnly(file string) (*sql.DB, error) {
+	v := url.Values{"mode": {"ro"}, "_busy_timeout": {"10000"}}
+	if logSize(file) == 0 {
+		v.Set("immutable", "1")
+	}
+	return sql.Open("sqlite", URI(file, v))
+}
+
+// FindDamage reads the whole file and returns the first fault that SQLite finds, or "". The text names tables
+// and pages, but no stored values.
+func FindDamage(ctx context.Context, db *sql.DB) (damage string, err error) {
+	err = db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&damage)
+	switch {
+	case dberr.IsCorrupt(err):
+		return modernc.ErrorCodeString[dberr.SQLiteCode(err)], nil
+	case err != nil:
+		return "", err
+	case damage == "ok":
+		return "", nil
+	}
+	return strings.Join(strings.Fields(damage), " "), nil
+}
