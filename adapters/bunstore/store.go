@@ -10,9 +10,57 @@ import (
 	known "github.com/uptrace/bun/dialect"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
+)
+
+// Options control how [Open] opens a database. The zero Options suit most programs.
+type Options struct {
+	Conns int              // the maximum of simultaneous connections to Postgres, or of SQLite readers; 0: 16
+	Busy  time.Duration    // the time that SQLite waits for a transaction of another process; 0: 10 s
+	Now   func() time.Time // on SQLite, the clock by which tasks are due and leases expire; nil: time.Now
+
+	// Pooler is the kind of connection pooler between the store and a Postgres; "": PoolerAuto.
+	Pooler Pooler
+
+	// Distributed is for a Postgres whose tables [Store.Distribute] has distributed. It is also for
+	// databases that use the protocol of Postgres and lack SKIP LOCKED.
+	Distributed bool
+
+	// Dedicated makes [Open] and [Store.Migrate] refuse a database that has tables of other programs and
+	// no tables of keyseat. Without Dedicated keyseat may share a database with the program that embeds it.
+	Dedicated bool
+}
+
+func (o Options) filled() Options {
+	if o.Conns == 0 {
+		o.Conns = 16
+	}
+	if o.Busy == 0 {
+		o.Busy = 10 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Pooler == "" {
+		o.Pooler = PoolerAuto
+	}
+	return o
+}
+
+// A Pooler is the kind of connection pooler between a store and its PostgreSQL server.
+type Pooler string
+
+// The kinds of poolers. With a pooler in transaction mode each transaction may run on another server
+// connection, which other programs also use. The store then changes no setting beyond its transaction and
+// prepares no statement. This mode is correct behind every pooler, but slower.
+const (
+	PoolerAuto        Pooler = pgxconn.PoolerAuto        // [Open] connects and detects the pooler
+	PoolerNone        Pooler = pgxconn.PoolerNone        // each connection is a server connection
+	PoolerSession     Pooler = pgxconn.PoolerSession     // each connection keeps its server connection
+	PoolerTransaction Pooler = pgxconn.PoolerTransaction // a connection keeps nothing from one transaction to the next
 )
 
 // A Store keeps all data in one database. Multiple goroutines may use it simultaneously.

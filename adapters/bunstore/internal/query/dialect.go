@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/uptrace/bun"
 )
 
 // A Dialect writes the parts of a statement that differ between PostgreSQL and SQLite: parameters, row sets
@@ -20,8 +18,6 @@ type Dialect interface {
 	name() string
 	// statement returns the text of a query for this database.
 	statement(Query) string
-	// models returns the database of bun that writes a [Select].
-	models() *bun.DB
 	// now returns the value of "@now" if this process provides it, as the argument of nowSQL.
 	now() any
 	// nowSQL returns the SQL of "@now".
@@ -64,8 +60,6 @@ func (p postgres) name() string {
 	}
 	return "postgres at"
 }
-
-func (postgres) models() *bun.DB { return postgresModels }
 
 func (postgres) statement(q Query) string { return q.SQL }
 
@@ -148,8 +142,6 @@ type sqlite struct{ clock func() time.Time }
 func SQLite(clock func() time.Time) Dialect { return sqlite{clock} }
 
 func (sqlite) name() string { return "sqlite" }
-
-func (sqlite) models() *bun.DB { return sqliteModels }
 
 func (sqlite) statement(q Query) string {
 	if q.SQLite != "" {

@@ -24,8 +24,11 @@ type Select struct {
 
 // NewSelect returns a query that reads rows into a model. The connection runs it.
 func NewSelect(d Dialect, on bun.IConn, model any) Select {
-	args := &binder{dialect: d}
-	return Select{d.models().NewSelect().Conn(boundConn{on, args}).Model(model), args}
+	args, db := &binder{dialect: d}, postgresModels
+	if _, is := d.(sqlite); is {
+		db = sqliteModels
+	}
+	return Select{db.NewSelect().Conn(boundConn{on, args}).Model(model), args}
 }
 
 // Bind returns an argument of bun that becomes a bind parameter. The types are those of [Args], except for rows.
