@@ -4,8 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"iter"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -90,30 +90,6 @@ func (s *Store) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
 	return row.snapshot(), nil
 }
 
-// ImportKeys implements [adminstore.AdminStore]. It streams the keys, so that only a few are in memory at a time.
-// The daemon continues to serve requests and to issue keys during an import.
-//
-// On Postgres only one import runs at a time; the others wait. On SQLite an import ends with a
-// transaction that copies all keys into the table. All other writes wait for it: for a million keys, seconds.
-func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all iter.Seq2[keys.Key, error]) (err error) {
-	from := &keySource{all: all}
-	if s.isSQLite {
-		err = s.stageKeys(ctx, b, from)
-	} else {
-		err = s.layout.importKeys(ctx, s.session(nil), s.write, b, from)
-	}
-	fault, found := errors.AsType[adminstore.RowError](err)
-	switch {
-	case from.err != nil:
-		return from.err
-	case found:
-		return fault
-	case errors.Is(err, adminstore.ErrBatch):
-		return adminstore.ErrBatch
-	}
-	return s.wrap("import", err)
-}
-
 // Batch implements [adminstore.AdminStore].
 func (s *Store) Batch(ctx context.Context, id string) ([]keys.Key, error) {
 	var rows []keyModel
@@ -139,4 +115,127 @@ func (s *Store) History(ctx context.Context, code keys.Code) ([]tasks.Event, err
 	q := s.reader().selectInto(&rows)
 	err := q.Where("h.code = ?", q.Bind(string(code))).OrderExpr("h.seq").Scan(ctx)
 	return mapped(rows, func(h historyModel) tasks.Event { return tasks.Event(h.eventColumns) }), s.wrap("list history", err)
+}
+
+// EditPlans implements [adminstore.AdminStore].
+func (s *Store) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
+	if len(edits) == 0 {
+		return nil
+	}
+	err := s.transact(ctx, func(tx session) error { return tx.editPlans(ctx, edits) })
+	if fault, found := errors.AsType[adminstore.RowError](err); found {
+		return fault
+	}
+	return s.wrap("edit plans", err)
+}
+
+func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
+	if !s.isSQLite { // an import of plans has no time limit
+		if _, err := s.exec(ctx, `SELECT set_config('statement_timeout', '0', true)`, nil); err != nil {
+			return err
+		}
+	}
+	want := query.Rows{Columns: "id text"}
+	for _, e := range edits {
+		want.Add(e.ID)
+	}
+	before, err := s.readPlans(ctx, want, "")
+	if err != nil {
+		return err
+	}
+	if err := s.lockCountries(ctx, before, edits); err != nil {
+		return err
+	}
+	plans, err := s.readPlans(ctx, want, s.forUpdate("p"))
+	if err != nil {
+		return err
+	}
+	for id, p := range plans {
+		if before[id].Country != p.Country { // the new country of the plan is not locked
+			return dberr.ErrRetry
+		}
+	}
+	changed, fresh, err := applyEdits(plans, edits)
+	if err != nil {
+		return err
+	}
+	return s.writePlans(ctx, changed, fresh)
+}
+
+// readPlans reads the wanted plans, by their ids. The argument lock is "" or the SQL that locks their rows.
+func (s session) readPlans(ctx context.Context, want query.Rows, lock string) (map[string]stock.Plan, error) {
+	plans := map[string]stock.Plan{}
+	err := s.runOnce(ctx, `
+		WITH @want
+		SELECT `+planTable.Columns.List("p.%")+` FROM keyseat_plans p
+		WHERE p.id IN (SELECT id FROM want) ORDER BY p.seq `+lock, query.Args{"want": want}, func(r query.Row) error {
+		var p stock.Plan
+		err := r.Scan(planTable.Fields(&p))
+		plans[p.ID] = p
+		return err
+	})
+	return plans, err
+}
+
+// lockCountries locks the present countries of the plans and the countries that edits move plans to. It
+// adds new countries to the table.
+func (s session) lockCountries(ctx context.Context, plans map[string]stock.Plan, edits []stock.PlanEdit) error {
+	in := query.Rows{Columns: "code text"}
+	for _, p := range plans {
+		in.Add(string(p.Country))
+	}
+	for _, e := range edits {
+		if e.Country != nil {
+			in.Add(string(*e.Country))
+		}
+	}
+	if _, err := s.exec(ctx, `
+		WITH @country
+		INSERT INTO keyseat_countries (code) SELECT DISTINCT code FROM country WHERE true ORDER BY code
+		ON CONFLICT DO NOTHING`, query.Args{"country": in}); err != nil {
+		return err
+	}
+	return s.runOnce(ctx, `
+		WITH @country
+		SELECT c.code FROM keyseat_countries c WHERE c.code IN (SELECT code FROM country)
+		ORDER BY c.code`+s.forUpdate("c"), query.Args{"country": in}, func(query.Row) error { return nil })
+}
+
+// applyEdits applies edits to plans, in order. It returns the changed plans and the new plans, each in the order
+// of their first edit. A refused edit returns an [adminstore.RowError].
+func applyEdits(plans map[string]stock.Plan, edits []stock.PlanEdit) (changed, fresh []stock.Plan, err error) {
+	var order []string
+	touched := map[string]bool{}
+	for i, e := range edits {
+		p, err := e.Apply(plans[e.ID])
+		if err != nil {
+			return nil, nil, adminstore.RowError{Row: i + 1, Err: err}
+		}
+		plans[e.ID] = p
+		if !touched[e.ID] {
+			touched[e.ID], order = true, append(order, e.ID)
+		}
+	}
+	for _, id := range order {
+		if p := plans[id]; p.Seq > 0 {
+			changed = append(changed, p)
+		} else {
+			fresh = append(fresh, p)
+		}
+	}
+	return changed, fresh, nil
+}
+
+// writePlans writes changed plans and inserts new plans. New plans get sequence numbers in the order of fresh.
+func (s session) writePlans(ctx context.Context, changed, fresh []stock.Plan) error {
+	if len(changed) > 0 {
+		if _, err := s.exec(ctx, `WITH @p `+updatePlansSQLite, query.Args{"p": planTable.Rows(changed)}); err != nil {
+			return err
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	_, err := s.exec(ctx, `WITH @p `+insertSQL(planTable, "p"), query.Args{"p": planTable.Rows(fresh)})
+	return err
 }

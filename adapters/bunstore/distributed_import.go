@@ -2,6 +2,7 @@ package bunstore
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -14,7 +15,7 @@ import (
 
 // importKeys implements [layout]. It does not use COPY, because the error of a COPY to many servers does not name
 // the row that failed.
-func (distributed) importKeys(ctx context.Context, s session, pool *bun.DB, b adminstore.ImportBatch, from *keySource) error {
+func (distributed) importKeys(ctx context.Context, s session, pool *bun.DB, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error {
 	tx, err := pool.DB.BeginTx(ctx, s.txOptions())
 	if err != nil {
 		return err
@@ -27,7 +28,7 @@ func (distributed) importKeys(ctx context.Context, s session, pool *bun.DB, b ad
 	return tx.Commit()
 }
 
-func (s session) importDistributed(ctx context.Context, b adminstore.ImportBatch, from *keySource) error {
+func (s session) importDistributed(ctx context.Context, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error {
 	now, err := readTime(ctx, s.runCached)
 	if err == nil {
 		_, err = s.exec(ctx, noTimeoutsSQL, nil)
@@ -41,7 +42,7 @@ func (s session) importDistributed(ctx context.Context, b adminstore.ImportBatch
 	if err != nil {
 		return err
 	}
-	return from.chunks(func(before int, some []keys.Key) error {
+	return chunks(from, func(before int, some []keys.Key) error {
 		row, err := s.insertChunk(ctx, b, now, some)
 		if err == nil && row > 0 {
 			err = adminstore.RowError{Row: before + row, Err: adminstore.ErrExists}

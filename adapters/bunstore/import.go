@@ -2,13 +2,51 @@ package bunstore
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
+	modernc "modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
+
+// ImportKeys implements [adminstore.AdminStore]. It streams the keys, so that only a few are in memory at a time.
+// The daemon continues to serve requests and to issue keys during an import.
+//
+// On Postgres only one import runs at a time; the others wait. On SQLite an import ends with a
+// transaction that copies all keys into the table. All other writes wait for it: for a million keys, seconds.
+func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all iter.Seq2[keys.Key, error]) (err error) {
+	from := keySource{all: all}
+	if s.isSQLite {
+		err = s.stageKeys(ctx, b, from.keys)
+	} else {
+		err = s.layout.importKeys(ctx, s.session(nil), s.write, b, from.keys)
+	}
+	fault, found := errors.AsType[adminstore.RowError](err)
+	switch {
+	case from.err != nil:
+		return from.err
+	case found:
+		return fault
+	case errors.Is(err, adminstore.ErrBatch):
+		return adminstore.ErrBatch
+	}
+	return s.wrap("import", err)
+}
 
 // A keySource yields the keys of an import in the state in which they are first stored.
 type keySource struct {
@@ -33,10 +71,10 @@ func (s *keySource) keys(yield func(keys.Key, error) bool) {
 }
 
 // chunks calls do for chunks of up to 500 keys. The argument before is the number of keys before the chunk.
-func (s *keySource) chunks(do func(before int, some []keys.Key) error) error {
+func chunks(from iter.Seq2[keys.Key, error], do func(before int, some []keys.Key) error) error {
 	const size = 500
 	some, before := make([]keys.Key, 0, size), 0
-	for k, err := range s.keys {
+	for k, err := range from {
 		if err != nil {
 			return err
 		}
@@ -82,4 +120,163 @@ func recordBatch(ctx context.Context, run execFunc, b adminstore.ImportBatch) er
 		err = adminstore.ErrBatch
 	}
 	return err
+}
+
+// importKeys implements [layout] for PostgreSQL: with COPY in one transaction.
+func (oneServer) importKeys(ctx context.Context, _ session, pool *bun.DB, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error {
+	conn, err := pool.DB.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // returns the connection to its pool
+	return conn.Raw(func(driver any) error {
+		through, isPgx := driver.(*stdlib.Conn)
+		if !isPgx {
+			return dberr.Public("an import needs pgx's stdlib driver")
+		}
+		return pgx.BeginTxFunc(ctx, through.Conn(), pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, noTimeoutsSQL); err != nil {
+				return err
+			}
+			return importBatch(ctx, pgxExec(tx), b, func() error { return copyInto(ctx, tx, b, from) })
+		})
+	})
+}
+
+// noTimeoutsSQL removes the time limits of a transaction, because an import waits for other imports and its keys
+// may arrive slowly.
+const noTimeoutsSQL = `SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
+	set_config('idle_in_transaction_session_timeout', '0', true)`
+
+// pgxExec returns an [execFunc] for a transaction of pgx.
+func pgxExec(tx pgx.Tx) execFunc {
+	return func(ctx context.Context, text string, named query.Args) (int64, error) {
+		text, values, err := query.Compile(query.Postgres(), query.Query{SQL: text, Args: named})
+		if err != nil {
+			return 0, err
+		}
+		tag, err := tx.Exec(ctx, text, values...)
+		return tag.RowsAffected(), err
+	}
+}
+
+const importLockSQL = "SELECT pg_advisory_xact_lock(hashtext('keyseat import'))"
+
+func copyInto(ctx context.Context, tx pgx.Tx, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error {
+	// Imports take turns, because two imports of the same codes could deadlock on each other's rows. Issued
+	// keys need not wait, because their codes are new: no other batch has them.
+	if b.Type == tasks.EventImported {
+		if _, err := tx.Exec(ctx, importLockSQL); err != nil {
+			return err
+		}
+	}
+	names := []string{"batch_id"}
+	keyTable.Columns.Each(func(name, _ string) { names = append(names, name) })
+	next, stop := iter.Pull2(from)
+	defer stop()
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{keyTable.Name}, names, pgx.CopyFromFunc(func() ([]any, error) {
+		k, err, more := next()
+		if !more || err != nil {
+			return nil, err
+		}
+		return append([]any{b.ID}, query.Values(keyTable.Fields(&k))...), nil
+	}))
+	return asRowError(err)
+}
+
+// asRowError converts the error of a COPY with a duplicate code to an [adminstore.RowError] with the row. It returns
+// other errors unchanged.
+func asRowError(err error) error {
+	server, found := errors.AsType[*pgconn.PgError](err)
+	if !found || server.Code != pgerrcode.UniqueViolation {
+		return err
+	}
+	return adminstore.RowError{Row: copyLine(server.Where), Err: adminstore.ErrExists}
+}
+
+var number = regexp.MustCompile(`\d+`)
+
+// copyLine returns the line number in a text such as "COPY keyseat_keys, line 5", in any language.
+func copyLine(where string) int {
+	_, where, _ = strings.Cut(where, keyTable.Name)
+	line, _ := strconv.Atoi(number.FindString(where)) // 0 if the text has no number
+	return line
+}
+
+// stageKeys imports keys through a temporary table, which only its connection can see. Filling that table
+// locks nothing that other connections need. One transaction then copies all keys to keyseat_keys.
+func (d *database) stageKeys(ctx context.Context, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error {
+	conn, err := d.read.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // returns the connection to its pool
+	stage := d.session(conn.Conn)
+	if err := stage.batchIsNew(ctx, b); err != nil {
+		return err // checked first, because reading the keys would be useless
+	}
+	if err := stage.dropStaging(ctx); err != nil { // an earlier import may have failed to drop its table
+		return err
+	}
+	if _, err := stage.exec(ctx, `CREATE TEMP TABLE keyseat_staged AS SELECT 0 AS row, `+keyTable.Columns.List("%")+` FROM keyseat_keys WHERE false`, nil); err != nil {
+		return err
+	}
+	// Drop the table even if ctx has ended, because the connection returns to its pool.
+	defer func() { _ = stage.dropStaging(context.WithoutCancel(ctx)) }() // the next import tries again
+	if err := stage.fillStaging(ctx, from); err != nil {
+		return err
+	}
+	return conn.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		moving := d.session(tx.Tx)
+		return importBatch(ctx, moving.exec, b, func() error { return moving.moveStaged(ctx, b) })
+	})
+}
+
+// batchIsNew returns nil if the batch has not been imported yet, and [adminstore.ErrBatch] otherwise.
+func (s session) batchIsNew(ctx context.Context, b adminstore.ImportBatch) error {
+	return s.runOnce(ctx, `SELECT 1 FROM keyseat_batches WHERE id = @batch`, query.Args{"batch": b.ID},
+		func(query.Row) error { return adminstore.ErrBatch })
+}
+
+// dropStaging drops the staging table if it exists.
+func (s session) dropStaging(ctx context.Context) error {
+	_, err := s.exec(ctx, `DROP TABLE IF EXISTS temp.keyseat_staged`, nil)
+	return err
+}
+
+// fillStaging fills the staging table with the keys.
+func (s session) fillStaging(ctx context.Context, from iter.Seq2[keys.Key, error]) error {
+	return chunks(from, func(before int, some []keys.Key) error {
+		_, err := s.exec(ctx, `WITH @k INSERT INTO temp.keyseat_staged SELECT k.place + @first, `+keyTable.Columns.List("k.%")+` FROM k`,
+			query.Args{"k": keyTable.Rows(some), "first": before + 1})
+		return err
+	})
+}
+
+// moveStaged copies the staged keys to keyseat_keys. If a code exists already or comes twice, it returns an
+// [adminstore.RowError] with the first such row.
+func (s session) moveStaged(ctx context.Context, b adminstore.ImportBatch) error {
+	_, err := s.exec(ctx, `INSERT INTO keyseat_keys (batch_id, `+keyTable.Columns.List("%")+`) SELECT @batch, `+keyTable.Columns.List("%")+
+		` FROM temp.keyseat_staged ORDER BY code`, query.Args{"batch": b.ID})
+	broken, found := errors.AsType[*modernc.Error](err)
+	if !found || broken.Code() != lib.SQLITE_CONSTRAINT_PRIMARYKEY {
+		return err
+	}
+	return s.firstDuplicate(ctx)
+}
+
+func (s session) firstDuplicate(ctx context.Context) error {
+	if _, err := s.exec(ctx, `CREATE INDEX temp.keyseat_staged_code ON keyseat_staged (code, row)`, nil); err != nil {
+		return err
+	}
+	fault := adminstore.RowError{Err: adminstore.ErrExists}
+	err := s.runOnce(ctx, `
+		SELECT min(row) FROM temp.keyseat_staged AS x
+		WHERE EXISTS (SELECT 1 FROM keyseat_keys k WHERE k.code = x.code)
+			OR EXISTS (SELECT 1 FROM temp.keyseat_staged y WHERE y.code = x.code AND y.row < x.row)`,
+		nil, func(r query.Row) error { return r.Scan([]query.Column{query.Int(&fault.Row)}) })
+	if err != nil {
+		return err
+	}
+	return fault
 }

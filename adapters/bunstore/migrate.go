@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/jackc/pgerrcode"
@@ -26,41 +27,6 @@ func (s *Store) Migrate(ctx context.Context) error {
 		err = s.applyMissing(ctx)
 	}
 	return s.wrap("migrate", err)
-}
-
-// ErrDistributed is the error of a store that was opened without [Options.Distributed] although its tables
-// are distributed.
-var ErrDistributed error = dberr.Public("the tables are distributed by Citus: the store must be opened for that (--database-distributed)")
-
-// checkTables implements [layout]. It returns [ErrDistributed] if the tables are distributed.
-func (oneServer) checkTables(ctx context.Context, s session) error {
-	if s.isSQLite {
-		return nil
-	}
-	tables, _, err := s.readDistribution(ctx)
-	if err == nil && len(tables) > 0 {
-		err = ErrDistributed
-	}
-	return err
-}
-
-// readDistribution returns the distributed tables of keyseat, and whether the database has Citus.
-func (s session) readDistribution(ctx context.Context) (tables []string, citus bool, err error) {
-	err = s.runOnce(ctx, `SELECT 1 WHERE to_regclass('pg_dist_partition') IS NOT NULL`, nil, func(query.Row) error {
-		citus = true
-		return nil
-	})
-	if err != nil || !citus {
-		return nil, citus, err
-	}
-	err = s.runOnce(ctx, `SELECT CAST(c.relname AS text) FROM pg_dist_partition p JOIN pg_class c ON c.oid = p.logicalrelid
-		WHERE p.partmethod = 'h' AND c.oid = to_regclass(c.relname) AND c.relname LIKE 'keyseat%'`, nil, func(r query.Row) error {
-		var name string
-		err := r.Scan([]query.Column{query.Text(&name)})
-		tables = append(tables, name)
-		return err
-	})
-	return tables, citus, err
 }
 
 // applyMissing runs the migrations that the database lacks.
@@ -156,4 +122,108 @@ func (s *Store) createLockRow(ctx context.Context) (err error) {
 		}
 	}
 	return err
+}
+
+// checkMayMigrate returns an error that says why this role cannot migrate the schema, or nil if it can. The schema
+// is not up to date.
+func (s *Store) checkMayMigrate(ctx context.Context, now schema) error {
+	if err := s.checkNotForeign(ctx, now); err != nil || s.isSQLite {
+		return err
+	}
+	u, err := s.currentRole(ctx)
+	if err != nil {
+		return err
+	}
+	switch lacks := now.missingText(); {
+	case u.readOnly:
+		return dberr.Refuse("the server is read-only, and %s: run `keyseatd migrate` on the server that takes writes", lacks)
+	case u.mayCreate:
+		return nil
+	case len(now.applied) > 0:
+		return dberr.Refuse("role %s may not change the tables, and %s: run `keyseatd migrate` as their owner", u.name, lacks)
+	case u.schema == "":
+		return dberr.Refuse("role %[1]s has no schema for its tables: run `CREATE SCHEMA %[1]s AUTHORIZATION %[1]s`", u.name)
+	}
+	return dberr.Refuse("role %[1]s may not create tables in schema %[2]s, as is usual since PostgreSQL 15: "+
+		"run `GRANT CREATE ON SCHEMA %[2]s TO %[1]s`, or `CREATE SCHEMA %[1]s AUTHORIZATION %[1]s`", u.name, u.schema)
+}
+
+// missingText returns a clause that names the missing migrations.
+func (s schema) missingText() string {
+	var names []string
+	for _, m := range s.missing {
+		names = append(names, m.name)
+	}
+	return "the schema lacks " + strings.Join(names, ", ")
+}
+
+// A role is the role of a connection to Postgres. Its name and schema are quoted for SQL.
+type role struct {
+	name, schema        string
+	mayCreate, readOnly bool // may create tables in the schema; the server accepts no writes
+}
+
+func (s *Store) currentRole(ctx context.Context) (u role, err error) {
+	err = s.reader().runOnce(ctx, `
+		SELECT quote_ident(current_user), coalesce(quote_ident(current_schema()), ''),
+			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), current_setting('transaction_read_only') = 'on'`,
+		nil, func(r query.Row) error {
+			return r.Scan([]query.Column{query.Text(&u.name), query.Text(&u.schema), query.Bool(&u.mayCreate), query.Bool(&u.readOnly)})
+		})
+	return u, err
+}
+
+// explainDenied replaces the error of a migration if the role lacks a privilege. The new error names the role
+// and the remedy. explainDenied returns other errors as they are.
+func (s *Store) explainDenied(ctx context.Context, err error) error {
+	if dberr.SQLState(err) != pgerrcode.InsufficientPrivilege {
+		return err
+	}
+	u, failed := s.currentRole(ctx)
+	if failed != nil {
+		return err
+	}
+	return dberr.Refuse("role %s may not change the tables: run `keyseatd migrate` as their owner", u.name)
+}
+
+// checkNotForeign returns an error if a dedicated database has tables of another program and no tables of keyseat.
+// See [Options.Dedicated].
+func (s *Store) checkNotForeign(ctx context.Context, now schema) error {
+	ours := slices.ContainsFunc(now.tables, func(table string) bool { return strings.HasPrefix(table, "keyseat_") })
+	if !s.dedicated || ours || len(now.tables) == 0 {
+		return nil
+	}
+	where, err := s.location(ctx)
+	if err != nil {
+		return err
+	}
+	return dberr.Refuse("%s holds tables of another program (%s) and none of keyseat's: "+
+		"name another database, or let both share this one with `keyseatd migrate --shared`", where, firstNames(now.tables))
+}
+
+// checkDedicated reads the schema and does the check of [Store.checkNotForeign].
+func (s *Store) checkDedicated(ctx context.Context) error {
+	now, err := s.reader().schema(ctx)
+	if err != nil {
+		return err
+	}
+	return s.checkNotForeign(ctx, now)
+}
+
+// location returns the location of the tables: the SQLite file, or the schema and the database.
+func (s *Store) location(ctx context.Context) (string, error) {
+	if s.isSQLite {
+		return s.filePath(ctx)
+	}
+	place, err := s.reader().names(ctx, `SELECT 'schema ' || quote_ident(current_schema()) || ' of database ' || quote_ident(current_database())`)
+	return strings.Join(place, ""), err
+}
+
+// firstNames lists the first 3 names, and an ellipsis if there are more.
+func firstNames(names []string) string {
+	const few = 3
+	if len(names) > few {
+		names = append(slices.Clone(names[:few]), "…")
+	}
+	return strings.Join(names, ", ")
 }

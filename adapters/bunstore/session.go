@@ -2,10 +2,13 @@ package bunstore
 
 import (
 	"context"
+	"database/sql"
+	"iter"
 	"time"
 
 	"github.com/uptrace/bun"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
@@ -51,7 +54,7 @@ type layout interface {
 	// write writes the rows of c. The runner last runs the last queries, and may commit the transaction.
 	write(ctx context.Context, run, last query.Runner, c *changeset) error
 
-	importKeys(ctx context.Context, s session, pool *bun.DB, b adminstore.ImportBatch, from *keySource) error
+	importKeys(ctx context.Context, s session, pool *bun.DB, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error
 
 	lockArchivable(ctx context.Context, s session, want query.Rows, lines map[keys.Code]int) (map[keys.Code]bool, error)
 	deleteTasks(gone query.Rows) query.Query
@@ -134,4 +137,50 @@ func (s session) exec(ctx context.Context, sql string, args query.Args) (int64, 
 func readTime(ctx context.Context, run query.Runner) (now time.Time, err error) {
 	err = run(ctx, query.Query{SQL: `SELECT @now`, Scan: func(r query.Row) error { return r.Scan([]query.Column{query.Time(&now)}) }})
 	return now, err
+}
+
+// A dialect is the kind of database of a store, and how statements are written for it.
+type dialect struct {
+	sql      query.Dialect
+	isSQLite bool
+	pooled   bool   // a pooler in transaction mode is in between: see [PoolerTransaction]
+	path     string // of the SQLite file, for error texts; "" if unknown
+}
+
+func postgresDialect() dialect { return dialect{sql: query.Postgres()} }
+
+func sqliteDialect(clock func() time.Time, path string) dialect {
+	return dialect{sql: query.SQLite(clock), isSQLite: true, path: path}
+}
+
+// either returns the text for this database.
+func (d dialect) either(postgres, sqlite string) string {
+	if d.isSQLite {
+		return sqlite
+	}
+	return postgres
+}
+
+// forUpdate returns the clause that locks the selected rows of a table until the transaction ends. It is empty on
+// SQLite, where a transaction that writes has locked the whole database.
+func (d dialect) forUpdate(table string) string {
+	return d.either(" FOR UPDATE OF "+table, "")
+}
+
+// txOptions returns the options of a transaction. Behind a pooler they name the isolation level, because the
+// settings of the session do not apply there.
+func (d dialect) txOptions() *sql.TxOptions {
+	if d.pooled {
+		return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	return nil
+}
+
+// wrap returns the error of an operation with a text that names the database and holds no stored value.
+func (d dialect) wrap(operation string, err error) error {
+	system := d.either("PostgreSQL", "SQLite")
+	if d.path != "" {
+		system += " " + d.path
+	}
+	return dberr.Wrap(system, operation, err)
 }

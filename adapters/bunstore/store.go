@@ -9,7 +9,6 @@ import (
 	"github.com/uptrace/bun"
 	known "github.com/uptrace/bun/dialect"
 
-	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
 	"github.com/keyseat/keyseat/tasks"
@@ -78,17 +77,6 @@ var (
 	_ adminstore.AdminStore = (*Store)(nil)
 )
 
-// errNotPostgres refuses to distribute the tables of SQLite.
-const errNotPostgres = dberr.Public("only PostgreSQL's tables can be distributed, not those of SQLite")
-
-// NewDistributed is like [New], for the PostgreSQL databases that [Options.Distributed] describes.
-func NewDistributed(db *bun.DB) (*Store, error) {
-	if db.Dialect().Name() != known.PG {
-		return nil, errNotPostgres
-	}
-	return &Store{database: database{dialect: postgresDialect(), layout: newDistributed(), read: db, write: db}}, nil
-}
-
 // New returns a store on a database that the caller has opened. The caller also closes the database.
 //
 //   - Postgres: the driver is the package stdlib of pgx, and the pool allows two connections or more.
@@ -121,22 +109,6 @@ func (s *Store) Embedded() bool { return s.isSQLite }
 // Path returns the path of the SQLite file that [Open] has opened, without symbolic links. It returns "" for
 // other stores.
 func (s *Store) Path() string { return s.path }
-
-// errReadOnly means that the server is a standby, or that its settings forbid writes.
-const errReadOnly = dberr.Public("the server is read-only")
-
-// Ping returns an error if the database does not answer or does not accept writes.
-func (s *Store) Ping(ctx context.Context) error {
-	if s.isSQLite {
-		return s.wrap("ping", s.pingSQLite(ctx))
-	}
-	var shut string
-	err := s.read.DB.QueryRowContext(ctx, `SHOW transaction_read_only`).Scan(&shut)
-	if err == nil && shut == "on" {
-		err = errReadOnly
-	}
-	return s.wrap("ping", err)
-}
 
 // Pools returns the connection pools by name, for example for metrics. A Postgres store has "main"; an
 // SQLite store that [Open] has opened has "read" and "write".
