@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	_ "embed" // for the files of SQL
 	"slices"
 	"time"
 
@@ -115,12 +114,7 @@ func lockAndCheck(ctx context.Context, where layout, run query.Runner, changes [
 // lockSQL locks keys, then tasks, then countries, because UNION ALL reads its arms in order. It tests every task of a
 // key with CASE, because a key has few tasks. With OR instead of CASE, PostgreSQL may read every open task of the
 // table. SQLite has locked the whole database already, and only reads.
-var (
-	//go:embed sql/apply_lock.postgres.sql
-	lockSQL string
-	//go:embed sql/apply_lock.sqlite.sql
-	lockSQLite string
-)
+var lockSQL, lockSQLite = sqlFile("apply_lock.postgres"), sqlFile("apply_lock.sqlite")
 
 // lockQueries implements [layout]. It locks the keys, tasks and countries of the changes.
 func (oneServer) lockQueries(cs *changeset, changes []tasks.Change) []query.Query {
@@ -162,12 +156,7 @@ func rowsTouched(changes []tasks.Change) (about, in query.Rows) {
 
 // plansSQL reads the plans of transfers, and the oldest plans with a free slot in each country of a claim. On SQLite
 // all countries have the same limit, because a LIMIT cannot depend on a row there.
-var (
-	//go:embed sql/apply_plans.postgres.sql
-	plansSQL string
-	//go:embed sql/apply_plans.sqlite.sql
-	plansSQLite string
-)
+var plansSQL, plansSQLite = sqlFile("apply_plans.postgres"), sqlFile("apply_plans.sqlite")
 
 // plansQuery returns the query that reads the plans that the changes may need; needed is false if they need
 // none. The query is separate from the locking one, because a statement that has waited for a lock

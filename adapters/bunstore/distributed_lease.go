@@ -7,18 +7,22 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
-	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
 
 // A candidate is a task that could be leased when it was read.
 type candidate struct {
-	code           keys.Code
-	id             string
-	version, fence int64
-	since          time.Time // end of the lease, or else the time at which the task is due
-	view           tasks.Snapshot
-	err            error // from reading the snapshot
+	view tasks.Snapshot // with a task
+	err  error          // from reading a part of the snapshot
+}
+
+// since returns the end of the task's lease, or else the time at which the task is due.
+func (c candidate) since() time.Time {
+	t := c.view.Task
+	if t.LeasedUntil.IsZero() {
+		return t.DueAt
+	}
+	return t.LeasedUntil
 }
 
 type candidates []candidate
@@ -26,16 +30,14 @@ type candidates []candidate
 // The queries for candidates of a distributed store. Like [leaseSQL], they find two groups: late tasks, and tasks
 // due in the future because a clock was set back. In the second group only the task's newest history entry
 // counts: h is the newest entry if no entry g comes after it.
-const candidateColumns = `t.code, t.id, t.version, t.fence, coalesce(t.leased_until, t.due), @at, `
-
 var (
 	lateSQL = `
-		SELECT ` + candidateColumns + viewColumns + `
+		SELECT @at, ` + viewColumns + `
 		FROM keyseat_tasks t JOIN keyseat_keys k ON k.code = t.code
 		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) <= @at
 		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n`
 	aheadSQL = `
-		SELECT ` + candidateColumns + viewColumns + `
+		SELECT @at, ` + viewColumns + `
 		FROM keyseat_tasks t JOIN keyseat_keys k ON k.code = t.code
 		LEFT JOIN keyseat_history h ON h.code = t.code AND h.task_id = t.id AND h.at > @ahead AND t.leased_until IS NULL
 		LEFT JOIN keyseat_history g ON g.code = h.code AND g.task_id = h.task_id AND g.seq > h.seq
@@ -87,7 +89,7 @@ func (d distributed) chooseCandidates(ctx context.Context, run query.Runner, n i
 	all, err := readCandidates(ctx, run, oversample*n, times)
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	all = all[:min(n, len(all))]
-	slices.SortFunc(all, func(a, b candidate) int { return a.since.Compare(b.since) })
+	slices.SortFunc(all, func(a, b candidate) int { return a.since().Compare(b.since()) })
 	return all, err
 }
 
@@ -107,14 +109,11 @@ func readCandidates(ctx context.Context, run query.Runner, n int, times query.Ar
 	return all, err
 }
 
-// readCandidate reads a candidate from a row. If only its snapshot cannot be read, it sets c.err and returns no error.
+// readCandidate reads a candidate from a row. If only a part of its snapshot cannot be read, it sets c.err and returns
+// no error.
 func readCandidate(r query.Row) (c candidate, err error) {
-	var t tasks.Task
-	c.err = r.Scan([]query.Column{
-		query.Text(&c.code), query.Text(&c.id), query.Int(&c.version), query.Int(&c.fence), query.Time(&c.since), query.Time(&c.view.At),
-	}, keyTable.Fields(&c.view.Key), taskTable.Fields(&t))
-	c.view.Task = &t
-	if c.since.IsZero() { // not even the first columns could be read
+	c.view, c.err = newSnapshotScanner().scan(r)
+	if c.view.Task == nil || c.since().IsZero() {
 		err = c.err
 	}
 	return c, err
@@ -126,8 +125,9 @@ func (d distributed) takeCandidates(ctx context.Context, run query.Runner, chose
 	rows := query.Rows{Columns: "code text, id text, version bigint, fence bigint, since timestamptz, until timestamptz"}
 	for i := range chosen {
 		c, until := &chosen[i], first.Add(time.Duration(i)*time.Microsecond)
-		rows.Add(string(c.code), c.id, c.version, c.fence, c.since, until)
-		if t := c.view.Task; c.err == nil {
+		t := c.view.Task
+		rows.Add(string(t.Code), t.ID, t.Version, t.Fence, c.since(), until)
+		if c.err == nil {
 			if !t.LeasedUntil.IsZero() {
 				t.LostLeases++
 			}
@@ -145,7 +145,7 @@ func (d distributed) takeCandidates(ctx context.Context, run query.Runner, chose
 	if len(leased) < len(chosen) {
 		d.contention.Store(contentionTTL)
 	}
-	return slices.DeleteFunc(chosen, func(c candidate) bool { return !leased[taskKey{c.code, c.id}] }), err
+	return slices.DeleteFunc(chosen, func(c candidate) bool { return !leased[taskKey{c.view.Task.Code, c.view.Task.ID}] }), err
 }
 
 // views returns the snapshots that could be read.

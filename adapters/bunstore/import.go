@@ -30,16 +30,17 @@ import (
 // On Postgres only one import runs at a time; the others wait. On SQLite an import ends with a
 // transaction that copies all keys into the table. All other writes wait for it: for a million keys, seconds.
 func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all iter.Seq2[keys.Key, error]) (err error) {
-	from := keySource{all: all}
+	var broken error
+	from := initialKeys(all, &broken)
 	if s.isSQLite {
-		err = s.stageKeys(ctx, b, from.keys)
+		err = s.stageKeys(ctx, b, from)
 	} else {
-		err = s.layout.importKeys(ctx, s.session(nil), s.write, b, from.keys)
+		err = s.layout.importKeys(ctx, s.session(nil), s.write, b, from)
 	}
 	fault, found := errors.AsType[adminstore.RowError](err)
 	switch {
-	case from.err != nil:
-		return from.err
+	case broken != nil:
+		return broken
 	case found:
 		return fault
 	case errors.Is(err, adminstore.ErrBatch):
@@ -48,24 +49,16 @@ func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all it
 	return s.wrap("import", err)
 }
 
-// A keySource yields the keys of an import in the state in which they are first stored.
-type keySource struct {
-	all iter.Seq2[keys.Key, error]
-	err error // the error that the sequence has yielded
-}
-
-// keys yields every key, until the sequence yields an error. It sets the fields that belong to the store:
-// Version, Task and NextTaskAt.
-func (s *keySource) keys(yield func(keys.Key, error) bool) {
-	for k, err := range s.all {
-		if err != nil {
-			s.err = err
-			yield(k, err)
-			return
-		}
-		k.Version, k.Task, k.NextTaskAt = 1, "", time.Time{}
-		if !yield(k, nil) {
-			return
+// initialKeys yields the keys of an import as they are first stored: it sets the fields that belong to the store
+// (Version, Task and NextTaskAt). It ends with the first error of the sequence, which it also stores in broken.
+func initialKeys(all iter.Seq2[keys.Key, error], broken *error) iter.Seq2[keys.Key, error] {
+	return func(yield func(keys.Key, error) bool) {
+		for k, err := range all {
+			k.Version, k.Task, k.NextTaskAt = 1, "", time.Time{}
+			*broken = err
+			if !yield(k, err) || err != nil {
+				return
+			}
 		}
 	}
 }

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	_ "embed" // for the files of SQL
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
@@ -21,15 +20,11 @@ import (
 // the statement is planned once, perhaps while the tables are empty: see [snapshotsSQL]. SQLite needs three
 // statements, because it allows no UPDATE inside WITH.
 var (
-	//go:embed sql/lease.postgres.sql
-	leaseSQL string
+	leaseSQL = sqlFile("lease.postgres")
 
-	//go:embed sql/lease_due.sqlite.sql
-	leaseDueSQLite string
-	//go:embed sql/lease_take.sqlite.sql
-	leaseTakeSQLite string
-	//go:embed sql/lease_read.sqlite.sql
-	leaseReadSQLite string
+	leaseDueSQLite  = sqlFile("lease_due.sqlite")
+	leaseTakeSQLite = sqlFile("lease_take.sqlite")
+	leaseReadSQLite = sqlFile("lease_read.sqlite")
 )
 
 // Lease implements [tasks.Store].

@@ -1,6 +1,8 @@
 package bunstore
 
 import (
+	"embed"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -29,6 +31,21 @@ var (
 	queueTable    = query.TableOf[outbox.QueuedDelivery, queueColumns]("keyseat_mail")
 	deliveryTable = query.TableOf[outbox.Delivery, deliveryColumns]("keyseat_deliveries")
 )
+
+//go:embed sql
+var sqlFiles embed.FS
+
+// sqlFile returns the statement in a file of the folder sql. There k.* (keys), t.* (tasks) and p.* (plans) stand for the
+// columns of the tables above, in their order.
+func sqlFile(name string) string {
+	text, err := sqlFiles.ReadFile("sql/" + name + ".sql")
+	if err != nil {
+		panic(err) // the file was there when the program was built
+	}
+	return strings.NewReplacer(
+		"k.*", keyTable.Columns.List("k.%"), "t.*", taskTable.Columns.List("t.%"), "p.*", planTable.Columns.List("p.%"),
+	).Replace(string(text))
+}
 
 type keyModel struct {
 	bun.BaseModel `bun:"table:keyseat_keys,alias:k"`

@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	_ "embed" // for the files of SQL
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
@@ -15,12 +14,7 @@ import (
 // moment. For empty tables every index and every join order seem good to the planner. Therefore the LATERAL
 // joins fix the order. The CASE keeps the planner from an index on the task's id: the server reads
 // all tasks of a key, which are few.
-var (
-	//go:embed sql/snapshots.postgres.sql
-	snapshotsSQL string
-	//go:embed sql/snapshots.sqlite.sql
-	snapshotsSQLite string
-)
+var snapshotsSQL, snapshotsSQLite = sqlFile("snapshots.postgres"), sqlFile("snapshots.sqlite")
 
 // Snapshots implements [tasks.Store].
 func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {

@@ -1,9 +1,9 @@
 WITH @moved, @wanted
-SELECT @now, p.id, p.seq, p.country, p.address, p.invite, p.size, p.held, p.spent, p.suspect, p.expires_at, p.retired, p.fault
+SELECT @now, p.*
 FROM moved
 JOIN LATERAL (SELECT * FROM keyseat_plans p WHERE p.id = moved.id AND p.country = moved.country LIMIT 1) p ON true
 UNION ALL
-SELECT @now, p.id, p.seq, p.country, p.address, p.invite, p.size, p.held, p.spent, p.suspect, p.expires_at, p.retired, p.fault
+SELECT @now, p.*
 FROM wanted
 CROSS JOIN LATERAL (
 	SELECT * FROM keyseat_plans p

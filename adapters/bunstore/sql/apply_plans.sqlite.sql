@@ -1,9 +1,9 @@
 WITH @moved, @wanted
-SELECT @now, p.id, p.seq, p.country, p.address, p.invite, p.size, p.held, p.spent, p.suspect, p.expires_at, p.retired, p.fault
+SELECT @now, p.*
 FROM moved
 JOIN keyseat_plans p ON p.id = moved.id AND p.country = moved.country
 UNION ALL
-SELECT @now, p.id, p.seq, p.country, p.address, p.invite, p.size, p.held, p.spent, p.suspect, p.expires_at, p.retired, p.fault
+SELECT @now, p.*
 FROM wanted
 JOIN keyseat_plans p ON p.seq IN (
 	SELECT p.seq FROM keyseat_plans p

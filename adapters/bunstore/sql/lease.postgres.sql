@@ -22,12 +22,7 @@ taken AS (
 	JOIN LATERAL (SELECT o.ctid AS place FROM keyseat_tasks o WHERE o.code = due.code AND o.id = due.id LIMIT 1) o ON true
 	WHERE x.ctid = o.place
 	RETURNING x.*, due.place)
-SELECT @now,
-	k.code, k.version, k.status, k.used, k.revoked, k.message, k.username, k.verify_address, k.invite, k.address,
-	k.order_id, k.purchase_date, k.used_date, k.task_id, k.limit_at,
-	t.id, t.code, t.kind, t.country, t.version, t.fence, t.plan_id, t.plan_address, t.plan_invite, t.ordinal, t.slot,
-	t.faulty, t.asked, t.tries, t.lost, t.doubt, t.first_asked, t.created_at, t.due, t.leased_until, t.ended_at,
-	t.outcome, t.sealed
+SELECT @now, k.*, t.*
 FROM taken t
 JOIN LATERAL (SELECT * FROM keyseat_keys k WHERE k.code = t.code LIMIT 1) k ON true
 ORDER BY t.place
