@@ -135,18 +135,18 @@ func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
 			return err
 		}
 	}
-	want := query.Rows{Columns: "id text"}
+	var ids query.TextArray
 	for _, e := range edits {
-		want.Add(e.ID)
+		ids = append(ids, e.ID)
 	}
-	before, err := s.readPlans(ctx, want, "")
+	before, err := s.readPlans(ctx, ids, false)
 	if err != nil {
 		return err
 	}
 	if err := s.lockCountries(ctx, before, edits); err != nil {
 		return err
 	}
-	plans, err := s.readPlans(ctx, want, s.forUpdate("p"))
+	plans, err := s.readPlans(ctx, ids, !s.isSQLite)
 	if err != nil {
 		return err
 	}
@@ -162,18 +162,19 @@ func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
 	return s.writePlans(ctx, changed, fresh)
 }
 
-// readPlans reads the wanted plans, by their ids. The argument lock is "" or the SQL that locks their rows.
-func (s session) readPlans(ctx context.Context, want query.Rows, lock string) (map[string]stock.Plan, error) {
+// readPlans reads the plans with the given ids. The argument lock says that it locks their rows.
+func (s session) readPlans(ctx context.Context, ids query.TextArray, lock bool) (map[string]stock.Plan, error) {
+	var rows []planModel
+	q := s.selectInto(&rows)
+	q.WhereIn("p.id", ids)
+	if lock {
+		q.For("UPDATE OF p")
+	}
+	err := q.OrderExpr("p.seq").Scan(ctx)
 	plans := map[string]stock.Plan{}
-	err := s.runOnce(ctx, `
-		WITH @want
-		SELECT `+planTable.Columns.List("p.%")+` FROM keyseat_plans p
-		WHERE p.id IN (SELECT id FROM want) ORDER BY p.seq `+lock, query.Args{"want": want}, func(r query.Row) error {
-		var p stock.Plan
-		err := r.Scan(planTable.Fields(&p))
-		plans[p.ID] = p
-		return err
-	})
+	for _, p := range rows {
+		plans[p.ID] = stock.Plan(p.planColumns)
+	}
 	return plans, err
 }
 

@@ -36,12 +36,12 @@ func TestArchiveWaitsForNobody(t *testing.T) {
 	if _, err := tx.ExecContext(t.Context(), `SELECT 1 FROM keyseat_keys WHERE code = 'K00000' FOR UPDATE`); err != nil {
 		t.Fatal(err)
 	}
-	cut := func(i int) archive.Plan {
-		stays := tasks.Event{At: time.Now(), Type: tasks.EventArchived, Code: code("K", i)}
-		return archive.Plan{ID: id(), Code: stays.Code, Lines: 1, Summary: []tasks.Event{stays}}
+	plan := func(i int) archive.Plan {
+		summary := tasks.Event{At: time.Now(), Type: tasks.EventArchived, Code: code("K", i)}
+		return archive.Plan{ID: id(), Code: summary.Code, Lines: 1, Summary: []tasks.Event{summary}}
 	}
 	var kept archive.Rows
-	errs, err := s.Archive(t.Context(), []archive.Plan{cut(0), cut(1)}, func(p archive.Rows) error {
+	errs, err := s.Archive(t.Context(), []archive.Plan{plan(0), plan(1)}, func(p archive.Rows) error {
 		kept = p
 		return nil
 	})

@@ -39,12 +39,14 @@
 //
 // Calls go down only:
 //
-//	one file for each port     lease.go, import.go, outbox.go, …; distributed stores: *_distributed.go
-//	statements                 sql, write.go, tables.go
-//	a store and its pools      store.go, open.go, database.go (transactions, retries), session.go
+//	tasks.Store                read.go, lease.go, apply.go (and changeset.go, write.go)
+//	other ports                adminstore.go and import.go, outbox.go and outbox_delivery.go, inspect.go, …
+//	distributed stores         distributed_*.go
+//	statements and models      sql, models.go
+//	a store and its pools      open.go, store.go, database.go (transactions, retries), session.go (one connection)
 //	─────────────────────────
 //	internal/query             compiles statements for a database, and reads rows
-//	internal/pgxconn           runs them on PostgreSQL, without database/sql
+//	internal/pgxconn           connects to PostgreSQL, and runs statements there without database/sql
 //	internal/sqlitefile        the files of SQLite: locks, logs, damage
 //	internal/dberr             errors without stored values
 //
@@ -53,7 +55,7 @@
 //
 //	want (code, place) AS (VALUES ('A', 1), ('B', 2))
 //
-// and elsewhere by a value.
+// and elsewhere by a value. Where they select k.*, t.* or p.*, the program selects the columns of the models.
 //
 // [Open] makes a [Store] from a URL. [New] makes a Store from a bun.DB that its owner shares. [Store.In]
 // joins a transaction of that owner. The names of all tables begin with keyseat_.

@@ -101,7 +101,7 @@ func (s session) records(ctx context.Context, codes []keys.Code) ([]audit.Record
 	if err := s.tasksOf(ctx, want, at); err != nil {
 		return nil, err
 	}
-	return records, s.eventsOf(ctx, want, at)
+	return records, s.eventsOf(ctx, codes, at)
 }
 
 func (s session) tasksOf(ctx context.Context, want query.Rows, at map[keys.Code]*audit.Record) error {
@@ -122,17 +122,15 @@ func (s session) tasksOf(ctx context.Context, want query.Rows, at map[keys.Code]
 	})
 }
 
-func (s session) eventsOf(ctx context.Context, want query.Rows, at map[keys.Code]*audit.Record) error {
-	return s.runOnce(ctx, `
-		WITH @want SELECT `+historyTable.Columns.List("h.%")+` FROM want
-		JOIN keyseat_history h ON h.code = want.code ORDER BY h.seq`, query.Args{"want": want}, func(r query.Row) error {
-		var l tasks.HistoryEntry
-		err := r.Scan(historyTable.Fields(&l))
-		if one := at[l.Code]; err == nil {
-			one.Events = append(one.Events, l.Event)
-		}
-		return err
-	})
+func (s session) eventsOf(ctx context.Context, codes []keys.Code, at map[keys.Code]*audit.Record) error {
+	var rows []historyModel
+	q := s.selectInto(&rows)
+	q.WhereIn("h.code", codeTexts(codes))
+	err := q.OrderExpr("h.seq").Scan(ctx)
+	for _, h := range rows {
+		at[h.Code].Events = append(at[h.Code].Events, tasks.Event(h.eventColumns))
+	}
+	return err
 }
 
 // PlanAudits implements [audit.Inspector].

@@ -1,5 +1,7 @@
-// Package pgxconn runs queries on a PostgreSQL connection of pgx, without database/sql in between. That is
-// faster: database/sql waits for the result of each statement, and watches each with a goroutine.
+// Package pgxconn connects to PostgreSQL, and runs queries on a connection of pgx without database/sql in between.
+// That is faster: database/sql waits for the result of each statement, and watches each with a goroutine.
+//
+// [Open] returns a pool. It detects a pooler between the program and the server.
 //
 //	*sql.Conn ── With ──▶ Conn
 //	                        Statements   each statement alone; the server keeps its plan

@@ -26,6 +26,8 @@ type Dialect interface {
 	placeholder(n int) string
 	// scalarSQL returns the SQL of a single value.
 	scalarSQL(value any, bind bindFunc) string
+	// inSQL returns the condition that a column has one of the values of ?, which is a [TextArray].
+	inSQL(column string) string
 	// rowsSQL returns the SQL for FROM that yields the columns of rows and then their order.
 	rowsSQL(columns Columns, bind bindFunc) string
 	// oneRowSQL returns the same for one row.
@@ -90,6 +92,8 @@ func (postgres) scalarSQL(value any, bind bindFunc) string {
 		return "CAST(" + bind(unchanged) + " AS text)"
 	}
 }
+
+func (postgres) inSQL(column string) string { return column + " = ANY (?)" }
 
 func (postgres) rowsSQL(columns Columns, bind bindFunc) string {
 	var arrays []string
@@ -169,6 +173,8 @@ func (d sqlite) scalarSQL(value any, bind bindFunc) string {
 	}
 	return bind(unchanged)
 }
+
+func (sqlite) inSQL(column string) string { return column + " IN (SELECT value FROM json_each(?))" }
 
 func (sqlite) rowsSQL(columns Columns, bind bindFunc) string {
 	var selected []string

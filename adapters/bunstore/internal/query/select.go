@@ -44,6 +44,11 @@ func (q Select) Now() bun.Safe {
 	return bun.Safe(q.args.dialect.nowSQL(q.args.bind(q.args.dialect.now())))
 }
 
+// WhereIn adds the condition that a column has one of the values.
+func (q Select) WhereIn(column string, values TextArray) {
+	q.Where(q.args.dialect.inSQL(column), q.Bind(values))
+}
+
 // A binder collects the values of the bind parameters of a [Select].
 type binder struct {
 	dialect Dialect

@@ -1,15 +1,44 @@
 package bunstore_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/batchstore"
 	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/adapters/storetest"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
+
+// TestModel runs random histories on one store and on the model, and compares them. It empties the store
+// before each history.
+func TestModel(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		s, db := open(t, url, bunstore.Options{}), raw(t, url)
+		storetest.Compare(t,
+			func(testing.TB) storetest.Store { return memory.New(storetest.Clock()) },
+			func(t testing.TB) storetest.Store {
+				for table := range strings.FieldsSeq("history tasks keys batches plans countries") {
+					if _, err := db.ExecContext(t.Context(), "DELETE FROM keyseat_"+table); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return s
+			})
+	})
+}
+
+func TestStats(t *testing.T) {
+	for name, url := range migrated {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.RunStats(t, func(t testing.TB) storetest.StatsStore { return open(t, url(t), bunstore.Options{}) })
+		})
+	}
+}
 
 // batched is a store with batched calls of tasks.Store, as in the daemon.
 type batched struct {
@@ -65,4 +94,14 @@ func TestALockedRowStallsNobodyElse(t *testing.T) {
 			t.Errorf("%d failed in %v", failed, took)
 		}
 	})
+}
+
+// BenchmarkStore measures both databases. The temporary PostgreSQL runs without fsync, so the results show the
+// cost of the statements, not the speed of a disk.
+func BenchmarkStore(b *testing.B) {
+	for name, url := range migrated {
+		b.Run(name, func(b *testing.B) {
+			storetest.Bench(b, func(t testing.TB) storetest.Store { return open(t, url(t), bunstore.Options{}) })
+		})
+	}
 }
