@@ -24,8 +24,8 @@ const errNotSQLite = dberr.Public("PostgreSQL is backed up with pg_dump or conti
 // it row by row (VACUUM INTO). The copy is verified and on disk before it gets its name. If a file with
 // that name exists, Backup returns [fs.ErrExist]. The log of the database grows until the copy is complete.
 //
-// progress is called about ten times a second. done is the size of the copy so far, and size is the
-// size of the database, both in bytes. It may be nil.
+// Backup calls progress about ten times a second, if it is not nil. The arguments are the size of the copy so far
+// (done) and the size of the database, in bytes.
 func (s *Store) Backup(ctx context.Context, file string, progress func(done, size int64)) (c Contents, err error) {
 	if !s.isSQLite {
 		return c, errNotSQLite
