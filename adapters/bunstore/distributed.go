@@ -38,7 +38,6 @@ func NewDistributed(db *bun.DB) (*Store, error) {
 // Two transactions that write the same rows in different orders deadlock. The database detects this and
 // aborts a transaction, which the store then runs again.
 type distributed struct {
-	oneServer
 	contention *atomic.Int32 // see [contentionTTL]
 }
 
