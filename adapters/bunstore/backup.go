@@ -158,22 +158,19 @@ func verify(ctx context.Context, file string) (c Contents, err error) {
 		return c, err
 	}
 	defer func() { _ = db.Close() }() // it was only read
-	if damage, err := sqlitefile.FindDamage(ctx, db); err != nil || damage != "" {
-		return c, errors.Join(err, damaged(damage))
+	damage, err := sqlitefile.FindDamage(ctx, db)
+	if err == nil && damage != "" {
+		err = dberr.Public("the file is damaged: " + damage)
 	}
-	if err := checkSchema(ctx, db); err != nil {
+	if err == nil {
+		err = checkSchema(ctx, db)
+	}
+	if err != nil {
 		return c, err
 	}
 	const count = `SELECT (SELECT count(*) FROM keyseat_keys), (SELECT count(*) FROM keyseat_tasks WHERE ended_at IS NULL),
 		page_count * page_size FROM pragma_page_count, pragma_page_size`
 	return c, db.QueryRowContext(ctx, count).Scan(&c.Keys, &c.Open, &c.Size)
-}
-
-func damaged(damage string) error {
-	if damage == "" {
-		return nil
-	}
-	return dberr.Public("the file is damaged: " + damage)
 }
 
 // checkSchema returns an error for a database of another program or of a newer version of keyseat.

@@ -38,7 +38,7 @@ func newChangeset() changeset {
 		allocator:    stock.NewAllocator(time.Time{}, nil),
 		applied:      map[taskKey]bool{},
 		readVersions: map[taskKey]int64{},
-		rows:         newRowset(),
+		rows:         rowset{keyIndex: map[keys.Code]int{}, updatedIndex: map[taskKey]int{}, insertedIndex: map[taskKey]int{}},
 	}
 }
 
@@ -159,7 +159,7 @@ func (cs *changeset) write(c tasks.Change) {
 		key := *c.Key
 		key.Version++
 		cs.keys[key.Code] = key.Version
-		cs.rows.key(key)
+		upsert(&cs.rows.keys, cs.rows.keyIndex, key.Code, key)
 	}
 	if c.Task != nil {
 		task := *c.Task
@@ -191,12 +191,6 @@ type rowset struct {
 	updatedIndex  map[taskKey]int
 	insertedIndex map[taskKey]int
 }
-
-func newRowset() rowset {
-	return rowset{keyIndex: map[keys.Code]int{}, updatedIndex: map[taskKey]int{}, insertedIndex: map[taskKey]int{}}
-}
-
-func (w *rowset) key(k keys.Key) { upsert(&w.keys, w.keyIndex, k.Code, k) }
 
 func (w *rowset) task(t tasks.Task, isNew bool) {
 	name := taskKey{t.Code, t.ID}

@@ -86,14 +86,6 @@ func (d *database) retryRead(ctx context.Context, runner pgxconn.RunnerFor, do f
 	return d.onPgx(ctx, runner, pgxconn.IfDead, do)
 }
 
-// takeRunner returns the runner for a single statement that writes.
-func (d *database) takeRunner() pgxconn.RunnerFor {
-	if d.pooled {
-		return pgxconn.Transaction
-	}
-	return pgxconn.Statements
-}
-
 // withConn calls run with a connection of the pool, and returns the connection afterwards.
 func (d *database) withConn(ctx context.Context, run func(conn bun.Conn) error) error {
 	conn, err := d.write.Conn(ctx)
@@ -159,8 +151,6 @@ type stmtCache struct {
 	prepared map[string]*sql.Stmt // by text; nil until the statement is prepared
 	pending  []string             // texts for the next call of prepare
 }
-
-func newStmtCache() *stmtCache { return &stmtCache{prepared: map[string]*sql.Stmt{}} }
 
 // prepare prepares the statements that [stmtCache.get] did not have. Call it before a transaction, because it
 // needs the only connection of the writer.

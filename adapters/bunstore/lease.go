@@ -36,8 +36,12 @@ func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 	if n <= 0 {
 		return nil, nil
 	}
+	runner := pgxconn.Statements
+	if s.pooled {
+		runner = pgxconn.Transaction
+	}
 	err = s.layout.retry(ctx, func() error {
-		return s.onPgx(ctx, s.takeRunner(), pgxconn.IfNotSent, func(run query.Runner) error {
+		return s.onPgx(ctx, runner, pgxconn.IfNotSent, func(run query.Runner) error {
 			views, err = s.layout.lease(ctx, run, worker, n, ttl)
 			return err
 		})

@@ -135,7 +135,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	read, write := newPool(connector, o.Conns), newPool(connector, 1)
 	s := &Store{
 		database: database{
-			dialect: sqliteDialect(o.Now, path), layout: oneServer{}, read: read, write: write, stmts: newStmtCache(), disk: &sqlitefile.Disk{},
+			dialect: sqliteDialect(o.Now, path), layout: oneServer{}, read: read, write: write, stmts: &stmtCache{prepared: map[string]*sql.Stmt{}}, disk: &sqlitefile.Disk{},
 		},
 		ownsDB: true, dedicated: o.Dedicated, wiper: sqlitefile.NewWALWiper(write.DB),
 	}

@@ -80,8 +80,10 @@ func Create(path string) error {
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) { // O_EXCL follows no symbolic link
-		f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-		return errors.Join(err, closeIf(f))
+		if f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err == nil {
+			err = f.Close()
+		}
+		return err
 	}
 	if err != nil {
 		return err
@@ -91,13 +93,6 @@ func Create(path string) error {
 		err = safefile.ChownLike(f, folder)
 	}
 	return errors.Join(err, f.Close())
-}
-
-func closeIf(f *os.File) error {
-	if f == nil {
-		return nil
-	}
-	return f.Close()
 }
 
 // noLogAlone returns an error if the database is missing but its log exists. SQLite would delete the log

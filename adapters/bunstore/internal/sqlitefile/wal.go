@@ -50,7 +50,9 @@ func (w *WALWiper) Wipe(ctx context.Context) error {
 	}
 	busy, err := w.truncate(ctx)
 	if err != nil || busy {
-		w.retryLater()
+		w.mu.Lock()
+		w.dirty = true
+		w.mu.Unlock()
 	}
 	return err
 }
@@ -70,13 +72,6 @@ func (w *WALWiper) isDue(erased bool, now time.Time) bool {
 	}
 	w.dirty, w.last = false, now
 	return true
-}
-
-// retryLater records that the log could not be truncated.
-func (w *WALWiper) retryLater() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.dirty = true
 }
 
 // truncate truncates the log, and reports whether readers prevented it. It waits only 50 ms for readers, because
