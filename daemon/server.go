@@ -153,10 +153,7 @@ func (l errorLog) Write(p []byte) (int, error) {
 		l.Log.Debug(text)
 		return len(p), nil
 	}
-	const acceptFailed = "cannot accept connections"
-	l.repeated.Log(context.Background(), l.Log, loglimit.Event{
-		Subject: acceptFailed, Level: slog.LevelError, Message: acceptFailed, Attrs: []slog.Attr{slog.String("error", text)},
-	})
+	l.repeated.LogState(context.Background(), l.Log, loglimit.Event{Level: slog.LevelError, Message: "cannot accept connections"}, errors.New(text))
 	return len(p), nil
 }
 
@@ -213,8 +210,6 @@ func (s *Server) adminHandler() http.Handler {
 	return mux
 }
 
-const notReady = "not ready"
-
 func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 	if s.API.stopping.Load() {
 		writeText(w, http.StatusServiceUnavailable, "stopping")
@@ -222,14 +217,12 @@ func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
-	if err := s.Ready(ctx); err != nil {
-		s.repeated.Log(ctx, s.Log, loglimit.Event{
-			Subject: notReady, Level: slog.LevelWarn, Message: notReady, Attrs: []slog.Attr{slog.String("error", err.Error())},
-		})
+	err := s.Ready(ctx)
+	s.repeated.LogState(ctx, s.Log, loglimit.Event{Level: slog.LevelWarn, Message: "not ready"}, err)
+	if err != nil {
 		writeText(w, http.StatusServiceUnavailable, "the database cannot be used: "+err.Error())
 		return
 	}
-	s.repeated.Recovered(ctx, notReady)
 	writeText(w, http.StatusOK, "ready")
 }
 

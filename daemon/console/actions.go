@@ -26,13 +26,13 @@ type action struct {
 }
 
 var actions = []action{
-	{"key", "revoke", "Revoke", "Revoke this key?", "To its holder it will not exist any more. A task that is open runs to its end. It can be restored.", "The key is revoked.", true},
-	{"key", "restore", "Restore", "Restore this key?", "It will be what it was before it was revoked.", "The key is restored.", false},
-	{"key", "reset", "Reset", "Reset this key?", "It will be usable again, whatever it was. What is known of its last use is forgotten, its history stays.", "The key is reset.", true},
-	{"plan", "retire", "Retire", "Retire this plan?", "No more slots of it are given out. Those that are held or spent stay as they are. To put it back into stock, import it again.", "The plan is retired.", true},
-	{"task", "retry", "Retry now", "Ask the provider about this task now?", "It will be due at once instead of later.", "The task is due now.", false},
-	{"task", "resolve", "Resolve", "Resolve the suspect slot of this task?", "Find out at the provider first whether the account has joined the plan. If it has, choose success: the slot is spent. If not, choose what went wrong: the slot is free again.", "The slot is resolved.", false},
-	{"task", "release", "Release the slot", "Give back the slot that this task has spent?", "Do it once that member has left the plan: the slot can then be given to somebody else. The key stays as it is.", "The slot is free again.", true},
+	{"key", "revoke", "Revoke", "Revoke this key?", "For its holder, the key no longer exists. An open task continues to its end. You can restore the key.", "The key is revoked.", true},
+	{"key", "restore", "Restore", "Restore this key?", "The key gets the state that it had before it was revoked.", "The key is restored.", false},
+	{"key", "reset", "Reset", "Reset this key?", "The key becomes usable again, whatever its state. The data of its last use is deleted, its history stays.", "The key is reset.", true},
+	{"plan", "retire", "Retire", "Retire this plan?", "No more slots of the plan are sold. Held and spent slots stay as they are. To put the plan back in stock, import it again.", "The plan is retired.", true},
+	{"task", "retry", "Retry now", "Make the next attempt of this task now?", "The task becomes due now, and a daemon calls the provider for it.", "The task is due now.", false},
+	{"task", "resolve", "Resolve", "Resolve the suspect slot of this task?", "First check at the provider whether the account has joined the plan. If it has, choose success: the slot becomes spent. If not, choose the reason: the slot becomes free.", "The slot is resolved.", false},
+	{"task", "release", "Release the slot", "Free the slot that this task has spent?", "Do this after the member has left the plan. The slot can then be sold again. The key does not change.", "The slot is free again.", true},
 }
 
 // findAction returns the action with the given noun and verb, and whether there is such an action.

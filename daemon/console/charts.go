@@ -18,7 +18,7 @@ type outcomeGroup struct {
 
 var outcomeGroups = []outcomeGroup{
 	{"success", "succeeded", []tasks.Outcome{tasks.Success}},
-	{"refused", "turned down", []tasks.Outcome{
+	{"refused", "refused", []tasks.Outcome{
 		tasks.InvalidCredentials, tasks.AccountLocked, tasks.AlreadyPremium, tasks.UpgradedRecently,
 		tasks.AlreadyMember, tasks.WrongAddress, tasks.StillPremium,
 	}},

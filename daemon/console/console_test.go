@@ -142,7 +142,7 @@ func (failingStore) QueueStats(context.Context) (stats.Queue, error) {
 func TestOverviewWithoutStatistics(t *testing.T) {
 	s := newFixture(t, func(o *console.Options) { o.TaskStats = nil })
 	page := s.get(200, "/", s.signIn())
-	if strings.Contains(page, "data-chart") || !strings.Contains(page, "It has not been asked yet.") {
+	if strings.Contains(page, "data-chart") || !strings.Contains(page, "No attempt was made yet.") {
 		t.Error(page)
 	}
 }

@@ -67,7 +67,7 @@ func (r *request) submitOrder() error {
 func (r *request) issueKeys(o *order) error {
 	count, err := strconv.Atoi(o.Count)
 	if err != nil {
-		return apiError{http.StatusUnprocessableEntity, "The order is not valid", "the number of keys is no number", ""}
+		return apiError{http.StatusUnprocessableEntity, "The order is not valid", "the number of keys is not a number", ""}
 	}
 	body := map[string]any{"count": count, "order_id": o.OrderID, "note": o.Note}
 	var issued struct {

@@ -100,9 +100,9 @@ func (r *request) canWrite() bool { return r.token.Role == admin.Write }
 
 // The error pages of the console.
 var (
-	errForm        = pageError{http.StatusForbidden, "This form is not from your session", "Go back to the page, load it anew and try again. Nothing was changed."}
+	errForm        = pageError{http.StatusForbidden, "This form is not from your session", "Go back to the page, reload it and try again. Nothing was changed."}
 	errCrossSite   = pageError{http.StatusForbidden, "This form is from another site", "Nothing was changed."}
-	errNotFound    = pageError{http.StatusNotFound, "There is nothing here", "The page that you asked for does not exist."}
+	errNotFound    = pageError{http.StatusNotFound, "There is nothing here", "The requested page does not exist."}
 	errUnavailable = pageError{http.StatusServiceUnavailable, "The console cannot answer now", "The database is away or slow, or the file of tokens cannot be read. Try again, and see the daemon's log."}
 )
 
@@ -145,9 +145,7 @@ func (r *request) showError(ctx context.Context, err error) {
 
 // logFailure logs why a page failed. The lines are limited, because any client can repeat a failing request.
 func (r *request) logFailure(ctx context.Context, err error) {
-	r.failedLog.Log(ctx, r.Log, loglimit.Event{
-		Subject: err.Error(), Level: slog.LevelError, Message: "console", Attrs: []slog.Attr{slog.String("error", err.Error())},
-	})
+	r.failedLog.LogState(ctx, r.Log, loglimit.Event{Subject: err.Error(), Level: slog.LevelError, Message: "console"}, err)
 }
 
 func (*request) notFound() error  { return errNotFound }

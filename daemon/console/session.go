@@ -123,7 +123,7 @@ func (r *request) signIn() error {
 	client := ratelimit.ClientAddress(r.req, r.Proxies)
 	if wait := r.guesses.Blocked(client); wait > 0 {
 		r.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-		return r.showSignIn(http.StatusTooManyRequests, "Too many wrong tokens were shown from your address. Try again in a minute.")
+		return r.showSignIn(http.StatusTooManyRequests, "Too many wrong tokens were sent from your address. Try again in a minute.")
 	}
 	text := keys.Trim(r.req.PostFormValue("token"))
 	token, err := r.Tokens.Find(text)

@@ -71,13 +71,13 @@ func Codes() []Code {
 // Texts that several codes share.
 const (
 	latestTask = "The key names its own latest task again. If that task is open, the key is put into the queue. If it has ended, a key in the queue gets the status that the task left."
-	resolve    = "If the slot becomes suspect: ask the provider whether the account is in the plan, then run `keyseatd tasks resolve`."
+	resolve    = "If the slot becomes suspect: check at the provider whether the account is in the plan, then run `keyseatd tasks resolve`."
 	backup     = "Compare with a backup and with the provider, and restore what is missing."
 )
 
 var advice = map[Code]Advice{
 	KeyMissing: {
-		Means:  "Tasks or history are stored under a code that has no key: the key's row was lost. Its holder is told that the key does not exist.",
+		Means:  "Tasks or history are stored under a code that has no key: the key's row was lost. For its holder, the key does not exist.",
 		Decide: "Import the key again (`keyseatd keys import`), then let the doctor repair the rest.",
 	},
 	TaskMissing: {
@@ -119,14 +119,14 @@ var advice = map[Code]Advice{
 	},
 	UpgradedTwice: {
 		Means:  "Two upgrades of the key succeeded with no renew or reset between them: one key may occupy two slots.",
-		Decide: "Ask the provider which of the two accounts is in its plan, and release the other's slot (`keyseatd plans release`).",
+		Decide: "Check at the provider which of the two accounts is in its plan, and release the other's slot (`keyseatd plans release`).",
 	},
 	SecretLeft: {
 		Means:  "A task has ended, but the account that was sealed for it is still stored. Nobody needs it any more.",
 		Repair: "The secret is erased.",
 	},
 	SecretMissing: {
-		Means:  "A task is open, but its account is gone: the provider cannot be asked.",
+		Means:  "A task is open, but its account is gone: no attempt can be made.",
 		Repair: "The task is ended with a system error, so that the holder can try again. Its slot becomes free if no attempt can have had an effect, and suspect otherwise.",
 		Decide: resolve,
 	},
@@ -137,7 +137,7 @@ var advice = map[Code]Advice{
 	LeaseStale: {
 		Means:  "A daemon leased the task and did not come back, and no daemon has taken it over: perhaps no daemon serves.",
 		Repair: "The lease is ended and counts as lost, because an attempt may have had an effect. The next daemon continues immediately.",
-		Decide: "See that a daemon serves.",
+		Decide: "Check that a daemon serves.",
 	},
 	SlotHistory: {
 		Means:  "The task and the recorded moves disagree about the place of the task's slot: one of them was lost, or was changed by another program.",

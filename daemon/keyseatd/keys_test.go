@@ -162,7 +162,7 @@ TIME  reset  -  -  -  -  -  -  -
 `)
 		sh.golden(sh.ok("keys", "show", "--output=json", "--", "-gone"), `{"code":"-gone","status":"active","used":false,"revoked":true,"message":"","order_id":"",`+
 			`"purchase_date":null,"used_date":null,"invite":"","address":"","username":"","verify_address":"","task":null,"story":{"now":"It is revoked: to its holder it does not exist.","next":["`+
-			"`keyseatd keys restore -- -gone` makes it what it was before.\",\"`keyseatd keys reset -- -gone` makes it usable, whatever it is."+
+			"`keyseatd keys restore -- -gone` gives it back its earlier state.\",\"`keyseatd keys reset -- -gone` makes it usable, whatever its state."+
 			`"]},"history":[{"at":"TIME","event":"imported","task":"","kind":"","outcome":"","plan":"","from":"","to":"","note":""}]}`+"\n")
 		sh.golden(sh.ok("keys", "show", "aaa"), `
 code  aaa

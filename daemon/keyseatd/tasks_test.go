@@ -143,10 +143,10 @@ used  no
 revoked  no
 message  System error, try again and if the problem persists contact support
 
-Its upgrade failed: the provider gave no answer that settles it: the connection was cut. It can be used again.
+Its upgrade failed: the provider gave no final answer: the connection was cut. It can be used again.
 
 - The holder can try again.
-- A slot of plan elm is suspect: find out at the provider whether the holder's account has joined it. If it has, `+"`keyseatd tasks resolve ID --outcome success`; if not, `keyseatd tasks resolve ID --outcome system_error`."+`
+- A slot of plan elm is suspect: check at the provider whether the holder's account has joined it. If it has, `+"`keyseatd tasks resolve ID --outcome success`; if not, `keyseatd tasks resolve ID --outcome system_error`."+`
 
 AT  EVENT  TASK  KIND  OUTCOME  PLAN  FROM  TO  NOTE
 TIME  imported  -  -  -  -  -  -  -

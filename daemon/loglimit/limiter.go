@@ -13,6 +13,7 @@
 package loglimit
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -28,7 +29,7 @@ const MaxSubjects = 100
 
 // An Event is an occurrence that may repeat often.
 type Event struct {
-	Subject string // identifies the events that are counted together, for example a message and an address
+	Subject string // identifies the events that are counted together, for example an address; "": Message
 	Level   slog.Level
 	Message string
 	Attrs   []slog.Attr
@@ -60,6 +61,7 @@ func (l *Limiter) Log(ctx context.Context, log *slog.Logger, e Event) {
 	if log == nil || !log.Enabled(ctx, e.Level) {
 		return
 	}
+	e.Subject = cmp.Or(e.Subject, e.Message)
 	recorded, first := l.record(log, e) //nolint:contextcheck // a line that counts events belongs to no request
 	if first {
 		e = recorded
@@ -67,6 +69,17 @@ func (l *Limiter) Log(ctx context.Context, log *slog.Logger, e Event) {
 		e.Level = slog.LevelDebug
 	}
 	log.LogAttrs(ctx, e.Level, e.Message, e.Attrs...)
+}
+
+// LogState logs that an operation has failed, with its error. If err is nil, it reports that the operation works
+// again. e describes the failure.
+func (l *Limiter) LogState(ctx context.Context, log *slog.Logger, e Event, err error) {
+	if err == nil {
+		l.Recovered(ctx, cmp.Or(e.Subject, e.Message))
+		return
+	}
+	e.Attrs = append(slices.Clone(e.Attrs), slog.String("error", err.Error()))
+	l.Log(ctx, log, e)
 }
 
 // record counts an event. If the event is the first one of its subject, it returns the event to log.

@@ -75,17 +75,15 @@ func (c *storeCollector) Collect(to chan<- prometheus.Metric) {
 
 // ok reports whether a query succeeded. It also sets keyseat_database_up and logs a failure.
 func (c *storeCollector) ok(to chan<- prometheus.Metric, reading string, err error) bool {
+	c.repeated.LogState(context.Background(), c.log, loglimit.Event{
+		Subject: reading, Level: slog.LevelWarn, Message: "cannot read for metrics", Attrs: []slog.Attr{slog.String("reading", reading)},
+	}, err)
+	up := 1.0
 	if err != nil {
-		c.repeated.Log(context.Background(), c.log, loglimit.Event{
-			Subject: reading, Level: slog.LevelWarn, Message: "cannot read for metrics",
-			Attrs: []slog.Attr{slog.String("reading", reading), slog.String("error", err.Error())},
-		})
-		emit(to, databaseUp, 0, reading)
-		return false
+		up = 0
 	}
-	c.repeated.Recovered(context.Background(), reading)
-	emit(to, databaseUp, 1, reading)
-	return true
+	emit(to, databaseUp, up, reading)
+	return err == nil
 }
 
 func emitQueue(to chan<- prometheus.Metric, q stats.Queue) {

@@ -97,13 +97,8 @@ func (c *counter) sendHeartbeats(ctx context.Context, log *slog.Logger) {
 	var repeated loglimit.Limiter
 	const message = "cannot count unknown keys with the other daemons, the limit is stricter meanwhile"
 	for ctx.Err() == nil {
-		switch err := c.heartbeat(ctx); {
-		case err == nil:
-			repeated.Recovered(ctx, message)
-		case ctx.Err() == nil:
-			repeated.Log(ctx, log, loglimit.Event{
-				Subject: message, Level: slog.LevelWarn, Message: message, Attrs: []slog.Attr{slog.String("error", err.Error())},
-			})
+		if err := c.heartbeat(ctx); err == nil || ctx.Err() == nil {
+			repeated.LogState(ctx, log, loglimit.Event{Level: slog.LevelWarn, Message: message}, err)
 		}
 		_ = clock.Sleep(ctx, heartbeatEvery) // an error means that ctx has ended
 	}

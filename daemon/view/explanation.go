@@ -43,9 +43,9 @@ type rule struct {
 }
 
 const (
-	restore     = "`keyseatd keys restore {key}` makes it what it was before."
-	reset       = "`keyseatd keys reset {key}` makes it usable, whatever it is."
-	checkDaemon = "See that a daemon is serving this database: nothing else carries tasks out."
+	restore     = "`keyseatd keys restore {key}` gives it back its earlier state."
+	reset       = "`keyseatd keys reset {key}` makes it usable, whatever its state."
+	checkDaemon = "Check that a daemon serves this database: only a daemon carries out tasks."
 	wait        = "Wait: every {kind} ends."
 	upgrade     = "The holder can upgrade it."
 	renewLater  = "The holder can renew it once the account has lost its place."
@@ -53,17 +53,17 @@ const (
 
 var rules = []rule{
 	{facts.missing, "There is no such key.", nil},
-	{facts.revokedWithOpenTask, "It is revoked: to its holder it does not exist. Its open {kind} runs to its end.", []string{restore}},
+	{facts.revokedWithOpenTask, "It is revoked: to its holder it does not exist. Its open {kind} continues to its end.", []string{restore}},
 	{facts.revoked, "It is revoked: to its holder it does not exist.", []string{restore, reset}},
 
-	{facts.leaseExpired, "The daemon that was asking about its {kind} is gone{doubt}. Another one takes the {kind} over.", []string{checkDaemon}},
-	{facts.leased, "The provider is being asked about its {kind} right now.", []string{wait}},
-	{facts.overdue, "Its {kind} has been due since {due}, and nobody asks the provider about it{attempts}{reason}{doubt}.", []string{checkDaemon}},
-	{facts.attempted, "The provider has been asked about its {kind}{attempts}, and gave no final answer{reason}{doubt}. It is asked again at {due}.", []string{wait, "`keyseatd tasks retry {task}` asks at once."}},
-	{facts.open, "Its {kind} was accepted at {created}, and is asked about next.", []string{wait}},
+	{facts.leaseExpired, "The lease of the daemon that worked on its {kind} has expired{doubt}. Another daemon takes over the {kind}.", []string{checkDaemon}},
+	{facts.leased, "A daemon is working on its {kind} now.", []string{wait}},
+	{facts.overdue, "Its {kind} has been due since {due}, but no daemon works on it{tried}{reason}{doubt}.", []string{checkDaemon}},
+	{facts.attempted, "The provider was called{attempts} for its {kind}, and gave no final answer{reason}{doubt}. The next attempt is due at {due}.", []string{wait, "`keyseatd tasks retry {task}` makes it due now."}},
+	{facts.open, "Its {kind} was accepted at {created}, and waits for its first attempt.", []string{wait}},
 
-	{facts.legacy, "It was last used with the old system: its holder joins a plan by hand, with the invite and the address. A renew is refused.", []string{"Where the invite does not work any more: `keyseatd keys reset {key}` makes it usable."}},
-	{facts.importedUsed, "It came in as used, so an upgrade is refused until it is renewed.", []string{"The holder can renew it.", reset}},
+	{facts.legacy, "It was last used with the old system: its holder joins a plan manually, with the invite and the address. A renew is refused.", []string{"If the invite no longer works, `keyseatd keys reset {key}` makes it usable."}},
+	{facts.importedUsed, "It was imported as used, so an upgrade is refused until it is renewed.", []string{"The holder can renew it.", reset}},
 	{facts.inUse, "It is in use{since}{as}{at}.", []string{renewLater}},
 	{facts.upgradeFailed, "Its upgrade failed: {why}. It can be used again.", nil},
 	{facts.renewFailed, "Its renew failed: {why}. It still counts as used.", []string{reset}},
@@ -74,10 +74,10 @@ var rules = []rule{
 
 // The texts about leftover slots, and about keys with many recent tasks.
 const (
-	suspectSlot = "A slot of plan {plan} is suspect: find out at the provider whether the holder's account has joined it. " +
-		"If it has, `keyseatd tasks resolve {task} --outcome success`; if not, `keyseatd tasks resolve {task} --outcome system_error`."
-	spentSlot = "A slot of plan {plan} is still spent: once that member has left the plan, `keyseatd plans release {task}` gives it back."
-	busyKey   = "It has had many tasks lately. If another is refused as too many, it can be tried by {limit}, or after a reset."
+	suspectSlot = "A slot of plan {plan} is suspect: check at the provider whether the holder's account has joined it. " +
+		"If it has, run `keyseatd tasks resolve {task} --outcome success`; if not, run `keyseatd tasks resolve {task} --outcome system_error`."
+	spentSlot = "A slot of plan {plan} is still spent: when that member has left the plan, `keyseatd plans release {task}` frees it."
+	busyKey   = "It had many tasks recently. If the limit refuses another one, it is allowed again at {limit} or after a reset."
 )
 
 // A failureReason says why a task failed, and what the holder or the operator can do next.
@@ -89,22 +89,22 @@ type failureReason struct {
 const (
 	tryAgain     = "The holder can try again."
 	otherAccount = "The holder can try another account."
-	listPlans    = "`keyseatd plans list` shows the plans that are out of stock; one that is imported again is back in it."
+	listPlans    = "`keyseatd plans list` shows the plans that are out of stock; importing a plan again puts it back."
 )
 
 // failureReasons maps the unsuccessful outcomes of upgrades and renews to their reasons.
 var failureReasons = map[tasks.Outcome]failureReason{
-	tasks.SystemError:        {"the provider gave no answer that settles it{reason}", []string{tryAgain}},
+	tasks.SystemError:        {"the provider gave no final answer{reason}", []string{tryAgain}},
 	tasks.InvalidCredentials: {"the provider refused the login or the password", []string{"The holder can try again with the right ones."}},
 	tasks.AccountLocked:      {"the account is locked", []string{"The holder can try again in a few hours, or with another account."}},
-	tasks.OutOfStock:         {"there was no free slot in {country}", []string{"The holder can try another country.", "`keyseatd stock` shows where slots are free, and `keyseatd plans import FILE.csv` brings more in."}},
+	tasks.OutOfStock:         {"there was no free slot in {country}", []string{"The holder can try another country.", "`keyseatd stock` shows where slots are free, and `keyseatd plans import FILE.csv` adds more."}},
 	tasks.AlreadyPremium:     {"the account was premium already", []string{otherAccount}},
 	tasks.UpgradedRecently:   {"the account was upgraded less than 12 months ago", []string{otherAccount}},
 	tasks.PlanExpired:        {"the plans that were tried are expired, {plan} the last", []string{tryAgain, listPlans}},
 	tasks.PlanFull:           {"the plans that were tried are full, {plan} the last", []string{tryAgain, listPlans}},
 	tasks.PlanInvalid:        {"the plans that were tried are invalid, {plan} the last", []string{tryAgain, listPlans}},
 	tasks.AlreadyMember:      {"the account is likely a member of plan {plan} already", []string{otherAccount}},
-	tasks.WrongAddress:       {"the provider refused the address of plan {plan}", []string{"See that the address of the plan is right: `keyseatd plans import FILE.csv` corrects it.", tryAgain}},
+	tasks.WrongAddress:       {"the provider refused the address of plan {plan}", []string{"Check the address of the plan: `keyseatd plans import FILE.csv` corrects it.", tryAgain}},
 	tasks.StillPremium:       {"the account is still premium", []string{renewLater}},
 }
 

@@ -52,62 +52,62 @@ func TestExplain(t *testing.T) {
 			key:     keys.Key{Status: keys.InQueue},
 			task:    open(func(t *tasks.Task) { t.Attempts = 1 }),
 			history: events{event(tasks.EventRetried, "T1", "", "", "no answer"), event(tasks.EventRetryNow, "T1", "", "", "by ann")},
-			want: "The provider has been asked about its upgrade once, and gave no final answer. It is asked again at 2026-11-22T19:38:00Z. | " +
-				"Wait: every upgrade ends. | `keyseatd tasks retry T1` asks at once.",
+			want: "The provider was called once for its upgrade, and gave no final answer. The next attempt is due at 2026-11-22T19:38:00Z. | " +
+				"Wait: every upgrade ends. | `keyseatd tasks retry T1` makes it due now.",
 		},
 		"an operator released the slot of an older task": {
 			key:     keys.Key{Status: keys.InQueue},
 			task:    open(func(t *tasks.Task) { t.Attempts = 1 }),
 			history: events{event(tasks.EventRetried, "T1", "", "", "no answer"), event(tasks.EventReleased, "T0", "elm", stock.Free, "by ann")},
-			want: "The provider has been asked about its upgrade once, and gave no final answer: no answer. It is asked again at 2026-11-22T19:38:00Z. | " +
-				"Wait: every upgrade ends. | `keyseatd tasks retry T1` asks at once.",
+			want: "The provider was called once for its upgrade, and gave no final answer: no answer. The next attempt is due at 2026-11-22T19:38:00Z. | " +
+				"Wait: every upgrade ends. | `keyseatd tasks retry T1` makes it due now.",
 		},
 		"archived": {
 			key:     keys.Key{Status: keys.FailedUpgrade},
 			task:    ended(tasks.Upgrade, tasks.SystemError, stock.Free),
 			history: events{event(tasks.EventEnded, "T1", "elm", stock.Free, "no answer"), event(tasks.EventArchived, "T1", "", "", "3 lines of history, 0 tasks")},
-			want:    "Its upgrade failed: the provider gave no answer that settles it. It can be used again. | The holder can try again.",
+			want:    "Its upgrade failed: the provider gave no final answer. It can be used again. | The holder can try again.",
 		},
 		"legacy": {
 			key: keys.Key{Status: keys.Active, Used: true, Invite: "link"},
-			want: "It was last used with the old system: its holder joins a plan by hand, with the invite and the address. A renew is refused. | " +
-				"Where the invite does not work any more: `keyseatd keys reset K` makes it usable.",
+			want: "It was last used with the old system: its holder joins a plan manually, with the invite and the address. A renew is refused. | " +
+				"If the invite no longer works, `keyseatd keys reset K` makes it usable.",
 		},
 		"revoked": {
 			key:  keys.Key{Status: keys.Active, Revoked: true},
-			want: "It is revoked: to its holder it does not exist. | `keyseatd keys restore K` makes it what it was before. | `keyseatd keys reset K` makes it usable, whatever it is.",
+			want: "It is revoked: to its holder it does not exist. | `keyseatd keys restore K` gives it back its earlier state. | `keyseatd keys reset K` makes it usable, whatever its state.",
 		},
 		"revoked while in use": {
 			key: keys.Key{Status: keys.Success, Used: true, Revoked: true}, task: ended(tasks.Upgrade, tasks.Success, stock.Spent),
-			want: "It is revoked: to its holder it does not exist. | `keyseatd keys restore K` makes it what it was before. | `keyseatd keys reset K` makes it usable, whatever it is. | " +
-				"A slot of plan elm is still spent: once that member has left the plan, `keyseatd plans release T1` gives it back.",
+			want: "It is revoked: to its holder it does not exist. | `keyseatd keys restore K` gives it back its earlier state. | `keyseatd keys reset K` makes it usable, whatever its state. | " +
+				"A slot of plan elm is still spent: when that member has left the plan, `keyseatd plans release T1` frees it.",
 		},
 		"revoked with an open task": {
 			key: keys.Key{Status: keys.InQueue, Revoked: true}, task: open(func(*tasks.Task) {}),
-			want: "It is revoked: to its holder it does not exist. Its open upgrade runs to its end. | `keyseatd keys restore K` makes it what it was before.",
+			want: "It is revoked: to its holder it does not exist. Its open upgrade continues to its end. | `keyseatd keys restore K` gives it back its earlier state.",
 		},
 		"open": {
 			key: keys.Key{Status: keys.InQueue}, task: open(func(*tasks.Task) {}),
-			want: "Its upgrade was accepted at 2026-11-22T18:37:00Z, and is asked about next. | Wait: every upgrade ends.",
+			want: "Its upgrade was accepted at 2026-11-22T18:37:00Z, and waits for its first attempt. | Wait: every upgrade ends.",
 		},
 		"overdue": {
 			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.DueAt = now.Add(-time.Hour) }),
-			want: "Its upgrade has been due since 2026-11-22T18:37:00Z, and nobody asks the provider about it. | See that a daemon is serving this database: nothing else carries tasks out.",
+			want: "Its upgrade has been due since 2026-11-22T18:37:00Z, but no daemon works on it. | Check that a daemon serves this database: only a daemon carries out tasks.",
 		},
 		"leased": {
 			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.LeasedUntil = now.Add(time.Second) }),
-			want: "The provider is being asked about its upgrade right now. | Wait: every upgrade ends.",
+			want: "A daemon is working on its upgrade now. | Wait: every upgrade ends.",
 		},
 		"lease expired": {
 			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.LeasedUntil, t.LostLeases = now.Add(-time.Second), 1 }),
-			want: "The daemon that was asking about its upgrade is gone; the provider may have acted on it all the same. Another one takes the upgrade over. | " +
-				"See that a daemon is serving this database: nothing else carries tasks out.",
+			want: "The lease of the daemon that worked on its upgrade has expired; the provider may have carried it out nevertheless. Another daemon takes over the upgrade. | " +
+				"Check that a daemon serves this database: only a daemon carries out tasks.",
 		},
 		"attempted": {
 			key: keys.Key{Status: keys.InQueue}, task: open(func(t *tasks.Task) { t.Attempts, t.InDoubt = 3, true }),
 			history: events{event(tasks.EventAccepted, "T1", "elm", stock.Held, ""), event(tasks.EventRetried, "T1", "", "", "cut")},
-			want: "The provider has been asked about its upgrade 3 times, and gave no final answer: cut; the provider may have acted on it all the same. It is asked again at 2026-11-22T19:38:00Z. | " +
-				"Wait: every upgrade ends. | `keyseatd tasks retry T1` asks at once.",
+			want: "The provider was called 3 times for its upgrade, and gave no final answer: cut; the provider may have carried it out nevertheless. The next attempt is due at 2026-11-22T19:38:00Z. | " +
+				"Wait: every upgrade ends. | `keyseatd tasks retry T1` makes it due now.",
 		},
 		"in use": {
 			key:  keys.Key{Status: keys.Success, Used: true, UsedDate: now, Username: "ann", VerifyAddress: "1 High Street"},
@@ -123,9 +123,9 @@ func TestExplain(t *testing.T) {
 			key:     keys.Key{Status: keys.FailedUpgrade},
 			task:    ended(tasks.Upgrade, tasks.SystemError, stock.Suspect),
 			history: events{event(tasks.EventAccepted, "T1", "elm", stock.Held, ""), event(tasks.EventEnded, "T1", "elm", stock.Suspect, "a time-out")},
-			want: "Its upgrade failed: the provider gave no answer that settles it: a time-out. It can be used again. | The holder can try again. | " +
-				"A slot of plan elm is suspect: find out at the provider whether the holder's account has joined it. " +
-				"If it has, `keyseatd tasks resolve T1 --outcome success`; if not, `keyseatd tasks resolve T1 --outcome system_error`.",
+			want: "Its upgrade failed: the provider gave no final answer: a time-out. It can be used again. | The holder can try again. | " +
+				"A slot of plan elm is suspect: check at the provider whether the holder's account has joined it. " +
+				"If it has, run `keyseatd tasks resolve T1 --outcome success`; if not, run `keyseatd tasks resolve T1 --outcome system_error`.",
 		},
 		"slots of older tasks": {
 			key:  keys.Key{Status: keys.Success, Used: true},
@@ -135,19 +135,19 @@ func TestExplain(t *testing.T) {
 				event(tasks.EventEnded, "T-1", "oak", stock.Spent, ""), event(tasks.EventEnded, "T0", "ash", stock.Suspect, ""),
 			},
 			want: "It is in use. | The holder can renew it once the account has lost its place. | " +
-				"A slot of plan oak is still spent: once that member has left the plan, `keyseatd plans release T-1` gives it back. | " +
-				"A slot of plan ash is suspect: find out at the provider whether the holder's account has joined it. " +
-				"If it has, `keyseatd tasks resolve T0 --outcome success`; if not, `keyseatd tasks resolve T0 --outcome system_error`.",
+				"A slot of plan oak is still spent: when that member has left the plan, `keyseatd plans release T-1` frees it. | " +
+				"A slot of plan ash is suspect: check at the provider whether the holder's account has joined it. " +
+				"If it has, run `keyseatd tasks resolve T0 --outcome success`; if not, run `keyseatd tasks resolve T0 --outcome system_error`.",
 		},
 		"renewed, slot still spent": {
 			key: keys.Key{Status: keys.SuccessRenew}, task: ended(tasks.Renew, tasks.Success, ""),
 			history: events{event(tasks.EventEnded, "T0", "elm", stock.Spent, "")},
 			want: "It was renewed, and can be upgraded. | The holder can upgrade it. | " +
-				"A slot of plan elm is still spent: once that member has left the plan, `keyseatd plans release T0` gives it back.",
+				"A slot of plan elm is still spent: when that member has left the plan, `keyseatd plans release T0` frees it.",
 		},
 		"renew failed": {
 			key: keys.Key{Status: keys.Failed, Used: true}, task: ended(tasks.Renew, tasks.StillPremium, ""),
-			want: "Its renew failed: the account is still premium. It still counts as used. | The holder can renew it once the account has lost its place. | `keyseatd keys reset K` makes it usable, whatever it is.",
+			want: "Its renew failed: the account is still premium. It still counts as used. | The holder can renew it once the account has lost its place. | `keyseatd keys reset K` makes it usable, whatever its state.",
 		},
 		"imported as failed": {
 			key:  keys.Key{Status: keys.FailedUpgrade, Message: "Wrong address"},
@@ -155,7 +155,7 @@ func TestExplain(t *testing.T) {
 		},
 		"imported as used": {
 			key:  keys.Key{Status: keys.Active, Used: true},
-			want: "It came in as used, so an upgrade is refused until it is renewed. | The holder can renew it. | `keyseatd keys reset K` makes it usable, whatever it is.",
+			want: "It was imported as used, so an upgrade is refused until it is renewed. | The holder can renew it. | `keyseatd keys reset K` makes it usable, whatever its state.",
 		},
 		"reset": {
 			key: keys.Key{Status: keys.Active}, history: events{event(tasks.EventReset, "", "", "", "")},
@@ -163,7 +163,7 @@ func TestExplain(t *testing.T) {
 		},
 		"many tasks": {
 			key:  keys.Key{Status: keys.Active, NextTaskAt: now.Add(45 * time.Minute)},
-			want: "It has not been used, and can be upgraded. | The holder can upgrade it. | It has had many tasks lately. If another is refused as too many, it can be tried by 2026-11-22T20:22:00Z, or after a reset.",
+			want: "It has not been used, and can be upgraded. | The holder can upgrade it. | It had many tasks recently. If the limit refuses another one, it is allowed again at 2026-11-22T20:22:00Z or after a reset.",
 		},
 	} {
 		c.key.Code, c.key.Version = "K", 1
@@ -250,7 +250,7 @@ func TestShellArguments(t *testing.T) {
 		"https://x?a=1#": "'https://x?a=1#'",
 	} {
 		got := view.Explain(tasks.Snapshot{At: now, Key: keys.Key{Code: code, Version: 1, Status: keys.Active, Revoked: true}}, nil)
-		if got.Next[0] != "`keyseatd keys restore "+want+"` makes it what it was before." {
+		if got.Next[0] != "`keyseatd keys restore "+want+"` gives it back its earlier state." {
 			t.Errorf("%s: %s", code, got.Next[0])
 		}
 	}
@@ -270,5 +270,5 @@ func ExampleExplain() {
 	// Output:
 	// Its upgrade failed: there was no free slot in DE. It can be used again.
 	// - The holder can try another country.
-	// - `keyseatd stock` shows where slots are free, and `keyseatd plans import FILE.csv` brings more in.
+	// - `keyseatd stock` shows where slots are free, and `keyseatd plans import FILE.csv` adds more.
 }

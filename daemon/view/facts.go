@@ -139,9 +139,10 @@ func (f facts) expand(text string) string {
 	if f.Task != nil {
 		task = *f.Task
 	}
+	attempts := timesText(task.Attempts + task.LostLeases)
 	return strings.NewReplacer(
 		"{key}", shellArgument(string(f.Key.Code)),
-		"{message}", cmp.Or(f.Key.Message, "nothing tells why"),
+		"{message}", cmp.Or(f.Key.Message, "the reason is not known"),
 		"{since}", prefixed(", since ", Time(f.Key.UsedDate).String()),
 		"{as}", prefixed(", as ", f.Key.Username),
 		"{at}", prefixed(", at ", f.Key.VerifyAddress),
@@ -153,7 +154,8 @@ func (f facts) expand(text string) string {
 		"{plan}", task.Plan.ID,
 		"{created}", Time(task.CreatedAt).String(),
 		"{due}", Time(task.DueAt).String(),
-		"{attempts}", timesText(task.Attempts+task.LostLeases),
+		"{attempts}", attempts,
+		"{tried}", prefixed("; the provider was called", attempts),
 		"{reason}", prefixed(": ", f.reason()),
 		"{doubt}", doubtText(task),
 	).Replace(text)
@@ -180,7 +182,7 @@ func timesText(n int) string {
 
 func doubtText(t tasks.Task) string {
 	if t.InDoubt || t.LostLeases > 0 {
-		return "; the provider may have acted on it all the same"
+		return "; the provider may have carried it out nevertheless"
 	}
 	return ""
 }

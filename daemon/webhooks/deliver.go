@@ -155,11 +155,9 @@ func (d *Dispatcher) logBounded(ctx context.Context, level slog.Level, message, 
 // all endpoints. After the end of ctx it logs nothing, because the error can then be the cancellation
 // itself.
 func (d *Dispatcher) logState(ctx context.Context, failure, endpoint string, err error) {
-	switch {
-	case ctx.Err() != nil:
-	case err != nil:
-		d.logBounded(ctx, slog.LevelError, failure, endpoint, slog.String("endpoint", endpoint), slog.String("error", err.Error()))
-	default:
-		d.repeated.Recovered(ctx, failure+": "+endpoint)
+	if ctx.Err() == nil {
+		d.repeated.LogState(ctx, d.Log, loglimit.Event{
+			Subject: failure + ": " + endpoint, Level: slog.LevelError, Message: failure, Attrs: []slog.Attr{slog.String("endpoint", endpoint)},
+		}, err)
 	}
 }

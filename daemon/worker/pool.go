@@ -200,11 +200,5 @@ func (p *Pool) logRepeated(ctx context.Context, level slog.Level, message, reaso
 
 // logState logs that an operation on the store failed, or that it works again (err is nil).
 func (p *Pool) logState(ctx context.Context, failure string, err error) {
-	if err != nil {
-		p.repeated.Log(ctx, p.Log, loglimit.Event{
-			Subject: failure, Level: slog.LevelError, Message: failure, Attrs: []slog.Attr{slog.String("error", err.Error())},
-		})
-		return
-	}
-	p.repeated.Recovered(ctx, failure)
+	p.repeated.LogState(ctx, p.Log, loglimit.Event{Level: slog.LevelError, Message: failure}, err)
 }

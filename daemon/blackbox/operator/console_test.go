@@ -41,7 +41,7 @@ func (k *consoleUser) visit(path string) {
 func (k *consoleUser) signIn(token string) {
 	k.Helper()
 	k.visit("/")
-	k.WaitText("Show a token")
+	k.WaitText("Enter a token")
 	k.fill("token", token)
 	k.press("Sign in")
 }
@@ -112,9 +112,9 @@ func TestConsoleActions(t *testing.T) {
 		k.retirePlan()
 		k.issueKeys()
 		k.pressIn("header", "Sign out")
-		k.WaitText("Show a token")
+		k.WaitText("Enter a token")
 		k.visit("/console/keys")
-		k.WaitText("Show a token")
+		k.WaitText("Enter a token")
 	})
 }
 
@@ -149,7 +149,7 @@ func (k *consoleUser) changeKeys() {
 	k.visit(harness.KeyPath("fresh"))
 	k.press("Revoke")
 	k.press("Cancel")
-	k.WaitText("How it stands")
+	k.WaitText("Next steps")
 	if k.o.Info("fresh").Status != "active" {
 		k.Error("what was cancelled was done")
 	}
@@ -189,7 +189,7 @@ func (k *consoleUser) changeTasks() {
 		k.Errorf("the plan is %+v", p)
 	}
 	k.o.Eventually("the task waits for another attempt", func() bool { return find("wait").Attempts > 0 && find("wait").Leased == nil })
-	k.act(harness.TaskPath(wait), "Retry now", "Ask the provider about this task now?", "The task is due now.")
+	k.act(harness.TaskPath(wait), "Retry now", "Make the next attempt of this task now?", "The task is due now.")
 	k.o.Eventually("another attempt", func() bool { return find("wait").Attempts > 1 })
 	k.ExpectStatus(http.StatusConflict)
 	k.visit("/console/task/release?id=" + spend) // as on a page that was opened before

@@ -65,7 +65,7 @@ func TestConsoleScreenshots(t *testing.T) {
 	k.visit("/console/keys?q=nobody")
 	k.Screenshots("not-found")
 	k.pressIn("header", "Sign out")
-	k.WaitText("Show a token")
+	k.WaitText("Enter a token")
 	k.Screenshots("signin")
 }
 
@@ -94,7 +94,7 @@ func TestConsoleOverview(t *testing.T) {
 	}
 	names := strings.Join(k.AccessibleNames(), "\n")
 	for _, want := range []string{
-		"image: Tasks by the hour in which they were accepted, in columns: 1 succeeded, 0 turned down, 0 out of stock, 1 faulty plan, 1 system error, 0 open.",
+		"image: Tasks by the hour in which they were accepted, in columns: 1 succeeded, 0 refused, 0 out of stock, 1 faulty plan, 1 system error, 0 open.",
 		"link: Skip to the content", "navigation: Pages", "link: Overview", "searchbox: Key or task", "button: Find", "button: Sign out", "heading: Overview",
 		"heading: Stock", "region: Stock", "rowheader: Germany DE", "columnheader: Suspect", "heading: Newest tasks",
 		"table: The tasks that were accepted last, the newest first", "heading: Plans out of stock", "rowheader: q", "DisclosureTriangle: As tables",
@@ -128,7 +128,7 @@ func TestConsoleWithoutScript(t *testing.T) {
 	s.AddKeys("A")
 	k.DisableScript()
 	k.signIn(k.token)
-	k.WaitText("What became of the tasks")
+	k.WaitText("Outcomes of the tasks")
 	k.WaitText("United States")
 	k.WaitText("There are none yet.")
 	k.act(harness.KeyPath("A"), "Revoke", "Revoke this key?", "The key is revoked.")
@@ -160,5 +160,5 @@ func TestConsoleOverPlainHTTP(t *testing.T) {
 	k.act(harness.KeyPath("fresh"), "Revoke", "Revoke this key?", "The key is revoked.")
 	k.expectEvent("fresh", "revoked")
 	k.pressIn("header", "Sign out")
-	k.WaitText("Show a token")
+	k.WaitText("Enter a token")
 }
