@@ -24,7 +24,8 @@ test:
 # The same with the race detector, which needs a C compiler.
 race:
 	@.ci/needs $(NEEDS)
-	go test -race ./...
+	go test -race -timeout 40m $$(go list ./... | grep -v /daemon/blackbox)
+	go test -race -timeout 40m -p 1 ./daemon/blackbox/...
 
 lint:
 	go vet ./...

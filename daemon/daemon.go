@@ -29,6 +29,7 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/internal/clock"
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -58,4 +59,15 @@ func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer
 		Jitter:    mathrand.Float64,
 		Pause:     clock.Sleep,
 	}
+}
+
+// IssueKeys returns n new keys of an order that was paid at the given time. Their codes cannot be guessed.
+func IssueKeys(n int, orderID string, at time.Time) []keys.Key {
+	fresh := make([]keys.Key, n)
+	for i := range fresh {
+		var random [keys.EntropyBytes]byte
+		_, _ = rand.Read(random[:]) // never fails: it crashes the program instead
+		fresh[i] = keys.Issue(random, orderID, at)
+	}
+	return fresh
 }

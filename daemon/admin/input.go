@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
+	"github.com/keyseat/keyseat/internal/jsoncodec"
 )
 
 // maxBodySize limits a body, in bytes.
@@ -52,6 +53,18 @@ func invalid(field, reason string) error {
 		field = "a field" // input is not repeated unless it looks like a name
 	}
 	return apiError{FieldInvalid, field + " " + reason}
+}
+
+// checkCell checks a text that must fit into a cell of a CSV file, because keys and plans are exported. The value is nil
+// if the field is not given.
+func checkCell(field string, value *string, check func(string) error) error {
+	if value == nil {
+		return nil
+	}
+	if err := check(*value); err != nil {
+		return invalid(field, err.Error())
+	}
+	return nil
 }
 
 // A nullable is a value that gives null a meaning.
@@ -94,23 +107,15 @@ func parseObject(text []byte) (map[string]json.RawMessage, error) {
 		return fields, nil
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
-	if begin, err := d.Token(); err != nil || begin != json.Delim('{') || !utf8.Valid(text) {
-		return nil, errObject
-	}
-	for d.More() {
-		key, err := d.Token()
-		field, isString := key.(string)
-		_, twice := fields[field]
+	err := jsoncodec.DecodeObject(d, func(name string) error {
 		var value json.RawMessage
-		if err != nil || !isString || twice || d.Decode(&value) != nil {
-			return nil, errObject
+		if _, twice := fields[name]; twice || d.Decode(&value) != nil {
+			return errObject
 		}
-		fields[field] = value
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, errObject
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		fields[name] = value
+		return nil
+	})
+	if err != nil || !utf8.Valid(text) {
 		return nil, errObject
 	}
 	return fields, nil

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"cmp"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/internal/seq"
@@ -37,15 +37,7 @@ func (o order) check() error {
 	case o.OrderID == "":
 		return invalid("order_id", "is missing")
 	}
-	return cmp.Or(checkText("order_id", o.OrderID), checkText("note", o.Note))
-}
-
-// checkText checks that a field fits into a cell of a CSV file, because keys are exported.
-func checkText(field, value string) error {
-	if err := csvfile.CheckText(value); err != nil {
-		return invalid(field, err.Error())
-	}
-	return nil
+	return cmp.Or(checkCell("order_id", &o.OrderID, csvfile.CheckText), checkCell("note", &o.Note, csvfile.CheckText))
 }
 
 // issuedKeys is the body of the response to an order.
@@ -72,7 +64,8 @@ func (c *call) issueKeys() (response, error) {
 	}
 	c.logAttrs = []slog.Attr{slog.String("batch", batch.ID), slog.String("order", o.OrderID), slog.Int("count", o.Count)}
 	batch.Note = c.attributedNote(o.Note)
-	fresh := o.generate(time.Now())
+	fresh := daemon.IssueKeys(o.Count, o.OrderID, time.Now())
+	slices.SortFunc(fresh, func(x, y keys.Key) int { return cmp.Compare(x.Code, y.Code) })
 	err = c.AdminStore.ImportKeys(c.r.Context(), batch, seq.All(fresh))
 	switch {
 	case errors.Is(err, adminstore.ErrBatch):
@@ -96,18 +89,6 @@ func (c *call) batch() (adminstore.ImportBatch, error) {
 	hash := sha256.Sum256([]byte("POST /keys\x00" + given[0]))
 	id := "order-" + base32.StdEncoding.EncodeToString(hash[:20])
 	return adminstore.ImportBatch{ID: id, Type: tasks.EventIssued}, nil
-}
-
-// generate returns new keys that are bought at the given time, sorted by code.
-func (o order) generate(at time.Time) []keys.Key {
-	fresh := make([]keys.Key, o.Count)
-	for i := range fresh {
-		var random [keys.EntropyBytes]byte
-		_, _ = rand.Read(random[:]) // never fails: it crashes the program instead
-		fresh[i] = keys.Issue(random, o.OrderID, at)
-	}
-	slices.SortFunc(fresh, func(x, y keys.Key) int { return cmp.Compare(x.Code, y.Code) })
-	return fresh
 }
 
 // replay returns the original response to an order that was carried out before. An order with another

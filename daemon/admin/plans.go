@@ -7,12 +7,10 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
-	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -63,24 +61,16 @@ type planEdit struct {
 func (b planEdit) edit(id string) (stock.PlanEdit, error) {
 	e := stock.PlanEdit{ID: id, Size: b.Slots, Address: b.Address, Invite: b.Invite, ExpiresAt: b.Expires.at}
 	if b.Country != nil {
-		country, err := stock.ParseCountry(keys.Trim(*b.Country))
+		country, err := csvfile.ParseCountry(*b.Country)
 		if err != nil {
-			return e, invalid("country", "must be an ISO 3166-1 alpha-2 code (e.g., US)")
+			return e, invalid("country", err.Error())
 		}
 		e.Country = &country
 	}
 	if b.Slots != nil && (*b.Slots < 0 || *b.Slots > stock.MaxSize) {
 		return e, invalid("slots", fmt.Sprintf("must be 0 to %d", stock.MaxSize))
 	}
-	return e, cmp.Or(checkMultiline("address", b.Address), checkMultiline("invite", b.Invite))
-}
-
-// checkMultiline checks a text that may have line breaks, such as an address.
-func checkMultiline(field string, value *string) error {
-	if value == nil {
-		return nil
-	}
-	return checkText(field, strings.ReplaceAll(*value, "\n", " "))
+	return e, cmp.Or(checkCell("address", b.Address, csvfile.CheckLines), checkCell("invite", b.Invite, csvfile.CheckLines))
 }
 
 // editPlan creates or changes a plan, and puts it into stock. The response does not contain the plan,

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/metrics"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/stats"
 )
@@ -93,3 +95,76 @@ func (o outcomeChart) Total(i int) (n int) {
 	}
 	return n
 }
+
+// A stockBar holds the slots of a country and their bar in the chart.
+type stockBar struct {
+	stock.Level
+	Segments []segment
+}
+
+// A segment is a part of a bar. Start and Width are in percent of the bar.
+type segment struct {
+	Name         string
+	Start, Width float64
+}
+
+func newStockBar(l stock.Level) stockBar {
+	s := stockBar{Level: l}
+	start := 0.0
+	for _, part := range []struct {
+		name string
+		n    int
+	}{{"spent", l.Spent}, {"held", l.Held}, {"suspect", l.Suspect}, {"idle", l.Idle}, {"free", l.Free}} {
+		if part.n > 0 {
+			width := 100 * float64(part.n) / float64(l.Size)
+			s.Segments = append(s.Segments, segment{part.name, start, width})
+			start += width
+		}
+	}
+	return s
+}
+
+// connectorStats are the statistics of the connector's calls with one kind and effect. P95 is the 95th
+// percentile. Bars are the histogram.
+type connectorStats struct {
+	metrics.ConnectorStats
+	Mean, Median, P95 time.Duration
+	Bars              []bucketBar
+}
+
+// A bucketBar is a bucket of a histogram. X is its index. Height is its count, in percent of the highest
+// bucket.
+type bucketBar struct {
+	X, Height float64
+	Most      time.Duration
+	Count     uint64
+}
+
+// Top returns the distance of the bar's upper end from the top of the chart, in percent.
+func (b bucketBar) Top() float64 { return 100 - b.Height }
+
+func newConnectorStats(all []metrics.ConnectorStats) []connectorStats {
+	var stats []connectorStats
+	for _, a := range all {
+		stats = append(stats, connectorStats{
+			ConnectorStats: a, Mean: a.Total / time.Duration(a.Count), Median: a.Quantile(0.5), P95: a.Quantile(0.95), Bars: bucketBars(a.Buckets),
+		})
+	}
+	return stats
+}
+
+func bucketBars(buckets []metrics.Bucket) []bucketBar {
+	var all []bucketBar
+	before, highest := uint64(0), uint64(1)
+	for i, b := range buckets {
+		all = append(all, bucketBar{X: float64(i), Most: b.UpperBound, Count: b.Count - before})
+		highest, before = max(highest, b.Count-before), b.Count
+	}
+	for i := range all {
+		all[i].Height = 100 * float64(all[i].Count) / float64(highest)
+	}
+	return all
+}
+
+// TotalCount returns the number of calls of the connector.
+func (a connectorStats) TotalCount() int { return int(a.Count) } //nolint:gosec // the number of calls is far smaller

@@ -1,14 +1,11 @@
 package console
 
 import (
-	"cmp"
-	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
-	"time"
 
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
@@ -134,63 +131,86 @@ func (r *request) tasksInState(l *taskList, id string) error {
 	return nil
 }
 
-// newestPage is the number of tasks that newest reads at a time.
-const newestPage = 500
-
-// minPeriod is the shortest period that newest divides.
-const minPeriod = time.Millisecond
-
-// newest returns the newest n tasks, the newest first. A store lists the oldest tasks first. Therefore newest
-// looks for a period up to now that has at least n tasks, and no more than one read returns. It tries longer
-// periods while a period has too few tasks, and then halves the distance between too few and too many:
-//
-//	                           now-16min      now-1min  now
-//	too few, try 16 min            │              │──────│
-//	too many, try 8.5 min          │─────────────────────│
-//	at least n, at most a read         │─────────────────│
-func (c *Console) newest(ctx context.Context, now time.Time, n int) ([]view.Task, error) {
-	since1970 := time.Duration(now.UnixMicro()) * time.Microsecond
-	few, many := time.Duration(0), time.Duration(0) // the tried periods with too few and too many tasks; many is 0 if unknown
-	for period := time.Minute; ; {
-		views, err := c.AdminStore.Tasks(ctx, adminstore.AnyTask, tasks.Task{CreatedAt: now.Add(-period)}, newestPage)
-		switch {
-		case err != nil:
-			return nil, err
-		case len(views) < n && period < cmp.Or(many, since1970):
-			few = period
-		case len(views) == newestPage && period-few > minPeriod:
-			many = period
-		default:
-			return c.lastTasks(ctx, views, n)
-		}
-		switch {
-		case many == 0:
-			period = min(16*few, since1970)
-		case many-few > minPeriod:
-			period = few + (many-few)/2
-		default:
-			period = many
-		}
-	}
+// A keyPage is the content of a key's page: all facts about the key and the possible actions.
+type keyPage struct {
+	view.KeyDetail
+	Actions []action
+	Latest  taskPage // empty if the key never had a task
 }
 
-// maxReads limits the reads of lastTasks.
-const maxReads = 20
+// showKey shows the explanation of a key, as the command keyseatd keys show does.
+func (r *request) showKey() error {
+	found, err := r.keyByCode(r.req.URL.Query().Get("code"))
+	if err != nil {
+		return err
+	}
+	if !found.Key.Exists() {
+		return tasks.ErrNoKey
+	}
+	history, err := r.AdminStore.History(r.req.Context(), found.Key.Code)
+	if err != nil {
+		return err
+	}
+	k := keyPage{KeyDetail: view.NewKeyDetail(found, history), Actions: keyActions(found)}
+	if found.Task != nil {
+		k.Latest = newTaskPage(found)
+	}
+	return r.render(http.StatusOK, page{"key", "Key", "keys", k})
+}
 
-// lastTasks returns the last n tasks of a list, the newest first. It reads the list on from its first page.
-// The list has more than one page only if many tasks were accepted within [minPeriod], or have a time of
-// acceptance after now, because a clock was set back.
-func (c *Console) lastTasks(ctx context.Context, first []tasks.Snapshot, n int) (last []view.Task, err error) {
-	all, read := first, first
-	for reads := 1; len(read) == newestPage && reads < maxReads; reads++ {
-		read, err = c.AdminStore.Tasks(ctx, adminstore.AnyTask, *read[newestPage-1].Task, newestPage)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, read...)
+// A taskPage is the content of a task's page: the task and the possible actions.
+type taskPage struct {
+	view.Task
+	Actions []action
+}
+
+func newTaskPage(v tasks.Snapshot) taskPage { return taskPage{view.NewTask(*v.Task), taskActions(v)} }
+
+func (r *request) showTask() error {
+	found, err := r.taskByID(r.req.URL.Query().Get("id"))
+	if err != nil {
+		return err
 	}
-	for _, v := range slices.Backward(all[max(0, len(all)-n):]) {
-		last = append(last, view.NewTask(*v.Task))
+	if found.Task == nil {
+		return tasks.ErrNoTask
 	}
-	return last, nil
+	return r.render(http.StatusOK, page{"task", "Task", "tasks", newTaskPage(found)})
+}
+
+// search redirects to the key with the given code, or else to the task with the given id. The code may be
+// written as people type it. If neither exists, it shows an empty list with status 404.
+func (r *request) search(text string) error {
+	found, err := r.keyByCode(text)
+	if err == nil && found.Key.Exists() {
+		r.redirect(keyURL(found.Key.Code))
+		return nil
+	}
+	task, err := r.taskByID(text)
+	if err == nil && task.Task != nil {
+		r.redirect(taskURL(task.Task.ID))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return r.render(http.StatusNotFound, page{"keys", "Keys", "keys", keyList{Query: text}})
+}
+
+// keyByCode reads the key with the given code. A malformed code gives an empty snapshot, as an unknown key
+// does.
+func (r *request) keyByCode(text string) (tasks.Snapshot, error) {
+	code, err := keys.ParseTyped(text)
+	if err != nil {
+		return tasks.Snapshot{}, nil //nolint:nilerr // a malformed code cannot exist
+	}
+	return r.Engine.Snapshot(r.req.Context(), code)
+}
+
+// taskByID reads the task with the given id. A malformed id gives an empty snapshot, as an unknown task
+// does.
+func (r *request) taskByID(id string) (tasks.Snapshot, error) {
+	if !csvfile.ValidID(id) {
+		return tasks.Snapshot{}, nil
+	}
+	return r.AdminStore.Task(r.req.Context(), id)
 }

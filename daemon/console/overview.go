@@ -1,15 +1,18 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 	"github.com/keyseat/keyseat/tasks/stats"
 )
 
@@ -47,79 +50,6 @@ func (r *request) showOverview() error {
 
 // ReadAt returns the time at which the store was read.
 func (o overview) ReadAt() view.Time { return view.Time(o.At) }
-
-// A stockBar holds the slots of a country and their bar in the chart.
-type stockBar struct {
-	stock.Level
-	Segments []segment
-}
-
-// A segment is a part of a bar. Start and Width are in percent of the bar.
-type segment struct {
-	Name         string
-	Start, Width float64
-}
-
-func newStockBar(l stock.Level) stockBar {
-	s := stockBar{Level: l}
-	start := 0.0
-	for _, part := range []struct {
-		name string
-		n    int
-	}{{"spent", l.Spent}, {"held", l.Held}, {"suspect", l.Suspect}, {"idle", l.Idle}, {"free", l.Free}} {
-		if part.n > 0 {
-			width := 100 * float64(part.n) / float64(l.Size)
-			s.Segments = append(s.Segments, segment{part.name, start, width})
-			start += width
-		}
-	}
-	return s
-}
-
-// connectorStats are the statistics of the connector's calls with one kind and effect. P95 is the 95th
-// percentile. Bars are the histogram.
-type connectorStats struct {
-	metrics.ConnectorStats
-	Mean, Median, P95 time.Duration
-	Bars              []bucketBar
-}
-
-// A bucketBar is a bucket of a histogram. X is its index. Height is its count, in percent of the highest
-// bucket.
-type bucketBar struct {
-	X, Height float64
-	Most      time.Duration
-	Count     uint64
-}
-
-// Top returns the distance of the bar's upper end from the top of the chart, in percent.
-func (b bucketBar) Top() float64 { return 100 - b.Height }
-
-func newConnectorStats(all []metrics.ConnectorStats) []connectorStats {
-	var stats []connectorStats
-	for _, a := range all {
-		stats = append(stats, connectorStats{
-			ConnectorStats: a, Mean: a.Total / time.Duration(a.Count), Median: a.Quantile(0.5), P95: a.Quantile(0.95), Bars: bucketBars(a.Buckets),
-		})
-	}
-	return stats
-}
-
-func bucketBars(buckets []metrics.Bucket) []bucketBar {
-	var all []bucketBar
-	before, highest := uint64(0), uint64(1)
-	for i, b := range buckets {
-		all = append(all, bucketBar{X: float64(i), Most: b.UpperBound, Count: b.Count - before})
-		highest, before = max(highest, b.Count-before), b.Count
-	}
-	for i := range all {
-		all[i].Height = 100 * float64(all[i].Count) / float64(highest)
-	}
-	return all
-}
-
-// TotalCount returns the number of calls of the connector.
-func (a connectorStats) TotalCount() int { return int(a.Count) } //nolint:gosec // the number of calls is far smaller
 
 // overviewData is what the overview reads from the store.
 type overviewData struct {
@@ -213,4 +143,65 @@ func (c *Console) readUnavailablePlans(ctx context.Context, d *overviewData) err
 		}
 	}
 	return nil
+}
+
+// newestPage is the number of tasks that newest reads at a time.
+const newestPage = 500
+
+// minPeriod is the shortest period that newest divides.
+const minPeriod = time.Millisecond
+
+// newest returns the newest n tasks, the newest first. A store lists the oldest tasks first. Therefore newest
+// looks for a period up to now that has at least n tasks, and no more than one read returns. It tries longer
+// periods while a period has too few tasks, and then halves the distance between too few and too many:
+//
+//	                           now-16min      now-1min  now
+//	too few, try 16 min            │              │──────│
+//	too many, try 8.5 min          │─────────────────────│
+//	at least n, at most a read         │─────────────────│
+func (c *Console) newest(ctx context.Context, now time.Time, n int) ([]view.Task, error) {
+	since1970 := time.Duration(now.UnixMicro()) * time.Microsecond
+	few, many := time.Duration(0), time.Duration(0) // the tried periods with too few and too many tasks; many is 0 if unknown
+	for period := time.Minute; ; {
+		views, err := c.AdminStore.Tasks(ctx, adminstore.AnyTask, tasks.Task{CreatedAt: now.Add(-period)}, newestPage)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(views) < n && period < cmp.Or(many, since1970):
+			few = period
+		case len(views) == newestPage && period-few > minPeriod:
+			many = period
+		default:
+			return c.lastTasks(ctx, views, n)
+		}
+		switch {
+		case many == 0:
+			period = min(16*few, since1970)
+		case many-few > minPeriod:
+			period = few + (many-few)/2
+		default:
+			period = many
+		}
+	}
+}
+
+// maxReads limits the reads of lastTasks.
+const maxReads = 20
+
+// lastTasks returns the last n tasks of a list, the newest first. It reads the list on from its first page.
+// The list has more than one page only if many tasks were accepted within [minPeriod], or have a time of
+// acceptance after now, because a clock was set back.
+func (c *Console) lastTasks(ctx context.Context, first []tasks.Snapshot, n int) (last []view.Task, err error) {
+	all, read := first, first
+	for reads := 1; len(read) == newestPage && reads < maxReads; reads++ {
+		read, err = c.AdminStore.Tasks(ctx, adminstore.AnyTask, *read[newestPage-1].Task, newestPage)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, read...)
+	}
+	for _, v := range slices.Backward(all[max(0, len(all)-n):]) {
+		last = append(last, view.NewTask(*v.Task))
+	}
+	return last, nil
 }

@@ -24,18 +24,13 @@ func KeyColumns() []string { return slices.Clone(keyColumns) }
 // be read only once: a second iteration yields [ErrAlreadyRead] instead of nothing.
 func (f *Reader) Keys() iter.Seq2[keys.Key, error] {
 	return func(yield func(keys.Key, error) bool) {
-		r, err := f.begin(keyColumns, []string{"code"})
-		for err == nil {
-			if err = f.next(r); err != nil {
-				break
+		for row, err := range f.Check() {
+			if row.Err != nil {
+				err = LineError{row.Line, row.Err}
 			}
-			key := r.key()
-			if err = r.err; err == nil && !yield(key, nil) {
+			if !yield(row.Key, err) || err != nil {
 				return
 			}
-		}
-		if !errors.Is(err, io.EOF) {
-			yield(keys.Key{}, err)
 		}
 	}
 }

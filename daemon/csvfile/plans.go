@@ -83,11 +83,22 @@ func ValidID(id string) bool {
 }
 
 func (r *row) country() stock.Country {
-	country, err := stock.ParseCountry(keys.Trim(r.text("country")))
+	country, err := ParseCountry(r.text("country"))
 	if err != nil {
-		r.fail("country", "must be an ISO 3166-1 alpha-2 code (e.g., US)")
+		r.fail("country", err.Error())
 	}
 	return country
+}
+
+var errCountry = errors.New("must be an ISO 3166-1 alpha-2 code (e.g., US)")
+
+// ParseCountry parses a country code in upper or lower case, with or without white space around it.
+func ParseCountry(text string) (stock.Country, error) {
+	country, err := stock.ParseCountry(keys.Trim(text))
+	if err != nil {
+		return "", errCountry
+	}
+	return country, nil
 }
 
 func (r *row) slots() int {

@@ -35,6 +35,9 @@ func CheckText(s string) error {
 	return nil
 }
 
+// CheckLines is [CheckText] for a text that may have line breaks, as addresses do.
+func CheckLines(s string) error { return CheckText(strings.ReplaceAll(s, "\n", " ")) }
+
 // parseHeader returns the position of each column. The header may name the columns in columns, and must
 // name the columns in need.
 func parseHeader(cells, columns, need []string) (map[string]int, error) {
@@ -112,31 +115,22 @@ func (r *row) has(column string) bool {
 }
 
 // text returns a cell of one line, or "" if the file lacks the column.
-func (r *row) text(column string) string {
+func (r *row) text(column string) string { return r.checked(column, CheckText) }
+
+// multiline returns a cell that may have line breaks, or "" if the file lacks the column.
+func (r *row) multiline(column string) string { return r.checked(column, CheckLines) }
+
+// checked returns a cell. If the check fails, it records an error and returns "".
+func (r *row) checked(column string, check func(string) error) string {
 	i, found := r.columns[column]
 	if !found {
 		return ""
 	}
-	return r.checkedText(column, r.cells[i], r.cells[i])
-}
-
-// multiline returns a cell that may have line breaks, as addresses do, or "" if the file lacks the column.
-func (r *row) multiline(column string) string {
-	i, found := r.columns[column]
-	if !found {
-		return ""
-	}
-	return r.checkedText(column, r.cells[i], strings.ReplaceAll(r.cells[i], "\n", " "))
-}
-
-// checkedText returns cell if text is valid. Otherwise it records an error and returns "". text is the cell, or the
-// cell without its line breaks.
-func (r *row) checkedText(column, cell, text string) string {
-	if err := CheckText(text); err != nil {
+	if err := check(r.cells[i]); err != nil {
 		r.fail(column, err.Error())
 		return ""
 	}
-	return cell
+	return r.cells[i]
 }
 
 // flag reads a Boolean. An empty cell means ifEmpty.

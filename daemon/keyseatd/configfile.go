@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/keyseat/keyseat/internal/jsoncodec"
 	"github.com/keyseat/keyseat/internal/safefile"
 )
 
@@ -83,30 +83,15 @@ func (f configFile) read(path string) error {
 var errObject = errors.New(`the file must be one JSON object: {"name": value, …}`)
 
 func (f configFile) decode(in *json.Decoder) error {
-	if start, err := in.Token(); err != nil || start != json.Delim('{') {
+	err := jsoncodec.DecodeObject(in, func(name string) error { return f.decodeValue(in, name) })
+	if errors.Is(err, jsoncodec.ErrObject) {
 		return errObject
 	}
-	for in.More() {
-		if err := f.decodeEntry(in); err != nil {
-			return err
-		}
-	}
-	if _, err := in.Token(); err != nil {
-		return errObject
-	}
-	if _, err := in.Token(); !errors.Is(err, io.EOF) {
-		return errObject
-	}
-	return nil
+	return err
 }
 
-// decodeEntry reads one name and its value.
-func (f configFile) decodeEntry(in *json.Decoder) error {
-	token, err := in.Token()
-	name, isName := token.(string)
-	if err != nil || !isName {
-		return errObject
-	}
+// decodeValue reads the value of a name.
+func (f configFile) decodeValue(in *json.Decoder, name string) error {
 	var value any
 	if in.Decode(&value) != nil {
 		return fmt.Errorf("the value of %s is not JSON", name)

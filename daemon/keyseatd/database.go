@@ -199,28 +199,35 @@ const updateTimeout = 30 * time.Second
 // An adminAction returns an operator's change with the given id, based on the snapshot v.
 type adminAction func(v tasks.Snapshot, id string) (tasks.Change, error)
 
-// updateKey applies an admin action to the key with a code as people type it.
-func (d databaseFlag) updateKey(ctx context.Context, typed string, action adminAction) error {
+// updateKey applies an admin action to the key with a code as people type it. Then it prints the stored change, as
+// [stdio.done] does.
+func (d databaseFlag) updateKey(ctx context.Context, c stdio, typed string, action adminAction, stored, remedy string) error {
 	code, err := keys.ParseTyped(typed)
 	if err != nil {
 		return err
 	}
-	return d.update(ctx, action, func(ctx context.Context, s *bunstore.Store) (tasks.Snapshot, error) {
+	read := func(ctx context.Context, s *bunstore.Store) (tasks.Snapshot, error) {
 		return operatorEngine(s).Snapshot(ctx, code)
-	})
+	}
+	return d.update(ctx, c, read, action, stored, remedy)
 }
 
-// updateTask applies an admin action to the task with the given id.
-func (d databaseFlag) updateTask(ctx context.Context, id string, action adminAction) error {
-	return d.update(ctx, action, func(ctx context.Context, s *bunstore.Store) (tasks.Snapshot, error) { return s.Task(ctx, id) })
+// updateTask applies an admin action to the task with the given id. Then it prints the stored change.
+func (d databaseFlag) updateTask(ctx context.Context, c stdio, id string, action adminAction, stored, remedy string) error {
+	read := func(ctx context.Context, s *bunstore.Store) (tasks.Snapshot, error) { return s.Task(ctx, id) }
+	return d.update(ctx, c, read, action, stored, remedy)
 }
 
-func (d databaseFlag) update(ctx context.Context, action adminAction, read func(context.Context, *bunstore.Store) (tasks.Snapshot, error)) error {
-	return d.open(ctx, func(s *bunstore.Store) error {
+func (d databaseFlag) update(ctx context.Context, c stdio, read func(context.Context, *bunstore.Store) (tasks.Snapshot, error), action adminAction, stored, remedy string) error {
+	err := d.open(ctx, func(s *bunstore.Store) error {
 		ctx, cancel := context.WithTimeout(ctx, updateTimeout)
 		defer cancel()
 		return operatorEngine(s).Update(ctx, func(ctx context.Context) (tasks.Snapshot, error) { return read(ctx, s) }, action)
 	})
+	if err != nil {
+		return err
+	}
+	return c.done(stored, remedy)
 }
 
 // operatorEngine returns an engine for admin actions. It cannot accept requests or carry out tasks, because it

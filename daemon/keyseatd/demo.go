@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -155,9 +154,7 @@ func demoPlans() []stock.PlanEdit {
 func demoKeys() ([]keys.Key, []demoKey) {
 	bought := time.Now().Add(-60 * 24 * time.Hour)
 	used := bought.Add(24 * time.Hour)
-	var all []keys.Key
-	var list []demoKey
-	for _, d := range []struct {
+	states := []struct {
 		what string
 		key  keys.Key
 	}{
@@ -170,17 +167,15 @@ func demoKeys() ([]keys.Key, []demoKey) {
 		{"used with the old system", keys.Key{Status: keys.Active, Used: true, Invite: "an-invite", Address: "2 Example Street"}},
 		{"revoked", keys.Key{Status: keys.Active, Revoked: true}},
 		{"in the queue", keys.Key{Status: keys.Active}},
-	} {
-		d.key.Code, d.key.PurchaseDate, d.key.OrderID = keys.Generate(entropy()), bought, "demo"
-		all, list = append(all, d.key), append(list, demoKey{d.key.Code, d.what})
+	}
+	var all []keys.Key
+	var list []demoKey
+	for i, issued := range daemon.IssueKeys(len(states), "demo", bought) {
+		key := states[i].key
+		key.Code, key.PurchaseDate, key.OrderID = issued.Code, issued.PurchaseDate, issued.OrderID
+		all, list = append(all, key), append(list, demoKey{key.Code, states[i].what})
 	}
 	return all, list
-}
-
-// entropy returns random bytes for a code that cannot be guessed.
-func entropy() (random [keys.EntropyBytes]byte) {
-	_, _ = rand.Read(random[:]) // never fails: rand.Read crashes the program instead
-	return random
 }
 
 // printDemo prints the sample keys and commands to try.

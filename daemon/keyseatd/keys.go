@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/terminal"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/internal/seq"
@@ -47,7 +48,7 @@ func (*keysGenerate) Help() string {
 // the store.
 func (k *keysGenerate) Run(ctx context.Context, c stdio) error {
 	return k.create(ctx, func(s *bunstore.Store) error {
-		fresh := k.issue(time.Now())
+		fresh := daemon.IssueKeys(k.Count, k.Order, time.Now())
 		batch := adminstore.ImportBatch{ID: operatorEngine(s).NewID(), Type: tasks.EventIssued}
 		find := "`keyseatd keys export --batch " + batch.ID + "` prints them, and `keyseatd keys revoke` revokes one"
 		if err := s.ImportKeys(ctx, batch, seq.All(fresh)); err != nil {
@@ -55,15 +56,6 @@ func (k *keysGenerate) Run(ctx context.Context, c stdio) error {
 		}
 		return c.printStored(fmt.Sprintf("%d keys are stored", len(fresh)), find, func(w io.Writer) error { return printCodes(w, fresh) })
 	})
-}
-
-// issue creates keys with at as the purchase date.
-func (k *keysGenerate) issue(at time.Time) []keys.Key {
-	fresh := make([]keys.Key, k.Count)
-	for i := range fresh {
-		fresh[i] = keys.Issue(entropy(), k.Order, at)
-	}
-	return fresh
 }
 
 // printCodes prints the codes, one per line.
@@ -93,10 +85,7 @@ func (*keysRevoke) Help() string {
 
 // Run revokes the key.
 func (k *keysRevoke) Run(ctx context.Context, c stdio) error {
-	if err := k.updateKey(ctx, k.Code, tasks.Revoke); err != nil {
-		return err
-	}
-	return c.done("the key is revoked", hintKey+", `keyseatd keys restore` reverses this")
+	return k.updateKey(ctx, c, k.Code, tasks.Revoke, "the key is revoked", hintKey+", `keyseatd keys restore` reverses this")
 }
 
 // keysRestore is the command keyseatd keys restore.
@@ -109,10 +98,7 @@ func (*keysRestore) Help() string {
 
 // Run reverses the revocation of the key.
 func (k *keysRestore) Run(ctx context.Context, c stdio) error {
-	if err := k.updateKey(ctx, k.Code, tasks.Restore); err != nil {
-		return err
-	}
-	return c.done("the key is no longer revoked", hintKey+", `keyseatd keys revoke` reverses this")
+	return k.updateKey(ctx, c, k.Code, tasks.Restore, "the key is no longer revoked", hintKey+", `keyseatd keys revoke` reverses this")
 }
 
 // keysReset is the command keyseatd keys reset.
@@ -126,10 +112,7 @@ func (*keysReset) Help() string {
 
 // Run makes the key usable again.
 func (k *keysReset) Run(ctx context.Context, c stdio) error {
-	if err := k.updateKey(ctx, k.Code, tasks.Reset); err != nil {
-		return err
-	}
-	return c.done("the key is usable again", hintKey)
+	return k.updateKey(ctx, c, k.Code, tasks.Reset, "the key is usable again", hintKey)
 }
 
 // keysShow is the command keyseatd keys show.

@@ -141,10 +141,7 @@ func (*plansRelease) Help() string {
 
 // Run releases the slot.
 func (p *plansRelease) Run(ctx context.Context, c stdio) error {
-	if err := p.updateTask(ctx, p.Task, tasks.Release); err != nil {
-		return err
-	}
-	return c.done("the slot is free again", hintPlans)
+	return p.updateTask(ctx, c, p.Task, tasks.Release, "the slot is free again", hintPlans)
 }
 
 // stockCmd is the command keyseatd stock.

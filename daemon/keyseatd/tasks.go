@@ -68,10 +68,7 @@ func (*tasksRetry) Help() string {
 
 // Run makes the task due now.
 func (t *tasksRetry) Run(ctx context.Context, c stdio) error {
-	if err := t.updateTask(ctx, t.ID, tasks.RetryNow); err != nil {
-		return err
-	}
-	return c.done("the task is due now", hintTask)
+	return t.updateTask(ctx, c, t.ID, tasks.RetryNow, "the task is due now", hintTask)
 }
 
 // tasksResolve is the command keyseatd tasks resolve.
@@ -94,8 +91,5 @@ func (t *tasksResolve) Run(ctx context.Context, c stdio) error {
 	resolve := func(v tasks.Snapshot, id string) (tasks.Change, error) {
 		return tasks.Resolve(v, tasks.Outcome(t.Outcome), id)
 	}
-	if err := t.updateTask(ctx, t.ID, resolve); err != nil {
-		return err
-	}
-	return c.done("the task is resolved as "+t.Outcome, hintTask)
+	return t.updateTask(ctx, c, t.ID, resolve, "the task is resolved as "+t.Outcome, hintTask)
 }

@@ -3,6 +3,7 @@ package loglimit_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -126,13 +127,13 @@ func TestRecovered(t *testing.T) {
 		l.Recovered(t.Context(), "lease")
 		checkLog(t, lines(), "level=ERROR msg=\"cannot lease\"\nlevel=INFO msg=\"works again\" failure=\"cannot lease\" duration=3s")
 		for range 50 {
-			l.Log(t.Context(), log, down)
-			l.Recovered(t.Context(), "lease")
+			l.LogState(t.Context(), log, down, errors.New("away"))
+			l.LogState(t.Context(), log, down, nil)
 		}
 		checkLog(t, lines(), "")
 		time.Sleep(loglimit.Window)
 		synctest.Wait()
-		checkLog(t, lines(), "level=ERROR msg=\"cannot lease\" repeated=50\nlevel=INFO msg=\"works again\" failure=\"cannot lease\" duration=1m0s")
+		checkLog(t, lines(), "level=ERROR msg=\"cannot lease\" error=away repeated=50\nlevel=INFO msg=\"works again\" failure=\"cannot lease\" duration=1m0s")
 		time.Sleep(loglimit.Window)
 	})
 }

@@ -1,9 +1,11 @@
-// Package jsoncodec encodes JSON for people and programs that read it as text.
+// Package jsoncodec encodes JSON without HTML escapes, and decodes JSON objects field by field.
 package jsoncodec
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 )
 
 // Marshal is like [json.Marshal], but does not escape the HTML characters <, > and &.
@@ -13,4 +15,32 @@ func Marshal(value any) ([]byte, error) {
 	e.SetEscapeHTML(false)
 	err := e.Encode(value)
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
+}
+
+// ErrObject says that a text is not one JSON object.
+var ErrObject = errors.New("not one JSON object")
+
+// DecodeObject reads one JSON object, and nothing else, from in. It calls field with the name of each field. field must
+// decode the value from in; its error ends the object.
+func DecodeObject(in *json.Decoder, field func(name string) error) error {
+	if begin, err := in.Token(); err != nil || begin != json.Delim('{') {
+		return ErrObject
+	}
+	for in.More() {
+		token, err := in.Token()
+		name, isName := token.(string)
+		if err != nil || !isName {
+			return ErrObject
+		}
+		if err := field(name); err != nil {
+			return err
+		}
+	}
+	if _, err := in.Token(); err != nil { // the closing brace
+		return ErrObject
+	}
+	if _, err := in.Token(); !errors.Is(err, io.EOF) {
+		return ErrObject
+	}
+	return nil
 }

@@ -1,6 +1,9 @@
 package jsoncodec_test
 
 import (
+	"encoding/json"
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/keyseat/keyseat/internal/jsoncodec"
@@ -13,5 +16,26 @@ func TestMarshal(t *testing.T) {
 	}
 	if _, err := jsoncodec.Marshal(func() {}); err == nil {
 		t.Error("a function was encoded")
+	}
+}
+
+func TestDecodeObject(t *testing.T) {
+	stop := errors.New("stop")
+	for text, want := range map[string]error{
+		`{}`: nil, ` {"a":1,"b":{"c":[]}} `: nil,
+		``: jsoncodec.ErrObject, `[]`: jsoncodec.ErrObject, `{"a":1`: jsoncodec.ErrObject, `{"a":1,}`: jsoncodec.ErrObject,
+		`{1:1}`: jsoncodec.ErrObject, `{} {}`: jsoncodec.ErrObject, `{}x`: jsoncodec.ErrObject,
+		`{"a":1,"stop":1`: stop,
+	} {
+		in := json.NewDecoder(strings.NewReader(text))
+		err := jsoncodec.DecodeObject(in, func(name string) error {
+			if name == "stop" {
+				return stop
+			}
+			return in.Decode(new(json.RawMessage))
+		})
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", text, err, want)
+		}
 	}
 }
