@@ -183,7 +183,7 @@ func (k *consoleUser) changeTasks() {
 	k.press("Resolve")
 	k.WaitText("The slot is resolved.")
 	k.expectEvent("doubt", "resolved")
-	k.act(harness.TaskPath(spend), "Release the slot", "Give back the slot", "The slot is free again.")
+	k.act(harness.TaskPath(spend), "Release the slot", "Free the slot that this task has spent?", "The slot is free again.")
 	k.expectEvent("spend", "released")
 	if p := k.o.Plans()["p"]; p.Spent != 1 || p.Suspect != 0 || p.Held != 1 {
 		k.Errorf("the plan is %+v", p)

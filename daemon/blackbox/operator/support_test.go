@@ -37,7 +37,7 @@ func TestSupportWorkflow(t *testing.T) {
 		expectShown(s, "second", "there was no free slot in US")
 		d.MustAccept(harness.Renew("fresh", "success@example.com"))
 		d.ExpectEnd("fresh", "success_renew", "Key Renewed")
-		expectShown(s, "fresh", "It was renewed, and can be upgraded.", "`keyseatd plans release "+task.ID+"` gives it back")
+		expectShown(s, "fresh", "It was renewed, and can be upgraded.", "`keyseatd plans release "+task.ID+"` frees it")
 		s.MustExec("plans", "release", task.ID)
 		if got := s.MustExec("keys", "show", "fresh"); strings.Contains(got, "plans release") || !strings.Contains(got, "released") {
 			s.Errorf("after the release:\n%s", got)
