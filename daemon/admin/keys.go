@@ -19,17 +19,14 @@ func (c *call) showKey() (response, error) {
 		return response{}, err
 	}
 	v, err := c.Engine.Snapshot(c.r.Context(), code)
+	if err == nil && !v.Key.Exists() {
+		err = tasks.ErrNoKey
+	}
 	if err != nil {
 		return response{}, err
-	}
-	if !v.Key.Exists() {
-		return response{}, tasks.ErrNoKey
 	}
 	history, err := c.AdminStore.History(c.r.Context(), code)
-	if err != nil {
-		return response{}, err
-	}
-	return okResponse(view.NewKeyDetail(v, history))
+	return okResponse(view.NewKeyDetail(v, history), err)
 }
 
 // code returns the key's code from the path. Text that cannot be a code counts as a key that does
@@ -50,18 +47,15 @@ func (c *call) resetKey() (response, error)   { return c.mutateKey(tasks.Reset) 
 // mutateKey applies an admin action to a key and returns the changed key.
 func (c *call) mutateKey(decide mutation) (response, error) {
 	code, err := c.code()
-	if err != nil {
-		return response{}, err
+	if err == nil {
+		err = c.noBody()
 	}
-	if err := c.noBody(); err != nil {
+	if err != nil {
 		return response{}, err
 	}
 	read := func(ctx context.Context) (tasks.Snapshot, error) { return c.Engine.Snapshot(ctx, code) }
 	v, err := c.mutate(read, decide)
-	if err != nil {
-		return response{}, err
-	}
-	return okResponse(view.NewKey(v))
+	return okResponse(view.NewKey(v), err)
 }
 
 // A list with a filter reads up to maxKeysRead keys, and then returns the keys that it has found. Therefore
@@ -110,7 +104,7 @@ func (c *call) listKeys() (response, error) {
 			break
 		}
 	}
-	return okResponse(page)
+	return okResponse(page, nil)
 }
 
 func (c *call) keyFilter() (f keyFilter, err error) {

@@ -45,7 +45,7 @@ func (c *call) listPlans() (response, error) {
 	if len(plans) == limit {
 		page.Next = new(strconv.FormatInt(plans[limit-1].Seq, 10))
 	}
-	return okResponse(page)
+	return okResponse(page, nil)
 }
 
 // A planEdit is the body of PUT /plans/{id}. A field that is not given keeps its value.
@@ -133,12 +133,9 @@ type stockLevels struct {
 
 func (c *call) stock() (response, error) {
 	all, err := c.Engine.Stock(c.r.Context())
-	if err != nil {
-		return response{}, err
-	}
 	body := stockLevels{Stock: []view.Level{}}
 	for _, l := range all {
 		body.Stock = append(body.Stock, view.Level(l))
 	}
-	return okResponse(body)
+	return okResponse(body, err)
 }

@@ -18,8 +18,13 @@ type response struct {
 	body   any               // nil: no body
 }
 
-// okResponse returns a response with status 200.
-func okResponse(body any) (response, error) { return response{status: http.StatusOK, body: body}, nil }
+// okResponse returns a response with status 200, or the error if there is one.
+func okResponse(body any, err error) (response, error) {
+	if err != nil {
+		return response{}, err
+	}
+	return response{status: http.StatusOK, body: body}, nil
+}
 
 // retryAfter is the Retry-After of [Unavailable], in seconds.
 const retryAfter = "2"

@@ -128,5 +128,5 @@ var (
 
 // document serves a document without a token, because the description of the API is not secret.
 func document(text []byte) func(*call) (response, error) {
-	return func(*call) (response, error) { return okResponse(json.RawMessage(text)) }
+	return func(*call) (response, error) { return okResponse(json.RawMessage(text), nil) }
 }

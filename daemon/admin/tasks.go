@@ -43,7 +43,7 @@ func (c *call) listTasks() (response, error) {
 	if len(views) == limit {
 		page.Next = &views[limit-1].Task.ID
 	}
-	return okResponse(page)
+	return okResponse(page, nil)
 }
 
 // cursor returns the last task of the page before, from its id.
@@ -52,11 +52,11 @@ func (c *call) cursor(id string) (tasks.Task, error) {
 		return tasks.Task{}, nil
 	}
 	v, err := c.task(c.r.Context(), id)
+	if err == nil && v.Task == nil {
+		err = apiError{QueryInvalid, "after must be the next of the page before"}
+	}
 	if err != nil {
 		return tasks.Task{}, err
-	}
-	if v.Task == nil {
-		return tasks.Task{}, apiError{QueryInvalid, "after must be the next of the page before"}
 	}
 	return *v.Task, nil
 }
@@ -71,13 +71,13 @@ func (c *call) task(ctx context.Context, id string) (tasks.Snapshot, error) {
 
 func (c *call) showTask() (response, error) {
 	v, err := c.task(c.r.Context(), c.pathParam)
+	if err == nil && v.Task == nil {
+		err = tasks.ErrNoTask
+	}
 	if err != nil {
 		return response{}, err
 	}
-	if v.Task == nil {
-		return response{}, tasks.ErrNoTask
-	}
-	return okResponse(view.NewTask(*v.Task))
+	return okResponse(view.NewTask(*v.Task), nil)
 }
 
 // retryTask makes an open task due now.
@@ -124,5 +124,5 @@ func (c *call) mutateTask(decide mutation) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	return okResponse(view.NewTask(*v.Task))
+	return okResponse(view.NewTask(*v.Task), nil)
 }

@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/keyseat/keyseat/tasks/outbox"
@@ -72,7 +73,7 @@ func (p RetryPolicy) Settle(q outbox.QueuedDelivery, m Message, a Attempt) (outb
 		At: a.At, Subscriber: q.Subscriber, Event: m.Event.ID, Type: string(m.Event.Type), Code: q.Code, Country: q.Country,
 		Line: m.Seq, Attempt: q.Attempts + 1, Status: a.Status, Took: a.Took, Note: a.Note,
 	}
-	age := a.At.Sub(later(q.Since, m.Event.At))
+	age := a.At.Sub(slices.MaxFunc([]time.Time{q.Since, m.Event.At}, time.Time.Compare))
 	switch {
 	case a.OK():
 		entry.Result, q = outbox.Delivered, resetAttempts(m.Acked, a.At)
@@ -106,11 +107,4 @@ func (p RetryPolicy) pause(failures int, a Attempt) time.Duration {
 	}
 	pause = min(pause, p.MaxBackoff)
 	return pause - time.Duration(float64(pause)*a.Jitter/2)
-}
-
-func later(x, y time.Time) time.Time {
-	if x.After(y) {
-		return x
-	}
-	return y
 }
