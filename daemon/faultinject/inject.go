@@ -16,41 +16,6 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A crashPoint kills this process at the point that KEYSEAT_CRASH names, as kill -9 does.
-type crashPoint struct {
-	draining context.Context // ends when the daemon starts to drain
-	name     string
-}
-
-// passes is the number of passes left to skip. All crash points share it.
-var passes atomic.Int64
-
-func newCrashPoint(ctx context.Context) crashPoint {
-	name, count, _ := strings.Cut(os.Getenv("KEYSEAT_CRASH"), ":")
-	n, _ := strconv.ParseInt(count, 10, 64) // 0 if absent
-	passes.Store(n)
-	return crashPoint{ctx, name}
-}
-
-// pass kills the process if name is the crash point and no passes are left to skip.
-func (p crashPoint) pass(name string) {
-	point, onlyDraining := strings.CutPrefix(p.name, "drain.")
-	if name != point || onlyDraining && p.draining.Err() == nil || passes.Add(-1) >= 0 {
-		return
-	}
-	fmt.Fprintln(os.Stderr, "dies at", p.name)
-	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // killing this process does not fail
-	select {}
-}
-
-// leased makes the daemon drain if the crash point is "back", so that it gives its leases back.
-func (p crashPoint) leased() {
-	if strings.HasPrefix(p.name, "back") {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM) // killing this process does not fail
-		<-p.draining.Done()
-	}
-}
-
 // Store adds crash points before and after every write. ctx ends when the daemon starts to drain.
 func Store(ctx context.Context, s tasks.Store) tasks.Store { return store{s, newCrashPoint(ctx)} }
 
@@ -155,4 +120,39 @@ func shifted(t time.Time, by time.Duration) time.Time {
 	wall := (*uint64)(unsafe.Pointer(&t))
 	*wall += uint64(int64(by/time.Second)) << 30
 	return t
+}
+
+// A crashPoint kills this process at the point that KEYSEAT_CRASH names, as kill -9 does.
+type crashPoint struct {
+	draining context.Context // ends when the daemon starts to drain
+	name     string
+}
+
+// passes is the number of passes left to skip. All crash points share it.
+var passes atomic.Int64
+
+func newCrashPoint(ctx context.Context) crashPoint {
+	name, count, _ := strings.Cut(os.Getenv("KEYSEAT_CRASH"), ":")
+	n, _ := strconv.ParseInt(count, 10, 64) // 0 if absent
+	passes.Store(n)
+	return crashPoint{ctx, name}
+}
+
+// pass kills the process if name is the crash point and no passes are left to skip.
+func (p crashPoint) pass(name string) {
+	point, onlyDraining := strings.CutPrefix(p.name, "drain.")
+	if name != point || onlyDraining && p.draining.Err() == nil || passes.Add(-1) >= 0 {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "dies at", p.name)
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // killing this process does not fail
+	select {}
+}
+
+// leased makes the daemon drain if the crash point is "back", so that it gives its leases back.
+func (p crashPoint) leased() {
+	if strings.HasPrefix(p.name, "back") {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM) // killing this process does not fail
+		<-p.draining.Done()
+	}
 }

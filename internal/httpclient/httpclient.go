@@ -63,7 +63,7 @@ func NewTransport(dialer *net.Dialer, maxIdle int, idle time.Duration) *http.Tra
 // Use it as CheckRedirect.
 func NoRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// ServerFault returns what is wrong with the server that a request should reach, such as "host name does not resolve".
+// ServerFault describes a fault of the server that a request should reach, such as "host name does not resolve".
 // It returns "" if the error has another reason. It quotes nothing of the error.
 func ServerFault(err error) string {
 	if _, is := errors.AsType[*net.DNSError](err); is {

@@ -14,8 +14,9 @@ func All[T any](all []T) iter.Seq2[T, error] {
 	}
 }
 
-// Pages yields the rows of a list that is read in pages of size rows. read returns up to n rows after a cursor, and
-// cursor returns the cursor of a row. The first page follows the cursor after. An error of read ends the sequence.
+// Pages yields the rows of a list, which it reads in pages of the given size. The list begins after the cursor after. The
+// function read returns up to n rows after a cursor, and cursor returns the cursor of a row. An error of read ends the
+// sequence.
 func Pages[T, C any](after C, size int, read func(after C, n int) ([]T, error), cursor func(T) C) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for after := after; ; {
