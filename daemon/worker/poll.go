@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -19,12 +20,7 @@ func (p *Pool) pollLoop(ctx, calls context.Context) {
 	p.workers.Go(func() { p.returnLeases(ctx, unused) })
 }
 
-func (p *Pool) interval() time.Duration {
-	if p.PollInterval == 0 {
-		return time.Second
-	}
-	return p.PollInterval
-}
+func (p *Pool) interval() time.Duration { return cmp.Or(p.PollInterval, time.Second) }
 
 // waitForPoll waits for the poll interval less up to a fifth, so that daemons do not poll in step. It
 // returns earlier if ctx ends or a poll is requested.
