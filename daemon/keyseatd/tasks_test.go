@@ -146,7 +146,7 @@ message  System error, try again and if the problem persists contact support
 Its upgrade failed: the provider gave no final answer: the connection was cut. It can be used again.
 
 - The holder can try again.
-- A slot of plan elm is suspect: check at the provider whether the holder's account has joined it. If it has, `+"`keyseatd tasks resolve ID --outcome success`; if not, `keyseatd tasks resolve ID --outcome system_error`."+`
+- A slot of plan elm is suspect: check at the provider whether the holder's account has joined it. If it has, run `+"`keyseatd tasks resolve ID --outcome success`; if not, run `keyseatd tasks resolve ID --outcome system_error`."+`
 
 AT  EVENT  TASK  KIND  OUTCOME  PLAN  FROM  TO  NOTE
 TIME  imported  -  -  -  -  -  -  -
