@@ -128,7 +128,7 @@ func (a *API) withKey(ctx context.Context, r *http.Request, q request, call func
 	typed := q.values.Get(q.Call)
 	code, err := keys.ParseTyped(typed)
 	if err != nil {
-		call = func(keys.Code) response { return notExist(false) }
+		call = func(keys.Code) response { return notExist() }
 	}
 	var resp response
 	if code.Generated() || keys.Trim(typed) == "" {
@@ -141,8 +141,8 @@ func (a *API) withKey(ctx context.Context, r *http.Request, q request, call func
 }
 
 // withUnknownKeyLimit carries out a call and counts it if its key does not exist. The limit is checked
-// before the call and, unless the call succeeds, again after it. The second check is needed because
-// simultaneous guesses would all pass the first check.
+// before the call and again after it, because simultaneous guesses would all pass the first check. Only an
+// accepted task is not checked again: its client must learn that it was accepted.
 func (a *API) withUnknownKeyLimit(ctx context.Context, client netip.Addr, call func() response) response {
 	limiter := a.limiter()
 	wait := limiter.Blocked(client)
@@ -153,7 +153,7 @@ func (a *API) withUnknownKeyLimit(ctx context.Context, client netip.Addr, call f
 	switch {
 	case resp.keyUnknown:
 		wait = limiter.Record(ctx, client)
-	case resp.status != statusSuccess:
+	case !resp.accepted:
 		wait = limiter.Blocked(client)
 	}
 	if wait > 0 {

@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -10,6 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/memory"
+	"github.com/keyseat/keyseat/adapters/simulator"
+	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -127,7 +131,6 @@ func TestUnknownKeysAreLimitedPerMinute(t *testing.T) {
 		}
 		for range 9 { // none of these is counted
 			want("[2001:db8::1]:1", "info=K", 200)
-			want("[2001:db8::1]:1", "info=R", 200)
 			want("[2001:db8::1]:1", "info=", 200)
 			want("[2001:db8::1]:1", "info=%20", 200)
 			want("[2001:db8::1]:1", "stock", 200)
@@ -137,7 +140,7 @@ func TestUnknownKeysAreLimitedPerMinute(t *testing.T) {
 		}
 		want("[2001:db8::1]:1", "info=none", 200)
 		want("[2001:db8::2]:1", "upgrade=none", 200)
-		want("[2001:db8::3]:1", "renew=%00", 200)
+		want("[2001:db8::3]:1", "info=R", 200) // a revoked key counts as an unknown one does
 		for _, query := range []string{"info=none", "info=K", "renew=K", "info=R"} {
 			want("[2001:db8::4]:1", query, 429)
 		}
@@ -150,6 +153,37 @@ func TestUnknownKeysAreLimitedPerMinute(t *testing.T) {
 		time.Sleep(time.Minute)
 		want("[2001:db8::4]:1", "info=K", 200)
 	})
+}
+
+// A gatedStore calls a function before it reads keys.
+type gatedStore struct {
+	*memory.Store
+	before func()
+}
+
+func (g gatedStore) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
+	g.before()
+	return g.Store.Find(ctx, codes)
+}
+
+// TestGuessOfKnownKeyIsLimited checks that a guess is refused if its address was blocked during the call, whatever the
+// status of the guessed key is. Otherwise simultaneous guesses would all be answered.
+func TestGuessOfKnownKeyIsLimited(t *testing.T) {
+	f := newFixture(t)
+	statuses := []keys.Status{keys.Active, keys.InQueue, keys.Success, keys.SuccessRenew, keys.FailedUpgrade, keys.Failed}
+	for _, status := range statuses {
+		f.importKeys(keys.Key{Code: keys.Code(status), Status: status, Used: status == keys.Success || status == keys.Failed, Username: "u", VerifyAddress: "v"})
+	}
+	for _, status := range statuses {
+		limiter, err := ratelimit.New(1, nil, time.Now)
+		f.must(err)
+		block := func() { limiter.Record(t.Context(), netip.MustParseAddr("192.0.2.1")) }
+		engine := daemon.NewEngine(gatedStore{f.store, block}, simulator.Connector{}, plain{}, tasks.DefaultRules())
+		f.api = &daemon.API{Engine: engine, UnknownKeyLimiter: limiter}
+		if r := f.send("GET", "/API/?info="+string(status), ""); r.Code != http.StatusTooManyRequests {
+			t.Errorf("%s: %d %s", status, r.Code, r.Body)
+		}
+	}
 }
 
 // TestAcceptedTaskCallsWake checks that only an accepted task calls Wake.

@@ -22,7 +22,8 @@ type response struct {
 	allow      string        // "": no such header
 	body       []byte        // one line of JSON; other responses share it, so it must not be changed
 	err        error         // the error of this daemon, for the log
-	keyUnknown bool          // the request named a key that does not exist
+	accepted   bool          // an upgrade or renew was accepted
+	keyUnknown bool          // the request named a key that does not exist, or that is revoked
 	key        keys.Code     // "" if the request named no key
 }
 
@@ -39,11 +40,10 @@ func message(code int, status, text string) response {
 
 func errorResponse(code int, text string) response { return message(code, statusError, text) }
 
-// notExist is the response for a key that does not exist. revoked is true if the key exists but is
-// revoked.
-func notExist(revoked bool) response {
+// notExist is the response for a key that does not exist or is revoked.
+func notExist() response {
 	resp := message(http.StatusOK, statusNotExist, tasks.UnknownKey.Error())
-	resp.keyUnknown = !revoked
+	resp.keyUnknown = true
 	return resp
 }
 
@@ -75,9 +75,11 @@ func taskResponse(kind tasks.Kind, err error) response {
 	var limited tasks.RateLimited
 	switch {
 	case err == nil:
-		return message(http.StatusOK, statusSuccess, kind.Accepted())
+		resp := message(http.StatusOK, statusSuccess, kind.Accepted())
+		resp.accepted = true
+		return resp
 	case errors.Is(err, tasks.UnknownKey):
-		return notExist(false)
+		return notExist()
 	case errors.As(err, &refusal):
 		return errorResponse(http.StatusOK, refusal.Error())
 	case errors.As(err, &limited):
@@ -91,7 +93,7 @@ func taskResponse(kind tasks.Kind, err error) response {
 func infoResponse(k keys.Key) response {
 	shape := k.InfoShape()
 	if shape == keys.NotFound {
-		return notExist(k.Exists())
+		return notExist()
 	}
 	o := jsonObject{}.str("status", string(k.Status)).str("message", k.Message)
 	switch shape {
