@@ -26,7 +26,7 @@ var (
 	allow  = map[string][]string{
 		"keys":  slices.Concat(values, text, []string{"crypto/sha256", "encoding/hex"}),
 		"stock": values,
-		"tasks": slices.Concat(values, text, []string{"context", module + "keys", module + "stock"}),
+		"tasks": slices.Concat(values, text, []string{"context", "html", "net/url", "golang.org/x/text/unicode/norm", module + "keys", module + "stock"}),
 	}
 )
 

@@ -60,7 +60,7 @@ func (e Engine) Call(ctx context.Context, job Job) Attempt {
 		a.Unopened, a.Result = err, ConnectorResult{Effect: None, Note: "the sealed account does not open"}
 		return a
 	}
-	a.Result = e.call(ctx, job.Task.attempted(a.Sent).connectorRequest(account))
+	a.Result = e.call(ctx, job.Task.attempted(a.Sent).connectorRequest(account)).withoutSecrets(account)
 	a.Took = e.Now().Sub(start)
 	return a
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -110,27 +109,12 @@ func (c *Connector) sanitize(ctx context.Context, o tasks.ConnectorRequest, r ta
 		r.Note = "a task of this kind cannot have this outcome"
 	}
 	for _, text := range []*string{&r.Username, &r.VerifyAddress} {
-		if containsSecret(*text, o.Account) {
+		if o.Account.RevealedBy(*text) {
 			c.log.WarnContext(ctx, "the service sent a secret of the account as the username or address", "task", o.Task)
 			*text = ""
 		}
 	}
 	return r
-}
-
-// minSecretMatch is the minimum length, in bytes, of a secret that is searched for inside a longer text. A shorter
-// secret may be part of the text by chance.
-const minSecretMatch = 8
-
-// containsSecret reports whether text is a secret of the account, or contains a secret of at least [minSecretMatch]
-// bytes. The check is necessary because usernames are stored and shown in plain.
-func containsSecret(text string, a tasks.Account) bool {
-	for _, s := range a.Secrets() {
-		if hidden := s.Reveal(); text != "" && text == hidden || len(hidden) >= minSecretMatch && strings.Contains(text, hidden) {
-			return true
-		}
-	}
-	return false
 }
 
 // Options are the settings of a [Connector]. The zero Options suit a service behind HTTPS that needs no token.

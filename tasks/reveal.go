@@ -1,0 +1,73 @@
+package tasks
+
+import (
+	"html"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// minSecretMatch is the minimum length, in bytes, of a secret that is searched for inside a longer text. A shorter
+// secret may be part of the text by chance.
+const minSecretMatch = 8
+
+// RevealedBy reports whether a text shows a secret of the account. The text is a secret or the local part of a secret's
+// email address, or it contains one of these with at least 8 bytes. The comparison ignores case, spaces, invisible
+// characters and forms of compatibility (Unicode NFKC), and decodes percent and HTML encoding, because providers
+// normalize a login before they return it.
+func (a Account) RevealedBy(text string) bool {
+	forms := decodedForms(text)
+	for _, s := range a.Secrets() {
+		secret := fold(s.Reveal())
+		local, _, _ := strings.Cut(secret, "@")
+		for _, form := range forms {
+			if form != "" && (matches(form, secret) || matches(form, local)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func matches(text, secret string) bool {
+	return text == secret || len(secret) >= minSecretMatch && strings.Contains(text, secret)
+}
+
+// decodedForms returns the folded text, and the folded text after up to two steps of decoding.
+func decodedForms(text string) []string {
+	forms := []string{fold(text)}
+	for range 2 {
+		text = html.UnescapeString(text)
+		if query, err := url.QueryUnescape(text); err == nil { // + is a space
+			forms = append(forms, fold(query))
+		}
+		if path, err := url.PathUnescape(text); err == nil { // + is a plus
+			text = path
+		}
+		forms = append(forms, fold(text))
+	}
+	return forms
+}
+
+// fold removes all differences that [Account.RevealedBy] ignores.
+func fold(s string) string {
+	return norm.NFKC.String(strings.ToLower(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, norm.NFKC.String(s))))
+}
+
+// withoutSecrets returns the result without a username or an address that shows a secret of the account, because both
+// are stored and shown in plain.
+func (r ConnectorResult) withoutSecrets(a Account) ConnectorResult {
+	for _, text := range []*string{&r.Username, &r.VerifyAddress} {
+		if a.RevealedBy(*text) {
+			*text = ""
+		}
+	}
+	return r
+}
