@@ -176,17 +176,21 @@ func (*Server) shutdown(ctx context.Context, servers ...*http.Server) error {
 
 // publicHandler serves the page at /, and passes every other path to the API.
 func (s *Server) publicHandler() http.Handler {
-	if s.Page == nil {
-		return s.API
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/" {
+		if s.TLS != nil {
+			w.Header()["Strict-Transport-Security"] = hsts
+		}
+		if s.Page != nil && r.URL.Path == "/" {
 			s.Page.ServeHTTP(w, r)
 			return
 		}
 		s.API.ServeHTTP(w, r)
 	})
 }
+
+// hsts tells browsers to use only TLS for a year (RFC 6797). It does not include subdomains, because other servers may
+// run there.
+var hsts = []string{"max-age=31536000"}
 
 // readyTimeout limits a check of the database.
 const readyTimeout = 1500 * time.Millisecond

@@ -107,12 +107,23 @@ func TestSIGHUPReadsFilesAgain(t *testing.T) {
 	if certificateSerial(d) != 1 {
 		t.Error("another certificate")
 	}
-	old := &tls.Config{MaxVersion: tls.VersionTLS11, InsecureSkipVerify: true}            //nolint:gosec // the daemon must refuse it
-	if _, err := tls.Dial("tcp", strings.TrimPrefix(d.URL, "http://"), old); err == nil { //nolint:noctx // it is on this machine
-		t.Error("the daemon accepts TLS 1.1")
+	for name, weak := range map[string]*tls.Config{ // the daemon must refuse each
+		"TLS 1.1":                      {MaxVersion: tls.VersionTLS11},
+		"a suite without AEAD (CBC)":   {MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA}},
+		"a suite of RSA key exchanges": {MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}},
+	} {
+		weak.InsecureSkipVerify = true
+		if _, err := tls.Dial("tcp", strings.TrimPrefix(d.URL, "http://"), weak); err == nil { //nolint:noctx // it is on this machine
+			t.Errorf("the daemon accepts %s", name)
+		}
 	}
 	d.Client.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the certificate changes
 	d.URL = strings.Replace(d.URL, "http://", "https://", 1)
+	for _, path := range []string{"/", "/API/?stock"} {
+		if r, err := d.Send(http.MethodGet, d.URL+path, "", nil); err != nil || r.Header.Get("Strict-Transport-Security") == "" {
+			t.Errorf("%s: %v, %v", path, r.Header, err)
+		}
+	}
 	try("A", "first")
 	writeCertificate(s, 2)
 	writeSecret(s, "token", "\ufeffsecond\r\n")
