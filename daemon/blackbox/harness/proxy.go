@@ -160,8 +160,8 @@ func (p *Proxy) Damage() (broken, commits int) {
 	return p.broken, p.commits
 }
 
-// Silence(true) makes every open connection silent forever, and every new one too. Silence(false) ends that for
-// connections that open later.
+// Silence makes every open connection silent forever, and every new one too. With on = false, connections that open
+// later are not silent.
 func (p *Proxy) Silence(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
