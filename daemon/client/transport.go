@@ -12,7 +12,6 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/keyseat/keyseat/internal/httpclient"
-
 	"github.com/keyseat/keyseat/tasks"
 )
 

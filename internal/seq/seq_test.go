@@ -54,8 +54,8 @@ func TestPagesEndInAnError(t *testing.T) {
 }
 
 func TestRangesCanStop(t *testing.T) {
-	for row := range seq.Map(seq.All([]int{1, 2}), func(row int) int { return row }) {
-		if row != 1 {
+	for row, err := range seq.Map(seq.All([]int{1, 2}), func(row int) int { return row }) {
+		if row != 1 || err != nil {
 			t.Error("the sequence went on")
 		}
 		break
