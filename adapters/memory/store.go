@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -105,12 +106,7 @@ func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) {
 
 // plansInOrder returns all plans in the order of their creation.
 func (s *Store) plansInOrder() []stock.Plan {
-	all := make([]stock.Plan, 0, len(s.plans))
-	for _, p := range s.plans {
-		all = append(all, p)
-	}
-	slices.SortFunc(all, func(x, y stock.Plan) int { return cmp.Compare(x.Seq, y.Seq) })
-	return all
+	return slices.SortedFunc(maps.Values(s.plans), func(x, y stock.Plan) int { return cmp.Compare(x.Seq, y.Seq) })
 }
 
 // Lease implements [tasks.Store].
