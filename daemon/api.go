@@ -94,7 +94,7 @@ func (a *API) respond(r *http.Request) (call string, resp response) {
 	defer a.inFlight.Add(-1)
 	ctx := newLazyDeadline(r.Context(), a.timeout())
 	defer ctx.cancel()
-	return q.Call, a.serve(ctx, r, q) //nolint:contextcheck // it is r's, but for the time
+	return q.Call, a.serve(ctx, r, q) //nolint:contextcheck // ctx is the request's context, with a deadline
 }
 
 func (a *API) timeout() time.Duration {

@@ -4,7 +4,7 @@
 //   - [Server] runs the API and a worker pool on its own listeners, and stops them in order.
 //   - [NewEngine] combines a store and a connector into the engine that both use.
 //
-// A request takes this way:
+// This is the path of a request:
 //
 //	Server ─▶ connlimit ─▶ API ─▶ parse ─▶ ratelimit ─▶ Engine.Accept ─▶ Store
 //	                        │                           Engine.Info
@@ -12,14 +12,22 @@
 //	                        │
 //	                        └─ wakes after Accept ─▶ worker.Pool
 //
-// The packages below have the parts, and depend on nothing of this package:
+// These packages are the parts. They import nothing of this package:
 //
 //   - worker has the pool that carries out accepted tasks.
 //   - ratelimit limits the unknown keys of a client, and connlimit the connections of a server.
 //   - loglimit limits log lines that repeat.
 //
-// Other packages have the admin API (admin), the console, the page for key holders (holderpage),
-// webhooks, metrics, a Go client, and the program itself (keyseatd).
+// The other packages in this folder surround it:
+//
+//   - admin serves the admin API, and console the web interface for operators.
+//   - holderpage is the web page for the holders of keys.
+//   - webhooks sends events to endpoints, and metrics measures a daemon for Prometheus.
+//   - view, csvfile and terminal have the JSON, the CSV files and the tables that operators see.
+//   - doctor finds and repairs inconsistencies, and archive moves finished tasks out of a store.
+//   - client calls the public API and the admin API from Go.
+//   - keyseatd is the program.
+//   - blackbox, simulation, soak and faultinject test the whole, and bench compares it with other programs.
 package daemon
 
 import (

@@ -26,8 +26,10 @@ func (l jsonErrorListener) Accept() (net.Conn, error) {
 }
 
 // A jsonErrorConn replaces the plain-text errors of net/http with JSON. net/http writes such an error
-// in one piece, without a handler. In all else a jsonErrorConn is a [net.TCPConn]. net/http half-closes
-// connections of that kind, so that the client receives the response.
+// in one piece, without a handler.
+//
+// A jsonErrorConn has all other methods of [net.TCPConn]. net/http needs them, because it half-closes the
+// connection after such an error, so that the client receives the response.
 type jsonErrorConn struct {
 	*net.TCPConn
 	status HTTPStatus
@@ -44,8 +46,8 @@ func (c jsonErrorConn) Write(p []byte) (int, error) {
 // response of a handler.
 const netHTTPErrorHeaders = "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
 
-// errorStatus returns the status of such an error, or 0 for other bytes. Only net/http sends the status
-// 417, and with other headers.
+// errorStatus returns the status of an error that net/http writes itself, or 0 for other bytes. A status of
+// 417 is enough, because no handler sends it. net/http writes it without [netHTTPErrorHeaders].
 func errorStatus(p []byte) int {
 	const code = len("HTTP/1.1 ")
 	end := bytes.IndexByte(p, '\r')

@@ -188,7 +188,7 @@ func (s *Server) publicHandler() http.Handler {
 	})
 }
 
-// hsts tells browsers to use only TLS for a year (RFC 6797). It does not include subdomains, because other servers may
+// hsts makes browsers use only TLS for a year (RFC 6797). It does not include subdomains, because other servers may
 // run there.
 var hsts = []string{"max-age=31536000"}
 

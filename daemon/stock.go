@@ -90,7 +90,7 @@ type cached struct {
 	body       []byte
 	readAt     time.Time   // when the read began
 	shared     bool        // many requests were in progress during the read, so later requests may share it
-	refreshing atomic.Bool // a request reads the next one
+	refreshing atomic.Bool // a request is reading the next body
 }
 
 const (
@@ -116,8 +116,8 @@ func (s *stockCache) get(read func() ([]stock.Level, error)) ([]byte, error) {
 	return next.body, nil
 }
 
-// usable reports whether a request may use this body. When half of its lifetime is over, the first
-// request may not: it reads the next one for all.
+// usable reports whether a request may use this body. When half of the body's lifetime is over, usable
+// returns false to one request. That request reads the next body, while the others still use this one.
 func (c *cached) usable() bool {
 	age := time.Since(c.readAt)
 	return c.shared && age < maxAge && (age < maxAge/2 || !c.refreshing.CompareAndSwap(false, true))
