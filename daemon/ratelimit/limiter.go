@@ -1,7 +1,7 @@
 // Package ratelimit limits how many wrong keys or tokens a client may try.
 //
-// A [Limiter] counts wrong attempts per client address in windows of one minute. An address over the
-// limit is blocked until its window ends. An IPv6 client counts with its whole /64 network.
+// A [Limiter] counts them per client address in windows of one minute. An address over the limit is
+// blocked until its window ends. An IPv6 client counts with its whole /64 network.
 //
 //	request ─▶ Blocked ─▶ look up the key ─▶ not found: Record
 //	              │                                       │
@@ -88,8 +88,8 @@ func (l *Limiter) Blocked(a netip.Addr) time.Duration {
 	return max(w.ends.Sub(l.now()), 0)
 }
 
-// unlimited reports whether an address has no limit. A trusted address may be in the block of a
-// blocked one.
+// unlimited reports whether an address has no limit. It is checked before the address's block, because
+// a trusted address may share its block with a blocked address.
 func (l *Limiter) unlimited(a netip.Addr) bool { return l.limit == 0 || containsAddr(l.trusted, a) }
 
 // Record counts one unknown key of the address. If that exceeds the limit, it returns how long the
