@@ -13,8 +13,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/stats"
 )
 
-// A Source returns the state of the task queue and of the stock. A store that is a [tasks.Store] and a
-// [adminstore.AdminStore] is a Source.
+// A Source returns the state of the task queue and of the stock. A store is a Source if it implements
+// [tasks.Store] and the AdminStore of package adminstore.
 type Source interface {
 	QueueStats(ctx context.Context) (stats.Queue, error)
 	Stock(ctx context.Context) ([]stock.Level, error)

@@ -1,11 +1,14 @@
 // Package metrics measures a daemon for Prometheus.
 //
-//	API ─▶ ObserveRequest                                ┌─▶ keyseat_…_total, keyseat_…_seconds
-//	Engine ─▶ batchstore ─▶ Store(…) ─▶ the database ─▶ Recorder ─▶ Handler ─▶ /metrics
-//	  └─▶ Connector(…) ─▶ the provider                   └─▶ read from the Source at each scrape
+//	daemon.API  ─▶ ObserveRequest ────────────────┐
+//	worker.Pool ─▶ ObserveReport ─────────────────┤
+//	batchstore  ─▶ ObserveBatch ──────────────────┼─▶ Recorder ─▶ Handler ─▶ /metrics
+//	Engine ─┬─▶ Store(…)     ─▶ the database ─────┤
+//	        └─▶ Connector(…) ─▶ the provider ─────┤
+//	Source: queue and stock, read at each scrape ─┘
 //
-// It measures from outside: it wraps the ports of the core and uses the Observe functions of the daemon.
-// Therefore neither the core nor an adapter depends on it.
+// A [Recorder] measures from outside: it wraps the ports of the core, and its Observe methods are the Observe
+// functions of the daemon. Therefore neither the core nor an adapter depends on this package.
 //
 // Every name begins with keyseat_, except the go_… and process_… metrics of the runtime and the go_sql_…
 // metrics of the database pools.
