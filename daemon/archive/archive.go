@@ -1,7 +1,8 @@
 // Package archive moves finished tasks and their history out of a store, into CSV files, while daemons serve.
 //
-//	Records ─▶ plan ─▶ plans of up to 500 keys ─▶ Archive ─▶ keep: append to the files, sync ─▶ remove
-//	            └ skips a key that is not healthy    └ skips a key that has changed
+//	Records ─▶ Decide ─▶ Healthy ─▶ up to 500 plans ─▶ Archive ─▶ keep: append to the files, sync ─▶ remove
+//	             │          └ skips a key that is not healthy      └ skips a key that has changed
+//	             └ ignores a key that has nothing to archive
 //
 // Rows are on disk before they leave the store. If a run is interrupted, its last rows may be in the files
 // and still in the store; the next run then writes them again.
@@ -61,7 +62,7 @@ func (r Result) String() string {
 // pageSize is the number of keys per read, and the maximum number of keys per write.
 const pageSize = 500
 
-// Do archives the keys. After an error, the result has what was archived before.
+// Do archives the keys. After an error, the result counts the rows that were archived before it.
 func (r *Run) Do(ctx context.Context) (Result, error) {
 	r.result, r.files = Result{}, files{folder: r.Folder}
 	err := r.archive(ctx)
