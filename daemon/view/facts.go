@@ -48,7 +48,7 @@ func (f *facts) noteSlot(last slot) {
 	f.slots = append(f.slots, last)
 }
 
-// A daemon that serves makes an attempt within overdueAfter after a task is due.
+// overdueAfter is the time after which a due task is overdue. A running daemon makes an attempt sooner.
 const overdueAfter = time.Minute
 
 func (f facts) missing() bool             { return !f.Key.Exists() }
@@ -120,7 +120,7 @@ func (f facts) reason() (note string) {
 		if f.Task == nil || e.Task != f.Task.ID {
 			continue
 		}
-		switch e.Type { //nolint:exhaustive // the others say why
+		switch e.Type { //nolint:exhaustive // the notes of the others are reasons
 		case tasks.EventRetryNow, tasks.EventResolved, tasks.EventReleased, tasks.EventArchived:
 			note = ""
 		default:

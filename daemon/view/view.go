@@ -122,7 +122,7 @@ type Event struct {
 	Kind    tasks.Kind      `json:"kind"`
 	Outcome tasks.Outcome   `json:"outcome"`
 	Plan    string          `json:"plan"`
-	From    stock.State     `json:"from"` // with To: the move of a slot of the plan
+	From    stock.State     `json:"from"` // From and To: the state of a slot before and after the event; "": no slot changed
 	To      stock.State     `json:"to"`
 	Note    string          `json:"note"`
 }
