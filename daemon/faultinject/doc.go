@@ -15,6 +15,6 @@
 //	send                 a call of the provider
 //
 // The prefix "drain." restricts a point to the time in which the daemon drains. A point that starts with
-// "back" makes the daemon drain as soon as it has leased a task, because a daemon gives back only the leases
-// that it took shortly before a stop.
+// "back" makes the daemon drain as soon as it has leased a task. The reason: a daemon gives back only the
+// leases that it took shortly before a stop.
 package faultinject
