@@ -143,7 +143,7 @@ type Event struct {
 	Kind    tasks.Kind      `json:"kind"`
 	Outcome tasks.Outcome   `json:"outcome"`
 	Plan    string          `json:"plan"`
-	From    stock.State     `json:"from"` // From and To: the states of a slot of the plan that changed, "" if no slot did
+	From    stock.State     `json:"from"` // From and To: the state of a slot before and after the event; "": no slot changed
 	To      stock.State     `json:"to"`
 	Note    string          `json:"note"`
 }
