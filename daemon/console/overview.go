@@ -189,8 +189,8 @@ func (c *Console) newest(ctx context.Context, now time.Time, n int) ([]view.Task
 const maxReads = 20
 
 // lastTasks returns the last n tasks of a list, the newest first. It reads the list on from its first page.
-// The list has more than one page only if many tasks were accepted within [minPeriod], or have a time of
-// acceptance after now, because a clock was set back.
+// The list has more than one page in two cases only: many tasks were accepted within [minPeriod], or many
+// have a time of acceptance after now. Such times exist after a clock was set back.
 func (c *Console) lastTasks(ctx context.Context, first []tasks.Snapshot, n int) (last []view.Task, err error) {
 	all, read := first, first
 	for reads := 1; len(read) == newestPage && reads < maxReads; reads++ {
