@@ -42,8 +42,8 @@ type RowResult struct {
 	Err  error // nil: the row is a valid key; never a [LineError]
 }
 
-// Check reads keys as [Reader.Keys] does, but it continues after an invalid row, and returns the error of
-// each. An error of the sequence is its last element: the rest of the file cannot be read.
+// Check reads keys as [Reader.Keys] does, but it continues after an invalid row. The row's error is in its
+// [RowResult]. If the sequence itself yields an error, it ends, because the rest of the file cannot be read.
 func (f *Reader) Check() iter.Seq2[RowResult, error] {
 	return func(yield func(RowResult, error) bool) {
 		r, err := f.begin(keyColumns, []string{"code"})

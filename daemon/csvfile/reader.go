@@ -1,9 +1,14 @@
-// Package csvfile reads and writes keys and plans as CSV, in constant memory.
+// Package csvfile reads keys and plans from CSV files. It writes keys, and the archived rows of a store. It
+// never holds all keys of a file in memory.
 //
-//	file ─▶ New ─▶ Reader ─▶ Keys  ─▶ a store's ImportKeys ─┐
-//	                 │    └▶ Plans ─▶ a store's EditPlans ──┤ adminstore.RowError
-//	                 └─▶ LineOf ◀───────────────────────────┘
+//	file ─▶ New ─▶ Reader ─▶ Keys   ─▶ a store's ImportKeys ─┐
+//	                 │    ├▶ Plans  ─▶ a store's EditPlans ──┤ adminstore.RowError
+//	                 │    └▶ DryRun ─▶ all errors, printed   │
+//	                 └─▶ LineOf ◀────────────────────────────┘
 //	                        └▶ LineError: the line of the invalid row, and its error
+//
+//	keys                       ─▶ WriteKeys ─▶ file
+//	archived tasks and history ─▶ Archive   ─▶ two files
 //
 // The first line names the columns, in any order. It also determines the encoding and the separator. The
 // encoding is UTF-8 or UTF-16, the separator a comma, a semicolon or a tab. A line such as

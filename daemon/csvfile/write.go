@@ -147,9 +147,9 @@ var ErrFormula = errors.New(`a cell looks like a spreadsheet's formula (such as 
 
 // spreadsheetDamage describes how a spreadsheet has changed a code or an id. It returns "" if the cell is unchanged.
 //
-// A file that was exported without --spreadsheet never contains formulas or apostrophes that a spreadsheet
-// added, even after a spreadsheet has saved it. In such a file they are part of the code, so spreadsheetDamage accepts
-// them.
+// exported reports that the file has the columns of an export without --spreadsheet. A spreadsheet that saves
+// such a file adds no formulas and no apostrophes. In it they are part of the code, so spreadsheetDamage
+// accepts them.
 func spreadsheetDamage(cell string, exported bool) string {
 	switch first := cell[0]; {
 	case first >= '0' && first <= '9' && rounded.MatchString(cell):
