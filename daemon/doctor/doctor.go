@@ -6,7 +6,7 @@
 //
 // Each check is a pure function of one record or plan audit. Each of these was read at one moment,
 // so a doctor may run while daemons serve. A finding is reported only after the data was read a
-// second time. A page of records is in memory at a time, and an audit of every plan.
+// second time. A doctor holds one page of records and the audits of all plans in memory.
 //
 // A repair is written like any other write: by a change that is based on a version, with an entry
 // in the history. Three sources record the place of a slot: its task, the history and the plan's
