@@ -108,8 +108,8 @@ func (g *growth) resetStats(ctx context.Context) (since pgStats, err error) {
 	return query[pgStats](ctx, g.url, "SELECT pg_current_wal_lsn()::text")
 }
 
-// addCost adds the cost of each of n operations since a reset: processor time, time in statements, write-ahead log, and
-// the number of whole pages in that log.
+// addCost adds the cost of each of n operations since a reset. The cost is processor time, time in statements,
+// write-ahead log, and the number of whole pages in that log.
 func (g *growth) addCost(ctx context.Context, since pgStats, what string, n int, each cpuTime) error {
 	var ms float64
 	var wal, pages int

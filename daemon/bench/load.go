@@ -100,7 +100,7 @@ func first(errs []error) error {
 	return nil
 }
 
-// schedule returns the times at which requests of an open loop are due, and sends each when it has come. The
+// schedule returns a channel that receives the time of each request of an open loop when the request is due. The
 // times form a Poisson process, as of many independent clients, and are the same for every program. For a closed
 // loop schedule returns nil.
 func (l load) schedule(ctx context.Context) <-chan time.Time {

@@ -133,7 +133,7 @@ func (b *bench) serve(ctx context.Context, database string, flags ...string) (*s
 	return s, nil
 }
 
-// waitTimeout bounds waits that only an error can make longer.
+// waitTimeout bounds the waits for a program. A wait takes longer only after an error.
 const waitTimeout = 30 * time.Second
 
 func (s *server) waitReady(ctx context.Context) error {

@@ -121,8 +121,9 @@ func (b *bench) riverCandidate(url string, backlog int) candidate {
 // backlogTimeout bounds how long a backlog may take.
 const backlogTimeout = 10 * time.Minute
 
-// waitFinished waits until no task of n is left. It queries the database ten times a second, which costs nearly
-// nothing. It returns the rate since the time of first, and the processor time since the start of the process.
+// waitFinished waits until all n tasks have ended: until the query remaining yields 0. It runs that query ten
+// times a second, which costs nearly nothing. It returns the rate since the time that first returns, and the
+// processor time since the start of the process.
 func (b *bench) waitFinished(ctx context.Context, p *process, url string, first func() (time.Time, error), n int, remaining string) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)
 	defer cancel()
