@@ -183,7 +183,7 @@ func (r *rowRun) verify() error {
 	return nil
 }
 
-// violation returns the text of the column with violations, for a report or, if of is nil, for the row.
+// violation returns the text of the column violations for a report. If of is nil, the text is that of the whole row.
 func (r *rowRun) violation(of *report) string {
 	anyFailed := false
 	for _, p := range r.reports {
