@@ -4,9 +4,9 @@
 // Most of them run on SQLite and on PostgreSQL. On the other side of the connector is a provider that keeps its own
 // ledger, and misbehaves as the logins say.
 //
-//	operator ──▶ keyseatd keys, plans, tasks … ──▶ ┌──────────┐
-//	                                               │ database │
-//	client ──HTTP──▶ keyseatd serve (one or more) ─▶└──────────┘
+//	operator ──▶ keyseatd keys, plans, tasks … ──────▶ ┌──────────┐
+//	                                                   │ database │
+//	client ──HTTP──▶ keyseatd serve (one or more) ───▶ └──────────┘
 //	                      │
 //	                      └──HTTP──▶ provider ──▶ its ledger
 //

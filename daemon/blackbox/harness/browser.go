@@ -44,8 +44,8 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	return ctx, chromedp.Do(ctx)
 })
 
-// LANHost is a name of this machine in the browser. Over http, 127.0.0.1 is a secure context, and LANHost is not. No
-// machine of a private network is one.
+// LANHost is a name of this machine in the browser, as of a machine in a private network. Over http, the browser treats
+// 127.0.0.1 as a secure context. It treats LANHost as not secure, like every other machine.
 const LANHost = "keys.lan"
 
 // stopBrowser ends the browser if it was started.

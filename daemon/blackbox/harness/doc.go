@@ -10,5 +10,5 @@
 //	               │  └── Get, Post, Info … · Operator (admin API) · Session (console) · Tab (browser) · Scrape (metrics)
 //	               └────▶ Provider, with a ledger of its own
 //
-// Methods that end in a check, such as Expect and MustExec, fail the test themselves.
+// Methods that check a result, such as Expect and MustExec, fail the test themselves.
 package harness

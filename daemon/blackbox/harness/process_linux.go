@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// dieWithParent makes a process end with the tests, even if these are killed. The process leads a group of its own.
+// dieWithParent makes a process end with the tests, even if the tests are killed. The process leads a group of its own.
 func dieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
