@@ -59,7 +59,7 @@ func rateLimited(retryAfter time.Duration) response {
 	return resp
 }
 
-// unavailableRetryAfter is the Retry-After of every 503 response.
+// unavailableRetryAfter is the Retry-After of every 503 response of the API.
 const unavailableRetryAfter = 2 * time.Second
 
 func unavailable(err error) response {
