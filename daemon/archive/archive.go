@@ -1,7 +1,8 @@
 // Package archive moves finished tasks and their history out of a store, into CSV files, while daemons serve.
 //
 //	Records ─▶ Decide ─▶ Healthy ─▶ up to 500 plans ─▶ Archive ─▶ keep: append to the files, sync ─▶ remove
-//	             │          └ skips a key that is not healthy      └ skips a key that has changed
+//	             │          │                             └ skips a key that has changed
+//	             │          └ skips a key that is not healthy
 //	             └ ignores a key that has nothing to archive
 //
 // Rows are on disk before they leave the store. If a run is interrupted, its last rows may be in the files
