@@ -9,8 +9,10 @@
 //	active ───────────┐                        ┌───────────── success
 //	failed_upgrade ───┼────▶   in_queue   ◀────┼───────────── failed
 //	success_renew ────┘            │           └───────────── active (imported as used)
-//	                               │
+//	                               │ the task ends
+//	                               ▼
 //	   unused: failed_upgrade, success_renew     used: success, failed
 //
-// Every arrow is a [Transition]. One table has a row for each transition, and [Key.Apply] makes one.
+// Every arrow stands for one or more of the [Transitions]. The picture omits [Reset], which makes a key of any
+// status active and unused. One table has a row for each transition, and [Key.Apply] makes one.
 package keys
