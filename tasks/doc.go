@@ -1,5 +1,8 @@
 // Package tasks decides how an accepted upgrade or renew continues and ends.
 //
+// An upgrade puts an account into a family plan. A renew makes the key of an account that has lost its place usable
+// again. Each accepted request is a [Task].
+//
 // The package separates decisions from effects. Pure functions ([Rules.Accept], [Rules.Settle], …) read a
 // [Snapshot] of a key and its task. They return everything to write as one value, a [Change]. The ports
 // have the effects:

@@ -14,9 +14,9 @@ import (
 const minSecretMatch = 8
 
 // RevealedBy reports whether a text shows a secret of the account. The text is a secret or the local part of a secret's
-// email address, or it contains one of these with at least 8 bytes. The comparison ignores case, spaces, invisible
-// characters and forms of compatibility (Unicode NFKC), and decodes percent and HTML encoding, because providers
-// normalize a login before they return it.
+// email address, or it contains one of these with at least 8 bytes. Providers normalize a login before they return it.
+// Therefore the comparison ignores case, spaces, invisible characters and forms of compatibility (Unicode NFKC), and
+// decodes percent and HTML encoding.
 func (a Account) RevealedBy(text string) bool {
 	forms := decodedForms(text)
 	for _, s := range a.Secrets() {
