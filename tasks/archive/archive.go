@@ -26,7 +26,8 @@ type Archiver interface {
 	// [tasks.ErrConflict]. A plan with ErrConflict has had no effect. The reasons for ErrConflict are:
 	//
 	//   - the key's history has more or fewer lines than the plan says;
-	//   - a delivery about the key is still queued for a subscriber;
+	//   - an event of the key is not routed to the subscribers yet, or a delivery about the key is still queued;
+	//   - an earlier plan of the same call archives the same key;
 	//   - a concurrent change of the key (possible, not certain).
 	Archive(ctx context.Context, plans []Plan, keep func(Rows) error) ([]error, error)
 }
@@ -88,9 +89,13 @@ func Decide(r audit.Record, before time.Time, id string) (Plan, bool) {
 	return p, p.Lines > len(p.Summary) || len(p.Tasks) > 0
 }
 
-// isArchivable reports whether the record's key has no event since the given time and no event to come. No task is
-// open, and no slot is suspect. Every slot has the state that its own task says; it keeps this state
-// forever or until an operator releases it.
+// isArchivable reports whether the record is finished and consistent:
+//
+//   - the key exists, has no event since the given time, and was not reset after its latest task;
+//   - no task is open or unreadable, and no slot is suspect;
+//   - the task of every event exists, and the slot of every task matches the history.
+//
+// Only an operator or a new request can change such a key or its slots.
 func isArchivable(r audit.Record, before time.Time) bool {
 	for _, e := range r.Events {
 		if !e.At.Before(before) || e.Task != "" && r.Task(e.Task) == nil || e.Task == "" && e.To != "" {
