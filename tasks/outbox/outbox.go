@@ -1,4 +1,4 @@
-// Package outbox has the port that delivers events to subscribers outside, for example to webhooks. An [Outbox]
+// Package outbox has the port that queues events for external subscribers, for example for webhooks. An [Outbox]
 // knows how far each subscriber has received the history of each key. The package daemon/webhooks sends the
 // deliveries.
 package outbox
@@ -36,11 +36,11 @@ type Outbox interface {
 
 	// SetLowStock replaces the set of countries that are low in stock for a subscriber. It queues a
 	// delivery for each country that was not in the set before. The mark (> 0) identifies that delivery.
-	// It removes the countries that are no longer in the set.
+	// It removes the countries that are no longer in the set. For an unknown subscriber it does nothing.
 	SetLowStock(ctx context.Context, subscriber string, countries []stock.Country, mark int64) error
 
 	// LeaseDeliveries leases up to n due deliveries of a subscriber for ttl, the longest due first. It
-	// returns none for a disabled subscriber. The lease must be a new unique name.
+	// returns none for a disabled or unknown subscriber. The lease must be a new unique name.
 	LeaseDeliveries(ctx context.Context, subscriber, lease string, n int, ttl time.Duration) ([]QueuedDelivery, error)
 
 	// CompleteDelivery stores the result of a leased delivery and ends the lease. It writes DeliveredSeq,
@@ -50,7 +50,7 @@ type Outbox interface {
 	CompleteDelivery(ctx context.Context, m QueuedDelivery, d *Delivery) error
 
 	// Replay queues events for a subscriber again, even if they were delivered before. The result is the
-	// number of keys with such events.
+	// number of keys with such events, and 0 for an unknown subscriber.
 	Replay(ctx context.Context, r Replay) (int, error)
 
 	// Resume enables a disabled subscriber again. The error is [ErrNoSubscriber].
@@ -79,7 +79,7 @@ type Subscriber struct {
 
 // A QueuedDelivery contains the events about one key that a subscriber has not received yet. They are the
 // lines of history after DeliveredSeq, up to LastSeq. With a country and no code, it reports that the
-// stock of the country is low.
+// stock of the country is low. LastSeq is then the mark of [Outbox.SetLowStock].
 type QueuedDelivery struct {
 	Subscriber string
 	Code       keys.Code
@@ -128,9 +128,9 @@ type Delivery struct {
 	Note       string // a description for the operator; contains no secret
 }
 
-// A Replay selects the events that a subscriber receives again. For each key it starts at the first line
-// with a type in Causes, a Seq greater than After, and a time not before Since. It includes all later
-// lines of that key.
+// A Replay selects the events that a subscriber receives again. A line of history matches if its type is in
+// Causes, its Seq is greater than After, and its time is not before Since. For each key the subscriber receives
+// all lines from the first match to the last one, and the lines that are queued already.
 type Replay struct {
 	Subscriber string
 	Code       keys.Code // "" for all keys
