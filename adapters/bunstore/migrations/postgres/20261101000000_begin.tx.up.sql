@@ -1,5 +1,5 @@
 -- Codes, ids and countries compare by their bytes (COLLATE "C"), as they do in Go and in SQLite.
--- Whoever changes a plan's counters holds the row of its country.
+-- A transaction that changes a plan's counters holds a lock on the row of the plan's country.
 
 CREATE TABLE keyseat_keys (
 	code           text COLLATE "C" PRIMARY KEY CHECK (octet_length(code) BETWEEN 1 AND 128),
@@ -26,7 +26,7 @@ CREATE TABLE keyseat_keys (
 
 CREATE INDEX keyseat_keys_batch ON keyseat_keys (batch_id, code);
 
--- What keys came in with: the same comes in once.
+-- The imports of keys. A batch is imported once.
 CREATE TABLE keyseat_batches (
 	id         text COLLATE "C" PRIMARY KEY CHECK (id <> ''),
 	created_at timestamptz NOT NULL

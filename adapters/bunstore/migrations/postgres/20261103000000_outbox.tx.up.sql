@@ -1,6 +1,6 @@
--- A line of history that is fresh has not been routed to the listeners. While nobody listens no line is
--- fresh, and the index is empty. (A reader of "all after the last that I have seen" would lose lines,
--- because they become visible in another order than that of their numbers.)
+-- A line of history is fresh until it is routed to the subscribers (listeners). Without a subscriber no line is
+-- fresh, and the index is empty. A position in the history could not replace this flag, because lines become
+-- visible in another order than that of their numbers. A reader would miss a line that becomes visible late.
 ALTER TABLE keyseat_history ADD COLUMN fresh boolean NOT NULL DEFAULT false;
 CREATE INDEX keyseat_history_fresh ON keyseat_history (seq) WHERE fresh;
 
@@ -10,7 +10,8 @@ CREATE TABLE keyseat_listeners (
 	gone_at timestamptz
 );
 
--- How far a listener has been told of a key, or whether it has been told of a country that is low.
+-- The queued deliveries of a subscriber (listener). For a key a row has the last delivered line of history (told)
+-- and the last line to deliver (newest). For a country that is low in stock, newest is the mark of the delivery.
 CREATE TABLE keyseat_mail (
 	listener     text COLLATE "C" NOT NULL,
 	code         text COLLATE "C" NOT NULL,

@@ -1,7 +1,8 @@
--- What daemons have to know of each other for a moment. None of it is written to the log: it costs no
--- flush to disk, and begins anew after a crash of the server. (A file of SQLite has one daemon.)
+-- Short-lived data that daemons share. The tables are not written to the write-ahead log. Therefore a write needs no
+-- flush to disk, and the tables are empty after a crash of the server. SQLite has no such tables, because a file has
+-- only one daemon.
 
--- The unknown keys that a block of client addresses has named in its minute.
+-- The number of unknown keys that each block of client addresses has sent in its current minute.
 CREATE UNLOGGED TABLE keyseat_strangers (
 	block   text COLLATE "C" PRIMARY KEY,
 	ends    timestamptz NOT NULL,

@@ -1,5 +1,5 @@
 -- Texts compare by their bytes (the BINARY collation). Times are microseconds since 1970, in UTC.
--- Whoever changes a plan's counters holds the row of its country.
+-- A transaction that writes locks the whole database, so no other transaction changes a plan's counters.
 
 CREATE TABLE keyseat_keys (
 	code           TEXT    NOT NULL PRIMARY KEY CHECK (length(code) BETWEEN 1 AND 128),
@@ -26,7 +26,7 @@ CREATE TABLE keyseat_keys (
 
 CREATE INDEX keyseat_keys_batch ON keyseat_keys (batch_id, code);
 
--- What keys came in with: the same comes in once.
+-- The imports of keys. A batch is imported once.
 CREATE TABLE keyseat_batches (
 	id         TEXT    NOT NULL PRIMARY KEY CHECK (id <> ''),
 	created_at INTEGER NOT NULL

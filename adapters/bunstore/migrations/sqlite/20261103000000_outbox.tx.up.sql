@@ -1,4 +1,4 @@
--- A line of history that is fresh has not been routed to the listeners. While nobody listens no line is
+-- A line of history is fresh until it is routed to the subscribers (listeners). Without a subscriber no line is
 -- fresh, and the index is empty.
 ALTER TABLE keyseat_history ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0;
 
@@ -10,7 +10,8 @@ CREATE TABLE keyseat_listeners (
 	gone_at INTEGER
 ) STRICT;
 
--- How far a listener has been told of a key, or whether it has been told of a country that is low.
+-- The queued deliveries of a subscriber (listener). For a key a row has the last delivered line of history (told)
+-- and the last line to deliver (newest). For a country that is low in stock, newest is the mark of the delivery.
 CREATE TABLE keyseat_mail (
 	listener     TEXT    NOT NULL,
 	code         TEXT    NOT NULL,
