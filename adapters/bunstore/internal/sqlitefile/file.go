@@ -1,10 +1,11 @@
-// Package sqlitefile takes care of the file of an SQLite database, and of the files next to it:
+// Package sqlitefile creates, checks, locks and replaces the file of an SQLite database and the files next to it:
 //
 //	keyseat.db              the database
 //	keyseat.db-wal          its write-ahead log: until SQLite copies it into the database, only the log has the last writes
 //	keyseat.db-shm          an index of the log
 //	keyseat.db-lock         locked by the process that serves the database
 //	keyseat.db-migrate      locked by a process that enables WAL mode or restores a backup
+//	keyseat.db.master-key   the master keys of keyseatd; this package does not use them
 //
 // SQLite trusts the names of these files. A database with the log of another one, or a log that two programs find
 // under different names, is damaged at the next write. The functions of this package return an error before that.
@@ -120,13 +121,13 @@ func logSize(path string) int64 {
 	return info.Size()
 }
 
-// A Disk holds the state of an SQLite file on its disk, for [bunstore.Store.Ping].
+// A Disk holds the state of an SQLite file on its disk, for the method Ping of bunstore.Store.
 type Disk struct {
 	File   atomic.Pointer[File]  // nil until the path is known
 	Failed atomic.Pointer[error] // the last error of [Disk.Note]; nil after Ping has made a successful test write
 }
 
-// Note stores err if it says that no write can succeed: the disk is full, broken or read-only.
+// Note stores err if it means that no write can succeed: the disk is full, broken or read-only.
 func (d *Disk) Note(err error) {
 	if d == nil {
 		return
@@ -143,8 +144,8 @@ func URI(path string, v url.Values) string {
 	return "file:" + path + "?" + v.Encode()
 }
 
-// LinkNew gives a new file its name. It returns [fs.ErrExist] if a file with that name exists. Only on a
-// file system without hard links it replaces that file.
+// LinkNew gives a new file its name. It returns [fs.ErrExist] if a file with that name exists. On a file
+// system without hard links it replaces that file.
 func LinkNew(temp, file string) error {
 	err := os.Link(temp, file) // unlike a rename it does not replace a file
 	if err == nil || errors.Is(err, fs.ErrExist) {
@@ -168,8 +169,9 @@ func WriteNew(file string, mode fs.FileMode, write func(temp *os.File) error, pl
 	}, place)
 }
 
-// SetAside gives the old database a second name, kept, and moves its log to that name. The path always names
-// a database: first the old one, then the new one. No command opens the old one while it has two names.
+// SetAside gives the old database a second name, and moves its log to that name. It returns the name as kept, or ""
+// if no database exists. The path still names the old database, until the caller renames the new one to it. On a file
+// system without hard links it names nothing in between. The caller must hold the lock of [WithMigrateLock].
 func SetAside(database string) (kept string, err error) {
 	kept = database + ".before-" + time.Now().UTC().Format("20060102T150405Z")
 	err = os.Link(database, kept)

@@ -37,7 +37,7 @@ func newLock(path, suffix string) (*flock.Flock, error) {
 	}
 	f, err := os.OpenFile(path+suffix, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err == nil {
-		mode = mode&0o660 | 0o600 // a user who can read the file can hold the lock
+		mode = mode&0o660 | 0o600 // a user that can read the file can hold the lock
 		err = errors.Join(f.Chmod(mode), safefile.ChownLike(f, like), f.Close())
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
@@ -47,7 +47,7 @@ func newLock(path, suffix string) (*flock.Flock, error) {
 }
 
 // LockServing takes the lock of the process that serves a database. If another process holds it, LockServing
-// waits up to [serveWait] and then returns [ErrServed].
+// waits up to 300 ms and then returns [ErrServed].
 func LockServing(ctx context.Context, path string) (*flock.Flock, error) {
 	lock, err := newLock(path, serveLock)
 	if err != nil {

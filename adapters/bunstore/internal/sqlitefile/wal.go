@@ -34,7 +34,7 @@ type WALWiper struct {
 // before it truncated the log.
 func NewWALWiper(db *sql.DB) *WALWiper { return &WALWiper{db: db, left: true} }
 
-// WipeIfDue truncates the log if that is due. The argument erased says that the caller has just erased a secret.
+// WipeIfDue truncates the log if that is due. The argument erased is true if the caller has just erased a secret.
 // Polls call it too, so that the last secret is wiped. A nil WALWiper does nothing.
 func (w *WALWiper) WipeIfDue(ctx context.Context, erased bool) {
 	if w != nil && w.isDue(erased, time.Now()) {
@@ -58,7 +58,7 @@ func (w *WALWiper) Wipe(ctx context.Context) error {
 }
 
 // isDue reports whether the caller must truncate the log. Of several simultaneous callers only one gets true.
-// The argument erased says that the caller has just erased a secret.
+// The argument erased is true if the caller has just erased a secret.
 func (w *WALWiper) isDue(erased bool, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
