@@ -22,8 +22,8 @@ type Conn struct {
 }
 
 // With calls do with the connection of pgx inside conn. If the driver is another one, for example a driver that
-// wraps pgx, With does nothing and returns isPgx false. The argument pooled says that a pooler in transaction
-// mode is in between.
+// wraps pgx, With does nothing and returns isPgx false. The argument pooled is true if a pooler in
+// transaction mode is in between.
 func With(conn *sql.Conn, d query.Dialect, pooled bool, do func(Conn) error) (isPgx bool, err error) {
 	err = conn.Raw(func(driver any) error {
 		inner, is := driver.(*stdlib.Conn)
@@ -168,8 +168,8 @@ func (c Conn) begin() []query.Query {
 }
 
 // CacheOptions returns the options with which a query of database/sql is prepared, so that the server plans it
-// once. They come before the arguments. Without them the query has the pool's mode, which prepares nothing,
-// because bun writes its arguments into the text. Each such text would be another prepared statement.
+// once. They come before the arguments. Without them the query has the pool's mode, which prepares nothing. That mode
+// is for queries of bun, which have values in their texts. Each text would be another prepared statement.
 func CacheOptions() []any { return []any{pgx.QueryExecModeCacheStatement} }
 
 // A Pipeline is one transaction on a connection. It begins with the first call of [Pipeline.Run], and ends
