@@ -162,7 +162,7 @@ func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
 	return s.writePlans(ctx, changed, fresh)
 }
 
-// readPlans reads the plans with the given ids. The argument lock says that it locks their rows.
+// readPlans reads the plans with the given ids. If lock is true, it locks their rows.
 func (s session) readPlans(ctx context.Context, ids query.TextArray, lock bool) (map[string]stock.Plan, error) {
 	var rows []planModel
 	q := s.selectInto(&rows)

@@ -72,8 +72,8 @@ func (s *Store) applyPipelined(ctx, life context.Context, p *pgxconn.Pipeline, c
 	return errs, err
 }
 
-// Apply implements [tasks.Store] in the session's transaction. It always locks keys, then tasks, then
-// countries, each in the order of their codes. Therefore two calls never wait for each other.
+// Apply implements [tasks.Store] in the session's transaction. On one server it always locks keys, then tasks, then
+// countries, each in the order of their codes. Therefore two calls never deadlock.
 func (s session) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
 	if len(changes) == 0 {
 		return nil, nil

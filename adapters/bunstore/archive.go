@@ -74,7 +74,7 @@ func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(ar
 // lockArchivable implements [layout]. It locks the wanted keys that no other transaction has locked. It returns the
 // keys that can be archived:
 //
-//   - the key has as many history entries as lines says;
+//   - the number of the key's history entries is the one in lines;
 //   - every entry has been routed to the subscribers;
 //   - no delivery about the key is queued for a subscriber.
 //

@@ -1,6 +1,11 @@
 // Package bunstore keeps keys, tasks and plans in PostgreSQL or SQLite, through bun.
 //
-//	Snapshots, Find, Stock  ──▶ one statement, and so are lists
+// A [Store] implements every port of a store: [tasks.Store], [adminstore.AdminStore], [outbox.Outbox],
+// [audit.Inspector], [archive.Archiver] and [stats.TaskStats]. [Open] makes a Store from a URL. [New] makes a Store
+// from a bun.DB that its owner shares. [Store.In] joins a transaction of that owner. The names of all tables begin
+// with keyseat_.
+//
+//	Snapshots, Find, Stock  ──▶ one statement (lists too)
 //	Lease, Extend           ──▶ one statement (SQLite: one short transaction)
 //	Apply                   ──▶ BEGIN
 //	                             1 lock keys, tasks, countries   ← in one order, so without deadlock
@@ -12,9 +17,9 @@
 //	Route, LeaseDeliveries  ──▶ one short transaction, if there is anything to do; history entries
 //	                            are marked for routing only while the outbox has a subscriber
 //
-// On Postgres, Apply takes two round trips: BEGIN, 1 and 2 travel together, and so do 4 and COMMIT. In a
-// distributed store COMMIT is a round trip of its own. Each statement is a round trip of its own if the
-// pool's driver is not pgx's, or if the transaction is the caller's.
+// On Postgres, Apply takes two round trips: BEGIN, 1 and 2 travel together, and so do 4 and COMMIT. Step 3 is one
+// more round trip, but only if a change was refused. In a distributed store COMMIT is a round trip of its own. Each
+// statement is a round trip of its own if the pool's driver is not pgx's, or if the transaction is the caller's.
 //
 // Frequent statements are planned once, perhaps while the tables are empty. Therefore they are written so
 // that the planner has no choice that is good only for empty tables.
@@ -28,8 +33,8 @@
 // A distributed store ([Options.Distributed]) is Postgres with the rows of keys and tasks on many servers.
 // It locks no key or task before it writes:
 //
-//   - 1 locks only countries, and reads keys and tasks without a lock.
-//   - 4 writes each table by compare-and-set. If another transaction was faster, Apply starts again.
+//   - Step 1 locks only countries, and reads keys and tasks without a lock.
+//   - Step 4 writes each table by compare-and-set. If another transaction was faster, Apply starts again.
 //   - Lease chooses tasks first, and then takes the tasks that are still unchanged.
 //
 // [Store.Distribute] distributes the tables with Citus:
@@ -40,7 +45,9 @@
 // Calls go down only:
 //
 //	tasks.Store                read.go, lease.go, apply.go (and changeset.go, write.go)
-//	other ports                adminstore.go and import.go, outbox.go and outbox_delivery.go, inspect.go, …
+//	other ports                adminstore.go and import.go, outbox.go and outbox_delivery.go, inspect.go,
+//	                           archive.go, stats.go
+//	further methods of Store   migrate.go and schema.go, serve.go, unknownkeys.go, durability.go, backup.go
 //	distributed stores         distributed_*.go
 //	statements and models      sql, models.go
 //	a store and its pools      open.go, store.go, database.go (transactions, retries), session.go (one connection)
@@ -56,9 +63,6 @@
 //	want (code, place) AS (VALUES ('A', 1), ('B', 2))
 //
 // and elsewhere by a value. Where they select k.*, t.* or p.*, the program selects the columns of the models.
-//
-// [Open] makes a [Store] from a URL. [New] makes a Store from a bun.DB that its owner shares. [Store.In]
-// joins a transaction of that owner. The names of all tables begin with keyseat_.
 //
 // On Postgres the clock of the server decides which tasks are due, so that any number of processes agree.
 // On SQLite the clock of the process decides, because one process serves the file ([Store.AcquireServeLock]).

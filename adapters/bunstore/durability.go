@@ -29,8 +29,8 @@ type settingModel struct {
 }
 
 // DurabilityRisks returns the settings with which the server can lose confirmed writes, or nil. It reads the settings
-// that a session of the store has, from the server that accepts writes now. An SQLite file that
-// [Open] has opened has no risks.
+// that a session of the store has, from the server that accepts writes now. For SQLite it returns nil, because [Open]
+// sets up each connection so that SQLite waits for the disk.
 func (s *Store) DurabilityRisks(ctx context.Context) ([]DurabilityRisk, error) {
 	if s.isSQLite {
 		return nil, nil

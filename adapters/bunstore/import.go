@@ -27,8 +27,9 @@ import (
 // ImportKeys implements [adminstore.AdminStore]. It streams the keys, so that only a few are in memory at a time.
 // The daemon continues to serve requests and to issue keys during an import.
 //
-// On Postgres only one import runs at a time; the others wait. On SQLite an import ends with a
-// transaction that copies all keys into the table. All other writes wait for it: for a million keys, seconds.
+// On Postgres only one import of existing keys ([tasks.EventImported]) runs at a time; the others wait. Batches of
+// issued keys do not wait. On SQLite an import ends with a transaction that copies all keys into the table. All
+// other writes wait for it: for a million keys, seconds.
 func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all iter.Seq2[keys.Key, error]) (err error) {
 	var broken error
 	from := initialKeys(all, &broken)

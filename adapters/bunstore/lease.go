@@ -160,7 +160,7 @@ func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 // extend implements [layout]. A ttl of 0 ends the leases.
 //
 // The server plans the statement each time, because a generic plan may have a bad join order. The statement waits
-// for rows and writes them, and no form of it fixes the join order.
+// for locked rows before it writes them, and no way to write it fixes the join order.
 func (oneServer) extend(ctx context.Context, s session, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error {
 	set := `leased_until = @now + @ttl + its_place * @tick`
 	if ttl == 0 {

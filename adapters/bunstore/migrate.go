@@ -124,8 +124,8 @@ func (s *Store) createLockRow(ctx context.Context) (err error) {
 	return err
 }
 
-// checkMayMigrate returns an error that says why this role cannot migrate the schema, or nil if it can. The schema
-// is not up to date.
+// checkMayMigrate returns the reason why this role cannot migrate the schema, or nil if it can. Call it for a schema
+// that is not up to date.
 func (s *Store) checkMayMigrate(ctx context.Context, now schema) error {
 	if err := s.checkNotForeign(ctx, now); err != nil || s.isSQLite {
 		return err

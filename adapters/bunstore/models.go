@@ -23,6 +23,14 @@ import (
 //
 // The columns of a model are a struct with the same fields as a type of the core, in the same order. Therefore
 // Go converts one to the other, and does not compile if a field is missing.
+//
+// Some names in the database are older than the names in Go:
+//
+//	keyseat_mail        queued deliveries; told is DeliveredSeq, part is DeliveredEvent, newest is LastSeq
+//	keyseat_listeners   subscribers; gone_at is Disabled
+//	keyseat_strangers   counts of unknown keys, see [Store.CountUnknownKeys]
+//	asked, tries        all attempts of a task, and its counted attempts
+//	fresh               a history entry that is not routed yet, see [Store.Route]
 var (
 	keyTable      = query.TableOf[keys.Key, keyColumns]("keyseat_keys")
 	taskTable     = query.TableOf[tasks.Task, taskColumns]("keyseat_tasks")

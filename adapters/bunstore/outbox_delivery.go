@@ -10,9 +10,9 @@ import (
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-// Route implements [outbox.Outbox]. It locks the oldest fresh history entries. A second call waits for the
-// lock and then finds the entries after them. Therefore two entries of a key are never routed in the wrong
-// order.
+// Route implements [outbox.Outbox]. It locks the oldest fresh history entries, which no call has routed yet. A second
+// call waits for the lock and then finds the entries after them. Therefore two entries of a key are never routed in
+// the wrong order.
 func (s *Store) Route(ctx context.Context, causes []tasks.EventType, n int) (routed int, err error) {
 	if fresh, err := s.reader().unrouted(ctx, n, ""); err != nil || len(fresh) == 0 { // a poll that finds nothing locks nothing
 		return 0, s.wrap("route", err)

@@ -31,7 +31,7 @@ type session struct {
 // A layout is where the rows of keys, tasks and the history are: on one server ([oneServer]) or on many
 // ([distributed]). It has the statements that differ.
 type layout interface {
-	// timed returns a session whose statements may run on many servers and have the same @now.
+	// timed returns a session with one @now for all its statements, also if they run on many servers.
 	timed(ctx context.Context, s session) (session, error)
 	// retry runs a statement that writes, outside a transaction.
 	retry(ctx context.Context, run func() error) error
@@ -42,9 +42,10 @@ type layout interface {
 	// planCacheMode returns the setting of PostgreSQL of that name.
 	planCacheMode() string
 
+	// snapshots and lease do the work of these methods of [tasks.Store].
 	snapshots(ctx context.Context, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error)
 	lease(ctx context.Context, run query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error)
-	// extend sets held[ref] for each extended lease.
+	// extend extends or ends leases, and sets held[ref] for each lease that was still valid.
 	extend(ctx context.Context, s session, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error
 
 	// lockQueries read the rows of the changes into c, and lock them as far as the layout does that.
@@ -54,13 +55,19 @@ type layout interface {
 	// write writes the rows of c. The runner last runs the last queries, and may commit the transaction.
 	write(ctx context.Context, run, last query.Runner, c *changeset) error
 
+	// importKeys imports a batch into PostgreSQL, in a transaction of its own.
 	importKeys(ctx context.Context, s session, pool *bun.DB, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error
 
+	// lockArchivable locks the wanted keys, and returns the keys that can be archived. The map lines has the number of
+	// history entries that each key must have.
 	lockArchivable(ctx context.Context, s session, want query.Rows, lines map[keys.Code]int) (map[keys.Code]bool, error)
+	// deleteTasks and deleteHistory return queries that delete rows and return them. The query of insertRouted inserts
+	// history entries that the outbox does not route.
 	deleteTasks(gone query.Rows) query.Query
 	deleteHistory(cut query.Rows) query.Query
 	insertRouted(entries []tasks.HistoryEntry) query.Query
 
+	// lockUnrouted reads up to n history entries to route, and markRouted marks them as routed.
 	lockUnrouted(ctx context.Context, s session, n int) ([]tasks.HistoryEntry, error)
 	markRouted(ctx context.Context, s session, taken query.Rows) error
 }
