@@ -20,6 +20,7 @@
 // the master key for this one purpose. The nonce is random, which is safe for four billion envelopes under one
 // key (2³²; NIST SP 800-38D, section 8.3). Add a new key long before that.
 //
-// On Unix, a file that every user can read is an error. The group of the file may read it, because mounted
-// secrets are often readable for a group.
+// On Unix, a file that every user of the machine can read or write is an error. The mode may let every user read the
+// file in two cases. Either other users cannot enter its folder, or the file is a secret that is mounted in memory.
+// The group of the file may read it, because mounted secrets are often readable for a group.
 package keyring

@@ -9,9 +9,9 @@ import (
 
 // Errors of [Ring.Open].
 var (
-	// ErrUnknownKey says that the envelope was sealed with a key that is not in the ring.
+	// ErrUnknownKey reports that the envelope was sealed with a key that is not in the ring.
 	ErrUnknownKey = errors.New("keyring: sealed with a key that is not in the ring")
-	// ErrSealed says that the bytes are not an envelope, were changed, or are bound to other bytes.
+	// ErrSealed reports that the bytes are not an envelope, were changed, or are bound to other bytes.
 	ErrSealed = errors.New("keyring: the envelope does not decrypt")
 )
 
