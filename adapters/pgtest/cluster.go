@@ -19,7 +19,7 @@ import (
 type Options struct {
 	Durable bool     // fsync on
 	Config  []string // further settings of the server, as "name=value"
-	Data    string   // the data folder, empty or not existing; "": a folder in the temporary folder
+	Data    string   // the data folder, empty or not existing, removed with the cluster; "": a temporary folder
 }
 
 // A Cluster is a PostgreSQL server with its own data folder. Only one goroutine at a time may use it.

@@ -1,7 +1,7 @@
 // Package simulator is a connector for demos and tests. It calls no service. The local part of the login determines
 // how a task ends.
 //
-//	account_locked@example.com ──▶ account_locked, if a task of that kind can end so
+//	account_locked@example.com ──▶ account_locked, if a task of that kind can have this outcome
 //	anybody.else@example.com   ──▶ success
 package simulator
 

@@ -13,7 +13,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-// An ArchiveStore is a store that archives finished tasks.
+// An ArchiveStore is a store that archives finished tasks. Its inspector reads what to archive, and its outbox can
+// prevent it.
 type ArchiveStore interface {
 	Store
 	audit.Inspector
@@ -45,7 +46,7 @@ type archiveFixture struct {
 	all ArchiveStore
 }
 
-// finishTasks makes a key with four tasks: a failed upgrade, a successful one, a renewal and another successful upgrade.
+// finishTasks makes a key with four tasks: a failed upgrade, a successful one, a renew and another successful upgrade.
 // The first and the third task can be archived.
 func (f archiveFixture) finishTasks(code keys.Code) {
 	f.Helper()

@@ -7,8 +7,9 @@
 //	}
 //
 // Each promise of the contract is a subtest with the promise as its name. A store cannot skip any of them.
-// [RunOutbox], [RunStats] and [RunArchive] test the ports that are optional for a store.
+// [RunOutbox], [RunStats] and [RunArchive] test the ports that are optional for a store. RunArchive tests the
+// inspector too.
 //
 // [Compare] runs two stores on the same random histories. It requires equal verdicts, and equal contents at
-// the end. Give it the store of package memory as the model.
+// the end. Give it the store of package memory as the model. [Bench] measures a store.
 package storetest

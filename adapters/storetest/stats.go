@@ -45,8 +45,8 @@ func queue(f fixture) {
 	f.eventually("the lease has run out", func() bool { return f.queueCounts() == [3]int{1, 0, 1} })
 }
 
-// queueAges checks that Late and Age grow with time. Late is the time since the longest due
-// task became due; it must be 0 while no task is due.
+// queueAges checks that Late and Age grow with time. Late is the time since the longest due task became due. It must
+// be 0 while no task is due.
 func queueAges(f fixture) {
 	f.openUpgrade("A")
 	var first stats.Queue
