@@ -41,9 +41,9 @@ func (b *Batcher[Q, R]) callOnce(ctx context.Context, items []Q) ([]R, error) {
 	return b.Call(ctx, items)
 }
 
-// A call becomes slow after slowAfter: then another call may start. Before that, only
-// one call runs at a time, because that gives the largest batches. Then, and every cancelPoll after it, the requests
-// whose context has ended are completed with its error.
+// A call becomes slow after slowAfter. Before that, no other call starts, because one call at a time gives the largest
+// batches. When the call becomes slow, another call may start. At that time, and every cancelPoll after it, the
+// requests whose context has ended are completed with its error.
 const (
 	slowAfter  = 5 * time.Millisecond
 	cancelPoll = 50 * time.Millisecond

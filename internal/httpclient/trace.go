@@ -40,7 +40,7 @@ func WithTrace(ctx context.Context) (context.Context, *Trace) {
 	return context.WithValue(ctx, traceKey{}, t), t
 }
 
-// TraceOf returns the trace of the context's request.
+// TraceOf returns the trace of the context's request, or nil if the context does not come from [WithTrace].
 func TraceOf(ctx context.Context) *Trace {
 	t, _ := ctx.Value(traceKey{}).(*Trace)
 	return t

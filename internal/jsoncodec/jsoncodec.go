@@ -17,7 +17,7 @@ func Marshal(value any) ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }
 
-// ErrObject says that a text is not one JSON object.
+// ErrObject reports that a text is not one JSON object.
 var ErrObject = errors.New("not one JSON object")
 
 // DecodeObject reads one JSON object, and nothing else, from in. It calls field with the name of each field. field must

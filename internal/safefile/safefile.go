@@ -30,8 +30,8 @@ const (
 	othersEnter = 0o001
 )
 
-// CheckPrivate returns an error if other users of the machine can read or write the file at path. info is the state
-// of the opened file.
+// CheckPrivate returns an error if other users of the machine can read or write the file at path. The argument info is
+// the state of the opened file.
 func CheckPrivate(path string, info fs.FileInfo) error {
 	switch mode := info.Mode().Perm(); {
 	case !hasModes || mode&(othersRead|othersWrite) == 0:
@@ -82,12 +82,12 @@ func Unchanged(before, now fs.FileInfo) bool {
 		before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
 }
 
-// Write fills the new file temp, and renames it to path when its content is on disk. After a crash the path names either the
-// complete new file or the old one. temp must be in the folder of path. Write closes it, and removes it after
-// an error.
+// Write fills the new file temp, and renames it to path when its content is on disk. After a crash the path names either
+// the complete new file or the old one. The file temp must be in the folder of path. Write closes it, and removes it
+// after an error.
 //
-// fill writes the content, and sets the mode and the owner. rename is [os.Rename], or a function that keeps or saves an
-// old file.
+// The function fill writes the content, and sets the mode and the owner. The argument rename is [os.Rename], or a
+// function that fails if an old file exists or saves it under another name.
 func Write(temp *os.File, path string, fill func(*os.File) error, rename func(from, to string) error) error {
 	err := fill(temp)
 	if err == nil {
