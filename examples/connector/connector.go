@@ -13,8 +13,8 @@ type connector struct{ provider *provider }
 
 var _ tasks.Connector = connector{}
 
-// outcomes maps the provider's results to keyseat's outcomes. The connector returns a result that is missing
-// here unchanged. keyseat does not know it, makes a system error of it and logs it.
+// outcomes maps the provider's results to keyseat's outcomes. If a result is missing here, the connector returns it
+// unchanged. An unknown outcome makes keyseat end the task with a system error, and log that.
 var outcomes = map[string]tasks.Outcome{
 	"joined":          tasks.Success,
 	"renewed":         tasks.Success,

@@ -6,7 +6,7 @@
 //	                ├── in progress ─▶ Pending: call again later
 //	                └── ended ───────▶ Settled, with keyseat's outcome
 //
-// The documentation of tasks.Connector lists a connector's duties. There are three:
+// The documentation of tasks.Connector lists a connector's duties. The most important ones are:
 //
 //   - The same request twice has one effect. The connector sends ConnectorRequest.IdempotencyKey to the
 //     provider as the reference, so that of two simultaneous processes only one can submit.

@@ -7,7 +7,7 @@
 //	     /API/      keyseat's API
 //
 // The transaction is the point of this example. Without it, a crash between the two writes would leave
-// a payment without an upgrade, or an upgrade without a payment. bunstore's Store.In returns a store that
+// a payment without an upgrade, or an upgrade without a payment. The method Store.In of bunstore returns a store that
 // writes in the transaction, and an engine on it makes the same decisions as any other. The host then has
 // two duties. It wakes the worker pool after the commit, because no worker sees the task before. It rolls
 // back after an error, because a database may refuse every statement after a failed one.

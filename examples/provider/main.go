@@ -1,18 +1,20 @@
 // Provider is a service that keyseat's HTTP connector calls. It is a starting point for your own service.
 // The work at the provider is simulated (simulate.go). Keep everything around it:
 //
-//		keyseatd ──POST /upgrade, /renew──▶ service ──▶ ledger: started    (on disk before anything is done)
-//		                                       │
-//		                                       ├──────▶ provider.Do        (yours)
-//		                                       ├──────▶ ledger: the answer  (on disk before it is sent)
-//		         ◀── 200 outcome, or 202 ──────┘
+//	keyseatd ──POST /upgrade, /renew──▶ service ──▶ ledger: started    (on disk before anything is done)
+//	                                       │
+//	                                       ├──────▶ provider.Do        (yours)
+//	                                       ├──────▶ ledger: the answer  (on disk before it is sent)
+//	         ◀── 200 outcome, or 202 ──────┘
 //
-//	  - Requests with the same Idempotency-Key cause the work once. Later ones get the ledger's answer, or
-//	    a 202 while the work goes on. This holds even if this service was killed in the middle.
-//	  - After a crash, interrupted work runs again with retried = true. Then check first at the provider whether
-//	    the work was done.
-//	  - Work goes on when its HTTP request ends. A repeated request waits for the same work.
-//	  - No login and no password is in the ledger, a log or an answer.
+// It follows these rules:
+//
+//   - Requests with the same Idempotency-Key cause the work once. Later ones get the ledger's answer, or
+//     a 202 while the work goes on. This holds even if this service was killed in the middle.
+//   - After a crash, interrupted work runs again with retried = true. Then check first at the provider whether
+//     the work was done.
+//   - Work goes on when its HTTP request ends. A repeated request waits for the same work.
+//   - No login and no password is in the ledger, a log or an answer.
 //
 // Run it, and a daemon that calls it:
 //

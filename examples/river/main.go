@@ -6,7 +6,7 @@
 //	            └──▶ river: a "keyseat_work" job ──▶ Engine.Lease ─▶ Engine.Work ──▶ ended, or snoozed
 //	       every 5s: one more job ────────────────────▲                          until it is due again
 //
-// It replaces only the worker pool of package daemon. keyseat's own tables stay the queue: they record
+// It replaces only the package daemon/worker. The tables of keyseat stay the queue: they record
 // which task is due, its lease and the number of attempts. A River job only leases the next due task. So it
 // has no arguments, and a lost or repeated job does no harm. It is inserted after the task was stored, and
 // not in the same transaction. A periodic job every five seconds makes up for lost jobs, and takes over
