@@ -13,8 +13,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// selectSnapshots returns a query that reads up to n keys or tasks into a model. Each row also has the row of
-// the relation, and the time.
+// selectSnapshots returns a query that reads up to n keys or tasks into a model. Each result also has the time,
+// and the related row: the latest task of a key, or the key of a task.
 func (s *Store) selectSnapshots(ctx context.Context, model any, relation string, n int) query.Select {
 	at, err := s.reader().timed(ctx)
 	q := at.selectInto(model)
@@ -151,7 +151,7 @@ func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
 		return err
 	}
 	for id, p := range plans {
-		if before[id].Country != p.Country { // the new country of the plan is not locked
+		if before[id].Country != p.Country { // another transaction has moved or created the plan, so its country may not be locked
 			return dberr.ErrRetry
 		}
 	}

@@ -31,7 +31,7 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) (errs []error
 }
 
 // applyInTx applies changes in one transaction on conn: pipelined if its driver is pgx, otherwise through
-// database/sql. The end of ctx does not end a COMMIT; the end of life does.
+// database/sql. The COMMIT has the context life, so the end of ctx does not interrupt it.
 func (s *Store) applyInTx(ctx, life context.Context, conn bun.Conn, changes []tasks.Change) (errs []error, err error) {
 	isPgx, err := pgxconn.With(conn.Conn, s.sql, s.pooled, func(c pgxconn.Conn) (err error) {
 		errs, err = s.applyPipelined(ctx, life, c.Pipeline(), changes)
@@ -111,9 +111,9 @@ func lockAndCheck(ctx context.Context, where layout, run query.Runner, changes [
 	return cs, errs, forgiveApplied(ctx, where, run, changes, errs)
 }
 
-// lockSQL locks keys, then tasks, then countries, because UNION ALL reads its arms in order. It tests every task of a
-// key with CASE, because a key has few tasks. With OR instead of CASE, PostgreSQL may read every open task of the
-// table. SQLite has locked the whole database already, and only reads.
+// lockSQL locks keys, then tasks, then countries, because UNION ALL reads its arms in order. For each key it reads all
+// tasks, which are few, and a CASE selects the open one and the one with the change's id. With OR instead of CASE,
+// PostgreSQL may read every open task of the table. SQLite has locked the whole database already, and only reads.
 var lockSQL, lockSQLite = sqlFile("apply_lock.postgres"), sqlFile("apply_lock.sqlite")
 
 // lockQueries implements [layout]. It locks the keys, tasks and countries of the changes.

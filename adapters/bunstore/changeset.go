@@ -18,7 +18,7 @@ type changeset struct {
 	countries    map[stock.Country]bool
 	allocator    *stock.Allocator
 	applied      map[taskKey]bool  // accepted changes, by key and change id
-	readVersions map[taskKey]int64 // versions before all changes, a key's under the id ""; only of a [distributed] database
+	readVersions map[taskKey]int64 // the stored versions of tasks, and of keys (with the id ""); only in a [distributed] layout
 
 	rows rowset
 }
@@ -70,8 +70,8 @@ func (cs changeset) noteTask(code keys.Code, id string, now rowVersion) {
 //   - wanted: per claimed country, the number of candidate plans to load;
 //   - most: the greatest of these numbers.
 //
-// The number is one per claim, exclusion and transfer in the country. Transfers count, because a transfer
-// may mark a candidate plan as faulty.
+// The number of a country counts its claims, the plans that these claims exclude, and its transfers. Transfers
+// count, because a transfer may mark a candidate plan as faulty.
 func plansNeeded(changes []tasks.Change) (moved, wanted query.Rows, most int) {
 	moved, wanted = query.Rows{Columns: "id text, country text"}, query.Rows{Columns: "country text, n bigint"}
 	claims, candidates := map[stock.Country]bool{}, map[stock.Country]int{}

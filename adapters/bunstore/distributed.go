@@ -35,7 +35,7 @@ func NewDistributed(db *bun.DB) (*Store, error) {
 //   - It names the codes as an array, so that Citus skips the servers that have none of them.
 //   - It gets each time as an argument, because each server has its own clock.
 //
-// Two transactions that write the same rows in different orders deadlock. The database detects this and
+// Two transactions that write the same rows in different orders may deadlock. The database detects this and
 // aborts a transaction, which the store then runs again.
 type distributed struct {
 	contention *atomic.Int32 // see [contentionTTL]

@@ -27,9 +27,9 @@ func (c candidate) since() time.Time {
 
 type candidates []candidate
 
-// The queries for candidates of a distributed store. Like [leaseSQL], they find two groups: late tasks, and tasks
-// due in the future because a clock was set back. In the second group only the task's newest history entry
-// counts: h is the newest entry if no entry g comes after it.
+// The queries for candidates of a distributed store. They find the two groups of [leaseSQL]: late and ahead. A task
+// without a lease is ahead only if its newest history entry is ahead too. The entry h is the newest one if no entry
+// g comes after it.
 var (
 	lateSQL = `
 		SELECT @at, ` + viewColumns + `
@@ -93,7 +93,8 @@ func (d distributed) chooseCandidates(ctx context.Context, run query.Runner, n i
 	return all, err
 }
 
-// readCandidates returns up to n candidates: first the late ones, then those ahead, each the longest due first.
+// readCandidates returns up to n candidates: first the group late, then the group ahead. Within a group, the
+// candidate with the earliest time comes first.
 func readCandidates(ctx context.Context, run query.Runner, n int, times query.Args) (all candidates, err error) {
 	for _, text := range []string{lateSQL, aheadSQL} {
 		if len(all) == n || err != nil {

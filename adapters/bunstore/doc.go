@@ -5,7 +5,7 @@
 // from a bun.DB that its owner shares. [Store.In] joins a transaction of that owner. The names of all tables begin
 // with keyseat_.
 //
-//	Snapshots, Find, Stock  ──▶ one statement (lists too)
+//	Snapshots, Find, Stock  ──▶ one statement (also Keys, Tasks and other lists)
 //	Lease, Extend           ──▶ one statement (SQLite: one short transaction)
 //	Apply                   ──▶ BEGIN
 //	                             1 lock keys, tasks, countries   ← in one order, so without deadlock
@@ -42,7 +42,7 @@
 //	by the key's code   keyseat_keys, keyseat_tasks, keyseat_history
 //	on one server       all others
 //
-// Calls go down only:
+// The files by topic, and below the line the internal packages:
 //
 //	tasks.Store                read.go, lease.go, apply.go (and changeset.go, write.go)
 //	other ports                adminstore.go and import.go, outbox.go and outbox_delivery.go, inspect.go,

@@ -207,7 +207,7 @@ func (d *database) stageKeys(ctx context.Context, b adminstore.ImportBatch, from
 	defer func() { _ = conn.Close() }() // returns the connection to its pool
 	stage := d.session(conn.Conn)
 	if err := stage.batchIsNew(ctx, b); err != nil {
-		return err // checked first, because reading the keys would be useless
+		return err // checked first, because the keys of such a batch need not be read
 	}
 	if err := stage.dropStaging(ctx); err != nil { // an earlier import may have failed to drop its table
 		return err

@@ -159,8 +159,8 @@ func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 
 // extend implements [layout]. A ttl of 0 ends the leases.
 //
-// The server plans the statement each time, because a generic plan may have a bad join order. The statement waits
-// for locked rows before it writes them, and no way to write it fixes the join order.
+// The server plans the statement each time, because a generic plan may have a bad join order. The statement must
+// lock the rows before it writes them, and such a statement cannot prescribe the join order.
 func (oneServer) extend(ctx context.Context, s session, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error {
 	set := `leased_until = @now + @ttl + its_place * @tick`
 	if ttl == 0 {

@@ -176,8 +176,8 @@ type subscriberColumns struct {
 	Name      string    `bun:"name,pk"`
 	ExpiresAt time.Time `bun:"until"`
 	Disabled  time.Time `bun:"gone_at"`
-	Waiting   int       `bun:"waiting,scanonly"` // of the queue
-	Since     time.Time `bun:"since,scanonly"`   // of the queue
+	Waiting   int       `bun:"waiting,scanonly"` // computed from the queue
+	Since     time.Time `bun:"since,scanonly"`   // computed from the queue
 }
 
 type deliveryQueueModel struct {

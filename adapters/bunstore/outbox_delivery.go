@@ -136,7 +136,8 @@ func (s *Store) LeaseDeliveries(ctx context.Context, listener, lease string, n i
 	return all, s.wrap("lease deliveries", err)
 }
 
-// leaseDeliveries leases due deliveries. It skips rows that another transaction has locked.
+// leaseDeliveries leases due deliveries. It skips rows that another transaction has locked. In a distributed store it
+// waits for them.
 func (s session) leaseDeliveries(ctx context.Context, named query.Args) ([]outbox.QueuedDelivery, error) {
 	var all []outbox.QueuedDelivery
 	err := s.runOnce(ctx, `

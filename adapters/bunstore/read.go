@@ -184,7 +184,7 @@ type snapshotScanner struct {
 	task  tasks.Task
 	into  []any
 	array string         // the text of the column for list
-	list  query.JSONList // decoded after the scan, because a failed scan ends the reading of the other rows
+	list  query.JSONList // decoded after the scan, so that an invalid list does not end the query
 }
 
 func newSnapshotScanner() *snapshotScanner {

@@ -25,13 +25,13 @@ type session struct {
 	dialect
 	layout layout
 	on     conn
-	own    query.Runner // runs a query in a transaction of its own; nil: on runs it
+	own    query.Runner // runs a query in a separate transaction; nil: queries run on the conn
 }
 
 // A layout is where the rows of keys, tasks and the history are: on one server ([oneServer]) or on many
 // ([distributed]). It has the statements that differ.
 type layout interface {
-	// timed returns a session with one @now for all its statements, also if they run on many servers.
+	// timed returns a session whose @now comes from one clock, also if a statement runs on many servers.
 	timed(ctx context.Context, s session) (session, error)
 	// retry runs a statement that writes, outside a transaction.
 	retry(ctx context.Context, run func() error) error
@@ -48,9 +48,10 @@ type layout interface {
 	// extend extends or ends leases, and sets held[ref] for each lease that was still valid.
 	extend(ctx context.Context, s session, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error
 
-	// lockQueries read the rows of the changes into c, and lock them as far as the layout does that.
+	// lockQueries returns queries that read the rows of the changes into c. They lock the rows that the layout locks
+	// before a write.
 	lockQueries(c *changeset, changes []tasks.Change) []query.Query
-	// appliedQueries set the errors of refused changes to nil that the history has already.
+	// appliedQueries returns queries that set the error of a refused change to nil if the history has the change.
 	appliedQueries(changes []tasks.Change, refused query.Rows, errs []error) []query.Query
 	// write writes the rows of c. The runner last runs the last queries, and may commit the transaction.
 	write(ctx context.Context, run, last query.Runner, c *changeset) error
@@ -86,7 +87,7 @@ func (oneServer) skipLocked() string { return " SKIP LOCKED" }
 // planCacheMode makes the server plan a prepared statement once, because planning takes longer than running it.
 func (oneServer) planCacheMode() string { return "force_generic_plan" }
 
-// timed returns a session with one @now for all its statements, see [layout].
+// timed returns a session whose @now comes from one clock, see [layout].
 func (s session) timed(ctx context.Context) (session, error) { return s.layout.timed(ctx, s) }
 
 // skipLocked returns the clause after [dialect.forUpdate] that leaves out rows that another transaction has locked.

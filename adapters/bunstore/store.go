@@ -28,8 +28,9 @@ type Options struct {
 	// databases that use the protocol of Postgres and lack SKIP LOCKED.
 	Distributed bool
 
-	// Dedicated makes [Open] and [Store.Migrate] refuse a database that has tables of other programs and
-	// no tables of keyseat. Without Dedicated keyseat may share a database with the program that embeds it.
+	// Dedicated makes [Store.Migrate] refuse a database that has tables of other programs and no tables of
+	// keyseat. For an SQLite file, [Open] refuses too. Without Dedicated keyseat may share a database with the
+	// program that embeds it.
 	Dedicated bool
 }
 

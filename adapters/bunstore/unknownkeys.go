@@ -8,8 +8,8 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 )
 
-// windowOverSQL is true for the window of one minute of an address block if the window has ended. It is also true
-// if the window ends more than 2 minutes from now: then the clock was set back after the window began.
+// windowOverSQL is true if the one-minute window of a row s has ended. It is also true if the window ends more than
+// 2 minutes from now: then the clock was set back after the window began.
 const windowOverSQL = `(s.ends <= @now OR s.ends > @now + @twice)`
 
 // CountUnknownKeys adds counts of unknown keys, per block of addresses, to the current one-minute window of

@@ -94,7 +94,7 @@ func writeAllQuery(writes []tableWrite) []query.Query {
 // assertSQL returns an expression of PostgreSQL that is 1 if the condition is true. Otherwise the statement fails, and
 // the server skips all statements that were sent after it, also a COMMIT. [assertFailed] recognizes the error.
 //
-// The expression divides by zero, because only a stored function of PostgreSQL could raise another error.
+// The expression divides by zero, because PostgreSQL can raise an error of choice only in a stored function.
 func assertSQL(condition string) string {
 	return "1 / CASE WHEN " + condition + " THEN 1 ELSE 0 END"
 }
@@ -159,7 +159,7 @@ func updateSet[T any](t query.Table[T], from string, also []string) string {
 	return "UPDATE " + t.Name + " AS x SET " + strings.Join(assignments(t, from, also), ", ") + " FROM " + from
 }
 
-// assignments returns an assignment for each column that may change, after those of also.
+// assignments returns the assignments in also, and then an assignment for each column that may change.
 func assignments[T any](t query.Table[T], from string, also []string) []string {
 	set := also
 	t.Columns.Each(func(name, _ string) {
