@@ -132,8 +132,8 @@ func describeDriver(err error, d *description) bool {
 	return true
 }
 
-// A NotStartedError means that the same statements may run again on another connection, because the first one was dead.
-// Either nothing was executed, not even the BEGIN, or the statements may run twice.
+// A NotStartedError means that the same statements may run again on another connection, because the first one failed.
+// Either nothing was executed, not even the BEGIN, or it does no harm to execute the statements twice.
 type NotStartedError struct{ Err error }
 
 // Error returns the text of the error of the connection.

@@ -18,7 +18,7 @@ type description struct {
 	what   string // what happened
 	code   string // the database's name for the error, or ""
 	advice string // what the operator can do, or ""
-	placed bool   // true if the text of what names the file or server
+	placed bool   // the text in what already names the file or server
 	cause  error  // see [wrapped]
 }
 

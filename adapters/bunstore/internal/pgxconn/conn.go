@@ -154,7 +154,7 @@ func Transaction(c Conn) query.Runner {
 }
 
 // PooledSettings is the SQL that sets parameters for one transaction behind a pooler in transaction mode, where
-// sessions have no settings. It sets nothing for the planner, because PostgreSQL plans each statement with its
+// sessions have no settings. It leaves all kinds of scans on, because PostgreSQL plans each statement with its
 // arguments there.
 const PooledSettings = `SELECT set_config('lock_timeout', '2s', true),
 	set_config('idle_in_transaction_session_timeout', '10s', true), set_config('jit', 'off', true)`
@@ -167,9 +167,9 @@ func (c Conn) begin() []query.Query {
 	return []query.Query{{SQL: "BEGIN"}}
 }
 
-// CacheOptions returns the options with which a query of database/sql is prepared, so that the server plans it
-// once. They come before the arguments. Without them the query has the pool's mode, which prepares nothing. That mode
-// is for queries of bun, which have values in their texts. Each text would be another prepared statement.
+// CacheOptions returns options to put before the arguments of a query of database/sql. With them pgx prepares the
+// query, so that the server can plan it once. Without them pgx uses the mode of the pool, which prepares nothing.
+// That mode suits the queries of bun: their texts may contain values, and each text would be prepared separately.
 func CacheOptions() []any { return []any{pgx.QueryExecModeCacheStatement} }
 
 // A Pipeline is one transaction on a connection. It begins with the first call of [Pipeline.Run], and ends

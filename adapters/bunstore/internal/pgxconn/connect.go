@@ -104,8 +104,8 @@ func setStartupParams(c *pgx.ConnConfig) {
 }
 
 // checkStartupParams returns an error if the server, or the pooler in front of it, has not accepted the parameters.
-// Without them text would be stored wrongly. An argument inside the text of a statement could also end its
-// quotes.
+// Without them text could be stored wrongly. A value that is quoted in the text of a statement could also end its
+// own quotes (SQL injection).
 func checkStartupParams(conn *pgconn.PgConn) error {
 	for _, name := range []string{"client_encoding", "standard_conforming_strings", "DateStyle"} {
 		if got := conn.ParameterStatus(name); got != startup[name] {

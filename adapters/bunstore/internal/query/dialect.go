@@ -18,7 +18,7 @@ type Dialect interface {
 	name() string
 	// statement returns the text of a query for this database.
 	statement(Query) string
-	// now returns the value of "@now" if this process provides it, as the argument of nowSQL.
+	// now returns the value of "@now", if the SQL of nowSQL has a parameter for it.
 	now() any
 	// nowSQL returns the SQL of "@now".
 	nowSQL(bindFunc) string

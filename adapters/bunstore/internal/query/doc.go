@@ -10,8 +10,8 @@
 //	                             ▼
 //	Row ──▶ Column             one column of the result ──▶ one field of a struct
 //
-// A [Table] pairs the columns of a database table with the fields of a struct. [Table.Rows] makes an argument of
-// structs, and [Row.Scan] reads a row into the fields of a struct.
+// A [Table] pairs the columns of a database table with the fields of a struct. [Table.Rows] converts structs to an
+// argument of a query, and [Row.Scan] reads a row into the fields of a struct.
 //
 // A [Select] is a query that bun writes for a model.
 //

@@ -77,7 +77,7 @@ func (c boundConn) QueryContext(ctx context.Context, text string, _ ...any) (*sq
 	return c.IConn.QueryContext(ctx, text, c.args.values...)
 }
 
-// The databases of the models only write queries: they have no connections.
+// The databases of bun that generate the SQL for the models. They have no connections.
 var (
 	postgresModels = bun.NewDB(nil, withModels(pgdialect.New()))
 	sqliteModels   = bun.NewDB(nil, withModels(sqlitedialect.New()))

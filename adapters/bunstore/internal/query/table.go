@@ -34,8 +34,8 @@ func TableOf[T, M any](name string) Table[T] {
 	return t
 }
 
-// add adds the fields of a struct type, whose tags the type model has. The struct has the given index and
-// column prefix.
+// add adds the columns of one struct in T, or of T itself. The type model has the tags of its fields. The index
+// locates the struct in T, and the prefix begins the names of its columns.
 func (t *Table[T]) add(fields, model reflect.Type, index []int, prefix string) {
 	for i := range model.NumField() {
 		f := model.Field(i)

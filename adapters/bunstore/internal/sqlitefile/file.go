@@ -7,8 +7,12 @@
 //	keyseat.db-migrate      locked by a process that enables WAL mode or restores a backup
 //	keyseat.db.master-key   the master keys of keyseatd; this package does not use them
 //
-// SQLite trusts the names of these files. A database with the log of another one, or a log that two programs find
-// under different names, is damaged at the next write. The functions of this package return an error before that.
+// SQLite trusts the names of these files. The next write damages the database in two cases:
+//
+//   - The log next to the database belongs to another database.
+//   - Two programs open the database under different names, and so with two logs.
+//
+// The functions of this package return an error before that.
 package sqlitefile
 
 import (
@@ -171,7 +175,7 @@ func WriteNew(file string, mode fs.FileMode, write func(temp *os.File) error, pl
 
 // SetAside gives the old database a second name, and moves its log to that name. It returns the name as kept, or ""
 // if no database exists. The path still names the old database, until the caller renames the new one to it. On a file
-// system without hard links it names nothing in between. The caller must hold the lock of [WithMigrateLock].
+// system without hard links, no file has the path until then. The caller must hold the lock of [WithMigrateLock].
 func SetAside(database string) (kept string, err error) {
 	kept = database + ".before-" + time.Now().UTC().Format("20060102T150405Z")
 	err = os.Link(database, kept)

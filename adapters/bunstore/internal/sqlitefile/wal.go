@@ -110,7 +110,7 @@ func CheckLeftLog(ctx context.Context, path string) error {
 	defer func() { _ = db.Close() }() // it was only read
 	damage, err := FindDamage(ctx, db)
 	if err != nil || damage == "" {
-		return ctx.Err() // opening the file returns another error again
+		return ctx.Err() // the store gets any other error again when it uses the file
 	}
 	return dberr.Public(fmt.Sprintf("%s does not belong to the log %s%s (%s): the database was replaced and the log of the old one was left; "+
 		"if %s is the right copy, remove %s%s and %s%s, else run `keyseatd restore`",
