@@ -13,8 +13,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-// An ArchiveStore is a store that archives finished tasks. Its inspector reads what to archive, and its outbox can
-// prevent it.
+// An ArchiveStore is a store that archives finished tasks. Archive plans are made from the records of its inspector.
+// A pending delivery in its outbox prevents the archiving of a key.
 type ArchiveStore interface {
 	Store
 	audit.Inspector

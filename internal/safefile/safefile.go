@@ -86,8 +86,8 @@ func Unchanged(before, now fs.FileInfo) bool {
 // the complete new file or the old one. The file temp must be in the folder of path. Write closes it, and removes it
 // after an error.
 //
-// The function fill writes the content, and sets the mode and the owner. The argument rename is [os.Rename], or a
-// function that fails if an old file exists or saves it under another name.
+// The function fill writes the content, and sets the mode and the owner. The argument rename is [os.Rename] or a
+// similar function. It may return an error if an old file exists, or keep the old file under another name.
 func Write(temp *os.File, path string, fill func(*os.File) error, rename func(from, to string) error) error {
 	err := fill(temp)
 	if err == nil {

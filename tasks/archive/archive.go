@@ -1,5 +1,5 @@
 // Package archive moves finished tasks and their history out of a store. [Decide] plans what one key no longer
-// needs, and an [Archiver] carries the plan out. No sum of slots changes.
+// needs, and an [Archiver] carries the plan out. The slot counts of tasks and of the history stay the same.
 package archive
 
 import (
@@ -55,18 +55,18 @@ type Plan struct {
 //   - No client applies a change again after that time, and no subscriber waits for a delivery that long.
 const MinAge = stats.MaxHours * time.Hour
 
-// Decide plans the archiving of a record without a change since the time before and within [MinAge].
-// It returns false if there is nothing to archive, for one of these reasons:
+// Decide plans the archiving of a record. It returns false if there is nothing to archive, for one of these
+// reasons:
 //
-//   - the record has changed since then;
+//   - the record has an event that is not earlier than the argument before, or not older than [MinAge];
 //   - the key has an open task, or a task with a suspect slot that an operator must resolve;
 //   - the key was reset after its latest task;
 //   - the record is inconsistent;
 //   - the plan would remove nothing.
 //
 // The key's latest task stays. So does each task with a spent slot, because an operator may release the
-// slot later. For each task that stays, one summary line records the state of its slot. Therefore all
-// sums of slots stay the same.
+// slot later. For each task that stays, one summary line records the state of its slot. Therefore the
+// slot counts of the history stay the same.
 func Decide(r audit.Record, before time.Time, id string) (Plan, bool) {
 	if latest := r.At.Add(-MinAge); latest.Before(before) {
 		before = latest

@@ -22,8 +22,8 @@ var ErrNoSubscriber = errors.New("no subscriber has this name")
 //
 //	history ─Route─▶ queue of each subscriber and key ─LeaseDeliveries─▶ sent ─CompleteDelivery─▶ log of deliveries
 //
-// All methods are safe for concurrent use, also by many processes. The outbox itself only ensures the
-// order: at any time, at most one worker has the lease of a subscriber's deliveries about one key.
+// All methods are safe for concurrent use, also by many processes. The leases keep the order of deliveries: at any
+// time, at most one worker has the lease of a subscriber's deliveries about one key.
 type Outbox interface {
 	// Subscribe registers subscribers for ttl, or renews them. Later events are queued for them. It also
 	// deletes expired subscribers with their queues, and logged deliveries that are older than ttl.
