@@ -1,7 +1,6 @@
 # Everything a developer needs: `make test` before a commit, `make lint` as CI does.
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Tools with dependencies of their own are modules of their own.
 MODULES := daemon/soak daemon/bench examples/river
@@ -13,22 +12,23 @@ ifneq ($(NEEDS),no)
 export KEYSEAT_REQUIRE_POSTGRES := 1
 endif
 
-# The tests, with a real PostgreSQL. The programs that they run are installed where they are missing.
+# The tests, with a real PostgreSQL. The programs that they run are installed where they are missing. The black-box tests
+# measure times, so their packages run alone, one after another.
 test:
 	@.ci/needs $(NEEDS)
-	go test -timeout 20m -p 2 ./...
+	go test -timeout 20m $$(go list ./... | grep -v /daemon/blackbox)
+	go test -timeout 20m -p 1 ./daemon/blackbox/...
 	@for m in $(MODULES); do go -C $$m test ./... || exit 1; done
 
 # The same with the race detector, which needs a C compiler.
 race:
 	@.ci/needs $(NEEDS)
-	go test -race -timeout 40m -p 2 ./...
+	go test -race -timeout 40m $$(go list ./... | grep -v /daemon/blackbox)
+	go test -race -timeout 40m -p 1 ./daemon/blackbox/...
 
 lint:
-	go vet ./...
-	go run $(STATICCHECK) ./...
 	go run $(GOLANGCI) run --allow-parallel-runners ./...
-	@for m in $(MODULES); do (cd $$m && go vet ./... && go run $(GOLANGCI) run --allow-parallel-runners ./...) || exit 1; done
+	@for m in $(MODULES); do (cd $$m && go run $(GOLANGCI) run --allow-parallel-runners ./...) || exit 1; done
 
 fmt:
 	go run $(GOLANGCI) fmt ./...
