@@ -98,26 +98,25 @@ func TestDoctorFindsAndRepairs(t *testing.T) {
 			s.Fatalf("repaired in a healthy shop:\n%s", out)
 		}
 		d := s.OpenDatabase()
+		known := []finding{}
 		for _, p := range corruptions {
-			checkCorruption(d, p, "--master-key-file="+keyFile)
+			known = checkCorruption(d, p, known, "--master-key-file="+keyFile)
 		}
 		resolveRest(d, "--master-key-file="+keyFile)
 	})
 }
 
-// checkCorruption makes one corruption. Findings of earlier ones may be left.
-func checkCorruption(d *harness.Database, p corruption, flag string) {
+// checkCorruption makes one corruption. The findings before it are known, and those after it are returned. The first
+// examination must change nothing, or the second one would find less.
+func checkCorruption(d *harness.Database, p corruption, before []finding, flag string) (after []finding) {
 	d.Helper()
-	before := doctor(d.Shop, flag)
 	d.Edit(p.sql)
+	text := d.Exec("doctor", flag).Out
 	found := doctor(d.Shop, flag)
 	if got := findingCodes(without(found, before), false); got != p.found {
 		d.Errorf("%s: found %q, not %q", p.name, got, p.found)
 	}
-	if again := doctor(d.Shop, flag); !slices.Equal(again, found) {
-		d.Errorf("%s: examining has changed something:\n%+v\n%+v", p.name, found, again)
-	}
-	if text := d.Exec("doctor", flag).Out; strings.Count(text, "  found:") != len(found) || strings.Count(text, "  means:") != len(found) {
+	if strings.Count(text, "  found:") != len(found) || strings.Count(text, "  means:") != len(found) {
 		d.Errorf("%s: the text is\n%s", p.name, text)
 	}
 	repaired := doctor(d.Shop, flag, "--repair")
@@ -128,6 +127,9 @@ func checkCorruption(d *harness.Database, p corruption, flag string) {
 	if p.found != p.left && findingCodes(repaired, true) == "" {
 		d.Errorf("%s: no repair was reported", p.name)
 	}
+	if p.after == nil && p.undo == "" {
+		return left
+	}
 	if p.after != nil {
 		p.after(d)
 	}
@@ -135,7 +137,7 @@ func checkCorruption(d *harness.Database, p corruption, flag string) {
 		d.Edit(p.undo)
 		doctor(d.Shop, flag, "--repair")
 	}
-	d.Plans()
+	return doctor(d.Shop, flag)
 }
 
 func without(all, some []finding) []finding {
