@@ -1,6 +1,7 @@
 package bunstore_test
 
 import (
+	"flag"
 	"strconv"
 	"testing"
 
@@ -25,10 +26,17 @@ func TestEveryStatementMayFail(t *testing.T) {
 	}, "sqlite", "postgres", "postgres"+onTheWire, "distributed", "distributed"+onTheWire)
 }
 
-// suits reports whether to test the operation in this mode. To save time, the race detector gets one mode. A
-// distributed store gets one mode of each kind, because only its statements differ from Postgres.
+// everyMode makes Postgres fail in every mode too.
+var everyMode = flag.Bool("every-mode", false, "test every statement in every mode on Postgres")
+
+// suits reports whether to test the operation in this mode. To save time, the race detector gets one mode. Postgres gets
+// one mode of each kind, unless -every-mode is set. A distributed store always does, because only its statements
+// differ from Postgres.
 func (l *lab) suits(o operation, m mode) bool {
-	if racing > 1 && (!m.first || m.dies != l.wire) || l.distributed() && !m.first {
+	if racing > 1 && (!m.first || m.dies != l.wire) {
+		return false
+	}
+	if !m.first && !l.plain.Embedded() && (l.distributed() || !*everyMode) {
 		return false
 	}
 	if l.wire {

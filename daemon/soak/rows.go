@@ -36,7 +36,7 @@ var rows = []row{
 	{"poison", "a task that cannot be read or settled delays no other", faults, "TestPoisonedTasks|TestPoisonCheckerFindsFaults", scaled},
 	{"migrate", "kill -9 of a migration, at any moment, leaves the old schema or the new one", faults, "TestKilledMigrations", scaled},
 	{"collision", "serialization failures and deadlocks are retried", bunstore, "TestCollisions|TestADeadlock", sameArgs},
-	{"statement", "every statement may fail, in every way", bunstore, "TestEveryStatementMayFail", sameArgs},
+	{"statement", "every statement may fail, in every way", bunstore, "TestEveryStatementMayFail", everyMode},
 	{"simulation", "random histories in simulated time break nothing", "./daemon/simulation", "TestRandomHistoriesKeepInvariants", rapidChecks(200_000)},
 	{"bugs", "and eight planted bugs are found", "./daemon/simulation", "TestPlantedBugsAreFound", sameArgs},
 	{"linear", "what clients see is linearizable, keys and stock", linear, "TestLinearizable|TestSavedHistory", scaled},
@@ -70,6 +70,9 @@ func scaled(length float64) []string {
 
 // sameArgs returns no arguments, for tests that take the same time at every length.
 func sameArgs(float64) []string { return nil }
+
+// everyMode returns the argument of the test that makes every statement fail in every mode.
+func everyMode(float64) []string { return []string{"-args", "-every-mode"} }
 
 // rapidChecks returns the arguments of tests with random histories. full is their number in a full run.
 func rapidChecks(full float64) argsFunc {
