@@ -206,7 +206,7 @@ func (c *Cluster) settings() []string {
 		durable = "on"
 	}
 	config := append([]string{
-		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200",
+		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", "shared_buffers=32MB",
 		"fsync=" + durable, "full_page_writes=" + durable,
 	}, c.options.Config...)
 	for _, s := range config {

@@ -13,6 +13,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon"
@@ -41,16 +42,15 @@ type frame struct {
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-var templates = parseTemplates("signin", "error", "overview", "keys", "key", "plans", "tasks", "task", "issue", "issued", "confirm")
-
-// parseTemplates parses each page template together with the frame and the shared parts.
-func parseTemplates(names ...string) map[string]*template.Template {
+// templates parses each page template together with the frame and the shared parts, at the first page and not at the
+// start of every command.
+var templates = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range names {
+	for _, name := range []string{"signin", "error", "overview", "keys", "key", "plans", "tasks", "task", "issue", "issued", "confirm"} {
 		all[name] = template.Must(template.New("frame.html").Funcs(templateFuncs).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html", "pages/"+name+".html"))
 	}
 	return all
-}
+})
 
 // render renders a page and sends it with the given status. It renders the whole page first, so that a
 // template error never leaves a partial response.
@@ -60,7 +60,7 @@ func (r *request) render(status int, p page) error {
 		f.FormSecret, f.Note = r.session.formSecret, r.session.takeNote()
 	}
 	var b bytes.Buffer
-	if err := templates[p.name].Execute(&b, f); err != nil {
+	if err := templates()[p.name].Execute(&b, f); err != nil {
 		return err
 	}
 	h := r.w.Header()

@@ -31,6 +31,7 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(path),
+		chromedp.DisableGPU, // no machine of CI has one, and to emulate it takes most of the time
 		chromedp.UserDataDir(filepath.Join(folder, "chromium")),
 		chromedp.WSURLReadTimeout(MaxWait),
 		chromedp.Flag("host-resolver-rules", "MAP "+LANHost+" 127.0.0.1"),
