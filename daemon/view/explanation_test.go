@@ -112,7 +112,7 @@ func TestExplain(t *testing.T) {
 		"in use": {
 			key:  keys.Key{Status: keys.Success, Used: true, UsedDate: now, Username: "ann", VerifyAddress: "1 High Street"},
 			task: ended(tasks.Upgrade, tasks.Success, stock.Spent),
-			want: "It is in use, since 2026-11-22T19:37:00Z, as ann, at 1 High Street. | The holder can renew it once the account has lost its place.",
+			want: "It is in use, since 2026-11-22T19:37:00Z, as “ann”, at “1 High Street”. | The holder can renew it once the account has lost its place.",
 		},
 		"locked": {
 			key:  keys.Key{Status: keys.FailedUpgrade},
@@ -151,7 +151,7 @@ func TestExplain(t *testing.T) {
 		},
 		"imported as failed": {
 			key:  keys.Key{Status: keys.FailedUpgrade, Message: "Wrong address"},
-			want: "Its upgrade failed: Wrong address. It can be used again. | The holder can try again.",
+			want: "Its upgrade failed: “Wrong address”. It can be used again. | The holder can try again.",
 		},
 		"imported as used": {
 			key:  keys.Key{Status: keys.Active, Used: true},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -142,10 +143,10 @@ func (f facts) expand(text string) string {
 	attempts := timesText(task.Attempts + task.LostLeases)
 	return strings.NewReplacer(
 		"{key}", shellArgument(string(f.Key.Code)),
-		"{message}", cmp.Or(f.Key.Message, "the reason is not known"),
+		"{message}", cmp.Or(quoted(f.Key.Message), "the reason is not known"),
 		"{since}", prefixed(", since ", Time(f.Key.UsedDate).String()),
-		"{as}", prefixed(", as ", f.Key.Username),
-		"{at}", prefixed(", at ", f.Key.VerifyAddress),
+		"{as}", prefixed(", as ", quoted(f.Key.Username)),
+		"{at}", prefixed(", at ", quoted(f.Key.VerifyAddress)),
 		"{limit}", Time(f.Key.NextTaskAt).String(),
 		"{reset}", Time(f.resetAt()).String(),
 		"{task}", task.ID,
@@ -156,9 +157,33 @@ func (f facts) expand(text string) string {
 		"{due}", Time(task.DueAt).String(),
 		"{attempts}", attempts,
 		"{tried}", prefixed("; the provider was called", attempts),
-		"{reason}", prefixed(": ", f.reason()),
+		"{reason}", prefixed(": ", withoutMarks(f.reason())),
 		"{doubt}", doubtText(task),
 	).Replace(text)
+}
+
+// quoted returns a text of the provider or of an import in quotation marks, or "" for an empty text. So a reader
+// does not take it for advice.
+func quoted(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "“" + strings.NewReplacer("“", `"`, "”", `"`).Replace(withoutMarks(text)) + "”"
+}
+
+// withoutMarks returns a text from outside without backquotes, because backquotes mark a command, and without
+// format characters.
+func withoutMarks(text string) string { return strings.ReplaceAll(visible(text), "`", "'") }
+
+// visible returns a text without format characters (Unicode Cf). Such a character is invisible, and can change the
+// direction of the text after it.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 func prefixed(before, s string) string {

@@ -6,16 +6,20 @@
 //	stock.Plan                  ─▶ NewPlan                                   ├─▶ encoding/json
 //	stock.Level                 ─▶ Level                                     ┘
 //
-// Every field is always present. A missing text is "", a missing number 0, and an unknown time
-// null. The only account data is the username that the provider reported.
+// Codes are whole. [Key.Masked], [Task.Masked] and [NewMaskedKeyDetail] hide them from a reader that must
+// not be able to use a key.
+//
+// Every field but the fingerprint is always present. A missing text is "", a missing number 0, and an unknown time
+// null. The only account data is the username that the provider reported. Texts of the provider have no format
+// characters, and an explanation quotes them.
 //
 // An [Explanation] is for a person who is asked "why is this key not working?". It says in words what
 // the state of the key is, and what the holder or the operator can do next. Its texts are rows of
 // tables. The first rule that fits explains the state of the key. A failure reason explains why the
 // key's last task failed. A leftover slot is always mentioned.
 //
-// The package is pure. Its output is not secret, because neither a snapshot nor a history contains
-// secrets.
+// The package is pure. Its output contains no account, because neither a snapshot nor a history does.
+// But whole codes are worth money.
 package view
 
 import (
@@ -31,6 +35,7 @@ import (
 // A Key is a key and its latest task.
 type Key struct {
 	Code          keys.Code   `json:"code"`
+	Fingerprint   string      `json:"fingerprint,omitempty"` // of the code, as in the log; only the admin API sets it
 	Status        keys.Status `json:"status"`
 	Used          bool        `json:"used"`
 	Revoked       bool        `json:"revoked"`
@@ -49,9 +54,9 @@ type Key struct {
 func NewKey(v tasks.Snapshot) Key {
 	k := v.Key
 	view := Key{
-		Code: k.Code, Status: k.Status, Used: k.Used, Revoked: k.Revoked, Message: k.Message, OrderID: k.OrderID,
+		Code: k.Code, Status: k.Status, Used: k.Used, Revoked: k.Revoked, Message: visible(k.Message), OrderID: k.OrderID,
 		PurchaseDate: Time(k.PurchaseDate), UsedDate: Time(k.UsedDate), Invite: k.Invite, Address: k.Address,
-		Username: k.Username, VerifyAddress: k.VerifyAddress,
+		Username: visible(k.Username), VerifyAddress: visible(k.VerifyAddress),
 	}
 	if v.Task != nil {
 		view.Task = new(NewTask(*v.Task))
@@ -77,6 +82,7 @@ func NewKeyDetail(v tasks.Snapshot, history []tasks.Event) KeyDetail {
 type Task struct {
 	ID          string                `json:"id"`
 	Code        keys.Code             `json:"code"`
+	Fingerprint string                `json:"fingerprint,omitempty"` // as that of a key
 	Kind        tasks.Kind            `json:"kind"`
 	Country     stock.Country         `json:"country"`
 	State       adminstore.TaskFilter `json:"state"`
@@ -131,7 +137,7 @@ type Event struct {
 func NewEvents(history []tasks.Event) []Event {
 	all := make([]Event, len(history))
 	for i, e := range history {
-		all[i] = Event{Time(e.At), e.Type, e.Task, e.Kind, e.Outcome, e.Plan, e.From, e.To, e.Note}
+		all[i] = Event{Time(e.At), e.Type, e.Task, e.Kind, e.Outcome, e.Plan, e.From, e.To, visible(e.Note)}
 	}
 	return all
 }
