@@ -2,13 +2,12 @@
 // key for each order, a support desk, a dashboard.
 //
 // [API] is a handler that mounts in any mux. It uses JSON below /admin/v1/. Each error is a problem
-// of RFC 9457 with a stable [Code]. [Tokens] decide which clients may read and which may write;
-// usually they come from a [TokenFile]. The package has no rules for changes: [tasks.Engine]
-// decides them.
+// of RFC 9457 with a stable [Code]. The [Role] of its token decides what a client may do. [Tokens]
+// usually come from a [TokenFile]. The package has no rules for changes: [tasks.Engine] decides them.
 //
 //	request ─▶ route ─▶ token, role ─▶ decode ─▶ tasks.Engine, adminstore ─▶ response or problem
 //	                                                                           │
-//	                                                        a line of the audit log per write
+//	                                                        a line of the audit log per write and per list of whole codes
 //
 // Two documents in OpenAPI 3.1 describe the admin API and the public API: openapi.json and
 // public-openapi.json. Both are served below /admin/v1/ without a token.
@@ -19,12 +18,14 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
+	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
+	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -32,12 +33,16 @@ import (
 // An API serves the admin API below /admin/v1/. Set its fields before the first use; then any
 // number of goroutines may use it.
 type API struct {
-	Engine     tasks.Engine // does not accept requests or work on tasks here, so fields for that may be unset
+	Engine     tasks.Engine // does not accept requests or work on tasks here; its Sealer hides codes in the cursors of lists
 	AdminStore adminstore.AdminStore
 	Tokens     Tokens
-	Wake       func()        // is called when an admin action makes a task due; nil: not called
-	Timeout    time.Duration // for one request; 0: 10s
-	Log        *slog.Logger  // includes the audit log; nil: no log
+	Wake       func()         // is called when an admin action makes a task due; nil: not called
+	Timeout    time.Duration  // for one request; 0: 10s
+	Proxies    []netip.Prefix // proxies whose X-Forwarded-For is trusted for the client's address in the log
+	Log        *slog.Logger   // includes the audit log; nil: no log
+
+	unknownTokens     *ratelimit.Limiter // see [API.limiter]
+	unknownTokensOnce sync.Once
 
 	unauthorized loglimit.Limiter // limits log lines about clients without a token
 	failed       loglimit.Limiter // limits log lines about requests that failed
@@ -74,6 +79,7 @@ type call struct {
 	pathParam string // from the path: a code or an id
 	token     Token
 	logAttrs  []slog.Attr // for the log, such as the key, the task or the plan
+	disclosed int         // number of whole codes in the response that the client did not send
 }
 
 // handle finds the route of the request and runs it. A panic becomes an error without the panic's value,
@@ -97,7 +103,7 @@ func (c *call) handle() (resp response, err error) {
 		return resp, apiError{NotFound, "the API is described at " + base + "/openapi.json"}
 	case !found:
 		return methodNotAllowed(allowedMethods(matching)), nil
-	case chosen.role != "" && !c.token.Role.allows(chosen.role):
+	case chosen.role != "" && !c.token.Role.Allows(chosen.role):
 		return resp, apiError{Forbidden, "this needs a token with the role " + string(chosen.role)}
 	}
 	return chosen.do(c)
@@ -106,19 +112,44 @@ func (c *call) handle() (resp response, err error) {
 // authenticate returns the token of the client (RFC 6750, section 2.1).
 func (c *call) authenticate() (Token, error) {
 	scheme, text, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || len(c.r.Header["Authorization"]) != 1 {
+	text = strings.TrimSpace(text)
+	if !strings.EqualFold(scheme, "Bearer") || text == "" || len(c.r.Header["Authorization"]) != 1 {
 		return Token{}, apiError{Unauthorized, "send a token as Authorization: Bearer TOKEN"}
 	}
-	t, err := c.Tokens.Find(strings.TrimSpace(text))
+	t, err := c.Tokens.Find(text)
 	if err == nil && t.Role == "" {
-		err = apiError{Unauthorized, "nobody has this token"}
+		err = c.refuseUnknown()
 	}
 	return t, err
 }
 
+// maxUnknownTokens is the number of unknown tokens that an address may send per minute.
+const maxUnknownTokens = 10
+
+// refuseUnknown returns the error for an unknown token. It counts such tokens per address. A known token is never
+// counted or refused, so that a client cannot lock out another one with the same address. Tokens are too long to
+// guess, so the limit only stops the noise.
+func (c *call) refuseUnknown() error {
+	if c.limiter().Record(c.r.Context(), c.client()) > 0 {
+		return apiError{TooMany, "too many unknown tokens came from this address: try again in a minute"}
+	}
+	return apiError{Unauthorized, "nobody has this token, or it has expired"}
+}
+
+// limiter returns the limiter of unknown tokens.
+func (a *API) limiter() *ratelimit.Limiter {
+	a.unknownTokensOnce.Do(func() {
+		a.unknownTokens, _ = ratelimit.New(maxUnknownTokens, nil, time.Now) // fails only for a limit of 0
+	})
+	return a.unknownTokens
+}
+
+// client returns the address of the client. All invalid addresses are the same one.
+func (c *call) client() netip.Addr { return ratelimit.ClientAddress(c.r, c.Proxies) }
+
 // log writes a line about the request. Each write that was tried with a token has a line in the
 // audit log, at info, or at error if the store failed. The line contains the name of the token, the
-// action and its target.
+// action and its target. A response with whole codes has such a line too, with their number.
 //
 // The lines about other refused or failed requests are limited. A client without a token can repeat
 // its requests, and so can any client while the store fails.
@@ -129,33 +160,43 @@ func (c *call) log(ctx context.Context, resp response, err error) {
 	}
 	attrs := []slog.Attr{
 		slog.String("request", c.id), slog.String("action", c.route.String()), slog.String("token", c.token.Name),
-		slog.Int("code", resp.status), slog.Duration("duration", time.Since(c.start)), slog.String("client", c.r.RemoteAddr),
+		slog.Int("code", resp.status), slog.Duration("duration", time.Since(c.start)), slog.String("client", c.client().String()),
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	attrs = append(attrs, c.logAttrs...)
 	switch {
-	case resp.status == http.StatusUnauthorized:
-		host, _, _ := net.SplitHostPort(c.r.RemoteAddr) // "" for an invalid address, so that all of them count as one client
-		c.unauthorized.Log(ctx, c.Log, loglimit.Event{Subject: host, Level: level, Message: "admin", Attrs: attrs})
-	case level == slog.LevelError && (c.token.Role == "" || c.route.role != Write):
+	case isUnknownToken(resp):
+		c.unauthorized.Log(ctx, c.Log, loglimit.Event{Subject: c.client().String(), Level: level, Message: "admin", Attrs: attrs})
+	case level == slog.LevelError && (c.token.Role == "" || !c.route.isChange()):
 		c.failed.Log(ctx, c.Log, loglimit.Event{Subject: fmt.Sprint(err), Level: level, Message: "admin", Attrs: attrs})
 	default:
 		c.Log.LogAttrs(ctx, level, "admin", attrs...)
 	}
 }
 
+// isUnknownToken reports whether the request had no token, or an unknown one.
+func isUnknownToken(resp response) bool {
+	return resp.status == http.StatusUnauthorized || resp.status == http.StatusTooManyRequests
+}
+
 func (c *call) level(resp response) slog.Level {
 	switch {
 	case resp.status == http.StatusServiceUnavailable:
 		return slog.LevelError
-	case resp.status == http.StatusUnauthorized:
+	case isUnknownToken(resp):
 		return slog.LevelWarn
-	case c.route.role == Write:
+	case c.route.isChange() || c.disclosed > 0:
 		return slog.LevelInfo
 	}
 	return slog.LevelDebug
+}
+
+// disclose notes that the response contains n whole codes that the client did not send.
+func (c *call) disclose(n int) {
+	c.disclosed = n
+	c.logAttrs = append(c.logAttrs, slog.Int("count", n))
 }
 
 // A mutation returns the change of an admin action on a snapshot. id is the id of the change.

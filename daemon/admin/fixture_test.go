@@ -23,8 +23,10 @@ import (
 
 // The tokens of a shop.
 const (
-	reader = "reader-token-000000"
-	writer = "writer-token-000000"
+	reader   = "reader-token-000000"
+	helper   = "helper-token-000000"
+	writer   = "writer-token-000000"
+	exporter = "export-token-000000"
 )
 
 // A fixture is an API on a memory store. Every answer is checked against the document.
@@ -50,7 +52,9 @@ func newFixture(t *testing.T) fixture {
 		Engine: engine, AdminStore: store, Log: slog.New(slog.NewJSONHandler(log, nil)),
 		Tokens: admin.TokenList{
 			admin.NewToken("dashboard", admin.Read, reader),
+			admin.NewToken("desk", admin.Support, helper),
 			admin.NewToken("webshop", admin.Write, writer),
+			admin.NewToken("books", admin.Export, exporter),
 		},
 	}
 	return fixture{t, store, engine, api, admins(t), log}
@@ -160,10 +164,10 @@ func with(name, value string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set(name, value) }
 }
 
-// get reads a resource that must exist.
+// get reads a resource that must exist, with whole codes.
 func (s fixture) get(target string, into any) {
 	s.Helper()
-	s.read(s.send(http.MethodGet, target, "", as(reader)), http.StatusOK, into)
+	s.read(s.send(http.MethodGet, target, "", as(exporter)), http.StatusOK, into)
 }
 
 // read checks the status of an answer and decodes it.

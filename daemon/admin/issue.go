@@ -48,7 +48,7 @@ type issuedKeys struct {
 	Codes        []keys.Code `json:"codes"`
 }
 
-// issueKeys issues the keys of an order, once for each Idempotency-Key. A client that repeats a
+// issueKeys issues the keys of an order, once for each Idempotency-Key of a token's name. A client that repeats a
 // request gets the same response, because the store imports a batch only once.
 func (c *call) issueKeys() (response, error) {
 	batch, err := c.batch()
@@ -79,14 +79,15 @@ func (c *call) issueKeys() (response, error) {
 // maxIdempotencyKey is the maximum length of an Idempotency-Key, in bytes.
 const maxIdempotencyKey = 255
 
-// batch returns the import batch for the request's Idempotency-Key. It does not depend on the
-// token. So an order that is repeated with a new token is not carried out again.
+// batch returns the import batch for the request's Idempotency-Key. It depends on the token's name, so that
+// no other client can get the codes, or take the Idempotency-Key before. It does not depend on the token's
+// secret. So an order that is repeated with a renewed token is not carried out again.
 func (c *call) batch() (adminstore.ImportBatch, error) {
 	given := c.r.Header["Idempotency-Key"]
 	if len(given) != 1 || given[0] == "" || len(given[0]) > maxIdempotencyKey {
 		return adminstore.ImportBatch{}, apiError{KeyMissing, fmt.Sprintf("send one Idempotency-Key of 1 to %d bytes, the same for each repetition of an order", maxIdempotencyKey)}
 	}
-	hash := sha256.Sum256([]byte("POST /keys\x00" + given[0]))
+	hash := sha256.Sum256([]byte("POST /keys\x00" + c.token.Name + "\x00" + given[0]))
 	id := "order-" + base32.StdEncoding.EncodeToString(hash[:20])
 	return adminstore.ImportBatch{ID: id, Type: tasks.EventIssued}, nil
 }

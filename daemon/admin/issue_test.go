@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/keys"
 )
 
@@ -58,6 +59,26 @@ func TestOrderIsIssuedOnce(t *testing.T) {
 	s.refused(s.order("hook-1", `{"count":3,"order_id":"o-2"}`), 422, "idempotency_key_reused")
 	s.read(s.order("hook-2", `{"count":1,"order_id":"o-1"}`), http.StatusCreated, &got)
 	s.stored(4)
+}
+
+// TestIdempotencyKeysBelongToTokenName sends the same Idempotency-Key with tokens of two names. Neither gets the
+// codes of the other, and a renewed token does.
+func TestIdempotencyKeysBelongToTokenName(t *testing.T) {
+	s := newFixture(t)
+	const other, renewed = "other-token-0000000", "renewed-token-00000"
+	s.api.Tokens = admin.TokenList{
+		admin.NewToken("webshop", admin.Write, writer), admin.NewToken("webshop", admin.Write, renewed), admin.NewToken("other", admin.Write, other),
+	}
+	issue := func(token, orderID string) (got issuedKeys) {
+		s.Helper()
+		s.read(s.order("order-1001", `{"count":1,"order_id":"`+orderID+`"}`, as(token)), http.StatusCreated, &got)
+		return got
+	}
+	first, stranger, again := issue(writer, "o-1"), issue(other, "o-2"), issue(renewed, "o-1")
+	if first.Codes[0] == stranger.Codes[0] || first.Codes[0] != again.Codes[0] || stranger.OrderID != "o-2" {
+		t.Errorf("%+v, %+v, %+v", first, stranger, again)
+	}
+	s.stored(2)
 }
 
 // stored counts the keys.

@@ -26,8 +26,29 @@ func (c *call) showKey() (response, error) {
 		return response{}, err
 	}
 	history, err := c.AdminStore.History(c.r.Context(), code)
-	return okResponse(view.NewKeyDetail(v, history), err)
+	whole := c.token.Role.ShowsCode()
+	detail := view.NewKeyDetail(v, history)
+	if !whole {
+		detail = view.NewMaskedKeyDetail(v, history)
+	}
+	detail.Key = c.shownKey(view.NewKey(v), whole)
+	return okResponse(detail, err)
 }
+
+// shownKey returns a key with its fingerprint, and with a masked code unless the client may see the whole one.
+func (c *call) shownKey(k view.Key, whole bool) view.Key {
+	k.Fingerprint = c.fingerprint(k.Code)
+	if k.Task != nil {
+		k.Task = new(c.shownTask(*k.Task, true))
+	}
+	if !whole {
+		return k.Masked()
+	}
+	return k
+}
+
+// fingerprint returns the fingerprint of a code, for the log and for responses.
+func (c *call) fingerprint(code keys.Code) string { return code.Fingerprint() }
 
 // code returns the key's code from the path. Text that cannot be a code counts as a key that does
 // not exist.
@@ -36,7 +57,7 @@ func (c *call) code() (keys.Code, error) {
 	if err != nil {
 		return "", tasks.ErrNoKey
 	}
-	c.logAttrs = []slog.Attr{slog.String("key", code.Fingerprint())}
+	c.logAttrs = []slog.Attr{slog.String("key", c.fingerprint(code))}
 	return code, nil
 }
 
@@ -55,7 +76,7 @@ func (c *call) mutateKey(decide mutation) (response, error) {
 	}
 	read := func(ctx context.Context) (tasks.Snapshot, error) { return c.Engine.Snapshot(ctx, code) }
 	v, err := c.mutate(read, decide)
-	return okResponse(view.NewKey(v), err)
+	return okResponse(c.shownKey(view.NewKey(v), true), err)
 }
 
 // A list with a filter reads up to maxKeysRead keys, and then returns the keys that it has found. Therefore
@@ -69,7 +90,7 @@ const (
 // page.
 type keyPage struct {
 	Keys []view.Key `json:"keys"`
-	Next *keys.Code `json:"next"`
+	Next *string    `json:"next"`
 }
 
 // A keyFilter selects the keys of a list, and its first key.
@@ -82,12 +103,13 @@ type keyFilter struct {
 	order    *string
 }
 
+// listKeys lists keys. Only a token that may list whole codes gets them.
 func (c *call) listKeys() (response, error) {
 	f, err := c.keyFilter()
 	if err != nil {
 		return response{}, err
 	}
-	page := keyPage{Keys: []view.Key{}}
+	page, whole := keyPage{Keys: []view.Key{}}, c.token.Role.Allows(Export)
 	read := func(after keys.Code, n int) ([]tasks.Snapshot, error) {
 		return c.AdminStore.Keys(c.r.Context(), after, n)
 	}
@@ -97,21 +119,45 @@ func (c *call) listKeys() (response, error) {
 			return response{}, err
 		}
 		if f.matches(v.Key) {
-			page.Keys = append(page.Keys, view.NewKey(v))
+			page.Keys = append(page.Keys, c.shownKey(view.NewKey(v), whole))
 		}
 		if n++; len(page.Keys) == f.limit || n == maxKeysRead {
-			page.Next = &v.Key.Code
+			next, err := c.keyCursor(v.Key.Code)
+			if err != nil {
+				return response{}, err
+			}
+			page.Next = &next
 			break
 		}
 	}
+	if whole {
+		c.disclose(len(page.Keys))
+	}
 	return okResponse(page, nil)
+}
+
+// keyCursor returns the cursor of the page after a key. It is a code only if the token may list whole codes.
+// Otherwise a client could read each code as the cursor of a short page, or find it by trying cursors.
+func (c *call) keyCursor(code keys.Code) (string, error) {
+	if c.token.Role.Allows(Export) {
+		return string(code), nil
+	}
+	return view.SealCode(c.Engine.Sealer, code)
+}
+
+// parseKeyCursor returns the code of a cursor that [call.keyCursor] made.
+func (c *call) parseKeyCursor(text string) (keys.Code, error) {
+	if c.token.Role.Allows(Export) {
+		return keys.Parse(text)
+	}
+	return view.OpenCode(c.Engine.Sealer, text)
 }
 
 func (c *call) keyFilter() (f keyFilter, err error) {
 	q := c.parseQuery("after", "limit", "status", "used", "revoked", "order_id")
 	f.limit, f.used, f.revoked = q.limit(), q.boolean("used"), q.boolean("revoked")
 	if after := q.values.Get("after"); after != "" {
-		if f.after, err = keys.Parse(after); err != nil {
+		if f.after, err = c.parseKeyCursor(after); err != nil {
 			q.fail("after must be the next of the page before")
 		}
 	}

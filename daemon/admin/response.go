@@ -29,6 +29,9 @@ func okResponse(body any, err error) (response, error) {
 // retryAfter is the Retry-After of [Unavailable], in seconds.
 const retryAfter = "2"
 
+// unknownTokenRetryAfter is the Retry-After of [TooMany], in seconds: the window of the limit.
+const unknownTokenRetryAfter = "60"
+
 // challenge is the header WWW-Authenticate, which requests a token (RFC 6750).
 const challenge = `Bearer realm="keyseat"`
 
@@ -41,6 +44,8 @@ func (e apiError) response() response {
 		r.header["WWW-Authenticate"] = challenge
 	case http.StatusForbidden:
 		r.header["WWW-Authenticate"] = challenge + `, error="insufficient_scope"`
+	case http.StatusTooManyRequests:
+		r.header["Retry-After"] = unknownTokenRetryAfter
 	case http.StatusServiceUnavailable:
 		r.header["Retry-After"] = retryAfter
 	}
@@ -89,6 +94,7 @@ const (
 	QueryInvalid   Code = "query_invalid"
 	KeyMissing     Code = "idempotency_key_missing" // missing, or not 1 to 255 bytes long
 	Unauthorized   Code = "unauthorized"            // no token, or an unknown token
+	TooMany        Code = "too_many_requests"       // too many unknown tokens from one address
 	Forbidden      Code = "forbidden"               // the role of the token does not allow it
 	NotFound       Code = "not_found"               // no such path
 	KeyNotFound    Code = "key_not_found"
@@ -122,6 +128,7 @@ var problemTypes = []problemType{
 	{QueryInvalid, http.StatusBadRequest, "The query is not valid"},
 	{KeyMissing, http.StatusBadRequest, "The Idempotency-Key is missing or not valid"},
 	{Unauthorized, http.StatusUnauthorized, "A token is needed"},
+	{TooMany, http.StatusTooManyRequests, "Too many unknown tokens"},
 	{Forbidden, http.StatusForbidden, "The token may not do this"},
 	{NotFound, http.StatusNotFound, "There is nothing here"},
 	{KeyNotFound, http.StatusNotFound, "There is no such key"},

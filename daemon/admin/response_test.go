@@ -87,6 +87,10 @@ func TestEveryDocumentedResponse(t *testing.T) {
 	open := s.accept("O")
 	away := s.on(failingStore{s.store, s.store, errors.New("away"), nil})
 	contended := s.on(failingStore{s.store, s.store, nil, tasks.ErrConflict})
+	guessed := s.on(failingStore{s.store, s.store, nil, nil})
+	for range 10 {
+		guessed.send(http.MethodGet, "/keys", "", as("wrong"))
+	}
 
 	ids := map[string]string{"retry": open, "resolve": suspect, "release": spent}
 	bodies := map[string]string{
@@ -109,6 +113,8 @@ func TestEveryDocumentedResponse(t *testing.T) {
 		}
 		try(s, body, target, func(r *http.Request) { r.Header.Del("Authorization") })
 		try(s, body, target, func(r *http.Request) { r.Method = "DELETE"; r.Header.Del("Authorization") })
+		try(guessed, body, target, func(r *http.Request) { r.Method = "DELETE"; as("wrong")(r) })
+		try(guessed, body, target, as("wrong"))
 		try(s, body, target, as(reader))
 		try(s, body, target, func(r *http.Request) { r.Method = "DELETE" })
 		try(s, body, strings.NewReplacer("{code}", "none", "{id}", "%20").Replace(path))

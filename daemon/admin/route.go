@@ -37,8 +37,8 @@ var routes = []route{
 
 	{http.MethodGet, "/tasks", Read, (*call).listTasks},
 	{http.MethodGet, "/tasks/{id}", Read, (*call).showTask},
-	{http.MethodPost, "/tasks/{id}/retry", Write, (*call).retryTask},
-	{http.MethodPost, "/tasks/{id}/resolve", Write, (*call).resolveTask},
+	{http.MethodPost, "/tasks/{id}/retry", Support, (*call).retryTask},
+	{http.MethodPost, "/tasks/{id}/resolve", Support, (*call).resolveTask},
 	{http.MethodPost, "/tasks/{id}/release", Write, (*call).releaseTask},
 
 	{http.MethodGet, "/stock", Read, (*call).stock},
@@ -60,6 +60,9 @@ func (r route) String() string {
 	}
 	return r.method + " " + base + r.pattern
 }
+
+// isChange reports whether the operation changes data.
+func (r route) isChange() bool { return r.role == Write || r.role == Support }
 
 // match returns the routes of a path, which differ in their methods, and its variable segment. It
 // matches the escaped path. So an escaped slash in a code does not end the segment.

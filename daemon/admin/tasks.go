@@ -17,6 +17,7 @@ type taskPage struct {
 	Next  *string     `json:"next"`
 }
 
+// listTasks lists tasks. Only a token that may list whole codes gets those of the keys.
 func (c *call) listTasks() (response, error) {
 	q := c.parseQuery("after", "limit", "state")
 	limit, filter := q.limit(), adminstore.TaskFilter(q.values.Get("state"))
@@ -36,9 +37,12 @@ func (c *call) listTasks() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	page := taskPage{Tasks: []view.Task{}}
+	page, whole := taskPage{Tasks: []view.Task{}}, c.token.Role.Allows(Export)
 	for _, v := range views {
-		page.Tasks = append(page.Tasks, view.NewTask(*v.Task))
+		page.Tasks = append(page.Tasks, c.shownTask(view.NewTask(*v.Task), whole))
+	}
+	if whole {
+		c.disclose(len(views))
 	}
 	if len(views) == limit {
 		page.Next = &views[limit-1].Task.ID
@@ -77,7 +81,27 @@ func (c *call) showTask() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	return okResponse(view.NewTask(*v.Task), nil)
+	c.logAttrs = c.taskAttrs(*v.Task)
+	whole := c.token.Role.ShowsCode()
+	if whole {
+		c.disclose(1)
+	}
+	return okResponse(c.shownTask(view.NewTask(*v.Task), whole), nil)
+}
+
+// shownTask returns a task with the fingerprint of its key, and with a masked code unless the client may see the
+// whole one.
+func (c *call) shownTask(t view.Task, whole bool) view.Task {
+	t.Fingerprint = c.fingerprint(t.Code)
+	if !whole {
+		return t.Masked()
+	}
+	return t
+}
+
+// taskAttrs returns the attributes of a task for the log.
+func (c *call) taskAttrs(t tasks.Task) []slog.Attr {
+	return []slog.Attr{slog.String("task", t.ID), slog.String("key", c.fingerprint(t.Code))}
 }
 
 // retryTask makes an open task due now.
@@ -119,10 +143,10 @@ func (c *call) mutateTask(decide mutation) (response, error) {
 	read := func(ctx context.Context) (tasks.Snapshot, error) { return c.task(ctx, c.pathParam) }
 	v, err := c.mutate(read, decide)
 	if v.Task != nil {
-		c.logAttrs = []slog.Attr{slog.String("task", v.Task.ID), slog.String("key", v.Task.Code.Fingerprint())}
+		c.logAttrs = c.taskAttrs(*v.Task)
 	}
 	if err != nil {
 		return response{}, err
 	}
-	return okResponse(view.NewTask(*v.Task), nil)
+	return okResponse(c.shownTask(view.NewTask(*v.Task), true), nil)
 }

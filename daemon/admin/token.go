@@ -9,37 +9,65 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
-// A Role is the permission of a token.
+// A Role is the permission of a token. A token has one role:
+//
+//	                                     read  support  write  export
+//	read everything, with masked codes    x       x       x      x
+//	read the whole code of one key                x       x      x
+//	retry and resolve a task                      x       x
+//	change anything else, issue keys                      x
+//	list whole codes                                             x
+//
+// A masked code is the end of the code. A client of any role can find a key by its whole code. A client that
+// issues keys gets their whole codes.
 type Role string
 
 // The roles. The zero Role allows nothing.
 const (
-	Read  Role = "read"
-	Write Role = "write" // includes Read
+	Read    Role = "read"
+	Support Role = "support"
+	Write   Role = "write"
+	Export  Role = "export"
 )
 
-// allows reports whether this role allows an operation that requires the given role.
-func (r Role) allows(needed Role) bool { return r == Write || r != "" && r == needed }
+// includedRoles lists the roles whose operations each role allows.
+var includedRoles = map[Role][]Role{
+	Read:    {Read},
+	Support: {Read, Support},
+	Write:   {Read, Support, Write},
+	Export:  {Read, Export},
+}
+
+// Allows reports whether this role allows an operation that requires the given role.
+func (r Role) Allows(needed Role) bool { return slices.Contains(includedRoles[r], needed) }
+
+// ShowsCode reports whether a client of this role may read the whole code of one key.
+func (r Role) ShowsCode() bool { return r.Allows(Support) || r.Allows(Export) }
 
 // A Token is a secret that a client sends. Only its SHA-256 is kept. The secret is long and random,
 // so the hash does not reveal it.
 type Token struct {
-	Name string // of the client, for the audit log
-	Role Role
-	Hash [sha256.Size]byte
+	Name    string // of the client, for the audit log
+	Role    Role
+	Hash    [sha256.Size]byte
+	Expires time.Time // zero: never
 }
 
 // NewToken returns the token with this secret text.
 func NewToken(name string, role Role, text string) Token {
-	return Token{name, role, sha256.Sum256([]byte(text))}
+	return Token{Name: name, Role: role, Hash: sha256.Sum256([]byte(text))}
 }
+
+// Expired reports whether the token has expired at the given time.
+func (t Token) Expired(at time.Time) bool { return !t.Expires.IsZero() && !at.Before(t.Expires) }
 
 // Tokens finds tokens. It must be safe for concurrent use.
 type Tokens interface {
-	// Find returns the token with this secret text. If the text belongs to no token, it returns the
-	// zero Token, which has no role. An error says that tokens cannot be checked now.
+	// Find returns the token with this secret text. If the text belongs to no token, or to one that has
+	// expired, it returns the zero Token, which has no role. An error says that tokens cannot be checked now.
 	Find(text string) (Token, error)
 }
 
@@ -54,18 +82,22 @@ func (l TokenList) Find(text string) (found Token, err error) {
 			found = t
 		}
 	}
+	if found.Expired(time.Now()) {
+		return Token{}, nil
+	}
 	return found, nil
 }
 
 // The errors of a line in a file of tokens. They do not repeat the line, because it may contain a
 // token in the wrong place.
 var (
-	errFields    = errors.New("a line is: name role token, or name role sha256:HASH")
+	errFields    = errors.New("a line is: name role token, or name role sha256:HASH, and then expires:TIME if it expires")
 	errName      = errors.New("a name is 1 to 64 letters, digits, dots, dashes and underscores")
-	errRole      = errors.New("a role is read or write")
+	errRole      = errors.New("a role is read, support, write or export")
+	errExpires   = errors.New("expires: needs a time of RFC 3339 after it")
 	errHash      = errors.New("sha256: needs 64 hexadecimal digits after it")
 	errShort     = fmt.Errorf("a token has at least %d printable ASCII characters", minToken)
-	errDuplicate = errors.New("the name or the token is on an earlier line already")
+	errDuplicate = errors.New("the name or the token is on an earlier line already; only tokens of one role may share a name")
 )
 
 // minToken is the minimum length of a token, in bytes. Tokens must be long, because their hash is
@@ -74,6 +106,9 @@ const minToken = 16
 
 // hashPrefix is the prefix of a hash. A line can contain a hash instead of the token itself.
 const hashPrefix = "sha256:"
+
+// expiresPrefix is the prefix of the time at which a token expires.
+const expiresPrefix = "expires:"
 
 var (
 	namePattern      = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
@@ -85,7 +120,7 @@ func (t Token) Check() error {
 	switch {
 	case !namePattern.MatchString(t.Name):
 		return errName
-	case t.Role != Read && t.Role != Write:
+	case includedRoles[t.Role] == nil:
 		return errRole
 	}
 	return nil
@@ -93,7 +128,11 @@ func (t Token) Check() error {
 
 // line returns the token as a line of a file.
 func (t Token) line() string {
-	return fmt.Sprintf("%s %s %s%s", t.Name, t.Role, hashPrefix, hex.EncodeToString(t.Hash[:]))
+	line := fmt.Sprintf("%s %s %s%s", t.Name, t.Role, hashPrefix, hex.EncodeToString(t.Hash[:]))
+	if !t.Expires.IsZero() {
+		line += " " + expiresPrefix + t.Expires.UTC().Format(time.RFC3339)
+	}
+	return line
 }
 
 // parseTokens parses tokens, one per line. A # at the beginning of a word starts a comment.
@@ -106,7 +145,7 @@ func parseTokens(text []byte) (all TokenList, err error) {
 			continue
 		}
 		t, err := parseToken(words)
-		if err == nil && all.contains(t) {
+		if err == nil && all.conflicts(t) {
 			err = errDuplicate
 		}
 		if err != nil {
@@ -127,10 +166,20 @@ func stripComment(words []string) []string {
 }
 
 func parseToken(words []string) (Token, error) {
-	if len(words) != 3 {
+	until, expires := "", len(words) == 4
+	if expires {
+		until, expires = strings.CutPrefix(words[3], expiresPrefix)
+	}
+	if len(words) != 3 && !expires {
 		return Token{}, errFields
 	}
 	t := NewToken(words[0], Role(words[1]), words[2])
+	if expires {
+		var err error
+		if t.Expires, err = time.Parse(time.RFC3339, until); err != nil {
+			return t, errExpires
+		}
+	}
 	if err := t.Check(); err != nil {
 		return t, err
 	}
@@ -154,7 +203,9 @@ func (l TokenList) hasName(name string) bool {
 	return slices.ContainsFunc(l, func(t Token) bool { return t.Name == name })
 }
 
-// contains reports whether the list has a token of the same name or the same secret.
-func (l TokenList) contains(t Token) bool {
-	return slices.ContainsFunc(l, func(other Token) bool { return other.Name == t.Name || other.Hash == t.Hash })
+// conflicts reports whether the list has the same secret, or the same name with another role.
+func (l TokenList) conflicts(t Token) bool {
+	return slices.ContainsFunc(l, func(other Token) bool {
+		return other.Name == t.Name && other.Role != t.Role || other.Hash == t.Hash
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 )
@@ -59,6 +60,7 @@ func TestTokenFileErrors(t *testing.T) {
 		{"shop read canary-short", "line 1: a token has"},
 		{"shop read canary-\u00fcnprintable", "line 1: a token has"},
 		{"shop read sha256:canary", "line 1: sha256: needs 64"},
+		{"shop read " + canary + " expires:canary", "line 1: expires: needs a time"},
 		{"shop read " + hash(canary) + "00", "line 1: sha256: needs 64"},
 		{"a read " + canary + "\na write " + canary + "2", "line 2: the name or the token"},
 		{"a read " + canary + "\nb write " + hash(canary), "line 2: the name or the token"},
@@ -147,6 +149,41 @@ func (s fixture) checkStatus(token string, code int) {
 	s.Helper()
 	if r := s.send("GET", "/keys", "", as(token)); r.code != code {
 		s.Errorf("%d %s, not %d", r.code, r.body, code)
+	}
+}
+
+// TestRenewToken checks that a name may have two tokens of one role, and no token of another role.
+func TestRenewToken(t *testing.T) {
+	f := file(t, "a read "+reader+"\n")
+	for _, token := range []admin.Token{admin.NewToken("a", admin.Write, writer), admin.NewToken("b", admin.Read, writer), admin.NewToken("a", admin.Read, reader)} {
+		if err := f.Renew(token); err == nil {
+			t.Errorf("%+v is added", token)
+		}
+	}
+	if err := f.Renew(admin.NewToken("a", admin.Read, writer)); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{reader, writer} {
+		if got, err := f.Find(text); err != nil || got.Name != "a" {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+}
+
+// TestTokensExpire checks that an expired token is refused as an unknown one is.
+func TestTokensExpire(t *testing.T) {
+	s := newFixture(t)
+	f := file(t, "")
+	later, past := admin.NewToken("a", admin.Read, reader), admin.NewToken("b", admin.Write, writer)
+	later.Expires, past.Expires = time.Now().Add(time.Hour), time.Now().Add(-time.Second)
+	s.must(f.Add(later))
+	s.must(f.Add(past))
+	s.api.Tokens = f
+	s.checkStatus(reader, 200)
+	s.checkStatus(writer, 401)
+	all, err := f.Load()
+	if err != nil || len(all) != 2 || !all[1].Expired(time.Now()) || all[0].Expires.IsZero() {
+		t.Errorf("%+v, %v", all, err)
 	}
 }
 

@@ -39,23 +39,31 @@ func (f TokenFile) Load() (TokenList, error) {
 	return all, f.wrapError(err)
 }
 
-// Add appends a token to the file. If the file does not exist, Add creates it with mode 0600. Only
-// the hash of the token is stored.
-func (f TokenFile) Add(t Token) error {
+// Add appends a token with a new name to the file. If the file does not exist, Add creates it with mode
+// 0600. Only the hash of the token is stored.
+func (f TokenFile) Add(t Token) error { return f.append(t, false) }
+
+// Renew appends another token of a name that is in the file, with the same role. Both tokens work.
+func (f TokenFile) Renew(t Token) error { return f.append(t, true) }
+
+func (f TokenFile) append(t Token, renew bool) error {
 	file, err := os.OpenFile(string(f), os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return f.wrapError(err)
 	}
-	return f.wrapError(errors.Join(appendToken(file, t), file.Close()))
+	return f.wrapError(errors.Join(appendToken(file, t, renew), file.Close()))
 }
 
-func appendToken(file *os.File, t Token) error {
+func appendToken(file *os.File, t Token, renew bool) error {
 	text, all, err := readTokens(file)
 	if err != nil {
 		return err
 	}
-	if all.hasName(t.Name) {
+	switch known := all.hasName(t.Name); {
+	case known && !renew:
 		return fmt.Errorf("%s is in the file already: choose another name, or delete its line first", t.Name)
+	case !known && renew:
+		return fmt.Errorf("%s is not in the file: it cannot be renewed", t.Name)
 	}
 	line := t.line() + "\n"
 	if len(text) > 0 && text[len(text)-1] != '\n' {

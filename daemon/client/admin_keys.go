@@ -32,11 +32,11 @@ type Issue struct {
 
 func (i Issue) invalid() bool { return i.Count < 1 || len(i.Codes) != i.Count }
 
-// Issue creates the keys of an order, once for each idempotency key (1 to 255 bytes). A good idempotency
+// Issue creates the keys of an order, once for each idempotency key (1 to 255 bytes) of the token's name. A good idempotency
 // key is the id of the webhook that reported the order.
 //
-// A second call with the same idempotency key returns the same codes. This holds for any process and at any
-// later time. Therefore Issue repeats its request automatically, and after any error you can call it again.
+// A second call with the same idempotency key returns the same codes. This holds for any process, at any later
+// time, and for another token of the same name. Therefore Issue repeats its request automatically, and after any error you can call it again.
 func (a *Admin) Issue(ctx context.Context, idempotencyKey string, o Order) (Issue, error) {
 	var i Issue
 	err := a.do(ctx, adminCall{
@@ -54,8 +54,8 @@ type KeyFilter struct {
 	OrderID  *string
 }
 
-// Keys lists keys with their latest tasks, ordered by the bytes of their codes. It reads page by page
-// during the iteration, so the list is not a snapshot of one moment. The first error ends the sequence.
+// Keys lists keys with their latest tasks, ordered by the bytes of their codes. The codes are masked unless
+// the token has the role export. It reads page by page during the iteration, so the list is not a snapshot of one moment. The first error ends the sequence.
 func (a *Admin) Keys(ctx context.Context, f KeyFilter) iter.Seq2[Key, error] {
 	q := url.Values{}
 	var statuses []string
@@ -105,7 +105,8 @@ func (a *Admin) changeKey(ctx context.Context, code keys.Code, action string) (K
 
 // A Key is a key as an operator sees it. A zero time means that the time is not known.
 type Key struct {
-	Code          keys.Code   `json:"code"`
+	Code          keys.Code   `json:"code"`        // masked, such as "…GJ5KN", if the role of the token does not show it
+	Fingerprint   string      `json:"fingerprint"` // of the code, as in the log
 	Status        keys.Status `json:"status"`
 	Used          bool        `json:"used"`
 	Revoked       bool        `json:"revoked"`
@@ -148,7 +149,8 @@ type Event struct {
 	Note    string          `json:"note"`
 }
 
-// Tasks lists the tasks that match the filter, oldest first. It reads page by page during the iteration.
+// Tasks lists the tasks that match the filter, oldest first. The codes are masked unless the token has the role
+// export. It reads page by page during the iteration.
 // The first error ends the sequence.
 func (a *Admin) Tasks(ctx context.Context, filter adminstore.TaskFilter) iter.Seq2[Task, error] {
 	q := url.Values{}
@@ -186,7 +188,8 @@ func (a *Admin) Release(ctx context.Context, id string) (Task, error) {
 // happened.
 type Task struct {
 	ID          string                `json:"id"`
-	Code        keys.Code             `json:"code"` // the code of its key
+	Code        keys.Code             `json:"code"` // the code of its key, or its end after "…"
+	Fingerprint string                `json:"fingerprint"`
 	Kind        tasks.Kind            `json:"kind"`
 	Country     stock.Country         `json:"country"`
 	State       adminstore.TaskFilter `json:"state"`   // open, ended, or suspect: ended with a slot to resolve

@@ -21,25 +21,28 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// serve serves a real admin API on a store in memory.
-func serve(t *testing.T) (*client.Admin, *memory.Store) {
+// exportToken is the token of a client that may list whole codes.
+const exportToken = "export-token-000000"
+
+// serve serves a real admin API on a store in memory. It returns a client that may write, and one that may export.
+func serve(t *testing.T) (writer, exporter *client.Admin, _ *memory.Store) {
 	t.Helper()
 	store := memory.New(time.Now)
 	server := httptest.NewServer(&admin.API{
 		Engine:     daemon.NewEngine(store, simulator.Connector{}, nil, tasks.DefaultRules()),
-		AdminStore: store, Tokens: admin.TokenList{admin.NewToken("shop", admin.Write, token)},
+		AdminStore: store, Tokens: admin.TokenList{admin.NewToken("shop", admin.Write, token), admin.NewToken("books", admin.Export, exportToken)},
 	})
 	t.Cleanup(server.Close)
-	a, err := client.NewAdmin(server.URL, tasks.NewSecret(token), client.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a, store
+	writer, err := client.NewAdmin(server.URL, tasks.NewSecret(token), client.Options{})
+	checkErr(t, "writer", err)
+	exporter, err = client.NewAdmin(server.URL, tasks.NewSecret(exportToken), client.Options{})
+	checkErr(t, "exporter", err)
+	return writer, exporter, store
 }
 
 // TestCodesAreEscapedInPaths calls the API with key codes that have a special meaning in a path.
 func TestCodesAreEscapedInPaths(t *testing.T) {
-	a, store := serve(t)
+	a, _, store := serve(t)
 	codes := []keys.Code{".", "..", "a/b", "a//b", "%2F", "?x=1#", "+", "a&b", "revoke"}
 	err := store.ImportKeys(t.Context(), adminstore.ImportBatch{ID: "b", Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) {
 		for _, c := range codes {
@@ -68,10 +71,10 @@ func TestCodesAreEscapedInPaths(t *testing.T) {
 }
 
 func TestListReadsAllPages(t *testing.T) {
-	a, _ := serve(t)
-	issue, err := a.Issue(t.Context(), "hook", client.Order{Count: 250, OrderID: "o"})
+	writer, a, _ := serve(t)
+	issue, err := writer.Issue(t.Context(), "hook", client.Order{Count: 250, OrderID: "o"})
 	checkErr(t, "issue", err)
-	again, err := a.Issue(t.Context(), "hook", client.Order{Count: 250, OrderID: "o"})
+	again, err := writer.Issue(t.Context(), "hook", client.Order{Count: 250, OrderID: "o"})
 	checkErr(t, "again", err)
 	if !reflect.DeepEqual(issue, again) || issue.PurchaseDate.IsZero() {
 		t.Error("the same order had other keys")
@@ -179,7 +182,7 @@ func TestInvalidAdminResponses(t *testing.T) {
 // TestCodesMatchAdminAPI compares the codes with those of the admin API.
 func TestCodesMatchAdminAPI(t *testing.T) {
 	all := []client.Code{
-		client.BodyMalformed, client.QueryInvalid, client.IdempotencyKeyMissing, client.Unauthorized, client.Forbidden, client.NotFound,
+		client.BodyMalformed, client.QueryInvalid, client.IdempotencyKeyMissing, client.Unauthorized, client.TooManyRequests, client.Forbidden, client.NotFound,
 		client.KeyNotFound, client.TaskNotFound, client.PlanNotFound, client.MethodNotAllowed, client.TaskOpen, client.TaskEnded,
 		client.TaskLeased, client.NotSuspect, client.NotSpent, client.PlanInUse, client.Conflict, client.TooLarge, client.MediaType,
 		client.FieldInvalid, client.OutcomeInvalid, client.IdempotencyKeyReused, client.Unavailable,

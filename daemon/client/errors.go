@@ -170,8 +170,9 @@ const (
 	QueryInvalid          Code = "query_invalid"
 	IdempotencyKeyMissing Code = "idempotency_key_missing"
 	Unauthorized          Code = "unauthorized"
-	Forbidden             Code = "forbidden" // the token may read only
-	NotFound              Code = "not_found" // the path does not exist
+	TooManyRequests       Code = "too_many_requests" // unknown tokens from this address
+	Forbidden             Code = "forbidden"         // the role of the token does not allow it
+	NotFound              Code = "not_found"         // the path does not exist
 	KeyNotFound           Code = "key_not_found"
 	TaskNotFound          Code = "task_not_found"
 	PlanNotFound          Code = "plan_not_found"
