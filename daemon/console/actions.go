@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
+	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/internal/httpclient"
 	"github.com/keyseat/keyseat/tasks"
@@ -55,10 +57,19 @@ func selectActions(noun string, wanted map[string]bool) (all []action) {
 	return all
 }
 
-// idParam returns the query parameter that identifies the object of the action: "code" for a key, else "id".
+// role returns the role that the admin API requires for the action.
+func (a action) role() admin.Role {
+	if a.Verb == "retry" || a.Verb == "resolve" {
+		return admin.Support
+	}
+	return admin.Write
+}
+
+// idParam returns the query parameter that identifies the object of the action: "key" for a reference to a key,
+// else "id".
 func (a action) idParam() string {
 	if a.Noun == "key" {
-		return "code"
+		return "key"
 	}
 	return "id"
 }
@@ -79,12 +90,16 @@ func (a action) back(id string) string {
 // A confirmation is the content of the page that asks the operator to confirm an action.
 type confirmation struct {
 	action
-	ID       string
+	ID       string // as in the form: a reference to a key, or an id
 	IDParam  string
+	Subject  string // the id, or the end of the key's code
+	Allowed  bool   // the role of the operator allows the action
 	Back     string
 	Outcomes []tasks.Outcome // the possible choices, only for resolve
 	Chosen   tasks.Outcome
 	Error    string // why the action failed, "" before it is tried
+
+	target string // the id, or the key's code
 }
 
 // confirmAction shows the page that asks for confirmation. It changes nothing.
@@ -97,15 +112,25 @@ func (r *request) confirmAction() error {
 }
 
 // confirmation builds the confirmation for the action of the path and the object that form names. It returns
-// errNotFound for an unknown action or an empty id, and [tasks.ErrNoTask] if the task to resolve does not
-// exist.
+// errNotFound for an unknown action or an empty id, [tasks.ErrNoKey] for a reference that does not open, and
+// [tasks.ErrNoTask] if the task to resolve does not exist.
 func (r *request) confirmation(form url.Values) (confirmation, error) {
 	a, is := findAction(r.req.PathValue("noun"), r.req.PathValue("verb"))
 	id := form.Get(a.idParam())
 	if !is || id == "" {
 		return confirmation{}, errNotFound
 	}
-	c := confirmation{action: a, ID: id, IDParam: a.idParam(), Back: a.back(id), Chosen: tasks.Outcome(form.Get("outcome"))}
+	c := confirmation{
+		action: a, ID: id, IDParam: a.idParam(), Subject: id, Allowed: r.token.Role.Allows(a.role()),
+		Back: a.back(id), Chosen: tasks.Outcome(form.Get("outcome")), target: id,
+	}
+	if a.Noun == "key" {
+		code, err := view.OpenCode(r.Engine.Sealer, id)
+		if err != nil {
+			return c, tasks.ErrNoKey
+		}
+		c.target, c.Subject = string(code), string(view.Mask(code))
+	}
 	if a.Verb != "resolve" {
 		return c, nil
 	}
@@ -131,7 +156,7 @@ func (r *request) doAction() error {
 	if c.Outcomes != nil {
 		body["outcome"] = string(c.Chosen)
 	}
-	err = r.callAdmin(objectPath(c.Noun+"s", c.ID, c.Verb), body, nil, nil)
+	err = r.callAdmin(objectPath(c.Noun+"s", c.target, c.Verb), body, nil, nil)
 	if e, is := errors.AsType[apiError](err); is {
 		c.Error = e.Message()
 		return r.render(e.Status, page{"confirm", c.Question, c.Noun + "s", c})
@@ -195,7 +220,7 @@ func (r *request) callAdmin(path string, body any, into any, header http.Header)
 	if err != nil {
 		return err
 	}
-	call.RemoteAddr = r.req.RemoteAddr // the audit log names the address of the browser
+	call.RemoteAddr = netip.AddrPortFrom(r.client(), 0).String() // the audit log names the address of the browser
 	call.Header = http.Header{"Authorization": {"Bearer " + r.session.token.Reveal()}, "Content-Type": {"application/json"}}
 	for name, values := range header {
 		call.Header[name] = values

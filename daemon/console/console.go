@@ -13,6 +13,10 @@
 //	               │
 //	               └─ form ─▶ confirm ─▶ POST /admin/v1/… ─▶ tasks.Engine
 //
+// Lists show the ends of codes only. The page of a key shows the whole code, if the role of the token allows it,
+// and then writes a line of the audit log. No URL contains a code: a link has a reference to the key, which is
+// sealed with the master keys.
+//
 // Every page works without JavaScript. JavaScript draws the charts and refreshes the data. A page
 // loads nothing from other hosts, and it never contains a login, a password or a token.
 package console
@@ -37,11 +41,11 @@ import (
 type Options struct {
 	API            http.Handler // an [admin.API] with the same tokens: the console sends every change to it
 	Tokens         admin.Tokens
-	Engine         tasks.Engine // the console uses its read methods only
+	Engine         tasks.Engine // the console uses its read methods only, and its Sealer for references to keys
 	AdminStore     adminstore.AdminStore
 	TaskStats      stats.TaskStats                 // nil: the overview has no chart of outcomes
 	ConnectorStats func() []metrics.ConnectorStats // of this daemon's connector; nil: not shown
-	Proxies        []netip.Prefix                  // proxies whose X-Forwarded-For is trusted when failed sign-ins are counted
+	Proxies        []netip.Prefix                  // proxies whose X-Forwarded-For is trusted for the address of a browser
 	Now            func() time.Time                // nil: time.Now
 	Log            *slog.Logger                    // nil: nothing is logged
 }
@@ -93,6 +97,7 @@ func (c *Console) routes() http.Handler {
 	mux.Handle("GET /{$}", c.signedIn((*request).showOverview))
 	mux.Handle("GET /console/{$}", c.signedIn((*request).showOverview))
 	mux.Handle("GET /console/keys", c.signedIn((*request).listKeys))
+	mux.Handle("POST /console/keys", c.signedIn((*request).search))
 	mux.Handle("GET /console/key", c.signedIn((*request).showKey))
 	mux.Handle("GET /console/plans", c.signedIn((*request).listPlans))
 	mux.Handle("GET /console/tasks", c.signedIn((*request).listTasks))

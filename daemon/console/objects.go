@@ -7,44 +7,12 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
-	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // pageSize is the number of lines per page of a list.
 const pageSize = 50
-
-// A keyList is one page of the list of keys.
-type keyList struct {
-	Keys  []view.Key
-	Query string // the search text, if nothing was found
-	Next  string // URL of the next page, "" on the last page
-}
-
-// listKeys lists keys in the order of their codes. If the query has q, it searches for a key or a task.
-func (r *request) listKeys() error {
-	query := r.req.URL.Query()
-	if text := keys.Trim(query.Get("q")); text != "" {
-		return r.search(text)
-	}
-	after, err := keys.Parse(query.Get("after"))
-	if err != nil {
-		after = "" // an invalid cursor shows the first page
-	}
-	views, err := r.AdminStore.Keys(r.req.Context(), after, pageSize)
-	if err != nil {
-		return err
-	}
-	var l keyList
-	for _, found := range views {
-		l.Keys = append(l.Keys, view.NewKey(found))
-	}
-	if len(views) == pageSize {
-		l.Next = "/console/keys?after=" + url.QueryEscape(string(views[pageSize-1].Key.Code))
-	}
-	return r.render(http.StatusOK, page{"keys", "Keys", "keys", l})
-}
 
 // A planList is a page of plans, in the order of import.
 type planList struct {
@@ -70,7 +38,7 @@ func (r *request) listPlans() error {
 	var l planList
 	for _, p := range plans {
 		line := view.NewPlan(p, r.Now())
-		l.Plans = append(l.Plans, planRow{line, planActions(line)})
+		l.Plans = append(l.Plans, planRow{line, r.permitted(planActions(line))})
 	}
 	if len(plans) == pageSize {
 		l.Next = "/console/plans?after=" + strconv.FormatInt(plans[pageSize-1].Seq, 10)
@@ -123,39 +91,12 @@ func (r *request) tasksInState(l *taskList, id string) error {
 		return err
 	}
 	for _, found := range views {
-		l.Tasks = append(l.Tasks, view.NewTask(*found.Task))
+		l.Tasks = append(l.Tasks, view.NewTask(*found.Task).Masked())
 	}
 	if len(views) == pageSize {
 		l.Next = "/console/tasks?state=" + string(l.State) + "&after=" + url.QueryEscape(views[pageSize-1].Task.ID)
 	}
 	return nil
-}
-
-// A keyPage is the content of a key's page: all facts about the key and the possible actions.
-type keyPage struct {
-	view.KeyDetail
-	Actions []action
-	Latest  taskPage // empty if the key never had a task
-}
-
-// showKey shows the explanation of a key, as the command keyseatd keys show does.
-func (r *request) showKey() error {
-	found, err := r.keyByCode(r.req.URL.Query().Get("code"))
-	if err != nil {
-		return err
-	}
-	if !found.Key.Exists() {
-		return tasks.ErrNoKey
-	}
-	history, err := r.AdminStore.History(r.req.Context(), found.Key.Code)
-	if err != nil {
-		return err
-	}
-	k := keyPage{KeyDetail: view.NewKeyDetail(found, history), Actions: keyActions(found)}
-	if found.Task != nil {
-		k.Latest = newTaskPage(found)
-	}
-	return r.render(http.StatusOK, page{"key", "Key", "keys", k})
 }
 
 // A taskPage is the content of a task's page: the task and the possible actions.
@@ -164,7 +105,9 @@ type taskPage struct {
 	Actions []action
 }
 
-func newTaskPage(v tasks.Snapshot) taskPage { return taskPage{view.NewTask(*v.Task), taskActions(v)} }
+func (r *request) newTaskPage(v tasks.Snapshot) taskPage {
+	return taskPage{view.NewTask(*v.Task).Masked(), r.permitted(taskActions(v))}
+}
 
 func (r *request) showTask() error {
 	found, err := r.taskByID(r.req.URL.Query().Get("id"))
@@ -174,36 +117,7 @@ func (r *request) showTask() error {
 	if found.Task == nil {
 		return tasks.ErrNoTask
 	}
-	return r.render(http.StatusOK, page{"task", "Task", "tasks", newTaskPage(found)})
-}
-
-// search redirects to the key with the given code, or else to the task with the given id. The code may be
-// written as people type it. If neither exists, it shows an empty list with status 404.
-func (r *request) search(text string) error {
-	found, err := r.keyByCode(text)
-	if err == nil && found.Key.Exists() {
-		r.redirect(keyURL(found.Key.Code))
-		return nil
-	}
-	task, err := r.taskByID(text)
-	if err == nil && task.Task != nil {
-		r.redirect(taskURL(task.Task.ID))
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return r.render(http.StatusNotFound, page{"keys", "Keys", "keys", keyList{Query: text}})
-}
-
-// keyByCode reads the key with the given code. A malformed code gives an empty snapshot, as an unknown key
-// does.
-func (r *request) keyByCode(text string) (tasks.Snapshot, error) {
-	code, err := keys.ParseTyped(text)
-	if err != nil {
-		return tasks.Snapshot{}, nil //nolint:nilerr // a malformed code cannot exist
-	}
-	return r.Engine.Snapshot(r.req.Context(), code)
+	return r.render(http.StatusOK, page{"task", "Task", "tasks", r.newTaskPage(found)})
 }
 
 // taskByID reads the task with the given id. A malformed id gives an empty snapshot, as an unknown task

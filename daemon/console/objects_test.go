@@ -44,7 +44,7 @@ func TestPaging(t *testing.T) {
 		t.Errorf("%d plans are shown as expired", strings.Count(page, ">expired<"))
 	}
 	next := regexp.MustCompile(`href="([^"]+)">Next page`)
-	for path, line := range map[string]string{"/console/keys": `href="/console/key?code=K`, "/console/plans": `aria-label="Retire plan `} {
+	for path, line := range map[string]string{"/console/keys": `href="/console/key?key=`, "/console/plans": `aria-label="Retire plan `} {
 		lines, pages := 0, 0
 		for path != "" {
 			page := s.get(200, path, cookie)

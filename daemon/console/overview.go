@@ -201,7 +201,7 @@ func (c *Console) lastTasks(ctx context.Context, first []tasks.Snapshot, n int) 
 		all = append(all, read...)
 	}
 	for _, v := range slices.Backward(all[max(0, len(all)-n):]) {
-		last = append(last, view.NewTask(*v.Task))
+		last = append(last, view.NewTask(*v.Task).Masked())
 	}
 	return last, nil
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/view"
-	"github.com/keyseat/keyseat/keys"
 )
 
 // A page is one page of the console before it is rendered.
@@ -36,7 +35,7 @@ type frame struct {
 	Token      admin.Token // has no role if nobody is signed in
 	FormSecret string      // the session's secret, included in every form
 	Note       string      // a message about the last action
-	CanWrite   bool        // the operator may change data
+	CanWrite   bool        // the operator may make every change
 }
 
 //go:embed pages/*.html
@@ -55,7 +54,7 @@ var templates = sync.OnceValue(func() map[string]*template.Template {
 // render renders a page and sends it with the given status. It renders the whole page first, so that a
 // template error never leaves a partial response.
 func (r *request) render(status int, p page) error {
-	f := frame{page: p, Token: r.token, CanWrite: r.canWrite()}
+	f := frame{page: p, Token: r.token, CanWrite: r.token.Role.Allows(admin.Write)}
 	if r.session != nil {
 		f.FormSecret, f.Note = r.session.formSecret, r.session.takeNote()
 	}
@@ -128,15 +127,20 @@ var templateFuncs = template.FuncMap{
 	"number":   formatNumber,
 	"time":     formatTime,
 	"duration": formatDuration,
-	"keyURL":   keyURL,
 	"taskURL":  taskURL,
+	"keyURL":   keyOfTaskURL,
 	"commands": splitCommands,
 	"class":    cssClass,
 	"spaced":   func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 }
 
-func keyURL(code keys.Code) string { return "/console/key?code=" + url.QueryEscape(string(code)) }
-func taskURL(id string) string     { return "/console/task?id=" + url.QueryEscape(id) }
+// keyURL returns the path of a key's page. It contains a reference, because browsers and proxies keep URLs.
+func keyURL(reference string) string { return "/console/key?key=" + url.QueryEscape(reference) }
+
+// keyOfTaskURL returns the path of the page of a task's key.
+func keyOfTaskURL(id string) string { return "/console/key?task=" + url.QueryEscape(id) }
+
+func taskURL(id string) string { return "/console/task?id=" + url.QueryEscape(id) }
 
 // formatNumber groups digits by three for easier reading.
 func formatNumber(n int) string {

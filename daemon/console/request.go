@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"slices"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/loglimit"
+	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -69,13 +72,16 @@ func (r *request) authenticate() error {
 	return nil
 }
 
+// refreshHeader is the header with which the script of an open page loads the page again.
+const refreshHeader = "Keyseat-Refresh"
+
 // cookieSession returns the session that the browser's cookie names, or nil.
 func (r *request) cookieSession() *session {
-	cookie, err := r.req.Cookie(cookieName)
+	cookie, err := r.req.Cookie(r.cookieName())
 	if err != nil {
 		return nil
 	}
-	return r.sessions.find(cookie.Value)
+	return r.sessions.find(cookie.Value, r.req.Header.Get(refreshHeader) == "")
 }
 
 // recoverPanic calls do and converts a panic to an error. The error has only the type of the panic's value,
@@ -95,8 +101,19 @@ func (r *request) redirect(path string) {
 	r.w.WriteHeader(http.StatusSeeOther)
 }
 
-// canWrite reports whether the operator may change data.
-func (r *request) canWrite() bool { return r.token.Role == admin.Write }
+// permitted returns the actions that the operator's role allows.
+func (r *request) permitted(all []action) []action {
+	return slices.DeleteFunc(all, func(a action) bool { return !r.token.Role.Allows(a.role()) })
+}
+
+// client returns the address of the browser.
+func (r *request) client() netip.Addr { return ratelimit.ClientAddress(r.req, r.Proxies) }
+
+// audit writes a line of the audit log about an action with a token. The admin API logs the changes.
+func (r *request) audit(action string, token admin.Token, others ...slog.Attr) {
+	attrs := []slog.Attr{slog.String("action", action), slog.String("token", token.Name), slog.String("client", r.client().String())}
+	r.Log.LogAttrs(r.req.Context(), slog.LevelInfo, "console", append(attrs, others...)...)
+}
 
 // The error pages of the console.
 var (

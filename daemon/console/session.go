@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/loglimit"
-	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -61,14 +59,16 @@ func (s *session) isFormSecret(form string) bool {
 	return subtle.ConstantTimeCompare([]byte(form), []byte(s.formSecret)) == 1
 }
 
-// touch reports whether the session is still valid at now. If it is, touch records the use.
-func (s *session) touch(now time.Time) bool {
+// check reports whether the session is still valid at now. If it is, and a person uses it, check records the use.
+func (s *session) check(now time.Time, byPerson bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now.Sub(s.startedAt) > sessionMaxAge || now.Sub(s.lastUsed) > sessionMaxIdle {
 		return false
 	}
-	s.lastUsed = now
+	if byPerson {
+		s.lastUsed = now
+	}
 	return true
 }
 
@@ -93,13 +93,14 @@ func (s *sessions) start(token string) *session {
 	return started
 }
 
-// find returns the session with the given id. It returns nil if the session does not exist or has expired.
-func (s *sessions) find(id string) *session {
+// find returns the session with the given id. It returns nil if the session does not exist or has expired. A request
+// that no person has caused does not prolong the session.
+func (s *sessions) find(id string, byPerson bool) *session {
 	found, is := s.all.Get(sha256.Sum256([]byte(id)))
 	if !is {
 		return nil
 	}
-	if !found.touch(s.now()) {
+	if !found.check(s.now(), byPerson) {
 		s.end(found)
 		return nil
 	}
@@ -109,6 +110,15 @@ func (s *sessions) find(id string) *session {
 func (s *sessions) end(ended *session) { s.all.Remove(sha256.Sum256([]byte(ended.id))) }
 
 const cookieName = "keyseat_console"
+
+// cookieName returns the name of the session's cookie. Over TLS, its prefix makes browsers refuse a cookie of that
+// name from another host, or without Secure.
+func (r *request) cookieName() string {
+	if r.encrypted() {
+		return "__Host-" + cookieName
+	}
+	return cookieName
+}
 
 // signInPage shows the form for the token.
 func (r *request) signInPage() error { return r.showSignIn(http.StatusOK, "") }
@@ -120,7 +130,7 @@ func (r *request) showSignIn(status int, message string) error {
 // signIn opens a session for a valid token. Wrong tokens are limited per client address. Tokens are too
 // long to guess, so the limit only keeps repeated attempts from making noise.
 func (r *request) signIn() error {
-	client := ratelimit.ClientAddress(r.req, r.Proxies)
+	client := r.client()
 	if wait := r.guesses.Blocked(client); wait > 0 {
 		r.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		return r.showSignIn(http.StatusTooManyRequests, "Too many wrong tokens were sent from your address. Try again in a minute.")
@@ -130,7 +140,7 @@ func (r *request) signIn() error {
 	if err != nil {
 		return err
 	}
-	r.logSignIn(token, client)
+	r.logSignIn(token)
 	if token.Role == "" {
 		r.guesses.Record(r.req.Context(), client)
 		return r.showSignIn(http.StatusForbidden, "Nobody has this token.")
@@ -144,17 +154,19 @@ func (r *request) signIn() error {
 }
 
 // logSignIn logs a sign-in or a failed attempt. The number of lines about failed attempts is limited.
-func (r *request) logSignIn(token admin.Token, client netip.Addr) {
-	attrs := []slog.Attr{slog.String("action", "sign in"), slog.String("token", token.Name), slog.String("client", client.String())}
+func (r *request) logSignIn(token admin.Token) {
 	if token.Role != "" {
-		r.Log.LogAttrs(r.req.Context(), slog.LevelInfo, "console", attrs...)
+		r.audit("sign in", token)
 		return
 	}
-	attrs[1] = slog.String("token", "nobody")
-	r.deniedLog.Log(r.req.Context(), r.Log, loglimit.Event{Subject: client.String(), Level: slog.LevelWarn, Message: "console", Attrs: attrs})
+	client := r.client().String()
+	attrs := []slog.Attr{slog.String("action", "sign in"), slog.String("token", "nobody"), slog.String("client", client)}
+	r.deniedLog.Log(r.req.Context(), r.Log, loglimit.Event{Subject: client, Level: slog.LevelWarn, Message: "console", Attrs: attrs})
 }
 
+// signOut ends the session.
 func (r *request) signOut() error {
+	r.audit("sign out", r.token)
 	r.sessions.end(r.session)
 	r.setCookie("", -1)
 	r.redirect("/console/signin")
@@ -164,7 +176,7 @@ func (r *request) signOut() error {
 // setCookie sets the session cookie for the given number of seconds. A negative number deletes the cookie.
 func (r *request) setCookie(id string, seconds int) {
 	http.SetCookie(r.w, &http.Cookie{
-		Name: cookieName, Value: id, Path: "/", MaxAge: seconds,
+		Name: r.cookieName(), Value: id, Path: "/", MaxAge: seconds,
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.encrypted(),
 	})
 }

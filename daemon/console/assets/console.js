@@ -71,11 +71,12 @@ function draw() {
 }
 
 // refresh loads the page again and replaces its live parts, except a part that the operator is using. After
-// the end of a session the daemon redirects to the sign-in page.
+// the end of a session the daemon redirects to the sign-in page. The header says that no person has caused the
+// request, so that an open page does not keep its session alive.
 async function refresh() {
   let answer;
   try {
-    answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    answer = await fetch(location.href, { headers: { Accept: "text/html", "Keyseat-Refresh": "true" } });
   } catch {
     return; // the daemon does not answer: try again next time
   }
