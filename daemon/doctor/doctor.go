@@ -39,6 +39,7 @@ type Doctor struct {
 	Sealer tasks.Sealer
 	Stale  time.Duration // how long a lease must have been expired to be a finding
 	NewID  func() string // returns a new id, like that of a [tasks.Engine]
+	Actor  string        // the person who repairs, for the history; may be empty
 }
 
 // pageSize is the number of records that are in memory simultaneously.

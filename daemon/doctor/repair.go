@@ -94,13 +94,17 @@ func (d Doctor) repairRecord(ctx context.Context, r audit.Record, countersMatch 
 		if c.ID == "" {
 			return append(repaired, found...), nil
 		}
+		done := c.Events[0].Note
+		for i := range c.Events {
+			c.Events[i].Note = d.attributed(c.Events[i].Note)
+		}
 		errs, err := d.Store.Apply(ctx, []tasks.Change{c})
 		if err != nil {
 			return repaired, err
 		}
 		switch err := errs[0]; {
 		case err == nil:
-			f.Done = c.Events[0].Note
+			f.Done = done
 			repaired = append(repaired, f)
 		case !errors.Is(err, tasks.ErrConflict) && !errors.Is(err, tasks.ErrFenced):
 			failed[f] = true
@@ -134,13 +138,26 @@ func (d Doctor) fixCounters(ctx context.Context, slotsBroken map[string]bool) ([
 // plan could not be corrected.
 func (d Doctor) fixPlan(ctx context.Context, t audit.PlanAudit) (string, error) {
 	c, err := t.FixCounters(d.NewID())
+	done := c.Event.Note
 	if err == nil {
+		c.Event.Note = d.attributed(done)
 		err = d.Store.FixCounters(ctx, c)
 	}
 	if errors.Is(err, stock.ErrSlotState) || errors.Is(err, tasks.ErrConflict) {
 		return "", nil // the next pass tries again
 	}
-	return c.Event.Note, err
+	return done, err
+}
+
+// attributed returns the note of a repair with the actor.
+func (d Doctor) attributed(note string) string {
+	switch {
+	case d.Actor == "":
+		return note
+	case note == "":
+		return "by " + d.Actor
+	}
+	return note + " (by " + d.Actor + ")"
 }
 
 // A repair returns the change that repairs a finding. countersMatch says whether the counters of the

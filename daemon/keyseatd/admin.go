@@ -6,11 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/admin"
 	operators "github.com/keyseat/keyseat/daemon/console"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/metrics"
 )
 
@@ -41,33 +45,62 @@ func (s *serveCmd) addAdminHandlers(server *daemon.Server, store *bunstore.Store
 	if s.AdminTokenFile == "" {
 		return nil
 	}
-	tokens, engine := admin.TokenFile(s.AdminTokenFile), server.API.Engine
-	server.AdminAPI = &admin.API{Engine: engine, AdminStore: store, Tokens: tokens, Wake: wake, Log: server.Log}
+	tokens, engine, proxies := admin.TokenFile(s.AdminTokenFile), server.API.Engine, parsePrefixes(s.TrustedProxies)
+	server.AdminAPI = &admin.API{Engine: engine, AdminStore: store, Tokens: tokens, Wake: wake, Proxies: proxies, Log: server.Log}
 	server.Console, err = operators.New(operators.Options{
 		API: server.AdminAPI, Tokens: tokens, Engine: engine, AdminStore: store, TaskStats: store,
-		ConnectorStats: m.ConnectorStats, Proxies: parsePrefixes(s.TrustedProxies), Log: server.Log,
+		ConnectorStats: m.ConnectorStats, Proxies: proxies, Log: server.Log,
 	})
 	return err
 }
 
+// errExpires describes the values of --expires.
+var errExpires = usageError{errors.New("--expires must be a duration such as 90d or 12h, or a time or date that is not past")}
+
+// parseExpires parses --expires. A date means the end of that day in UTC. An empty text is the zero time.
+func parseExpires(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := csvfile.ParseEnd(text)
+	if digits, isDays := strings.CutSuffix(text, "d"); isDays {
+		var days int
+		days, err = strconv.Atoi(digits)
+		at = now.AddDate(0, 0, days)
+	} else if err != nil {
+		var d time.Duration
+		d, err = time.ParseDuration(text)
+		at = now.Add(d)
+	}
+	if err != nil || !at.After(now) || at.Year() > 9999 {
+		return at, errExpires
+	}
+	return at, nil
+}
+
 // adminTokenCmd groups the commands on the file of admin tokens.
 type adminTokenCmd struct {
-	Add adminTokenAdd `cmd:"" help:"Make a new token and add it to FILE."`
+	Add  adminTokenAdd  `cmd:"" help:"Make a new token and add it to FILE."`
+	List adminTokenList `cmd:"" help:"List the names, the roles and the expiry of the tokens."`
 }
 
 // adminTokenAdd is the command keyseatd admin-token add.
 type adminTokenAdd struct {
-	File string     `arg:"" help:"The file of tokens; it is made with mode 0600." validate:"required"`
-	Name string     `help:"Name of the token, for the audit log." required:"" placeholder:"NAME"`
-	Role admin.Role `help:"Role of the token: ${enum}. Write includes read." required:"" enum:"read,write" placeholder:"ROLE"`
+	File    string     `arg:"" help:"The file of tokens; it is made with mode 0600." validate:"required"`
+	Name    string     `help:"Name of the token, for the audit log." required:"" placeholder:"NAME"`
+	Role    admin.Role `help:"Role of the token: ${enum}." required:"" enum:"read,support,write,export" placeholder:"ROLE"`
+	Renew   bool       `help:"Make another token of a name that is in FILE. Delete its old line when no client uses it."`
+	Expires string     `help:"When the token expires: a duration (90d, 12h), a time or a date. Without it, never." placeholder:"DURATION|DATE"`
 }
 
 // Help explains the token file and shows examples.
 func (*adminTokenAdd) Help() string {
 	return examples("The token is printed once, and only its SHA-256 is stored. A line of the file is a name, a role and the token "+
-		"or its hash: to remove a token, delete its line. A daemon reads the file for each request.",
+		"or its hash: to remove a token, delete its line. A daemon reads the file for each request. "+
+		"A read token sees only the ends of codes. A support token also sees the whole code of one key, and retries and resolves tasks. "+
+		"A write token also makes every other change, and issues keys. An export token reads, and lists whole codes.",
 		"keyseatd admin-token add admin-tokens --name webshop --role write",
-		"keyseatd admin-token add admin-tokens --name dashboard --role read")
+		"keyseatd admin-token add admin-tokens --name board --role read --expires 90d")
 }
 
 // tokenPrefix makes a leaked token recognizable.
@@ -75,16 +108,24 @@ const tokenPrefix = "keyseat_admin_"
 
 // Run adds a token to the file. It prints the token after the file is stored.
 func (a *adminTokenAdd) Run(_ context.Context, c stdio) error {
-	token := admin.NewToken(a.Name, a.Role, "")
+	text := tokenPrefix + rand.Text()
+	token := admin.NewToken(a.Name, a.Role, text)
 	if err := token.Check(); err != nil {
 		return usageError{err}
 	}
-	text := tokenPrefix + rand.Text()
-	if err := admin.TokenFile(a.File).Add(admin.NewToken(a.Name, a.Role, text)); err != nil {
+	var err error
+	if token.Expires, err = parseExpires(a.Expires, time.Now()); err != nil {
+		return err
+	}
+	add := admin.TokenFile(a.File).Add
+	if a.Renew {
+		add = admin.TokenFile(a.File).Renew
+	}
+	if err := add(token); err != nil {
 		return err
 	}
 	stored := fmt.Sprintf("the token of %s is in %s and cannot be shown again", a.Name, a.File)
-	return c.printStored(stored, "delete the line that begins with "+a.Name+" from the file, then run the command again", func(w io.Writer) error {
+	return c.printStored(stored, "delete the last line that begins with "+a.Name+" from the file, then run the command again", func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, text)
 		return err
 	})

@@ -222,7 +222,7 @@ func (d databaseFlag) update(ctx context.Context, c stdio, read func(context.Con
 	err := d.open(ctx, func(s *bunstore.Store) error {
 		ctx, cancel := context.WithTimeout(ctx, updateTimeout)
 		defer cancel()
-		return operatorEngine(s).Update(ctx, func(ctx context.Context) (tasks.Snapshot, error) { return read(ctx, s) }, action)
+		return operatorEngine(s).Update(ctx, func(ctx context.Context) (tasks.Snapshot, error) { return read(ctx, s) }, attributed(action))
 	})
 	if err != nil {
 		return err

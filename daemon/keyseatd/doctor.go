@@ -22,8 +22,9 @@ import (
 type doctorCmd struct {
 	databaseFlag
 	outputFlag
-	Repair        bool   `help:"Make the repairs that are safe."`
-	MasterKeyFile string `placeholder:"FILE" help:"Keys that encrypt secrets. With them, the doctor also checks that the secrets of open tasks can be opened."`
+	Repair         bool   `help:"Make the repairs that are safe."`
+	MasterKeyFile  string `placeholder:"FILE" help:"Keys that encrypt secrets. With them, the doctor also checks that the secrets of open tasks can be opened."`
+	AdminTokenFile string `placeholder:"FILE" help:"Tokens of the admin API. The doctor warns of those that have expired, or expire within 14 days."`
 }
 
 // staleLease is the time after which an expired lease is a finding. A running daemon takes a task over
@@ -35,7 +36,7 @@ func (*doctorCmd) Help() string {
 	return examples("It examines every key, task and plan. For each finding it prints what is wrong, what that means, what a repair would do and "+
 		"what only you can decide. Without --repair nothing is changed. Daemons may serve meanwhile. "+
 		"The status is 0 if nothing is found or everything was repaired, and 1 if something is left. "+
-		"Settings of PostgreSQL that may lose accepted data are printed as warnings, and do not count.",
+		"Settings of PostgreSQL that may lose accepted data, and expired admin tokens, are printed as warnings, and do not count.",
 		"keyseatd doctor --master-key-file master.key", "keyseatd doctor --repair")
 }
 
@@ -46,7 +47,7 @@ func (d *doctorCmd) Run(ctx context.Context, c stdio) error {
 		return err
 	}
 	return d.open(ctx, func(s *bunstore.Store) error {
-		doc := doctor.Doctor{Store: s, Sealer: sealer, Stale: staleLease, NewID: operatorEngine(s).NewID}
+		doc := doctor.Doctor{Store: s, Sealer: sealer, Stale: staleLease, NewID: operatorEngine(s).NewID, Actor: actor()}
 		examine := doc.Examine
 		if d.Repair {
 			examine = doc.Repair
@@ -56,7 +57,7 @@ func (d *doctorCmd) Run(ctx context.Context, c stdio) error {
 		if err := d.print(c.out, findingRows(examine(ctx), &left)); err != nil {
 			return d.unfinished(err)
 		}
-		if err := printDurability(ctx, s, c.err); err != nil {
+		if err := errors.Join(printDurability(ctx, s, c.err), printTokens(d.AdminTokenFile, c)); err != nil {
 			return err
 		}
 		if left > 0 {

@@ -49,7 +49,7 @@ func (*keysGenerate) Help() string {
 func (k *keysGenerate) Run(ctx context.Context, c stdio) error {
 	return k.create(ctx, func(s *bunstore.Store) error {
 		fresh := daemon.IssueKeys(k.Count, k.Order, time.Now())
-		batch := adminstore.ImportBatch{ID: operatorEngine(s).NewID(), Type: tasks.EventIssued}
+		batch := adminstore.ImportBatch{ID: operatorEngine(s).NewID(), Type: tasks.EventIssued, Note: actorNote()}
 		find := "`keyseatd keys export --batch " + batch.ID + "` prints them, and `keyseatd keys revoke` revokes one"
 		if err := s.ImportKeys(ctx, batch, seq.All(fresh)); err != nil {
 			return fmt.Errorf("%w; if the keys are stored nevertheless, %s", err, find)

@@ -46,7 +46,7 @@ func (k *keysImport) Run(ctx context.Context, c stdio) error {
 	if err != nil {
 		return err
 	}
-	n, batch := 0, adminstore.ImportBatch{Type: tasks.EventImported}
+	n, batch := 0, adminstore.ImportBatch{Type: tasks.EventImported, Note: actorNote()}
 	err = k.create(ctx, func(s *bunstore.Store) error {
 		batch.ID = operatorEngine(s).NewID()
 		table := csvfile.New(file)
@@ -96,21 +96,25 @@ func (*keysExport) Help() string {
 		"keyseatd keys export --batch K7QZ3M2XW5R6T4B3NHJ5VCEDYA")
 }
 
-// Run prints the keys as CSV.
+// Run prints the keys as CSV. It logs how many codes it printed, also if it fails.
 func (k *keysExport) Run(ctx context.Context, c stdio) error {
 	return k.open(ctx, func(s *bunstore.Store) error {
 		found, err := k.keys(ctx, s)
 		if err != nil {
 			return err
 		}
+		n := 0
+		defer func() { c.audit(ctx, "keys export", n) }()
+		var bar *terminal.Bar
 		if terminal.Width(c.out) == 0 { // a bar would mix with rows on a terminal
-			bar := terminal.NewRowBar(c.err, "exporting")
-			defer bar.Clear()
-			found = seq.Map(found, func(k keys.Key) keys.Key {
-				bar.Add(1)
-				return k
-			})
+			bar = terminal.NewRowBar(c.err, "exporting")
 		}
+		defer bar.Clear()
+		found = seq.Map(found, func(k keys.Key) keys.Key {
+			n++
+			bar.Add(1)
+			return k
+		})
 		out := bufio.NewWriter(c.out)
 		if err := csvfile.WriteKeys(out, found, k.Spreadsheet); err != nil {
 			return err

@@ -112,7 +112,7 @@ It has not been used, and can be upgraded.
 - The holder can upgrade it.
 
 AT  EVENT  TASK  KIND  OUTCOME  PLAN  FROM  TO  NOTE
-TIME  issued  -  -  -  -  -  -  -
+TIME  issued  -  -  -  -  -  -  by ACTOR
 `)
 		if n := strings.Count(sh.ok("keys", "export"), ",o-7,0,"); n != len(codes) {
 			sh.Errorf("%d are stored", n)
@@ -152,18 +152,18 @@ It was made usable again at TIME, and can be upgraded.
 - The holder can upgrade it.
 
 AT  EVENT  TASK  KIND  OUTCOME  PLAN  FROM  TO  NOTE
-TIME  imported  -  -  -  -  -  -  -
-TIME  revoked  -  -  -  -  -  -  -
-TIME  revoked  -  -  -  -  -  -  -
-TIME  restored  -  -  -  -  -  -  -
-TIME  restored  -  -  -  -  -  -  -
-TIME  revoked  -  -  -  -  -  -  -
-TIME  reset  -  -  -  -  -  -  -
+TIME  imported  -  -  -  -  -  -  by ACTOR
+TIME  revoked  -  -  -  -  -  -  by ACTOR
+TIME  revoked  -  -  -  -  -  -  by ACTOR
+TIME  restored  -  -  -  -  -  -  by ACTOR
+TIME  restored  -  -  -  -  -  -  by ACTOR
+TIME  revoked  -  -  -  -  -  -  by ACTOR
+TIME  reset  -  -  -  -  -  -  by ACTOR
 `)
 		sh.golden(sh.ok("keys", "show", "--output=json", "--", "-gone"), `{"code":"-gone","status":"active","used":false,"revoked":true,"message":"","order_id":"",`+
 			`"purchase_date":null,"used_date":null,"invite":"","address":"","username":"","verify_address":"","task":null,"story":{"now":"It is revoked: to its holder it does not exist.","next":["`+
 			"`keyseatd keys restore -- -gone` gives it back its earlier state.\",\"`keyseatd keys reset -- -gone` makes it usable, whatever its state."+
-			`"]},"history":[{"at":"TIME","event":"imported","task":"","kind":"","outcome":"","plan":"","from":"","to":"","note":""}]}`+"\n")
+			`"]},"history":[{"at":"TIME","event":"imported","task":"","kind":"","outcome":"","plan":"","from":"","to":"","note":"by ACTOR"}]}`+"\n")
 		sh.golden(sh.ok("keys", "show", "aaa"), `
 code  aaa
 status  success
@@ -174,12 +174,12 @@ last used  TIME
 username  ann
 verify address  1 High Street London
 
-It is in use, since TIME, as ann, at 1 High Street London.
+It is in use, since TIME, as “ann”, at “1 High Street London”.
 
 - The holder can renew it once the account has lost its place.
 
 AT  EVENT  TASK  KIND  OUTCOME  PLAN  FROM  TO  NOTE
-TIME  imported  -  -  -  -  -  -  -
+TIME  imported  -  -  -  -  -  -  by ACTOR
 `)
 	})
 }

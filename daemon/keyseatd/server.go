@@ -64,11 +64,7 @@ func (s *serveCmd) unknownKeyLimiter(store *bunstore.Store) (*ratelimit.Limiter,
 
 // workerName returns a name of this process that is unique among the daemons.
 func workerName() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), rand.Text()[:6])
+	return fmt.Sprintf("%s-%d-%s", hostname(), os.Getpid(), rand.Text()[:6])
 }
 
 // parsePrefixes parses addresses and networks. The caller has validated them.

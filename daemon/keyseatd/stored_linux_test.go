@@ -57,7 +57,7 @@ func TestStoredButNotPrinted(t *testing.T) {
 				{"master-key add " + master, "", "is the first of " + master, "keyseatd master-key prune"},
 				{"master-key add " + master, "", "is the first of " + master, "keyseatd master-key prune"},
 				{"master-key prune " + master, "", "dropped from " + master + ": 1 keys", "no open task"},
-				{"admin-token add " + tokens + " --name web --role read", "", "the token of web is in " + tokens, "delete the line that begins with web"},
+				{"admin-token add " + tokens + " --name web --role read", "", "the token of web is in " + tokens, "delete the last line that begins with web"},
 				{"archive --before 2020-01-01 --to " + sh.dir + "/archive", "", "archived 0 tasks", sh.dir + "/archive"},
 			} {
 				stderr, status := sh.full(gone, c.input, strings.Fields(c.line)...)

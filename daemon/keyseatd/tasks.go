@@ -33,14 +33,19 @@ func (*tasksList) Help() string {
 		"keyseatd tasks list --state suspect --output json")
 }
 
-// Run lists the tasks in the given state.
+// Run lists the tasks in the given state. It logs how many codes it printed.
 func (t *tasksList) Run(ctx context.Context, c stdio) error {
 	filter := adminstore.AnyTask
 	if t.State != "any" {
 		filter = adminstore.TaskFilter(t.State)
 	}
 	return t.open(ctx, func(s *bunstore.Store) error {
-		views := seq.Map(allTasks(ctx, s, filter), func(v tasks.Snapshot) view.Task { return view.NewTask(*v.Task) })
+		n := 0
+		defer func() { c.audit(ctx, "tasks list", n) }()
+		views := seq.Map(allTasks(ctx, s, filter), func(v tasks.Snapshot) view.Task {
+			n++
+			return view.NewTask(*v.Task)
+		})
 		return terminal.PrintList(c.out, t.Output, taskTable, views)
 	})
 }

@@ -149,7 +149,7 @@ Its upgrade failed: the provider gave no final answer: the connection was cut. I
 - A slot of plan elm is suspect: check at the provider whether the holder's account has joined it. If it has, run `+"`keyseatd tasks resolve ID --outcome success`; if not, run `keyseatd tasks resolve ID --outcome system_error`."+`
 
 AT  EVENT  TASK  KIND  OUTCOME  PLAN  FROM  TO  NOTE
-TIME  imported  -  -  -  -  -  -  -
+TIME  imported  -  -  -  -  -  -  by ACTOR
 TIME  accepted  ID  upgrade  -  elm  free  held  -
 TIME  ended  ID  upgrade  system_error  elm  held  suspect  the connection was cut
 `)
@@ -165,15 +165,15 @@ revoked  no
 last used  TIME
 verify address  1 High Street
 
-It is in use, since TIME, at 1 High Street.
+It is in use, since TIME, at “1 High Street”.
 
 - The holder can renew it once the account has lost its place.
 
 AT  EVENT  TASK  KIND  OUTCOME  PLAN  FROM  TO  NOTE
-TIME  imported  -  -  -  -  -  -  -
+TIME  imported  -  -  -  -  -  -  by ACTOR
 TIME  accepted  ID  upgrade  -  elm  free  held  -
 TIME  ended  ID  upgrade  system_error  elm  held  suspect  the connection was cut
-TIME  resolved  ID  upgrade  success  elm  suspect  spent  -
+TIME  resolved  ID  upgrade  success  elm  suspect  spent  by ACTOR
 `)
 	s.golden(s.ok("stock"), `
 COUNTRY  SIZE  FREE  HELD  SPENT  SUSPECT  IDLE
