@@ -163,6 +163,10 @@
 //	Guessed keys are limited for each address.
 //		attacks.TestGuessedKeysAreLimited attacks.TestGuessedKeysAreLimitedAcrossDaemons
 //		attacks.TestGuessedKeysAreLimitedOnSlowDatabase attacks.TestGuessCheckerFindsFaults
+//	A read token reveals no whole code, and lists of whole codes are audited.
+//		attacks.TestReadTokenRevealsNoCode
+//	Unknown, expired and other tokens get nothing of an order, and lock no client out.
+//		attacks.TestOtherTokensAreHarmless
 //	A canary's credentials are found nowhere.
 //		attacks.TestSecretsLeaveNoTrace attacks.TestConsoleShowsNoSecret attacks.TestCanaryFindsLoggedURL
 package blackbox

@@ -25,9 +25,10 @@ func TestConsoleShowsNoSecret(t *testing.T) {
 	}
 	o.WaitEnd("K1")
 	o.WaitEnd("K2")
-	pages := []string{"/", "/console/keys", "/console/plans", "/console/tasks", "/console/tasks?state=open", "/console/issue", "/console/keys?q=" + wholeKey}
+	pages := []string{"/", "/console/keys", "/console/plans", "/console/tasks", "/console/tasks?state=open", "/console/issue"}
 	for _, code := range []string{wholeKey, "K1", "K2"} {
-		pages = append(pages, harness.KeyPath(code), "/console/key/revoke?code="+code)
+		reference := v.KeyReference(code)
+		pages = append(pages, harness.KeyPath(reference), "/console/key/revoke?key="+reference)
 	}
 	for _, t := range c.Tasks() {
 		pages = append(pages, harness.TaskPath(t.ID), "/console/task/resolve?id="+t.ID)
@@ -42,7 +43,7 @@ func TestConsoleShowsNoSecret(t *testing.T) {
 			t.Errorf("%s shows the token or the session", path)
 		}
 	}
-	v.ExpectStatus(303, "POST", "/console/key/revoke", "code="+wholeKey+"&form="+v.FormToken())
+	v.ExpectStatus(303, "POST", "/console/key/revoke", "key="+v.KeyReference(wholeKey)+"&form="+v.FormToken())
 	o.Eventually("the audit log names the token", func() bool {
 		log := o.Logs.String()
 		return strings.Contains(log, `"action":"POST /admin/v1/keys/{code}/revoke"`) && strings.Contains(log, `"token":"webshop"`)

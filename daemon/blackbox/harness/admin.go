@@ -149,8 +149,10 @@ func (o *Operator) ExpectProblem(a Response, code int, problem string) {
 // On returns the same operator at another daemon.
 func (o *Operator) On(d *Daemon) *Operator { return &Operator{d, o.Token, o.Doc} }
 
-// KeyPath returns the path of the page of a key.
-func KeyPath(code string) string { return "/console/key?code=" + url.QueryEscape(code) }
+// KeyPath returns the path of the page of a key, by a reference of the console.
+func KeyPath(reference string) string { return keyPath + reference }
+
+const keyPath = "/console/key?key="
 
 // TaskPath returns the path of the page of a task.
 func TaskPath(id string) string { return "/console/task?id=" + id }
@@ -203,6 +205,17 @@ func (v Session) ExpectStatus(want int, method, path, form string, headers ...st
 		v.Errorf("%s %s: %d, want %d", method, path, a.Code, want)
 	}
 	return a
+}
+
+// KeyReference searches a key by its code, and returns the console's reference to it.
+func (v Session) KeyReference(code string) string {
+	v.Helper()
+	a := v.ExpectStatus(303, "POST", "/console/keys", Query("q", code)+"&form="+v.FormToken())
+	reference, found := strings.CutPrefix(a.Header.Get("Location"), keyPath)
+	if !found {
+		v.Errorf("a search for a key redirects to %s", a.Header.Get("Location"))
+	}
+	return reference
 }
 
 var formToken = regexp.MustCompile(`name="form" value="(\w{20,})"`)

@@ -78,7 +78,7 @@ func TestRepeatedOrderIssuesKeysOnce(t *testing.T) {
 // TestAdminAPI uses plans, keys and tasks that end, fail and are in doubt, as a shop does on one day.
 func TestAdminAPI(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
-		o, _ := s.ServeAdmin("--task-attempts", "1")
+		o, file := s.ServeAdmin("--task-attempts", "1")
 		for _, p := range []string{"p", "q"} {
 			if a := o.Call("PUT", "/plans/"+p, `{"country":"us","slots":3,"address":"1 Street\nTown"}`); a.Code != 204 {
 				s.Fatalf("%d %s", a.Code, a.Body)
@@ -96,6 +96,7 @@ func TestAdminAPI(t *testing.T) {
 		o.WaitEnd(keys.Codes[1])
 		o.MustAccept(harness.Upgrade(keys.Codes[2], harness.PendingLogin, "US"))
 		changeKeysAndTasks(o, keys.Codes)
+		o.Token = s.AddToken(file, "books", "export")
 		checkLists(o, keys.Codes)
 	})
 }

@@ -62,6 +62,20 @@ func (k *consoleUser) pressIn(part, label string) {
 	k.Do(chromedp.Click(chromedp.CSS("[data-pressed]")))
 }
 
+// keyPath returns the path of the page of a key.
+func (k *consoleUser) keyPath(code string) string {
+	k.Helper()
+	v, _ := k.o.SignIn(k.token)
+	return harness.KeyPath(v.KeyReference(code))
+}
+
+// search searches a key or a task with the form in the header.
+func (k *consoleUser) search(text string) {
+	k.Helper()
+	k.fill("q", text)
+	k.pressIn("header", "Find")
+}
+
 // hasButton reports whether the page has a button or a link with that text.
 func (k *consoleUser) hasButton(label string) bool {
 	k.Helper()
@@ -139,14 +153,14 @@ func (k *consoleUser) expectEvent(code, event string) {
 func (k *consoleUser) changeKeys() {
 	k.Helper()
 	for _, code := range []string{"fresh", oddCode} {
-		k.act(harness.KeyPath(code), "Revoke", "Revoke this key?", "The key is revoked.")
+		k.act(k.keyPath(code), "Revoke", "Revoke this key?", "The key is revoked.")
 		k.expectEvent(code, "revoked")
-		k.act(harness.KeyPath(code), "Restore", "Restore this key?", "The key is restored.")
+		k.act(k.keyPath(code), "Restore", "Restore this key?", "The key is restored.")
 		k.expectEvent(code, "restored")
 	}
-	k.act(harness.KeyPath("spend"), "Reset", "Reset this key?", "The key is reset.")
+	k.act(k.keyPath("spend"), "Reset", "Reset this key?", "The key is reset.")
 	k.expectEvent("spend", "reset")
-	k.visit(harness.KeyPath("fresh"))
+	k.visit(k.keyPath("fresh"))
 	k.press("Revoke")
 	k.press("Cancel")
 	k.WaitText("Next steps")
@@ -161,7 +175,7 @@ func (k *consoleUser) changeKeys() {
 	}
 	k.WaitText("held → suspect")
 	k.ExpectStatus(http.StatusNotFound)
-	k.visit("/console/keys?q=nobody")
+	k.search("nobody")
 	k.WaitText("no key and no task “nobody”")
 	k.visit(harness.KeyPath("nobody"))
 	k.WaitText("Not found")

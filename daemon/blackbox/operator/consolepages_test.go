@@ -46,9 +46,10 @@ func TestConsoleScreenshots(t *testing.T) {
 	k.Eventually("the chart is drawn", "document.querySelector('[data-chart] canvas') !== null")
 	k.Screenshots("overview")
 	suspect := s.Tasks("--state", "suspect")[0]
+	key := k.keyPath(suspect.Code)
 	for name, path := range map[string]string{
-		"keys": "/console/keys", "key": harness.KeyPath(suspect.Code), "plans": "/console/plans", "tasks": "/console/tasks", "task": harness.TaskPath(suspect.ID),
-		"confirm": "/console/task/resolve?id=" + suspect.ID, "revoke": "/console/key/revoke?code=" + suspect.Code, "issue": "/console/issue",
+		"keys": "/console/keys", "key": key, "plans": "/console/plans", "tasks": "/console/tasks", "task": harness.TaskPath(suspect.ID),
+		"confirm": "/console/task/resolve?id=" + suspect.ID, "revoke": strings.Replace(key, "key?", "key/revoke?", 1), "issue": "/console/issue",
 	} {
 		k.visit(path)
 		k.Screenshots(name)
@@ -62,7 +63,8 @@ func TestConsoleScreenshots(t *testing.T) {
 	k.WaitText("20 keys issued")
 	k.Screenshots("issued")
 	k.ExpectStatus(http.StatusNotFound)
-	k.visit("/console/keys?q=nobody")
+	k.search("nobody")
+	k.WaitText("no key and no task")
 	k.Screenshots("not-found")
 	k.pressIn("header", "Sign out")
 	k.WaitText("Enter a token")
@@ -131,7 +133,7 @@ func TestConsoleWithoutScript(t *testing.T) {
 	k.WaitText("Outcomes of the tasks")
 	k.WaitText("United States")
 	k.WaitText("There are none yet.")
-	k.act(harness.KeyPath("A"), "Revoke", "Revoke this key?", "The key is revoked.")
+	k.act(k.keyPath("A"), "Revoke", "Revoke this key?", "The key is revoked.")
 	k.expectEvent("A", "revoked")
 	k.visit("/console/issue")
 	k.fill("order_id", "o-1")
@@ -157,7 +159,7 @@ func TestConsoleOverPlainHTTP(t *testing.T) {
 	if harness.Eval[bool](k.Tab, "isSecureContext") {
 		t.Fatal("the browser treats " + harness.LANHost + " as secure")
 	}
-	k.act(harness.KeyPath("fresh"), "Revoke", "Revoke this key?", "The key is revoked.")
+	k.act(k.keyPath("fresh"), "Revoke", "Revoke this key?", "The key is revoked.")
 	k.expectEvent("fresh", "revoked")
 	k.pressIn("header", "Sign out")
 	k.WaitText("Enter a token")

@@ -18,21 +18,22 @@ func TestConsoleReadOnlyToken(t *testing.T) {
 	s.AddKeys("A")
 	s.ImportPlans("p,US,5,1 Street,")
 	k.WaitText("read only")
-	k.visit(harness.KeyPath("A"))
+	v, _ := k.o.SignIn(k.token)
+	reference := v.KeyReference("A")
+	k.visit(harness.KeyPath(reference))
 	k.WaitText("It has not been used")
 	if k.hasButton("Revoke") || k.hasButton("Reset") {
 		t.Error("a reader is offered to change a key")
 	}
-	k.visit("/console/key/revoke?code=A")
+	k.visit("/console/key/revoke?key=" + reference)
 	k.WaitText("Your token can only read.")
 	k.visit("/console/plans")
 	if k.hasButton("Retire") {
 		t.Error("a reader is offered to retire a plan")
 	}
-	v, _ := k.o.SignIn(k.token)
 	form := "form=" + v.FormToken()
 	for path, what := range map[string]string{
-		"/console/key/revoke": "&code=A", "/console/key/reset": "&code=A", "/console/plan/retire": "&id=p",
+		"/console/key/revoke": "&key=" + reference, "/console/key/reset": "&key=" + reference, "/console/plan/retire": "&id=p",
 		"/console/issue": "&step=issue&id=x&count=1&order_id=o",
 	} {
 		a := v.ExpectStatus(403, "POST", path, form+what)
@@ -63,12 +64,13 @@ func TestConsoleSessions(t *testing.T) {
 	if page := v.ExpectStatus(200, "GET", "/", "").Body; strings.Contains(page, token) {
 		t.Error("the token is on the page")
 	}
-	revoke := "code=A&form=" + v.FormToken()
-	v.ExpectStatus(403, "POST", "/console/key/revoke", "code=A")
-	v.ExpectStatus(403, "POST", "/console/key/revoke", "code=A&form=")
-	v.ExpectStatus(403, "POST", "/console/key/revoke?form="+v.FormToken(), "code=A")
+	key := "key=" + v.KeyReference("A")
+	revoke := key + "&form=" + v.FormToken()
+	v.ExpectStatus(403, "POST", "/console/key/revoke", key)
+	v.ExpectStatus(403, "POST", "/console/key/revoke", key+"&form=")
+	v.ExpectStatus(403, "POST", "/console/key/revoke?form="+v.FormToken(), key)
 	other, _ := o.SignIn(token)
-	v.ExpectStatus(403, "POST", "/console/key/revoke", "code=A&form="+other.FormToken())
+	v.ExpectStatus(403, "POST", "/console/key/revoke", key+"&form="+other.FormToken())
 	v.ExpectStatus(403, "POST", "/console/key/revoke", revoke, "Origin", "https://evil.example")
 	v.ExpectStatus(403, "POST", "/console/key/revoke", revoke, "Sec-Fetch-Site", "cross-site")
 	v.ExpectStatus(403, "POST", "/console/key/revoke", revoke, "Sec-Fetch-Site", "same-site")
