@@ -117,7 +117,7 @@ func (l *lab) distributed() bool {
 // tables lists all tables. A table comes before the tables to which it refers.
 var tables = []string{
 	"keyseat_mail", "keyseat_deliveries", "keyseat_listeners", "keyseat_history", "keyseat_tasks",
-	"keyseat_plans", "keyseat_countries", "keyseat_keys", "keyseat_batches",
+	"keyseat_plans", "keyseat_countries", "keyseat_keys", "keyseat_batches", "keyseat_sealing",
 }
 
 // clear empties the database.

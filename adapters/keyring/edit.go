@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/keyseat/keyseat/internal/safefile"
 )
@@ -15,13 +16,12 @@ import (
 // Create makes a file with one new key, readable by its owner only, and returns the key's id. If the file exists,
 // the error is [fs.ErrExist] and the file stays as it is.
 func Create(path string) (id string, err error) {
-	err = edit(path, nil, func(old []line) ([]line, error) {
+	err = edit{path: path}.do(func(old []line) (all []line, err error) {
 		if old != nil {
 			return nil, fs.ErrExist
 		}
-		var first line
-		id, first.text = generateKey()
-		return []line{first}, nil
+		id, all = insertKey(old, time.Now())
+		return all, nil
 	})
 	return id, err
 }
@@ -33,65 +33,86 @@ func Add(path string) (id string, err error) { return AddFor(path, nil) }
 // AddFor is like [Add]. If root creates the file, the file gets the owner and group of like, so that a daemon of
 // another user can read it.
 func AddFor(path string, like fs.FileInfo) (id string, err error) {
-	err = edit(path, like, func(old []line) ([]line, error) {
-		var first line
-		id, first.text = generateKey()
-		at := max(0, slices.IndexFunc(old, func(l line) bool { return l.key != nil }))
-		return slices.Insert(old, at, first), nil
+	err = edit{path: path, like: like}.do(func(old []line) (all []line, err error) {
+		id, all = insertKey(old, time.Now())
+		return all, nil
 	})
 	return id, err
 }
 
-// Prune removes the keys for which needed returns false, and returns their ids. It never removes the first key.
-// A process may encrypt with the previous first key for a moment after [Add]: run Prune some minutes later.
-func Prune(path string, needed func(id string) bool) (dropped []string, err error) {
-	err = edit(path, nil, func(old []line) ([]line, error) {
-		keys := keysOf(old)
-		if len(keys) == 0 {
-			return nil, fs.ErrNotExist
-		}
-		return slices.DeleteFunc(old, func(l line) bool {
-			drop := l.key != nil && l.key.id != keys[0].id && !needed(l.key.hexID())
-			if drop {
-				dropped = append(dropped, l.key.hexID())
-			}
-			return drop
-		}), nil
-	})
-	return dropped, err
+// insertKey inserts a new key as the first one.
+func insertKey(old []line, now time.Time) (id string, all []line) {
+	id, first := generateKey(now)
+	at := max(0, slices.IndexFunc(old, func(l line) bool { return l.key != nil }))
+	return id, slices.Insert(old, at, first)
 }
 
-// edit rewrites the file atomically: after a crash there is either the old file or the new one. The comments in
-// the file stay. If there is no file, old is nil, and the new file gets the owner of like unless that is nil.
+// An edit rewrites a file. The comments in the file stay.
+type edit struct {
+	path    string
+	like    fs.FileInfo // a new file gets its owner; nil: that of this process
+	destroy bool        // overwrite the content of the old file
+}
+
+// errUnchanged is the result of a change that leaves the file as it is.
+var errUnchanged = errors.New("nothing to change")
+
+// lockWait is the time limit for waiting for another edit. An edit takes milliseconds.
+const lockWait = 5 * time.Second
+
+// do rewrites the file atomically: after a crash there is either the old file or the new one. If there is no file, old is
+// nil.
 //
-// While the temporary file exists, no other edit can begin. Two simultaneous edits could lose a key that has
-// encrypted something.
-func edit(path string, like fs.FileInfo, change func(old []line) ([]line, error)) error {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // replace the target of a link, not the link
+// The temporary file is locked until it has the name of the file, so edits run one after the other. Two simultaneous edits
+// could lose a key that has encrypted something.
+func (e edit) do(change func(old []line) ([]line, error)) error {
+	if target, err := filepath.EvalSymlinks(e.path); err == nil {
+		e.path = target // replace the target of a link, not the link
 	}
-	temp, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	temp, unlock, err := safefile.OpenTemp(e.path+".new", lockWait)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("key ring %s is being changed; if no other command runs, remove %s.new", path, path)
+		return fmt.Errorf("key ring %s is being changed; if no other command runs, remove %s.new", e.path, e.path)
 	}
 	if err != nil {
-		return wrapErr(path, err)
+		return wrapErr(e.path, err)
 	}
-	return wrapErr(path, safefile.Write(temp, path, func(f *os.File) error {
-		old, info, err := current(path)
-		if err != nil {
-			return err
+	defer unlock()
+	var replaced *os.File
+	err = safefile.Write(temp, e.path, func(f *os.File) (err error) {
+		if e.destroy {
+			if replaced, err = safefile.OpenReplaced(e.path); err != nil {
+				return err
+			}
 		}
-		lines, err := change(old)
-		if err != nil {
-			return err
+		return e.fill(f, change)
+	}, os.Rename)
+	if replaced != nil {
+		if err == nil {
+			err = safefile.Overwrite(replaced)
 		}
-		if err := copyRights(f, info, like); err != nil {
-			return err
-		}
-		_, err = f.WriteString(render(lines))
+		err = errors.Join(err, replaced.Close())
+	}
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
+	return wrapErr(e.path, err)
+}
+
+// fill writes the changed lines to the new file f.
+func (e edit) fill(f *os.File, change func(old []line) ([]line, error)) error {
+	old, info, err := current(e.path)
+	if err != nil {
 		return err
-	}, os.Rename))
+	}
+	lines, err := change(old)
+	if err != nil {
+		return err
+	}
+	if err := copyRights(f, info, e.like); err != nil {
+		return err
+	}
+	_, err = f.WriteString(render(lines))
+	return err
 }
 
 // copyRights gives f the owner and mode of the old file. If old is nil, f gets the owner of like, if like is not nil.

@@ -1,4 +1,7 @@
 package keyring
 
-// Overhead is the length of an envelope without its content, in bytes.
-const Overhead = headerSize + overhead
+// The sizes of an envelope.
+const (
+	Overhead  = headerSize + overhead
+	BlockSize = blockSize
+)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/keyseat/keyseat/internal/safefile"
 )
@@ -43,14 +44,13 @@ func (r *Ring) refresh() error {
 func (r *Ring) reload() error {
 	r.readLock.Lock()
 	defer r.readLock.Unlock()
-	text, info, err := safefile.Read(r.path, maxFile+1)
-	if err != nil {
+	lines, info, err := r.read()
+	if info == nil {
 		return wrapErr(r.path, err)
 	}
 	if last := r.lastRead.Load(); last.unchanged(info) {
 		return last.err
 	}
-	lines, err := parseChecked(text, r.path, info)
 	if err == nil {
 		keys := keysOf(lines)
 		r.keys.Store(&keys)
@@ -58,6 +58,24 @@ func (r *Ring) reload() error {
 	err = wrapErr(r.path, err)
 	r.lastRead.Store(&fileState{info, err})
 	return err
+}
+
+// read reads and parses the file. If the file was replaced and overwritten during the read, read reads the new file.
+// info is nil if there is no file to read.
+func (r *Ring) read() (lines []line, info fs.FileInfo, err error) {
+	for range 3 {
+		var text []byte
+		if text, info, err = safefile.Read(r.path, maxFile+1); err != nil {
+			return nil, nil, err
+		}
+		if lines, err = parseChecked(text, r.path, info); err == nil {
+			break
+		}
+		if now, gone := os.Stat(r.path); gone != nil || os.SameFile(info, now) {
+			break
+		}
+	}
+	return lines, info, err
 }
 
 // parseChecked parses the text of a file, and returns an error if other users can read or write the file.
@@ -90,6 +108,7 @@ type line struct {
 // The errors of a line and of a file. None quotes the text.
 var (
 	errLine      = errors.New("it is not a key's id, a space and 32 bytes in base64")
+	errTime      = errors.New("the third field is not the time at which the key was made")
 	errID        = errors.New("the id is not that of the key: one of them was changed")
 	errDuplicate = errors.New("the key is in the file twice")
 	errNoKey     = errors.New("there is no key in it")
@@ -126,7 +145,7 @@ func parseLine(text string) (line, error) {
 	if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
 		return line{text: text}, nil
 	}
-	if len(fields) != 2 {
+	if len(fields) != 2 && len(fields) != 3 {
 		return line{}, errLine
 	}
 	master, err := base64.StdEncoding.Strict().DecodeString(fields[1])
@@ -136,6 +155,11 @@ func parseLine(text string) (line, error) {
 	k := newKey([KeySize]byte(master))
 	if !strings.EqualFold(fields[0], k.hexID()) {
 		return line{}, errID
+	}
+	if len(fields) == 3 {
+		if k.created, err = time.Parse(time.RFC3339, fields[2]); err != nil {
+			return line{}, errTime
+		}
 	}
 	return line{text, &k}, nil
 }

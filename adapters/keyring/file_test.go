@@ -3,15 +3,16 @@ package keyring_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/keyseat/keyseat/adapters/keyring"
 )
@@ -64,7 +65,7 @@ func TestCreate(t *testing.T) {
 	if info, _ := os.Stat(path); runtime.GOOS != "windows" && info.Mode() != 0o600 {
 		t.Errorf("mode %s", info.Mode())
 	}
-	if !regexp.MustCompile(`^[0-9a-f]{8} [A-Za-z0-9+/]{43}=\n$`).MatchString(text) || text[:8] != id {
+	if !regexp.MustCompile(`^[0-9a-f]{8} [A-Za-z0-9+/]{43}= \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n$`).MatchString(text) || text[:8] != id {
 		t.Errorf("%s: %q", id, text)
 	}
 	if _, err := keyring.Create(path); !errors.Is(err, fs.ErrExist) || read(t, path) != text {
@@ -118,30 +119,6 @@ func TestAddCreates(t *testing.T) {
 	}
 }
 
-func TestPrune(t *testing.T) {
-	path, oldest := newFile(t)
-	older, _ := keyring.Add(path)
-	first, _ := keyring.Add(path)
-	serving := open(t, path)
-	dropped, err := keyring.Prune(path, func(id string) bool { return id == older })
-	if err != nil || !slices.Equal(dropped, []string{oldest}) {
-		t.Errorf("%q, %v", dropped, err)
-	}
-	if text := read(t, path); strings.Contains(text, oldest) || !strings.HasPrefix(text, first) || !strings.Contains(text, older) {
-		t.Errorf("%q", text)
-	}
-	if id := sealingKey(t, serving); id != first {
-		t.Errorf("sealed with %s", id)
-	}
-	if dropped, err := keyring.Prune(path, func(string) bool { return false }); err != nil || !slices.Equal(dropped, []string{older}) {
-		t.Errorf("%q, %v", dropped, err)
-	}
-	if _, err := keyring.Prune(path+"-none", nil); !errors.Is(err, fs.ErrNotExist) {
-		t.Error(err)
-	}
-	checkNoTempFile(t, path)
-}
-
 // TestConcurrentAdds checks that simultaneous calls of Add lose no key, though some of them fail.
 func TestConcurrentAdds(t *testing.T) {
 	path, _ := newFile(t)
@@ -172,15 +149,23 @@ func TestConcurrentAdds(t *testing.T) {
 	checkNoTempFile(t, path)
 }
 
-func TestEditInProgress(t *testing.T) {
-	path, _ := newFile(t)
-	write(t, path+".new", "")
-	if _, err := keyring.Add(path); err == nil || !strings.Contains(err.Error(), "remove "+path+".new") {
-		t.Error(err)
+// TestLeftEdit checks that an edit goes on after one that died, and destroys what that one had written.
+func TestLeftEdit(t *testing.T) {
+	path, first := newFile(t)
+	write(t, path+".new", read(t, path)+"# torn")
+	left, err := os.Open(path + ".new")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := os.Stat(path + ".new"); err != nil {
-		t.Error("the lock of another edit was removed")
+	defer func() { _ = left.Close() }() // it was only read
+	second, err := keyring.Add(path)
+	if text := read(t, path); err != nil || !strings.HasPrefix(text, second) || strings.Count(text, "\n") != 2 || !strings.Contains(text, "\n"+first) {
+		t.Errorf("%q, %v", text, err)
 	}
+	if text, _ := io.ReadAll(left); strings.Contains(string(text), "torn") {
+		t.Errorf("it is left: %q", text)
+	}
+	checkNoTempFile(t, path)
 }
 
 func TestSymlinkIsKept(t *testing.T) {
@@ -210,6 +195,7 @@ func TestInvalidFiles(t *testing.T) {
 		good[9:]:                          "line 1: it is not a key's id, a space and 32 bytes in base64",
 		good[:8] + " " + good:             "line 1: it is not a key's id, a space and 32 bytes in base64",
 		id + " c2VjcmV0\n":                "line 1: it is not a key's id, a space and 32 bytes in base64",
+		good[:53] + " yesterday":          "line 1: the third field is not the time at which the key was made",
 		flip(good):                        "line 1: the id is not that of the key: one of them was changed",
 		good + "00000000" + good[8:]:      "line 2: the id is not that of the key: one of them was changed",
 		good + strings.Repeat("#", 1<<16): "it is too large for a key ring",
@@ -341,9 +327,11 @@ func ExampleOpen() {
 	is, _ := keyring.KeyID(sealed)
 	fmt.Println(was == first, is == second)
 
-	dropped, _ := keyring.Prune(path, func(id string) bool { return id == was })
-	fmt.Println("dropped:", len(dropped))
+	tomorrow := keyring.Rotation{Now: time.Now().Add(24 * time.Hour), InUse: func(string) string { return "" }}
+	rotated, _ := keyring.Rotate(path, tomorrow)
+	_, err = ring.Open(old, nil)
+	fmt.Println(len(rotated.Destroyed), errors.Is(err, keyring.ErrUnknownKey))
 	// Output:
 	// true true
-	// dropped: 0
+	// 1 false
 }

@@ -67,17 +67,17 @@ func (r *Ring) Seal(plain, bound []byte) ([]byte, error) {
 	if err := r.refresh(); err != nil {
 		return nil, err
 	}
-	k := (*r.keys.Load())[0]
-	return k.aead.Seal(newEnvelope(k, len(plain)), nil, plain, bound), nil
+	return (*r.keys.Load())[0].seal(plain, bound), nil
 }
 
 // Open decrypts an envelope that is bound to the bytes bound. The error is [ErrUnknownKey], with the id of the key,
 // or [ErrSealed].
 func (r *Ring) Open(sealed, bound []byte) ([]byte, error) {
-	id, content, ok := splitEnvelope(sealed)
+	e, ok := splitEnvelope(sealed)
 	if !ok {
 		return nil, ErrSealed
 	}
+	id := e.keyID()
 	k, known := r.find(id)
 	if !known {
 		_ = r.refresh() // reads only a changed file, so an invalid envelope costs no more than a stat
@@ -85,11 +85,18 @@ func (r *Ring) Open(sealed, bound []byte) ([]byte, error) {
 			return nil, fmt.Errorf("%w (%s)", ErrUnknownKey, key{id: id}.hexID())
 		}
 	}
-	plain, err := k.aead.Open(nil, nil, content, bound)
-	if err != nil {
+	plain, ok := k.open(e, bound)
+	if !ok {
 		return nil, ErrSealed
 	}
 	return plain, nil
+}
+
+// Keys returns the ids of the keys and their times of creation, the key that encrypts first. The error is that of
+// reading the file again.
+func (r *Ring) Keys() ([]KeyInfo, error) {
+	err := r.refresh()
+	return infos(*r.keys.Load()), err
 }
 
 func (r *Ring) find(id string) (key, bool) {

@@ -38,11 +38,42 @@ func TestSealAndOpen(t *testing.T) {
 		if err != nil || string(got) != plain {
 			t.Errorf("%.20q: %.20q, %v", plain, got, err)
 		}
-		if len(sealed) != len(plain)+keyring.Overhead || (len(plain) > 8 && bytes.Contains(sealed, []byte(plain))) {
+		if len(sealed) != (len(plain)/keyring.BlockSize+1)*keyring.BlockSize+keyring.Overhead || (len(plain) > 8 && bytes.Contains(sealed, []byte(plain))) {
 			t.Errorf("%.20q: %d bytes sealed", plain, len(sealed))
 		}
 		if again := seal(t, r, plain, "task 1"); bytes.Equal(again, sealed) {
 			t.Error("two envelopes of one text are equal")
+		}
+	}
+}
+
+// TestLengthIsHidden checks that the length of an envelope does not show the length of a password.
+func TestLengthIsHidden(t *testing.T) {
+	r := keyring.New(newMaster())
+	lengths := map[int]bool{}
+	for _, password := range []int{1, 10, 30} {
+		lengths[len(seal(t, r, "anna@example.com,"+strings.Repeat("p", password), "task 1"))] = true
+	}
+	if len(lengths) != 1 {
+		t.Errorf("the lengths %v of the envelopes differ", lengths)
+	}
+	for n := range 3 * keyring.BlockSize { // also content that looks like padding
+		plain := strings.Repeat("\x80\x00\x00", n)[:n]
+		if got, err := r.Open(seal(t, r, plain, ""), nil); string(got) != plain || err != nil {
+			t.Errorf("%d bytes: %q, %v", n, got, err)
+		}
+	}
+}
+
+// TestHeaderIsAuthenticated checks that an envelope opens only under the version that sealed it.
+func TestHeaderIsAuthenticated(t *testing.T) {
+	r := keyring.New(newMaster())
+	sealed := seal(t, r, "secret", "task 1")
+	other := bytes.Clone(sealed)
+	other[0] = 1
+	for _, bound := range []string{"task 1", string(sealed[:5]) + "task 1"} {
+		if plain, err := r.Open(other, []byte(bound)); !errors.Is(err, keyring.ErrSealed) || plain != nil {
+			t.Errorf("opened as version 1: %q, %v", plain, err)
 		}
 	}
 }
@@ -115,7 +146,7 @@ func TestConcurrentUse(t *testing.T) {
 	group.Wait()
 }
 
-// stored is an envelope as existing databases hold it: "secret", bound to "b", under the key 1, 0, 0, ….
+// stored is an envelope of version 1, as existing databases hold it: "secret", bound to "b", under the key 1, 0, 0, ….
 const stored = "01273f8e0c37ca14d554a828a109c5522ff0f36ef3abbf55860956406c39057698338e979f3423"
 
 func TestStoredEnvelope(t *testing.T) {

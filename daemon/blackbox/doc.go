@@ -100,6 +100,7 @@
 //		operator.TestBackupAndRestore operator.TestPostgresBackup
 //	Master keys can be rotated, and no key is made while open tasks need another.
 //		operator.TestMasterKeyRotation operator.TestNoNewMasterKeyForOpenTasks
+//		operator.TestMasterKeyInUseIsKept operator.TestDaemonRotatesMasterKeys
 //		operator.TestMissingMasterKeyIsNoAttempt operator.TestMasterKeyFileHasDatabaseOwner
 //	An SQLite file has one daemon, and a daemon notices that its file is gone.
 //		operator.TestSQLiteFileHasOneDaemon operator.TestHardLinkedDatabaseIsRefused
@@ -167,6 +168,8 @@
 //		attacks.TestReadTokenRevealsNoCode
 //	Unknown, expired and other tokens get nothing of an order, and lock no client out.
 //		attacks.TestOtherTokensAreHarmless
+//	The account of an ended task cannot be recovered from the database, its log or a backup, after its master key is gone.
+//		attacks.TestEndedAccountsCannotBeRecovered
 //	A canary's credentials are found nowhere.
 //		attacks.TestSecretsLeaveNoTrace attacks.TestConsoleShowsNoSecret attacks.TestCanaryFindsLoggedURL
 package blackbox

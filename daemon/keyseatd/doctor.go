@@ -36,15 +36,19 @@ func (*doctorCmd) Help() string {
 	return examples("It examines every key, task and plan. For each finding it prints what is wrong, what that means, what a repair would do and "+
 		"what only you can decide. Without --repair nothing is changed. Daemons may serve meanwhile. "+
 		"The status is 0 if nothing is found or everything was repaired, and 1 if something is left. "+
-		"Settings of PostgreSQL that may lose accepted data, and expired admin tokens, are printed as warnings, and do not count.",
+		"Settings of PostgreSQL that may lose accepted data, expired admin tokens and an old master key are printed as warnings, and do not count.",
 		"keyseatd doctor --master-key-file master.key", "keyseatd doctor --repair")
 }
 
 // Run prints the findings. It returns an error if problems are left.
 func (d *doctorCmd) Run(ctx context.Context, c stdio) error {
-	sealer, err := d.sealer()
+	ring, err := d.ring()
 	if err != nil {
 		return err
+	}
+	var sealer tasks.Sealer
+	if ring != nil {
+		sealer = ring
 	}
 	return d.open(ctx, func(s *bunstore.Store) error {
 		doc := doctor.Doctor{Store: s, Sealer: sealer, Stale: staleLease, NewID: operatorEngine(s).NewID, Actor: actor()}
@@ -59,6 +63,9 @@ func (d *doctorCmd) Run(ctx context.Context, c stdio) error {
 		}
 		if err := errors.Join(printDurability(ctx, s, c.err), printTokens(d.AdminTokenFile, c)); err != nil {
 			return err
+		}
+		if ring != nil {
+			printMasterKeyAge(ring, c.err)
 		}
 		if left > 0 {
 			return fmt.Errorf("%d problems left", left)
@@ -75,8 +82,8 @@ func (d *doctorCmd) unfinished(err error) error {
 	return fmt.Errorf("%w; what was repaired before stays so: `keyseatd doctor` shows what is left", err)
 }
 
-// sealer opens the master keys. It returns nil if no file is given.
-func (d *doctorCmd) sealer() (tasks.Sealer, error) {
+// ring opens the master keys. It returns nil if no file is given.
+func (d *doctorCmd) ring() (*keyring.Ring, error) {
 	if d.MasterKeyFile == "" {
 		return nil, nil //nolint:nilnil // secrets are not tried then
 	}

@@ -9,18 +9,22 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/keyring"
+	"github.com/keyseat/keyseat/daemon/faultinject"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // masterKeyCmd groups the commands on the file of master keys.
 type masterKeyCmd struct {
-	Add   masterKeyAdd   `cmd:"" help:"Make a new key, the first of FILE."`
-	Prune masterKeyPrune `cmd:"" help:"Drop the keys of FILE that nothing stored needs."`
+	Add    masterKeyAdd    `cmd:"" help:"Make a new key, the first of FILE."`
+	Prune  masterKeyPrune  `cmd:"" help:"Destroy the keys of FILE that nothing stored needs."`
+	Rotate masterKeyRotate `cmd:"" help:"Prune FILE, and add a key if the first one is old. For a timer."`
 }
 
 // masterKeyAdd is the command keyseatd master-key add.
@@ -52,31 +56,83 @@ type masterKeyPrune struct {
 	File string `arg:"" help:"The file of master keys." validate:"required"`
 }
 
-// Help shows an example.
+// Help explains which keys stay and shows an example.
 func (*masterKeyPrune) Help() string {
-	return examples("", "keyseatd master-key prune master.key")
+	return examples("It keeps a key that encrypted until 10 minutes ago, that an open task needs, or that a daemon uses. For each key that it keeps, it "+
+		"prints the reason. What was sealed with a destroyed key can never be opened, so keep no copy of the file for longer than necessary.",
+		"keyseatd master-key prune master.key")
 }
 
-// Run removes the keys that no open task needs from the file, and prints their ids.
+// Run destroys the keys that are not in use, and prints their ids.
 func (m *masterKeyPrune) Run(ctx context.Context, c stdio) error {
 	return m.open(ctx, func(s *bunstore.Store) error {
-		needed, err := neededMasterKeys(ctx, s)
+		done, err := rotateMasterKeys(ctx, s, m.File, 0)
 		if err != nil {
 			return err
 		}
-		dropped, err := keyring.Prune(m.File, func(id string) bool { return needed[id] })
-		if err != nil {
-			return err
+		for _, k := range done.Kept {
+			_, _ = fmt.Fprintf(c.err, "kept %s: %s\n", k.ID, k.Reason) // the result is on standard output
 		}
-		stored := fmt.Sprintf("dropped from %s: %d keys (%s)", m.File, len(dropped), strings.Join(dropped, ", "))
+		stored := fmt.Sprintf("dropped from %s: %d keys (%s)", m.File, len(done.Destroyed), strings.Join(done.Destroyed, ", "))
 		return c.printStored(stored, "no open task needs them", func(w io.Writer) error {
-			for _, id := range dropped {
+			for _, id := range done.Destroyed {
 				if _, err := fmt.Fprintln(w, id); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
+	})
+}
+
+// masterKeyRotate is the command keyseatd master-key rotate.
+type masterKeyRotate struct {
+	databaseFlag
+	File      string        `arg:"" help:"The file of master keys." validate:"required"`
+	KeyPeriod time.Duration `default:"24h" validate:"min=0" placeholder:"24h" help:"Age at which the first key gets a successor. 0: never."`
+}
+
+// Help explains when to use the command and shows an example.
+func (*masterKeyRotate) Help() string {
+	return examples("It does what a daemon does by itself with a file that it can write. Run it from a timer, once a period, if daemons use copies of the file. "+
+		"Then distribute the file, and restart the daemons if they read it only at the start.",
+		"keyseatd master-key rotate /etc/keyseat/master.key")
+}
+
+// Run rotates the file and prints the changes.
+func (m *masterKeyRotate) Run(ctx context.Context, c stdio) error {
+	return m.open(ctx, func(s *bunstore.Store) error {
+		done, err := rotateMasterKeys(ctx, s, m.File, m.KeyPeriod)
+		if err != nil {
+			return err
+		}
+		return c.done(fmt.Sprintf("%s: added [%s], destroyed [%s], %d older keys are in use", m.File, done.Added, strings.Join(done.Destroyed, " "), len(done.Kept)),
+			"`keyseatd master-key rotate` may be run again")
+	})
+}
+
+// rotateMasterKeys rotates a file of master keys. With period 0 it adds no key.
+func rotateMasterKeys(ctx context.Context, s *bunstore.Store, file string, period time.Duration) (keyring.Rotated, error) {
+	needed, err := neededMasterKeys(ctx, s)
+	if err != nil {
+		return keyring.Rotated{}, err
+	}
+	daemons, err := s.Sealings(ctx)
+	if err != nil {
+		return keyring.Rotated{}, err
+	}
+	used := map[string]string{}
+	for _, d := range daemons {
+		if d.Left > 0 {
+			used[d.KeyID] = "a daemon encrypts with it (" + d.KeyFile + "): give it the new file, or restart it if it has a copy"
+		}
+	}
+	for id := range needed {
+		used[id] = "an open task needs it"
+	}
+	return keyring.Rotate(file, keyring.Rotation{
+		Now: faultinject.Now(), Period: period,
+		InUse: func(id string) string { return used[id] },
 	})
 }
 
@@ -94,8 +150,21 @@ func neededMasterKeys(ctx context.Context, s adminstore.AdminStore) (map[string]
 	return ids, nil
 }
 
-// defaultMasterKeyFile returns the default path of the master key file of an SQLite database.
-func defaultMasterKeyFile(database string) string { return database + ".master-key" }
+// defaultMasterKeyFile returns the default path of the master key file of an SQLite database. Its name does not
+// begin as that of the database, because a copy of keyseat.db* must not contain the keys. Earlier versions made the
+// file keyseat.db.master-key, which stays in use.
+func defaultMasterKeyFile(database string) string {
+	if earlier := database + ".master-key"; exists(earlier) {
+		return earlier
+	}
+	folder, name := filepath.Split(database)
+	return filepath.Join(folder, "master-key-"+strings.ReplaceAll(name, ".", "-"))
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
 
 // ring opens the master keys. It creates a missing file for an SQLite database only, because daemons that
 // share a PostgreSQL database must share the keys.
@@ -103,14 +172,22 @@ func (s *serveCmd) ring(ctx context.Context, store *bunstore.Store, log *slog.Lo
 	if s.MasterKeyFile != "" {
 		return keyring.Open(s.MasterKeyFile)
 	}
-	path := defaultMasterKeyFile(store.Path())
+	path := s.masterKeyFile(store)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := createMasterKeys(ctx, store, path); err != nil {
 			return nil, err
 		}
-		log.Warn("made a master key file: without it open tasks cannot be carried out, so keep a copy", "file", path)
+		log.Warn("made a master key file: without it open tasks cannot be carried out; keep a copy apart from the backups of the database, and only of the newest file", "file", path)
 	}
 	return keyring.Open(path)
+}
+
+// masterKeyFile returns the path of the file of master keys.
+func (s *serveCmd) masterKeyFile(store *bunstore.Store) string {
+	if s.MasterKeyFile != "" {
+		return s.MasterKeyFile
+	}
+	return defaultMasterKeyFile(store.Path())
 }
 
 // createMasterKeys creates the file, unless tasks are open. A new key cannot decrypt secrets that were

@@ -38,7 +38,8 @@ type serveCmd struct {
 	Lease        time.Duration `default:"60s" validate:"min=100ms,max=1h" placeholder:"60s" help:"Time after which another daemon takes over the tasks of a daemon that died."`
 	Drain        time.Duration `default:"25s" validate:"min=1ms,max=1h" placeholder:"25s" help:"Time limit of a stop."`
 
-	MasterKeyFile string `placeholder:"FILE" help:"Keys that encrypt secrets. By default a file next to an SQLite database, created if missing."`
+	MasterKeyFile string        `placeholder:"FILE" help:"Keys that encrypt secrets. By default a file next to an SQLite database, created if missing."`
+	KeyPeriod     time.Duration `default:"24h" validate:"min=0" placeholder:"24h" help:"Age at which the first master key gets a successor. Older keys that no open task needs are destroyed. 0: never."`
 
 	adminFlags
 
@@ -142,6 +143,10 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	if err != nil {
 		return err
 	}
+	m.WatchMasterKey(func() (time.Duration, bool) { return masterKeyAge(ring) }, s.KeyPeriod)
+	rotation := s.newKeyRotation(store, ring, log)
+	rotation.step(ctx) // before this daemon seals something
+	go rotation.run(ctx)
 	s.reloadToken(connector)
 	go reloadOn(ctx, hangups, s.reloads, log)
 	return s.runWithWebhooks(ctx, server, store, engine, log)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -206,7 +208,21 @@ func TestMasterKeys(t *testing.T) {
 		s.upgrade("cat")
 		second := strings.TrimSpace(sh.ok("master-key", "add", sh.masterFile()))
 		third := strings.TrimSpace(sh.ok("master-key", "add", sh.masterFile()))
-		dropped := strings.Fields(sh.ok("master-key", "prune", sh.masterFile()))
+		prune := func() (dropped []string, kept string) {
+			out, kept, status := sh.run("", "master-key", "prune", sh.masterFile())
+			if status != exitDone {
+				sh.Fatalf("prune: status %d, %s", status, kept)
+			}
+			return strings.Fields(out), kept
+		}
+		if dropped, kept := prune(); len(dropped) > 0 || strings.Count(kept, ": a daemon may still encrypt with it until ") != 2 {
+			sh.Errorf("%q were dropped, which encrypted a moment ago; %s", dropped, kept)
+		}
+		sh.rest()
+		dropped, kept := prune()
+		if !strings.HasSuffix(kept, ": an open task needs it\n") {
+			sh.Errorf("kept: %s", kept)
+		}
 		if second == third || len(dropped) != 1 || dropped[0] != second {
 			sh.Fatalf("%s and %s were added, and %q was dropped", second, third, dropped)
 		}
@@ -214,12 +230,28 @@ func TestMasterKeys(t *testing.T) {
 		if state := sh.rows("tasks", "list")[0]["outcome"]; state != "success" {
 			sh.Fatalf("the task ended as %v", state)
 		}
-		if dropped := strings.Fields(sh.ok("master-key", "prune", sh.masterFile())); len(dropped) != 1 {
+		if dropped, _ := prune(); len(dropped) != 1 {
 			sh.Errorf("%q were dropped", dropped)
 		}
 		if dropped := sh.ok("master-key", "prune", sh.masterFile()); dropped != "" {
 			sh.Errorf("the last key was dropped: %s", dropped)
 		}
+		if out := sh.ok("master-key", "rotate", sh.masterFile(), "--key-period", "1m"); !regexp.MustCompile(`added \[[0-9a-f]{8}\], destroyed \[\], 0 older`).MatchString(out) {
+			sh.Errorf("rotated: %s", out)
+		}
 		sh.fails(exitFailed, "file does not exist", "", "master-key", "prune", sh.masterFile()+".none")
 	})
+}
+
+// rest makes the keys of the file two hours older.
+func (sh shell) rest() {
+	sh.Helper()
+	text, err := os.ReadFile(sh.masterFile())
+	if err == nil {
+		made := time.Now().Add(-2 * time.Hour).UTC().Format(time.RFC3339)
+		err = os.WriteFile(sh.masterFile(), regexp.MustCompile(`\S+Z\n`).ReplaceAll(text, []byte(made+"\n")), 0o600)
+	}
+	if err != nil {
+		sh.Fatal(err)
+	}
 }

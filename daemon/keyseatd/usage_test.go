@@ -120,7 +120,7 @@ func TestNoDatabase(t *testing.T) {
 	sh.file("master.key", "")
 	for _, line := range []string{
 		"keys export", "keys show A", "keys revoke A", "keys restore A", "keys reset A", "plans list", "plans retire p", "plans release t",
-		"tasks list", "tasks retry t", "tasks resolve t --outcome success", "stock", "master-key prune master.key",
+		"tasks list", "tasks retry t", "tasks resolve t --outcome success", "stock", "master-key prune master.key", "master-key rotate master.key",
 	} {
 		sh.fails(exitFailed, "no database at keyseat.db", "", strings.Fields(line)...)
 		sh.fails(exitFailed, "no database at no/such.db", "", strings.Fields(line+" --database sqlite:no/such.db")...)

@@ -19,9 +19,11 @@ package metrics
 
 import (
 	"database/sql"
+	"math"
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -65,6 +67,23 @@ func New(version string) *Recorder {
 // pool.
 func (m *Recorder) WatchPool(name string, db *sql.DB) {
 	m.registry.MustRegister(collectors.NewDBStatsCollector(db, name))
+}
+
+// WatchMasterKey exports the age of the master key that encrypts, and the age at which it gets a successor (0: never). age
+// returns false if the age is unknown. Then it is exported as infinite.
+func (m *Recorder) WatchMasterKey(age func() (age time.Duration, known bool), period time.Duration) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "keyseat_master_key_age_seconds", Help: "Age of the master key that encrypts. +Inf: unknown.",
+		}, func() float64 {
+			if age, known := age(); known {
+				return age.Seconds()
+			}
+			return math.Inf(1)
+		}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "keyseat_master_key_period_seconds", Help: "Age at which the master key that encrypts gets a successor. 0: never.",
+		}, period.Seconds))
 }
 
 // Handler returns the HTTP handler that answers a scrape.

@@ -105,3 +105,14 @@ func Write(temp *os.File, path string, fill func(*os.File) error, rename func(fr
 	}
 	return err
 }
+
+// Overwrite replaces the content of an open file with zeros, and writes them to disk. The content is then destroyed if
+// the file system writes in place. On a file system that copies on write, the old blocks stay until they are used again.
+func Overwrite(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	_, err = f.WriteAt(make([]byte, info.Size()), 0)
+	return errors.Join(err, f.Sync())
+}

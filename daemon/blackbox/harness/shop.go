@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +91,30 @@ func (s *Shop) MasterKeyPath() string {
 	if s.KeyFile != "" {
 		return s.KeyFile
 	}
-	return strings.TrimPrefix(s.Database, "sqlite:") + ".master-key"
+	folder, name := filepath.Split(strings.TrimPrefix(s.Database, "sqlite:"))
+	return folder + "master-key-" + strings.ReplaceAll(name, ".", "-")
+}
+
+// AgeMasterKeys makes the keys of a file older.
+func (s *Shop) AgeMasterKeys(file string, by time.Duration) {
+	s.Helper()
+	text, err := os.ReadFile(file)
+	if err == nil {
+		aged := regexp.MustCompile(`\S+Z\n`).ReplaceAllStringFunc(string(text), func(made string) string {
+			at, err := time.Parse(time.RFC3339, strings.TrimSpace(made))
+			if err != nil {
+				s.Fatal(err)
+			}
+			return at.Add(-by).Format(time.RFC3339) + "\n"
+		})
+		err = os.WriteFile(file+".aged", []byte(aged), 0o600)
+	}
+	if err == nil {
+		err = os.Rename(file+".aged", file) // a daemon may read the file at any moment
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
 }
 
 // CheckDoctor checks that the doctor finds nothing, also in sealed accounts.

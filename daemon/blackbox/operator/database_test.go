@@ -158,15 +158,15 @@ func TestOldSchemaIsReported(t *testing.T) {
 	execAs(s, "keyseat", `
 		CREATE ROLE app LOGIN;
 		GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app;
-		DROP TABLE keyseat_strangers, keyseat_daemons;
-		DELETE FROM keyseat_migrations WHERE name = '20261125000000'`)
+		DROP TABLE keyseat_sealing;
+		DELETE FROM keyseat_migrations WHERE name = '20261129000000'`)
 	useRole(s, "app")
-	expectFailure(s, "role app may not change the tables, and the schema lacks 20261125000000: run `keyseatd migrate` as their owner", "stock")
+	expectFailure(s, "role app may not change the tables, and the schema lacks 20261129000000: run `keyseatd migrate` as their owner", "stock")
 	execAs(s, "keyseat", `GRANT CREATE ON SCHEMA public TO app`)
 	useRole(s, "app")
 	expectFailure(s, "role app may not change the tables", "stock")
 	s.Database = strings.Replace(s.Database, primary.Host(), standby(s, primary).Host(), 1)
-	expectFailure(s, "the server is read-only, and the schema lacks 20261125000000: run `keyseatd migrate` on the server that takes writes", "stock")
+	expectFailure(s, "the server is read-only, and the schema lacks 20261129000000: run `keyseatd migrate` on the server that takes writes", "stock")
 }
 
 // TestNotDurableSettingsAreReported checks that the daemon and the doctor warn of a server that can lose confirmed

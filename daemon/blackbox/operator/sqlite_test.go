@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
@@ -28,17 +30,108 @@ func TestMasterKeyRotation(t *testing.T) {
 		s.Eventually("the provider is called", func() bool { return len(s.Provider.Requests()) == 1 })
 		s.MustExec("master-key", "add", file)
 		d.MustAccept(harness.Upgrade("L", "503=3+success@example.com", "US"))
-		if dropped := s.MustExec("master-key", "prune", file); dropped != "" {
-			s.Errorf("dropped, though both are needed: %s", dropped)
-		}
+		expectKept(s, file, "a daemon may still encrypt with it until")
+		s.AgeMasterKeys(file, time.Hour)
 		d.ExpectEnd("K", "success", "")
-		if dropped := strings.Fields(s.MustExec("master-key", "prune", file)); len(dropped) != 1 {
-			s.Errorf("dropped: %v", dropped)
-		}
+		s.Eventually("the old key is dropped", func() bool { // by the daemon or by the command
+			s.MustExec("master-key", "prune", file)
+			text, err := os.ReadFile(file)
+			return err == nil && strings.Count(string(text), "\n") == 1
+		})
 		d.Stop()
 		d = s.Serve("--master-key-file", file)
 		d.ExpectEnd("L", "success", "")
 	})
+}
+
+// expectKept prunes a file of master keys, which must keep all keys for the given reason.
+func expectKept(s *harness.Shop, file, reason string) {
+	s.Helper()
+	if r := s.Exec("master-key", "prune", file); r.Code != 0 || r.Out != "" || !strings.Contains(r.Err, reason) {
+		s.Errorf("not kept because %s: %+v", reason, r)
+	}
+}
+
+// TestMasterKeyInUseIsKept checks that prune keeps the key that a daemon encrypts with, because the daemon has a copy of
+// the file, as under the shipped unit. Otherwise accepted tasks would be lost.
+func TestMasterKeyInUseIsKept(t *testing.T) {
+	harness.ForEachDatabase(t, func(s *harness.Shop) {
+		s.AddKeys("K")
+		s.ImportPlans("p,US,5,,")
+		file, copied := filepath.Join(s.Folder, "original"), filepath.Join(s.Folder, "copy")
+		s.MustExec("master-key", "add", file)
+		distribute(s, file, copied)
+		d := s.Serve("--master-key-file", copied, "--connector-timeout", "1h", "--lease", "1s")
+		s.MustExec("master-key", "add", file)
+		s.AgeMasterKeys(file, time.Hour)
+		expectKept(s, file, "a daemon encrypts with it")
+		d.MustAccept(harness.Upgrade("K", "silent+success@example.com", "US"))
+		s.Eventually("the provider is called", func() bool { return len(s.Provider.Requests()) == 1 })
+		d.Kill()
+		expectKept(s, file, "an open task needs it")
+		distribute(s, file, copied)
+		d = s.Serve("--master-key-file", copied, "--lease", "1s")
+		d.ExpectEnd("K", "success", "")
+		if dropped := strings.Fields(s.MustExec("master-key", "prune", file)); len(dropped) != 1 {
+			s.Errorf("dropped: %v", dropped)
+		}
+	})
+}
+
+// distribute copies a file of master keys.
+func distribute(s *harness.Shop, from, to string) {
+	s.Helper()
+	text, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, text, 0o600)
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// TestDaemonRotatesMasterKeys checks that daemons with one file add a key when the period is over, together one.
+// Commands that rotate the file at the same moment add none.
+func TestDaemonRotatesMasterKeys(t *testing.T) {
+	harness.ForEachDatabase(t, func(s *harness.Shop) {
+		s.AddKeys("K")
+		s.ImportPlans("p,US,5,,")
+		file := filepath.Join(s.Folder, "rotated")
+		s.MustExec("master-key", "add", file)
+		all := s.ServeAll(3, "--master-key-file", file, "--key-period", "4s")
+		s.Eventually("a key is added", func() bool { return youngKeys(s, file) > 1 })
+		for _, d := range all {
+			d.Stop()
+		}
+		s.AgeMasterKeys(file, time.Hour)
+		var group sync.WaitGroup
+		for range 4 {
+			group.Go(func() { s.Exec("master-key", "rotate", file, "--key-period", "30m") })
+		}
+		group.Wait()
+		if n := youngKeys(s, file); n != 1 {
+			s.Errorf("four commands added %d keys", n)
+		}
+		d := s.Serve("--master-key-file", file)
+		d.MustAccept(harness.Upgrade("K", "success@example.com", "US"))
+		d.ExpectEnd("K", "success", "")
+	})
+}
+
+// youngKeys returns the number of keys of a file that were made in the last half an hour.
+func youngKeys(s *harness.Shop, file string) (n int) {
+	s.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if made, err := time.Parse(time.RFC3339, fields[len(fields)-1]); err == nil && time.Since(made) < 30*time.Minute {
+			n++
+		}
+	}
+	return n
 }
 
 // expectStartFails starts a daemon, which must end with status 1 and log the given texts.

@@ -136,7 +136,7 @@ func TestSQLiteFileHasOneDaemon(t *testing.T) {
 	d.Kill()
 	d = s.Serve()
 	d.Stop()
-	info, err := os.Stat(filepath.Join(s.Folder, "keyseat.db.master-key"))
+	info, err := os.Stat(filepath.Join(s.Folder, "master-key-keyseat-db"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the master key file that serve made: %v %v", info, err)
 	}

@@ -1,0 +1,76 @@
+package keyring
+
+import (
+	"bytes"
+	"encoding/hex"
+	"slices"
+)
+
+// The layout of an envelope: see the package comment.
+const (
+	version1   = 1
+	version2   = 2 // of new envelopes
+	headerSize = 1 + idSize
+	overhead   = 12 + 16 // nonce and tag
+	blockSize  = 128     // the size of padded content is a multiple of it
+	padMark    = 0x80    // the first byte after the content; zeros follow
+)
+
+// An envelope is a sealed text, taken apart.
+type envelope struct {
+	header  []byte
+	content []byte // nonce, ciphertext and tag
+}
+
+func splitEnvelope(sealed []byte) (e envelope, ok bool) {
+	if len(sealed) < headerSize+overhead || sealed[0] != version1 && sealed[0] != version2 {
+		return envelope{}, false
+	}
+	return envelope{sealed[:headerSize], sealed[headerSize:]}, true
+}
+
+func (e envelope) keyID() string { return string(e.header[1:]) }
+
+// seal returns an envelope of version 2.
+func (k key) seal(plain, bound []byte) []byte {
+	padded := pad(plain)
+	out := append(make([]byte, 0, headerSize+len(padded)+overhead), version2)
+	out = append(out, k.id...)
+	return k.v2.Seal(out, nil, padded, slices.Concat(out, bound))
+}
+
+// open decrypts an envelope of this key. It returns false if the envelope does not open.
+func (k key) open(e envelope, bound []byte) (plain []byte, ok bool) {
+	if e.header[0] == version1 {
+		plain, err := k.v1.Open(nil, nil, e.content, bound)
+		return plain, err == nil
+	}
+	padded, err := k.v2.Open(nil, nil, e.content, slices.Concat(e.header, bound))
+	if err != nil {
+		return nil, false
+	}
+	return unpad(padded)
+}
+
+// pad appends a mark and zeros, up to a multiple of blockSize. So the length of an envelope does not show the length
+// of a password (ISO/IEC 7816-4).
+func pad(plain []byte) []byte {
+	padded := make([]byte, (len(plain)/blockSize+1)*blockSize)
+	copy(padded, plain)
+	padded[len(plain)] = padMark
+	return padded
+}
+
+func unpad(padded []byte) (plain []byte, ok bool) {
+	return bytes.CutSuffix(bytes.TrimRight(padded, "\x00"), []byte{padMark})
+}
+
+// KeyID returns the id of the key that encrypted an envelope, in the form of the key ring file. It returns false
+// if sealed is not an envelope.
+func KeyID(sealed []byte) (string, bool) {
+	e, ok := splitEnvelope(sealed)
+	if !ok {
+		return "", false
+	}
+	return hex.EncodeToString([]byte(e.keyID())), true
+}

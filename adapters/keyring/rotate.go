@@ -1,0 +1,123 @@
+package keyring
+
+import (
+	"io/fs"
+	"slices"
+	"time"
+)
+
+// Rest is the time for which a key must not have been the first one before [Rotate] destroys it. A daemon that is about to
+// store an envelope needs a moment, and the clocks of machines differ.
+const Rest = 10 * time.Minute
+
+// A Rotation is one step in the rotation of a file.
+type Rotation struct {
+	Now time.Time
+
+	// Period is the age at which the first key gets a successor. A first key of unknown age gets one too. 0: Rotate adds
+	// no key.
+	Period time.Duration
+
+	// InUse returns the reason to keep the key with the given id, or "". Open tasks and daemons that use a copy of the
+	// file are such reasons.
+	InUse func(id string) string
+}
+
+// A Rotated is the result of [Rotate].
+type Rotated struct {
+	Added     string   // the id of the new first key; "": none
+	Destroyed []string // ids
+	Kept      []Kept   // the other keys that are not the first one
+}
+
+// A Kept is a key that [Rotate] kept, and the reason.
+type Kept struct{ ID, Reason string }
+
+// A KeyInfo is what a file shows about a key, without the key.
+type KeyInfo struct {
+	ID      string
+	Created time.Time // zero: unknown
+}
+
+// Rotate destroys the keys of a file that are not the first one, have rested and are not in use. Then it adds a key if
+// the first one is old. When it destroys a key, it overwrites the content of the old file. Any number of processes may
+// rotate a file simultaneously.
+func Rotate(path string, r Rotation) (done Rotated, err error) {
+	err = edit{path: path, destroy: true}.do(func(old []line) ([]line, error) {
+		all := infos(keysOf(old))
+		if len(all) == 0 {
+			return nil, fs.ErrNotExist
+		}
+		done = r.decide(all)
+		lines := slices.DeleteFunc(old, func(l line) bool { return l.key != nil && slices.Contains(done.Destroyed, l.key.hexID()) })
+		switch {
+		case r.IsDue(all[0]):
+			done.Added, lines = insertKey(lines, r.Now)
+		case len(done.Destroyed) == 0:
+			return nil, errUnchanged
+		}
+		return lines, nil
+	})
+	if err != nil {
+		return Rotated{}, err
+	}
+	return done, nil
+}
+
+// decide returns which keys are destroyed and which are kept.
+func (r Rotation) decide(all []KeyInfo) (done Rotated) {
+	for i, k := range all[1:] {
+		reason := r.restReason(all[:i+1])
+		if reason == "" {
+			reason = r.InUse(k.ID)
+		}
+		if reason == "" {
+			done.Destroyed = append(done.Destroyed, k.ID)
+		} else {
+			done.Kept = append(done.Kept, Kept{k.ID, reason})
+		}
+	}
+	return done
+}
+
+// IsDue reports whether the first key needs a successor. A time in the future counts as unknown.
+func (r Rotation) IsDue(first KeyInfo) bool {
+	age := r.Now.Sub(first.Created)
+	return r.Period > 0 && (first.Created.IsZero() || age >= r.Period || age < -Rest)
+}
+
+// HasRested reports whether a key after the first one has rested, so that Rotate may destroy it.
+func (r Rotation) HasRested(all []KeyInfo) bool {
+	for i := range all {
+		if i > 0 && r.restReason(all[:i]) == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// restReason returns the reason why a key has not rested, or "". later are the keys before it in the file, which were
+// added later. So the key has rested since the earliest of their times.
+func (r Rotation) restReason(later []KeyInfo) string {
+	var since time.Time
+	for _, k := range later {
+		if !k.Created.IsZero() && (since.IsZero() || k.Created.Before(since)) {
+			since = k.Created
+		}
+	}
+	switch {
+	case since.IsZero():
+		return "the file does not tell since when another key is the first: add a key, and prune 10 minutes later"
+	case r.Now.Sub(since) < Rest:
+		return "a daemon may still encrypt with it until " + since.Add(Rest).UTC().Format(time.RFC3339)
+	}
+	return ""
+}
+
+func infos(keys []key) []KeyInfo {
+	var all []KeyInfo
+	for _, k := range keys {
+		all = append(all, KeyInfo{k.hexID(), k.created})
+	}
+	return all
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/keyring"
+	"github.com/keyseat/keyseat/daemon/faultinject"
+	"github.com/keyseat/keyseat/internal/clock"
+)
+
+const (
+	keyPoll       = 5 * time.Second   // how often a daemon looks at its master keys
+	rotationEvery = time.Minute       // how often it reads what the other daemons have
+	sealingTTL    = 5 * rotationEvery // tolerates failures of the database
+	rotationDelay = time.Hour         // after the start of a daemon; see keyRotation.alone
+)
+
+// A keyRotation rotates the master keys of a daemon, and records which key the daemon encrypts with. Each log line is
+// logged once, until another one follows.
+type keyRotation struct {
+	store  *bunstore.Store
+	ring   *keyring.Ring
+	file   string
+	place  string // the machine and the path of the file, as in the database
+	period time.Duration
+	log    *slog.Logger
+
+	started  time.Time
+	recorded string    // the key that was recorded last
+	at       time.Time // when it was recorded
+	problem  string    // the message that was logged last
+}
+
+// newKeyRotation returns the rotation of a daemon's master keys.
+func (s *serveCmd) newKeyRotation(store *bunstore.Store, ring *keyring.Ring, log *slog.Logger) *keyRotation {
+	file := s.masterKeyFile(store)
+	place := file
+	if full, err := filepath.Abs(file); err == nil {
+		place = full
+	}
+	host, _ := os.Hostname() // without a name, all machines count as one
+	return &keyRotation{
+		store: store, ring: ring, file: file, place: host + ":" + place, period: s.KeyPeriod, log: log, started: faultinject.Now(),
+	}
+}
+
+// run takes a step every minute until ctx ends, or more often if the period is short or another key is the first.
+func (k *keyRotation) run(ctx context.Context) {
+	every := rotationEvery
+	if k.period > 0 {
+		every = min(every, max(k.period/4, 100*time.Millisecond))
+	}
+	for clock.Sleep(ctx, min(keyPoll, every)) == nil {
+		all, err := k.ring.Keys()
+		if err != nil || all[0].ID != k.recorded || time.Since(k.at) >= every {
+			k.step(ctx)
+		}
+	}
+}
+
+// step records the key that encrypts, and rotates the keys if that is due.
+func (k *keyRotation) step(ctx context.Context) {
+	all, err := k.ring.Keys()
+	if err == nil {
+		err = k.store.RecordSealing(ctx, k.place, all[0].ID, sealingTTL)
+	}
+	if err != nil {
+		k.report(ctx, "cannot record the master key in use", err.Error())
+		return
+	}
+	k.recorded, k.at = all[0].ID, time.Now()
+	var daemons []bunstore.Sealing
+	if !k.store.Embedded() { // an SQLite file has one daemon: other records are of its past
+		daemons, err = k.store.Sealings(ctx)
+	}
+	if err != nil {
+		k.report(ctx, "cannot read the master keys in use", err.Error())
+		return
+	}
+	if problem := k.missing(all, daemons); problem != "" {
+		k.report(ctx, "a daemon encrypts with a master key that this daemon lacks", problem)
+		return
+	}
+	k.rotate(ctx, all, daemons)
+}
+
+// missing returns the record of a daemon that encrypts with a key that this daemon lacks, or "".
+func (*keyRotation) missing(all []keyring.KeyInfo, daemons []bunstore.Sealing) string {
+	for _, d := range daemons {
+		if d.Left > 0 && !slices.ContainsFunc(all, func(one keyring.KeyInfo) bool { return one.ID == d.KeyID }) {
+			return "key " + d.KeyID + " of " + d.KeyFile
+		}
+	}
+	return ""
+}
+
+// rotate takes one step of the rotation, if one is due and this daemon may take it.
+func (k *keyRotation) rotate(ctx context.Context, all []keyring.KeyInfo, daemons []bunstore.Sealing) {
+	r := keyring.Rotation{Now: faultinject.Now(), Period: k.period}
+	if k.period == 0 || !r.IsDue(all[0]) && !r.HasRested(all) {
+		return
+	}
+	if others := k.others(daemons); others != "" {
+		k.report(ctx, "other daemons have files of master keys of their own: rotate by a timer, with `keyseatd master-key rotate`", others)
+		return
+	}
+	if !k.store.Embedded() && r.Now.Sub(k.started) < min(rotationDelay, k.period) {
+		return
+	}
+	done, err := rotateMasterKeys(ctx, k.store, k.file, k.period)
+	switch {
+	case err != nil:
+		k.report(ctx, "this daemon cannot rotate its master keys: rotate by a timer, with `keyseatd master-key rotate`", err.Error())
+	case done.Added != "" || len(done.Destroyed) > 0:
+		k.problem = ""
+		k.log.InfoContext(ctx, "rotated the master keys", "file", k.file, "added", done.Added, "destroyed", done.Destroyed)
+	}
+}
+
+// others returns the other files of master keys that daemons of this database use, or have used in the last hour.
+//
+// If each of two machines added a key to its own file, neither could open the accounts that the other one sealed. A daemon
+// with a PostgreSQL database therefore waits for an hour after its start, so that the others have recorded their files.
+func (k *keyRotation) others(daemons []bunstore.Sealing) string {
+	var files []string
+	for _, d := range daemons {
+		if d.KeyFile != k.place {
+			files = append(files, d.KeyFile)
+		}
+	}
+	return strings.Join(files, ", ")
+}
+
+// report logs a problem, unless it was the last one too.
+func (k *keyRotation) report(ctx context.Context, message, detail string) {
+	if ctx.Err() != nil || k.problem == message {
+		return
+	}
+	k.problem = message
+	k.log.WarnContext(ctx, message, "file", k.file, "error", detail)
+}
+
+// masterKeyAge returns the age of the key that encrypts. It returns false if the file does not show the age.
+func masterKeyAge(ring *keyring.Ring) (age time.Duration, known bool) {
+	all, err := ring.Keys()
+	if err != nil || all[0].Created.IsZero() {
+		return 0, false
+	}
+	return max(0, faultinject.Now().Sub(all[0].Created)), true
+}
+
+// oldMasterKey is the age at which the doctor warns of a master key.
+const oldMasterKey = 7 * 24 * time.Hour
+
+// printMasterKeyAge prints a warning if the key that encrypts is old, or of unknown age.
+func printMasterKeyAge(ring *keyring.Ring, to io.Writer) {
+	age, known := masterKeyAge(ring)
+	found := fmt.Sprintf("%d days old", age/(24*time.Hour))
+	switch {
+	case !known:
+		found = "of unknown age"
+	case age < oldMasterKey:
+		return
+	}
+	_, _ = fmt.Fprintf(to, "warning: the first master key is %s: old backups and logs of the database open with it until `keyseatd master-key rotate` has destroyed it\n",
+		found) // the output has precedence, so an error is ignored
+}

@@ -1,0 +1,18 @@
+//go:build !unix
+
+package safefile
+
+import (
+	"os"
+	"time"
+)
+
+// OpenTemp creates the new file path for [Write]. If the file exists, the error is [fs.ErrExist]: another process uses
+// it, or has left it.
+func OpenTemp(path string, _ time.Duration) (temp *os.File, unlock func(), err error) {
+	temp, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	return temp, func() {}, err
+}
+
+// OpenReplaced returns nil, because an open file cannot be replaced here.
+func OpenReplaced(string) (*os.File, error) { return nil, nil } //nolint:nilnil // see above
