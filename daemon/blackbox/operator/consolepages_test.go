@@ -150,7 +150,9 @@ func TestConsoleOverPlainHTTP(t *testing.T) {
 	s := harness.NewSQLiteShop(t)
 	s.AddKeys("fresh")
 	o, file := s.ServeAdmin()
-	o.AdminURL = harness.OverLAN(o.AdminURL)
+	v, _ := o.SignIn(o.Token)
+	fresh := harness.KeyPath(v.KeyReference("fresh"))
+	o.AdminURL = harness.OverLAN(o.AdminURL) // only the browser can resolve its name
 	k := &consoleUser{harness.OpenTab(t), o, file, s.AddToken(file, "ann", "write")}
 	k.AddSecrets(k.token)
 	k.AllowError("The Cross-Origin-Opener-Policy header has been ignored") // it works in secure contexts only
@@ -159,7 +161,7 @@ func TestConsoleOverPlainHTTP(t *testing.T) {
 	if harness.Eval[bool](k.Tab, "isSecureContext") {
 		t.Fatal("the browser treats " + harness.LANHost + " as secure")
 	}
-	k.act(k.keyPath("fresh"), "Revoke", "Revoke this key?", "The key is revoked.")
+	k.act(fresh, "Revoke", "Revoke this key?", "The key is revoked.")
 	k.expectEvent("fresh", "revoked")
 	k.pressIn("header", "Sign out")
 	k.WaitText("Enter a token")
