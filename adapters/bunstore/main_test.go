@@ -125,7 +125,7 @@ func dataSource(address string) (driver, dsn string) {
 	if !embedded {
 		return "pgx", address
 	}
-	file := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "_txlock=immediate&_busy_timeout=10000"}
+	file := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "_txlock=immediate&_busy_timeout=10000&_pragma=secure_delete(1)"}
 	return "sqlite", file.String()
 }
 

@@ -4,6 +4,7 @@ package bunstore_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -234,5 +235,63 @@ func TestALockedFile(t *testing.T) {
 	want := "another program has locked the database (SQLite " + path + ", apply, SQLITE_BUSY); wait until it has ended, then try again"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestErasedSecretsAreOverwritten checks that a store on a database of the caller's needs secure_delete.
+func TestErasedSecretsAreOverwritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "embedded.db")
+	for pragma, fine := range map[string]bool{"": false, "&_pragma=secure_delete(0)": false, "&_pragma=secure_delete(fast)": false, "&_pragma=secure_delete(1)": true} {
+		db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate"+pragma)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = bunstore.New(bun.NewDB(db, sqlitedialect.New()))
+		if fine && err != nil {
+			t.Errorf("with %q: %v", pragma, err)
+		} else if !fine {
+			fails(t, err, "_pragma=secure_delete(1)")
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestSQLiteFileIsPrivate checks that a file is refused if every user can read or write it, also if the caller has
+// opened it.
+func TestSQLiteFileIsPrivate(t *testing.T) {
+	folder, err := os.MkdirTemp("/tmp", "keyseat-open") //nolint:usetesting // a test's own folder is closed to others
+	if err == nil {
+		err = os.Chmod(folder, 0o755) //nolint:gosec // see above
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	path := filepath.Join(folder, "keyseat.db")
+	s, err := bunstore.Open(t.Context(), "sqlite:"+path, bunstore.Options{})
+	if err == nil {
+		err = s.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for mode, fine := range map[os.FileMode]bool{0o600: true, 0o660: true, 0o644: false, 0o602: false} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		s, err := bunstore.Open(t.Context(), "sqlite:"+path, bunstore.Options{})
+		if err == nil {
+			err = s.Close()
+		}
+		_, embedded := bunstore.New(bun.NewDB(raw(t, "sqlite:"+path), sqlitedialect.New()))
+		for _, err := range []error{err, embedded} {
+			if fine && err != nil {
+				t.Errorf("%o: %v", mode, err)
+			} else if !fine {
+				fails(t, err, path, "chmod o-rw")
+			}
+		}
 	}
 }

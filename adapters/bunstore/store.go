@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 	known "github.com/uptrace/bun/dialect"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
 	"github.com/keyseat/keyseat/tasks"
@@ -66,11 +67,12 @@ const (
 // A Store keeps all data in one database. Multiple goroutines may use it simultaneously.
 type Store struct {
 	database
-	ownsDB    bool // Close closes read and write
-	multiHost bool // the URL names several servers
-	dedicated bool // the database is for keyseat only: see [Options.Dedicated]
-	pooler    Pooler
-	wiper     *sqlitefile.WALWiper // wipes erased secrets from the log; SQLite only
+	ownsDB     bool // Close closes read and write
+	multiHost  bool // the URL names several servers
+	dedicated  bool // the database is for keyseat only: see [Options.Dedicated]
+	pooler     Pooler
+	unverified []string             // see UnverifiedHosts
+	wiper      *sqlitefile.WALWiper // wipes erased secrets from the log; SQLite only
 }
 
 var (
@@ -81,15 +83,36 @@ var (
 // New returns a store on a database that the caller has opened. The caller also closes the database.
 //
 //   - Postgres: the driver is the package stdlib of pgx, and the pool allows two connections or more.
-//   - SQLite: the driver is modernc.org/sqlite, with _txlock=immediate and a busy timeout.
+//   - SQLite: the driver is modernc.org/sqlite, with _txlock=immediate, a busy timeout and
+//     _pragma=secure_delete(1). New returns an error without secure_delete, because SQLite would keep erased
+//     secrets in the file. It also returns an error if other users of the machine can read or write the file.
 func New(db *bun.DB) (*Store, error) {
 	switch db.Dialect().Name() { //nolint:exhaustive // the others are refused
 	case known.PG:
 		return &Store{database: database{dialect: postgresDialect(), layout: oneServer{}, read: db, write: db}}, nil
 	case known.SQLite:
-		return &Store{database: database{dialect: sqliteDialect(time.Now, ""), layout: oneServer{}, read: db, write: db, disk: &sqlitefile.Disk{}}, wiper: sqlitefile.NewWALWiper(db.DB)}, nil
+		s := &Store{database: database{dialect: sqliteDialect(time.Now, ""), layout: oneServer{}, read: db, write: db, disk: &sqlitefile.Disk{}}, wiper: sqlitefile.NewWALWiper(db.DB)}
+		return s, s.wrap("open", s.checkErasure(context.Background()))
 	}
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
+}
+
+// checkErasure returns an error if SQLite would keep erased secrets in its file, or if other users can read the file.
+func (d *database) checkErasure(ctx context.Context) error {
+	var overwrites int
+	var path string
+	err := d.read.DB.QueryRowContext(ctx, `SELECT s.secure_delete, l.file FROM pragma_secure_delete s, pragma_database_list l WHERE l.name = 'main'`).
+		Scan(&overwrites, &path)
+	switch {
+	case err != nil:
+		return err
+	case overwrites != 1:
+		return dberr.Public("erased secrets would stay in the file: open it with _pragma=secure_delete(1)")
+	case path == "": // a database in memory
+		return nil
+	}
+	_, err = sqlitefile.Find(path)
+	return err
 }
 
 // BehindPooler returns the same store in the mode of [PoolerTransaction]. It is for a Postgres that the
@@ -103,6 +126,10 @@ func (s *Store) BehindPooler() *Store {
 // Pooler returns the kind of pooler that [Open] was given or has detected, or the one of
 // [Store.BehindPooler]. The kind "" means unknown.
 func (s *Store) Pooler() Pooler { return s.pooler }
+
+// UnverifiedHosts returns the hosts of a PostgreSQL that [Open] may use without verified TLS. Verified means
+// sslmode=verify-full or verify-ca. Hosts on loopback and Unix sockets need no TLS.
+func (s *Store) UnverifiedHosts() []string { return s.unverified }
 
 // Embedded reports whether the database is an SQLite file.
 func (s *Store) Embedded() bool { return s.isSQLite }

@@ -243,7 +243,7 @@ func TestReadableByOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := open(t, path)
-	for mode, fine := range map[fs.FileMode]bool{0o604: false, 0o602: false, 0o644: false, 0o640: true, 0o400: true, 0o600: true} {
+	for mode, fine := range map[fs.FileMode]bool{0o604: false, 0o602: false, 0o644: false, 0o640: true, 0o660: false, 0o400: true, 0o600: true} {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}

@@ -99,7 +99,7 @@ func TestTokenFilePermissions(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		return
 	}
-	for mode, fine := range map[os.FileMode]bool{0o600: true, 0o640: true, 0o644: false, 0o602: false} {
+	for mode, fine := range map[os.FileMode]bool{0o600: true, 0o640: true, 0o644: false, 0o602: false, 0o660: false, 0o620: false} {
 		f := admin.TokenFile(filepath.Join(openFolder(t), "tokens"))
 		if err := os.WriteFile(string(f), []byte("shop write "+canary+"\n"), 0o600); err != nil {
 			t.Fatal(err)

@@ -36,6 +36,9 @@ import (
 )
 
 func main() {
+	if err := protectMemory(); err != nil {
+		_, _ = fmt.Fprintf(os.Stderr, "keyseatd: warning: a core dump of this process may contain secrets: %v\n", err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second Ctrl-C ends the process immediately, because a person is waiting. A second SIGTERM changes
 	// nothing.

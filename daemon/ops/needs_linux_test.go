@@ -268,3 +268,30 @@ func TestHealthChecks(t *testing.T) {
 		}
 	}
 }
+
+// TestSecretsStayInside checks that the shipped files keep secrets out of the swap and out of core dumps, and give the
+// daemon no superuser of PostgreSQL.
+func TestSecretsStayInside(t *testing.T) {
+	t.Parallel()
+	for file, wanted := range map[string][]string{
+		"daemon/ops/keyseatd.service": {"MemorySwapMax=0\n", "LimitCORE=0\n"},
+		"daemon/ops/compose.yaml":     {"mem_limit: 512m\n", "memswap_limit: 512m ", "ulimits: { core: 0 }", "CREATE ROLE keyseat LOGIN PASSWORD"},
+	} {
+		text := read(t, file)
+		for _, want := range wanted {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s has no %q", file, want)
+			}
+		}
+		if strings.Contains(text, "POSTGRES_USER") {
+			t.Errorf("the role of %s is a superuser", file)
+		}
+	}
+	for _, name := range []string{"master.key", "token", "admin-tokens", "hooks.json"} {
+		for _, file := range []string{".gitignore", ".dockerignore"} {
+			if !regexp.MustCompile(`(?m)^(\*\*/)?` + regexp.QuoteMeta(name) + `$`).MatchString(read(t, file)) {
+				t.Errorf("%s does not name %s, which the README makes", file, name)
+			}
+		}
+	}
+}

@@ -40,9 +40,17 @@ import (
 	"github.com/keyseat/keyseat/daemon/worker"
 )
 
-// openShop opens the shop's database. bunstore.New requires the options in the URL.
+// openShop opens the shop's database. bunstore.New requires the options in the URL, and a file that other users of
+// the machine cannot read.
 func openShop(ctx context.Context, path string) (*bun.DB, error) {
-	pool, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)")
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = file.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	pool, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=secure_delete(1)")
 	if err != nil {
 		return nil, err
 	}

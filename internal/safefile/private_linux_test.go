@@ -76,7 +76,8 @@ func TestModes(t *testing.T) {
 		{0o400, 0o755, true},
 		{0o440, 0o755, true},
 		{0o640, 0o777, true},
-		{0o660, 0o755, true},
+		{0o660, 0o755, false},
+		{0o620, 0o700, false}, // a closed folder may be open to the group
 		{0o444, 0o755, false},
 		{0o644, 0o711, false},
 		{0o604, 0o755, false},

@@ -1,7 +1,7 @@
 // Package safefile reads and writes files that hold a secret or that a crash must not damage.
 //
-// [CheckPrivate] accepts a file if no other user of the machine can read or write it. Other users are all users except
-// the owner and the members of the group.
+// [CheckOthers] accepts a file if no other user of the machine can read or write it. Other users are all users except
+// the owner and the members of the group. [CheckPrivate] also refuses a file that the group can write.
 //
 //	mode for others      folders above it       what holds it            accepted
 //	none                 any                    any                      yes
@@ -21,18 +21,33 @@ import (
 	"path/filepath"
 )
 
-var errReadable = errors.New("every user of this machine can read or write it: run chmod o-rw on it, or mount it with mode 0440")
+var (
+	errReadable = errors.New("every user of this machine can read or write it: run chmod o-rw on it, or mount it with mode 0440")
+	errGroup    = errors.New("every member of its group can write it: run chmod g-w on it")
+)
 
-// The permission bits of other users.
+// The permission bits of the group and of other users.
 const (
+	groupWrite  = 0o020
 	othersRead  = 0o004
 	othersWrite = 0o002
 	othersEnter = 0o001
 )
 
-// CheckPrivate returns an error if other users of the machine can read or write the file at path. The argument info is
-// the state of the opened file.
+// CheckPrivate checks a file that holds a secret or grants a right. It returns an error if other users of the machine
+// can read or write the file at path, or if its group can write it. The argument
+// info is the state of the opened file.
 func CheckPrivate(path string, info fs.FileInfo) error {
+	err := CheckOthers(path, info)
+	if err == nil && hasModes && info.Mode().Perm()&groupWrite != 0 {
+		err = errGroup
+	}
+	return err
+}
+
+// CheckOthers returns an error if other users of the machine can read or write the file at path. Its group may do
+// both. The argument info is the state of the file.
+func CheckOthers(path string, info fs.FileInfo) error {
 	switch mode := info.Mode().Perm(); {
 	case !hasModes || mode&(othersRead|othersWrite) == 0:
 		return nil

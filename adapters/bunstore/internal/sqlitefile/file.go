@@ -43,6 +43,7 @@ type File struct {
 //
 // Find returns an error for a file with several names (hard links). SQLite derives the name of the log
 // from the name of the file. Two programs that use two names would have two logs and destroy the database.
+// It also returns an error for a file that other users of the machine can read or write.
 func Find(path string) (*File, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -55,6 +56,9 @@ func Find(path string) (*File, error) {
 	if n := linkCount(info); n > 1 {
 		return nil, dberr.Public(fmt.Sprintf("%s has %d names (hard links), and two programs that open two of them destroy the database: "+
 			"remove the other names (find them with: find / -xdev -samefile %s)", path, n, path))
+	}
+	if err := safefile.CheckOthers(path, info); err != nil {
+		return nil, dberr.Public(path + ": " + err.Error())
 	}
 	return &File{path, info}, nil
 }

@@ -1,0 +1,58 @@
+package attacks_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"testing"
+
+	"github.com/keyseat/keyseat/daemon/blackbox/harness"
+)
+
+// TestMemoryIsNotDumped checks that a process gets no core dump, and that other processes of its user cannot read its
+// memory: the files in /proc then belong to root, not to this user.
+func TestMemoryIsNotDumped(t *testing.T) {
+	t.Parallel()
+	s := harness.NewShop(t)
+	cmd := s.Command("demo")
+	if os.Geteuid() == 0 { // the process needs a user other than root, in a folder that this user can enter
+		folder, err := os.MkdirTemp("/tmp", "keyseat-memory") //nolint:usetesting // a test's own folder is closed to others
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(folder) })
+		cmd.Path, cmd.Dir = filepath.Join(folder, "keyseatd"), folder
+		cmd.Env = append(cmd.Env, "TMPDIR="+folder)
+		copyProgram(t, harness.Program(t), cmd.Path)
+		if err := os.Chmod(folder, 0o777); err != nil { //nolint:gosec // see above
+			t.Fatal(err)
+		}
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534}
+	}
+	d := s.StartCommand(cmd)
+	s.Eventually("the memory belongs to root", func() bool {
+		info, err := os.Stat(fmt.Sprintf("/proc/%d/mem", cmd.Process.Pid))
+		if d.HasEnded() || err != nil {
+			t.Fatalf("%v: %s", err, d.Logs.Tail())
+		}
+		stat, is := info.Sys().(*syscall.Stat_t)
+		return is && stat.Uid == 0
+	})
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", cmd.Process.Pid))
+	if err != nil || !regexp.MustCompile(`Max core file size +0 +0 `).Match(limits) {
+		t.Errorf("a core dump has no limit: %v\n%s", err, limits)
+	}
+}
+
+func copyProgram(t *testing.T, from, to string) {
+	t.Helper()
+	program, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, program, 0o755) //nolint:gosec // another user runs it
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
