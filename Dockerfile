@@ -1,8 +1,12 @@
 # keyseatd in an image with nothing else: no shell, no package manager, no root.
 #
 #	docker build -t keyseatd .
-#	docker run -p 8080:8080 -v keyseat:/data keyseatd serve --connector sim
+#	docker run -p 127.0.0.1:8080:8080 -v keyseat:/data --memory 512m --memory-swap 512m --ulimit core=0 \
+#		keyseatd serve --connector sim --plaintext
 #
+# A container's loopback cannot be published, so the API listens on all addresses. There serve demands TLS:
+# --tls-cert, or --trusted-proxies with the address of a proxy that does TLS. --plaintext does without, and is
+# right only where the published port is on loopback, as above.
 # The database is SQLite on the volume unless KEYSEAT_DATABASE names a PostgreSQL. There is no connector
 # unless --connector or KEYSEAT_CONNECTOR names one. The admin listener is on the container's own loopback:
 # where Prometheus is to scrape it, set KEYSEAT_ADMIN_LISTEN=0.0.0.0:8081 and do not publish the port.

@@ -5,13 +5,16 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
@@ -61,12 +64,28 @@ func openPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	db := bun.NewDB(pool.DB, pgdialect.New())
 	s := &Store{
 		database: database{dialect: postgresDialect(), layout: where, read: db, write: db},
-		ownsDB:   true, multiHost: pool.MultiHost, dedicated: o.Dedicated, pooler: Pooler(pool.Pooler),
+		ownsDB:   true, multiHost: pool.MultiHost, dedicated: o.Dedicated, pooler: Pooler(pool.Pooler), unverified: unverifiedHosts(config),
 	}
 	if s.pooler == PoolerTransaction {
 		return s.BehindPooler(), nil
 	}
 	return s, nil
+}
+
+// unverifiedHosts returns the hosts of a configuration that are not on this machine, and for which one of the
+// connections that pgx tries has no TLS or does not verify the server.
+func unverifiedHosts(config *pgx.ConnConfig) (hosts []string) {
+	tries := []*pgconn.FallbackConfig{{Host: config.Host, TLSConfig: config.TLSConfig}}
+	for _, c := range append(tries, config.Fallbacks...) {
+		network, _ := pgconn.NetworkAddress(c.Host, c.Port)
+		ip, err := netip.ParseAddr(c.Host)
+		local := network == "unix" || c.Host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+		verified := c.TLSConfig != nil && (!c.TLSConfig.InsecureSkipVerify || c.TLSConfig.VerifyPeerCertificate != nil)
+		if !local && !verified && !slices.Contains(hosts, c.Host) {
+			hosts = append(hosts, c.Host)
+		}
+	}
+	return hosts
 }
 
 // idleTime is the time after which an idle connection is closed. A server or a pooler has few

@@ -1,6 +1,7 @@
 package bunstore_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,4 +220,34 @@ func TestOfSeveralHostsTheOneThatWrites(t *testing.T) {
 	standby := primary.Standby(t)
 	url = strings.Replace(url, primary.Host(), "127.0.0.1:1,"+standby.Host()+","+primary.Host(), 1)
 	fill(t, open(t, url, bunstore.Options{}), 1)
+}
+
+// TestUnverifiedHosts checks which hosts are reported: those on other machines, without TLS that verifies the server.
+func TestUnverifiedHosts(t *testing.T) {
+	for url, want := range map[string][]string{
+		"postgres://u@db.example/x":                                          {"db.example"},
+		"postgres://u@db.example/x?sslmode=disable":                          {"db.example"},
+		"postgres://u@db.example/x?sslmode=allow":                            {"db.example"},
+		"postgres://u@db.example/x?sslmode=prefer":                           {"db.example"},
+		"postgres://u@db.example/x?sslmode=require":                          {"db.example"},
+		"postgres://u@db.example/x?sslmode=verify-ca":                        nil,
+		"postgres://u@db.example/x?sslmode=verify-full":                      nil,
+		"postgres://u@10.0.0.1,10.0.0.2,127.0.0.1/x?sslmode=prefer":          {"10.0.0.1", "10.0.0.2"},
+		"postgres://u@127.0.0.1/x":                                           nil,
+		"postgres://u@[::1]/x?sslmode=disable":                               nil,
+		"postgres://u@localhost/x?sslmode=disable":                           nil,
+		"postgres:///x?user=u&host=/run/postgresql":                          nil,
+		"postgres://u@127.0.0.1.example/x?sslmode=disable&connect_timeout=1": {"127.0.0.1.example"},
+	} {
+		s, err := bunstore.Open(t.Context(), url, bunstore.Options{Pooler: bunstore.PoolerNone})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.UnverifiedHosts(); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, not %q", url, got, want)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -119,6 +119,23 @@ func logDurability(ctx context.Context, store *bunstore.Store, log *slog.Logger)
 	}
 }
 
+// unverifiedTLS explains the hosts of [bunstore.Store.UnverifiedHosts].
+const unverifiedTLS = "whoever can change the network between can read and change everything: add sslmode=verify-full to the database's URL"
+
+// logTransport logs a warning if the connections to PostgreSQL do not use verified TLS.
+func logTransport(ctx context.Context, store *bunstore.Store, log *slog.Logger) {
+	if hosts := store.UnverifiedHosts(); len(hosts) > 0 {
+		log.WarnContext(ctx, "the connection to PostgreSQL does not need verified TLS", "hosts", hosts, "means", unverifiedTLS)
+	}
+}
+
+// printTransport prints the same warning for an operator.
+func printTransport(store *bunstore.Store, to io.Writer) {
+	if hosts := store.UnverifiedHosts(); len(hosts) > 0 {
+		_, _ = fmt.Fprintf(to, "warning: the connection to %s does not need verified TLS: %s\n", strings.Join(hosts, ", "), unverifiedTLS) // as in printDurability
+	}
+}
+
 // printDurability prints the same warnings for an operator. They are not findings, because the stored data is
 // consistent.
 func printDurability(ctx context.Context, store *bunstore.Store, to io.Writer) error {

@@ -36,7 +36,7 @@ func (*doctorCmd) Help() string {
 	return examples("It examines every key, task and plan. For each finding it prints what is wrong, what that means, what a repair would do and "+
 		"what only you can decide. Without --repair nothing is changed. Daemons may serve meanwhile. "+
 		"The status is 0 if nothing is found or everything was repaired, and 1 if something is left. "+
-		"Settings of PostgreSQL that may lose accepted data, expired admin tokens and an old master key are printed as warnings, and do not count.",
+		"Settings of PostgreSQL that may lose accepted data, a connection without verified TLS, expired admin tokens and an old master key are printed as warnings, and do not count.",
 		"keyseatd doctor --master-key-file master.key", "keyseatd doctor --repair")
 }
 
@@ -61,6 +61,7 @@ func (d *doctorCmd) Run(ctx context.Context, c stdio) error {
 		if err := d.print(c.out, findingRows(examine(ctx), &left)); err != nil {
 			return d.unfinished(err)
 		}
+		printTransport(s, c.err)
 		if err := errors.Join(printDurability(ctx, s, c.err), printTokens(d.AdminTokenFile, c)); err != nil {
 			return err
 		}

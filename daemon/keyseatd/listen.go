@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -137,6 +138,30 @@ func (s *serveCmd) checkTLSKey() error {
 	}
 	_, err := readPrivate(s.TLSKey)
 	return withName("--tls-key", err)
+}
+
+// checkPlaintext refuses listeners that other machines can reach without TLS, because passwords and tokens pass
+// through them. With trusted proxies, the proxies do TLS. An admin listener without tokens needs no TLS.
+func (s *serveCmd) checkPlaintext() error {
+	if s.Plaintext || len(s.TrustedProxies) > 0 {
+		return nil
+	}
+	if s.TLSCert == "" && !isLoopback(s.Listen) {
+		return usageError{errors.New("--listen is not on loopback, and passwords would pass without TLS: give --tls-cert and --tls-key, " +
+			"or --trusted-proxies if a proxy does TLS, or --plaintext")}
+	}
+	if s.AdminListen != "" && s.AdminTokenFile != "" && !isLoopback(s.AdminListen) {
+		return usageError{errors.New("--admin-listen is not on loopback, and admin tokens would pass without TLS: " +
+			"give --trusted-proxies if a proxy does TLS, or --plaintext")}
+	}
+	return nil
+}
+
+// isLoopback reports whether only this machine can reach an address HOST:PORT.
+func isLoopback(address string) bool {
+	host, _, _ := net.SplitHostPort(address) // validated before
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 // limitFlags limit the number of simultaneous connections and requests.

@@ -27,6 +27,8 @@ type serveCmd struct {
 	TLSCert     string `name:"tls-cert" validate:"required_with=TLSKey" placeholder:"FILE" help:"Certificate chain of the API, in PEM. SIGHUP reads it and the key again."`
 	TLSKey      string `name:"tls-key" validate:"required_with=TLSCert" placeholder:"FILE" help:"Key of the certificate, in PEM."`
 
+	Plaintext bool `help:"Allow requests without TLS from other machines."`
+
 	pageFlag
 
 	connectorFlags
@@ -43,7 +45,7 @@ type serveCmd struct {
 
 	adminFlags
 
-	UnknownKeyLimit int      `default:"30" validate:"min=0" placeholder:"N" help:"Limit of unknown keys per minute and address. 0: no limit."`
+	UnknownKeyLimit int      `default:"30" validate:"min=0,max=1000000" placeholder:"N" help:"Limit of unknown keys per minute and address. Larger IPv6 networks, and all clients together, have a multiple. 0: no limit."`
 	TrustedCallers  textList `validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Addresses and networks whose unknown keys are not counted."`
 	KeyTaskLimit    int      `default:"20" validate:"min=0,max=1000000" placeholder:"N" help:"Limit of tasks per hour and key. 0: no limit."`
 	TrustedProxies  textList `validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Proxies whose X-Forwarded-For is trusted."`
@@ -117,6 +119,9 @@ func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
 	if err := s.checkTLSKey(); err != nil {
 		return nil, err
 	}
+	if err := s.checkPlaintext(); err != nil {
+		return nil, err
+	}
 	return s.connector(s.noProxy(), log)
 }
 
@@ -131,6 +136,7 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 		log.InfoContext(ctx, "connected to PostgreSQL", "pooler", store.Pooler(), "connections", s.DatabaseConns)
 	}
 	logDurability(ctx, store, log)
+	logTransport(ctx, store, log)
 	ring, err := s.ring(ctx, store, log)
 	if err != nil {
 		return err
