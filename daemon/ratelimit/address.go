@@ -57,6 +57,22 @@ func AddressBlock(a netip.Addr) netip.Prefix {
 	return p
 }
 
+// allClients is the block of all clients together.
+var allClients = netip.MustParsePrefix("::/0")
+
+// blocksOf returns the blocks in which an address counts, and in the same order how many limits of one address each
+// block has. An IPv6 client can have a /56 or a /48 to itself, and change its /64 at will.
+func blocksOf(a netip.Addr) (blocks []netip.Prefix, factors []int) {
+	blocks, factors = []netip.Prefix{AddressBlock(a)}, []int{1}
+	if a = a.Unmap().WithZone(""); a.Is6() {
+		for _, network := range []struct{ bits, factor int }{{56, 4}, {48, 16}} {
+			block, _ := a.Prefix(network.bits) // an IPv6 address has such a prefix
+			blocks, factors = append(blocks, block), append(factors, network.factor)
+		}
+	}
+	return append(blocks, allClients), append(factors, allFactor)
+}
+
 // containsAddr reports whether one of the prefixes contains a.
 func containsAddr(prefixes []netip.Prefix, a netip.Addr) bool {
 	a = a.Unmap().WithZone("")

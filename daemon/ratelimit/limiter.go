@@ -1,7 +1,16 @@
-// Package ratelimit limits how many wrong keys or tokens a client may try.
+// Package ratelimit limits how many wrong keys or tokens clients may try.
 //
-// A [Limiter] counts them per client address in windows of one minute. An address over the limit is
-// blocked until its window ends. An IPv6 client counts with its whole /64 network.
+// A [Limiter] counts wrong attempts in windows of one minute. A wrong attempt counts for each block of addresses that
+// contains the client:
+//
+//	block          limit
+//	IPv4 address   1 ×
+//	IPv6 /64       1 ×
+//	IPv6 /56       4 ×
+//	IPv6 /48       16 ×
+//	all clients    100 ×, at most 16,384 (or 1 ×, if that is more)
+//
+// If one of the blocks is over its limit, the client is blocked until the window of that block ends.
 //
 //	request ─▶ Blocked ─▶ look up the key ─▶ not found: Record
 //	              │                                       │
@@ -11,54 +20,61 @@
 // A Limiter counts for its own process. With a [SharedCounter], which a store implements, all daemons
 // of a database count together:
 //
-//	Record ─┐                          ┌─▶ total of all daemons
-//	Record ─┼─▶ batch ─▶ one statement ─┼─▶ total of all daemons
-//	Record ─┘                          └─▶ total of all daemons
+//	Record ─┐                          ┌─▶ totals of all daemons
+//	Record ─┼─▶ batch ─▶ one statement ─┼─▶ totals of all daemons
+//	Record ─┘                          └─▶ totals of all daemons
 //
-// If the shared counter is slow or fails, each daemon allows its share of the limit. From
+// If the shared counter is slow or fails, each daemon allows its share of the limits. From
 // heartbeats each daemon knows how many daemons there are.
 package ratelimit
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"maps"
+	"math"
 	"net/netip"
 	"sync"
 	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// A Limiter limits how many unknown keys each client address may try per minute. It keeps up to
-// 65,536 addresses, and forgets the least recently seen address first.
+// A Limiter limits how many unknown keys clients may try per minute.
 //
 // It counts for its own process or, after [Limiter.UseShared], for all daemons together. The zero
 // Limiter has no limit. A Limiter is safe for concurrent use.
 type Limiter struct {
-	limit   int // 0: no limit
+	limit   int // of one address; 0: no limit
 	trusted []netip.Prefix
 	now     func() time.Time
 	shared  *counter // nil: counts for this process only
 
 	mu      sync.Mutex
-	windows *lru.Cache[netip.Prefix, window]
+	windows map[netip.Prefix]window // no window is removed before it ends
+	swept   time.Time               // when ended windows were last removed
 }
 
-// A window is the one-minute window of an address. It starts with the first unknown key.
+// A window is the one-minute window of a block. It starts with the first unknown key.
 type window struct {
 	ends  time.Time
 	total int // of all daemons, as far as this daemon knows
 	local int // of this daemon
 }
 
-// maxAddresses is the maximum number of addresses. They need about 10 MiB.
-const maxAddresses = 65536
+// The limit of all clients together, in limits of one address, and its maximum. The maximum also bounds the memory
+// of a Limiter, because each unknown key adds up to three windows: they need up to about 10 MiB.
+const (
+	allFactor = 100
+	maxAll    = 16384
+)
 
 // New returns a limiter that allows each address limit unknown keys per minute. Trusted addresses
-// have no limit. The limit must be positive.
+// have no limit, and do not count. The limit must be positive and fit into 32 bits.
 func New(limit int, trusted []netip.Prefix, now func() time.Time) (*Limiter, error) {
-	windows, err := lru.New[netip.Prefix, window](maxAddresses)
-	return &Limiter{limit: limit, trusted: trusted, now: now, windows: windows}, err
+	if limit < 1 || limit > math.MaxInt32 {
+		return nil, errors.New("ratelimit: the limit must be positive, and fit into 32 bits")
+	}
+	return &Limiter{limit: limit, trusted: trusted, now: now, windows: map[netip.Prefix]window{}}, nil
 }
 
 // UseShared makes l count unknown keys in a shared counter too. Call it before the first use of l.
@@ -79,71 +95,108 @@ func (l *Limiter) Blocked(a netip.Addr) time.Duration {
 	if l.unlimited(a) {
 		return 0
 	}
+	blocks, limits := l.blocks(a)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	w, found := l.windows.Get(AddressBlock(a))
-	if !found || w.total < l.limit {
-		return 0
-	}
-	return max(w.ends.Sub(l.now()), 0)
+	return l.blocked(blocks, limits)
 }
 
 // unlimited reports whether an address has no limit. It is checked before the address's block, because
 // a trusted address may share its block with a blocked address.
 func (l *Limiter) unlimited(a netip.Addr) bool { return l.limit == 0 || containsAddr(l.trusted, a) }
 
-// Record counts one unknown key of the address. If that exceeds the limit, it returns how long the
+// blocks returns the blocks in which an address counts, the smallest first, and their limits.
+func (l *Limiter) blocks(a netip.Addr) (blocks []netip.Prefix, limits []int) {
+	blocks, limits = blocksOf(a)
+	for i, factor := range limits {
+		limits[i] = l.limit * factor
+	}
+	limits[len(limits)-1] = max(l.limit, min(l.limit*allFactor, maxAll))
+	return blocks, limits
+}
+
+// blocked returns the longest time for which one of the blocks is over its limit. The caller holds the lock.
+func (l *Limiter) blocked(blocks []netip.Prefix, limits []int) (wait time.Duration) {
+	now := l.now()
+	for i, block := range blocks {
+		if w, found := l.windows[block]; found && w.total >= limits[i] {
+			wait = max(wait, w.ends.Sub(now))
+		}
+	}
+	return wait
+}
+
+// Record counts one unknown key of the address. If that exceeds a limit, it returns how long the
 // address is blocked, otherwise 0. Concurrent calls may all have passed [Limiter.Blocked], so Record
-// checks the limit again.
+// checks the limits again. An unknown key of a blocked address does not count, because one address could
+// otherwise use up the limits of the larger blocks.
 //
 // With a [SharedCounter], Record waits up to 250 ms for the counts of the other daemons. If they do
-// not arrive, this daemon allows an equal share of the limit. In the minute in which that begins,
-// all daemons together may allow almost twice the limit.
+// not arrive, this daemon allows an equal share of the limits. In the minute in which that begins,
+// all daemons together may allow almost twice the limits.
 func (l *Limiter) Record(ctx context.Context, a netip.Addr) (blocked time.Duration) {
 	if l.unlimited(a) {
 		return 0
 	}
-	block := AddressBlock(a)
-	w, left := l.recordLocal(block)
-	switch {
-	case w.total > l.limit: // whatever the other daemons have counted
-		return left
-	case l.shared == nil:
-		return 0
+	blocks, limits := l.blocks(a)
+	windows, blocked := l.recordLocal(blocks, limits)
+	if blocked > 0 || l.shared == nil {
+		return blocked
 	}
-	p, err := l.shared.count(ctx, block)
-	switch {
-	case err == nil && p.n > l.limit:
-		return p.left
-	case err != nil && w.local > l.shared.localShare(l.limit):
-		if ctx.Err() == nil { // otherwise the error says nothing about the shared counter
-			l.applyShared(block, l.limit, left) // so that Blocked blocks further calls
+	positions, err := l.shared.count(ctx, blocks)
+	for i, limit := range limits {
+		switch w := windows[i]; {
+		case err == nil && positions[i].n > limit:
+			blocked = max(blocked, positions[i].left)
+		case err != nil && w.local > limit/l.limit*l.shared.localShare(l.limit):
+			left := w.ends.Sub(l.now())
+			if ctx.Err() == nil { // otherwise the error says nothing about the shared counter
+				l.applyShared(blocks[i], limit, left) // so that Blocked blocks further calls
+			}
+			blocked = max(blocked, left)
 		}
-		return left
 	}
-	return 0
+	return blocked
 }
 
-// recordLocal counts an unknown key in this process. It returns the window and the time left in it.
-func (l *Limiter) recordLocal(block netip.Prefix) (window, time.Duration) {
+// recordLocal counts an unknown key in this process, unless one of the blocks is over its limit. It returns the
+// windows of the blocks.
+func (l *Limiter) recordLocal(blocks []netip.Prefix, limits []int) (windows []window, blocked time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	w, _ := l.windows.Get(block)
-	now := l.now()
-	if !now.Before(w.ends) {
-		w = window{ends: now.Add(time.Minute)}
+	if wait := l.blocked(blocks, limits); wait > 0 {
+		return nil, wait
 	}
-	w.total++
-	w.local++
-	l.windows.Add(block, w)
-	return w, w.ends.Sub(now)
+	l.removeEnded()
+	now := l.now()
+	for _, block := range blocks {
+		w := l.windows[block]
+		if !now.Before(w.ends) {
+			w = window{ends: now.Add(time.Minute)}
+		}
+		w.total++
+		w.local++
+		l.windows[block] = w
+		windows = append(windows, w)
+	}
+	return windows, 0
+}
+
+// removeEnded removes the windows that have ended, at most once a minute. The caller holds the lock.
+func (l *Limiter) removeEnded() {
+	now := l.now()
+	if now.Sub(l.swept) < time.Minute {
+		return
+	}
+	l.swept = now
+	maps.DeleteFunc(l.windows, func(_ netip.Prefix, w window) bool { return !now.Before(w.ends) })
 }
 
 // applyShared sets the total that all daemons have counted.
 func (l *Limiter) applyShared(block netip.Prefix, total int, left time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	w, _ := l.windows.Get(block)
+	w := l.windows[block]
 	w.ends, w.total = l.now().Add(left), total
-	l.windows.Add(block, w)
+	l.windows[block] = w
 }

@@ -40,12 +40,12 @@ const (
 // statement runs at a time, however many clients guess keys.
 type counter struct {
 	shared  SharedCounter
-	name    string       // name of this daemon in its heartbeats
-	daemons atomic.Int64 // number of daemons at the last heartbeat; 0: unknown
-	batcher *batch.Batcher[netip.Prefix, position]
+	name    string                                     // name of this daemon in its heartbeats
+	daemons atomic.Int64                               // number of daemons at the last heartbeat; 0: unknown
+	batcher *batch.Batcher[[]netip.Prefix, []position] // from the blocks of an unknown key to its positions in them
 }
 
-// A position is the number of an unknown key among all of its window.
+// A position is the number of an unknown key among all in the window of one block.
 type position struct {
 	n    int
 	left time.Duration // time left in the window
@@ -53,42 +53,46 @@ type position struct {
 
 // newCounter returns a counter that calls apply with each total that the shared counter returns.
 func newCounter(shared SharedCounter, apply func(block netip.Prefix, total int, left time.Duration)) *counter {
-	flush := func(ctx context.Context, blocks []netip.Prefix) ([]position, error) {
-		counts := make(map[netip.Prefix]int, len(blocks))
-		for _, b := range blocks {
-			counts[b]++
+	flush := func(ctx context.Context, unknown [][]netip.Prefix) ([][]position, error) {
+		counts := map[netip.Prefix]int{}
+		for _, blocks := range unknown {
+			for _, b := range blocks {
+				counts[b]++
+			}
 		}
 		last := make(map[netip.Prefix]position, len(counts))
 		err := shared.CountUnknownKeys(ctx, counts, func(b netip.Prefix, total int, left time.Duration) {
 			last[b] = position{total, left}
 			apply(b, total, left)
 		})
-		positions := make([]position, len(blocks))
-		for i, b := range slices.Backward(blocks) {
-			positions[i] = last[b]
-			last[b] = position{last[b].n - 1, last[b].left}
+		positions := make([][]position, len(unknown))
+		for i, blocks := range slices.Backward(unknown) {
+			for _, b := range blocks {
+				positions[i] = append(positions[i], last[b])
+				last[b] = position{last[b].n - 1, last[b].left}
+			}
 		}
 		return positions, err
 	}
-	return &counter{shared: shared, name: rand.Text(), batcher: &batch.Batcher[netip.Prefix, position]{
+	return &counter{shared: shared, name: rand.Text(), batcher: &batch.Batcher[[]netip.Prefix, []position]{
 		Call: flush, MaxBatch: math.MaxInt, MaxInFlight: 1, CallTimeout: flushTimeout,
 	}}
 }
 
-// count counts an unknown key of a block. It waits up to [waitTimeout] for the result; after that, or
-// when ctx ends, it returns an error. The key is counted all the same.
-func (c *counter) count(ctx context.Context, block netip.Prefix) (position, error) {
-	done := c.batcher.Start(context.WithoutCancel(ctx), block)
+// count counts an unknown key in each of the blocks, and returns its positions in their order. It waits up to
+// [waitTimeout] for the result; after that, or when ctx ends, it returns an error. The key is counted all the same.
+func (c *counter) count(ctx context.Context, blocks []netip.Prefix) ([]position, error) {
+	done := c.batcher.Start(context.WithoutCancel(ctx), blocks)
 	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
 	select {
 	case r := <-done:
 		if r.Err != nil {
-			return position{}, r.Err
+			return nil, r.Err
 		}
 		return r.Value[0], nil
 	case <-ctx.Done():
-		return position{}, ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 

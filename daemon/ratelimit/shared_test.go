@@ -190,10 +190,10 @@ func TestGuessesShareStatements(t *testing.T) {
 		l := newLimiters(t, d, 1, 30)[0]
 		d.set(100*time.Millisecond, nil)
 		var group sync.WaitGroup
-		for i := range 5000 {
+		for i := range 2500 { // fewer than the limit of all clients together
 			a := netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)})
 			group.Go(func() {
-				time.Sleep(time.Duration(i) * 50 * time.Microsecond)
+				time.Sleep(time.Duration(i) * 100 * time.Microsecond)
 				if l.Record(t.Context(), a) != 0 || l.Record(t.Context(), netip.MustParseAddr("10.1.2.3")) != 0 {
 					t.Errorf("%s is blocked", a)
 				}
