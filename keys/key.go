@@ -24,6 +24,8 @@ type Key struct {
 
 	Task       string    // the id of the key's latest task, "" before the first task
 	NextTaskAt time.Time // when the full allowance of tasks is available again (GCRA's theoretical arrival time)
+
+	FailedLogins int // the number of tasks since the last success that the provider ended because of their account's login
 }
 
 // Issue returns a new key with a code made from the random bytes, see [Generate]. The purchase date is
@@ -75,10 +77,10 @@ func (k Key) Upgrade(at time.Time, username, verifyAddress string) Key {
 }
 
 // Reset returns the key after support made it usable again. The key is then not revoked and not a
-// legacy key, and has its full allowance of tasks.
+// legacy key, has its full allowance of tasks, and no failed logins.
 func (k Key) Reset() Key {
 	k = k.Apply(Reset, "")
-	k.Invite, k.Address, k.Revoked, k.NextTaskAt = "", "", false, time.Time{}
+	k.Invite, k.Address, k.Revoked, k.NextTaskAt, k.FailedLogins = "", "", false, time.Time{}, 0
 	return k
 }
 

@@ -37,7 +37,7 @@ func everyKey() (all []keys.Key) {
 					k := keys.Key{
 						Code: "CODE", Version: 7, Status: status, Used: used, Revoked: revoked, Message: "before",
 						Username: "name", VerifyAddress: "street", OrderID: "order", PurchaseDate: bought, UsedDate: joined,
-						Task: "task", NextTaskAt: joined,
+						Task: "task", NextTaskAt: joined, FailedLogins: 3,
 					}
 					if legacy {
 						k.Invite, k.Address = "invite", "address"

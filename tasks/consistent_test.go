@@ -53,6 +53,12 @@ func finished(was, is keys.Key, t tasks.Task) error {
 	default:
 		want.Status, want.Used = "failed", true
 	}
+	switch t.Outcome {
+	case tasks.Success:
+		want.FailedLogins = 0
+	case tasks.InvalidCredentials, tasks.AccountLocked:
+		want.FailedLogins++
+	}
 	if is != want {
 		return fmt.Errorf("the key is %+v, not %+v", is, want)
 	}

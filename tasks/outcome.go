@@ -97,6 +97,10 @@ func (o Outcome) Message(k Kind) string {
 	return o.rule().message
 }
 
+// loginFailed reports whether the provider refused the login. Such an outcome says something about the credentials
+// that were sent.
+func (o Outcome) loginFailed() bool { return o == InvalidCredentials || o == AccountLocked }
+
 // Fault returns the fault of the plan that the outcome reports, or "" if it reports no fault.
 func (o Outcome) Fault() stock.Fault { return o.rule().fault }
 

@@ -1,6 +1,10 @@
 package tasks
 
-import "time"
+import (
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+)
 
 // Rules contains the settings of an operator. [DefaultRules] returns those of the API documentation.
 type Rules struct {
@@ -11,7 +15,7 @@ type Rules struct {
 	MaxRetryAfter time.Duration // the maximum of a pause that the provider requests
 	Deadline      time.Duration // the maximum time from the first attempt, while the result is pending
 	Plans         int           // the maximum number of plans for one upgrade, at least 1
-	KeyTasks      int           // the maximum number of accepted tasks per key and hour; 0: no limit
+	KeyTasks      int           // the maximum number of accepted tasks per key and hour, fewer after failed logins; 0: no limit
 }
 
 // DefaultRules returns the default settings.
@@ -63,4 +67,41 @@ func (r Rules) chargeRateLimit(limit, now time.Time) (next time.Time, wait time.
 	}
 	next = limit.Add(interval)
 	return next, next.Sub(now) - interval*time.Duration(r.KeyTasks)
+}
+
+// The pauses of a key after failed logins.
+const (
+	freeFailedLogins  = 2 // failed logins in a row that cost no pause
+	maxFailedLoginGap = 24 * time.Hour
+)
+
+// failedLoginGap returns how long a key pauses after its nth failed login in a row. Each failed login tests somebody's
+// credentials, and a key could otherwise test thousands of accounts without being used. The first pause is twice the
+// interval between tasks, and each further failed login doubles it, up to a day.
+func (r Rules) failedLoginGap(n int) time.Duration {
+	if r.KeyTasks <= 0 || n <= freeFailedLogins {
+		return 0
+	}
+	gap := time.Hour / time.Duration(r.KeyTasks)
+	for range n - freeFailedLogins {
+		if gap *= 2; gap > maxFailedLoginGap {
+			return maxFailedLoginGap
+		}
+	}
+	return gap
+}
+
+// chargeFailedLogin returns the key after its task ended at now because of a failed login. The key's next task may
+// come after the gap: NextTaskAt is the time with which [Rules.chargeRateLimit] allows it then.
+func (r Rules) chargeFailedLogin(key keys.Key, now time.Time) keys.Key {
+	key.FailedLogins++
+	gap := r.failedLoginGap(key.FailedLogins)
+	if gap == 0 {
+		return key
+	}
+	interval := time.Hour / time.Duration(r.KeyTasks)
+	if next := now.Add(gap + time.Duration(r.KeyTasks-1)*interval); next.After(key.NextTaskAt) {
+		key.NextTaskAt = next
+	}
+	return key
 }

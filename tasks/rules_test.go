@@ -2,6 +2,7 @@ package tasks_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -99,5 +100,81 @@ func TestKeyLimitComesLast(t *testing.T) {
 	a := application{tasks.Snapshot{At: now, Key: b.key}, tasks.Renew, strongPassword, "ann", "US", "", ""}
 	if _, err := b.rules.Accept(a.view, a.request(), "id", false); !errors.Is(err, tasks.KeyLegacy) {
 		t.Error(err)
+	}
+}
+
+// upgrade accepts an upgrade, which ends immediately with the outcome. It returns the time that the key must wait, or 0
+// if the request was accepted.
+func (b *bench) upgrade(at time.Time, outcome tasks.Outcome) time.Duration {
+	b.t.Helper()
+	a := application{tasks.Snapshot{At: at, Key: b.key}, tasks.Upgrade, "password", "ann", "US", "", ""}
+	c, err := b.rules.Accept(a.view, a.request(), "id", false)
+	if limited, is := errors.AsType[tasks.RateLimited](err); is {
+		return limited.RetryAfter
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	result := tasks.ConnectorResult{Effect: tasks.Settled, Outcome: outcome}
+	b.key = *b.rules.Settle(tasks.Snapshot{At: at, Key: *c.Key, Task: c.Task}, tasks.Attempt{Sent: at, Result: result}, "end", false).Key
+	return 0
+}
+
+// TestFailedLoginsCostMore lets a holder test as many accounts with an unused key as the rules allow. A success
+// ends the pauses.
+func TestFailedLoginsCostMore(t *testing.T) {
+	for _, outcome := range []tasks.Outcome{tasks.InvalidCredentials, tasks.AccountLocked} {
+		b := newBench(t, tasks.DefaultRules().KeyTasks)
+		b.key.Status, b.key.Used = keys.Active, false
+		perDay, waits := make([]int, 4), []time.Duration{}
+		for at := now; at.Before(now.Add(96 * time.Hour)); {
+			if wait := b.upgrade(at, outcome); wait > 0 {
+				waits, at = append(waits, wait), at.Add(wait)
+				continue
+			}
+			perDay[at.Sub(now)/(24*time.Hour)]++
+		}
+		if want := []int{10, 1, 1, 1}; !slices.Equal(perDay, want) {
+			t.Errorf("%s: %d accounts a day are tested, not %d", outcome, perDay, want)
+		}
+		for i, wait := range waits {
+			if want := min(6*time.Minute<<i, 24*time.Hour); wait != want {
+				t.Errorf("%s: pause %d lasts %s, not %s", outcome, i, wait, want)
+			}
+		}
+	}
+}
+
+// TestSuccessfulLoginEndsPauses tests which outcomes count as a failed login, and that a success and a reset end the count.
+func TestSuccessfulLoginEndsPauses(t *testing.T) {
+	for _, outcome := range tasks.Outcomes(tasks.Upgrade) {
+		b := newBench(t, tasks.DefaultRules().KeyTasks)
+		b.rules.Plans = 1 // so that a faulty plan ends the task
+		b.key = keys.Key{Code: "K", Version: 1, Status: keys.Active, FailedLogins: 7}
+		b.upgrade(now, outcome)
+		want := 7
+		switch outcome {
+		case tasks.Success:
+			want = 0
+		case tasks.InvalidCredentials, tasks.AccountLocked:
+			want = 8
+		}
+		if b.key.FailedLogins != want {
+			t.Errorf("%s: %d failed logins, not %d", outcome, b.key.FailedLogins, want)
+		}
+		if b.key = b.key.Reset(); b.key.FailedLogins != 0 || b.upgrade(now, outcome) != 0 {
+			t.Errorf("%s: after a reset, the key has %d failed logins", outcome, b.key.FailedLogins)
+		}
+	}
+}
+
+// TestFailedLoginsWithoutKeyLimit tests that a daemon without a limit on tasks per key adds no pauses.
+func TestFailedLoginsWithoutKeyLimit(t *testing.T) {
+	b := newBench(t, 0)
+	b.key.Status, b.key.Used = keys.Active, false
+	for range 100 {
+		if wait := b.upgrade(now, tasks.InvalidCredentials); wait > 0 {
+			t.Fatalf("it pauses for %s", wait)
+		}
 	}
 }

@@ -171,6 +171,9 @@ func (d decision) end(outcome Outcome, slot stock.State) Change {
 	event.Type, event.Outcome = EventEnded, outcome
 	c := d.change(event)
 	key := d.task.KeyAfter(d.view.Key, d.view.At, d.Result)
+	if outcome.loginFailed() {
+		key = d.chargeFailedLogin(key, d.view.At)
+	}
 	c.Key, c.Transfer = &key, move
 	return c
 }
@@ -208,6 +211,9 @@ func (t Task) Event(cause EventType, at time.Time) Event {
 // attempt; the address of the task's plan replaces a missing one.
 func (t Task) KeyAfter(key keys.Key, at time.Time, a ConnectorResult) keys.Key {
 	message := t.Message()
+	if t.Outcome == Success {
+		key.FailedLogins = 0
+	}
 	switch {
 	case t.Kind == Upgrade && t.Outcome == Success:
 		return key.Upgrade(at, sanitize(a.Username), cmp.Or(sanitize(a.VerifyAddress), t.Plan.Address))

@@ -44,7 +44,7 @@ func (c trial) view() tasks.Snapshot {
 	}
 	key := keys.Key{
 		Code: "CODE", Version: 9, Status: keys.InQueue, Used: c.kind == tasks.Renew, Task: "T",
-		Username: "old", VerifyAddress: "old street", UsedDate: now.Add(-time.Hour), NextTaskAt: now,
+		Username: "old", VerifyAddress: "old street", UsedDate: now.Add(-time.Hour), NextTaskAt: now, FailedLogins: 1,
 	}
 	return tasks.Snapshot{At: now, Key: key, Task: &task}
 }

@@ -51,11 +51,11 @@ func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all it
 }
 
 // initialKeys yields the keys of an import as they are first stored: it sets the fields that belong to the store
-// (Version, Task and NextTaskAt). It ends with the first error of the sequence, which it also stores in broken.
+// (Version, Task, NextTaskAt and FailedLogins). It ends with the first error of the sequence, which it also stores in broken.
 func initialKeys(all iter.Seq2[keys.Key, error], broken *error) iter.Seq2[keys.Key, error] {
 	return func(yield func(keys.Key, error) bool) {
 		for k, err := range all {
-			k.Version, k.Task, k.NextTaskAt = 1, "", time.Time{}
+			k.Version, k.Task, k.NextTaskAt, k.FailedLogins = 1, "", time.Time{}, 0
 			*broken = err
 			if !yield(k, err) || err != nil {
 				return

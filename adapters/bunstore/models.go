@@ -82,6 +82,8 @@ type keyColumns struct {
 
 	Task       string    `bun:"task_id"`
 	NextTaskAt time.Time `bun:"limit_at"`
+
+	FailedLogins int `bun:"failed_logins"`
 }
 
 type taskModel struct {

@@ -32,7 +32,7 @@ func (s *Store) ImportKeys(_ context.Context, b adminstore.ImportBatch, all iter
 		if _, twice := imported[key.Code]; twice || s.keys[key.Code].Exists() {
 			return adminstore.RowError{Row: row, Err: adminstore.ErrExists}
 		}
-		key.Version, key.Task, key.NextTaskAt = 1, "", time.Time{}
+		key.Version, key.Task, key.NextTaskAt, key.FailedLogins = 1, "", time.Time{}, 0
 		imported[key.Code] = key
 	}
 	s.batches[b.ID] = slices.Sorted(maps.Keys(imported))

@@ -89,7 +89,7 @@ func importHistory(f fixture) {
 
 // importOwnFields checks that an imported key cannot set the fields that belong to the store.
 func importOwnFields(f fixture) {
-	f.must(f.importKeys(keys.Key{Code: "K", Status: keys.Active, Version: 7, Task: "none", NextTaskAt: time.Now().Add(ttl)}))
+	f.must(f.importKeys(keys.Key{Code: "K", Status: keys.Active, Version: 7, Task: "none", NextTaskAt: time.Now().Add(ttl), FailedLogins: 3}))
 	f.want("key", f.snapshot("K").Key, keys.Key{Code: "K", Status: keys.Active, Version: 1})
 	f.plan("p", "US", 1)
 	f.accept(tasks.Upgrade, "K", "US")

@@ -77,7 +77,7 @@ const (
 	suspectSlot = "A slot of plan {plan} is suspect: check at the provider whether the holder's account has joined it. " +
 		"If it has, run `keyseatd tasks resolve {task} --outcome success`; if not, run `keyseatd tasks resolve {task} --outcome system_error`."
 	spentSlot = "A slot of plan {plan} is still spent: when that member has left the plan, `keyseatd plans release {task}` frees it."
-	busyKey   = "It had many tasks recently. If the limit refuses another one, it is allowed again at {limit} or after a reset."
+	busyKey   = "It had many tasks or failed logins recently. If the limit refuses another one, it is allowed again at {limit} or after a reset."
 )
 
 // A failureReason says why a task failed, and what the holder or the operator can do next.

@@ -29,7 +29,7 @@ func (s *store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all it
 			} else if st.Keys[key.Code].Exists() {
 				return 0, adminstore.RowError{Row: row, Err: adminstore.ErrExists}
 			}
-			key.Version, key.Task, key.NextTaskAt = 1, "", time.Time{}
+			key.Version, key.Task, key.NextTaskAt, key.FailedLogins = 1, "", time.Time{}, 0
 			st.Keys[key.Code] = key
 			st.Batches[b.ID] = append(st.Batches[b.ID], key.Code)
 			st.History[key.Code] = append(st.History[key.Code], b.Event(now(), key.Code))

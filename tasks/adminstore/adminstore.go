@@ -21,7 +21,7 @@ import (
 // the store; then it is unknown whether the call had an effect.
 type AdminStore interface {
 	// ImportKeys adds all the keys or none of them, each with a line of history. The store sets Version,
-	// Task and NextTaskAt. If the sequence yields an error, ImportKeys returns it. The error is a
+	// Task, NextTaskAt and FailedLogins. If the sequence yields an error, ImportKeys returns it. The error is a
 	// [RowError] if a code exists already or occurs twice. It is [ErrBatch] if a batch with this id
 	// was imported before, whatever the keys are.
 	ImportKeys(ctx context.Context, b ImportBatch, all iter.Seq2[keys.Key, error]) error

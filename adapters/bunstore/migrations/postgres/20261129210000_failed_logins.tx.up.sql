@@ -1,0 +1,2 @@
+-- The tasks since a key's last success that the provider ended because of their account's login.
+ALTER TABLE keyseat_keys ADD COLUMN failed_logins bigint NOT NULL DEFAULT 0 CHECK (failed_logins >= 0);
