@@ -170,6 +170,14 @@
 //		attacks.TestOtherTokensAreHarmless
 //	The account of an ended task cannot be recovered from the database, its log or a backup, after its master key is gone.
 //		attacks.TestEndedAccountsCannotBeRecovered
+//	IPv6 networks have limits too.
+//		attacks.TestGuessesFromOneNetworkAreLimited
+//	Each wrong login makes its key wait longer.
+//		attacks.TestCredentialsCannotBeTestedInBulk
+//	A process gets no core dump, and its user cannot read its memory.
+//		attacks.TestMemoryIsNotDumped
+//	Without TLS, a daemon serves this machine only, unless it is told otherwise.
+//		attacks.TestPlaintextMustBeAllowed
 //	A canary's credentials are found nowhere.
 //		attacks.TestSecretsLeaveNoTrace attacks.TestConsoleShowsNoSecret attacks.TestCanaryFindsLoggedURL
 package blackbox
