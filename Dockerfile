@@ -16,12 +16,13 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=true -ldflags='-s -w -buildid=' -o /out/keyseatd ./daemon/keyseatd \
-	&& mkdir /out/data
+	&& mkdir /out/data && daemon/ops/notices >/out/THIRD-PARTY-NOTICES
 
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /out/keyseatd /usr/local/bin/keyseatd
 COPY --from=build --chown=nonroot:nonroot /out/data /data
 COPY LICENSE /licenses/keyseat
+COPY --from=build /out/THIRD-PARTY-NOTICES /licenses/
 WORKDIR /data
 VOLUME /data
 ENV KEYSEAT_LISTEN=0.0.0.0:8080 KEYSEAT_ADMIN_LISTEN=127.0.0.1:8081

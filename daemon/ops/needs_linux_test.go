@@ -295,3 +295,21 @@ func TestSecretsStayInside(t *testing.T) {
 		}
 	}
 }
+
+// TestThirdPartyNotices checks that the licences of all modules are printed, also those that are found in every program.
+func TestThirdPartyNotices(t *testing.T) {
+	t.Parallel()
+	script, err := filepath.Abs(filepath.Join(project, "daemon/ops/notices"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), script).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, want := range []string{"=== Go go1.", "Copyright 2009 The Go Authors", "=== github.com/hashicorp/go-retryablehttp v", "Mozilla Public License", "=== github.com/jackc/pgx/v5 v"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("there is no %q", want)
+		}
+	}
+}
