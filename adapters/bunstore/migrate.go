@@ -57,7 +57,7 @@ func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 		return err
 	}
 	for _, m := range now.missing {
-		if !now.hasTablesOf(m) {
+		if !now.has(m) {
 			if _, err := tx.Tx.ExecContext(ctx, m.sql); err != nil {
 				return err
 			}
@@ -70,11 +70,12 @@ func (s *Store) migrate(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
-// hasTablesOf reports whether the database has every table that the migration creates. An older version of
+// has reports whether the database has every table and column that the migration adds. An older version of
 // keyseat committed a migration before it recorded it. If that process died in between, the record is missing.
-func (s schema) hasTablesOf(m migration) bool {
-	made := m.createdTables()
-	return len(made) > 0 && !slices.ContainsFunc(made, func(table string) bool { return !slices.Contains(s.tables, table) })
+func (s schema) has(m migration) bool {
+	made := slices.Concat(m.createdTables(), m.addedColumns())
+	there := slices.Concat(s.tables, s.columns)
+	return len(made) > 0 && !slices.ContainsFunc(made, func(name string) bool { return !slices.Contains(there, name) })
 }
 
 var migrating sync.Mutex

@@ -3,6 +3,7 @@ package bunstore
 import (
 	"context"
 	"embed"
+	"errors"
 	"io/fs"
 	"path"
 	"regexp"
@@ -22,6 +23,16 @@ const migrationTable = "keyseat_migrations"
 
 // A migration is one step of the schema. The order of the names is the order of the steps.
 type migration struct{ name, sql string }
+
+var addColumn = regexp.MustCompile(`(?m)^ALTER TABLE (\w+) ADD COLUMN (\w+)`)
+
+// addedColumns lists the columns that the migration adds to tables of earlier ones, as table.column.
+func (m migration) addedColumns() (columns []string) {
+	for _, found := range addColumn.FindAllStringSubmatch(m.sql, -1) {
+		columns = append(columns, found[1]+"."+found[2])
+	}
+	return columns
+}
 
 var createTable = regexp.MustCompile(`(?m)^CREATE (?:UNLOGGED )?TABLE (\w+)`)
 
@@ -57,6 +68,7 @@ func (s session) migrations() (all []migration, err error) {
 // A schema is the state of a database: its tables, and the applied and missing migrations.
 type schema struct {
 	tables  []string // on Postgres: of the current schema, without tables of extensions
+	columns []string // table.column; only if migrations are missing
 	applied []string // names of migrations
 	missing []migration
 }
@@ -89,7 +101,18 @@ func (s session) schema(ctx context.Context) (now schema, err error) {
 			now.missing = append(now.missing, m)
 		}
 	}
-	return now, now.checkKnown(all)
+	if len(now.missing) > 0 {
+		now.columns, err = s.columns(ctx)
+	}
+	return now, errors.Join(err, now.checkKnown(all))
+}
+
+// columns lists the columns of all tables, as table.column.
+func (s session) columns(ctx context.Context) ([]string, error) {
+	return s.names(ctx, s.either(
+		`SELECT CAST(c.relname AS text) || '.' || CAST(a.attname AS text) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relkind IN ('r', 'p') AND n.nspname = current_schema() AND NOT a.attisdropped`,
+		`SELECT s.name || '.' || t.name FROM sqlite_schema s JOIN pragma_table_info(s.name) t WHERE s.type = 'table'`))
 }
 
 // names runs a query with one text column and returns its values.
