@@ -54,7 +54,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	c := &call{API: a, r: r.WithContext(ctx), id: rand.Text()[:16], start: time.Now()}
 	w.Header().Set("X-Request-Id", c.id)
-	resp, err := c.handle()
+	resp, err := c.handle() //nolint:contextcheck // the request of the call has the context
 	if err != nil {
 		resp = toAPIError(err).response()
 	}

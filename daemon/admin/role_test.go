@@ -80,8 +80,13 @@ func TestCursorHidesCode(t *testing.T) {
 // gcm is a sealer that encrypts.
 type gcm struct{ cipher.AEAD }
 
-func (g gcm) Seal(text, bound []byte) ([]byte, error)   { return g.AEAD.Seal(nil, nil, text, bound), nil }
-func (g gcm) Open(sealed, bound []byte) ([]byte, error) { return g.AEAD.Open(nil, nil, sealed, bound) }
+func (g gcm) Seal(text, bound []byte) ([]byte, error) {
+	return g.AEAD.Seal(nil, nil, text, bound), nil
+}
+
+func (g gcm) Open(sealed, bound []byte) ([]byte, error) {
+	return g.AEAD.Open(nil, nil, sealed, bound)
+}
 
 // TestDisclosureIsAudited checks that each list with whole codes, and each task that shows one, has a line in the
 // audit log, and that other reads have none.
