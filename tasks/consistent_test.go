@@ -53,10 +53,9 @@ func finished(was, is keys.Key, t tasks.Task) error {
 	default:
 		want.Status, want.Used = "failed", true
 	}
-	switch t.Outcome {
-	case tasks.Success:
+	if t.Outcome == tasks.Success {
 		want.FailedLogins = 0
-	case tasks.InvalidCredentials, tasks.AccountLocked:
+	} else if t.Outcome == tasks.InvalidCredentials || t.Outcome == tasks.AccountLocked {
 		want.FailedLogins++
 	}
 	if is != want {

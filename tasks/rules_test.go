@@ -153,10 +153,9 @@ func TestSuccessfulLoginEndsPauses(t *testing.T) {
 		b.key = keys.Key{Code: "K", Version: 1, Status: keys.Active, FailedLogins: 7}
 		b.upgrade(now, outcome)
 		want := 7
-		switch outcome {
-		case tasks.Success:
+		if outcome == tasks.Success {
 			want = 0
-		case tasks.InvalidCredentials, tasks.AccountLocked:
+		} else if outcome == tasks.InvalidCredentials || outcome == tasks.AccountLocked {
 			want = 8
 		}
 		if b.key.FailedLogins != want {

@@ -36,7 +36,8 @@ type shop struct {
 }
 
 func newShop(ctx context.Context, db *bun.DB) (*shop, error) {
-	store, err := bunstore.New(db) // the store does not close db, because it did not open it
+	// The store does not close db, because it did not open it.
+	store, err := bunstore.New(db) //nolint:contextcheck // it only looks at the settings of an open file
 	if err != nil {
 		return nil, err
 	}
