@@ -55,7 +55,8 @@ func finished(was, is keys.Key, t tasks.Task) error {
 	}
 	if t.Outcome == tasks.Success {
 		want.FailedLogins = 0
-	} else if t.Outcome == tasks.InvalidCredentials || t.Outcome == tasks.AccountLocked {
+	}
+	if slices.Contains(failedLogins, t.Outcome) {
 		want.FailedLogins++
 	}
 	if is != want {
@@ -96,3 +97,6 @@ func slots(was tasks.Task, c tasks.Change) error {
 	}
 	return nil
 }
+
+// failedLogins are the outcomes that tell about the credentials.
+var failedLogins = []tasks.Outcome{tasks.InvalidCredentials, tasks.AccountLocked}

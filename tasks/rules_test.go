@@ -155,7 +155,8 @@ func TestSuccessfulLoginEndsPauses(t *testing.T) {
 		want := 7
 		if outcome == tasks.Success {
 			want = 0
-		} else if outcome == tasks.InvalidCredentials || outcome == tasks.AccountLocked {
+		}
+		if slices.Contains(failedLogins, outcome) {
 			want = 8
 		}
 		if b.key.FailedLogins != want {
