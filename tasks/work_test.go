@@ -74,6 +74,24 @@ func TestSettleWithLostResult(t *testing.T) {
 	}
 }
 
+// TestLoginIsNotStored tests that a login does not reach the key, whichever connector returns it and in whichever form.
+func TestLoginIsNotStored(t *testing.T) {
+	s := upgrading(t)
+	s.provider = func(o tasks.ConnectorRequest) tasks.ConnectorResult {
+		login := o.Account.Login.Reveal()
+		return tasks.ConnectorResult{
+			Effect: tasks.Settled, Outcome: tasks.Success,
+			Username: strings.ToUpper(login), VerifyAddress: "%20" + login,
+		}
+	}
+	if report := s.work(s.lease()); report.Err != nil || report.Result.Username != "" || report.Result.VerifyAddress != "" {
+		t.Errorf("%+v", report)
+	}
+	if key := s.view().Key; key.Status != keys.Success || key.Username != "" || key.VerifyAddress != "elm street" {
+		t.Errorf("%+v", key)
+	}
+}
+
 // TestConnectorPanics tests that a panic counts as a result with an unknown effect, and that the history does not
 // contain the value of the panic.
 func TestConnectorPanics(t *testing.T) {
