@@ -107,7 +107,7 @@ func (r Rotation) restReason(later []KeyInfo) string {
 	}
 	switch {
 	case since.IsZero():
-		return "the file does not tell since when another key is the first: add a key, and prune 10 minutes later"
+		return "the file does not show since when another key is the first: add a key, and prune 10 minutes later"
 	case r.Now.Sub(since) < Rest:
 		return "a daemon may still encrypt with it until " + since.Add(Rest).UTC().Format(time.RFC3339)
 	}

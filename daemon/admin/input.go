@@ -170,7 +170,7 @@ func (c *call) parseQuery(known ...string) *query {
 	for name, texts := range values {
 		switch {
 		case !slices.Contains(known, name):
-			q.fail("a parameter is none of this list")
+			q.fail("a parameter is not known here")
 		case len(texts) > 1:
 			q.fail(name + " is given twice")
 		case !utf8.ValidString(texts[0]):

@@ -176,7 +176,7 @@
 //		attacks.TestCredentialsCannotBeTestedInBulk
 //	A process gets no core dump, and its user cannot read its memory.
 //		attacks.TestMemoryIsNotDumped
-//	Without TLS, a daemon serves this machine only, unless it is told otherwise.
+//	Without TLS, a daemon serves this machine only, unless a flag allows more.
 //		attacks.TestPlaintextMustBeAllowed
 //	A canary's credentials are found nowhere.
 //		attacks.TestSecretsLeaveNoTrace attacks.TestConsoleShowsNoSecret attacks.TestCanaryFindsLoggedURL
