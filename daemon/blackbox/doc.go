@@ -26,7 +26,7 @@
 //
 // # Index
 //
-// Each promise of the README and of the documentation of operations is followed by the tests that show it. A test
+// Each promise of the README and of the pages in daemon/docs is followed by the tests that show it. A test
 // checks that these tests exist, and that the index names every test.
 //
 //	The API has the documented paths, methods, sizes, statuses and headers.
@@ -120,10 +120,10 @@
 //	Signals stop a daemon, make it read its files again, or end it immediately.
 //		operator.TestSIGHUPReadsFilesAgain operator.TestStopIsLogged operator.TestSecondSignalEndsDrain
 //		operator.TestBrokenLogPipe
-//	What the README and the demo print works as printed.
+//	What the README, the pages and the demo print works as printed.
 //		operator.TestDemo operator.TestREADMECalls operator.TestREADMEOrders operator.TestREADMEWebhooks
 //		operator.TestREADMEOnSQLite operator.TestREADMEOnPostgres operator.TestREADMEEmbeds
-//		operator.TestREADMECommands operator.TestExamplesMountBothPaths
+//		operator.TestREADMECommands operator.TestExamplesMountBothPaths operator.TestFirstShop
 //
 //	Accepted tasks survive kill -9 of the daemon, at any moment and at each named point.
 //		faults.TestKilledDaemons faults.TestCrashPoints faults.TestCrashDuringCommit

@@ -28,7 +28,7 @@ type backupCmd struct {
 func (*backupCmd) Help() string {
 	return examples("It copies an SQLite database as it is at one moment, while daemons serve. The copy is complete, checked and on disk "+
 		"before it gets its name. Only its owner can read it (mode 0600). It holds nothing that was erased, and not the master keys: "+
-		"keep a copy of their file apart. PostgreSQL has tools of its own: daemon/ops/README.md shows them.",
+		"keep a copy of their file apart. PostgreSQL has tools of its own: daemon/docs/operations.md shows them.",
 		"keyseatd backup /var/backups/keyseat/monday.db",
 		"keyseatd backup --database sqlite:/var/lib/keyseat/keyseat.db monday.db")
 }
@@ -62,7 +62,7 @@ func (b *backupCmd) Run(ctx context.Context, c stdio) error {
 func (d databaseFlag) onlySQLite(command, file string) error {
 	switch {
 	case !strings.HasPrefix(d.Database, sqlitePrefix):
-		return usageError{fmt.Errorf("%s is for SQLite: with PostgreSQL use pg_dump and pg_restore, as daemon/ops/README.md shows", command)}
+		return usageError{fmt.Errorf("%s is for SQLite: with PostgreSQL use pg_dump and pg_restore, as daemon/docs/operations.md shows", command)}
 	case file == "-":
 		return usageError{errors.New("FILE must be the name of a file, because a backup is checked by opening it")}
 	}
@@ -87,7 +87,7 @@ func (*restoreCmd) Help() string {
 		"The backup is checked before anything is replaced, and is not changed. The old database is kept next to the new one, with its log. "+
 		"Then the doctor looks at what was restored; the status is 1 if it finds something. "+
 		"The database does not know of what the provider has done since the backup: compare both before you serve. "+
-		"PostgreSQL has tools of its own: daemon/ops/README.md shows them.",
+		"PostgreSQL has tools of its own: daemon/docs/operations.md shows them.",
 		"keyseatd restore /var/backups/keyseat/monday.db",
 		"keyseatd restore --database sqlite:/var/lib/keyseat/keyseat.db monday.db")
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -34,6 +36,92 @@ func TestExamples(t *testing.T) {
 		if !own {
 			t.Errorf("%s has no example", leaf.FullPath())
 		}
+	}
+}
+
+// documents returns the README, the pages of daemon/docs and the other Markdown files for users, by path.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, pattern := range []string{"../../*.md", "../docs/*.md", "../../examples/*/*.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		for _, path := range files {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[path] = string(text)
+		}
+	}
+	return all
+}
+
+// TestDocumentedCalls checks that each call of keyseatd in a block of commands is valid.
+func TestDocumentedCalls(t *testing.T) {
+	block := regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+	call := regexp.MustCompile(`(?m)(?:^|[|(]\s*)((?:\./)?keyseatd (?:[^#\n]|\S#)*)`)
+	n := 0
+	for path, text := range documents(t) {
+		for _, b := range block.FindAllStringSubmatch(text, -1) {
+			for _, found := range call.FindAllStringSubmatch(b[1], -1) {
+				line := strings.NewReplacer("./keyseatd", "keyseatd", `"$NEW_DATABASE"`, "sqlite:x").Replace(strings.TrimSpace(found[1]))
+				if calls(t, line) == nil {
+					t.Errorf("in %s", path)
+				}
+				n++
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("only %d calls", n)
+	}
+}
+
+// TestDocumentedFlags checks that each flag in the text of a document is one of keyseatd, or of a named other program.
+func TestDocumentedFlags(t *testing.T) {
+	parser, err := newParser(stdio{}, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := []string{
+		"--length", "--only", "--list", "--quick", "--growth", "--keep", // of daemon/soak and daemon/bench
+		"--plain",
+	}
+	for _, leaf := range parser.Model.Leaves(true) {
+		for _, group := range leaf.AllFlags(false) {
+			for _, flag := range group {
+				known = append(known, "--"+flag.Name)
+			}
+		}
+	}
+	code, flag := regexp.MustCompile("`[^`\n]+`"), regexp.MustCompile(`(?:^|[\s`+"`"+`])(--[a-z][a-z-]*)`)
+	for path, text := range documents(t) {
+		text = regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(text, "")
+		for _, span := range code.FindAllString(text, -1) {
+			for _, found := range flag.FindAllStringSubmatch(span, -1) {
+				if !slices.Contains(known, found[1]) {
+					t.Errorf("%s: %s in %s does not exist", path, found[1], span)
+				}
+			}
+		}
+	}
+}
+
+// TestDocumentedConfig reads the file of settings of the page on commands.
+func TestDocumentedConfig(t *testing.T) {
+	const mark = "config"
+	_, rest, _ := strings.Cut(documents(t)["../docs/commands.md"], "<!-- test: "+mark+" -->\n```json\n")
+	text, _, found := strings.Cut(rest, "```\n")
+	file := filepath.Join(t.TempDir(), "keyseat.json")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd, err := parse([]string{"serve", "--connector", "sim", "--config", file}, stdio{})
+	if s, is := cmd.(*serveCmd); !found || err != nil || !is || s.Workers != 32 {
+		t.Errorf("%v, %v", found, err)
 	}
 }
 

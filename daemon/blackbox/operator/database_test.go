@@ -87,7 +87,7 @@ func TestDatabaseRoles(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.Start(t, pgtest.Options{})
 	s := harness.NewPostgresShop(t, primary.URL(t))
-	_, section, _ := strings.Cut(opsFile(t, "README.md"), "\n## Roles of PostgreSQL\n")
+	_, section, _ := strings.Cut(opsFile(t, "../docs/operations.md"), "\n## Roles of PostgreSQL\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(section, -1)
 	if len(blocks) != 2 {

@@ -11,10 +11,13 @@ import (
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
-// readme returns the fenced block of the README after the comment of a test.
-func readme(t *testing.T, mark string) string {
+// document returns the fenced block of a page after the comment of a test. The page is README.md or one of daemon/docs.
+func document(t *testing.T, page, mark string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(harness.Root, "README.md"))
+	if page != "README.md" {
+		page = "daemon/docs/" + page
+	}
+	text, err := os.ReadFile(filepath.Join(harness.Root, page))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +25,7 @@ func readme(t *testing.T, mark string) string {
 	_, rest, _ = strings.Cut(rest, "\n")
 	block, _, ends := strings.Cut(rest, "```\n")
 	if !found || !ends {
-		t.Fatalf("the README has no block %q", mark)
+		t.Fatalf("%s has no block %q", page, mark)
 	}
 	return block
 }
@@ -56,7 +59,7 @@ func TestREADMECalls(t *testing.T) {
 	s.ImportPlans("p1,US,2,1 Main Street,i")
 	key := strings.TrimSpace(s.MustExec("keys", "generate", "--count", "1"))
 	d := s.Serve("--connector", "sim", "--sim-delay", "1h", "--drain", "1s")
-	script := strings.ReplaceAll(readme(t, "api"), "http://127.0.0.1:8080", d.URL)
+	script := strings.ReplaceAll(document(t, "api.md", "api"), "http://127.0.0.1:8080", d.URL)
 	cmd := exec.CommandContext(t.Context(), "sh", "-ec", strings.ReplaceAll(script, "curl ", "curl -sSw '\\n' "))
 	cmd.Env = append(os.Environ(), "KEY="+key)
 	out, err := cmd.CombinedOutput()
@@ -64,14 +67,14 @@ func TestREADMECalls(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	got := strings.Split(strings.TrimSpace(string(out)), "\n")
-	want := strings.Split(strings.TrimSpace(readme(t, "answers")), "\n")
+	want := strings.Split(strings.TrimSpace(document(t, "api.md", "answers")), "\n")
 	for i := range want {
 		a, b := got[i], want[i]
 		if i == 1 { // the key was bought just now
 			a, b = upTo(a, `"purchase_date"`), upTo(b, `"purchase_date"`)
 		}
 		if a != b {
-			t.Errorf("the README promises\n%s\nthe daemon answers\n%s", b, a)
+			t.Errorf("the page promises\n%s\nthe daemon answers\n%s", b, a)
 		}
 	}
 }
@@ -81,7 +84,7 @@ func TestREADMEOrders(t *testing.T) {
 	s := harness.NewSQLiteShop(t)
 	token := strings.TrimSpace(s.MustExec("admin-token", "add", "admin-tokens", "--name", "webshop", "--role", "write"))
 	d := s.Serve("--admin-token-file", "admin-tokens")
-	script := strings.ReplaceAll(readme(t, "admin"), "http://127.0.0.1:8081", d.AdminURL)
+	script := strings.ReplaceAll(document(t, "admin-api.md", "admin"), "http://127.0.0.1:8081", d.AdminURL)
 	cmd := exec.CommandContext(t.Context(), "sh", "-ec", strings.ReplaceAll(script, "curl ", "curl -sS "))
 	cmd.Env = append(os.Environ(), "TOKEN="+token)
 	out, err := cmd.CombinedOutput()
@@ -93,7 +96,7 @@ func TestREADMEOrders(t *testing.T) {
 func TestREADMEWebhooks(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
-	if err := os.WriteFile(filepath.Join(s.Folder, "hooks.json"), []byte(readme(t, "hooks")), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.Folder, "hooks.json"), []byte(document(t, "webhooks.md", "hooks")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	d := s.Serve("--webhook-file", "hooks.json")
@@ -111,7 +114,8 @@ func TestREADMEOnSQLite(t *testing.T) {
 	s := harness.NewShop(t)
 	s.Env = append(toolchain(t), freePorts...)
 	s.Database = "" // the README's: keyseat.db in the folder
-	d := runScript(s, readme(t, "sqlite"))
+	writeToken(s)
+	d := runScript(s, strings.ReplaceAll(document(t, "README.md", "real"), "https://your.service", s.Provider.URL))
 	d.WaitReady()
 	if got := d.Get("stock").Body; !strings.Contains(got, `"country_code":"US","slots":2`) {
 		t.Errorf("stock is %s", got)
@@ -119,19 +123,33 @@ func TestREADMEOnSQLite(t *testing.T) {
 	d.Stop()
 }
 
+// writeToken writes the token of the connector, which the README expects.
+func writeToken(s *harness.Shop) {
+	s.Helper()
+	if err := os.WriteFile(filepath.Join(s.Folder, "token"), []byte("0123456789abcdef\n"), 0o600); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// linkProgram makes ./keyseatd in the shop's folder.
+func linkProgram(s *harness.Shop) {
+	s.Helper()
+	if err := os.Symlink(harness.Program(s.T), filepath.Join(s.Folder, "keyseatd")); err != nil {
+		s.Fatal(err)
+	}
+}
+
 func TestREADMEOnPostgres(t *testing.T) {
 	t.Parallel()
 	s := harness.NewShop(t)
 	s.Env, s.Database = freePorts, ""
-	if err := os.Symlink(harness.Program(t), filepath.Join(s.Folder, "keyseatd")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(s.Folder, "token"), []byte("a-token\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	script := readme(t, "postgres")
-	script = strings.ReplaceAll(script, "postgres://keyseat@127.0.0.1:5432/keyseat", pgtest.URL(t))
-	d := runScript(s, strings.ReplaceAll(script, "https://your.service", s.Provider.URL))
+	linkProgram(s)
+	script := strings.NewReplacer(
+		"postgres://keyseat@127.0.0.1:5432/keyseat", pgtest.URL(t),
+		"openssl rand -hex 32", "echo 0123456789abcdef",
+		"https://your.service", s.Provider.URL,
+	).Replace(document(t, "operations.md", "postgres"))
+	d := runScript(s, script)
 	d.WaitReady()
 	d.Stop()
 }
@@ -142,7 +160,7 @@ func TestREADMEEmbeds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if block := readme(t, "embed"); strings.TrimSpace(block) == "" || !strings.Contains(string(example), block) {
+	if block := document(t, "README.md", "embed"); strings.TrimSpace(block) == "" || !strings.Contains(string(example), block) {
 		t.Error("the snippet does not stand in examples/embed/main.go as it is")
 	}
 }
