@@ -39,7 +39,7 @@ type layout interface {
 	checkTables(ctx context.Context, s session) error
 	// skipLocked returns the clause after FOR UPDATE that leaves out rows that another transaction has locked.
 	skipLocked() string
-	// planCacheMode returns the setting of PostgreSQL of that name.
+	// planCacheMode returns the value of PostgreSQL's setting plan_cache_mode.
 	planCacheMode() string
 
 	// snapshots and lease do the work of these methods of [tasks.Store].
@@ -93,8 +93,8 @@ func (s session) timed(ctx context.Context) (session, error) { return s.layout.t
 // skipLocked returns the clause after [dialect.forUpdate] that leaves out rows that another transaction has locked.
 func (s session) skipLocked() string { return s.either(s.layout.skipLocked(), "") }
 
-// runCached is a [query.Runner] for frequent statements: PostgreSQL keeps their plans, unless a pooler is in
-// between.
+// runCached is a [query.Runner] for frequent statements: PostgreSQL keeps their plans, except behind a pooler in
+// transaction mode.
 func (s session) runCached(ctx context.Context, all ...query.Query) error {
 	var options []any
 	if !s.isSQLite && !s.pooled {
@@ -175,8 +175,8 @@ func (d dialect) forUpdate(table string) string {
 	return d.either(" FOR UPDATE OF "+table, "")
 }
 
-// txOptions returns the options of a transaction. Behind a pooler they name the isolation level, because the
-// settings of the session do not apply there.
+// txOptions returns the options of a transaction. Behind a pooler in transaction mode they name the isolation level,
+// because the sessions have no settings there.
 func (d dialect) txOptions() *sql.TxOptions {
 	if d.pooled {
 		return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
