@@ -81,7 +81,7 @@ func (f archiveFixture) archivePlan(code keys.Code) archive.Plan {
 	return plan
 }
 
-// runArchive runs archive plans. It returns the verdict on each, and the archived rows.
+// runArchive runs archive plans. It returns the error of each, and the archived rows.
 func (f archiveFixture) runArchive(plans ...archive.Plan) (errs []error, rows archive.Rows) {
 	f.Helper()
 	errs, err := f.all.Archive(f.ctx, plans, func(p archive.Rows) error {
