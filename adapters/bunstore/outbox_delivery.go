@@ -35,23 +35,23 @@ func (oneServer) lockUnrouted(ctx context.Context, s session, n int) ([]tasks.Hi
 
 // unrouted reads the oldest fresh history entries. It fills in only their sequence number, key and event
 // type.
-func (s session) unrouted(ctx context.Context, n int, lock string) (lines []tasks.HistoryEntry, err error) {
+func (s session) unrouted(ctx context.Context, n int, lock string) (entries []tasks.HistoryEntry, err error) {
 	err = s.runOnce(ctx, `SELECT h.seq, h.code, h.cause FROM keyseat_history h WHERE h.fresh ORDER BY h.seq LIMIT @n `+lock,
 		query.Args{"n": n}, func(r query.Row) error {
-			var l tasks.HistoryEntry
-			err := r.Scan([]query.Column{query.Int(&l.Seq), query.Text((*string)(&l.Code)), query.Text(&l.Type)})
-			lines = append(lines, l)
+			var e tasks.HistoryEntry
+			err := r.Scan([]query.Column{query.Int(&e.Seq), query.Text((*string)(&e.Code)), query.Text(&e.Type)})
+			entries = append(entries, e)
 			return err
 		})
-	return lines, err
+	return entries, err
 }
 
 func (s session) route(ctx context.Context, fresh []tasks.HistoryEntry, causes []tasks.EventType) error {
 	taken, kept := query.Rows{Columns: "code text, seq bigint"}, query.Rows{Columns: "code text, seq bigint"}
-	for _, l := range fresh {
-		taken.Add(string(l.Code), l.Seq)
-		if slices.Contains(causes, l.Type) {
-			kept.Add(string(l.Code), l.Seq)
+	for _, e := range fresh {
+		taken.Add(string(e.Code), e.Seq)
+		if slices.Contains(causes, e.Type) {
+			kept.Add(string(e.Code), e.Seq)
 		}
 	}
 	_, err := s.exec(ctx, `WITH @kept `+upsertDeliverySQL(`

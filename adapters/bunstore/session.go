@@ -59,9 +59,9 @@ type layout interface {
 	// importKeys imports a batch into PostgreSQL, in a transaction of its own.
 	importKeys(ctx context.Context, s session, pool *bun.DB, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error
 
-	// lockArchivable locks the wanted keys, and returns the keys that can be archived. The map lines has the number of
-	// history entries that each key must have.
-	lockArchivable(ctx context.Context, s session, want query.Rows, lines map[keys.Code]int) (map[keys.Code]bool, error)
+	// lockArchivable locks the wanted keys, and returns the keys that can be archived. The map entries has the number
+	// of history entries that each key must have.
+	lockArchivable(ctx context.Context, s session, want query.Rows, entries map[keys.Code]int) (map[keys.Code]bool, error)
 	// deleteTasks and deleteHistory return queries that delete rows and return them. The query of insertRouted inserts
 	// history entries that the outbox does not route.
 	deleteTasks(gone query.Rows) query.Query

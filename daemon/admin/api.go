@@ -220,11 +220,11 @@ func (c *call) mutate(read func(context.Context) (tasks.Snapshot, error), decide
 	return after, err
 }
 
-// attribute adds the name of the token to history entries without a note.
-func (c *call) attribute(entries []tasks.Event) {
-	for i := range entries {
-		if entries[i].Note == "" {
-			entries[i].Note = c.attributedNote("")
+// attribute adds the name of the token to events without a note.
+func (c *call) attribute(events []tasks.Event) {
+	for i := range events {
+		if events[i].Note == "" {
+			events[i].Note = c.attributedNote("")
 		}
 	}
 }

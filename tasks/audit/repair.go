@@ -143,14 +143,14 @@ func (r Record) RepairSlot(t tasks.Task, counted bool, note, id string) tasks.Ch
 		return r.repair(nil, &fixed, note, id)
 	}
 	c := r.repair(nil, &t, note, id)
-	line := c.Events[0]
+	event := c.Events[0]
 	c.Events = nil
 	for _, move := range history.missingMoves(t) {
-		line.Plan, line.From, line.To = move.Plan, move.From, move.To
-		c.Events = append(c.Events, line)
+		event.Plan, event.From, event.To = move.Plan, move.From, move.To
+		c.Events = append(c.Events, event)
 	}
 	if c.Events == nil { // only the order of the transfers is wrong
-		c.Events = []tasks.Event{line}
+		c.Events = []tasks.Event{event}
 	}
 	return c
 }
