@@ -44,10 +44,10 @@ type Outbox interface {
 	LeaseDeliveries(ctx context.Context, subscriber, lease string, n int, ttl time.Duration) ([]QueuedDelivery, error)
 
 	// CompleteDelivery stores the result of a leased delivery and ends the lease. It writes DeliveredSeq,
-	// DeliveredEvent, Attempts, Since and DueAt of m. It logs d, unless d is nil. If the result of d is
+	// DeliveredEvent, Attempts, Since and DueAt of q. It logs d, unless d is nil. If the result of d is
 	// [SubscriberGone], it disables the subscriber. If the lease was lost, it only logs d and returns
 	// [tasks.ErrFenced].
-	CompleteDelivery(ctx context.Context, m QueuedDelivery, d *Delivery) error
+	CompleteDelivery(ctx context.Context, q QueuedDelivery, d *Delivery) error
 
 	// Replay queues events for a subscriber again, even if they were delivered before. The result is the
 	// number of keys with such events, and 0 for an unknown subscriber.
