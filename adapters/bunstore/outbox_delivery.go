@@ -99,7 +99,7 @@ func (s *Store) Replay(ctx context.Context, r outbox.Replay) (n int, err error) 
 		rows, err := tx.exec(ctx, `WITH @causes `+upsertDeliverySQL(`
 			SELECT l.name, h.code, '', min(h.seq) - 1, 0, max(h.seq), 0, @now, @now, ''
 			FROM keyseat_history h CROSS JOIN keyseat_listeners l
-			WHERE l.name = @listener AND h.at >= @since AND h.seq > @after `+code+`
+			WHERE l.name = @listener AND h.code <> '' AND h.at >= @since AND h.seq > @after `+code+`
 				AND h.cause IN (SELECT cause FROM causes)
 			GROUP BY l.name, h.code ORDER BY l.name, h.code`, `
 			told = CASE WHEN excluded.told < m.told THEN excluded.told ELSE m.told END,

@@ -55,7 +55,7 @@ func (s *Store) Replay(_ context.Context, r outbox.Replay) (int, error) {
 		return 0, nil
 	}
 	for _, e := range s.outbox.entries {
-		if (r.Code == "" || e.Code == r.Code) && e.Seq > r.After && !e.At.Before(r.Since) && slices.Contains(r.Causes, e.Type) {
+		if e.Code != "" && (r.Code == "" || e.Code == r.Code) && e.Seq > r.After && !e.At.Before(r.Since) && slices.Contains(r.Causes, e.Type) {
 			s.outbox.replay(r.Subscriber, e, s.now())
 			replayed[e.Code] = true
 		}

@@ -238,4 +238,7 @@ func inspectCounters(f archiveFixture) {
 	f.want("again", f.all.FixCounters(f.ctx, fix), tasks.ErrConflict)
 	f.want("history", f.history(""), "repaired:plan-A:>")
 	f.want("routed", o.route(), 0)
+	n, err := f.all.Replay(f.ctx, outbox.Replay{Subscriber: "L", Causes: []tasks.EventType{tasks.EventRepaired}})
+	f.must(err)
+	f.want("replayed", []int{n, len(o.leaseAll("L"))}, []int{0, 0})
 }

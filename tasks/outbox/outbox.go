@@ -129,8 +129,9 @@ type Delivery struct {
 }
 
 // A Replay selects the events that a subscriber receives again. A history entry matches if its type is in
-// Causes, its Seq is greater than After, and its time is not before Since. For each key the subscriber receives
-// all entries from the first match to the last one, and the entries that are queued already.
+// Causes, its Seq is greater than After, and its time is not before Since. An entry without a key never matches,
+// because deliveries are about keys. For each key the subscriber receives all entries from the first match to the
+// last one, and the entries that are queued already.
 type Replay struct {
 	Subscriber string
 	Code       keys.Code // "" for all keys
