@@ -5,10 +5,10 @@
 //	         claim                 success
 //	free ───────────▶ held ───────────────────▶ spent
 //	  ▲                │ │                        ▲
-//	  └────────────────┘ │ effect unknown         │
+//	  └────────────────┘ │ may have taken effect  │ it had
 //	  ▲  no effect       ▼                        │
 //	  └─────────────── suspect ───────────────────┘
-//	    no effect           success (an operator resolves it)
+//	    it had none                (an operator resolves)
 //
 // An operator can also release a spent slot after its member has left the plan. The slot is then free.
 //

@@ -46,6 +46,7 @@ type Options struct {
 	TaskStats      stats.TaskStats                 // nil: the overview has no chart of outcomes
 	ConnectorStats func() []metrics.ConnectorStats // of this daemon's connector; nil: not shown
 	Proxies        []netip.Prefix                  // proxies whose X-Forwarded-For is trusted for the address of a browser
+	SignInLink     bool                            // the sign-in page takes a token from its address: /console/signin#token=TOKEN
 	Now            func() time.Time                // nil: time.Now
 	Log            *slog.Logger                    // nil: nothing is logged
 }

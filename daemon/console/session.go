@@ -120,11 +120,17 @@ func (r *request) cookieName() string {
 	return cookieName
 }
 
+// A signInBody is the content of the sign-in page.
+type signInBody struct {
+	Message string // why a token was refused
+	Link    bool   // the script takes a token from the page's address
+}
+
 // signInPage shows the form for the token.
 func (r *request) signInPage() error { return r.showSignIn(http.StatusOK, "") }
 
 func (r *request) showSignIn(status int, message string) error {
-	return r.render(status, page{"signin", "Sign in", "", message})
+	return r.render(status, page{"signin", "Sign in", "", signInBody{message, r.SignInLink}})
 }
 
 // signIn opens a session for a valid token. Wrong tokens are limited per client address. Tokens are too

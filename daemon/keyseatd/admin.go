@@ -21,6 +21,8 @@ import (
 // adminFlags enable the admin API and select the file of its tokens.
 type adminFlags struct {
 	AdminTokenFile string `placeholder:"FILE" help:"Tokens of the admin API and the console, which are served with health and metrics. Without it, neither is served."`
+
+	signInLink bool // the demo prints a link that signs in
 }
 
 // checkAdmin refuses a token file without tokens, and a token file without an admin listener. It also
@@ -49,7 +51,7 @@ func (s *serveCmd) addAdminHandlers(server *daemon.Server, store *bunstore.Store
 	server.AdminAPI = &admin.API{Engine: engine, AdminStore: store, Tokens: tokens, Wake: wake, Proxies: proxies, Log: server.Log}
 	server.Console, err = operators.New(operators.Options{
 		API: server.AdminAPI, Tokens: tokens, Engine: engine, AdminStore: store, TaskStats: store,
-		ConnectorStats: m.ConnectorStats, Proxies: proxies, Log: server.Log,
+		ConnectorStats: m.ConnectorStats, Proxies: proxies, SignInLink: s.signInLink, Log: server.Log,
 	})
 	return err
 }

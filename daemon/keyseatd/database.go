@@ -91,7 +91,9 @@ func (d databaseFlag) openWith(ctx context.Context, o bunstore.Options, do func(
 // openStore opens a database and migrates its schema. If the tables turn out to be distributed, it opens
 // the database again as a distributed one. Therefore the flag is not required.
 func openStore(ctx context.Context, url string, o bunstore.Options) (*bunstore.Store, error) {
-	o.Now = faultinject.Now
+	if o.Now == nil {
+		o.Now = faultinject.Now
+	}
 	store, err := bunstore.Open(ctx, url, o)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
@@ -45,9 +47,30 @@ func TestDemo(t *testing.T) {
 		t.Errorf("while it runs there is %v", left)
 	}
 	runPrintedCalls(d, printed.String())
+	expectConsole(d, printed.String())
 	d.Stop()
 	if left := demoFolders(s); len(left) != 0 {
 		t.Errorf("the demo left %v behind", left)
+	}
+}
+
+// expectConsole follows the printed link. It signs in, and the console shows the outcomes of finished tasks.
+func expectConsole(d *harness.Daemon, printed string) {
+	d.Helper()
+	link := regexp.MustCompile(`http://127\.0\.0\.1:\d+/console/signin#token=\w+`).FindString(printed)
+	if link == "" {
+		d.Fatalf("no link to the console:\n%s", printed)
+	}
+	b := harness.OpenTab(d.T)
+	b.Do(chromedp.Navigate(link))
+	b.WaitText("Outcomes of the tasks")
+	b.Eventually("the chart is drawn", "document.querySelector('[data-chart] canvas') !== null")
+	if shown := harness.Eval[string](b, "location.href"); strings.Contains(shown, "token") {
+		b.Errorf("after the sign-in, the address is still %s", shown)
+	}
+	succeeded := "[...document.querySelectorAll('#hours td:nth-child(2)')].reduce((n, c) => n + Number(c.dataset.n), 0)"
+	if n := harness.Eval[int64](b, succeeded); n < 5 {
+		b.Errorf("the chart shows %d tasks that succeeded", n)
 	}
 }
 

@@ -121,6 +121,18 @@ function copyButtons() {
   }
 }
 
+// signInByLink signs in with the token in the page's address, where the daemon allows it. Browsers do not send that part
+// of an address to the daemon, and the script removes it from the history.
+function signInByLink() {
+  const form = document.querySelector("form[data-link]");
+  const token = location.hash.match(/^#token=(\w+)$/)?.[1];
+  if (!form || !token) return;
+  history.replaceState(null, "", location.pathname);
+  form.token.value = token;
+  form.submit();
+}
+
+signInByLink();
 draw();
 copyButtons();
 startRefresh();
