@@ -35,8 +35,38 @@ func (s *serveCmd) listen(ctx context.Context, server *daemon.Server, log *slog.
 	if server.Admin != nil {
 		admin = server.Admin.Addr().String()
 	}
-	log.Info("serving", "listen", server.Public.Addr().String(), "admin", admin, "tls", server.TLS != nil)
+	log.Info("serving", append([]any{"listen", server.Public.Addr().String(), "admin", admin, "tls", server.TLS != nil}, addresses(server)...)...)
 	return nil
+}
+
+// addresses returns log attributes with the addresses to open in a browser on this machine.
+func addresses(server *daemon.Server) []any {
+	scheme := "http"
+	if server.TLS != nil {
+		scheme = "https"
+	}
+	site := siteURL(scheme, server.Public)
+	all := []any{"api", site + "API/"}
+	if server.Page != nil {
+		all = append(all, "page", site)
+	}
+	if server.Admin == nil {
+		return all
+	}
+	site, console := siteURL("http", server.Admin), "off: make a token with `keyseatd admin-token add`, and give --admin-token-file"
+	if server.Console != nil {
+		console = site
+	}
+	return append(all, "console", console, "metrics", site+"metrics")
+}
+
+// siteURL returns the URL of the root of a listener. If it listens on all addresses, the URL names this machine.
+func siteURL(scheme string, l net.Listener) string {
+	host, port, _ := net.SplitHostPort(l.Addr().String()) // an address of TCP
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port) + "/"
 }
 
 // listeners opens both listeners. admin is nil if --admin-listen is empty.
