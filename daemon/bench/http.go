@@ -114,7 +114,7 @@ func (p *provider) run() {
 	}
 }
 
-const outcome = `{"outcome":"success","username":"someone","verify_address":"1 Main Street"}`
+const outcome = `{"outcome":"success","username":"member","verify_address":"1 Main Street"}`
 
 // providerResponse is the response to every request.
 var providerResponse = fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(outcome), outcome)
