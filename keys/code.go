@@ -81,7 +81,7 @@ func Generate(random [EntropyBytes]byte) Code {
 			values = append(values, byte(word>>shift)&31)
 		}
 	}
-	return format([codeLen]byte(append(values, gf32Double(checksum(values)))))
+	return Code(format(append(values, gf32Double(checksum(values)))))
 }
 
 // Generated reports whether the code has our own format and a correct check character. Such a code
@@ -91,15 +91,16 @@ func (c Code) Generated() bool {
 	return ok
 }
 
-func format(values [codeLen]byte) Code {
-	code := make([]byte, 0, codeLen+codeLen/groupSize-1)
+// format returns the symbols in groups with dashes between them.
+func format(values []byte) string {
+	text := make([]byte, 0, codeLen+codeLen/groupSize-1)
 	for i, v := range values {
 		if i > 0 && i%groupSize == 0 {
-			code = append(code, '-')
+			text = append(text, '-')
 		}
-		code = append(code, alphabet[v])
+		text = append(text, alphabet[v])
 	}
-	return Code(code)
+	return string(text)
 }
 
 // checksum evaluates the symbols as a polynomial over GF(32) at 2, a generator of the field. The weight

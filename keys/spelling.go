@@ -84,21 +84,33 @@ func symbol(r rune) byte {
 // readOwn reads a code of our own format in any spelling and reports whether the text is such a code.
 // That is safe, because the text must have exactly 25 symbols and a correct check character.
 func readOwn(s string) (Code, bool) {
-	var values [codeLen]byte
-	n := 0
+	var buffer [codeLen]byte
+	values, ok := readSymbols(s, buffer[:0])
+	if !ok || len(values) != codeLen || checksum(values) != 0 {
+		return "", false
+	}
+	return Code(format(values)), true
+}
+
+// ParsePart returns a beginning or a group of a code of our own format in its canonical form, in the spellings of
+// [Parse]. It reports false if the text cannot be such a part.
+func ParsePart(s string) (part string, ok bool) {
+	values, ok := readSymbols(s, nil)
+	return format(values), ok && len(values) > 0
+}
+
+// readSymbols appends the symbols of a text in any spelling. It reports false if the text has another character, or
+// more symbols than a code.
+func readSymbols(s string, values []byte) ([]byte, bool) {
 	for _, r := range s {
 		v := symbol(r)
 		if v == skipped {
 			continue
 		}
-		if v == unknown || n == codeLen {
-			return "", false
+		if v == unknown || len(values) == codeLen {
+			return values, false
 		}
-		values[n] = v
-		n++
+		values = append(values, v)
 	}
-	if n != codeLen || checksum(values[:]) != 0 {
-		return "", false
-	}
-	return format(values), true
+	return values, true
 }

@@ -84,6 +84,14 @@ func Outcomes(k Kind) []Outcome {
 	return all
 }
 
+// AllOutcomes lists all outcomes.
+func AllOutcomes() (all []Outcome) {
+	for _, e := range outcomeRules {
+		all = append(all, e.outcome)
+	}
+	return all
+}
+
 // Fits reports whether a task of the given kind can have this outcome. It returns false for an unknown
 // outcome.
 func (o Outcome) Fits(k Kind) bool { return slices.Contains(o.rule().kinds, k) }

@@ -13,74 +13,21 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// selectSnapshots returns a query that reads up to n keys or tasks into a model. Each result also has the time,
-// and the related row: the latest task of a key, or the key of a task.
-func (s *Store) selectSnapshots(ctx context.Context, model any, relation string, n int) query.Select {
-	at, err := s.reader().timed(ctx)
-	q := at.selectInto(model)
-	q.Err(err).ColumnExpr("?TableColumns").ColumnExpr("? AS at", q.Now()).Relation(relation).Limit(int64(n))
-	return q
-}
-
-// snapshot returns the snapshot of a key, read with its latest task.
-func (k keyModel) snapshot() tasks.Snapshot {
-	v := tasks.Snapshot{At: k.At, Key: keys.Key(k.keyColumns)}
-	if k.LatestTask != nil {
-		task := tasks.Task(k.LatestTask.taskColumns)
-		v.Task = &task
-	}
-	return v
-}
-
 // snapshot returns the snapshot of a task, read with its key.
 func (t taskModel) snapshot() tasks.Snapshot {
 	task := tasks.Task(t.taskColumns)
 	return tasks.Snapshot{At: t.At, Key: keys.Key(t.Key.keyColumns), Task: &task}
 }
 
-// Keys implements [adminstore.AdminStore].
-func (s *Store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snapshot, error) {
-	if n <= 0 {
-		return nil, nil // for bun a limit of 0 means no limit
-	}
-	var rows []keyModel
-	q := s.selectSnapshots(ctx, &rows, "LatestTask", n)
-	err := q.Where("k.code > ?", q.Bind(string(after))).OrderExpr("k.code").Scan(ctx)
-	return mapped(rows, keyModel.snapshot), s.wrap("list", err)
-}
-
 // hasKey is the condition that the key of a task exists.
 const hasKey = `"key".code IS NOT NULL`
-
-// Tasks implements [adminstore.AdminStore].
-func (s *Store) Tasks(ctx context.Context, filter adminstore.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
-	if n <= 0 {
-		return nil, nil
-	}
-	var rows []taskModel
-	q := s.selectSnapshots(ctx, &rows, "Key", n)
-	q.Where(hasKey)
-	switch filter {
-	case adminstore.AnyTask:
-	case adminstore.OpenTask:
-		q.Where("t.ended_at IS NULL")
-	case adminstore.EndedTask:
-		q.Where("t.ended_at IS NOT NULL")
-	case adminstore.SuspectTask:
-		q.Where("t.slot = ?", string(stock.Suspect))
-	}
-	if after.ID != "" {
-		q.Where("(t.created_at, t.id) > (?, ?)", q.Bind(after.CreatedAt), q.Bind(after.ID))
-	}
-	err := q.OrderExpr("t.created_at, t.id").Scan(ctx)
-	return mapped(rows, taskModel.snapshot), s.wrap("list", err)
-}
 
 // Task implements [adminstore.AdminStore].
 func (s *Store) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
 	var row taskModel
-	q := s.selectSnapshots(ctx, &row, "Key", 1)
-	err := q.Where(hasKey).Where("t.id = ?", q.Bind(id)).Scan(ctx)
+	at, err := s.reader().timed(ctx)
+	q := at.selectInto(&row)
+	err = q.Err(err).ColumnExpr("?TableColumns").ColumnExpr("? AS at", q.Now()).Relation("Key").Limit(1).Where(hasKey).Where("t.id = ?", q.Bind(id)).Scan(ctx)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return tasks.Snapshot{}, nil

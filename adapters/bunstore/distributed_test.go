@@ -11,7 +11,6 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/pgtest"
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -48,15 +47,31 @@ func (l *lab) tour() []string {
 	l.clear()
 	l.leased()
 	s := l.frail
-	page, err := s.Tasks(l.life, adminstore.AnyTask, tasks.Task{}, 9)
-	if err != nil || len(page) != 1 {
+	page, err := s.Tasks(l.life, adminstore.TaskFilter{}, adminstore.Page{Limit: 9})
+	if err != nil || len(page.Entries) != 1 {
 		l.Fatal(page, err)
 	}
-	task := *page[0].Task
+	task := *page.Entries[0].Task
 	for _, read := range []func() error{
-		func() error { _, err := s.Keys(l.life, "", 9); return err },
-		func() error { _, err := s.Tasks(l.life, adminstore.OpenTask, task, 9); return err },
-		func() error { _, err := s.Tasks(l.life, adminstore.SuspectTask, tasks.Task{}, 9); return err },
+		func() error { _, err := s.Keys(l.life, adminstore.KeyFilter{}, adminstore.Page{Limit: 9}); return err },
+		func() error {
+			_, err := s.Keys(l.life, adminstore.KeyFilter{Country: "US", Used: new(true)}, adminstore.Page{Limit: 9})
+			return err
+		},
+		func() error {
+			_, err := s.Keys(l.life, adminstore.KeyFilter{Used: new(false)}, adminstore.Page{Order: adminstore.Newest, Limit: 9})
+			return err
+		},
+		func() error {
+			after := adminstore.TaskFilter{}.Position(page.Entries[0])
+			_, err := s.Tasks(l.life, adminstore.TaskFilter{State: adminstore.OpenTask}, adminstore.Page{After: after, Limit: 9})
+			return err
+		},
+		func() error {
+			_, err := s.Tasks(l.life, adminstore.TaskFilter{State: adminstore.SuspectTask}, adminstore.Page{Limit: 9})
+			return err
+		},
+		func() error { _, err := s.Search(l.life, adminstore.ParseSearch("K", true, 9)); return err },
 		func() error { _, err := s.Task(l.life, task.ID); return err },
 		func() error { _, err := s.Batch(l.life, "none"); return err },
 		func() error { _, err := s.History(l.life, task.Code); return err },

@@ -22,15 +22,17 @@ func TestALargeImport(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("%d keys in %v", n, time.Since(start))
-		page, err := s.Keys(t.Context(), code("K", n-2), 10)
-		if err != nil || len(page) != 1 || page[0].Key.Code != code("K", n-1) {
+		after := adminstore.Position{ID: string(code("K", n-2))}
+		page, err := s.Keys(t.Context(), adminstore.KeyFilter{}, adminstore.Page{After: after, Limit: 10})
+		if err != nil || len(page.Entries) != 1 || page.Entries[0].Key.Code != code("K", n-1) {
 			t.Fatalf("the last page: %v, %v", page, err)
 		}
 		for _, at := range []int{1, 700, 1500, 2999} {
 			wantFault(t, s, with(someKeys("L", 3000), at, "K00007"), at, adminstore.ErrExists)
 			wantFault(t, s, with(someKeys("L", 3000), at, code("L", 0)), max(at, 2), adminstore.ErrExists)
 		}
-		if page, err := s.Keys(t.Context(), "L", 1); err != nil || len(page) > 0 {
+		after.ID = "L"
+		if page, err := s.Keys(t.Context(), adminstore.KeyFilter{}, adminstore.Page{After: after, Limit: 1}); err != nil || len(page.Entries) > 0 {
 			t.Fatalf("a failed import has left %v, %v", page, err)
 		}
 		fill(t, s, 0)

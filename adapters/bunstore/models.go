@@ -58,8 +58,6 @@ func sqlFile(name string) string {
 type keyModel struct {
 	bun.BaseModel `bun:"table:keyseat_keys,alias:k"`
 	keyColumns
-	At         time.Time  `bun:"at,scanonly"` // the time of the snapshot
-	LatestTask *taskModel `bun:"rel:belongs-to,join:code=code,join:task_id=id"`
 }
 
 type keyColumns struct {

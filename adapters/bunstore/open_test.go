@@ -55,8 +55,8 @@ func through(t *testing.T, s *bunstore.Store) {
 	if err != nil || len(records) != 2 {
 		t.Fatalf("%d records, %v", len(records), err)
 	}
-	listed, err := s.Tasks(t.Context(), adminstore.EndedTask, tasks.Task{}, 9)
-	if err != nil || len(listed) != 1 || !listed[0].Task.EndedAt.Equal(records[0].Tasks[0].EndedAt) || time.Since(listed[0].Task.EndedAt).Abs() > time.Hour {
+	listed, err := s.Tasks(t.Context(), adminstore.TaskFilter{State: adminstore.EndedTask}, adminstore.Page{Limit: 9})
+	if err != nil || len(listed.Entries) != 1 || !listed.Entries[0].Task.EndedAt.Equal(records[0].Tasks[0].EndedAt) || time.Since(listed.Entries[0].Task.EndedAt).Abs() > time.Hour {
 		t.Fatalf("listed %v, %v", listed, err)
 	}
 }

@@ -258,7 +258,7 @@ func work(t *testing.T, s *bunstore.Store, mayFail bool) {
 	if _, err := s.Extend(ctx, refs, time.Minute); err != nil && !mayFail {
 		t.Error(err)
 	}
-	if _, err := s.Tasks(ctx, adminstore.AnyTask, tasks.Task{}, 40); err != nil && !mayFail {
+	if _, err := s.Tasks(ctx, adminstore.TaskFilter{}, adminstore.Page{Limit: 40}); err != nil && !mayFail {
 		t.Error(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 	"github.com/keyseat/keyseat/tasks/stats"
 )
 
@@ -24,7 +25,8 @@ type hourColumns struct {
 	Tasks   int           `bun:"tasks,scanonly"`
 }
 
-// CountByHour implements [stats.TaskStats]. It uses the index on the time at which tasks were accepted.
+// CountByHour implements [stats.TaskStats]. It names all outcomes, because the index on the time
+// begins with them.
 func (s *Store) CountByHour(ctx context.Context, from time.Time, n int) ([]stats.HourCount, error) {
 	var rows []hourModel
 	q := s.reader().selectInto(&rows)
@@ -33,7 +35,7 @@ func (s *Store) CountByHour(ctx context.Context, from time.Time, n int) ([]stats
 		"CAST(floor(extract(epoch FROM t.created_at - ?) / 3600) AS bigint) AS hour",
 		"(t.created_at - ?) / 3600000000 AS hour"), first)
 	end := from.Add(time.Duration(max(0, min(n, stats.MaxHours))) * time.Hour)
-	err := q.ColumnExpr("t.kind, t.outcome, count(*) AS tasks").
+	err := q.ColumnExpr("t.kind, t.outcome, count(*) AS tasks").Where(outcomeCondition(outcomesOf(adminstore.TaskFilter{}))).
 		Where("t.created_at >= ? AND t.created_at < ?", first, q.Bind(end)).
 		GroupExpr("1, t.kind, t.outcome").OrderExpr("1, t.kind, t.outcome").Scan(ctx)
 	return mapped(rows, func(h hourModel) stats.HourCount { return stats.HourCount(h.hourColumns) }), s.wrap("count by hour", err)

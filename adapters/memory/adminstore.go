@@ -75,16 +75,19 @@ func (s *Store) EditPlans(_ context.Context, edits []stock.PlanEdit) error {
 }
 
 // Keys implements [adminstore.AdminStore].
-func (s *Store) Keys(_ context.Context, after keys.Code, n int) ([]tasks.Snapshot, error) {
+func (s *Store) Keys(_ context.Context, f adminstore.KeyFilter, p adminstore.Page) (adminstore.List, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var snapshots []tasks.Snapshot
-	for _, code := range slices.Sorted(maps.Keys(s.keys)) {
-		if code > after && len(snapshots) < n {
-			snapshots = append(snapshots, s.snapshot(s.keys[code], s.keys[code].Task))
-		}
+	all := slices.DeleteFunc(s.keySnapshots(), func(v tasks.Snapshot) bool { return !f.Match(v) })
+	return adminstore.Cut(all, func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) }, p), nil
+}
+
+// keySnapshots returns the snapshots of all keys, without an order.
+func (s *Store) keySnapshots() (all []tasks.Snapshot) {
+	for _, k := range s.keys {
+		all = append(all, s.snapshot(k, k.Task))
 	}
-	return snapshots, nil
+	return all
 }
 
 // Plans implements [adminstore.AdminStore].
@@ -101,20 +104,26 @@ func (s *Store) Plans(_ context.Context, after int64, n int) ([]stock.Plan, erro
 }
 
 // Tasks implements [adminstore.AdminStore].
-func (s *Store) Tasks(_ context.Context, filter adminstore.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
+func (s *Store) Tasks(_ context.Context, f adminstore.TaskFilter, p adminstore.Page) (adminstore.List, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var snapshots []tasks.Snapshot
-	for _, t := range slices.SortedFunc(maps.Values(s.tasks), older) {
-		if older(t, after) > 0 && filter.Match(t) && len(snapshots) < n {
-			snapshots = append(snapshots, s.snapshot(s.keys[t.Code], t.ID))
-		}
-	}
-	return snapshots, nil
+	all := slices.DeleteFunc(s.taskSnapshots(), func(v tasks.Snapshot) bool { return !f.Match(*v.Task) })
+	return adminstore.Cut(all, f.Position, p), nil
 }
 
-func older(x, y tasks.Task) int {
-	return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID))
+// taskSnapshots returns the snapshots of all tasks, without an order.
+func (s *Store) taskSnapshots() (all []tasks.Snapshot) {
+	for _, t := range s.tasks {
+		all = append(all, s.snapshot(s.keys[t.Code], t.ID))
+	}
+	return all
+}
+
+// Search implements [adminstore.AdminStore].
+func (s *Store) Search(_ context.Context, q adminstore.Search) (adminstore.Found, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return q.In(s.keySnapshots(), s.taskSnapshots(), s.plansInOrder()), nil
 }
 
 // Task implements [adminstore.AdminStore].

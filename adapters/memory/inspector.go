@@ -52,7 +52,9 @@ func (s *Store) record(code keys.Code) audit.Record {
 			r.Tasks = append(r.Tasks, *s.snapshot(r.Key, t.ID).Task)
 		}
 	}
-	slices.SortFunc(r.Tasks, older)
+	slices.SortFunc(r.Tasks, func(x, y tasks.Task) int {
+		return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID))
+	})
 	return r
 }
 

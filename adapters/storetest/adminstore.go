@@ -19,9 +19,7 @@ var adminCases = []testCase{
 	{"EditPlans/all or none", editPlans},
 	{"EditPlans/omitted fields keep their values", editPlan},
 	{"Stock/by country", stockLevels},
-	{"Keys/pages", pageKeys},
 	{"Plans/pages", pagePlans},
-	{"Tasks/pages and filters", pageTasks},
 }
 
 func importAllOrNone(f fixture) {
@@ -159,23 +157,6 @@ func stockLevels(f fixture) {
 	})
 }
 
-func pageKeys(f fixture) {
-	f.issue("b", "a", "B", "-", "c")
-	var got []keys.Code
-	for after := keys.Code(""); ; {
-		page, err := f.Keys(f.ctx, after, 2)
-		f.must(err)
-		if len(page) == 0 {
-			break
-		}
-		for _, v := range page {
-			got = append(got, v.Key.Code)
-		}
-		after = got[len(got)-1]
-	}
-	f.want("keys", got, []keys.Code{"-", "B", "a", "b", "c"})
-}
-
 func pagePlans(f fixture) {
 	for _, id := range []string{"c", "a", "b"} {
 		f.plan(id, "US", 1)
@@ -186,35 +167,4 @@ func pagePlans(f fixture) {
 	f.must(err)
 	f.want("plans", page[0].ID+page[1].ID+rest[0].ID, "cab")
 	f.want("rest", len(rest), 1)
-}
-
-func pageTasks(f fixture) {
-	f.issue("A", "B", "C")
-	f.plan("p", "US", 3)
-	f.rules.Attempts = 1
-	f.finish(tasks.Upgrade, "A", tasks.WrongAddress)
-	f.accept(tasks.Upgrade, "B", "US")
-	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{}, false)))
-	f.accept(tasks.Upgrade, "C", "US")
-	for filter, want := range map[adminstore.TaskFilter]string{
-		adminstore.AnyTask: "ABC", adminstore.OpenTask: "C", adminstore.EndedTask: "AB", adminstore.SuspectTask: "B",
-	} {
-		got, after := "", tasks.Task{}
-		for {
-			page, err := f.Tasks(f.ctx, filter, after, 1)
-			f.must(err)
-			if len(page) == 0 {
-				break
-			}
-			got, after = got+string(page[0].Key.Code), *page[0].Task
-		}
-		f.want("tasks "+string(filter), got, want)
-	}
-	v, err := f.Task(f.ctx, "none")
-	f.must(err)
-	f.want("none", v.Task == nil, true)
-	v, err = f.Task(f.ctx, f.snapshot("A").Key.Task)
-	f.must(err)
-	f.want("task", *v.Task, *f.snapshot("A").Task)
-	f.want("key", v.Key, f.snapshot("A").Key)
 }

@@ -74,9 +74,9 @@ func (p pair) each(step string, do func(*side) string) {
 // dump returns the contents of a side as text, without the times.
 func (s *side) dump() string {
 	var b strings.Builder
-	snapshots, err := s.Keys(s.ctx, "", 100)
+	list, err := s.Keys(s.ctx, adminstore.KeyFilter{}, adminstore.Page{Limit: 100})
 	s.must(err)
-	for _, v := range snapshots {
+	for _, v := range list.Entries {
 		fmt.Fprintln(&b, formatKey(v.Key), formatTask(v.Task))
 		events, err := s.History(s.ctx, v.Key.Code)
 		s.must(err)
@@ -92,10 +92,10 @@ func (s *side) dump() string {
 			fmt.Fprintln(&b, "batch", i, formatKey(k))
 		}
 	}
-	all, err := s.Tasks(s.ctx, adminstore.AnyTask, tasks.Task{}, 1000)
+	all, err := s.Tasks(s.ctx, adminstore.TaskFilter{}, adminstore.Page{Limit: 1000})
 	s.must(err)
-	lines := make([]string, len(all))
-	for i, v := range all {
+	lines := make([]string, len(all.Entries))
+	for i, v := range all.Entries {
 		lines[i] = formatTask(v.Task)
 	}
 	slices.Sort(lines)

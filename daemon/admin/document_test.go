@@ -54,7 +54,8 @@ func TestDocumentHasNames(t *testing.T) {
 	same(t, doc.enum("Code"), texts(admin.Codes()))
 	same(t, doc.enum("Status"), texts(keys.Statuses()))
 	same(t, doc.enum("Kind"), texts(tasks.Kinds()))
-	same(t, doc.enum("TaskState"), texts([]adminstore.TaskFilter{adminstore.OpenTask, adminstore.EndedTask, adminstore.SuspectTask}))
+	same(t, doc.enum("TaskState"), texts([]adminstore.TaskState{adminstore.OpenTask, adminstore.EndedTask, adminstore.SuspectTask}))
+	same(t, doc.enum("TaskFilter"), texts(adminstore.TaskStates()))
 	same(t, doc.enum("Outcome"), texts(slices.Concat(tasks.Outcomes(tasks.Upgrade), tasks.Outcomes(tasks.Renew))))
 }
 

@@ -11,11 +11,13 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/internal/jsoncodec"
+	"github.com/keyseat/keyseat/stock"
 )
 
 // maxBodySize limits a body, in bytes.
@@ -153,7 +155,10 @@ const (
 	maxLimit     = 1000
 )
 
-// A query is the parameters of a list. Each may be given once. It keeps the first error, so that
+// listParams are the parameters with several values: with commas between them, or as a repeated parameter.
+var listParams = []string{"status", "outcome"}
+
+// A query is the parameters of a list. Each may be given once, except for [listParams]. It keeps the first error, so that
 // its reader can check for errors once, at the end.
 type query struct {
 	values url.Values
@@ -171,9 +176,9 @@ func (c *call) parseQuery(known ...string) *query {
 		switch {
 		case !slices.Contains(known, name):
 			q.fail("a parameter is not known here")
-		case len(texts) > 1:
+		case len(texts) > 1 && !slices.Contains(listParams, name):
 			q.fail(name + " is given twice")
-		case !utf8.ValidString(texts[0]):
+		case !utf8.ValidString(strings.Join(texts, "")):
 			q.fail(name + " is not UTF-8")
 		}
 	}
@@ -210,4 +215,46 @@ func (q *query) boolean(name string) *bool {
 	}
 	q.fail(name + " must be true or false")
 	return nil
+}
+
+// oneOf parses a list parameter whose values must be among the known ones.
+func oneOf[S ~string](q *query, name string, known []S) (all []S) {
+	for text := range strings.SplitSeq(strings.Join(q.values[name], ","), ",") {
+		switch {
+		case slices.Contains(known, S(text)):
+			all = append(all, S(text))
+		case q.values.Has(name):
+			q.fail(name + " must be one of these values, or several with commas between them: " + strings.Join(textsOf(known), " "))
+		}
+	}
+	return all
+}
+
+func textsOf[S ~string](all []S) (texts []string) {
+	for _, s := range all {
+		texts = append(texts, string(s))
+	}
+	return texts
+}
+
+// time parses a time or a date, or returns the zero time if the parameter is not given.
+func (q *query) time(name string, parse func(string) (time.Time, error)) (at time.Time) {
+	if q.values.Has(name) {
+		var err error
+		if at, err = parse(q.values.Get(name)); err != nil {
+			q.fail(name + " " + err.Error())
+		}
+	}
+	return at
+}
+
+// country parses the country, or returns "" if it is not given.
+func (q *query) country() (country stock.Country) {
+	if q.values.Has("country") {
+		var err error
+		if country, err = csvfile.ParseCountry(q.values.Get("country")); err != nil {
+			q.fail("country " + err.Error())
+		}
+	}
+	return country
 }

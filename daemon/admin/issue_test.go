@@ -10,6 +10,7 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 type issuedKeys struct {
@@ -84,10 +85,10 @@ func TestIdempotencyKeysBelongToTokenName(t *testing.T) {
 // stored counts the keys.
 func (s fixture) stored(want int) {
 	s.Helper()
-	views, err := s.store.Keys(s.Context(), "", want+100_000)
+	list, err := s.store.Keys(s.Context(), adminstore.KeyFilter{}, adminstore.Page{Limit: want + 100_000})
 	s.must(err)
-	if len(views) != want {
-		s.Errorf("%d keys are stored, not %d", len(views), want)
+	if n := len(list.Entries); n != want {
+		s.Errorf("%d keys are stored, not %d", n, want)
 	}
 }
 

@@ -3,13 +3,12 @@ package admin
 import (
 	"context"
 	"log/slog"
-	"slices"
-	"strings"
 
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
-	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // showKey returns a key's state, its latest task, its explanation and its whole history.
@@ -79,114 +78,44 @@ func (c *call) mutateKey(decide mutation) (response, error) {
 	return okResponse(c.shownKey(view.NewKey(v), true), err)
 }
 
-// A list with a filter reads up to maxKeysRead keys, and then returns the keys that it has found. Therefore
-// a request takes a bounded time even if few keys match.
-const (
-	keysPerRead = 1000
-	maxKeysRead = 10 * keysPerRead
-)
-
-// A keyPage is a page of keys. Next is the parameter after of the next page, or nil on the last
-// page.
+// A keyPage is a page of keys. Next and Previous are the parameters after and before of the pages around it, or nil
+// if there is none.
 type keyPage struct {
-	Keys []view.Key `json:"keys"`
-	Next *string    `json:"next"`
-}
-
-// A keyFilter selects the keys of a list, and its first key.
-type keyFilter struct {
-	after    keys.Code
-	limit    int
-	statuses []keys.Status // nil: any status
-	used     *bool
-	revoked  *bool
-	order    *string
+	Keys     []view.Key `json:"keys"`
+	Next     *string    `json:"next"`
+	Previous *string    `json:"previous"`
 }
 
 // listKeys lists keys. Only a token that may list whole codes gets them.
 func (c *call) listKeys() (response, error) {
-	f, err := c.keyFilter()
+	q := c.parseQuery(append(pageParams, "status", "used", "revoked", "order_id", "bought_after", "bought_before", "country", "plan")...)
+	p := c.page(q)
+	f := adminstore.KeyFilter{
+		Statuses: oneOf(q, "status", keys.Statuses()), Used: q.boolean("used"), Revoked: q.boolean("revoked"),
+		BoughtAfter: q.time("bought_after", csvfile.ParseTime), BoughtBefore: q.time("bought_before", csvfile.ParseTime),
+		Country: q.country(), Plan: q.values.Get("plan"),
+	}
+	if q.values.Has("order_id") {
+		f.OrderID = new(q.values.Get("order_id"))
+	}
+	if q.err != nil {
+		return response{}, q.err
+	}
+	list, err := c.AdminStore.Keys(c.r.Context(), f, p)
 	if err != nil {
 		return response{}, err
 	}
-	page, whole := keyPage{Keys: []view.Key{}}, c.token.Role.Allows(Export)
-	read := func(after keys.Code, n int) ([]tasks.Snapshot, error) {
-		return c.AdminStore.Keys(c.r.Context(), after, n)
-	}
-	n := 0
-	for v, err := range seq.Pages(f.after, f.readSize(), read, func(v tasks.Snapshot) keys.Code { return v.Key.Code }) {
-		if err != nil {
-			return response{}, err
-		}
-		if f.matches(v.Key) {
-			page.Keys = append(page.Keys, c.shownKey(view.NewKey(v), whole))
-		}
-		if n++; len(page.Keys) == f.limit || n == maxKeysRead {
-			next, err := c.keyCursor(v.Key.Code)
-			if err != nil {
-				return response{}, err
-			}
-			page.Next = &next
-			break
-		}
-	}
-	if whole {
-		c.disclose(len(page.Keys))
-	}
-	return okResponse(page, nil)
+	c.discloseList(len(list.Entries))
+	page := keyPage{Keys: c.shownKeys(list.Entries)}
+	page.Next, page.Previous, err = c.cursors(list, p, func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) })
+	return okResponse(page, err)
 }
 
-// keyCursor returns the cursor of the page after a key. It is a code only if the token may list whole codes.
-// Otherwise a client could read each code as the cursor of a short page, or find it by trying cursors.
-func (c *call) keyCursor(code keys.Code) (string, error) {
-	if c.token.Role.Allows(Export) {
-		return string(code), nil
+// shownKeys returns the keys of a list, with masked codes unless the client may list whole ones.
+func (c *call) shownKeys(all []tasks.Snapshot) []view.Key {
+	shown, whole := []view.Key{}, c.token.Role.Allows(Export)
+	for _, v := range all {
+		shown = append(shown, c.shownKey(view.NewKey(v), whole))
 	}
-	return view.SealCode(c.Engine.Sealer, code)
-}
-
-// parseKeyCursor returns the code of a cursor that [call.keyCursor] made.
-func (c *call) parseKeyCursor(text string) (keys.Code, error) {
-	if c.token.Role.Allows(Export) {
-		return keys.Parse(text)
-	}
-	return view.OpenCode(c.Engine.Sealer, text)
-}
-
-func (c *call) keyFilter() (f keyFilter, err error) {
-	q := c.parseQuery("after", "limit", "status", "used", "revoked", "order_id")
-	f.limit, f.used, f.revoked = q.limit(), q.boolean("used"), q.boolean("revoked")
-	if after := q.values.Get("after"); after != "" {
-		if f.after, err = c.parseKeyCursor(after); err != nil {
-			q.fail("after must be the next of the page before")
-		}
-	}
-	if q.values.Has("order_id") {
-		f.order = new(q.values.Get("order_id"))
-	}
-	if q.values.Has("status") {
-		for s := range strings.SplitSeq(q.values.Get("status"), ",") {
-			f.statuses = append(f.statuses, keys.Status(s))
-			if !slices.Contains(keys.Statuses(), keys.Status(s)) {
-				q.fail("status must be statuses of keys, with commas between them")
-			}
-		}
-	}
-	return f, q.err
-}
-
-// readSize returns how many keys to read at a time. Without a filter that is limit, because every key
-// matches.
-func (f keyFilter) readSize() int {
-	if f.statuses == nil && f.used == nil && f.revoked == nil && f.order == nil {
-		return f.limit
-	}
-	return keysPerRead
-}
-
-func (f keyFilter) matches(k keys.Key) bool {
-	return (f.statuses == nil || slices.Contains(f.statuses, k.Status)) &&
-		(f.used == nil || *f.used == k.Used) &&
-		(f.revoked == nil || *f.revoked == k.Revoked) &&
-		(f.order == nil || *f.order == k.OrderID)
+	return shown
 }

@@ -3,66 +3,64 @@ package admin
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A taskPage is a page of tasks. Next is the parameter after of the next page, or nil on the last
-// page.
+// A taskPage is a page of tasks, as [keyPage] is one of keys.
 type taskPage struct {
-	Tasks []view.Task `json:"tasks"`
-	Next  *string     `json:"next"`
+	Tasks    []view.Task `json:"tasks"`
+	Next     *string     `json:"next"`
+	Previous *string     `json:"previous"`
 }
 
 // listTasks lists tasks. Only a token that may list whole codes gets those of the keys.
 func (c *call) listTasks() (response, error) {
-	q := c.parseQuery("after", "limit", "state")
-	limit, filter := q.limit(), adminstore.TaskFilter(q.values.Get("state"))
-	switch filter {
-	case adminstore.AnyTask, adminstore.OpenTask, adminstore.EndedTask, adminstore.SuspectTask:
-	default: // the parameter may contain any text
-		q.fail("state must be open, ended or suspect")
+	q := c.parseQuery(append(pageParams, "state", "outcome", "country", "plan", "key", "since", "until")...)
+	p := c.page(q)
+	f := adminstore.TaskFilter{
+		State: adminstore.TaskState(q.values.Get("state")), Outcomes: oneOf(q, "outcome", tasks.AllOutcomes()),
+		Country: q.country(), Plan: q.values.Get("plan"),
+		Since: q.time("since", csvfile.ParseTime), Until: q.time("until", csvfile.ParseEnd),
+	}
+	if f.State != adminstore.AnyTask && !slices.Contains(adminstore.TaskStates(), f.State) {
+		q.fail("state must be one of these: " + strings.Join(textsOf(adminstore.TaskStates()), " "))
+	}
+	var err error
+	if key := q.values.Get("key"); key != "" {
+		if f.Code, err = keys.ParseTyped(key); err != nil {
+			q.fail("key must be a code")
+		}
+	}
+	if p.After.At.IsZero() && !p.After.IsZero() {
+		q.fail("after and before must be the next or previous of a page of tasks")
 	}
 	if q.err != nil {
 		return response{}, q.err
 	}
-	after, err := c.cursor(q.values.Get("after"))
+	list, err := c.AdminStore.Tasks(c.r.Context(), f, p)
 	if err != nil {
 		return response{}, err
 	}
-	views, err := c.AdminStore.Tasks(c.r.Context(), filter, after, limit)
-	if err != nil {
-		return response{}, err
-	}
-	page, whole := taskPage{Tasks: []view.Task{}}, c.token.Role.Allows(Export)
-	for _, v := range views {
-		page.Tasks = append(page.Tasks, c.shownTask(view.NewTask(*v.Task), whole))
-	}
-	if whole {
-		c.disclose(len(views))
-	}
-	if len(views) == limit {
-		page.Next = &views[limit-1].Task.ID
-	}
-	return okResponse(page, nil)
+	c.discloseList(len(list.Entries))
+	page := taskPage{Tasks: c.shownTasks(list.Entries)}
+	page.Next, page.Previous, err = c.cursors(list, p, f.Position)
+	return okResponse(page, err)
 }
 
-// cursor returns the last task of the page before, from its id.
-func (c *call) cursor(id string) (tasks.Task, error) {
-	if id == "" {
-		return tasks.Task{}, nil
+// shownTasks returns the tasks of a list, with masked codes unless the client may list whole ones.
+func (c *call) shownTasks(all []tasks.Snapshot) []view.Task {
+	shown, whole := []view.Task{}, c.token.Role.Allows(Export)
+	for _, v := range all {
+		shown = append(shown, c.shownTask(view.NewTask(*v.Task), whole))
 	}
-	v, err := c.task(c.r.Context(), id)
-	if err == nil && v.Task == nil {
-		err = apiError{QueryInvalid, "after must be the next of the page before"}
-	}
-	if err != nil {
-		return tasks.Task{}, err
-	}
-	return *v.Task, nil
+	return shown
 }
 
 // task reads one task. Text that cannot be an id counts as a task that does not exist.

@@ -47,34 +47,49 @@ func (a *Admin) Issue(ctx context.Context, idempotencyKey string, o Order) (Issu
 }
 
 // A KeyFilter selects the keys to list. The zero value selects all keys.
-type KeyFilter struct {
-	Statuses []keys.Status // keys with any of these statuses; empty: with any status
-	Used     *bool         // nil: used and unused keys
-	Revoked  *bool
-	OrderID  *string
-}
+type KeyFilter = adminstore.KeyFilter
 
-// Keys lists keys with their latest tasks, ordered by the bytes of their codes. The codes are masked unless
-// the token has the role export. It reads page by page during the iteration, so the list is not a snapshot of one moment. The first error ends the sequence.
+// Keys lists keys with their latest tasks: all keys ordered by the bytes of their codes, and those of a filter as
+// [adminstore.KeyFilter.Position] orders them. The codes are masked unless the token has the role export. It reads
+// page by page during the iteration, so the list is not a snapshot of one moment. The first error ends the sequence.
 func (a *Admin) Keys(ctx context.Context, f KeyFilter) iter.Seq2[Key, error] {
 	q := url.Values{}
-	var statuses []string
-	for _, s := range f.Statuses {
-		statuses = append(statuses, string(s))
-	}
-	if statuses != nil {
-		q.Set("status", strings.Join(statuses, ","))
-	}
-	if f.Used != nil {
-		q.Set("used", strconv.FormatBool(*f.Used))
-	}
-	if f.Revoked != nil {
-		q.Set("revoked", strconv.FormatBool(*f.Revoked))
-	}
+	set(q, "status", f.Statuses...)
+	setBool(q, "used", f.Used)
+	setBool(q, "revoked", f.Revoked)
 	if f.OrderID != nil {
 		q.Set("order_id", *f.OrderID)
 	}
+	setTime(q, "bought_after", f.BoughtAfter)
+	setTime(q, "bought_before", f.BoughtBefore)
+	set(q, "country", f.Country)
+	set(q, "plan", f.Plan)
 	return listAll[Key](ctx, a, "keys", q)
+}
+
+// set sets a parameter to the values that are not "", with commas between them.
+func set[S ~string](q url.Values, name string, values ...S) {
+	var texts []string
+	for _, v := range values {
+		if v != "" {
+			texts = append(texts, string(v))
+		}
+	}
+	if len(texts) > 0 {
+		q.Set(name, strings.Join(texts, ","))
+	}
+}
+
+func setBool(q url.Values, name string, value *bool) {
+	if value != nil {
+		q.Set(name, strconv.FormatBool(*value))
+	}
+}
+
+func setTime(q url.Values, name string, at time.Time) {
+	if !at.IsZero() {
+		q.Set(name, at.UTC().Format(time.RFC3339Nano))
+	}
 }
 
 // Key returns a key with its explanation and its history. If the key does not exist, the error is
@@ -150,14 +165,33 @@ type Event struct {
 }
 
 // Tasks lists the tasks that match the filter, oldest first. The codes are masked unless the token has the role
-// export. It reads page by page during the iteration.
-// The first error ends the sequence.
-func (a *Admin) Tasks(ctx context.Context, filter adminstore.TaskFilter) iter.Seq2[Task, error] {
+// export. It reads page by page during the iteration. The first error ends the sequence.
+func (a *Admin) Tasks(ctx context.Context, f adminstore.TaskFilter) iter.Seq2[Task, error] {
 	q := url.Values{}
-	if filter != adminstore.AnyTask {
-		q.Set("state", string(filter))
-	}
+	set(q, "state", f.State)
+	set(q, "outcome", f.Outcomes...)
+	set(q, "country", f.Country)
+	set(q, "plan", f.Plan)
+	set(q, "key", f.Code)
+	setTime(q, "since", f.Since)
+	setTime(q, "until", f.Until)
 	return listAll[Task](ctx, a, "tasks", q)
+}
+
+// Found is the result of [Admin.Search], with up to 20 entries of each kind.
+type Found struct {
+	Keys      []Key  `json:"keys"`   // by their code
+	Orders    []Key  `json:"orders"` // by their order
+	Usernames []Key  `json:"usernames"`
+	Tasks     []Task `json:"tasks"`
+	Plans     []Plan `json:"plans"`
+}
+
+// Search finds keys, orders, usernames, tasks and plans by a text or its beginning. It finds a key by its whole code
+// or the last group, and with the role export by the beginning too.
+func (a *Admin) Search(ctx context.Context, text string) (found Found, err error) {
+	err = a.do(ctx, adminCall{method: http.MethodGet, path: "search", query: url.Values{"q": {text}}}, &found)
+	return found, err
 }
 
 // Task returns a task. If the task does not exist, the error is [TaskNotFound].
@@ -187,21 +221,21 @@ func (a *Admin) Release(ctx context.Context, id string) (Task, error) {
 // A Task is an accepted upgrade or renew, without its account. A zero time means that the event has not
 // happened.
 type Task struct {
-	ID          string                `json:"id"`
-	Code        keys.Code             `json:"code"` // the code of its key, or its end after "…"
-	Fingerprint string                `json:"fingerprint"`
-	Kind        tasks.Kind            `json:"kind"`
-	Country     stock.Country         `json:"country"`
-	State       adminstore.TaskFilter `json:"state"`   // open, ended, or suspect: ended with a slot to resolve
-	Outcome     tasks.Outcome         `json:"outcome"` // "" while it is open
-	Plan        string                `json:"plan"`    // the plan whose slot the task holds or held last
-	Slot        stock.State           `json:"slot"`    // the state of that slot, "" if the task never had a slot
-	Attempts    int                   `json:"asked"`   // the number of attempts
-	InDoubt     bool                  `json:"in_doubt"`
-	CreatedAt   time.Time             `json:"created"`
-	DueAt       time.Time             `json:"due"` // the time of the next attempt
-	LeasedUntil time.Time             `json:"leased_until"`
-	EndedAt     time.Time             `json:"ended"`
+	ID          string               `json:"id"`
+	Code        keys.Code            `json:"code"` // the code of its key, or its end after "…"
+	Fingerprint string               `json:"fingerprint"`
+	Kind        tasks.Kind           `json:"kind"`
+	Country     stock.Country        `json:"country"`
+	State       adminstore.TaskState `json:"state"`   // open, ended, or suspect: ended with a slot to resolve
+	Outcome     tasks.Outcome        `json:"outcome"` // "" while it is open
+	Plan        string               `json:"plan"`    // the plan whose slot the task holds or held last
+	Slot        stock.State          `json:"slot"`    // the state of that slot, "" if the task never had a slot
+	Attempts    int                  `json:"asked"`   // the number of attempts
+	InDoubt     bool                 `json:"in_doubt"`
+	CreatedAt   time.Time            `json:"created"`
+	DueAt       time.Time            `json:"due"` // the time of the next attempt
+	LeasedUntil time.Time            `json:"leased_until"`
+	EndedAt     time.Time            `json:"ended"`
 }
 
 func (t Task) invalid() bool { return t.ID == "" }

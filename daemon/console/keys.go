@@ -8,6 +8,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A keyList is one page of the list of keys.
@@ -29,19 +30,19 @@ func (r *request) listKeys() error {
 	if err != nil {
 		after = "" // an invalid cursor shows the first page
 	}
-	views, err := r.AdminStore.Keys(r.req.Context(), after, pageSize)
+	list, err := r.AdminStore.Keys(r.req.Context(), adminstore.KeyFilter{}, adminstore.Page{After: adminstore.Position{ID: string(after)}, Limit: pageSize})
 	if err != nil {
 		return err
 	}
 	var l keyList
 	last := ""
-	for _, found := range views {
+	for _, found := range list.Entries {
 		if last, err = view.SealCode(r.Engine.Sealer, found.Key.Code); err != nil {
 			return err
 		}
 		l.Keys = append(l.Keys, keyRow{view.NewKey(found).Masked(), keyURL(last)})
 	}
-	if len(views) == pageSize {
+	if !list.Next.IsZero() {
 		l.Next = "/console/keys?after=" + url.QueryEscape(last)
 	}
 	return r.render(http.StatusOK, page{"keys", "Keys", "keys", l})

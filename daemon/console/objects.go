@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
@@ -49,7 +50,7 @@ func (r *request) listPlans() error {
 // A taskList is one page of the list of tasks. Without a state it holds the newest tasks, the newest
 // first.
 type taskList struct {
-	State adminstore.TaskFilter
+	State adminstore.TaskState
 	Tasks []view.Task
 	Next  string
 }
@@ -58,11 +59,11 @@ type taskList struct {
 // listed with the oldest first, because operators process them in that order.
 func (r *request) listTasks() (err error) {
 	query := r.req.URL.Query()
-	l := taskList{State: adminstore.TaskFilter(query.Get("state"))}
-	switch l.State {
-	case adminstore.AnyTask:
-		l.Tasks, err = r.newest(r.req.Context(), r.Now(), pageSize)
-	case adminstore.OpenTask, adminstore.SuspectTask, adminstore.EndedTask:
+	l := taskList{State: adminstore.TaskState(query.Get("state"))}
+	switch {
+	case l.State == adminstore.AnyTask:
+		l.Tasks, err = r.newest(r.req.Context(), pageSize)
+	case slices.Contains(adminstore.TaskStates(), l.State):
 		err = r.tasksInState(&l, query.Get("after"))
 	default: // the query can contain any text
 		return errNotFound
@@ -76,25 +77,25 @@ func (r *request) listTasks() (err error) {
 // tasksInState reads the page of tasks that follows the task with the given id. An empty id gives the first
 // page.
 func (r *request) tasksInState(l *taskList, id string) error {
-	after := tasks.Task{}
+	p := adminstore.Page{Limit: pageSize}
 	if id != "" {
 		found, err := r.taskByID(id)
 		if err != nil {
 			return err
 		}
 		if found.Task != nil {
-			after = *found.Task
+			p.After = adminstore.TaskFilter{}.Position(found)
 		}
 	}
-	views, err := r.AdminStore.Tasks(r.req.Context(), l.State, after, pageSize)
+	list, err := r.AdminStore.Tasks(r.req.Context(), adminstore.TaskFilter{State: l.State}, p)
 	if err != nil {
 		return err
 	}
-	for _, found := range views {
+	for _, found := range list.Entries {
 		l.Tasks = append(l.Tasks, view.NewTask(*found.Task).Masked())
 	}
-	if len(views) == pageSize {
-		l.Next = "/console/tasks?state=" + string(l.State) + "&after=" + url.QueryEscape(views[pageSize-1].Task.ID)
+	if !list.Next.IsZero() {
+		l.Next = "/console/tasks?state=" + string(l.State) + "&after=" + url.QueryEscape(list.Next.ID)
 	}
 	return nil
 }

@@ -1,17 +1,14 @@
 package console
 
 import (
-	"cmp"
 	"context"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/stock"
-	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 	"github.com/keyseat/keyseat/tasks/stats"
 )
@@ -110,7 +107,7 @@ func (c *Console) readOutcomes(ctx context.Context, d *overviewData) error {
 const recentTasks = 12
 
 func (c *Console) readRecent(ctx context.Context, d *overviewData) (err error) {
-	d.Recent, err = c.newest(ctx, d.At, recentTasks)
+	d.Recent, err = c.newest(ctx, recentTasks)
 	return err
 }
 
@@ -145,63 +142,11 @@ func (c *Console) readUnavailablePlans(ctx context.Context, d *overviewData) err
 	return nil
 }
 
-// newestPage is the number of tasks that newest reads at a time.
-const newestPage = 500
-
-// minPeriod is the shortest period that newest divides.
-const minPeriod = time.Millisecond
-
-// newest returns the newest n tasks, the newest first. A store lists the oldest tasks first. Therefore newest
-// looks for a period up to now that has at least n tasks, and no more than one read returns. It tries longer
-// periods while a period has too few tasks, and then halves the distance between too few and too many:
-//
-//	                           now-16min      now-1min  now
-//	too few, try 16 min            │              │──────│
-//	too many, try 8.5 min          │─────────────────────│
-//	at least n, at most a read         │─────────────────│
-func (c *Console) newest(ctx context.Context, now time.Time, n int) ([]view.Task, error) {
-	since1970 := time.Duration(now.UnixMicro()) * time.Microsecond
-	few, many := time.Duration(0), time.Duration(0) // the tried periods with too few and too many tasks; many is 0 if unknown
-	for period := time.Minute; ; {
-		views, err := c.AdminStore.Tasks(ctx, adminstore.AnyTask, tasks.Task{CreatedAt: now.Add(-period)}, newestPage)
-		switch {
-		case err != nil:
-			return nil, err
-		case len(views) < n && period < cmp.Or(many, since1970):
-			few = period
-		case len(views) == newestPage && period-few > minPeriod:
-			many = period
-		default:
-			return c.lastTasks(ctx, views, n)
-		}
-		switch {
-		case many == 0:
-			period = min(16*few, since1970)
-		case many-few > minPeriod:
-			period = few + (many-few)/2
-		default:
-			period = many
-		}
+// newest returns the newest n tasks, the newest first.
+func (c *Console) newest(ctx context.Context, n int) (all []view.Task, err error) {
+	l, err := c.AdminStore.Tasks(ctx, adminstore.TaskFilter{}, adminstore.Page{Order: adminstore.Newest, Limit: n})
+	for _, v := range l.Entries {
+		all = append(all, view.NewTask(*v.Task).Masked())
 	}
-}
-
-// maxReads limits the reads of lastTasks.
-const maxReads = 20
-
-// lastTasks returns the last n tasks of a list, the newest first. It reads the list on from its first page.
-// The list has more than one page in two cases only: many tasks were accepted within [minPeriod], or many
-// have a time of acceptance after now. Such times exist after a clock was set back.
-func (c *Console) lastTasks(ctx context.Context, first []tasks.Snapshot, n int) (last []view.Task, err error) {
-	all, read := first, first
-	for reads := 1; len(read) == newestPage && reads < maxReads; reads++ {
-		read, err = c.AdminStore.Tasks(ctx, adminstore.AnyTask, *read[newestPage-1].Task, newestPage)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, read...)
-	}
-	for _, v := range slices.Backward(all[max(0, len(all)-n):]) {
-		last = append(last, view.NewTask(*v.Task).Masked())
-	}
-	return last, nil
+	return all, err
 }

@@ -194,9 +194,7 @@ const pageSize = 1000
 
 // allKeys yields all keys, sorted by code.
 func allKeys(ctx context.Context, s adminstore.AdminStore) iter.Seq2[keys.Key, error] {
-	page := func(after keys.Code, n int) ([]tasks.Snapshot, error) { return s.Keys(ctx, after, n) }
-	snapshots := seq.Pages("", pageSize, page, func(v tasks.Snapshot) keys.Code { return v.Key.Code })
-	return seq.Map(snapshots, func(v tasks.Snapshot) keys.Key { return v.Key })
+	return seq.Map(listKeys(ctx, s, adminstore.KeyFilter{}, ""), func(v tasks.Snapshot) keys.Key { return v.Key })
 }
 
 // allPlans yields all plans in the order of import.
@@ -205,10 +203,14 @@ func allPlans(ctx context.Context, s adminstore.AdminStore) iter.Seq2[stock.Plan
 	return seq.Pages(0, pageSize, page, func(p stock.Plan) int64 { return p.Seq })
 }
 
-// allTasks yields the tasks that match a filter, the oldest first.
-func allTasks(ctx context.Context, s adminstore.AdminStore, f adminstore.TaskFilter) iter.Seq2[tasks.Snapshot, error] {
-	page := func(after tasks.Task, n int) ([]tasks.Snapshot, error) { return s.Tasks(ctx, f, after, n) }
-	return seq.Pages(tasks.Task{}, pageSize, page, func(v tasks.Snapshot) tasks.Task { return *v.Task })
+// listKeys yields the keys that match a filter.
+func listKeys(ctx context.Context, s adminstore.AdminStore, f adminstore.KeyFilter, o adminstore.Order) iter.Seq2[tasks.Snapshot, error] {
+	return adminstore.Each(adminstore.Page{Order: o, Limit: pageSize}, func(p adminstore.Page) (adminstore.List, error) { return s.Keys(ctx, f, p) })
+}
+
+// listTasks yields the tasks that match a filter.
+func listTasks(ctx context.Context, s adminstore.AdminStore, f adminstore.TaskFilter, o adminstore.Order) iter.Seq2[tasks.Snapshot, error] {
+	return adminstore.Each(adminstore.Page{Order: o, Limit: pageSize}, func(p adminstore.Page) (adminstore.List, error) { return s.Tasks(ctx, f, p) })
 }
 
 // updateTimeout is the time limit of an admin action. Until then a command retries while the database is

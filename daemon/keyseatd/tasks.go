@@ -35,14 +35,14 @@ func (*tasksList) Help() string {
 
 // Run lists the tasks in the given state. It logs how many codes it printed.
 func (t *tasksList) Run(ctx context.Context, c stdio) error {
-	filter := adminstore.AnyTask
+	var filter adminstore.TaskFilter
 	if t.State != "any" {
-		filter = adminstore.TaskFilter(t.State)
+		filter.State = adminstore.TaskState(t.State)
 	}
 	return t.open(ctx, func(s *bunstore.Store) error {
 		n := 0
 		defer func() { c.audit(ctx, "tasks list", n) }()
-		views := seq.Map(allTasks(ctx, s, filter), func(v tasks.Snapshot) view.Task {
+		views := seq.Map(listTasks(ctx, s, filter, adminstore.Oldest), func(v tasks.Snapshot) view.Task {
 			n++
 			return view.NewTask(*v.Task)
 		})

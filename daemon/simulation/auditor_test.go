@@ -176,10 +176,10 @@ func (a *auditor) checkInvariants() {
 			a.faults.add("I1", "plan %s of %d slots has %s", p.ID, p.Size, p.Counts())
 		}
 	}
-	all, err := a.Tasks(ctx, adminstore.AnyTask, tasks.Task{}, 1000)
+	all, err := a.Tasks(ctx, adminstore.TaskFilter{}, adminstore.Page{Limit: 1000})
 	a.must(err)
 	open := map[keys.Code]int{}
-	for _, v := range all {
+	for _, v := range all.Entries {
 		t := v.Task
 		if t.Open() {
 			open[t.Code]++

@@ -149,11 +149,11 @@ type reapingStore struct {
 }
 
 func (r reapingStore) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
-	open, err := r.store.Tasks(ctx, adminstore.OpenTask, tasks.Task{}, 1000)
+	open, err := r.store.Tasks(ctx, adminstore.TaskFilter{State: adminstore.OpenTask}, adminstore.Page{Limit: 1000})
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range open {
+	for _, v := range open.Entries {
 		if !v.Task.LeasedUntil.IsZero() && v.Task.LeasedUntil.Before(v.At) {
 			_, _ = r.Apply(ctx, []tasks.Change{rules().GiveUp(v, r.newID())}) // after an error the next poll tries again
 		}

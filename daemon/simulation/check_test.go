@@ -28,10 +28,10 @@ func (w *world) checkEnd() {
 }
 
 func (w *world) all() []tasks.Task {
-	views, err := w.store.Tasks(w.ctx, adminstore.AnyTask, tasks.Task{}, 1000)
+	views, err := w.store.Tasks(w.ctx, adminstore.TaskFilter{}, adminstore.Page{Limit: 1000})
 	w.must(err)
 	var all []tasks.Task
-	for _, v := range views {
+	for _, v := range views.Entries {
 		all = append(all, *v.Task)
 	}
 	return all

@@ -133,12 +133,12 @@ func (w *world) operate(s step) {
 
 // retryOne makes an open task due now.
 func (w *world) retryOne(tool tasks.Engine, s step) {
-	open, err := w.store.Tasks(w.ctx, adminstore.OpenTask, tasks.Task{}, 100)
+	open, err := w.store.Tasks(w.ctx, adminstore.TaskFilter{State: adminstore.OpenTask}, adminstore.Page{Limit: 100})
 	w.must(err)
-	if len(open) == 0 {
+	if len(open.Entries) == 0 {
 		return
 	}
-	id := open[s.Key%len(open)].Task.ID
+	id := open.Entries[s.Key%len(open.Entries)].Task.ID
 	read := func(ctx context.Context) (tasks.Snapshot, error) { return w.store.Task(ctx, id) }
 	_ = tool.Update(w.ctx, read, tasks.RetryNow)
 }
@@ -147,9 +147,9 @@ func (w *world) retryOne(tool tasks.Engine, s step) {
 // have an effect.
 func (w *world) resolveAll(tool tasks.Engine) {
 	ctx := w.ctx
-	suspects, err := w.store.Tasks(ctx, adminstore.SuspectTask, tasks.Task{}, 1000)
+	suspects, err := w.store.Tasks(ctx, adminstore.TaskFilter{State: adminstore.SuspectTask}, adminstore.Page{Limit: 1000})
 	w.must(err)
-	for _, v := range suspects {
+	for _, v := range suspects.Entries {
 		login := v.Task.ID + domain
 		if !w.provider.idle(login) || w.anyFrozen() || time.Since(v.Task.EndedAt) < 2*time.Minute { // a call of this task can still arrive
 			continue

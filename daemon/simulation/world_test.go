@@ -169,8 +169,8 @@ func (w *world) finish() {
 }
 
 func (w *world) busy() bool {
-	open, err := w.store.Tasks(w.ctx, adminstore.OpenTask, tasks.Task{}, 1)
-	return err != nil || len(open) > 0
+	open, err := w.store.Tasks(w.ctx, adminstore.TaskFilter{State: adminstore.OpenTask}, adminstore.Page{Limit: 1})
+	return err != nil || len(open.Entries) > 0
 }
 
 var errDead = errors.New("this daemon is dead")

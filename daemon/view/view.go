@@ -80,21 +80,21 @@ func NewKeyDetail(v tasks.Snapshot, history []tasks.Event) KeyDetail {
 // ended, and its slot must be resolved. Attempts also counts lost leases, because a lost lease may have
 // included an attempt.
 type Task struct {
-	ID          string                `json:"id"`
-	Code        keys.Code             `json:"code"`
-	Fingerprint string                `json:"fingerprint,omitempty"` // as that of a key
-	Kind        tasks.Kind            `json:"kind"`
-	Country     stock.Country         `json:"country"`
-	State       adminstore.TaskFilter `json:"state"`
-	Outcome     tasks.Outcome         `json:"outcome"`
-	Plan        string                `json:"plan"` // id of the plan whose slot it holds or held last
-	Slot        stock.State           `json:"slot"` // state of that slot
-	Attempts    int                   `json:"asked"`
-	InDoubt     bool                  `json:"in_doubt"` // an attempt may have had an effect that no daemon has seen
-	CreatedAt   Time                  `json:"created"`
-	DueAt       Time                  `json:"due"` // of an open task
-	LeasedUntil Time                  `json:"leased_until"`
-	EndedAt     Time                  `json:"ended"`
+	ID          string               `json:"id"`
+	Code        keys.Code            `json:"code"`
+	Fingerprint string               `json:"fingerprint,omitempty"` // as that of a key
+	Kind        tasks.Kind           `json:"kind"`
+	Country     stock.Country        `json:"country"`
+	State       adminstore.TaskState `json:"state"`
+	Outcome     tasks.Outcome        `json:"outcome"`
+	Plan        string               `json:"plan"` // id of the plan whose slot it holds or held last
+	Slot        stock.State          `json:"slot"` // state of that slot
+	Attempts    int                  `json:"asked"`
+	InDoubt     bool                 `json:"in_doubt"` // an attempt may have had an effect that no daemon has seen
+	CreatedAt   Time                 `json:"created"`
+	DueAt       Time                 `json:"due"` // of an open task
+	LeasedUntil Time                 `json:"leased_until"`
+	EndedAt     Time                 `json:"ended"`
 }
 
 // NewTask converts a task.
@@ -110,9 +110,9 @@ func NewTask(t tasks.Task) Task {
 	return view
 }
 
-// taskState returns the narrowest filter that matches the task.
-func taskState(t tasks.Task) adminstore.TaskFilter {
-	for _, f := range []adminstore.TaskFilter{adminstore.SuspectTask, adminstore.OpenTask} {
+// taskState returns the state of a task in the API: open, ended or suspect.
+func taskState(t tasks.Task) adminstore.TaskState {
+	for _, f := range []adminstore.TaskState{adminstore.SuspectTask, adminstore.OpenTask} {
 		if f.Match(t) {
 			return f
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"iter"
 	"maps"
@@ -66,29 +65,36 @@ func (s *store) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
 	return err
 }
 
-// page returns the first n elements for which after is true.
-func page[T any](all []T, after func(T) bool, n int) []T {
-	all = slices.DeleteFunc(all, func(x T) bool { return !after(x) })
-	return all[:min(n, len(all))]
+func (s *store) Keys(ctx context.Context, f adminstore.KeyFilter, p adminstore.Page) (adminstore.List, error) {
+	return do(ctx, s, func(st *state) (adminstore.List, error) {
+		all := slices.DeleteFunc(st.allKeys(), func(v tasks.Snapshot) bool { return !f.Match(v) })
+		return adminstore.Cut(all, func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) }, p), nil
+	})
 }
 
-func (s *store) Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snapshot, error) {
-	return do(ctx, s, func(st *state) ([]tasks.Snapshot, error) {
-		return mapSlice(page(slices.Sorted(maps.Keys(st.Keys)), func(c keys.Code) bool { return c > after }, n), st.keySnapshot), nil
-	})
+func (st *state) allKeys() []tasks.Snapshot {
+	return mapSlice(slices.Collect(maps.Keys(st.Keys)), st.keySnapshot)
+}
+
+func (st *state) allTasks() []tasks.Snapshot {
+	return mapSlice(slices.Collect(maps.Keys(st.Tasks)), st.taskSnapshot)
+}
+
+func (s *store) Search(ctx context.Context, q adminstore.Search) (adminstore.Found, error) {
+	return do(ctx, s, func(st *state) (adminstore.Found, error) { return q.In(st.allKeys(), st.allTasks(), st.Plans), nil })
 }
 
 func (s *store) Plans(ctx context.Context, after int64, n int) ([]stock.Plan, error) {
 	return do(ctx, s, func(st *state) ([]stock.Plan, error) {
-		return page(st.Plans, func(p stock.Plan) bool { return p.Seq > after }, n), nil
+		all := slices.DeleteFunc(slices.Clone(st.Plans), func(p stock.Plan) bool { return p.Seq <= after })
+		return all[:min(n, len(all))], nil
 	})
 }
 
-func (s *store) Tasks(ctx context.Context, f adminstore.TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error) {
-	older := func(x, y tasks.Task) int { return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID)) }
-	return do(ctx, s, func(st *state) ([]tasks.Snapshot, error) {
-		all := page(slices.SortedFunc(maps.Values(st.Tasks), older), func(t tasks.Task) bool { return older(t, after) > 0 && f.Match(t) }, n)
-		return mapSlice(all, func(t tasks.Task) tasks.Snapshot { return st.taskSnapshot(t.ID) }), nil
+func (s *store) Tasks(ctx context.Context, f adminstore.TaskFilter, p adminstore.Page) (adminstore.List, error) {
+	return do(ctx, s, func(st *state) (adminstore.List, error) {
+		all := slices.DeleteFunc(st.allTasks(), func(v tasks.Snapshot) bool { return !f.Match(*v.Task) })
+		return adminstore.Cut(all, f.Position, p), nil
 	})
 }
 

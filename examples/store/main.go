@@ -5,7 +5,7 @@
 // store knows no rule.
 //
 //	store.go    the file, and tasks.Store, the methods for requests and workers (200 lines of code)
-//	admin.go    adminstore.AdminStore, nine independent methods that list, find or import (80 lines)
+//	admin.go    adminstore.AdminStore, ten independent methods that list, find or import (80 lines)
 //
 // tasks.Store and adminstore.AdminStore document the contracts. The suite in adapters/storetest checks them:
 //

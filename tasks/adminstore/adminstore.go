@@ -34,17 +34,20 @@ type AdminStore interface {
 	// [RowError].
 	EditPlans(ctx context.Context, edits []stock.PlanEdit) error
 
-	// Keys lists up to n keys with their latest tasks, in the order of their codes' bytes. The list
-	// starts after the given code; the first page starts after "".
-	Keys(ctx context.Context, after keys.Code, n int) ([]tasks.Snapshot, error)
+	// Keys lists a page of the keys that match the filter, each with its latest task.
+	// [KeyFilter.Position] is the order.
+	Keys(ctx context.Context, f KeyFilter, p Page) (List, error)
 
 	// Plans lists up to n plans in the order of import. The list starts after the given Seq; the first
 	// page starts after 0.
 	Plans(ctx context.Context, after int64, n int) ([]stock.Plan, error)
 
-	// Tasks lists up to n tasks that match the filter, each with its key, the oldest first. The list
-	// starts after the given task; the first page starts after the zero Task.
-	Tasks(ctx context.Context, filter TaskFilter, after tasks.Task, n int) ([]tasks.Snapshot, error)
+	// Tasks lists a page of the tasks that match the filter, each with its key. [TaskFilter.Position] is
+	// the order.
+	Tasks(ctx context.Context, f TaskFilter, p Page) (List, error)
+
+	// Search finds keys, tasks and plans. It returns up to s.Limit of each kind.
+	Search(ctx context.Context, s Search) (Found, error)
 
 	// Task reads one task with its key. If there is no task with that id, the snapshot has no task.
 	Task(ctx context.Context, id string) (tasks.Snapshot, error)
@@ -69,32 +72,6 @@ var ErrBatch = errors.New("this batch was imported already")
 // Event returns the line of history for a key that is imported at the given time.
 func (b ImportBatch) Event(at time.Time, code keys.Code) tasks.Event {
 	return tasks.Event{At: at, Type: b.Type, Code: code, Note: b.Note}
-}
-
-// A TaskFilter selects the tasks to list.
-type TaskFilter string
-
-// The filters.
-const (
-	AnyTask     TaskFilter = ""
-	OpenTask    TaskFilter = "open"    // not ended
-	EndedTask   TaskFilter = "ended"   // ended, with or without a suspect slot
-	SuspectTask TaskFilter = "suspect" // ended with a slot that an operator must resolve
-)
-
-// Match reports whether the filter selects the task. An unknown filter selects no task.
-func (f TaskFilter) Match(t tasks.Task) bool {
-	switch f {
-	case AnyTask:
-		return true
-	case OpenTask:
-		return t.Open()
-	case EndedTask:
-		return !t.Open()
-	case SuspectTask:
-		return t.Slot == stock.Suspect
-	}
-	return false
 }
 
 // A RowError reports the invalid row of an import, counted from 1, and the reason.

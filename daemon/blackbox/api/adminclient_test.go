@@ -139,9 +139,9 @@ func checkListsByAdminClient(o *harness.Operator, a *client.Admin, codes []keys.
 	if !slices.Equal(got, codes) {
 		o.Errorf("%q", got)
 	}
-	for filter, want := range map[adminstore.TaskFilter]int{adminstore.AnyTask: 3, adminstore.OpenTask: 1, adminstore.EndedTask: 2, adminstore.SuspectTask: 0} {
+	for filter, want := range map[adminstore.TaskState]int{adminstore.AnyTask: 3, adminstore.OpenTask: 1, adminstore.EndedTask: 2, adminstore.SuspectTask: 0} {
 		n := 0
-		for _, err := range a.Tasks(ctx, filter) {
+		for _, err := range a.Tasks(ctx, adminstore.TaskFilter{State: filter}) {
 			if err != nil {
 				o.Fatal(err)
 			}

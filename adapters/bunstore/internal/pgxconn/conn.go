@@ -101,7 +101,7 @@ func IfNotSent(_ context.Context, _ Conn, err error) error {
 	return err
 }
 
-// A RunnerFor returns a runner for a connection: [Statements], [Scans] or [Transaction].
+// A RunnerFor returns a runner for a connection: [Statements], [Scans], [Ordered] or [Transaction].
 type RunnerFor func(Conn) query.Runner
 
 // Statements returns a runner that sends each query separately, as a prepared statement.
@@ -122,12 +122,21 @@ func Statements(c Conn) query.Runner {
 }
 
 // Scans returns a runner for queries that read whole tables. The server plans them when they run, and may use
-// sequential scans, which the session switches off. Statements that are sent together are one transaction, and
-// the setting applies only to that transaction.
-func Scans(c Conn) query.Runner {
+// sequential scans, which the session switches off.
+func Scans(c Conn) query.Runner { return c.set(`SELECT set_config('enable_seqscan', 'on', true)`) }
+
+// Ordered returns a runner for queries that read the first rows of an index. The server plans them when they run. It
+// does not sort if an index has the order, however few rows its statistics promise.
+func Ordered(c Conn) query.Runner {
+	return c.set(`SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)`)
+}
+
+// set returns a runner that changes settings first. Statements that are sent together are one transaction, and the
+// settings apply only to that transaction.
+func (c Conn) set(settings string) query.Runner {
 	return func(ctx context.Context, all ...query.Query) error {
 		var batch pgx.Batch
-		batch.Queue("SELECT set_config('enable_seqscan', 'on', true)")
+		batch.Queue(settings)
 		for _, q := range all {
 			text, values, err := query.Compile(c.dialect, q)
 			if err != nil {

@@ -12,10 +12,15 @@ import (
 func Compile(d Dialect, q Query) (string, []any, error) {
 	for _, value := range q.Args {
 		if !validText(value) {
-			return "", nil, errInvalidText
+			return "", nil, ErrInvalidText
 		}
 	}
-	c := compiledFor(d, d.statement(q), q.Args)
+	var c *compiled
+	if q.Rare {
+		c = compile(d, d.statement(q), q.Args)
+	} else {
+		c = compiledFor(d, d.statement(q), q.Args)
+	}
 	values := make([]any, len(c.params))
 	for i, p := range c.params {
 		if p.name == "now" {
@@ -65,6 +70,12 @@ func compiledFor(d Dialect, sql string, args Args) *compiled {
 	if c, found := cache.Load(key); found {
 		return c.(*compiled)
 	}
+	c := compile(d, sql, args)
+	cache.Store(key, c)
+	return c
+}
+
+func compile(d Dialect, sql string, args Args) *compiled {
 	c := &compiler{Dialect: d}
 	replaced := map[string]string{}
 	c.text = argument.ReplaceAllStringFunc(sql, func(name string) string {
@@ -73,7 +84,6 @@ func compiledFor(d Dialect, sql string, args Args) *compiled {
 		}
 		return replaced[name]
 	})
-	cache.Store(key, &c.compiled)
 	return &c.compiled
 }
 

@@ -15,6 +15,7 @@ import (
 type Query struct {
 	SQL    string
 	SQLite string // the statement for SQLite, if it is another one
+	Rare   bool   // the text has many forms, so its compiled form is not cached
 	Args   Args
 	Scan   func(Row) error
 }
@@ -117,7 +118,8 @@ type InlineRows Rows
 // A TextArray is an array of texts.
 type TextArray []string
 
-const errInvalidText = dberr.Public("a text is not UTF-8, or has a NUL")
+// ErrInvalidText is the error of a statement with a text that no database stores.
+const ErrInvalidText = dberr.Public("a text is not UTF-8, or has a NUL")
 
 // validText reports whether the database stores the texts of an argument unchanged. It returns false for texts
 // that are not UTF-8 or contain a NUL. If the database changed them, two keys could become one.

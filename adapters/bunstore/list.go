@@ -1,0 +1,187 @@
+package bunstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+)
+
+// A listing is the SQL of a list of keys or tasks. Each range is a part of an index in which the rows have the
+// order of the list, so that the database merges the ranges and reads only the rows of the page:
+//
+//	index on (status, used, revoked, purchase date, code)
+//	  active, unused  ──────────────────▶ │
+//	  active, used    ──────────────────▶ ├ merged ──▶ rest ──▶ the page
+//	  success, used   ──────────────────▶ │  (at most maxScanned rows)
+//
+// A condition that belongs to no range is in rest.
+type listing struct {
+	from   string   // the table of the ranges, with its alias
+	at, id string   // the columns of [adminstore.Position]; at is "" for a list by code
+	code   string   // the column of the key's code
+	ranges []string // conditions
+	rest   []string // conditions on the key k and the task t
+	since  time.Time
+	until  time.Time // for at
+	down   bool      // read in descending order
+	args   query.Args
+}
+
+// maxScanned limits the rows that the database reads for a page with a condition outside the ranges.
+const maxScanned = 5000
+
+// Keys implements [adminstore.AdminStore].
+func (s *Store) Keys(ctx context.Context, f adminstore.KeyFilter, p adminstore.Page) (adminstore.List, error) {
+	const join = `JOIN keyseat_keys k ON k.code = page.code
+		LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id`
+	position := func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) }
+	return s.list(ctx, s.keyListing(f, p.Order), join, p, position)
+}
+
+// Tasks implements [adminstore.AdminStore].
+func (s *Store) Tasks(ctx context.Context, f adminstore.TaskFilter, p adminstore.Page) (adminstore.List, error) {
+	const join = `JOIN keyseat_tasks t ON t.code = page.code AND t.id = page.id JOIN keyseat_keys k ON k.code = t.code`
+	return s.list(ctx, taskListing(f), join, p, f.Position)
+}
+
+// list reads a page. If the database stopped at maxScanned rows, it sets Next to the position of the last of them.
+func (s *Store) list(ctx context.Context, l listing, join string, p adminstore.Page, position func(tasks.Snapshot) adminstore.Position) (list adminstore.List, err error) {
+	if len(l.ranges) == 0 || p.Limit <= 0 {
+		return list, nil
+	}
+	l.down = (p.Order == adminstore.Newest) != p.Back
+	n := p.Limit + 1 // to find out whether more entries follow
+	scanned := n
+	if len(l.rest) > 0 {
+		scanned = max(n, maxScanned)
+	}
+	ranges, order := s.rangesSQL(&l, p.After, scanned), l.order("page.at", "page.id")
+	err = s.retryRead(ctx, pgxconn.Ordered, func(run query.Runner) error {
+		list = adminstore.List{}
+		if l.args["time"], err = readTime(ctx, run); err != nil {
+			return err
+		}
+		list.Entries, err = readSnapshots(ctx, run, l.args, fmt.Sprintf(`SELECT @time, %s FROM (%s) AS page %s %s ORDER BY %s LIMIT %d`,
+			viewColumns, ranges, join, where(l.rest), order, n))
+		if err != nil || len(list.Entries) == n || len(l.rest) == 0 {
+			return err
+		}
+		list.Next, err = readPosition(ctx, run, l.args, fmt.Sprintf(`SELECT page.at, page.id FROM (%s) AS page ORDER BY %s LIMIT 1 OFFSET %d`,
+			ranges, order, scanned-1))
+		return err
+	})
+	if len(list.Entries) == n {
+		list.Entries = list.Entries[:p.Limit]
+		list.Next = position(list.Entries[p.Limit-1])
+	}
+	if p.Back {
+		slices.Reverse(list.Entries)
+	}
+	if errors.Is(err, query.ErrInvalidText) { // such a text is in no row
+		return adminstore.List{}, nil
+	}
+	return list, s.wrap("list", err)
+}
+
+// rangesSQL returns the query for the positions and codes of the first n rows of the merged ranges, after a
+// position.
+func (s *Store) rangesSQL(l *listing, after adminstore.Position, n int) string {
+	at := l.at
+	if at == "" {
+		at = s.either(`CAST(NULL AS timestamptz)`, `NULL`)
+	}
+	limits := l.limits(after)
+	end := fmt.Sprintf(" ORDER BY %s LIMIT %d", l.order("at", "id"), n)
+	var parts []string
+	for _, r := range l.ranges {
+		part := fmt.Sprintf(`SELECT %s AS code, %s AS id, %s AS at FROM %s %s`, l.code, l.id, at, l.from, where(append([]string{r}, limits...)))
+		if !s.isSQLite && len(l.ranges) > 1 {
+			part = "(" + part + end + ")" // so that servers of a distributed table send only n rows
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, " UNION ALL ") + end
+}
+
+// limits returns the conditions on the position: the end of the page before, and the times of the filter. It leaves
+// out a condition that another one includes, because a database uses only one of them to find the first row.
+func (l *listing) limits(after adminstore.Position) (all []string) {
+	since, until := l.since, l.until
+	switch {
+	case after.IsZero() || l.at == "":
+	case l.down && !until.IsZero() && !after.At.Before(until), !l.down && after.At.Before(since):
+		after = adminstore.Position{}
+	case l.down:
+		until = time.Time{}
+	default:
+		since = time.Time{}
+	}
+	if !since.IsZero() {
+		l.args["since"] = since
+		all = append(all, l.at+" >= @since")
+	}
+	if !until.IsZero() {
+		l.args["until"] = until
+		all = append(all, l.at+" < @until")
+	}
+	sign := ">"
+	if l.down {
+		sign = "<"
+	}
+	switch {
+	case after.IsZero():
+	case l.at == "":
+		l.args["id"] = after.ID
+		all = append(all, l.id+" "+sign+" @id")
+	default:
+		l.args["at"], l.args["id"] = after.At, after.ID
+		all = append(all, fmt.Sprintf("(%s, %s) %s (@at, @id)", l.at, l.id, sign))
+	}
+	return all
+}
+
+// order returns the terms of ORDER BY for columns with a position.
+func (l *listing) order(at, id string) string {
+	down := ""
+	if l.down {
+		down = " DESC"
+	}
+	if l.at == "" {
+		return id + down
+	}
+	return at + down + ", " + id + down
+}
+
+// where returns a WHERE clause, or "" without conditions.
+func where(conditions []string) string {
+	if len(conditions) == 0 {
+		return ""
+	}
+	return "WHERE " + strings.Join(conditions, " AND ")
+}
+
+// readSnapshots runs a query for the columns of a snapshotScanner.
+func readSnapshots(ctx context.Context, run query.Runner, args query.Args, sql string) (all []tasks.Snapshot, err error) {
+	one := newSnapshotScanner()
+	err = run(ctx, query.Query{SQL: sql, Args: args, Rare: true, Scan: func(r query.Row) error {
+		v, err := one.scan(r)
+		all = append(all, v)
+		return err
+	}})
+	return all, err
+}
+
+func readPosition(ctx context.Context, run query.Runner, args query.Args, sql string) (p adminstore.Position, err error) {
+	err = run(ctx, query.Query{SQL: sql, Args: args, Rare: true, Scan: func(r query.Row) error {
+		return r.Scan([]query.Column{query.Time(&p.At), query.Text(&p.ID)})
+	}})
+	return p, err
+}

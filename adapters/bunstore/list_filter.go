@@ -1,0 +1,200 @@
+package bunstore
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+)
+
+// boughtAt returns the expression for the purchase date of a key k, as in the indexes. A key without one has the
+// zero time of Go.
+func (d dialect) boughtAt() string {
+	return d.either(`coalesce(k.purchase_date, timestamptz '0001-01-01 00:00:00+00')`, `coalesce(k.purchase_date, -62135596800000000)`)
+}
+
+// keyListing returns the SQL of a list of keys.
+func (s *Store) keyListing(f adminstore.KeyFilter, o adminstore.Order) listing {
+	l := listing{from: "keyseat_keys k", at: s.boughtAt(), id: "k.code", code: "k.code", args: query.Args{}, since: f.BoughtAfter, until: f.BoughtBefore}
+	if since := (time.Time{}).Add(time.Microsecond); !l.until.IsZero() && l.since.IsZero() {
+		l.since = since // later than the key without a purchase date
+	}
+	switch {
+	case f.IsZero() && o == "":
+		l.at, l.ranges = "", []string{"true"}
+	case f.ByTask():
+		l = byTask(f, l)
+	case f.OrderID != nil && *f.OrderID != "":
+		l.args["order"] = *f.OrderID
+		l.ranges = []string{"k.order_id = @order AND k.order_id <> ''"}
+		l.rest = keyConditions(f)
+	default:
+		l.ranges = statusRanges(f)
+		if f.OrderID != nil {
+			l.rest = []string{"k.order_id = ''"}
+		}
+	}
+	return l
+}
+
+// statusRanges returns the ranges of the index on the status, used and revoked.
+func statusRanges(f adminstore.KeyFilter) (all []string) {
+	for _, status := range keys.Statuses() {
+		for _, used := range []bool{false, true} {
+			for _, revoked := range []bool{false, true} {
+				k := keys.Key{Status: status, Used: used, Revoked: revoked}
+				if status.AllowsUsed(used) && (adminstore.KeyFilter{Statuses: f.Statuses, Used: f.Used, Revoked: f.Revoked}).MatchKey(k) {
+					all = append(all, fmt.Sprintf("k.status = '%s' AND k.used = %t AND k.revoked = %t", status, used, revoked))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// keyConditions returns the conditions of a filter on the status, used and revoked, as conditions without an index.
+func keyConditions(f adminstore.KeyFilter) (all []string) {
+	var statuses []string
+	for _, status := range keys.Statuses() {
+		if slices.Contains(f.Statuses, status) {
+			statuses = append(statuses, "'"+string(status)+"'")
+		}
+	}
+	if len(f.Statuses) > 0 {
+		all = append(all, "k.status IN ("+strings.Join(append(statuses, "''"), ", ")+")")
+	}
+	if f.Used != nil {
+		all = append(all, fmt.Sprintf("k.used = %t", *f.Used))
+	}
+	if f.Revoked != nil {
+		all = append(all, fmt.Sprintf("k.revoked = %t", *f.Revoked))
+	}
+	return all
+}
+
+// byTask returns the SQL of a list of keys by the country or plan of their latest tasks. The purchase date is then
+// a condition without an index.
+func byTask(f adminstore.KeyFilter, keyed listing) listing {
+	l := taskListing(adminstore.TaskFilter{Country: f.Country, Plan: f.Plan})
+	l.rest = append(append(l.rest, "t.id = page.id"), keyConditions(f)...)
+	if !keyed.since.IsZero() {
+		l.args["bought_after"] = keyed.since
+		l.rest = append(l.rest, keyed.at+" >= @bought_after")
+	}
+	if !keyed.until.IsZero() {
+		l.args["bought_before"] = keyed.until
+		l.rest = append(l.rest, keyed.at+" < @bought_before")
+	}
+	if f.OrderID != nil {
+		l.args["order"] = *f.OrderID
+		l.rest = append(l.rest, "k.order_id = @order")
+	}
+	return l
+}
+
+// taskListing returns the SQL of a list of tasks. The indexes by plan and by country lack the open tasks, because
+// such a task changes often. Open tasks are a range of the index by outcome: their outcome is ”.
+func taskListing(f adminstore.TaskFilter) listing {
+	l := listing{
+		from: "keyseat_tasks t", at: "t.created_at", id: "t.id", code: "t.code",
+		args: query.Args{}, since: f.Since, until: f.Until,
+	}
+	outcomes := outcomesOf(f)
+	if len(outcomes) == 0 {
+		return l
+	}
+	l.rest = l.conditions(f)
+	switch open := outcomes[0] == ""; {
+	case f.Code != "":
+		l.args["key"] = string(f.Code)
+		l.ranges, l.rest = []string{"t.code = @key"}, append(l.rest, outcomeCondition(outcomes))
+	case f.State == adminstore.SuspectTask:
+		l.ranges, l.rest = []string{"t.slot = 'suspect'"}, append(l.rest, outcomeCondition(outcomes))
+	case f.Plan != "":
+		if open {
+			l.ranges = append(l.ranges, "t.outcome = ''")
+		}
+		if !open || len(outcomes) > 1 {
+			l.ranges = append(l.ranges, "t.plan_id = @plan AND t.plan_id <> '' AND t.outcome <> ''")
+		}
+		l.rest = append(l.rest, outcomeCondition(outcomes))
+	default:
+		for _, o := range outcomes {
+			l.ranges = append(l.ranges, outcomeRange(o, f.Country))
+		}
+		if !open { // the ranges have all conditions
+			l.rest = nil
+		}
+	}
+	return l
+}
+
+// outcomeRange returns the range of the tasks with an outcome, and with the country if it is not "". The range of the
+// open tasks has those of every country.
+func outcomeRange(o tasks.Outcome, country stock.Country) string {
+	r := fmt.Sprintf("t.outcome = '%s'", o)
+	if country != "" && o != "" {
+		r += " AND t.outcome <> '' AND t.country = @country"
+	}
+	return r
+}
+
+// outcomesOf returns the outcomes that tasks of a filter can have. An open task has the outcome "".
+func outcomesOf(f adminstore.TaskFilter) (all []tasks.Outcome) {
+	for _, o := range append([]tasks.Outcome{""}, tasks.AllOutcomes()...) {
+		excluded := false
+		switch f.State {
+		case adminstore.AnyTask, adminstore.SuspectTask:
+		case adminstore.EndedTask:
+			excluded = o == ""
+		case adminstore.FailedTask:
+			excluded = o == "" || o == tasks.Success
+		case adminstore.OpenTask, adminstore.WaitingTask, adminstore.RunningTask, adminstore.RetryingTask:
+			excluded = o != ""
+		default:
+			excluded = true
+		}
+		if !excluded && (len(f.Outcomes) == 0 || slices.Contains(f.Outcomes, o)) {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// openStates has the conditions of the states of open tasks, as [adminstore.TaskState.Match] has them.
+var openStates = map[adminstore.TaskState]string{
+	adminstore.WaitingTask:  "t.leased_until IS NULL AND t.asked + t.lost = 0",
+	adminstore.RunningTask:  "t.leased_until IS NOT NULL",
+	adminstore.RetryingTask: "t.leased_until IS NULL AND t.asked + t.lost > 0",
+}
+
+// conditions returns the conditions of a filter that are no range.
+func (l *listing) conditions(f adminstore.TaskFilter) (all []string) {
+	if condition, found := openStates[f.State]; found {
+		all = append(all, condition)
+	}
+	if f.Country != "" {
+		l.args["country"] = string(f.Country)
+		all = append(all, "t.country = @country")
+	}
+	if f.Plan != "" {
+		l.args["plan"] = f.Plan
+		all = append(all, "t.plan_id = @plan")
+	}
+	return all
+}
+
+// outcomeCondition returns the condition that a task has one of the outcomes.
+func outcomeCondition(outcomes []tasks.Outcome) string {
+	var texts []string
+	for _, o := range outcomes {
+		texts = append(texts, "'"+string(o)+"'")
+	}
+	return "t.outcome IN (" + strings.Join(texts, ", ") + ")"
+}

@@ -1,0 +1,103 @@
+package admin
+
+import (
+	"slices"
+	"time"
+
+	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+)
+
+// pageParams are the parameters that select a page of keys or tasks.
+var pageParams = []string{"after", "before", "limit", "sort"}
+
+// page parses pageParams.
+func (c *call) page(q *query) (p adminstore.Page) {
+	p.Limit, p.Order = q.limit(), adminstore.Order(q.values.Get("sort"))
+	if q.values.Has("sort") && !slices.Contains([]adminstore.Order{adminstore.Oldest, adminstore.Newest}, p.Order) {
+		q.fail("sort must be oldest or newest")
+	}
+	name := "after"
+	if p.Back = q.values.Has("before"); p.Back {
+		name = "before"
+	}
+	if p.Back && q.values.Has("after") {
+		q.fail("after and before exclude each other")
+	}
+	text := q.values.Get(name)
+	if text == "" && !p.Back {
+		return p
+	}
+	var err error
+	if p.After, err = c.parseCursor(text); err != nil || p.After.IsZero() {
+		q.fail(name + " must be the next or previous of another page")
+	}
+	return p
+}
+
+// discloseList records n entries of a list if the client may list whole codes.
+func (c *call) discloseList(n int) {
+	if c.token.Role.Allows(Export) {
+		c.disclose(n)
+	}
+}
+
+// cursors returns the cursors of the next and the previous page of a list, or nil if there is none. The cursor of an
+// empty page is that of the request.
+func (c *call) cursors(l adminstore.List, p adminstore.Page, position func(tasks.Snapshot) adminstore.Position) (next, previous *string, err error) {
+	first, last := p.After, p.After
+	if n := len(l.Entries); n > 0 {
+		first, last = position(l.Entries[0]), position(l.Entries[n-1])
+	}
+	forward, back := l.Next, first
+	switch {
+	case p.Back:
+		forward, back = last, l.Next
+	case p.After.IsZero():
+		back = adminstore.Position{}
+	}
+	if next, err = c.cursor(forward); err == nil {
+		previous, err = c.cursor(back)
+	}
+	return next, previous, err
+}
+
+// cursor returns a position as a text, or nil for none. The text of a client that must not see whole codes is
+// sealed. Otherwise the client could read each code as the cursor of a short page, or find it by trying cursors.
+func (c *call) cursor(p adminstore.Position) (*string, error) {
+	if p.IsZero() {
+		return nil, nil
+	}
+	text := p.ID
+	if !p.At.IsZero() {
+		text = p.At.UTC().Format(cursorTime) + p.ID
+	}
+	if c.token.Role.Allows(Export) {
+		return &text, nil
+	}
+	text, err := view.SealCode(c.Engine.Sealer, keys.Code(text))
+	return &text, err
+}
+
+// cursorTime is the format of the time in a cursor. The position's id follows it.
+const cursorTime = "2006-01-02T15:04:05.000000Z~"
+
+// parseCursor returns the position of a cursor. The cursor of a list by code is the code.
+func (c *call) parseCursor(text string) (p adminstore.Position, err error) {
+	if !c.token.Role.Allows(Export) {
+		code, err := view.OpenCode(c.Engine.Sealer, text)
+		if text = string(code); err != nil {
+			return p, err
+		}
+	}
+	if n := len(cursorTime); len(text) > n {
+		if p.At, err = time.Parse(cursorTime, text[:n]); err == nil {
+			p.ID = text[n:]
+			return p, nil
+		}
+	}
+	code, err := keys.Parse(text)
+	return adminstore.Position{ID: string(code)}, err
+}

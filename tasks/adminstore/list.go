@@ -1,0 +1,92 @@
+package adminstore
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// An Order is the order of a list.
+type Order string
+
+// The orders. The zero Order is [Oldest], but a list of keys without a filter then has the order of the codes'
+// bytes.
+const (
+	Oldest Order = "oldest" // first
+	Newest Order = "newest" // first
+)
+
+// A Position is the place of an entry in a list. Entries are ordered by At, and then by the bytes of ID.
+type Position struct {
+	At time.Time // see [KeyFilter.Position] and [TaskFilter.Position]
+	ID string    // a code or the id of a task
+}
+
+// IsZero reports whether the position is none.
+func (p Position) IsZero() bool { return p == Position{} }
+
+// Compare compares the places of two entries in a list of the order [Oldest].
+func (p Position) Compare(q Position) int {
+	return cmp.Or(p.At.Compare(q.At), cmp.Compare(p.ID, q.ID))
+}
+
+// A Page is the part of a list to read.
+type Page struct {
+	Order Order
+	After Position // zero: from the beginning
+	Back  bool     // read the entries before After instead, the nearest ones
+	Limit int      // at least 1
+}
+
+// A List is a page of a list. It may have fewer entries than the limit although more follow, because a store
+// does not search long for matching entries.
+type List struct {
+	Entries []tasks.Snapshot // in the order of the list, also if the page was read with Back
+	Next    Position         // After of the next page in the same direction; zero: this is the last page
+}
+
+// Each yields the entries of a list. It reads page after page with the given size. An error ends the sequence.
+func Each(p Page, read func(Page) (List, error)) iter.Seq2[tasks.Snapshot, error] {
+	return func(yield func(tasks.Snapshot, error) bool) {
+		for p := p; ; {
+			l, err := read(p)
+			if err != nil {
+				yield(tasks.Snapshot{}, err)
+				return
+			}
+			for _, v := range l.Entries {
+				if !yield(v, nil) {
+					return
+				}
+			}
+			if l.Next.IsZero() {
+				return
+			}
+			p.After = l.Next
+		}
+	}
+}
+
+// Cut returns a page of the given entries, which need no order. It is for stores that keep everything in memory.
+func Cut(all []tasks.Snapshot, position func(tasks.Snapshot) Position, p Page) (l List) {
+	compare := func(x, y Position) int {
+		if (p.Order == Newest) != p.Back {
+			x, y = y, x
+		}
+		return x.Compare(y)
+	}
+	slices.SortFunc(all, func(x, y tasks.Snapshot) int { return compare(position(x), position(y)) })
+	if !p.After.IsZero() {
+		all = slices.DeleteFunc(all, func(v tasks.Snapshot) bool { return compare(position(v), p.After) <= 0 })
+	}
+	if l.Entries = all[:min(p.Limit, len(all))]; len(l.Entries) < len(all) {
+		l.Next = position(l.Entries[p.Limit-1])
+	}
+	if p.Back {
+		slices.Reverse(l.Entries)
+	}
+	return l
+}
