@@ -15,7 +15,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,16 +22,6 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
-
-// writeSecret writes a file that contains a secret, and returns its path.
-func writeSecret(s *harness.Shop, name, text string) string {
-	s.Helper()
-	path := filepath.Join(s.Folder, name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		s.Fatal(err)
-	}
-	return path
-}
 
 // writeCertificate writes a new certificate with a serial number, and its key.
 func writeCertificate(s *harness.Shop, serial int64) (chain, key string) {

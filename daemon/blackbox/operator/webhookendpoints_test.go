@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -139,6 +140,16 @@ func (o *outboundProxy) received(host string) bool {
 func writeEndpoint(s *harness.Shop, url string) string {
 	s.Helper()
 	return writeSecret(s, "hooks.json", "\ufeff"+`[{"name": "shop", "url": "`+url+`", "secrets": ["`+hookSecret+`"]}]`)
+}
+
+// writeSecret writes a file that contains a secret, and returns its path.
+func writeSecret(s *harness.Shop, name, text string) string {
+	s.Helper()
+	path := filepath.Join(s.Folder, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		s.Fatal(err)
+	}
+	return path
 }
 
 // TestOutboundProxy checks that webhooks and the connector use the proxy of the environment, and that one flag
