@@ -52,14 +52,14 @@ func TestWebhookExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	real := events()
+	sent := events()
 	examples := []string{"task.finished", "key.issued", "key.revoked", "plan.faulted", "stock.low"}
 	if len(webhooks.Types()) != len(examples) || len(doc.Webhooks) != len(examples) {
 		t.Errorf("%d types, %d in the document, %d examples", len(webhooks.Types()), len(doc.Webhooks), len(examples))
 	}
 	for _, name := range examples {
 		example := strings.TrimSpace(find(t, "webhooks.md", name))
-		if e, fromHistory := real[name]; fromHistory {
+		if e, fromHistory := sent[name]; fromHistory {
 			body, err := e.Body()
 			if err != nil || string(body) != example {
 				t.Errorf("keyseat sends\n%s\nthe page has\n%s", body, example)

@@ -37,9 +37,9 @@ func TestFirstShop(t *testing.T) {
 	useClients(s, d)
 	d.Stop()
 	writeToken(s)
-	real := runScript(s, strings.ReplaceAll(page("first-real"), "http://127.0.0.1:9090", s.Provider.URL))
-	real.WaitReady()
-	real.Stop()
+	d = runScript(s, strings.ReplaceAll(page("first-real"), "http://127.0.0.1:9090", s.Provider.URL))
+	d.WaitReady()
+	d.Stop()
 }
 
 // useClients runs each client of the API's page whose language is on this machine.
