@@ -26,10 +26,8 @@ import (
 // stocked returns a store with a plan of two slots and one key.
 func stocked(ctx context.Context) *memory.Store {
 	store := memory.New(time.Now)
-	_ = store.EditPlans(ctx, []stock.PlanEdit{{ID: "elm", Country: new(stock.Country("US")), Size: new(2)}})
-	_ = store.ImportKeys(ctx, adminstore.ImportBatch{ID: "order-1", Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
-		yield(keys.Key{Code: "SOLD-1", Status: keys.Active}, nil)
-	})
+	_ = store.EditPlans(ctx, []stock.PlanEdit{stock.NewPlanEdit("elm", "US", 2)})
+	_ = store.ImportKeys(ctx, adminstore.ImportBatch{ID: "order-1", Type: tasks.EventIssued}, adminstore.Rows(keys.Key{Code: "SOLD-1", Status: keys.Active}))
 	return store
 }
 

@@ -21,6 +21,11 @@ type PlanEdit struct {
 	Retire    bool       // requires an existing plan
 }
 
+// NewPlanEdit returns the edit that creates a plan with that number of slots.
+func NewPlanEdit(id string, country Country, size int) PlanEdit {
+	return PlanEdit{ID: id, Country: &country, Size: &size}
+}
+
 // Apply returns the plan after the edit. For a new plan, p is the zero Plan; the store sets its Seq. The
 // errors are:
 //

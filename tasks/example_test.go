@@ -84,11 +84,8 @@ func ExampleEngine() {
 		Jitter: func() float64 { return 0 },
 		Pause:  func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 	}
-	country, size := stock.Country("US"), 6
-	_ = store.EditPlans(ctx, []stock.PlanEdit{{ID: "elm", Country: &country, Size: &size}})
-	_ = store.ImportKeys(ctx, adminstore.ImportBatch{ID: "order-1", Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
-		yield(keys.Key{Code: "SOLD-1", Status: keys.Active}, nil)
-	})
+	_ = store.EditPlans(ctx, []stock.PlanEdit{stock.NewPlanEdit("elm", "US", 6)})
+	_ = store.ImportKeys(ctx, adminstore.ImportBatch{ID: "order-1", Type: tasks.EventIssued}, adminstore.Rows(keys.Key{Code: "SOLD-1", Status: keys.Active}))
 
 	err := engine.Accept(ctx, tasks.Request{
 		Kind: tasks.Upgrade, Code: "SOLD-1", Country: "us",

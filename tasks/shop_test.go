@@ -64,7 +64,7 @@ func (s *shop) pause(ctx context.Context, d time.Duration) error {
 func (s *shop) key(k keys.Key) {
 	s.t.Helper()
 	k.Code = "K"
-	if err := s.store.ImportKeys(s.t.Context(), adminstore.ImportBatch{Type: tasks.EventImported}, func(yield func(keys.Key, error) bool) { yield(k, nil) }); err != nil {
+	if err := s.store.ImportKeys(s.t.Context(), adminstore.ImportBatch{Type: tasks.EventImported}, adminstore.Rows(k)); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -29,9 +29,7 @@ func ExampleOpen() {
 	if err := store.Migrate(ctx); err != nil {
 		log.Fatal(err)
 	}
-	bought := func(yield func(keys.Key, error) bool) {
-		yield(keys.Key{Code: "SPRING-2026", Status: keys.Active}, nil)
-	}
+	bought := adminstore.Rows(keys.Key{Code: "SPRING-2026", Status: keys.Active})
 	if err := store.ImportKeys(ctx, adminstore.ImportBatch{ID: "order-1", Type: tasks.EventIssued}, bought); err != nil {
 		log.Fatal(err)
 	}

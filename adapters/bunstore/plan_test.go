@@ -66,8 +66,7 @@ func newPlanner(t *testing.T) planner {
 	s := open(t, pgtest.URL(t), bunstore.Options{})
 	p := planner{t, s, s.Pools()["main"]}
 	p.db.SetMaxOpenConns(1)
-	country, size := stock.Country("US"), 9
-	p.must(s.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &size}}))
+	p.must(s.EditPlans(t.Context(), []stock.PlanEdit{stock.NewPlanEdit("p", "US", 9)}))
 	p.issue("first", "K1", "K2")
 	p.run(`VACUUM ANALYZE`) // so that the statistics say that the tables are almost empty
 	return p

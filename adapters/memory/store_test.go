@@ -36,12 +36,12 @@ func TestCompare(t *testing.T) { storetest.Compare(t, open, open) }
 // This example adds a plan and a key, and reads both.
 func Example() {
 	ctx, store := context.Background(), memory.New(time.Now)
-	err := store.EditPlans(ctx, []stock.PlanEdit{{ID: "elm", Country: new(stock.Country("US")), Size: new(6)}})
+	err := store.EditPlans(ctx, []stock.PlanEdit{stock.NewPlanEdit("elm", "US", 6)})
 	fmt.Println(err)
 
 	order := adminstore.ImportBatch{ID: "order-1", Type: tasks.EventIssued}
 	key := keys.Key{Code: "SOLD-1", Status: keys.Active}
-	err = store.ImportKeys(ctx, order, func(yield func(keys.Key, error) bool) { yield(key, nil) })
+	err = store.ImportKeys(ctx, order, adminstore.Rows(key))
 	fmt.Println(err)
 
 	snapshots, err := store.Snapshots(ctx, []keys.Code{"SOLD-1", "SOLD-2"})

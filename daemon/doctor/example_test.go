@@ -18,7 +18,7 @@ func ExampleDoctor() {
 	ctx, store := context.Background(), memory.New(time.Now)
 	stuck := keys.Key{Code: "STUCK", Status: keys.InQueue}
 	batch := adminstore.ImportBatch{ID: "1", Type: tasks.EventImported}
-	if err := store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(stuck, nil) }); err != nil {
+	if err := store.ImportKeys(ctx, batch, adminstore.Rows(stuck)); err != nil {
 		fmt.Println(err)
 	}
 	engine := daemon.NewEngine(store, nil, nil, tasks.Rules{})

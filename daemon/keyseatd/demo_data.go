@@ -79,10 +79,9 @@ var demoCountries = []stock.Country{"US", "DE", "JP", "TR", "US", "BR"}
 func demoPlans() []stock.PlanEdit {
 	var edits []stock.PlanEdit
 	for i := range 66 {
-		country, size, address := demoCountries[i%len(demoCountries)], 6, fmt.Sprintf("%d Example Street", i+1)
-		edits = append(edits, stock.PlanEdit{
-			ID: fmt.Sprintf("plan-%d", i+1), Country: &country, Size: &size, Address: &address,
-		})
+		edit := stock.NewPlanEdit(fmt.Sprintf("plan-%d", i+1), demoCountries[i%len(demoCountries)], 6)
+		edit.Address = new(fmt.Sprintf("%d Example Street", i+1))
+		edits = append(edits, edit)
 	}
 	return edits
 }

@@ -72,8 +72,7 @@ func TestRequest(t *testing.T) {
 func TestStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, inner := metrics.New(""), memory.New(time.Now)
-		country, size := stock.Country("US"), 1
-		must(t, inner.EditPlans(t.Context(), []stock.PlanEdit{{ID: "p", Country: &country, Size: &size}}))
+		must(t, inner.EditPlans(t.Context(), []stock.PlanEdit{stock.NewPlanEdit("p", "US", 1)}))
 		must(t, inner.ImportKeys(t.Context(), adminstore.ImportBatch{ID: "b", Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
 			_ = yield(keys.Key{Code: "A", Status: keys.Active}, nil) && yield(keys.Key{Code: "B", Status: keys.Active}, nil)
 		}))

@@ -45,7 +45,7 @@ func Example() {
 		time.Sleep(time.Millisecond) // events before the subscription are not sent
 	}
 	issued := adminstore.ImportBatch{ID: "order-1", Type: tasks.EventIssued}
-	_ = store.ImportKeys(ctx, issued, func(yield func(keys.Key, error) bool) { yield(keys.Key{Code: "SPRING-2026", Status: keys.Active}, nil) })
+	_ = store.ImportKeys(ctx, issued, adminstore.Rows(keys.Key{Code: "SPRING-2026", Status: keys.Active}))
 	dispatcher.Wake()
 	fmt.Println(<-got)
 	// Output: genuine: true

@@ -32,14 +32,13 @@ func embed(ctx context.Context, mux *http.ServeMux) error {
 	pool := worker.New(engine)
 	api := &daemon.API{Engine: engine, Wake: pool.Wake}
 	api.Register(mux)
-	country, size := stock.Country("US"), 5
-	err := store.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: &country, Size: &size}})
+	err := store.EditPlans(ctx, []stock.PlanEdit{stock.NewPlanEdit("plan-1", "US", 5)})
 	if err != nil {
 		return err
 	}
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
 	batch := adminstore.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
-	err = store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
+	err = store.ImportKeys(ctx, batch, adminstore.Rows(key))
 	return errors.Join(err, pool.Run(ctx, 10*time.Second))
 }
 

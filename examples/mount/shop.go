@@ -103,12 +103,12 @@ func (s *shop) buy(w http.ResponseWriter, r *http.Request) {
 func (s *shop) fill(ctx context.Context) error {
 	key := keys.Key{Code: "ANNAS-KEY", Status: keys.Active}
 	batch := adminstore.ImportBatch{ID: "annas-order", Type: tasks.EventIssued}
-	err := s.store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
+	err := s.store.ImportKeys(ctx, batch, adminstore.Rows(key))
 	if errors.Is(err, adminstore.ErrBatch) {
 		return nil
 	}
 	if err == nil {
-		err = s.store.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}})
+		err = s.store.EditPlans(ctx, []stock.PlanEdit{stock.NewPlanEdit("plan-1", "US", 5)})
 	}
 	if err == nil {
 		_, err = s.db.NewInsert().Model(&wallet{"anna", 5}).Returning("NULL").Exec(ctx)

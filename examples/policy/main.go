@@ -53,15 +53,15 @@ func open(ctx context.Context) (tasks.Engine, error) {
 	_, _ = rand.Read(master[:]) // never fails
 	store := memory.New(time.Now)
 	engine := daemon.NewEngine(store, simulator.Connector{}, keyring.New(master), rules())
-	err := store.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: new(stock.Country("DE")), Size: new(5)}})
+	err := store.EditPlans(ctx, []stock.PlanEdit{stock.NewPlanEdit("plan-1", "DE", 5)})
 	if err != nil {
 		return engine, err
 	}
 	batch := adminstore.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
-	return engine, store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) {
-		_ = yield(keys.Key{Code: "MEIN-SCHLUESSEL", Status: keys.Active}, nil) &&
-			yield(keys.Key{Code: "BENUTZT", Status: keys.Success, Used: true}, nil)
-	})
+	return engine, store.ImportKeys(ctx, batch, adminstore.Rows(
+		keys.Key{Code: "MEIN-SCHLUESSEL", Status: keys.Active},
+		keys.Key{Code: "BENUTZT", Status: keys.Success, Used: true},
+	))
 }
 
 func run(ctx context.Context) error {

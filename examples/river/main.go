@@ -70,11 +70,11 @@ func serve(ctx context.Context, url string, c tasks.Connector, mux *http.ServeMu
 func fill(ctx context.Context, store *bunstore.Store) error {
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
 	batch := adminstore.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
-	err := store.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
+	err := store.ImportKeys(ctx, batch, adminstore.Rows(key))
 	if errors.Is(err, adminstore.ErrBatch) {
 		return nil
 	}
-	return errors.Join(err, store.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}}))
+	return errors.Join(err, store.EditPlans(ctx, []stock.PlanEdit{stock.NewPlanEdit("plan-1", "US", 5)}))
 }
 
 func main() {

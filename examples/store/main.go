@@ -52,11 +52,11 @@ func serve(ctx context.Context, s *store, mux *http.ServeMux) error {
 func fill(ctx context.Context, s *store) error {
 	key := keys.Key{Code: "MY-FIRST-KEY", Status: keys.Active}
 	batch := adminstore.ImportBatch{ID: "my-first-order", Type: tasks.EventIssued}
-	err := s.ImportKeys(ctx, batch, func(yield func(keys.Key, error) bool) { yield(key, nil) })
+	err := s.ImportKeys(ctx, batch, adminstore.Rows(key))
 	if errors.Is(err, adminstore.ErrBatch) {
 		return nil
 	}
-	return errors.Join(err, s.EditPlans(ctx, []stock.PlanEdit{{ID: "plan-1", Country: new(stock.Country("US")), Size: new(5)}}))
+	return errors.Join(err, s.EditPlans(ctx, []stock.PlanEdit{stock.NewPlanEdit("plan-1", "US", 5)}))
 }
 
 func run(ctx context.Context, path string) error {

@@ -66,6 +66,17 @@ type ImportBatch struct {
 	Note string          // for the operator
 }
 
+// Rows yields keys as the rows of an import, for [AdminStore.ImportKeys].
+func Rows(all ...keys.Key) iter.Seq2[keys.Key, error] {
+	return func(yield func(keys.Key, error) bool) {
+		for _, key := range all {
+			if !yield(key, nil) {
+				return
+			}
+		}
+	}
+}
+
 // ErrBatch reports that a batch was imported before.
 var ErrBatch = errors.New("this batch was imported already")
 
