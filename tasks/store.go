@@ -50,8 +50,9 @@ type Store interface {
 	Apply(ctx context.Context, changes []Change) ([]error, error)
 
 	// Lease leases up to n open tasks to the worker for ttl. It takes tasks that are due and not leased,
-	// and tasks with an expired lease. It takes the longest due tasks first. During concurrent calls it may
-	// take any tasks from among the longest due ones. Lease raises the fence of each task. If a lease has
+	// and tasks with an expired lease. It takes them in the order of [Task.LeasableAt]; tasks with the same
+	// time have no order. During concurrent calls it may take any tasks from among the first ones. The
+	// leases of one call may all end at the same time. Lease raises the fence of each task. If a lease has
 	// expired, it also raises LostLeases.
 	//
 	// Times more than 2×ttl in the future come from a clock that was later set back. Such a lease counts

@@ -17,7 +17,7 @@ import (
 
 // Compare runs two stores through the same random histories. After each step, the verdicts of both must be equal.
 // At the end of a history, the contents of both must be equal. Times are not compared, because each store has its
-// own clock.
+// own clock. Tasks that become leasable at the same time may be leased in any order.
 //
 // The flag -rapid.checks sets the number of histories, and -rapid.steps the approximate number of steps in each.
 // Compare reports the number of all steps as the attribute "trials" of the test.
@@ -92,7 +92,7 @@ func (s *side) dump() string {
 			fmt.Fprintln(&b, "batch", i, formatKey(k))
 		}
 	}
-	all, err := s.Tasks(s.ctx, adminstore.TaskFilter{}, adminstore.Page{Limit: 1000})
+	all, err := s.Tasks(s.ctx, adminstore.TaskFilter{}, adminstore.Page{Limit: maxTasks})
 	s.must(err)
 	lines := make([]string, len(all.Entries))
 	for i, v := range all.Entries {

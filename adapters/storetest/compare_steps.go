@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ var (
 	someOutcome = rapid.SampledFrom(tasks.Outcomes(tasks.Upgrade))
 	someEffect  = rapid.SampledFrom([]tasks.Effect{tasks.Unknown, tasks.None, tasks.Pending, tasks.Refused, tasks.Settled, tasks.Settled, tasks.Settled})
 )
+
+// maxTasks is more than the number of tasks in a history.
+const maxTasks = 1000
 
 // batches is the number of import batches. It is small, so that some batches are imported twice.
 const batches = 12
@@ -84,21 +88,43 @@ func (s *side) applyAll(changes ...tasks.Change) string {
 	return fmt.Sprint(errs)
 }
 
+// lease leases one to three tasks, or all of them if their order is not defined on one of the sides.
 func (p pair) lease(r *rapid.T) {
 	n, d := rapid.IntRange(0, 3).Draw(r, "n"), ttl
 	if n == 0 {
-		n, d = 1, briefTTL // a single task, because leases that expire simultaneously have no order
+		n, d = 1, briefTTL
 	}
+	all := p.sides[0].hasTies() || p.sides[1].hasTies()
 	p.each("lease", func(s *side) string {
+		if all {
+			n = maxTasks
+		}
 		snapshots, err := s.Lease(s.ctx, "worker", n, d)
 		s.must(err)
+		if all {
+			slices.SortFunc(snapshots, func(x, y tasks.Snapshot) int { return strings.Compare(x.Task.ID, y.Task.ID) })
+		}
 		s.leased = append(s.leased, snapshots...)
 		results := ""
 		for _, v := range snapshots {
 			results += formatKey(v.Key) + formatTask(v.Task)
+			if len(snapshots) > 1 { // leases of one call may end at the same time: give them an order
+				results += fmt.Sprint(s.extend(v.Task.Ref(), d))
+			}
 		}
 		return results
 	})
+}
+
+// hasTies reports whether two open tasks become leasable at the same time, so that a store may lease either first.
+func (s *side) hasTies() bool {
+	open, err := s.Tasks(s.ctx, adminstore.TaskFilter{State: adminstore.OpenTask}, adminstore.Page{Limit: maxTasks})
+	s.must(err)
+	seen := map[int64]bool{}
+	for _, v := range open.Entries {
+		seen[v.Task.LeasableAt().UnixNano()] = true
+	}
+	return len(seen) < len(open.Entries)
 }
 
 // pickLease chooses the index of a lease, current or old. Both sides have the same leases.
