@@ -16,11 +16,16 @@ import (
 // connectorFlags select the connector. There is no default, because a daemon must not pretend to deliver
 // when a flag is missing.
 type connectorFlags struct {
-	Connector          string        `validate:"required" placeholder:"URL" help:"Base URL of the service that carries out tasks, or sim for a simulator."`
+	Connector string `validate:"required" placeholder:"URL" help:"Base URL of the service that carries out tasks, or sim for a simulator."`
+	serviceFlags
+	SimDelay time.Duration `default:"1s" validate:"min=0" placeholder:"1s" help:"Duration of an attempt of sim."`
+}
+
+// serviceFlags define how to call the service behind the HTTP connector.
+type serviceFlags struct {
 	ConnectorPlaintext bool          `help:"Allow http:// to a connector that is not on loopback."`
 	ConnectorTokenFile string        `placeholder:"FILE" help:"Bearer token for the connector. SIGHUP reads it again."`
 	ConnectorTimeout   time.Duration `default:"30s" validate:"min=1ms,max=1h" placeholder:"30s" help:"Time limit of one attempt."`
-	SimDelay           time.Duration `default:"1s" validate:"min=0" placeholder:"1s" help:"Duration of an attempt of sim."`
 }
 
 // connector returns the connector that the flags select.
@@ -29,32 +34,41 @@ func (f connectorFlags) connector(noProxy bool, log *slog.Logger) (tasks.Connect
 		log.Warn("the connector is a simulator: nothing is delivered")
 		return simulator.Connector{Delay: f.SimDelay}, nil
 	}
-	token, err := readToken(f.ConnectorTokenFile)
+	c, err := f.service("--connector", f.Connector, noProxy, log)
 	if err != nil {
-		return nil, withName("--connector-token-file", err)
-	}
-	c, err := httpconnector.New(f.Connector, httpconnector.Options{
-		Token: token, Timeout: f.ConnectorTimeout, Plaintext: f.ConnectorPlaintext, NoProxy: noProxy, Logger: log,
-	})
-	if err != nil {
-		return nil, usageError{connectorError(err)}
+		return nil, err
 	}
 	return c, nil
 }
 
-// connectorError translates an error of the connector into terms of the flags.
-func connectorError(err error) error {
+// service returns the HTTP connector to the service at a URL. The errors call the URL by the given name.
+func (f serviceFlags) service(name, url string, noProxy bool, log *slog.Logger) (*httpconnector.Connector, error) {
+	token, err := readToken(f.ConnectorTokenFile)
+	if err != nil {
+		return nil, withName("--connector-token-file", err)
+	}
+	c, err := httpconnector.New(url, httpconnector.Options{
+		Token: token, Timeout: f.ConnectorTimeout, Plaintext: f.ConnectorPlaintext, NoProxy: noProxy, Logger: log,
+	})
+	if err != nil {
+		return nil, usageError{connectorError(name, err)}
+	}
+	return c, nil
+}
+
+// connectorError translates an error of the connector into terms of the command line.
+func connectorError(name string, err error) error {
 	switch {
 	case errors.Is(err, httpconnector.ErrBase):
-		return errors.New("--connector must be an https:// URL with a host, or sim")
+		return errors.New(name + " must be an https:// URL with a host" + map[bool]string{true: ", or sim"}[name == "--connector"])
 	case errors.Is(err, httpconnector.ErrBaseParts):
-		return errors.New("--connector must have no user, query or fragment: a token goes into --connector-token-file")
+		return fmt.Errorf("%s must have no user, query or fragment: a token goes into --connector-token-file", name)
 	case errors.Is(err, httpconnector.ErrPlaintext):
-		return errors.New("--connector must be https://, because http:// does not protect passwords: --connector-plaintext allows http://")
+		return fmt.Errorf("%s must be https://, because http:// does not protect passwords: --connector-plaintext allows http://", name)
 	case errors.Is(err, httpconnector.ErrToken):
 		return errors.New("--connector-token-file: the token has a space or another character that is not allowed in a header")
 	}
-	return fmt.Errorf("--connector: %w", err)
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // byteOrderMark is the character that some editors write at the start of a file.

@@ -60,6 +60,7 @@ type commands struct {
 	Tasks      tasksCmd      `cmd:"" help:"List, retry and resolve tasks."`
 	Stock      stockCmd      `cmd:"" help:"Show the slots of each country."`
 	Webhooks   webhooksCmd   `cmd:"" help:"List, replay and test webhooks."`
+	Connector  connectorCmd  `cmd:"" help:"Test the service that carries out tasks."`
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
 	Complete   completeCmd   `cmd:"" hidden:"" passthrough:"" help:"Complete a command line."`
 	Check      checkCmd      `cmd:"" help:"Check whether a daemon would serve a request now."`

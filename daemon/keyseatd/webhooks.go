@@ -152,11 +152,16 @@ type endpointFlags struct {
 	WebhookFile      string `placeholder:"FILE" help:"JSON file of the endpoints that receive events: [{\"name\", \"url\", \"secrets\", \"events\", \"stock_low\"}]. It is read again when it changes."`
 	WebhookPrivate   bool   `help:"Allow webhooks to addresses that are not public."`
 	WebhookPlaintext bool   `help:"Allow webhooks over http://."`
-	OutboundProxy    string `default:"on" enum:"on,off" placeholder:"on|off" help:"Obey HTTP_PROXY, HTTPS_PROXY and NO_PROXY for the connector and for webhooks: on or off."`
+	proxyFlag
+}
+
+// proxyFlag decides about proxies.
+type proxyFlag struct {
+	OutboundProxy string `default:"on" enum:"on,off" placeholder:"on|off" help:"Obey HTTP_PROXY, HTTPS_PROXY and NO_PROXY for the connector and for webhooks: on or off."`
 }
 
 // noProxy reports whether the proxy variables are ignored.
-func (f endpointFlags) noProxy() bool { return f.OutboundProxy == "off" }
+func (f proxyFlag) noProxy() bool { return f.OutboundProxy == "off" }
 
 // policy returns the restrictions of the addresses.
 func (f endpointFlags) policy() webhooks.Policy {

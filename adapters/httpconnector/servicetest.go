@@ -1,0 +1,201 @@
+package httpconnector
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/keyseat/keyseat/internal/clock"
+	"github.com/keyseat/keyseat/internal/httpclient"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// TestLogin is the login of the made-up account that a [ServiceTest] sends. TestPlan is the id of its made-up plan.
+const (
+	TestLogin = "keyseat-test@example.com"
+	TestPlan  = "keyseat-test"
+)
+
+// A ServiceTest tests whether a live service keeps the protocol of this package. It sends tasks that nobody has
+// ordered, for the account [TestLogin] and for the accounts in Logins. All passwords are made up, and so is the plan.
+type ServiceTest struct {
+	// Logins has logins of test accounts, by the outcome that the service gives to their tasks.
+	Logins map[tasks.Outcome]string
+
+	// Deadline limits the repetitions of one request while the service answers 202.
+	Deadline time.Duration
+}
+
+// A Verdict is the result of one check of a [ServiceTest].
+type Verdict string
+
+// The verdicts.
+const (
+	Passed  Verdict = "ok"
+	Failed  Verdict = "mend"
+	Skipped Verdict = "skipped"
+)
+
+// A ServiceCheck is one check of a [ServiceTest] with its result. The note says what to mend, or why the check was
+// skipped.
+type ServiceCheck struct {
+	Name    string  `json:"check"`
+	Verdict Verdict `json:"result"`
+	Note    string  `json:"note"`
+}
+
+// TestService runs the checks of a test against the connector's service, one after another. If the service carries
+// out no upgrade, TestService skips the other checks.
+func (c *Connector) TestService(ctx context.Context, t ServiceTest) iter.Seq[ServiceCheck] {
+	return func(yield func(ServiceCheck) bool) {
+		s := &serviceRun{ServiceTest: t, connector: c}
+		unusable := false
+		for i, check := range serviceChecks {
+			result := ServiceCheck{check.name, Skipped, "the check needs a service that answers an upgrade"}
+			if !unusable {
+				result = s.run(ctx, check)
+			}
+			unusable = unusable || i == 0 && result.Verdict == Failed
+			if ctx.Err() != nil || !yield(result) {
+				return
+			}
+		}
+	}
+}
+
+// A serviceRun is a test in progress.
+type serviceRun struct {
+	ServiceTest
+	connector *Connector
+
+	mu      sync.Mutex
+	slowest time.Duration // of all calls
+	leaked  string        // the name of a secret that an answer contained
+}
+
+// skipped is the reason why a check cannot run.
+type skipped string
+
+func (s skipped) Error() string { return string(s) }
+
+func (s *serviceRun) run(ctx context.Context, check serviceCheck) ServiceCheck {
+	err := check.run(s, ctx)
+	result := ServiceCheck{check.name, Passed, ""}
+	if err != nil {
+		result.Verdict, result.Note = Failed, err.Error()
+	}
+	if _, is := err.(skipped); is { //nolint:errorlint // only a check itself returns it
+		result.Verdict = Skipped
+	}
+	return result
+}
+
+// request returns the first attempt of a new task.
+func (s *serviceRun) request(kind tasks.Kind, login string) tasks.ConnectorRequest {
+	r := tasks.ConnectorRequest{Task: rand.Text(), Kind: kind, Ordinal: 1, Attempt: 1}
+	r.Account.Login, r.Account.Password = tasks.NewSecret(login), tasks.NewSecret("made-up-"+rand.Text())
+	if kind == tasks.Upgrade {
+		r.Country = "US"
+		r.Plan = tasks.PlanSnapshot{ID: TestPlan, Address: "1 Test Street", Invite: "https://example.com/invite/keyseat-test"}
+	}
+	return r
+}
+
+// A reply is the service's answer to one request. Its status is 0 if the service has sent no answer.
+type reply struct {
+	tasks.ConnectorResult
+	status int
+}
+
+// send sends one request and returns the answer. If edit is not nil, it changes the request first.
+func (s *serviceRun) send(ctx context.Context, r tasks.ConnectorRequest, edit func(*retryablehttp.Request) error) reply {
+	c := s.connector
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, timeoutError(c.timeout))
+	defer cancel()
+	ctx, _ = httpclient.WithTrace(ctx)
+	request, err := c.newRequest(ctx, r)
+	if err == nil && edit != nil {
+		err = edit(request)
+		request.GetBody = nil // as newRequest does
+	}
+	if err != nil {
+		return reply{tasks.ConnectorResult{Note: "the request cannot be encoded"}, 0}
+	}
+	start := time.Now()
+	response, err := c.client.Do(request)
+	if err != nil {
+		discard(response)
+		s.record(r, "", time.Since(start))
+		return reply{tasks.ConnectorResult{Effect: tasks.Unknown, Note: describeError(ctx, err)}, 0}
+	}
+	defer discard(response)
+	var text strings.Builder
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.TeeReader(response.Body, &text), response.Body}
+	answer := reply{interpret(ctx, response), response.StatusCode}
+	s.record(r, text.String(), time.Since(start))
+	return answer
+}
+
+// record notes the duration of a call, and whether it contains a secret of the request.
+func (s *serviceRun) record(r tasks.ConnectorRequest, text string, took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slowest = max(s.slowest, took)
+	for name, secret := range map[string]tasks.Secret{
+		"login": r.Account.Login, "password": r.Account.Password, "new email": r.Account.NewEmail, "new password": r.Account.NewPassword,
+	} {
+		if secret.Reveal() != "" && strings.Contains(text, secret.Reveal()) {
+			s.leaked = name
+		}
+	}
+}
+
+// The bounds of the pause before a request is repeated, whatever pause the service demands.
+const (
+	minServicePause = 100 * time.Millisecond
+	maxServicePause = 10 * time.Second
+)
+
+// do sends a request, repeats it while the service answers 202 or 429, and returns the result of a readable answer.
+func (s *serviceRun) do(ctx context.Context, r tasks.ConnectorRequest, edit func(*retryablehttp.Request) error) (tasks.ConnectorResult, error) {
+	for end := time.Now().Add(s.Deadline); ; r.Attempt++ {
+		answer := s.send(ctx, r, edit)
+		if answer.status != http.StatusAccepted && answer.status != http.StatusTooManyRequests {
+			return answer.ConnectorResult, answer.readable(r.Kind)
+		}
+		if time.Now().After(end) {
+			return answer.ConnectorResult, fmt.Errorf("status %d still after %v: end the work, and answer 200 with its outcome", answer.status, s.Deadline)
+		}
+		_ = clock.Sleep(ctx, min(max(answer.RetryAfter, minServicePause), maxServicePause)) // the next attempt returns the error of ctx
+	}
+}
+
+// readable returns an error unless the answer has an outcome of a task of that kind.
+func (a reply) readable(kind tasks.Kind) error {
+	switch {
+	case a.Effect == tasks.Settled && a.Outcome.Fits(kind):
+		return nil
+	case a.Effect == tasks.Settled:
+		return fmt.Errorf("%.40q is no outcome of the kind %s, and keyseat takes it for system_error", a.Outcome, kind)
+	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
+		return fmt.Errorf("%s: does the service have the same token?", a.Note)
+	case a.status == http.StatusNotFound:
+		return fmt.Errorf("%s: does the service have the path %s below this URL?", a.Note, kind)
+	case a.status == http.StatusOK:
+		return fmt.Errorf(`%s: answer {"outcome":"…"}`, a.Note)
+	case a.status == 0:
+		return fmt.Errorf("%s", a.Note)
+	}
+	return fmt.Errorf("%s: answer 200 with an outcome such as invalid_credentials", a.Note)
+}

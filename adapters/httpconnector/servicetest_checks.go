@@ -1,0 +1,311 @@
+package httpconnector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// A serviceCheck is one duty of a service. The error of run says what to mend, or is [skipped].
+type serviceCheck struct {
+	name string
+	run  func(*serviceRun, context.Context) error
+}
+
+// serviceChecks are the duties of a service. The last two judge all answers to the other checks.
+var serviceChecks = []serviceCheck{
+	{"upgrade", (*serviceRun).checkUpgrade},
+	{"renew", (*serviceRun).checkRenew},
+	{"renew to a new account", (*serviceRun).checkNewAccount},
+	{"outcomes", (*serviceRun).checkOutcomes},
+	{"repeated key", (*serviceRun).checkRepeated},
+	{"simultaneous requests", (*serviceRun).checkSimultaneous},
+	{"lost connection", (*serviceRun).checkLostConnection},
+	{"next plan", (*serviceRun).checkNextPlan},
+	{"unknown fields", (*serviceRun).checkUnknownFields},
+	{"odd characters", (*serviceRun).checkOddCharacters},
+	{"invalid requests", (*serviceRun).checkInvalidRequests},
+	{"missing key", (*serviceRun).checkMissingKey},
+	{"other method", (*serviceRun).checkMethod},
+	{"wrong token", (*serviceRun).checkToken},
+	{"slowness", (*serviceRun).checkSlowness},
+	{"secrets", (*serviceRun).checkSecrets},
+}
+
+func (s *serviceRun) checkUpgrade(ctx context.Context) error {
+	_, err := s.do(ctx, s.request(tasks.Upgrade, TestLogin), nil)
+	return err
+}
+
+func (s *serviceRun) checkRenew(ctx context.Context) error {
+	_, err := s.do(ctx, s.request(tasks.Renew, TestLogin), nil)
+	return err
+}
+
+func (s *serviceRun) checkNewAccount(ctx context.Context) error {
+	r := s.request(tasks.Renew, TestLogin)
+	r.Country, r.Account.NewEmail, r.Account.NewPassword = "US", tasks.NewSecret("new-"+TestLogin), tasks.NewSecret("new-"+r.Task)
+	_, err := s.do(ctx, r, nil)
+	return err
+}
+
+// checkOutcomes checks that the tasks of the test accounts end as announced.
+func (s *serviceRun) checkOutcomes(ctx context.Context) error {
+	if len(s.Logins) == 0 {
+		return skipped("no login of a test account was given")
+	}
+	for _, want := range slices.Sorted(maps.Keys(s.Logins)) {
+		for _, kind := range tasks.Kinds() {
+			if !want.Fits(kind) {
+				continue
+			}
+			got, err := s.do(ctx, s.request(kind, s.Logins[want]), nil)
+			if err == nil && got.Outcome != want {
+				err = fmt.Errorf("the outcome is %s", got.Outcome)
+			}
+			if err != nil {
+				return fmt.Errorf("a task of kind %s that should end with %s: %w", kind, want, err)
+			}
+		}
+	}
+	return nil
+}
+
+// checkRepeated checks that a repeated key gets the first answer.
+func (s *serviceRun) checkRepeated(ctx context.Context) error {
+	r := s.request(tasks.Upgrade, s.login())
+	first, err := s.do(ctx, r, nil)
+	if err != nil {
+		return err
+	}
+	return s.wantRepeated(ctx, r, first)
+}
+
+// login returns the login of a test account that succeeds, if there is one, because only success has a username.
+func (s *serviceRun) login() string {
+	if login := s.Logins[tasks.Success]; login != "" {
+		return login
+	}
+	return TestLogin
+}
+
+// wantRepeated repeats a request with an answer twice. It returns an error unless both get the first answer.
+func (s *serviceRun) wantRepeated(ctx context.Context, r tasks.ConnectorRequest, first tasks.ConnectorResult) error {
+	for range 2 {
+		r.Attempt++
+		if again := s.send(ctx, r, nil); again.ConnectorResult != first {
+			return fmt.Errorf("the same key got %s, then %s: store each answer with its Idempotency-Key, and send it again",
+				describeResult(first), describeResult(again.ConnectorResult))
+		}
+	}
+	return nil
+}
+
+func describeResult(r tasks.ConnectorResult) string {
+	switch {
+	case r.Effect != tasks.Settled:
+		return r.Note
+	case r.Username == "" && r.VerifyAddress == "":
+		return string(r.Outcome)
+	}
+	return fmt.Sprintf("%s (username %.40q, verify_address %.40q)", r.Outcome, r.Username, r.VerifyAddress)
+}
+
+// checkSimultaneous checks that simultaneous requests with one key get one answer, or a 202 or 429 while the work goes on.
+func (s *serviceRun) checkSimultaneous(ctx context.Context) error {
+	r := s.request(tasks.Upgrade, s.login())
+	answers := make([]reply, 4)
+	var group sync.WaitGroup
+	for i := range answers {
+		attempt := r
+		attempt.Attempt += i
+		group.Go(func() { answers[i] = s.send(ctx, attempt, nil) })
+	}
+	group.Wait()
+	r.Attempt += len(answers)
+	last, err := s.do(ctx, r, nil)
+	for _, a := range answers {
+		switch {
+		case err != nil:
+			return err
+		case a.Effect == tasks.Settled && a.ConnectorResult != last:
+			return fmt.Errorf("simultaneous requests with one key got %s and %s: carry out the work once, and let the others wait or get a 202",
+				describeResult(a.ConnectorResult), describeResult(last))
+		case a.Effect == tasks.Refused:
+			return fmt.Errorf("%s while another request has the key, and that ends the task: answer 202", a.Note)
+		case a.Effect == tasks.Unknown:
+			return fmt.Errorf("%s while another request has the key: answer 202", a.Note)
+		}
+	}
+	return nil
+}
+
+// hangUp is the time after which the test cuts a connection.
+const hangUp = 30 * time.Millisecond
+
+// checkLostConnection cuts a connection, and checks that the repeated request gets one lasting answer.
+func (s *serviceRun) checkLostConnection(ctx context.Context) error {
+	r := s.request(tasks.Upgrade, s.login())
+	brief, cancel := context.WithTimeout(ctx, hangUp)
+	_ = s.send(brief, r, nil) // whatever the answer is: it is lost
+	cancel()
+	r.Attempt++
+	first, err := s.do(ctx, r, nil)
+	if err != nil {
+		return fmt.Errorf("after a lost connection, the repeated request got %w", err)
+	}
+	return s.wantRepeated(ctx, r, first)
+}
+
+// checkNextPlan checks that each plan of a task has its own answer. Two accounts stand for two plans, because their outcomes
+// show which request was carried out.
+func (s *serviceRun) checkNextPlan(ctx context.Context) error {
+	r := s.request(tasks.Upgrade, "")
+	tested := 0
+	for _, want := range tasks.Outcomes(tasks.Upgrade) {
+		if s.Logins[want] == "" {
+			continue
+		}
+		tested++
+		r.Ordinal, r.Attempt, r.Plan.ID, r.Account.Login = tested, tested, fmt.Sprint(TestPlan, "-", tested), tasks.NewSecret(s.Logins[want])
+		got, err := s.do(ctx, r, nil)
+		if err == nil && got.Outcome != want {
+			err = fmt.Errorf("plan %d of a task got %s and not %s: the whole Idempotency-Key identifies the work, not the task_id alone", tested, got.Outcome, want)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if tested < 2 {
+		return skipped("the check needs logins of test accounts for two outcomes of an upgrade")
+	}
+	return nil
+}
+
+// checkUnknownFields checks that a service ignores the fields and headers of later versions.
+func (s *serviceRun) checkUnknownFields(ctx context.Context) error {
+	r := s.request(tasks.Upgrade, TestLogin)
+	body := newRequestBody(r)
+	future := map[string]any{"list": []any{1, nil, "x"}}
+	text, err := json.Marshal(struct {
+		requestBody
+		Account any `json:"account"`
+		Plan    any `json:"plan"`
+		Future  any `json:"keyseat_future"`
+	}{body, struct {
+		account
+		Future any `json:"keyseat_future"`
+	}{body.Account, future}, struct {
+		plan
+		Future any `json:"keyseat_future"`
+	}{*body.Plan, future}, future})
+	if err != nil {
+		return err
+	}
+	_, err = s.do(ctx, r, func(h *retryablehttp.Request) error {
+		h.Header.Set("Keyseat-Future", "1")
+		return h.SetBody(text)
+	})
+	if err != nil {
+		return fmt.Errorf("%w: ignore fields that you do not know, because a later version may send them", err)
+	}
+	return nil
+}
+
+func (s *serviceRun) checkOddCharacters(ctx context.Context) error {
+	r := s.request(tasks.Upgrade, TestLogin)
+	r.Account.Password = tasks.NewSecret("\u00e9 \u2028 \U0001f511 \"quote\" 'quote' \\ <&> %41 \x7f;--" + r.Task)
+	r.Plan.Address = "Straße 1 “A”, 東京"
+	_, err := s.do(ctx, r, nil)
+	return err
+}
+
+// checkInvalidRequests checks that a service refuses a body that it cannot read, and ends its task by that.
+func (s *serviceRun) checkInvalidRequests(ctx context.Context) error {
+	for _, body := range []struct{ name, text string }{
+		{"an empty body", ""}, {"half a JSON object", `{"task_id":`}, {"a JSON array", "[]"}, {"an object without an account", "{}"},
+	} {
+		answer := s.send(ctx, s.request(tasks.Upgrade, TestLogin), func(h *retryablehttp.Request) error { return h.SetBody([]byte(body.text)) })
+		if err := answer.refused(); err != nil {
+			return fmt.Errorf("%s got %w", body.name, err)
+		}
+	}
+	return nil
+}
+
+// refused returns an error unless the answer is a 4xx that ends a task.
+func (a reply) refused() error {
+	if a.Effect == tasks.Refused {
+		return nil
+	}
+	if a.Effect == tasks.Settled {
+		return fmt.Errorf("the outcome %.40q: answer 400", a.Outcome)
+	}
+	return fmt.Errorf("%s, so keyseat would repeat it: answer 400", a.Note)
+}
+
+func (s *serviceRun) checkMissingKey(ctx context.Context) error {
+	answer := s.send(ctx, s.request(tasks.Upgrade, TestLogin), func(h *retryablehttp.Request) error {
+		h.Header.Del("Idempotency-Key")
+		return nil
+	})
+	if err := answer.refused(); err != nil {
+		return fmt.Errorf("a request without an Idempotency-Key got %w", err)
+	}
+	return nil
+}
+
+func (s *serviceRun) checkMethod(ctx context.Context) error {
+	answer := s.send(ctx, s.request(tasks.Upgrade, TestLogin), func(h *retryablehttp.Request) error {
+		h.Method = http.MethodGet
+		return h.SetBody(nil)
+	})
+	if answer.status < 400 {
+		return fmt.Errorf("GET got %s: answer 405, because only POST carries out work", describeResult(answer.ConnectorResult))
+	}
+	return nil
+}
+
+// checkToken checks that a service refuses a wrong token and a missing one.
+func (s *serviceRun) checkToken(ctx context.Context) error {
+	if s.connector.token.Load().Reveal() == "" {
+		return skipped("the test has no token, so anyone who reaches the service can use it")
+	}
+	for name, header := range map[string][]string{"a wrong token": {"Bearer wrong"}, "no token": nil} {
+		answer := s.send(ctx, s.request(tasks.Upgrade, TestLogin), func(h *retryablehttp.Request) error {
+			h.Header["Authorization"] = header
+			return nil
+		})
+		if answer.status != http.StatusUnauthorized && answer.status != http.StatusForbidden {
+			return fmt.Errorf("a request with %s got %s: answer 401", name, describeResult(answer.ConnectorResult))
+		}
+	}
+	return nil
+}
+
+// checkSlowness checks that every answer came well within the timeout.
+func (s *serviceRun) checkSlowness(context.Context) error {
+	if limit := s.connector.timeout; s.slowest > limit/2 {
+		return fmt.Errorf("the slowest call took %v of the %v that keyseat waits: answer 202 after some seconds, and go on with the work",
+			s.slowest.Round(time.Millisecond), limit)
+	}
+	return nil
+}
+
+// checkSecrets checks that no answer contained a secret of its request.
+func (s *serviceRun) checkSecrets(context.Context) error {
+	if s.leaked != "" {
+		return errors.New("an answer contained the " + s.leaked + " of its request: answers may be logged on the way")
+	}
+	return nil
+}
