@@ -25,7 +25,7 @@ type Key struct {
 	Task       string    // the id of the key's latest task, "" before the first task
 	NextTaskAt time.Time // when the full allowance of tasks is available again (GCRA's theoretical arrival time)
 
-	FailedLogins int // the number of tasks since the last success that the provider ended because of their account's login
+	FailedLogins int // the number of tasks that ended because of a failed login, since the last success
 }
 
 // Issue returns a new key with a code made from the random bytes, see [Generate]. The purchase date is

@@ -5,10 +5,10 @@
 //	         claim                 success
 //	free ───────────▶ held ───────────────────▶ spent
 //	  ▲                │ │                        ▲
-//	  └────────────────┘ │ may have taken effect  │ it had
+//	  └────────────────┘ │ effect unknown         │
 //	  ▲  no effect       ▼                        │
 //	  └─────────────── suspect ───────────────────┘
-//	    it had none                (an operator resolves)
+//	    no effect           success (an operator resolves it)
 //
 // An operator can also release a spent slot after its member has left the plan. The slot is then free.
 //

@@ -64,14 +64,15 @@ const (
 	EventRestored   EventType = "restored" // no longer revoked
 	EventReset      EventType = "reset"
 	EventRepaired   EventType = "repaired" // a repair of inconsistent data; the note describes it
-	EventArchived   EventType = "archived" // replaces archived lines; for a task that stayed, it has the outcome and the slot
+	EventArchived   EventType = "archived" // replaces archived events; has the outcome and the slot of a task that stays
 )
 
-// An Event is a line of a key's history. It contains no login and no secret.
+// An Event is one change of a key, a task or a slot, as the key's history records it. It contains no login and no
+// secret. A stored event is a [HistoryEntry].
 type Event struct {
 	At      time.Time
 	Type    EventType
-	Code    keys.Code   // of the key; "" for a line about a plan only
+	Code    keys.Code   // of the key; "" for an event of a plan only
 	Task    string      // the id of the task, "" if the event is not about a task
 	Kind    Kind        // of that task
 	Outcome Outcome     // of an ended task, or of the attempt that found a faulty plan; "": not known yet
@@ -81,9 +82,9 @@ type Event struct {
 	Note    string // the reason, for the operator
 }
 
-// A HistoryEntry is an event of the history with its position.
+// A HistoryEntry is an event in the history of a key, with its position there.
 type HistoryEntry struct {
-	Seq    int64  // greater than the Seq of every earlier line of the same key
+	Seq    int64  // greater than the Seq of every earlier entry of the same key
 	Change string // the id of the change or the batch that wrote it
 	N      int    // its index among the events of that change
 	Event

@@ -12,8 +12,8 @@ import (
 // A Connector carries out tasks at the provider. The package connectortest tests whether a connector
 // fulfils this contract.
 type Connector interface {
-	// Do sends one request to the provider and returns the result. It returns soon after the context has
-	// ended, at the latest. Do is safe for concurrent use by any number of goroutines.
+	// Do sends one request to the provider and returns the result. If the context ends, it returns soon
+	// after that. Do is safe for concurrent use by any number of goroutines.
 	//
 	// The engine may call Do again for the same task, and another process may do so simultaneously. A
 	// request with a known idempotency key must have no second effect and must return the first result.

@@ -24,6 +24,9 @@ type Outcome string
 // The outcomes. [Outcome.Message] returns the message of each for the key's holder. [Outcome.Fits] reports
 // which kinds of task can have it. After [Success] the slot of an upgrade is spent. After any other
 // outcome it is free again, except that it may be suspect after [SystemError].
+//
+// PlanExpired, PlanFull and PlanInvalid take the plan out of stock. The task then continues with another plan, if
+// there is one.
 const (
 	Success            Outcome = "success"             // an upgrade spends its slot
 	SystemError        Outcome = "system_error"        // the call of the provider failed, or its response was not valid
@@ -32,12 +35,12 @@ const (
 	OutOfStock         Outcome = "out_of_stock"        // the country has no free slot
 	AlreadyPremium     Outcome = "already_premium"     // the account does not need an upgrade
 	UpgradedRecently   Outcome = "upgraded_recently"   // the account was in another plan within a year
-	PlanExpired        Outcome = "plan_expired"        // like the next two: the plan leaves the stock,
-	PlanFull           Outcome = "plan_full"           // and the task continues with another plan, if possible
-	PlanInvalid        Outcome = "plan_invalid"
-	AlreadyMember      Outcome = "already_member" // the account seems to be in the plan already
-	WrongAddress       Outcome = "wrong_address"  // the provider did not accept the plan's address
-	StillPremium       Outcome = "still_premium"  // for a renew: the account has not lost its place
+	PlanExpired        Outcome = "plan_expired"        // the plan has expired
+	PlanFull           Outcome = "plan_full"           // the plan has no free place
+	PlanInvalid        Outcome = "plan_invalid"        // the plan's invite or address does not work
+	AlreadyMember      Outcome = "already_member"      // the account seems to be in the plan already
+	WrongAddress       Outcome = "wrong_address"       // the provider did not accept the plan's address
+	StillPremium       Outcome = "still_premium"       // for a renew: the account has not lost its place
 )
 
 // An outcomeRule is a row of the table of outcomes.

@@ -13,10 +13,12 @@ import (
 // secret may be part of the text by chance.
 const minSecretMatch = 8
 
-// RevealedBy reports whether a text shows a secret of the account. The text is a secret or the local part of a secret's
-// email address, or it contains one of these with at least 8 bytes. Providers normalize a login before they return it.
-// Therefore the comparison ignores case, spaces, invisible characters and forms of compatibility (Unicode NFKC), and
-// decodes percent and HTML encoding.
+// RevealedBy reports whether a text shows a secret of the account, or the local part of a secret that is an email
+// address. A text that is equal to one of these shows it. So does a text that contains one of at least 8 bytes.
+//
+// Providers normalize a login before they return it. Therefore the comparison ignores case, spaces and invisible
+// characters, and decodes percent and HTML encoding. A character is equal to its other forms, for example to the
+// full-width one (Unicode NFKC).
 func (a Account) RevealedBy(text string) bool {
 	forms := decodedForms(text)
 	for _, s := range a.Secrets() {

@@ -76,8 +76,8 @@ const (
 )
 
 // failedLoginGap returns how long a key pauses after its nth failed login in a row. Each failed login tests somebody's
-// credentials, and a key could otherwise test thousands of accounts without being used. The first pause is twice the
-// interval between tasks, and each further failed login doubles it, up to a day.
+// credentials and leaves the key unused. Without the pause one key could test thousands of accounts. The first pause is
+// twice the interval between tasks, and each further failed login doubles it, up to a day.
 func (r Rules) failedLoginGap(n int) time.Duration {
 	if r.KeyTasks <= 0 || n <= freeFailedLogins {
 		return 0
@@ -91,8 +91,8 @@ func (r Rules) failedLoginGap(n int) time.Duration {
 	return gap
 }
 
-// chargeFailedLogin returns the key after its task ended at now because of a failed login. The key's next task may
-// come after the gap: NextTaskAt is the time with which [Rules.chargeRateLimit] allows it then.
+// chargeFailedLogin returns the key after its task ended at now because of a failed login. It sets NextTaskAt so that
+// [Rules.chargeRateLimit] accepts the next task at the end of the pause, and not before.
 func (r Rules) chargeFailedLogin(key keys.Key, now time.Time) keys.Key {
 	key.FailedLogins++
 	gap := r.failedLoginGap(key.FailedLogins)

@@ -202,7 +202,7 @@ func (d decision) event(cause EventType) Event {
 	return e
 }
 
-// Event returns a line of history about the task.
+// Event returns an event of the task.
 func (t Task) Event(cause EventType, at time.Time) Event {
 	return Event{At: at, Type: cause, Code: t.Code, Task: t.ID, Kind: t.Kind, Outcome: t.Outcome}
 }

@@ -36,12 +36,12 @@ func (s *Store) Archive(ctx context.Context, plans []archive.Plan, keep func(arc
 // archive deletes the rows of each key that it can lock and whose history matches its plan. Then it adds
 // the summary of the plan. All other keys get [tasks.ErrConflict].
 func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(archive.Rows) error) ([]error, error) {
-	want, lines := query.Rows{Columns: "code text"}, map[keys.Code]int{}
+	want, entries := query.Rows{Columns: "code text"}, map[keys.Code]int{}
 	for _, c := range plans {
 		want.Add(string(c.Code))
-		lines[c.Code] = c.Lines
+		entries[c.Code] = c.Lines
 	}
-	ours, err := s.layout.lockArchivable(ctx, s, want, lines)
+	ours, err := s.layout.lockArchivable(ctx, s, want, entries)
 	if err != nil {
 		return nil, err
 	}
@@ -74,20 +74,20 @@ func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(ar
 // lockArchivable implements [layout]. It locks the wanted keys that no other transaction has locked. It returns the
 // keys that can be archived:
 //
-//   - the number of the key's history entries is the one in lines;
+//   - the number of the key's history entries is the one in the map entries;
 //   - every entry has been routed to the subscribers;
 //   - no delivery about the key is queued for a subscriber.
 //
 // A second statement checks this, because it sees the rows that others wrote before they released a lock.
-func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows, lines map[keys.Code]int) (map[keys.Code]bool, error) {
-	free := query.Rows{Columns: "code text, lines bigint"}
+func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows, entries map[keys.Code]int) (map[keys.Code]bool, error) {
+	free := query.Rows{Columns: "code text, entries bigint"}
 	err := s.runOnce(ctx, `
 		WITH @want
 		SELECT k.code FROM keyseat_keys k WHERE k.code IN (SELECT code FROM want) ORDER BY k.code`+s.forUpdate("k")+s.skipLocked(),
 		query.Args{"want": want}, func(r query.Row) error {
 			var code keys.Code
 			err := r.Scan([]query.Column{query.Text(&code)})
-			free.Add(string(code), int64(lines[code]))
+			free.Add(string(code), int64(entries[code]))
 			return err
 		})
 	if err != nil {
@@ -97,7 +97,7 @@ func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows,
 	return ours, s.runOnce(ctx, `
 		WITH @free
 		SELECT free.code FROM free
-		WHERE (SELECT count(*) FROM keyseat_history h WHERE h.code = free.code) = free.lines
+		WHERE (SELECT count(*) FROM keyseat_history h WHERE h.code = free.code) = free.entries
 			AND NOT EXISTS (SELECT 1 FROM keyseat_history h WHERE h.code = free.code AND h.fresh)
 			AND NOT EXISTS (SELECT 1 FROM keyseat_listeners l JOIN keyseat_mail m ON m.listener = l.name
 				WHERE m.code = free.code AND m.country = '' AND m.newest > m.told)`,

@@ -121,7 +121,7 @@ func (cs *changeset) apply(c tasks.Change) error {
 	return nil
 }
 
-// validate returns [tasks.ErrConflict] or [tasks.ErrFenced] if the key or task of the change has moved on.
+// validate returns [tasks.ErrConflict] or [tasks.ErrFenced] if the key or task of the change is not as the decision read it.
 func (cs *changeset) validate(c tasks.Change) error {
 	version, exists := cs.keys[c.Code()]
 	if c.Task != nil {

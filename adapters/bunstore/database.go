@@ -46,9 +46,9 @@ func (d *database) session(on conn) session {
 	return session{dialect: d.dialect, layout: d.layout, on: on}
 }
 
-// reader returns the session for single statements outside a transaction. Behind a pooler each statement is a
-// transaction of its own, with the settings of [pgxconn.PooledSettings]. It runs again only if it was certainly
-// not sent.
+// reader returns the session for single statements outside a transaction. Behind a pooler in transaction mode each
+// statement is a transaction of its own, with the settings of [pgxconn.PooledSettings]. The statement runs again only
+// if it was certainly not sent.
 func (d *database) reader() session {
 	s := d.session(d.read.DB)
 	if d.pooled {

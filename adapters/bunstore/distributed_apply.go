@@ -123,10 +123,10 @@ func withReadVersions[T any](cs *changeset, t query.Table[T], rows []T, name fun
 // too. Otherwise a later entry of a key could become visible, and reach subscribers, before an earlier one.
 func (cs *changeset) unwrittenKeys() (codes query.TextArray) {
 	known := map[keys.Code]bool{}
-	for _, line := range cs.rows.history {
-		if _, written := cs.rows.keyIndex[line.Code]; !written && !known[line.Code] {
-			known[line.Code] = true
-			codes = append(codes, string(line.Code))
+	for _, e := range cs.rows.history {
+		if _, written := cs.rows.keyIndex[e.Code]; !written && !known[e.Code] {
+			known[e.Code] = true
+			codes = append(codes, string(e.Code))
 		}
 	}
 	return codes

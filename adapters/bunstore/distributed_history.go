@@ -10,7 +10,7 @@ import (
 )
 
 // lockArchivable implements [layout]. It waits for transactions that change the same keys.
-func (distributed) lockArchivable(ctx context.Context, s session, want query.Rows, lines map[keys.Code]int) (map[keys.Code]bool, error) {
+func (distributed) lockArchivable(ctx context.Context, s session, want query.Rows, entries map[keys.Code]int) (map[keys.Code]bool, error) {
 	ours := map[keys.Code]bool{}
 	named := query.Args{"codes": want.Texts("code")}
 	if err := s.runOnce(ctx, lockKeysSQL, named, func(query.Row) error { return nil }); err != nil {
@@ -23,7 +23,7 @@ func (distributed) lockArchivable(ctx context.Context, s session, want query.Row
 			var n int
 			var fresh bool
 			err := r.Scan([]query.Column{query.Text(&code), query.Int(&n), query.Bool(&fresh)})
-			ours[code] = n == lines[code] && !fresh
+			ours[code] = n == entries[code] && !fresh
 			return err
 		})
 	if err != nil {

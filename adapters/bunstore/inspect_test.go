@@ -106,8 +106,8 @@ func TestFixCounters(t *testing.T) {
 		if err := s.FixCounters(t.Context(), c); !errors.Is(err, tasks.ErrConflict) {
 			t.Errorf("a second time: %v", err)
 		}
-		if lines, err := s.History(t.Context(), ""); err != nil || len(lines) != 1 || lines[0].Plan != "p" || lines[0].Note == "" {
-			t.Errorf("recorded: %+v, %v", lines, err)
+		if events, err := s.History(t.Context(), ""); err != nil || len(events) != 1 || events[0].Plan != "p" || events[0].Note == "" {
+			t.Errorf("recorded: %+v, %v", events, err)
 		}
 	})
 }

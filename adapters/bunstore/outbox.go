@@ -80,14 +80,14 @@ func (s *Store) Subscribers(ctx context.Context) ([]outbox.Subscriber, error) {
 }
 
 // Deliveries implements [outbox.Outbox].
-func (s *Store) Deliveries(ctx context.Context, listener, event string, before int64, n int) ([]outbox.Delivery, error) {
+func (s *Store) Deliveries(ctx context.Context, subscriber, event string, before int64, n int) ([]outbox.Delivery, error) {
 	if n <= 0 {
 		return nil, nil
 	}
 	var rows []deliveryModel
 	q := s.reader().selectInto(&rows)
-	if listener != "" {
-		q.Where("d.listener = ?", q.Bind(listener))
+	if subscriber != "" {
+		q.Where("d.listener = ?", q.Bind(subscriber))
 	}
 	if event != "" {
 		q.Where("d.event = ?", q.Bind(event))
@@ -102,30 +102,30 @@ func (s *Store) Deliveries(ctx context.Context, listener, event string, before i
 // SetLowStock implements [outbox.Outbox]. It writes nothing if the set of countries has not changed. Two calls for
 // one subscriber take turns to write. Otherwise neither would see the countries of the other, and both sets
 // would stay.
-func (s *Store) SetLowStock(ctx context.Context, listener string, countries []stock.Country, mark int64) error {
+func (s *Store) SetLowStock(ctx context.Context, subscriber string, countries []stock.Country, mark int64) error {
 	err := s.transact(ctx, func(tx session) error {
-		known, err := tx.lowStock(ctx, listener)
+		known, err := tx.lowStock(ctx, subscriber)
 		if err != nil || equalSets(known, countries) {
 			return err
 		}
-		return tx.setLowStock(ctx, listener, countries, mark)
+		return tx.setLowStock(ctx, subscriber, countries, mark)
 	})
 	return s.wrap("set low stock", err)
 }
 
 // lowStock returns the countries that are low in stock for a subscriber.
-func (s session) lowStock(ctx context.Context, listener string) (countries []stock.Country, err error) {
+func (s session) lowStock(ctx context.Context, subscriber string) (countries []stock.Country, err error) {
 	q := s.selectInto((*deliveryQueueModel)(nil))
-	err = q.Column("country").Where("m.listener = ? AND m.code = ''", q.Bind(listener)).Scan(ctx, &countries)
+	err = q.Column("country").Where("m.listener = ? AND m.code = ''", q.Bind(subscriber)).Scan(ctx, &countries)
 	return countries, err
 }
 
-func (s session) setLowStock(ctx context.Context, listener string, countries []stock.Country, mark int64) error {
+func (s session) setLowStock(ctx context.Context, subscriber string, countries []stock.Country, mark int64) error {
 	low := query.Rows{Columns: "country text"}
 	for _, c := range countries {
 		low.Add(string(c))
 	}
-	args := query.Args{"listener": listener, "low": low, "mark": int(mark)}
+	args := query.Args{"listener": subscriber, "low": low, "mark": int(mark)}
 	lock := `SELECT l.name FROM keyseat_listeners l WHERE l.name = @listener` + s.forUpdate("l")
 	if err := s.runOnce(ctx, lock, args, func(query.Row) error { return nil }); err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 // Route implements [outbox.Outbox]. It locks the oldest fresh history entries, which no call has routed yet. A second
 // call waits for the lock and then finds the entries after them. Therefore two entries of a key are never routed in
 // the wrong order.
-func (s *Store) Route(ctx context.Context, causes []tasks.EventType, n int) (routed int, err error) {
+func (s *Store) Route(ctx context.Context, types []tasks.EventType, n int) (routed int, err error) {
 	if fresh, err := s.reader().unrouted(ctx, n, ""); err != nil || len(fresh) == 0 { // a poll that finds nothing locks nothing
 		return 0, s.wrap("route", err)
 	}
@@ -23,7 +23,7 @@ func (s *Store) Route(ctx context.Context, causes []tasks.EventType, n int) (rou
 		if err != nil || routed == 0 {
 			return err
 		}
-		return tx.route(ctx, fresh, causes)
+		return tx.route(ctx, fresh, types)
 	})
 	return routed, s.wrap("route", err)
 }
@@ -35,23 +35,23 @@ func (oneServer) lockUnrouted(ctx context.Context, s session, n int) ([]tasks.Hi
 
 // unrouted reads the oldest fresh history entries. It fills in only their sequence number, key and event
 // type.
-func (s session) unrouted(ctx context.Context, n int, lock string) (lines []tasks.HistoryEntry, err error) {
+func (s session) unrouted(ctx context.Context, n int, lock string) (entries []tasks.HistoryEntry, err error) {
 	err = s.runOnce(ctx, `SELECT h.seq, h.code, h.cause FROM keyseat_history h WHERE h.fresh ORDER BY h.seq LIMIT @n `+lock,
 		query.Args{"n": n}, func(r query.Row) error {
-			var l tasks.HistoryEntry
-			err := r.Scan([]query.Column{query.Int(&l.Seq), query.Text((*string)(&l.Code)), query.Text(&l.Type)})
-			lines = append(lines, l)
+			var e tasks.HistoryEntry
+			err := r.Scan([]query.Column{query.Int(&e.Seq), query.Text((*string)(&e.Code)), query.Text(&e.Type)})
+			entries = append(entries, e)
 			return err
 		})
-	return lines, err
+	return entries, err
 }
 
-func (s session) route(ctx context.Context, fresh []tasks.HistoryEntry, causes []tasks.EventType) error {
+func (s session) route(ctx context.Context, fresh []tasks.HistoryEntry, types []tasks.EventType) error {
 	taken, kept := query.Rows{Columns: "code text, seq bigint"}, query.Rows{Columns: "code text, seq bigint"}
-	for _, l := range fresh {
-		taken.Add(string(l.Code), l.Seq)
-		if slices.Contains(causes, l.Type) {
-			kept.Add(string(l.Code), l.Seq)
+	for _, e := range fresh {
+		taken.Add(string(e.Code), e.Seq)
+		if slices.Contains(types, e.Type) {
+			kept.Add(string(e.Code), e.Seq)
 		}
 	}
 	_, err := s.exec(ctx, `WITH @kept `+upsertDeliverySQL(`
@@ -99,7 +99,7 @@ func (s *Store) Replay(ctx context.Context, r outbox.Replay) (n int, err error) 
 		rows, err := tx.exec(ctx, `WITH @causes `+upsertDeliverySQL(`
 			SELECT l.name, h.code, '', min(h.seq) - 1, 0, max(h.seq), 0, @now, @now, ''
 			FROM keyseat_history h CROSS JOIN keyseat_listeners l
-			WHERE l.name = @listener AND h.at >= @since AND h.seq > @after `+code+`
+			WHERE l.name = @listener AND h.code <> '' AND h.at >= @since AND h.seq > @after `+code+`
 				AND h.cause IN (SELECT cause FROM causes)
 			GROUP BY l.name, h.code ORDER BY l.name, h.code`, `
 			told = CASE WHEN excluded.told < m.told THEN excluded.told ELSE m.told END,
@@ -120,8 +120,8 @@ const dueDeliveriesSQL = `
 	ORDER BY coalesce(m.leased_until, m.due) LIMIT @n`
 
 // LeaseDeliveries implements [outbox.Outbox]. A poll that finds nothing writes nothing.
-func (s *Store) LeaseDeliveries(ctx context.Context, listener, lease string, n int, ttl time.Duration) (all []outbox.QueuedDelivery, err error) {
-	named := query.Args{"listener": listener, "lease": lease, "n": n, "ttl": ttl}
+func (s *Store) LeaseDeliveries(ctx context.Context, subscriber, lease string, n int, ttl time.Duration) (all []outbox.QueuedDelivery, err error) {
+	named := query.Args{"listener": subscriber, "lease": lease, "n": n, "ttl": ttl}
 	found := false
 	err = s.reader().runOnce(ctx, dueDeliveriesSQL, named, func(query.Row) error { // it locks nothing, so it cannot be in a deadlock
 		found = true
@@ -145,9 +145,9 @@ func (s session) leaseDeliveries(ctx context.Context, named query.Args) ([]outbo
 		UPDATE keyseat_mail SET lease = @lease, leased_until = @now + @ttl FROM waiting
 		WHERE listener = @listener AND code = its_code AND country = its_country
 		RETURNING @now, `+queueTable.Columns.List("%"), named, func(r query.Row) error {
-		var m outbox.QueuedDelivery
-		err := r.Scan([]query.Column{query.Time(&m.At)}, queueTable.Fields(&m))
-		all = append(all, m)
+		var q outbox.QueuedDelivery
+		err := r.Scan([]query.Column{query.Time(&q.At)}, queueTable.Fields(&q))
+		all = append(all, q)
 		return err
 	})
 	if err != nil || len(all) == 0 {
@@ -159,8 +159,8 @@ func (s session) leaseDeliveries(ctx context.Context, named query.Args) ([]outbo
 // addEntries reads the history entries of each queued delivery, up to [outbox.MaxEntries] of each.
 func (s session) addEntries(ctx context.Context, all []outbox.QueuedDelivery) error {
 	want := query.Rows{Columns: "i bigint, code text, told bigint, newest bigint"}
-	for i, m := range all {
-		want.Add(int64(i), string(m.Code), m.DeliveredSeq, m.LastSeq)
+	for i, q := range all {
+		want.Add(int64(i), string(q.Code), q.DeliveredSeq, q.LastSeq)
 	}
 	return s.runOnce(ctx, `
 		WITH @want
@@ -178,16 +178,16 @@ func (s session) addEntries(ctx context.Context, all []outbox.QueuedDelivery) er
 }
 
 // CompleteDelivery implements [outbox.Outbox].
-func (s *Store) CompleteDelivery(ctx context.Context, m outbox.QueuedDelivery, d *outbox.Delivery) error {
+func (s *Store) CompleteDelivery(ctx context.Context, q outbox.QueuedDelivery, d *outbox.Delivery) error {
 	fenced := false
 	err := s.transact(ctx, func(tx session) error {
-		n, err := tx.completeDelivery(ctx, m)
+		n, err := tx.completeDelivery(ctx, q)
 		fenced = n == 0
 		if err == nil && d != nil {
 			err = tx.recordDelivery(ctx, *d)
 		}
 		if err == nil && !fenced && d != nil && d.Result == outbox.SubscriberGone {
-			_, err = tx.exec(ctx, `UPDATE keyseat_listeners SET gone_at = @now WHERE name = @name AND gone_at IS NULL`, query.Args{"name": m.Subscriber})
+			_, err = tx.exec(ctx, `UPDATE keyseat_listeners SET gone_at = @now WHERE name = @name AND gone_at IS NULL`, query.Args{"name": q.Subscriber})
 		}
 		return err
 	})
@@ -202,8 +202,8 @@ func (s *Store) CompleteDelivery(ctx context.Context, m outbox.QueuedDelivery, d
 //
 // completeDelivery deletes the queued delivery of a key when all its events are delivered. The next history entry of the
 // key adds it again.
-func (s session) completeDelivery(ctx context.Context, m outbox.QueuedDelivery) (int64, error) {
-	named := query.Args{"m": queueTable.Rows([]outbox.QueuedDelivery{m})}
+func (s session) completeDelivery(ctx context.Context, q outbox.QueuedDelivery) (int64, error) {
+	named := query.Args{"m": queueTable.Rows([]outbox.QueuedDelivery{q})}
 	n, err := s.exec(ctx, `
 		WITH @m UPDATE keyseat_mail AS x
 		SET told = m.told, part = m.part, tries = m.tries, since = m.since, due = m.due, lease = '', leased_until = NULL

@@ -61,7 +61,7 @@ func overtaken(t *testing.T, url, sql string, want error) {
 	if err := <-verdict; !errors.Is(err, want) {
 		t.Errorf("the verdict is %v, want %v", err, want)
 	}
-	if lines, err := s.History(t.Context(), code("K", 0)); err != nil || len(lines) != 2 {
-		t.Errorf("the history is %v, %v", lines, err)
+	if events, err := s.History(t.Context(), code("K", 0)); err != nil || len(events) != 2 {
+		t.Errorf("the history is %v, %v", events, err)
 	}
 }

@@ -26,7 +26,7 @@ type migration struct{ name, sql string }
 
 var addColumn = regexp.MustCompile(`(?m)^ALTER TABLE (\w+) ADD COLUMN (\w+)`)
 
-// addedColumns lists the columns that the migration adds to tables of earlier ones, as table.column.
+// addedColumns lists the columns that the migration adds to existing tables, as table.column.
 func (m migration) addedColumns() (columns []string) {
 	for _, found := range addColumn.FindAllStringSubmatch(m.sql, -1) {
 		columns = append(columns, found[1]+"."+found[2])

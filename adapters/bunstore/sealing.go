@@ -7,18 +7,20 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 )
 
-// A Sealing is the master key that the daemons of a file of master keys encrypt with.
+// A Sealing records the master key with which daemons encrypt. All daemons that use one file of master keys share a
+// record.
 type Sealing struct {
 	KeyFile string // the machine and the path
 	KeyID   string
 	Left    time.Duration // the rest of the time for which the record is valid; negative: it has expired
 }
 
-// sealingKept is the time after which an expired record is deleted. Until then it shows that daemons have used a file.
+// sealingKept is the time from the expiry of a record to its deletion. An expired record shows that daemons have used
+// the file a short time ago.
 const sealingKept = time.Hour
 
-// RecordSealing records for ttl from now that the daemons of a file of master keys encrypt with the key of that id. A file
-// has one record: the last one.
+// RecordSealing records that the daemons with the given file of master keys encrypt with the given key. The record is
+// valid for ttl from now. It replaces the earlier record of the same file.
 func (s *Store) RecordSealing(ctx context.Context, keyFile, keyID string, ttl time.Duration) error {
 	return s.wrap("record the master key in use", s.transact(ctx, func(tx session) error {
 		_, err := tx.execAll(ctx, query.Args{"file": keyFile, "key": keyID, "ttl": ttl, "kept": sealingKept},

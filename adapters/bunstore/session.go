@@ -39,7 +39,7 @@ type layout interface {
 	checkTables(ctx context.Context, s session) error
 	// skipLocked returns the clause after FOR UPDATE that leaves out rows that another transaction has locked.
 	skipLocked() string
-	// planCacheMode returns the setting of PostgreSQL of that name.
+	// planCacheMode returns the value of PostgreSQL's setting plan_cache_mode.
 	planCacheMode() string
 
 	// snapshots and lease do the work of these methods of [tasks.Store].
@@ -59,9 +59,9 @@ type layout interface {
 	// importKeys imports a batch into PostgreSQL, in a transaction of its own.
 	importKeys(ctx context.Context, s session, pool *bun.DB, b adminstore.ImportBatch, from iter.Seq2[keys.Key, error]) error
 
-	// lockArchivable locks the wanted keys, and returns the keys that can be archived. The map lines has the number of
-	// history entries that each key must have.
-	lockArchivable(ctx context.Context, s session, want query.Rows, lines map[keys.Code]int) (map[keys.Code]bool, error)
+	// lockArchivable locks the wanted keys, and returns the keys that can be archived. The map entries has the number
+	// of history entries that each key must have.
+	lockArchivable(ctx context.Context, s session, want query.Rows, entries map[keys.Code]int) (map[keys.Code]bool, error)
 	// deleteTasks and deleteHistory return queries that delete rows and return them. The query of insertRouted inserts
 	// history entries that the outbox does not route.
 	deleteTasks(gone query.Rows) query.Query
@@ -93,8 +93,8 @@ func (s session) timed(ctx context.Context) (session, error) { return s.layout.t
 // skipLocked returns the clause after [dialect.forUpdate] that leaves out rows that another transaction has locked.
 func (s session) skipLocked() string { return s.either(s.layout.skipLocked(), "") }
 
-// runCached is a [query.Runner] for frequent statements: PostgreSQL keeps their plans, unless a pooler is in
-// between.
+// runCached is a [query.Runner] for frequent statements: PostgreSQL keeps their plans, except behind a pooler in
+// transaction mode.
 func (s session) runCached(ctx context.Context, all ...query.Query) error {
 	var options []any
 	if !s.isSQLite && !s.pooled {
@@ -175,8 +175,8 @@ func (d dialect) forUpdate(table string) string {
 	return d.either(" FOR UPDATE OF "+table, "")
 }
 
-// txOptions returns the options of a transaction. Behind a pooler they name the isolation level, because the
-// settings of the session do not apply there.
+// txOptions returns the options of a transaction. Behind a pooler in transaction mode they name the isolation level,
+// because the sessions have no settings there.
 func (d dialect) txOptions() *sql.TxOptions {
 	if d.pooled {
 		return &sql.TxOptions{Isolation: sql.LevelReadCommitted}

@@ -94,7 +94,7 @@ func writeAllQuery(writes []tableWrite) []query.Query {
 // assertSQL returns an expression of PostgreSQL that is 1 if the condition is true. Otherwise the statement fails, and
 // the server skips all statements that were sent after it, also a COMMIT. [assertFailed] recognizes the error.
 //
-// The expression divides by zero, because PostgreSQL can raise an error of choice only in a stored function.
+// The expression divides by zero, because an SQL expression cannot raise an error of its own. Only a stored function can.
 func assertSQL(condition string) string {
 	return "1 / CASE WHEN " + condition + " THEN 1 ELSE 0 END"
 }

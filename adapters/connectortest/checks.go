@@ -15,7 +15,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// checks are the duties of a connector.
+// checks lists the tests of [Run]. Each tests one rule of the contract.
 var checks = []struct {
 	name string
 	run  func(context.Context, Subject) error

@@ -20,8 +20,8 @@ import (
 // one for each attempt. The last word also applies to all later attempts. After a dot come the words for the
 // task's next plan. The words are:
 //
-//	the name of an outcome     200 with that outcome; so does any word that is not listed here,
-//	                           with success
+//	the name of an outcome     200 with that outcome
+//	a word not listed here     200 with success
 //	404, 503, 202, …           that status; 503=5: with Retry-After: 5
 //	cut                        the connection is cut without a response
 //	silent                     nothing, until the client disconnects
@@ -32,8 +32,9 @@ import (
 //	no_outcome, odd_outcome    200 without an outcome, with an unknown one
 //	redirect                   307 to another path
 //
-// Except for a good response, these words leave no work done. With the suffix _after (cut_after, 503_after=2) the
-// work is done before the response. The last word names its outcome; the default is success.
+// The work is done before a good response, and before the response of a word with the suffix _after (cut_after,
+// 503_after=2). For all other words no work is done. The last word names the outcome of the work; the default is
+// success.
 type Provider struct {
 	URL   string                       // the address of the server, if [NewProvider] made it
 	Token string                       // the bearer token that requests must have; "": any
@@ -156,8 +157,8 @@ func (p *Provider) carryOut(q Request, outcome tasks.Outcome) tasks.Outcome {
 	return p.ledger.carryOut(q, outcome)
 }
 
-// respondWell writes the good response. After an upgrade that has a username, which is made from the task and not from
-// the login.
+// respondWell writes the good response. If an upgrade has succeeded, the response has a username. It is made from the
+// task's id and not from the login.
 func respondWell(w http.ResponseWriter, q Request, outcome tasks.Outcome) {
 	body := map[string]string{"outcome": string(outcome)}
 	if outcome == tasks.Success && q.Content.Kind == tasks.Upgrade {

@@ -17,15 +17,16 @@
 // its row can still be found there. Nobody can open it when its master key is gone. [Rotate] therefore adds a key each
 // period, and destroys the older keys that nothing needs:
 //
-//	made ──▶ first: encrypts ──a period──▶ rests: decrypts only ──10 minutes, not in use──▶ destroyed
+//	made ──▶ first: encrypts ──a period──▶ later: decrypts only ──10 minutes, not in use──▶ destroyed
 //
 // The keys must not be in the database or in its backups. A key that is wrapped by another key and stored in the database
 // is in the same log as the row that it protects. A key that only a process holds is lost with it, and accepted tasks
 // are lost too.
 //
-// A daemon can encrypt with a key that is no longer the first one of the file. Perhaps it has read the key just before the
-// change: the rest of 10 minutes is for this case. Perhaps it has a copy of the file: therefore daemons record in the
-// database which key they encrypt with.
+// A daemon can encrypt with a key that is no longer the first one of the file, in two cases:
+//
+//   - It has read the file just before the change. For this case a key stays in the file for 10 minutes ([Rest]).
+//   - It has a copy of the file. For this case daemons record in the database which key they encrypt with.
 //
 // Edits lock the temporary file that replaces the file, so they run one after the other. A process that dies leaves no
 // lock. After the replacement of a file with a destroyed key, Rotate overwrites the old file and syncs it. That is no

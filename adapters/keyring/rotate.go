@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Rest is the time for which a key must not have been the first one before [Rotate] destroys it. A daemon that is about to
-// store an envelope needs a moment, and the clocks of machines differ.
+// Rest is the minimum time that a key stays in the file after another key has become the first one. Only then may [Rotate]
+// destroy it. A daemon that is about to store an envelope needs a moment, and the clocks of machines differ.
 const Rest = 10 * time.Minute
 
 // A Rotation is one step in the rotation of a file.
@@ -33,7 +33,7 @@ type Rotated struct {
 // A Kept is a key that [Rotate] kept, and the reason.
 type Kept struct{ ID, Reason string }
 
-// A KeyInfo is what a file shows about a key, without the key.
+// A KeyInfo describes a key of a file, without its secret bytes.
 type KeyInfo struct {
 	ID      string
 	Created time.Time // zero: unknown
@@ -86,7 +86,7 @@ func (r Rotation) IsDue(first KeyInfo) bool {
 	return r.Period > 0 && (first.Created.IsZero() || age >= r.Period || age < -Rest)
 }
 
-// HasRested reports whether a key after the first one has rested, so that Rotate may destroy it.
+// HasRested reports whether a key after the first one has rested for [Rest], so that Rotate may destroy it.
 func (r Rotation) HasRested(all []KeyInfo) bool {
 	for i := range all {
 		if i > 0 && r.restReason(all[:i]) == "" {
@@ -96,8 +96,8 @@ func (r Rotation) HasRested(all []KeyInfo) bool {
 	return false
 }
 
-// restReason returns the reason why a key has not rested, or "". later are the keys before it in the file, which were
-// added later. So the key has rested since the earliest of their times.
+// restReason returns the reason why a key has not rested for [Rest], or "". The argument later has the keys that were added
+// after it. A key has rested since the first of them was added, which is the earliest of their known times.
 func (r Rotation) restReason(later []KeyInfo) string {
 	var since time.Time
 	for _, k := range later {

@@ -55,7 +55,7 @@ func (s *Store) Replay(_ context.Context, r outbox.Replay) (int, error) {
 		return 0, nil
 	}
 	for _, e := range s.outbox.entries {
-		if (r.Code == "" || e.Code == r.Code) && e.Seq > r.After && !e.At.Before(r.Since) && slices.Contains(r.Causes, e.Type) {
+		if e.Code != "" && (r.Code == "" || e.Code == r.Code) && e.Seq > r.After && !e.At.Before(r.Since) && slices.Contains(r.Causes, e.Type) {
 			s.outbox.replay(r.Subscriber, e, s.now())
 			replayed[e.Code] = true
 		}
@@ -74,7 +74,7 @@ func (o *outboxState) replay(subscriber string, e tasks.HistoryEntry, at time.Ti
 }
 
 // SetLowStock implements [outbox.Outbox].
-func (s *Store) SetLowStock(_ context.Context, subscriber string, countries []stock.Country, id int64) error {
+func (s *Store) SetLowStock(_ context.Context, subscriber string, countries []stock.Country, mark int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.outbox.queue, func(key deliveryKey, _ queued) bool {
@@ -86,7 +86,7 @@ func (s *Store) SetLowStock(_ context.Context, subscriber string, countries []st
 	for _, country := range countries {
 		if _, found := s.outbox.queue[deliveryKey{subscriber, "", country}]; !found {
 			s.outbox.put(queued{QueuedDelivery: outbox.QueuedDelivery{
-				Subscriber: subscriber, Country: country, LastSeq: id, Since: s.now(), DueAt: s.now(),
+				Subscriber: subscriber, Country: country, LastSeq: mark, Since: s.now(), DueAt: s.now(),
 			}})
 		}
 	}

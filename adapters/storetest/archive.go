@@ -81,7 +81,7 @@ func (f archiveFixture) archivePlan(code keys.Code) archive.Plan {
 	return plan
 }
 
-// runArchive runs archive plans. It returns the verdict on each, and the archived rows.
+// runArchive runs archive plans. It returns the error of each, and the archived rows.
 func (f archiveFixture) runArchive(plans ...archive.Plan) (errs []error, rows archive.Rows) {
 	f.Helper()
 	errs, err := f.all.Archive(f.ctx, plans, func(p archive.Rows) error {
@@ -238,4 +238,7 @@ func inspectCounters(f archiveFixture) {
 	f.want("again", f.all.FixCounters(f.ctx, fix), tasks.ErrConflict)
 	f.want("history", f.history(""), "repaired:plan-A:>")
 	f.want("routed", o.route(), 0)
+	n, err := f.all.Replay(f.ctx, outbox.Replay{Subscriber: "L", Causes: []tasks.EventType{tasks.EventRepaired}})
+	f.must(err)
+	f.want("replayed", []int{n, len(o.leaseAll("L"))}, []int{0, 0})
 }

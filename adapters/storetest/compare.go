@@ -15,7 +15,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// Compare runs two stores through the same random histories. After each step, the verdicts of both must be equal.
+// Compare runs two stores through the same random histories. After each step, the results of both must be equal.
 // At the end of a history, the contents of both must be equal. Times are not compared, because each store has its
 // own clock. Tasks that become leasable at the same time may be leased in any order.
 //

@@ -10,6 +10,6 @@
 // [RunOutbox], [RunStats] and [RunArchive] test the ports that are optional for a store. RunArchive tests the
 // inspector too.
 //
-// [Compare] runs two stores on the same random histories. It requires equal verdicts, and equal contents at
+// [Compare] runs two stores on the same random histories. It requires equal results of all steps, and equal contents at
 // the end. Give it the store of package memory as the model. [Bench] measures a store.
 package storetest

@@ -128,7 +128,7 @@ const maxUnknownTokens = 10
 
 // refuseUnknown returns the error for an unknown token. It counts such tokens per address. A known token is never
 // counted or refused, so that a client cannot lock out another one with the same address. Tokens are too long to
-// guess, so the limit only stops the noise.
+// guess, so the limit only saves work and log lines.
 func (c *call) refuseUnknown() error {
 	if c.limiter().Record(c.r.Context(), c.client()) > 0 {
 		return apiError{TooMany, "too many unknown tokens came from this address: try again in a minute"}
@@ -193,7 +193,7 @@ func (c *call) level(resp response) slog.Level {
 	return slog.LevelDebug
 }
 
-// disclose notes that the response contains n whole codes that the client did not send.
+// disclose records that the response contains n whole codes that the client did not send.
 func (c *call) disclose(n int) {
 	c.disclosed = n
 	c.logAttrs = append(c.logAttrs, slog.Int("count", n))
@@ -220,11 +220,11 @@ func (c *call) mutate(read func(context.Context) (tasks.Snapshot, error), decide
 	return after, err
 }
 
-// attribute adds the name of the token to history entries without a note.
-func (c *call) attribute(entries []tasks.Event) {
-	for i := range entries {
-		if entries[i].Note == "" {
-			entries[i].Note = c.attributedNote("")
+// attribute adds the name of the token to events without a note.
+func (c *call) attribute(events []tasks.Event) {
+	for i := range events {
+		if events[i].Note == "" {
+			events[i].Note = c.attributedNote("")
 		}
 	}
 }

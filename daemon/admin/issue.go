@@ -79,9 +79,9 @@ func (c *call) issueKeys() (response, error) {
 // maxIdempotencyKey is the maximum length of an Idempotency-Key, in bytes.
 const maxIdempotencyKey = 255
 
-// batch returns the import batch for the request's Idempotency-Key. It depends on the token's name, so that
-// no other client can get the codes, or take the Idempotency-Key before. It does not depend on the token's
-// secret. So an order that is repeated with a renewed token is not carried out again.
+// batch returns the import batch for the request's Idempotency-Key. Its id depends on the token's name. So another
+// client with the same Idempotency-Key neither gets the codes nor blocks the order. The id does not depend on the
+// token's secret. So an order that is repeated with a renewed token is not carried out again.
 func (c *call) batch() (adminstore.ImportBatch, error) {
 	given := c.r.Header["Idempotency-Key"]
 	if len(given) != 1 || given[0] == "" || len(given[0]) > maxIdempotencyKey {

@@ -53,7 +53,7 @@ type Result struct {
 
 // String returns the result as a sentence for the operator.
 func (r Result) String() string {
-	s := fmt.Sprintf("archived %d tasks and %d lines of history of %d keys", r.Tasks, r.Events, r.Keys)
+	s := fmt.Sprintf("archived %d tasks and %d history entries of %d keys", r.Tasks, r.Events, r.Keys)
 	if r.Skipped > 0 {
 		s += fmt.Sprintf("; %d keys were skipped, because they have changed, have a queued delivery or have a finding of the doctor", r.Skipped)
 	}

@@ -25,8 +25,8 @@ import (
 // month is longer than the minimum age of archived rows.
 const month = 30 * 24 * time.Hour
 
-// newRun returns a run over a store with three keys. Each was revoked a month ago, and has two lines of
-// history.
+// newRun returns a run over a store with three keys. Each was revoked a month ago, and has two history
+// entries.
 func newRun(t *testing.T) *archive.Run {
 	t.Helper()
 	now := time.Now().Add(-month)

@@ -151,7 +151,7 @@ type Explanation struct {
 	Next []string `json:"next"` // possible actions
 }
 
-// An Event is a line of a key's history.
+// An Event is an entry of a key's history.
 type Event struct {
 	At      time.Time       `json:"at"`
 	Type    tasks.EventType `json:"event"`

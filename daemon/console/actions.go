@@ -209,8 +209,8 @@ func (e apiError) Message() string { return e.Title + ": " + e.Detail + "." }
 
 // callAdmin sends a POST request with a JSON body to the admin API, which runs in the same process. The
 // request carries the token of the session. It also carries the headers in header, which may be nil. The
-// response is decoded into into, unless into is nil. An error response becomes an [apiError], or
-// errUnavailable if it is not JSON.
+// response is decoded into the value that into points to, unless into is nil. An error response becomes an
+// [apiError], or errUnavailable if it is not JSON.
 func (r *request) callAdmin(path string, body any, into any, header http.Header) error {
 	text, err := json.Marshal(body)
 	if err != nil {

@@ -81,11 +81,11 @@ func escapeCells(cells []string) []string {
 	return append(cells, "")
 }
 
-// An Archive writes archived rows of a store as two CSV files: ended tasks, and lines of history. Each file
+// An Archive writes archived rows of a store as two CSV files: ended tasks, and history entries. Each file
 // has all columns, with the values as they were stored. An Archive is not safe for concurrent use.
 type Archive struct{ tasks, history *csv.Writer }
 
-// The columns of an [Archive]. A task is identified by code and id, a line of history by code, change and
+// The columns of an [Archive]. A task is identified by code and id, a history entry by code, change and
 // n.
 var (
 	taskColumns = []string{
@@ -95,7 +95,7 @@ var (
 	historyColumns = []string{"code", "change", "n", "at", "cause", "task", "kind", "outcome", "plan", "from", "to", "note"}
 )
 
-// NewArchive writes the headers of two CSV files: ended tasks, and lines of history.
+// NewArchive writes the headers of two CSV files: ended tasks, and history entries.
 func NewArchive(tasksFile, historyFile io.Writer) (*Archive, error) {
 	a := &Archive{csv.NewWriter(tasksFile), csv.NewWriter(historyFile)}
 	return a, errors.Join(a.tasks.Write(taskColumns), a.history.Write(historyColumns))

@@ -18,7 +18,7 @@ func actor() string {
 	return name + "@" + hostname() + " (CLI)"
 }
 
-// actorNote returns the note with the actor for a line of history.
+// actorNote returns the note with the actor for an event.
 func actorNote() string { return "by " + actor() }
 
 // hostname returns the name of this machine.
@@ -30,7 +30,7 @@ func hostname() string {
 	return host
 }
 
-// attributed returns the action with the actor in each line of history that has no note.
+// attributed returns the action with the actor in each event that has no note.
 func attributed(action adminAction) adminAction {
 	return func(v tasks.Snapshot, id string) (tasks.Change, error) {
 		change, err := action(v, id)

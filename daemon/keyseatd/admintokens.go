@@ -70,7 +70,7 @@ func printTokens(file string, c stdio) error {
 			verb = "has expired"
 		}
 		if t.Expired(now.Add(tokenWarning)) {
-			_, _ = fmt.Fprintf(c.err, "warning: the admin token %s %s: %s\n", t.Name, verb, view.Time(t.Expires)) // the output has precedence
+			_, _ = fmt.Fprintf(c.err, "warning: the admin token %s %s: %s\n", t.Name, verb, view.Time(t.Expires)) // the command continues without the warning
 		}
 	}
 	return err

@@ -153,7 +153,7 @@ func (*archiveCmd) Help() string {
 		"a queued delivery or a finding of the doctor, or if it was reset after its latest task. "+
 		"`keyseatd webhooks replay` does not send archived events.\n\n"+
 		"Rows are on disk before they leave the database. If a run is interrupted, the next run may write the last rows of its files "+
-		"again, and the very last row may be incomplete. A task is identified by code and id, a line of history by "+
+		"again, and the very last row may be incomplete. A task is identified by code and id, a history entry by "+
 		"code, change and n. The files contain the codes of keys and the invites of plans, so only their owner may read them (mode 0600). "+
 		"A spreadsheet may read their cells as formulas.",
 		"keyseatd archive --before 2026-01-01 --to /var/backups/keyseat")

@@ -62,7 +62,7 @@ type setting struct {
 }
 
 // AfterApply collects the settings. It runs while kong still knows the source of each value.
-func (k *configCmd) AfterApply(c *kong.Context, f configFile, env environment) error { //nolint:unparam // kong calls only what can fail
+func (k *configCmd) AfterApply(c *kong.Context, f configFile, env environment) error { //nolint:unparam // kong calls only a method that returns an error
 	for _, flag := range slices.Concat(c.Model.Flags, c.Selected().Flags) {
 		if variable(flag) != "" {
 			k.settings = append(k.settings, setting{flag.Name, displayValue(flag), source(c, flag, f, env)})

@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	keyPoll       = 5 * time.Second   // how often a daemon looks at its master keys
-	rotationEvery = time.Minute       // how often it reads what the other daemons have
-	sealingTTL    = 5 * rotationEvery // tolerates failures of the database
-	rotationDelay = time.Hour         // after the start of a daemon; see keyRotation.alone
+	keyPoll       = 5 * time.Second   // how often a daemon checks its file of master keys
+	rotationEvery = time.Minute       // how often it records its key and reads the records of the other daemons
+	sealingTTL    = 5 * rotationEvery // of a record; tolerates failures of the database
+	rotationDelay = time.Hour         // from the start of a daemon to its first rotation; see keyRotation.others
 )
 
-// A keyRotation rotates the master keys of a daemon, and records which key the daemon encrypts with. Each log line is
-// logged once, until another one follows.
+// A keyRotation rotates the master keys of a daemon, and records which key the daemon encrypts with. It logs a problem
+// again only if it has logged another one in between.
 type keyRotation struct {
 	store  *bunstore.Store
 	ring   *keyring.Ring
@@ -37,7 +37,7 @@ type keyRotation struct {
 	started  time.Time
 	recorded string    // the key that was recorded last
 	at       time.Time // when it was recorded
-	problem  string    // the message that was logged last
+	problem  string    // the message of the problem that was logged last
 }
 
 // newKeyRotation returns the rotation of a daemon's master keys.
@@ -79,7 +79,7 @@ func (k *keyRotation) step(ctx context.Context) {
 	}
 	k.recorded, k.at = all[0].ID, time.Now()
 	var daemons []bunstore.Sealing
-	if !k.store.Embedded() { // an SQLite file has one daemon: other records are of its past
+	if !k.store.Embedded() { // an SQLite file has one daemon at a time, so no other one is running
 		daemons, err = k.store.Sealings(ctx)
 	}
 	if err != nil {
@@ -140,7 +140,7 @@ func (k *keyRotation) others(daemons []bunstore.Sealing) string {
 	return strings.Join(files, ", ")
 }
 
-// report logs a problem, unless it was the last one too.
+// report logs a problem, unless the problem that was logged last has the same message.
 func (k *keyRotation) report(ctx context.Context, message, detail string) {
 	if ctx.Err() != nil || k.problem == message {
 		return

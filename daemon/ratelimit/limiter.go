@@ -61,8 +61,8 @@ type window struct {
 	local int // of this daemon
 }
 
-// The limit of all clients together, in limits of one address, and its maximum. The maximum also bounds the memory
-// of a Limiter, because each unknown key adds up to three windows: they need up to about 10 MiB.
+// The limit of all clients together is allFactor times the limit of one address, and at most maxAll. The maximum also
+// bounds the memory of a Limiter: each unknown key adds up to three windows, which need up to about 10 MiB in all.
 const (
 	allFactor = 100
 	maxAll    = 16384

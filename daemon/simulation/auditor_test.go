@@ -149,7 +149,7 @@ func (a *auditor) checkChange(c tasks.Change, before, after audit.Record, verdic
 	}
 	for _, e := range c.Events {
 		if e.Task != "" && (e.At.After(time.Now().Add(maxClockLead)) || e.At.Before(after.Task(e.Task).CreatedAt)) {
-			a.faults.add("clocks", "task %s has a line of history of %v (%s), which is not between its beginning and now", e.Task, e.At, e.Type)
+			a.faults.add("clocks", "task %s has a history entry of %v (%s), which is not between its beginning and now", e.Task, e.At, e.Type)
 		}
 	}
 	a.checkTransition(c, before.Key, after.Key)

@@ -65,7 +65,7 @@ func TestExplain(t *testing.T) {
 		"archived": {
 			key:     keys.Key{Status: keys.FailedUpgrade},
 			task:    ended(tasks.Upgrade, tasks.SystemError, stock.Free),
-			history: events{event(tasks.EventEnded, "T1", "elm", stock.Free, "no answer"), event(tasks.EventArchived, "T1", "", "", "3 lines of history, 0 tasks")},
+			history: events{event(tasks.EventEnded, "T1", "elm", stock.Free, "no answer"), event(tasks.EventArchived, "T1", "", "", "3 history entries, 0 tasks")},
 			want:    "Its upgrade failed: the provider gave no final answer. It can be used again. | The holder can try again.",
 		},
 		"legacy": {

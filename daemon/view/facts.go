@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// facts is what the rules examine.
+// facts are the data that the rules examine.
 type facts struct {
 	tasks.Snapshot
 	history []tasks.Event

@@ -19,7 +19,7 @@ import (
 // The limits and intervals of a dispatcher.
 const (
 	maxConcurrent   = 8                   // concurrent calls to one endpoint
-	routeBatch      = 500                 // lines of history in one call of Route
+	routeBatch      = 500                 // history entries in one call of Route
 	maxRouteCalls   = 20                  // calls of Route in one poll
 	subscribeEvery  = time.Hour           // how often the dispatcher subscribes its endpoints again
 	subscriptionTTL = 30 * 24 * time.Hour // how long a subscription lasts: the events of that time are kept while no daemon runs

@@ -30,7 +30,7 @@ const (
 // Types returns the types that an endpoint can subscribe to.
 func Types() []Type { return []Type{TaskFinished, KeyIssued, KeyRevoked, PlanFaulted, StockLow} }
 
-// EventTypes returns the types of history lines that can cause events.
+// EventTypes returns the types of history entries that can cause events.
 func EventTypes() []tasks.EventType {
 	return []tasks.EventType{tasks.EventIssued, tasks.EventRevoked, tasks.EventPlanFaulty, tasks.EventEnded, tasks.EventResolved}
 }
@@ -83,27 +83,27 @@ type (
 	}
 )
 
-// Events returns the events that a line of history causes, in order. Most lines cause no event, and a few
+// Events returns the events that a history entry causes, in order. Most entries cause no event, and a few
 // cause two.
-func Events(l tasks.HistoryEntry) []Event {
-	if !slices.Contains(EventTypes(), l.Type) {
+func Events(h tasks.HistoryEntry) []Event {
+	if !slices.Contains(EventTypes(), h.Type) {
 		return nil
 	}
-	key := l.Code.Fingerprint()
+	key := h.Code.Fingerprint()
 	var all []Event
-	add := func(t Type, data any) { all = append(all, Event{lineID(l, t), t, l.At, data}) }
-	switch l.Type { //nolint:exhaustive // lines of other types cause no event about a key
+	add := func(t Type, data any) { all = append(all, Event{entryID(h, t), t, h.At, data}) }
+	switch h.Type { //nolint:exhaustive // entries of other types cause no event about a key
 	case tasks.EventIssued:
-		add(KeyIssued, issuedKey{key, l.Change})
+		add(KeyIssued, issuedKey{key, h.Change})
 	case tasks.EventRevoked:
 		add(KeyRevoked, revokedKey{key})
 	case tasks.EventEnded, tasks.EventResolved:
 		add(TaskFinished, finishedTask{
-			key, l.Task, l.Kind, l.Outcome, l.Outcome.Message(l.Kind), l.Plan, l.To, l.Type == tasks.EventResolved,
+			key, h.Task, h.Kind, h.Outcome, h.Outcome.Message(h.Kind), h.Plan, h.To, h.Type == tasks.EventResolved,
 		})
 	}
-	if l.Plan != "" && l.Outcome.Fault() != "" {
-		add(PlanFaulted, faultyPlan{l.Plan, l.Outcome.Fault(), l.Task})
+	if h.Plan != "" && h.Outcome.Fault() != "" {
+		add(PlanFaulted, faultyPlan{h.Plan, h.Outcome.Fault(), h.Task})
 	}
 	return all
 }
@@ -113,11 +113,11 @@ func lowStockEvent(subscriber string, occasion int64, at time.Time, l lowStock) 
 	return Event{id(StockLow, subscriber, string(l.Country), strconv.FormatInt(occasion, 10)), StockLow, at, l}
 }
 
-func lineID(l tasks.HistoryEntry, t Type) string {
-	return id(t, l.Change, string(l.Code), strconv.Itoa(l.N))
+func entryID(h tasks.HistoryEntry, t Type) string {
+	return id(t, h.Change, string(h.Code), strconv.Itoa(h.N))
 }
 
-// id derives the permanent id of an event from the change that wrote its history line. It does not use a
+// id derives the permanent id of an event from the change that wrote its history entry. It does not use a
 // sequence number, because the same numbers occur again after a restore from a backup. The id does not
 // reveal a key.
 func id(t Type, parts ...string) string {

@@ -16,8 +16,8 @@ const code keys.Code = "WHOLE-KEY-CANARY"
 
 var at = time.Date(2026, 11, 22, 19, 37, 0, 500_000_000, time.UTC)
 
-// line returns a line of history about a task.
-func line(seq int64, event tasks.EventType, outcome tasks.Outcome, plan string) tasks.HistoryEntry {
+// historyEntry returns a history entry about a task.
+func historyEntry(seq int64, event tasks.EventType, outcome tasks.Outcome, plan string) tasks.HistoryEntry {
 	return tasks.HistoryEntry{Seq: seq, Change: "change", N: int(seq), Event: tasks.Event{
 		At: at, Type: event, Code: code, Task: "T", Kind: tasks.Upgrade, Outcome: outcome, Plan: plan,
 		From: stock.Held, To: stock.Free, Note: "note-canary",
@@ -28,29 +28,29 @@ func TestEvents(t *testing.T) {
 	key := code.Fingerprint()
 	const stamp = `"timestamp":"2026-11-22T19:37:00.5Z"`
 	for _, c := range []struct {
-		line tasks.HistoryEntry
-		want []string
+		entry tasks.HistoryEntry
+		want  []string
 	}{
-		{line(1, tasks.EventAccepted, "", ""), nil},
-		{line(1, tasks.EventImported, "", ""), nil},
-		{line(1, tasks.EventRetried, "", "p"), nil},
-		{line(1, tasks.EventReset, "", ""), nil},
-		{line(1, tasks.EventIssued, "", ""), []string{`{"type":"key.issued",` + stamp + `,"data":{"key":"` + key + `","batch":"change"}}`}},
-		{line(1, tasks.EventRevoked, "", ""), []string{`{"type":"key.revoked",` + stamp + `,"data":{"key":"` + key + `"}}`}},
-		{line(1, tasks.EventEnded, tasks.WrongAddress, "p"), []string{`{"type":"task.finished",` + stamp + `,"data":{"key":"` + key +
+		{historyEntry(1, tasks.EventAccepted, "", ""), nil},
+		{historyEntry(1, tasks.EventImported, "", ""), nil},
+		{historyEntry(1, tasks.EventRetried, "", "p"), nil},
+		{historyEntry(1, tasks.EventReset, "", ""), nil},
+		{historyEntry(1, tasks.EventIssued, "", ""), []string{`{"type":"key.issued",` + stamp + `,"data":{"key":"` + key + `","batch":"change"}}`}},
+		{historyEntry(1, tasks.EventRevoked, "", ""), []string{`{"type":"key.revoked",` + stamp + `,"data":{"key":"` + key + `"}}`}},
+		{historyEntry(1, tasks.EventEnded, tasks.WrongAddress, "p"), []string{`{"type":"task.finished",` + stamp + `,"data":{"key":"` + key +
 			`","task":"T","kind":"upgrade","outcome":"wrong_address","message":"Wrong address","plan":"p","slot":"free","resolved":false}}`}},
-		{line(1, tasks.EventResolved, tasks.Success, "p"), []string{`{"type":"task.finished",` + stamp + `,"data":{"key":"` + key +
+		{historyEntry(1, tasks.EventResolved, tasks.Success, "p"), []string{`{"type":"task.finished",` + stamp + `,"data":{"key":"` + key +
 			`","task":"T","kind":"upgrade","outcome":"success","message":"","plan":"p","slot":"free","resolved":true}}`}},
-		{line(1, tasks.EventPlanFaulty, tasks.PlanFull, "p"), []string{`{"type":"plan.faulted",` + stamp + `,"data":{"plan":"p","fault":"full","task":"T"}}`}},
-		{line(1, tasks.EventEnded, tasks.PlanExpired, "p"), []string{
+		{historyEntry(1, tasks.EventPlanFaulty, tasks.PlanFull, "p"), []string{`{"type":"plan.faulted",` + stamp + `,"data":{"plan":"p","fault":"full","task":"T"}}`}},
+		{historyEntry(1, tasks.EventEnded, tasks.PlanExpired, "p"), []string{
 			`{"type":"task.finished",` + stamp + `,"data":{"key":"` + key +
 				`","task":"T","kind":"upgrade","outcome":"plan_expired","message":"Family plan is expired","plan":"p","slot":"free","resolved":false}}`,
 			`{"type":"plan.faulted",` + stamp + `,"data":{"plan":"p","fault":"expired","task":"T"}}`,
 		}},
 	} {
-		all := webhooks.Events(c.line)
+		all := webhooks.Events(c.entry)
 		if len(all) != len(c.want) {
-			t.Fatalf("%s: %d events, want %d", c.line.Type, len(all), len(c.want))
+			t.Fatalf("%s: %d events, want %d", c.entry.Type, len(all), len(c.want))
 		}
 		for i, e := range all {
 			body, err := e.Body()
@@ -67,10 +67,10 @@ func TestEvents(t *testing.T) {
 // TestEventIDs checks that each event has its own id, and always the same one.
 func TestEventIDs(t *testing.T) {
 	seen := map[string]bool{}
-	other := line(1, tasks.EventEnded, tasks.PlanFull, "p")
+	other := historyEntry(1, tasks.EventEnded, tasks.PlanFull, "p")
 	other.Code = "ANOTHER"
-	later := line(2, tasks.EventEnded, tasks.PlanFull, "p")
-	for _, l := range []tasks.HistoryEntry{line(1, tasks.EventEnded, tasks.PlanFull, "p"), other, later} {
+	later := historyEntry(2, tasks.EventEnded, tasks.PlanFull, "p")
+	for _, l := range []tasks.HistoryEntry{historyEntry(1, tasks.EventEnded, tasks.PlanFull, "p"), other, later} {
 		for _, e := range webhooks.Events(l) {
 			if seen[e.ID] {
 				t.Errorf("two events have the id %s", e.ID)
@@ -78,21 +78,21 @@ func TestEventIDs(t *testing.T) {
 			seen[e.ID] = true
 		}
 	}
-	again := line(1, tasks.EventEnded, tasks.PlanFull, "p")
+	again := historyEntry(1, tasks.EventEnded, tasks.PlanFull, "p")
 	again.Seq = 99 // as after a restore from a backup
 	if id := webhooks.Events(again)[1].ID; !seen[id] || strings.ContainsAny(id, ".") {
 		t.Errorf("the id has changed: %s", id)
 	}
 }
 
-// TestEventTypes checks that exactly the routed types of lines cause events. The lines have the
+// TestEventTypes checks that exactly the routed types of entries cause events. The entries have the
 // data for every event.
 func TestEventTypes(t *testing.T) {
 	for _, event := range []tasks.EventType{
 		tasks.EventIssued, tasks.EventImported, tasks.EventAccepted, tasks.EventRetried, tasks.EventPlanFaulty, tasks.EventClaimed, tasks.EventEnded,
 		tasks.EventRetryNow, tasks.EventResolved, tasks.EventReleased, tasks.EventRevoked, tasks.EventRestored, tasks.EventReset,
 	} {
-		causes := len(webhooks.Events(line(1, event, tasks.PlanFull, "p"))) > 0
+		causes := len(webhooks.Events(historyEntry(1, event, tasks.PlanFull, "p"))) > 0
 		if routed := slices.Contains(webhooks.EventTypes(), event); routed != causes {
 			t.Errorf("%s: causes events: %v, is routed: %v", event, causes, routed)
 		}

@@ -25,7 +25,7 @@ func DefaultRetryPolicy() RetryPolicy {
 // A Message is one event to send, and the queued delivery as it is after that event was sent.
 type Message struct {
 	Event Event
-	Seq   int64 // the number of its line of history, 0 for none
+	Seq   int64 // the Seq of its history entry, 0 for none
 	Acked outbox.QueuedDelivery
 }
 

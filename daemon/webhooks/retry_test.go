@@ -29,11 +29,11 @@ func read(m outbox.QueuedDelivery, wants func(webhooks.Type) bool) (all []string
 }
 
 func TestNext(t *testing.T) {
-	lines := []tasks.HistoryEntry{
-		line(3, tasks.EventAccepted, "", ""), line(5, tasks.EventPlanFaulty, tasks.PlanFull, "p"), line(6, tasks.EventClaimed, "", "q"),
-		line(7, tasks.EventEnded, tasks.PlanExpired, "q"), line(9, tasks.EventRevoked, "", ""), line(10, tasks.EventReset, "", ""),
+	entries := []tasks.HistoryEntry{
+		historyEntry(3, tasks.EventAccepted, "", ""), historyEntry(5, tasks.EventPlanFaulty, tasks.PlanFull, "p"), historyEntry(6, tasks.EventClaimed, "", "q"),
+		historyEntry(7, tasks.EventEnded, tasks.PlanExpired, "q"), historyEntry(9, tasks.EventRevoked, "", ""), historyEntry(10, tasks.EventReset, "", ""),
 	}
-	m := outbox.QueuedDelivery{Code: code, DeliveredSeq: 2, LastSeq: 10, Entries: lines}
+	m := outbox.QueuedDelivery{Code: code, DeliveredSeq: 2, LastSeq: 10, Entries: entries}
 	only := func(t webhooks.Type) func(webhooks.Type) bool { return func(u webhooks.Type) bool { return t == u } }
 	for _, c := range []struct {
 		wants func(webhooks.Type) bool
@@ -48,19 +48,19 @@ func TestNext(t *testing.T) {
 			t.Errorf("got %s, want %s", got, c.want)
 		}
 	}
-	m.DeliveredSeq, m.DeliveredEvent, m.Entries = 6, 1, lines[3:]
+	m.DeliveredSeq, m.DeliveredEvent, m.Entries = 6, 1, entries[3:]
 	if got := fmt.Sprint(read(m, everything)); got != "[7:plan.faulted:7+0 9:key.revoked:9+0 10+0]" {
-		t.Errorf("after the first event of a line: %s", got)
+		t.Errorf("after the first event of an entry: %s", got)
 	}
-	m.Entries = nil // the lines were archived
+	m.Entries = nil // the entries were archived
 	if got := fmt.Sprint(read(m, everything)); got != "[10+0]" {
-		t.Errorf("without lines: %s", got)
+		t.Errorf("without entries: %s", got)
 	}
 }
 
 func TestSettle(t *testing.T) {
 	r := webhooks.RetryPolicy{Backoff: time.Second, MaxBackoff: 4 * time.Second, MaxRetryAfter: time.Minute, MaxAge: time.Hour}
-	m := outbox.QueuedDelivery{Code: code, DeliveredSeq: 4, LastSeq: 9, Since: at, Entries: []tasks.HistoryEntry{line(5, tasks.EventRevoked, "", "")}}
+	m := outbox.QueuedDelivery{Code: code, DeliveredSeq: 4, LastSeq: 9, Since: at, Entries: []tasks.HistoryEntry{historyEntry(5, tasks.EventRevoked, "", "")}}
 	message, _ := webhooks.Next(m, everything)
 	for _, c := range []struct {
 		attempts int
@@ -97,7 +97,7 @@ func TestSettle(t *testing.T) {
 // old event that is sent again gets as many retries as a new one.
 func TestMaxAgeCountsFromQueueing(t *testing.T) {
 	r := webhooks.DefaultRetryPolicy()
-	m := outbox.QueuedDelivery{Code: code, Since: at.Add(1000 * time.Hour), Entries: []tasks.HistoryEntry{line(5, tasks.EventRevoked, "", "")}}
+	m := outbox.QueuedDelivery{Code: code, Since: at.Add(1000 * time.Hour), Entries: []tasks.HistoryEntry{historyEntry(5, tasks.EventRevoked, "", "")}}
 	message, _ := webhooks.Next(m, everything)
 	_, d := r.Settle(m, message, webhooks.Attempt{At: at.Add(1001 * time.Hour)})
 	if d.Result != outbox.Failed {

@@ -20,7 +20,7 @@ import (
 // safe for concurrent use. The argument n is at least 1. An error that is not documented here comes from
 // the store; then it is unknown whether the call had an effect.
 type AdminStore interface {
-	// ImportKeys adds all the keys or none of them, each with a line of history. The store sets Version,
+	// ImportKeys adds all the keys or none of them, each with a history entry. The store sets Version,
 	// Task, NextTaskAt and FailedLogins. If the sequence yields an error, ImportKeys returns it. The error is a
 	// [RowError] if a code exists already or occurs twice. It is [ErrBatch] if a batch with this id
 	// was imported before, whatever the keys are.
@@ -80,7 +80,7 @@ func Rows(all ...keys.Key) iter.Seq2[keys.Key, error] {
 // ErrBatch reports that a batch was imported before.
 var ErrBatch = errors.New("this batch was imported already")
 
-// Event returns the line of history for a key that is imported at the given time.
+// Event returns the event of a key that is imported at the given time.
 func (b ImportBatch) Event(at time.Time, code keys.Code) tasks.Event {
 	return tasks.Event{At: at, Type: b.Type, Code: code, Note: b.Note}
 }

@@ -25,8 +25,8 @@ type Archiver interface {
 	// The returned slice has an error for each plan, in the order of the plans. The error is nil or
 	// [tasks.ErrConflict]. A plan with ErrConflict has had no effect. The reasons for ErrConflict are:
 	//
-	//   - the key's history has more or fewer lines than the plan says;
-	//   - an event of the key is not routed to the subscribers yet, or a delivery about the key is still queued;
+	//   - the key's history has more or fewer entries than the plan says;
+	//   - an entry of the key is not routed to the subscribers yet, or a delivery about the key is still queued;
 	//   - an earlier plan of the same call archives the same key;
 	//   - a concurrent change of the key (possible, not certain).
 	Archive(ctx context.Context, plans []Plan, keep func(Rows) error) ([]error, error)
@@ -44,9 +44,9 @@ type Rows struct {
 type Plan struct {
 	ID      string // of the write, like the id of a [tasks.Change]
 	Code    keys.Code
-	Lines   int           // the number of lines in the history now
+	Lines   int           // the number of history entries now
 	Tasks   []string      // the ids of the tasks to remove
-	Summary []tasks.Event // the lines that replace the history; subscribers are not notified of them
+	Summary []tasks.Event // the events that replace the history; subscribers are not notified of them
 }
 
 // MinAge is the minimum age of archived rows. It has two reasons:
@@ -65,7 +65,7 @@ const MinAge = stats.MaxHours * time.Hour
 //   - the plan would remove nothing.
 //
 // The key's latest task stays. So does each task with a spent slot, because an operator may release the
-// slot later. For each task that stays, one summary line records the state of its slot. Therefore the
+// slot later. For each task that stays, one summary event records the state of its slot. Therefore the
 // slot counts of the history stay the same.
 func Decide(r audit.Record, before time.Time, id string) (Plan, bool) {
 	if latest := r.At.Add(-MinAge); latest.Before(before) {
@@ -110,7 +110,7 @@ func isArchivable(r audit.Record, before time.Time) bool {
 	return r.Key.Exists() && len(r.Unreadable) == 0 && !r.WasReset(r.ExpectedLatest())
 }
 
-// summary returns the line that replaces all lines of history about the task.
+// summary returns the event that replaces all events of the task.
 func summary(t tasks.Task, at time.Time) tasks.Event {
 	event := t.Event(tasks.EventArchived, at)
 	if hasSlot(t) {
@@ -122,11 +122,11 @@ func summary(t tasks.Task, at time.Time) tasks.Event {
 // hasSlot reports whether a slot of a plan belongs to the task.
 func hasSlot(t tasks.Task) bool { return t.Slot != "" && t.Slot != stock.Free }
 
-// note describes the number of removed rows and the time of the last removed line.
+// note describes the number of removed rows and the time of the last removed entry.
 func (p Plan) note(gone []tasks.Event) string {
 	until := ""
 	if len(gone) > 0 {
 		until = " until " + gone[len(gone)-1].At.UTC().Format(time.RFC3339)
 	}
-	return fmt.Sprintf("%d lines of history%s, %d tasks", len(gone), until, len(p.Tasks))
+	return fmt.Sprintf("%d history entries%s, %d tasks", len(gone), until, len(p.Tasks))
 }

@@ -47,7 +47,7 @@ func TestArchive(t *testing.T) {
 	c, found := archive.Decide(life(), now.Add(-archive.MinAge), "id")
 	want := archive.Plan{ID: "id", Code: "CODE", Lines: 7, Tasks: []string{"T1"}, Summary: []tasks.Event{
 		{At: now, Type: tasks.EventArchived, Code: "CODE", Task: "T2", Kind: tasks.Upgrade, Outcome: tasks.Success, Plan: "oak", From: stock.Free, To: stock.Spent},
-		{At: now, Type: tasks.EventArchived, Code: "CODE", Task: "T3", Kind: tasks.Renew, Outcome: tasks.Success, Note: "7 lines of history until " + now.Add(-2*archive.MinAge).Format(time.RFC3339) + ", 1 tasks"},
+		{At: now, Type: tasks.EventArchived, Code: "CODE", Task: "T3", Kind: tasks.Renew, Outcome: tasks.Success, Note: "7 history entries until " + now.Add(-2*archive.MinAge).Format(time.RFC3339) + ", 1 tasks"},
 	}}
 	if !found || fmt.Sprintf("%+v", c) != fmt.Sprintf("%+v", want) {
 		t.Errorf("got %+v, %v", c, found)
@@ -58,8 +58,8 @@ func TestArchive(t *testing.T) {
 func TestWhatIsNotArchived(t *testing.T) {
 	before := now.Add(-archive.MinAge)
 	for name, change := range map[string]func(r *audit.Record){
-		"a line at that time":       func(r *audit.Record) { r.Events[6].At = before },
-		"a line of yesterday":       func(r *audit.Record) { before, r.Events[6].At = now, now.Add(-24*time.Hour) },
+		"an event at that time":     func(r *audit.Record) { r.Events[6].At = before },
+		"an event of yesterday":     func(r *audit.Record) { before, r.Events[6].At = now, now.Add(-24*time.Hour) },
 		"an open task":              func(r *audit.Record) { r.Tasks[2].EndedAt = time.Time{} },
 		"a suspect slot":            func(r *audit.Record) { r.Tasks[1].Slot, r.Events[4].To = stock.Suspect, stock.Suspect },
 		"a slot that is elsewhere":  func(r *audit.Record) { r.Tasks[1].Slot = stock.Free },

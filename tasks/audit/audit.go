@@ -23,7 +23,7 @@ import (
 // because no [tasks.Change] can do that. All methods are safe for concurrent use.
 type Inspector interface {
 	// Records reads the records of up to n codes after the given code, in the order of the codes' bytes.
-	// It includes codes that have a task or a line of history but no key. Each record is a consistent
+	// It includes codes that have a task or a history entry but no key. Each record is a consistent
 	// read, as of one moment.
 	Records(ctx context.Context, after keys.Code, n int) ([]Record, error)
 
@@ -32,7 +32,7 @@ type Inspector interface {
 	Record(ctx context.Context, code keys.Code) (Record, error)
 
 	// PlanAudits counts the slots of every plan, as of one moment. It includes every plan id that only a
-	// task or a line of history names. The result is in the order of the ids' bytes.
+	// task or a history entry names. The result is in the order of the ids' bytes.
 	PlanAudits(ctx context.Context) ([]PlanAudit, error)
 
 	// FixCounters makes a correction completely or not at all. The error is [tasks.ErrConflict] if the
@@ -109,7 +109,7 @@ type PlanAudit struct {
 }
 
 // A CounterFix adds the difference between the history's transfers and a plan's counters to the counters.
-// Its event is a line of history without a key. The event transfers no slot.
+// Its event is about the plan and no key. The event transfers no slot.
 type CounterFix struct {
 	ID    string           // of the write, like the id of a [tasks.Change]
 	Add   stock.SlotCounts // added to the counters; negative for a counter that is too high

@@ -41,8 +41,8 @@ func TestFailTask(t *testing.T) {
 
 			task.Attempts, task.CountedAttempts, task.LostLeases, task.InDoubt = c.tries-c.task.CountedAttempts, c.tries, 0, c.doubt
 			task.EndedAt, task.Outcome, task.Slot, task.Sealed = now, tasks.SystemError, c.slot, nil
-			line := tasks.Event{At: now, Type: tasks.EventRepaired, Code: "CODE", Task: "T", Kind: c.kind, Outcome: tasks.SystemError, Note: "why"}
-			want := tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{line, line}}
+			event := tasks.Event{At: now, Type: tasks.EventRepaired, Code: "CODE", Task: "T", Kind: c.kind, Outcome: tasks.SystemError, Note: "why"}
+			want := tasks.Change{ID: "id", Task: &task, Events: []tasks.Event{event, event}}
 			ended := &want.Events[1]
 			ended.Type, ended.Note = tasks.EventEnded, ""
 			if c.slot != "" {
@@ -75,10 +75,10 @@ func TestCloseHold(t *testing.T) {
 		if task.Slot = stock.Suspect; outcome == tasks.Success {
 			task.Slot = stock.Spent
 		}
-		line := repairEvent(task)
-		line.Plan, line.From, line.To = "elm", stock.Held, task.Slot
+		event := repairEvent(task)
+		event.Plan, event.From, event.To = "elm", stock.Held, task.Slot
 		repaired(t, string(outcome), got, tasks.Change{
-			ID: "id", Task: &task, Events: []tasks.Event{line},
+			ID: "id", Task: &task, Events: []tasks.Event{event},
 			Transfer: &stock.Transfer{Plan: "elm", Country: "US", From: stock.Held, To: task.Slot},
 		})
 	}

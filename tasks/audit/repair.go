@@ -51,9 +51,9 @@ func lostTask(key keys.Key) tasks.Task {
 	return tasks.Task{Kind: tasks.Upgrade, Outcome: tasks.SystemError}
 }
 
-// RepairStatus sets the key's status and Used according to its history. They are those after its last
-// reset, or after the end of its latest task. If the history has neither, Used changes to fit the status.
-// An unknown status becomes active.
+// RepairStatus sets the key's status and Used. If the key was reset after its latest task, they become those
+// after a reset. Otherwise, if that task has ended, they become those after its end. In all other cases Used
+// changes to fit the status, or an unknown status becomes active.
 func (r Record) RepairStatus(note, id string) tasks.Change {
 	key, latest := r.Key, r.ExpectedLatest()
 	switch {
@@ -70,8 +70,8 @@ func (r Record) RepairStatus(note, id string) tasks.Change {
 	return r.repair(&key, nil, note, id)
 }
 
-// WasReset reports whether the key was reset after the last event of the given task. If latest is nil, it
-// reports whether the key was reset after the last event of any task.
+// WasReset reports whether the key was reset after the given task was last accepted, ended or resolved. Other
+// events leave the key as it is. If latest is nil, it reports the same for all tasks of the key.
 func (r Record) WasReset(latest *tasks.Task) bool {
 	reset := false
 	for _, e := range r.Events {
@@ -143,14 +143,14 @@ func (r Record) RepairSlot(t tasks.Task, counted bool, note, id string) tasks.Ch
 		return r.repair(nil, &fixed, note, id)
 	}
 	c := r.repair(nil, &t, note, id)
-	line := c.Events[0]
+	event := c.Events[0]
 	c.Events = nil
 	for _, move := range history.missingMoves(t) {
-		line.Plan, line.From, line.To = move.Plan, move.From, move.To
-		c.Events = append(c.Events, line)
+		event.Plan, event.From, event.To = move.Plan, move.From, move.To
+		c.Events = append(c.Events, event)
 	}
 	if c.Events == nil { // only the order of the transfers is wrong
-		c.Events = []tasks.Event{line}
+		c.Events = []tasks.Event{event}
 	}
 	return c
 }

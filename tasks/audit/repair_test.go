@@ -107,7 +107,7 @@ func TestRepairLatestTask(t *testing.T) {
 	}
 }
 
-// repairEvent returns the line of history for a repair of the given task.
+// repairEvent returns the event of a repair of the given task.
 func repairEvent(k tasks.Task) tasks.Event {
 	return tasks.Event{At: now, Type: tasks.EventRepaired, Code: "CODE", Task: k.ID, Kind: k.Kind, Outcome: k.Outcome, Note: "why"}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/audit"
 )
 
-// moved returns a line of history of task T with a transfer. The event type is optional.
+// moved returns an event of task T with a transfer. The event type is optional.
 func moved(plan string, from, to stock.State, cause ...tasks.EventType) tasks.Event {
 	e := tasks.Event{Task: "T", Plan: plan, From: from, To: to}
 	if len(cause) > 0 {

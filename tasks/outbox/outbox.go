@@ -29,9 +29,9 @@ type Outbox interface {
 	// deletes expired subscribers with their queues, and logged deliveries that are older than ttl.
 	Subscribe(ctx context.Context, names []string, ttl time.Duration) error
 
-	// Route reads up to n lines of history that were not routed before. It queues each line of one of the
-	// given types for every subscriber. It routes each line once, and the lines of a key in order. The
-	// result is the number of lines that it read.
+	// Route reads up to n history entries that were not routed before. It queues each entry of one of the
+	// given types for every subscriber. It routes each entry once, and the entries of a key in order. The
+	// result is the number of entries that it read.
 	Route(ctx context.Context, types []tasks.EventType, n int) (int, error)
 
 	// SetLowStock replaces the set of countries that are low in stock for a subscriber. It queues a
@@ -44,10 +44,10 @@ type Outbox interface {
 	LeaseDeliveries(ctx context.Context, subscriber, lease string, n int, ttl time.Duration) ([]QueuedDelivery, error)
 
 	// CompleteDelivery stores the result of a leased delivery and ends the lease. It writes DeliveredSeq,
-	// DeliveredEvent, Attempts, Since and DueAt of m. It logs d, unless d is nil. If the result of d is
+	// DeliveredEvent, Attempts, Since and DueAt of q. It logs d, unless d is nil. If the result of d is
 	// [SubscriberGone], it disables the subscriber. If the lease was lost, it only logs d and returns
 	// [tasks.ErrFenced].
-	CompleteDelivery(ctx context.Context, m QueuedDelivery, d *Delivery) error
+	CompleteDelivery(ctx context.Context, q QueuedDelivery, d *Delivery) error
 
 	// Replay queues events for a subscriber again, even if they were delivered before. The result is the
 	// number of keys with such events, and 0 for an unknown subscriber.
@@ -78,15 +78,15 @@ type Subscriber struct {
 }
 
 // A QueuedDelivery contains the events about one key that a subscriber has not received yet. They are the
-// lines of history after DeliveredSeq, up to LastSeq. With a country and no code, it reports that the
+// history entries after DeliveredSeq, up to LastSeq. With a country and no code, it reports that the
 // stock of the country is low. LastSeq is then the mark of [Outbox.SetLowStock].
 type QueuedDelivery struct {
 	Subscriber string
 	Code       keys.Code
 	Country    stock.Country
 
-	DeliveredSeq   int64 // the last line that is delivered completely
-	DeliveredEvent int   // the number of delivered events of the line after that
+	DeliveredSeq   int64 // the last entry that is delivered completely
+	DeliveredEvent int   // the number of delivered events of the entry after that
 	LastSeq        int64
 	Attempts       int       // the number of failed attempts to deliver the next event
 	Since          time.Time // when this was queued
@@ -94,10 +94,10 @@ type QueuedDelivery struct {
 	Lease          string
 
 	At      time.Time            // the store's clock
-	Entries []tasks.HistoryEntry // of a key: the lines after DeliveredSeq, in order, at most [MaxEntries]; empty only if they were archived
+	Entries []tasks.HistoryEntry // of a key: the entries after DeliveredSeq, in order, at most [MaxEntries]; empty only if they were archived
 }
 
-// MaxEntries is the maximum number of lines in one [QueuedDelivery].
+// MaxEntries is the maximum number of history entries in one [QueuedDelivery].
 const MaxEntries = 32
 
 // A Result is the result of a delivery.
@@ -120,7 +120,7 @@ type Delivery struct {
 	Type       string
 	Code       keys.Code
 	Country    stock.Country
-	Line       int64 // the Seq of the line of history with the event
+	Line       int64 // the Seq of the history entry with the event
 	Attempt    int   // from 1
 	Result     Result
 	Status     int // the HTTP status of the response, 0 without a response
@@ -128,9 +128,10 @@ type Delivery struct {
 	Note       string // a description for the operator; contains no secret
 }
 
-// A Replay selects the events that a subscriber receives again. A line of history matches if its type is in
-// Causes, its Seq is greater than After, and its time is not before Since. For each key the subscriber receives
-// all lines from the first match to the last one, and the lines that are queued already.
+// A Replay selects the events that a subscriber receives again. A history entry matches if its type is in
+// Causes, its Seq is greater than After, and its time is not before Since. An entry without a key never matches,
+// because deliveries are about keys. For each key the subscriber receives all entries from the first match to the
+// last one, and the entries that are queued already.
 type Replay struct {
 	Subscriber string
 	Code       keys.Code // "" for all keys

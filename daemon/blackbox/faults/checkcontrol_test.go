@@ -178,7 +178,7 @@ func editDatabase(statement string) func(*seededFault) {
 	}
 }
 
-// duplicateEvent returns a change that records a line of the history twice.
+// duplicateEvent returns a change that records a history entry twice.
 func duplicateEvent(where string) func(*seededFault) {
 	return editDatabase(`INSERT INTO keyseat_history SELECT NULL, code, change_id || 'x', n, at, cause, task_id, kind, outcome,
 		plan_id, slot_from, slot_to, note, fresh FROM keyseat_history WHERE ` + where)

@@ -62,7 +62,7 @@ func (e *evidence) everyTaskEnds(report violation) {
 	}
 }
 
-// writesHaveLeases checks that a task has at most as many writes as leases, that every write has a line of history,
+// writesHaveLeases checks that a task has at most as many writes as leases, that every write has a history entry,
 // and that no write came after the end. The acceptance is the first write, and needs no lease. The history does not
 // show the lease of a write. The simulation and the conformance suite check that.
 func (e *evidence) writesHaveLeases(report violation) {

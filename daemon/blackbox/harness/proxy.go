@@ -16,7 +16,7 @@ type Proxy struct {
 
 	mu          sync.Mutex
 	conns       map[*proxyConn]bool
-	delay       time.Duration // of what the server sends
+	delay       time.Duration // of each chunk from the server
 	silent      bool          // nothing passes, and no connection is closed
 	loseCommits bool          // the response to a COMMIT is lost
 	broken      int           // connections that were cut
@@ -75,7 +75,7 @@ func (p *Proxy) connect(client net.Conn) {
 	p.copy(l, client, server, p.fromClient)
 }
 
-// copy copies from one end to the other what pass allows.
+// copy copies each chunk that pass allows, from one end to the other.
 func (p *Proxy) copy(l *proxyConn, from, to net.Conn, pass func(*proxyConn, []byte) bool) {
 	defer p.drop(l)
 	chunk := make([]byte, 32<<10)

@@ -27,7 +27,7 @@ type Tab struct {
 	ctx context.Context
 
 	mu        sync.Mutex
-	errors    []string        // what the browser reported
+	errors    []string        // errors that the browser reported
 	urls      []string        // of every request
 	responses map[int64]bool  // statuses of responses
 	expected  map[int64]bool  // statuses of 400 and above that the test expects
@@ -152,7 +152,7 @@ func URLLeaks(urls []string, secrets map[string]bool) (faults []string) {
 		if u.Host != home {
 			faults = append(faults, "a request to "+u.Host)
 		}
-		plain, _ := url.QueryUnescape(text) // of a malformed text nothing is lost
+		plain, _ := url.QueryUnescape(text) // "" for a malformed text, which is searched as it is
 		for secret := range secrets {
 			if strings.Contains(text, secret) || strings.Contains(plain, secret) {
 				faults = append(faults, "a secret in a URL of "+u.Path)

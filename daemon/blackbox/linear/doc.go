@@ -1,5 +1,5 @@
-// Package linear tests that what clients see is linearizable: all answers could have come from one machine that does one
-// thing after the other. The package contains only tests.
+// Package linear tests that the answers to clients are linearizable. A single machine that carries out one operation after
+// the other could have given them. The package contains only tests.
 //
 // Clients record each operation with its answer while something breaks. Then porcupine, a checker, searches for an
 // order of the operations that the models of a key and of a plan allow. The same search must reject the history after a mutation:

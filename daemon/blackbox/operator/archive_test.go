@@ -62,8 +62,8 @@ func archivedRows(s *harness.Shop, folder, kind string, columns int) map[string]
 	return all
 }
 
-// historyLines returns the identities of all lines of history.
-func historyLines(d *harness.Database) map[string]bool {
+// historyEntries returns the identities of all history entries.
+func historyEntries(d *harness.Database) map[string]bool {
 	d.Helper()
 	all := map[string]bool{}
 	rows, err := d.DB.QueryContext(d.Context(), `SELECT code, change_id, n FROM keyseat_history`)
@@ -85,12 +85,12 @@ func historyLines(d *harness.Database) map[string]bool {
 	return all
 }
 
-// lostLines counts the lines that are neither in a file nor in the database.
-func lostLines(d *harness.Database, before map[string]bool, folder string) (n int) {
+// lostEntries counts the history entries that are neither in a file nor in the database.
+func lostEntries(d *harness.Database, before map[string]bool, folder string) (n int) {
 	d.Helper()
-	kept, left := archivedRows(d.Shop, folder, "history", 3), historyLines(d)
-	for line := range before {
-		if !kept[line] && !left[line] {
+	kept, left := archivedRows(d.Shop, folder, "history", 3), historyEntries(d)
+	for entry := range before {
+		if !kept[entry] && !left[entry] {
 			n++
 		}
 	}
@@ -125,7 +125,7 @@ func TestArchiveMovesFinishedTasks(t *testing.T) {
 		}
 		o := s.OpenDatabase()
 		ageByMonth(o, "old-")
-		before := historyLines(o)
+		before := historyEntries(o)
 
 		var load sync.WaitGroup
 		load.Go(func() {
@@ -136,7 +136,7 @@ func TestArchiveMovesFinishedTasks(t *testing.T) {
 		folder := filepath.Join(s.Folder, "archive")
 		out := archiveWeekOld(s, folder)
 		load.Wait()
-		if want := fmt.Sprintf("archived %d tasks and %d lines of history of %d keys\n", many, 5*many+2, many); out != want {
+		if want := fmt.Sprintf("archived %d tasks and %d history entries of %d keys\n", many, 5*many+2, many); out != want {
 			s.Errorf("the output is %q, not %q", out, want)
 		}
 		for _, code := range young {
@@ -145,8 +145,8 @@ func TestArchiveMovesFinishedTasks(t *testing.T) {
 		for _, code := range old {
 			d.Expect(d.Get(harness.Query("info", code)), 200, infos[code])
 		}
-		if n := lostLines(o, before, folder); n > 0 {
-			s.Errorf("%d lines are nowhere", n)
+		if n := lostEntries(o, before, folder); n > 0 {
+			s.Errorf("%d entries are nowhere", n)
 		}
 		if n := len(archivedRows(s, folder, "tasks", 2)); n != many {
 			s.Errorf("%d tasks are kept", n)
@@ -154,7 +154,7 @@ func TestArchiveMovesFinishedTasks(t *testing.T) {
 		expectPrivate(s, folder)
 		s.CheckDoctor()
 		expectHistory(s, old[1], "archived")
-		if again := archiveWeekOld(s, folder); !strings.HasPrefix(again, "archived 0 tasks and 0 lines of history of 0 keys") {
+		if again := archiveWeekOld(s, folder); !strings.HasPrefix(again, "archived 0 tasks and 0 history entries of 0 keys") {
 			s.Errorf("the second time: %s", again)
 		}
 		expectShown(s, old[0], "It was renewed, and can be upgraded.", "`keyseatd plans release ")
@@ -206,32 +206,32 @@ func TestKilledArchiveLosesNothing(t *testing.T) {
 		o.Edit(`INSERT INTO keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome, plan_id, slot_from, slot_to, note)
 			SELECT code, 'more', 0, at, 'revoked', '', '', '', '', '', '', '' FROM keyseat_history`)
 		o.Edit(`UPDATE keyseat_history SET at = at - interval '720 hours'`)
-		before := historyLines(o)
+		before := historyEntries(o)
 		killed := 0
 		for n := range kills {
 			folder := filepath.Join(s.Folder, fmt.Sprint("run", n))
 			run := s.Launch("archive", "--before", weekAgo(), "--to", folder)
-			was := len(historyLines(o))
-			s.Eventually("it has moved something", func() bool { return len(historyLines(o)) < was || run.HasEnded() })
+			was := len(historyEntries(o))
+			s.Eventually("it has moved something", func() bool { return len(historyEntries(o)) < was || run.HasEnded() })
 			time.Sleep(time.Duration(rand.IntN(50)) * time.Millisecond) // so that it dies at any moment
 			run.Kill()
 			if run.ExitCode() != 0 {
 				killed++
 			}
 		}
-		if left := len(historyLines(o)); killed == 0 || left == len(before) || left == many {
-			s.Errorf("%d runs were killed, %d of %d lines are left: nothing is proven", killed, left, len(before))
+		if left := len(historyEntries(o)); killed == 0 || left == len(before) || left == many {
+			s.Errorf("%d runs were killed, %d of %d entries are left: nothing is proven", killed, left, len(before))
 		}
-		if n := lostLines(o, before, filepath.Join(s.Folder, "run*")); n > 0 {
-			s.Errorf("%d lines are nowhere after %d kills", n, killed)
+		if n := lostEntries(o, before, filepath.Join(s.Folder, "run*")); n > 0 {
+			s.Errorf("%d entries are nowhere after %d kills", n, killed)
 		}
 		s.MustExec("doctor")
 		archiveWeekOld(s, filepath.Join(s.Folder, "run-last"))
-		if left := historyLines(o); len(left) != many {
-			s.Errorf("%d lines are left", len(left))
+		if left := historyEntries(o); len(left) != many {
+			s.Errorf("%d entries are left", len(left))
 		}
-		if n := lostLines(o, before, filepath.Join(s.Folder, "run*")); n > 0 {
-			s.Errorf("%d lines are nowhere in the end", n)
+		if n := lostEntries(o, before, filepath.Join(s.Folder, "run*")); n > 0 {
+			s.Errorf("%d entries are nowhere in the end", n)
 		}
 	})
 }
@@ -243,12 +243,12 @@ func TestUnwritableArchiveTakesNothing(t *testing.T) {
 		s.MustExec("keys", "revoke", "old-1")
 		o := s.OpenDatabase()
 		o.Edit(`UPDATE keyseat_history SET at = at - interval '720 hours'`)
-		before := historyLines(o)
+		before := historyEntries(o)
 		if r := s.Exec("archive", "--before", weekAgo(), "--to", "/dev/null/folder"); r.Code != 1 || !strings.Contains(r.Err, "/dev/null") {
 			s.Errorf("status %d, %s", r.Code, r.Err)
 		}
-		if n := lostLines(o, before, s.Folder); n > 0 {
-			s.Errorf("%d lines are nowhere", n)
+		if n := lostEntries(o, before, s.Folder); n > 0 {
+			s.Errorf("%d entries are nowhere", n)
 		}
 	})
 }

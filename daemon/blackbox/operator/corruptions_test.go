@@ -71,7 +71,7 @@ var corruptions = []corruption{
 		found: "plan_tasks slot_history", after: expectCounts("p", 6, 1),
 	},
 	{
-		name: "a line of history is lost", sql: `DELETE FROM keyseat_history WHERE code = 'done' AND slot_to = 'spent'`,
+		name: "a history entry is lost", sql: `DELETE FROM keyseat_history WHERE code = 'done' AND slot_to = 'spent'`,
 		found: "plan_moves plan_tasks slot_history", after: expectCounts("p", 6, 1),
 	},
 	{

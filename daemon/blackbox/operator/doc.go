@@ -1,3 +1,3 @@
-// Package operator tests what an operator uses: commands, settings, the admin API, the console, webhooks, logs and
-// metrics. The package contains only tests.
+// Package operator tests the interfaces for an operator: commands, settings, the admin API, the console, webhooks, logs
+// and metrics. The package contains only tests.
 package operator

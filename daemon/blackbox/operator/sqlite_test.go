@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -259,26 +258,4 @@ func TestMissingMasterKeyIsNoAttempt(t *testing.T) {
 			s.Errorf("the log names the wrong key %s", id)
 		}
 	})
-}
-
-// TestMasterKeyFileHasDatabaseOwner checks that the file belongs to the owner of the database.
-func TestMasterKeyFileHasDatabaseOwner(t *testing.T) {
-	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED, NOTHING WAS TESTED: only root can give files away")
-	}
-	s := harness.NewSQLiteShop(t)
-	s.MustExec("migrate")
-	const owner = 65534
-	if err := os.Chown(strings.TrimPrefix(s.Database, "sqlite:"), owner, owner); err != nil {
-		t.Fatal(err)
-	}
-	s.Serve().Stop()
-	info, err := os.Stat(s.MasterKeyPath())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, known := info.Sys().(*syscall.Stat_t); !known || got.Uid != owner || info.Mode().Perm() != 0o600 {
-		t.Errorf("it is %v, %+v", info.Mode(), info.Sys())
-	}
 }

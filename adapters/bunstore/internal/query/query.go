@@ -104,7 +104,7 @@ func columnOf[T any](rows [][]any, i int) []T {
 		switch value := row[i].(type) {
 		case T:
 			all[n] = value
-		case time.Time: // here T is *time.Time, because NULL is nil
+		case time.Time: // T is then *time.Time, so that a nil pointer can stand for NULL
 			all[n] = any(&value).(T)
 		}
 	}
