@@ -24,7 +24,7 @@ var (
 	values = []string{"cmp", "errors", "fmt", "iter", "maps", "slices", "strconv", "strings", "time"}
 	text   = []string{"unicode", "unicode/utf8"}
 	allow  = map[string][]string{
-		"keys":  slices.Concat(values, text, []string{"crypto/sha256", "encoding/hex"}),
+		"keys":  slices.Concat(values, text, []string{"crypto/hmac", "crypto/sha256", "encoding/hex"}),
 		"stock": values,
 		"tasks": slices.Concat(values, text, []string{"context", "html", "net/url", "golang.org/x/text/unicode/norm", module + "keys", module + "stock"}),
 	}

@@ -55,18 +55,26 @@ const NoLimit = -1
 // Clients can then try keys as fast as the API answers.
 var NoUnknownKeyLimit = new(ratelimit.Limiter)
 
-// NewEngine returns an engine with the real clock, real randomness and real waiting.
+// NewEngine returns an engine with the real clock, real randomness and real waiting. Its fingerprints of keys are
+// those of this engine only. For the same ones in other processes, set Fingerprints.
 func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer, rules tasks.Rules) tasks.Engine {
 	return tasks.Engine{
-		Store:     store,
-		Connector: connector,
-		Sealer:    sealer,
-		Rules:     rules,
-		NewID:     rand.Text,
-		Now:       time.Now,
-		Jitter:    mathrand.Float64,
-		Pause:     clock.Sleep,
+		Store:        store,
+		Connector:    connector,
+		Sealer:       sealer,
+		Rules:        rules,
+		Fingerprints: NewFingerprintKey(),
+		NewID:        rand.Text,
+		Now:          time.Now,
+		Jitter:       mathrand.Float64,
+		Pause:        clock.Sleep,
 	}
+}
+
+// NewFingerprintKey returns a new random key.
+func NewFingerprintKey() (key keys.FingerprintKey) {
+	_, _ = rand.Read(key[:]) // never fails: it crashes the program instead
+	return key
 }
 
 // IssueKeys returns n new keys of an order that was paid at the given time. Their codes cannot be guessed.

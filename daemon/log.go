@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -36,20 +35,20 @@ func requestID() string { return strconv.FormatUint(rand.Uint64(), 36) } //nolin
 // refused and failed requests are limited, because a client can repeat such requests.
 type requestLog struct{ refused, failed loglimit.Limiter }
 
-// write logs one request. log may be nil.
-func (l *requestLog) write(log *slog.Logger, r *http.Request, proxies []netip.Prefix, id string, o Observation, resp response) {
-	level := resp.level(r, o)
+// write logs one request of a. The log of a may be nil.
+func (l *requestLog) write(a *API, r *http.Request, id string, o Observation, resp response) {
+	log, level := a.Log, resp.level(r, o)
 	if log == nil || !log.Enabled(r.Context(), level) {
 		return
 	}
-	client := ratelimit.ClientAddress(r, proxies)
+	client := ratelimit.ClientAddress(r, a.Proxies)
 	attrs := []slog.Attr{
 		slog.String("request", id), slog.String("method", r.Method), slog.String("call", o.Call),
 		slog.Int("code", o.Code), slog.String("status", o.Status), slog.Duration("duration", o.Took),
 		slog.String("client", client.String()),
 	}
 	if resp.key != "" {
-		attrs = append(attrs, slog.String("key", resp.key.Fingerprint()))
+		attrs = append(attrs, slog.String("key", a.Engine.Fingerprints.Fingerprint(resp.key)))
 	}
 	if resp.err != nil {
 		attrs = append(attrs, slog.String("error", resp.err.Error()))

@@ -1,8 +1,6 @@
 package keys
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"strings"
 )
@@ -125,11 +123,4 @@ func gf32Double(v byte) byte {
 		v ^= 0b100101
 	}
 	return v
-}
-
-// Fingerprint returns a short hash of the code for logs and messages: eight hexadecimal digits. It
-// identifies the key but does not reveal the code.
-func (c Code) Fingerprint() string {
-	sum := sha256.Sum256([]byte(c))
-	return hex.EncodeToString(sum[:4])
 }

@@ -194,7 +194,11 @@ func TestParseTyped(t *testing.T) {
 
 // TestFingerprint compares a fingerprint with a fixed text, because operators search old logs for it.
 func TestFingerprint(t *testing.T) {
-	if got := keys.Code("K").Fingerprint(); got != "86be9a55" {
-		t.Errorf("the fingerprint is %s", got)
+	a, b := keys.FingerprintKey{1}, keys.FingerprintKey{2}
+	if got := a.Fingerprint("K"); got != "a7f5af2290c021d2" || got == b.Fingerprint("K") {
+		t.Errorf("the fingerprint is %s, with another key %s", got, b.Fingerprint("K"))
+	}
+	if got := (keys.FingerprintKey{}).Fingerprint("K"); got != "" {
+		t.Errorf("without a key, the fingerprint is %s", got)
 	}
 }

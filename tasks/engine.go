@@ -17,6 +17,8 @@ type Engine struct {
 	Sealer    Sealer
 	Rules     Rules
 
+	Fingerprints keys.FingerprintKey // for the logs of programs; the engine itself writes none
+
 	NewID  func() string                              // returns a unique id that cannot be guessed, of letters and digits
 	Now    func() time.Time                           // must be monotonic: the engine uses only the time between two calls
 	Jitter func() float64                             // returns a random number in [0,1)

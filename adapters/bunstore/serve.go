@@ -2,11 +2,13 @@ package bunstore
 
 import (
 	"context"
+	"encoding/hex"
 	"strconv"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
+	"github.com/keyseat/keyseat/keys"
 )
 
 // ErrAlreadyServed is the error of a process that wants to serve an SQLite file that another daemon serves.
@@ -49,6 +51,36 @@ func (s *Store) expireLeases(ctx context.Context) error {
 
 // errReadOnly means that the server is a standby, or that its settings forbid writes.
 const errReadOnly = dberr.Public("the server is read-only")
+
+// FingerprintKey returns the key for fingerprints of codes. Every store on the database returns the same one: the
+// first call stores fresh, and later calls ignore it.
+//
+// The key is in the database, because a reader of the database has the codes anyway.
+func (s *Store) FingerprintKey(ctx context.Context, fresh keys.FingerprintKey) (key keys.FingerprintKey, err error) {
+	secret, err := s.reader().fingerprintSecret(ctx)
+	if err == nil && secret == "" {
+		err = s.transact(ctx, func(tx session) error {
+			_, err := tx.exec(ctx, `INSERT INTO keyseat_fingerprint (one, secret) VALUES (true, @secret) ON CONFLICT (one) DO NOTHING`,
+				query.Args{"secret": hex.EncodeToString(fresh[:])})
+			if err == nil {
+				secret, err = tx.fingerprintSecret(ctx)
+			}
+			return err
+		})
+	}
+	if err == nil {
+		_, err = hex.Decode(key[:], []byte(secret))
+	}
+	return key, s.wrap("fingerprint key", err)
+}
+
+// fingerprintSecret reads the stored secret, or "" if there is none yet.
+func (s session) fingerprintSecret(ctx context.Context) (secret string, err error) {
+	err = s.runOnce(ctx, `SELECT secret FROM keyseat_fingerprint`, nil, func(r query.Row) error {
+		return r.Scan([]query.Column{query.Text(&secret)})
+	})
+	return secret, err
+}
 
 // Ping returns an error if the database does not answer or does not accept writes.
 func (s *Store) Ping(ctx context.Context) error {

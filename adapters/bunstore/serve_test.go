@@ -170,3 +170,29 @@ func TestPingNoticesThatNoWriteSucceeds(t *testing.T) {
 		t.Errorf("only what is large does not fit, and it says %v", err)
 	}
 }
+
+// TestFingerprintKey checks that all stores on a database have the same key, also if they ask simultaneously.
+func TestFingerprintKey(t *testing.T) { onBoth(t, fingerprintKey) }
+
+func fingerprintKey(t *testing.T, url string) {
+	got := make(chan keys.FingerprintKey, 8)
+	for i := range cap(got) {
+		s := open(t, url, bunstore.Options{})
+		go func() {
+			key, err := s.FingerprintKey(t.Context(), keys.FingerprintKey{byte(1 + i)})
+			if err != nil {
+				t.Error(err)
+			}
+			got <- key
+		}()
+	}
+	first := <-got
+	for range cap(got) - 1 {
+		if key := <-got; key != first || key == (keys.FingerprintKey{}) {
+			t.Errorf("the keys %x and %x", first, key)
+		}
+	}
+	if other, err := open(t, databases["sqlite"](t), bunstore.Options{}).FingerprintKey(t.Context(), keys.FingerprintKey{99}); err != nil || other == first {
+		t.Errorf("another database has the same key: %v", err)
+	}
+}

@@ -92,7 +92,10 @@ func New(db *bun.DB) (*Store, error) {
 		return &Store{database: database{dialect: postgresDialect(), layout: oneServer{}, read: db, write: db}}, nil
 	case known.SQLite:
 		s := &Store{database: database{dialect: sqliteDialect(time.Now, ""), layout: oneServer{}, read: db, write: db, disk: &sqlitefile.Disk{}}, wiper: sqlitefile.NewWALWiper(db.DB)}
-		return s, s.wrap("open", s.checkErasure(context.Background()))
+		if err := s.checkErasure(context.Background()); err != nil {
+			return nil, s.wrap("open", err)
+		}
+		return s, nil
 	}
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
 }

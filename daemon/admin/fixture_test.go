@@ -48,6 +48,7 @@ func (plain) Open(sealed, _ []byte) ([]byte, error) { return sealed, nil }
 func newFixture(t *testing.T) fixture {
 	store, log := memory.New(time.Now), new(bytes.Buffer)
 	engine := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
+	engine.Fingerprints = keys.FingerprintKey{1}
 	api := &admin.API{
 		Engine: engine, AdminStore: store, Log: slog.New(slog.NewJSONHandler(log, nil)),
 		Tokens: admin.TokenList{

@@ -47,7 +47,7 @@ func (c *call) shownKey(k view.Key, whole bool) view.Key {
 }
 
 // fingerprint returns the fingerprint of a code, for the log and for responses.
-func (c *call) fingerprint(code keys.Code) string { return code.Fingerprint() }
+func (c *call) fingerprint(code keys.Code) string { return c.Engine.Fingerprints.Fingerprint(code) }
 
 // code returns the key's code from the path. Text that cannot be a code counts as a key that does
 // not exist.

@@ -236,10 +236,10 @@ func TestAudit(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(s.log.String()), "\n")
 	want := [][]string{
 		{`"action":"POST /admin/v1/keys"`, `"token":"webshop"`, `"code":201`, `"order":"o-7"`, `"count":2`, `"batch":"order-`},
-		{`"action":"POST /admin/v1/keys/{code}/revoke"`, `"token":"webshop"`, `"code":200`, `"key":"86be9a55"`},
+		{`"action":"POST /admin/v1/keys/{code}/revoke"`, `"token":"webshop"`, `"code":200`, `"key":"a7f5af2290c021d2"`},
 		{`"action":"POST /admin/v1/keys/{code}/revoke"`, `"token":"dashboard"`, `"code":403`},
 		{`"action":"POST /admin/v1/plans/{id}/retire"`, `"code":204`, `"plan":"p"`},
-		{`"action":"POST /admin/v1/tasks/{id}/resolve"`, `"code":200`, `"task":"` + id + `"`, `"key":"86be9a55"`},
+		{`"action":"POST /admin/v1/tasks/{id}/resolve"`, `"code":200`, `"task":"` + id + `"`, `"key":"a7f5af2290c021d2"`},
 		{`"action":"POST /admin/v1/tasks/{id}/resolve"`, `"code":409`, `"error":"the task has no suspect slot"`, `"task":"` + id + `"`},
 	}
 	if len(lines) != len(want) {

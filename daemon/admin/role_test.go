@@ -18,7 +18,7 @@ func TestRolesShowCodes(t *testing.T) {
 	s.importKeys(keys.Key{Code: keys.Code(code), OrderID: "o"})
 	s.plan("p", "US", 1)
 	id := s.accept(keys.Code(code))
-	fingerprint, end := keys.Code(code).Fingerprint(), "…"+code[len(code)-5:]
+	fingerprint, end := s.api.Engine.Fingerprints.Fingerprint(keys.Code(code)), "…"+code[len(code)-5:]
 	for _, c := range []struct {
 		token         string
 		one, all      bool

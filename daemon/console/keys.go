@@ -80,7 +80,7 @@ func (r *request) showKey() error {
 	}
 	if r.token.Role.ShowsCode() {
 		k.KeyDetail = view.NewKeyDetail(found, history)
-		r.audit("show key", r.token, slog.String("key", code.Fingerprint()), slog.Int("count", 1))
+		r.audit("show key", r.token, slog.String("key", r.Engine.Fingerprints.Fingerprint(code)), slog.Int("count", 1))
 	}
 	if found.Task != nil {
 		k.Latest = r.newTaskPage(found)

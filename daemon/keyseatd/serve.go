@@ -145,6 +145,9 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	shared := batchstore.New(faultinject.Store(ctx, m.Store(store)), batchstore.Options{Observe: m.ObserveBatch})
 	engine := daemon.NewEngine(shared, faultinject.Connector(ctx, m.Connector(connector)), ring, s.rules())
 	engine.Now = faultinject.Now
+	if engine.Fingerprints, err = store.FingerprintKey(ctx, daemon.NewFingerprintKey()); err != nil {
+		return err
+	}
 	server, err := s.server(ctx, engine, store, m, log)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/daemon/webhooks"
 	"github.com/keyseat/keyseat/internal/seq"
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
@@ -95,7 +96,12 @@ func (*webhooksDeliveries) Help() string {
 // Run lists the delivery attempts, the newest first.
 func (w *webhooksDeliveries) Run(ctx context.Context, c stdio) error {
 	return w.open(ctx, func(s *bunstore.Store) error {
-		return terminal.PrintList(c.out, w.Output, deliveryTable, seq.Map(w.deliveries(ctx, s), newDelivery))
+		k, err := s.FingerprintKey(ctx, daemon.NewFingerprintKey())
+		if err != nil {
+			return err
+		}
+		row := func(d outbox.Delivery) delivery { return newDelivery(d, k) }
+		return terminal.PrintList(c.out, w.Output, deliveryTable, seq.Map(w.deliveries(ctx, s), row))
 	})
 }
 
@@ -141,9 +147,9 @@ type delivery struct {
 	Note     string        `json:"note"`
 }
 
-func newDelivery(d outbox.Delivery) delivery {
+func newDelivery(d outbox.Delivery, k keys.FingerprintKey) delivery {
 	return delivery{
-		view.Time(d.At), d.Subscriber, d.Event, d.Type, webhooks.Subject(d.Code, d.Country), d.Attempt, d.Result, d.Status, d.Took.Seconds(), d.Note,
+		view.Time(d.At), d.Subscriber, d.Event, d.Type, webhooks.Subject(d.Code, d.Country, k), d.Attempt, d.Result, d.Status, d.Took.Seconds(), d.Note,
 	}
 }
 
@@ -202,7 +208,7 @@ func (f webhookFlags) runWithWebhooks(ctx context.Context, server *daemon.Server
 	}
 	dispatcher := webhooks.New(outbox, file.Endpoints, webhooks.Client(f.policy()))
 	dispatcher.Retry.Backoff, dispatcher.Retry.MaxAge = f.WebhookBackoff, time.Duration(f.WebhookDays)*24*time.Hour
-	dispatcher.Stock, dispatcher.Log = engine.Stock, log
+	dispatcher.Stock, dispatcher.Key, dispatcher.Fingerprints, dispatcher.Log = engine.Stock, engine.Info, engine.Fingerprints, log
 	observe := server.Pool.Observe
 	server.Pool.Observe = func(r tasks.Report) {
 		observe(r)

@@ -48,7 +48,9 @@ func endpoint(url string) webhooks.Endpoint {
 }
 
 // event returns an event for tests of sending.
-func event() webhooks.Event { return webhooks.Events(historyEntry(1, tasks.EventRevoked, "", ""))[0] }
+func event() webhooks.Event {
+	return webhooks.Events(historyEntry(1, tasks.EventRevoked, "", ""), webhooks.KeyName{})[0]
+}
 
 // TestPrivateAddressesAreNotCalled also calls the receiver by name, because the check applies to the
 // address that a name resolves to.

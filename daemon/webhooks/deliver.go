@@ -13,6 +13,7 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/internal/clock"
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
@@ -81,10 +82,15 @@ func (d *Dispatcher) deliver(ctx context.Context, e Endpoint, q outbox.QueuedDel
 
 // nextMessage returns the next event to send. If the country of a delivery is no longer low, it returns
 // false and postpones the delivery by two polls of the stock. In this time a poll removes the country from
-// the queue.
+// the queue. If the key cannot be read, it returns false and postpones the delivery by two polls.
 func (d *Dispatcher) nextMessage(ctx context.Context, e Endpoint, q outbox.QueuedDelivery, now time.Time) (Message, bool) {
 	if q.Code != "" {
-		return Next(q, e.Wants)
+		key, err := d.keyName(ctx, q.Code)
+		if d.logState(ctx, "cannot read the key of a webhook", e.Name, err); err != nil {
+			q.DueAt = now.Add(2 * d.Poll)
+			return Message{Acked: q}, false
+		}
+		return Next(q, key, e.Wants)
 	}
 	levels, err := d.Stock(ctx)
 	for _, l := range e.lowCountries(levels) {
@@ -96,6 +102,17 @@ func (d *Dispatcher) nextMessage(ctx context.Context, e Endpoint, q outbox.Queue
 	}
 	q.DueAt = now.Add(2 * d.StockPoll)
 	return Message{Acked: q}, false
+}
+
+// keyName returns what events say of a key.
+func (d *Dispatcher) keyName(ctx context.Context, code keys.Code) (KeyName, error) {
+	name := KeyName{Fingerprint: d.Fingerprints.Fingerprint(code)}
+	if d.Key == nil {
+		return name, nil
+	}
+	key, err := d.Key(ctx, code)
+	name.OrderID = key.OrderID
+	return name, err
 }
 
 // ack writes the result of an attempt. It retries until the lease or ctx ends. If the result cannot be
@@ -110,7 +127,7 @@ func (d *Dispatcher) ack(ctx context.Context, q outbox.QueuedDelivery, entry *ou
 			return
 		case errors.Is(err, tasks.ErrFenced):
 			d.logBounded(ctx, slog.LevelInfo, "another daemon has leased the webhook, or it is sent again", q.Subscriber,
-				slog.String("endpoint", q.Subscriber), slog.String("subject", Subject(q.Code, q.Country)))
+				slog.String("endpoint", q.Subscriber), slog.String("subject", Subject(q.Code, q.Country, d.Fingerprints)))
 			return
 		case ctx.Err() != nil || writeCtx.Err() != nil:
 			d.logBounded(ctx, slog.LevelError, "cannot store the result of a webhook, it is sent again", q.Subscriber,
@@ -129,7 +146,7 @@ func (d *Dispatcher) report(ctx context.Context, entry outbox.Delivery) {
 	}
 	attrs := []slog.Attr{
 		slog.String("endpoint", entry.Subscriber), slog.String("event", entry.Event), slog.String("type", entry.Type),
-		slog.String("subject", Subject(entry.Code, entry.Country)), slog.Int("try", entry.Attempt), slog.Int("status", entry.Status),
+		slog.String("subject", Subject(entry.Code, entry.Country, d.Fingerprints)), slog.Int("try", entry.Attempt), slog.Int("status", entry.Status),
 		slog.Duration("duration", entry.Took), slog.String("note", entry.Note),
 	}
 	reason := fmt.Sprint(entry.Subscriber, " ", entry.Status)

@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/internal/clock"
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
@@ -32,15 +34,17 @@ const (
 // of processes, share the work. [New] makes a Dispatcher. Set its exported fields before Run; Stock is
 // required.
 type Dispatcher struct {
-	Outbox    outbox.Outbox
-	Stock     func(context.Context) ([]stock.Level, error) // of [tasks.Store]; required
-	Endpoints func() ([]Endpoint, error)                   // the current endpoints; with an error, the latest valid ones
-	Client    *http.Client
-	Retry     RetryPolicy
-	Poll      time.Duration         // between polls for events; without events the pause grows to idleFactor times Poll; default of New: 1s
-	StockPoll time.Duration         // between polls of the stock; default of New: 15s
-	Log       *slog.Logger          // default of New: a logger that discards
-	Observe   func(outbox.Delivery) // called after each attempt; nil: no observer
+	Outbox       outbox.Outbox
+	Stock        func(context.Context) ([]stock.Level, error)       // of [tasks.Store]; required
+	Key          func(context.Context, keys.Code) (keys.Key, error) // [tasks.Engine.Info]; nil: events have no order id
+	Fingerprints keys.FingerprintKey                                // makes the fingerprints of keys in events and in the log; default of New: a random one
+	Endpoints    func() ([]Endpoint, error)                         // the current endpoints; with an error, the latest valid ones
+	Client       *http.Client
+	Retry        RetryPolicy
+	Poll         time.Duration         // between polls for events; without events the pause grows to idleFactor times Poll; default of New: 1s
+	StockPoll    time.Duration         // between polls of the stock; default of New: 15s
+	Log          *slog.Logger          // default of New: a logger that discards
+	Observe      func(outbox.Delivery) // called after each attempt; nil: no observer
 
 	wake          chan struct{} // holds up to one request to poll immediately
 	busy          atomic.Bool   // since the last pause an event was found, or an endpoint failed
@@ -63,11 +67,13 @@ type endpointState struct {
 
 // New returns a Dispatcher with default settings. Set its other fields before Run.
 func New(outbox outbox.Outbox, endpoints func() ([]Endpoint, error), client *http.Client) *Dispatcher {
-	return &Dispatcher{
+	d := &Dispatcher{
 		Outbox: outbox, Endpoints: endpoints, Client: client, Retry: DefaultRetryPolicy(), Poll: time.Second,
 		StockPoll: 15 * time.Second, Log: slog.New(slog.DiscardHandler),
 		wake: make(chan struct{}, 1), states: map[string]*endpointState{},
 	}
+	_, _ = rand.Read(d.Fingerprints[:]) // never fails
+	return d
 }
 
 // Wake makes the dispatcher poll immediately. It never blocks.

@@ -126,6 +126,7 @@ func (f *fixture) run() (stop func()) {
 		return []webhooks.Endpoint{e}, nil
 	}, webhooks.Client(webhooks.Policy{Private: true}))
 	d.Retry, d.Poll, d.StockPoll, d.Stock = f.rules, 5*time.Millisecond, 5*time.Millisecond, f.stock
+	d.Key, d.Fingerprints = f.engine.Info, fingerprints
 	ctx, cancel := context.WithCancel(context.WithoutCancel(f.Context()))
 	ended := make(chan struct{})
 	go func() {
@@ -169,7 +170,7 @@ func (f *fixture) issue(codes ...keys.Code) {
 	f.Helper()
 	f.must(f.store.ImportKeys(f.Context(), adminstore.ImportBatch{ID: f.engine.NewID(), Type: tasks.EventIssued}, func(yield func(keys.Key, error) bool) {
 		for _, code := range codes {
-			if !yield(keys.Key{Code: code, Status: keys.Active}, nil) {
+			if !yield(keys.Key{Code: code, Status: keys.Active, OrderID: "order-" + string(code)}, nil) {
 				return
 			}
 		}
@@ -192,10 +193,13 @@ func (f *fixture) wantEvents(want ...string) {
 	}
 }
 
-func issuedKey(code keys.Code) string { return "key.issued " + code.Fingerprint() }
+// fingerprints makes the fingerprints of all dispatchers.
+var fingerprints = keys.FingerprintKey{1}
+
+func issuedKey(code keys.Code) string { return "key.issued " + fingerprints.Fingerprint(code) }
 
 func revokedKey(code keys.Code) string {
-	return "key.revoked " + code.Fingerprint()
+	return "key.revoked " + fingerprints.Fingerprint(code)
 }
 
 // TestEventsArriveInOrderAfterFailures lets the events of one key fail for a while and those of another
@@ -209,7 +213,7 @@ func TestEventsArriveInOrderAfterFailures(t *testing.T) {
 	f.update("A", tasks.Revoke)
 	f.until("some attempts", func() bool { return f.attempts() >= 3 })
 	f.respondWith(func(_ string, data map[string]any) int {
-		if data["key"] == keys.Code("A").Fingerprint() {
+		if data["key"] == fingerprints.Fingerprint("A") {
 			return http.StatusInternalServerError
 		}
 		return http.StatusOK
@@ -357,4 +361,22 @@ func TestIdleDispatcherPollsRarely(t *testing.T) {
 			t.Errorf("%d polls in the second after it was woken", n)
 		}
 	})
+}
+
+// TestEventsHaveOrderID checks that a shop can map an event of a key to its order.
+func TestEventsHaveOrderID(t *testing.T) {
+	f := newFixture(t)
+	orders := make(chan any, 10)
+	f.respondWith(func(_ string, data map[string]any) int {
+		orders <- data["order_id"]
+		return http.StatusOK
+	})
+	f.run()
+	f.issue("A")
+	f.update("A", tasks.Revoke)
+	for range 2 {
+		if order := <-orders; order != "order-A" {
+			t.Errorf("the order is %v", order)
+		}
+	}
 }

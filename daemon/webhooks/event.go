@@ -52,10 +52,16 @@ func (e Event) Body() ([]byte, error) {
 	}{e.Type, e.At.UTC().Format(time.RFC3339Nano), e.Data})
 }
 
-// The data of each type of event. Key is always a fingerprint.
+// A KeyName is what events say of a key: never its code.
+type KeyName struct {
+	Fingerprint string `json:"key"`
+	OrderID     string `json:"order_id,omitempty"` // "" if the order is not known
+}
+
+// The data of each type of event.
 type (
 	finishedTask struct {
-		Key      string        `json:"key"`
+		KeyName
 		Task     string        `json:"task"`
 		Kind     tasks.Kind    `json:"kind"`
 		Outcome  tasks.Outcome `json:"outcome"`
@@ -65,11 +71,11 @@ type (
 		Resolved bool          `json:"resolved"`       // by an operator, after the task had ended
 	}
 	issuedKey struct {
-		Key   string `json:"key"`
+		KeyName
 		Batch string `json:"batch"`
 	}
 	revokedKey struct {
-		Key string `json:"key"`
+		KeyName
 	}
 	faultyPlan struct {
 		Plan  string      `json:"plan"`
@@ -83,13 +89,12 @@ type (
 	}
 )
 
-// Events returns the events that a history entry causes, in order. Most entries cause no event, and a few
+// Events returns the events that a history entry of a key causes, in order. Most entries cause no event, and a few
 // cause two.
-func Events(h tasks.HistoryEntry) []Event {
+func Events(h tasks.HistoryEntry, key KeyName) []Event {
 	if !slices.Contains(EventTypes(), h.Type) {
 		return nil
 	}
-	key := h.Code.Fingerprint()
 	var all []Event
 	add := func(t Type, data any) { all = append(all, Event{entryID(h, t), t, h.At, data}) }
 	switch h.Type { //nolint:exhaustive // entries of other types cause no event about a key
@@ -126,11 +131,11 @@ func id(t Type, parts ...string) string {
 }
 
 // Subject returns the subject of a delivery for the log: a country, or the fingerprint of a key.
-func Subject(code keys.Code, country stock.Country) string {
+func Subject(code keys.Code, country stock.Country, k keys.FingerprintKey) string {
 	if code == "" {
 		return string(country)
 	}
-	return code.Fingerprint()
+	return k.Fingerprint(code)
 }
 
 // NewTestEvent returns an event without data, for a test of an endpoint.

@@ -25,7 +25,8 @@ func historyEntry(seq int64, event tasks.EventType, outcome tasks.Outcome, plan 
 }
 
 func TestEvents(t *testing.T) {
-	key := code.Fingerprint()
+	const key = `fp","order_id":"order`
+	name := webhooks.KeyName{Fingerprint: "fp", OrderID: "order"}
 	const stamp = `"timestamp":"2026-11-22T19:37:00.5Z"`
 	for _, c := range []struct {
 		entry tasks.HistoryEntry
@@ -48,7 +49,7 @@ func TestEvents(t *testing.T) {
 			`{"type":"plan.faulted",` + stamp + `,"data":{"plan":"p","fault":"expired","task":"T"}}`,
 		}},
 	} {
-		all := webhooks.Events(c.entry)
+		all := webhooks.Events(c.entry, name)
 		if len(all) != len(c.want) {
 			t.Fatalf("%s: %d events, want %d", c.entry.Type, len(all), len(c.want))
 		}
@@ -71,7 +72,7 @@ func TestEventIDs(t *testing.T) {
 	other.Code = "ANOTHER"
 	later := historyEntry(2, tasks.EventEnded, tasks.PlanFull, "p")
 	for _, l := range []tasks.HistoryEntry{historyEntry(1, tasks.EventEnded, tasks.PlanFull, "p"), other, later} {
-		for _, e := range webhooks.Events(l) {
+		for _, e := range webhooks.Events(l, webhooks.KeyName{}) {
 			if seen[e.ID] {
 				t.Errorf("two events have the id %s", e.ID)
 			}
@@ -80,7 +81,7 @@ func TestEventIDs(t *testing.T) {
 	}
 	again := historyEntry(1, tasks.EventEnded, tasks.PlanFull, "p")
 	again.Seq = 99 // as after a restore from a backup
-	if id := webhooks.Events(again)[1].ID; !seen[id] || strings.ContainsAny(id, ".") {
+	if id := webhooks.Events(again, webhooks.KeyName{})[1].ID; !seen[id] || strings.ContainsAny(id, ".") {
 		t.Errorf("the id has changed: %s", id)
 	}
 }
@@ -92,7 +93,7 @@ func TestEventTypes(t *testing.T) {
 		tasks.EventIssued, tasks.EventImported, tasks.EventAccepted, tasks.EventRetried, tasks.EventPlanFaulty, tasks.EventClaimed, tasks.EventEnded,
 		tasks.EventRetryNow, tasks.EventResolved, tasks.EventReleased, tasks.EventRevoked, tasks.EventRestored, tasks.EventReset,
 	} {
-		causes := len(webhooks.Events(historyEntry(1, event, tasks.PlanFull, "p"))) > 0
+		causes := len(webhooks.Events(historyEntry(1, event, tasks.PlanFull, "p"), webhooks.KeyName{})) > 0
 		if routed := slices.Contains(webhooks.EventTypes(), event); routed != causes {
 			t.Errorf("%s: causes events: %v, is routed: %v", event, causes, routed)
 		}

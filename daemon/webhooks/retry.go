@@ -32,12 +32,12 @@ type Message struct {
 // Next returns the next event of a key's queued delivery that the endpoint wants. It returns false if none
 // of the entries in q causes a wanted event. In that case Acked of the message is the queued delivery after
 // all these entries.
-func Next(q outbox.QueuedDelivery, wants func(Type) bool) (Message, bool) {
+func Next(q outbox.QueuedDelivery, key KeyName, wants func(Type) bool) (Message, bool) {
 	if len(q.Entries) == 0 { // the entries were archived after the delivery was queued again
 		q.DeliveredSeq, q.DeliveredEvent = q.LastSeq, 0
 	}
 	for _, entry := range q.Entries {
-		all := Events(entry)
+		all := Events(entry, key)
 		for i := q.DeliveredEvent; i < len(all); i++ {
 			if !wants(all[i].Type) {
 				continue

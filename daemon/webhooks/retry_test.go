@@ -16,7 +16,7 @@ func everything(webhooks.Type) bool { return true }
 // read sends all events of a queued delivery and returns a description of each.
 func read(m outbox.QueuedDelivery, wants func(webhooks.Type) bool) (all []string) {
 	for {
-		message, found := webhooks.Next(m, wants)
+		message, found := webhooks.Next(m, webhooks.KeyName{}, wants)
 		m = message.Acked
 		if !found {
 			return append(all, fmt.Sprintf("%d+%d", m.DeliveredSeq, m.DeliveredEvent))
@@ -61,7 +61,7 @@ func TestNext(t *testing.T) {
 func TestSettle(t *testing.T) {
 	r := webhooks.RetryPolicy{Backoff: time.Second, MaxBackoff: 4 * time.Second, MaxRetryAfter: time.Minute, MaxAge: time.Hour}
 	m := outbox.QueuedDelivery{Code: code, DeliveredSeq: 4, LastSeq: 9, Since: at, Entries: []tasks.HistoryEntry{historyEntry(5, tasks.EventRevoked, "", "")}}
-	message, _ := webhooks.Next(m, everything)
+	message, _ := webhooks.Next(m, webhooks.KeyName{}, everything)
 	for _, c := range []struct {
 		attempts int
 		answer   webhooks.Response
@@ -98,7 +98,7 @@ func TestSettle(t *testing.T) {
 func TestMaxAgeCountsFromQueueing(t *testing.T) {
 	r := webhooks.DefaultRetryPolicy()
 	m := outbox.QueuedDelivery{Code: code, Since: at.Add(1000 * time.Hour), Entries: []tasks.HistoryEntry{historyEntry(5, tasks.EventRevoked, "", "")}}
-	message, _ := webhooks.Next(m, everything)
+	message, _ := webhooks.Next(m, webhooks.KeyName{}, everything)
 	_, d := r.Settle(m, message, webhooks.Attempt{At: at.Add(1001 * time.Hour)})
 	if d.Result != outbox.Failed {
 		t.Errorf("got %s", d.Result)

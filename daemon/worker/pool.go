@@ -169,7 +169,7 @@ func (p *Pool) report(ctx context.Context, r tasks.Report) {
 	}
 	attrs := []slog.Attr{
 		slog.String("task", r.Task.ID), slog.String("kind", string(r.Task.Kind)), slog.Int("attempts", r.Task.Attempts),
-		slog.String("key", r.Task.Code.Fingerprint()), slog.Duration("duration", r.Took), slog.String("note", r.Result.Note),
+		slog.String("key", p.Engine.Fingerprints.Fingerprint(r.Task.Code)), slog.Duration("duration", r.Took), slog.String("note", r.Result.Note),
 	}
 	outcome := slog.String("outcome", string(r.Task.Outcome))
 	switch {
