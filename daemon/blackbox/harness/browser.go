@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -173,16 +174,19 @@ func (b *Tab) setViewport(l viewport) {
 	})
 }
 
-// Screenshots takes a picture of the whole page in each viewport, and puts it into the folder of
-// [testing.T.ArtifactDir]. It checks that the page is not wider than the screen.
+// Screenshots checks in each viewport that the page is not wider than the screen. With the flag -artifacts it also
+// takes a picture of the whole page, and puts it into the folder of [testing.T.ArtifactDir].
 func (b *Tab) Screenshots(name string) {
 	b.Helper()
 	for _, l := range viewports {
 		b.setViewport(l)
-		png := evaluate(b, chromedp.FullScreenshot(100))
 		if wide := Eval[int64](b, "document.documentElement.scrollWidth"); wide > l.width {
 			b.Errorf("%s is %d pixels wide on a %s", name, wide, l.name)
 		}
+		if flag.Lookup("test.artifacts").Value.String() == "false" {
+			continue
+		}
+		png := evaluate(b, chromedp.FullScreenshot(100))
 		if err := os.WriteFile(filepath.Join(b.ArtifactDir(), name+"-"+l.name+".png"), png, 0o600); err != nil {
 			b.Error(err)
 		}
