@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 
+	"golang.org/x/text/language"
+
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 )
@@ -92,13 +94,20 @@ func (r *row) country() stock.Country {
 
 var errCountry = errors.New("must be an ISO 3166-1 alpha-2 code (e.g., US)")
 
-// ParseCountry parses a country code in upper or lower case, with or without white space around it.
+// ParseCountry parses a country code in upper or lower case, with or without white space around it. The error of another
+// code of a country, such as UK or USA, names the right one.
 func ParseCountry(text string) (stock.Country, error) {
-	country, err := stock.ParseCountry(keys.Trim(text))
-	if err != nil {
-		return "", errCountry
+	text = keys.Trim(text)
+	country, err := stock.ParseCountry(text)
+	if err == nil {
+		return country, nil
 	}
-	return country, nil
+	if region, err := language.ParseRegion(text); err == nil {
+		if meant, err := stock.ParseCountry(region.Canonicalize().String()); err == nil {
+			return "", fmt.Errorf("%w: the code of %s is %s", errCountry, text, meant)
+		}
+	}
+	return "", errCountry
 }
 
 func (r *row) slots() int {

@@ -81,3 +81,20 @@ func TestParseEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestParseCountry checks that the error of another code of a country names the right one.
+func TestParseCountry(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		" us\t": "US", "UK": "the code of UK is GB", "usa": "the code of usa is US", "840": "the code of 840 is US", "ZZ": "(e.g., US)", "United States": "(e.g., US)",
+	} {
+		country, err := csvfile.ParseCountry(text)
+		got := string(country)
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.HasSuffix(got, want) {
+			t.Errorf("%q: %q, want %s", text, got, want)
+		}
+	}
+}

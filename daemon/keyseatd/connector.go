@@ -16,7 +16,7 @@ import (
 // connectorFlags select the connector. There is no default, because a daemon must not pretend to deliver
 // when a flag is missing.
 type connectorFlags struct {
-	Connector string `validate:"required" placeholder:"URL" help:"Base URL of the service that carries out tasks, or sim for a simulator."`
+	Connector string `group:"Most used:" validate:"required" placeholder:"URL" help:"Base URL of the service that carries out tasks, or sim for a simulator."`
 	serviceFlags
 	SimDelay time.Duration `default:"1s" validate:"min=0" placeholder:"1s" help:"Duration of an attempt of sim."`
 }

@@ -72,7 +72,7 @@ type commands struct {
 	Build      versionCmd    `cmd:"" name:"version" help:"Show the version, the sources and the toolchain of this program."`
 
 	Config  string           `placeholder:"FILE" help:"JSON file of the flags of serve: {\"workers\": 32}. Flags and variables override it."`
-	Version kong.VersionFlag `help:"Show the version."`
+	Version kong.VersionFlag `short:"v" help:"Show the version."`
 }
 
 // A command does its work in Run. A signal cancels the context.

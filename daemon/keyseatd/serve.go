@@ -20,43 +20,43 @@ import (
 
 // serveCmd is the command keyseatd serve: the daemon.
 type serveCmd struct {
-	databaseFlag
+	databaseFlag `group:"Database:"`
 
-	Listen      string `default:"127.0.0.1:8080" validate:"listen" placeholder:"HOST:PORT" help:"Address of the API."`
-	AdminListen string `default:"127.0.0.1:8081" empty:"nowhere" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"Address of health checks, metrics and the admin API. Empty: none."`
-	TLSCert     string `name:"tls-cert" validate:"required_with=TLSKey" placeholder:"FILE" help:"Certificate chain of the API, in PEM. SIGHUP reads it and the key again."`
-	TLSKey      string `name:"tls-key" validate:"required_with=TLSCert" placeholder:"FILE" help:"Key of the certificate, in PEM."`
+	Listen      string `group:"Most used:" default:"127.0.0.1:8080" validate:"listen" placeholder:"HOST:PORT" help:"Address of the API."`
+	AdminListen string `group:"Listeners:" default:"127.0.0.1:8081" empty:"nowhere" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"Address of health checks, metrics and the admin API. Empty: none."`
+	TLSCert     string `group:"Listeners:" name:"tls-cert" validate:"required_with=TLSKey" placeholder:"FILE" help:"Certificate chain of the API, in PEM. SIGHUP reads it and the key again."`
+	TLSKey      string `group:"Listeners:" name:"tls-key" validate:"required_with=TLSCert" placeholder:"FILE" help:"Key of the certificate, in PEM."`
 
-	Plaintext bool `help:"Allow requests without TLS from other machines."`
+	Plaintext bool `group:"Listeners:" help:"Allow requests without TLS from other machines."`
 
-	pageFlag
+	pageFlag `group:"Page:"`
 
-	connectorFlags
+	connectorFlags `group:"Connector:"`
 
-	Workers      int           `default:"64" validate:"min=1,max=10000" placeholder:"N" help:"Limit of simultaneous calls of the provider."`
-	TaskAttempts int           `default:"8" validate:"min=1,max=1000" placeholder:"N" help:"Limit of failed attempts per plan."`
-	TaskBackoff  time.Duration `default:"2s" validate:"min=1ms,max=2m" placeholder:"2s" help:"First pause between attempts. It doubles up to 2m."`
-	TaskDeadline time.Duration `default:"15m" validate:"min=1ms" placeholder:"15m" help:"Time after the first attempt until which a provider may leave a task pending."`
-	Lease        time.Duration `default:"60s" validate:"min=100ms,max=1h" placeholder:"60s" help:"Time after which another daemon takes over the tasks of a daemon that died."`
-	Drain        time.Duration `default:"25s" validate:"min=1ms,max=1h" placeholder:"25s" help:"Time limit of a stop."`
+	Workers      int           `group:"Tasks:" default:"64" validate:"min=1,max=10000" placeholder:"N" help:"Limit of simultaneous calls of the provider."`
+	TaskAttempts int           `group:"Tasks:" default:"8" validate:"min=1,max=1000" placeholder:"N" help:"Limit of failed attempts per plan."`
+	TaskBackoff  time.Duration `group:"Tasks:" default:"2s" validate:"min=1ms,max=2m" placeholder:"2s" help:"First pause between attempts. It doubles up to 2m."`
+	TaskDeadline time.Duration `group:"Tasks:" default:"15m" validate:"min=1ms" placeholder:"15m" help:"Time after the first attempt until which a provider may leave a task pending."`
+	Lease        time.Duration `group:"Tasks:" default:"60s" validate:"min=100ms,max=1h" placeholder:"60s" help:"Time after which another daemon takes over the tasks of a daemon that died."`
+	Drain        time.Duration `group:"Tasks:" default:"25s" validate:"min=1ms,max=1h" placeholder:"25s" help:"Time limit of a stop."`
 
-	MasterKeyFile string        `placeholder:"FILE" help:"Keys that encrypt secrets. By default a file next to an SQLite database, created if missing."`
-	KeyPeriod     time.Duration `default:"24h" validate:"min=0" placeholder:"24h" help:"Age at which the first master key gets a successor. Older keys that no open task needs are destroyed. 0: never."`
+	MasterKeyFile string        `group:"Most used:" placeholder:"FILE" help:"Keys that encrypt secrets. By default a file next to an SQLite database, created if missing."`
+	KeyPeriod     time.Duration `group:"Secrets:" default:"24h" validate:"min=0" placeholder:"24h" help:"Age at which the first master key gets a successor. Older keys that no open task needs are destroyed. 0: never."`
 
-	adminFlags
+	adminFlags `group:"Most used:"`
 
-	UnknownKeyLimit int      `default:"30" validate:"min=0,max=1000000" placeholder:"N" help:"Limit of unknown keys per minute and address. Larger IPv6 networks, and all clients together, have a multiple. 0: no limit."`
-	TrustedCallers  textList `validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Addresses and networks whose unknown keys are not counted."`
-	KeyTaskLimit    int      `default:"20" validate:"min=0,max=1000000" placeholder:"N" help:"Limit of tasks per hour and key. 0: no limit."`
-	TrustedProxies  textList `validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Proxies whose X-Forwarded-For is trusted."`
-	NoGetSecrets    bool     `help:"Accept upgrade and renew by POST only, with secrets in the body."`
-	HTTPStatus      string   `name:"http-status" default:"real" enum:"real,documented" placeholder:"real|documented" help:"HTTP statuses of the API: real, or documented for clients that accept only 200: everything below /API/ has the status 200."`
+	UnknownKeyLimit int      `group:"Limits:" default:"30" validate:"min=0,max=1000000" placeholder:"N" help:"Limit of unknown keys per minute and address. Larger IPv6 networks, and all clients together, have a multiple. 0: no limit."`
+	TrustedCallers  textList `group:"Limits:" validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Addresses and networks whose unknown keys are not counted."`
+	KeyTaskLimit    int      `group:"Limits:" default:"20" validate:"min=0,max=1000000" placeholder:"N" help:"Limit of tasks per hour and key. 0: no limit."`
+	TrustedProxies  textList `group:"Listeners:" validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Proxies whose X-Forwarded-For is trusted."`
+	NoGetSecrets    bool     `group:"API:" help:"Accept upgrade and renew by POST only, with secrets in the body."`
+	HTTPStatus      string   `group:"API:" name:"http-status" default:"real" enum:"real,documented" placeholder:"real|documented" help:"HTTP statuses of the API: real, or documented for clients that accept only 200: everything below /API/ has the status 200."`
 
-	limitFlags
+	limitFlags `group:"Limits:"`
 
-	webhookFlags
+	webhookFlags `group:"Webhooks:"`
 
-	logFlags
+	logFlags `group:"Log:"`
 
 	reloads []reload `kong:"-"`
 }
