@@ -186,7 +186,7 @@ func (g *growth) archive(ctx context.Context) error {
 	}
 	took := time.Since(start)
 	var tasks, entries, keys int
-	if _, err := fmt.Sscanf(string(out), "archived %d tasks and %d lines of history of %d keys", &tasks, &entries, &keys); err != nil || keys != g.used {
+	if _, err := fmt.Sscanf(string(out), "archived %d tasks and %d history entries of %d keys", &tasks, &entries, &keys); err != nil || keys != g.used {
 		return fmt.Errorf("%w: %s", errUnexpected, out)
 	}
 	million := func(n int) string { return duration(float64(took) * 1e6 / float64(n)) }

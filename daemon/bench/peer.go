@@ -68,7 +68,7 @@ func respond(w http.ResponseWriter, body []byte, err error) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_, _ = w.Write(body) // ignore a client that has left
+	_, _ = w.Write(body) // the client may have disconnected
 }
 
 // An infoResponse is the response to info, as keyseatd sends it for a key in use.
@@ -185,7 +185,7 @@ var upgradeResponses = [][]byte{
 	[]byte(`{"status":"success","message":"Upgrade request sent successfully, your account will be Premium in a few minutes, you can check the status via the key info"}`),
 }
 
-// sealer returns a function that encrypts the secrets of a request, as every real store does.
+// sealer returns a function that encrypts the secrets of a request, as keyseatd does before it stores them.
 func sealer() func(r *http.Request) []byte {
 	block, err := aes.NewCipher(make([]byte, 32))
 	if err != nil {

@@ -52,7 +52,7 @@ func (s *setup) settleCandidate(backlog int, username string, connector ...strin
 			return sample{}, err
 		}
 		defer server.kill()
-		firstAttempt := func() (time.Time, error) { // works after a first attempt has ended
+		firstAttempt := func() (time.Time, error) { // is valid only after an attempt has ended
 			return query[time.Time](ctx, s.url, `SELECT min(first_asked) FROM keyseat_tasks`)
 		}
 		got, err := s.waitFinished(ctx, server.process, s.url, firstAttempt, backlog, openTasksLeft)
@@ -85,7 +85,8 @@ func (s *setup) acceptBacklog(ctx context.Context, backlog int) error {
 // openTasksLeft is a query that yields 1 while a task is open, and then 0.
 const openTasksLeft = `SELECT EXISTS (SELECT 1 FROM keyseat_tasks WHERE ended_at IS NULL)::int`
 
-// settledCounts are queries that must all return the number of settled upgrades, in addition to keys in use.
+// settledCounts are queries that must each return the number of settled upgrades. The number of keys in use must be the
+// same.
 var settledCounts = []string{
 	`SELECT sum(spent)::bigint FROM keyseat_plans WHERE held = 0 AND suspect = 0`,
 	`SELECT count(*) FROM keyseat_history WHERE cause = 'ended' AND slot_to = 'spent'`,
@@ -122,8 +123,8 @@ func (b *bench) riverCandidate(url string, backlog int) candidate {
 const backlogTimeout = 10 * time.Minute
 
 // waitFinished waits until all n tasks have ended: until the query remaining yields 0. It runs that query ten
-// times a second, which costs nearly nothing. It returns the rate since the time that first returns, and the
-// processor time since the start of the process.
+// times a second, which costs nearly nothing. It returns the processor time since the start of the process, and the rate.
+// The rate counts from the result of the function first, which is called at the end.
 func (b *bench) waitFinished(ctx context.Context, p *process, url string, first func() (time.Time, error), n int, remaining string) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)
 	defer cancel()
