@@ -31,7 +31,9 @@ var actions = []action{
 	{"key", "revoke", "Revoke", "Revoke this key?", "For its holder, the key no longer exists. An open task continues to its end. You can restore the key.", "The key is revoked.", true},
 	{"key", "restore", "Restore", "Restore this key?", "The key gets the state that it had before it was revoked.", "The key is restored.", false},
 	{"key", "reset", "Reset", "Reset this key?", "The key becomes usable again, whatever its state. The data of its last use is deleted, its history stays.", "The key is reset.", true},
-	{"plan", "retire", "Retire", "Retire this plan?", "No more slots of the plan are sold. Held and spent slots stay as they are. To put the plan back in stock, import it again.", "The plan is retired.", true},
+	{"plan", "edit", "Edit", "", "", "The plan is saved.", false}, // has a form of its own
+	{"plan", "restock", "Put back", "Put this plan back into stock?", "Its free slots are sold again. If the provider still refuses the plan, it leaves the stock again.", "The plan is back in stock.", false},
+	{"plan", "retire", "Retire", "Retire this plan?", "No more slots of the plan are sold. Held and spent slots stay as they are. You can put the plan back.", "The plan is retired.", true},
 	{"task", "retry", "Retry now", "Make the next attempt of this task now?", "The task becomes due now, and a daemon calls the provider for it.", "The task is due now.", false},
 	{"task", "resolve", "Resolve", "Resolve the suspect slot of this task?", "First check at the provider whether the account has joined the plan. If it has, choose success: the slot becomes spent. If not, choose the reason: the slot becomes free.", "The slot is resolved.", false},
 	{"task", "release", "Release the slot", "Free the slot that this task has spent?", "Do this after the member has left the plan. The slot can then be sold again. The key does not change.", "The slot is free again.", true},
@@ -156,7 +158,11 @@ func (r *request) doAction() error {
 	if c.Outcomes != nil {
 		body["outcome"] = string(c.Chosen)
 	}
-	err = r.callAdmin(objectPath(c.Noun+"s", c.target, c.Verb), body, nil, nil)
+	if c.Verb == "restock" {
+		err = r.callAdmin(http.MethodPut, objectPath(c.Noun+"s", c.target), body, nil, nil) // every edit puts the plan back
+	} else {
+		err = r.callAdmin(http.MethodPost, objectPath(c.Noun+"s", c.target, c.Verb), body, nil, nil)
+	}
 	if e, is := errors.AsType[apiError](err); is {
 		c.Error = e.Message()
 		return r.render(e.Status, page{"confirm", c.Question, c.Noun + "s", c})
@@ -189,11 +195,6 @@ func allowed(decide func(tasks.Snapshot, string) (tasks.Change, error), v tasks.
 	return err == nil
 }
 
-// planActions returns the actions that are allowed on a plan: a retired plan cannot be retired.
-func planActions(p view.Plan) []action {
-	return selectActions("plan", map[string]bool{"retire": p.State != "retired"})
-}
-
 // An apiError is an error response of the admin API.
 type apiError struct {
 	Status int
@@ -207,16 +208,16 @@ func (e apiError) Error() string { return e.Detail }
 // Message returns the error as one sentence for the operator.
 func (e apiError) Message() string { return e.Title + ": " + e.Detail + "." }
 
-// callAdmin sends a POST request with a JSON body to the admin API, which runs in the same process. The
+// callAdmin sends a request with a JSON body to the admin API, which runs in the same process. The
 // request carries the token of the session. It also carries the headers in header, which may be nil. The
 // response is decoded into the value that into points to, unless into is nil. An error response becomes an
 // [apiError], or errUnavailable if it is not JSON.
-func (r *request) callAdmin(path string, body any, into any, header http.Header) error {
+func (r *request) callAdmin(method, path string, body any, into any, header http.Header) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	call, err := http.NewRequestWithContext(r.req.Context(), http.MethodPost, path, bytes.NewReader(text))
+	call, err := http.NewRequestWithContext(r.req.Context(), method, path, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
@@ -234,13 +235,13 @@ func (r *request) callAdmin(path string, body any, into any, header http.Header)
 		}
 		return e
 	}
-	if into == nil {
+	if into == nil { // the response may have no body
 		return nil
 	}
 	return json.Unmarshal(response.Body.Bytes(), into)
 }
 
-// objectPath returns the path of the admin API's operation verb on the object id.
-func objectPath(noun, id, verb string) string {
-	return strings.Join([]string{"/admin/v1", noun, url.PathEscape(id), verb}, "/")
+// objectPath returns the path of an object in the admin API, or of an operation on it.
+func objectPath(noun, id string, verb ...string) string {
+	return strings.Join(append([]string{"/admin/v1", noun, url.PathEscape(id)}, verb...), "/")
 }

@@ -2,11 +2,12 @@ package console
 
 import (
 	"cmp"
+	"html/template"
 	"slices"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/metrics"
-	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/stats"
 )
@@ -40,8 +41,10 @@ type hour struct {
 	All    int
 }
 
-// Label returns the time of day at which the hour begins, in UTC.
-func (h hour) Label() string { return h.From.Format("15:04") }
+// Label returns the time of day at which the hour begins, in UTC. The script shows it in the zone of the browser.
+func (h hour) Label() template.HTML {
+	return template.HTML(`<time datetime="` + view.Time(h.From).String() + `" data-part="time">` + h.From.Format("15:04") + `</time>`) //nolint:gosec // nothing but digits
+}
 
 // A sum is the number of tasks of one kind with one outcome.
 type sum struct {
@@ -94,34 +97,6 @@ func (o outcomeChart) Total(i int) (n int) {
 		n += h.Counts[i]
 	}
 	return n
-}
-
-// A stockBar holds the slots of a country and their bar in the chart.
-type stockBar struct {
-	stock.Level
-	Segments []segment
-}
-
-// A segment is a part of a bar. Start and Width are in percent of the bar.
-type segment struct {
-	Name         string
-	Start, Width float64
-}
-
-func newStockBar(l stock.Level) stockBar {
-	s := stockBar{Level: l}
-	start := 0.0
-	for _, part := range []struct {
-		name string
-		n    int
-	}{{"spent", l.Spent}, {"held", l.Held}, {"suspect", l.Suspect}, {"idle", l.Idle}, {"free", l.Free}} {
-		if part.n > 0 {
-			width := 100 * float64(part.n) / float64(l.Size)
-			s.Segments = append(s.Segments, segment{part.name, start, width})
-			start += width
-		}
-	}
-	return s
 }
 
 // connectorStats are the statistics of the connector's calls with one kind and effect. P95 is the 95th

@@ -7,7 +7,7 @@
 //
 // Pages read from the store. Changes go through the admin API itself, in the same process and with the
 // session's own token. Therefore a change from the console has the same role checks, rules, history and
-// audit log as any other.
+// audit log as any other. Only an import of a CSV file goes to the store, as on the command line.
 //
 //	browser ─▶ Console ─▶ session, token ─▶ page ◀── tasks.Engine, adminstore, stats
 //	               │
@@ -26,12 +26,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 	"github.com/keyseat/keyseat/tasks/stats"
@@ -45,10 +47,14 @@ type Options struct {
 	AdminStore     adminstore.AdminStore
 	TaskStats      stats.TaskStats                 // nil: the overview has no chart of outcomes
 	ConnectorStats func() []metrics.ConnectorStats // of this daemon's connector; nil: not shown
-	Proxies        []netip.Prefix                  // proxies whose X-Forwarded-For is trusted for the address of a browser
-	SignInLink     bool                            // the sign-in page takes a token from its address: /console/signin#token=TOKEN
-	Now            func() time.Time                // nil: time.Now
-	Log            *slog.Logger                    // nil: nothing is logged
+	// LowStock returns the number of free slots at which a country is low, and whether it has such a number. If it is
+	// nil, no country is marked as low.
+	LowStock   func(stock.Country) (threshold int, ok bool)
+	Simulated  bool             // the connector is the simulator: every page says so
+	Proxies    []netip.Prefix   // proxies whose X-Forwarded-For is trusted for the address of a browser
+	SignInLink bool             // the sign-in page takes a token from its address: /console/signin#token=TOKEN
+	Now        func() time.Time // nil: time.Now
+	Log        *slog.Logger     // nil: nothing is logged
 }
 
 // A Console is an HTTP handler for / and for the paths below /console/ of the server that it is mounted on.
@@ -100,7 +106,14 @@ func (c *Console) routes() http.Handler {
 	mux.Handle("GET /console/keys", c.signedIn((*request).listKeys))
 	mux.Handle("POST /console/keys", c.signedIn((*request).search))
 	mux.Handle("GET /console/key", c.signedIn((*request).showKey))
+	mux.Handle("GET /console/keys/import", c.signedIn((*request).newKeyImport))
+	mux.Handle("POST /console/keys/import", c.signedIn((*request).importKeys))
 	mux.Handle("GET /console/plans", c.signedIn((*request).listPlans))
+	mux.Handle("GET /console/plans/import", c.signedIn((*request).newPlanImport))
+	mux.Handle("POST /console/plans/import", c.signedIn((*request).importPlans))
+	mux.Handle("GET /console/plan/{verb}", c.signedIn((*request).showPlanForm))
+	mux.Handle("POST /console/plan/save", c.signedIn((*request).savePlan))
+	mux.Handle("GET /console/stock", c.signedIn((*request).showStock))
 	mux.Handle("GET /console/tasks", c.signedIn((*request).listTasks))
 	mux.Handle("GET /console/task", c.signedIn((*request).showTask))
 	mux.Handle("GET /console/issue", c.signedIn((*request).newOrder))
@@ -121,8 +134,12 @@ const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; 
 // shows our error page when the database is down.
 const requestTimeout = 12 * time.Second
 
-// maxFormSize is the maximum size of a submitted form, in bytes.
-const maxFormSize = 64 << 10
+// The maximum sizes of a submitted form, in bytes. An import contains a file of up to [maxFile] bytes in base64, which
+// a form may triple in size.
+const (
+	maxFormSize   = 64 << 10
+	maxImportSize = 4*maxFile + maxFormSize
+)
 
 // ServeHTTP implements [http.Handler].
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -136,6 +153,10 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Frame-Options", "DENY")
 	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
-	r.Body = http.MaxBytesReader(w, r.Body, maxFormSize)
+	size := int64(maxFormSize)
+	if strings.HasSuffix(r.URL.Path, "/import") {
+		size = maxImportSize
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, size)
 	c.handler.ServeHTTP(w, r.WithContext(ctx))
 }

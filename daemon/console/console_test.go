@@ -34,6 +34,7 @@ type fixture struct {
 	console http.Handler
 	now     *time.Time
 	tokens  *flakyTokens
+	engine  tasks.Engine
 }
 
 // plain is a sealer that does not encrypt.
@@ -64,14 +65,14 @@ func newFixture(t *testing.T, change func(o *console.Options)) fixture {
 	engine.Pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
 	o := console.Options{
 		API: &admin.API{Engine: engine, AdminStore: store, Tokens: tokens}, Tokens: tokens, Engine: engine, AdminStore: store, TaskStats: store,
-		Now: func() time.Time { return now },
+		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	change(&o)
 	c, err := console.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fixture{t, store, c, &now, tokens}
+	return fixture{t, store, c, &now, tokens, engine}
 }
 
 // send sends a request with the given cookie. With a form it is a POST request.

@@ -74,7 +74,7 @@ func (r *request) issueKeys(o *order) error {
 		Codes        []keys.Code `json:"codes"`
 		PurchaseDate time.Time   `json:"purchase_date"`
 	}
-	err = r.callAdmin("/admin/v1/keys", body, &issued, http.Header{"Idempotency-Key": {o.ID}})
+	err = r.callAdmin(http.MethodPost, "/admin/v1/keys", body, &issued, http.Header{"Idempotency-Key": {o.ID}})
 	o.Codes, o.PurchaseDate = issued.Codes, issued.PurchaseDate
 	return err
 }

@@ -16,6 +16,7 @@ type keyList struct {
 	Keys  []keyRow
 	Query string // the search text, if nothing was found
 	Next  string // URL of the next page, "" on the last page
+	First bool   // the page is the first one
 }
 
 // A keyRow is a key with a masked code, and the URL of its page.
@@ -34,7 +35,7 @@ func (r *request) listKeys() error {
 	if err != nil {
 		return err
 	}
-	var l keyList
+	l := keyList{First: after == ""}
 	last := ""
 	for _, found := range list.Entries {
 		if last, err = view.SealCode(r.Engine.Sealer, found.Key.Code); err != nil {
@@ -56,8 +57,8 @@ type keyPage struct {
 	Latest    taskPage // empty if the key never had a task
 }
 
-// showKey shows the explanation of a key, as the command keyseatd keys show does. It shows the whole code only if
-// the role of the operator allows that, and then logs it.
+// showKey shows the explanation of a key. It shows the whole code only if the role of the operator allows that, and
+// then logs it. A refresh of an open page does not replace the code, so it does not get the code.
 func (r *request) showKey() error {
 	code, err := r.codeOfPage()
 	if err != nil {
@@ -75,17 +76,18 @@ func (r *request) showKey() error {
 		return err
 	}
 	k := keyPage{KeyDetail: view.NewMaskedKeyDetail(found, history), Actions: r.permitted(keyActions(found))}
+	k.Explanation = view.ExplainInConsole(found, history)
 	if k.Reference, err = view.SealCode(r.Engine.Sealer, code); err != nil {
 		return err
 	}
-	if r.token.Role.ShowsCode() {
-		k.KeyDetail = view.NewKeyDetail(found, history)
+	if r.token.Role.ShowsCode() && !r.isRefresh() {
+		k.Code = code
 		r.audit("show key", r.token, slog.String("key", r.Engine.Fingerprints.Fingerprint(code)), slog.Int("count", 1))
 	}
 	if found.Task != nil {
 		k.Latest = r.newTaskPage(found)
 	}
-	return r.render(http.StatusOK, page{"key", "Key", "keys", k})
+	return r.render(http.StatusOK, page{"key", "Key " + string(view.Mask(code)), "keys", k})
 }
 
 // codeOfPage returns the code of the key that the URL of the page names, by a reference or by one of its tasks.

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
@@ -15,44 +14,30 @@ import (
 // pageSize is the number of lines per page of a list.
 const pageSize = 50
 
-// A planList is a page of plans, in the order of import.
-type planList struct {
-	Plans []planRow
-	Next  string
-}
-
-// A planRow is a plan and the possible actions on it.
-type planRow struct {
-	view.Plan
-	Actions []action
-}
-
-func (r *request) listPlans() error {
-	after, err := strconv.ParseInt(r.req.URL.Query().Get("after"), 10, 64)
-	if err != nil {
-		after = 0 // an invalid cursor shows the first page
-	}
-	plans, err := r.AdminStore.Plans(r.req.Context(), after, pageSize)
-	if err != nil {
-		return err
-	}
-	var l planList
-	for _, p := range plans {
-		line := view.NewPlan(p, r.Now())
-		l.Plans = append(l.Plans, planRow{line, r.permitted(planActions(line))})
-	}
-	if len(plans) == pageSize {
-		l.Next = "/console/plans?after=" + strconv.FormatInt(plans[pageSize-1].Seq, 10)
-	}
-	return r.render(http.StatusOK, page{"plans", "Plans", "plans", l})
-}
-
 // A taskList is one page of the list of tasks. Without a state it holds the newest tasks, the newest
 // first.
 type taskList struct {
 	State adminstore.TaskState
-	Tasks []view.Task
+	Tasks []taskRow
 	Next  string
+}
+
+// A taskRow is a task with a masked code. The step of an open task is waiting, running or retrying. The step of
+// another task is its state.
+type taskRow struct {
+	view.Task
+	Step adminstore.TaskState
+}
+
+func newTaskRow(t tasks.Task) taskRow {
+	row := taskRow{view.NewTask(t).Masked(), ""}
+	row.Step = row.State
+	for _, step := range []adminstore.TaskState{adminstore.WaitingTask, adminstore.RunningTask, adminstore.RetryingTask} {
+		if step.Match(t) {
+			row.Step = step
+		}
+	}
+	return row
 }
 
 // listTasks lists the newest tasks, or the tasks in the state that the query names. Tasks in a state are
@@ -92,7 +77,7 @@ func (r *request) tasksInState(l *taskList, id string) error {
 		return err
 	}
 	for _, found := range list.Entries {
-		l.Tasks = append(l.Tasks, view.NewTask(*found.Task).Masked())
+		l.Tasks = append(l.Tasks, newTaskRow(*found.Task))
 	}
 	if !list.Next.IsZero() {
 		l.Next = "/console/tasks?state=" + string(l.State) + "&after=" + url.QueryEscape(list.Next.ID)
@@ -102,12 +87,12 @@ func (r *request) tasksInState(l *taskList, id string) error {
 
 // A taskPage is the content of a task's page: the task and the possible actions.
 type taskPage struct {
-	view.Task
+	taskRow
 	Actions []action
 }
 
 func (r *request) newTaskPage(v tasks.Snapshot) taskPage {
-	return taskPage{view.NewTask(*v.Task).Masked(), r.permitted(taskActions(v))}
+	return taskPage{newTaskRow(*v.Task), r.permitted(taskActions(v))}
 }
 
 func (r *request) showTask() error {
@@ -118,7 +103,7 @@ func (r *request) showTask() error {
 	if found.Task == nil {
 		return tasks.ErrNoTask
 	}
-	return r.render(http.StatusOK, page{"task", "Task", "tasks", r.newTaskPage(found)})
+	return r.render(http.StatusOK, page{"task", "Task " + found.Task.ID, "tasks", r.newTaskPage(found)})
 }
 
 // taskByID reads the task with the given id. A malformed id gives an empty snapshot, as an unknown task

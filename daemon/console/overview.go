@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/stock"
@@ -16,10 +17,15 @@ import (
 // An overview is the content of the first page: the current state of the shop.
 type overview struct {
 	overviewData
-	Stock     []stockBar
-	Sum       stockBar // the total of all countries
-	Empty     int      // number of countries that have plans but no free slot
-	Connector []connectorStats
+	stockTable
+	Connector  []connectorStats
+	FirstSteps []firstStep // of a shop that has had no task
+}
+
+// A firstStep is a step to the first task of a shop.
+type firstStep struct {
+	Done           bool
+	Text, URL, Why string // URL is empty for a step that the operator does elsewhere
 }
 
 // showOverview shows the current state of the shop.
@@ -28,21 +34,33 @@ func (r *request) showOverview() error {
 	if err != nil {
 		return err
 	}
-	o := overview{overviewData: data}
-	var total stock.Level
-	for _, l := range data.Levels {
-		o.Stock = append(o.Stock, newStockBar(l))
-		total.Size, total.Free, total.Held = total.Size+l.Size, total.Free+l.Free, total.Held+l.Held
-		total.Spent, total.Suspect, total.Idle = total.Spent+l.Spent, total.Suspect+l.Suspect, total.Idle+l.Idle
-		if l.Free == 0 {
-			o.Empty++
-		}
-	}
-	o.Sum = newStockBar(total)
+	o := overview{overviewData: data, stockTable: r.newStockTable(data.Levels, shownCountries)}
 	if r.ConnectorStats != nil {
 		o.Connector = newConnectorStats(r.ConnectorStats())
 	}
+	if o.FirstSteps, err = r.firstSteps(o); err != nil {
+		return err
+	}
 	return r.render(http.StatusOK, page{"overview", "Overview", "overview", o})
+}
+
+// firstSteps returns the steps to the first task, or none if the shop has had a task.
+func (r *request) firstSteps(o overview) ([]firstStep, error) {
+	if len(o.Recent) > 0 {
+		return nil, nil
+	}
+	first, err := r.AdminStore.Keys(r.req.Context(), adminstore.KeyFilter{}, adminstore.Page{Limit: 1})
+	steps := []firstStep{
+		{len(o.Stock) > 0, "Add plans", "/console/plans", "with the slots that you sell."},
+		{len(first.Entries) > 0, "Issue keys", "/console/issue", "for an order, or import keys that you have."},
+		{false, "Try a key", "", "on the page for holders. Its upgrade then appears here."},
+	}
+	for i := range steps {
+		if !r.token.Role.Allows(admin.Write) {
+			steps[i].URL = ""
+		}
+	}
+	return steps, err
 }
 
 // ReadAt returns the time at which the store was read.
@@ -54,9 +72,9 @@ type overviewData struct {
 	Queue       stats.Queue
 	Levels      []stock.Level
 	Outcomes    *outcomeChart // nil: the store does not count tasks by hour
-	Recent      []view.Task
+	Recent      []taskRow
 	Unavailable []view.Plan
-	More        bool // there may be more such plans
+	MorePlans   bool // there may be more such plans
 }
 
 // overviewCache holds the last data. Only one request reads the store at a time, and the data is reused for
@@ -128,14 +146,14 @@ func (c *Console) readUnavailablePlans(ctx context.Context, d *overviewData) err
 			return err
 		}
 		unavailable := !p.Available(d.At) && !p.Retired
-		d.More = unavailable && len(d.Unavailable) == maxUnavailable
-		if unavailable && !d.More {
+		d.MorePlans = unavailable && len(d.Unavailable) == maxUnavailable
+		if unavailable && !d.MorePlans {
 			d.Unavailable = append(d.Unavailable, view.NewPlan(p, d.At))
 		}
 		if n++; n == maxPlansRead {
-			d.More = true // the later plans are not checked
+			d.MorePlans = true // the later plans are not checked
 		}
-		if d.More {
+		if d.MorePlans {
 			break
 		}
 	}
@@ -143,10 +161,10 @@ func (c *Console) readUnavailablePlans(ctx context.Context, d *overviewData) err
 }
 
 // newest returns the newest n tasks, the newest first.
-func (c *Console) newest(ctx context.Context, n int) (all []view.Task, err error) {
+func (c *Console) newest(ctx context.Context, n int) (all []taskRow, err error) {
 	l, err := c.AdminStore.Tasks(ctx, adminstore.TaskFilter{}, adminstore.Page{Order: adminstore.Newest, Limit: n})
 	for _, v := range l.Entries {
-		all = append(all, view.NewTask(*v.Task).Masked())
+		all = append(all, newTaskRow(*v.Task))
 	}
 	return all, err
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +19,6 @@ import (
 
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/admin"
-	"github.com/keyseat/keyseat/daemon/view"
 )
 
 // A page is one page of the console before it is rendered.
@@ -36,6 +36,36 @@ type frame struct {
 	FormSecret string      // the session's secret, included in every form
 	Note       string      // a message about the last action
 	CanWrite   bool        // the operator may make every change
+	Simulated  bool        // the connector delivers nothing
+}
+
+// A menuEntry is a link to a main page.
+type menuEntry struct {
+	Name, Label, URL string
+	role             admin.Role // who sees the entry
+}
+
+var menu = []menuEntry{
+	{"overview", "Overview", "/", admin.Read},
+	{"keys", "Keys", "/console/keys", admin.Read},
+	{"plans", "Plans", "/console/plans", admin.Read},
+	{"tasks", "Tasks", "/console/tasks", admin.Read},
+	{"issue", "Issue keys", "/console/issue", admin.Write},
+}
+
+// MenuEntries returns the links that the operator's role allows.
+func (f frame) MenuEntries() []menuEntry {
+	return slices.DeleteFunc(slices.Clone(menu), func(e menuEntry) bool { return !f.Token.Role.Allows(e.role) })
+}
+
+// Parent returns the main page that the page is below, or nil for a main page itself.
+func (f frame) Parent() *menuEntry {
+	for _, e := range menu {
+		if e.Name == f.Menu && f.name != e.Name {
+			return &e
+		}
+	}
+	return nil
 }
 
 //go:embed pages/*.html
@@ -45,7 +75,7 @@ var pageFiles embed.FS
 // start of every command.
 var templates = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range []string{"signin", "error", "overview", "keys", "key", "plans", "tasks", "task", "issue", "issued", "confirm"} {
+	for _, name := range []string{"signin", "error", "overview", "keys", "key", "plans", "plan", "import", "stock", "tasks", "task", "issue", "issued", "confirm"} {
 		all[name] = template.Must(template.New("frame.html").Funcs(templateFuncs).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html", "pages/"+name+".html"))
 	}
 	return all
@@ -54,9 +84,12 @@ var templates = sync.OnceValue(func() map[string]*template.Template {
 // render renders a page and sends it with the given status. It renders the whole page first, so that a
 // template error never leaves a partial response.
 func (r *request) render(status int, p page) error {
-	f := frame{page: p, Token: r.token, CanWrite: r.token.Role.Allows(admin.Write)}
+	f := frame{page: p, Token: r.token, CanWrite: r.token.Role.Allows(admin.Write), Simulated: r.Simulated && r.session != nil}
 	if r.session != nil {
-		f.FormSecret, f.Note = r.session.formSecret, r.session.takeNote()
+		f.FormSecret = r.session.formSecret
+	}
+	if r.session != nil && !r.isRefresh() { // a refresh shows no note
+		f.Note = r.session.takeNote()
 	}
 	var b bytes.Buffer
 	if err := templates()[p.name].Execute(&b, f); err != nil {
@@ -129,7 +162,7 @@ var templateFuncs = template.FuncMap{
 	"duration": formatDuration,
 	"taskURL":  taskURL,
 	"keyURL":   keyOfTaskURL,
-	"commands": splitCommands,
+	"prose":    formatProse,
 	"class":    cssClass,
 	"spaced":   func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 }
@@ -141,70 +174,3 @@ func keyURL(reference string) string { return "/console/key?key=" + url.QueryEsc
 func keyOfTaskURL(id string) string { return "/console/key?task=" + url.QueryEscape(id) }
 
 func taskURL(id string) string { return "/console/task?id=" + url.QueryEscape(id) }
-
-// formatNumber groups digits by three for easier reading.
-func formatNumber(n int) string {
-	text := strconv.Itoa(n)
-	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
-		text = text[:i] + "\u202f" + text[i:]
-	}
-	return text
-}
-
-// formatTime formats a time in UTC, to the second.
-func formatTime(m view.Time) template.HTML {
-	if m.String() == "" {
-		return "–"
-	}
-	t := time.Time(m).UTC()
-	text := t.Format(time.DateOnly) + "\u00a0" + t.Format(time.TimeOnly)
-	return template.HTML(`<time datetime="` + m.String() + `">` + text + `</time>`) //nolint:gosec // nothing but digits
-}
-
-// formatDuration formats a duration with a unit that fits its size.
-func formatDuration(d time.Duration) string {
-	switch {
-	case d <= 0:
-		return "0\u00a0s"
-	case d < time.Second:
-		return fmt.Sprintf("%d\u00a0ms", max(d.Milliseconds(), 1))
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f\u00a0s", d.Seconds())
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%.0f\u00a0s", d.Seconds())
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%.0f\u00a0min", d.Minutes())
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%.0f\u00a0h", d.Hours())
-	}
-	return fmt.Sprintf("%.0f\u00a0days", d.Hours()/24)
-}
-
-// A textPart is a piece of a text. It is either a command or prose.
-type textPart struct {
-	Text    string
-	Command bool
-}
-
-// splitCommands splits a sentence of an explanation at backquotes. The text between backquotes is a command.
-func splitCommands(sentence string) (all []textPart) {
-	for i, text := range strings.Split(sentence, "`") {
-		if text != "" {
-			all = append(all, textPart{text, i%2 == 1})
-		}
-	}
-	return all
-}
-
-// cssClasses maps a status, outcome or state to a CSS class. The class adds a color to the word, which stays
-// visible.
-var cssClasses = map[string]string{
-	"live": "good", "success": "good", "settled": "good", "success_renew": "good",
-	"open": "busy", "in_queue": "busy", "pending": "busy", "held": "busy",
-	"suspect": "bad", "system_error": "bad", "unknown": "bad", "full": "bad", "expired": "bad", "invalid": "bad", "revoked": "bad",
-	"failed": "warn", "failed_upgrade": "warn", "none": "warn", "out_of_stock": "warn",
-}
-
-// cssClass returns the CSS class of a word, or "". For example, invalid_credentials has no class, because the
-// shop is not at fault.
-func cssClass(word any) string { return cssClasses[fmt.Sprint(word)] }

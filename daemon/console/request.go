@@ -75,13 +75,16 @@ func (r *request) authenticate() error {
 // refreshHeader is the header with which the script of an open page loads the page again.
 const refreshHeader = "Keyseat-Refresh"
 
+// isRefresh reports whether the script of an open page caused the request.
+func (r *request) isRefresh() bool { return r.req.Header.Get(refreshHeader) != "" }
+
 // cookieSession returns the session that the browser's cookie names, or nil.
 func (r *request) cookieSession() *session {
 	cookie, err := r.req.Cookie(r.cookieName())
 	if err != nil {
 		return nil
 	}
-	return r.sessions.find(cookie.Value, r.req.Header.Get(refreshHeader) == "")
+	return r.sessions.find(cookie.Value, !r.isRefresh())
 }
 
 // recoverPanic calls do and converts a panic to an error. The error has only the type of the panic's value,
@@ -109,7 +112,7 @@ func (r *request) permitted(all []action) []action {
 // client returns the address of the browser.
 func (r *request) client() netip.Addr { return ratelimit.ClientAddress(r.req, r.Proxies) }
 
-// audit writes a line of the audit log about an action with a token. The admin API logs the changes.
+// audit writes a line of the audit log about an action with a token. The admin API logs its own changes.
 func (r *request) audit(action string, token admin.Token, others ...slog.Attr) {
 	attrs := []slog.Attr{slog.String("action", action), slog.String("token", token.Name), slog.String("client", r.client().String())}
 	r.Log.LogAttrs(r.req.Context(), slog.LevelInfo, "console", append(attrs, others...)...)

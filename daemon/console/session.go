@@ -149,7 +149,7 @@ func (r *request) signIn() error {
 	r.logSignIn(token)
 	if token.Role == "" {
 		r.guesses.Record(r.req.Context(), client)
-		return r.showSignIn(http.StatusForbidden, "Nobody has this token.")
+		return r.showSignIn(http.StatusForbidden, "Unknown token.")
 	}
 	if before := r.cookieSession(); before != nil {
 		r.sessions.end(before)

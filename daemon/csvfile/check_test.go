@@ -83,3 +83,21 @@ func TestCheckReadsOnce(t *testing.T) {
 		t.Error(errs)
 	}
 }
+
+// TestCheckPlans checks that a file of plans is read on after an invalid row.
+func TestCheckPlans(t *testing.T) {
+	var got []string
+	for result, err := range csvfile.New(strings.NewReader("id,country,slots\na,US,3\nb,XX,3\n\nc,DE,many\nd,de,4\n")).CheckPlans() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%d %s %v", result.Line, result.Edit.ID, result.Err))
+	}
+	want := []string{
+		"2 a <nil>", "3  country must be an ISO 3166-1 alpha-2 code (e.g., US)",
+		"5  slots must be a number from 0 to 1000000", "6 d <nil>",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}

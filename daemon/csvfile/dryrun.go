@@ -22,20 +22,33 @@ type Finder func(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, erro
 
 // DryRun prints all errors that an import of the file would have, and then a summary. It stores nothing. If
 // it has printed an error, it returns [ErrInvalidFile].
+func (s *Reader) DryRun(ctx context.Context, w io.Writer, find Finder) error {
+	out, invalid := bufio.NewWriter(w), 0
+	rows, err := s.EachError(ctx, find, func(row RowResult) error {
+		invalid++
+		_, err := fmt.Fprintf(out, "line %d: %v\n", row.Line, row.Err)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "checked: %d rows, %d invalid; nothing was stored\n", rows, invalid) // Flush returns the error
+	if err := out.Flush(); err != nil || invalid == 0 {
+		return err
+	}
+	return ErrInvalidFile
+}
+
+// EachError checks a file of keys as an import would, and stores nothing. It calls report for each invalid row, in
+// order, and returns the number of all rows. An error of report ends the check.
 //
 // In memory it keeps a page of rows, and a 64-bit hash of each row's code instead of the code. That takes
 // a few dozen bytes per row. Two of a million rows have the same hash by chance in one of thirty million
 // files.
-func (s *Reader) DryRun(ctx context.Context, w io.Writer, find Finder) error {
-	d := &dryRun{out: bufio.NewWriter(w), find: find, seed: maphash.MakeSeed(), lines: map[uint64]uint32{}}
-	if err := d.run(ctx, s.Check()); err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintf(d.out, "checked: %d rows, %d invalid; nothing was stored\n", d.rows, d.invalid) // Flush returns the error
-	if err := d.out.Flush(); err != nil || d.invalid == 0 {
-		return err
-	}
-	return ErrInvalidFile
+func (s *Reader) EachError(ctx context.Context, find Finder, report func(RowResult) error) (rows int, _ error) {
+	d := &dryRun{report: report, find: find, seed: maphash.MakeSeed(), lines: map[uint64]uint32{}}
+	err := d.run(ctx, s.Check())
+	return d.rows, err
 }
 
 // dryRunPage is the number of rows that are in memory simultaneously.
@@ -43,16 +56,15 @@ const dryRunPage = 1000
 
 // A dryRun is the state of a dry run.
 type dryRun struct {
-	out     *bufio.Writer
-	find    Finder
-	page    []RowResult
-	seed    maphash.Seed
-	lines   map[uint64]uint32 // the line on which a code first occurs, by the code's hash
-	rows    int
-	invalid int
+	report func(RowResult) error
+	find   Finder
+	page   []RowResult
+	seed   maphash.Seed
+	lines  map[uint64]uint32 // the line on which a code first occurs, by the code's hash
+	rows   int
 }
 
-// run prints the line and the error of each invalid row.
+// run reports each invalid row.
 func (d *dryRun) run(ctx context.Context, rows iter.Seq2[RowResult, error]) error {
 	for row, err := range rows {
 		if invalid := (LineError{}); errors.As(err, &invalid) {
@@ -64,30 +76,28 @@ func (d *dryRun) run(ctx context.Context, rows iter.Seq2[RowResult, error]) erro
 		if d.page = append(d.page, row); len(d.page) < dryRunPage {
 			continue
 		}
-		if err := d.printPage(ctx); err != nil {
+		if err := d.reportPage(ctx); err != nil {
 			return err
 		}
 	}
-	return d.printPage(ctx)
+	return d.reportPage(ctx)
 }
 
-// printPage prints the errors of the current page and starts the next page.
-func (d *dryRun) printPage(ctx context.Context) error {
+// reportPage reports the errors of the current page and starts the next page.
+func (d *dryRun) reportPage(ctx context.Context) error {
 	stored, err := d.stored(ctx)
 	if err != nil {
 		return err
 	}
 	for _, row := range d.page {
 		d.rows++
-		invalid := row.Err
-		if invalid == nil {
-			invalid = d.duplicate(row, stored[row.Key.Code])
+		if row.Err == nil {
+			row.Err = d.duplicate(row, stored[row.Key.Code])
 		}
-		if invalid == nil {
+		if row.Err == nil {
 			continue
 		}
-		d.invalid++
-		if _, err := fmt.Fprintf(d.out, "line %d: %v\n", row.Line, invalid); err != nil {
+		if err := d.report(row); err != nil {
 			return err
 		}
 	}

@@ -1,13 +1,12 @@
 package csvfile
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"slices"
 	"strings"
 
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 )
 
@@ -45,25 +44,7 @@ type RowResult struct {
 // Check reads keys as [Reader.Keys] does, but it continues after an invalid row. The row's error is in its
 // [RowResult]. If the sequence itself yields an error, it ends, because the rest of the file cannot be read.
 func (f *Reader) Check() iter.Seq2[RowResult, error] {
-	return func(yield func(RowResult, error) bool) {
-		r, err := f.begin(keyColumns, []string{"code"})
-		for err == nil {
-			var result RowResult
-			if err = f.next(r); err == nil {
-				result.Key, err = r.key(), r.err
-			}
-			result.Line = f.line
-			if invalid := (LineError{}); errors.As(err, &invalid) && !errors.Is(err, ErrRowTooLong) {
-				result.Key, result.Err, err = keys.Key{}, invalid.Err, nil
-			}
-			if err == nil && !yield(result, nil) {
-				return
-			}
-		}
-		if !errors.Is(err, io.EOF) {
-			yield(RowResult{}, err)
-		}
-	}
+	return seq.Map(check(f, keyColumns, []string{"code"}, (*row).key), func(c checked[keys.Key]) RowResult { return RowResult{c.line, c.value, c.err} })
 }
 
 // key reads a row. A key with an invite is a legacy key, and a legacy key is used.

@@ -3,12 +3,13 @@ package csvfile
 import (
 	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"slices"
 	"strconv"
 
 	"golang.org/x/text/language"
 
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 )
@@ -23,26 +24,30 @@ const MaxID = 128
 
 // Plans reads plans and returns the edit that imports each of them. If the file lacks a column, the edits
 // keep its value. If a line is invalid, the error is a [LineError].
-func (f *Reader) Plans() ([]stock.PlanEdit, error) {
-	r, err := f.begin(planColumns, []string{"id", "country", "slots"})
-	if err != nil {
-		return nil, err
-	}
-	var edits []stock.PlanEdit
-	for {
-		err := f.next(r)
-		if errors.Is(err, io.EOF) {
-			return edits, nil
+func (f *Reader) Plans() (edits []stock.PlanEdit, _ error) {
+	for row, err := range f.CheckPlans() {
+		if row.Err != nil {
+			err = LineError{row.Line, row.Err}
 		}
 		if err != nil {
 			return nil, err
 		}
-		edit := r.edit()
-		if r.err != nil {
-			return nil, r.err
-		}
-		edits = append(edits, edit)
+		edits = append(edits, row.Edit)
 	}
+	return edits, nil
+}
+
+// A PlanResult is the result of checking one row of a file of plans.
+type PlanResult struct {
+	Line int // the line on which the row begins
+	Edit stock.PlanEdit
+	Err  error // nil: the row is a valid edit; never a [LineError]
+}
+
+// CheckPlans reads plans as [Reader.Plans] does, but it continues after an invalid row, as [Reader.Check] does.
+func (f *Reader) CheckPlans() iter.Seq2[PlanResult, error] {
+	rows := check(f, planColumns, []string{"id", "country", "slots"}, (*row).edit)
+	return seq.Map(rows, func(c checked[stock.PlanEdit]) PlanResult { return PlanResult{c.line, c.value, c.err} })
 }
 
 func (r *row) edit() stock.PlanEdit {

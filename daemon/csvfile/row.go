@@ -3,6 +3,8 @@ package csvfile
 import (
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -208,3 +210,34 @@ const (
 	firstYear = 1970
 	lastYear  = 9999
 )
+
+// checked is the result of checking one row of a file: its value or its error.
+type checked[T any] struct {
+	line  int // the line on which the row begins
+	value T
+	err   error
+}
+
+// check reads the rows of a file and continues after an invalid row. If the sequence itself yields an error, it ends.
+func check[T any](f *Reader, columns, need []string, read func(*row) T) iter.Seq2[checked[T], error] {
+	return func(yield func(checked[T], error) bool) {
+		r, err := f.begin(columns, need)
+		for err == nil {
+			var result checked[T]
+			if err = f.next(r); err == nil {
+				result.value = read(r)
+				err = r.err
+			}
+			result.line = f.line
+			if invalid := (LineError{}); errors.As(err, &invalid) && !errors.Is(err, ErrRowTooLong) {
+				result.value, result.err, err = *new(T), invalid.Err, nil
+			}
+			if err == nil && !yield(result, nil) {
+				return
+			}
+		}
+		if !errors.Is(err, io.EOF) {
+			yield(checked[T]{}, err)
+		}
+	}
+}

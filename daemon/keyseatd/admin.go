@@ -49,9 +49,14 @@ func (s *serveCmd) addAdminHandlers(server *daemon.Server, store *bunstore.Store
 	}
 	tokens, engine, proxies := admin.TokenFile(s.AdminTokenFile), server.API.Engine, parsePrefixes(s.TrustedProxies)
 	server.AdminAPI = &admin.API{Engine: engine, AdminStore: store, Tokens: tokens, Wake: wake, Proxies: proxies, Log: server.Log}
+	low, err := s.lowStock()
+	if err != nil {
+		return err
+	}
 	server.Console, err = operators.New(operators.Options{
 		API: server.AdminAPI, Tokens: tokens, Engine: engine, AdminStore: store, TaskStats: store,
-		ConnectorStats: m.ConnectorStats, Proxies: proxies, SignInLink: s.signInLink, Log: server.Log,
+		ConnectorStats: m.ConnectorStats, Simulated: s.isSimulator(), LowStock: low, Proxies: proxies,
+		SignInLink: s.signInLink, Log: server.Log,
 	})
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/webhooks"
 	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
@@ -178,6 +179,19 @@ func (f endpointFlags) policy() webhooks.Policy {
 func (f endpointFlags) endpoints() (*webhooks.File, error) {
 	file, err := webhooks.Open(f.WebhookFile, f.policy())
 	return file, withName("--webhook-file", err)
+}
+
+// lowStock returns the function that returns the number of free slots at which a country is low for the endpoints. It
+// returns nil without a file of endpoints.
+func (f endpointFlags) lowStock() (func(stock.Country) (int, bool), error) {
+	if f.WebhookFile == "" {
+		return nil, nil
+	}
+	file, err := f.endpoints()
+	return func(country stock.Country) (int, bool) {
+		all, _ := file.Endpoints() // the dispatcher logs the error
+		return webhooks.LowThreshold(all, country)
+	}, err
 }
 
 // webhookFlags set the retries of webhooks.

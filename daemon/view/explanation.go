@@ -1,23 +1,36 @@
 package view
 
-import "github.com/keyseat/keyseat/tasks"
+import (
+	"strings"
 
-// An Explanation describes the state of a key. Commands are complete, and between backquotes.
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// An Explanation describes the state of a key. Commands and the names of buttons are between backquotes.
 type Explanation struct {
 	Now  string   `json:"now"`  // the state of the key
 	Next []string `json:"next"` // the possible next steps
 }
 
 // Explain explains the state of a key from its latest task and its whole history, the oldest event
-// first.
+// first. Its next steps name commands of the command line.
 func Explain(v tasks.Snapshot, history []tasks.Event) Explanation {
-	f := newFacts(v, history)
+	return newFacts(v, history).explain(commands)
+}
+
+// ExplainInConsole is [Explain] for the console: its next steps name the buttons of the console.
+func ExplainInConsole(v tasks.Snapshot, history []tasks.Event) Explanation {
+	return newFacts(v, history).explain(buttons)
+}
+
+// explain explains the facts. The advice replaces the names of actions in the texts.
+func (f facts) explain(advice *strings.Replacer) Explanation {
 	now, next := f.state()
 	e := Explanation{Now: f.expand(now), Next: []string{}}
-	for _, text := range append(next, f.leftovers()...) {
-		e.Next = append(e.Next, f.expand(text))
+	for _, text := range next {
+		e.Next = append(e.Next, f.expand(advice.Replace(text)))
 	}
-	return e
+	return Explanation{e.Now, append(e.Next, f.leftovers(advice)...)}
 }
 
 // state returns the texts of the first rule that fits. If the key's last task failed, the next steps
@@ -35,7 +48,32 @@ func (f facts) state() (now string, next []string) {
 	return now, next
 }
 
-// A rule explains each key that it fits. [facts.expand] replaces the names in braces.
+// The actions of an operator, as commands and as buttons of the console.
+var (
+	commands = strings.NewReplacer(
+		"{do:restore}", "`keyseatd keys restore {key}`",
+		"{do:reset}", "`keyseatd keys reset {key}`",
+		"{do:retry}", "`keyseatd tasks retry {task}`",
+		"{do:resolve}", "If it has, run `keyseatd tasks resolve {task} --outcome success`; if not, run `keyseatd tasks resolve {task} --outcome system_error`.",
+		"{do:release}", "`keyseatd plans release {task}`",
+		"{do:plans}", "`keyseatd plans list` shows the plans that are out of stock; importing a plan again puts it back.",
+		"{do:stock}", "`keyseatd stock` shows where slots are free, and `keyseatd plans import FILE.csv` adds more.",
+		"{do:edit}", "`keyseatd plans import FILE.csv` corrects it.",
+	)
+	buttons = strings.NewReplacer(
+		"{do:restore}", "`Restore`",
+		"{do:reset}", "`Reset`",
+		"{do:retry}", "`Retry now`",
+		"{do:resolve}", "Then choose `Resolve` on the page of task {task}.",
+		"{do:release}", "`Release the slot` on the page of task {task}",
+		"{do:plans}", "The page Plans shows the plans that are out of stock; `Put back` puts a plan back.",
+		"{do:stock}", "The overview shows where slots are free, and `Import plans` on the page Plans adds more.",
+		"{do:edit}", "`Edit` on the page Plans corrects it.",
+	)
+)
+
+// A rule explains each key that it fits. [facts.expand] replaces the names in braces, and [commands] or [buttons]
+// the names of actions.
 type rule struct {
 	fits func(facts) bool
 	now  string
@@ -43,8 +81,8 @@ type rule struct {
 }
 
 const (
-	restore     = "`keyseatd keys restore {key}` gives it back its earlier state."
-	reset       = "`keyseatd keys reset {key}` makes it usable, whatever its state."
+	restore     = "{do:restore} gives it back its earlier state."
+	reset       = "{do:reset} makes it usable, whatever its state."
 	checkDaemon = "Check that a daemon serves this database: only a daemon carries out tasks."
 	wait        = "Wait: every {kind} ends."
 	upgrade     = "The holder can upgrade it."
@@ -59,12 +97,12 @@ var rules = []rule{
 	{facts.leaseExpired, "The lease of the daemon that worked on its {kind} has expired{doubt}. Another daemon takes over the {kind}.", []string{checkDaemon}},
 	{facts.leased, "A daemon is working on its {kind} now.", []string{wait}},
 	{facts.overdue, "Its {kind} has been due since {due}, but no daemon works on it{tried}{reason}{doubt}.", []string{checkDaemon}},
-	{facts.attempted, "The provider was called{attempts} for its {kind}, and gave no final answer{reason}{doubt}. The next attempt is due at {due}.", []string{wait, "`keyseatd tasks retry {task}` makes it due now."}},
+	{facts.attempted, "The provider was called{attempts} for its {kind}, and gave no final answer{reason}{doubt}. The next attempt is due at {due}.", []string{wait, "{do:retry} makes it due now."}},
 	{facts.open, "Its {kind} was accepted at {created}, and waits for its first attempt.", []string{wait}},
 
-	{facts.legacy, "It was last used with the old system: its holder joins a plan manually, with the invite and the address. A renew is refused.", []string{"If the invite no longer works, `keyseatd keys reset {key}` makes it usable."}},
+	{facts.legacy, "It was last used with the old system: its holder joins a plan manually, with the invite and the address. A renew is refused.", []string{"If the invite no longer works, {do:reset} makes it usable."}},
 	{facts.importedUsed, "It was imported as used, so an upgrade is refused until it is renewed.", []string{"The holder can renew it.", reset}},
-	{facts.inUse, "It is in use{since}{as}{at}.", []string{renewLater}},
+	{facts.inUse, "It is in use{since}{as}{at}{released}.", []string{renewLater}},
 	{facts.upgradeFailed, "Its upgrade failed: {why}. It can be used again.", nil},
 	{facts.renewFailed, "Its renew failed: {why}. It still counts as used.", []string{reset}},
 	{facts.renewed, "It was renewed, and can be upgraded.", []string{upgrade}},
@@ -75,8 +113,8 @@ var rules = []rule{
 // The texts about leftover slots, and about keys with many recent tasks.
 const (
 	suspectSlot = "A slot of plan {plan} is suspect: check at the provider whether the holder's account has joined it. " +
-		"If it has, run `keyseatd tasks resolve {task} --outcome success`; if not, run `keyseatd tasks resolve {task} --outcome system_error`."
-	spentSlot = "A slot of plan {plan} is still spent: when that member has left the plan, `keyseatd plans release {task}` frees it."
+		"{do:resolve}"
+	spentSlot = "A slot of plan {plan} is still spent: when that member has left the plan, {do:release} frees it."
 	busyKey   = "It had many tasks or failed logins recently. If the limit refuses another one, it is allowed again at {limit} or after a reset."
 )
 
@@ -89,7 +127,7 @@ type failureReason struct {
 const (
 	tryAgain     = "The holder can try again."
 	otherAccount = "The holder can try another account."
-	listPlans    = "`keyseatd plans list` shows the plans that are out of stock; importing a plan again puts it back."
+	listPlans    = "{do:plans}"
 )
 
 // failureReasons maps the unsuccessful outcomes of upgrades and renews to their reasons.
@@ -97,14 +135,14 @@ var failureReasons = map[tasks.Outcome]failureReason{
 	tasks.SystemError:        {"the provider gave no final answer{reason}", []string{tryAgain}},
 	tasks.InvalidCredentials: {"the provider refused the login or the password", []string{"The holder can try again with the right ones."}},
 	tasks.AccountLocked:      {"the account is locked", []string{"The holder can try again in a few hours, or with another account."}},
-	tasks.OutOfStock:         {"there was no free slot in {country}", []string{"The holder can try another country.", "`keyseatd stock` shows where slots are free, and `keyseatd plans import FILE.csv` adds more."}},
+	tasks.OutOfStock:         {"there was no free slot in {country}", []string{"The holder can try another country.", "{do:stock}"}},
 	tasks.AlreadyPremium:     {"the account was premium already", []string{otherAccount}},
 	tasks.UpgradedRecently:   {"the account was upgraded less than 12 months ago", []string{otherAccount}},
 	tasks.PlanExpired:        {"the plans that were tried are expired, {plan} the last", []string{tryAgain, listPlans}},
 	tasks.PlanFull:           {"the plans that were tried are full, {plan} the last", []string{tryAgain, listPlans}},
 	tasks.PlanInvalid:        {"the plans that were tried are invalid, {plan} the last", []string{tryAgain, listPlans}},
 	tasks.AlreadyMember:      {"the account is likely a member of plan {plan} already", []string{otherAccount}},
-	tasks.WrongAddress:       {"the provider refused the address of plan {plan}", []string{"Check the address of the plan: `keyseatd plans import FILE.csv` corrects it.", tryAgain}},
+	tasks.WrongAddress:       {"the provider refused the address of plan {plan}", []string{"Check the address of the plan: {do:edit}", tryAgain}},
 	tasks.StillPremium:       {"the account is still premium", []string{renewLater}},
 }
 

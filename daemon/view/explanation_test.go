@@ -114,6 +114,12 @@ func TestExplain(t *testing.T) {
 			task: ended(tasks.Upgrade, tasks.Success, stock.Spent),
 			want: "It is in use, since 2026-11-22T19:37:00Z, as “ann”, at “1 High Street”. | The holder can renew it once the account has lost its place.",
 		},
+		"in use, its slot was given back": {
+			key:     keys.Key{Status: keys.Success, Used: true},
+			task:    ended(tasks.Upgrade, tasks.Success, stock.Free),
+			history: events{event(tasks.EventReleased, "T0", "oak", stock.Free, ""), event(tasks.EventReleased, "T1", "elm", stock.Free, "by ann")},
+			want:    "It is in use; its slot of plan elm was given back at 2026-11-22T18:37:00Z. | The holder can renew it once the account has lost its place.",
+		},
 		"locked": {
 			key:  keys.Key{Status: keys.FailedUpgrade},
 			task: ended(tasks.Upgrade, tasks.AccountLocked, stock.Free),
@@ -180,8 +186,8 @@ func TestExplainUnknownKey(t *testing.T) {
 	}
 }
 
-// TestExplainEveryState checks that every key has an explanation without unfilled names, and that each
-// failure reason has its own text.
+// TestExplainEveryState checks that every key has an explanation without unfilled names. In the console it has the
+// same state, as many next steps, and no command.
 func TestExplainEveryState(t *testing.T) {
 	for _, status := range keys.Statuses() {
 		for flags := range 8 {
@@ -190,8 +196,13 @@ func TestExplainEveryState(t *testing.T) {
 				key.Invite = "link"
 			}
 			for _, task := range everyTask() {
-				got := view.Explain(tasks.Snapshot{At: now, Key: key, Task: task}, nil)
+				v := tasks.Snapshot{At: now, Key: key, Task: task}
+				got, shown := view.Explain(v, nil), view.ExplainInConsole(v, nil)
 				all := strings.Join(append(got.Next, got.Now), " ")
+				text := strings.Join(shown.Next, " ")
+				if shown.Now != got.Now || len(shown.Next) != len(got.Next) || strings.Contains(text, "keyseatd") || strings.ContainsAny(text, "{}\n") {
+					t.Errorf("%+v, %+v in the console: %q", key, task, shown)
+				}
 				if got.Now == "" || len(got.Next) == 0 || strings.ContainsAny(all, "{}\n") || strings.Contains(all, "  ") {
 					t.Errorf("%+v, %+v: %q", key, task, got)
 				}

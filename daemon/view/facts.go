@@ -84,7 +84,7 @@ func (f facts) resetAt() (at time.Time) {
 const busyAfter = 30 * time.Minute
 
 // leftovers returns the next steps for leftover slots, and for a key with many recent tasks.
-func (f facts) leftovers() (all []string) {
+func (f facts) leftovers(advice *strings.Replacer) (all []string) {
 	inUse := f.usedSlot()
 	for i, left := range f.slots {
 		text := ""
@@ -95,11 +95,11 @@ func (f facts) leftovers() (all []string) {
 			text = spentSlot
 		}
 		if text != "" {
-			all = append(all, strings.NewReplacer("{plan}", left.plan, "{task}", left.task).Replace(text))
+			all = append(all, strings.NewReplacer("{plan}", left.plan, "{task}", left.task).Replace(advice.Replace(text)))
 		}
 	}
 	if f.Key.NextTaskAt.After(f.At.Add(busyAfter)) && !f.Key.Revoked {
-		all = append(all, busyKey)
+		all = append(all, f.expand(busyKey))
 	}
 	return all
 }
@@ -112,6 +112,16 @@ func (f facts) usedSlot() int {
 		}
 	}
 	return -1
+}
+
+// releasedText says when the slot of a task was given back, or is empty.
+func (f facts) releasedText(t tasks.Task) (text string) {
+	for _, e := range f.history {
+		if e.Type == tasks.EventReleased && e.Task == t.ID {
+			text = "; its slot of plan " + e.Plan + " was given back at " + Time(e.At).String()
+		}
+	}
+	return text
 }
 
 // reason returns the note of the latest task's last change. If that change was an admin action or
@@ -146,6 +156,7 @@ func (f facts) expand(text string) string {
 		"{message}", cmp.Or(quoted(f.Key.Message), "the reason is not known"),
 		"{since}", prefixed(", since ", Time(f.Key.UsedDate).String()),
 		"{as}", prefixed(", as ", quoted(f.Key.Username)),
+		"{released}", f.releasedText(task),
 		"{at}", prefixed(", at ", quoted(f.Key.VerifyAddress)),
 		"{limit}", Time(f.Key.NextTaskAt).String(),
 		"{reset}", Time(f.resetAt()).String(),

@@ -210,6 +210,26 @@ func (d *Dispatcher) pollStock(ctx context.Context, all []Endpoint) error {
 	return nil
 }
 
+// lowThreshold returns the number of free slots at which a country is low, and whether the endpoint has one.
+func (e Endpoint) lowThreshold(country stock.Country) (int, bool) {
+	threshold, own := e.Low[country]
+	if !own {
+		threshold, own = e.Low[EveryCountry]
+	}
+	return threshold, own && e.Wants(StockLow)
+}
+
+// LowThreshold returns the number of free slots at which a country is low for at least one endpoint, and whether an
+// endpoint has such a number.
+func LowThreshold(all []Endpoint, country stock.Country) (highest int, ok bool) {
+	for _, e := range all {
+		if n, has := e.lowThreshold(country); has {
+			highest, ok = max(highest, n), true
+		}
+	}
+	return highest, ok
+}
+
 // lowCountries returns the countries that are low by the thresholds of the endpoint.
 func (e Endpoint) lowCountries(levels []stock.Level) (all []lowStock) {
 	if !e.Wants(StockLow) {
@@ -218,13 +238,7 @@ func (e Endpoint) lowCountries(levels []stock.Level) (all []lowStock) {
 	seen := map[stock.Country]bool{}
 	for _, l := range levels {
 		seen[l.Country] = true
-		threshold, own := e.Low[l.Country]
-		if !own {
-			if threshold, own = e.Low[EveryCountry]; !own {
-				continue
-			}
-		}
-		if l.Free <= threshold {
+		if threshold, has := e.lowThreshold(l.Country); has && l.Free <= threshold {
 			all = append(all, lowStock{l.Country, l.Free, threshold})
 		}
 	}

@@ -41,7 +41,7 @@ func (k *consoleUser) visit(path string) {
 func (k *consoleUser) signIn(token string) {
 	k.Helper()
 	k.visit("/")
-	k.WaitText("Enter a token")
+	k.WaitText("Paste a token")
 	k.fill("token", token)
 	k.press("Sign in")
 }
@@ -126,9 +126,9 @@ func TestConsoleActions(t *testing.T) {
 		k.retirePlan()
 		k.issueKeys()
 		k.pressIn("header", "Sign out")
-		k.WaitText("Enter a token")
+		k.WaitText("Paste a token")
 		k.visit("/console/keys")
-		k.WaitText("Enter a token")
+		k.WaitText("Paste a token")
 	})
 }
 
@@ -169,9 +169,10 @@ func (k *consoleUser) changeKeys() {
 	}
 	k.visit("/")
 	k.Do(chromedp.SendKeys(chromedp.CSS("#q"), "doubt\r"))
-	story := explanation(k.o.Shop, "doubt")
-	for _, text := range append(story.Next, story.Now) {
-		k.WaitText(strings.ReplaceAll(text, "`", ""))
+	k.WaitText(explanation(k.o.Shop, "doubt").Now)
+	k.WaitText("is suspect: check at the provider whether the holder's account has joined it. Then choose Resolve on the page of task")
+	if harness.Eval[bool](k.Tab, "document.querySelector('main').innerText.includes('keyseatd')") {
+		k.Error("the console names a command")
 	}
 	k.WaitText("held → suspect")
 	k.ExpectStatus(http.StatusNotFound)

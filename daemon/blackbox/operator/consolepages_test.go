@@ -49,6 +49,7 @@ func TestConsoleScreenshots(t *testing.T) {
 	key := k.keyPath(suspect.Code)
 	for name, path := range map[string]string{
 		"keys": "/console/keys", "key": key, "plans": "/console/plans", "tasks": "/console/tasks", "task": harness.TaskPath(suspect.ID),
+		"stock": "/console/stock", "plan-new": "/console/plan/new", "plan-edit": "/console/plan/edit?id=us-1", "plans-import": "/console/plans/import",
 		"confirm": "/console/task/resolve?id=" + suspect.ID, "revoke": strings.Replace(key, "key?", "key/revoke?", 1), "issue": "/console/issue",
 	} {
 		k.visit(path)
@@ -67,7 +68,7 @@ func TestConsoleScreenshots(t *testing.T) {
 	k.WaitText("no key and no task")
 	k.Screenshots("not-found")
 	k.pressIn("header", "Sign out")
-	k.WaitText("Enter a token")
+	k.WaitText("Paste a token")
 	k.Screenshots("signin")
 }
 
@@ -132,7 +133,7 @@ func TestConsoleWithoutScript(t *testing.T) {
 	k.signIn(k.token)
 	k.WaitText("Outcomes of the tasks")
 	k.WaitText("United States")
-	k.WaitText("There are none yet.")
+	k.WaitText("No task yet.")
 	k.act(k.keyPath("A"), "Revoke", "Revoke this key?", "The key is revoked.")
 	k.expectEvent("A", "revoked")
 	k.visit("/console/issue")
@@ -164,5 +165,5 @@ func TestConsoleOverPlainHTTP(t *testing.T) {
 	k.act(fresh, "Revoke", "Revoke this key?", "The key is revoked.")
 	k.expectEvent("fresh", "revoked")
 	k.pressIn("header", "Sign out")
-	k.WaitText("Enter a token")
+	k.WaitText("Paste a token")
 }

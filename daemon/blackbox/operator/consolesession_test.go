@@ -109,7 +109,7 @@ func TestConsoleSessions(t *testing.T) {
 func exhaustSignIns(o *harness.Operator) {
 	o.Helper()
 	for range 10 {
-		if _, a := o.SignIn("keyseat_admin_wrong"); a.Code != 403 || a.Header.Get("Set-Cookie") != "" || !strings.Contains(a.Body, "Nobody has this token.") {
+		if _, a := o.SignIn("keyseat_admin_wrong"); a.Code != 403 || a.Header.Get("Set-Cookie") != "" || !strings.Contains(a.Body, "Unknown token.") {
 			o.Errorf("%d %s", a.Code, a.Body)
 		}
 	}

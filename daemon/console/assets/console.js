@@ -1,7 +1,25 @@
-// The script adds charts, live pages and a copy button to the console. Every page works without it.
+// The script adds charts, live pages, local times and a copy button to the console. Every page works without it.
 "use strict";
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+
+const twoDigits = (n) => String(n).padStart(2, "0");
+
+// localize shows the times in an element in the zone of the browser. The title keeps the time in UTC.
+function localize(element) {
+  for (const time of element.querySelectorAll("time[datetime]")) {
+    const t = new Date(time.dateTime);
+    const day = [t.getFullYear(), twoDigits(t.getMonth() + 1), twoDigits(t.getDate())].join("-");
+    const clock = [t.getHours(), t.getMinutes(), t.getSeconds()].map(twoDigits).join(":");
+    time.textContent = time.dataset.part === "time" ? clock.slice(0, 5) : day + "\u00a0" + clock;
+  }
+  for (const note of element.querySelectorAll("[data-zone]")) {
+    note.textContent = "Times are in the zone of your browser, " + Intl.DateTimeFormat().resolvedOptions().timeZone + ". Point at a time to see it in UTC.";
+  }
+}
+
+// group groups digits by three, as the pages do.
+const group = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 
 // readTable returns the numbers of an outcome chart's table. A chart shows only what its table has.
 function readTable(table) {
@@ -41,7 +59,7 @@ function drawHours(box) {
     scales: { x: { time: false, range: (_, low, high) => [low - 0.6, high + 0.6] }, y: { range: (_, low, high) => [0, Math.max(high, 1) * 1.05] } },
     axes: [
       { ...axis, grid: { show: false }, size: 26, values: (_, at) => at.map((i) => labels[i] ?? ""), incrs: [1, 2, 3, 6, 12], space: 46 },
-      { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6], space: 30 },
+      { ...axis, size: 50, values: (_, at) => at.map(group), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6], space: 30 },
     ],
     series: [{}, ...groups.map((g) => ({ fill: color(g.name), width: 0, paths: bars, points: { show: false } })).reverse()],
     hooks: { setCursor: [showTip] },
@@ -87,6 +105,7 @@ async function refresh() {
     const fresh = page.querySelector(`[data-live="${old.dataset.live}"]`);
     if (!fresh || old.contains(document.activeElement) || old.matches(":hover") || holdsSelection(old)) continue;
     const open = old.querySelector("details")?.open;
+    localize(fresh);
     old.replaceWith(document.adoptNode(fresh));
     if (open) fresh.querySelector("details").open = true;
   }
@@ -132,8 +151,20 @@ function signInByLink() {
   form.submit();
 }
 
+// searchKey moves the focus to the search field when the operator presses /.
+function searchKey() {
+  const field = document.getElementById("q");
+  addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || !field || event.target.closest("input, select, textarea")) return;
+    event.preventDefault();
+    field.focus();
+  });
+}
+
 signInByLink();
+localize(document);
 draw();
+searchKey();
 copyButtons();
 startRefresh();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

@@ -1,0 +1,234 @@
+package console
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/daemon/csvfile"
+	"github.com/keyseat/keyseat/internal/seq"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+)
+
+// maxFile is the maximum size of an uploaded file, in bytes.
+const maxFile = 1 << 20
+
+// A fileImport is an import of a CSV file. It has two steps. The first one checks the file and shows the verdict for
+// each row. The second one imports the file, which the page of the first one contains.
+type fileImport struct {
+	Noun    string // plan or key
+	Columns string
+	Text    string // the checked file in base64, "" before it is checked
+	ID      string // of the import: keys are imported once
+	Rows    []verdict
+	Counts  []verdictCount
+	Invalid int // number of invalid rows
+	Hidden  int // number of rows that the page does not show
+	Error   string
+}
+
+// A verdict says what the import of a row does.
+type verdict struct {
+	Line    int
+	ID      string // of the plan
+	Country stock.Country
+	Verdict string
+	Invalid bool
+}
+
+// A verdictCount is the number of rows with the same verdict.
+type verdictCount struct {
+	Verdict string
+	Rows    int
+}
+
+// maxVerdicts is the number of rows that a page shows.
+const maxVerdicts = 500
+
+// add adds the verdict of a row.
+func (f *fileImport) add(v verdict) {
+	count := v.Verdict
+	if v.Invalid {
+		f.Invalid++
+		count = "invalid"
+	}
+	f.count(count)
+	if len(f.Rows) >= maxVerdicts {
+		f.Hidden++
+		return
+	}
+	f.Rows = append(f.Rows, v)
+}
+
+func (f *fileImport) count(text string) {
+	for i := range f.Counts {
+		if f.Counts[i].Verdict == text {
+			f.Counts[i].Rows++
+			return
+		}
+	}
+	f.Counts = append(f.Counts, verdictCount{text, 1})
+}
+
+func (r *request) newPlanImport() error { return r.showImport(http.StatusOK, newFileImport("plan")) }
+func (r *request) newKeyImport() error  { return r.showImport(http.StatusOK, newFileImport("key")) }
+
+func newFileImport(noun string) fileImport {
+	columns := csvfile.PlanColumns()
+	if noun == "key" {
+		columns = csvfile.KeyColumns()
+	}
+	return fileImport{Noun: noun, Columns: strings.Join(columns, ", ")}
+}
+
+func (r *request) showImport(status int, f fileImport) error {
+	return r.render(status, page{"import", "Import " + f.Noun + "s", f.Noun + "s", f})
+}
+
+func (r *request) importPlans() error {
+	return r.importFile(newFileImport("plan"), r.checkPlans, r.storePlans)
+}
+func (r *request) importKeys() error {
+	return r.importFile(newFileImport("key"), r.checkKeys, r.storeKeys)
+}
+
+// importFile handles both steps. An invalid file is shown again with its verdicts, and nothing is stored.
+func (r *request) importFile(f fileImport, check func(*fileImport, []byte) error, store func(fileImport, []byte) (int, error)) error {
+	if !r.token.Role.Allows(admin.Write) {
+		return r.showImport(http.StatusForbidden, f)
+	}
+	text, err := r.submittedFile()
+	if err != nil || len(text) == 0 {
+		f.Error = "Choose a CSV file of up to 1 MB."
+		return r.showImport(http.StatusUnprocessableEntity, f)
+	}
+	f.ID, f.Text = r.req.PostFormValue("id"), base64.StdEncoding.EncodeToString(text)
+	if f.ID == "" {
+		f.ID = rand.Text()
+		return r.showChecked(&f, check(&f, text))
+	}
+	n, err := store(f, text)
+	if err != nil {
+		return r.showChecked(&f, err)
+	}
+	r.audit("import "+f.Noun+"s", r.token, slog.Int("count", n))
+	r.session.setNote(formatNumber(n) + " rows of " + f.Noun + "s are imported.")
+	r.redirect("/console/" + f.Noun + "s")
+	return nil
+}
+
+// submittedFile returns the file of the form: uploaded, or from the page with the verdicts.
+func (r *request) submittedFile() ([]byte, error) {
+	if text := r.req.PostFormValue("text"); text != "" {
+		return base64.StdEncoding.DecodeString(text)
+	}
+	file, _, err := r.req.FormFile("file")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if len(text) > maxFile {
+		return nil, errTooLarge
+	}
+	return text, err
+}
+
+var errTooLarge = errors.New("the file is too large")
+
+// showChecked shows the verdicts. An error about the file is a verdict too. Any other error is returned.
+func (r *request) showChecked(f *fileImport, err error) error {
+	switch line := (csvfile.LineError{}); {
+	case errors.As(err, &line):
+		f.add(verdict{Line: line.Line, Verdict: line.Err.Error(), Invalid: true})
+	case errors.Is(err, adminstore.ErrBatch):
+		f.Error, f.Text = "The file was imported already.", ""
+	case err != nil:
+		return err
+	}
+	if f.Invalid > 0 || f.Error != "" {
+		return r.showImport(http.StatusUnprocessableEntity, *f)
+	}
+	return r.showImport(http.StatusOK, *f)
+}
+
+// checkPlans finds the verdict of each row of a file of plans.
+func (r *request) checkPlans(f *fileImport, text []byte) error {
+	plans := map[string]stock.Plan{}
+	for p, err := range r.allPlans() {
+		if err != nil {
+			return err
+		}
+		plans[p.ID] = p
+	}
+	for row, err := range csvfile.New(bytes.NewReader(text)).CheckPlans() {
+		if err != nil {
+			return err
+		}
+		before := plans[row.Edit.ID]
+		after, err := before, row.Err
+		if err == nil {
+			after, err = row.Edit.Apply(before)
+		}
+		v := verdict{Line: row.Line, ID: row.Edit.ID, Country: after.Country}
+		switch {
+		case err != nil:
+			v.Verdict, v.Invalid = err.Error(), true
+		case before.ID == "":
+			v.Verdict = "new"
+		case !before.Available(r.Now()) && after.Available(r.Now()):
+			v.Verdict = "put back"
+		case before == after:
+			v.Verdict = "unchanged"
+		default:
+			v.Verdict = "changed"
+		}
+		f.add(v)
+		if !v.Invalid {
+			plans[after.ID] = after
+		}
+	}
+	return nil
+}
+
+// storePlans imports all plans of a file, or none.
+func (r *request) storePlans(_ fileImport, text []byte) (int, error) {
+	file := csvfile.New(bytes.NewReader(text))
+	edits, err := file.Plans()
+	if err != nil {
+		return 0, err
+	}
+	return len(edits), file.LineOf(r.AdminStore.EditPlans(r.req.Context(), edits))
+}
+
+// checkKeys finds the invalid rows of a file of keys.
+func (r *request) checkKeys(f *fileImport, text []byte) error {
+	rows, err := csvfile.New(bytes.NewReader(text)).EachError(r.req.Context(), r.Engine.Store.Snapshots, func(row csvfile.RowResult) error {
+		f.add(verdict{Line: row.Line, Verdict: row.Err.Error(), Invalid: true})
+		return nil
+	})
+	if valid := rows - f.Invalid; valid > 0 {
+		f.Counts = append([]verdictCount{{"new", valid}}, f.Counts...)
+	}
+	return err
+}
+
+// storeKeys imports all keys of a file, or none.
+func (r *request) storeKeys(f fileImport, text []byte) (n int, _ error) {
+	file := csvfile.New(bytes.NewReader(text))
+	counted := seq.Map(file.Keys(), func(k keys.Key) keys.Key {
+		n++
+		return k
+	})
+	batch := adminstore.ImportBatch{ID: f.ID, Type: tasks.EventImported, Note: "by " + r.token.Name}
+	return n, file.LineOf(r.AdminStore.ImportKeys(r.req.Context(), batch, counted))
+}

@@ -1,0 +1,226 @@
+package console_test
+
+import (
+	"bytes"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/daemon/console"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// formSecret returns the secret of the forms of a session.
+func (s fixture) formSecret(cookie string) string {
+	s.Helper()
+	return regexp.MustCompile(`name="form" value="(\w+)"`).FindStringSubmatch(s.get(200, "/console/keys", cookie))[1]
+}
+
+// plan returns the stored plan with that id.
+func (s fixture) plan(id string) stock.Plan {
+	s.Helper()
+	all, err := s.store.Plans(s.Context(), 0, 1000)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, p := range all {
+		if p.ID == id {
+			return p
+		}
+	}
+	return stock.Plan{}
+}
+
+func values(pairs ...string) url.Values {
+	v := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		v.Set(pairs[i], pairs[i+1])
+	}
+	return v
+}
+
+// TestPlanForm adds a plan, edits it, and puts it back into stock: retired, full and expired.
+func TestPlanForm(t *testing.T) {
+	s := newFixture(t, func(*console.Options) {})
+	cookie := s.signIn()
+	form := s.formSecret(cookie)
+	save := func(code int, pairs ...string) string {
+		t.Helper()
+		w := s.send("/console/plan/save", cookie, values(append([]string{"form", form}, pairs...)...))
+		if w.Code != code {
+			t.Errorf("%v: %d, want %d: %s", pairs, w.Code, code, w.Body)
+		}
+		return w.Body.String()
+	}
+	added := []string{"new", "yes", "id", "p-1", "country", "us", "slots", "5", "address", "1 High Street\r\nTown", "invite", "inv", "expires_at", "2026-12-01"}
+	s.expect(s.get(200, "/console/plan/new", cookie), []string{`name="id"`, `value="5"`}, nil)
+	save(303, added...)
+	if p := s.plan("p-1"); p.Country != "US" || p.Size != 5 || p.Address != "1 High Street\nTown" || p.ExpiresAt.Format("2006-01-02 15:04") != "2026-12-02 00:00" {
+		t.Errorf("%+v", p)
+	}
+	s.expect(s.get(200, "/console/plans", cookie), []string{"The plan p-1 is saved.", `aria-label="Edit plan p-1"`, `aria-label="Retire plan p-1"`}, []string{"Put back"})
+	s.expect(save(422, added...), []string{"a plan with this id exists already", `value="inv"`}, nil)
+	s.expect(save(422, "id", "p-1", "country", "USA", "slots", "5"), []string{"must be an ISO 3166-1 alpha-2 code"}, nil)
+	s.expect(save(422, "id", "a b", "new", "yes", "country", "US", "slots", "5"), []string{"printable ASCII characters with no space"}, nil)
+	s.expect(save(422, "id", "p-1", "country", "US", "slots", "many"), []string{"the number of slots is not a number"}, nil)
+
+	s.send("/console/plan/retire", cookie, values("form", form, "id", "p-1"))
+	s.expect(s.get(200, "/console/plans", cookie), []string{"The plan is retired.", `aria-label="Put back plan p-1"`}, []string{"Retire plan"})
+	s.expect(s.get(200, "/console/plan/restock?id=p-1", cookie), []string{"Put this plan back into stock?"}, nil)
+	if w := s.send("/console/plan/restock", cookie, values("form", form, "id", "p-1")); w.Code != 303 || s.plan("p-1").Retired {
+		t.Errorf("%d %s, %+v", w.Code, w.Body, s.plan("p-1"))
+	}
+	*s.now = s.now.AddDate(0, 1, 0)
+	cookie = s.signIn()
+	form = s.formSecret(cookie)
+	s.expect(s.get(200, "/console/plans", cookie), []string{`href="/console/plan/edit?id=p-1" aria-label="Put back plan p-1"`, ">expired<"}, nil)
+	s.expect(s.get(200, "/console/plan/edit?id=p-1", cookie), []string{"The plan has expired.", "2026-12-02T00:00:00Z", "1 High Street\nTown"}, nil)
+	save(303, "id", "p-1", "country", "US", "slots", "6")
+	if p := s.plan("p-1"); !p.Available(*s.now) || p.Size != 6 || p.Invite != "" {
+		t.Errorf("%+v", p)
+	}
+	s.get(404, "/console/plan/edit?id=nothing", cookie)
+}
+
+// upload sends a file to an import.
+func (s fixture) upload(path, cookie, form, text string) *httptest.ResponseRecorder {
+	s.Helper()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	_ = w.WriteField("form", form) // a buffer never fails
+	part, err := w.CreateFormFile("file", "file.csv")
+	if err != nil {
+		s.Fatal(err)
+	}
+	_, _ = part.Write([]byte(text))
+	_ = w.Close()
+	r := httptest.NewRequestWithContext(s.Context(), http.MethodPost, path, &body)
+	r.Header.Set("Content-Type", w.FormDataContentType())
+	r.Header.Set("Cookie", cookie)
+	answer := httptest.NewRecorder()
+	s.console.ServeHTTP(answer, r)
+	return answer
+}
+
+// hiddenFields returns the hidden fields of the last form of a page.
+func hiddenFields(page string) url.Values {
+	v := url.Values{}
+	last := page[strings.LastIndex(page, "<form"):]
+	for _, field := range regexp.MustCompile(`type="hidden" name="(\w+)" value="([^"]*)"`).FindAllStringSubmatch(last, -1) {
+		v.Set(field[1], strings.ReplaceAll(field[2], "&#43;", "+"))
+	}
+	return v
+}
+
+// TestImportPlans checks the verdict of each row, that nothing is stored before it is confirmed, and that a file with
+// an invalid row cannot be imported.
+func TestImportPlans(t *testing.T) {
+	s := newFixture(t, func(*console.Options) {})
+	s.importPlan("old", 2)
+	s.importPlan("same", 2)
+	s.importPlan("gone", 2)
+	if err := s.store.EditPlans(t.Context(), []stock.PlanEdit{{ID: "gone", Retire: true}}); err != nil {
+		t.Fatal(err)
+	}
+	cookie := s.signIn()
+	form := s.formSecret(cookie)
+	const path = "/console/plans/import"
+	s.expect(s.get(200, path, cookie), []string{`type="file"`, "id, country, address, invite, slots, expires_at"}, nil)
+	const header = "id,country,slots\n"
+	bad := s.upload(path, cookie, form, header+"fresh,DE,3\nold,XX,3\nold,US,many\n")
+	s.expect(bad.Body.String(), []string{"1 new, 2 invalid. Nothing is stored.", "slots must be a number"}, []string{">Import</button>"})
+	good := s.upload(path, cookie, form, header+"fresh,DE,3\nold,US,4\nsame,US,2\ngone,US,2\n")
+	s.expect(good.Body.String(), []string{"1 new, 1 changed, 1 unchanged, 1 put back. Nothing is stored yet."}, nil)
+	if bad.Code != 422 || good.Code != 200 || s.plan("fresh").ID != "" {
+		t.Errorf("%d %d %+v", bad.Code, good.Code, s.plan("fresh"))
+	}
+	if w := s.send(path, cookie, hiddenFields(good.Body.String())); w.Code != 303 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if s.plan("fresh").Size != 3 || s.plan("old").Size != 4 || s.plan("gone").Retired {
+		t.Errorf("%+v %+v %+v", s.plan("fresh"), s.plan("old"), s.plan("gone"))
+	}
+	s.expect(s.get(200, "/console/plans", cookie), []string{"4 rows of plans are imported."}, nil)
+	s.expect(s.upload(path, cookie, form, "").Body.String(), []string{"Choose a CSV file"}, nil)
+	s.expect(s.upload(path, cookie, form, "colour\nred\n").Body.String(), []string{"1 invalid.", "the first line must name the columns"}, nil)
+	if w := s.upload(path, cookie, form, header+strings.Repeat("x", 2<<20)); w.Code != 422 || !strings.Contains(w.Body.String(), "up to 1 MB") {
+		t.Errorf("2 MiB: %d", w.Code)
+	}
+}
+
+// TestImportKeys checks the dry run, the import and its history, and that the same form imports keys only once.
+func TestImportKeys(t *testing.T) {
+	s := newFixture(t, func(*console.Options) {})
+	s.importKeys("code-one-1")
+	cookie := s.signIn()
+	form := s.formSecret(cookie)
+	const path = "/console/keys/import"
+	bad := s.upload(path, cookie, form, "code,order_id\ncode-one-1,\ncode-two-2,web-7\ncode-two-2,\n")
+	s.expect(bad.Body.String(), []string{"1 new, 2 invalid.", "the code exists already", "the code comes on line 3 already"}, []string{">Import</button>"})
+	good := s.upload(path, cookie, form, "code,order_id\ncode-two-2,web-7\n")
+	s.expect(good.Body.String(), []string{"1 new. Nothing is stored yet."}, []string{"code-two-2"})
+	fields := hiddenFields(good.Body.String())
+	if w := s.send(path, cookie, fields); w.Code != 303 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := s.send(path, cookie, fields); w.Code != 422 || !strings.Contains(w.Body.String(), "The file was imported already.") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	history, err := s.store.History(t.Context(), "code-two-2")
+	if err != nil || len(history) != 1 || history[0].Type != tasks.EventImported || history[0].Note != "by ann" {
+		t.Errorf("%+v %v", history, err)
+	}
+}
+
+// TestPlansNeedWrite checks that a support token gets no form for plans, and cannot change or import anything.
+func TestPlansNeedWrite(t *testing.T) {
+	s := newFixture(t, func(*console.Options) {})
+	s.tokens.TokenList[0].Role = admin.Support
+	s.importPlan("p", 2)
+	cookie := s.signIn()
+	form := s.formSecret(cookie)
+	for _, path := range []string{"/console/plan/new", "/console/plan/edit?id=p", "/console/plans/import", "/console/keys/import"} {
+		s.expect(s.get(200, path, cookie), []string{"Your token does not allow this."}, []string{`name="file"`, `name="slots"`})
+	}
+	s.expect(s.get(200, "/console/plans", cookie), nil, []string{"New plan", "Edit"})
+	for path, w := range map[string]*httptest.ResponseRecorder{
+		"save":   s.send("/console/plan/save", cookie, values("form", form, "id", "p", "country", "US", "slots", "7")),
+		"plans":  s.upload("/console/plans/import", cookie, form, "id,country,slots\np,US,7\n"),
+		"keys":   s.upload("/console/keys/import", cookie, form, "code\nA\n"),
+		"action": s.send("/console/plan/restock", cookie, values("form", form, "id", "p")),
+	} {
+		if w.Code != 403 {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	if s.plan("p").Size != 2 {
+		t.Errorf("%+v", s.plan("p"))
+	}
+}
+
+// TestStock checks that the overview shows the ten emptiest countries with their marks, and links to the others.
+func TestStock(t *testing.T) {
+	s := newFixture(t, func(o *console.Options) {
+		o.LowStock = func(c stock.Country) (int, bool) { return 3, c != "AD" }
+	})
+	for i, country := range []stock.Country{"AD", "AE", "AF", "AL", "AM", "AR", "AT", "AU", "DE", "FR", "US", "ZW"} {
+		size := 12 - i
+		if err := s.store.EditPlans(t.Context(), []stock.PlanEdit{{ID: fmt.Sprint(i), Country: &country, Size: &size}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cookie := s.signIn()
+	page := s.get(200, "/", cookie)
+	s.expect(page, []string{"All 12 countries", `<span class="pill warn">low</span>`}, []string{"Andorra", "United Arab Emirates"})
+	if n := strings.Count(page, ">low<"); n != 3 || strings.Index(page, "Zimbabwe") > strings.Index(page, "United States") {
+		t.Errorf("%d countries are low:\n%s", n, page)
+	}
+	s.expect(s.get(200, "/console/stock", cookie), []string{"Andorra", "Zimbabwe"}, []string{"All 12 countries"})
+}
