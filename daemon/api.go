@@ -181,6 +181,22 @@ func (a *API) info(ctx context.Context, code keys.Code) response {
 	return infoResponse(key)
 }
 
+// TaskAge returns how long the open task of a key has waited, by the clock of the database. The page for
+// holders shows it. It counts no unknown keys, so call it only after an info response for the same key.
+func (a *API) TaskAge(ctx context.Context, key string) (age time.Duration, open bool) {
+	code, err := keys.ParseTyped(key)
+	if err != nil {
+		return 0, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.timeout())
+	defer cancel()
+	v, err := a.Engine.Snapshot(ctx, code)
+	if err != nil || v.Task == nil || !v.Task.Open() {
+		return 0, false
+	}
+	return v.At.Sub(v.Task.CreatedAt), true
+}
+
 func (a *API) accept(ctx context.Context, q request, code keys.Code) response {
 	kind := tasks.Kind(q.Call)
 	err := a.Engine.Accept(ctx, tasks.Request{

@@ -62,6 +62,9 @@
 //		api.TestPageShowsUnavailable api.TestPageWorksByKeyboard api.TestPageAnnouncesChanges
 //		api.TestPageHasAccessibleNames api.TestPageOff api.TestPageOverPlainHTTP
 //		api.TestURLLeaksAreFound api.TestTabReportsPageErrors
+//	The page is accessible in every language, brings the key along, and helps to fill in the form.
+//		api.TestPageIsAccessible api.TestAxeFindsFaults api.TestPageRemembersKey api.TestPageHelpsToFillTheForm
+//		api.TestPageScreenshots
 //
 //	The admin API issues the keys of an order once, and answers as its OpenAPI document says.
 //		operator.TestRepeatedOrderIssuesKeysOnce operator.TestAdminAPI operator.TestAdminAPIReportsBadInput

@@ -35,17 +35,17 @@ func TestAdminPage(t *testing.T) {
 	}
 }
 
-// TestBrandSnippet changes the name of the page for holders as its page shows.
-func TestBrandSnippet(t *testing.T) {
-	files := fstest.MapFS{"brand.html": {Data: []byte(find(t, "page.md", "brand"))}}
-	page, err := holderpage.New(http.NotFoundHandler(), files)
+// TestPageSnippet changes texts of the page for holders as its document shows.
+func TestPageSnippet(t *testing.T) {
+	files := fstest.MapFS{"texts.en.html": {Data: []byte(find(t, "page.md", "page texts"))}}
+	page, err := holderpage.New(http.NotFoundHandler(), holderpage.Options{Files: files})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
 	page.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
-	if !strings.Contains(w.Body.String(), "Seat Shop") {
-		t.Error("the page has not the name of the snippet")
+	if !strings.Contains(w.Body.String(), "<h1>Welcome to Seat Shop</h1>") {
+		t.Error("the page does not have the title of the snippet")
 	}
 }
 

@@ -15,11 +15,19 @@ var pairs = map[string]float64{
 	"ink ground": 4.5, "soft ground": 4.5, "ink card": 4.5, "soft card": 4.5, "ink field": 4.5, "accent card": 4.5,
 	"accent ground": 4.5, "on-accent accent": 4.5, "on-accent accent-deep": 4.5, "accent tint": 4.5, "ink tint": 4.5,
 	"good good-tint": 4.5, "bad bad-tint": 4.5, "busy busy-tint": 4.5, "busy card": 4.5,
-	"ink good-tint": 4.5, "ink bad-tint": 4.5, "ink busy-tint": 4.5, "edge card": 3, "edge field": 3,
+	"ink good-tint": 4.5, "ink bad-tint": 4.5, "ink busy-tint": 4.5, "edge card": 3, "edge field": 3, "bad card": 4.5,
 }
 
 // TestContrast checks the contrast of all pairs, in the light and in the dark style.
 func TestContrast(t *testing.T) {
+	light, dark := styles(t)
+	checkContrast(t, "light", light)
+	checkContrast(t, "dark", dark)
+}
+
+// styles returns the colors of the light and of the dark style.
+func styles(t *testing.T) (light, dark string) {
+	t.Helper()
 	style, err := os.ReadFile("files/style.css")
 	if err != nil {
 		t.Fatal(err)
@@ -29,16 +37,20 @@ func TestContrast(t *testing.T) {
 		t.Fatal("the style has no dark colors")
 	}
 	dark, _, _ = strings.Cut(dark, "\n}\n")
-	for name, css := range map[string]string{"light": light, "dark": dark} {
-		colors := map[string]string{}
-		for _, m := range regexp.MustCompile(`--([a-z-]+): #([0-9a-f]{6});`).FindAllStringSubmatch(css, -1) {
-			colors[m[1]] = m[2]
-		}
-		for pair, want := range pairs {
-			text, ground, _ := strings.Cut(pair, " ")
-			if got := contrast(colors[text], colors[ground]); got < want {
-				t.Errorf("%s: the contrast of %s is %.2f, not %.1f", name, pair, got, want)
-			}
+	return light, dark
+}
+
+// checkContrast checks the contrast of all pairs in a style, in which a later color replaces an earlier one.
+func checkContrast(t *testing.T, name, css string) {
+	t.Helper()
+	colors := map[string]string{}
+	for _, m := range regexp.MustCompile(`--([a-z-]+): #([0-9a-f]{6});`).FindAllStringSubmatch(css, -1) {
+		colors[m[1]] = m[2]
+	}
+	for pair, want := range pairs {
+		text, ground, _ := strings.Cut(pair, " ")
+		if got := contrast(colors[text], colors[ground]); got < want {
+			t.Errorf("%s: the contrast of %s is %.2f, not %.1f", name, pair, got, want)
 		}
 	}
 }

@@ -16,13 +16,17 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A shop mounts the API and a page with its own name, texts and color.
+// A shop mounts the API and a page with its own name, texts and colors.
 func Example() {
 	engine := daemon.NewEngine(memory.New(time.Now), simulator.Connector{}, plain{}, tasks.DefaultRules())
 	api := &daemon.API{Engine: engine}
-	holders, err := holderpage.New(api, fstest.MapFS{ // in production: an embed.FS, or os.DirFS
-		"brand.html": {Data: []byte(`{{define "brand"}}Seat Shop{{end}} {{define "lead-title"}}Hello!{{end}}`)},
-		"theme.css":  {Data: []byte(`:root { --accent: #0a6a5d; --accent-deep: #07564b; }`)},
+	holders, err := holderpage.New(api, holderpage.Options{
+		Brand: "Seat Shop",
+		Color: "#0a6a5d",
+		Files: fstest.MapFS{ // in production: an embed.FS, or os.DirFS
+			"texts.en.html": {Data: []byte(`{{define "lead-title"}}Hello!{{end}}`)},
+			"theme.css":     {Data: []byte(`:root { --ground: #ffffff; }`)},
+		},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -34,10 +38,11 @@ func Example() {
 
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/key", nil))
-	for _, want := range []string{"<title>Seat Shop</title>", "<h1>Hello!</h1>", "--accent: #0a6a5d"} {
+	for _, want := range []string{"<title>Seat Shop</title>", "<h1>Hello!</h1>", "--accent: #0a6a5d", "--ground: #ffffff"} {
 		fmt.Println(strings.Contains(w.Body.String(), want))
 	}
 	// Output:
+	// true
 	// true
 	// true
 	// true

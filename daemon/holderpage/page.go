@@ -12,23 +12,35 @@
 // The page is one document that includes its style and its script. It loads nothing from other sites, and its
 // Content-Security-Policy forbids other content.
 //
-// The page also works without its script. The script only avoids a reload of the page: it sends the same form
+// The page also works without its script. The script avoids a reload of the page: it sends the same form
 // and inserts the same answer. It repeats the call while a task is open.
 //
-// Forms are sent with POST, so that no URL contains a typed value. No page contains the login, the password or
-// the new email that a reader has sent. The page stores nothing: no cookie, no browser storage, no cache. Only
-// the key and the country return to the reader, in the answer to the form that contained them, for the next call.
+// Forms are sent with POST, so that no request has a typed value in its URL. No page contains the login, the
+// password or the new email that a reader has sent. The page stores nothing: no cookie, no browser storage, no
+// cache. Only the key and the country return to the reader, in the answer to the form that contained them, for
+// the next call.
+//
+// A link to the page can carry a key in its fragment: /#KEY. Browsers do not send the fragment. The script puts
+// the key into the form. After an answer the script puts the key into the fragment, and a reload of the page
+// checks this key again. So the key is in the history of the browser.
+//
+// # Languages
+//
+// The page has the reader's language: the one that the reader has chosen on the page, or else the best one
+// that the browser accepts. Each language is a file of this package, such as texts.de.html. The file also
+// translates the sentences that the API documents. The API itself answers in English.
 //
 // # Custom texts and styles
 //
 // Every text of the page is a template in the language of html/template. The files of this package show the
-// names of the templates. A program that embeds the page can pass a file system to [New]. The root of the file
-// system can contain these files:
+// names of the templates. [Options] can name a file system with files that replace them. The root of that
+// file system can contain these files:
 //
-//   - *.html: each template that the file defines replaces the template of the same name. For example,
-//     {{define "brand"}}Seat Shop{{end}} in brand.html changes the name of the page. To translate the page,
-//     replace "language", "lead", "headline", "hint" and the other texts. To change its layout, replace "page"
-//     and "answer".
+//   - *.html: each template that the file defines replaces the template of the same name, in every language.
+//     For example, {{define "brand"}}Seat Shop{{end}} changes the name of the page. To change its layout,
+//     replace "page" and "answer". To remove the switch of languages, define "languages" as {{""}}.
+//   - texts.TAG.html: the same for one language. The file of a further language adds that language. Texts that
+//     it lacks are English.
 //   - theme.css: added to the style. It can set the colors that the first rule of the style declares.
 //   - style.css, script.js: replace the whole file. An empty script.js removes the script.
 package holderpage
@@ -39,31 +51,49 @@ import (
 	"io/fs"
 	"net/http"
 
+	"golang.org/x/text/language"
+
 	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
 // A Page serves the page. It can be mounted at any path. It is safe for concurrent use.
 type Page struct {
 	api       http.Handler
-	templates *template.Template
+	languages []*Language
+	matcher   language.Matcher
 	policy    string // the Content-Security-Policy
 	style     template.CSS
 	script    template.JS
+	icon      string // the color of the icon, as rrggbb
 }
 
-// New returns a page that calls api, which serves /API/ as [daemon.API] does. Files of custom replace files
-// of the package, as the package documentation describes; nil replaces no file. New returns an error if a
-// file cannot be read, is not a valid template, or does not render.
+// Options change the look of a page. The zero value is the page as it is built in.
+type Options struct {
+	Files fs.FS  // files that replace those of the package, as the package documentation describes; nil: none
+	Brand string // the name of the shop; "": the one of the template "brand"
+	Color string // the color of buttons and links, as #rrggbb or #rgb, see [Accent]; "": the one of the style
+}
+
+// New returns a page that calls api, which serves /API/ as [daemon.API] does. It returns an error if a file
+// cannot be read, is not a valid template, or does not render. The error names the file, and the line if
+// possible.
 //
 // [daemon.API]: https://pkg.go.dev/github.com/keyseat/keyseat/daemon#API
-func New(api http.Handler, custom fs.FS) (*Page, error) {
-	t, err := loadTheme(custom)
+func New(api http.Handler, o Options) (*Page, error) {
+	t, err := loadTheme(o)
 	if err != nil {
 		return nil, err
 	}
-	p := &Page{api: api, templates: t.templates, policy: t.policy(), style: template.CSS(t.style), script: template.JS(t.script)} //nolint:gosec // they are files of the program
+	p := &Page{api: api, languages: t.languages, matcher: t.matcher, policy: t.policy(), icon: t.icon}
+	p.style, p.script = template.CSS(t.style), template.JS(t.script) //nolint:gosec // they are files of the program or of its operator
+	if o.Files == nil {
+		return p, nil // a test renders the files of the package
+	}
 	return p, p.selfTest()
 }
+
+// errRender is the response if a template fails. The error itself could quote a typed value.
+const errRender = "The page cannot be shown"
 
 // methods lists the HTTP methods that the page allows.
 const methods = "GET, HEAD, POST"
@@ -72,11 +102,14 @@ const methods = "GET, HEAD, POST"
 // API's answer.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.setHeaders(w.Header())
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-		p.showForm(w, r)
-	case http.MethodPost:
-		p.submit(w, r)
+	t, err := p.language(r).texts()
+	switch {
+	case err != nil:
+		http.Error(w, errRender, http.StatusInternalServerError) // New has parsed all languages, so it does not happen
+	case r.Method == http.MethodGet, r.Method == http.MethodHead:
+		p.showForm(w, r, t, form{Do: doInfo})
+	case r.Method == http.MethodPost:
+		p.submit(w, r, t)
 	default:
 		w.Header().Set("Allow", methods)
 		http.Error(w, "The method is not allowed, use "+methods, http.StatusMethodNotAllowed)
@@ -95,48 +128,59 @@ func (p *Page) setHeaders(h http.Header) {
 
 // A pageData is the data of the template "page".
 type pageData struct {
-	Style  template.CSS
-	Script template.JS
-	Stock  Stock
-	Form   form
-	Answer *Answer // nil: the reader has sent no form yet
+	Style     template.CSS
+	Script    template.JS
+	Icon      string    // the color of the icon, as rrggbb
+	Language  *Language // the reader's language
+	Languages []*Language
+	Stock     Stock
+	Form      form
+	Answer    *Answer // nil: the reader has sent no form yet
 }
+
+// Invalid reports whether the answer is about this field of the form.
+func (d pageData) Invalid(field string) bool { return d.Answer != nil && d.Answer.Field == field }
 
 // showForm shows the page without an answer. If the API cannot return the stock, it shows the error of that
 // call as the answer.
-func (p *Page) showForm(w http.ResponseWriter, r *http.Request) {
-	stock, response := p.stock(r)
-	data := pageData{Stock: stock, Form: form{Do: doInfo}}
+func (p *Page) showForm(w http.ResponseWriter, r *http.Request, t *texts, f form) {
+	stock, response := p.stock(r, t)
+	data := pageData{Stock: stock, Form: f}
 	if response.Status() != http.StatusOK {
-		data.Answer = new(newAnswer(data.Form, response))
+		data.Answer = new(p.newAnswer(r.Context(), t, form{Do: doInfo}, response))
 	}
-	p.render(w, response, "page", data)
+	p.render(w, t, response, "page", data)
 }
 
 // submit makes the call of a form and shows the answer. The script requests the answer without the rest of
 // the page.
-func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
+func (p *Page) submit(w http.ResponseWriter, r *http.Request, t *texts) {
 	f, call := parseForm(r)
-	response := p.callAPI(call)
-	answer := newAnswer(f, response)
-	if f.partial {
-		p.render(w, response, "answer", answer)
+	if f.open {
+		p.showForm(w, r, t, f)
 		return
 	}
-	stock, _ := p.stock(r) // the answer is useful without the stock
-	p.render(w, response, "page", pageData{Stock: stock, Form: f, Answer: &answer})
+	response := p.callAPI(call)
+	answer := p.newAnswer(r.Context(), t, f, response)
+	if f.partial {
+		p.render(w, t, response, "answer", answer)
+		return
+	}
+	stock, _ := p.stock(r, t) // the answer is useful without the stock
+	p.render(w, t, response, "page", pageData{Stock: stock, Form: f, Answer: &answer})
 }
 
 // render sends a template with the status of the API's response. It sends the first byte only after the
 // whole template was rendered.
-func (p *Page) render(w http.ResponseWriter, response *httpclient.Recorder, name string, data any) {
+func (p *Page) render(w http.ResponseWriter, t *texts, response *httpclient.Recorder, name string, data any) {
 	if page, is := data.(pageData); is {
-		page.Style, page.Script = p.style, p.script
+		page.Style, page.Script, page.Icon = p.style, p.script, p.icon
+		page.Language, page.Languages = t.language, p.languages
 		data = page
 	}
 	var text bytes.Buffer
-	if err := p.templates.ExecuteTemplate(&text, name, data); err != nil {
-		http.Error(w, "The page cannot be shown", http.StatusInternalServerError) // the error could quote a typed value
+	if err := t.templates.ExecuteTemplate(&text, name, data); err != nil {
+		http.Error(w, errRender, http.StatusInternalServerError)
 		return
 	}
 	for _, name := range []string{"Retry-After", "X-Request-Id"} {

@@ -10,8 +10,12 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/text/language"
 )
 
 // embedded contains the files that are part of the package.
@@ -19,47 +23,131 @@ import (
 //go:embed files
 var embedded embed.FS
 
-// A theme contains the templates of the page, its style and its script.
+// A theme contains the languages of the page, its style and its script.
 type theme struct {
-	templates     *template.Template
+	languages     []*Language // English first, then in the order of their tags
+	matcher       language.Matcher
 	style, script string
+	icon          string // the color of the icon, as rrggbb
 }
 
-// templateFuncs lists the functions that templates can use in addition to those of html/template.
-var templateFuncs = template.FuncMap{
-	"day": func(t time.Time) string { return t.UTC().Format("2 January 2006") },
-	"iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-}
-
-// loadTheme reads the package's files and then the files of custom, which replace them.
-func loadTheme(custom fs.FS) (t theme, err error) {
-	files, err := fs.Sub(embedded, "files")
+// loadTheme reads the package's files and then the files of o, which replace them.
+func loadTheme(o Options) (t theme, err error) {
+	built, err := fs.Sub(embedded, "files")
 	if err != nil {
 		return t, err
 	}
-	t.templates = template.New("").Funcs(templateFuncs)
-	added := ""
-	for _, from := range []fs.FS{files, custom} {
-		if from == nil {
-			continue
-		}
-		err = errors.Join(t.parseTemplates(from), readFile(from, "style.css", &t.style), readFile(from, "script.js", &t.script), readFile(from, "theme.css", &added))
-		if err != nil {
+	sources := []fs.FS{built}
+	if o.Files != nil {
+		if err := checkFiles(built, o.Files); err != nil {
 			return t, err
 		}
+		sources = append(sources, o.Files)
 	}
-	t.style += added
+	if err := t.readStyle(sources, o.Color); err != nil {
+		return t, err
+	}
+	return t, t.readLanguages(sources, o)
+}
+
+// readStyle reads the style and the script.
+func (t *theme) readStyle(sources []fs.FS, accent string) error {
+	css, added := "", ""
+	t.icon = "4b4ddb"
+	for _, from := range sources {
+		err := errors.Join(readFile(from, "style.css", &t.style), readFile(from, "script.js", &t.script), readFile(from, "theme.css", &added))
+		if err != nil {
+			return err
+		}
+	}
+	if accent != "" {
+		c, err := parseColor(accent)
+		if err != nil {
+			return err
+		}
+		css, t.icon = c.style(), c.lightShade().String()[1:]
+	}
+	t.style += css + added
+	return nil
+}
+
+// readLanguages finds the languages. Each parses its templates when it is first used, because that takes some
+// milliseconds.
+func (t *theme) readLanguages(sources []fs.FS, o Options) error {
+	tags, err := findLanguages(sources)
+	if err != nil {
+		return err
+	}
+	for _, tag := range tags {
+		t.languages = append(t.languages, newLanguage(tag, func(funcs template.FuncMap) (*template.Template, error) {
+			return parseTemplates(sources, tag, funcs, o)
+		}))
+	}
+	t.matcher = language.NewMatcher(tags)
+	return nil
+}
+
+// languageFile matches the names of the files with the texts of one language, such as texts.de.html.
+var languageFile = regexp.MustCompile(`^texts\.(.+)\.html$`)
+
+// findLanguages returns the languages that have a file, English first.
+func findLanguages(sources []fs.FS) ([]language.Tag, error) {
+	tags := []language.Tag{language.English}
+	for _, from := range sources {
+		names, err := fs.Glob(from, "texts.*.html")
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			tag, err := language.Parse(languageFile.FindStringSubmatch(name)[1])
+			if err != nil {
+				return nil, fmt.Errorf("%s: the middle of the name is not a language: use a tag such as in texts.nl.html", name)
+			}
+			if !slices.Contains(tags, tag) {
+				tags = append(tags, tag)
+			}
+		}
+	}
+	return tags, nil
+}
+
+// parseTemplates parses the templates of one language. A template replaces an earlier one of the same name. The
+// English texts come first, so that they stand in for texts that the language lacks.
+func parseTemplates(sources []fs.FS, tag language.Tag, funcs template.FuncMap, o Options) (*template.Template, error) {
+	t := template.New("").Funcs(funcs)
+	for i, from := range sources {
+		names, err := filesFor(from, tag, i == 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if _, err := t.ParseFS(from, name); err != nil {
+				return nil, describe(err)
+			}
+		}
+	}
+	if o.Brand != "" {
+		return t.Parse(fmt.Sprintf(`{{define "brand"}}{{%q}}{{end}}`, o.Brand))
+	}
 	return t, nil
 }
 
-// parseTemplates adds the templates of a file system. A template replaces an earlier one of the same name.
-func (t *theme) parseTemplates(from fs.FS) error {
-	names, err := fs.Glob(from, "*.html")
-	if err != nil || len(names) == 0 {
-		return err
+// filesFor returns the names of the files that a language uses, in the order in which they are parsed: those
+// of all languages first.
+func filesFor(from fs.FS, tag language.Tag, english bool) (names []string, err error) {
+	all, err := fs.Glob(from, "*.html")
+	for _, name := range all {
+		if !languageFile.MatchString(name) {
+			names = append(names, name)
+		}
 	}
-	_, err = t.templates.ParseFS(from, names...)
-	return err
+	own := "texts." + tag.String() + ".html"
+	for _, name := range []string{"texts.en.html", own} {
+		if slices.Contains(all, name) && (name == own || english) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, err
 }
 
 // readFile reads a file into text. If the file does not exist, text keeps its value.
@@ -68,8 +156,9 @@ func readFile(from fs.FS, name string, text *string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err == nil && strings.Contains(strings.ToLower(string(content)), "</s") {
-		err = fmt.Errorf("%s must not have %q, which could end its element", name, "</s")
+	if at := strings.Index(strings.ToLower(string(content)), "</s"); err == nil && at >= 0 {
+		line := 1 + strings.Count(string(content[:at]), "\n")
+		err = fmt.Errorf("%s:%d: %q could end the element of the page that holds this file: remove it", name, line, "</s")
 	}
 	*text = string(content)
 	return err
@@ -90,12 +179,20 @@ func hash(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// selfTest renders the page once in each state, so that New finds an invalid template before a reader does.
+// selfTest renders the page once in each language and state, so that New finds an invalid template before a
+// reader does.
 func (p *Page) selfTest() error {
-	for _, answer := range sampleAnswers() {
-		data := pageData{Stock: Stock{Known: true, Free: []Country{{"A", "AA", 1}}, Others: []Country{{"B", "BB", 0}}}, Answer: &answer}
-		if err := p.templates.ExecuteTemplate(io.Discard, "page", data); err != nil {
+	stock := Stock{Known: true, Free: []Country{{"A", "AA", 1}}, Others: []Country{{"B", "BB", 0}}}
+	for _, l := range p.languages {
+		texts, err := l.texts()
+		if err != nil {
 			return err
+		}
+		for _, answer := range sampleAnswers() {
+			data := pageData{Language: l, Languages: p.languages, Stock: stock, Answer: &answer}
+			if err := texts.templates.ExecuteTemplate(io.Discard, "page", data); err != nil {
+				return describe(err)
+			}
 		}
 	}
 	return nil
@@ -104,13 +201,16 @@ func (p *Page) selfTest() error {
 // sampleAnswers returns an answer for each state.
 func sampleAnswers() []Answer {
 	var all []Answer
-	for _, status := range []string{"active", "in_queue", "success", "failed_upgrade", "success_renew", "failed", "not_exist", "error"} {
-		all = append(all, Answer{Do: doInfo, Code: http.StatusOK, Status: status, Message: "m", Used: 1, Username: "u", UsedDate: &time.Time{}})
+	for _, status := range []string{stateActive, stateInQueue, stateSuccess, stateFailedUpgrade, stateSuccessRenew, stateFailed, stateNotExist, "error"} {
+		all = append(all, Answer{
+			Do: doInfo, Code: http.StatusOK, Status: status, Message: "m", Text: "t", Field: "key", Task: doRenew, Minutes: 2,
+			Used: 1, Username: "u", UsedDate: &time.Time{},
+		})
 	}
 	all = append(all,
-		Answer{Do: doInfo, Code: http.StatusOK, Status: "active"},
-		Answer{Do: doInfo, Code: http.StatusOK, Status: "active", Invite: "https://h", Address: "a"},
-		Answer{Do: doUpgrade, Code: http.StatusOK, Status: "success"})
+		Answer{Do: doInfo, Code: http.StatusOK, Status: stateActive},
+		Answer{Do: doInfo, Code: http.StatusOK, Status: stateActive, Invite: "https://h", Address: "a"},
+		Answer{Do: doUpgrade, Code: http.StatusOK, Status: stateSuccess, Task: doUpgrade})
 	for _, code := range []int{http.StatusBadRequest, http.StatusTooManyRequests, http.StatusServiceUnavailable} {
 		all = append(all, Answer{Do: doRenew, Code: code, Status: "error", Wait: "1"})
 	}

@@ -62,7 +62,7 @@ func documents(t *testing.T) map[string]string {
 // TestDocumentedCalls checks that each call of keyseatd in a block of commands is valid.
 func TestDocumentedCalls(t *testing.T) {
 	block := regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
-	call := regexp.MustCompile(`(?m)(?:^|[|(]\s*)((?:\./)?keyseatd (?:[^#\n]|\S#)*)`)
+	call := regexp.MustCompile(`(?m)(?:^|[|(]\s*)((?:\./)?keyseatd (?:\S#|[^#\n])*)`)
 	n := 0
 	for path, text := range documents(t) {
 		for _, b := range block.FindAllStringSubmatch(text, -1) {

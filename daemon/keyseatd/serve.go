@@ -29,7 +29,7 @@ type serveCmd struct {
 
 	Plaintext bool `group:"Listeners:" help:"Allow requests without TLS from other machines."`
 
-	pageFlag `group:"Page:"`
+	pageFlags `group:"Page:"`
 
 	connectorFlags `group:"Connector:"`
 
@@ -66,7 +66,8 @@ func (*serveCmd) Help() string {
 	return examples("Each of these flags has an environment variable: --master-key-file is KEYSEAT_MASTER_KEY_FILE.",
 		"keyseatd serve --connector sim",
 		"keyseatd serve --connector https://connector.example",
-		"keyseatd serve --connector sim --workers 8 --log-format json")
+		"keyseatd serve --connector sim --workers 8 --log-format json",
+		"keyseatd serve --connector sim --brand 'Seat Shop' --page-color '#0a6a5d'")
 }
 
 // Run serves until a signal arrives.
@@ -120,6 +121,9 @@ func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
 		return nil, err
 	}
 	if err := s.checkPlaintext(); err != nil {
+		return nil, err
+	}
+	if err := s.checkPage(); err != nil {
 		return nil, err
 	}
 	return s.connector(s.noProxy(), log)

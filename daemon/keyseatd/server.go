@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"os"
 	"strings"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon"
-	"github.com/keyseat/keyseat/daemon/holderpage"
 	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/daemon/worker"
@@ -39,7 +37,7 @@ func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunst
 	if err := s.addAdminHandlers(server, store, m, pool.Wake); err != nil {
 		return nil, err
 	}
-	if server.Page, err = s.pageHandler(api); err != nil {
+	if server.Page, err = s.pageHandler(api, log); err != nil {
 		return nil, err
 	}
 	s.applyLimits(server)
@@ -78,19 +76,6 @@ func parsePrefixes(texts []string) []netip.Prefix {
 		}
 	}
 	return all
-}
-
-// pageFlag turns the page for key holders on or off.
-type pageFlag struct {
-	Page string `default:"on" enum:"on,off" placeholder:"on|off" help:"Serve a page for key holders at /, next to the API: on or off."`
-}
-
-// pageHandler returns the page for key holders, or nil if the page is off.
-func (f pageFlag) pageHandler(api http.Handler) (http.Handler, error) {
-	if f.Page == "off" {
-		return nil, nil //nolint:nilnil // the flag turns the page off
-	}
-	return holderpage.New(api, nil)
 }
 
 // noStack is above every log level. It turns stack traces off, because errors are described in words and a

@@ -59,7 +59,7 @@ func TestPageChecksKeys(t *testing.T) {
 			{"active-key", "active", "Ready to use"},
 			{"used-key", "used", "This key is in use"},
 			{"legacy-key", "legacy", "https://join.example/abc", "2 Example Street"},
-			{"success-key", "success", "someone", "1 Example Street", "2 June 2026"},
+			{"success-key", "success", "someone", "1 Example Street", map[bool]string{true: "June 2, 2026", false: "2 June 2026"}[r.hasScript()]},
 			{"failed-key", "failed", harness.Messages["still_premium"]},
 			{"upgrade-key", "failed_upgrade", harness.Messages["wrong_address"], "can be used again"},
 			{"renewed-key", "success_renew", "Key Renewed"},

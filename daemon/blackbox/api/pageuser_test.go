@@ -36,6 +36,9 @@ func openPage(d *harness.Daemon, t *testing.T, script bool) pageUser {
 	return pageUser{b, d}
 }
 
+// hasScript reports whether the page's script runs. Then dates are those of the browser's language.
+func (r pageUser) hasScript() bool { return strings.HasSuffix(r.Name(), "/script") }
+
 // submit fills the form and sends it. fields are pairs of names and values.
 func (r pageUser) submit(do, key string, fields ...string) {
 	r.Helper()
@@ -50,15 +53,18 @@ func (r pageUser) submit(do, key string, fields ...string) {
 		}
 	}
 	harness.Eval[string](r.Tab, "document.getElementById('slot').textContent = ''")
-	r.Do(chromedp.Click(chromedp.CSS("#ask button")))
+	r.Do(chromedp.Click(chromedp.CSS("#ask [type=submit]")))
 }
 
-// expectAnswer waits for an answer with a state, and checks that it has the focus and the texts. The page must not
-// contain a secret.
+// expectAnswer waits for an answer with a state, and checks that it or the field that it is about has the focus, and
+// that the page shows the texts. The page must not contain a secret.
 func (r pageUser) expectAnswer(state string, texts ...string) {
 	r.Helper()
 	r.waitAnswer(state)
-	r.Eventually("the answer has the focus", "document.activeElement.dataset.state !== undefined")
+	r.Eventually("the answer or its field has the focus", `(() => {
+		const field = document.querySelector('#slot > *').dataset.field, focus = document.activeElement;
+		return field ? focus.name === field && focus.getAttribute('aria-invalid') === 'true' : focus.dataset.state !== undefined;
+	})()`)
 	for _, text := range texts {
 		r.WaitText(text)
 	}
@@ -72,6 +78,15 @@ func (r pageUser) expectAnswer(state string, texts ...string) {
 func (r pageUser) waitAnswer(state string) {
 	r.Helper()
 	r.Eventually("the answer is "+state, fmt.Sprintf("document.querySelector('#slot > [data-state=%q]') !== null", state))
+}
+
+// expectFieldError waits until a field is marked, has the focus and shows a text.
+func (r pageUser) expectFieldError(field string) {
+	r.Helper()
+	r.Eventually("the field "+field+" is marked", fmt.Sprintf(`(() => {
+		const field = document.getElementById(%[1]q), error = document.getElementById(%[1]q + '-error');
+		return document.activeElement === field && field.getAttribute('aria-invalid') === 'true' && error.innerText !== '' && field.getAttribute('aria-describedby').includes(error.id);
+	})()`, field))
 }
 
 // waitTaskEnd waits until the page shows the end of a task. Without scripts the user presses a button for that, once on
@@ -108,7 +123,7 @@ func TestPageWorksByKeyboard(t *testing.T) {
 	s.ImportPlans("p,US,5,1 Main Street,")
 	r := openPage(s.Serve(), t, true)
 	for _, keys := range []string{
-		kb.Tab, kb.ArrowRight, kb.Tab, "some-key", kb.Tab, "l@example.com", kb.Tab, harness.Password, kb.Tab, "Unit", kb.Enter,
+		kb.Tab, kb.Tab, kb.ArrowRight, kb.Tab, "some-key", kb.Tab, "l@example.com", kb.Tab, harness.Password, kb.Tab, kb.Tab, "Unit", kb.Enter,
 	} {
 		r.Do(chromedp.KeyEvent(keys))
 	}
@@ -159,7 +174,7 @@ func TestPageHasAccessibleNames(t *testing.T) {
 		r.Do(chromedp.Click(chromedp.CSS("input[value=renew]")))
 		names := r.AccessibleNames()
 		for _, want := range []string{
-			"heading: Your key, looked after.", "group: What would you like to do?", "radio: Check", "radio: Upgrade", "radio: Renew",
+			"heading: Check or use your key", "navigation: Language", "group: What would you like to do?", "radio: Check", "radio: Upgrade", "radio: Renew",
 			"textbox: Key", "textbox: Account login", "textbox: Account password", "combobox: Country of the account (needed only with a new email address)",
 			"textbox: New email address (optional)", "button: Send the renew", "heading: Your request is under way",
 			"progressbar: Your request is being worked on", "button: Check again", "heading: Free slots", "status: ",

@@ -160,17 +160,17 @@ type viewport struct {
 // viewports are those of a phone and of a desktop, light and dark.
 var viewports = []viewport{{"phone", 390, false}, {"phone-dark", 390, true}, {"desktop", 1280, false}, {"desktop-dark", 1280, true}}
 
-// setViewport applies a viewport to the tab.
-func (b *Tab) setViewport(l viewport) {
+// SetViewport gives the screen a width, and the page its light or its dark style.
+func (b *Tab) SetViewport(width int64, dark bool) {
 	b.Helper()
 	scheme := "light"
-	if l.dark {
+	if dark {
 		scheme = "dark"
 	}
 	media := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}
 	sendCommand(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: media})
 	sendCommand(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-		Width: l.width, Height: 800, DeviceScaleFactor: 1, Mobile: l.width < 600,
+		Width: width, Height: 800, DeviceScaleFactor: 1, Mobile: width < 600,
 	})
 }
 
@@ -179,10 +179,8 @@ func (b *Tab) setViewport(l viewport) {
 func (b *Tab) Screenshots(name string) {
 	b.Helper()
 	for _, l := range viewports {
-		b.setViewport(l)
-		if wide := Eval[int64](b, "document.documentElement.scrollWidth"); wide > l.width {
-			b.Errorf("%s is %d pixels wide on a %s", name, wide, l.name)
-		}
+		b.SetViewport(l.width, l.dark)
+		b.CheckWidth(name, l.width)
 		if flag.Lookup("test.artifacts").Value.String() == "false" {
 			continue
 		}
@@ -190,6 +188,14 @@ func (b *Tab) Screenshots(name string) {
 		if err := os.WriteFile(filepath.Join(b.ArtifactDir(), name+"-"+l.name+".png"), png, 0o600); err != nil {
 			b.Error(err)
 		}
+	}
+}
+
+// CheckWidth checks that the page is not wider than the screen.
+func (b *Tab) CheckWidth(name string, screen int64) {
+	b.Helper()
+	if wide := Eval[int64](b, "document.documentElement.scrollWidth"); wide > screen {
+		b.Errorf("%s is %d pixels wide on a screen of %d", name, wide, screen)
 	}
 }
 

@@ -1,0 +1,152 @@
+package holderpage
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/keyseat/keyseat/internal/httpclient"
+)
+
+// An Answer is the API's answer to a form. It is the data of the template "answer".
+type Answer struct {
+	Do      string `json:"-"` // the call: info, upgrade or renew
+	Key     string `json:"-"` // the key as the reader typed it
+	Code    int    `json:"-"` // the HTTP status
+	Wait    string `json:"-"` // seconds until the next call is useful, "" if the API does not say
+	Status  string // the status as the API documents it
+	Message string // the sentence as the API documents it
+	Text    string `json:"-"` // the sentence in the reader's language
+	Field   string `json:"-"` // the name of the form's field that the sentence is about, "" if it is about none
+	Task    string `json:"-"` // the kind of the open task: upgrade or renew, "" without one
+	Minutes int    `json:"-"` // how long the open task has waited; -1: not known
+
+	Invite        string // of a legacy key
+	Address       string // the address for the invite
+	Username      string // of the account in the plan
+	VerifyAddress string `json:"verify_address"` // the address of the plan
+
+	Used         int        // 1: the key is in use
+	PurchaseDate *time.Time `json:"purchase_date"` // nil: not known
+	UsedDate     *time.Time `json:"used_date"`     // nil: never used, or not known
+}
+
+// newAnswer parses a response of the API. A body that is not JSON comes from a handler before the API; its
+// Answer has the status "error" and no message.
+func (p *Page) newAnswer(ctx context.Context, t *texts, f form, response *httpclient.Recorder) Answer {
+	var a Answer
+	if json.Unmarshal(response.Body.Bytes(), &a) != nil {
+		a = Answer{Status: "error"}
+	}
+	a.Do, a.Key, a.Code, a.Wait = f.Do, f.Key, response.Status(), response.Header().Get("Retry-After")
+	a.Text, a.Field = t.translate(a.Message)
+	a.Task, a.Minutes = p.openTask(ctx, a)
+	return a
+}
+
+// A taskAger returns the age of a key's open task. [daemon.API] is one.
+//
+// [daemon.API]: https://pkg.go.dev/github.com/keyseat/keyseat/daemon#API
+type taskAger interface {
+	TaskAge(ctx context.Context, key string) (age time.Duration, open bool)
+}
+
+// openTask returns the kind of the open task and its age in minutes. A key in the queue is used if and only
+// if the task is a renew, because an upgrade needs a key that is not used. It asks for the age only after the
+// API has answered for this key, so the limits on unknown keys apply.
+func (p *Page) openTask(ctx context.Context, a Answer) (kind string, minutes int) {
+	switch a.State() {
+	case stateAccepted:
+		return a.Do, 0
+	case stateInQueue:
+		kind, minutes = doUpgrade, -1
+		if a.Used == 1 {
+			kind = doRenew
+		}
+		if api, is := p.api.(taskAger); is {
+			if age, open := api.TaskAge(ctx, a.Key); open {
+				minutes = max(0, int(age.Minutes()))
+			}
+		}
+	}
+	return kind, minutes
+}
+
+// The states of an [Answer]: the statuses of a key, and those that only the page knows. Each has texts with its
+// name, such as "headline-active".
+const (
+	stateActive        = "active"
+	stateInQueue       = "in_queue"
+	stateSuccess       = "success"
+	stateFailedUpgrade = "failed_upgrade"
+	stateSuccessRenew  = "success_renew"
+	stateFailed        = "failed"
+	stateNotExist      = "not_exist"
+
+	stateAccepted    = "accepted" // the API accepted an upgrade or renew
+	stateRefused     = "refused"  // the API refused the call, for a documented reason
+	stateLegacy      = "legacy"   // the holder of the key joins the plan manually, with an invite
+	stateUsed        = "used"     // the key is active, and counts as used
+	stateLimited     = "limited"  // the client has sent too many requests
+	stateUnavailable = "away"     // the API cannot answer now
+	stateInvalid     = "wrong"    // the request was not a valid call
+)
+
+// State returns the state that determines texts and style. It is one of:
+//
+//   - accepted, refused, legacy, used, limited, away, wrong
+//   - a status that the API documents: active, in_queue, success, failed_upgrade, success_renew, failed,
+//     not_exist
+func (a Answer) State() string {
+	switch {
+	case a.Code == http.StatusTooManyRequests:
+		return stateLimited
+	case a.Code >= http.StatusInternalServerError:
+		return stateUnavailable
+	case a.Code != http.StatusOK:
+		return stateInvalid
+	case a.Status == "error":
+		return stateRefused
+	case a.Do != doInfo && a.Status == stateSuccess:
+		return stateAccepted
+	case a.Status == stateActive && a.Invite != "":
+		return stateLegacy
+	case a.Status == stateActive && a.Used == 1:
+		return stateUsed
+	}
+	return a.Status
+}
+
+// Waiting reports whether a task is open, so that a later call of info is useful.
+func (a Answer) Waiting() bool { return a.State() == stateAccepted || a.State() == stateInQueue }
+
+// CSSClass returns the style class of the answer: good, ready, busy, bad or plain.
+func (a Answer) CSSClass() string {
+	switch a.State() {
+	case stateSuccess:
+		return "good"
+	case stateActive, stateSuccessRenew:
+		return "ready"
+	case stateAccepted, stateInQueue:
+		return "busy"
+	case stateFailedUpgrade, stateFailed, stateRefused, stateNotExist, stateInvalid, stateUnavailable, stateLimited:
+		return "bad"
+	}
+	return "plain"
+}
+
+// Next returns the call that is possible with the key now: upgrade, renew, or "" if there is none.
+func (a Answer) Next() string {
+	switch a.State() {
+	case stateActive, stateFailedUpgrade, stateSuccessRenew:
+		return doUpgrade
+	case stateSuccess, stateUsed, stateFailed:
+		return doRenew
+	}
+	return ""
+}
+
+// Link reports whether the invite is a URL that a browser can open.
+func (a Answer) Link() bool { return strings.HasPrefix(a.Invite, "https://") }
