@@ -71,6 +71,13 @@ func TestWebhookExamples(t *testing.T) {
 		}
 		fits(t, hook.Post.RequestBody.Value.Content.Get("application/json").Schema.Value, example, true)
 	}
+	for _, e := range webhooks.ExampleEvents("name", time.Now()) {
+		body, err := e.Body()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fits(t, doc.Webhooks[string(e.Type)].Post.RequestBody.Value.Content.Get("application/json").Schema.Value, string(body), true)
+	}
 }
 
 // TestVerifySnippet lets the page's function verify a real delivery, and one with another body.

@@ -179,11 +179,12 @@ type webhooksTest struct {
 
 // Help explains the test and shows an example.
 func (*webhooksTest) Help() string {
-	return examples("The test is a signed event of the type webhook.test. This command sends it once; it needs no database.",
+	return examples("The test is an example of each event that the endpoint receives, signed, with made-up data and the field "+
+		"\"test\": true. This command sends each once; it needs no database.",
 		"keyseatd webhooks test shop --webhook-file hooks.json")
 }
 
-// Run sends one test event and prints the result.
+// Run sends the examples and prints the results.
 func (w *webhooksTest) Run(ctx context.Context, c stdio) error {
 	if w.WebhookFile == "" {
 		return usageError{errors.New("--webhook-file is missing: name the JSON file of the endpoints")}
@@ -204,16 +205,25 @@ func (w *webhooksTest) Run(ctx context.Context, c stdio) error {
 	return fmt.Errorf("no endpoint %s in %s", w.Endpoint, w.WebhookFile)
 }
 
-// send sends one test event to the endpoint.
+// send sends the examples of the endpoint's events, until one fails.
 func (w *webhooksTest) send(ctx context.Context, c stdio, e webhooks.Endpoint) error {
-	start := time.Now()
-	answer := webhooks.Send(ctx, webhooks.Client(w.policy()), e, webhooks.NewTestEvent(rand.Text(), start))
-	switch {
-	case answer.Status == 0:
-		return errors.New(answer.Note)
-	case !answer.OK():
-		return fmt.Errorf("the endpoint answered with status %d", answer.Status)
+	client := webhooks.Client(w.policy())
+	for _, example := range webhooks.ExampleEvents(rand.Text(), time.Now()) {
+		if !e.Wants(example.Type) {
+			continue
+		}
+		start := time.Now()
+		answer := webhooks.Send(ctx, client, e, example)
+		switch {
+		case answer.Status == 0:
+			return fmt.Errorf("%s: %s", example.Type, answer.Note)
+		case !answer.OK():
+			return fmt.Errorf("%s: the endpoint answered with status %d", example.Type, answer.Status)
+		}
+		result := fmt.Sprintf("%s: the endpoint has answered %d after %v", example.Type, answer.Status, time.Since(start).Round(time.Millisecond))
+		if err := c.done(result, "a second test does no harm"); err != nil {
+			return err
+		}
 	}
-	result := fmt.Sprintf("the endpoint has answered %d after %v", answer.Status, time.Since(start).Round(time.Millisecond))
-	return c.done(result, "a second test does no harm")
+	return nil
 }

@@ -24,7 +24,6 @@ const (
 	KeyRevoked   Type = "key.revoked"
 	PlanFaulted  Type = "plan.faulted" // a plan was found faulty and is out of stock
 	StockLow     Type = "stock.low"    // the free slots of a country have dropped to its threshold
-	WebhookTest  Type = "webhook.test" // sent only on request of an operator
 )
 
 // Types returns the types that an endpoint can subscribe to.
@@ -40,6 +39,7 @@ type Event struct {
 	ID   string // the same in every attempt
 	Type Type
 	At   time.Time // when it happened
+	Test bool      // an operator has requested it, and nothing has happened
 	Data any
 }
 
@@ -48,8 +48,9 @@ func (e Event) Body() ([]byte, error) {
 	return jsoncodec.Marshal(struct {
 		Type Type   `json:"type"`
 		At   string `json:"timestamp"`
+		Test bool   `json:"test,omitempty"`
 		Data any    `json:"data"`
-	}{e.Type, e.At.UTC().Format(time.RFC3339Nano), e.Data})
+	}{e.Type, e.At.UTC().Format(time.RFC3339Nano), e.Test, e.Data})
 }
 
 // A KeyName is what events say of a key: never its code.
@@ -96,7 +97,7 @@ func Events(h tasks.HistoryEntry, key KeyName) []Event {
 		return nil
 	}
 	var all []Event
-	add := func(t Type, data any) { all = append(all, Event{entryID(h, t), t, h.At, data}) }
+	add := func(t Type, data any) { all = append(all, Event{ID: entryID(h, t), Type: t, At: h.At, Data: data}) }
 	switch h.Type { //nolint:exhaustive // entries of other types cause no event about a key
 	case tasks.EventIssued:
 		add(KeyIssued, issuedKey{key, h.Change})
@@ -115,7 +116,7 @@ func Events(h tasks.HistoryEntry, key KeyName) []Event {
 
 // lowStockEvent returns the event that a country is low. The number occasion makes its id unique.
 func lowStockEvent(subscriber string, occasion int64, at time.Time, l lowStock) Event {
-	return Event{id(StockLow, subscriber, string(l.Country), strconv.FormatInt(occasion, 10)), StockLow, at, l}
+	return Event{ID: id(StockLow, subscriber, string(l.Country), strconv.FormatInt(occasion, 10)), Type: StockLow, At: at, Data: l}
 }
 
 func entryID(h tasks.HistoryEntry, t Type) string {
@@ -138,7 +139,21 @@ func Subject(code keys.Code, country stock.Country, k keys.FingerprintKey) strin
 	return k.Fingerprint(code)
 }
 
-// NewTestEvent returns an event without data, for a test of an endpoint.
-func NewTestEvent(name string, at time.Time) Event {
-	return Event{id(WebhookTest, name), WebhookTest, at, struct{}{}}
+// ExampleEvents returns an example of each type of event, in the order of [Types], with made-up data. Each is marked as a
+// test. The name makes their ids unique.
+func ExampleEvents(name string, at time.Time) []Event {
+	key := KeyName{Fingerprint: "0123456789abcdef", OrderID: "example-order"}
+	entry := func(t tasks.EventType, o tasks.Outcome, to stock.State) []Event {
+		return Events(tasks.HistoryEntry{Change: "EXAMPLEBATCH", Event: tasks.Event{
+			At: at, Type: t, Task: "EXAMPLETASK", Kind: tasks.Upgrade, Outcome: o, Plan: "example-plan", From: stock.Held, To: to,
+		}}, key)
+	}
+	all := slices.Concat(
+		entry(tasks.EventEnded, tasks.Success, stock.Spent), entry(tasks.EventIssued, "", ""), entry(tasks.EventRevoked, "", ""),
+		entry(tasks.EventPlanFaulty, tasks.PlanFull, stock.Free), []Event{lowStockEvent("", 0, at, lowStock{"US", 3, 5})},
+	)
+	for i := range all {
+		all[i].ID, all[i].Test = id(all[i].Type, "test", name), true
+	}
+	return all
 }

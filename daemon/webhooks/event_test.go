@@ -99,3 +99,21 @@ func TestEventTypes(t *testing.T) {
 		}
 	}
 }
+
+// TestExampleEvents checks that there is an example of each type, that each is marked as a test, and that another call has
+// other ids.
+func TestExampleEvents(t *testing.T) {
+	var types []webhooks.Type
+	seen := map[string]bool{}
+	for _, e := range slices.Concat(webhooks.ExampleEvents("a", at), webhooks.ExampleEvents("b", at)) {
+		types = append(types, e.Type)
+		seen[e.ID] = true
+		body, err := e.Body()
+		if err != nil || !strings.Contains(string(body), `"test":true,"data":{"`) {
+			t.Errorf("%s (%v)", body, err)
+		}
+	}
+	if n := len(webhooks.Types()); len(seen) != 2*n || !slices.Equal(types[:n], webhooks.Types()) {
+		t.Errorf("%d ids, %q", len(seen), types)
+	}
+}
