@@ -56,6 +56,12 @@ func TestListKeys(t *testing.T) {
 		"order_id=o+%26+o":              "a e",
 		"order_id=":                     "b c d+/%?#",
 		"order_id=none":                 "",
+		"sort=newest":                   "e d+/%?# c b a",
+		"sort=newest&limit=2":           "e d+/%?# c b a",
+		"status=failed&status=success":  "d+/%?# e",
+		"bought_after=2026-11-01":       "",
+		"country=us":                    "",
+		"plan=p":                        "",
 	} {
 		if got, _ := s.all(query); strings.Join(got, " ") != want {
 			t.Errorf("%s: %q", query, got)

@@ -87,6 +87,16 @@ func TestListReadsAllPages(t *testing.T) {
 	if !slices.Equal(all, issue.Codes) {
 		t.Errorf("%d keys", len(all))
 	}
+	found, err := a.Search(t.Context(), "o")
+	checkErr(t, "search", err)
+	if len(found.Orders) != 20 || found.Orders[0].Code != issue.Codes[0] || len(found.Keys)+len(found.Tasks)+len(found.Plans) > 0 {
+		t.Errorf("found %+v", found)
+	}
+	for _, filter := range []client.KeyFilter{{BoughtBefore: issue.PurchaseDate}, {Country: "US"}, {Plan: "p"}, {BoughtAfter: issue.PurchaseDate.Add(time.Second)}} {
+		for k, err := range a.Keys(t.Context(), filter) {
+			t.Errorf("a key of no order and no task: %+v, %v", k, err)
+		}
+	}
 	for k, err := range a.Keys(t.Context(), client.KeyFilter{OrderID: new("another")}) {
 		t.Errorf("another order has a key: %+v, %v", k, err)
 	}

@@ -44,6 +44,7 @@ func TestOutputWithCodesIsAudited(t *testing.T) {
 		s.upgrade("ann")
 		for line, want := range map[string]string{
 			"keys export": `"count": 3`, "keys export --spreadsheet": `"count": 3`, "tasks list": `"count": 1`, "tasks list --output json": `"count": 1`,
+			"keys list": `"count": 3`, "keys list --status in_queue,success": `"count": 1`, "find ann": `"count": 1`,
 			"tasks list --state suspect": "", "keys show ann": "", "plans list": "",
 		} {
 			_, stderr, _ := sh.run("", strings.Fields(line)...)

@@ -36,6 +36,8 @@ var completionCases = map[string]string{ // words are separated by a space; an e
 	"tasks resolve --outcome plan_e": "plan_expired",
 	"tasks list --state open --st":   "--state",
 	"tasks list --database x --sta":  "--state",
+	"keys list --status fai":         "failed_upgrade failed",
+	"keys list --output c":           "csv",
 	"tasks list -- --sta":            "",
 	"tasks list --nonsense=":         "",
 	"completion ":                    "bash zsh fish",
@@ -56,7 +58,7 @@ func TestComplete(t *testing.T) {
 			t.Errorf("%s: %s, not %s", line, got, want)
 		}
 	}
-	if got := completions(sh); !strings.Contains(got, "keys plans tasks stock") || strings.Contains(got, "complete ") {
+	if got := completions(sh); !strings.Contains(got, "keys plans tasks find stock") || strings.Contains(got, "complete ") {
 		t.Errorf("got %s", got)
 	}
 	sh.fails(exitUsage, "<shell> must be one of", "", "completion", "powershell")

@@ -194,7 +194,7 @@ const pageSize = 1000
 
 // allKeys yields all keys, sorted by code.
 func allKeys(ctx context.Context, s adminstore.AdminStore) iter.Seq2[keys.Key, error] {
-	return seq.Map(listKeys(ctx, s, adminstore.KeyFilter{}, ""), func(v tasks.Snapshot) keys.Key { return v.Key })
+	return seq.Map(listKeys(ctx, s, adminstore.KeyFilter{}, adminstore.Page{Limit: pageSize}), func(v tasks.Snapshot) keys.Key { return v.Key })
 }
 
 // allPlans yields all plans in the order of import.
@@ -204,13 +204,13 @@ func allPlans(ctx context.Context, s adminstore.AdminStore) iter.Seq2[stock.Plan
 }
 
 // listKeys yields the keys that match a filter.
-func listKeys(ctx context.Context, s adminstore.AdminStore, f adminstore.KeyFilter, o adminstore.Order) iter.Seq2[tasks.Snapshot, error] {
-	return adminstore.Each(adminstore.Page{Order: o, Limit: pageSize}, func(p adminstore.Page) (adminstore.List, error) { return s.Keys(ctx, f, p) })
+func listKeys(ctx context.Context, s adminstore.AdminStore, f adminstore.KeyFilter, first adminstore.Page) iter.Seq2[tasks.Snapshot, error] {
+	return adminstore.Each(first, func(p adminstore.Page) (adminstore.List, error) { return s.Keys(ctx, f, p) })
 }
 
 // listTasks yields the tasks that match a filter.
-func listTasks(ctx context.Context, s adminstore.AdminStore, f adminstore.TaskFilter, o adminstore.Order) iter.Seq2[tasks.Snapshot, error] {
-	return adminstore.Each(adminstore.Page{Order: o, Limit: pageSize}, func(p adminstore.Page) (adminstore.List, error) { return s.Tasks(ctx, f, p) })
+func listTasks(ctx context.Context, s adminstore.AdminStore, f adminstore.TaskFilter, first adminstore.Page) iter.Seq2[tasks.Snapshot, error] {
+	return adminstore.Each(first, func(p adminstore.Page) (adminstore.List, error) { return s.Tasks(ctx, f, p) })
 }
 
 // updateTimeout is the time limit of an admin action. Until then a command retries while the database is

@@ -23,6 +23,7 @@ type keysCmd struct {
 	Generate keysGenerate `cmd:"" help:"Generate new codes and print them, one per line."`
 	Import   keysImport   `cmd:"" help:"Import keys from a CSV file, all or none."`
 	Export   keysExport   `cmd:"" help:"Print all keys as CSV that can be imported again."`
+	List     keysList     `cmd:"" help:"List keys by order, status, purchase date, country or plan."`
 	Show     keysShow     `cmd:"" help:"Show the state of a key, the possible actions and its whole history."`
 	Revoke   keysRevoke   `cmd:"" help:"Revoke a key. Its open task continues."`
 	Restore  keysRestore  `cmd:"" help:"Reverse the revocation of a key."`

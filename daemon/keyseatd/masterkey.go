@@ -139,7 +139,7 @@ func rotateMasterKeys(ctx context.Context, s *bunstore.Store, file string, perio
 // neededMasterKeys returns the ids of the master keys that open tasks need.
 func neededMasterKeys(ctx context.Context, s adminstore.AdminStore) (map[string]bool, error) {
 	ids := map[string]bool{}
-	for v, err := range listTasks(ctx, s, adminstore.TaskFilter{State: adminstore.OpenTask}, adminstore.Oldest) {
+	for v, err := range listTasks(ctx, s, adminstore.TaskFilter{State: adminstore.OpenTask}, adminstore.Page{Limit: pageSize}) {
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -60,7 +61,7 @@ func newParser(c stdio, exit func(int)) (*kong.Kong, error) {
 		kong.Resolvers(resolver(file.value), resolver(c.env.value)), // the last resolver wins
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ValueFormatter(flagHelp),
-		kong.Vars{"version": version(), "outcomes": outcomes()},
+		kong.Vars{"version": version(), "outcomes": outcomes(), "statuses": statuses()},
 	)
 }
 
@@ -92,12 +93,17 @@ func flagHelp(v *kong.Value) string {
 // outcomes lists the possible outcomes of a resolved task.
 func outcomes() string {
 	var all []string
-	for _, kind := range tasks.Kinds() {
-		for _, o := range tasks.Outcomes(kind) {
-			if !slices.Contains(all, string(o)) {
-				all = append(all, string(o))
-			}
-		}
+	for _, o := range tasks.AllOutcomes() {
+		all = append(all, string(o))
+	}
+	return strings.Join(all, ", ")
+}
+
+// statuses lists the statuses of keys for help and errors.
+func statuses() string {
+	var all []string
+	for _, s := range keys.Statuses() {
+		all = append(all, string(s))
 	}
 	return strings.Join(all, ", ")
 }

@@ -8,13 +8,15 @@ import (
 	"github.com/keyseat/keyseat/daemon/terminal"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/internal/seq"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // tasksCmd groups the commands on tasks.
 type tasksCmd struct {
-	List    tasksList    `cmd:"" help:"List tasks, the oldest first."`
+	List    tasksList    `cmd:"" help:"List tasks by state, outcome, country, plan or time."`
 	Retry   tasksRetry   `cmd:"" help:"Make an open task due now."`
 	Resolve tasksResolve `cmd:"" help:"Resolve the suspect slot of a task."`
 }
@@ -22,30 +24,41 @@ type tasksCmd struct {
 // tasksList is the command keyseatd tasks list.
 type tasksList struct {
 	databaseFlag
-	outputFlag
-	State string `help:"List only tasks in this state: ${enum}." enum:"any,open,ended,suspect" default:"any"`
+	listFlags
+	State   string   `help:"Only tasks in this state: ${enum}." enum:"any, open, waiting, running, retrying, ended, failed, suspect" default:"any"`
+	Outcome []string `help:"Only tasks that ended with one of these outcomes: ${enum}." enum:"${outcomes}" placeholder:"OUTCOME"`
+	Since   timeText `help:"Only tasks accepted then or later: a time or a date." placeholder:"TIME"`
+	Until   endText  `help:"Only tasks accepted earlier: a time, or a date, of which the whole day counts." placeholder:"TIME"`
+	Key     string   `help:"Only tasks of this key." placeholder:"CODE"`
 }
 
 // Help explains the output and shows examples.
 func (*tasksList) Help() string {
-	return examples(narrowHelp,
+	return examples("Each filter uses an index, so a list among millions of tasks begins at once. "+narrowHelp,
 		"keyseatd tasks list --state open",
-		"keyseatd tasks list --state suspect --output json")
+		"keyseatd tasks list --state suspect --output json",
+		"keyseatd tasks list --outcome wrong_address --country DE --since 2026-11-01",
+		"keyseatd tasks list --state failed --plan plan-7 --limit 20 --output csv")
 }
 
-// Run lists the tasks in the given state. It logs how many codes it printed.
-func (t *tasksList) Run(ctx context.Context, c stdio) error {
-	var filter adminstore.TaskFilter
+// Run lists the tasks that match the flags. It logs how many codes it printed.
+func (t *tasksList) Run(ctx context.Context, c stdio) (err error) {
+	f := adminstore.TaskFilter{Country: stock.Country(t.Country), Plan: t.Plan, Since: t.Since.at, Until: t.Until.at}
 	if t.State != "any" {
-		filter.State = adminstore.TaskState(t.State)
+		f.State = adminstore.TaskState(t.State)
+	}
+	for _, o := range t.Outcome {
+		f.Outcomes = append(f.Outcomes, tasks.Outcome(o))
+	}
+	if t.Key != "" {
+		if f.Code, err = keys.ParseTyped(t.Key); err != nil {
+			return err
+		}
 	}
 	return t.open(ctx, func(s *bunstore.Store) error {
 		n := 0
 		defer func() { c.audit(ctx, "tasks list", n) }()
-		views := seq.Map(listTasks(ctx, s, filter, adminstore.Oldest), func(v tasks.Snapshot) view.Task {
-			n++
-			return view.NewTask(*v.Task)
-		})
+		views := seq.Map(t.limited(listTasks(ctx, s, f, t.page()), &n), func(v tasks.Snapshot) view.Task { return view.NewTask(*v.Task) })
 		return terminal.PrintList(c.out, t.Output, taskTable, views)
 	})
 }

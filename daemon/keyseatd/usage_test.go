@@ -31,12 +31,16 @@ func TestUsage(t *testing.T) {
 		"keys import":                          "expected \"<file>\"",
 		"keys import a b":                      "unexpected argument b",
 		"keys show":                            "expected \"<code>\"",
-		"keys list":                            "unexpected argument list",
+		"keys list --status lost":              "--status must be one of \"active\",\"in_queue\"",
+		"keys list --bought-after lately":      "--bought-after: must be a time such as",
+		"keys list --country nowhere":          "--country: must be an ISO 3166-1 alpha-2 code",
+		"tasks list --outcome maybe":           "--outcome must be one of \"success\"",
+		"find":                                 "expected \"<text>\"",
 		"keys restore":                         "expected \"<code>\"",
 		"plans retire":                         "expected \"<id>\"",
 		"plans release":                        "expected \"<task>\"",
 		"completion":                           "expected \"<shell>\"",
-		"tasks list --state lost":              "--state must be one of \"any\",\"open\",\"ended\",\"suspect\"",
+		"tasks list --state lost":              "--state must be one of \"any\",\"open\",\"waiting\",\"running\"",
 		"tasks resolve x":                      "missing flags: --outcome=OUTCOME",
 		"tasks resolve x --outcome maybe":      "--outcome must be one of \"success\",\"system_error\"",
 		"stock --output xml":                   "--output must be one of \"table\",\"json\"",
@@ -77,7 +81,7 @@ func TestHelp(t *testing.T) {
 // TestEveryFlag checks that every command can be run, and that each flag has a line of help. A flag must
 // have a variable exactly if it is --config or a flag that serve has too.
 func TestEveryFlag(t *testing.T) {
-	parser, err := kong.New(&commands{}, kong.FlagNamer(kebabCase), kong.Vars{"version": "", "outcomes": "a"})
+	parser, err := kong.New(&commands{}, kong.FlagNamer(kebabCase), kong.Vars{"version": "", "outcomes": "a", "statuses": "a"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,11 @@ package terminal
 
 import (
 	"bufio"
+	"encoding/csv"
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 
 	"github.com/keyseat/keyseat/internal/jsoncodec"
 )
@@ -16,6 +18,7 @@ type Format string
 const (
 	Table Format = "table" // for people
 	JSON  Format = "json"  // for programs: an array with one object per line
+	CSV   Format = "csv"   // for programs: the columns of the table, with their names in lower case
 )
 
 // A Layout is the form of a table whose rows are values of type T.
@@ -27,16 +30,33 @@ type Layout[T any] struct {
 	Cells  func(T) []string
 }
 
-// PrintList prints values as a table, or as a JSON array. It prints them while it reads them.
+// PrintList prints values in a format. It prints them while it reads them.
 func PrintList[T any](w io.Writer, f Format, l Layout[T], values iter.Seq2[T, error]) error {
-	if f == JSON {
+	switch f {
+	case JSON:
 		return PrintArray(w, values)
+	case CSV:
+		return printCSV(w, l, values)
+	case Table:
 	}
 	out := bufio.NewWriter(w)
 	if err := printTable(out, Width(w), l, values); err != nil {
 		return err
 	}
 	return out.Flush()
+}
+
+func printCSV[T any](w io.Writer, l Layout[T], values iter.Seq2[T, error]) error {
+	out := csv.NewWriter(w)
+	_ = out.Write(strings.Fields(strings.ToLower(strings.NewReplacer("~", "", "?", "").Replace(l.Header)))) // Flush reports an error
+	for value, err := range values {
+		if err != nil {
+			return err
+		}
+		_ = out.Write(l.Cells(value))
+	}
+	out.Flush()
+	return out.Error()
 }
 
 // PrintArray prints values as a JSON array with one value per line. It prints them while it reads them.
