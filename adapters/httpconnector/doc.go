@@ -1,4 +1,5 @@
-// Package httpconnector sends tasks over HTTP to a service that carries them out.
+// Package httpconnector sends tasks over HTTP to a service that carries them out. The page
+// daemon/docs/connector.md is for the authors of such a service.
 //
 //	POST <base>/upgrade, <base>/renew        Idempotency-Key: <task id>-<n>    Keyseat-Attempt: <k>
 //	{"task_id":"…","kind":"upgrade","country":"US","account":{"login":"…","password":"…"},

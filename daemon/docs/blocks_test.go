@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -40,6 +41,16 @@ func find(t *testing.T, page, test string) string {
 	}
 	t.Fatalf("%s has no block %q", page, test)
 	return ""
+}
+
+// compact returns a JSON text without white space between its parts.
+func compact(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := json.Compact(&b, []byte(text)); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	return b.String()
 }
 
 // needsMark are the languages whose blocks are run by a test, or say why not.

@@ -94,7 +94,7 @@ func TestConnectorRequests(t *testing.T) {
 	page, schemas := pages(t)[root+"/daemon/docs/connector.md"], connectorSpec(t)
 	for name, schema := range map[string]string{"upgrade": "Upgrade", "renew": "Renew"} {
 		body, header := sent(t, requests()[name])
-		if want := strings.TrimSpace(find(t, "connector.md", name)); body != want {
+		if want := compact(t, find(t, "connector.md", name)); body != want {
 			t.Errorf("the connector sends\n%s\nthe page has\n%s", body, want)
 		}
 		fits(t, schemas[schema].Value, body, true)

@@ -58,7 +58,7 @@ func TestWebhookExamples(t *testing.T) {
 		t.Errorf("%d types, %d in the document, %d examples", len(webhooks.Types()), len(doc.Webhooks), len(examples))
 	}
 	for _, name := range examples {
-		example := strings.TrimSpace(find(t, "webhooks.md", name))
+		example := compact(t, find(t, "webhooks.md", name))
 		if e, fromHistory := sent[name]; fromHistory {
 			body, err := e.Body()
 			if err != nil || string(body) != example {

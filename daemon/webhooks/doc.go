@@ -1,5 +1,5 @@
 // Package webhooks sends events to the endpoints of an operator, as signed webhooks (the scheme of
-// https://www.standardwebhooks.com).
+// https://www.standardwebhooks.com). The page daemon/docs/webhooks.md is for the authors of endpoints.
 //
 //	history ─▶ outbox.Outbox ─▶ Dispatcher ─▶ Events (pure) ─▶ POST, signed ─▶ endpoint
 //	                 ▲             │
