@@ -126,6 +126,9 @@ func TestPageHelpsToFillTheForm(t *testing.T) {
 		if title := harness.Eval[string](r.Tab, "document.querySelector('#slot time').title"); title != "2026-06-02 22:30 UTC" {
 			r.Errorf("the title of the date is %q", title)
 		}
+		if r.hasScript() {
+			r.CheckAccessible("the answer for a used key")
+		}
 		r.Do(chromedp.Click(chromedp.CSS("form.next button")))
 		r.Eventually("the form of a renew has the key", "document.getElementById('key').value === 'old-key' && document.querySelector('[value=renew]').checked")
 		if wire := harness.Eval[bool](r.Tab, "document.body.innerText.includes('failed_upgrade') || /\\bsuccess\\b/.test(document.body.innerText)"); wire {
@@ -139,6 +142,8 @@ func TestPageHelpsToFillTheForm(t *testing.T) {
 	}
 	r.Do(chromedp.Click(chromedp.CSS("#ask [type=submit]")))
 	r.expectFieldError("key")
+	r.Do(chromedp.Click(chromedp.CSS(".languages summary")))
+	r.CheckAccessible("a marked field and the languages")
 	if shown := harness.Eval[string](r.Tab, "document.getElementById('pwd').type"); shown != "password" {
 		t.Errorf("after the form was sent, the field is %q", shown)
 	}
