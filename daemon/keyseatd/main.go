@@ -64,6 +64,7 @@ type commands struct {
 	Connector  connectorCmd  `cmd:"" help:"Test the service that carries out tasks."`
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
 	Complete   completeCmd   `cmd:"" hidden:"" passthrough:"" help:"Complete a command line."`
+	Man        manCmd        `cmd:"" hidden:"" help:"Print the manual page."`
 	Check      checkCmd      `cmd:"" help:"Check whether a daemon would serve a request now."`
 	Doctor     doctorCmd     `cmd:"" help:"Find and repair inconsistencies in the database."`
 	Archive    archiveCmd    `cmd:"" help:"Move finished tasks and history out of the database, into CSV files."`

@@ -296,6 +296,25 @@ func TestSecretsStayInside(t *testing.T) {
 	}
 }
 
+// TestPackages checks that the scripts make each file of the packages, and that the packages' unit starts the packages'
+// program.
+func TestPackages(t *testing.T) {
+	t.Parallel()
+	scripts := read(t, "daemon/ops/release") + read(t, "daemon/ops/packages")
+	sources := regexp.MustCompile(`src: ([^,]+), dst: (\S+)\}`).FindAllStringSubmatch(read(t, "daemon/ops/nfpm.yaml"), -1)
+	for _, source := range sources {
+		_, err := os.Stat(filepath.Join(project, "daemon/keyseatd/completion", source[1]))
+		if err != nil && !strings.Contains(scripts, source[1]) {
+			t.Errorf("nothing makes %s", source[1])
+		}
+	}
+	unit := read(t, "daemon/ops/keyseatd.service")
+	if len(sources) < 9 || sources[0][2] != "/usr/bin/keyseatd" || !strings.Contains(scripts, `s|^\(ExecStart=\)/usr/local/bin/|\1/usr/bin/|`) ||
+		!strings.Contains(unit, "\nExecStart=/usr/local/bin/keyseatd ") {
+		t.Errorf("%d files, the program is %s", len(sources), sources[0][2])
+	}
+}
+
 // TestThirdPartyNotices checks that the licences of all modules are printed, also those that are found in every program.
 func TestThirdPartyNotices(t *testing.T) {
 	t.Parallel()
