@@ -82,6 +82,19 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestLengths checks that the README stays one that a newcomer reads, and that every page has one topic.
+func TestLengths(t *testing.T) {
+	for path, text := range pages(t) {
+		most := 600
+		if path == filepath.Join(root, "README.md") {
+			most = 150
+		}
+		if n := strings.Count(text, "\n"); n > most {
+			t.Errorf("%s has %d lines, more than %d", path, n, most)
+		}
+	}
+}
+
 // TestLinkCheckFails checks links that do not exist.
 func TestLinkCheckFails(t *testing.T) {
 	all := map[string]string{

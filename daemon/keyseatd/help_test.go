@@ -110,6 +110,24 @@ func TestDocumentedFlags(t *testing.T) {
 	}
 }
 
+// TestCommandsPage checks that the page on commands lists every command.
+func TestCommandsPage(t *testing.T) {
+	parser, err := newParser(stdio{}, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := documents(t)["../docs/commands.md"]
+	for _, leaf := range parser.Model.Leaves(true) {
+		group, own, inGroup := strings.Cut(leaf.FullPath()[len("keyseatd "):], " ")
+		row := regexp.MustCompile("(?m)^\\| .*`" + group + "[` ].*$")
+		if !slices.ContainsFunc(row.FindAllString(page, -1), func(r string) bool {
+			return !inGroup || strings.Contains(r, "`"+group+" "+own+"`") || strings.Contains(r, "`"+own+"`")
+		}) {
+			t.Errorf("the page does not list %s %s", group, own)
+		}
+	}
+}
+
 // TestDocumentedConfig reads the file of settings of the page on commands.
 func TestDocumentedConfig(t *testing.T) {
 	const mark = "config"
