@@ -5,7 +5,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Tools with dependencies of their own are modules of their own.
 MODULES := daemon/soak daemon/bench examples/river
 
-.PHONY: test race lint fmt build
+.PHONY: test race lint fmt build screenshots
 
 # NEEDS=no installs nothing: the tests whose programs are missing are skipped then, and fail otherwise.
 ifneq ($(NEEDS),no)
@@ -35,3 +35,9 @@ fmt:
 
 build:
 	go build -trimpath -o keyseatd ./daemon/keyseatd
+
+# The pictures of the README: the console and the page of the demo.
+screenshots:
+	@folder=$$(mktemp -d) && go test -count=1 -run '^TestDemo$$' -artifacts -outputdir "$$folder" ./daemon/blackbox/operator && \
+	mkdir -p daemon/docs/images && cp "$$(find "$$folder" -name console-desktop.png)" daemon/docs/images/console.png && \
+	cp "$$(find "$$folder" -name page-phone.png)" daemon/docs/images/page.png; status=$$?; rm -r "$$folder"; exit $$status

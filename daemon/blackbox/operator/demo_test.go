@@ -48,6 +48,7 @@ func TestDemo(t *testing.T) {
 	}
 	runPrintedCalls(d, printed.String())
 	expectConsole(d, printed.String())
+	expectPage(d, printed.String())
 	d.Stop()
 	if left := demoFolders(s); len(left) != 0 {
 		t.Errorf("the demo left %v behind", left)
@@ -72,6 +73,21 @@ func expectConsole(d *harness.Daemon, printed string) {
 	if n := harness.Eval[int64](b, succeeded); n < 5 {
 		b.Errorf("the chart shows %d tasks that succeeded", n)
 	}
+	b.Screenshots("console")
+}
+
+// expectPage follows a link with a key, as the mail of a shop has it, and checks the key.
+func expectPage(d *harness.Daemon, printed string) {
+	d.Helper()
+	code := regexp.MustCompile(`(\S+)\s+renewed\n`).FindStringSubmatch(printed)
+	if code == nil {
+		d.Fatalf("no renewed key:\n%s", printed)
+	}
+	b := harness.OpenTab(d.T)
+	b.Do(chromedp.Navigate(d.URL + "/#" + code[1]))
+	b.Do(chromedp.Click(chromedp.CSS("#ask button[type=submit]")))
+	b.WaitText("Ready to use again")
+	b.Screenshots("page")
 }
 
 func demoFolders(s *harness.Shop) []string {
