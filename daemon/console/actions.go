@@ -1,17 +1,12 @@
 package console
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"strings"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/view"
-	"github.com/keyseat/keyseat/internal/httpclient"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -154,15 +149,7 @@ func (r *request) doAction() error {
 	if err != nil {
 		return err
 	}
-	body := map[string]string{}
-	if c.Outcomes != nil {
-		body["outcome"] = string(c.Chosen)
-	}
-	if c.Verb == "restock" {
-		err = r.callAdmin(http.MethodPut, objectPath(c.Noun+"s", c.target), body, nil, nil) // every edit puts the plan back
-	} else {
-		err = r.callAdmin(http.MethodPost, objectPath(c.Noun+"s", c.target, c.Verb), body, nil, nil)
-	}
+	err = r.act(c.action, c.target, string(c.Chosen))
 	if e, is := errors.AsType[apiError](err); is {
 		c.Error = e.Message()
 		return r.render(e.Status, page{"confirm", c.Question, c.Noun + "s", c})
@@ -173,6 +160,18 @@ func (r *request) doAction() error {
 	r.session.setNote(c.Done)
 	r.redirect(c.Back)
 	return nil
+}
+
+// act performs an action on the object with that id or code through the admin API. Only resolve has an outcome.
+func (r *request) act(a action, target, outcome string) error {
+	body := map[string]string{}
+	if a.Verb == "resolve" {
+		body["outcome"] = outcome
+	}
+	if a.Verb == "restock" {
+		return r.callAdmin(http.MethodPut, objectPath(a.Noun+"s", target), body, nil, nil) // every edit puts the plan back
+	}
+	return r.callAdmin(http.MethodPost, objectPath(a.Noun+"s", target, a.Verb), body, nil, nil)
 }
 
 // keyActions returns the actions that the rules allow on the key of v.
@@ -193,55 +192,4 @@ func taskActions(v tasks.Snapshot) []action {
 func allowed(decide func(tasks.Snapshot, string) (tasks.Change, error), v tasks.Snapshot) bool {
 	_, err := decide(v, "")
 	return err == nil
-}
-
-// An apiError is an error response of the admin API.
-type apiError struct {
-	Status int
-	Title  string
-	Detail string
-	Code   string
-}
-
-func (e apiError) Error() string { return e.Detail }
-
-// Message returns the error as one sentence for the operator.
-func (e apiError) Message() string { return e.Title + ": " + e.Detail + "." }
-
-// callAdmin sends a request with a JSON body to the admin API, which runs in the same process. The
-// request carries the token of the session. It also carries the headers in header, which may be nil. The
-// response is decoded into the value that into points to, unless into is nil. An error response becomes an
-// [apiError], or errUnavailable if it is not JSON.
-func (r *request) callAdmin(method, path string, body any, into any, header http.Header) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	call, err := http.NewRequestWithContext(r.req.Context(), method, path, bytes.NewReader(text))
-	if err != nil {
-		return err
-	}
-	call.RemoteAddr = netip.AddrPortFrom(r.client(), 0).String() // the audit log names the address of the browser
-	call.Header = http.Header{"Authorization": {"Bearer " + r.session.token.Reveal()}, "Content-Type": {"application/json"}}
-	for name, values := range header {
-		call.Header[name] = values
-	}
-	var response httpclient.Recorder
-	r.API.ServeHTTP(&response, call)
-	if status := response.Status(); status >= http.StatusBadRequest {
-		e := apiError{Status: status}
-		if json.Unmarshal(response.Body.Bytes(), &e) != nil {
-			return errUnavailable
-		}
-		return e
-	}
-	if into == nil { // the response may have no body
-		return nil
-	}
-	return json.Unmarshal(response.Body.Bytes(), into)
-}
-
-// objectPath returns the path of an object in the admin API, or of an operation on it.
-func objectPath(noun, id string, verb ...string) string {
-	return strings.Join(append([]string{"/admin/v1", noun, url.PathEscape(id)}, verb...), "/")
 }

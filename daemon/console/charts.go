@@ -3,7 +3,9 @@ package console
 import (
 	"cmp"
 	"html/template"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/metrics"
@@ -89,6 +91,18 @@ func (o *outcomeChart) add(c stats.HourCount) {
 		}
 	}
 	o.Sums = append(o.Sums, sum{c.Outcome, c.Kind, c.Tasks})
+}
+
+// URL returns the path of the list of the tasks in the group at index i.
+func (o outcomeChart) URL(i int) string {
+	if o.Groups[i].Name == "open" {
+		return "/console/tasks?state=open"
+	}
+	var names []string
+	for _, outcome := range o.Groups[i].outcomes {
+		names = append(names, string(outcome))
+	}
+	return "/console/tasks?outcome=" + strings.Join(names, ",") + "&since=" + url.QueryEscape(view.Time(o.Hours[0].From).String())
 }
 
 // Total returns the number of tasks in the group at index i.

@@ -97,6 +97,7 @@ func (r *request) showImport(status int, f fileImport) error {
 func (r *request) importPlans() error {
 	return r.importFile(newFileImport("plan"), r.checkPlans, r.storePlans)
 }
+
 func (r *request) importKeys() error {
 	return r.importFile(newFileImport("key"), r.checkKeys, r.storeKeys)
 }

@@ -3,48 +3,94 @@ package console
 import (
 	"log/slog"
 	"net/http"
-	"net/url"
+	"strings"
 
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A keyList is one page of the list of keys.
+// A keyList is one page of a list of keys.
 type keyList struct {
-	Keys  []keyRow
-	Query string // the search text, if nothing was found
-	Next  string // URL of the next page, "" on the last page
-	First bool   // the page is the first one
+	listing
+	Keys    []keyRow
+	PageIDs string   // the references to the page's keys
+	Bulk    []action // the actions on several keys
 }
 
 // A keyRow is a key with a masked code, and the URL of its page.
 type keyRow struct {
 	view.Key
-	URL string
+	Reference string
+	URL       string
 }
 
-// listKeys lists keys in the order of their codes.
-func (r *request) listKeys() error {
-	after, err := view.OpenCode(r.Engine.Sealer, r.req.URL.Query().Get("after"))
-	if err != nil {
-		after = "" // an invalid cursor shows the first page
+// newKeyRow returns the row of a key.
+func (r *request) newKeyRow(v tasks.Snapshot) (keyRow, error) {
+	reference, err := view.SealCode(r.Engine.Sealer, v.Key.Code)
+	return keyRow{view.NewKey(v).Masked(), reference, keyURL(reference)}, err
+}
+
+// yesNo are the options of a field for a property that a key has or has not.
+var yesNo = []option{{"", "any"}, {"yes", "yes"}, {"no", "no"}}
+
+// parseYesNo returns the property of a field, or nil for any.
+func parseYesNo(text string) *bool {
+	if text == "" {
+		return nil
 	}
-	list, err := r.AdminStore.Keys(r.req.Context(), adminstore.KeyFilter{}, adminstore.Page{After: adminstore.Position{ID: string(after)}, Limit: pageSize})
+	return new(text == "yes")
+}
+
+// keyFilter returns the listing of keys of a request, and its filter.
+func (r *request) keyFilter() (l listing, f adminstore.KeyFilter, err error) {
+	l = r.newListing("/console/keys", nil,
+		filterField{Name: "order", Label: "Order"},
+		filterField{Name: "status", Label: "Status", Options: toOptions(keys.Statuses())},
+		filterField{Name: "used", Label: "Used", Options: yesNo}, filterField{Name: "revoked", Label: "Revoked", Options: yesNo},
+		filterField{Name: "country", Label: "Country", Hint: "US"}, filterField{Name: "plan", Label: "Plan"},
+		filterField{Name: "bought_after", Label: "Bought after", Hint: "2026-11-29"})
+	if order := l.value("order"); order != "" {
+		f.OrderID = &order
+	}
+	f.Used, f.Revoked, f.Plan = parseYesNo(l.value("used")), parseYesNo(l.value("revoked")), l.value("plan")
+	country, err := parseFilterCountry(l.value("country"))
+	f.Country = stock.Country(country)
+	if err == nil {
+		f.Statuses, err = parseList("status", l.value("status"), keys.Statuses())
+	}
+	if err == nil {
+		f.BoughtAfter, err = parseFilterTime("Bought after", l.value("bought_after"))
+	}
+	return l, f, err
+}
+
+// listKeys lists the keys that the query selects, the newest first.
+func (r *request) listKeys() error {
+	frame, f, err := r.keyFilter()
 	if err != nil {
 		return err
 	}
-	l := keyList{First: after == ""}
-	last := ""
+	p := r.page(adminstore.Newest)
+	list, err := r.AdminStore.Keys(r.req.Context(), f, p)
+	if err != nil {
+		return err
+	}
+	l := keyList{listing: frame, Bulk: r.permitted(selectActions("key", map[string]bool{"revoke": true, "restore": f.Revoked != nil && *f.Revoked}))}
+	var references []string
 	for _, found := range list.Entries {
-		if last, err = view.SealCode(r.Engine.Sealer, found.Key.Code); err != nil {
+		row, err := r.newKeyRow(found)
+		if err != nil {
 			return err
 		}
-		l.Keys = append(l.Keys, keyRow{view.NewKey(found).Masked(), keyURL(last)})
+		l.Keys, references = append(l.Keys, row), append(references, row.Reference)
 	}
-	if !list.Next.IsZero() {
-		l.Next = "/console/keys?after=" + url.QueryEscape(last)
+	l.PageIDs = strings.Join(references, ",")
+	position := func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) }
+	if err := l.setLinks(r, p, list, position); err != nil {
+		return err
 	}
 	return r.render(http.StatusOK, page{"keys", "Keys", "keys", l})
 }
@@ -108,39 +154,4 @@ func (r *request) codeOfPage() (keys.Code, error) {
 		return "", tasks.ErrNoKey
 	}
 	return code, nil
-}
-
-// search redirects to the key with the code of the form, or else to the task with that id. The code may be
-// written as people type it. If neither exists, it shows an empty list with status 404. The form is a POST, so
-// that the code is in no URL.
-func (r *request) search() error {
-	text := keys.Trim(r.req.PostFormValue("q"))
-	found, err := r.keyByCode(text)
-	if err == nil && found.Key.Exists() {
-		reference, err := view.SealCode(r.Engine.Sealer, found.Key.Code)
-		if err != nil {
-			return err
-		}
-		r.redirect(keyURL(reference))
-		return nil
-	}
-	task, err := r.taskByID(text)
-	if err == nil && task.Task != nil {
-		r.redirect(taskURL(task.Task.ID))
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return r.render(http.StatusNotFound, page{"keys", "Keys", "keys", keyList{Query: text}})
-}
-
-// keyByCode reads the key with the given code. A malformed code gives an empty snapshot, as an unknown key
-// does.
-func (r *request) keyByCode(text string) (tasks.Snapshot, error) {
-	code, err := keys.ParseTyped(text)
-	if err != nil {
-		return tasks.Snapshot{}, nil //nolint:nilerr // a malformed code cannot exist
-	}
-	return r.Engine.Snapshot(r.req.Context(), code)
 }

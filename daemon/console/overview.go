@@ -63,6 +63,9 @@ func (r *request) firstSteps(o overview) ([]firstStep, error) {
 	return steps, err
 }
 
+// RecentTasks returns the newest tasks as a list.
+func (o overview) RecentTasks() taskList { return taskList{Tasks: o.Recent} }
+
 // ReadAt returns the time at which the store was read.
 func (o overview) ReadAt() view.Time { return view.Time(o.At) }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A page is one page of the console before it is rendered.
@@ -75,7 +76,7 @@ var pageFiles embed.FS
 // start of every command.
 var templates = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range []string{"signin", "error", "overview", "keys", "key", "plans", "plan", "import", "stock", "tasks", "task", "issue", "issued", "confirm"} {
+	for _, name := range []string{"signin", "error", "overview", "keys", "key", "plans", "plan", "import", "stock", "search", "bulk", "tasks", "task", "issue", "issued", "confirm"} {
 		all[name] = template.Must(template.New("frame.html").Funcs(templateFuncs).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html", "pages/"+name+".html"))
 	}
 	return all
@@ -164,6 +165,7 @@ var templateFuncs = template.FuncMap{
 	"keyURL":   keyOfTaskURL,
 	"prose":    formatProse,
 	"class":    cssClass,
+	"tab":      func(s adminstore.TaskState) string { return strings.ToUpper(string(s[:1])) + string(s[1:]) },
 	"spaced":   func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/internal/seq"
@@ -18,9 +19,12 @@ import (
 
 // A planList is a page of plans, in the order of import.
 type planList struct {
-	Plans []planRow
-	Next  string
-	First bool // the page is the first one
+	Plans   []planRow
+	Next    string
+	First   bool     // the page is the first one
+	Acts    bool     // the operator may change plans
+	PageIDs string   // the ids of the page's plans
+	Bulk    []action // the actions on several plans
 }
 
 // A planRow is a plan and the possible actions on it.
@@ -38,10 +42,13 @@ func (r *request) listPlans() error {
 	if err != nil {
 		return err
 	}
-	l := planList{First: after == 0}
+	l := planList{First: after == 0, Acts: r.token.Role.Allows(admin.Write), Bulk: r.permitted(selectActions("plan", map[string]bool{"restock": true, "retire": true}))}
+	var ids []string
 	for _, p := range plans {
 		l.Plans = append(l.Plans, planRow{view.NewPlan(p, r.Now()), r.permitted(planActions(p, r.Now()))})
+		ids = append(ids, p.ID)
 	}
+	l.PageIDs = strings.Join(ids, ",")
 	if len(plans) == pageSize {
 		l.Next = "/console/plans?after=" + strconv.FormatInt(plans[pageSize-1].Seq, 10)
 	}

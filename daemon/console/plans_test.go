@@ -65,7 +65,7 @@ func TestPlanForm(t *testing.T) {
 	if p := s.plan("p-1"); p.Country != "US" || p.Size != 5 || p.Address != "1 High Street\nTown" || p.ExpiresAt.Format("2006-01-02 15:04") != "2026-12-02 00:00" {
 		t.Errorf("%+v", p)
 	}
-	s.expect(s.get(200, "/console/plans", cookie), []string{"The plan p-1 is saved.", `aria-label="Edit plan p-1"`, `aria-label="Retire plan p-1"`}, []string{"Put back"})
+	s.expect(s.get(200, "/console/plans", cookie), []string{"The plan p-1 is saved.", `aria-label="Edit plan p-1"`, `aria-label="Retire plan p-1"`}, []string{"Put back plan"})
 	s.expect(save(422, added...), []string{"a plan with this id exists already", `value="inv"`}, nil)
 	s.expect(save(422, "id", "p-1", "country", "USA", "slots", "5"), []string{"must be an ISO 3166-1 alpha-2 code"}, nil)
 	s.expect(save(422, "id", "a b", "new", "yes", "country", "US", "slots", "5"), []string{"printable ASCII characters with no space"}, nil)

@@ -81,6 +81,24 @@ func escapeCells(cells []string) []string {
 	return append(cells, "")
 }
 
+// WriteTasks writes a list of tasks that is safe to open in a spreadsheet, as [WriteKeys] does. It stops at the first
+// error of the sequence or of w.
+func WriteTasks(w io.Writer, all iter.Seq2[tasks.Task, error]) error {
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{"id", "code", "kind", "country", "outcome", "plan", "slot", "attempts", "created", "ended", copyColumn}) // Error returns the error
+	for t, err := range all {
+		if err != nil {
+			return err
+		}
+		_ = out.Write(escapeCells([]string{
+			t.ID, string(t.Code), string(t.Kind), string(t.Country), string(t.Outcome), t.Plan.ID, string(t.Slot),
+			strconv.Itoa(t.Attempts + t.LostLeases), formatTime(t.CreatedAt), formatTime(t.EndedAt),
+		}))
+	}
+	out.Flush()
+	return out.Error()
+}
+
 // An Archive writes archived rows of a store as two CSV files: ended tasks, and history entries. Each file
 // has all columns, with the values as they were stored. An Archive is not safe for concurrent use.
 type Archive struct{ tasks, history *csv.Writer }

@@ -177,7 +177,7 @@ func (k *consoleUser) changeKeys() {
 	k.WaitText("held → suspect")
 	k.ExpectStatus(http.StatusNotFound)
 	k.search("nobody")
-	k.WaitText("no key and no task “nobody”")
+	k.WaitText("Nothing was found for “nobody”")
 	k.visit(harness.KeyPath("nobody"))
 	k.WaitText("Not found")
 }

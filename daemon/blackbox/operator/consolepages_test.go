@@ -49,7 +49,7 @@ func TestConsoleScreenshots(t *testing.T) {
 	key := k.keyPath(suspect.Code)
 	for name, path := range map[string]string{
 		"keys": "/console/keys", "key": key, "plans": "/console/plans", "tasks": "/console/tasks", "task": harness.TaskPath(suspect.ID),
-		"stock": "/console/stock", "plan-new": "/console/plan/new", "plan-edit": "/console/plan/edit?id=us-1", "plans-import": "/console/plans/import",
+		"stock": "/console/stock", "plan-new": "/console/plan/new", "plan-edit": "/console/plan/edit?id=us-1", "plans-import": "/console/plans/import", "tasks-filtered": "/console/tasks?state=failed&country=DE",
 		"confirm": "/console/task/resolve?id=" + suspect.ID, "revoke": strings.Replace(key, "key?", "key/revoke?", 1), "issue": "/console/issue",
 	} {
 		k.visit(path)
@@ -65,7 +65,7 @@ func TestConsoleScreenshots(t *testing.T) {
 	k.Screenshots("issued")
 	k.ExpectStatus(http.StatusNotFound)
 	k.search("nobody")
-	k.WaitText("no key and no task")
+	k.WaitText("Nothing was found")
 	k.Screenshots("not-found")
 	k.pressIn("header", "Sign out")
 	k.WaitText("Paste a token")
@@ -98,7 +98,7 @@ func TestConsoleOverview(t *testing.T) {
 	names := strings.Join(k.AccessibleNames(), "\n")
 	for _, want := range []string{
 		"image: Tasks by the hour in which they were accepted, in columns: 1 succeeded, 0 refused, 0 out of stock, 1 faulty plan, 1 system error, 0 open.",
-		"link: Skip to the content", "navigation: Pages", "link: Overview", "searchbox: Key or task", "button: Find", "button: Sign out", "heading: Overview",
+		"link: Skip to the content", "navigation: Pages", "link: Overview", "searchbox: Key, order, task, plan or username", "button: Find", "button: Sign out", "heading: Overview",
 		"heading: Stock", "region: Stock", "rowheader: Germany DE", "columnheader: Suspect", "heading: Newest tasks",
 		"table: The tasks that were accepted last, the newest first", "heading: Plans out of stock", "rowheader: q", "DisclosureTriangle: As tables",
 	} {
