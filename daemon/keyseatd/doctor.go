@@ -57,8 +57,9 @@ func (d *doctorCmd) Run(ctx context.Context, c stdio) error {
 			examine = doc.Repair
 			ignoreSIGPIPE()
 		}
-		left := 0
-		if err := d.print(c.out, findingRows(examine(ctx), &left)); err != nil {
+		left, done := 0, 0
+		defer func() { c.audit(ctx, "doctor --repair", done) }()
+		if err := d.print(c.out, findingRows(examine(ctx), &left, &done)); err != nil {
 			return d.unfinished(err)
 		}
 		printTransport(s, c.err)
@@ -91,11 +92,13 @@ func (d *doctorCmd) ring() (*keyring.Ring, error) {
 	return keyring.Open(d.MasterKeyFile)
 }
 
-// findingRows yields the findings as rows. It counts the unrepaired ones in left.
-func findingRows(found iter.Seq2[doctor.Finding, error], left *int) iter.Seq2[findingRow, error] {
+// findingRows yields the findings as rows. It counts the unrepaired ones in left, and the repaired ones in done.
+func findingRows(found iter.Seq2[doctor.Finding, error], left, done *int) iter.Seq2[findingRow, error] {
 	return seq.Map(found, func(f doctor.Finding) findingRow {
 		if f.Done == "" {
 			*left++
+		} else {
+			*done++
 		}
 		return newFindingRow(f)
 	})

@@ -55,6 +55,7 @@ func (k *keysGenerate) Run(ctx context.Context, c stdio) error {
 		if err := s.ImportKeys(ctx, batch, seq.All(fresh)); err != nil {
 			return fmt.Errorf("%w; if the keys are stored nevertheless, %s", err, find)
 		}
+		c.audit(ctx, "keys generate", len(fresh))
 		return c.printStored(fmt.Sprintf("%d keys are stored", len(fresh)), find, func(w io.Writer) error { return printCodes(w, fresh) })
 	})
 }

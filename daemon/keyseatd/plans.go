@@ -51,6 +51,7 @@ func (p *plansImport) Run(ctx context.Context, c stdio) error {
 	if err != nil {
 		return err
 	}
+	c.audit(ctx, "plans import", len(edits))
 	return c.done(fmt.Sprintf("imported: %d plans", len(edits)), hintPlans+", and importing the same file again changes nothing")
 }
 
@@ -123,6 +124,7 @@ func (p *plansRetire) Run(ctx context.Context, c stdio) error {
 	if err != nil {
 		return err
 	}
+	c.audit(ctx, "plans retire", 1)
 	return c.done("the plan is retired", hintPlans+", `keyseatd plans import` puts it back in stock")
 }
 
