@@ -57,9 +57,17 @@ var NoUnknownKeyLimit = new(ratelimit.Limiter)
 
 // NewEngine returns an engine with the real clock, real randomness and real waiting. Its fingerprints of keys are
 // those of this engine only. For the same ones in other processes, set Fingerprints.
+//
+// If the store is a [tasks.LoginCounter], the engine limits the tests of logins. It hashes logins with the method Hash
+// of the sealer, as [keyring.Ring] has one, or else with a random key of this engine.
+//
+// [keyring.Ring]: https://pkg.go.dev/github.com/keyseat/keyseat/adapters/keyring#Ring
 func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer, rules tasks.Rules) tasks.Engine {
+	logins, _ := store.(tasks.LoginCounter)
 	return tasks.Engine{
 		Store:        store,
+		Logins:       logins,
+		LoginHash:    loginHash(sealer),
 		Connector:    connector,
 		Sealer:       sealer,
 		Rules:        rules,
@@ -69,6 +77,17 @@ func NewEngine(store tasks.Store, connector tasks.Connector, sealer tasks.Sealer
 		Jitter:       mathrand.Float64,
 		Pause:        clock.Sleep,
 	}
+}
+
+// loginHash returns the function that hashes logins.
+func loginHash(sealer tasks.Sealer) func(string) (string, error) {
+	if s, ok := sealer.(interface {
+		Hash(text string) (string, error)
+	}); ok {
+		return s.Hash
+	}
+	key := NewFingerprintKey()
+	return func(login string) (string, error) { return key.Fingerprint(keys.Code(login)), nil }
 }
 
 // NewFingerprintKey returns a new random key.

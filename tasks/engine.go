@@ -9,13 +9,16 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// An Engine serves the four calls of the API and carries out the accepted tasks. All its fields must be
-// set. An Engine has no other state, so it may be copied. It is safe for concurrent use.
+// An Engine serves the four calls of the API and carries out the accepted tasks. Its fields must be set,
+// except Logins and LoginHash. An Engine has no other state, so it may be copied. It is safe for concurrent use.
 type Engine struct {
 	Store     Store
 	Connector Connector
 	Sealer    Sealer
 	Rules     Rules
+
+	Logins    LoginCounter                       // counts tests of logins; nil: no limit on them
+	LoginHash func(login string) (string, error) // returns a keyed hash; may be nil without Logins
 
 	Fingerprints keys.FingerprintKey // for the logs of programs; the engine itself writes none
 

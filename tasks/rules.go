@@ -15,7 +15,7 @@ type Rules struct {
 	MaxRetryAfter time.Duration // the maximum of a pause that the provider requests
 	Deadline      time.Duration // the maximum time from the first attempt, while the result is pending
 	Plans         int           // the maximum number of plans for one upgrade, at least 1
-	KeyTasks      int           // the maximum number of accepted tasks per key and hour, fewer after failed logins; 0: no limit
+	KeyTasks      int           // the maximum number of accepted tasks per key and hour, fewer after failed logins; 0: no limit, also on tests of logins
 }
 
 // DefaultRules returns the default settings.

@@ -19,7 +19,8 @@ type Job struct {
 type Report struct {
 	Task     Task            // after the change; before it if Err is set
 	Result   ConnectorResult // of the connector
-	Unopened error           // the reason why the account cannot be decrypted; then the connector was not called
+	Unopened error           // the reason why the account cannot be decrypted, or its login not be counted; then the connector was not called
+	Limited  bool            // the login or the key had too many tests; then the connector was not called
 	Took     time.Duration   // the duration of the connector call; 0 without a call
 	Again    time.Duration   // the time until the task is due again, if it is still open
 	Err      error           // the reason why no change was written; [ErrFenced] if the lease was lost
@@ -49,7 +50,8 @@ func (e Engine) Work(calling, settling context.Context, job Job) Report {
 
 // Call makes one attempt: it calls the connector for the job. The caller must then pass the attempt to
 // [Engine.Settle] for the same job. If the job has no attempts left, Call does nothing and returns the zero
-// Attempt; Settle then ends the task. If the account cannot be decrypted, Call does not call the connector.
+// Attempt; Settle then ends the task. If the account cannot be decrypted, or its login has had too many tests, Call does
+// not call the connector.
 func (e Engine) Call(ctx context.Context, job Job) Attempt {
 	if e.Rules.Exhausted(job.Snapshot) {
 		return Attempt{}
@@ -58,6 +60,10 @@ func (e Engine) Call(ctx context.Context, job Job) Attempt {
 	account, err := e.open(*job.Task)
 	if err != nil {
 		a.Unopened, a.Result = err, ConnectorResult{Effect: None, Note: "the sealed account does not open"}
+		return a
+	}
+	if a.login, a.Result, err = e.testLogin(ctx, *job.Task, account); a.Result.Effect != Unknown {
+		a.Unopened, a.Limited = err, err == nil
 		return a
 	}
 	a.Result = e.call(ctx, job.Task.attempted(a.Sent).connectorRequest(account)).withoutSecrets(account)
@@ -73,7 +79,10 @@ func (e Engine) Settle(ctx context.Context, job Job, a Attempt) Report {
 		return e.settle(ctx, job, func(v Snapshot, _ bool) Change { return e.Rules.GiveUp(v, id) })
 	}
 	report := e.settle(ctx, job, func(v Snapshot, empty bool) Change { return e.Rules.Settle(v, a, id, empty) })
-	report.Result, report.Unopened, report.Took = a.Result, a.Unopened, a.Took
+	report.Result, report.Unopened, report.Limited, report.Took = a.Result, a.Unopened, a.Limited, a.Took
+	if report.Err == nil {
+		e.releaseLogin(ctx, report.Task, a.login)
+	}
 	return report
 }
 

@@ -67,6 +67,6 @@
 // On Postgres the clock of the server decides which tasks are due, so that any number of processes agree.
 // On SQLite the clock of the process decides, because one process serves the file ([Store.AcquireServeLock]).
 //
-// Processes on Postgres share some short-lived data ([Store.CountUnknownKeys], [Store.Heartbeat]). It is in
+// Processes on Postgres share some short-lived data ([Store.CountUnknownKeys], [Store.CountLogins], [Store.Heartbeat]). It is in
 // unlogged tables, which are empty after a crash of the server.
 package bunstore

@@ -57,7 +57,7 @@ var withTables = pgtest.Pool{
 		if err != nil {
 			return err
 		}
-		_, err = db.ExecContext(context.Background(), "DELETE FROM keyseat_daemons; DELETE FROM keyseat_strangers; DELETE FROM "+strings.Join(tables, "; DELETE FROM "))
+		_, err = db.ExecContext(context.Background(), "DELETE FROM keyseat_daemons; DELETE FROM keyseat_strangers; DELETE FROM keyseat_logins; DELETE FROM "+strings.Join(tables, "; DELETE FROM "))
 		return errors.Join(err, db.Close())
 	},
 }

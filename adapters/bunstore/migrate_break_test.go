@@ -65,7 +65,7 @@ func always(int) bool { return true }
 // drop removes all tables.
 func (l *lab) drop() {
 	l.Helper()
-	all := append([]string{"keyseat_strangers", "keyseat_daemons", "keyseat_migrations", "keyseat_migration_locks", "keyseat_migrating"}, tables...)
+	all := append([]string{"keyseat_strangers", "keyseat_logins", "keyseat_fingerprint", "keyseat_daemons", "keyseat_migrations", "keyseat_migration_locks", "keyseat_migrating"}, tables...)
 	for _, table := range all {
 		if _, err := l.db.ExecContext(l.life, "DROP TABLE IF EXISTS "+table); err != nil {
 			l.Fatal(err)

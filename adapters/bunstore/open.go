@@ -156,7 +156,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 		database: database{
 			dialect: sqliteDialect(o.Now, path), layout: oneServer{}, read: read, write: write, stmts: &stmtCache{prepared: map[string]*sql.Stmt{}}, disk: &sqlitefile.Disk{},
 		},
-		ownsDB: true, dedicated: o.Dedicated, wiper: sqlitefile.NewWALWiper(write.DB),
+		ownsDB: true, dedicated: o.Dedicated, wiper: sqlitefile.NewWALWiper(write.DB), logins: newLoginCounter(o.Now),
 	}
 	s.disk.File.Store(file)
 	if o.Dedicated {

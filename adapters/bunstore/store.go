@@ -12,6 +12,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/sqlitefile"
+	"github.com/keyseat/keyseat/internal/logincount"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -73,10 +74,12 @@ type Store struct {
 	pooler     Pooler
 	unverified []string             // see UnverifiedHosts
 	wiper      *sqlitefile.WALWiper // wipes erased secrets from the log; SQLite only
+	logins     *logincount.Counter  // SQLite only
 }
 
 var (
 	_ tasks.Store           = (*Store)(nil)
+	_ tasks.LoginCounter    = (*Store)(nil)
 	_ adminstore.AdminStore = (*Store)(nil)
 )
 
@@ -91,7 +94,7 @@ func New(db *bun.DB) (*Store, error) {
 	case known.PG:
 		return &Store{database: database{dialect: postgresDialect(), layout: oneServer{}, read: db, write: db}}, nil
 	case known.SQLite:
-		s := &Store{database: database{dialect: sqliteDialect(time.Now, ""), layout: oneServer{}, read: db, write: db, disk: &sqlitefile.Disk{}}, wiper: sqlitefile.NewWALWiper(db.DB)}
+		s := &Store{database: database{dialect: sqliteDialect(time.Now, ""), layout: oneServer{}, read: db, write: db, disk: &sqlitefile.Disk{}}, wiper: sqlitefile.NewWALWiper(db.DB), logins: newLoginCounter(time.Now)}
 		if err := s.checkErasure(context.Background()); err != nil {
 			return nil, s.wrap("open", err)
 		}

@@ -58,7 +58,7 @@ func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]i
 // Heartbeat records a heartbeat of the daemon with this name, valid for ttl from now. It returns the number of
 // daemons with a valid heartbeat, this one included. Like [Store.CountUnknownKeys] it works on Postgres only.
 //
-// Heartbeat also deletes expired heartbeats and the windows of CountUnknownKeys that have ended. In a distributed
+// Heartbeat also deletes expired heartbeats and the expired counts of CountUnknownKeys and CountLogins. In a distributed
 // store two calls cannot skip each other's rows, so they may deadlock. Heartbeat then runs again.
 func (s *Store) Heartbeat(ctx context.Context, name string, ttl time.Duration) (daemons int, err error) {
 	beat := query.Query{
@@ -66,6 +66,9 @@ func (s *Store) Heartbeat(ctx context.Context, name string, ttl time.Duration) (
 		WITH swept AS (
 			DELETE FROM keyseat_strangers WHERE block IN (
 				SELECT s.block FROM keyseat_strangers s WHERE ` + windowOverSQL + ` ORDER BY s.block` + s.forUpdate("s") + s.reader().skipLocked() + `)),
+		expired AS (
+			DELETE FROM keyseat_logins WHERE (login, code) IN (
+				SELECT l.login, l.code FROM keyseat_logins l WHERE l.ends <= @now ORDER BY l.login, l.code` + s.forUpdate("l") + s.reader().skipLocked() + `)),
 		gone AS (
 			DELETE FROM keyseat_daemons WHERE name IN (
 				SELECT d.name FROM keyseat_daemons d WHERE d.until <= @now AND d.name <> @name` + s.forUpdate("d") + s.reader().skipLocked() + `)),

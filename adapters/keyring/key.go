@@ -19,23 +19,26 @@ const idSize = 4
 
 // The purposes for which bytes are derived from a master key.
 const (
-	purposeID = "keyseat keyring id"
-	purposeV1 = "keyseat keyring seal v1"
-	purposeV2 = "keyseat keyring seal v2"
+	purposeID  = "keyseat keyring id"
+	purposeV1  = "keyseat keyring seal v1"
+	purposeV2  = "keyseat keyring seal v2"
+	purposeMAC = "keyseat keyring mac"
 )
 
 // A key is a master key that is ready for use. It does not keep the bytes of the master key.
 type key struct {
 	id      string      // as in an envelope
 	v1, v2  cipher.AEAD // for envelopes of that version
+	mac     []byte      // for keyed hashes
 	created time.Time   // zero: unknown
 }
 
 func newKey(master [KeySize]byte) key {
 	return key{
-		id: string(deriveBytes(master, purposeID, idSize)),
-		v1: newAEAD(deriveBytes(master, purposeV1, KeySize)),
-		v2: newAEAD(deriveBytes(master, purposeV2, KeySize)),
+		id:  string(deriveBytes(master, purposeID, idSize)),
+		v1:  newAEAD(deriveBytes(master, purposeV1, KeySize)),
+		v2:  newAEAD(deriveBytes(master, purposeV2, KeySize)),
+		mac: deriveBytes(master, purposeMAC, KeySize),
 	}
 }
 

@@ -1,6 +1,9 @@
 package keyring
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -90,6 +93,18 @@ func (r *Ring) Open(sealed, bound []byte) ([]byte, error) {
 		return nil, ErrSealed
 	}
 	return plain, nil
+}
+
+// Hash returns a keyed hash of a text: HMAC-SHA-256 in hexadecimal, under a key that is derived from the master key that
+// encrypts. So the same text has another hash after a rotation, and nobody can test guesses of the text when the master key
+// is destroyed. The error is that of reading the file again.
+func (r *Ring) Hash(text string) (string, error) {
+	if err := r.refresh(); err != nil {
+		return "", err
+	}
+	hash := hmac.New(sha256.New, (*r.keys.Load())[0].mac)
+	hash.Write([]byte(text)) // never fails
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 // Keys returns the ids of the keys and their times of creation, the key that encrypts first. The error is that of

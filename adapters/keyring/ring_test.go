@@ -104,6 +104,25 @@ func TestChangedEnvelope(t *testing.T) {
 	checkRefused(t, r, nil)
 }
 
+// TestHash checks that a hash depends on the text and on the key that encrypts, and on nothing else.
+func TestHash(t *testing.T) {
+	older, newer := newMaster(), newMaster()
+	seen := map[string]bool{}
+	for _, r := range []*keyring.Ring{keyring.New(older), keyring.New(newer, older)} {
+		for _, text := range []string{"", "ann", "bob"} {
+			hash, err := r.Hash(text)
+			if again, _ := r.Hash(text); err != nil || again != hash || len(hash) != 64 || seen[hash] {
+				t.Errorf("%q: %s, then %s, %v", text, hash, again, err)
+			}
+			seen[hash] = true
+		}
+	}
+	one, _ := keyring.New(newer).Hash("ann")
+	if other, _ := keyring.New(newer, older).Hash("ann"); one != other {
+		t.Errorf("%s and %s", one, other)
+	}
+}
+
 func checkRefused(t *testing.T, r *keyring.Ring, sealed []byte) {
 	t.Helper()
 	plain, err := r.Open(sealed, []byte("task 1"))

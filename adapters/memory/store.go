@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keyseat/keyseat/internal/logincount"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -27,6 +28,8 @@ type Store struct {
 	applied map[changeKey]bool
 	batches map[string][]keys.Code
 	outbox  outboxState
+
+	logins *logincount.Counter // has a lock of its own
 }
 
 // A changeKey identifies a change.
@@ -45,11 +48,13 @@ func New(clock func() time.Time) *Store {
 		history: map[keys.Code][]tasks.Event{},
 		applied: map[changeKey]bool{},
 		batches: map[string][]keys.Code{},
+		logins:  &logincount.Counter{Now: clock, Window: tasks.LoginTestTTL, PerKey: tasks.KeyLoginTTL},
 	}
 }
 
 var (
 	_ tasks.Store           = (*Store)(nil)
+	_ tasks.LoginCounter    = (*Store)(nil)
 	_ adminstore.AdminStore = (*Store)(nil)
 )
 

@@ -30,6 +30,10 @@ func TestStats(t *testing.T) {
 	storetest.RunStats(t, func(t testing.TB) storetest.StatsStore { return open(t).(storetest.StatsStore) })
 }
 
+func TestLogins(t *testing.T) {
+	storetest.RunLogins(t, func(testing.TB) tasks.LoginCounter { return memory.New(time.Now) })
+}
+
 // TestCompare compares the store with itself, which shows that the histories depend on nothing else.
 func TestCompare(t *testing.T) { storetest.Compare(t, open, open) }
 

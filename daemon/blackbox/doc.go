@@ -175,7 +175,7 @@
 //		attacks.TestEndedAccountsCannotBeRecovered
 //	IPv6 networks have limits too.
 //		attacks.TestGuessesFromOneNetworkAreLimited
-//	Each wrong login makes its key wait longer.
+//	Each wrong login makes its key wait longer. An account is tested a few times over all keys, and a key tests few accounts.
 //		attacks.TestCredentialsCannotBeTestedInBulk
 //	A process gets no core dump, and its user cannot read its memory.
 //		attacks.TestMemoryIsNotDumped

@@ -47,7 +47,7 @@ type serveCmd struct {
 
 	UnknownKeyLimit int      `group:"Limits:" default:"30" validate:"min=0,max=1000000" placeholder:"N" help:"Limit of unknown keys per minute and address. Larger IPv6 networks, and all clients together, have a multiple. 0: no limit."`
 	TrustedCallers  textList `group:"Limits:" validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Addresses and networks whose unknown keys are not counted."`
-	KeyTaskLimit    int      `group:"Limits:" default:"20" validate:"min=0,max=1000000" placeholder:"N" help:"Limit of tasks per hour and key. 0: no limit."`
+	KeyTaskLimit    int      `group:"Limits:" default:"20" validate:"min=0,max=1000000" placeholder:"N" help:"Limit of tasks per hour and key. 0: no limit, also on tests of logins."`
 	TrustedProxies  textList `group:"Listeners:" validate:"dive,ip|cidr" placeholder:"ADDR,…" help:"Proxies whose X-Forwarded-For is trusted."`
 	NoGetSecrets    bool     `group:"API:" help:"Accept upgrade and renew by POST only, with secrets in the body."`
 	HTTPStatus      string   `group:"API:" name:"http-status" default:"real" enum:"real,documented" placeholder:"real|documented" help:"HTTP statuses of the API: real, or documented for clients that accept only 200: everything below /API/ has the status 200."`
@@ -149,6 +149,10 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	shared := batchstore.New(faultinject.Store(ctx, m.Store(store)), batchstore.Options{Observe: m.ObserveBatch})
 	engine := daemon.NewEngine(shared, faultinject.Connector(ctx, m.Connector(connector)), ring, s.rules())
 	engine.Now = faultinject.Now
+	engine.Logins = store
+	if !store.Embedded() {
+		engine.Logins = batchstore.NewLoginCounter(store, batchstore.Options{})
+	}
 	if engine.Fingerprints, err = store.FingerprintKey(ctx, daemon.NewFingerprintKey()); err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func New(version string) *Recorder {
 	m.registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(m.api.requests, m.api.seconds)
 	m.registry.MustRegister(m.store.seconds, m.store.failed, m.store.sizes)
-	m.registry.MustRegister(m.tasks.events, m.tasks.ended, m.tasks.expired, m.tasks.lost)
+	m.registry.MustRegister(m.tasks.events, m.tasks.ended, m.tasks.expired, m.tasks.lost, m.tasks.limited)
 	m.registry.MustRegister(m.connector.seconds, m.connector.inFlight)
 	return m
 }

@@ -55,6 +55,7 @@ func TestRequest(t *testing.T) {
 	m.ObserveBatch("view", 3)
 	m.ObserveReport(tasks.Report{Err: tasks.ErrFenced})
 	m.ObserveReport(tasks.Report{})
+	m.ObserveReport(tasks.Report{Limited: true})
 	checkScrape(t, m,
 		`keyseat_build_info{version="v1.2.3"} 1`,
 		`keyseat_requests_total{call="info",code="200",status="active"} 1`,
@@ -63,6 +64,7 @@ func TestRequest(t *testing.T) {
 		`keyseat_request_duration_seconds_sum{call="info"} 2.003`,
 		`keyseat_group_size_sum{call="view"} 3`,
 		`keyseat_leases_lost_total 1`,
+		`keyseat_logins_limited_total 1`,
 		`keyseat_tasks_ended_total{kind="renew",outcome="still_premium"} 0`,
 	)
 }

@@ -116,6 +116,7 @@ type taskMetrics struct {
 	ended   *prometheus.CounterVec
 	expired prometheus.Counter
 	lost    prometheus.Counter
+	limited prometheus.Counter
 }
 
 // countedEvents lists the event types that are counted. Each of them is a step in the life of a task.
@@ -134,6 +135,9 @@ func newTaskMetrics() taskMetrics {
 		}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "keyseat_leases_lost_total", Help: "Tasks whose result this daemon could not store, since another has them or the database is away.",
+		}),
+		limited: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "keyseat_logins_limited_total", Help: "Tasks ended without a call of the provider, since their login or key had too many tests.",
 		}),
 	}
 	m.initSeries()
@@ -165,9 +169,11 @@ func (m taskMetrics) countEvents(c tasks.Change) {
 	}
 }
 
-// ObserveReport counts the results that could not be stored. Use it as the Observe function of the worker pool.
+// ObserveReport counts the results that could not be stored, and the tasks that a limit on logins ended. Use it as the Observe function of the worker pool.
 func (m *Recorder) ObserveReport(r tasks.Report) {
 	if r.Err != nil {
 		m.tasks.lost.Inc()
+	} else if r.Limited {
+		m.tasks.limited.Inc()
 	}
 }

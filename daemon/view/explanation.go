@@ -134,7 +134,7 @@ const (
 var failureReasons = map[tasks.Outcome]failureReason{
 	tasks.SystemError:        {"the provider gave no final answer{reason}", []string{tryAgain}},
 	tasks.InvalidCredentials: {"the provider refused the login or the password", []string{"The holder can try again with the right ones."}},
-	tasks.AccountLocked:      {"the account is locked", []string{"The holder can try again in a few hours, or with another account."}},
+	tasks.AccountLocked:      {"the account is locked{reason}", []string{"The holder can try again in a few hours, or with another account."}},
 	tasks.OutOfStock:         {"there was no free slot in {country}", []string{"The holder can try another country.", "{do:stock}"}},
 	tasks.AlreadyPremium:     {"the account was premium already", []string{otherAccount}},
 	tasks.UpgradedRecently:   {"the account was upgraded less than 12 months ago", []string{otherAccount}},

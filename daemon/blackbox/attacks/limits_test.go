@@ -50,10 +50,15 @@ func TestGuessesFromOneNetworkAreLimited(t *testing.T) {
 }
 
 // TestCredentialsCannotBeTestedInBulk tests accounts with unused keys, as a holder of stolen credentials does. After
-// three wrong logins, a key must wait, and twice as long after each further one.
+// three wrong logins, a key must wait, and twice as long after each further one. An account is not tested more than ten
+// times with all keys together, and a key does not test more than ten accounts a day.
 func TestCredentialsCannotBeTestedInBulk(t *testing.T) {
 	harness.ForEachDatabase(t, func(s *harness.Shop) {
-		s.ImportKeys("code", "A", "B", "C", "D")
+		keys := []string{"A", "B", "C", "D", "E"}
+		for i := range 12 {
+			keys = append(keys, fmt.Sprint("K", i))
+		}
+		s.AddKeys(keys...)
 		s.ImportPlans("p,US,50,,")
 		d := s.Serve()
 		tested := 0
@@ -77,5 +82,25 @@ func TestCredentialsCannotBeTestedInBulk(t *testing.T) {
 		d.MustAccept(harness.Upgrade("D", "success@example.com", "US"))
 		s.MustExec("keys", "reset", "A") // ends the wait
 		d.MustAccept(harness.Upgrade("A", "success@example.com", "US"))
+
+		for i, key := range keys[5:] { // each with another password
+			d.MustAccept(harness.Upgrade(key, []string{"invalid_credentials@victim.example", "invalid_credentials@Victim.Example"}[i%2], "US"))
+			d.ExpectEnd(key, "failed_upgrade", harness.Messages[limited(i, "invalid_credentials")])
+		}
+		for i := range 11 { // the outcome reveals that the password is right
+			d.MustAccept(harness.Upgrade("E", fmt.Sprintf("already_premium@e%d.example", i), "US"))
+			d.ExpectEnd("E", "failed_upgrade", harness.Messages[limited(i, "already_premium")])
+		}
+		if n := d.Scrape().Sum("keyseat_logins_limited_total"); n != 3 {
+			s.Errorf("%v tasks were limited, not 3", n)
+		}
 	})
+}
+
+// limited returns the outcome of the test number i, from 0: the given one, or account_locked if the provider is not called.
+func limited(i int, outcome string) string {
+	if i < 10 {
+		return outcome
+	}
+	return "account_locked"
 }

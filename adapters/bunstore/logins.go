@@ -1,0 +1,118 @@
+package bunstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
+	"github.com/keyseat/keyseat/internal/logincount"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+)
+
+// newLoginCounter returns the counter of an SQLite store. It counts in memory, because an SQLite file has one daemon.
+func newLoginCounter(now func() time.Time) *logincount.Counter {
+	return &logincount.Counter{Now: now, Window: tasks.LoginTestTTL, PerKey: tasks.KeyLoginTTL}
+}
+
+// loginOverSQL is true if the window of a row s has ended, or begins in the future because the clock was set back.
+const loginOverSQL = `(s.ends <= @now OR s.ends > @now + @window)`
+
+// CountLogins implements [tasks.LoginCounter]. On Postgres the counts are lost when the server crashes, and on SQLite when
+// the process ends. All daemons write rows in the same order, so that they do not deadlock.
+func (s *Store) CountLogins(ctx context.Context, tests []tasks.LoginTest) ([]tasks.LoginCounts, error) {
+	counts := make([]tasks.LoginCounts, len(tests))
+	if s.isSQLite {
+		for i, t := range tests {
+			counts[i].Tests, counts[i].Logins = s.logins.Count(t.Login, string(t.Code))
+		}
+		return counts, nil
+	}
+	totals, pairs := loginRows(tests)
+	logins, codes := map[string]int64{}, map[keys.Code]int64{}
+	count := query.Query{
+		SQL: `
+		WITH @totals, @pairs,
+		total AS (
+			INSERT INTO keyseat_logins AS s (login, code, ends, tests)
+			SELECT login, '', @now + @window, tests FROM totals ORDER BY login COLLATE "C"
+			ON CONFLICT (login, code) DO UPDATE SET
+				ends = CASE WHEN ` + loginOverSQL + ` THEN excluded.ends ELSE s.ends END,
+				tests = CASE WHEN ` + loginOverSQL + ` THEN 0 ELSE s.tests END + excluded.tests
+			RETURNING s.login, s.tests),
+		pair AS (
+			INSERT INTO keyseat_logins AS s (login, code, ends, tests)
+			SELECT login, code, @now + @day, 0 FROM pairs ORDER BY login COLLATE "C", code COLLATE "C"
+			ON CONFLICT (login, code) DO UPDATE SET ends = excluded.ends)
+		SELECT login, '', tests FROM total
+		UNION ALL
+		SELECT '', one.code, (SELECT count(*) FROM (
+			SELECT l.login FROM keyseat_logins l WHERE l.code = one.code AND l.ends > @now
+			UNION SELECT p.login FROM pairs p WHERE p.code = one.code) AS all_logins)
+		FROM pairs one`,
+		Args: query.Args{"totals": totals, "pairs": pairs, "window": tasks.LoginTestTTL, "day": tasks.KeyLoginTTL},
+		Scan: func(r query.Row) error {
+			var login, code string
+			var n int64
+			err := r.Scan([]query.Column{query.Text(&login), query.Text(&code), query.Int(&n)})
+			logins[login], codes[keys.Code(code)] = n, n
+			return err
+		},
+	}
+	if err := retry(ctx, func() error { return s.reader().runCached(ctx, count) }); err != nil {
+		return nil, s.wrap("count logins", err)
+	}
+	for i := len(tests) - 1; i >= 0; i-- { // the last test of a login has its total
+		t := tests[i]
+		counts[i] = tasks.LoginCounts{Tests: int(logins[t.Login]), Logins: int(codes[t.Code])}
+		logins[t.Login]--
+	}
+	return counts, nil
+}
+
+// loginRows returns the number of tests of each login, and the different pairs of a login and a key.
+func loginRows(tests []tasks.LoginTest) (totals, pairs query.Rows) {
+	totals, pairs = query.Rows{Columns: "login text, tests bigint"}, query.Rows{Columns: "login text, code text"}
+	perLogin, known := map[string]int64{}, map[tasks.LoginTest]bool{}
+	for _, t := range tests {
+		perLogin[t.Login]++
+		if pair := (tasks.LoginTest{Login: t.Login, Code: t.Code}); !known[pair] {
+			known[pair] = true
+			pairs.Add(t.Login, string(t.Code))
+		}
+	}
+	for login, n := range perLogin {
+		totals.Add(login, n)
+	}
+	return totals, pairs
+}
+
+// ReleaseLogins implements [tasks.LoginCounter].
+func (s *Store) ReleaseLogins(ctx context.Context, tests []tasks.LoginTest) error {
+	if s.isSQLite {
+		for _, t := range tests {
+			s.logins.Release(t.Login, string(t.Code), t.Succeeded)
+		}
+		return nil
+	}
+	released := query.Rows{Columns: "login text, code text, succeeded bigint"}
+	for _, t := range tests {
+		succeeded := int64(0)
+		if t.Succeeded {
+			succeeded = 1
+		}
+		released.Add(t.Login, string(t.Code), succeeded)
+	}
+	release := query.Query{
+		SQL: `
+		WITH @released,
+		gone AS (
+			DELETE FROM keyseat_logins s USING released r
+			WHERE r.succeeded = 1 AND s.login = r.login AND s.code IN ('', r.code))
+		UPDATE keyseat_logins s SET tests = greatest(0, s.tests - r.n)
+		FROM (SELECT login, count(*) AS n FROM released WHERE succeeded = 0 GROUP BY login) r
+		WHERE s.login = r.login AND s.code = ''`,
+		Args: query.Args{"released": released},
+	}
+	return s.wrap("release logins", retry(ctx, func() error { return s.reader().runCached(ctx, release) }))
+}

@@ -1,0 +1,94 @@
+// Package logincount counts tests of logins in memory, for stores that one process uses.
+package logincount
+
+import (
+	"sync"
+	"time"
+)
+
+// A Counter counts tests of logins. Its fields are set before its first use. It is safe for concurrent use.
+type Counter struct {
+	Now    func() time.Time
+	Window time.Duration // in which the tests of a login are counted; starts with the first test
+	PerKey time.Duration // for which the login of a key is remembered
+
+	mu     sync.Mutex
+	logins map[string]window
+	keys   map[string]map[string]time.Time // per key: when each of its logins is forgotten
+	sweep  time.Time                       // when expired counts are deleted next
+}
+
+type window struct {
+	tests int
+	ends  time.Time
+}
+
+// Count counts a test of a login with a key. It returns the tests of the login in its window, and the number of
+// logins of the key.
+func (c *Counter) Count(login, key string) (tests, logins int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.Now()
+	c.deleteExpired(now)
+	w, found := c.logins[login]
+	if !found || !now.Before(w.ends) {
+		w = window{ends: now.Add(c.Window)}
+	}
+	w.tests++
+	c.logins[login] = w
+	if c.keys[key] == nil {
+		c.keys[key] = map[string]time.Time{}
+	}
+	c.keys[key][login] = now.Add(c.PerKey)
+	for _, until := range c.keys[key] {
+		if now.Before(until) {
+			logins++
+		}
+	}
+	return w.tests, logins
+}
+
+// Release takes back a test of a login with a key. With all it takes back all tests of the login, and the key forgets the
+// login.
+func (c *Counter) Release(login, key string, all bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if all {
+		delete(c.keys[key], login)
+	}
+	w, found := c.logins[login]
+	switch {
+	case !found:
+	case all || w.tests <= 1:
+		delete(c.logins, login)
+	default:
+		w.tests--
+		c.logins[login] = w
+	}
+}
+
+// deleteExpired deletes the expired counts once a window. The caller holds the lock.
+func (c *Counter) deleteExpired(now time.Time) {
+	if now.Before(c.sweep) && c.logins != nil {
+		return
+	}
+	if c.logins == nil {
+		c.logins, c.keys = map[string]window{}, map[string]map[string]time.Time{}
+	}
+	c.sweep = now.Add(c.Window)
+	for login, w := range c.logins {
+		if !now.Before(w.ends) {
+			delete(c.logins, login)
+		}
+	}
+	for key, logins := range c.keys {
+		for login, until := range logins {
+			if !now.Before(until) {
+				delete(logins, login)
+			}
+		}
+		if len(logins) == 0 {
+			delete(c.keys, key)
+		}
+	}
+}
