@@ -53,9 +53,9 @@ type taskAger interface {
 	TaskAge(ctx context.Context, key string) (age time.Duration, open bool)
 }
 
-// openTask returns the kind of the open task and its age in minutes. A key in the queue is used if and only
-// if the task is a renew, because an upgrade needs a key that is not used. It asks for the age only after the
-// API has answered for this key, so the limits on unknown keys apply.
+// openTask returns the kind of the open task and its age in minutes. If the key in the queue is used, the task is
+// a renew, because an upgrade needs a key that is not used. It reads the age only after the API has answered for
+// this key, so the limits on unknown keys apply.
 func (p *Page) openTask(ctx context.Context, a Answer) (kind string, minutes int) {
 	switch a.State() {
 	case stateAccepted:
@@ -74,7 +74,7 @@ func (p *Page) openTask(ctx context.Context, a Answer) (kind string, minutes int
 	return kind, minutes
 }
 
-// The states of an [Answer]: the statuses of a key, and those that only the page knows. Each has texts with its
+// The states of an [Answer]: the statuses of a key, and further states of the page. Each has texts with its
 // name, such as "headline-active".
 const (
 	stateActive        = "active"
@@ -137,7 +137,7 @@ func (a Answer) CSSClass() string {
 	return "plain"
 }
 
-// Next returns the call that is possible with the key now: upgrade, renew, or "" if there is none.
+// Next returns the call that is possible with the key now: upgrade, renew, or "" for no call.
 func (a Answer) Next() string {
 	switch a.State() {
 	case stateActive, stateFailedUpgrade, stateSuccessRenew:

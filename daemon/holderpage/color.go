@@ -42,12 +42,12 @@ func (c color) style() string {
 		"\n@media (prefers-color-scheme: dark) { " + fmt.Sprintf(rule, d, d.mix(white, .25), onDark(d), darkTint(d)) + " }\n"
 }
 
-// lightShade returns the color, or the next darker one that has enough contrast on every light ground.
+// lightShade returns the color, or the next darker shade with enough contrast on every light ground.
 func (c color) lightShade() color {
 	return c.until(black, func(c color) bool { return c.readable(append(lightSides, lightTint(c))) })
 }
 
-// darkShade returns the color, or the next lighter one that has enough contrast on every dark ground.
+// darkShade returns the color, or the next lighter shade with enough contrast on every dark ground.
 func (c color) darkShade() color {
 	return c.until(white, func(c color) bool {
 		return c.readable(append(darkSides, darkTint(c), onDark(c))) && onDark(c).readable([]color{c.mix(white, .25)})

@@ -13,8 +13,8 @@ import (
 // errNoFiles means that a folder has no file that the page uses. Probably it is the wrong folder.
 var errNoFiles = errors.New("no file that the page uses: give the folder that has *.html, theme.css, style.css or script.js at its top")
 
-// checkFiles checks that the page uses at least one of the custom files, and that each of their templates has a
-// name that the page uses. A name with a typing error would otherwise replace nothing.
+// checkFiles checks that the page uses at least one of the custom files, and the name of every template in them. A
+// name with a typing error would otherwise replace nothing.
 func checkFiles(built, custom fs.FS) error {
 	names, err := fs.Glob(custom, "*")
 	if err != nil {

@@ -164,8 +164,8 @@ func (t *texts) state(kind string, a Answer) (template.HTML, error) {
 	return template.HTML(text.String()), err //nolint:gosec // html/template has escaped it
 }
 
-// pluralForm selects the form of a word that fits a number. forms has the name and the text of each form;
-// "other" is the form of all other numbers.
+// pluralForm selects the form of a word that fits a number. forms has the name and the text of each form.
+// The form "other" is for all other numbers.
 func pluralForm(tag language.Tag, number any, forms []string) (string, error) {
 	n, err := strconv.Atoi(fmt.Sprint(number))
 	if err != nil {
@@ -185,7 +185,7 @@ func pluralForm(tag language.Tag, number any, forms []string) (string, error) {
 	return other, nil
 }
 
-// language returns the reader's language: the one that the URL names, or else the best one that the browser
+// language returns the reader's language: the language in the URL, or else the best language that the browser
 // accepts, or else English.
 func (p *Page) language(r *http.Request) *Language {
 	_, i := language.MatchStrings(p.matcher, r.URL.Query().Get("lang"), r.Header.Get("Accept-Language"))

@@ -26,8 +26,8 @@
 //
 // # Languages
 //
-// The page has the reader's language: the one that the reader has chosen on the page, or else the best one
-// that the browser accepts. Each language is a file of this package, such as texts.de.html. The file also
+// The page has the reader's language: the reader's choice on the page, or else the best language that the
+// browser accepts. Each language is a file of this package, such as texts.de.html. The file also
 // translates the sentences that the API documents. The API itself answers in English.
 //
 // # Custom texts and styles
