@@ -98,23 +98,29 @@ func (s *Store) rangesSQL(l *listing, after adminstore.Position, n int) string {
 	if at == "" {
 		at = s.either(`CAST(NULL AS timestamptz)`, `NULL`)
 	}
-	limits := l.limits(after)
 	end := fmt.Sprintf(" ORDER BY %s LIMIT %d", l.order("at", "id"), n)
 	var parts []string
 	for _, r := range l.ranges {
-		part := fmt.Sprintf(`SELECT %s AS code, %s AS id, %s AS at FROM %s %s`, l.code, l.id, at, l.from, where(append([]string{r}, limits...)))
-		if !s.isSQLite && len(l.ranges) > 1 {
-			part = "(" + part + end + ")" // so that servers of a distributed table send only n rows
+		for _, limits := range s.limits(l, after) {
+			parts = append(parts, fmt.Sprintf(`SELECT %s AS code, %s AS id, %s AS at FROM %s WHERE %s%s`, l.code, l.id, at, l.from, r, limits))
 		}
-		parts = append(parts, part)
+	}
+	if !s.isSQLite && len(parts) > 1 { // so that the servers of a distributed table send only n rows
+		for i := range parts {
+			parts[i] = "(" + parts[i] + end + ")"
+		}
 	}
 	return strings.Join(parts, " UNION ALL ") + end
 }
 
-// limits returns the conditions on the position: the end of the page before, and the times of the filter. It leaves
-// out a condition that another one includes, because a database uses only one of them to find the first row.
-func (l *listing) limits(after adminstore.Position) (all []string) {
-	since, until := l.since, l.until
+// limits returns the conditions on the position: the end of the page before, and the times of the filter. The rows of
+// a range that satisfy one of them belong to the list. It leaves out a condition that another one includes, because a
+// database uses only one of them to find the first row.
+func (s *Store) limits(l *listing, after adminstore.Position) []string {
+	since, until, sign := l.since, l.until, ">"
+	if l.down {
+		sign = "<"
+	}
 	switch {
 	case after.IsZero() || l.at == "":
 	case l.down && !until.IsZero() && !after.At.Before(until), !l.down && after.At.Before(since):
@@ -124,28 +130,27 @@ func (l *listing) limits(after adminstore.Position) (all []string) {
 	default:
 		since = time.Time{}
 	}
+	times := ""
 	if !since.IsZero() {
 		l.args["since"] = since
-		all = append(all, l.at+" >= @since")
+		times += " AND " + l.at + " >= @since"
 	}
 	if !until.IsZero() {
 		l.args["until"] = until
-		all = append(all, l.at+" < @until")
+		times += " AND " + l.at + " < @until"
 	}
-	sign := ">"
-	if l.down {
-		sign = "<"
+	if after.IsZero() {
+		return []string{times}
 	}
-	switch {
-	case after.IsZero():
-	case l.at == "":
-		l.args["id"] = after.ID
-		all = append(all, l.id+" "+sign+" @id")
-	default:
-		l.args["at"], l.args["id"] = after.At, after.ID
-		all = append(all, fmt.Sprintf("(%s, %s) %s (@at, @id)", l.at, l.id, sign))
+	l.args["id"] = after.ID
+	if l.at == "" {
+		return []string{" AND " + l.id + " " + sign + " @id"}
 	}
-	return all
+	l.args["at"] = after.At
+	if s.isSQLite { // it compares no pair with the expression of an index
+		return []string{" AND " + l.at + " = @at AND " + l.id + " " + sign + " @id" + times, " AND " + l.at + " " + sign + " @at" + times}
+	}
+	return []string{fmt.Sprintf(" AND (%s, %s) %s (@at, @id)", l.at, l.id, sign) + times}
 }
 
 // order returns the terms of ORDER BY for columns with a position.

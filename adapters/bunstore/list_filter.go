@@ -110,12 +110,16 @@ func taskListing(f adminstore.TaskFilter) listing {
 		return l
 	}
 	l.rest = l.conditions(f)
+	var some []string // the condition that tasks have some outcomes only
+	if len(outcomes) <= len(tasks.AllOutcomes()) {
+		some = []string{outcomeCondition(outcomes)}
+	}
 	switch open := outcomes[0] == ""; {
 	case f.Code != "":
 		l.args["key"] = string(f.Code)
-		l.ranges, l.rest = []string{"t.code = @key"}, append(l.rest, outcomeCondition(outcomes))
+		l.ranges, l.rest = []string{"t.code = @key"}, append(l.rest, some...)
 	case f.State == adminstore.SuspectTask:
-		l.ranges, l.rest = []string{"t.slot = 'suspect'"}, append(l.rest, outcomeCondition(outcomes))
+		l.ranges, l.rest = []string{"t.slot = 'suspect'"}, append(l.rest, some...)
 	case f.Plan != "":
 		if open {
 			l.ranges = append(l.ranges, "t.outcome = ''")
@@ -123,7 +127,7 @@ func taskListing(f adminstore.TaskFilter) listing {
 		if !open || len(outcomes) > 1 {
 			l.ranges = append(l.ranges, "t.plan_id = @plan AND t.plan_id <> '' AND t.outcome <> ''")
 		}
-		l.rest = append(l.rest, outcomeCondition(outcomes))
+		l.rest = append(l.rest, some...)
 	default:
 		for _, o := range outcomes {
 			l.ranges = append(l.ranges, outcomeRange(o, f.Country))
@@ -190,7 +194,7 @@ func (l *listing) conditions(f adminstore.TaskFilter) (all []string) {
 	return all
 }
 
-// outcomeCondition returns the condition that a task has one of the outcomes.
+// outcomeCondition returns the condition that a task has one of the outcomes, where "" is one too.
 func outcomeCondition(outcomes []tasks.Outcome) string {
 	var texts []string
 	for _, o := range outcomes {

@@ -1,0 +1,170 @@
+package bunstore_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
+)
+
+// A listCase is a list or a search, and the indexes that it must use.
+type listCase struct {
+	keys    *adminstore.KeyFilter
+	tasks   *adminstore.TaskFilter
+	search  string
+	indexes string
+}
+
+var listCases = []listCase{
+	{keys: &adminstore.KeyFilter{OrderID: new("order-7")}, indexes: "keys_order"},
+	{keys: &adminstore.KeyFilter{OrderID: new("order-7"), Used: new(true)}, indexes: "keys_order"},
+	{keys: &adminstore.KeyFilter{Statuses: []keys.Status{keys.Failed}}, indexes: "keys_state"},
+	{keys: &adminstore.KeyFilter{Used: new(true)}, indexes: "keys_state"},
+	{keys: &adminstore.KeyFilter{Revoked: new(true)}, indexes: "keys_state"},
+	{keys: &adminstore.KeyFilter{BoughtAfter: time.Unix(9, 0)}, indexes: "keys_state"},
+	{keys: &adminstore.KeyFilter{BoughtBefore: time.Unix(99, 0)}, indexes: "keys_state"},
+	{keys: &adminstore.KeyFilter{}, indexes: "keys_state"},
+	{keys: &adminstore.KeyFilter{Country: "US"}, indexes: "tasks_by_country tasks_by_outcome"},
+	{keys: &adminstore.KeyFilter{Plan: "p"}, indexes: "tasks_by_outcome tasks_by_plan"},
+	{tasks: &adminstore.TaskFilter{}, indexes: "tasks_by_outcome"},
+	{tasks: &adminstore.TaskFilter{State: adminstore.OpenTask}, indexes: "tasks_by_outcome"},
+	{tasks: &adminstore.TaskFilter{State: adminstore.RetryingTask}, indexes: "tasks_by_outcome"},
+	{tasks: &adminstore.TaskFilter{State: adminstore.EndedTask}, indexes: "tasks_by_outcome"},
+	{tasks: &adminstore.TaskFilter{State: adminstore.FailedTask}, indexes: "tasks_by_outcome"},
+	{tasks: &adminstore.TaskFilter{State: adminstore.SuspectTask}, indexes: "tasks_suspect"},
+	{tasks: &adminstore.TaskFilter{Outcomes: []tasks.Outcome{tasks.Success}}, indexes: "tasks_by_outcome"},
+	{tasks: &adminstore.TaskFilter{Since: time.Unix(9, 0), Until: time.Unix(99, 0)}, indexes: "tasks_by_outcome"},
+	{tasks: &adminstore.TaskFilter{Country: "US"}, indexes: "tasks_by_country tasks_by_outcome"},
+	{tasks: &adminstore.TaskFilter{Country: "US", State: adminstore.FailedTask}, indexes: "tasks_by_country"},
+	{tasks: &adminstore.TaskFilter{Plan: "p"}, indexes: "tasks_by_outcome tasks_by_plan"},
+	{search: "GJ5KA", indexes: "keys_end keys_order keys_username tasks_id"},
+}
+
+// run runs the case on a store. It reads pages in both orders. If after is true, it reads them from the middle of the
+// list on.
+func (c listCase) run(ctx context.Context, s adminstore.AdminStore, after bool) (err error) {
+	if c.search != "" {
+		_, err = s.Search(ctx, adminstore.ParseSearch(c.search, true, 20))
+		return err
+	}
+	for _, order := range []adminstore.Order{adminstore.Oldest, adminstore.Newest} {
+		p := adminstore.Page{Order: order, Limit: 50}
+		if after {
+			p.After = adminstore.Position{At: time.Unix(50, 0), ID: "K"}
+		}
+		if c.keys != nil {
+			_, err = s.Keys(ctx, *c.keys, p)
+		} else {
+			_, err = s.Tasks(ctx, *c.tasks, p)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var (
+	usedIndex = regexp.MustCompile(`\bkeyseat_((?:keys|tasks)_\w+)\b`)
+	joins     = regexp.MustCompile(`_(pkey|keys_1|tasks_1)$`) // primary keys
+	fullScan  = regexp.MustCompile(`Seq Scan|Bitmap|SCAN [kt]( USING (COVERING )?INDEX keyseat_keys|$)`)
+	bounded   = regexp.MustCompile(`ROW\(|<expr>[=><]|created_at[,)]|created_at[><]`)
+)
+
+// TestListsUseIndexes reads the plans of all lists and of the search. The tables have no rows, but each plan must use
+// the indexes in their order, and begin in them where the page begins.
+func TestListsUseIndexes(t *testing.T) {
+	inLabs(t, func(l *lab) {
+		db, err := l.db.Conn(l.life)
+		if err != nil {
+			l.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		for i, c := range listCases {
+			for _, after := range []bool{false, true} {
+				l.sent = nil
+				if err := c.run(l.life, l.frail, after); err != nil {
+					l.Fatal(err)
+				}
+				got := map[string]bool{}
+				for _, text := range l.sent {
+					if !strings.Contains(text, "FROM keyseat_") {
+						continue
+					}
+					plan := explain(l, db, text)
+					for _, index := range usedIndex.FindAllStringSubmatch(plan, -1) {
+						got[index[1]] = true
+					}
+					if fullScan.MatchString(plan) || after && c.search == "" && !bounded.MatchString(plan) {
+						l.Errorf("case %d, after %v: %s\n%s", i, after, text, plan)
+					}
+				}
+				maps.DeleteFunc(got, func(name string, _ bool) bool {
+					return joins.MatchString(name) || name == "tasks_id" && c.search == ""
+				})
+				if indexes := strings.Join(slices.Sorted(maps.Keys(got)), " "); indexes != c.indexes {
+					l.Errorf("case %d, after %v: used %s, not %s", i, after, indexes, c.indexes)
+				}
+			}
+		}
+	}, "postgres", "sqlite")
+}
+
+var parameters = regexp.MustCompile(`[$?](\d+)`)
+
+// explain returns the plan of a statement, made without knowing its arguments.
+func explain(l *lab, db *sql.Conn, text string) string {
+	l.Helper()
+	n := 0
+	for _, p := range parameters.FindAllStringSubmatch(text, -1) {
+		i, _ := strconv.Atoi(p[1])
+		n = max(n, i)
+	}
+	run := "EXPLAIN QUERY PLAN " + text
+	args := make([]any, n)
+	if !strings.HasPrefix(l.url, "sqlite:") {
+		nulls := "(" + strings.Join(slices.Repeat([]string{"NULL"}, n), ", ") + ")"
+		if n == 0 {
+			nulls = ""
+		}
+		for _, set := range []string{"SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off", "SET enable_sort = off", "SET enable_bitmapscan = off", "PREPARE one AS " + text} {
+			if _, err := db.ExecContext(l.life, set); err != nil {
+				l.Fatal(set, err)
+			}
+		}
+		run, args = "EXPLAIN (COSTS off) EXECUTE one"+nulls, nil
+	}
+	defer func() { _, _ = db.ExecContext(l.life, "DEALLOCATE one") }() // fails on SQLite
+	rows, err := db.QueryContext(l.life, run, args...)
+	if err != nil {
+		l.Fatal(run, err)
+	}
+	defer func() { _ = rows.Close() }()
+	plan := ""
+	for rows.Next() {
+		var line string
+		into := []any{&line}
+		if strings.HasPrefix(l.url, "sqlite:") {
+			var id, parent, unused int
+			into = []any{&id, &parent, &unused, &line}
+		}
+		if err := rows.Scan(into...); err != nil {
+			l.Fatal(err)
+		}
+		plan += fmt.Sprintln(line)
+	}
+	if err := rows.Err(); err != nil {
+		l.Fatal(err)
+	}
+	return plan
+}
