@@ -113,17 +113,15 @@ func TestResponseCheckFails(t *testing.T) {
 }
 
 // TestDocumentsSuitClientGenerators checks two needs of client generators. Each enum and const must have
-// a type, and no parameter may have the name of a schema.
+// a type, and no parameter, response or other component may have the name of a schema.
 func TestDocumentsSuitClientGenerators(t *testing.T) {
-	for _, name := range []string{"openapi.json", "public-openapi.json"} {
+	for _, name := range []string{"openapi.json", "public-openapi.json", "../docs/connector-openapi.json"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var doc struct {
-			Components struct {
-				Parameters, Schemas map[string]json.RawMessage
-			}
+			Components map[string]map[string]json.RawMessage
 		}
 		var all any
 		if err := json.Unmarshal(text, &doc); err != nil {
@@ -133,10 +131,12 @@ func TestDocumentsSuitClientGenerators(t *testing.T) {
 			t.Fatal(err)
 		}
 		untyped(all, name, func(path string) { t.Errorf("%s has no type", path) })
-		for schema := range doc.Components.Schemas {
-			for parameter := range doc.Components.Parameters {
-				if strings.EqualFold(schema, parameter) {
-					t.Errorf("%s: %s is a schema and a parameter", name, schema)
+		for part, components := range doc.Components {
+			for component := range components {
+				for schema := range doc.Components["schemas"] {
+					if part != "schemas" && strings.EqualFold(schema, component) {
+						t.Errorf("%s: %s is in %s and in schemas", name, component, part)
+					}
 				}
 			}
 		}

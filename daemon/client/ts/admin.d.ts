@@ -667,7 +667,7 @@ export interface components {
             };
         };
         /** @description the task as it is now */
-        Task: {
+        TaskChanged: {
             headers: {
                 [name: string]: unknown;
             };
@@ -1184,7 +1184,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Task"];
+            200: components["responses"]["TaskChanged"];
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["NotAllowed"];
@@ -1204,7 +1204,7 @@ export interface operations {
         };
         requestBody?: components["requestBodies"]["Nothing"];
         responses: {
-            200: components["responses"]["Task"];
+            200: components["responses"]["TaskChanged"];
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -1236,7 +1236,7 @@ export interface operations {
             };
         };
         responses: {
-            200: components["responses"]["Task"];
+            200: components["responses"]["TaskChanged"];
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -1262,7 +1262,7 @@ export interface operations {
         };
         requestBody?: components["requestBodies"]["Nothing"];
         responses: {
-            200: components["responses"]["Task"];
+            200: components["responses"]["TaskChanged"];
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];

@@ -134,7 +134,7 @@ export interface components {
             };
         };
         /** @description the request is none */
-        Wrong: {
+        BadRequest: {
             headers: {
                 [name: string]: unknown;
             };
@@ -153,7 +153,7 @@ export interface components {
             };
         };
         /** @description too many unknown keys from this address, or tasks for this key */
-        TooMany: {
+        TooManyRequests: {
             headers: {
                 "Retry-After": string;
                 [name: string]: unknown;
@@ -163,7 +163,7 @@ export interface components {
             };
         };
         /** @description the database is away, or the daemon is stopping */
-        Unavailable: {
+        TryLater: {
             headers: {
                 "Retry-After": string;
                 [name: string]: unknown;
@@ -208,13 +208,13 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["Answer"];
-            400: components["responses"]["Wrong"];
-            404: components["responses"]["Wrong"];
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["BadRequest"];
             405: components["responses"]["NotAllowed"];
-            414: components["responses"]["Wrong"];
-            429: components["responses"]["TooMany"];
-            431: components["responses"]["Wrong"];
-            503: components["responses"]["Unavailable"];
+            414: components["responses"]["BadRequest"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["BadRequest"];
+            503: components["responses"]["TryLater"];
         };
     };
     callByForm: {
@@ -241,15 +241,15 @@ export interface operations {
         };
         responses: {
             200: components["responses"]["Answer"];
-            400: components["responses"]["Wrong"];
-            404: components["responses"]["Wrong"];
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["BadRequest"];
             405: components["responses"]["NotAllowed"];
-            413: components["responses"]["Wrong"];
-            414: components["responses"]["Wrong"];
-            415: components["responses"]["Wrong"];
-            429: components["responses"]["TooMany"];
-            431: components["responses"]["Wrong"];
-            503: components["responses"]["Unavailable"];
+            413: components["responses"]["BadRequest"];
+            414: components["responses"]["BadRequest"];
+            415: components["responses"]["BadRequest"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["BadRequest"];
+            503: components["responses"]["TryLater"];
         };
     };
 }
