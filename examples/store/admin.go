@@ -17,98 +17,102 @@ import (
 var _ adminstore.AdminStore = (*store)(nil)
 
 func (s *store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all iter.Seq2[keys.Key, error]) error {
-	_, err := do(ctx, s, func(st *state) (row int, _ error) {
-		if _, known := st.Batches[b.ID]; known {
+	_, err := do(ctx, s, func() (row int, _ error) {
+		if _, known := s.Batches[b.ID]; known {
 			return 0, adminstore.ErrBatch
 		}
-		st.Batches[b.ID] = []keys.Code{}
+		imported := map[keys.Code]keys.Key{}
 		for key, err := range all {
 			if row++; err != nil {
 				return 0, err
-			} else if st.Keys[key.Code].Exists() {
+			}
+			if s.state.Keys[key.Code].Exists() || imported[key.Code].Exists() {
 				return 0, adminstore.RowError{Row: row, Err: adminstore.ErrExists}
 			}
 			key.Version, key.Task, key.NextTaskAt, key.FailedLogins = 1, "", time.Time{}, 0
-			st.Keys[key.Code] = key
-			st.Batches[b.ID] = append(st.Batches[b.ID], key.Code)
-			st.History[key.Code] = append(st.History[key.Code], b.Event(now(), key.Code))
+			imported[key.Code] = key
 		}
-		slices.Sort(st.Batches[b.ID])
+		s.Batches[b.ID] = slices.Sorted(maps.Keys(imported))
+		for code := range imported {
+			s.state.History[code] = append(s.state.History[code], b.Event(now(), code))
+		}
+		maps.Copy(s.state.Keys, imported)
 		return row, nil
 	})
 	return err
 }
 
 func (s *store) Batch(ctx context.Context, id string) ([]keys.Key, error) {
-	return do(ctx, s, func(st *state) ([]keys.Key, error) {
-		return mapSlice(st.Batches[id], func(code keys.Code) keys.Key { return st.Keys[code] }), nil
-	})
+	return do(ctx, s, func() ([]keys.Key, error) { return mapSlice(s.Batches[id], s.key), nil })
 }
 
 func (s *store) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
-	_, err := do(ctx, s, func(st *state) (row int, _ error) {
-		for _, e := range edits {
-			row++
-			at := slices.IndexFunc(st.Plans, func(p stock.Plan) bool { return p.ID == e.ID })
+	_, err := do(ctx, s, func() (int, error) {
+		plans := slices.Clone(s.state.Plans)
+		for i, e := range edits {
+			at := slices.IndexFunc(plans, func(p stock.Plan) bool { return p.ID == e.ID })
 			if at < 0 {
-				at, st.Plans = len(st.Plans), append(st.Plans, stock.Plan{})
+				at, plans = len(plans), append(plans, stock.Plan{})
 			}
-			p, err := e.Apply(st.Plans[at])
+			p, err := e.Apply(plans[at])
 			if err != nil {
-				return 0, adminstore.RowError{Row: row, Err: err}
+				return 0, adminstore.RowError{Row: i + 1, Err: err}
 			}
 			p.Seq = int64(at + 1)
-			st.Plans[at] = p
+			plans[at] = p
 		}
-		return row, nil
+		s.state.Plans = plans
+		return len(edits), nil
 	})
 	return err
 }
 
 func (s *store) Keys(ctx context.Context, f adminstore.KeyFilter, p adminstore.Page) (adminstore.List, error) {
-	return do(ctx, s, func(st *state) (adminstore.List, error) {
-		all := slices.DeleteFunc(st.allKeys(), func(v tasks.Snapshot) bool { return !f.Match(v) })
+	return do(ctx, s, func() (adminstore.List, error) {
+		all := slices.DeleteFunc(s.allKeys(), func(v tasks.Snapshot) bool { return !f.Match(v) })
 		return adminstore.Cut(all, func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) }, p), nil
 	})
 }
 
-func (st *state) allKeys() []tasks.Snapshot {
-	return mapSlice(slices.Collect(maps.Keys(st.Keys)), st.keySnapshot)
+func (s *state) allKeys() []tasks.Snapshot {
+	return mapSlice(slices.Collect(maps.Keys(s.Keys)), s.keySnapshot)
 }
 
-func (st *state) allTasks() []tasks.Snapshot {
-	return mapSlice(slices.Collect(maps.Keys(st.Tasks)), st.taskSnapshot)
+func (s *state) allTasks() []tasks.Snapshot {
+	return mapSlice(slices.Collect(maps.Keys(s.Tasks)), s.taskSnapshot)
 }
 
 func (s *store) Search(ctx context.Context, q adminstore.Search) (adminstore.Found, error) {
-	return do(ctx, s, func(st *state) (adminstore.Found, error) { return q.In(st.allKeys(), st.allTasks(), st.Plans), nil })
+	return do(ctx, s, func() (adminstore.Found, error) {
+		return q.In(s.allKeys(), s.allTasks(), s.state.Plans), nil
+	})
 }
 
 func (s *store) Plans(ctx context.Context, after int64, n int) ([]stock.Plan, error) {
-	return do(ctx, s, func(st *state) ([]stock.Plan, error) {
-		all := slices.DeleteFunc(slices.Clone(st.Plans), func(p stock.Plan) bool { return p.Seq <= after })
+	return do(ctx, s, func() ([]stock.Plan, error) {
+		all := slices.DeleteFunc(slices.Clone(s.state.Plans), func(p stock.Plan) bool { return p.Seq <= after })
 		return all[:min(n, len(all))], nil
 	})
 }
 
 func (s *store) Tasks(ctx context.Context, f adminstore.TaskFilter, p adminstore.Page) (adminstore.List, error) {
-	return do(ctx, s, func(st *state) (adminstore.List, error) {
-		all := slices.DeleteFunc(st.allTasks(), func(v tasks.Snapshot) bool { return !f.Match(*v.Task) })
+	return do(ctx, s, func() (adminstore.List, error) {
+		all := slices.DeleteFunc(s.allTasks(), func(v tasks.Snapshot) bool { return !f.Match(*v.Task) })
 		return adminstore.Cut(all, f.Position, p), nil
 	})
 }
 
 func (s *store) Task(ctx context.Context, id string) (tasks.Snapshot, error) {
-	return do(ctx, s, func(st *state) (tasks.Snapshot, error) { return st.taskSnapshot(id), nil })
+	return do(ctx, s, func() (tasks.Snapshot, error) { return s.taskSnapshot(id), nil })
 }
 
 func (s *store) History(ctx context.Context, code keys.Code) ([]tasks.Event, error) {
-	return do(ctx, s, func(st *state) ([]tasks.Event, error) { return st.History[code], nil })
+	return do(ctx, s, func() ([]tasks.Event, error) { return slices.Clone(s.state.History[code]), nil })
 }
 
 func (s *store) QueueStats(ctx context.Context) (stats.Queue, error) {
-	return do(ctx, s, func(st *state) (q stats.Queue, _ error) {
-		for _, t := range st.Tasks {
+	return do(ctx, s, func() (q stats.Queue, _ error) {
+		for _, t := range s.state.Tasks {
 			q = q.Add(t, now())
 		}
 		return q, nil

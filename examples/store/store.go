@@ -1,13 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -17,15 +11,13 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A store keeps all data in a JSON file that each write replaces.
+// A store keeps all data in maps behind a mutex. Its file keeps them for the next start.
 type store struct {
-	path string
-	sync func(*os.File) error // flushes a file to the disk
-	mu   sync.Mutex
-	text []byte // the file's content
+	file
+	mu sync.Mutex
+	state
 }
 
-// A state is the parsed file.
 type state struct {
 	Keys    map[keys.Code]keys.Key
 	Tasks   map[string]tasks.Task
@@ -35,62 +27,78 @@ type state struct {
 	Batches map[string][]keys.Code
 }
 
-// open reads the file. If the file does not exist, the store is empty.
-func open(path string) (*store, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		text, err = []byte("{}"), nil
-	}
-	return &store{path: path, sync: (*os.File).Sync, text: text}, err
+func newState() state {
+	return state{map[keys.Code]keys.Key{}, map[string]tasks.Task{}, nil, map[keys.Code][]tasks.Event{}, map[string]bool{}, map[string][]keys.Code{}}
 }
 
-var _ tasks.Store = (*store)(nil)
+// do runs one call of the store, and saves the state after it.
+func do[T any](ctx context.Context, s *store, act func() (T, error)) (found T, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err = ctx.Err(); err == nil {
+		found, err = act()
+	}
+	if err == nil {
+		err = s.save(&s.state)
+	}
+	return found, err
+}
 
 func (s *store) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
-	return do(ctx, s, func(st *state) ([]tasks.Snapshot, error) { return mapSlice(codes, st.keySnapshot), nil })
+	return do(ctx, s, func() ([]tasks.Snapshot, error) { return mapSlice(codes, s.keySnapshot), nil })
 }
 
 func (s *store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
-	return do(ctx, s, func(st *state) ([]keys.Key, error) {
-		return mapSlice(codes, func(code keys.Code) keys.Key { return st.Keys[code] }), nil
-	})
+	return do(ctx, s, func() ([]keys.Key, error) { return mapSlice(codes, s.key), nil })
 }
 
 func (s *store) Stock(ctx context.Context) ([]stock.Level, error) {
-	return do(ctx, s, func(st *state) ([]stock.Level, error) { return stock.Levels(now(), st.Plans), nil })
+	return do(ctx, s, func() ([]stock.Level, error) { return stock.Levels(now(), s.state.Plans), nil })
 }
 
 func (s *store) Apply(ctx context.Context, changes []tasks.Change) ([]error, error) {
-	return do(ctx, s, func(st *state) ([]error, error) { return mapSlice(changes, st.apply), nil })
+	return do(ctx, s, func() ([]error, error) { return mapSlice(changes, s.apply), nil })
 }
 
 // apply makes one change as a whole or not at all, because every check comes before the first write. A
 // stock.Allocator counts the slots, as in every store.
-func (st *state) apply(c tasks.Change) error {
+func (s *state) apply(c tasks.Change) error {
 	id := string(c.Code()) + " " + c.ID
-	if st.Applied[id] {
+	if s.Applied[id] {
 		return nil
 	}
-	if err := st.check(c); err != nil {
+	if err := s.check(c); err != nil {
 		return err
 	}
-	allocator := stock.NewAllocator(now(), st.Plans)
+	allocator := stock.NewAllocator(now(), s.Plans)
 	plan, err := allocator.Apply(c.Transfer, c.Claim)
 	if err != nil {
 		return err
 	}
 	for _, p := range allocator.Changed() {
-		st.Plans[p.Seq-1] = p
+		s.Plans[p.Seq-1] = p
 	}
-	st.commit(c.WithPlan(plan))
-	st.Applied[id] = true
+	if c = c.WithPlan(plan); c.Key != nil {
+		key := *c.Key
+		key.Version++
+		s.Keys[key.Code] = key
+	}
+	if c.Task != nil {
+		task := *c.Task
+		task.Version++
+		task.LeasedUntil = time.Time{}
+		task.Faulty, task.Sealed = slices.Clone(task.Faulty), slices.Clone(task.Sealed)
+		s.Tasks[task.ID] = task
+	}
+	s.History[c.Code()] = append(s.History[c.Code()], c.Events...)
+	s.Applied[id] = true
 	return nil
 }
 
 // check returns the error that prevents a change, or nil.
-func (st *state) check(c tasks.Change) error {
+func (s *state) check(c tasks.Change) error {
 	if t := c.Task; t != nil {
-		stored, latest := st.Tasks[t.ID], st.Tasks[st.Keys[t.Code].Task]
+		stored, latest := s.Tasks[t.ID], s.Tasks[s.Keys[t.Code].Task]
 		switch {
 		case t.Version == 0 && latest.ID != "" && latest.Open():
 			return tasks.ErrConflict
@@ -100,138 +108,75 @@ func (st *state) check(c tasks.Change) error {
 			return tasks.ErrConflict
 		}
 	}
-	key := st.Keys[c.Code()]
-	if !key.Exists() || c.Key != nil && key.Version != c.Key.Version {
+	if key := s.Keys[c.Code()]; !key.Exists() || c.Key != nil && key.Version != c.Key.Version {
 		return tasks.ErrConflict
 	}
 	return nil
 }
 
-func (st *state) commit(c tasks.Change) {
-	if c.Key != nil {
-		key := *c.Key
-		key.Version++
-		st.Keys[key.Code] = key
-	}
-	if c.Task != nil {
-		task := *c.Task
-		task.Version++
-		task.LeasedUntil = time.Time{}
-		st.Tasks[task.ID] = task
-	}
-	st.History[c.Code()] = append(st.History[c.Code()], c.Events...)
-}
-
 func (s *store) Lease(ctx context.Context, _ string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
-	return do(ctx, s, func(st *state) (snapshots []tasks.Snapshot, _ error) {
-		due := st.due(ttl)
-		for _, t := range due[:min(n, len(due))] {
+	return do(ctx, s, func() ([]tasks.Snapshot, error) {
+		due := s.due(ttl)
+		return mapSlice(due[:min(n, len(due))], func(t tasks.Task) tasks.Snapshot {
 			if !t.LeasedUntil.IsZero() {
 				t.LostLeases++
 			}
 			t.Fence, t.LeasedUntil = t.Fence+1, now().Add(ttl)
-			st.Tasks[t.ID] = t
-			snapshots = append(snapshots, st.taskSnapshot(t.ID))
-		}
-		return snapshots, nil
+			s.state.Tasks[t.ID] = t
+			return s.taskSnapshot(t.ID)
+		}), nil
 	})
 }
 
 // due returns the open tasks that can be leased, the longest due first.
-func (st *state) due(ttl time.Duration) (due []tasks.Task) {
+func (s *state) due(ttl time.Duration) (due []tasks.Task) {
 	latest := now().Add(2 * ttl) // a later time comes from a clock that was since set back
-	for _, t := range st.Tasks {
-		if t.Open() && (!t.LeasableAt().After(now()) || t.LeasedUntil.After(latest) || t.LeasedUntil.IsZero() && st.lastDecided(t).After(latest)) {
+	for _, t := range s.Tasks {
+		var decided time.Time // the time of the task's last event
+		for _, e := range s.History[t.Code] {
+			if e.Task == t.ID {
+				decided = e.At
+			}
+		}
+		if t.Open() && (!t.LeasableAt().After(now()) || t.LeasedUntil.After(latest) || t.LeasedUntil.IsZero() && decided.After(latest)) {
 			due = append(due, t)
 		}
 	}
 	return slices.SortedFunc(slices.Values(due), func(x, y tasks.Task) int { return x.LeasableAt().Compare(y.LeasableAt()) })
 }
 
-// lastDecided returns the time of the task's last event.
-func (st *state) lastDecided(t tasks.Task) (at time.Time) {
-	for _, e := range st.History[t.Code] {
-		if e.Task == t.ID {
-			at = e.At
-		}
-	}
-	return at
-}
-
 func (s *store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
-	return do(ctx, s, func(st *state) ([]error, error) {
-		return mapSlice(refs, func(r tasks.Ref) error { return st.extend(r, ttl) }), nil
+	return do(ctx, s, func() ([]error, error) {
+		return mapSlice(refs, func(ref tasks.Ref) error {
+			t := s.state.Tasks[ref.ID]
+			if t.Ref() != ref || !t.Open() || t.LeasedUntil.IsZero() {
+				return tasks.ErrFenced
+			}
+			t.LeasedUntil = time.Time{}
+			if ttl > 0 {
+				t.LeasedUntil = now().Add(ttl)
+			}
+			s.state.Tasks[t.ID] = t
+			return nil
+		}), nil
 	})
-}
-
-func (st *state) extend(ref tasks.Ref, ttl time.Duration) error {
-	t := st.Tasks[ref.ID]
-	if t.Ref() != ref || !t.Open() || t.LeasedUntil.IsZero() {
-		return tasks.ErrFenced
-	}
-	t.LeasedUntil = time.Time{}
-	if ttl > 0 {
-		t.LeasedUntil = now().Add(ttl)
-	}
-	st.Tasks[t.ID] = t
-	return nil
-}
-
-// do runs one call of the store. It parses a new state from the text, runs act on it, and saves the state
-// unless act failed. So every call takes effect as a whole or not at all, and calls share no memory.
-func do[T any](ctx context.Context, s *store, act func(*state) (T, error)) (T, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var none T
-	st := state{map[keys.Code]keys.Key{}, map[string]tasks.Task{}, nil, map[keys.Code][]tasks.Event{}, map[string]bool{}, map[string][]keys.Code{}}
-	if err := errors.Join(ctx.Err(), json.Unmarshal(s.text, &st)); err != nil {
-		return none, err
-	}
-	found, err := act(&st)
-	if err != nil {
-		return none, err
-	}
-	return found, s.save(st)
-}
-
-// save writes a new file to the disk, and then renames it over the old one. It returns after the rename is
-// on the disk too.
-func (s *store) save(st state) error {
-	text, err := json.Marshal(st)
-	if err != nil || bytes.Equal(text, s.text) {
-		return err
-	}
-	file, err := os.OpenFile(s.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text)
-	if err = errors.Join(err, s.sync(file), file.Close()); err == nil {
-		err = os.Rename(file.Name(), s.path)
-	}
-	if err != nil {
-		return err
-	}
-	s.text = text
-	folder, err := os.Open(filepath.Dir(s.path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(s.sync(folder), folder.Close())
 }
 
 func now() time.Time { return time.Now().UTC() }
 
+func (s *state) key(code keys.Code) keys.Key { return s.Keys[code] }
+
 // keySnapshot returns the snapshot of a key and its latest task. taskSnapshot returns that of one task and its key.
-func (st *state) keySnapshot(code keys.Code) tasks.Snapshot {
-	return st.snapshot(code, st.Keys[code].Task)
+func (s *state) keySnapshot(code keys.Code) tasks.Snapshot {
+	return s.snapshot(code, s.Keys[code].Task)
 }
 
-func (st *state) taskSnapshot(id string) tasks.Snapshot { return st.snapshot(st.Tasks[id].Code, id) }
+func (s *state) taskSnapshot(id string) tasks.Snapshot { return s.snapshot(s.Tasks[id].Code, id) }
 
-func (st *state) snapshot(code keys.Code, id string) tasks.Snapshot {
-	v := tasks.Snapshot{At: now(), Key: st.Keys[code]}
-	if t, found := st.Tasks[id]; found {
+func (s *state) snapshot(code keys.Code, id string) tasks.Snapshot {
+	v := tasks.Snapshot{At: now(), Key: s.Keys[code]}
+	if t, found := s.Tasks[id]; found {
+		t.Faulty, t.Sealed = slices.Clone(t.Faulty), slices.Clone(t.Sealed) // so that callers cannot change the store
 		v.Task = &t
 	}
 	return v
