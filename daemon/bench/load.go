@@ -165,13 +165,14 @@ func anyInfoRequests(keys int) generator {
 	}
 }
 
-const upgradeForm = "&login=someone%40example.com&pwd=a-secret-password-1&country=US"
+const upgradeForm = "%40example.com&pwd=a-secret-password-1&country=US"
 
 // upgradeRequests requests an upgrade of each of n keys in turn. All connections share the sequence. The function code
-// appends the code of the i-th key.
+// appends the code of the i-th key. Each request has another login, because a daemon limits the tests of a login.
 func upgradeRequests(n int, code func(to []byte, i int) []byte) generator {
 	var next atomic.Int64
-	length := len("upgrade=") + len(code(nil, 0)) + len(upgradeForm)
+	const toLogin = "&login="
+	length := len("upgrade=") + 2*len(code(nil, 0)) + len(toLogin) + len(upgradeForm)
 	head := "POST /API/ HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: " +
 		strconv.Itoa(length) + "\r\n\r\nupgrade="
 	return func(r *request) bool {
@@ -179,7 +180,8 @@ func upgradeRequests(n int, code func(to []byte, i int) []byte) generator {
 		if i >= n {
 			return false
 		}
-		r.raw = append(code(append(r.raw[:0], head...), i), upgradeForm...)
+		r.raw = append(code(append(r.raw[:0], head...), i), toLogin...)
+		r.raw = append(code(r.raw, i), upgradeForm...)
 		r.want = append(r.want[:0], `{"status":"success","message":"Upgrade request sent successfully`...)
 		return true
 	}
