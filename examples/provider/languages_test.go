@@ -46,13 +46,7 @@ func TestLanguages(t *testing.T) {
 			t.Parallel()
 			folder := t.TempDir()
 			connector := startService(t, folder, language, command)
-			for check := range connector.TestService(t.Context(), httpconnector.ServiceTest{Deadline: time.Minute, Logins: map[tasks.Outcome]string{
-				tasks.Success: "success@example.com", tasks.AccountLocked: "account_locked@example.com",
-			}}) {
-				if check.Verdict != httpconnector.Passed {
-					t.Errorf("%+v", check)
-				}
-			}
+			wantProtocol(t, connector)
 			upgrade(t, connector)
 			wantNoSecret(t, folder)
 		})
@@ -90,12 +84,7 @@ func startService(t *testing.T, folder, language string, command []string) *http
 	cmd.Dir = source
 	cmd.Env = append(os.Environ(), "PORT="+port, "TOKEN_FILE="+folder+"/token", "ANSWERS="+folder+"/answers", "PHP_CLI_SERVER_WORKERS=8")
 	serveProcess(t, cmd)
-	c, err := httpconnector.New("http://127.0.0.1:"+port, httpconnector.Options{Token: tasks.NewSecret(token)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
+	return connect(t, "http://127.0.0.1:"+port, token)
 }
 
 // serveProcess starts a server, and returns when it listens. The process and its children end with the test.

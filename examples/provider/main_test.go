@@ -41,7 +41,7 @@ func start(t testing.TB, p provider, path string) (s *service, base string, stop
 	return s, server.URL, stop
 }
 
-func connect(t testing.TB, base, token string) tasks.Connector {
+func connect(t testing.TB, base, token string) *httpconnector.Connector {
 	t.Helper()
 	c, err := httpconnector.New(base, httpconnector.Options{Token: tasks.NewSecret(token)})
 	if err != nil {
@@ -62,6 +62,23 @@ func TestContract(t *testing.T) {
 			Login: func(_ tasks.Kind, o tasks.Outcome) string { return string(o) + "@example.com" },
 		}
 	})
+}
+
+// TestProtocol checks that the service passes the checks of `keyseatd connector test`.
+func TestProtocol(t *testing.T) {
+	_, base, _ := start(t, new(simulated), filepath.Join(t.TempDir(), "ledger"))
+	wantProtocol(t, connect(t, base, token))
+}
+
+// wantProtocol checks that a service passes the checks of `keyseatd connector test`.
+func wantProtocol(t *testing.T, c *httpconnector.Connector) {
+	t.Helper()
+	accounts := map[tasks.Outcome]string{tasks.Success: "success@example.com", tasks.AccountLocked: "account_locked@example.com"}
+	for check := range c.TestService(t.Context(), httpconnector.ServiceTest{Deadline: time.Minute, Logins: accounts}) {
+		if check.Verdict != httpconnector.Passed {
+			t.Errorf("%+v", check)
+		}
+	}
 }
 
 // TestCrash interrupts work and damages the end of the ledger. Then it repeats the request at two further
