@@ -33,19 +33,45 @@ var outcomeGroups = []outcomeGroup{
 	{"open", "open", []tasks.Outcome{""}},
 }
 
-// chartHours is the number of hours that the chart covers.
-const chartHours = 24
+// A chartRange is a period that the chart can cover, up to now.
+type chartRange struct {
+	Name, Label string
+	hours, step int           // its length, and the length of one column
+	part        string        // the part of a time that labels a column
+	maxAge      time.Duration // a longer period is read less often, because it is larger
+}
 
-// An hour counts the tasks that were accepted in one hour, per outcome group.
+var chartRanges = []chartRange{
+	{"24h", "24 hours", 24, 1, "time", maxAge},
+	{"7d", "7 days", 7 * 24, 6, "datetime", time.Minute},
+	{"30d", "30 days", 30 * 24, 24, "date", 5 * time.Minute},
+}
+
+// findRange returns the range with that name, or the first one.
+func findRange(name string) chartRange {
+	i := slices.IndexFunc(chartRanges, func(r chartRange) bool { return r.Name == name })
+	return chartRanges[max(i, 0)]
+}
+
+// start returns the time at which the first column begins.
+func (r chartRange) start(now time.Time) time.Time {
+	return now.Truncate(time.Hour).Add(time.Duration(1-r.hours) * time.Hour)
+}
+
+// chartLabels are the formats of the labels of the columns, without script.
+var chartLabels = map[string]string{"time": "15:04", "datetime": "01-02 15:04", "date": "01-02"}
+
+// An hour counts the tasks that were accepted in one column's time, per outcome group.
 type hour struct {
 	From   time.Time
 	Counts []int
 	All    int
+	part   string
 }
 
-// Label returns the time of day at which the hour begins, in UTC. The script shows it in the zone of the browser.
+// Label returns the time at which the column begins, in UTC. The script shows it in the zone of the browser.
 func (h hour) Label() template.HTML {
-	return template.HTML(`<time datetime="` + view.Time(h.From).String() + `" data-part="time">` + h.From.Format("15:04") + `</time>`) //nolint:gosec // nothing but digits
+	return template.HTML(`<time datetime="` + view.Time(h.From).String() + `" data-part="` + h.part + `">` + h.From.Format(chartLabels[h.part]) + `</time>`) //nolint:gosec // nothing but digits
 }
 
 // A sum is the number of tasks of one kind with one outcome.
@@ -61,21 +87,24 @@ type outcomeChart struct {
 	Hours  []hour
 	Sums   []sum // the most frequent first
 	All    int
+	Before int // number of tasks in the period before
+	Range  chartRange
+	Ranges []chartRange
 }
 
-// newOutcomeChart groups the counts by hour and outcome group. The first hour begins at from.
-func newOutcomeChart(from time.Time, counts []stats.HourCount) outcomeChart {
-	chart := outcomeChart{Groups: outcomeGroups, Hours: make([]hour, chartHours)}
+// newOutcomeChart groups the counts by column and outcome group. The first column begins at from.
+func newOutcomeChart(r chartRange, from time.Time, counts []stats.HourCount) outcomeChart {
+	chart := outcomeChart{Groups: outcomeGroups, Hours: make([]hour, r.hours/r.step), Range: r, Ranges: chartRanges}
 	for i := range chart.Hours {
-		chart.Hours[i] = hour{From: from.Add(time.Duration(i) * time.Hour), Counts: make([]int, len(outcomeGroups))}
+		chart.Hours[i] = hour{From: from.Add(time.Duration(i*r.step) * time.Hour), Counts: make([]int, len(outcomeGroups)), part: r.part}
 	}
 	for _, c := range counts {
 		i := slices.IndexFunc(outcomeGroups, func(g outcomeGroup) bool { return slices.Contains(g.outcomes, c.Outcome) })
-		if i < 0 || c.Hour >= chartHours {
+		if i < 0 || c.Hour >= r.hours {
 			continue
 		}
-		chart.Hours[c.Hour].Counts[i] += c.Tasks
-		chart.Hours[c.Hour].All += c.Tasks
+		chart.Hours[c.Hour/r.step].Counts[i] += c.Tasks
+		chart.Hours[c.Hour/r.step].All += c.Tasks
 		chart.All += c.Tasks
 		chart.add(c)
 	}

@@ -30,7 +30,7 @@ type firstStep struct {
 
 // showOverview shows the current state of the shop.
 func (r *request) showOverview() error {
-	data, err := r.overviewData(r.req.Context())
+	data, err := r.overviewData(r.req.Context(), findRange(r.req.URL.Query().Get("range")))
 	if err != nil {
 		return err
 	}
@@ -83,27 +83,35 @@ type overviewData struct {
 // overviewCache holds the last data. Only one request reads the store at a time, and the data is reused for
 // [maxAge]. Therefore many open overviews cost the store no more than one.
 type overviewCache struct {
-	mu   sync.Mutex
-	last overviewData
+	mu     sync.Mutex
+	last   overviewData
+	charts map[string]cachedChart // by the name of the range
+}
+
+// A cachedChart is a chart and the time at which it was read.
+type cachedChart struct {
+	at    time.Time
+	chart outcomeChart
 }
 
 const maxAge = 2 * time.Second
 
-func (c *Console) overviewData(ctx context.Context) (overviewData, error) {
+func (c *Console) overviewData(ctx context.Context, charted chartRange) (overviewData, error) {
 	c.cache.mu.Lock()
 	defer c.cache.mu.Unlock()
 	now := c.Now().UTC()
-	if age := now.Sub(c.cache.last.At); age >= 0 && age < maxAge {
-		return c.cache.last, nil
-	}
-	d := overviewData{At: now}
-	for _, part := range []func(context.Context, *overviewData) error{c.readStock, c.readOutcomes, c.readRecent, c.readUnavailablePlans} {
-		if err := part(ctx, &d); err != nil {
-			return d, err
+	d := c.cache.last
+	if age := now.Sub(d.At); age < 0 || age >= maxAge {
+		d = overviewData{At: now}
+		for _, part := range []func(context.Context, *overviewData) error{c.readStock, c.readRecent, c.readUnavailablePlans} {
+			if err := part(ctx, &d); err != nil {
+				return d, err
+			}
 		}
+		c.cache.last = d
 	}
-	c.cache.last = d
-	return d, nil
+	err := c.readOutcomes(ctx, &d, charted, now)
+	return d, err
 }
 
 func (c *Console) readStock(ctx context.Context, d *overviewData) (err error) {
@@ -114,14 +122,50 @@ func (c *Console) readStock(ctx context.Context, d *overviewData) (err error) {
 	return err
 }
 
-func (c *Console) readOutcomes(ctx context.Context, d *overviewData) error {
+// readOutcomes reads the chart, unless it was read a short time ago.
+func (c *Console) readOutcomes(ctx context.Context, d *overviewData, charted chartRange, now time.Time) error {
 	if c.TaskStats == nil {
 		return nil
 	}
-	from := d.At.Truncate(time.Hour).Add(-(chartHours - 1) * time.Hour)
-	counts, err := c.TaskStats.CountByHour(ctx, from, chartHours)
-	d.Outcomes = new(newOutcomeChart(from, counts))
-	return err
+	last, known := c.cache.charts[charted.Name]
+	if age := now.Sub(last.at); known && age >= 0 && age < charted.maxAge {
+		d.Outcomes = &last.chart
+		return nil
+	}
+	from := charted.start(now)
+	counts, err := c.countHours(ctx, from, charted.hours)
+	if err != nil {
+		return err
+	}
+	chart := newOutcomeChart(charted, from, counts)
+	before, err := c.countHours(ctx, from.Add(time.Duration(-charted.hours)*time.Hour), charted.hours)
+	if err != nil {
+		return err
+	}
+	for _, count := range before {
+		chart.Before += count.Tasks
+	}
+	if c.cache.charts == nil {
+		c.cache.charts = map[string]cachedChart{}
+	}
+	c.cache.charts[charted.Name] = cachedChart{now, chart}
+	d.Outcomes = &chart
+	return nil
+}
+
+// countHours counts the tasks of n hours. It reads the hours in several parts, because one read is limited.
+func (c *Console) countHours(ctx context.Context, from time.Time, n int) (all []stats.HourCount, _ error) {
+	for first := 0; first < n; first += stats.MaxHours {
+		part, err := c.TaskStats.CountByHour(ctx, from.Add(time.Duration(first)*time.Hour), min(n-first, stats.MaxHours))
+		if err != nil {
+			return nil, err
+		}
+		for _, count := range part {
+			count.Hour += first
+			all = append(all, count)
+		}
+	}
+	return all, nil
 }
 
 // recentTasks is the number of newest tasks that the overview shows.

@@ -119,3 +119,25 @@ func TestKeyPage(t *testing.T) {
 		t.Errorf("%d, %d lines: %s", w.Code, lines, w.Body)
 	}
 }
+
+// TestChartRanges checks the periods of the chart, each with the number of tasks of the period before.
+func TestChartRanges(t *testing.T) {
+	s := newFixture(t, func(*console.Options) {})
+	now := *s.now
+	for i, days := range []int{45, 20, 10, 3, 0} { // before now
+		code := keys.Code(string(rune('A' + i)))
+		*s.now = now.AddDate(0, 0, -days)
+		s.importKeys(code)
+		s.upgrade(code, "T"+string(code))
+	}
+	cookie := s.signIn()
+	for path, want := range map[string]string{
+		"/": "24 hours <small>1 accepted, 0 in the 24 hours before", "/?range=nothing": "24 hours <small>1 accepted",
+		"/?range=7d": "7 days <small>2 accepted, 1 in the 7 days before", "/?range=30d": "30 days <small>4 accepted, 1 in the 30 days before",
+	} {
+		s.expect(s.get(200, path, cookie), []string{want}, nil)
+	}
+	if page := s.get(200, "/?range=30d", cookie); strings.Count(page, `data-part="date"`) != 30 || !strings.Contains(page, `href="/?range=7d"`) {
+		t.Error(page)
+	}
+}

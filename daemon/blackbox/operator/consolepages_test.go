@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 )
 
@@ -36,7 +38,16 @@ func (k *consoleUser) simulateDay() {
 	k.o.OpenDatabase().Edit("UPDATE keyseat_tasks SET created_at = created_at - (rowid * 7 % 19) * 3600000000 - (rowid % 7) * 61000000")
 }
 
-// TestConsoleScreenshots takes pictures of every page, light and dark, on a phone and on a desktop.
+// picture checks that a page fits the screen and is accessible: dark on a desktop, and light on a phone.
+func (k *consoleUser) picture(name string) {
+	k.Helper()
+	k.Screenshots(name) // ends dark, on a desktop
+	k.CheckAccessible(name + ", dark on a desktop")
+	k.SetViewport(390, false)
+	k.CheckAccessible(name + ", on a phone")
+}
+
+// TestConsoleScreenshots checks every page, light and dark, on a phone and on a desktop, and takes pictures of it.
 func TestConsoleScreenshots(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSQLiteShop(t)
@@ -44,7 +55,7 @@ func TestConsoleScreenshots(t *testing.T) {
 	k.simulateDay()
 	k.visit("/")
 	k.Eventually("the chart is drawn", "document.querySelector('[data-chart] canvas') !== null")
-	k.Screenshots("overview")
+	k.picture("overview")
 	suspect := s.Tasks("--state", "suspect")[0]
 	key := k.keyPath(suspect.Code)
 	for name, path := range map[string]string{
@@ -53,8 +64,13 @@ func TestConsoleScreenshots(t *testing.T) {
 		"confirm": "/console/task/resolve?id=" + suspect.ID, "revoke": strings.Replace(key, "key?", "key/revoke?", 1), "issue": "/console/issue",
 	} {
 		k.visit(path)
-		k.Screenshots(name)
+		k.picture(name)
 	}
+	k.visit("/console/keys")
+	k.Do(chromedp.Click(chromedp.CSS("[name=all]")))
+	k.press("Revoke")
+	k.WaitText("Revoke: 40 keys?")
+	k.picture("bulk")
 	k.visit("/console/issue")
 	k.fill("count", "20")
 	k.fill("order_id", "web-2001")
@@ -62,14 +78,17 @@ func TestConsoleScreenshots(t *testing.T) {
 	k.WaitText("Issue 20 keys?")
 	k.press("Issue")
 	k.WaitText("20 keys issued")
-	k.Screenshots("issued")
+	k.picture("issued")
 	k.ExpectStatus(http.StatusNotFound)
+	k.search("web-1")
+	k.WaitText("By order")
+	k.picture("search")
 	k.search("nobody")
 	k.WaitText("Nothing was found")
-	k.Screenshots("not-found")
+	k.picture("not-found")
 	k.pressIn("header", "Sign out")
 	k.WaitText("Paste a token")
-	k.Screenshots("signin")
+	k.picture("signin")
 }
 
 // TestConsoleOverview checks that the overview shows what is stored, and updates itself.
@@ -97,7 +116,7 @@ func TestConsoleOverview(t *testing.T) {
 	}
 	names := strings.Join(k.AccessibleNames(), "\n")
 	for _, want := range []string{
-		"image: Tasks by the hour in which they were accepted, in columns: 1 succeeded, 0 refused, 0 out of stock, 1 faulty plan, 1 system error, 0 open.",
+		"image: Tasks by the time at which they were accepted, in columns: 1 succeeded, 0 refused, 0 out of stock, 1 faulty plan, 1 system error, 0 open.",
 		"link: Skip to the content", "navigation: Pages", "link: Overview", "searchbox: Key, order, task, plan or username", "button: Find", "button: Sign out", "heading: Overview",
 		"heading: Stock", "region: Stock", "rowheader: Germany DE", "columnheader: Suspect", "heading: Newest tasks",
 		"table: The tasks that were accepted last, the newest first", "heading: Plans out of stock", "rowheader: q", "DisclosureTriangle: As tables",

@@ -11,7 +11,8 @@ function localize(element) {
     const t = new Date(time.dateTime);
     const day = [t.getFullYear(), twoDigits(t.getMonth() + 1), twoDigits(t.getDate())].join("-");
     const clock = [t.getHours(), t.getMinutes(), t.getSeconds()].map(twoDigits).join(":");
-    time.textContent = time.dataset.part === "time" ? clock.slice(0, 5) : day + "\u00a0" + clock;
+    const parts = { time: clock.slice(0, 5), date: day.slice(5), datetime: day.slice(5) + " " + clock.slice(0, 5) };
+    time.textContent = parts[time.dataset.part] ?? day + "\u00a0" + clock;
   }
   for (const note of element.querySelectorAll("[data-zone]")) {
     note.textContent = "Times are in the zone of your browser, " + Intl.DateTimeFormat().resolvedOptions().timeZone + ". Point at a time to see it in UTC.";
@@ -58,7 +59,7 @@ function drawHours(box) {
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     scales: { x: { time: false, range: (_, low, high) => [low - 0.6, high + 0.6] }, y: { range: (_, low, high) => [0, Math.max(high, 1) * 1.05] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 26, values: (_, at) => at.map((i) => labels[i] ?? ""), incrs: [1, 2, 3, 6, 12], space: 46 },
+      { ...axis, grid: { show: false }, size: 26, values: (_, at) => at.map((i) => labels[i] ?? ""), incrs: [1, 2, 3, 6, 12], space: labels[0].length * 8 + 6 },
       { ...axis, size: 50, values: (_, at) => at.map(group), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6], space: 30 },
     ],
     series: [{}, ...groups.map((g) => ({ fill: color(g.name), width: 0, paths: bars, points: { show: false } })).reverse()],
