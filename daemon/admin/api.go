@@ -109,8 +109,20 @@ func (c *call) handle() (resp response, err error) {
 	return chosen.do(c)
 }
 
+// tokenKey is the key of the token in a context.
+type tokenKey struct{}
+
+// WithToken returns a context for requests inside this process, which need no other authentication. The caller has
+// authenticated the client, and decides its name and role.
+func WithToken(ctx context.Context, t Token) context.Context {
+	return context.WithValue(ctx, tokenKey{}, t)
+}
+
 // authenticate returns the token of the client (RFC 6750, section 2.1).
 func (c *call) authenticate() (Token, error) {
+	if t, inside := c.r.Context().Value(tokenKey{}).(Token); inside {
+		return t, nil
+	}
 	scheme, text, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
 	text = strings.TrimSpace(text)
 	if !strings.EqualFold(scheme, "Bearer") || text == "" || len(c.r.Header["Authorization"]) != 1 {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
@@ -33,7 +34,11 @@ func (r *request) callAdmin(method, path string, body any, into any, header http
 	if err != nil {
 		return err
 	}
-	call, err := http.NewRequestWithContext(r.req.Context(), method, path, bytes.NewReader(text))
+	ctx := r.req.Context()
+	if r.session.proxyUser != "" {
+		ctx = admin.WithToken(ctx, r.token)
+	}
+	call, err := http.NewRequestWithContext(ctx, method, path, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,7 @@ type Options struct {
 	LowStock   func(stock.Country) (threshold int, ok bool)
 	Simulated  bool             // the connector is the simulator: every page says so
 	Proxies    []netip.Prefix   // proxies whose X-Forwarded-For is trusted for the address of a browser
+	ProxyUsers ProxyUsers       // how operators sign in through a proxy; zero: they do not
 	SignInLink bool             // the sign-in page takes a token from its address: /console/signin#token=TOKEN
 	Now        func() time.Time // nil: time.Now
 	Log        *slog.Logger     // nil: nothing is logged

@@ -38,6 +38,7 @@ type frame struct {
 	Note       string      // a message about the last action
 	CanWrite   bool        // the operator may make every change
 	Simulated  bool        // the connector delivers nothing
+	ByProxy    bool        // a proxy has authenticated the operator
 }
 
 // A menuEntry is a link to a main page.
@@ -87,7 +88,7 @@ var templates = sync.OnceValue(func() map[string]*template.Template {
 func (r *request) render(status int, p page) error {
 	f := frame{page: p, Token: r.token, CanWrite: r.token.Role.Allows(admin.Write), Simulated: r.Simulated && r.session != nil}
 	if r.session != nil {
-		f.FormSecret = r.session.formSecret
+		f.FormSecret, f.ByProxy = r.session.formSecret, r.session.proxyUser != ""
 	}
 	if r.session != nil && !r.isRefresh() { // a refresh shows no note
 		f.Note = r.session.takeNote()

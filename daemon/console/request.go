@@ -56,8 +56,11 @@ func (c *Console) signedIn(do handler) http.Handler {
 // authenticate finds the session of the request and looks its token up again. If the token was removed from
 // the file, authenticate ends the session. It returns an error if the token cannot be looked up.
 func (r *request) authenticate() error {
+	if is, err := r.authenticateByProxy(); is || err != nil {
+		return err
+	}
 	found := r.cookieSession()
-	if found == nil {
+	if found == nil || found.proxyUser != "" { // such a session needs the proxy
 		return nil
 	}
 	token, err := r.Tokens.Find(found.token.Reveal())

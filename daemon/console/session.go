@@ -32,6 +32,7 @@ type session struct {
 	id         string // the cookie's value
 	token      tasks.Secret
 	formSecret string // a secret in every form of the session; pages of other sites cannot know it
+	proxyUser  string // the operator's name, if a proxy has authenticated the operator; then there is no token
 	startedAt  time.Time
 
 	mu       sync.Mutex

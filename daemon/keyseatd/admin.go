@@ -22,6 +22,10 @@ import (
 type adminFlags struct {
 	AdminTokenFile string `placeholder:"FILE" help:"Tokens of the admin API and the console, which are served with health and metrics. Without it, neither is served."`
 
+	ConsoleUserHeader   string   `group:"Listeners:" placeholder:"NAME" help:"Header in which a trusted proxy names the operator that it has authenticated. It needs --trusted-proxies and --console-role."`
+	ConsoleGroupsHeader string   `group:"Listeners:" default:"X-Forwarded-Groups" placeholder:"NAME" help:"Header in which the proxy names the groups of the operator."`
+	ConsoleRole         textList `group:"Listeners:" placeholder:"GROUP=ROLE,…" help:"Role of each group in the console, the first that fits. The group * is everybody."`
+
 	signInLink bool // the demo prints a link that signs in
 }
 
@@ -41,6 +45,27 @@ func (f adminFlags) checkAdmin(listen string) error {
 	return err
 }
 
+// proxyUsers returns how operators sign in through a proxy. The error names a flag that is missing or not valid.
+func (f adminFlags) proxyUsers(proxies textList) (users operators.ProxyUsers, _ error) {
+	if f.ConsoleUserHeader == "" {
+		return users, nil
+	}
+	if len(proxies) == 0 || len(f.ConsoleRole) == 0 || f.AdminTokenFile == "" {
+		return users, usageError{errors.New("--console-user-header needs --trusted-proxies, --console-role and --admin-token-file, " +
+			"because anybody else could send this header")}
+	}
+	users = operators.ProxyUsers{UserHeader: f.ConsoleUserHeader, GroupsHeader: f.ConsoleGroupsHeader}
+	for _, text := range f.ConsoleRole {
+		group, role, _ := strings.Cut(text, "=")
+		t := admin.Token{Name: "group", Role: admin.Role(role)}
+		if group == "" || t.Check() != nil {
+			return users, usageError{errors.New("--console-role must be GROUP=ROLE, where the role is read, support, write or export")}
+		}
+		users.Roles = append(users.Roles, operators.GroupRole{Group: group, Role: t.Role})
+	}
+	return users, nil
+}
+
 // addAdminHandlers adds the admin API and the console to a server, if the flags name a token file. The
 // admin API calls wake when an admin action makes a task due now.
 func (s *serveCmd) addAdminHandlers(server *daemon.Server, store *bunstore.Store, m *metrics.Recorder, wake func()) (err error) {
@@ -49,6 +74,10 @@ func (s *serveCmd) addAdminHandlers(server *daemon.Server, store *bunstore.Store
 	}
 	tokens, engine, proxies := admin.TokenFile(s.AdminTokenFile), server.API.Engine, parsePrefixes(s.TrustedProxies)
 	server.AdminAPI = &admin.API{Engine: engine, AdminStore: store, Tokens: tokens, Wake: wake, Proxies: proxies, Log: server.Log}
+	users, err := s.proxyUsers(s.TrustedProxies)
+	if err != nil {
+		return err
+	}
 	low, err := s.lowStock()
 	if err != nil {
 		return err
@@ -56,7 +85,7 @@ func (s *serveCmd) addAdminHandlers(server *daemon.Server, store *bunstore.Store
 	server.Console, err = operators.New(operators.Options{
 		API: server.AdminAPI, Tokens: tokens, Engine: engine, AdminStore: store, TaskStats: store,
 		ConnectorStats: m.ConnectorStats, Simulated: s.isSimulator(), LowStock: low, Proxies: proxies,
-		SignInLink: s.signInLink, Log: server.Log,
+		ProxyUsers: users, SignInLink: s.signInLink, Log: server.Log,
 	})
 	return err
 }

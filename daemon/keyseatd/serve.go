@@ -114,6 +114,9 @@ func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
 	if err := s.checkAdmin(s.AdminListen); err != nil {
 		return nil, err
 	}
+	if _, err := s.proxyUsers(s.TrustedProxies); err != nil {
+		return nil, err
+	}
 	if err := s.checkWebhooks(); err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (s *serveCmd) server(ctx context.Context, engine tasks.Engine, store *bunst
 		Log:        log, Observe: m.ObserveRequest, Wake: pool.Wake,
 	}
 	server = &daemon.Server{API: api, Pool: pool, Metrics: m.Handler(), Ready: store.Ping, Drain: s.Drain, Log: log}
-	if err := s.addAdminHandlers(server, store, m, pool.Wake); err != nil {
+	if err := s.addAdminHandlers(server, store, m, pool.Wake); err != nil { //nolint:contextcheck // each request has its own context
 		return nil, err
 	}
 	if server.Page, err = s.pageHandler(api, log); err != nil {

@@ -73,6 +73,12 @@ func blocksOf(a netip.Addr) (blocks []netip.Prefix, factors []int) {
 	return append(blocks, allClients), append(factors, allFactor)
 }
 
+// FromProxy reports whether the peer of a request is one of the proxies.
+func FromProxy(r *http.Request, proxies []netip.Prefix) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && containsAddr(proxies, peer.Addr())
+}
+
 // containsAddr reports whether one of the prefixes contains a.
 func containsAddr(prefixes []netip.Prefix, a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
