@@ -19,16 +19,17 @@ import (
 //
 //	index on (status, used, revoked, purchase date, code)
 //	  active, unused  ──────────────────▶ │
-//	  active, used    ──────────────────▶ ├ merged ──▶ rest ──▶ the page
+//	  active, used    ──────────────────▶ ├ merged ──▶ own, rest ──▶ the page
 //	  success, used   ──────────────────▶ │  (at most maxScanned rows)
 //
-// A condition that belongs to no range is in rest.
+// A condition that belongs to no range is in own or in rest.
 type listing struct {
 	from   string   // the table of the ranges, with its alias
 	at, id string   // the columns of [adminstore.Position]; at is "" for a list by code
 	code   string   // the column of the key's code
 	ranges []string // conditions
-	rest   []string // conditions on the key k and the task t
+	own    []string // further conditions on that table
+	rest   []string // conditions on the key k and the task t, which cost a lookup of both for each row
 	since  time.Time
 	until  time.Time // for at
 	down   bool      // read in descending order
@@ -60,7 +61,11 @@ func (s *Store) list(ctx context.Context, l listing, join string, p adminstore.P
 	l.down = (p.Order == adminstore.Newest) != p.Back
 	n := p.Limit + 1 // to find out whether more entries follow
 	scanned := n
-	if len(l.rest) > 0 {
+	rest := l.rest
+	if len(l.own) > 0 {
+		rest = append([]string{"page.ok"}, rest...)
+	}
+	if len(rest) > 0 {
 		scanned = max(n, maxScanned)
 	}
 	ranges, order := s.rangesSQL(&l, p.After, scanned), l.order("page.at", "page.id")
@@ -70,8 +75,8 @@ func (s *Store) list(ctx context.Context, l listing, join string, p adminstore.P
 			return err
 		}
 		list.Entries, err = readSnapshots(ctx, run, l.args, fmt.Sprintf(`SELECT @time, %s FROM (%s) AS page %s %s ORDER BY %s LIMIT %d`,
-			viewColumns, ranges, join, where(l.rest), order, n))
-		if err != nil || len(list.Entries) == n || len(l.rest) == 0 {
+			viewColumns, ranges, join, where(rest), order, n))
+		if err != nil || len(list.Entries) == n || len(rest) == 0 {
 			return err
 		}
 		list.Next, err = readPosition(ctx, run, l.args, fmt.Sprintf(`SELECT page.at, page.id FROM (%s) AS page ORDER BY %s LIMIT 1 OFFSET %d`,
@@ -99,10 +104,14 @@ func (s *Store) rangesSQL(l *listing, after adminstore.Position, n int) string {
 		at = s.either(`CAST(NULL AS timestamptz)`, `NULL`)
 	}
 	end := fmt.Sprintf(" ORDER BY %s LIMIT %d", l.order("at", "id"), n)
+	ok := "true"
+	if len(l.own) > 0 {
+		ok = strings.Join(l.own, " AND ")
+	}
 	var parts []string
 	for _, r := range l.ranges {
 		for _, limits := range s.limits(l, after) {
-			parts = append(parts, fmt.Sprintf(`SELECT %s AS code, %s AS id, %s AS at FROM %s WHERE %s%s`, l.code, l.id, at, l.from, r, limits))
+			parts = append(parts, fmt.Sprintf(`SELECT %s AS code, %s AS id, %s AS at, %s AS ok FROM %s WHERE %s%s`, l.code, l.id, at, ok, l.from, r, limits))
 		}
 	}
 	if !s.isSQLite && len(parts) > 1 { // so that the servers of a distributed table send only n rows

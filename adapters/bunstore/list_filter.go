@@ -33,11 +33,11 @@ func (s *Store) keyListing(f adminstore.KeyFilter, o adminstore.Order) listing {
 	case f.OrderID != nil && *f.OrderID != "":
 		l.args["order"] = *f.OrderID
 		l.ranges = []string{"k.order_id = @order AND k.order_id <> ''"}
-		l.rest = keyConditions(f)
+		l.own = keyConditions(f)
 	default:
 		l.ranges = statusRanges(f)
 		if f.OrderID != nil {
-			l.rest = []string{"k.order_id = ''"}
+			l.own = []string{"k.order_id = ''"}
 		}
 	}
 	return l
@@ -109,7 +109,7 @@ func taskListing(f adminstore.TaskFilter) listing {
 	if len(outcomes) == 0 {
 		return l
 	}
-	l.rest = l.conditions(f)
+	l.own = l.conditions(f)
 	var some []string // the condition that tasks have some outcomes only
 	if len(outcomes) <= len(tasks.AllOutcomes()) {
 		some = []string{outcomeCondition(outcomes)}
@@ -117,9 +117,9 @@ func taskListing(f adminstore.TaskFilter) listing {
 	switch open := outcomes[0] == ""; {
 	case f.Code != "":
 		l.args["key"] = string(f.Code)
-		l.ranges, l.rest = []string{"t.code = @key"}, append(l.rest, some...)
+		l.ranges, l.own = []string{"t.code = @key"}, append(l.own, some...)
 	case f.State == adminstore.SuspectTask:
-		l.ranges, l.rest = []string{"t.slot = 'suspect'"}, append(l.rest, some...)
+		l.ranges, l.own = []string{"t.slot = 'suspect'"}, append(l.own, some...)
 	case f.Plan != "":
 		if open {
 			l.ranges = append(l.ranges, "t.outcome = ''")
@@ -127,13 +127,13 @@ func taskListing(f adminstore.TaskFilter) listing {
 		if !open || len(outcomes) > 1 {
 			l.ranges = append(l.ranges, "t.plan_id = @plan AND t.plan_id <> '' AND t.outcome <> ''")
 		}
-		l.rest = append(l.rest, some...)
+		l.own = append(l.own, some...)
 	default:
 		for _, o := range outcomes {
 			l.ranges = append(l.ranges, outcomeRange(o, f.Country))
 		}
 		if !open { // the ranges have all conditions
-			l.rest = nil
+			l.own = nil
 		}
 	}
 	return l
