@@ -10,19 +10,26 @@
 # The database is SQLite on the volume unless KEYSEAT_DATABASE names a PostgreSQL. There is no connector
 # unless --connector or KEYSEAT_CONNECTOR names one. The admin listener is on the container's own loopback:
 # where Prometheus is to scrape it, set KEYSEAT_ADMIN_LISTEN=0.0.0.0:8081 and do not publish the port.
+#
+# A tag may name another image tomorrow. To build from the same images always, name them by digest. This prints the digest:
+#
+#	docker buildx imagetools inspect golang:1.26-bookworm --format '{{.Manifest.Digest}}'
+#
+# Then write FROM golang:1.26-bookworm@sha256:… here, and likewise below and in compose.yaml.
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=true -ldflags='-s -w -buildid=' -o /out/keyseatd ./daemon/keyseatd \
-	&& mkdir /out/data && daemon/ops/notices >/out/THIRD-PARTY-NOTICES
+	&& mkdir /out/data && daemon/ops/notices >/out/THIRD-PARTY-NOTICES \
+	&& daemon/ops/sbom /out/keyseatd >/out/keyseatd.cdx.json
 
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /out/keyseatd /usr/local/bin/keyseatd
 COPY --from=build --chown=nonroot:nonroot /out/data /data
 COPY LICENSE /licenses/keyseat
-COPY --from=build /out/THIRD-PARTY-NOTICES /licenses/
+COPY --from=build /out/THIRD-PARTY-NOTICES /out/keyseatd.cdx.json /licenses/
 WORKDIR /data
 VOLUME /data
 ENV KEYSEAT_LISTEN=0.0.0.0:8080 KEYSEAT_ADMIN_LISTEN=127.0.0.1:8081

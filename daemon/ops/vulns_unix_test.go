@@ -1,0 +1,45 @@
+//go:build unix
+
+package ops_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestVulns checks that .ci/vulns fails on a finding and on an error, and passes without the database.
+func TestVulns(t *testing.T) {
+	t.Parallel()
+	script, err := filepath.Abs(filepath.Join(project, ".ci/vulns"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		tool   string // what govulncheck does
+		status int
+		says   string
+	}{
+		"nothing found": {`echo "No vulnerabilities found."`, 0, "No vulnerabilities found.\n"},
+		"found":         {`echo "Vulnerability #1"; exit 3`, 3, "Vulnerability #1\n"},
+		"broken code":   {`echo "undefined: x" >&2; exit 1`, 1, "undefined: x\n"},
+		"no database": {
+			`echo 'govulncheck: fetching vulnerabilities: Get "https://vuln.go.dev/index/modules.json.gz": no such host' >&2; exit 1`,
+			0, "Known vulnerabilities were not looked for, because https://vuln.go.dev cannot be reached.\n",
+		},
+	} {
+		dir := t.TempDir()
+		install := "#!/bin/sh\nprintf '#!/bin/sh\\n%s\\n' \"$TOOL\" >\"$GOBIN/govulncheck\"\nchmod +x \"$GOBIN/govulncheck\"\n"
+		if err := os.WriteFile(filepath.Join(dir, "go"), []byte(install), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), script)
+		cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "TOOL=" + c.tool}
+		out, err := cmd.CombinedOutput()
+		if status := cmd.ProcessState.ExitCode(); status != c.status || string(out) != c.says {
+			t.Errorf("%s: status %d, %v: %s", name, status, err, strings.TrimSpace(string(out)))
+		}
+	}
+}
