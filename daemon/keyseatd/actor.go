@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -51,3 +55,45 @@ func (c stdio) audit(ctx context.Context, action string, n int) {
 		log.InfoContext(ctx, "command", "action", action, "actor", actor(), "count", n)
 	}
 }
+
+// updateTimeout is the time limit of an admin action. Until then a command retries while the database is
+// unavailable.
+const updateTimeout = 30 * time.Second
+
+// An adminAction returns an operator's change with the given id, based on the snapshot v.
+type adminAction func(v tasks.Snapshot, id string) (tasks.Change, error)
+
+// updateKey applies an admin action to the key with a code as people type it. Then it prints the stored change, as
+// [stdio.done] does.
+func (d databaseFlag) updateKey(ctx context.Context, c stdio, typed string, action adminAction, stored, remedy string) error {
+	code, err := keys.ParseTyped(typed)
+	if err != nil {
+		return err
+	}
+	read := func(ctx context.Context, s *bunstore.Store) (tasks.Snapshot, error) {
+		return operatorEngine(s).Snapshot(ctx, code)
+	}
+	return d.update(ctx, c, read, action, stored, remedy)
+}
+
+// updateTask applies an admin action to the task with the given id. Then it prints the stored change.
+func (d databaseFlag) updateTask(ctx context.Context, c stdio, id string, action adminAction, stored, remedy string) error {
+	read := func(ctx context.Context, s *bunstore.Store) (tasks.Snapshot, error) { return s.Task(ctx, id) }
+	return d.update(ctx, c, read, action, stored, remedy)
+}
+
+func (d databaseFlag) update(ctx context.Context, c stdio, read func(context.Context, *bunstore.Store) (tasks.Snapshot, error), action adminAction, stored, remedy string) error {
+	err := d.open(ctx, func(s *bunstore.Store) error {
+		ctx, cancel := context.WithTimeout(ctx, updateTimeout)
+		defer cancel()
+		return operatorEngine(s).Update(ctx, func(ctx context.Context) (tasks.Snapshot, error) { return read(ctx, s) }, attributed(action))
+	})
+	if err != nil {
+		return err
+	}
+	return c.done(stored, remedy)
+}
+
+// operatorEngine returns an engine for admin actions. It cannot accept requests or carry out tasks, because it
+// has no connector, sealer or rules.
+func operatorEngine(s tasks.Store) tasks.Engine { return daemon.NewEngine(s, nil, nil, tasks.Rules{}) }

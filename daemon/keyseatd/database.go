@@ -6,22 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"log/slog"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/go-playground/validator/v10"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/faultinject"
-	"github.com/keyseat/keyseat/internal/seq"
-	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/stock"
-	"github.com/keyseat/keyseat/tasks"
-	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // databaseFlag selects the database.
@@ -147,110 +139,3 @@ func printDurability(ctx context.Context, store *bunstore.Store, to io.Writer) e
 	}
 	return err
 }
-
-// migrateCmd is the command keyseatd migrate.
-type migrateCmd struct {
-	databaseFlag
-
-	Shared     bool `help:"Create the tables even if the database holds tables of another program."`
-	Distribute bool `help:"Distribute the tables of keys, tasks and history by the key's code, with Citus. Stop every daemon first."`
-}
-
-// Help shows examples.
-func (*migrateCmd) Help() string {
-	return examples("",
-		"keyseatd migrate",
-		"keyseatd migrate --database postgres://keyseat@127.0.0.1:5432/keyseat",
-		"keyseatd migrate --distribute")
-}
-
-// Run brings the schema up to date. With --distribute it also distributes the tables.
-func (m *migrateCmd) Run(ctx context.Context, c stdio) error {
-	return m.openWith(ctx, bunstore.Options{Dedicated: !m.Shared, Conns: commandConns}, func(s *bunstore.Store) error {
-		err := c.done("the schema is up to date", "`keyseatd migrate` may be run again")
-		if err == nil && m.Distribute {
-			err = distribute(ctx, c, s)
-		}
-		return err
-	})
-}
-
-// distribute distributes the tables with Citus. It prints which tables are distributed, even if it fails
-// for the others.
-func distribute(ctx context.Context, c stdio, s *bunstore.Store) error {
-	done, err := s.Distribute(ctx)
-	result := "the tables were distributed already"
-	if len(done) > 0 {
-		result = "distributed by the key's code: " + strings.Join(done, ", ")
-	}
-	if err != nil && len(done) == 0 {
-		return err
-	}
-	return errors.Join(err, c.done(result, "`keyseatd migrate --distribute` may be run again"))
-}
-
-// pageSize is the number of rows that are in memory simultaneously.
-const pageSize = 1000
-
-// allKeys yields all keys, sorted by code.
-func allKeys(ctx context.Context, s adminstore.AdminStore) iter.Seq2[keys.Key, error] {
-	return seq.Map(listKeys(ctx, s, adminstore.KeyFilter{}, adminstore.Page{Limit: pageSize}), func(v tasks.Snapshot) keys.Key { return v.Key })
-}
-
-// allPlans yields all plans in the order of import.
-func allPlans(ctx context.Context, s adminstore.AdminStore) iter.Seq2[stock.Plan, error] {
-	page := func(after int64, n int) ([]stock.Plan, error) { return s.Plans(ctx, after, n) }
-	return seq.Pages(0, pageSize, page, func(p stock.Plan) int64 { return p.Seq })
-}
-
-// listKeys yields the keys that match a filter.
-func listKeys(ctx context.Context, s adminstore.AdminStore, f adminstore.KeyFilter, first adminstore.Page) iter.Seq2[tasks.Snapshot, error] {
-	return adminstore.Each(first, func(p adminstore.Page) (adminstore.List, error) { return s.Keys(ctx, f, p) })
-}
-
-// listTasks yields the tasks that match a filter.
-func listTasks(ctx context.Context, s adminstore.AdminStore, f adminstore.TaskFilter, first adminstore.Page) iter.Seq2[tasks.Snapshot, error] {
-	return adminstore.Each(first, func(p adminstore.Page) (adminstore.List, error) { return s.Tasks(ctx, f, p) })
-}
-
-// updateTimeout is the time limit of an admin action. Until then a command retries while the database is
-// unavailable.
-const updateTimeout = 30 * time.Second
-
-// An adminAction returns an operator's change with the given id, based on the snapshot v.
-type adminAction func(v tasks.Snapshot, id string) (tasks.Change, error)
-
-// updateKey applies an admin action to the key with a code as people type it. Then it prints the stored change, as
-// [stdio.done] does.
-func (d databaseFlag) updateKey(ctx context.Context, c stdio, typed string, action adminAction, stored, remedy string) error {
-	code, err := keys.ParseTyped(typed)
-	if err != nil {
-		return err
-	}
-	read := func(ctx context.Context, s *bunstore.Store) (tasks.Snapshot, error) {
-		return operatorEngine(s).Snapshot(ctx, code)
-	}
-	return d.update(ctx, c, read, action, stored, remedy)
-}
-
-// updateTask applies an admin action to the task with the given id. Then it prints the stored change.
-func (d databaseFlag) updateTask(ctx context.Context, c stdio, id string, action adminAction, stored, remedy string) error {
-	read := func(ctx context.Context, s *bunstore.Store) (tasks.Snapshot, error) { return s.Task(ctx, id) }
-	return d.update(ctx, c, read, action, stored, remedy)
-}
-
-func (d databaseFlag) update(ctx context.Context, c stdio, read func(context.Context, *bunstore.Store) (tasks.Snapshot, error), action adminAction, stored, remedy string) error {
-	err := d.open(ctx, func(s *bunstore.Store) error {
-		ctx, cancel := context.WithTimeout(ctx, updateTimeout)
-		defer cancel()
-		return operatorEngine(s).Update(ctx, func(ctx context.Context) (tasks.Snapshot, error) { return read(ctx, s) }, attributed(action))
-	})
-	if err != nil {
-		return err
-	}
-	return c.done(stored, remedy)
-}
-
-// operatorEngine returns an engine for admin actions. It cannot accept requests or carry out tasks, because it
-// has no connector, sealer or rules.
-func operatorEngine(s tasks.Store) tasks.Engine { return daemon.NewEngine(s, nil, nil, tasks.Rules{}) }
