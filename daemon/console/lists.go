@@ -24,6 +24,7 @@ type listing struct {
 	Fields   []filterField
 	Filtered bool   // a filter is set
 	Query    string // the filters as a query, for the export
+	Clear    string // URL of the list without filters
 	First    bool   // the page is the first one
 	Previous string // URL, "" if there is no such page
 	Next     string
@@ -41,7 +42,7 @@ type option struct{ Value, Label string }
 
 // newListing returns the listing of a request. Only the values of the given fields are kept.
 func (r *request) newListing(path string, kept []string, fields ...filterField) (l listing) {
-	query, all := r.req.URL.Query(), url.Values{}
+	query, all, tab := r.req.URL.Query(), url.Values{}, url.Values{}
 	l.Path, l.First = path, query.Get("after") == "" && query.Get("before") == ""
 	for i, f := range fields {
 		fields[i].Value = keys.Trim(query.Get(f.Name))
@@ -53,10 +54,11 @@ func (r *request) newListing(path string, kept []string, fields ...filterField) 
 	for _, name := range kept {
 		if value := query.Get(name); value != "" {
 			all.Set(name, value)
+			tab.Set(name, value)
 			fields = append(fields, filterField{Name: name, Value: value})
 		}
 	}
-	l.Fields, l.Query = fields, all.Encode()
+	l.Fields, l.Query, l.Clear = fields, all.Encode(), strings.TrimSuffix(path+"?"+tab.Encode(), "?")
 	return l
 }
 

@@ -86,6 +86,7 @@ func TestTaskTabsAndFilters(t *testing.T) {
 		s.expect(s.get(400, "/console/tasks"+query, cookie), []string{"The filter is not valid"}, nil)
 	}
 	s.get(404, "/console/tasks?state=nothing", cookie)
+	s.expect(s.get(200, "/console/tasks?state=failed&country=DE", cookie), []string{`href="/console/tasks?state=failed">Clear</a>`, "No task is failed and passes the filter."}, nil)
 	s.expect(s.get(200, "/", cookie), []string{
 		`href="/console/tasks?state=waiting">1<`, `href="/console/tasks?state=open">open</a>`,
 		`href="/console/tasks?outcome=out_of_stock&amp;since=2026-11-21T20%3A00%3A00Z">out of stock</a>`,
