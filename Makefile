@@ -29,6 +29,7 @@ race:
 lint:
 	go run $(GOLANGCI) run --allow-parallel-runners ./...
 	@for m in $(MODULES); do (cd $$m && go run $(GOLANGCI) run --allow-parallel-runners ./...) || exit 1; done
+	go run $(GOLANGCI) run --allow-parallel-runners --tests=false --enable-only gosec ./...
 	@.ci/vulns
 
 fmt:

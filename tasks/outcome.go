@@ -30,7 +30,7 @@ type Outcome string
 const (
 	Success            Outcome = "success"             // an upgrade spends its slot
 	SystemError        Outcome = "system_error"        // the call of the provider failed, or its response was not valid
-	InvalidCredentials Outcome = "invalid_credentials" // the login or the password is wrong
+	InvalidCredentials Outcome = "invalid_credentials" //nolint:gosec // the login or the password is wrong; this is no password
 	AccountLocked      Outcome = "account_locked"      // the provider has locked the account for some hours
 	OutOfStock         Outcome = "out_of_stock"        // the country has no free slot
 	AlreadyPremium     Outcome = "already_premium"     // the account does not need an upgrade

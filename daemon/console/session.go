@@ -182,7 +182,7 @@ func (r *request) signOut() error {
 
 // setCookie sets the session cookie for the given number of seconds. A negative number deletes the cookie.
 func (r *request) setCookie(id string, seconds int) {
-	http.SetCookie(r.w, &http.Cookie{
+	http.SetCookie(r.w, &http.Cookie{ //nolint:gosec // without TLS a Secure cookie would not come back
 		Name: r.cookieName(), Value: id, Path: "/", MaxAge: seconds,
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.encrypted(),
 	})
