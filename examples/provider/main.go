@@ -18,7 +18,7 @@
 //
 // Run it, and a daemon that calls it:
 //
-//	openssl rand -hex 32 > token
+//	(umask 077; openssl rand -hex 32 > token)
 //	go run ./examples/provider -token-file token -ledger ledger.jsonl
 //	keyseatd serve --connector http://127.0.0.1:9090 --connector-token-file token
 //

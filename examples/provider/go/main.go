@@ -1,6 +1,6 @@
 // Service is a service that keyseat's HTTP connector calls. Replace carryOut.
 //
-//	openssl rand -hex 32 > token
+//	(umask 077; openssl rand -hex 32 > token)
 //	go run ./examples/provider/go
 //
 // The variables TOKEN_FILE, ANSWERS and PORT change the token's file, the folder of answers and the port.

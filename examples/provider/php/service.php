@@ -1,7 +1,7 @@
 <?php
 // A service that keyseat's HTTP connector calls, with PHP's own server. Replace carry_out.
 //
-//   openssl rand -hex 32 > token
+//   (umask 077; openssl rand -hex 32 > token)
 //   PHP_CLI_SERVER_WORKERS=8 php -S 127.0.0.1:9090 service.php
 //
 // The variables TOKEN_FILE and ANSWERS change the token's file and the folder of answers.

@@ -1,6 +1,6 @@
 """A service that keyseat's HTTP connector calls, with the standard library alone. Replace carry_out.
 
-    openssl rand -hex 32 > token
+    (umask 077; openssl rand -hex 32 > token)
     python3 service.py
 
 The variables TOKEN_FILE, ANSWERS and PORT change the token's file, the folder of answers and the port.
