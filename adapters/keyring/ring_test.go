@@ -165,14 +165,23 @@ func TestConcurrentUse(t *testing.T) {
 	group.Wait()
 }
 
-// stored is an envelope of version 1, as existing databases hold it: "secret", bound to "b", under the key 1, 0, 0, ….
-const stored = "01273f8e0c37ca14d554a828a109c5522ff0f36ef3abbf55860956406c39057698338e979f3423"
+// stored and stored2 are envelopes of versions 1 and 2, as existing databases hold them: "secret", bound to "b", under the
+// key 1, 0, 0, ….
+const (
+	stored  = "01273f8e0c37ca14d554a828a109c5522ff0f36ef3abbf55860956406c39057698338e979f3423"
+	stored2 = "02273f8e0c68673ae38786caca43f38ee85bd11957e1f697d434a4e5ca1e7403dfce3a98bcbc59d1e69281cbb3723fdd6a2643fc8728a7f1c8be" +
+		"3edad44613ba21910f08f0c57d7871b0c0e1a655d08037bdeacdf928631a8c9c846f86a896a5ae83c967a54333474c568483848eda1ddcac718a" +
+		"b194b033fc53240f3f0319837a20b0767250e217ed3d7e84fcfa08c34d59ecb92a089205d97c95f0b7dac7ecfb"
+)
 
+// TestStoredEnvelope checks that no version changes the format of envelopes, such as what is authenticated.
 func TestStoredEnvelope(t *testing.T) {
-	sealed, _ := hex.DecodeString(stored)
-	plain, err := keyring.New([keyring.KeySize]byte{1}).Open(sealed, []byte("b"))
-	if err != nil || string(plain) != "secret" {
-		t.Errorf("%q, %v", plain, err)
+	for _, text := range []string{stored, stored2} {
+		sealed, _ := hex.DecodeString(text)
+		plain, err := keyring.New([keyring.KeySize]byte{1}).Open(sealed, []byte("b"))
+		if err != nil || string(plain) != "secret" {
+			t.Errorf("%q, %v", plain, err)
+		}
 	}
 }
 
