@@ -37,7 +37,7 @@ type listing struct {
 }
 
 // maxScanned limits the rows that the database reads for a page with a condition outside the ranges.
-const maxScanned = 5000
+const maxScanned = 2000
 
 // Keys implements [adminstore.AdminStore].
 func (s *Store) Keys(ctx context.Context, f adminstore.KeyFilter, p adminstore.Page) (adminstore.List, error) {
