@@ -330,8 +330,8 @@ func TestAPortThatIsTaken(t *testing.T) {
 	defer func() { _ = l.Close() }() // the listener was never used
 	sh, taken := shell{T: t}, l.Addr().String()
 	const serve = "serve --connector https://127.0.0.1:1 "
-	sh.failsWith(exitFailed, "--listen: cannot listen on "+taken+": address already in use", serve+"--listen "+taken)
-	sh.failsWith(exitFailed, "--admin-listen: cannot listen on "+taken+": address already in use", serve+"--listen 127.0.0.1:0 --admin-listen "+taken)
+	sh.failsWith(exitFailed, "--listen: cannot listen on "+taken+": address already in use: another keyseatd may be running, and --listen chooses another address", serve+"--listen "+taken)
+	sh.failsWith(exitFailed, "--admin-listen: cannot listen on "+taken+": address already in use: another keyseatd may be running, and --admin-listen chooses another address", serve+"--listen 127.0.0.1:0 --admin-listen "+taken)
 	if made, err := filepath.Glob("*"); err != nil || len(made) > 0 {
 		t.Errorf("%q were made, %v", made, err)
 	}

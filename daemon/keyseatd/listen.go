@@ -89,6 +89,9 @@ func listenOn(ctx context.Context, flag, address string) (net.Listener, error) {
 	} else if failed, is := errors.AsType[*net.OpError](err); is {
 		err = failed.Err
 	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w: another keyseatd may be running, and %s chooses another address", err, flag)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot listen on %s: %w", flag, address, err)
 	}

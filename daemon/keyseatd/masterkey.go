@@ -177,7 +177,7 @@ func (s *serveCmd) ring(ctx context.Context, store *bunstore.Store, log *slog.Lo
 		if err := createMasterKeys(ctx, store, path); err != nil {
 			return nil, err
 		}
-		log.Warn("made a master key file: without it open tasks cannot be carried out; keep a copy apart from the backups of the database, and only of the newest file", "file", path)
+		log.Warn("made a master key file. Open tasks need it: keep a copy apart from the backups of the database, and replace the copy when the file changes", "file", path)
 	}
 	return keyring.Open(path)
 }

@@ -52,7 +52,11 @@ func (p *plansImport) Run(ctx context.Context, c stdio) error {
 		return err
 	}
 	c.audit(ctx, "plans import", len(edits))
-	return c.done(fmt.Sprintf("imported: %d plans", len(edits)), hintPlans+", and importing the same file again changes nothing")
+	plans := "plans"
+	if len(edits) == 1 {
+		plans = "plan"
+	}
+	return c.done(fmt.Sprintf("imported: %d %s", len(edits), plans), hintPlans+", and importing the same file again changes nothing")
 }
 
 // read reads the whole file. It runs before the database is created.

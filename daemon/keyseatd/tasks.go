@@ -64,7 +64,7 @@ func (t *tasksList) Run(ctx context.Context, c stdio) (err error) {
 }
 
 var taskTable = terminal.Layout[view.Task]{
-	Header: "ID CODE~ KIND COUNTRY? STATE OUTCOME PLAN? SLOT? ASKED? CREATED? DUE? ENDED?",
+	Header: "ID CODE~ KIND COUNTRY? STATE OUTCOME PLAN? SLOT? ATTEMPTS? CREATED? DUE? ENDED?",
 	Cells: func(t view.Task) []string {
 		return []string{
 			t.ID, string(t.Code), string(t.Kind), string(t.Country), string(t.State), string(t.Outcome),

@@ -86,7 +86,7 @@ func TestTasks(t *testing.T) {
 		s.work(tasks.ConnectorResult{Effect: tasks.Unknown, Note: "the connection was cut"})
 		s.upgrade("cat")
 		sh.golden(sh.ok("tasks", "list"), `
-ID  CODE  KIND  COUNTRY  STATE  OUTCOME  PLAN  SLOT  ASKED  CREATED  DUE  ENDED
+ID  CODE  KIND  COUNTRY  STATE  OUTCOME  PLAN  SLOT  ATTEMPTS  CREATED  DUE  ENDED
 ID  ann  upgrade  US  ended  success  elm  spent  1  TIME  -  TIME
 ID  bob  upgrade  US  suspect  system_error  elm  suspect  1  TIME  -  TIME
 ID  cat  upgrade  US  open  -  elm  held  0  TIME  TIME  -

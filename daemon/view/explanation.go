@@ -115,7 +115,7 @@ const (
 	suspectSlot = "A slot of plan {plan} is suspect: check at the provider whether the holder's account has joined it. " +
 		"{do:resolve}"
 	spentSlot = "A slot of plan {plan} is still spent: when that member has left the plan, {do:release} frees it."
-	busyKey   = "It had many tasks or failed logins recently. If the limit refuses another one, it is allowed again at {limit} or after a reset."
+	busyKey   = "It had many tasks or failed logins recently. If the limit refuses another one, it is allowed again at {limit} at the latest, or after a reset."
 )
 
 // A failureReason says why a task failed, and what the holder or the operator can do next.

@@ -169,7 +169,7 @@ func TestExplain(t *testing.T) {
 		},
 		"many tasks": {
 			key:  keys.Key{Status: keys.Active, NextTaskAt: now.Add(45 * time.Minute)},
-			want: "It has not been used, and can be upgraded. | The holder can upgrade it. | It had many tasks or failed logins recently. If the limit refuses another one, it is allowed again at 2026-11-22T20:22:00Z or after a reset.",
+			want: "It has not been used, and can be upgraded. | The holder can upgrade it. | It had many tasks or failed logins recently. If the limit refuses another one, it is allowed again at 2026-11-22T20:22:00Z at the latest, or after a reset.",
 		},
 	} {
 		c.key.Code, c.key.Version = "K", 1
