@@ -87,7 +87,7 @@ func loginRows(tests []tasks.LoginTest) (totals, pairs query.Rows) {
 	return totals, pairs
 }
 
-// ReleaseLogins implements [tasks.LoginCounter].
+// ReleaseLogins implements [tasks.LoginCounter]. It locks the rows in the order of CountLogins, before it writes one.
 func (s *Store) ReleaseLogins(ctx context.Context, tests []tasks.LoginTest) error {
 	if s.isSQLite {
 		for _, t := range tests {
@@ -106,12 +106,17 @@ func (s *Store) ReleaseLogins(ctx context.Context, tests []tasks.LoginTest) erro
 	release := query.Query{
 		SQL: `
 		WITH @released,
+		held AS MATERIALIZED (
+			SELECT s.login, s.code
+			FROM (SELECT login, '' AS code FROM released UNION SELECT login, code FROM released WHERE succeeded = 1) AS r
+			JOIN keyseat_logins s ON s.login = r.login AND s.code = r.code
+			ORDER BY s.code <> '', s.login COLLATE "C", s.code COLLATE "C" FOR UPDATE OF s),
 		gone AS (
-			DELETE FROM keyseat_logins s USING released r
-			WHERE r.succeeded = 1 AND s.login = r.login AND s.code IN ('', r.code))
+			DELETE FROM keyseat_logins s USING held h, released r
+			WHERE s.login = h.login AND s.code = h.code AND r.succeeded = 1 AND s.login = r.login AND s.code IN ('', r.code))
 		UPDATE keyseat_logins s SET tests = greatest(0, s.tests - r.n)
-		FROM (SELECT login, count(*) AS n FROM released WHERE succeeded = 0 GROUP BY login) r
-		WHERE s.login = r.login AND s.code = ''`,
+		FROM held h, (SELECT login, count(*) AS n FROM released WHERE succeeded = 0 GROUP BY login) r
+		WHERE s.login = h.login AND s.code = h.code AND s.login = r.login AND s.code = ''`,
 		Args: query.Args{"released": released},
 	}
 	return s.wrap("release logins", retry(ctx, func() error { return s.reader().runCached(ctx, release) }))

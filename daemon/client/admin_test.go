@@ -72,24 +72,24 @@ func TestCodesAreEscapedInPaths(t *testing.T) {
 
 func TestListReadsAllPages(t *testing.T) {
 	writer, a, _ := serve(t)
-	issue, err := writer.Issue(t.Context(), "hook", client.Order{Count: 250, OrderID: "o"})
+	issue, err := writer.Issue(t.Context(), "hook", client.Order{Count: 250, OrderID: "web-7"})
 	checkErr(t, "issue", err)
-	again, err := writer.Issue(t.Context(), "hook", client.Order{Count: 250, OrderID: "o"})
+	again, err := writer.Issue(t.Context(), "hook", client.Order{Count: 250, OrderID: "web-7"})
 	checkErr(t, "again", err)
 	if !reflect.DeepEqual(issue, again) || issue.PurchaseDate.IsZero() {
 		t.Error("the same order had other keys")
 	}
 	var all []keys.Code
-	for k, err := range a.Keys(t.Context(), client.KeyFilter{Statuses: []keys.Status{keys.Active, keys.Failed}, Used: new(false), Revoked: new(false), OrderID: new("o")}) {
+	for k, err := range a.Keys(t.Context(), client.KeyFilter{Statuses: []keys.Status{keys.Active, keys.Failed}, Used: new(false), Revoked: new(false), OrderID: new("web-7")}) {
 		checkErr(t, "keys", err)
 		all = append(all, k.Code)
 	}
 	if !slices.Equal(all, issue.Codes) {
 		t.Errorf("%d keys", len(all))
 	}
-	found, err := a.Search(t.Context(), "o")
+	found, err := a.Search(t.Context(), "web-")
 	checkErr(t, "search", err)
-	if len(found.Orders) != 20 || found.Orders[0].Code != issue.Codes[0] || len(found.Keys)+len(found.Tasks)+len(found.Plans) > 0 {
+	if len(found.Orders) != 20 || !slices.Contains(issue.Codes, found.Orders[0].Code) || len(found.Keys)+len(found.Tasks)+len(found.Plans) > 0 {
 		t.Errorf("found %+v", found)
 	}
 	for _, filter := range []client.KeyFilter{{BoughtBefore: issue.PurchaseDate}, {Country: "US"}, {Plan: "p"}, {BoughtAfter: issue.PurchaseDate.Add(time.Second)}} {
