@@ -90,12 +90,13 @@ func (r pageUser) expectFieldError(field string) {
 }
 
 // waitTaskEnd waits until the page shows the end of a task. Without scripts the user presses a button for that, once on
-// each page. A second press would cancel the request of the first one, again and again if the answer takes long.
+// each page. A second press would cancel the request of the first one, again and again if the answer takes long. While
+// the page loads, the form may lack its fields.
 func (r pageUser) waitTaskEnd(state string) {
 	r.Helper()
 	r.Eventually("the task ends as "+state, fmt.Sprintf(`(() => {
 		const again = document.querySelector('.answer:not(.watching) form.again');
-		if (again && !again.pressed) {
+		if (again && document.readyState !== 'loading' && !again.pressed) {
 			again.pressed = true;
 			again.submit();
 		}
