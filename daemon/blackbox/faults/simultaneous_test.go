@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -50,11 +51,12 @@ func TestSimultaneousRequests(t *testing.T) {
 				{fmt.Sprint("U", round), harness.UpgradeSent, harness.ErrorBody(harness.UpgradeOpen)},
 				{fmt.Sprint("R", round), harness.RenewSent, harness.ErrorBody(harness.RenewOpen)},
 			} {
+				login := strings.Replace(harness.PendingLogin, "@", "@"+kind.code+".", 1) // each key has an account of its own
 				got := sendSimultaneously(all, requests, func(int) string {
 					if kind.code[0] == 'R' {
-						return harness.Renew(kind.code, harness.PendingLogin)
+						return harness.Renew(kind.code, login)
 					}
-					return harness.Upgrade(kind.code, harness.PendingLogin, "US")
+					return harness.Upgrade(kind.code, login, "US")
 				})
 				if got[kind.sent] != 1 || got[kind.open] != requests-1 {
 					s.Errorf("%s: %v", kind.code, got)
