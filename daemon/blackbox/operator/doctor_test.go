@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,9 @@ import (
 
 // A finding is an entry in the output of doctor.
 type finding struct{ Code, Key, Task, Plan, Found, Means, Repair, Decide, Done string }
+
+// repairAudit matches the audit line of a repair.
+var repairAudit = regexp.MustCompile(`^\S+\tINFO\tcommand\t\{"action": "doctor --repair", "actor": "\S+@\S+ \(CLI\)", "count": \d+\}\n$`)
 
 // doctor returns the findings, and checks that the exit status matches them.
 func doctor(s *harness.Shop, flags ...string) []finding {
@@ -24,10 +28,17 @@ func doctor(s *harness.Shop, flags ...string) []finding {
 	}
 	left := slices.ContainsFunc(all, func(f finding) bool { return f.Done == "" })
 	var remarks []string // without the warnings of settings that are not durable
+	audited := false
 	for line := range strings.Lines(r.Err) {
-		if !strings.Contains(line, harness.NotDurable) {
+		switch {
+		case repairAudit.MatchString(line):
+			audited = true
+		case !strings.Contains(line, harness.NotDurable):
 			remarks = append(remarks, line)
 		}
+	}
+	if repaired := slices.ContainsFunc(all, func(f finding) bool { return f.Done != "" }); audited != repaired {
+		s.Errorf("doctor: repaired %t, audited %t: %s", repaired, audited, r.Err)
 	}
 	if left != (r.Code == 1) || left != (len(remarks) > 0) || r.Code > 1 {
 		s.Errorf("doctor: status %d, %s%s", r.Code, r.Err, r.Out)
