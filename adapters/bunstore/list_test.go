@@ -25,7 +25,8 @@ func TestAListReadsABoundedNumber(t *testing.T) {
 		}
 		filter := adminstore.KeyFilter{OrderID: new("o"), Revoked: new(true)}
 		for _, p := range []adminstore.Page{
-			{Order: adminstore.Oldest, Limit: 10}, {Order: adminstore.Newest, Limit: 10},
+			{Order: adminstore.Oldest, Limit: 10},
+			{Order: adminstore.Newest, Limit: 10},
 			{Order: adminstore.Oldest, After: adminstore.Position{ID: "L"}, Back: true, Limit: 10},
 		} {
 			found, pages := 0, 0
