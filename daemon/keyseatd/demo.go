@@ -95,7 +95,7 @@ func (d *demoCmd) settings(folder string) *serveCmd {
 		limitFlags:    limitFlags{MaxConnections: 4096, MaxRequests: 1024},
 		logFlags:      logFlags{LogLevel: d.LogLevel, LogFormat: "console"},
 	}
-	s.Database = "sqlite:" + filepath.Join(folder, "keyseat.db")
+	s.Database, s.Connector = "sqlite:"+filepath.Join(folder, "keyseat.db"), "sim"
 	return s
 }
 

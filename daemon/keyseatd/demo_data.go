@@ -147,14 +147,14 @@ func sell(ctx context.Context, store *bunstore.Store, engine tasks.Engine, clock
 // demoLogin returns an account: most accounts succeed.
 func demoLogin(random *rand.Rand) string {
 	name := fmt.Sprintf("customer%d", random.IntN(1000))
-	switch p := random.IntN(60); {
-	case p < 5:
+	switch p := random.IntN(240); {
+	case p < 20:
 		name = string(tasks.InvalidCredentials)
-	case p < 8:
+	case p < 32:
 		name = string(tasks.AlreadyPremium)
-	case p < 9:
+	case p < 35:
 		return silentLogin
-	case p < 10:
+	case p < 36:
 		name = string(tasks.PlanFull)
 	}
 	return name + "@example.com"
