@@ -44,20 +44,9 @@ func (c *call) discloseList(n int) {
 	}
 }
 
-// cursors returns the cursors of the next and the previous page of a list, or nil if there is none. The cursor of an
-// empty page is that of the request.
+// cursors returns the cursors of the next and the previous page of a list. A cursor is nil if that page does not exist.
 func (c *call) cursors(l adminstore.List, p adminstore.Page, position func(tasks.Snapshot) adminstore.Position) (next, previous *string, err error) {
-	first, last := p.After, p.After
-	if n := len(l.Entries); n > 0 {
-		first, last = position(l.Entries[0]), position(l.Entries[n-1])
-	}
-	forward, back := l.Next, first
-	switch {
-	case p.Back:
-		forward, back = last, l.Next
-	case p.After.IsZero():
-		back = adminstore.Position{}
-	}
+	forward, back := l.Neighbors(p, position)
 	if next, err = c.cursor(forward); err == nil {
 		previous, err = c.cursor(back)
 	}

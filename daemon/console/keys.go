@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -62,7 +63,7 @@ func (r *request) keyFilter() (l listing, f adminstore.KeyFilter, err error) {
 		f.Statuses, err = parseList("status", l.value("status"), keys.Statuses())
 	}
 	if err == nil {
-		f.BoughtAfter, err = parseFilterTime("Bought after", l.value("bought_after"))
+		f.BoughtAfter, err = parseFilterTime("Bought after", l.value("bought_after"), csvfile.ParseTime)
 	}
 	return l, f, err
 }

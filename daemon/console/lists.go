@@ -89,17 +89,7 @@ func (r *request) page(order adminstore.Order) adminstore.Page {
 
 // setLinks sets the links to the pages around a page of the list.
 func (l *listing) setLinks(r *request, p adminstore.Page, list adminstore.List, position func(tasks.Snapshot) adminstore.Position) error {
-	first, last := p.After, p.After
-	if n := len(list.Entries); n > 0 {
-		first, last = position(list.Entries[0]), position(list.Entries[n-1])
-	}
-	forward, back := list.Next, first
-	switch {
-	case p.Back:
-		forward, back = last, list.Next
-	case p.After.IsZero():
-		back = adminstore.Position{}
-	}
+	forward, back := list.Neighbors(p, position)
 	var err error
 	if l.Next, err = l.link(r, "after", forward); err == nil {
 		l.Previous, err = l.link(r, "before", back)
@@ -120,17 +110,15 @@ func (l *listing) link(r *request, name string, p adminstore.Position) (string, 
 	return l.Path + "?" + strings.TrimPrefix(l.Query+"&"+name+"="+url.QueryEscape(cursor), "&"), err
 }
 
-// parseFilterTime parses a date or a time of a filter. An empty text is the zero time.
-func parseFilterTime(name, text string) (time.Time, error) {
+// parseFilterTime parses a time of a filter with parse. An empty text is the zero time.
+func parseFilterTime(name, text string, parse func(string) (time.Time, error)) (at time.Time, err error) {
 	if text == "" {
-		return time.Time{}, nil
+		return at, nil
 	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, nil
-		}
+	if at, err = parse(text); err != nil {
+		err = badFilter(name + " " + err.Error() + ".")
 	}
-	return time.Time{}, badFilter(name + " must be a date such as 2026-11-29, or a time such as 2026-11-29T12:00:00Z.")
+	return at, err
 }
 
 // badFilter returns the page for a filter that is not valid.

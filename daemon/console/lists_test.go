@@ -24,7 +24,7 @@ func (s fixture) find(cookie, form, text string) (code int, location, page strin
 	return w.Code, w.Header().Get("Location"), w.Body.String()
 }
 
-// TestSearch finds keys, orders, users, tasks and plans. A single key or task is shown at once.
+// TestSearch finds keys, orders, users, tasks and plans. The page of a single key or task is shown directly.
 func TestSearch(t *testing.T) {
 	s := newFixture(t, func(*console.Options) {})
 	s.importPlan("us-plan-1", 5)
@@ -72,7 +72,7 @@ func TestTaskTabsAndFilters(t *testing.T) {
 		"": "NOSTOCK2 WAITING1", "?state=waiting": "WAITING1", "?state=open": "WAITING1", "?state=running": "", "?state=retrying": "",
 		"?state=ended": "NOSTOCK2", "?state=failed": "NOSTOCK2", "?state=suspect": "", "?outcome=out_of_stock": "NOSTOCK2",
 		"?outcome=success,out_of_stock": "NOSTOCK2", "?country=de": "", "?country=us&plan=p": "WAITING1",
-		"?since=2026-11-23": "", "?until=2026-11-23": "NOSTOCK2 WAITING1", "?state=ended&outcome=success": "",
+		"?since=2026-11-23": "", "?until=2026-11-22": "NOSTOCK2 WAITING1", "?until=2026-11-21": "", "?state=ended&outcome=success": "",
 	} {
 		var got []string
 		for _, m := range regexp.MustCompile(`task\?id=(\w+)`).FindAllStringSubmatch(s.get(200, "/console/tasks"+query, cookie), -1) {

@@ -56,10 +56,10 @@ func (r *request) taskFilter() (l listing, f adminstore.TaskFilter, err error) {
 		f.Outcomes, err = parseList("outcome", l.value("outcome"), tasks.AllOutcomes())
 	}
 	if err == nil {
-		f.Since, err = parseFilterTime("Since", l.value("since"))
+		f.Since, err = parseFilterTime("Since", l.value("since"), csvfile.ParseTime)
 	}
 	if err == nil {
-		f.Until, err = parseFilterTime("Until", l.value("until"))
+		f.Until, err = parseFilterTime("Until", l.value("until"), csvfile.ParseEnd) // the whole day, as for the command line
 	}
 	return l, f, err
 }
@@ -94,7 +94,7 @@ func (r *request) listTasks() error {
 	}
 	l.PageIDs = strings.Join(ids, ",")
 	l.Bulk = r.permitted(selectActions("task", map[string]bool{
-		"retry":   f.State != adminstore.RunningTask && taskOrder(f.State) == adminstore.Oldest && f.State != adminstore.SuspectTask,
+		"retry":   slices.Contains([]adminstore.TaskState{adminstore.OpenTask, adminstore.WaitingTask, adminstore.RetryingTask}, f.State),
 		"resolve": f.State == adminstore.SuspectTask,
 	}))
 	if err := l.setLinks(r, p, list, f.Position); err != nil {

@@ -25,7 +25,7 @@ type Position struct {
 	ID string    // a code or the id of a task
 }
 
-// IsZero reports whether the position is none.
+// IsZero reports whether p is the zero Position, which is no place.
 func (p Position) IsZero() bool { return p == Position{} }
 
 // Compare compares the places of two entries in a list of the order [Oldest].
@@ -46,6 +46,22 @@ type Page struct {
 type List struct {
 	Entries []tasks.Snapshot // in the order of the list, also if the page was read with Back
 	Next    Position         // After of the next page in the same direction; zero: this is the last page
+}
+
+// Neighbors returns where the next and the previous page of a page p begin: After of a page that is read forward, and of
+// one that is read with Back. The zero Position means that there is no such page. An empty page keeps the position of p.
+func (l List) Neighbors(p Page, position func(tasks.Snapshot) Position) (next, previous Position) {
+	first, last := p.After, p.After
+	if n := len(l.Entries); n > 0 {
+		first, last = position(l.Entries[0]), position(l.Entries[n-1])
+	}
+	switch {
+	case p.Back:
+		return last, l.Next
+	case p.After.IsZero():
+		return l.Next, Position{}
+	}
+	return l.Next, first
 }
 
 // Each yields the entries of a list. It reads page after page with the given size. An error ends the sequence.
