@@ -49,10 +49,13 @@ type Plan struct {
 // Free returns the number of slots that are not held, spent or suspect.
 func (p Plan) Free() int { return p.Size - p.Held - p.Spent - p.Suspect }
 
+// HasExpired reports whether the time of the plan has ended at the given time.
+func (p Plan) HasExpired(at time.Time) bool { return !p.ExpiresAt.IsZero() && !at.Before(p.ExpiresAt) }
+
 // Available reports whether the plan is in stock at the given time: it is not retired, has not expired
 // and has no fault.
 func (p Plan) Available(at time.Time) bool {
-	return !p.Retired && p.Fault == "" && (p.ExpiresAt.IsZero() || at.Before(p.ExpiresAt))
+	return !p.Retired && p.Fault == "" && !p.HasExpired(at)
 }
 
 // ErrSlotState reports a transfer from a state in which the plan has no slot. The cause is an error in a

@@ -55,20 +55,15 @@ func (r *request) listPlans() error {
 	return r.render(http.StatusOK, page{"plans", "Plans", "plans", l})
 }
 
-// planActions returns the actions that are allowed on a plan. A plan whose time is over needs a later time to be put
-// back, so it is put back with the form.
+// planActions returns the actions that are allowed on a plan. An expired plan needs a later time to be put back, so it is
+// put back with the form.
 func planActions(p stock.Plan, now time.Time) []action {
-	over := isOver(p, now)
-	all := selectActions("plan", map[string]bool{"edit": true, "restock": !p.Available(now) && !over, "retire": !p.Retired})
-	if over {
+	expired := p.HasExpired(now)
+	all := selectActions("plan", map[string]bool{"edit": true, "restock": !p.Available(now) && !expired, "retire": !p.Retired})
+	if expired {
 		all[0].Button = "Put back"
 	}
 	return all
-}
-
-// isOver reports whether the time of a plan is over.
-func isOver(p stock.Plan, now time.Time) bool {
-	return !p.ExpiresAt.IsZero() && !now.Before(p.ExpiresAt)
 }
 
 // A planForm is the content of the page that adds or edits a plan. The fields are texts, as in the form.
@@ -99,7 +94,7 @@ func (r *request) showPlanForm() error {
 			ID: p.ID, Country: string(p.Country), Slots: strconv.Itoa(p.Size), Address: p.Address, Invite: p.Invite,
 			ExpiresAt: view.Time(p.ExpiresAt).String(),
 		}
-		if isOver(p, r.Now()) {
+		if p.HasExpired(r.Now()) {
 			f.Hint = "The plan has expired. To put it back into stock, enter a later time, or none."
 		}
 	default:
@@ -117,7 +112,7 @@ func (r *request) renderPlanForm(status int, f planForm) error {
 	return r.render(status, page{"plan", title, "plans", f})
 }
 
-// findPlan reads all plans up to the plan with the given id. If there is none, it returns the zero Plan.
+// findPlan reads all plans up to the plan with the given id. It returns the zero Plan if no plan has this id.
 func (r *request) findPlan(id string) (stock.Plan, error) {
 	for p, err := range r.allPlans() {
 		if err != nil || p.ID == id {
