@@ -161,6 +161,17 @@ func requirePostgres(t testing.TB, err error) {
 	}
 }
 
+// LookPath returns the path of a program that a test runs. If the program is missing, the test is skipped, or fails if
+// programs are [Required].
+func LookPath(t testing.TB, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		skipOrFail(t, program+" is missing: run .ci/needs")
+	}
+	return path
+}
+
 // skipOrFail skips the test because a program is missing. It fails the test if programs are [Required].
 func skipOrFail(t testing.TB, missing string) {
 	t.Helper()

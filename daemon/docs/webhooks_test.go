@@ -13,6 +13,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/keyseat/keyseat/adapters/pgtest"
 	"github.com/keyseat/keyseat/daemon/webhooks"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -82,9 +83,7 @@ func TestWebhookExamples(t *testing.T) {
 
 // TestVerifySnippet lets the page's function verify a real delivery, and one with another body.
 func TestVerifySnippet(t *testing.T) {
-	if _, err := exec.LookPath("python3"); err != nil {
-		t.Skip("python3 is not here")
-	}
+	python := pgtest.LookPath(t, "python3")
 	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	var header http.Header
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { header = r.Header }))
@@ -107,7 +106,7 @@ print(verify(%[4]q, headers, body), verify(%[4]q, headers, body + b" "))
 	if err := os.WriteFile(filepath.Join(folder, "body"), body, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "python3", "-c", script)
+	cmd := exec.CommandContext(t.Context(), python, "-c", script)
 	cmd.Dir = folder
 	if out, err := cmd.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "True False" {
 		t.Errorf("%v\n%s", err, out)

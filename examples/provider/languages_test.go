@@ -65,12 +65,8 @@ func startService(t *testing.T, folder, language string, command []string) *http
 			t.Fatalf("%v\n%s", err, out)
 		}
 		source = folder
-	} else if _, err := exec.LookPath(command[0]); err != nil {
-		if missing := command[0] + " is not installed"; pgtest.Required() {
-			t.Fatal(missing)
-		} else {
-			t.Skip("SKIPPED, NOTHING WAS TESTED: " + missing)
-		}
+	} else {
+		pgtest.LookPath(t, command[0])
 	}
 	if err := os.WriteFile(filepath.Join(folder, "token"), []byte(token+"\n"), 0o600); err != nil {
 		t.Fatal(err)

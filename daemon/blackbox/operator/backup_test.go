@@ -133,13 +133,7 @@ func TestPostgresBackup(t *testing.T) {
 // runPostgresProgram runs a program that comes with PostgreSQL.
 func runPostgresProgram(s *harness.Shop, name string, args ...string) {
 	s.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if pgtest.Required() {
-			s.Fatalf("%v: it comes with PostgreSQL (apt-get install postgresql-client)", err)
-		}
-		s.Skip("SKIPPED, NOTHING WAS TESTED: there is no " + name)
-	}
-	if out, err := exec.CommandContext(s.Context(), name, args...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(s.Context(), pgtest.LookPath(s.T, name), args...).CombinedOutput(); err != nil {
 		s.Fatalf("%s: %v\n%s", name, err, out)
 	}
 }

@@ -120,14 +120,7 @@ func alertExpressions(t *testing.T) (all []string) {
 // promtool runs the checker of Prometheus in a folder.
 func promtool(t *testing.T, folder string, args ...string) {
 	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil {
-		if pgtest.Required() {
-			t.Fatal("promtool is missing: run .ci/needs")
-		}
-		t.Skip("SKIPPED, NOTHING WAS TESTED: promtool is missing, run .ci/needs")
-	}
-	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd := exec.CommandContext(t.Context(), pgtest.LookPath(t, "promtool"), args...)
 	cmd.Dir = folder
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)

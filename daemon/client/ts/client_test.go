@@ -22,12 +22,7 @@ import (
 
 // TestClient runs the client's own tests against the public API, the admin API and a worker pool.
 func TestClient(t *testing.T) {
-	if _, err := exec.LookPath("node"); err != nil {
-		if pgtest.Required() {
-			t.Fatal(err)
-		}
-		t.Skip("SKIPPED, NOTHING WAS TESTED: node is not installed")
-	}
+	node := pgtest.LookPath(t, "node")
 	const token = "write-token-000000"
 	store := memory.New(time.Now)
 	engine := daemon.NewEngine(store, simulator.Connector{}, keyring.New([keyring.KeySize]byte{1}), tasks.DefaultRules())
@@ -39,7 +34,7 @@ func TestClient(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	go func() { _ = pool.Run(t.Context(), time.Second) }()
-	cmd := exec.CommandContext(t.Context(), "node", "--test", "client.test.mjs")
+	cmd := exec.CommandContext(t.Context(), node, "--test", "client.test.mjs")
 	cmd.Env = append(os.Environ(), "KEYSEAT_TEST_BASE="+server.URL, "KEYSEAT_TEST_TOKEN="+token)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
