@@ -40,11 +40,11 @@ type Verdict string
 // The verdicts.
 const (
 	Passed  Verdict = "ok"
-	Failed  Verdict = "mend"
+	Failed  Verdict = "failed"
 	Skipped Verdict = "skipped"
 )
 
-// A ServiceCheck is one check of a [ServiceTest] with its result. The note says what to mend, or why the check was
+// A ServiceCheck is one check of a [ServiceTest] with its result. The note says what to fix, or why the check was
 // skipped.
 type ServiceCheck struct {
 	Name    string  `json:"check"`

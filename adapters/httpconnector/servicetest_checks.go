@@ -16,7 +16,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A serviceCheck is one duty of a service. The error of run says what to mend, or is [skipped].
+// A serviceCheck is one duty of a service. The error of run says what to fix, or is [skipped].
 type serviceCheck struct {
 	name string
 	run  func(*serviceRun, context.Context) error

@@ -36,7 +36,7 @@ func (*connectorTest) Help() string {
 	return examples("The test sends tasks that nobody has ordered, for the made-up account "+httpconnector.TestLogin+" and the plan "+
 		httpconnector.TestPlan+". All passwords are made up, so a service refuses the account, for example with invalid_credentials. "+
 		"With --login the test also sends the test accounts of your service, and demands their outcomes. Do not give the login of a "+
-		"customer. The status is 0 if nothing is to mend, else 1.",
+		"customer. The status is 0 if no check fails, else 1.",
 		"keyseatd connector test https://c.example --connector-token-file token",
 		"keyseatd connector test https://c.example --login success=a@example.com")
 }

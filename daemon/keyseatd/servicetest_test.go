@@ -64,7 +64,7 @@ ok  secrets
 		t.Errorf("status %d, %s%s", status, out, err)
 	}
 	for _, check := range result.Checks {
-		if want := map[string]string{"unknown fields": "mend", "wrong token": "skipped"}[check.Check]; want == "" && check.Result != "ok" || want != "" && check.Result != want || (check.Note == "") != (check.Result == "ok") {
+		if want := map[string]string{"unknown fields": "failed", "wrong token": "skipped"}[check.Check]; want == "" && check.Result != "ok" || want != "" && check.Result != want || (check.Note == "") != (check.Result == "ok") {
 			t.Errorf("%+v", check)
 		}
 	}
