@@ -32,7 +32,7 @@ type listing struct {
 	rest   []string // conditions on the key k and the task t, which cost a lookup of both for each row
 	since  time.Time
 	until  time.Time // for at
-	down   bool      // read in descending order
+	desc   bool      // read in descending order
 	args   query.Args
 }
 
@@ -58,7 +58,7 @@ func (s *Store) list(ctx context.Context, l listing, join string, p adminstore.P
 	if len(l.ranges) == 0 || p.Limit <= 0 {
 		return list, nil
 	}
-	l.down = (p.Order == adminstore.Newest) != p.Back
+	l.desc = (p.Order == adminstore.Newest) != p.Back
 	n := p.Limit + 1 // to find out whether more entries follow
 	scanned := n
 	rest := l.rest
@@ -127,14 +127,14 @@ func (s *Store) rangesSQL(l *listing, after adminstore.Position, n int) string {
 // database uses only one of them to find the first row.
 func (s *Store) limits(l *listing, after adminstore.Position) []string {
 	since, until, sign := l.since, l.until, ">"
-	if l.down {
+	if l.desc {
 		sign = "<"
 	}
 	switch {
 	case after.IsZero() || l.at == "":
-	case l.down && !until.IsZero() && !after.At.Before(until), !l.down && after.At.Before(since):
+	case l.desc && !until.IsZero() && !after.At.Before(until), !l.desc && after.At.Before(since):
 		after = adminstore.Position{}
-	case l.down:
+	case l.desc:
 		until = time.Time{}
 	default:
 		since = time.Time{}
@@ -165,7 +165,7 @@ func (s *Store) limits(l *listing, after adminstore.Position) []string {
 // order returns the terms of ORDER BY for columns with a position.
 func (l *listing) order(at, id string) string {
 	down := ""
-	if l.down {
+	if l.desc {
 		down = " DESC"
 	}
 	if l.at == "" {

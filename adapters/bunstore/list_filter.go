@@ -99,7 +99,7 @@ func byTask(f adminstore.KeyFilter, keyed listing) listing {
 }
 
 // taskListing returns the SQL of a list of tasks. The indexes by plan and by country lack the open tasks, because
-// such a task changes often. Open tasks are a range of the index by outcome: their outcome is ”.
+// such a task changes often. Open tasks are a range of the index by outcome: their outcome is the empty text.
 func taskListing(f adminstore.TaskFilter) listing {
 	l := listing{
 		from: "keyseat_tasks t", at: "t.created_at", id: "t.id", code: "t.code",

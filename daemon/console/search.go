@@ -21,7 +21,7 @@ type searchResults struct {
 	Plans  []planRow
 	Number int      // of all results
 	Acts   bool     // the operator may change plans
-	Bulk   []action // none
+	Bulk   []action // always empty: the list of plans has the field
 }
 
 // A keyGroup holds the keys that match in the same way.
@@ -29,7 +29,7 @@ type keyGroup struct {
 	Name string
 	Keys []keyRow
 	Full bool     // there may be more such keys
-	Bulk []action // none
+	Bulk []action // always empty, as in searchResults
 }
 
 // search finds keys, tasks and plans by the text of the form. If only one key or only one task is found, it redirects

@@ -73,6 +73,7 @@ func (d *demoCmd) serve(ctx context.Context, c stdio, s *serveCmd, store *bunsto
 		return err
 	}
 	engine := daemon.NewEngine(store, demoConnector{simulator.Connector{Delay: d.SimDelay}}, ring, s.rules())
+	engine.Fingerprints = daemon.NewFingerprintKey()
 	server, err := s.server(ctx, engine, store, newMetrics(store, log), log)
 	if err != nil {
 		return err

@@ -100,7 +100,7 @@ type keysList struct {
 // Help explains the order and shows examples.
 func (*keysList) Help() string {
 	return examples("Without a filter keys are listed by their codes. Otherwise they are listed by the time of purchase, or with --country or --plan by that of their latest tasks. "+
-		"Each filter uses an index, so a list among millions of keys begins at once. With csv the output can be imported again. "+narrowHelp,
+		"Each filter uses an index, so a list among millions of keys begins immediately. With csv the output can be imported again. "+narrowHelp,
 		"keyseatd keys list --order shop-4711",
 		"keyseatd keys list --status failed,failed_upgrade --newest --limit 20",
 		"keyseatd keys list --no-used --bought-after 2026-11-01 --output csv",

@@ -34,7 +34,7 @@ type tasksList struct {
 
 // Help explains the output and shows examples.
 func (*tasksList) Help() string {
-	return examples("Each filter uses an index, so a list among millions of tasks begins at once. "+narrowHelp,
+	return examples("Each filter uses an index, so a list among millions of tasks begins immediately. "+narrowHelp,
 		"keyseatd tasks list --state open",
 		"keyseatd tasks list --state suspect --output json",
 		"keyseatd tasks list --outcome wrong_address --country DE --since 2026-11-01",

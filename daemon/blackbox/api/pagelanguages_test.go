@@ -18,7 +18,7 @@ var pageLanguages = []string{"en", "de", "es", "fr", "it", "pl", "pt", "tr"}
 // ownCode is a code of keyseat's own format, with 29 characters.
 const ownCode = "0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN"
 
-// stockOfTen are plans in so many countries that the list scrolls and can be filtered.
+// stockOfTen imports plans in ten countries, so that the list scrolls and can be filtered.
 func stockOfTen(s *harness.Shop) {
 	for i, country := range strings.Fields("US DE TR PL FR ES IT BR AT CD") {
 		s.ImportPlans(fmt.Sprintf("plan-%d,%s,%d,1 Main Street,", i, country, i+1))

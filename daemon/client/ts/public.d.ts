@@ -133,7 +133,7 @@ export interface components {
                 "application/json": components["schemas"]["Refused"] | components["schemas"]["Accepted"] | components["schemas"]["NotExist"] | components["schemas"]["ByMessage"] | components["schemas"]["ByInvite"] | components["schemas"]["ByAccount"] | components["schemas"]["Stock"];
             };
         };
-        /** @description the request is none */
+        /** @description the request is not a valid call */
         BadRequest: {
             headers: {
                 [name: string]: unknown;
