@@ -41,7 +41,7 @@ import (
 
 // Options configure a console. API, Tokens, Engine and AdminStore are required.
 type Options struct {
-	API            http.Handler // an [admin.API] with the same tokens: the console sends every change to it
+	API            http.Handler // an [admin.API] with the same tokens: the console sends every change but imports to it
 	Tokens         admin.Tokens
 	Engine         tasks.Engine // the console uses its read methods only, and its Sealer for references to keys
 	AdminStore     adminstore.AdminStore
