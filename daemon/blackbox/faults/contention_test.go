@@ -136,8 +136,9 @@ func newContention(t *testing.T, daemons, requests int) *contention {
 	return c
 }
 
-// slotsAtATime is the number of free slots that refill leaves.
-const slotsAtATime = 5
+// slotsAtATime is the number of free slots that refill leaves. There are far fewer slots than requests, but enough for the
+// shares of the daemons to mean something.
+const slotsAtATime = 12
 
 // refill adds slots to the plan, so that about slotsAtATime are free.
 func (c *contention) refill() {
