@@ -129,6 +129,21 @@ func (c *HACluster) Primary(t testing.TB) (primary *Node) {
 	return primary
 }
 
+// WaitCommit waits until the primary confirms a commit, which is later than its promotion: the other standby first follows
+// it, and Patroni makes that standby synchronous.
+func (c *HACluster) WaitCommit(t testing.TB) {
+	t.Helper()
+	const commit = "SELECT pg_logical_emit_message(true, 'keyseat', '') IS NOT NULL" // writes to the log, and to no table
+	c.waitFor(t, "a confirmed commit", 50*time.Millisecond, func() bool {
+		for _, n := range c.nodes {
+			if n.queryBool(t.Context(), commit) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // redundant is a query that is true on a primary if both other servers follow it and commits wait for one of them.
 const redundant = `SELECT NOT pg_is_in_recovery() AND count(*) = 2 AND count(*) FILTER (WHERE sync_state = 'sync') = 1
 	FROM pg_stat_replication WHERE state = 'streaming' AND application_name IN ('one', 'two', 'three')`

@@ -23,10 +23,11 @@ type haCluster struct {
 	daemons  []*harness.Daemon
 
 	// The longest times of all rounds.
-	promoted time.Duration // from a machine's death until another takes writes
-	rejoined time.Duration // from the first possible write until a request is accepted
-	away     time.Duration // from the death until a request is accepted
-	notReady time.Duration // from the death until /readyz reports it
+	promoted  time.Duration // from a machine's death until another is the primary
+	writable  time.Duration // from the death until that primary confirms a commit
+	away      time.Duration // from the death until a request is accepted
+	reconnect time.Duration // from the confirmed commit until a request is accepted
+	notReady  time.Duration // from the death until /readyz reports it
 }
 
 const (
@@ -86,7 +87,7 @@ func TestPatroni(t *testing.T) {
 		q.expectNoSecrets(d)
 	}
 	q.checkTimes()
-	harness.Report(t, f.accepted, kills, f.figures("promoted", q.promoted, "away", q.away, "after_promotion", q.rejoined, "not_ready", q.notReady)...)
+	harness.Report(t, f.accepted, kills, f.figures("promoted", q.promoted, "writable", q.writable, "away", q.away, "reconnect", q.reconnect, "not_ready", q.notReady)...)
 }
 
 // killPrimary kills the machine of the primary. It starts the machine again when another has taken its place.
@@ -99,12 +100,14 @@ func (q *haCluster) killPrimary() {
 	notReady := time.Since(start)
 	q.postgres.Primary(q)
 	promoted := time.Since(start)
+	q.postgres.WaitCommit(q)
+	writable := time.Since(start)
 	q.waitAccepted(1)
 	away := time.Since(start)
 	q.waitReady(http.StatusOK)
-	q.promoted, q.away, q.notReady = max(q.promoted, promoted), max(q.away, away), max(q.notReady, notReady)
-	q.rejoined = max(q.rejoined, away-promoted)
-	q.Logf("promoted after %s, accepted %s after that, not ready after %s", promoted, away-promoted, notReady)
+	q.promoted, q.writable, q.away = max(q.promoted, promoted), max(q.writable, writable), max(q.away, away)
+	q.reconnect, q.notReady = max(q.reconnect, away-writable), max(q.notReady, notReady)
+	q.Logf("promoted after %s, writable after %s, accepted after %s, not ready after %s", promoted, writable, away, notReady)
 	q.pause.Store(int64(100 * time.Millisecond)) // the start takes long, and the number of slots is limited
 	dying.Start(q)
 	q.postgres.WaitHealthy(q)
@@ -132,8 +135,8 @@ func (q *haCluster) waitReady(status int) {
 // checkTimes checks the times against their limits.
 func (q *haCluster) checkTimes() {
 	q.Helper()
-	if q.rejoined > maxReconnect {
-		q.Errorf("it took %s to find a server that takes writes", q.rejoined)
+	if q.reconnect > maxReconnect {
+		q.Errorf("it took %s to find a server that takes writes", q.reconnect)
 	}
 	if q.notReady > maxNotReady {
 		q.Errorf("/readyz reported the outage after %s", q.notReady)
