@@ -7,11 +7,11 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// The limits on tests of logins. A test is a task whose login the provider may have checked. They bound what many keys
-// together, or one key without a wrong login, can find out about other people's credentials.
+// The limits on tests of logins. A test is a task whose login the provider may have checked. The limits bound what holders
+// of keys can find out about other people's credentials: with many keys, or with one key and right passwords.
 //
-// A login has as many failed tests as one key alone can have on its first day, so that a person with one key never meets
-// this limit. It ends after hours and not after days, because a stranger with several keys can use it up.
+// maxLoginTests is the number of logins that can fail for one key on its first day. So a person with one key never
+// reaches it. LoginTestTTL is short, because another person with several keys can use up the tests of a login.
 const (
 	maxLoginTests = 10            // per login, over all keys, in LoginTestTTL
 	maxKeyLogins  = 10            // different logins per key in KeyLoginTTL
@@ -26,8 +26,8 @@ type LoginCounter interface {
 	// those of later tests in the call.
 	CountLogins(ctx context.Context, tests []LoginTest) ([]LoginCounts, error)
 
-	// ReleaseLogins takes back tests that did not fail. A successful one takes back all tests of its login, and its key
-	// forgets the login.
+	// ReleaseLogins takes back tests that did not fail. A successful test takes back all tests of its login, and removes the
+	// login from those of its key.
 	ReleaseLogins(ctx context.Context, tests []LoginTest) error
 }
 

@@ -34,7 +34,7 @@ type ConnectorResult struct {
 type Attempt struct {
 	Sent     time.Time // when the call began, by the store's clock
 	Result   ConnectorResult
-	Unopened error         // the reason why the account cannot be decrypted, or its login not be counted; then no request was sent
+	Unopened error         // the reason why the account cannot be decrypted, or its login cannot be counted; then no request was sent
 	Limited  bool          // the login or the key had too many tests; then no request was sent
 	Jitter   float64       // a random number in [0,1) for the pause before the next attempt
 	Took     time.Duration // how long the call took

@@ -19,7 +19,7 @@ type Job struct {
 type Report struct {
 	Task     Task            // after the change; before it if Err is set
 	Result   ConnectorResult // of the connector
-	Unopened error           // the reason why the account cannot be decrypted, or its login not be counted; then the connector was not called
+	Unopened error           // the reason why the account cannot be decrypted, or its login cannot be counted; then the connector was not called
 	Limited  bool            // the login or the key had too many tests; then the connector was not called
 	Took     time.Duration   // the duration of the connector call; 0 without a call
 	Again    time.Duration   // the time until the task is due again, if it is still open

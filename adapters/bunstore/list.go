@@ -14,8 +14,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A listing is the SQL of a list of keys or tasks. Each range is a part of an index in which the rows have the
-// order of the list, so that the database merges the ranges and reads only the rows of the page:
+// A listing is the SQL of a list of keys or tasks. Each range is a part of an index, and its rows have the order of the
+// list. So the database merges the ranges, and reads only the rows of the page:
 //
 //	index on (status, used, revoked, purchase date, code)
 //	  active, unused  ──────────────────▶ │
@@ -53,7 +53,8 @@ func (s *Store) Tasks(ctx context.Context, f adminstore.TaskFilter, p adminstore
 	return s.list(ctx, taskListing(f), join, p, f.Position)
 }
 
-// list reads a page. If the database stopped at maxScanned rows, it sets Next to the position of the last of them.
+// list reads a page. If the page is not full after maxScanned rows, list sets Next to the position of the last row that
+// the database has read.
 func (s *Store) list(ctx context.Context, l listing, join string, p adminstore.Page, position func(tasks.Snapshot) adminstore.Position) (list adminstore.List, err error) {
 	if len(l.ranges) == 0 || p.Limit <= 0 {
 		return list, nil
@@ -122,9 +123,9 @@ func (s *Store) rangesSQL(l *listing, after adminstore.Position, n int) string {
 	return strings.Join(parts, " UNION ALL ") + end
 }
 
-// limits returns the conditions on the position: the end of the page before, and the times of the filter. The rows of
-// a range that satisfy one of them belong to the list. It leaves out a condition that another one includes, because a
-// database uses only one of them to find the first row.
+// limits returns alternative conditions on the position. A row of a range belongs to the list if it satisfies one of them.
+// Each requires that the row comes after the page before, and lies within the times of the filter. limits leaves out a
+// comparison that follows from another one, because a database uses only one of them to find the first row.
 func (s *Store) limits(l *listing, after adminstore.Position) []string {
 	since, until, sign := l.since, l.until, ">"
 	if l.desc {

@@ -132,15 +132,15 @@ func taskListing(f adminstore.TaskFilter) listing {
 		for _, o := range outcomes {
 			l.ranges = append(l.ranges, outcomeRange(o, f.Country))
 		}
-		if !open { // the ranges have all conditions
+		if !open { // then the ranges include all conditions
 			l.own = nil
 		}
 	}
 	return l
 }
 
-// outcomeRange returns the range of the tasks with an outcome, and with the country if it is not "". The range of the
-// open tasks has those of every country.
+// outcomeRange returns the range of the tasks with an outcome, and with the country if it is not "". The range of open
+// tasks includes every country.
 func outcomeRange(o tasks.Outcome, country stock.Country) string {
 	r := fmt.Sprintf("t.outcome = '%s'", o)
 	if country != "" && o != "" {

@@ -81,8 +81,8 @@ var (
 	bounded   = regexp.MustCompile(`ROW\(|<expr>[=><]|created_at[,)]|created_at[><]`)
 )
 
-// TestListsUseIndexes reads the plans of all lists and of the search. The tables have no rows, but each plan must use
-// the indexes in their order, and begin in them where the page begins.
+// TestListsUseIndexes reads the query plans of all lists and of the search. The tables have no rows. But each query plan
+// must read the rows in the order of an index, from the position at which the page begins.
 func TestListsUseIndexes(t *testing.T) {
 	inLabs(t, func(l *lab) {
 		db, err := l.db.Conn(l.life)
@@ -122,7 +122,7 @@ func TestListsUseIndexes(t *testing.T) {
 
 var parameters = regexp.MustCompile(`[$?](\d+)`)
 
-// explain returns the plan of a statement, made without knowing its arguments.
+// explain returns the query plan of a statement. The database makes it without the arguments.
 func explain(l *lab, db *sql.Conn, text string) string {
 	l.Helper()
 	n := 0

@@ -55,7 +55,7 @@ func (s *Store) searchQueries(q adminstore.Search, found *adminstore.Found) (all
 		key(&found.Codes, "k.code >= @text AND k.code < @end", "ORDER BY k.code", prefixArgs(text))
 	}
 	for _, text := range q.Ends {
-		// Without an order, because the index on the end has none among the few codes with the same end.
+		// There is no ORDER BY: the index on the end has no order among the few codes with the same end.
 		key(&found.Codes, s.codeEnd()+" = @text AND length(k.code) >= 20", "", query.Args{"text": text})
 	}
 	for column, to := range map[string]*[]tasks.Snapshot{"order_id": &found.Orders, "username": &found.Usernames} {

@@ -171,7 +171,7 @@ func TestPingNoticesThatNoWriteSucceeds(t *testing.T) {
 	}
 }
 
-// TestFingerprintKey checks that all stores on a database have the same key, also if they ask simultaneously.
+// TestFingerprintKey checks that all stores on a database have the same key, also after simultaneous first calls.
 func TestFingerprintKey(t *testing.T) { onBoth(t, fingerprintKey) }
 
 func fingerprintKey(t *testing.T, url string) {

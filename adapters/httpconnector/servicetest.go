@@ -24,8 +24,8 @@ const (
 	TestPlan  = "keyseat-test"
 )
 
-// A ServiceTest tests whether a live service keeps the protocol of this package. It sends tasks that nobody has
-// ordered, for the account [TestLogin] and for the accounts in Logins. All passwords are made up, and so is the plan.
+// A ServiceTest tests whether a live service keeps the protocol of this package. It sends tasks that no holder has
+// requested, for the account [TestLogin] and for the accounts in Logins. The passwords and the plan are made up.
 type ServiceTest struct {
 	// Logins has logins of test accounts, by the outcome that the service gives to their tasks.
 	Logins map[tasks.Outcome]string
@@ -147,7 +147,7 @@ func (s *serviceRun) send(ctx context.Context, r tasks.ConnectorRequest, edit fu
 	return answer
 }
 
-// record notes the duration of a call, and whether it contains a secret of the request.
+// record records the duration of a call, and whether the text of its answer contains a secret of the request.
 func (s *serviceRun) record(r tasks.ConnectorRequest, text string, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -59,7 +59,7 @@ func (s *serviceRun) checkNewAccount(ctx context.Context) error {
 	return err
 }
 
-// checkOutcomes checks that the tasks of the test accounts end as announced.
+// checkOutcomes checks that the tasks of the test accounts end with the outcomes that Logins names.
 func (s *serviceRun) checkOutcomes(ctx context.Context) error {
 	if len(s.Logins) == 0 {
 		return skipped("no login of a test account was given")
@@ -167,8 +167,8 @@ func (s *serviceRun) checkLostConnection(ctx context.Context) error {
 	return s.wantRepeated(ctx, r, first)
 }
 
-// checkNextPlan checks that each plan of a task has its own answer. Two accounts stand for two plans, because their outcomes
-// show which request was carried out.
+// checkNextPlan checks that each plan of a task has its own answer. It uses another test account for each plan, because the
+// outcome then shows which request was carried out.
 func (s *serviceRun) checkNextPlan(ctx context.Context) error {
 	r := s.request(tasks.Upgrade, "")
 	tested := 0

@@ -97,7 +97,7 @@ func (r Rotation) HasRested(all []KeyInfo) bool {
 }
 
 // restReason returns the reason why a key has not rested for [Rest], or "". The argument later has the keys that were added
-// after it. A key has rested since the first of them was added, which is the earliest of their known times.
+// after this key. The rest began at the earliest of their known times.
 func (r Rotation) restReason(later []KeyInfo) string {
 	var since time.Time
 	for _, k := range later {

@@ -129,8 +129,8 @@ func (c *HACluster) Primary(t testing.TB) (primary *Node) {
 	return primary
 }
 
-// WaitCommit waits until the primary confirms a commit, which is later than its promotion: the other standby first follows
-// it, and Patroni makes that standby synchronous.
+// WaitCommit waits until the primary confirms a commit. That is later than its promotion, because Patroni first makes
+// another standby synchronous.
 func (c *HACluster) WaitCommit(t testing.TB) {
 	t.Helper()
 	const commit = "SELECT pg_logical_emit_message(true, 'keyseat', '') IS NOT NULL" // writes to the log, and to no table

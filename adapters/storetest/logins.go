@@ -70,7 +70,7 @@ func loginsReleased(l logins) {
 	l.count("[{1 1} {2 1} {3 1} {1 1}]", test("x", "A"), test("x", "B"), test("x", "C"), test("y", "D"))
 	l.release(test("x", "A"), test("x", "B"))
 	l.count("[{2 1}]", test("x", "E"))
-	l.release(test("y", "D"), test("y", "D")) // never less than none
+	l.release(test("y", "D"), test("y", "D")) // never below 0
 	l.count("[{1 1}]", test("y", "D"))
 }
 

@@ -158,8 +158,8 @@ const (
 // listParams are the parameters with several values: with commas between them, or as a repeated parameter.
 var listParams = []string{"status", "outcome"}
 
-// A query is the parameters of a list. Each may be given once, except for [listParams]. It keeps the first error, so that
-// its reader can check for errors once, at the end.
+// A query has the parameters of a list. Each may be given once, except for [listParams]. It keeps the first error, so that
+// the caller can check for errors once, at the end.
 type query struct {
 	values url.Values
 	err    error

@@ -78,8 +78,8 @@ func (c *call) mutateKey(decide mutation) (response, error) {
 	return okResponse(c.shownKey(view.NewKey(v), true), err)
 }
 
-// A keyPage is a page of keys. Next and Previous are the parameters after and before of the pages around it, or nil
-// if there is none.
+// A keyPage is a page of keys. Next is the parameter "after" of the next page. Previous is the parameter "before" of the
+// previous page. They are nil if there is no such page.
 type keyPage struct {
 	Keys     []view.Key `json:"keys"`
 	Next     *string    `json:"next"`

@@ -10,7 +10,7 @@ import (
 // searchLimit is the maximum number of results of each kind.
 const searchLimit = 20
 
-// A searchResult is what a search has found. Keys match by their code.
+// A searchResult is the result of a search. Keys has the keys that match by their code.
 type searchResult struct {
 	Keys      []view.Key  `json:"keys"`
 	Orders    []view.Key  `json:"orders"`

@@ -49,8 +49,8 @@ func (a *Admin) Issue(ctx context.Context, idempotencyKey string, o Order) (Issu
 // A KeyFilter selects the keys to list. The zero value selects all keys.
 type KeyFilter = adminstore.KeyFilter
 
-// Keys lists keys with their latest tasks: all keys ordered by the bytes of their codes, and those of a filter as
-// [adminstore.KeyFilter.Position] orders them. The codes are masked unless the token has the role export. It reads
+// Keys lists keys with their latest tasks. Without a filter, their order is that of the bytes of the codes. With a filter,
+// [adminstore.KeyFilter.Position] is the order. The codes are masked unless the token has the role export. Keys reads
 // page by page during the iteration, so the list is not a snapshot of one moment. The first error ends the sequence.
 func (a *Admin) Keys(ctx context.Context, f KeyFilter) iter.Seq2[Key, error] {
 	q := url.Values{}

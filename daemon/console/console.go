@@ -13,8 +13,8 @@
 //	               │
 //	               └─ form ─▶ confirm ─▶ POST /admin/v1/… ─▶ tasks.Engine
 //
-// Lists show the ends of codes only. The page of a key shows the whole code, if the role of the token allows it,
-// and then writes a line of the audit log. No URL contains a code: a link has a reference to the key, which is
+// Lists show the ends of codes only. If the role of the token allows it, the page of a key shows the whole code,
+// and a line of the audit log records that. No URL contains a code: a link has a reference to the key, which is
 // sealed with the master keys.
 //
 // Every page works without JavaScript. JavaScript draws the charts and refreshes the data. A page
@@ -47,8 +47,8 @@ type Options struct {
 	AdminStore     adminstore.AdminStore
 	TaskStats      stats.TaskStats                 // nil: the overview has no chart of outcomes
 	ConnectorStats func() []metrics.ConnectorStats // of this daemon's connector; nil: not shown
-	// LowStock returns the number of free slots at which a country is low, and whether it has such a number. If it is
-	// nil, no country is marked as low.
+	// LowStock returns the number of free slots at which a country is low. It returns false if the country has no such
+	// number. If LowStock is nil, the console marks no country as low.
 	LowStock   func(stock.Country) (threshold int, ok bool)
 	Simulated  bool             // the connector is the simulator: every page says so
 	Proxies    []netip.Prefix   // proxies whose X-Forwarded-For is trusted for the address of a browser

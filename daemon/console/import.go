@@ -22,8 +22,8 @@ import (
 // maxFile is the maximum size of an uploaded file, in bytes.
 const maxFile = 1 << 20
 
-// A fileImport is an import of a CSV file. It has two steps. The first one checks the file and shows the verdict for
-// each row. The second one imports the file, which the page of the first one contains.
+// A fileImport is an import of a CSV file. It has two steps. The first step checks the file, and shows a page with a
+// verdict for each row. That page contains the file. The second step imports it.
 type fileImport struct {
 	Noun    string // plan or key
 	Columns string
@@ -36,7 +36,7 @@ type fileImport struct {
 	Error   string
 }
 
-// A verdict says what the import of a row does.
+// A verdict describes what the import does with a row.
 type verdict struct {
 	Line    int
 	ID      string // of the plan

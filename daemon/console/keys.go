@@ -45,7 +45,7 @@ func parseYesNo(text string) *bool {
 	return new(text == "yes")
 }
 
-// keyFilter returns the listing of keys of a request, and its filter.
+// keyFilter returns the frame and the filter of the list of keys that the query selects.
 func (r *request) keyFilter() (l listing, f adminstore.KeyFilter, err error) {
 	l = r.newListing("/console/keys", nil,
 		filterField{Name: "order", Label: "Order"},

@@ -40,7 +40,8 @@ type filterField struct {
 // An option is a value that a field can have.
 type option struct{ Value, Label string }
 
-// newListing returns the listing of a request. Only the values of the given fields are kept.
+// newListing returns the frame of the list at a path, with the values of the fields and of the parameters kept that the
+// query has. The links keep these values, and the link without filters keeps only the parameters in kept.
 func (r *request) newListing(path string, kept []string, fields ...filterField) (l listing) {
 	query, all, tab := r.req.URL.Query(), url.Values{}, url.Values{}
 	l.Path, l.First = path, query.Get("after") == "" && query.Get("before") == ""

@@ -44,7 +44,7 @@ type frame struct {
 // A menuEntry is a link to a main page.
 type menuEntry struct {
 	Name, Label, URL string
-	role             admin.Role // who sees the entry
+	role             admin.Role // the role that the entry needs
 }
 
 var menu = []menuEntry{

@@ -128,7 +128,7 @@ func (r *request) allPlans() iter.Seq2[stock.Plan, error] {
 	return seq.Pages(0, plansPerRead, read, func(p stock.Plan) int64 { return p.Seq })
 }
 
-// savePlan adds or edits a plan through the admin API. Each of them puts the plan into stock.
+// savePlan adds or edits a plan through the admin API. Both put the plan into stock.
 func (r *request) savePlan() error {
 	form := r.req.PostForm
 	f := planForm{

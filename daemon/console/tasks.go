@@ -40,7 +40,7 @@ func newTaskRow(t tasks.Task) taskRow {
 	return row
 }
 
-// taskFilter returns the listing of tasks of a request, and its filter.
+// taskFilter returns the frame and the filter of the list of tasks that the query selects.
 func (r *request) taskFilter() (l listing, f adminstore.TaskFilter, err error) {
 	l = r.newListing("/console/tasks", []string{"state"},
 		filterField{Name: "outcome", Label: "Outcome", Options: toOptions(tasks.AllOutcomes())},

@@ -99,8 +99,8 @@ func (r *row) country() stock.Country {
 
 var errCountry = errors.New("must be an ISO 3166-1 alpha-2 code (e.g., US)")
 
-// ParseCountry parses a country code in upper or lower case, with or without white space around it. The error of another
-// code of a country, such as UK or USA, names the right one.
+// ParseCountry parses a country code in upper or lower case, with or without white space around it. If the text is another
+// code of a country, such as UK or USA, the error names the right one.
 func ParseCountry(text string) (stock.Country, error) {
 	text = keys.Trim(text)
 	country, err := stock.ParseCountry(text)

@@ -82,7 +82,7 @@ func TestParseEnd(t *testing.T) {
 	}
 }
 
-// TestParseCountry checks that the error of another code of a country names the right one.
+// TestParseCountry checks that the error for another code of a country, such as USA, names the right one.
 func TestParseCountry(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

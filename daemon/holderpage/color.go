@@ -10,13 +10,13 @@ import (
 // A color has the parts red, green and blue, each from 0 to 1.
 type color [3]float64
 
-// The grounds on which the style puts text in the accent color. contrast_test.go compares them with the style.
+// The backgrounds on which the style puts text in the accent color. contrast_test.go compares them with the style.
 var (
-	white      = color{1, 1, 1}
-	black      = color{}
-	lightSides = []color{white, rgb(0xf6, 0xf6, 0xf3)}
-	darkCard   = rgb(0x19, 0x1b, 0x22)
-	darkSides  = []color{darkCard, rgb(0x10, 0x11, 0x16)}
+	white            = color{1, 1, 1}
+	black            = color{}
+	lightBackgrounds = []color{white, rgb(0xf6, 0xf6, 0xf3)}
+	darkCard         = rgb(0x19, 0x1b, 0x22)
+	darkBackgrounds  = []color{darkCard, rgb(0x10, 0x11, 0x16)}
 )
 
 // minContrast is the minimum contrast of text by WCAG 2.2, level AA.
@@ -42,15 +42,15 @@ func (c color) style() string {
 		"\n@media (prefers-color-scheme: dark) { " + fmt.Sprintf(rule, d, d.mix(white, .25), onDark(d), darkTint(d)) + " }\n"
 }
 
-// lightShade returns the color, or the next darker shade with enough contrast on every light ground.
+// lightShade returns the color, or the next darker shade with enough contrast on every light background.
 func (c color) lightShade() color {
-	return c.until(black, func(c color) bool { return c.readable(append(lightSides, lightTint(c))) })
+	return c.until(black, func(c color) bool { return c.readable(append(lightBackgrounds, lightTint(c))) })
 }
 
-// darkShade returns the color, or the next lighter shade with enough contrast on every dark ground.
+// darkShade returns the color, or the next lighter shade with enough contrast on every dark background.
 func (c color) darkShade() color {
 	return c.until(white, func(c color) bool {
-		return c.readable(append(darkSides, darkTint(c), onDark(c))) && onDark(c).readable([]color{c.mix(white, .25)})
+		return c.readable(append(darkBackgrounds, darkTint(c), onDark(c))) && onDark(c).readable([]color{c.mix(white, .25)})
 	})
 }
 
@@ -69,10 +69,10 @@ func (c color) until(toward color, good func(color) bool) color {
 	return toward
 }
 
-// readable reports whether text in this color has enough contrast on each of the grounds.
-func (c color) readable(grounds []color) bool {
-	for _, ground := range grounds {
-		x, y := c.luminance(), ground.luminance()
+// readable reports whether text in this color has enough contrast on each of the backgrounds.
+func (c color) readable(backgrounds []color) bool {
+	for _, background := range backgrounds {
+		x, y := c.luminance(), background.luminance()
 		if (max(x, y)+.05)/(min(x, y)+.05) < minContrast+.05 { // rounding may lose .05
 			return false
 		}

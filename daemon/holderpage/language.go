@@ -152,8 +152,8 @@ func (t *texts) funcs() template.FuncMap {
 	}
 }
 
-// state renders the text for the state of an answer: state "headline" renders "headline-active". A state
-// without such a text has none.
+// state renders the text for the state of an answer: state "headline" renders "headline-active". It returns
+// "" for a state without such a text.
 func (t *texts) state(kind string, a Answer) (template.HTML, error) {
 	found := t.templates.Lookup(kind + "-" + a.State())
 	if found == nil {

@@ -47,8 +47,8 @@ func attributed(action adminAction) adminAction {
 	}
 }
 
-// audit writes a line of the audit log to standard error. The line is about n codes that a command has printed or written to
-// a file, or about n changes that leave no actor in a history. There is no line if n is 0.
+// audit writes a line of the audit log to standard error, unless n is 0. n is the number of codes that a command has printed
+// or written to a file, or of changes that leave no actor in a history.
 func (c stdio) audit(ctx context.Context, action string, n int) {
 	if n > 0 {
 		log := logFlags{LogLevel: "info", LogFormat: "console"}.logger(c.err)

@@ -29,8 +29,8 @@ func (c *demoClock) Now() time.Time {
 type demoConnector struct{ tasks.Connector }
 
 const (
-	pendingLogin = "pending@example.com" // the provider works on its task for ever
-	silentLogin  = "silent@example.com"  // the provider does not say what became of its task
+	pendingLogin = "pending@example.com" // the provider never ends its task
+	silentLogin  = "silent@example.com"  // the provider never sends an outcome
 )
 
 func (l demoConnector) Do(ctx context.Context, r tasks.ConnectorRequest) tasks.ConnectorResult {
@@ -91,8 +91,8 @@ const (
 	demoHours = demoDays * 24
 )
 
-// seedHistory lives through the days before now: it sells keys and carries out their upgrades, as fast as the
-// database can. Only the clock is not real.
+// seedHistory makes the history of the days before now: it sells keys and carries out their upgrades, with a clock in the
+// past. Everything else is real.
 func seedHistory(ctx context.Context, store *bunstore.Store, engine tasks.Engine, clock *demoClock) error {
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same history in each demo
 	defer clock.behind.Store(0)

@@ -114,7 +114,7 @@ func (f facts) usedSlot() int {
 	return -1
 }
 
-// releasedText says when the slot of a task was given back, or is empty.
+// releasedText returns a text with the time at which the slot of a task was given back, or "" if it was not.
 func (f facts) releasedText(t tasks.Task) (text string) {
 	for _, e := range f.history {
 		if e.Type == tasks.EventReleased && e.Task == t.ID {

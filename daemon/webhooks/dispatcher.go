@@ -210,7 +210,7 @@ func (d *Dispatcher) pollStock(ctx context.Context, all []Endpoint) error {
 	return nil
 }
 
-// lowThreshold returns the number of free slots at which a country is low, and whether the endpoint has one.
+// lowThreshold returns the number of free slots at which a country is low. It returns false if the endpoint has no number.
 func (e Endpoint) lowThreshold(country stock.Country) (int, bool) {
 	threshold, own := e.Low[country]
 	if !own {
@@ -219,8 +219,8 @@ func (e Endpoint) lowThreshold(country stock.Country) (int, bool) {
 	return threshold, own && e.Wants(StockLow)
 }
 
-// LowThreshold returns the number of free slots at which a country is low for at least one endpoint, and whether an
-// endpoint has such a number.
+// LowThreshold returns the number of free slots at which a country is low for at least one endpoint. It returns false if
+// no endpoint has such a number.
 func LowThreshold(all []Endpoint, country stock.Country) (highest int, ok bool) {
 	for _, e := range all {
 		if n, has := e.lowThreshold(country); has {

@@ -14,6 +14,7 @@
 // Low stock is not part of the history. The dispatcher sends its event when a poll finds that the stock of a
 // country is low.
 //
-// An event contains no secret: no login, and of a key its fingerprint ([keys.FingerprintKey]) and the id of its order.
+// An event contains no secret and no login. It names a key by its fingerprint ([keys.FingerprintKey]) and the id of its
+// order.
 // The dispatcher never calls private addresses unless the operator allows that, whatever a name resolves to.
 package webhooks

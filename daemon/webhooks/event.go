@@ -53,7 +53,7 @@ func (e Event) Body() ([]byte, error) {
 	}{e.Type, e.At.UTC().Format(time.RFC3339Nano), e.Test, e.Data})
 }
 
-// A KeyName is what events say of a key: never its code.
+// A KeyName identifies a key in events, without its code.
 type KeyName struct {
 	Fingerprint string `json:"key"`
 	OrderID     string `json:"order_id,omitempty"` // "" if the order is not known

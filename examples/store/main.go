@@ -1,11 +1,12 @@
 // Store serves keyseat's API from a custom store: a JSON file that each write replaces.
 //
-// The store is simple and slow, because each call parses the whole file. It suits a shop of a few hundred
+// The store is simple and slow, because each call encodes the whole state. It suits a shop of a few hundred
 // keys that wants a readable file. It also shows the duties of a store: to keep, find and compare values. A
 // store knows no rule.
 //
-//	store.go    the file, and tasks.Store, the methods for requests and workers (200 lines of code)
-//	admin.go    adminstore.AdminStore, ten independent methods that list, find or import (80 lines)
+//	store.go    tasks.Store: the methods for requests and workers
+//	admin.go    adminstore.AdminStore: ten independent methods that list, find or import
+//	file.go     the file
 //
 // tasks.Store and adminstore.AdminStore document the contracts. The suite in adapters/storetest checks them:
 //

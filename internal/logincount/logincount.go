@@ -48,8 +48,8 @@ func (c *Counter) Count(login, key string) (tests, logins int) {
 	return w.tests, logins
 }
 
-// Release takes back a test of a login with a key. With all it takes back all tests of the login, and the key forgets the
-// login.
+// Release takes back a test of a login with a key. If all is true, it takes back all tests of the login, and removes the
+// login from those of the key.
 func (c *Counter) Release(login, key string, all bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

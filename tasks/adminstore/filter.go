@@ -84,7 +84,7 @@ type KeyFilter struct {
 	Used         *bool
 	Revoked      *bool
 	BoughtAfter  time.Time     // bought then or later
-	BoughtBefore time.Time     // bought earlier; a key without a purchase date was not
+	BoughtBefore time.Time     // bought earlier; never a key without a purchase date
 	Country      stock.Country // of the key's latest task
 	Plan         string        // of the key's latest task
 }

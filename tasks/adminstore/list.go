@@ -42,14 +42,15 @@ type Page struct {
 }
 
 // A List is a page of a list. It may have fewer entries than the limit although more follow, because a store
-// does not search long for matching entries.
+// reads a limited number of entries for a page.
 type List struct {
 	Entries []tasks.Snapshot // in the order of the list, also if the page was read with Back
 	Next    Position         // After of the next page in the same direction; zero: this is the last page
 }
 
-// Neighbors returns where the next and the previous page of a page p begin: After of a page that is read forward, and of
-// one that is read with Back. The zero Position means that there is no such page. An empty page keeps the position of p.
+// Neighbors returns the positions of the pages around a page p. To read the next page, set After to next. To read the
+// previous page, set After to previous, and Back. The zero Position means that there is no such page. If l is empty, the
+// page in the direction from which p was reached begins at the position of p.
 func (l List) Neighbors(p Page, position func(tasks.Snapshot) Position) (next, previous Position) {
 	first, last := p.After, p.After
 	if n := len(l.Entries); n > 0 {

@@ -37,8 +37,8 @@ type Found struct {
 }
 
 // ParseSearch reads a text that a person typed or pasted. A part of a code may be written in the spellings of
-// [keys.Parse]. The search for beginnings of codes is only for a client that may list whole codes: it would let
-// another client find a code character by character.
+// [keys.Parse]. Only for a client that may list whole codes, pass true for prefixes. Otherwise the client could find a
+// code character by character.
 func ParseSearch(text string, prefixes bool, limit int) Search {
 	text = keys.Trim(strings.TrimPrefix(keys.Trim(text), "…"))
 	s := Search{Text: text, Limit: limit}

@@ -56,8 +56,8 @@ func (r pageUser) submit(do, key string, fields ...string) {
 	r.Do(chromedp.Click(chromedp.CSS("#ask [type=submit]")))
 }
 
-// expectAnswer waits for an answer with a state, and checks that it or the field that it is about has the focus, and
-// that the page shows the texts. The page must not contain a secret.
+// expectAnswer waits for an answer with a state, and checks that the page shows the texts and no secret. The focus must
+// be on the answer, or on the field that the answer is about.
 func (r pageUser) expectAnswer(state string, texts ...string) {
 	r.Helper()
 	r.waitAnswer(state)

@@ -79,7 +79,7 @@ func TestTypesAreCurrent(t *testing.T) {
 	}
 }
 
-// operationID returns the names of an operation and of its parameters that stand in the operation.
+// operationID returns the name of an operation, and the names of the parameters that the operation itself declares.
 func operationID(operation map[string]any) (names []string) {
 	if id, is := operation["operationId"].(string); is {
 		names = append(names, id)

@@ -126,7 +126,7 @@ func Statements(c Conn) query.Runner {
 func Scans(c Conn) query.Runner { return c.set(`SELECT set_config('enable_seqscan', 'on', true)`) }
 
 // Ordered returns a runner for queries that read the first rows of an index. The server plans them when they run. It
-// does not sort if an index has the order, however few rows its statistics promise.
+// does not sort if an index has the order, even if the statistics promise few rows.
 func Ordered(c Conn) query.Runner {
 	return c.set(`SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)`)
 }
