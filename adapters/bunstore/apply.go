@@ -33,7 +33,7 @@ func (s *Store) Apply(ctx context.Context, changes []tasks.Change) (errs []error
 // applyInTx applies changes in one transaction on conn: pipelined if its driver is pgx, otherwise through
 // database/sql. The COMMIT has the context life, so the end of ctx does not interrupt it.
 func (s *Store) applyInTx(ctx, life context.Context, conn bun.Conn, changes []tasks.Change) (errs []error, err error) {
-	isPgx, err := pgxconn.With(conn.Conn, s.sql, s.pooled, func(c pgxconn.Conn) (err error) {
+	isPgx, err := pgxconn.With(conn.Conn, s.sql, s.mode(), func(c pgxconn.Conn) (err error) {
 		errs, err = s.applyPipelined(ctx, life, c.Pipeline(), changes)
 		return err
 	})

@@ -3,6 +3,7 @@ package bunstore
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"sync"
 
 	"github.com/uptrace/bun"
@@ -46,17 +47,38 @@ func (d *database) session(on conn) session {
 	return session{dialect: d.dialect, layout: d.layout, on: on}
 }
 
+// mode returns what each transaction of a connection needs.
+func (d *database) mode() pgxconn.Mode {
+	m := pgxconn.Mode{Pooled: d.pooled, TxSettings: d.layout.txSettings(d.pooled)}
+	if d.pooled {
+		m.TxSettings = slices.Concat([]string{pgxconn.PooledSettings}, m.TxSettings)
+	}
+	return m
+}
+
 // reader returns the session for single statements outside a transaction. Behind a pooler in transaction mode each
-// statement is a transaction of its own, with the settings of [pgxconn.PooledSettings]. The statement runs again only
-// if it was certainly not sent.
+// statement is a transaction of its own, with the settings of [pgxconn.PooledSettings].
 func (d *database) reader() session {
 	s := d.session(d.read.DB)
 	if d.pooled {
-		s.own = func(ctx context.Context, all ...query.Query) error {
-			return d.onPgx(ctx, pgxconn.Transaction, pgxconn.IfNotSent, func(run query.Runner) error { return run(ctx, all...) })
-		}
+		s.own = d.runInTx
 	}
 	return s
+}
+
+// writer returns the session for single statements that write. Each statement is a transaction of its own.
+func (d *database) writer() session {
+	s := d.session(d.write.DB)
+	if len(d.mode().TxSettings) > 0 {
+		s.own = d.runInTx
+	}
+	return s
+}
+
+// runInTx runs queries in a transaction of their own, with its settings. It is a [query.Runner]. The queries run
+// again only if they were certainly not sent.
+func (d *database) runInTx(ctx context.Context, all ...query.Query) error {
+	return d.onPgx(ctx, pgxconn.Transaction, pgxconn.IfNotSent, func(run query.Runner) error { return run(ctx, all...) })
 }
 
 // onPgx calls do with a runner on a connection of the pool, without database/sql in between. After an error that
@@ -65,7 +87,7 @@ func (d *database) reader() session {
 func (d *database) onPgx(ctx context.Context, runner pgxconn.RunnerFor, check pgxconn.RetryCheck, do func(run query.Runner) error) (err error) {
 	for range maxTxRetries {
 		err = d.withConn(ctx, func(conn bun.Conn) error {
-			isPgx, err := pgxconn.With(conn.Conn, d.sql, d.pooled, func(c pgxconn.Conn) error { return check(ctx, c, do(runner(c))) })
+			isPgx, err := pgxconn.With(conn.Conn, d.sql, d.mode(), func(c pgxconn.Conn) error { return check(ctx, c, do(runner(c))) })
 			if isPgx || err != nil {
 				return err
 			}
@@ -127,8 +149,10 @@ func (d *database) inTx(life context.Context, conn bun.Conn, do func(tx session)
 	if err != nil && !d.isSQLite {
 		return dberr.NotStartedError{Err: err}
 	}
-	if err == nil && d.pooled {
-		_, err = tx.Tx.ExecContext(life, pgxconn.PooledSettings)
+	for _, settings := range d.mode().TxSettings {
+		if err == nil {
+			_, err = tx.Tx.ExecContext(life, settings)
+		}
 	}
 	if err != nil {
 		return err

@@ -56,9 +56,29 @@ func (distributed) retry(ctx context.Context, run func() error) error { return r
 // skipLocked returns "": the statement waits for locked rows.
 func (distributed) skipLocked() string { return "" }
 
-// planCacheMode makes the server plan a statement each time, because Citus needs the arguments to plan a statement
-// on several servers.
-func (distributed) planCacheMode() string { return "force_custom_plan" }
+// sessionSettings returns these settings, of which other databases than Citus ignore the last two:
+//
+//   - The server plans a statement each time, because Citus needs the arguments to plan a statement on several
+//     servers.
+//   - Citus sends SET LOCAL to the workers, see [distributed.txSettings].
+//   - Citus opens one connection to each worker for a statement. With its default, several for a statement about several
+//     shards, it spends more time on connections than on the statement.
+func (distributed) sessionSettings() string {
+	return `SET plan_cache_mode = force_custom_plan;
+		SET citus.propagate_set_commands = 'local';
+		SET citus.max_adaptive_executor_pool_size = 1`
+}
+
+// txSettings sets the timeout for locks on the workers too. A worker does not have the settings of the session, so
+// that a locked row would delay all changes of a batch until the context ends.
+func (distributed) txSettings(pooled bool) []string {
+	all := []string{`SET LOCAL lock_timeout = '2s'`}
+	if pooled {
+		all = append([]string{`SELECT set_config('citus.propagate_set_commands', 'local', true),
+			set_config('citus.max_adaptive_executor_pool_size', '1', true)`}, all...)
+	}
+	return all
+}
 
 // checkTables accepts all tables, because some databases distribute them by other means than Citus.
 func (distributed) checkTables(context.Context, session) error { return nil }

@@ -8,9 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/pgtest"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -251,5 +255,55 @@ func TestOnlyPostgresIsDistributed(t *testing.T) {
 	}
 	if _, err := bunstore.Open(t.Context(), url, bunstore.Options{Distributed: true}); err == nil || !strings.Contains(err.Error(), "only PostgreSQL") {
 		t.Errorf("opened: %v", err)
+	}
+}
+
+// TestSettingsOfDistributedTransactions checks that each transaction sets its timeout for locks, which Citus then sends
+// to the workers. A trigger on a task records the settings of Apply, Lease and Extend.
+func TestSettingsOfDistributedTransactions(t *testing.T) {
+	t.Parallel()
+	url := databases["distributed"](t)
+	s, db := open(t, url, bunstore.Options{}), raw(t, url)
+	const spy = `
+		CREATE TABLE seen (setting text);
+		CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			INSERT INTO seen SELECT concat_ws(' ', current_setting('lock_timeout'), current_setting('citus.propagate_set_commands', true),
+				current_setting('citus.max_adaptive_executor_pool_size', true));
+			RETURN NEW;
+		END $$;
+		CREATE TRIGGER spy AFTER INSERT OR UPDATE ON keyseat_tasks FOR EACH ROW EXECUTE FUNCTION spy()`
+	if _, err := db.ExecContext(t.Context(), spy); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, 3)
+	shared := on(t, bun.NewDB(db, pgdialect.New()), url) // its sessions have no settings
+	changes := upgrades(t, s, 3)
+	for i, c := range []struct {
+		name, want string
+		store      *bunstore.Store
+	}{
+		{"its own sessions", "2s local 1", s},
+		{"the sessions of another program", "2s", shared},
+		{"a pooler", "2s local 1", shared.BehindPooler()},
+	} {
+		if _, err := db.ExecContext(t.Context(), "TRUNCATE seen"); err != nil {
+			t.Fatal(err)
+		}
+		apply(t, c.store, changes[i])
+		views, err := c.store.Lease(t.Context(), "w", 1, time.Minute)
+		if err != nil || len(views) != 1 {
+			t.Fatal(views, err)
+		}
+		if _, err := c.store.Extend(t.Context(), []tasks.Ref{views[0].Task.Ref()}, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		var n int
+		if err := db.QueryRowContext(t.Context(), "SELECT string_agg(DISTINCT trim(setting), '; '), count(*) FROM seen").Scan(&got, &n); err != nil {
+			t.Fatal(err)
+		}
+		if n != 3 || got != c.want {
+			t.Errorf("%s: %d writes with the settings %q", c.name, n, got)
+		}
 	}
 }

@@ -37,7 +37,7 @@ func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 		return nil, nil
 	}
 	runner := pgxconn.Statements
-	if s.pooled {
+	if len(s.mode().TxSettings) > 0 {
 		runner = pgxconn.Transaction
 	}
 	err = s.layout.retry(ctx, func() error {
@@ -123,10 +123,7 @@ func readableViews(ctx context.Context, run query.Runner, sql string, named quer
 
 // Extend implements [tasks.Store].
 func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) (errs []error, err error) {
-	on := s.reader()
-	if s.isSQLite {
-		on.on = s.write.DB
-	}
+	on := s.writer()
 	err = s.layout.retry(ctx, func() error {
 		errs, err = on.extend(ctx, refs, ttl)
 		return err

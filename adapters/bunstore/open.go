@@ -118,7 +118,7 @@ func sessionSettings(where layout) string {
 		SET default_transaction_isolation = 'read committed';
 		SET idle_in_transaction_session_timeout = '10s';
 		SET lock_timeout = '2s';
-		SET plan_cache_mode = ` + where.planCacheMode() + `;
+		` + where.sessionSettings() + `;
 		SET enable_seqscan = off;
 		SET enable_bitmapscan = off;
 		SET enable_memoize = off;

@@ -39,8 +39,11 @@ type layout interface {
 	checkTables(ctx context.Context, s session) error
 	// skipLocked returns the clause after FOR UPDATE that leaves out rows that another transaction has locked.
 	skipLocked() string
-	// planCacheMode returns the value of PostgreSQL's setting plan_cache_mode.
-	planCacheMode() string
+	// sessionSettings returns the settings of PostgreSQL that differ, each as SQL.
+	sessionSettings() string
+	// txSettings returns statements to run after each BEGIN. The argument pooled is true behind a pooler in transaction
+	// mode, where sessions have no settings.
+	txSettings(pooled bool) []string
 
 	// snapshots and lease do the work of these methods of [tasks.Store].
 	snapshots(ctx context.Context, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error)
@@ -84,8 +87,11 @@ func (oneServer) retry(_ context.Context, run func() error) error { return run()
 
 func (oneServer) skipLocked() string { return " SKIP LOCKED" }
 
-// planCacheMode makes the server plan a prepared statement once, because planning takes longer than running it.
-func (oneServer) planCacheMode() string { return "force_generic_plan" }
+// sessionSettings makes the server plan a prepared statement once, because planning takes longer than running it.
+func (oneServer) sessionSettings() string { return "SET plan_cache_mode = force_generic_plan" }
+
+// txSettings returns nothing: the settings of the session suffice.
+func (oneServer) txSettings(bool) []string { return nil }
 
 // timed returns a session whose @now comes from one clock, see [layout].
 func (s session) timed(ctx context.Context) (session, error) { return s.layout.timed(ctx, s) }

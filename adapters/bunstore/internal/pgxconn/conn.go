@@ -18,19 +18,24 @@ import (
 type Conn struct {
 	pgx     *pgx.Conn
 	dialect query.Dialect
-	pooled  bool // a pooler in transaction mode is in between
+	mode    Mode
+}
+
+// A Mode describes what a connection needs for each transaction.
+type Mode struct {
+	Pooled     bool     // a pooler in transaction mode is in between, so nothing is prepared
+	TxSettings []string // statements that set parameters after BEGIN
 }
 
 // With calls do with the connection of pgx inside conn. If the driver is another one, for example a driver that
-// wraps pgx, With does nothing and returns isPgx false. The argument pooled is true if a pooler in
-// transaction mode is in between.
-func With(conn *sql.Conn, d query.Dialect, pooled bool, do func(Conn) error) (isPgx bool, err error) {
+// wraps pgx, With does nothing and returns isPgx false.
+func With(conn *sql.Conn, d query.Dialect, m Mode, do func(Conn) error) (isPgx bool, err error) {
 	err = conn.Raw(func(driver any) error {
 		inner, is := driver.(*stdlib.Conn)
 		if isPgx = is; !is {
 			return nil
 		}
-		return do(Conn{inner.Conn(), d, pooled})
+		return do(Conn{inner.Conn(), d, m})
 	})
 	return isPgx, err
 }
@@ -38,7 +43,7 @@ func With(conn *sql.Conn, d query.Dialect, pooled bool, do func(Conn) error) (is
 // prepare compiles a query and prepares it, if the connection has not prepared it yet.
 func (c Conn) prepare(ctx context.Context, q query.Query) (string, []any, error) {
 	text, values, err := query.Compile(c.dialect, q)
-	if err == nil && !c.pooled {
+	if err == nil && !c.mode.Pooled {
 		_, err = c.pgx.Prepare(ctx, text, text)
 	}
 	return text, values, err
@@ -170,10 +175,14 @@ const PooledSettings = `SELECT set_config('lock_timeout', '2s', true),
 
 // begin returns the statements that begin a transaction.
 func (c Conn) begin() []query.Query {
-	if c.pooled {
-		return []query.Query{{SQL: "BEGIN ISOLATION LEVEL READ COMMITTED"}, {SQL: PooledSettings}}
+	all := []query.Query{{SQL: "BEGIN"}}
+	if c.mode.Pooled {
+		all[0].SQL = "BEGIN ISOLATION LEVEL READ COMMITTED"
 	}
-	return []query.Query{{SQL: "BEGIN"}}
+	for _, settings := range c.mode.TxSettings {
+		all = append(all, query.Query{SQL: settings})
+	}
+	return all
 }
 
 // CacheOptions returns options to put before the arguments of a query of database/sql. With them pgx prepares the
