@@ -124,8 +124,8 @@ func (s *Store) rangesSQL(l *listing, after adminstore.Position, n int) string {
 }
 
 // limits returns alternative conditions on the position. A row of a range belongs to the list if it satisfies one of them.
-// Each requires that the row comes after the page before, and lies within the times of the filter. limits leaves out a
-// comparison that follows from another one, because a database uses only one of them to find the first row.
+// Each requires that the row comes after the page before, and lies within the times of the filter. A comparison that
+// follows from another one is left out, because a database uses only one of them to find the first row.
 func (s *Store) limits(l *listing, after adminstore.Position) []string {
 	since, until, sign := l.since, l.until, ">"
 	if l.desc {

@@ -13,9 +13,9 @@
 //	               │
 //	               └─ form ─▶ confirm ─▶ POST /admin/v1/… ─▶ tasks.Engine
 //
-// Lists show the ends of codes only. If the role of the token allows it, the page of a key shows the whole code,
-// and a line of the audit log records that. No URL contains a code: a link has a reference to the key, which is
-// sealed with the master keys.
+// Lists show the ends of codes only. The page of a key shows the whole code if the role of the token allows it, and
+// the audit log records that. No URL contains a code: a link has a reference to the key, which is sealed with the
+// master keys.
 //
 // Every page works without JavaScript. JavaScript draws the charts and refreshes the data. A page
 // loads nothing from other hosts, and it never contains a login, a password or a token.

@@ -145,7 +145,7 @@ used  no
 revoked  no
 message  System error, try again and if the problem persists contact support
 
-Its upgrade failed: the provider gave no final answer: the connection was cut. It can be used again.
+Its upgrade failed: the service failed, or gave no final answer: the connection was cut. It can be used again.
 
 - The holder can try again.
 - A slot of plan elm is suspect: check at the provider whether the holder's account has joined it. If it has, run `+"`keyseatd tasks resolve ID --outcome success`; if not, run `keyseatd tasks resolve ID --outcome system_error`."+`

@@ -132,7 +132,7 @@ const (
 
 // failureReasons maps the unsuccessful outcomes of upgrades and renews to their reasons.
 var failureReasons = map[tasks.Outcome]failureReason{
-	tasks.SystemError:        {"the provider gave no final answer{reason}", []string{tryAgain}},
+	tasks.SystemError:        {"the service failed, or gave no final answer{reason}", []string{tryAgain}},
 	tasks.InvalidCredentials: {"the provider refused the login or the password", []string{"The holder can try again with the right ones."}},
 	tasks.AccountLocked:      {"the account is locked{reason}", []string{"The holder can try again in a few hours, or with another account."}},
 	tasks.OutOfStock:         {"there was no free slot in {country}", []string{"The holder can try another country.", "{do:stock}"}},

@@ -66,7 +66,7 @@ func TestExplain(t *testing.T) {
 			key:     keys.Key{Status: keys.FailedUpgrade},
 			task:    ended(tasks.Upgrade, tasks.SystemError, stock.Free),
 			history: events{event(tasks.EventEnded, "T1", "elm", stock.Free, "no answer"), event(tasks.EventArchived, "T1", "", "", "3 history entries, 0 tasks")},
-			want:    "Its upgrade failed: the provider gave no final answer. It can be used again. | The holder can try again.",
+			want:    "Its upgrade failed: the service failed, or gave no final answer. It can be used again. | The holder can try again.",
 		},
 		"legacy": {
 			key: keys.Key{Status: keys.Active, Used: true, Invite: "link"},
@@ -129,7 +129,7 @@ func TestExplain(t *testing.T) {
 			key:     keys.Key{Status: keys.FailedUpgrade},
 			task:    ended(tasks.Upgrade, tasks.SystemError, stock.Suspect),
 			history: events{event(tasks.EventAccepted, "T1", "elm", stock.Held, ""), event(tasks.EventEnded, "T1", "elm", stock.Suspect, "a time-out")},
-			want: "Its upgrade failed: the provider gave no final answer: a time-out. It can be used again. | The holder can try again. | " +
+			want: "Its upgrade failed: the service failed, or gave no final answer: a time-out. It can be used again. | The holder can try again. | " +
 				"A slot of plan elm is suspect: check at the provider whether the holder's account has joined it. " +
 				"If it has, run `keyseatd tasks resolve T1 --outcome success`; if not, run `keyseatd tasks resolve T1 --outcome system_error`.",
 		},

@@ -28,7 +28,7 @@ func TestSupportWorkflow(t *testing.T) {
 		d.MustAccept(harness.Upgrade("fresh", "cut_after@example.com", "US")) // the provider acts, and its response is lost
 		d.ExpectEnd("fresh", "failed_upgrade", harness.Messages["system_error"])
 		task := s.Tasks("--state", "suspect")[0]
-		expectShown(s, "fresh", "Its upgrade failed: the provider gave no final answer", "A slot of plan elm is suspect",
+		expectShown(s, "fresh", "Its upgrade failed: the service failed, or gave no final answer", "A slot of plan elm is suspect",
 			"`keyseatd tasks resolve "+task.ID+" --outcome success`")
 		s.MustExec("tasks", "resolve", task.ID, "--outcome", "success")
 		expectShown(s, "fresh", "It is in use, since ", ", at “1 High Street”.")
