@@ -3,7 +3,7 @@
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # Tools with dependencies of their own are modules of their own.
-MODULES := daemon/soak daemon/bench examples/river
+MODULES := daemon/soak daemon/bench daemon/otel examples/river
 
 .PHONY: test race lint fmt build screenshots
 

@@ -61,7 +61,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["X-Request-Id"] = []string{id}
 	call, resp := a.respond(r)
 	resp.write(w, a.HTTPStatus.sent(r, resp.code))
-	o := Observation{call, resp.status, resp.code, time.Since(start)}
+	o := Observation{call, resp.status, resp.code, time.Since(start), r.Context()}
 	if a.Observe != nil && !resp.clientGone(r) {
 		a.Observe(o)
 	}

@@ -14,13 +14,14 @@ import (
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 )
 
-// An Observation describes one answered request, for metrics. A request that was cancelled because
+// An Observation describes one answered request, for metrics and traces. A request that was cancelled because
 // its client disconnected is not observed.
 type Observation struct {
-	Call   string // info, renew, upgrade, stock or none
-	Status string // status in the body
-	Code   int    // HTTP status, as with RealStatus
-	Took   time.Duration
+	Call    string // info, renew, upgrade, stock or none
+	Status  string // status in the body
+	Code    int    // HTTP status, as with RealStatus
+	Took    time.Duration
+	Context context.Context // of the request
 }
 
 // A panicError is the error of a panic. Its text contains only the type of the value.

@@ -1,0 +1,116 @@
+package otel
+
+import (
+	"context"
+	"time"
+
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Store returns a store that calls inner, and makes a span of each call. Give it to the engine. The span of a change
+// has the task's id, kind and events, and links to the spans of the task. A lease without tasks has no span.
+func (t *Tracer) Store(inner tasks.Store) tasks.Store { return tracedStore{inner, t} }
+
+type tracedStore struct {
+	inner tasks.Store
+	*Tracer
+}
+
+// A changeID is the id of a change, as a key of [Tracer.callers].
+type changeID string
+
+// start starts the span of a call of the engine.
+func (s tracedStore) start(ctx context.Context, call string, size int, o ...trace.SpanStartOption) (context.Context, trace.Span) {
+	return s.tracer.Start(ctx, "store."+call, append(o, trace.WithAttributes(sizeOf(size)))...)
+}
+
+func sizeOf(n int) attribute.KeyValue { return attribute.Int("keyseat.size", n) }
+
+// Snapshots implements [tasks.Store].
+func (s tracedStore) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {
+	ctx, span := s.start(ctx, "view", len(codes))
+	defer func() { end(span, &err) }()
+	defer wait(s.Tracer, span, codes)()
+	return s.inner.Snapshots(ctx, codes)
+}
+
+// Find implements [tasks.Store].
+func (s tracedStore) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
+	ctx, span := s.start(ctx, "find", len(codes))
+	defer func() { end(span, &err) }()
+	defer wait(s.Tracer, span, codes)()
+	return s.inner.Find(ctx, codes)
+}
+
+// Apply implements [tasks.Store].
+func (s tracedStore) Apply(ctx context.Context, changes []tasks.Change) (verdicts []error, err error) {
+	ctx, span := s.start(ctx, "apply", len(changes), trace.WithLinks(s.linksOf(changes)...))
+	defer func() { end(span, &err) }()
+	span.SetAttributes(describe(changes)...)
+	s.remember(span, changes)
+	defer wait(s.Tracer, span, idsOf(changes))()
+	verdicts, err = s.inner.Apply(ctx, changes)
+	if err == nil {
+		s.forget(changes, verdicts)
+		span.SetAttributes(refusedOf(verdicts))
+	}
+	return verdicts, err
+}
+
+// Lease implements [tasks.Store].
+func (s tracedStore) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
+	start := time.Now()
+	views, err = s.inner.Lease(ctx, worker, n, ttl)
+	if len(views) > 0 || err != nil {
+		_, span := s.start(ctx, "lease", len(views), trace.WithTimestamp(start))
+		end(span, &err)
+	}
+	return views, err
+}
+
+// Extend implements [tasks.Store].
+func (s tracedStore) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) (verdicts []error, err error) {
+	ctx, span := s.start(ctx, "extend", len(refs))
+	defer func() { end(span, &err) }()
+	verdicts, err = s.inner.Extend(ctx, refs, ttl)
+	span.SetAttributes(refusedOf(verdicts))
+	return verdicts, err
+}
+
+// Stock implements [tasks.Store].
+func (s tracedStore) Stock(ctx context.Context) (levels []stock.Level, err error) {
+	ctx, span := s.start(ctx, "stock", 1)
+	defer func() { end(span, &err) }()
+	return s.inner.Stock(ctx)
+}
+
+// describe returns the attributes of a single change. A batch would have too many.
+func describe(changes []tasks.Change) []attribute.KeyValue {
+	if len(changes) != 1 {
+		return nil
+	}
+	var events []string
+	for _, e := range changes[0].Events {
+		events = append(events, string(e.Type))
+	}
+	attributes := []attribute.KeyValue{attribute.StringSlice("keyseat.events", events)}
+	if task := changes[0].Task; task != nil {
+		attributes = append(attributes, attribute.String("keyseat.task", task.ID), attribute.String("keyseat.kind", string(task.Kind)))
+	}
+	return attributes
+}
+
+// refusedOf returns the number of verdicts that are errors, as an attribute.
+func refusedOf(verdicts []error) attribute.KeyValue {
+	n := 0
+	for _, verdict := range verdicts {
+		if verdict != nil {
+			n++
+		}
+	}
+	return attribute.Int("keyseat.refused", n)
+}
