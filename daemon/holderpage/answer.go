@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -146,6 +147,26 @@ func (a Answer) Next() string {
 		return doRenew
 	}
 	return ""
+}
+
+// A Delay is a time in the unit in which people say it.
+type Delay struct {
+	Number int
+	Unit   string // second, minute or hour
+}
+
+// Delay returns how long the reader must wait before the next call is useful, rounded up, or nil if it is not known.
+func (a Answer) Delay() *Delay {
+	seconds, err := strconv.Atoi(a.Wait)
+	switch {
+	case err != nil || seconds < 0:
+		return nil
+	case seconds > 90*60:
+		return &Delay{(seconds + 3599) / 3600, "hour"}
+	case seconds > 90:
+		return &Delay{(seconds + 59) / 60, "minute"}
+	}
+	return &Delay{seconds, "second"}
 }
 
 // Link reports whether the invite is a URL that a browser can open.

@@ -124,6 +124,47 @@ func TestWaitingTaskShowsItsAge(t *testing.T) {
 	}
 }
 
+// TestDelayIsInPeoplesUnits checks the unit of a delay in every language, and that each number gets its form.
+func TestDelayIsInPeoplesUnits(t *testing.T) {
+	after := ""
+	p := newPage(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", after)
+		w.WriteHeader(http.StatusTooManyRequests)
+	}), nil)
+	for _, c := range []struct{ after, lang, want string }{
+		{"1", "en", "You can try again in 1 second."},
+		{"90", "en", "in 90 seconds."},
+		{"91", "en", "in 2 minutes."},
+		{"354", "en", "in 6 minutes."},
+		{"5400", "en", "in 90 minutes."},
+		{"5401", "en", "in 2 hours."},
+		{"-1", "en", "Please wait a moment."},
+		{"", "en", "Please wait a moment."},
+		{"Mon, 30 Nov 2026 02:00:00 GMT", "en", "Please wait a moment."},
+		{"354", "de", "In 6 Minuten kannst"},
+		{"354", "es", "en 6 minutos."},
+		{"354", "fr", "dans 6 minutes."},
+		{"354", "it", "tra 6 minuti."},
+		{"354", "pl", "za 6 minut."},
+		{"354", "pt", "em 6 minutos."},
+		{"354", "tr", "6 dakika sonra"},
+		{"7201", "de", "In 3 Stunden kannst"},
+		{"7201", "es", "en 3 horas."},
+		{"7201", "fr", "dans 3 heures."},
+		{"7201", "it", "tra 3 ore."},
+		{"7201", "pl", "za 3 godziny."},
+		{"7201", "pt", "em 3 horas."},
+		{"7201", "tr", "3 saat sonra"},
+		{"1", "pl", "za 1 sekundę."},
+	} {
+		after = c.after
+		body := send(t, p, "POST", "/?lang="+c.lang, strings.NewReader("do=info&key=K&part=answer"), formType).Body.String()
+		if !strings.Contains(body, c.want) {
+			t.Errorf("%s after %q lacks %q:\n%s", c.lang, c.after, c.want, body)
+		}
+	}
+}
+
 // TestAccent checks the contrast of every color that a shop can set: of all pairs that it is part of, in both
 // styles. A color with enough contrast stays as it is.
 func TestAccent(t *testing.T) {
