@@ -51,6 +51,9 @@ type queueModel struct {
 	Waiting int       `bun:"waiting,scanonly"`
 	DueAt   time.Time `bun:"due_at,scanonly"`  // of the task that is due first
 	Created time.Time `bun:"created,scanonly"` // of the oldest task
+
+	Unattempted int `bun:"unattempted,scanonly"`
+	Attempted   int `bun:"attempted,scanonly"`
 }
 
 // QueueStats implements [adminstore.AdminStore]. It uses the index on open tasks.
@@ -63,12 +66,15 @@ func (s *Store) QueueStats(ctx context.Context) (stats stats.Queue, err error) {
 		ColumnExpr("count(*) FILTER (WHERE coalesce(t.leased_until, t.due) <= ?) AS due_tasks", now).
 		ColumnExpr("count(*) FILTER (WHERE t.leased_until > ?) AS leased", now).
 		ColumnExpr("count(*) FILTER (WHERE t.leased_until IS NULL AND t.due > ?) AS waiting", now).
+		ColumnExpr("count(*) FILTER (WHERE " + openStates[adminstore.WaitingTask] + ") AS unattempted").
+		ColumnExpr("count(*) FILTER (WHERE " + openStates[adminstore.RetryingTask] + ") AS attempted").
 		ColumnExpr("min(coalesce(t.leased_until, t.due)) AS due_at, min(t.created_at) AS created").
 		Where("t.ended_at IS NULL").Scan(ctx)
 	if err != nil {
 		return stats, s.wrap("queue", err)
 	}
 	stats.Due, stats.Leased, stats.Waiting = row.Due, row.Leased, row.Waiting
+	stats.Unattempted, stats.Attempted = row.Unattempted, row.Attempted
 	if row.Due > 0 {
 		stats.Late = row.At.Sub(row.DueAt)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 	"github.com/keyseat/keyseat/tasks/stats"
 )
 
@@ -14,11 +15,19 @@ var statsCases = []testCase{
 	{"QueueStats/ages", queueAges},
 }
 
-// queueCounts returns the numbers of due, leased and waiting tasks.
+// queueCounts returns the numbers of due, leased and waiting tasks. It checks that the other counts are those of the
+// lists of tasks.
 func (f fixture) queueCounts() [3]int {
 	f.Helper()
 	q, err := f.QueueStats(f.ctx)
 	f.must(err)
+	for state, n := range map[adminstore.TaskState]int{
+		adminstore.WaitingTask: q.Unattempted, adminstore.RetryingTask: q.Attempted, adminstore.RunningTask: q.Leases(),
+	} {
+		l, err := f.Tasks(f.ctx, adminstore.TaskFilter{State: state}, adminstore.Page{Limit: 10})
+		f.must(err)
+		f.want("tasks in the list "+string(state), n, len(l.Entries))
+	}
 	return [3]int{q.Due, q.Leased, q.Waiting}
 }
 

@@ -35,9 +35,17 @@ type Queue struct {
 	Leased  int // leased by a worker
 	Waiting int // due later, for the next attempt
 
+	// The same tasks by another property: those without a lease, before and after their first attempt. The others have
+	// a lease, which may have expired. Lists of tasks call the three waiting, retrying and running.
+	Unattempted int
+	Attempted   int
+
 	Late time.Duration // the time since the longest due task became due; 0: no task is due
 	Age  time.Duration // the time since the oldest open task was accepted; 0: no task is open
 }
+
+// Leases returns the number of tasks with a lease, which may have expired.
+func (q Queue) Leases() int { return q.Due + q.Leased + q.Waiting - q.Unattempted - q.Attempted }
 
 // Add returns the counts with one more task, in its state at the given time. It ignores an ended task.
 func (q Queue) Add(t tasks.Task, at time.Time) Queue {
@@ -45,6 +53,13 @@ func (q Queue) Add(t tasks.Task, at time.Time) Queue {
 		return q
 	}
 	q.Age = max(q.Age, at.Sub(t.CreatedAt))
+	switch {
+	case !t.LeasedUntil.IsZero(): // neither
+	case t.Attempts+t.LostLeases == 0:
+		q.Unattempted++
+	default:
+		q.Attempted++
+	}
 	switch {
 	case t.LeasedUntil.After(at):
 		q.Leased++

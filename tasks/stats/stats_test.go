@@ -20,9 +20,9 @@ func TestQueue(t *testing.T) {
 		due, leased, ended time.Time
 		want               stats.Queue
 	}{
-		{"due", ago(5), time.Time{}, time.Time{}, stats.Queue{Due: 1, Late: 5 * time.Minute, Age: hour}},
-		{"due just now", now, time.Time{}, time.Time{}, stats.Queue{Due: 1, Age: hour}},
-		{"to be asked about later", ago(-5), time.Time{}, time.Time{}, stats.Queue{Waiting: 1, Age: hour}},
+		{"due", ago(5), time.Time{}, time.Time{}, stats.Queue{Due: 1, Unattempted: 1, Late: 5 * time.Minute, Age: hour}},
+		{"due just now", now, time.Time{}, time.Time{}, stats.Queue{Due: 1, Unattempted: 1, Age: hour}},
+		{"to be asked about later", ago(-5), time.Time{}, time.Time{}, stats.Queue{Waiting: 1, Unattempted: 1, Age: hour}},
 		{"leased", ago(5), ago(-1), time.Time{}, stats.Queue{Leased: 1, Age: hour}},
 		{"its lease has run out", ago(5), ago(2), time.Time{}, stats.Queue{Due: 1, Late: 2 * time.Minute, Age: hour}},
 		{"its lease runs out now", ago(5), now, time.Time{}, stats.Queue{Due: 1, Age: hour}},
@@ -39,8 +39,8 @@ func TestQueue(t *testing.T) {
 // TestQueueAddsUp tests that Late and Age are maximums, whatever the order of the tasks.
 func TestQueueAddsUp(t *testing.T) {
 	early := tasks.Task{CreatedAt: now.Add(-3 * time.Hour), DueAt: now.Add(-time.Minute)}
-	late := tasks.Task{CreatedAt: now.Add(-time.Hour), DueAt: now.Add(-time.Hour)}
-	want := stats.Queue{Due: 2, Leased: 3, Waiting: 4, Late: time.Hour, Age: 3 * time.Hour}
+	late := tasks.Task{LostLeases: 1, CreatedAt: now.Add(-time.Hour), DueAt: now.Add(-time.Hour)}
+	want := stats.Queue{Due: 2, Leased: 3, Waiting: 4, Unattempted: 1, Attempted: 1, Late: time.Hour, Age: 3 * time.Hour}
 	for _, pair := range [][2]tasks.Task{{early, late}, {late, early}} {
 		q := stats.Queue{Leased: 3, Waiting: 4}
 		for _, task := range pair {
@@ -48,6 +48,9 @@ func TestQueueAddsUp(t *testing.T) {
 		}
 		if q != want {
 			t.Errorf("%+v", q)
+		}
+		if n := q.Leases(); n != 7 {
+			t.Errorf("%d tasks have a lease", n)
 		}
 	}
 }
