@@ -1,9 +1,12 @@
 package bunstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
@@ -54,6 +57,14 @@ func (s *Store) Plans(ctx context.Context, after int64, n int) ([]stock.Plan, er
 	q := s.reader().selectInto(&rows)
 	err := q.Where("p.seq > ?", q.Bind(int(after))).OrderExpr("p.seq").Limit(int64(n)).Scan(ctx)
 	return mapped(rows, func(p planModel) stock.Plan { return stock.Plan(p.planColumns) }), s.wrap("list plans", err)
+}
+
+// PlansByID implements [adminstore.AdminStore].
+func (s *Store) PlansByID(ctx context.Context, ids []string) ([]stock.Plan, error) {
+	storable := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !query.ValidText(id) })
+	plans, err := s.reader().readPlans(ctx, storable, false)
+	found := slices.SortedFunc(maps.Values(plans), func(x, y stock.Plan) int { return cmp.Compare(x.Seq, y.Seq) })
+	return found, s.wrap("find plans", err)
 }
 
 // History implements [adminstore.AdminStore].

@@ -103,6 +103,19 @@ func (s *Store) Plans(_ context.Context, after int64, n int) ([]stock.Plan, erro
 	return page, nil
 }
 
+// PlansByID implements [adminstore.AdminStore].
+func (s *Store) PlansByID(_ context.Context, ids []string) ([]stock.Plan, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := map[string]stock.Plan{}
+	for _, id := range ids {
+		if p, is := s.plans[id]; is {
+			found[id] = p
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(x, y stock.Plan) int { return cmp.Compare(x.Seq, y.Seq) }), nil
+}
+
 // Tasks implements [adminstore.AdminStore].
 func (s *Store) Tasks(_ context.Context, f adminstore.TaskFilter, p adminstore.Page) (adminstore.List, error) {
 	s.mu.Lock()

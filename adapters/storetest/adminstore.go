@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
@@ -20,6 +21,7 @@ var adminCases = []testCase{
 	{"EditPlans/omitted fields keep their values", editPlan},
 	{"Stock/by country", stockLevels},
 	{"Plans/pages", pagePlans},
+	{"PlansByID/in the order of import", plansByID},
 }
 
 func importAllOrNone(f fixture) {
@@ -155,6 +157,24 @@ func stockLevels(f fixture) {
 		{Country: "FR"},
 		{Country: "US", Size: 13, Free: 1, Held: 1, Spent: 1, Idle: 10},
 	})
+}
+
+func plansByID(f fixture) {
+	for _, id := range []string{"c", "a", "b"} {
+		f.plan(id, "US", 1)
+	}
+	all, err := f.Plans(f.ctx, 0, 3)
+	f.must(err)
+	for _, c := range []struct{ ids, want []string }{
+		{nil, nil},
+		{[]string{"A", "", "a\x00", "\xff"}, nil},
+		{[]string{"b", "none", "c", "b"}, []string{"c", "b"}},
+	} {
+		found, err := f.PlansByID(f.ctx, c.ids)
+		f.must(err)
+		want := slices.DeleteFunc(slices.Clone(all), func(p stock.Plan) bool { return !slices.Contains(c.want, p.ID) })
+		f.want(fmt.Sprintf("plans %q", c.ids), append([]stock.Plan{}, found...), append([]stock.Plan{}, want...))
+	}
 }
 
 func pagePlans(f fixture) {

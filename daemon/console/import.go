@@ -14,7 +14,6 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -34,49 +33,6 @@ type fileImport struct {
 	Invalid int // number of invalid rows
 	Hidden  int // number of rows that the page does not show
 	Error   string
-}
-
-// A verdict describes what the import does with a row.
-type verdict struct {
-	Line    int
-	ID      string // of the plan
-	Country stock.Country
-	Verdict string
-	Invalid bool
-}
-
-// A verdictCount is the number of rows with the same verdict.
-type verdictCount struct {
-	Verdict string
-	Rows    int
-}
-
-// maxVerdicts is the number of rows that a page shows.
-const maxVerdicts = 500
-
-// add adds the verdict of a row.
-func (f *fileImport) add(v verdict) {
-	count := v.Verdict
-	if v.Invalid {
-		f.Invalid++
-		count = "invalid"
-	}
-	f.count(count)
-	if len(f.Rows) >= maxVerdicts {
-		f.Hidden++
-		return
-	}
-	f.Rows = append(f.Rows, v)
-}
-
-func (f *fileImport) count(text string) {
-	for i := range f.Counts {
-		if f.Counts[i].Verdict == text {
-			f.Counts[i].Rows++
-			return
-		}
-	}
-	f.Counts = append(f.Counts, verdictCount{text, 1})
 }
 
 func (r *request) newPlanImport() error { return r.showImport(http.StatusOK, newFileImport("plan")) }
@@ -162,45 +118,6 @@ func (r *request) showChecked(f *fileImport, err error) error {
 	return r.showImport(http.StatusOK, *f)
 }
 
-// checkPlans finds the verdict of each row of a file of plans.
-func (r *request) checkPlans(f *fileImport, text []byte) error {
-	plans := map[string]stock.Plan{}
-	for p, err := range r.allPlans() {
-		if err != nil {
-			return err
-		}
-		plans[p.ID] = p
-	}
-	for row, err := range csvfile.New(bytes.NewReader(text)).CheckPlans() {
-		if err != nil {
-			return err
-		}
-		before := plans[row.Edit.ID]
-		after, err := before, row.Err
-		if err == nil {
-			after, err = row.Edit.Apply(before)
-		}
-		v := verdict{Line: row.Line, ID: row.Edit.ID, Country: after.Country}
-		switch {
-		case err != nil:
-			v.Verdict, v.Invalid = err.Error(), true
-		case before.ID == "":
-			v.Verdict = "new"
-		case !before.Available(r.Now()) && after.Available(r.Now()):
-			v.Verdict = "put back"
-		case before == after:
-			v.Verdict = "unchanged"
-		default:
-			v.Verdict = "changed"
-		}
-		f.add(v)
-		if !v.Invalid {
-			plans[after.ID] = after
-		}
-	}
-	return nil
-}
-
 // storePlans imports all plans of a file, or none.
 func (r *request) storePlans(_ fileImport, text []byte) (int, error) {
 	file := csvfile.New(bytes.NewReader(text))
@@ -209,18 +126,6 @@ func (r *request) storePlans(_ fileImport, text []byte) (int, error) {
 		return 0, err
 	}
 	return len(edits), file.LineOf(r.AdminStore.EditPlans(r.req.Context(), edits))
-}
-
-// checkKeys finds the invalid rows of a file of keys.
-func (r *request) checkKeys(f *fileImport, text []byte) error {
-	rows, err := csvfile.New(bytes.NewReader(text)).EachError(r.req.Context(), r.Engine.Store.Snapshots, func(row csvfile.RowResult) error {
-		f.add(verdict{Line: row.Line, Verdict: row.Err.Error(), Invalid: true})
-		return nil
-	})
-	if valid := rows - f.Invalid; valid > 0 {
-		f.Counts = append([]verdictCount{{"new", valid}}, f.Counts...)
-	}
-	return err
 }
 
 // storeKeys imports all keys of a file, or none.

@@ -3,7 +3,6 @@ package console
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
-	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 )
@@ -112,20 +110,13 @@ func (r *request) renderPlanForm(status int, f planForm) error {
 	return r.render(status, page{"plan", title, "plans", f})
 }
 
-// findPlan reads all plans up to the plan with the given id. It returns the zero Plan if no plan has this id.
+// findPlan reads the plan with the given id. It returns the zero Plan if no plan has this id.
 func (r *request) findPlan(id string) (stock.Plan, error) {
-	for p, err := range r.allPlans() {
-		if err != nil || p.ID == id {
-			return p, err
-		}
+	found, err := r.AdminStore.PlansByID(r.req.Context(), []string{id})
+	if err != nil || len(found) == 0 {
+		return stock.Plan{}, err
 	}
-	return stock.Plan{}, nil
-}
-
-// allPlans yields all plans in the order of import.
-func (r *request) allPlans() iter.Seq2[stock.Plan, error] {
-	read := func(after int64, n int) ([]stock.Plan, error) { return r.AdminStore.Plans(r.req.Context(), after, n) }
-	return seq.Pages(0, plansPerRead, read, func(p stock.Plan) int64 { return p.Seq })
+	return found[0], nil
 }
 
 // savePlan adds or edits a plan through the admin API. Both put the plan into stock.

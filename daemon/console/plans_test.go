@@ -1,10 +1,9 @@
 package console_test
 
 import (
-	"bytes"
+	"context"
+	"errors"
 	"fmt"
-	"mime/multipart"
-	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
@@ -14,7 +13,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/console"
 	"github.com/keyseat/keyseat/stock"
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // formSecret returns the secret of the forms of a session.
@@ -89,94 +88,20 @@ func TestPlanForm(t *testing.T) {
 	s.get(404, "/console/plan/edit?id=nothing", cookie)
 }
 
-// upload sends a file to an import.
-func (s fixture) upload(path, cookie, form, text string) *httptest.ResponseRecorder {
-	s.Helper()
-	var body bytes.Buffer
-	w := multipart.NewWriter(&body)
-	_ = w.WriteField("form", form) // a buffer never fails
-	part, err := w.CreateFormFile("file", "file.csv")
-	if err != nil {
-		s.Fatal(err)
-	}
-	_, _ = part.Write([]byte(text))
-	_ = w.Close()
-	r := httptest.NewRequestWithContext(s.Context(), http.MethodPost, path, &body)
-	r.Header.Set("Content-Type", w.FormDataContentType())
-	r.Header.Set("Cookie", cookie)
-	answer := httptest.NewRecorder()
-	s.console.ServeHTTP(answer, r)
-	return answer
-}
-
-// hiddenFields returns the hidden fields of the last form of a page.
-func hiddenFields(page string) url.Values {
-	v := url.Values{}
-	last := page[strings.LastIndex(page, "<form"):]
-	for _, field := range regexp.MustCompile(`type="hidden" name="(\w+)" value="([^"]*)"`).FindAllStringSubmatch(last, -1) {
-		v.Set(field[1], strings.ReplaceAll(field[2], "&#43;", "+"))
-	}
-	return v
-}
-
-// TestImportPlans checks the verdict of each row, that nothing is stored before it is confirmed, and that a file with
-// an invalid row cannot be imported.
-func TestImportPlans(t *testing.T) {
-	s := newFixture(t, func(*console.Options) {})
-	s.importPlan("old", 2)
-	s.importPlan("same", 2)
-	s.importPlan("gone", 2)
-	if err := s.store.EditPlans(t.Context(), []stock.PlanEdit{{ID: "gone", Retire: true}}); err != nil {
-		t.Fatal(err)
-	}
+// TestPlanFormReadsOnePlan checks that neither the form nor an import reads the list of plans.
+func TestPlanFormReadsOnePlan(t *testing.T) {
+	s := newFixture(t, func(o *console.Options) { o.AdminStore = noPlanList{o.AdminStore} })
+	s.importPlan("p", 2)
 	cookie := s.signIn()
 	form := s.formSecret(cookie)
-	const path = "/console/plans/import"
-	s.expect(s.get(200, path, cookie), []string{`type="file"`, "id, country, address, invite, slots, expires_at"}, nil)
-	const header = "id,country,slots\n"
-	bad := s.upload(path, cookie, form, header+"fresh,DE,3\nold,XX,3\nold,US,many\n")
-	s.expect(bad.Body.String(), []string{"1 new, 2 invalid. Nothing is stored.", "slots must be a number"}, []string{">Import</button>"})
-	good := s.upload(path, cookie, form, header+"fresh,DE,3\nold,US,4\nsame,US,2\ngone,US,2\n")
-	s.expect(good.Body.String(), []string{"1 new, 1 changed, 1 unchanged, 1 put back. Nothing is stored yet."}, nil)
-	if bad.Code != 422 || good.Code != 200 || s.plan("fresh").ID != "" {
-		t.Errorf("%d %d %+v", bad.Code, good.Code, s.plan("fresh"))
-	}
-	if w := s.send(path, cookie, hiddenFields(good.Body.String())); w.Code != 303 {
-		t.Errorf("%d %s", w.Code, w.Body)
-	}
-	if s.plan("fresh").Size != 3 || s.plan("old").Size != 4 || s.plan("gone").Retired {
-		t.Errorf("%+v %+v %+v", s.plan("fresh"), s.plan("old"), s.plan("gone"))
-	}
-	s.expect(s.get(200, "/console/plans", cookie), []string{"4 rows of plans are imported."}, nil)
-	s.expect(s.upload(path, cookie, form, "").Body.String(), []string{"Choose a CSV file"}, nil)
-	s.expect(s.upload(path, cookie, form, "colour\nred\n").Body.String(), []string{"1 invalid.", "the first line must name the columns"}, nil)
-	if w := s.upload(path, cookie, form, header+strings.Repeat("x", 2<<20)); w.Code != 422 || !strings.Contains(w.Body.String(), "up to 1 MB") {
-		t.Errorf("2 MiB: %d", w.Code)
-	}
+	s.expect(s.get(200, "/console/plan/edit?id=p", cookie), []string{`value="p"`}, nil)
+	s.expect(s.upload("/console/plans/import", cookie, form, "id,country,slots\np,US,2\n").Body.String(), []string{"1 unchanged."}, nil)
 }
 
-// TestImportKeys checks the dry run, the import and its history, and that the same form imports keys only once.
-func TestImportKeys(t *testing.T) {
-	s := newFixture(t, func(*console.Options) {})
-	s.importKeys("code-one-1")
-	cookie := s.signIn()
-	form := s.formSecret(cookie)
-	const path = "/console/keys/import"
-	bad := s.upload(path, cookie, form, "code,order_id\ncode-one-1,\ncode-two-2,web-7\ncode-two-2,\n")
-	s.expect(bad.Body.String(), []string{"1 new, 2 invalid.", "the code exists already", "the code comes on line 3 already"}, []string{">Import</button>"})
-	good := s.upload(path, cookie, form, "code,order_id\ncode-two-2,web-7\n")
-	s.expect(good.Body.String(), []string{"1 new. Nothing is stored yet."}, []string{"code-two-2"})
-	fields := hiddenFields(good.Body.String())
-	if w := s.send(path, cookie, fields); w.Code != 303 {
-		t.Errorf("%d %s", w.Code, w.Body)
-	}
-	if w := s.send(path, cookie, fields); w.Code != 422 || !strings.Contains(w.Body.String(), "The file was imported already.") {
-		t.Errorf("%d %s", w.Code, w.Body)
-	}
-	history, err := s.store.History(t.Context(), "code-two-2")
-	if err != nil || len(history) != 1 || history[0].Type != tasks.EventImported || history[0].Note != "by ann" {
-		t.Errorf("%+v %v", history, err)
-	}
+type noPlanList struct{ adminstore.AdminStore }
+
+func (noPlanList) Plans(context.Context, int64, int) ([]stock.Plan, error) {
+	return nil, errors.New("the list of plans is read")
 }
 
 // TestPlansNeedWrite checks that a support token gets no form for plans, and cannot change or import anything.

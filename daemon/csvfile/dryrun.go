@@ -24,7 +24,12 @@ type Finder func(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, erro
 // it has printed an error, it returns [ErrInvalidFile].
 func (s *Reader) DryRun(ctx context.Context, w io.Writer, find Finder) error {
 	out, invalid := bufio.NewWriter(w), 0
-	rows, err := s.EachError(ctx, find, func(row RowResult) error {
+	rows := 0
+	err := s.EachResult(ctx, find, func(row RowResult) error {
+		rows++
+		if row.Err == nil {
+			return nil
+		}
 		invalid++
 		_, err := fmt.Fprintf(out, "line %d: %v\n", row.Line, row.Err)
 		return err
@@ -39,16 +44,15 @@ func (s *Reader) DryRun(ctx context.Context, w io.Writer, find Finder) error {
 	return ErrInvalidFile
 }
 
-// EachError checks a file of keys as an import would, and stores nothing. It calls report for each invalid row, in
-// order, and returns the number of all rows. An error of report ends the check.
+// EachResult checks a file of keys as an import would, and stores nothing. It calls report for each row, in order. The
+// error of a row whose code is stored is [adminstore.ErrExists]. An error of report ends the check.
 //
 // In memory it keeps a page of rows, and a 64-bit hash of each row's code instead of the code. That takes
 // a few dozen bytes per row. Two of a million rows have the same hash by chance in one of thirty million
 // files.
-func (s *Reader) EachError(ctx context.Context, find Finder, report func(RowResult) error) (rows int, _ error) {
+func (s *Reader) EachResult(ctx context.Context, find Finder, report func(RowResult) error) error {
 	d := &dryRun{report: report, find: find, seed: maphash.MakeSeed(), lines: map[uint64]uint32{}}
-	err := d.run(ctx, s.Check())
-	return d.rows, err
+	return d.run(ctx, s.Check())
 }
 
 // dryRunPage is the number of rows that are in memory simultaneously.
@@ -61,10 +65,9 @@ type dryRun struct {
 	page   []RowResult
 	seed   maphash.Seed
 	lines  map[uint64]uint32 // the line on which a code first occurs, by the code's hash
-	rows   int
 }
 
-// run reports each invalid row.
+// run reports each row.
 func (d *dryRun) run(ctx context.Context, rows iter.Seq2[RowResult, error]) error {
 	for row, err := range rows {
 		if invalid := (LineError{}); errors.As(err, &invalid) {
@@ -83,19 +86,15 @@ func (d *dryRun) run(ctx context.Context, rows iter.Seq2[RowResult, error]) erro
 	return d.reportPage(ctx)
 }
 
-// reportPage reports the errors of the current page and starts the next page.
+// reportPage reports the rows of the current page and starts the next page.
 func (d *dryRun) reportPage(ctx context.Context) error {
 	stored, err := d.stored(ctx)
 	if err != nil {
 		return err
 	}
 	for _, row := range d.page {
-		d.rows++
 		if row.Err == nil {
 			row.Err = d.duplicate(row, stored[row.Key.Code])
-		}
-		if row.Err == nil {
-			continue
 		}
 		if err := d.report(row); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+	"time"
 
 	"golang.org/x/text/language"
 
@@ -48,6 +49,30 @@ type PlanResult struct {
 func (f *Reader) CheckPlans() iter.Seq2[PlanResult, error] {
 	rows := check(f, planColumns, []string{"id", "country", "slots"}, (*row).edit)
 	return seq.Map(rows, func(c checked[stock.PlanEdit]) PlanResult { return PlanResult{c.line, c.value, c.err} })
+}
+
+// PlanEffects lists the results of [PlanEffect], in the order of a summary.
+func PlanEffects() []string { return []string{planNew, planUpdated, planRestocked, planUnchanged} }
+
+const (
+	planNew       = "new"
+	planUpdated   = "updated"
+	planRestocked = "back in stock"
+	planUnchanged = "unchanged"
+)
+
+// PlanEffect returns what an import does that turns a plan into another one, in words for people. The zero Plan before
+// means that the plan is new.
+func PlanEffect(before, after stock.Plan, at time.Time) string {
+	switch {
+	case before.ID == "":
+		return planNew
+	case !before.Available(at) && after.Available(at):
+		return planRestocked
+	case before == after:
+		return planUnchanged
+	}
+	return planUpdated
 }
 
 func (r *row) edit() stock.PlanEdit {

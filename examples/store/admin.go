@@ -95,6 +95,12 @@ func (s *store) Plans(ctx context.Context, after int64, n int) ([]stock.Plan, er
 	})
 }
 
+func (s *store) PlansByID(ctx context.Context, ids []string) ([]stock.Plan, error) {
+	return do(ctx, s, func() ([]stock.Plan, error) {
+		return slices.DeleteFunc(slices.Clone(s.state.Plans), func(p stock.Plan) bool { return !slices.Contains(ids, p.ID) }), nil
+	})
+}
+
 func (s *store) Tasks(ctx context.Context, f adminstore.TaskFilter, p adminstore.Page) (adminstore.List, error) {
 	return do(ctx, s, func() (adminstore.List, error) {
 		all := slices.DeleteFunc(s.allTasks(), func(v tasks.Snapshot) bool { return !f.Match(*v.Task) })

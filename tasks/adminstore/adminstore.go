@@ -42,6 +42,9 @@ type AdminStore interface {
 	// page starts after 0.
 	Plans(ctx context.Context, after int64, n int) ([]stock.Plan, error)
 
+	// PlansByID reads the plans with the given ids, in the order of import. An id of no plan has no entry.
+	PlansByID(ctx context.Context, ids []string) ([]stock.Plan, error)
+
 	// Tasks lists a page of the tasks that match the filter, each with its key. [TaskFilter.Position] is
 	// the order.
 	Tasks(ctx context.Context, f TaskFilter, p Page) (List, error)

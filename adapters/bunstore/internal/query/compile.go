@@ -11,7 +11,7 @@ import (
 // if a text among the arguments cannot be stored.
 func Compile(d Dialect, q Query) (string, []any, error) {
 	for _, value := range q.Args {
-		if !validText(value) {
+		if !ValidText(value) {
 			return "", nil, ErrInvalidText
 		}
 	}

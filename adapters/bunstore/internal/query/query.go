@@ -121,20 +121,20 @@ type TextArray []string
 // ErrInvalidText is the error of a statement with a text that no database stores.
 const ErrInvalidText = dberr.Public("a text is not UTF-8, or has a NUL")
 
-// validText reports whether the database stores the texts of an argument unchanged. It returns false for texts
+// ValidText reports whether the database stores the texts of an argument unchanged. It returns false for texts
 // that are not UTF-8 or contain a NUL. If the database changed them, two keys could become one.
-func validText(value any) bool {
+func ValidText(value any) bool {
 	switch value := value.(type) {
 	case string:
 		return utf8.ValidString(value) && strings.IndexByte(value, 0) < 0
 	case InlineRows:
-		return validText(Rows(value))
+		return ValidText(Rows(value))
 	case TextArray:
-		return !slices.ContainsFunc(value, func(s string) bool { return !validText(s) })
+		return !slices.ContainsFunc(value, func(s string) bool { return !ValidText(s) })
 	case Rows:
 		for _, row := range value.Values {
 			for _, v := range row {
-				if s, isText := v.(string); isText && !validText(s) {
+				if s, isText := v.(string); isText && !ValidText(s) {
 					return false
 				}
 			}

@@ -33,7 +33,7 @@ func NewSelect(d Dialect, on bun.IConn, model any) Select {
 
 // Bind returns an argument of bun that becomes a bind parameter. The types are those of [Args], except for rows.
 func (q Select) Bind(value any) bun.Safe {
-	if !validText(value) {
+	if !ValidText(value) {
 		q.args.err = ErrInvalidText
 	}
 	return bun.Safe(q.args.dialect.scalarSQL(value, q.args.bind(value)))
