@@ -78,11 +78,12 @@ type Plan struct {
 	ID        string        `json:"id"`
 	Country   stock.Country `json:"country"`
 	State     string        `json:"state"` // live, or the reason why it is out of stock: retired, expired, full, invalid
-	Slots     int           `json:"slots"` // the sum of free, held, spent and suspect
+	Slots     int           `json:"slots"` // the sum of free, held, spent, suspect and idle
 	Free      int           `json:"free"`
 	Held      int           `json:"held"`
 	Spent     int           `json:"spent"`
 	Suspect   int           `json:"suspect"`
+	Idle      int           `json:"idle"`       // free slots of a plan that is out of stock
 	ExpiresAt time.Time     `json:"expires_at"` // zero: never
 	Address   string        `json:"address"`
 	Invite    string        `json:"invite"`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -73,7 +74,16 @@ func (d databaseFlag) updateKey(ctx context.Context, c stdio, typed string, acti
 	read := func(ctx context.Context, s *bunstore.Store) (tasks.Snapshot, error) {
 		return operatorEngine(s).Snapshot(ctx, code)
 	}
-	return d.update(ctx, c, read, action, stored, remedy)
+	return withFindHint(d.update(ctx, c, read, action, stored, remedy))
+}
+
+// withFindHint returns the error of a command that needs a code. If no key has the code, it names the command that
+// finds one, because the text may be an order.
+func withFindHint(err error) error {
+	if errors.Is(err, tasks.ErrNoKey) {
+		return fmt.Errorf("%w: `keyseatd find` finds one by its order, username or task", err)
+	}
+	return err
 }
 
 // updateTask applies an admin action to the task with the given id. Then it prints the stored change.

@@ -44,7 +44,7 @@ func (sh shell) failsWith(status int, want string, line string) {
 // everyCommand lists the commands that open a database, with the required arguments.
 var everyCommand = []string{
 	"migrate", "keys export", "keys show A", "keys revoke A", "keys restore A", "keys reset A", "keys generate --count 1",
-	"keys import keys.csv", "keys import --dry-run keys.csv", "plans import plans.csv", "plans list", "plans retire p", "plans release t",
+	"keys import keys.csv", "keys import --dry-run keys.csv", "plans import plans.csv", "plans list", "plans retire p", "plans restock p", "plans release t",
 	"tasks list", "tasks retry t", "tasks resolve t --outcome success", "stock", "master-key prune master.key", "master-key rotate master.key", "doctor",
 	"archive --before 2020-01-01 --to archive", "webhooks list", "webhooks deliveries", "webhooks replay shop --since 1h",
 	"webhooks resume shop", "webhooks forget shop",

@@ -145,7 +145,7 @@ func (k *keysShow) Run(ctx context.Context, c stdio) error {
 			return err
 		}
 		if !v.Key.Exists() {
-			return tasks.ErrNoKey
+			return withFindHint(tasks.ErrNoKey)
 		}
 		history, err := s.History(ctx, code)
 		if err != nil {

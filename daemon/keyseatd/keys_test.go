@@ -124,7 +124,7 @@ func TestKeysSteer(t *testing.T) {
 	onEveryDatabase(t, func(sh shell) {
 		sh.feed(someKeys, "keys", "import", "-")
 		for _, verb := range []string{"show", "revoke", "restore", "reset"} {
-			sh.fails(exitFailed, "there is no such key", "", "keys", verb, "nobody")
+			sh.fails(exitFailed, "there is no such key: `keyseatd find` finds one by its order", "", "keys", verb, "nobody")
 			sh.fails(exitFailed, "a code is 1 to 128 printable", "", "keys", verb, "")
 		}
 		for range 2 {

@@ -23,6 +23,7 @@ type plansCmd struct {
 	Import  plansImport  `cmd:"" help:"Import plans from a CSV file, all or none. Update the plans with a known id."`
 	List    plansList    `cmd:"" help:"List all plans in the order of import."`
 	Retire  plansRetire  `cmd:"" help:"Take a plan out of stock."`
+	Restock plansRestock `cmd:"" help:"Put a plan back into stock: the console's Put back."`
 	Release plansRelease `cmd:"" help:"Free the slot of a member who has left the plan."`
 }
 
@@ -47,7 +48,13 @@ func (p *plansImport) Run(ctx context.Context, c stdio) error {
 	if err != nil {
 		return err
 	}
-	err = p.create(ctx, func(s *bunstore.Store) error { return table.LineOf(s.EditPlans(ctx, edits)) })
+	effects := ""
+	err = p.create(ctx, func(s *bunstore.Store) (err error) {
+		if effects, err = planEffects(ctx, s, edits); err != nil {
+			return err
+		}
+		return table.LineOf(s.EditPlans(ctx, edits))
+	})
 	if err != nil {
 		return err
 	}
@@ -56,7 +63,39 @@ func (p *plansImport) Run(ctx context.Context, c stdio) error {
 	if len(edits) == 1 {
 		plans = "plan"
 	}
-	return c.done(fmt.Sprintf("imported: %d %s", len(edits), plans), hintPlans+", and importing the same file again changes nothing")
+	return c.done(fmt.Sprintf("imported: %d %s%s", len(edits), plans, effects), hintPlans+", and importing the same file again changes nothing")
+}
+
+// planEffects counts what the edits of an import do to the plans that are stored now. It ignores an invalid edit, which
+// the import itself reports.
+func planEffects(ctx context.Context, s *bunstore.Store, edits []stock.PlanEdit) (text string, _ error) {
+	var ids []string
+	for _, e := range edits {
+		ids = append(ids, e.ID)
+	}
+	found, err := s.PlansByID(ctx, ids)
+	plans, rows := map[string]stock.Plan{}, map[string]int{}
+	for _, p := range found {
+		plans[p.ID] = p
+	}
+	now := time.Now()
+	for _, e := range edits {
+		before := plans[e.ID]
+		if after, err := e.Apply(before); err == nil {
+			rows[csvfile.PlanEffect(before, after, now)]++
+			plans[e.ID] = after
+		}
+	}
+	var parts []string
+	for _, effect := range csvfile.PlanEffects() {
+		if n := rows[effect]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, effect))
+		}
+	}
+	if len(parts) > 0 {
+		text = " (" + strings.Join(parts, ", ") + ")"
+	}
+	return text, err
 }
 
 // read reads the whole file. It runs before the database is created.
@@ -78,7 +117,7 @@ type plansList struct {
 
 // Help explains the output and shows examples.
 func (*plansList) Help() string {
-	return examples(narrowHelp,
+	return examples("Idle slots are the free slots of a plan that is retired, expired or faulty, as in `keyseatd stock`. "+narrowHelp,
 		"keyseatd plans list",
 		"keyseatd plans list --output json")
 }
@@ -96,11 +135,11 @@ func (p *plansList) Run(ctx context.Context, c stdio) error {
 }
 
 var planTable = terminal.Layout[view.Plan]{
-	Header: "ID COUNTRY STATE SLOTS FREE HELD SPENT SUSPECT EXPIRES? ADDRESS~",
+	Header: "ID COUNTRY STATE SLOTS FREE HELD SPENT SUSPECT IDLE EXPIRES? ADDRESS~",
 	Cells: func(p view.Plan) []string {
 		return []string{
 			p.ID, string(p.Country), p.State, strconv.Itoa(p.Slots), strconv.Itoa(p.Free), strconv.Itoa(p.Held),
-			strconv.Itoa(p.Spent), strconv.Itoa(p.Suspect), p.ExpiresAt.String(), p.Address,
+			strconv.Itoa(p.Spent), strconv.Itoa(p.Suspect), strconv.Itoa(p.Idle), p.ExpiresAt.String(), p.Address,
 		}
 	},
 }
@@ -113,23 +152,61 @@ type plansRetire struct {
 
 // Help explains the effect and shows an example.
 func (*plansRetire) Help() string {
-	return examples("Open tasks keep their slots. A plan that is imported again is back in stock.",
+	return examples("Open tasks keep their slots. `keyseatd plans restock` puts the plan back.",
 		"keyseatd plans retire plan-1")
 }
 
-// Run retires the plan. Importing the plan again puts it back in stock.
+// Run retires the plan.
 func (p *plansRetire) Run(ctx context.Context, c stdio) error {
-	err := p.open(ctx, func(s *bunstore.Store) error {
-		return s.EditPlans(ctx, []stock.PlanEdit{{ID: p.ID, Retire: true}})
-	})
-	if row, is := errors.AsType[adminstore.RowError](err); is { // the row number is omitted, because there is only one row
-		return row.Err
-	}
+	err := p.open(ctx, func(s *bunstore.Store) error { return editPlan(ctx, s, stock.PlanEdit{ID: p.ID, Retire: true}) })
 	if err != nil {
 		return err
 	}
 	c.audit(ctx, "plans retire", 1)
-	return c.done("the plan is retired", hintPlans+", `keyseatd plans import` puts it back in stock")
+	return c.done("the plan is retired", hintPlans+", `keyseatd plans restock` puts it back")
+}
+
+// editPlan makes one edit. The error omits the row number, because there is only one row.
+func editPlan(ctx context.Context, s *bunstore.Store, e stock.PlanEdit) error {
+	err := s.EditPlans(ctx, []stock.PlanEdit{e})
+	if row, is := errors.AsType[adminstore.RowError](err); is {
+		return row.Err
+	}
+	return err
+}
+
+// plansRestock is the command keyseatd plans restock.
+type plansRestock struct {
+	databaseFlag
+	ID string `arg:"" help:"The plan's id."`
+}
+
+// Help explains the effect and shows an example.
+func (*plansRestock) Help() string {
+	return examples("The free slots of a plan that is retired, full or invalid are sold again, as after **Put back** in the console. "+
+		"If the provider still refuses the plan, it leaves the stock again. An expired plan needs a later expires_at, "+
+		"with `keyseatd plans import`.",
+		"keyseatd plans restock plan-1")
+}
+
+// Run puts the plan back into stock. It refuses a plan whose time has ended, because that plan would stay out of stock.
+func (p *plansRestock) Run(ctx context.Context, c stdio) error {
+	err := p.open(ctx, func(s *bunstore.Store) error {
+		switch found, err := s.PlansByID(ctx, []string{p.ID}); {
+		case err != nil:
+			return err
+		case len(found) == 0:
+			return stock.ErrPlan
+		case found[0].HasExpired(time.Now()):
+			return fmt.Errorf("the plan expired at %s: import it with a later expires_at, or with an empty one", view.Time(found[0].ExpiresAt))
+		}
+		return editPlan(ctx, s, stock.PlanEdit{ID: p.ID})
+	})
+	if err != nil {
+		return err
+	}
+	c.audit(ctx, "plans restock", 1)
+	return c.done("the plan is back in stock", hintPlans+", `keyseatd plans retire` takes it out")
 }
 
 // plansRelease is the command keyseatd plans release.
@@ -148,39 +225,4 @@ func (*plansRelease) Help() string {
 // Run releases the slot.
 func (p *plansRelease) Run(ctx context.Context, c stdio) error {
 	return p.updateTask(ctx, c, p.Task, tasks.Release, "the slot is free again", hintPlans)
-}
-
-// stockCmd is the command keyseatd stock.
-type stockCmd struct {
-	databaseFlag
-	outputFlag
-}
-
-// Help explains idle slots and shows examples.
-func (*stockCmd) Help() string {
-	return examples("Idle slots are free slots of plans that are retired, expired or faulty.",
-		"keyseatd stock",
-		"keyseatd stock --output json")
-}
-
-// Run prints the slots of every country with a plan.
-func (k *stockCmd) Run(ctx context.Context, c stdio) error {
-	return k.open(ctx, func(s *bunstore.Store) error {
-		levels, err := operatorEngine(s).Stock(ctx)
-		if err != nil {
-			return err
-		}
-		views := seq.Map(seq.All(levels), func(l stock.Level) view.Level { return view.Level(l) })
-		return terminal.PrintList(c.out, k.Output, stockTable, views)
-	})
-}
-
-var stockTable = terminal.Layout[view.Level]{
-	Header: "COUNTRY SIZE FREE HELD SPENT SUSPECT IDLE",
-	Cells: func(l view.Level) []string {
-		return []string{
-			string(l.Country), strconv.Itoa(l.Size), strconv.Itoa(l.Free), strconv.Itoa(l.Held),
-			strconv.Itoa(l.Spent), strconv.Itoa(l.Suspect), strconv.Itoa(l.Idle),
-		}
-	},
 }

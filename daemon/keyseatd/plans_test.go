@@ -13,20 +13,20 @@ ash,US,,,0,2020-01-02
 
 func TestPlans(t *testing.T) {
 	onEveryDatabase(t, func(sh shell) {
-		sh.golden(sh.ok("plans", "import", sh.file("plans.csv", somePlans)), "imported: 3 plans\n")
+		sh.golden(sh.ok("plans", "import", sh.file("plans.csv", somePlans)), "imported: 3 plans (3 new)\n")
 		sh.feed("slots,id,country,expires_at\n7,oak,de,\n", "plans", "import", "-")
 		sh.golden(sh.ok("plans", "retire", "elm"), "the plan is retired\n")
 		sh.golden(sh.ok("plans", "list"), `
-ID  COUNTRY  STATE  SLOTS  FREE  HELD  SPENT  SUSPECT  EXPIRES  ADDRESS
-elm  US  retired  6  6  0  0  0  -  1 High Street Springfield
-oak  DE  live  7  7  0  0  0  -  -
-ash  US  expired  0  0  0  0  0  TIME  -
+ID  COUNTRY  STATE  SLOTS  FREE  HELD  SPENT  SUSPECT  IDLE  EXPIRES  ADDRESS
+elm  US  retired  6  0  0  0  0  6  -  1 High Street Springfield
+oak  DE  live  7  7  0  0  0  0  -  -
+ash  US  expired  0  0  0  0  0  0  TIME  -
 `)
 		sh.golden(sh.ok("plans", "list", "--output", "json"), `
 [
-{"id":"elm","country":"US","state":"retired","slots":6,"free":6,"held":0,"spent":0,"suspect":0,"expires_at":null,"address":"1 High Street\nSpringfield","invite":"https://provider.example/elm"},
-{"id":"oak","country":"DE","state":"live","slots":7,"free":7,"held":0,"spent":0,"suspect":0,"expires_at":null,"address":"","invite":""},
-{"id":"ash","country":"US","state":"expired","slots":0,"free":0,"held":0,"spent":0,"suspect":0,"expires_at":"TIME","address":"","invite":""}
+{"id":"elm","country":"US","state":"retired","slots":6,"free":0,"held":0,"spent":0,"suspect":0,"idle":6,"expires_at":null,"address":"1 High Street\nSpringfield","invite":"https://provider.example/elm"},
+{"id":"oak","country":"DE","state":"live","slots":7,"free":7,"held":0,"spent":0,"suspect":0,"idle":0,"expires_at":null,"address":"","invite":""},
+{"id":"ash","country":"US","state":"expired","slots":0,"free":0,"held":0,"spent":0,"suspect":0,"idle":0,"expires_at":"TIME","address":"","invite":""}
 ]
 `)
 		sh.golden(sh.ok("stock"), `
@@ -40,10 +40,27 @@ US  6  0  0  0  0  6
 {"country":"US","size":6,"free":0,"held":0,"spent":0,"suspect":0,"idle":6}
 ]
 `)
-		sh.feed("slots,id,country\n6,elm,us\n", "plans", "import", "-")
+		again := "slots,id,country\n6,elm,us\n9,oak,de\n1,fir,fr\n9,oak,de\n"
+		sh.golden(sh.feed(again, "plans", "import", "-"), "imported: 4 plans (1 new, 1 updated, 1 back in stock, 1 unchanged)\n")
 		if state := sh.rows("plans", "list")[0]["state"]; state != "live" {
 			sh.Errorf("imported again, the plan is %v", state)
 		}
+	})
+}
+
+// TestRestock puts a retired plan back, and refuses a plan that would stay out of stock.
+func TestRestock(t *testing.T) {
+	onEveryDatabase(t, func(sh shell) {
+		sh.feed(somePlans, "plans", "import", "-")
+		sh.ok("plans", "retire", "elm")
+		for range 2 {
+			sh.golden(sh.ok("plans", "restock", "elm"), "the plan is back in stock\n")
+		}
+		if elm := sh.rows("plans", "list")[0]; elm["state"] != "live" || elm["free"] != 6.0 || elm["idle"] != 0.0 {
+			sh.Errorf("put back, the plan is %v", elm)
+		}
+		sh.fails(exitFailed, "the plan expired at 2020-01-03T00:00:00Z: import it with a later expires_at", "", "plans", "restock", "ash")
+		sh.fails(exitFailed, "there is no such plan", "", "plans", "restock", "none")
 	})
 }
 

@@ -53,7 +53,7 @@ func TestStoredButNotPrinted(t *testing.T) {
 				{"keys restore ann", "", "the key is no longer revoked", "keyseatd keys revoke"},
 				{"keys reset ann", "", "the key is usable again", "keyseatd keys show"},
 				{"plans import -", "id,country,slots\np,US,5\n", "imported: 1 plan", "keyseatd plans list"},
-				{"plans retire p", "", "the plan is retired", "keyseatd plans import"},
+				{"plans retire p", "", "the plan is retired", "keyseatd plans restock"},
 				{"master-key add " + master, "", "is the first of " + master, "keyseatd master-key prune"},
 				{"master-key add " + master, "", "is the first of " + master, "keyseatd master-key prune"},
 				{"master-key prune " + master, "", "dropped from " + master + ": 1 keys", "no open task"},

@@ -156,7 +156,7 @@ func TestProgram(t *testing.T) {
 		{"--version", 0, "keyseatd ", ""},
 		{"keys generate --count 2 --order o-1", 0, "-", ""},
 		{"keys export", 0, ",o-1,0,", ""},
-		{"keys show nothing", 1, "", "keyseatd: there is no such key\n"},
+		{"keys show nothing", 1, "", "keyseatd: there is no such key: `keyseatd find` finds one by its order, username or task\n"},
 		{"keys show", 2, "", "keyseatd: expected"},
 	} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], strings.Fields(c.line)...)

@@ -78,7 +78,7 @@ func (w *webhooksReplay) selectKey(ctx context.Context, s *bunstore.Store, r *ou
 		}
 		v, err := operatorEngine(s).Snapshot(ctx, r.Code)
 		if err == nil && !v.Key.Exists() {
-			err = tasks.ErrNoKey
+			err = withFindHint(tasks.ErrNoKey)
 		}
 		return err
 	case w.Event != "":

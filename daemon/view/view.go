@@ -175,7 +175,7 @@ type Level struct {
 }
 
 // A Plan is a plan and its slots. Its state is live, or the reason why it is out of stock: retired,
-// expired, full or invalid.
+// expired, full or invalid. The free slots of a plan that is out of stock are idle, as in a [Level].
 type Plan struct {
 	ID        string        `json:"id"`
 	Country   stock.Country `json:"country"`
@@ -185,6 +185,7 @@ type Plan struct {
 	Held      int           `json:"held"`
 	Spent     int           `json:"spent"`
 	Suspect   int           `json:"suspect"`
+	Idle      int           `json:"idle"`
 	ExpiresAt Time          `json:"expires_at"`
 	Address   string        `json:"address"`
 	Invite    string        `json:"invite"`
@@ -192,8 +193,12 @@ type Plan struct {
 
 // NewPlan converts a plan, with its state at the given time.
 func NewPlan(p stock.Plan, now time.Time) Plan {
+	free, idle := p.Free(), 0
+	if !p.Available(now) {
+		free, idle = 0, free
+	}
 	return Plan{
-		p.ID, p.Country, planState(p, now), p.Size, p.Free(), p.Held, p.Spent, p.Suspect,
+		p.ID, p.Country, planState(p, now), p.Size, free, p.Held, p.Spent, p.Suspect, idle,
 		Time(p.ExpiresAt), p.Address, p.Invite,
 	}
 }

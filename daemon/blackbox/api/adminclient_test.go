@@ -160,7 +160,7 @@ func checkListsByAdminClient(o *harness.Operator, a *client.Admin, codes []keys.
 	}
 	want := []client.Plan{
 		{ID: "p", Country: "US", State: "live", Slots: 3, Free: 2, Held: 1, ExpiresAt: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Address: "1 Street\nTown", Invite: "i"},
-		{ID: "q", Country: "DE", State: "retired", Slots: 1, Free: 1},
+		{ID: "q", Country: "DE", State: "retired", Slots: 1, Idle: 1},
 	}
 	if !reflect.DeepEqual(plans, want) {
 		o.Errorf("%+v", plans)

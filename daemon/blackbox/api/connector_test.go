@@ -105,7 +105,7 @@ func checkScenario(d *harness.Daemon, m connectorScenario, code string, p harnes
 	if k := d.Info(code); k.Status != status || k.Message != message {
 		d.Errorf("%s: %s", m.login, k.Body)
 	}
-	if n := map[string]int{"free": p.Free, "spent": p.Spent, "suspect": p.Suspect}[m.slot]; n != 1 {
+	if n := map[string]int{"free": p.Free + p.Idle, "spent": p.Spent, "suspect": p.Suspect}[m.slot]; n != 1 {
 		d.Errorf("%s: the slot should be %s: %+v", m.login, m.slot, p)
 	}
 	if n := len(d.ProviderRequests(m.login + "@example.com")); n != m.attempts {

@@ -49,7 +49,7 @@ func TestEveryOutcomeIsShown(t *testing.T) {
 			if out {
 				want = strings.TrimPrefix(outcome, "plan_")
 			}
-			if p.State != want || p.Free != 2 {
+			if p.State != want || p.Free+p.Idle != 2 || out != (p.Idle > 0) {
 				s.Errorf("after %s: %+v", outcome, p)
 			}
 			if strings.Contains(d.Get("stock").Body, `"`+p.Country+`"`) == out {

@@ -94,7 +94,7 @@ func (t trial) fault(k harness.KeyInfo) string {
 // slotFault returns what is wrong with the slots of a plan. Slots that want does not name are free.
 func slotFault(p harness.Plan, want map[string]int) string {
 	want["free"] = p.Slots - want["spent"] - want["suspect"]
-	if p.Free != want["free"] || p.Spent != want["spent"] || p.Suspect != want["suspect"] || p.Held != 0 {
+	if p.Free+p.Idle != want["free"] || p.Spent != want["spent"] || p.Suspect != want["suspect"] || p.Held != 0 {
 		return fmt.Sprintf("the slots should be %v: %+v", want, p)
 	}
 	return ""

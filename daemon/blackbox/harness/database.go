@@ -121,6 +121,7 @@ type Plan struct {
 	ID                                string
 	Country, State                    string
 	Slots, Free, Held, Spent, Suspect int
+	Idle                              int // free slots of a plan that is out of stock
 }
 
 // Plans returns the plans by id, and checks that their counts add up.
@@ -140,7 +141,7 @@ func (s *Shop) Plans() map[string]Plan {
 
 // Check returns an error if the counts of a plan do not add up.
 func (p Plan) Check() error {
-	if p.Free+p.Held+p.Spent+p.Suspect != p.Slots || min(p.Free, p.Held, p.Spent, p.Suspect) < 0 {
+	if p.Free+p.Held+p.Spent+p.Suspect+p.Idle != p.Slots || min(p.Free, p.Held, p.Spent, p.Suspect, p.Idle) < 0 {
 		return fmt.Errorf("the counts of a plan do not add up: %+v", p)
 	}
 	return nil

@@ -589,6 +589,7 @@ export interface components {
             next: string | null;
             previous: string | null;
         };
+        /** @description slots = free + held + spent + suspect + idle. Idle slots are the free ones of a plan that is out of stock. */
         Plan: {
             id: string;
             country: components["schemas"]["Country"];
@@ -602,6 +603,7 @@ export interface components {
             held: components["schemas"]["Count"];
             spent: components["schemas"]["Count"];
             suspect: components["schemas"]["Count"];
+            idle: components["schemas"]["Count"];
             expires_at: components["schemas"]["Time"];
             address: string;
             invite: string;
