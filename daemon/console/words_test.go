@@ -105,7 +105,7 @@ func TestKeyPage(t *testing.T) {
 	const path = "/console/key?task=T1"
 	page := s.get(200, path, cookie)
 	s.expect(page, []string{
-		"<title>Key …-1 · keyseat console</title>", `<a href="/console/keys">Keys</a>`, "code-one-1", `data-live="story"`,
+		"<title>Key …-1 · keyseat console</title>", `<a href="/console/keys">Keys</a>`, "code-one-1", `data-live="state"`,
 		`was accepted at <time datetime="2026-11-22T19:37:00Z" title="2026-11-22`, ">Revoke</a>", "waiting",
 	}, []string{"keyseatd "})
 	s.expect(s.get(200, "/console/task?id=T1", cookie), []string{"<title>Task T1 · keyseat console</title>", `data-live="fields"`}, nil)

@@ -20,7 +20,7 @@ func TestCheck(t *testing.T) {
 		"code\nA\n\"B\nC\n":                            "2 A | 3! a quote is out of place or never closed",
 		"code\nA\n" + long + "\nB\n":                   "2 A | error line 3: the row is longer than 64 KiB",
 		"":                                             "error line 1: the file is empty: its first line names the columns",
-		"code,colour\nA,red\n":                         "error line 1: column 2 (colour) is none of " + strings.Join(csvfile.KeyColumns(), ","),
+		"code,colour\nA,red\n":                         "error line 1: column 2 (colour) is not one of " + strings.Join(csvfile.KeyColumns(), ","),
 	} {
 		var got []string
 		for result, err := range csvfile.New(strings.NewReader(file)).Check() {

@@ -44,7 +44,7 @@ checked: 10 rows, 8 invalid; nothing was stored
 `,
 		"code\nA\nB\n": "checked: 2 rows, 0 invalid; nothing was stored\n",
 		"code\n":       "checked: 0 rows, 0 invalid; nothing was stored\n",
-		"code,colour\nA,red\n": "line 1: column 2 (colour) is none of " + strings.Join(csvfile.KeyColumns(), ",") + "; nothing after it was read\n" +
+		"code,colour\nA,red\n": "line 1: column 2 (colour) is not one of " + strings.Join(csvfile.KeyColumns(), ",") + "; nothing after it was read\n" +
 			"checked: 1 rows, 1 invalid; nothing was stored\n",
 		"code\nold\n" + strings.Repeat("x", 70<<10) + "\nA\n": `line 2: the code exists already
 line 3: the row is longer than 64 KiB; nothing after it was read

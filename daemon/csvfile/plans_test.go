@@ -37,7 +37,7 @@ func TestInvalidPlans(t *testing.T) {
 	for file, want := range map[string]string{
 		"":                             "line 1: the file is empty",
 		"id,country\n":                 "line 1: the column slots is missing",
-		"id,country,size\n":            "line 1: column 3 (size) is none of id,country,address,invite,slots,expires_at",
+		"id,country,size\n":            "line 1: column 3 (size) is not one of id,country,address,invite,slots,expires_at",
 		"id,country,slots\n,US,1\n":    "line 2: id must be 1 to 128 printable ASCII characters with no space",
 		"id,country,slots\na b,US,1\n": "line 2: id must be",
 		"id,country,slots\n" + strings.Repeat("x", 129) + ",US,1\n": "line 2: id must be",

@@ -55,7 +55,7 @@ func parseHeader(cells, columns, need []string) (map[string]int, error) {
 			return nil, fmt.Errorf("column %d (%s) must be written in lower case: %s", i+1, name, lower)
 		}
 		if !slices.Contains(columns, name) {
-			return nil, fmt.Errorf("column %d%s is none of %s", i+1, quoteColumn(name), strings.Join(columns, ","))
+			return nil, fmt.Errorf("column %d%s is not one of %s", i+1, quoteColumn(name), strings.Join(columns, ","))
 		}
 		if _, twice := header[name]; twice {
 			return nil, fmt.Errorf("the column %s comes twice", name)

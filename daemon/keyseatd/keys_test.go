@@ -58,7 +58,7 @@ func TestKeysImportFaults(t *testing.T) {
 		for file, want := range map[string]string{
 			"":                                         "line 1: the file is empty",
 			"secret-code\n":                            "line 1: the first line must name the columns",
-			"code,colour\nnew,red\n":                   "line 1: column 2 (colour) is none of code,purchase_date,",
+			"code,colour\nnew,red\n":                   "line 1: column 2 (colour) is not one of code,purchase_date,",
 			"code,code\nnew,new\n":                     "line 1: the column code comes twice",
 			"used\n1\n":                                "line 1: the column code is missing",
 			"code,used\nnew,1\nb\n":                    "line 3: 1 cells under a header of 2",

@@ -199,7 +199,7 @@ func isLoopback(address string) bool {
 
 // limitFlags limit the number of simultaneous connections and requests.
 type limitFlags struct {
-	MaxConnections int `default:"4096" validate:"min=0" placeholder:"N" help:"Limit of connections to each listener, at most a quarter of the files that the process may open. Over the limit, the connections that have been waited for longest are closed. 0: no limit."`
+	MaxConnections int `default:"4096" validate:"min=0" placeholder:"N" help:"Limit of connections to each listener, at most a quarter of the files that the process may open. Over the limit, the connections that have been idle for longest are closed. 0: no limit."`
 	MaxRequests    int `default:"1024" validate:"min=0" placeholder:"N" help:"Limit of simultaneous API requests. Over the limit, the response is 503. 0: no limit."`
 }
 

@@ -11,7 +11,7 @@ import (
 // pageFlags turn the page for key holders on or off, and set its look.
 type pageFlags struct {
 	Page      string `default:"on" enum:"on,off" placeholder:"on|off" help:"Serve a page for key holders at /, next to the API: on or off."`
-	PageFiles string `placeholder:"FOLDER" help:"Folder with texts and styles that replace those of the page. The built-in ones stand in for what it lacks."`
+	PageFiles string `placeholder:"FOLDER" help:"Folder with texts and styles that replace those of the page. For a file that it lacks, the page uses its own."`
 	PageColor string `placeholder:"#RRGGBB" help:"Color of the page's buttons and links. The page darkens or lightens it where text would have a contrast below 4.5:1."`
 	Brand     string `validate:"omitempty,text" placeholder:"NAME" help:"Name of the shop, in the page's header and title."`
 }

@@ -69,7 +69,7 @@ func TestPlansFaults(t *testing.T) {
 		sh.ok("migrate")
 		for file, want := range map[string]string{
 			"id,country\np,US\n":                         "line 1: the column slots is missing",
-			"id,country,slots,size\np,US,1,1\n":          "line 1: column 4 (size) is none of id,country,",
+			"id,country,slots,size\np,US,1,1\n":          "line 1: column 4 (size) is not one of id,country,",
 			"id,country,slots\np,US,1\nq,UK,1\n":         "line 3: country must be an ISO 3166-1",
 			"id,country,slots\np,US,1\nq,US,-1\n":        "line 3: slots must be a number from 0",
 			"id,country,slots\np,US,1\na b,US,1\n":       "line 3: id must be 1 to 128",

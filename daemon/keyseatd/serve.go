@@ -22,8 +22,8 @@ import (
 type serveCmd struct {
 	databaseFlag `group:"Database:"`
 
-	Listen      string `group:"Most used:" default:"127.0.0.1:8080" validate:"listen" placeholder:"HOST:PORT" help:"Address of the API."`
-	AdminListen string `group:"Listeners:" default:"127.0.0.1:8081" empty:"nowhere" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"Address of health checks, metrics and the admin API. Empty: none."`
+	Listen      string `group:"Most used:" default:"127.0.0.1:8080" validate:"listen" placeholder:"HOST:PORT" help:"Address of the API and the page."`
+	AdminListen string `group:"Listeners:" default:"127.0.0.1:8081" empty:"nowhere" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"Address of the console, the admin API, health checks and metrics. Empty: none."`
 	TLSCert     string `group:"Listeners:" name:"tls-cert" validate:"required_with=TLSKey" placeholder:"FILE" help:"Certificate chain of the API, in PEM. SIGHUP reads it and the key again."`
 	TLSKey      string `group:"Listeners:" name:"tls-key" validate:"required_with=TLSCert" placeholder:"FILE" help:"Key of the certificate, in PEM."`
 

@@ -101,7 +101,7 @@ func allowPublic(_, address string, _ syscall.RawConn) error {
 
 // The errors of calls through a proxy.
 var (
-	errProxy      = errors.New("HTTP_PROXY or HTTPS_PROXY holds no URL of a proxy")
+	errProxy      = errors.New("HTTP_PROXY or HTTPS_PROXY is not the URL of a proxy")
 	errUnresolved = errors.New("cannot check the address, because the name does not resolve here: --webhook-private leaves that to the proxy")
 )
 

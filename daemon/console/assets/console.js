@@ -24,7 +24,7 @@ const group = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 
 // readTable returns the numbers of an outcome chart's table. A chart shows only what its table has.
 function readTable(table) {
-  const groups = [...table.querySelectorAll("thead th[data-fate]")].map((th) => ({ name: th.dataset.fate, label: th.textContent }));
+  const groups = [...table.querySelectorAll("thead th[data-group]")].map((th) => ({ name: th.dataset.group, label: th.textContent }));
   const rows = [...table.querySelectorAll("tbody tr")];
   return {
     groups,
