@@ -2,7 +2,6 @@ package bunstore
 
 import (
 	"context"
-	"slices"
 	"sync/atomic"
 
 	"github.com/uptrace/bun"
@@ -111,100 +110,4 @@ func (distributed) snapshots(ctx context.Context, run query.Runner, codes []keys
 		views[i] = v
 	}
 	return views, err
-}
-
-// distributedTables lists the tables to distribute by their column code. The second and third are colocated with the
-// first: the rows of one key are on one server.
-var distributedTables = []string{keyTable.Name, taskTable.Name, historyTable.Name}
-
-const errNoCitus = dberr.Public("the database has no Citus: install the extension on every server " +
-	"(shared_preload_libraries = 'citus'), CREATE EXTENSION citus, and add the workers with citus_add_node")
-
-// Distribute distributes keyseat_keys, keyseat_tasks and keyseat_history over the workers of Citus 12 or
-// later. The key's code decides the worker, so all rows of a key are on one worker. The other tables stay
-// on the coordinator. Distribute returns the tables that it has distributed. It may be run again, because
-// it leaves tables alone that are distributed already.
-//
-// No other program may use the database while Distribute runs. Afterwards every store must be opened with
-// [Options.Distributed].
-func (s *Store) Distribute(ctx context.Context) (done []string, err error) {
-	if s.isSQLite {
-		return nil, s.wrap("distribute", errNotPostgres)
-	}
-	if s.write.Stats().MaxOpenConnections == 1 { // the lock holds one connection
-		return nil, s.wrap("distribute", dberr.Public("a pool of one connection is too small"))
-	}
-	err = s.withMigrationLock(ctx, func(ctx context.Context, _ bun.Tx) error {
-		known, citus, err := s.reader().readDistribution(ctx)
-		if err == nil && !citus {
-			err = errNoCitus
-		}
-		for i, table := range distributedTables {
-			if err == nil && !slices.Contains(known, table) {
-				if err = s.distributeTable(ctx, table, i == 0); err == nil {
-					done = append(done, table)
-				}
-			}
-			if err == nil {
-				err = s.dropLocalCopy(ctx, table)
-			}
-		}
-		return err
-	})
-	return done, s.wrap("distribute", err)
-}
-
-// distributeTable distributes one table. first is true for the first table of [distributedTables]; the others are
-// colocated with it.
-func (s *Store) distributeTable(ctx context.Context, table string, first bool) error {
-	colocate := distributedTables[0]
-	if first {
-		colocate = "none" // colocated with no table of another program
-	}
-	_, err := s.write.DB.ExecContext(ctx, `SELECT create_distributed_table($1, 'code', colocate_with => $2)`, table, colocate)
-	return err
-}
-
-// dropLocalCopy removes the copy of a table's rows that Citus leaves on the disk of the coordinator, where no
-// query sees it. The copy holds sealed accounts, which must disappear together with their tasks. If a call
-// of [Store.Distribute] was interrupted, the next call removes the copy.
-func (s *Store) dropLocalCopy(ctx context.Context, table string) error {
-	_, err := s.write.DB.ExecContext(ctx, `SELECT truncate_local_data_after_distributing_table(CAST($1 AS text)::regclass)
-		WHERE pg_relation_size(CAST($1 AS text)::regclass) > 0`, table)
-	return err
-}
-
-// ErrDistributed is the error of a store that was opened without [Options.Distributed] although its tables
-// are distributed.
-var ErrDistributed error = dberr.Public("the tables are distributed by Citus: the store must be opened for that (--database-distributed)")
-
-// checkTables implements [layout]. It returns [ErrDistributed] if the tables are distributed.
-func (oneServer) checkTables(ctx context.Context, s session) error {
-	if s.isSQLite {
-		return nil
-	}
-	tables, _, err := s.readDistribution(ctx)
-	if err == nil && len(tables) > 0 {
-		err = ErrDistributed
-	}
-	return err
-}
-
-// readDistribution returns the distributed tables of keyseat, and whether the database has Citus.
-func (s session) readDistribution(ctx context.Context) (tables []string, citus bool, err error) {
-	err = s.runOnce(ctx, `SELECT 1 WHERE to_regclass('pg_dist_partition') IS NOT NULL`, nil, func(query.Row) error {
-		citus = true
-		return nil
-	})
-	if err != nil || !citus {
-		return nil, citus, err
-	}
-	err = s.runOnce(ctx, `SELECT CAST(c.relname AS text) FROM pg_dist_partition p JOIN pg_class c ON c.oid = p.logicalrelid
-		WHERE p.partmethod = 'h' AND c.oid = to_regclass(c.relname) AND c.relname LIKE 'keyseat%'`, nil, func(r query.Row) error {
-		var name string
-		err := r.Scan([]query.Column{query.Text(&name)})
-		tables = append(tables, name)
-		return err
-	})
-	return tables, citus, err
 }

@@ -196,13 +196,19 @@ func TestManyLease(t *testing.T) {
 	}
 }
 
-// fakeCitus creates fakes of the functions of Citus that [bunstore.Store.Distribute] calls. They record the calls.
+// fakeCitus creates fakes of the functions and tables of Citus that [bunstore.Store.Distribute] uses. The functions
+// record their calls. Each table has a shard on the coordinator and one on each of two workers.
 const fakeCitus = `
 	CREATE TABLE pg_dist_partition (nth serial, logicalrelid regclass, partmethod "char", said text);
+	CREATE TABLE pg_dist_node (isactive boolean, noderole text, shouldhaveshards boolean);
+	INSERT INTO pg_dist_node VALUES (true, 'primary', true), (true, 'primary', true), (true, 'primary', false), (true, 'secondary', true);
+	CREATE TABLE pg_dist_placement AS SELECT n AS shardid, n - 1 AS groupid FROM generate_series(1, 3) n;
+	CREATE VIEW pg_dist_shard AS SELECT logicalrelid, n AS shardid FROM pg_dist_partition, generate_series(1, 3) n;
 	CREATE FUNCTION truncate_local_data_after_distributing_table(name regclass) RETURNS void LANGUAGE sql
 		AS $$ INSERT INTO pg_dist_partition (said) VALUES ('no local ' || name) $$;
-	CREATE FUNCTION create_distributed_table(name regclass, by text, colocate_with text DEFAULT 'default') RETURNS void LANGUAGE sql
-		AS $$ INSERT INTO pg_dist_partition (logicalrelid, partmethod, said) VALUES (name, 'h', name || ' by ' || by || ' beside ' || colocate_with) $$`
+	CREATE FUNCTION create_distributed_table(name regclass, by text, colocate_with text, shard_count int DEFAULT NULL) RETURNS void LANGUAGE sql
+		AS $$ INSERT INTO pg_dist_partition (logicalrelid, partmethod, said)
+			VALUES (name, 'h', concat(name, ' by ', by, ' beside ', colocate_with, ' in ' || shard_count)) $$`
 
 // TestDistribute checks the calls of Citus, and that each table is distributed only once. Afterwards a store
 // that locks rows of these tables must refuse them.
@@ -210,7 +216,7 @@ func TestDistribute(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
 	s, db := open(t, url, bunstore.Options{}), raw(t, url)
-	if _, err := s.Distribute(t.Context()); err == nil || !strings.Contains(err.Error(), "has no Citus") {
+	if _, err := s.Distribute(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "has no Citus") {
 		t.Errorf("without Citus: %v", err)
 	}
 	if _, err := db.ExecContext(t.Context(), fakeCitus); err != nil {
@@ -222,25 +228,25 @@ func TestDistribute(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"keyseat_keys", "keyseat_tasks", "keyseat_history"}
-	if done, err := s.Distribute(t.Context()); err == nil || !slices.Equal(done, want[:1]) {
-		t.Fatalf("where the second breaks off: %v, %v", done, err)
+	if d, err := s.Distribute(t.Context(), 0); err == nil || !slices.Equal(d.Tables, want[:1]) {
+		t.Fatalf("where the second breaks off: %v, %v", d, err)
 	}
 	if _, err := db.ExecContext(t.Context(), `ALTER TABLE pg_dist_partition DROP CONSTRAINT breaks`); err != nil {
 		t.Fatal(err)
 	}
-	if done, err := s.Distribute(t.Context()); err != nil || !slices.Equal(done, want[1:]) {
-		t.Fatalf("distributed %v, %v", done, err)
+	if d, err := s.Distribute(t.Context(), 0); err != nil || !slices.Equal(d.Tables, want[1:]) || d.Shards != 3 || d.Servers != 3 || d.Workers != 2 {
+		t.Fatalf("distributed %v, %v", d, err)
 	}
 	if err := s.Migrate(t.Context()); !errors.Is(err, bunstore.ErrDistributed) {
 		t.Errorf("a store with locks: %v", err)
 	}
 	other := open(t, "distributed:"+url, bunstore.Options{})
-	if done, err := other.Distribute(t.Context()); err != nil || len(done) > 0 {
-		t.Errorf("once more: %v, %v", done, err)
+	if d, err := other.Distribute(t.Context(), 9); err != nil || len(d.Tables) > 0 || d.Shards != 3 {
+		t.Errorf("once more: %v, %v", d, err)
 	}
 	var said string
 	if err := db.QueryRowContext(t.Context(), `SELECT string_agg(said, '; ' ORDER BY nth) FROM pg_dist_partition`).Scan(&said); err != nil ||
-		said != "keyseat_keys by code beside none; no local keyseat_keys; "+ // here the call for the next table fails
+		said != "keyseat_keys by code beside none in 4; no local keyseat_keys; "+ // here the call for the next table fails
 			"no local keyseat_keys; keyseat_tasks by code beside keyseat_keys; keyseat_history by code beside keyseat_keys; no local keyseat_history; "+
 			"no local keyseat_keys; no local keyseat_history" {
 		t.Errorf("said %q, %v", said, err)
@@ -250,7 +256,7 @@ func TestDistribute(t *testing.T) {
 func TestOnlyPostgresIsDistributed(t *testing.T) {
 	t.Parallel()
 	url := databases["sqlite"](t)
-	if _, err := open(t, url, bunstore.Options{}).Distribute(t.Context()); err == nil || !strings.Contains(err.Error(), "only PostgreSQL") {
+	if _, err := open(t, url, bunstore.Options{}).Distribute(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "only PostgreSQL") {
 		t.Errorf("distributed: %v", err)
 	}
 	if _, err := bunstore.Open(t.Context(), url, bunstore.Options{Distributed: true}); err == nil || !strings.Contains(err.Error(), "only PostgreSQL") {

@@ -1,6 +1,7 @@
 package bunstore_test
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,4 +60,30 @@ func TestTheDatabaseKnowsTheRules(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestHistoryNumbersGoOn checks the migration from an identity column to a sequence: no number comes twice, although
+// the newest entries are gone, and a role that may write the table needs no other privilege.
+func TestHistoryNumbersGoOn(t *testing.T) {
+	t.Parallel()
+	url := databases["postgres"](t)
+	db, files := raw(t, url), steps(t, url)
+	i := slices.IndexFunc(files, func(file string) bool { return strings.Contains(file, "history_sequence") })
+	earlier(t, db, files[:i], always)
+	const entry = `
+		INSERT INTO keyseat_history (code, change_id, n, at, cause, task_id, kind, outcome, plan_id, slot_from, slot_to, note)
+		SELECT 'old', n, n, now(), 'issued', '', '', '', '', '', '', '' FROM generate_series(1, 7) n; DELETE FROM keyseat_history`
+	if _, err := db.ExecContext(t.Context(), entry); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, url, bunstore.Options{})
+	fill(t, s, 1)
+	var first int
+	var identity string
+	var usable bool
+	const look = `SELECT min(h.seq), min(a.attidentity::text), bool_and(has_sequence_privilege('pg_monitor', 'keyseat_history_numbers', 'USAGE'))
+		FROM keyseat_history h, pg_attribute a WHERE a.attrelid = 'keyseat_history'::regclass AND a.attname = 'seq'`
+	if err := db.QueryRowContext(t.Context(), look).Scan(&first, &identity, &usable); err != nil || first != 8 || identity != "" || !usable {
+		t.Errorf("the first number is %d, identity %q, usable %t, %v", first, identity, usable, err)
+	}
 }

@@ -16,8 +16,13 @@ func TestDistribute(t *testing.T) {
 	const stand = `
 		CREATE TABLE pg_dist_partition (logicalrelid regclass, partmethod "char");
 		CREATE FUNCTION truncate_local_data_after_distributing_table(name regclass) RETURNS void LANGUAGE sql AS '';
-		CREATE FUNCTION create_distributed_table(name regclass, by text, colocate_with text) RETURNS void LANGUAGE sql
-			AS $$ INSERT INTO pg_dist_partition VALUES (name, 'h') $$`
+		CREATE TABLE pg_dist_node (isactive boolean, noderole text, shouldhaveshards boolean);
+		CREATE TABLE pg_dist_placement (shardid int, groupid int);
+		CREATE VIEW pg_dist_shard AS SELECT logicalrelid, shardid FROM pg_dist_partition, pg_dist_placement;
+		CREATE FUNCTION create_distributed_table(name regclass, by text, colocate_with text, shard_count int DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
+			INSERT INTO pg_dist_partition VALUES (name, 'h');
+			INSERT INTO pg_dist_placement SELECT n, 0 FROM generate_series(1, shard_count) n
+		$$`
 	url := pgtest.URL(t)
 	sh := shell{t, t.TempDir(), []string{"KEYSEAT_DATABASE=" + url}}
 	sh.failsAfter("the schema is up to date", exitFailed, "the database has no Citus: install", "", "migrate", "--distribute")
@@ -30,11 +35,19 @@ func TestDistribute(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"distributed by the key's code: keyseat_keys, keyseat_tasks, keyseat_history", "the tables were distributed already",
+		"distributed by the key's code: keyseat_keys, keyseat_tasks, keyseat_history: 3 shards on 1 servers\n",
+		"the tables were distributed already: 3 shards on 1 servers\n",
 	} {
-		if got := sh.ok("migrate", "--distribute"); !strings.Contains(got, want) {
-			t.Errorf("printed %q", got)
+		got, warned, code := sh.run("", "migrate", "--distribute", "--shards", "3")
+		if code != 0 || !strings.HasSuffix(got, want) || !strings.Contains(warned, "warning: every shard is on the coordinator") {
+			t.Errorf("code %d, printed %q, %q", code, got, warned)
 		}
+	}
+	if _, err := conn.Exec(t.Context(), "UPDATE pg_dist_placement SET groupid = shardid"); err != nil {
+		t.Fatal(err)
+	}
+	if got, warned, code := sh.run("", "migrate", "--distribute"); code != 0 || !strings.Contains(got, "3 shards on 3 servers") || warned != "" {
+		t.Errorf("with workers: code %d, printed %q, %q", code, got, warned)
 	}
 	sh.ok("keys", "generate", "--count", "2") // the command detects the distributed tables
 }

@@ -21,6 +21,7 @@ func TestUsage(t *testing.T) {
 		"migrate --database sqlite:":           "--database must be",
 		"migrate --database keyseat.db":        "--database must be",
 		"migrate now":                          "unexpected argument now",
+		"migrate --shards 4":                   "--shards needs --distribute",
 		"master-key add":                       "expected \"<file>\"",
 		"keys generate":                        "missing flags: --count=N",
 		"keys generate --count 0":              "--count must be at least 1",
