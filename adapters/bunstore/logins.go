@@ -18,6 +18,28 @@ func newLoginCounter(now func() time.Time) *logincount.Counter {
 // loginOverSQL is true if the window of a row s has ended, or begins in the future because the clock was set back.
 const loginOverSQL = `(s.ends <= @now OR s.ends > @now + @window)`
 
+// countLoginsSQL adds tests to the windows of their logins, and logins to those of their keys. It returns the tests of each
+// login, and the number of different logins of each key.
+const countLoginsSQL = `
+	WITH @totals, @pairs,
+	total AS (
+		INSERT INTO keyseat_logins AS s (login, code, ends, tests)
+		SELECT login, '', @now + @window, tests FROM totals ORDER BY login COLLATE "C"
+		ON CONFLICT (login, code) DO UPDATE SET
+			ends = CASE WHEN ` + loginOverSQL + ` THEN excluded.ends ELSE s.ends END,
+			tests = CASE WHEN ` + loginOverSQL + ` THEN 0 ELSE s.tests END + excluded.tests
+		RETURNING s.login, s.tests),
+	pair AS (
+		INSERT INTO keyseat_logins AS s (login, code, ends, tests)
+		SELECT login, code, @now + @day, 0 FROM pairs ORDER BY login COLLATE "C", code COLLATE "C"
+		ON CONFLICT (login, code) DO UPDATE SET ends = excluded.ends)
+	SELECT login, '', tests FROM total
+	UNION ALL
+	SELECT '', one.code, (SELECT count(*) FROM (
+		SELECT l.login FROM keyseat_logins l WHERE l.code = one.code AND l.ends > @now
+		UNION SELECT p.login FROM pairs p WHERE p.code = one.code) AS all_logins)
+	FROM pairs one`
+
 // CountLogins implements [tasks.LoginCounter]. On Postgres the counts are lost when the server crashes, and on SQLite when
 // the process ends. All daemons write rows in the same order, so that they do not deadlock.
 func (s *Store) CountLogins(ctx context.Context, tests []tasks.LoginTest) ([]tasks.LoginCounts, error) {
@@ -31,25 +53,7 @@ func (s *Store) CountLogins(ctx context.Context, tests []tasks.LoginTest) ([]tas
 	totals, pairs := loginRows(tests)
 	logins, codes := map[string]int64{}, map[keys.Code]int64{}
 	count := query.Query{
-		SQL: `
-		WITH @totals, @pairs,
-		total AS (
-			INSERT INTO keyseat_logins AS s (login, code, ends, tests)
-			SELECT login, '', @now + @window, tests FROM totals ORDER BY login COLLATE "C"
-			ON CONFLICT (login, code) DO UPDATE SET
-				ends = CASE WHEN ` + loginOverSQL + ` THEN excluded.ends ELSE s.ends END,
-				tests = CASE WHEN ` + loginOverSQL + ` THEN 0 ELSE s.tests END + excluded.tests
-			RETURNING s.login, s.tests),
-		pair AS (
-			INSERT INTO keyseat_logins AS s (login, code, ends, tests)
-			SELECT login, code, @now + @day, 0 FROM pairs ORDER BY login COLLATE "C", code COLLATE "C"
-			ON CONFLICT (login, code) DO UPDATE SET ends = excluded.ends)
-		SELECT login, '', tests FROM total
-		UNION ALL
-		SELECT '', one.code, (SELECT count(*) FROM (
-			SELECT l.login FROM keyseat_logins l WHERE l.code = one.code AND l.ends > @now
-			UNION SELECT p.login FROM pairs p WHERE p.code = one.code) AS all_logins)
-		FROM pairs one`,
+		SQL:  countLoginsSQL,
 		Args: query.Args{"totals": totals, "pairs": pairs, "window": tasks.LoginTestTTL, "day": tasks.KeyLoginTTL},
 		Scan: func(r query.Row) error {
 			var login, code string

@@ -136,13 +136,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := sqlitefile.Create(path); err != nil {
-		return nil, sqliteDialect(nil, path).wrap("open", err)
-	}
-	file, err := sqlitefile.Find(path)
-	if err == nil {
-		err = sqlitefile.CheckLeftLog(ctx, file.Path)
-	}
+	file, err := findFile(ctx, path)
 	if err != nil {
 		return nil, sqliteDialect(nil, path).wrap("open", err)
 	}
@@ -169,6 +163,18 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 		return nil, errors.Join(s.wrap("open", err), write.Close(), read.Close())
 	}
 	return s, nil
+}
+
+// findFile finds the file of an SQLite database, or makes it. It returns an error for a file that cannot be opened safely.
+func findFile(ctx context.Context, path string) (*sqlitefile.File, error) {
+	if err := sqlitefile.Create(path); err != nil {
+		return nil, err
+	}
+	file, err := sqlitefile.Find(path)
+	if err == nil {
+		err = sqlitefile.CheckLeftLog(ctx, file.Path)
+	}
+	return file, err
 }
 
 // newPool returns a pool that has no connection yet.

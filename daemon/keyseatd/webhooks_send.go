@@ -179,8 +179,8 @@ type webhooksTest struct {
 
 // Help explains the test and shows an example.
 func (*webhooksTest) Help() string {
-	return examples("The test is an example of each event that the endpoint receives, signed, with made-up data and the field "+
-		"\"test\": true. This command sends each once; it needs no database.",
+	return examples("The command sends an example of each event that the endpoint receives. Each is signed, and has made-up data "+
+		"and the field \"test\": true. The command needs no database.",
 		"keyseatd webhooks test shop --webhook-file hooks.json")
 }
 
