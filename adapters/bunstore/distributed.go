@@ -60,8 +60,8 @@ func (distributed) skipLocked() string { return "" }
 //   - The server plans a statement each time, because Citus needs the arguments to plan a statement on several
 //     servers.
 //   - Citus sends SET LOCAL to the workers, see [distributed.txSettings].
-//   - Citus opens one connection to each worker for a statement. With its default, several for a statement about several
-//     shards, it spends more time on connections than on the statement.
+//   - Citus opens one connection to each worker for a statement. By default it opens several if the statement is about
+//     several shards, and spends more time on connections than on the statement.
 func (distributed) sessionSettings() string {
 	return `SET plan_cache_mode = force_custom_plan;
 		SET citus.propagate_set_commands = 'local';

@@ -39,7 +39,7 @@ type layout interface {
 	checkTables(ctx context.Context, s session) error
 	// skipLocked returns the clause after FOR UPDATE that leaves out rows that another transaction has locked.
 	skipLocked() string
-	// sessionSettings returns the settings of PostgreSQL that differ, each as SQL.
+	// sessionSettings returns SQL that sets the parameters of a session in which the layouts differ.
 	sessionSettings() string
 	// txSettings returns statements to run after each BEGIN. The argument pooled is true behind a pooler in transaction
 	// mode, where sessions have no settings.

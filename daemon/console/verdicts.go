@@ -92,7 +92,7 @@ func (r *request) checkPlans(f *fileImport, text []byte) error {
 	return nil
 }
 
-// plansOf reads the stored plans that a file names, by their ids. An invalid line ends the file.
+// plansOf reads the stored plans that a file names, by their ids. It reads the file up to the first invalid line.
 func (r *request) plansOf(text []byte) (map[string]stock.Plan, error) {
 	var ids []string
 	for row, err := range csvfile.New(bytes.NewReader(text)).CheckPlans() {

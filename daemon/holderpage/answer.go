@@ -149,7 +149,7 @@ func (a Answer) Next() string {
 	return ""
 }
 
-// A Delay is a time in the unit in which people say it.
+// A Delay is a duration in the unit that people use for it.
 type Delay struct {
 	Number int
 	Unit   string // second, minute or hour

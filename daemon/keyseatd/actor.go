@@ -77,8 +77,8 @@ func (d databaseFlag) updateKey(ctx context.Context, c stdio, typed string, acti
 	return withFindHint(d.update(ctx, c, read, action, stored, remedy))
 }
 
-// withFindHint returns the error of a command that needs a code. If no key has the code, it names the command that
-// finds one, because the text may be an order.
+// withFindHint adds a hint to the error of a command that needs a code. If no key has the code, the operator may have
+// given an order, so the hint names the command find.
 func withFindHint(err error) error {
 	if errors.Is(err, tasks.ErrNoKey) {
 		return fmt.Errorf("%w: `keyseatd find` finds one by its order, username or task", err)

@@ -26,8 +26,8 @@ const (
 	MinEndCode = 20
 )
 
-// Found is the result of a search. Each list is ordered by the text that was searched, so an exact match is the
-// first.
+// Found is the result of a search. Each list is in the order of the bytes of the texts that match. So among the texts
+// that begin with the searched text, an exact match is the first.
 type Found struct {
 	Codes     []tasks.Snapshot // keys whose code matches
 	Orders    []tasks.Snapshot // keys whose order matches
