@@ -5,7 +5,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Tools with dependencies of their own are modules of their own.
 MODULES := daemon/soak daemon/bench daemon/otel examples/river
 
-.PHONY: test race lint fmt build screenshots
+.PHONY: test test-postgres race lint fmt build screenshots
 
 # NEEDS=no installs nothing: the tests whose programs are missing are skipped then, and fail otherwise.
 ifneq ($(NEEDS),no)
@@ -25,6 +25,11 @@ race:
 	@.ci/needs $(NEEDS)
 	go test -race -timeout 40m $$(go list ./... | grep -v /daemon/blackbox)
 	go test -race -timeout 40m -p 1 ./daemon/blackbox/...
+
+# The store and a few black-box tests on other versions of PostgreSQL: make test-postgres VERSIONS="14 18"
+VERSIONS := 14 15 16 17 18
+test-postgres:
+	@.ci/postgres $(VERSIONS)
 
 lint:
 	go run $(GOLANGCI) run --allow-parallel-runners ./...

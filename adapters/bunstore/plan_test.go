@@ -68,7 +68,10 @@ func newPlanner(t *testing.T) planner {
 	p.db.SetMaxOpenConns(1)
 	p.must(s.EditPlans(t.Context(), []stock.PlanEdit{stock.NewPlanEdit("p", "US", 9)}))
 	p.issue("first", "K1", "K2")
-	p.run(`VACUUM ANALYZE`) // so that the statistics say that the tables are almost empty
+	p.run(`VACUUM ANALYZE`)        // so that the statistics say that the tables are almost empty
+	for _, table := range tables { // autovacuum would make the server plan again
+		p.run(`ALTER TABLE ` + table + ` SET (autovacuum_enabled = off)`)
+	}
 	return p
 }
 
@@ -155,7 +158,8 @@ func (p planner) run(sql string) {
 func (p planner) blocks() (n int) {
 	p.Helper()
 	if _, err := p.db.ExecContext(p.Context(), `SELECT pg_stat_force_next_flush()`); err != nil {
-		p.run(`SELECT pg_sleep(1.5)`)
+		p.run(`SELECT pg_sleep(1)`) // at its end, the server sends the statistics to a process of its own
+		p.run(`SELECT pg_sleep(1)`) // the statistics that are read may be half a second old
 	}
 	p.must(p.db.QueryRowContext(p.Context(), `
 		SELECT sum(coalesce(heap_blks_hit, 0) + coalesce(heap_blks_read, 0) + coalesce(idx_blks_hit, 0) + coalesce(idx_blks_read, 0))::bigint

@@ -88,7 +88,11 @@ func (c *Cluster) initCluster() error {
 
 // runBinary runs one of the programs of PostgreSQL until it exits.
 func (c *Cluster) runBinary(name string, args ...string) error {
-	cmd := exec.Command(filepath.Join(c.bin, name), args...) //nolint:noctx // it ends by itself
+	path := filepath.Join(c.bin, name)
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
+	cmd := exec.Command(path, args...) //nolint:noctx // it ends by itself
 	cmd.Dir, cmd.SysProcAttr = c.folder, unprivileged()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", name, err, bytes.TrimSpace(out))

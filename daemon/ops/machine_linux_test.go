@@ -60,7 +60,9 @@ exec "$@"`,
 }
 
 // hostPrograms are the programs of this machine that the scripts and the stubs use.
-var hostPrograms = []string{"bash", "cp", "dirname", "env", "mkdir", "mktemp", "rm", "sed", "sh", "tar", "tee", "tr"}
+var hostPrograms = []string{
+	"bash", "chmod", "cp", "dirname", "env", "grep", "gzip", "mkdir", "mktemp", "mv", "rm", "sed", "sh", "sort", "tail", "tar", "tee", "tr", "uniq",
+}
 
 // A machine is a PATH of stubs and a root folder of its own.
 type machine struct {

@@ -130,10 +130,14 @@ func TestPostgresBackup(t *testing.T) {
 	s.CheckDoctor()
 }
 
-// runPostgresProgram runs a program that comes with PostgreSQL.
+// runPostgresProgram runs a program that comes with PostgreSQL. pg_dump must not be older than the server.
 func runPostgresProgram(s *harness.Shop, name string, args ...string) {
 	s.Helper()
-	if out, err := exec.CommandContext(s.Context(), pgtest.LookPath(s.T, name), args...).CombinedOutput(); err != nil {
+	out, err := exec.CommandContext(s.Context(), pgtest.LookPath(s.T, name), args...).CombinedOutput()
+	if err != nil && strings.Contains(string(out), "server version mismatch") && !pgtest.Required() {
+		s.Skip("SKIPPED, NOTHING WAS TESTED: " + name + " is older than the server")
+	}
+	if err != nil {
 		s.Fatalf("%s: %v\n%s", name, err, out)
 	}
 }
