@@ -28,8 +28,8 @@ func (l jsonErrorListener) Accept() (net.Conn, error) {
 // A jsonErrorConn replaces the plain-text errors of net/http with JSON. net/http writes such an error
 // in one piece, without a handler.
 //
-// A jsonErrorConn has all other methods of [net.TCPConn]. net/http needs them, because it half-closes the
-// connection after such an error, so that the client receives the response.
+// A jsonErrorConn has all other methods of [net.TCPConn]. The package net/http half-closes the connection after such
+// an error, so that the client receives the response.
 type jsonErrorConn struct {
 	*net.TCPConn
 	status HTTPStatus

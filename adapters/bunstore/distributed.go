@@ -68,8 +68,8 @@ func (distributed) sessionSettings() string {
 		SET citus.max_adaptive_executor_pool_size = 1`
 }
 
-// txSettings sets the timeout for locks on the workers too. A worker does not have the settings of the session, so
-// that a locked row would delay all changes of a batch until the context ends.
+// txSettings sets the timeout for locks on the workers too. A worker does not have the settings of the session. Without
+// the timeout, a locked row would delay all changes of a batch until the context ends.
 func (distributed) txSettings(pooled bool) []string {
 	all := []string{`SET LOCAL lock_timeout = '2s'`}
 	if pooled {

@@ -75,22 +75,22 @@ func TestADeadlock(t *testing.T) {
 	inLabs(t, func(l *lab) {
 		changes := l.accept(2)
 		l.arm(mode{}, -1) // counts transactions; no statement fails
-		stranger, err := l.db.BeginTx(l.life, nil)
+		blocker, err := l.db.BeginTx(l.life, nil)
 		if err != nil {
 			l.Fatal(err)
 		}
-		if _, err := stranger.ExecContext(l.life, "SET LOCAL deadlock_timeout = '30s'"); err != nil { // the store detects it first
+		if _, err := blocker.ExecContext(l.life, "SET LOCAL deadlock_timeout = '30s'"); err != nil { // the store detects it first
 			l.Fatal(err)
 		}
-		if _, err := stranger.ExecContext(l.life, "SELECT 1 FROM keyseat_keys WHERE code = $1 FOR UPDATE", string(code("K", 1))); err != nil {
+		if _, err := blocker.ExecContext(l.life, "SELECT 1 FROM keyseat_keys WHERE code = $1 FOR UPDATE", string(code("K", 1))); err != nil {
 			l.Fatal(err)
 		}
-		l.Cleanup(func() { _ = stranger.Rollback() }) // the server has ended it already
+		l.Cleanup(func() { _ = blocker.Rollback() }) // the server has ended it already
 		done := make(chan error, 1)
 		go func() { done <- made(l, l.frail, changes) }()
 		// The server does all of this in one round trip. A test that is slow between the steps would let the store
 		// reach its lock_timeout, and the transaction would run once more.
-		if _, err := stranger.ExecContext(l.life, fmt.Sprintf(`DO $$ BEGIN
+		if _, err := blocker.ExecContext(l.life, fmt.Sprintf(`DO $$ BEGIN
 			WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))) LOOP
 				PERFORM pg_sleep(0.001);
 			END LOOP;

@@ -50,8 +50,8 @@ func (s *Store) ImportKeys(ctx context.Context, b adminstore.ImportBatch, all it
 	return s.wrap("import", err)
 }
 
-// initialKeys yields the keys of an import as they are first stored: it sets the fields that belong to the store
-// (Version, Task, NextTaskAt and FailedLogins). It ends with the first error of the sequence, which it also stores in broken.
+// initialKeys yields the keys of an import as they are first stored. It sets the fields that belong to the store: Version,
+// Task, NextTaskAt and FailedLogins. It ends with the first error of the sequence, which it also stores in broken.
 func initialKeys(all iter.Seq2[keys.Key, error], broken *error) iter.Seq2[keys.Key, error] {
 	return func(yield func(keys.Key, error) bool) {
 		for k, err := range all {

@@ -70,7 +70,7 @@ func TestFixCounters(t *testing.T) {
 		if _, err := raw(t, url).ExecContext(t.Context(), `UPDATE keyseat_plans SET held = 1, spent = 3`); err != nil {
 			t.Fatal(err)
 		}
-		tally := func() audit.PlanAudit {
+		readAudit := func() audit.PlanAudit {
 			t.Helper()
 			all, err := s.PlanAudits(t.Context())
 			if err != nil || len(all) != 1 {
@@ -78,7 +78,7 @@ func TestFixCounters(t *testing.T) {
 			}
 			return all[0]
 		}
-		seen := tally()
+		seen := readAudit()
 		two := stock.SlotCounts{Held: 2}
 		if seen.Plan.Counts() != (stock.SlotCounts{Held: 1, Spent: 3}) || seen.Moves != two || seen.Tasks != two {
 			t.Fatalf("%+v", seen)
@@ -100,7 +100,7 @@ func TestFixCounters(t *testing.T) {
 		if err := s.FixCounters(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
-		if now := tally(); now.Plan.Counts() != (stock.SlotCounts{Held: 1, Spent: 1}) || now.Moves != now.Plan.Counts() {
+		if now := readAudit(); now.Plan.Counts() != (stock.SlotCounts{Held: 1, Spent: 1}) || now.Moves != now.Plan.Counts() {
 			t.Errorf("corrected to %+v", now)
 		}
 		if err := s.FixCounters(t.Context(), c); !errors.Is(err, tasks.ErrConflict) {

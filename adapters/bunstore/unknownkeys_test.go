@@ -12,20 +12,20 @@ import (
 	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
-// A tally is the result of [bunstore.Store.CountUnknownKeys] for a block of addresses.
-type tally struct {
+// A blockCount is the result of [bunstore.Store.CountUnknownKeys] for a block of addresses.
+type blockCount struct {
 	unknown int
 	left    time.Duration
 }
 
-func countUnknownKeys(t *testing.T, s *bunstore.Store, unknown map[netip.Prefix]int) map[netip.Prefix]tally {
+func countUnknownKeys(t *testing.T, s *bunstore.Store, unknown map[netip.Prefix]int) map[netip.Prefix]blockCount {
 	t.Helper()
-	all := map[netip.Prefix]tally{}
+	all := map[netip.Prefix]blockCount{}
 	err := s.CountUnknownKeys(t.Context(), unknown, func(b netip.Prefix, n int, left time.Duration) {
 		if _, twice := all[b]; twice || left <= 0 || left > time.Minute {
 			t.Errorf("%s: reported twice (%t), or %s are left", b, twice, left)
 		}
-		all[b] = tally{n, left}
+		all[b] = blockCount{n, left}
 	})
 	if err != nil || len(all) != len(unknown) {
 		t.Fatalf("reported %d blocks, not %d: %v", len(all), len(unknown), err)

@@ -75,9 +75,9 @@ func TestIdempotencyKeysBelongToTokenName(t *testing.T) {
 		s.read(s.order("order-1001", `{"count":1,"order_id":"`+orderID+`"}`, as(token)), http.StatusCreated, &got)
 		return got
 	}
-	first, stranger, again := issue(writer, "o-1"), issue(other, "o-2"), issue(renewed, "o-1")
-	if first.Codes[0] == stranger.Codes[0] || first.Codes[0] != again.Codes[0] || stranger.OrderID != "o-2" {
-		t.Errorf("%+v, %+v, %+v", first, stranger, again)
+	first, others, again := issue(writer, "o-1"), issue(other, "o-2"), issue(renewed, "o-1")
+	if first.Codes[0] == others.Codes[0] || first.Codes[0] != again.Codes[0] || others.OrderID != "o-2" {
+		t.Errorf("%+v, %+v, %+v", first, others, again)
 	}
 	s.stored(2)
 }

@@ -66,8 +66,8 @@ func (t Token) Expired(at time.Time) bool { return !t.Expires.IsZero() && !at.Be
 
 // Tokens finds tokens. It must be safe for concurrent use.
 type Tokens interface {
-	// Find returns the token with this secret text. If the text belongs to no token, or to one that has
-	// expired, it returns the zero Token, which has no role. An error says that tokens cannot be checked now.
+	// Find returns the token with this secret text. For an unknown text or an expired token it returns the zero
+	// Token, which has no role. It returns an error if tokens cannot be checked now.
 	Find(text string) (Token, error)
 }
 

@@ -108,8 +108,8 @@ func (r *request) confirmAction() error {
 	return r.render(http.StatusOK, page{"confirm", c.Question, c.Noun + "s", c})
 }
 
-// confirmation builds the confirmation for the action of the path and the object that form names. It returns
-// errNotFound for an unknown action or an empty id, [tasks.ErrNoKey] for a reference that does not open, and
+// confirmation builds the confirmation for the action of the path and the object that form names. The error is
+// errNotFound for an unknown action or an empty id. It is [tasks.ErrNoKey] for a reference that does not open, and
 // [tasks.ErrNoTask] if the task to resolve does not exist.
 func (r *request) confirmation(form url.Values) (confirmation, error) {
 	a, is := findAction(r.req.PathValue("noun"), r.req.PathValue("verb"))

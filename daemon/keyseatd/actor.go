@@ -48,8 +48,8 @@ func attributed(action adminAction) adminAction {
 	}
 }
 
-// audit writes a line of the audit log to standard error, unless n is 0. The count n is that of the codes that a command has
-// printed or written to a file, or of the changes that leave no actor in a history.
+// audit writes a line of the audit log to standard error, unless n is 0. It is about n codes that a command has printed or
+// written to a file, or about n changes without an actor in a history.
 func (c stdio) audit(ctx context.Context, action string, n int) {
 	if n > 0 {
 		log := logFlags{LogLevel: "info", LogFormat: "console"}.logger(c.err)

@@ -2,8 +2,8 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// protectMemory makes the process not dumpable: its memory gets into no core dump, and other processes of the same
-// user cannot read it. root still can.
+// protectMemory makes the process not dumpable. Its memory gets into no core dump, and other processes of the same
+// user cannot read it. Processes of root still can.
 func protectMemory() error {
 	// A sandbox may forbid this call. The next call is then enough: the kernel writes no core of a process that is not
 	// dumpable.

@@ -69,8 +69,8 @@ func (m *Recorder) WatchPool(name string, db *sql.DB) {
 	m.registry.MustRegister(collectors.NewDBStatsCollector(db, name))
 }
 
-// WatchMasterKey exports the age of the master key that encrypts, and the age at which it gets a successor (0: never). age
-// returns false if the age is unknown. Then it is exported as infinite.
+// WatchMasterKey exports the age of the master key that encrypts, and the age at which it gets a successor (0: never). The
+// function age returns false if the age is unknown. Then the exported age is infinite.
 func (m *Recorder) WatchMasterKey(age func() (age time.Duration, known bool), period time.Duration) {
 	m.registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{

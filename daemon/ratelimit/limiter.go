@@ -62,7 +62,7 @@ type window struct {
 }
 
 // The limit of all clients together is allFactor times the limit of one address, and at most maxAll. The maximum also
-// bounds the memory of a Limiter: each unknown key adds up to three windows, which need up to about 10 MiB in all.
+// bounds the memory of a Limiter to about 10 MiB, because each unknown key adds up to three windows.
 const (
 	allFactor = 100
 	maxAll    = 16384
