@@ -64,7 +64,8 @@ type Store interface {
 
 	// Extend makes the leases end ttl from now. A ttl of 0 returns the leases: the tasks are then due as
 	// before, and no lost lease is counted. The returned errors are in the order of the refs. An error
-	// is nil, or ErrFenced if the task has another fence, has ended or is not leased.
+	// is nil, or ErrFenced if the task has another fence, has ended or is not leased. A store on several
+	// servers may return another error for a lease on a server that is away.
 	Extend(ctx context.Context, refs []Ref, ttl time.Duration) ([]error, error)
 
 	// Stock returns the sums of slots for every country that has a plan, as of one moment during the

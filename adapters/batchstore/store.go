@@ -18,6 +18,10 @@ type Options struct {
 	MaxWrites   int           // simultaneous calls of Apply; default 1
 	CallTimeout time.Duration // of one call; default 10s
 
+	// RetryReads repeats each read of a failed call by itself. It is for a store on several servers, where the keys of a
+	// server that is away must not fail the others. Changes are always repeated.
+	RetryReads bool
+
 	// Observe is called before each batch. call is "view" (Snapshots), "find", "apply" or "stock", and size is
 	// the number of callers that share the batch. Many goroutines call Observe simultaneously. It may be nil.
 	Observe func(call string, size int)
@@ -65,6 +69,7 @@ func New(inner tasks.Store, o Options) *Store {
 	}
 	s.stocks = newBatcher(o, "stock", s.sharedStock, 1)
 	s.snapshots.AllowInline, s.finds.AllowInline, s.applies.RetryIndividually = true, true, true
+	s.snapshots.RetryIndividually, s.finds.RetryIndividually = o.RetryReads, o.RetryReads
 	return s
 }
 

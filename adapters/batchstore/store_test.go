@@ -36,6 +36,7 @@ type slowStore struct {
 	mu        sync.Mutex
 	sizes     []int
 	failingID string // the id of a change with which each call fails
+	away      keys.Code
 }
 
 func (s *slowStore) call(size int) {
@@ -49,9 +50,20 @@ func (s *slowStore) Snapshots(_ context.Context, codes []keys.Code) ([]tasks.Sna
 	s.call(len(codes))
 	snapshots := make([]tasks.Snapshot, len(codes))
 	for i, code := range codes {
-		snapshots[i].Key.Code = code
+		if snapshots[i].Key.Code = code; code == s.away {
+			return nil, errCall
+		}
 	}
 	return snapshots, nil
+}
+
+func (s *slowStore) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
+	snapshots, err := s.Snapshots(ctx, codes)
+	found := make([]keys.Key, len(codes))
+	for i := range snapshots {
+		found[i] = snapshots[i].Key
+	}
+	return found, err
 }
 
 var errCall = errors.New("the call failed")
@@ -161,6 +173,48 @@ func TestAFailingChangeDoesNotFailItsBatch(t *testing.T) {
 		}
 		wg.Wait()
 	})
+}
+
+// TestReadsOfOtherServersSucceed fails each call with a certain key, as a store on several servers does while the server
+// of that key is away. With RetryReads the other callers of the same call get their keys. A caller whose context has
+// ended does not delay them.
+func TestReadsOfOtherServersSucceed(t *testing.T) {
+	snapshot := func(ctx context.Context, s *batchstore.Store, codes []keys.Code) error {
+		_, err := s.Snapshots(ctx, codes)
+		return err
+	}
+	find := func(ctx context.Context, s *batchstore.Store, codes []keys.Code) error {
+		_, err := s.Find(ctx, codes)
+		return err
+	}
+	for _, read := range []func(context.Context, *batchstore.Store, []keys.Code) error{snapshot, find} {
+		for retry, want := range map[bool]string{true: "[1 4 1 1 1]", false: "[1 4]"} {
+			synctest.Test(t, func(t *testing.T) {
+				inner := &slowStore{away: "away"}
+				store := batchstore.New(inner, batchstore.Options{RetryReads: retry, MaxReads: 1})
+				var wg sync.WaitGroup
+				for i, code := range []keys.Code{"first", "good", "away", "gone", "fine"} {
+					timeout := time.Minute
+					if code == "gone" {
+						timeout = 1500 * time.Millisecond
+					}
+					ctx, cancel := context.WithTimeout(t.Context(), timeout)
+					defer cancel()
+					wg.Go(func() {
+						err := read(ctx, store, []keys.Code{code})
+						if failed := code == "away" || code == "gone" || !retry && i > 0; (err != nil) != failed {
+							t.Errorf("retry %t, %s: %v", retry, code, err)
+						}
+					})
+					synctest.Wait()
+				}
+				wg.Wait()
+				if got := fmt.Sprint(inner.sizes); got != want {
+					t.Errorf("retry %t: calls of %s", retry, got)
+				}
+			})
+		}
+	}
 }
 
 // TestCancelledCallersReturnWithin50ms cancels callers of a slow call, and callers whose requests wait for the next

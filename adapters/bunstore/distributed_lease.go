@@ -94,7 +94,7 @@ func (d distributed) chooseCandidates(ctx context.Context, run query.Runner, n i
 }
 
 // readCandidates returns up to n candidates: first the group late, then the group ahead. Within a group, the
-// candidate with the earliest time comes first.
+// candidate with the earliest time comes first. While a server is away, it returns tasks of the other servers.
 func readCandidates(ctx context.Context, run query.Runner, n int, times query.Args) (all candidates, err error) {
 	for _, text := range []string{lateSQL, aheadSQL} {
 		if len(all) == n || err != nil {
@@ -106,6 +106,9 @@ func readCandidates(ctx context.Context, run query.Runner, n int, times query.Ar
 			all = append(all, c)
 			return err
 		}})
+	}
+	if workerAway(err) {
+		return readReachable(ctx, run, n, times["at"].(time.Time), err)
 	}
 	return all, err
 }

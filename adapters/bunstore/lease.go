@@ -128,6 +128,9 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 		errs, err = on.extend(ctx, refs, ttl)
 		return err
 	})
+	if s.Distributed() && workerAway(err) && len(refs) > 1 {
+		return s.extendEach(ctx, refs, ttl), nil
+	}
 	return errs, s.wrap("extend", err)
 }
 

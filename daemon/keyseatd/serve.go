@@ -149,7 +149,7 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 		return err
 	}
 	m := newMetrics(store, log)
-	shared := batchstore.New(faultinject.Store(ctx, m.Store(store)), batchstore.Options{Observe: m.ObserveBatch})
+	shared := batchstore.New(faultinject.Store(ctx, m.Store(store)), batchstore.Options{Observe: m.ObserveBatch, RetryReads: store.Distributed()})
 	engine := daemon.NewEngine(shared, faultinject.Connector(ctx, m.Connector(connector)), ring, s.rules())
 	engine.Now = faultinject.Now
 	engine.Logins = store

@@ -8,7 +8,7 @@ import (
 
 // send sends a batch in one call and completes its requests. It leaves out the requests whose context has ended.
 // If the call fails, its outcome is not known. Then send repeats each request by itself if b.RetryIndividually
-// is set.
+// is set, unless its context has ended by then.
 func (b *Batcher[Q, R]) send(batch []request[Q, R]) {
 	live := make([]request[Q, R], 0, len(batch))
 	items := make([]Q, 0, len(batch))
@@ -25,6 +25,7 @@ func (b *Batcher[Q, R]) send(batch []request[Q, R]) {
 		switch {
 		case err == nil:
 			r.complete(Result[R]{Value: values[i : i+1 : i+1]})
+		case r.cancelled():
 		case b.RetryIndividually && len(live) > 1:
 			value, err := b.callOnce(r.ctx, items[i:i+1])
 			r.complete(Result[R]{value, err})
