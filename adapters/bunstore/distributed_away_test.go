@@ -31,6 +31,7 @@ const awayServer = `
 func TestOneServerIsAway(t *testing.T) {
 	t.Parallel()
 	url := databases["distributed"](t)
+	notOnCitus(t, url)
 	s, db := open(t, url, bunstore.Options{}), raw(t, url)
 	fill(t, s, 4)
 	changes := upgrades(t, s, 4)

@@ -269,6 +269,7 @@ func TestOnlyPostgresIsDistributed(t *testing.T) {
 func TestSettingsOfDistributedTransactions(t *testing.T) {
 	t.Parallel()
 	url := databases["distributed"](t)
+	notOnCitus(t, url)
 	s, db := open(t, url, bunstore.Options{}), raw(t, url)
 	const spy = `
 		CREATE TABLE seen (setting text);

@@ -73,6 +73,7 @@ func (l *lab) collides(o operation, m mode, k int) bool {
 // that the transaction of the store is aborted and runs again.
 func TestADeadlock(t *testing.T) {
 	inLabs(t, func(l *lab) {
+		notOnCitus(l, l.url)
 		changes := l.accept(2)
 		l.arm(mode{}, -1) // counts transactions; no statement fails
 		blocker, err := l.db.BeginTx(l.life, nil)

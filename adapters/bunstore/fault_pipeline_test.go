@@ -19,6 +19,7 @@ var obstacles = map[string]string{
 // transaction runs again, and its caller sees no error. If every run is refused, no change is left.
 func TestObstacles(t *testing.T) {
 	inLabs(t, func(l *lab) {
+		notOnCitus(l, l.url)
 		for at, trigger := range obstacles {
 			for _, state := range []string{"40001", "40P01", "23505"} {
 				for _, times := range []int{1, mostRuns} {

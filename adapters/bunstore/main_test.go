@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 // URL with the prefix "distributed:" is a Postgres that the test opens as a distributed store.
 var databases = map[string]func(testing.TB) string{
 	"postgres":    pgtest.URL,
-	"distributed": func(t testing.TB) string { return "distributed:" + pgtest.URL(t) },
+	"distributed": func(t testing.TB) string { return distributedURL(t, pgtest.URL) },
 	"sqlite":      func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "key seat?%.db") },
 }
 
@@ -39,7 +39,7 @@ var databases = map[string]func(testing.TB) string{
 // Postgres, the database has the tables already.
 var migrated = map[string]func(testing.TB) string{
 	"postgres":    withTables.URL,
-	"distributed": func(t testing.TB) string { return "distributed:" + withTables.URL(t) },
+	"distributed": func(t testing.TB) string { return distributedURL(t, withTables.URL) },
 	"sqlite":      databases["sqlite"],
 }
 

@@ -105,6 +105,7 @@ func TestNoFreshEntriesWithoutSubscribers(t *testing.T) {
 // That transaction commits only when the first router waits for its lock.
 func TestEntryIsNotRoutedTwice(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {
+		notOnCitus(t, url)
 		s, db := open(t, url, bunstore.Options{}), raw(t, url)
 		fill(t, s, 1)
 		if err := s.Subscribe(t.Context(), []string{"L"}, time.Hour); err != nil {
