@@ -46,7 +46,7 @@ var (
 )
 
 // readReachable is like [readCandidates], for the tasks on servers that can be reached. It finds only late tasks. If it
-// cannot reach a server either, it returns the error away.
+// can reach no server, it returns the error away.
 func readReachable(ctx context.Context, run query.Runner, n int, now time.Time, away error) (all candidates, err error) {
 	var codes query.TextArray
 	shards := 0
