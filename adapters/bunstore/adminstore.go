@@ -154,6 +154,11 @@ func (s session) lockCountries(ctx context.Context, plans map[string]stock.Plan,
 		ON CONFLICT DO NOTHING`, query.Args{"country": in}); err != nil {
 		return err
 	}
+	return s.lockCountryRows(ctx, in)
+}
+
+// lockCountryRows locks the rows of countries, in the order of their codes.
+func (s session) lockCountryRows(ctx context.Context, in query.Rows) error {
 	return s.runOnce(ctx, `
 		WITH @country
 		SELECT c.code FROM keyseat_countries c WHERE c.code IN (SELECT code FROM country)

@@ -28,7 +28,7 @@
 // single row as plain arguments), and as JSON on SQLite.
 //
 // A transaction that changes a plan's counters holds a lock on the row of the plan's country. Therefore a
-// claim sees every free slot, and no plan is oversold.
+// claim sees every free slot, and no plan is oversold. Triggers add the change to the sums in that row, which Stock reads.
 //
 // A distributed store ([Options.Distributed]) is Postgres with the rows of keys and tasks on many servers.
 // It locks no key or task before it writes:
@@ -44,7 +44,7 @@
 //
 // The files by topic, and below the line the internal packages:
 //
-//	tasks.Store                read.go, lease.go, apply.go (and changeset.go, write.go)
+//	tasks.Store                read.go, levels.go, lease.go, apply.go (and changeset.go, write.go)
 //	other ports                adminstore.go and import.go, outbox.go and outbox_delivery.go, inspect.go,
 //	                           archive.go, stats.go
 //	further methods of Store   migrate.go and schema.go, serve.go, unknownkeys.go, sealing.go, durability.go, backup.go

@@ -6,7 +6,6 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -126,53 +125,6 @@ func inOrder(found []keys.Key, codes []keys.Code) []keys.Key {
 		}
 	}
 	return all
-}
-
-// availableSQL is the condition that a plan p is in stock at @now.
-const availableSQL = `(NOT p.retired AND p.fault = '' AND (p.expires_at IS NULL OR p.expires_at > @now))`
-
-// Stock implements [tasks.Store].
-func (s *Store) Stock(ctx context.Context) (all []stock.Level, err error) {
-	err = s.retryRead(ctx, pgxconn.Scans, func(run query.Runner) error {
-		all, err = readLevels(ctx, run)
-		return err
-	})
-	return all, s.wrap("stock", err)
-}
-
-// Stock implements [tasks.Store].
-func (s session) Stock(ctx context.Context) ([]stock.Level, error) {
-	levels, err := readLevels(ctx, s.runCached)
-	return levels, s.wrap("stock", err)
-}
-
-const freeSlotsSQL = `p.size - p.held - p.spent - p.suspect`
-
-const levelsSQL = `
-	SELECT p.country, CAST(sum(p.size) AS bigint),
-		CAST(sum(CASE WHEN ` + availableSQL + ` THEN ` + freeSlotsSQL + ` ELSE 0 END) AS bigint),
-		CAST(sum(p.held) AS bigint), CAST(sum(p.spent) AS bigint), CAST(sum(p.suspect) AS bigint),
-		CAST(sum(CASE WHEN ` + availableSQL + ` THEN 0 ELSE ` + freeSlotsSQL + ` END) AS bigint)
-	FROM keyseat_plans p
-	GROUP BY p.country
-	ORDER BY p.country`
-
-func readLevels(ctx context.Context, run query.Runner) (all []stock.Level, err error) {
-	err = run(ctx, query.Query{SQL: levelsSQL, Scan: func(r query.Row) error {
-		var l stock.Level
-		err := r.Scan([]query.Column{
-			query.Text(&l.Country),
-			query.Int(&l.Size),
-			query.Int(&l.Free),
-			query.Int(&l.Held),
-			query.Int(&l.Spent),
-			query.Int(&l.Suspect),
-			query.Int(&l.Idle),
-		})
-		all = append(all, l)
-		return err
-	}})
-	return all, err
 }
 
 // viewColumns lists the columns of a key k and a task t. A snapshotScanner reads them after the time.

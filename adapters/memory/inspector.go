@@ -108,6 +108,12 @@ func (s *Store) FixCounters(_ context.Context, c audit.CounterFix) error {
 	return nil
 }
 
+// LevelAudits implements [audit.Inspector]. It returns none, because Stock adds up the plans.
+func (*Store) LevelAudits(context.Context) ([]audit.LevelAudit, error) { return nil, nil }
+
+// FixLevel implements [audit.Inspector]. There is nothing to fix.
+func (*Store) FixLevel(context.Context, stock.Country) error { return nil }
+
 var _ archive.Archiver = (*Store)(nil)
 
 // Archive implements [archive.Archiver].

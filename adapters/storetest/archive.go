@@ -92,6 +92,21 @@ func (f archiveFixture) runArchive(plans ...archive.Plan) (errs []error, rows ar
 	return errs, rows
 }
 
+// levelsMatch checks that the stored sums, if the store keeps any, and the stock are the sums of the plans.
+func (f archiveFixture) levelsMatch() {
+	f.Helper()
+	audits, err := f.all.LevelAudits(f.ctx)
+	f.must(err)
+	for _, a := range audits {
+		f.want("sums of "+string(a.Country), a.Stored, a.Counted)
+	}
+	plans, err := f.Plans(f.ctx, 0, 100)
+	f.must(err)
+	levels, err := f.Stock(f.ctx)
+	f.must(err)
+	f.want("stock", levels, stock.Levels(time.Now(), plans))
+}
+
 // planAudits returns the audits of all plans, without their times.
 func (f archiveFixture) planAudits() []audit.PlanAudit {
 	f.Helper()
@@ -140,6 +155,7 @@ func archiveReleases(f archiveFixture) {
 	first := f.record("A").Tasks[0]
 	f.release(first.ID)
 	f.want("slots", f.slots("plan-A"), "1/0/1/0")
+	f.levelsMatch()
 	_, rows := f.runArchive(f.archivePlan("A"))
 	f.want("tasks", len(rows.Tasks), 1)
 	f.want("task", rows.Tasks[0].ID, first.ID)
@@ -235,6 +251,7 @@ func inspectCounters(f archiveFixture) {
 	f.must(err)
 	f.must(f.all.FixCounters(f.ctx, fix))
 	f.want("corrected", f.slots("plan-A"), "0/0/2/0")
+	f.levelsMatch()
 	f.want("again", f.all.FixCounters(f.ctx, fix), tasks.ErrConflict)
 	f.want("history", f.history(""), "repaired:plan-A:>")
 	f.want("routed", o.route(), 0)

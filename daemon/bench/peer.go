@@ -145,7 +145,7 @@ func (u utc) Scan(value any) error {
 const upgradeSQL = `
 	WITH plan AS (
 		SELECT id, address, invite FROM keyseat_plans
-		WHERE country = $3 AND NOT retired AND fault = '' AND held + spent + suspect < size
+		WHERE country = $3 AND NOT retired AND fault = '' AND has_free
 		ORDER BY country, seq LIMIT 1 FOR UPDATE SKIP LOCKED),
 	k AS (
 		UPDATE keyseat_keys SET status = 'in_queue', message = '', version = version + 1, task_id = $2

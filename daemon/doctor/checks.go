@@ -251,3 +251,11 @@ func checkPlan(t audit.PlanAudit) []Finding {
 	}
 	return found
 }
+
+// checkLevel checks that the sums of a country are those of its plans.
+func checkLevel(l audit.LevelAudit) []Finding {
+	if l.Stored == l.Counted {
+		return nil
+	}
+	return []Finding{{Code: StockSums, Country: l.Country, Found: fmt.Sprintf("the sums are %s, the plans have %s", l.Stored, l.Counted)}}
+}

@@ -3,6 +3,7 @@
 //
 //	Store.Records    ─▶ one code: its key, tasks, history ─▶ checks ─▶ findings ─▶ repairs  ─▶ Store.Apply
 //	Store.PlanAudits ─▶ one plan: counters, tasks, moves  ─▶ checks ─▶ findings ─▶ counters ─▶ Store.FixCounters
+//	Store.LevelAudits ▶ one country: its sums, its plans  ─▶ checks ─▶ findings ─────────────▶ Store.FixLevel
 //
 // Each check is a pure function of one record or plan audit. Each of these was read at one moment,
 // so a doctor may run while daemons serve. A finding is reported only after the data was read a
@@ -46,7 +47,7 @@ type Doctor struct {
 const pageSize = 500
 
 // Examine returns its findings one after another: first about keys, sorted by code, then about
-// plans. It changes nothing.
+// plans and countries. It changes nothing.
 func (d Doctor) Examine(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
 		for r, err := range d.records(ctx) {
@@ -57,7 +58,10 @@ func (d Doctor) Examine(ctx context.Context) iter.Seq2[Finding, error] {
 				return
 			}
 		}
-		found, err := d.planFindings(ctx)
+		if found, err := confirmed(ctx, d.auditPlans); !yieldAll(found, err, yield) {
+			return
+		}
+		found, err := confirmed(ctx, d.auditLevels)
 		yieldAll(found, err, yield)
 	}
 }
@@ -130,14 +134,14 @@ func (d Doctor) classifyMissing(ctx context.Context, found []Finding) ([]Finding
 	return found, nil
 }
 
-// planFindings returns the findings about plans. If there are any, it reads again and returns the findings
-// of the second read.
-func (d Doctor) planFindings(ctx context.Context) ([]Finding, error) {
-	found, err := d.auditPlans(ctx)
+// confirmed returns the findings of an audit. If there are any, it runs the audit again and returns the findings
+// of the second run.
+func confirmed(ctx context.Context, audit func(context.Context) ([]Finding, error)) ([]Finding, error) {
+	found, err := audit(ctx)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	return d.auditPlans(ctx)
+	return audit(ctx)
 }
 
 func (d Doctor) auditPlans(ctx context.Context) ([]Finding, error) {
@@ -145,6 +149,15 @@ func (d Doctor) auditPlans(ctx context.Context) ([]Finding, error) {
 	var found []Finding
 	for _, t := range all {
 		found = append(found, checkPlan(t)...)
+	}
+	return found, err
+}
+
+func (d Doctor) auditLevels(ctx context.Context) ([]Finding, error) {
+	all, err := d.Store.LevelAudits(ctx)
+	var found []Finding
+	for _, l := range all {
+		found = append(found, checkLevel(l)...)
 	}
 	return found, err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 	"github.com/keyseat/keyseat/tasks/archive"
+	"github.com/keyseat/keyseat/tasks/audit"
 )
 
 // plain is a sealer that does not encrypt.
@@ -228,6 +229,39 @@ func TestCountersWaitForSlotRepairs(t *testing.T) {
 	}
 }
 
+// wrongSums is a store that keeps wrong sums of a country until they are fixed.
+type wrongSums struct {
+	*memory.Store
+	fixed bool
+}
+
+func (w *wrongSums) LevelAudits(context.Context) ([]audit.LevelAudit, error) {
+	all := []audit.LevelAudit{{Country: "DE", Stored: audit.LevelSums{Plans: 1}, Counted: audit.LevelSums{Plans: 1}}, {Country: "US"}}
+	if !w.fixed {
+		all[1].Stored.Free = 1
+	}
+	return all, nil
+}
+
+func (w *wrongSums) FixLevel(_ context.Context, country stock.Country) error {
+	w.fixed = w.fixed || country == "US"
+	return nil
+}
+
+// TestSumsFollowPlans checks that wrong sums of a country are found and fixed.
+func TestSumsFollowPlans(t *testing.T) {
+	fx := newFixture(t, 1)
+	fx.doc.Store = &wrongSums{Store: fx.store}
+	for f, err := range fx.doc.Examine(t.Context()) {
+		if err != nil || f.Country != "US" {
+			t.Errorf("%+v, %v", f, err)
+		}
+	}
+	fx.finds(fx.doc.Examine(t.Context()), doctor.StockSums)
+	fx.finds(fx.doc.Repair(t.Context()), doctor.StockSums)
+	fx.finds(fx.doc.Examine(t.Context()))
+}
+
 // TestEveryCodeIsExplained checks that each code has a meaning and a next step.
 func TestEveryCodeIsExplained(t *testing.T) {
 	for _, c := range doctor.Codes() {
@@ -235,7 +269,7 @@ func TestEveryCodeIsExplained(t *testing.T) {
 			t.Errorf("%s: %+v", c, a)
 		}
 	}
-	if n := len(doctor.Codes()); n != 22 {
+	if n := len(doctor.Codes()); n != 23 {
 		t.Errorf("%d codes: a code must not go", n)
 	}
 }

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
 )
 
 // A Code identifies a kind of finding, for programs. Its meaning never changes. [Finding.Advice]
@@ -38,12 +39,17 @@ const (
 	PlanMissing Code = "plan_missing" // tasks or history name a plan that is not stored
 )
 
+// StockSums is the code of a finding about a country: its sums are not those of its plans.
+const StockSums Code = "stock_sums"
+
 // A Finding is one inconsistency.
 type Finding struct {
 	Code Code
 	Key  keys.Code // "": not about a key
 	Task string    // id of the task; "": not about a task
 	Plan string    // id of the plan; "": not about a plan
+
+	Country stock.Country // "": not about a country
 
 	Found string // the inconsistency, in words
 	Done  string // the repair that was made; "": no repair
@@ -64,7 +70,7 @@ func Codes() []Code {
 	return []Code{
 		KeyMissing, TaskMissing, TaskForeign, TaskLost, TaskUnread, TaskExtraOpen, TaskUnnamed, QueueEmpty, QueueLeft, StatusUsed, UpgradedTwice,
 		SecretLeft, SecretMissing, SecretSealed, LeaseStale, SlotHistory, SlotOrder, SlotHeld,
-		PlanCount, PlanMoves, PlanTasks, PlanMissing,
+		PlanCount, PlanMoves, PlanTasks, PlanMissing, StockSums,
 	}
 }
 
@@ -169,5 +175,9 @@ var advice = map[Code]Advice{
 	PlanMissing: {
 		Means:  "Tasks or moves name a plan that is not stored: its slots cannot be spent or released.",
 		Decide: "Import the plan again under its id, with its slots (`keyseatd plans import`), then let the doctor repair the rest.",
+	},
+	StockSums: {
+		Means:  "The sums of a country are not those of its plans: another program changed the sums, or changed plans without the triggers of the database. stock shows wrong numbers. No slot is sold twice, because upgrades read the plans.",
+		Repair: "The sums become those of the plans.",
 	},
 }

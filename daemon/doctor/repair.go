@@ -66,7 +66,10 @@ func (d Doctor) repairPass(ctx context.Context) iter.Seq2[Finding, error] {
 				return
 			}
 		}
-		found, err := d.fixCounters(ctx, slotsBroken)
+		if found, err := d.fixCounters(ctx, slotsBroken); !yieldAll(found, err, yield) {
+			return
+		}
+		found, err := d.fixLevels(ctx)
 		yieldAll(found, err, yield)
 	}
 }
@@ -147,6 +150,18 @@ func (d Doctor) fixPlan(ctx context.Context, t audit.PlanAudit) (string, error) 
 		return "", nil // the next pass tries again
 	}
 	return done, err
+}
+
+// fixLevels corrects the sums of countries.
+func (d Doctor) fixLevels(ctx context.Context) ([]Finding, error) {
+	found, err := confirmed(ctx, d.auditLevels)
+	for i, f := range found {
+		if err := d.Store.FixLevel(ctx, f.Country); err != nil {
+			return found[:i], err
+		}
+		found[i].Done = "the sums are those of the plans"
+	}
+	return found, err
 }
 
 // attributed returns the note of a repair with the actor.

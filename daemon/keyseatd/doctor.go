@@ -15,6 +15,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/terminal"
 	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -125,26 +126,29 @@ func (d *doctorCmd) print(w io.Writer, found iter.Seq2[findingRow, error]) error
 
 // A findingRow is a finding with its advice.
 type findingRow struct {
-	Code   doctor.Code `json:"code"`
-	Key    keys.Code   `json:"key"`
-	Task   string      `json:"task"`
-	Plan   string      `json:"plan"`
-	Found  string      `json:"found"`
-	Means  string      `json:"means"`
-	Repair string      `json:"repair"` // "" if no repair exists
-	Decide string      `json:"decide"`
-	Done   string      `json:"done"` // "" if not repaired
+	Code doctor.Code `json:"code"`
+	Key  keys.Code   `json:"key"`
+	Task string      `json:"task"`
+	Plan string      `json:"plan"`
+
+	Country stock.Country `json:"country"`
+
+	Found  string `json:"found"`
+	Means  string `json:"means"`
+	Repair string `json:"repair"` // "" if no repair exists
+	Decide string `json:"decide"`
+	Done   string `json:"done"` // "" if not repaired
 }
 
 func newFindingRow(f doctor.Finding) findingRow {
 	a := f.Advice()
-	return findingRow{f.Code, f.Key, f.Task, f.Plan, f.Found, a.Means, a.Repair, a.Decide, f.Done}
+	return findingRow{f.Code, f.Key, f.Task, f.Plan, f.Country, f.Found, a.Means, a.Repair, a.Decide, f.Done}
 }
 
 // print writes the finding as a paragraph for a person.
 func (f findingRow) print(w io.Writer) {
 	title := string(f.Code)
-	for _, where := range [][2]string{{"key", string(f.Key)}, {"task", f.Task}, {"plan", f.Plan}} {
+	for _, where := range [][2]string{{"key", string(f.Key)}, {"task", f.Task}, {"plan", f.Plan}, {"country", string(f.Country)}} {
 		if where[1] != "" {
 			title += ", " + where[0] + " " + where[1]
 		}

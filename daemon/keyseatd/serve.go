@@ -167,6 +167,7 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	rotation := s.newKeyRotation(store, ring, log)
 	rotation.step(ctx) // before this daemon seals something
 	go rotation.run(ctx)
+	go deductExpired(ctx, store, log)
 	s.reloadToken(connector)
 	go reloadOn(ctx, hangups, s.reloads, log)
 	return s.runWithWebhooks(ctx, server, store, engine, log)

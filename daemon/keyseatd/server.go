@@ -20,6 +20,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/daemon/worker"
+	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -114,4 +115,13 @@ func newMetrics(store *bunstore.Store, log *slog.Logger) *metrics.Recorder {
 	}
 	m.Watch(store, log)
 	return m
+}
+
+// deductExpired deducts expired plans from the stored sums of their countries every minute, until ctx ends.
+func deductExpired(ctx context.Context, store *bunstore.Store, log *slog.Logger) {
+	for clock.Sleep(ctx, time.Minute) == nil {
+		if err := store.DeductExpired(ctx); err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "cannot deduct expired plans from the sums of their countries", "error", err)
+		}
+	}
 }

@@ -4,14 +4,16 @@
 //	    ▲               │
 //	    │               ▼
 //	    │      repairs (pure): RepairStatus, RepairSlot, FailTask, … ─▶ tasks.Change ─▶ tasks.Store
-//	    └───── CounterFix
+//	    ├───── CounterFix
+//	    └───── LevelAudit: the sums of a country and of its plans
 //
 // A repair is a decision like any other: it reads a [Record] and returns a [tasks.Change] for [tasks.Store].
-// Only the counters of a plan need a port of their own, [Inspector.FixCounters].
+// Only counters and sums need ports of their own, [Inspector.FixCounters] and [Inspector.FixLevel].
 package audit
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
@@ -19,8 +21,8 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// An Inspector reads all data of a store, also inconsistent data. It also corrects the counters of a plan,
-// because no [tasks.Change] can do that. All methods are safe for concurrent use.
+// An Inspector reads all data of a store, also inconsistent data. It also corrects the counters of a plan
+// and the sums of a country, because no [tasks.Change] can do that. All methods are safe for concurrent use.
 type Inspector interface {
 	// Records reads the records of up to n codes after the given code, in the order of the codes' bytes.
 	// It includes codes that have a task or a history entry but no key. Each record is a consistent
@@ -39,6 +41,29 @@ type Inspector interface {
 	// difference between the counters and the history is no longer c.Add. The error is
 	// [stock.ErrSlotState] if the plan has fewer slots than the correction needs.
 	FixCounters(ctx context.Context, c CounterFix) error
+
+	// LevelAudits compares the sums that the store keeps for each country with its plans, as of one moment.
+	// A store that keeps no sums returns no audit.
+	LevelAudits(ctx context.Context) ([]LevelAudit, error)
+
+	// FixLevel sets the stored sums of a country to the sums of its plans.
+	FixLevel(ctx context.Context, country stock.Country) error
+}
+
+// A LevelAudit contains two sums of the plans of one country. They are equal in a consistent store.
+type LevelAudit struct {
+	Country stock.Country
+	Stored  LevelSums // the sums that the store keeps
+	Counted LevelSums // the sums over the plans
+}
+
+// LevelSums are the numbers of a country's plans and of their slots, as a store keeps them. Free counts the free slots
+// of plans that were in stock at a time that the store keeps too. Plans that have expired since are deducted by a reader.
+type LevelSums struct{ Plans, Size, Free, Held, Spent, Suspect int }
+
+// String returns the sums as a text for people.
+func (l LevelSums) String() string {
+	return fmt.Sprintf("%d plans with %d slots: %d free, %d held, %d spent, %d suspect", l.Plans, l.Size, l.Free, l.Held, l.Spent, l.Suspect)
 }
 
 // A Record contains everything that is stored for one code, as of one moment.

@@ -9,5 +9,5 @@ CROSS JOIN LATERAL (
 	SELECT * FROM keyseat_plans p
 	WHERE p.country = wanted.country
 		AND NOT p.retired AND p.fault = '' AND (p.expires_at IS NULL OR p.expires_at > @now)
-		AND p.held + p.spent + p.suspect < p.size
+		AND p.has_free
 	ORDER BY p.seq LIMIT wanted.n) p

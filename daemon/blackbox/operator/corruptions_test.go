@@ -55,8 +55,10 @@ const taskColumns = `kind, country, version, fence, plan_address, plan_invite, o
 // corruptions follow each other in one shop. Their tasks are those of newShopWithHistory.
 var corruptions = []corruption{
 	{
-		name: "a counter", sql: `UPDATE keyseat_plans SET spent = spent - 1, suspect = suspect + 2 WHERE id = 'p'`,
-		found: "plan_moves", after: expectCounts("p", 6, 1),
+		name: "a counter and the sums of a country",
+		sql: `UPDATE keyseat_plans SET spent = spent - 1, suspect = suspect + 2 WHERE id = 'p';
+			UPDATE keyseat_countries SET free = free + 1 WHERE code = 'DE'`,
+		found: "plan_moves stock_sums", after: expectCounts("p", 6, 1),
 	},
 	{
 		name: "a negative counter", sql: `UPDATE keyseat_plans SET held = -3 WHERE id = 'p'`,

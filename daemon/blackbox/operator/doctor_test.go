@@ -13,7 +13,9 @@ import (
 )
 
 // A finding is an entry in the output of doctor.
-type finding struct{ Code, Key, Task, Plan, Found, Means, Repair, Decide, Done string }
+type finding struct {
+	Code, Key, Task, Plan, Country, Found, Means, Repair, Decide, Done string
+}
 
 // repairAudit matches the audit line of a repair.
 var repairAudit = regexp.MustCompile(`^\S+\tINFO\tcommand\t\{"action": "doctor --repair", "actor": "\S+@\S+ \(CLI\)", "count": \d+\}\n$`)
@@ -44,7 +46,7 @@ func doctor(s *harness.Shop, flags ...string) []finding {
 		s.Errorf("doctor: status %d, %s%s", r.Code, r.Err, r.Out)
 	}
 	for _, f := range all {
-		if f.Found == "" || f.Means == "" || f.Repair+f.Decide == "" || f.Key+f.Plan == "" {
+		if f.Found == "" || f.Means == "" || f.Repair+f.Decide == "" || f.Key+f.Plan+f.Country == "" {
 			s.Errorf("an operator cannot act on %+v", f)
 		}
 	}
