@@ -34,6 +34,7 @@
 //   - outbox.Outbox for deliveries to subscribers;
 //   - audit.Inspector for checks and repairs;
 //   - stats.TaskStats for monitoring;
+//   - activity.Store for the actions of operators;
 //   - archive.Archiver for finished tasks.
 //
 // A task is open until a change ends it. Each lease raises the fence of its task. A write with an older

@@ -1,7 +1,7 @@
 // Package bunstore keeps keys, tasks and plans in PostgreSQL or SQLite, through bun.
 //
 // A [Store] implements every port of a store: [tasks.Store], [adminstore.AdminStore], [outbox.Outbox],
-// [audit.Inspector], [archive.Archiver] and [stats.TaskStats]. [Open] makes a Store from a URL. [New] makes a Store
+// [audit.Inspector], [archive.Archiver], [stats.TaskStats] and [activity.Store]. [Open] makes a Store from a URL. [New] makes a Store
 // from a bun.DB that its owner shares. [Store.In] joins a transaction of that owner. The names of all tables begin
 // with keyseat_.
 //
@@ -46,7 +46,7 @@
 //
 //	tasks.Store                read.go, levels.go, lease.go, apply.go (and changeset.go, write.go)
 //	other ports                adminstore.go and import.go, outbox.go and outbox_delivery.go, inspect.go,
-//	                           archive.go, stats.go
+//	                           archive.go, stats.go, activity.go
 //	further methods of Store   migrate.go and schema.go, serve.go, unknownkeys.go, sealing.go, durability.go, backup.go
 //	distributed stores         distributed_*.go
 //	statements and models      sql, models.go

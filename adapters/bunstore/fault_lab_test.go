@@ -117,7 +117,7 @@ func (l *lab) distributed() bool {
 // tables lists all tables. A table comes before the tables to which it refers.
 var tables = []string{
 	"keyseat_mail", "keyseat_deliveries", "keyseat_listeners", "keyseat_history", "keyseat_tasks",
-	"keyseat_plans", "keyseat_countries", "keyseat_keys", "keyseat_batches", "keyseat_sealing",
+	"keyseat_plans", "keyseat_countries", "keyseat_keys", "keyseat_batches", "keyseat_sealing", "keyseat_activity",
 }
 
 // clear empties the database.
@@ -131,7 +131,7 @@ func (l *lab) clear() {
 // moments lists columns whose values differ between two runs of the same statement. A dump shows only whether
 // they have a value. The columns of keyseat_mail are with their table, because those columns of a task do not
 // differ.
-var moments = []string{"leased_until", "until", "keyseat_mail.since", "keyseat_mail.due"}
+var moments = []string{"leased_until", "until", "keyseat_mail.since", "keyseat_mail.due", "keyseat_activity.at"}
 
 // dump returns the content of all tables.
 func (l *lab) dump() string {

@@ -9,6 +9,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 	"github.com/keyseat/keyseat/tasks/archive"
 	"github.com/keyseat/keyseat/tasks/outbox"
@@ -310,6 +311,11 @@ func managing() []operation {
 			fill(l, l.plain, 1)
 			edits := []stock.PlanEdit{{ID: "p", Size: &three}, {ID: "new", Country: &fr, Size: &five}, {ID: "old", Country: &us, Size: &five}}
 			return func(s *bunstore.Store) error { return s.EditPlans(l.life, edits) }
+		}},
+		{name: "record an action", prepare: func(l *lab) func(s *bunstore.Store) error {
+			return func(s *bunstore.Store) error {
+				return s.RecordActivity(l.life, activity.Entry{ID: "e", Actor: "ann", Action: activity.SignIn})
+			}
 		}},
 		{name: "archive", prepare: archiving},
 		{name: "fix counters", prepare: func(l *lab) func(s *bunstore.Store) error {

@@ -14,8 +14,8 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A listing is the SQL of a list of keys or tasks. Each range is a part of an index, and its rows have the order of the
-// list. So the database merges the ranges, and reads only the rows of the page:
+// A listing is the SQL of a list of keys, tasks or the activity. Each range is a part of an index, and its rows have
+// the order of the list. So the database merges the ranges, and reads only the rows of the page:
 //
 //	index on (status, used, revoked, purchase date, code)
 //	  active, unused  ──────────────────▶ │
@@ -34,6 +34,9 @@ type listing struct {
 	until  time.Time // for at
 	desc   bool      // read in descending order
 	args   query.Args
+
+	columns string // of the result
+	join    string // of the positions, page, with the tables of these columns
 }
 
 // maxScanned limits the rows that the database reads for a page with a condition outside the ranges.
@@ -41,21 +44,27 @@ const maxScanned = 2000
 
 // Keys implements [adminstore.AdminStore].
 func (s *Store) Keys(ctx context.Context, f adminstore.KeyFilter, p adminstore.Page) (adminstore.List, error) {
-	const join = `JOIN keyseat_keys k ON k.code = page.code
+	l := s.keyListing(f, p.Order)
+	l.columns, l.join = "@time, "+viewColumns, `JOIN keyseat_keys k ON k.code = page.code
 		LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id`
 	position := func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) }
-	return s.list(ctx, s.keyListing(f, p.Order), join, p, position)
+	return readList(ctx, s, l, p, position, scanSnapshots)
 }
 
 // Tasks implements [adminstore.AdminStore].
 func (s *Store) Tasks(ctx context.Context, f adminstore.TaskFilter, p adminstore.Page) (adminstore.List, error) {
-	const join = `JOIN keyseat_tasks t ON t.code = page.code AND t.id = page.id JOIN keyseat_keys k ON k.code = t.code`
-	return s.list(ctx, taskListing(f), join, p, f.Position)
+	l := taskListing(f)
+	l.columns = "@time, " + viewColumns
+	l.join = `JOIN keyseat_tasks t ON t.code = page.code AND t.id = page.id JOIN keyseat_keys k ON k.code = t.code`
+	return readList(ctx, s, l, p, f.Position, scanSnapshots)
 }
 
-// list reads a page. If the page is not full after maxScanned rows, list sets Next to the position of the last row that
+// scanSnapshots returns a function that scans the rows of a result into snapshots.
+func scanSnapshots() func(query.Row) (tasks.Snapshot, error) { return newSnapshotScanner().scan }
+
+// readList reads a page. If the page is not full after maxScanned rows, it sets Next to the position of the last row that
 // the database has read.
-func (s *Store) list(ctx context.Context, l listing, join string, p adminstore.Page, position func(tasks.Snapshot) adminstore.Position) (list adminstore.List, err error) {
+func readList[T any](ctx context.Context, s *Store, l listing, p adminstore.Page, position func(T) adminstore.Position, scanner func() func(query.Row) (T, error)) (list adminstore.ListOf[T], err error) {
 	if len(l.ranges) == 0 || p.Limit <= 0 {
 		return list, nil
 	}
@@ -71,12 +80,12 @@ func (s *Store) list(ctx context.Context, l listing, join string, p adminstore.P
 	}
 	ranges, order := s.rangesSQL(&l, p.After, scanned), l.order("page.at", "page.id")
 	err = s.retryRead(ctx, pgxconn.Ordered, func(run query.Runner) error {
-		list = adminstore.List{}
+		list = adminstore.ListOf[T]{}
 		if l.args["time"], err = readTime(ctx, run); err != nil {
 			return err
 		}
-		list.Entries, err = readSnapshots(ctx, run, l.args, fmt.Sprintf(`SELECT @time, %s FROM (%s) AS page %s %s ORDER BY %s LIMIT %d`,
-			viewColumns, ranges, join, where(rest), order, n))
+		list.Entries, err = readAll(ctx, run, l.args, scanner(), fmt.Sprintf(`SELECT %s FROM (%s) AS page %s %s ORDER BY %s LIMIT %d`,
+			l.columns, ranges, l.join, where(rest), order, n))
 		if err != nil || len(list.Entries) == n || len(rest) == 0 {
 			return err
 		}
@@ -92,7 +101,7 @@ func (s *Store) list(ctx context.Context, l listing, join string, p adminstore.P
 		slices.Reverse(list.Entries)
 	}
 	if errors.Is(err, query.ErrInvalidText) { // such a text is in no row
-		return adminstore.List{}, nil
+		return adminstore.ListOf[T]{}, nil
 	}
 	return list, s.wrap("list", err)
 }
@@ -183,11 +192,10 @@ func where(conditions []string) string {
 	return "WHERE " + strings.Join(conditions, " AND ")
 }
 
-// readSnapshots runs a query for the columns of a snapshotScanner.
-func readSnapshots(ctx context.Context, run query.Runner, args query.Args, sql string) (all []tasks.Snapshot, err error) {
-	one := newSnapshotScanner()
+// readAll runs a query and scans its rows.
+func readAll[T any](ctx context.Context, run query.Runner, args query.Args, scan func(query.Row) (T, error), sql string) (all []T, err error) {
 	err = run(ctx, query.Query{SQL: sql, Args: args, Rare: true, Scan: func(r query.Row) error {
-		v, err := one.scan(r)
+		v, err := scan(r)
 		all = append(all, v)
 		return err
 	}})

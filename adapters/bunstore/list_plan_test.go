@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -21,6 +23,7 @@ import (
 type listCase struct {
 	keys    *adminstore.KeyFilter
 	tasks   *adminstore.TaskFilter
+	actions *activity.Filter
 	search  string
 	indexes string
 }
@@ -47,12 +50,18 @@ var listCases = []listCase{
 	{tasks: &adminstore.TaskFilter{Country: "US"}, indexes: "tasks_by_country tasks_by_outcome"},
 	{tasks: &adminstore.TaskFilter{Country: "US", State: adminstore.FailedTask}, indexes: "tasks_by_country"},
 	{tasks: &adminstore.TaskFilter{Plan: "p"}, indexes: "tasks_by_outcome tasks_by_plan"},
+	{actions: &activity.Filter{}, indexes: "activity_at"},
+	{actions: &activity.Filter{Since: time.Unix(9, 0), Until: time.Unix(99, 0)}, indexes: "activity_at"},
+	{actions: &activity.Filter{Actor: "a"}, indexes: "activity_actor"},
+	{actions: &activity.Filter{Action: activity.RevokeKey}, indexes: "activity_action"},
+	{actions: &activity.Filter{Actor: "a", Action: activity.RevokeKey}, indexes: "activity_actor"},
+	{actions: &activity.Filter{Subject: "s"}, indexes: "activity_key activity_order activity_plan activity_task"},
 	{search: "GJ5KA", indexes: "keys_end keys_order keys_username tasks_id"},
 }
 
 // run runs the case on a store. It reads pages in both orders. If after is true, it reads them from the middle of the
 // list on.
-func (c listCase) run(ctx context.Context, s adminstore.AdminStore, after bool) (err error) {
+func (c listCase) run(ctx context.Context, s *bunstore.Store, after bool) (err error) {
 	if c.search != "" {
 		_, err = s.Search(ctx, adminstore.ParseSearch(c.search, true, 20))
 		return err
@@ -62,9 +71,12 @@ func (c listCase) run(ctx context.Context, s adminstore.AdminStore, after bool) 
 		if after {
 			p.After = adminstore.Position{At: time.Unix(50, 0), ID: "K"}
 		}
-		if c.keys != nil {
+		switch {
+		case c.keys != nil:
 			_, err = s.Keys(ctx, *c.keys, p)
-		} else {
+		case c.actions != nil:
+			_, err = s.Activity(ctx, *c.actions, p)
+		default:
 			_, err = s.Tasks(ctx, *c.tasks, p)
 		}
 		if err != nil {
@@ -75,10 +87,10 @@ func (c listCase) run(ctx context.Context, s adminstore.AdminStore, after bool) 
 }
 
 var (
-	usedIndex = regexp.MustCompile(`\bkeyseat_((?:keys|tasks)_\w+)\b`)
+	usedIndex = regexp.MustCompile(`\bkeyseat_((?:activity|keys|tasks)_\w+)\b`)
 	joins     = regexp.MustCompile(`_(pkey|keys_1|tasks_1)$`) // primary keys
-	fullScan  = regexp.MustCompile(`Seq Scan|Bitmap|SCAN [kt]( USING (COVERING )?INDEX keyseat_keys|$)`)
-	bounded   = regexp.MustCompile(`ROW\(|<expr>[=><]|created_at[,)]|created_at[><]`)
+	fullScan  = regexp.MustCompile(`Seq Scan|Bitmap|SCAN [akt]( USING (COVERING )?INDEX keyseat_keys|$)`)
+	bounded   = regexp.MustCompile(`ROW\(|<expr>[=><]|created_at[,)]|created_at[><]|\bat[,)=><]`)
 )
 
 // TestListsUseIndexes reads the query plans of all lists and of the search. The tables have no rows. But each query plan

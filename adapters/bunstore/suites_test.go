@@ -10,6 +10,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/adapters/storetest"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -36,6 +37,15 @@ func TestStats(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.RunStats(t, func(t testing.TB) storetest.StatsStore { return open(t, url(t), bunstore.Options{}) })
+		})
+	}
+}
+
+func TestActivity(t *testing.T) {
+	for name, url := range migrated {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.RunActivity(t, func(t testing.TB) activity.Store { return open(t, url(t), bunstore.Options{}) })
 		})
 	}
 }

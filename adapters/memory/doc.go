@@ -2,7 +2,7 @@
 // tests, demos and simulations run on it.
 //
 // The store implements every port of a store: [tasks.Store], [tasks.LoginCounter], [adminstore.AdminStore],
-// [outbox.Outbox], [audit.Inspector], [archive.Archiver] and [stats.TaskStats]. It is the plainest code that keeps their
+// [outbox.Outbox], [audit.Inspector], [archive.Archiver], [stats.TaskStats] and [activity.Store]. It is the plainest code that keeps their
 // contracts: maps under one lock.
 //
 // Nothing in the store survives the process. Lists and leases take time proportional to the number of

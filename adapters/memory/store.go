@@ -12,6 +12,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -19,15 +20,16 @@ import (
 type Store struct {
 	clock func() time.Time
 
-	mu      sync.Mutex
-	keys    map[keys.Code]keys.Key
-	tasks   map[string]tasks.Task
-	plans   map[string]stock.Plan
-	planSeq int64 // the Seq of the newest plan
-	history map[keys.Code][]tasks.Event
-	applied map[changeKey]bool
-	batches map[string][]keys.Code
-	outbox  outboxState
+	mu       sync.Mutex
+	keys     map[keys.Code]keys.Key
+	tasks    map[string]tasks.Task
+	plans    map[string]stock.Plan
+	planSeq  int64 // the Seq of the newest plan
+	history  map[keys.Code][]tasks.Event
+	applied  map[changeKey]bool
+	batches  map[string][]keys.Code
+	outbox   outboxState
+	activity []activity.Entry
 
 	logins *logincount.Counter // has a lock of its own
 }

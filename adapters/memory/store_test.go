@@ -11,6 +11,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -32,6 +33,10 @@ func TestStats(t *testing.T) {
 
 func TestLogins(t *testing.T) {
 	storetest.RunLogins(t, func(testing.TB) tasks.LoginCounter { return memory.New(time.Now) })
+}
+
+func TestActivity(t *testing.T) {
+	storetest.RunActivity(t, func(testing.TB) activity.Store { return memory.New(storetest.Clock()) })
 }
 
 // TestCompare compares the store with itself, which shows that the histories depend on nothing else.

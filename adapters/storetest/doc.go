@@ -7,7 +7,7 @@
 //	}
 //
 // Each promise of the contract is a subtest with the promise as its name. A store cannot skip any of them.
-// [RunOutbox], [RunStats] and [RunArchive] test the ports that are optional for a store. RunArchive tests the
+// [RunOutbox], [RunStats], [RunActivity] and [RunArchive] test the ports that are optional for a store. RunArchive tests the
 // inspector too.
 //
 // [Compare] runs two stores on the same random histories. It requires equal results of all steps, and equal contents at

@@ -88,7 +88,7 @@ func listKeys(f fixture) {
 			if c.filter.IsZero() && order != "" {
 				want = strings.Fields("- f c B a b 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KA g e d")
 			}
-			f.pages(fmt.Sprintf("keys %+v %q", c.filter, order), order, want, read, func(v tasks.Snapshot) (string, adminstore.Position) {
+			pages(f, fmt.Sprintf("keys %+v %q", c.filter, order), order, want, read, func(v tasks.Snapshot) (string, adminstore.Position) {
 				f.want("the snapshot", v.Task == nil, v.Key.Task == "")
 				return string(v.Key.Code), c.filter.Position(order, v)
 			})
@@ -97,7 +97,7 @@ func listKeys(f fixture) {
 }
 
 // pages reads a list in pages of two, forwards and back. The wanted entries are those of the order Oldest.
-func (f fixture) pages(name string, o adminstore.Order, want []string, read func(adminstore.Page) (adminstore.List, error), entry func(tasks.Snapshot) (string, adminstore.Position)) {
+func pages[T any](f fixture, name string, o adminstore.Order, want []string, read func(adminstore.Page) (adminstore.ListOf[T], error), entry func(T) (string, adminstore.Position)) {
 	f.Helper()
 	want = slices.Clone(want)
 	if o == adminstore.Newest {
@@ -176,7 +176,7 @@ func listTasks(f fixture) {
 			}
 			read := func(p adminstore.Page) (adminstore.List, error) { return f.Tasks(f.ctx, filter, p) }
 			for _, order := range []adminstore.Order{adminstore.Oldest, adminstore.Newest} {
-				f.pages(fmt.Sprintf("tasks %+v %q", filter, order), order, want, read, func(v tasks.Snapshot) (string, adminstore.Position) {
+				pages(f, fmt.Sprintf("tasks %+v %q", filter, order), order, want, read, func(v tasks.Snapshot) (string, adminstore.Position) {
 					f.want("the key", v.Task.Code, v.Key.Code)
 					return string(v.Key.Code[:1]), filter.Position(v)
 				})

@@ -7,7 +7,7 @@
 //
 //	request ─▶ route ─▶ token, role ─▶ decode ─▶ tasks.Engine, adminstore ─▶ response or problem
 //	                                                                           │
-//	                                                        a line of the audit log per write and per list of whole codes
+//	                                                        a line and an entry of the audit log per write and per list of whole codes
 //
 // Two documents in OpenAPI 3.1 describe the admin API and the public API: openapi.json and
 // public-openapi.json. Both are served below /admin/v1/ without a token.
@@ -24,9 +24,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/auditlog"
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -40,6 +42,7 @@ type API struct {
 	Timeout    time.Duration  // for one request; 0: 10s
 	Proxies    []netip.Prefix // proxies whose X-Forwarded-For is trusted for the client's address in the log
 	Log        *slog.Logger   // includes the audit log; nil: no log
+	Activity   activity.Store // stores the entries of the audit log, and lists them; nil: there are none
 
 	unknownTokens     *ratelimit.Limiter // see [API.limiter]
 	unknownTokensOnce sync.Once
@@ -161,13 +164,15 @@ func (c *call) client() netip.Addr { return ratelimit.ClientAddress(c.r, c.Proxi
 
 // log writes a line about the request. Each write that was tried with a token has a line in the
 // audit log, at info, or at error if the store failed. The line contains the name of the token, the
-// action and its target. A response with whole codes has such a line too, with their number.
+// action and its target. A response with whole codes has such a line too, with their number. Each of these lines
+// has an entry in the activity.
 //
 // The lines about other refused or failed requests are limited. A client without a token can repeat
 // its requests, and so can any client while the store fails.
 func (c *call) log(ctx context.Context, resp response, err error) {
 	level := c.level(resp)
-	if c.Log == nil || !c.Log.Enabled(ctx, level) {
+	audited := c.isAudited(resp)
+	if !audited && (c.Log == nil || !c.Log.Enabled(ctx, level)) {
 		return
 	}
 	attrs := []slog.Attr{
@@ -179,9 +184,11 @@ func (c *call) log(ctx context.Context, resp response, err error) {
 	}
 	attrs = append(attrs, c.logAttrs...)
 	switch {
+	case audited:
+		auditlog.Log{Lines: c.Log, Entries: c.Activity, Errors: c.Log, Limiter: &c.failed}.Write(ctx, level, "admin", attrs)
 	case isUnknownToken(resp):
 		c.unauthorized.Log(ctx, c.Log, loglimit.Event{Subject: c.client().String(), Level: level, Message: "admin", Attrs: attrs})
-	case level == slog.LevelError && (c.token.Role == "" || !c.route.isChange()):
+	case level == slog.LevelError:
 		c.failed.Log(ctx, c.Log, loglimit.Event{Subject: fmt.Sprint(err), Level: level, Message: "admin", Attrs: attrs})
 	default:
 		c.Log.LogAttrs(ctx, level, "admin", attrs...)
@@ -199,10 +206,16 @@ func (c *call) level(resp response) slog.Level {
 		return slog.LevelError
 	case isUnknownToken(resp):
 		return slog.LevelWarn
-	case c.route.isChange() || c.disclosed > 0:
+	case c.isAudited(resp):
 		return slog.LevelInfo
 	}
 	return slog.LevelDebug
+}
+
+// isAudited reports whether the request belongs to the audit log: a client with a token has tried a write, or the
+// response has whole codes.
+func (c *call) isAudited(resp response) bool {
+	return c.token.Role != "" && (c.route.isChange() || c.disclosed > 0 && resp.status < http.StatusBadRequest)
 }
 
 // disclose records that the response contains n whole codes that the client did not send.

@@ -12,6 +12,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -56,6 +57,7 @@ func TestDocumentHasNames(t *testing.T) {
 	same(t, doc.enum("Kind"), texts(tasks.Kinds()))
 	same(t, doc.enum("TaskState"), texts([]adminstore.TaskState{adminstore.OpenTask, adminstore.EndedTask, adminstore.SuspectTask}))
 	same(t, doc.enum("TaskFilter"), texts(adminstore.TaskStates()))
+	same(t, doc.enum("Action"), texts(activity.Actions()))
 	same(t, doc.enum("Outcome"), texts(slices.Concat(tasks.Outcomes(tasks.Upgrade), tasks.Outcomes(tasks.Renew))))
 }
 

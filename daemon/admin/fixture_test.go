@@ -50,7 +50,7 @@ func newFixture(t *testing.T) fixture {
 	engine := daemon.NewEngine(store, simulator.Connector{}, plain{}, tasks.DefaultRules())
 	engine.Fingerprints = keys.FingerprintKey{1}
 	api := &admin.API{
-		Engine: engine, AdminStore: store, Log: slog.New(slog.NewJSONHandler(log, nil)),
+		Engine: engine, AdminStore: store, Activity: store, Log: slog.New(slog.NewJSONHandler(log, nil)),
 		Tokens: admin.TokenList{
 			admin.NewToken("dashboard", admin.Read, reader),
 			admin.NewToken("desk", admin.Support, helper),

@@ -107,7 +107,7 @@ func (c *call) listKeys() (response, error) {
 	}
 	c.discloseList(len(list.Entries))
 	page := keyPage{Keys: c.shownKeys(list.Entries)}
-	page.Next, page.Previous, err = c.cursors(list, p, func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) })
+	page.Next, page.Previous, err = c.cursors(list.Neighbors(p, func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) }))
 	return okResponse(page, err)
 }
 

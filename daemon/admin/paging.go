@@ -6,11 +6,10 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// pageParams are the parameters that select a page of keys or tasks.
+// pageParams are the parameters that select a page of keys, tasks or the activity.
 var pageParams = []string{"after", "before", "limit", "sort"}
 
 // page parses pageParams.
@@ -44,9 +43,9 @@ func (c *call) discloseList(n int) {
 	}
 }
 
-// cursors returns the cursors of the next and the previous page of a list. A cursor is nil if that page does not exist.
-func (c *call) cursors(l adminstore.List, p adminstore.Page, position func(tasks.Snapshot) adminstore.Position) (next, previous *string, err error) {
-	forward, back := l.Neighbors(p, position)
+// cursors returns the cursors of the next and the previous page of a list, which begin at these positions. A cursor is nil
+// if that page does not exist.
+func (c *call) cursors(forward, back adminstore.Position) (next, previous *string, err error) {
 	if next, err = c.cursor(forward); err == nil {
 		previous, err = c.cursor(back)
 	}

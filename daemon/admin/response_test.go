@@ -15,6 +15,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -72,9 +73,19 @@ func (b failingStore) Task(ctx context.Context, id string) (tasks.Snapshot, erro
 	return b.AdminStore.Task(ctx, id)
 }
 
+func (b failingStore) RecordActivity(context.Context, activity.Entry) error { return b.unavailable }
+
+func (b failingStore) Activity(context.Context, activity.Filter, adminstore.Page) (activity.List, error) {
+	return activity.List{}, b.unavailable
+}
+
+func (b failingStore) DeleteActivity(context.Context, time.Time, int) (int, error) {
+	return 0, b.unavailable
+}
+
 // on returns the fixture with another store.
 func (s fixture) on(b failingStore) fixture {
-	api := &admin.API{Engine: s.engine, AdminStore: b, Tokens: s.api.Tokens, Log: s.api.Log}
+	api := &admin.API{Engine: s.engine, AdminStore: b, Activity: b, Tokens: s.api.Tokens, Log: s.api.Log}
 	api.Engine.Store = b
 	api.Engine.Pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
 	s.api = api

@@ -41,6 +41,7 @@ var routes = []route{
 	{http.MethodPost, "/tasks/{id}/resolve", Support, (*call).resolveTask},
 	{http.MethodPost, "/tasks/{id}/release", Write, (*call).releaseTask},
 
+	{http.MethodGet, "/activity", Read, (*call).listActivity},
 	{http.MethodGet, "/search", Read, (*call).search},
 	{http.MethodGet, "/stock", Read, (*call).stock},
 }

@@ -50,7 +50,7 @@ func (c *call) listTasks() (response, error) {
 	}
 	c.discloseList(len(list.Entries))
 	page := taskPage{Tasks: c.shownTasks(list.Entries)}
-	page.Next, page.Previous, err = c.cursors(list, p, f.Position)
+	page.Next, page.Previous, err = c.cursors(list.Neighbors(p, f.Position))
 	return okResponse(page, err)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -177,6 +178,35 @@ func (a *Admin) Tasks(ctx context.Context, f adminstore.TaskFilter) iter.Seq2[Ta
 	setTime(q, "until", f.Until)
 	return listAll[Task](ctx, a, "tasks", q)
 }
+
+// Activity lists the entries of the audit log that match the filter, oldest first. It reads page by page during the
+// iteration. The first error ends the sequence.
+func (a *Admin) Activity(ctx context.Context, f activity.Filter) iter.Seq2[ActivityEntry, error] {
+	q := url.Values{}
+	set(q, "actor", f.Actor)
+	set(q, "action", f.Action)
+	set(q, "subject", f.Subject)
+	setTime(q, "since", f.Since)
+	setTime(q, "until", f.Until)
+	return listAll[ActivityEntry](ctx, a, "activity", q)
+}
+
+// An ActivityEntry records an action of an operator: who did what, when and from where.
+type ActivityEntry struct {
+	ID      string          `json:"id"`
+	At      time.Time       `json:"at"`
+	Actor   string          `json:"actor"`   // the name of a token, or user@host (CLI)
+	Address string          `json:"address"` // of the client; "" for the command line
+	Action  activity.Action `json:"action"`
+	Key     string          `json:"key"` // the fingerprint
+	Task    string          `json:"task"`
+	Plan    string          `json:"plan"`
+	OrderID string          `json:"order_id"`
+	Count   int             `json:"count"` // of the keys, tasks or plans that were changed, or whose codes were shown
+	Error   string          `json:"error"` // why the action was refused or failed; "": it succeeded
+}
+
+func (e ActivityEntry) invalid() bool { return e.ID == "" }
 
 // Found is the result of [Admin.Search], with up to 20 entries of each kind.
 type Found struct {

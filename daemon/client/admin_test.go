@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -18,6 +19,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/client"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -30,7 +32,7 @@ func serve(t *testing.T) (writer, exporter *client.Admin, _ *memory.Store) {
 	store := memory.New(time.Now)
 	server := httptest.NewServer(&admin.API{
 		Engine:     daemon.NewEngine(store, simulator.Connector{}, nil, tasks.DefaultRules()),
-		AdminStore: store, Tokens: admin.TokenList{admin.NewToken("shop", admin.Write, token), admin.NewToken("books", admin.Export, exportToken)},
+		AdminStore: store, Activity: store, Tokens: admin.TokenList{admin.NewToken("shop", admin.Write, token), admin.NewToken("books", admin.Export, exportToken)},
 	})
 	t.Cleanup(server.Close)
 	writer, err := client.NewAdmin(server.URL, tasks.NewSecret(token), client.Options{})
@@ -91,6 +93,14 @@ func TestListReadsAllPages(t *testing.T) {
 	checkErr(t, "search", err)
 	if len(found.Orders) != 20 || !slices.Contains(issue.Codes, found.Orders[0].Code) || len(found.Keys)+len(found.Tasks)+len(found.Plans) > 0 {
 		t.Errorf("found %+v", found)
+	}
+	var actions []string
+	for e, err := range a.Activity(t.Context(), activity.Filter{Actor: "shop", Subject: "web-7", Since: issue.PurchaseDate.Add(-time.Minute)}) {
+		checkErr(t, "activity", err)
+		actions = append(actions, fmt.Sprint(e.Action, e.Count, e.Address, e.At.IsZero()))
+	}
+	if want := "issue_keys250127.0.0.1false"; !slices.Equal(actions, []string{want, want}) {
+		t.Errorf("%q", actions)
 	}
 	for _, filter := range []client.KeyFilter{{BoughtBefore: issue.PurchaseDate}, {Country: "US"}, {Plan: "p"}, {BoughtAfter: issue.PurchaseDate.Add(time.Second)}} {
 		for k, err := range a.Keys(t.Context(), filter) {

@@ -35,6 +35,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 	"github.com/keyseat/keyseat/tasks/stats"
 )
@@ -45,6 +46,7 @@ type Options struct {
 	Tokens         admin.Tokens
 	Engine         tasks.Engine // the console uses its read methods only, and its Sealer for references to keys
 	AdminStore     adminstore.AdminStore
+	Activity       activity.Store                  // stores and lists the entries of the audit log; nil: there are none
 	TaskStats      stats.TaskStats                 // nil: the overview has no chart of outcomes
 	ConnectorStats func() []metrics.ConnectorStats // of this daemon's connector; nil: not shown
 	// LowStock returns the number of free slots at which a country is low. It returns false if the country has no such
@@ -118,6 +120,8 @@ func (c *Console) routes() http.Handler {
 	mux.Handle("GET /console/tasks", c.signedIn((*request).listTasks))
 	mux.Handle("GET /console/task", c.signedIn((*request).showTask))
 	mux.Handle("GET /console/issue", c.signedIn((*request).newOrder))
+	mux.Handle("GET /console/activity", c.signedIn((*request).listActivity))
+	mux.Handle("GET /console/activity/export", c.signedIn((*request).exportActivity))
 	mux.Handle("POST /console/bulk", c.signedIn((*request).bulkAction))
 	mux.Handle("GET /console/keys/export", c.signedIn((*request).exportKeys))
 	mux.Handle("GET /console/tasks/export", c.signedIn((*request).exportTasks))

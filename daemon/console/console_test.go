@@ -64,7 +64,8 @@ func newFixture(t *testing.T, change func(o *console.Options)) fixture {
 	engine := daemon.NewEngine(store, nil, plain{}, tasks.DefaultRules())
 	engine.Pause = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
 	o := console.Options{
-		API: &admin.API{Engine: engine, AdminStore: store, Tokens: tokens}, Tokens: tokens, Engine: engine, AdminStore: store, TaskStats: store,
+		API: &admin.API{Engine: engine, AdminStore: store, Activity: store, Tokens: tokens}, Tokens: tokens,
+		Engine: engine, AdminStore: store, Activity: store, TaskStats: store,
 		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	change(&o)

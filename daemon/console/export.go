@@ -44,7 +44,8 @@ func (r *request) exportKeys() error {
 			rows[i], stored[i].Code = rows[i].Masked(), view.Mask(v.Key.Code)
 		}
 	}
-	return r.sendExport("keys", rows, len(rows), func(b *bytes.Buffer) error { return csvfile.WriteKeys(b, seq.All(stored), true) })
+	r.auditExport("keys", len(rows))
+	return r.sendExport("keys", rows, func(b *bytes.Buffer) error { return csvfile.WriteKeys(b, seq.All(stored), true) })
 }
 
 // exportTasks sends the tasks that the query selects as a file.
@@ -65,14 +66,15 @@ func (r *request) exportTasks() error {
 			rows[i], stored[i].Code = rows[i].Masked(), view.Mask(v.Task.Code)
 		}
 	}
-	return r.sendExport("tasks", rows, len(rows), func(b *bytes.Buffer) error { return csvfile.WriteTasks(b, seq.All(stored)) })
+	r.auditExport("tasks", len(rows))
+	return r.sendExport("tasks", rows, func(b *bytes.Buffer) error { return csvfile.WriteTasks(b, seq.All(stored)) })
 }
 
 // exportsCodes reports whether the operator gets whole codes in lists.
 func (r *request) exportsCodes() bool { return r.token.Role.Allows(admin.Export) }
 
 // collect returns the rows of a list. The error is errExportSize if the list has more than [maxExport] rows.
-func collect(rows iter.Seq2[tasks.Snapshot, error]) (all []tasks.Snapshot, _ error) {
+func collect[T any](rows iter.Seq2[T, error]) (all []T, _ error) {
 	for v, err := range rows {
 		if err != nil {
 			return nil, err
@@ -85,8 +87,15 @@ func collect(rows iter.Seq2[tasks.Snapshot, error]) (all []tasks.Snapshot, _ err
 	return all, nil
 }
 
-// sendExport sends n rows as JSON or as CSV. If the file has whole codes, sendExport writes a line of the audit log.
-func (r *request) sendExport(name string, rows any, n int, writeCSV func(*bytes.Buffer) error) (err error) {
+// auditExport writes a line of the audit log if a file of n rows has whole codes.
+func (r *request) auditExport(name string, n int) {
+	if r.exportsCodes() {
+		r.audit("export "+name, r.token, slog.Int("count", n))
+	}
+}
+
+// sendExport sends rows as JSON or as CSV.
+func (r *request) sendExport(name string, rows any, writeCSV func(*bytes.Buffer) error) (err error) {
 	var b bytes.Buffer
 	extension, contentType := "csv", "text/csv; charset=utf-8"
 	if r.req.URL.Query().Get("format") == "json" {
@@ -97,9 +106,6 @@ func (r *request) sendExport(name string, rows any, n int, writeCSV func(*bytes.
 	}
 	if err != nil {
 		return err
-	}
-	if r.exportsCodes() {
-		r.audit("export "+name, r.token, slog.Int("count", n))
 	}
 	h := r.w.Header()
 	h.Set("Content-Type", contentType)

@@ -89,8 +89,8 @@ func (r *request) listKeys() error {
 		l.Keys, references = append(l.Keys, row), append(references, row.Reference)
 	}
 	l.PageIDs = strings.Join(references, ",")
-	position := func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) }
-	if err := l.setLinks(r, p, list, position); err != nil {
+	next, previous := list.Neighbors(p, func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) })
+	if err := l.setLinks(r, next, previous); err != nil {
 		return err
 	}
 	return r.render(http.StatusOK, page{"keys", "Keys", "keys", l})
@@ -124,12 +124,13 @@ func (r *request) showKey() error {
 	}
 	k := keyPage{KeyDetail: view.NewMaskedKeyDetail(found, history), Actions: r.permitted(keyActions(found))}
 	k.Explanation = view.ExplainInConsole(found, history)
+	k.Fingerprint = r.Engine.Fingerprints.Fingerprint(code)
 	if k.Reference, err = view.SealCode(r.Engine.Sealer, code); err != nil {
 		return err
 	}
 	if r.token.Role.ShowsCode() && !r.isRefresh() {
 		k.Code = code
-		r.audit("show key", r.token, slog.String("key", r.Engine.Fingerprints.Fingerprint(code)), slog.Int("count", 1))
+		r.audit("show key", r.token, slog.String("key", k.Fingerprint), slog.Int("count", 1))
 	}
 	if found.Task != nil {
 		k.Latest = r.newTaskPage(found)

@@ -11,7 +11,6 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -88,12 +87,10 @@ func (r *request) page(order adminstore.Order) adminstore.Page {
 	return p
 }
 
-// setLinks sets the links to the pages around a page of the list.
-func (l *listing) setLinks(r *request, p adminstore.Page, list adminstore.List, position func(tasks.Snapshot) adminstore.Position) error {
-	forward, back := list.Neighbors(p, position)
-	var err error
-	if l.Next, err = l.link(r, "after", forward); err == nil {
-		l.Previous, err = l.link(r, "before", back)
+// setLinks sets the links to the pages around a page of the list, which begin at these positions.
+func (l *listing) setLinks(r *request, next, previous adminstore.Position) (err error) {
+	if l.Next, err = l.link(r, "after", next); err == nil {
+		l.Previous, err = l.link(r, "before", previous)
 	}
 	return err
 }

@@ -53,6 +53,7 @@ var menu = []menuEntry{
 	{"plans", "Plans", "/console/plans", admin.Read},
 	{"tasks", "Tasks", "/console/tasks", admin.Read},
 	{"issue", "Issue keys", "/console/issue", admin.Write},
+	{"activity", "Activity", "/console/activity", admin.Read},
 }
 
 // MenuEntries returns the links that the operator's role allows.
@@ -77,7 +78,7 @@ var pageFiles embed.FS
 // start of every command.
 var templates = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range []string{"signin", "error", "overview", "keys", "key", "plans", "plan", "import", "stock", "search", "bulk", "tasks", "task", "issue", "issued", "confirm"} {
+	for _, name := range []string{"signin", "error", "overview", "keys", "key", "plans", "plan", "import", "stock", "search", "bulk", "tasks", "task", "activity", "issue", "issued", "confirm"} {
 		all[name] = template.Must(template.New("frame.html").Funcs(templateFuncs).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html", "pages/"+name+".html"))
 	}
 	return all

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/daemon/auditlog"
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/tasks"
@@ -115,10 +116,11 @@ func (r *request) permitted(all []action) []action {
 // client returns the address of the browser.
 func (r *request) client() netip.Addr { return ratelimit.ClientAddress(r.req, r.Proxies) }
 
-// audit writes a line of the audit log about an action with a token. The admin API logs its own changes.
+// audit writes a line and an entry of the audit log about an action with a token. The admin API logs its own changes.
 func (r *request) audit(action string, token admin.Token, others ...slog.Attr) {
 	attrs := []slog.Attr{slog.String("action", action), slog.String("token", token.Name), slog.String("client", r.client().String())}
-	r.Log.LogAttrs(r.req.Context(), slog.LevelInfo, "console", append(attrs, others...)...)
+	log := auditlog.Log{Lines: r.Log, Entries: r.Activity, Errors: r.Log, Limiter: &r.failedLog}
+	log.Write(r.req.Context(), slog.LevelInfo, "console", append(attrs, others...))
 }
 
 // The error pages of the console.

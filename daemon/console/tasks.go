@@ -97,7 +97,8 @@ func (r *request) listTasks() error {
 		"retry":   slices.Contains([]adminstore.TaskState{adminstore.OpenTask, adminstore.WaitingTask, adminstore.RetryingTask}, f.State),
 		"resolve": f.State == adminstore.SuspectTask,
 	}))
-	if err := l.setLinks(r, p, list, f.Position); err != nil {
+	next, previous := list.Neighbors(p, f.Position)
+	if err := l.setLinks(r, next, previous); err != nil {
 		return err
 	}
 	return r.render(http.StatusOK, page{"tasks", "Tasks", "tasks", l})

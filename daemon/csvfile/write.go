@@ -13,6 +13,7 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/archive"
 )
 
@@ -93,6 +94,23 @@ func WriteTasks(w io.Writer, all iter.Seq2[tasks.Task, error]) error {
 		_ = out.Write(escapeCells([]string{
 			t.ID, string(t.Code), string(t.Kind), string(t.Country), string(t.Outcome), t.Plan.ID, string(t.Slot),
 			strconv.Itoa(t.Attempts + t.LostLeases), formatTime(t.CreatedAt), formatTime(t.EndedAt),
+		}))
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// WriteActivity writes entries of the audit log, safe to open in a spreadsheet. It stops at the first error of the sequence or
+// of w.
+func WriteActivity(w io.Writer, all iter.Seq2[activity.Entry, error]) error {
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{"at", "actor", "action", "count", "key", "task", "plan", "order_id", "address", "error", "id", copyColumn}) // Error returns the error
+	for e, err := range all {
+		if err != nil {
+			return err
+		}
+		_ = out.Write(escapeCells([]string{
+			formatTime(e.At), e.Actor, string(e.Action), strconv.Itoa(e.Count), e.Key, e.Task, e.Plan, e.OrderID, e.Address, e.Error, e.ID,
 		}))
 	}
 	out.Flush()

@@ -73,7 +73,7 @@ func (s *serveCmd) addAdminHandlers(server *daemon.Server, store *bunstore.Store
 		return nil
 	}
 	tokens, engine, proxies := admin.TokenFile(s.AdminTokenFile), server.API.Engine, parsePrefixes(s.TrustedProxies)
-	server.AdminAPI = &admin.API{Engine: engine, AdminStore: store, Tokens: tokens, Wake: wake, Proxies: proxies, Log: server.Log}
+	server.AdminAPI = &admin.API{Engine: engine, AdminStore: store, Activity: store, Tokens: tokens, Wake: wake, Proxies: proxies, Log: server.Log}
 	users, err := s.proxyUsers(s.TrustedProxies)
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (s *serveCmd) addAdminHandlers(server *daemon.Server, store *bunstore.Store
 		return err
 	}
 	server.Console, err = operators.New(operators.Options{
-		API: server.AdminAPI, Tokens: tokens, Engine: engine, AdminStore: store, TaskStats: store,
+		API: server.AdminAPI, Tokens: tokens, Engine: engine, AdminStore: store, Activity: store, TaskStats: store,
 		ConnectorStats: m.ConnectorStats, Simulated: s.isSimulator(), LowStock: low, Proxies: proxies,
 		ProxyUsers: users, SignInLink: s.signInLink, Log: server.Log,
 	})

@@ -52,7 +52,7 @@ func (b *backupCmd) Run(ctx context.Context, c stdio) error {
 	if err = errors.Join(err, s.Close()); err != nil { //nolint:contextcheck // closing must not be cut short
 		return err
 	}
-	c.audit(ctx, "backup", int(got.Keys))
+	c.audit(ctx, nil, "backup", int(got.Keys)) // the schema may be too old for an entry
 	_, err = fmt.Fprintf(c.out, "backed up %s to %s (%.1f MB)\nthe master keys are not in it: keep a copy of their file apart\n",
 		summary(got), b.File, float64(got.Size)/1e6)
 	return err
@@ -108,7 +108,7 @@ func (r *restoreCmd) Run(ctx context.Context, c stdio) error {
 	if err != nil {
 		return err
 	}
-	c.audit(ctx, "restore", int(got.Keys))
+	c.audit(ctx, nil, "restore", int(got.Keys)) // as for a backup
 	if _, err := fmt.Fprintf(c.out, "restored %s to %s\n", summary(got), path); err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (a *archiveCmd) Run(ctx context.Context, c stdio) error {
 			Progress: terminal.NewRowBar(c.err, "archiving").Add,
 		}
 		result, err := run.Do(ctx)
-		c.audit(ctx, "archive", result.Keys)
+		c.audit(ctx, s, "archive", result.Keys)
 		return errors.Join(err, c.done(result.String(), "the files are in "+a.To))
 	})
 }

@@ -58,7 +58,7 @@ func TestComplete(t *testing.T) {
 			t.Errorf("%s: %s, not %s", line, got, want)
 		}
 	}
-	if got := completions(sh); !strings.Contains(got, "keys plans tasks find stock") || strings.Contains(got, "complete ") {
+	if got := completions(sh); !strings.Contains(got, "keys plans tasks activity find stock") || strings.Contains(got, "complete ") {
 		t.Errorf("got %s", got)
 	}
 	sh.fails(exitUsage, "<shell> must be one of", "", "completion", "powershell")

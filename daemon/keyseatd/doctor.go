@@ -59,7 +59,7 @@ func (d *doctorCmd) Run(ctx context.Context, c stdio) error {
 			ignoreSIGPIPE()
 		}
 		left, done := 0, 0
-		defer func() { c.audit(ctx, "doctor --repair", done) }()
+		defer func() { c.audit(ctx, s, "doctor --repair", done) }()
 		if err := d.print(c.out, findingRows(examine(ctx), &left, &done)); err != nil {
 			return d.unfinished(err)
 		}

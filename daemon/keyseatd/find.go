@@ -60,7 +60,7 @@ func (f *findCmd) Run(ctx context.Context, c stdio) error {
 		if len(all) == 0 {
 			return errors.New("nothing matches: a code is found by its whole text, its beginning or its last group, everything else by its beginning")
 		}
-		defer c.audit(ctx, "find", len(all)-len(found.Plans))
+		defer c.auditOutput(ctx, s, "find", len(all)-len(found.Plans))
 		return terminal.PrintList(c.out, f.Output, matchTable, seq.All(all))
 	})
 }

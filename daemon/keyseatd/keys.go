@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -55,7 +56,7 @@ func (k *keysGenerate) Run(ctx context.Context, c stdio) error {
 		if err := s.ImportKeys(ctx, batch, seq.All(fresh)); err != nil {
 			return fmt.Errorf("%w; if the keys are stored nevertheless, %s", err, find)
 		}
-		c.audit(ctx, "keys generate", len(fresh))
+		c.audit(ctx, s, "keys generate", len(fresh), slog.String("order", k.Order))
 		return c.printStored(fmt.Sprintf("%d keys are stored", len(fresh)), find, func(w io.Writer) error { return printCodes(w, fresh) })
 	})
 }
@@ -87,7 +88,7 @@ func (*keysRevoke) Help() string {
 
 // Run revokes the key.
 func (k *keysRevoke) Run(ctx context.Context, c stdio) error {
-	return k.updateKey(ctx, c, k.Code, tasks.Revoke, "the key is revoked", hintKey+", `keyseatd keys restore` reverses this")
+	return k.updateKey(ctx, c, k.Code, "keys revoke", tasks.Revoke, "the key is revoked", hintKey+", `keyseatd keys restore` reverses this")
 }
 
 // keysRestore is the command keyseatd keys restore.
@@ -100,7 +101,7 @@ func (*keysRestore) Help() string {
 
 // Run reverses the revocation of the key.
 func (k *keysRestore) Run(ctx context.Context, c stdio) error {
-	return k.updateKey(ctx, c, k.Code, tasks.Restore, "the key is no longer revoked", hintKey+", `keyseatd keys revoke` reverses this")
+	return k.updateKey(ctx, c, k.Code, "keys restore", tasks.Restore, "the key is no longer revoked", hintKey+", `keyseatd keys revoke` reverses this")
 }
 
 // keysReset is the command keyseatd keys reset.
@@ -114,7 +115,7 @@ func (*keysReset) Help() string {
 
 // Run makes the key usable again.
 func (k *keysReset) Run(ctx context.Context, c stdio) error {
-	return k.updateKey(ctx, c, k.Code, tasks.Reset, "the key is usable again", hintKey)
+	return k.updateKey(ctx, c, k.Code, "keys reset", tasks.Reset, "the key is usable again", hintKey)
 }
 
 // keysShow is the command keyseatd keys show.

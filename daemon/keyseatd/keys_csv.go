@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"strings"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
@@ -54,7 +55,11 @@ func (k *keysImport) Run(ctx context.Context, c stdio) error {
 			n++
 			return k
 		})
-		return table.LineOf(s.ImportKeys(ctx, batch, counted))
+		err := table.LineOf(s.ImportKeys(ctx, batch, counted))
+		if err == nil {
+			c.record(ctx, s, "keys import", slog.Int("count", n))
+		}
+		return err
 	})
 	if err := errors.Join(err, file.Close()); err != nil {
 		return err
@@ -104,7 +109,7 @@ func (k *keysExport) Run(ctx context.Context, c stdio) error {
 			return err
 		}
 		n := 0
-		defer func() { c.audit(ctx, "keys export", n) }()
+		defer func() { c.auditOutput(ctx, s, "keys export", n) }()
 		var bar *terminal.Bar
 		if terminal.Width(c.out) == 0 { // a bar would mix with rows on a terminal
 			bar = terminal.NewRowBar(c.err, "exporting")

@@ -17,17 +17,22 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
+// rangeFlags select the part of a list, and its form.
+type rangeFlags struct {
+	Output terminal.Format `help:"Print a table for people, or json or csv for programs." enum:"table,json,csv" default:"table"`
+	Newest bool            `help:"List the newest first."`
+	Limit  int             `help:"List at most N; 0 lists all." default:"0" placeholder:"N" validate:"min=0"`
+}
+
 // listFlags select the part of a list of keys or tasks, and its form.
 type listFlags struct {
-	Output  terminal.Format `help:"Print a table for people, or json or csv for programs." enum:"table,json,csv" default:"table"`
-	Newest  bool            `help:"List the newest first."`
-	Limit   int             `help:"List at most N; 0 lists all." default:"0" placeholder:"N" validate:"min=0"`
-	Country countryText     `help:"Only tasks with an account in this country, or keys whose latest task has one." placeholder:"CODE"`
-	Plan    string          `help:"Only tasks with a slot of this plan, or keys whose latest task has one." placeholder:"ID" validate:"text"`
+	rangeFlags
+	Country countryText `help:"Only tasks with an account in this country, or keys whose latest task has one." placeholder:"CODE"`
+	Plan    string      `help:"Only tasks with a slot of this plan, or keys whose latest task has one." placeholder:"ID" validate:"text"`
 }
 
 // page returns the first page of the list.
-func (l listFlags) page() adminstore.Page {
+func (l rangeFlags) page() adminstore.Page {
 	p := adminstore.Page{Order: adminstore.Oldest, Limit: pageSize}
 	if l.Newest {
 		p.Order = adminstore.Newest
@@ -38,14 +43,14 @@ func (l listFlags) page() adminstore.Page {
 	return p
 }
 
-// limited yields the entries up to the limit, and counts them in n.
-func (l listFlags) limited(all iter.Seq2[tasks.Snapshot, error], n *int) iter.Seq2[tasks.Snapshot, error] {
-	return func(yield func(tasks.Snapshot, error) bool) {
+// limited yields the entries up to the limit, and counts them in n. The limit 0 is none.
+func limited[T any](limit int, all iter.Seq2[T, error], n *int) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		for v, err := range all {
 			if err == nil {
 				*n++
 			}
-			if !yield(v, err) || *n == l.Limit {
+			if !yield(v, err) || *n == limit {
 				return
 			}
 		}
@@ -128,8 +133,8 @@ func (k *keysList) Run(ctx context.Context, c stdio) error {
 			return err
 		}
 		n := 0
-		defer func() { c.audit(ctx, "keys list", n) }()
-		all := k.limited(listKeys(ctx, s, f, p), &n)
+		defer func() { c.auditOutput(ctx, s, "keys list", n) }()
+		all := limited(k.Limit, listKeys(ctx, s, f, p), &n)
 		if k.Output == terminal.CSV {
 			return csvfile.WriteKeys(c.out, seq.Map(all, func(v tasks.Snapshot) keys.Key { return v.Key }), false)
 		}

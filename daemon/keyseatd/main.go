@@ -58,6 +58,7 @@ type commands struct {
 	Keys       keysCmd       `cmd:"" help:"Generate, import, export and manage keys."`
 	Plans      plansCmd      `cmd:"" help:"Import, list, retire and release plans."`
 	Tasks      tasksCmd      `cmd:"" help:"List, retry and resolve tasks."`
+	Activity   activityCmd   `cmd:"" help:"List the actions of operators: who did what, when and from where."`
 	Find       findCmd       `cmd:"" help:"Find keys, orders, usernames, tasks and plans by a text."`
 	Stock      stockCmd      `cmd:"" help:"Show the slots of each country."`
 	Webhooks   webhooksCmd   `cmd:"" help:"List, replay and test webhooks."`

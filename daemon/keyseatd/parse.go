@@ -10,6 +10,7 @@ import (
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
 )
 
 // parse finds the command and fills its fields from the arguments, the environment and the config file. It
@@ -61,7 +62,7 @@ func newParser(c stdio, exit func(int)) (*kong.Kong, error) {
 		kong.Resolvers(resolver(file.value), resolver(c.env.value)), // the last resolver wins
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ValueFormatter(flagHelp),
-		kong.Vars{"version": version(), "outcomes": outcomes(), "statuses": statuses()},
+		kong.Vars{"version": version(), "outcomes": outcomes(), "statuses": statuses(), "actions": actions()},
 	)
 }
 
@@ -104,6 +105,15 @@ func statuses() string {
 	var all []string
 	for _, s := range keys.Statuses() {
 		all = append(all, string(s))
+	}
+	return strings.Join(all, ", ")
+}
+
+// actions lists the actions of the audit log for help and errors.
+func actions() string {
+	var all []string
+	for _, a := range activity.Actions() {
+		all = append(all, string(a))
 	}
 	return strings.Join(all, ", ")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -53,12 +54,15 @@ func (p *plansImport) Run(ctx context.Context, c stdio) error {
 		if effects, err = planEffects(ctx, s, edits); err != nil {
 			return err
 		}
-		return table.LineOf(s.EditPlans(ctx, edits))
+		if err := table.LineOf(s.EditPlans(ctx, edits)); err != nil {
+			return err
+		}
+		c.audit(ctx, s, "plans import", len(edits))
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	c.audit(ctx, "plans import", len(edits))
 	plans := "plans"
 	if len(edits) == 1 {
 		plans = "plan"
@@ -158,17 +162,21 @@ func (*plansRetire) Help() string {
 
 // Run retires the plan.
 func (p *plansRetire) Run(ctx context.Context, c stdio) error {
-	err := p.open(ctx, func(s *bunstore.Store) error { return editPlan(ctx, s, stock.PlanEdit{ID: p.ID, Retire: true}) })
+	err := p.open(ctx, func(s *bunstore.Store) error {
+		return c.editPlan(ctx, s, "plans retire", stock.PlanEdit{ID: p.ID, Retire: true})
+	})
 	if err != nil {
 		return err
 	}
-	c.audit(ctx, "plans retire", 1)
 	return c.done("the plan is retired", hintPlans+", `keyseatd plans restock` puts it back")
 }
 
-// editPlan makes one edit. The error omits the row number, because there is only one row.
-func editPlan(ctx context.Context, s *bunstore.Store, e stock.PlanEdit) error {
+// editPlan makes one edit and writes a line of the audit log. The error omits the row number, because there is only one row.
+func (c stdio) editPlan(ctx context.Context, s *bunstore.Store, action string, e stock.PlanEdit) error {
 	err := s.EditPlans(ctx, []stock.PlanEdit{e})
+	if err == nil {
+		c.audit(ctx, s, action, 1, slog.String("plan", e.ID))
+	}
 	if row, is := errors.AsType[adminstore.RowError](err); is {
 		return row.Err
 	}
@@ -200,12 +208,11 @@ func (p *plansRestock) Run(ctx context.Context, c stdio) error {
 		case found[0].HasExpired(time.Now()):
 			return fmt.Errorf("the plan expired at %s: import it with a later expires_at, or with an empty one", view.Time(found[0].ExpiresAt))
 		}
-		return editPlan(ctx, s, stock.PlanEdit{ID: p.ID})
+		return c.editPlan(ctx, s, "plans restock", stock.PlanEdit{ID: p.ID})
 	})
 	if err != nil {
 		return err
 	}
-	c.audit(ctx, "plans restock", 1)
 	return c.done("the plan is back in stock", hintPlans+", `keyseatd plans retire` takes it out")
 }
 
@@ -224,5 +231,5 @@ func (*plansRelease) Help() string {
 
 // Run releases the slot.
 func (p *plansRelease) Run(ctx context.Context, c stdio) error {
-	return p.updateTask(ctx, c, p.Task, tasks.Release, "the slot is free again", hintPlans)
+	return p.updateTask(ctx, c, p.Task, "plans release", tasks.Release, "the slot is free again", hintPlans)
 }

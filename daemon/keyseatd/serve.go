@@ -56,6 +56,8 @@ type serveCmd struct {
 
 	webhookFlags `group:"Webhooks:"`
 
+	ActivityDays int `group:"Log:" default:"365" validate:"min=0,max=36500" placeholder:"DAYS" help:"Age at which the entries of keyseatd activity are deleted. 0: never."`
+
 	logFlags `group:"Log:"`
 
 	reloads []reload `kong:"-"`
@@ -168,6 +170,7 @@ func (s *serveCmd) serve(ctx context.Context, store *bunstore.Store, connector t
 	rotation.step(ctx) // before this daemon seals something
 	go rotation.run(ctx)
 	go deductExpired(ctx, store, log)
+	go s.deleteOldActivity(ctx, store, log)
 	s.reloadToken(connector)
 	go reloadOn(ctx, hangups, s.reloads, log)
 	return s.runWithWebhooks(ctx, server, store, engine, log)

@@ -57,8 +57,8 @@ func (t *tasksList) Run(ctx context.Context, c stdio) (err error) {
 	}
 	return t.open(ctx, func(s *bunstore.Store) error {
 		n := 0
-		defer func() { c.audit(ctx, "tasks list", n) }()
-		views := seq.Map(t.limited(listTasks(ctx, s, f, t.page()), &n), func(v tasks.Snapshot) view.Task { return view.NewTask(*v.Task) })
+		defer func() { c.auditOutput(ctx, s, "tasks list", n) }()
+		views := seq.Map(limited(t.Limit, listTasks(ctx, s, f, t.page()), &n), func(v tasks.Snapshot) view.Task { return view.NewTask(*v.Task) })
 		return terminal.PrintList(c.out, t.Output, taskTable, views)
 	})
 }
@@ -86,7 +86,7 @@ func (*tasksRetry) Help() string {
 
 // Run makes the task due now.
 func (t *tasksRetry) Run(ctx context.Context, c stdio) error {
-	return t.updateTask(ctx, c, t.ID, tasks.RetryNow, "the task is due now", hintTask)
+	return t.updateTask(ctx, c, t.ID, "tasks retry", tasks.RetryNow, "the task is due now", hintTask)
 }
 
 // tasksResolve is the command keyseatd tasks resolve.
@@ -109,5 +109,5 @@ func (t *tasksResolve) Run(ctx context.Context, c stdio) error {
 	resolve := func(v tasks.Snapshot, id string) (tasks.Change, error) {
 		return tasks.Resolve(v, tasks.Outcome(t.Outcome), id)
 	}
-	return t.updateTask(ctx, c, t.ID, resolve, "the task is resolved as "+t.Outcome, hintTask)
+	return t.updateTask(ctx, c, t.ID, "tasks resolve", resolve, "the task is resolved as "+t.Outcome, hintTask)
 }

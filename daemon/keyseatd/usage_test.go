@@ -82,7 +82,7 @@ func TestHelp(t *testing.T) {
 // TestEveryFlag checks that every command can be run, and that each flag has a line of help. A flag must
 // have a variable exactly if it is --config or a flag that serve has too.
 func TestEveryFlag(t *testing.T) {
-	parser, err := kong.New(&commands{}, kong.FlagNamer(kebabCase), kong.Vars{"version": "", "outcomes": "a", "statuses": "a"})
+	parser, err := kong.New(&commands{}, kong.FlagNamer(kebabCase), kong.Vars{"version": "", "outcomes": "a", "statuses": "a", "actions": "a"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ const (
 // A Position is the place of an entry in a list. Entries are ordered by At, and then by the bytes of ID.
 type Position struct {
 	At time.Time // see [KeyFilter.Position] and [TaskFilter.Position]
-	ID string    // a code or the id of a task
+	ID string    // a code, or the id of a task or of another entry
 }
 
 // IsZero reports whether p is the zero Position, which is no place.
@@ -41,17 +41,20 @@ type Page struct {
 	Limit int      // at least 1
 }
 
-// A List is a page of a list. It may have fewer entries than the limit although more follow, because a store
+// A List is a page of a list of keys or tasks.
+type List = ListOf[tasks.Snapshot]
+
+// A ListOf is a page of a list. It may have fewer entries than the limit although more follow, because a store
 // reads a limited number of entries for a page.
-type List struct {
-	Entries []tasks.Snapshot // in the order of the list, also if the page was read with Back
-	Next    Position         // After of the next page in the same direction; zero: this is the last page
+type ListOf[T any] struct {
+	Entries []T      // in the order of the list, also if the page was read with Back
+	Next    Position // After of the next page in the same direction; zero: this is the last page
 }
 
 // Neighbors returns the positions of the pages around a page p. To read the next page, set After to next. To read the
 // previous page, set After to previous, and Back. The zero Position means that there is no such page. If l is empty, the
 // page in the direction from which p was reached begins at the position of p.
-func (l List) Neighbors(p Page, position func(tasks.Snapshot) Position) (next, previous Position) {
+func (l ListOf[T]) Neighbors(p Page, position func(T) Position) (next, previous Position) {
 	first, last := p.After, p.After
 	if n := len(l.Entries); n > 0 {
 		first, last = position(l.Entries[0]), position(l.Entries[n-1])
@@ -66,12 +69,13 @@ func (l List) Neighbors(p Page, position func(tasks.Snapshot) Position) (next, p
 }
 
 // Each yields the entries of a list. It reads page after page with the given size. An error ends the sequence.
-func Each(p Page, read func(Page) (List, error)) iter.Seq2[tasks.Snapshot, error] {
-	return func(yield func(tasks.Snapshot, error) bool) {
+func Each[T any](p Page, read func(Page) (ListOf[T], error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		for p := p; ; {
 			l, err := read(p)
 			if err != nil {
-				yield(tasks.Snapshot{}, err)
+				var none T
+				yield(none, err)
 				return
 			}
 			for _, v := range l.Entries {
@@ -88,16 +92,16 @@ func Each(p Page, read func(Page) (List, error)) iter.Seq2[tasks.Snapshot, error
 }
 
 // Cut returns a page of the given entries, which need no order. It is for stores that keep everything in memory.
-func Cut(all []tasks.Snapshot, position func(tasks.Snapshot) Position, p Page) (l List) {
+func Cut[T any](all []T, position func(T) Position, p Page) (l ListOf[T]) {
 	compare := func(x, y Position) int {
 		if (p.Order == Newest) != p.Back {
 			x, y = y, x
 		}
 		return x.Compare(y)
 	}
-	slices.SortFunc(all, func(x, y tasks.Snapshot) int { return compare(position(x), position(y)) })
+	slices.SortFunc(all, func(x, y T) int { return compare(position(x), position(y)) })
 	if !p.After.IsZero() {
-		all = slices.DeleteFunc(all, func(v tasks.Snapshot) bool { return compare(position(v), p.After) <= 0 })
+		all = slices.DeleteFunc(all, func(v T) bool { return compare(position(v), p.After) <= 0 })
 	}
 	if l.Entries = all[:min(p.Limit, len(all))]; len(l.Entries) < len(all) {
 		l.Next = position(l.Entries[p.Limit-1])

@@ -25,7 +25,7 @@ func TestConsoleShowsNoSecret(t *testing.T) {
 	}
 	o.WaitEnd("K1")
 	o.WaitEnd("K2")
-	pages := []string{"/", "/console/keys", "/console/plans", "/console/tasks", "/console/tasks?state=open", "/console/issue"}
+	pages := []string{"/", "/console/keys", "/console/plans", "/console/tasks", "/console/tasks?state=open", "/console/issue", "/console/activity"}
 	for _, code := range []string{wholeKey, "K1", "K2"} {
 		reference := v.KeyReference(code)
 		pages = append(pages, harness.KeyPath(reference), "/console/key/revoke?key="+reference)

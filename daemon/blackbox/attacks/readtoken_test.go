@@ -63,8 +63,8 @@ func readAll(o *harness.Operator, codes []string) (bodies []string) {
 		bodies, after = append(bodies, string(sealed)), "&after="+url.QueryEscape(*page.Next)
 	}
 	v, _ := o.SignIn(o.Token)
-	targets := []string{"/tasks"}
-	pages := []string{"/", "/console/keys", "/console/tasks"}
+	targets := []string{"/tasks", "/activity"}
+	pages := []string{"/", "/console/keys", "/console/tasks", "/console/activity"}
 	for i, t := range o.Tasks() {
 		targets = append(targets, "/tasks/"+t.ID, "/keys/"+codes[i])
 		pages = append(pages, harness.TaskPath(t.ID), "/console/key?task="+t.ID, harness.KeyPath(v.KeyReference(codes[i])))

@@ -61,7 +61,7 @@ func TestConsoleScreenshots(t *testing.T) {
 	for name, path := range map[string]string{
 		"keys": "/console/keys", "key": key, "plans": "/console/plans", "tasks": "/console/tasks", "task": harness.TaskPath(suspect.ID),
 		"stock": "/console/stock", "plan-new": "/console/plan/new", "plan-edit": "/console/plan/edit?id=us-1", "plans-import": "/console/plans/import", "tasks-filtered": "/console/tasks?state=failed&country=DE",
-		"confirm": "/console/task/resolve?id=" + suspect.ID, "revoke": strings.Replace(key, "key?", "key/revoke?", 1), "issue": "/console/issue",
+		"confirm": "/console/task/resolve?id=" + suspect.ID, "revoke": strings.Replace(key, "key?", "key/revoke?", 1), "issue": "/console/issue", "activity": "/console/activity", "activity-filtered": "/console/activity?actor=nobody",
 	} {
 		k.visit(path)
 		k.picture(name)

@@ -298,6 +298,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/v1/activity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the activity
+         * @description The entries of the audit log: who did what, when and from where. The oldest first unless `sort` is newest. An entry is deleted after `--activity-days`. No entry contains a code. A request looks at a bounded number of entries: a page may have fewer entries than `limit`, or none. Go on with `after` until `next` is null, or with `before` until `previous` is null.
+         */
+        get: operations["listActivity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/v1/search": {
         parameters: {
             query?: never;
@@ -586,6 +606,34 @@ export interface components {
         };
         TaskPage: {
             tasks: components["schemas"]["Task"][];
+            next: string | null;
+            previous: string | null;
+        };
+        /**
+         * @description what an operator did
+         * @enum {string}
+         */
+        Action: "sign_in" | "sign_out" | "issue_keys" | "import_keys" | "export_keys" | "list_keys" | "show_key" | "revoke_key" | "restore_key" | "reset_key" | "export_tasks" | "list_tasks" | "show_task" | "retry_task" | "resolve_task" | "release_task" | "import_plans" | "edit_plan" | "retire_plan" | "search" | "archive" | "repair";
+        ActivityEntry: {
+            id: string;
+            at: components["schemas"]["Time"];
+            /** @description the name of a token, or `user@host (CLI)` */
+            actor: string;
+            /** @description of the client; empty for the command line */
+            address: string;
+            action: components["schemas"]["Action"];
+            /** @description the fingerprint of a key */
+            key: string;
+            task: string;
+            plan: string;
+            order_id: string;
+            /** @description of the keys, tasks or plans that were changed, or whose codes were shown */
+            count: number;
+            /** @description why the action was refused or failed; empty: it succeeded */
+            error: string;
+        };
+        ActivityPage: {
+            activity: components["schemas"]["ActivityEntry"][];
             next: string | null;
             previous: string | null;
         };
@@ -1274,6 +1322,49 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["MediaType"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listActivity: {
+        parameters: {
+            query?: {
+                /** @description the `next` of the page before; not given for the first one */
+                after?: components["parameters"]["after"];
+                /** @description the `previous` of the page after; excludes `after` */
+                before?: components["parameters"]["before"];
+                /** @description entries of a page */
+                limit?: components["parameters"]["limit"];
+                /** @description the oldest or the newest first */
+                sort?: components["parameters"]["sort"];
+                /** @description the name of a token, or `user@host (CLI)` */
+                actor?: string;
+                action?: components["schemas"]["Action"];
+                /** @description the fingerprint of a key, the id of a task or a plan, or an order */
+                subject?: string;
+                /** @description recorded then or later: a time of RFC 3339, or a date */
+                since?: string;
+                /** @description recorded earlier: a time of RFC 3339, or a date, of which the whole day counts */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivityPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            405: components["responses"]["NotAllowed"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
