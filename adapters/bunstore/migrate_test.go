@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/pgtest"
 )
 
 func TestManyMigrateAtOnce(t *testing.T) {
@@ -85,5 +86,25 @@ func TestHistoryNumbersGoOn(t *testing.T) {
 		FROM keyseat_history h, pg_attribute a WHERE a.attrelid = 'keyseat_history'::regclass AND a.attname = 'seq'`
 	if err := db.QueryRowContext(t.Context(), look).Scan(&first, &identity, &usable); err != nil || first != 8 || identity != "" || !usable {
 		t.Errorf("the first number is %d, identity %q, usable %t, %v", first, identity, usable, err)
+	}
+}
+
+// TestDistributedHistoryKeepsItsNumbers runs the same migration on a table that Citus has distributed, and whose column
+// it cannot change.
+func TestDistributedHistoryKeepsItsNumbers(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	db, files := raw(t, url), steps(t, url)
+	i := slices.IndexFunc(files, func(file string) bool { return strings.Contains(file, "history_sequence") })
+	earlier(t, db, files[:i], always)
+	const distributed = `CREATE TABLE pg_dist_partition AS SELECT 'keyseat_history'::regclass AS logicalrelid, 'h' AS partmethod`
+	if _, err := db.ExecContext(t.Context(), distributed); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, open(t, "distributed:"+url, bunstore.Options{}), 1)
+	var identity string
+	const look = `SELECT attidentity::text FROM pg_attribute WHERE attrelid = 'keyseat_history'::regclass AND attname = 'seq'`
+	if err := db.QueryRowContext(t.Context(), look).Scan(&identity); err != nil || identity != "a" {
+		t.Errorf("identity %q, %v", identity, err)
 	}
 }
