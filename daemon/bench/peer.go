@@ -25,6 +25,7 @@ var peers = map[string]func(ctx context.Context, args []string) error{
 	"constant":     peerConstant,
 	"bare-info":    peerInfo,
 	"bare-upgrade": peerUpgrade,
+	"first":        peerFirst,
 	"bare-sqlite":  peerSQLite,
 	"river":        peerRiver,
 }

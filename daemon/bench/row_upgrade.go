@@ -3,18 +3,55 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 )
 
-// newUpgradeSetup makes a setup for upgrades. Each measurement fills it with unused keys. Only acceptance is
-// measured, because the connector never answers and the daemon has one worker.
+// newUpgradeSetup makes a setup for upgrades. Only acceptance is measured, because the connector never answers and the
+// daemon has one worker.
 func (b *bench) newUpgradeSetup(ctx context.Context) (*setup, error) {
 	silent, err := (&provider{silent: true}).start(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return b.newSetup(ctx, acceptOnly(silent)...)
+}
+
+// upgradeSetups are the databases of the programs whose upgrades are compared. Each has the indexes that its program
+// needs. Each measurement fills a database with unused keys.
+type upgradeSetups struct{ ours, bare, first *setup }
+
+func (b *bench) newUpgradeSetups(ctx context.Context) (s upgradeSetups, err error) {
+	if s.ours, err = b.newUpgradeSetup(ctx); err != nil {
+		return s, err
+	}
+	if s.bare, err = b.newSetup(ctx); err != nil {
+		return s, err
+	}
+	s.first = &setup{bench: b}
+	if s.first.url, err = b.createDatabase(ctx); err != nil {
+		return s, err
+	}
+	return s, errors.Join(execute(ctx, s.bare.url, dropIndexesSQL), execute(ctx, s.first.url, firstTables...))
+}
+
+// dropIndexesSQL drops the indexes that only keyseat's lists, search and commands need.
+const dropIndexesSQL = `DO $$ DECLARE i record; BEGIN
+	FOR i IN SELECT indexname FROM pg_indexes WHERE tablename LIKE 'keyseat_%'
+			AND indexname NOT IN ('keyseat_tasks_open', 'keyseat_tasks_due', 'keyseat_plans_live')
+			AND NOT EXISTS (SELECT FROM pg_constraint WHERE conname = indexname) LOOP
+		EXECUTE 'DROP INDEX ' || i.indexname;
+	END LOOP;
+END $$`
+
+// candidates returns keyseatd, the peer that does the same work, and the peer that one would write first.
+func (s upgradeSetups) candidates(conns int) []candidate {
+	return []candidate{
+		s.ours.upgradeCandidate(s.ours.startOurs, conns, fillUnusedKeys, acceptedCounts),
+		s.bare.upgradeCandidate(s.bare.peerStarter("bare-upgrade"), conns, fillUnusedKeys, acceptedCounts),
+		s.first.upgradeCandidate(s.first.peerStarter("first"), conns, fillFirst, firstCounts),
+	}
 }
 
 // acceptOnly returns the flags of a daemon that accepts tasks and finishes none. The provider is a silent one.
@@ -26,20 +63,20 @@ func acceptOnly(provider string) []string {
 const maxUpgradeRate = 20_000
 
 // upgradeCandidate returns a candidate that starts with unused keys, and counts the accepted tasks at the end.
-func (s *setup) upgradeCandidate(start starter, conns int) candidate {
+func (s *setup) upgradeCandidate(start starter, conns int, fill func(context.Context, string, int) error, counts []string) candidate {
 	return func(ctx context.Context) (sample, error) {
 		s.keys = int(maxUpgradeRate * (s.length + min(warmup, s.length)).Seconds())
 		if conns == 1 {
 			s.keys /= 5
 		}
-		if err := fillUnusedKeys(ctx, s.url, s.keys); err != nil {
+		if err := fill(ctx, s.url, s.keys); err != nil {
 			return sample{}, err
 		}
 		got, all, err := s.measureOnce(ctx, start, load{conns, s.length, 0, upgradeRequests(s.keys, appendCode)})
 		if err != nil {
 			return sample{}, err
 		}
-		return got, expectCounts(ctx, s.url, all, acceptedCounts...)
+		return got, expectCounts(ctx, s.url, all, counts...)
 	}
 }
 
@@ -52,31 +89,35 @@ var acceptedCounts = []string{
 }
 
 func rowUpgrade(ctx context.Context, b *bench) ([]result, error) {
-	s, err := b.newUpgradeSetup(ctx)
+	s, err := b.newUpgradeSetups(ctx)
 	if err != nil {
 		return nil, err
 	}
-	bare := s.peerStarter("bare-upgrade")
-	got, err := b.alternate(ctx, s.upgradeCandidate(s.startOurs, highConcurrency), s.upgradeCandidate(bare, highConcurrency), s.upgradeCandidate(s.startOurs, 32), s.upgradeCandidate(bare, 32))
+	got, err := b.alternate(ctx, append(s.candidates(highConcurrency), s.candidates(32)...)...)
 	if err != nil {
 		return nil, err
 	}
 	return []result{
 		throughput("upgrade, 256 connections, compared with net/http + pgx with one statement", got[0], got[1], goal{min: 2, aim: 4}),
-		throughput("upgrade, 32 connections, compared with the same", got[2], got[3], goal{}),
+		throughput("upgrade, 256 connections, compared with the program that one would write first", got[0], got[2], goal{min: 2.5}),
+		throughput("upgrade, 32 connections, compared with net/http + pgx with one statement", got[3], got[4], goal{}),
+		throughput("upgrade, 32 connections, compared with the program that one would write first", got[3], got[5], goal{}),
 	}, nil
 }
 
 func rowUpgradeSingle(ctx context.Context, b *bench) ([]result, error) {
-	s, err := b.newUpgradeSetup(ctx)
+	s, err := b.newUpgradeSetups(ctx)
 	if err != nil {
 		return nil, err
 	}
-	got, err := b.alternate(ctx, s.upgradeCandidate(s.startOurs, 1), s.upgradeCandidate(s.peerStarter("bare-upgrade"), 1))
+	got, err := b.alternate(ctx, s.candidates(1)...)
 	if err != nil {
 		return nil, err
 	}
-	return []result{throughput("upgrade, 1 connection, compared with net/http + pgx with one statement", got[0], got[1], goal{min: 0.6, aim: 0.9})}, nil
+	return []result{
+		throughput("upgrade, 1 connection, compared with net/http + pgx with one statement", got[0], got[1], goal{min: 0.6, aim: 0.9}),
+		throughput("upgrade, 1 connection, compared with the program that one would write first", got[0], got[2], goal{min: 0.55}),
+	}, nil
 }
 
 // maxSQLiteRate is more upgrades per second than any program reaches on a file.
