@@ -70,7 +70,7 @@ func TestKeyLifecycle(t *testing.T) {
 		username := "user-" + s.Provider.Requests()[0].Content.Task
 		d.Expect(d.Get("info=K"), http.StatusOK, `{"status":"success","message":"","username":"`+username+`","verify_address":"1 Main Street, Springfield","used":1,`+bought+used+`}`)
 
-		d.MustAccept(harness.Renew("K", "202+202+account_locked@example.com"))
+		d.MustAccept(harness.Renew("K", "202=1+account_locked@example.com"))
 		d.Expect(d.Get("info=K"), http.StatusOK, `{"status":"in_queue","message":"","username":"`+username+`","verify_address":"1 Main Street, Springfield","used":1,`+bought+used+`}`)
 		d.WaitEnd("K")
 		d.Expect(d.Get("info=K"), http.StatusOK, `{"status":"failed","message":"`+harness.Messages["account_locked"]+`","used":1,`+bought+used+`}`)
@@ -80,7 +80,7 @@ func TestKeyLifecycle(t *testing.T) {
 		d.Expect(d.Get("info=K"), http.StatusOK, `{"status":"success_renew","message":"Key Renewed","used":0,`+bought+used+`}`)
 		d.Expect(d.Get(harness.Renew("K", "x")), http.StatusOK, harness.ErrorBody(harness.KeyUnused))
 
-		d.MustAccept(harness.Upgrade("K", "202+wrong_address@example.com", "US"))
+		d.MustAccept(harness.Upgrade("K", "202=1+wrong_address@example.com", "US"))
 		d.Expect(d.Get("info=K"), http.StatusOK, `{"status":"in_queue","message":"","username":"","verify_address":"","used":0,`+bought+used+`}`)
 		d.WaitEnd("K")
 		d.Expect(d.Get("info=K"), http.StatusOK, `{"status":"failed_upgrade","message":"Wrong address","used":0,`+bought+used+`}`)
