@@ -256,7 +256,7 @@ func reading() []operation {
 		{name: "count by hour", still: true, prepare: func(l *lab) func(s *bunstore.Store) error {
 			task := l.leased().Task
 			return func(s *bunstore.Store) error {
-				all, err := s.CountByHour(l.life, task.CreatedAt.Add(-time.Hour), 2)
+				all, err := s.CountByHour(l.life, task.CreatedAt.Add(-time.Hour), 2, stats.Filter{})
 				if err != nil {
 					return err
 				}

@@ -2,43 +2,85 @@ package bunstore
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
 
-	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 	"github.com/keyseat/keyseat/tasks/stats"
 )
 
 var _ stats.TaskStats = (*Store)(nil)
 
-type hourModel struct {
-	bun.BaseModel `bun:"table:keyseat_tasks,alias:t"`
-	hourColumns
-}
-
-type hourColumns struct {
-	Hour    int           `bun:"hour,scanonly"`
-	Kind    tasks.Kind    `bun:"kind"`
-	Outcome tasks.Outcome `bun:"outcome"`
-	Tasks   int           `bun:"tasks,scanonly"`
-}
-
-// CountByHour implements [stats.TaskStats]. It names all outcomes, because the index on the time
-// begins with them.
-func (s *Store) CountByHour(ctx context.Context, from time.Time, n int) ([]stats.HourCount, error) {
-	var rows []hourModel
-	q := s.reader().selectInto(&rows)
-	first := q.Bind(from)
-	q.ColumnExpr(s.either(
-		"CAST(floor(extract(epoch FROM t.created_at - ?) / 3600) AS bigint) AS hour",
-		"(t.created_at - ?) / 3600000000 AS hour"), first)
+// CountByHour implements [stats.TaskStats]. It counts in the ranges of the list of the same tasks, which have no task in
+// common. Without a filter one range has all tasks. It names all outcomes, because the index on the time begins with them.
+func (s *Store) CountByHour(ctx context.Context, from time.Time, n int, f stats.Filter) (counts []stats.HourCount, err error) {
 	end := from.Add(time.Duration(max(0, min(n, stats.MaxHours))) * time.Hour)
-	err := q.ColumnExpr("t.kind, t.outcome, count(*) AS tasks").Where(outcomeCondition(outcomesOf(adminstore.TaskFilter{}))).
-		Where("t.created_at >= ? AND t.created_at < ?", first, q.Bind(end)).
-		GroupExpr("1, t.kind, t.outcome").OrderExpr("1, t.kind, t.outcome").Scan(ctx)
-	return mapped(rows, func(h hourModel) stats.HourCount { return stats.HourCount(h.hourColumns) }), s.wrap("count by hour", err)
+	l := taskListing(adminstore.TaskFilter{Country: f.Country, Plan: f.Plan})
+	if f == (stats.Filter{}) {
+		l.ranges = []string{outcomeCondition(outcomesOf(adminstore.TaskFilter{}))}
+	}
+	l.args["since"], l.args["until"] = from, end
+	hour := s.either("CAST(floor(extract(epoch FROM t.created_at - @since) / 3600) AS bigint)", "(t.created_at - @since) / 3600000000")
+	var parts []string
+	for _, r := range l.ranges {
+		parts = append(parts, fmt.Sprintf(`SELECT %s AS hour, t.kind AS kind, t.outcome AS outcome, count(*) AS tasks FROM keyseat_tasks t
+			%s AND t.created_at >= @since AND t.created_at < @until GROUP BY 1, 2, 3`, hour, where(append([]string{r}, l.own...))))
+	}
+	err = s.rows(ctx, query.Query{SQL: strings.Join(parts, " UNION ALL ") + " ORDER BY 1, 2, 3", Args: l.args, Scan: func(r query.Row) error {
+		var c stats.HourCount
+		err := r.Scan([]query.Column{query.Int(&c.Hour), query.Text(&c.Kind), query.Text(&c.Outcome), query.Int(&c.Tasks)})
+		counts = append(counts, c)
+		return err
+	}}, func() { counts = nil })
+	return counts, s.wrap("count by hour", err)
+}
+
+// CountSold implements [stats.TaskStats]. It reads the newest n entries of the range of each country in the index by
+// country.
+func (s *Store) CountSold(ctx context.Context, countries []stock.Country, since time.Time, n int) (all []stats.Sold, err error) {
+	if len(countries) == 0 {
+		return nil, nil
+	}
+	var parts []string
+	args := query.Args{"since": since}
+	for i, country := range countries {
+		name := fmt.Sprintf("country%d", i)
+		args[name] = string(country)
+		parts = append(parts, fmt.Sprintf(`SELECT %d AS place, count(*) AS tasks, count(*) FILTER (WHERE done.kind = 'upgrade') AS slots, min(done.created_at) AS oldest
+			FROM (SELECT t.kind, t.created_at FROM keyseat_tasks t WHERE t.country = @%s AND t.outcome = 'success' AND t.outcome <> ''
+				AND t.created_at >= @since ORDER BY t.created_at DESC, t.id DESC LIMIT %d) AS done`, i, name, n))
+	}
+	err = s.rows(ctx, query.Query{SQL: strings.Join(parts, " UNION ALL ") + " ORDER BY 1", Args: args, Scan: func(r query.Row) error {
+		var place, examined, slots int
+		var oldest time.Time
+		err := r.Scan([]query.Column{query.Int(&place), query.Int(&examined), query.Int(&slots), query.Time(&oldest)})
+		if err == nil && examined < n {
+			oldest = since
+		}
+		all = append(all, stats.Sold{Country: countries[place], Slots: slots, Since: oldest})
+		return err
+	}}, func() { all = nil })
+	return all, s.wrap("count sold slots", err)
+}
+
+// rows runs a query. It calls reset before each try. A text that no database stores is in no row.
+func (s *Store) rows(ctx context.Context, q query.Query, reset func()) error {
+	q.Rare = true
+	err := s.retryRead(ctx, pgxconn.Ordered, func(run query.Runner) error {
+		reset()
+		return run(ctx, q)
+	})
+	if errors.Is(err, query.ErrInvalidText) {
+		return nil
+	}
+	return err
 }
 
 // A queueModel has totals of the open tasks. [stats.Queue.Add] classifies a single task in the same way.

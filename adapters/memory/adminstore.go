@@ -166,14 +166,43 @@ func (s *Store) QueueStats(context.Context) (q stats.Queue, err error) {
 
 var _ stats.TaskStats = (*Store)(nil)
 
+// CountSold implements [stats.TaskStats].
+func (s *Store) CountSold(_ context.Context, countries []stock.Country, since time.Time, n int) ([]stats.Sold, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []stats.Sold
+	for _, country := range countries {
+		var done []tasks.Task
+		for _, t := range s.tasks {
+			if t.Country == country && t.Outcome == tasks.Success && !t.CreatedAt.Before(since) {
+				done = append(done, t)
+			}
+		}
+		slices.SortFunc(done, func(x, y tasks.Task) int {
+			return cmp.Or(y.CreatedAt.Compare(x.CreatedAt), cmp.Compare(y.ID, x.ID))
+		})
+		sold := stats.Sold{Country: country, Since: since}
+		if len(done) >= n {
+			done, sold.Since = done[:n], done[n-1].CreatedAt
+		}
+		for _, t := range done {
+			if t.Kind == tasks.Upgrade {
+				sold.Slots++
+			}
+		}
+		all = append(all, sold)
+	}
+	return all, nil
+}
+
 // CountByHour implements [stats.TaskStats].
-func (s *Store) CountByHour(_ context.Context, from time.Time, n int) ([]stats.HourCount, error) {
+func (s *Store) CountByHour(_ context.Context, from time.Time, n int, f stats.Filter) ([]stats.HourCount, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sums := map[stats.HourCount]int{}
 	for _, t := range s.tasks {
 		hour := int(t.CreatedAt.Sub(from) / time.Hour)
-		if !t.CreatedAt.Before(from) && hour < min(n, stats.MaxHours) {
+		if f.Match(t) && !t.CreatedAt.Before(from) && hour < min(n, stats.MaxHours) {
 			sums[stats.HourCount{Hour: hour, Kind: t.Kind, Outcome: t.Outcome}]++
 		}
 	}

@@ -1,10 +1,14 @@
 package storetest
 
 import (
+	"cmp"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 	"github.com/keyseat/keyseat/tasks/stats"
@@ -96,6 +100,8 @@ func RunStats(t *testing.T, open func(t testing.TB) StatsStore) {
 	for name, run := range map[string]func(f fixture, c stats.TaskStats){
 		"CountByHour/by hour, kind and outcome": countByHour,
 		"CountByHour/only of the given hours":   countByHourBounds,
+		"CountByHour/by country and plan":       countByHourFilter,
+		"CountSold/of the newest tasks":         countSold,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
@@ -115,7 +121,7 @@ func countByHour(f fixture, counter stats.TaskStats) {
 	f.accept(tasks.Upgrade, "D", "US")
 	f.accept(tasks.Renew, "R", "US")
 	accepted := f.snapshot("A").Task.CreatedAt
-	got, err := counter.CountByHour(f.ctx, accepted.Add(-90*time.Minute), 3)
+	got, err := counter.CountByHour(f.ctx, accepted.Add(-90*time.Minute), 3, stats.Filter{})
 	f.must(err)
 	f.want("counts", got, []stats.HourCount{
 		{Hour: 1, Kind: tasks.Renew, Outcome: "", Tasks: 1},
@@ -123,6 +129,71 @@ func countByHour(f fixture, counter stats.TaskStats) {
 		{Hour: 1, Kind: tasks.Upgrade, Outcome: tasks.Success, Tasks: 1},
 		{Hour: 1, Kind: tasks.Upgrade, Outcome: tasks.WrongAddress, Tasks: 2},
 	})
+}
+
+// countByHourFilter checks that a filter selects ended and open tasks.
+func countByHourFilter(f fixture, counter stats.TaskStats) {
+	f.plan("p", "US", 9)
+	f.plan("q", "DE", 9)
+	f.issue("A", "B", "C", "D")
+	f.finish(tasks.Upgrade, "A", tasks.Success)
+	f.finish(tasks.Upgrade, "D", tasks.WrongAddress)
+	f.accept(tasks.Upgrade, "B", "US")
+	f.accept(tasks.Upgrade, "C", "DE")
+	from := f.snapshot("A").Task.CreatedAt
+	for _, c := range []struct {
+		filter stats.Filter
+		want   string
+	}{
+		{stats.Filter{Country: "US"}, "open success wrong_address"},
+		{stats.Filter{Country: "DE"}, "open"},
+		{stats.Filter{Country: "FR"}, ""},
+		{stats.Filter{Plan: "p"}, "open success wrong_address"},
+		{stats.Filter{Plan: "q", Country: "DE"}, "open"},
+		{stats.Filter{Plan: "q", Country: "US"}, ""},
+		{stats.Filter{Plan: "\x00"}, ""},
+	} {
+		got, err := counter.CountByHour(f.ctx, from, 2, c.filter)
+		f.must(err)
+		var outcomes []string
+		for _, count := range got {
+			outcomes = append(outcomes, cmp.Or(string(count.Outcome), "open"))
+			f.want("tasks", count.Tasks, 1)
+		}
+		f.want(fmt.Sprintf("outcomes of %+v", c.filter), strings.Join(outcomes, " "), c.want)
+	}
+}
+
+// countSold checks that renews and failed upgrades do not count, and that only the newest tasks are examined.
+func countSold(f fixture, counter stats.TaskStats) {
+	f.plan("p", "US", 9)
+	f.plan("q", "DE", 9)
+	f.must(f.importKeys(keys.Key{Code: "R", Status: keys.Active, Used: true}))
+	f.issue("A", "B", "C", "D")
+	for _, code := range []keys.Code{"A", "B", "C"} {
+		f.finish(tasks.Upgrade, code, tasks.Success)
+	}
+	f.finish(tasks.Upgrade, "D", tasks.WrongAddress)
+	f.finish(tasks.Renew, "R", tasks.Success)
+	a, r := f.snapshot("A").Task.CreatedAt, f.snapshot("R").Task.CreatedAt
+	since := a.Add(-time.Hour)
+	for _, c := range []struct {
+		since time.Time
+		n     int
+		want  stats.Sold
+	}{
+		{since, 100, stats.Sold{Country: "US", Slots: 3, Since: since}},
+		{a.Add(time.Microsecond), 100, stats.Sold{Country: "US", Slots: 2, Since: a.Add(time.Microsecond)}},
+		{since, 1, stats.Sold{Country: "US", Slots: 0, Since: r}},
+		{since, 3, stats.Sold{Country: "US", Slots: 2, Since: f.snapshot("B").Task.CreatedAt}},
+	} {
+		got, err := counter.CountSold(f.ctx, []stock.Country{"US", "DE"}, c.since, c.n)
+		f.must(err)
+		f.want(fmt.Sprintf("sold since %v, of %d", c.since, c.n), got, []stats.Sold{c.want, {Country: "DE", Since: c.since}})
+	}
+	none, err := counter.CountSold(f.ctx, nil, since, 1)
+	f.must(err)
+	f.want("no country", len(none), 0)
 }
 
 // countByHourBounds checks that an hour includes its first moment and excludes the first moment of the next hour.
@@ -143,7 +214,7 @@ func countByHourBounds(f fixture, counter stats.TaskStats) {
 		{accepted, 0, ""},
 		{accepted, -1, ""},
 	} {
-		got, err := counter.CountByHour(f.ctx, c.from, c.n)
+		got, err := counter.CountByHour(f.ctx, c.from, c.n, stats.Filter{})
 		f.must(err)
 		hour := ""
 		for _, c := range got {

@@ -6,16 +6,40 @@ import (
 	"context"
 	"time"
 
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
 // TaskStats counts tasks over time, for operators that monitor a shop. A store does not have to implement
 // TaskStats.
 type TaskStats interface {
-	// CountByHour counts the tasks that were accepted in each of the n hours from the given time on, all
-	// at one moment during the call. It counts no hour after the first [MaxHours]. The result has no entry
-	// for a count of 0. It is sorted by hour, then kind, then outcome.
-	CountByHour(ctx context.Context, from time.Time, n int) ([]HourCount, error)
+	// CountByHour counts the tasks that match the filter and were accepted in each of the n hours from the given
+	// time on, all at one moment during the call. It counts no hour after the first [MaxHours]. The result has no
+	// entry for a count of 0. It is sorted by hour, then kind, then outcome.
+	CountByHour(ctx context.Context, from time.Time, n int, f Filter) ([]HourCount, error)
+
+	// CountSold counts the delivered slots of each of the countries, in their order: the upgrades that were accepted
+	// at the given time or later and have succeeded. For each country it examines only the newest n tasks that have
+	// succeeded, so that a call is quick whatever the number of tasks. n is at least 1.
+	CountSold(ctx context.Context, countries []stock.Country, since time.Time, n int) ([]Sold, error)
+}
+
+// A Filter selects tasks for a count. The zero Filter selects all tasks.
+type Filter struct {
+	Country stock.Country
+	Plan    string // the id of the plan whose slot the task holds or last held
+}
+
+// Match reports whether the filter selects the task.
+func (f Filter) Match(t tasks.Task) bool {
+	return (f.Country == "" || f.Country == t.Country) && (f.Plan == "" || f.Plan == t.Plan.ID)
+}
+
+// Sold is the number of delivered slots of a country.
+type Sold struct {
+	Country stock.Country
+	Slots   int
+	Since   time.Time // the slots were delivered from then on: later than requested, if not all tasks were examined
 }
 
 // MaxHours is the maximum number of hours that [TaskStats] counts in one call: one week.
