@@ -74,11 +74,12 @@ func (h hour) Label() template.HTML {
 	return template.HTML(`<time datetime="` + view.Time(h.From).String() + `" data-part="` + h.part + `">` + h.From.Format(chartLabels[h.part]) + `</time>`) //nolint:gosec // nothing but digits
 }
 
-// A sum is the number of tasks of one kind with one outcome.
+// A sum is the number of tasks of one kind with one outcome, also in the period before.
 type sum struct {
 	Outcome tasks.Outcome
 	Kind    tasks.Kind
 	Tasks   int
+	Before  int
 }
 
 // An outcomeChart holds the outcomes of the tasks of the last hours.
@@ -87,51 +88,94 @@ type outcomeChart struct {
 	Hours  []hour
 	Sums   []sum // the most frequent first
 	All    int
-	Before int // number of tasks in the period before
+	Before []int // number of tasks in the period before, per outcome group
 	Range  chartRange
 	Ranges []chartRange
+	Filter stats.Filter
 }
 
 // newOutcomeChart groups the counts by column and outcome group. The first column begins at from.
-func newOutcomeChart(r chartRange, from time.Time, counts []stats.HourCount) outcomeChart {
-	chart := outcomeChart{Groups: outcomeGroups, Hours: make([]hour, r.hours/r.step), Range: r, Ranges: chartRanges}
+func newOutcomeChart(r chartSelection, from time.Time, counts, before []stats.HourCount) *outcomeChart {
+	chart := &outcomeChart{
+		Groups: outcomeGroups, Hours: make([]hour, r.hours/r.step), Range: r.chartRange, Ranges: chartRanges,
+		Before: make([]int, len(outcomeGroups)), Filter: r.Filter,
+	}
 	for i := range chart.Hours {
 		chart.Hours[i] = hour{From: from.Add(time.Duration(i*r.step) * time.Hour), Counts: make([]int, len(outcomeGroups)), part: r.part}
 	}
 	for _, c := range counts {
-		i := slices.IndexFunc(outcomeGroups, func(g outcomeGroup) bool { return slices.Contains(g.outcomes, c.Outcome) })
+		i := findGroup(c.Outcome)
 		if i < 0 || c.Hour >= r.hours {
 			continue
 		}
 		chart.Hours[c.Hour/r.step].Counts[i] += c.Tasks
 		chart.Hours[c.Hour/r.step].All += c.Tasks
 		chart.All += c.Tasks
-		chart.add(c)
+		chart.sum(c).Tasks += c.Tasks
+	}
+	for _, c := range before {
+		if i := findGroup(c.Outcome); i >= 0 {
+			chart.Before[i] += c.Tasks
+			chart.sum(c).Before += c.Tasks
+		}
 	}
 	slices.SortStableFunc(chart.Sums, func(x, y sum) int { return cmp.Compare(y.Tasks, x.Tasks) })
 	return chart
 }
 
-func (o *outcomeChart) add(c stats.HourCount) {
-	for i, s := range o.Sums {
-		if s.Outcome == c.Outcome && s.Kind == c.Kind {
-			o.Sums[i].Tasks += c.Tasks
-			return
+// findGroup returns the index of the group of an outcome, or -1.
+func findGroup(o tasks.Outcome) int {
+	return slices.IndexFunc(outcomeGroups, func(g outcomeGroup) bool { return slices.Contains(g.outcomes, o) })
+}
+
+// sum returns the sum that a count belongs to.
+func (o *outcomeChart) sum(c stats.HourCount) *sum {
+	i := slices.IndexFunc(o.Sums, func(s sum) bool { return s.Outcome == c.Outcome && s.Kind == c.Kind })
+	if i < 0 {
+		i, o.Sums = len(o.Sums), append(o.Sums, sum{Outcome: c.Outcome, Kind: c.Kind})
+	}
+	return &o.Sums[i]
+}
+
+// AllBefore returns the number of tasks in the period before.
+func (o outcomeChart) AllBefore() (n int) {
+	for _, count := range o.Before {
+		n += count
+	}
+	return n
+}
+
+// RangeURL returns the path of the chart of another period with the same filter.
+func (o outcomeChart) RangeURL(name string) string {
+	query := o.filterQuery()
+	query.Set("range", name)
+	return "/?" + query.Encode()
+}
+
+func (o outcomeChart) filterQuery() url.Values {
+	query := url.Values{}
+	for name, value := range map[string]string{"country": string(o.Filter.Country), "plan": o.Filter.Plan} {
+		if value != "" {
+			query.Set(name, value)
 		}
 	}
-	o.Sums = append(o.Sums, sum{c.Outcome, c.Kind, c.Tasks})
+	return query
 }
 
 // URL returns the path of the list of the tasks in the group at index i.
 func (o outcomeChart) URL(i int) string {
+	query := o.filterQuery()
 	if o.Groups[i].Name == "open" {
-		return "/console/tasks?state=open"
+		query.Set("state", "open")
+		return "/console/tasks?" + query.Encode()
 	}
 	var names []string
 	for _, outcome := range o.Groups[i].outcomes {
 		names = append(names, string(outcome))
 	}
-	return "/console/tasks?outcome=" + strings.Join(names, ",") + "&since=" + url.QueryEscape(view.Time(o.Hours[0].From).String())
+	query.Set("outcome", strings.Join(names, ","))
+	query.Set("since", view.Time(o.Hours[0].From).String())
+	return "/console/tasks?" + query.Encode()
 }
 
 // Total returns the number of tasks in the group at index i.

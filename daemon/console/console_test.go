@@ -241,7 +241,7 @@ func (failingStore) QueueStats(context.Context) (stats.Queue, error) {
 func TestOverviewWithoutStatistics(t *testing.T) {
 	s := newFixture(t, func(o *console.Options) { o.TaskStats = nil })
 	page := s.get(200, "/", s.signIn())
-	if strings.Contains(page, "data-chart") || !strings.Contains(page, "No attempt was made yet.") {
+	if strings.Contains(page, "data-chart") || !strings.Contains(page, "No task ended with its first attempt.") {
 		t.Error(page)
 	}
 }

@@ -75,7 +75,7 @@ func formatProse(sentence string) template.HTML {
 var cssClasses = map[string]string{
 	"live": "good", "success": "good", "settled": "good", "success_renew": "good",
 	"open": "busy", "in_queue": "busy", "pending": "busy", "held": "busy", "waiting": "busy", "running": "busy", "retrying": "busy",
-	"suspect": "bad", "system_error": "bad", "unknown": "bad", "full": "bad", "expired": "bad", "invalid": "bad", "revoked": "bad",
+	"suspect": "bad", "system_error": "bad", "unknown": "bad", "full": "bad", "expired": "bad", "invalid": "bad", "revoked": "bad", keyExists: "bad",
 	"failed": "warn", "failed_upgrade": "warn", "none": "warn", "out_of_stock": "warn",
 }
 

@@ -91,7 +91,7 @@ func TestImportKeys(t *testing.T) {
 	const path = "/console/keys/import"
 	bad := s.upload(path, cookie, form, "code,order_id\ncode-one-1,\ncode-two-2,web-7\ncode-two-2,\n")
 	s.expect(bad.Body.String(), []string{
-		"1 already there, 1 new, 1 invalid.", `<td class="code">…-1</td><td class="wide"><span class="pill bad">invalid</span> already there</td>`,
+		"1 already there, 1 new, 1 invalid.", `<td class="code">…-1</td><td class="wide"><span class="pill bad">already there</span></td>`,
 		`<td class="code">…-2</td><td class="wide">new</td>`, "the code comes on line 3 already",
 	}, []string{">Import</button>", "code-two-2"})
 	many := "code\ncode-one-1\n"

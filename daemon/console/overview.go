@@ -18,6 +18,7 @@ import (
 type overview struct {
 	overviewData
 	stockTable
+	Filters    listing // of the chart of outcomes
 	Connector  []connectorStats
 	FirstSteps []firstStep // of a shop that has had no task
 }
@@ -30,11 +31,18 @@ type firstStep struct {
 
 // showOverview shows the current state of the shop.
 func (r *request) showOverview() error {
-	data, err := r.overviewData(r.req.Context(), findRange(r.req.URL.Query().Get("range")))
+	filters, selected, err := r.chartFilter()
 	if err != nil {
 		return err
 	}
-	o := overview{overviewData: data, stockTable: r.newStockTable(data.Levels, shownCountries)}
+	data, err := r.overviewData(r.req.Context(), selected)
+	if err != nil {
+		return err
+	}
+	o := overview{overviewData: data, Filters: filters}
+	if o.stockTable, err = r.newStockTable(r.req.Context(), data.Levels, shownCountries); err != nil {
+		return err
+	}
 	if r.ConnectorStats != nil {
 		o.Connector = newConnectorStats(r.ConnectorStats())
 	}
@@ -75,6 +83,7 @@ type overviewData struct {
 	Queue       stats.Queue
 	Levels      []stock.Level
 	Outcomes    *outcomeChart // nil: the store does not count tasks by hour
+	Durations   durationChart
 	Recent      []taskRow
 	Unavailable []view.Plan
 	MorePlans   bool // there may be more such plans
@@ -85,18 +94,13 @@ type overviewData struct {
 type overviewCache struct {
 	mu     sync.Mutex
 	last   overviewData
-	charts map[string]cachedChart // by the name of the range
-}
-
-// A cachedChart is a chart and the time at which it was read.
-type cachedChart struct {
-	at    time.Time
-	chart outcomeChart
+	charts map[chartSelection]cachedChart
+	sold   map[stock.Country]cachedSold
 }
 
 const maxAge = 2 * time.Second
 
-func (c *Console) overviewData(ctx context.Context, charted chartRange) (overviewData, error) {
+func (c *Console) overviewData(ctx context.Context, selected chartSelection) (overviewData, error) {
 	c.cache.mu.Lock()
 	defer c.cache.mu.Unlock()
 	now := c.Now().UTC()
@@ -110,7 +114,7 @@ func (c *Console) overviewData(ctx context.Context, charted chartRange) (overvie
 		}
 		c.cache.last = d
 	}
-	err := c.readOutcomes(ctx, &d, charted, now)
+	err := c.readCharts(ctx, &d, selected, now)
 	return d, err
 }
 
@@ -120,52 +124,6 @@ func (c *Console) readStock(ctx context.Context, d *overviewData) (err error) {
 	}
 	d.Levels, err = c.Engine.Stock(ctx)
 	return err
-}
-
-// readOutcomes reads the chart, unless it was read a short time ago.
-func (c *Console) readOutcomes(ctx context.Context, d *overviewData, charted chartRange, now time.Time) error {
-	if c.TaskStats == nil {
-		return nil
-	}
-	last, known := c.cache.charts[charted.Name]
-	if age := now.Sub(last.at); known && age >= 0 && age < charted.maxAge {
-		d.Outcomes = &last.chart
-		return nil
-	}
-	from := charted.start(now)
-	counts, err := c.countHours(ctx, from, charted.hours)
-	if err != nil {
-		return err
-	}
-	chart := newOutcomeChart(charted, from, counts)
-	before, err := c.countHours(ctx, from.Add(time.Duration(-charted.hours)*time.Hour), charted.hours)
-	if err != nil {
-		return err
-	}
-	for _, count := range before {
-		chart.Before += count.Tasks
-	}
-	if c.cache.charts == nil {
-		c.cache.charts = map[string]cachedChart{}
-	}
-	c.cache.charts[charted.Name] = cachedChart{now, chart}
-	d.Outcomes = &chart
-	return nil
-}
-
-// countHours counts the tasks of n hours. It reads the hours in several parts, because one read is limited.
-func (c *Console) countHours(ctx context.Context, from time.Time, n int) (all []stats.HourCount, _ error) {
-	for first := 0; first < n; first += stats.MaxHours {
-		part, err := c.TaskStats.CountByHour(ctx, from.Add(time.Duration(first)*time.Hour), min(n-first, stats.MaxHours))
-		if err != nil {
-			return nil, err
-		}
-		for _, count := range part {
-			count.Hour += first
-			all = append(all, count)
-		}
-	}
-	return all, nil
 }
 
 // recentTasks is the number of newest tasks that the overview shows.

@@ -143,7 +143,7 @@ func TestStock(t *testing.T) {
 	}
 	cookie := s.signIn()
 	page := s.get(200, "/", cookie)
-	s.expect(page, []string{"All 12 countries", `<span class="pill warn">low</span>`}, []string{"Andorra", "United Arab Emirates"})
+	s.expect(page, []string{"All 12 countries", `<span class="pill warn">low</span>`, `>Low at<`, `>Days left<`}, []string{"Andorra", "United Arab Emirates"})
 	if n := strings.Count(page, ">low<"); n != 3 || strings.Index(page, "Zimbabwe") > strings.Index(page, "United States") {
 		t.Errorf("%d countries are low:\n%s", n, page)
 	}

@@ -2,16 +2,22 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
 
 // A stockBar holds the slots of a country and their bar in the chart.
 type stockBar struct {
 	stock.Level
-	Low      bool // the free slots are few, by the threshold of the webhooks
+	Low      bool   // the free slots are few, by the threshold of the webhooks
+	LowAt    string // that threshold, or "–"
+	DaysLeft string // until no slot is free, at the rate of the last sales, or "–"
 	Segments []segment
 }
 
@@ -43,20 +49,24 @@ type stockTable struct {
 	Countries int        // number of all countries that have plans
 	Empty     int        // number of countries that have plans but no free slot
 	Sum       stockBar   // the total of all countries
+	LowAt     bool       // a country has a threshold
+	DaysLeft  bool       // the rate of the sales is known
 }
 
 // shownCountries is the number of countries that the overview shows.
 const shownCountries = 10
 
 // newStockTable returns the table of the n emptiest countries.
-func (c *Console) newStockTable(levels []stock.Level, n int) stockTable {
+func (c *Console) newStockTable(ctx context.Context, levels []stock.Level, n int) (stockTable, error) {
 	t := stockTable{Countries: len(levels)}
 	var total stock.Level
 	for _, l := range levels {
 		bar := newStockBar(l)
+		bar.LowAt = "–"
 		if c.LowStock != nil {
-			threshold, wanted := c.LowStock(l.Country)
-			bar.Low = wanted && l.Free <= threshold
+			if threshold, wanted := c.LowStock(l.Country); wanted {
+				bar.Low, bar.LowAt, t.LowAt = l.Free <= threshold, formatNumber(threshold), true
+			}
 		}
 		t.Stock = append(t.Stock, bar)
 		total.Size, total.Free, total.Held = total.Size+l.Size, total.Free+l.Free, total.Held+l.Held
@@ -67,7 +77,38 @@ func (c *Console) newStockTable(levels []stock.Level, n int) stockTable {
 	}
 	slices.SortStableFunc(t.Stock, func(x, y stockBar) int { return cmp.Compare(x.Free, y.Free) })
 	t.Stock, t.Sum = t.Stock[:min(n, len(t.Stock))], newStockBar(total)
-	return t
+	return t, c.setDaysLeft(ctx, &t)
+}
+
+// setDaysLeft sets the days left of each country of the table.
+func (c *Console) setDaysLeft(ctx context.Context, t *stockTable) error {
+	if c.TaskStats == nil {
+		return nil
+	}
+	var countries []stock.Country
+	for _, bar := range t.Stock {
+		countries = append(countries, bar.Country)
+	}
+	sold, err := c.readSold(ctx, countries)
+	for i, bar := range t.Stock {
+		t.Stock[i].DaysLeft = daysLeft(bar.Free, sold[bar.Country], c.Now())
+	}
+	t.DaysLeft = true
+	return err
+}
+
+// daysLeft returns for how many days the free slots last, if as many are sold per day as since s.Since.
+func daysLeft(free int, s stats.Sold, now time.Time) string {
+	switch days := now.Sub(s.Since).Hours() / 24 * float64(free) / float64(s.Slots); {
+	case s.Slots == 0:
+		return "–"
+	case days < 1:
+		return "under 1"
+	case days > 999:
+		return "over 999"
+	default:
+		return strconv.Itoa(int(days))
+	}
 }
 
 // More reports whether the table does not have every country.
@@ -79,5 +120,9 @@ func (r *request) showStock() error {
 	if err != nil {
 		return err
 	}
-	return r.render(http.StatusOK, page{"stock", "Stock", "overview", r.newStockTable(levels, len(levels))})
+	table, err := r.newStockTable(r.req.Context(), levels, len(levels))
+	if err != nil {
+		return err
+	}
+	return r.render(http.StatusOK, page{"stock", "Stock", "overview", table})
 }

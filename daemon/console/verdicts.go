@@ -112,7 +112,10 @@ func (r *request) plansOf(text []byte) (map[string]stock.Plan, error) {
 // checkKeys finds the verdict of each row of a file of keys.
 func (r *request) checkKeys(f *fileImport, text []byte) error {
 	return csvfile.New(bytes.NewReader(text)).EachResult(r.req.Context(), r.Engine.Store.Snapshots, func(row csvfile.RowResult) error {
-		v := verdict{Line: row.Line, ID: string(view.Mask(row.Key.Code)), Verdict: "new", Invalid: row.Err != nil}
+		v := verdict{Line: row.Line, Verdict: "new", Invalid: row.Err != nil}
+		if row.Key.Code != "" {
+			v.ID = string(view.Mask(row.Key.Code))
+		}
 		switch {
 		case errors.Is(row.Err, adminstore.ErrExists):
 			v.Verdict = keyExists

@@ -3,6 +3,8 @@ package operator_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -47,6 +49,16 @@ func (k *consoleUser) picture(name string) {
 	k.CheckAccessible(name + ", on a phone")
 }
 
+// upload chooses a file with the given text in a field.
+func (k *consoleUser) upload(field, text string) {
+	k.Helper()
+	path := filepath.Join(k.TempDir(), "file.csv")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		k.Fatal(err)
+	}
+	k.Do(chromedp.SetUploadFiles("#"+field, []string{path}))
+}
+
 // TestConsoleScreenshots checks every page, light and dark, on a phone and on a desktop, and takes pictures of it.
 func TestConsoleScreenshots(t *testing.T) {
 	t.Parallel()
@@ -61,7 +73,7 @@ func TestConsoleScreenshots(t *testing.T) {
 	for name, path := range map[string]string{
 		"keys": "/console/keys", "key": key, "plans": "/console/plans", "tasks": "/console/tasks", "task": harness.TaskPath(suspect.ID),
 		"stock": "/console/stock", "plan-new": "/console/plan/new", "plan-edit": "/console/plan/edit?id=us-1", "plans-import": "/console/plans/import", "tasks-filtered": "/console/tasks?state=failed&country=DE",
-		"confirm": "/console/task/resolve?id=" + suspect.ID, "revoke": strings.Replace(key, "key?", "key/revoke?", 1), "issue": "/console/issue", "activity": "/console/activity", "activity-filtered": "/console/activity?actor=nobody",
+		"confirm": "/console/task/resolve?id=" + suspect.ID, "revoke": strings.Replace(key, "key?", "key/revoke?", 1), "issue": "/console/issue", "activity": "/console/activity", "activity-filtered": "/console/activity?actor=nobody", "overview-filtered": "/?range=7d&country=US",
 	} {
 		k.visit(path)
 		k.picture(name)
@@ -71,6 +83,16 @@ func TestConsoleScreenshots(t *testing.T) {
 	k.press("Revoke")
 	k.WaitText("Revoke: 40 keys?")
 	k.picture("bulk")
+	for name, text := range map[string]string{
+		"keys": "code,order_id\nNEW-KEY-0001,web-9\n00000-KEY00-SHOPX-ABCDE-FGHJK,\nno code,\n", "plans": "id,country,slots\nus-1,US,41\nde-2,DE,5\nxx-1,XX,5\n",
+	} {
+		k.visit("/console/" + name + "/import")
+		k.upload("file", text)
+		k.press("Check the file")
+		k.WaitText("1 invalid")
+		k.ExpectStatus(http.StatusUnprocessableEntity)
+		k.picture(name + "-checked")
+	}
 	k.visit("/console/issue")
 	k.fill("count", "20")
 	k.fill("order_id", "web-2001")
@@ -126,7 +148,7 @@ func TestConsoleOverview(t *testing.T) {
 		}
 	}
 	for row, want := range map[string]string{"United States US": "3 0 1 1 0 5", "Germany DE": "0 0 0 0 1 1"} {
-		got := harness.Eval[string](k.Tab, fmt.Sprintf("[...[...document.querySelectorAll('.stock tr')].find(r => r.innerText.startsWith(%q)).querySelectorAll('.n')].map(e => e.innerText).join(' ')", row))
+		got := harness.Eval[string](k.Tab, fmt.Sprintf("[...[...document.querySelectorAll('.stock tr')].find(r => r.innerText.startsWith(%q)).querySelectorAll('.n:not(.days)')].map(e => e.innerText).join(' ')", row))
 		if got != want {
 			t.Errorf("%s: %s, want %s", row, got, want)
 		}

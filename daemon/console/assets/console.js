@@ -22,7 +22,7 @@ function localize(element) {
 // group groups digits by three, as the pages do.
 const group = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 
-// readTable returns the numbers of an outcome chart's table. A chart shows only what its table has.
+// readTable returns the numbers of a chart's table. A chart shows only what its table has.
 function readTable(table) {
   const groups = [...table.querySelectorAll("thead th[data-group]")].map((th) => ({ name: th.dataset.group, label: th.textContent }));
   const rows = [...table.querySelectorAll("tbody tr")];
@@ -41,7 +41,7 @@ function stacked(counts) {
 
 const chartHeight = 180; // pixels
 
-function drawHours(box) {
+function drawColumns(box) {
   const { groups, labels, counts } = readTable(document.getElementById(box.dataset.chart));
   const heights = stacked(counts);
   const tip = document.createElement("p");
@@ -85,7 +85,7 @@ function draw() {
   for (const plot of plots.values()) plot.destroy();
   plots.clear();
   for (const box of document.querySelectorAll("[data-chart]")) {
-    if (box.clientWidth > 0) drawHours(box);
+    if (box.clientWidth > 0) drawColumns(box);
   }
 }
 
@@ -105,10 +105,10 @@ async function refresh() {
   for (const old of document.querySelectorAll("[data-live]")) {
     const fresh = page.querySelector(`[data-live="${old.dataset.live}"]`);
     if (!fresh || old.contains(document.activeElement) || old.matches(":hover") || holdsSelection(old)) continue;
-    const open = old.querySelector("details")?.open;
+    const open = [...old.querySelectorAll("details")].map((details) => details.open);
     localize(fresh);
     old.replaceWith(document.adoptNode(fresh));
-    if (open) fresh.querySelector("details").open = true;
+    fresh.querySelectorAll("details").forEach((details, i) => { details.open = open[i] ?? details.open; });
   }
   draw();
 }
