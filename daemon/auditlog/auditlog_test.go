@@ -25,7 +25,7 @@ func write(t *testing.T, ctx context.Context, attrs ...slog.Attr) (string, []act
 	store, lines := memory.New(time.Now), slog.New(slog.NewTextHandler(&log, nil))
 	l := auditlog.Log{Lines: lines, Entries: store, Errors: lines, Limiter: new(loglimit.Limiter)}
 	l.Write(ctx, slog.LevelInfo, "admin", attrs, slog.String("plan", "p"))
-	all, err := store.Activity(t.Context(), activity.Filter{}, adminstore.Page{Limit: 9})
+	all, err := store.Activity(ctx, activity.Filter{}, adminstore.Page{Limit: 9})
 	if err != nil {
 		t.Fatal(err)
 	}
