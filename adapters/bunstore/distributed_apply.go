@@ -69,6 +69,10 @@ func (distributed) appliedQueries(changes []tasks.Change, refused query.Rows, er
 
 // The statements with which a distributed store writes. They are compare-and-set operations: they
 // change a row only if it still has the version that was read.
+//
+// The history must be written by INSERT … SELECT. Citus commits a transaction with such a statement in two phases.
+// Otherwise it would commit a transaction about one worker there first, and on the coordinator afterwards. A crash of
+// the coordinator in between would leave a key in the queue whose slot is not counted.
 var (
 	casKeysSQL    = compareAndSetSQL(keyTable, "x.version = r.was")
 	casTasksSQL   = compareAndSetSQL(taskTable, "x.id = r.id AND x.version = r.was AND x.fence = r.fence", "worker = NULL")

@@ -102,16 +102,25 @@ func (l *lab) make(o operation) {
 }
 
 // TestChangesNameTheirKeys checks that statements that accept and settle tasks name their keys, so that Citus
-// sends them only to the servers with those keys.
+// sends them only to the servers with those keys. It also checks that Citus commits them in two phases.
 func TestChangesNameTheirKeys(t *testing.T) {
 	l := newLab(t, databases["distributed"](t), false)
 	for _, o := range changing() {
 		l.make(o)
 	}
+	history := 0
 	for _, sql := range l.sent {
 		if spreadOut.MatchString(sql) && !namesCodes.MatchString(sql) && !strings.HasPrefix(sql, "INSERT INTO") {
 			t.Errorf("it names no keys: %s", sql)
 		}
+		if strings.HasPrefix(sql, "INSERT INTO keyseat_history") {
+			if history++; !strings.Contains(sql, ") SELECT ") {
+				t.Errorf("Citus may commit it in one phase: %s", sql)
+			}
+		}
+	}
+	if history == 0 {
+		t.Error("no history was written")
 	}
 }
 
