@@ -139,7 +139,7 @@ func (p *plansList) Run(ctx context.Context, c stdio) error {
 }
 
 var planTable = terminal.Layout[view.Plan]{
-	Header: "ID COUNTRY STATE SLOTS FREE HELD SPENT SUSPECT IDLE EXPIRES? ADDRESS~",
+	Header: "ID COUNTRY STATE SLOTS FREE HELD SPENT SUSPECT IDLE? EXPIRES? ADDRESS~",
 	Cells: func(p view.Plan) []string {
 		return []string{
 			p.ID, string(p.Country), p.State, strconv.Itoa(p.Slots), strconv.Itoa(p.Free), strconv.Itoa(p.Held),
