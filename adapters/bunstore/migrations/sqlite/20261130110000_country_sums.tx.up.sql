@@ -28,7 +28,17 @@ CREATE TRIGGER keyseat_plans_deleted AFTER DELETE ON keyseat_plans BEGIN
 	WHERE code = OLD.country;
 END;
 
-CREATE TRIGGER keyseat_plans_updated AFTER UPDATE ON keyseat_plans BEGIN
+CREATE TRIGGER keyseat_plans_updated AFTER UPDATE ON keyseat_plans WHEN NEW.country = OLD.country BEGIN
+	UPDATE keyseat_countries SET size = size + NEW.size - OLD.size, held = held + NEW.held - OLD.held, spent = spent + NEW.spent - OLD.spent,
+		suspect = suspect + NEW.suspect - OLD.suspect,
+		free = free + CASE WHEN NOT NEW.retired AND NEW.fault = '' AND (NEW.expires_at IS NULL OR NEW.expires_at > counted_at)
+			THEN NEW.size - NEW.held - NEW.spent - NEW.suspect ELSE 0 END
+		- CASE WHEN NOT OLD.retired AND OLD.fault = '' AND (OLD.expires_at IS NULL OR OLD.expires_at > counted_at)
+			THEN OLD.size - OLD.held - OLD.spent - OLD.suspect ELSE 0 END
+	WHERE code = NEW.country;
+END;
+
+CREATE TRIGGER keyseat_plans_moved AFTER UPDATE ON keyseat_plans WHEN NEW.country <> OLD.country BEGIN
 	UPDATE keyseat_countries SET plans = plans - 1, size = size - OLD.size, held = held - OLD.held, spent = spent - OLD.spent, suspect = suspect - OLD.suspect,
 		free = free - CASE WHEN NOT OLD.retired AND OLD.fault = '' AND (OLD.expires_at IS NULL OR OLD.expires_at > counted_at)
 			THEN OLD.size - OLD.held - OLD.spent - OLD.suspect ELSE 0 END
