@@ -31,7 +31,7 @@ var tools = []tool{
 	{program: "python3", apt: "python3", path: "bin/python3", brew: "python"},
 	{program: "php", apt: "php-cli", path: "bin/php", brew: "php"},
 	{program: "node", apt: "nodejs", path: "bin/node", brew: "node"},
-	{program: "chromium", apt: "chromium", path: "bin/chromium", brew: "chromium"},
+	{program: "chromium", apt: "chromium-headless-shell", path: "bin/chromium", brew: "chromium"},
 	{program: "promtool", apt: "prometheus", path: "usr/bin/promtool", brew: "prometheus", extract: true},
 	{program: "patroni", apt: "patroni", path: "bin/patroni", linux: true},
 	{program: "etcd", apt: "etcd-server", path: "usr/bin/etcd", brew: "etcd", extract: true, linux: true},

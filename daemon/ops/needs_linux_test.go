@@ -97,7 +97,7 @@ func TestNeedsNo(t *testing.T) {
 	m := linux(t)
 	m.install("chromium")
 	status, out, log := m.run(needs, "no")
-	if want := "Missing, and not installed: chromium. The tests that need them are skipped.\n"; status != 0 || out != want || log != "" {
+	if want := "Missing, and not installed: chromium-headless-shell. The tests that need them are skipped.\n"; status != 0 || out != want || log != "" {
 		t.Errorf("status %d\n%s%s", status, out, log)
 	}
 	if status, out, log := m.run(needs, "maybe"); status != 2 || log != "" {

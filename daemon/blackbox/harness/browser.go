@@ -59,7 +59,7 @@ var errNoChromium = errors.New("chromium is missing, run .ci/needs")
 // chromium returns the path of the browser's program.
 func chromium() (string, error) {
 	for _, name := range []string{
-		"chromium", "chromium-browser", "google-chrome",
+		"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome",
 		"/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 	} {
 		if path, err := exec.LookPath(name); err == nil {
