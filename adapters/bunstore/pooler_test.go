@@ -140,9 +140,11 @@ func sessions(t *testing.T, address string) (all []session) {
 
 func state(t *testing.T, tx *sql.Tx) session {
 	t.Helper()
+	if _, err := tx.ExecContext(t.Context(), "DO 'BEGIN END'"); err != nil { // loads plpgsql, which a trigger may load later
+		t.Fatal(err)
+	}
 	rows, err := tx.QueryContext(t.Context(), `
 		SELECT name, setting FROM pg_settings WHERE name NOT LIKE 'transaction_%'
-			AND name NOT LIKE 'plpgsql.%' -- these exist from the first trigger on
 		UNION ALL SELECT 'prepared statement ' || name, statement FROM pg_prepared_statements WHERE name <> ''
 		UNION ALL SELECT 'advisory lock', count(*)::text FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
 		UNION ALL SELECT 'channel ' || c, '' FROM pg_listening_channels() AS c
