@@ -42,6 +42,7 @@ func (r pageUser) hasScript() bool { return strings.HasSuffix(r.Name(), "/script
 // submit fills the form and sends it. fields are pairs of names and values.
 func (r pageUser) submit(do, key string, fields ...string) {
 	r.Helper()
+	r.Eventually("the page has set its focus", "document.querySelector('[autofocus]') === null || document.activeElement !== document.body")
 	r.Do(chromedp.Click(chromedp.CSS("input[value=" + do + "]")))
 	for pair := range slices.Chunk(append([]string{"key", key}, fields...), 2) {
 		harness.Eval[string](r.Tab, fmt.Sprintf("document.getElementById(%q).value = %q", pair[0], ""))

@@ -46,7 +46,6 @@ func OpenTab(t *testing.T) *Tab {
 		t.Fatal(err)
 	}
 	b := &Tab{T: t, responses: map[int64]bool{}, expected: map[int64]bool{}, secrets: map[string]bool{}}
-	b.AllowError("Autofocus processing was blocked because a document already has a focused element") // the visitor was faster
 	ctx, shut := chromedp.NewContext(parent, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.listen))
 	b.ctx = ctx
 	t.Cleanup(func() { b.report(); shut() })
