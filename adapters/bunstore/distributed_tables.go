@@ -26,7 +26,7 @@ type Distribution struct {
 }
 
 // shardsPerWorker is the default number of shards per worker. Each statement goes to every shard that has some of its
-// rows, so many shards are slow. With more than one per worker, a new worker can take shards of the others.
+// rows, so a large number of shards is slow. With more than one per worker, a new worker can take shards of the others.
 const shardsPerWorker = 2
 
 // Distribute distributes keyseat_keys, keyseat_tasks and keyseat_history over the workers of Citus 12 or

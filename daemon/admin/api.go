@@ -42,7 +42,7 @@ type API struct {
 	Timeout    time.Duration  // for one request; 0: 10s
 	Proxies    []netip.Prefix // proxies whose X-Forwarded-For is trusted for the client's address in the log
 	Log        *slog.Logger   // includes the audit log; nil: no log
-	Activity   activity.Store // stores the entries of the audit log, and lists them; nil: there are none
+	Activity   activity.Store // stores the entries of the audit log, and lists them; nil: no entries
 
 	unknownTokens     *ratelimit.Limiter // see [API.limiter]
 	unknownTokensOnce sync.Once

@@ -46,7 +46,7 @@ type Options struct {
 	Tokens         admin.Tokens
 	Engine         tasks.Engine // the console uses its read methods only, and its Sealer for references to keys
 	AdminStore     adminstore.AdminStore
-	Activity       activity.Store                  // stores and lists the entries of the audit log; nil: there are none
+	Activity       activity.Store                  // stores and lists the entries of the audit log; nil: no entries
 	TaskStats      stats.TaskStats                 // nil: the overview has no chart of outcomes
 	ConnectorStats func() []metrics.ConnectorStats // of this daemon's connector; nil: not shown
 	// LowStock returns the number of free slots at which a country is low. It returns false if the country has no such

@@ -43,7 +43,7 @@ func (l rangeFlags) page() adminstore.Page {
 	return p
 }
 
-// limited yields the entries up to the limit, and counts them in n. The limit 0 is none.
+// limited yields the entries up to the limit, and counts them in n. The limit 0 means all.
 func limited[T any](limit int, all iter.Seq2[T, error], n *int) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for v, err := range all {

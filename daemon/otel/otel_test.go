@@ -285,7 +285,7 @@ func TestStore(t *testing.T) {
 	})
 }
 
-// TestFailuresAreErrors checks that a failed call of the store is a failed span, and that a lease without tasks is none.
+// TestFailuresAreErrors checks that a failed call of the store is a failed span, and that a lease without tasks is no failure.
 func TestFailuresAreErrors(t *testing.T) {
 	tracer, recorded := newTracer(t)
 	store := memory.New(time.Now)
