@@ -22,7 +22,7 @@ type Answer struct {
 	Text    string `json:"-"` // the sentence in the reader's language
 	Field   string `json:"-"` // the name of the form's field that the sentence is about, "" if it is about none
 	Task    string `json:"-"` // the kind of the open task: upgrade or renew, "" without one
-	Minutes int    `json:"-"` // how long the open task has waited; -1: not known
+	Waited  *Delay `json:"-"` // how long the open task has waited; nil: not known
 
 	Invite        string // of a legacy key
 	Address       string // the address for the invite
@@ -43,7 +43,7 @@ func (p *Page) newAnswer(ctx context.Context, t *texts, f form, response *httpcl
 	}
 	a.Do, a.Key, a.Code, a.Wait = f.Do, f.Key, response.Status(), response.Header().Get("Retry-After")
 	a.Text, a.Field = t.translate(a.Message)
-	a.Task, a.Minutes = p.openTask(ctx, a)
+	a.Task, a.Waited = p.openTask(ctx, a)
 	return a
 }
 
@@ -54,25 +54,25 @@ type taskAger interface {
 	TaskAge(ctx context.Context, key string) (age time.Duration, open bool)
 }
 
-// openTask returns the kind of the open task and its age in minutes. If the key in the queue is used, the task is
+// openTask returns the kind of the open task and its age. If the key in the queue is used, the task is
 // a renew, because an upgrade needs a key that is not used. It reads the age only after the API has answered for
 // this key, so the limits on unknown keys apply.
-func (p *Page) openTask(ctx context.Context, a Answer) (kind string, minutes int) {
+func (p *Page) openTask(ctx context.Context, a Answer) (kind string, waited *Delay) {
 	switch a.State() {
 	case stateAccepted:
-		return a.Do, 0
+		return a.Do, newWaited(0)
 	case stateInQueue:
-		kind, minutes = doUpgrade, -1
+		kind = doUpgrade
 		if a.Used == 1 {
 			kind = doRenew
 		}
 		if api, is := p.api.(taskAger); is {
 			if age, open := api.TaskAge(ctx, a.Key); open {
-				minutes = max(0, int(age.Minutes()))
+				waited = newWaited(age)
 			}
 		}
 	}
-	return kind, minutes
+	return kind, waited
 }
 
 // The states of an [Answer]: the statuses of a key, and further states of the page. Each has texts with its
@@ -152,7 +152,18 @@ func (a Answer) Next() string {
 // A Delay is a duration in the unit that people use for it.
 type Delay struct {
 	Number int
-	Unit   string // second, minute or hour
+	Unit   string // second, minute, hour or day
+}
+
+// newWaited returns an age, rounded down. Less than a minute is 0 minutes.
+func newWaited(age time.Duration) *Delay {
+	switch hours := int(age.Hours()); {
+	case hours >= 24:
+		return &Delay{hours / 24, "day"}
+	case hours > 0:
+		return &Delay{hours, "hour"}
+	}
+	return &Delay{max(0, int(age.Minutes())), "minute"}
 }
 
 // Delay returns how long the reader must wait before the next call is useful, rounded up, or nil if it is not known.

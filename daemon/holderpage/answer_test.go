@@ -108,6 +108,23 @@ func TestWaitingTaskShowsItsAge(t *testing.T) {
 		{"do=info&key=R&part=answer", "en", 1, `<p class="age">Renew, for 1 minute</p>`},
 		{"do=info&key=R&part=answer", "en", 2, `<p class="age">Renew, for 3 minutes</p>`},
 		{"do=info&key=R&part=answer", "de", 0, `<p class="age">Erneuern, seit 3 Minuten</p>`},
+		{"do=info&key=R&part=answer", "en", 56, `<p class="age">Renew, for 59 minutes</p>`},
+		{"do=info&key=R&part=answer", "de", 1, `<p class="age">Erneuern, seit 1 Stunde</p>`},
+		{"do=info&key=R&part=answer", "en", 119, `<p class="age">Renew, for 2 hours</p>`},
+		{"do=info&key=R&part=answer", "es", 1, `, desde hace 3 horas</p>`},
+		{"do=info&key=R&part=answer", "fr", 0, `, depuis 3 heures</p>`},
+		{"do=info&key=R&part=answer", "it", 0, `, da 3 ore</p>`},
+		{"do=info&key=R&part=answer", "pl", 0, `, od 3 godzin</p>`},
+		{"do=info&key=R&part=answer", "pt", 0, `, há 3 horas</p>`},
+		{"do=info&key=R&part=answer", "tr", 0, `, 3 saattir</p>`},
+		{"do=info&key=R&part=answer", "en", 21 * 60, `<p class="age">Renew, for 1 day</p>`},
+		{"do=info&key=R&part=answer", "de", 2 * 24 * 60, `<p class="age">Erneuern, seit 3 Tagen</p>`},
+		{"do=info&key=R&part=answer", "es", 0, `, desde hace 3 días</p>`},
+		{"do=info&key=R&part=answer", "fr", 0, `, depuis 3 jours</p>`},
+		{"do=info&key=R&part=answer", "it", 0, `, da 3 giorni</p>`},
+		{"do=info&key=R&part=answer", "pl", 0, `, od 3 dni</p>`},
+		{"do=info&key=R&part=answer", "pt", 0, `, há 3 dias</p>`},
+		{"do=info&key=R&part=answer", "tr", 0, `, 3 gündür</p>`},
 	} {
 		now = now.Add(time.Duration(step.minutes) * time.Minute)
 		w := send(t, p, "POST", "/?lang="+step.lang, strings.NewReader(step.form), formType)

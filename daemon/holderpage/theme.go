@@ -203,7 +203,7 @@ func sampleAnswers() []Answer {
 	var all []Answer
 	for _, status := range []string{stateActive, stateInQueue, stateSuccess, stateFailedUpgrade, stateSuccessRenew, stateFailed, stateNotExist, "error"} {
 		all = append(all, Answer{
-			Do: doInfo, Code: http.StatusOK, Status: status, Message: "m", Text: "t", Field: "key", Task: doRenew, Minutes: 2,
+			Do: doInfo, Code: http.StatusOK, Status: status, Message: "m", Text: "t", Field: "key", Task: doRenew, Waited: newWaited(2 * time.Hour),
 			Used: 1, Username: "u", UsedDate: &time.Time{},
 		})
 	}
