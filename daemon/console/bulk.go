@@ -26,6 +26,22 @@ type bulk struct {
 // A failure says why the action failed for an object.
 type failure struct{ Subject, Reason string }
 
+// Heading returns the heading of the page, such as "Revoke 40 keys?" before the action.
+func (b bulk) Heading() string {
+	text := strings.TrimSuffix(b.Button, " now")
+	if len(b.IDs) == 0 {
+		return text
+	}
+	text += " " + formatNumber(len(b.IDs)) + " " + b.Noun
+	if len(b.IDs) != 1 {
+		text += "s"
+	}
+	if !b.Tried {
+		text += "?"
+	}
+	return text
+}
+
 // bulkAction handles both steps.
 func (r *request) bulkAction() error {
 	form := r.req.PostForm

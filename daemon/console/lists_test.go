@@ -137,15 +137,15 @@ func TestBulkActions(t *testing.T) {
 	list := s.get(200, "/console/keys", cookie)
 	references := regexp.MustCompile(`name="page" value="([^"]+)"`).FindStringSubmatch(list)[1]
 	question := send(200, values("noun", "key", "verb", "revoke", "all", "yes", "page", references))
-	s.expect(question, []string{"Revoke: 3 keys?", ">Cancel</a>"}, []string{"code-one-1"})
+	s.expect(question, []string{"Revoke 3 keys?", ">Cancel</a>"}, []string{"code-one-1"})
 	fields := hiddenFields(question)
 	fields["id"] = strings.Split(references, ",")
-	s.expect(send(200, fields), []string{"Done for 3."}, nil)
-	s.expect(send(200, values("noun", "task", "verb", "retry", "id", "nothing", "step", "act")), []string{"Done for 0, not done for 1.", "nothing</span>: "}, nil)
+	s.expect(send(200, fields), []string{"<h1>Revoke 3 keys</h1>", "Done for 3."}, nil)
+	s.expect(send(200, values("noun", "task", "verb", "retry", "id", "nothing", "step", "act")), []string{"<h1>Retry 1 task</h1>", "Done for 0, not done for 1.", "nothing</span>: "}, nil)
 	if v, err := s.engine.Snapshot(t.Context(), "code-two-2"); err != nil || !v.Key.Revoked {
 		t.Errorf("%+v %v", v.Key, err)
 	}
-	send(422, values("noun", "key", "verb", "revoke"))
+	s.expect(send(422, values("noun", "key", "verb", "revoke")), []string{"<h1>Revoke</h1>", "Select one or more lines"}, nil)
 	send(404, values("noun", "plan", "verb", "edit", "id", "p"))
 	s.tokens.TokenList[0].Role = admin.Support
 	fields.Set("verb", "restore")

@@ -81,7 +81,7 @@ func TestConsoleScreenshots(t *testing.T) {
 	k.visit("/console/keys")
 	k.Do(chromedp.Click(chromedp.CSS("[name=all]")))
 	k.press("Revoke")
-	k.WaitText("Revoke: 40 keys?")
+	k.WaitText("Revoke 40 keys?")
 	k.picture("bulk")
 	k.ExpectStatus(http.StatusUnprocessableEntity)
 	for name, text := range map[string]string{
