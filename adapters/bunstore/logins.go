@@ -91,6 +91,25 @@ func loginRows(tests []tasks.LoginTest) (totals, pairs query.Rows) {
 	return totals, pairs
 }
 
+// releaseLoginsSQL deletes the total of each login that succeeded, and its row with the key. It subtracts the other tests from
+// the totals of their logins.
+const releaseLoginsSQL = `
+	WITH @released,
+	held AS MATERIALIZED (
+		SELECT s.login, s.code, r.succeeded, r.n
+		FROM (
+			SELECT login, '' AS code, bool_or(succeeded = 1) AS succeeded, count(*) AS n FROM released GROUP BY login
+			UNION ALL
+			SELECT login, code, true, 0 FROM released WHERE succeeded = 1 GROUP BY login, code) AS r
+		JOIN keyseat_logins s ON s.login = r.login AND s.code = r.code
+		ORDER BY s.code <> '', s.login COLLATE "C", s.code COLLATE "C" FOR UPDATE OF s),
+	gone AS (
+		DELETE FROM keyseat_logins s USING held h
+		WHERE s.login = h.login AND s.code = h.code AND h.succeeded)
+	UPDATE keyseat_logins s SET tests = greatest(0, s.tests - h.n)
+	FROM held h
+	WHERE s.login = h.login AND s.code = h.code AND NOT h.succeeded`
+
 // ReleaseLogins implements [tasks.LoginCounter]. It locks the rows in the order of CountLogins, before it writes one.
 func (s *Store) ReleaseLogins(ctx context.Context, tests []tasks.LoginTest) error {
 	if s.isSQLite {
@@ -107,21 +126,6 @@ func (s *Store) ReleaseLogins(ctx context.Context, tests []tasks.LoginTest) erro
 		}
 		released.Add(t.Login, string(t.Code), succeeded)
 	}
-	release := query.Query{
-		SQL: `
-		WITH @released,
-		held AS MATERIALIZED (
-			SELECT s.login, s.code
-			FROM (SELECT login, '' AS code FROM released UNION SELECT login, code FROM released WHERE succeeded = 1) AS r
-			JOIN keyseat_logins s ON s.login = r.login AND s.code = r.code
-			ORDER BY s.code <> '', s.login COLLATE "C", s.code COLLATE "C" FOR UPDATE OF s),
-		gone AS (
-			DELETE FROM keyseat_logins s USING held h, released r
-			WHERE s.login = h.login AND s.code = h.code AND r.succeeded = 1 AND s.login = r.login AND s.code IN ('', r.code))
-		UPDATE keyseat_logins s SET tests = greatest(0, s.tests - r.n)
-		FROM held h, (SELECT login, count(*) AS n FROM released WHERE succeeded = 0 GROUP BY login) r
-		WHERE s.login = h.login AND s.code = h.code AND s.login = r.login AND s.code = ''`,
-		Args: query.Args{"released": released},
-	}
+	release := query.Query{SQL: releaseLoginsSQL, Args: query.Args{"released": released}}
 	return s.wrap("release logins", retry(ctx, func() error { return s.reader().runCached(ctx, release) }))
 }

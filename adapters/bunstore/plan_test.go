@@ -28,6 +28,7 @@ func TestPlansMadeWhenTablesWereEmpty(t *testing.T) {
 	p.find("K1")
 	p.accept("K1")
 	p.extend(p.lease())
+	p.login("K1")
 	p.grow(20_000)
 	var ref tasks.Ref
 	for _, call := range []struct {
@@ -39,6 +40,7 @@ func TestPlansMadeWhenTablesWereEmpty(t *testing.T) {
 		{"accept", func() { p.accept("K2") }},
 		{"lease", func() { ref = p.lease() }},
 		{"extend", func() { p.extend(ref) }},
+		{"login", func() { p.login("K2") }},
 	} {
 		before := p.blocks()
 		call.do()
@@ -135,7 +137,16 @@ func (p planner) extend(ref tasks.Ref) {
 	p.must(errs[0])
 }
 
-// grow adds n keys, each with a copy of the leased task of K1.
+// login counts the test of a login, and releases it.
+func (p planner) login(code keys.Code) {
+	p.Helper()
+	tests := []tasks.LoginTest{{Login: string(code), Code: code, Succeeded: true}}
+	_, err := p.store.CountLogins(p.Context(), tests)
+	p.must(err)
+	p.must(p.store.ReleaseLogins(p.Context(), tests))
+}
+
+// grow adds n keys, each with a copy of the leased task of K1 and with counts of a login.
 func (p planner) grow(n int) {
 	p.Helper()
 	more := make([]keys.Code, n)
@@ -145,6 +156,7 @@ func (p planner) grow(n int) {
 	p.issue("more", more...)
 	p.run(`INSERT INTO keyseat_tasks SELECT (jsonb_populate_record(t, jsonb_build_object('code', k.code, 'id', k.code))).*
 		FROM keyseat_tasks t, keyseat_keys k WHERE t.code = 'K1' AND k.batch_id = 'more'`)
+	p.run(`INSERT INTO keyseat_logins SELECT code, unnest(ARRAY['', code]), now() + interval '1 day', 1 FROM keyseat_keys WHERE batch_id = 'more'`)
 }
 
 func (p planner) run(sql string) {
