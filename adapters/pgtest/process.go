@@ -44,8 +44,10 @@ func (s *supervisor) stop(line string) {
 	_ = s.cmd.Wait() // the status is that of rm or of a stopped program, which has no meaning
 }
 
-// killServer kills a postmaster and the processes that it has started.
+// killServer kills a postmaster and the processes that it has started. It first stops the postmaster, so that the postmaster
+// starts no other process meanwhile. Such a process would serve its client for another moment, and delay a restart.
 func killServer(pid int) error {
+	_ = suspend(pid) // if the server has ended, the kill says so
 	others := children(pid)
 	if err := kill(pid); err != nil {
 		return err

@@ -3,6 +3,7 @@
 package pgtest
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -18,5 +19,7 @@ func kill(pid int) error {
 	}
 	return p.Kill()
 }
+
+func suspend(int) error { return errors.ErrUnsupported }
 
 func killGroup(leader int) error { return kill(leader) }

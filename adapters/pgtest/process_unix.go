@@ -47,5 +47,8 @@ func chownToServer(folder string) error {
 
 func kill(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) }
 
+// suspend stops a process until it is killed.
+func suspend(pid int) error { return syscall.Kill(pid, syscall.SIGSTOP) }
+
 // killGroup kills all processes of the process group with that leader.
 func killGroup(leader int) error { return kill(-leader) }
