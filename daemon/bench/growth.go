@@ -202,3 +202,15 @@ func (g *growth) archive(ctx context.Context) error {
 	g.add("VACUUM after the archive", 0, "%s; the tables had %d MB before, and have %d MB now", duration(float64(time.Since(start))), before/1e6, after/1e6)
 	return err
 }
+
+// removeIndexesSQL drops the indexes of the keys, and restoreIndexesSQL makes them again. A fill is faster without them.
+const (
+	removeIndexesSQL = `DO $$ DECLARE i record; BEGIN
+		CREATE TABLE bench_indexes AS SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'keyseat_keys' AND indexname <> 'keyseat_keys_pkey';
+		FOR i IN SELECT * FROM bench_indexes LOOP EXECUTE 'DROP INDEX ' || i.indexname; END LOOP;
+	END $$`
+	restoreIndexesSQL = `DO $$ DECLARE i record; BEGIN
+		FOR i IN SELECT * FROM bench_indexes LOOP EXECUTE i.indexdef; END LOOP;
+		DROP TABLE bench_indexes;
+	END $$`
+)

@@ -166,15 +166,14 @@ const fillStep = 1_000_000
 func (g *growth) fill(ctx context.Context) error {
 	start := time.Now()
 	all := []string{
-		"CREATE EXTENSION pg_stat_statements", truncateSQL,
-		"ALTER TABLE keyseat_keys DROP CONSTRAINT keyseat_keys_pkey", "DROP INDEX keyseat_keys_batch", "ALTER TABLE keyseat_history DROP CONSTRAINT keyseat_history_pkey",
+		"CREATE EXTENSION pg_stat_statements", truncateSQL, removeIndexesSQL,
+		"ALTER TABLE keyseat_keys DROP CONSTRAINT keyseat_keys_pkey", "ALTER TABLE keyseat_history DROP CONSTRAINT keyseat_history_pkey",
 		"INSERT INTO keyseat_countries VALUES ('US')", growthPlans("old", slotsPerPlan, g.used), growthPlans("new", 0, g.unused),
 	}
 	all = append(all, inSteps(growthUsed, 0, g.used)...)
 	all = append(all, inSteps(growthKeys, g.used, g.keys)...)
 	err := execute(ctx, g.url, append(all,
-		"ALTER TABLE keyseat_keys ADD PRIMARY KEY (code)", "CREATE INDEX keyseat_keys_batch ON keyseat_keys (batch_id, code)",
-		"ALTER TABLE keyseat_history ADD PRIMARY KEY (code, change_id, n)", "CHECKPOINT")...)
+		"ALTER TABLE keyseat_keys ADD PRIMARY KEY (code)", "ALTER TABLE keyseat_history ADD PRIMARY KEY (code, change_id, n)", restoreIndexesSQL, "CHECKPOINT")...)
 	g.add("time to fill", 0, "%s", duration(float64(time.Since(start))))
 	return err
 }

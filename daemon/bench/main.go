@@ -158,4 +158,5 @@ var rows = []row{
 	{10, "info among 10,000,000 keys", rowSize},
 	{11, "resident memory", rowMemory},
 	{12, "start to ready, SQLite, empty", rowStart},
+	{13, "lists among 10,000,000 keys", rowLists},
 }
