@@ -20,7 +20,7 @@ import (
 //	index on (status, used, revoked, purchase date, code)
 //	  active, unused  ──────────────────▶ │
 //	  active, used    ──────────────────▶ ├ merged ──▶ own, rest ──▶ the page
-//	  success, used   ──────────────────▶ │  (at most maxScanned rows)
+//	  success, used   ──────────────────▶ │  (at most maxScanned or maxLookedUp rows)
 //
 // A condition that belongs to no range is in own or in rest.
 type listing struct {
@@ -39,8 +39,12 @@ type listing struct {
 	join    string // of the positions, page, with the tables of these columns
 }
 
-// maxScanned limits the rows that the database reads for a page with a condition outside the ranges.
-const maxScanned = 2000
+// maxScanned limits the rows that the database reads for a page with a condition outside the ranges. maxLookedUp is the
+// limit if it looks up the key of each row, because each lookup can read a page of the disk.
+const (
+	maxScanned  = 2000
+	maxLookedUp = 500
+)
 
 // Keys implements [adminstore.AdminStore].
 func (s *Store) Keys(ctx context.Context, f adminstore.KeyFilter, p adminstore.Page) (adminstore.List, error) {
@@ -62,7 +66,7 @@ func (s *Store) Tasks(ctx context.Context, f adminstore.TaskFilter, p adminstore
 // scanSnapshots returns a function that scans the rows of a result into snapshots.
 func scanSnapshots() func(query.Row) (tasks.Snapshot, error) { return newSnapshotScanner().scan }
 
-// readList reads a page. If the page is not full after maxScanned rows, it sets Next to the position of the last row that
+// readList reads a page. If the page is not full after the limit of rows, it sets Next to the position of the last row that
 // the database has read.
 func readList[T any](ctx context.Context, s *Store, l listing, p adminstore.Page, position func(T) adminstore.Position, scanner func() func(query.Row) (T, error)) (list adminstore.ListOf[T], err error) {
 	if len(l.ranges) == 0 || p.Limit <= 0 {
@@ -70,13 +74,9 @@ func readList[T any](ctx context.Context, s *Store, l listing, p adminstore.Page
 	}
 	l.desc = (p.Order == adminstore.Newest) != p.Back
 	n := p.Limit + 1 // to find out whether more entries follow
-	scanned := n
-	rest := l.rest
+	rest, scanned := l.rest, l.scanLimit(n)
 	if len(l.own) > 0 {
 		rest = append([]string{"page.ok"}, rest...)
-	}
-	if len(rest) > 0 {
-		scanned = max(n, maxScanned)
 	}
 	ranges, order := s.rangesSQL(&l, p.After, scanned), l.order("page.at", "page.id")
 	err = s.retryRead(ctx, pgxconn.Ordered, func(run query.Runner) error {
@@ -104,6 +104,17 @@ func readList[T any](ctx context.Context, s *Store, l listing, p adminstore.Page
 		return adminstore.ListOf[T]{}, nil
 	}
 	return list, s.wrap("list", err)
+}
+
+// scanLimit returns the number of rows to read for a page of n rows.
+func (l *listing) scanLimit(n int) int {
+	switch {
+	case len(l.rest) > 0:
+		return max(n, maxLookedUp)
+	case len(l.own) > 0:
+		return max(n, maxScanned)
+	}
+	return n
 }
 
 // rangesSQL returns the query for the positions and codes of the first n rows of the merged ranges, after a

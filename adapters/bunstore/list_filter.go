@@ -79,10 +79,11 @@ func keyConditions(f adminstore.KeyFilter) (all []string) {
 }
 
 // byTask returns the SQL of a list of keys by the country or plan of their latest tasks. The purchase date is then
-// a condition without an index.
+// a condition without an index. The latest task is found in the key, so that only keys of the page need a lookup of
+// the task.
 func byTask(f adminstore.KeyFilter, keyed listing) listing {
 	l := taskListing(adminstore.TaskFilter{Country: f.Country, Plan: f.Plan})
-	l.rest = append(append(l.rest, "t.id = page.id"), keyConditions(f)...)
+	l.rest = append(append(l.rest, "k.task_id = page.id"), keyConditions(f)...)
 	if !keyed.since.IsZero() {
 		l.args["bought_after"] = keyed.since
 		l.rest = append(l.rest, keyed.at+" >= @bought_after")
