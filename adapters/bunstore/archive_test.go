@@ -6,14 +6,13 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/adapters/pgtest"
 	"github.com/keyseat/keyseat/adapters/storetest"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/archive"
 )
 
 func TestArchive(t *testing.T) {
-	for name, url := range migrated {
+	for name, url := range reused {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.RunArchive(t, func(t testing.TB) storetest.ArchiveStore { return open(t, url(t), bunstore.Options{}) })
@@ -25,7 +24,7 @@ func TestArchive(t *testing.T) {
 // wait for it.
 func TestArchiveWaitsForNobody(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := withTables.URL(t)
 	s := open(t, url, bunstore.Options{})
 	fill(t, s, 2)
 	tx, err := raw(t, url).BeginTx(t.Context(), nil)

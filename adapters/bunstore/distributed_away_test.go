@@ -30,7 +30,7 @@ const awayServer = `
 // TestOneServerIsAway checks that the tasks on other servers are leased, extended and settled.
 func TestOneServerIsAway(t *testing.T) {
 	t.Parallel()
-	url := databases["distributed"](t)
+	url := migrated["distributed"](t)
 	notOnCitus(t, url)
 	s, db := open(t, url, bunstore.Options{}), raw(t, url)
 	fill(t, s, 4)

@@ -12,7 +12,6 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/adapters/pgtest"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
@@ -24,7 +23,7 @@ func TestStatementsForManyServers(t *testing.T) {
 	for _, name := range []string{"distributed", "postgres"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLab(t, databases[name](t), false)
+			l := newLab(t, migrated[name](t), false)
 			found := 0
 			for _, sql := range l.tour() {
 				if fault := unfit(sql); fault != "" && name == "distributed" {
@@ -104,7 +103,7 @@ func (l *lab) make(o operation) {
 // TestChangesNameTheirKeys checks that statements that accept and settle tasks name their keys, so that Citus
 // sends them only to the servers with those keys. It also checks that Citus commits them in two phases.
 func TestChangesNameTheirKeys(t *testing.T) {
-	l := newLab(t, databases["distributed"](t), false)
+	l := newLab(t, migrated["distributed"](t), false)
 	for _, o := range changing() {
 		l.make(o)
 	}
@@ -157,7 +156,7 @@ func unfit(sql string) string {
 // all tasks must be leased, and each worker must get at least a quarter of its share.
 func TestManyLease(t *testing.T) {
 	const workers, each, n = 4, 10, 2000 / racing
-	url := databases["distributed"](t)
+	url := migrated["distributed"](t)
 	first := open(t, url, bunstore.Options{})
 	fill(t, first, n)
 	apply(t, first, upgrades(t, first, n)...)
@@ -223,7 +222,7 @@ const fakeCitus = `
 // that locks rows of these tables must refuse them.
 func TestDistribute(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := withTables.URL(t)
 	s, db := open(t, url, bunstore.Options{}), raw(t, url)
 	if _, err := s.Distribute(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "has no Citus") {
 		t.Errorf("without Citus: %v", err)
@@ -277,7 +276,7 @@ func TestOnlyPostgresIsDistributed(t *testing.T) {
 // to the workers. A trigger on a task records the settings of Apply, Lease and Extend.
 func TestSettingsOfDistributedTransactions(t *testing.T) {
 	t.Parallel()
-	url := databases["distributed"](t)
+	url := migrated["distributed"](t)
 	notOnCitus(t, url)
 	s, db := open(t, url, bunstore.Options{}), raw(t, url)
 	const spy = `

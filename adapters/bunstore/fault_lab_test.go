@@ -42,7 +42,7 @@ func inLabs(t *testing.T, test func(l *lab), names ...string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			system, _, _ := strings.Cut(name, " ")
-			test(newLab(t, databases[system](t), strings.HasSuffix(name, onTheWire)))
+			test(newLab(t, migrated[system](t), strings.HasSuffix(name, onTheWire)))
 		})
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestLogins(t *testing.T) {
-	for name, url := range migrated {
+	for name, url := range reused {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.RunLogins(t, func(t testing.TB) tasks.LoginCounter { return open(t, url(t), bunstore.Options{}) })

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"flag"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -35,36 +37,84 @@ var databases = map[string]func(testing.TB) string{
 	"sqlite":      func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "key seat?%.db") },
 }
 
-// migrated maps each kind of database to a function that creates a database for a store and returns its URL. On
-// Postgres, the database has the tables already.
+// migrated maps each kind of database to a function that creates a database with the tables of the newest version, and
+// returns its URL.
 var migrated = map[string]func(testing.TB) string{
 	"postgres":    withTables.URL,
 	"distributed": func(t testing.TB) string { return distributedURL(t, withTables.URL) },
-	"sqlite":      databases["sqlite"],
+	"sqlite":      sqliteWithTables,
 }
 
-// withTables has databases with the tables of the newest version and without rows.
-var withTables = pgtest.Pool{
-	Fill: func(url string) error {
-		s, err := bunstore.Open(context.Background(), url, bunstore.Options{})
-		if err != nil {
-			return err
-		}
-		return errors.Join(s.Migrate(context.Background()), s.Close())
-	},
-	Clear: func(url string) error {
-		db, err := sql.Open("pgx", url)
-		if err != nil {
-			return err
-		}
-		_, err = db.ExecContext(context.Background(), "DELETE FROM keyseat_daemons; DELETE FROM keyseat_strangers; DELETE FROM keyseat_logins; DELETE FROM "+strings.Join(tables, "; DELETE FROM "))
-		return errors.Join(err, db.Close())
-	},
+// reused is like [migrated], for suites of many short tests. On Postgres, their databases are emptied and used again.
+var reused = map[string]func(testing.TB) string{
+	"postgres":    reusable.URL,
+	"distributed": func(t testing.TB) string { return distributedURL(t, reusable.URL) },
+	"sqlite":      sqliteWithTables,
 }
 
-// onBoth runs a test on SQLite, on Postgres and on distributed Postgres, in parallel.
+// withTables has the tables of the newest version and no rows.
+var withTables = pgtest.Template{Fill: createTables}
+
+var reusable = pgtest.Pool{From: &withTables, Clear: func(url string) error {
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(context.Background(), "DELETE FROM keyseat_daemons; DELETE FROM keyseat_strangers; DELETE FROM keyseat_logins; DELETE FROM "+strings.Join(tables, "; DELETE FROM "))
+	return errors.Join(err, db.Close())
+}}
+
+// createTables brings the schema of a database up to date.
+func createTables(url string) error {
+	s, err := bunstore.Open(context.Background(), url, bunstore.Options{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Migrate(context.Background()), s.Close())
+}
+
+// sqliteWithTables copies an SQLite file with the tables of the newest version and no rows.
+func sqliteWithTables(t testing.TB) string {
+	t.Helper()
+	content, err := sqliteFile()
+	url := databases["sqlite"](t)
+	if err == nil {
+		err = os.WriteFile(strings.TrimPrefix(url, "sqlite:"), content, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+var sqliteFile = sync.OnceValues(func() ([]byte, error) {
+	folder, err := os.MkdirTemp("", "keyseat-sqlite-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }() // the operating system cleans its temporary folder too
+	path := filepath.Join(folder, "keyseat.db")
+	if err := createTables("sqlite:" + path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// onBoth runs a test on SQLite, on Postgres and on distributed Postgres, in parallel. The databases have tables.
 func onBoth(t *testing.T, test func(t *testing.T, url string)) {
-	for name, url := range databases {
+	t.Helper()
+	onEach(t, migrated, test)
+}
+
+// onEmpty is like [onBoth], but the databases are empty.
+func onEmpty(t *testing.T, test func(t *testing.T, url string)) {
+	t.Helper()
+	onEach(t, databases, test)
+}
+
+func onEach(t *testing.T, create map[string]func(testing.TB) string, test func(t *testing.T, url string)) {
+	t.Helper()
+	for name, url := range create {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, url(t))
@@ -72,12 +122,12 @@ func onBoth(t *testing.T, test func(t *testing.T, url string)) {
 	}
 }
 
-// onPostgres runs a test on Postgres and on distributed Postgres, in parallel.
+// onPostgres runs a test on Postgres and on distributed Postgres, in parallel. The databases have tables.
 func onPostgres(t *testing.T, test func(t *testing.T, url string)) {
 	for _, name := range []string{"postgres", "distributed"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, databases[name](t))
+			test(t, migrated[name](t))
 		})
 	}
 }
@@ -146,7 +196,7 @@ func raw(t testing.TB, address string) *sql.DB {
 }
 
 func TestStore(t *testing.T) {
-	for name, url := range migrated {
+	for name, url := range reused {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, func(t testing.TB) storetest.Store { return open(t, url(t), bunstore.Options{}) })

@@ -215,7 +215,7 @@ func TestANewerVersion(t *testing.T) {
 // TestTheDatabaseOfAnotherProgram checks that keyseat creates no table in the database of another program,
 // unless keyseat is embedded in that program.
 func TestTheDatabaseOfAnotherProgram(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEmpty(t, func(t *testing.T, url string) {
 		db := raw(t, url)
 		if _, err := db.ExecContext(t.Context(), `CREATE TABLE customers (id integer)`); err != nil {
 			t.Fatal(err)

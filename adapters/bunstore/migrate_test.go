@@ -11,7 +11,7 @@ import (
 )
 
 func TestManyMigrateAtOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEmpty(t, func(t *testing.T, url string) {
 		var wg sync.WaitGroup
 		for range 16 {
 			wg.Go(func() {

@@ -188,7 +188,7 @@ func edited(t *testing.T, s *bunstore.Store, id, address string) error {
 // TestAServerThatBecomesReadOnly checks that Ping fails for a read-only server. After a failed write the pool
 // must close the connection.
 func TestAServerThatBecomesReadOnly(t *testing.T) {
-	s := open(t, pgtest.URL(t), bunstore.Options{})
+	s := open(t, withTables.URL(t), bunstore.Options{})
 	pool := s.Pools()["main"]
 	pool.SetMaxOpenConns(1)
 	if _, err := pool.ExecContext(t.Context(), "SET default_transaction_read_only = on"); err != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 func TestOutbox(t *testing.T) {
-	for name, url := range migrated {
+	for name, url := range reused {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.RunOutbox(t, func(t testing.TB) storetest.OutboxStore { return open(t, url(t), bunstore.Options{}) })

@@ -29,7 +29,7 @@ func bounced(t testing.TB, mode string) func(testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(t testing.TB) string { return behind(t, withTables.URL(t), through.Host) }
+	return func(t testing.TB) string { return behind(t, reusable.URL(t), through.Host) }
 }
 
 // behind replaces the host of a URL.

@@ -33,7 +33,7 @@ func TestModel(t *testing.T) {
 }
 
 func TestStats(t *testing.T) {
-	for name, url := range migrated {
+	for name, url := range reused {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.RunStats(t, func(t testing.TB) storetest.StatsStore { return open(t, url(t), bunstore.Options{}) })
@@ -42,7 +42,7 @@ func TestStats(t *testing.T) {
 }
 
 func TestActivity(t *testing.T) {
-	for name, url := range migrated {
+	for name, url := range reused {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.RunActivity(t, func(t testing.TB) activity.Store { return open(t, url(t), bunstore.Options{}) })
@@ -57,7 +57,7 @@ type batched struct {
 }
 
 func TestStoreBatched(t *testing.T) {
-	for name, url := range migrated {
+	for name, url := range reused {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, func(t testing.TB) storetest.Store {
@@ -109,7 +109,7 @@ func TestALockedRowStallsNobodyElse(t *testing.T) {
 // BenchmarkStore measures both databases. The temporary PostgreSQL runs without fsync, so the results show the
 // cost of the statements, not the speed of a disk.
 func BenchmarkStore(b *testing.B) {
-	for name, url := range migrated {
+	for name, url := range reused {
 		b.Run(name, func(b *testing.B) {
 			storetest.Bench(b, func(t testing.TB) storetest.Store { return open(t, url(t), bunstore.Options{}) })
 		})

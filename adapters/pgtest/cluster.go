@@ -103,7 +103,7 @@ func (c *Cluster) runBinary(name string, args ...string) error {
 // URL creates an empty database in the cluster and returns its URL. The database is dropped when the test ends.
 func (c *Cluster) URL(t testing.TB) string {
 	t.Helper()
-	return createDatabase(t, c.admin())
+	return createDatabase(t, c.admin(), emptyTemplate)
 }
 
 // Run runs a statement as the cluster's owner, on a new connection. If that fails, the test ends.

@@ -27,7 +27,7 @@ var sharedCluster struct {
 // URL creates an empty database and returns its URL. The database is dropped when the test ends.
 func URL(t testing.TB) string {
 	t.Helper()
-	return createDatabase(t, adminURL(t))
+	return createDatabase(t, adminURL(t), emptyTemplate)
 }
 
 // adminURL returns the URL of the cluster that the tests of the binary share, with its administrator as the user.
@@ -36,64 +36,14 @@ func adminURL(t testing.TB) string {
 	if url := os.Getenv(EnvURL); url != "" {
 		return url
 	}
-	sharedCluster.once.Do(func() { sharedCluster.cluster, sharedCluster.err = newCluster(Options{}, (*Cluster).initCluster) })
+	sharedCluster.once.Do(func() {
+		sharedCluster.cluster, sharedCluster.err = newCluster(Options{}, (*Cluster).initCluster)
+		if sharedCluster.err == nil {
+			keepConnections(sharedCluster.cluster.admin())
+		}
+	})
 	requirePostgres(t, sharedCluster.err)
 	return sharedCluster.cluster.admin()
-}
-
-// A Pool has databases that tests use one after another, because to empty a database takes less time than to create
-// and fill one.
-type Pool struct {
-	Fill  func(url string) error // fills a new database and closes its connections
-	Clear func(url string) error // brings a database back to that state after a test, and closes its connections
-
-	mu   sync.Mutex
-	free []string
-}
-
-// pooled has the names of the databases of all pools, for [Main].
-var pooled struct {
-	sync.Mutex
-	names []string
-}
-
-// URL returns the URL of a filled database that no other test uses. The database returns to the pool when the test ends.
-func (p *Pool) URL(t testing.TB) string {
-	t.Helper()
-	name := p.take()
-	if name == "" {
-		name = newDatabase(t, adminURL(t))
-		pooled.Lock()
-		pooled.names = append(pooled.names, name)
-		pooled.Unlock()
-		if err := p.Fill(withDatabase(adminURL(t), name)); err != nil {
-			t.Fatalf("fill a database: %v", err)
-		}
-	}
-	url := withDatabase(adminURL(t), name)
-	t.Cleanup(func() {
-		if err := p.Clear(url); err != nil {
-			t.Errorf("clear a database: %v", err)
-			return
-		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.free = append(p.free, name)
-	})
-	return url
-}
-
-// take returns the name of a free database, or "".
-func (p *Pool) take() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	last := len(p.free) - 1
-	if last < 0 {
-		return ""
-	}
-	name := p.free[last]
-	p.free = p.free[:last]
-	return name
 }
 
 // Main runs the tests of a package, stops the shared cluster, and exits. Call it in TestMain. Without it the cluster
@@ -103,29 +53,46 @@ func Main(m *testing.M) {
 	if sharedCluster.cluster != nil {
 		sharedCluster.cluster.remove()
 	} else {
-		for _, name := range pooled.names {
+		for _, name := range kept.names {
 			dropDatabase(os.Getenv(EnvURL), name)
 		}
 	}
 	os.Exit(code)
 }
 
-// createDatabase creates a database on the server of the URL admin and returns its URL. It drops the database when the
-// test ends.
-func createDatabase(t testing.TB, admin string) string {
+// emptyTemplate is the empty database of every server.
+const emptyTemplate = "template0"
+
+// createDatabase creates a copy of a database on the server of the URL admin and returns its URL. It drops the copy when
+// the test ends.
+func createDatabase(t testing.TB, admin, template string) string {
 	t.Helper()
-	name := newDatabase(t, admin)
+	name := randomName()
+	if err := copyDatabase(t.Context(), admin, template, name); err != nil {
+		t.Fatalf("create a database: %v", err)
+	}
 	t.Cleanup(func() { dropDatabase(admin, name) })
 	return withDatabase(admin, name)
 }
 
-func newDatabase(t testing.TB, admin string) string {
-	t.Helper()
-	name := "keyseat_" + strings.ToLower(rand.Text())
-	if err := execute(t.Context(), admin, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
-		t.Fatalf("create a database: %v", err)
-	}
-	return name
+func randomName() string { return "keyseat_" + strings.ToLower(rand.Text()) }
+
+// copyDatabase creates a database as a copy of another one. PostgreSQL 15 and later can write the copy to the log. The
+// other strategy takes a third of the time, unless the server waits until each file is on the disk.
+func copyDatabase(ctx context.Context, admin, from, to string) error {
+	return withConn(ctx, admin, func(ctx context.Context, conn *pgx.Conn) error {
+		var choose bool
+		const can = "SELECT current_setting('server_version_num')::int >= 150000 AND NOT current_setting('fsync')::bool"
+		if err := conn.QueryRow(ctx, can).Scan(&choose); err != nil {
+			return err
+		}
+		create := "CREATE DATABASE " + to + " TEMPLATE " + from
+		if choose {
+			create += " STRATEGY file_copy"
+		}
+		_, err := conn.Exec(ctx, create)
+		return err
+	})
 }
 
 // dropDatabase ignores the error, because the test may have killed the server.
@@ -143,30 +110,6 @@ func withDatabase(url, name string) string {
 		query = "?" + query
 	}
 	return base + "/" + name + query
-}
-
-// execute runs one statement on a new connection. The timeout is ten seconds.
-func execute(ctx context.Context, url, sql string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(ctx) }() // the statement has ended
-	_, err = conn.Exec(ctx, sql)
-	return err
-}
-
-// queryBool runs a query that returns a bool, on a new connection.
-func queryBool(ctx context.Context, url, sql string) (value bool, err error) {
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return false, err
-	}
-	defer func() { _ = conn.Close(ctx) }() // the query has ended
-	err = conn.QueryRow(ctx, sql).Scan(&value)
-	return value, err
 }
 
 // Pooler starts a PgBouncer in front of the server of the URL target, and returns the URL that leads through
