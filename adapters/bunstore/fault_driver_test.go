@@ -102,20 +102,54 @@ func (f *faults) next(what int) (mode, bool) {
 type frailDriver struct {
 	driver.Connector
 	*faults
+	sessions chan driver.Conn // of broken connections
 }
 
 func (d frailDriver) Connect(ctx context.Context) (driver.Conn, error) {
+	select {
+	case conn := <-d.sessions:
+		return &frailConn{Conn: conn, frailDriver: d}, nil
+	default:
+	}
 	conn, err := d.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &frailConn{Conn: conn, faults: d.faults}, nil
+	return &frailConn{Conn: conn, frailDriver: d}, nil
+}
+
+// Close closes the sessions of broken connections. [sql.DB.Close] calls it.
+func (d frailDriver) Close() error {
+	for {
+		select {
+		case conn := <-d.sessions:
+			_ = conn.Close() // as if it had closed when its connection broke
+		default:
+			return nil
+		}
+	}
 }
 
 type frailConn struct {
 	driver.Conn
-	*faults
+	frailDriver
+	tx   driver.Tx // the open transaction, or nil
 	dead bool
+}
+
+// disconnect breaks the connection, so that its transaction ends. The next connection gets its session, because each new
+// session of Postgres costs as much time as many statements. On the wire, the sessions end too.
+func (c *frailConn) disconnect() {
+	c.dead = true
+	if c.tx != nil && c.tx.Rollback() != nil {
+		_ = c.Conn.Close() // the caller gets the error of the mode
+		return
+	}
+	select {
+	case c.sessions <- c.Conn:
+	default:
+		_ = c.Conn.Close() // like a broken connection
+	}
 }
 
 // run executes a statement with do, and makes it fail, as the mode says. Before it returns the error of the
@@ -135,8 +169,7 @@ func (c *frailConn) run(what int, do func() error, clean func()) (torn bool, err
 	}
 	clean()
 	if m.dies || m.done && what == begin { // after a lost BEGIN the state of the connection is unknown
-		c.dead = true
-		_ = c.Conn.Close() // like a broken connection
+		c.disconnect()
 	}
 	return false, m.err
 }
@@ -195,12 +228,11 @@ func (c *frailConn) ExecContext(ctx context.Context, sql string, args []driver.N
 }
 
 func (c *frailConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	var tx driver.Tx
 	_, err := c.run(begin, func() (err error) {
-		tx, err = c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
+		c.tx, err = c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
 		return err
 	}, nothing)
-	return frailTx{tx, c}, err
+	return frailTx{c}, err
 }
 
 func (c *frailConn) CheckNamedValue(v *driver.NamedValue) error {
@@ -226,20 +258,13 @@ func (c *frailConn) Close() error {
 	return c.Conn.Close()
 }
 
-type frailTx struct {
-	driver.Tx
-	conn *frailConn
-}
+type frailTx struct{ conn *frailConn }
 
 // Commit ends the transaction even if it fails, like both databases.
 func (t frailTx) Commit() error {
-	committed := false
-	_, err := t.conn.run(commit, func() error {
-		committed = true
-		return t.Tx.Commit()
-	}, func() {
-		if !committed {
-			_ = t.Tx.Rollback() // the caller gets the error of the mode
+	_, err := t.conn.run(commit, func() error { return t.conn.end(driver.Tx.Commit) }, func() {
+		if t.conn.tx != nil {
+			_ = t.conn.end(driver.Tx.Rollback) // the caller gets the error of the mode
 		}
 	})
 	return err
@@ -249,5 +274,12 @@ func (t frailTx) Rollback() error {
 	if t.conn.dead {
 		return driver.ErrBadConn
 	}
-	return t.Tx.Rollback()
+	return t.conn.end(driver.Tx.Rollback)
+}
+
+// end ends the open transaction.
+func (c *frailConn) end(how func(driver.Tx) error) error {
+	tx := c.tx
+	c.tx = nil
+	return how(tx)
 }

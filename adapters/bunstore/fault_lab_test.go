@@ -65,7 +65,7 @@ func emptyLab(t *testing.T, url string, wire bool) *lab {
 	l.life = life
 	inner, speaks := connector(t, url)
 	l.db = sql.OpenDB(inner)
-	l.pool = sql.OpenDB(frailDriver{inner, l.faults})
+	l.pool = sql.OpenDB(frailDriver{inner, l.faults, make(chan driver.Conn, 4)})
 	if wire {
 		_, dsn := dataSource(url)
 		config, err := pgx.ParseConfig(dsn)
@@ -123,7 +123,13 @@ var tables = []string{
 // clear empties the database.
 func (l *lab) clear() {
 	l.Helper()
-	if _, err := l.db.ExecContext(l.life, "DELETE FROM "+strings.Join(tables, "; DELETE FROM ")); err != nil {
+	l.exec("DELETE FROM " + strings.Join(tables, "; DELETE FROM "))
+}
+
+// exec runs a statement, which must not fail.
+func (l *lab) exec(sql string) {
+	l.Helper()
+	if _, err := l.db.ExecContext(l.life, sql); err != nil {
 		l.Fatal(err)
 	}
 }
