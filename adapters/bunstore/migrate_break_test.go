@@ -37,9 +37,9 @@ func nameOf(file string) string {
 // if noted returns true for it.
 func earlier(t testing.TB, db *sql.DB, files []string, noted func(i int) bool) {
 	t.Helper()
-	identity := "integer PRIMARY KEY AUTOINCREMENT"
+	identity, created := "integer PRIMARY KEY AUTOINCREMENT", "1793491200000000"
 	if strings.Contains(files[0], "postgres") {
-		identity = "bigserial PRIMARY KEY"
+		identity, created = "bigserial PRIMARY KEY", "'2026-11-01'"
 	}
 	do := []string{`CREATE TABLE keyseat_migrations (id ` + identity + `, name varchar, group_id bigint, migrated_at timestamp NOT NULL DEFAULT current_timestamp)`}
 	for i, file := range files {
@@ -49,11 +49,11 @@ func earlier(t testing.TB, db *sql.DB, files []string, noted func(i int) bool) {
 		}
 		do = append(do, string(text))
 		if noted(i) {
-			do = append(do, `INSERT INTO keyseat_migrations (name, group_id) VALUES ('`+nameOf(file)+`', 1)`)
+			do = append(do, `INSERT INTO keyseat_migrations (name, group_id, migrated_at) VALUES ('`+nameOf(file)+`', 1, '2026-11-01')`)
 		}
 	}
-	do = append(do, `INSERT INTO keyseat_keys (code, version, status, used, revoked, message, username, verify_address, invite, address, order_id, task_id, batch_id)
-		VALUES ('old', 1, 'active', false, false, '', '', '', '', '', '', '', '')`)
+	do = append(do, `INSERT INTO keyseat_keys (code, version, status, used, revoked, message, username, verify_address, invite, address, order_id, task_id, batch_id, created_at)
+		VALUES ('old', 1, 'active', false, false, '', '', '', '', '', '', '', '', `+created+`)`)
 	for _, sql := range do {
 		if _, err := db.ExecContext(t.Context(), sql); err != nil {
 			t.Fatal(err)
@@ -67,10 +67,12 @@ func always(int) bool { return true }
 func (l *lab) drop() {
 	l.Helper()
 	all := append([]string{"keyseat_strangers", "keyseat_logins", "keyseat_fingerprint", "keyseat_daemons", "keyseat_migrations", "keyseat_migration_locks", "keyseat_migrating"}, tables...)
+	if !l.plain.Embedded() {
+		l.exec("DROP TABLE IF EXISTS " + strings.Join(all, ", "))
+		return
+	}
 	for _, table := range all {
-		if _, err := l.db.ExecContext(l.life, "DROP TABLE IF EXISTS "+table); err != nil {
-			l.Fatal(err)
-		}
+		l.exec("DROP TABLE IF EXISTS " + table)
 	}
 }
 
@@ -117,8 +119,10 @@ func TestAMigrationMayBreakOff(t *testing.T) {
 				if from > 0 { // from the empty database, the statements of later migrations fail too
 					limit = l.statements(files, from) - l.statements(files, from+1) + none
 				}
+				b := breakOff{lab: l, files: files, from: from, known: map[string]bool{}}
+				b.restore()
 				for _, m := range modes {
-					for k := 1; k <= limit && l.mayBreak(m) && l.breaksOff(files, from, m, k); k++ {
+					for k := 1; k <= limit && l.mayBreak(m) && b.fails(m, k); k++ {
 						failed++
 					}
 				}
@@ -154,25 +158,83 @@ func (l *lab) mayBreak(m mode) bool {
 	return m.dies == l.wire && (m.first || l.plain.Embedded())
 }
 
-// breaksOff fails the k-th statement of a migration from the version from on. It returns false if there are
-// fewer than k statements.
-func (l *lab) breaksOff(files []string, from int, m mode, k int) bool {
-	l.Helper()
-	l.drop()
-	if from > 0 {
-		earlier(l, l.db, files[:from], always)
+// A breakOff makes migrations from one version fail.
+type breakOff struct {
+	*lab
+	files []string
+	from  int
+	start string          // the content of the database before a migration
+	known map[string]bool // contents from which the next call has brought the schema up to date
+}
+
+// restore brings the database to the version from which the migrations start.
+func (b *breakOff) restore() {
+	b.Helper()
+	b.drop()
+	if b.from > 0 {
+		earlier(b, b.db, b.files[:b.from], always)
 	}
-	l.arm(m, k)
-	err := l.frail.Migrate(l.life)
-	hits, _ := l.disarm()
+	b.start = b.content()
+}
+
+// fails makes the k-th statement of a migration fail. It returns false if there are fewer than k statements. Most faults
+// leave the same content as another fault did, and then the next call does the same again.
+func (b *breakOff) fails(m mode, k int) bool {
+	b.Helper()
+	b.arm(m, k)
+	err := b.frail.Migrate(b.life)
+	hits, _ := b.disarm()
 	if hits == 0 && err != nil {
-		l.Fatalf("nothing has failed, and the call gives %v", err)
+		b.Fatalf("nothing has failed, and the call gives %v", err)
 	}
-	if err := l.plain.Migrate(l.life); err != nil {
-		l.Fatalf("%s of statement %d from version %d leaves a database that cannot be migrated: %v", m.name, k, from, err)
+	if n := b.pool.Stats().InUse; n != 0 {
+		b.Fatalf("%d connections were not given back", n)
 	}
-	upToDate(l, l.plain, l.db, files)
+	left := b.content()
+	if !b.known[left] {
+		if err := b.plain.Migrate(b.life); err != nil {
+			b.Fatalf("%s of statement %d from version %d leaves a database that cannot be migrated: %v", m.name, k, b.from, err)
+		}
+		upToDate(b, b.plain, b.db, b.files)
+		b.known[left] = left != ""
+	} else if left != b.start { // the lock is created before the transaction of a migration
+		b.exec("DROP TABLE keyseat_migrating")
+	}
+	if b.content() != b.start || b.start == "" {
+		b.restore()
+	}
 	return hits > 0
+}
+
+// contentSQL returns all definitions of the schema of Postgres, and all rows.
+const contentSQL = `
+	WITH names AS (SELECT c.* FROM pg_class c WHERE relnamespace = current_schema()::regnamespace)
+	SELECT string_agg(line, E'\n' ORDER BY line) FROM (
+		SELECT concat_ws(' ', relkind, relname, relpersistence, relowner::regrole, relacl, reloptions) FROM names
+		UNION ALL SELECT concat_ws(' ', relname, attnum, attname, format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
+			attcollation::regcollation, attstorage, attstattarget, attacl, pg_get_expr(adbin, adrelid))
+			FROM names JOIN pg_attribute ON attrelid = names.oid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+			WHERE relkind IN ('r', 'p', 'v', 'm') AND attnum > 0 AND NOT attisdropped
+		UNION ALL SELECT concat_ws(' ', relname, conname, convalidated, pg_get_constraintdef(c.oid)) FROM names JOIN pg_constraint c ON conrelid = names.oid
+		UNION ALL SELECT concat_ws(' ', indisvalid, pg_get_indexdef(indexrelid)) FROM names JOIN pg_index ON indexrelid = names.oid
+		UNION ALL SELECT concat_ws(' ', tgenabled, pg_get_triggerdef(t.oid)) FROM names JOIN pg_trigger t ON tgrelid = names.oid WHERE NOT tgisinternal
+		UNION ALL SELECT pg_get_functiondef(oid) || coalesce(proacl::text, '') FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND prokind <> 'a'
+		UNION ALL SELECT concat_ws(' ', sequencename, start_value, min_value, max_value, increment_by, cycle, cache_size) -- a rollback leaves last_value
+			FROM pg_sequences WHERE schemaname = current_schema()
+		UNION ALL SELECT relname || query_to_xml(format('SELECT * FROM %I', relname), true, true, '')::text FROM names WHERE relkind = 'r'
+	) AS all_of_it (line)`
+
+// content returns the content of a database of Postgres, with all definitions. It returns "" for SQLite, which migrates
+// in less time than this takes.
+func (l *lab) content() (text string) {
+	l.Helper()
+	if l.plain.Embedded() {
+		return ""
+	}
+	if err := l.db.QueryRowContext(l.life, "SELECT coalesce(("+contentSQL+"), 'nothing')").Scan(&text); err != nil {
+		l.Fatal(err)
+	}
+	return text
 }
 
 // TestAMigrationThatIsNotNoted checks that Migrate repairs a database whose record of a migration is missing.
