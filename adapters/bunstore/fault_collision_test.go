@@ -102,7 +102,8 @@ func TestADeadlock(t *testing.T) {
 		if err := <-done; err != nil {
 			l.Error(err)
 		}
-		if _, begun := l.disarm(); begun != 2 && !l.wire {
+		// It may run before the blocker has woken up, and then meets the same deadlock again.
+		if _, begun := l.disarm(); begun < 2 && !l.wire {
 			l.Errorf("the transaction was run %d times", begun)
 		}
 		after := l.dump()
