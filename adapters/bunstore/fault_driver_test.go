@@ -45,7 +45,25 @@ type faults struct {
 	mu sync.Mutex
 	mode
 	at, seen, hits, begun int
-	sent                  []string // statements
+	sent                  []string        // statements
+	refused               error           // the last error of the database itself
+	free                  <-chan struct{} // if not nil, each BEGIN but the first waits until it is closed
+}
+
+// waitFree delays a BEGIN that is not the first since arm.
+func (f *faults) waitFree() {
+	f.mu.Lock()
+	begun, free := f.begun, f.free
+	f.mu.Unlock()
+	if begun > 0 && free != nil {
+		<-free
+	}
+}
+
+func (f *faults) refuse(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refused = err
 }
 
 // note records a statement.
@@ -158,9 +176,13 @@ func (c *frailConn) run(what int, do func() error, clean func()) (torn bool, err
 	if c.dead {
 		return false, driver.ErrBadConn
 	}
+	if what == begin {
+		c.waitFree()
+	}
 	m, fails := c.next(what)
 	if !fails || m.torn || m.done {
 		if err := do(); err != nil {
+			c.refuse(err)
 			return false, err
 		}
 	}
@@ -189,7 +211,21 @@ func (c *frailConn) QueryContext(ctx context.Context, sql string, args []driver.
 	case torn:
 		return &tornRows{Rows: rows}, nil
 	}
-	return rows, nil
+	return &watchedRows{rows, c.faults}, nil
+}
+
+// watchedRows records the error of a result.
+type watchedRows struct {
+	driver.Rows
+	*faults
+}
+
+func (r *watchedRows) Next(values []driver.Value) error {
+	err := r.Rows.Next(values)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.refuse(err)
+	}
+	return err
 }
 
 // exhaust reads a result to its end, because a statement takes effect only then.

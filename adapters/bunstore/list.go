@@ -66,8 +66,8 @@ func (s *Store) Tasks(ctx context.Context, f adminstore.TaskFilter, p adminstore
 // scanSnapshots returns a function that scans the rows of a result into snapshots.
 func scanSnapshots() func(query.Row) (tasks.Snapshot, error) { return newSnapshotScanner().scan }
 
-// readList reads a page. If the page is not full after the limit of rows, it sets Next to the position of the last row that
-// the database has read.
+// readList reads a page. If the page is not full after [listing.scanLimit] rows, it sets Next to the position of the last row
+// that the database has read.
 func readList[T any](ctx context.Context, s *Store, l listing, p adminstore.Page, position func(T) adminstore.Position, scanner func() func(query.Row) (T, error)) (list adminstore.ListOf[T], err error) {
 	if len(l.ranges) == 0 || p.Limit <= 0 {
 		return list, nil
@@ -106,7 +106,7 @@ func readList[T any](ctx context.Context, s *Store, l listing, p adminstore.Page
 	return list, s.wrap("list", err)
 }
 
-// scanLimit returns the number of rows to read for a page of n rows.
+// scanLimit returns the greatest number of rows that the database reads for a page of n rows.
 func (l *listing) scanLimit(n int) int {
 	switch {
 	case len(l.rest) > 0:

@@ -151,8 +151,9 @@ func sessionState(t *testing.T, through string, size int) (found []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = tx.Rollback() }()                                     // it has only read
-		if _, err := tx.ExecContext(t.Context(), "DO 'BEGIN END'"); err != nil { // loads plpgsql, which a trigger may load later
+		defer func() { _ = tx.Rollback() }() // it has only read
+		// This loads plpgsql and its settings, which a trigger may load later.
+		if _, err := tx.ExecContext(t.Context(), "DO 'BEGIN END'"); err != nil {
 			t.Fatal(err)
 		}
 		var text string
