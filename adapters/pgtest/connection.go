@@ -2,65 +2,26 @@ package pgtest
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// idle has connections to the server that all tests of the binary share, because a new connection costs the server
-// more time than most statements.
-var idle struct {
-	sync.Mutex
-	url   string
-	conns []*pgx.Conn
-}
-
-// keepConnections makes [withConn] keep connections to the URL.
-func keepConnections(url string) {
-	idle.Lock()
-	defer idle.Unlock()
-	idle.url = url
-}
-
-// withConn calls do with a connection that no other call uses, for at most ten seconds.
-func withConn(ctx context.Context, url string, do func(ctx context.Context, conn *pgx.Conn) error) (err error) {
+// withConn calls do with a connection that no other call uses, for at most ten seconds. It keeps connections to the
+// [sharedCluster], because a new connection costs a server more time than most statements.
+func withConn(ctx context.Context, url string, do func(ctx context.Context, conn *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	conn := takeConn(url)
-	if conn == nil {
-		if conn, err = pgx.Connect(ctx, url); err != nil {
-			return err
-		}
+	if pool := sharedCluster.pool.Load(); pool != nil && url == sharedCluster.cluster.admin() {
+		return pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return do(ctx, conn.Conn()) })
 	}
-	if err = do(ctx, conn); err != nil || !keepConn(url, conn) {
-		_ = conn.Close(ctx) // its statements have ended
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
 	}
-	return err
-}
-
-// takeConn returns an idle connection, or nil.
-func takeConn(url string) *pgx.Conn {
-	idle.Lock()
-	defer idle.Unlock()
-	last := len(idle.conns) - 1
-	if url != idle.url || last < 0 {
-		return nil
-	}
-	conn := idle.conns[last]
-	idle.conns = idle.conns[:last]
-	return conn
-}
-
-// keepConn reports whether the connection is kept.
-func keepConn(url string, conn *pgx.Conn) bool {
-	idle.Lock()
-	defer idle.Unlock()
-	if url != idle.url {
-		return false
-	}
-	idle.conns = append(idle.conns, conn)
-	return true
+	defer func() { _ = conn.Close(ctx) }() // its statements have ended
+	return do(ctx, conn)
 }
 
 // execute runs one statement. The timeout is ten seconds.

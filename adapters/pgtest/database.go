@@ -11,16 +11,19 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // sharedCluster is the cluster that all tests of the binary use.
 var sharedCluster struct {
 	once    sync.Once
 	cluster *Cluster
+	pool    atomic.Pointer[pgxpool.Pool] // of its administrator, from the start of the cluster on
 	err     error
 }
 
@@ -39,7 +42,9 @@ func adminURL(t testing.TB) string {
 	sharedCluster.once.Do(func() {
 		sharedCluster.cluster, sharedCluster.err = newCluster(Options{}, (*Cluster).initCluster)
 		if sharedCluster.err == nil {
-			keepConnections(sharedCluster.cluster.admin())
+			var pool *pgxpool.Pool
+			pool, sharedCluster.err = pgxpool.New(context.Background(), sharedCluster.cluster.admin())
+			sharedCluster.pool.Store(pool)
 		}
 	})
 	requirePostgres(t, sharedCluster.err)
@@ -51,6 +56,9 @@ func adminURL(t testing.TB) string {
 func Main(m *testing.M) {
 	code := m.Run()
 	if sharedCluster.cluster != nil {
+		if pool := sharedCluster.pool.Load(); pool != nil {
+			pool.Close()
+		}
 		sharedCluster.cluster.remove()
 	} else {
 		for _, name := range kept.names {
