@@ -44,8 +44,8 @@ func (s *supervisor) stop(line string) {
 	_ = s.cmd.Wait() // the status is that of rm or of a stopped program, which has no meaning
 }
 
-// killServer kills a postmaster and the processes that it has started. It first stops the postmaster, so that the postmaster
-// starts no other process meanwhile. Such a process would serve its client for another moment, and delay a restart.
+// killServer kills a postmaster and the processes that it has started. It stops the postmaster before it lists them, because
+// a process that starts after the list is made would live on. The process would serve its client, and delay a restart.
 func killServer(pid int) error {
 	_ = suspend(pid) // if the server has ended, the kill says so
 	others := children(pid)

@@ -41,8 +41,8 @@ func (m *Template) create(admin string) error {
 	return m.Fill(withDatabase(admin, m.name))
 }
 
-// A Pool has copies of a template that many short tests use one after another, because to empty a database takes less
-// time than to create and drop one.
+// A Pool has copies of a template that many short tests use one after another. To empty a database takes less time than to
+// create and drop one.
 type Pool struct {
 	From  *Template
 	Clear func(url string) error // brings a database back to the state of the template, and closes its connections
