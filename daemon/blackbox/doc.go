@@ -160,7 +160,7 @@
 //		faults.TestCheckerFindsFaults
 //
 //	What clients see is linearizable, keys and stock.
-//		linear.TestLinearizable linear.TestSavedHistory
+//		linear.TestLinearizable linear.TestSavedHistory linear.TestStaleReadIsFound
 //
 //	Attackers do not disturb honest clients, and take no memory.
 //		attacks.TestAttacks attacks.TestAttackCheckerFindsFaults attacks.TestLeakCheckFindsLeaks

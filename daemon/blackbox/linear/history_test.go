@@ -118,27 +118,39 @@ func mutateOversold(c *history) *history {
 	return nil
 }
 
-// mutateStale returns a history in which the last info of a key shows its first state. It returns nil if no request
-// was accepted.
+// mutateStale returns a history in which one info of a key shows the first state after a request for the key was
+// accepted. It returns nil if no info was sent after that.
+//
+// The search for an order cannot pass the answer of that info. Before it gives up, it tries every place of every
+// request without an answer that was sent before. So the info with the fewest such requests is taken.
 func mutateStale(c *history) *history {
-	mutated := c.clone()
-	accepted, last := map[string]bool{}, map[string]int{}
-	for i, d := range mutated.Operations {
-		if isPlan(d.Subject) {
+	accepted, open := map[string]int64{}, map[string][]int64{} // by key: the first answer, and calls without an answer
+	for _, d := range c.Operations {
+		if first := accepted[d.Subject]; d.Got == "" {
+			open[d.Subject] = append(open[d.Subject], d.Call)
+		} else if strings.HasPrefix(d.Got, `{"status":"success"`) && (first == 0 || d.Return < first) {
+			accepted[d.Subject] = d.Return
+		}
+	}
+	stale, fewest := -1, 0
+	for i, d := range c.Operations {
+		if first := accepted[d.Subject]; isPlan(d.Subject) || d.Do != "info" || first == 0 || d.Call <= first {
 			continue
 		}
-		if strings.HasPrefix(d.Got, `{"status":"success"`) {
-			accepted[d.Subject] = true
+		before := 0
+		for _, call := range open[d.Subject] {
+			if call < d.Return {
+				before++
+			}
 		}
-		if d.Do == "info" {
-			last[d.Subject] = i
-		}
-	}
-	for key, i := range last {
-		if accepted[key] {
-			mutated.Operations[i].Got = keyState{status: "active"}.info()
-			return mutated
+		if stale < 0 || before < fewest {
+			stale, fewest = i, before
 		}
 	}
-	return nil
+	if stale < 0 {
+		return nil
+	}
+	mutated := c.clone()
+	mutated.Operations[stale].Got = keyState{status: "active"}.info()
+	return mutated
 }

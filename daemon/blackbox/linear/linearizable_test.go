@@ -86,8 +86,35 @@ func (m *cluster) expectIllegal(what string, mutated *history) int {
 	}
 	if result := worstResult(checkHistory(mutated)); result != porcupine.Illegal {
 		m.Errorf("with %s the history is %s", what, result)
+		return 0
 	}
 	return 1
+}
+
+// TestStaleReadIsFound plants a stale read in a history with many requests without an answer. Each of them doubles
+// the orders in which the operations after it can have happened.
+func TestStaleReadIsFound(t *testing.T) {
+	t.Parallel()
+	c := newHistory("none")
+	do := func(d operation) {
+		d.Subject, d.Call = "K", int64(10*len(c.Operations)+1)
+		if d.Got != "" {
+			d.Return = d.Call + 5
+		}
+		c.write(d)
+	}
+	do(operation{Do: "upgrade", With: "success", Got: harness.UpgradeSent})
+	do(operation{Do: "info", Got: "success 1 "})
+	for range 40 {
+		do(operation{Do: "upgrade", With: "success"})
+		do(operation{Do: "info", Got: "success 1 "})
+	}
+	if result := worstResult(checkHistory(c)); result != porcupine.Ok {
+		t.Errorf("the true history is %s", result)
+	}
+	if result := worstResult(checkHistory(mutateStale(c))); result != porcupine.Illegal {
+		t.Errorf("with a stale read the history is %s", result)
+	}
 }
 
 // TestSavedHistory checks a saved history, or two that it makes itself.
