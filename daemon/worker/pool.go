@@ -1,6 +1,23 @@
+// Package worker carries out accepted tasks.
+//
+// A [Pool] leases due tasks from a store, calls the connector for several of them simultaneously, and
+// settles each task with the result. Any number of daemons may run a pool on the same store.
+//
+//	due ──poll──▶ waiting ──dispatch──▶ calling ──release──▶ settling ──done──▶ settled
+//	                 │ slow or stopping     (up to Workers)      (with calling up to 2×Workers)
+//	                 ▼
+//	           lease returned
+//
+// A lease is exclusive, and heartbeats extend it until the task is settled. If a daemon dies, its leases
+// expire, and another daemon leases the tasks. A pool cancels its work on a task whose lease is lost.
+//
+// A poll happens after each interval, after [Pool.Wake], and when the pool has capacity and more tasks
+// may be due. Run's context ends the polls. The connector calls have a context of their own, which ends
+// shortly before the drain is over. The context of settling ends when the lease is lost or the drain is over.
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -64,23 +81,6 @@ func (p *Pool) Wake() {
 	}
 }
 
-// Run works until ctx ends. It then leases no more tasks, and waits up to drain for calls that were
-// sent to the provider. Shortly before drain is over, it cancels the calls that are left. It
-// settles those tasks too.
-//
-// An error says that some tasks could not be settled in time. Their leases expire by themselves.
-func (p *Pool) Run(ctx context.Context, drain time.Duration) error {
-	work := context.WithoutCancel(ctx) // calls that were sent continue after ctx ends
-	defer p.repeated.Flush(work)
-	calls, cancelCalls := context.WithCancel(work)
-	defer cancelCalls()
-	beats, stop := context.WithCancel(work)
-	defer stop()
-	go p.keepAlive(beats)
-	p.pollLoop(ctx, calls)
-	return p.waitDrained(cancelCalls, drain)
-}
-
 // track adds a leased task, which then waits for a worker.
 func (p *Pool) track(work context.Context, leased tasks.Job) {
 	j := &job{Job: leased, leasedUntil: leased.LeasedAt.Add(p.Lease)}
@@ -92,72 +92,61 @@ func (p *Pool) track(work context.Context, leased tasks.Job) {
 	p.waiting = append(p.waiting, j)
 }
 
-// dispatchJob works on a job in a new goroutine. The job occupies a worker only until its connector
-// call returns; settling occupies no worker. The caller holds mu.
-func (p *Pool) dispatchJob(ctx, calls context.Context, j *job) {
-	p.calling++
-	p.workers.Go(func() {
-		err := p.work(calls, j, func() { p.release(ctx, calls) })
-		p.done(ctx, calls, j, err)
-	})
-}
+func (p *Pool) interval() time.Duration { return cmp.Or(p.PollInterval, time.Second) }
 
-// work calls the connector, then release, and settles the task. It returns an error if the store
-// fails. A lost lease is not an error.
-func (p *Pool) work(calls context.Context, j *job, release func()) error {
-	defer j.cancel()
-	defer j.expiry.Stop()
-	if j.ctx.Err() != nil { // the lease was lost while the job waited
-		release()
-		p.report(context.WithoutCancel(calls), tasks.Report{Task: *j.Task, Err: tasks.ErrFenced})
-		return nil
-	}
-	attempt := p.call(calls, j)
-	release()
-	report := p.Engine.Settle(j.ctx, j.Job, attempt) //nolint:contextcheck // the job's context ends with its lease
-	p.report(context.WithoutCancel(calls), report)
-	p.wakeWhenDue(report)
-	if errors.Is(report.Err, tasks.ErrFenced) {
-		return nil
-	}
-	return report.Err
-}
-
-// call calls the connector. The call is cancelled when the lease is lost.
-func (p *Pool) call(calls context.Context, j *job) tasks.Attempt {
-	ctx, cancel := context.WithCancel(calls)
-	defer cancel()
-	defer context.AfterFunc(j.ctx, cancel)() //nolint:contextcheck // the job's context ends with its lease
-	return p.Engine.Call(ctx, j.Job)
-}
-
-// release frees the worker of a job whose connector call has returned, and dispatches further jobs.
-func (p *Pool) release(ctx, calls context.Context) {
+// leaseCapacity returns how many tasks to lease now.
+func (p *Pool) leaseCapacity() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.calling--
-	p.dispatch(ctx, calls)
+	return p.spareCapacity()
 }
 
-// done removes a job and dispatches further jobs, because another task can now be settled.
-func (p *Pool) done(ctx, calls context.Context, j *job, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.jobs, j.Task.Ref())
-	p.throughput.count(p.Engine.Now())
-	p.storeFailing = err != nil
-	p.dispatch(ctx, calls)
+// spareCapacity returns idle workers plus prefetch, minus the jobs that wait already. The caller
+// holds mu.
+func (p *Pool) spareCapacity() int { return p.idleWorkers() + p.prefetch() - len(p.waiting) }
+
+// idleWorkers returns how many workers may start a job: Workers minus the running connector calls. It
+// is less if more than Workers results are being settled, because at most 2×Workers jobs are in
+// progress. The caller holds mu.
+func (p *Pool) idleWorkers() int {
+	started := len(p.jobs) - len(p.waiting)
+	return min(p.Workers-p.calling, 2*p.Workers-started)
 }
 
-// clockSlack is added to the time until a task is due, because this daemon's clock may be that far
-// ahead of the store's clock.
-const clockSlack = 2 * time.Millisecond
-
-// wakeWhenDue polls as soon as the task is due again, if the next regular poll would be later.
-func (p *Pool) wakeWhenDue(r tasks.Report) {
-	if r.Err == nil && r.Task.Open() && r.Again < p.interval() {
-		time.AfterFunc(r.Again+clockSlack, p.Wake)
+// prefetch returns how many tasks to lease in advance: Workers if at least Workers tasks finish per
+// second, otherwise 0. So no task waits here for much longer than a second while another daemon has
+// idle workers.
+//
+// If this daemon dies, prefetched tasks count as attempted, because no record shows that the
+// provider was not called. The caller holds mu.
+func (p *Pool) prefetch() int {
+	if p.throughput.at(p.Engine.Now()) < p.Workers {
+		return 0
 	}
+	return p.Workers
+}
+
+// A throughput measures tasks finished per second, over the last second or more.
+type throughput struct {
+	since     time.Time
+	now, last int
+}
+
+func (t *throughput) count(now time.Time) {
+	if d := now.Sub(t.since); d >= time.Second {
+		t.last = int(float64(t.now) / d.Seconds())
+		t.now, t.since = 0, now
+	}
+	t.now++
+}
+
+// at returns the throughput at a given time. It is 0 if the measurement is 2 seconds old or older,
+// because then no task has finished recently.
+func (t *throughput) at(now time.Time) int {
+	if now.Sub(t.since) >= 2*time.Second {
+		return 0
+	}
+	return t.last
 }
 
 // report observes and logs a finished job. Each task has one line when it ends. The lines about
