@@ -65,7 +65,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a.Observe != nil && !resp.clientGone(r) {
 		a.Observe(o)
 	}
-	a.requestLog.write(a, r, id, o, resp)
+	a.requestLog.write(logTarget{a.Log, a.Proxies, a.Engine.Fingerprints}, r, id, o, resp)
 }
 
 // respond returns the response to a request, and the name of its call, or "none". A panic becomes a

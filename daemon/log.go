@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
+	"github.com/keyseat/keyseat/keys"
 )
 
 // An Observation describes one answered request, for metrics and traces. A request that was cancelled because
@@ -36,20 +38,27 @@ func requestID() string { return strconv.FormatUint(rand.Uint64(), 36) } //nolin
 // refused and failed requests are limited, because a client can repeat such requests.
 type requestLog struct{ refused, failed loglimit.Limiter }
 
-// write logs one request of a. The log of a may be nil.
-func (l *requestLog) write(a *API, r *http.Request, id string, o Observation, resp response) {
-	log, level := a.Log, resp.level(r, o)
+// A logTarget says where a request is logged, and how its client and its key are named there.
+type logTarget struct {
+	log          *slog.Logger // nil: no log
+	proxies      []netip.Prefix
+	fingerprints keys.FingerprintKey
+}
+
+// write logs one request.
+func (l *requestLog) write(to logTarget, r *http.Request, id string, o Observation, resp response) {
+	log, level := to.log, resp.level(r, o)
 	if log == nil || !log.Enabled(r.Context(), level) {
 		return
 	}
-	client := ratelimit.ClientAddress(r, a.Proxies)
+	client := ratelimit.ClientAddress(r, to.proxies)
 	attrs := []slog.Attr{
 		slog.String("request", id), slog.String("method", r.Method), slog.String("call", o.Call),
 		slog.Int("code", o.Code), slog.String("status", o.Status), slog.Duration("duration", o.Took),
 		slog.String("client", client.String()),
 	}
 	if resp.key != "" {
-		attrs = append(attrs, slog.String("key", a.Engine.Fingerprints.Fingerprint(resp.key)))
+		attrs = append(attrs, slog.String("key", to.fingerprints.Fingerprint(resp.key)))
 	}
 	if resp.err != nil {
 		attrs = append(attrs, slog.String("error", resp.err.Error()))

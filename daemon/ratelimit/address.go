@@ -57,6 +57,9 @@ func AddressBlock(a netip.Addr) netip.Prefix {
 	return p
 }
 
+// allFactor is how many limits of one address all clients together have.
+const allFactor = 100
+
 // allClients is the block of all clients together.
 var allClients = netip.MustParsePrefix("::/0")
 

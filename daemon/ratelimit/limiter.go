@@ -61,12 +61,9 @@ type window struct {
 	local int // of this daemon
 }
 
-// The limit of all clients together is allFactor times the limit of one address, and at most maxAll. The maximum also
-// bounds the memory of a Limiter to about 10 MiB, because each unknown key adds up to three windows.
-const (
-	allFactor = 100
-	maxAll    = 16384
-)
+// maxAll is the maximum of the limit of all clients together. It also bounds the memory of a Limiter to about 10 MiB,
+// because each unknown key adds up to three windows.
+const maxAll = 16384
 
 // New returns a limiter that allows each address limit unknown keys per minute. Trusted addresses
 // have no limit, and do not count. The limit must be positive and fit into 32 bits.
