@@ -14,31 +14,6 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A listing is the SQL of a list of keys, tasks or the activity. Each range is a part of an index, and its rows have
-// the order of the list. So the database merges the ranges, and reads only the rows of the page:
-//
-//	index on (status, used, revoked, purchase date, code)
-//	  active, unused  ──────────────────▶ │
-//	  active, used    ──────────────────▶ ├ merged ──▶ own, rest ──▶ the page
-//	  success, used   ──────────────────▶ │  (at most maxScanned or maxLookedUp rows)
-//
-// A condition that belongs to no range is in own or in rest.
-type listing struct {
-	from   string   // the table of the ranges, with its alias
-	at, id string   // the columns of [adminstore.Position]; at is "" for a list by code
-	code   string   // the column of the key's code
-	ranges []string // conditions
-	own    []string // further conditions on that table
-	rest   []string // conditions on the key k and the task t, which cost a lookup of both for each row
-	since  time.Time
-	until  time.Time // for at
-	desc   bool      // read in descending order
-	args   query.Args
-
-	columns string // of the result
-	join    string // of the positions, page, with the tables of these columns
-}
-
 // maxScanned limits the rows that the database reads for a page with a condition outside the ranges. maxLookedUp is the
 // limit if it looks up the key of each row, because each lookup can read a page of the disk.
 const (

@@ -13,6 +13,31 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
+// A listing is the SQL of a list of keys, tasks or the activity. Each range is a part of an index, and its rows have
+// the order of the list. So the database merges the ranges, and reads only the rows of the page:
+//
+//	index on (status, used, revoked, purchase date, code)
+//	  active, unused  ──────────────────▶ │
+//	  active, used    ──────────────────▶ ├ merged ──▶ own, rest ──▶ the page
+//	  success, used   ──────────────────▶ │  (at most maxScanned or maxLookedUp rows)
+//
+// A condition that belongs to no range is in own or in rest.
+type listing struct {
+	from   string   // the table of the ranges, with its alias
+	at, id string   // the columns of [adminstore.Position]; at is "" for a list by code
+	code   string   // the column of the key's code
+	ranges []string // conditions
+	own    []string // further conditions on that table
+	rest   []string // conditions on the key k and the task t, which cost a lookup of both for each row
+	since  time.Time
+	until  time.Time // for at
+	desc   bool      // read in descending order
+	args   query.Args
+
+	columns string // of the result
+	join    string // of the positions, page, with the tables of these columns
+}
+
 // boughtAt returns the expression for the purchase date of a key k, as in the indexes. A key without one has the
 // zero time of Go.
 func (d dialect) boughtAt() string {

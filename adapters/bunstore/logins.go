@@ -2,18 +2,11 @@ package bunstore
 
 import (
 	"context"
-	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
-	"github.com/keyseat/keyseat/internal/logincount"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
-
-// newLoginCounter returns the counter of an SQLite store. It counts in memory, because an SQLite file has one daemon.
-func newLoginCounter(now func() time.Time) *logincount.Counter {
-	return &logincount.Counter{Now: now, Window: tasks.LoginTestTTL, PerKey: tasks.KeyLoginTTL}
-}
 
 // loginOverSQL is true if the window of a row s has ended, or begins in the future because the clock was set back.
 const loginOverSQL = `(s.ends <= @now OR s.ends > @now + @window)`

@@ -192,6 +192,9 @@ func (d dialect) txOptions() *sql.TxOptions {
 
 // wrap returns the error of an operation with a text that names the database and holds no stored value.
 func (d dialect) wrap(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
 	system := d.either("PostgreSQL", "SQLite")
 	if d.path != "" {
 		system += " " + d.path

@@ -173,3 +173,8 @@ func (s *Store) Close() error {
 // On Postgres, the caller must roll back the transaction after an error. In a distributed store such an error
 // may also mean that other transactions have changed the same rows.
 func (s *Store) In(tx bun.Tx) tasks.Store { return s.session(tx.Tx) }
+
+// newLoginCounter returns the counter of an SQLite store. It counts in memory, because an SQLite file has one daemon.
+func newLoginCounter(now func() time.Time) *logincount.Counter {
+	return &logincount.Counter{Now: now, Window: tasks.LoginTestTTL, PerKey: tasks.KeyLoginTTL}
+}

@@ -189,3 +189,36 @@ func (c JSONList) Scan(from any) error {
 func typeError(what string) error {
 	return dberr.Public("a stored value is not " + what)
 }
+
+// A Row is a row of a statement's result. It copies its columns into variables, as [sql.Rows.Scan] does.
+type Row func(into ...any) error
+
+// Scan reads the columns of a row into the fields of several structs, in order.
+func (r Row) Scan(fields ...[]Column) error {
+	return r(ScanTargets(fields...)...)
+}
+
+// ScanTargets returns the fields of several structs as arguments of a [Row].
+func ScanTargets(fields ...[]Column) []any {
+	var into []any
+	for _, some := range fields {
+		for _, f := range some {
+			into = append(into, f)
+		}
+	}
+	return into
+}
+
+// ScanRows calls scan for every row of a query's result and closes rows. If err is not nil, it returns err.
+func ScanRows(rows *sql.Rows, err error, scan func(Row) error) error {
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
+	for rows.Next() {
+		if err := scan(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

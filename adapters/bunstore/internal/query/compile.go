@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
+
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 )
 
 // Compile returns the text of a query for a database, and the values of its bind parameters. It returns an error
@@ -123,4 +126,29 @@ func (c *compiler) from(r Rows, bind bindFunc) string {
 		return c.oneRowSQL(r.Columns, bind)
 	}
 	return c.rowsSQL(r.Columns, bind)
+}
+
+// ErrInvalidText is the error of a statement with a text that no database stores.
+const ErrInvalidText = dberr.Public("a text is not UTF-8, or has a NUL")
+
+// ValidText reports whether the database stores the texts of an argument unchanged. It returns false for texts
+// that are not UTF-8 or contain a NUL. If the database changed them, two keys could become one.
+func ValidText(value any) bool {
+	switch value := value.(type) {
+	case string:
+		return utf8.ValidString(value) && strings.IndexByte(value, 0) < 0
+	case InlineRows:
+		return ValidText(Rows(value))
+	case TextArray:
+		return !slices.ContainsFunc(value, func(s string) bool { return !ValidText(s) })
+	case Rows:
+		for _, row := range value.Values {
+			for _, v := range row {
+				if s, isText := v.(string); isText && !ValidText(s) {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }

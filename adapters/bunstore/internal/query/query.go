@@ -2,13 +2,8 @@ package query
 
 import (
 	"context"
-	"database/sql"
-	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
-
-	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 )
 
 // A Query is a statement with its arguments. Scan is called for every row of the result.
@@ -22,39 +17,6 @@ type Query struct {
 
 // A Runner runs statements in order, until one returns an error. It may send all of them together.
 type Runner func(ctx context.Context, all ...Query) error
-
-// A Row is a row of a statement's result. It copies its columns into variables, as [sql.Rows.Scan] does.
-type Row func(into ...any) error
-
-// Scan reads the columns of a row into the fields of several structs, in order.
-func (r Row) Scan(fields ...[]Column) error {
-	return r(ScanTargets(fields...)...)
-}
-
-// ScanTargets returns the fields of several structs as arguments of a [Row].
-func ScanTargets(fields ...[]Column) []any {
-	var into []any
-	for _, some := range fields {
-		for _, f := range some {
-			into = append(into, f)
-		}
-	}
-	return into
-}
-
-// ScanRows calls scan for every row of a query's result and closes rows. If err is not nil, it returns err.
-func ScanRows(rows *sql.Rows, err error, scan func(Row) error) error {
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }() // rows.Err returns the same error
-	for rows.Next() {
-		if err := scan(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
 
 // Args are the named arguments of a statement: the text "@n" is replaced by Args["n"]. The replacement
 // depends on the type of the argument:
@@ -117,31 +79,6 @@ type InlineRows Rows
 
 // A TextArray is an array of texts.
 type TextArray []string
-
-// ErrInvalidText is the error of a statement with a text that no database stores.
-const ErrInvalidText = dberr.Public("a text is not UTF-8, or has a NUL")
-
-// ValidText reports whether the database stores the texts of an argument unchanged. It returns false for texts
-// that are not UTF-8 or contain a NUL. If the database changed them, two keys could become one.
-func ValidText(value any) bool {
-	switch value := value.(type) {
-	case string:
-		return utf8.ValidString(value) && strings.IndexByte(value, 0) < 0
-	case InlineRows:
-		return ValidText(Rows(value))
-	case TextArray:
-		return !slices.ContainsFunc(value, func(s string) bool { return !ValidText(s) })
-	case Rows:
-		for _, row := range value.Values {
-			for _, v := range row {
-				if s, isText := v.(string); isText && !ValidText(s) {
-					return false
-				}
-			}
-		}
-	}
-	return true
-}
 
 // Columns lists names and types of columns: "code text, version bigint".
 type Columns string
