@@ -149,7 +149,7 @@ func TestBulkActions(t *testing.T) {
 	send(404, values("noun", "plan", "verb", "edit", "id", "p"))
 	s.tokens.TokenList[0].Role = admin.Support
 	fields.Set("verb", "restore")
-	s.expect(send(403, fields), []string{"Your token does not allow this."}, nil)
+	s.expect(send(403, fields), []string{"Your role does not allow this."}, nil)
 }
 
 // TestExport checks what is exported, that only an export token gets whole codes, and that each list can be exported.

@@ -112,7 +112,7 @@ func TestPlansNeedWrite(t *testing.T) {
 	cookie := s.signIn()
 	form := s.formSecret(cookie)
 	for _, path := range []string{"/console/plan/new", "/console/plan/edit?id=p", "/console/plans/import", "/console/keys/import"} {
-		s.expect(s.get(200, path, cookie), []string{"Your token does not allow this."}, []string{`name="file"`, `name="slots"`})
+		s.expect(s.get(200, path, cookie), []string{"Your role does not allow this."}, []string{`name="file"`, `name="slots"`})
 	}
 	s.expect(s.get(200, "/console/plans", cookie), nil, []string{"New plan", "Edit"})
 	for path, w := range map[string]*httptest.ResponseRecorder{

@@ -52,7 +52,11 @@ func (r *request) proxyToken() (admin.Token, error) {
 			return admin.Token{Name: proxyUserPrefix + names[0], Role: g.Role}, nil
 		}
 	}
-	return admin.Token{}, pageError{http.StatusForbidden, "You have no role here", fmt.Sprintf("You are signed in as %s, but none of your groups has a role in this console.", names[0])}
+	which := "the proxy named no group of yours"
+	if len(groups) > 1 {
+		which = fmt.Sprintf("none of your groups (%s) has a role in this console", strings.Join(groups[1:], ", "))
+	}
+	return admin.Token{}, pageError{http.StatusForbidden, "You have no role here", fmt.Sprintf("You are signed in as %s, but %s. To use another account, sign out at the proxy.", names[0], which)}
 }
 
 // authenticateByProxy finds or starts the session of the operator that a trusted proxy names. It returns false if no

@@ -61,6 +61,16 @@ func TestProxyUsers(t *testing.T) {
 			t.Errorf("%s: %d, want %d: %s", name, w.Code, c.code, w.Body)
 		}
 	}
+	for groups, want := range map[string]string{
+		"":              "eve, but the proxy named no group of yours. To use another account, sign out at the proxy.",
+		"staff, <desk>": "eve, but none of your groups (staff, &lt;desk&gt;) has a role in this console.",
+	} {
+		headers := []string{"X-Forwarded-User", "eve"}
+		if groups != "" {
+			headers = append(headers, "X-Forwarded-Groups", groups)
+		}
+		s.expect(send("10.1.2.3", "/", "", nil, headers...).Body.String(), []string{want}, nil)
+	}
 	w := send("10.1.2.3", "/console/keys", "", nil, owner...)
 	cookie, _, _ := strings.Cut(w.Header().Get("Set-Cookie"), ";")
 	s.expect(w.Body.String(), []string{"proxy:ann@example.com", "Import keys"}, []string{"Sign out"})

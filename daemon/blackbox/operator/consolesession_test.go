@@ -26,7 +26,7 @@ func TestConsoleReadOnlyToken(t *testing.T) {
 		t.Error("a reader is offered to change a key")
 	}
 	k.visit("/console/key/revoke?key=" + reference)
-	k.WaitText("Your token can only read.")
+	k.WaitText("Your role can only read.")
 	k.visit("/console/plans")
 	if k.hasButton("Retire") {
 		t.Error("a reader is offered to retire a plan")
