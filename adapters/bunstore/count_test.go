@@ -80,6 +80,16 @@ func counts(t *testing.T, s *bunstore.Store, sent *atomic.Int64, n int) map[stri
 func counted(t *testing.T, url string) (*bunstore.Store, *atomic.Int64) {
 	t.Helper()
 	sent := &atomic.Int64{}
+	return observed(t, url, func(sql string, _ []driver.NamedValue) {
+		if !strings.HasPrefix(sql, "PRAGMA") { // does not count PRAGMA, because a timer decides when the log is truncated
+			sent.Add(1)
+		}
+	}), sent
+}
+
+// observed opens a store that calls sent before each statement, and with the text BEGIN before each transaction.
+func observed(t *testing.T, url string, sent func(sql string, args []driver.NamedValue)) *bunstore.Store {
+	t.Helper()
 	name, dsn := dataSource(url)
 	inner, err := stdlib.GetDefaultDriver().(driver.DriverContext).OpenConnector(dsn)
 	var speaks schema.Dialect = pgdialect.New()
@@ -90,52 +100,48 @@ func counted(t *testing.T, url string) (*bunstore.Store, *atomic.Int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := bun.NewDB(sql.OpenDB(counter{inner, sent}), speaks)
+	db := bun.NewDB(sql.OpenDB(observer{inner, sent}), speaks)
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return on(t, db, url), sent
+	return on(t, db, url)
 }
 
-// A counter is a driver that counts statements.
-type counter struct {
+// An observer is a driver that reports its statements.
+type observer struct {
 	driver.Connector
-	sent *atomic.Int64
+	sent func(sql string, args []driver.NamedValue)
 }
 
-func (c counter) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
-	return counting{conn, c.sent}, err
+func (o observer) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := o.Connector.Connect(ctx)
+	return observing{conn, o.sent}, err
 }
 
-type counting struct {
+type observing struct {
 	driver.Conn
-	sent *atomic.Int64
+	sent func(sql string, args []driver.NamedValue)
 }
 
-func (c counting) QueryContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Rows, error) {
-	if !strings.HasPrefix(sql, "PRAGMA") { // does not count PRAGMA, because a timer decides when the log is truncated
-		c.sent.Add(1)
-	}
-	return c.Conn.(driver.QueryerContext).QueryContext(ctx, sql, args)
+func (o observing) QueryContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Rows, error) {
+	o.sent(sql, args)
+	return o.Conn.(driver.QueryerContext).QueryContext(ctx, sql, args)
 }
 
-func (c counting) ExecContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Result, error) {
-	if !strings.HasPrefix(sql, "PRAGMA") {
-		c.sent.Add(1)
-	}
-	return c.Conn.(driver.ExecerContext).ExecContext(ctx, sql, args)
+func (o observing) ExecContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Result, error) {
+	o.sent(sql, args)
+	return o.Conn.(driver.ExecerContext).ExecContext(ctx, sql, args)
 }
 
-func (c counting) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	c.sent.Add(1)
-	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
+func (o observing) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
+	o.sent("BEGIN", nil)
+	return o.Conn.(driver.ConnBeginTx).BeginTx(ctx, options)
 }
 
-func (c counting) CheckNamedValue(v *driver.NamedValue) error {
-	if checker, checks := c.Conn.(driver.NamedValueChecker); checks {
+func (o observing) CheckNamedValue(v *driver.NamedValue) error {
+	if checker, checks := o.Conn.(driver.NamedValueChecker); checks {
 		return checker.CheckNamedValue(v)
 	}
 	return driver.ErrSkip

@@ -55,6 +55,9 @@ func (distributed) retry(ctx context.Context, run func() error) error { return r
 // skipLocked returns "": the statement waits for locked rows.
 func (distributed) skipLocked() string { return "" }
 
+// whereCodes implements [layout]. A condition that names the codes suffices, although a join says the same.
+func (distributed) whereCodes(table string) string { return "AND " + table + ".code = ANY (@codes)" }
+
 // sessionSettings returns these settings, of which other databases than Citus ignore the last two:
 //
 //   - The server plans a statement each time, because Citus needs the arguments to plan a statement on several

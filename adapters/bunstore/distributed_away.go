@@ -34,20 +34,12 @@ func workerAway(err error) bool {
 const lateOnShard = `SELECT json_agg(x.code) FROM (SELECT code FROM %%s WHERE ended_at IS NULL AND coalesce(leased_until, due) <= '%s'
 	ORDER BY coalesce(leased_until, due) LIMIT %d) x`
 
-// The statements with which a store leases while a worker is away. The first one runs a statement on each shard, and
-// returns the results of the shards that can be reached.
-var (
-	reachableSQL     = `SELECT coalesce(r.result, '[]') FROM run_command_on_shards('keyseat_tasks', @command) r WHERE r.success`
-	lateReachableSQL = `
-		SELECT @at, ` + viewColumns + `
-		FROM keyseat_tasks t JOIN keyseat_keys k ON k.code = t.code
-		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) <= @at AND t.code = ANY (@codes)
-		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n`
-)
+// reachableSQL runs a statement on each shard, and returns the results of the shards that can be reached.
+const reachableSQL = `SELECT coalesce(r.result, '[]') FROM run_command_on_shards('keyseat_tasks', @command) r WHERE r.success`
 
 // readReachable is like [readCandidates], for the tasks on servers that can be reached. It finds only late tasks. If it
 // can reach no server, it returns the error away.
-func readReachable(ctx context.Context, run query.Runner, n int, now time.Time, away error) (all candidates, err error) {
+func readReachable(ctx context.Context, run query.Runner, n int, now time.Time, away error) (candidates, error) {
 	var codes query.TextArray
 	shards := 0
 	command := fmt.Sprintf(lateOnShard, now.UTC().Format(time.RFC3339Nano), n)
@@ -67,13 +59,7 @@ func readReachable(ctx context.Context, run query.Runner, n int, now time.Time, 
 	if len(codes) == 0 {
 		return nil, nil
 	}
-	args := query.Args{"at": now, "n": n, "codes": codes}
-	err = run(ctx, query.Query{SQL: lateReachableSQL, Args: args, Scan: func(r query.Row) error {
-		c, err := readCandidate(r)
-		all = append(all, c)
-		return err
-	}})
-	return all, err
+	return readViews(ctx, run, lateSQL, query.Args{"at": now, "n": n, "codes": codes})
 }
 
 // extendEach extends each lease by itself. The error of a lease on a server that is away is the error of its statement.

@@ -63,13 +63,18 @@ func (distributed) insertRouted(entries []tasks.HistoryEntry) query.Query {
 }
 
 // lockUnrouted implements [layout]. It cannot lock history entries. It locks the subscribers instead, which are
-// all on one server, and [distributed.markRouted] checks that the entries are still fresh.
-func (distributed) lockUnrouted(ctx context.Context, s session, n int) ([]tasks.HistoryEntry, error) {
+// all on one server, and [distributed.markRouted] checks that the entries are still fresh. It reads only entries of the
+// keys that were found, from the servers of these keys.
+func (distributed) lockUnrouted(ctx context.Context, s session, n int, found []tasks.HistoryEntry) ([]tasks.HistoryEntry, error) {
 	const lock = `SELECT l.name FROM keyseat_listeners l ORDER BY l.name FOR UPDATE OF l`
 	if err := s.runOnce(ctx, lock, nil, func(query.Row) error { return nil }); err != nil {
 		return nil, err
 	}
-	return s.unrouted(ctx, n, "")
+	codes := make([]keys.Code, len(found))
+	for i, e := range found {
+		codes[i] = e.Code
+	}
+	return s.unrouted(ctx, n, "", codeTexts(codes))
 }
 
 // markRouted implements [layout]. It returns [dberr.ErrRetry] if another process has routed some of the entries.

@@ -27,14 +27,25 @@ func (c candidate) since() time.Time {
 
 type candidates []candidate
 
-// The queries for candidates of a distributed store. They find the two groups of [leaseSQL]: late and ahead. A task
-// without a lease is ahead only if its newest history entry is ahead too. The entry h is the newest one if no entry
-// g comes after it.
+// The queries for candidates of a distributed store. A poll that finds nothing sends only the first one to all servers:
+//
+//	limitsSQL      the least and the greatest time at which an open task is leasable
+//	lateCodesSQL   the keys of the group late of [leaseSQL]
+//	lateSQL        snapshots of these keys, from the servers that have them
+//	aheadSQL       the group ahead, if the greatest time says that there may be one
+//
+// A task without a lease is ahead only if its newest history entry is ahead too. The entry h is the newest one if no
+// entry g comes after it.
 var (
+	limitsSQL = `
+		SELECT min(coalesce(t.leased_until, t.due)), max(coalesce(t.leased_until, t.due)) FROM keyseat_tasks t WHERE t.ended_at IS NULL`
+	lateCodesSQL = `
+		SELECT t.code FROM keyseat_tasks t WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) <= @at
+		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n`
 	lateSQL = `
 		SELECT @at, ` + viewColumns + `
 		FROM keyseat_tasks t JOIN keyseat_keys k ON k.code = t.code
-		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) <= @at
+		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) <= @at AND t.code = ANY (@codes)
 		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n`
 	aheadSQL = `
 		SELECT @at, ` + viewColumns + `
@@ -62,17 +73,17 @@ const (
 
 // lease implements [layout]. It chooses tasks without a lock, and leases the tasks that are still unchanged. If it
 // gets none of them, it chooses again, up to [maxTxRetries] times in all.
-func (d distributed) lease(ctx context.Context, run query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
+func (d distributed) lease(ctx context.Context, read, write query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	for range maxTxRetries {
-		now, err := readTime(ctx, run)
+		now, err := readTime(ctx, read)
 		if err != nil {
 			return nil, err
 		}
-		chosen, err := d.chooseCandidates(ctx, run, n, query.Args{"at": now, "ahead": now.Add(2 * ttl)})
+		chosen, err := d.chooseCandidates(ctx, read, n, query.Args{"at": now, "ahead": now.Add(2 * ttl)})
 		if err != nil || len(chosen) == 0 {
 			return nil, err
 		}
-		taken, err := d.takeCandidates(ctx, run, chosen, worker, now.Add(ttl))
+		taken, err := d.takeCandidates(ctx, write, chosen, worker, now.Add(ttl))
 		if err != nil || len(taken) > 0 {
 			return taken.views(), err
 		}
@@ -96,20 +107,50 @@ func (d distributed) chooseCandidates(ctx context.Context, run query.Runner, n i
 // readCandidates returns up to n candidates: first the group late, then the group ahead. Within a group, the
 // candidate with the earliest time comes first. While a server is away, it returns tasks of the other servers.
 func readCandidates(ctx context.Context, run query.Runner, n int, times query.Args) (all candidates, err error) {
-	for _, text := range []string{lateSQL, aheadSQL} {
-		if len(all) == n || err != nil {
-			break
-		}
-		args := query.Args{"n": n - len(all), "at": times["at"], "ahead": times["ahead"]}
-		err = run(ctx, query.Query{SQL: text, Args: args, Scan: func(r query.Row) error {
-			c, err := readCandidate(r)
-			all = append(all, c)
-			return err
-		}})
+	at, ahead := times["at"].(time.Time), times["ahead"].(time.Time)
+	first, last, err := readLimits(ctx, run)
+	if err == nil && !first.IsZero() && !first.After(at) {
+		all, err = readLate(ctx, run, n, at)
+	}
+	if err == nil && len(all) < n && last.After(ahead) {
+		more, failed := readViews(ctx, run, aheadSQL, query.Args{"n": n - len(all), "at": at, "ahead": ahead})
+		all, err = append(all, more...), failed
 	}
 	if workerAway(err) {
-		return readReachable(ctx, run, n, times["at"].(time.Time), err)
+		return readReachable(ctx, run, n, at, err)
 	}
+	return all, err
+}
+
+// readLimits returns the least and the greatest time at which an open task is leasable.
+func readLimits(ctx context.Context, run query.Runner) (first, last time.Time, err error) {
+	err = run(ctx, query.Query{SQL: limitsSQL, Scan: func(r query.Row) error {
+		return r.Scan([]query.Column{query.Time(&first), query.Time(&last)})
+	}})
+	return first, last, err
+}
+
+// readLate returns up to n candidates of the group late.
+func readLate(ctx context.Context, run query.Runner, n int, at time.Time) (candidates, error) {
+	var codes query.TextArray
+	err := run(ctx, query.Query{SQL: lateCodesSQL, Args: query.Args{"n": n, "at": at}, Scan: func(r query.Row) error {
+		var code string
+		err := r.Scan([]query.Column{query.Text(&code)})
+		codes = append(codes, code)
+		return err
+	}})
+	if err != nil || len(codes) == 0 {
+		return nil, err
+	}
+	return readViews(ctx, run, lateSQL, query.Args{"n": n, "at": at, "codes": codes})
+}
+
+func readViews(ctx context.Context, run query.Runner, sql string, args query.Args) (all candidates, err error) {
+	err = run(ctx, query.Query{SQL: sql, Args: args, Scan: func(r query.Row) error {
+		c, err := readCandidate(r)
+		all = append(all, c)
+		return err
+	}})
 	return all, err
 }
 

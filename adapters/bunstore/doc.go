@@ -36,6 +36,8 @@
 //   - Step 1 locks only countries, and reads keys and tasks without a lock.
 //   - Step 4 writes each table by compare-and-set. If another transaction was faster, Apply starts again.
 //   - Lease chooses tasks first, and then takes the tasks that are still unchanged.
+//   - A poll for tasks or fresh history entries that finds nothing is one statement to all servers. A transaction about
+//     the keys that it finds goes only to the servers of these keys.
 //
 // [Store.Distribute] distributes the tables with Citus:
 //

@@ -105,9 +105,10 @@ func (s session) records(ctx context.Context, codes []keys.Code) ([]audit.Record
 }
 
 func (s session) tasksOf(ctx context.Context, want query.Rows, at map[keys.Code]*audit.Record) error {
+	args := query.Args{"want": want, "codes": want.Texts("code")}
 	return s.runOnce(ctx, `
 		WITH @want SELECT `+taskTable.Columns.List("t.%")+` FROM want
-		JOIN keyseat_tasks t ON t.code = want.code ORDER BY t.created_at, t.id`, query.Args{"want": want}, func(r query.Row) error {
+		JOIN keyseat_tasks t ON t.code = want.code `+s.layout.whereCodes("t")+` ORDER BY t.created_at, t.id`, args, func(r query.Row) error {
 		var t tasks.Task
 		err := r.Scan(taskTable.Fields(&t))
 		switch one := at[t.Code]; { // the code and the id are readable even if a later column is not

@@ -36,15 +36,16 @@ func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Durati
 	if n <= 0 {
 		return nil, nil
 	}
-	runner := pgxconn.Statements
+	read := func(ctx context.Context, all ...query.Query) error { // without a transaction
+		return s.onPgx(ctx, pgxconn.Statements, pgxconn.IfNotSent, func(run query.Runner) error { return run(ctx, all...) })
+	}
+	write := read
 	if len(s.mode().TxSettings) > 0 {
-		runner = pgxconn.Transaction
+		write = s.runInTx
 	}
 	err = s.layout.retry(ctx, func() error {
-		return s.onPgx(ctx, runner, pgxconn.IfNotSent, func(run query.Runner) error {
-			views, err = s.layout.lease(ctx, run, worker, n, ttl)
-			return err
-		})
+		views, err = s.layout.lease(ctx, read, write, worker, n, ttl)
+		return err
 	})
 	return views, s.wrap("lease", err)
 }
@@ -70,7 +71,7 @@ func (s session) Lease(ctx context.Context, worker string, n int, ttl time.Durat
 	case s.isSQLite:
 		views, err = s.leaseSelectThenUpdate(ctx, leaseArgs(worker, n, ttl))
 	default:
-		views, err = s.layout.lease(ctx, s.runCached, worker, n, ttl)
+		views, err = s.layout.lease(ctx, s.runCached, s.runCached, worker, n, ttl)
 	}
 	return views, s.wrap("lease", err)
 }
@@ -80,7 +81,7 @@ func leaseArgs(worker string, n int, ttl time.Duration) query.Args {
 }
 
 // lease implements [layout] for PostgreSQL.
-func (oneServer) lease(ctx context.Context, run query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
+func (oneServer) lease(ctx context.Context, _, run query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
 	return readableViews(ctx, run, leaseSQL, leaseArgs(worker, n, ttl))
 }
 

@@ -14,11 +14,12 @@ import (
 // call waits for the lock and then finds the entries after them. Therefore two entries of a key are never routed in
 // the wrong order.
 func (s *Store) Route(ctx context.Context, types []tasks.EventType, n int) (routed int, err error) {
-	if fresh, err := s.reader().unrouted(ctx, n, ""); err != nil || len(fresh) == 0 { // a poll that finds nothing locks nothing
+	found, err := s.reader().unrouted(ctx, n, "", nil)
+	if err != nil || len(found) == 0 { // a poll that finds nothing locks nothing
 		return 0, s.wrap("route", err)
 	}
 	err = s.transact(ctx, func(tx session) error {
-		fresh, err := tx.layout.lockUnrouted(ctx, tx, n)
+		fresh, err := tx.layout.lockUnrouted(ctx, tx, n, found)
 		routed = len(fresh)
 		if err != nil || routed == 0 {
 			return err
@@ -29,15 +30,19 @@ func (s *Store) Route(ctx context.Context, types []tasks.EventType, n int) (rout
 }
 
 // lockUnrouted implements [layout]. It reads and locks the oldest fresh history entries.
-func (oneServer) lockUnrouted(ctx context.Context, s session, n int) ([]tasks.HistoryEntry, error) {
-	return s.unrouted(ctx, n, s.forUpdate("h"))
+func (oneServer) lockUnrouted(ctx context.Context, s session, n int, _ []tasks.HistoryEntry) ([]tasks.HistoryEntry, error) {
+	return s.unrouted(ctx, n, s.forUpdate("h"), nil)
 }
 
-// unrouted reads the oldest fresh history entries. It fills in only their sequence number, key and event
-// type.
-func (s session) unrouted(ctx context.Context, n int, lock string) (entries []tasks.HistoryEntry, err error) {
-	err = s.runOnce(ctx, `SELECT h.seq, h.code, h.cause FROM keyseat_history h WHERE h.fresh ORDER BY h.seq LIMIT @n `+lock,
-		query.Args{"n": n}, func(r query.Row) error {
+// unrouted reads the oldest fresh history entries, or only those of some codes if there are any. It fills in only their
+// sequence number, key and event type.
+func (s session) unrouted(ctx context.Context, n int, lock string, codes query.TextArray) (entries []tasks.HistoryEntry, err error) {
+	only := ""
+	if codes != nil {
+		only = s.layout.whereCodes("h")
+	}
+	err = s.runOnce(ctx, `SELECT h.seq, h.code, h.cause FROM keyseat_history h WHERE h.fresh `+only+` ORDER BY h.seq LIMIT @n `+lock,
+		query.Args{"n": n, "codes": codes}, func(r query.Row) error {
 			var e tasks.HistoryEntry
 			err := r.Scan([]query.Column{query.Int(&e.Seq), query.Text((*string)(&e.Code)), query.Text(&e.Type)})
 			entries = append(entries, e)
@@ -166,9 +171,10 @@ func (s session) addEntries(ctx context.Context, all []outbox.QueuedDelivery) er
 		WITH @want
 		SELECT x.i, x.seq, `+historyTable.Columns.List("x.%")+` FROM (
 			SELECT want.i, h.seq, `+historyTable.Columns.List("h.%")+`, row_number() OVER (PARTITION BY h.code, want.i ORDER BY h.seq) AS nth
-			FROM want JOIN keyseat_history h ON h.code = want.code AND h.seq > want.told AND h.seq <= want.newest) AS x
+			FROM want JOIN keyseat_history h ON h.code = want.code AND h.seq > want.told AND h.seq <= want.newest
+			`+s.layout.whereCodes("h")+`) AS x
 		WHERE x.nth <= @most ORDER BY x.i, x.seq`,
-		query.Args{"want": want, "most": outbox.MaxEntries}, func(r query.Row) error {
+		query.Args{"want": want, "codes": want.Texts("code"), "most": outbox.MaxEntries}, func(r query.Row) error {
 			var i int
 			var e tasks.HistoryEntry
 			err := r.Scan([]query.Column{query.Int(&i), query.Int(&e.Seq)}, historyTable.Fields(&e))

@@ -39,15 +39,18 @@ type layout interface {
 	checkTables(ctx context.Context, s session) error
 	// skipLocked returns the clause after FOR UPDATE that leaves out rows that another transaction has locked.
 	skipLocked() string
+	// whereCodes returns a condition, after AND, by which only the servers with one of the @codes are asked for rows of a
+	// table. It returns "" where one server has all rows.
+	whereCodes(table string) string
 	// sessionSettings returns SQL that sets the parameters of a session in which the layouts differ.
 	sessionSettings() string
 	// txSettings returns statements to run after each BEGIN. The argument pooled is true behind a pooler in transaction
 	// mode, where sessions have no settings.
 	txSettings(pooled bool) []string
 
-	// snapshots and lease do the work of these methods of [tasks.Store].
+	// snapshots and lease do the work of these methods of [tasks.Store]. The runner write runs each query in a transaction.
 	snapshots(ctx context.Context, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error)
-	lease(ctx context.Context, run query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error)
+	lease(ctx context.Context, read, write query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error)
 	// extend extends or ends leases, and sets held[ref] for each lease that was still valid.
 	extend(ctx context.Context, s session, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error
 
@@ -71,8 +74,9 @@ type layout interface {
 	deleteHistory(cut query.Rows) query.Query
 	insertRouted(entries []tasks.HistoryEntry) query.Query
 
-	// lockUnrouted reads up to n history entries to route, and markRouted marks them as routed.
-	lockUnrouted(ctx context.Context, s session, n int) ([]tasks.HistoryEntry, error)
+	// lockUnrouted reads up to n history entries to route, after a read without locks has found some. Then markRouted
+	// marks them as routed.
+	lockUnrouted(ctx context.Context, s session, n int, found []tasks.HistoryEntry) ([]tasks.HistoryEntry, error)
 	markRouted(ctx context.Context, s session, taken query.Rows) error
 }
 
@@ -86,6 +90,8 @@ func (oneServer) timed(_ context.Context, s session) (session, error) { return s
 func (oneServer) retry(_ context.Context, run func() error) error { return run() }
 
 func (oneServer) skipLocked() string { return " SKIP LOCKED" }
+
+func (oneServer) whereCodes(string) string { return "" }
 
 // sessionSettings makes the server plan a prepared statement once, because planning takes longer than running it.
 func (oneServer) sessionSettings() string { return "SET plan_cache_mode = force_generic_plan" }
