@@ -56,7 +56,7 @@ func (g *growth) addLatencies(what string, s sample) {
 	g.add(what+", p99", float64(s.p99), "%s", duration(float64(s.p99)))
 }
 
-// stock measures stock, the only call that reads every plan, on one connection.
+// stock measures stock on one connection.
 func (g *growth) stock(ctx context.Context) error {
 	got, _, err := g.measureOnce(ctx, g.startOurs, load{1, g.length, 0, stockRequests(`"country_code":"US"`)})
 	if err == nil {

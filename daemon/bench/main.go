@@ -152,7 +152,7 @@ var rows = []row{
 	{4, "upgrade, 1 connection", rowUpgradeSingle},
 	{5, "tasks leased, carried out and settled", rowWork},
 	{6, "upgrade on SQLite, 64 connections", rowSQLite},
-	{7, "stock with 100,000 plans in 200 countries", rowStock},
+	{7, "stock with 1,000,000 plans in 200 countries", rowStock},
 	{8, "from accepted to the provider's call", rowDelay},
 	{9, "import of 1,000,000 keys", rowImport},
 	{10, "info among 10,000,000 keys", rowSize},

@@ -130,13 +130,14 @@ const countryCodes = `
 	SI SK SL SM SN SO SR ST SV SY SZ TD TG TH TJ TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VN VU WS YE ZA ZM XK ZW`
 
 // rowStock compares the throughput of stock with that of info, on the same database. It also measures the age
-// of stock responses under that load.
+// of stock responses under that load, and the latency of stock on an idle daemon.
 func rowStock(ctx context.Context, b *bench) ([]result, error) {
 	s, err := b.newInfoSetup(ctx, b.size(100_000))
 	if err != nil {
 		return nil, err
 	}
-	if err := s.fillPlans(ctx, b.size(100_000)); err != nil {
+	plans := b.size(1_000_000)
+	if err := s.fillPlans(ctx, plans); err != nil {
 		return nil, err
 	}
 	stockLoad := load{highConcurrency, s.length, 0, stockRequests(lastCountry)}
@@ -148,9 +149,14 @@ func rowStock(ctx context.Context, b *bench) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
+	single, _, err := s.measureOnce(ctx, s.startOurs, load{1, s.length, 0, stockRequests(lastCountry)})
+	if err != nil {
+		return nil, err
+	}
 	return []result{
 		throughput("stock, 256 connections, compared with keyseatd's own info", got[0], got[1], goal{min: 0.8}),
 		atMost("age of a stock response under that load", "oldest "+duration(float64(age)), age, time.Second),
+		atMost(fmt.Sprintf("stock of %d plans, 1 connection, p50", plans), series{single}.latencyText(), single.p50, 3*time.Millisecond),
 	}, nil
 }
 
