@@ -212,7 +212,8 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-// TestRun checks that .ci/run installs the missing programs, including make, and then runs make.
+// TestRun checks that .ci/run installs the missing programs, including make, and then runs make. It tests a further
+// version of PostgreSQL, which cannot be downloaded here.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	for _, missing := range []string{"", "make", "chromium"} {
@@ -224,8 +225,9 @@ func TestRun(t *testing.T) {
 			}
 			m.program("bin/"+program, "exit 0")
 		}
+		m.program("bin/curl", "exit 6")
 		status, out, log := m.run(".ci/run")
-		if status != 0 || !strings.HasSuffix(log, "make test\nmake lint\n") || strings.Contains(log, "apt-get") != (missing != "") {
+		if status != 0 || !strings.Contains(out, "PostgreSQL 18 was not tested") || !strings.HasSuffix(log, "make test\nmake lint\n") || strings.Contains(log, "apt-get") != (missing != "") {
 			t.Errorf("without %q: status %d\n%s%s", missing, status, out, log)
 		}
 	}
