@@ -26,6 +26,7 @@ var peers = map[string]func(ctx context.Context, args []string) error{
 	"bare-info":    peerInfo,
 	"bare-upgrade": peerUpgrade,
 	"first":        peerFirst,
+	"insert":       peerInsert,
 	"bare-sqlite":  peerSQLite,
 	"river":        peerRiver,
 }
@@ -115,10 +116,14 @@ func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, config)
 }
 
-// peerConstant answers info without a database. It measures the cost of net/http and JSON alone.
+// peerConstant answers info and upgrade without a database. It measures the cost of net/http, of forms and of JSON alone.
 func peerConstant(ctx context.Context, _ []string) error {
 	now := time.Now().UTC().Truncate(time.Second)
 	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			respond(w, upgradeResponses[min(1, len(r.PostFormValue("upgrade")))], nil)
+			return
+		}
 		k := infoResponse{"success", "", "u-" + r.URL.Query().Get("info"), "1 Main Street, Springfield", 1, &now, &now}
 		body, _ := json.Marshal(k) // infoResponse can always be encoded
 		respond(w, body, nil)

@@ -43,6 +43,27 @@ func peerFirst(ctx context.Context, args []string) error {
 	})
 }
 
+// insertTable is the table of [peerInsert].
+const insertTable = `CREATE TABLE accepted (code text NOT NULL, login text NOT NULL)`
+
+// peerInsert accepts each upgrade with the least that is durable: one row in a table without an index.
+func peerInsert(ctx context.Context, args []string) error {
+	pool, err := openPool(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
+		done, err := pool.Exec(r.Context(), `INSERT INTO accepted VALUES ($1, $2)`, r.PostFormValue("upgrade"), r.PostFormValue("login"))
+		respond(w, upgradeResponses[done.RowsAffected()], err)
+	})
+}
+
+// fillInsert empties the table of [peerInsert].
+func fillInsert(ctx context.Context, url string, _ int) error {
+	return execute(ctx, url, "TRUNCATE accepted", "CHECKPOINT")
+}
+
 // fillFirst is [fillUnusedKeys] for the tables of [peerFirst].
 func fillFirst(ctx context.Context, url string, n int) error {
 	return execute(ctx, url, "TRUNCATE first_keys, first_plans, first_tasks",

@@ -22,9 +22,9 @@ func (b *bench) report(ctx context.Context, w io.Writer, results []result) error
 	out := bufio.NewWriter(w)
 	_, _ = fmt.Fprintf(out, "%s; %s\n\nMedians of %d rounds of %v, the programs in turn. CPU is the processor time per response, in the server + in the database.\n\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"),
 		b.environment(context.WithoutCancel(ctx)), b.rounds, b.length)
-	_, _ = fmt.Fprintln(out, "| row | what | keyseatd | compared with | measured | target | met |\n| --- | --- | --- | --- | --- | --- | --- |")
+	_, _ = fmt.Fprintln(out, "| row | what | keyseatd | compared with | measured | target | met | limit |\n| --- | --- | --- | --- | --- | --- | --- | --- |")
 	for _, r := range results {
-		_, _ = fmt.Fprintf(out, "| %d | %s | %s | %s | %s | %s | %s |\n", r.row, r.what, r.ours, r.theirs, r.value, r.target, r.metText())
+		_, _ = fmt.Fprintf(out, "| %d | %s | %s | %s | %s | %s | %s | %s |\n", r.row, r.what, r.ours, r.theirs, r.value, r.target, r.metText(), r.limit)
 	}
 	return out.Flush()
 }
@@ -84,6 +84,13 @@ type result struct {
 	value  string // the value that the target limits
 	target string // "" without a target
 	met    bool
+	limit  string // the value that a program reaches that does the least; "" if unknown
+}
+
+// within returns the result with the limit that the program fastest reaches, compared with the same program.
+func (r result) within(fastest, theirs series) result {
+	r.limit = fmt.Sprintf("%.2f ×", fastest.against(theirs, rate))
+	return r
 }
 
 func (r result) String() string {
