@@ -16,7 +16,7 @@ import (
 	"github.com/keyseat/keyseat/internal/safefile"
 )
 
-// errNotSQLite is the error of a backup of PostgreSQL, which is not one file that can be copied.
+// errNotSQLite is the error of a backup of PostgreSQL, because its database is many files.
 const errNotSQLite = dberr.Public("PostgreSQL is backed up with pg_dump or continuous archiving")
 
 // Backup writes a copy of an SQLite database, as it is at one moment, to a new file that only its owner can

@@ -190,7 +190,7 @@ func (s *Store) CompleteDelivery(ctx context.Context, q outbox.QueuedDelivery, d
 		n, err := tx.completeDelivery(ctx, q)
 		fenced = n == 0
 		if err == nil && d != nil {
-			err = tx.recordDelivery(ctx, *d)
+			_, err = tx.exec(ctx, "WITH @d "+insertSQL(deliveryTable, "d"), query.Args{"d": deliveryTable.Rows([]outbox.Delivery{*d})})
 		}
 		if err == nil && !fenced && d != nil && d.Result == outbox.SubscriberGone {
 			_, err = tx.exec(ctx, `UPDATE keyseat_listeners SET gone_at = @now WHERE name = @name AND gone_at IS NULL`, query.Args{"name": q.Subscriber})
@@ -220,9 +220,4 @@ func (s session) completeDelivery(ctx context.Context, q outbox.QueuedDelivery) 
 	_, err = s.exec(ctx, `WITH @m DELETE FROM keyseat_mail WHERE code <> '' AND told >= newest
 		AND listener = (SELECT m.listener FROM m) AND code = (SELECT m.code FROM m) AND country = ''`, named)
 	return n, err
-}
-
-func (s session) recordDelivery(ctx context.Context, d outbox.Delivery) error {
-	_, err := s.exec(ctx, "WITH @d "+insertSQL(deliveryTable, "d"), query.Args{"d": deliveryTable.Rows([]outbox.Delivery{d})})
-	return err
 }

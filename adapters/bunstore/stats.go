@@ -18,8 +18,8 @@ import (
 
 var _ stats.TaskStats = (*Store)(nil)
 
-// CountByHour implements [stats.TaskStats]. It counts in the ranges of the list of the same tasks, which have no task in
-// common. Without a filter one range has all tasks. It names all outcomes, because the index on the time begins with them.
+// CountByHour implements [stats.TaskStats]. It counts the tasks in the ranges that list them. No task is in two ranges.
+// Without a filter there is one range. Its condition names all outcomes, because its index begins with the outcome.
 func (s *Store) CountByHour(ctx context.Context, from time.Time, n int, f stats.Filter) (counts []stats.HourCount, err error) {
 	end := from.Add(time.Duration(max(0, min(n, stats.MaxHours))) * time.Hour)
 	l := taskListing(adminstore.TaskFilter{Country: f.Country, Plan: f.Plan})
@@ -42,7 +42,7 @@ func (s *Store) CountByHour(ctx context.Context, from time.Time, n int, f stats.
 	return counts, s.wrap("count by hour", err)
 }
 
-// CountSold implements [stats.TaskStats]. It reads the newest n entries of the range of each country in the index by
+// CountSold implements [stats.TaskStats]. For each country it reads the n newest tasks that succeeded, from the index by
 // country.
 func (s *Store) CountSold(ctx context.Context, countries []stock.Country, since time.Time, n int) (all []stats.Sold, err error) {
 	if len(countries) == 0 {
@@ -70,7 +70,8 @@ func (s *Store) CountSold(ctx context.Context, countries []stock.Country, since 
 	return all, s.wrap("count sold slots", err)
 }
 
-// rows runs a query. It calls reset before each try. A text that no database stores is in no row.
+// rows runs a query. It calls reset before each try. If an argument is a text that no database can store, the result has
+// no row.
 func (s *Store) rows(ctx context.Context, q query.Query, reset func()) error {
 	q.Rare = true
 	err := s.retryRead(ctx, pgxconn.Ordered, func(run query.Runner) error {

@@ -41,7 +41,7 @@ func (s *Store) CountUnknownKeys(ctx context.Context, unknown map[netip.Prefix]i
 			if err != nil {
 				return err
 			}
-			prefix, _ := netip.ParsePrefix(block) // the text of an invalid prefix does not parse, and yields the invalid prefix again
+			prefix, _ := netip.ParsePrefix(block) // an invalid prefix has a text that does not parse, so the result is invalid too
 			calls = append(calls, func() { report(prefix, int(n), time.Duration(left)*time.Microsecond) })
 			return nil
 		},

@@ -169,7 +169,8 @@ func (m taskMetrics) countEvents(c tasks.Change) {
 	}
 }
 
-// ObserveReport counts the results that could not be stored, and the tasks that a limit on logins ended. Use it as the Observe function of the worker pool.
+// ObserveReport counts the results that could not be stored, and the tasks that a limit on logins ended. Use it as the
+// Observe function of the worker pool.
 func (m *Recorder) ObserveReport(r tasks.Report) {
 	if r.Err != nil {
 		m.tasks.lost.Inc()

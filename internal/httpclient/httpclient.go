@@ -1,8 +1,9 @@
 // Package httpclient has the parts that keyseat's HTTP clients share. A client calls a server over the network, or a
 // handler in the same process.
 //
-//	ParseBase ─▶ NewTransport ─▶ Transport, which fills a Trace ─▶ RetryAfter  (network)
-//	handler.ServeHTTP(Recorder, request)                                       (same process)
+//	network        ParseBase checks the URL, NewTransport connects, a Transport fills a Trace, and
+//	               RetryAfter reads the response
+//	same process   handler.ServeHTTP(Recorder, request)
 package httpclient
 
 import (
