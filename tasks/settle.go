@@ -20,6 +20,14 @@ const (
 	Settled               // the provider has finished: the outcome is final
 )
 
+// String returns the name of the effect in metrics and traces.
+func (e Effect) String() string {
+	if e > Settled {
+		e = Unknown
+	}
+	return [...]string{"unknown", "none", "pending", "refused", "settled"}[e]
+}
+
 // A ConnectorResult is the result of a [Connector] call. The zero ConnectorResult means that nothing is known.
 type ConnectorResult struct {
 	Effect        Effect

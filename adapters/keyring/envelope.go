@@ -49,7 +49,7 @@ func (k key) open(e envelope, bound []byte) (plain []byte, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	return unpad(padded)
+	return bytes.CutSuffix(bytes.TrimRight(padded, "\x00"), []byte{padMark})
 }
 
 // pad appends a mark and zeros, up to a multiple of blockSize. So the length of an envelope does not show the length
@@ -59,10 +59,6 @@ func pad(plain []byte) []byte {
 	copy(padded, plain)
 	padded[len(plain)] = padMark
 	return padded
-}
-
-func unpad(padded []byte) (plain []byte, ok bool) {
-	return bytes.CutSuffix(bytes.TrimRight(padded, "\x00"), []byte{padMark})
 }
 
 // KeyID returns the id of the key that encrypted an envelope, in the form of the key ring file. It returns false

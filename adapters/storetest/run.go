@@ -104,13 +104,7 @@ func (f fixture) importKeys(all ...keys.Key) error {
 
 // batch imports a batch of keys.
 func (f fixture) batch(b adminstore.ImportBatch, all ...keys.Key) error {
-	return f.ImportKeys(f.ctx, b, func(yield func(keys.Key, error) bool) {
-		for _, k := range all {
-			if !yield(k, nil) {
-				return
-			}
-		}
-	})
+	return f.ImportKeys(f.ctx, b, adminstore.Rows(all...))
 }
 
 // plan creates or edits a plan with size slots.

@@ -198,11 +198,6 @@ func parseToken(words []string) (Token, error) {
 	return t, nil
 }
 
-// hasName reports whether the list has a token of that name.
-func (l TokenList) hasName(name string) bool {
-	return slices.ContainsFunc(l, func(t Token) bool { return t.Name == name })
-}
-
 // conflicts reports whether the list has the same secret, or the same name with another role.
 func (l TokenList) conflicts(t Token) bool {
 	return slices.ContainsFunc(l, func(other Token) bool {

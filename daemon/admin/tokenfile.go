@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/keyseat/keyseat/internal/safefile"
 )
@@ -59,7 +60,7 @@ func appendToken(file *os.File, t Token, renew bool) error {
 	if err != nil {
 		return err
 	}
-	switch known := all.hasName(t.Name); {
+	switch known := slices.ContainsFunc(all, func(other Token) bool { return other.Name == t.Name }); {
 	case known && !renew:
 		return fmt.Errorf("%s is in the file already: choose another name, or delete its line first", t.Name)
 	case !known && renew:

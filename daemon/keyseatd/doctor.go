@@ -101,7 +101,8 @@ func findingRows(found iter.Seq2[doctor.Finding, error], left, done *int) iter.S
 		} else {
 			*done++
 		}
-		return newFindingRow(f)
+		a := f.Advice()
+		return findingRow{f.Code, f.Key, f.Task, f.Plan, f.Country, f.Found, a.Means, a.Repair, a.Decide, f.Done}
 	})
 }
 
@@ -138,11 +139,6 @@ type findingRow struct {
 	Repair string `json:"repair"` // "" if no repair exists
 	Decide string `json:"decide"`
 	Done   string `json:"done"` // "" if not repaired
-}
-
-func newFindingRow(f doctor.Finding) findingRow {
-	a := f.Advice()
-	return findingRow{f.Code, f.Key, f.Task, f.Plan, f.Country, f.Found, a.Means, a.Repair, a.Decide, f.Done}
 }
 
 // print writes the finding as a paragraph for a person.

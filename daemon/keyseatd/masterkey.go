@@ -154,16 +154,12 @@ func neededMasterKeys(ctx context.Context, s adminstore.AdminStore) (map[string]
 // begin as that of the database, because a copy of keyseat.db* must not contain the keys. Earlier versions made the
 // file keyseat.db.master-key, which stays in use.
 func defaultMasterKeyFile(database string) string {
-	if earlier := database + ".master-key"; exists(earlier) {
+	earlier := database + ".master-key"
+	if _, err := os.Lstat(earlier); err == nil {
 		return earlier
 	}
 	folder, name := filepath.Split(database)
 	return filepath.Join(folder, "master-key-"+strings.ReplaceAll(name, ".", "-"))
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
 }
 
 // ring opens the master keys. It creates a missing file for an SQLite database only, because daemons that

@@ -62,7 +62,7 @@ func newParser(c stdio, exit func(int)) (*kong.Kong, error) {
 		kong.Resolvers(resolver(file.value), resolver(c.env.value)), // the last resolver wins
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ValueFormatter(flagHelp),
-		kong.Vars{"version": version(), "outcomes": outcomes(), "statuses": statuses(), "actions": actions()},
+		kong.Vars{"version": version(), "outcomes": joined(tasks.AllOutcomes()), "statuses": joined(keys.Statuses()), "actions": joined(activity.Actions())},
 	)
 }
 
@@ -91,29 +91,11 @@ func flagHelp(v *kong.Value) string {
 	return fmt.Sprintf("%s (%s)", v.Help, strings.Join(sources, "; "))
 }
 
-// outcomes lists the possible outcomes of a resolved task.
-func outcomes() string {
+// joined lists values for help and errors.
+func joined[S ~string](values []S) string {
 	var all []string
-	for _, o := range tasks.AllOutcomes() {
-		all = append(all, string(o))
-	}
-	return strings.Join(all, ", ")
-}
-
-// statuses lists the statuses of keys for help and errors.
-func statuses() string {
-	var all []string
-	for _, s := range keys.Statuses() {
-		all = append(all, string(s))
-	}
-	return strings.Join(all, ", ")
-}
-
-// actions lists the actions of the audit log for help and errors.
-func actions() string {
-	var all []string
-	for _, a := range activity.Actions() {
-		all = append(all, string(a))
+	for _, v := range values {
+		all = append(all, string(v))
 	}
 	return strings.Join(all, ", ")
 }

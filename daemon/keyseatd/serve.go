@@ -86,14 +86,10 @@ func (s *serveCmd) Run(ctx context.Context, c stdio) error {
 	hangups, stop := catchHangups()
 	defer stop()
 	logStopped := logStop(ctx, log)
-	err = s.withStore(ctx, func(store *bunstore.Store) error { return s.serve(ctx, store, connector, hangups, log) })
+	options := bunstore.Options{Dedicated: true, Conns: s.DatabaseConns}
+	err = s.openWith(ctx, options, func(store *bunstore.Store) error { return s.serve(ctx, store, connector, hangups, log) })
 	logStopped(err)
 	return err
-}
-
-// withStore opens the database with the connections of a daemon.
-func (s *serveCmd) withStore(ctx context.Context, do func(s *bunstore.Store) error) error {
-	return s.openWith(ctx, bunstore.Options{Dedicated: true, Conns: s.DatabaseConns}, do)
 }
 
 // tuneGC makes garbage collection less frequent than Go's default. The daemon keeps little data and

@@ -45,7 +45,7 @@ func (*connectorTest) Help() string {
 func (k *connectorTest) Run(ctx context.Context, c stdio) error {
 	for outcome := range k.Login {
 		if !slices.ContainsFunc(tasks.Kinds(), outcome.Fits) {
-			return usageError{fmt.Errorf("--login: the outcome must be one of %s", outcomes())}
+			return usageError{fmt.Errorf("--login: the outcome must be one of %s", joined(tasks.AllOutcomes()))}
 		}
 	}
 	connector, err := k.service("the URL", k.URL, k.noProxy(), slog.New(slog.DiscardHandler))

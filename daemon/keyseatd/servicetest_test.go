@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/keyseat/keyseat/adapters/connectortest"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // refuseAll is a service that keeps the protocol and refuses each account.
@@ -76,7 +77,7 @@ func TestConnectorTestUsage(t *testing.T) {
 		"connector test shop":                                  "the URL must be an https:// URL with a host",
 		"connector test http://shop":                           "the URL must be https://, because http:// does not protect passwords: --connector-plaintext allows http://",
 		"connector test https://u:p@h":                         "the URL must have no user, query or fragment: a token goes into --connector-token-file",
-		"connector test https://h --login eaten=a@example.com": "--login: the outcome must be one of " + outcomes(),
+		"connector test https://h --login eaten=a@example.com": "--login: the outcome must be one of " + joined(tasks.AllOutcomes()),
 	} {
 		sh.failsWith(exitUsage, want, line)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"iter"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -102,24 +101,12 @@ func (w *webhooksDeliveries) Run(ctx context.Context, c stdio) error {
 			return err
 		}
 		row := func(d outbox.Delivery) delivery { return newDelivery(d, k) }
-		return terminal.PrintList(c.out, w.Output, deliveryTable, seq.Map(w.deliveries(ctx, s), row))
-	})
-}
-
-// deliveries yields up to Count delivery attempts, the newest first.
-func (w *webhooksDeliveries) deliveries(ctx context.Context, s outbox.Outbox) iter.Seq2[outbox.Delivery, error] {
-	page := func(before int64, n int) ([]outbox.Delivery, error) {
-		return s.Deliveries(ctx, w.Endpoint, w.Event, before, n)
-	}
-	all := seq.Pages(0, pageSize, page, func(d outbox.Delivery) int64 { return d.Seq })
-	return func(yield func(outbox.Delivery, error) bool) {
-		n := 0
-		for d, err := range all {
-			if n++; !yield(d, err) || n == w.Count {
-				return
-			}
+		page := func(before int64, n int) ([]outbox.Delivery, error) {
+			return s.Deliveries(ctx, w.Endpoint, w.Event, before, n)
 		}
-	}
+		all := limited(w.Count, seq.Pages(0, pageSize, page, func(d outbox.Delivery) int64 { return d.Seq }), new(int))
+		return terminal.PrintList(c.out, w.Output, deliveryTable, seq.Map(all, row))
+	})
 }
 
 var deliveryTable = terminal.Layout[delivery]{

@@ -15,23 +15,6 @@ type connectorMetrics struct {
 	inFlight prometheus.Gauge
 }
 
-// effectLabel returns the label value of an effect.
-func effectLabel(e tasks.Effect) string {
-	switch e {
-	case tasks.Unknown:
-		return "unknown"
-	case tasks.None:
-		return "none"
-	case tasks.Pending:
-		return "pending"
-	case tasks.Refused:
-		return "refused"
-	case tasks.Settled:
-		return "settled"
-	}
-	return "unknown"
-}
-
 func newConnectorMetrics() connectorMetrics {
 	m := connectorMetrics{
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -45,7 +28,7 @@ func newConnectorMetrics() connectorMetrics {
 	}
 	for _, kind := range tasks.Kinds() {
 		for effect := tasks.Unknown; effect <= tasks.Settled; effect++ {
-			m.seconds.WithLabelValues(string(kind), effectLabel(effect))
+			m.seconds.WithLabelValues(string(kind), effect.String())
 		}
 	}
 	return m
@@ -67,7 +50,7 @@ func (c measuredConnector) Do(ctx context.Context, o tasks.ConnectorRequest) (re
 	c.inFlight.Inc()
 	defer func() {
 		c.inFlight.Dec()
-		c.seconds.WithLabelValues(string(o.Kind), effectLabel(result.Effect)).Observe(time.Since(start).Seconds())
+		c.seconds.WithLabelValues(string(o.Kind), result.Effect.String()).Observe(time.Since(start).Seconds())
 	}()
 	return c.inner.Do(ctx, o)
 }

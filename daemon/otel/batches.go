@@ -2,7 +2,6 @@ package otel
 
 import (
 	"context"
-	"time"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
@@ -14,8 +13,9 @@ import (
 // store that batchstore returns to [Tracer.Store]. Without batchstore it is not needed.
 func (t *Tracer) Batches(inner tasks.Store) tasks.Store { return tracedBatches{inner, t} }
 
+// A tracedBatches has no spans for Lease and Extend, because they are not batched.
 type tracedBatches struct {
-	inner tasks.Store
+	tasks.Store
 	*Tracer
 }
 
@@ -43,21 +43,21 @@ func startBatch[K comparable](ctx context.Context, t *Tracer, call string, items
 func (s tracedBatches) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {
 	ctx, span := startBatch(ctx, s.Tracer, "view", codes)
 	defer func() { end(span, &err) }()
-	return s.inner.Snapshots(ctx, codes)
+	return s.Store.Snapshots(ctx, codes)
 }
 
 // Find implements [tasks.Store].
 func (s tracedBatches) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
 	ctx, span := startBatch(ctx, s.Tracer, "find", codes)
 	defer func() { end(span, &err) }()
-	return s.inner.Find(ctx, codes)
+	return s.Store.Find(ctx, codes)
 }
 
 // Apply implements [tasks.Store].
 func (s tracedBatches) Apply(ctx context.Context, changes []tasks.Change) (verdicts []error, err error) {
 	ctx, span := startBatch(ctx, s.Tracer, "apply", idsOf(changes))
 	defer func() { end(span, &err) }()
-	verdicts, err = s.inner.Apply(ctx, changes)
+	verdicts, err = s.Store.Apply(ctx, changes)
 	span.SetAttributes(refusedOf(verdicts))
 	return verdicts, err
 }
@@ -66,15 +66,5 @@ func (s tracedBatches) Apply(ctx context.Context, changes []tasks.Change) (verdi
 func (s tracedBatches) Stock(ctx context.Context) (levels []stock.Level, err error) {
 	ctx, span := startBatch(ctx, s.Tracer, "stock", []string{""})
 	defer func() { end(span, &err) }()
-	return s.inner.Stock(ctx)
-}
-
-// Lease implements [tasks.Store]. It has no span of its own, because it is not batched.
-func (s tracedBatches) Lease(ctx context.Context, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
-	return s.inner.Lease(ctx, worker, n, ttl)
-}
-
-// Extend implements [tasks.Store]. It has no span of its own, because it is not batched.
-func (s tracedBatches) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) ([]error, error) {
-	return s.inner.Extend(ctx, refs, ttl)
+	return s.Store.Stock(ctx)
 }

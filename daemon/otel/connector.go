@@ -36,15 +36,10 @@ func (c tracedConnector) Do(ctx context.Context, o tasks.ConnectorRequest) (resu
 	return c.inner.Do(ctx, o)
 }
 
-// effects are the names of effects, as in the metric keyseat_connector_duration_seconds.
-var effects = map[tasks.Effect]string{
-	tasks.Unknown: "unknown", tasks.None: "none", tasks.Pending: "pending", tasks.Refused: "refused", tasks.Settled: "settled",
-}
-
 // describeResult adds the effect and the outcome to the span of an attempt. The other texts of a result may repeat what
 // the provider was sent. So may an unknown outcome.
 func describeResult(span trace.Span, kind tasks.Kind, r tasks.ConnectorResult) {
-	span.SetAttributes(attribute.String("keyseat.effect", effects[r.Effect]))
+	span.SetAttributes(attribute.String("keyseat.effect", r.Effect.String()))
 	if r.Effect == tasks.Settled && r.Outcome.Fits(kind) {
 		span.SetAttributes(attribute.String("keyseat.outcome", string(r.Outcome)))
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -51,12 +52,7 @@ func IsPublic(a netip.Addr) bool {
 	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Is6() && !globalUnicast.Contains(a) {
 		return false
 	}
-	for _, p := range specialPurpose {
-		if p.Contains(a) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(specialPurpose, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // The timeouts of one call: to connect, and for the whole call.
@@ -139,12 +135,10 @@ func checkPublic(ctx context.Context, host string) error {
 	if err != nil {
 		return errUnresolved
 	}
-	for _, a := range addresses {
-		if !IsPublic(a) {
-			return ErrPrivate
-		}
+	if !slices.ContainsFunc(addresses, func(a netip.Addr) bool { return !IsPublic(a) }) {
+		return nil
 	}
-	return nil
+	return ErrPrivate
 }
 
 // A Response is the endpoint's response to one attempt, or the reason why no response came.

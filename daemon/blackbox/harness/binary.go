@@ -13,7 +13,10 @@ import (
 // Main runs the tests of a package, removes what the harness has made for them, and returns the exit status. Call it
 // in TestMain.
 func Main(m *testing.M) int {
-	defer cleanUp()
+	defer func() {
+		stopBrowser()
+		removeFolder()
+	}()
 	return m.Run()
 }
 
@@ -25,11 +28,6 @@ var commonFolder = sync.OnceValues(func() (string, error) {
 })
 
 var removeFolder = func() {}
-
-func cleanUp() {
-	stopBrowser()
-	removeFolder()
-}
 
 // Program returns the path of keyseatd. The first call in a test process builds it. For later test packages the cache
 // of the go command has almost all of it.

@@ -46,17 +46,11 @@ func (s *Shop) Start(flags ...string) *Daemon {
 		{"--master-key-file", s.KeyFile},
 	}
 	for _, flag := range defaults {
-		if flag[1] != "" && !slices.ContainsFunc(flags, func(f string) bool { return flagName(f) == flag[0] }) {
+		if flag[1] != "" && !slices.ContainsFunc(flags, func(f string) bool { return strings.HasPrefix(f+"=", flag[0]+"=") }) {
 			flags = append(flags, flag[0]+"="+flag[1])
 		}
 	}
 	return s.Launch(append([]string{"serve"}, flags...)...)
-}
-
-// flagName returns the name of a flag that has a value.
-func flagName(flag string) string {
-	name, _, _ := strings.Cut(flag, "=")
-	return name
 }
 
 // Launch starts a command that runs until it is stopped.
