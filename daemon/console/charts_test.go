@@ -53,7 +53,9 @@ func TestOverviewOfSales(t *testing.T) {
 		`<th scope="row">640` + "\u00a0" + `ms</th><td class="n" data-n="1">`, `<th scope="row">more</th><td class="n" data-n="1">`,
 		`<td class="n">7</td><td class="n days">16</td>`,
 	}, []string{">Low at<"})
-	s.expect(s.get(200, "/console/stock", cookie), []string{`<td class="n">7</td><td class="n days">16</td>`, "in the last 7 days"}, nil)
+	s.expect(s.get(200, "/console/stock", cookie), []string{
+		`<td class="n">7</td><td class="n days">16</td><td class="n">0.4</td>`, `<a href="/?country=US&amp;range=7d">United States</a>`, ">Sold a day<",
+	}, nil)
 	for query, want := range map[string][]string{
 		"?country=us":         {"4 accepted", "outcome=success&amp;since=", `href="/?country=US&amp;range=7d"`},
 		"?plan=p&country=US":  {"4 accepted", "country=US&amp;outcome=success&amp;plan=p&amp;since="},
@@ -73,5 +75,6 @@ func TestOverviewOfSales(t *testing.T) {
 	}, nil)
 	*s.now = s.now.Add(7 * 24 * time.Hour)
 	cookie = s.signIn()
-	s.expect(s.get(200, "/", cookie), []string{`<td class="n">7</td><td class="n days">–</td>`}, nil)
+	s.expect(s.get(200, "/", cookie), []string{`<td class="n">7</td><td class="n days">–</td>`}, []string{"Sold a day"})
+	s.expect(s.get(200, "/console/stock", cookie), []string{`<td class="n days">–</td><td class="n">0</td>`}, nil)
 }

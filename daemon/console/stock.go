@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -15,10 +16,11 @@ import (
 // A stockBar holds the slots of a country and their bar in the chart.
 type stockBar struct {
 	stock.Level
-	Low      bool   // the free slots are few, by the threshold of the webhooks
-	LowAt    string // that threshold, or "–"
-	DaysLeft string // until no slot is free, at the rate of the last sales, or "–"
-	Segments []segment
+	Low        bool   // the free slots are few, by the threshold of the webhooks
+	LowAt      string // that threshold, or "–"
+	DaysLeft   string // until no slot is free, at the rate of the last sales, or "–"
+	SoldPerDay string // that rate
+	Segments   []segment
 }
 
 // A segment is a part of a bar. Start and Width are in percent of the bar.
@@ -51,6 +53,7 @@ type stockTable struct {
 	Sum       stockBar   // the total of all countries
 	LowAt     bool       // a country has a threshold
 	DaysLeft  bool       // the rate of the sales is known
+	Sales     bool       // show that rate, and a link to the outcomes of each country
 }
 
 // shownCountries is the number of countries that the overview shows.
@@ -92,6 +95,7 @@ func (c *Console) setDaysLeft(ctx context.Context, t *stockTable) error {
 	sold, err := c.readSold(ctx, countries)
 	for i, bar := range t.Stock {
 		t.Stock[i].DaysLeft = daysLeft(bar.Free, sold[bar.Country], c.Now())
+		t.Stock[i].SoldPerDay = soldPerDay(sold[bar.Country], c.Now())
 	}
 	t.DaysLeft = true
 	return err
@@ -111,6 +115,15 @@ func daysLeft(free int, s stats.Sold, now time.Time) string {
 	}
 }
 
+// soldPerDay returns how many slots were sold per day since s.Since.
+func soldPerDay(s stats.Sold, now time.Time) string {
+	perDay := float64(s.Slots) * 24 / max(now.Sub(s.Since), time.Minute).Hours()
+	if s.Slots == 0 || perDay >= 10 {
+		return formatNumber(int(math.Round(perDay)))
+	}
+	return strconv.FormatFloat(perDay, 'f', 1, 64)
+}
+
 // More reports whether the table does not have every country.
 func (t stockTable) More() bool { return len(t.Stock) < t.Countries }
 
@@ -124,5 +137,6 @@ func (r *request) showStock() error {
 	if err != nil {
 		return err
 	}
+	table.Sales = table.DaysLeft
 	return r.render(http.StatusOK, page{"stock", "Stock", "overview", table})
 }
