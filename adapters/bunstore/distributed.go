@@ -85,6 +85,13 @@ func (distributed) txSettings(pooled bool) []string {
 // checkTables accepts all tables, because some databases distribute them by other means than Citus.
 func (distributed) checkTables(context.Context, session) error { return nil }
 
+// Distributed reports whether the rows of keys and tasks may be on many servers, see [Options.Distributed]. While one of
+// them is away, a statement about keys of several servers fails, and a statement about the other keys alone succeeds.
+func (s *Store) Distributed() bool {
+	_, is := s.layout.(distributed)
+	return is
+}
+
 var snapshotsDistributedSQL = `
 	SELECT @at, ` + viewColumns + ` FROM keyseat_keys k
 	LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id

@@ -10,59 +10,6 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// A candidate is a task that could be leased when it was read.
-type candidate struct {
-	view tasks.Snapshot // with a task
-	err  error          // from reading a part of the snapshot
-}
-
-// since returns the end of the task's lease, or else the time at which the task is due.
-func (c candidate) since() time.Time {
-	t := c.view.Task
-	if t.LeasedUntil.IsZero() {
-		return t.DueAt
-	}
-	return t.LeasedUntil
-}
-
-type candidates []candidate
-
-// The queries for candidates of a distributed store. A poll that finds nothing sends only the first one to all servers:
-//
-//	limitsSQL      the least and the greatest time at which an open task is leasable
-//	lateCodesSQL   the keys of the group late of [leaseSQL]
-//	lateSQL        snapshots of these keys, from the servers that have them
-//	aheadSQL       the group ahead, if the greatest time says that there may be one
-//
-// A task without a lease is ahead only if its newest history entry is ahead too. The entry h is the newest one if no
-// entry g comes after it.
-var (
-	limitsSQL = `
-		SELECT min(coalesce(t.leased_until, t.due)), max(coalesce(t.leased_until, t.due)) FROM keyseat_tasks t WHERE t.ended_at IS NULL`
-	lateCodesSQL = `
-		SELECT t.code FROM keyseat_tasks t WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) <= @at
-		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n`
-	lateSQL = `
-		SELECT @at, ` + viewColumns + `
-		FROM keyseat_tasks t JOIN keyseat_keys k ON k.code = t.code
-		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) <= @at AND t.code = ANY (@codes)
-		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n`
-	aheadSQL = `
-		SELECT @at, ` + viewColumns + `
-		FROM keyseat_tasks t JOIN keyseat_keys k ON k.code = t.code
-		LEFT JOIN keyseat_history h ON h.code = t.code AND h.task_id = t.id AND h.at > @ahead AND t.leased_until IS NULL
-		LEFT JOIN keyseat_history g ON g.code = h.code AND g.task_id = h.task_id AND g.seq > h.seq
-		WHERE t.ended_at IS NULL AND coalesce(t.leased_until, t.due) > @ahead
-			AND (t.leased_until IS NOT NULL OR h.code IS NOT NULL AND g.code IS NULL)
-		ORDER BY coalesce(t.leased_until, t.due) LIMIT @n`
-	takeCandidatesSQL = `
-		UPDATE keyseat_tasks AS x SET fence = x.fence + 1, worker = @worker, leased_until = r.until,
-			lost = x.lost + CASE WHEN x.leased_until IS NULL THEN 0 ELSE 1 END
-		FROM @r WHERE x.code = r.code AND x.id = r.id AND x.version = r.version AND x.fence = r.fence AND x.ended_at IS NULL
-			AND coalesce(x.leased_until, x.due) = r.since AND x.code = ANY (@codes)
-		RETURNING x.code, x.id`
-)
-
 // Processes that lease simultaneously choose the same tasks, and only one of them gets each task. After such
 // a collision, the store reads [oversample] times as many candidates as it wants, and chooses from them at
 // random. It does so for the next [contentionTTL] leases.
@@ -104,65 +51,13 @@ func (d distributed) chooseCandidates(ctx context.Context, run query.Runner, n i
 	return all, err
 }
 
-// readCandidates returns up to n candidates: first the group late, then the group ahead. Within a group, the
-// candidate with the earliest time comes first. While a server is away, it returns tasks of the other servers.
-func readCandidates(ctx context.Context, run query.Runner, n int, times query.Args) (all candidates, err error) {
-	at, ahead := times["at"].(time.Time), times["ahead"].(time.Time)
-	first, last, err := readLimits(ctx, run)
-	if err == nil && !first.IsZero() && !first.After(at) {
-		all, err = readLate(ctx, run, n, at)
-	}
-	if err == nil && len(all) < n && last.After(ahead) {
-		more, failed := readViews(ctx, run, aheadSQL, query.Args{"n": n - len(all), "at": at, "ahead": ahead})
-		all, err = append(all, more...), failed
-	}
-	if workerAway(err) {
-		return readReachable(ctx, run, n, at, err)
-	}
-	return all, err
-}
-
-// readLimits returns the least and the greatest time at which an open task is leasable.
-func readLimits(ctx context.Context, run query.Runner) (first, last time.Time, err error) {
-	err = run(ctx, query.Query{SQL: limitsSQL, Scan: func(r query.Row) error {
-		return r.Scan([]query.Column{query.Time(&first), query.Time(&last)})
-	}})
-	return first, last, err
-}
-
-// readLate returns up to n candidates of the group late.
-func readLate(ctx context.Context, run query.Runner, n int, at time.Time) (candidates, error) {
-	var codes query.TextArray
-	err := run(ctx, query.Query{SQL: lateCodesSQL, Args: query.Args{"n": n, "at": at}, Scan: func(r query.Row) error {
-		var code string
-		err := r.Scan([]query.Column{query.Text(&code)})
-		codes = append(codes, code)
-		return err
-	}})
-	if err != nil || len(codes) == 0 {
-		return nil, err
-	}
-	return readViews(ctx, run, lateSQL, query.Args{"n": n, "at": at, "codes": codes})
-}
-
-func readViews(ctx context.Context, run query.Runner, sql string, args query.Args) (all candidates, err error) {
-	err = run(ctx, query.Query{SQL: sql, Args: args, Scan: func(r query.Row) error {
-		c, err := readCandidate(r)
-		all = append(all, c)
-		return err
-	}})
-	return all, err
-}
-
-// readCandidate reads a candidate from a row. If only a part of its snapshot cannot be read, it sets c.err and returns
-// no error.
-func readCandidate(r query.Row) (c candidate, err error) {
-	c.view, c.err = newSnapshotScanner().scan(r)
-	if c.view.Task == nil || c.since().IsZero() {
-		err = c.err
-	}
-	return c, err
-}
+// takeCandidatesSQL leases the candidates that are unchanged.
+const takeCandidatesSQL = `
+	UPDATE keyseat_tasks AS x SET fence = x.fence + 1, worker = @worker, leased_until = r.until,
+		lost = x.lost + CASE WHEN x.leased_until IS NULL THEN 0 ELSE 1 END
+	FROM @r WHERE x.code = r.code AND x.id = r.id AND x.version = r.version AND x.fence = r.fence AND x.ended_at IS NULL
+		AND coalesce(x.leased_until, x.due) = r.since AND x.code = ANY (@codes)
+	RETURNING x.code, x.id`
 
 // takeCandidates leases the chosen tasks that no other transaction has leased or changed, and returns them. The
 // leases end one microsecond apart, the first at the given time, so that they keep their order.

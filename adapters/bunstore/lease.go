@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/tasks"
@@ -129,10 +130,22 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 		errs, err = on.extend(ctx, refs, ttl)
 		return err
 	})
-	if s.Distributed() && workerAway(err) && len(refs) > 1 {
+	if s.Distributed() && dberr.WorkerAway(err) && len(refs) > 1 {
 		return s.extendEach(ctx, refs, ttl), nil
 	}
 	return errs, s.wrap("extend", err)
+}
+
+// extendEach extends each lease by itself. The error of a lease on a server that is away is the error of its statement.
+func (s *Store) extendEach(ctx context.Context, refs []tasks.Ref, ttl time.Duration) []error {
+	errs := make([]error, len(refs))
+	for i := range refs {
+		one, err := s.writer().extend(ctx, refs[i:i+1], ttl)
+		if errs[i] = err; err == nil {
+			errs[i] = one[0]
+		}
+	}
+	return errs
 }
 
 // Extend implements [tasks.Store].

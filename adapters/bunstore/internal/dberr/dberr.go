@@ -179,3 +179,13 @@ func IsCorrupt(err error) bool {
 	code := SQLiteCode(err)
 	return code == lib.SQLITE_CORRUPT || code == lib.SQLITE_NOTADB
 }
+
+// WorkerAway reports whether a statement failed because the coordinator of Citus had no connection to a worker.
+func WorkerAway(err error) bool {
+	switch state := SQLState(err); state {
+	case pgerrcode.AdminShutdown, pgerrcode.CrashShutdown, pgerrcode.CannotConnectNow:
+		return true
+	default:
+		return pgerrcode.IsConnectionException(state)
+	}
+}
