@@ -19,7 +19,7 @@ import (
 
 // The limits of an export: the rows of one read, and all rows.
 const (
-	exportPage = 1000
+	exportPage = 5000
 	maxExport  = 50_000
 )
 

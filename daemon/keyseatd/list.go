@@ -175,8 +175,9 @@ var keyTable = terminal.Layout[view.Key]{
 	},
 }
 
-// pageSize is the number of rows that are in memory simultaneously.
-const pageSize = 1000
+// pageSize is the number of rows that are in memory simultaneously, a few megabytes. On Citus each shard sends that many
+// rows for a page, so long lists need large pages.
+const pageSize = 5000
 
 // allKeys yields all keys, sorted by code.
 func allKeys(ctx context.Context, s adminstore.AdminStore) iter.Seq2[keys.Key, error] {
