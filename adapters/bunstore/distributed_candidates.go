@@ -84,7 +84,8 @@ func readLimits(ctx context.Context, run query.Runner) (first, last time.Time, e
 	return first, last, err
 }
 
-// readLate returns up to n candidates of the group late.
+// readLate returns up to n candidates of the group late. If other processes lease all of them between the two statements,
+// it returns [dberr.ErrRetry].
 func readLate(ctx context.Context, run query.Runner, n int, at time.Time) (candidates, error) {
 	var codes query.TextArray
 	err := run(ctx, query.Query{SQL: lateCodesSQL, Args: query.Args{"n": n, "at": at}, Scan: func(r query.Row) error {
@@ -96,7 +97,11 @@ func readLate(ctx context.Context, run query.Runner, n int, at time.Time) (candi
 	if err != nil || len(codes) == 0 {
 		return nil, err
 	}
-	return readViews(ctx, run, lateSQL, query.Args{"n": n, "at": at, "codes": codes})
+	all, err := readViews(ctx, run, lateSQL, query.Args{"n": n, "at": at, "codes": codes})
+	if err == nil && len(all) == 0 {
+		err = dberr.ErrRetry
+	}
+	return all, err
 }
 
 func readViews(ctx context.Context, run query.Runner, sql string, args query.Args) (all candidates, err error) {

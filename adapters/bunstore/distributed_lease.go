@@ -2,10 +2,12 @@ package bunstore
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
 
+	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -27,6 +29,10 @@ func (d distributed) lease(ctx context.Context, read, write query.Runner, worker
 			return nil, err
 		}
 		chosen, err := d.chooseCandidates(ctx, read, n, query.Args{"at": now, "ahead": now.Add(2 * ttl)})
+		if errors.Is(err, dberr.ErrRetry) {
+			d.contention.Store(contentionTTL)
+			continue
+		}
 		if err != nil || len(chosen) == 0 {
 			return nil, err
 		}
