@@ -4,6 +4,8 @@
 #	docker run -p 127.0.0.1:8080:8080 -v keyseat:/data --memory 512m --memory-swap 512m --ulimit core=0 \
 #		keyseatd serve --connector sim --plaintext
 #
+# podman and buildah build it too. Give them --format docker, because the OCI format has no HEALTHCHECK.
+#
 # A container's loopback cannot be published, so the API listens on all addresses. There serve demands TLS:
 # --tls-cert, or --trusted-proxies with the address of a proxy that does TLS. --plaintext does without, and is
 # right only where the published port is on loopback, as above.

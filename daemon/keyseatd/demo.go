@@ -66,13 +66,13 @@ func (d *demoCmd) serve(ctx context.Context, c stdio, s *serveCmd, store *bunsto
 	if err != nil {
 		return err
 	}
-	past := daemon.NewEngine(store, demoConnector{simulator.Connector{}}, ring, s.rules())
+	past := daemon.NewEngine(store, demoConnector{simulator.Connector{}, clock}, ring, s.rules())
 	past.Now = clock.Now
 	shown, err := seed(ctx, store, past, clock)
 	if err != nil {
 		return err
 	}
-	engine := daemon.NewEngine(store, demoConnector{simulator.Connector{Delay: d.SimDelay}}, ring, s.rules())
+	engine := daemon.NewEngine(store, demoConnector{simulator.Connector{Delay: d.SimDelay}, nil}, ring, s.rules())
 	engine.Fingerprints = daemon.NewFingerprintKey()
 	server, err := s.server(ctx, engine, store, newMetrics(store, log), log)
 	if err != nil {

@@ -25,8 +25,12 @@ func (c *demoClock) Now() time.Time {
 	return faultinject.Now().Add(-time.Duration(c.behind.Load()))
 }
 
-// A demoConnector is a simulator that leaves the tasks of two accounts without an outcome.
-type demoConnector struct{ tasks.Connector }
+// A demoConnector is a simulator that leaves the tasks of two accounts without an outcome. While the demo makes its
+// history, each call takes some seconds of the clock.
+type demoConnector struct {
+	tasks.Connector
+	clock *demoClock // nil after the history
+}
 
 const (
 	pendingLogin = "pending@example.com" // the provider never ends its task
@@ -34,6 +38,10 @@ const (
 )
 
 func (l demoConnector) Do(ctx context.Context, r tasks.ConnectorRequest) tasks.ConnectorResult {
+	if l.clock != nil {
+		seconds := 0.3 + 4*rand.ExpFloat64() //nolint:gosec // no secret
+		l.clock.behind.Add(-int64(seconds * float64(time.Second)))
+	}
 	switch r.Account.Login.Reveal() {
 	case pendingLogin:
 		return tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Minute, Note: "still at work"}
@@ -104,12 +112,11 @@ func seedHistory(ctx context.Context, store *bunstore.Store, engine tasks.Engine
 				return err
 			}
 		}
-		jobs, err := engine.Lease(ctx, "demo", math.MaxInt16, time.Minute)
+		jobs, err := engine.Lease(ctx, "demo", math.MaxInt16, time.Hour) // longer than all calls of these jobs
 		if err != nil {
 			return err
 		}
 		for _, job := range jobs {
-			clock.behind.Add(-int64(time.Duration(1+random.IntN(20)) * time.Second)) // the task's duration
 			if r := engine.Work(ctx, ctx, job); r.Err != nil {
 				return r.Err
 			}

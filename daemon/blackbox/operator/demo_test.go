@@ -73,6 +73,10 @@ func expectConsole(d *harness.Daemon, printed string) {
 	if n := harness.Eval[int64](b, succeeded); n < 5 {
 		b.Errorf("the chart shows %d tasks that succeeded", n)
 	}
+	durations := "[...document.querySelectorAll('#durations td[data-n]')].filter(c => c.dataset.n !== '0').length"
+	if n := harness.Eval[int64](b, durations); n < 3 {
+		b.Errorf("the attempts of the history have %d different durations", n)
+	}
 	b.Screenshots("console")
 }
 
