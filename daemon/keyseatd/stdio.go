@@ -83,6 +83,13 @@ func (c stdio) printStored(stored, remedy string, output func(w io.Writer) error
 	return nil
 }
 
+// hint prints what a person should do next. It prints nothing if standard error is not a terminal.
+func (c stdio) hint(text string) {
+	if terminal.Width(c.err) > 0 {
+		_, _ = fmt.Fprintln(c.err, text) // the command has worked nevertheless
+	}
+}
+
 // ignoreSIGPIPE makes a write to a closed pipe return an error. Otherwise SIGPIPE would end the process
 // without a message.
 func ignoreSIGPIPE() { signal.Ignore(syscall.SIGPIPE) }

@@ -99,6 +99,25 @@ func TestTerminalWidth(t *testing.T) {
 	}
 }
 
+// TestHints checks that a new secret comes with advice on a terminal. A file of the output has the secret alone.
+func TestHints(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for line, want := range map[string]string{
+		"master-key add master.key":                      "Keep a copy of the file",
+		"admin-token add tokens --name shop --role read": "Copy this token now: tokens has only its hash.",
+	} {
+		var out strings.Builder
+		all := onTerminal(t, func(terminal *os.File) {
+			if status := run(t.Context(), strings.Fields(line), nil, nil, &out, terminal); status != 0 {
+				t.Errorf("%s: status %d", line, status)
+			}
+		})
+		if !strings.Contains(all, want) || len(strings.Fields(out.String())) != 1 {
+			t.Errorf("%s: %q, %q", line, all, out.String())
+		}
+	}
+}
+
 // onTerminal calls do with a terminal of 80 columns, and returns the text on it.
 func onTerminal(t *testing.T, do func(terminal *os.File)) string {
 	t.Helper()
