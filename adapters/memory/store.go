@@ -1,3 +1,12 @@
+// Package memory is a store of keyseat in the memory of one process. Other stores are compared with it, and
+// tests, demos and simulations run on it.
+//
+// The store implements every port of a store: [tasks.Store], [tasks.LoginCounter], [adminstore.AdminStore],
+// [outbox.Outbox], [audit.Inspector], [archive.Archiver], [stats.TaskStats] and [activity.Store]. It is the plainest code that keeps their
+// contracts: maps under one lock.
+//
+// Nothing in the store survives the process. Lists and leases take time proportional to the number of
+// stored tasks and keys, because they scan all of them.
 package memory
 
 import (
@@ -183,4 +192,24 @@ func (s *Store) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration)
 		s.tasks[t.ID] = t
 	}
 	return errs, nil
+}
+
+// CountLogins implements [tasks.LoginCounter].
+func (s *Store) CountLogins(ctx context.Context, tests []tasks.LoginTest) ([]tasks.LoginCounts, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	counts := make([]tasks.LoginCounts, len(tests))
+	for i, t := range tests {
+		counts[i].Tests, counts[i].Logins = s.logins.Count(t.Login, string(t.Code))
+	}
+	return counts, nil
+}
+
+// ReleaseLogins implements [tasks.LoginCounter].
+func (s *Store) ReleaseLogins(ctx context.Context, tests []tasks.LoginTest) error {
+	for _, t := range tests {
+		s.logins.Release(t.Login, string(t.Code), t.Succeeded)
+	}
+	return ctx.Err()
 }

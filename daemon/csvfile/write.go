@@ -26,23 +26,23 @@ import (
 // would read as formulas, numbers or dates begin with an apostrophe. An empty last column marks such a
 // file, and [Reader.Keys] rejects it.
 func WriteKeys(w io.Writer, all iter.Seq2[keys.Key, error], spreadsheet bool) error {
-	out := csv.NewWriter(w)
-	header := KeyColumns()
-	if spreadsheet {
-		header = append(header, copyColumn)
+	if !spreadsheet {
+		return writeRows(w, KeyColumns(), all, keyCells)
 	}
+	return writeRows(w, append(KeyColumns(), copyColumn), all, func(k keys.Key) []string { return escapeCells(keyCells(k)) })
+}
+
+// writeRows writes a header, and the cells of each value.
+func writeRows[T any](w io.Writer, header []string, all iter.Seq2[T, error], cells func(T) []string) error {
+	out := csv.NewWriter(w)
 	if err := out.Write(header); err != nil {
 		return err
 	}
-	for key, err := range all {
+	for value, err := range all {
 		if err != nil {
 			return err
 		}
-		cells := keyCells(key)
-		if spreadsheet {
-			cells = escapeCells(cells)
-		}
-		if err := out.Write(cells); err != nil {
+		if err := out.Write(cells(value)); err != nil {
 			return err
 		}
 	}
@@ -85,36 +85,24 @@ func escapeCells(cells []string) []string {
 // WriteTasks writes a list of tasks that is safe to open in a spreadsheet, as [WriteKeys] does. It stops at the first
 // error of the sequence or of w.
 func WriteTasks(w io.Writer, all iter.Seq2[tasks.Task, error]) error {
-	out := csv.NewWriter(w)
-	_ = out.Write([]string{"id", "code", "kind", "country", "outcome", "plan", "slot", "attempts", "created", "ended", copyColumn}) // Error returns the error
-	for t, err := range all {
-		if err != nil {
-			return err
-		}
-		_ = out.Write(escapeCells([]string{
+	header := []string{"id", "code", "kind", "country", "outcome", "plan", "slot", "attempts", "created", "ended", copyColumn}
+	return writeRows(w, header, all, func(t tasks.Task) []string {
+		return escapeCells([]string{
 			t.ID, string(t.Code), string(t.Kind), string(t.Country), string(t.Outcome), t.Plan.ID, string(t.Slot),
 			strconv.Itoa(t.Attempts + t.LostLeases), formatTime(t.CreatedAt), formatTime(t.EndedAt),
-		}))
-	}
-	out.Flush()
-	return out.Error()
+		})
+	})
 }
 
 // WriteActivity writes entries of the audit log, safe to open in a spreadsheet. It stops at the first error of the sequence or
 // of w.
 func WriteActivity(w io.Writer, all iter.Seq2[activity.Entry, error]) error {
-	out := csv.NewWriter(w)
-	_ = out.Write([]string{"at", "actor", "action", "count", "key", "task", "plan", "order_id", "address", "error", "id", copyColumn}) // Error returns the error
-	for e, err := range all {
-		if err != nil {
-			return err
-		}
-		_ = out.Write(escapeCells([]string{
+	header := []string{"at", "actor", "action", "count", "key", "task", "plan", "order_id", "address", "error", "id", copyColumn}
+	return writeRows(w, header, all, func(e activity.Entry) []string {
+		return escapeCells([]string{
 			formatTime(e.At), e.Actor, string(e.Action), strconv.Itoa(e.Count), e.Key, e.Task, e.Plan, e.OrderID, e.Address, e.Error, e.ID,
-		}))
-	}
-	out.Flush()
-	return out.Error()
+		})
+	})
 }
 
 // An Archive writes archived rows of a store as two CSV files: ended tasks, and history entries. Each file
