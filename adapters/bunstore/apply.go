@@ -197,11 +197,6 @@ func (oneServer) appliedQueries(_ []tasks.Change, refused query.Rows, errs []err
 		SELECT refused.i FROM refused
 		WHERE EXISTS (SELECT 1 FROM keyseat_history h WHERE h.code = refused.code AND h.change_id = refused.id)`,
 		Args: query.Args{"refused": refused},
-		Scan: func(r query.Row) error {
-			var i int
-			err := r.Scan([]query.Column{query.Int(&i)})
-			errs[i] = nil
-			return err
-		},
+		Scan: query.Each(query.Int[int], func(i int) { errs[i] = nil }),
 	}}
 }

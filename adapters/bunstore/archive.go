@@ -84,12 +84,7 @@ func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows,
 	err := s.runOnce(ctx, `
 		WITH @want
 		SELECT k.code FROM keyseat_keys k WHERE k.code IN (SELECT code FROM want) ORDER BY k.code`+s.forUpdate("k")+s.skipLocked(),
-		query.Args{"want": want}, func(r query.Row) error {
-			var code keys.Code
-			err := r.Scan([]query.Column{query.Text(&code)})
-			free.Add(string(code), int64(entries[code]))
-			return err
-		})
+		query.Args{"want": want}, query.Each(query.Text[keys.Code], func(code keys.Code) { free.Add(string(code), int64(entries[code])) }))
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +96,7 @@ func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows,
 			AND NOT EXISTS (SELECT 1 FROM keyseat_history h WHERE h.code = free.code AND h.fresh)
 			AND NOT EXISTS (SELECT 1 FROM keyseat_listeners l JOIN keyseat_mail m ON m.listener = l.name
 				WHERE m.code = free.code AND m.country = '' AND m.newest > m.told)`,
-		query.Args{"free": free}, func(r query.Row) error {
-			var code keys.Code
-			err := r.Scan([]query.Column{query.Text(&code)})
-			ours[code] = true
-			return err
-		})
+		query.Args{"free": free}, query.Each(query.Text[keys.Code], func(code keys.Code) { ours[code] = true }))
 }
 
 // deleteRows deletes the tasks in gone and the whole history of the keys in cut. It returns the deleted rows.

@@ -40,12 +40,7 @@ func (distributed) lockQueries(cs *changeset, changes []tasks.Change) []query.Qu
 	return slices.Insert(all, 0, query.Query{
 		SQL:  `SELECT c.code FROM keyseat_countries c WHERE c.code = ANY (@in) ORDER BY c.code FOR UPDATE OF c`,
 		Args: query.Args{"in": in.Texts("code")},
-		Scan: func(r query.Row) error {
-			var code stock.Country
-			err := r.Scan([]query.Column{query.Text(&code)})
-			cs.countries[code] = true
-			return err
-		},
+		Scan: query.Each(query.Text[stock.Country], func(code stock.Country) { cs.countries[code] = true }),
 	})
 }
 

@@ -88,12 +88,7 @@ func readLimits(ctx context.Context, run query.Runner) (first, last time.Time, e
 // it returns [dberr.ErrRetry].
 func readLate(ctx context.Context, run query.Runner, n int, at time.Time) (candidates, error) {
 	var codes query.TextArray
-	err := run(ctx, query.Query{SQL: lateCodesSQL, Args: query.Args{"n": n, "at": at}, Scan: func(r query.Row) error {
-		var code string
-		err := r.Scan([]query.Column{query.Text(&code)})
-		codes = append(codes, code)
-		return err
-	}})
+	err := run(ctx, query.Query{SQL: lateCodesSQL, Args: query.Args{"n": n, "at": at}, Scan: query.Each(query.Text[string], func(code string) { codes = append(codes, code) })})
 	if err != nil || len(codes) == 0 {
 		return nil, err
 	}

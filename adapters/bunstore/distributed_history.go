@@ -32,12 +32,7 @@ func (distributed) lockArchivable(ctx context.Context, s session, want query.Row
 	return ours, s.runOnce(ctx, `
 		SELECT m.code FROM keyseat_listeners l JOIN keyseat_mail m ON m.listener = l.name
 		WHERE m.code = ANY (@codes) AND m.country = '' AND m.newest > m.told`,
-		named, func(r query.Row) error {
-			var code keys.Code
-			err := r.Scan([]query.Column{query.Text(&code)})
-			ours[code] = false
-			return err
-		})
+		named, query.Each(query.Text[keys.Code], func(code keys.Code) { ours[code] = false }))
 }
 
 // deleteTasks implements [layout].

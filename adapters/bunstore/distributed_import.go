@@ -59,12 +59,7 @@ func (s session) insertChunk(ctx context.Context, b adminstore.ImportBatch, now 
 	err := s.runOnce(ctx, `
 		INSERT INTO keyseat_keys (batch_id, `+list+`) SELECT @batch, `+list+` FROM @r ORDER BY place
 		ON CONFLICT (code) DO NOTHING RETURNING code`,
-		query.Args{"r": query.InlineRows(keyTable.Rows(some)), "batch": b.ID}, func(r query.Row) error {
-			var code keys.Code
-			err := r.Scan([]query.Column{query.Text(&code)})
-			inserted[code] = true
-			return err
-		})
+		query.Args{"r": query.InlineRows(keyTable.Rows(some)), "batch": b.ID}, query.Each(query.Text[keys.Code], func(code keys.Code) { inserted[code] = true }))
 	entries := make([]tasks.HistoryEntry, len(some))
 	for i, k := range some {
 		if err == nil && !inserted[k.Code] {

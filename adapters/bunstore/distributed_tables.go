@@ -131,11 +131,6 @@ func (s session) readDistribution(ctx context.Context) (tables []string, citus b
 		return nil, citus, err
 	}
 	err = s.runOnce(ctx, `SELECT CAST(c.relname AS text) FROM pg_dist_partition p JOIN pg_class c ON c.oid = p.logicalrelid
-		WHERE p.partmethod = 'h' AND c.oid = to_regclass(c.relname) AND c.relname LIKE 'keyseat%'`, nil, func(r query.Row) error {
-		var name string
-		err := r.Scan([]query.Column{query.Text(&name)})
-		tables = append(tables, name)
-		return err
-	})
+		WHERE p.partmethod = 'h' AND c.oid = to_regclass(c.relname) AND c.relname LIKE 'keyseat%'`, nil, query.Each(query.Text[string], func(name string) { tables = append(tables, name) }))
 	return tables, citus, err
 }

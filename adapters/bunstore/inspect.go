@@ -72,12 +72,7 @@ func (s session) codes(ctx context.Context, after keys.Code, n int) (codes []key
 			SELECT DISTINCT code FROM `+table+` WHERE code > @after ORDER BY code LIMIT @n) AS `+table+`_first`)
 	}
 	err = s.runOnce(ctx, `SELECT code FROM (`+strings.Join(firsts, " UNION ")+`) AS firsts ORDER BY code LIMIT @n`,
-		query.Args{"after": string(after), "n": n}, func(r query.Row) error {
-			var code keys.Code
-			err := r.Scan([]query.Column{query.Text(&code)})
-			codes = append(codes, code)
-			return err
-		})
+		query.Args{"after": string(after), "n": n}, query.Each(query.Text[keys.Code], func(code keys.Code) { codes = append(codes, code) }))
 	return codes, err
 }
 

@@ -86,12 +86,7 @@ func (s *Store) DeductExpired(ctx context.Context) error {
 		WHERE EXISTS (
 			SELECT 1 FROM keyseat_plans p
 			WHERE p.country = c.code AND `+inStockSQL+` AND p.expires_at > c.counted_at AND p.expires_at <= @now)`,
-		nil, func(r query.Row) error {
-			var code string
-			err := r.Scan([]query.Column{query.Text(&code)})
-			in.Add(code)
-			return err
-		})
+		nil, query.Each(query.Text[string], func(code string) { in.Add(code) }))
 	if err == nil && len(in.Values) > 0 {
 		err = s.transact(ctx, func(tx session) error { return tx.deductExpired(ctx, in) })
 	}

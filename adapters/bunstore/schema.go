@@ -117,12 +117,7 @@ func (s session) columns(ctx context.Context) ([]string, error) {
 
 // names runs a query with one text column and returns its values.
 func (s session) names(ctx context.Context, sql string) (all []string, err error) {
-	err = s.runOnce(ctx, sql, nil, func(r query.Row) error {
-		var name string
-		err := r.Scan([]query.Column{query.Text(&name)})
-		all = append(all, name)
-		return err
-	})
+	err = s.runOnce(ctx, sql, nil, query.Each(query.Text[string], func(name string) { all = append(all, name) }))
 	return all, err
 }
 

@@ -209,6 +209,16 @@ func ScanTargets(fields ...[]Column) []any {
 	return into
 }
 
+// Each returns a function that reads rows of one column, and calls use with the value of each row.
+func Each[T any](column func(*T) Column, use func(T)) func(Row) error {
+	return func(r Row) error {
+		var value T
+		err := r.Scan([]Column{column(&value)})
+		use(value)
+		return err
+	}
+}
+
 // ScanRows calls scan for every row of a query's result and closes rows. If err is not nil, it returns err.
 func ScanRows(rows *sql.Rows, err error, scan func(Row) error) error {
 	if err != nil {
