@@ -1,7 +1,9 @@
 package bunstore_test
 
 import (
+	"database/sql/driver"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,5 +73,30 @@ func TestOneServerIsAway(t *testing.T) {
 	}
 	if _, err := s.Lease(t.Context(), "w", 9, time.Minute); err == nil {
 		t.Error("without the function of Citus the error is lost")
+	}
+}
+
+// TestALeaseThatComesSecond has another process take the oldest task between two statements of a lease. The lease must
+// then take the next task, and not end as if no task were due.
+func TestALeaseThatComesSecond(t *testing.T) {
+	t.Parallel()
+	url := migrated["distributed"](t)
+	other, taken := open(t, url, bunstore.Options{}), 0
+	s := observed(t, url, func(sql string, _ []driver.NamedValue) {
+		if taken > 0 || !strings.Contains(sql, "JOIN keyseat_keys") || !namesCodes.MatchString(sql) {
+			return
+		}
+		views, err := other.Lease(t.Context(), "other", 1, time.Minute)
+		if taken = len(views); err != nil {
+			t.Error(err)
+		}
+	})
+	fill(t, s, 2)
+	for _, c := range upgrades(t, other, 2) {
+		apply(t, other, c)
+	}
+	views, err := s.Lease(t.Context(), "w", 1, time.Minute)
+	if err != nil || taken != 1 || len(views) != 1 || views[0].Key.Code != code("K", 1) {
+		t.Errorf("leased %v after the other process took %d, %v", views, taken, err)
 	}
 }
