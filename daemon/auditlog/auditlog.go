@@ -87,7 +87,7 @@ func toAction(name string) activity.Action {
 	return activity.Action(strings.ReplaceAll(name, " ", "_"))
 }
 
-// actions has the names of actions in lines, except for those that are an [activity.Action] with spaces.
+// actions maps the names of actions in log lines. A name is left out if it is an [activity.Action] with spaces.
 var actions = map[string]activity.Action{
 	"GET /admin/v1/keys":                 activity.ListKeys,
 	"POST /admin/v1/keys":                activity.IssueKeys,

@@ -89,6 +89,7 @@ func TestDocumentedFlags(t *testing.T) {
 	known := []string{
 		"--length", "--only", "--list", "--quick", "--growth", "--keep", // of daemon/soak and daemon/bench
 		"--plain",
+		"--cookie-expire", // of oauth2-proxy
 	}
 	for _, leaf := range parser.Model.Leaves(true) {
 		for _, group := range leaf.AllFlags(false) {
