@@ -18,25 +18,24 @@ func TestVulns(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
+		curl   string // what curl does
 		tool   string // what govulncheck does
 		status int
 		says   string
 	}{
-		"nothing found": {`echo "No vulnerabilities found."`, 0, "No vulnerabilities found.\n"},
-		"found":         {`echo "Vulnerability #1"; exit 3`, 3, "Vulnerability #1\n"},
-		"broken code":   {`echo "undefined: x" >&2; exit 1`, 1, "undefined: x\n"},
-		"no database": {
-			`echo 'govulncheck: fetching vulnerabilities: Get "https://vuln.go.dev/index/modules.json.gz": no such host' >&2; exit 1`,
-			0, "Known vulnerabilities were not looked for, because https://vuln.go.dev cannot be reached.\n",
-		},
+		"nothing found": {"exit 0", `echo "No vulnerabilities found."`, 0, "No vulnerabilities found.\n"},
+		"found":         {"exit 0", `echo "Vulnerability #1"; exit 3`, 3, "Vulnerability #1\n"},
+		"broken code":   {"exit 0", `echo "undefined: x" >&2; exit 1`, 1, "undefined: x\n"},
+		"no database":   {"exit 6", "exit 1", 0, "Known vulnerabilities were not looked for, because https://vuln.go.dev cannot be reached.\n"},
 	} {
 		dir := t.TempDir()
-		install := "#!/bin/sh\nprintf '#!/bin/sh\\n%s\\n' \"$TOOL\" >\"$GOBIN/govulncheck\"\nchmod +x \"$GOBIN/govulncheck\"\n"
-		if err := os.WriteFile(filepath.Join(dir, "go"), []byte(install), 0o755); err != nil {
-			t.Fatal(err)
+		for program, does := range map[string]string{"curl": c.curl, "go": c.tool} {
+			if err := os.WriteFile(filepath.Join(dir, program), []byte("#!/bin/sh\n"+does+"\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
 		}
 		cmd := exec.CommandContext(t.Context(), script)
-		cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "TOOL=" + c.tool}
+		cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
 		out, err := cmd.CombinedOutput()
 		if status := cmd.ProcessState.ExitCode(); status != c.status || string(out) != c.says {
 			t.Errorf("%s: status %d, %v: %s", name, status, err, strings.TrimSpace(string(out)))
