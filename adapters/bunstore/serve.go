@@ -99,9 +99,10 @@ func (s *Store) Ping(ctx context.Context) error {
 //
 //   - The file was moved, removed or replaced.
 //   - The database does not answer.
-//   - The last write failed, and a write that changes nothing fails too.
+//   - The last write failed, and a write that changes nothing fails too, or the disk has no room for a change.
 func (d *database) pingSQLite(ctx context.Context) error {
-	if file := d.disk.File.Load(); file != nil {
+	file := d.disk.File.Load()
+	if file != nil {
 		if err := file.InPlace(); err != nil {
 			return err
 		}
@@ -113,7 +114,7 @@ func (d *database) pingSQLite(ctx context.Context) error {
 	if failed == nil {
 		return nil
 	}
-	if d.probeWrite(ctx) != nil {
+	if d.probeWrite(ctx) != nil || file != nil && file.HasRoom() != nil {
 		return *failed
 	}
 	d.disk.Failed.CompareAndSwap(failed, nil)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -42,8 +41,8 @@ func TestDiskFull(t *testing.T) {
 	})
 }
 
-// TestFullDiskIsNotReady checks that /readyz reports failing writes, and is ready again after space is free, without
-// a request.
+// TestFullDiskIsNotReady checks that /readyz reports failing writes, also when there is room for a small one. It is ready
+// again after space is free, without a request.
 func TestFullDiskIsNotReady(t *testing.T) {
 	t.Parallel()
 	disk := newDisk(t, "24m")
@@ -57,15 +56,17 @@ func TestFullDiskIsNotReady(t *testing.T) {
 	s.ImportPlans("p,US,3000,,")
 	d := s.Serve()
 	disk.fill()
-	s.Eventually("a request finds no room, and it is not ready", func() bool {
+	s.Eventually("a request finds no room", func() bool {
 		code := codes[0]
 		codes = codes[1:]
-		refused := d.Post(harness.Upgrade(code, "success@example.com", "US")).Code == http.StatusServiceUnavailable
-		// A small write may succeed in between. Then it is ready again, until the next request finds no room.
-		ready, err := d.Send(http.MethodGet, d.AdminURL+"/readyz", "", nil)
-		return err == nil && refused && ready.Code == http.StatusServiceUnavailable && strings.Contains(ready.Body, "disk")
+		return d.Post(harness.Upgrade(code, "success@example.com", "US")).Code == http.StatusServiceUnavailable
 	})
-	if err := disk.free(); err != nil {
+	d.ExpectNotReady("disk")
+	if err := disk.leave(16 << 10); err != nil { // room for a page, and not for a change
+		t.Fatal(err)
+	}
+	d.ExpectNotReady("disk")
+	if err := os.Remove(disk.ballast()); err != nil {
 		t.Fatal(err)
 	}
 	s.Eventually("it is ready", func() bool { return d.ReadyStatus() == http.StatusOK })
@@ -139,6 +140,17 @@ func (d *disk) free() error {
 	close(d.stop)
 	d.filler.Wait()
 	return os.Remove(d.ballast())
+}
+
+// leave ends the filling, and leaves n bytes of room.
+func (d *disk) leave(n int64) error {
+	close(d.stop)
+	d.filler.Wait()
+	full, err := os.Stat(d.ballast())
+	if err != nil {
+		return err
+	}
+	return os.Truncate(d.ballast(), full.Size()-n)
 }
 
 func (d *disk) ballast() string { return filepath.Join(d.path, "ballast") }

@@ -132,7 +132,7 @@ func logSize(path string) int64 {
 // A Disk holds the state of an SQLite file on its disk, for the method Ping of bunstore.Store.
 type Disk struct {
 	File   atomic.Pointer[File]  // nil until the path is known
-	Failed atomic.Pointer[error] // the last error of [Disk.Note]; nil after Ping has made a successful test write
+	Failed atomic.Pointer[error] // the last error of [Disk.Note]; nil after Ping has found that writes succeed again
 }
 
 // Note stores err if it means that no write can succeed: the disk is full, broken or read-only.
@@ -144,6 +144,19 @@ func (d *Disk) Note(err error) {
 	case lib.SQLITE_FULL, lib.SQLITE_IOERR, lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN:
 		d.Failed.Store(&err)
 	}
+}
+
+// changeRoom is the number of bytes that [File.HasRoom] needs. It is more than a change writes to the log.
+const changeRoom = 64 << 10
+
+// HasRoom returns an error if the disk of a file has no room for a change.
+func (f *File) HasRoom() error {
+	probe, err := os.CreateTemp(filepath.Dir(f.Path), ".keyseat-room-*")
+	if err != nil {
+		return err
+	}
+	_, err = probe.Write(make([]byte, changeRoom))
+	return errors.Join(err, probe.Close(), os.Remove(probe.Name()))
 }
 
 // URI returns the URI of a file with the options v for opening it.
