@@ -163,7 +163,9 @@ func (a *adminTokenAdd) Run(_ context.Context, c stdio) error {
 	stored := fmt.Sprintf("the token of %s is in %s and cannot be shown again", a.Name, a.File)
 	return c.printStored(stored, "delete the last line that begins with "+a.Name+" from the file, then run the command again", func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, text)
-		c.hint("Copy this token now: " + a.File + " has only its hash.")
+		if err == nil {
+			c.hint("Copy this token now: " + a.File + " has only its hash.")
+		}
 		return err
 	})
 }

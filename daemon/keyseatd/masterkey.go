@@ -46,7 +46,9 @@ func (m *masterKeyAdd) Run(_ context.Context, c stdio) error {
 	}
 	return c.printStored("key "+id+" is the first of "+m.File, "it encrypts from now on, and `keyseatd master-key prune` drops it once another is the first", func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, id)
-		c.hint("This key is the first of " + m.File + ". Keep a copy of the file, apart from the backups of the database.")
+		if err == nil {
+			c.hint("This key is the first of " + m.File + ". Keep a copy of the file, apart from the backups of the database.")
+		}
 		return err
 	})
 }
