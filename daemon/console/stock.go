@@ -103,7 +103,7 @@ func (c *Console) setDaysLeft(ctx context.Context, t *stockTable) error {
 
 // daysLeft returns for how many days the free slots last, if as many are sold per day as since s.Since.
 func daysLeft(free int, s stats.Sold, now time.Time) string {
-	switch days := now.Sub(s.Since).Hours() / 24 * float64(free) / float64(s.Slots); {
+	switch days := float64(free) / s.PerDay(now); {
 	case s.Slots == 0:
 		return "–"
 	case days < 1:
@@ -117,7 +117,7 @@ func daysLeft(free int, s stats.Sold, now time.Time) string {
 
 // soldPerDay returns how many slots were sold per day since s.Since.
 func soldPerDay(s stats.Sold, now time.Time) string {
-	perDay := float64(s.Slots) * 24 / max(now.Sub(s.Since), time.Minute).Hours()
+	perDay := s.PerDay(now)
 	if s.Slots == 0 || perDay >= 10 {
 		return formatNumber(int(math.Round(perDay)))
 	}

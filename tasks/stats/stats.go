@@ -42,6 +42,11 @@ type Sold struct {
 	Since   time.Time // the slots were delivered from then on: later than requested, if not all tasks were examined
 }
 
+// PerDay returns how many slots were delivered per day since s.Since. It counts at least one minute.
+func (s Sold) PerDay(now time.Time) float64 {
+	return float64(s.Slots) * 24 / max(now.Sub(s.Since), time.Minute).Hours()
+}
+
 // MaxHours is the maximum number of hours that [TaskStats] counts in one call: one week.
 const MaxHours = 7 * 24
 
