@@ -1,6 +1,6 @@
 // Command bench compares keyseatd with possible replacements, and prints one Markdown table:
 //
-//	go -C daemon/bench run .                 # everything, about twenty minutes
+//	go -C daemon/bench run .                 # everything, about three quarters of an hour
 //	go -C daemon/bench run . --only 1,2,3    # some rows
 //	go -C daemon/bench run . --quick         # a short test that everything works
 //	go -C daemon/bench run . --growth N      # instead: the cost of N keys, compared with 100,000

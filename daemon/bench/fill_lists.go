@@ -18,6 +18,7 @@ type listFill struct {
 	keys int
 	open func() (*sql.DB, error)
 
+	first   []string          // settings of the fill
 	rows    string            // SQL for a table r with the numbers i from %d to %d
 	words   *strings.Replacer // of the words with @ in [fillLists]
 	indexes string            // SQL that lists all indexes that are no constraint, each with the statement that makes it
@@ -86,8 +87,9 @@ func postgresFill(url string) listFill {
 func sqliteFill(path string) listFill {
 	return listFill{
 		name: "SQLite", url: "sqlite:" + path,
-		open: func() (*sql.DB, error) { return openFile(path) },
-		rows: "(WITH RECURSIVE r(i) AS (SELECT %d UNION ALL SELECT i + 1 FROM r WHERE i < %d) SELECT i FROM r)",
+		open:  func() (*sql.DB, error) { return openFile(path) },
+		first: []string{"PRAGMA synchronous = OFF", "PRAGMA cache_size = -1000000"},
+		rows:  "(WITH RECURSIVE r(i) AS (SELECT %d UNION ALL SELECT i + 1 FROM r WHERE i < %d) SELECT i FROM r)",
 		words: strings.NewReplacer("@code", "printf('%08X%08X%08X%05X', i * 2654435761 & 4294967295, i * 40503 & 4294967295, i * 2246822519 & 4294967295, i & 65535)",
 			"@ago(", "1000000 * CAST(strftime('%s', 'now') AS INTEGER) - 1000000 * (", "@sealed", "x'00'", "@outcome", outcomeSQL, "@country", countrySQL),
 		indexes: `SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL`,
@@ -112,15 +114,12 @@ func (f listFill) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	all := append(drop, "INSERT INTO keyseat_countries (code) VALUES ('US'), ('DE'), ('FR')")
+	all := append(append(f.first, drop...), "INSERT INTO keyseat_countries (code) VALUES ('US'), ('DE'), ('FR')")
 	for _, fill := range fillLists {
 		for first := 0; first < f.keys/fill.part; first += fillStep {
 			rows := fmt.Sprintf(f.rows, first, min(first+fillStep, f.keys/fill.part)-1)
 			all = append(all, strings.NewReplacer("@rows", rows, "@used", fmt.Sprint(f.used())).Replace(f.words.Replace(fill.sql)))
 		}
-	}
-	if f.name == "SQLite" {
-		all = append([]string{"PRAGMA synchronous = OFF", "PRAGMA cache_size = -1000000"}, all...)
 	}
 	for _, statement := range append(append(all, restore...), f.last...) {
 		if _, err := db.ExecContext(ctx, statement); err != nil {

@@ -31,15 +31,9 @@ const firstSQL = `
 
 // peerFirst accepts each upgrade with one statement, which is a transaction.
 func peerFirst(ctx context.Context, args []string) error {
-	pool, err := openPool(ctx, args[0]+"&enable_seqscan=off") // else the planner scans all full plans for the next free one
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
-		done, err := pool.Exec(r.Context(), firstSQL, r.PostFormValue("upgrade"), rand.Text(), r.PostFormValue("country"),
-			r.PostFormValue("login"), r.PostFormValue("pwd"))
-		respond(w, upgradeResponses[done.RowsAffected()], err)
+	url := args[0] + "&enable_seqscan=off" // else the planner scans all full plans for the next free one
+	return serveUpgrades(ctx, url, firstSQL, func(r *http.Request) []any {
+		return []any{r.PostFormValue("upgrade"), rand.Text(), r.PostFormValue("country"), r.PostFormValue("login"), r.PostFormValue("pwd")}
 	})
 }
 
@@ -48,13 +42,20 @@ const insertTable = `CREATE TABLE accepted (code text NOT NULL, login text NOT N
 
 // peerInsert accepts each upgrade with the least that is durable: one row in a table without an index.
 func peerInsert(ctx context.Context, args []string) error {
-	pool, err := openPool(ctx, args[0])
+	return serveUpgrades(ctx, args[0], `INSERT INTO accepted VALUES ($1, $2)`, func(r *http.Request) []any {
+		return []any{r.PostFormValue("upgrade"), r.PostFormValue("login")}
+	})
+}
+
+// serveUpgrades accepts each upgrade with one statement. The function values returns its arguments for a request.
+func serveUpgrades(ctx context.Context, url, sql string, values func(r *http.Request) []any) error {
+	pool, err := openPool(ctx, url)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
 	return serveAPI(ctx, func(w http.ResponseWriter, r *http.Request) {
-		done, err := pool.Exec(r.Context(), `INSERT INTO accepted VALUES ($1, $2)`, r.PostFormValue("upgrade"), r.PostFormValue("login"))
+		done, err := pool.Exec(r.Context(), sql, values(r)...)
 		respond(w, upgradeResponses[done.RowsAffected()], err)
 	})
 }
