@@ -55,7 +55,8 @@ func (distributed) retry(ctx context.Context, run func() error) error { return r
 // skipLocked returns "": the statement waits for locked rows.
 func (distributed) skipLocked() string { return "" }
 
-// whereCodes implements [layout]. A condition that names the codes suffices, although a join says the same.
+// whereCodes implements [layout]. Citus does not skip a server because of a join with the codes, but because of this
+// condition.
 func (distributed) whereCodes(table string) string { return "AND " + table + ".code = ANY (@codes)" }
 
 // sessionSettings returns these settings, of which other databases than Citus ignore the last two:
