@@ -62,13 +62,9 @@ func (l *Limiter) Log(ctx context.Context, log *slog.Logger, e Event) {
 		return
 	}
 	e.Subject = cmp.Or(e.Subject, e.Message)
-	recorded, first := l.record(log, e) //nolint:contextcheck // a line that counts events belongs to no request
-	if first {
-		e = recorded
-	} else {
-		e.Level = slog.LevelDebug
+	if !l.logFirst(ctx, log, e) {
+		log.LogAttrs(ctx, slog.LevelDebug, e.Message, e.Attrs...)
 	}
-	log.LogAttrs(ctx, e.Level, e.Message, e.Attrs...)
 }
 
 // LogState logs that an operation has failed, with its error. If err is nil, it reports that the operation works
@@ -82,22 +78,24 @@ func (l *Limiter) LogState(ctx context.Context, log *slog.Logger, e Event, err e
 	l.Log(ctx, log, e)
 }
 
-// record counts an event. If the event is the first one of its subject, it returns the event to log.
-func (l *Limiter) record(log *slog.Logger, e Event) (_ Event, first bool) {
+// logFirst logs the event if it is the first one of its subject, and counts it otherwise. It logs while it holds
+// mu, so that no later event of the subject is logged before the first one.
+func (l *Limiter) logFirst(ctx context.Context, log *slog.Logger, e Event) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s := l.find(&e); s != nil {
 		s.last, s.failing = e, true
 		s.unlogged++
-		return e, false
+		return false
 	}
 	if l.subjects == nil {
 		l.subjects = map[string]*subject{}
 	}
 	s := &subject{log: log, last: e, began: time.Now(), failing: true}
 	l.subjects[e.Subject] = s
-	l.endWindowLater(e.Subject, s)
-	return e, true
+	l.endWindowLater(e.Subject, s) //nolint:contextcheck // a line that counts events belongs to no request
+	log.LogAttrs(ctx, e.Level, e.Message, e.Attrs...)
+	return true
 }
 
 // find returns the subject of an event, or nil if the subject is new. If there are [MaxSubjects] subjects

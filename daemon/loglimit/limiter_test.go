@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -15,8 +16,11 @@ import (
 	"github.com/keyseat/keyseat/daemon/loglimit"
 )
 
-// record returns a logger and the lines that it has written, without their times.
-func record() (*slog.Logger, func() string) {
+// record returns a logger at the level info and the lines that it has written, without their times.
+func record() (*slog.Logger, func() string) { return recordFrom(slog.LevelInfo) }
+
+// recordFrom is record at another level.
+func recordFrom(level slog.Level) (*slog.Logger, func() string) {
 	var out buffer
 	untimed := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
@@ -24,7 +28,7 @@ func record() (*slog.Logger, func() string) {
 		}
 		return a
 	}
-	return slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: untimed})), out.take
+	return slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level, ReplaceAttr: untimed})), out.take
 }
 
 // A buffer records the text that was written since the last take.
@@ -147,4 +151,37 @@ func TestDisabledLevel(t *testing.T) {
 	l.Log(context.Background(), log, loglimit.Event{Subject: "x", Level: slog.LevelDebug, Message: "x"})
 	l.Flush(t.Context())
 	checkLog(t, lines(), "")
+}
+
+// TestFirstLineIsFirst checks that a first event is logged before the later events of its subject, even if
+// they happen while the first line is being written.
+func TestFirstLineIsFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var l loglimit.Limiter
+		log, lines := recordFrom(slog.LevelDebug)
+		hook := hooked{log.Handler(), sync.OnceFunc(func() {
+			go l.Log(t.Context(), log, event("b"))
+			for range 1000 {
+				runtime.Gosched()
+			}
+		})}
+		l.Log(t.Context(), slog.New(hook), event("b"))
+		time.Sleep(loglimit.Window)
+		synctest.Wait()
+		checkLog(t, lines(), "level=WARN msg=refused client=b\nlevel=DEBUG msg=refused client=b\nlevel=WARN msg=refused client=b repeated=1")
+		time.Sleep(loglimit.Window)
+	})
+}
+
+// A hooked handler calls before at the start of each record.
+type hooked struct {
+	slog.Handler
+	before func()
+}
+
+// Handle implements [slog.Handler].
+func (h hooked) Handle(ctx context.Context, r slog.Record) error {
+	h.before()
+	return h.Handler.Handle(ctx, r)
 }
