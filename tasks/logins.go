@@ -54,35 +54,3 @@ func loginLimit(c LoginCounts) string {
 	}
 	return ""
 }
-
-// testLogin returns the test of a login that a task makes, or nil without a limit. Before the first attempt of the task it
-// counts the test. If the login must not be tested now, the result settles the attempt. If the test cannot be counted, the
-// result has the effect None, and err is the reason. Otherwise the result is zero.
-func (e Engine) testLogin(ctx context.Context, t Task, a Account) (test *LoginTest, r ConnectorResult, err error) {
-	if e.Logins == nil || e.Rules.KeyTasks <= 0 {
-		return nil, r, nil
-	}
-	test = &LoginTest{Code: t.Code}
-	counts := []LoginCounts{{}}
-	test.Login, err = e.LoginHash(fold(a.Login.Reveal()))
-	if err == nil && t.withLostLeases().Attempts == 0 {
-		counts, err = e.Logins.CountLogins(ctx, []LoginTest{*test})
-	}
-	if err != nil {
-		return nil, ConnectorResult{Effect: None, Note: "the tests of the login cannot be counted"}, err
-	}
-	if note := loginLimit(counts[0]); note != "" {
-		return test, ConnectorResult{Effect: Settled, Outcome: AccountLocked, Note: note}, nil
-	}
-	return test, r, nil
-}
-
-// releaseLogin takes back the test of a task that has ended, unless its login failed. After an error the test stays
-// counted until it expires.
-func (e Engine) releaseLogin(ctx context.Context, t Task, test *LoginTest) {
-	if test == nil || t.Open() || t.Outcome.loginFailed() {
-		return
-	}
-	test.Succeeded = t.Outcome == Success
-	_ = e.Logins.ReleaseLogins(ctx, []LoginTest{*test})
-}

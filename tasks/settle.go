@@ -8,36 +8,6 @@ import (
 	"github.com/keyseat/keyseat/stock"
 )
 
-// An Effect describes the known effect of an attempt at the provider.
-type Effect uint8
-
-// The effects.
-const (
-	Unknown Effect = iota // the attempt may have had any effect: try again
-	None                  // the attempt had no effect: try again
-	Pending               // the provider is still working: try again; this attempt is not counted
-	Refused               // the attempt had no effect, and later ones cannot have one: do not try again
-	Settled               // the provider has finished: the outcome is final
-)
-
-// String returns the name of the effect in metrics and traces.
-func (e Effect) String() string {
-	if e > Settled {
-		e = Unknown
-	}
-	return [...]string{"unknown", "none", "pending", "refused", "settled"}[e]
-}
-
-// A ConnectorResult is the result of a [Connector] call. The zero ConnectorResult means that nothing is known.
-type ConnectorResult struct {
-	Effect        Effect
-	Outcome       Outcome       // if Effect is Settled
-	Username      string        // of the account, "" if the provider did not report it
-	VerifyAddress string        // of the plan, "" if the provider did not report it
-	RetryAfter    time.Duration // the pause that the provider requests; 0: no request
-	Note          string        // a description for the operator; contains no secret and no URL with a secret
-}
-
 // An Attempt is one call of the connector with its result and times.
 type Attempt struct {
 	Sent     time.Time // when the call began, by the store's clock

@@ -1,82 +1,17 @@
 package keyring
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/keyseat/keyseat/internal/safefile"
 )
-
-// fileState is the state of a file when it was read last, and the error of that read.
-type fileState struct {
-	fs.FileInfo
-	err error
-}
-
-func (s *fileState) unchanged(now fs.FileInfo) bool {
-	return s != nil && safefile.Unchanged(s.FileInfo, now)
-}
-
-// refresh reads the file if it has changed since the last read. If it has not, refresh returns the error of the
-// last read.
-func (r *Ring) refresh() error {
-	if r.path == "" {
-		return nil
-	}
-	now, err := os.Stat(r.path)
-	if err != nil {
-		return wrapErr(r.path, err)
-	}
-	if last := r.lastRead.Load(); last.unchanged(now) {
-		return last.err
-	}
-	return r.reload()
-}
-
-// reload reads the file, one goroutine at a time. A goroutine that waited for another one's read uses that read's
-// result.
-func (r *Ring) reload() error {
-	r.readLock.Lock()
-	defer r.readLock.Unlock()
-	lines, info, err := r.read()
-	if info == nil {
-		return wrapErr(r.path, err)
-	}
-	if last := r.lastRead.Load(); last.unchanged(info) {
-		return last.err
-	}
-	if err == nil {
-		keys := keysOf(lines)
-		r.keys.Store(&keys)
-	}
-	err = wrapErr(r.path, err)
-	r.lastRead.Store(&fileState{info, err})
-	return err
-}
-
-// read reads and parses the file. If the file was replaced and overwritten during the read, read reads the new file.
-// info is nil if there is no file to read.
-func (r *Ring) read() (lines []line, info fs.FileInfo, err error) {
-	for range 3 {
-		var text []byte
-		if text, info, err = safefile.Read(r.path, maxFile+1); err != nil {
-			return nil, nil, err
-		}
-		if lines, err = parseChecked(text, r.path, info); err == nil {
-			break
-		}
-		if now, gone := os.Stat(r.path); gone != nil || os.SameFile(info, now) {
-			break
-		}
-	}
-	return lines, info, err
-}
 
 // parseChecked parses the text of a file, and returns an error if other users can read or write the file.
 func parseChecked(text []byte, path string, info fs.FileInfo) ([]line, error) {
@@ -175,4 +110,14 @@ func keysOf(lines []line) []key {
 		}
 	}
 	return keys
+}
+
+// generateKey makes a new key. It returns the key's id in hexadecimal and the key's line in a file.
+func generateKey(now time.Time) (id string, l line) {
+	var master [KeySize]byte
+	_, _ = rand.Read(master[:]) // Read never returns an error; it ends the program instead
+	k := newKey(master)
+	k.created = now.UTC().Truncate(time.Second)
+	id = k.hexID()
+	return id, line{id + " " + base64.StdEncoding.EncodeToString(master[:]) + " " + k.created.Format(time.RFC3339), &k}
 }

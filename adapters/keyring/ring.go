@@ -1,3 +1,55 @@
+// Package keyring encrypts the secrets that no store may see, with AES-256-GCM under a ring of master keys.
+//
+// The ring is a file. The first key encrypts, and all keys decrypt:
+//
+//	# since this morning
+//	5f0c3a1e qNbW…44 characters of base64…= 2026-11-29T12:00:00Z
+//	# before
+//	a94e07d2 Z1x0…= 2026-11-28T12:00:00Z
+//
+// A line is a key's id, 32 random bytes, and the time at which the key was made. The id is derived from the bytes, so that
+// a damaged line is detected. The id is not secret. Lines of earlier versions have no time: their age is unknown.
+// [Add] makes a new key and writes it as the first one. A [Ring] in use reads the changed file.
+//
+// # Rotation
+//
+// A database keeps old versions of a row in its files, its log, standbys and backups. So an account that was erased from
+// its row can still be found there. Nobody can open it when its master key is gone. [Rotate] therefore adds a key each
+// period, and destroys the older keys that nothing needs:
+//
+//	made ──▶ first: encrypts ──a period──▶ later: decrypts only ──10 minutes, not in use──▶ destroyed
+//
+// The keys must not be in the database or in its backups. A key that is wrapped by another key and stored in the database
+// is in the same log as the row that it protects. A key that only a process holds is lost with it, and accepted tasks
+// are lost too.
+//
+// A daemon can encrypt with a key that is no longer the first one of the file, in two cases:
+//
+//   - It has read the file just before the change. For this case a key stays in the file for 10 minutes ([Rest]).
+//   - It has a copy of the file. For this case daemons record in the database which key they encrypt with.
+//
+// Edits lock the temporary file that replaces the file, so they run one after the other. A process that dies leaves no
+// lock. After the replacement of a file with a destroyed key, Rotate overwrites the old file and syncs it. That is no
+// guarantee on file systems that copy on write, and on disks that move blocks.
+//
+// # Envelopes
+//
+// An encrypted text is an envelope:
+//
+//	version 2 │ id of the key │ nonce    │ ciphertext of the content, padded │ tag
+//	1 byte    │ 4 bytes       │ 12 bytes │ a multiple of 128 bytes           │ 16 bytes
+//
+// The padding is one byte 0x80 and then zeros, so that the length of an envelope does not show that of a password.
+// An envelope decrypts only together with the bytes that it was bound to, and with its header. The key that encrypts is
+// derived from the master key for this one purpose. Envelopes of version 1 have no padding and an unauthenticated header.
+// They still open.
+//
+// The nonce is random, which is safe for four billion envelopes under one key (2³²; NIST SP 800-38D, section 8.3). A
+// daily rotation keeps far below that.
+//
+// On Unix, a file that every user of the machine can read or write is an error. The mode may let every user read the
+// file in two cases. Either other users cannot enter its folder, or the file is a secret that is mounted in memory.
+// The group of the file may read it, because mounted secrets are often readable for a group.
 package keyring
 
 import (
@@ -6,8 +58,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"sync"
 	"sync/atomic"
+
+	"github.com/keyseat/keyseat/internal/safefile"
 )
 
 // Errors of [Ring.Open].
@@ -121,4 +177,69 @@ func (r *Ring) find(id string) (key, bool) {
 		}
 	}
 	return key{}, false
+}
+
+// fileState is the state of a file when it was read last, and the error of that read.
+type fileState struct {
+	fs.FileInfo
+	err error
+}
+
+func (s *fileState) unchanged(now fs.FileInfo) bool {
+	return s != nil && safefile.Unchanged(s.FileInfo, now)
+}
+
+// refresh reads the file if it has changed since the last read. If it has not, refresh returns the error of the
+// last read.
+func (r *Ring) refresh() error {
+	if r.path == "" {
+		return nil
+	}
+	now, err := os.Stat(r.path)
+	if err != nil {
+		return wrapErr(r.path, err)
+	}
+	if last := r.lastRead.Load(); last.unchanged(now) {
+		return last.err
+	}
+	return r.reload()
+}
+
+// reload reads the file, one goroutine at a time. A goroutine that waited for another one's read uses that read's
+// result.
+func (r *Ring) reload() error {
+	r.readLock.Lock()
+	defer r.readLock.Unlock()
+	lines, info, err := r.read()
+	if info == nil {
+		return wrapErr(r.path, err)
+	}
+	if last := r.lastRead.Load(); last.unchanged(info) {
+		return last.err
+	}
+	if err == nil {
+		keys := keysOf(lines)
+		r.keys.Store(&keys)
+	}
+	err = wrapErr(r.path, err)
+	r.lastRead.Store(&fileState{info, err})
+	return err
+}
+
+// read reads and parses the file. If the file was replaced and overwritten during the read, read reads the new file.
+// info is nil if there is no file to read.
+func (r *Ring) read() (lines []line, info fs.FileInfo, err error) {
+	for range 3 {
+		var text []byte
+		if text, info, err = safefile.Read(r.path, maxFile+1); err != nil {
+			return nil, nil, err
+		}
+		if lines, err = parseChecked(text, r.path, info); err == nil {
+			break
+		}
+		if now, gone := os.Stat(r.path); gone != nil || os.SameFile(info, now) {
+			break
+		}
+	}
+	return lines, info, err
 }

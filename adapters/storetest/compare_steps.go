@@ -3,7 +3,9 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"pgregory.net/rapid"
@@ -21,12 +23,6 @@ var (
 	someOutcome = rapid.SampledFrom(tasks.Outcomes(tasks.Upgrade))
 	someEffect  = rapid.SampledFrom([]tasks.Effect{tasks.Unknown, tasks.None, tasks.Pending, tasks.Refused, tasks.Settled, tasks.Settled, tasks.Settled})
 )
-
-// maxTasks is more than the number of tasks in a history.
-const maxTasks = 1000
-
-// batches is the number of import batches. It is small, so that some batches are imported twice.
-const batches = 12
 
 func (p pair) issue(r *rapid.T) {
 	codes := rapid.SliceOfN(someCode, 1, 3).Draw(r, "codes")
@@ -187,5 +183,31 @@ func (p pair) reapply(r *rapid.T) {
 		errs, err := s.Apply(s.ctx, []tasks.Change{s.applied[i], s.applied[i]})
 		s.must(err)
 		return fmt.Sprint(errs)
+	})
+}
+
+// Compare runs two stores through the same random histories. After each step, the results of both must be equal.
+// At the end of a history, the contents of both must be equal. Times are not compared, because each store has its
+// own clock. Tasks that become leasable at the same time may be leased in any order.
+//
+// The flag -rapid.checks sets the number of histories, and -rapid.steps the approximate number of steps in each.
+// Compare reports the number of all steps as the attribute "trials" of the test.
+func Compare(t *testing.T, model, other Open) {
+	steps := 0
+	defer func() { t.Attr("trials", strconv.Itoa(steps)) }()
+	rapid.Check(t, func(r *rapid.T) {
+		p := pair{r, &steps, [2]*side{newSide(t, model), newSide(t, other)}}
+		p.each("plan", func(s *side) string { return s.plans(0, "US", 2) + s.plans(1, "DE", 1) })
+		r.Repeat(map[string]func(*rapid.T){
+			"issue":   p.issue,
+			"plan":    p.editPlan,
+			"accept":  p.accept,
+			"lease":   p.lease,
+			"settle":  p.settle,
+			"extend":  p.extend,
+			"update":  p.update,
+			"reapply": p.reapply,
+		})
+		p.each("contents", (*side).dump)
 	})
 }

@@ -6,22 +6,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"testing"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
-
-// RunOutbox tests whether a store keeps the contract of [outbox.Outbox].
-func RunOutbox(t *testing.T, open func(t testing.TB) OutboxStore) {
-	for _, c := range outboxCases {
-		t.Run(c.name, func(t *testing.T) {
-			s := open(t)
-			c.run(outboxFixture{newFixture(t, s), s})
-		})
-	}
-}
 
 // An OutboxStore is a store with an outbox.
 type OutboxStore interface {
@@ -33,26 +22,6 @@ type OutboxStore interface {
 type outboxFixture struct {
 	fixture
 	outbox.Outbox
-}
-
-var outboxCases = []struct {
-	name string
-	run  func(f outboxFixture)
-}{
-	{"Outbox/events before a subscription are not queued", outboxBefore},
-	{"Outbox/each event is queued once for each subscriber", outboxRoutes},
-	{"Outbox/a delivery has one lease", outboxLeases},
-	{"Outbox/a lost lease", outboxFenced},
-	{"Outbox/due later", outboxDue},
-	{"Outbox/an event during a lease", outboxMeanwhile},
-	{"Outbox/a key is queued again by its next event", outboxRequeue},
-	{"Outbox/a long history is delivered in parts", outboxLong},
-	{"Outbox/a subscriber that is gone is disabled", outboxGone},
-	{"Outbox/low stock", outboxLowStock},
-	{"Outbox/replay", outboxReplay},
-	{"Outbox/expired subscribers are deleted", outboxExpires},
-	{"Outbox/unsubscribe", outboxUnsubscribe},
-	{"Outbox/many writers, many workers", outboxParallel},
 }
 
 // routedTypes lists the event types that the cases route.

@@ -3,7 +3,75 @@ package batch
 import (
 	"context"
 	"runtime"
+	"slices"
+	"time"
 )
+
+// Do sends one item, and returns its result as a slice of length one. If ctx ends first, Do returns the error of
+// ctx within 50 ms. The item may or may not have been sent then.
+func (b *Batcher[Q, R]) Do(ctx context.Context, item Q) ([]R, error) {
+	r := newRequest[Q, R](ctx, item)
+	if b.enqueue(r) {
+		if deadline, has := ctx.Deadline(); has && b.AllowInline && b.takeIfOnly() {
+			return b.runInline(ctx, deadline, item)
+		}
+		go b.runLoop()
+	}
+	return r.wait()
+}
+
+// Start sends one item without waiting. The returned channel receives one result. Use it for an item that must be
+// sent although its caller may not wait for the result.
+func (b *Batcher[Q, R]) Start(ctx context.Context, item Q) <-chan Result[R] {
+	r := newRequest[Q, R](ctx, item)
+	if b.enqueue(r) {
+		go b.runLoop()
+	}
+	return r.done
+}
+
+// enqueue adds a request to the queue. It reports whether the caller must start a goroutine that sends it, or send
+// it inline.
+func (b *Batcher[Q, R]) enqueue(r request[Q, R]) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.queue = append(b.queue, r)
+	return b.acquire()
+}
+
+// takeIfOnly yields once, so that goroutines that are ready to run can add requests. If the caller's request is
+// still the only one, takeIfOnly removes it from the queue and returns true.
+func (b *Batcher[Q, R]) takeIfOnly() bool {
+	runtime.Gosched()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.queue) != 1 {
+		return false
+	}
+	b.queue = nil
+	return true
+}
+
+// runInline sends one request in the goroutine of its caller. The caller's deadline bounds the call, but a
+// cancellation of ctx does not end it, because the database connection would be closed then.
+func (b *Batcher[Q, R]) runInline(ctx context.Context, deadline time.Time, item Q) ([]R, error) {
+	defer b.finishInline()
+	defer b.watchSlow(nil).finish()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(time.Until(deadline), b.CallTimeout))
+	defer cancel()
+	return b.Call(ctx, []Q{item})
+}
+
+// finishInline releases the caller of an inline call. If requests are queued, a goroutine takes its place.
+func (b *Batcher[Q, R]) finishInline() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.queue) > 0 {
+		go b.runLoop()
+		return
+	}
+	b.release()
+}
 
 // runLoop sends batches until no request is queued. Before each batch it yields once, because goroutines that
 // are ready to run may add requests.
@@ -69,4 +137,70 @@ func (b *Batcher[Q, R]) callOnce(ctx context.Context, items []Q) ([]R, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.CallTimeout)
 	defer cancel()
 	return b.Call(ctx, items)
+}
+
+// A call becomes slow after slowAfter. Before that, no other call starts, because one call at a time gives the largest
+// batches. When the call becomes slow, another call may start. At that time, and every cancelPoll after it, the
+// requests whose context has ended are completed with its error.
+const (
+	slowAfter  = 5 * time.Millisecond
+	cancelPoll = 50 * time.Millisecond
+)
+
+// A slowCall is one running call, with the timer that makes it slow. The batcher's mutex protects its fields.
+type slowCall[Q, R any] struct {
+	batcher *Batcher[Q, R]
+	batch   []request[Q, R]
+	timer   *time.Timer
+	slow    bool
+	over    bool
+}
+
+// watchSlow starts the timer of a call. The call ends with [slowCall.finish].
+func (b *Batcher[Q, R]) watchSlow(batch []request[Q, R]) *slowCall[Q, R] {
+	c := &slowCall[Q, R]{batcher: b, batch: batch}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c.timer = time.AfterFunc(slowAfter, c.onSlow)
+	return c
+}
+
+// onSlow runs when the call becomes slow, and every [cancelPoll] after that. The first run lets another call
+// start. Each run completes the requests whose context has ended.
+func (c *slowCall[Q, R]) onSlow() {
+	b := c.batcher
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case c.over:
+		return
+	case !c.slow:
+		c.slow = true
+		b.startAnother()
+	}
+	for _, r := range c.batch {
+		r.cancelled()
+	}
+	b.queue = slices.DeleteFunc(b.queue, request[Q, R].cancelled)
+	c.timer.Reset(cancelPoll)
+}
+
+// startAnother counts the goroutine of a slow call as not fast. If requests are queued, it starts another
+// goroutine for them. The caller holds b.mu.
+func (b *Batcher[Q, R]) startAnother() {
+	b.fastInFlight--
+	if len(b.queue) > 0 && b.acquire() {
+		go b.runLoop()
+	}
+}
+
+// finish stops the timer. The goroutine of the call is fast again.
+func (c *slowCall[Q, R]) finish() {
+	c.timer.Stop()
+	c.batcher.mu.Lock()
+	defer c.batcher.mu.Unlock()
+	c.over = true
+	if c.slow {
+		c.batcher.fastInFlight++
+	}
 }
