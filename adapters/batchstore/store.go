@@ -1,3 +1,25 @@
+// Package batchstore makes concurrent callers of a store share its reads and commits. It is a [tasks.Store] around
+// any other one:
+//
+//	store := batchstore.New(inner, batchstore.Options{})
+//
+// When the store becomes free, all queued requests go out as one call. A batch is therefore as large as the load
+// makes it, and no request waits for a batch to fill. A single request goes out immediately, as a batch of one.
+// A single Snapshots or Find with a deadline even runs in the goroutine of its caller.
+//
+//	caller ─┐                      ┌─▶ caller
+//	caller ─┼─▶ queue ─▶ one call ─┼─▶ caller
+//	caller ─┘                      └─▶ caller
+//
+// While calls are fast, one call of a kind runs at a time. If a call takes longer than 5 ms, another one may
+// start, up to [Options.MaxReads] or [Options.MaxWrites].
+//
+// If Apply fails and the outcome of a batch is not known, each of its changes is applied again by itself.
+// A change that the store can never make therefore does not fail its neighbors. The ids of changes make the
+// repetition safe.
+//
+// The store batches Snapshots, Find, Apply and Stock. Lease and Extend go directly to the inner store, because
+// they are batches already.
 package batchstore
 
 import (
@@ -141,4 +163,40 @@ func (s *Store) sharedStock(ctx context.Context, callers []struct{}) ([][]stock.
 		all[i] = levels
 	}
 	return all, err
+}
+
+// A LoginCounter is a [tasks.LoginCounter] around another one. Concurrent callers share its calls.
+type LoginCounter struct {
+	counts   *batch.Batcher[tasks.LoginTest, tasks.LoginCounts]
+	releases *batch.Batcher[tasks.LoginTest, struct{}]
+}
+
+var _ tasks.LoginCounter = (*LoginCounter)(nil)
+
+// NewLoginCounter returns a counter that batches the calls to inner. [Options.Observe] sees "count_logins" and
+// "release_logins".
+func NewLoginCounter(inner tasks.LoginCounter, o Options) *LoginCounter {
+	o = o.withDefaults()
+	release := func(ctx context.Context, tests []tasks.LoginTest) ([]struct{}, error) {
+		return make([]struct{}, len(tests)), inner.ReleaseLogins(ctx, tests)
+	}
+	return &LoginCounter{newBatcher(o, "count_logins", inner.CountLogins, 1), newBatcher(o, "release_logins", release, 1)}
+}
+
+// CountLogins implements [tasks.LoginCounter].
+func (c *LoginCounter) CountLogins(ctx context.Context, tests []tasks.LoginTest) (counts []tasks.LoginCounts, err error) {
+	for i := 0; i < len(tests) && err == nil; i++ {
+		var one []tasks.LoginCounts
+		one, err = c.counts.Do(ctx, tests[i])
+		counts = append(counts, one...)
+	}
+	return counts, err
+}
+
+// ReleaseLogins implements [tasks.LoginCounter].
+func (c *LoginCounter) ReleaseLogins(ctx context.Context, tests []tasks.LoginTest) (err error) {
+	for i := 0; i < len(tests) && err == nil; i++ {
+		_, err = c.releases.Do(ctx, tests[i])
+	}
+	return err
 }

@@ -49,7 +49,7 @@
 //	tasks.Store                read.go, levels.go, lease.go, apply.go (and changeset.go, write.go)
 //	other ports                adminstore.go and import.go, outbox.go and outbox_delivery.go, inspect.go,
 //	                           archive.go, stats.go, activity.go
-//	further methods of Store   migrate.go and schema.go, serve.go, unknownkeys.go, sealing.go, durability.go, backup.go
+//	further methods of Store   migrate.go and schema.go, serve.go, durability.go, backup.go, limits.go
 //	distributed stores         distributed_*.go
 //	statements and models      sql, models.go
 //	a store and its pools      open.go, store.go, database.go (transactions, retries), session.go (one connection)

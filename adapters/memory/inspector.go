@@ -5,10 +5,13 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 	"github.com/keyseat/keyseat/tasks/archive"
 	"github.com/keyseat/keyseat/tasks/audit"
 )
@@ -153,4 +156,39 @@ func (s *Store) archive(p archive.Plan) {
 	}
 	s.history[p.Code] = slices.Clone(p.Summary)
 	s.outbox.appendEntries(p.ID, p.Summary...)
+}
+
+var _ activity.Store = (*Store)(nil)
+
+// RecordActivity implements [activity.Store].
+func (s *Store) RecordActivity(_ context.Context, e activity.Entry) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.ContainsFunc(s.activity, func(known activity.Entry) bool { return known.ID == e.ID }) {
+		e.At = s.now()
+		s.activity = append(s.activity, e)
+	}
+	return nil
+}
+
+// Activity implements [activity.Store].
+func (s *Store) Activity(_ context.Context, f activity.Filter, p adminstore.Page) (activity.List, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.DeleteFunc(slices.Clone(s.activity), func(e activity.Entry) bool { return !f.Match(e) })
+	return adminstore.Cut(all, f.Position, p), nil
+}
+
+// DeleteActivity implements [activity.Store].
+func (s *Store) DeleteActivity(_ context.Context, before time.Time, n int) (deleted int, _ error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.activity = slices.DeleteFunc(s.activity, func(e activity.Entry) bool {
+		gone := deleted < n && e.At.Before(before)
+		if gone {
+			deleted++
+		}
+		return gone
+	})
+	return deleted, nil
 }

@@ -3,10 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver of PostgreSQL
 )
 
 // listTarget is the longest time of a list.
@@ -92,4 +96,140 @@ func listRequests(list, token string, used int) generator {
 		r.want = append(r.want[:0], '{')
 		return true
 	}
+}
+
+// A listFill fills a database with the rows of a large shop. A fifth of the keys has a task. There is an entry of the
+// activity for each tenth key.
+type listFill struct {
+	name string // of the database system
+	url  string // of the database, for keyseatd
+	keys int
+	open func() (*sql.DB, error)
+
+	first   []string          // settings of the fill
+	rows    string            // SQL for a table r with the numbers i from %d to %d
+	words   *strings.Replacer // of the words with @ in [fillLists]
+	indexes string            // SQL that lists all indexes that are no constraint, each with the statement that makes it
+	last    []string          // maintenance after the fill
+}
+
+func (f listFill) used() int { return f.keys / 5 }
+
+// fillLists makes the rows of the numbers i. These words differ between the databases:
+//
+//	@code         a text of 29 hexadecimal digits that looks random
+//	@ago(x)       the time x seconds ago
+//	@sealed       the account of an open task
+var fillLists = []struct {
+	part int // of the keys: one row for each part-th key
+	sql  string
+}{
+	{25, `INSERT INTO keyseat_plans (id, country, address, invite, size, held, spent, suspect, retired, fault)
+		SELECT 'plan-' || i, @country, i || ' Main Street', 'https://provider.example/invite/' || i, 5, 0, 5, 0, i % 50 = 0, CASE i % 20 WHEN 0 THEN 'full' ELSE '' END FROM @rows`},
+	{1, `INSERT INTO keyseat_keys (code, version, status, used, revoked, message, username, verify_address, invite, address,
+			order_id, purchase_date, used_date, task_id, batch_id)
+		SELECT @code, 1, CASE WHEN i >= @used THEN 'active' WHEN i % 128 = 0 THEN 'in_queue' WHEN i % 16 = 1 THEN 'failed' ELSE 'success' END,
+			i < @used AND i % 128 <> 0, i % 1000 = 1, '', CASE WHEN i < @used THEN 'u-' || i ELSE '' END,
+			CASE WHEN i < @used THEN '1 Main Street, Springfield' ELSE '' END, '', '', 'order-' || i / 3, @ago(i * 3),
+			CASE WHEN i < @used AND i % 128 <> 0 THEN @ago(i) END, CASE WHEN i < @used THEN 't-' || @code ELSE '' END, 'batch-' || i / 1000 FROM @rows`},
+	{5, `INSERT INTO keyseat_tasks (code, id, kind, country, version, fence, plan_id, plan_address, plan_invite, ordinal, slot, faulty,
+			asked, tries, lost, doubt, first_asked, created_at, due, worker, leased_until, ended_at, outcome, sealed)
+		SELECT @code, 't-' || @code, CASE @outcome WHEN 'still_premium' THEN 'renew' ELSE 'upgrade' END, @country,
+			2, 1, 'plan-' || i / 5, i / 5 || ' Main Street', 'https://provider.example/invite/' || i / 5, 1,
+			CASE @outcome WHEN '' THEN 'held' WHEN 'success' THEN 'spent' WHEN 'system_error' THEN 'suspect' ELSE '' END, '',
+			1, CASE WHEN i % 256 = 0 THEN 3 ELSE 0 END, 0, false, @ago(i * 10), @ago(i * 10), @ago(-86400),
+			CASE WHEN i % 16384 = 0 THEN 'bench' END, CASE WHEN i % 16384 = 0 THEN @ago(-1800) END,
+			CASE WHEN i % 128 <> 0 THEN @ago(i * 10) END, @outcome, CASE WHEN i % 128 = 0 THEN @sealed END FROM @rows`},
+	{10, `INSERT INTO keyseat_activity (id, at, actor, address, action, key_id, task_id, plan_id, order_id, count, error)
+		SELECT @code, @ago(i * 30), 'operator-' || i % 20, '127.0.0.1', CASE i % 4 WHEN 0 THEN 'revoke_key' WHEN 1 THEN 'edit_plan' ELSE 'retry_task' END,
+			'', '', CASE i % 4 WHEN 1 THEN 'plan-' || i / 5 ELSE '' END, 'order-' || i / 3, 1, '' FROM @rows`},
+}
+
+// outcomes are the outcomes of the ended tasks.
+var outcomes = []string{
+	"success", "system_error", "invalid_credentials", "account_locked", "out_of_stock", "already_premium", "upgraded_recently",
+	"plan_expired", "plan_full", "plan_invalid", "already_member", "wrong_address", "still_premium",
+}
+
+// choose returns SQL that chooses one of the values by the number i.
+func choose(values []string) string {
+	text := fmt.Sprintf("CASE i %% %d", len(values))
+	for i, value := range values {
+		text += fmt.Sprintf(" WHEN %d THEN '%s'", i, value)
+	}
+	return text + " END"
+}
+
+func postgresFill(url string) listFill {
+	return listFill{
+		name: "PostgreSQL", url: url,
+		open: func() (*sql.DB, error) { return sql.Open("pgx", url) },
+		rows: "generate_series(%d, %d) i",
+		words: strings.NewReplacer("@code", "left(upper(md5(CAST(i AS text))), 29)", "@ago(", "now() - interval '1 second' * (", "@sealed", `bytea '\x00'`,
+			"@outcome", outcomeSQL, "@country", countrySQL),
+		indexes: `SELECT indexname, indexdef FROM pg_indexes WHERE tablename LIKE 'keyseat_%' AND NOT EXISTS (SELECT FROM pg_constraint WHERE conname = indexname)`,
+		last:    append([]string{"VACUUM (ANALYZE) keyseat_activity"}, maintenanceSQL...),
+	}
+}
+
+func sqliteFill(path string) listFill {
+	return listFill{
+		name: "SQLite", url: "sqlite:" + path,
+		open:  func() (*sql.DB, error) { return openFile(path) },
+		first: []string{"PRAGMA synchronous = OFF", "PRAGMA cache_size = -1000000"},
+		rows:  "(WITH RECURSIVE r(i) AS (SELECT %d UNION ALL SELECT i + 1 FROM r WHERE i < %d) SELECT i FROM r)",
+		words: strings.NewReplacer("@code", "printf('%08X%08X%08X%05X', i * 2654435761 & 4294967295, i * 40503 & 4294967295, i * 2246822519 & 4294967295, i & 65535)",
+			"@ago(", "1000000 * CAST(strftime('%s', 'now') AS INTEGER) - 1000000 * (", "@sealed", "x'00'", "@outcome", outcomeSQL, "@country", countrySQL),
+		indexes: `SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL`,
+		last:    []string{"ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"},
+	}
+}
+
+// An open task is each 128th one. Half of the tasks are in the country US.
+var (
+	outcomeSQL = "(CASE WHEN i % 128 = 0 THEN '' ELSE " + choose(outcomes) + " END)"
+	countrySQL = "(" + choose([]string{"US", "DE", "US", "FR"}) + ")"
+)
+
+// run fills the database. It makes the indexes at the end, because that is faster.
+func (f listFill) run(ctx context.Context) (err error) {
+	db, err := f.open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	drop, restore, err := f.listIndexes(ctx, db)
+	if err != nil {
+		return err
+	}
+	all := append(append(f.first, drop...), "INSERT INTO keyseat_countries (code) VALUES ('US'), ('DE'), ('FR')")
+	for _, fill := range fillLists {
+		for first := 0; first < f.keys/fill.part; first += fillStep {
+			rows := fmt.Sprintf(f.rows, first, min(first+fillStep, f.keys/fill.part)-1)
+			all = append(all, strings.NewReplacer("@rows", rows, "@used", fmt.Sprint(f.used())).Replace(f.words.Replace(fill.sql)))
+		}
+	}
+	for _, statement := range append(append(all, restore...), f.last...) {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%.60s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// listIndexes returns statements that drop all indexes, and statements that make them again.
+func (f listFill) listIndexes(ctx context.Context, db *sql.DB) (drop, restore []string, err error) {
+	rows, err := db.QueryContext(ctx, f.indexes)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err reports the error
+	for rows.Next() {
+		var name, definition string
+		if err := rows.Scan(&name, &definition); err != nil {
+			return nil, nil, err
+		}
+		drop, restore = append(drop, "DROP INDEX "+name), append(restore, definition)
+	}
+	return drop, restore, rows.Err()
 }

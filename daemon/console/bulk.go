@@ -1,11 +1,18 @@
 package console
 
 import (
+	"bytes"
+	"crypto/rand"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/internal/seq"
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -93,5 +100,90 @@ func (r *request) doBulk(b *bulk, outcome string) error {
 		}
 		b.Done++
 	}
+	return nil
+}
+
+// An order is a request to issue keys. Each order is carried out once, because its ID is the idempotency
+// key of the admin API. If a browser submits the same ID again, the page shows the same keys.
+type order struct {
+	Count, OrderID, Note string
+	ID                   string // the idempotency key; set when the page asks for confirmation
+	Error                string
+	Codes                []keys.Code
+	PurchaseDate         time.Time
+}
+
+func (r *request) newOrder() error { return r.showOrder(http.StatusOK, order{Count: "1"}) }
+
+func (r *request) showOrder(status int, o order) error {
+	return r.render(status, page{"issue", "Issue keys", "issue", o})
+}
+
+// The steps of an order, in the form's field "step".
+const (
+	stepConfirm = ""
+	stepIssue   = "issue"
+	stepCSV     = "csv"
+)
+
+// submitOrder handles the form of all three steps. It asks for confirmation, issues the keys, or sends them
+// as a file.
+func (r *request) submitOrder() error {
+	form := r.req.PostForm
+	o := order{
+		Count: keys.Trim(form.Get("count")), OrderID: keys.Trim(form.Get("order_id")),
+		Note: keys.Trim(form.Get("note")), ID: form.Get("id"),
+	}
+	step := form.Get("step")
+	if step == stepConfirm {
+		o.ID = rand.Text()
+		return r.showOrder(http.StatusOK, o)
+	}
+	err := r.issueKeys(&o)
+	if e, is := errors.AsType[apiError](err); is {
+		o.ID, o.Error = "", e.Message()
+		return r.showOrder(e.Status, o)
+	}
+	if err != nil {
+		return err
+	}
+	if step == stepCSV {
+		return r.sendCSV(o)
+	}
+	return r.render(http.StatusOK, page{"issued", "Keys issued", "issue", o})
+}
+
+// issueKeys issues the keys through the admin API. It stores the codes and the purchase date in o.
+func (r *request) issueKeys(o *order) error {
+	count, err := strconv.Atoi(o.Count)
+	if err != nil {
+		return apiError{http.StatusUnprocessableEntity, "The order is not valid", "the number of keys is not a number", ""}
+	}
+	body := map[string]any{"count": count, "order_id": o.OrderID, "note": o.Note}
+	var issued struct {
+		Codes        []keys.Code `json:"codes"`
+		PurchaseDate time.Time   `json:"purchase_date"`
+	}
+	err = r.callAdmin(http.MethodPost, "/admin/v1/keys", body, &issued, http.Header{"Idempotency-Key": {o.ID}})
+	o.Codes, o.PurchaseDate = issued.Codes, issued.PurchaseDate
+	return err
+}
+
+// sendCSV sends the keys as a CSV file for a spreadsheet.
+func (r *request) sendCSV(o order) error {
+	all := make([]keys.Key, len(o.Codes))
+	for i, code := range o.Codes {
+		all[i] = keys.Key{Code: code, Status: keys.Active, OrderID: o.OrderID, PurchaseDate: o.PurchaseDate}
+	}
+	var b bytes.Buffer
+	err := csvfile.WriteKeys(&b, seq.All(all), true)
+	if err != nil {
+		return err
+	}
+	h := r.w.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="keys.csv"`)
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	_, _ = r.w.Write(b.Bytes()) // a browser that has disconnected is not an error
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"time"
@@ -13,6 +14,9 @@ import (
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/internal/clock"
 	"github.com/keyseat/keyseat/internal/seq"
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -78,4 +82,112 @@ func (s *serveCmd) deleteOldActivity(ctx context.Context, store activity.Store, 
 			_ = clock.Sleep(ctx, activityPause) // the loop checks ctx
 		}
 	}
+}
+
+// findCmd is the command keyseatd find.
+type findCmd struct {
+	databaseFlag
+	outputFlag
+	Text string `arg:"" help:"A code, an order, a username, or the id of a task or plan; whole, or its beginning."`
+}
+
+// Help explains the search and shows examples.
+func (*findCmd) Help() string {
+	return examples("It finds up to 20 of each kind, an exact match first. A generated code is also found by its last group, "+
+		"which is the visible part of a masked code.",
+		"keyseatd find shop-4711",
+		"keyseatd find GJ5KN",
+		"keyseatd find K7QZ3M2XW5R6T4B3NHJ5VCEDYA --output json")
+}
+
+// A match is one result of a search.
+type match struct {
+	By       string      `json:"by"` // code, order, username, task or plan
+	Code     keys.Code   `json:"code"`
+	Status   keys.Status `json:"status"`
+	OrderID  string      `json:"order_id"`
+	Username string      `json:"username"`
+	Task     string      `json:"task"`
+	Plan     string      `json:"plan"`
+}
+
+var matchTable = terminal.Layout[match]{
+	Header: "BY CODE STATUS ORDER~ USERNAME~? TASK? PLAN?",
+	Cells: func(m match) []string {
+		return []string{m.By, string(m.Code), string(m.Status), m.OrderID, m.Username, m.Task, m.Plan}
+	},
+}
+
+// searchLimit is the maximum number of results of each kind.
+const searchLimit = 20
+
+// Run prints what the search has found. It logs how many codes it printed.
+func (f *findCmd) Run(ctx context.Context, c stdio) error {
+	return f.open(ctx, func(s *bunstore.Store) error {
+		found, err := s.Search(ctx, adminstore.ParseSearch(f.Text, true, searchLimit))
+		if err != nil {
+			return err
+		}
+		all := matches(found)
+		if len(all) == 0 {
+			return errors.New("nothing matches: a code is found by its whole text, its beginning or its last group, everything else by its beginning")
+		}
+		defer c.auditOutput(ctx, s, "find", len(all)-len(found.Plans))
+		return terminal.PrintList(c.out, f.Output, matchTable, seq.All(all))
+	})
+}
+
+// matches returns the results of a search in one list.
+func matches(found adminstore.Found) (all []match) {
+	for _, part := range []struct {
+		by    string
+		views []tasks.Snapshot
+	}{{"code", found.Codes}, {"order", found.Orders}, {"username", found.Usernames}, {"task", found.Tasks}} {
+		for _, v := range part.views {
+			m := match{By: part.by, Code: v.Key.Code, Status: v.Key.Status, OrderID: v.Key.OrderID, Username: v.Key.Username}
+			if v.Task != nil {
+				m.Task, m.Plan = v.Task.ID, v.Task.Plan.ID
+			}
+			all = append(all, m)
+		}
+	}
+	for _, p := range found.Plans {
+		all = append(all, match{By: "plan", Plan: p.ID})
+	}
+	return all
+}
+
+// stockCmd is the command keyseatd stock.
+type stockCmd struct {
+	databaseFlag
+	outputFlag
+}
+
+// Help explains idle slots and shows examples.
+func (*stockCmd) Help() string {
+	return examples("Idle slots are free slots of plans that are retired, expired or faulty.",
+		"keyseatd stock",
+		"keyseatd stock --output json")
+}
+
+// Run prints the slots of every country with a plan.
+func (k *stockCmd) Run(ctx context.Context, c stdio) error {
+	return k.open(ctx, func(s *bunstore.Store) error {
+		levels, err := operatorEngine(s).Stock(ctx)
+		if err != nil {
+			return err
+		}
+		views := seq.Map(seq.All(levels), func(l stock.Level) view.Level { return view.Level(l) })
+		return terminal.PrintList(c.out, k.Output, stockTable, views)
+	})
+}
+
+var stockTable = terminal.Layout[view.Level]{
+	Header: "COUNTRY SIZE FREE HELD SPENT SUSPECT IDLE",
+	Cells: func(l view.Level) []string {
+		return []string{
+			string(l.Country), strconv.Itoa(l.Size), strconv.Itoa(l.Free), strconv.Itoa(l.Held),
+			strconv.Itoa(l.Spent), strconv.Itoa(l.Suspect), strconv.Itoa(l.Idle),
+		}
+	},
 }

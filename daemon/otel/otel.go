@@ -34,10 +34,12 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/tasks"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -107,4 +109,136 @@ func end(span trace.Span, err *error) {
 		span.SetStatus(codes.Error, (*err).Error())
 	}
 	span.End()
+}
+
+// Connector returns a connector that calls inner, and makes a span of each attempt. The span links to the span that
+// accepted the task, and to the task's last attempt.
+func (t *Tracer) Connector(inner tasks.Connector) tasks.Connector { return tracedConnector{inner, t} }
+
+type tracedConnector struct {
+	inner tasks.Connector
+	*Tracer
+}
+
+// Do implements [tasks.Connector]. The span of a call that panics has an unknown effect.
+func (c tracedConnector) Do(ctx context.Context, o tasks.ConnectorRequest) (result tasks.ConnectorResult) {
+	spans, _ := c.tasks.Get(o.Task)
+	ctx, span := c.tracer.Start(ctx, "attempt", trace.WithSpanKind(trace.SpanKindClient), trace.WithLinks(spans.links()...),
+		trace.WithAttributes(
+			attribute.String("keyseat.task", o.Task), attribute.String("keyseat.kind", string(o.Kind)),
+			attribute.String("keyseat.country", string(o.Country)), attribute.String("keyseat.plan", o.Plan.ID),
+			attribute.Int("keyseat.attempt", o.Attempt),
+		))
+	spans.attempt = span.SpanContext()
+	c.tasks.Add(o.Task, spans)
+	defer func() { // the span's End must not be deferred itself, as [end] explains
+		describeResult(span, o.Kind, result)
+		span.End()
+	}()
+	return c.inner.Do(ctx, o)
+}
+
+// describeResult adds the effect and the outcome to the span of an attempt. The other texts of a result may repeat what
+// the provider was sent. So may an unknown outcome.
+func describeResult(span trace.Span, kind tasks.Kind, r tasks.ConnectorResult) {
+	span.SetAttributes(attribute.String("keyseat.effect", r.Effect.String()))
+	if r.Effect == tasks.Settled && r.Outcome.Fits(kind) {
+		span.SetAttributes(attribute.String("keyseat.outcome", string(r.Outcome)))
+	}
+	if r.Effect == tasks.Unknown || r.Effect == tasks.None || r.Effect == tasks.Refused {
+		span.SetStatus(codes.Error, "")
+	}
+}
+
+// links returns links to the spans that exist.
+func (s taskSpans) links() (all []trace.Link) {
+	if s.accepted.IsValid() {
+		all = append(all, trace.Link{SpanContext: s.accepted, Attributes: []attribute.KeyValue{attribute.String("keyseat.link", "accepted")}})
+	}
+	if s.attempt.IsValid() {
+		all = append(all, trace.Link{SpanContext: s.attempt, Attributes: []attribute.KeyValue{attribute.String("keyseat.link", "attempt")}})
+	}
+	return all
+}
+
+// linksOf returns links to the spans of the tasks that the changes write.
+func (t *Tracer) linksOf(changes []tasks.Change) (all []trace.Link) {
+	for _, c := range changes {
+		if c.Task != nil {
+			spans, _ := t.tasks.Get(c.Task.ID)
+			all = append(all, spans.links()...)
+		}
+	}
+	return all
+}
+
+// remember stores the span that accepts new tasks. It must run before the store is called, because a worker may lease
+// a task before the call returns.
+func (t *Tracer) remember(span trace.Span, changes []tasks.Change) {
+	for _, c := range changes {
+		if c.Task != nil && c.Task.Version == 0 && c.Task.Open() {
+			t.tasks.Add(c.Task.ID, taskSpans{accepted: span.SpanContext()})
+		}
+	}
+}
+
+// forget removes the spans of ended tasks and of refused tasks.
+func (t *Tracer) forget(changes []tasks.Change, verdicts []error) {
+	for i, c := range changes {
+		if c.Task != nil && (verdicts[i] == nil && !c.Task.Open() || verdicts[i] != nil && c.Task.Version == 0) {
+			t.tasks.Remove(c.Task.ID)
+		}
+	}
+}
+
+func idsOf(changes []tasks.Change) []changeID {
+	ids := make([]changeID, len(changes))
+	for i, c := range changes {
+		ids[i] = changeID(c.ID)
+	}
+	return ids
+}
+
+// wait records that a span waits for a batch with the items. The returned function ends the wait. A span that is not
+// recorded is left out.
+func wait[K comparable](t *Tracer, span trace.Span, items []K) (done func()) {
+	if !span.IsRecording() {
+		return func() {}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, item := range items {
+		t.callers[item] = append(t.callers[item], span)
+	}
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		for _, item := range items {
+			t.callers[item] = without(t.callers[item], span)
+			if len(t.callers[item]) == 0 {
+				delete(t.callers, item)
+			}
+		}
+	}
+}
+
+// without returns the spans without one of them. It reuses the memory of spans.
+func without(spans []trace.Span, span trace.Span) []trace.Span {
+	return slices.DeleteFunc(spans, func(other trace.Span) bool {
+		return other.SpanContext().SpanID() == span.SpanContext().SpanID() // spans need not be comparable
+	})
+}
+
+// waiting returns the spans that wait for a batch with the items, each once. If several callers wait for the same key,
+// it also returns the callers that wait for the next batch.
+func waiting[K comparable](t *Tracer, items []K) (spans []trace.Span) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	seen := map[K]bool{}
+	for _, item := range items {
+		if !seen[item] {
+			spans, seen[item] = append(spans, t.callers[item]...), true
+		}
+	}
+	return spans
 }

@@ -23,12 +23,18 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/adapters/keyring"
 	"github.com/keyseat/keyseat/adapters/simulator"
@@ -89,4 +95,104 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// The duration of a lease, and the timeout of an attempt. The rest of the lease is for storing the result.
+const (
+	leaseTTL       = time.Minute
+	attemptTimeout = 45 * time.Second
+)
+
+// pollInterval is the interval of the periodic job, which makes up for lost jobs.
+const pollInterval = 5 * time.Second
+
+// A workJob is the job. It has no arguments, because it leases any due task.
+type workJob struct{}
+
+// Kind implements [river.JobArgs].
+func (workJob) Kind() string { return "keyseat_work" }
+
+// A worker carries out the job with an engine.
+type worker struct {
+	river.WorkerDefaults[workJob]
+	engine tasks.Engine
+}
+
+// Timeout implements [river.Worker]. Work ends earlier, by its own deadlines.
+func (*worker) Timeout(*river.Job[workJob]) time.Duration { return leaseTTL }
+
+// Work leases one task and makes one attempt. If the task stays open, Work snoozes the job until the task is
+// due again. If Work cannot store the result, it only logs the error, because the lease runs out and another
+// job takes the task.
+func (w *worker) Work(ctx context.Context, _ *river.Job[workJob]) error {
+	leased, err := w.engine.Lease(ctx, "river", 1, leaseTTL)
+	if err != nil || len(leased) == 0 {
+		return err // River tries again after an error
+	}
+	storeCtx, cancelStore := context.WithDeadline(context.WithoutCancel(ctx), leased[0].LeasedAt.Add(leaseTTL)) // not cancelled by a stop
+	defer cancelStore()
+	attemptCtx, cancelAttempt := context.WithTimeout(ctx, attemptTimeout)
+	defer cancelAttempt()
+	report := w.engine.Work(attemptCtx, storeCtx, leased[0])
+	switch {
+	case report.Err != nil:
+		slog.ErrorContext(ctx, "cannot settle", "task", report.Task.ID, "error", report.Err)
+	case report.Task.Open():
+		return river.JobSnooze(max(report.Again, 0))
+	}
+	return nil
+}
+
+// A queue is a River client for one kind of job. A host that already has a client adds the worker and the
+// periodic job to it.
+type queue struct{ client *river.Client[pgx.Tx] }
+
+func newQueue(ctx context.Context, pool *pgxpool.Pool, engine tasks.Engine) (*queue, error) {
+	driver := riverpgxv5.New(pool)
+	migrator, err := rivermigrate.New(driver, nil)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return nil, err
+	}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &worker{engine: engine})
+	client, err := river.NewClient(driver, &river.Config{
+		Logger:  slog.New(slog.DiscardHandler),
+		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 64}},
+		Workers: workers,
+		PeriodicJobs: []*river.PeriodicJob{river.NewPeriodicJob(
+			river.PeriodicInterval(pollInterval),
+			func() (river.JobArgs, *river.InsertOpts) { return workJob{}, nil },
+			&river.PeriodicJobOpts{RunOnStart: true},
+		)},
+	})
+	return &queue{client}, err
+}
+
+// wake inserts a job. It returns no error, because the API has already accepted the request. The periodic
+// job makes up for a job that cannot be inserted.
+func (q *queue) wake() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if _, err := q.client.Insert(ctx, workJob{}, nil); err != nil {
+		slog.WarnContext(ctx, "cannot insert a job; the task waits for the next periodic one", "error", err)
+	}
+}
+
+// run works until the context ends. Then it waits up to ten seconds for running jobs, and cancels the rest.
+// A later lease repeats the cancelled attempts.
+func (q *queue) run(ctx context.Context) error {
+	workCtx := context.WithoutCancel(ctx)
+	if err := q.client.Start(workCtx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	stopCtx, cancel := context.WithTimeout(workCtx, 10*time.Second)
+	defer cancel()
+	if err := q.client.Stop(stopCtx); !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return q.client.StopAndCancel(workCtx)
 }

@@ -4,9 +4,8 @@
 // keys that wants a readable file. It also shows the duties of a store: to keep, find and compare values. A
 // store knows no rule.
 //
-//	store.go    tasks.Store: the methods for requests and workers
+//	store.go    tasks.Store: the methods for requests and workers, and the file
 //	admin.go    adminstore.AdminStore: ten independent methods that list, find or import
-//	file.go     the file
 //
 // tasks.Store and adminstore.AdminStore document the contracts. The suite in adapters/storetest checks them:
 //

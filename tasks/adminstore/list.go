@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -110,4 +112,125 @@ func Cut[T any](all []T, position func(T) Position, p Page) (l ListOf[T]) {
 		slices.Reverse(l.Entries)
 	}
 	return l
+}
+
+// A TaskState is a class of tasks. A task is in several: a running task is open, and a suspect one has ended.
+type TaskState string
+
+// The states.
+const (
+	AnyTask      TaskState = ""
+	OpenTask     TaskState = "open"     // not ended: waiting, running or retrying
+	WaitingTask  TaskState = "waiting"  // open, not leased, before the first attempt
+	RunningTask  TaskState = "running"  // open and leased by a worker
+	RetryingTask TaskState = "retrying" // open, not leased, after an attempt
+	EndedTask    TaskState = "ended"    // ended, with or without a suspect slot
+	FailedTask   TaskState = "failed"   // ended with another outcome than success
+	SuspectTask  TaskState = "suspect"  // ended with a slot that an operator must resolve
+)
+
+// TaskStates lists the states, without [AnyTask].
+func TaskStates() []TaskState {
+	return []TaskState{OpenTask, WaitingTask, RunningTask, RetryingTask, EndedTask, FailedTask, SuspectTask}
+}
+
+// Match reports whether the task is in the state. No task is in an unknown state.
+func (s TaskState) Match(t tasks.Task) bool {
+	leased, attempted := !t.LeasedUntil.IsZero(), t.Attempts+t.LostLeases > 0
+	switch s {
+	case AnyTask:
+		return true
+	case OpenTask:
+		return t.Open()
+	case WaitingTask:
+		return t.Open() && !leased && !attempted
+	case RunningTask:
+		return t.Open() && leased
+	case RetryingTask:
+		return t.Open() && !leased && attempted
+	case EndedTask:
+		return !t.Open()
+	case FailedTask:
+		return !t.Open() && t.Outcome != tasks.Success
+	case SuspectTask:
+		return t.Slot == stock.Suspect
+	}
+	return false
+}
+
+// A TaskFilter selects the tasks that have all the given properties. The zero TaskFilter selects all tasks.
+type TaskFilter struct {
+	State    TaskState
+	Outcomes []tasks.Outcome // any of these; open tasks have the outcome ""; empty: any outcome
+	Country  stock.Country
+	Plan     string    // the id of the plan whose slot the task holds or last held
+	Code     keys.Code // of the task's key
+	Since    time.Time // accepted then or later
+	Until    time.Time // accepted earlier
+}
+
+// Match reports whether the filter selects the task.
+func (f TaskFilter) Match(t tasks.Task) bool {
+	return f.State.Match(t) &&
+		(len(f.Outcomes) == 0 || slices.Contains(f.Outcomes, t.Outcome)) &&
+		(f.Country == "" || f.Country == t.Country) &&
+		(f.Plan == "" || f.Plan == t.Plan.ID) &&
+		(f.Code == "" || f.Code == t.Code) &&
+		!t.CreatedAt.Before(f.Since) && (f.Until.IsZero() || t.CreatedAt.Before(f.Until))
+}
+
+// Position returns the place of a task: the time at which it was accepted, and its id.
+func (TaskFilter) Position(v tasks.Snapshot) Position { return Position{v.Task.CreatedAt, v.Task.ID} }
+
+// A KeyFilter selects the keys that have all the given properties. The zero KeyFilter selects all keys.
+type KeyFilter struct {
+	OrderID      *string       // nil: with and without an order
+	Statuses     []keys.Status // any of these; empty: any status
+	Used         *bool
+	Revoked      *bool
+	BoughtAfter  time.Time     // bought then or later
+	BoughtBefore time.Time     // bought earlier; never a key without a purchase date
+	Country      stock.Country // of the key's latest task
+	Plan         string        // of the key's latest task
+}
+
+// IsZero reports whether the filter selects all keys.
+func (f KeyFilter) IsZero() bool {
+	return f.OrderID == nil && len(f.Statuses) == 0 && f.Used == nil && f.Revoked == nil &&
+		f.BoughtAfter.IsZero() && f.BoughtBefore.IsZero() && !f.ByTask()
+}
+
+// ByTask reports whether the filter selects keys by their latest task.
+func (f KeyFilter) ByTask() bool { return f.Country != "" || f.Plan != "" }
+
+// Match reports whether the filter selects the key of a snapshot.
+func (f KeyFilter) Match(v tasks.Snapshot) bool {
+	return f.MatchKey(v.Key) && (!f.ByTask() || v.Task != nil &&
+		(f.Country == "" || f.Country == v.Task.Country) && (f.Plan == "" || f.Plan == v.Task.Plan.ID))
+}
+
+// MatchKey is [KeyFilter.Match] without the properties of the latest task.
+func (f KeyFilter) MatchKey(k keys.Key) bool {
+	bought := k.PurchaseDate
+	return (f.OrderID == nil || *f.OrderID == k.OrderID) &&
+		(len(f.Statuses) == 0 || slices.Contains(f.Statuses, k.Status)) &&
+		(f.Used == nil || *f.Used == k.Used) &&
+		(f.Revoked == nil || *f.Revoked == k.Revoked) &&
+		!bought.Before(f.BoughtAfter) && (f.BoughtBefore.IsZero() || !bought.IsZero() && bought.Before(f.BoughtBefore))
+}
+
+// Position returns the place of a key in a list with this filter and order. Keys are ordered by their purchase
+// dates, and then by their codes. Three lists differ:
+//
+//   - With a filter by country or plan, the place is that of the key's latest task.
+//   - The list without filter and order is by code, so At is zero.
+//   - A key without a purchase date is the oldest.
+func (f KeyFilter) Position(o Order, v tasks.Snapshot) Position {
+	switch {
+	case f.ByTask():
+		return Position{v.Task.CreatedAt, v.Task.ID}
+	case f.IsZero() && o == "":
+		return Position{ID: string(v.Key.Code)}
+	}
+	return Position{v.Key.PurchaseDate, string(v.Key.Code)}
 }

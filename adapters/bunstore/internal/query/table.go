@@ -1,10 +1,17 @@
 package query
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"reflect"
 	"strings"
 	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	"github.com/uptrace/bun/schema"
 )
 
 // A Table maps a struct to a database table. It has the columns, with the types of PostgreSQL, and the fields
@@ -121,4 +128,108 @@ func Values(fields []Column) []any {
 		row[i] = f.value()
 	}
 	return row
+}
+
+// A Select is a query of bun whose arguments are bind parameters. Bun itself writes arguments into the text of a
+// statement:
+//
+//	q.Where("seq > ?", after)           seq > 7
+//	q.Where("seq > ?", q.Bind(after))   seq > $1, and the argument 7
+type Select struct {
+	*bun.SelectQuery
+	args *binder
+}
+
+// NewSelect returns a query that reads rows into a model. The connection runs it.
+func NewSelect(d Dialect, on bun.IConn, model any) Select {
+	args, db := &binder{dialect: d}, postgresModels
+	if _, is := d.(sqlite); is {
+		db = sqliteModels
+	}
+	return Select{db.NewSelect().Conn(boundConn{on, args}).Model(model), args}
+}
+
+// Bind returns an argument of bun that becomes a bind parameter. The types are those of [Args], except for rows.
+func (q Select) Bind(value any) bun.Safe {
+	if !ValidText(value) {
+		q.args.err = ErrInvalidText
+	}
+	return bun.Safe(q.args.dialect.scalarSQL(value, q.args.bind(value)))
+}
+
+// Now returns an argument of bun that is the current time of the [Dialect].
+func (q Select) Now() bun.Safe {
+	return bun.Safe(q.args.dialect.nowSQL(q.args.bind(q.args.dialect.now())))
+}
+
+// WhereIn adds the condition that a column has one of the values.
+func (q Select) WhereIn(column string, values TextArray) {
+	q.Where(q.args.dialect.inSQL(column), q.Bind(values))
+}
+
+// A binder collects the values of the bind parameters of a [Select].
+type binder struct {
+	dialect Dialect
+	values  []any
+	err     error // a value cannot be stored
+}
+
+func (b *binder) bind(value any) bindFunc {
+	return func(convert func(any) any) string {
+		b.values = append(b.values, convert(value))
+		return b.dialect.placeholder(len(b.values))
+	}
+}
+
+// A boundConn runs the statements of bun with the values of a binder.
+type boundConn struct {
+	bun.IConn
+	args *binder
+}
+
+// QueryContext implements [bun.IConn].
+func (c boundConn) QueryContext(ctx context.Context, text string, _ ...any) (*sql.Rows, error) {
+	if c.args.err != nil {
+		return nil, c.args.err
+	}
+	return c.IConn.QueryContext(ctx, text, c.args.values...)
+}
+
+// The databases of bun that generate the SQL for the models. They have no connections.
+var (
+	postgresModels = bun.NewDB(nil, withModels(pgdialect.New()))
+	sqliteModels   = bun.NewDB(nil, withModels(sqlitedialect.New()))
+)
+
+// A modelDialect is a dialect of bun that reads times and lists in the form in which a [Table] writes them. See
+// [Time] and [JSONList].
+type modelDialect struct {
+	schema.Dialect
+	tables *schema.Tables
+}
+
+func withModels(d schema.Dialect) *modelDialect {
+	m := &modelDialect{Dialect: d}
+	m.tables = schema.NewTables(m)
+	return m
+}
+
+// Tables implements [schema.Dialect].
+func (d *modelDialect) Tables() *schema.Tables { return d.tables }
+
+// OnTable implements [schema.Dialect]. Bun calls it once for each model.
+func (d *modelDialect) OnTable(t *schema.Table) {
+	d.Dialect.OnTable(t)
+	for _, f := range t.FieldMap {
+		switch f.StructField.Type {
+		case reflect.TypeFor[time.Time]():
+			f.Scan = func(dest reflect.Value, from any) error {
+				return Time(dest.Addr().Interface().(*time.Time)).Scan(from)
+			}
+		case reflect.TypeFor[[]string]():
+			f.Scan = func(dest reflect.Value, from any) error {
+				return JSONList{To: dest.Addr().Interface().(*[]string)}.Scan(from)
+			}
+		}
+	}
 }
