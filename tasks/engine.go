@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -45,35 +46,95 @@ func (e Engine) Stock(ctx context.Context) (levels []stock.Level, err error) {
 // Accept accepts an upgrade or a renew. If it returns nil, the task is stored durably. The error is a
 // [Refusal], a [RateLimited], or an error of the store or the sealer. After an error of the store or the
 // sealer it is unknown whether the task was accepted; [Engine.Info] shows it.
+//
+// Usually Accept is one call of the store, which decides on the request. If the country has no free slot,
+// or a concurrent change was faster, Accept reads a snapshot and decides itself.
 func (e Engine) Accept(ctx context.Context, q Request) error {
 	if q.Kind != Renew {
 		q.Account.NewEmail, q.Account.NewPassword = Secret{}, Secret{} // only a renew uses them
 	}
 	q = q.trimmed()
-	id, empty, known := e.NewID(), false, false
+	id := e.NewID()
+	c, err := e.undecided(q, id)
+	if err != nil {
+		return e.refuse(ctx, q, id, err)
+	}
+	err = e.applyUndecided(ctx, c)
 	for range maxConflictRetries {
-		v, err := e.Snapshot(ctx, q.Code)
-		if err != nil {
+		empty := errors.Is(err, stock.ErrOutOfStock)
+		if !empty && !errors.Is(err, ErrConflict) {
 			return err
 		}
-		if known && !v.Key.Exists() {
-			return KeyGone
-		}
-		known = v.Key.Exists()
-		c, err := e.Rules.Accept(v, q, id, empty)
-		if err != nil {
-			return err
-		}
-		if err := e.seal(&c, q.Account); err != nil {
-			return err
-		}
-		err = e.apply(ctx, c)
-		if !errors.Is(err, stock.ErrOutOfStock) && !errors.Is(err, ErrConflict) {
-			return err
-		}
-		empty = errors.Is(err, stock.ErrOutOfStock)
+		err = e.acceptAgain(ctx, q, id, empty)
 	}
 	return ErrConflict
+}
+
+// undecided returns a change on which the store decides, with the account sealed. It returns an error if the
+// request can only be refused, or if the account cannot be sealed.
+func (e Engine) undecided(q Request, id string) (Change, error) {
+	if err := q.Check(e.Rules.Password); err != nil {
+		return Change{}, err
+	}
+	task, err := Snapshot{Key: keys.Key{Code: q.Code}}.newTask(q, id)
+	if err != nil {
+		return Change{}, err
+	}
+	c := accepted(keys.Key{Code: q.Code}, task)
+	err = e.seal(&c, q.Account)
+	sealed := c.Task.Sealed
+	c.Key = nil
+	c.Decide = func(v Snapshot) (Change, error) {
+		c, err := e.Rules.Accept(v, q, id, false)
+		if err == nil {
+			c.Task.Sealed = sealed
+		}
+		return c, err
+	}
+	return c, err
+}
+
+// applyUndecided applies a change on which the store decides. If the store fails, it is unknown whether the
+// change was made. If the store then still fails to read, applyUndecided returns an error early. Otherwise
+// it applies the change again.
+func (e Engine) applyUndecided(ctx context.Context, c Change) error {
+	errs, err := e.Store.Apply(ctx, []Change{c})
+	if err == nil {
+		return errs[0]
+	}
+	if _, err := e.Snapshot(ctx, c.Code()); err != nil {
+		return err
+	}
+	return e.apply(ctx, c)
+}
+
+// refuse returns the refusal of a request. If its key permits no refusal, refuse returns the given error.
+func (e Engine) refuse(ctx context.Context, q Request, id string, otherwise error) error {
+	v, err := e.Snapshot(ctx, q.Code)
+	if err != nil {
+		return err
+	}
+	_, err = e.Rules.Accept(v, q, id, false)
+	return cmp.Or(err, otherwise)
+}
+
+// acceptAgain decides on a request whose key existed a moment ago. The argument empty is that of [Rules.Accept].
+func (e Engine) acceptAgain(ctx context.Context, q Request, id string, empty bool) error {
+	v, err := e.Snapshot(ctx, q.Code)
+	if err != nil {
+		return err
+	}
+	if !v.Key.Exists() {
+		return KeyGone
+	}
+	c, err := e.Rules.Accept(v, q, id, empty)
+	if err != nil {
+		return err
+	}
+	if err := e.seal(&c, q.Account); err != nil {
+		return err
+	}
+	return e.apply(ctx, c)
 }
 
 // seal encrypts the account into the change's task, if that task is open.

@@ -59,12 +59,28 @@ func TestPauses(t *testing.T) {
 	s := open(t)
 	s.key(keys.Key{Status: keys.Success, Used: true})
 	s.views = []error{errAway, errAway}
-	s.applies = slices.Repeat([]fault{callLost}, 7)
+	s.applies = slices.Repeat([]fault{callLost}, 8)
 	if err := s.Accept(t.Context(), s.request(tasks.Renew)); err != nil {
 		t.Fatal(err)
 	}
 	if got := fmt.Sprint(s.pauses); got != "[50ms 100ms 50ms 100ms 200ms 400ms 800ms 1s 1s]" {
 		t.Error(got)
+	}
+}
+
+// TestAcceptIsOneCall tests that the store decides on a request in one call, which also refuses it.
+func TestAcceptIsOneCall(t *testing.T) {
+	s := open(t)
+	s.key(keys.Key{Status: keys.Active})
+	s.plan("elm", "US", 1)
+	s.views = []error{errAway}
+	for i, want := range []error{nil, tasks.UpgradeOpen} {
+		if err := s.Accept(t.Context(), s.request(tasks.Upgrade)); !errors.Is(err, want) || len(s.applied) != i+1 || len(s.views) != 1 {
+			t.Errorf("%v after %d changes and %d reads, want %v", err, len(s.applied), 1-len(s.views), want)
+		}
+	}
+	if events := s.history(); len(events) != 1 {
+		t.Errorf("the history is %+v", events)
 	}
 }
 
@@ -158,7 +174,7 @@ func TestReadsAreRepeated(t *testing.T) {
 		if !errors.Is(err, want) || err == nil && len(levels) != 1 {
 			t.Errorf("stock after %d failures: %+v, %v", failures, levels, err)
 		}
-		s.views = slices.Repeat([]error{errAway}, failures)
+		s.applies, s.views = []fault{callLost}, slices.Repeat([]error{errAway}, failures)
 		if err := s.Accept(t.Context(), s.request(tasks.Upgrade)); !errors.Is(err, want) {
 			t.Errorf("accept after %d failures: %v", failures, err)
 		}

@@ -40,7 +40,8 @@ type Store interface {
 	//   - ErrConflict, if the key or the task has another version, or the key of a new task already has
 	//     an open task;
 	//   - [stock.ErrOutOfStock], if the claim finds no free slot at some moment during the call;
-	//   - [stock.ErrSlotState], if the plan has no slot in the state where the transfer begins.
+	//   - [stock.ErrSlotState], if the plan has no slot in the state where the transfer begins;
+	//   - the error of [Change.Decide].
 	//
 	// A change can write an ended task if fence and version are the same. An operator's [Resolve]
 	// does that.

@@ -10,6 +10,7 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
+	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -53,7 +54,8 @@ func (s *Store) applyInTx(ctx, life context.Context, conn bun.Conn, changes []ta
 //	2  writes, COMMIT      the server skips the COMMIT if a write fails
 //
 // A refused change takes one more round trip. So does the COMMIT of a distributed store, and each
-// statement that the connection has not prepared yet.
+// statement that the connection has not prepared yet. If all changes are refused, a ROLLBACK ends the transaction,
+// because a COMMIT would wait for the disk.
 func (s *Store) applyPipelined(ctx, life context.Context, p *pgxconn.Pipeline, changes []tasks.Change) (errs []error, err error) {
 	defer func() {
 		if err != nil {
@@ -66,7 +68,11 @@ func (s *Store) applyPipelined(ctx, life context.Context, p *pgxconn.Pipeline, c
 	if err == nil {
 		err = short.Err()
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case !slices.Contains(errs, nil):
+		p.Rollback(life)
+	default:
 		err = s.layout.write(life, p.Run, p.Commit, &cs)
 	}
 	return errs, err
@@ -90,13 +96,17 @@ func (s session) apply(ctx context.Context, changes []tasks.Change) ([]error, er
 	return errs, s.write(ctx, &cs)
 }
 
-// lockAndCheck locks the rows of the changes and checks each change. It returns a changeset with the rows of the
-// accepted changes, which the caller must write, and one error per change. The plans to read do not depend on
-// the locked rows, so all queries go in one round trip.
+// lockAndCheck locks the rows of the changes, decides on the undecided changes, and checks each change. It returns a
+// changeset with the rows of the accepted changes, which the caller must write, and one error per change. The snapshots
+// and plans to read do not depend on the locked rows, so all queries go in one round trip. Each is a statement of its
+// own, because a statement that has waited for a lock still sees the rows from before the wait.
 func lockAndCheck(ctx context.Context, where layout, run query.Runner, changes []tasks.Change) (changeset, []error, error) {
 	cs := newChangeset()
 	at, plans := time.Time{}, map[string]stock.Plan{}
 	first := where.lockQueries(&cs, changes)
+	if codes := undecidedKeys(changes); len(codes) > 0 {
+		first = append(first, where.snapshotQueries(codes, &cs.snapshots)...)
+	}
 	if load, needed := plansQuery(&at, plans, changes); needed {
 		first = append(first, load)
 	}
@@ -135,6 +145,16 @@ func (oneServer) lockQueries(cs *changeset, changes []tasks.Change) []query.Quer
 	}}}
 }
 
+// undecidedKeys returns the codes of the keys whose snapshots the store must read, see [tasks.Change.Decide].
+func undecidedKeys(changes []tasks.Change) (codes []keys.Code) {
+	for _, c := range changes {
+		if c.Decide != nil {
+			codes = append(codes, c.Code())
+		}
+	}
+	return codes
+}
+
 // rowsTouched returns the keys and tasks of the changes (about), and the countries whose plans they change (in).
 func rowsTouched(changes []tasks.Change) (about, in query.Rows) {
 	about, in = query.Rows{Columns: "code text, id text"}, query.Rows{Columns: "code text"}
@@ -159,8 +179,7 @@ func rowsTouched(changes []tasks.Change) (about, in query.Rows) {
 var plansSQL, plansSQLite = sqlFile("apply_plans.postgres"), sqlFile("apply_plans.sqlite")
 
 // plansQuery returns the query that reads the plans that the changes may need; needed is false if they need
-// none. The query is separate from the locking one, because a statement that has waited for a lock
-// still sees the rows from before the wait.
+// none.
 func plansQuery(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q query.Query, needed bool) {
 	moved, wanted, most := plansNeeded(changes)
 	named := query.Args{"moved": moved, "wanted": wanted, "most": most}

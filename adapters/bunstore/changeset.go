@@ -18,6 +18,7 @@ type changeset struct {
 	countries    map[stock.Country]bool
 	allocator    *stock.Allocator
 	applied      map[taskKey]bool  // accepted changes, by key and change id
+	snapshots    snapshotSet       // of the keys of undecided changes
 	readVersions map[taskKey]int64 // the stored versions of tasks, and of keys (with the id ""); only in a [distributed] layout
 
 	rows rowset
@@ -37,6 +38,7 @@ func newChangeset() changeset {
 		countries:    map[stock.Country]bool{},
 		allocator:    stock.NewAllocator(time.Time{}, nil),
 		applied:      map[taskKey]bool{},
+		snapshots:    snapshotSet{found: map[keys.Code]tasks.Snapshot{}},
 		readVersions: map[taskKey]int64{},
 		rows:         rowset{keyIndex: map[keys.Code]int{}, updatedIndex: map[taskKey]int{}, insertedIndex: map[taskKey]int{}},
 	}
@@ -104,10 +106,16 @@ func (cs *changeset) loadPlans(at time.Time, plans map[string]stock.Plan) {
 	cs.allocator = stock.NewAllocator(at, loaded)
 }
 
-// apply checks a change. It adds the change completely, or returns an error and leaves the changeset as it was.
-func (cs *changeset) apply(c tasks.Change) error {
+// apply decides on an undecided change, and checks it. It adds the change completely, or returns an error and leaves the
+// changeset as it was.
+func (cs *changeset) apply(c tasks.Change) (err error) {
 	if cs.applied[taskKey{c.Code(), c.ID}] {
 		return nil
+	}
+	if c.Decide != nil {
+		if c, err = c.Decide(cs.snapshots.of(c.Code())); err != nil {
+			return err
+		}
 	}
 	if err := cs.validate(c); err != nil {
 		return err
@@ -160,6 +168,7 @@ func (cs *changeset) write(c tasks.Change) {
 		key.Version++
 		cs.keys[key.Code] = key.Version
 		upsert(&cs.rows.keys, cs.rows.keyIndex, key.Code, key)
+		cs.snapshots.update(key.Code, func(v *tasks.Snapshot) { v.Key = key })
 	}
 	if c.Task != nil {
 		task := *c.Task
@@ -168,6 +177,11 @@ func (cs *changeset) write(c tasks.Change) {
 		task.LeasedUntil = time.Time{}
 		cs.noteTask(task.Code, task.ID, rowVersion{task.Version, task.Fence, task.EndedAt})
 		cs.rows.task(task, isNew)
+		cs.snapshots.update(task.Code, func(v *tasks.Snapshot) {
+			if v.Key.Task == task.ID {
+				v.Task = &task
+			}
+		})
 	}
 	for n, e := range c.Events {
 		cs.rows.history = append(cs.rows.history, tasks.HistoryEntry{Change: c.ID, N: n, Event: e})

@@ -10,7 +10,6 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/tasks"
 )
 
 // errNotPostgres refuses to distribute the tables of SQLite.
@@ -94,31 +93,13 @@ func (s *Store) Distributed() bool {
 }
 
 var snapshotsDistributedSQL = `
-	SELECT @at, ` + viewColumns + ` FROM keyseat_keys k
+	SELECT CAST(NULL AS timestamptz), ` + viewColumns + ` FROM keyseat_keys k
 	LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id
 	WHERE k.code = ANY (@codes)`
 
-// snapshots implements [layout]. A statement cannot join the wanted codes with the keys of many servers, so its
-// result lacks unknown keys. Each of them gets an empty snapshot.
-func (distributed) snapshots(ctx context.Context, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error) {
-	now, err := readTime(ctx, run)
-	if err != nil {
-		return nil, err
-	}
-	found, one := map[keys.Code]tasks.Snapshot{}, newSnapshotScanner()
-	args := query.Args{"at": now, "codes": codeTexts(codes)}
-	err = run(ctx, query.Query{SQL: snapshotsDistributedSQL, Args: args, Scan: func(r query.Row) error {
-		v, err := one.scan(r)
-		found[v.Key.Code] = v
-		return err
-	}})
-	views := make([]tasks.Snapshot, len(codes))
-	for i, code := range codes {
-		v, known := found[code]
-		if !known {
-			v.At = now
-		}
-		views[i] = v
-	}
-	return views, err
+// snapshotQueries implements [layout]. A statement cannot join the wanted codes with the keys of many servers, so
+// unknown keys have no rows. The time comes from one server.
+func (distributed) snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Query {
+	args := query.Args{"codes": codeTexts(codes)}
+	return []query.Query{timeQuery(&read.at), {SQL: snapshotsDistributedSQL, Args: args, Scan: read.add()}}
 }

@@ -9,8 +9,8 @@
 //	Lease, Extend           ──▶ one statement (SQLite: one short transaction)
 //	Apply                   ──▶ BEGIN
 //	                             1 lock keys, tasks, countries   ← in one order, so without deadlock
-//	                             2 read the plans that may be needed
-//	                               check and count, in Go        ← the changeset and stock.Allocator
+//	                             2 read the snapshots and plans that may be needed
+//	                               decide, check and count in Go ← [tasks.Change.Decide], the changeset, stock.Allocator
 //	                             3 read the history of refused changes: were they made before?
 //	                             4 write
 //	                            COMMIT                           ← never cancelled half way

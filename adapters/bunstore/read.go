@@ -2,6 +2,7 @@ package bunstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
@@ -21,7 +22,7 @@ func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks
 		return nil, nil
 	}
 	err = s.retryRead(ctx, pgxconn.Statements, func(run query.Runner) error {
-		views, err = s.layout.snapshots(ctx, run, codes)
+		views, err = snapshots(ctx, s.layout, run, codes)
 		return err
 	})
 	return views, s.wrap("view", err)
@@ -32,23 +33,62 @@ func (s session) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snap
 	if len(codes) == 0 {
 		return nil, nil
 	}
-	views, err := s.layout.snapshots(ctx, s.runCached, codes)
+	views, err := snapshots(ctx, s.layout, s.runCached, codes)
 	return views, s.wrap("view", err)
 }
 
-func (oneServer) snapshots(ctx context.Context, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error) {
-	views := make([]tasks.Snapshot, 0, len(codes))
+func snapshots(ctx context.Context, where layout, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error) {
+	read := snapshotSet{found: make(map[keys.Code]tasks.Snapshot, len(codes))}
+	err := run(ctx, where.snapshotQueries(codes, &read)...)
+	views := make([]tasks.Snapshot, len(codes))
+	for i, code := range codes {
+		views[i] = read.of(code)
+	}
+	return views, err
+}
+
+// A snapshotSet holds the snapshots of the keys that exist, as of one moment.
+type snapshotSet struct {
+	at    time.Time
+	found map[keys.Code]tasks.Snapshot
+}
+
+// of returns the snapshot of a key, which need not exist.
+func (s *snapshotSet) of(code keys.Code) tasks.Snapshot {
+	v := s.found[code]
+	v.At = s.at
+	return v
+}
+
+// update changes the snapshot of a key, if the set has one.
+func (s *snapshotSet) update(code keys.Code, change func(*tasks.Snapshot)) {
+	if v, found := s.found[code]; found {
+		change(&v)
+		s.found[code] = v
+	}
+}
+
+// add returns a function that scans the rows of snapshots into the set. The time of a row is NULL if another query reads
+// the time.
+func (s *snapshotSet) add() func(query.Row) error {
 	one := newSnapshotScanner()
+	return func(r query.Row) error {
+		v, err := one.scan(r)
+		if !v.At.IsZero() {
+			s.at = v.At
+		}
+		s.found[v.Key.Code] = v
+		return err
+	}
+}
+
+// snapshotQueries implements [layout].
+func (oneServer) snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Query {
 	want := query.Rows{Columns: "code text"}
 	for _, code := range codes {
 		want.Add(string(code))
 	}
-	err := run(ctx, query.Query{SQL: snapshotsSQL, SQLite: snapshotsSQLite, Args: query.Args{"want": want}, Scan: func(r query.Row) error {
-		v, err := one.scan(r)
-		views = append(views, v)
-		return err
-	}})
-	return views, err
+	return []query.Query{{SQL: snapshotsSQL, SQLite: snapshotsSQLite, Args: query.Args{"want": want}, Scan: read.add()}}
 }
 
 // The statements that find keys: findManySQL finds several keys. findOneSQL finds one key, at the least cost

@@ -48,8 +48,9 @@ type layout interface {
 	// mode, where sessions have no settings.
 	txSettings(pooled bool) []string
 
-	// snapshots and lease do the work of these methods of [tasks.Store]. The runner write runs each query in a transaction.
-	snapshots(ctx context.Context, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error)
+	// snapshotQueries returns queries that read the snapshots of keys.
+	snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Query
+	// lease does the work of [tasks.Store]. The runner write runs each query in a transaction.
 	lease(ctx context.Context, read, write query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error)
 	// extend extends or ends leases, and sets held[ref] for each lease that was still valid.
 	extend(ctx context.Context, s session, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error
@@ -155,8 +156,12 @@ func (s session) exec(ctx context.Context, sql string, args query.Args) (int64, 
 
 // readTime returns the present time of the store.
 func readTime(ctx context.Context, run query.Runner) (now time.Time, err error) {
-	err = run(ctx, query.Query{SQL: `SELECT @now`, Scan: func(r query.Row) error { return r.Scan([]query.Column{query.Time(&now)}) }})
-	return now, err
+	return now, run(ctx, timeQuery(&now))
+}
+
+// timeQuery returns a query that reads the present time of the store.
+func timeQuery(now *time.Time) query.Query {
+	return query.Query{SQL: `SELECT @now`, Scan: func(r query.Row) error { return r.Scan([]query.Column{query.Time(now)}) }}
 }
 
 // A dialect is the kind of database of a store, and how statements are written for it.

@@ -28,6 +28,13 @@ func (s *Store) apply(c tasks.Change) error {
 	if s.applied[changeKey{c.Code(), c.ID}] {
 		return nil
 	}
+	if c.Decide != nil {
+		key := s.keys[c.Code()]
+		var err error
+		if c, err = c.Decide(s.snapshot(key, key.Task)); err != nil {
+			return err
+		}
+	}
 	if err := s.check(c); err != nil {
 		return err
 	}

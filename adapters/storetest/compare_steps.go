@@ -56,6 +56,16 @@ func (p pair) accept(r *rapid.T) {
 	codes := rapid.SliceOfN(someCode, 1, 4).Draw(r, "codes")
 	country, empty := someCountry.Draw(r, "country"), rapid.IntRange(0, 4).Draw(r, "empty") == 0
 	kind := rapid.SampledFrom([]tasks.Kind{tasks.Upgrade, tasks.Upgrade, tasks.Renew}).Draw(r, "kind")
+	if rapid.Bool().Draw(r, "undecided") {
+		p.each("accept undecided", func(s *side) string {
+			var changes []tasks.Change
+			for _, code := range codes {
+				changes = append(changes, undecided(s.rules, kind, code, country, s.id()))
+			}
+			return s.applyAll(changes...)
+		})
+		return
+	}
 	p.each("accept", func(s *side) string {
 		var results []string
 		var changes []tasks.Change

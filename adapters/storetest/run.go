@@ -21,7 +21,7 @@ import (
 
 // Run tests whether the stores that open makes keep the contract of [tasks.Store] and [adminstore.AdminStore].
 func Run(t *testing.T, open Open) {
-	cases := slices.Concat(snapshotCases, applyCases, settleCases, leaseCases, adminCases, listCases, statsCases, raceCases)
+	cases := slices.Concat(snapshotCases, applyCases, undecidedCases, settleCases, leaseCases, adminCases, listCases, statsCases, raceCases)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { c.run(newFixture(t, open(t))) })
 	}

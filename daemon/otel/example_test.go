@@ -70,8 +70,6 @@ func Example() {
 	printSpans(&out)
 	// Output:
 	// drained: <nil>
-	// batch.view, a child of store.view
-	// store.view, a child of GET /API/
 	// batch.apply, a child of store.apply
 	// store.apply, a child of GET /API/
 	// GET /API/

@@ -9,9 +9,7 @@
 // These are the spans of an upgrade. Each column is a trace, because the attempt begins after the response:
 //
 //	POST /API/                       attempt ◀──link── store.apply (ended)
-//	├─ store.view                       │                  └─ batch.apply
-//	│  └─ batch.view                  link
-//	└─ store.apply (accepted) ◀─────────┘
+//	└─ store.apply (accepted) ◀──link───┘                  └─ batch.apply
 //	   └─ batch.apply
 //
 // A span of store is one call of the engine, with its wait for a batch. A span of batch is one group of statements in the

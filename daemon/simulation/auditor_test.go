@@ -102,7 +102,17 @@ func (a *auditor) Apply(ctx context.Context, changes []tasks.Change) ([]error, e
 	var all []error
 	for i, c := range changes {
 		before := a.record(c.Code())
-		errs, err := a.inner.Apply(ctx, changes[i:i+1])
+		made := c
+		if c.Decide != nil {
+			c.Decide = func(v tasks.Snapshot) (tasks.Change, error) {
+				decided, err := changes[i].Decide(v)
+				if err == nil {
+					made = decided
+				}
+				return decided, err
+			}
+		}
+		errs, err := a.inner.Apply(ctx, []tasks.Change{c})
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +120,7 @@ func (a *auditor) Apply(ctx context.Context, changes []tasks.Change) ([]error, e
 		if errors.Is(errs[0], tasks.ErrFenced) {
 			a.fenced++
 		}
-		a.checkChange(c, before, a.record(c.Code()), errs[0])
+		a.checkChange(made, before, a.record(c.Code()), errs[0])
 	}
 	return all, nil
 }
@@ -138,7 +148,7 @@ const maxClockLead = time.Minute
 // checkChange checks that one change had only permitted effects.
 func (a *auditor) checkChange(c tasks.Change, before, after audit.Record, verdict error) {
 	if verdict != nil || len(after.Events) == len(before.Events) {
-		if c.Key != nil && before.Key != after.Key && len(c.Events) > 0 {
+		if (c.Key != nil || c.Decide != nil) && before.Key != after.Key && len(c.Events) > 0 {
 			a.faults.add("Apply", "the change %s was refused (%v) and has left a trace", c.ID, verdict)
 		}
 		a.checkInvariants()

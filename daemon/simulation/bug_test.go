@@ -108,6 +108,15 @@ func (h twoStepStore) Apply(ctx context.Context, changes []tasks.Change) ([]erro
 	if c.Claim == nil || c.Task.Version > 0 {
 		return h.Store.Apply(ctx, changes)
 	}
+	if c.Decide != nil {
+		v, err := h.store.Snapshots(ctx, []keys.Code{c.Code()})
+		if err != nil {
+			return nil, err
+		}
+		if c, err = c.Decide(v[0]); err != nil {
+			return []error{err}, nil
+		}
+	}
 	plan, err := h.claimSlot(ctx, c)
 	if err != nil {
 		return []error{err}, nil

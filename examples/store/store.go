@@ -73,6 +73,12 @@ func (s *state) apply(c tasks.Change) error {
 	if s.Applied[id] {
 		return nil
 	}
+	if c.Decide != nil {
+		var err error
+		if c, err = c.Decide(s.keySnapshot(c.Code())); err != nil {
+			return err
+		}
+	}
 	if err := s.check(c); err != nil {
 		return err
 	}
