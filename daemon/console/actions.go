@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/keyseat/keyseat/daemon/admin"
@@ -252,4 +253,9 @@ func (r *request) callAdmin(method, path string, body any, into any, header http
 // objectPath returns the path of an object in the admin API, or of an operation on it.
 func objectPath(noun, id string, verb ...string) string {
 	return strings.Join(append([]string{"/admin/v1", noun, url.PathEscape(id)}, verb...), "/")
+}
+
+// permitted returns the actions that the operator's role allows.
+func (r *request) permitted(all []action) []action {
+	return slices.DeleteFunc(all, func(a action) bool { return !r.token.Role.Allows(a.role()) })
 }

@@ -176,14 +176,9 @@ func (r *request) sendCSV(o order) error {
 		all[i] = keys.Key{Code: code, Status: keys.Active, OrderID: o.OrderID, PurchaseDate: o.PurchaseDate}
 	}
 	var b bytes.Buffer
-	err := csvfile.WriteKeys(&b, seq.All(all), true)
-	if err != nil {
+	if err := csvfile.WriteKeys(&b, seq.All(all), true); err != nil {
 		return err
 	}
-	h := r.w.Header()
-	h.Set("Content-Type", "text/csv; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="keys.csv"`)
-	h.Set("Content-Length", strconv.Itoa(b.Len()))
-	_, _ = r.w.Write(b.Bytes()) // a browser that has disconnected is not an error
+	r.sendFile("keys.csv", "text/csv; charset=utf-8", b.Bytes())
 	return nil
 }

@@ -230,3 +230,11 @@ func bucketBars(buckets []metrics.Bucket) []bucketBar {
 
 // TotalCount returns the number of calls of the connector.
 func (a connectorStats) TotalCount() int { return int(a.Count) } //nolint:gosec // the number of calls is far smaller
+
+// A chartSelection is what the charts show: a period, and the tasks of the chart of outcomes.
+type chartSelection struct {
+	chartRange
+	stats.Filter
+}
+
+const maxAge = 2 * time.Second

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
-	"strconv"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/csvfile"
@@ -107,10 +106,12 @@ func (r *request) sendExport(name string, rows any, writeCSV func(*bytes.Buffer)
 	if err != nil {
 		return err
 	}
-	h := r.w.Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Disposition", `attachment; filename="`+name+"."+extension+`"`)
-	h.Set("Content-Length", strconv.Itoa(b.Len()))
-	_, _ = r.w.Write(b.Bytes()) // a browser that has disconnected is not an error
+	r.sendFile(name+"."+extension, contentType, b.Bytes())
 	return nil
+}
+
+// sendFile sends a file to save.
+func (r *request) sendFile(name, contentType string, text []byte) {
+	r.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	r.send(http.StatusOK, contentType, text)
 }

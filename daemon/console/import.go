@@ -160,9 +160,6 @@ type verdictCount struct {
 // maxVerdicts is the number of rows that a page shows.
 const maxVerdicts = 500
 
-// keyExists is the verdict of a key that is stored already.
-const keyExists = "already there"
-
 // add adds the verdict of a row. If the page is full, an invalid row takes the place of a valid one.
 func (f *fileImport) add(v verdict) {
 	count := v.Verdict

@@ -9,7 +9,6 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -58,9 +57,7 @@ func (r *request) keyFilter() (l listing, f adminstore.KeyFilter, err error) {
 		f.OrderID = &order
 	}
 	f.Used, f.Revoked, f.Plan = parseYesNo(l.value("used")), parseYesNo(l.value("revoked")), l.value("plan")
-	country, err := parseFilterCountry(l.value("country"))
-	f.Country = stock.Country(country)
-	if err == nil {
+	if f.Country, err = parseFilterCountry(l.value("country")); err == nil {
 		f.Statuses, err = parseList("status", l.value("status"), keys.Statuses())
 	}
 	if err == nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
@@ -125,15 +126,14 @@ func badFilter(text string) error {
 }
 
 // parseFilterCountry parses the country of a filter.
-func parseFilterCountry(text string) (c string, err error) {
+func parseFilterCountry(text string) (c stock.Country, err error) {
 	if text == "" {
 		return "", nil
 	}
-	country, err := csvfile.ParseCountry(text)
-	if err != nil {
+	if c, err = csvfile.ParseCountry(text); err != nil {
 		err = badFilter("The country must be an ISO 3166-1 alpha-2 code, such as US.")
 	}
-	return string(country), err
+	return c, err
 }
 
 // toOptions returns an option for each value, after an option for any value.

@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/admin"
@@ -72,33 +71,15 @@ func (r *request) firstSteps(o overview) ([]firstStep, error) {
 }
 
 // RecentTasks returns the newest tasks as a list.
-func (o overview) RecentTasks() taskList { return taskList{Tasks: o.Recent} }
+func (o overview) RecentTasks() (l taskList) {
+	for _, v := range o.Recent {
+		l.Tasks = append(l.Tasks, newTaskRow(*v.Task))
+	}
+	return l
+}
 
 // ReadAt returns the time at which the store was read.
 func (o overview) ReadAt() view.Time { return view.Time(o.At) }
-
-// overviewData is what the overview reads from the store.
-type overviewData struct {
-	At          time.Time
-	Queue       stats.Queue
-	Levels      []stock.Level
-	Outcomes    *outcomeChart // nil: the store does not count tasks by hour
-	Durations   durationChart
-	Recent      []taskRow
-	Unavailable []view.Plan
-	MorePlans   bool // there may be more such plans
-}
-
-// overviewCache holds the last data. Only one request reads the store at a time, and the data is reused for
-// [maxAge]. Therefore many open overviews cost the store no more than one.
-type overviewCache struct {
-	mu     sync.Mutex
-	last   overviewData
-	charts map[chartSelection]cachedChart
-	sold   map[stock.Country]cachedSold
-}
-
-const maxAge = 2 * time.Second
 
 func (c *Console) overviewData(ctx context.Context, selected chartSelection) (overviewData, error) {
 	c.cache.mu.Lock()
@@ -129,8 +110,9 @@ func (c *Console) readStock(ctx context.Context, d *overviewData) (err error) {
 // recentTasks is the number of newest tasks that the overview shows.
 const recentTasks = 12
 
-func (c *Console) readRecent(ctx context.Context, d *overviewData) (err error) {
-	d.Recent, err = c.newest(ctx, recentTasks)
+func (c *Console) readRecent(ctx context.Context, d *overviewData) error {
+	l, err := c.AdminStore.Tasks(ctx, adminstore.TaskFilter{}, adminstore.Page{Order: adminstore.Newest, Limit: recentTasks})
+	d.Recent = l.Entries
 	return err
 }
 
@@ -165,11 +147,71 @@ func (c *Console) readUnavailablePlans(ctx context.Context, d *overviewData) err
 	return nil
 }
 
-// newest returns the newest n tasks, the newest first.
-func (c *Console) newest(ctx context.Context, n int) (all []taskRow, err error) {
-	l, err := c.AdminStore.Tasks(ctx, adminstore.TaskFilter{}, adminstore.Page{Order: adminstore.Newest, Limit: n})
-	for _, v := range l.Entries {
-		all = append(all, newTaskRow(*v.Task))
+// chartFilter returns the frame of the filters of the charts, and the selection of the query.
+func (r *request) chartFilter() (l listing, s chartSelection, err error) {
+	l = r.newListing("/", []string{"range"}, filterField{Name: "country", Label: "Country", Hint: "US"}, filterField{Name: "plan", Label: "Plan"})
+	s.chartRange, s.Plan = findRange(l.value("range")), l.value("plan")
+	s.Country, err = parseFilterCountry(l.value("country"))
+	return l, s, err
+}
+
+// maxCachedCharts is the number of selections that the cache keeps.
+const maxCachedCharts = 64
+
+// readCharts reads the charts, unless they were read a short time ago.
+func (c *Console) readCharts(ctx context.Context, d *overviewData, s chartSelection, now time.Time) error {
+	last, known := c.cache.charts[s]
+	if age := now.Sub(last.at); !known || age < 0 || age >= s.maxAge {
+		last = cachedChart{at: now}
+		var err error
+		if last.outcomes, err = c.readOutcomes(ctx, s, now); err != nil {
+			return err
+		}
+		if last.durations, err = c.readDurations(ctx, s.start(now)); err != nil {
+			return err
+		}
+		if c.cache.charts == nil || len(c.cache.charts) >= maxCachedCharts {
+			c.cache.charts = map[chartSelection]cachedChart{}
+		}
+		c.cache.charts[s] = last
 	}
-	return all, err
+	d.Outcomes, d.Durations = last.outcomes, last.durations
+	return nil
+}
+
+// readOutcomes reads the chart of outcomes: the tasks of a period, and those of the period before.
+func (c *Console) readOutcomes(ctx context.Context, s chartSelection, now time.Time) (*outcomeChart, error) {
+	if c.TaskStats == nil {
+		return nil, nil //nolint:nilnil // there is no chart
+	}
+	from := s.start(now)
+	counts, err := c.countHours(ctx, from, s)
+	if err != nil {
+		return nil, err
+	}
+	before, err := c.countHours(ctx, from.Add(time.Duration(-s.hours)*time.Hour), s)
+	return newOutcomeChart(s, from, counts, before), err
+}
+
+// countHours counts the tasks of the hours of a selection. It reads the hours in several parts, because one read is
+// limited.
+func (c *Console) countHours(ctx context.Context, from time.Time, s chartSelection) (all []stats.HourCount, _ error) {
+	for first := 0; first < s.hours; first += stats.MaxHours {
+		part, err := c.TaskStats.CountByHour(ctx, from.Add(time.Duration(first)*time.Hour), min(s.hours-first, stats.MaxHours), s.Filter)
+		if err != nil {
+			return nil, err
+		}
+		for _, count := range part {
+			count.Hour += first
+			all = append(all, count)
+		}
+	}
+	return all, nil
+}
+
+// readDurations reads the durations of attempts since a time, over all daemons. A task has the times of its first
+// attempt and of its end. So the duration is known of a task that ended with its first attempt.
+func (c *Console) readDurations(ctx context.Context, since time.Time) (durationChart, error) {
+	l, err := c.AdminStore.Tasks(ctx, adminstore.TaskFilter{State: adminstore.EndedTask, Since: since}, adminstore.Page{Order: adminstore.Newest, Limit: maxDurations})
+	return newDurationChart(l.Entries), err
 }

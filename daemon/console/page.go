@@ -100,13 +100,7 @@ func (r *request) render(status int, p page) error {
 	if err := templates()[p.name].Execute(&b, f); err != nil {
 		return err
 	}
-	h := r.w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(b.Len()))
-	r.w.WriteHeader(status)
-	if r.req.Method != http.MethodHead {
-		_, _ = r.w.Write(b.Bytes()) // a browser that has disconnected is not an error
-	}
+	r.send(status, "text/html; charset=utf-8", b.Bytes())
 	return nil
 }
 
@@ -252,3 +246,6 @@ var cssClasses = map[string]string{
 // cssClass returns the CSS class of a word, or "". For example, invalid_credentials has no class, because the
 // shop is not at fault.
 func cssClass(word any) string { return cssClasses[fmt.Sprint(word)] }
+
+// keyExists is the verdict of a key that is stored already.
+const keyExists = "already there"

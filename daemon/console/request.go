@@ -1,80 +1,19 @@
 package console
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/auditlog"
-	"github.com/keyseat/keyseat/daemon/loglimit"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/tasks"
 )
-
-// A request is one HTTP request in progress.
-type request struct {
-	*Console
-	w       http.ResponseWriter
-	req     *http.Request
-	session *session // nil: not signed in
-	token   admin.Token
-}
-
-// A handler serves a request. An error becomes an error page.
-type handler func(r *request) error
-
-// public returns a handler for all clients, with or without a session.
-func (c *Console) public(do handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		r := &request{Console: c, w: w, req: req}
-		r.showError(req.Context(), r.recoverPanic(do))
-	})
-}
-
-// signedIn returns a handler for clients with a session whose token is still valid. It redirects other
-// clients to the sign-in page. A POST request must carry the session's form secret, else it gets errForm.
-func (c *Console) signedIn(do handler) http.Handler {
-	return c.public(func(r *request) error {
-		if err := r.authenticate(); err != nil {
-			return err
-		}
-		if r.session == nil {
-			r.redirect("/console/signin")
-			return nil
-		}
-		if r.req.Method == http.MethodPost && !r.session.isFormSecret(r.req.PostFormValue("form")) {
-			return errForm
-		}
-		return do(r)
-	})
-}
-
-// authenticate finds the session of the request and looks its token up again. If the token was removed from
-// the file, authenticate ends the session. It returns an error if the token cannot be looked up.
-func (r *request) authenticate() error {
-	if is, err := r.authenticateByProxy(); is || err != nil {
-		return err
-	}
-	found := r.cookieSession()
-	if found == nil || found.proxyUser != "" { // such a session needs the proxy
-		return nil
-	}
-	token, err := r.Tokens.Find(found.token.Reveal())
-	if err != nil {
-		return err
-	}
-	if token.Role == "" {
-		r.sessions.end(found)
-		return nil
-	}
-	r.session, r.token = found, token
-	return nil
-}
 
 // refreshHeader is the header with which the script of an open page loads the page again.
 const refreshHeader = "Keyseat-Refresh"
@@ -91,26 +30,21 @@ func (r *request) cookieSession() *session {
 	return r.sessions.find(cookie.Value, !r.isRefresh())
 }
 
-// recoverPanic calls do and converts a panic to an error. The error has only the type of the panic's value,
-// because the value may contain submitted data.
-func (r *request) recoverPanic(do handler) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic with a %T", p)
-		}
-	}()
-	return do(r)
-}
-
 // redirect redirects the browser to another page of the console.
 func (r *request) redirect(path string) {
 	r.w.Header().Set("Location", path)
 	r.w.WriteHeader(http.StatusSeeOther)
 }
 
-// permitted returns the actions that the operator's role allows.
-func (r *request) permitted(all []action) []action {
-	return slices.DeleteFunc(all, func(a action) bool { return !r.token.Role.Allows(a.role()) })
+// send sends a response.
+func (r *request) send(status int, contentType string, text []byte) {
+	h := r.w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	r.w.WriteHeader(status)
+	if r.req.Method != http.MethodHead {
+		_, _ = r.w.Write(text) // a browser that has disconnected is not an error
+	}
 }
 
 // client returns the address of the browser.
@@ -153,25 +87,37 @@ func toPageError(err error) pageError {
 	return errUnavailable
 }
 
-// showError shows the error page for err, if any. It logs server errors.
-func (r *request) showError(ctx context.Context, err error) {
-	if err == nil {
-		return
+const cookieName = "keyseat_console"
+
+// cookieName returns the name of the session's cookie. Over TLS, its prefix makes browsers refuse a cookie of that
+// name from another host, or without Secure.
+func (r *request) cookieName() string {
+	if r.encrypted() {
+		return "__Host-" + cookieName
 	}
-	e := toPageError(err)
-	if e.Status >= http.StatusInternalServerError {
-		r.logFailure(ctx, err)
-	}
-	if err := r.render(e.Status, page{"error", e.Title, "", e}); err != nil {
-		r.logFailure(ctx, err)
-		http.Error(r.w, e.Title, e.Status)
-	}
+	return cookieName
 }
 
-// logFailure logs why a page failed. The lines are limited, because any client can repeat a failing request.
-func (r *request) logFailure(ctx context.Context, err error) {
-	r.failedLog.LogState(ctx, r.Log, loglimit.Event{Subject: err.Error(), Level: slog.LevelError, Message: "console"}, err)
+// setCookie sets the session cookie for the given number of seconds. A negative number deletes the cookie.
+func (r *request) setCookie(id string, seconds int) {
+	http.SetCookie(r.w, &http.Cookie{ //nolint:gosec // without TLS a Secure cookie would not come back
+		Name: r.cookieName(), Value: id, Path: "/", MaxAge: seconds,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.encrypted(),
+	})
 }
 
-func (*request) notFound() error  { return errNotFound }
-func (*request) crossSite() error { return errCrossSite }
+// encrypted reports whether the browser uses TLS, with the daemon or with a proxy. It trusts
+// X-Forwarded-Proto. A client that forges this header only marks its own cookie as Secure, so its browser
+// does not send the cookie back.
+func (r *request) encrypted() bool {
+	return r.req.TLS != nil || strings.EqualFold(r.req.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+// taskByID reads the task with the given id. A malformed id gives an empty snapshot, as an unknown task
+// does.
+func (r *request) taskByID(id string) (tasks.Snapshot, error) {
+	if !csvfile.ValidID(id) {
+		return tasks.Snapshot{}, nil
+	}
+	return r.AdminStore.Task(r.req.Context(), id)
+}

@@ -140,3 +140,34 @@ func (r *request) showStock() error {
 	table.Sales = table.DaysLeft
 	return r.render(http.StatusOK, page{"stock", "Stock", "overview", table})
 }
+
+// The rate of sales is that of the last soldPeriod, or of the newest maxSold slots. It is read once in soldMaxAge.
+const (
+	soldPeriod = 7 * 24 * time.Hour
+	maxSold    = 200
+	soldMaxAge = time.Minute
+)
+
+// readSold returns the delivered slots of countries. It reads those that it has not read a short time ago.
+func (c *Console) readSold(ctx context.Context, countries []stock.Country) (map[stock.Country]stats.Sold, error) {
+	c.cache.mu.Lock()
+	defer c.cache.mu.Unlock()
+	now, all := c.Now(), map[stock.Country]stats.Sold{}
+	var missing []stock.Country
+	for _, country := range countries {
+		last, known := c.cache.sold[country]
+		if age := now.Sub(last.at); known && age >= 0 && age < soldMaxAge {
+			all[country] = last.sold
+		} else {
+			missing = append(missing, country)
+		}
+	}
+	read, err := c.TaskStats.CountSold(ctx, missing, now.Add(-soldPeriod), maxSold)
+	if c.cache.sold == nil {
+		c.cache.sold = map[stock.Country]cachedSold{}
+	}
+	for _, sold := range read {
+		all[sold.Country], c.cache.sold[sold.Country] = sold, cachedSold{now, sold}
+	}
+	return all, err
+}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
-	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -50,9 +49,7 @@ func (r *request) taskFilter() (l listing, f adminstore.TaskFilter, err error) {
 	if f.State != adminstore.AnyTask && !slices.Contains(adminstore.TaskStates(), f.State) {
 		return l, f, errNotFound // the query can contain any text
 	}
-	country, err := parseFilterCountry(l.value("country"))
-	f.Country = stock.Country(country)
-	if err == nil {
+	if f.Country, err = parseFilterCountry(l.value("country")); err == nil {
 		f.Outcomes, err = parseList("outcome", l.value("outcome"), tasks.AllOutcomes())
 	}
 	if err == nil {
@@ -123,13 +120,4 @@ func (r *request) showTask() error {
 		return tasks.ErrNoTask
 	}
 	return r.render(http.StatusOK, page{"task", "Task " + found.Task.ID, "tasks", r.newTaskPage(found)})
-}
-
-// taskByID reads the task with the given id. A malformed id gives an empty snapshot, as an unknown task
-// does.
-func (r *request) taskByID(id string) (tasks.Snapshot, error) {
-	if !csvfile.ValidID(id) {
-		return tasks.Snapshot{}, nil
-	}
-	return r.AdminStore.Task(r.req.Context(), id)
 }

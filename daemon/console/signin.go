@@ -2,28 +2,19 @@ package console
 
 import (
 	"fmt"
+	"log/slog"
+	"math"
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
+	"github.com/keyseat/keyseat/keys"
 )
-
-// ProxyUsers let operators sign in through a proxy that has authenticated them. The console believes the headers only
-// if the request comes from one of the trusted proxies.
-type ProxyUsers struct {
-	UserHeader   string // names the operator
-	GroupsHeader string // names the groups of the operator, with commas between them
-	Roles        []GroupRole
-}
-
-// A GroupRole is the role of the operators in a group. An operator in several groups has the role that comes first.
-type GroupRole struct {
-	Group string // "*" for every operator
-	Role  admin.Role
-}
 
 // proxyUserPrefix distinguishes the names of such operators from those of tokens, in the history and in the audit log.
 const proxyUserPrefix = "proxy:"
@@ -75,4 +66,63 @@ func (r *request) authenticateByProxy() (bool, error) {
 	}
 	r.session, r.token = found, token
 	return true, nil
+}
+
+// A signInBody is the content of the sign-in page.
+type signInBody struct {
+	Message string // why a token was refused
+	Link    bool   // the script takes a token from the page's address
+}
+
+// signInPage shows the form for the token.
+func (r *request) signInPage() error { return r.showSignIn(http.StatusOK, "") }
+
+func (r *request) showSignIn(status int, message string) error {
+	return r.render(status, page{"signin", "Sign in", "", signInBody{message, r.SignInLink}})
+}
+
+// signIn opens a session for a valid token. Wrong tokens are limited per client address. Tokens are too
+// long to guess, so the limit only keeps repeated attempts from making noise.
+func (r *request) signIn() error {
+	client := r.client()
+	if wait := r.guesses.Blocked(client); wait > 0 {
+		r.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		return r.showSignIn(http.StatusTooManyRequests, "Too many wrong tokens were sent from your address. Try again in a minute.")
+	}
+	text := keys.Trim(r.req.PostFormValue("token"))
+	token, err := r.Tokens.Find(text)
+	if err != nil {
+		return err
+	}
+	r.logSignIn(token)
+	if token.Role == "" {
+		r.guesses.Record(r.req.Context(), client)
+		return r.showSignIn(http.StatusForbidden, "Unknown token.")
+	}
+	if before := r.cookieSession(); before != nil {
+		r.sessions.end(before)
+	}
+	r.setCookie(r.sessions.start(text).id, int(sessionMaxAge.Seconds()))
+	r.redirect("/")
+	return nil
+}
+
+// logSignIn logs a sign-in or a failed attempt. The number of lines about failed attempts is limited.
+func (r *request) logSignIn(token admin.Token) {
+	if token.Role != "" {
+		r.audit("sign in", token)
+		return
+	}
+	client := r.client().String()
+	attrs := []slog.Attr{slog.String("action", "sign in"), slog.String("token", "nobody"), slog.String("client", client)}
+	r.deniedLog.Log(r.req.Context(), r.Log, loglimit.Event{Subject: client, Level: slog.LevelWarn, Message: "console", Attrs: attrs})
+}
+
+// signOut ends the session.
+func (r *request) signOut() error {
+	r.audit("sign out", r.token)
+	r.sessions.end(r.session)
+	r.setCookie("", -1)
+	r.redirect("/console/signin")
+	return nil
 }
