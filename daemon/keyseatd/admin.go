@@ -10,12 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/keyseat/keyseat/adapters/bunstore"
-	"github.com/keyseat/keyseat/daemon"
 	"github.com/keyseat/keyseat/daemon/admin"
 	operators "github.com/keyseat/keyseat/daemon/console"
 	"github.com/keyseat/keyseat/daemon/csvfile"
-	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/daemon/terminal"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/internal/seq"
@@ -67,30 +64,6 @@ func (f adminFlags) proxyUsers(proxies textList) (users operators.ProxyUsers, _ 
 		users.Roles = append(users.Roles, operators.GroupRole{Group: group, Role: t.Role})
 	}
 	return users, nil
-}
-
-// addAdminHandlers adds the admin API and the console to a server, if the flags name a token file. The
-// admin API calls wake when an admin action makes a task due now.
-func (s *serveCmd) addAdminHandlers(server *daemon.Server, store *bunstore.Store, m *metrics.Recorder, wake func()) (err error) {
-	if s.AdminTokenFile == "" {
-		return nil
-	}
-	tokens, engine, proxies := admin.TokenFile(s.AdminTokenFile), server.API.Engine, parsePrefixes(s.TrustedProxies)
-	server.AdminAPI = &admin.API{Engine: engine, AdminStore: store, Activity: store, Tokens: tokens, Wake: wake, Proxies: proxies, Log: server.Log}
-	users, err := s.proxyUsers(s.TrustedProxies)
-	if err != nil {
-		return err
-	}
-	low, err := s.lowStock()
-	if err != nil {
-		return err
-	}
-	server.Console, err = operators.New(operators.Options{
-		API: server.AdminAPI, Tokens: tokens, Engine: engine, AdminStore: store, Activity: store, TaskStats: store,
-		ConnectorStats: m.ConnectorStats, Simulated: s.isSimulator(), LowStock: low, Proxies: proxies,
-		ProxyUsers: users, SignInLink: s.signInLink, Log: server.Log,
-	})
-	return err
 }
 
 // errExpires describes the values of --expires.

@@ -37,8 +37,20 @@ func (k *completionCmd) Run(_ context.Context, c stdio) error {
 	return err
 }
 
+// A commandTree is embedded in a command that needs the names and help texts of all commands.
+type commandTree struct {
+	root *kong.Node `kong:"-"`
+}
+
+// AfterApply stores the tree.
+func (t *commandTree) AfterApply(c *kong.Context) error { //nolint:unparam // kong calls only a method that returns an error
+	t.root = c.Model.Node
+	return nil
+}
+
 // completeCmd is the command keyseatd complete. The completion scripts call it.
 type completeCmd struct {
+	commandTree
 	Words []string `arg:"" optional:"" help:"The words after keyseatd, the last of them perhaps half typed or empty."`
 }
 
@@ -47,11 +59,7 @@ func (*completeCmd) Help() string { return examples("", "keyseatd complete keys 
 
 // Run prints the completions of the last word, one per line: the word, a tab and its help text.
 func (k *completeCmd) Run(_ context.Context, c stdio) error {
-	parser, err := newParser(c, func(int) {})
-	if err != nil {
-		return err
-	}
-	for _, found := range complete(parser.Model.Node, k.Words) {
+	for _, found := range complete(k.root, k.Words) {
 		if _, err := io.WriteString(c.out, found.text+"\t"+found.help+"\n"); err != nil {
 			return err
 		}

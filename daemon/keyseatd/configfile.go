@@ -27,31 +27,6 @@ func (f configFile) value(flag *kong.Flag) (value string, set bool) {
 	return value, set
 }
 
-// BeforeResolve checks the environment variables. Then it reads the config file that --config or
-// KEYSEAT_CONFIG names.
-func (*commands) BeforeResolve(c *kong.Context, f configFile, env environment) error {
-	if err := env.checkVariables(c.Flags()); err != nil {
-		return err
-	}
-	path := env["KEYSEAT_CONFIG"]
-	for _, p := range c.Path {
-		if p.Flag != nil && p.Flag.Name == "config" {
-			path, _ = c.FlagValue(p.Flag).(string)
-		}
-	}
-	if path == "" {
-		return nil
-	}
-	err := f.read(path)
-	if err == nil {
-		err = f.checkNames()
-	}
-	if err != nil {
-		return fmt.Errorf("--config: %s: %w", path, err)
-	}
-	return nil
-}
-
 // maxConfigFile is the maximum number of bytes that are read from a config file.
 const maxConfigFile = 1 << 20
 
@@ -143,4 +118,61 @@ func (f configFile) checkNames() error {
 		return nil
 	}
 	return fmt.Errorf("serve has no flag %s", strings.Join(names, ", "))
+}
+
+// redacted replaces a secret.
+const redacted = "***"
+
+// publicParams are the URL parameters that may be printed. Every other parameter is hidden.
+var publicParams = []string{
+	"application_name", "channel_binding", "connect_timeout", "sslcert", "sslkey", "sslmode", "sslrootcert", "target_session_attrs",
+}
+
+// redactURL hides the secrets in a value that is a URL: a password or a token before the host, and unknown
+// parameters. It works on the text without a URL parser, because an invalid URL may contain secrets too.
+func redactURL(value string) string {
+	scheme, rest, isURL := strings.Cut(value, "://")
+	if !isURL {
+		return value
+	}
+	user := ""
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		user, rest = redactUser(scheme, rest[:at])+"@", rest[at+1:]
+	}
+	path, query, hasQuery := strings.Cut(rest, "?")
+	if hasQuery {
+		path += "?" + redactQuery(query)
+	}
+	return scheme + "://" + user + path
+}
+
+// hasPassword reports whether a value is a URL with a password or a token.
+func hasPassword(value string) bool {
+	base, query, _ := strings.Cut(value, "?")
+	return redactURL(base) != base || strings.Contains("&"+query, "&password=")
+}
+
+// redactUser returns the printable form of the part before the @. A database URL shows the user's name.
+// Anything else is hidden, because it may be a token.
+func redactUser(scheme, userinfo string) string {
+	name, _, password := strings.Cut(userinfo, ":")
+	switch {
+	case !strings.HasPrefix(scheme, "postgres") || strings.ContainsAny(userinfo, "/?#@"):
+		return redacted
+	case password:
+		return name + ":" + redacted
+	}
+	return name
+}
+
+// redactQuery hides the values of unknown parameters.
+func redactQuery(query string) string {
+	all := strings.Split(query, "&")
+	for i, pair := range all {
+		name, _, _ := strings.Cut(pair, "=")
+		if !slices.Contains(publicParams, name) {
+			all[i] = name + "=" + redacted
+		}
+	}
+	return strings.Join(all, "&")
 }

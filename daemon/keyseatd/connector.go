@@ -80,9 +80,6 @@ func connectorError(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// byteOrderMark is the character that some editors write at the start of a file.
-const byteOrderMark = "\ufeff"
-
 // readToken reads a token file, which has one line. An empty path returns an empty token.
 func readToken(path string) (tasks.Secret, error) {
 	if path == "" {
@@ -97,29 +94,6 @@ func readToken(path string) (tasks.Secret, error) {
 		return tasks.Secret{}, fmt.Errorf("%s must hold one line", path)
 	}
 	return tasks.NewSecret(token), nil
-}
-
-// reloadToken adds the connector's token to the reloads, if the token is from a file.
-func (s *serveCmd) reloadToken(connector tasks.Connector) {
-	c, is := connector.(*httpconnector.Connector)
-	if !is || s.ConnectorTokenFile == "" {
-		return
-	}
-	s.reloads = append(s.reloads, reload{"--connector-token-file", func() error {
-		token, err := readToken(s.ConnectorTokenFile)
-		if err == nil {
-			err = withName(s.ConnectorTokenFile, c.SetToken(token))
-		}
-		return err
-	}})
-}
-
-// withName adds the name of a flag or a file to an error. It returns nil if err is nil.
-func withName(name string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", name, err)
 }
 
 // maxSecretFile is the maximum number of bytes that are read from a file with a secret.

@@ -10,8 +10,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/go-playground/validator/v10"
-
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon/faultinject"
 )
@@ -27,15 +25,6 @@ type databaseFlag struct {
 // commandConns is the maximum number of connections of a command other than serve. It is small, so that a
 // command can connect when the database has few free connections.
 const commandConns = 2
-
-const sqlitePrefix = "sqlite:"
-
-// isDatabase implements the validate rule "database": sqlite:PATH or a postgres:// URL.
-func isDatabase(f validator.FieldLevel) bool {
-	url := f.Field().String()
-	path, file := strings.CutPrefix(url, sqlitePrefix)
-	return file && path != "" && path[0] != ':' || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
-}
 
 // open calls do with the store of an existing database and migrates its schema first. It does not create
 // an SQLite file, because a mistyped path would then look like an empty store.

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"log/slog"
 	"maps"
 	"reflect"
 	"regexp"
@@ -12,22 +10,7 @@ import (
 	"sync"
 
 	"github.com/alecthomas/kong"
-
-	"github.com/keyseat/keyseat/daemon/terminal"
 )
-
-// An environment holds the environment variables of the process. A setting that the command line does not
-// give takes the value of its variable. An unknown variable is not an error; it only causes a warning.
-type environment map[string]string
-
-func parseEnviron(environ []string) environment {
-	env := environment{}
-	for _, pair := range environ {
-		name, value, _ := strings.Cut(pair, "=")
-		env[name] = value
-	}
-	return env
-}
 
 // value returns the value of a flag's variable. An empty variable counts as not set, because unit files
 // and compose files clear a variable this way. A flag with the tag "empty" is the exception, because its
@@ -67,24 +50,6 @@ var settings = sync.OnceValue(func() map[string]bool {
 // notSettings matches variables that start with KEYSEAT_ but are not settings. The tests of keyseatd use some.
 // Kubernetes sets the others for a service whose name starts with keyseat.
 var notSettings = regexp.MustCompile(`^KEYSEAT_(TEST_.*|REQUIRE_.*|CRASH|SKEW|(.*_)?SERVICE_(HOST|PORT(_.*)?)|(.*_)?PORT(_\d+_.*)?)$`)
-
-// warnOfVariables warns of each variable that looks like a setting but has no effect. It writes to the log
-// if the command has one, else to standard error. The completion command gives no warning, because a shell
-// runs it while a user types.
-func (c stdio) warnOfVariables(cmd command) {
-	if _, typing := cmd.(*completeCmd); typing {
-		return
-	}
-	for _, text := range c.env.unknownVariables() {
-		if logs, ok := cmd.(interface {
-			logger(w io.Writer) *slog.Logger
-		}); ok {
-			logs.logger(c.err).Warn(text)
-		} else {
-			_, _ = fmt.Fprintf(c.err, "keyseatd: warning: %s\n", terminal.Printable(text)) // the command continues
-		}
-	}
-}
 
 // unknownVariables returns a warning for each variable without an effect. The warning suggests the setting with a
 // similar name.
@@ -138,4 +103,33 @@ func editDistance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// flagHelp returns the help text of a flag, with its default and its variable.
+func flagHelp(v *kong.Value) string {
+	var sources []string
+	if v.HasDefault && v.Flag != nil {
+		sources = append(sources, v.Default)
+	}
+	if v.Flag != nil && variable(v.Flag) != "" {
+		sources = append(sources, "$"+variable(v.Flag))
+	}
+	if sources == nil {
+		return v.Help
+	}
+	return fmt.Sprintf("%s (%s)", v.Help, strings.Join(sources, "; "))
+}
+
+// checkVariables refuses an environment variable with invisible characters. For example, an env file with
+// Windows line ends adds a carriage return to each value. The path of a database would then name a new,
+// empty file.
+func (env environment) checkVariables(flags []*kong.Flag) error {
+	for _, flag := range flags {
+		value, _ := env.value(flag)
+		_, list := flag.Target.Interface().(textList)
+		if err := checkText(value, list); err != nil {
+			return fmt.Errorf("the variable %s %w", variable(flag), err)
+		}
+	}
+	return nil
 }

@@ -104,20 +104,6 @@ func describeRule(rule, param string) string {
 	return "is not valid (" + rule + ")"
 }
 
-// checkVariables refuses an environment variable with invisible characters. For example, an env file with
-// Windows line ends adds a carriage return to each value. The path of a database would then name a new,
-// empty file.
-func (env environment) checkVariables(flags []*kong.Flag) error {
-	for _, flag := range flags {
-		value, _ := env.value(flag)
-		_, list := flag.Target.Interface().(textList)
-		if err := checkText(value, list); err != nil {
-			return fmt.Errorf("the variable %s %w", variable(flag), err)
-		}
-	}
-	return nil
-}
-
 // checkText refuses invisible characters in a setting, and white space at its start or end. In a list,
 // white space there is allowed, because items are trimmed later. The error does not quote the value, because the
 // value may be secret.
@@ -175,3 +161,35 @@ func (l *textList) Decode(ctx *kong.DecodeContext) error {
 type outputFlag struct {
 	Output terminal.Format `help:"Print a table for people, or json for programs." enum:"table,json" default:"table"`
 }
+
+// examples returns the long help of a command: an explanation and example commands. The examples are
+// indented, because kong keeps the line breaks of indented lines.
+func examples(about string, lines ...string) string {
+	var b strings.Builder
+	if about != "" {
+		b.WriteString(about + "\n\n")
+	}
+	b.WriteString("Examples:\n")
+	for _, line := range lines {
+		b.WriteString("\n    " + line)
+	}
+	return b.String()
+}
+
+// joined lists values for help and errors.
+func joined[S ~string](values []S) string {
+	var all []string
+	for _, v := range values {
+		all = append(all, string(v))
+	}
+	return strings.Join(all, ", ")
+}
+
+// isDatabase implements the validate rule "database": sqlite:PATH or a postgres:// URL.
+func isDatabase(f validator.FieldLevel) bool {
+	url := f.Field().String()
+	path, file := strings.CutPrefix(url, sqlitePrefix)
+	return file && path != "" && path[0] != ':' || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+const sqlitePrefix = "sqlite:"

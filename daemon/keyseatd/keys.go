@@ -206,13 +206,6 @@ func (r keyReport) explanation(width int) string {
 	return b.String() + "\n"
 }
 
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
-}
-
 var eventTable = terminal.Layout[view.Event]{
 	Header: "AT EVENT TASK? KIND OUTCOME PLAN~ FROM? TO? NOTE~",
 	Cells: func(e view.Event) []string {

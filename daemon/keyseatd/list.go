@@ -199,3 +199,13 @@ func listKeys(ctx context.Context, s adminstore.AdminStore, f adminstore.KeyFilt
 func listTasks(ctx context.Context, s adminstore.AdminStore, f adminstore.TaskFilter, first adminstore.Page) iter.Seq2[tasks.Snapshot, error] {
 	return adminstore.Each(first, func(p adminstore.Page) (adminstore.List, error) { return s.Tasks(ctx, f, p) })
 }
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// narrowHelp explains how a table fits a terminal.
+const narrowHelp = "On a narrow terminal, the table omits or truncates less important columns. `--output json`, or a pipe, has everything."

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -195,19 +194,4 @@ func isLoopback(address string) bool {
 	host, _, _ := net.SplitHostPort(address) // validated before
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
-}
-
-// limitFlags limit the number of simultaneous connections and requests.
-type limitFlags struct {
-	MaxConnections int `default:"4096" validate:"min=0" placeholder:"N" help:"Limit of connections to each listener, at most a quarter of the files that the process may open. Over the limit, the connections that have been idle for longest are closed. 0: no limit."`
-	MaxRequests    int `default:"1024" validate:"min=0" placeholder:"N" help:"Limit of simultaneous API requests. Over the limit, the response is 503. 0: no limit."`
-}
-
-// applyLimits sets the limits of a server. Connections are limited to a quarter of the files that the process
-// may open.
-func (f limitFlags) applyLimits(server *daemon.Server) {
-	server.API.MaxInFlight, server.MaxConns = cmp.Or(f.MaxRequests, daemon.NoLimit), cmp.Or(f.MaxConnections, daemon.NoLimit)
-	if limit := maxFiles() / 4; limit > 0 && server.MaxConns > 0 { // the other files are for databases, the provider and the other listener
-		server.MaxConns = min(server.MaxConns, limit)
-	}
 }

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -79,30 +75,6 @@ func resolver(value func(*kong.Flag) (text string, set bool)) kong.Resolver {
 	})
 }
 
-// flagHelp returns the help text of a flag, with its default and its variable.
-func flagHelp(v *kong.Value) string {
-	var sources []string
-	if v.HasDefault && v.Flag != nil {
-		sources = append(sources, v.Default)
-	}
-	if v.Flag != nil && variable(v.Flag) != "" {
-		sources = append(sources, "$"+variable(v.Flag))
-	}
-	if sources == nil {
-		return v.Help
-	}
-	return fmt.Sprintf("%s (%s)", v.Help, strings.Join(sources, "; "))
-}
-
-// joined lists values for help and errors.
-func joined[S ~string](values []S) string {
-	var all []string
-	for _, v := range values {
-		all = append(all, string(v))
-	}
-	return strings.Join(all, ", ")
-}
-
 // A selfChecked is a command that validates its fields itself.
 type selfChecked interface{ selfChecks() }
 
@@ -130,91 +102,27 @@ func helpArgs(node *kong.Node, args []string) (converted []string, noCommand boo
 	return append(slices.Clone(args), "--help"), true
 }
 
-// examples returns the long help of a command: an explanation and example commands. The examples are
-// indented, because kong keeps the line breaks of indented lines.
-func examples(about string, lines ...string) string {
-	var b strings.Builder
-	if about != "" {
-		b.WriteString(about + "\n\n")
-	}
-	b.WriteString("Examples:\n")
-	for _, line := range lines {
-		b.WriteString("\n    " + line)
-	}
-	return b.String()
-}
-
-// manCmd is the command keyseatd man. The packages for Linux contain its output.
-type manCmd struct{}
-
-// Help shows an example.
-func (*manCmd) Help() string { return examples("", "keyseatd man > keyseatd.1") }
-
-// Run prints the manual page of all commands, in the language of man(7).
-func (*manCmd) Run(_ context.Context, c stdio) error {
-	parser, err := newParser(c, func(int) {})
-	if err != nil {
+// BeforeResolve checks the environment variables. Then it reads the config file that --config or
+// KEYSEAT_CONFIG names.
+func (*commands) BeforeResolve(c *kong.Context, f configFile, env environment) error {
+	if err := env.checkVariables(c.Flags()); err != nil {
 		return err
 	}
-	out := bufio.NewWriter(c.out)
-	writeManual(out, parser.Model.Node)
-	return out.Flush()
-}
-
-// manualIntro is the start of the manual page.
-const manualIntro = `.TH KEYSEATD 1
-.SH NAME
-keyseatd \- sell slots of family plans for prepaid keys
-.SH SYNOPSIS
-.B keyseatd
-.I COMMAND
-[\fIARGUMENT\fR...] [\fIFLAG\fR...]
-.SH DESCRIPTION
-keyseatd serves the API, the page for customers and the console, and manages the database.
-Each flag of serve can also be set by a variable and by the file of \fB\-\-config\fR.
-.SH EXIT STATUS
-0 if the command worked, 1 if it failed, 2 if the call was wrong.
-.SH FLAGS OF ALL COMMANDS
-`
-
-// writeManual writes the manual page. A [bufio.Writer] keeps its first error, and Flush returns it.
-func writeManual(w io.Writer, root *kong.Node) {
-	_, _ = io.WriteString(w, manualIntro)
-	writeManualFlags(w, root.Flags)
-	_, _ = io.WriteString(w, ".SH COMMANDS\n")
-	for _, leaf := range root.Leaves(true) {
-		_, _ = fmt.Fprintf(w, ".SS %s\n%s\n", roff(strings.TrimPrefix(leaf.Path(), root.Name+" ")), roff(leaf.Help))
-		for _, p := range leaf.Positional {
-			_, _ = fmt.Fprintf(w, ".TP\n.I %s\n%s\n", roff(p.Summary()), roff(p.Help))
-		}
-		writeManualFlags(w, leaf.Flags)
-		for paragraph := range strings.SplitSeq(leaf.Detail, "\n\n") {
-			switch {
-			case strings.HasPrefix(paragraph, "    "):
-				_, _ = fmt.Fprintf(w, ".PP\n.nf\n%s\n.fi\n", roff(paragraph))
-			case paragraph != "":
-				_, _ = fmt.Fprintf(w, ".PP\n%s\n", roff(paragraph))
-			}
+	path := env["KEYSEAT_CONFIG"]
+	for _, p := range c.Path {
+		if p.Flag != nil && p.Flag.Name == "config" {
+			path, _ = c.FlagValue(p.Flag).(string)
 		}
 	}
-}
-
-func writeManualFlags(w io.Writer, flags []*kong.Flag) {
-	for _, f := range flags {
-		if !f.Hidden {
-			_, _ = fmt.Fprintf(w, ".TP\n.B %s\n%s\n", roff(f.String()), roff(flagHelp(f.Value)))
-		}
+	if path == "" {
+		return nil
 	}
-}
-
-// roff escapes a text for man(7): a hyphen would become a longer dash, and a line with a dot at its start a request.
-func roff(text string) string {
-	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		if strings.HasPrefix(line, ".") || strings.HasPrefix(line, "'") {
-			lines[i] = `\&` + line
-		}
+	err := f.read(path)
+	if err == nil {
+		err = f.checkNames()
 	}
-	return strings.Join(lines, "\n")
+	if err != nil {
+		return fmt.Errorf("--config: %s: %w", path, err)
+	}
+	return nil
 }

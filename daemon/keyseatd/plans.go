@@ -126,9 +126,6 @@ func (*plansList) Help() string {
 		"keyseatd plans list --output json")
 }
 
-// narrowHelp explains how a table fits a terminal.
-const narrowHelp = "On a narrow terminal, the table omits or truncates less important columns. `--output json`, or a pipe, has everything."
-
 // Run lists all plans.
 func (p *plansList) Run(ctx context.Context, c stdio) error {
 	return p.open(ctx, func(s *bunstore.Store) error {

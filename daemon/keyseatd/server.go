@@ -4,21 +4,17 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"os"
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/exp/zapslog"
-	"go.uber.org/zap/zapcore"
-
 	"github.com/keyseat/keyseat/adapters/bunstore"
+	"github.com/keyseat/keyseat/adapters/httpconnector"
 	"github.com/keyseat/keyseat/daemon"
-	"github.com/keyseat/keyseat/daemon/holderpage"
+	"github.com/keyseat/keyseat/daemon/admin"
+	operators "github.com/keyseat/keyseat/daemon/console"
 	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/daemon/worker"
@@ -81,34 +77,6 @@ func parsePrefixes(texts []string) []netip.Prefix {
 	return all
 }
 
-// noStack is above every log level. It turns stack traces off, because errors are described in words and a
-// stack trace does not help an operator.
-const noStack = slog.Level(127)
-
-// logFlags set the level and the format of the log. Package loglimit limits repeated lines.
-type logFlags struct {
-	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"Lowest level of logged lines: debug, info, warn or error."`
-	LogFormat string `default:"console" enum:"console,json" help:"Format of the log: console or json."`
-}
-
-// logger returns a logger that writes to a stream.
-func (f logFlags) logger(to io.Writer) *slog.Logger {
-	level, err := zapcore.ParseLevel(f.LogLevel)
-	if err != nil {
-		level = zapcore.InfoLevel // unreachable: the flag has been validated
-	}
-	config := zap.NewProductionEncoderConfig()
-	config.EncodeTime = zapcore.RFC3339TimeEncoder
-	config.EncodeDuration = zapcore.StringDurationEncoder
-	encoder := zapcore.NewJSONEncoder(config)
-	if f.LogFormat == "console" {
-		config.EncodeLevel = zapcore.CapitalLevelEncoder
-		encoder = zapcore.NewConsoleEncoder(config)
-	}
-	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), level)
-	return slog.New(zapslog.NewHandler(core, zapslog.AddStacktraceAt(noStack)))
-}
-
 // newMetrics returns the metrics of a daemon that serves store.
 func newMetrics(store *bunstore.Store, log *slog.Logger) *metrics.Recorder {
 	m := metrics.New(strings.TrimPrefix(version(), "keyseatd "))
@@ -128,48 +96,41 @@ func deductExpired(ctx context.Context, store *bunstore.Store, log *slog.Logger)
 	}
 }
 
-// pageFlags turn the page for key holders on or off, and set its look.
-type pageFlags struct {
-	Page      string `default:"on" enum:"on,off" placeholder:"on|off" help:"Serve a page for key holders at /, next to the API: on or off."`
-	PageFiles string `placeholder:"FOLDER" help:"Folder with texts and styles that replace those of the page. For a file that it lacks, the page uses its own."`
-	PageColor string `placeholder:"#RRGGBB" help:"Color of the page's buttons and links. The page darkens or lightens it where text would have a contrast below 4.5:1."`
-	Brand     string `validate:"omitempty,text" placeholder:"NAME" help:"Name of the shop, in the page's header and title."`
-}
-
-// checkPage reads the page's files once, so that an error in them is found before the database is opened.
-func (f pageFlags) checkPage() error {
-	if f.Page == "off" {
+// addAdminHandlers adds the admin API and the console to a server, if the flags name a token file. The
+// admin API calls wake when an admin action makes a task due now.
+func (s *serveCmd) addAdminHandlers(server *daemon.Server, store *bunstore.Store, m *metrics.Recorder, wake func()) (err error) {
+	if s.AdminTokenFile == "" {
 		return nil
 	}
-	if f.PageColor != "" {
-		if _, _, err := holderpage.Accent(f.PageColor); err != nil {
-			return usageError{withName("--page-color", err)}
-		}
+	tokens, engine, proxies := admin.TokenFile(s.AdminTokenFile), server.API.Engine, parsePrefixes(s.TrustedProxies)
+	server.AdminAPI = &admin.API{Engine: engine, AdminStore: store, Activity: store, Tokens: tokens, Wake: wake, Proxies: proxies, Log: server.Log}
+	users, err := s.proxyUsers(s.TrustedProxies)
+	if err != nil {
+		return err
 	}
-	_, err := f.page(http.NotFoundHandler())
-	return withName("--page-files", err)
+	low, err := s.lowStock()
+	if err != nil {
+		return err
+	}
+	server.Console, err = operators.New(operators.Options{
+		API: server.AdminAPI, Tokens: tokens, Engine: engine, AdminStore: store, Activity: store, TaskStats: store,
+		ConnectorStats: m.ConnectorStats, Simulated: s.isSimulator(), LowStock: low, Proxies: proxies,
+		ProxyUsers: users, SignInLink: s.signInLink, Log: server.Log,
+	})
+	return err
 }
 
-// pageHandler returns the page for key holders, or nil if the page is off. It logs the shades of a color that
-// lacks contrast.
-func (f pageFlags) pageHandler(api http.Handler, log *slog.Logger) (http.Handler, error) {
-	if f.Page == "off" {
-		return nil, nil //nolint:nilnil // the flag turns the page off
+// reloadToken adds the connector's token to the reloads, if the token is from a file.
+func (s *serveCmd) reloadToken(connector tasks.Connector) {
+	c, is := connector.(*httpconnector.Connector)
+	if !is || s.ConnectorTokenFile == "" {
+		return
 	}
-	if light, dark, err := holderpage.Accent(f.PageColor); err == nil && (light != f.PageColor || dark != f.PageColor) {
-		log.Info("the page uses shades of --page-color with enough contrast", "color", f.PageColor, "light", light, "dark", dark)
-	}
-	return f.page(api)
-}
-
-// page returns the page for key holders.
-func (f pageFlags) page(api http.Handler) (*holderpage.Page, error) {
-	o := holderpage.Options{Brand: f.Brand, Color: f.PageColor}
-	if f.PageFiles != "" {
-		if _, err := os.ReadDir(f.PageFiles); err != nil {
-			return nil, err // os.DirFS would have no files
+	s.reloads = append(s.reloads, reload{"--connector-token-file", func() error {
+		token, err := readToken(s.ConnectorTokenFile)
+		if err == nil {
+			err = withName(s.ConnectorTokenFile, c.SetToken(token))
 		}
-		o.Files = os.DirFS(f.PageFiles)
-	}
-	return holderpage.New(api, o)
+		return err
+	}})
 }

@@ -6,9 +6,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/exp/zapslog"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/keyseat/keyseat/daemon/terminal"
 )
@@ -109,3 +115,64 @@ const (
 	hintTask      = "`keyseatd tasks list` shows the task"
 	hintEndpoints = "`keyseatd webhooks list` shows the endpoints"
 )
+
+// errInterrupted is the error of a command that a signal has interrupted.
+var errInterrupted = errors.New("interrupted")
+
+// usageError is an error in the arguments, the environment or the config file.
+type usageError struct{ error }
+
+// Unwrap returns the wrapped error.
+func (e usageError) Unwrap() error { return e.error }
+
+// An environment holds the environment variables of the process. A setting that the command line does not
+// give takes the value of its variable. An unknown variable is not an error; it only causes a warning.
+type environment map[string]string
+
+func parseEnviron(environ []string) environment {
+	env := environment{}
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		env[name] = value
+	}
+	return env
+}
+
+// noStack is above every log level. It turns stack traces off, because errors are described in words and a
+// stack trace does not help an operator.
+const noStack = slog.Level(127)
+
+// logFlags set the level and the format of the log. Package loglimit limits repeated lines.
+type logFlags struct {
+	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"Lowest level of logged lines: debug, info, warn or error."`
+	LogFormat string `default:"console" enum:"console,json" help:"Format of the log: console or json."`
+}
+
+// logger returns a logger that writes to a stream.
+func (f logFlags) logger(to io.Writer) *slog.Logger {
+	level, err := zapcore.ParseLevel(f.LogLevel)
+	if err != nil {
+		level = zapcore.InfoLevel // unreachable: the flag has been validated
+	}
+	config := zap.NewProductionEncoderConfig()
+	config.EncodeTime = zapcore.RFC3339TimeEncoder
+	config.EncodeDuration = zapcore.StringDurationEncoder
+	encoder := zapcore.NewJSONEncoder(config)
+	if f.LogFormat == "console" {
+		config.EncodeLevel = zapcore.CapitalLevelEncoder
+		encoder = zapcore.NewConsoleEncoder(config)
+	}
+	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), level)
+	return slog.New(zapslog.NewHandler(core, zapslog.AddStacktraceAt(noStack)))
+}
+
+// withName adds the name of a flag or a file to an error. It returns nil if err is nil.
+func withName(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// byteOrderMark is the character that some editors write at the start of a file.
+const byteOrderMark = "\ufeff"

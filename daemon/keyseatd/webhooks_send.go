@@ -16,6 +16,16 @@ import (
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
+// webhooksCmd groups the commands on webhooks.
+type webhooksCmd struct {
+	List       webhooksList       `cmd:"" help:"List the endpoints, with the number of queued deliveries."`
+	Deliveries webhooksDeliveries `cmd:"" help:"List delivery attempts, the newest first."`
+	Replay     webhooksReplay     `cmd:"" help:"Send past events to an endpoint again."`
+	Resume     webhooksResume     `cmd:"" help:"Send events again to an endpoint that answered 410 (Gone), with those that it missed."`
+	Forget     webhooksForget     `cmd:"" help:"Delete an endpoint that was removed from the file, and its queued deliveries."`
+	Test       webhooksTest       `cmd:"" help:"Send an example of each event to an endpoint."`
+}
+
 // webhooksReplay is the command keyseatd webhooks replay.
 type webhooksReplay struct {
 	databaseFlag
