@@ -88,7 +88,7 @@ func (s *Store) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
 }
 
 func (s session) editPlans(ctx context.Context, edits []stock.PlanEdit) error {
-	if !s.isSQLite { // an import of plans has no time limit
+	if !s.isSQLite { // the transaction has a time limit, and its statements need none
 		if _, err := s.exec(ctx, `SELECT set_config('statement_timeout', '0', true)`, nil); err != nil {
 			return err
 		}

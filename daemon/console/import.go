@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/csvfile"
@@ -77,10 +78,12 @@ func (r *request) importFile(f fileImport, check func(*fileImport, []byte) error
 		return r.showChecked(&f, check(&f, text))
 	}
 	n, err := store(f, text)
+	if err == nil || n > 0 {
+		r.audit("import "+f.Noun+"s", r.token, slog.Int("count", n))
+	}
 	if err != nil {
 		return r.showChecked(&f, err)
 	}
-	r.audit("import "+f.Noun+"s", r.token, slog.Int("count", n))
 	r.session.setNote(formatNumber(n) + " rows of " + f.Noun + "s are imported.")
 	r.redirect("/console/" + f.Noun + "s")
 	return nil
@@ -121,17 +124,18 @@ func (r *request) showChecked(f *fileImport, err error) error {
 	return r.showImport(http.StatusOK, *f)
 }
 
-// storePlans imports all plans of a file, or none.
+// storePlans imports the plans of a file. It returns the number of rows that are stored.
 func (r *request) storePlans(_ fileImport, text []byte) (int, error) {
 	file := csvfile.New(bytes.NewReader(text))
 	edits, err := file.Plans()
 	if err != nil {
 		return 0, err
 	}
-	return len(edits), file.LineOf(r.AdminStore.EditPlans(r.req.Context(), edits))
+	done, err := file.StorePlans(r.req.Context(), r.AdminStore, edits, time.Now())
+	return done.Stored, err
 }
 
-// storeKeys imports all keys of a file, or none.
+// storeKeys imports all keys of a file, or none. It returns the number of rows that are stored.
 func (r *request) storeKeys(f fileImport, text []byte) (n int, _ error) {
 	file := csvfile.New(bytes.NewReader(text))
 	counted := seq.Map(file.Keys(), func(k keys.Key) keys.Key {
@@ -139,7 +143,10 @@ func (r *request) storeKeys(f fileImport, text []byte) (n int, _ error) {
 		return k
 	})
 	batch := adminstore.ImportBatch{ID: f.ID, Type: tasks.EventImported, Note: "by " + r.token.Name}
-	return n, file.LineOf(r.AdminStore.ImportKeys(r.req.Context(), batch, counted))
+	if err := file.LineOf(r.AdminStore.ImportKeys(r.req.Context(), batch, counted)); err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // A verdict describes what the import does with a row.

@@ -2,7 +2,7 @@
 // never holds all keys of a file in memory.
 //
 //	file ─▶ New ─▶ Reader ─▶ Keys   ─▶ a store's ImportKeys ─┐
-//	                 │    ├▶ Plans  ─▶ a store's EditPlans ──┤ adminstore.RowError
+//	                 │    ├▶ Plans  ─▶ StorePlans ───────────┤ adminstore.RowError
 //	                 │    └▶ DryRun ─▶ all errors, printed   │
 //	                 └─▶ LineOf ◀────────────────────────────┘
 //	                        └▶ LineError: the line of the invalid row, and its error

@@ -21,7 +21,7 @@ import (
 
 // plansCmd groups the commands on plans.
 type plansCmd struct {
-	Import  plansImport  `cmd:"" help:"Import plans from a CSV file, all or none. Update the plans with a known id."`
+	Import  plansImport  `cmd:"" help:"Import plans from a CSV file. Update the plans with a known id."`
 	List    plansList    `cmd:"" help:"List all plans in the order of import."`
 	Retire  plansRetire  `cmd:"" help:"Take a plan out of stock."`
 	Restock plansRestock `cmd:"" help:"Put a plan back into stock: the console's Put back."`
@@ -38,27 +38,26 @@ type plansImport struct {
 func (*plansImport) Help() string {
 	return examples(fmt.Sprintf(csvHelp+"The columns, of which id, country and slots are required: %s. A plan with a known id is updated and put back in stock. "+
 		"An absent column keeps its value. A date as expires_at lasts until the end of that day in UTC: "+
-		"2027-01-31 is the same as 2027-02-01T00:00:00Z.", strings.Join(csvfile.PlanColumns(), ", ")),
+		"2027-01-31 is the same as 2027-02-01T00:00:00Z. A file with an invalid row changes nothing. %d rows at a time are "+
+		"stored together. If an error ends the import after some of them, import the same file again.",
+		strings.Join(csvfile.PlanColumns(), ", "), csvfile.MaxPlanEdits),
 		"keyseatd plans import plans.csv",
 		`printf 'id,country,slots\np1,US,5\n' | keyseatd plans import -`)
 }
 
-// Run imports all plans of the file, or none.
+// Run imports the plans of the file. If a plan is invalid, it imports none.
 func (p *plansImport) Run(ctx context.Context, c stdio) error {
 	edits, table, err := p.read(ctx, c)
 	if err != nil {
 		return err
 	}
-	effects := ""
+	var done csvfile.PlanImport
 	err = p.create(ctx, func(s *bunstore.Store) (err error) {
-		if effects, err = planEffects(ctx, s, edits); err != nil {
-			return err
+		done, err = table.StorePlans(ctx, s, edits, time.Now())
+		if err == nil || done.Stored > 0 {
+			c.audit(ctx, s, "plans import", done.Stored)
 		}
-		if err := table.LineOf(s.EditPlans(ctx, edits)); err != nil {
-			return err
-		}
-		c.audit(ctx, s, "plans import", len(edits))
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
@@ -67,39 +66,21 @@ func (p *plansImport) Run(ctx context.Context, c stdio) error {
 	if len(edits) == 1 {
 		plans = "plan"
 	}
-	return c.done(fmt.Sprintf("imported: %d %s%s", len(edits), plans, effects), hintPlans+", and importing the same file again changes nothing")
+	return c.done(fmt.Sprintf("imported: %d %s%s", len(edits), plans, effects(done.Effects)), hintPlans+", and importing the same file again changes nothing")
 }
 
-// planEffects counts what the edits of an import do to the plans that are stored now. It ignores an invalid edit, which
-// the import itself reports.
-func planEffects(ctx context.Context, s *bunstore.Store, edits []stock.PlanEdit) (text string, _ error) {
-	var ids []string
-	for _, e := range edits {
-		ids = append(ids, e.ID)
-	}
-	found, err := s.PlansByID(ctx, ids)
-	plans, rows := map[string]stock.Plan{}, map[string]int{}
-	for _, p := range found {
-		plans[p.ID] = p
-	}
-	now := time.Now()
-	for _, e := range edits {
-		before := plans[e.ID]
-		if after, err := e.Apply(before); err == nil {
-			rows[csvfile.PlanEffect(before, after, now)]++
-			plans[e.ID] = after
-		}
-	}
+// effects describes what an import has done to the plans.
+func effects(counts map[string]int) (text string) {
 	var parts []string
 	for _, effect := range csvfile.PlanEffects() {
-		if n := rows[effect]; n > 0 {
+		if n := counts[effect]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, effect))
 		}
 	}
 	if len(parts) > 0 {
 		text = " (" + strings.Join(parts, ", ") + ")"
 	}
-	return text, err
+	return text
 }
 
 // read reads the whole file. It runs before the database is created.
