@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -16,7 +18,7 @@ import (
 // returns nil after it has printed the help or the version. An invalid command line gives a [usageError].
 func parse(args []string, c stdio) (command, error) {
 	printed := false
-	parser, err := newParser(c, func(int) { printed = true })
+	parser, err := newParser(c, func(int) { printed = true }, otherCommands(args)...)
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +48,9 @@ func parse(args []string, c stdio) (command, error) {
 	return cmd, err
 }
 
-// newParser returns the parser of the command line. It calls exit after it has printed the help or the
-// version.
-func newParser(c stdio, exit func(int)) (*kong.Kong, error) {
+// newParser returns the parser of the command line, without the commands that the patterns of skipped match. It
+// calls exit after it has printed the help or the version.
+func newParser(c stdio, exit func(int), skipped ...string) (*kong.Kong, error) {
 	file := configFile{}
 	return kong.New(
 		&commands{},
@@ -61,8 +63,31 @@ func newParser(c stdio, exit func(int)) (*kong.Kong, error) {
 		kong.Resolvers(resolver(file.value), resolver(c.env.value)), // the last resolver wins
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ValueFormatter(flagHelp),
+		kong.IgnoreFields(skipped...),
 		kong.Vars{"version": version(), "outcomes": joined(tasks.AllOutcomes()), "statuses": joined(keys.Statuses()), "actions": joined(activity.Actions())},
 	)
+}
+
+// otherCommands returns the pattern of the fields of [commands] that args does not need, because they start with
+// another command. It returns nothing if they start with no command. The work of kong grows with the number of
+// commands and flags, and would be a quarter of the processor time of a short command.
+func otherCommands(args []string) (patterns []string) {
+	var others []string
+	found := false
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[commands]()) {
+		if _, isCommand := field.Tag.Lookup("cmd"); !isCommand {
+			continue
+		}
+		if len(args) > 0 && "--"+args[0] == flagName(field) {
+			found = true
+		} else {
+			others = append(others, field.Name)
+		}
+	}
+	if !found {
+		return nil
+	}
+	return []string{`^commands\.(` + strings.Join(others, "|") + ")$"}
 }
 
 // resolver returns a resolver of the flags that have a value.
