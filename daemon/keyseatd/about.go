@@ -17,11 +17,6 @@ import (
 // versionCmd is the command keyseatd version.
 type versionCmd struct{ outputFlag }
 
-// Help shows examples.
-func (*versionCmd) Help() string {
-	return examples("", "keyseatd version", "keyseatd version --output json")
-}
-
 // Run prints the version, the revision of the sources, the toolchain and the platform.
 func (v *versionCmd) Run(_ context.Context, c stdio) error {
 	b := newBuild()
@@ -70,9 +65,6 @@ func newBuild() build {
 
 // manCmd is the command keyseatd man. The packages for Linux contain its output.
 type manCmd struct{ commandTree }
-
-// Help shows an example.
-func (*manCmd) Help() string { return examples("", "keyseatd man > keyseatd.1") }
 
 // Run prints the manual page of all commands, in the language of man(7).
 func (m *manCmd) Run(_ context.Context, c stdio) error {

@@ -32,15 +32,6 @@ type activityCmd struct {
 	Until   endText  `help:"Only earlier actions: a time, or a date, of which the whole day counts." placeholder:"TIME"`
 }
 
-// Help explains the entries and shows examples.
-func (*activityCmd) Help() string {
-	return examples("It lists what the audit log has: sign-ins, changes, and outputs with whole codes. A key is a fingerprint, as in the log. "+
-		"The daemon deletes entries after serve --activity-days. "+narrowHelp,
-		"keyseatd activity --newest --limit 20",
-		"keyseatd activity --actor webshop --action issue_keys --since 2026-11-01",
-		"keyseatd activity --subject plan-7 --output csv")
-}
-
 // Run lists the entries that match the flags.
 func (a *activityCmd) Run(ctx context.Context, c stdio) error {
 	f := activity.Filter{Actor: a.Actor, Subject: a.Subject, Since: a.Since.at, Until: a.Until.at}
@@ -89,15 +80,6 @@ type findCmd struct {
 	databaseFlag
 	outputFlag
 	Text string `arg:"" help:"A code, an order, a username, or the id of a task or plan; whole, or its beginning."`
-}
-
-// Help explains the search and shows examples.
-func (*findCmd) Help() string {
-	return examples("It finds up to 20 of each kind, an exact match first. A generated code is also found by its last group, "+
-		"which is the visible part of a masked code.",
-		"keyseatd find shop-4711",
-		"keyseatd find GJ5KN",
-		"keyseatd find K7QZ3M2XW5R6T4B3NHJ5VCEDYA --output json")
 }
 
 // A match is one result of a search.
@@ -161,13 +143,6 @@ func matches(found adminstore.Found) (all []match) {
 type stockCmd struct {
 	databaseFlag
 	outputFlag
-}
-
-// Help explains idle slots and shows examples.
-func (*stockCmd) Help() string {
-	return examples("Idle slots are free slots of plans that are retired, expired or faulty.",
-		"keyseatd stock",
-		"keyseatd stock --output json")
 }
 
 // Run prints the slots of every country with a plan.

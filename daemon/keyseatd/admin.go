@@ -105,16 +105,6 @@ type adminTokenAdd struct {
 	Expires string     `help:"When the token expires: a duration (90d, 12h), a time or a date. Without it, never." placeholder:"DURATION|DATE"`
 }
 
-// Help explains the token file and shows examples.
-func (*adminTokenAdd) Help() string {
-	return examples("The token is printed once, and only its SHA-256 is stored. A line of the file is a name, a role and the token "+
-		"or its hash: to remove a token, delete its line. A daemon reads the file for each request. "+
-		"A read token sees only the ends of codes. A support token also sees the whole code of one key, and retries and resolves tasks. "+
-		"A write token also makes every other change, and issues keys. An export token reads, and lists whole codes.",
-		"keyseatd admin-token add admin-tokens --name webshop --role write",
-		"keyseatd admin-token add admin-tokens --name board --role read --expires 90d")
-}
-
 // tokenPrefix makes a leaked token recognizable.
 const tokenPrefix = "keyseat_admin_"
 
@@ -150,13 +140,6 @@ func (a *adminTokenAdd) Run(_ context.Context, c stdio) error {
 type adminTokenList struct {
 	File string `arg:"" help:"The file of tokens." validate:"required"`
 	outputFlag
-}
-
-// Help shows examples.
-func (*adminTokenList) Help() string {
-	return examples("It shows no token, because the file has only their hashes. An expired token is refused.",
-		"keyseatd admin-token list admin-tokens",
-		"keyseatd admin-token list admin-tokens --output json")
 }
 
 // A tokenRow is a token without its secret. Its state is valid or expired.

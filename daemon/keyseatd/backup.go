@@ -24,15 +24,6 @@ type backupCmd struct {
 	File string `arg:"" help:"The file to write; it must not exist yet." validate:"required"`
 }
 
-// Help explains what the file contains and shows examples.
-func (*backupCmd) Help() string {
-	return examples("It copies an SQLite database as it is at one moment, while daemons serve. The copy is complete, checked and on disk "+
-		"before it gets its name. Only its owner can read it (mode 0600). It holds nothing that was erased, and not the master keys: "+
-		"keep a copy of their file apart. PostgreSQL has tools of its own: daemon/docs/operations.md shows them.",
-		"keyseatd backup /var/backups/keyseat/monday.db",
-		"keyseatd backup --database sqlite:/var/lib/keyseat/keyseat.db monday.db")
-}
-
 // Run writes the backup and prints a summary. It does not migrate the schema, because users make a backup
 // before an upgrade.
 func (b *backupCmd) Run(ctx context.Context, c stdio) error {
@@ -80,17 +71,6 @@ type restoreCmd struct {
 	databaseFlag
 	File          string `arg:"" help:"The backup." validate:"required"`
 	MasterKeyFile string `placeholder:"FILE" help:"Keys that encrypt secrets. By default the file next to the database."`
-}
-
-// Help explains what happens to the old database and shows examples.
-func (*restoreCmd) Help() string {
-	return examples("It puts a backup in the place of an SQLite database. Stop the daemon first: a database that is served is left alone. "+
-		"The backup is checked before anything is replaced, and is not changed. The old database is kept next to the new one, with its log. "+
-		"Then the doctor looks at what was restored; the status is 1 if it finds something. "+
-		"The database does not know of what the provider has done since the backup: compare both before you serve. "+
-		"PostgreSQL has tools of its own: daemon/docs/operations.md shows them.",
-		"keyseatd restore /var/backups/keyseat/monday.db",
-		"keyseatd restore --database sqlite:/var/lib/keyseat/keyseat.db monday.db")
 }
 
 // Run replaces the database with the backup and examines the result with the doctor.
@@ -145,20 +125,6 @@ type archiveCmd struct {
 	databaseFlag
 	Before string `required:"" placeholder:"DATE" help:"Archive the keys without a change since then: a time, or a date (its first moment in UTC), at least a week ago."`
 	To     string `required:"" placeholder:"FOLDER" help:"Folder of the files; it is created if it does not exist."`
-}
-
-// Help explains which rows move, which rows stay, and what the files contain.
-func (*archiveCmd) Help() string {
-	return examples("It moves ended tasks and history into CSV files of this run, tasks-TIME.csv and history-TIME.csv, a few hundred "+
-		"keys at a time, while daemons serve. Keys stay and answer as before. The latest task of each key stays too, and so do "+
-		"tasks whose slot is spent: `keyseatd plans release` can still give the slot back. A key is skipped if it has an open task, a suspect slot, "+
-		"a queued delivery or a finding of the doctor, or if it was reset after its latest task. "+
-		"`keyseatd webhooks replay` does not send archived events.\n\n"+
-		"Rows are on disk before they leave the database. If a run is interrupted, the next run may write the last rows of its files "+
-		"again, and the very last row may be incomplete. A task is identified by code and id, a history entry by "+
-		"code, change and n. The files contain the codes of keys and the invites of plans, so only their owner may read them (mode 0600). "+
-		"A spreadsheet may read their cells as formulas.",
-		"keyseatd archive --before 2026-01-01 --to /var/backups/keyseat")
 }
 
 // Run archives the keys and prints how many rows it moved.

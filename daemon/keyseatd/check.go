@@ -31,15 +31,6 @@ const checkTime = 3 * time.Second
 // maxReason is the maximum number of bytes that the command reads from a response.
 const maxReason = 200
 
-// Help explains when a daemon is ready and shows examples.
-func (*checkCmd) Help() string {
-	return examples("The status is 0 if the daemon would serve a request now, and 1 if not, with one line that says why. "+
-		"It is for the health checks of containers.",
-		"keyseatd check",
-		"keyseatd check --url http://127.0.0.1:8081",
-		"keyseatd check --url http://127.0.0.1:8081/healthz")
-}
-
 // Run calls /readyz and prints the response.
 func (k *checkCmd) Run(ctx context.Context, c stdio) error {
 	target, err := k.target()

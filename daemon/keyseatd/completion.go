@@ -15,14 +15,6 @@ type completionCmd struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"The shell: ${enum}."`
 }
 
-// Help explains how to load the script.
-func (*completionCmd) Help() string {
-	return examples("Load the script in a startup file of the shell.",
-		"source <(keyseatd completion bash)",
-		"source <(keyseatd completion zsh)",
-		"keyseatd completion fish | source")
-}
-
 //go:embed completion
 var completionScripts embed.FS
 
@@ -53,9 +45,6 @@ type completeCmd struct {
 	commandTree
 	Words []string `arg:"" optional:"" help:"The words after keyseatd, the last of them perhaps half typed or empty."`
 }
-
-// Help shows an example.
-func (*completeCmd) Help() string { return examples("", "keyseatd complete keys imp") }
 
 // Run prints the completions of the last word, one per line: the word, a tab and its help text.
 func (k *completeCmd) Run(_ context.Context, c stdio) error {

@@ -21,18 +21,6 @@ type configCmd struct {
 	settings []setting
 }
 
-// Help explains the file of --config and shows examples.
-func (*configCmd) Help() string {
-	return examples(
-		`It takes the flags of serve and prints each value with its source: flag, environment, file or default. Secrets are hidden. `+
-			`A value that serve would refuse ends it with status 2. The file of --config (or $KEYSEAT_CONFIG) is a JSON object of `+
-			`flags of serve: {"database": "postgres://…", "workers": 32, "trusted-proxies": ["10.0.0.0/8"]}. `+
-			`A path in it is relative to the folder in which keyseatd runs.`,
-		"keyseatd config --connector sim",
-		"keyseatd config --connector sim --output json",
-	)
-}
-
 // Run prints the settings. Then it fails with the error that serve would return before it opens a
 // database.
 func (k *configCmd) Run(_ context.Context, c stdio) error {

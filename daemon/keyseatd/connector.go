@@ -123,16 +123,6 @@ type connectorTest struct {
 	URL          string                   `arg:"" name:"url" help:"The service's base URL, as for serve --connector."`
 }
 
-// Help explains the test's effects and shows examples.
-func (*connectorTest) Help() string {
-	return examples("The test sends tasks that nobody has ordered, for the made-up account "+httpconnector.TestLogin+" and the plan "+
-		httpconnector.TestPlan+". All passwords are made up, so a service refuses the account, for example with invalid_credentials. "+
-		"With --login the test also sends the test accounts of your service, and demands their outcomes. Do not give the login of a "+
-		"customer. The status is 0 if no check fails, else 1.",
-		"keyseatd connector test https://c.example --connector-token-file token",
-		"keyseatd connector test https://c.example --login success=a@example.com")
-}
-
 // Run runs the checks and prints the results.
 func (k *connectorTest) Run(ctx context.Context, c stdio) error {
 	for outcome := range k.Login {

@@ -138,14 +138,6 @@ type migrateCmd struct {
 	Shards     int  `placeholder:"N" validate:"min=0,max=64000" help:"With --distribute: the number of shards of each table. The default is two per worker."`
 }
 
-// Help shows examples.
-func (*migrateCmd) Help() string {
-	return examples("",
-		"keyseatd migrate",
-		"keyseatd migrate --database postgres://keyseat@127.0.0.1:5432/keyseat",
-		"keyseatd migrate --distribute --shards 8")
-}
-
 // Run brings the schema up to date. With --distribute it also distributes the tables.
 func (m *migrateCmd) Run(ctx context.Context, c stdio) error {
 	if m.Shards > 0 && !m.Distribute {

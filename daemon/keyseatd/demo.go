@@ -26,13 +26,6 @@ type demoCmd struct {
 	LogLevel string        `default:"warn" enum:"debug,info,warn,error" help:"What is logged: debug, info, warn or error."`
 }
 
-// Help shows examples.
-func (*demoCmd) Help() string {
-	return examples("",
-		"keyseatd demo",
-		"keyseatd demo --sim-delay 30s")
-}
-
 // Run serves a demo shop with sample data until a signal arrives.
 func (d *demoCmd) Run(ctx context.Context, c stdio) (err error) {
 	ignoreSIGPIPE() // so that the folder is removed after `keyseatd demo | head`

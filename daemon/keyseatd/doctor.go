@@ -32,15 +32,6 @@ type doctorCmd struct {
 // much sooner.
 const staleLease = 10 * time.Minute
 
-// Help explains what the doctor examines and shows examples.
-func (*doctorCmd) Help() string {
-	return examples("It examines every key, task and plan. For each finding it prints what is wrong, what that means, what a repair would do and "+
-		"what only you can decide. Without --repair nothing is changed. Daemons may serve meanwhile. "+
-		"The status is 0 if nothing is found or everything was repaired, and 1 if something is left. "+
-		"Settings of PostgreSQL that may lose accepted data, a connection without verified TLS, expired admin tokens and an old master key are printed as warnings, and do not count.",
-		"keyseatd doctor --master-key-file master.key", "keyseatd doctor --repair")
-}
-
 // Run prints the findings. It returns an error if problems are left.
 func (d *doctorCmd) Run(ctx context.Context, c stdio) error {
 	ring, err := d.ring()

@@ -162,20 +162,6 @@ type outputFlag struct {
 	Output terminal.Format `help:"Print a table for people, or json for programs." enum:"table,json" default:"table"`
 }
 
-// examples returns the long help of a command: an explanation and example commands. The examples are
-// indented, because kong keeps the line breaks of indented lines.
-func examples(about string, lines ...string) string {
-	var b strings.Builder
-	if about != "" {
-		b.WriteString(about + "\n\n")
-	}
-	b.WriteString("Examples:\n")
-	for _, line := range lines {
-		b.WriteString("\n    " + line)
-	}
-	return b.String()
-}
-
 // joined lists values for help and errors.
 func joined[S ~string](values []S) string {
 	var all []string

@@ -38,14 +38,6 @@ type keysGenerate struct {
 	Order string `help:"The id of the order for these keys." placeholder:"ID" validate:"text"`
 }
 
-// Help explains the output and shows examples.
-func (*keysGenerate) Help() string {
-	return examples("The codes are printed after they are stored. Keep the output. If it is lost, `keyseatd keys export` "+
-		"prints them, with --batch if an error names the batch.",
-		"keyseatd keys generate --count 3",
-		"keyseatd keys generate --count 1000 --order shop-4711 > codes.txt")
-}
-
 // Run issues codes. It prints the codes after they are stored, because a code that is sold must exist in
 // the store.
 func (k *keysGenerate) Run(ctx context.Context, c stdio) error {
@@ -81,11 +73,6 @@ type keyArg struct {
 // keysRevoke is the command keyseatd keys revoke.
 type keysRevoke struct{ keyArg }
 
-// Help shows an example.
-func (*keysRevoke) Help() string {
-	return examples("", "keyseatd keys revoke 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN")
-}
-
 // Run revokes the key.
 func (k *keysRevoke) Run(ctx context.Context, c stdio) error {
 	return k.updateKey(ctx, c, k.Code, "keys revoke", tasks.Revoke, "the key is revoked", hintKey+", `keyseatd keys restore` reverses this")
@@ -94,11 +81,6 @@ func (k *keysRevoke) Run(ctx context.Context, c stdio) error {
 // keysRestore is the command keyseatd keys restore.
 type keysRestore struct{ keyArg }
 
-// Help shows an example.
-func (*keysRestore) Help() string {
-	return examples("", "keyseatd keys restore 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN")
-}
-
 // Run reverses the revocation of the key.
 func (k *keysRestore) Run(ctx context.Context, c stdio) error {
 	return k.updateKey(ctx, c, k.Code, "keys restore", tasks.Restore, "the key is no longer revoked", hintKey+", `keyseatd keys revoke` reverses this")
@@ -106,12 +88,6 @@ func (k *keysRestore) Run(ctx context.Context, c stdio) error {
 
 // keysReset is the command keyseatd keys reset.
 type keysReset struct{ keyArg }
-
-// Help explains the command and shows an example.
-func (*keysReset) Help() string {
-	return examples("Support uses it for a key of the old system. An open task must end first; every other key can be reset.",
-		"keyseatd keys reset 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN")
-}
 
 // Run makes the key usable again.
 func (k *keysReset) Run(ctx context.Context, c stdio) error {
@@ -122,16 +98,6 @@ func (k *keysReset) Run(ctx context.Context, c stdio) error {
 type keysShow struct {
 	keyArg
 	outputFlag
-}
-
-// Help explains the output and shows examples.
-func (*keysShow) Help() string {
-	return examples("It shows the fields of the key, its state in words, the possible actions, and every change of its history. "+
-		"A generated code is accepted as people paste it: in lower case, without dashes or with others, "+
-		"with O for 0 and I or L for 1, and with quotes around it.",
-		"keyseatd keys show 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN",
-		"keyseatd keys show --output json 0v3xk9qz7m1h2abcd4efgj5kn",
-		"keyseatd keys show -- -a-code-that-begins-with-a-dash")
 }
 
 // Run prints the key.

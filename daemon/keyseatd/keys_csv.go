@@ -8,7 +8,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"strings"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon/csvfile"
@@ -25,18 +24,6 @@ type keysImport struct {
 	File   string `arg:"" help:"A CSV file whose first line names its columns; - is standard input."`
 	DryRun bool   `help:"Store nothing. Read the whole file and print every error in it."`
 }
-
-// Help lists the columns and shows examples.
-func (*keysImport) Help() string {
-	return examples(fmt.Sprintf(csvHelp+"The columns, of which only code is required: %s. A date as purchase_date or used_date is the "+
-		"first moment of that day in UTC.", strings.Join(csvfile.KeyColumns(), ", ")),
-		"keyseatd keys import --dry-run keys.csv",
-		"keyseatd keys import keys.csv",
-		"ssh old-shop cat keys.csv | keyseatd keys import -")
-}
-
-// csvHelp describes the format of a CSV file.
-const csvHelp = "The file is CSV in UTF-8 or UTF-16, separated by commas, semicolons or tabs. "
 
 // Run imports all keys of the file, or none.
 func (k *keysImport) Run(ctx context.Context, c stdio) error {
@@ -91,14 +78,6 @@ type keysExport struct {
 	databaseFlag
 	Batch       string `help:"Only the keys of this import or generation." placeholder:"ID" validate:"text"`
 	Spreadsheet bool   `help:"Print CSV that is safe to open in a spreadsheet, but cannot be imported."`
-}
-
-// Help explains --spreadsheet and shows examples.
-func (*keysExport) Help() string {
-	return examples("With --spreadsheet, cells that a spreadsheet would change start with an apostrophe: formulas, numbers with leading "+
-		"zeros or many digits, and dates. Such a file has one more column and cannot be imported.",
-		"keyseatd keys export > keys.csv", "keyseatd keys export --spreadsheet > keys-to-read.csv",
-		"keyseatd keys export --batch K7QZ3M2XW5R6T4B3NHJ5VCEDYA")
 }
 
 // Run prints the keys as CSV. It logs how many codes it printed, also if it fails.

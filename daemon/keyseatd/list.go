@@ -102,16 +102,6 @@ type keysList struct {
 	After        string   `help:"Begin after this key." placeholder:"CODE"`
 }
 
-// Help explains the order and shows examples.
-func (*keysList) Help() string {
-	return examples("Without a filter keys are listed by their codes. Otherwise they are listed by the time of purchase, or with --country or --plan by that of their latest tasks. "+
-		"Each filter uses an index, so a list among millions of keys begins immediately. With csv the output can be imported again. "+narrowHelp,
-		"keyseatd keys list --order shop-4711",
-		"keyseatd keys list --status failed,failed_upgrade --newest --limit 20",
-		"keyseatd keys list --no-used --bought-after 2026-11-01 --output csv",
-		"keyseatd keys list --used --country DE --output json")
-}
-
 // Run lists the keys. It logs how many codes it printed.
 func (k *keysList) Run(ctx context.Context, c stdio) error {
 	f := adminstore.KeyFilter{
@@ -206,6 +196,3 @@ func yesNo(b bool) string {
 	}
 	return "no"
 }
-
-// narrowHelp explains how a table fits a terminal.
-const narrowHelp = "On a narrow terminal, the table omits or truncates less important columns. `--output json`, or a pipe, has everything."

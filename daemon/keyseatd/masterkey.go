@@ -32,12 +32,6 @@ type masterKeyAdd struct {
 	File string `arg:"" help:"The file of master keys; it is made with mode 0600." validate:"required"`
 }
 
-// Help explains the effect of a new key and shows an example.
-func (*masterKeyAdd) Help() string {
-	return examples("The new key encrypts from now on, the others still decrypt. A daemon reads the file again when it has changed.",
-		"keyseatd master-key add master.key")
-}
-
 // Run adds a key to the file and prints its id.
 func (m *masterKeyAdd) Run(_ context.Context, c stdio) error {
 	id, err := keyring.Add(m.File)
@@ -57,13 +51,6 @@ func (m *masterKeyAdd) Run(_ context.Context, c stdio) error {
 type masterKeyPrune struct {
 	databaseFlag
 	File string `arg:"" help:"The file of master keys." validate:"required"`
-}
-
-// Help explains which keys stay and shows an example.
-func (*masterKeyPrune) Help() string {
-	return examples("It keeps a key that encrypted until 10 minutes ago, that an open task needs, or that a daemon uses. For each key that it keeps, it "+
-		"prints the reason. What was sealed with a destroyed key can never be opened, so keep no copy of the file for longer than necessary.",
-		"keyseatd master-key prune master.key")
 }
 
 // Run destroys the keys that are not in use, and prints their ids.
@@ -93,13 +80,6 @@ type masterKeyRotate struct {
 	databaseFlag
 	File      string        `arg:"" help:"The file of master keys." validate:"required"`
 	KeyPeriod time.Duration `default:"24h" validate:"min=0" placeholder:"24h" help:"Age at which the first key gets a successor. 0: never."`
-}
-
-// Help explains when to use the command and shows an example.
-func (*masterKeyRotate) Help() string {
-	return examples("It does what a daemon does by itself with a file that it can write. Run it from a timer, once a period, if daemons use copies of the file. "+
-		"Then distribute the file, and restart the daemons if they read it only at the start.",
-		"keyseatd master-key rotate /etc/keyseat/master.key")
 }
 
 // Run rotates the file and prints the changes.

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/activity"
@@ -64,13 +68,14 @@ func newParser(c stdio, exit func(int), skipped ...string) (*kong.Kong, error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ValueFormatter(flagHelp),
 		kong.IgnoreFields(skipped...),
+		kong.PostBuild(setHelp),
 		kong.Vars{"version": version(), "outcomes": joined(tasks.AllOutcomes()), "statuses": joined(keys.Statuses()), "actions": joined(activity.Actions())},
 	)
 }
 
 // otherCommands returns the pattern of the fields of [commands] that args does not need, because they start with
-// another command. It returns nothing if they start with no command. The work of kong grows with the number of
-// commands and flags, and would be a quarter of the processor time of a short command.
+// another command. It returns nothing if they start with no command, or with one that needs the names of all. The work
+// of kong grows with the number of commands and flags, and would be a quarter of the processor time of a short command.
 func otherCommands(args []string) (patterns []string) {
 	var others []string
 	found := false
@@ -79,7 +84,8 @@ func otherCommands(args []string) (patterns []string) {
 			continue
 		}
 		if len(args) > 0 && "--"+args[0] == flagName(field) {
-			found = true
+			_, needsAll := field.Type.FieldByName("commandTree")
+			found = !needsAll
 		} else {
 			others = append(others, field.Name)
 		}
@@ -88,6 +94,32 @@ func otherCommands(args []string) (patterns []string) {
 		return nil
 	}
 	return []string{`^commands\.(` + strings.Join(others, "|") + ")$"}
+}
+
+// helpFile has the long help of the commands. The section of a command begins with # and its name. It has paragraphs of
+// text, and indented examples.
+//
+//go:embed help.txt
+var helpFile string
+
+// setHelp sets the long help of each command. In a paragraph of text, line breaks become spaces. The examples stay
+// indented, because kong keeps the line breaks of indented lines.
+func setHelp(k *kong.Kong) error {
+	values := strings.NewReplacer("KEY-COLUMNS", strings.Join(csvfile.KeyColumns(), ", "),
+		"PLAN-COLUMNS", strings.Join(csvfile.PlanColumns(), ", "), "PLAN-ROWS", strconv.Itoa(csvfile.MaxPlanEdits))
+	for _, leaf := range k.Model.Leaves(false) {
+		name := strings.TrimPrefix(leaf.Path(), k.Model.Name+" ")
+		_, section, _ := strings.Cut(helpFile, "# "+name+"\n")
+		section, _, _ = strings.Cut(section, "\n\n# ")
+		paragraphs := strings.Split(strings.TrimSuffix(section, "\n"), "\n\n")
+		last := len(paragraphs) - 1
+		for i, text := range paragraphs[:last] {
+			paragraphs[i] = strings.ReplaceAll(text, "\n", " ")
+		}
+		paragraphs[last] = "Examples:\n\n" + paragraphs[last]
+		leaf.Detail = values.Replace(strings.Join(paragraphs, "\n\n"))
+	}
+	return nil
 }
 
 // resolver returns a resolver of the flags that have a value.
@@ -150,4 +182,39 @@ func (*commands) BeforeResolve(c *kong.Context, f configFile, env environment) e
 		return fmt.Errorf("--config: %s: %w", path, err)
 	}
 	return nil
+}
+
+// commands are all commands and global flags.
+type commands struct {
+	Serve      serveCmd      `cmd:"" help:"Serve the API and carry out its tasks."`
+	Demo       demoCmd       `cmd:"" help:"Try everything in one process, with nothing to set up."`
+	Migrate    migrateCmd    `cmd:"" help:"Bring the database's schema up to date."`
+	MasterKey  masterKeyCmd  `cmd:"" help:"Manage the file of master keys."`
+	AdminToken adminTokenCmd `cmd:"" help:"Manage the file of the admin API's tokens."`
+	Keys       keysCmd       `cmd:"" help:"Generate, import, export and manage keys."`
+	Plans      plansCmd      `cmd:"" help:"Import, list, retire and release plans."`
+	Tasks      tasksCmd      `cmd:"" help:"List, retry and resolve tasks."`
+	Activity   activityCmd   `cmd:"" help:"List the actions of operators: who did what, when and from where."`
+	Find       findCmd       `cmd:"" help:"Find keys, orders, usernames, tasks and plans by a text."`
+	Stock      stockCmd      `cmd:"" help:"Show the slots of each country."`
+	Webhooks   webhooksCmd   `cmd:"" help:"List, replay and test webhooks."`
+	Connector  connectorCmd  `cmd:"" help:"Test the service that carries out tasks."`
+	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
+	Complete   completeCmd   `cmd:"" hidden:"" passthrough:"" help:"Complete a command line."`
+	Man        manCmd        `cmd:"" hidden:"" help:"Print the manual page."`
+	Check      checkCmd      `cmd:"" help:"Check whether a daemon would serve a request now."`
+	Doctor     doctorCmd     `cmd:"" help:"Find and repair inconsistencies in the database."`
+	Archive    archiveCmd    `cmd:"" help:"Move finished tasks and history out of the database, into CSV files."`
+	Backup     backupCmd     `cmd:"" help:"Copy an SQLite database to a file, while daemons serve."`
+	Restore    restoreCmd    `cmd:"" help:"Replace an SQLite database with a backup."`
+	Settings   configCmd     `cmd:"" name:"config" help:"Show the settings of serve and the source of each."`
+	Build      versionCmd    `cmd:"" name:"version" help:"Show the version, the sources and the toolchain of this program."`
+
+	Config  string           `placeholder:"FILE" help:"JSON file of the flags of serve: {\"workers\": 32}. Flags and variables override it."`
+	Version kong.VersionFlag `short:"v" help:"Show the version."`
+}
+
+// A command does its work in Run. A signal cancels the context.
+type command interface {
+	Run(ctx context.Context, c stdio) error
 }

@@ -34,17 +34,6 @@ type plansImport struct {
 	File string `arg:"" help:"A CSV file whose first line names its columns; - is standard input."`
 }
 
-// Help lists the columns and shows examples.
-func (*plansImport) Help() string {
-	return examples(fmt.Sprintf(csvHelp+"The columns, of which id, country and slots are required: %s. A plan with a known id is updated and put back in stock. "+
-		"An absent column keeps its value. A date as expires_at lasts until the end of that day in UTC: "+
-		"2027-01-31 is the same as 2027-02-01T00:00:00Z. A file with an invalid row changes nothing. %d rows at a time are "+
-		"stored together. If an error ends the import after some of them, import the same file again.",
-		strings.Join(csvfile.PlanColumns(), ", "), csvfile.MaxPlanEdits),
-		"keyseatd plans import plans.csv",
-		`printf 'id,country,slots\np1,US,5\n' | keyseatd plans import -`)
-}
-
 // Run imports the plans of the file. If a plan is invalid, it imports none.
 func (p *plansImport) Run(ctx context.Context, c stdio) error {
 	edits, table, err := p.read(ctx, c)
@@ -100,13 +89,6 @@ type plansList struct {
 	outputFlag
 }
 
-// Help explains the output and shows examples.
-func (*plansList) Help() string {
-	return examples("Idle slots are the free slots of a plan that is retired, expired or faulty, as in `keyseatd stock`. "+narrowHelp,
-		"keyseatd plans list",
-		"keyseatd plans list --output json")
-}
-
 // Run lists all plans.
 func (p *plansList) Run(ctx context.Context, c stdio) error {
 	return p.open(ctx, func(s *bunstore.Store) error {
@@ -130,12 +112,6 @@ var planTable = terminal.Layout[view.Plan]{
 type plansRetire struct {
 	databaseFlag
 	ID string `arg:"" help:"The plan's id."`
-}
-
-// Help explains the effect and shows an example.
-func (*plansRetire) Help() string {
-	return examples("Open tasks keep their slots. `keyseatd plans restock` puts the plan back.",
-		"keyseatd plans retire plan-1")
 }
 
 // Run retires the plan.
@@ -167,14 +143,6 @@ type plansRestock struct {
 	ID string `arg:"" help:"The plan's id."`
 }
 
-// Help explains the effect and shows an example.
-func (*plansRestock) Help() string {
-	return examples("The free slots of a plan that is retired, full or invalid are sold again, as after **Put back** in the console. "+
-		"If the provider still refuses the plan, it leaves the stock again. An expired plan needs a later expires_at, "+
-		"with `keyseatd plans import`.",
-		"keyseatd plans restock plan-1")
-}
-
 // Run puts the plan back into stock. It refuses a plan whose time has ended, because that plan would stay out of stock.
 func (p *plansRestock) Run(ctx context.Context, c stdio) error {
 	err := p.open(ctx, func(s *bunstore.Store) error {
@@ -198,13 +166,6 @@ func (p *plansRestock) Run(ctx context.Context, c stdio) error {
 type plansRelease struct {
 	databaseFlag
 	Task string `arg:"" help:"The id of the task that has spent the slot."`
-}
-
-// Help explains when to use the command and shows an example.
-func (*plansRelease) Help() string {
-	return examples("A slot that an upgrade has spent stays spent until the member has left the plan. Only the provider "+
-		"knows that, so check there first. The key does not change. `keyseatd keys show` shows the id of the task.",
-		"keyseatd plans release K7QZ3M2XW5R6T4B3NHJ5VCEDYA")
 }
 
 // Run releases the slot.

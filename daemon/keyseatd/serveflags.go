@@ -57,15 +57,6 @@ type serveCmd struct {
 	reloads []reload `kong:"-"`
 }
 
-// Help explains the environment variables and shows examples.
-func (*serveCmd) Help() string {
-	return examples("Each of these flags has an environment variable: --master-key-file is KEYSEAT_MASTER_KEY_FILE.",
-		"keyseatd serve --connector sim",
-		"keyseatd serve --connector https://connector.example",
-		"keyseatd serve --connector sim --workers 8 --log-format json",
-		"keyseatd serve --connector sim --brand 'Seat Shop' --page-color '#0a6a5d'")
-}
-
 // rules returns the rules of tasks that the flags set.
 func (s *serveCmd) rules() tasks.Rules {
 	r := tasks.DefaultRules()

@@ -32,15 +32,6 @@ type tasksList struct {
 	Key     string   `help:"Only tasks of this key." placeholder:"CODE"`
 }
 
-// Help explains the output and shows examples.
-func (*tasksList) Help() string {
-	return examples("Each filter uses an index, so a list among millions of tasks begins immediately. "+narrowHelp,
-		"keyseatd tasks list --state open",
-		"keyseatd tasks list --state suspect --output json",
-		"keyseatd tasks list --outcome wrong_address --country DE --since 2026-11-01",
-		"keyseatd tasks list --state failed --plan plan-7 --limit 20 --output csv")
-}
-
 // Run lists the tasks that match the flags. It logs how many codes it printed.
 func (t *tasksList) Run(ctx context.Context, c stdio) (err error) {
 	f := adminstore.TaskFilter{Country: stock.Country(t.Country), Plan: t.Plan, Since: t.Since.at, Until: t.Until.at}
@@ -79,11 +70,6 @@ type tasksRetry struct {
 	ID string `arg:"" help:"The task's id."`
 }
 
-// Help shows an example.
-func (*tasksRetry) Help() string {
-	return examples("", "keyseatd tasks retry K7QZ3M2XW5R6T4B3NHJ5VCEDYA")
-}
-
 // Run makes the task due now.
 func (t *tasksRetry) Run(ctx context.Context, c stdio) error {
 	return t.updateTask(ctx, c, t.ID, "tasks retry", tasks.RetryNow, "the task is due now", hintTask)
@@ -94,14 +80,6 @@ type tasksResolve struct {
 	databaseFlag
 	ID      string `arg:"" help:"The task's id."`
 	Outcome string `help:"The actual outcome at the provider: ${enum}. Success spends the slot, any other frees it." required:"" enum:"${outcomes}" placeholder:"OUTCOME"`
-}
-
-// Help explains suspect slots and shows examples.
-func (*tasksResolve) Help() string {
-	return examples("A slot is suspect if the provider may have carried out an upgrade, but the daemon got no answer. Check at the provider first.",
-		"keyseatd tasks list --state suspect",
-		"keyseatd tasks resolve K7QZ3M2XW5R6T4B3NHJ5VCEDYA --outcome success",
-		"keyseatd tasks resolve K7QZ3M2XW5R6T4B3NHJ5VCEDYA --outcome system_error")
 }
 
 // Run resolves the suspect slot of the task. It also updates the key, if the task is the key's latest.

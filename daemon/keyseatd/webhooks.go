@@ -25,11 +25,6 @@ type webhooksList struct {
 	outputFlag
 }
 
-// Help explains how endpoints are removed and shows an example.
-func (*webhooksList) Help() string {
-	return examples("An endpoint that was removed from --webhook-file is deleted after 30 days, or with `keyseatd webhooks forget`.", "keyseatd webhooks list")
-}
-
 // Run lists the endpoints that daemons have registered as subscribers.
 func (w *webhooksList) Run(ctx context.Context, c stdio) error {
 	return w.open(ctx, func(s *bunstore.Store) error {
@@ -74,13 +69,6 @@ type webhooksDeliveries struct {
 	Endpoint string `help:"Only deliveries to this endpoint." placeholder:"NAME"`
 	Event    string `help:"Only deliveries of this event." placeholder:"ID"`
 	Count    int    `help:"Maximum number of attempts, 0 for all." default:"100" validate:"min=0" placeholder:"N"`
-}
-
-// Help explains the output and shows examples.
-func (*webhooksDeliveries) Help() string {
-	return examples("Each attempt is a line. Attempts are kept for 30 days. A key is shown as its fingerprint, as in the log.",
-		"keyseatd webhooks deliveries",
-		"keyseatd webhooks deliveries --endpoint shop --count 0 --output json")
 }
 
 // Run lists the delivery attempts, the newest first.

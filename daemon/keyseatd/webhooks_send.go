@@ -35,15 +35,6 @@ type webhooksReplay struct {
 	Since    string `help:"Start at this time: RFC 3339, a date (its first moment in UTC), or a duration before now (24h)." placeholder:"TIME"`
 }
 
-// Help explains the order of events and shows examples.
-func (*webhooksReplay) Help() string {
-	return examples("The events of a key are sent in order, so all later events of the key are sent again too. An event keeps its id, so the "+
-		"endpoint can recognize it. Events from before the endpoint was configured can be replayed too.",
-		"keyseatd webhooks replay shop --event evt_0123456789abcdef0123456789abcdef",
-		"keyseatd webhooks replay shop --key 0V3XK-9QZ7M-1H2AB-CD4EF-GJ5KN",
-		"keyseatd webhooks replay shop --since 2026-11-22T19:37:00Z")
-}
-
 var (
 	errSince     = errors.New("--since must be a time (2026-11-22T19:37:00Z), a date or a duration before now (24h)")
 	errReplay    = errors.New("one of --event, --key and --since is needed")
@@ -148,9 +139,6 @@ type webhooksResume struct {
 	Endpoint string `arg:"" help:"The endpoint's name."`
 }
 
-// Help shows an example.
-func (*webhooksResume) Help() string { return examples("", "keyseatd webhooks resume shop") }
-
 // Run makes the daemons send to the endpoint again.
 func (w *webhooksResume) Run(ctx context.Context, c stdio) error {
 	err := w.open(ctx, func(s *bunstore.Store) error { return s.Resume(ctx, w.Endpoint) })
@@ -166,12 +154,6 @@ type webhooksForget struct {
 	Endpoint string `arg:"" help:"The endpoint's name."`
 }
 
-// Help explains the effect and shows an example.
-func (*webhooksForget) Help() string {
-	return examples("An endpoint that is still in the file of a daemon comes back. An endpoint that was removed from the file is "+
-		"deleted after 30 days even without this command.", "keyseatd webhooks forget shop")
-}
-
 // Run removes the endpoint and its queued deliveries.
 func (w *webhooksForget) Run(ctx context.Context, c stdio) error {
 	err := w.open(ctx, func(s *bunstore.Store) error { return s.Unsubscribe(ctx, w.Endpoint) })
@@ -185,13 +167,6 @@ func (w *webhooksForget) Run(ctx context.Context, c stdio) error {
 type webhooksTest struct {
 	endpointFlags
 	Endpoint string `arg:"" help:"The endpoint's name in the file."`
-}
-
-// Help explains the test and shows an example.
-func (*webhooksTest) Help() string {
-	return examples("The command sends an example of each event that the endpoint receives. Each is signed, and has made-up data "+
-		"and the field \"test\": true. The command needs no database.",
-		"keyseatd webhooks test shop --webhook-file hooks.json")
 }
 
 // Run sends the examples and prints the results.
