@@ -53,7 +53,8 @@ func (s *Store) Activity(ctx context.Context, f activity.Filter, p adminstore.Pa
 	})
 }
 
-// activityListing returns the SQL of a list of entries. A subject is in one of four columns, and each of them is a range.
+// activityListing returns the SQL of a list of entries. A subject can be in any of four columns, which have an index each.
+// So the list is that of four ranges.
 func activityListing(f activity.Filter) listing {
 	l := listing{
 		from: "keyseat_activity a", at: "a.at", id: "a.id", code: "a.id",

@@ -72,8 +72,8 @@ func openPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// unverifiedHosts returns the hosts of a configuration that need verified TLS and may be reached without it. They are not
-// on this machine, and one of the connections that pgx tries has no TLS or does not verify the server.
+// unverifiedHosts returns the hosts on other machines to which pgx may connect without TLS, or with TLS that does not
+// verify the server.
 func unverifiedHosts(config *pgx.ConnConfig) (hosts []string) {
 	tries := []*pgconn.FallbackConfig{{Host: config.Host, TLSConfig: config.TLSConfig}}
 	for _, c := range append(tries, config.Fallbacks...) {

@@ -167,7 +167,8 @@ const (
 	maxServicePause = 10 * time.Second
 )
 
-// do sends a request, repeats it while the service answers 202 or 429, and returns the result of a readable answer.
+// do sends a request, repeats it while the service answers 202 or 429, and returns the result of the last answer. If that
+// answer is not readable, do returns an error.
 func (s *serviceRun) do(ctx context.Context, r tasks.ConnectorRequest, edit func(*retryablehttp.Request) error) (tasks.ConnectorResult, error) {
 	for end := time.Now().Add(s.Deadline); ; r.Attempt++ {
 		answer := s.send(ctx, r, edit)

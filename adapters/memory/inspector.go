@@ -111,7 +111,7 @@ func (s *Store) FixCounters(_ context.Context, c audit.CounterFix) error {
 	return nil
 }
 
-// LevelAudits implements [audit.Inspector]. It returns none, because Stock adds up the plans.
+// LevelAudits implements [audit.Inspector]. There are no stored sums to audit, because Stock adds up the plans.
 func (*Store) LevelAudits(context.Context) ([]audit.LevelAudit, error) { return nil, nil }
 
 // FixLevel implements [audit.Inspector]. There is nothing to fix.

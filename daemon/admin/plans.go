@@ -15,8 +15,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// A planPage is a page of plans. Next is the parameter after of the next page, or nil on the last
-// page.
+// A planPage is a page of plans. Next is the parameter "after" of the next page, or nil on the last page.
 type planPage struct {
 	Plans []view.Plan `json:"plans"`
 	Next  *string     `json:"next"`

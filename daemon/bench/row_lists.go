@@ -109,7 +109,7 @@ type listFill struct {
 	first   []string          // settings of the fill
 	rows    string            // SQL for a table r with the numbers i from %d to %d
 	words   *strings.Replacer // of the words with @ in [fillLists]
-	indexes string            // SQL that lists all indexes that are no constraint, each with the statement that makes it
+	indexes string            // SQL that lists all indexes that do not belong to a constraint, each with the statement that makes it
 	last    []string          // maintenance after the fill
 }
 
@@ -185,7 +185,7 @@ func sqliteFill(path string) listFill {
 	}
 }
 
-// An open task is each 128th one. Half of the tasks are in the country US.
+// Each 128th task is open. Half of the tasks are in the country US.
 var (
 	outcomeSQL = "(CASE WHEN i % 128 = 0 THEN '' ELSE " + choose(outcomes) + " END)"
 	countrySQL = "(" + choose([]string{"US", "DE", "US", "FR"}) + ")"

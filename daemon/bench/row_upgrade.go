@@ -46,7 +46,7 @@ const dropIndexesSQL = `DO $$ DECLARE i record; BEGIN
 END $$`
 
 // candidates returns keyseatd, the peer that does the same work, the peer that one would write first, and a peer that does
-// the least. With several connections, this one has no database, because requests can share a COMMIT.
+// the least. With several connections, the last peer has no database, because requests can share a COMMIT.
 func (s upgradeSetups) candidates(conns int) []candidate {
 	least := s.first.upgradeCandidate(s.first.peerStarter("insert"), conns, fillInsert, []string{"SELECT count(*) FROM accepted"})
 	if conns > 1 {

@@ -101,7 +101,7 @@ func (c *Console) setDaysLeft(ctx context.Context, t *stockTable) error {
 	return err
 }
 
-// daysLeft returns for how many days the free slots last, if as many are sold per day as since s.Since.
+// daysLeft returns how many days the free slots last at the rate of the sales since s.Since.
 func daysLeft(free int, s stats.Sold, now time.Time) string {
 	switch days := float64(free) / s.PerDay(now); {
 	case s.Slots == 0:

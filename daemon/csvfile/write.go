@@ -172,8 +172,8 @@ var ErrFormula = errors.New(`a cell looks like a spreadsheet's formula (such as 
 // spreadsheetDamage describes how a spreadsheet has changed a code or an id. It returns "" if the cell is unchanged.
 //
 // exported reports that the file has the columns of an export without --spreadsheet. A spreadsheet that saves
-// such a file adds no formulas and no apostrophes. In it they are part of the code, so spreadsheetDamage
-// accepts them.
+// such a file adds no formulas and no apostrophes. A code can contain both, so spreadsheetDamage accepts them in such a
+// file.
 func spreadsheetDamage(cell string, exported bool) string {
 	switch first := cell[0]; {
 	case first >= '0' && first <= '9' && rounded.MatchString(cell):

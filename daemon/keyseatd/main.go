@@ -1,8 +1,8 @@
 // Command keyseatd serves keyseat's API and is the tool for its operators.
 //
 // Each command is a type. Its fields are the flags, and its method Run does the work. Related commands share
-// a file. [commands] lists all commands. The error of Run determines the exit status, and its text is the one
-// line on standard error.
+// a file. [commands] lists all commands, and help.txt has their long help. The error of Run determines the exit
+// status, and its text is the one line on standard error.
 //
 // The package only wires: it opens the store, calls the package that does the work, and prints the result.
 //

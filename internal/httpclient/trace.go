@@ -17,8 +17,8 @@ import (
 //	it wrote a header field to the connection's buffer  maybe sent
 //	the transport does not report to httptrace          maybe sent
 //
-// If the context ends, the transport returns while its writer may still be about to write. Then a connection is enough
-// for maybe sent. In all other cases the transport waits for its writer.
+// If the context ends, the transport returns while its writer may still be about to write. So a request that has a
+// connection counts as maybe sent then. In all other cases the transport waits for its writer.
 type Trace struct {
 	begun    atomic.Bool // a transport has got the request
 	reported atomic.Bool // the transport has requested a connection, so it reports to httptrace
