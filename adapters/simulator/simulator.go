@@ -33,7 +33,7 @@ func (c Connector) Do(ctx context.Context, r tasks.ConnectorRequest) tasks.Conne
 	}
 	result := tasks.ConnectorResult{Effect: tasks.Settled, Outcome: outcome(r)}
 	if result.Outcome == tasks.Success && r.Kind == tasks.Upgrade {
-		result.Username = username(r)
+		result.Username = "sim-" + strings.ToLower(r.Task[:min(8, len(r.Task))]) // of the task, because the login must not be shown
 	}
 	return result
 }
@@ -44,9 +44,4 @@ func outcome(r tasks.ConnectorRequest) tasks.Outcome {
 		return named
 	}
 	return tasks.Success
-}
-
-// username returns a name made from the task id, because the login must not be shown.
-func username(r tasks.ConnectorRequest) string {
-	return "sim-" + strings.ToLower(r.Task[:min(8, len(r.Task))])
 }

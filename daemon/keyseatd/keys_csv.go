@@ -111,7 +111,8 @@ func (k *keysExport) Run(ctx context.Context, c stdio) error {
 // because the id is probably mistyped.
 func (k *keysExport) keys(ctx context.Context, s *bunstore.Store) (iter.Seq2[keys.Key, error], error) {
 	if k.Batch == "" {
-		return allKeys(ctx, s), nil
+		all := listKeys(ctx, s, adminstore.KeyFilter{}, adminstore.Page{Limit: pageSize})
+		return seq.Map(all, func(v tasks.Snapshot) keys.Key { return v.Key }), nil
 	}
 	all, err := s.Batch(ctx, k.Batch)
 	if err == nil && len(all) == 0 {

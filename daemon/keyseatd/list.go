@@ -169,17 +169,6 @@ var keyTable = terminal.Layout[view.Key]{
 // rows for a page, so long lists need large pages.
 const pageSize = 5000
 
-// allKeys yields all keys, sorted by code.
-func allKeys(ctx context.Context, s adminstore.AdminStore) iter.Seq2[keys.Key, error] {
-	return seq.Map(listKeys(ctx, s, adminstore.KeyFilter{}, adminstore.Page{Limit: pageSize}), func(v tasks.Snapshot) keys.Key { return v.Key })
-}
-
-// allPlans yields all plans in the order of import.
-func allPlans(ctx context.Context, s adminstore.AdminStore) iter.Seq2[stock.Plan, error] {
-	page := func(after int64, n int) ([]stock.Plan, error) { return s.Plans(ctx, after, n) }
-	return seq.Pages(0, pageSize, page, func(p stock.Plan) int64 { return p.Seq })
-}
-
 // listKeys yields the keys that match a filter.
 func listKeys(ctx context.Context, s adminstore.AdminStore, f adminstore.KeyFilter, first adminstore.Page) iter.Seq2[tasks.Snapshot, error] {
 	return adminstore.Each(first, func(p adminstore.Page) (adminstore.List, error) { return s.Keys(ctx, f, p) })

@@ -93,7 +93,9 @@ type plansList struct {
 func (p *plansList) Run(ctx context.Context, c stdio) error {
 	return p.open(ctx, func(s *bunstore.Store) error {
 		now := time.Now()
-		plans := seq.Map(allPlans(ctx, s), func(p stock.Plan) view.Plan { return view.NewPlan(p, now) })
+		page := func(after int64, n int) ([]stock.Plan, error) { return s.Plans(ctx, after, n) }
+		all := seq.Pages(0, pageSize, page, func(p stock.Plan) int64 { return p.Seq })
+		plans := seq.Map(all, func(p stock.Plan) view.Plan { return view.NewPlan(p, now) })
 		return terminal.PrintList(c.out, p.Output, planTable, plans)
 	})
 }

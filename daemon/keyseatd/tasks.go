@@ -64,11 +64,14 @@ var taskTable = terminal.Layout[view.Task]{
 	},
 }
 
-// tasksRetry is the command keyseatd tasks retry.
-type tasksRetry struct {
+// taskArg selects a database and a task.
+type taskArg struct {
 	databaseFlag
 	ID string `arg:"" help:"The task's id."`
 }
+
+// tasksRetry is the command keyseatd tasks retry.
+type tasksRetry struct{ taskArg }
 
 // Run makes the task due now.
 func (t *tasksRetry) Run(ctx context.Context, c stdio) error {
@@ -77,8 +80,7 @@ func (t *tasksRetry) Run(ctx context.Context, c stdio) error {
 
 // tasksResolve is the command keyseatd tasks resolve.
 type tasksResolve struct {
-	databaseFlag
-	ID      string `arg:"" help:"The task's id."`
+	taskArg
 	Outcome string `help:"The actual outcome at the provider: ${enum}. Success spends the slot, any other frees it." required:"" enum:"${outcomes}" placeholder:"OUTCOME"`
 }
 

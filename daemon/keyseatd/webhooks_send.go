@@ -133,34 +133,35 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-// webhooksResume is the command keyseatd webhooks resume.
-type webhooksResume struct {
+// endpointArg selects a database and an endpoint.
+type endpointArg struct {
 	databaseFlag
 	Endpoint string `arg:"" help:"The endpoint's name."`
 }
+
+// change makes a change of the endpoint, and prints it.
+func (e endpointArg) change(ctx context.Context, c stdio, change func(*bunstore.Store, context.Context, string) error, stored string) error {
+	err := e.open(ctx, func(s *bunstore.Store) error { return change(s, ctx, e.Endpoint) })
+	if err != nil {
+		return endpointError(e.Endpoint, err)
+	}
+	return c.done(stored, hintEndpoints)
+}
+
+// webhooksResume is the command keyseatd webhooks resume.
+type webhooksResume struct{ endpointArg }
 
 // Run makes the daemons send to the endpoint again.
 func (w *webhooksResume) Run(ctx context.Context, c stdio) error {
-	err := w.open(ctx, func(s *bunstore.Store) error { return s.Resume(ctx, w.Endpoint) })
-	if err != nil {
-		return endpointError(w.Endpoint, err)
-	}
-	return c.done("the endpoint receives events again", hintEndpoints)
+	return w.change(ctx, c, (*bunstore.Store).Resume, "the endpoint receives events again")
 }
 
 // webhooksForget is the command keyseatd webhooks forget.
-type webhooksForget struct {
-	databaseFlag
-	Endpoint string `arg:"" help:"The endpoint's name."`
-}
+type webhooksForget struct{ endpointArg }
 
 // Run removes the endpoint and its queued deliveries.
 func (w *webhooksForget) Run(ctx context.Context, c stdio) error {
-	err := w.open(ctx, func(s *bunstore.Store) error { return s.Unsubscribe(ctx, w.Endpoint) })
-	if err != nil {
-		return endpointError(w.Endpoint, err)
-	}
-	return c.done("the endpoint is forgotten", hintEndpoints)
+	return w.change(ctx, c, (*bunstore.Store).Unsubscribe, "the endpoint is forgotten")
 }
 
 // webhooksTest is the command keyseatd webhooks test.

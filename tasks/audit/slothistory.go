@@ -55,9 +55,6 @@ func newSlotLocation(plan string, s stock.State) slotLocation {
 	return slotLocation{plan, s}
 }
 
-// slotOf returns the location of the task's slot according to the task.
-func slotOf(t tasks.Task) slotLocation { return newSlotLocation(t.Plan.ID, t.Slot) }
-
 // OutOfOrder reports whether a transfer began at a location without the slot. For example, the slot was held
 // twice or released twice.
 func (t SlotHistory) OutOfOrder() bool { return t.broken }
@@ -112,7 +109,7 @@ func (t SlotHistory) missingMoves(task tasks.Task) []tasks.Event {
 	for plan := range t.sums {
 		want[plan] = stock.SlotCounts{}
 	}
-	if at := slotOf(task); at != (slotLocation{}) {
+	if at := newSlotLocation(task.Plan.ID, task.Slot); at != (slotLocation{}) {
 		want[at.plan] = want[at.plan].Add(at.state, 1)
 	}
 	var moves []tasks.Event
