@@ -10,10 +10,23 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/keyseat/keyseat/tasks"
 )
+
+// Run tests whether a connector keeps the contract of [tasks.Connector]. It takes less than a second if the connector
+// returns its results without delay.
+func Run(t *testing.T, open Factory) {
+	for _, c := range checks {
+		t.Run(c.name, func(t *testing.T) {
+			if err := c.run(t.Context(), open(t)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
 
 // checks lists the tests of [Run]. Each tests one rule of the contract.
 var checks = []struct {
@@ -99,12 +112,6 @@ func checkNextPlan(ctx context.Context, s Subject) error {
 	r.Ordinal, r.Attempt, r.Plan.ID = 2, 2, r.Plan.ID+"-2"
 	return errors.Join(err, s.wantOutcome(ctx, r, tasks.PlanFull))
 }
-
-// The bounds of a call whose context ends.
-const (
-	contextTimeout = 100 * time.Millisecond // the time until the context ends
-	returnTimeout  = 5 * time.Second        // the time in which Do must return then; long, for slow machines
-)
 
 // checkCancelled checks that Do returns within [returnTimeout] after a cancellation of its context. The effect must
 // be [tasks.Unknown] or [tasks.Pending].

@@ -55,18 +55,6 @@ type Subject struct {
 // A Factory makes a new subject for one test. It uses t.Cleanup to close the subject's resources.
 type Factory func(t testing.TB) Subject
 
-// Run tests whether a connector keeps the contract of [tasks.Connector]. It takes less than a second if the connector
-// returns its results without delay.
-func Run(t *testing.T, open Factory) {
-	for _, c := range checks {
-		t.Run(c.name, func(t *testing.T) {
-			if err := c.run(t.Context(), open(t)); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
-
 // NewRequest returns the first attempt of a new task, for an account with that login. The other secrets of the
 // account are random, so that [FindLeak] does not find them by chance.
 func NewRequest(kind tasks.Kind, login string) tasks.ConnectorRequest {
@@ -151,3 +139,9 @@ func repeatable(r tasks.ConnectorResult) tasks.ConnectorResult {
 	r.Note, r.RetryAfter = "", 0
 	return r
 }
+
+// The bounds of a call whose context ends.
+const (
+	contextTimeout = 100 * time.Millisecond // the time until the context ends
+	returnTimeout  = 5 * time.Second        // the time in which Do must return then; long, for slow machines
+)

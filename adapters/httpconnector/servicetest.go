@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"iter"
 	"net/http"
 	"strings"
 	"sync"
@@ -50,25 +49,6 @@ type ServiceCheck struct {
 	Name    string  `json:"check"`
 	Verdict Verdict `json:"result"`
 	Note    string  `json:"note"`
-}
-
-// TestService runs the checks of a test against the connector's service, one after another. If the service carries
-// out no upgrade, TestService skips the other checks.
-func (c *Connector) TestService(ctx context.Context, t ServiceTest) iter.Seq[ServiceCheck] {
-	return func(yield func(ServiceCheck) bool) {
-		s := &serviceRun{ServiceTest: t, connector: c}
-		unusable := false
-		for i, check := range serviceChecks {
-			result := ServiceCheck{check.name, Skipped, "the check needs a service that answers an upgrade"}
-			if !unusable {
-				result = s.run(ctx, check)
-			}
-			unusable = unusable || i == 0 && result.Verdict == Failed
-			if ctx.Err() != nil || !yield(result) {
-				return
-			}
-		}
-	}
 }
 
 // A serviceRun is a test in progress.
@@ -199,4 +179,20 @@ func (a reply) readable(kind tasks.Kind) error {
 		return fmt.Errorf("%s", a.Note)
 	}
 	return fmt.Errorf("%s: answer 200 with an outcome such as invalid_credentials", a.Note)
+}
+
+func describeResult(r tasks.ConnectorResult) string {
+	switch {
+	case r.Effect != tasks.Settled:
+		return r.Note
+	case r.Username == "" && r.VerifyAddress == "":
+		return string(r.Outcome)
+	}
+	return fmt.Sprintf("%s (username %.40q, verify_address %.40q)", r.Outcome, r.Username, r.VerifyAddress)
+}
+
+// A serviceCheck is one duty of a service. The error of run says what to fix, or is [skipped].
+type serviceCheck struct {
+	name string
+	run  func(*serviceRun, context.Context) error
 }

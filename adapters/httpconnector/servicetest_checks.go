@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -14,12 +15,6 @@ import (
 
 	"github.com/keyseat/keyseat/tasks"
 )
-
-// A serviceCheck is one duty of a service. The error of run says what to fix, or is [skipped].
-type serviceCheck struct {
-	name string
-	run  func(*serviceRun, context.Context) error
-}
 
 // serviceChecks are the duties of a service. The last two judge all answers to the other checks.
 var serviceChecks = []serviceCheck{
@@ -108,16 +103,6 @@ func (s *serviceRun) wantRepeated(ctx context.Context, r tasks.ConnectorRequest,
 		}
 	}
 	return nil
-}
-
-func describeResult(r tasks.ConnectorResult) string {
-	switch {
-	case r.Effect != tasks.Settled:
-		return r.Note
-	case r.Username == "" && r.VerifyAddress == "":
-		return string(r.Outcome)
-	}
-	return fmt.Sprintf("%s (username %.40q, verify_address %.40q)", r.Outcome, r.Username, r.VerifyAddress)
 }
 
 // checkSimultaneous checks that simultaneous requests with one key get one answer, or a 202 or 429 while the work goes on.
@@ -244,4 +229,23 @@ func (s *serviceRun) checkSecrets(context.Context) error {
 		return errors.New("an answer contained the " + s.leaked + " of its request: answers may be logged on the way")
 	}
 	return nil
+}
+
+// TestService runs the checks of a test against the connector's service, one after another. If the service carries
+// out no upgrade, TestService skips the other checks.
+func (c *Connector) TestService(ctx context.Context, t ServiceTest) iter.Seq[ServiceCheck] {
+	return func(yield func(ServiceCheck) bool) {
+		s := &serviceRun{ServiceTest: t, connector: c}
+		unusable := false
+		for i, check := range serviceChecks {
+			result := ServiceCheck{check.name, Skipped, "the check needs a service that answers an upgrade"}
+			if !unusable {
+				result = s.run(ctx, check)
+			}
+			unusable = unusable || i == 0 && result.Verdict == Failed
+			if ctx.Err() != nil || !yield(result) {
+				return
+			}
+		}
+	}
 }

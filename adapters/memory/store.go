@@ -23,6 +23,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
+	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
 // A Store keeps everything under one lock. Any number of goroutines may use it simultaneously.
@@ -212,4 +213,29 @@ func (s *Store) ReleaseLogins(ctx context.Context, tests []tasks.LoginTest) erro
 		s.logins.Release(t.Login, string(t.Code), t.Succeeded)
 	}
 	return ctx.Err()
+}
+
+// An outboxState holds the history, the subscribers and their queued deliveries. Its zero value is empty. [Store.mu]
+// protects it.
+type outboxState struct {
+	entries     []tasks.HistoryEntry // the history of all keys, ordered by Seq
+	lastSeq     int64                // the Seq of the newest entry
+	unrouted    []tasks.HistoryEntry
+	subscribers map[string]outbox.Subscriber
+	queue       map[deliveryKey]queued
+	deliveries  []outbox.Delivery // ordered by Seq, from 1
+	deliverySeq int64             // the Seq of the newest delivery
+}
+
+// A deliveryKey identifies a queued delivery: the subscriber, and either the key or the country.
+type deliveryKey struct {
+	subscriber string
+	code       keys.Code
+	country    stock.Country
+}
+
+// A queued delivery has the end of its lease in leasedUntil, which is zero without a lease.
+type queued struct {
+	outbox.QueuedDelivery
+	leasedUntil time.Time
 }
