@@ -51,7 +51,7 @@ func decode[T any](c *call) (body T, err error) {
 
 // invalid returns the error for a field of the body.
 func invalid(field, reason string) error {
-	if !namePattern.MatchString(field) {
+	if !namePattern().MatchString(field) {
 		field = "a field" // input is not repeated unless it looks like a name
 	}
 	return apiError{FieldInvalid, field + " " + reason}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -110,15 +111,16 @@ const hashPrefix = "sha256:"
 // expiresPrefix is the prefix of the time at which a token expires.
 const expiresPrefix = "expires:"
 
-var (
-	namePattern      = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-	printablePattern = regexp.MustCompile(`^[!-~]*$`)
-)
+// namePattern matches the names of tokens. It is compiled when a program needs it, because each of its 64 repetitions
+// costs time.
+var namePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`) })
+
+var printablePattern = regexp.MustCompile(`^[!-~]*$`)
 
 // Check returns an error if the token's name or role is invalid.
 func (t Token) Check() error {
 	switch {
-	case !namePattern.MatchString(t.Name):
+	case !namePattern().MatchString(t.Name):
 		return errName
 	case includedRoles[t.Role] == nil:
 		return errRole

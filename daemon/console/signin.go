@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/loglimit"
@@ -19,8 +20,9 @@ import (
 // proxyUserPrefix distinguishes the names of such operators from those of tokens, in the history and in the audit log.
 const proxyUserPrefix = "proxy:"
 
-// proxyUserPattern matches the names that an operator can have.
-var proxyUserPattern = regexp.MustCompile(`^[!-~]{1,64}$`)
+// proxyUserPattern matches the names that an operator can have. It is compiled when a program needs it, because each of
+// its 64 repetitions costs time.
+var proxyUserPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[!-~]{1,64}$`) })
 
 // proxyToken returns a token without a secret for the operator that a trusted proxy names, or the zero Token. The error
 // is a page if the operator has no role.
@@ -29,7 +31,7 @@ func (r *request) proxyToken() (admin.Token, error) {
 	if r.ProxyUsers.UserHeader == "" || len(names) == 0 || !ratelimit.FromProxy(r.req, r.Proxies) {
 		return admin.Token{}, nil
 	}
-	if len(names) > 1 || !proxyUserPattern.MatchString(names[0]) {
+	if len(names) > 1 || !proxyUserPattern().MatchString(names[0]) {
 		return admin.Token{}, pageError{http.StatusForbidden, "You cannot sign in", "The proxy did not name one operator."}
 	}
 	groups := []string{"*"}

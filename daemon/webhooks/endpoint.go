@@ -100,10 +100,12 @@ func sanitizeJSONError(err error) error {
 	return errors.New("want a JSON array of objects with name, url, secrets, events, stock_low, and no other field")
 }
 
-var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+// validName matches the names of endpoints. It is compiled when a program needs it, because each of its 63 repetitions
+// costs time.
+var validName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) })
 
 func (e entry) endpoint(p Policy) (Endpoint, error) {
-	if !validName.MatchString(e.Name) {
+	if !validName().MatchString(e.Name) {
 		return Endpoint{}, errors.New("a name is 1 to 64 letters, digits, dots, dashes and underscores")
 	}
 	if err := checkURL(e.URL, p); err != nil {
