@@ -61,7 +61,7 @@ func startService(t *testing.T, folder, language string, command []string) *http
 		t.Fatal(err)
 	}
 	if language == "go" {
-		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(folder, "service"), "./go").CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-w", "-o", filepath.Join(folder, "service"), "./go").CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		source = folder

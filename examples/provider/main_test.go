@@ -156,7 +156,7 @@ func TestWithKeyseatd(t *testing.T) {
 	}
 	folder := t.TempDir()
 	binary := filepath.Join(folder, "keyseatd")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "../../daemon/keyseatd").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-ldflags=-w", "-o", binary, "../../daemon/keyseatd").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	work := &simulated{duration: 500 * time.Millisecond}
