@@ -60,14 +60,14 @@ func (e Engine) Accept(ctx context.Context, q Request) error {
 		return e.refuse(ctx, q, id, err)
 	}
 	err = e.applyUndecided(ctx, c)
-	for range maxConflictRetries {
+	for range maxConflictRetries - 1 {
 		empty := errors.Is(err, stock.ErrOutOfStock)
 		if !empty && !errors.Is(err, ErrConflict) {
-			return err
+			break
 		}
 		err = e.acceptAgain(ctx, q, id, empty)
 	}
-	return ErrConflict
+	return err
 }
 
 // undecided returns a change on which the store decides, with the account sealed. It returns an error if the

@@ -85,13 +85,16 @@ func TestAcceptIsOneCall(t *testing.T) {
 }
 
 func TestAcceptRetriesConflicts(t *testing.T) {
-	s := open(t)
-	s.key(keys.Key{Status: keys.Success, Used: true})
-	s.applies = slices.Repeat([]fault{verdictOf(tasks.ErrConflict)}, 63)
-	if err := s.Accept(t.Context(), s.request(tasks.Renew)); err != nil {
-		t.Error(err)
+	for n := range 100 {
+		s := open(t)
+		s.key(keys.Key{Status: keys.Success, Used: true})
+		s.applies = slices.Repeat([]fault{verdictOf(tasks.ErrConflict)}, n)
+		err := s.Accept(t.Context(), s.request(tasks.Renew))
+		if accepted := s.view().Key.Status == keys.InQueue; accepted != (err == nil) || accepted != (n < 64) {
+			t.Errorf("after %d conflicts: %v, and the task is accepted: %v", n, err, accepted)
+		}
 	}
-	s = open(t)
+	s := open(t)
 	s.key(keys.Key{Status: keys.Success, Used: true})
 	s.applies = slices.Repeat([]fault{verdictOf(tasks.ErrConflict)}, 1000)
 	if err := s.Accept(t.Context(), s.request(tasks.Renew)); !errors.Is(err, tasks.ErrConflict) || len(s.applied) > 100 {
