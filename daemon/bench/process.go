@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -165,13 +166,15 @@ func (s *server) ready(ctx context.Context, client *http.Client) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// runKeyseatd runs a command of keyseatd to its end, and returns its output.
+// runKeyseatd runs a command of keyseatd to its end, and returns its standard output. The log is only in the error.
 func (b *bench) runKeyseatd(ctx context.Context, stdin io.Reader, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, b.keyseatd, args...)
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.SysProcAttr = b.folder, minimalEnv(), stdin, dieWithParent()
-	out, err := cmd.CombinedOutput()
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	out, err := cmd.Output()
 	if err != nil {
-		err = fmt.Errorf("keyseatd %s: %w: %s", args[0], err, out)
+		err = fmt.Errorf("keyseatd %s: %w: %s%s", args[0], err, out, log.Bytes())
 	}
 	return out, err
 }
