@@ -18,7 +18,7 @@ var undecidedCases = []testCase{
 	{"Undecided/of many upgrades of a key, one is applied", undecidedRace},
 }
 
-// undecided returns a change with which the store decides on a request. The change has the given id.
+// undecided returns the undecided change for a request. The change has the given id.
 func undecided(rules tasks.Rules, kind tasks.Kind, code keys.Code, country, id string) tasks.Change {
 	c := tasks.Change{ID: id, Task: &tasks.Task{ID: id, Code: code, Kind: kind}}
 	if kind == tasks.Upgrade {
@@ -65,8 +65,10 @@ func undecidedSnapshot(f fixture) {
 func undecidedRefused(f fixture) {
 	f.openUpgrade("K")
 	f.issue("L")
+	before := f.snapshot("K").Key
 	errs, err := f.Apply(f.ctx, []tasks.Change{f.undecided("unknown"), f.undecided("K")})
 	f.must(err)
+	f.want("key", f.snapshot("K").Key, before)
 	f.want("verdicts", errs, []error{tasks.UnknownKey, tasks.UpgradeOpen})
 	f.want("history", f.history("K"), "imported::> accepted:p:free>held")
 	f.want("slots", f.slots("p"), "0/1/0/0")
