@@ -18,11 +18,12 @@ type Change struct {
 	Claim    *stock.Claim // the store picks the plan and writes the result of [Change.WithPlan]
 	Events   []Event      // at least one
 
-	// Decide, if it is not nil, decides on the change while the store makes it, which saves the caller a read.
-	// The store calls Decide with the snapshot of the key, in which earlier changes of the same call are
-	// visible. Then it makes the change that Decide returns, or returns the error of Decide. The other fields
-	// are a forecast, from which the store learns what to lock: the returned change has the same ID, the same
-	// code, task and country, and events of the same types.
+	// Decide is not nil if the change is undecided. The store then calls it with the snapshot of the key, which
+	// shows the earlier changes of the same call. The store makes the change that Decide returns, or returns
+	// the error of Decide. This saves the caller a read.
+	//
+	// The other fields of an undecided change tell the store what to lock. Key is nil. The returned change has
+	// the same ID, task and country, and events of the same types.
 	//
 	// Decide has no side effects. The store may call it several times, and on any goroutine. The key need not
 	// exist.

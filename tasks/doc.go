@@ -15,7 +15,9 @@
 // An [Engine] connects the rules with the ports. Its methods serve the four calls of the API, lease tasks,
 // make attempts and apply an operator's changes. The caller provides goroutines, clocks and randomness.
 //
-//	request ─▶ Engine.Accept ─▶ Snapshot ─▶ Rules.Accept ─▶ Change ─▶ Store     (the task is stored)
+//	request ─▶ Engine.Accept ─▶ Store.Apply ─┐
+//	                                         ├─ Snapshot ─▶ Rules.Accept ─▶ Change
+//	                                         └─ the store writes the Change (the task is stored)
 //
 //	           Engine.Lease ◀──────────────────────────── due tasks ── Store
 //	               │ Job

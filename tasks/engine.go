@@ -70,7 +70,7 @@ func (e Engine) Accept(ctx context.Context, q Request) error {
 	return err
 }
 
-// undecided returns a change on which the store decides, with the account sealed. It returns an error if the
+// undecided returns the undecided change for a request, with the account sealed. It returns an error if the
 // request can only be refused, or if the account cannot be sealed.
 func (e Engine) undecided(q Request, id string) (Change, error) {
 	if err := q.Check(e.Rules.Password); err != nil {
@@ -83,7 +83,7 @@ func (e Engine) undecided(q Request, id string) (Change, error) {
 	c := accepted(keys.Key{Code: q.Code}, task)
 	err = e.seal(&c, q.Account)
 	sealed := c.Task.Sealed
-	c.Key = nil
+	c.Key = nil // only the store knows it
 	c.Decide = func(v Snapshot) (Change, error) {
 		c, err := e.Rules.Accept(v, q, id, false)
 		if err == nil {
@@ -94,9 +94,9 @@ func (e Engine) undecided(q Request, id string) (Change, error) {
 	return c, err
 }
 
-// applyUndecided applies a change on which the store decides. If the store fails, it is unknown whether the
-// change was made. If the store then still fails to read, applyUndecided returns an error early. Otherwise
-// it applies the change again.
+// applyUndecided applies an undecided change. If the store fails, it is unknown whether the change was made.
+// Then applyUndecided reads the key. If that fails too, the store is away, and applyUndecided returns the
+// error of the read. Otherwise it applies the change again.
 func (e Engine) applyUndecided(ctx context.Context, c Change) error {
 	errs, err := e.Store.Apply(ctx, []Change{c})
 	if err == nil {

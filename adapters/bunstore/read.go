@@ -36,6 +36,7 @@ func (s session) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snap
 	return views, s.wrap("view", err)
 }
 
+// snapshots does the work of Snapshots, for the tables of a layout.
 func snapshots(ctx context.Context, where layout, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error) {
 	read := snapshotSet{found: make(map[keys.Code]tasks.Snapshot, len(codes))}
 	err := run(ctx, where.snapshotQueries(codes, &read)...)
