@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/csvfile"
@@ -62,7 +61,8 @@ func (r *request) importKeys() error {
 	return r.importFile(newFileImport("key"), r.checkKeys, r.storeKeys)
 }
 
-// importFile handles both steps. An invalid file is shown again with its verdicts, and nothing is stored.
+// importFile handles both steps. An invalid file is shown again with its verdicts, and nothing is stored. Only a file of
+// plans can be stored in part: the error is then a [csvfile.PartError].
 func (r *request) importFile(f fileImport, check func(*fileImport, []byte) error, store func(fileImport, []byte) (int, error)) error {
 	if !r.token.Role.Allows(admin.Write) {
 		return r.showImport(http.StatusForbidden, f)
@@ -110,7 +110,10 @@ var errTooLarge = errors.New("the file is too large")
 
 // showChecked shows the verdicts. An error about the file is a verdict too. Any other error is returned.
 func (r *request) showChecked(f *fileImport, err error) error {
-	switch line := (csvfile.LineError{}); {
+	part, line := csvfile.PartError{}, csvfile.LineError{}
+	switch {
+	case errors.As(err, &part):
+		return err
 	case errors.As(err, &line):
 		f.add(verdict{Line: line.Line, Verdict: line.Err.Error(), Invalid: true})
 	case errors.Is(err, adminstore.ErrBatch):
@@ -131,7 +134,7 @@ func (r *request) storePlans(_ fileImport, text []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	done, err := file.StorePlans(r.req.Context(), r.AdminStore, edits, time.Now())
+	done, err := file.StorePlans(r.req.Context(), r.AdminStore, edits, r.Now())
 	return done.Stored, err
 }
 

@@ -2,6 +2,9 @@ package console_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"mime/multipart"
 	"net/http"
@@ -11,7 +14,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keyseat/keyseat/adapters/memory"
 	"github.com/keyseat/keyseat/daemon/console"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -115,5 +120,43 @@ func TestImportKeys(t *testing.T) {
 	history, err := s.store.History(t.Context(), "code-two-2")
 	if err != nil || len(history) != 1 || history[0].Type != tasks.EventImported || history[0].Note != "by ann" {
 		t.Errorf("%+v %v", history, err)
+	}
+}
+
+// partStore fails at the second call of EditPlans.
+type partStore struct {
+	*memory.Store
+	calls int
+}
+
+func (s *partStore) EditPlans(ctx context.Context, edits []stock.PlanEdit) error {
+	if s.calls++; s.calls == 2 {
+		return errors.New("the database is away")
+	}
+	return s.Store.EditPlans(ctx, edits)
+}
+
+// TestImportOfAPart checks that a failed import of plans says how many are stored, and that another import continues.
+func TestImportOfAPart(t *testing.T) {
+	var store *partStore
+	s := newFixture(t, func(o *console.Options) {
+		store = &partStore{Store: o.AdminStore.(*memory.Store)}
+		o.AdminStore = store
+	})
+	cookie := s.signIn()
+	form := s.formSecret(cookie)
+	var file strings.Builder
+	file.WriteString("id,country,slots\n")
+	for i := range csvfile.MaxPlanEdits + 5 {
+		fmt.Fprintf(&file, "p%d,US,2\n", i)
+	}
+	text := base64.StdEncoding.EncodeToString([]byte(file.String()))
+	confirm := values("form", form, "id", "x", "text", text)
+	w := s.send("/console/plans/import", cookie, confirm)
+	if w.Code != 503 || !strings.Contains(w.Body.String(), "at least the first 2000 of 2005 plans are stored: import the same file again.") {
+		t.Errorf("%d: %s", w.Code, w.Body)
+	}
+	if w := s.send("/console/plans/import", cookie, confirm); w.Code != 303 || s.plan("p3").ID == "" {
+		t.Errorf("%d: %s", w.Code, w.Body)
 	}
 }

@@ -79,6 +79,9 @@ func toPageError(err error) pageError {
 	if e, is := errors.AsType[pageError](err); is {
 		return e
 	}
+	if e, is := errors.AsType[csvfile.PartError](err); is {
+		return pageError{http.StatusServiceUnavailable, "Only a part of the file is imported", "Of its rows " + e.Advice() + "."}
+	}
 	for _, missing := range []error{tasks.ErrNoKey, tasks.ErrNoTask} {
 		if errors.Is(err, missing) {
 			return pageError{http.StatusNotFound, "Not found", "In this database " + missing.Error() + "."}

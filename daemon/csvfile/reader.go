@@ -1,5 +1,5 @@
-// Package csvfile reads keys and plans from CSV files. It writes keys, and the archived rows of a store. It
-// never holds all keys of a file in memory.
+// Package csvfile reads keys and plans from CSV files, and stores the plans. It writes keys, and the archived
+// rows of a store. It never holds all keys of a file in memory.
 //
 //	file ─▶ New ─▶ Reader ─▶ Keys   ─▶ a store's ImportKeys ─┐
 //	                 │    ├▶ Plans  ─▶ StorePlans ───────────┤ adminstore.RowError

@@ -2,6 +2,7 @@ package csvfile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,27 +29,44 @@ type PlanImport struct {
 
 // StorePlans stores the plans that [Reader.Plans] has read from the file. It first checks all of them, and stores nothing
 // if one is invalid: the error is then a [LineError]. It stores [MaxPlanEdits] rows at a time. If it fails after some of
-// them, the error says how many plans are stored. Another import of the same file then stores the others.
+// them, the error is a [PartError]. Another import of the file then stores the others.
 func (f *Reader) StorePlans(ctx context.Context, s PlanStore, edits []stock.PlanEdit, at time.Time) (done PlanImport, err error) {
 	if done.Effects, err = previewPlans(ctx, s, edits, at); err != nil {
 		return done, f.LineOf(err)
 	}
 	for part := range slices.Chunk(edits, MaxPlanEdits) {
 		if err := s.EditPlans(ctx, part); err != nil {
-			return done, done.explain(f.LineOf(inFile(err, done.Stored)), len(edits))
+			err = f.LineOf(inFile(err, done.Stored))
+			if done.Stored > 0 {
+				err = PartError{done.Stored, len(edits), err}
+			}
+			return done, err
 		}
 		done.Stored += len(part)
 	}
 	return done, nil
 }
 
-// explain adds to the error of an import how many of its plans are stored.
-func (p PlanImport) explain(err error, all int) error {
-	if p.Stored == 0 {
-		return err
-	}
-	return fmt.Errorf("%w; the first %d of %d plans are imported: import the same file again", err, p.Stored, all)
+// A PartError is the error of an import that has stored some of its plans.
+type PartError struct {
+	Stored, All int // plans; more are stored if the connection broke after a commit
+	Err         error
 }
+
+// Error returns the cause, how many plans are stored, and what to do.
+func (e PartError) Error() string { return e.Err.Error() + "; " + e.Advice() }
+
+// Advice says how many plans are stored, and what to do.
+func (e PartError) Advice() string {
+	then := "import the same file again"
+	if _, is := errors.AsType[LineError](e.Err); is {
+		then = "correct the row, and import the file again"
+	}
+	return fmt.Sprintf("at least the first %d of %d plans are stored: %s", e.Stored, e.All, then)
+}
+
+// Unwrap returns the cause.
+func (e PartError) Unwrap() error { return e.Err }
 
 // previewPlans counts what the edits do to the stored plans. The error of an invalid edit is an [adminstore.RowError].
 func previewPlans(ctx context.Context, s PlanStore, edits []stock.PlanEdit, at time.Time) (map[string]int, error) {
@@ -86,9 +104,9 @@ func readPlans(ctx context.Context, s PlanStore, edits []stock.PlanEdit, plans m
 	return err
 }
 
-// inFile changes the row of an [adminstore.RowError] from the row of a part to that of the file.
+// inFile changes the row of an [adminstore.RowError] from the row of a part to that of the file. Row 0 is unknown.
 func inFile(err error, before int) error {
-	if row, is := err.(adminstore.RowError); is { //nolint:errorlint // AdminStore.EditPlans returns it unwrapped
+	if row, is := errors.AsType[adminstore.RowError](err); is && row.Row > 0 {
 		row.Row += before
 		return row
 	}

@@ -55,7 +55,7 @@ func TestManyPlansAreStoredInParts(t *testing.T) {
 	}
 	s := &partStore{Store: memory.New(time.Now), failing: 3, err: errors.New("the database is away")}
 	for _, want := range []string{
-		"4000: the database is away; the first 4000 of 4005 plans are imported: import the same file again",
+		"4000: the database is away; at least the first 4000 of 4005 plans are stored: import the same file again",
 		"4005: map[new:5 unchanged:4000]",
 		"4005: map[unchanged:4005]",
 	} {
@@ -64,19 +64,23 @@ func TestManyPlansAreStoredInParts(t *testing.T) {
 		}
 	}
 	s.calls, s.err = 0, adminstore.RowError{Row: 5, Err: stock.ErrPlan}
-	if n, text := storePlans(t, s, lines.String()); n != 4000 || !strings.HasPrefix(text, "line 4006: "+stock.ErrPlan.Error()+"; the first") {
+	if n, text := storePlans(t, s, lines.String()); n != 4000 || !strings.HasPrefix(text, "line 4006: "+stock.ErrPlan.Error()+"; at least") || !strings.HasSuffix(text, "correct the row, and import the file again") {
 		t.Errorf("%d: %s", n, text)
+	}
+	s.calls, s.err = 0, adminstore.RowError{Err: stock.ErrPlan}
+	if _, text := storePlans(t, s, lines.String()); strings.Contains(text, "line") {
+		t.Errorf("an unknown row has the line %s", text)
 	}
 }
 
-// TestAnInvalidPlanStoresNothing imports a file with an invalid row in its last part: more slots of the plan are in use.
+// TestAnInvalidPlanStoresNothing imports a file whose last row has fewer slots than its plan uses.
 func TestAnInvalidPlanStoresNothing(t *testing.T) {
 	s := &partStore{Store: memory.New(time.Now)}
 	var lines strings.Builder
 	for i := range csvfile.MaxPlanEdits + 5 {
 		fmt.Fprintf(&lines, "p%d,US,5\n", i)
 	}
-	if n, text := storePlans(t, previewOnly{s}, lines.String()); n != 0 || !strings.HasPrefix(text, "line 2006: ") {
+	if n, text := storePlans(t, fullPlanStore{s}, lines.String()); n != 0 || !strings.HasPrefix(text, "line 2006: ") {
 		t.Errorf("%d: %s", n, text)
 	}
 	if s.calls > 0 {
@@ -84,10 +88,10 @@ func TestAnInvalidPlanStoresNothing(t *testing.T) {
 	}
 }
 
-// previewOnly is a store whose last plan has six slots in use.
-type previewOnly struct{ *partStore }
+// fullPlanStore is a store whose last plan has six slots in use.
+type fullPlanStore struct{ *partStore }
 
-func (previewOnly) PlansByID(_ context.Context, ids []string) (all []stock.Plan, _ error) {
+func (fullPlanStore) PlansByID(_ context.Context, ids []string) (all []stock.Plan, _ error) {
 	for _, id := range ids {
 		if id == fmt.Sprint("p", csvfile.MaxPlanEdits+4) {
 			all = append(all, stock.Plan{ID: id, Seq: 1, Country: "US", Size: 6, Spent: 6})

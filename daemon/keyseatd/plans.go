@@ -34,7 +34,7 @@ type plansImport struct {
 	File string `arg:"" help:"A CSV file whose first line names its columns; - is standard input."`
 }
 
-// Run imports the plans of the file. If a plan is invalid, it imports none.
+// Run imports the plans of the file. It stores nothing if a row is invalid, see [csvfile.Reader.StorePlans].
 func (p *plansImport) Run(ctx context.Context, c stdio) error {
 	edits, table, err := p.read(ctx, c)
 	if err != nil {
@@ -43,9 +43,7 @@ func (p *plansImport) Run(ctx context.Context, c stdio) error {
 	var done csvfile.PlanImport
 	err = p.create(ctx, func(s *bunstore.Store) (err error) {
 		done, err = table.StorePlans(ctx, s, edits, time.Now())
-		if err == nil || done.Stored > 0 {
-			c.audit(ctx, s, "plans import", done.Stored)
-		}
+		c.audit(ctx, s, "plans import", done.Stored)
 		return err
 	})
 	if err != nil {
