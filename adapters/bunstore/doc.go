@@ -46,9 +46,9 @@
 //
 // The files by topic, and below the line the internal packages:
 //
-//	tasks.Store                read.go, levels.go, lease.go, apply.go (and changeset.go, write.go)
-//	other ports                adminstore.go and import.go, outbox.go and outbox_delivery.go, inspect.go,
-//	                           archive.go, stats.go, activity.go
+//	tasks.Store                read.go, snapshot.go, levels.go, lease.go, apply.go (and changeset.go, write.go)
+//	other ports                adminstore.go, list.go, list_filter.go, search.go and import.go, outbox.go and
+//	                           outbox_delivery.go, inspect.go, archive.go, stats.go, activity.go
 //	further methods of Store   migrate.go and schema.go, serve.go, durability.go, backup.go, limits.go
 //	distributed stores         distributed_*.go
 //	statements and models      sql, models.go

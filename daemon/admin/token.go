@@ -111,8 +111,8 @@ const hashPrefix = "sha256:"
 // expiresPrefix is the prefix of the time at which a token expires.
 const expiresPrefix = "expires:"
 
-// namePattern matches the names of tokens. It is compiled when a program needs it, because each of its 64 repetitions
-// costs time.
+// namePattern matches the names of tokens. It is compiled at its first use, because each of its 64 repetitions costs
+// time.
 var namePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`) })
 
 var printablePattern = regexp.MustCompile(`^[!-~]*$`)

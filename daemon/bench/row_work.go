@@ -124,9 +124,8 @@ func (b *bench) riverCandidate(url string, backlog int) candidate {
 // backlogTimeout bounds how long a backlog may take.
 const backlogTimeout = 10 * time.Minute
 
-// waitFinished waits until all n tasks have ended: until the query remaining yields 0. It runs that query ten times a
-// second, on one connection: that costs nearly nothing, but a new connection for each would cost as much as a hundred
-// tasks. It returns the processor time since the start of the process, and the rate. The rate counts from the result of
+// waitFinished waits until all n tasks have ended. Then the query remaining yields 0. It runs the query ten times a second
+// on one connection, because a new connection for each would cost as much as a hundred tasks. It returns the processor time since the start of the process, and the rate. The rate counts from the result of
 // the function first, which is called at the end.
 func (b *bench) waitFinished(ctx context.Context, p *process, url string, first func() (time.Time, error), n int, remaining string) (got sample, _ error) {
 	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)

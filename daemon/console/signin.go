@@ -17,11 +17,12 @@ import (
 	"github.com/keyseat/keyseat/keys"
 )
 
-// proxyUserPrefix distinguishes the names of such operators from those of tokens, in the history and in the audit log.
+// proxyUserPrefix distinguishes the names of operators that sign in through a proxy from those of tokens, in the history
+// and in the audit log.
 const proxyUserPrefix = "proxy:"
 
-// proxyUserPattern matches the names that an operator can have. It is compiled when a program needs it, because each of
-// its 64 repetitions costs time.
+// proxyUserPattern matches the names that an operator can have. It is compiled at its first use, because each of its 64
+// repetitions costs time.
 var proxyUserPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[!-~]{1,64}$`) })
 
 // proxyToken returns a token without a secret for the operator that a trusted proxy names, or the zero Token. The error

@@ -73,9 +73,9 @@ func newParser(c stdio, exit func(int), skipped ...string) (*kong.Kong, error) {
 	)
 }
 
-// otherCommands returns the pattern of the fields of [commands] that args does not need, because they start with
-// another command. It returns nothing if they start with no command, or with one that needs the names of all. The work
-// of kong grows with the number of commands and flags, and would be a quarter of the processor time of a short command.
+// otherCommands returns a pattern of the fields of [commands] that args does not need. It returns nothing if args does not
+// start with a command, or if that command needs the names of all. Without the pattern, kong would take a quarter of the
+// processor time of a short command, because its work grows with the number of commands and flags.
 func otherCommands(args []string) (patterns []string) {
 	var others []string
 	found := false
@@ -109,7 +109,10 @@ func setHelp(k *kong.Kong) error {
 		"PLAN-COLUMNS", strings.Join(csvfile.PlanColumns(), ", "), "PLAN-ROWS", strconv.Itoa(csvfile.MaxPlanEdits))
 	for _, leaf := range k.Model.Leaves(false) {
 		name := strings.TrimPrefix(leaf.Path(), k.Model.Name+" ")
-		_, section, _ := strings.Cut(helpFile, "# "+name+"\n")
+		_, section, found := strings.Cut(helpFile, "# "+name+"\n")
+		if !found {
+			return fmt.Errorf("help.txt has no section %q", name)
+		}
 		section, _, _ = strings.Cut(section, "\n\n# ")
 		paragraphs := strings.Split(strings.TrimSuffix(section, "\n"), "\n\n")
 		last := len(paragraphs) - 1

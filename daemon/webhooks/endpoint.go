@@ -100,7 +100,7 @@ func sanitizeJSONError(err error) error {
 	return errors.New("want a JSON array of objects with name, url, secrets, events, stock_low, and no other field")
 }
 
-// validName matches the names of endpoints. It is compiled when a program needs it, because each of its 63 repetitions
+// validName matches the names of endpoints. It is compiled at its first use, because each of its 63 repetitions
 // costs time.
 var validName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) })
 

@@ -34,7 +34,7 @@ type AdminStore interface {
 
 	// EditPlans applies all the edits or none of them. It applies them in order, so an edit sees the
 	// effect of those before it. A new plan is last in the order of import. An invalid edit causes a
-	// [RowError]. A store may limit the time of a call, so make a few thousand edits in a call at most.
+	// [RowError]. A store may limit the time of a call. So pass a few thousand edits at most.
 	EditPlans(ctx context.Context, edits []stock.PlanEdit) error
 
 	// Keys lists a page of the keys that match the filter, each with its latest task.
