@@ -218,7 +218,7 @@ func (c *call) replay(o order, b adminstore.ImportBatch) (response, error) {
 }
 
 func issuedResponse(all []keys.Key) response {
-	body := issuedKeys{OrderID: all[0].OrderID, Count: len(all), PurchaseDate: view.Time(all[0].PurchaseDate)}
+	body := issuedKeys{OrderID: all[0].OrderID, Count: len(all), PurchaseDate: view.Time{Time: all[0].PurchaseDate}}
 	for _, k := range all {
 		body.Codes = append(body.Codes, k.Code)
 	}

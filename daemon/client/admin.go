@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -37,21 +39,17 @@ func NewAdmin(base string, token tasks.Secret, o Options) (*Admin, error) {
 	return &Admin{t}, err
 }
 
+// The objects of the admin API. A zero time means that the time is not known, or that the event has not happened.
+type (
+	Key           = view.Key
+	KeyDetail     = view.KeyDetail
+	Task          = view.Task
+	Plan          = view.Plan
+	ActivityEntry = view.ActivityEntry
+)
+
 // errEmptyName says that a code or an id is empty. A path cannot contain an empty name.
 var errEmptyName = errors.New("client: the code or id is empty")
-
-// path returns the path of an object in a list, or of an action on the object. The action is "" to read the
-// object.
-func path(list, name, action string) (string, error) {
-	if name == "" {
-		return "", errEmptyName
-	}
-	p := list + "/" + segment(name)
-	if action != "" {
-		p += "/" + action
-	}
-	return p, nil
-}
 
 // segment escapes a name as one segment of a path, even if the name contains slashes or consists only of
 // dots.
@@ -64,19 +62,25 @@ func segment(name string) string {
 
 // An adminCall is one call of the admin API.
 type adminCall struct {
-	method, path string
-	query        url.Values
-	body         any // nil: no body
-	header       http.Header
-	repeatable   bool // the request changes data, but its header makes a repetition safe
+	method     string   // "": GET
+	path       []string // the segments of the path, not escaped: a list, the name of an object, an action on it
+	query      url.Values
+	body       any // nil: no body
+	header     http.Header
+	repeatable bool // the request changes data, but its header makes a repetition safe
 }
 
-// do makes a call and decodes the response into the value that into points to. If into is nil, it ignores
-// the response.
-func (a *Admin) do(ctx context.Context, q adminCall, into any) error {
+// do makes a call and passes the response to read.
+func (a *Admin) do(ctx context.Context, q adminCall, read func(response) error) error {
 	out := request{
-		method: q.method, path: "admin/v1/" + q.path, query: q.query.Encode(),
-		header: q.header, notRepeatable: q.method != http.MethodGet && !q.repeatable,
+		method: cmp.Or(q.method, http.MethodGet), path: "admin/v1", query: q.query.Encode(),
+		header: q.header, notRepeatable: q.method != "" && !q.repeatable,
+	}
+	for _, name := range q.path {
+		if name == "" {
+			return errEmptyName
+		}
+		out.path += "/" + segment(name)
 	}
 	if q.body != nil {
 		body, err := json.Marshal(q.body)
@@ -85,28 +89,40 @@ func (a *Admin) do(ctx context.Context, q adminCall, into any) error {
 		}
 		out.contentType, out.body = "application/json", body
 	}
-	return a.transport.send(ctx, out, func(r response) error {
-		if into != nil && json.Unmarshal(r.body, into) != nil || isInvalid(into) {
+	return a.transport.send(ctx, out, read)
+}
+
+// call makes a call and returns the decoded response.
+func call[T any](ctx context.Context, a *Admin, q adminCall) (value T, err error) {
+	err = a.do(ctx, q, func(r response) error {
+		if json.Unmarshal(r.body, &value) != nil || isInvalid(value) {
 			return ErrInvalidResponse
 		}
 		return nil
 	})
+	return value, err
 }
 
 // isInvalid reports whether a decoded value lacks a required field. Then the response was not what a daemon
 // sends.
 func isInvalid(value any) bool {
-	v, is := value.(interface{ invalid() bool })
-	return is && v.invalid()
-}
-
-// callObject makes a call about one object and returns the decoded response.
-func callObject[T any](ctx context.Context, a *Admin, method, list, name, action string, body any) (value T, err error) {
-	p, err := path(list, name, action)
-	if err == nil {
-		err = a.do(ctx, adminCall{method: method, path: p, body: body}, &value)
+	switch v := value.(type) {
+	case Key:
+		return v.Code == ""
+	case KeyDetail:
+		return v.Code == ""
+	case Task:
+		return v.ID == ""
+	case Plan:
+		return v.ID == ""
+	case ActivityEntry:
+		return v.ID == ""
+	case Issue:
+		return v.Count < 1 || len(v.Codes) != v.Count
+	case stockBody:
+		return v.Stock == nil
 	}
-	return value, err
+	return false
 }
 
 // listAll iterates over all pages of a list. The first error ends the sequence.
@@ -138,8 +154,8 @@ func page[T any](ctx context.Context, a *Admin, list string, query url.Values, a
 	if after != "" {
 		q.Set("after", after)
 	}
-	var body map[string]json.RawMessage
-	if err := a.do(ctx, adminCall{method: http.MethodGet, path: list, query: q}, &body); err != nil {
+	body, err := call[map[string]json.RawMessage](ctx, a, adminCall{path: []string{list}, query: q})
+	if err != nil {
 		return nil, nil, err
 	}
 	if json.Unmarshal(body[list], &entries) != nil || json.Unmarshal(body["next"], &next) != nil {
@@ -177,23 +193,18 @@ func (e PlanEdit) body() any {
 	return body
 }
 
+// noBody ignores the body of a response.
+func noBody(response) error { return nil }
+
 // EditPlan creates or changes a plan and puts it into stock: the plan is no longer retired, and its fault
 // is removed. If the slots of the plan do not allow the edit, the error is [PlanInUse].
 func (a *Admin) EditPlan(ctx context.Context, id string, e PlanEdit) error {
-	p, err := path("plans", id, "")
-	if err != nil {
-		return err
-	}
-	return a.do(ctx, adminCall{method: http.MethodPut, path: p, body: e.body()}, nil)
+	return a.do(ctx, adminCall{method: http.MethodPut, path: []string{"plans", id}, body: e.body()}, noBody)
 }
 
 // RetirePlan takes a plan out of stock. Its open tasks continue to their end.
 func (a *Admin) RetirePlan(ctx context.Context, id string) error {
-	p, err := path("plans", id, "retire")
-	if err != nil {
-		return err
-	}
-	return a.do(ctx, adminCall{method: http.MethodPost, path: p}, nil)
+	return a.do(ctx, adminCall{method: http.MethodPost, path: []string{"plans", id, "retire"}}, noBody)
 }
 
 // Plans lists the plans in the order of import. It reads page by page during the iteration. The first error
@@ -204,30 +215,9 @@ func (a *Admin) Plans(ctx context.Context) iter.Seq2[Plan, error] {
 
 // Stock returns the slots of each country that has a plan, summed over its plans.
 func (a *Admin) Stock(ctx context.Context) ([]stock.Level, error) {
-	var body stockBody
-	err := a.do(ctx, adminCall{method: http.MethodGet, path: "stock"}, &body)
+	body, err := call[stockBody](ctx, a, adminCall{path: []string{"stock"}})
 	return body.Stock, err
 }
 
 // A stockBody is the response of the call stock. A level has the same field names in Go and in JSON.
 type stockBody struct{ Stock []stock.Level }
-
-func (b stockBody) invalid() bool { return b.Stock == nil }
-
-// A Plan is a family plan and its slots.
-type Plan struct {
-	ID        string        `json:"id"`
-	Country   stock.Country `json:"country"`
-	State     string        `json:"state"` // live, or the reason why it is out of stock: retired, expired, full, invalid
-	Slots     int           `json:"slots"` // the sum of free, held, spent, suspect and idle
-	Free      int           `json:"free"`
-	Held      int           `json:"held"`
-	Spent     int           `json:"spent"`
-	Suspect   int           `json:"suspect"`
-	Idle      int           `json:"idle"`       // free slots of a plan that is out of stock
-	ExpiresAt time.Time     `json:"expires_at"` // zero: never
-	Address   string        `json:"address"`
-	Invite    string        `json:"invite"`
-}
-
-func (p Plan) invalid() bool { return p.ID == "" }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/keys"
-	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
@@ -31,20 +30,16 @@ type Issue struct {
 	Codes        []keys.Code `json:"codes"` // in ascending order
 }
 
-func (i Issue) invalid() bool { return i.Count < 1 || len(i.Codes) != i.Count }
-
 // Issue creates the keys of an order, once for each idempotency key (1 to 255 bytes) of the token's name. A good idempotency
 // key is the id of the webhook that reported the order.
 //
 // A second call with the same idempotency key returns the same codes. This holds for any process, at any later
 // time, and for another token of the same name. Therefore Issue repeats its request automatically, and after any error you can call it again.
 func (a *Admin) Issue(ctx context.Context, idempotencyKey string, o Order) (Issue, error) {
-	var i Issue
-	err := a.do(ctx, adminCall{
-		method: http.MethodPost, path: "keys", body: o, repeatable: true,
+	return call[Issue](ctx, a, adminCall{
+		method: http.MethodPost, path: []string{"keys"}, body: o, repeatable: true,
 		header: http.Header{"Idempotency-Key": {idempotencyKey}},
-	}, &i)
-	return i, err
+	})
 }
 
 // A KeyFilter selects the keys to list. The zero value selects all keys.
@@ -96,7 +91,7 @@ func setTime(q url.Values, name string, at time.Time) {
 // Key returns a key with its explanation and its history. If the key does not exist, the error is
 // [KeyNotFound].
 func (a *Admin) Key(ctx context.Context, code keys.Code) (KeyDetail, error) {
-	return callObject[KeyDetail](ctx, a, http.MethodGet, "keys", string(code), "", nil)
+	return call[KeyDetail](ctx, a, adminCall{path: []string{"keys", string(code)}})
 }
 
 // Revoke revokes a key. An open task of the key continues to its end.
@@ -116,53 +111,7 @@ func (a *Admin) Reset(ctx context.Context, code keys.Code) (Key, error) {
 }
 
 func (a *Admin) changeKey(ctx context.Context, code keys.Code, action string) (Key, error) {
-	return callObject[Key](ctx, a, http.MethodPost, "keys", string(code), action, nil)
-}
-
-// A Key is a key as an operator sees it. A zero time means that the time is not known.
-type Key struct {
-	Code          keys.Code   `json:"code"`        // masked, such as "…GJ5KN", if the role of the token does not show it
-	Fingerprint   string      `json:"fingerprint"` // of the code, as in the log
-	Status        keys.Status `json:"status"`
-	Used          bool        `json:"used"`
-	Revoked       bool        `json:"revoked"`
-	Message       string      `json:"message"`
-	OrderID       string      `json:"order_id"`
-	PurchaseDate  time.Time   `json:"purchase_date"`
-	UsedDate      time.Time   `json:"used_date"`
-	Invite        string      `json:"invite"` // of a legacy key
-	Address       string      `json:"address"`
-	Username      string      `json:"username"`
-	VerifyAddress string      `json:"verify_address"`
-	Task          *Task       `json:"task"` // the latest task; nil: no task
-}
-
-func (k Key) invalid() bool { return k.Code == "" }
-
-// A KeyDetail is a key with the explanation of its state and its history.
-type KeyDetail struct {
-	Key
-	Explanation Explanation `json:"story"`
-	History     []Event     `json:"history"` // oldest first
-}
-
-// An Explanation explains the state of a key in sentences for people.
-type Explanation struct {
-	Now  string   `json:"now"`
-	Next []string `json:"next"` // possible actions
-}
-
-// An Event is an entry of a key's history.
-type Event struct {
-	At      time.Time       `json:"at"`
-	Type    tasks.EventType `json:"event"`
-	Task    string          `json:"task"` // the id of the task, "" for an event without a task
-	Kind    tasks.Kind      `json:"kind"`
-	Outcome tasks.Outcome   `json:"outcome"`
-	Plan    string          `json:"plan"`
-	From    stock.State     `json:"from"` // From and To: the state of a slot before and after the event; "": no slot changed
-	To      stock.State     `json:"to"`
-	Note    string          `json:"note"`
+	return call[Key](ctx, a, adminCall{method: http.MethodPost, path: []string{"keys", string(code), action}})
 }
 
 // Tasks lists the tasks that match the filter, oldest first. The codes are masked unless the token has the role
@@ -191,23 +140,6 @@ func (a *Admin) Activity(ctx context.Context, f activity.Filter) iter.Seq2[Activ
 	return listAll[ActivityEntry](ctx, a, "activity", q)
 }
 
-// An ActivityEntry records an action of an operator: who did what, when and from where.
-type ActivityEntry struct {
-	ID      string          `json:"id"`
-	At      time.Time       `json:"at"`
-	Actor   string          `json:"actor"`   // the name of a token, or user@host (CLI)
-	Address string          `json:"address"` // of the client; "" for the command line
-	Action  activity.Action `json:"action"`
-	Key     string          `json:"key"` // the fingerprint
-	Task    string          `json:"task"`
-	Plan    string          `json:"plan"`
-	OrderID string          `json:"order_id"`
-	Count   int             `json:"count"` // of the keys, tasks or plans that were changed, or whose codes were shown
-	Error   string          `json:"error"` // why the action was refused or failed; "": it succeeded
-}
-
-func (e ActivityEntry) invalid() bool { return e.ID == "" }
-
 // Found is the result of [Admin.Search], with up to 20 entries of each kind.
 type Found struct {
 	Keys      []Key  `json:"keys"`   // by their code
@@ -219,53 +151,34 @@ type Found struct {
 
 // Search finds keys, orders, usernames, tasks and plans by a text or its beginning. It finds a key by its whole code
 // or the last group, and with the role export by the beginning too.
-func (a *Admin) Search(ctx context.Context, text string) (found Found, err error) {
-	err = a.do(ctx, adminCall{method: http.MethodGet, path: "search", query: url.Values{"q": {text}}}, &found)
-	return found, err
+func (a *Admin) Search(ctx context.Context, text string) (Found, error) {
+	return call[Found](ctx, a, adminCall{path: []string{"search"}, query: url.Values{"q": {text}}})
 }
 
 // Task returns a task. If the task does not exist, the error is [TaskNotFound].
 func (a *Admin) Task(ctx context.Context, id string) (Task, error) {
-	return callObject[Task](ctx, a, http.MethodGet, "tasks", id, "", nil)
+	return call[Task](ctx, a, adminCall{path: []string{"tasks", id}})
 }
 
 // Retry makes an open task due now. If the task is not open, the error is [TaskEnded]. If a worker is
 // working on it, the error is [TaskLeased].
 func (a *Admin) Retry(ctx context.Context, id string) (Task, error) {
-	return callObject[Task](ctx, a, http.MethodPost, "tasks", id, "retry", nil)
+	return a.changeTask(ctx, id, "retry", nil)
 }
 
 // Resolve decides the state of a suspect slot: spent if the outcome is success, and free for any other
 // outcome. If the task is the latest of its key, the key's status follows the outcome. If the task has no
 // suspect slot, the error is [NotSuspect].
 func (a *Admin) Resolve(ctx context.Context, id string, o tasks.Outcome) (Task, error) {
-	return callObject[Task](ctx, a, http.MethodPost, "tasks", id, "resolve", map[string]tasks.Outcome{"outcome": o})
+	return a.changeTask(ctx, id, "resolve", map[string]tasks.Outcome{"outcome": o})
 }
 
 // Release frees the slot that a task has spent. Call it after the member has left the plan. If the task has
 // no spent slot, the error is [NotSpent].
 func (a *Admin) Release(ctx context.Context, id string) (Task, error) {
-	return callObject[Task](ctx, a, http.MethodPost, "tasks", id, "release", nil)
+	return a.changeTask(ctx, id, "release", nil)
 }
 
-// A Task is an accepted upgrade or renew, without its account. A zero time means that the event has not
-// happened.
-type Task struct {
-	ID          string               `json:"id"`
-	Code        keys.Code            `json:"code"` // the code of its key, or its end after "…"
-	Fingerprint string               `json:"fingerprint"`
-	Kind        tasks.Kind           `json:"kind"`
-	Country     stock.Country        `json:"country"`
-	State       adminstore.TaskState `json:"state"`   // open, ended, or suspect: ended with a slot to resolve
-	Outcome     tasks.Outcome        `json:"outcome"` // "" while it is open
-	Plan        string               `json:"plan"`    // the plan whose slot the task holds or held last
-	Slot        stock.State          `json:"slot"`    // the state of that slot, "" if the task never had a slot
-	Attempts    int                  `json:"asked"`   // the number of attempts
-	InDoubt     bool                 `json:"in_doubt"`
-	CreatedAt   time.Time            `json:"created"`
-	DueAt       time.Time            `json:"due"` // the time of the next attempt
-	LeasedUntil time.Time            `json:"leased_until"`
-	EndedAt     time.Time            `json:"ended"`
+func (a *Admin) changeTask(ctx context.Context, id, action string, body any) (Task, error) {
+	return call[Task](ctx, a, adminCall{method: http.MethodPost, path: []string{"tasks", id, action}, body: body})
 }
-
-func (t Task) invalid() bool { return t.ID == "" }

@@ -27,8 +27,8 @@ type transport struct {
 	token    tasks.Secret // "": no token
 	maxSize  int64        // the maximum size of a response, in bytes
 	http     *http.Client
-	repeats  int // the number of further attempts where a repetition is safe
-	maxWait  time.Duration
+	repeats  int                  // the number of further attempts where a repetition is safe
+	maxWait  time.Duration        // the longest pause that the client waits for
 	errorFor func(response) error // returns the error for a response whose status is not 2xx
 }
 
@@ -74,7 +74,7 @@ func (t *transport) send(ctx context.Context, q request, read func(response) err
 	if err != nil {
 		return errRequest
 	}
-	r, err := t.exchange(ctx, t.newRetryClient(retryPolicy{t.maxWait, !q.notRepeatable}), out)
+	r, err := t.exchange(ctx, t.newRetryClient(!q.notRepeatable), out)
 	switch {
 	case err != nil:
 	case r.status/100 == 2:
@@ -150,38 +150,33 @@ func (t *transport) exchange(ctx context.Context, client *retryablehttp.Client, 
 
 // newRetryClient configures go-retryablehttp. By default that package logs URLs, repeats any POST, follows
 // redirects, obeys any Retry-After, and hides the last response.
-func (t *transport) newRetryClient(p retryPolicy) *retryablehttp.Client {
+func (t *transport) newRetryClient(repeatable bool) *retryablehttp.Client {
 	return &retryablehttp.Client{
-		HTTPClient:   t.http,
-		RetryMax:     t.repeats,
-		CheckRetry:   p.check,
-		Backoff:      p.pause,
+		HTTPClient: t.http,
+		RetryMax:   t.repeats,
+		CheckRetry: func(ctx context.Context, r *http.Response, err error) (bool, error) {
+			return t.mayRepeat(ctx, repeatable, r, err), nil
+		},
+		Backoff:      pause,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 }
 
-// A retryPolicy decides which attempts of one request are repeated, and after which pause.
-type retryPolicy struct {
-	maxWait    time.Duration // the longest pause that the client waits for
-	repeatable bool          // the request may be carried out twice
-}
-
-// check decides whether to repeat an attempt with this result.
-func (p retryPolicy) check(ctx context.Context, r *http.Response, err error) (bool, error) {
+// mayRepeat decides whether to repeat an attempt with this result. A repeatable request may be carried out twice.
+func (t *transport) mayRepeat(ctx context.Context, repeatable bool, r *http.Response, err error) (repeat bool) {
 	trace := httpclient.TraceOf(ctx)
-	repeat := false
 	switch {
 	case ctx.Err() != nil, isUntrusted(err):
 	case err != nil:
-		repeat = p.repeatable || !trace.MaybeSent()
-	case httpclient.RetryAfter(r.Header) <= p.maxWait:
+		repeat = repeatable || !trace.MaybeSent()
+	case httpclient.RetryAfter(r.Header) <= t.maxWait:
 		repeat = r.StatusCode == http.StatusTooManyRequests || // the daemon stored nothing
-			p.repeatable && slices.Contains(transientStatuses, r.StatusCode)
+			repeatable && slices.Contains(transientStatuses, r.StatusCode)
 	}
 	if repeat {
 		trace.Reset()
 	}
-	return repeat, nil
+	return repeat
 }
 
 // transientStatuses lists the statuses of failures that are usually temporary.
@@ -199,7 +194,7 @@ const (
 	lastPause  = 2 * time.Second
 )
 
-func (retryPolicy) pause(_, _ time.Duration, n int, r *http.Response) time.Duration {
+func pause(_, _ time.Duration, n int, r *http.Response) time.Duration {
 	if r != nil {
 		if after := httpclient.RetryAfter(r.Header); after > 0 {
 			return after
@@ -212,31 +207,24 @@ func (retryPolicy) pause(_, _ time.Duration, n int, r *http.Response) time.Durat
 // rateLimitSentence is the sentence of a response to a client that has exceeded a rate limit.
 const rateLimitSentence = "Too many requests, try again later"
 
-// A statusTransport sets the real status of each response.
+// A statusTransport sets the real status of each response. A daemon with --http-status documented sends every
+// response with the status 200. It adds the header Retry-After if the real status is 429 or 503.
 type statusTransport struct{ inner http.RoundTripper }
 
 // RoundTrip implements [http.RoundTripper].
 func (t statusTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	in, err := t.inner.RoundTrip(r)
-	if err == nil {
-		restoreStatus(in)
+	if err != nil || in.StatusCode != http.StatusOK || in.Header.Get("Retry-After") == "" {
+		return in, err
 	}
-	return in, err
-}
-
-// restoreStatus sets the real status of a response. A daemon with --http-status documented sends every response
-// with the status 200. It adds the header Retry-After if the real status is 429 or 503.
-func restoreStatus(r *http.Response) {
-	if r.StatusCode != http.StatusOK || r.Header.Get("Retry-After") == "" {
-		return
-	}
-	r.StatusCode = http.StatusServiceUnavailable
-	start, _ := io.ReadAll(io.LimitReader(r.Body, 256)) // the next read of the body returns an error again
+	in.StatusCode = http.StatusServiceUnavailable
+	start, _ := io.ReadAll(io.LimitReader(in.Body, 256)) // the next read of the body returns an error again
 	if strings.Contains(string(start), rateLimitSentence) {
-		r.StatusCode = http.StatusTooManyRequests
+		in.StatusCode = http.StatusTooManyRequests
 	}
-	r.Body = struct {
+	in.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(bytes.NewReader(start), r.Body), r.Body}
+	}{io.MultiReader(bytes.NewReader(start), in.Body), in.Body}
+	return in, nil
 }

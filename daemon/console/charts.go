@@ -71,7 +71,7 @@ type hour struct {
 
 // Label returns the time at which the column begins, in UTC. The script shows it in the zone of the browser.
 func (h hour) Label() template.HTML {
-	return template.HTML(`<time datetime="` + view.Time(h.From).String() + `" data-part="` + h.part + `">` + h.From.Format(chartLabels[h.part]) + `</time>`) //nolint:gosec // nothing but digits
+	return template.HTML(`<time datetime="` + view.Time{Time: h.From}.String() + `" data-part="` + h.part + `">` + h.From.Format(chartLabels[h.part]) + `</time>`) //nolint:gosec // nothing but digits
 }
 
 // A sum is the number of tasks of one kind with one outcome, also in the period before.
@@ -174,7 +174,7 @@ func (o outcomeChart) URL(i int) string {
 		names = append(names, string(outcome))
 	}
 	query.Set("outcome", strings.Join(names, ","))
-	query.Set("since", view.Time(o.Hours[0].From).String())
+	query.Set("since", view.Time{Time: o.Hours[0].From}.String())
 	return "/console/tasks?" + query.Encode()
 }
 

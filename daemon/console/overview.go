@@ -79,7 +79,7 @@ func (o overview) RecentTasks() (l taskList) {
 }
 
 // ReadAt returns the time at which the store was read.
-func (o overview) ReadAt() view.Time { return view.Time(o.At) }
+func (o overview) ReadAt() view.Time { return view.Time{Time: o.At} }
 
 func (c *Console) overviewData(ctx context.Context, selected chartSelection) (overviewData, error) {
 	c.cache.mu.Lock()

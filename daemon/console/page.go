@@ -189,7 +189,7 @@ func formatTime(m view.Time) template.HTML {
 	if m.String() == "" {
 		return "–"
 	}
-	t := time.Time(m).UTC()
+	t := m.Time.UTC()
 	text := t.Format(time.DateOnly) + "\u00a0" + t.Format(time.TimeOnly)
 	return template.HTML(`<time datetime="` + m.String() + `" title="` + text + ` UTC">` + text + `</time>`) //nolint:gosec // nothing but digits
 }
@@ -230,7 +230,7 @@ func formatProse(sentence string) template.HTML {
 		if err != nil {
 			return text
 		}
-		return string(formatTime(view.Time(t)))
+		return string(formatTime(view.Time{Time: t}))
 	}))
 }
 

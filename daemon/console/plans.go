@@ -90,7 +90,7 @@ func (r *request) showPlanForm() error {
 		}
 		f = planForm{
 			ID: p.ID, Country: string(p.Country), Slots: strconv.Itoa(p.Size), Address: p.Address, Invite: p.Invite,
-			ExpiresAt: view.Time(p.ExpiresAt).String(),
+			ExpiresAt: view.Time{Time: p.ExpiresAt}.String(),
 		}
 		if p.HasExpired(r.Now()) {
 			f.Hint = "The plan has expired. To put it back into stock, enter a later time, or none."

@@ -167,7 +167,7 @@ func (l *adminTokenList) Run(_ context.Context, c stdio) error {
 		if t.Expired(now) {
 			state = "expired"
 		}
-		return tokenRow{t.Name, t.Role, state, view.Time(t.Expires)}
+		return tokenRow{t.Name, t.Role, state, view.Time{Time: t.Expires}}
 	})
 	return terminal.PrintList(c.out, l.Output, tokenTable, rows)
 }
@@ -188,7 +188,7 @@ func printTokens(file string, c stdio) error {
 			verb = "has expired"
 		}
 		if t.Expired(now.Add(tokenWarning)) {
-			_, _ = fmt.Fprintf(c.err, "warning: the admin token %s %s: %s\n", t.Name, verb, view.Time(t.Expires)) // the command continues without the warning
+			_, _ = fmt.Fprintf(c.err, "warning: the admin token %s %s: %s\n", t.Name, verb, view.Time{Time: t.Expires}) // the command continues without the warning
 		}
 	}
 	return err

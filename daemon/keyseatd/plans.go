@@ -152,7 +152,7 @@ func (p *plansRestock) Run(ctx context.Context, c stdio) error {
 		case len(found) == 0:
 			return stock.ErrPlan
 		case found[0].HasExpired(time.Now()):
-			return fmt.Errorf("the plan expired at %s: import it with a later expires_at, or with an empty one", view.Time(found[0].ExpiresAt))
+			return fmt.Errorf("the plan expired at %s: import it with a later expires_at, or with an empty one", view.Time{Time: found[0].ExpiresAt})
 		}
 		return c.editPlan(ctx, s, "plans restock", stock.PlanEdit{ID: p.ID})
 	})

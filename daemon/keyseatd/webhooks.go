@@ -59,7 +59,7 @@ func newEndpoint(s outbox.Subscriber) endpoint {
 	if !s.Disabled.IsZero() {
 		state = "gone"
 	}
-	return endpoint{s.Name, state, s.Waiting, view.Time(s.Since), view.Time(s.Disabled), view.Time(s.ExpiresAt)}
+	return endpoint{s.Name, state, s.Waiting, view.Time{Time: s.Since}, view.Time{Time: s.Disabled}, view.Time{Time: s.ExpiresAt}}
 }
 
 // webhooksDeliveries is the command keyseatd webhooks deliveries.
@@ -115,7 +115,7 @@ type delivery struct {
 
 func newDelivery(d outbox.Delivery, k keys.FingerprintKey) delivery {
 	return delivery{
-		view.Time(d.At), d.Subscriber, d.Event, d.Type, webhooks.Subject(d.Code, d.Country, k), d.Attempt, d.Result, d.Status, d.Took.Seconds(), d.Note,
+		view.Time{Time: d.At}, d.Subscriber, d.Event, d.Type, webhooks.Subject(d.Code, d.Country, k), d.Attempt, d.Result, d.Status, d.Took.Seconds(), d.Note,
 	}
 }
 

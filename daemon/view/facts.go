@@ -118,7 +118,7 @@ func (f facts) usedSlot() int {
 func (f facts) releasedText(t tasks.Task) (text string) {
 	for _, e := range f.history {
 		if e.Type == tasks.EventReleased && e.Task == t.ID {
-			text = "; its slot of plan " + e.Plan + " was given back at " + Time(e.At).String()
+			text = "; its slot of plan " + e.Plan + " was given back at " + Time{e.At}.String()
 		}
 	}
 	return text
@@ -154,18 +154,18 @@ func (f facts) expand(text string) string {
 	return strings.NewReplacer(
 		"{key}", shellArgument(string(f.Key.Code)),
 		"{message}", cmp.Or(quoted(f.Key.Message), "the reason is not known"),
-		"{since}", prefixed(", since ", Time(f.Key.UsedDate).String()),
+		"{since}", prefixed(", since ", Time{f.Key.UsedDate}.String()),
 		"{as}", prefixed(", as ", quoted(f.Key.Username)),
 		"{released}", f.releasedText(task),
 		"{at}", prefixed(", at ", quoted(f.Key.VerifyAddress)),
-		"{limit}", Time(f.Key.NextTaskAt).String(),
-		"{reset}", Time(f.resetAt()).String(),
+		"{limit}", Time{f.Key.NextTaskAt}.String(),
+		"{reset}", Time{f.resetAt()}.String(),
 		"{task}", task.ID,
 		"{kind}", string(task.Kind),
 		"{country}", string(task.Country),
 		"{plan}", task.Plan.ID,
-		"{created}", Time(task.CreatedAt).String(),
-		"{due}", Time(task.DueAt).String(),
+		"{created}", Time{task.CreatedAt}.String(),
+		"{due}", Time{task.DueAt}.String(),
 		"{attempts}", attempts,
 		"{tried}", prefixed("; the provider was called", attempts),
 		"{reason}", prefixed(": ", withoutMarks(f.reason())),

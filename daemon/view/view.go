@@ -35,7 +35,7 @@ import (
 
 // A Key is a key and its latest task.
 type Key struct {
-	Code          keys.Code   `json:"code"`
+	Code          keys.Code   `json:"code"`                  // whole, or masked as [Mask] does
 	Fingerprint   string      `json:"fingerprint,omitempty"` // of the code, as in the log; only the admin API sets it
 	Status        keys.Status `json:"status"`
 	Used          bool        `json:"used"`
@@ -44,11 +44,11 @@ type Key struct {
 	OrderID       string      `json:"order_id"`
 	PurchaseDate  Time        `json:"purchase_date"`
 	UsedDate      Time        `json:"used_date"`
-	Invite        string      `json:"invite"`
+	Invite        string      `json:"invite"` // of a legacy key
 	Address       string      `json:"address"`
 	Username      string      `json:"username"`
 	VerifyAddress string      `json:"verify_address"`
-	Task          *Task       `json:"task"`
+	Task          *Task       `json:"task"` // the latest task; nil: no task
 }
 
 // NewKey converts the key of a snapshot, with its latest task.
@@ -56,7 +56,7 @@ func NewKey(v tasks.Snapshot) Key {
 	k := v.Key
 	view := Key{
 		Code: k.Code, Status: k.Status, Used: k.Used, Revoked: k.Revoked, Message: visible(k.Message), OrderID: k.OrderID,
-		PurchaseDate: Time(k.PurchaseDate), UsedDate: Time(k.UsedDate), Invite: k.Invite, Address: k.Address,
+		PurchaseDate: Time{k.PurchaseDate}, UsedDate: Time{k.UsedDate}, Invite: k.Invite, Address: k.Address,
 		Username: visible(k.Username), VerifyAddress: visible(k.VerifyAddress),
 	}
 	if v.Task != nil {
@@ -69,7 +69,7 @@ func NewKey(v tasks.Snapshot) Key {
 type KeyDetail struct {
 	Key
 	Explanation Explanation `json:"story"`
-	History     []Event     `json:"history"`
+	History     []Event     `json:"history"` // oldest first
 }
 
 // NewKeyDetail converts the key of a snapshot, with its history.
@@ -87,13 +87,13 @@ type Task struct {
 	Kind        tasks.Kind           `json:"kind"`
 	Country     stock.Country        `json:"country"`
 	State       adminstore.TaskState `json:"state"`
-	Outcome     tasks.Outcome        `json:"outcome"`
-	Plan        string               `json:"plan"` // id of the plan whose slot it holds or held last
-	Slot        stock.State          `json:"slot"` // state of that slot
+	Outcome     tasks.Outcome        `json:"outcome"` // "" while it is open
+	Plan        string               `json:"plan"`    // id of the plan whose slot it holds or held last
+	Slot        stock.State          `json:"slot"`    // state of that slot; "": the task never had one
 	Attempts    int                  `json:"asked"`
 	InDoubt     bool                 `json:"in_doubt"` // an attempt may have had an effect that no daemon has seen
 	CreatedAt   Time                 `json:"created"`
-	DueAt       Time                 `json:"due"` // of an open task
+	DueAt       Time                 `json:"due"` // the time of the next attempt of an open task
 	LeasedUntil Time                 `json:"leased_until"`
 	EndedAt     Time                 `json:"ended"`
 }
@@ -103,10 +103,10 @@ func NewTask(t tasks.Task) Task {
 	view := Task{
 		ID: t.ID, Code: t.Code, Kind: t.Kind, Country: t.Country, State: taskState(t), Outcome: t.Outcome,
 		Plan: t.Plan.ID, Slot: t.Slot, Attempts: t.Attempts + t.LostLeases, InDoubt: t.InDoubt || t.LostLeases > 0,
-		CreatedAt: Time(t.CreatedAt), LeasedUntil: Time(t.LeasedUntil), EndedAt: Time(t.EndedAt),
+		CreatedAt: Time{t.CreatedAt}, LeasedUntil: Time{t.LeasedUntil}, EndedAt: Time{t.EndedAt},
 	}
 	if t.Open() {
-		view.DueAt = Time(t.DueAt)
+		view.DueAt = Time{t.DueAt}
 	}
 	return view
 }
@@ -125,7 +125,7 @@ func taskState(t tasks.Task) adminstore.TaskState {
 type Event struct {
 	At      Time            `json:"at"`
 	Type    tasks.EventType `json:"event"`
-	Task    string          `json:"task"`
+	Task    string          `json:"task"` // "" for an event without a task
 	Kind    tasks.Kind      `json:"kind"`
 	Outcome tasks.Outcome   `json:"outcome"`
 	Plan    string          `json:"plan"`
@@ -138,26 +138,26 @@ type Event struct {
 func NewEvents(history []tasks.Event) []Event {
 	all := make([]Event, len(history))
 	for i, e := range history {
-		all[i] = Event{Time(e.At), e.Type, e.Task, e.Kind, e.Outcome, e.Plan, e.From, e.To, visible(e.Note)}
+		all[i] = Event{Time{e.At}, e.Type, e.Task, e.Kind, e.Outcome, e.Plan, e.From, e.To, visible(e.Note)}
 	}
 	return all
 }
 
 // A Time is a time in the format of the API: RFC 3339 in UTC to the second, or null if it is
 // unknown.
-type Time time.Time
+type Time struct{ time.Time }
 
 // String returns "" for an unknown time.
 func (t Time) String() string {
-	if time.Time(t).IsZero() {
+	if t.IsZero() {
 		return ""
 	}
-	return time.Time(t).UTC().Format(time.RFC3339)
+	return t.UTC().Format(time.RFC3339)
 }
 
 // MarshalJSON implements [json.Marshaler].
 func (t Time) MarshalJSON() ([]byte, error) {
-	if time.Time(t).IsZero() {
+	if t.IsZero() {
 		return []byte("null"), nil
 	}
 	return json.Marshal(t.String())
@@ -200,7 +200,7 @@ func NewPlan(p stock.Plan, now time.Time) Plan {
 	}
 	return Plan{
 		p.ID, p.Country, planState(p, now), p.Size, free, p.Held, p.Spent, p.Suspect, idle,
-		Time(p.ExpiresAt), p.Address, p.Invite,
+		Time{p.ExpiresAt}, p.Address, p.Invite,
 	}
 }
 
@@ -227,13 +227,13 @@ type ActivityEntry struct {
 	Task    string          `json:"task"`
 	Plan    string          `json:"plan"`
 	OrderID string          `json:"order_id"`
-	Count   int             `json:"count"`
+	Count   int             `json:"count"` // of the keys, tasks or plans that were changed, or whose codes were shown
 	Error   string          `json:"error"` // "": the action succeeded
 }
 
 // NewActivityEntry converts an entry.
 func NewActivityEntry(e activity.Entry) ActivityEntry {
 	return ActivityEntry{
-		e.ID, Time(e.At), e.Actor, e.Address, e.Action, e.Key, e.Task, e.Plan, e.OrderID, e.Count, visible(e.Error),
+		e.ID, Time{e.At}, e.Actor, e.Address, e.Action, e.Key, e.Task, e.Plan, e.OrderID, e.Count, visible(e.Error),
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/keyseat/keyseat/daemon/blackbox/harness"
 	"github.com/keyseat/keyseat/daemon/client"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
@@ -159,7 +160,7 @@ func checkListsByAdminClient(o *harness.Operator, a *client.Admin, codes []keys.
 		plans = append(plans, p)
 	}
 	want := []client.Plan{
-		{ID: "p", Country: "US", State: "live", Slots: 3, Free: 2, Held: 1, ExpiresAt: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Address: "1 Street\nTown", Invite: "i"},
+		{ID: "p", Country: "US", State: "live", Slots: 3, Free: 2, Held: 1, ExpiresAt: view.Time{Time: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}, Address: "1 Street\nTown", Invite: "i"},
 		{ID: "q", Country: "DE", State: "retired", Slots: 1, Idle: 1},
 	}
 	if !reflect.DeepEqual(plans, want) {
