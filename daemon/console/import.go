@@ -214,12 +214,12 @@ func (r *request) checkPlans(f *fileImport, text []byte) error {
 		if err != nil {
 			return err
 		}
-		before := plans[row.Edit.ID]
+		before := plans[row.Value.ID]
 		after, err := before, row.Err
 		if err == nil {
-			after, err = row.Edit.Apply(before)
+			after, err = row.Value.Apply(before)
 		}
-		v := verdict{Line: row.Line, ID: row.Edit.ID, Country: after.Country}
+		v := verdict{Line: row.Line, ID: row.Value.ID, Country: after.Country}
 		if err != nil {
 			v.Verdict, v.Invalid = err.Error(), true
 		} else {
@@ -237,7 +237,7 @@ func (r *request) plansOf(text []byte) (map[string]stock.Plan, error) {
 		if err != nil {
 			break // the check reports it
 		}
-		ids = append(ids, row.Edit.ID)
+		ids = append(ids, row.Value.ID)
 	}
 	found, err := r.AdminStore.PlansByID(r.req.Context(), ids)
 	plans := map[string]stock.Plan{}
@@ -249,10 +249,10 @@ func (r *request) plansOf(text []byte) (map[string]stock.Plan, error) {
 
 // checkKeys finds the verdict of each row of a file of keys.
 func (r *request) checkKeys(f *fileImport, text []byte) error {
-	return csvfile.New(bytes.NewReader(text)).EachResult(r.req.Context(), r.Engine.Store.Snapshots, func(row csvfile.RowResult) error {
+	return csvfile.New(bytes.NewReader(text)).EachResult(r.req.Context(), r.Engine.Store.Snapshots, func(row csvfile.Result[keys.Key]) error {
 		v := verdict{Line: row.Line, Verdict: "new", Invalid: row.Err != nil}
-		if row.Key.Code != "" {
-			v.ID = string(view.Mask(row.Key.Code))
+		if row.Value.Code != "" {
+			v.ID = string(view.Mask(row.Value.Code))
 		}
 		switch {
 		case errors.Is(row.Err, adminstore.ErrExists):

@@ -23,14 +23,14 @@ func TestCheck(t *testing.T) {
 		"code,colour\nA,red\n":                         "error line 1: column 2 (colour) is not one of " + strings.Join(csvfile.KeyColumns(), ","),
 	} {
 		var got []string
-		for result, err := range csvfile.New(strings.NewReader(file)).Check() {
+		for result, err := range csvfile.New(strings.NewReader(file)).CheckKeys() {
 			switch {
 			case err != nil:
 				got = append(got, "error "+err.Error())
 			case result.Err != nil:
 				got = append(got, fmt.Sprintf("%d! %v", result.Line, result.Err))
 			default:
-				got = append(got, fmt.Sprintf("%d %s", result.Line, result.Key.Code))
+				got = append(got, fmt.Sprintf("%d %s", result.Line, result.Value.Code))
 			}
 		}
 		if all := strings.Join(got, " | "); all != want {
@@ -48,7 +48,7 @@ func TestCheckAgreesWithKeys(t *testing.T) {
 			first = err
 		}
 		var invalid []error
-		for result, err := range csvfile.New(strings.NewReader(file)).Check() {
+		for result, err := range csvfile.New(strings.NewReader(file)).CheckKeys() {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,17 +66,17 @@ func TestCheckAgreesWithKeys(t *testing.T) {
 
 func TestCheckReadsOnce(t *testing.T) {
 	s := csvfile.New(strings.NewReader("code\nA\nB\n"))
-	for result, err := range s.Check() {
+	for result, err := range s.CheckKeys() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if result.Key.Code != "A" {
+		if result.Value.Code != "A" {
 			t.Error(result)
 		}
 		break
 	}
 	var errs []error
-	for _, err := range s.Check() {
+	for _, err := range s.CheckKeys() {
 		errs = append(errs, err)
 	}
 	if !slices.EqualFunc(errs, []error{csvfile.ErrAlreadyRead}, errors.Is) {
@@ -91,7 +91,7 @@ func TestCheckPlans(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, fmt.Sprintf("%d %s %v", result.Line, result.Edit.ID, result.Err))
+		got = append(got, fmt.Sprintf("%d %s %v", result.Line, result.Value.ID, result.Err))
 	}
 	want := []string{
 		"2 a <nil>", "3  country must be an ISO 3166-1 alpha-2 code (e.g., US)",

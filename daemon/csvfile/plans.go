@@ -1,19 +1,19 @@
 package csvfile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/text/language"
 
-	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 var planColumns = []string{"id", "country", "address", "invite", "slots", "expires_at"}
@@ -27,29 +27,18 @@ const MaxID = 128
 // Plans reads plans and returns the edit that imports each of them. If the file lacks a column, the edits
 // keep its value. If a line is invalid, the error is a [LineError].
 func (f *Reader) Plans() (edits []stock.PlanEdit, _ error) {
-	for row, err := range f.CheckPlans() {
-		if row.Err != nil {
-			err = LineError{row.Line, row.Err}
-		}
+	for edit, err := range values(f.CheckPlans()) {
 		if err != nil {
 			return nil, err
 		}
-		edits = append(edits, row.Edit)
+		edits = append(edits, edit)
 	}
 	return edits, nil
 }
 
-// A PlanResult is the result of checking one row of a file of plans.
-type PlanResult struct {
-	Line int // the line on which the row begins
-	Edit stock.PlanEdit
-	Err  error // nil: the row is a valid edit; never a [LineError]
-}
-
-// CheckPlans reads plans as [Reader.Plans] does, but it continues after an invalid row, as [Reader.Check] does.
-func (f *Reader) CheckPlans() iter.Seq2[PlanResult, error] {
-	rows := check(f, planColumns, []string{"id", "country", "slots"}, (*row).edit)
-	return seq.Map(rows, func(c checked[stock.PlanEdit]) PlanResult { return PlanResult{c.line, c.value, c.err} })
+// CheckPlans reads plans as [Reader.Plans] does, but it continues after an invalid row, as [Reader.CheckKeys] does.
+func (f *Reader) CheckPlans() iter.Seq2[Result[stock.PlanEdit], error] {
+	return check(f, planColumns, []string{"id", "country", "slots"}, (*row).edit)
 }
 
 // PlanEffects lists the results of [PlanEffect], in the order of a summary.
@@ -83,7 +72,7 @@ func (r *row) edit() stock.PlanEdit {
 		Size:      new(r.slots()),
 		Address:   optional(r, "address", r.multiline),
 		Invite:    optional(r, "invite", r.text),
-		ExpiresAt: optional(r, "expires_at", r.endTime),
+		ExpiresAt: optional(r, "expires_at", func(c string) time.Time { return r.time(c, ParseEnd) }),
 	}
 }
 
@@ -149,107 +138,104 @@ func (r *row) slots() int {
 	return int(n)
 }
 
-var keyColumns = []string{
-	"code", "purchase_date", "order_id", "used", "used_date", "invite", "address",
-	"username", "verify_address", "status", "message", "revoked",
+// MaxPlanEdits is the number of plans that [Reader.StorePlans] stores in one transaction. A transaction of more plans
+// would delay the upgrades in their countries, and could reach the time limit of a store.
+const MaxPlanEdits = 2000
+
+// A PlanStore stores plans. It is a part of [adminstore.AdminStore].
+type PlanStore interface {
+	PlansByID(ctx context.Context, ids []string) ([]stock.Plan, error)
+	EditPlans(ctx context.Context, edits []stock.PlanEdit) error
 }
 
-// KeyColumns lists the columns of a file of keys, in the order in which [WriteKeys] writes them.
-// Only code is required.
-func KeyColumns() []string { return slices.Clone(keyColumns) }
+// A PlanImport is the result of [Reader.StorePlans].
+type PlanImport struct {
+	Stored  int            // rows
+	Effects map[string]int // the number of rows with each of the [PlanEffects]
+}
 
-// Keys reads keys. The first error ends the sequence; if a line is invalid, it is a [LineError]. A file can
-// be read only once: a second iteration yields [ErrAlreadyRead] instead of nothing.
-func (f *Reader) Keys() iter.Seq2[keys.Key, error] {
-	return func(yield func(keys.Key, error) bool) {
-		for row, err := range f.Check() {
-			if row.Err != nil {
-				err = LineError{row.Line, row.Err}
+// StorePlans stores the plans that [Reader.Plans] has read from the file. It first checks all of them, and stores nothing
+// if one is invalid: the error is then a [LineError]. It stores [MaxPlanEdits] rows at a time. If it fails after some of
+// them, the error is a [PartError]. Another import of the file then stores the others.
+func (f *Reader) StorePlans(ctx context.Context, s PlanStore, edits []stock.PlanEdit, at time.Time) (done PlanImport, err error) {
+	if done.Effects, err = previewPlans(ctx, s, edits, at); err != nil {
+		return done, f.LineOf(err)
+	}
+	for part := range slices.Chunk(edits, MaxPlanEdits) {
+		if err := s.EditPlans(ctx, part); err != nil {
+			err = f.LineOf(inFile(err, done.Stored))
+			if done.Stored > 0 {
+				err = PartError{done.Stored, len(edits), err}
 			}
-			if !yield(row.Key, err) || err != nil {
-				return
+			return done, err
+		}
+		done.Stored += len(part)
+	}
+	return done, nil
+}
+
+// A PartError is the error of an import that has stored some of its plans.
+type PartError struct {
+	Stored, All int // plans; more are stored if the connection broke after a commit
+	Err         error
+}
+
+// Error returns the cause, how many plans are stored, and what to do.
+func (e PartError) Error() string { return e.Err.Error() + "; " + e.Advice() }
+
+// Advice says how many plans are stored, and what to do.
+func (e PartError) Advice() string {
+	then := "import the same file again"
+	if _, is := errors.AsType[LineError](e.Err); is {
+		then = "correct the row, and import the file again"
+	}
+	return fmt.Sprintf("at least the first %d of %d plans are stored: %s", e.Stored, e.All, then)
+}
+
+// Unwrap returns the cause.
+func (e PartError) Unwrap() error { return e.Err }
+
+// previewPlans counts what the edits do to the stored plans. The error of an invalid edit is an [adminstore.RowError].
+func previewPlans(ctx context.Context, s PlanStore, edits []stock.PlanEdit, at time.Time) (map[string]int, error) {
+	plans, effects, row := map[string]stock.Plan{}, map[string]int{}, 0
+	for part := range slices.Chunk(edits, MaxPlanEdits) {
+		if err := readPlans(ctx, s, part, plans); err != nil {
+			return nil, err
+		}
+		for _, e := range part {
+			row++
+			before := plans[e.ID]
+			after, err := e.Apply(before)
+			if err != nil {
+				return nil, adminstore.RowError{Row: row, Err: err}
 			}
+			effects[PlanEffect(before, after, at)]++
+			plans[e.ID] = after
 		}
 	}
+	return effects, nil
 }
 
-// A RowResult is the result of checking one row of a file of keys.
-type RowResult struct {
-	Line int // the line on which the row begins
-	Key  keys.Key
-	Err  error // nil: the row is a valid key; never a [LineError]
-}
-
-// Check reads keys as [Reader.Keys] does, but it continues after an invalid row. The row's error is in its
-// [RowResult]. If the sequence itself yields an error, it ends, because the rest of the file cannot be read.
-func (f *Reader) Check() iter.Seq2[RowResult, error] {
-	return seq.Map(check(f, keyColumns, []string{"code"}, (*row).key), func(c checked[keys.Key]) RowResult { return RowResult{c.line, c.value, c.err} })
-}
-
-// key reads a row. A key with an invite is a legacy key, and a legacy key is used.
-func (r *row) key() keys.Key {
-	k := keys.Key{
-		Code:          r.code(),
-		Status:        r.status(),
-		PurchaseDate:  r.time("purchase_date"),
-		UsedDate:      r.time("used_date"),
-		OrderID:       r.text("order_id"),
-		Invite:        r.text("invite"),
-		Address:       r.multiline("address"),
-		Username:      r.text("username"),
-		VerifyAddress: r.multiline("verify_address"),
-		Message:       r.multiline("message"),
-		Revoked:       r.flag("revoked", false),
+// readPlans adds the stored plans of the edits that are not in plans yet.
+func readPlans(ctx context.Context, s PlanStore, edits []stock.PlanEdit, plans map[string]stock.Plan) error {
+	var ids []string
+	for _, e := range edits {
+		if _, known := plans[e.ID]; !known {
+			ids = append(ids, e.ID)
+		}
 	}
-	k.Used = r.flag("used", k.Legacy() || !k.Status.AllowsUsed(false))
-	switch {
-	case k.Legacy() && !k.Used:
-		r.fail("used", "must be 1 or empty: an invite makes a legacy key, which is used")
-	case !k.Status.AllowsUsed(k.Used):
-		r.fail("status", fmt.Sprintf("%s does not agree with used %d", k.Status, digit(k.Used)))
+	found, err := s.PlansByID(ctx, ids)
+	for _, p := range found {
+		plans[p.ID] = p
 	}
-	return k
+	return err
 }
 
-func (r *row) code() keys.Code {
-	cell := r.cells[r.columns["code"]]
-	code, err := keys.Parse(cell)
-	if err != nil {
-		r.fail("code", "must be 1 to 128 printable ASCII characters with no space")
-	} else if !code.Generated() {
-		r.rejectDamaged("code", string(code))
+// inFile changes the row of an [adminstore.RowError] from the row of a part to that of the file. Row 0 is unknown.
+func inFile(err error, before int) error {
+	if row, is := errors.AsType[adminstore.RowError](err); is && row.Row > 0 {
+		row.Row += before
+		return row
 	}
-	return code
-}
-
-// importableStatuses lists the statuses that an imported key can have: all except in_queue, because a file cannot
-// hold an open task.
-var importableStatuses = slices.DeleteFunc(keys.Statuses(), func(s keys.Status) bool { return s == keys.InQueue })
-
-// status reads a status. An empty cell means active.
-func (r *row) status() keys.Status {
-	cell := keys.Status(r.text("status"))
-	switch {
-	case cell == "":
-		return keys.Active
-	case slices.Contains(importableStatuses, cell):
-		return cell
-	}
-	r.fail("status", "must be one of "+join(importableStatuses))
-	return keys.Active
-}
-
-func join[S ~string](all []S) string {
-	names := make([]string, len(all))
-	for i, s := range all {
-		names[i] = string(s)
-	}
-	return strings.Join(names, ", ")
-}
-
-func digit(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+	return err
 }

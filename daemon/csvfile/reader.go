@@ -63,7 +63,7 @@ var (
 // closed. It has room for every column at [MaxText] bytes with each byte quoted.
 const maxRow = 64 << 10
 
-// A Reader reads one CSV file, once, with [Reader.Keys], [Reader.Check] or [Reader.Plans]. It is not safe
+// A Reader reads one CSV file, once, with [Reader.Keys], [Reader.CheckKeys] or [Reader.Plans]. It is not safe
 // for concurrent use.
 type Reader struct {
 	in      *bufio.Reader

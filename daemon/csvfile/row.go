@@ -149,13 +149,8 @@ func (r *row) flag(column string, ifEmpty bool) bool {
 	return ifEmpty
 }
 
-// time reads a time with [ParseTime]. An empty cell is the zero time.
-func (r *row) time(column string) time.Time { return r.parsed(column, ParseTime) }
-
-// endTime reads a time with [ParseEnd]. An empty cell is the zero time.
-func (r *row) endTime(column string) time.Time { return r.parsed(column, ParseEnd) }
-
-func (r *row) parsed(column string, parse func(string) (time.Time, error)) (t time.Time) {
+// time reads a time with [ParseTime] or [ParseEnd]. An empty cell is the zero time.
+func (r *row) time(column string, parse func(string) (time.Time, error)) (t time.Time) {
 	if cell := r.text(column); cell != "" {
 		var err error
 		if t, err = parse(cell); err != nil {
@@ -211,33 +206,47 @@ const (
 	lastYear  = 9999
 )
 
-// checked is the result of checking one row of a file: its value or its error.
-type checked[T any] struct {
-	line  int // the line on which the row begins
-	value T
-	err   error
+// A Result is the result of checking one row of a file.
+type Result[T any] struct {
+	Line  int // the line on which the row begins
+	Value T
+	Err   error // nil: the row is valid; never a [LineError]
 }
 
 // check reads the rows of a file and continues after an invalid row. If the sequence itself yields an error, it ends.
-func check[T any](f *Reader, columns, need []string, read func(*row) T) iter.Seq2[checked[T], error] {
-	return func(yield func(checked[T], error) bool) {
+func check[T any](f *Reader, columns, need []string, read func(*row) T) iter.Seq2[Result[T], error] {
+	return func(yield func(Result[T], error) bool) {
 		r, err := f.begin(columns, need)
 		for err == nil {
-			var result checked[T]
+			var result Result[T]
 			if err = f.next(r); err == nil {
-				result.value = read(r)
+				result.Value = read(r)
 				err = r.err
 			}
-			result.line = f.line
+			result.Line = f.line
 			if invalid := (LineError{}); errors.As(err, &invalid) && !errors.Is(err, ErrRowTooLong) {
-				result.value, result.err, err = *new(T), invalid.Err, nil
+				result.Value, result.Err, err = *new(T), invalid.Err, nil
 			}
 			if err == nil && !yield(result, nil) {
 				return
 			}
 		}
 		if !errors.Is(err, io.EOF) {
-			yield(checked[T]{}, err)
+			yield(Result[T]{}, err)
+		}
+	}
+}
+
+// values yields the values of valid rows. The first error ends the sequence; that of an invalid row is a [LineError].
+func values[T any](rows iter.Seq2[Result[T], error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for row, err := range rows {
+			if row.Err != nil {
+				err = LineError{row.Line, row.Err}
+			}
+			if !yield(row.Value, err) || err != nil {
+				return
+			}
 		}
 	}
 }

@@ -35,9 +35,7 @@ func WriteKeys(w io.Writer, all iter.Seq2[keys.Key, error], spreadsheet bool) er
 // writeRows writes a header, and the cells of each value.
 func writeRows[T any](w io.Writer, header []string, all iter.Seq2[T, error], cells func(T) []string) error {
 	out := csv.NewWriter(w)
-	if err := out.Write(header); err != nil {
-		return err
-	}
+	_ = out.Write(header) // only into the buffer
 	for value, err := range all {
 		if err != nil {
 			return err
@@ -128,14 +126,10 @@ func NewArchive(tasksFile, historyFile io.Writer) (*Archive, error) {
 // Write adds rows to both files. If it returns nil, the writers have received all of these rows.
 func (a *Archive) Write(p archive.Rows) error {
 	for _, t := range p.Tasks {
-		if err := a.tasks.Write(taskCells(t)); err != nil {
-			return err
-		}
+		_ = a.tasks.Write(taskCells(t)) // Error returns the first error
 	}
 	for _, l := range p.Lines {
-		if err := a.history.Write(historyCells(l)); err != nil {
-			return err
-		}
+		_ = a.history.Write(historyCells(l)) // as before
 	}
 	a.tasks.Flush()
 	a.history.Flush()
