@@ -1,18 +1,14 @@
 package console
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/view"
-	"github.com/keyseat/keyseat/internal/httpclient"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -42,18 +38,17 @@ var actions = []action{
 
 // findAction returns the action with the given noun and verb, and whether there is such an action.
 func findAction(noun, verb string) (action, bool) {
-	for _, a := range actions {
-		if a.Noun == noun && a.Verb == verb {
-			return a, true
-		}
+	i := slices.IndexFunc(actions, func(a action) bool { return a.Noun == noun && a.Verb == verb })
+	if i < 0 {
+		return action{}, false
 	}
-	return action{}, false
+	return actions[i], true
 }
 
-// selectActions returns the actions on a noun whose verb is true in wanted.
-func selectActions(noun string, wanted map[string]bool) (all []action) {
+// allowedActions returns the actions on a noun whose verb is true in wanted, if the operator's role allows them.
+func (r *request) allowedActions(noun string, wanted map[string]bool) (all []action) {
 	for _, a := range actions {
-		if a.Noun == noun && wanted[a.Verb] {
+		if a.Noun == noun && wanted[a.Verb] && r.token.Role.Allows(a.role()) {
 			all = append(all, a)
 		}
 	}
@@ -124,25 +119,16 @@ func (r *request) confirmation(form url.Values) (confirmation, error) {
 		return confirmation{}, errNotFound
 	}
 	c := confirmation{
-		action: a, ID: id, IDParam: a.idParam(), Subject: id, Allowed: r.token.Role.Allows(a.role()),
-		Back: a.back(id), Chosen: tasks.Outcome(form.Get("outcome")), target: id,
+		action: a, ID: id, IDParam: a.idParam(), Allowed: r.token.Role.Allows(a.role()),
+		Back: a.back(id), Chosen: tasks.Outcome(form.Get("outcome")),
 	}
-	if a.Noun == "key" {
-		code, err := view.OpenCode(r.Engine.Sealer, id)
-		if err != nil {
-			return c, tasks.ErrNoKey
-		}
-		c.target, c.Subject = string(code), string(view.Mask(code))
-	}
-	if a.Verb != "resolve" {
-		return c, nil
+	var err error
+	if c.target, c.Subject, err = r.target(a, id); err != nil || a.Verb != "resolve" {
+		return c, err
 	}
 	found, err := r.taskByID(id)
 	if err != nil {
 		return c, err
-	}
-	if found.Task == nil {
-		return c, tasks.ErrNoTask
 	}
 	c.Outcomes = tasks.Outcomes(found.Task.Kind)
 	return c, nil
@@ -163,7 +149,7 @@ func (r *request) doAction() error {
 	if err != nil {
 		return err
 	}
-	r.session.setNote(c.Done)
+	r.session.note.Store(&c.Done)
 	r.redirect(c.Back)
 	return nil
 }
@@ -180,14 +166,27 @@ func (r *request) act(a action, target, outcome string) error {
 	return r.callAdmin(http.MethodPost, objectPath(a.Noun+"s", target, a.Verb), body, nil, nil)
 }
 
-// keyActions returns the actions that the rules allow on the key of v.
-func keyActions(v tasks.Snapshot) []action {
-	return selectActions("key", map[string]bool{"revoke": !v.Key.Revoked, "restore": v.Key.Revoked, "reset": allowed(tasks.Reset, v)})
+// target returns the id or the code of the object that a form names, and the name of the object on pages. The error is
+// [tasks.ErrNoKey] for a reference that does not open.
+func (r *request) target(a action, id string) (target, subject string, err error) {
+	if a.Noun != "key" {
+		return id, id, nil
+	}
+	code, err := view.OpenCode(r.Engine.Sealer, id)
+	if err != nil {
+		return "", "", tasks.ErrNoKey
+	}
+	return string(code), string(view.Mask(code)), nil
 }
 
-// taskActions returns the actions that the rules allow on the task of v.
-func taskActions(v tasks.Snapshot) []action {
-	return selectActions("task", map[string]bool{
+// keyActions returns the actions that the rules and the role of the operator allow on the key of v.
+func (r *request) keyActions(v tasks.Snapshot) []action {
+	return r.allowedActions("key", map[string]bool{"revoke": !v.Key.Revoked, "restore": v.Key.Revoked, "reset": allowed(tasks.Reset, v)})
+}
+
+// taskActions returns the actions that the rules and the role of the operator allow on the task of v.
+func (r *request) taskActions(v tasks.Snapshot) []action {
+	return r.allowedActions("task", map[string]bool{
 		"retry":   allowed(tasks.RetryNow, v),
 		"resolve": adminstore.SuspectTask.Match(*v.Task),
 		"release": allowed(tasks.Release, v),
@@ -200,62 +199,95 @@ func allowed(decide func(tasks.Snapshot, string) (tasks.Change, error), v tasks.
 	return err == nil
 }
 
-// An apiError is an error response of the admin API.
-type apiError struct {
-	Status int
-	Title  string
-	Detail string
-	Code   string
+// A bulkForm is the part of a list's form that acts on several objects of the list.
+type bulkForm struct {
+	PageIDs string   // the ids of the page's objects, or the references to its keys, with commas between them
+	Bulk    []action // empty: the list has no such form
 }
 
-func (e apiError) Error() string { return e.Detail }
+func (r *request) newBulkForm(noun string, ids []string, verbs map[string]bool) bulkForm {
+	return bulkForm{strings.Join(ids, ","), r.allowedActions(noun, verbs)}
+}
 
-// Message returns the error as one sentence for the operator.
-func (e apiError) Message() string { return e.Title + ": " + e.Detail + "." }
+// A bulk is an action on several objects of a list. It has two steps: the first one asks for confirmation.
+type bulk struct {
+	action
+	IDs      []string // ids, or references to keys
+	Allowed  bool     // the role of the operator allows the action
+	Outcomes []tasks.Outcome
+	Back     string
+	Error    string
 
-// callAdmin sends a request with a JSON body to the admin API, which runs in the same process. The
-// request carries the token of the session. It also carries the headers in header, which may be nil. The
-// response is decoded into the value that into points to, unless into is nil. An error response becomes an
-// [apiError], or errUnavailable if it is not JSON.
-func (r *request) callAdmin(method, path string, body any, into any, header http.Header) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
+	Tried    bool
+	Done     int
+	Failures []failure
+}
+
+// A failure says why the action failed for an object.
+type failure struct{ Subject, Reason string }
+
+// Heading returns the heading of the page, such as "Revoke 40 keys?" before the action.
+func (b bulk) Heading() string {
+	text := strings.TrimSuffix(b.Button, " now")
+	if len(b.IDs) == 0 {
+		return text
 	}
-	ctx := r.req.Context()
-	if r.session.proxyUser != "" {
-		ctx = admin.WithToken(ctx, r.token)
+	text += " " + formatNumber(len(b.IDs)) + " " + b.Noun
+	if len(b.IDs) != 1 {
+		text += "s"
 	}
-	call, err := http.NewRequestWithContext(ctx, method, path, bytes.NewReader(text))
-	if err != nil {
-		return err
+	if !b.Tried {
+		text += "?"
 	}
-	call.RemoteAddr = netip.AddrPortFrom(r.client(), 0).String() // the audit log names the address of the browser
-	call.Header = http.Header{"Authorization": {"Bearer " + r.session.token.Reveal()}, "Content-Type": {"application/json"}}
-	for name, values := range header {
-		call.Header[name] = values
+	return text
+}
+
+// bulkAction handles both steps.
+func (r *request) bulkAction() error {
+	form := r.req.PostForm
+	a, is := findAction(form.Get("noun"), form.Get("verb"))
+	if !is || a.Question == "" {
+		return errNotFound
 	}
-	var response httpclient.Recorder
-	r.API.ServeHTTP(&response, call)
-	if status := response.Status(); status >= http.StatusBadRequest {
-		e := apiError{Status: status}
-		if json.Unmarshal(response.Body.Bytes(), &e) != nil {
-			return errUnavailable
+	b := bulk{action: a, IDs: form["id"], Allowed: r.token.Role.Allows(a.role()), Back: "/console/" + a.Noun + "s"}
+	if form.Get("all") != "" {
+		b.IDs = strings.Split(form.Get("page"), ",")
+	}
+	if a.Verb == "resolve" {
+		b.Outcomes = tasks.Outcomes(tasks.Upgrade) // only an upgrade has a slot
+	}
+	status := http.StatusOK
+	switch {
+	case len(b.IDs) == 0 || len(b.IDs) > pageSize:
+		b.IDs, b.Error, status = nil, "Select one or more lines of the list first.", http.StatusUnprocessableEntity
+	case !b.Allowed:
+		status = http.StatusForbidden
+	case form.Get("step") != "":
+		if err := r.doBulk(&b, form.Get("outcome")); err != nil {
+			return err
 		}
-		return e
 	}
-	if into == nil { // the response may have no body
-		return nil
-	}
-	return json.Unmarshal(response.Body.Bytes(), into)
+	return r.render(status, page{"bulk", a.Button, a.Noun + "s", b})
 }
 
-// objectPath returns the path of an object in the admin API, or of an operation on it.
-func objectPath(noun, id string, verb ...string) string {
-	return strings.Join(append([]string{"/admin/v1", noun, url.PathEscape(id)}, verb...), "/")
-}
-
-// permitted returns the actions that the operator's role allows.
-func (r *request) permitted(all []action) []action {
-	return slices.DeleteFunc(all, func(a action) bool { return !r.token.Role.Allows(a.role()) })
+// doBulk performs the action on each object through the admin API. It continues after an object that does not allow the
+// action.
+func (r *request) doBulk(b *bulk, outcome string) error {
+	b.Tried = true
+	for _, id := range b.IDs {
+		target, subject, err := r.target(b.action, id)
+		if err == nil {
+			err = r.act(b.action, target, outcome)
+		}
+		e, failed := errors.AsType[apiError](err)
+		switch {
+		case failed:
+			b.Failures = append(b.Failures, failure{subject, e.Message()})
+		case err != nil:
+			return err
+		default:
+			b.Done++
+		}
+	}
+	return nil
 }

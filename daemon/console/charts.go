@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/stats"
@@ -38,13 +37,20 @@ type chartRange struct {
 	Name, Label string
 	hours, step int           // its length, and the length of one column
 	part        string        // the part of a time that labels a column
+	layout      string        // the layout of that label, without script
 	maxAge      time.Duration // a longer period is read less often, because it is larger
 }
 
 var chartRanges = []chartRange{
-	{"24h", "24 hours", 24, 1, "time", maxAge},
-	{"7d", "7 days", 7 * 24, 6, "datetime", time.Minute},
-	{"30d", "30 days", 30 * 24, 24, "date", 5 * time.Minute},
+	{"24h", "24 hours", 24, 1, "time", "15:04", maxAge},
+	{"7d", "7 days", 7 * 24, 6, "datetime", "01-02 15:04", time.Minute},
+	{"30d", "30 days", 30 * 24, 24, "date", "01-02", 5 * time.Minute},
+}
+
+// A chartSelection is what the charts show: a period, and the tasks of the chart of outcomes.
+type chartSelection struct {
+	chartRange
+	stats.Filter
 }
 
 // findRange returns the range with that name, or the first one.
@@ -58,20 +64,16 @@ func (r chartRange) start(now time.Time) time.Time {
 	return now.Truncate(time.Hour).Add(time.Duration(1-r.hours) * time.Hour)
 }
 
-// chartLabels are the formats of the labels of the columns, without script.
-var chartLabels = map[string]string{"time": "15:04", "datetime": "01-02 15:04", "date": "01-02"}
-
 // An hour counts the tasks that were accepted in one column's time, per outcome group.
 type hour struct {
+	chartRange
 	From   time.Time
 	Counts []int
-	All    int
-	part   string
 }
 
 // Label returns the time at which the column begins, in UTC. The script shows it in the zone of the browser.
 func (h hour) Label() template.HTML {
-	return template.HTML(`<time datetime="` + view.Time{Time: h.From}.String() + `" data-part="` + h.part + `">` + h.From.Format(chartLabels[h.part]) + `</time>`) //nolint:gosec // nothing but digits
+	return template.HTML(`<time datetime="` + view.Time{Time: h.From}.String() + `" data-part="` + h.part + `">` + h.From.Format(h.layout) + `</time>`) //nolint:gosec // nothing but digits
 }
 
 // A sum is the number of tasks of one kind with one outcome, also in the period before.
@@ -101,7 +103,7 @@ func newOutcomeChart(r chartSelection, from time.Time, counts, before []stats.Ho
 		Before: make([]int, len(outcomeGroups)), Filter: r.Filter,
 	}
 	for i := range chart.Hours {
-		chart.Hours[i] = hour{From: from.Add(time.Duration(i*r.step) * time.Hour), Counts: make([]int, len(outcomeGroups)), part: r.part}
+		chart.Hours[i] = hour{r.chartRange, from.Add(time.Duration(i*r.step) * time.Hour), make([]int, len(outcomeGroups))}
 	}
 	for _, c := range counts {
 		i := findGroup(c.Outcome)
@@ -109,7 +111,6 @@ func newOutcomeChart(r chartSelection, from time.Time, counts, before []stats.Ho
 			continue
 		}
 		chart.Hours[c.Hour/r.step].Counts[i] += c.Tasks
-		chart.Hours[c.Hour/r.step].All += c.Tasks
 		chart.All += c.Tasks
 		chart.sum(c).Tasks += c.Tasks
 	}
@@ -185,56 +186,3 @@ func (o outcomeChart) Total(i int) (n int) {
 	}
 	return n
 }
-
-// connectorStats are the statistics of the connector's calls with one kind and effect. P95 is the 95th
-// percentile. Bars are the histogram.
-type connectorStats struct {
-	metrics.ConnectorStats
-	Mean, Median, P95 time.Duration
-	Bars              []bucketBar
-}
-
-// A bucketBar is a bucket of a histogram. X is its index. Height is its count, in percent of the highest
-// bucket.
-type bucketBar struct {
-	X, Height float64
-	Most      time.Duration
-	Count     uint64
-}
-
-// Top returns the distance of the bar's upper end from the top of the chart, in percent.
-func (b bucketBar) Top() float64 { return 100 - b.Height }
-
-func newConnectorStats(all []metrics.ConnectorStats) []connectorStats {
-	var stats []connectorStats
-	for _, a := range all {
-		stats = append(stats, connectorStats{
-			ConnectorStats: a, Mean: a.Total / time.Duration(a.Count), Median: a.Quantile(0.5), P95: a.Quantile(0.95), Bars: bucketBars(a.Buckets),
-		})
-	}
-	return stats
-}
-
-func bucketBars(buckets []metrics.Bucket) []bucketBar {
-	var all []bucketBar
-	before, highest := uint64(0), uint64(1)
-	for i, b := range buckets {
-		all = append(all, bucketBar{X: float64(i), Most: b.UpperBound, Count: b.Count - before})
-		highest, before = max(highest, b.Count-before), b.Count
-	}
-	for i := range all {
-		all[i].Height = 100 * float64(all[i].Count) / float64(highest)
-	}
-	return all
-}
-
-// TotalCount returns the number of calls of the connector.
-func (a connectorStats) TotalCount() int { return int(a.Count) } //nolint:gosec // the number of calls is far smaller
-
-// A chartSelection is what the charts show: a period, and the tasks of the chart of outcomes.
-type chartSelection struct {
-	chartRange
-	stats.Filter
-}
-
-const maxAge = 2 * time.Second

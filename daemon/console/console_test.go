@@ -69,11 +69,7 @@ func newFixture(t *testing.T, change func(o *console.Options)) fixture {
 		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	change(&o)
-	c, err := console.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fixture{t, store, c, &now, tokens, engine}
+	return fixture{t, store, console.New(o), &now, tokens, engine}
 }
 
 // send sends a request with the given cookie. With a form it is a POST request.

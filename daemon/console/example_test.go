@@ -19,11 +19,7 @@ func Example() {
 	engine := daemon.NewEngine(store, nil, nil, tasks.DefaultRules()) // it accepts nothing here
 	tokens := admin.TokenList{admin.NewToken("ann", admin.Write, "a-token-of-ann-0001")}
 	api := &admin.API{Engine: engine, AdminStore: store, Tokens: tokens}
-	operators, err := console.New(console.Options{API: api, Tokens: tokens, Engine: engine, AdminStore: store, TaskStats: store})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	operators := console.New(console.Options{API: api, Tokens: tokens, Engine: engine, AdminStore: store, TaskStats: store})
 	mux := http.NewServeMux()
 	mux.Handle("/admin/v1/", api)
 	mux.Handle("/", operators)

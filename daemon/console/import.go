@@ -38,27 +38,22 @@ type fileImport struct {
 	Error   string
 }
 
-func (r *request) newPlanImport() error { return r.showImport(http.StatusOK, newFileImport("plan")) }
-func (r *request) newKeyImport() error  { return r.showImport(http.StatusOK, newFileImport("key")) }
+func (r *request) newPlanImport() error { return r.showImport(http.StatusOK, planImport()) }
+func (r *request) newKeyImport() error  { return r.showImport(http.StatusOK, keyImport()) }
 
-func newFileImport(noun string) fileImport {
-	columns := csvfile.PlanColumns()
-	if noun == "key" {
-		columns = csvfile.KeyColumns()
-	}
-	return fileImport{Noun: noun, Columns: strings.Join(columns, ", ")}
+func (r *request) importPlans() error { return r.importFile(planImport(), r.checkPlans, r.storePlans) }
+func (r *request) importKeys() error  { return r.importFile(keyImport(), r.checkKeys, r.storeKeys) }
+
+func planImport() fileImport {
+	return fileImport{Noun: "plan", Columns: strings.Join(csvfile.PlanColumns(), ", ")}
+}
+
+func keyImport() fileImport {
+	return fileImport{Noun: "key", Columns: strings.Join(csvfile.KeyColumns(), ", ")}
 }
 
 func (r *request) showImport(status int, f fileImport) error {
 	return r.render(status, page{"import", "Import " + f.Noun + "s", f.Noun + "s", f})
-}
-
-func (r *request) importPlans() error {
-	return r.importFile(newFileImport("plan"), r.checkPlans, r.storePlans)
-}
-
-func (r *request) importKeys() error {
-	return r.importFile(newFileImport("key"), r.checkKeys, r.storeKeys)
 }
 
 // importFile handles both steps. An invalid file is shown again with its verdicts, and nothing is stored. Only a file of
@@ -84,7 +79,7 @@ func (r *request) importFile(f fileImport, check func(*fileImport, []byte) error
 	if err != nil {
 		return r.showChecked(&f, err)
 	}
-	r.session.setNote(formatNumber(n) + " rows of " + f.Noun + "s are imported.")
+	r.session.note.Store(new(formatNumber(n) + " rows of " + f.Noun + "s are imported."))
 	r.redirect("/console/" + f.Noun + "s")
 	return nil
 }
@@ -121,10 +116,11 @@ func (r *request) showChecked(f *fileImport, err error) error {
 	case err != nil:
 		return err
 	}
+	status := http.StatusOK
 	if f.Invalid > 0 || f.Error != "" {
-		return r.showImport(http.StatusUnprocessableEntity, *f)
+		status = http.StatusUnprocessableEntity
 	}
-	return r.showImport(http.StatusOK, *f)
+	return r.showImport(status, *f)
 }
 
 // storePlans imports the plans of a file. It returns the number of rows that are stored.
@@ -179,72 +175,48 @@ func (f *fileImport) add(v verdict) {
 			count = "invalid"
 		}
 	}
-	f.count(count)
+	i := slices.IndexFunc(f.Counts, func(c verdictCount) bool { return c.Verdict == count })
+	if i < 0 {
+		i, f.Counts = len(f.Counts), append(f.Counts, verdictCount{Verdict: count})
+	}
+	f.Counts[i].Rows++
 	if len(f.Rows) >= maxVerdicts {
 		f.Hidden++
-		i := len(f.Rows) - 1
-		for i >= 0 && f.Rows[i].Invalid {
-			i--
+		last := len(f.Rows) - 1
+		for last >= 0 && f.Rows[last].Invalid {
+			last--
 		}
-		if i < 0 || !v.Invalid {
+		if last < 0 || !v.Invalid {
 			return
 		}
-		f.Rows = slices.Delete(f.Rows, i, i+1)
+		f.Rows = slices.Delete(f.Rows, last, last+1)
 	}
 	f.Rows = append(f.Rows, v)
 }
 
-func (f *fileImport) count(text string) {
-	for i := range f.Counts {
-		if f.Counts[i].Verdict == text {
-			f.Counts[i].Rows++
-			return
+// checkPlans finds the verdict of each row of a file of plans, up to the first line that cannot be read.
+func (r *request) checkPlans(f *fileImport, text []byte) error {
+	var rows []csvfile.Result[stock.PlanEdit]
+	var unreadable error
+	for row, err := range csvfile.New(bytes.NewReader(text)).CheckPlans() {
+		if unreadable = err; err == nil {
+			rows = append(rows, row)
 		}
 	}
-	f.Counts = append(f.Counts, verdictCount{text, 1})
-}
-
-// checkPlans finds the verdict of each row of a file of plans.
-func (r *request) checkPlans(f *fileImport, text []byte) error {
-	plans, err := r.plansOf(text)
+	err := csvfile.PreviewPlans(r.req.Context(), r.AdminStore, rows, func(row csvfile.Result[stock.PlanEdit], before, after stock.Plan) error {
+		v := verdict{Line: row.Line, ID: row.Value.ID, Country: after.Country, Invalid: row.Err != nil}
+		if v.Invalid {
+			v.Verdict = row.Err.Error()
+		} else {
+			v.Verdict = csvfile.PlanEffect(before, after, r.Now())
+		}
+		f.add(v)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	for row, err := range csvfile.New(bytes.NewReader(text)).CheckPlans() {
-		if err != nil {
-			return err
-		}
-		before := plans[row.Value.ID]
-		after, err := before, row.Err
-		if err == nil {
-			after, err = row.Value.Apply(before)
-		}
-		v := verdict{Line: row.Line, ID: row.Value.ID, Country: after.Country}
-		if err != nil {
-			v.Verdict, v.Invalid = err.Error(), true
-		} else {
-			v.Verdict, plans[after.ID] = csvfile.PlanEffect(before, after, r.Now()), after
-		}
-		f.add(v)
-	}
-	return nil
-}
-
-// plansOf reads the stored plans that a file names, by their ids. It reads the file up to the first invalid line.
-func (r *request) plansOf(text []byte) (map[string]stock.Plan, error) {
-	var ids []string
-	for row, err := range csvfile.New(bytes.NewReader(text)).CheckPlans() {
-		if err != nil {
-			break // the check reports it
-		}
-		ids = append(ids, row.Value.ID)
-	}
-	found, err := r.AdminStore.PlansByID(r.req.Context(), ids)
-	plans := map[string]stock.Plan{}
-	for _, p := range found {
-		plans[p.ID] = p
-	}
-	return plans, err
+	return unreadable
 }
 
 // checkKeys finds the verdict of each row of a file of keys.

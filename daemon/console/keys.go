@@ -1,13 +1,14 @@
 package console
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
@@ -16,9 +17,8 @@ import (
 // A keyList is one page of a list of keys.
 type keyList struct {
 	listing
-	Keys    []keyRow
-	PageIDs string   // the references to the page's keys
-	Bulk    []action // the actions on several keys
+	bulkForm
+	Keys []keyRow
 }
 
 // A keyRow is a key with a masked code, and the URL of its page.
@@ -45,53 +45,65 @@ func parseYesNo(text string) *bool {
 	return new(text == "yes")
 }
 
-// keyFilter returns the frame and the filter of the list of keys that the query selects.
-func (r *request) keyFilter() (l listing, f adminstore.KeyFilter, err error) {
-	l = r.newListing("/console/keys", nil,
+// selectKeys returns the list of the keys that the query selects, the newest first.
+func (r *request) selectKeys() (s selection[tasks.Snapshot]) {
+	s.listing = r.newListing("/console/keys", nil,
 		filterField{Name: "order", Label: "Order"},
 		filterField{Name: "status", Label: "Status", Options: toOptions(keys.Statuses())},
-		filterField{Name: "used", Label: "Used", Options: yesNo}, filterField{Name: "revoked", Label: "Revoked", Options: yesNo},
-		filterField{Name: "country", Label: "Country", Hint: "US"}, filterField{Name: "plan", Label: "Plan"},
+		filterField{Name: "used", Label: "Used", Options: yesNo},
+		filterField{Name: "revoked", Label: "Revoked", Options: yesNo},
+		countryField, planField,
 		filterField{Name: "bought_after", Label: "Bought after", Hint: "2026-11-29"})
-	if order := l.value("order"); order != "" {
+	f := adminstore.KeyFilter{
+		Used: parseYesNo(s.value("used")), Revoked: parseYesNo(s.value("revoked")), Plan: s.value("plan"),
+		Country: s.country(), Statuses: valuesOf(&s.listing, "status", keys.Statuses()),
+		BoughtAfter: s.time("bought_after", csvfile.ParseTime),
+	}
+	if order := s.value("order"); order != "" {
 		f.OrderID = &order
 	}
-	f.Used, f.Revoked, f.Plan = parseYesNo(l.value("used")), parseYesNo(l.value("revoked")), l.value("plan")
-	if f.Country, err = parseFilterCountry(l.value("country")); err == nil {
-		f.Statuses, err = parseList("status", l.value("status"), keys.Statuses())
-	}
-	if err == nil {
-		f.BoughtAfter, err = parseFilterTime("Bought after", l.value("bought_after"), csvfile.ParseTime)
-	}
-	return l, f, err
+	s.order = adminstore.Newest
+	s.read = func(p adminstore.Page) (adminstore.List, error) { return r.AdminStore.Keys(r.req.Context(), f, p) }
+	s.position = func(v tasks.Snapshot) adminstore.Position { return f.Position(s.order, v) }
+	return s
 }
 
-// listKeys lists the keys that the query selects, the newest first.
+// listKeys lists the keys that the query selects.
 func (r *request) listKeys() error {
-	frame, f, err := r.keyFilter()
+	s := r.selectKeys()
+	found, err := s.page(r)
 	if err != nil {
 		return err
 	}
-	p := r.page(adminstore.Newest)
-	list, err := r.AdminStore.Keys(r.req.Context(), f, p)
-	if err != nil {
-		return err
-	}
-	l := keyList{listing: frame, Bulk: r.permitted(selectActions("key", map[string]bool{"revoke": true, "restore": f.Revoked != nil && *f.Revoked}))}
+	l := keyList{listing: s.listing}
 	var references []string
-	for _, found := range list.Entries {
-		row, err := r.newKeyRow(found)
+	for _, v := range found {
+		row, err := r.newKeyRow(v)
 		if err != nil {
 			return err
 		}
 		l.Keys, references = append(l.Keys, row), append(references, row.Reference)
 	}
-	l.PageIDs = strings.Join(references, ",")
-	next, previous := list.Neighbors(p, func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) })
-	if err := l.setLinks(r, next, previous); err != nil {
+	l.bulkForm = r.newBulkForm("key", references, map[string]bool{"revoke": true, "restore": s.value("revoked") == "yes"})
+	return r.render(http.StatusOK, page{"keys", "Keys", "keys", l})
+}
+
+// exportKeys sends the keys that the query selects as a file.
+func (r *request) exportKeys() error {
+	s := r.selectKeys()
+	all, err := s.all()
+	if err != nil {
 		return err
 	}
-	return r.render(http.StatusOK, page{"keys", "Keys", "keys", l})
+	rows, stored := make([]view.Key, len(all)), make([]keys.Key, len(all))
+	for i, v := range all {
+		rows[i], stored[i] = view.NewKey(v), v.Key
+		if !r.exportsCodes() {
+			rows[i], stored[i].Code = rows[i].Masked(), view.Mask(v.Key.Code)
+		}
+	}
+	r.auditExport("keys", len(rows))
+	return r.sendExport("keys", rows, func(w io.Writer) error { return csvfile.WriteKeys(w, seq.All(stored), true) })
 }
 
 // A keyPage is the content of a key's page: all facts about the key and the possible actions.
@@ -120,7 +132,7 @@ func (r *request) showKey() error {
 	if err != nil {
 		return err
 	}
-	k := keyPage{KeyDetail: view.NewMaskedKeyDetail(found, history), Actions: r.permitted(keyActions(found))}
+	k := keyPage{KeyDetail: view.NewMaskedKeyDetail(found, history), Actions: r.keyActions(found)}
 	k.Explanation = view.ExplainInConsole(found, history)
 	k.Fingerprint = r.Engine.Fingerprints.Fingerprint(code)
 	if k.Reference, err = view.SealCode(r.Engine.Sealer, code); err != nil {
@@ -141,9 +153,6 @@ func (r *request) codeOfPage() (keys.Code, error) {
 	query := r.req.URL.Query()
 	if id := query.Get("task"); id != "" {
 		found, err := r.taskByID(id)
-		if err == nil && found.Task == nil {
-			err = tasks.ErrNoTask
-		}
 		if err != nil {
 			return "", err
 		}
@@ -161,21 +170,21 @@ const maxFound = 20
 
 // searchResults are the results of a search, by what matches.
 type searchResults struct {
-	Text   string
-	Keys   []keyGroup
-	Tasks  []taskRow
-	Plans  []planRow
-	Number int      // of all results
-	Acts   bool     // the operator may change plans
-	Bulk   []action // always empty: the list of plans has the field
+	Text     string
+	Keys     []keyGroup
+	Tasks    []taskRow
+	Plans    []planRow
+	Number   int  // of all results
+	Acts     bool // the operator may change plans
+	bulkForm      // empty
 }
 
 // A keyGroup holds the keys that match in the same way.
 type keyGroup struct {
-	Name string
-	Keys []keyRow
-	Full bool     // there may be more such keys
-	Bulk []action // always empty, as in searchResults
+	Name     string
+	Keys     []keyRow
+	Full     bool // there may be more such keys
+	bulkForm      // empty
 }
 
 // search finds keys, tasks and plans by the text of the form. If only one key or only one task is found, it redirects
@@ -232,7 +241,7 @@ func (r *request) newSearchResults(text string, found adminstore.Found) (s searc
 		s.Tasks = append(s.Tasks, newTaskRow(*v.Task))
 	}
 	for _, p := range found.Plans {
-		s.Plans = append(s.Plans, planRow{view.NewPlan(p, r.Now()), r.permitted(planActions(p, r.Now()))})
+		s.Plans = append(s.Plans, r.newPlanRow(p))
 	}
 	s.Number += len(s.Tasks) + len(s.Plans)
 	return s, nil

@@ -1,13 +1,17 @@
 package console
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/keys"
@@ -15,8 +19,63 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// pageSize is the number of lines per page of a list.
-const pageSize = 50
+// The limits of lists: the lines of a page, the rows of one read of an export, and all rows of an export.
+const (
+	pageSize   = 50
+	exportPage = 5000
+	maxExport  = 50_000
+)
+
+// errExportSize is the page for an export of more than [maxExport] rows.
+var errExportSize = pageError{http.StatusUnprocessableEntity, "The list is too long", "An export has up to 50 000 lines. Set a filter that selects fewer."}
+
+// A selection is the list of all rows that the query of a request selects.
+type selection[T any] struct {
+	listing
+	order    adminstore.Order
+	read     func(adminstore.Page) (adminstore.ListOf[T], error)
+	position func(T) adminstore.Position
+}
+
+// page reads the part of the list that the cursor of the request selects, and sets the links to the other parts. An
+// invalid cursor selects the first part.
+func (s *selection[T]) page(r *request) ([]T, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	query, p := r.req.URL.Query(), adminstore.Page{Order: s.order, Limit: pageSize}
+	if text, err := view.OpenCode(r.Engine.Sealer, query.Get("after")+query.Get("before")); err == nil {
+		at, id, _ := strings.Cut(string(text), "~")
+		p.Back, p.After.ID = query.Get("before") != "", id
+		p.After.At, _ = time.Parse(time.RFC3339Nano, at) // the console sealed it: a time, or nothing for the zero time
+	}
+	list, err := s.read(p)
+	if err != nil {
+		return nil, err
+	}
+	next, previous := list.Neighbors(p, s.position)
+	if s.Next, err = s.link(r, "after", next); err == nil {
+		s.Previous, err = s.link(r, "before", previous)
+	}
+	return list.Entries, err
+}
+
+// all reads the whole list. The error is errExportSize if the list has more than [maxExport] rows.
+func (s *selection[T]) all() (all []T, _ error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	for v, err := range adminstore.Each(adminstore.Page{Order: s.order, Limit: exportPage}, s.read) {
+		if err != nil {
+			return nil, err
+		}
+		if len(all) == maxExport {
+			return nil, errExportSize
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
 
 // A listing is the frame of a list: its filters, and the links to its other pages.
 type listing struct {
@@ -28,6 +87,8 @@ type listing struct {
 	First    bool   // the page is the first one
 	Previous string // URL, "" if there is no such page
 	Next     string
+
+	err error // the page for the first filter that is not valid
 }
 
 // A filterField is a field of the form with the filters. A field without options takes any text.
@@ -39,6 +100,14 @@ type filterField struct {
 
 // An option is a value that a field can have.
 type option struct{ Value, Label string }
+
+// The filters of several lists.
+var (
+	countryField = filterField{Name: "country", Label: "Country", Hint: "US"}
+	planField    = filterField{Name: "plan", Label: "Plan"}
+	sinceField   = filterField{Name: "since", Label: "Since", Hint: "2026-11-29"}
+	untilField   = filterField{Name: "until", Label: "Until", Hint: "2026-11-30"}
+)
 
 // newListing returns the frame of the list at a path, with the values of the fields and of the parameters kept that the
 // query has. The links keep these values, and the link without filters keeps only the parameters in kept.
@@ -63,39 +132,6 @@ func (r *request) newListing(path string, kept []string, fields ...filterField) 
 	return l
 }
 
-// value returns the value of a field.
-func (l listing) value(name string) string {
-	i := slices.IndexFunc(l.Fields, func(f filterField) bool { return f.Name == name })
-	if i < 0 {
-		return ""
-	}
-	return l.Fields[i].Value
-}
-
-// page returns the part of the list that the cursor of the request selects. An invalid cursor selects the first page.
-func (r *request) page(order adminstore.Order) adminstore.Page {
-	query := r.req.URL.Query()
-	p := adminstore.Page{Order: order, Limit: pageSize, Back: query.Get("before") != ""}
-	text, err := view.OpenCode(r.Engine.Sealer, query.Get("after")+query.Get("before"))
-	at, id, _ := strings.Cut(string(text), "~")
-	if err != nil {
-		return adminstore.Page{Order: order, Limit: pageSize}
-	}
-	p.After.ID = id
-	if at != "" {
-		p.After.At, _ = time.Parse(time.RFC3339Nano, at) // the console sealed it
-	}
-	return p
-}
-
-// setLinks sets the links to the pages around a page of the list, which begin at these positions.
-func (l *listing) setLinks(r *request, next, previous adminstore.Position) (err error) {
-	if l.Next, err = l.link(r, "after", next); err == nil {
-		l.Previous, err = l.link(r, "before", previous)
-	}
-	return err
-}
-
 // link returns the URL of the page at a position. The position is sealed, because it can contain a code.
 func (l *listing) link(r *request, name string, p adminstore.Position) (string, error) {
 	if p.IsZero() {
@@ -109,31 +145,61 @@ func (l *listing) link(r *request, name string, p adminstore.Position) (string, 
 	return l.Path + "?" + strings.TrimPrefix(l.Query+"&"+name+"="+url.QueryEscape(cursor), "&"), err
 }
 
-// parseFilterTime parses a time of a filter with parse. An empty text is the zero time.
-func parseFilterTime(name, text string, parse func(string) (time.Time, error)) (at time.Time, err error) {
-	if text == "" {
-		return at, nil
+// field returns the field with that name, or an empty one.
+func (l *listing) field(name string) filterField {
+	if i := slices.IndexFunc(l.Fields, func(f filterField) bool { return f.Name == name }); i >= 0 {
+		return l.Fields[i]
 	}
-	if at, err = parse(text); err != nil {
-		err = badFilter(name + " " + err.Error() + ".")
-	}
-	return at, err
+	return filterField{}
 }
 
-// badFilter returns the page for a filter that is not valid.
-func badFilter(text string) error {
-	return pageError{http.StatusBadRequest, "The filter is not valid", text}
+func (l *listing) value(name string) string { return l.field(name).Value }
+
+// fail records a filter that is not valid.
+func (l *listing) fail(text string) {
+	if l.err == nil {
+		l.err = pageError{http.StatusBadRequest, "The filter is not valid", text}
+	}
 }
 
-// parseFilterCountry parses the country of a filter.
-func parseFilterCountry(text string) (c stock.Country, err error) {
+// time returns the time of a field, by parse. It returns the zero time if the field is empty.
+func (l *listing) time(name string, parse func(string) (time.Time, error)) time.Time {
+	f := l.field(name)
+	if f.Value == "" {
+		return time.Time{}
+	}
+	at, err := parse(f.Value)
+	if err != nil {
+		l.fail(f.Label + " " + err.Error() + ".")
+	}
+	return at
+}
+
+// country returns the country of the field with that name, or "" if the field is empty.
+func (l *listing) country() stock.Country {
+	text := l.value("country")
 	if text == "" {
-		return "", nil
+		return ""
 	}
-	if c, err = csvfile.ParseCountry(text); err != nil {
-		err = badFilter("The country must be an ISO 3166-1 alpha-2 code, such as US.")
+	c, err := csvfile.ParseCountry(text)
+	if err != nil {
+		l.fail("The country must be an ISO 3166-1 alpha-2 code, such as US.")
 	}
-	return c, err
+	return c
+}
+
+// valuesOf returns the values of a field, which have commas between them. Each must be one of the allowed values.
+func valuesOf[T ~string](l *listing, name string, allowed []T) (all []T) {
+	if l.value(name) == "" {
+		return nil
+	}
+	for v := range strings.SplitSeq(l.value(name), ",") {
+		if !slices.Contains(allowed, T(v)) {
+			l.fail(fmt.Sprintf("There is no %s with that name.", name))
+		}
+		all = append(all, T(v))
+	}
+	return all
 }
 
 // toOptions returns an option for each value, after an option for any value.
@@ -145,16 +211,20 @@ func toOptions[T ~string](all []T) []option {
 	return options
 }
 
-// parseList parses values with commas between them, each of which must be one of the allowed values.
-func parseList[T ~string](name, text string, allowed []T) (all []T, _ error) {
-	if text == "" {
-		return nil, nil
+// exportsCodes reports whether the operator gets whole codes in lists.
+func (r *request) exportsCodes() bool { return r.token.Role.Allows(admin.Export) }
+
+// auditExport writes a line of the audit log if a file of n rows has whole codes.
+func (r *request) auditExport(name string, n int) {
+	if r.exportsCodes() {
+		r.audit("export "+name, r.token, slog.Int("count", n))
 	}
-	for v := range strings.SplitSeq(text, ",") {
-		if !slices.Contains(allowed, T(v)) {
-			return nil, badFilter(fmt.Sprintf("There is no %s with that name.", name))
-		}
-		all = append(all, T(v))
+}
+
+// sendExport sends rows as JSON or as CSV.
+func (r *request) sendExport(name string, rows any, writeCSV func(io.Writer) error) error {
+	if r.req.URL.Query().Get("format") != "json" {
+		return r.sendFile(name+".csv", csvType, writeCSV)
 	}
-	return all, nil
+	return r.sendFile(name+".json", "application/json", func(w io.Writer) error { return json.NewEncoder(w).Encode(rows) })
 }

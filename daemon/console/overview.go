@@ -3,12 +3,14 @@ package console
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 	"github.com/keyseat/keyseat/tasks/stats"
 )
@@ -16,6 +18,7 @@ import (
 // An overview is the content of the first page: the current state of the shop.
 type overview struct {
 	overviewData
+	charts
 	stockTable
 	Filters    listing // of the chart of outcomes
 	Connector  []connectorStats
@@ -29,17 +32,18 @@ type firstStep struct {
 }
 
 // showOverview shows the current state of the shop.
-func (r *request) showOverview() error {
-	filters, selected, err := r.chartFilter()
-	if err != nil {
+func (r *request) showOverview() (err error) {
+	ctx := r.req.Context()
+	o := overview{Filters: r.newListing("/", []string{"range"}, countryField, planField)}
+	filter := stats.Filter{Country: o.Filters.country(), Plan: o.Filters.value("plan")}
+	if o.Filters.err != nil {
+		return o.Filters.err
+	}
+	selected := chartSelection{findRange(o.Filters.value("range")), filter}
+	if o.overviewData, o.charts, err = r.readCached(ctx, selected); err != nil {
 		return err
 	}
-	data, err := r.overviewData(r.req.Context(), selected)
-	if err != nil {
-		return err
-	}
-	o := overview{overviewData: data, Filters: filters}
-	if o.stockTable, err = r.newStockTable(r.req.Context(), data.Levels, shownCountries); err != nil {
+	if o.stockTable, err = r.newStockTable(ctx, o.Levels, shownCountries); err != nil {
 		return err
 	}
 	if r.ConnectorStats != nil {
@@ -81,39 +85,91 @@ func (o overview) RecentTasks() (l taskList) {
 // ReadAt returns the time at which the store was read.
 func (o overview) ReadAt() view.Time { return view.Time{Time: o.At} }
 
-func (c *Console) overviewData(ctx context.Context, selected chartSelection) (overviewData, error) {
+// overviewData is what the overview reads from the store, except the charts.
+type overviewData struct {
+	At          time.Time
+	Queue       stats.Queue
+	Levels      []stock.Level
+	Recent      []tasks.Snapshot // the newest tasks
+	Unavailable []view.Plan
+	MorePlans   bool // there may be more such plans
+}
+
+// charts are the charts of the overview.
+type charts struct {
+	Outcomes  *outcomeChart // nil: the store does not count tasks by hour
+	Durations durationChart
+}
+
+// A cached is a value that was read from the store, and the time of the read.
+type cached[T any] struct {
+	at    time.Time
+	value T
+}
+
+// isFresh reports whether the value was read up to maxAge before now.
+func (c cached[T]) isFresh(now time.Time, maxAge time.Duration) bool {
+	age := now.Sub(c.at)
+	return age >= 0 && age < maxAge
+}
+
+// overviewCache holds the last data. Only one request reads the store at a time, and the data is reused for
+// [maxAge]. Therefore many open overviews cost the store no more than one.
+type overviewCache struct {
+	mu     sync.Mutex
+	last   cached[overviewData]
+	charts map[chartSelection]cached[charts]
+	sold   map[stock.Country]cached[stats.Sold]
+}
+
+// The bounds of the cache: the age of its data, and the number of selections.
+const (
+	maxAge          = 2 * time.Second
+	maxCachedCharts = 64
+)
+
+// readCached returns the data of the overview, which it reads unless it was read a short time ago.
+func (c *Console) readCached(ctx context.Context, s chartSelection) (overviewData, charts, error) {
 	c.cache.mu.Lock()
 	defer c.cache.mu.Unlock()
 	now := c.Now().UTC()
-	d := c.cache.last
-	if age := now.Sub(d.At); age < 0 || age >= maxAge {
-		d = overviewData{At: now}
-		for _, part := range []func(context.Context, *overviewData) error{c.readStock, c.readRecent, c.readUnavailablePlans} {
-			if err := part(ctx, &d); err != nil {
-				return d, err
-			}
+	if !c.cache.last.isFresh(now, maxAge) {
+		data, err := c.readOverview(ctx, now)
+		if err != nil {
+			return data, charts{}, err
 		}
-		c.cache.last = d
+		c.cache.last = cached[overviewData]{now, data}
 	}
-	err := c.readCharts(ctx, &d, selected, now)
-	return d, err
-}
-
-func (c *Console) readStock(ctx context.Context, d *overviewData) (err error) {
-	if d.Queue, err = c.AdminStore.QueueStats(ctx); err != nil {
-		return err
+	if !c.cache.charts[s].isFresh(now, s.maxAge) {
+		read, err := c.readCharts(ctx, s, now)
+		if err != nil {
+			return overviewData{}, read, err
+		}
+		if len(c.cache.charts) >= maxCachedCharts {
+			clear(c.cache.charts)
+		}
+		c.cache.charts[s] = cached[charts]{now, read}
 	}
-	d.Levels, err = c.Engine.Stock(ctx)
-	return err
+	return c.cache.last.value, c.cache.charts[s].value, nil
 }
 
 // recentTasks is the number of newest tasks that the overview shows.
 const recentTasks = 12
 
-func (c *Console) readRecent(ctx context.Context, d *overviewData) error {
+func (c *Console) readOverview(ctx context.Context, now time.Time) (d overviewData, err error) {
+	d.At = now
+	if d.Queue, err = c.AdminStore.QueueStats(ctx); err != nil {
+		return d, err
+	}
+	if d.Levels, err = c.Engine.Stock(ctx); err != nil {
+		return d, err
+	}
 	l, err := c.AdminStore.Tasks(ctx, adminstore.TaskFilter{}, adminstore.Page{Order: adminstore.Newest, Limit: recentTasks})
+	if err != nil {
+		return d, err
+	}
 	d.Recent = l.Entries
-	return err
+	return d, c.readUnavailablePlans(ctx, &d)
 }
 
 // The limits of readUnavailablePlans: plansPerRead plans per read, maxPlansRead plans, and maxUnavailable
@@ -126,8 +182,7 @@ const (
 
 // readUnavailablePlans finds the plans that are unavailable although no operator has retired them.
 func (c *Console) readUnavailablePlans(ctx context.Context, d *overviewData) error {
-	read := func(after int64, n int) ([]stock.Plan, error) { return c.AdminStore.Plans(ctx, after, n) }
-	n := 0
+	read, n := func(after int64, n int) ([]stock.Plan, error) { return c.AdminStore.Plans(ctx, after, n) }, 0
 	for p, err := range seq.Pages(0, plansPerRead, read, func(p stock.Plan) int64 { return p.Seq }) {
 		if err != nil {
 			return err
@@ -147,50 +202,26 @@ func (c *Console) readUnavailablePlans(ctx context.Context, d *overviewData) err
 	return nil
 }
 
-// chartFilter returns the frame of the filters of the charts, and the selection of the query.
-func (r *request) chartFilter() (l listing, s chartSelection, err error) {
-	l = r.newListing("/", []string{"range"}, filterField{Name: "country", Label: "Country", Hint: "US"}, filterField{Name: "plan", Label: "Plan"})
-	s.chartRange, s.Plan = findRange(l.value("range")), l.value("plan")
-	s.Country, err = parseFilterCountry(l.value("country"))
-	return l, s, err
-}
-
-// maxCachedCharts is the number of selections that the cache keeps.
-const maxCachedCharts = 64
-
-// readCharts reads the charts, unless they were read a short time ago.
-func (c *Console) readCharts(ctx context.Context, d *overviewData, s chartSelection, now time.Time) error {
-	last, known := c.cache.charts[s]
-	if age := now.Sub(last.at); !known || age < 0 || age >= s.maxAge {
-		last = cachedChart{at: now}
-		var err error
-		if last.outcomes, err = c.readOutcomes(ctx, s, now); err != nil {
-			return err
-		}
-		if last.durations, err = c.readDurations(ctx, s.start(now)); err != nil {
-			return err
-		}
-		if c.cache.charts == nil || len(c.cache.charts) >= maxCachedCharts {
-			c.cache.charts = map[chartSelection]cachedChart{}
-		}
-		c.cache.charts[s] = last
-	}
-	d.Outcomes, d.Durations = last.outcomes, last.durations
-	return nil
-}
-
-// readOutcomes reads the chart of outcomes: the tasks of a period, and those of the period before.
-func (c *Console) readOutcomes(ctx context.Context, s chartSelection, now time.Time) (*outcomeChart, error) {
-	if c.TaskStats == nil {
-		return nil, nil //nolint:nilnil // there is no chart
-	}
+// readCharts reads the tasks of a period and those of the period before. It also reads the durations of attempts over all
+// daemons. A task has the times of its first attempt and of its end. So the duration is known of a task that ended with
+// its first attempt.
+func (c *Console) readCharts(ctx context.Context, s chartSelection, now time.Time) (read charts, err error) {
 	from := s.start(now)
-	counts, err := c.countHours(ctx, from, s)
-	if err != nil {
-		return nil, err
+	if c.TaskStats != nil {
+		counts, err := c.countHours(ctx, from, s)
+		if err != nil {
+			return read, err
+		}
+		before, err := c.countHours(ctx, from.Add(time.Duration(-s.hours)*time.Hour), s)
+		if err != nil {
+			return read, err
+		}
+		read.Outcomes = newOutcomeChart(s, from, counts, before)
 	}
-	before, err := c.countHours(ctx, from.Add(time.Duration(-s.hours)*time.Hour), s)
-	return newOutcomeChart(s, from, counts, before), err
+	ended := adminstore.TaskFilter{State: adminstore.EndedTask, Since: from}
+	l, err := c.AdminStore.Tasks(ctx, ended, adminstore.Page{Order: adminstore.Newest, Limit: maxDurations})
+	read.Durations = newDurationChart(l.Entries)
+	return read, err
 }
 
 // countHours counts the tasks of the hours of a selection. It reads the hours in several parts, because one read is
@@ -207,11 +238,4 @@ func (c *Console) countHours(ctx context.Context, from time.Time, s chartSelecti
 		}
 	}
 	return all, nil
-}
-
-// readDurations reads the durations of attempts since a time, over all daemons. A task has the times of its first
-// attempt and of its end. So the duration is known of a task that ended with its first attempt.
-func (c *Console) readDurations(ctx context.Context, since time.Time) (durationChart, error) {
-	l, err := c.AdminStore.Tasks(ctx, adminstore.TaskFilter{State: adminstore.EndedTask, Since: since}, adminstore.Page{Order: adminstore.Newest, Limit: maxDurations})
-	return newDurationChart(l.Entries), err
 }

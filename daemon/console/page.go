@@ -94,7 +94,9 @@ func (r *request) render(status int, p page) error {
 		f.FormSecret, f.ByProxy = r.session.formSecret, r.session.proxyUser != ""
 	}
 	if r.session != nil && !r.isRefresh() { // a refresh shows no note
-		f.Note = r.session.takeNote()
+		if note := r.session.note.Swap(nil); note != nil {
+			f.Note = *note
+		}
 	}
 	var b bytes.Buffer
 	if err := templates()[p.name].Execute(&b, f); err != nil {

@@ -1,10 +1,15 @@
 package console
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -12,6 +17,7 @@ import (
 	"github.com/keyseat/keyseat/daemon/auditlog"
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
+	"github.com/keyseat/keyseat/internal/httpclient"
 	"github.com/keyseat/keyseat/tasks"
 )
 
@@ -27,7 +33,7 @@ func (r *request) cookieSession() *session {
 	if err != nil {
 		return nil
 	}
-	return r.sessions.find(cookie.Value, !r.isRefresh())
+	return r.findSession(cookie.Value, !r.isRefresh())
 }
 
 // redirect redirects the browser to another page of the console.
@@ -45,6 +51,19 @@ func (r *request) send(status int, contentType string, text []byte) {
 	if r.req.Method != http.MethodHead {
 		_, _ = r.w.Write(text) // a browser that has disconnected is not an error
 	}
+}
+
+const csvType = "text/csv; charset=utf-8"
+
+// sendFile sends the file that write writes, for the browser to save.
+func (r *request) sendFile(name, contentType string, write func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return err
+	}
+	r.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	r.send(http.StatusOK, contentType, b.Bytes())
+	return nil
 }
 
 // client returns the address of the browser.
@@ -116,11 +135,65 @@ func (r *request) encrypted() bool {
 	return r.req.TLS != nil || strings.EqualFold(r.req.Header.Get("X-Forwarded-Proto"), "https")
 }
 
-// taskByID reads the task with the given id. A malformed id gives an empty snapshot, as an unknown task
-// does.
-func (r *request) taskByID(id string) (tasks.Snapshot, error) {
-	if !csvfile.ValidID(id) {
-		return tasks.Snapshot{}, nil
+// taskByID reads the task with the given id. The error is [tasks.ErrNoTask] if there is no such task.
+func (r *request) taskByID(id string) (found tasks.Snapshot, err error) {
+	if csvfile.ValidID(id) {
+		found, err = r.AdminStore.Task(r.req.Context(), id)
 	}
-	return r.AdminStore.Task(r.req.Context(), id)
+	if err == nil && found.Task == nil {
+		err = tasks.ErrNoTask
+	}
+	return found, err
+}
+
+// An apiError is an error response of the admin API.
+type apiError struct {
+	Status int
+	Title  string
+	Detail string
+}
+
+func (e apiError) Error() string { return e.Detail }
+
+// Message returns the error as one sentence for the operator.
+func (e apiError) Message() string { return e.Title + ": " + e.Detail + "." }
+
+// callAdmin sends a request with a JSON body to the admin API, which runs in the same process. The
+// request carries the token of the session. It also carries the headers in header, which may be nil. The
+// response is decoded into the value that into points to, unless into is nil. An error response becomes an
+// [apiError], or errUnavailable if it is not JSON.
+func (r *request) callAdmin(method, path string, body any, into any, header http.Header) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	ctx := r.req.Context()
+	if r.session.proxyUser != "" {
+		ctx = admin.WithToken(ctx, r.token)
+	}
+	call, err := http.NewRequestWithContext(ctx, method, path, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	call.RemoteAddr = netip.AddrPortFrom(r.client(), 0).String() // the audit log names the address of the browser
+	call.Header = http.Header{"Authorization": {"Bearer " + r.session.token.Reveal()}, "Content-Type": {"application/json"}}
+	maps.Copy(call.Header, header)
+	var response httpclient.Recorder
+	r.API.ServeHTTP(&response, call)
+	if status := response.Status(); status >= http.StatusBadRequest {
+		e := apiError{Status: status}
+		if json.Unmarshal(response.Body.Bytes(), &e) != nil {
+			return errUnavailable
+		}
+		return e
+	}
+	if into == nil { // the response may have no body
+		return nil
+	}
+	return json.Unmarshal(response.Body.Bytes(), into)
+}
+
+// objectPath returns the path of an object in the admin API, or of an operation on it.
+func objectPath(noun, id string, verb ...string) string {
+	return strings.Join(append([]string{"/admin/v1", noun, url.PathEscape(id)}, verb...), "/")
 }

@@ -1,6 +1,9 @@
 package console
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
 	"fmt"
 	"log/slog"
 	"math"
@@ -10,11 +13,16 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/daemon/ratelimit"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/tasks"
 )
 
 // proxyUserPrefix distinguishes the names of operators that sign in through a proxy from those of tokens, in the history
@@ -62,7 +70,7 @@ func (r *request) authenticateByProxy() (bool, error) {
 	}
 	found := r.cookieSession()
 	if found == nil || found.proxyUser != token.Name {
-		found = r.sessions.start("")
+		found = r.startSession("")
 		found.proxyUser = token.Name
 		r.setCookie(found.id, int(sessionMaxAge.Seconds()))
 		r.audit("sign in", token)
@@ -97,25 +105,22 @@ func (r *request) signIn() error {
 	if err != nil {
 		return err
 	}
-	r.logSignIn(token)
 	if token.Role == "" {
+		r.logDenied()
 		r.guesses.Record(r.req.Context(), client)
 		return r.showSignIn(http.StatusForbidden, "Unknown token.")
 	}
+	r.audit("sign in", token)
 	if before := r.cookieSession(); before != nil {
-		r.sessions.end(before)
+		r.endSession(before)
 	}
-	r.setCookie(r.sessions.start(text).id, int(sessionMaxAge.Seconds()))
+	r.setCookie(r.startSession(text).id, int(sessionMaxAge.Seconds()))
 	r.redirect("/")
 	return nil
 }
 
-// logSignIn logs a sign-in or a failed attempt. The number of lines about failed attempts is limited.
-func (r *request) logSignIn(token admin.Token) {
-	if token.Role != "" {
-		r.audit("sign in", token)
-		return
-	}
+// logDenied logs an attempt to sign in with a wrong token. The number of such lines is limited.
+func (r *request) logDenied() {
 	client := r.client().String()
 	attrs := []slog.Attr{slog.String("action", "sign in"), slog.String("token", "nobody"), slog.String("client", client)}
 	r.deniedLog.Log(r.req.Context(), r.Log, loglimit.Event{Subject: client, Level: slog.LevelWarn, Message: "console", Attrs: attrs})
@@ -124,8 +129,65 @@ func (r *request) logSignIn(token admin.Token) {
 // signOut ends the session.
 func (r *request) signOut() error {
 	r.audit("sign out", r.token)
-	r.sessions.end(r.session)
+	r.endSession(r.session)
 	r.setCookie("", -1)
 	r.redirect("/console/signin")
 	return nil
 }
+
+// The limits of sessions. If there are more than maxSessions, the least recently used one ends.
+const (
+	maxSessions    = 1000
+	sessionMaxAge  = 12 * time.Hour // since sign-in
+	sessionMaxIdle = 2 * time.Hour
+)
+
+// A session is a browser that has signed in with a token.
+type session struct {
+	id         string // the cookie's value
+	token      tasks.Secret
+	formSecret string // a secret in every form of the session; pages of other sites cannot know it
+	proxyUser  string // the operator's name, if a proxy has authenticated the operator; then there is no token
+	startedAt  time.Time
+
+	lastUsed atomic.Pointer[time.Time]
+	note     atomic.Pointer[string] // message for the next page; nil: none
+}
+
+// isFormSecret reports whether form is the session's own form secret. It compares in constant time.
+func (s *session) isFormSecret(form string) bool {
+	return subtle.ConstantTimeCompare([]byte(form), []byte(s.formSecret)) == 1
+}
+
+// sessions holds the sessions by the hash of their ids. Therefore the time of a lookup reveals nothing about valid ids.
+// It is in memory only, so the sessions end when the daemon restarts.
+type sessions = lru.Cache[[sha256.Size]byte, *session]
+
+// startSession creates a session for an operator with the given token.
+func (c *Console) startSession(token string) *session {
+	now := c.Now()
+	started := &session{id: rand.Text(), formSecret: rand.Text(), token: tasks.NewSecret(token), startedAt: now}
+	started.lastUsed.Store(&now)
+	c.sessions.Add(sha256.Sum256([]byte(started.id)), started)
+	return started
+}
+
+// findSession returns the session with the given id. It returns nil if the session does not exist or has expired. A
+// request that no person has caused does not prolong the session.
+func (c *Console) findSession(id string, byPerson bool) *session {
+	found, is := c.sessions.Get(sha256.Sum256([]byte(id)))
+	if !is {
+		return nil
+	}
+	now := c.Now()
+	if now.Sub(found.startedAt) > sessionMaxAge || now.Sub(*found.lastUsed.Load()) > sessionMaxIdle {
+		c.endSession(found)
+		return nil
+	}
+	if byPerson {
+		found.lastUsed.Store(&now)
+	}
+	return found
+}
+
+func (c *Console) endSession(ended *session) { c.sessions.Remove(sha256.Sum256([]byte(ended.id))) }

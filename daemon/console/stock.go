@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/keyseat/keyseat/daemon/admin"
+	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks/stats"
 )
@@ -155,19 +157,64 @@ func (c *Console) readSold(ctx context.Context, countries []stock.Country) (map[
 	now, all := c.Now(), map[stock.Country]stats.Sold{}
 	var missing []stock.Country
 	for _, country := range countries {
-		last, known := c.cache.sold[country]
-		if age := now.Sub(last.at); known && age >= 0 && age < soldMaxAge {
-			all[country] = last.sold
+		if last := c.cache.sold[country]; last.isFresh(now, soldMaxAge) {
+			all[country] = last.value
 		} else {
 			missing = append(missing, country)
 		}
 	}
 	read, err := c.TaskStats.CountSold(ctx, missing, now.Add(-soldPeriod), maxSold)
-	if c.cache.sold == nil {
-		c.cache.sold = map[stock.Country]cachedSold{}
-	}
 	for _, sold := range read {
-		all[sold.Country], c.cache.sold[sold.Country] = sold, cachedSold{now, sold}
+		all[sold.Country], c.cache.sold[sold.Country] = sold, cached[stats.Sold]{now, sold}
 	}
 	return all, err
+}
+
+// A planList is a page of plans, in the order of import.
+type planList struct {
+	bulkForm
+	Plans []planRow
+	Next  string
+	First bool // the page is the first one
+	Acts  bool // the operator may change plans
+}
+
+// A planRow is a plan and the possible actions on it.
+type planRow struct {
+	view.Plan
+	Actions []action
+}
+
+func (r *request) listPlans() error {
+	after, err := strconv.ParseInt(r.req.URL.Query().Get("after"), 10, 64)
+	if err != nil {
+		after = 0 // an invalid cursor shows the first page
+	}
+	plans, err := r.AdminStore.Plans(r.req.Context(), after, pageSize)
+	if err != nil {
+		return err
+	}
+	l := planList{First: after == 0, Acts: r.token.Role.Allows(admin.Write)}
+	var ids []string
+	for _, p := range plans {
+		l.Plans, ids = append(l.Plans, r.newPlanRow(p)), append(ids, p.ID)
+	}
+	l.bulkForm = r.newBulkForm("plan", ids, map[string]bool{"restock": true, "retire": true})
+	if len(plans) == pageSize {
+		l.Next = "/console/plans?after=" + strconv.FormatInt(plans[pageSize-1].Seq, 10)
+	}
+	return r.render(http.StatusOK, page{"plans", "Plans", "plans", l})
+}
+
+// newPlanRow returns the row of a plan. An expired plan needs a later time to be put back, so it is put back with the form.
+func (r *request) newPlanRow(p stock.Plan) planRow {
+	now := r.Now()
+	expired := p.HasExpired(now)
+	all := r.allowedActions("plan", map[string]bool{"edit": true, "restock": !p.Available(now) && !expired, "retire": !p.Retired})
+	for i := range all {
+		if expired && all[i].Verb == "edit" {
+			all[i].Button = "Put back"
+		}
+	}
+	return planRow{view.NewPlan(p, now), all}
 }

@@ -1,24 +1,25 @@
 package console
 
 import (
+	"io"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/activity"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
 // A taskList is one page of a list of tasks.
 type taskList struct {
 	listing
-	State   adminstore.TaskState
-	States  []adminstore.TaskState // the tabs
-	Tasks   []taskRow
-	PageIDs string   // the ids of the page's tasks
-	Bulk    []action // the actions on several tasks
+	bulkForm
+	State  adminstore.TaskState
+	States []adminstore.TaskState // the tabs
+	Tasks  []taskRow
 }
 
 // A taskRow is a task with a masked code. The step of an open task is waiting, running or retrying. The step of
@@ -39,26 +40,24 @@ func newTaskRow(t tasks.Task) taskRow {
 	return row
 }
 
-// taskFilter returns the frame and the filter of the list of tasks that the query selects.
-func (r *request) taskFilter() (l listing, f adminstore.TaskFilter, err error) {
-	l = r.newListing("/console/tasks", []string{"state"},
+// selectTasks returns the list of the tasks that the query selects.
+func (r *request) selectTasks() (s selection[tasks.Snapshot]) {
+	s.listing = r.newListing("/console/tasks", []string{"state"},
 		filterField{Name: "outcome", Label: "Outcome", Options: toOptions(tasks.AllOutcomes())},
-		filterField{Name: "country", Label: "Country", Hint: "US"}, filterField{Name: "plan", Label: "Plan"},
-		filterField{Name: "since", Label: "Since", Hint: "2026-11-29"}, filterField{Name: "until", Label: "Until", Hint: "2026-11-30"})
-	f.State, f.Plan = adminstore.TaskState(l.value("state")), l.value("plan")
-	if f.State != adminstore.AnyTask && !slices.Contains(adminstore.TaskStates(), f.State) {
-		return l, f, errNotFound // the query can contain any text
+		countryField, planField, sinceField, untilField)
+	state := adminstore.TaskState(s.value("state"))
+	if state != adminstore.AnyTask && !slices.Contains(adminstore.TaskStates(), state) {
+		s.err = errNotFound // the query can contain any text
 	}
-	if f.Country, err = parseFilterCountry(l.value("country")); err == nil {
-		f.Outcomes, err = parseList("outcome", l.value("outcome"), tasks.AllOutcomes())
+	f := adminstore.TaskFilter{
+		State: state, Plan: s.value("plan"), Country: s.country(),
+		Outcomes: valuesOf(&s.listing, "outcome", tasks.AllOutcomes()),
+		Since:    s.time("since", csvfile.ParseTime),
+		Until:    s.time("until", csvfile.ParseEnd), // the whole day, as for the command line
 	}
-	if err == nil {
-		f.Since, err = parseFilterTime("Since", l.value("since"), csvfile.ParseTime)
-	}
-	if err == nil {
-		f.Until, err = parseFilterTime("Until", l.value("until"), csvfile.ParseEnd) // the whole day, as for the command line
-	}
-	return l, f, err
+	s.order, s.position = taskOrder(state), f.Position
+	s.read = func(p adminstore.Page) (adminstore.List, error) { return r.AdminStore.Tasks(r.req.Context(), f, p) }
+	return s
 }
 
 // taskOrder returns the order of a list of tasks. Open and suspect tasks have the oldest first, because operators
@@ -74,31 +73,41 @@ func taskOrder(s adminstore.TaskState) adminstore.Order {
 
 // listTasks lists the tasks that the query selects.
 func (r *request) listTasks() error {
-	frame, f, err := r.taskFilter()
+	s := r.selectTasks()
+	found, err := s.page(r)
 	if err != nil {
 		return err
 	}
-	p := r.page(taskOrder(f.State))
-	list, err := r.AdminStore.Tasks(r.req.Context(), f, p)
-	if err != nil {
-		return err
-	}
-	l := taskList{listing: frame, State: f.State, States: append([]adminstore.TaskState{adminstore.AnyTask}, adminstore.TaskStates()...)}
+	l := taskList{listing: s.listing, State: adminstore.TaskState(s.value("state"))}
+	l.States = append([]adminstore.TaskState{adminstore.AnyTask}, adminstore.TaskStates()...)
 	var ids []string
-	for _, found := range list.Entries {
-		l.Tasks = append(l.Tasks, newTaskRow(*found.Task))
-		ids = append(ids, found.Task.ID)
+	for _, v := range found {
+		l.Tasks, ids = append(l.Tasks, newTaskRow(*v.Task)), append(ids, v.Task.ID)
 	}
-	l.PageIDs = strings.Join(ids, ",")
-	l.Bulk = r.permitted(selectActions("task", map[string]bool{
-		"retry":   slices.Contains([]adminstore.TaskState{adminstore.OpenTask, adminstore.WaitingTask, adminstore.RetryingTask}, f.State),
-		"resolve": f.State == adminstore.SuspectTask,
-	}))
-	next, previous := list.Neighbors(p, f.Position)
-	if err := l.setLinks(r, next, previous); err != nil {
+	l.bulkForm = r.newBulkForm("task", ids, map[string]bool{
+		"retry":   slices.Contains([]adminstore.TaskState{adminstore.OpenTask, adminstore.WaitingTask, adminstore.RetryingTask}, l.State),
+		"resolve": l.State == adminstore.SuspectTask,
+	})
+	return r.render(http.StatusOK, page{"tasks", "Tasks", "tasks", l})
+}
+
+// exportTasks sends the tasks that the query selects as a file.
+func (r *request) exportTasks() error {
+	s := r.selectTasks()
+	all, err := s.all()
+	if err != nil {
 		return err
 	}
-	return r.render(http.StatusOK, page{"tasks", "Tasks", "tasks", l})
+	rows, stored := make([]view.Task, len(all)), make([]tasks.Task, len(all))
+	for i, v := range all {
+		stored[i] = *v.Task
+		if !r.exportsCodes() {
+			stored[i].Code = view.Mask(v.Task.Code)
+		}
+		rows[i] = view.NewTask(stored[i])
+	}
+	r.auditExport("tasks", len(rows))
+	return r.sendExport("tasks", rows, func(w io.Writer) error { return csvfile.WriteTasks(w, seq.All(stored)) })
 }
 
 // A taskPage is the content of a task's page: the task and the possible actions.
@@ -108,7 +117,7 @@ type taskPage struct {
 }
 
 func (r *request) newTaskPage(v tasks.Snapshot) taskPage {
-	return taskPage{newTaskRow(*v.Task), r.permitted(taskActions(v))}
+	return taskPage{newTaskRow(*v.Task), r.taskActions(v)}
 }
 
 func (r *request) showTask() error {
@@ -116,8 +125,64 @@ func (r *request) showTask() error {
 	if err != nil {
 		return err
 	}
-	if found.Task == nil {
-		return tasks.ErrNoTask
-	}
 	return r.render(http.StatusOK, page{"task", "Task " + found.Task.ID, "tasks", r.newTaskPage(found)})
+}
+
+// An activityList is one page of the activity.
+type activityList struct {
+	listing
+	Entries []view.ActivityEntry
+}
+
+// selectActivity returns the list of the entries that the query selects. It is empty if no entries are stored.
+func (r *request) selectActivity() (s selection[activity.Entry]) {
+	s.listing = r.newListing("/console/activity", nil,
+		filterField{Name: "actor", Label: "Who"},
+		filterField{Name: "action", Label: "What", Options: toOptions(activity.Actions())},
+		filterField{Name: "subject", Label: "Key, task, plan or order"}, sinceField, untilField,
+		filterField{Name: "sort", Label: "Order", Options: []option{{"", "newest first"}, {string(adminstore.Oldest), "oldest first"}}})
+	f := activity.Filter{Actor: s.value("actor"), Action: activity.Action(s.value("action")), Subject: s.value("subject")}
+	if f.Action != "" && !slices.Contains(activity.Actions(), f.Action) {
+		s.fail("There is no action with that name.")
+	}
+	f.Since, f.Until = s.time("since", csvfile.ParseTime), s.time("until", csvfile.ParseEnd)
+	if s.order = adminstore.Newest; s.value("sort") == string(adminstore.Oldest) {
+		s.order = adminstore.Oldest
+	}
+	s.position = f.Position
+	s.read = func(p adminstore.Page) (activity.List, error) {
+		if r.Activity == nil {
+			return activity.List{}, nil
+		}
+		return r.Activity.Activity(r.req.Context(), f, p)
+	}
+	return s
+}
+
+// listActivity lists the entries that the query selects.
+func (r *request) listActivity() error {
+	s := r.selectActivity()
+	found, err := s.page(r)
+	if err != nil {
+		return err
+	}
+	l := activityList{listing: s.listing}
+	for _, e := range found {
+		l.Entries = append(l.Entries, view.NewActivityEntry(e))
+	}
+	return r.render(http.StatusOK, page{"activity", "Activity", "activity", l})
+}
+
+// exportActivity sends the entries that the query selects as a file.
+func (r *request) exportActivity() error {
+	s := r.selectActivity()
+	all, err := s.all()
+	if err != nil {
+		return err
+	}
+	rows := make([]view.ActivityEntry, len(all))
+	for i, e := range all {
+		rows[i] = view.NewActivityEntry(e)
+	}
+	return r.sendExport("activity", rows, func(w io.Writer) error { return csvfile.WriteActivity(w, seq.All(all)) })
 }

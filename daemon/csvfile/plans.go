@@ -158,7 +158,20 @@ type PlanImport struct {
 // if one is invalid: the error is then a [LineError]. It stores [MaxPlanEdits] rows at a time. If it fails after some of
 // them, the error is a [PartError]. Another import of the file then stores the others.
 func (f *Reader) StorePlans(ctx context.Context, s PlanStore, edits []stock.PlanEdit, at time.Time) (done PlanImport, err error) {
-	if done.Effects, err = previewPlans(ctx, s, edits, at); err != nil {
+	rows := make([]Result[stock.PlanEdit], len(edits))
+	for i, e := range edits {
+		rows[i].Value = e
+	}
+	row := 0
+	done.Effects = map[string]int{}
+	err = PreviewPlans(ctx, s, rows, func(r Result[stock.PlanEdit], before, after stock.Plan) error {
+		if row++; r.Err != nil {
+			return adminstore.RowError{Row: row, Err: r.Err}
+		}
+		done.Effects[PlanEffect(before, after, at)]++
+		return nil
+	})
+	if err != nil {
 		return done, f.LineOf(err)
 	}
 	for part := range slices.Chunk(edits, MaxPlanEdits) {
@@ -195,40 +208,41 @@ func (e PartError) Advice() string {
 // Unwrap returns the cause.
 func (e PartError) Unwrap() error { return e.Err }
 
-// previewPlans counts what the edits do to the stored plans. The error of an invalid edit is an [adminstore.RowError].
-func previewPlans(ctx context.Context, s PlanStore, edits []stock.PlanEdit, at time.Time) (map[string]int, error) {
-	plans, effects, row := map[string]stock.Plan{}, map[string]int{}, 0
-	for part := range slices.Chunk(edits, MaxPlanEdits) {
-		if err := readPlans(ctx, s, part, plans); err != nil {
-			return nil, err
-		}
-		for _, e := range part {
-			row++
-			before := plans[e.ID]
-			after, err := e.Apply(before)
-			if err != nil {
-				return nil, adminstore.RowError{Row: row, Err: err}
+// PreviewPlans applies edits to the stored plans, and stores nothing. It calls report for each row, in order, with its
+// plan before and after the edit. The error of a row is that of the row or of its edit, and both plans are then equal. An
+// error of report ends the preview.
+func PreviewPlans(
+	ctx context.Context, s PlanStore, rows []Result[stock.PlanEdit],
+	report func(row Result[stock.PlanEdit], before, after stock.Plan) error,
+) error {
+	plans := map[string]stock.Plan{}
+	for part := range slices.Chunk(rows, MaxPlanEdits) {
+		var ids []string
+		for _, row := range part {
+			if _, known := plans[row.Value.ID]; !known {
+				ids = append(ids, row.Value.ID)
 			}
-			effects[PlanEffect(before, after, at)]++
-			plans[e.ID] = after
+		}
+		found, err := s.PlansByID(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for _, p := range found {
+			plans[p.ID] = p
+		}
+		for _, row := range part {
+			before := plans[row.Value.ID]
+			after := before
+			if row.Err == nil {
+				after, row.Err = row.Value.Apply(before)
+			}
+			if err := report(row, before, after); err != nil {
+				return err
+			}
+			plans[row.Value.ID] = after
 		}
 	}
-	return effects, nil
-}
-
-// readPlans adds the stored plans of the edits that are not in plans yet.
-func readPlans(ctx context.Context, s PlanStore, edits []stock.PlanEdit, plans map[string]stock.Plan) error {
-	var ids []string
-	for _, e := range edits {
-		if _, known := plans[e.ID]; !known {
-			ids = append(ids, e.ID)
-		}
-	}
-	found, err := s.PlansByID(ctx, ids)
-	for _, p := range found {
-		plans[p.ID] = p
-	}
-	return err
+	return nil
 }
 
 // inFile changes the row of an [adminstore.RowError] from the row of a part to that of the file. Row 0 is unknown.

@@ -112,12 +112,12 @@ func (s *serveCmd) addAdminHandlers(server *daemon.Server, store *bunstore.Store
 	if err != nil {
 		return err
 	}
-	server.Console, err = operators.New(operators.Options{
+	server.Console = operators.New(operators.Options{
 		API: server.AdminAPI, Tokens: tokens, Engine: engine, AdminStore: store, Activity: store, TaskStats: store,
 		ConnectorStats: m.ConnectorStats, Simulated: s.isSimulator(), LowStock: low, Proxies: proxies,
 		ProxyUsers: users, SignInLink: s.signInLink, Log: server.Log,
 	})
-	return err
+	return nil
 }
 
 // reloadToken adds the connector's token to the reloads, if the token is from a file.

@@ -1,67 +1,95 @@
 package console
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/admin"
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/internal/seq"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 )
 
-// A planList is a page of plans, in the order of import.
-type planList struct {
-	Plans   []planRow
-	Next    string
-	First   bool     // the page is the first one
-	Acts    bool     // the operator may change plans
-	PageIDs string   // the ids of the page's plans
-	Bulk    []action // the actions on several plans
+// An order is a request to issue keys. Each order is carried out once, because its ID is the idempotency
+// key of the admin API. If a browser submits the same ID again, the page shows the same keys.
+type order struct {
+	Count, OrderID, Note string
+	ID                   string // the idempotency key; set when the page asks for confirmation
+	Error                string
+	Codes                []keys.Code
+	PurchaseDate         time.Time
 }
 
-// A planRow is a plan and the possible actions on it.
-type planRow struct {
-	view.Plan
-	Actions []action
+func (r *request) newOrder() error { return r.showOrder(http.StatusOK, order{Count: "1"}) }
+
+func (r *request) showOrder(status int, o order) error {
+	return r.render(status, page{"issue", "Issue keys", "issue", o})
 }
 
-func (r *request) listPlans() error {
-	after, err := strconv.ParseInt(r.req.URL.Query().Get("after"), 10, 64)
-	if err != nil {
-		after = 0 // an invalid cursor shows the first page
+// The steps of an order, in the form's field "step".
+const (
+	stepConfirm = ""
+	stepIssue   = "issue"
+	stepCSV     = "csv"
+)
+
+// submitOrder handles the form of all three steps. It asks for confirmation, issues the keys, or sends them
+// as a file.
+func (r *request) submitOrder() error {
+	form := r.req.PostForm
+	o := order{
+		Count: keys.Trim(form.Get("count")), OrderID: keys.Trim(form.Get("order_id")),
+		Note: keys.Trim(form.Get("note")), ID: form.Get("id"),
 	}
-	plans, err := r.AdminStore.Plans(r.req.Context(), after, pageSize)
+	step := form.Get("step")
+	if step == stepConfirm {
+		o.ID = rand.Text()
+		return r.showOrder(http.StatusOK, o)
+	}
+	err := r.issueKeys(&o)
+	if e, is := errors.AsType[apiError](err); is {
+		o.ID, o.Error = "", e.Message()
+		return r.showOrder(e.Status, o)
+	}
 	if err != nil {
 		return err
 	}
-	l := planList{First: after == 0, Acts: r.token.Role.Allows(admin.Write), Bulk: r.permitted(selectActions("plan", map[string]bool{"restock": true, "retire": true}))}
-	var ids []string
-	for _, p := range plans {
-		l.Plans = append(l.Plans, planRow{view.NewPlan(p, r.Now()), r.permitted(planActions(p, r.Now()))})
-		ids = append(ids, p.ID)
+	if step == stepCSV {
+		return r.sendCSV(o)
 	}
-	l.PageIDs = strings.Join(ids, ",")
-	if len(plans) == pageSize {
-		l.Next = "/console/plans?after=" + strconv.FormatInt(plans[pageSize-1].Seq, 10)
-	}
-	return r.render(http.StatusOK, page{"plans", "Plans", "plans", l})
+	return r.render(http.StatusOK, page{"issued", "Keys issued", "issue", o})
 }
 
-// planActions returns the actions that are allowed on a plan. An expired plan needs a later time to be put back, so it is
-// put back with the form.
-func planActions(p stock.Plan, now time.Time) []action {
-	expired := p.HasExpired(now)
-	all := selectActions("plan", map[string]bool{"edit": true, "restock": !p.Available(now) && !expired, "retire": !p.Retired})
-	if expired {
-		all[0].Button = "Put back"
+// issueKeys issues the keys through the admin API. It stores the codes and the purchase date in o.
+func (r *request) issueKeys(o *order) error {
+	count, err := strconv.Atoi(o.Count)
+	if err != nil {
+		return apiError{http.StatusUnprocessableEntity, "The order is not valid", "the number of keys is not a number"}
 	}
-	return all
+	body := map[string]any{"count": count, "order_id": o.OrderID, "note": o.Note}
+	var issued struct {
+		Codes        []keys.Code `json:"codes"`
+		PurchaseDate time.Time   `json:"purchase_date"`
+	}
+	err = r.callAdmin(http.MethodPost, "/admin/v1/keys", body, &issued, http.Header{"Idempotency-Key": {o.ID}})
+	o.Codes, o.PurchaseDate = issued.Codes, issued.PurchaseDate
+	return err
+}
+
+// sendCSV sends the keys as a CSV file for a spreadsheet.
+func (r *request) sendCSV(o order) error {
+	all := make([]keys.Key, len(o.Codes))
+	for i, code := range o.Codes {
+		all[i] = keys.Key{Code: code, Status: keys.Active, OrderID: o.OrderID, PurchaseDate: o.PurchaseDate}
+	}
+	return r.sendFile("keys.csv", csvType, func(w io.Writer) error { return csvfile.WriteKeys(w, seq.All(all), true) })
 }
 
 // A planForm is the content of the page that adds or edits a plan. The fields are texts, as in the form.
@@ -134,7 +162,7 @@ func (r *request) savePlan() error {
 	if err != nil {
 		return err
 	}
-	r.session.setNote("The plan " + f.ID + " is saved.")
+	r.session.note.Store(new("The plan " + f.ID + " is saved."))
 	r.redirect("/console/plans")
 	return nil
 }
@@ -142,7 +170,7 @@ func (r *request) savePlan() error {
 // putPlan sends the plan of a form to the admin API. The error is an [apiError] if a new plan exists already.
 func (r *request) putPlan(f planForm) error {
 	refused := func(detail string) error {
-		return apiError{http.StatusUnprocessableEntity, "The plan is not valid", detail, ""}
+		return apiError{http.StatusUnprocessableEntity, "The plan is not valid", detail}
 	}
 	if !csvfile.ValidID(f.ID) {
 		return refused(fmt.Sprintf("the id must be 1 to %d printable ASCII characters with no space", csvfile.MaxID))

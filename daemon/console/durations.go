@@ -2,30 +2,14 @@ package console
 
 import (
 	"slices"
-	"sync"
 	"time"
 
-	"github.com/keyseat/keyseat/daemon/view"
-	"github.com/keyseat/keyseat/stock"
+	"github.com/keyseat/keyseat/daemon/metrics"
 	"github.com/keyseat/keyseat/tasks"
-	"github.com/keyseat/keyseat/tasks/stats"
 )
-
-// A cachedChart has the charts of a selection, and the time at which they were read.
-type cachedChart struct {
-	at        time.Time
-	outcomes  *outcomeChart
-	durations durationChart
-}
 
 // maxDurations is the number of the newest ended tasks whose durations the console reads.
 const maxDurations = 2000
-
-// A cachedSold is the number of delivered slots of a country, and the time at which it was read.
-type cachedSold struct {
-	at   time.Time
-	sold stats.Sold
-}
 
 // A durationChart shows how long attempts took.
 type durationChart struct {
@@ -80,23 +64,47 @@ func quantile(sorted []time.Duration, percent int) time.Duration {
 	return sorted[(len(sorted)*percent+99)/100-1]
 }
 
-// overviewData is what the overview reads from the store.
-type overviewData struct {
-	At          time.Time
-	Queue       stats.Queue
-	Levels      []stock.Level
-	Outcomes    *outcomeChart // nil: the store does not count tasks by hour
-	Durations   durationChart
-	Recent      []tasks.Snapshot // the newest tasks
-	Unavailable []view.Plan
-	MorePlans   bool // there may be more such plans
+// connectorStats are the statistics of the connector's calls with one kind and effect. P95 is the 95th
+// percentile. Bars are the histogram.
+type connectorStats struct {
+	metrics.ConnectorStats
+	Mean, Median, P95 time.Duration
+	Bars              []bucketBar
 }
 
-// overviewCache holds the last data. Only one request reads the store at a time, and the data is reused for
-// [maxAge]. Therefore many open overviews cost the store no more than one.
-type overviewCache struct {
-	mu     sync.Mutex
-	last   overviewData
-	charts map[chartSelection]cachedChart
-	sold   map[stock.Country]cachedSold
+// A bucketBar is a bucket of a histogram. X is its index. Height is its count, in percent of the highest
+// bucket.
+type bucketBar struct {
+	X, Height float64
+	Most      time.Duration
+	Count     uint64
 }
+
+// Top returns the distance of the bar's upper end from the top of the chart, in percent.
+func (b bucketBar) Top() float64 { return 100 - b.Height }
+
+func newConnectorStats(all []metrics.ConnectorStats) []connectorStats {
+	var stats []connectorStats
+	for _, a := range all {
+		stats = append(stats, connectorStats{
+			ConnectorStats: a, Mean: a.Total / time.Duration(a.Count), Median: a.Quantile(0.5), P95: a.Quantile(0.95), Bars: bucketBars(a.Buckets),
+		})
+	}
+	return stats
+}
+
+func bucketBars(buckets []metrics.Bucket) []bucketBar {
+	var all []bucketBar
+	before, highest := uint64(0), uint64(1)
+	for i, b := range buckets {
+		all = append(all, bucketBar{X: float64(i), Most: b.UpperBound, Count: b.Count - before})
+		highest, before = max(highest, b.Count-before), b.Count
+	}
+	for i := range all {
+		all[i].Height = 100 * float64(all[i].Count) / float64(highest)
+	}
+	return all
+}
+
+// TotalCount returns the number of calls of the connector.
+func (a connectorStats) TotalCount() int { return int(a.Count) } //nolint:gosec // the number of calls is far smaller
