@@ -21,20 +21,18 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// activityCmd is the command keyseatd activity.
 type activityCmd struct {
 	databaseFlag
 	rangeFlags
-	Actor   string   `help:"Only actions of this token, or of this user@host (CLI)." placeholder:"NAME" validate:"text"`
-	Action  string   `help:"Only this action: ${enum}." enum:"any, ${actions}" default:"any" placeholder:"ACTION"`
-	Subject string   `help:"Only actions on this key, task, plan or order: a fingerprint or an id." placeholder:"ID" validate:"text"`
-	Since   timeText `help:"Only actions then or later: a time or a date." placeholder:"TIME"`
-	Until   endText  `help:"Only earlier actions: a time, or a date, of which the whole day counts." placeholder:"TIME"`
+	Actor   string    `help:"Only actions of this token, or of this user@host (CLI)." placeholder:"NAME" validate:"text"`
+	Action  string    `help:"Only this action: ${enum}." enum:"any, ${actions}" default:"any" placeholder:"ACTION"`
+	Subject string    `help:"Only actions on this key, task, plan or order: a fingerprint or an id." placeholder:"ID" validate:"text"`
+	Since   time.Time `help:"Only actions then or later: a time or a date." placeholder:"TIME"`
+	Until   time.Time `type:"end" help:"Only earlier actions: a time, or a date, of which the whole day counts." placeholder:"TIME"`
 }
 
-// Run lists the entries that match the flags.
 func (a *activityCmd) Run(ctx context.Context, c stdio) error {
-	f := activity.Filter{Actor: a.Actor, Subject: a.Subject, Since: a.Since.at, Until: a.Until.at}
+	f := activity.Filter{Actor: a.Actor, Subject: a.Subject, Since: a.Since, Until: a.Until}
 	if a.Action != "any" {
 		f.Action = activity.Action(a.Action)
 	}
@@ -75,7 +73,6 @@ func (s *serveCmd) deleteOldActivity(ctx context.Context, store activity.Store, 
 	}
 }
 
-// findCmd is the command keyseatd find.
 type findCmd struct {
 	databaseFlag
 	outputFlag
@@ -139,13 +136,11 @@ func matches(found adminstore.Found) (all []match) {
 	return all
 }
 
-// stockCmd is the command keyseatd stock.
 type stockCmd struct {
 	databaseFlag
 	outputFlag
 }
 
-// Run prints the slots of every country with a plan.
 func (k *stockCmd) Run(ctx context.Context, c stdio) error {
 	return k.open(ctx, func(s *bunstore.Store) error {
 		levels, err := operatorEngine(s).Stock(ctx)

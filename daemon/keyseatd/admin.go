@@ -90,13 +90,11 @@ func parseExpires(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-// adminTokenCmd groups the commands on the file of admin tokens.
 type adminTokenCmd struct {
 	Add  adminTokenAdd  `cmd:"" help:"Make a new token and add it to FILE."`
 	List adminTokenList `cmd:"" help:"List the names, the roles and the expiry of the tokens."`
 }
 
-// adminTokenAdd is the command keyseatd admin-token add.
 type adminTokenAdd struct {
 	File    string     `arg:"" help:"The file of tokens; it is made with mode 0600." validate:"required"`
 	Name    string     `help:"Name of the token, for the audit log." required:"" placeholder:"NAME"`
@@ -136,7 +134,6 @@ func (a *adminTokenAdd) Run(_ context.Context, c stdio) error {
 	})
 }
 
-// adminTokenList is the command keyseatd admin-token list.
 type adminTokenList struct {
 	File string `arg:"" help:"The file of tokens." validate:"required"`
 	outputFlag
@@ -155,7 +152,6 @@ var tokenTable = terminal.Layout[tokenRow]{
 	Cells:  func(t tokenRow) []string { return []string{t.Name, string(t.Role), t.State, t.ExpiresAt.String()} },
 }
 
-// Run lists the tokens in the order of the file.
 func (l *adminTokenList) Run(_ context.Context, c stdio) error {
 	all, err := admin.TokenFile(l.File).Load()
 	if err != nil {

@@ -18,7 +18,6 @@ import (
 	taskarchive "github.com/keyseat/keyseat/tasks/archive"
 )
 
-// backupCmd is the command keyseatd backup.
 type backupCmd struct {
 	databaseFlag
 	File string `arg:"" help:"The file to write; it must not exist yet." validate:"required"`
@@ -66,7 +65,6 @@ func summary(got bunstore.Contents) string {
 	return fmt.Sprintf("%d keys and %d open tasks", got.Keys, got.Open)
 }
 
-// restoreCmd is the command keyseatd restore.
 type restoreCmd struct {
 	databaseFlag
 	File          string `arg:"" help:"The backup." validate:"required"`
@@ -120,14 +118,12 @@ func (r *restoreCmd) masterKeys(ctx context.Context, open int64) (path string, e
 	return "", nil
 }
 
-// archiveCmd is the command keyseatd archive.
 type archiveCmd struct {
 	databaseFlag
 	Before string `required:"" placeholder:"DATE" help:"Archive the keys without a change since then: a time, or a date (its first moment in UTC), at least a week ago."`
 	To     string `required:"" placeholder:"FOLDER" help:"Folder of the files; it is created if it does not exist."`
 }
 
-// Run archives the keys and prints how many rows it moved.
 func (a *archiveCmd) Run(ctx context.Context, c stdio) error {
 	before, err := a.before(time.Now())
 	if err != nil {

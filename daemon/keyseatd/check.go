@@ -18,7 +18,6 @@ import (
 	"github.com/keyseat/keyseat/internal/httpclient"
 )
 
-// checkCmd is the command keyseatd check.
 type checkCmd struct {
 	AdminListen string `default:"127.0.0.1:8081" empty:"nowhere" validate:"omitempty,listen" placeholder:"HOST:PORT" help:"The admin listener of the daemon on this machine."`
 	URL         string `name:"url" validate:"omitempty,http_url" placeholder:"URL" help:"The admin listener's URL, if it is elsewhere. A path in it is called instead of /readyz."`
@@ -31,7 +30,6 @@ const checkTime = 3 * time.Second
 // maxReason is the maximum number of bytes that the command reads from a response.
 const maxReason = 200
 
-// Run calls /readyz and prints the response.
 func (k *checkCmd) Run(ctx context.Context, c stdio) error {
 	target, err := k.target()
 	if err != nil {

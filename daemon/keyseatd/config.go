@@ -4,8 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/kong"
 
@@ -85,4 +89,126 @@ func displayValue(flag *kong.Flag) string {
 	default:
 		return fmt.Sprint(value)
 	}
+}
+
+// value returns the value of a flag's variable. An empty variable counts as not set, because unit files
+// and compose files clear a variable this way. A flag with the tag "empty" is the exception, because its
+// empty value has a meaning.
+func (env environment) value(flag *kong.Flag) (value string, set bool) {
+	value, set = env[variable(flag)]
+	return value, set && (value != "" || flag.Tag.Has("empty"))
+}
+
+// variable returns the name of a setting's variable: KEYSEAT_MASTER_KEY_FILE for --master-key-file. It
+// returns "" for a flag that is not a setting, because a forgotten variable must not trigger an action.
+func variable(flag *kong.Flag) string {
+	if !settings()[flag.Name] {
+		return ""
+	}
+	return variableOf(flag.Name)
+}
+
+func variableOf(name string) string {
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+const variablePrefix = "KEYSEAT_"
+
+// settings returns the names of the flags that have a variable: the flags of serve, and --config. A flag
+// of another command is a setting if serve has a flag of the same name.
+var settings = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{"config": true}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[serveCmd]()) {
+		if field.IsExported() && !field.Anonymous {
+			names[strings.TrimPrefix(flagName(field), "--")] = true
+		}
+	}
+	return names
+})
+
+// notSettings matches variables that start with KEYSEAT_ but are not settings. The tests of keyseatd use some.
+// Kubernetes sets the others for a service whose name starts with keyseat.
+var notSettings = regexp.MustCompile(`^KEYSEAT_(TEST_.*|REQUIRE_.*|CRASH|SKEW|(.*_)?SERVICE_(HOST|PORT(_.*)?)|(.*_)?PORT(_\d+_.*)?)$`)
+
+// unknownVariables returns a warning for each variable without an effect. The warning suggests the setting with a
+// similar name.
+func (env environment) unknownVariables() (texts []string) {
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		upper := strings.ToUpper(strings.TrimPrefix(name, "\ufeff")) // an editor may write a byte order mark before the first line
+		rest, ours := strings.CutPrefix(upper, variablePrefix)
+		if !ours || env[name] == "" || notSettings.MatchString(name) {
+			continue
+		}
+		setting := closestVariable(rest)
+		switch {
+		case name == setting:
+		case setting == "":
+			texts = append(texts, "the variable "+name+" has no effect: it is not a setting of keyseatd")
+		default:
+			texts = append(texts, "the variable "+name+" has no effect: did you mean "+setting+"?")
+		}
+	}
+	return texts
+}
+
+// closestVariable returns the variable of the setting whose name differs by at most two edits, or "".
+func closestVariable(rest string) (best string) {
+	least := 3
+	for name := range settings() {
+		known := variableOf(name)
+		if d := editDistance(rest, strings.TrimPrefix(known, variablePrefix)); d < least || d == least && known < best {
+			best, least = known, d
+		}
+	}
+	return best
+}
+
+// editDistance returns the number of bytes to insert, delete or replace to change a into b (Levenshtein
+// distance).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}
+
+// flagHelp returns the help text of a flag, with its default and its variable.
+func flagHelp(v *kong.Value) string {
+	var sources []string
+	if v.HasDefault && v.Flag != nil {
+		sources = append(sources, v.Default)
+	}
+	if v.Flag != nil && variable(v.Flag) != "" {
+		sources = append(sources, "$"+variable(v.Flag))
+	}
+	if sources == nil {
+		return v.Help
+	}
+	return fmt.Sprintf("%s (%s)", v.Help, strings.Join(sources, "; "))
+}
+
+// checkVariables refuses an environment variable with invisible characters. For example, an env file with
+// Windows line ends adds a carriage return to each value. The path of a database would then name a new,
+// empty file.
+func (env environment) checkVariables(flags []*kong.Flag) error {
+	for _, flag := range flags {
+		value, _ := env.value(flag)
+		_, list := flag.Target.Interface().(textList)
+		if err := checkText(value, list); err != nil {
+			return fmt.Errorf("the variable %s %w", variable(flag), err)
+		}
+	}
+	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"log/slog"
 	"maps"
 	"slices"
@@ -108,12 +106,10 @@ func readPrivate(path string) ([]byte, error) {
 	return text, withName(path, safefile.CheckPrivate(path, info))
 }
 
-// connectorCmd groups the commands on the connector.
 type connectorCmd struct {
 	Test connectorTest `cmd:"" help:"Check whether a service keeps the connector's protocol."`
 }
 
-// connectorTest is the command keyseatd connector test.
 type connectorTest struct {
 	serviceFlags
 	proxyFlag
@@ -123,7 +119,6 @@ type connectorTest struct {
 	URL          string                   `arg:"" name:"url" help:"The service's base URL, as for serve --connector."`
 }
 
-// Run runs the checks and prints the results.
 func (k *connectorTest) Run(ctx context.Context, c stdio) error {
 	for outcome := range k.Login {
 		if !slices.ContainsFunc(tasks.Kinds(), outcome.Fits) {
@@ -135,12 +130,26 @@ func (k *connectorTest) Run(ctx context.Context, c stdio) error {
 		return err
 	}
 	defer connector.Close()
-	checks := connector.TestService(ctx, httpconnector.ServiceTest{Logins: k.Login, Deadline: k.TaskDeadline})
+	report := serviceReport{Accounts: append([]string{httpconnector.TestLogin}, slices.Sorted(maps.Values(k.Login))...)}
+	if k.Output == terminal.Table {
+		_, err = fmt.Fprintf(c.out, "Sending made-up tasks for %s, with made-up passwords\n", terminal.Printable(strings.Join(report.Accounts, ", ")))
+	}
 	failed := 0
+	for check := range connector.TestService(ctx, httpconnector.ServiceTest{Logins: k.Login, Deadline: k.TaskDeadline}) {
+		if err != nil {
+			return err
+		}
+		report.Checks = append(report.Checks, check)
+		if check.Verdict == httpconnector.Failed {
+			failed++
+		}
+		if k.Output == terminal.Table {
+			line := fmt.Sprintf("%-8s %-23s %s", check.Verdict, check.Name, terminal.Printable(check.Note))
+			_, err = fmt.Fprintln(c.out, strings.TrimRight(line, " "))
+		}
+	}
 	if k.Output == terminal.JSON {
-		err = k.printJSON(c.out, count(checks, &failed))
-	} else {
-		err = k.print(c.out, count(checks, &failed))
+		err = terminal.PrintJSON(c.out, report)
 	}
 	switch {
 	case err != nil:
@@ -153,42 +162,8 @@ func (k *connectorTest) Run(ctx context.Context, c stdio) error {
 	return nil
 }
 
-// count yields the checks and counts the failed ones.
-func count(checks iter.Seq[httpconnector.ServiceCheck], failed *int) iter.Seq[httpconnector.ServiceCheck] {
-	return func(yield func(httpconnector.ServiceCheck) bool) {
-		for check := range checks {
-			if check.Verdict == httpconnector.Failed {
-				*failed++
-			}
-			if !yield(check) {
-				return
-			}
-		}
-	}
-}
-
-// accounts returns the logins that the test sends.
-func (k *connectorTest) accounts() []string {
-	return append([]string{httpconnector.TestLogin}, slices.Sorted(maps.Values(k.Login))...)
-}
-
-// print prints the accounts, and then each check when it has ended.
-func (k *connectorTest) print(w io.Writer, checks iter.Seq[httpconnector.ServiceCheck]) error {
-	_, err := fmt.Fprintf(w, "Sending made-up tasks for %s, with made-up passwords\n", terminal.Printable(strings.Join(k.accounts(), ", ")))
-	for check := range checks {
-		if err != nil {
-			return err
-		}
-		line := fmt.Sprintf("%-8s %-23s %s", check.Verdict, check.Name, terminal.Printable(check.Note))
-		_, err = fmt.Fprintln(w, strings.TrimRight(line, " "))
-	}
-	return err
-}
-
-// printJSON prints the accounts and all checks as one object.
-func (k *connectorTest) printJSON(w io.Writer, checks iter.Seq[httpconnector.ServiceCheck]) error {
-	return terminal.PrintJSON(w, struct {
-		Accounts []string                     `json:"accounts"`
-		Checks   []httpconnector.ServiceCheck `json:"checks"`
-	}{k.accounts(), slices.Collect(checks)})
+// A serviceReport is the output of the command in JSON: the logins that the test sends, and the results.
+type serviceReport struct {
+	Accounts []string                     `json:"accounts"`
+	Checks   []httpconnector.ServiceCheck `json:"checks"`
 }

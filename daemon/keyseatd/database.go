@@ -129,7 +129,6 @@ func printDurability(ctx context.Context, store *bunstore.Store, to io.Writer) e
 	return err
 }
 
-// migrateCmd is the command keyseatd migrate.
 type migrateCmd struct {
 	databaseFlag
 

@@ -26,7 +26,6 @@ type demoCmd struct {
 	LogLevel string        `default:"warn" enum:"debug,info,warn,error" help:"What is logged: debug, info, warn or error."`
 }
 
-// Run serves a demo shop with sample data until a signal arrives.
 func (d *demoCmd) Run(ctx context.Context, c stdio) (err error) {
 	ignoreSIGPIPE() // so that the folder is removed after `keyseatd demo | head`
 	folder, err := os.MkdirTemp("", "keyseat-demo-")

@@ -19,7 +19,6 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// doctorCmd is the command keyseatd doctor.
 type doctorCmd struct {
 	databaseFlag
 	outputFlag

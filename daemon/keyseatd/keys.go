@@ -3,14 +3,17 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
 	"github.com/keyseat/keyseat/daemon"
+	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/daemon/terminal"
 	"github.com/keyseat/keyseat/daemon/view"
 	"github.com/keyseat/keyseat/internal/seq"
@@ -19,7 +22,6 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// keysCmd groups the commands on keys.
 type keysCmd struct {
 	Generate keysGenerate `cmd:"" help:"Generate new codes and print them, one per line."`
 	Import   keysImport   `cmd:"" help:"Import keys from a CSV file, all or none."`
@@ -31,7 +33,6 @@ type keysCmd struct {
 	Reset    keysReset    `cmd:"" help:"Make a key usable again, whatever its state."`
 }
 
-// keysGenerate is the command keyseatd keys generate.
 type keysGenerate struct {
 	databaseFlag
 	Count int    `help:"Number of codes, up to a million." required:"" placeholder:"N" validate:"min=1,max=1000000"`
@@ -64,43 +65,111 @@ func printCodes(w io.Writer, all []keys.Key) error {
 	return out.Flush()
 }
 
-// keyArg selects a database and a key.
-type keyArg struct {
+type keysImport struct {
 	databaseFlag
-	Code string `arg:"" help:"The key's code."`
+	File   string `arg:"" help:"A CSV file whose first line names its columns; - is standard input."`
+	DryRun bool   `help:"Store nothing. Read the whole file and print every error in it."`
 }
 
-// keysRevoke is the command keyseatd keys revoke.
-type keysRevoke struct{ keyArg }
-
-// Run revokes the key.
-func (k *keysRevoke) Run(ctx context.Context, c stdio) error {
-	return k.updateKey(ctx, c, k.Code, "keys revoke", tasks.Revoke, "the key is revoked", hintKey+", `keyseatd keys restore` reverses this")
+func (k *keysImport) Run(ctx context.Context, c stdio) error {
+	if k.DryRun {
+		return k.dryRun(ctx, c)
+	}
+	file, err := c.open(ctx, k.File)
+	if err != nil {
+		return err
+	}
+	n, batch := 0, adminstore.ImportBatch{Type: tasks.EventImported, Note: actorNote()}
+	err = k.create(ctx, func(s *bunstore.Store) error {
+		batch.ID = operatorEngine(s).NewID()
+		table := csvfile.New(file)
+		counted := seq.Map(table.Keys(), func(k keys.Key) keys.Key {
+			n++
+			return k
+		})
+		err := table.LineOf(s.ImportKeys(ctx, batch, counted))
+		if err == nil {
+			c.record(ctx, s, "keys import", slog.Int("count", n))
+		}
+		return err
+	})
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return c.done(fmt.Sprintf("imported: %d keys", n), "`keyseatd keys export --batch "+batch.ID+"` prints them")
 }
 
-// keysRestore is the command keyseatd keys restore.
-type keysRestore struct{ keyArg }
-
-// Run reverses the revocation of the key.
-func (k *keysRestore) Run(ctx context.Context, c stdio) error {
-	return k.updateKey(ctx, c, k.Code, "keys restore", tasks.Restore, "the key is no longer revoked", hintKey+", `keyseatd keys revoke` reverses this")
+// dryRun prints the errors that an import of the file would have. It stores nothing. If the SQLite file does not
+// exist, no key is stored, and dryRun does not create the file.
+func (k *keysImport) dryRun(ctx context.Context, c stdio) error {
+	if terminal.Width(c.out) > 0 {
+		c.err = io.Discard // a progress bar would mix with the printed errors
+	}
+	file, err := c.open(ctx, k.File)
+	if err != nil {
+		return err
+	}
+	table := csvfile.New(file)
+	if k.missing() {
+		err = table.DryRun(ctx, c.out, nil)
+	} else {
+		err = k.open(ctx, func(s *bunstore.Store) error { return table.DryRun(ctx, c.out, s.Snapshots) })
+	}
+	return errors.Join(err, file.Close())
 }
 
-// keysReset is the command keyseatd keys reset.
-type keysReset struct{ keyArg }
-
-// Run makes the key usable again.
-func (k *keysReset) Run(ctx context.Context, c stdio) error {
-	return k.updateKey(ctx, c, k.Code, "keys reset", tasks.Reset, "the key is usable again", hintKey)
+type keysExport struct {
+	databaseFlag
+	Batch       string `help:"Only the keys of this import or generation." placeholder:"ID" validate:"text"`
+	Spreadsheet bool   `help:"Print CSV that is safe to open in a spreadsheet, but cannot be imported."`
 }
 
-// keysShow is the command keyseatd keys show.
+// Run prints the keys as CSV. It logs how many codes it printed, also if it fails.
+func (k *keysExport) Run(ctx context.Context, c stdio) error {
+	return k.open(ctx, func(s *bunstore.Store) error {
+		found, err := k.keys(ctx, s)
+		if err != nil {
+			return err
+		}
+		n := 0
+		defer func() { c.auditOutput(ctx, s, "keys export", n) }()
+		var bar *terminal.Bar
+		if terminal.Width(c.out) == 0 { // a bar would mix with rows on a terminal
+			bar = terminal.NewRowBar(c.err, "exporting")
+		}
+		defer bar.Clear()
+		found = seq.Map(found, func(k keys.Key) keys.Key {
+			n++
+			bar.Add(1)
+			return k
+		})
+		out := bufio.NewWriter(c.out)
+		if err := csvfile.WriteKeys(out, found, k.Spreadsheet); err != nil {
+			return err
+		}
+		return out.Flush()
+	})
+}
+
+// keys returns the keys of the batch, or all keys without --batch. A batch without keys is an error,
+// because the id is probably mistyped.
+func (k *keysExport) keys(ctx context.Context, s *bunstore.Store) (iter.Seq2[keys.Key, error], error) {
+	if k.Batch == "" {
+		all := listKeys(ctx, s, adminstore.KeyFilter{}, adminstore.Page{Limit: pageSize})
+		return seq.Map(all, func(v tasks.Snapshot) keys.Key { return v.Key }), nil
+	}
+	all, err := s.Batch(ctx, k.Batch)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("batch %s has no keys", k.Batch)
+	}
+	return seq.All(all), err
+}
+
 type keysShow struct {
 	keyArg
 	outputFlag
 }
 
-// Run prints the key.
 func (k *keysShow) Run(ctx context.Context, c stdio) error {
 	code, err := keys.ParseTyped(k.Code)
 	if err != nil {

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding"
 	"iter"
+	"strconv"
 	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore"
@@ -27,8 +27,8 @@ type rangeFlags struct {
 // listFlags select the part of a list of keys or tasks, and its form.
 type listFlags struct {
 	rangeFlags
-	Country countryText `help:"Only tasks with an account in this country, or keys whose latest task has one." placeholder:"CODE"`
-	Plan    string      `help:"Only tasks with a slot of this plan, or keys whose latest task has one." placeholder:"ID" validate:"text"`
+	Country stock.Country `help:"Only tasks with an account in this country, or keys whose latest task has one." placeholder:"CODE"`
+	Plan    string        `help:"Only tasks with a slot of this plan, or keys whose latest task has one." placeholder:"ID" validate:"text"`
 }
 
 // page returns the first page of the list.
@@ -57,56 +57,23 @@ func limited[T any](limit int, all iter.Seq2[T, error], n *int) iter.Seq2[T, err
 	}
 }
 
-// The values of flags that are checked when they are parsed.
-type (
-	timeText    struct{ at time.Time } // a time, or a date, which means its beginning
-	endText     struct{ at time.Time } // a time, or a date, which means its end
-	countryText stock.Country
-)
-
-var (
-	_ encoding.TextUnmarshaler = (*timeText)(nil)
-	_ encoding.TextUnmarshaler = (*endText)(nil)
-	_ encoding.TextUnmarshaler = (*countryText)(nil)
-)
-
-// UnmarshalText implements [encoding.TextUnmarshaler].
-func (t *timeText) UnmarshalText(text []byte) (err error) {
-	t.at, err = csvfile.ParseTime(string(text))
-	return err
-}
-
-// UnmarshalText implements [encoding.TextUnmarshaler].
-func (t *endText) UnmarshalText(text []byte) (err error) {
-	t.at, err = csvfile.ParseEnd(string(text))
-	return err
-}
-
-// UnmarshalText implements [encoding.TextUnmarshaler].
-func (c *countryText) UnmarshalText(text []byte) error {
-	country, err := csvfile.ParseCountry(string(text))
-	*c = countryText(country)
-	return err
-}
-
-// keysList is the command keyseatd keys list.
 type keysList struct {
 	databaseFlag
 	listFlags
-	Order        string   `help:"Only keys of this order." placeholder:"ID" validate:"text"`
-	Status       []string `help:"Only keys with one of these statuses: ${enum}." enum:"${statuses}" placeholder:"STATUS"`
-	Used         *bool    `help:"Only used keys, or only unused ones." negatable:""`
-	Revoked      *bool    `help:"Only revoked keys, or only those that are not." negatable:""`
-	BoughtAfter  timeText `help:"Only keys bought then or later: a time or a date." placeholder:"TIME"`
-	BoughtBefore timeText `help:"Only keys bought earlier: a time or a date." placeholder:"TIME"`
-	After        string   `help:"Begin after this key." placeholder:"CODE"`
+	Order        string    `help:"Only keys of this order." placeholder:"ID" validate:"text"`
+	Status       []string  `help:"Only keys with one of these statuses: ${enum}." enum:"${statuses}" placeholder:"STATUS"`
+	Used         *bool     `help:"Only used keys, or only unused ones." negatable:""`
+	Revoked      *bool     `help:"Only revoked keys, or only those that are not." negatable:""`
+	BoughtAfter  time.Time `help:"Only keys bought then or later: a time or a date." placeholder:"TIME"`
+	BoughtBefore time.Time `help:"Only keys bought earlier: a time or a date." placeholder:"TIME"`
+	After        string    `help:"Begin after this key." placeholder:"CODE"`
 }
 
 // Run lists the keys. It logs how many codes it printed.
 func (k *keysList) Run(ctx context.Context, c stdio) error {
 	f := adminstore.KeyFilter{
-		Used: k.Used, Revoked: k.Revoked, BoughtAfter: k.BoughtAfter.at, BoughtBefore: k.BoughtBefore.at,
-		Country: stock.Country(k.Country), Plan: k.Plan,
+		Used: k.Used, Revoked: k.Revoked, BoughtAfter: k.BoughtAfter, BoughtBefore: k.BoughtBefore,
+		Country: k.Country, Plan: k.Plan,
 	}
 	if k.Order != "" {
 		f.OrderID = &k.Order
@@ -161,6 +128,54 @@ var keyTable = terminal.Layout[view.Key]{
 		return []string{
 			string(k.Code), string(k.Status), yesNo(k.Used), yesNo(k.Revoked), k.OrderID, k.PurchaseDate.String(),
 			k.Username, country, plan,
+		}
+	},
+}
+
+type tasksCmd struct {
+	List    tasksList    `cmd:"" help:"List tasks by state, outcome, country, plan or time."`
+	Retry   tasksRetry   `cmd:"" help:"Make an open task due now."`
+	Resolve tasksResolve `cmd:"" help:"Resolve the suspect slot of a task."`
+}
+
+type tasksList struct {
+	databaseFlag
+	listFlags
+	State   string    `help:"Only tasks in this state: ${enum}." enum:"any, open, waiting, running, retrying, ended, failed, suspect" default:"any"`
+	Outcome []string  `help:"Only tasks that ended with one of these outcomes: ${enum}." enum:"${outcomes}" placeholder:"OUTCOME"`
+	Since   time.Time `help:"Only tasks accepted then or later: a time or a date." placeholder:"TIME"`
+	Until   time.Time `type:"end" help:"Only tasks accepted earlier: a time, or a date, of which the whole day counts." placeholder:"TIME"`
+	Key     string    `help:"Only tasks of this key." placeholder:"CODE"`
+}
+
+// Run lists the tasks that match the flags. It logs how many codes it printed.
+func (t *tasksList) Run(ctx context.Context, c stdio) (err error) {
+	f := adminstore.TaskFilter{Country: t.Country, Plan: t.Plan, Since: t.Since, Until: t.Until}
+	if t.State != "any" {
+		f.State = adminstore.TaskState(t.State)
+	}
+	for _, o := range t.Outcome {
+		f.Outcomes = append(f.Outcomes, tasks.Outcome(o))
+	}
+	if t.Key != "" {
+		if f.Code, err = keys.ParseTyped(t.Key); err != nil {
+			return err
+		}
+	}
+	return t.open(ctx, func(s *bunstore.Store) error {
+		n := 0
+		defer func() { c.auditOutput(ctx, s, "tasks list", n) }()
+		views := seq.Map(limited(t.Limit, listTasks(ctx, s, f, t.page()), &n), func(v tasks.Snapshot) view.Task { return view.NewTask(*v.Task) })
+		return terminal.PrintList(c.out, t.Output, taskTable, views)
+	})
+}
+
+var taskTable = terminal.Layout[view.Task]{
+	Header: "ID CODE~ KIND COUNTRY? STATE OUTCOME PLAN? SLOT? ATTEMPTS? CREATED? DUE? ENDED?",
+	Cells: func(t view.Task) []string {
+		return []string{
+			t.ID, string(t.Code), string(t.Kind), string(t.Country), string(t.State), string(t.Outcome),
+			t.Plan, string(t.Slot), strconv.Itoa(t.Attempts), t.CreatedAt.String(), t.DueAt.String(), t.EndedAt.String(),
 		}
 	},
 }

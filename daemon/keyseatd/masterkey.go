@@ -20,19 +20,16 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// masterKeyCmd groups the commands on the file of master keys.
 type masterKeyCmd struct {
 	Add    masterKeyAdd    `cmd:"" help:"Make a new key, the first of FILE."`
 	Prune  masterKeyPrune  `cmd:"" help:"Destroy the keys of FILE that nothing stored needs."`
 	Rotate masterKeyRotate `cmd:"" help:"Prune FILE, and add a key if the first one is old. For a timer."`
 }
 
-// masterKeyAdd is the command keyseatd master-key add.
 type masterKeyAdd struct {
 	File string `arg:"" help:"The file of master keys; it is made with mode 0600." validate:"required"`
 }
 
-// Run adds a key to the file and prints its id.
 func (m *masterKeyAdd) Run(_ context.Context, c stdio) error {
 	id, err := keyring.Add(m.File)
 	if err != nil {
@@ -47,13 +44,11 @@ func (m *masterKeyAdd) Run(_ context.Context, c stdio) error {
 	})
 }
 
-// masterKeyPrune is the command keyseatd master-key prune.
 type masterKeyPrune struct {
 	databaseFlag
 	File string `arg:"" help:"The file of master keys." validate:"required"`
 }
 
-// Run destroys the keys that are not in use, and prints their ids.
 func (m *masterKeyPrune) Run(ctx context.Context, c stdio) error {
 	return m.open(ctx, func(s *bunstore.Store) error {
 		done, err := rotateMasterKeys(ctx, s, m.File, 0)
@@ -75,14 +70,12 @@ func (m *masterKeyPrune) Run(ctx context.Context, c stdio) error {
 	})
 }
 
-// masterKeyRotate is the command keyseatd master-key rotate.
 type masterKeyRotate struct {
 	databaseFlag
 	File      string        `arg:"" help:"The file of master keys." validate:"required"`
 	KeyPeriod time.Duration `default:"24h" validate:"min=0" placeholder:"24h" help:"Age at which the first key gets a successor. 0: never."`
 }
 
-// Run rotates the file and prints the changes.
 func (m *masterKeyRotate) Run(ctx context.Context, c stdio) error {
 	return m.open(ctx, func(s *bunstore.Store) error {
 		done, err := rotateMasterKeys(ctx, s, m.File, m.KeyPeriod)

@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/keyseat/keyseat/daemon/csvfile"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/activity"
 )
@@ -68,9 +70,25 @@ func newParser(c stdio, exit func(int), skipped ...string) (*kong.Kong, error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ValueFormatter(flagHelp),
 		kong.IgnoreFields(skipped...),
+		kong.TypeMapper(reflect.TypeFor[time.Time](), mapper(csvfile.ParseTime)),
+		kong.NamedMapper("end", mapper(csvfile.ParseEnd)),
+		kong.TypeMapper(reflect.TypeFor[stock.Country](), mapper(csvfile.ParseCountry)),
 		kong.PostBuild(setHelp),
 		kong.Vars{"version": version(), "outcomes": joined(tasks.AllOutcomes()), "statuses": joined(keys.Statuses()), "actions": joined(activity.Actions())},
 	)
+}
+
+// mapper returns a mapper of the flags whose text parse converts to a value.
+func mapper[T any](parse func(string) (T, error)) kong.MapperFunc {
+	return func(ctx *kong.DecodeContext, target reflect.Value) error {
+		var text string
+		if err := ctx.Scan.PopValueInto("value", &text); err != nil {
+			return err
+		}
+		value, err := parse(text)
+		target.Set(reflect.ValueOf(value))
+		return err
+	}
 }
 
 // otherCommands returns a pattern of the fields of [commands] that args does not need. It returns nothing if args does not

@@ -19,7 +19,6 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-// plansCmd groups the commands on plans.
 type plansCmd struct {
 	Import  plansImport  `cmd:"" help:"Import plans from a CSV file. Update the plans with a known id."`
 	List    plansList    `cmd:"" help:"List all plans in the order of import."`
@@ -28,7 +27,6 @@ type plansCmd struct {
 	Release plansRelease `cmd:"" help:"Free the slot of a member who has left the plan."`
 }
 
-// plansImport is the command keyseatd plans import.
 type plansImport struct {
 	databaseFlag
 	File string `arg:"" help:"A CSV file whose first line names its columns; - is standard input."`
@@ -81,13 +79,11 @@ func (p *plansImport) read(ctx context.Context, c stdio) ([]stock.PlanEdit, *csv
 	return edits, table, errors.Join(err, file.Close())
 }
 
-// plansList is the command keyseatd plans list.
 type plansList struct {
 	databaseFlag
 	outputFlag
 }
 
-// Run lists all plans.
 func (p *plansList) Run(ctx context.Context, c stdio) error {
 	return p.open(ctx, func(s *bunstore.Store) error {
 		now := time.Now()
@@ -108,13 +104,11 @@ var planTable = terminal.Layout[view.Plan]{
 	},
 }
 
-// plansRetire is the command keyseatd plans retire.
 type plansRetire struct {
 	databaseFlag
 	ID string `arg:"" help:"The plan's id."`
 }
 
-// Run retires the plan.
 func (p *plansRetire) Run(ctx context.Context, c stdio) error {
 	err := p.open(ctx, func(s *bunstore.Store) error {
 		return c.editPlan(ctx, s, "plans retire", stock.PlanEdit{ID: p.ID, Retire: true})
@@ -137,7 +131,6 @@ func (c stdio) editPlan(ctx context.Context, s *bunstore.Store, action string, e
 	return err
 }
 
-// plansRestock is the command keyseatd plans restock.
 type plansRestock struct {
 	databaseFlag
 	ID string `arg:"" help:"The plan's id."`
@@ -162,13 +155,11 @@ func (p *plansRestock) Run(ctx context.Context, c stdio) error {
 	return c.done("the plan is back in stock", hintPlans+", `keyseatd plans retire` takes it out")
 }
 
-// plansRelease is the command keyseatd plans release.
 type plansRelease struct {
 	databaseFlag
 	Task string `arg:"" help:"The id of the task that has spent the slot."`
 }
 
-// Run releases the slot.
 func (p *plansRelease) Run(ctx context.Context, c stdio) error {
-	return p.updateTask(ctx, c, p.Task, "plans release", tasks.Release, "the slot is free again", hintPlans)
+	return p.updateTask(ctx, c, p.Task, update{"plans release", tasks.Release, "the slot is free again", hintPlans})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -18,7 +19,6 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// Run serves until a signal arrives.
 func (s *serveCmd) Run(ctx context.Context, c stdio) error {
 	log := s.logger(c.err)
 	connector, err := s.prepare(log)
@@ -55,22 +55,9 @@ func (s *serveCmd) prepare(log *slog.Logger) (tasks.Connector, error) {
 	if s.MasterKeyFile == "" && !strings.HasPrefix(s.Database, sqlitePrefix) {
 		return nil, usageError{errors.New("--master-key-file is missing: make one with `keyseatd master-key add FILE`")}
 	}
-	if err := s.checkAdmin(s.AdminListen); err != nil {
-		return nil, err
-	}
-	if _, err := s.proxyUsers(s.TrustedProxies); err != nil {
-		return nil, err
-	}
-	if err := s.checkWebhooks(); err != nil {
-		return nil, err
-	}
-	if err := s.checkTLSKey(); err != nil {
-		return nil, err
-	}
-	if err := s.checkPlaintext(); err != nil {
-		return nil, err
-	}
-	if err := s.checkPage(); err != nil {
+	_, proxyErr := s.proxyUsers(s.TrustedProxies)
+	err := cmp.Or(s.checkAdmin(s.AdminListen), proxyErr, s.checkWebhooks(), s.checkTLSKey(), s.checkPlaintext(), s.checkPage())
+	if err != nil {
 		return nil, err
 	}
 	return s.connector(s.noProxy(), log)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"os/user"
 	"strings"
 	"syscall"
 
@@ -16,7 +17,10 @@ import (
 	"go.uber.org/zap/exp/zapslog"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/keyseat/keyseat/daemon/auditlog"
+	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/daemon/terminal"
+	"github.com/keyseat/keyseat/tasks/activity"
 )
 
 // A stdio holds the streams and the environment of a command.
@@ -176,3 +180,61 @@ func withName(name string, err error) error {
 
 // byteOrderMark is the character that some editors write at the start of a file.
 const byteOrderMark = "\ufeff"
+
+// actor returns the name of the person at the command line, for the history and the audit log.
+func actor() string {
+	name := fmt.Sprintf("uid %d", os.Getuid())
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return name + "@" + hostname() + " (CLI)"
+}
+
+// actorNote returns the note with the actor for an event.
+func actorNote() string { return "by " + actor() }
+
+// hostname returns the name of this machine.
+func hostname() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return host
+}
+
+// audit writes a line of the audit log to standard error, unless n is 0. It is about n codes that a command has printed or
+// written to a file, or about n changes without an actor in a history. audit then stores the entry, which has the attributes
+// more too, unless s is nil.
+func (c stdio) audit(ctx context.Context, s activity.Store, action string, n int, more ...slog.Attr) {
+	if n > 0 {
+		log := c.auditLog(s)
+		log.Lines = log.Errors
+		log.Write(ctx, slog.LevelInfo, "command", auditAttrs(action, n), more...)
+	}
+}
+
+// auditOutput is audit for a command that only reads. It logs no error about the entry, because the command may run on a
+// standby, or as a role that cannot write.
+func (c stdio) auditOutput(ctx context.Context, s activity.Store, action string, n int) {
+	if n > 0 {
+		log := c.auditLog(s)
+		log.Lines, log.Errors = log.Errors, nil
+		log.Write(ctx, slog.LevelInfo, "command", auditAttrs(action, n))
+	}
+}
+
+// auditAttrs returns the attributes of a line of a command.
+func auditAttrs(action string, n int) []slog.Attr {
+	return []slog.Attr{slog.String("action", action), slog.String("actor", actor()), slog.Int("count", n)}
+}
+
+// record stores an entry of the audit log. There is no line, because the history of the key names the actor.
+func (c stdio) record(ctx context.Context, s activity.Store, action string, attrs ...slog.Attr) {
+	c.auditLog(s).Write(ctx, slog.LevelInfo, "", append(attrs, slog.String("action", action), slog.String("actor", actor())))
+}
+
+// auditLog returns the audit log of a command, without lines.
+func (c stdio) auditLog(s activity.Store) auditlog.Log {
+	log := logFlags{LogLevel: "info", LogFormat: "console"}.logger(c.err)
+	return auditlog.Log{Entries: s, Errors: log, Limiter: new(loglimit.Limiter)}
+}

@@ -19,13 +19,11 @@ import (
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-// webhooksList is the command keyseatd webhooks list.
 type webhooksList struct {
 	databaseFlag
 	outputFlag
 }
 
-// Run lists the endpoints that daemons have registered as subscribers.
 func (w *webhooksList) Run(ctx context.Context, c stdio) error {
 	return w.open(ctx, func(s *bunstore.Store) error {
 		all, err := s.Subscribers(ctx)
@@ -62,7 +60,6 @@ func newEndpoint(s outbox.Subscriber) endpoint {
 	return endpoint{s.Name, state, s.Waiting, view.Time{Time: s.Since}, view.Time{Time: s.Disabled}, view.Time{Time: s.ExpiresAt}}
 }
 
-// webhooksDeliveries is the command keyseatd webhooks deliveries.
 type webhooksDeliveries struct {
 	databaseFlag
 	outputFlag
@@ -71,7 +68,6 @@ type webhooksDeliveries struct {
 	Count    int    `help:"Maximum number of attempts, 0 for all." default:"100" validate:"min=0" placeholder:"N"`
 }
 
-// Run lists the delivery attempts, the newest first.
 func (w *webhooksDeliveries) Run(ctx context.Context, c stdio) error {
 	return w.open(ctx, func(s *bunstore.Store) error {
 		k, err := s.FingerprintKey(ctx, daemon.NewFingerprintKey())

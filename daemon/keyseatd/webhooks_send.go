@@ -16,7 +16,6 @@ import (
 	"github.com/keyseat/keyseat/tasks/outbox"
 )
 
-// webhooksCmd groups the commands on webhooks.
 type webhooksCmd struct {
 	List       webhooksList       `cmd:"" help:"List the endpoints, with the number of queued deliveries."`
 	Deliveries webhooksDeliveries `cmd:"" help:"List delivery attempts, the newest first."`
@@ -26,7 +25,6 @@ type webhooksCmd struct {
 	Test       webhooksTest       `cmd:"" help:"Send an example of each event to an endpoint."`
 }
 
-// webhooksReplay is the command keyseatd webhooks replay.
 type webhooksReplay struct {
 	databaseFlag
 	Endpoint string `arg:"" help:"The endpoint's name."`
@@ -148,29 +146,23 @@ func (e endpointArg) change(ctx context.Context, c stdio, change func(*bunstore.
 	return c.done(stored, hintEndpoints)
 }
 
-// webhooksResume is the command keyseatd webhooks resume.
 type webhooksResume struct{ endpointArg }
 
-// Run makes the daemons send to the endpoint again.
 func (w *webhooksResume) Run(ctx context.Context, c stdio) error {
 	return w.change(ctx, c, (*bunstore.Store).Resume, "the endpoint receives events again")
 }
 
-// webhooksForget is the command keyseatd webhooks forget.
 type webhooksForget struct{ endpointArg }
 
-// Run removes the endpoint and its queued deliveries.
 func (w *webhooksForget) Run(ctx context.Context, c stdio) error {
 	return w.change(ctx, c, (*bunstore.Store).Unsubscribe, "the endpoint is forgotten")
 }
 
-// webhooksTest is the command keyseatd webhooks test.
 type webhooksTest struct {
 	endpointFlags
 	Endpoint string `arg:"" help:"The endpoint's name in the file."`
 }
 
-// Run sends the examples and prints the results.
 func (w *webhooksTest) Run(ctx context.Context, c stdio) error {
 	if w.WebhookFile == "" {
 		return usageError{errors.New("--webhook-file is missing: name the JSON file of the endpoints")}
