@@ -11,103 +11,104 @@ import (
 	"github.com/keyseat/keyseat/tasks/audit"
 )
 
-// A check examines one record.
-type check func(r audit.Record) []Finding
-
-// checks returns the checks in the order in which their findings are repaired.
-func (d Doctor) checks() []check {
-	return []check{
-		keyExists, latestTaskExists, tasksExist, slotsMatchHistory, onlyLatestIsOpen, queueMatchesTask, statusIsPossible,
-		upgradedOnce, secretsMatchTasks, d.secretsDecrypt, d.leasesAreCurrent, endedTasksHoldNoSlot,
-	}
+// An examination is the examination of one record.
+type examination struct {
+	Doctor
+	audit.Record
+	found []Finding
 }
 
-// newFinding returns a finding about the record's key and one of its tasks.
-func newFinding(code Code, r audit.Record, task, format string, args ...any) []Finding {
-	return []Finding{{Code: code, Key: r.Code, Task: task, Found: fmt.Sprintf(format, args...)}}
+// checks are the checks of a record, in the order in which their findings are repaired.
+var checks = []func(*examination){
+	(*examination).keyExists, (*examination).latestTaskExists, (*examination).tasksExist,
+	(*examination).slotsMatchHistory, (*examination).onlyLatestIsOpen, (*examination).queueMatchesTask,
+	(*examination).statusIsPossible, (*examination).upgradedOnce, (*examination).secretsMatchTasks,
+	(*examination).secretsDecrypt, (*examination).leasesAreCurrent, (*examination).endedTasksHoldNoSlot,
+}
+
+// add adds a finding about the record's key and one of its tasks.
+func (x *examination) add(code Code, task, format string, args ...any) {
+	x.found = append(x.found, Finding{Code: code, Key: x.Record.Code, Task: task, Found: fmt.Sprintf(format, args...)})
+}
+
+// addSlot adds a finding about the slot of a task.
+func (x *examination) addSlot(code Code, t tasks.Task, format string, args ...any) {
+	x.add(code, t.ID, format, args...)
+	x.found[len(x.found)-1].Plan = t.Plan.ID
 }
 
 // keyExists checks that nothing is stored under a code without a key.
-func keyExists(r audit.Record) []Finding {
-	if r.Key.Exists() || len(r.Tasks)+len(r.Events) == 0 {
-		return nil
+func (x *examination) keyExists() {
+	if !x.Key.Exists() && len(x.Tasks)+len(x.Events) > 0 {
+		x.add(KeyMissing, "", "there is no such key, but %d tasks and %d history entries of it", len(x.Tasks), len(x.Events))
 	}
-	return newFinding(KeyMissing, r, "", "there is no such key, but %d tasks and %d history entries of it", len(r.Tasks), len(r.Events))
 }
 
 // latestTaskExists checks that the task which the key names exists and belongs to the key.
-func latestTaskExists(r audit.Record) []Finding {
-	if r.Key.Task == "" || r.Task(r.Key.Task) != nil {
-		return nil
+func (x *examination) latestTaskExists() {
+	if x.Key.Task != "" && x.Task(x.Key.Task) == nil {
+		x.add(TaskMissing, x.Key.Task, "the key is %s and names a task that is not its own", x.Key.Status)
 	}
-	return newFinding(TaskMissing, r, r.Key.Task, "the key is %s and names a task that is not its own", r.Key.Status)
 }
 
 // tasksExist checks that every task of the history is stored.
-func tasksExist(r audit.Record) []Finding {
-	var found []Finding
+func (x *examination) tasksExist() {
 	seen := map[string]bool{"": true}
-	for _, e := range r.Events {
-		if !seen[e.Task] && r.Task(e.Task) == nil {
-			found = append(found, newFinding(TaskLost, r, e.Task, "the history names the task, whose slot it leaves %s", r.SlotHistory(e.Task))...)
+	for _, e := range x.Events {
+		if !seen[e.Task] && x.Task(e.Task) == nil {
+			x.add(TaskLost, e.Task, "the history names the task, whose slot it leaves %s", x.SlotHistory(e.Task))
 		}
 		seen[e.Task] = true
 	}
-	return found
 }
 
 // onlyLatestIsOpen checks that a key has up to one open task, and that this is its latest task.
-func onlyLatestIsOpen(r audit.Record) []Finding {
-	var found []Finding
-	latest := r.ExpectedLatest()
-	for _, t := range r.Open() {
+func (x *examination) onlyLatestIsOpen() {
+	latest := x.ExpectedLatest()
+	for _, t := range x.Open() {
 		switch {
-		case !r.Key.Exists():
+		case !x.Key.Exists():
 		case t.ID != latest.ID:
-			found = append(found, newFinding(TaskExtraOpen, r, t.ID, "the %s is open, but the key's latest task is %s", t.Kind, latest.ID)...)
-		case r.Key.Task != t.ID && (r.Key.Task == "" || r.Task(r.Key.Task) != nil):
-			found = append(found, newFinding(TaskUnnamed, r, t.ID, "the %s is open, but the key names %q as its latest task", t.Kind, r.Key.Task)...)
+			x.add(TaskExtraOpen, t.ID, "the %s is open, but the key's latest task is %s", t.Kind, latest.ID)
+		case x.Key.Task != t.ID && (x.Key.Task == "" || x.Task(x.Key.Task) != nil):
+			x.add(TaskUnnamed, t.ID, "the %s is open, but the key names %q as its latest task", t.Kind, x.Key.Task)
 		}
 	}
-	return found
 }
 
 // queueMatchesTask checks that a key is in the queue if, and only if, its latest task is open.
-func queueMatchesTask(r audit.Record) []Finding {
-	named := r.Task(r.Key.Task)
-	queued, open := r.Key.Status == keys.InQueue, named != nil && named.Open()
+func (x *examination) queueMatchesTask() {
+	named := x.Task(x.Key.Task)
+	queued, open := x.Key.Status == keys.InQueue, named != nil && named.Open()
 	switch {
-	case queued && len(r.Open()) == 0:
-		return newFinding(QueueEmpty, r, r.Key.Task, "the key is in the queue, but no task of it is open")
+	case queued && len(x.Open()) == 0:
+		x.add(QueueEmpty, x.Key.Task, "the key is in the queue, but no task of it is open")
 	case !queued && open:
-		return newFinding(QueueLeft, r, named.ID, "the key is %s, but its %s is open", r.Key.Status, named.Kind)
+		x.add(QueueLeft, named.ID, "the key is %s, but its %s is open", x.Key.Status, named.Kind)
 	}
-	return nil
 }
 
 // statusIsPossible checks that the status agrees with the use. It also checks that an active key has
 // no ended task since its last reset, because no task makes a key active.
-func statusIsPossible(r audit.Record) []Finding {
+func (x *examination) statusIsPossible() {
 	switch {
-	case !r.Key.Exists():
-		return nil
-	case !r.Key.Status.AllowsUsed(r.Key.Used):
-		used := map[bool]string{true: "used", false: "not used"}[r.Key.Used]
-		return newFinding(StatusUsed, r, "", "the key's status is %q, but it is %s", string(r.Key.Status), used)
-	case r.Key.Status == keys.Active:
-		if status := r.RepairStatus("", "").Key.Status; status != keys.Active {
-			return newFinding(StatusUsed, r, "", "the key is active, but its latest task has left it %s, and no reset came later", status)
+	case !x.Key.Exists():
+	case !x.Key.Status.AllowsUsed(x.Key.Used):
+		used := map[bool]string{true: "used", false: "not used"}[x.Key.Used]
+		x.add(StatusUsed, "", "the key's status is %q, but it is %s", string(x.Key.Status), used)
+	case x.Key.Status == keys.Active:
+		if status := x.RepairStatus("", "").Key.Status; status != keys.Active {
+			x.add(StatusUsed, "", "the key is active, but its latest task has left it %s, and no reset came later", status)
 		}
 	}
-	return nil
 }
 
 // upgradedOnce checks for a renew or a reset between two successful upgrades. If the operator has
 // released a slot of the two, that is not a finding.
-func upgradedOnce(r audit.Record) []Finding {
+func (x *examination) upgradedOnce() {
 	var pairs [][2]string
 	using, latest := "", ""
-	for _, e := range r.Events {
+	for _, e := range x.Events {
 		switch {
 		case e.Type == tasks.EventAccepted:
 			latest = e.Task
@@ -123,11 +124,9 @@ func upgradedOnce(r audit.Record) []Finding {
 			using = ""
 		}
 	}
-	var found []Finding
 	for _, p := range pairs {
-		found = append(found, newFinding(UpgradedTwice, r, p[1], "the upgrade has succeeded, and so had %s before it", p[0])...)
+		x.add(UpgradedTwice, p[1], "the upgrade has succeeded, and so had %s before it", p[0])
 	}
-	return found
 }
 
 // madeUsed reports whether the event makes a key used. latest is the key's latest task. An earlier
@@ -145,23 +144,16 @@ func madeUsable(e tasks.Event, latest string) bool {
 
 // slotsMatchHistory checks that each task's slot is where its history says. It also checks that each move
 // starts where the move before it ended.
-func slotsMatchHistory(r audit.Record) []Finding {
-	var found []Finding
-	for _, t := range r.Tasks {
-		history := r.SlotHistory(t.ID)
-		var f []Finding
+func (x *examination) slotsMatchHistory() {
+	for _, t := range x.Tasks {
+		history := x.SlotHistory(t.ID)
 		switch {
 		case !history.Matches(t):
-			f = newFinding(SlotHistory, r, t.ID, "the task says its slot is %s, the history says %s", describeSlot(t), history)
+			x.addSlot(SlotHistory, t, "the task says its slot is %s, the history says %s", describeSlot(t), history)
 		case history.OutOfOrder():
-			f = newFinding(SlotOrder, r, t.ID, "the moves of the task's slot do not follow each other")
+			x.addSlot(SlotOrder, t, "the moves of the task's slot do not follow each other")
 		}
-		for i := range f {
-			f[i].Plan = t.Plan.ID
-		}
-		found = append(found, f...)
 	}
-	return found
 }
 
 // describeSlot describes where a task's slot is.
@@ -173,64 +165,50 @@ func describeSlot(t tasks.Task) string {
 }
 
 // endedTasksHoldNoSlot checks that only open tasks hold slots.
-func endedTasksHoldNoSlot(r audit.Record) []Finding {
-	var found []Finding
-	for _, t := range r.Tasks {
+func (x *examination) endedTasksHoldNoSlot() {
+	for _, t := range x.Tasks {
 		if !t.Open() && t.Slot == stock.Held {
-			f := newFinding(SlotHeld, r, t.ID, "the task has ended as %s, but holds a slot", t.Outcome)
-			f[0].Plan = t.Plan.ID
-			found = append(found, f...)
+			x.addSlot(SlotHeld, t, "the task has ended as %s, but holds a slot", t.Outcome)
 		}
 	}
-	return found
 }
 
 // secretsMatchTasks checks that a task has a secret if, and only if, it is open.
-func secretsMatchTasks(r audit.Record) []Finding {
-	var found []Finding
-	for _, t := range r.Tasks {
+func (x *examination) secretsMatchTasks() {
+	for _, t := range x.Tasks {
 		switch {
 		case !t.Open() && t.Sealed != nil:
-			found = append(found, newFinding(SecretLeft, r, t.ID, "the task has ended, but has a secret of %d bytes", len(t.Sealed))...)
+			x.add(SecretLeft, t.ID, "the task has ended, but has a secret of %d bytes", len(t.Sealed))
 		case t.Open() && t.Sealed == nil:
-			found = append(found, newFinding(SecretMissing, r, t.ID, "the %s is open, but has no secret", t.Kind)...)
+			x.add(SecretMissing, t.ID, "the %s is open, but has no secret", t.Kind)
 		}
 	}
-	return found
 }
 
 // secretsDecrypt checks that the secrets of open tasks can be opened, if there are master keys.
-func (d Doctor) secretsDecrypt(r audit.Record) []Finding {
-	if d.Sealer == nil {
-		return nil
-	}
-	var found []Finding
-	for _, t := range r.Open() {
-		if t.Sealed == nil {
+func (x *examination) secretsDecrypt() {
+	for _, t := range x.Open() {
+		if x.Sealer == nil || t.Sealed == nil {
 			continue
 		}
-		if err := t.Opens(d.Sealer); err != nil {
-			found = append(found, newFinding(SecretSealed, r, t.ID, "the secret of the open %s does not open: %v", t.Kind, err)...)
+		if err := t.Opens(x.Sealer); err != nil {
+			x.add(SecretSealed, t.ID, "the secret of the open %s does not open: %v", t.Kind, err)
 		}
 	}
-	return found
 }
 
 // leasesAreCurrent checks that no lease expired long ago.
-func (d Doctor) leasesAreCurrent(r audit.Record) []Finding {
-	var found []Finding
-	for _, t := range r.Open() {
-		if !t.LeasedUntil.IsZero() && r.At.Sub(t.LeasedUntil) > d.Stale {
-			found = append(found, newFinding(LeaseStale, r, t.ID, "the lease has run out at %s", t.LeasedUntil.UTC().Format(time.RFC3339))...)
+func (x *examination) leasesAreCurrent() {
+	for _, t := range x.Open() {
+		if !t.LeasedUntil.IsZero() && x.At.Sub(t.LeasedUntil) > x.Stale {
+			x.add(LeaseStale, t.ID, "the lease has run out at %s", t.LeasedUntil.UTC().Format(time.RFC3339))
 		}
 	}
-	return found
 }
 
 // checkPlan checks one audit. The plan must exist, and its counters must be possible. The counters must
 // be the sum of the recorded moves. The plan's tasks must have the same number of slots.
-func checkPlan(t audit.PlanAudit) []Finding {
-	var found []Finding
+func checkPlan(t audit.PlanAudit) (found []Finding) {
 	add := func(code Code, format string, args ...any) {
 		found = append(found, Finding{Code: code, Plan: t.Plan.ID, Found: fmt.Sprintf(format, args...)})
 	}

@@ -51,10 +51,11 @@ const pageSize = 500
 func (d Doctor) Examine(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
 		for r, err := range d.records(ctx) {
+			var found []Finding
 			if err == nil && !d.Healthy(r) {
-				r, err = d.Store.Record(ctx, r.Code) // the first read may have overlapped a change
+				found, err = d.examineAgain(ctx, r.Code)
 			}
-			if !d.yieldRecord(ctx, r, err, yield) {
+			if !yieldAll(found, err, yield) {
 				return
 			}
 		}
@@ -66,14 +67,14 @@ func (d Doctor) Examine(ctx context.Context) iter.Seq2[Finding, error] {
 	}
 }
 
-// yieldRecord yields the findings of a record. It returns false after an error, or if the caller wants no
-// more.
-func (d Doctor) yieldRecord(ctx context.Context, r audit.Record, err error, yield func(Finding, error) bool) bool {
-	var found []Finding
-	if err == nil {
-		found, err = d.classifyMissing(ctx, d.check(r))
+// examineAgain reads a record a second time, because the first read may have overlapped a change. It returns the
+// findings.
+func (d Doctor) examineAgain(ctx context.Context, code keys.Code) ([]Finding, error) {
+	r, err := d.Store.Record(ctx, code)
+	if err != nil {
+		return nil, err
 	}
-	return yieldAll(found, err, yield)
+	return d.classifyMissing(ctx, d.check(r))
 }
 
 // yieldAll yields findings, or the error. It returns false after an error, or if the caller wants no
@@ -103,17 +104,16 @@ func (d Doctor) Healthy(r audit.Record) bool { return len(d.check(r)) == 0 }
 // check runs all checks on a record. If a task cannot be read, it reports only that, because the
 // record then cannot be judged.
 func (d Doctor) check(r audit.Record) []Finding {
-	var found []Finding
+	x := &examination{Doctor: d, Record: r}
 	for _, id := range r.Unreadable {
-		found = append(found, newFinding(TaskUnread, r, id, "the task's row cannot be read")...)
+		x.add(TaskUnread, id, "the task's row cannot be read")
 	}
-	if len(found) > 0 {
-		return found
+	if len(r.Unreadable) == 0 {
+		for _, check := range checks {
+			check(x)
+		}
 	}
-	for _, findings := range d.checks() {
-		found = append(found, findings(r)...)
-	}
-	return found
+	return x.found
 }
 
 // classifyMissing distinguishes tasks that do not exist from tasks of another key. A single key's record
@@ -144,18 +144,16 @@ func confirmed(ctx context.Context, audit func(context.Context) ([]Finding, erro
 	return audit(ctx)
 }
 
-func (d Doctor) auditPlans(ctx context.Context) ([]Finding, error) {
+func (d Doctor) auditPlans(ctx context.Context) (found []Finding, _ error) {
 	all, err := d.Store.PlanAudits(ctx)
-	var found []Finding
 	for _, t := range all {
 		found = append(found, checkPlan(t)...)
 	}
 	return found, err
 }
 
-func (d Doctor) auditLevels(ctx context.Context) ([]Finding, error) {
+func (d Doctor) auditLevels(ctx context.Context) (found []Finding, _ error) {
 	all, err := d.Store.LevelAudits(ctx)
-	var found []Finding
 	for _, l := range all {
 		found = append(found, checkLevel(l)...)
 	}

@@ -1,6 +1,9 @@
 package doctor
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 )
@@ -31,28 +34,24 @@ const (
 	SlotHeld      Code = "slot_held"       // an ended task still holds its slot
 )
 
-// The codes of findings about one plan.
+// The codes of findings about one plan, and about a country.
 const (
 	PlanCount   Code = "plan_count"   // a counter is negative, or the counters exceed the plan's size
 	PlanMoves   Code = "plan_moves"   // its counters are not the sum of the moves in the history
 	PlanTasks   Code = "plan_tasks"   // its tasks have other slots than the history says
 	PlanMissing Code = "plan_missing" // tasks or history name a plan that is not stored
+	StockSums   Code = "stock_sums"   // the sums of a country are not those of its plans
 )
-
-// StockSums is the code of a finding about a country: its sums are not those of its plans.
-const StockSums Code = "stock_sums"
 
 // A Finding is one inconsistency.
 type Finding struct {
-	Code Code
-	Key  keys.Code // "": not about a key
-	Task string    // id of the task; "": not about a task
-	Plan string    // id of the plan; "": not about a plan
-
+	Code    Code
+	Key     keys.Code     // "": not about a key
+	Task    string        // id of the task; "": not about a task
+	Plan    string        // id of the plan; "": not about a plan
 	Country stock.Country // "": not about a country
-
-	Found string // the inconsistency, in words
-	Done  string // the repair that was made; "": no repair
+	Found   string        // the inconsistency, in words
+	Done    string        // the repair that was made; "": no repair
 }
 
 // An Advice explains a kind of finding.
@@ -66,13 +65,7 @@ type Advice struct {
 func (f Finding) Advice() Advice { return advice[f.Code] }
 
 // Codes lists every code.
-func Codes() []Code {
-	return []Code{
-		KeyMissing, TaskMissing, TaskForeign, TaskLost, TaskUnread, TaskExtraOpen, TaskUnnamed, QueueEmpty, QueueLeft, StatusUsed, UpgradedTwice,
-		SecretLeft, SecretMissing, SecretSealed, LeaseStale, SlotHistory, SlotOrder, SlotHeld,
-		PlanCount, PlanMoves, PlanTasks, PlanMissing, StockSums,
-	}
-}
+func Codes() []Code { return slices.Sorted(maps.Keys(advice)) }
 
 // Texts that several codes share.
 const (

@@ -122,9 +122,8 @@ func (d Doctor) repairRecord(ctx context.Context, r audit.Record, countersMatch 
 
 // fixCounters corrects counters that are not the sum of the moves. It skips a plan while the slot of
 // one of its tasks needs a repair.
-func (d Doctor) fixCounters(ctx context.Context, slotsBroken map[string]bool) ([]Finding, error) {
+func (d Doctor) fixCounters(ctx context.Context, slotsBroken map[string]bool) (found []Finding, err error) {
 	all, err := d.Store.PlanAudits(ctx)
-	var found []Finding
 	for _, t := range all {
 		some := checkPlan(t)
 		if t.Plan.Seq > 0 && t.Plan.Counts() != t.Moves && !slotsBroken[t.Plan.ID] {
@@ -175,58 +174,58 @@ func (d Doctor) attributed(note string) string {
 	return note + " (by " + d.Actor + ")"
 }
 
-// A repair returns the change that repairs a finding. countersMatch says whether the counters of the
-// finding's plan agree with the history.
-type repair func(r audit.Record, f Finding, countersMatch bool, id string) tasks.Change
+// A repair makes the change that repairs a finding: about the key, or about one of its tasks.
+type repair struct {
+	done string // what the change does, for the history
+	key  func(r audit.Record, note, id string) tasks.Change
+	task func(r audit.Record, t tasks.Task, note, id string) tasks.Change
+	slot bool // the change is that of RepairSlot
+}
+
+var (
+	repairLatestTask = repair{done: "the key follows its own latest task", key: audit.Record.RepairLatestTask}
+	failTask         = repair{done: "the task was ended", task: audit.Record.FailTask}
+	repairSlot       = repair{done: "the task's slot and its history were made to agree", slot: true}
+)
 
 var repairs = map[Code]repair{
-	TaskMissing: repairLatestTask,
-	TaskForeign: repairLatestTask,
-	TaskUnnamed: repairLatestTask,
-	QueueEmpty:  repairLatestTask,
-	QueueLeft:   repairLatestTask,
-	StatusUsed: func(r audit.Record, f Finding, _ bool, id string) tasks.Change {
-		return r.RepairStatus(repairNote(f, "status and use were put right"), id)
-	},
+	TaskMissing:   repairLatestTask,
+	TaskForeign:   repairLatestTask,
+	TaskUnnamed:   repairLatestTask,
+	QueueEmpty:    repairLatestTask,
+	QueueLeft:     repairLatestTask,
+	StatusUsed:    {done: "status and use were put right", key: audit.Record.RepairStatus},
 	TaskExtraOpen: failTask,
 	SecretMissing: failTask,
-	SecretLeft: func(r audit.Record, f Finding, _ bool, id string) tasks.Change {
-		return r.EraseSecret(*r.Task(f.Task), repairNote(f, "the secret was erased"), id)
-	},
-	LeaseStale: func(r audit.Record, f Finding, _ bool, id string) tasks.Change {
-		return r.ExpireLease(*r.Task(f.Task), repairNote(f, "the lease was ended"), id)
-	},
-	SlotHistory: repairSlot,
-	SlotOrder:   repairSlot,
-	SlotHeld: func(r audit.Record, f Finding, _ bool, id string) tasks.Change {
-		return r.CloseHold(*r.Task(f.Task), repairNote(f, "the slot is no longer held"), id)
-	},
+	SecretLeft:    {done: "the secret was erased", task: audit.Record.EraseSecret},
+	LeaseStale:    {done: "the lease was ended", task: audit.Record.ExpireLease},
+	SlotHistory:   repairSlot,
+	SlotOrder:     repairSlot,
+	SlotHeld:      {done: "the slot is no longer held", task: audit.Record.CloseHold},
 }
 
-func repairLatestTask(r audit.Record, f Finding, _ bool, id string) tasks.Change {
-	return r.RepairLatestTask(repairNote(f, "the key follows its own latest task"), id)
+// change returns the change for a finding. countersMatch says whether the counters of the finding's plan agree with the
+// history.
+func (p repair) change(r audit.Record, f Finding, countersMatch bool, id string) tasks.Change {
+	note := string(f.Code) + ": " + f.Found + "; " + p.done
+	switch {
+	case p.key != nil:
+		return p.key(r, note, id)
+	case p.slot:
+		return r.RepairSlot(*r.Task(f.Task), countersMatch, note, id)
+	}
+	return p.task(r, *r.Task(f.Task), note, id)
 }
-
-func failTask(r audit.Record, f Finding, _ bool, id string) tasks.Change {
-	return r.FailTask(*r.Task(f.Task), repairNote(f, "the task was ended"), id)
-}
-
-func repairSlot(r audit.Record, f Finding, countersMatch bool, id string) tasks.Change {
-	return r.RepairSlot(*r.Task(f.Task), countersMatch, repairNote(f, "the task's slot and its history were made to agree"), id)
-}
-
-// repairNote returns the history entry's note for a repair.
-func repairNote(f Finding, done string) string { return string(f.Code) + ": " + f.Found + "; " + done }
 
 // nextRepair returns the first finding that can be repaired now, and the change. If no finding can be
 // repaired, the change has no id.
 func (d Doctor) nextRepair(r audit.Record, found []Finding, failed map[Finding]bool, countersMatch map[string]bool) (Finding, tasks.Change) {
 	for _, f := range found {
-		change := repairs[f.Code]
-		if change == nil || failed[f] || !r.Key.Exists() { // without a key, no change is made
+		p, repairable := repairs[f.Code]
+		if !repairable || failed[f] || !r.Key.Exists() { // without a key, no change is made
 			continue
 		}
-		c := change(r, f, countersMatch[f.Plan], d.NewID())
+		c := p.change(r, f, countersMatch[f.Plan], d.NewID())
 		if c.Task == nil || !r.Task(c.Task.ID).LeasedUntil.After(r.At) { // not while a daemon is working on the task
 			return f, c
 		}
