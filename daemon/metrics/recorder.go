@@ -23,11 +23,11 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/keyseat/keyseat/daemon"
@@ -37,32 +37,98 @@ import (
 // A Recorder holds the metrics of one daemon. Its methods are safe for concurrent use. Call [Recorder.WatchPool]
 // once for each pool and [Recorder.Watch] once, because a second registration of the same metrics panics.
 type Recorder struct {
-	registry  *prometheus.Registry
-	api       apiMetrics
-	store     storeMetrics
-	tasks     taskMetrics
-	connector connectorMetrics
+	registry *prometheus.Registry
+
+	requests       *prometheus.CounterVec
+	requestSeconds *prometheus.HistogramVec
+
+	storeSeconds *prometheus.HistogramVec
+	storeErrors  *prometheus.CounterVec
+	batchSizes   *prometheus.HistogramVec
+
+	taskEvents    *prometheus.CounterVec
+	tasksEnded    *prometheus.CounterVec
+	leasesExpired prometheus.Counter
+	leasesLost    prometheus.Counter
+	loginsLimited prometheus.Counter
+
+	connectorSeconds *prometheus.HistogramVec
+	inFlight         prometheus.Gauge
 }
 
 // New returns the metrics of the process and of a daemon of the given version.
 func New(version string) *Recorder {
-	m := &Recorder{
-		registry:  prometheus.NewRegistry(),
-		api:       newAPIMetrics(),
-		store:     newStoreMetrics(),
-		tasks:     newTaskMetrics(),
-		connector: newConnectorMetrics(),
-	}
-	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "keyseat_build_info", Help: "Always 1, with the version of the program.",
-	}, []string{"version"})
-	build.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.registry.MustRegister(m.api.requests, m.api.seconds)
-	m.registry.MustRegister(m.store.seconds, m.store.failed, m.store.sizes)
-	m.registry.MustRegister(m.tasks.events, m.tasks.ended, m.tasks.expired, m.tasks.lost, m.tasks.limited)
-	m.registry.MustRegister(m.connector.seconds, m.connector.inFlight)
+	m := &Recorder{registry: prometheus.NewRegistry()}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	build := m.gauge("keyseat_build_info", "Always 1, with the version of the program.", prometheus.Labels{"version": version})
+	build.Set(1)
+	m.requests = m.counters("keyseat_requests_total", "Requests answered, by call, status in the body and HTTP code.",
+		"call", "status", "code")
+	m.requestSeconds = m.histograms("keyseat_request_duration_seconds", "Time to the answer of a request.", fastBuckets, "call")
+
+	m.storeSeconds = m.histograms("keyseat_store_duration_seconds", "Time of a call of the store.", fastBuckets, "call")
+	m.storeErrors = m.counters("keyseat_store_errors_total", "Calls of the store that failed whole.", "call")
+	m.batchSizes = m.histograms("keyseat_group_size", "Callers that shared one call of the store.",
+		prometheus.ExponentialBuckets(1, 2, 10), "call")
+
+	m.taskEvents = m.counters("keyseat_task_events_total", "Steps in the lives of tasks that this daemon has stored.", "event", "kind")
+	m.tasksEnded = m.counters("keyseat_tasks_ended_total", "Tasks that this daemon has ended, by outcome.", "kind", "outcome")
+	m.leasesExpired = m.counter("keyseat_leases_expired_total",
+		"Tasks leased whose lease had run out: a daemon died or stood still.")
+	m.leasesLost = m.counter("keyseat_leases_lost_total",
+		"Tasks whose result this daemon could not store, since another has them or the database is away.")
+	m.loginsLimited = m.counter("keyseat_logins_limited_total",
+		"Tasks ended without a call of the provider, since their login or key had too many tests.")
+
+	m.connectorSeconds = m.histograms("keyseat_connector_duration_seconds",
+		"Time of an attempt of the connector, by what is known of its effect: "+
+			"settled or refused (done), pending (at work), none or unknown (failed).",
+		prometheus.ExponentialBuckets(0.01, 2, 14), "kind", "effect") // 10 ms to 82 s
+	m.inFlight = m.gauge("keyseat_connector_in_flight", "Attempts in flight.", nil)
+	m.initSeries()
 	return m
+}
+
+// fastBuckets holds the histogram buckets for operations that normally take milliseconds: 0.25 ms to 4 s.
+var fastBuckets = prometheus.ExponentialBuckets(0.00025, 2, 15)
+
+func (m *Recorder) counter(name, help string) prometheus.Counter {
+	return promauto.With(m.registry).NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+}
+
+func (m *Recorder) counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return promauto.With(m.registry).NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+func (m *Recorder) histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return promauto.With(m.registry).NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+}
+
+func (m *Recorder) gauge(name, help string, labels prometheus.Labels) prometheus.Gauge {
+	return promauto.With(m.registry).NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels})
+}
+
+// countedEvents lists the event types that are counted. Each of them is a step in the life of a task.
+var countedEvents = []tasks.EventType{
+	tasks.EventAccepted, tasks.EventRetried, tasks.EventPlanFaulty, tasks.EventClaimed, tasks.EventEnded,
+}
+
+// initSeries creates every series with the value 0, because the rate function of Prometheus needs a first value.
+func (m *Recorder) initSeries() {
+	for _, call := range []string{"view", "find", "apply", "lease", "extend", "stock"} {
+		m.storeErrors.WithLabelValues(call)
+	}
+	for _, kind := range tasks.Kinds() {
+		for _, event := range countedEvents {
+			m.taskEvents.WithLabelValues(string(event), string(kind))
+		}
+		for _, outcome := range tasks.Outcomes(kind) {
+			m.tasksEnded.WithLabelValues(string(kind), string(outcome))
+		}
+		for effect := tasks.Unknown; effect <= tasks.Settled; effect++ {
+			m.connectorSeconds.WithLabelValues(string(kind), effect.String())
+		}
+	}
 }
 
 // WatchPool exports the statistics of a pool of database connections as go_sql_… metrics with the name of the
@@ -93,91 +159,30 @@ func (m *Recorder) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }
 
-// apiMetrics are the metrics of the API: the number and the duration of requests.
-type apiMetrics struct {
-	requests *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
-	series   *sync.Map // the series of each kind of answer, keyed by seriesKey
-}
-
-// fastBuckets holds the histogram buckets for operations that normally take milliseconds: 0.25 ms to 4 s.
-var fastBuckets = prometheus.ExponentialBuckets(0.00025, 2, 15)
-
-func newAPIMetrics() apiMetrics {
-	return apiMetrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "keyseat_requests_total", Help: "Requests answered, by call, status in the body and HTTP code.",
-		}, []string{"call", "status", "code"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "keyseat_request_duration_seconds", Help: "Time to the answer of a request.", Buckets: fastBuckets,
-		}, []string{"call"}),
-		series: &sync.Map{},
-	}
-}
-
 // ObserveRequest counts an answered request. Use it as [daemon.API.Observe].
 func (m *Recorder) ObserveRequest(o daemon.Observation) {
-	a := m.api.seriesFor(seriesKey{o.Call, o.Status, o.Code})
-	a.requests.Inc()
-	a.seconds.Observe(o.Took.Seconds())
+	m.requests.WithLabelValues(o.Call, o.Status, strconv.Itoa(o.Code)).Inc()
+	m.requestSeconds.WithLabelValues(o.Call).Observe(o.Took.Seconds())
 }
 
-// A seriesKey identifies the series of one kind of answer by its label values.
-type seriesKey struct {
-	call, status string
-	code         int
-}
-
-// A series holds the metrics that count the answers of one key.
-type series struct {
-	requests prometheus.Counter
-	seconds  prometheus.Observer
-}
-
-// seriesFor returns the series of one kind of answer. It caches them, because a lookup by label values is slower.
-// The cache stays small because the labels have few values.
-func (a *apiMetrics) seriesFor(key seriesKey) series {
-	if known, found := a.series.Load(key); found {
-		return known.(series)
+// ObserveReport counts the results that could not be stored, and the tasks that a limit on logins ended. Use it as the
+// Observe function of the worker pool.
+func (m *Recorder) ObserveReport(r tasks.Report) {
+	if r.Err != nil {
+		m.leasesLost.Inc()
+	} else if r.Limited {
+		m.loginsLimited.Inc()
 	}
-	s := series{a.requests.WithLabelValues(key.call, key.status, strconv.Itoa(key.code)), a.seconds.WithLabelValues(key.call)}
-	a.series.Store(key, s)
-	return s
-}
-
-// connectorMetrics are the metrics of the connector.
-type connectorMetrics struct {
-	seconds  *prometheus.HistogramVec
-	inFlight prometheus.Gauge
-}
-
-func newConnectorMetrics() connectorMetrics {
-	m := connectorMetrics{
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "keyseat_connector_duration_seconds",
-			Help:    "Time of an attempt of the connector, by what is known of its effect: settled or refused (done), pending (at work), none or unknown (failed).",
-			Buckets: prometheus.ExponentialBuckets(0.01, 2, 14), // 10 ms to 82 s
-		}, []string{"kind", "effect"}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "keyseat_connector_in_flight", Help: "Attempts in flight.",
-		}),
-	}
-	for _, kind := range tasks.Kinds() {
-		for effect := tasks.Unknown; effect <= tasks.Settled; effect++ {
-			m.seconds.WithLabelValues(string(kind), effect.String())
-		}
-	}
-	return m
 }
 
 // Connector returns a connector that calls inner and measures each call.
 func (m *Recorder) Connector(inner tasks.Connector) tasks.Connector {
-	return measuredConnector{inner, m.connector}
+	return measuredConnector{inner, m}
 }
 
 type measuredConnector struct {
 	inner tasks.Connector
-	connectorMetrics
+	*Recorder
 }
 
 // Do implements [tasks.Connector]. A call that panics is counted with an unknown effect.
@@ -186,7 +191,7 @@ func (c measuredConnector) Do(ctx context.Context, o tasks.ConnectorRequest) (re
 	c.inFlight.Inc()
 	defer func() {
 		c.inFlight.Dec()
-		c.seconds.WithLabelValues(string(o.Kind), result.Effect.String()).Observe(time.Since(start).Seconds())
+		c.connectorSeconds.WithLabelValues(string(o.Kind), result.Effect.String()).Observe(time.Since(start).Seconds())
 	}()
 	return c.inner.Do(ctx, o)
 }
@@ -211,7 +216,7 @@ type Bucket struct {
 // any call.
 func (m *Recorder) ConnectorStats() []ConnectorStats {
 	registry := prometheus.NewRegistry() // because a gather of m.registry would also query the database
-	if registry.Register(m.connector.seconds) != nil {
+	if registry.Register(m.connectorSeconds) != nil {
 		return nil
 	}
 	families, err := registry.Gather()

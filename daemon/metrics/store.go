@@ -2,50 +2,29 @@ package metrics
 
 import (
 	"context"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/keyseat/keyseat/daemon/loglimit"
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
+	"github.com/keyseat/keyseat/tasks/stats"
 )
-
-// storeMetrics are the metrics of the calls of the store.
-type storeMetrics struct {
-	seconds *prometheus.HistogramVec
-	failed  *prometheus.CounterVec
-	sizes   *prometheus.HistogramVec
-}
-
-func newStoreMetrics() storeMetrics {
-	m := storeMetrics{
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "keyseat_store_duration_seconds", Help: "Time of a call of the store.", Buckets: fastBuckets,
-		}, []string{"call"}),
-		failed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "keyseat_store_errors_total", Help: "Calls of the store that failed whole.",
-		}, []string{"call"}),
-		sizes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "keyseat_group_size", Help: "Callers that shared one call of the store.",
-			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
-		}, []string{"call"}),
-	}
-	for _, call := range []string{"view", "find", "apply", "lease", "extend", "stock"} {
-		m.failed.WithLabelValues(call)
-	}
-	return m
-}
 
 // ObserveBatch records how many callers shared one call of the store. Use it as the Observe function of the
 // package batchstore.
 func (m *Recorder) ObserveBatch(call string, size int) {
-	m.store.sizes.WithLabelValues(call).Observe(float64(size))
+	m.batchSizes.WithLabelValues(call).Observe(float64(size))
 }
 
 // Store returns a store that calls inner, measures each call, and counts the events of tasks.
 func (m *Recorder) Store(inner tasks.Store) tasks.Store { return measuredStore{inner, m} }
 
+// A measuredStore implements [tasks.Store].
 type measuredStore struct {
 	inner tasks.Store
 	*Recorder
@@ -55,126 +34,158 @@ type measuredStore struct {
 func (m *Recorder) timed(call string) func(*error) {
 	start := time.Now()
 	return func(err *error) {
-		m.store.seconds.WithLabelValues(call).Observe(time.Since(start).Seconds())
+		m.storeSeconds.WithLabelValues(call).Observe(time.Since(start).Seconds())
 		if *err != nil {
-			m.store.failed.WithLabelValues(call).Inc()
+			m.storeErrors.WithLabelValues(call).Inc()
 		}
 	}
 }
 
-// Snapshots implements [tasks.Store].
 func (s measuredStore) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {
 	defer s.timed("view")(&err)
 	return s.inner.Snapshots(ctx, codes)
 }
 
-// Find implements [tasks.Store].
 func (s measuredStore) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
 	defer s.timed("find")(&err)
 	return s.inner.Find(ctx, codes)
 }
 
-// Apply implements [tasks.Store].
 func (s measuredStore) Apply(ctx context.Context, changes []tasks.Change) (verdicts []error, err error) {
 	defer s.timed("apply")(&err)
 	verdicts, err = s.inner.Apply(ctx, changes)
 	for i, verdict := range verdicts {
 		if err == nil && verdict == nil {
-			s.tasks.countEvents(changes[i])
+			s.countEvents(changes[i])
 		}
 	}
 	return verdicts, err
 }
 
-// Lease implements [tasks.Store].
 func (s measuredStore) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
 	defer s.timed("lease")(&err)
 	views, err = s.inner.Lease(ctx, worker, n, ttl)
 	for _, v := range views {
 		if v.Task.LostLeases > 0 {
-			s.tasks.expired.Inc()
+			s.leasesExpired.Inc()
 		}
 	}
 	return views, err
 }
 
-// Extend implements [tasks.Store].
 func (s measuredStore) Extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration) (verdicts []error, err error) {
 	defer s.timed("extend")(&err)
 	return s.inner.Extend(ctx, refs, ttl)
 }
 
-// Stock implements [tasks.Store].
 func (s measuredStore) Stock(ctx context.Context) (levels []stock.Level, err error) {
 	defer s.timed("stock")(&err)
 	return s.inner.Stock(ctx)
 }
 
-// taskMetrics are the metrics of the tasks that this daemon has changed.
-type taskMetrics struct {
-	events  *prometheus.CounterVec
-	ended   *prometheus.CounterVec
-	expired prometheus.Counter
-	lost    prometheus.Counter
-	limited prometheus.Counter
-}
-
-// countedEvents lists the event types that are counted. Each of them is a step in the life of a task.
-var countedEvents = []tasks.EventType{tasks.EventAccepted, tasks.EventRetried, tasks.EventPlanFaulty, tasks.EventClaimed, tasks.EventEnded}
-
-func newTaskMetrics() taskMetrics {
-	m := taskMetrics{
-		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "keyseat_task_events_total", Help: "Steps in the lives of tasks that this daemon has stored.",
-		}, []string{"event", "kind"}),
-		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "keyseat_tasks_ended_total", Help: "Tasks that this daemon has ended, by outcome.",
-		}, []string{"kind", "outcome"}),
-		expired: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "keyseat_leases_expired_total", Help: "Tasks leased whose lease had run out: a daemon died or stood still.",
-		}),
-		lost: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "keyseat_leases_lost_total", Help: "Tasks whose result this daemon could not store, since another has them or the database is away.",
-		}),
-		limited: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "keyseat_logins_limited_total", Help: "Tasks ended without a call of the provider, since their login or key had too many tests.",
-		}),
-	}
-	m.initSeries()
-	return m
-}
-
-// initSeries creates every series with the value 0, because the rate function of Prometheus needs a first value.
-func (m taskMetrics) initSeries() {
-	for _, kind := range tasks.Kinds() {
-		for _, event := range countedEvents {
-			m.events.WithLabelValues(string(event), string(kind))
-		}
-		for _, outcome := range tasks.Outcomes(kind) {
-			m.ended.WithLabelValues(string(kind), string(outcome))
-		}
-	}
-}
-
 // countEvents counts the events of a stored change.
-func (m taskMetrics) countEvents(c tasks.Change) {
+func (m *Recorder) countEvents(c tasks.Change) {
 	for _, e := range c.Events {
 		if e.Kind == "" {
 			continue // an event of a key, not of a task
 		}
-		m.events.WithLabelValues(string(e.Type), string(e.Kind)).Inc()
+		m.taskEvents.WithLabelValues(string(e.Type), string(e.Kind)).Inc()
 		if e.Type == tasks.EventEnded {
-			m.ended.WithLabelValues(string(e.Kind), string(e.Outcome)).Inc()
+			m.tasksEnded.WithLabelValues(string(e.Kind), string(e.Outcome)).Inc()
 		}
 	}
 }
 
-// ObserveReport counts the results that could not be stored, and the tasks that a limit on logins ended. Use it as the
-// Observe function of the worker pool.
-func (m *Recorder) ObserveReport(r tasks.Report) {
-	if r.Err != nil {
-		m.tasks.lost.Inc()
-	} else if r.Limited {
-		m.tasks.limited.Inc()
+// A Source returns the state of the task queue and of the stock. A store is a Source if it implements
+// [tasks.Store] and the AdminStore of package adminstore.
+type Source interface {
+	QueueStats(ctx context.Context) (stats.Queue, error)
+	Stock(ctx context.Context) ([]stock.Level, error)
+}
+
+// Watch reads a source at each scrape, with one query for the queue and one for the stock. If a query fails
+// or exceeds its time, the scrape lacks its metrics, and keyseat_database_up is 0 for it.
+func (m *Recorder) Watch(source Source, log *slog.Logger) {
+	m.registry.MustRegister(&storeCollector{source: source, log: log})
+}
+
+// scrapeTimeout bounds the time of both queries together. It is far below the scrape timeout of Prometheus,
+// which is 10 s by default.
+const scrapeTimeout = 3 * time.Second
+
+// A storeCollector is the [prometheus.Collector] that reads a Source.
+type storeCollector struct {
+	source Source
+	log    *slog.Logger
+	mu     sync.Mutex // held during a scrape, so that simultaneous scrapes do not query the database simultaneously
+
+	repeated loglimit.Limiter
+}
+
+var (
+	databaseUp    = prometheus.NewDesc("keyseat_database_up", "Whether the reading of this scrape has succeeded: 1 or 0.", []string{"reading"}, nil)
+	openTasks     = prometheus.NewDesc("keyseat_tasks_open", "Open tasks: due, leased by a worker, or waiting for the next attempt.", []string{"state"}, nil)
+	queueAge      = prometheus.NewDesc("keyseat_queue_age_seconds", "How long the longest due task has been waiting for a worker.", nil, nil)
+	oldestTaskAge = prometheus.NewDesc("keyseat_oldest_task_age_seconds", "Time since the oldest open task was accepted.", nil, nil)
+	slotCount     = prometheus.NewDesc("keyseat_slots", "Slots of plans: free, held, spent, suspect, or idle (free in a plan that is out of stock).", []string{"country", "state"}, nil)
+)
+
+// Describe implements [prometheus.Collector].
+func (*storeCollector) Describe(to chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{databaseUp, openTasks, queueAge, oldestTaskAge, slotCount} {
+		to <- desc
 	}
+}
+
+// Collect implements [prometheus.Collector]. It creates its own context, because the interface passes no
+// context.
+func (c *storeCollector) Collect(to chan<- prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	q, err := c.source.QueueStats(ctx)
+	if c.ok(to, "queue", err) {
+		emitQueue(to, q)
+	}
+	levels, err := c.source.Stock(ctx)
+	if c.ok(to, "stock", err) {
+		for _, l := range levels {
+			emitStock(to, l)
+		}
+	}
+}
+
+// ok reports whether a query succeeded. It also sets keyseat_database_up and logs a failure.
+func (c *storeCollector) ok(to chan<- prometheus.Metric, reading string, err error) bool {
+	c.repeated.LogState(context.Background(), c.log, loglimit.Event{
+		Subject: reading, Level: slog.LevelWarn, Message: "cannot read for metrics", Attrs: []slog.Attr{slog.String("reading", reading)},
+	}, err)
+	up := 1.0
+	if err != nil {
+		up = 0
+	}
+	emit(to, databaseUp, up, reading)
+	return err == nil
+}
+
+func emitQueue(to chan<- prometheus.Metric, q stats.Queue) {
+	emit(to, openTasks, float64(q.Due), "due")
+	emit(to, openTasks, float64(q.Leased), "leased")
+	emit(to, openTasks, float64(q.Waiting), "waiting")
+	emit(to, queueAge, q.Late.Seconds())
+	emit(to, oldestTaskAge, q.Age.Seconds())
+}
+
+func emitStock(to chan<- prometheus.Metric, l stock.Level) {
+	country := string(l.Country)
+	emit(to, slotCount, float64(l.Free), country, string(stock.Free))
+	emit(to, slotCount, float64(l.Held), country, string(stock.Held))
+	emit(to, slotCount, float64(l.Spent), country, string(stock.Spent))
+	emit(to, slotCount, float64(l.Suspect), country, string(stock.Suspect))
+	emit(to, slotCount, float64(l.Idle), country, "idle")
+}
+
+func emit(to chan<- prometheus.Metric, desc *prometheus.Desc, value float64, labels ...string) {
+	to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 }
