@@ -12,7 +12,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-var adminCases = []testCase{
+var adminCases = []testCase[fixture]{
 	{"ImportKeys/all or none", importAllOrNone},
 	{"ImportKeys/a batch is imported once", importBatchOnce},
 	{"ImportKeys/each key has a history entry", importHistory},
@@ -26,28 +26,28 @@ var adminCases = []testCase{
 
 func importAllOrNone(f fixture) {
 	f.issue("A")
-	unused := func(code keys.Code) keys.Key { return keys.Key{Code: code, Status: keys.Active} }
-	var row adminstore.RowError
-	for _, all := range [][]keys.Key{
-		{unused("B"), unused("C"), unused("A")},
-		{unused("D"), unused("E"), unused("D")},
-	} {
-		err := f.importKeys(all...)
-		if !errors.As(err, &row) || row.Row != 3 || !errors.Is(err, adminstore.ErrExists) {
-			f.Fatalf("got %v", err)
-		}
+	for _, codes := range [][]keys.Code{{"B", "C", "A"}, {"D", "E", "D"}} {
+		f.wantThirdRow(f.importKeys(unused(codes...)...), adminstore.ErrExists)
 	}
 	failed := adminstore.ImportBatch{ID: id(), Type: tasks.EventImported}
 	err := f.ImportKeys(f.ctx, failed, func(yield func(keys.Key, error) bool) {
-		_ = yield(unused("F"), nil) && yield(keys.Key{}, errSource)
+		_ = yield(unused("F")[0], nil) && yield(keys.Key{}, errSource)
 	})
-	f.want("error of the sequence", errors.Is(err, errSource), true)
+	f.wantError("error of the sequence", err, errSource)
 	for _, code := range []keys.Code{"B", "C", "D", "E", "F"} {
 		f.want("stored", f.snapshot(code).Key.Exists(), false)
 	}
 	f.issue("B")
 	f.must(f.importKeys())
-	f.must(f.batch(failed, unused("F"))) // because no key of the batch was imported
+	f.must(f.batch(failed, unused("F")...)) // because no key of the batch was imported
+}
+
+// wantThirdRow checks that an error is target, of the third row.
+func (f fixture) wantThirdRow(err, target error) {
+	f.Helper()
+	row, _ := errors.AsType[adminstore.RowError](err)
+	f.want("row", row.Row, 3)
+	f.wantError("error of the row", err, target)
 }
 
 func importBatchOnce(f fixture) {
@@ -56,15 +56,11 @@ func importBatchOnce(f fixture) {
 	f.must(f.batch(b, all...))
 	f.issue("A")
 	f.want("again", f.batch(b, all...), adminstore.ErrBatch)
-	f.want("with another key", f.batch(b, keys.Key{Code: "C", Status: keys.Active}), adminstore.ErrBatch)
+	f.want("with another key", f.batch(b, unused("C")...), adminstore.ErrBatch)
 	f.want("with an error", f.ImportKeys(f.ctx, b, func(yield func(keys.Key, error) bool) { yield(keys.Key{}, errSource) }), adminstore.ErrBatch)
 	f.want("the other key", f.snapshot("C").Key.Exists(), false)
-	got, err := f.Batch(f.ctx, b.ID)
-	f.must(err)
-	f.want("the batch", got, []keys.Key{f.snapshot("B").Key, f.snapshot("a").Key, f.snapshot("b").Key})
-	none, err := f.Batch(f.ctx, id())
-	f.must(err)
-	f.want("no batch", len(none), 0)
+	f.want("the batch", must(f.Batch(f.ctx, b.ID)), []keys.Key{f.snapshot("B").Key, f.snapshot("a").Key, f.snapshot("b").Key})
+	f.want("no batch", len(must(f.Batch(f.ctx, id()))), 0)
 }
 
 var errSource = errors.New("an error in the file")
@@ -72,16 +68,13 @@ var errSource = errors.New("an error in the file")
 func importHistory(f fixture) {
 	b := adminstore.ImportBatch{ID: id(), Type: tasks.EventIssued, Note: "order 7"}
 	before := f.snapshot("K").At
-	f.must(f.batch(b, keys.Key{Code: "K", Status: keys.Active}, keys.Key{Code: "L", Status: keys.Active}))
-	events, err := f.History(f.ctx, "K")
-	f.must(err)
+	f.must(f.batch(b, unused("K", "L")...))
+	events := must(f.History(f.ctx, "K"))
 	f.want("events", len(events), 1)
 	f.want("its time is wrong", events[0].At.Before(before) || events[0].At.After(f.snapshot("K").At), false)
 	f.want("event", events[0], b.Event(events[0].At, "K"))
-	f.want("the same batch again", f.batch(b, keys.Key{Code: "M", Status: keys.Active}), adminstore.ErrBatch)
-	events, err = f.History(f.ctx, "M")
-	f.must(err)
-	f.want("events of the batch that was not imported", len(events), 0)
+	f.want("the same batch again", f.batch(b, unused("M")...), adminstore.ErrBatch)
+	f.want("history of a key that was not imported", f.history("M"), "")
 	f.plan("p", "US", 1)
 	f.accept(tasks.Upgrade, "K", "US")
 	f.want("history", f.history("K"), "issued::> accepted:p:free>held")
@@ -96,41 +89,26 @@ func importOwnFields(f fixture) {
 }
 
 func editPlans(f fixture) {
-	us, size := stock.Country("US"), 2
-	edits := []stock.PlanEdit{
-		{ID: "a", Country: &us, Size: &size},
-		{ID: "b", Country: &us, Size: &size},
-		{ID: "c", Retire: true},
-	}
-	var row adminstore.RowError
-	if err := f.EditPlans(f.ctx, edits); !errors.As(err, &row) || row.Row != 3 || !errors.Is(err, stock.ErrPlan) {
-		f.Fatalf("got %v", err)
-	}
-	plans, err := f.Plans(f.ctx, 0, 10)
-	f.must(err)
-	f.want("plans", len(plans), 0)
+	edits := []stock.PlanEdit{stock.NewPlanEdit("a", "US", 2), stock.NewPlanEdit("b", "US", 2), {ID: "c", Retire: true}}
+	f.wantThirdRow(f.edit(edits...), stock.ErrPlan)
+	f.want("plans", len(must(f.Plans(f.ctx, 0, 10))), 0)
 	edits[2].ID = "a"
-	f.must(f.EditPlans(f.ctx, edits))
-	plans, err = f.Plans(f.ctx, 0, 10)
-	f.must(err)
+	f.must(f.edit(edits...))
+	plans := must(f.Plans(f.ctx, 0, 10))
 	f.want("plans", fmt.Sprintln(plans[0].ID, plans[0].Retired, plans[1].ID, len(plans)), "a true b 2\n")
 }
 
 func editPlan(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 3)
+	f.prepare(3, "K")
 	f.plan("q", "US", 3)
 	expires := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
-	f.must(f.EditPlans(f.ctx, []stock.PlanEdit{{ID: "p", ExpiresAt: &expires}}))
+	f.must(f.edit(stock.PlanEdit{ID: "p", ExpiresAt: &expires}))
 	f.accept(tasks.Upgrade, "K", "US")
-	size := 0
-	if err := f.EditPlans(f.ctx, []stock.PlanEdit{{ID: "p", Size: &size}}); err == nil {
+	if f.edit(stock.PlanEdit{ID: "p", Size: new(0)}) == nil {
 		f.Fatal("a plan became smaller than its held slots")
 	}
-	size = 1
-	f.must(f.EditPlans(f.ctx, []stock.PlanEdit{{ID: "p", Size: &size}}))
-	plans, err := f.Plans(f.ctx, 0, 10)
-	f.must(err)
+	f.must(f.edit(stock.PlanEdit{ID: "p", Size: new(1)}))
+	plans := must(f.Plans(f.ctx, 0, 10))
 	f.want("order", plans[1].ID, "q")
 	plans[0].Seq = 0
 	f.want("plan", plans[0], stock.Plan{
@@ -145,14 +123,12 @@ func stockLevels(f fixture) {
 	f.plan("u1", "US", 3)
 	f.plan("d1", "DE", 5)
 	f.plan("u2", "US", 10)
-	f.must(f.EditPlans(f.ctx, []stock.PlanEdit{{ID: "u2", Retire: true}}))
+	f.must(f.edit(stock.PlanEdit{ID: "u2", Retire: true}))
 	f.plan("f", "FR", 0)
 	f.finish(tasks.Upgrade, "A", tasks.Success)
 	f.accept(tasks.Upgrade, "B", "US")
 	f.accept(tasks.Upgrade, "C", "DE")
-	levels, err := f.Stock(f.ctx)
-	f.must(err)
-	f.want("levels", levels, []stock.Level{
+	f.want("levels", must(f.Stock(f.ctx)), []stock.Level{
 		{Country: "DE", Size: 5, Free: 4, Held: 1},
 		{Country: "FR"},
 		{Country: "US", Size: 13, Free: 1, Held: 1, Spent: 1, Idle: 10},
@@ -163,15 +139,13 @@ func plansByID(f fixture) {
 	for _, id := range []string{"c", "a", "b"} {
 		f.plan(id, "US", 1)
 	}
-	all, err := f.Plans(f.ctx, 0, 3)
-	f.must(err)
+	all := must(f.Plans(f.ctx, 0, 3))
 	for _, c := range []struct{ ids, want []string }{
 		{nil, nil},
 		{[]string{"A", "", "a\x00", "\xff"}, nil},
 		{[]string{"b", "none", "c", "b"}, []string{"c", "b"}},
 	} {
-		found, err := f.PlansByID(f.ctx, c.ids)
-		f.must(err)
+		found := must(f.PlansByID(f.ctx, c.ids))
 		want := slices.DeleteFunc(slices.Clone(all), func(p stock.Plan) bool { return !slices.Contains(c.want, p.ID) })
 		f.want(fmt.Sprintf("plans %q", c.ids), append([]stock.Plan{}, found...), append([]stock.Plan{}, want...))
 	}
@@ -181,10 +155,8 @@ func pagePlans(f fixture) {
 	for _, id := range []string{"c", "a", "b"} {
 		f.plan(id, "US", 1)
 	}
-	page, err := f.Plans(f.ctx, 0, 2)
-	f.must(err)
-	rest, err := f.Plans(f.ctx, page[1].Seq, 2)
-	f.must(err)
+	page := must(f.Plans(f.ctx, 0, 2))
+	rest := must(f.Plans(f.ctx, page[1].Seq, 2))
 	f.want("plans", page[0].ID+page[1].ID+rest[0].ID, "cab")
 	f.want("rest", len(rest), 1)
 }

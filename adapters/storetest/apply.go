@@ -10,7 +10,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-var applyCases = []testCase{
+var applyCases = []testCase[fixture]{
 	{"Apply/claims the oldest available plan", applyOldest},
 	{"Apply/a claim without stock leaves no trace", applyOutOfStock},
 	{"Apply/an old version is a conflict", applyConflict},
@@ -27,10 +27,9 @@ var applyCases = []testCase{
 func applyOldest(f fixture) {
 	f.issue("A", "B", "C", "D")
 	f.plan("expired", "US", 1)
-	past := time.Now().Add(-time.Hour)
-	f.must(f.EditPlans(f.ctx, []stock.PlanEdit{{ID: "expired", ExpiresAt: &past}}))
+	f.must(f.edit(stock.PlanEdit{ID: "expired", ExpiresAt: new(time.Now().Add(-time.Hour))}))
 	f.plan("retired", "US", 1)
-	f.must(f.EditPlans(f.ctx, []stock.PlanEdit{{ID: "retired", Retire: true}}))
+	f.must(f.edit(stock.PlanEdit{ID: "retired", Retire: true}))
 	f.plan("z", "US", 2)
 	f.plan("other", "DE", 9)
 	f.plan("a", "US", 1)
@@ -60,12 +59,9 @@ func applyOutOfStock(f fixture) {
 }
 
 func applyConflict(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 2)
+	f.prepare(2, "K")
 	c := f.decide(tasks.Upgrade, "K", "US", false)
-	revoke, err := tasks.Revoke(f.snapshot("K"), id())
-	f.must(err)
-	f.must(f.apply(revoke))
+	f.update(tasks.Revoke, "K")
 	f.want("verdict", f.apply(c), tasks.ErrConflict)
 	f.want("slots", f.slots("p"), "2/0/0/0")
 	f.want("history", f.history("K"), "imported::> revoked::>")
@@ -78,36 +74,29 @@ func applyConflict(f fixture) {
 }
 
 func applySameKey(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 2)
-	one, two := f.decide(tasks.Upgrade, "K", "US", false), f.decide(tasks.Upgrade, "K", "US", false)
-	errs, err := f.Apply(f.ctx, []tasks.Change{one, two})
-	f.must(err)
-	f.want("verdicts", errs, []error{nil, tasks.ErrConflict})
-	f.want("task", f.snapshot("K").Task.ID, one.Task.ID)
+	f.prepare(2, "K")
+	both := f.upgrades("K", "K")
+	f.want("verdicts", must(f.Apply(f.ctx, both)), []error{nil, tasks.ErrConflict})
+	f.want("task", f.snapshot("K").Task.ID, both[0].Task.ID)
 	f.want("slots", f.slots("p"), "1/1/0/0")
 }
 
 func applySecondTask(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 2)
+	f.prepare(2, "K")
 	f.accept(tasks.Upgrade, "K", "US")
 	v := f.snapshot("K")
 	v.Task = nil // a decision that did not see the open task
-	c, err := f.rules.Accept(v, newRequest(tasks.Upgrade, "K", "US"), id(), false)
-	f.must(err)
+	c := must(f.rules.Accept(v, newRequest(tasks.Upgrade, "K", "US"), id(), false))
 	seal(&c)
 	f.want("verdict", f.apply(c), tasks.ErrConflict)
 	f.want("slots", f.slots("p"), "1/1/0/0")
 }
 
 func applyKnownTask(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 1)
+	f.prepare(1, "K")
 	ended := f.accept(tasks.Upgrade, "K", "US")
 	f.end(f.lease(), tasks.WrongAddress)
-	c, err := f.rules.Accept(f.snapshot("K"), newRequest(tasks.Upgrade, "K", "US"), ended.ID, false)
-	f.must(err)
+	c := must(f.rules.Accept(f.snapshot("K"), newRequest(tasks.Upgrade, "K", "US"), ended.ID, false))
 	c.ID = id() // otherwise it would be a repeated change
 	seal(&c)
 	f.want("verdict", f.apply(c), tasks.ErrConflict)
@@ -116,8 +105,7 @@ func applyKnownTask(f fixture) {
 }
 
 func applyRejected(f fixture) {
-	f.issue("A", "B", "C", "D", "E")
-	f.plan("p", "US", 2)
+	f.prepare(2, "A", "B", "C", "D", "E")
 	f.plan("q", "DE", 0)
 	changes := []tasks.Change{
 		f.decide(tasks.Upgrade, "A", "DE", false),
@@ -127,9 +115,7 @@ func applyRejected(f fixture) {
 		f.decide(tasks.Upgrade, "D", "FR", true),
 	}
 	changes[1].Key.Version = 7
-	errs, err := f.Apply(f.ctx, changes)
-	f.must(err)
-	f.want("verdicts", errs, []error{stock.ErrOutOfStock, tasks.ErrConflict, nil, nil, nil})
+	f.want("verdicts", must(f.Apply(f.ctx, changes)), []error{stock.ErrOutOfStock, tasks.ErrConflict, nil, nil, nil})
 	f.want("slots", f.slots("p"), "0/2/0/0")
 	for code, status := range map[keys.Code]keys.Status{
 		"A": keys.Active, "E": keys.Active, "B": keys.InQueue, "C": keys.InQueue, "D": keys.FailedUpgrade,
@@ -139,36 +125,24 @@ func applyRejected(f fixture) {
 }
 
 func applyRepeated(f fixture) {
-	f.issue("K", "L")
-	f.plan("p", "US", 3)
+	f.prepare(3, "K", "L")
 	c := f.decide(tasks.Upgrade, "K", "US", false)
 	for range 3 {
 		f.must(f.apply(c))
 	}
-	errs, err := f.Apply(f.ctx, []tasks.Change{c, f.decide(tasks.Upgrade, "L", "US", false)})
-	f.must(err)
+	errs := must(f.Apply(f.ctx, []tasks.Change{c, f.decide(tasks.Upgrade, "L", "US", false)}))
 	f.want("verdicts", errs, []error{nil, nil})
 	f.want("slots", f.slots("p"), "1/2/0/0")
 	f.want("history", f.history("K"), "imported::> accepted:p:free>held")
 }
 
 func applyLarge(f fixture) {
-	const n = 600
-	codes := make([]keys.Code, n)
-	for i := range codes {
-		codes[i] = keys.Code(fmt.Sprintf("K%04d", i))
-	}
+	codes := numbered("K", 600)
 	f.issue(codes...)
 	for i := range 3 {
 		f.plan(fmt.Sprintf("p%d", i), "US", 150)
 	}
-	changes := make([]tasks.Change, n)
-	for i, code := range codes {
-		changes[i] = f.decide(tasks.Upgrade, code, "US", false)
-	}
-	errs, err := f.Apply(f.ctx, changes)
-	f.must(err)
-	for i, err := range errs {
+	for i, err := range must(f.Apply(f.ctx, f.upgrades(codes...))) {
 		if want := i >= 450; errors.Is(err, stock.ErrOutOfStock) != want || (err != nil) != want {
 			f.Fatalf("change %d: %v", i, err)
 		}
@@ -178,29 +152,123 @@ func applyLarge(f fixture) {
 
 func applySlotState(f fixture) {
 	f.openUpgrade("K")
-	c := f.settle(f.lease(), tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}, false)
+	c := f.settle(f.lease(), settled(tasks.Success), false)
 	c.Transfer.From = stock.Suspect
-	if err := f.apply(c); !errors.Is(err, stock.ErrSlotState) {
-		f.Fatalf("got %v", err)
-	}
+	f.wantError("verdict", f.apply(c), stock.ErrSlotState)
 	f.want("slots", f.slots("p"), "0/1/0/0")
 	f.want("status", f.snapshot("K").Key.Status, keys.InQueue)
 }
 
 func applyKey(f fixture) {
 	f.issue("K")
-	c, err := tasks.Revoke(f.snapshot("K"), id())
-	f.must(err)
-	f.must(f.apply(c))
+	f.update(tasks.Revoke, "K")
 	f.want("revoked", f.snapshot("K").Key.Revoked, true)
 	f.want("version", f.snapshot("K").Key.Version, 2)
-	c, err = tasks.Restore(f.snapshot("K"), id())
-	f.must(err)
-	f.must(f.apply(c))
+	f.update(tasks.Restore, "K")
 	f.want("revoked", f.snapshot("K").Key.Revoked, false)
-	c, err = tasks.Reset(f.snapshot("K"), id())
-	f.must(err)
-	f.must(f.apply(c))
+	f.update(tasks.Reset, "K")
 	f.want("version", f.snapshot("K").Key.Version, 4)
 	f.want("history", f.history("K"), "imported::> revoked::> restored::> reset::>")
+}
+
+var undecidedCases = []testCase[fixture]{
+	{"Undecided/the store decides with the snapshot of the key", undecidedSnapshot},
+	{"Undecided/a refused change leaves no trace", undecidedRefused},
+	{"Undecided/a claim without stock leaves no trace", undecidedOutOfStock},
+	{"Undecided/a change sees the earlier ones of its call", undecidedInOrder},
+	{"Undecided/a repeated change is applied once", undecidedRepeated},
+	{"Undecided/of many upgrades of a key, one is applied", undecidedRace},
+}
+
+// undecided returns the undecided change for a request. The change has the given id.
+func undecided(rules tasks.Rules, kind tasks.Kind, code keys.Code, country, id string) tasks.Change {
+	c := tasks.Change{ID: id, Task: &tasks.Task{ID: id, Code: code, Kind: kind}}
+	if kind == tasks.Upgrade {
+		c.Claim = &stock.Claim{Country: stock.Country(country)}
+	}
+	c.Decide = func(v tasks.Snapshot) (tasks.Change, error) {
+		c, err := rules.Accept(v, newRequest(kind, code, country), id, false)
+		if err == nil {
+			seal(&c)
+		}
+		return c, err
+	}
+	return c
+}
+
+func (f fixture) undecided(code keys.Code) tasks.Change {
+	return undecided(f.rules, tasks.Upgrade, code, "US", id())
+}
+
+func undecidedSnapshot(f fixture) {
+	f.prepare(2, "K", "L")
+	f.finish(tasks.Upgrade, "L", tasks.WrongAddress)
+	for _, code := range []keys.Code{"K", "L"} {
+		c, before := f.undecided(code), f.snapshot(code)
+		accept := c.Decide
+		var seen tasks.Snapshot
+		c.Decide = func(v tasks.Snapshot) (tasks.Change, error) {
+			seen = v
+			return accept(v)
+		}
+		f.must(f.apply(c))
+		f.want("key", seen.Key, before.Key)
+		f.want("task", seen.Task, before.Task)
+		f.want("the snapshot is older than the call", seen.At.Before(before.At), false)
+		after := f.snapshot(code)
+		f.want("status", after.Key.Status, keys.InQueue)
+		f.want("task", after.Task.ID, c.ID)
+		f.want("sealed", after.Task.Sealed != nil, true)
+	}
+	f.want("slots", f.slots("p"), "0/2/0/0")
+}
+
+func undecidedRefused(f fixture) {
+	f.openUpgrade("K")
+	f.issue("L")
+	before := f.snapshot("K").Key
+	errs := must(f.Apply(f.ctx, []tasks.Change{f.undecided("unknown"), f.undecided("K")}))
+	f.want("key", f.snapshot("K").Key, before)
+	f.want("verdicts", errs, []error{tasks.UnknownKey, tasks.UpgradeOpen})
+	f.want("history", f.history("K"), "imported::> accepted:p:free>held")
+	f.want("slots", f.slots("p"), "0/1/0/0")
+	f.plan("q", "US", 1)
+	errs = must(f.Apply(f.ctx, []tasks.Change{f.undecided("K"), f.undecided("L"), f.undecided("unknown")}))
+	f.want("verdicts", errs, []error{tasks.UpgradeOpen, nil, tasks.UnknownKey})
+	f.want("slots", f.slots("q"), "0/1/0/0")
+}
+
+func undecidedOutOfStock(f fixture) {
+	f.prepare(0, "K")
+	before := f.snapshot("K").Key
+	f.want("verdict", f.apply(f.undecided("K")), stock.ErrOutOfStock)
+	f.want("key", f.snapshot("K").Key, before)
+	f.want("history", f.history("K"), "imported::>")
+}
+
+func undecidedInOrder(f fixture) {
+	f.prepare(3, "K", "L")
+	revoke := must(tasks.Revoke(f.snapshot("L"), id()))
+	all := []tasks.Change{f.undecided("K"), revoke, f.undecided("K"), f.undecided("L")}
+	f.want("verdicts", must(f.Apply(f.ctx, all)), []error{nil, nil, tasks.UpgradeOpen, tasks.KeyGone})
+	f.want("slots", f.slots("p"), "2/1/0/0")
+}
+
+func undecidedRepeated(f fixture) {
+	f.prepare(3, "K")
+	c := f.undecided("K")
+	for range 2 {
+		f.must(f.apply(c))
+	}
+	f.end(f.lease(), tasks.WrongAddress)
+	f.must(f.apply(c))
+	f.want("status", f.snapshot("K").Key.Status, keys.FailedUpgrade)
+	f.want("slots", f.slots("p"), "3/0/0/0")
+}
+
+func undecidedRace(f fixture) {
+	f.prepare(50, "K")
+	apply := func(int) ([]error, error) { return f.Apply(f.ctx, []tasks.Change{f.undecided("K")}) }
+	f.want("won", f.race(32, apply, tasks.UpgradeOpen, tasks.ErrConflict), 1)
+	f.want("slots", f.slots("p"), "49/1/0/0")
 }

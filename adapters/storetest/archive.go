@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -24,20 +23,19 @@ type ArchiveStore interface {
 
 // RunArchive tests whether a store keeps the contracts of [archive.Archiver] and [audit.Inspector].
 func RunArchive(t *testing.T, open func(t testing.TB) ArchiveStore) {
-	for name, run := range map[string]func(f archiveFixture){
-		"Archive/finished tasks are removed and all counts stay": archiveCounts,
-		"Archive/a consumed slot can be released":                archiveReleases,
-		"Archive/nothing is removed if the archive fails":        archiveKeeps,
-		"Archive/a changed key is not archived":                  archiveChanged,
-		"Archive/a key with a pending delivery is not archived":  archivePending,
-		"Records/pages": inspectPages,
-		"FixCounters/the counters become those of the history": inspectCounters,
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := open(t)
-			run(archiveFixture{newFixture(t, s), s})
-		})
+	cases := []testCase[archiveFixture]{
+		{"Archive/finished tasks are removed and all counts stay", archiveCounts},
+		{"Archive/a consumed slot can be released", archiveReleases},
+		{"Archive/nothing is removed if the archive fails", archiveKeeps},
+		{"Archive/a changed key is not archived", archiveChanged},
+		{"Archive/a key with a pending delivery is not archived", archivePending},
+		{"Records/pages", inspectPages},
+		{"FixCounters/the counters become those of the history", inspectCounters},
 	}
+	runCases(t, cases, func(t testing.TB) archiveFixture {
+		s := open(t)
+		return archiveFixture{newFixture(t, s), s}
+	})
 }
 
 // An archiveFixture is a fixture together with the other ports of the store.
@@ -62,9 +60,14 @@ func (f archiveFixture) finishTasks(code keys.Code) {
 
 func (f archiveFixture) record(code keys.Code) audit.Record {
 	f.Helper()
-	r, err := f.all.Record(f.ctx, code)
-	f.must(err)
-	return r
+	return must(f.all.Record(f.ctx, code))
+}
+
+// wantRecord checks that a record of a key is equal to another one, apart from its time.
+func (f archiveFixture) wantRecord(what string, got, want audit.Record) {
+	f.Helper()
+	got.At, want.At = time.Time{}, time.Time{}
+	f.want(what, got, want)
 }
 
 // archivePlan returns an archive plan of the key, made as if the key had not changed for 2×[archive.MinAge].
@@ -95,23 +98,17 @@ func (f archiveFixture) runArchive(plans ...archive.Plan) (errs []error, rows ar
 // levelsMatch checks that the stored sums, if the store keeps any, and the stock are the sums of the plans.
 func (f archiveFixture) levelsMatch() {
 	f.Helper()
-	audits, err := f.all.LevelAudits(f.ctx)
-	f.must(err)
-	for _, a := range audits {
+	for _, a := range must(f.all.LevelAudits(f.ctx)) {
 		f.want("sums of "+string(a.Country), a.Stored, a.Counted)
 	}
-	plans, err := f.Plans(f.ctx, 0, 100)
-	f.must(err)
-	levels, err := f.Stock(f.ctx)
-	f.must(err)
-	f.want("stock", levels, stock.Levels(time.Now(), plans))
+	plans := must(f.Plans(f.ctx, 0, 100))
+	f.want("stock", must(f.Stock(f.ctx)), stock.Levels(time.Now(), plans))
 }
 
 // planAudits returns the audits of all plans, without their times.
 func (f archiveFixture) planAudits() []audit.PlanAudit {
 	f.Helper()
-	all, err := f.all.PlanAudits(f.ctx)
-	f.must(err)
+	all := must(f.all.PlanAudits(f.ctx))
 	for i := range all {
 		all[i].At = time.Time{}
 	}
@@ -138,9 +135,7 @@ func archiveCounts(f archiveFixture) {
 	f.want("plan audits", f.planAudits(), audits)
 	f.want("history", f.history("A"), "archived:plan-A:free>spent archived:plan-A:free>spent")
 	f.want("tasks left", f.record("A").Tasks, []tasks.Task{before.Tasks[1], before.Tasks[3]})
-	got, want := f.record("B"), other
-	got.At, want.At = time.Time{}, time.Time{}
-	f.want("another key", got, want)
+	f.wantRecord("another key", f.record("B"), other)
 	r := f.record("A")
 	_, found := archive.Decide(r, r.At.Add(time.Hour), id())
 	f.want("more to archive", found, false)
@@ -167,10 +162,8 @@ func archiveKeeps(f archiveFixture) {
 	f.finishTasks("A")
 	before := f.record("A")
 	_, err := f.all.Archive(f.ctx, []archive.Plan{f.archivePlan("A")}, func(archive.Rows) error { return errSource })
-	f.want("error", errors.Is(err, errSource), true)
-	after := f.record("A")
-	before.At, after.At = time.Time{}, time.Time{}
-	f.want("record", after, before)
+	f.wantError("error", err, errSource)
+	f.wantRecord("record", f.record("A"), before)
 }
 
 func archiveChanged(f archiveFixture) {
@@ -179,18 +172,14 @@ func archiveChanged(f archiveFixture) {
 	plans := []archive.Plan{f.archivePlan("A"), f.archivePlan("B"), f.archivePlan("B")}
 	unknown := plans[0]
 	unknown.Code, unknown.Tasks = "unknown", nil
-	c, err := tasks.Revoke(f.snapshot("A"), id())
-	f.must(err)
-	f.must(f.apply(c))
+	f.update(tasks.Revoke, "A")
 	before := f.record("A")
 	errs, rows := f.runArchive(append(plans, unknown)...)
 	f.want("verdicts", errs, []error{tasks.ErrConflict, nil, tasks.ErrConflict, tasks.ErrConflict})
 	for _, l := range rows.Lines {
 		f.want("entry of", l.Code, "B")
 	}
-	after := f.record("A")
-	before.At, after.At = time.Time{}, time.Time{}
-	f.want("record", after, before)
+	f.wantRecord("record", f.record("A"), before)
 }
 
 func archivePending(f archiveFixture) {
@@ -217,17 +206,14 @@ func inspectPages(f archiveFixture) {
 	f.issue("a", "B", "-")
 	var got []keys.Code
 	for after := keys.Code(""); ; {
-		page, err := f.all.Records(f.ctx, after, 3)
-		f.must(err)
+		page := must(f.all.Records(f.ctx, after, 3))
 		if len(page) == 0 {
 			break
 		}
 		for _, r := range page {
 			after = r.Code
 			got = append(got, r.Code)
-			want := f.record(r.Code)
-			r.At, want.At = time.Time{}, time.Time{}
-			f.want("record", r, want)
+			f.wantRecord("record", r, f.record(r.Code))
 		}
 	}
 	f.want("codes", got, []keys.Code{"-", "B", "a", "b"})
@@ -239,23 +225,19 @@ func inspectCounters(f archiveFixture) {
 	o := outboxFixture{f.fixture, f.all}
 	o.subscribe("L")
 	v := f.snapshot("A")
-	c, err := tasks.Release(v, id())
-	f.must(err)
+	c := must(tasks.Release(v, id()))
 	c.Task, c.Events = nil, nil
 	c.Key = &v.Key
 	f.must(f.apply(c))
 	f.want("slots", f.slots("plan-A"), "1/0/1/0")
-	audits, err := f.all.PlanAudits(f.ctx)
-	f.must(err)
-	fix, err := audits[0].FixCounters(id())
-	f.must(err)
+	audits := must(f.all.PlanAudits(f.ctx))
+	fix := must(audits[0].FixCounters(id()))
 	f.must(f.all.FixCounters(f.ctx, fix))
 	f.want("corrected", f.slots("plan-A"), "0/0/2/0")
 	f.levelsMatch()
 	f.want("again", f.all.FixCounters(f.ctx, fix), tasks.ErrConflict)
 	f.want("history", f.history(""), "repaired:plan-A:>")
 	f.want("routed", o.route(), 0)
-	n, err := f.all.Replay(f.ctx, outbox.Replay{Subscriber: "L", Causes: []tasks.EventType{tasks.EventRepaired}})
-	f.must(err)
+	n := must(f.all.Replay(f.ctx, outbox.Replay{Subscriber: "L", Causes: []tasks.EventType{tasks.EventRepaired}}))
 	f.want("replayed", []int{n, len(o.leaseAll("L"))}, []int{0, 0})
 }

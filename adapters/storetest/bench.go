@@ -23,10 +23,11 @@ var sizes = []int{1, 16, 256}
 // All but Stock are measured in batches of several sizes.
 func Bench(b *testing.B, open Open) {
 	for _, size := range sizes {
-		b.Run(fmt.Sprint("find/", size), func(b *testing.B) { benchFind(newBench(b, open, size)) })
-		b.Run(fmt.Sprint("snapshots/", size), func(b *testing.B) { benchSnapshots(newBench(b, open, size)) })
-		b.Run(fmt.Sprint("accept/", size), func(b *testing.B) { benchAccept(newBench(b, open, size)) })
-		b.Run(fmt.Sprint("lease+settle/", size), func(b *testing.B) { benchWork(newBench(b, open, size)) })
+		for _, c := range []testCase[*bench]{
+			{"find", benchFind}, {"snapshots", benchSnapshots}, {"accept", benchAccept}, {"lease+settle", benchWork},
+		} {
+			b.Run(fmt.Sprint(c.name, "/", size), func(b *testing.B) { c.run(newBench(b, open, size)) })
+		}
 	}
 	b.Run("stock", func(b *testing.B) { benchStock(newBench(b, open, 1)) })
 }
@@ -49,18 +50,14 @@ const (
 
 func newBench(b *testing.B, open Open, size int) *bench {
 	b.Helper()
-	n := &bench{fixture: newFixture(b, open(b)), b: b, size: size}
+	n := &bench{fixture: newFixture(b, open(b)), b: b, size: size, codes: numbered("K", benchKeys)}
 	n.rules.KeyTasks = 0 // no rate limit, because keys are used repeatedly
-	for i := range benchKeys {
-		n.codes = append(n.codes, keys.Code(fmt.Sprintf("K%06d", i)))
-	}
 	n.issue(n.codes...)
-	country, slots := stock.Country("US"), benchSlots/benchPlans
 	var edits []stock.PlanEdit
 	for i := range benchPlans {
-		edits = append(edits, stock.PlanEdit{ID: fmt.Sprint("plan-", i), Country: &country, Size: &slots})
+		edits = append(edits, stock.NewPlanEdit(fmt.Sprint("plan-", i), "US", benchSlots/benchPlans))
 	}
-	n.must(n.EditPlans(n.ctx, edits))
+	n.must(n.edit(edits...))
 	b.ReportAllocs()
 	return n
 }
@@ -80,22 +77,35 @@ func (n *bench) report(what string) {
 	n.b.ReportMetric(float64(n.b.N*n.size)/n.b.Elapsed().Seconds(), what+"/s")
 }
 
-func benchFind(n *bench) {
+// measure calls do repeatedly, and reports the rate of its items.
+func (n *bench) measure(what string, do func() error) {
 	for n.b.Loop() {
-		if _, err := n.Find(n.ctx, n.batch()); err != nil {
+		if err := do(); err != nil {
 			n.b.Fatal(err)
 		}
 	}
-	n.report("keys")
+	n.report(what)
+}
+
+func benchFind(n *bench) {
+	n.measure("keys", func() error {
+		_, err := n.Find(n.ctx, n.batch())
+		return err
+	})
 }
 
 func benchSnapshots(n *bench) {
-	for n.b.Loop() {
-		if _, err := n.Snapshots(n.ctx, n.batch()); err != nil {
-			n.b.Fatal(err)
-		}
-	}
-	n.report("keys")
+	n.measure("keys", func() error {
+		_, err := n.Snapshots(n.ctx, n.batch())
+		return err
+	})
+}
+
+func benchStock(n *bench) {
+	n.measure("calls", func() error {
+		_, err := n.Stock(n.ctx)
+		return err
+	})
 }
 
 // benchAccept measures only Apply of the upgrades. Their preparation and the ends of the tasks do not count.
@@ -120,15 +130,6 @@ func benchWork(n *bench) {
 		n.applyAll(n.ends(n.leaseBatch()))
 	}
 	n.report("tasks")
-}
-
-func benchStock(n *bench) {
-	for n.b.Loop() {
-		if _, err := n.Stock(n.ctx); err != nil {
-			n.b.Fatal(err)
-		}
-	}
-	n.report("calls")
 }
 
 // upgrades returns the changes that accept an upgrade of each key of the next batch.
@@ -161,7 +162,7 @@ func (n *bench) leaseBatch() []tasks.Snapshot {
 func (n *bench) ends(snapshots []tasks.Snapshot) []tasks.Change {
 	changes := make([]tasks.Change, len(snapshots))
 	for i, v := range snapshots {
-		changes[i] = n.settle(v, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.WrongAddress}, false)
+		changes[i] = n.settle(v, settled(tasks.WrongAddress), false)
 	}
 	return changes
 }

@@ -47,35 +47,27 @@ func (p pair) each(step string, do func(*side) string) {
 // dump returns the contents of a side as text, without the times.
 func (s *side) dump() string {
 	var b strings.Builder
-	list, err := s.Keys(s.ctx, adminstore.KeyFilter{}, adminstore.Page{Limit: 100})
-	s.must(err)
-	for _, v := range list.Entries {
+	for _, v := range must(s.Keys(s.ctx, adminstore.KeyFilter{}, adminstore.Page{Limit: 100})).Entries {
 		fmt.Fprintln(&b, formatKey(v.Key), formatTask(v.Task))
-		events, err := s.History(s.ctx, v.Key.Code)
-		s.must(err)
-		for _, e := range events {
+		for _, e := range must(s.History(s.ctx, v.Key.Code)) {
 			e.At = time.Time{}
 			fmt.Fprintln(&b, " ", e)
 		}
 	}
 	for i := range batches {
-		all, err := s.Batch(s.ctx, fmt.Sprint("b", i))
-		s.must(err)
+		all := must(s.Batch(s.ctx, fmt.Sprint("b", i)))
 		for _, k := range all {
 			fmt.Fprintln(&b, "batch", i, formatKey(k))
 		}
 	}
-	all, err := s.Tasks(s.ctx, adminstore.TaskFilter{}, adminstore.Page{Limit: maxTasks})
-	s.must(err)
+	all := must(s.Tasks(s.ctx, adminstore.TaskFilter{}, adminstore.Page{Limit: maxTasks}))
 	lines := make([]string, len(all.Entries))
 	for i, v := range all.Entries {
 		lines[i] = formatTask(v.Task)
 	}
 	slices.Sort(lines)
-	plans, err := s.Plans(s.ctx, 0, 100)
-	s.must(err)
-	levels, err := s.Stock(s.ctx)
-	s.must(err)
+	plans := must(s.Plans(s.ctx, 0, 100))
+	levels := must(s.Stock(s.ctx))
 	fmt.Fprintln(&b, lines)
 	for _, plan := range plans {
 		plan.Seq = 0

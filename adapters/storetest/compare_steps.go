@@ -89,9 +89,7 @@ func (s *side) id() string {
 
 func (s *side) applyAll(changes ...tasks.Change) string {
 	s.applied = append(s.applied, changes...)
-	errs, err := s.Apply(s.ctx, changes)
-	s.must(err)
-	return fmt.Sprint(errs)
+	return fmt.Sprint(must(s.Apply(s.ctx, changes)))
 }
 
 // lease leases one to three tasks, or all of them if their order is not defined on one of the sides.
@@ -105,8 +103,7 @@ func (p pair) lease(r *rapid.T) {
 		if all {
 			n = maxTasks
 		}
-		snapshots, err := s.Lease(s.ctx, "worker", n, d)
-		s.must(err)
+		snapshots := must(s.Lease(s.ctx, "worker", n, d))
 		if all {
 			slices.SortFunc(snapshots, func(x, y tasks.Snapshot) int { return strings.Compare(x.Task.ID, y.Task.ID) })
 		}
@@ -124,8 +121,7 @@ func (p pair) lease(r *rapid.T) {
 
 // hasTies reports whether two open tasks become leasable at the same time, so that a store may lease either first.
 func (s *side) hasTies() bool {
-	open, err := s.Tasks(s.ctx, adminstore.TaskFilter{State: adminstore.OpenTask}, adminstore.Page{Limit: maxTasks})
-	s.must(err)
+	open := must(s.Tasks(s.ctx, adminstore.TaskFilter{State: adminstore.OpenTask}, adminstore.Page{Limit: maxTasks}))
 	seen := map[int64]bool{}
 	for _, v := range open.Entries {
 		seen[v.Task.LeasableAt().UnixNano()] = true
@@ -190,9 +186,7 @@ func (p pair) reapply(r *rapid.T) {
 	}
 	i := rapid.IntRange(0, len(p.sides[0].applied)-1).Draw(r, "change")
 	p.each("reapply", func(s *side) string {
-		errs, err := s.Apply(s.ctx, []tasks.Change{s.applied[i], s.applied[i]})
-		s.must(err)
-		return fmt.Sprint(errs)
+		return fmt.Sprint(must(s.Apply(s.ctx, []tasks.Change{s.applied[i], s.applied[i]})))
 	})
 }
 

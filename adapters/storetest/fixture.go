@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,32 +15,6 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
-
-// A Store is a store with both required ports.
-type Store interface {
-	tasks.Store
-	adminstore.AdminStore
-}
-
-// An Open returns an empty store, which is closed when the test ends.
-//
-// The store's clock shows the time of this machine, and advances between any two calls, because later events must
-// have later times. The store keeps times in UTC, to the microsecond or finer. The suite makes thousands of
-// writes, so the store should not wait for the disk if it can avoid that.
-type Open func(t testing.TB) Store
-
-// Clock returns a clock for a store under test. The clock of this machine may show the same microsecond twice, so
-// Clock adds 10 microseconds more at each call.
-func Clock() func() time.Time {
-	var calls atomic.Int64
-	return func() time.Time { return time.Now().Add(time.Duration(calls.Add(1)) * 10 * time.Microsecond) }
-}
-
-// A testCase is one promise of the contract.
-type testCase struct {
-	name string
-	run  func(f fixture)
-}
 
 // A fixture is a store under test, with the operations of the test cases.
 type fixture struct {
@@ -79,14 +54,34 @@ func (f fixture) want(what string, got, want any) {
 	}
 }
 
+// wantError ends the test unless the error is target or wraps it.
+func (f fixture) wantError(what string, err, target error) {
+	f.Helper()
+	if !errors.Is(err, target) {
+		f.Fatalf("%s: got %v, want %v", what, err, target)
+	}
+}
+
 // issue imports unused keys.
 func (f fixture) issue(codes ...keys.Code) {
 	f.Helper()
-	all := make([]keys.Key, len(codes))
-	for i, code := range codes {
-		all[i] = keys.Key{Code: code, Status: keys.Active}
+	f.must(f.importKeys(unused(codes...)...))
+}
+
+// unused returns unused keys with the codes.
+func unused(codes ...keys.Code) (all []keys.Key) {
+	for _, code := range codes {
+		all = append(all, keys.Key{Code: code, Status: keys.Active})
 	}
-	f.must(f.importKeys(all...))
+	return all
+}
+
+// numbered returns n codes that begin with prefix.
+func numbered(prefix string, n int) (all []keys.Code) {
+	for i := range n {
+		all = append(all, keys.Code(fmt.Sprintf("%s%06d", prefix, i)))
+	}
+	return all
 }
 
 // importKeys imports keys as they are, in a new batch.
@@ -102,23 +97,29 @@ func (f fixture) batch(b adminstore.ImportBatch, all ...keys.Key) error {
 // plan creates or edits a plan with size slots.
 func (f fixture) plan(id string, country stock.Country, size int) {
 	f.Helper()
-	address, invite := id+" street", id+"-invite"
-	f.must(f.EditPlans(f.ctx, []stock.PlanEdit{{ID: id, Country: &country, Size: &size, Address: &address, Invite: &invite}}))
+	edit := stock.PlanEdit{ID: id, Country: &country, Size: &size, Address: new(id + " street"), Invite: new(id + "-invite")}
+	f.must(f.edit(edit))
 }
+
+// prepare issues keys, and creates the plan p in US with a number of slots.
+func (f fixture) prepare(slots int, codes ...keys.Code) {
+	f.Helper()
+	f.issue(codes...)
+	f.plan("p", "US", slots)
+}
+
+func (f fixture) edit(edits ...stock.PlanEdit) error { return f.EditPlans(f.ctx, edits) }
 
 // snapshot reads one key.
 func (f fixture) snapshot(code keys.Code) tasks.Snapshot {
 	f.Helper()
-	snapshots, err := f.Snapshots(f.ctx, []keys.Code{code})
-	f.must(err)
-	return snapshots[0]
+	return must(f.Snapshots(f.ctx, []keys.Code{code}))[0]
 }
 
 // decide returns the change that accepts a task, with a sealed account.
 func (f fixture) decide(kind tasks.Kind, code keys.Code, country string, empty bool) tasks.Change {
 	f.Helper()
-	c, err := f.rules.Accept(f.snapshot(code), newRequest(kind, code, country), id(), empty)
-	f.must(err)
+	c := must(f.rules.Accept(f.snapshot(code), newRequest(kind, code, country), id(), empty))
 	seal(&c)
 	return c
 }
@@ -137,6 +138,15 @@ func seal(c *tasks.Change) {
 	}
 }
 
+// upgrades returns the changes that accept an upgrade of each key, in US.
+func (f fixture) upgrades(codes ...keys.Code) (all []tasks.Change) {
+	f.Helper()
+	for _, code := range codes {
+		all = append(all, f.decide(tasks.Upgrade, code, "US", false))
+	}
+	return all
+}
+
 // accept opens a task.
 func (f fixture) accept(kind tasks.Kind, code keys.Code, country string) tasks.Task {
 	f.Helper()
@@ -147,8 +157,7 @@ func (f fixture) accept(kind tasks.Kind, code keys.Code, country string) tasks.T
 // openUpgrade issues a key, creates the plan p in US with one slot, and opens an upgrade of the key.
 func (f fixture) openUpgrade(code keys.Code) {
 	f.Helper()
-	f.issue(code)
-	f.plan("p", "US", 1)
+	f.prepare(1, code)
 	f.accept(tasks.Upgrade, code, "US")
 }
 
@@ -162,16 +171,19 @@ func (f fixture) finish(kind tasks.Kind, code keys.Code, o tasks.Outcome) {
 // apply makes one change.
 func (f fixture) apply(c tasks.Change) error {
 	f.Helper()
-	errs, err := f.Apply(f.ctx, []tasks.Change{c})
-	f.must(err)
-	return errs[0]
+	return must(f.Apply(f.ctx, []tasks.Change{c}))[0]
+}
+
+// update applies an action of an operator, such as [tasks.Revoke], to a key.
+func (f fixture) update(action func(v tasks.Snapshot, id string) (tasks.Change, error), code keys.Code) {
+	f.Helper()
+	f.must(f.apply(must(action(f.snapshot(code), id()))))
 }
 
 // lease leases the only due task.
 func (f fixture) lease() tasks.Snapshot {
 	f.Helper()
-	snapshots, err := f.Lease(f.ctx, "worker", 10, ttl)
-	f.must(err)
+	snapshots := must(f.Lease(f.ctx, "worker", 10, ttl))
 	if len(snapshots) != 1 {
 		f.Fatalf("leased %d tasks, want 1", len(snapshots))
 	}
@@ -183,17 +195,21 @@ func (f fixture) settle(v tasks.Snapshot, a tasks.ConnectorResult, empty bool) t
 	return f.rules.Settle(v, tasks.Attempt{Sent: v.At, Result: a}, id(), empty)
 }
 
+// settled returns the result of a connector that has ended a task with an outcome.
+func settled(o tasks.Outcome) tasks.ConnectorResult {
+	return tasks.ConnectorResult{Effect: tasks.Settled, Outcome: o}
+}
+
 // end settles the snapshot's task with an outcome.
 func (f fixture) end(v tasks.Snapshot, o tasks.Outcome) {
 	f.Helper()
-	f.must(f.apply(f.settle(v, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: o}, false)))
+	f.must(f.apply(f.settle(v, settled(o), false)))
 }
 
 // slots returns the slot counts of a plan as free/held/spent/suspect.
 func (f fixture) slots(id string) string {
 	f.Helper()
-	plans, err := f.Plans(f.ctx, 0, 1000)
-	f.must(err)
+	plans := must(f.Plans(f.ctx, 0, 1000))
 	i := slices.IndexFunc(plans, func(p stock.Plan) bool { return p.ID == id })
 	if i < 0 {
 		f.Fatalf("no plan %s", id)
@@ -205,10 +221,8 @@ func (f fixture) slots(id string) string {
 // history returns the history of a key as type:plan:from>to, separated by spaces.
 func (f fixture) history(code keys.Code) string {
 	f.Helper()
-	events, err := f.History(f.ctx, code)
-	f.must(err)
 	var entries []string
-	for _, e := range events {
+	for _, e := range must(f.History(f.ctx, code)) {
 		entries = append(entries, fmt.Sprintf("%s:%s:%s>%s", e.Type, e.Plan, e.From, e.To))
 	}
 	return strings.Join(entries, " ")

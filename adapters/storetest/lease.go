@@ -7,7 +7,7 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-var leaseCases = []testCase{
+var leaseCases = []testCase[fixture]{
 	{"Lease/the longest due first, each once", leaseOrder},
 	{"Lease/not before it is due", leaseDue},
 	{"Lease/an expired lease counts as lost", leaseLost},
@@ -18,15 +18,12 @@ var leaseCases = []testCase{
 }
 
 func leaseOrder(f fixture) {
-	f.issue("A", "B", "C")
-	f.plan("p", "US", 3)
+	f.prepare(3, "A", "B", "C")
 	for _, code := range []keys.Code{"B", "A", "C"} {
 		f.accept(tasks.Upgrade, code, "US")
 	}
-	first, err := f.Lease(f.ctx, "one", 2, ttl)
-	f.must(err)
-	second, err := f.Lease(f.ctx, "two", 2, ttl)
-	f.must(err)
+	first := must(f.Lease(f.ctx, "one", 2, ttl))
+	second := must(f.Lease(f.ctx, "two", 2, ttl))
 	var got []string
 	for _, v := range append(first, second...) {
 		got = append(got, string(v.Key.Code))
@@ -43,19 +40,14 @@ func leaseDue(f fixture) {
 	f.rules.Backoff, f.rules.MaxBackoff = time.Hour, time.Hour
 	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{Effect: tasks.None}, false)))
 	f.want("leased", f.leasesNothing(), true)
-	v := f.snapshot("K")
-	c, err := tasks.RetryNow(v, id())
-	f.must(err)
-	f.must(f.apply(c))
-	f.want("leased", f.lease().Task.ID, v.Task.ID)
+	f.update(tasks.RetryNow, "K")
+	f.want("leased", f.lease().Task.ID, f.snapshot("K").Task.ID)
 }
 
 // leasesNothing reports whether no task can be leased.
 func (f fixture) leasesNothing() bool {
 	f.Helper()
-	snapshots, err := f.Lease(f.ctx, "worker", 1, ttl)
-	f.must(err)
-	return len(snapshots) == 0
+	return len(must(f.Lease(f.ctx, "worker", 1, ttl))) == 0
 }
 
 // briefTTL is the duration of a lease that has expired at the next call.
@@ -64,8 +56,7 @@ const briefTTL = time.Microsecond
 // leaseBriefly leases the only due task for such a short time that the lease is lost.
 func (f fixture) leaseBriefly() tasks.Snapshot {
 	f.Helper()
-	snapshots, err := f.Lease(f.ctx, "worker", 1, briefTTL)
-	f.must(err)
+	snapshots := must(f.Lease(f.ctx, "worker", 1, briefTTL))
 	f.want("leased", len(snapshots), 1)
 	return snapshots[0]
 }
@@ -97,22 +88,18 @@ func leaseReturned(f fixture) {
 
 func (f fixture) extend(ref tasks.Ref, d time.Duration) error {
 	f.Helper()
-	errs, err := f.Extend(f.ctx, []tasks.Ref{ref}, d)
-	f.must(err)
-	return errs[0]
+	return must(f.Extend(f.ctx, []tasks.Ref{ref}, d))[0]
 }
 
 func leaseExtended(f fixture) {
-	f.issue("A", "B")
-	f.plan("p", "US", 2)
+	f.prepare(2, "A", "B")
 	f.accept(tasks.Upgrade, "A", "US")
 	a := f.lease().Task
 	f.accept(tasks.Upgrade, "B", "US")
 	b := f.leaseBriefly().Task
 	stale := a.Ref()
 	stale.Fence--
-	errs, err := f.Extend(f.ctx, []tasks.Ref{b.Ref(), {Code: "X", ID: "none", Fence: 1}, stale, a.Ref()}, 2*ttl)
-	f.must(err)
+	errs := must(f.Extend(f.ctx, []tasks.Ref{b.Ref(), {Code: "X", ID: "none", Fence: 1}, stale, a.Ref()}, 2*ttl))
 	f.want("verdicts", errs, []error{nil, tasks.ErrFenced, tasks.ErrFenced, nil})
 	f.want("both are leased", f.leasesNothing(), true)
 	v := f.snapshot("A")
@@ -123,7 +110,7 @@ func leaseFenced(f fixture) {
 	f.openUpgrade("K")
 	stale := f.leaseBriefly()
 	held := f.lease()
-	f.want("settle", f.apply(f.settle(stale, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}, false)), tasks.ErrFenced)
+	f.want("settle", f.apply(f.settle(stale, settled(tasks.Success), false)), tasks.ErrFenced)
 	f.want("extend", f.extend(stale.Task.Ref(), ttl), tasks.ErrFenced)
 	f.want("slots", f.slots("p"), "0/1/0/0")
 	f.want("history", f.history("K"), "imported::> accepted:p:free>held")
@@ -136,8 +123,7 @@ func leaseFenced(f fixture) {
 // leaseClockSetBack checks times that come from before the clock was set back. It leases for [briefTTL], so a time one
 // hour in the future is more than twice that duration away.
 func leaseClockSetBack(f fixture) {
-	f.issue("A", "B")
-	f.plan("p", "US", 2)
+	f.prepare(2, "A", "B")
 	f.accept(tasks.Upgrade, "A", "US")
 	f.lease()
 	leased := f.leaseBriefly()
@@ -153,7 +139,7 @@ func leaseClockSetBack(f fixture) {
 	f.want("lost", v.Task.LostLeases, 0)
 }
 
-var snapshotCases = []testCase{
+var snapshotCases = []testCase[fixture]{
 	{"Snapshots/in the order of the codes, with empty ones for unknown keys", snapshotOrder},
 	{"Snapshots/every field of a key", snapshotKey},
 	{"Snapshots/every field of a task", snapshotTask},
@@ -163,8 +149,7 @@ var snapshotCases = []testCase{
 
 func snapshotOrder(f fixture) {
 	f.issue("A", "a", "B")
-	snapshots, err := f.Snapshots(f.ctx, []keys.Code{"B", "none", "a", "A", "B"})
-	f.must(err)
+	snapshots := must(f.Snapshots(f.ctx, []keys.Code{"B", "none", "a", "A", "B"}))
 	f.want("snapshots", len(snapshots), 5)
 	for i, code := range []keys.Code{"B", "", "a", "A", "B"} {
 		f.want("code", snapshots[i].Key.Code, code)
@@ -174,18 +159,11 @@ func snapshotOrder(f fixture) {
 }
 
 func emptyCalls(f fixture) {
-	snapshots, err := f.Snapshots(f.ctx, nil)
-	f.must(err)
-	f.want("snapshots", len(snapshots), 0)
-	found, err := f.Find(f.ctx, nil)
-	f.must(err)
-	f.want("found", len(found), 0)
-	errs, err := f.Apply(f.ctx, nil)
-	f.must(err)
+	f.want("snapshots", len(must(f.Snapshots(f.ctx, nil))), 0)
+	f.want("found", len(must(f.Find(f.ctx, nil))), 0)
+	errs := must(f.Apply(f.ctx, nil))
 	f.want("verdicts", len(errs), 0)
-	errs, err = f.Extend(f.ctx, nil, ttl)
-	f.must(err)
-	f.want("extended", len(errs), 0)
+	f.want("extended", len(must(f.Extend(f.ctx, nil, ttl))), 0)
 }
 
 func snapshotKey(f fixture) {
@@ -204,14 +182,11 @@ func snapshotKey(f fixture) {
 }
 
 func findLikeSnapshots(f fixture) {
-	f.issue("A", "a", "B")
-	f.plan("p", "US", 1)
+	f.prepare(1, "A", "a", "B")
 	f.must(f.apply(f.decide(tasks.Upgrade, "B", "us", false)))
 	codes := []keys.Code{"B", "none", "a", "A", "B"}
-	snapshots, err := f.Snapshots(f.ctx, codes)
-	f.must(err)
-	found, err := f.Find(f.ctx, codes)
-	f.must(err)
+	snapshots := must(f.Snapshots(f.ctx, codes))
+	found := must(f.Find(f.ctx, codes))
 	f.want("found", len(found), len(codes))
 	for i, v := range snapshots {
 		f.want("key", found[i], v.Key)
@@ -220,8 +195,7 @@ func findLikeSnapshots(f fixture) {
 }
 
 func snapshotTask(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 1)
+	f.prepare(1, "K")
 	c := f.decide(tasks.Upgrade, "K", "us", false)
 	f.must(f.apply(c))
 	want := *c.Task

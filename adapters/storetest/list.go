@@ -11,7 +11,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-var listCases = []testCase{
+var listCases = []testCase[fixture]{
 	{"Keys/pages, filters and orders", listKeys},
 	{"Tasks/pages, filters and orders", listTasks},
 	{"Task/one task", readTask},
@@ -113,8 +113,7 @@ func pages[T any](f fixture, name string, o adminstore.Order, want []string, rea
 	}
 	f.want(name, got, want)
 	for p := (adminstore.Page{Order: o, After: last, Back: true, Limit: 2}); !p.After.IsZero(); {
-		l, err := read(p)
-		f.must(err)
+		l := must(read(p))
 		var page []string
 		for _, v := range l.Entries {
 			text, _ := entry(v)
@@ -158,8 +157,7 @@ var taskFilters = []struct {
 
 func listTasks(f fixture) {
 	f.shop()
-	all, err := f.Tasks(f.ctx, adminstore.TaskFilter{}, adminstore.Page{Limit: 100})
-	f.must(err)
+	all := must(f.Tasks(f.ctx, adminstore.TaskFilter{}, adminstore.Page{Limit: 100}))
 	since, until := all.Entries[2].Task.CreatedAt, all.Entries[6].Task.CreatedAt
 	for _, period := range []adminstore.TaskFilter{{}, {Since: since, Until: until}} {
 		for _, c := range taskFilters {
@@ -187,11 +185,9 @@ func listTasks(f fixture) {
 
 func readTask(f fixture) {
 	f.openUpgrade("A")
-	v, err := f.Task(f.ctx, "none")
-	f.must(err)
+	v := must(f.Task(f.ctx, "none"))
 	f.want("none", v.Task == nil, true)
-	v, err = f.Task(f.ctx, f.snapshot("A").Key.Task)
-	f.must(err)
+	v = must(f.Task(f.ctx, f.snapshot("A").Key.Task))
 	f.want("task", *v.Task, *f.snapshot("A").Task)
 	f.want("key", v.Key, f.snapshot("A").Key)
 }
@@ -223,16 +219,14 @@ func search(f fixture) {
 		{id, true, "| | | B |"},
 	} {
 		s := adminstore.ParseSearch(c.text, c.prefixes, 20)
-		found, err := f.Search(f.ctx, s)
-		f.must(err)
+		found := must(f.Search(f.ctx, s))
 		got := strings.Join([]string{codesOf(found.Codes), codesOf(found.Orders), codesOf(found.Usernames), codesOf(found.Tasks), ""}, "| ")
 		for _, p := range found.Plans {
 			got += p.ID + " "
 		}
 		f.want(c.text, strings.Fields(got), strings.Fields(c.want))
 	}
-	limited, err := f.Search(f.ctx, adminstore.ParseSearch("order-7", true, 2))
-	f.must(err)
+	limited := must(f.Search(f.ctx, adminstore.ParseSearch("order-7", true, 2)))
 	f.want("the exact order comes first", limited.Orders[0].Key.OrderID+" "+limited.Orders[1].Key.OrderID, "order-7 order-7")
 }
 

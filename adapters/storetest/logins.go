@@ -3,7 +3,6 @@ package storetest
 import (
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,18 +14,19 @@ import (
 
 // RunLogins tests whether the counters that open makes keep the contract of [tasks.LoginCounter]. Each counter is empty.
 func RunLogins(t *testing.T, open func(t testing.TB) tasks.LoginCounter) {
-	for name, run := range map[string]func(l logins){
-		"tests are counted in order": loginsInOrder, "the logins of a key are counted": loginsOfKey,
-		"tests are taken back": loginsReleased, "a success forgets a login": loginsForgotten,
-		"simultaneous tests are counted": loginsSimultaneous,
-	} {
-		t.Run(name, func(t *testing.T) { run(logins{t, open(t)}) })
+	cases := []testCase[logins]{
+		{"tests are counted in order", loginsInOrder},
+		{"the logins of a key are counted", loginsOfKey},
+		{"tests are taken back", loginsReleased},
+		{"a success forgets a login", loginsForgotten},
+		{"simultaneous tests are counted", loginsSimultaneous},
 	}
+	runCases(t, cases, func(t testing.TB) logins { return logins{t, open(t)} })
 }
 
 // logins is a counter under test.
 type logins struct {
-	*testing.T
+	testing.TB
 	tasks.LoginCounter
 }
 
@@ -88,30 +88,26 @@ func loginsForgotten(l logins) {
 
 func loginsSimultaneous(l logins) {
 	const callers, calls = 8, 10
-	var group sync.WaitGroup
-	for i := range callers {
-		group.Go(func() {
-			for n := range calls {
-				code := keys.Code(fmt.Sprint(i, " ", n))
-				if _, err := l.CountLogins(l.Context(), []tasks.LoginTest{test("x", code), test("y", code), test("z", code)}); err != nil {
-					l.Error(err)
-				}
-				l.release(test("z", code), test("y", code))
+	runParallel(callers, func(i int) {
+		for n := range calls {
+			code := keys.Code(fmt.Sprint(i, " ", n))
+			if _, err := l.CountLogins(l.Context(), []tasks.LoginTest{test("x", code), test("y", code), test("z", code)}); err != nil {
+				l.Error(err)
 			}
-		})
-	}
-	group.Wait()
+			l.release(test("z", code), test("y", code))
+		}
+	})
 	l.count(fmt.Sprintf("[{%d 1} {1 1} {1 1}]", callers*calls+1), test("x", "A"), test("y", "B"), test("z", "C"))
 }
 
 // RunActivity tests whether the stores that open makes keep the contract of [activity.Store]. Each store is empty.
 func RunActivity(t *testing.T, open func(t testing.TB) activity.Store) {
-	for name, run := range map[string]func(a activities){
-		"an entry is stored whole and once": recordActivity, "pages, filters and orders": listActivity,
-		"old entries are deleted": deleteActivity,
-	} {
-		t.Run(name, func(t *testing.T) { run(activities{newFixture(t, nil), open(t)}) })
+	cases := []testCase[activities]{
+		{"an entry is stored whole and once", recordActivity},
+		{"pages, filters and orders", listActivity},
+		{"old entries are deleted", deleteActivity},
 	}
+	runCases(t, cases, func(t testing.TB) activities { return activities{newFixture(t, nil), open(t)} })
 }
 
 // activities is a store under test.
@@ -145,8 +141,7 @@ func recordActivity(a activities) {
 	}
 	start := time.Now().Add(-time.Minute)
 	a.record(want, activity.Entry{ID: "e", Actor: "bob"}) // the second one is ignored
-	l, err := a.Activity(a.ctx, activity.Filter{}, adminstore.Page{Limit: 9})
-	a.must(err)
+	l := must(a.Activity(a.ctx, activity.Filter{}, adminstore.Page{Limit: 9}))
 	a.want("the number of entries", len(l.Entries), 1)
 	at := l.Entries[0].At
 	a.want("the time", at.After(start) && at.Before(start.Add(time.Hour)) && at.Location() == time.UTC, true)
@@ -181,8 +176,7 @@ func listActivity(a activities) {
 		activity.Entry{ID: "b", Actor: "bob", Action: activity.EditPlan, Plan: "p"},
 		activity.Entry{ID: "a", Actor: "ann", Action: activity.RevokeKey, OrderID: "o"},
 	)
-	all, err := a.Activity(a.ctx, activity.Filter{}, adminstore.Page{Limit: 9})
-	a.must(err)
+	all := must(a.Activity(a.ctx, activity.Filter{}, adminstore.Page{Limit: 9}))
 	since, until := all.Entries[1].At, all.Entries[4].At
 	for _, c := range activityFilters {
 		read := func(p adminstore.Page) (activity.List, error) { return a.Activity(a.ctx, c.filter, p) }
@@ -203,11 +197,9 @@ func deleteActivity(a activities) {
 	for _, id := range []string{"a", "b", "c", "d"} {
 		a.record(activity.Entry{ID: id})
 	}
-	all, err := a.Activity(a.ctx, activity.Filter{}, adminstore.Page{Limit: 9})
-	a.must(err)
+	all := must(a.Activity(a.ctx, activity.Filter{}, adminstore.Page{Limit: 9}))
 	for _, c := range []struct{ deleted, left int }{{2, 2}, {1, 1}, {0, 1}} {
-		n, err := a.DeleteActivity(a.ctx, all.Entries[3].At, 2)
-		a.must(err)
+		n := must(a.DeleteActivity(a.ctx, all.Entries[3].At, 2))
 		a.want("the numbers of entries", []int{n, len(a.ids(activity.Filter{}, ""))}, []int{c.deleted, c.left})
 	}
 	a.want("the last entry", a.ids(activity.Filter{}, ""), []string{"d"})

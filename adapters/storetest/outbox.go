@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/tasks"
@@ -16,6 +17,14 @@ import (
 type OutboxStore interface {
 	Store
 	outbox.Outbox
+}
+
+// RunOutbox tests whether a store keeps the contract of [outbox.Outbox].
+func RunOutbox(t *testing.T, open func(t testing.TB) OutboxStore) {
+	runCases(t, outboxCases, func(t testing.TB) outboxFixture {
+		s := open(t)
+		return outboxFixture{newFixture(t, s), s}
+	})
 }
 
 // An outboxFixture is a fixture with the outbox of its store.
@@ -36,26 +45,36 @@ func (f outboxFixture) subscribe(names ...string) {
 func (f outboxFixture) revoke(codes ...keys.Code) {
 	f.Helper()
 	for _, code := range codes {
-		c, err := tasks.Revoke(f.snapshot(code), id())
-		f.must(err)
-		f.must(f.apply(c))
+		f.update(tasks.Revoke, code)
 	}
 }
 
 // restore restores a key. This is one history entry of a type for which no delivery is queued.
 func (f outboxFixture) restore(code keys.Code) {
 	f.Helper()
-	c, err := tasks.Restore(f.snapshot(code), id())
-	f.must(err)
-	f.must(f.apply(c))
+	f.update(tasks.Restore, code)
+}
+
+// queueRevoked revokes keys, and routes the entries.
+func (f outboxFixture) queueRevoked(codes ...keys.Code) {
+	f.Helper()
+	f.revoke(codes...)
+	f.route()
+}
+
+// queueFirst issues the key A, and queues a delivery of its revocation for new subscribers.
+func (f outboxFixture) queueFirst(subscribers ...string) {
+	f.Helper()
+	f.subscribe(subscribers...)
+	f.issue("A")
+	f.queueRevoked("A")
 }
 
 // route routes all unrouted history entries and returns their number.
 func (f outboxFixture) route() (all int) {
 	f.Helper()
 	for {
-		n, err := f.Route(f.ctx, routedTypes, 3)
-		f.must(err)
+		n := must(f.Route(f.ctx, routedTypes, 3))
 		if all += n; n == 0 {
 			return all
 		}
@@ -65,9 +84,7 @@ func (f outboxFixture) route() (all int) {
 // leaseAll leases all due deliveries of a subscriber.
 func (f outboxFixture) leaseAll(subscriber string) []outbox.QueuedDelivery {
 	f.Helper()
-	all, err := f.LeaseDeliveries(f.ctx, subscriber, id(), 100, ttl)
-	f.must(err)
-	return all
+	return must(f.LeaseDeliveries(f.ctx, subscriber, id(), 100, ttl))
 }
 
 // leaseOne leases the only queued delivery of a subscriber.

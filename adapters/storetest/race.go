@@ -13,7 +13,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
 
-var raceCases = []testCase{
+var raceCases = []testCase[fixture]{
 	{"Race/of many upgrades of a key, one is applied", raceKey},
 	{"Race/of many upgrades, one for each slot is applied", raceSlots},
 	{"Race/workers lease each task once", raceLeases},
@@ -30,71 +30,63 @@ func runParallel(n int, do func(i int)) {
 	wg.Wait()
 }
 
-func raceKey(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 50)
-	changes := make([]tasks.Change, 32)
-	for i := range changes {
-		changes[i] = f.decide(tasks.Upgrade, "K", "US", false)
-	}
-	var won atomic.Int64
-	runParallel(len(changes), func(i int) {
-		errs, err := f.Apply(f.ctx, changes[i:i+1])
-		switch {
-		case err != nil:
+// race calls do in n goroutines. It returns the number of verdicts without an error, and checks that the others are one
+// of lost.
+func (f fixture) race(n int, do func(i int) (verdicts []error, err error), lost ...error) (won int) {
+	f.Helper()
+	verdicts := make([][]error, n)
+	runParallel(n, func(i int) {
+		var err error
+		if verdicts[i], err = do(i); err != nil {
 			f.Error(err)
-		case errs[0] == nil:
-			won.Add(1)
-		case !errors.Is(errs[0], tasks.ErrConflict):
-			f.Error(errs[0])
 		}
 	})
-	f.want("won", won.Load(), 1)
+	for _, verdict := range slices.Concat(verdicts...) {
+		if verdict == nil {
+			won++
+		} else if !slices.ContainsFunc(lost, func(l error) bool { return errors.Is(verdict, l) }) {
+			f.Error(verdict)
+		}
+	}
+	return won
+}
+
+func raceKey(f fixture) {
+	f.prepare(50, "K")
+	changes := f.upgrades(slices.Repeat([]keys.Code{"K"}, 32)...)
+	apply := func(i int) ([]error, error) { return f.Apply(f.ctx, changes[i:i+1]) }
+	f.want("won", f.race(len(changes), apply, tasks.ErrConflict), 1)
 	f.want("slots", f.slots("p"), "49/1/0/0")
 }
 
 func raceSlots(f fixture) {
 	const clients, slots = 60, 37
-	codes := make([]keys.Code, clients)
-	for i := range codes {
-		codes[i] = keys.Code(fmt.Sprintf("K%03d", i))
-	}
+	codes := numbered("K", clients)
 	f.issue(codes...)
 	for i, size := range []int{1, 17, 19} {
-		f.plan(fmt.Sprintf("p%d", i), "US", size)
+		f.plan(fmt.Sprint("p", i), "US", size)
 	}
-	changes := make([]tasks.Change, clients)
-	for i, code := range codes {
-		changes[i] = f.decide(tasks.Upgrade, code, "US", false)
-	}
-	var won atomic.Int64
-	runParallel(clients/3, func(i int) {
-		errs, err := f.Apply(f.ctx, changes[3*i:3*i+3])
-		if err != nil {
-			f.Error(err)
-		}
-		for _, err := range errs {
-			if err == nil {
-				won.Add(1)
-			} else if !errors.Is(err, stock.ErrOutOfStock) {
-				f.Error(err)
-			}
-		}
-	})
-	f.want("won", won.Load(), slots)
+	changes := f.upgrades(codes...)
+	apply := func(i int) ([]error, error) { return f.Apply(f.ctx, changes[3*i:3*i+3]) }
+	f.want("won", f.race(clients/3, apply, stock.ErrOutOfStock), slots)
 	f.want("slots", f.slots("p0")+f.slots("p1")+f.slots("p2"), "0/1/0/00/17/0/00/19/0/0")
+}
+
+// queueUpgrades issues n keys, creates the plan p with a slot for each, and opens an upgrade of each key.
+func (f fixture) queueUpgrades(n int) {
+	f.Helper()
+	codes := numbered("K", n)
+	f.prepare(n, codes...)
+	for _, code := range codes {
+		f.accept(tasks.Upgrade, code, "US")
+	}
 }
 
 // raceLeases runs several goroutines that lease until all tasks are leased. No task may be leased twice, and no task
 // may be left over.
 func raceLeases(f fixture) {
 	const n, leasers = 60, 6
-	f.plan("p", "US", n)
-	for i := range n {
-		code := keys.Code(fmt.Sprintf("K%02d", i))
-		f.issue(code)
-		f.accept(tasks.Upgrade, code, "US")
-	}
+	f.queueUpgrades(n)
 	var leased [leasers][]tasks.Snapshot
 	var all atomic.Int64
 	runParallel(leasers, func(i int) {
@@ -120,13 +112,7 @@ func raceLeases(f fixture) {
 
 func raceWorkers(f fixture) {
 	const n = 40
-	for i := range n {
-		f.issue(keys.Code(fmt.Sprintf("K%02d", i)))
-	}
-	f.plan("p", "US", n)
-	for i := range n {
-		f.accept(tasks.Upgrade, keys.Code(fmt.Sprintf("K%02d", i)), "US")
-	}
+	f.queueUpgrades(n)
 	var ended atomic.Int64
 	runParallel(4, func(i int) {
 		for ended.Load() < n && !f.Failed() {
@@ -136,7 +122,7 @@ func raceWorkers(f fixture) {
 				return
 			}
 			for _, v := range snapshots {
-				c := f.settle(v, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.Success}, false)
+				c := f.settle(v, settled(tasks.Success), false)
 				errs, err := f.Apply(f.ctx, []tasks.Change{c})
 				if err := errors.Join(append(errs, err)...); err != nil {
 					f.Error(err)
@@ -150,21 +136,9 @@ func raceWorkers(f fixture) {
 
 func raceBatch(f fixture) {
 	b := adminstore.ImportBatch{ID: id(), Type: tasks.EventIssued}
-	var won atomic.Int64
-	runParallel(8, func(i int) {
-		all := make([]keys.Key, 50)
-		for n := range all {
-			all[n] = keys.Key{Code: keys.Code(fmt.Sprintf("%d-%02d", i, n)), Status: keys.Active}
-		}
-		switch err := f.batch(b, all...); {
-		case err == nil:
-			won.Add(1)
-		case !errors.Is(err, adminstore.ErrBatch):
-			f.Error(err)
-		}
-	})
-	f.want("won", won.Load(), 1)
-	all, err := f.Batch(f.ctx, b.ID)
-	f.must(err)
-	f.want("keys", len(all), 50)
+	batch := func(i int) ([]error, error) {
+		return []error{f.batch(b, unused(numbered(fmt.Sprint(i, "-"), 50)...)...)}, nil
+	}
+	f.want("won", f.race(8, batch, adminstore.ErrBatch), 1)
+	f.want("keys", len(must(f.Batch(f.ctx, b.ID))), 50)
 }

@@ -1,14 +1,12 @@
 package storetest
 
 import (
-	"errors"
-
 	"github.com/keyseat/keyseat/keys"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
-var settleCases = []testCase{
+var settleCases = []testCase[fixture]{
 	{"Settle/success consumes the slot", settleSuccess},
 	{"Settle/another outcome releases the slot", settleFailure},
 	{"Settle/a retry", settleRetry},
@@ -37,8 +35,7 @@ func settleSuccess(f fixture) {
 }
 
 func settleFailure(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 1)
+	f.prepare(1, "K")
 	for range 2 {
 		f.finish(tasks.Upgrade, "K", tasks.AccountLocked)
 		f.want("message", f.snapshot("K").Key.Message, tasks.AccountLocked.Message(tasks.Upgrade))
@@ -57,14 +54,11 @@ func settleRetry(f fixture) {
 	f.want("lost leases", again.Task.LostLeases, 0)
 	f.want("sealed", string(again.Task.Sealed), string(v.Task.Sealed))
 	f.want("first attempt", again.Task.FirstAttempt, v.At)
-	events, err := f.History(f.ctx, "K")
-	f.must(err)
-	f.want("note", events[2].Note, "cut")
+	f.want("note", must(f.History(f.ctx, "K"))[2].Note, "cut")
 }
 
 func settleNextPlan(f fixture) {
-	f.issue("K", "L")
-	f.plan("p", "US", 2)
+	f.prepare(2, "K", "L")
 	f.plan("q", "US", 1)
 	f.finish(tasks.Upgrade, "K", tasks.PlanFull)
 	v := f.lease()
@@ -79,10 +73,9 @@ func settleNextPlan(f fixture) {
 }
 
 func settleNoPlan(f fixture) {
-	f.issue("K")
-	f.plan("p", "US", 2)
+	f.prepare(2, "K")
 	f.accept(tasks.Upgrade, "K", "US")
-	v, result := f.lease(), tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.PlanInvalid}
+	v, result := f.lease(), settled(tasks.PlanInvalid)
 	f.want("verdict", f.apply(f.settle(v, result, false)), stock.ErrOutOfStock)
 	f.want("slots", f.slots("p"), "1/1/0/0")
 	f.must(f.apply(f.settle(v, result, true)))
@@ -95,18 +88,14 @@ func settleSuspect(f fixture) {
 	f.rules.Attempts = 1
 	f.must(f.apply(f.settle(f.lease(), tasks.ConnectorResult{}, false)))
 	f.want("slots", f.slots("p"), "0/0/0/1")
-	v, err := f.Task(f.ctx, f.snapshot("K").Key.Task)
-	f.must(err)
-	c, err := tasks.Resolve(v, tasks.Success, id())
-	f.must(err)
-	f.must(f.apply(c))
+	v := must(f.Task(f.ctx, f.snapshot("K").Key.Task))
+	f.must(f.apply(must(tasks.Resolve(v, tasks.Success, id()))))
 	f.want("slots", f.slots("p"), "0/0/1/0")
 	f.want("status", f.snapshot("K").Key.Status, keys.Success)
 }
 
 func settleReleased(f fixture) {
-	f.issue("K", "L")
-	f.plan("p", "US", 1)
+	f.prepare(1, "K", "L")
 	f.finish(tasks.Upgrade, "K", tasks.Success)
 	ended := f.snapshot("K").Key.Task
 	f.release(ended)
@@ -114,14 +103,11 @@ func settleReleased(f fixture) {
 	f.want("slot", f.snapshot("K").Task.Slot, stock.Free)
 	f.want("status", f.snapshot("K").Key.Status, keys.Success)
 	f.want("history", f.history("K"), "imported::> accepted:p:free>held ended:p:held>spent released:p:spent>free")
-	v, err := f.Task(f.ctx, ended)
-	f.must(err)
-	_, err = tasks.Release(v, id())
+	v := must(f.Task(f.ctx, ended))
+	_, err := tasks.Release(v, id())
 	f.want("again", err, tasks.ErrNotSpent)
 	v.Task.Slot = stock.Spent // as if the slots were counted wrongly
-	c, err := tasks.Release(v, id())
-	f.must(err)
-	f.want("a plan without a consumed slot", errors.Is(f.apply(c), stock.ErrSlotState), true)
+	f.wantError("a plan without a consumed slot", f.apply(must(tasks.Release(v, id()))), stock.ErrSlotState)
 	f.accept(tasks.Upgrade, "L", "US")
 	f.want("slots", f.slots("p"), "0/1/0/0")
 }
@@ -129,15 +115,11 @@ func settleReleased(f fixture) {
 // release releases the slot of a task. Then it repeats the change, and makes another release from the same snapshot.
 func (f fixture) release(task string) {
 	f.Helper()
-	v, err := f.Task(f.ctx, task)
-	f.must(err)
-	c, err := tasks.Release(v, id())
-	f.must(err)
+	v := must(f.Task(f.ctx, task))
+	c := must(tasks.Release(v, id()))
 	f.must(f.apply(c))
 	f.must(f.apply(c))
-	c, err = tasks.Release(v, id())
-	f.must(err)
-	f.want("another release", f.apply(c), tasks.ErrFenced)
+	f.want("another release", f.apply(must(tasks.Release(v, id()))), tasks.ErrFenced)
 }
 
 func settleRenew(f fixture) {
@@ -164,7 +146,7 @@ func settleEnded(f fixture) {
 	f.openUpgrade("K")
 	v := f.lease()
 	f.end(v, tasks.Success)
-	f.want("verdict", f.apply(f.settle(v, tasks.ConnectorResult{Effect: tasks.Settled, Outcome: tasks.WrongAddress}, false)), tasks.ErrFenced)
+	f.want("verdict", f.apply(f.settle(v, settled(tasks.WrongAddress), false)), tasks.ErrFenced)
 	f.want("slots", f.slots("p"), "0/0/1/0")
 	f.want("status", f.snapshot("K").Key.Status, keys.Success)
 }

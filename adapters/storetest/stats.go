@@ -14,7 +14,7 @@ import (
 	"github.com/keyseat/keyseat/tasks/stats"
 )
 
-var statsCases = []testCase{
+var statsCases = []testCase[fixture]{
 	{"QueueStats/due, leased and waiting tasks", queue},
 	{"QueueStats/ages", queueAges},
 }
@@ -23,38 +23,28 @@ var statsCases = []testCase{
 // lists of tasks.
 func (f fixture) queueCounts() [3]int {
 	f.Helper()
-	q, err := f.QueueStats(f.ctx)
-	f.must(err)
+	q := must(f.QueueStats(f.ctx))
 	for state, n := range map[adminstore.TaskState]int{
 		adminstore.WaitingTask: q.Unattempted, adminstore.RetryingTask: q.Attempted, adminstore.RunningTask: q.Leases(),
 	} {
-		l, err := f.Tasks(f.ctx, adminstore.TaskFilter{State: state}, adminstore.Page{Limit: 10})
-		f.must(err)
+		l := must(f.Tasks(f.ctx, adminstore.TaskFilter{State: state}, adminstore.Page{Limit: 10}))
 		f.want("tasks in the list "+string(state), n, len(l.Entries))
 	}
 	return [3]int{q.Due, q.Leased, q.Waiting}
 }
 
 func queue(f fixture) {
-	f.plan("p", "US", 9)
 	f.want("without tasks", f.queueCounts(), [3]int{})
-	q, err := f.QueueStats(f.ctx)
-	f.must(err)
-	f.want("times without tasks", q, stats.Queue{})
-	for _, code := range []keys.Code{"A", "B", "C"} {
-		f.issue(code)
-		f.accept(tasks.Upgrade, code, "US")
-	}
+	f.want("times without tasks", must(f.QueueStats(f.ctx)), stats.Queue{})
+	f.queueUpgrades(3)
 	f.want("accepted", f.queueCounts(), [3]int{3, 0, 0})
-	snapshots, err := f.Lease(f.ctx, "worker", 2, ttl)
-	f.must(err)
+	snapshots := must(f.Lease(f.ctx, "worker", 2, ttl))
 	f.want("leased", f.queueCounts(), [3]int{1, 2, 0})
 	f.end(snapshots[0], tasks.WrongAddress)
 	f.want("ended", f.queueCounts(), [3]int{1, 1, 0})
 	f.must(f.apply(f.settle(snapshots[1], tasks.ConnectorResult{Effect: tasks.Pending, RetryAfter: time.Hour}, false)))
 	f.want("retried later", f.queueCounts(), [3]int{1, 0, 1})
-	_, err = f.Lease(f.ctx, "worker", 1, time.Microsecond) // expires immediately
-	f.must(err)
+	f.leaseBriefly()
 	f.eventually("the lease has run out", func() bool { return f.queueCounts() == [3]int{1, 0, 1} })
 }
 
@@ -64,16 +54,14 @@ func queueAges(f fixture) {
 	f.openUpgrade("A")
 	var first stats.Queue
 	f.eventually("the task has waited", func() bool {
-		q, err := f.QueueStats(f.ctx)
-		f.must(err)
+		q := must(f.QueueStats(f.ctx))
 		first = q
 		return q.Late > 0 && q.Age > 0
 	})
 	f.want("due since its acceptance", first.Late == first.Age && first.Age < ttl, true)
 	f.lease()
 	f.eventually("the task has grown older", func() bool {
-		q, err := f.QueueStats(f.ctx)
-		f.must(err)
+		q := must(f.QueueStats(f.ctx))
 		f.want("late", q.Late, time.Duration(0))
 		return q.Age > first.Age
 	})
@@ -97,23 +85,27 @@ type StatsStore interface {
 
 // RunStats tests whether a store keeps the contract of [stats.TaskStats].
 func RunStats(t *testing.T, open func(t testing.TB) StatsStore) {
-	for name, run := range map[string]func(f fixture, c stats.TaskStats){
-		"CountByHour/by hour, kind and outcome": countByHour,
-		"CountByHour/only of the given hours":   countByHourBounds,
-		"CountByHour/by country and plan":       countByHourFilter,
-		"CountSold/of the newest tasks":         countSold,
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := open(t)
-			run(newFixture(t, s), s)
-		})
+	cases := []testCase[statsFixture]{
+		{"CountByHour/by hour, kind and outcome", countByHour},
+		{"CountByHour/only of the given hours", countByHourBounds},
+		{"CountByHour/by country and plan", countByHourFilter},
+		{"CountSold/of the newest tasks", countSold},
 	}
+	runCases(t, cases, func(t testing.TB) statsFixture {
+		s := open(t)
+		return statsFixture{newFixture(t, s), s}
+	})
 }
 
-func countByHour(f fixture, counter stats.TaskStats) {
-	f.plan("p", "US", 9)
+// A statsFixture is a fixture with the statistics of its store.
+type statsFixture struct {
+	fixture
+	stats.TaskStats
+}
+
+func countByHour(f statsFixture) {
+	f.prepare(9, "A", "B", "C", "D")
 	f.must(f.importKeys(keys.Key{Code: "R", Status: keys.Active, Used: true}))
-	f.issue("A", "B", "C", "D")
 	f.finish(tasks.Upgrade, "A", tasks.Success)
 	for _, code := range []keys.Code{"B", "C"} {
 		f.finish(tasks.Upgrade, code, tasks.WrongAddress)
@@ -121,8 +113,7 @@ func countByHour(f fixture, counter stats.TaskStats) {
 	f.accept(tasks.Upgrade, "D", "US")
 	f.accept(tasks.Renew, "R", "US")
 	accepted := f.snapshot("A").Task.CreatedAt
-	got, err := counter.CountByHour(f.ctx, accepted.Add(-90*time.Minute), 3, stats.Filter{})
-	f.must(err)
+	got := must(f.CountByHour(f.ctx, accepted.Add(-90*time.Minute), 3, stats.Filter{}))
 	f.want("counts", got, []stats.HourCount{
 		{Hour: 1, Kind: tasks.Renew, Outcome: "", Tasks: 1},
 		{Hour: 1, Kind: tasks.Upgrade, Outcome: "", Tasks: 1},
@@ -132,10 +123,9 @@ func countByHour(f fixture, counter stats.TaskStats) {
 }
 
 // countByHourFilter checks that a filter selects ended and open tasks.
-func countByHourFilter(f fixture, counter stats.TaskStats) {
-	f.plan("p", "US", 9)
+func countByHourFilter(f statsFixture) {
+	f.prepare(9, "A", "B", "C", "D")
 	f.plan("q", "DE", 9)
-	f.issue("A", "B", "C", "D")
 	f.finish(tasks.Upgrade, "A", tasks.Success)
 	f.finish(tasks.Upgrade, "D", tasks.WrongAddress)
 	f.accept(tasks.Upgrade, "B", "US")
@@ -153,8 +143,7 @@ func countByHourFilter(f fixture, counter stats.TaskStats) {
 		{stats.Filter{Plan: "q", Country: "US"}, ""},
 		{stats.Filter{Plan: "\x00"}, ""},
 	} {
-		got, err := counter.CountByHour(f.ctx, from, 2, c.filter)
-		f.must(err)
+		got := must(f.CountByHour(f.ctx, from, 2, c.filter))
 		var outcomes []string
 		for _, count := range got {
 			outcomes = append(outcomes, cmp.Or(string(count.Outcome), "open"))
@@ -165,11 +154,10 @@ func countByHourFilter(f fixture, counter stats.TaskStats) {
 }
 
 // countSold checks that renews and failed upgrades do not count, and that only the newest tasks are examined.
-func countSold(f fixture, counter stats.TaskStats) {
-	f.plan("p", "US", 9)
+func countSold(f statsFixture) {
+	f.prepare(9, "A", "B", "C", "D")
 	f.plan("q", "DE", 9)
 	f.must(f.importKeys(keys.Key{Code: "R", Status: keys.Active, Used: true}))
-	f.issue("A", "B", "C", "D")
 	for _, code := range []keys.Code{"A", "B", "C"} {
 		f.finish(tasks.Upgrade, code, tasks.Success)
 	}
@@ -187,17 +175,14 @@ func countSold(f fixture, counter stats.TaskStats) {
 		{since, 1, stats.Sold{Country: "US", Slots: 0, Since: r}},
 		{since, 3, stats.Sold{Country: "US", Slots: 2, Since: f.snapshot("B").Task.CreatedAt}},
 	} {
-		got, err := counter.CountSold(f.ctx, []stock.Country{"US", "DE"}, c.since, c.n)
-		f.must(err)
+		got := must(f.CountSold(f.ctx, []stock.Country{"US", "DE"}, c.since, c.n))
 		f.want(fmt.Sprintf("sold since %v, of %d", c.since, c.n), got, []stats.Sold{c.want, {Country: "DE", Since: c.since}})
 	}
-	none, err := counter.CountSold(f.ctx, nil, since, 1)
-	f.must(err)
-	f.want("no country", len(none), 0)
+	f.want("no country", len(must(f.CountSold(f.ctx, nil, since, 1))), 0)
 }
 
 // countByHourBounds checks that an hour includes its first moment and excludes the first moment of the next hour.
-func countByHourBounds(f fixture, counter stats.TaskStats) {
+func countByHourBounds(f statsFixture) {
 	f.openUpgrade("A")
 	accepted := f.snapshot("A").Task.CreatedAt
 	for _, c := range []struct {
@@ -214,8 +199,7 @@ func countByHourBounds(f fixture, counter stats.TaskStats) {
 		{accepted, 0, ""},
 		{accepted, -1, ""},
 	} {
-		got, err := counter.CountByHour(f.ctx, c.from, c.n, stats.Filter{})
-		f.must(err)
+		got := must(f.CountByHour(f.ctx, c.from, c.n, stats.Filter{}))
 		hour := ""
 		for _, c := range got {
 			hour += string(rune('0' + c.Hour))
