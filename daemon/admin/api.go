@@ -14,6 +14,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -53,7 +54,7 @@ type API struct {
 
 // ServeHTTP implements [http.Handler].
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), a.timeout())
+	ctx, cancel := context.WithTimeout(r.Context(), cmp.Or(a.Timeout, 10*time.Second))
 	defer cancel()
 	c := &call{API: a, r: r.WithContext(ctx), id: rand.Text()[:16], start: time.Now()}
 	w.Header().Set("X-Request-Id", c.id)
@@ -63,13 +64,6 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	resp.write(w)
 	c.log(ctx, resp, err)
-}
-
-func (a *API) timeout() time.Duration {
-	if a.Timeout > 0 {
-		return a.Timeout
-	}
-	return 10 * time.Second
 }
 
 // A call is one request in progress.
@@ -227,12 +221,14 @@ func (c *call) disclose(n int) {
 // A mutation returns the change of an admin action on a snapshot. id is the id of the change.
 type mutation func(v tasks.Snapshot, id string) (tasks.Change, error)
 
-// mutate applies an admin action and returns the snapshot after it. It does not read the snapshot
-// again, because a failed read would hide that the change was made.
+// mutate applies an admin action, with the name of the token in each event that has no note. It returns the snapshot
+// after the action. It does not read the snapshot again, because a failed read would hide that the change was made.
 func (c *call) mutate(read func(context.Context) (tasks.Snapshot, error), decide mutation) (after tasks.Snapshot, err error) {
 	err = c.Engine.Update(c.r.Context(), read, func(v tasks.Snapshot, id string) (tasks.Change, error) {
 		change, err := decide(v, id)
-		c.attribute(change.Events)
+		for i := range change.Events {
+			change.Events[i].Note = cmp.Or(change.Events[i].Note, c.attributedNote(""))
+		}
 		after = v
 		if change.Key != nil {
 			after.Key = *change.Key
@@ -243,15 +239,6 @@ func (c *call) mutate(read func(context.Context) (tasks.Snapshot, error), decide
 		return change, err
 	})
 	return after, err
-}
-
-// attribute adds the name of the token to events without a note.
-func (c *call) attribute(events []tasks.Event) {
-	for i := range events {
-		if events[i].Note == "" {
-			events[i].Note = c.attributedNote("")
-		}
-	}
 }
 
 // attributedNote returns a note with the name of the token.

@@ -89,18 +89,6 @@ func (l TokenList) Find(text string) (found Token, err error) {
 	return found, nil
 }
 
-// The errors of a line in a file of tokens. They do not repeat the line, because it may contain a
-// token in the wrong place.
-var (
-	errFields    = errors.New("a line is: name role token, or name role sha256:HASH, and then expires:TIME if it expires")
-	errName      = errors.New("a name is 1 to 64 letters, digits, dots, dashes and underscores")
-	errRole      = errors.New("a role is read, support, write or export")
-	errExpires   = errors.New("expires: needs a time of RFC 3339 after it")
-	errHash      = errors.New("sha256: needs 64 hexadecimal digits after it")
-	errShort     = fmt.Errorf("a token has at least %d printable ASCII characters", minToken)
-	errDuplicate = errors.New("the name or the token is on an earlier line already; only tokens of one role may share a name")
-)
-
 // minToken is the minimum length of a token, in bytes. Tokens must be long, because their hash is
 // fast to compute.
 const minToken = 16
@@ -121,9 +109,9 @@ var printablePattern = regexp.MustCompile(`^[!-~]*$`)
 func (t Token) Check() error {
 	switch {
 	case !namePattern().MatchString(t.Name):
-		return errName
+		return errors.New("a name is 1 to 64 letters, digits, dots, dashes and underscores")
 	case includedRoles[t.Role] == nil:
-		return errRole
+		return errors.New("a role is read, support, write or export")
 	}
 	return nil
 }
@@ -137,18 +125,22 @@ func (t Token) line() string {
 	return line
 }
 
-// parseTokens parses tokens, one per line. A # at the beginning of a word starts a comment.
+// parseTokens parses tokens, one per line. A # at the beginning of a word starts a comment. Errors do not repeat the
+// line, because it may contain a token in the wrong place.
 func parseTokens(text []byte) (all TokenList, err error) {
 	number := 0
 	for line := range strings.Lines(string(text)) {
 		number++
-		words := stripComment(strings.Fields(line))
+		words := strings.Fields(line)
+		if i := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, "#") }); i >= 0 {
+			words = words[:i]
+		}
 		if len(words) == 0 {
 			continue
 		}
 		t, err := parseToken(words)
 		if err == nil && all.conflicts(t) {
-			err = errDuplicate
+			err = errors.New("the name or the token is on an earlier line already; only tokens of one role may share a name")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
@@ -158,28 +150,19 @@ func parseTokens(text []byte) (all TokenList, err error) {
 	return all, nil
 }
 
-func stripComment(words []string) []string {
-	for i, w := range words {
-		if strings.HasPrefix(w, "#") {
-			return words[:i]
-		}
-	}
-	return words
-}
-
 func parseToken(words []string) (Token, error) {
 	until, expires := "", len(words) == 4
 	if expires {
 		until, expires = strings.CutPrefix(words[3], expiresPrefix)
 	}
 	if len(words) != 3 && !expires {
-		return Token{}, errFields
+		return Token{}, errors.New("a line is: name role token, or name role sha256:HASH, and then expires:TIME if it expires")
 	}
 	t := NewToken(words[0], Role(words[1]), words[2])
 	if expires {
 		var err error
 		if t.Expires, err = time.Parse(time.RFC3339, until); err != nil {
-			return t, errExpires
+			return t, errors.New("expires: needs a time of RFC 3339 after it")
 		}
 	}
 	if err := t.Check(); err != nil {
@@ -188,13 +171,13 @@ func parseToken(words []string) (Token, error) {
 	digits, isHash := strings.CutPrefix(words[2], hashPrefix)
 	if !isHash {
 		if len(words[2]) < minToken || !printablePattern.MatchString(words[2]) {
-			return t, errShort
+			return t, fmt.Errorf("a token has at least %d printable ASCII characters", minToken)
 		}
 		return t, nil
 	}
 	hash, err := hex.DecodeString(digits)
 	if err != nil || len(hash) != len(t.Hash) {
-		return t, errHash
+		return t, errors.New("sha256: needs 64 hexadecimal digits after it")
 	}
 	t.Hash = [len(t.Hash)]byte(hash)
 	return t, nil

@@ -9,6 +9,7 @@
 package auditlog
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
@@ -61,7 +62,8 @@ func entry(attrs []slog.Attr) (e activity.Entry) {
 		case known:
 			*to = printable(a.Value.String())
 		case a.Key == "action":
-			e.Action = toAction(a.Value.String())
+			name := a.Value.String()
+			e.Action = cmp.Or(actions[name], activity.Action(strings.ReplaceAll(name, " ", "_")))
 		case a.Key == "count":
 			e.Count = int(a.Value.Int64())
 		}
@@ -79,15 +81,7 @@ func printable(text string) string {
 	}, strings.ToValidUTF8(text, ""))
 }
 
-// toAction returns the action of a line. The admin API, the console and the commands have their own names for an action.
-func toAction(name string) activity.Action {
-	if a, found := actions[name]; found {
-		return a
-	}
-	return activity.Action(strings.ReplaceAll(name, " ", "_"))
-}
-
-// actions maps the names of actions in log lines. A name is left out if it is an [activity.Action] with spaces.
+// actions maps the names of actions in log lines: the admin API, the console and the commands have their own. A name is left out if it is an [activity.Action] with spaces.
 var actions = map[string]activity.Action{
 	"GET /admin/v1/keys":                 activity.ListKeys,
 	"POST /admin/v1/keys":                activity.IssueKeys,

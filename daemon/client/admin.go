@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/keyseat/keyseat/daemon/view"
+	"github.com/keyseat/keyseat/internal/httpclient"
 	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
@@ -32,8 +33,8 @@ const maxPage = 16 << 20
 // NewAdmin returns a client of the admin API, which is at /admin/v1/ below base. The base is the URL of the
 // daemon's admin listener. NewAdmin sends no request.
 func NewAdmin(base string, token tasks.Secret, o Options) (*Admin, error) {
-	if err := checkToken(token); err != nil {
-		return nil, err
+	if text := token.Reveal(); text == "" || !httpclient.IsToken(text) {
+		return nil, ErrToken
 	}
 	t, err := newTransport(base, token, maxPage, problemErr, o)
 	return &Admin{t}, err

@@ -207,10 +207,3 @@ func (o Options) withDefaults() Options {
 	o.Repeats = max(o.Repeats, 0)
 	return o
 }
-
-func checkToken(token tasks.Secret) error {
-	if text := token.Reveal(); text == "" || !httpclient.IsToken(text) {
-		return ErrToken
-	}
-	return nil
-}

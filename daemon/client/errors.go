@@ -74,9 +74,6 @@ func (r *RefusedError) Unwrap() error {
 	return r.Refusal
 }
 
-// unknownErr wraps an error with [ErrUnknown].
-func unknownErr(err error) error { return fmt.Errorf("%w: %w", ErrUnknown, err) }
-
 // noResponse returns [ErrNoResponse] with the reason. The text of the reason is the package's own, because an
 // error of net/http may quote the URL or received data.
 func noResponse(ctx context.Context, err error) error {

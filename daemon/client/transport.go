@@ -83,7 +83,7 @@ func (t *transport) send(ctx context.Context, q request, read func(response) err
 		err = t.errorFor(r)
 	}
 	if err != nil && q.notRepeatable && trace.MaybeSent() && !r.isCertain(err) {
-		return unknownErr(err)
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
 	return err
 }

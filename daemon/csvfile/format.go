@@ -10,14 +10,6 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// The errors of the beginning of a file.
-var (
-	ErrWorkbook      = errors.New("the file is a spreadsheet's own format: save it as CSV")
-	ErrSeparator     = errors.New("the first line must name the columns with one separator between them, and it has several of comma, semicolon and tab")
-	errSeparatorLine = errors.New("sep= must name a comma, a semicolon or a tab")
-	ErrUTF16         = errors.New("the file is not valid UTF-16 here: save it as UTF-8")
-)
-
 // decode returns the text of a file as UTF-8 without a byte order mark. The flag wide reports whether the
 // file is in UTF-16. Such a file needs no mark, because every second byte of a first line in ASCII is zero.
 func decode(in *bufio.Reader) (text *bufio.Reader, wide bool, err error) {
@@ -25,7 +17,7 @@ func decode(in *bufio.Reader) (text *bufio.Reader, wide bool, err error) {
 	order := unicode.LittleEndian
 	switch {
 	case bytes.HasPrefix(first, []byte("PK\x03\x04")):
-		return nil, false, LineError{1, ErrWorkbook}
+		return nil, false, LineError{1, errors.New("the file is a spreadsheet's own format: save it as CSV")}
 	case bytes.HasPrefix(first, []byte("\ufeff")):
 		_, _ = in.Discard(len("\ufeff")) // cannot fail: the bytes were peeked
 		return in, false, nil
@@ -60,7 +52,7 @@ func findSeparator(in *bufio.Reader) (rune, error) {
 	line := 1 + strings.Count(before, "\n")
 	if found := separatorLine.FindStringSubmatch(first); found != nil {
 		if !strings.Contains(separators, found[1]) {
-			return 0, LineError{line, errSeparatorLine}
+			return 0, LineError{line, errors.New("sep= must name a comma, a semicolon or a tab")}
 		}
 		_, _ = in.Discard(len(before) + len(first)) // cannot fail: the bytes were peeked
 		return rune(found[1][0]), nil
@@ -72,7 +64,8 @@ func findSeparator(in *bufio.Reader) (rune, error) {
 		}
 	}
 	if n > 1 {
-		return 0, LineError{line, ErrSeparator}
+		return 0, LineError{line, errors.New("the first line must name the columns with one separator between them, " +
+			"and it has several of comma, semicolon and tab")}
 	}
 	return separator, nil
 }

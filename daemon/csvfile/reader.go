@@ -53,8 +53,6 @@ func (e LineError) Unwrap() error { return e.Err }
 
 // The errors of a file, in addition to the errors of its cells.
 var (
-	ErrEmpty       = errors.New("the file is empty: its first line names the columns")
-	ErrQuote       = errors.New("a quote is out of place or never closed")
 	ErrRowTooLong  = fmt.Errorf("the row is longer than %d KiB", maxRow>>10)
 	ErrAlreadyRead = errors.New("the file cannot be read a second time: start again")
 )
@@ -123,7 +121,7 @@ func (f *Reader) begin(columns, need []string) (*row, error) {
 	}
 	cells, line, err := f.read()
 	if errors.Is(err, io.EOF) {
-		return nil, LineError{1, ErrEmpty}
+		return nil, LineError{1, errors.New("the file is empty: its first line names the columns")}
 	}
 	if err != nil {
 		return nil, err
@@ -156,13 +154,13 @@ func (f *Reader) read() ([]string, int, error) {
 	var invalid *csv.ParseError
 	switch {
 	case errors.As(err, &invalid):
-		f.line, err = invalid.StartLine, ErrQuote
+		f.line, err = invalid.StartLine, errors.New("a quote is out of place or never closed")
 		if f.limit.formula {
-			err = ErrFormula
+			err = errors.New("a cell " + formulaDamage)
 		}
 	case err == nil:
-		if f.line, _ = f.csv.FieldPos(0); f.wide && slices.ContainsFunc(cells, isBroken) {
-			err = ErrUTF16
+		if f.line, _ = f.csv.FieldPos(0); f.wide && strings.ContainsRune(strings.Join(cells, ""), utf8.RuneError) {
+			err = errors.New("the file is not valid UTF-16 here: save it as UTF-8") // the decoder has replaced a character
 		}
 	case !errors.Is(err, io.EOF):
 		return nil, 0, err
@@ -175,10 +173,6 @@ func (f *Reader) read() ([]string, int, error) {
 	}
 	return cells, f.line, err
 }
-
-// isBroken reports whether a cell has the replacement character, which the decoder writes for invalid
-// UTF-16.
-func isBroken(cell string) bool { return strings.ContainsRune(cell, utf8.RuneError) }
 
 // A rowLimitReader limits how many bytes the CSV reader gets for one row, and then returns io.EOF. It does not return
 // an error instead, because the CSV reader gives the line on which a row began only after an end of file.

@@ -16,23 +16,15 @@ import (
 // MaxText is the maximum length of the text of a cell, in bytes.
 const MaxText = 1024
 
-// The errors of a text cell.
-var (
-	ErrUTF8    = errors.New("is not UTF-8")
-	ErrControl = errors.New("has a control character")
-	ErrText    = fmt.Errorf("is longer than %d bytes", MaxText)
-)
-
-// CheckText returns why a text cannot be in a cell ([ErrUTF8], [ErrControl] or [ErrText]), or nil if it
-// can.
+// CheckText returns why a text cannot be in a cell, or nil if it can.
 func CheckText(s string) error {
 	switch {
 	case len(s) > MaxText:
-		return ErrText
+		return fmt.Errorf("is longer than %d bytes", MaxText)
 	case !utf8.ValidString(s):
-		return ErrUTF8
+		return errors.New("is not UTF-8")
 	case strings.ContainsFunc(s, unicode.IsControl):
-		return ErrControl
+		return errors.New("has a control character")
 	}
 	return nil
 }
@@ -44,7 +36,8 @@ func CheckLines(s string) error { return CheckText(strings.ReplaceAll(s, "\n", "
 // name the columns in need.
 func parseHeader(cells, columns, need []string) (map[string]int, error) {
 	if slices.Contains(cells, copyColumn) {
-		return nil, errCopy
+		return nil, fmt.Errorf("the column %s marks a copy for spreadsheets, whose cells may be changed: "+
+			"import a file that was exported without --spreadsheet", copyColumn)
 	}
 	if !slices.ContainsFunc(cells, func(c string) bool { return slices.Contains(columns, strings.ToLower(c)) }) {
 		return nil, fmt.Errorf("the first line must name the columns: some of %s", strings.Join(columns, ","))
@@ -160,12 +153,6 @@ func (r *row) time(column string, parse func(string) (time.Time, error)) (t time
 	return t
 }
 
-// The errors of a time.
-var (
-	errTime = errors.New("must be a time such as 2026-11-22T19:37:00Z or a date such as 2026-11-22")
-	errYear = fmt.Errorf("must be in the years %d to %d", firstYear, lastYear)
-)
-
 // ParseTime parses a time of RFC 3339, or a date. A date means 00:00 UTC of that day. The result is in UTC
 // and truncated to the microsecond, because databases store microseconds.
 func ParseTime(text string) (time.Time, error) {
@@ -174,11 +161,11 @@ func ParseTime(text string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil || !rfc3339.MatchString(text) {
-		return time.Time{}, errTime
+		return time.Time{}, errors.New("must be a time such as 2026-11-22T19:37:00Z or a date such as 2026-11-22")
 	}
 	t = t.UTC().Truncate(time.Microsecond)
 	if y := t.Year(); y < firstYear || y > lastYear {
-		return time.Time{}, errYear
+		return time.Time{}, fmt.Errorf("must be in the years %d to %d", firstYear, lastYear)
 	}
 	return t, nil
 }

@@ -3,7 +3,6 @@ package csvfile
 import (
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"regexp"
@@ -160,8 +159,8 @@ var (
 	formula = regexp.MustCompile(`^=".*"$`)
 )
 
-// ErrFormula says that a cell is a formula with which a spreadsheet displays a text.
-var ErrFormula = errors.New(`a cell looks like a spreadsheet's formula (such as ="000124"): write the text alone`)
+// formulaDamage describes a cell that is a formula with which a spreadsheet displays a text.
+const formulaDamage = `looks like a spreadsheet's formula (such as ="000124"): write the text alone`
 
 // spreadsheetDamage describes how a spreadsheet has changed a code or an id. It returns "" if the cell is unchanged.
 //
@@ -173,7 +172,7 @@ func spreadsheetDamage(cell string, exported bool) string {
 	case first >= '0' && first <= '9' && rounded.MatchString(cell):
 		return "looks like a number that a spreadsheet has rounded (such as 1.23457E+15): take it from the original file, in a column of type text"
 	case !exported && first == '=' && formula.MatchString(cell):
-		return `looks like a spreadsheet's formula (such as ="000124"): write the text alone`
+		return formulaDamage
 	case !exported && first == '\'' && needsEscape(cell[1:]):
 		return "begins with an apostrophe, as in a copy for spreadsheets: import a file that was exported without --spreadsheet"
 	}
@@ -199,5 +198,3 @@ func needsEscape(cell string) bool {
 // copyColumn is the last column of a copy for spreadsheets. Its cells are empty: the name alone marks the
 // file as a copy, which must not be imported.
 const copyColumn = "spreadsheet"
-
-var errCopy = fmt.Errorf("the column %s marks a copy for spreadsheets, whose cells may be changed: import a file that was exported without --spreadsheet", copyColumn)

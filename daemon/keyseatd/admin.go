@@ -66,9 +66,6 @@ func (f adminFlags) proxyUsers(proxies textList) (users operators.ProxyUsers, _ 
 	return users, nil
 }
 
-// errExpires describes the values of --expires.
-var errExpires = usageError{errors.New("--expires must be a duration such as 90d or 12h, or a time or date that is not past")}
-
 // parseExpires parses --expires. A date means the end of that day in UTC. An empty text is the zero time.
 func parseExpires(text string, now time.Time) (time.Time, error) {
 	if text == "" {
@@ -85,7 +82,7 @@ func parseExpires(text string, now time.Time) (time.Time, error) {
 		at = now.Add(d)
 	}
 	if err != nil || !at.After(now) || at.Year() > 9999 {
-		return at, errExpires
+		return at, usageError{errors.New("--expires must be a duration such as 90d or 12h, or a time or date that is not past")}
 	}
 	return at, nil
 }

@@ -103,18 +103,13 @@ func (w *parserState) step(word string) {
 			w.flag = f
 		}
 	default:
-		w.enter(word)
-	}
-}
-
-func (w *parserState) enter(word string) {
-	for _, child := range w.node.Children {
-		if child.Name == word {
-			w.node = child
+		i := slices.IndexFunc(w.node.Children, func(child *kong.Node) bool { return child.Name == word })
+		if i < 0 {
+			w.args++
 			return
 		}
+		w.node = w.node.Children[i]
 	}
-	w.args++
 }
 
 // find returns the flag with the name in word, or nil. word must not contain a value (--flag=value).

@@ -25,7 +25,7 @@ type configCmd struct {
 	settings []setting
 }
 
-// Run prints the settings. Then it fails with the error that serve would return before it opens a
+// Run prints the settings, even if one is invalid. Then it fails with the error that serve would return before it opens a
 // database.
 func (k *configCmd) Run(_ context.Context, c stdio) error {
 	if err := terminal.PrintList(c.out, k.Output, settingTable, seq.All(k.settings)); err != nil {
@@ -37,9 +37,6 @@ func (k *configCmd) Run(_ context.Context, c stdio) error {
 	_, err := k.prepare(slog.New(slog.DiscardHandler))
 	return err
 }
-
-// selfChecks implements [selfChecked], because the command prints the settings even if one is invalid.
-func (*configCmd) selfChecks() {}
 
 var settingTable = terminal.Layout[setting]{
 	Header: "NAME VALUE SOURCE",

@@ -55,12 +55,10 @@ func (f configFile) read(path string) error {
 	return nil
 }
 
-var errObject = errors.New(`the file must be one JSON object: {"name": value, …}`)
-
 func (f configFile) decode(in *json.Decoder) error {
 	err := jsoncodec.DecodeObject(in, func(name string) error { return f.decodeValue(in, name) })
 	if errors.Is(err, jsoncodec.ErrObject) {
-		return errObject
+		return errors.New(`the file must be one JSON object: {"name": value, …}`)
 	}
 	return err
 }

@@ -35,7 +35,7 @@ func parse(args []string, c stdio) (command, error) {
 	found, err := parser.Parse(args)
 	switch {
 	case printed && noCommand:
-		return nil, usageError{errNoCommand}
+		return nil, usageError{errors.New("a command is missing")}
 	case printed:
 		return nil, nil //nolint:nilnil // to print the help runs no command
 	case err != nil:
@@ -45,7 +45,7 @@ func parse(args []string, c stdio) (command, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s has no Run", found.Command())
 	}
-	if _, is := cmd.(selfChecked); !is {
+	if _, is := cmd.(*configCmd); !is { // it validates its fields itself
 		err = checkFields(cmd)
 	}
 	if err == nil {
@@ -152,12 +152,6 @@ func resolver(value func(*kong.Flag) (text string, set bool)) kong.Resolver {
 		return nil, nil //nolint:nilnil // kong's way to say that there is no value
 	})
 }
-
-// A selfChecked is a command that validates its fields itself.
-type selfChecked interface{ selfChecks() }
-
-// errNoCommand is the error after the help, if the command line names no command.
-var errNoCommand = errors.New("a command is missing")
 
 // helpArgs converts "help keys" and "keys help" to "keys --help". It also adds --help to arguments that
 // end before they name a command, such as "keys". In that case noCommand is true.

@@ -33,13 +33,6 @@ type webhooksReplay struct {
 	Since    string `help:"Start at this time: RFC 3339, a date (its first moment in UTC), or a duration before now (24h)." placeholder:"TIME"`
 }
 
-var (
-	errSince     = errors.New("--since must be a time (2026-11-22T19:37:00Z), a date or a duration before now (24h)")
-	errReplay    = errors.New("one of --event, --key and --since is needed")
-	errNoEvent   = errors.New("no such event was sent to this endpoint")
-	errNoHistory = errors.New("this event is not part of a key's history, so it cannot be replayed")
-)
-
 // Run queues the events for delivery to the endpoint. The daemons send them.
 func (w *webhooksReplay) Run(ctx context.Context, c stdio) error {
 	since, err := parseSince(w.Since, time.Now())
@@ -47,7 +40,7 @@ func (w *webhooksReplay) Run(ctx context.Context, c stdio) error {
 		return err
 	}
 	if w.Event == "" && w.Key == "" && w.Since == "" {
-		return usageError{errReplay}
+		return usageError{errors.New("one of --event, --key and --since is needed")}
 	}
 	var n int
 	err = w.open(ctx, func(s *bunstore.Store) error {
@@ -86,9 +79,9 @@ func (w *webhooksReplay) selectKey(ctx context.Context, s *bunstore.Store, r *ou
 		case err != nil:
 			return err
 		case len(sent) == 0:
-			return errNoEvent
+			return errors.New("no such event was sent to this endpoint")
 		case sent[0].Code == "":
-			return errNoHistory
+			return errors.New("this event is not part of a key's history, so it cannot be replayed")
 		}
 		r.Code, r.After = sent[0].Code, sent[0].Line-1
 	}
@@ -126,7 +119,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	}
 	at, err := csvfile.ParseTime(text)
 	if err != nil {
-		return at, usageError{errSince}
+		return at, usageError{errors.New("--since must be a time (2026-11-22T19:37:00Z), a date or a duration before now (24h)")}
 	}
 	return at, nil
 }
