@@ -45,12 +45,7 @@ func (s *Store) RecordActivity(ctx context.Context, e activity.Entry) error {
 func (s *Store) Activity(ctx context.Context, f activity.Filter, p adminstore.Page) (activity.List, error) {
 	l := activityListing(f)
 	l.columns, l.join = activityTable.Columns.List("a.%"), `JOIN keyseat_activity a ON a.id = page.id`
-	return readList(ctx, s, l, p, f.Position, func() func(query.Row) (activity.Entry, error) {
-		return func(r query.Row) (e activity.Entry, err error) {
-			err = r.Scan(activityTable.Fields(&e))
-			return e, err
-		}
-	})
+	return readList(ctx, s, l, p, f.Position, query.Append)
 }
 
 // activityListing returns the SQL of a list of entries. A subject can be in any of four columns, which have an index each.

@@ -121,28 +121,10 @@ func lockAndCheck(ctx context.Context, where layout, run query.Runner, changes [
 	return cs, errs, forgiveApplied(ctx, where, run, changes, errs)
 }
 
-// lockSQL locks keys, then tasks, then countries, because UNION ALL reads its arms in order. For each key it reads all
-// tasks, which are few, and a CASE selects the open one and the one with the change's id. With OR instead of CASE,
-// PostgreSQL may read every open task of the table. SQLite has locked the whole database already, and only reads.
-var lockSQL, lockSQLite = sqlFile("apply_lock.postgres"), sqlFile("apply_lock.sqlite")
-
 // lockQueries implements [layout]. It locks the keys, tasks and countries of the changes.
 func (oneServer) lockQueries(cs *changeset, changes []tasks.Change) []query.Query {
 	about, in := rowsTouched(changes)
-	return []query.Query{{SQL: lockSQL, SQLite: lockSQLite, Args: query.Args{"about": about, "country": in}, Scan: func(r query.Row) error {
-		var what, code, id string
-		var now rowVersion
-		err := r.Scan([]query.Column{
-			query.Text(&what),
-			query.Text(&code),
-			query.Text(&id),
-			query.Int(&now.version),
-			query.Int(&now.fence),
-			query.Time(&now.endedAt),
-		})
-		cs.lockedRow(what, code, id, now)
-		return err
-	}}}
+	return []query.Query{statement("lock", query.Args{"about": about, "country": in}, query.Each(cs.lockedRow))}
 }
 
 // undecidedKeys returns the codes of the keys whose snapshots the store must read, see [tasks.Change.Decide].
@@ -174,21 +156,17 @@ func rowsTouched(changes []tasks.Change) (about, in query.Rows) {
 	return about, in
 }
 
-// plansSQL reads the plans of transfers, and the oldest plans with a free slot in each country of a claim. On SQLite
-// all countries have the same limit, because a LIMIT cannot depend on a row there.
-var plansSQL, plansSQLite = sqlFile("apply_plans.postgres"), sqlFile("apply_plans.sqlite")
-
 // plansQuery returns the query that reads the plans that the changes may need; needed is false if they need
 // none.
 func plansQuery(at *time.Time, plans map[string]stock.Plan, changes []tasks.Change) (q query.Query, needed bool) {
 	moved, wanted, most := plansNeeded(changes)
-	named := query.Args{"moved": moved, "wanted": wanted, "most": most}
-	return query.Query{SQL: plansSQL, SQLite: plansSQLite, Args: named, Scan: func(r query.Row) error {
-		var p stock.Plan
-		err := r.Scan([]query.Column{query.Time(at)}, planTable.Fields(&p))
-		plans[p.ID] = p
-		return err
-	}}, len(moved.Values)+len(wanted.Values) > 0
+	type row struct {
+		At   time.Time
+		Plan stock.Plan
+	}
+	return statement("plans", query.Args{"moved": moved, "wanted": wanted, "most": most}, query.Each(func(r row) {
+		*at, plans[r.Plan.ID] = r.At, r.Plan
+	})), len(moved.Values)+len(wanted.Values) > 0
 }
 
 // forgiveApplied sets the error of a refused change to nil if the history has the change's id: an earlier call has
@@ -210,12 +188,5 @@ func forgiveApplied(ctx context.Context, where layout, run query.Runner, changes
 
 // appliedQueries implements [layout].
 func (oneServer) appliedQueries(_ []tasks.Change, refused query.Rows, errs []error) []query.Query {
-	return []query.Query{{
-		SQL: `
-		WITH @refused
-		SELECT refused.i FROM refused
-		WHERE EXISTS (SELECT 1 FROM keyseat_history h WHERE h.code = refused.code AND h.change_id = refused.id)`,
-		Args: query.Args{"refused": refused},
-		Scan: query.Each(query.Int[int], func(i int) { errs[i] = nil }),
-	}}
+	return []query.Query{statement("applied", query.Args{"refused": refused}, query.Each(func(i int) { errs[i] = nil }))}
 }

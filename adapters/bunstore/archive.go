@@ -81,66 +81,36 @@ func (s session) archive(ctx context.Context, plans []archive.Plan, keep func(ar
 // A second statement checks this, because it sees the rows that others wrote before they released a lock.
 func (oneServer) lockArchivable(ctx context.Context, s session, want query.Rows, entries map[keys.Code]int) (map[keys.Code]bool, error) {
 	free := query.Rows{Columns: "code text, entries bigint"}
-	err := s.runOnce(ctx, `
-		WITH @want
-		SELECT k.code FROM keyseat_keys k WHERE k.code IN (SELECT code FROM want) ORDER BY k.code`+s.forUpdate("k")+s.skipLocked(),
-		query.Args{"want": want}, query.Each(query.Text[keys.Code], func(code keys.Code) { free.Add(string(code), int64(entries[code])) }))
+	err := s.runOnce(ctx, sqlOf("lock archivable"), query.Args{"want": want}, query.Each(func(code keys.Code) { free.Add(string(code), int64(entries[code])) }))
 	if err != nil {
 		return nil, err
 	}
 	ours := map[keys.Code]bool{}
-	return ours, s.runOnce(ctx, `
-		WITH @free
-		SELECT free.code FROM free
-		WHERE (SELECT count(*) FROM keyseat_history h WHERE h.code = free.code) = free.entries
-			AND NOT EXISTS (SELECT 1 FROM keyseat_history h WHERE h.code = free.code AND h.fresh)
-			AND NOT EXISTS (SELECT 1 FROM keyseat_listeners l JOIN keyseat_mail m ON m.listener = l.name
-				WHERE m.code = free.code AND m.country = '' AND m.newest > m.told)`,
-		query.Args{"free": free}, query.Each(query.Text[keys.Code], func(code keys.Code) { ours[code] = true }))
+	return ours, s.runOnce(ctx, sqlOf("check archivable"), query.Args{"free": free}, query.Each(func(code keys.Code) { ours[code] = true }))
 }
 
 // deleteRows deletes the tasks in gone and the whole history of the keys in cut. It returns the deleted rows.
 func (s session) deleteRows(ctx context.Context, gone, cut query.Rows) (archived archive.Rows, err error) {
-	if archived.Tasks, err = s.deleteTasks(ctx, gone); err == nil && len(archived.Tasks) != len(gone.Values) {
+	q := s.layout.deleteTasks(gone)
+	err = s.runOnce(ctx, q.SQL, q.Args, query.Append(&archived.Tasks))
+	if err == nil && len(archived.Tasks) != len(gone.Values) {
 		err = errLost
 	}
 	if err == nil {
-		archived.Lines, err = s.deleteHistory(ctx, cut)
+		q = s.layout.deleteHistory(cut)
+		err = s.runOnce(ctx, q.SQL, q.Args, query.Append(&archived.Lines))
 	}
+	slices.SortFunc(archived.Tasks, func(x, y tasks.Task) int { return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID)) })
+	slices.SortFunc(archived.Lines, func(x, y tasks.HistoryEntry) int { return cmp.Compare(x.Seq, y.Seq) })
 	return archived, err
-}
-
-func (s session) deleteTasks(ctx context.Context, gone query.Rows) (all []tasks.Task, err error) {
-	q := s.layout.deleteTasks(gone)
-	err = s.runOnce(ctx, q.SQL, q.Args, func(r query.Row) error {
-		var t tasks.Task
-		err := r.Scan(taskTable.Fields(&t))
-		all = append(all, t)
-		return err
-	})
-	slices.SortFunc(all, func(x, y tasks.Task) int { return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID)) })
-	return all, err
 }
 
 // deleteTasks implements [layout].
 func (oneServer) deleteTasks(gone query.Rows) query.Query {
 	return query.Query{
-		SQL: `WITH @gone DELETE FROM keyseat_tasks WHERE (code, id) IN (SELECT code, id FROM gone)
-			RETURNING ` + taskTable.Columns.List("%"),
+		SQL:  `WITH @gone DELETE FROM keyseat_tasks WHERE (code, id) IN (SELECT code, id FROM gone) RETURNING ` + taskTable.Columns.List("%"),
 		Args: query.Args{"gone": gone},
 	}
-}
-
-func (s session) deleteHistory(ctx context.Context, cut query.Rows) (all []tasks.HistoryEntry, err error) {
-	q := s.layout.deleteHistory(cut)
-	err = s.runOnce(ctx, q.SQL, q.Args, func(r query.Row) error {
-		var e tasks.HistoryEntry
-		err := r.Scan([]query.Column{query.Int(&e.Seq)}, historyTable.Fields(&e))
-		all = append(all, e)
-		return err
-	})
-	slices.SortFunc(all, func(x, y tasks.HistoryEntry) int { return cmp.Compare(x.Seq, y.Seq) })
-	return all, err
 }
 
 // deleteHistory implements [layout].

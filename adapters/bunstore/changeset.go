@@ -30,6 +30,12 @@ type rowVersion struct {
 	endedAt        time.Time
 }
 
+// A lockedRow is a row of a key, task or country that the statement lock returns.
+type lockedRow struct {
+	what, code, id string
+	rowVersion
+}
+
 func newChangeset() changeset {
 	return changeset{
 		keys:         map[keys.Code]int64{},
@@ -44,15 +50,15 @@ func newChangeset() changeset {
 	}
 }
 
-// lockedRow records a locked row of a key, task or country.
-func (cs changeset) lockedRow(what, code, id string, now rowVersion) {
-	switch what {
+// lockedRow records a locked row.
+func (cs changeset) lockedRow(r lockedRow) {
+	switch r.what {
 	case "key":
-		cs.keys[keys.Code(code)] = now.version
+		cs.keys[keys.Code(r.code)] = r.version
 	case "task":
-		cs.noteTask(keys.Code(code), id, now)
+		cs.noteTask(keys.Code(r.code), r.id, r.rowVersion)
 	case "country":
-		cs.countries[stock.Country(code)] = true
+		cs.countries[stock.Country(r.code)] = true
 	}
 }
 

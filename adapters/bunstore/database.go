@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -42,6 +44,14 @@ func retry(ctx context.Context, run func() error) (err error) {
 	return err
 }
 
+// postgresDatabase returns a database of PostgreSQL with one pool.
+func postgresDatabase(db *bun.DB, isDistributed bool) database {
+	if isDistributed {
+		return database{dialect: dialect{sql: query.Distributed(time.Time{})}, layout: distributed{&atomic.Int32{}}, read: db, write: db}
+	}
+	return database{dialect: dialect{sql: query.Postgres()}, layout: oneServer{}, read: db, write: db}
+}
+
 // session returns a session on a conn of the database.
 func (d *database) session(on conn) session {
 	return session{dialect: d.dialect, layout: d.layout, on: on}
@@ -62,6 +72,9 @@ func (d *database) reader() session {
 	s := d.session(d.read.DB)
 	if d.pooled {
 		s.own = d.runInTx
+	}
+	if !d.isSQLite {
+		s.onPgx = d.onPgx
 	}
 	return s
 }
@@ -98,14 +111,6 @@ func (d *database) onPgx(ctx context.Context, runner pgxconn.RunnerFor, check pg
 		}
 	}
 	return err
-}
-
-// retryRead calls do with a runner on a connection of the pool, and again on another one if the first was dead.
-func (d *database) retryRead(ctx context.Context, runner pgxconn.RunnerFor, do func(run query.Runner) error) error {
-	if d.isSQLite {
-		return do(d.reader().runCached)
-	}
-	return d.onPgx(ctx, runner, pgxconn.IfDead, do)
 }
 
 // withConn calls run with a connection of the pool, and returns the connection afterwards.

@@ -20,7 +20,7 @@ func NewDistributed(db *bun.DB) (*Store, error) {
 	if db.Dialect().Name() != known.PG {
 		return nil, errNotPostgres
 	}
-	return &Store{database: database{dialect: postgresDialect(), layout: newDistributed(), read: db, write: db}}, nil
+	return &Store{database: postgresDatabase(db, true)}, nil
 }
 
 // distributed is the layout of a PostgreSQL database with tables on many servers. The rows of keyseat_keys,
@@ -39,20 +39,15 @@ type distributed struct {
 	contention *atomic.Int32 // see [contentionTTL]
 }
 
-func newDistributed() distributed { return distributed{contention: &atomic.Int32{}} }
-
 // timed returns a session whose @now is the present time of the database, which it reads first.
 func (distributed) timed(ctx context.Context, s session) (session, error) {
 	now, err := readTime(ctx, s.runCached)
-	s.sql = query.PostgresAt(now)
+	s.sql = query.Distributed(now)
 	return s, err
 }
 
 // retry runs the statement again after a conflict, see [retry].
 func (distributed) retry(ctx context.Context, run func() error) error { return retry(ctx, run) }
-
-// skipLocked returns "": the statement waits for locked rows.
-func (distributed) skipLocked() string { return "" }
 
 // whereCodes implements [layout]. Citus does not skip a server because of a join with the codes, but because of this
 // condition.
@@ -92,14 +87,7 @@ func (s *Store) Distributed() bool {
 	return is
 }
 
-var snapshotsDistributedSQL = `
-	SELECT CAST(NULL AS timestamptz), ` + viewColumns + ` FROM keyseat_keys k
-	LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id
-	WHERE k.code = ANY (@codes)`
-
-// snapshotQueries implements [layout]. A statement cannot join the wanted codes with the keys of many servers, so
-// unknown keys have no rows. The time comes from one server.
+// snapshotQueries implements [layout].
 func (distributed) snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Query {
-	args := query.Args{"codes": codeTexts(codes)}
-	return []query.Query{timeQuery(&read.at), {SQL: snapshotsDistributedSQL, Args: args, Scan: read.add()}}
+	return []query.Query{timeQuery(&read.at), statement("snapshots distributed", query.Args{"codes": codeTexts(codes)}, read.add())}
 }

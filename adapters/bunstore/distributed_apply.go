@@ -18,29 +18,35 @@ import (
 func (distributed) lockQueries(cs *changeset, changes []tasks.Change) []query.Query {
 	about, in := rowsTouched(changes)
 	named := query.Args{"codes": about.Texts("code"), "ids": about.Texts("id")}
-	all := []query.Query{{SQL: `SELECT k.code, k.version FROM keyseat_keys k WHERE k.code = ANY (@codes)`, Args: named, Scan: func(r query.Row) error {
-		var code keys.Code
-		var version int64
-		err := r.Scan([]query.Column{query.Text(&code), query.Int(&version)})
-		cs.keys[code], cs.readVersions[taskKey{code: code}] = version, version
-		return err
-	}}, {SQL: `
+	type keyRow struct {
+		code    keys.Code
+		version int64
+	}
+	type taskRow struct {
+		taskKey
+		rowVersion
+	}
+	all := []query.Query{{
+		SQL: `SELECT k.code, k.version FROM keyseat_keys k WHERE k.code = ANY (@codes)`, Args: named,
+		Scan: query.Each(func(k keyRow) {
+			cs.keys[k.code], cs.readVersions[taskKey{code: k.code}] = k.version, k.version
+		}),
+	}, {
+		SQL: `
 		SELECT t.code, t.id, t.version, t.fence, t.ended_at FROM keyseat_tasks t
-		WHERE t.code = ANY (@codes) AND (t.ended_at IS NULL OR t.id = ANY (@ids))`, Args: named, Scan: func(r query.Row) error {
-		var name taskKey
-		var now rowVersion
-		err := r.Scan([]query.Column{query.Text(&name.code), query.Text(&name.id), query.Int(&now.version), query.Int(&now.fence), query.Time(&now.endedAt)})
-		cs.noteTask(name.code, name.id, now)
-		cs.readVersions[name] = now.version
-		return err
-	}}}
+		WHERE t.code = ANY (@codes) AND (t.ended_at IS NULL OR t.id = ANY (@ids))`, Args: named,
+		Scan: query.Each(func(t taskRow) {
+			cs.noteTask(t.code, t.id, t.rowVersion)
+			cs.readVersions[t.taskKey] = t.version
+		}),
+	}}
 	if len(in.Values) == 0 {
 		return all
 	}
 	return slices.Insert(all, 0, query.Query{
 		SQL:  `SELECT c.code FROM keyseat_countries c WHERE c.code = ANY (@in) ORDER BY c.code FOR UPDATE OF c`,
 		Args: query.Args{"in": in.Texts("code")},
-		Scan: query.Each(query.Text[stock.Country], func(code stock.Country) { cs.countries[code] = true }),
+		Scan: query.Each(func(code stock.Country) { cs.countries[code] = true }),
 	})
 }
 
@@ -48,18 +54,17 @@ func (distributed) lockQueries(cs *changeset, changes []tasks.Change) []query.Qu
 // standby: see [forgiveApplied].
 func (distributed) appliedQueries(changes []tasks.Change, refused query.Rows, errs []error) []query.Query {
 	named := query.Args{"codes": refused.Texts("code"), "ids": refused.Texts("id")}
-	lock := query.Query{SQL: lockKeysSQL, Args: named, Scan: func(query.Row) error { return nil }}
-	return []query.Query{lock, {SQL: `SELECT h.code, h.change_id FROM keyseat_history h WHERE h.code = ANY (@codes) AND h.change_id = ANY (@ids)`, Args: named, Scan: func(r query.Row) error {
-		var code keys.Code
-		var id string
-		err := r.Scan([]query.Column{query.Text(&code), query.Text(&id)})
-		for i, c := range changes {
-			if c.Code() == code && c.ID == id {
-				errs[i] = nil
+	return []query.Query{statement("lock keys", named, query.Discard), {
+		SQL:  `SELECT h.code, h.change_id FROM keyseat_history h WHERE h.code = ANY (@codes) AND h.change_id = ANY (@ids)`,
+		Args: named,
+		Scan: query.Each(func(done taskKey) {
+			for i, c := range changes {
+				if c.Code() == done.code && c.ID == done.id {
+					errs[i] = nil
+				}
 			}
-		}
-		return err
-	}}}
+		}),
+	}}
 }
 
 // The statements with which a distributed store writes. They are compare-and-set operations: they
@@ -74,7 +79,6 @@ var (
 	setPlansSQL   = "WITH @p " + updatePlansSQLite + " RETURNING x.id"
 	addTasksSQL   = insertSQL(taskTable, "@r")
 	addHistorySQL = insertHistoryFrom("@r")
-	lockKeysSQL   = `UPDATE keyseat_keys AS x SET version = x.version WHERE x.code = ANY (@codes) RETURNING x.code`
 )
 
 // compareAndSetSQL returns the SQL that updates the rows of @r that still meet the condition where. It returns
@@ -89,7 +93,7 @@ func compareAndSetSQL[T any](t query.Table[T], where string, also ...string) str
 func (distributed) write(ctx context.Context, run, last query.Runner, cs *changeset) error {
 	var w casWriter
 	if codes := cs.unwrittenKeys(); len(codes) > 0 {
-		w.set(lockKeysSQL, query.Args{"codes": codes}, len(codes))
+		w.set(sqlOf("lock keys"), query.Args{"codes": codes}, len(codes))
 	}
 	w.compareAndSet(casKeysSQL, withReadVersions(cs, keyTable, cs.rows.keys, func(k keys.Key) taskKey { return taskKey{code: k.Code} }))
 	w.compareAndSet(casTasksSQL, withReadVersions(cs, taskTable, cs.rows.updated, func(t tasks.Task) taskKey { return taskKey{t.Code, t.ID} }))
@@ -153,6 +157,6 @@ func (w *casWriter) compareAndSet(text string, rows query.Rows) {
 // insert adds an insert of rows, if there are any.
 func (w *casWriter) insert(text string, rows query.Rows) {
 	if len(rows.Values) > 0 {
-		w.queries = append(w.queries, query.Query{SQL: text, Args: query.Args{"r": query.InlineRows(rows)}, Scan: func(query.Row) error { return nil }})
+		w.queries = append(w.queries, query.Query{SQL: text, Args: query.Args{"r": query.InlineRows(rows)}, Scan: query.Discard})
 	}
 }

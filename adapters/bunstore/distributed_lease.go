@@ -3,6 +3,7 @@ package bunstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -57,14 +58,6 @@ func (d distributed) chooseCandidates(ctx context.Context, run query.Runner, n i
 	return all, err
 }
 
-// takeCandidatesSQL leases the candidates that are unchanged.
-const takeCandidatesSQL = `
-	UPDATE keyseat_tasks AS x SET fence = x.fence + 1, worker = @worker, leased_until = r.until,
-		lost = x.lost + CASE WHEN x.leased_until IS NULL THEN 0 ELSE 1 END
-	FROM @r WHERE x.code = r.code AND x.id = r.id AND x.version = r.version AND x.fence = r.fence AND x.ended_at IS NULL
-		AND coalesce(x.leased_until, x.due) = r.since AND x.code = ANY (@codes)
-	RETURNING x.code, x.id`
-
 // takeCandidates leases the chosen tasks that no other transaction has leased or changed, and returns them. The
 // leases end one microsecond apart, the first at the given time, so that they keep their order.
 func (d distributed) takeCandidates(ctx context.Context, run query.Runner, chosen candidates, worker string, first time.Time) (taken candidates, err error) {
@@ -82,12 +75,7 @@ func (d distributed) takeCandidates(ctx context.Context, run query.Runner, chose
 	}
 	leased := map[taskKey]bool{}
 	args := query.Args{"r": query.InlineRows(rows), "codes": rows.Texts("code"), "worker": worker}
-	err = run(ctx, query.Query{SQL: takeCandidatesSQL, Args: args, Scan: func(r query.Row) error {
-		var name taskKey
-		err := r.Scan([]query.Column{query.Text(&name.code), query.Text(&name.id)})
-		leased[name] = true
-		return err
-	}})
+	err = run(ctx, statement("take candidates", args, query.Each(func(name taskKey) { leased[name] = true })))
 	if len(leased) < len(chosen) {
 		d.contention.Store(contentionTTL)
 	}
@@ -110,16 +98,109 @@ func (distributed) extend(ctx context.Context, s session, refs []tasks.Ref, ttl 
 	if err != nil {
 		return err
 	}
-	set := `leased_until = r.until`
+	name := "extend distributed"
 	if ttl == 0 {
-		set = `leased_until = NULL, worker = NULL`
+		name = "return leases distributed"
 	}
 	rows := query.Rows{Columns: "code text, id text, fence bigint, until timestamptz"}
 	for i, ref := range refs {
 		rows.Add(string(ref.Code), ref.ID, ref.Fence, now.Add(ttl+time.Duration(i)*time.Microsecond))
 	}
-	return s.runOnce(ctx, `
-		UPDATE keyseat_tasks AS x SET `+set+` FROM @r
-		WHERE x.code = r.code AND x.id = r.id AND x.fence = r.fence AND x.ended_at IS NULL AND x.leased_until IS NOT NULL AND x.code = ANY (@codes)
-		RETURNING x.code, x.id, x.fence`, query.Args{"r": query.InlineRows(rows), "codes": rows.Texts("code")}, markHeld(held))
+	args := query.Args{"r": query.InlineRows(rows), "codes": rows.Texts("code")}
+	return s.runOnce(ctx, sqlOf(name), args, query.Each(func(ref tasks.Ref) { held[ref] = true }))
+}
+
+// A candidate is a task that could be leased when it was read.
+type candidate struct {
+	view tasks.Snapshot // with a task
+	err  error          // from reading a part of the snapshot
+}
+
+// since returns the end of the task's lease, or else the time at which the task is due.
+func (c candidate) since() time.Time {
+	t := c.view.Task
+	if t.LeasedUntil.IsZero() {
+		return t.DueAt
+	}
+	return t.LeasedUntil
+}
+
+type candidates []candidate
+
+// readCandidates returns up to n candidates: first the group late, then the group ahead. Within a group, the
+// candidate with the earliest time comes first. While a server is away, it returns tasks of the other servers.
+func readCandidates(ctx context.Context, run query.Runner, n int, times query.Args) (all candidates, err error) {
+	at, ahead := times["at"].(time.Time), times["ahead"].(time.Time)
+	first, last, err := readLimits(ctx, run)
+	if err == nil && !first.IsZero() && !first.After(at) {
+		all, err = readLate(ctx, run, n, at)
+	}
+	if err == nil && len(all) < n && last.After(ahead) {
+		more, failed := readViews(ctx, run, "ahead", query.Args{"n": n - len(all), "at": at, "ahead": ahead})
+		all, err = append(all, more...), failed
+	}
+	if dberr.WorkerAway(err) {
+		return readReachable(ctx, run, n, at, err)
+	}
+	return all, err
+}
+
+// readLimits returns the least and the greatest time at which an open task is leasable.
+func readLimits(ctx context.Context, run query.Runner) (first, last time.Time, err error) {
+	var limits struct{ First, Last time.Time }
+	err = run(ctx, statement("lease limits", nil, query.Into(&limits)))
+	return limits.First, limits.Last, err
+}
+
+// readLate returns up to n candidates of the group late. If other processes lease all of them between the two statements,
+// it returns [dberr.ErrRetry].
+func readLate(ctx context.Context, run query.Runner, n int, at time.Time) (candidates, error) {
+	var codes query.TextArray
+	err := run(ctx, statement("late codes", query.Args{"n": n, "at": at}, query.Each(func(code string) { codes = append(codes, code) })))
+	if err != nil || len(codes) == 0 {
+		return nil, err
+	}
+	all, err := readViews(ctx, run, "late", query.Args{"n": n, "at": at, "codes": codes})
+	if err == nil && len(all) == 0 {
+		err = dberr.ErrRetry
+	}
+	return all, err
+}
+
+// readViews returns the candidates of a statement. If only a part of a snapshot cannot be read, it sets the err of that
+// candidate.
+func readViews(ctx context.Context, run query.Runner, name string, args query.Args) (all candidates, err error) {
+	reader := query.NewReader[snapshotRow]()
+	err = run(ctx, statement(name, args, func(r query.Row) error {
+		row, err := reader.Read(r)
+		c := candidate{row.snapshot(), err}
+		if c.view.Task != nil && !c.since().IsZero() {
+			err = nil
+		}
+		all = append(all, c)
+		return err
+	}))
+	return all, err
+}
+
+// lateOnShard returns the codes of the first late tasks of a shard as a JSON array. Citus replaces %%s by the shard.
+const lateOnShard = `SELECT json_agg(x.code) FROM (SELECT code FROM %%s WHERE ended_at IS NULL AND coalesce(leased_until, due) <= '%s'
+	ORDER BY coalesce(leased_until, due) LIMIT %d) x`
+
+// readReachable is like [readCandidates], for the tasks on servers that can be reached. It finds only late tasks. If it
+// can reach no server, it returns the error away.
+func readReachable(ctx context.Context, run query.Runner, n int, now time.Time, away error) (candidates, error) {
+	var codes query.TextArray
+	shards := 0
+	command := fmt.Sprintf(lateOnShard, now.UTC().Format(time.RFC3339Nano), n)
+	failed := run(ctx, statement("reachable", query.Args{"command": command}, query.Each(func(some []string) {
+		codes, shards = append(codes, some...), shards+1
+	})))
+	if failed != nil || shards == 0 {
+		return nil, away
+	}
+	if len(codes) == 0 {
+		return nil, nil
+	}
+	return readViews(ctx, run, "late", query.Args{"at": now, "n": n, "codes": codes})
 }

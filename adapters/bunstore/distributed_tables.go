@@ -59,7 +59,7 @@ func (s *Store) Distribute(ctx context.Context, shards int) (d Distribution, err
 			}
 		}
 		if err == nil {
-			err = s.write.DB.QueryRowContext(ctx, shardsSQL, distributedTables[0]).Scan(&d.Shards, &d.Servers, &d.Workers)
+			err = s.write.DB.QueryRowContext(ctx, sqlOf("citus shards"), distributedTables[0]).Scan(&d.Shards, &d.Servers, &d.Workers)
 		}
 		return err
 	})
@@ -76,7 +76,7 @@ func (s *Store) distributeTable(ctx context.Context, table string, shards int) e
 	}
 	if shards == 0 {
 		var workers int
-		if err := s.write.DB.QueryRowContext(ctx, workersSQL).Scan(&workers); err != nil {
+		if err := s.write.DB.QueryRowContext(ctx, sqlOf("citus workers")).Scan(&workers); err != nil {
 			return err
 		}
 		shards = shardsPerWorker * max(1, workers) // without workers the coordinator has the shards
@@ -85,16 +85,6 @@ func (s *Store) distributeTable(ctx context.Context, table string, shards int) e
 	_, err := s.write.DB.ExecContext(ctx, `SELECT create_distributed_table($1, 'code', colocate_with => 'none', shard_count => $2)`, table, shards)
 	return err
 }
-
-// workersSQL counts the servers that get shards. shardsSQL counts the shards of a table, the servers that have some, and
-// the workers among them. The coordinator is group 0.
-const (
-	workersSQL = `SELECT count(*) FROM pg_dist_node WHERE isactive AND noderole = 'primary' AND shouldhaveshards`
-	shardsSQL  = `
-		SELECT count(DISTINCT s.shardid), count(DISTINCT p.groupid), count(DISTINCT nullif(p.groupid, 0))
-		FROM pg_dist_shard s JOIN pg_dist_placement p ON p.shardid = s.shardid
-		WHERE s.logicalrelid = CAST($1 AS text)::regclass`
-)
 
 // dropLocalCopy removes the copy of a table's rows that Citus leaves on the disk of the coordinator, where no
 // query sees it. The copy holds sealed accounts, which must disappear together with their tasks. If a call
@@ -130,7 +120,6 @@ func (s session) readDistribution(ctx context.Context) (tables []string, citus b
 	if err != nil || !citus {
 		return nil, citus, err
 	}
-	err = s.runOnce(ctx, `SELECT CAST(c.relname AS text) FROM pg_dist_partition p JOIN pg_class c ON c.oid = p.logicalrelid
-		WHERE p.partmethod = 'h' AND c.oid = to_regclass(c.relname) AND c.relname LIKE 'keyseat%'`, nil, query.Each(query.Text[string], func(name string) { tables = append(tables, name) }))
+	tables, err = s.names(ctx, "citus tables")
 	return tables, citus, err
 }

@@ -173,7 +173,7 @@ func copyInto(ctx context.Context, tx pgx.Tx, b adminstore.ImportBatch, from ite
 		if !more || err != nil {
 			return nil, err
 		}
-		return append([]any{b.ID}, query.Values(keyTable.Fields(&k))...), nil
+		return append([]any{b.ID}, keyTable.Values(&k)...), nil
 	}))
 	return asRowError(err)
 }
@@ -268,7 +268,7 @@ func (s session) firstDuplicate(ctx context.Context) error {
 		SELECT min(row) FROM temp.keyseat_staged AS x
 		WHERE EXISTS (SELECT 1 FROM keyseat_keys k WHERE k.code = x.code)
 			OR EXISTS (SELECT 1 FROM temp.keyseat_staged y WHERE y.code = x.code AND y.row < x.row)`,
-		nil, func(r query.Row) error { return r.Scan([]query.Column{query.Int(&fault.Row)}) })
+		nil, query.Into(&fault.Row))
 	if err != nil {
 		return err
 	}

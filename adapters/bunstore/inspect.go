@@ -72,7 +72,7 @@ func (s session) codes(ctx context.Context, after keys.Code, n int) (codes []key
 			SELECT DISTINCT code FROM `+table+` WHERE code > @after ORDER BY code LIMIT @n) AS `+table+`_first`)
 	}
 	err = s.runOnce(ctx, `SELECT code FROM (`+strings.Join(firsts, " UNION ")+`) AS firsts ORDER BY code LIMIT @n`,
-		query.Args{"after": string(after), "n": n}, query.Each(query.Text[keys.Code], func(code keys.Code) { codes = append(codes, code) }))
+		query.Args{"after": string(after), "n": n}, query.Append(&codes))
 	return codes, err
 }
 
@@ -82,7 +82,7 @@ func (s session) records(ctx context.Context, codes []keys.Code) ([]audit.Record
 	if err != nil {
 		return nil, err
 	}
-	found, err := find(ctx, s.runCached, codes)
+	found, err := s.Find(ctx, codes)
 	if err != nil {
 		return nil, err
 	}
@@ -100,12 +100,11 @@ func (s session) records(ctx context.Context, codes []keys.Code) ([]audit.Record
 }
 
 func (s session) tasksOf(ctx context.Context, want query.Rows, at map[keys.Code]*audit.Record) error {
-	args := query.Args{"want": want, "codes": want.Texts("code")}
+	args, reader := query.Args{"want": want, "codes": want.Texts("code")}, query.NewReader[tasks.Task]()
 	return s.runOnce(ctx, `
 		WITH @want SELECT `+taskTable.Columns.List("t.%")+` FROM want
 		JOIN keyseat_tasks t ON t.code = want.code `+s.layout.whereCodes("t")+` ORDER BY t.created_at, t.id`, args, func(r query.Row) error {
-		var t tasks.Task
-		err := r.Scan(taskTable.Fields(&t))
+		t, err := reader.Read(r)
 		switch one := at[t.Code]; { // the code and the id are readable even if a later column is not
 		case err == nil:
 			one.Tasks = append(one.Tasks, t)
@@ -121,8 +120,7 @@ func (s session) tasksOf(ctx context.Context, want query.Rows, at map[keys.Code]
 func (s session) eventsOf(ctx context.Context, codes []keys.Code, at map[keys.Code]*audit.Record) error {
 	var rows []historyModel
 	q := s.selectInto(&rows)
-	q.WhereIn("h.code", codeTexts(codes))
-	err := q.OrderExpr("h.seq").Scan(ctx)
+	err := q.Where("h.code = ANY (?)", q.Bind(codeTexts(codes))).OrderExpr("h.seq").Scan(ctx)
 	for _, h := range rows {
 		at[h.Code].Events = append(at[h.Code].Events, tasks.Event(h.eventColumns))
 	}
@@ -163,28 +161,28 @@ func (s session) planAudits(ctx context.Context, id string) (map[string]audit.Pl
 // countSlots adds the slot counts of the tasks (Tasks) and of the history entries (Moves) to the audits.
 func (s session) countSlots(ctx context.Context, id string, at time.Time, all map[string]audit.PlanAudit) error {
 	const these = ` AND (@id = '' OR plan_id = @id) GROUP BY plan_id, `
+	type row struct {
+		Plan   string
+		State  stock.State
+		OfTask bool
+		N      int
+	}
 	return s.runOnce(ctx, `
 		SELECT plan_id, slot, 1, count(*) FROM keyseat_tasks WHERE slot NOT IN ('', 'free')`+these+`slot
 		UNION ALL SELECT plan_id, slot_to, 0, count(*) FROM keyseat_history WHERE slot_to NOT IN ('', 'free')`+these+`slot_to
 		UNION ALL SELECT plan_id, slot_from, 0, -count(*) FROM keyseat_history WHERE slot_from NOT IN ('', 'free')`+these+`slot_from`,
-		query.Args{"id": id}, func(r query.Row) error {
-			var plan string
-			var state stock.State
-			var ofTask bool
-			var n int
-			err := r.Scan([]query.Column{query.Text(&plan), query.Text(&state), query.Bool(&ofTask), query.Int(&n)})
-			sums, found := all[plan]
+		query.Args{"id": id}, query.Each(func(r row) {
+			sums, found := all[r.Plan]
 			if !found {
-				sums = audit.PlanAudit{At: at, Plan: stock.Plan{ID: plan}}
+				sums = audit.PlanAudit{At: at, Plan: stock.Plan{ID: r.Plan}}
 			}
-			if ofTask {
-				sums.Tasks = sums.Tasks.Add(state, n)
+			if r.OfTask {
+				sums.Tasks = sums.Tasks.Add(r.State, r.N)
 			} else {
-				sums.Moves = sums.Moves.Add(state, n)
+				sums.Moves = sums.Moves.Add(r.State, r.N)
 			}
-			all[plan] = sums
-			return err
-		})
+			all[r.Plan] = sums
+		}))
 }
 
 // FixCounters implements [audit.Inspector].
@@ -204,8 +202,8 @@ func (s session) fixCounters(ctx context.Context, c audit.CounterFix) error {
 	var held stock.Country
 	err := s.runOnce(ctx, `
 		SELECT c.code FROM keyseat_countries c
-		WHERE c.code IN (SELECT country FROM keyseat_plans WHERE id = @id)`+s.forUpdate("c"),
-		query.Args{"id": c.Event.Plan}, func(r query.Row) error { return r.Scan([]query.Column{query.Text(&held)}) })
+		WHERE c.code IN (SELECT country FROM keyseat_plans WHERE id = @id) FOR UPDATE OF c`,
+		query.Args{"id": c.Event.Plan}, query.Into(&held))
 	if err != nil {
 		return err
 	}

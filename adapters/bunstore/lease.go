@@ -10,24 +10,6 @@ import (
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// The statements that lease tasks. They use the index on coalesce(leased_until, due), because a poll that finds nothing
-// must be cheap. There are two groups of tasks:
-//
-//   - late: open tasks that are due, or whose lease has expired;
-//   - ahead: open tasks with a time more than 2×ttl in the future, set by a clock that was later set back.
-//     A task of this group has a lease, or its newest history entry is also that far in the future.
-//
-// The leases end one microsecond apart, so that tasks whose leases expire together keep their order. On PostgreSQL
-// the statement is planned once, perhaps while the tables are empty: see [snapshotsSQL]. SQLite needs three
-// statements, because it allows no UPDATE inside WITH.
-var (
-	leaseSQL = sqlFile("lease.postgres")
-
-	leaseDueSQLite  = sqlFile("lease_due.sqlite")
-	leaseTakeSQLite = sqlFile("lease_take.sqlite")
-	leaseReadSQLite = sqlFile("lease_read.sqlite")
-)
-
 // Lease implements [tasks.Store].
 func (s *Store) Lease(ctx context.Context, worker string, n int, ttl time.Duration) (views []tasks.Snapshot, err error) {
 	if s.isSQLite {
@@ -83,7 +65,7 @@ func leaseArgs(worker string, n int, ttl time.Duration) query.Args {
 
 // lease implements [layout] for PostgreSQL.
 func (oneServer) lease(ctx context.Context, _, run query.Runner, worker string, n int, ttl time.Duration) ([]tasks.Snapshot, error) {
-	return readableViews(ctx, run, leaseSQL, leaseArgs(worker, n, ttl))
+	return readableViews(ctx, run, "lease", leaseArgs(worker, n, ttl))
 }
 
 // leaseSelectThenUpdate leases tasks for SQLite.
@@ -93,33 +75,28 @@ func (s session) leaseSelectThenUpdate(ctx context.Context, named query.Args) ([
 		return nil, err
 	}
 	named["due"] = chosen
-	if _, err := s.exec(ctx, leaseTakeSQLite, named); err != nil {
+	if _, err := s.exec(ctx, sqlOf("lease take"), named); err != nil {
 		return nil, err
 	}
-	return readableViews(ctx, s.runCached, leaseReadSQLite, named)
+	return readableViews(ctx, s.runCached, "lease read", named)
 }
 
 // dueTasks returns the codes and ids of up to n tasks that can be leased, the longest due first. It only reads.
 func (s session) dueTasks(ctx context.Context, named query.Args) (query.Rows, error) {
 	chosen := query.Rows{Columns: "code text, id text"}
-	err := s.runOnce(ctx, leaseDueSQLite, named, func(r query.Row) error {
-		var code, id string
-		err := r.Scan([]query.Column{query.Text(&code), query.Text(&id)})
-		chosen.Add(code, id)
-		return err
-	})
+	err := s.runOnce(ctx, sqlOf("lease due"), named, query.Each(func(t struct{ Code, ID string }) { chosen.Add(t.Code, t.ID) }))
 	return chosen, err
 }
 
-// readableViews runs a query and returns its snapshots, without the snapshots that cannot be read.
-func readableViews(ctx context.Context, run query.Runner, sql string, named query.Args) (views []tasks.Snapshot, err error) {
-	one := newSnapshotScanner()
-	err = run(ctx, query.Query{SQL: sql, Args: named, Scan: func(r query.Row) error {
-		if v, err := one.scan(r); err == nil {
-			views = append(views, v)
+// readableViews runs a statement and returns its snapshots, without the snapshots that cannot be read.
+func readableViews(ctx context.Context, run query.Runner, name string, named query.Args) (views []tasks.Snapshot, err error) {
+	one := query.NewReader[snapshotRow]()
+	err = run(ctx, statement(name, named, func(r query.Row) error {
+		if row, err := one.Read(r); err == nil {
+			views = append(views, row.snapshot())
 		}
 		return nil
-	}})
+	}))
 	return views, err
 }
 
@@ -172,34 +149,15 @@ func (s session) extend(ctx context.Context, refs []tasks.Ref, ttl time.Duration
 }
 
 // extend implements [layout]. A ttl of 0 ends the leases.
-//
-// The server plans the statement each time, because a generic plan may have a bad join order. The statement must
-// lock the rows before it writes them, and such a statement cannot prescribe the join order.
 func (oneServer) extend(ctx context.Context, s session, refs []tasks.Ref, ttl time.Duration, held map[tasks.Ref]bool) error {
-	set := `leased_until = @now + @ttl + its_place * @tick`
+	name := "extend"
 	if ttl == 0 {
-		set = `leased_until = NULL, worker = NULL`
+		name = "return leases"
 	}
 	want := query.Rows{Columns: "code text, id text, fence bigint"}
 	for _, ref := range refs {
 		want.Add(string(ref.Code), ref.ID, ref.Fence)
 	}
-	return s.runOnce(ctx, `
-		WITH @want, mine (its_code, its_id, its_place) AS MATERIALIZED (
-			SELECT t.code, t.id, want.place FROM want
-			JOIN keyseat_tasks t ON t.code = want.code AND t.id = want.id AND t.fence = want.fence
-			WHERE t.ended_at IS NULL AND t.leased_until IS NOT NULL
-			ORDER BY t.code, t.id`+s.forUpdate("t")+`)
-		UPDATE keyseat_tasks SET `+set+` FROM mine WHERE code = its_code AND id = its_id
-		RETURNING code, id, fence`, query.Args{"want": want, "ttl": ttl, "tick": time.Microsecond}, markHeld(held))
-}
-
-// markHeld returns a function that reads a ref from a row and sets held[ref].
-func markHeld(held map[tasks.Ref]bool) func(r query.Row) error {
-	return func(r query.Row) error {
-		var ref tasks.Ref
-		err := r.Scan([]query.Column{query.Text(&ref.Code), query.Text(&ref.ID), query.Int(&ref.Fence)})
-		held[ref] = true
-		return err
-	}
+	args := query.Args{"want": want, "ttl": ttl, "tick": time.Microsecond}
+	return s.runOnce(ctx, sqlOf(name), args, query.Each(func(ref tasks.Ref) { held[ref] = true }))
 }

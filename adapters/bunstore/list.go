@@ -1,6 +1,7 @@
 package bunstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ func (s *Store) Keys(ctx context.Context, f adminstore.KeyFilter, p adminstore.P
 	l.columns, l.join = "@time, "+viewColumns, `JOIN keyseat_keys k ON k.code = page.code
 		LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id`
 	position := func(v tasks.Snapshot) adminstore.Position { return f.Position(p.Order, v) }
-	return readList(ctx, s, l, p, position, scanSnapshots)
+	return readList(ctx, s, l, p, position, appendSnapshots)
 }
 
 // Tasks implements [adminstore.AdminStore].
@@ -35,15 +36,14 @@ func (s *Store) Tasks(ctx context.Context, f adminstore.TaskFilter, p adminstore
 	l := taskListing(f)
 	l.columns = "@time, " + viewColumns
 	l.join = `JOIN keyseat_tasks t ON t.code = page.code AND t.id = page.id JOIN keyseat_keys k ON k.code = t.code`
-	return readList(ctx, s, l, p, f.Position, scanSnapshots)
+	return readList(ctx, s, l, p, f.Position, appendSnapshots)
 }
-
-// scanSnapshots returns a function that scans the rows of a result into snapshots.
-func scanSnapshots() func(query.Row) (tasks.Snapshot, error) { return newSnapshotScanner().scan }
 
 // readList reads a page. If the page is not full after [listing.scanLimit] rows, it sets Next to the position of the last row
 // that the database has read.
-func readList[T any](ctx context.Context, s *Store, l listing, p adminstore.Page, position func(T) adminstore.Position, scanner func() func(query.Row) (T, error)) (list adminstore.ListOf[T], err error) {
+func readList[T any](
+	ctx context.Context, s *Store, l listing, p adminstore.Page, position func(T) adminstore.Position, appendTo func(*[]T) func(query.Row) error,
+) (list adminstore.ListOf[T], err error) {
 	if len(l.ranges) == 0 || p.Limit <= 0 {
 		return list, nil
 	}
@@ -54,19 +54,18 @@ func readList[T any](ctx context.Context, s *Store, l listing, p adminstore.Page
 		rest = append([]string{"page.ok"}, rest...)
 	}
 	ranges, order := s.rangesSQL(&l, p.After, scanned), l.order("page.at", "page.id")
-	err = s.retryRead(ctx, pgxconn.Ordered, func(run query.Runner) error {
+	err = s.reader().retryRead(ctx, pgxconn.Ordered, func(run query.Runner) error {
 		list = adminstore.ListOf[T]{}
 		if l.args["time"], err = readTime(ctx, run); err != nil {
 			return err
 		}
-		list.Entries, err = readAll(ctx, run, l.args, scanner(), fmt.Sprintf(`SELECT %s FROM (%s) AS page %s %s ORDER BY %s LIMIT %d`,
-			l.columns, ranges, l.join, where(rest), order, n))
+		err = run(ctx, query.Query{Rare: true, Args: l.args, Scan: appendTo(&list.Entries), SQL: fmt.Sprintf(
+			`SELECT %s FROM (%s) AS page %s %s ORDER BY %s LIMIT %d`, l.columns, ranges, l.join, where(rest), order, n)})
 		if err != nil || len(list.Entries) == n || len(rest) == 0 {
 			return err
 		}
-		list.Next, err = readPosition(ctx, run, l.args, fmt.Sprintf(`SELECT page.at, page.id FROM (%s) AS page ORDER BY %s LIMIT 1 OFFSET %d`,
-			ranges, order, scanned-1))
-		return err
+		return run(ctx, query.Query{Rare: true, Args: l.args, Scan: query.Into(&list.Next), SQL: fmt.Sprintf(
+			`SELECT page.at, page.id FROM (%s) AS page ORDER BY %s LIMIT 1 OFFSET %d`, ranges, order, scanned-1)})
 	})
 	if len(list.Entries) == n {
 		list.Entries = list.Entries[:p.Limit]
@@ -95,10 +94,7 @@ func (l *listing) scanLimit(n int) int {
 // rangesSQL returns the query for the positions and codes of the first n rows of the merged ranges, after a
 // position.
 func (s *Store) rangesSQL(l *listing, after adminstore.Position, n int) string {
-	at := l.at
-	if at == "" {
-		at = s.either(`CAST(NULL AS timestamptz)`, `NULL`)
-	}
+	at := cmp.Or(l.at, `CAST(NULL AS timestamptz)`)
 	end := fmt.Sprintf(" ORDER BY %s LIMIT %d", l.order("at", "id"), n)
 	ok := "true"
 	if len(l.own) > 0 {
@@ -178,19 +174,3 @@ func where(conditions []string) string {
 	return "WHERE " + strings.Join(conditions, " AND ")
 }
 
-// readAll runs a query and scans its rows.
-func readAll[T any](ctx context.Context, run query.Runner, args query.Args, scan func(query.Row) (T, error), sql string) (all []T, err error) {
-	err = run(ctx, query.Query{SQL: sql, Args: args, Rare: true, Scan: func(r query.Row) error {
-		v, err := scan(r)
-		all = append(all, v)
-		return err
-	}})
-	return all, err
-}
-
-func readPosition(ctx context.Context, run query.Runner, args query.Args, sql string) (p adminstore.Position, err error) {
-	err = run(ctx, query.Query{SQL: sql, Args: args, Rare: true, Scan: func(r query.Row) error {
-		return r.Scan([]query.Column{query.Time(&p.At), query.Text(&p.ID)})
-	}})
-	return p, err
-}

@@ -165,12 +165,7 @@ type role struct {
 }
 
 func (s *Store) currentRole(ctx context.Context) (u role, err error) {
-	err = s.reader().runOnce(ctx, `
-		SELECT quote_ident(current_user), coalesce(quote_ident(current_schema()), ''),
-			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), current_setting('transaction_read_only') = 'on'`,
-		nil, func(r query.Row) error {
-			return r.Scan([]query.Column{query.Text(&u.name), query.Text(&u.schema), query.Bool(&u.mayCreate), query.Bool(&u.readOnly)})
-		})
+	err = s.reader().runOnce(ctx, sqlOf("role"), nil, query.Into(&u))
 	return u, err
 }
 
@@ -216,7 +211,7 @@ func (s *Store) location(ctx context.Context) (string, error) {
 	if s.isSQLite {
 		return s.filePath(ctx)
 	}
-	place, err := s.reader().names(ctx, `SELECT 'schema ' || quote_ident(current_schema()) || ' of database ' || quote_ident(current_database())`)
+	place, err := s.reader().names(ctx, "location")
 	return strings.Join(place, ""), err
 }
 

@@ -43,16 +43,47 @@ var (
 //go:embed sql
 var sqlFiles embed.FS
 
-// sqlFile returns the statement in a file of the folder sql. There k.* (keys), t.* (tasks) and p.* (plans) stand for the
-// columns of the tables above, in their order.
-func sqlFile(name string) string {
-	text, err := sqlFiles.ReadFile("sql/" + name + ".sql")
-	if err != nil {
-		panic(err) // the file was there when the program was built
+// statements has the statements of the folder sql by name. A line "-- name: NAME" begins each of them. There k.* (keys),
+// t.* (tasks), p.* (plans) and m.* (queued deliveries) stand for the columns of the tables above, in their order.
+var statements = func() map[string]string {
+	columns := strings.NewReplacer(
+		"k.*", keyTable.Columns.List("k.%"), "t.*", taskTable.Columns.List("t.%"),
+		"p.*", planTable.Columns.List("p.%"), "m.*", queueTable.Columns.List("%"),
+	)
+	all, name := map[string]string{}, ""
+	for _, file := range must(sqlFiles.ReadDir("sql")) {
+		for line := range strings.Lines(string(must(sqlFiles.ReadFile("sql/" + file.Name())))) {
+			if begins, found := strings.CutPrefix(line, "-- name: "); found {
+				name = strings.TrimSpace(begins)
+			} else if !strings.HasPrefix(line, "--") {
+				all[name] += columns.Replace(line)
+			}
+		}
 	}
-	return strings.NewReplacer(
-		"k.*", keyTable.Columns.List("k.%"), "t.*", taskTable.Columns.List("t.%"), "p.*", planTable.Columns.List("p.%"),
-	).Replace(string(text))
+	return all
+}()
+
+// must returns a value of an embedded file. The files were there when the program was built.
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// sqlOf returns the statement of the folder sql with that name.
+func sqlOf(name string) string {
+	sql, found := statements[name]
+	if !found {
+		panic("bunstore: there is no statement " + name)
+	}
+	return sql
+}
+
+// statement returns a query with the statement of that name. If there is one with the name and " sqlite", SQLite runs
+// that one.
+func statement(name string, args query.Args, scan func(query.Row) error) query.Query {
+	return query.Query{SQL: sqlOf(name), SQLite: statements[name+" sqlite"], Args: args, Scan: scan}
 }
 
 type keyModel struct {

@@ -50,21 +50,19 @@ func openPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, dberr.DescribeURL(err)
 	}
-	var where layout = oneServer{}
-	if o.Distributed {
-		where = newDistributed()
-	}
-	pool, err := pgxconn.Open(ctx, config, string(o.Pooler), sessionSettings(where))
+	d := postgresDatabase(nil, o.Distributed)
+	pool, err := pgxconn.Open(ctx, config, string(o.Pooler), sessionSettings(d.layout))
 	if err != nil {
-		return nil, postgresDialect().wrap("connect", err)
+		return nil, d.wrap("connect", err)
 	}
 	pool.SetMaxOpenConns(o.Conns)
 	pool.SetMaxIdleConns(o.Conns)
 	pool.SetConnMaxIdleTime(idleTime)
-	db := bun.NewDB(pool.DB, pgdialect.New())
+	d.read = bun.NewDB(pool.DB, pgdialect.New())
+	d.write = d.read
 	s := &Store{
-		database: database{dialect: postgresDialect(), layout: where, read: db, write: db},
-		ownsDB:   true, multiHost: pool.MultiHost, dedicated: o.Dedicated, pooler: Pooler(pool.Pooler), unverified: unverifiedHosts(config),
+		database: d, ownsDB: true, multiHost: pool.MultiHost, dedicated: o.Dedicated,
+		pooler: Pooler(pool.Pooler), unverified: unverifiedHosts(config),
 	}
 	if s.pooler == PoolerTransaction {
 		return s.BehindPooler(), nil
@@ -146,12 +144,9 @@ func openSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 		return nil, sqliteDialect(nil, path).wrap("open", err)
 	}
 	read, write := newPool(connector, o.Conns), newPool(connector, 1)
-	s := &Store{
-		database: database{
-			dialect: sqliteDialect(o.Now, path), layout: oneServer{}, read: read, write: write, stmts: &stmtCache{prepared: map[string]*sql.Stmt{}}, disk: &sqlitefile.Disk{},
-		},
-		ownsDB: true, dedicated: o.Dedicated, wiper: sqlitefile.NewWALWiper(write.DB), logins: newLoginCounter(o.Now),
-	}
+	s := sqliteStore(read, write, o.Now, path)
+	s.stmts = &stmtCache{prepared: map[string]*sql.Stmt{}}
+	s.ownsDB, s.dedicated = true, o.Dedicated
 	s.disk.File.Store(file)
 	if o.Dedicated {
 		err = s.checkDedicated(ctx) // before the first write

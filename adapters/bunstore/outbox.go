@@ -20,8 +20,7 @@ func (s *Store) Subscribe(ctx context.Context, names []string, ttl time.Duration
 	}
 	err := s.transact(ctx, func(tx session) error {
 		_, err := tx.execAll(ctx, query.Args{"want": want, "ttl": ttl},
-			`WITH @want INSERT INTO keyseat_listeners (name, until) SELECT name, @now + @ttl FROM want WHERE true ORDER BY name
-				ON CONFLICT (name) DO UPDATE SET until = excluded.until`,
+			sqlOf("subscribe"),
 			`DELETE FROM keyseat_listeners WHERE until <= @now`,
 			`DELETE FROM keyseat_mail WHERE listener NOT IN (SELECT name FROM keyseat_listeners)`,
 			`DELETE FROM keyseat_deliveries WHERE at <= @now - @ttl`)
@@ -126,15 +125,13 @@ func (s session) setLowStock(ctx context.Context, subscriber string, countries [
 		low.Add(string(c))
 	}
 	args := query.Args{"listener": subscriber, "low": low, "mark": int(mark)}
-	lock := `SELECT l.name FROM keyseat_listeners l WHERE l.name = @listener` + s.forUpdate("l")
-	if err := s.runOnce(ctx, lock, args, func(query.Row) error { return nil }); err != nil {
+	const lock = `SELECT l.name FROM keyseat_listeners l WHERE l.name = @listener FOR UPDATE OF l`
+	if err := s.runOnce(ctx, lock, args, query.Discard); err != nil {
 		return err
 	}
 	_, err := s.execAll(ctx, args,
 		`WITH @low DELETE FROM keyseat_mail WHERE listener = @listener AND code = '' AND country NOT IN (SELECT country FROM low)`,
-		`WITH @low `+upsertDeliverySQL(`
-			SELECT l.name, '', low.country, 0, 0, @mark, 0, @now, @now, '' FROM low CROSS JOIN keyseat_listeners l
-			WHERE l.name = @listener ORDER BY low.country`, `newest = m.newest`))
+		sqlOf("low stock"))
 	return err
 }
 

@@ -2,49 +2,43 @@ package bunstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
 	"github.com/keyseat/keyseat/keys"
+	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 )
 
-// snapshotsSQL reads the snapshots of keys. PostgreSQL plans it once, and the tables may have been empty at that
-// moment. For empty tables every index and every join order seem good to the planner. Therefore the LATERAL
-// joins fix the order. The CASE keeps the planner from an index on the task's id: the server reads
-// all tasks of a key, which are few.
-var snapshotsSQL, snapshotsSQLite = sqlFile("snapshots.postgres"), sqlFile("snapshots.sqlite")
-
 // Snapshots implements [tasks.Store].
-func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) (views []tasks.Snapshot, err error) {
-	if len(codes) == 0 {
-		return nil, nil
-	}
-	err = s.retryRead(ctx, pgxconn.Statements, func(run query.Runner) error {
-		views, err = snapshots(ctx, s.layout, run, codes)
-		return err
-	})
-	return views, s.wrap("view", err)
+func (s *Store) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
+	return s.reader().Snapshots(ctx, codes)
 }
+
+// Find implements [tasks.Store].
+func (s *Store) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error) {
+	return s.reader().Find(ctx, codes)
+}
+
+// Stock implements [tasks.Store].
+func (s *Store) Stock(ctx context.Context) ([]stock.Level, error) { return s.reader().Stock(ctx) }
 
 // Snapshots implements [tasks.Store].
 func (s session) Snapshots(ctx context.Context, codes []keys.Code) ([]tasks.Snapshot, error) {
 	if len(codes) == 0 {
 		return nil, nil
 	}
-	views, err := snapshots(ctx, s.layout, s.runCached, codes)
-	return views, s.wrap("view", err)
-}
-
-// snapshots does the work of Snapshots, for the tables of a layout.
-func snapshots(ctx context.Context, where layout, run query.Runner, codes []keys.Code) ([]tasks.Snapshot, error) {
-	read := snapshotSet{found: make(map[keys.Code]tasks.Snapshot, len(codes))}
-	err := run(ctx, where.snapshotQueries(codes, &read)...)
+	var read snapshotSet
+	err := s.retryRead(ctx, pgxconn.Statements, func(run query.Runner) error {
+		read = snapshotSet{found: make(map[keys.Code]tasks.Snapshot, len(codes))}
+		return run(ctx, s.layout.snapshotQueries(codes, &read)...)
+	})
 	views := make([]tasks.Snapshot, len(codes))
 	for i, code := range codes {
 		views[i] = read.of(code)
 	}
-	return views, err
+	return views, s.wrap("view", err)
 }
 
 // snapshotQueries implements [layout].
@@ -53,27 +47,63 @@ func (oneServer) snapshotQueries(codes []keys.Code, read *snapshotSet) []query.Q
 	for _, code := range codes {
 		want.Add(string(code))
 	}
-	return []query.Query{{SQL: snapshotsSQL, SQLite: snapshotsSQLite, Args: query.Args{"want": want}, Scan: read.add()}}
+	return []query.Query{statement("snapshots", query.Args{"want": want}, read.add())}
 }
 
-// The statements that find keys: findManySQL finds several keys. findOneSQL finds one key, at the least cost
-// for the database.
-var (
-	findManySQL    = `SELECT ` + keyTable.Columns.List("%") + ` FROM keyseat_keys WHERE code = ANY (@codes)`
-	findManySQLite = `SELECT ` + keyTable.Columns.List("%") + ` FROM keyseat_keys WHERE code IN (SELECT value FROM json_each(@codes))`
-	findOneSQL     = `SELECT ` + keyTable.Columns.List("%") + ` FROM keyseat_keys WHERE code = @code`
-)
+// A snapshotSet holds the snapshots of the keys that exist, as of one moment.
+type snapshotSet struct {
+	at    time.Time
+	found map[keys.Code]tasks.Snapshot
+}
 
-// Find implements [tasks.Store].
-func (s *Store) Find(ctx context.Context, codes []keys.Code) (found []keys.Key, err error) {
-	if len(codes) == 0 {
-		return nil, nil
+// of returns the snapshot of a key, which need not exist.
+func (s *snapshotSet) of(code keys.Code) tasks.Snapshot {
+	v := s.found[code]
+	v.At = s.at
+	return v
+}
+
+// update changes the snapshot of a key, if the set has one.
+func (s *snapshotSet) update(code keys.Code, change func(*tasks.Snapshot)) {
+	if v, found := s.found[code]; found {
+		change(&v)
+		s.found[code] = v
 	}
-	err = s.retryRead(ctx, pgxconn.Statements, func(run query.Runner) error {
-		found, err = find(ctx, run, codes)
-		return err
+}
+
+// add returns a function that reads the rows of snapshots into the set. The time of a row is NULL if another query reads
+// the time.
+func (s *snapshotSet) add() func(query.Row) error {
+	return query.Each(func(row snapshotRow) {
+		if !row.At.IsZero() {
+			s.at = row.At
+		}
+		s.found[row.Key.Code] = row.snapshot()
 	})
-	return found, s.wrap("find", err)
+}
+
+// viewColumns lists the columns of a key k and a task t. They follow the time in a snapshotRow.
+var viewColumns = keyTable.Columns.List("k.%") + ", " + taskTable.Columns.List("t.%")
+
+// A snapshotRow is a row with a time, a key, and a task that may be missing.
+type snapshotRow struct {
+	At   time.Time
+	Key  keys.Key
+	Task tasks.Task
+}
+
+func (r snapshotRow) snapshot() tasks.Snapshot {
+	v := tasks.Snapshot{At: r.At, Key: r.Key}
+	if r.Task.ID != "" {
+		task := r.Task // without the rest of the row
+		v.Task = &task
+	}
+	return v
+}
+
+// appendSnapshots returns a function that appends the rows of a result to a list of snapshots.
+func appendSnapshots(to *[]tasks.Snapshot) func(query.Row) error {
+	return query.Each(func(row snapshotRow) { *to = append(*to, row.snapshot()) })
 }
 
 // Find implements [tasks.Store].
@@ -81,29 +111,15 @@ func (s session) Find(ctx context.Context, codes []keys.Code) ([]keys.Key, error
 	if len(codes) == 0 {
 		return nil, nil
 	}
-	found, err := find(ctx, s.runCached, codes)
-	return found, s.wrap("find", err)
-}
-
-func find(ctx context.Context, run query.Runner, codes []keys.Code) ([]keys.Key, error) {
-	found := make([]keys.Key, 0, len(codes))
-	var one keys.Key
-	into := query.ScanTargets(keyTable.Fields(&one))
-	q := findQuery(codes)
-	q.Scan = func(r query.Row) error {
-		err := r(into...)
-		found = append(found, one)
-		return err
-	}
-	err := run(ctx, q)
-	return inOrder(found, codes), err
-}
-
-func findQuery(codes []keys.Code) query.Query {
-	if len(codes) == 1 {
-		return query.Query{SQL: findOneSQL, Args: query.Args{"code": string(codes[0])}}
-	}
-	return query.Query{SQL: findManySQL, SQLite: findManySQLite, Args: query.Args{"codes": codeTexts(codes)}}
+	var found []keys.Key
+	err := s.retryRead(ctx, pgxconn.Statements, func(run query.Runner) error {
+		found = make([]keys.Key, 0, len(codes))
+		if len(codes) == 1 {
+			return run(ctx, statement("find one", query.Args{"code": string(codes[0])}, query.Append(&found)))
+		}
+		return run(ctx, statement("find", query.Args{"codes": codeTexts(codes)}, query.Append(&found)))
+	})
+	return inOrder(found, codes), s.wrap("find", err)
 }
 
 func codeTexts(codes []keys.Code) query.TextArray {
@@ -119,15 +135,32 @@ func inOrder(found []keys.Key, codes []keys.Code) []keys.Key {
 	if len(codes) == 1 && len(found) == 1 {
 		return found
 	}
-	places := make(map[keys.Code]int, len(found))
-	for i := range found {
-		places[found[i].Code] = i
+	byCode := make(map[keys.Code]keys.Key, len(found))
+	for _, k := range found {
+		byCode[k.Code] = k
 	}
 	all := make([]keys.Key, len(codes))
 	for i, code := range codes {
-		if place, known := places[code]; known {
-			all[i] = found[place]
-		}
+		all[i] = byCode[code]
 	}
 	return all
+}
+
+// Stock implements [tasks.Store].
+func (s session) Stock(ctx context.Context) (all []stock.Level, err error) {
+	type row struct {
+		Country                                   stock.Country
+		Size, Free, Held, Spent, Suspect, Expired int
+	}
+	err = s.retryRead(ctx, pgxconn.Statements, func(run query.Runner) error {
+		all = nil
+		return run(ctx, statement("levels", nil, query.Each(func(r row) {
+			free := r.Free - r.Expired
+			all = append(all, stock.Level{
+				Country: r.Country, Size: r.Size, Free: free, Held: r.Held, Spent: r.Spent, Suspect: r.Suspect,
+				Idle: r.Size - free - r.Held - r.Spent - r.Suspect,
+			})
+		})))
+	})
+	return all, s.wrap("stock", err)
 }

@@ -76,18 +76,11 @@ type schema struct {
 // schema reads the state of the database and writes nothing. It returns an error if a newer version of
 // keyseat has migrated the database.
 func (s session) schema(ctx context.Context) (now schema, err error) {
-	tables := `SELECT CAST(c.relname AS text) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind IN ('r', 'p') AND n.nspname = current_schema()
-			AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-		ORDER BY c.relname`
-	if s.isSQLite {
-		tables = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`
-	}
-	if now.tables, err = s.names(ctx, tables); err != nil {
+	if now.tables, err = s.names(ctx, "tables"); err != nil {
 		return now, err
 	}
 	if slices.Contains(now.tables, migrationTable) {
-		now.applied, err = s.names(ctx, `SELECT name FROM `+migrationTable+` ORDER BY name`)
+		now.applied, err = s.names(ctx, "migrations")
 	}
 	if err != nil {
 		return now, err
@@ -102,22 +95,14 @@ func (s session) schema(ctx context.Context) (now schema, err error) {
 		}
 	}
 	if len(now.missing) > 0 {
-		now.columns, err = s.columns(ctx)
+		now.columns, err = s.names(ctx, "columns")
 	}
 	return now, errors.Join(err, now.checkKnown(all))
 }
 
-// columns lists the columns of all tables, as table.column.
-func (s session) columns(ctx context.Context) ([]string, error) {
-	return s.names(ctx, s.either(
-		`SELECT CAST(c.relname AS text) || '.' || CAST(a.attname AS text) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relkind IN ('r', 'p') AND n.nspname = current_schema() AND NOT a.attisdropped`,
-		`SELECT s.name || '.' || t.name FROM sqlite_schema s JOIN pragma_table_info(s.name) t WHERE s.type = 'table'`))
-}
-
-// names runs a query with one text column and returns its values.
-func (s session) names(ctx context.Context, sql string) (all []string, err error) {
-	err = s.runOnce(ctx, sql, nil, query.Each(query.Text[string], func(name string) { all = append(all, name) }))
+// names runs a statement of the folder sql with one text column, and returns its values.
+func (s session) names(ctx context.Context, name string) (all []string, err error) {
+	err = s.run(ctx, nil, statement(name, nil, query.Append(&all)))
 	return all, err
 }
 

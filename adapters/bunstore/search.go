@@ -10,7 +10,6 @@ import (
 
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/pgxconn"
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/query"
-	"github.com/keyseat/keyseat/stock"
 	"github.com/keyseat/keyseat/tasks"
 	"github.com/keyseat/keyseat/tasks/adminstore"
 )
@@ -20,7 +19,7 @@ func (s *Store) Search(ctx context.Context, q adminstore.Search) (found adminsto
 	if q.Text == "" || q.Limit <= 0 {
 		return found, nil
 	}
-	err = s.retryRead(ctx, pgxconn.Ordered, func(run query.Runner) error {
+	err = s.reader().retryRead(ctx, pgxconn.Ordered, func(run query.Runner) error {
 		found = adminstore.Found{}
 		now, err := readTime(ctx, run)
 		if err != nil {
@@ -45,12 +44,12 @@ func (s *Store) Search(ctx context.Context, q adminstore.Search) (found adminsto
 // searchQueries returns the queries of a search, which add to found.
 func (s *Store) searchQueries(q adminstore.Search, found *adminstore.Found) (all []query.Query) {
 	key := func(to *[]tasks.Snapshot, condition, order string, args query.Args) {
-		all = append(all, searchQuery(to, fmt.Sprintf(`
+		all = append(all, query.Query{Args: args, Scan: appendSnapshots(to), SQL: fmt.Sprintf(`
 			SELECT @time, %s FROM (SELECT k.code FROM keyseat_keys k WHERE %s %s LIMIT %d) AS page
 			JOIN keyseat_keys k ON k.code = page.code
-			LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id %s`, viewColumns, condition, order, q.Limit, order), args))
+			LEFT JOIN keyseat_tasks t ON t.code = k.code AND t.id = k.task_id %s`, viewColumns, condition, order, q.Limit, order)})
 	}
-	key(&found.Codes, s.either("k.code = ANY (@codes)", "k.code IN (SELECT value FROM json_each(@codes))"), "", query.Args{"codes": codeTexts(q.Codes)})
+	key(&found.Codes, "k.code = ANY (@codes)", "", query.Args{"codes": codeTexts(q.Codes)})
 	for _, text := range q.Prefixes {
 		key(&found.Codes, "k.code >= @text AND k.code < @end", "ORDER BY k.code", prefixArgs(text))
 	}
@@ -59,16 +58,14 @@ func (s *Store) searchQueries(q adminstore.Search, found *adminstore.Found) (all
 		key(&found.Codes, s.codeEnd()+" = @text AND length(k.code) >= 20", "", query.Args{"text": text})
 	}
 	for column, to := range map[string]*[]tasks.Snapshot{"order_id": &found.Orders, "username": &found.Usernames} {
-		condition := s.either("k.% ~>=~ @text AND k.% ~<~ @end AND k.% <> ''", "k.% >= @text AND k.% < @end AND k.% <> ''")
-		order := s.either("ORDER BY k.% USING ~<~", "ORDER BY k.%")
 		in := strings.NewReplacer("%", column)
-		key(to, in.Replace(condition), in.Replace(order), prefixArgs(q.Text))
+		key(to, in.Replace("k.% ~>=~ @text AND k.% ~<~ @end AND k.% <> ''"), in.Replace("ORDER BY k.% USING ~<~"), prefixArgs(q.Text))
 	}
-	all = append(all, searchQuery(&found.Tasks, fmt.Sprintf(`
+	return append(all, query.Query{Args: prefixArgs(q.Text), Scan: appendSnapshots(&found.Tasks), SQL: fmt.Sprintf(`
 		SELECT @time, %s FROM (SELECT t.code, t.id FROM keyseat_tasks t WHERE t.id >= @text AND t.id < @end ORDER BY t.id LIMIT %d) AS page
 		JOIN keyseat_tasks t ON t.code = page.code AND t.id = page.id JOIN keyseat_keys k ON k.code = t.code ORDER BY t.id`,
-		viewColumns, q.Limit), prefixArgs(q.Text)))
-	return append(all, planQuery(&found.Plans, q))
+		viewColumns, q.Limit)}, query.Query{Args: prefixArgs(q.Text), Scan: query.Append(&found.Plans), SQL: fmt.Sprintf(
+		`SELECT %s FROM keyseat_plans p WHERE p.id >= @text AND p.id < @end ORDER BY p.id LIMIT %d`, planTable.Columns.List("p.%"), q.Limit)})
 }
 
 // codeEnd returns the expression for the end of the code of a key k, as in the index.
@@ -78,22 +75,3 @@ func (d dialect) codeEnd() string { return d.either("right(k.code, 5)", "substr(
 // one at the end.
 func prefixArgs(text string) query.Args { return query.Args{"text": text, "end": text + "\U0010FFFF"} }
 
-// searchQuery returns a query that adds snapshots to a list.
-func searchQuery(to *[]tasks.Snapshot, sql string, args query.Args) query.Query {
-	one := newSnapshotScanner()
-	return query.Query{SQL: sql, Args: args, Scan: func(r query.Row) error {
-		v, err := one.scan(r)
-		*to = append(*to, v)
-		return err
-	}}
-}
-
-func planQuery(to *[]stock.Plan, q adminstore.Search) query.Query {
-	sql := fmt.Sprintf(`SELECT %s FROM keyseat_plans p WHERE p.id >= @text AND p.id < @end ORDER BY p.id LIMIT %d`, planTable.Columns.List("p.%"), q.Limit)
-	return query.Query{SQL: sql, Args: prefixArgs(q.Text), Scan: func(r query.Row) error {
-		var p stock.Plan
-		err := r.Scan(planTable.Fields(&p))
-		*to = append(*to, p)
-		return err
-	}}
-}

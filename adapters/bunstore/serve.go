@@ -77,9 +77,7 @@ func (s *Store) FingerprintKey(ctx context.Context, fresh keys.FingerprintKey) (
 
 // fingerprintSecret reads the stored secret, or "" if there is none yet.
 func (s session) fingerprintSecret(ctx context.Context) (secret string, err error) {
-	err = s.runOnce(ctx, `SELECT secret FROM keyseat_fingerprint`, nil, func(r query.Row) error {
-		return r.Scan([]query.Column{query.Text(&secret)})
-	})
+	err = s.runOnce(ctx, `SELECT secret FROM keyseat_fingerprint`, nil, query.Into(&secret))
 	return secret, err
 }
 
@@ -180,15 +178,14 @@ func (s *Store) RecordSealing(ctx context.Context, keyFile, keyID string, ttl ti
 
 // Sealings returns the records of [Store.RecordSealing] that are valid, or have expired in the last hour.
 func (s *Store) Sealings(ctx context.Context) (all []Sealing, err error) {
-	var now time.Time
-	err = s.reader().runOnce(ctx, `SELECT key_file, key_id, until, @now FROM keyseat_sealing WHERE until >= @now - @kept ORDER BY key_file`,
-		query.Args{"kept": sealingKept}, func(r query.Row) error {
-			var one Sealing
-			var until time.Time
-			err := r.Scan([]query.Column{query.Text(&one.KeyFile), query.Text(&one.KeyID), query.Time(&until), query.Time(&now)})
-			one.Left = until.Sub(now)
-			all = append(all, one)
-			return err
-		})
+	type row struct {
+		Sealing
+		Until, Now time.Time
+	}
+	err = s.reader().runOnce(ctx, `SELECT key_file, key_id, 0, until, @now FROM keyseat_sealing WHERE until >= @now - @kept ORDER BY key_file`,
+		query.Args{"kept": sealingKept}, query.Each(func(r row) {
+			r.Left = r.Until.Sub(r.Now)
+			all = append(all, r.Sealing)
+		}))
 	return all, s.wrap("list the master keys in use", err)
 }

@@ -26,6 +26,9 @@ type session struct {
 	layout layout
 	on     conn
 	own    query.Runner // runs a query in a separate transaction; nil: queries run on the conn
+
+	// onPgx is [database.onPgx] in a session that can read on any connection of the pool, otherwise nil.
+	onPgx func(ctx context.Context, runner pgxconn.RunnerFor, check pgxconn.RetryCheck, do func(run query.Runner) error) error
 }
 
 // A layout is where the rows of keys, tasks and the history are: on one server ([oneServer]) or on many
@@ -37,8 +40,6 @@ type layout interface {
 	retry(ctx context.Context, run func() error) error
 	// checkTables returns [ErrDistributed] if the tables have another layout.
 	checkTables(ctx context.Context, s session) error
-	// skipLocked returns the clause after FOR UPDATE that leaves out rows that another transaction has locked.
-	skipLocked() string
 	// whereCodes returns a condition, after AND, by which only the servers with one of the @codes are asked for rows of a
 	// table. It returns "" where one server has all rows.
 	whereCodes(table string) string
@@ -90,8 +91,6 @@ func (oneServer) timed(_ context.Context, s session) (session, error) { return s
 // retry runs the statement once.
 func (oneServer) retry(_ context.Context, run func() error) error { return run() }
 
-func (oneServer) skipLocked() string { return " SKIP LOCKED" }
-
 func (oneServer) whereCodes(string) string { return "" }
 
 // sessionSettings makes the server plan a prepared statement once, because planning takes longer than running it.
@@ -103,8 +102,14 @@ func (oneServer) txSettings(bool) []string { return nil }
 // timed returns a session whose @now comes from one clock, see [layout].
 func (s session) timed(ctx context.Context) (session, error) { return s.layout.timed(ctx, s) }
 
-// skipLocked returns the clause after [dialect.forUpdate] that leaves out rows that another transaction has locked.
-func (s session) skipLocked() string { return s.either(s.layout.skipLocked(), "") }
+// retryRead calls do with a runner on a connection of the pool, and again on another one if the first was dead. In a
+// session without [database.onPgx], do runs its queries on the conn.
+func (s session) retryRead(ctx context.Context, runner pgxconn.RunnerFor, do func(run query.Runner) error) error {
+	if s.onPgx == nil {
+		return do(s.runCached)
+	}
+	return s.onPgx(ctx, runner, pgxconn.IfDead, do)
+}
 
 // runCached is a [query.Runner] for frequent statements: PostgreSQL keeps their plans, except behind a pooler in
 // transaction mode.
@@ -156,12 +161,13 @@ func (s session) exec(ctx context.Context, sql string, args query.Args) (int64, 
 
 // readTime returns the present time of the store.
 func readTime(ctx context.Context, run query.Runner) (now time.Time, err error) {
-	return now, run(ctx, timeQuery(&now))
+	err = run(ctx, timeQuery(&now))
+	return now, err
 }
 
 // timeQuery returns a query that reads the present time of the store.
 func timeQuery(now *time.Time) query.Query {
-	return query.Query{SQL: `SELECT @now`, Scan: func(r query.Row) error { return r.Scan([]query.Column{query.Time(now)}) }}
+	return query.Query{SQL: `SELECT @now`, Scan: query.Into(now)}
 }
 
 // A dialect is the kind of database of a store, and how statements are written for it.
@@ -171,8 +177,6 @@ type dialect struct {
 	pooled   bool   // a pooler in transaction mode is in between: see [PoolerTransaction]
 	path     string // of the SQLite file, for error texts; "" if unknown
 }
-
-func postgresDialect() dialect { return dialect{sql: query.Postgres()} }
 
 func sqliteDialect(clock func() time.Time, path string) dialect {
 	return dialect{sql: query.SQLite(clock), isSQLite: true, path: path}
@@ -184,12 +188,6 @@ func (d dialect) either(postgres, sqlite string) string {
 		return sqlite
 	}
 	return postgres
-}
-
-// forUpdate returns the clause that locks the selected rows of a table until the transaction ends. It is empty on
-// SQLite, where a transaction that writes has locked the whole database.
-func (d dialect) forUpdate(table string) string {
-	return d.either(" FOR UPDATE OF "+table, "")
 }
 
 // txOptions returns the options of a transaction. Behind a pooler in transaction mode they name the isolation level,

@@ -33,12 +33,8 @@ func (s *Store) CountByHour(ctx context.Context, from time.Time, n int, f stats.
 		parts = append(parts, fmt.Sprintf(`SELECT %s AS hour, t.kind AS kind, t.outcome AS outcome, count(*) AS tasks FROM keyseat_tasks t
 			%s AND t.created_at >= @since AND t.created_at < @until GROUP BY 1, 2, 3`, hour, where(append([]string{r}, l.own...))))
 	}
-	err = s.rows(ctx, query.Query{SQL: strings.Join(parts, " UNION ALL ") + " ORDER BY 1, 2, 3", Args: l.args, Scan: func(r query.Row) error {
-		var c stats.HourCount
-		err := r.Scan([]query.Column{query.Int(&c.Hour), query.Text(&c.Kind), query.Text(&c.Outcome), query.Int(&c.Tasks)})
-		counts = append(counts, c)
-		return err
-	}}, func() { counts = nil })
+	err = s.rows(ctx, query.Query{SQL: strings.Join(parts, " UNION ALL ") + " ORDER BY 1, 2, 3", Args: l.args, Scan: query.Append(&counts)},
+		func() { counts = nil })
 	return counts, s.wrap("count by hour", err)
 }
 
@@ -57,16 +53,16 @@ func (s *Store) CountSold(ctx context.Context, countries []stock.Country, since 
 			FROM (SELECT t.kind, t.created_at FROM keyseat_tasks t WHERE t.country = @%s AND t.outcome = 'success' AND t.outcome <> ''
 				AND t.created_at >= @since ORDER BY t.created_at DESC, t.id DESC LIMIT %d) AS done`, i, name, n))
 	}
-	err = s.rows(ctx, query.Query{SQL: strings.Join(parts, " UNION ALL ") + " ORDER BY 1", Args: args, Scan: func(r query.Row) error {
-		var place, examined, slots int
-		var oldest time.Time
-		err := r.Scan([]query.Column{query.Int(&place), query.Int(&examined), query.Int(&slots), query.Time(&oldest)})
-		if err == nil && examined < n {
-			oldest = since
+	type row struct {
+		Place, Examined, Slots int
+		Oldest                 time.Time
+	}
+	err = s.rows(ctx, query.Query{SQL: strings.Join(parts, " UNION ALL ") + " ORDER BY 1", Args: args, Scan: query.Each(func(r row) {
+		if r.Examined < n {
+			r.Oldest = since
 		}
-		all = append(all, stats.Sold{Country: countries[place], Slots: slots, Since: oldest})
-		return err
-	}}, func() { all = nil })
+		all = append(all, stats.Sold{Country: countries[r.Place], Slots: r.Slots, Since: r.Oldest})
+	})}, func() { all = nil })
 	return all, s.wrap("count sold slots", err)
 }
 
@@ -74,7 +70,7 @@ func (s *Store) CountSold(ctx context.Context, countries []stock.Country, since 
 // no row.
 func (s *Store) rows(ctx context.Context, q query.Query, reset func()) error {
 	q.Rare = true
-	err := s.retryRead(ctx, pgxconn.Ordered, func(run query.Runner) error {
+	err := s.reader().retryRead(ctx, pgxconn.Ordered, func(run query.Runner) error {
 		reset()
 		return run(ctx, q)
 	})

@@ -92,15 +92,24 @@ var (
 func New(db *bun.DB) (*Store, error) {
 	switch db.Dialect().Name() { //nolint:exhaustive // the others are refused
 	case known.PG:
-		return &Store{database: database{dialect: postgresDialect(), layout: oneServer{}, read: db, write: db}}, nil
+		return &Store{database: postgresDatabase(db, false)}, nil
 	case known.SQLite:
-		s := &Store{database: database{dialect: sqliteDialect(time.Now, ""), layout: oneServer{}, read: db, write: db, disk: &sqlitefile.Disk{}}, wiper: sqlitefile.NewWALWiper(db.DB), logins: newLoginCounter(time.Now)}
+		s := sqliteStore(db, db, time.Now, "")
 		if err := s.checkErasure(context.Background()); err != nil {
 			return nil, s.wrap("open", err)
 		}
 		return s, nil
 	}
 	return nil, errors.New("bunstore: the database is neither PostgreSQL nor SQLite")
+}
+
+// sqliteStore returns a store on the pools of an SQLite file. It counts logins in memory, because a file has one daemon.
+func sqliteStore(read, write *bun.DB, now func() time.Time, path string) *Store {
+	return &Store{
+		database: database{dialect: sqliteDialect(now, path), layout: oneServer{}, read: read, write: write, disk: &sqlitefile.Disk{}},
+		wiper:    sqlitefile.NewWALWiper(write.DB),
+		logins:   &logincount.Counter{Now: now, Window: tasks.LoginTestTTL, PerKey: tasks.KeyLoginTTL},
+	}
 }
 
 // checkErasure returns an error if SQLite would keep erased secrets in its file, or if other users can read the file.
@@ -173,8 +182,3 @@ func (s *Store) Close() error {
 // On Postgres, the caller must roll back the transaction after an error. In a distributed store such an error
 // may also mean that other transactions have changed the same rows.
 func (s *Store) In(tx bun.Tx) tasks.Store { return s.session(tx.Tx) }
-
-// newLoginCounter returns the counter of an SQLite store. It counts in memory, because an SQLite file has one daemon.
-func newLoginCounter(now func() time.Time) *logincount.Counter {
-	return &logincount.Counter{Now: now, Window: tasks.LoginTestTTL, PerKey: tasks.KeyLoginTTL}
-}

@@ -87,7 +87,7 @@ func writeAllQuery(writes []tableWrite) []query.Query {
 	named["want"] = want
 	return []query.Query{{
 		SQL:  "WITH " + strings.Join(with, ", ") + " SELECT " + assertSQL(strings.Join(counts, " + ")+" = @want"),
-		Args: named, Scan: func(query.Row) error { return nil },
+		Args: named, Scan: query.Discard,
 	}}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/json"
+	"reflect"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -11,52 +12,73 @@ import (
 	"github.com/keyseat/keyseat/adapters/bunstore/internal/dberr"
 )
 
-// A Column converts one field of a struct to and from a column of the database. NULL reads as the zero value.
+// A column converts one field of a struct to and from a column of the database. NULL reads as the zero value.
 // A stored value of another type is an error, whose text does not quote the value.
 //
 // Each column implements [sql.Scanner]. The methods that take types of pgtype read a value that pgx has
 // decoded. They cost half as much.
-type Column interface {
+type column interface {
 	sql.Scanner
 	value() any // string, int64, bool, time.Time, []byte; or nil for NULL
 }
 
-// Text returns the column of a field whose type is a string.
-func Text[S ~string](to *S) Column { return textCol[S]{to} }
+// columnOfType returns the type of PostgreSQL for a type of Go, and the [column] of a field of that type. It returns nil
+// for a type without a column.
+func columnOfType(t reflect.Type) (kind string, of func(field reflect.Value) column) {
+	switch t {
+	case reflect.TypeFor[time.Time]():
+		return "timestamptz", func(f reflect.Value) column { return timeCol{pointer[time.Time](f)} }
+	case reflect.TypeFor[[]byte]():
+		return "bytea", func(f reflect.Value) column { return bytesCol{pointer[[]byte](f)} }
+	case reflect.TypeFor[[]string]():
+		return "text", func(f reflect.Value) column { return &listCol{to: pointer[[]string](f)} }
+	}
+	switch t.Kind() { //nolint:exhaustive // no stored type has another kind
+	case reflect.String:
+		return "text", func(f reflect.Value) column { return textCol{pointer[string](f)} }
+	case reflect.Int:
+		return "bigint", func(f reflect.Value) column { return intCol[int]{pointer[int](f)} }
+	case reflect.Int64:
+		return "bigint", func(f reflect.Value) column { return intCol[int64]{pointer[int64](f)} }
+	case reflect.Bool:
+		return "boolean", func(f reflect.Value) column { return boolCol{pointer[bool](f)} }
+	}
+	return "", nil
+}
 
-type textCol[S ~string] struct{ to *S }
+// pointer returns the address of a field whose underlying type is T. It is called for every field of every row, and
+// a conversion of package reflect takes twice as long.
+func pointer[T any](field reflect.Value) *T {
+	return (*T)(field.Addr().UnsafePointer())
+}
 
-func (c textCol[S]) value() any { return string(*c.to) }
+type textCol struct{ to *string }
 
-// Scan implements [sql.Scanner].
-func (c textCol[S]) Scan(from any) error {
+func (c textCol) value() any { return *c.to }
+
+func (c textCol) Scan(from any) error {
 	switch from := from.(type) {
 	case nil:
 		*c.to = ""
 	case string:
-		*c.to = S(from)
+		*c.to = from
 	case []byte:
-		*c.to = S(from)
+		*c.to = string(from)
 	default:
 		return typeError("a text")
 	}
 	return nil
 }
 
-// ScanText implements [pgtype.TextScanner].
-func (c textCol[S]) ScanText(from pgtype.Text) error {
-	*c.to = S(from.String)
+func (c textCol) ScanText(from pgtype.Text) error {
+	*c.to = from.String
 	return nil
 }
 
-// Int returns the column of a field whose type is an integer.
-func Int[N ~int | ~int64](to *N) Column { return intCol[N]{to} }
-
-type intCol[N ~int | ~int64] struct{ to *N }
+type intCol[N int | int64] struct{ to *N }
 
 func (c intCol[N]) value() any { return int64(*c.to) }
 
-// Scan implements [sql.Scanner].
 func (c intCol[N]) Scan(from any) error {
 	switch from := from.(type) {
 	case nil:
@@ -69,20 +91,16 @@ func (c intCol[N]) Scan(from any) error {
 	return nil
 }
 
-// ScanInt64 implements [pgtype.Int64Scanner].
 func (c intCol[N]) ScanInt64(from pgtype.Int8) error {
 	*c.to = N(from.Int64)
 	return nil
 }
 
-// Bool returns the column of a bool. SQLite stores it as 0 or 1.
-func Bool(to *bool) Column { return boolCol{to} }
-
+// A boolCol is 0 or 1 in SQLite.
 type boolCol struct{ to *bool }
 
 func (c boolCol) value() any { return *c.to }
 
-// Scan implements [sql.Scanner].
 func (c boolCol) Scan(from any) error {
 	switch from := from.(type) {
 	case nil:
@@ -97,16 +115,12 @@ func (c boolCol) Scan(from any) error {
 	return nil
 }
 
-// ScanBool implements [pgtype.BoolScanner].
 func (c boolCol) ScanBool(from pgtype.Bool) error {
 	*c.to = from.Bool
 	return nil
 }
 
-// Time returns the column of a time, in UTC, with microseconds. SQLite stores it as microseconds since 1970.
-// The zero time is NULL.
-func Time(to *time.Time) Column { return timeCol{to} }
-
+// A timeCol is a time in UTC, with microseconds. SQLite stores it as microseconds since 1970. The zero time is NULL.
 type timeCol struct{ to *time.Time }
 
 func (c timeCol) value() any {
@@ -116,7 +130,6 @@ func (c timeCol) value() any {
 	return *c.to
 }
 
-// Scan implements [sql.Scanner].
 func (c timeCol) Scan(from any) error {
 	switch from := from.(type) {
 	case nil:
@@ -131,15 +144,12 @@ func (c timeCol) Scan(from any) error {
 	return nil
 }
 
-// ScanTimestamptz implements [pgtype.TimestamptzScanner].
 func (c timeCol) ScanTimestamptz(from pgtype.Timestamptz) error {
 	*c.to = from.Time.UTC()
 	return nil
 }
 
-// Bytes returns the column of a byte slice. A nil slice is NULL.
-func Bytes(to *[]byte) Column { return bytesCol{to} }
-
+// A bytesCol is NULL for a nil slice.
 type bytesCol struct{ to *[]byte }
 
 func (c bytesCol) value() any {
@@ -149,7 +159,6 @@ func (c bytesCol) value() any {
 	return *c.to
 }
 
-// Scan implements [sql.Scanner].
 func (c bytesCol) Scan(from any) error {
 	switch from := from.(type) {
 	case nil:
@@ -162,25 +171,28 @@ func (c bytesCol) Scan(from any) error {
 	return nil
 }
 
-// JSONList is the column of a slice of strings, stored as a JSON array. An empty slice is "".
-type JSONList struct{ To *[]string }
+// A listCol is stored as a JSON array. An empty slice is "". Its Scan only reads the text, because an error of Scan would
+// end the query; decode then sets the slice.
+type listCol struct {
+	to   *[]string
+	text string
+}
 
-func (c JSONList) value() any {
-	if len(*c.To) == 0 {
+func (c *listCol) value() any {
+	if len(*c.to) == 0 {
 		return ""
 	}
-	array, _ := json.Marshal(*c.To) // strings always encode
+	array, _ := json.Marshal(*c.to) // strings always encode
 	return string(array)
 }
 
-// Scan implements [sql.Scanner].
-func (c JSONList) Scan(from any) error {
-	var array string
-	*c.To = nil // the old value is from another row
-	if err := Text(&array).Scan(from); err != nil || array == "" {
-		return err
-	}
-	if json.Unmarshal([]byte(array), c.To) != nil {
+func (c *listCol) Scan(from any) error { return textCol{&c.text}.Scan(from) }
+
+func (c *listCol) ScanText(from pgtype.Text) error { return textCol{&c.text}.ScanText(from) }
+
+func (c *listCol) decode() error {
+	*c.to = nil
+	if c.text != "" && json.Unmarshal([]byte(c.text), c.to) != nil {
 		return typeError("a list")
 	}
 	return nil
@@ -188,47 +200,4 @@ func (c JSONList) Scan(from any) error {
 
 func typeError(what string) error {
 	return dberr.Public("a stored value is not " + what)
-}
-
-// A Row is a row of a statement's result. It copies its columns into variables, as [sql.Rows.Scan] does.
-type Row func(into ...any) error
-
-// Scan reads the columns of a row into the fields of several structs, in order.
-func (r Row) Scan(fields ...[]Column) error {
-	return r(ScanTargets(fields...)...)
-}
-
-// ScanTargets returns the fields of several structs as arguments of a [Row].
-func ScanTargets(fields ...[]Column) []any {
-	var into []any
-	for _, some := range fields {
-		for _, f := range some {
-			into = append(into, f)
-		}
-	}
-	return into
-}
-
-// Each returns a function that reads rows of one column, and calls use with the value of each row.
-func Each[T any](column func(*T) Column, use func(T)) func(Row) error {
-	return func(r Row) error {
-		var value T
-		err := r.Scan([]Column{column(&value)})
-		use(value)
-		return err
-	}
-}
-
-// ScanRows calls scan for every row of a query's result and closes rows. If err is not nil, it returns err.
-func ScanRows(rows *sql.Rows, err error, scan func(Row) error) error {
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }() // rows.Err returns the same error
-	for rows.Next() {
-		if err := scan(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

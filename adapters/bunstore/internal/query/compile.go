@@ -18,12 +18,7 @@ func Compile(d Dialect, q Query) (string, []any, error) {
 			return "", nil, ErrInvalidText
 		}
 	}
-	var c *compiled
-	if q.Rare {
-		c = compile(d, d.statement(q), q.Args)
-	} else {
-		c = compiledFor(d, d.statement(q), q.Args)
-	}
+	c := compiledFor(d, q)
 	values := make([]any, len(c.params))
 	for i, p := range c.params {
 		if p.name == "now" {
@@ -68,25 +63,29 @@ func rowSetsOfSize(args Args, n int) string {
 
 var argument = regexp.MustCompile(`@\w+`)
 
-func compiledFor(d Dialect, sql string, args Args) *compiled {
-	key := cacheKey{d.name(), sql, rowSetsOfSize(args, 0), rowSetsOfSize(args, 1)}
+func compiledFor(d Dialect, q Query) *compiled {
+	if q.Rare {
+		return compile(d, q)
+	}
+	key := cacheKey{d.name(), q.SQL, rowSetsOfSize(q.Args, 0), rowSetsOfSize(q.Args, 1)}
 	if c, found := cache.Load(key); found {
 		return c.(*compiled)
 	}
-	c := compile(d, sql, args)
+	c := compile(d, q)
 	cache.Store(key, c)
 	return c
 }
 
-func compile(d Dialect, sql string, args Args) *compiled {
+func compile(d Dialect, q Query) *compiled {
 	c := &compiler{Dialect: d}
 	replaced := map[string]string{}
-	c.text = argument.ReplaceAllStringFunc(sql, func(name string) string {
+	text := argument.ReplaceAllStringFunc(d.statement(q), func(name string) string {
 		if _, again := replaced[name]; !again {
-			replaced[name] = c.replacement(name[1:], args[name[1:]])
+			replaced[name] = c.replacement(name[1:], q.Args[name[1:]])
 		}
 		return replaced[name]
 	})
+	c.text = d.rewrite(text)
 	return &c.compiled
 }
 
@@ -107,25 +106,14 @@ func (c *compiler) replacement(name string, value any) string {
 	}
 	switch value := value.(type) {
 	case Rows:
-		return name + " (" + value.Columns.List("%") + ", place) AS (SELECT * FROM " + c.from(value, bind) + ")"
+		return name + " (" + value.Columns.List("%") + ", place) AS (SELECT * FROM " + c.rowsSQL(value.Columns, len(value.Values), bind) + ")"
 	case InlineRows:
-		table := c.rowsSQL(value.Columns, func(convert func(any) any) string {
+		table := c.rowsSQL(value.Columns, anyNumber, func(convert func(any) any) string {
 			return bind(func(arg any) any { return convert(Rows(arg.(InlineRows))) })
 		})
 		return table + " AS " + name + " (" + value.Columns.List("%") + ", place)"
 	}
 	return c.scalarSQL(value, bind)
-}
-
-// from returns the SQL of a row set for FROM.
-func (c *compiler) from(r Rows, bind bindFunc) string {
-	switch len(r.Values) {
-	case 0:
-		return c.noRowsSQL(r.Columns)
-	case 1:
-		return c.oneRowSQL(r.Columns, bind)
-	}
-	return c.rowsSQL(r.Columns, bind)
 }
 
 // ErrInvalidText is the error of a statement with a text that no database stores.

@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"database/sql"
 	"fmt"
 	"testing"
 	"time"
@@ -41,10 +42,10 @@ func TestArgumentsThatCannotBeStored(t *testing.T) {
 	}
 }
 
-// TestPostgresAt checks that a fixed time is an argument.
-func TestPostgresAt(t *testing.T) {
+// TestDistributedAt checks that a fixed time is an argument.
+func TestDistributedAt(t *testing.T) {
 	now := time.UnixMicro(5)
-	sql, values, err := query.Compile(query.PostgresAt(now), query.Query{SQL: "SELECT @now, @now"})
+	sql, values, err := query.Compile(query.Distributed(now), query.Query{SQL: "SELECT @now, @now"})
 	if want := "SELECT CAST($1 AS timestamptz), CAST($1 AS timestamptz)"; sql != want || len(values) != 1 || values[0] != now || err != nil {
 		t.Errorf("got %s, %v, %v", sql, values, err)
 	}
@@ -52,22 +53,58 @@ func TestPostgresAt(t *testing.T) {
 
 // TestValuesOfOtherTypes checks that a column refuses a stored value of another type, and does not quote it.
 func TestValuesOfOtherTypes(t *testing.T) {
-	var (
-		text  string
-		whole int
-		flag  bool
-		at    time.Time
-		data  []byte
-		list  []string
-	)
-	for value, columns := range map[any][]query.Column{
-		"secret": {query.Int(&whole), query.Bool(&flag), query.Time(&at), query.Bytes(&data), query.JSONList{To: &list}},
-		1.5:      {query.Text(&text)},
-	} {
-		for _, c := range columns {
-			if err := c.Scan(value); err == nil || len(err.Error()) > 40 {
-				t.Errorf("%T of %v: %v", c, value, err)
+	read := map[string]func(query.Row) error{
+		"text":  query.Into(new(string)),
+		"whole": query.Into(new(int)),
+		"flag":  query.Into(new(bool)),
+		"time":  query.Into(new(time.Time)),
+		"bytes": query.Into(new([]byte)),
+		"list":  query.Into(new([]string)),
+	}
+	for value, columns := range map[any][]string{"secret": {"whole", "flag", "time", "bytes", "list"}, 1.5: {"text", "list"}} {
+		for _, name := range columns {
+			err := read[name](func(into ...any) error { return into[0].(sql.Scanner).Scan(value) })
+			if err == nil || len(err.Error()) > 40 {
+				t.Errorf("%s of %v: %v", name, value, err)
 			}
 		}
 	}
+}
+
+// The fields of inner structs are columns too. A row keeps nothing of the row before it.
+func ExampleReader() {
+	type inner struct {
+		Count int
+		List  []string
+	}
+	r := query.NewReader[struct {
+		Name string
+		inner
+		At time.Time
+	}]()
+	for _, values := range [][]any{{"a", int64(1), `["x"]`, int64(5)}, {"b", "broken"}, {nil, nil, nil, nil}} {
+		fmt.Println(r.Read(func(into ...any) error {
+			for i, v := range values {
+				if err := into[i].(sql.Scanner).Scan(v); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+	// Output:
+	// {a {1 [x]} 1970-01-01 00:00:00.000005 +0000 UTC} <nil>
+	// {b {0 []} 0001-01-01 00:00:00 +0000 UTC} a stored value is not a whole number
+	// { {0 []} 0001-01-01 00:00:00 +0000 UTC} <nil>
+}
+
+// SQLite writes some parts of a statement of PostgreSQL differently.
+func ExampleSQLite() {
+	sql, _, _ := query.Compile(query.SQLite(time.Now), query.Query{
+		SQL:  "SELECT least(k.a, 1) FROM k WHERE k.code = ANY (@codes) AND k.b ~>=~ @b ORDER BY k.b USING ~<~ FOR UPDATE OF k SKIP LOCKED",
+		Args: query.Args{"codes": query.TextArray{"A"}, "b": "B"},
+	})
+	fmt.Println(sql)
+	// Output:
+	// SELECT min(k.a, 1) FROM k WHERE k.code IN (SELECT value FROM json_each(?1)) AND k.b >= ?2 ORDER BY k.b
 }

@@ -1,23 +1,26 @@
 package query
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 )
 
 // A Dialect writes the parts of a statement that differ between PostgreSQL and SQLite: parameters, row sets
-// and the current time. It does not change the rest of the text. [Postgres], [PostgresAt] and [SQLite] return
-// one.
+// and the current time. [Postgres], [Distributed] and [SQLite] return one.
 type Dialect interface {
 	// name is a part of the cache key. Dialects that compile a statement to different texts have different
 	// names.
 	name() string
 	// statement returns the text of a query for this database.
 	statement(Query) string
+	// rewrite returns a text of PostgreSQL, with placeholders, as this database writes it.
+	rewrite(text string) string
 	// now returns the value of "@now", if the SQL of nowSQL has a parameter for it.
 	now() any
 	// nowSQL returns the SQL of "@now".
@@ -26,15 +29,12 @@ type Dialect interface {
 	placeholder(n int) string
 	// scalarSQL returns the SQL of a single value.
 	scalarSQL(value any, bind bindFunc) string
-	// inSQL returns the condition that a column has one of the values of ?, which is a [TextArray].
-	inSQL(column string) string
-	// rowsSQL returns the SQL for FROM that yields the columns of rows and then their order.
-	rowsSQL(columns Columns, bind bindFunc) string
-	// oneRowSQL returns the same for one row.
-	oneRowSQL(columns Columns, bind bindFunc) string
-	// noRowsSQL returns the same for no row.
-	noRowsSQL(columns Columns) string
+	// rowsSQL returns the SQL for FROM that yields the columns of n rows, and then their order. With [anyNumber] it does
+	// not depend on the number.
+	rowsSQL(columns Columns, n int, bind bindFunc) string
 }
+
+const anyNumber = -1
 
 // A bindFunc adds a bind parameter to a statement and returns its placeholder. The function convert makes
 // the value of the parameter from the named argument.
@@ -46,24 +46,36 @@ func microseconds(arg any) any { return arg.(time.Duration).Microseconds() }
 
 // postgres is the dialect of PostgreSQL. It passes rows as one array per column.
 type postgres struct {
-	at time.Time // the value of @now; zero: the clock of the server
+	distributed bool
+	at          time.Time // the value of @now; zero: the clock of the server
 }
 
 // Postgres returns the dialect of PostgreSQL. Its @now is the clock of the server.
 func Postgres() Dialect { return postgres{} }
 
-// PostgresAt returns the dialect of PostgreSQL with a fixed @now. The time travels as an argument. A statement
-// on many servers needs that, because each server has its own clock.
-func PostgresAt(now time.Time) Dialect { return postgres{now} }
+// Distributed returns the dialect of a distributed PostgreSQL, which lacks SKIP LOCKED: its statements wait for locked rows.
+// If now is not zero, it is the value of @now, and travels as an argument. A statement on many servers needs that, because
+// each server has its own clock.
+func Distributed(now time.Time) Dialect { return postgres{true, now} }
 
 func (p postgres) name() string {
-	if p.at.IsZero() {
+	switch {
+	case !p.distributed:
 		return "postgres"
+	case p.at.IsZero():
+		return "distributed"
 	}
-	return "postgres at"
+	return "distributed at"
 }
 
 func (postgres) statement(q Query) string { return q.SQL }
+
+func (p postgres) rewrite(text string) string {
+	if p.distributed {
+		return strings.ReplaceAll(text, " SKIP LOCKED", "")
+	}
+	return text
+}
 
 func (p postgres) now() any { return p.at }
 
@@ -93,9 +105,16 @@ func (postgres) scalarSQL(value any, bind bindFunc) string {
 	}
 }
 
-func (postgres) inSQL(column string) string { return column + " = ANY (?)" }
-
-func (postgres) rowsSQL(columns Columns, bind bindFunc) string {
+// rowsSQL passes each value of a single row as an argument, not as an array. One change would need 60
+// arrays, and the server would spend a large part of the statement's time to unpack them.
+func (p postgres) rowsSQL(columns Columns, n int, bind bindFunc) string {
+	switch n {
+	case 0:
+		return "(SELECT " + p.values(columns, func(int) string { return "NULL" }) + ", CAST(1 AS bigint) WHERE false) AS none"
+	case 1:
+		value := func(i int) string { return bind(func(arg any) any { return arg.(Rows).Values[0][i] }) }
+		return "(SELECT " + p.values(columns, value) + ", CAST(1 AS bigint)) AS one"
+	}
 	var arrays []string
 	columns.Each(func(_, kind string) {
 		i := len(arrays)
@@ -105,21 +124,11 @@ func (postgres) rowsSQL(columns Columns, bind bindFunc) string {
 	return "unnest(" + strings.Join(arrays, ", ") + ") WITH ORDINALITY"
 }
 
-// oneRowSQL passes each value of the only row as an argument, not as an array. One change would need 60
-// arrays, and the server would spend a large part of the statement's time to unpack them.
-func (postgres) oneRowSQL(columns Columns, bind bindFunc) string {
-	var values []string
-	columns.Each(func(_, kind string) {
-		i := len(values)
-		values = append(values, "CAST("+bind(func(arg any) any { return arg.(Rows).Values[0][i] })+" AS "+kind+")")
-	})
-	return "(SELECT " + strings.Join(values, ", ") + ", CAST(1 AS bigint)) AS one"
-}
-
-func (postgres) noRowsSQL(columns Columns) string {
-	var values []string
-	columns.Each(func(_, kind string) { values = append(values, "CAST(NULL AS "+kind+")") })
-	return "(SELECT " + strings.Join(values, ", ") + ", CAST(1 AS bigint) WHERE false) AS none"
+// values returns the values of the columns, each with the type of its column.
+func (postgres) values(columns Columns, value func(i int) string) string {
+	var all []string
+	columns.Each(func(_, kind string) { all = append(all, "CAST("+value(len(all))+" AS "+kind+")") })
+	return strings.Join(all, ", ")
 }
 
 // arrayOf returns the i-th column of the rows as a slice whose element type suits kind, a type of PostgreSQL.
@@ -147,11 +156,27 @@ func SQLite(clock func() time.Time) Dialect { return sqlite{clock} }
 
 func (sqlite) name() string { return "sqlite" }
 
-func (sqlite) statement(q Query) string {
-	if q.SQLite != "" {
-		return q.SQLite
+func (sqlite) statement(q Query) string { return cmp.Or(q.SQLite, q.SQL) }
+
+// sqliteForms has parts of PostgreSQL's statements, and how SQLite writes them. A transaction of SQLite that writes has
+// locked the whole database, so it locks no rows. SQLite compares texts by their bytes, as the operators with ~ do.
+var sqliteForms = []struct {
+	part *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(` FOR UPDATE OF \w+( SKIP LOCKED)?`), ""},
+	{regexp.MustCompile(` = ANY \((\?\d+)\)`), " IN (SELECT value FROM json_each($1))"},
+	{regexp.MustCompile(`\bleast\(`), "min("},
+	{regexp.MustCompile(`\bgreatest\(`), "max("},
+	{regexp.MustCompile(` USING ~<~`), ""},
+	{regexp.MustCompile(`~([<>]=?)~`), "$1"},
+}
+
+func (sqlite) rewrite(text string) string {
+	for _, f := range sqliteForms {
+		text = f.part.ReplaceAllString(text, f.with)
 	}
-	return q.SQL
+	return text
 }
 
 func (d sqlite) now() any { return d.clock() }
@@ -174,9 +199,10 @@ func (d sqlite) scalarSQL(value any, bind bindFunc) string {
 	return bind(unchanged)
 }
 
-func (sqlite) inSQL(column string) string { return column + " IN (SELECT value FROM json_each(?))" }
-
-func (sqlite) rowsSQL(columns Columns, bind bindFunc) string {
+func (sqlite) rowsSQL(columns Columns, n int, bind bindFunc) string {
+	if n == 0 {
+		return "(SELECT " + columns.List("NULL") + ", 0 WHERE false)"
+	}
 	var selected []string
 	columns.Each(func(_, kind string) {
 		format := "value->>%d"
@@ -187,12 +213,6 @@ func (sqlite) rowsSQL(columns Columns, bind bindFunc) string {
 	})
 	rows := bind(func(arg any) any { return encodeRows(arg.(Rows).Values) })
 	return "(SELECT " + strings.Join(selected, ", ") + ", key FROM json_each(" + rows + "))"
-}
-
-func (d sqlite) oneRowSQL(columns Columns, bind bindFunc) string { return d.rowsSQL(columns, bind) }
-
-func (sqlite) noRowsSQL(columns Columns) string {
-	return "(SELECT " + columns.List("NULL") + ", 0 WHERE false)"
 }
 
 // encodeRows returns rows as JSON. SQLite has no JSON type for times and bytes: times become integers, and

@@ -8,10 +8,13 @@
 //	database/sql or pgx        text with $1 or ?1, and the values of the parameters
 //	                             │
 //	                             ▼
-//	Row ──▶ Column             one column of the result ──▶ one field of a struct
+//	Row ──▶ Reader             the columns of the result ──▶ the fields of a struct
 //
 // A [Table] pairs the columns of a database table with the fields of a struct. [Table.Rows] converts structs to an
-// argument of a query, and [Row.Scan] reads a row into the fields of a struct.
+// argument of a query.
+//
+// Statements are written for PostgreSQL. The dialect of SQLite replaces a few parts of them, such as FOR UPDATE. Where
+// that is not enough, [Query.SQLite] has the whole statement.
 //
 // A [Select] is a query that bun writes for a model.
 //
@@ -27,7 +30,7 @@ import (
 // A Query is a statement with its arguments. Scan is called for every row of the result.
 type Query struct {
 	SQL    string
-	SQLite string // the statement for SQLite, if it is another one
+	SQLite string // the statement for SQLite, if it is another one; the same SQL always has the same one
 	Rare   bool   // the text has many forms, so its compiled form is not cached
 	Args   Args
 	Scan   func(Row) error

@@ -1,11 +1,13 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -19,12 +21,7 @@ import (
 type Table[T any] struct {
 	Name    string
 	Columns Columns
-	fields  []tableField
-}
-
-type tableField struct {
-	index  []int // of the field in the struct
-	column func(field reflect.Value) Column
+	fields  []field
 }
 
 // TableOf returns the table of T. The struct M has the same fields as T, in the same order. Its tags for bun
@@ -37,97 +34,73 @@ type tableField struct {
 // autoincrement, which the database numbers itself. TableOf panics if it cannot map a field.
 func TableOf[T, M any](name string) Table[T] {
 	t := Table[T]{Name: name}
-	t.add(reflect.TypeFor[T](), reflect.TypeFor[M](), nil, "")
+	var columns []string
+	for _, f := range fieldsOf(reflect.TypeFor[M]()) {
+		if !strings.Contains(f.options, "scanonly") && !strings.Contains(f.options, "autoincrement") {
+			t.fields = append(t.fields, f)
+			columns = append(columns, f.name+" "+f.kind)
+		}
+	}
+	t.Columns = Columns(strings.Join(columns, ", "))
 	return t
 }
 
-// add adds the columns of one struct in T, or of T itself. The type model has the tags of its fields. The index
-// locates the struct in T, and the prefix begins the names of its columns.
-func (t *Table[T]) add(fields, model reflect.Type, index []int, prefix string) {
-	for i := range model.NumField() {
-		f := model.Field(i)
+// A field is a field of a struct that is a column.
+type field struct {
+	name, options string // of its tag for bun
+	kind          string // the type of PostgreSQL
+	index         []int  // of the field in the struct
+	column        func(field reflect.Value) column
+}
+
+// fieldsOf returns the fields of a struct. In place of a struct that is no column it returns the fields of that struct.
+func fieldsOf(t reflect.Type) []field {
+	if known, found := fieldCache.Load(t); found {
+		return known.([]field)
+	}
+	all := appendFields(nil, t, nil, "")
+	fieldCache.Store(t, all)
+	return all
+}
+
+var fieldCache sync.Map // []field by reflect.Type
+
+// appendFields appends the fields of a struct at an index in the outer struct. The prefix begins the names of its columns.
+func appendFields(all []field, t reflect.Type, index []int, prefix string) []field {
+	for i := range t.NumField() {
+		f := t.Field(i)
 		at := append(index[:len(index):len(index)], i)
 		name, options, _ := strings.Cut(f.Tag.Get("bun"), ",")
-		embed, embedded := strings.CutPrefix(name, "embed:")
-		switch {
-		case f.Anonymous || embedded:
-			t.add(fields.Field(i).Type, f.Type, at, prefix+embed)
-		case name == "-" || strings.Contains(options, "scanonly") || strings.Contains(options, "autoincrement"):
+		embed, _ := strings.CutPrefix(name, "embed:")
+		switch kind, column := columnOfType(f.Type); {
+		case name == "-":
+		case column != nil:
+			all = append(all, field{prefix + cmp.Or(name, strings.ToLower(f.Name)), options, kind, at, column})
+		case f.Type.Kind() == reflect.Struct:
+			all = appendFields(all, f.Type, at, prefix+embed)
 		default:
-			if name == "" {
-				name = strings.ToLower(f.Name)
-			}
-			t.addColumn(prefix+name, fields.Field(i), at)
+			panic(fmt.Sprintf("query: the field %s of %s has no type of a column", f.Name, t))
 		}
 	}
-}
-
-func (t *Table[T]) addColumn(name string, field reflect.StructField, index []int) {
-	kind, column := columnOfType(field.Type)
-	if column == nil {
-		panic(fmt.Sprintf("query: the field %s of table %s has no type of a column", field.Name, t.Name))
-	}
-	if t.Columns != "" {
-		t.Columns += ", "
-	}
-	t.Columns += Columns(name + " " + kind)
-	t.fields = append(t.fields, tableField{index, column})
-}
-
-// columnOfType returns the type of PostgreSQL for a type of Go, and the [Column] of a field of that type.
-func columnOfType(t reflect.Type) (kind string, column func(reflect.Value) Column) {
-	switch t {
-	case reflect.TypeFor[time.Time]():
-		return "timestamptz", func(f reflect.Value) Column { return Time(pointer[time.Time](f)) }
-	case reflect.TypeFor[[]byte]():
-		return "bytea", func(f reflect.Value) Column { return Bytes(pointer[[]byte](f)) }
-	case reflect.TypeFor[[]string]():
-		return "text", func(f reflect.Value) Column { return JSONList{pointer[[]string](f)} }
-	}
-	switch t.Kind() { //nolint:exhaustive // no stored type has another kind
-	case reflect.String:
-		return "text", func(f reflect.Value) Column { return Text(pointer[string](f)) }
-	case reflect.Int:
-		return "bigint", func(f reflect.Value) Column { return Int(pointer[int](f)) }
-	case reflect.Int64:
-		return "bigint", func(f reflect.Value) Column { return Int(pointer[int64](f)) }
-	case reflect.Bool:
-		return "boolean", func(f reflect.Value) Column { return Bool(pointer[bool](f)) }
-	}
-	return "", nil
-}
-
-// pointer returns the address of a field whose underlying type is T. It is called for every field of every row, and
-// a conversion of package reflect takes twice as long.
-func pointer[T any](field reflect.Value) *T {
-	return (*T)(field.Addr().UnsafePointer())
-}
-
-// Fields returns the fields of a struct, in the order of the columns.
-func (t Table[T]) Fields(of *T) []Column {
-	row, all := reflect.ValueOf(of).Elem(), make([]Column, len(t.fields))
-	for i, f := range t.fields {
-		all[i] = f.column(row.FieldByIndex(f.index))
-	}
 	return all
+}
+
+// Values returns the values of a struct's fields, in the order of the columns.
+func (t Table[T]) Values(of *T) []any {
+	from, row := reflect.ValueOf(of).Elem(), make([]any, len(t.fields))
+	for i, f := range t.fields {
+		row[i] = f.column(from.FieldByIndex(f.index)).value()
+	}
+	return row
 }
 
 // Rows returns structs as [Rows], an argument of a statement.
 func (t Table[T]) Rows(all []T) Rows {
 	r := Rows{Columns: t.Columns}
 	for i := range all {
-		r.Values = append(r.Values, Values(t.Fields(&all[i])))
+		r.Values = append(r.Values, t.Values(&all[i]))
 	}
 	return r
-}
-
-// Values returns the values of fields.
-func Values(fields []Column) []any {
-	row := make([]any, len(fields))
-	for i, f := range fields {
-		row[i] = f.value()
-	}
-	return row
 }
 
 // A Select is a query of bun whose arguments are bind parameters. Bun itself writes arguments into the text of a
@@ -162,11 +135,6 @@ func (q Select) Now() bun.Safe {
 	return bun.Safe(q.args.dialect.nowSQL(q.args.bind(q.args.dialect.now())))
 }
 
-// WhereIn adds the condition that a column has one of the values.
-func (q Select) WhereIn(column string, values TextArray) {
-	q.Where(q.args.dialect.inSQL(column), q.Bind(values))
-}
-
 // A binder collects the values of the bind parameters of a [Select].
 type binder struct {
 	dialect Dialect
@@ -192,7 +160,7 @@ func (c boundConn) QueryContext(ctx context.Context, text string, _ ...any) (*sq
 	if c.args.err != nil {
 		return nil, c.args.err
 	}
-	return c.IConn.QueryContext(ctx, text, c.args.values...)
+	return c.IConn.QueryContext(ctx, c.args.dialect.rewrite(text), c.args.values...)
 }
 
 // The databases of bun that generate the SQL for the models. They have no connections.
@@ -202,7 +170,7 @@ var (
 )
 
 // A modelDialect is a dialect of bun that reads times and lists in the form in which a [Table] writes them. See
-// [Time] and [JSONList].
+// [timeCol] and [listCol].
 type modelDialect struct {
 	schema.Dialect
 	tables *schema.Tables
@@ -224,11 +192,15 @@ func (d *modelDialect) OnTable(t *schema.Table) {
 		switch f.StructField.Type {
 		case reflect.TypeFor[time.Time]():
 			f.Scan = func(dest reflect.Value, from any) error {
-				return Time(dest.Addr().Interface().(*time.Time)).Scan(from)
+				return timeCol{pointer[time.Time](dest)}.Scan(from)
 			}
 		case reflect.TypeFor[[]string]():
 			f.Scan = func(dest reflect.Value, from any) error {
-				return JSONList{To: dest.Addr().Interface().(*[]string)}.Scan(from)
+				list := listCol{to: pointer[[]string](dest)}
+				if err := list.Scan(from); err != nil {
+					return err
+				}
+				return list.decode()
 			}
 		}
 	}

@@ -1,0 +1,16 @@
+-- Archive on one server.
+
+-- It locks the keys that no other transaction has locked.
+-- name: lock archivable
+WITH @want
+SELECT k.code FROM keyseat_keys k WHERE k.code IN (SELECT code FROM want) ORDER BY k.code FOR UPDATE OF k SKIP LOCKED
+
+-- It returns the keys that can be archived.
+-- name: check archivable
+WITH @free
+SELECT free.code FROM free
+WHERE (SELECT count(*) FROM keyseat_history h WHERE h.code = free.code) = free.entries
+	AND NOT EXISTS (SELECT 1 FROM keyseat_history h WHERE h.code = free.code AND h.fresh)
+	AND NOT EXISTS (
+		SELECT 1 FROM keyseat_listeners l JOIN keyseat_mail m ON m.listener = l.name
+		WHERE m.code = free.code AND m.country = '' AND m.newest > m.told)

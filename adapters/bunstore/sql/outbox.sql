@@ -1,0 +1,65 @@
+-- The outbox.
+
+-- name: subscribe
+WITH @want
+INSERT INTO keyseat_listeners (name, until) SELECT name, @now + @ttl FROM want WHERE true ORDER BY name
+ON CONFLICT (name) DO UPDATE SET until = excluded.until
+
+-- It replaces the countries that are low in stock for a subscriber.
+-- name: low stock
+WITH @low
+INSERT INTO keyseat_mail AS m (m.*)
+SELECT l.name, '', low.country, 0, 0, @mark, 0, @now, @now, '' FROM low CROSS JOIN keyseat_listeners l
+WHERE l.name = @listener ORDER BY low.country
+ON CONFLICT (listener, code, country) DO UPDATE SET newest = m.newest
+
+-- It queues history entries for all subscribers.
+-- name: route
+WITH @kept
+INSERT INTO keyseat_mail AS m (m.*)
+SELECT l.name, kept.code, '', min(kept.seq) - 1, 0, max(kept.seq), 0, @now, @now, ''
+FROM kept CROSS JOIN keyseat_listeners l WHERE l.until > @now
+GROUP BY l.name, kept.code ORDER BY l.name, kept.code
+ON CONFLICT (listener, code, country) DO UPDATE SET newest = greatest(m.newest, excluded.newest)
+
+-- The condition on the code is left out for all keys.
+-- name: replay
+WITH @causes
+INSERT INTO keyseat_mail AS m (m.*)
+SELECT l.name, h.code, '', min(h.seq) - 1, 0, max(h.seq), 0, @now, @now, ''
+FROM keyseat_history h CROSS JOIN keyseat_listeners l
+WHERE l.name = @listener AND h.code <> '' AND h.at >= @since AND h.seq > @after
+	AND h.code = @code AND h.cause IN (SELECT cause FROM causes)
+GROUP BY l.name, h.code ORDER BY l.name, h.code
+ON CONFLICT (listener, code, country) DO UPDATE SET
+	told = least(m.told, excluded.told), newest = greatest(m.newest, excluded.newest),
+	part = 0, tries = 0, since = excluded.since, due = excluded.due, lease = '', leased_until = NULL
+
+-- It selects queued deliveries to lease.
+-- name: due deliveries
+SELECT m.code, m.country, coalesce(m.leased_until, m.due) FROM keyseat_mail m
+WHERE m.listener = @listener AND m.newest > m.told AND coalesce(m.leased_until, m.due) <= @now
+	AND EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.name = @listener AND l.gone_at IS NULL)
+ORDER BY coalesce(m.leased_until, m.due) LIMIT @n
+
+-- name: lease deliveries
+WITH waiting (its_code, its_country, its_turn) AS MATERIALIZED (
+	SELECT m.code, m.country, coalesce(m.leased_until, m.due) FROM keyseat_mail m
+	WHERE m.listener = @listener AND m.newest > m.told AND coalesce(m.leased_until, m.due) <= @now
+		AND EXISTS (SELECT 1 FROM keyseat_listeners l WHERE l.name = @listener AND l.gone_at IS NULL)
+	ORDER BY coalesce(m.leased_until, m.due) LIMIT @n FOR UPDATE OF m SKIP LOCKED)
+UPDATE keyseat_mail SET lease = @lease, leased_until = @now + @ttl FROM waiting
+WHERE listener = @listener AND code = its_code AND country = its_country
+RETURNING m.*, @now
+
+-- name: complete delivery
+WITH @m
+UPDATE keyseat_mail AS x
+SET told = m.told, part = m.part, tries = m.tries, since = m.since, due = m.due, lease = '', leased_until = NULL
+FROM m WHERE x.listener = m.listener AND x.code = m.code AND x.country = m.country AND x.lease = m.lease
+
+-- It deletes the queued delivery of a key whose events are all delivered.
+-- name: delete delivery
+WITH @m
+DELETE FROM keyseat_mail WHERE code <> '' AND told >= newest
+	AND listener = (SELECT m.listener FROM m) AND code = (SELECT m.code FROM m) AND country = ''
